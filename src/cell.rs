@@ -1,0 +1,122 @@
+//! The words of a cell, packed and unpacked; pure.
+//!
+//! ```text
+//!  word 0       word 1                                              words 2..8
+//! ┌────────────┬──────────────────────────────────────────────────┬──────────────────────────────┐
+//! │ stamp      │ tag:32 │ context:16 │ epoch:6 │ kind:4 │ len:6  │ up to 48 bytes of payload, or │
+//! │ = seq + 1  │                                                  │ arena offset · length         │
+//! └────────────┴──────────────────────────────────────────────────┴──────────────────────────────┘
+//! ```
+//! `len` is the payload's length when it lies in the cell, or [`IN_ARENA`]. `epoch` is the sender's epoch
+//! modulo 64, enough to tell which of its last 64 lives wrote the message.
+
+/// Payload bytes that fit a cell.
+pub const INLINE: usize = 48;
+
+/// The value of `len` that says that the payload lies in the arena.
+const IN_ARENA: u64 = 63;
+
+const KIND_SHIFT: u32 = 6;
+const EPOCH_SHIFT: u32 = 10;
+const CONTEXT_SHIFT: u32 = 16;
+const TAG_SHIFT: u32 = 32;
+const EPOCH_MASK: u64 = 63;
+const WHOLE: u64 = 0;
+
+/// Where a message's payload lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// In the cell itself; so many bytes, at most [`INLINE`].
+    Inline(usize),
+    /// In the arena; words 2 and 3 of the cell say where.
+    Arena,
+}
+
+/// Word 1 of a cell: everything about a message but its payload.
+///
+/// The only kind written so far is *whole*; tag and context are zero.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Envelope {
+    /// The application's tag.
+    pub tag: u32,
+    /// Which conversation the message belongs to.
+    pub context: u16,
+    /// The sender's epoch modulo 64.
+    pub epoch: u8,
+    /// Where the payload lies.
+    pub place: Place,
+}
+
+impl Envelope {
+    /// The word that stands for this envelope.
+    #[inline(always)]
+    pub const fn pack(self) -> u64 {
+        let len = match self.place {
+            Place::Inline(len) => len as u64,
+            Place::Arena => IN_ARENA,
+        };
+        (self.tag as u64) << TAG_SHIFT
+            | (self.context as u64) << CONTEXT_SHIFT
+            | (self.epoch as u64 & EPOCH_MASK) << EPOCH_SHIFT
+            | WHOLE << KIND_SHIFT
+            | len
+    }
+
+    /// The envelope that `word` stands for; `None` if no producer writes such a word.
+    #[inline(always)]
+    pub const fn unpack(word: u64) -> Option<Self> {
+        let len = word & 63;
+        let place = if len == IN_ARENA {
+            Place::Arena
+        } else if len <= INLINE as u64 {
+            Place::Inline(len as usize)
+        } else {
+            return None;
+        };
+        if (word >> KIND_SHIFT) & 15 != WHOLE {
+            return None;
+        }
+        Some(Self {
+            tag: (word >> TAG_SHIFT) as u32,
+            context: (word >> CONTEXT_SHIFT) as u16,
+            epoch: ((word >> EPOCH_SHIFT) & EPOCH_MASK) as u8,
+            place,
+        })
+    }
+}
+
+/// The latest epoch up to `now` whose low six bits are `bits`.
+pub const fn epoch_of(bits: u8, now: u64) -> u64 {
+    now.wrapping_sub(now.wrapping_sub(bits as u64) & EPOCH_MASK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn envelopes_survive_packing() {
+        for place in (0..=INLINE).map(Place::Inline).chain([Place::Arena]) {
+            for epoch in [0, 1, 63] {
+                let envelope = Envelope { tag: u32::MAX, context: 0xABCD, epoch, place };
+                assert_eq!(Envelope::unpack(envelope.pack()), Some(envelope));
+            }
+        }
+    }
+
+    #[test]
+    fn words_no_producer_writes_are_refused() {
+        assert_eq!(Envelope::unpack(49), None, "a length that does not fit the cell");
+        assert_eq!(Envelope::unpack(1 << KIND_SHIFT), None, "a kind that nobody writes");
+    }
+
+    #[test]
+    fn an_epoch_is_found_by_its_low_bits() {
+        for now in [1, 63, 64, 65, 1000] {
+            for back in 0..64.min(now) {
+                let epoch = now - back;
+                assert_eq!(epoch_of((epoch % 64) as u8, now), epoch);
+            }
+        }
+    }
+}

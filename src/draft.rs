@@ -1,0 +1,102 @@
+//! A message that is written in place.
+
+use crate::error::SendError;
+use crate::member::Member;
+use crate::memory;
+use crate::outbox::Outgoing;
+use crate::ring::Slot;
+use std::io;
+
+/// A message being written where its receiver will read it; dropping it aborts it.
+///
+/// What is not written is whatever an earlier message left there. One draft to a peer at a time: until it is
+/// committed or dropped, sending to that peer is [`SendError::Drafting`].
+///
+/// Through [`std::io::Write`] it is written from front to back; a write beyond the end is cut off.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let name = format!("doc-draft-{}", std::process::id());
+/// # let region = Region::create(&name, Config::ranks(1))?;
+/// # let me = region.join(0)?;
+/// let mut draft = me.reserve(0, 11)?;
+/// draft.write_at(6, b"world");
+/// draft.write_at(0, b"hello ");
+/// draft.commit()?;
+/// assert_eq!(me.recv()?.to_vec(), b"hello world");
+/// # drop(me);
+/// # Region::remove(&name)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Draft<'a> {
+    member: &'a Member,
+    peer: &'a Outgoing,
+    slot: Slot,
+    written: usize,
+}
+
+impl<'a> Draft<'a> {
+    pub(crate) fn new(member: &'a Member, peer: &'a Outgoing, slot: Slot) -> Self {
+        peer.drafting.set(true);
+        Self { member, peer, slot, written: 0 }
+    }
+
+    /// The message's length in bytes, as reserved.
+    pub fn len(&self) -> usize {
+        self.slot.len
+    }
+
+    /// Whether the message has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.slot.len == 0
+    }
+
+    /// Writes `bytes` at `offset` of the message.
+    ///
+    /// # Panics
+    /// If they do not lie within the message.
+    pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
+        assert!(offset.checked_add(bytes.len()).is_some_and(|end| end <= self.slot.len), "beyond the draft");
+        memory::store_at(self.peer.producer.words(&self.slot), offset, bytes);
+    }
+
+    /// The message in place, to be read into or computed into.
+    ///
+    /// # Safety
+    /// The receiver's process is trusted: it must not touch this message before it is committed, as no
+    /// endpoint does. Others with access to the segment must not write there either.
+    #[expect(unsafe_code, reason = "the caller trusts the peer")]
+    pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: this draft has the only access by this process; the caller answers for the peers (I4).
+        unsafe { memory::borrow_mut(self.peer.producer.words(&self.slot), self.slot.len) }
+    }
+
+    /// Sends the message.
+    ///
+    /// Never waits. Cost: that of a send without the copying.
+    pub fn commit(self) -> Result<(), SendError> {
+        self.member.check()?;
+        self.peer.producer.publish(&self.slot);
+        self.member.ring_mail(self.peer.to);
+        Ok(())
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        self.peer.drafting.set(false);
+    }
+}
+
+impl io::Write for Draft<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(self.slot.len - self.written);
+        self.write_at(self.written, &bytes[..count]);
+        self.written += count;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,241 @@
+//! One small enum per verb.
+
+use thiserror::Error;
+
+/// Why a [`Config`](crate::Config) describes no region.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// `ranks` is not 1 to 1024.
+    #[error("a region has 1 to 1024 ranks")]
+    Ranks,
+    /// `cells` is not a power of two from 2 to 2^30.
+    #[error("cells must be a power of two from 2 to 2^30")]
+    Cells,
+    /// `arena` is not a multiple of 128 from 128 bytes to 2^40 bytes.
+    #[error("the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB")]
+    Arena,
+    /// The mode has bits beyond `0o777`, or its owner may not read and write.
+    #[error("the mode must let the owner read and write, and have no bits beyond 0777")]
+    Mode,
+    /// Ranks, cells and arena multiply to more than a process can map (2^46 bytes).
+    #[error("ranks x ranks x (cells + arena) is more than a process can map; make one of them smaller")]
+    TooLarge,
+}
+
+/// Why a region was not created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// The name is empty, longer than 200 bytes, begins with a dot, or has a byte other than
+    /// `A-Z a-z 0-9 . _ -`.
+    #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
+    BadName,
+    /// The configuration describes no region.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Something already bears the name.
+    #[error("the name is taken")]
+    Exists,
+    /// There is no room in shared memory.
+    #[error("no space left in /dev/shm")]
+    NoSpace,
+    /// The operating system refuses to create the segment for this user.
+    #[error("permission denied in /dev/shm")]
+    Denied,
+    /// Any other failure of the operating system, by its error number.
+    #[error("{}", std::io::Error::from_raw_os_error(*.0))]
+    Os(i32),
+}
+
+/// Why a region was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// As [`CreateError::BadName`].
+    #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
+    BadName,
+    /// Nothing bears the name, or what bore it is being removed.
+    #[error("there is no such region")]
+    NotFound,
+    /// What bears the name is not a region: another program's, too short, or with senseless geometry.
+    #[error("this is not a region of ours; another program may own the name")]
+    Foreign,
+    /// A region with another layout.
+    #[error("the region has ABI version {abi}, this program speaks {}", crate::layout::ABI)]
+    Version {
+        /// The version found.
+        abi: u64,
+    },
+    /// A region of programs that speak another protocol.
+    #[error("the region is for protocol {protocol}, this program speaks another")]
+    Protocol {
+        /// The protocol found.
+        protocol: u64,
+    },
+    /// A region that belongs to another user, who was not allowed by
+    /// [`OpenOptions::owner`](crate::OpenOptions::owner).
+    #[error("the region belongs to user {uid}, who is not trusted")]
+    Owner {
+        /// The user found.
+        uid: u32,
+    },
+    /// The operating system refuses this user.
+    #[error("permission denied: the region's mode does not let this user in")]
+    Denied,
+    /// Any other failure of the operating system, by its error number.
+    #[error("{}", std::io::Error::from_raw_os_error(*.0))]
+    Os(i32),
+}
+
+/// Why a region was neither created nor opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CreateOrOpenError {
+    /// There was nothing to open and creating failed.
+    #[error(transparent)]
+    Create(#[from] CreateError),
+    /// There is something, and it cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// There is a region, whose ranks, cells, arena or largest message differ from the configuration.
+    #[error("the region exists with another configuration")]
+    Differs,
+}
+
+/// Why a region was not removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RemoveError {
+    /// It cannot be opened.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// A live process has joined it.
+    #[error("the region is in use by a live process")]
+    InUse,
+}
+
+/// Why a rank was not joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum JoinError {
+    /// The region has no such rank.
+    #[error("the region has ranks 0 to {}", .ranks - 1)]
+    NoSuchRank {
+        /// How many ranks the region has.
+        ranks: u32,
+    },
+    /// A live process holds the rank or, with a label, the rank of that label.
+    #[error("rank {rank} is held by a live process")]
+    Taken {
+        /// The rank.
+        rank: u32,
+    },
+    /// A live process holds every rank that could have been taken.
+    #[error("every rank is held by a live process")]
+    Full,
+    /// A label is 1 to 48 bytes without a NUL.
+    #[error("a label has 1 to 48 bytes and no NUL")]
+    BadLabel,
+    /// The region was removed after it was opened.
+    #[error("the region was removed")]
+    Removed,
+    /// Any other failure of the operating system, by its error number. Without `/proc` a region cannot be
+    /// joined.
+    #[error("{}", std::io::Error::from_raw_os_error(*.0))]
+    Os(i32),
+}
+
+/// Why this endpoint can do nothing any more; join again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Lost {
+    /// Another process has claimed the rank: something closed this process's lock.
+    #[error("another process holds this rank now")]
+    Rank,
+    /// This process was forked from the one that joined.
+    #[error("a forked child does not inherit its parent's rank")]
+    Forked,
+}
+
+/// Why a message was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The region has no such rank.
+    #[error("there is no such rank")]
+    NoSuchRank,
+    /// The message is longer than this region carries.
+    #[error("the message is above the limit of {limit} bytes")]
+    TooLarge {
+        /// The longest message, in bytes.
+        limit: u64,
+    },
+    /// There is no room now, and nobody waits for it: `try_send`, or a message to oneself.
+    #[error("the mailbox is full")]
+    Full,
+    /// The time was over before there was room.
+    #[error("timed out")]
+    Timeout,
+    /// An [`Interrupter`](crate::Interrupter) ended the wait.
+    #[error("interrupted")]
+    Interrupted,
+    /// The mailbox is full and its receiver has left.
+    #[error("the mailbox is full and its receiver has left")]
+    PeerLeft,
+    /// The mailbox is full and its receiver is dead.
+    #[error("the mailbox is full and its receiver is dead")]
+    PeerDead,
+    /// There is no shared memory left for the first message to this peer. Nothing was sent; it can be tried
+    /// again.
+    #[error("no shared memory left for the mailbox")]
+    NoSpace,
+    /// The receiver's words in the mailbox make no sense.
+    #[error("the mailbox is corrupt")]
+    Corrupt,
+    /// A draft to this peer is open: commit or drop it first.
+    #[error("a draft to this peer is open")]
+    Drafting,
+    /// This endpoint is no longer one.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+/// Why no message was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The region has no such rank.
+    #[error("there is no such rank")]
+    NoSuchRank,
+    /// There is no mail now, and nobody waits for it: `try_recv`, or only oneself to hear from.
+    #[error("no mail")]
+    Empty,
+    /// The time was over before there was mail.
+    #[error("timed out")]
+    Timeout,
+    /// An [`Interrupter`](crate::Interrupter) ended the wait.
+    #[error("interrupted")]
+    Interrupted,
+    /// There is no more mail from this rank, which has left: the end of a stream.
+    #[error("rank {0} has left")]
+    PeerLeft(u32),
+    /// There is no more mail from this rank, which died.
+    #[error("rank {0} is dead")]
+    PeerDead(u32),
+    /// The words of this rank's mailbox make no sense.
+    #[error("the mailbox from rank {0} is corrupt")]
+    Corrupt(u32),
+    /// This endpoint is no longer one.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+/// Why a mail was not read as a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the mail has {len} bytes, the type {size}")]
+pub struct SizeError {
+    /// The mail's length in bytes.
+    pub len: usize,
+    /// The type's size in bytes.
+    pub size: usize,
+}

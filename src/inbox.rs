@@ -1,0 +1,281 @@
+//! The receiving side of an endpoint.
+
+use crate::bell::Look;
+use crate::error::RecvError;
+use crate::layout::OPENED_WORDS;
+use crate::mail::Mail;
+use crate::member::{Interrupted, Member};
+use crate::outbox::Patience;
+use crate::registry::Status;
+use crate::ring::{Consumer, Letter};
+use crate::sync::{Edge, Ordering::Relaxed, acquire};
+use core::cell::{Cell as Private, OnceCell};
+
+/// The most mails of one sender that a receive from anyone takes while another sender's wait.
+pub(crate) const BURST: u32 = 32;
+/// Peers that one look for deaths asks the kernel about, in rotation.
+const QUERIES: usize = 4;
+const NOBODY: u32 = u32::MAX;
+
+/// Whom to receive from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// Whoever has sent something: in order for each sender, in turn between them.
+    Anyone,
+    /// This rank.
+    Rank(u32),
+}
+
+impl From<u32> for Source {
+    fn from(rank: u32) -> Self {
+        Source::Rank(rank)
+    }
+}
+
+/// A mailbox that this endpoint reads from.
+pub(crate) struct Incoming {
+    pub from: u32,
+    pub consumer: Consumer,
+    /// The next in the circle of opened mailboxes.
+    next: Private<u32>,
+    /// The sender's last epoch whose end was told.
+    told: Private<u64>,
+    corrupt: Private<bool>,
+}
+
+impl Incoming {
+    #[inline(always)]
+    fn take(&self) -> Result<Option<Letter>, RecvError> {
+        self.consumer.take().map_err(|_| {
+            self.corrupt.set(true);
+            RecvError::Corrupt(self.from)
+        })
+    }
+
+    /// As `take`, but a mailbox once found corrupt is empty: it was told, and others go on.
+    #[inline(always)]
+    fn take_unless_corrupt(&self) -> Result<Option<Letter>, RecvError> {
+        if self.corrupt.get() { Ok(None) } else { self.take() }
+    }
+}
+
+/// Mailboxes by sender, each opened when its bit in `opened` is first seen, and linked in a circle.
+pub(crate) struct Inbox {
+    peers: Box<[OnceCell<Box<Incoming>>]>,
+    known: [Private<u64>; OPENED_WORDS],
+    /// The sender whose turn it is.
+    current: Private<u32>,
+    /// How many mails in a row it gave.
+    burst: Private<u32>,
+    /// The sender last asked about in the rotation of queries.
+    queried: Private<u32>,
+}
+
+type Found<'a> = (&'a Incoming, Letter);
+
+impl From<Interrupted> for RecvError {
+    fn from(_: Interrupted) -> Self {
+        RecvError::Interrupted
+    }
+}
+
+impl Inbox {
+    pub fn new(ranks: u32) -> Self {
+        Self {
+            peers: (0..ranks).map(|_| OnceCell::new()).collect(),
+            known: Default::default(),
+            current: NOBODY.into(),
+            burst: 0.into(),
+            queried: NOBODY.into(),
+        }
+    }
+
+    /// Receives from `source`.
+    #[inline]
+    pub fn recv<'a>(
+        &'a self,
+        member: &'a Member,
+        source: Source,
+        patience: Patience,
+    ) -> Result<Mail<'a>, RecvError> {
+        member.check()?;
+        let found = match self.look(member, source)? {
+            Some(found) => found,
+            None => self.wait(member, source, patience)?,
+        };
+        Ok(Mail::new(member, found.0, found.1))
+    }
+
+    #[inline(always)]
+    fn look(&self, member: &Member, source: Source) -> Result<Option<Found<'_>>, RecvError> {
+        match source {
+            Source::Anyone => self.take_any(member),
+            Source::Rank(rank) => self.take_from(member, rank),
+        }
+    }
+
+    /// The next mail from `rank`.
+    fn take_from(&self, member: &Member, rank: u32) -> Result<Option<Found<'_>>, RecvError> {
+        let slot = self.peers.get(rank as usize).ok_or(RecvError::NoSuchRank)?;
+        if slot.get().is_none() {
+            self.discover(member);
+        }
+        let Some(peer) = slot.get() else { return Ok(None) };
+        Ok(peer.take()?.map(|letter| (&**peer, letter)))
+    }
+
+    /// The next mail from anyone: of the current sender until its burst is over, else of the next in the
+    /// circle that has some.
+    #[inline(always)]
+    fn take_any(&self, member: &Member) -> Result<Option<Found<'_>>, RecvError> {
+        let burst = self.burst.get();
+        if burst < BURST
+            && let Some(peer) = self.peer(self.current.get())
+            && let Some(letter) = peer.take_unless_corrupt()?
+        {
+            self.burst.set(burst + 1);
+            return Ok(Some((peer, letter)));
+        }
+        self.discover(member);
+        let Some(start) = self.peer(self.current.get()) else { return Ok(None) };
+        for peer in self.circle(start) {
+            if let Some(letter) = peer.take_unless_corrupt()? {
+                self.current.set(peer.from);
+                self.burst.set(1);
+                return Ok(Some((peer, letter)));
+            }
+        }
+        Ok(None)
+    }
+
+    fn peer(&self, rank: u32) -> Option<&Incoming> {
+        Some(self.peers.get(rank as usize)?.get()?)
+    }
+
+    /// Every opened mailbox once: those after `start`, then `start`.
+    fn circle<'a>(&'a self, start: &'a Incoming) -> impl Iterator<Item = &'a Incoming> {
+        let mut at = Some(start);
+        core::iter::from_fn(move || {
+            let peer = self.peer(at?.next.get())?;
+            at = (peer.from != start.from).then_some(peer);
+            Some(peer)
+        })
+    }
+
+    /// Opens the mailboxes whose bits were set since the last look. Never touches any other.
+    #[inline(always)]
+    fn discover(&self, member: &Member) {
+        let words = (member.region.ranks() as usize).div_ceil(64);
+        let opened = &member.record().opened[..words];
+        for (at, (word, known)) in opened.iter().zip(&self.known).enumerate() {
+            // Pairs with the sender's `fetch_or`: the pages are reserved.
+            let new = word.load(acquire(Edge::Opened)) & !known.get();
+            if new != 0 {
+                known.set(known.get() | new);
+                self.open(member, at as u32 * 64, new);
+            }
+        }
+    }
+
+    #[cold]
+    fn open(&self, member: &Member, first: u32, mut bits: u64) {
+        while bits != 0 {
+            let from = first + bits.trailing_zeros();
+            bits &= bits - 1;
+            let Some(slot) = self.peers.get(from as usize) else { return };
+            let consumer = Consumer::resume(member.region.segment.mailbox(from, member.rank()));
+            let told = consumer.told().load(Relaxed).into();
+            let next = match self.peer(self.current.get()) {
+                Some(current) => current.next.replace(from),
+                None => {
+                    self.current.set(from);
+                    from
+                }
+            };
+            slot.get_or_init(|| {
+                Box::new(Incoming { from, consumer, next: next.into(), told, corrupt: false.into() })
+            });
+        }
+    }
+
+    #[cold]
+    fn wait(&self, member: &Member, source: Source, patience: Patience) -> Result<Found<'_>, RecvError> {
+        let check = |query| {
+            member.check()?;
+            match source {
+                Source::Anyone => self.ends(member, query),
+                Source::Rank(rank) => self.end(member, rank, query),
+            }
+        };
+        let deadline = match patience {
+            // Nobody but this endpoint could send what it waits for.
+            _ if source == Source::Rank(member.rank()) || member.region.ranks() == 1 => {
+                return Err(RecvError::Empty);
+            }
+            Patience::Never => {
+                return match check(member.is_time_to_query())? {
+                    Look::Done(found) => Ok(found),
+                    Look::Nothing => Err(RecvError::Empty),
+                };
+            }
+            Patience::Until(deadline) => deadline,
+        };
+        let look = || Ok(self.look(member, source)?.map_or(Look::Nothing, Look::Done));
+        let found = member.wait(&member.record().bells.mail, deadline, look, || check(true))?;
+        found.ok_or(RecvError::Timeout)
+    }
+
+    /// Says that `rank` has ended; only after one more look for mail, made after it had.
+    fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Look<Found<'_>>, RecvError> {
+        let Some(end) = member.end_of(rank, query) else { return Ok(Look::Nothing) };
+        match self.take_from(member, rank)? {
+            Some(found) => Ok(Look::Done(found)),
+            None => Err(told(rank, end)),
+        }
+    }
+
+    /// Says that one of those whose mailboxes are open has ended, once for each life.
+    ///
+    /// Those that left are seen by one load each. Whether the others live is asked of the kernel, a few at a
+    /// time.
+    fn ends(&self, member: &Member, query: bool) -> Result<Look<Found<'_>>, RecvError> {
+        let registry = &member.region.registry;
+        let is_news = |peer: &&Incoming| {
+            peer.from != member.rank() && registry.life(peer.from).epoch() > peer.told.get()
+        };
+        let Some(start) = self.peer(self.current.get()) else { return Ok(Look::Nothing) };
+        let mut ended = self.circle(start).filter(is_news).find(|peer| !registry.life(peer.from).joined());
+        if ended.is_none() && query {
+            let start = self.peer(self.queried.get()).unwrap_or(start);
+            ended = self.circle(start).filter(is_news).take(QUERIES).find(|peer| {
+                self.queried.set(peer.from);
+                member.end_of(peer.from, true).is_some()
+            });
+        }
+        let Some(peer) = ended else { return Ok(Look::Nothing) };
+        let (end, life) = registry.status(peer.from);
+        if matches!(end, Status::NeverJoined | Status::Live) {
+            return Ok(Look::Nothing); // A successor came in between.
+        }
+        match peer.take_unless_corrupt()? {
+            Some(letter) => Ok(Look::Done((peer, letter))),
+            None => {
+                peer.told.set(life.epoch());
+                Err(told(peer.from, end))
+            }
+        }
+    }
+
+    /// Leaves word for the next holder of this rank of whose end this one was told.
+    pub fn leave(&self) {
+        let Some(start) = self.peer(self.current.get()) else { return };
+        for peer in self.circle(start) {
+            peer.consumer.told().store(peer.told.get(), Relaxed);
+        }
+    }
+}
+
+fn told(rank: u32, end: Status) -> RecvError {
+    if end == Status::Left { RecvError::PeerLeft(rank) } else { RecvError::PeerDead(rank) }
+}

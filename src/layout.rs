@@ -1,0 +1,357 @@
+//! The ABI: what lies where in a region's segment. Nothing here runs; everything is checked.
+//!
+//! ```text
+//!  0        4096        4096 + 1024 x ranks, to a page
+//! ┌────────┬────────────┬──────────────────────────────┬──────────────────────────────┬─────┐
+//! │ Header │ rank table │ mailboxes to 0, from 0,1,2 … │ mailboxes to 1, from 0,1,2 … │  …  │
+//! └────────┴────────────┴──────────────────────────────┴──────────────────────────────┴─────┘
+//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set
+//!
+//!  mailbox (from, to), page-aligned
+//! ┌────────────────┬────────────────┬───────────┬──────────────┬───────────────┬─────────────┐
+//! │ consumer line  │ producer line  │ call line │ control lane │ cells x 64 B  │ arena bytes │
+//! │ 128 B          │ 128 B          │ 128 B     │ 8 x 64 B     │               │             │
+//! └────────────────┴────────────────┴───────────┴──────────────┴───────────────┴─────────────┘
+//! ```
+//! Words of different writers are at least 128 bytes apart: a processor that fetches lines in pairs would
+//! otherwise make neighbours fight. All words are in the machine's byte order; the magic tells.
+
+use crate::error::ConfigError;
+use crate::sync::{AtomicU32, AtomicU64};
+use crossbeam_utils::CachePadded;
+
+/// The version of this layout.
+pub const ABI: u64 = 1;
+/// The first word of a region.
+pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
+/// The first word of a region that is being removed.
+pub const WIPED: u64 = u64::from_ne_bytes(*b"mailbox\x00");
+/// The most ranks that a region can have.
+pub const MAX_RANKS: u32 = 1024;
+/// Words of a rank's `opened` bitmap.
+pub const OPENED_WORDS: usize = MAX_RANKS as usize / 64;
+/// Bytes of a label.
+pub const LABEL: usize = 48;
+/// Arena payloads begin at multiples of this.
+pub const ARENA_ALIGN: u64 = 64;
+
+const PAGE: u64 = 4096;
+const MAX_SIZE: u64 = 1 << 46;
+
+/// Words of the header. All are written once, by the creator, but the magic, which a remover wipes.
+pub const HEADER_WORDS: usize = 16;
+
+/// The first page of a region: see [`Geometry::to_words`] for the order of its words.
+#[repr(C)]
+pub struct Header {
+    /// The header, word by word; the magic first.
+    pub words: [AtomicU64; HEADER_WORDS],
+}
+
+/// What everybody knows of a rank. Its owner writes it, but for the bells and `opened`.
+#[repr(C)]
+pub struct Rank {
+    /// Who holds the rank.
+    pub identity: CachePadded<Identity>,
+    /// What its holder sleeps on.
+    pub bells: CachePadded<Bells>,
+    /// Bit `from % 64` of word `from / 64`: the mailbox from `from` to this rank is reserved. Senders set
+    /// bits; nobody clears them.
+    pub opened: CachePadded<[AtomicU64; OPENED_WORDS]>,
+    /// For counters of the endpoint.
+    pub reserved: [CachePadded<AtomicU64>; 5],
+}
+
+/// A rank's life and name; written by whoever holds the rank's lock.
+#[repr(C)]
+pub struct Identity {
+    /// `epoch << 1 | joined`: how often the rank was claimed, and whether its last holder has left.
+    pub life: AtomicU64,
+    /// The holder's process id in its own PID namespace; to be shown, never to be trusted.
+    pub pid: AtomicU64,
+    /// The label, padded with NULs.
+    pub label: [AtomicU64; LABEL / 8],
+}
+
+/// The words that a rank sleeps on: its holder writes ASLEEP, holder and ringers write AWAKE.
+#[repr(C)]
+pub struct Bells {
+    /// Its receiver sleeps here.
+    pub mail: AtomicU32,
+    /// Its sender, blocked on a full mailbox, sleeps here.
+    pub credit: AtomicU32,
+    /// Whether ringers must fence before they look; written when the rank is claimed.
+    pub mode: AtomicU32,
+}
+
+/// The first lines of a mailbox.
+#[repr(C)]
+pub struct Lines {
+    /// Written by the receiver.
+    pub consumer: CachePadded<ConsumerLine>,
+    /// Written by the sender. Nothing is in it yet but room for its counters.
+    pub producer: CachePadded<AtomicU64>,
+    /// For calls: a request and its reply in one line.
+    pub call: CachePadded<AtomicU64>,
+    /// For collectives, which must get through a full mailbox.
+    pub control: [Cell; 8],
+}
+
+/// The receiver's words.
+#[repr(C)]
+pub struct ConsumerLine {
+    /// Sequence number of the oldest message that is not acknowledged.
+    pub head: AtomicU64,
+    /// The last epoch of the sender whose end was told to a receiver that then left cleanly.
+    pub told: AtomicU64,
+}
+
+/// One slot of a mailbox; see [`cell`](crate::cell) for its words. Written by the sender.
+#[repr(C, align(64))]
+pub struct Cell {
+    /// `seq + 1` of the message in the cell; published last.
+    pub stamp: AtomicU64,
+    /// A packed [`Envelope`](crate::cell::Envelope).
+    pub envelope: AtomicU64,
+    /// Payload, or where in the arena it lies.
+    pub payload: [AtomicU64; 6],
+}
+
+#[cfg(not(loom))]
+const _: () = {
+    use core::mem::{align_of, offset_of, size_of};
+    assert!(align_of::<CachePadded<AtomicU64>>() == 128, "this ABI is for 128-byte padding");
+    assert!(size_of::<Header>() as u64 <= PAGE);
+    assert!(size_of::<Rank>() == 1024);
+    assert!(offset_of!(Rank, bells) == 128 && offset_of!(Rank, opened) == 256);
+    assert!(offset_of!(Identity, label) == 16 && size_of::<Identity>() <= 128);
+    assert!(size_of::<Cell>() == 64 && offset_of!(Cell, payload) == 16);
+    assert!(size_of::<Lines>() == 3 * 128 + 8 * 64 && offset_of!(Lines, control) == 384);
+};
+
+/// When the pages of mailboxes are taken from the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Reserve {
+    /// When the first message goes through a mailbox: [`SendError::NoSpace`](crate::SendError::NoSpace) if
+    /// there are none.
+    #[default]
+    AtFirstUse,
+    /// When the region is created: [`CreateError::NoSpace`](crate::CreateError::NoSpace) if there are too few.
+    AtCreation,
+}
+
+/// What a region is made of; [`Config::ranks`] begins one.
+///
+/// ```
+/// use mailbox::Config;
+/// let config = Config::ranks(4).cells(256).arena(1 << 20);
+/// assert_eq!(config.check(), Ok(()));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    pub(crate) geometry: Geometry,
+    pub(crate) mode: u32,
+    pub(crate) reserve: Reserve,
+}
+
+impl Config {
+    /// A region of `ranks` participants, 1 to 1024, with 512 cells and an arena of 256 KiB a mailbox.
+    pub const fn ranks(ranks: u32) -> Self {
+        Self {
+            geometry: Geometry { protocol: 0, ranks, cells: 512, arena: 256 << 10, max_message: 1 << 30 },
+            mode: 0o600,
+            reserve: Reserve::AtFirstUse,
+        }
+    }
+
+    /// Messages that fit a mailbox: a power of two from 2 to 2^30. Each takes 64 bytes.
+    pub const fn cells(mut self, cells: u32) -> Self {
+        self.geometry.cells = cells;
+        self
+    }
+
+    /// Bytes of a mailbox for payloads above 48 bytes: a multiple of 128, up to 2^40. The longest message is
+    /// half of it.
+    pub const fn arena(mut self, bytes: u64) -> Self {
+        self.geometry.arena = bytes;
+        self
+    }
+
+    /// The longest message in bytes; the default is 1 GiB. Half the arena is a limit too, for now.
+    pub const fn max_message(mut self, bytes: u64) -> Self {
+        self.geometry.max_message = bytes;
+        self
+    }
+
+    /// Permission bits of the segment; the default is `0o600`.
+    pub const fn mode(mut self, mode: u32) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// When the mailboxes' pages are taken from the system.
+    pub const fn reserve(mut self, reserve: Reserve) -> Self {
+        self.reserve = reserve;
+        self
+    }
+
+    /// A number that keeps programs apart that speak different protocols; the default is 0.
+    pub const fn protocol(mut self, protocol: u64) -> Self {
+        self.geometry.protocol = protocol;
+        self
+    }
+
+    /// Whether this describes a region; [`Region::create`](crate::Region::create) checks it too.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.mode & !0o777 != 0 || self.mode & 0o600 != 0o600 {
+            return Err(ConfigError::Mode);
+        }
+        self.geometry.check()
+    }
+}
+
+/// The sizes that place everything in a region. A private copy, checked once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// The application's protocol.
+    pub protocol: u64,
+    /// Participants.
+    pub ranks: u32,
+    /// Cells of a mailbox.
+    pub cells: u32,
+    /// Bytes of a mailbox's arena.
+    pub arena: u64,
+    /// The longest message, in bytes.
+    pub max_message: u64,
+}
+
+impl Geometry {
+    /// Whether a region can have these sizes.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if !(1..=MAX_RANKS).contains(&self.ranks) {
+            return Err(ConfigError::Ranks);
+        }
+        if !self.cells.is_power_of_two() || !(2..=1 << 30).contains(&self.cells) {
+            return Err(ConfigError::Cells);
+        }
+        if !self.arena.is_multiple_of(2 * ARENA_ALIGN) || !(128..=1 << 40).contains(&self.arena) {
+            return Err(ConfigError::Arena);
+        }
+        // At most 2^20 mailboxes of at most 2^40 + 2^36 + 2^13 bytes: no product overflows.
+        if self.size() > MAX_SIZE {
+            return Err(ConfigError::TooLarge);
+        }
+        Ok(())
+    }
+
+    /// The longest message that a mailbox can carry: a whole one is at most half the arena, so that a wrap
+    /// always leaves room for it.
+    pub fn limit(&self) -> u64 {
+        self.max_message.min((self.arena / 2).max(crate::cell::INLINE as u64))
+    }
+
+    /// Bytes that are reserved at creation: header and rank table.
+    pub fn table(&self) -> u64 {
+        PAGE + (self.ranks as u64 * 1024).next_multiple_of(PAGE)
+    }
+
+    /// Offset of the record of `rank`.
+    pub fn rank(&self, rank: u32) -> u64 {
+        PAGE + rank as u64 * 1024
+    }
+
+    /// Bytes from one mailbox to the next.
+    pub fn stride(&self) -> u64 {
+        (Self::CELLS + self.cells as u64 * 64 + self.arena).next_multiple_of(PAGE)
+    }
+
+    /// Offset of the mailbox in which `from` writes and `to` reads: those of a receiver lie together.
+    pub fn mailbox(&self, from: u32, to: u32) -> u64 {
+        self.table() + (to as u64 * self.ranks as u64 + from as u64) * self.stride()
+    }
+
+    /// Offset of the cells in a mailbox.
+    pub const CELLS: u64 = 3 * 128 + 8 * 64;
+
+    /// Bytes of the whole region.
+    pub fn size(&self) -> u64 {
+        self.table() + self.ranks as u64 * self.ranks as u64 * self.stride()
+    }
+
+    /// The header of a region of this geometry, in the order of its words.
+    pub fn to_words(self, nonce: u64) -> [u64; HEADER_WORDS] {
+        let mut words = [0; HEADER_WORDS];
+        words[..8].copy_from_slice(&[
+            MAGIC,
+            ABI,
+            self.protocol,
+            nonce,
+            self.ranks as u64,
+            self.cells as u64,
+            self.arena,
+            self.max_message,
+        ]);
+        words
+    }
+
+    /// The geometry and the nonce that a header names; `None` where it does not describe a region.
+    /// Magic and ABI are the caller's to check first.
+    pub fn from_words(words: &[u64; HEADER_WORDS]) -> Option<(Self, u64)> {
+        let [_, _, protocol, nonce, ranks, cells, arena, max_message, ..] = *words;
+        let geometry = Self {
+            protocol,
+            ranks: ranks.try_into().ok()?,
+            cells: cells.try_into().ok()?,
+            arena,
+            max_message,
+        };
+        geometry.check().ok()?;
+        Some((geometry, nonce))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_do_not_overlap() {
+        for ranks in [1, 2, 3, 7, 1024] {
+            let g = Config::ranks(ranks).cells(2).arena(128).geometry;
+            assert_eq!(g.check(), Ok(()));
+            assert!(g.rank(ranks - 1) + 1024 <= g.table());
+            assert_eq!(g.mailbox(0, 0), g.table());
+            assert_eq!(g.mailbox(ranks - 1, ranks - 1) + g.stride(), g.size());
+            assert!(g.stride() >= Geometry::CELLS + 2 * 64 + 128);
+        }
+        assert_eq!(Geometry::CELLS, core::mem::size_of::<Lines>() as u64);
+    }
+
+    #[test]
+    fn bad_sizes_are_told_apart() {
+        let check = |config: Config| config.check();
+        assert_eq!(check(Config::ranks(0)), Err(ConfigError::Ranks));
+        assert_eq!(check(Config::ranks(1025)), Err(ConfigError::Ranks));
+        assert_eq!(check(Config::ranks(1024)), Ok(()));
+        for cells in [0, 1, 3, 100, u32::MAX] {
+            assert_eq!(check(Config::ranks(2).cells(cells)), Err(ConfigError::Cells));
+        }
+        for arena in [0, 64, 129, u64::MAX, 1 << 41] {
+            assert_eq!(check(Config::ranks(2).arena(arena)), Err(ConfigError::Arena));
+        }
+        for mode in [0, 0o400, 0o4600] {
+            assert_eq!(check(Config::ranks(2).mode(mode)), Err(ConfigError::Mode));
+        }
+        let large = Config::ranks(1024).cells(1 << 30).arena(1 << 40);
+        assert_eq!(check(large), Err(ConfigError::TooLarge));
+    }
+
+    #[test]
+    fn a_header_says_what_was_written() {
+        let geometry = Config::ranks(9).cells(64).arena(4096).protocol(77).geometry;
+        let mut words = geometry.to_words(5);
+        assert_eq!(Geometry::from_words(&words), Some((geometry, 5)));
+        words[4] = u64::MAX;
+        assert_eq!(Geometry::from_words(&words), None);
+    }
+}

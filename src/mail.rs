@@ -1,0 +1,138 @@
+//! A received message.
+
+use crate::cell;
+use crate::error::SizeError;
+use crate::inbox::Incoming;
+use crate::member::Member;
+use crate::memory;
+use crate::ring::Letter;
+use bytemuck::Pod;
+use core::fmt;
+use core::mem::ManuallyDrop;
+
+/// A received message, still where its sender wrote it; dropping it acknowledges it.
+///
+/// Mails may be dropped in any order; their room is given back in order. A mail that its holder's death
+/// keeps from being dropped is delivered again, to the rank's next holder.
+pub struct Mail<'a> {
+    member: &'a Member,
+    peer: &'a Incoming,
+    letter: Letter,
+}
+
+impl<'a> Mail<'a> {
+    #[inline(always)]
+    pub(crate) fn new(member: &'a Member, peer: &'a Incoming, letter: Letter) -> Self {
+        Self { member, peer, letter }
+    }
+
+    /// Who sent it.
+    #[inline]
+    pub fn from(&self) -> u32 {
+        self.peer.from
+    }
+
+    /// Its number among all that its sender ever sent to this rank, from 0 on, without a gap.
+    #[inline]
+    pub fn seq(&self) -> u64 {
+        self.letter.seq
+    }
+
+    /// The sender's epoch when it was sent: how often that rank had been joined. Right as long as the sender
+    /// has been replaced fewer than 64 times since.
+    pub fn epoch(&self) -> u64 {
+        let now = self.member.region.registry.life(self.peer.from).epoch();
+        cell::epoch_of(self.letter.envelope.epoch, now)
+    }
+
+    /// Its tag; 0 for whatever was sent without one.
+    #[inline]
+    pub fn tag(&self) -> u32 {
+        self.letter.envelope.tag
+    }
+
+    /// Its length in bytes.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.letter.len
+    }
+
+    /// Whether it has no bytes.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.letter.len == 0
+    }
+
+    /// Copies it to the front of `buffer`, as much as fits; how many bytes that are.
+    #[inline]
+    pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
+        let len = self.letter.len.min(buffer.len());
+        memory::load(self.peer.consumer.words(&self.letter), &mut buffer[..len]);
+        len
+    }
+
+    /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits; how many bytes
+    /// that are.
+    pub fn copy_from(&self, offset: usize, buffer: &mut [u8]) -> usize {
+        let len = self.letter.len.saturating_sub(offset).min(buffer.len());
+        memory::load_at(self.peer.consumer.words(&self.letter), offset, &mut buffer[..len]);
+        len
+    }
+
+    /// Its bytes, copied.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.letter.len];
+        self.copy_to(&mut bytes);
+        bytes
+    }
+
+    /// The value whose bytes it is, copied. The sender's value can be sent as `bytemuck::bytes_of(&value)`.
+    #[inline]
+    pub fn read<T: Pod>(&self) -> Result<T, SizeError> {
+        if self.letter.len != size_of::<T>() {
+            return Err(SizeError { len: self.letter.len, size: size_of::<T>() });
+        }
+        let mut value = T::zeroed();
+        memory::load(self.peer.consumer.words(&self.letter), bytemuck::bytes_of_mut(&mut value));
+        Ok(value)
+    }
+
+    /// Its bytes in place.
+    ///
+    /// # Safety
+    /// The sender's process is trusted: it must not write to this message before it is acknowledged, as no
+    /// endpoint does. Others with access to the segment must not write there either.
+    #[expect(unsafe_code, reason = "the caller trusts the peer")]
+    pub unsafe fn as_slice(&self) -> &[u8] {
+        // SAFETY: unacknowledged as long as `self` lives; the caller answers for the peers (I4).
+        unsafe { memory::borrow(self.peer.consumer.words(&self.letter), self.letter.len) }
+    }
+
+    /// Leaves it unread: it stays in its place and is the first to be received from its sender again, by
+    /// this endpoint or the rank's next holder.
+    pub fn leave(self) {
+        let mail = ManuallyDrop::new(self);
+        mail.peer.consumer.put_back(mail.letter.seq);
+    }
+}
+
+impl Drop for Mail<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // A successor on this rank, or the parent of a forked child, has the mailbox now.
+        if self.member.check().is_ok() {
+            self.peer.consumer.acknowledge(self.letter.seq);
+            self.member.ring_credit(self.peer.from);
+        }
+    }
+}
+
+impl fmt::Debug for Mail<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mail")
+            .field("from", &self.from())
+            .field("seq", &self.seq())
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}

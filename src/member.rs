@@ -1,0 +1,163 @@
+//! What both directions of an endpoint share: the rank it holds, and how it waits.
+
+use crate::bell::{self, Look, Wait, Waiter};
+use crate::error::Lost;
+use crate::layout::Rank;
+use crate::memory::Shared;
+use crate::os;
+use crate::region::Region;
+use crate::registry::{Claim, Status};
+use core::cell::Cell as Private;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::Arc;
+use std::time::Instant;
+
+/// Calls that find nothing until the next one looks whether somebody died: that look is a system call.
+const TRIES_PER_QUERY: u32 = 64;
+/// Waits until the next one counts the ranks that are awake.
+const WAITS_PER_COUNT: u32 = 16;
+
+pub(crate) struct Member {
+    pub region: Region,
+    pub claim: Claim,
+    pub wait: Private<Wait>,
+    interrupted: Arc<AtomicBool>,
+    process: u32,
+    process_word: &'static AtomicU32,
+    tries: Private<u32>,
+    waits: Private<u32>,
+    crowded: Private<bool>,
+}
+
+impl Member {
+    pub fn new(region: Region, claim: Claim) -> Self {
+        let process = os::process();
+        Self {
+            region,
+            claim,
+            wait: Private::default(),
+            interrupted: Arc::default(),
+            process,
+            process_word: os::process_word(),
+            tries: Private::default(),
+            waits: Private::default(),
+            crowded: Private::default(),
+        }
+    }
+
+    /// Whether this process still holds the rank: two loads of lines that nobody writes.
+    #[inline(always)]
+    pub fn check(&self) -> Result<(), Lost> {
+        if self.process_word.load(Ordering::Relaxed) != self.process {
+            return Err(Lost::Forked);
+        }
+        self.claim.check()
+    }
+
+    pub fn rank(&self) -> u32 {
+        self.claim.rank()
+    }
+
+    /// The record of this rank.
+    pub fn record(&self) -> &Rank {
+        self.region.registry.rank(self.rank())
+    }
+
+    /// Tells `rank` that there is mail for it.
+    #[inline(always)]
+    pub fn ring_mail(&self, rank: u32) {
+        let bells = &self.region.registry.rank(rank).bells;
+        self.region.ringer.ring(bells, &bells.mail);
+    }
+
+    /// Tells `rank` that there is room for what it sends.
+    #[inline(always)]
+    pub fn ring_credit(&self, rank: u32) {
+        let bells = &self.region.registry.rank(rank).bells;
+        self.region.ringer.ring(bells, &bells.credit);
+    }
+
+    /// Whether `rank` will neither send nor receive any more in this life; without `query` a death goes
+    /// unnoticed.
+    pub fn end_of(&self, rank: u32, query: bool) -> Option<Status> {
+        let registry = &self.region.registry;
+        if !query && registry.life(rank).joined() {
+            return None;
+        }
+        match registry.status(rank).0 {
+            Status::NeverJoined | Status::Live => None,
+            ended => Some(ended),
+        }
+    }
+
+    /// Whether a call that does not wait should ask for deaths: now and then.
+    pub fn is_time_to_query(&self) -> bool {
+        let tries = self.tries.get();
+        self.tries.set(tries.wrapping_add(1));
+        tries.is_multiple_of(TRIES_PER_QUERY)
+    }
+
+    /// Waits on `bell`, one of this rank's: `Ok(None)` is the deadline.
+    pub fn wait<T, E: From<Interrupted>>(
+        &self,
+        bell: &crate::sync::AtomicU32,
+        deadline: Option<Instant>,
+        mut look: impl FnMut() -> Result<Look<T>, E>,
+        check: impl FnMut() -> Result<Look<T>, E>,
+    ) -> Result<Option<T>, E> {
+        let waiter = Waiter { bell, how: self.wait.get(), deadline, crowded: &|| self.is_crowded() };
+        let look = || {
+            if self.interrupted.load(Ordering::Relaxed) && self.interrupted.swap(false, Ordering::Acquire) {
+                return Err(Interrupted.into());
+            }
+            look()
+        };
+        waiter.wait(look, check)
+    }
+
+    /// Whether more ranks are awake than there are processors, now or a few waits ago.
+    fn is_crowded(&self) -> bool {
+        let waits = self.waits.get();
+        self.waits.set(waits.wrapping_add(1));
+        if waits.is_multiple_of(WAITS_PER_COUNT) {
+            let registry = &self.region.registry;
+            let is_awake = |rank: &u32| {
+                let bells = &registry.rank(*rank).bells;
+                registry.life(*rank).joined()
+                    && !bell::is_asleep(&bells.mail)
+                    && !bell::is_asleep(&bells.credit)
+            };
+            let processors = os::processors();
+            let awake = (0..registry.count()).filter(is_awake).take(processors + 1).count();
+            self.crowded.set(awake > processors);
+        }
+        self.crowded.get()
+    }
+
+    pub fn interrupter(&self) -> Interrupter {
+        let records = self.region.segment.ranks();
+        Interrupter { flag: self.interrupted.clone(), record: records.item(self.rank() as usize) }
+    }
+}
+
+/// A wait was ended from outside.
+pub(crate) struct Interrupted;
+
+/// Ends a wait of the endpoint that it came from, from any thread or signal handler.
+#[derive(Clone)]
+pub struct Interrupter {
+    flag: Arc<AtomicBool>,
+    record: Shared<Rank>,
+}
+
+impl Interrupter {
+    /// Makes a call that waits, or if none does the next one that would, return `Interrupted`; once, however
+    /// often this is called before.
+    ///
+    /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
+    pub fn interrupt(&self) {
+        self.flag.store(true, Ordering::Release);
+        bell::disturb(&self.record.bells.mail);
+        bell::disturb(&self.record.bells.credit);
+    }
+}

@@ -1,0 +1,87 @@
+//! Loom's model of a system: what the shared-memory code asks of one, on loom's primitives.
+
+use crate::sync::{AtomicU32, Edge, Mutant, Ordering, full_fence, mutated};
+use core::time::Duration;
+use loom::sync::{Condvar, Mutex};
+use std::io;
+use std::sync::Arc;
+
+loom::lazy_static! {
+    // One queue for all futexes: a wake reaches everybody, as a spurious wake-up may.
+    static ref QUEUE: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+}
+
+/// In a model both sides fence.
+pub fn register_for_fences() -> bool {
+    false
+}
+
+/// The sleeper's fence.
+pub fn remote_fence() {
+    full_fence(Edge::SleeperFence);
+}
+
+/// Two processors.
+pub fn processors() -> usize {
+    2
+}
+
+/// Sleeps until woken if `word` is `expected`. There is no time in a model: a lost wake-up is a deadlock,
+/// which loom reports.
+pub fn futex_wait(word: &AtomicU32, expected: u32, _time: Duration) {
+    let guard = QUEUE.0.lock().unwrap();
+    if word.load(Ordering::Relaxed) == expected {
+        drop(QUEUE.1.wait(guard).unwrap());
+    }
+}
+
+/// Wakes the sleepers.
+pub fn futex_wake(_word: &AtomicU32) {
+    let _guard = QUEUE.0.lock().unwrap();
+    QUEUE.1.notify_all();
+}
+
+/// What locks are taken on: the stand-in for a file.
+pub struct File {
+    held: Mutex<Vec<u32>>,
+}
+
+impl File {
+    /// A file without locks.
+    pub fn unlocked() -> Arc<Self> {
+        Arc::new(Self { held: Mutex::new(Vec::new()) })
+    }
+}
+
+/// Whether somebody holds one of the lock bytes `first..first + count`.
+pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
+    Ok(file.held.lock().unwrap().iter().any(|byte| (first..first + count).contains(byte)))
+}
+
+/// Lock bytes, given back when this is dropped.
+pub struct Lock {
+    file: Arc<File>,
+    first: u32,
+    count: u32,
+}
+
+impl Lock {
+    /// Takes the lock bytes `first..first + count`; `None` if somebody holds one.
+    pub fn take(file: &Arc<File>, first: u32, count: u32) -> io::Result<Option<Self>> {
+        let mut held = file.held.lock().unwrap();
+        let bytes = first..first + count;
+        if held.iter().any(|byte| bytes.contains(byte)) && !mutated(Mutant::Lock) {
+            return Ok(None);
+        }
+        held.extend(bytes);
+        drop(held);
+        Ok(Some(Self { file: file.clone(), first, count }))
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let bytes = self.first..self.first + self.count;
+        self.file.held.lock().unwrap().retain(|byte| !bytes.contains(byte));
+    }
+}

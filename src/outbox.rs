@@ -1,0 +1,166 @@
+//! The sending side of an endpoint.
+
+use crate::bell::Look;
+use crate::draft::Draft;
+use crate::error::SendError;
+use crate::member::{Interrupted, Member};
+use crate::registry::Status;
+use crate::ring::{Corrupt, Producer, PushError, Slack, Slot};
+use crate::sync::{Edge, release};
+use core::cell::{Cell as Private, OnceCell};
+use std::time::Instant;
+
+/// Polls of a full mailbox that insist on a quarter of it; the next take any room.
+const PATIENT_POLLS: u32 = 64;
+
+/// How long a call waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Patience {
+    /// Not at all.
+    Never,
+    /// Until then, or as long as it takes.
+    Until(Option<Instant>),
+}
+
+/// A mailbox that this endpoint writes to.
+pub(crate) struct Outgoing {
+    pub to: u32,
+    pub producer: Producer,
+    /// Whether a draft holds the next slot.
+    pub drafting: Private<bool>,
+}
+
+/// Mailboxes by receiver, each opened at the first message.
+pub(crate) struct Outbox {
+    peers: Box<[OnceCell<Box<Outgoing>>]>,
+}
+
+impl From<Interrupted> for SendError {
+    fn from(_: Interrupted) -> Self {
+        SendError::Interrupted
+    }
+}
+
+impl From<Corrupt> for SendError {
+    fn from(_: Corrupt) -> Self {
+        SendError::Corrupt
+    }
+}
+
+impl Outbox {
+    pub fn new(ranks: u32) -> Self {
+        Self { peers: (0..ranks).map(|_| OnceCell::new()).collect() }
+    }
+
+    /// Sends `bytes` to `to`.
+    #[inline]
+    pub fn send(&self, member: &Member, to: u32, bytes: &[u8], patience: Patience) -> Result<(), SendError> {
+        let peer = self.peer(member, to, bytes.len())?;
+        let slack = if matches!(patience, Patience::Never) { Slack::Any } else { Slack::Quarter };
+        match peer.producer.push(bytes, slack) {
+            Ok(()) => {}
+            Err(PushError::Corrupt) => return Err(SendError::Corrupt),
+            Err(PushError::Full) => {
+                let slot = Self::wait_for_room(member, peer, bytes.len(), patience)?;
+                crate::memory::store(peer.producer.words(&slot), bytes);
+                peer.producer.publish(&slot);
+            }
+        }
+        member.ring_mail(to);
+        Ok(())
+    }
+
+    /// Reserves a draft of `len` bytes to `to`.
+    pub fn reserve<'a>(
+        &'a self,
+        member: &'a Member,
+        to: u32,
+        len: usize,
+        patience: Patience,
+    ) -> Result<Draft<'a>, SendError> {
+        let peer = self.peer(member, to, len)?;
+        let slot = match peer.producer.claim(len, Slack::Any) {
+            Ok(slot) => slot,
+            Err(PushError::Corrupt) => return Err(SendError::Corrupt),
+            Err(PushError::Full) => Self::wait_for_room(member, peer, len, patience)?,
+        };
+        Ok(Draft::new(member, peer, slot))
+    }
+
+    /// The open mailbox to `to`, ready for `len` bytes.
+    #[inline(always)]
+    fn peer(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
+        member.check()?;
+        let slot = self.peers.get(to as usize).ok_or(SendError::NoSuchRank)?;
+        let limit = member.region.geometry().limit();
+        if len as u64 > limit {
+            return Err(SendError::TooLarge { limit });
+        }
+        let peer = match slot.get() {
+            Some(peer) => peer,
+            None => Self::open(slot, member, to)?,
+        };
+        if peer.drafting.get() { Err(SendError::Drafting) } else { Ok(peer) }
+    }
+
+    /// Reserves the mailbox's pages unless an earlier holder of this rank did, says so to the receiver, and
+    /// goes on where that holder stopped.
+    #[cold]
+    fn open<'a>(
+        slot: &'a OnceCell<Box<Outgoing>>,
+        member: &Member,
+        to: u32,
+    ) -> Result<&'a Outgoing, SendError> {
+        let (region, me) = (&member.region, member.rank());
+        if !region.is_opened(me, to) {
+            region.segment.reserve(me, to).map_err(|_| SendError::NoSpace)?;
+            let word = &region.registry.rank(to).opened[me as usize / 64];
+            // Pairs with the receiver's load: from here on it may touch the pages.
+            word.fetch_or(1 << (me % 64), release(Edge::Opened));
+        }
+        let producer = Producer::recover(region.segment.mailbox(me, to), member.claim.epoch())?;
+        Ok(slot.get_or_init(|| Box::new(Outgoing { to, producer, drafting: false.into() })))
+    }
+
+    #[cold]
+    fn wait_for_room(
+        member: &Member,
+        peer: &Outgoing,
+        len: usize,
+        patience: Patience,
+    ) -> Result<Slot, SendError> {
+        let claim = |slack| match peer.producer.claim(len, slack) {
+            Ok(slot) => Ok(Look::Done(slot)),
+            Err(PushError::Full) => Ok(Look::Nothing),
+            Err(PushError::Corrupt) => Err(SendError::Corrupt),
+        };
+        // What is told of the receiver is told only after one more look for room, made after it ended.
+        let check = |query| {
+            member.check()?;
+            let Some(end) = member.end_of(peer.to, query) else { return Ok(Look::Nothing) };
+            match claim(Slack::Any)? {
+                Look::Done(slot) => Ok(Look::Done(slot)),
+                Look::Nothing if end == Status::Left => Err(SendError::PeerLeft),
+                Look::Nothing => Err(SendError::PeerDead),
+            }
+        };
+        let deadline = match patience {
+            // Nobody but this endpoint could make room in its mailbox to itself.
+            _ if peer.to == member.rank() => return Err(SendError::Full),
+            Patience::Never => {
+                return match check(member.is_time_to_query())? {
+                    Look::Done(slot) => Ok(slot),
+                    Look::Nothing => Err(SendError::Full),
+                };
+            }
+            Patience::Until(deadline) => deadline,
+        };
+        let mut polls = 0;
+        let look = || {
+            polls += 1;
+            claim(if polls <= PATIENT_POLLS { Slack::Quarter } else { Slack::Any })
+        };
+        let slot = member.wait(&member.record().bells.credit, deadline, look, || check(true))?;
+        slot.ok_or(SendError::Timeout)
+    }
+}

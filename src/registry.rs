@@ -1,0 +1,184 @@
+//! Who holds which rank, and whether they live.
+//!
+//! ```text
+//!            claim: lock, label, epoch + 1, joined               leave: not joined, unlock
+//!  never ───────────────────────────────────────▶ live ───────────────────────────────────▶ left
+//!  joined                                          │ ▲                                        │
+//!                      process ends: the kernel    │ │  claim                       claim     │
+//!                      unlocks                     ▼ └──────◀─────────────────────────────────┘
+//!                                                 dead
+//! ```
+//! A rank is held by whoever holds its lock byte (I5). `life` is one word, so no reader ever sees half a
+//! change, and a process that stops between two steps leaves either the old life or the new one.
+
+use crate::error::Lost;
+use crate::layout::{LABEL, Rank};
+use crate::memory::Shared;
+use crate::os::{self, File, Lock};
+use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
+use std::sync::Arc;
+
+/// The lock byte that guards creation and removal; those of the ranks follow it.
+pub const GATE: u32 = 0;
+/// The lock byte that whoever looks for a label holds.
+pub const LABELS: u32 = 1;
+const FIRST_RANK: u32 = 2;
+
+/// The lock byte of `rank`.
+pub const fn lock_byte(rank: u32) -> u32 {
+    FIRST_RANK + rank
+}
+
+/// What is known of a rank's holder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Status {
+    /// Nobody ever held the rank.
+    NeverJoined,
+    /// A process holds it; it may be stopped.
+    Live,
+    /// Its last holder left.
+    Left,
+    /// Its last holder ended without leaving.
+    Dead,
+}
+
+/// A copy of a rank's `life` word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Life(u64);
+
+impl Life {
+    /// How often the rank was claimed.
+    pub fn epoch(self) -> u64 {
+        self.0 >> 1
+    }
+
+    /// Whether its last holder has not left.
+    pub fn joined(self) -> bool {
+        self.0 & 1 == 1
+    }
+
+    fn next(self) -> Self {
+        Self(((self.epoch() + 1) << 1) | 1)
+    }
+
+    fn left(self) -> Self {
+        Self(self.0 & !1)
+    }
+}
+
+/// The rank table and the file on which ranks are locked.
+#[derive(Clone)]
+pub struct Registry {
+    ranks: Shared<[Rank]>,
+    file: Arc<File>,
+}
+
+impl Registry {
+    /// The registry over a rank table whose locks are on `file`.
+    pub fn new(ranks: Shared<[Rank]>, file: Arc<File>) -> Self {
+        Self { ranks, file }
+    }
+
+    /// How many ranks there are.
+    pub fn count(&self) -> u32 {
+        self.ranks.len() as u32
+    }
+
+    /// The record of `rank`, which is in range.
+    #[inline(always)]
+    pub fn rank(&self, rank: u32) -> &Rank {
+        &self.ranks[rank as usize]
+    }
+
+    /// The life of `rank`: one load. Mail that its holder sent before it left is visible now.
+    #[inline(always)]
+    pub fn life(&self, rank: u32) -> Life {
+        // Pairs with the store in `claim` and `leave`.
+        Life(self.rank(rank).identity.life.load(acquire(Edge::Life)))
+    }
+
+    /// Whether the holder of `rank` lives, and in which life it is.
+    ///
+    /// Costs a system call if it has joined and not left: 0.2 to 5.4 µs, the more ranks are locked the more.
+    pub fn status(&self, rank: u32) -> (Status, Life) {
+        let life = self.life(rank);
+        if !life.joined() {
+            return (if life.epoch() == 0 { Status::NeverJoined } else { Status::Left }, life);
+        }
+        // A query that fails says nothing of anybody's death.
+        let held = os::is_locked(&self.file, lock_byte(rank), 1).unwrap_or(true);
+        // A successor may have come since the word was read: then this life ended, but the rank lives.
+        if held || self.life(rank) != life { (Status::Live, life) } else { (Status::Dead, life) }
+    }
+
+    /// Claims `rank`: afterwards this process holds it, in a new epoch. `None` if somebody holds it.
+    pub fn claim(&self, rank: u32, label: &[u8], pid: u32, mode: u32) -> std::io::Result<Option<Claim>> {
+        let Some(lock) = Lock::take(&self.file, lock_byte(rank), 1)? else {
+            return Ok(None);
+        };
+        let record = self.rank(rank);
+        let life = self.life(rank).next();
+        record.identity.pid.store(pid.into(), Relaxed);
+        for (word, bytes) in record.identity.label.iter().zip(padded(label).as_chunks::<8>().0) {
+            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+        }
+        record.bells.mode.store(mode, Relaxed);
+        record.bells.mail.store(0, Relaxed);
+        record.bells.credit.store(0, Relaxed);
+        // From here on peers see the new life, and with it all of the above.
+        record.identity.life.store(life.0, release(Edge::Life));
+        Ok(Some(Claim { registry: self.clone(), rank, life, _lock: lock }))
+    }
+
+    /// The process id that the last holder of `rank` gave: to be shown, not to be trusted.
+    pub fn pid(&self, rank: u32) -> u32 {
+        self.rank(rank).identity.pid.load(Relaxed) as u32
+    }
+
+    /// The label of `rank` as its last holder wrote it, without the padding.
+    pub fn label(&self, rank: u32) -> Vec<u8> {
+        let words = &self.rank(rank).identity.label;
+        let mut label: Vec<u8> = words.iter().flat_map(|word| word.load(Relaxed).to_ne_bytes()).collect();
+        label.truncate(label.iter().position(|byte| *byte == 0).unwrap_or(LABEL));
+        label
+    }
+}
+
+fn padded(label: &[u8]) -> [u8; LABEL] {
+    let mut bytes = [0; LABEL];
+    bytes[..label.len()].copy_from_slice(label);
+    bytes
+}
+
+/// A rank that this process holds; dropping it gives it back as a dead holder would, unless it was left.
+pub struct Claim {
+    registry: Registry,
+    rank: u32,
+    life: Life,
+    _lock: Lock,
+}
+
+impl Claim {
+    /// The rank.
+    pub fn rank(&self) -> u32 {
+        self.rank
+    }
+
+    /// How often the rank has been claimed, this time included.
+    pub fn epoch(&self) -> u64 {
+        self.life.epoch()
+    }
+
+    /// Whether the rank is still ours: another life in the record means that somebody closed our lock.
+    #[inline(always)]
+    pub fn check(&self) -> Result<(), Lost> {
+        let now = self.registry.rank(self.rank).identity.life.load(Relaxed);
+        if now == self.life.0 { Ok(()) } else { Err(Lost::Rank) }
+    }
+
+    /// Says that this holder has left: what it sent is all there will be.
+    pub fn leave(&self) {
+        // Pairs with the load in `Registry::life`: whoever sees it sees our last mail.
+        self.registry.rank(self.rank).identity.life.store(self.life.left().0, release(Edge::Life));
+    }
+}

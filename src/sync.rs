@@ -1,0 +1,106 @@
+//! The seam between the machine's atomics and loom's model of them.
+//!
+//! All code that shares words imports its atomics from here, so what ships is what is model-checked.
+//! Orderings stronger than `Relaxed` are asked for by the [`Edge`] that they keep: the name says what a
+//! release pairs with, and a model check can weaken one edge at a time to see its absence noticed.
+
+#[cfg(not(loom))]
+pub use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
+#[cfg(loom)]
+pub use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+
+/// A happens-before edge that a protocol rests on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Edge {
+    /// Producer's store of a cell's stamp → consumer's load of it: carries the message.
+    Stamp,
+    /// Consumer's store of `head` → producer's load of it: the bytes below it may be written again.
+    Head,
+    /// Sender's bit in `opened` → receiver's load of it: the mailbox's pages are reserved.
+    Opened,
+    /// Owner's store of a rank's `life` → a peer's load of it: carries the label, and all its mail.
+    Life,
+    /// Ringer's swap of a bell → sleeper's load of it.
+    Bell,
+    /// Sleeper's barrier between falling asleep and looking once more.
+    SleeperFence,
+    /// Ringer's barrier between publishing and looking whether its peer sleeps.
+    RingerFence,
+}
+
+/// The ordering of the store that begins `edge`.
+#[cfg(not(loom))]
+#[inline(always)]
+pub const fn release(_edge: Edge) -> Ordering {
+    Ordering::Release
+}
+
+/// The ordering of the load that ends `edge`.
+#[cfg(not(loom))]
+#[inline(always)]
+pub const fn acquire(_edge: Edge) -> Ordering {
+    Ordering::Acquire
+}
+
+/// A sequentially consistent fence that stands for `edge`.
+#[cfg(not(loom))]
+#[inline(always)]
+pub fn full_fence(_edge: Edge) {
+    fence(Ordering::SeqCst);
+}
+
+#[cfg(loom)]
+pub use mutation::*;
+
+#[cfg(loom)]
+mod mutation {
+    use super::{Edge, Ordering, fence};
+    use std::cell::Cell;
+
+    /// One deliberate mistake, which a model must notice.
+    #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+    pub enum Mutant {
+        /// The store that begins the edge is `Relaxed`.
+        Release(Edge),
+        /// The load that ends the edge is `Relaxed`.
+        Acquire(Edge),
+        /// The fence is not there.
+        Fence(Edge),
+        /// A rank is claimed without its lock.
+        Lock,
+        /// A ringer wakes without clearing the bell.
+        Clear,
+    }
+
+    thread_local! {
+        // Loom runs all threads of a model on the thread that runs the test.
+        static MUTANT: Cell<Option<Mutant>> = const { Cell::new(None) };
+    }
+
+    /// Makes `mutant` part of the code for what this thread runs from now on.
+    pub fn set_mutant(mutant: Option<Mutant>) {
+        MUTANT.set(mutant);
+    }
+
+    /// Whether `mutant` is in force.
+    pub fn mutated(mutant: Mutant) -> bool {
+        MUTANT.get() == Some(mutant)
+    }
+
+    /// The ordering of the store that begins `edge`.
+    pub fn release(edge: Edge) -> Ordering {
+        if mutated(Mutant::Release(edge)) { Ordering::Relaxed } else { Ordering::Release }
+    }
+
+    /// The ordering of the load that ends `edge`.
+    pub fn acquire(edge: Edge) -> Ordering {
+        if mutated(Mutant::Acquire(edge)) { Ordering::Relaxed } else { Ordering::Acquire }
+    }
+
+    /// A sequentially consistent fence that stands for `edge`.
+    pub fn full_fence(edge: Edge) {
+        if !mutated(Mutant::Fence(edge)) {
+            fence(Ordering::SeqCst);
+        }
+    }
+}
