@@ -172,7 +172,7 @@ impl Endpoint {
 /// Cost: the cache line of the message, and a system call if the receiver sleeps.
 impl Endpoint {
     /// Sends `bytes` to `to`; waits while the mailbox is full.
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
         self.outbox.send(&self.member, to, bytes, Patience::Until(None))
     }
@@ -218,7 +218,7 @@ impl Endpoint {
 /// Cost: the cache line of the message, and a system call if the sender sleeps for want of room.
 impl Endpoint {
     /// The next mail from anyone; waits until there is one.
-    #[inline]
+    #[inline(always)]
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
         self.inbox.recv(&self.member, Source::Anyone, Patience::Until(None))
     }

@@ -45,18 +45,27 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
+    /// Whether there is mail, or news of corruption. A mailbox that was once found corrupt is silent: others
+    /// go on.
     #[inline(always)]
-    fn take(&self) -> Result<Option<Letter>, RecvError> {
-        self.consumer.take().map_err(|_| {
-            self.corrupt.set(true);
-            RecvError::Corrupt(self.from)
-        })
+    fn is_ready(&self) -> bool {
+        self.consumer.is_ready() && !self.corrupt.get()
     }
 
-    /// As `take`, but a mailbox once found corrupt is empty: it was told, and others go on.
+    /// The mail that `is_ready` saw.
     #[inline(always)]
-    fn take_unless_corrupt(&self) -> Result<Option<Letter>, RecvError> {
-        if self.corrupt.get() { Ok(None) } else { self.take() }
+    fn take(&self) -> Result<Letter, RecvError> {
+        match self.consumer.take() {
+            Ok(Some(letter)) => Ok(letter),
+            // `Ok(None)`: a stamp that was there is gone.
+            _ => Err(self.corrupted()),
+        }
+    }
+
+    #[cold]
+    fn corrupted(&self) -> RecvError {
+        self.corrupt.set(true);
+        RecvError::Corrupt(self.from)
     }
 }
 
@@ -71,8 +80,6 @@ pub(crate) struct Inbox {
     /// The sender last asked about in the rotation of queries.
     queried: Private<u32>,
 }
-
-type Found<'a> = (&'a Incoming, Letter);
 
 impl From<Interrupted> for RecvError {
     fn from(_: Interrupted) -> Self {
@@ -92,7 +99,7 @@ impl Inbox {
     }
 
     /// Receives from `source`.
-    #[inline]
+    #[inline(always)]
     pub fn recv<'a>(
         &'a self,
         member: &'a Member,
@@ -100,55 +107,71 @@ impl Inbox {
         patience: Patience,
     ) -> Result<Mail<'a>, RecvError> {
         member.check()?;
-        let found = match self.look(member, source)? {
-            Some(found) => found,
-            None => self.wait(member, source, patience)?,
+        // A mail that is there costs its receiver no call.
+        let peer = match self.current() {
+            Some(peer) if source == Source::Anyone => peer,
+            _ => self.find(member, source, patience)?,
         };
-        Ok(Mail::new(member, found.0, found.1))
+        if source == Source::Anyone {
+            self.burst.set(self.burst.get() + 1);
+        }
+        Ok(Mail::new(member, peer, peer.take()?))
     }
 
+    /// The sender whose turn it is, if it has mail, until its burst is over.
     #[inline(always)]
-    fn look(&self, member: &Member, source: Source) -> Result<Option<Found<'_>>, RecvError> {
-        match source {
-            Source::Anyone => self.take_any(member),
-            Source::Rank(rank) => self.take_from(member, rank),
+    fn current(&self) -> Option<&Incoming> {
+        let peer = self.peer(self.current.get())?;
+        (self.burst.get() < BURST && peer.is_ready()).then_some(peer)
+    }
+
+    /// A sender that has mail, waited for if need be.
+    #[inline(never)]
+    fn find(&self, member: &Member, source: Source, patience: Patience) -> Result<&Incoming, RecvError> {
+        match self.look(member, source)? {
+            Look::Done(peer) => Ok(peer),
+            Look::Nothing => self.wait(member, source, patience),
         }
     }
 
-    /// The next mail from `rank`.
-    fn take_from(&self, member: &Member, rank: u32) -> Result<Option<Found<'_>>, RecvError> {
+    #[inline(always)]
+    fn look(&self, member: &Member, source: Source) -> Result<Look<&Incoming>, RecvError> {
+        let found = match source {
+            Source::Anyone => self.look_around(member),
+            Source::Rank(rank) => self.look_at(member, rank)?,
+        };
+        Ok(found.map_or(Look::Nothing, Look::Done))
+    }
+
+    /// `rank`, if it has mail.
+    fn look_at(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
         let slot = self.peers.get(rank as usize).ok_or(RecvError::NoSuchRank)?;
         if slot.get().is_none() {
             self.discover(member);
         }
-        let Some(peer) = slot.get() else { return Ok(None) };
-        Ok(peer.take()?.map(|letter| (&**peer, letter)))
+        match slot.get() {
+            Some(peer) if peer.corrupt.get() => Err(RecvError::Corrupt(rank)),
+            Some(peer) if peer.is_ready() => Ok(Some(peer)),
+            _ => Ok(None),
+        }
     }
 
-    /// The next mail from anyone: of the current sender until its burst is over, else of the next in the
-    /// circle that has some.
+    /// The current sender until its burst is over, else the next in the circle that has mail: its burst
+    /// begins.
     #[inline(always)]
-    fn take_any(&self, member: &Member) -> Result<Option<Found<'_>>, RecvError> {
-        let burst = self.burst.get();
-        if burst < BURST
-            && let Some(peer) = self.peer(self.current.get())
-            && let Some(letter) = peer.take_unless_corrupt()?
-        {
-            self.burst.set(burst + 1);
-            return Ok(Some((peer, letter)));
+    fn look_around(&self, member: &Member) -> Option<&Incoming> {
+        if let Some(peer) = self.current() {
+            return Some(peer);
         }
         self.discover(member);
-        let Some(start) = self.peer(self.current.get()) else { return Ok(None) };
-        for peer in self.circle(start) {
-            if let Some(letter) = peer.take_unless_corrupt()? {
-                self.current.set(peer.from);
-                self.burst.set(1);
-                return Ok(Some((peer, letter)));
-            }
-        }
-        Ok(None)
+        let start = self.peer(self.current.get())?;
+        let peer = self.circle(start).find(|peer| peer.is_ready())?;
+        self.current.set(peer.from);
+        self.burst.set(0);
+        Some(peer)
     }
 
+    #[inline(always)]
     fn peer(&self, rank: u32) -> Option<&Incoming> {
         Some(self.peers.get(rank as usize)?.get()?)
     }
@@ -200,7 +223,7 @@ impl Inbox {
     }
 
     #[cold]
-    fn wait(&self, member: &Member, source: Source, patience: Patience) -> Result<Found<'_>, RecvError> {
+    fn wait(&self, member: &Member, source: Source, patience: Patience) -> Result<&Incoming, RecvError> {
         let check = |query| {
             member.check()?;
             match source {
@@ -215,22 +238,22 @@ impl Inbox {
             }
             Patience::Never => {
                 return match check(member.is_time_to_query())? {
-                    Look::Done(found) => Ok(found),
+                    Look::Done(peer) => Ok(peer),
                     Look::Nothing => Err(RecvError::Empty),
                 };
             }
             Patience::Until(deadline) => deadline,
         };
-        let look = || Ok(self.look(member, source)?.map_or(Look::Nothing, Look::Done));
-        let found = member.wait(&member.record().bells.mail, deadline, look, || check(true))?;
+        let bell = &member.record().bells.mail;
+        let found = member.wait(bell, deadline, || self.look(member, source), || check(true))?;
         found.ok_or(RecvError::Timeout)
     }
 
     /// Says that `rank` has ended; only after one more look for mail, made after it had.
-    fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Look<Found<'_>>, RecvError> {
+    fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Look<&Incoming>, RecvError> {
         let Some(end) = member.end_of(rank, query) else { return Ok(Look::Nothing) };
-        match self.take_from(member, rank)? {
-            Some(found) => Ok(Look::Done(found)),
+        match self.look_at(member, rank)? {
+            Some(peer) => Ok(Look::Done(peer)),
             None => Err(told(rank, end)),
         }
     }
@@ -239,7 +262,7 @@ impl Inbox {
     ///
     /// Those that left are seen by one load each. Whether the others live is asked of the kernel, a few at a
     /// time.
-    fn ends(&self, member: &Member, query: bool) -> Result<Look<Found<'_>>, RecvError> {
+    fn ends(&self, member: &Member, query: bool) -> Result<Look<&Incoming>, RecvError> {
         let registry = &member.region.registry;
         let is_news = |peer: &&Incoming| {
             peer.from != member.rank() && registry.life(peer.from).epoch() > peer.told.get()
@@ -258,13 +281,11 @@ impl Inbox {
         if matches!(end, Status::NeverJoined | Status::Live) {
             return Ok(Look::Nothing); // A successor came in between.
         }
-        match peer.take_unless_corrupt()? {
-            Some(letter) => Ok(Look::Done((peer, letter))),
-            None => {
-                peer.told.set(life.epoch());
-                Err(told(peer.from, end))
-            }
+        if peer.is_ready() {
+            return Ok(Look::Done(peer));
         }
+        peer.told.set(life.epoch());
+        Err(told(peer.from, end))
     }
 
     /// Leaves word for the next holder of this rank of whose end this one was told.

@@ -42,13 +42,13 @@ impl<'a> Mail<'a> {
     /// has been replaced fewer than 64 times since.
     pub fn epoch(&self) -> u64 {
         let now = self.member.region.registry.life(self.peer.from).epoch();
-        cell::epoch_of(self.letter.envelope.epoch, now)
+        cell::epoch_of(self.letter.envelope().epoch, now)
     }
 
     /// Its tag; 0 for whatever was sent without one.
     #[inline]
     pub fn tag(&self) -> u32 {
-        self.letter.envelope.tag
+        self.letter.envelope().tag
     }
 
     /// Its length in bytes.

@@ -21,6 +21,8 @@ pub(crate) struct Member {
     pub region: Region,
     pub claim: Claim,
     pub wait: Private<Wait>,
+    /// The longest message, in bytes.
+    pub limit: usize,
     interrupted: Arc<AtomicBool>,
     process: u32,
     process_word: &'static AtomicU32,
@@ -33,6 +35,7 @@ impl Member {
     pub fn new(region: Region, claim: Claim) -> Self {
         let process = os::process();
         Self {
+            limit: region.geometry().limit() as usize,
             region,
             claim,
             wait: Private::default(),

@@ -179,6 +179,20 @@ impl Mailbox {
     }
 }
 
+/// Asks the processor to fetch the line of `value`, where it can be asked.
+#[inline(always)]
+pub fn prefetch<T>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "an intrinsic that takes a pointer")]
+    // SAFETY: a prefetch touches nothing; the pointer is valid besides.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(value).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}
+
 /// Stores `bytes` from the beginning of `words`; bytes that share the last word with them become zero.
 ///
 /// Cost: what `memcpy` costs; each word is stored once, relaxed.

@@ -1,6 +1,7 @@
 //! The sending side of an endpoint.
 
 use crate::bell::Look;
+use crate::cell::INLINE;
 use crate::draft::Draft;
 use crate::error::SendError;
 use crate::member::{Interrupted, Member};
@@ -53,21 +54,42 @@ impl Outbox {
     }
 
     /// Sends `bytes` to `to`.
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, member: &Member, to: u32, bytes: &[u8], patience: Patience) -> Result<(), SendError> {
         let peer = self.peer(member, to, bytes.len())?;
-        let slack = if matches!(patience, Patience::Never) { Slack::Any } else { Slack::Quarter };
-        match peer.producer.push(bytes, slack) {
-            Ok(()) => {}
-            Err(PushError::Corrupt) => return Err(SendError::Corrupt),
-            Err(PushError::Full) => {
-                let slot = Self::wait_for_room(member, peer, bytes.len(), patience)?;
-                crate::memory::store(peer.producer.words(&slot), bytes);
-                peer.producer.publish(&slot);
-            }
+        // Apart, so that a small message with room for it costs its caller no call.
+        if bytes.len() <= INLINE
+            && let Some(slot) = peer.producer.place(bytes.len(), Slack::Any)
+        {
+            peer.producer.fill(&slot, bytes);
+            member.ring_mail(to);
+            return Ok(());
         }
-        member.ring_mail(to);
+        Self::send_beyond(member, peer, bytes, patience)
+    }
+
+    /// Sends what is large, or must look for room.
+    #[inline(never)]
+    fn send_beyond(
+        member: &Member,
+        peer: &Outgoing,
+        bytes: &[u8],
+        patience: Patience,
+    ) -> Result<(), SendError> {
+        let slot = Self::claim(member, peer, bytes.len(), patience)?;
+        peer.producer.fill(&slot, bytes);
+        member.ring_mail(peer.to);
         Ok(())
+    }
+
+    /// A slot for `len` bytes, waited for if need be.
+    fn claim(member: &Member, peer: &Outgoing, len: usize, patience: Patience) -> Result<Slot, SendError> {
+        let slack = if matches!(patience, Patience::Never) { Slack::Any } else { Slack::Quarter };
+        match peer.producer.claim(len, slack) {
+            Ok(slot) => Ok(slot),
+            Err(PushError::Corrupt) => Err(SendError::Corrupt),
+            Err(PushError::Full) => Self::wait_for_room(member, peer, len, patience),
+        }
     }
 
     /// Reserves a draft of `len` bytes to `to`.
@@ -79,11 +101,7 @@ impl Outbox {
         patience: Patience,
     ) -> Result<Draft<'a>, SendError> {
         let peer = self.peer(member, to, len)?;
-        let slot = match peer.producer.claim(len, Slack::Any) {
-            Ok(slot) => slot,
-            Err(PushError::Corrupt) => return Err(SendError::Corrupt),
-            Err(PushError::Full) => Self::wait_for_room(member, peer, len, patience)?,
-        };
+        let slot = Self::claim(member, peer, len, patience)?;
         Ok(Draft::new(member, peer, slot))
     }
 
@@ -92,9 +110,8 @@ impl Outbox {
     fn peer(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         member.check()?;
         let slot = self.peers.get(to as usize).ok_or(SendError::NoSuchRank)?;
-        let limit = member.region.geometry().limit();
-        if len as u64 > limit {
-            return Err(SendError::TooLarge { limit });
+        if len > member.limit {
+            return Err(SendError::TooLarge { limit: member.limit as u64 });
         }
         let peer = match slot.get() {
             Some(peer) => peer,

@@ -15,6 +15,10 @@ use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::Cell as Private;
 
+/// How far ahead a consumer asks for cells: more than the processor overlaps by itself, and a stream is as
+/// fast as lines travel rather than as long as one travels.
+const PREFETCH: u64 = 32;
+
 /// The peer's words make no sense (I1). The mailbox is of no use any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Corrupt;
@@ -153,7 +157,6 @@ impl Producer {
     ///
     /// `len` is at most the geometry's limit. Cost: no shared word but, when the room that was last seen is
     /// used up, one load of `head`.
-    #[inline]
     pub fn claim(&self, len: usize, slack: Slack) -> Result<Slot, PushError> {
         if let Some(slot) = self.place(len, Slack::Any) {
             return Ok(slot);
@@ -162,9 +165,9 @@ impl Producer {
         self.place(len, slack).ok_or(PushError::Full)
     }
 
-    /// The next slot, if what was last seen of `head` leaves room for it.
+    /// The next slot, if what was last seen of `head` leaves room for it: no shared word is touched.
     #[inline(always)]
-    fn place(&self, len: usize, slack: Slack) -> Option<Slot> {
+    pub fn place(&self, len: usize, slack: Slack) -> Option<Slot> {
         let (seq, cells) = (self.tail.get(), self.mailbox.cells.len() as u64);
         let wanted = if slack == Slack::Quarter { cells / 4 } else { 0 }.max(1);
         if cells - seq.wrapping_sub(self.head.get()) < wanted {
@@ -189,7 +192,6 @@ impl Producer {
     }
 
     /// Reads `head` once, checks it, and takes over what it frees.
-    #[inline]
     fn refresh(&self) -> Result<(), Corrupt> {
         // Pairs with the consumer's store: what it read below `head` it has done with.
         let head = self.mailbox.lines.consumer.head.load(acquire(Edge::Head));
@@ -240,12 +242,17 @@ impl Producer {
         cell.stamp.store(slot.seq.wrapping_add(1), release(Edge::Stamp));
     }
 
-    /// Writes one message: claim, copy, publish.
-    #[inline]
+    /// Writes `bytes` to `slot` and publishes it.
+    #[inline(always)]
+    pub fn fill(&self, slot: &Slot, bytes: &[u8]) {
+        memory::store(self.words(slot), bytes);
+        self.publish(slot);
+    }
+
+    /// Writes one message: claim, fill, publish.
     pub fn push(&self, bytes: &[u8], slack: Slack) -> Result<(), PushError> {
         let slot = self.claim(bytes.len(), slack)?;
-        memory::store(self.words(&slot), bytes);
-        self.publish(&slot);
+        self.fill(&slot, bytes);
         Ok(())
     }
 
@@ -270,12 +277,28 @@ impl Producer {
 pub struct Letter {
     /// Its sequence number.
     pub seq: u64,
-    /// Its envelope.
-    pub envelope: Envelope,
     /// The payload's length in bytes.
     pub len: usize,
-    /// First word of the payload in the arena, if it lies there.
+    /// A word that [`Envelope::unpack`] takes.
+    envelope: u64,
+    /// First word of the payload in the arena, or [`IN_CELL`].
     first: usize,
+}
+
+/// The payload is in the cell: no arena has so many words.
+const IN_CELL: usize = usize::MAX;
+
+impl Letter {
+    /// Its envelope.
+    #[inline(always)]
+    pub fn envelope(&self) -> Envelope {
+        Envelope::unpack(self.envelope).unwrap_or(Envelope {
+            tag: 0,
+            context: 0,
+            epoch: 0,
+            place: Place::Inline(0),
+        })
+    }
 }
 
 /// The reading end. Everything but the mailbox is private to this process.
@@ -305,33 +328,55 @@ impl Consumer {
         }
     }
 
+    /// Whether `take` would say anything but `Ok(None)`.
+    ///
+    /// Cost: one load of the line that the next message will be in.
+    #[inline(always)]
+    pub fn is_ready(&self) -> bool {
+        let seq = self.next.get();
+        // Relaxed: whoever acts on it takes.
+        let stamp = cell(&self.mailbox, seq).stamp.load(Relaxed);
+        let is_new = stamp == seq.wrapping_add(1) || check_stale(stamp, seq, self.cells()).is_err();
+        is_new && !self.is_exhausted(seq) || self.unread.count.get() > 0
+    }
+
     /// The oldest message that nobody holds, if there is one; it stays until it is acknowledged.
     ///
     /// Cost: one load of the line that the message is in.
-    #[inline]
+    #[inline(always)]
     pub fn take(&self) -> Result<Option<Letter>, Corrupt> {
+        let mut seq = self.next.get();
         if self.unread.count.get() > 0 {
-            return self.take_unread();
-        }
-        let seq = self.next.get();
-        if seq.wrapping_sub(self.head.get()) == self.mailbox.cells.len() as u64 {
-            // All cells are held: no honest producer can have written another message (I1).
+            seq = self.next_unread();
+        } else if self.is_exhausted(seq) {
             return Ok(None);
         }
         let letter = self.look(seq)?;
-        if letter.is_some() {
+        if letter.is_some() && seq == self.next.get() {
             self.next.set(seq.wrapping_add(1));
+            memory::prefetch(cell(&self.mailbox, seq.wrapping_add(PREFETCH)));
         }
         Ok(letter)
     }
 
+    /// Whether all cells are held: no honest producer can have written another message (I1).
+    #[inline(always)]
+    fn is_exhausted(&self, next: u64) -> bool {
+        next.wrapping_sub(self.head.get()) == self.cells()
+    }
+
+    #[inline(always)]
+    fn cells(&self) -> u64 {
+        self.mailbox.cells.len() as u64
+    }
+
     #[cold]
-    fn take_unread(&self) -> Result<Option<Letter>, Corrupt> {
+    fn next_unread(&self) -> u64 {
         let mut seq = self.head.get();
         while seq != self.next.get() && !self.unread.clear(seq) {
             seq = seq.wrapping_add(1);
         }
-        self.look(seq)
+        seq
     }
 
     /// Message `seq`, if it is there.
@@ -341,12 +386,12 @@ impl Consumer {
         // Pairs with the producer's store: the envelope and the payload are there.
         let stamp = cell.stamp.load(acquire(Edge::Stamp));
         if stamp != seq.wrapping_add(1) {
-            check_stale(stamp, seq, self.mailbox.cells.len() as u64)?;
+            check_stale(stamp, seq, self.cells())?;
             return Ok(None);
         }
-        let envelope = Envelope::unpack(cell.envelope.load(Relaxed)).ok_or(Corrupt)?;
-        let (first, len) = match envelope.place {
-            Place::Inline(len) => (0, len),
+        let envelope = cell.envelope.load(Relaxed);
+        let (first, len) = match Envelope::unpack(envelope).ok_or(Corrupt)?.place {
+            Place::Inline(len) => (IN_CELL, len),
             Place::Arena => {
                 let size = self.mailbox.arena.len() as u64 * 8;
                 let (offset, len) = arena_range(cell, size).ok_or(Corrupt)?;
@@ -359,27 +404,34 @@ impl Consumer {
     /// The payload words of a letter that was taken and not yet acknowledged.
     #[inline(always)]
     pub fn words(&self, letter: &Letter) -> &[AtomicU64] {
-        match letter.envelope.place {
-            Place::Inline(_) => &cell(&self.mailbox, letter.seq).payload,
-            Place::Arena => &self.mailbox.arena[letter.first..letter.first + letter.len.div_ceil(8)],
+        match letter.first {
+            IN_CELL => &cell(&self.mailbox, letter.seq).payload,
+            first => &self.mailbox.arena[first..first + letter.len.div_ceil(8)],
         }
     }
 
     /// Gives the room of message `seq`, which was taken, back; in any order. `head` moves to the oldest
     /// message that is not acknowledged.
-    #[inline]
+    #[inline(always)]
     pub fn acknowledge(&self, seq: u64) {
         if seq != self.head.get() {
-            self.acknowledged.set(seq);
-            return;
+            return self.acknowledged.set(seq);
         }
         let mut head = seq.wrapping_add(1);
-        while self.acknowledged.count.get() > 0 && self.acknowledged.clear(head) {
-            head = head.wrapping_add(1);
+        if self.acknowledged.count.get() > 0 {
+            head = self.skip_acknowledged(head);
         }
         self.head.set(head);
         // Pairs with the producer's load: our reads of the payload are done.
         self.mailbox.lines.consumer.head.store(head, release(Edge::Head));
+    }
+
+    #[cold]
+    fn skip_acknowledged(&self, mut head: u64) -> u64 {
+        while self.acknowledged.clear(head) {
+            head = head.wrapping_add(1);
+        }
+        head
     }
 
     /// Puts message `seq`, which was taken, back: it is the next to be taken again, in its place.

@@ -1,0 +1,44 @@
+//! What a measurement gives.
+
+use hdrhistogram::Histogram;
+use std::time::{Duration, Instant};
+
+/// Round trips that are timed together, so that reading the clock does not show.
+const BATCH: u32 = 16;
+
+/// A distribution of times.
+pub struct Times {
+    /// In tenths of a nanosecond, or the histogram would round a nanosecond away.
+    tenths: Histogram<u64>,
+}
+
+impl Times {
+    /// Times `rounds` calls of `step`, after a tenth as many that do not count.
+    pub fn of<E>(rounds: u32, mut step: impl FnMut() -> Result<(), E>) -> Result<Self, E> {
+        let longest = 10 * Duration::from_secs(100).as_nanos() as u64;
+        let mut tenths = Histogram::new_with_max(longest, 3).expect("valid bounds");
+        for _ in 0..rounds / 10 {
+            step()?;
+        }
+        let mut last = Instant::now();
+        for _ in 0..rounds / BATCH {
+            for _ in 0..BATCH {
+                step()?;
+            }
+            let now = Instant::now();
+            tenths.saturating_record((now - last).as_nanos() as u64 * 10 / u64::from(BATCH));
+            last = now;
+        }
+        Ok(Self { tenths })
+    }
+
+    /// The calls of `step` that [`Times::of`] makes for `rounds`.
+    pub const fn calls(rounds: u32) -> u32 {
+        rounds / 10 + rounds / BATCH * BATCH
+    }
+
+    /// The time that this share of all, 0 to 1, does not exceed.
+    pub fn quantile(&self, share: f64) -> Duration {
+        Duration::from_secs_f64(self.tenths.value_at_quantile(share) as f64 / 10.0 * 1e-9)
+    }
+}
