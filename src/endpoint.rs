@@ -6,9 +6,9 @@ use crate::error::{JoinError, RecvError, SendError};
 use crate::inbox::{Inbox, Source};
 use crate::layout::LABEL;
 use crate::mail::Mail;
-use crate::member::{Interrupter, Member};
+use crate::member::{Interrupter, Member, Patience};
 use crate::os::{self, Lock};
-use crate::outbox::{Outbox, Patience};
+use crate::outbox::Outbox;
 use crate::region::Region;
 use crate::registry::{Claim, GATE, LABELS, Status};
 use core::fmt;
@@ -190,17 +190,17 @@ impl Endpoint {
 
     /// Reserves a message of `len` bytes to `to`, to be written in place; waits while the mailbox is full.
     pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.outbox.reserve(&self.member, to, len, Patience::Until(None))
+        self.draft(to, len, Patience::Until(None))
     }
 
     /// Reserves a message of `len` bytes to `to` if there is room now.
     pub fn try_reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.outbox.reserve(&self.member, to, len, Patience::Never)
+        self.draft(to, len, Patience::Never)
     }
 
     /// Reserves a message of `len` bytes to `to`; waits no longer than `timeout`.
     pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
-        self.outbox.reserve(&self.member, to, len, within(timeout))
+        self.draft(to, len, within(timeout))
     }
 }
 
@@ -220,28 +220,28 @@ impl Endpoint {
     /// The next mail from anyone; waits until there is one.
     #[inline(always)]
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.inbox.recv(&self.member, Source::Anyone, Patience::Until(None))
+        self.mail(Source::Anyone, Patience::Until(None))
     }
 
     /// The next mail from anyone, if there is one now.
     #[inline]
     pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.inbox.recv(&self.member, Source::Anyone, Patience::Never)
+        self.mail(Source::Anyone, Patience::Never)
     }
 
     /// The next mail from anyone; waits no longer than `timeout`.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
-        self.inbox.recv(&self.member, Source::Anyone, within(timeout))
+        self.mail(Source::Anyone, within(timeout))
     }
 
     /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one.
     pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.inbox.recv(&self.member, source.into(), Patience::Until(None))
+        self.mail(source.into(), Patience::Until(None))
     }
 
     /// The next mail from `source`, if there is one now.
     pub fn try_recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.inbox.recv(&self.member, source.into(), Patience::Never)
+        self.mail(source.into(), Patience::Never)
     }
 
     /// The next mail from `source`; waits no longer than `timeout`.
@@ -250,7 +250,20 @@ impl Endpoint {
         source: impl Into<Source>,
         timeout: Duration,
     ) -> Result<Mail<'_>, RecvError> {
-        self.inbox.recv(&self.member, source.into(), within(timeout))
+        self.mail(source.into(), within(timeout))
+    }
+}
+
+impl Endpoint {
+    fn draft(&self, to: u32, len: usize, patience: Patience) -> Result<Draft<'_>, SendError> {
+        let (peer, slot) = self.outbox.reserve(&self.member, to, len, patience)?;
+        Ok(Draft::new(&self.member, peer, slot))
+    }
+
+    #[inline(always)]
+    fn mail(&self, source: Source, patience: Patience) -> Result<Mail<'_>, RecvError> {
+        let (peer, letter) = self.inbox.recv(&self.member, source, patience)?;
+        Ok(Mail::new(&self.member, peer, letter))
     }
 }
 

@@ -62,7 +62,7 @@ pub enum OpenError {
     #[error("this is not a region of ours; another program may own the name")]
     Foreign,
     /// A region with another layout.
-    #[error("the region has ABI version {abi}, this program speaks {}", crate::layout::ABI)]
+    #[error("the region has ABI version {abi}, which this program does not speak")]
     Version {
         /// The version found.
         abi: u64,

@@ -3,9 +3,7 @@
 use crate::bell::Look;
 use crate::error::RecvError;
 use crate::layout::OPENED_WORDS;
-use crate::mail::Mail;
-use crate::member::{Interrupted, Member};
-use crate::outbox::Patience;
+use crate::member::{Interrupted, Member, Patience};
 use crate::registry::Status;
 use crate::ring::{Consumer, Letter};
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
@@ -98,14 +96,14 @@ impl Inbox {
         }
     }
 
-    /// Receives from `source`.
+    /// The next mail from `source`, taken, and the mailbox that it lies in.
     #[inline(always)]
-    pub fn recv<'a>(
-        &'a self,
-        member: &'a Member,
+    pub fn recv(
+        &self,
+        member: &Member,
         source: Source,
         patience: Patience,
-    ) -> Result<Mail<'a>, RecvError> {
+    ) -> Result<(&Incoming, Letter), RecvError> {
         member.check()?;
         // A mail that is there costs its receiver no call.
         let peer = match self.current() {
@@ -115,7 +113,7 @@ impl Inbox {
         if source == Source::Anyone {
             self.burst.set(self.burst.get() + 1);
         }
-        Ok(Mail::new(member, peer, peer.take()?))
+        Ok((peer, peer.take()?))
     }
 
     /// The sender whose turn it is, if it has mail, until its burst is over.

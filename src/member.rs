@@ -17,6 +17,15 @@ const TRIES_PER_QUERY: u32 = 64;
 /// Waits until the next one counts the ranks that are awake.
 const WAITS_PER_COUNT: u32 = 16;
 
+/// How long a call waits.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Patience {
+    /// Not at all.
+    Never,
+    /// Until then, or as long as it takes.
+    Until(Option<Instant>),
+}
+
 pub(crate) struct Member {
     pub region: Region,
     pub claim: Claim,

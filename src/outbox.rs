@@ -2,26 +2,15 @@
 
 use crate::bell::Look;
 use crate::cell::INLINE;
-use crate::draft::Draft;
 use crate::error::SendError;
-use crate::member::{Interrupted, Member};
+use crate::member::{Interrupted, Member, Patience};
 use crate::registry::Status;
 use crate::ring::{Corrupt, Producer, PushError, Slack, Slot};
 use crate::sync::{Edge, release};
 use core::cell::{Cell as Private, OnceCell};
-use std::time::Instant;
 
 /// Polls of a full mailbox that insist on a quarter of it; the next take any room.
 const PATIENT_POLLS: u32 = 64;
-
-/// How long a call waits.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Patience {
-    /// Not at all.
-    Never,
-    /// Until then, or as long as it takes.
-    Until(Option<Instant>),
-}
 
 /// A mailbox that this endpoint writes to.
 pub(crate) struct Outgoing {
@@ -92,17 +81,16 @@ impl Outbox {
         }
     }
 
-    /// Reserves a draft of `len` bytes to `to`.
-    pub fn reserve<'a>(
-        &'a self,
-        member: &'a Member,
+    /// Claims a slot for `len` bytes to `to`, which stays claimed until it is published or `drafting` ends.
+    pub fn reserve(
+        &self,
+        member: &Member,
         to: u32,
         len: usize,
         patience: Patience,
-    ) -> Result<Draft<'a>, SendError> {
+    ) -> Result<(&Outgoing, Slot), SendError> {
         let peer = self.peer(member, to, len)?;
-        let slot = Self::claim(member, peer, len, patience)?;
-        Ok(Draft::new(member, peer, slot))
+        Ok((peer, Self::claim(member, peer, len, patience)?))
     }
 
     /// The open mailbox to `to`, ready for `len` bytes.
