@@ -1,5 +1,7 @@
 //! Waiting: spin, yield, sleep; and waking whoever sleeps.
 //!
+//! Polls come first without, then with a pause between them and the processor offered to others now and then.
+//!
 //! ```text
 //!  sleeper                                  ringer
 //!  bell = ASLEEP                            publish (a stamp, or head)
@@ -34,8 +36,8 @@ pub const FENCE: u32 = 1;
 const NAP: Duration = Duration::from_millis(50);
 /// How long an adaptive wait polls before it sleeps: about what a sleep and a wake-up cost together.
 const PATIENCE: Duration = Duration::from_micros(50);
-/// How often a wait lets other processes run before it sleeps.
-const YIELDS: u32 = 2;
+/// A yield that takes longer has let somebody else run.
+const LONG_YIELD: Duration = Duration::from_micros(10);
 /// Polls of the first burst, without a pause in between: a reply that is on its way is taken as it comes.
 const BURST: u32 = 1024;
 
@@ -86,7 +88,7 @@ impl Ringer {
     #[inline(always)]
     pub fn ring(self, bells: &Bells, bell: &AtomicU32) {
         if self.fences || bells.mode.load(Relaxed) == FENCE {
-            full_fence(Edge::RingerFence);
+            fence_ringer();
         } else {
             #[cfg(not(loom))]
             crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
@@ -95,6 +97,11 @@ impl Ringer {
             wake(bell);
         }
     }
+}
+
+#[cold]
+fn fence_ringer() {
+    full_fence(Edge::RingerFence);
 }
 
 #[cold]
@@ -165,56 +172,46 @@ impl Waiter<'_> {
         look: &mut impl FnMut() -> Result<Look<T>, E>,
         check: &mut impl FnMut() -> Result<Look<T>, E>,
     ) -> Result<Option<T>, E> {
-        if self.how == Wait::Block {
-            return Ok(None);
-        }
-        let spins = self.how == Wait::Spin;
-        if (spins || !(self.crowded)())
-            && let Some(found) = self.spin(spins, look, check)?
-        {
-            return Ok(Some(found));
-        }
-        for _ in 0..YIELDS {
-            if let Look::Done(found) = look()? {
-                return Ok(Some(found));
-            }
-            std::thread::yield_now();
-        }
-        Ok(None)
-    }
-
-    /// Polls without giving the processor away; `Ok(None)` when patience or time is over.
-    fn spin<T, E>(
-        &self,
-        for_ever: bool,
-        look: &mut impl FnMut() -> Result<Look<T>, E>,
-        check: &mut impl FnMut() -> Result<Look<T>, E>,
-    ) -> Result<Option<T>, E> {
-        for _ in 0..BURST {
-            if let Look::Done(found) = look()? {
-                return Ok(Some(found));
+        match self.how {
+            Wait::Block => return Ok(None),
+            Wait::Adaptive if (self.crowded)() => {}
+            Wait::Adaptive | Wait::Spin => {
+                for _ in 0..BURST {
+                    if let Look::Done(found) = look()? {
+                        return Ok(Some(found));
+                    }
+                }
             }
         }
-        let mut start = Instant::now();
-        while !self.expired() {
+        let start = Instant::now();
+        let mut checked = start;
+        loop {
             for _ in 0..16 {
                 if let Look::Done(found) = look()? {
                     return Ok(Some(found));
                 }
                 core::hint::spin_loop();
             }
-            let waited = start.elapsed();
-            if !for_ever && waited >= PATIENCE {
-                break;
+            let mut now = Instant::now();
+            if self.how == Wait::Adaptive {
+                std::thread::yield_now();
+                let yielded = now;
+                now = Instant::now();
+                // Whoever has to share its processor is better woken than run in turn.
+                if now - yielded > LONG_YIELD || now - start > PATIENCE {
+                    return Ok(None);
+                }
             }
-            if waited >= NAP {
+            if now - checked > NAP {
                 if let Look::Done(found) = check()? {
                     return Ok(Some(found));
                 }
-                start = Instant::now();
+                checked = now;
+            }
+            if self.deadline.is_some_and(|deadline| now >= deadline) {
+                return Ok(None);
             }
         }
-        Ok(None)
     }
 
     /// Sleeps between looks.

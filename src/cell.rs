@@ -7,7 +7,7 @@
 //! │ = seq + 1  │                                                  │ arena offset · length         │
 //! └────────────┴──────────────────────────────────────────────────┴──────────────────────────────┘
 //! ```
-//! `len` is the payload's length when it lies in the cell, or [`IN_ARENA`]. `epoch` is the sender's epoch
+//! `len` is the payload's length when it lies in the cell, or 63 for the arena. `epoch` is the sender's epoch
 //! modulo 64, enough to tell which of its last 64 lives wrote the message.
 
 /// Payload bytes that fit a cell.

@@ -9,7 +9,8 @@
 //!                                                 dead
 //! ```
 //! A rank is held by whoever holds its lock byte (I5). `life` is one word, so no reader ever sees half a
-//! change, and a process that stops between two steps leaves either the old life or the new one.
+//! change, and a process that stops between two steps leaves either the old life or the new one; label and
+//! process id, which are for people, may then be those of the claim that was not finished.
 
 use crate::error::Lost;
 use crate::layout::{LABEL, Rank};

@@ -161,8 +161,14 @@ impl Producer {
         if let Some(slot) = self.place(len, Slack::Any) {
             return Ok(slot);
         }
+        let seen = (self.head.get(), self.freed.get());
         self.refresh().map_err(|Corrupt| PushError::Corrupt)?;
-        self.place(len, slack).ok_or(PushError::Full)
+        self.place(len, slack).ok_or_else(|| {
+            // Too little room counts as none, the next time it is asked for, too.
+            self.head.set(seen.0);
+            self.freed.set(seen.1);
+            PushError::Full
+        })
     }
 
     /// The next slot, if what was last seen of `head` leaves room for it: no shared word is touched.
@@ -204,11 +210,6 @@ impl Producer {
         if head != last {
             self.freed.set(self.end(head.wrapping_sub(1)).get());
             self.head.set(head);
-        }
-        if head == self.tail.get() {
-            // Nothing is live: begin at the front, where the lines are warm and no lap can end.
-            self.cursor.set(Cursor { position: self.cursor.get().position, offset: 0 });
-            self.freed.set(self.cursor.get().position);
         }
         Ok(())
     }

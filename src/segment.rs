@@ -297,7 +297,7 @@ fn code(error: &io::Error) -> i32 {
 fn create_error(error: io::Error) -> CreateError {
     match error.kind() {
         ErrorKind::AlreadyExists => CreateError::Exists,
-        ErrorKind::StorageFull | ErrorKind::OutOfMemory => CreateError::NoSpace,
+        ErrorKind::StorageFull => CreateError::NoSpace,
         ErrorKind::PermissionDenied => CreateError::Denied,
         _ => CreateError::Os(code(&error)),
     }

@@ -163,7 +163,7 @@ pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
 
 /// Lock bytes held by an open file description of their own (I5). The kernel lets go when the process ends.
 ///
-/// A forked child would hold them too: it closes them first thing, see [`FORK`].
+/// A forked child would hold them too: it closes them first thing.
 pub struct Lock {
     file: ManuallyDrop<File>,
     process: u32,

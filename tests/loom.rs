@@ -1,0 +1,597 @@
+//! Model checks of the shipped mailbox, registry and bells: loom runs every interleaving of a few threads,
+//! with every stale value that the memory model lets them read.
+//!
+//! Run with `RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --release --test loom`.
+//!
+//! Bounds: two or three threads, mailboxes of 2 or 4 cells and of 128 or 256 bytes of arena, 1 to 4 messages
+//! beyond those that fill it. Where `check` is given a number, only schedules with at most so many preemptions
+//! are run; otherwise all that loom tells apart.
+//! Every model is run again with each mistake that it must notice.
+//!
+//! What is not weakened, because nothing could be seen of it:
+//! - `Edge::Bell`: whoever finds its bell rung fences before it looks again, and the ringer has fenced
+//!   before it rang, so the two fences carry what the edge would.
+//! - `Edge::Opened`: it guards against touching pages that the system has not reserved, and a heap has none.
+#![cfg(loom)]
+
+use loom::cell::UnsafeCell;
+use loom::thread;
+use mailbox::Status;
+use mailbox::Wait;
+use mailbox::bell::{Look, Ringer, Waiter, disturb};
+use mailbox::layout::{Bells, Identity, Rank};
+use mailbox::memory::Mailbox;
+use mailbox::os::File;
+use mailbox::registry::Registry;
+use mailbox::ring::{Consumer, Letter, Producer, PushError, Slack, Slot, depth};
+use mailbox::sync::Edge::{Head, Life, RingerFence, SleeperFence, Stamp};
+use mailbox::sync::Mutant::{self, Acquire, Clear, Fence, Lock, Release};
+use mailbox::sync::{AtomicU32, AtomicU64, Ordering, set_mutant};
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64 as Plain, Ordering::Relaxed};
+
+/// Runs `model` as it is shipped, then with each of `mutants`, which it must notice.
+///
+/// Either of its two sides goes first once. Loom knows only the last access to a word: where a thread loads
+/// what it then stores, an earlier load by another thread is forgotten, and never tried after the store.
+fn check(
+    preemptions: Option<usize>,
+    mutants: &[Mutant],
+    model: impl Fn(Turn) + Copy + Send + Sync + 'static,
+) {
+    let explore = || {
+        for turn in [Turn::Left, Turn::Right] {
+            let mut builder = loom::model::Builder::new();
+            builder.preemption_bound = preemptions;
+            builder.check(move || model(turn));
+        }
+    };
+    explore();
+    for mutant in mutants {
+        set_mutant(Some(*mutant));
+        let result = catch_unwind(AssertUnwindSafe(explore));
+        set_mutant(None);
+        assert!(result.is_err(), "{mutant:?} goes unnoticed");
+    }
+}
+
+/// Which side of a model goes first, as long as it can.
+#[derive(Clone, Copy)]
+enum Turn {
+    Left,
+    Right,
+}
+
+/// Runs both at once; returns when both have ended.
+fn side_by_side(turn: Turn, left: impl FnOnce() + Send + 'static, right: impl FnOnce() + Send + 'static) {
+    match turn {
+        Turn::Left => {
+            let right = thread::spawn(right);
+            left();
+            right.join().unwrap();
+        }
+        Turn::Right => {
+            let left = thread::spawn(left);
+            right();
+            left.join().unwrap();
+        }
+    }
+}
+
+// --- The mailbox -------------------------------------------------------------------------------------------
+
+/// A mailbox, and its room as loom's race detector sees it: a write that does not happen after all earlier
+/// reads of the same bytes is reported, and a read that does not happen after the write.
+///
+/// Contents alone would not do: loom's loads never return what is stored later, so a consumer that gives
+/// room back too early would still read the old bytes.
+struct Room {
+    mailbox: Mailbox,
+    cells: Vec<UnsafeCell<()>>,
+    blocks: Vec<UnsafeCell<()>>,
+}
+
+// SAFETY: the cells hold nothing; they are there to have accesses to them checked.
+#[expect(unsafe_code, reason = "loom's cells are not Sync, as the real ones")]
+unsafe impl Sync for Room {}
+
+/// Words of the arena's unit of allocation.
+const BLOCK: usize = 8;
+
+impl Room {
+    /// All parts of the room that the message `seq` with payload `words` takes.
+    fn parts(&self, seq: u64, words: &[AtomicU64]) -> impl Iterator<Item = &UnsafeCell<()>> {
+        let arena = self.mailbox.arena.as_ptr_range();
+        let first = words.as_ptr();
+        let blocks = if arena.contains(&first) {
+            let first = (first as usize - arena.start as usize) / size_of::<AtomicU64>();
+            first / BLOCK..(first + words.len()).div_ceil(BLOCK)
+        } else {
+            0..0
+        };
+        let cell = seq as usize % self.cells.len();
+        self.cells[cell..=cell].iter().chain(&self.blocks[blocks])
+    }
+}
+
+/// A producer whose messages say their sequence number.
+struct Sender {
+    producer: Producer,
+    room: Arc<Room>,
+}
+
+impl Sender {
+    /// The producer that goes on where the last one stopped.
+    fn recover(room: &Arc<Room>) -> Self {
+        let producer = Producer::recover(room.mailbox.clone(), 1).expect("the mailbox is sound");
+        Self { producer, room: room.clone() }
+    }
+
+    /// Everything of a message but its publication.
+    fn draft(&self, len: usize) -> Result<Slot, PushError> {
+        let slot = self.producer.claim(len, Slack::Any)?;
+        let words = self.producer.words(&slot);
+        self.room.parts(slot.seq, words).for_each(|part| part.with_mut(|_| ()));
+        for word in ends(words) {
+            word.store(slot.seq, Ordering::Relaxed);
+        }
+        Ok(slot)
+    }
+
+    /// Sends one message of `len` bytes, once there is room.
+    fn send(&self, len: usize) {
+        loop {
+            match self.draft(len) {
+                Ok(slot) => return self.producer.publish(&slot),
+                Err(error) => assert_eq!(error, PushError::Full),
+            }
+            thread::yield_now();
+        }
+    }
+
+    fn send_all<const N: usize>(&self, lens: [usize; N]) {
+        lens.into_iter().for_each(|len| self.send(len));
+    }
+
+    /// Begins one more message and gets no further than `stop`.
+    fn stop(&self, stop: Stop) {
+        match stop {
+            Stop::Idle => {}
+            Stop::Published => self.send(56),
+            Stop::Drafted | Stop::Stampless => {
+                let Ok(slot) = self.draft(56) else { return };
+                if stop == Stop::Stampless {
+                    let cell = &self.room.mailbox.cells[slot.seq as usize % 2];
+                    cell.payload[1].store(u64::MAX, Ordering::Relaxed);
+                    cell.envelope.store(u64::MAX, Ordering::Relaxed);
+                }
+            }
+        }
+    }
+}
+
+struct Receiver {
+    consumer: Consumer,
+    room: Arc<Room>,
+}
+
+impl Receiver {
+    /// The consumer that begins with what the last one did not acknowledge.
+    fn resume(room: &Arc<Room>) -> Self {
+        Self { consumer: Consumer::resume(room.mailbox.clone()), room: room.clone() }
+    }
+
+    fn try_recv(&self) -> Option<Letter> {
+        self.consumer.take().expect("the mailbox is sound").inspect(|letter| self.read(letter))
+    }
+
+    /// The next message, once it is there.
+    fn recv(&self) -> Letter {
+        loop {
+            if let Some(letter) = self.try_recv() {
+                return letter;
+            }
+            thread::yield_now();
+        }
+    }
+
+    /// Finds in a message what its sender wrote.
+    fn read(&self, letter: &Letter) {
+        let words = self.consumer.words(letter);
+        self.room.parts(letter.seq, words).for_each(|part| part.with(|_| ()));
+        for word in ends(words) {
+            assert_eq!(word.load(Ordering::Relaxed), letter.seq, "not what was sent");
+        }
+    }
+
+    /// Reads a message once more and gives its room back.
+    fn acknowledge(&self, letter: &Letter) {
+        self.read(letter);
+        self.consumer.acknowledge(letter.seq);
+    }
+
+    /// Receives and acknowledges messages with these sequence numbers.
+    fn expect(&self, seqs: impl IntoIterator<Item = u64>) {
+        for seq in seqs {
+            let letter = self.recv();
+            assert_eq!(letter.seq, seq, "a gap or a repeat");
+            self.acknowledge(&letter);
+        }
+    }
+}
+
+/// The first and the last word of a payload: enough to tell messages apart, and few enough to be modelled.
+fn ends(words: &[AtomicU64]) -> impl Iterator<Item = &AtomicU64> {
+    let last = if words.len() > 1 { words.last() } else { None };
+    words.first().into_iter().chain(last)
+}
+
+/// An empty mailbox whose next sequence number is `start`.
+fn room(cells: usize, arena: usize, start: u64) -> Arc<Room> {
+    let unwatched = |count| (0..count).map(|_| UnsafeCell::new(())).collect();
+    let mailbox = Mailbox::on_heap(cells, arena / 8, start);
+    Arc::new(Room { mailbox, cells: unwatched(cells), blocks: unwatched(arena / 8 / BLOCK) })
+}
+
+/// A mailbox with both its ends.
+fn mailbox(cells: usize, arena: usize, start: u64) -> (Sender, Receiver) {
+    let room = room(cells, arena, start);
+    (Sender::recover(&room), Receiver::resume(&room))
+}
+
+const RING: [Mutant; 4] = [Release(Stamp), Acquire(Stamp), Release(Head), Acquire(Head)];
+
+#[test]
+fn messages_arrive_in_order_while_cells_are_used_again() {
+    check(None, &RING, |turn| {
+        let start = u64::MAX - 1;
+        let (sender, receiver) = mailbox(2, 128, start);
+        let seqs = (0..4).map(move |count| start.wrapping_add(count));
+        side_by_side(turn, move || (0..4).for_each(|_| sender.send(8)), move || receiver.expect(seqs));
+    });
+}
+
+#[test]
+fn messages_arrive_in_order_while_the_arena_is_used_again() {
+    check(None, &RING, |turn| {
+        let (sender, receiver) = mailbox(4, 128, 0);
+        side_by_side(turn, move || (0..4).for_each(|_| sender.send(56)), move || receiver.expect(0..4));
+    });
+}
+
+#[test]
+fn a_payload_that_does_not_fit_the_end_of_the_arena_waits_for_its_front() {
+    check(None, &RING, |turn| {
+        let (sender, receiver) = mailbox(4, 256, 0);
+        side_by_side(turn, move || sender.send_all([56, 120, 120]), move || receiver.expect(0..3));
+    });
+}
+
+#[test]
+fn room_given_back_is_done_with() {
+    check(None, &[Release(Head), Acquire(Head)], |turn| {
+        let (sender, receiver) = mailbox(2, 128, 0);
+        sender.send_all([56, 8]);
+        assert_eq!(sender.draft(8).unwrap_err(), PushError::Full);
+        side_by_side(turn, move || sender.send_all([56, 8]), move || receiver.expect(0..4));
+    });
+}
+
+#[test]
+fn room_acknowledged_out_of_order_is_free_from_the_oldest_on() {
+    check(None, &[Release(Head), Acquire(Head)], |turn| {
+        let (sender, receiver) = mailbox(2, 128, 0);
+        sender.send_all([56, 8]);
+        let receive = move || {
+            let (first, second) = (receiver.recv(), receiver.recv());
+            receiver.acknowledge(&second);
+            assert!(receiver.try_recv().is_none(), "the oldest cell is not free");
+            receiver.acknowledge(&first);
+            receiver.expect(2..4);
+        };
+        side_by_side(turn, move || sender.send_all([8, 56]), receive);
+    });
+}
+
+/// How far a producer gets with its last message.
+#[derive(Clone, Copy, PartialEq)]
+enum Stop {
+    Idle,
+    Drafted,
+    /// All words of the cell are written but its stamp, in whatever order.
+    Stampless,
+    Published,
+}
+
+#[test]
+fn a_producer_that_stops_anywhere_is_succeeded_without_gap_or_repeat() {
+    for stop in [Stop::Idle, Stop::Drafted, Stop::Stampless, Stop::Published] {
+        check(Some(4), &RING, move |turn| {
+            let (sender, receiver) = mailbox(2, 128, 0);
+            let messages = if stop == Stop::Published { 4 } else { 3 };
+            // One thread for both: the rank's lock puts a successor behind all that its predecessor did.
+            let send = move || {
+                sender.send(56);
+                sender.stop(stop);
+                let successor = Sender::recover(&sender.room);
+                drop(sender);
+                successor.send_all([56, 8]);
+            };
+            let receive = move || {
+                receiver.expect(0..messages);
+                assert_eq!(depth(&receiver.room.mailbox), 0, "a repeat");
+            };
+            side_by_side(turn, send, receive);
+        });
+    }
+}
+
+#[test]
+fn a_consumer_is_succeeded_from_its_oldest_unacknowledged_message_on() {
+    check(None, &RING, |turn| {
+        let (sender, receiver) = mailbox(2, 128, 0);
+        let receive = move || {
+            receiver.expect(0..1);
+            let (_held, acknowledged) = (receiver.recv(), receiver.recv());
+            receiver.acknowledge(&acknowledged);
+            let successor = Receiver::resume(&receiver.room);
+            drop(receiver);
+            successor.expect(1..4);
+        };
+        side_by_side(turn, move || sender.send_all([56, 8, 56, 8]), receive);
+    });
+}
+
+// --- The registry ------------------------------------------------------------------------------------------
+
+/// A registry of one rank that nobody ever held.
+fn registry() -> Registry {
+    let word = || AtomicU64::new(0);
+    let bell = || AtomicU32::new(0);
+    let rank = Rank {
+        identity: Identity { life: word(), pid: word(), label: std::array::from_fn(|_| word()) }.into(),
+        bells: Bells { mail: bell(), credit: bell(), mode: bell() }.into(),
+        opened: std::array::from_fn(|_| word()).into(),
+        reserved: std::array::from_fn(|_| word().into()),
+    };
+    Registry::new(vec![rank].into(), File::unlocked())
+}
+
+/// Claims the rank, if nobody holds it, and gives it back as a process does that ends.
+///
+/// `holder` is the epoch of the life that goes on. Returns the epoch of the claim; 0 is none.
+fn hold(registry: &Registry, holder: &Plain, label: &[u8]) -> u64 {
+    let Some(claim) = registry.claim(0, label, 1, 0).unwrap() else { return 0 };
+    assert_eq!(holder.swap(claim.epoch(), Relaxed), 0, "two holders");
+    assert_eq!(registry.status(0).0, Status::Live);
+    assert_eq!(claim.check(), Ok(()));
+    assert_eq!(registry.label(0), label);
+    holder.store(0, Relaxed);
+    claim.epoch()
+}
+
+#[test]
+fn a_rank_has_one_holder_at_a_time_and_a_new_epoch_for_each() {
+    check(None, &[Lock], |turn| {
+        let (registry, holder) = (registry(), Arc::new(Plain::new(0)));
+        let claims = Arc::new(Plain::new(0));
+        let claimant = |label: &'static [u8]| {
+            let (registry, holder, claims) = (registry.clone(), holder.clone(), claims.clone());
+            move || {
+                let epoch = hold(&registry, &holder, label);
+                claims.fetch_add(u64::from(epoch != 0), Relaxed);
+            }
+        };
+        side_by_side(turn, claimant(b"one"), claimant(b"other"));
+        assert_eq!(registry.life(0).epoch(), claims.load(Relaxed));
+    });
+}
+
+#[test]
+fn who_sees_a_life_sees_its_label() {
+    check(None, &[Release(Life), Acquire(Life)], |turn| {
+        let registry = registry();
+        let seen = registry.clone();
+        let claim = move || assert!(registry.claim(0, b"some words", 1, 0).unwrap().is_some());
+        let look = move || {
+            if seen.life(0).joined() {
+                assert_eq!(seen.label(0), b"some words");
+            }
+        };
+        side_by_side(turn, claim, look);
+    });
+}
+
+#[test]
+fn a_holder_is_never_called_dead() {
+    check(None, &[], |turn| {
+        let (registry, holder) = (registry(), Arc::new(Plain::new(0)));
+        let (asked, held) = (registry.clone(), holder.clone());
+        let claim = move || {
+            assert_eq!(hold(&registry, &holder, b"one"), 1);
+            assert_eq!(hold(&registry, &holder, b"two"), 2);
+            assert_eq!(registry.status(0).0, Status::Dead);
+        };
+        let ask = move || {
+            let (status, life) = asked.status(0);
+            if status == Status::Dead {
+                assert_ne!(held.load(Relaxed), life.epoch());
+            }
+        };
+        side_by_side(turn, claim, ask);
+    });
+}
+
+#[test]
+fn who_sees_that_a_sender_left_sees_its_last_message() {
+    check(None, &[Release(Life), Acquire(Life)], |turn| {
+        let (sender, receiver) = mailbox(2, 128, 0);
+        let registry = registry();
+        let claim = registry.claim(0, b"", 1, 0).unwrap().expect("the only claimant");
+        let leave = move || {
+            sender.send(56);
+            claim.leave();
+        };
+        let receive = move || {
+            if registry.status(0).0 == Status::Left {
+                assert!(receiver.try_recv().is_some(), "the last message is missing");
+            }
+        };
+        side_by_side(turn, leave, receive);
+    });
+}
+
+// --- The bells ---------------------------------------------------------------------------------------------
+
+fn bells() -> Arc<Bells> {
+    let bell = || AtomicU32::new(0);
+    Arc::new(Bells { mail: bell(), credit: bell(), mode: bell() })
+}
+
+/// Sleeps on `bell` until `look` finds something. There is no time in a model: a wake-up that is lost is a
+/// deadlock, which loom reports.
+fn sleep<T>(bell: &AtomicU32, mut look: impl FnMut() -> Option<T>) -> T {
+    let waiter = Waiter { bell, how: Wait::Block, deadline: None, crowded: &|| false };
+    let look = || Ok::<_, Infallible>(look().map_or(Look::Nothing, Look::Done));
+    let Ok(found) = waiter.wait(look, || Ok(Look::Nothing));
+    found.expect("there is no deadline")
+}
+
+/// Sends one message without waiting for room, and rings.
+fn send_and_ring(sender: &Sender, bells: &Bells) {
+    let slot = sender.draft(8).expect("there is room");
+    sender.producer.publish(&slot);
+    Ringer::register().ring(bells, &bells.mail);
+}
+
+/// Acknowledges one message that is there, and rings.
+fn acknowledge_and_ring(receiver: &Receiver, bells: &Bells) {
+    let letter = receiver.try_recv().expect("there is a message");
+    receiver.acknowledge(&letter);
+    Ringer::register().ring(bells, &bells.credit);
+}
+
+/// Sleeps until there is room, and sends one message.
+fn send_once_woken(sender: &Sender, bells: &Bells) {
+    let slot = sleep(&bells.credit, || sender.draft(8).ok());
+    sender.producer.publish(&slot);
+}
+
+const BELL: [Mutant; 3] = [Fence(SleeperFence), Fence(RingerFence), Clear];
+
+#[test]
+fn a_receiver_that_sleeps_is_woken_for_every_message() {
+    check(None, &BELL, |turn| {
+        let (bells, (sender, receiver)) = (bells(), mailbox(2, 128, 0));
+        let rung = bells.clone();
+        let send = move || (0..2).for_each(|_| send_and_ring(&sender, &rung));
+        let receive = move || {
+            for seq in 0..2 {
+                assert_eq!(sleep(&bells.mail, || receiver.try_recv()).seq, seq);
+            }
+        };
+        side_by_side(turn, send, receive);
+    });
+}
+
+#[test]
+fn a_receiver_that_sleeps_is_woken_by_each_of_two_senders() {
+    check(Some(3), &BELL, |turn| {
+        let bells = bells();
+        let [(one, from_one), (other, from_other)] = [mailbox(2, 128, 0), mailbox(2, 128, 0)];
+        let rung = bells.clone();
+        let send = move || {
+            let also_rung = rung.clone();
+            let sending = thread::spawn(move || send_and_ring(&one, &also_rung));
+            send_and_ring(&other, &rung);
+            sending.join().unwrap();
+        };
+        let receive = move || {
+            for _ in 0..2 {
+                sleep(&bells.mail, || from_one.try_recv().or_else(|| from_other.try_recv()));
+            }
+        };
+        side_by_side(turn, send, receive);
+    });
+}
+
+#[test]
+fn a_sender_that_sleeps_is_woken_for_room() {
+    check(None, &BELL, |turn| {
+        let (bells, (sender, receiver)) = (bells(), mailbox(2, 128, 0));
+        sender.send_all([8, 8]);
+        let rung = bells.clone();
+        let receive = move || (0..2).for_each(|_| acknowledge_and_ring(&receiver, &rung));
+        let send = move || (0..2).for_each(|_| send_once_woken(&sender, &bells));
+        side_by_side(turn, send, receive);
+    });
+}
+
+#[test]
+fn a_sender_that_sleeps_is_woken_by_each_of_two_receivers() {
+    check(Some(3), &BELL, |turn| {
+        let bells = bells();
+        let [(to_one, one), (to_other, other)] = [mailbox(2, 128, 0), mailbox(2, 128, 0)];
+        to_one.send_all([8, 8]);
+        to_other.send_all([8, 8]);
+        let rung = bells.clone();
+        let receive = move || {
+            let also_rung = rung.clone();
+            let receiving = thread::spawn(move || acknowledge_and_ring(&one, &also_rung));
+            acknowledge_and_ring(&other, &rung);
+            receiving.join().unwrap();
+        };
+        let send = move || {
+            send_once_woken(&to_one, &bells);
+            send_once_woken(&to_other, &bells);
+        };
+        side_by_side(turn, send, receive);
+    });
+}
+
+#[test]
+fn both_sides_sleep_and_wake_each_other() {
+    check(Some(3), &BELL, |turn| {
+        let (sender, receiver) = mailbox(2, 128, 0);
+        let (senders, receivers) = (bells(), bells());
+        let (mine, theirs) = (senders.clone(), receivers.clone());
+        let send = move || {
+            for _ in 0..3 {
+                send_once_woken(&sender, &mine);
+                Ringer::register().ring(&theirs, &theirs.mail);
+            }
+        };
+        let receive = move || {
+            for seq in 0..3 {
+                let letter = sleep(&receivers.mail, || receiver.try_recv());
+                assert_eq!(letter.seq, seq);
+                receiver.acknowledge(&letter);
+                Ringer::register().ring(&senders, &senders.credit);
+            }
+        };
+        side_by_side(turn, send, receive);
+    });
+}
+
+#[test]
+fn a_sleeper_is_disturbed_whatever_else_wakes_it() {
+    check(Some(3), &BELL, |turn| {
+        let (bells, (sender, receiver)) = (bells(), mailbox(2, 128, 0));
+        let flag = Arc::new(AtomicU32::new(0));
+        let (rung, raised) = (bells.clone(), flag.clone());
+        let disturb = move || {
+            let also_rung = rung.clone();
+            let sending = thread::spawn(move || send_and_ring(&sender, &also_rung));
+            raised.store(1, Ordering::Release);
+            disturb(&rung.mail);
+            sending.join().unwrap();
+        };
+        let receive = move || {
+            sleep(&bells.mail, || receiver.try_recv());
+            sleep(&bells.mail, || (flag.load(Ordering::Relaxed) == 1).then_some(()));
+        };
+        side_by_side(turn, disturb, receive);
+    });
+}

@@ -1,0 +1,519 @@
+//! The mailbox's two ends against an oracle, and against words that no honest peer writes.
+#![cfg(not(loom))]
+
+use mailbox::cell::{Envelope, INLINE, Place, epoch_of};
+use mailbox::memory::{self, Mailbox};
+use mailbox::ring::{Consumer, Corrupt, Letter, Producer, PushError, Slack, depth};
+use mailbox::sync::{AtomicU64, Ordering::Relaxed};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::{Index, select};
+use std::collections::VecDeque;
+
+/// What a random run does next.
+#[derive(Debug, Clone)]
+enum Step {
+    Push(Index, Slack),
+    /// Claims and writes, but does not publish.
+    Abort(Index),
+    Take,
+    /// Gives back the room of one of the messages that are held.
+    Acknowledge(Index),
+    /// Puts back one of the messages that are held.
+    PutBack(Index),
+    /// A successor takes the producer's place.
+    Recover,
+    /// A successor takes the consumer's place.
+    Resume,
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    let index = any::<Index>;
+    prop_oneof![
+        8 => (index(), select(vec![Slack::Any, Slack::Quarter])).prop_map(|(len, slack)| Step::Push(len, slack)),
+        1 => index().prop_map(Step::Abort),
+        6 => Just(Step::Take),
+        6 => index().prop_map(Step::Acknowledge),
+        1 => index().prop_map(Step::PutBack),
+        1 => Just(Step::Recover),
+        1 => Just(Step::Resume),
+    ]
+}
+
+/// Cells, bytes of arena and first sequence number of a mailbox; the number is at or near one at which
+/// positions, half words or stamps wrap.
+fn geometry() -> impl Strategy<Value = (usize, usize, u64)> {
+    let wrap = select(vec![0, 64, 1 << 32, u64::MAX]);
+    let start = (wrap, -70..70_i64).prop_map(|(wrap, near)| wrap.wrapping_add_signed(near));
+    (1..=6_u32, 1..=16_usize, prop_oneof![1 => Just(0), 4 => start])
+        .prop_map(|(bits, arena, start)| (1 << bits, 128 * arena, start))
+}
+
+/// Lengths that a mailbox carries: up to the limit of its geometry, which `at` is a part of.
+fn len_at(at: &Index, arena: usize) -> usize {
+    at.index((arena / 2).max(INLINE) + 1)
+}
+
+/// Bytes of arena that a payload takes.
+fn need(len: usize) -> usize {
+    if len > INLINE { len.next_multiple_of(64) } else { 0 }
+}
+
+/// A payload that no other message has.
+fn payload(seq: u64, len: usize) -> Vec<u8> {
+    (0..len as u64).map(|at| (seq.wrapping_mul(0x9E37_79B9).wrapping_add(at * 0xA7) >> 3) as u8).collect()
+}
+
+fn bytes_of(consumer: &Consumer, letter: &Letter) -> Vec<u8> {
+    let mut bytes = vec![0; letter.len];
+    memory::load(consumer.words(letter), &mut bytes);
+    bytes
+}
+
+fn head(mailbox: &Mailbox) -> &AtomicU64 {
+    &mailbox.lines.consumer.head
+}
+
+// --- Honest peers ------------------------------------------------------------------------------------------
+
+/// A message that is not below `head`.
+struct Message {
+    len: usize,
+    epoch: u64,
+    state: State,
+}
+
+enum State {
+    /// To be taken.
+    Waiting,
+    Held(Letter),
+    Acknowledged,
+}
+
+/// A mailbox, and what must be in it.
+struct Run {
+    mailbox: Mailbox,
+    producer: Producer,
+    consumer: Consumer,
+    messages: VecDeque<Message>,
+    head: u64,
+    epoch: u64,
+}
+
+impl Run {
+    fn new((cells, arena, start): (usize, usize, u64)) -> Self {
+        let mailbox = Mailbox::on_heap(cells, arena / 8, start);
+        Self {
+            producer: Producer::recover(mailbox.clone(), 1).unwrap(),
+            consumer: Consumer::resume(mailbox.clone()),
+            mailbox,
+            messages: VecDeque::new(),
+            head: start,
+            epoch: 1,
+        }
+    }
+
+    fn arena(&self) -> usize {
+        self.mailbox.arena.len() * 8
+    }
+
+    fn seq(&self, at: usize) -> u64 {
+        self.head.wrapping_add(at as u64)
+    }
+
+    /// Whether there must be room for a payload: `None` where that depends on how the arena is cut up.
+    fn must_fit(&self, len: usize, slack: Slack) -> Option<bool> {
+        let (cells, arena) = (self.mailbox.cells.len(), self.arena());
+        let needs = self.messages.iter().map(|message| need(message.len));
+        let (live, largest, need) = (needs.clone().sum::<usize>(), needs.max().unwrap_or(0), need(len));
+        if self.messages.len() == cells || (need > 0 && live + need > arena) {
+            return Some(false);
+        }
+        if self.messages.is_empty() {
+            return Some(true);
+        }
+        let part = |whole, least: usize| if slack == Slack::Quarter { least.max(whole / 4) } else { least };
+        // A live message and this one may each skip the end of a lap that is too short for it.
+        let enough = need == 0 || live + largest + need + part(arena, need) <= arena;
+        (enough && cells - self.messages.len() >= part(cells, 1)).then_some(true)
+    }
+
+    fn push(&mut self, len: usize, slack: Slack) {
+        let result = self.producer.push(&payload(self.seq(self.messages.len()), len), slack);
+        if let Some(fits) = self.must_fit(len, slack) {
+            assert_eq!(result, if fits { Ok(()) } else { Err(PushError::Full) });
+        }
+        match result {
+            Ok(()) => self.messages.push_back(Message { len, epoch: self.epoch, state: State::Waiting }),
+            Err(error) => assert_eq!(error, PushError::Full),
+        }
+    }
+
+    fn abort(&self, len: usize) {
+        if let Ok(slot) = self.producer.claim(len, Slack::Any) {
+            assert_eq!((slot.seq, slot.len), (self.seq(self.messages.len()), len));
+            memory::store(self.producer.words(&slot), &vec![0xAB; len]);
+        }
+    }
+
+    fn take(&mut self) {
+        let is_ready = self.consumer.is_ready();
+        let letter = self.consumer.take().unwrap();
+        assert_eq!(is_ready, letter.is_some());
+        let waiting = self.messages.iter().position(|message| matches!(message.state, State::Waiting));
+        assert_eq!(letter.map(|letter| letter.seq), waiting.map(|at| self.seq(at)));
+        if let (Some(letter), Some(at)) = (letter, waiting) {
+            self.messages[at].state = State::Held(letter);
+            self.check(at, &letter);
+        }
+    }
+
+    /// What is held is what was sent, whatever happened since it was taken.
+    fn check(&self, at: usize, letter: &Letter) {
+        let message = &self.messages[at];
+        assert_eq!(bytes_of(&self.consumer, letter), payload(self.seq(at), message.len));
+        assert_eq!(u64::from(letter.envelope().epoch), message.epoch % 64);
+    }
+
+    /// One of the messages that are held.
+    fn held(&self, which: &Index) -> Option<(usize, Letter)> {
+        let held = self.messages.iter().enumerate().filter_map(|(at, message)| match message.state {
+            State::Held(letter) => Some((at, letter)),
+            _ => None,
+        });
+        let held: Vec<_> = held.collect();
+        (!held.is_empty()).then(|| held[which.index(held.len())])
+    }
+
+    fn acknowledge(&mut self, at: usize, letter: Letter) {
+        self.check(at, &letter);
+        self.consumer.acknowledge(letter.seq);
+        self.messages[at].state = State::Acknowledged;
+        while matches!(self.messages.front(), Some(Message { state: State::Acknowledged, .. })) {
+            self.messages.pop_front();
+            self.head = self.head.wrapping_add(1);
+        }
+    }
+
+    fn recover(&mut self) {
+        self.epoch += 1;
+        self.producer = Producer::recover(self.mailbox.clone(), self.epoch).unwrap();
+    }
+
+    fn resume(&mut self) {
+        self.consumer = Consumer::resume(self.mailbox.clone());
+        self.messages.iter_mut().for_each(|message| message.state = State::Waiting);
+    }
+
+    fn step(&mut self, step: &Step) {
+        match step {
+            Step::Push(at, slack) => self.push(len_at(at, self.arena()), *slack),
+            Step::Abort(at) => self.abort(len_at(at, self.arena())),
+            Step::Take => self.take(),
+            Step::Acknowledge(which) => {
+                if let Some((at, letter)) = self.held(which) {
+                    self.acknowledge(at, letter);
+                }
+            }
+            Step::PutBack(which) => {
+                if let Some((at, letter)) = self.held(which) {
+                    self.consumer.put_back(letter.seq);
+                    self.messages[at].state = State::Waiting;
+                }
+            }
+            Step::Recover => self.recover(),
+            Step::Resume => self.resume(),
+        }
+        assert_eq!(head(&self.mailbox).load(Relaxed), self.head);
+        assert_eq!(depth(&self.mailbox), self.messages.len() as u64);
+    }
+
+    /// Every message comes out once more, and then the largest fits.
+    fn finish(&mut self) {
+        self.resume();
+        while !self.messages.is_empty() {
+            self.take();
+            let State::Held(letter) = self.messages[0].state else { panic!("a message is missing") };
+            self.acknowledge(0, letter);
+        }
+        assert!(self.consumer.take().unwrap().is_none());
+        self.push((self.arena() / 2).max(INLINE), Slack::Quarter);
+    }
+}
+
+fn cases(cases: u32) -> ProptestConfig {
+    ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() }
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn what_is_sent_is_received_whatever_happens_in_between(
+        geometry in geometry(),
+        steps in vec(step(), 0..300),
+    ) {
+        let mut run = Run::new(geometry);
+        steps.iter().for_each(|step| run.step(step));
+        run.finish();
+    }
+}
+
+/// The next message, acknowledged.
+fn take_and_acknowledge(consumer: &Consumer) -> Letter {
+    let letter = consumer.take().unwrap().expect("a message");
+    consumer.acknowledge(letter.seq);
+    letter
+}
+
+#[test]
+fn whoever_was_full_may_insist_on_a_quarter() {
+    // First the cells run out, then the arena.
+    for (len, count, quarter) in [(8, 16, 4), (128, 8, 2)] {
+        let Run { producer, consumer, .. } = Run::new((16, 1024, 0));
+        let claim = || producer.claim(len, Slack::Quarter).map(|slot| slot.seq);
+        (0..count).for_each(|_| producer.push(&payload(0, len), Slack::Quarter).unwrap());
+        for _ in 0..quarter {
+            // However often it asks.
+            assert_eq!([claim(), claim()], [Err(PushError::Full); 2]);
+            take_and_acknowledge(&consumer);
+        }
+        assert_eq!(claim(), Ok(count));
+    }
+}
+
+#[test]
+fn room_given_back_is_seen_without_insisting() {
+    let Run { producer, consumer, .. } = Run::new((8, 1024, 0));
+    (0..8).for_each(|_| producer.push(b"", Slack::Any).unwrap());
+    assert_eq!(producer.push(b"", Slack::Any), Err(PushError::Full));
+    take_and_acknowledge(&consumer);
+    assert_eq!(producer.push(b"", Slack::Any), Ok(()));
+}
+
+#[test]
+fn mail_names_the_epoch_that_sent_it() {
+    let mailbox = Mailbox::on_heap(2, 16, 0);
+    let consumer = Consumer::resume(mailbox.clone());
+    for epoch in [1, 63, 64, 65, 1 << 40] {
+        Producer::recover(mailbox.clone(), epoch).unwrap().push(b"hello", Slack::Any).unwrap();
+        let letter = take_and_acknowledge(&consumer);
+        assert_eq!(epoch_of(letter.envelope().epoch, epoch), epoch);
+        assert_eq!(epoch_of(letter.envelope().epoch, epoch + 63), epoch);
+    }
+}
+
+#[test]
+fn depth_counts_what_is_not_acknowledged() {
+    let Run { mailbox, producer, consumer, .. } = Run::new((4, 128, 6));
+    for count in 1..=4 {
+        producer.push(b"", Slack::Any).unwrap();
+        assert_eq!(depth(&mailbox), count);
+    }
+    take_and_acknowledge(&consumer);
+    assert_eq!(depth(&mailbox), 3);
+    head(&mailbox).store(1 << 50, Relaxed);
+    assert_eq!(depth(&mailbox), 0, "of a head that makes no sense");
+}
+
+// --- Dishonest peers ---------------------------------------------------------------------------------------
+
+/// A mailbox with 1024 bytes of arena and messages of these lengths, the first of them in cell 4 of 8.
+fn filled(lens: &[usize]) -> Mailbox {
+    let mailbox = Mailbox::on_heap(8, 128, FIRST);
+    let producer = Producer::recover(mailbox.clone(), 1).unwrap();
+    lens.iter().for_each(|len| producer.push(&payload(0, *len), Slack::Any).unwrap());
+    mailbox
+}
+
+const FIRST: u64 = 100;
+
+/// Whether a consumer and a producer's successor find the mailbox corrupt.
+fn judge(mailbox: &Mailbox) -> (bool, bool) {
+    let consumer = Consumer::resume(mailbox.clone());
+    let seen = loop {
+        match consumer.take() {
+            Ok(Some(_)) => {}
+            end => break end.is_err(),
+        }
+    };
+    (seen, Producer::recover(mailbox.clone(), 2).is_err())
+}
+
+#[test]
+fn a_stamp_is_expected_or_stale_or_corrupt() {
+    let stale = [FIRST + 1 - 8, 0];
+    let corrupt = [FIRST, FIRST + 2, FIRST + 1 + 8, FIRST + 1 - 16, 1, 1 << 32 | (FIRST + 1), u64::MAX];
+    for (stamps, verdict) in [(&stale[..], false), (&corrupt[..], true)] {
+        for stamp in stamps {
+            let mailbox = filled(&[]);
+            mailbox.cells[4].stamp.store(*stamp, Relaxed);
+            assert_eq!(judge(&mailbox), (verdict, verdict), "{stamp}");
+        }
+    }
+}
+
+#[test]
+fn an_envelope_that_no_producer_writes_is_corrupt() {
+    let lens = 49..=62;
+    let kinds = (1..16).map(|kind| kind << 6);
+    for word in lens.chain(kinds).chain([u64::MAX]) {
+        let mailbox = filled(&[8]);
+        mailbox.cells[4].envelope.store(word, Relaxed);
+        assert_eq!(judge(&mailbox), (true, true), "{word:#x}");
+    }
+}
+
+#[test]
+fn an_arena_payload_lies_in_bounds_and_aligned_and_in_one_half() {
+    let good = [(0, 0), (64, 512), (512, 512), (960, 64), (1024, 0)];
+    let misaligned = [(8, 64), (63, 64)];
+    let outside = [(576, 512), (960, 65), (1024, 1), (1088, 0), (1 << 63, 64), (u64::MAX - 63, 64)];
+    let too_long = [(0, 513), (0, 1024), (0, u64::MAX), (64, u64::MAX - 63)];
+    for ((offset, len), verdict) in good
+        .map(|range| (range, false))
+        .into_iter()
+        .chain([&misaligned[..], &outside[..], &too_long[..]].concat().into_iter().map(|range| (range, true)))
+    {
+        let mailbox = filled(&[64]);
+        let cell = &mailbox.cells[4];
+        cell.payload[0].store(offset, Relaxed);
+        cell.payload[1].store(len, Relaxed);
+        assert_eq!(judge(&mailbox), (verdict, verdict), "{len} at {offset}");
+    }
+}
+
+#[test]
+fn a_successor_finds_payloads_in_order_and_disjoint() {
+    // Where three payloads of 64 bytes lie.
+    let good = [[0, 64, 128], [0, 128, 512], [512, 960, 0], [960, 0, 64], [960, 0, 896]];
+    let bad = [[0, 0, 64], [64, 64, 128], [128, 64, 0], [64, 128, 64], [960, 0, 960], [512, 0, 512]];
+    for (places, verdict) in
+        good.map(|places| (places, false)).into_iter().chain(bad.map(|places| (places, true)))
+    {
+        let mailbox = filled(&[64, 64, 64]);
+        for (cell, place) in mailbox.cells[4..].iter().zip(places) {
+            cell.payload[0].store(place, Relaxed);
+        }
+        assert_eq!(judge(&mailbox), (false, verdict), "{places:?}");
+    }
+}
+
+#[test]
+fn a_head_outside_its_range_is_corrupt() {
+    let full = FIRST + 8;
+    for bad in [FIRST - 1, full + 1, full + 8, 0, u64::MAX, 1 << 32 | full] {
+        let mailbox = filled(&[]);
+        let producer = Producer::recover(mailbox.clone(), 1).unwrap();
+        (0..8).for_each(|_| producer.push(b"", Slack::Any).unwrap());
+        head(&mailbox).store(bad, Relaxed);
+        assert_eq!(producer.push(b"", Slack::Any), Err(PushError::Corrupt), "{bad}");
+        head(&mailbox).store(FIRST + 3, Relaxed);
+        producer.push(b"", Slack::Any).unwrap();
+        // What was given back once cannot be taken back.
+        (0..2).for_each(|_| producer.push(b"", Slack::Any).unwrap());
+        head(&mailbox).store(FIRST + 2, Relaxed);
+        assert_eq!(producer.push(b"", Slack::Any), Err(PushError::Corrupt));
+    }
+}
+
+/// A word that a dishonest peer may write: nonsense, or something that nearly makes sense at `start`.
+fn word(start: u64) -> impl Strategy<Value = u64> {
+    let place = prop_oneof![(0..=48_usize).prop_map(Place::Inline), Just(Place::Arena)];
+    let envelope = (place, 0..64_u8).prop_map(|(place, epoch)| Envelope { tag: 0, context: 0, epoch, place });
+    prop_oneof![
+        1 => any::<u64>(),
+        2 => (0..=40_u64).prop_map(|blocks| blocks * 64),
+        2 => 0..300_u64,
+        4 => (-70..140_i64).prop_map(move |near| start.wrapping_add_signed(near)),
+        3 => envelope.prop_map(Envelope::pack),
+    ]
+}
+
+/// What the ends of a mailbox do while words in it change, or a peer that writes such words.
+#[derive(Debug, Clone)]
+enum Deed {
+    Own(Step),
+    Poke(Index, u64),
+}
+
+type Attack = ((usize, usize, u64), Vec<Deed>);
+
+fn attack() -> impl Strategy<Value = Attack> {
+    geometry().prop_flat_map(|geometry| {
+        let poke = || (any::<Index>(), word(geometry.2)).prop_map(|(at, word)| Deed::Poke(at, word));
+        let deed = prop_oneof![4 => step().prop_map(Deed::Own), 1 => poke()];
+        // Much at once, or a little now and then.
+        let all =
+            (vec(poke(), 0..300), vec(deed.clone(), 0..100)).prop_map(|(first, then)| [first, then].concat());
+        (Just(geometry), prop_oneof![all, vec(deed, 0..300)])
+    })
+}
+
+/// All words that either end believes: head, stamps, envelopes and payload.
+fn poke(mailbox: &Mailbox, at: &Index, value: u64) {
+    let cells = &mailbox.cells;
+    let word = match at.index(1 + 4 * cells.len()) {
+        0 => head(mailbox),
+        at => {
+            let cell = &cells[(at - 1) / 4];
+            [&cell.stamp, &cell.envelope, &cell.payload[0], &cell.payload[1]][(at - 1) % 4]
+        }
+    };
+    word.store(value, Relaxed);
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn whatever_a_peer_writes_nobody_panics_or_leaves_the_mailbox((geometry, deeds) in attack()) {
+        let (cells, arena, start) = geometry;
+        let mailbox = Mailbox::on_heap(cells, arena / 8, start);
+        let mut producer = Producer::recover(mailbox.clone(), 1);
+        let mut consumer = Consumer::resume(mailbox.clone());
+        let mut held = Vec::new();
+        for deed in &deeds {
+            let step = match deed {
+                Deed::Own(step) => step,
+                Deed::Poke(at, value) => {
+                    poke(&mailbox, at, *value);
+                    continue;
+                }
+            };
+            match (step, &producer) {
+                (Step::Push(at, slack), Ok(producer)) => {
+                    let _ = producer.push(&payload(0, len_at(at, arena)), *slack);
+                }
+                (Step::Abort(at), Ok(producer)) => {
+                    let _ = producer.claim(len_at(at, arena), Slack::Any);
+                }
+                (Step::Push(..) | Step::Abort(_), Err(Corrupt)) => {}
+                (Step::Take, _) => {
+                    let is_ready = consumer.is_ready();
+                    let taken = consumer.take();
+                    prop_assert!(is_ready || matches!(taken, Ok(None)));
+                    if let Ok(Some(letter)) = taken {
+                        prop_assert!(letter.len <= (arena / 2).max(INLINE));
+                        prop_assert_eq!(bytes_of(&consumer, &letter).len(), letter.len);
+                        held.push(letter);
+                        prop_assert!(held.len() <= cells);
+                    }
+                }
+                (Step::Acknowledge(_) | Step::PutBack(_), _) if held.is_empty() => {}
+                (Step::Acknowledge(which), _) => {
+                    consumer.acknowledge(held.swap_remove(which.index(held.len())).seq);
+                }
+                (Step::PutBack(which), _) => {
+                    consumer.put_back(held.swap_remove(which.index(held.len())).seq);
+                }
+                (Step::Recover, _) => producer = Producer::recover(mailbox.clone(), 2),
+                (Step::Resume, _) => {
+                    consumer = Consumer::resume(mailbox.clone());
+                    held.clear();
+                }
+            }
+            prop_assert!(depth(&mailbox) <= cells as u64);
+        }
+    }
+}
