@@ -1,2 +1,69 @@
-//! t
-fn main() {}
+//! `mbox`: regions and their mailboxes from the command line.
+
+mod mbox {
+    pub mod access;
+    pub mod batch;
+    pub mod create;
+    pub mod failure;
+    pub mod ls;
+    pub mod recv;
+    pub mod rm;
+    pub mod send;
+    pub mod size;
+    pub mod standard;
+    pub mod stat;
+    pub mod usage;
+}
+
+use clap::{Parser, Subcommand};
+use mbox::{create::Create, failure::Failure, ls::Ls, recv::Recv, rm::Rm, send::Send, stat::Stat, usage};
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  mbox create demo --ranks 2
+  mbox recv demo --as 1 > copy &
+  mbox send demo --as 0 --to 1 < file
+  mbox stat demo
+  mbox rm demo";
+
+/// Passes messages between processes over shared memory
+#[derive(Parser)]
+#[command(name = "mbox", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Create(Create),
+    Ls(Ls),
+    Stat(Stat),
+    Rm(Rm),
+    Send(Send),
+    Recv(Recv),
+}
+
+impl Command {
+    fn run(&self) -> Result<(), Failure> {
+        match self {
+            Command::Create(create) => create.run(),
+            Command::Ls(ls) => ls.run(),
+            Command::Stat(stat) => stat.run(),
+            Command::Rm(rm) => rm.run(),
+            Command::Send(send) => send.run(),
+            Command::Recv(recv) => recv.run(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => match cli.command.run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.tell(),
+        },
+        Err(error) => usage::tell(&error),
+    }
+}

@@ -1,0 +1,41 @@
+//! Which region a command works on.
+
+use super::failure::{Failure, opening};
+use clap::Args;
+use mailbox::{OpenOptions, Region};
+
+/// A region whose mail is not read: its protocol does not matter.
+#[derive(Args)]
+pub struct Trust {
+    /// Accept a region of this user, too, who can make its users fail
+    #[arg(long, value_name = "UID")]
+    owner: Option<u32>,
+}
+
+impl Trust {
+    /// What this allows, of any protocol.
+    pub fn options(&self) -> OpenOptions {
+        let options = OpenOptions::new().any_protocol();
+        self.owner.map_or(options, |uid| options.owner(uid))
+    }
+}
+
+/// A region whose mail is read or written.
+#[derive(Args)]
+pub struct Access {
+    /// The region
+    pub name: String,
+    /// The protocol that the region must be for
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    protocol: u64,
+    #[command(flatten)]
+    trust: Trust,
+}
+
+impl Access {
+    /// Opens the region.
+    pub fn open(&self) -> Result<Region, Failure> {
+        let options = self.trust.options().protocol(self.protocol);
+        options.open(&self.name).map_err(|error| opening(&self.name, error))
+    }
+}

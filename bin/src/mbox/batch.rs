@@ -1,0 +1,104 @@
+//! Mail on its way to standard output: acknowledged only once it is written.
+
+use super::failure::Failure;
+use super::standard::output_failure;
+use mailbox::Mail;
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, ErrorKind, Write};
+
+/// Bytes that are gathered at most; larger mail goes through in pieces of this size.
+const CAPACITY: usize = 128 << 10;
+/// Bytes that are worth a write: more would keep room from the sender.
+const ENOUGH: usize = 32 << 10;
+/// Mails that are gathered at most, for the same reason.
+const MAILS: usize = 128;
+
+/// Mails whose bytes are gathered for one write. Those that are not written when this is dropped stay unread.
+pub struct Batch<'a> {
+    output: File,
+    lines: bool,
+    bytes: Box<[u8]>,
+    filled: usize,
+    /// Each with the end of its bytes.
+    mails: VecDeque<(usize, Mail<'a>)>,
+}
+
+impl<'a> Batch<'a> {
+    /// Writes to `output`, with a newline after each mail if `lines`.
+    pub fn new(output: File, lines: bool) -> Self {
+        Self { output, lines, bytes: vec![0; CAPACITY].into(), filled: 0, mails: VecDeque::new() }
+    }
+
+    /// Writes `mail` now or with one of the next.
+    pub fn add(&mut self, mail: Mail<'a>) -> Result<(), Failure> {
+        let len = mail.len() + usize::from(self.lines);
+        if len > self.bytes.len() - self.filled {
+            self.flush()?;
+        }
+        if len > self.bytes.len() {
+            return self.pass(mail);
+        }
+        let place = &mut self.bytes[self.filled..][..len];
+        if self.lines {
+            place[len - 1] = b'\n';
+        }
+        mail.copy_to(&mut place[..mail.len()]);
+        self.filled += len;
+        self.mails.push_back((self.filled, mail));
+        if self.filled >= ENOUGH || self.mails.len() >= MAILS { self.flush() } else { Ok(()) }
+    }
+
+    /// Writes everything, and acknowledges what is written in full, also if it fails half-way.
+    pub fn flush(&mut self) -> Result<(), Failure> {
+        let mut written = 0;
+        let result = write_all(&mut self.output, &self.bytes[..self.filled], &mut written);
+        while self.mails.front().is_some_and(|(end, _)| *end <= written) {
+            self.mails.pop_front();
+        }
+        self.filled = 0;
+        result.map_err(output_failure)
+    }
+
+    /// Writes a mail that is larger than the buffer, which is empty.
+    fn pass(&mut self, mail: Mail<'a>) -> Result<(), Failure> {
+        match self.write_in_pieces(&mail) {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                mail.leave();
+                Err(output_failure(error))
+            }
+        }
+    }
+
+    fn write_in_pieces(&mut self, mail: &Mail) -> io::Result<()> {
+        let mut at = 0;
+        while at < mail.len() {
+            let count = mail.copy_from(at, &mut self.bytes);
+            self.output.write_all(&self.bytes[..count])?;
+            at += count;
+        }
+        if self.lines { self.output.write_all(b"\n") } else { Ok(()) }
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        for (_, mail) in self.mails.drain(..) {
+            mail.leave();
+        }
+    }
+}
+
+/// As [`Write::write_all`], but says in `written` how far it came.
+fn write_all(output: &mut File, bytes: &[u8], written: &mut usize) -> io::Result<()> {
+    while *written < bytes.len() {
+        match output.write(&bytes[*written..]) {
+            Ok(0) => return Err(ErrorKind::WriteZero.into()),
+            Ok(count) => *written += count,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}

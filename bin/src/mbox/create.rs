@@ -1,0 +1,60 @@
+//! `mbox create`
+
+use super::failure::{Failure, creating};
+use super::size;
+use clap::Args;
+use mailbox::{Config, Region, Reserve};
+
+/// Create a region, which stays until it is removed
+#[derive(Args)]
+pub struct Create {
+    /// The region: 1 to 200 of A-Z a-z 0-9 . _ -
+    name: String,
+    /// How many processes can take part, 1 to 1024
+    #[arg(long, value_name = "N")]
+    ranks: u32,
+    /// Messages that fit a mailbox, a power of two [default: 512]
+    #[arg(long, value_name = "N")]
+    cells: Option<u32>,
+    /// Room for the bytes of messages in a mailbox, e.g. 1M; half of it is the longest message
+    /// [default: 256K]
+    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
+    arena: Option<u64>,
+    /// The longest message, if less than half the arena
+    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
+    max_message: Option<u64>,
+    /// Who may use the region, as in chmod [default: 600]
+    #[arg(long, value_name = "OCTAL", value_parser = octal)]
+    mode: Option<u32>,
+    /// A number that keeps programs apart that speak different protocols [default: 0]
+    #[arg(long, value_name = "N")]
+    protocol: Option<u64>,
+    /// Take all memory now, not when a mailbox is first used
+    #[arg(long)]
+    reserve: bool,
+}
+
+impl Create {
+    /// Creates the region.
+    pub fn run(&self) -> Result<(), Failure> {
+        match Region::create(&self.name, self.config()) {
+            Ok(_) => Ok(()),
+            Err(error) => Err(creating(&self.name, error)),
+        }
+    }
+
+    /// What is not said is left to the library's defaults.
+    fn config(&self) -> Config {
+        let mut config = Config::ranks(self.ranks);
+        config = self.cells.map_or(config, |cells| config.cells(cells));
+        config = self.arena.map_or(config, |bytes| config.arena(bytes));
+        config = self.max_message.map_or(config, |bytes| config.max_message(bytes));
+        config = self.mode.map_or(config, |mode| config.mode(mode));
+        config = self.protocol.map_or(config, |protocol| config.protocol(protocol));
+        if self.reserve { config.reserve(Reserve::AtCreation) } else { config }
+    }
+}
+
+fn octal(text: &str) -> Result<u32, String> {
+    u32::from_str_radix(text, 8).map_err(|_| "a mode is octal, as in chmod: 600, 660".into())
+}

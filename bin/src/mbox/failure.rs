@@ -1,0 +1,92 @@
+//! What went wrong, and what to do about it, in one line.
+
+use mailbox::{CreateError, JoinError, OpenError, RemoveError};
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// The end of a command that did not do what it was asked to: one or more lines for standard error.
+#[derive(Debug)]
+pub struct Failure {
+    lines: Vec<String>,
+}
+
+impl Failure {
+    /// A failure told by this line.
+    pub fn new(line: impl Display) -> Self {
+        Self { lines: vec![line.to_string()] }
+    }
+
+    /// Something that happened to a region, and what to do about it, if one can say.
+    pub fn of_region(name: &str, what: impl Display, hint: &str) -> Self {
+        let separator = if hint.is_empty() { "" } else { "; " };
+        // A name is quoted as in a program: whatever is in it stays on its line.
+        Self::new(format_args!("region {name:?}: {what}{separator}{hint}"))
+    }
+
+    /// One failure out of several, which are told in turn.
+    pub fn all(failures: impl IntoIterator<Item = Failure>) -> Result<(), Self> {
+        let lines: Vec<String> = failures.into_iter().flat_map(|failure| failure.lines).collect();
+        if lines.is_empty() { Ok(()) } else { Err(Self { lines }) }
+    }
+
+    /// Says it on standard error.
+    pub fn tell(&self) -> ExitCode {
+        for line in &self.lines {
+            complain(line);
+        }
+        ExitCode::FAILURE
+    }
+}
+
+/// One line on standard error; if nobody listens there, the exit status has to do.
+pub fn complain(line: &str) {
+    let _ = io::stderr().write_all(format!("mbox: {line}\n").as_bytes());
+}
+
+/// Why the region was not created.
+pub fn creating(name: &str, error: CreateError) -> Failure {
+    let hint = match error {
+        CreateError::Exists => format!("remove it with: mbox rm {name}"),
+        CreateError::NoSpace => "make the region smaller, or remove others: mbox ls, mbox rm".into(),
+        CreateError::Denied => "this user must be able to write there".into(),
+        _ => String::new(),
+    };
+    Failure::of_region(name, error, &hint)
+}
+
+/// Why the region was not opened.
+pub fn opening(name: &str, error: OpenError) -> Failure {
+    let hint = match error {
+        OpenError::NotFound => format!("create it with: mbox create {name} --ranks N"),
+        OpenError::Foreign => "choose another name".into(),
+        OpenError::Version { .. } => "use the mbox of the programs that made it".into(),
+        OpenError::Protocol { protocol } => format!("if mbox may speak it, add: --protocol {protocol}"),
+        OpenError::Owner { uid } => format!("if you trust that user, add: --owner {uid}"),
+        OpenError::Denied => "its owner can let others in with: mbox create --mode".into(),
+        _ => String::new(),
+    };
+    Failure::of_region(name, error, &hint)
+}
+
+/// Why the region was not removed.
+pub fn removing(name: &str, error: RemoveError) -> Failure {
+    match error {
+        RemoveError::Open(OpenError::NotFound) => {
+            Failure::of_region(name, OpenError::NotFound, "see which there are with: mbox ls")
+        }
+        RemoveError::Open(error) => opening(name, error),
+        _ => Failure::of_region(name, error, &format!("see by whom with: mbox stat {name}")),
+    }
+}
+
+/// Why the rank was not joined.
+pub fn joining(name: &str, rank: u32, error: JoinError) -> Failure {
+    let hint = match error {
+        JoinError::NoSuchRank { .. } => format!("--as {rank} is not one of them"),
+        JoinError::Taken { .. } => format!("end it or join --as another; see by whom with: mbox stat {name}"),
+        JoinError::Removed => format!("create it again with: mbox create {name} --ranks N"),
+        _ => String::new(),
+    };
+    Failure::of_region(name, error, &hint)
+}

@@ -1,0 +1,152 @@
+//! `mbox send`
+
+use super::access::Access;
+use super::failure::{Failure, joining};
+use super::standard::{self, input_failure};
+use clap::Args;
+use mailbox::{Endpoint, SendError, Status};
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::thread;
+use std::time::Duration;
+
+/// Bytes of a message at most: a system call carries many bytes, and a default arena holds four messages, so
+/// that both sides are busy at once.
+const CHUNK: u64 = 64 << 10;
+/// How often to look for a receiver that is still to come.
+const POLL: Duration = Duration::from_millis(10);
+
+/// Send standard input; waits while the mailbox is full, for a receiver that is still to come, too
+#[derive(Args)]
+pub struct Send {
+    #[command(flatten)]
+    access: Access,
+    /// The rank to join as
+    #[arg(long = "as", value_name = "R")]
+    me: u32,
+    /// The rank to send to
+    #[arg(long, value_name = "R")]
+    to: u32,
+    /// Make each line a message, without its newline
+    #[arg(long)]
+    lines: bool,
+}
+
+impl Send {
+    /// Sends all there is.
+    pub fn run(&self) -> Result<(), Failure> {
+        let input = standard::input()?;
+        let stream = self.start()?;
+        let sent = if self.lines { stream.carry_lines(input) } else { stream.carry_bytes(input) };
+        if sent.is_err() {
+            // Leaving would tell the receiver that this was all.
+            std::mem::forget(stream.endpoint);
+        }
+        sent
+    }
+
+    fn start(&self) -> Result<Stream<'_>, Failure> {
+        let region = self.access.open()?;
+        let before = region.status(self.to);
+        let endpoint = region.join(self.me).map_err(|error| joining(&self.access.name, self.me, error))?;
+        let stream =
+            Stream { endpoint, to: self.to, limit: region.max_message(), before, name: &self.access.name };
+        stream.open()?;
+        Ok(stream)
+    }
+}
+
+struct Stream<'a> {
+    endpoint: Endpoint,
+    to: u32,
+    limit: u64,
+    /// What the receiver was before this stream began.
+    before: Option<(Status, u64)>,
+    name: &'a str,
+}
+
+impl Stream<'_> {
+    /// Opens the mailbox even if there will be nothing to send: the receiver waits for our leave.
+    fn open(&self) -> Result<(), Failure> {
+        match self.endpoint.try_reserve(self.to, 0).map(drop) {
+            // It is open, and full; there is time to wait when there is something to send.
+            Err(SendError::Full | SendError::PeerLeft | SendError::PeerDead) => Ok(()),
+            opened => opened.map_err(|error| self.failure(error)),
+        }
+    }
+
+    fn carry_bytes(&self, mut input: File) -> Result<(), Failure> {
+        let mut buffer = vec![0; CHUNK.min(self.limit) as usize];
+        if buffer.is_empty() {
+            return Err(self.failure(SendError::TooLarge { limit: 0 }));
+        }
+        loop {
+            match input.read(&mut buffer) {
+                Ok(0) => return Ok(()),
+                Ok(len) => self.send(&buffer[..len])?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(input_failure(error)),
+            }
+        }
+    }
+
+    fn carry_lines(&self, input: File) -> Result<(), Failure> {
+        let mut input = BufReader::with_capacity(CHUNK as usize, input);
+        let mut line = Vec::new();
+        for number in 1_u64.. {
+            line.clear();
+            // One byte beyond the longest line: its newline, or proof that the line is longer.
+            let mut bounded = (&mut input).take(self.limit.saturating_add(1));
+            let read = bounded.read_until(b'\n', &mut line).map_err(input_failure)?;
+            if read == 0 {
+                break;
+            }
+            if line.last() == Some(&b'\n') {
+                line.pop();
+            }
+            if line.len() as u64 > self.limit {
+                return Err(self.long_line(number));
+            }
+            self.send(&line)?;
+        }
+        Ok(())
+    }
+
+    fn send(&self, bytes: &[u8]) -> Result<(), Failure> {
+        loop {
+            match self.endpoint.send(self.to, bytes) {
+                Err(SendError::PeerLeft | SendError::PeerDead) if self.is_receiver_to_come() => {
+                    thread::sleep(POLL);
+                }
+                sent => return sent.map_err(|error| self.failure(error)),
+            }
+        }
+    }
+
+    /// Whether the receiver that has ended is not ours but one before it: sender and receiver may be started
+    /// in any order.
+    fn is_receiver_to_come(&self) -> bool {
+        let Some((status, epoch)) = self.before else { return false };
+        let now = self.endpoint.region().status(self.to);
+        matches!(status, Status::Left | Status::Dead) && now.is_some_and(|(_, now)| now == epoch)
+    }
+
+    fn long_line(&self, number: u64) -> Failure {
+        let what = format!("line {number} is above the limit of {} bytes a message", self.limit);
+        Failure::of_region(self.name, what, "leave --lines away, or create the region with a larger --arena")
+    }
+
+    fn failure(&self, error: SendError) -> Failure {
+        let ranks = self.endpoint.region().ranks();
+        let hint = match error {
+            SendError::NoSuchRank => format!("the region has ranks 0 to {}", ranks - 1),
+            SendError::NoSpace => "remove other regions (mbox ls, mbox rm), or create with --reserve".into(),
+            SendError::TooLarge { .. } => "create the region with a larger --arena and --max-message".into(),
+            SendError::PeerLeft | SendError::PeerDead => "not all was sent; start both again".into(),
+            SendError::Full => "only another process can empty it; send less, or to another rank".into(),
+            SendError::Corrupt => "remove the region and create it anew".into(),
+            _ => String::new(),
+        };
+        Failure::of_region(self.name, format_args!("rank {}: {error}", self.to), &hint)
+    }
+}

@@ -1,0 +1,252 @@
+//! Processes that cannot outlive their test, and regions that cannot either.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+pub const MBOX: &str = env!("CARGO_BIN_EXE_mbox");
+
+/// Only against hanging: nothing here takes as long.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A name for a region, which is gone when this is dropped, whoever created it.
+pub struct Name(String);
+
+impl Name {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self(format!("mbox-test-{}-{count}", std::process::id()))
+    }
+
+    /// A region with these arguments to `mbox create`.
+    pub fn create(args: &[&str]) -> Self {
+        let name = Self::new();
+        mbox(["create", &name].iter().chain(args)).succeeds();
+        name
+    }
+
+    pub fn path(&self) -> PathBuf {
+        Path::new("/dev/shm").join(&self.0)
+    }
+
+    pub fn exists(&self) -> bool {
+        self.path().exists()
+    }
+
+    /// What `mbox stat --json` says.
+    pub fn stat(&self) -> serde_json::Value {
+        let text = mbox(["stat", self, "--json"]).succeeds();
+        serde_json::from_slice(&text).expect("stat --json writes JSON")
+    }
+
+    /// Waits until `mbox stat` says so.
+    pub fn wait_until(&self, what: impl Fn(&serde_json::Value) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !what(&self.stat()) {
+            assert!(Instant::now() < deadline, "still {}", self.stat());
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Waits until the mailbox from 0 to 1 holds so many messages.
+    pub fn wait_for_unread(&self, count: u64) {
+        self.wait_until(|stat| stat["mailboxes"][0]["unread"] == count);
+    }
+
+    /// Waits until `rank` is `live`, `left` or `dead`.
+    pub fn wait_for(&self, rank: u32, status: &str) {
+        self.wait_until(|stat| {
+            let joined = stat["joined"].as_array().expect("an array");
+            joined.iter().any(|entry| entry["rank"] == rank && entry["status"] == status)
+        });
+    }
+}
+
+impl std::ops::Deref for Name {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Drop for Name {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.path()).or_else(|_| fs::remove_dir(self.path()));
+    }
+}
+
+/// `mbox` with these arguments.
+pub fn command<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new(MBOX);
+    command.args(args).stdin(Stdio::null());
+    command
+}
+
+/// Starts `mbox` with these arguments, nothing on its standard input.
+pub fn mbox<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Process {
+    Process::start(&mut command(args))
+}
+
+/// Starts `mbox` with these arguments and this standard input.
+pub fn mbox_reading(args: &[&str], input: impl Into<Stdio>) -> Process {
+    Process::start(command(args).stdin(input))
+}
+
+/// Starts `mbox` with these arguments and this standard output.
+pub fn mbox_writing(args: &[&str], output: impl Into<Stdio>) -> Process {
+    Process::launch(command(args).stdout(output))
+}
+
+/// The writing end of a pipe that nobody reads.
+pub fn broken_pipe() -> io::PipeWriter {
+    io::pipe().expect("a pipe").1
+}
+
+/// A file with this content, to be read; it has no name.
+pub fn file_of(bytes: &[u8]) -> File {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let count = COUNT.fetch_add(1, Ordering::Relaxed);
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("input-{}-{count}", std::process::id()));
+    fs::write(&path, bytes).expect("a temporary file");
+    let file = File::open(&path).expect("the temporary file");
+    fs::remove_file(&path).expect("the temporary file");
+    file
+}
+
+/// A running process, killed when this is dropped.
+pub struct Process {
+    child: Child,
+    output: Option<Collector>,
+    complaints: Option<Collector>,
+}
+
+/// The lines that a process writes.
+pub struct Lines(Receiver<String>);
+
+impl Lines {
+    /// The next line, once there is one; `None` after the last.
+    pub fn next(&self) -> Option<String> {
+        match self.0.recv_timeout(PATIENCE) {
+            Ok(line) => Some(line),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => panic!("no line comes"),
+        }
+    }
+}
+
+type Collector = JoinHandle<Vec<u8>>;
+
+/// How a process ended.
+pub struct Finished {
+    pub status: ExitStatus,
+    pub output: Vec<u8>,
+    pub complaints: String,
+}
+
+impl Process {
+    /// Starts it; what it writes is collected.
+    pub fn start(command: &mut Command) -> Self {
+        let mut process = Self::launch(command.stdout(Stdio::piped()));
+        process.output = process.child.stdout.take().map(collector);
+        process
+    }
+
+    fn launch(command: &mut Command) -> Self {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
+        let complaints = child.stderr.take().map(collector);
+        Self { child, output: None, complaints }
+    }
+
+    /// The reading end of a piped standard output that is not collected.
+    pub fn output(&mut self) -> ChildStdout {
+        self.child.stdout.take().expect("a piped standard output")
+    }
+
+    /// A piped standard output that is not collected, line by line as it comes.
+    pub fn lines(&mut self) -> Lines {
+        let output = BufReader::new(self.output());
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            for line in output.lines() {
+                // Nobody listens any more if the test has failed.
+                let _ = sender.send(line.expect("UTF-8"));
+            }
+        });
+        Lines(receiver)
+    }
+
+    pub fn input(&mut self) -> ChildStdin {
+        self.child.stdin.take().expect("a piped standard input")
+    }
+
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it can be killed");
+    }
+
+    /// Waits for its end.
+    pub fn finish(mut self) -> Finished {
+        let deadline = Instant::now() + PATIENCE;
+        let status = loop {
+            match self.child.try_wait().expect("a child") {
+                Some(status) => break status,
+                None => assert!(Instant::now() < deadline, "it hangs"),
+            }
+            thread::sleep(Duration::from_millis(1));
+        };
+        let text = |collector: Option<Collector>| {
+            collector.map(|collector| collector.join().expect("a reader")).unwrap_or_default()
+        };
+        let output = text(self.output.take());
+        let complaints = String::from_utf8(text(self.complaints.take())).expect("UTF-8");
+        Finished { status, output, complaints }
+    }
+
+    /// Waits for its end: it succeeded without a complaint. What it wrote.
+    pub fn succeeds(self) -> Vec<u8> {
+        let finished = self.finish();
+        assert_eq!(finished.complaints, "");
+        assert!(finished.status.success(), "{}", finished.status);
+        finished.output
+    }
+
+    /// Waits for its end: it failed with exactly this line on standard error. What it wrote.
+    pub fn fails(self, line: &str) -> Vec<u8> {
+        self.fails_with(1, line)
+    }
+
+    /// As `fails`, with this status.
+    pub fn fails_with(self, status: i32, line: &str) -> Vec<u8> {
+        let finished = self.finish();
+        assert_eq!(finished.complaints, format!("mbox: {line}\n"));
+        assert_eq!(finished.status.code(), Some(status));
+        finished.output
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn collector(mut from: impl Read + Send + 'static) -> Collector {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        from.read_to_end(&mut bytes).expect("a pipe");
+        bytes
+    })
+}
+
+/// Feeds `bytes` to a process and keeps its standard input open.
+pub fn feed(input: &mut ChildStdin, bytes: &[u8]) {
+    input.write_all(bytes).expect("it reads");
+}

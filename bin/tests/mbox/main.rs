@@ -1,0 +1,9 @@
+//! The binary `mbox`, driven as people and scripts drive it.
+
+mod kit;
+
+mod carry;
+mod end;
+mod look;
+mod refuse;
+mod user;

@@ -1,0 +1,224 @@
+//! What cannot be done is told in one line, and leaves nothing behind.
+
+use crate::kit::{Name, file_of, mbox, mbox_reading};
+use mailbox::OpenError;
+use std::fs::{self, File};
+use std::os::unix::fs::FileExt;
+
+const BAD_NAME: &str = "a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot";
+
+/// `mbox` with these arguments fails with what happened to the region `name`.
+#[track_caller]
+fn refuses(args: &[&str], name: &str, what: &str) {
+    assert_eq!(mbox(args).fails(&format!("region {name:?}: {what}")), b"");
+}
+
+/// Every command that opens a region, with its arguments.
+fn openers(name: &str) -> [Vec<&str>; 4] {
+    [
+        vec!["stat", name],
+        vec!["rm", name],
+        vec!["send", name, "--as", "0", "--to", "1"],
+        vec!["recv", name, "--as", "1"],
+    ]
+}
+
+#[test]
+fn bad_names() {
+    for name in ["", "a/b", ".hidden", "new\nline", "ü", &"n".repeat(201)] {
+        refuses(&["create", name, "--ranks", "2"], name, BAD_NAME);
+        for args in openers(name) {
+            refuses(&args, name, BAD_NAME);
+        }
+    }
+}
+
+#[test]
+fn regions_that_cannot_be() {
+    let cases: [(&[&str], &str); 10] = [
+        (&["--ranks", "0"], "a region has 1 to 1024 ranks"),
+        (&["--ranks", "1025"], "a region has 1 to 1024 ranks"),
+        (&["--ranks", "4294967295"], "a region has 1 to 1024 ranks"),
+        (&["--ranks", "2", "--cells", "100"], "cells must be a power of two from 2 to 2^30"),
+        (&["--ranks", "2", "--cells", "0"], "cells must be a power of two from 2 to 2^30"),
+        (
+            &["--ranks", "2", "--arena", "100"],
+            "the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB",
+        ),
+        (
+            &["--ranks", "2", "--arena", "8589934592G"],
+            "the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB",
+        ),
+        (
+            &["--ranks", "1024", "--arena", "1024G"],
+            "ranks x ranks x (cells + arena) is more than a process can map; make one of them smaller",
+        ),
+        (
+            &["--ranks", "1024", "--cells", "1073741824"],
+            "ranks x ranks x (cells + arena) is more than a process can map; make one of them smaller",
+        ),
+        (
+            &["--ranks", "2", "--mode", "4777"],
+            "the mode must let the owner read and write, and have no bits beyond 0777",
+        ),
+    ];
+    for (args, what) in cases {
+        let name = Name::new();
+        refuses(&[&["create", &name], args].concat(), &name, what);
+        assert!(!name.exists());
+    }
+}
+
+#[test]
+fn command_lines_that_make_no_sense() {
+    let see = "see: mbox --help";
+    let size = "a size is a number, and K, M or G after it if need be";
+    let cases: [(&[&str], &str); 9] = [
+        (&[], "no command is given"),
+        (&["carry"], "unrecognized subcommand 'carry'"),
+        (&["create", "x"], "the following required arguments were not provided: --ranks <N>"),
+        (&["send", "x"], "the following required arguments were not provided: --as <R> --to <R>"),
+        (
+            &["create", "x", "--ranks", "2", "--arena", "9T"],
+            &format!("invalid value '9T' for '--arena <BYTES>': {size}"),
+        ),
+        (
+            &["create", "x", "--ranks", "2", "--arena", "99999999999999999999"],
+            "invalid value '99999999999999999999' for '--arena <BYTES>': that is too large",
+        ),
+        (
+            &["create", "x", "--ranks", "2", "--mode", "999"],
+            "invalid value '999' for '--mode <OCTAL>': a mode is octal, as in chmod: 600, 660",
+        ),
+        (&["rm"], "the following required arguments were not provided: <NAME>..."),
+        (&["ls", "--yaml"], "unexpected argument '--yaml' found"),
+    ];
+    for (args, what) in cases {
+        assert_eq!(mbox(args).fails_with(2, &format!("{what}; {see}")), b"");
+    }
+}
+
+#[test]
+fn help_is_not_an_error() {
+    for args in [&["--help"][..], &["--version"], &["create", "--help"]] {
+        assert!(!mbox(args).succeeds().is_empty());
+    }
+}
+
+#[test]
+fn a_region_that_exists() {
+    let region = Name::create(&["--ranks", "2"]);
+    let what = format!("the name is taken; remove it with: mbox rm {}", &*region);
+    refuses(&["create", &region, "--ranks", "2"], &region, &what);
+    assert!(region.exists());
+}
+
+#[test]
+fn a_region_that_does_not_exist() {
+    let name = Name::new();
+    for args in openers(&name) {
+        let hint = match args[0] {
+            "rm" => "see which there are with: mbox ls".to_owned(),
+            _ => format!("create it with: mbox create {} --ranks N", &*name),
+        };
+        refuses(&args, &name, &format!("there is no such region; {hint}"));
+        assert!(!name.exists());
+    }
+}
+
+#[test]
+fn what_is_not_a_region() {
+    let make: [fn(&Name); 5] = [
+        |name| fs::write(name.path(), "short").expect("a file"),
+        |name| fs::write(name.path(), "another program's ".repeat(1000)).expect("a file"),
+        |name| fs::create_dir(name.path()).expect("a directory"),
+        |name| std::os::unix::fs::symlink("/dev/zero", name.path()).expect("a link"),
+        |name| {
+            // The header of a region, without the rest.
+            let region = Name::create(&["--ranks", "2"]);
+            let header = &fs::read(region.path()).expect("a region")[..4096];
+            fs::write(name.path(), header).expect("a file");
+        },
+    ];
+    for make in make {
+        let name = Name::new();
+        make(&name);
+        for args in openers(&name) {
+            let what = "this is not a region of ours; another program may own the name; choose another name";
+            refuses(&args, &name, what);
+        }
+        let what = format!("the name is taken; remove it with: mbox rm {}", &*name);
+        refuses(&["create", &name, "--ranks", "2"], &name, &what);
+        assert!(fs::symlink_metadata(name.path()).is_ok(), "it is not ours to remove");
+    }
+}
+
+#[test]
+fn another_version() {
+    let region = Name::create(&["--ranks", "2"]);
+    let file = File::options().write(true).open(region.path()).expect("a region");
+    file.write_all_at(&99_u64.to_ne_bytes(), 8).expect("its version");
+    for args in openers(&region) {
+        let what = OpenError::Version { abi: 99 };
+        let what = format!("{what}; use the mbox of the programs that made it");
+        refuses(&args, &region, &what);
+    }
+}
+
+#[test]
+fn another_protocol() {
+    let region = Name::create(&["--ranks", "2", "--protocol", "7"]);
+    let what =
+        "the region is for protocol 7, this program speaks another; if mbox may speak it, add: --protocol 7";
+    for args in &openers(&region)[2..] {
+        refuses(args, &region, what);
+    }
+    let speak = ["send", &region, "--as", "0", "--to", "1", "--protocol", "7"];
+    mbox_reading(&speak, file_of(b"hi")).succeeds();
+    assert_eq!(mbox(["recv", &region, "--as", "1", "--protocol", "7"]).succeeds(), b"hi");
+    mbox(["rm", &region]).succeeds();
+}
+
+#[test]
+fn ranks_that_are_not_there() {
+    let region = Name::create(&["--ranks", "2"]);
+    let range = "the region has ranks 0 to 1; --as 2 is not one of them";
+    refuses(&["send", &region, "--as", "2", "--to", "1"], &region, range);
+    refuses(&["recv", &region, "--as", "2"], &region, range);
+    let to = "rank 9: there is no such rank; the region has ranks 0 to 1";
+    refuses(&["send", &region, "--as", "0", "--to", "9"], &region, to);
+    let from = "there is no such rank; --from must be one of 0 to 1";
+    refuses(&["recv", &region, "--as", "1", "--from", "9"], &region, from);
+}
+
+#[test]
+fn a_rank_and_a_region_in_use() {
+    let region = Name::create(&["--ranks", "2"]);
+    let _holder = mbox(["recv", &region, "--as", "1"]);
+    region.wait_for(1, "live");
+    let see = format!("see by whom with: mbox stat {}", &*region);
+    let taken = format!("rank 1 is held by a live process; end it or join --as another; {see}");
+    refuses(&["recv", &region, "--as", "1"], &region, &taken);
+    refuses(&["send", &region, "--as", "1", "--to", "0"], &region, &taken);
+    refuses(&["rm", &region], &region, &format!("the region is in use by a live process; {see}"));
+    assert!(region.exists());
+}
+
+#[test]
+fn a_full_mailbox_to_oneself() {
+    let region = Name::create(&["--ranks", "1"]);
+    mbox_reading(&["send", &region, "--as", "0", "--to", "0"], file_of(&vec![0; 1 << 20])).fails(&format!(
+        "region {:?}: rank 0: the mailbox is full; only another process can empty it; send less, or to another rank",
+        &*region
+    ));
+}
+
+#[test]
+fn a_region_for_empty_messages_carries_no_bytes() {
+    let region = Name::create(&["--ranks", "2", "--max-message", "0"]);
+    mbox_reading(&["send", &region, "--as", "0", "--to", "1"], file_of(b"x")).fails(&format!(
+        "region {:?}: rank 1: the message is above the limit of 0 bytes; create the region with a larger --arena \
+         and --max-message",
+        &*region
+    ));
+}
