@@ -77,7 +77,7 @@ impl<'a> Draft<'a> {
     pub fn commit(self) -> Result<(), SendError> {
         self.member.check()?;
         self.peer.producer.publish(&self.slot);
-        self.member.ring_mail(self.peer.to);
+        self.member.ring_mail(&self.peer.record);
         Ok(())
     }
 }

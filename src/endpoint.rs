@@ -288,9 +288,10 @@ impl Drop for Endpoint {
         }
         self.inbox.leave();
         self.member.claim.leave();
-        for rank in 0..self.member.region.ranks() {
-            self.member.ring_mail(rank);
-            self.member.ring_credit(rank);
+        let registry = &self.member.region.registry;
+        for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
+            self.member.ring_mail(peer);
+            self.member.ring_credit(peer);
         }
     }
 }

@@ -2,8 +2,9 @@
 
 use crate::bell::Look;
 use crate::error::RecvError;
-use crate::layout::OPENED_WORDS;
+use crate::layout::{OPENED_WORDS, Rank};
 use crate::member::{Interrupted, Member, Patience};
+use crate::memory::Shared;
 use crate::registry::Status;
 use crate::ring::{Consumer, Letter};
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
@@ -34,6 +35,8 @@ impl From<u32> for Source {
 /// A mailbox that this endpoint reads from.
 pub(crate) struct Incoming {
     pub from: u32,
+    /// The sender's record.
+    pub record: Shared<Rank>,
     pub consumer: Consumer,
     /// The next in the circle of opened mailboxes.
     next: Private<u32>,
@@ -215,7 +218,8 @@ impl Inbox {
                 }
             };
             slot.get_or_init(|| {
-                Box::new(Incoming { from, consumer, next: next.into(), told, corrupt: false.into() })
+                let record = member.region.registry.record(from);
+                Box::new(Incoming { from, record, consumer, next: next.into(), told, corrupt: false.into() })
             });
         }
     }

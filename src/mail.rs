@@ -122,7 +122,7 @@ impl Drop for Mail<'_> {
         // A successor on this rank, or the parent of a forked child, has the mailbox now.
         if self.member.check().is_ok() {
             self.peer.consumer.acknowledge(self.letter.seq);
-            self.member.ring_credit(self.peer.from);
+            self.member.ring_credit(&self.peer.record);
         }
     }
 }

@@ -72,21 +72,19 @@ impl Member {
 
     /// The record of this rank.
     pub fn record(&self) -> &Rank {
-        self.region.registry.rank(self.rank())
+        self.claim.record()
     }
 
-    /// Tells `rank` that there is mail for it.
+    /// Tells a peer, whose record this is, that there is mail for it.
     #[inline(always)]
-    pub fn ring_mail(&self, rank: u32) {
-        let bells = &self.region.registry.rank(rank).bells;
-        self.region.ringer.ring(bells, &bells.mail);
+    pub fn ring_mail(&self, peer: &Rank) {
+        self.region.ringer.ring(&peer.bells, &peer.bells.mail);
     }
 
-    /// Tells `rank` that there is room for what it sends.
+    /// Tells a peer, whose record this is, that there is room for what it sends.
     #[inline(always)]
-    pub fn ring_credit(&self, rank: u32) {
-        let bells = &self.region.registry.rank(rank).bells;
-        self.region.ringer.ring(bells, &bells.credit);
+    pub fn ring_credit(&self, peer: &Rank) {
+        self.region.ringer.ring(&peer.bells, &peer.bells.credit);
     }
 
     /// Whether `rank` will neither send nor receive any more in this life; without `query` a death goes
@@ -147,8 +145,7 @@ impl Member {
     }
 
     pub fn interrupter(&self) -> Interrupter {
-        let records = self.region.segment.ranks();
-        Interrupter { flag: self.interrupted.clone(), record: records.item(self.rank() as usize) }
+        Interrupter { flag: self.interrupted.clone(), record: self.region.registry.record(self.rank()) }
     }
 }
 

@@ -3,7 +3,9 @@
 use crate::bell::Look;
 use crate::cell::INLINE;
 use crate::error::SendError;
+use crate::layout::Rank;
 use crate::member::{Interrupted, Member, Patience};
+use crate::memory::Shared;
 use crate::registry::Status;
 use crate::ring::{Corrupt, Producer, PushError, Slack, Slot};
 use crate::sync::{Edge, release};
@@ -15,6 +17,8 @@ const PATIENT_POLLS: u32 = 64;
 /// A mailbox that this endpoint writes to.
 pub(crate) struct Outgoing {
     pub to: u32,
+    /// The receiver's record.
+    pub record: Shared<Rank>,
     pub producer: Producer,
     /// Whether a draft holds the next slot.
     pub drafting: Private<bool>,
@@ -51,7 +55,7 @@ impl Outbox {
             && let Some(slot) = peer.producer.place(bytes.len(), Slack::Any)
         {
             peer.producer.fill(&slot, bytes);
-            member.ring_mail(to);
+            member.ring_mail(&peer.record);
             return Ok(());
         }
         Self::send_beyond(member, peer, bytes, patience)
@@ -67,7 +71,7 @@ impl Outbox {
     ) -> Result<(), SendError> {
         let slot = Self::claim(member, peer, bytes.len(), patience)?;
         peer.producer.fill(&slot, bytes);
-        member.ring_mail(peer.to);
+        member.ring_mail(&peer.record);
         Ok(())
     }
 
@@ -117,14 +121,15 @@ impl Outbox {
         to: u32,
     ) -> Result<&'a Outgoing, SendError> {
         let (region, me) = (&member.region, member.rank());
+        let record = region.registry.record(to);
         if !region.is_opened(me, to) {
             region.segment.reserve(me, to).map_err(|_| SendError::NoSpace)?;
-            let word = &region.registry.rank(to).opened[me as usize / 64];
+            let word = &record.opened[me as usize / 64];
             // Pairs with the receiver's load: from here on it may touch the pages.
             word.fetch_or(1 << (me % 64), release(Edge::Opened));
         }
         let producer = Producer::recover(region.segment.mailbox(me, to), member.claim.epoch())?;
-        Ok(slot.get_or_init(|| Box::new(Outgoing { to, producer, drafting: false.into() })))
+        Ok(slot.get_or_init(|| Box::new(Outgoing { to, record, producer, drafting: false.into() })))
     }
 
     #[cold]

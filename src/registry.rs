@@ -91,6 +91,11 @@ impl Registry {
         &self.ranks[rank as usize]
     }
 
+    /// The record of `rank`, by itself.
+    pub fn record(&self, rank: u32) -> Shared<Rank> {
+        self.ranks.item(rank as usize)
+    }
+
     /// The life of `rank`: one load. Mail that its holder sent before it left is visible now.
     #[inline(always)]
     pub fn life(&self, rank: u32) -> Life {
@@ -117,7 +122,7 @@ impl Registry {
         let Some(lock) = Lock::take(&self.file, lock_byte(rank), 1)? else {
             return Ok(None);
         };
-        let record = self.rank(rank);
+        let record = self.record(rank);
         let life = self.life(rank).next();
         record.identity.pid.store(pid.into(), Relaxed);
         for (word, bytes) in record.identity.label.iter().zip(padded(label).as_chunks::<8>().0) {
@@ -128,7 +133,7 @@ impl Registry {
         record.bells.credit.store(0, Relaxed);
         // From here on peers see the new life, and with it all of the above.
         record.identity.life.store(life.0, release(Edge::Life));
-        Ok(Some(Claim { registry: self.clone(), rank, life, _lock: lock }))
+        Ok(Some(Claim { record, rank, life, _lock: lock }))
     }
 
     /// The process id that the last holder of `rank` gave: to be shown, not to be trusted.
@@ -153,7 +158,7 @@ fn padded(label: &[u8]) -> [u8; LABEL] {
 
 /// A rank that this process holds; dropping it gives it back as a dead holder would, unless it was left.
 pub struct Claim {
-    registry: Registry,
+    record: Shared<Rank>,
     rank: u32,
     life: Life,
     _lock: Lock,
@@ -165,6 +170,11 @@ impl Claim {
         self.rank
     }
 
+    /// The rank's record.
+    pub fn record(&self) -> &Rank {
+        &self.record
+    }
+
     /// How often the rank has been claimed, this time included.
     pub fn epoch(&self) -> u64 {
         self.life.epoch()
@@ -173,13 +183,13 @@ impl Claim {
     /// Whether the rank is still ours: another life in the record means that somebody closed our lock.
     #[inline(always)]
     pub fn check(&self) -> Result<(), Lost> {
-        let now = self.registry.rank(self.rank).identity.life.load(Relaxed);
+        let now = self.record.identity.life.load(Relaxed);
         if now == self.life.0 { Ok(()) } else { Err(Lost::Rank) }
     }
 
     /// Says that this holder has left: what it sent is all there will be.
     pub fn leave(&self) {
         // Pairs with the load in `Registry::life`: whoever sees it sees our last mail.
-        self.registry.rank(self.rank).identity.life.store(self.life.left().0, release(Edge::Life));
+        self.record.identity.life.store(self.life.left().0, release(Edge::Life));
     }
 }
