@@ -145,7 +145,8 @@ impl Waiter<'_> {
     /// Waits until `look` finds something: `Ok(None)` is the deadline.
     ///
     /// `look` is cheap and called often. `check` is called when nothing came for a while, at least every
-    /// 50 ms, and says whether waiting still makes sense (I6).
+    /// 50 ms, when the bell was rung for nothing, and at the end, and says whether waiting still makes sense
+    /// (I6).
     pub fn wait<T, E>(
         &self,
         mut look: impl FnMut() -> Result<Look<T>, E>,
@@ -155,7 +156,11 @@ impl Waiter<'_> {
             return Ok(Some(found));
         }
         if self.expired() {
-            return Ok(None);
+            // An end is told however short the time is, or whoever polls with short waits never hears of it.
+            return Ok(match check()? {
+                Look::Done(found) => Some(found),
+                Look::Nothing => None,
+            });
         }
         let result = self.sleep(&mut look, &mut check);
         self.bell.store(AWAKE, Relaxed);
@@ -242,6 +247,8 @@ impl Waiter<'_> {
                 };
                 os::futex_wait(self.bell, ASLEEP, nap);
                 if self.bell.load(acquire(Edge::Bell)) != ASLEEP {
+                    // Rung: for what `look` looks for, or because a peer has left.
+                    checked = None;
                     break;
                 }
             }

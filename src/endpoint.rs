@@ -165,9 +165,9 @@ impl Endpoint {
 /// A message that is sent lies in the mailbox until its receiver acknowledges it, whether or not anybody
 /// has joined as that rank. The first message to a peer reserves the mailbox's memory, once for all time.
 ///
-/// A full mailbox: `try_` calls return [`SendError::Full`]; the others wait until the receiver makes room,
-/// and return [`SendError::PeerLeft`] or [`SendError::PeerDead`] once they find that it cannot, at most 50 ms
-/// later. Room in one's own mailbox is never waited for.
+/// A full mailbox: `try_` calls return [`SendError::Full`], the others wait until the receiver makes room; both
+/// return [`SendError::PeerLeft`] or [`SendError::PeerDead`] once they find that it cannot, whoever waits at
+/// most 50 ms later, `try_` calls at most 64 calls later. Room in one's own mailbox is never waited for.
 ///
 /// Cost: the cache line of the message, and a system call if the receiver sleeps.
 impl Endpoint {

@@ -67,6 +67,8 @@ pub mod cell;
 #[doc(hidden)]
 pub mod layout;
 #[doc(hidden)]
+pub mod marks;
+#[doc(hidden)]
 pub mod memory;
 #[doc(hidden)]
 pub mod os;

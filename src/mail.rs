@@ -74,7 +74,8 @@ impl<'a> Mail<'a> {
     /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits; how many bytes
     /// that are.
     pub fn copy_from(&self, offset: usize, buffer: &mut [u8]) -> usize {
-        let len = self.letter.len.saturating_sub(offset).min(buffer.len());
+        let offset = offset.min(self.letter.len);
+        let len = (self.letter.len - offset).min(buffer.len());
         memory::load_at(self.peer.consumer.words(&self.letter), offset, &mut buffer[..len]);
         len
     }

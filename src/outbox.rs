@@ -144,9 +144,13 @@ impl Outbox {
             Err(PushError::Full) => Ok(Look::Nothing),
             Err(PushError::Corrupt) => Err(SendError::Corrupt),
         };
-        // What is told of the receiver is told only after one more look for room, made after it ended.
+        // Whoever has waited for a while takes any room. What is told of the receiver is told only after one
+        // more look for some, made after it ended.
         let check = |query| {
             member.check()?;
+            if let Look::Done(slot) = claim(Slack::Any)? {
+                return Ok(Look::Done(slot));
+            }
             let Some(end) = member.end_of(peer.to, query) else { return Ok(Look::Nothing) };
             match claim(Slack::Any)? {
                 Look::Done(slot) => Ok(Look::Done(slot)),

@@ -7,8 +7,13 @@ use crate::registry::{Registry, Status};
 use crate::ring;
 use crate::segment::{self, Segment, Trust};
 use crate::sync::{Edge, acquire};
+use core::time::Duration;
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
+
+/// How long [`Region::create_or_open`] tries to do either.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// One shared segment, named, holding a mailbox for every ordered pair of ranks.
 ///
@@ -87,9 +92,10 @@ impl Region {
     /// Opens the region `name`, or creates it if there is none; processes that do so at the same time end up
     /// in one region.
     pub fn create_or_open(name: &str, config: Config) -> Result<Self, CreateOrOpenError> {
-        // Whatever is opened may be removed before, whatever is created may exist by then: such a race is
-        // won in a few rounds or somebody plays with the name.
-        for _ in 0..100 {
+        // Whatever is to be opened may be removed before, whatever is to be created may exist by then: whoever
+        // has not won such a race by the deadline meets a remover that is stopped, or mischief.
+        let deadline = Instant::now() + PATIENCE;
+        loop {
             match OpenOptions::new().protocol(config.geometry.protocol).open(name) {
                 Ok(region) if region.geometry() == &config.geometry => return Ok(region),
                 Ok(_) => return Err(CreateOrOpenError::Differs),
@@ -97,11 +103,12 @@ impl Region {
                 Err(error) => return Err(error.into()),
             }
             match Self::create(name, config) {
-                Err(CreateError::Exists) => {}
+                Err(CreateError::Exists) if Instant::now() < deadline => {
+                    std::thread::sleep(Duration::from_millis(1));
+                }
                 result => return Ok(result?),
             }
         }
-        Err(CreateError::Exists.into())
     }
 
     /// Removes the region `name` with all its mail, unless a live process has joined it.

@@ -11,6 +11,7 @@
 
 use crate::cell::{Envelope, INLINE, Place};
 use crate::layout::{ARENA_ALIGN, Cell};
+use crate::marks::{Marks, index};
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::Cell as Private;
@@ -338,7 +339,7 @@ impl Consumer {
         // Relaxed: whoever acts on it takes.
         let stamp = cell(&self.mailbox, seq).stamp.load(Relaxed);
         let is_new = stamp == seq.wrapping_add(1) || check_stale(stamp, seq, self.cells()).is_err();
-        is_new && !self.is_exhausted(seq) || self.unread.count.get() > 0
+        is_new && !self.is_exhausted(seq) || self.unread.any()
     }
 
     /// The oldest message that nobody holds, if there is one; it stays until it is acknowledged.
@@ -347,7 +348,7 @@ impl Consumer {
     #[inline(always)]
     pub fn take(&self) -> Result<Option<Letter>, Corrupt> {
         let mut seq = self.next.get();
-        if self.unread.count.get() > 0 {
+        if self.unread.any() {
             seq = self.next_unread();
         } else if self.is_exhausted(seq) {
             return Ok(None);
@@ -419,7 +420,7 @@ impl Consumer {
             return self.acknowledged.set(seq);
         }
         let mut head = seq.wrapping_add(1);
-        if self.acknowledged.count.get() > 0 {
+        if self.acknowledged.any() {
             head = self.skip_acknowledged(head);
         }
         self.head.set(head);
@@ -444,49 +445,6 @@ impl Consumer {
     pub fn told(&self) -> &AtomicU64 {
         &self.mailbox.lines.consumer.told
     }
-}
-
-/// A set of sequence numbers, all within one lap of the ring.
-struct Marks {
-    bits: Box<[Private<u64>]>,
-    lap: usize,
-    count: Private<usize>,
-}
-
-impl Marks {
-    fn new(lap: usize) -> Self {
-        Self { bits: (0..lap.div_ceil(64)).map(|_| 0.into()).collect(), lap, count: 0.into() }
-    }
-
-    fn bit(&self, seq: u64) -> (&Private<u64>, u64) {
-        let at = index(seq, self.lap);
-        (&self.bits[at / 64], 1 << (at % 64))
-    }
-
-    fn set(&self, seq: u64) {
-        let (word, bit) = self.bit(seq);
-        if word.get() & bit == 0 {
-            word.set(word.get() | bit);
-            self.count.set(self.count.get() + 1);
-        }
-    }
-
-    /// Takes `seq` out; whether it was in.
-    fn clear(&self, seq: u64) -> bool {
-        let (word, bit) = self.bit(seq);
-        let was = word.get() & bit != 0;
-        if was {
-            word.set(word.get() & !bit);
-            self.count.set(self.count.get() - 1);
-        }
-        was
-    }
-}
-
-/// Where in a ring of `len` slots, a power of two, `seq` lies.
-#[inline(always)]
-fn index(seq: u64, len: usize) -> usize {
-    seq as usize & (len - 1)
 }
 
 #[inline(always)]

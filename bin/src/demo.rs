@@ -1,2 +1,70 @@
-//! t
-fn main() {}
+//! `mbox-demo`: what mailbox does, to be watched.
+
+mod demo {
+    pub mod bounce;
+    pub mod failure;
+    pub mod output;
+    pub mod part;
+    pub mod ping;
+    pub mod pong;
+    pub mod ring;
+    pub mod seat;
+    pub mod signals;
+    pub mod sleep;
+    pub mod stage;
+    pub mod stream;
+    pub mod talk;
+    pub mod tour;
+    pub mod usage;
+}
+
+use clap::{Parser, Subcommand};
+use demo::{failure::Failure, part::Part, ping::Ping, pong::Pong, tour::Tour, usage};
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Without a command: the tour, about half a minute.
+
+In two terminals, to watch one end (Ctrl-C, kill -9) and come back:
+  mbox-demo ping
+  mbox-demo pong";
+
+/// Shows what message passing over shared memory does
+#[derive(Parser)]
+#[command(name = "mbox-demo", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    tour: Tour,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Ping(Ping),
+    Pong(Pong),
+    /// One process of the tour
+    #[command(subcommand, hide = true)]
+    Part(Part),
+}
+
+impl Cli {
+    fn run(&self) -> Result<(), Failure> {
+        match &self.command {
+            None => self.tour.run(),
+            Some(Command::Ping(ping)) => ping.run(),
+            Some(Command::Pong(pong)) => pong.run(),
+            Some(Command::Part(part)) => part.run(),
+        }
+    }
+}
+
+fn main() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => match cli.run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => failure.tell(),
+        },
+        Err(error) => usage::tell(&error),
+    }
+}

@@ -198,9 +198,12 @@ impl Drop for Lock {
         }
         let mut descriptors = FORK.lock();
         descriptors.retain(|descriptor| *descriptor != self.file.as_raw_fd());
-        // SAFETY: dropped once, here.
-        #[expect(unsafe_code, reason = "closed while the list is locked")]
+        let unlock = range(libc::F_UNLCK, 0, 0);
+        // SAFETY: `unlock` outlives the call; the file is dropped once, here.
+        #[expect(unsafe_code, reason = "system call; closed while the list is locked")]
         unsafe {
+            // Closing would do, but for a child that is being started and has not come to its `exec` yet.
+            libc::fcntl(self.file.as_raw_fd(), libc::F_OFD_SETLK, &raw const unlock);
             ManuallyDrop::drop(&mut self.file);
         }
     }

@@ -6,7 +6,7 @@ mod process;
 mod raw;
 mod times;
 
-pub use conversation::{Stream, round_trip, stream};
-pub use process::{Partner, cpu_time, pin};
+pub use conversation::{Stream, round_trip, round_trip_in, stream, stream_in};
+pub use process::{Partner, clock, cpu_time, die_with_parent, pin, processors};
 pub use raw::{one_line, two_lines};
 pub use times::Times;

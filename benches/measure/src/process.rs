@@ -1,6 +1,8 @@
 //! A second process, and what processes cost.
 
 use std::io;
+use std::os::unix::process::parent_id;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// A forked process that does one thing and ends.
@@ -11,6 +13,7 @@ pub struct Partner {
 impl Partner {
     /// Runs `work` in a forked process on processor `processor`. The caller has a single thread.
     pub fn start(processor: usize, work: impl FnOnce()) -> io::Result<Self> {
+        let parent = std::process::id();
         // SAFETY: with a single thread the child may do whatever the parent may.
         #[expect(unsafe_code, reason = "a process that shares anonymous memory")]
         let pid = unsafe { libc::fork() };
@@ -20,10 +23,12 @@ impl Partner {
         if pid == 0 {
             die_with_parent();
             pin(processor);
-            let status = match std::panic::catch_unwind(std::panic::AssertUnwindSafe(work)) {
-                Ok(()) => 0,
-                Err(_) => 101,
-            };
+            let work = std::panic::AssertUnwindSafe(|| {
+                // A parent that died too early to take its child along must not leave one that spins.
+                assert_eq!(parent_id(), parent, "the parent lives");
+                work();
+            });
+            let status = if std::panic::catch_unwind(work).is_ok() { 0 } else { 101 };
             // SAFETY: ends the child at once; what it shares with its parent is the parent's to clean up.
             #[expect(unsafe_code, reason = "the child must not return into its parent's code")]
             unsafe {
@@ -58,7 +63,8 @@ impl Drop for Partner {
     }
 }
 
-fn die_with_parent() {
+/// Has the kernel kill this process when the one that started it ends.
+pub fn die_with_parent() {
     // SAFETY: no pointers.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
@@ -66,17 +72,53 @@ fn die_with_parent() {
     }
 }
 
-/// Keeps this thread on processor `processor`, counted from 0 and modulo those that are there.
+/// The processors that this process was allowed to run on when this was first called, thus before `pin`.
+fn allowed() -> &'static [usize] {
+    static ALLOWED: OnceLock<Vec<usize>> = OnceLock::new();
+    ALLOWED.get_or_init(|| {
+        // SAFETY: a set of plain bits, which the call writes; the indices are within it.
+        #[expect(unsafe_code, reason = "system call")]
+        let mut processors: Vec<usize> = unsafe {
+            let mut set: libc::cpu_set_t = std::mem::zeroed();
+            libc::sched_getaffinity(0, size_of_val(&set), &raw mut set);
+            (0..8 * size_of_val(&set)).filter(|processor| libc::CPU_ISSET(*processor, &set)).collect()
+        };
+        if processors.is_empty() {
+            // A machine with more processors than the set has bits.
+            processors.extend(0..std::thread::available_parallelism().map_or(1, usize::from));
+        }
+        processors
+    })
+}
+
+/// How many processors this process may use, pinned or not.
+pub fn processors() -> usize {
+    allowed().len()
+}
+
+/// Keeps this thread on one of the processors that this process may use, the one in place `processor`
+/// modulo their number.
 pub fn pin(processor: usize) {
-    // SAFETY: a set of plain bits, and calls that read it.
+    let processor = allowed()[processor % allowed().len()];
+    // SAFETY: a set of plain bits, and a call that reads it.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
-        // Not `available_parallelism`: once pinned, that is 1.
-        let count = libc::sysconf(libc::_SC_NPROCESSORS_ONLN) as usize;
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(processor % count.max(1), &mut set);
+        libc::CPU_SET(processor, &mut set);
         libc::sched_setaffinity(0, size_of_val(&set), &raw const set);
     }
+}
+
+/// The time since some moment in the past that is the same for all processes of this machine.
+pub fn clock() -> Duration {
+    // SAFETY: plain data, written by the call.
+    #[expect(unsafe_code, reason = "system call")]
+    let time = unsafe {
+        let mut time: libc::timespec = std::mem::zeroed();
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut time);
+        time
+    };
+    Duration::new(time.tv_sec as u64, time.tv_nsec as u32)
 }
 
 /// The processor time that this process has used so far.

@@ -12,11 +12,17 @@ pub struct Times {
     tenths: Histogram<u64>,
 }
 
+impl Default for Times {
+    fn default() -> Self {
+        let longest = 10 * Duration::from_secs(100).as_nanos() as u64;
+        Self { tenths: Histogram::new_with_max(longest, 3).expect("valid bounds") }
+    }
+}
+
 impl Times {
     /// Times `rounds` calls of `step`, after a tenth as many that do not count.
     pub fn of<E>(rounds: u32, mut step: impl FnMut() -> Result<(), E>) -> Result<Self, E> {
-        let longest = 10 * Duration::from_secs(100).as_nanos() as u64;
-        let mut tenths = Histogram::new_with_max(longest, 3).expect("valid bounds");
+        let mut times = Self::default();
         for _ in 0..rounds / 10 {
             step()?;
         }
@@ -26,10 +32,20 @@ impl Times {
                 step()?;
             }
             let now = Instant::now();
-            tenths.saturating_record((now - last).as_nanos() as u64 * 10 / u64::from(BATCH));
+            times.tenths.saturating_record((now - last).as_nanos() as u64 * 10 / u64::from(BATCH));
             last = now;
         }
-        Ok(Self { tenths })
+        Ok(times)
+    }
+
+    /// Adds one time.
+    pub fn add(&mut self, time: Duration) {
+        self.tenths.saturating_record((time.as_nanos() as u64).saturating_mul(10));
+    }
+
+    /// Adds all of another distribution.
+    pub fn merge(&mut self, other: &Self) {
+        self.tenths.add(&other.tenths).expect("the same bounds");
     }
 
     /// The calls of `step` that [`Times::of`] makes for `rounds`.

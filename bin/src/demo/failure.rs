@@ -1,0 +1,33 @@
+//! What went wrong, in one line.
+
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+/// The end of a command that did not do what it was asked to.
+#[derive(Debug)]
+pub struct Failure(String);
+
+impl Failure {
+    /// A failure told by this line.
+    pub fn new(line: impl Display) -> Self {
+        Self(line.to_string())
+    }
+
+    /// Something that happened to a region.
+    pub fn of_region(name: &str, what: impl Display) -> Self {
+        // A name is quoted as in a program: whatever is in it stays on its line.
+        Self::new(format_args!("region {name:?}: {what}"))
+    }
+
+    /// Says it on standard error.
+    pub fn tell(&self) -> ExitCode {
+        complain(&self.0);
+        ExitCode::FAILURE
+    }
+}
+
+/// One line on standard error; if nobody listens there, the exit status has to do.
+pub fn complain(line: &str) {
+    let _ = io::stderr().write_all(format!("mbox-demo: {line}\n").as_bytes());
+}

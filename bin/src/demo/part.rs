@@ -1,0 +1,56 @@
+//! `mbox-demo part`: one process of the tour, which knows a region's name and no more.
+
+use super::bounce::Bounce;
+use super::failure::Failure;
+use super::ring::Pass;
+use super::sleep::{Sleep, Wake};
+use super::stream::Stream;
+use super::talk::Talk;
+use clap::{Args, Subcommand};
+use mailbox::{Endpoint, Region};
+
+/// Which.
+#[derive(Subcommand)]
+pub enum Part {
+    Talk(Talk),
+    Bounce(Bounce),
+    Stream(Stream),
+    Pass(Pass),
+    Sleep(Sleep),
+    Wake(Wake),
+}
+
+impl Part {
+    /// Plays it.
+    pub fn run(&self) -> Result<(), Failure> {
+        measure::die_with_parent();
+        match self {
+            Part::Talk(talk) => talk.run(),
+            Part::Bounce(bounce) => bounce.run(),
+            Part::Stream(stream) => stream.run(),
+            Part::Pass(pass) => pass.run(),
+            Part::Sleep(sleep) => sleep.run(),
+            Part::Wake(wake) => wake.run(),
+        }
+    }
+}
+
+/// Where to play.
+#[derive(Args)]
+pub struct Where {
+    #[arg(long)]
+    pub region: String,
+}
+
+impl Where {
+    /// Joins as `rank`.
+    pub fn join(&self, rank: u32) -> Result<Endpoint, Failure> {
+        let region = Region::open(&self.region).map_err(|error| self.failure(error))?;
+        region.join(rank).map_err(|error| self.failure(error))
+    }
+
+    /// Something that happened there.
+    pub fn failure(&self, what: impl std::fmt::Display) -> Failure {
+        Failure::of_region(&self.region, what)
+    }
+}

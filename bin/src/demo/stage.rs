@@ -1,0 +1,212 @@
+//! Where the tour's processes play, and what makes sure that nothing of them stays.
+
+use super::failure::Failure;
+use super::output::show;
+use super::signals;
+use mailbox::{Config, OpenError, Region, RemoveError};
+use std::io::{self, BufRead, BufReader, PipeReader};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+use std::{env, fs, process, thread};
+
+/// How often one looks whether a process has failed.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a region is kept by what a killed process started, which is killed in turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// All that must be gone in the end; it changes only under the lock, so a signal never comes in between.
+struct Props {
+    /// What the names of this tour's regions begin with.
+    prefix: String,
+    regions: Vec<String>,
+    count: usize,
+    children: Vec<Player>,
+}
+
+/// A process, and what it was started to do.
+struct Player {
+    part: String,
+    child: Child,
+}
+
+/// Starts the processes; whatever ends the tour, they end before, and their regions go.
+pub struct Stage(Arc<Mutex<Props>>);
+
+impl Stage {
+    /// An empty stage, which a signal clears before it ends this process.
+    pub fn new() -> Result<Self, Failure> {
+        // Process numbers come again, and may mean another process where /dev/shm is shared.
+        let time = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos() as u64);
+        let prefix = format!("mbox-demo-tour-{}-{time:x}-", process::id());
+        let props = Arc::new(Mutex::new(Props { prefix, regions: vec![], count: 0, children: vec![] }));
+        let stage = Self(props);
+        let props = stage.0.clone();
+        signals::on_signal(move |signal| {
+            let mut props = lock(&props);
+            if let Err(failure) = props.clear() {
+                failure.tell();
+            }
+            // Still locked: the tour does nothing more.
+            process::exit(signals::status(signal));
+        })?;
+        Ok(stage)
+    }
+
+    /// Plays `parts` in a region of its own, a process each, and shows what they show; until all have ended,
+    /// or one has failed.
+    pub fn play(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
+        let output = self.start(ranks, parts)?;
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // Nobody listens any more if a process has failed.
+                let _ = sender.send(line);
+            }
+        });
+        loop {
+            match lines.recv_timeout(LOOK) {
+                Ok(line) => show(&format!("     {line}"))?,
+                Err(RecvTimeoutError::Timeout) => drop(self.have_ended()?),
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+        }
+        while !self.have_ended()? {
+            thread::sleep(Duration::from_millis(1));
+        }
+        lock(&self.0).clear()
+    }
+
+    /// Creates a region and starts a process for each part; what they write.
+    fn start(&self, ranks: u32, parts: &[String]) -> Result<PipeReader, Failure> {
+        let mut props = lock(&self.0);
+        let region = props.create(ranks)?;
+        let (reader, writer) = io::pipe().map_err(cannot_start)?;
+        for part in parts {
+            let mut command = Command::new(env::current_exe().map_err(cannot_start)?);
+            command.arg("part").args(part.split_whitespace()).args(["--region", &region]);
+            command
+                .stdin(Stdio::null())
+                .stdout(writer.try_clone().map_err(cannot_start)?)
+                .stderr(Stdio::piped());
+            // A Ctrl-C on the terminal is this process' to deal with.
+            command.process_group(0);
+            let child = command.spawn().map_err(cannot_start)?;
+            props.children.push(Player { part: part.clone(), child });
+        }
+        Ok(reader)
+    }
+
+    fn have_ended(&self) -> Result<bool, Failure> {
+        lock(&self.0).have_ended()
+    }
+
+    /// Clears the stage and looks whether it is clear; how many regions there were.
+    pub fn leave(self) -> Result<usize, Failure> {
+        let mut props = lock(&self.0);
+        props.clear()?;
+        Ok(props.count)
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        if let Err(failure) = lock(&self.0).clear() {
+            failure.tell();
+        }
+    }
+}
+
+/// Whoever panicked while it was locked did not make it worse.
+fn lock(props: &Mutex<Props>) -> MutexGuard<'_, Props> {
+    props.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn cannot_start(error: io::Error) -> Failure {
+    Failure::new(format_args!("cannot start a process: {error}"))
+}
+
+impl Props {
+    fn create(&mut self, ranks: u32) -> Result<String, Failure> {
+        let name = format!("{}{}", self.prefix, self.count);
+        let created = Region::create(&name, Config::ranks(ranks));
+        created.map_err(|error| Failure::of_region(&name, error))?;
+        self.count += 1;
+        self.regions.push(name.clone());
+        Ok(name)
+    }
+
+    /// Whether all processes have ended, and well.
+    fn have_ended(&mut self) -> Result<bool, Failure> {
+        let mut all = true;
+        let mut failed = vec![];
+        for player in &mut self.children {
+            match player.child.try_wait().map_err(cannot_start)? {
+                None => all = false,
+                Some(status) if status.success() => {}
+                Some(status) => failed.push((status, player)),
+            }
+        }
+        // The others may have failed because one was killed.
+        failed.sort_by_key(|(status, _)| status.signal().is_none());
+        match failed.into_iter().next() {
+            None => Ok(all),
+            Some((status, player)) => Err(player.failure(status)),
+        }
+    }
+
+    /// Ends all processes and removes all regions.
+    fn clear(&mut self) -> Result<(), Failure> {
+        for player in &mut self.children {
+            // An error means that it has ended and was waited for.
+            let _ = player.child.kill();
+        }
+        for mut player in self.children.drain(..) {
+            let _ = player.child.wait();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(region) = self.regions.pop() {
+            remove(&region, deadline)?;
+        }
+        self.look()
+    }
+
+    /// Whether shared memory is as it was.
+    fn look(&self) -> Result<(), Failure> {
+        let cannot_look = |error| Failure::new(format_args!("/dev/shm: {error}"));
+        for entry in fs::read_dir("/dev/shm").map_err(cannot_look)? {
+            let name = entry.map_err(cannot_look)?.file_name();
+            if name.to_string_lossy().starts_with(&self.prefix) {
+                return Err(Failure::new(format_args!("/dev/shm/{} is left", name.display())));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes a region; what its killed users started may be about to end.
+fn remove(region: &str, deadline: Instant) -> Result<(), Failure> {
+    loop {
+        match Region::remove(region) {
+            Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => return Ok(()),
+            Err(RemoveError::InUse) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+            Err(error) => return Err(Failure::of_region(region, format_args!("it stays: {error}"))),
+        }
+    }
+}
+
+impl Player {
+    /// Why it failed.
+    fn failure(&mut self, status: ExitStatus) -> Failure {
+        let mut line = String::new();
+        if let Some(complaints) = self.child.stderr.take() {
+            // Without a line, the status has to do.
+            let _ = BufReader::new(complaints).read_line(&mut line);
+        }
+        let line = line.trim().trim_start_matches("mbox-demo: ");
+        let separator = if line.is_empty() { "" } else { ": " };
+        Failure::new(format_args!("the process for {:?} failed, {status}{separator}{line}", self.part))
+    }
+}

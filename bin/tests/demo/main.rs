@@ -1,0 +1,6 @@
+//! The binary `mbox-demo`, watched and disturbed.
+
+mod kit;
+
+mod pingpong;
+mod tour;

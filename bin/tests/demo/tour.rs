@@ -1,0 +1,110 @@
+//! The tour, whole and broken off.
+
+use crate::kit::{Demo, End, broken_pipe, full_device, nothing_is_left, players, signal, wait_until};
+
+#[test]
+fn it_shows_a_figure_for_each_step_and_leaves_nothing() {
+    let demo = Demo::start(&["--quick"]);
+    let pid = demo.pid();
+    demo.shows("1. ");
+    demo.shows("     rank 1 is told: rank 0 has left");
+    demo.shows("2. ");
+    demo.shows("     two cache lines");
+    demo.shows("     mailbox");
+    demo.shows("     ratio");
+    demo.shows("3. ");
+    assert!(demo.line().expect("a figure").contains(" M/s "));
+    assert!(demo.line().expect("a figure").contains(" GB/s "));
+    demo.shows("4. ");
+    assert!(demo.line().expect("a figure").ends_with(" a hop"));
+    demo.shows("5. ");
+    demo.shows("     asleep for ");
+    demo.shows("     from send to awake: ");
+    demo.shows("/dev/shm is as it was");
+    assert_eq!(demo.line(), None);
+    demo.succeeds();
+    nothing_is_left(pid);
+}
+
+/// Ends a tour with a signal at the step whose heading begins so.
+fn interrupted(args: &[&str], step: &str, name: &str, code: i32) {
+    let demo = Demo::start(args);
+    let pid = demo.pid();
+    demo.shows(step);
+    wait_until("processes have started", || !players(pid).is_empty());
+    demo.signal(name);
+    assert_eq!(demo.end(), End { code: Some(code), complaints: String::new() });
+    nothing_is_left(pid);
+}
+
+#[test]
+fn an_interrupt_leaves_nothing() {
+    interrupted(&[], "2. ", "INT", 130);
+    interrupted(&["--quick"], "3. ", "INT", 130);
+    interrupted(&["--quick"], "4. ", "INT", 130);
+}
+
+#[test]
+fn other_signals_leave_nothing_either() {
+    interrupted(&[], "2. ", "TERM", 143);
+    interrupted(&[], "2. ", "HUP", 129);
+}
+
+#[test]
+fn a_killed_process_ends_the_tour() {
+    let demo = Demo::start(&[]);
+    let pid = demo.pid();
+    demo.shows("2. ");
+    wait_until("a process has started", || !players(pid).is_empty());
+    signal("KILL", players(pid)[0]);
+    let End { code, complaints } = demo.end();
+    assert_eq!(code, Some(1));
+    assert!(complaints.starts_with("mbox-demo: the process for \"bounce "), "{complaints}");
+    assert_eq!(complaints.lines().count(), 1, "{complaints}");
+    nothing_is_left(pid);
+}
+
+#[test]
+fn a_killed_rank_of_the_ring_ends_the_tour() {
+    let demo = Demo::start(&["--quick"]);
+    let pid = demo.pid();
+    demo.shows("4. ");
+    wait_until("all processes have started", || players(pid).len() == 8);
+    signal("KILL", players(pid)[3]);
+    let End { code, complaints } = demo.end();
+    assert_eq!(code, Some(1));
+    assert!(complaints.starts_with("mbox-demo: the process for \"pass "), "{complaints}");
+    assert!(complaints.contains("signal: 9"), "{complaints}");
+    assert_eq!(complaints.lines().count(), 1, "{complaints}");
+    nothing_is_left(pid);
+}
+
+#[test]
+fn nobody_reads_it() {
+    let demo = Demo::launch(&["--quick"], broken_pipe());
+    let pid = demo.pid();
+    demo.fails("standard output: Broken pipe (os error 32)");
+    nothing_is_left(pid);
+    let demo = Demo::launch(&["--quick"], full_device());
+    let pid = demo.pid();
+    demo.fails("standard output: No space left on device (os error 28)");
+    nothing_is_left(pid);
+}
+
+#[test]
+fn its_reader_goes_away() {
+    let (mut reader, writer) = std::io::pipe().expect("a pipe");
+    let demo = Demo::launch(&["--quick"], writer);
+    let pid = demo.pid();
+    std::io::Read::read_exact(&mut reader, &mut [0; 1]).expect("a first line");
+    drop(reader);
+    demo.fails("standard output: Broken pipe (os error 32)");
+    nothing_is_left(pid);
+}
+
+#[test]
+fn a_command_line_without_sense_is_told_on_one_line() {
+    let End { code, complaints } = Demo::start(&["--slow"]).end();
+    assert_eq!(code, Some(2));
+    assert_eq!(complaints, "mbox-demo: unexpected argument '--slow' found; see: mbox-demo --help\n");
+}

@@ -1,0 +1,54 @@
+//! Sequence numbers, and where in a ring they lie; private to a process.
+
+use core::cell::Cell as Private;
+
+/// Where in a ring of `len` slots, a power of two, `seq` lies.
+#[inline(always)]
+pub fn index(seq: u64, len: usize) -> usize {
+    seq as usize & (len - 1)
+}
+
+/// A set of sequence numbers, all within one lap of the ring.
+pub struct Marks {
+    bits: Box<[Private<u64>]>,
+    lap: usize,
+    count: Private<usize>,
+}
+
+impl Marks {
+    /// No numbers, in a ring of `lap` slots, a power of two.
+    pub fn new(lap: usize) -> Self {
+        Self { bits: (0..lap.div_ceil(64)).map(|_| 0.into()).collect(), lap, count: 0.into() }
+    }
+
+    /// Whether there are any.
+    #[inline(always)]
+    pub fn any(&self) -> bool {
+        self.count.get() > 0
+    }
+
+    fn bit(&self, seq: u64) -> (&Private<u64>, u64) {
+        let at = index(seq, self.lap);
+        (&self.bits[at / 64], 1 << (at % 64))
+    }
+
+    /// Puts `seq` in.
+    pub fn set(&self, seq: u64) {
+        let (word, bit) = self.bit(seq);
+        if word.get() & bit == 0 {
+            word.set(word.get() | bit);
+            self.count.set(self.count.get() + 1);
+        }
+    }
+
+    /// Takes `seq` out; whether it was in.
+    pub fn clear(&self, seq: u64) -> bool {
+        let (word, bit) = self.bit(seq);
+        let was = word.get() & bit != 0;
+        if was {
+            word.set(word.get() & !bit);
+            self.count.set(self.count.get() - 1);
+        }
+        was
+    }
+}

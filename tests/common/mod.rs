@@ -1,0 +1,354 @@
+//! What the tests share: regions that go away with their test, and second processes.
+//!
+//! A second process is this test binary once more, running one test, `second_process`, in a role (without one it does nothing).
+//! It takes commands from its standard input, a line each, and answers each with a line: so no test has to
+//! sleep to know that the other side is ready.
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+pub mod puppet;
+
+use mailbox::layout::{Bells, Rank};
+use mailbox::{Config, Region};
+use std::env;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Write};
+use std::mem::offset_of;
+use std::os::fd::AsRawFd;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::process::{self, ChildStdin, Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// What takes longer hangs.
+pub const GUARD: Duration = Duration::from_secs(60);
+/// A timeout that is meant to run out: longer than a nap, after which a sleeper looks who lives.
+pub const SHORT: Duration = Duration::from_millis(120);
+
+const ROLE: &str = "MAILBOX_ROLE";
+const REGION: &str = "MAILBOX_REGION";
+/// What tells answers from what the test harness prints.
+const MARK: &str = "@ ";
+
+/// A name for a region that nobody else uses; whatever bears it is gone after the test.
+pub struct Scratch {
+    name: String,
+}
+
+impl Scratch {
+    pub fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        Self { name: format!("mailbox-test-{}-{count}", process::id()) }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn path(&self) -> PathBuf {
+        PathBuf::from("/dev/shm").join(&self.name)
+    }
+
+    pub fn create(&self, config: Config) -> Region {
+        Region::create(&self.name, config).expect("a new region")
+    }
+
+    pub fn open(&self) -> Region {
+        Region::open(&self.name).expect("a region")
+    }
+
+    /// Overwrites bytes of the segment.
+    pub fn patch(&self, offset: u64, bytes: &[u8]) {
+        let file = File::options().write(true).open(self.path()).expect("a segment");
+        file.write_all_at(bytes, offset).expect("a patch");
+    }
+
+    /// Waits until the endpoint of `rank` sleeps, or is about to, for want of mail.
+    pub fn wait_until_receiver_sleeps(&self, rank: u32) {
+        self.wait_until_asleep(rank, offset_of!(Bells, mail));
+    }
+
+    /// Waits until the endpoint of `rank` sleeps, or is about to, for want of room.
+    pub fn wait_until_sender_sleeps(&self, rank: u32) {
+        self.wait_until_asleep(rank, offset_of!(Bells, credit));
+    }
+
+    fn wait_until_asleep(&self, rank: u32, bell: usize) {
+        let file = File::open(self.path()).expect("a segment");
+        let bell = record(rank) + (offset_of!(Rank, bells) + bell) as u64;
+        wait_until("somebody sleeps", || {
+            let mut word = [0; 4];
+            file.read_exact_at(&mut word, bell).expect("a bell");
+            u32::from_ne_bytes(word) == 1
+        });
+    }
+}
+
+/// Where the record of `rank` lies in a segment.
+pub fn record(rank: u32) -> u64 {
+    4096 + u64::from(rank) * size_of::<Rank>() as u64
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(self.path()).or_else(|_| fs::remove_dir(self.path()));
+    }
+}
+
+/// Waits for what is bound to happen.
+pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
+    let deadline = Instant::now() + GUARD;
+    while !happened() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        thread::sleep(Duration::from_micros(200));
+    }
+}
+
+/// A second process; killed with the test.
+pub struct Child {
+    process: process::Child,
+    commands: Option<ChildStdin>,
+    answers: Receiver<String>,
+    /// Children of the child, which must not outlive the test either.
+    forks: Vec<i32>,
+}
+
+impl Child {
+    /// Starts a process in `role`, for `region`.
+    pub fn start(role: &str, region: &Scratch) -> Self {
+        Self::start_under(&[], role, region)
+    }
+
+    /// As [`Child::start`], by a shell that first runs `preparation`.
+    pub fn start_after(preparation: &str, role: &str, region: &Scratch) -> Self {
+        let script = format!("{preparation} && exec \"$0\" \"$@\"");
+        Self::start_under(&["sh", "-c", &script], role, region)
+    }
+
+    /// As [`Child::start`], with the child's command line behind `wrapper`.
+    pub fn start_under(wrapper: &[&str], role: &str, region: &Scratch) -> Self {
+        let binary = env::current_exe().expect("this binary");
+        let mut command = match wrapper {
+            [] => Command::new(binary),
+            [program, arguments @ ..] => {
+                let mut command = Command::new(program);
+                command.args(arguments).arg(binary);
+                command
+            }
+        };
+        let mut process = command
+            .args(["second_process", "--exact", "--nocapture", "--test-threads=1"])
+            .env(ROLE, role)
+            .env(REGION, region.name())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("a second process");
+        let commands = process.stdin.take();
+        let output = BufReader::new(process.stdout.take().expect("a pipe"));
+        let (sender, answers) = mpsc::channel();
+        // Ends with the last process that has the other end of the pipe.
+        thread::spawn(move || {
+            for line in output.lines().map_while(Result::ok) {
+                if let Some(answer) = line.strip_prefix(MARK) {
+                    let _ = sender.send(answer.to_string());
+                }
+            }
+        });
+        Self { process, commands, answers, forks: Vec::new() }
+    }
+
+    /// Gives a command and waits for its answer.
+    pub fn does(&mut self, command: &str) -> String {
+        self.starts(command);
+        self.answer()
+    }
+
+    /// Gives a command; [`Child::answer`] will say what came of it.
+    pub fn starts(&mut self, command: &str) {
+        writeln!(self.commands.as_mut().expect("a pipe"), "{command}").expect("a child that listens");
+    }
+
+    /// The next answer.
+    pub fn answer(&mut self) -> String {
+        self.answers.recv_timeout(GUARD).expect("an answer")
+    }
+
+    /// Makes the child fork. Until the forked process ends it gives the answers, while its parent waits.
+    pub fn forks(&mut self) {
+        self.has_child("fork");
+    }
+
+    /// Makes the child start some program that does not end soon.
+    pub fn spawns(&mut self) {
+        self.has_child("spawn");
+    }
+
+    fn has_child(&mut self, command: &str) {
+        let process = self.does(command).parse().expect("a process id");
+        self.forks.push(process);
+    }
+
+    /// Lets its standard input end, and waits until the process does.
+    pub fn finish(&mut self) -> ExitStatus {
+        self.commands = None;
+        self.process.wait().expect("a child")
+    }
+
+    /// Kills it; the kernel has let go of its locks afterwards.
+    pub fn kill(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+
+    pub fn signal(&self, signal: i32) {
+        send_signal(self.process.id() as i32, signal);
+    }
+
+    /// Stops it, as a debugger or a terminal does; it has stopped afterwards.
+    pub fn stop(&self) {
+        self.signal(libc::SIGSTOP);
+        let stat = format!("/proc/{}/stat", self.process.id());
+        wait_until("a process has stopped", || {
+            let stat = fs::read_to_string(&stat).expect("a process");
+            stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('T'))
+        });
+    }
+}
+
+impl Drop for Child {
+    fn drop(&mut self) {
+        self.kill();
+        for process in self.forks.drain(..) {
+            send_signal(process, libc::SIGKILL);
+        }
+    }
+}
+
+fn send_signal(process: i32, signal: i32) {
+    assert!(process > 1, "a single process");
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::kill(process, signal);
+    }
+}
+
+/// In a second process: its role and its region's name. `None` in a test that was run by hand.
+pub fn role() -> Option<(String, String)> {
+    Some((env::var(ROLE).ok()?, env::var(REGION).ok()?))
+}
+
+/// In a second process: the next command; `None` once the test gives no more.
+pub fn command() -> Option<String> {
+    let mut line = String::new();
+    // Not buffered across commands: a forked process goes on reading where its parent stopped.
+    std::io::stdin().read_line(&mut line).ok()?;
+    Some(line.strip_suffix('\n')?.to_string())
+}
+
+/// In a second process: answers.
+pub fn reply(answer: &str) {
+    // The harness may have begun a line; and its capture is no way out of a forked process.
+    let mut output = std::io::stdout().lock();
+    write!(output, "\n{MARK}{answer}\n").and_then(|()| output.flush()).expect("a test that listens");
+}
+
+/// Forks: zero in the child, else its process id.
+pub fn fork() -> i32 {
+    // SAFETY: what runs in the child afterwards is this thread, which holds no lock.
+    #[expect(unsafe_code, reason = "system call")]
+    let process = unsafe { libc::fork() };
+    assert!(process >= 0, "fork");
+    process
+}
+
+/// Kills a forked process.
+pub fn kill(process: i32) {
+    send_signal(process, libc::SIGKILL);
+    wait_for(process);
+}
+
+/// Waits for a forked process to end.
+pub fn wait_for(process: i32) {
+    // SAFETY: the null pointer says that the status is of no interest.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::waitpid(process, std::ptr::null_mut(), 0);
+    }
+}
+
+/// Ends a forked process without what its parent wanted to be done at its end.
+pub fn exit_at_once() -> ! {
+    // SAFETY: always.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::_exit(0)
+    }
+}
+
+/// The descriptors through which this process holds locks.
+fn lock_holders() -> Vec<i32> {
+    let holds = |entry: fs::DirEntry| {
+        let info = fs::read_to_string(entry.path()).unwrap_or_default();
+        info.contains("OFDLCK").then(|| entry.file_name().to_str()?.parse().ok())?
+    };
+    let descriptors = fs::read_dir("/proc/self/fdinfo").expect("descriptors");
+    descriptors.filter_map(|entry| holds(entry.ok()?)).collect()
+}
+
+/// How many locks this process holds.
+pub fn locks() -> usize {
+    lock_holders().len()
+}
+
+/// Takes this process' locks away, as a stray `dup2` would.
+pub fn lose_locks() {
+    let null = File::open("/dev/null").expect("a file");
+    for holder in lock_holders() {
+        // SAFETY: no memory is at stake; this is the mistake whose consequence is tested.
+        #[expect(unsafe_code, reason = "system call")]
+        unsafe {
+            libc::dup2(null.as_raw_fd(), holder);
+        }
+    }
+}
+
+/// Gives this process another user, for good.
+pub fn become_user(user: u32) {
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::setresuid(user, user, user) };
+    assert_eq!(result, 0, "setresuid");
+}
+
+/// Whether this process may do anything.
+pub fn is_root() -> bool {
+    // SAFETY: cannot fail.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::geteuid() == 0
+    }
+}
+
+/// Lets `handler` be called at `signal`.
+pub fn handle(signal: i32, handler: extern "C" fn(i32)) {
+    // SAFETY: the handlers of these tests are async-signal-safe.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::signal(signal, handler as *const () as libc::sighandler_t);
+    }
+}
+
+/// Processor time that this process' threads have used.
+pub fn processor_time() -> Duration {
+    let run = |task: fs::DirEntry| {
+        let schedstat = fs::read_to_string(task.path().join("schedstat")).expect("accounting");
+        schedstat.split(' ').next().and_then(|ns| ns.parse::<u64>().ok()).expect("nanoseconds")
+    };
+    let tasks = fs::read_dir("/proc/self/task").expect("threads");
+    Duration::from_nanos(tasks.map(|task| run(task.expect("a thread"))).sum())
+}

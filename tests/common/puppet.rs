@@ -1,0 +1,192 @@
+//! A second process that does with an endpoint what it is told.
+
+use super::{
+    Child, SHORT, Scratch, become_user, command, exit_at_once, fork, handle, lose_locks, processor_time,
+    reply, wait_for,
+};
+use mailbox::{Endpoint, Interrupter, Mail, RecvError, Region, Source, Wait};
+use std::fmt::Debug;
+use std::panic::{self, AssertUnwindSafe};
+use std::process;
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// Starts one.
+pub fn puppet(region: &Scratch) -> Child {
+    Child::start("puppet", region)
+}
+
+/// How a puppet tells of a mail: number `seq` of `from` in its life `epoch`.
+pub fn mail(from: u32, epoch: u64, seq: u64, text: &str) -> String {
+    format!("{from}.{epoch} #{seq} {text}")
+}
+
+/// What is done in the second process. Every command has one answer: `ok`, what was asked for, or the error.
+///
+/// - `join RANK`; `leave`; `unwind`: leave in a panic; `exit`: end the process without leaving; `epoch`
+/// - `send|try_send|send_timeout|send_patiently TO TEXT`; `fill TO`: send until the mailbox is full, how many
+/// - `recv|try_recv|recv_timeout [FROM]`; `hold [FROM]`: receive, and not acknowledge before one's death
+/// - `wait spin|adaptive|block`; `interrupt`, from now on a signal does it
+/// - `idle`: the microseconds of processor time that a `recv` took
+/// - `fork`: the new process goes on; `spawn`: start some program
+/// - `lose-lock`: lose the descriptor that holds the rank; `user ID`: become another user; `remove`
+pub fn perform(name: &str) {
+    let mut puppet = Puppet { region: None, name, endpoint: None };
+    while let Some(command) = command() {
+        let words: Vec<&str> = command.split(' ').collect();
+        reply(&puppet.obey(&words));
+    }
+    // Whoever did not say `leave` has died; and a forked process must not go on as its parent would.
+    exit_at_once();
+}
+
+struct Puppet<'a> {
+    /// Opened when it is first needed, so that a forked process may inherit it.
+    region: Option<Region>,
+    name: &'a str,
+    endpoint: Option<Endpoint>,
+}
+
+impl Puppet<'_> {
+    fn obey(&mut self, words: &[&str]) -> String {
+        match *words {
+            ["open"] => said(self.region().map(drop)),
+            ["join", rank] => match self.region().map(|region| region.join(number(rank))) {
+                Ok(Ok(endpoint)) => {
+                    self.endpoint = Some(endpoint);
+                    "ok".to_string()
+                }
+                Ok(Err(error)) => told(error),
+                Err(error) => told(error),
+            },
+            ["leave"] => {
+                self.endpoint = None;
+                "ok".to_string()
+            }
+            ["unwind"] => {
+                let endpoint = self.endpoint.take();
+                let _ = panic::catch_unwind(AssertUnwindSafe(move || {
+                    let _endpoint = endpoint;
+                    // As `panic!`, but says nothing on standard error.
+                    panic::resume_unwind(Box::new(()))
+                }));
+                "ok".to_string()
+            }
+            ["exit"] => process::exit(0),
+            ["user", id] => {
+                become_user(number(id));
+                "ok".to_string()
+            }
+            ["remove"] => said(Region::remove(self.name)),
+            ["fork"] => match fork() {
+                0 => process::id().to_string(),
+                child => {
+                    wait_for(child);
+                    "ended".to_string()
+                }
+            },
+            ["spawn"] => match process::Command::new("sleep").arg("600").spawn() {
+                Ok(child) => child.id().to_string(),
+                Err(error) => told(error),
+            },
+            ["lose-lock"] => {
+                lose_locks();
+                "ok".to_string()
+            }
+            _ => match &self.endpoint {
+                Some(endpoint) => obey(endpoint, words),
+                None => "nobody".to_string(),
+            },
+        }
+    }
+
+    fn region(&mut self) -> Result<&Region, mailbox::OpenError> {
+        Ok(match &mut self.region {
+            Some(region) => region,
+            none => none.insert(Region::open(self.name)?),
+        })
+    }
+}
+
+fn obey(me: &Endpoint, words: &[&str]) -> String {
+    match *words {
+        ["epoch"] => me.epoch().to_string(),
+        ["send", to, text] => said(me.send(number(to), text.as_bytes())),
+        ["try_send", to, text] => said(me.try_send(number(to), text.as_bytes())),
+        ["send_timeout", to, text] => said(me.send_timeout(number(to), text.as_bytes(), SHORT)),
+        ["send_patiently", to, text] => {
+            said(me.send_timeout(number(to), text.as_bytes(), Duration::from_secs(2)))
+        }
+        ["fill", to] => (0..).take_while(|_| me.try_send(number(to), b"fill").is_ok()).count().to_string(),
+        ["recv", ref from @ ..] => heard(me.recv_from(source(from))),
+        ["try_recv", ref from @ ..] => heard(me.try_recv_from(source(from))),
+        ["recv_timeout", ref from @ ..] => heard(me.recv_from_timeout(source(from), SHORT)),
+        ["hold", ref from @ ..] => match me.recv_from_timeout(source(from), SHORT) {
+            Ok(mail) => {
+                let answer = tell(&mail);
+                std::mem::forget(mail);
+                answer
+            }
+            Err(error) => told(error),
+        },
+        ["wait", how] => {
+            me.set_wait(strategy(how));
+            "ok".to_string()
+        }
+        ["interrupt"] => {
+            let _ = INTERRUPTER.set(me.interrupter());
+            handle(libc::SIGUSR1, interrupt);
+            "ok".to_string()
+        }
+        ["idle"] => {
+            let before = processor_time();
+            match me.recv() {
+                Ok(_) => (processor_time() - before).as_micros().to_string(),
+                Err(error) => told(error),
+            }
+        }
+        _ => panic!("{words:?}"),
+    }
+}
+
+static INTERRUPTER: OnceLock<Interrupter> = OnceLock::new();
+
+extern "C" fn interrupt(_signal: i32) {
+    if let Some(interrupter) = INTERRUPTER.get() {
+        interrupter.interrupt();
+    }
+}
+
+fn number(word: &str) -> u32 {
+    word.parse().expect("a number")
+}
+
+/// The strategy that a command names.
+pub fn strategy(word: &str) -> Wait {
+    match word {
+        "spin" => Wait::Spin,
+        "adaptive" => Wait::Adaptive,
+        "block" => Wait::Block,
+        _ => panic!("{word}"),
+    }
+}
+
+fn source(words: &[&str]) -> Source {
+    words.first().map_or(Source::Anyone, |rank| Source::Rank(number(rank)))
+}
+
+fn said<E: Debug>(result: Result<(), E>) -> String {
+    result.map_or_else(told, |()| "ok".to_string())
+}
+
+fn heard(result: Result<Mail<'_>, RecvError>) -> String {
+    result.map_or_else(told, |mail| tell(&mail))
+}
+
+fn tell(got: &Mail<'_>) -> String {
+    mail(got.from(), got.epoch(), got.seq(), &String::from_utf8_lossy(&got.to_vec()))
+}
+
+fn told(error: impl Debug) -> String {
+    format!("{error:?}")
+}

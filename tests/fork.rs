@@ -1,0 +1,212 @@
+//! Forks: a rank is its process' alone, and dies with it whatever its children do.
+#![cfg(not(loom))]
+
+mod common;
+
+use common::puppet::{self, mail, puppet};
+use common::{Child, Scratch, command, exit_at_once, fork, kill, reply, wait_until};
+use mailbox::{Config, Lost, RecvError, Region, SendError, Status};
+use std::os::unix::process::parent_id;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+#[test]
+fn second_process() {
+    match common::role() {
+        Some((role, region)) if role == "holder" => hold_through_a_fork(&region),
+        Some((role, region)) if role == "busy" => fork_while_joining(&region),
+        Some((_, region)) => puppet::perform(&region),
+        None => {}
+    }
+}
+
+fn region() -> Scratch {
+    let region = Scratch::new();
+    region.create(Config::ranks(3).cells(4).arena(1024));
+    region
+}
+
+/// A process that has joined as rank 0, and forked: the child answers.
+fn forked(region: &Scratch) -> Child {
+    let mut parent = puppet(region);
+    assert_eq!(parent.does("join 0"), "ok");
+    parent.forks();
+    parent
+}
+
+#[test]
+fn a_forked_child_does_not_inherit_the_endpoint() {
+    let region = region();
+    let mut process = forked(&region);
+    for command in ["send 1 x", "try_send 1 x", "send_timeout 1 x", "recv", "try_recv 1", "recv_timeout"] {
+        assert_eq!(process.does(command), "Lost(Forked)", "{command}");
+    }
+}
+
+#[test]
+fn a_forked_child_that_drops_the_endpoint_does_not_make_its_parent_leave() {
+    for end in ["leave", "unwind", "exit"] {
+        let region = region();
+        let mut process = forked(&region);
+        if end != "exit" {
+            assert_eq!(process.does(end), "ok");
+        }
+        assert_eq!(region.open().status(0), Some((Status::Live, 1)), "{end}");
+        process.starts("exit");
+        assert_eq!(process.answer(), "ended", "now the parent answers");
+        assert_eq!(region.open().status(0), Some((Status::Live, 1)), "{end}");
+        assert_eq!(process.does("send 0 a"), "ok");
+        assert_eq!(process.does("recv"), mail(0, 1, 0, "a"));
+    }
+}
+
+#[test]
+fn a_forked_child_joins_through_the_region_it_inherits() {
+    let region = region();
+    let mut process = forked(&region);
+    assert_eq!(process.does("join 0"), "Taken { rank: 0 }", "its parent lives");
+    assert_eq!(process.does("join 1"), "ok");
+    assert_eq!(process.does("send 0 hello"), "ok");
+    assert_eq!(region.open().status(1), Some((Status::Live, 1)));
+    process.starts("exit");
+    assert_eq!(process.answer(), "ended");
+    assert_eq!(process.does("recv"), mail(1, 1, 0, "hello"));
+    assert_eq!(process.does("recv"), "PeerDead(1)");
+}
+
+#[test]
+fn a_forked_child_that_lives_on_does_not_hold_its_dead_parents_rank() {
+    let region = region();
+    let mut process = forked(&region);
+    process.kill();
+    assert_eq!(region.open().status(0), Some((Status::Dead, 1)));
+    assert_eq!(process.does("recv"), "Lost(Forked)", "the child lives");
+    let mut peer = puppet(&region);
+    assert_eq!(peer.does("join 1"), "ok");
+    assert_eq!(peer.does("recv 0"), "PeerDead(0)");
+    assert_eq!(process.does("join 0"), "ok", "and may be its parent's successor");
+    assert_eq!(process.does("epoch"), "2");
+    assert_eq!(process.does("send 1 hello"), "ok");
+    assert_eq!(peer.does("recv 0"), mail(0, 2, 0, "hello"));
+}
+
+#[test]
+fn a_grandchild_does_not_inherit_either() {
+    let region = region();
+    let mut process = forked(&region);
+    assert_eq!(process.does("join 1"), "ok");
+    process.forks();
+    assert_eq!(process.does("recv"), "Lost(Forked)");
+    process.starts("exit");
+    assert_eq!(process.answer(), "ended", "now the child answers");
+    assert_eq!(process.does("send 0 x"), "ok");
+    assert_eq!(region.open().status(1), Some((Status::Live, 1)));
+}
+
+#[test]
+fn a_program_that_was_started_does_not_hold_the_rank_of_whoever_started_it() {
+    let region = region();
+    let mut process = puppet(&region);
+    assert_eq!(process.does("join 0"), "ok");
+    process.spawns();
+    process.kill();
+    // The kernel tells the parent of a new program a moment before it closes the descriptors.
+    let region = region.open();
+    wait_until("the rank is free", || region.status(0) == Some((Status::Dead, 1)));
+}
+
+#[test]
+fn a_forked_child_neither_acknowledges_nor_commits() {
+    let region = region();
+    let mut holder = Child::start("holder", &region);
+    assert_eq!(holder.answer(), "ok", "the child");
+    assert_eq!(holder.answer(), "ok", "the parent");
+}
+
+/// Forks with a mail and a draft in hand.
+fn hold_through_a_fork(region: &str) {
+    let me = Region::open(region).expect("a region").join(0).expect("a free rank");
+    me.send(0, b"a").expect("room");
+    let mail = me.recv().expect("mail");
+    let mut draft = me.reserve(0, 1).expect("room");
+    draft.write_at(0, b"b");
+    match fork() {
+        0 => {
+            let committed = draft.commit();
+            drop(mail);
+            reply(match committed {
+                Err(SendError::Lost(Lost::Forked)) => "ok",
+                _ => "the child committed",
+            });
+            exit_at_once();
+        }
+        child => common::wait_for(child),
+    }
+    assert_eq!(me.region().inspect().mailboxes[0].unread, 1, "not acknowledged, nothing sent");
+    assert_eq!(me.try_recv().err(), Some(RecvError::Empty));
+    draft.commit().expect("the parent's rank");
+    drop(mail);
+    assert_eq!(me.recv().expect("mail").to_vec(), b"b");
+    reply("ok");
+    command();
+}
+
+#[test]
+fn no_fork_catches_a_lock_that_is_just_being_taken() {
+    let region = region();
+    let mut busy = Child::start("busy", &region);
+    assert_eq!(busy.answer(), "ok");
+}
+
+#[test]
+fn no_program_that_is_being_started_holds_a_rank_that_was_left() {
+    let scratch = region();
+    let region = scratch.open();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                Command::new("true").status().expect("a program that does nothing");
+            }
+        });
+        let joined = (0..20_000).try_for_each(|_| region.join(1).map(drop));
+        done.store(true, Ordering::Relaxed);
+        assert_eq!(joined, Ok(()));
+    });
+}
+
+/// Joins and leaves again and again while another thread forks children that live on; not even for a moment
+/// is the rank taken.
+fn fork_while_joining(name: &str) {
+    let region = Region::open(name).expect("a region");
+    let done = AtomicBool::new(false);
+    let parent = std::process::id();
+    let mut children = Vec::new();
+    thread::scope(|scope| {
+        let joiner = scope.spawn(|| {
+            let joined = (0..2000).try_for_each(|_| region.join(1).map(drop));
+            done.store(true, Ordering::Relaxed);
+            joined
+        });
+        while !done.load(Ordering::Relaxed) && children.len() < 200 {
+            match fork() {
+                0 => {
+                    if common::locks() > 0 {
+                        reply("a child has the lock");
+                    }
+                    while parent_id() == parent {
+                        thread::sleep(Duration::from_millis(20));
+                    }
+                    exit_at_once();
+                }
+                child => children.push(child),
+            }
+        }
+        let joined = joiner.join().expect("a thread");
+        reply(&joined.map_or_else(|error| format!("{error:?}"), |()| "ok".to_string()));
+    });
+    children.into_iter().for_each(kill);
+    command();
+}

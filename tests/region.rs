@@ -1,0 +1,521 @@
+//! Regions: created, opened and removed by whoever comes, whatever bears their name, and what they weigh.
+#![cfg(not(loom))]
+
+mod common;
+
+use common::puppet::{self, puppet};
+use common::{Child, GUARD, SHORT, Scratch, command, is_root, record, reply};
+use mailbox::layout::{ABI, Geometry, WIPED};
+use mailbox::{
+    Config, ConfigError, CreateError, CreateOrOpenError, JoinError, OpenError, OpenOptions, RecvError,
+    Region, RemoveError, Reserve, SendError, Status,
+};
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::process::Command;
+
+#[test]
+fn second_process() {
+    match common::role() {
+        Some((role, region)) if role == "racer" => race(&region),
+        Some((role, region)) if role == "cramped" => live_in_a_cramped_place(&region),
+        Some((_, region)) => puppet::perform(&region),
+        None => {}
+    }
+}
+
+const SMALL: Config = Config::ranks(2).cells(4).arena(1024);
+/// A user that this process is not.
+const SOMEBODY: u32 = 65_534;
+
+fn geometry(ranks: u32, cells: u32, arena: u64) -> Geometry {
+    Geometry { protocol: 0, ranks, cells, arena, max_message: 1 << 30 }
+}
+
+fn open_error(scratch: &Scratch) -> Option<OpenError> {
+    Region::open(scratch.name()).err()
+}
+
+// --- Names and sizes ---------------------------------------------------------------------------------------
+
+#[test]
+fn bad_names_are_refused_by_every_verb() {
+    let long = "x".repeat(201);
+    for name in ["", ".", "..", ".hidden", "a/b", "/a", "a b", "ä", "a\0", "a\n", "*", &long] {
+        assert_eq!(Region::create(name, SMALL).err(), Some(CreateError::BadName), "{name:?}");
+        assert_eq!(Region::open(name).err(), Some(OpenError::BadName), "{name:?}");
+        assert_eq!(Region::create_or_open(name, SMALL).err(), Some(OpenError::BadName.into()), "{name:?}");
+        assert_eq!(Region::remove(name).err(), Some(OpenError::BadName.into()), "{name:?}");
+    }
+}
+
+#[test]
+fn bad_sizes_are_told_apart_and_leave_nothing() {
+    let scratch = Scratch::new();
+    let cases = [
+        (Config::ranks(0), ConfigError::Ranks),
+        (Config::ranks(1025), ConfigError::Ranks),
+        (Config::ranks(u32::MAX), ConfigError::Ranks),
+        (SMALL.cells(0), ConfigError::Cells),
+        (SMALL.cells(1), ConfigError::Cells),
+        (SMALL.cells(3), ConfigError::Cells),
+        (SMALL.cells(u32::MAX), ConfigError::Cells),
+        (SMALL.arena(0), ConfigError::Arena),
+        (SMALL.arena(100), ConfigError::Arena),
+        (SMALL.arena(u64::MAX), ConfigError::Arena),
+        (SMALL.mode(0o400), ConfigError::Mode),
+        (SMALL.mode(0o1600), ConfigError::Mode),
+        (Config::ranks(1024).cells(1 << 30).arena(1 << 40), ConfigError::TooLarge),
+    ];
+    for (config, error) in cases {
+        assert_eq!(Region::create(scratch.name(), config).err(), Some(CreateError::Config(error)));
+        let error = CreateOrOpenError::Create(error.into());
+        assert_eq!(Region::create_or_open(scratch.name(), config).err(), Some(error));
+        assert!(!scratch.path().exists());
+    }
+}
+
+#[test]
+fn the_least_and_the_widest_region() {
+    for config in [Config::ranks(1).cells(2).arena(128), Config::ranks(1024).cells(2).arena(128)] {
+        let scratch = Scratch::new();
+        let region = scratch.create(config);
+        let last = region.join(region.ranks() - 1).expect("a free rank");
+        last.send(0, b"x").expect("room");
+        assert_eq!(region.inspect().mailboxes.len(), 1);
+    }
+}
+
+// --- Create, open, remove ----------------------------------------------------------------------------------
+
+#[test]
+fn a_region_is_created_opened_and_removed() {
+    let scratch = Scratch::new();
+    assert_eq!(open_error(&scratch), Some(OpenError::NotFound));
+    assert_eq!(Region::remove(scratch.name()), Err(OpenError::NotFound.into()));
+    drop(scratch.create(SMALL));
+    assert_eq!(Region::create(scratch.name(), SMALL).err(), Some(CreateError::Exists));
+    assert_eq!(scratch.open().ranks(), 2);
+    assert!(Region::list().expect("a list").contains(&scratch.name().to_string()));
+    assert_eq!(Region::remove(scratch.name()), Ok(()));
+    assert_eq!(open_error(&scratch), Some(OpenError::NotFound));
+    assert!(!scratch.path().exists());
+    assert!(!Region::list().expect("a list").contains(&scratch.name().to_string()));
+    drop(scratch.create(SMALL));
+}
+
+#[test]
+fn a_region_outlives_whoever_made_it_with_its_mail() {
+    let scratch = Scratch::new();
+    scratch.create(SMALL).join(0).expect("a free rank").send(1, b"hello").expect("room");
+    let me = scratch.open().join(1).expect("a free rank");
+    assert_eq!(me.recv().expect("mail").to_vec(), b"hello");
+    assert_eq!(me.recv().err(), Some(RecvError::PeerLeft(0)));
+}
+
+#[test]
+fn create_or_open_does_one_or_the_other() {
+    let scratch = Scratch::new();
+    let name = scratch.name();
+    let config = SMALL.protocol(7);
+    let me = Region::create_or_open(name, config).map(|region| region.join(0));
+    let me = me.expect("created").expect("a free rank");
+    let other = Region::create_or_open(name, config).expect("opened");
+    assert_eq!(other.status(0), Some((Status::Live, 1)), "the same");
+    for config in [config.cells(8), config.arena(2048), config.max_message(9), Config::ranks(3).protocol(7)] {
+        assert_eq!(Region::create_or_open(name, config).err(), Some(CreateOrOpenError::Differs));
+    }
+    let protocol = CreateOrOpenError::Open(OpenError::Protocol { protocol: 7 });
+    assert_eq!(Region::create_or_open(name, SMALL).err(), Some(protocol));
+    drop(me);
+}
+
+#[test]
+fn the_creator_chooses_who_may_open() {
+    for mode in [0o600, 0o640, 0o666, 0o777] {
+        let scratch = Scratch::new();
+        scratch.create(SMALL.mode(mode));
+        let bits = fs::metadata(scratch.path()).expect("a segment").permissions().mode() & 0o7777;
+        assert_eq!(bits, mode, "whatever the umask");
+    }
+    let scratch = Scratch::new();
+    scratch.create(SMALL);
+    assert_eq!(fs::metadata(scratch.path()).expect("a segment").permissions().mode() & 0o7777, 0o600);
+}
+
+#[test]
+fn a_region_in_use_is_not_removed() {
+    let scratch = Scratch::new();
+    let region = scratch.create(SMALL);
+    let name = scratch.name();
+    let me = region.join(1).expect("a free rank");
+    assert_eq!(Region::remove(name), Err(RemoveError::InUse));
+    let mut peer = puppet(&scratch);
+    assert_eq!(peer.does("join 0"), "ok");
+    drop(me);
+    assert_eq!(Region::remove(name), Err(RemoveError::InUse), "another process");
+    assert_eq!(scratch.open().status(0), Some((Status::Live, 1)), "and nobody noticed");
+    peer.stop();
+    assert_eq!(Region::remove(name), Err(RemoveError::InUse), "a stopped one lives");
+    peer.kill();
+    assert_eq!(Region::remove(name), Ok(()), "a dead one does not");
+}
+
+#[test]
+fn a_region_removed_after_it_was_opened_is_not_joined() {
+    let scratch = Scratch::new();
+    let old = scratch.create(SMALL);
+    let opened = scratch.open();
+    assert_eq!(Region::remove(scratch.name()), Ok(()));
+    for replaced in [false, true] {
+        if replaced {
+            scratch.create(SMALL);
+        }
+        for region in [&old, &opened] {
+            assert_eq!(region.join(0).err(), Some(JoinError::Removed));
+            assert_eq!(region.join_any().err(), Some(JoinError::Removed));
+            assert_eq!(region.join_as("x").err(), Some(JoinError::Removed));
+        }
+    }
+    let me = scratch.open().join(0).expect("the new one");
+    assert_eq!(me.epoch(), 1);
+}
+
+#[test]
+fn what_a_remover_left_half_removed_is_as_good_as_gone() {
+    let half_removed = || {
+        let scratch = Scratch::new();
+        let region = scratch.create(SMALL);
+        scratch.patch(0, &WIPED.to_ne_bytes());
+        assert_eq!(region.join(0).err(), Some(JoinError::Removed));
+        assert_eq!(open_error(&scratch), Some(OpenError::NotFound));
+        assert!(!Region::list().expect("a list").contains(&scratch.name().to_string()));
+        scratch
+    };
+    let scratch = half_removed();
+    assert_eq!(Region::create(scratch.name(), SMALL).map(|new| new.ranks()), Ok(2));
+    assert_eq!(scratch.open().ranks(), 2);
+    let scratch = half_removed();
+    assert_eq!(Region::create_or_open(scratch.name(), SMALL).map(|new| new.ranks()), Ok(2));
+    let scratch = half_removed();
+    assert_eq!(Region::remove(scratch.name()), Ok(()));
+    assert!(!scratch.path().exists());
+}
+
+// --- What else may bear the name ---------------------------------------------------------------------------
+
+/// Nothing is opened or removed that is not a region, and nothing takes its place.
+fn expect_refusal(scratch: &Scratch, error: OpenError) {
+    let name = scratch.name();
+    assert_eq!(Region::open(name).err(), Some(error));
+    assert_eq!(Region::remove(name), Err(error.into()));
+    assert_eq!(Region::create_or_open(name, SMALL).err(), Some(error.into()));
+    assert_eq!(Region::create(name, SMALL).err(), Some(CreateError::Exists));
+    assert!(fs::symlink_metadata(scratch.path()).is_ok(), "untouched");
+    assert!(!Region::list().expect("a list").contains(&name.to_string()));
+}
+
+#[test]
+fn a_foreign_segment_is_not_a_region() {
+    let random: Vec<u8> = (0..100_000u32).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8).collect();
+    for content in [&[][..], &[7; 10], &[0; 127], &[0; 128], &[0; 4096], &[0; 100_000], &random] {
+        let scratch = Scratch::new();
+        fs::write(scratch.path(), content).expect("a file");
+        expect_refusal(&scratch, OpenError::Foreign);
+        assert!(fs::read(scratch.path()).expect("a file") == content, "untouched");
+    }
+}
+
+#[test]
+fn a_segment_of_the_wrong_length_is_not_a_region() {
+    let size = geometry(2, 4, 1024).size();
+    for len in [4096, size - 4096, size - 1, size + 1, 2 * size] {
+        let scratch = Scratch::new();
+        scratch.create(SMALL);
+        let file = File::options().write(true).open(scratch.path()).expect("a segment");
+        file.set_len(len).expect("another length");
+        expect_refusal(&scratch, OpenError::Foreign);
+    }
+}
+
+#[test]
+fn a_header_that_makes_no_sense_is_not_a_regions() {
+    // Ranks, cells, arena.
+    for word in [4, 5, 6] {
+        for value in [0, 3, 1 << 20, u64::MAX] {
+            let scratch = Scratch::new();
+            scratch.create(SMALL);
+            scratch.patch(8 * word, &u64::to_ne_bytes(value));
+            expect_refusal(&scratch, OpenError::Foreign);
+        }
+    }
+}
+
+#[test]
+fn another_abi_version_is_told() {
+    for abi in [0, ABI + 1, u64::MAX] {
+        let scratch = Scratch::new();
+        scratch.create(SMALL);
+        scratch.patch(8, &abi.to_ne_bytes());
+        expect_refusal(&scratch, OpenError::Version { abi });
+    }
+}
+
+#[test]
+fn another_protocol_is_told_and_tools_do_not_mind() {
+    let scratch = Scratch::new();
+    scratch.create(SMALL.protocol(7));
+    let name = scratch.name();
+    let refused = OpenError::Protocol { protocol: 7 };
+    assert_eq!(Region::open(name).err(), Some(refused));
+    assert_eq!(OpenOptions::new().protocol(8).open(name).err(), Some(refused));
+    assert_eq!(Region::remove(name), Err(refused.into()));
+    for options in [OpenOptions::new().protocol(7), OpenOptions::new().any_protocol()] {
+        assert_eq!(options.open(name).map(|region| region.inspect().protocol), Ok(7));
+    }
+    assert!(Region::list().expect("a list").contains(&name.to_string()));
+    assert_eq!(OpenOptions::new().any_protocol().remove(name), Ok(()));
+}
+
+#[test]
+fn no_link_pipe_or_directory_is_followed() {
+    let target = Scratch::new();
+    target.create(SMALL);
+    let link = Scratch::new();
+    symlink(target.path(), link.path()).expect("a link");
+    expect_refusal(&link, OpenError::Foreign);
+    let dangling = Scratch::new();
+    symlink("nowhere", dangling.path()).expect("a link");
+    expect_refusal(&dangling, OpenError::Foreign);
+    assert!(!dangling.path().with_file_name("nowhere").exists());
+    let directory = Scratch::new();
+    fs::create_dir(directory.path()).expect("a directory");
+    expect_refusal(&directory, OpenError::Foreign);
+    let pipe = Scratch::new();
+    assert!(Command::new("mkfifo").arg(pipe.path()).status().expect("mkfifo").success());
+    expect_refusal(&pipe, OpenError::Foreign);
+}
+
+#[test]
+fn another_users_region_is_opened_by_those_only_who_trust_that_user() {
+    if !is_root() {
+        return eprintln!("skipped: only root can make another user's region");
+    }
+    let scratch = Scratch::new();
+    scratch.create(SMALL);
+    chown(scratch.path(), Some(SOMEBODY), None).expect("another owner");
+    let name = scratch.name();
+    expect_refusal(&scratch, OpenError::Owner { uid: SOMEBODY });
+    assert_eq!(OpenOptions::new().owner(1).open(name).err(), Some(OpenError::Owner { uid: SOMEBODY }));
+    let trusting = OpenOptions::new().owner(SOMEBODY);
+    assert_eq!(trusting.open(name).map(|region| region.ranks()), Ok(2));
+    assert_eq!(trusting.remove(name), Ok(()));
+}
+
+#[test]
+fn whom_the_mode_keeps_out_is_told() {
+    if !is_root() {
+        return eprintln!("skipped: only root can become another user");
+    }
+    for (mode, error) in [(0o600, "Denied"), (0o644, "Denied"), (0o666, "Owner { uid: 0 }")] {
+        let scratch = Scratch::new();
+        scratch.create(SMALL.mode(mode));
+        let mut stranger = puppet(&scratch);
+        assert_eq!(stranger.does(&format!("user {SOMEBODY}")), "ok");
+        assert_eq!(stranger.does("open"), error, "{mode:o}");
+        assert_eq!(stranger.does("remove"), format!("Open({error})"), "{mode:o}");
+    }
+    // Somebody else's users of an open region talk all the same.
+    let scratch = Scratch::new();
+    scratch.create(SMALL.mode(0o666));
+    let mut guest = puppet(&scratch);
+    assert_eq!(guest.does("open"), "ok");
+    assert_eq!(guest.does(&format!("user {SOMEBODY}")), "ok");
+    assert_eq!(guest.does("join 1"), "ok");
+    assert_eq!(guest.does("send 0 hello"), "ok");
+    let me = scratch.open().join(0).expect("a free rank");
+    assert_eq!(me.recv().expect("mail").to_vec(), b"hello");
+}
+
+// --- Memory ------------------------------------------------------------------------------------------------
+
+#[test]
+fn memory_is_the_table_and_the_mailboxes_in_use() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(256));
+    let geometry = geometry(256, 512, 256 << 10);
+    let memory = || scratch.open().inspect().memory;
+    assert_eq!(region.inspect().size, geometry.size());
+    assert_eq!(memory(), geometry.table());
+    let (a, b) = (region.join(3).expect("a free rank"), region.join(200).expect("a free rank"));
+    for endpoint in [&a, &b] {
+        assert_eq!(endpoint.try_recv().err(), Some(RecvError::Empty));
+        assert_eq!(endpoint.try_recv_from(7).err(), Some(RecvError::Empty));
+        assert_eq!(endpoint.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+        assert_eq!(endpoint.recv_from_timeout(8, SHORT).err(), Some(RecvError::Timeout));
+    }
+    assert_eq!(memory(), geometry.table(), "listening to the silent costs nothing");
+    let bytes = vec![1; region.max_message() as usize];
+    for pairs in 1..=2 {
+        let (from, to) = if pairs == 1 { (&a, &b) } else { (&b, &a) };
+        for _ in 0..2000 {
+            from.send(to.rank(), &bytes[..pairs * 100]).expect("room");
+            drop(to.recv().expect("mail"));
+        }
+        from.send(to.rank(), &bytes).expect("room");
+        assert_eq!(memory(), geometry.table() + pairs as u64 * geometry.stride());
+    }
+    let seen = region.inspect();
+    assert_eq!(seen.mailboxes.iter().map(|mailbox| mailbox.unread).collect::<Vec<_>>(), [1, 1]);
+    drop((a, b));
+    drop(region.join(3).expect("a free rank"));
+    assert_eq!(region.inspect(), { scratch.open().inspect() });
+    assert_eq!(memory(), seen.memory, "nor do looking, leaving and joining");
+}
+
+#[test]
+fn memory_can_be_reserved_at_creation() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(4).cells(16).arena(4096).reserve(Reserve::AtCreation));
+    let size = geometry(4, 16, 4096).size();
+    assert_eq!((region.inspect().size, region.inspect().memory), (size, size));
+    let me = region.join(0).expect("a free rank");
+    for to in 0..4 {
+        me.send(to, &[1; 2048]).expect("room");
+    }
+    assert_eq!(region.inspect().memory, size);
+}
+
+#[test]
+fn a_region_lives_with_too_little_shared_memory() {
+    let prepare = "mount -t tmpfs -o size=1m none /dev/shm";
+    let works = Command::new("unshare").args(["-m", "sh", "-c", prepare]).status();
+    if !works.is_ok_and(|status| status.success()) {
+        return eprintln!("skipped: no mount namespace");
+    }
+    let script = format!("{prepare} && exec \"$0\" \"$@\"");
+    // The name is of no use outside: the child has a /dev/shm of its own.
+    let mut child = Child::start_under(&["unshare", "-m", "sh", "-c", &script], "cramped", &Scratch::new());
+    assert_eq!(child.answer(), "ok");
+}
+
+fn live_in_a_cramped_place(name: &str) {
+    let entries = || fs::read_dir("/dev/shm").expect("a directory").count();
+    let refused = Some(CreateError::NoSpace);
+    // The table alone is too large; or the mailboxes are, if they are reserved now.
+    assert_eq!(Region::create(name, Config::ranks(1024)).err(), refused);
+    assert_eq!(Region::create(name, Config::ranks(8).reserve(Reserve::AtCreation)).err(), refused);
+    assert_eq!(entries(), 0, "nothing is left behind");
+
+    let region = Region::create(name, Config::ranks(16)).expect("room for a table");
+    assert_eq!(Region::create(name, Config::ranks(16)).err(), Some(CreateError::Exists));
+    assert_eq!(entries(), 1, "nothing is left behind");
+    let table = region.inspect().memory;
+    let (a, b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
+    a.send(1, b"before").expect("room");
+    let full = region.inspect().memory;
+    let fill = || match fs::write("/dev/shm/filler", vec![1; 1 << 20]) {
+        Err(error) => assert_eq!(error.kind(), io::ErrorKind::StorageFull),
+        Ok(()) => panic!("too much room"),
+    };
+    fill();
+    for _ in 0..3 {
+        assert_eq!(a.send(2, b"x").err(), Some(SendError::NoSpace));
+        assert_eq!(a.try_reserve(2, 1).err(), Some(SendError::NoSpace));
+        assert_eq!(b.send(0, b"x").err(), Some(SendError::NoSpace));
+    }
+    // Whoever has a mailbox goes on; looking and listening need no memory, or they would end in SIGBUS.
+    let c = region.join(2).expect("a free rank");
+    for rank in 0..16 {
+        assert_eq!(c.try_recv_from(rank).err(), Some(RecvError::Empty));
+    }
+    assert_eq!(c.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    assert_eq!(b.recv().expect("mail").to_vec(), b"before");
+    a.send(1, &vec![7; region.max_message() as usize]).expect("reserved");
+    assert_eq!(b.recv().expect("mail").len() as u64, region.max_message());
+    assert_eq!(region.inspect().memory, full);
+    assert!(full > table);
+    assert_eq!(Region::open(name).map(|region| region.inspect().memory), Ok(full));
+
+    fs::remove_file("/dev/shm/filler").expect("a file");
+    a.send(2, b"after").expect("room again");
+    b.send(0, b"after").expect("room again");
+    assert_eq!(c.recv().expect("mail").to_vec(), b"after");
+    assert_eq!(a.recv().expect("mail").to_vec(), b"after");
+    drop((a, b, c));
+    assert_eq!(Region::remove(name), Ok(()));
+    assert_eq!(entries(), 0);
+    reply("ok");
+}
+
+// --- Races -------------------------------------------------------------------------------------------------
+
+#[test]
+fn whoever_comes_and_goes_at_once_meets_in_one_region() {
+    let scratch = Scratch::new();
+    let mut racers: Vec<Child> = (0..4).map(|_| Child::start("racer", &scratch)).collect();
+    for racer in &mut racers {
+        racer.starts("300");
+    }
+    for racer in &mut racers {
+        assert_eq!(racer.answer(), "ok");
+    }
+    match Region::remove(scratch.name()) {
+        Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => {}
+        error => panic!("{error:?}"),
+    }
+    assert!(!scratch.path().exists());
+}
+
+/// Creates or opens, joins, looks, leaves and removes, while others do the same.
+fn race(name: &str) {
+    let rounds: u32 = command().expect("a command").parse().expect("a number");
+    for _ in 0..rounds {
+        let region = Region::create_or_open(name, SMALL.cells(2)).expect("a region");
+        match region.join_any() {
+            // As long as somebody has joined, the name leads to that region.
+            Ok(me) => {
+                let seen = Region::open(name).expect("the region").status(me.rank());
+                assert_eq!(seen, Some((Status::Live, me.epoch())), "one region");
+                me.send_timeout(me.rank(), b"x", GUARD).expect("room");
+                assert_eq!(me.recv_from(me.rank()).expect("mail").to_vec(), b"x");
+            }
+            Err(JoinError::Removed | JoinError::Full) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+        match Region::remove(name) {
+            Ok(()) | Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => {}
+            Err(error) => panic!("{error:?}"),
+        }
+    }
+    reply("ok");
+}
+
+#[test]
+fn one_of_many_creators_wins() {
+    for _ in 0..20 {
+        let scratch = Scratch::new();
+        let results: Vec<_> = std::thread::scope(|scope| {
+            let create = || Region::create(scratch.name(), SMALL).map(|region| region.ranks());
+            let creators: Vec<_> = (0..4).map(|_| scope.spawn(create)).collect();
+            creators.into_iter().map(|creator| creator.join().expect("a thread")).collect()
+        });
+        assert_eq!(results.iter().filter(|result| **result == Ok(2)).count(), 1, "{results:?}");
+        assert_eq!(results.iter().filter(|result| **result == Err(CreateError::Exists)).count(), 3);
+    }
+}
+
+#[test]
+fn a_claimed_rank_is_what_everybody_sees() {
+    let scratch = Scratch::new();
+    let region = scratch.create(SMALL);
+    let me = region.join_as("somebody").expect("a free rank");
+    let seen = &scratch.open().inspect().ranks[me.rank() as usize];
+    assert_eq!((seen.status, seen.epoch, seen.pid), (Status::Live, 1, std::process::id()));
+    assert_eq!(seen.label, "somebody");
+    drop(me);
+    // A peer's words are shown as they are, and never trusted to be text.
+    scratch.patch(record(0) + 16, &[0xFF; 48]);
+    assert_eq!(region.inspect().ranks[0].label, "\u{FFFD}".repeat(48));
+}

@@ -1,0 +1,321 @@
+//! Waiting: every strategy delivers, times out, can be interrupted; a sleeper sleeps, and is woken.
+#![cfg(not(loom))]
+
+mod common;
+
+use common::puppet::{self, mail, puppet, strategy};
+use common::{Child, GUARD, SHORT, Scratch, command, reply, wait_until};
+use mailbox::{Config, Endpoint, RecvError, Region, SendError, Wait};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+#[test]
+fn second_process() {
+    match common::role() {
+        Some((role, region)) if role == "worker" => work(&region),
+        Some((_, region)) => puppet::perform(&region),
+        None => {}
+    }
+}
+
+const STRATEGIES: [Wait; 3] = [Wait::Spin, Wait::Adaptive, Wait::Block];
+const PINGER: u32 = 0;
+const ECHOER: u32 = 1;
+const SINK: u32 = 0;
+
+/// In a second process: the one command says who it is.
+fn work(region: &str) {
+    let region = Region::open(region).expect("a region");
+    let command = command().expect("work");
+    let words: Vec<&str> = command.split(' ').collect();
+    let join = |rank: u32, how: &str| {
+        let me = region.join(rank).expect("a free rank");
+        me.set_wait(strategy(how));
+        me
+    };
+    match *words {
+        ["ping", how, rounds] => ping(&join(PINGER, how), rounds.parse().expect("a number")),
+        ["echo", how] => echo(&join(ECHOER, how)),
+        ["flood", how, rank, count] => {
+            let me = join(rank.parse().expect("a rank"), how);
+            for number in 0..count.parse::<u64>().expect("a number") {
+                me.send(SINK, &number.to_ne_bytes()).expect("to be sent");
+            }
+        }
+        ["drain", how, senders] => return drain(&join(SINK, how), senders.parse().expect("a number")),
+        _ => panic!("{command}"),
+    }
+    reply("ok");
+}
+
+fn ping(me: &Endpoint, rounds: u64) {
+    for round in 0..rounds {
+        me.send(ECHOER, &round.to_ne_bytes()).expect("to be sent");
+        assert_eq!(me.recv().expect("an echo").read(), Ok(round));
+    }
+}
+
+fn echo(me: &Endpoint) {
+    loop {
+        match me.recv_from(PINGER) {
+            Ok(mail) => me.send(PINGER, &mail.to_vec()).expect("to be sent"),
+            Err(RecvError::PeerLeft(_)) => return,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Receives until everybody has left, all in order; answers how many that were.
+fn drain(me: &Endpoint, mut senders: usize) {
+    let mut next = [0u64; 16];
+    while senders > 0 {
+        match me.recv() {
+            Ok(mail) => {
+                let next = &mut next[mail.from() as usize];
+                assert_eq!((mail.read(), mail.seq()), (Ok(*next), *next));
+                *next += 1;
+            }
+            Err(RecvError::PeerLeft(_)) => senders -= 1,
+            Err(error) => panic!("{error}"),
+        }
+    }
+    reply(&next.iter().sum::<u64>().to_string());
+}
+
+/// Processes do their work, and end.
+fn finish(workers: &mut [(Child, String)]) {
+    for (worker, command) in &mut *workers {
+        worker.starts(command);
+    }
+    for (worker, command) in workers {
+        assert_eq!(worker.answer(), "ok", "{command}");
+    }
+}
+
+/// `rounds` messages to and fro, which takes as many sleeps and wake-ups of each side as its strategy has.
+fn play(pinger: &str, echoer: &str, rounds: u32) {
+    let region = Scratch::new();
+    region.create(Config::ranks(2).cells(2).arena(128));
+    // The echoer's `recv_from` waits for a rank that has not joined yet.
+    finish(&mut [
+        (Child::start("worker", &region), format!("echo {echoer}")),
+        (Child::start("worker", &region), format!("ping {pinger} {rounds}")),
+    ]);
+}
+
+#[test]
+fn spinners_talk() {
+    play("spin", "spin", 2000);
+}
+
+#[test]
+fn adaptive_waiters_talk() {
+    play("adaptive", "adaptive", 10_000);
+}
+
+#[test]
+fn sleepers_talk_and_no_wake_up_is_lost() {
+    // Lost wake-ups would be made up for by the naps' end, 50 ms each: a quarter of an hour.
+    play("block", "block", 20_000);
+}
+
+#[test]
+fn strategies_mix() {
+    play("spin", "block", 2000);
+    play("block", "adaptive", 2000);
+}
+
+#[test]
+fn senders_that_sleep_for_room_and_a_receiver_that_sleeps_for_mail_wake_each_other() {
+    let region = Scratch::new();
+    region.create(Config::ranks(5).cells(2).arena(128));
+    let mut sink = Child::start("worker", &region);
+    sink.starts("drain block 4");
+    let flood = |rank| (Child::start("worker", &region), format!("flood block {rank} 10000"));
+    finish(&mut [flood(1), flood(2), flood(3), flood(4)]);
+    assert_eq!(sink.answer(), "40000");
+}
+
+/// Rank 0 of a new region whose mailbox to rank 1 is full.
+fn full(cells: u32) -> (Scratch, Endpoint) {
+    let region = Scratch::new();
+    let me = region.create(Config::ranks(2).cells(cells).arena(1024)).join(0).expect("a free rank");
+    while me.try_send(1, b"fill").is_ok() {}
+    (region, me)
+}
+
+#[test]
+fn timeouts_end_waits_and_not_too_early() {
+    let (_region, me) = full(4);
+    for how in STRATEGIES {
+        me.set_wait(how);
+        let outlasts = |call: &dyn Fn()| {
+            let start = Instant::now();
+            call();
+            assert!(start.elapsed() >= SHORT, "{how:?}");
+        };
+        outlasts(&|| assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout)));
+        outlasts(&|| assert_eq!(me.recv_from_timeout(1, SHORT).err(), Some(RecvError::Timeout)));
+        outlasts(&|| assert_eq!(me.send_timeout(1, b"x", SHORT).err(), Some(SendError::Timeout)));
+        outlasts(&|| assert_eq!(me.reserve_timeout(1, 1, SHORT).err(), Some(SendError::Timeout)));
+        assert_eq!(me.recv_timeout(Duration::ZERO).err(), Some(RecvError::Timeout));
+        assert_eq!(me.send_timeout(1, b"x", Duration::ZERO).err(), Some(SendError::Timeout));
+    }
+}
+
+#[test]
+fn a_timeout_beyond_all_time_is_none() {
+    let (_region, me) = full(4);
+    me.send(0, b"a").expect("room");
+    assert_eq!(me.recv_timeout(Duration::MAX).expect("mail").to_vec(), b"a");
+    me.interrupter().interrupt();
+    assert_eq!(me.recv_timeout(Duration::MAX).err(), Some(RecvError::Interrupted));
+}
+
+#[test]
+fn one_free_cell_is_room_for_whoever_waits() {
+    for how in ["spin", "adaptive", "block"] {
+        for command in ["send_patiently 1 x", "send 1 x"] {
+            let region = Scratch::new();
+            region.create(Config::ranks(2).cells(64).arena(1024));
+            let (mut me, mut peer) = (puppet(&region), puppet(&region));
+            assert_eq!(me.does("join 0"), "ok");
+            assert_eq!(peer.does("join 1"), "ok");
+            assert_eq!(me.does(&format!("wait {how}")), "ok");
+            assert_eq!(me.does("fill 1"), "64");
+            me.starts(command);
+            if how != "spin" {
+                region.wait_until_sender_sleeps(0);
+            }
+            assert_eq!(peer.does("recv"), mail(0, 1, 0, "fill"));
+            assert_eq!(me.answer(), "ok", "{how}, {command}");
+        }
+    }
+}
+
+#[test]
+fn an_interrupter_ends_a_wait_in_another_thread() {
+    for how in STRATEGIES {
+        let (region, me) = full(4);
+        me.set_wait(how);
+        let interrupter = me.interrupter();
+        thread::scope(|scope| {
+            let waiter = scope.spawn(move || {
+                let received = me.recv_timeout(GUARD).err();
+                let sent = me.send_timeout(1, b"x", GUARD).err();
+                (received, sent, me.recv_timeout(SHORT).err())
+            });
+            // Asleep or not: whatever it does, an interrupt is not lost.
+            if how == Wait::Block {
+                region.wait_until_receiver_sleeps(0);
+                interrupter.interrupt();
+                region.wait_until_sender_sleeps(0);
+                interrupter.interrupt();
+            } else {
+                wait_until("both waits are interrupted", || {
+                    interrupter.interrupt();
+                    waiter.is_finished()
+                });
+            }
+            let (received, sent, after) = waiter.join().expect("a thread");
+            assert_eq!(received, Some(RecvError::Interrupted), "{how:?}");
+            assert_eq!(sent, Some(SendError::Interrupted), "{how:?}");
+            let expected = if how == Wait::Block { RecvError::Timeout } else { RecvError::Interrupted };
+            assert_eq!(after, Some(expected), "{how:?}");
+        });
+    }
+}
+
+#[test]
+fn an_interrupt_wakes_a_sleeper() {
+    // If naps had to end by themselves this would take longer than the guard.
+    const TIMES: u32 = 2000;
+    let (region, me) = full(4);
+    me.set_wait(Wait::Block);
+    let interrupter = me.interrupter();
+    let woken = AtomicU32::new(0);
+    let start = Instant::now();
+    thread::scope(|scope| {
+        let woken = &woken;
+        scope.spawn(move || {
+            while me.recv_timeout(GUARD).err() == Some(RecvError::Interrupted)
+                && woken.fetch_add(1, Ordering::Relaxed) + 1 < TIMES
+            {}
+        });
+        for time in 1..=TIMES {
+            region.wait_until_receiver_sleeps(0);
+            interrupter.interrupt();
+            wait_until("it was interrupted", || woken.load(Ordering::Relaxed) == time);
+        }
+    });
+    assert!(start.elapsed() < GUARD);
+}
+
+#[test]
+fn an_interrupt_before_a_wait_ends_it_once() {
+    let (_region, me) = full(4);
+    for how in STRATEGIES {
+        me.set_wait(how);
+        me.interrupter().interrupt();
+        me.interrupter().interrupt();
+        // Calls that do not wait do not use it up.
+        assert_eq!(me.try_recv().err(), Some(RecvError::Empty));
+        assert_eq!(me.try_send(1, b"x").err(), Some(SendError::Full));
+        me.send(0, b"a").expect("room");
+        assert_eq!(me.recv().expect("mail").to_vec(), b"a");
+        assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Interrupted));
+        assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+        me.interrupter().interrupt();
+        assert_eq!(me.reserve_timeout(1, 1, SHORT).err(), Some(SendError::Interrupted));
+        assert_eq!(me.send_timeout(1, b"x", SHORT).err(), Some(SendError::Timeout));
+    }
+}
+
+#[test]
+fn a_signal_handler_ends_a_wait() {
+    let region = Scratch::new();
+    region.create(Config::ranks(2).cells(4).arena(128));
+    let mut me = puppet(&region);
+    assert_eq!(me.does("join 0"), "ok");
+    assert_eq!(me.does("interrupt"), "ok");
+    me.does("fill 1");
+    for how in ["adaptive", "block"] {
+        me.does(&format!("wait {how}"));
+        for command in ["recv", "recv 1"] {
+            me.starts(command);
+            region.wait_until_receiver_sleeps(0);
+            me.signal(libc::SIGUSR1);
+            assert_eq!(me.answer(), "Interrupted");
+        }
+        me.starts("send 1 x");
+        region.wait_until_sender_sleeps(0);
+        me.signal(libc::SIGUSR1);
+        assert_eq!(me.answer(), "Interrupted");
+    }
+}
+
+/// For two seconds, as the process' own accounting has it.
+fn sleeps_without_a_processor(how: &str) {
+    let region = Scratch::new();
+    let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
+    let mut sleeper = puppet(&region);
+    assert_eq!(sleeper.does("join 1"), "ok");
+    assert_eq!(sleeper.does(&format!("wait {how}")), "ok");
+    sleeper.starts("idle");
+    region.wait_until_receiver_sleeps(1);
+    thread::sleep(Duration::from_secs(2));
+    me.send(1, b"wake up").expect("room");
+    let used: u64 = sleeper.answer().parse().expect("microseconds");
+    assert!(used < 20_000, "{used} us");
+}
+
+#[test]
+fn an_adaptive_sleeper_uses_no_processor() {
+    sleeps_without_a_processor("adaptive");
+}
+
+#[test]
+fn a_blocked_sleeper_uses_no_processor() {
+    sleeps_without_a_processor("block");
+}
