@@ -62,6 +62,14 @@ impl Envelope {
             | len
     }
 
+    /// The payload's length if `word` stands for a whole message that lies in its cell: one comparison.
+    #[inline(always)]
+    pub const fn small(word: u64) -> Option<usize> {
+        // Kind and length at once: `WHOLE` is zero.
+        let kind_and_len = word & ((1 << EPOCH_SHIFT) - 1);
+        if kind_and_len <= INLINE as u64 { Some(kind_and_len as usize) } else { None }
+    }
+
     /// The envelope that `word` stands for; `None` if no producer writes such a word.
     #[inline(always)]
     pub const fn unpack(word: u64) -> Option<Self> {
@@ -100,6 +108,8 @@ mod tests {
             for epoch in [0, 1, 63] {
                 let envelope = Envelope { tag: u32::MAX, context: 0xABCD, epoch, place };
                 assert_eq!(Envelope::unpack(envelope.pack()), Some(envelope));
+                let small = if let Place::Inline(len) = place { Some(len) } else { None };
+                assert_eq!(Envelope::small(envelope.pack()), small);
             }
         }
     }
@@ -108,6 +118,7 @@ mod tests {
     fn words_no_producer_writes_are_refused() {
         assert_eq!(Envelope::unpack(49), None, "a length that does not fit the cell");
         assert_eq!(Envelope::unpack(1 << KIND_SHIFT), None, "a kind that nobody writes");
+        assert_eq!((Envelope::small(49), Envelope::small(1 << KIND_SHIFT)), (None, None));
     }
 
     #[test]

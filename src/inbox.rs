@@ -12,6 +12,8 @@ use core::cell::{Cell as Private, OnceCell};
 
 /// The most mails of one sender that a receive from anyone takes while another sender's wait.
 pub(crate) const BURST: u32 = 32;
+/// Pauses that a receiver makes to let the writer of a stream go ahead.
+const LEAD_PAUSES: u32 = 64;
 /// Peers that one look for deaths asks the kernel about, in rotation.
 const QUERIES: usize = 4;
 const NOBODY: u32 = u32::MAX;
@@ -54,7 +56,7 @@ impl Incoming {
     }
 
     /// The mail that `is_ready` saw.
-    #[inline(always)]
+    #[inline(never)]
     fn take(&self) -> Result<Letter, RecvError> {
         match self.consumer.take() {
             Ok(Some(letter)) => Ok(letter),
@@ -108,22 +110,21 @@ impl Inbox {
         patience: Patience,
     ) -> Result<(&Incoming, Letter), RecvError> {
         member.check()?;
-        // A mail that is there costs its receiver no call.
-        let peer = match self.current() {
-            Some(peer) if source == Source::Anyone => peer,
-            _ => self.find(member, source, patience)?,
-        };
+        // A small mail that is there costs its receiver no call.
+        if source == Source::Anyone
+            && let Some(peer) = self.peer(self.current.get())
+            && self.burst.get() < BURST
+            && !peer.corrupt.get()
+            && let Some(letter) = peer.consumer.take_small()
+        {
+            self.burst.set(self.burst.get() + 1);
+            return Ok((peer, letter));
+        }
+        let peer = self.find(member, source, patience)?;
         if source == Source::Anyone {
             self.burst.set(self.burst.get() + 1);
         }
         Ok((peer, peer.take()?))
-    }
-
-    /// The sender whose turn it is, if it has mail, until its burst is over.
-    #[inline(always)]
-    fn current(&self) -> Option<&Incoming> {
-        let peer = self.peer(self.current.get())?;
-        (self.burst.get() < BURST && peer.is_ready()).then_some(peer)
     }
 
     /// A sender that has mail, waited for if need be.
@@ -161,14 +162,22 @@ impl Inbox {
     /// begins.
     #[inline(always)]
     fn look_around(&self, member: &Member) -> Option<&Incoming> {
-        if let Some(peer) = self.current() {
+        let is_over = self.burst.get() >= BURST;
+        if !is_over
+            && let Some(peer) = self.peer(self.current.get())
+            && peer.is_ready()
+        {
             return Some(peer);
         }
         self.discover(member);
+        self.burst.set(0);
         let start = self.peer(self.current.get())?;
         let peer = self.circle(start).find(|peer| peer.is_ready())?;
+        if is_over && peer.from == start.from && !peer.consumer.is_behind() {
+            // A stream, and we are at its writer's heels: the two would fight for each line. Let it go ahead.
+            (0..LEAD_PAUSES).for_each(|_| core::hint::spin_loop());
+        }
         self.current.set(peer.from);
-        self.burst.set(0);
         Some(peer)
     }
 

@@ -155,10 +155,10 @@ pub struct Config {
 }
 
 impl Config {
-    /// A region of `ranks` participants, 1 to 1024, with 512 cells and an arena of 256 KiB a mailbox.
+    /// A region of `ranks` participants, 1 to 1024, with 4096 cells and an arena of 256 KiB a mailbox.
     pub const fn ranks(ranks: u32) -> Self {
         Self {
-            geometry: Geometry { protocol: 0, ranks, cells: 512, arena: 256 << 10, max_message: 1 << 30 },
+            geometry: Geometry { protocol: 0, ranks, cells: 4096, arena: 256 << 10, max_message: 1 << 30 },
             mode: 0o600,
             reserve: Reserve::AtFirstUse,
         }

@@ -51,7 +51,7 @@
 //!
 //! # Trade-offs
 //!
-//! - Memory for a mailbox, 292 KiB by default, is taken at its first message and kept.
+//! - Memory for a mailbox, 516 KiB by default, is taken at its first message and kept.
 //! - A receiver that does not acknowledge stops its sender, one mailbox later.
 //! - An endpoint is for one thread at a time; more threads join more ranks.
 //! - A forked child has its parent's regions but not its ranks. `mlockall` takes every page of a region

@@ -67,7 +67,7 @@ impl<'a> Mail<'a> {
     #[inline]
     pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
         let len = self.letter.len.min(buffer.len());
-        memory::load(self.peer.consumer.words(&self.letter), &mut buffer[..len]);
+        self.peer.consumer.copy(&self.letter, &mut buffer[..len]);
         len
     }
 
@@ -94,7 +94,7 @@ impl<'a> Mail<'a> {
             return Err(SizeError { len: self.letter.len, size: size_of::<T>() });
         }
         let mut value = T::zeroed();
-        memory::load(self.peer.consumer.words(&self.letter), bytemuck::bytes_of_mut(&mut value));
+        self.peer.consumer.copy(&self.letter, bytemuck::bytes_of_mut(&mut value));
         Ok(value)
     }
 

@@ -3,6 +3,7 @@
 //! Everything above works on [`Shared`] values, whether they lie in a mapping or, for model checks and
 //! property tests, on the heap.
 
+use crate::cell::INLINE;
 use crate::layout::{Cell, Geometry, Header, Lines, Rank};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::any::Any;
@@ -222,6 +223,36 @@ pub fn load(words: &[AtomicU64], bytes: &mut [u8]) {
     }
     if !rest.is_empty() {
         rest.copy_from_slice(&last[0].load(Relaxed).to_ne_bytes()[..rest.len()]);
+    }
+}
+
+/// As [`store`], for a payload that fits a cell: few instructions rather than many words.
+#[inline(always)]
+pub fn store_small(words: &[AtomicU64; INLINE / 8], bytes: &[u8]) {
+    let (whole, rest) = bytes.as_chunks();
+    for (at, word) in words.iter().enumerate() {
+        let Some(first) = whole.get(at) else {
+            if !rest.is_empty() {
+                store(core::slice::from_ref(word), rest);
+            }
+            return;
+        };
+        word.store(u64::from_ne_bytes(*first), Relaxed);
+    }
+}
+
+/// As [`load`], for a payload that fits a cell.
+#[inline(always)]
+pub fn load_small(words: &[AtomicU64; INLINE / 8], bytes: &mut [u8]) {
+    let (whole, rest) = bytes.as_chunks_mut();
+    for (at, word) in words.iter().enumerate() {
+        let Some(first) = whole.get_mut(at) else {
+            if !rest.is_empty() {
+                load(core::slice::from_ref(word), rest);
+            }
+            return;
+        };
+        *first = word.load(Relaxed).to_ne_bytes();
     }
 }
 

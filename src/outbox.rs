@@ -13,6 +13,8 @@ use core::cell::{Cell as Private, OnceCell};
 
 /// Polls of a full mailbox that insist on a quarter of it; the next take any room.
 const PATIENT_POLLS: u32 = 64;
+/// Pauses before each of these polls.
+const POLL_PAUSES: u32 = 64;
 
 /// A mailbox that this endpoint writes to.
 pub(crate) struct Outgoing {
@@ -171,8 +173,13 @@ impl Outbox {
         };
         let mut polls = 0;
         let look = || {
+            if polls == PATIENT_POLLS {
+                return claim(Slack::Any);
+            }
             polls += 1;
-            claim(if polls <= PATIENT_POLLS { Slack::Quarter } else { Slack::Any })
+            // Each poll takes the line of `head` from a receiver that writes it with each message.
+            (0..POLL_PAUSES).for_each(|_| core::hint::spin_loop());
+            claim(Slack::Quarter)
         };
         let slot = member.wait(&member.record().bells.credit, deadline, look, || check(true))?;
         slot.ok_or(SendError::Timeout)

@@ -15,9 +15,11 @@ const TABLE: &[(&str, &str)] = &[
     // The futex's word is an atomic of the seam.
     ("os/linux", "sync"),
     ("os/model", "sync"),
-    ("memory", "sync layout"),
+    ("memory", "sync cell layout"),
     ("marks", ""),
-    ("ring", "sync cell layout marks memory"),
+    ("ring", "sync layout marks memory"),
+    ("ring/producer", "sync cell layout marks memory"),
+    ("ring/consumer", "sync cell marks memory"),
     ("segment", "sync os layout memory error"),
     ("registry", "sync layout os memory error"),
     ("bell", "sync layout os"),

@@ -344,7 +344,7 @@ fn whom_the_mode_keeps_out_is_told() {
 fn memory_is_the_table_and_the_mailboxes_in_use() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(256));
-    let geometry = geometry(256, 512, 256 << 10);
+    let geometry = geometry(256, 4096, 256 << 10);
     let memory = || scratch.open().inspect().memory;
     assert_eq!(region.inspect().size, geometry.size());
     assert_eq!(memory(), geometry.table());

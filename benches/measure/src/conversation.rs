@@ -131,8 +131,8 @@ pub fn stream_in(region: &str, bytes: usize, messages: u64, wait: Wait) -> Outco
         let me = pair.join(1).expect("the region is there");
         let mut buffer = vec![1; bytes];
         for message in 0..messages {
-            if let Some(first) = buffer.first_mut() {
-                *first = message as u8;
+            if let Some(first) = buffer.first_chunk_mut() {
+                *first = message.to_ne_bytes();
             }
             me.send(0, black_box(&buffer)).expect("the partner lives");
         }

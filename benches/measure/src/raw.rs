@@ -27,65 +27,78 @@ impl Line {
     }
 }
 
-/// Two lines that a forked child shares; leaked, for a measurement's process does not last.
-fn shared_lines() -> io::Result<&'static [CachePadded<Line>; 2]> {
-    let len = size_of::<[CachePadded<Line>; 2]>();
+/// Places in memory that a measurement goes through: which parts of the processor a line's address belongs to
+/// makes a third of its travelling time, and a mailbox has many lines.
+const PLACES: usize = 16;
+
+/// Two lines in a page of their own.
+#[repr(align(4096))]
+struct Place([CachePadded<Line>; 2]);
+
+/// Lines that a forked child shares; leaked, for a measurement's process does not last.
+fn shared_lines() -> io::Result<&'static [Place; PLACES]> {
     // SAFETY: a fresh zeroed mapping that is never unmapped; zero is a value of `Line`.
     #[expect(unsafe_code, reason = "anonymous memory shared with a child")]
     unsafe {
-        let page = libc::mmap(
+        let pages = libc::mmap(
             std::ptr::null_mut(),
-            len,
+            size_of::<[Place; PLACES]>(),
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_SHARED | libc::MAP_ANONYMOUS,
             -1,
             0,
         );
-        if page == libc::MAP_FAILED {
+        if pages == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        Ok(&*page.cast())
+        Ok(&*pages.cast())
     }
+}
+
+/// Round trips in all places: `there` and `back` say what each side does with the lines in round 0, 1, ….
+fn bounce(rounds: u32, there: fn(&Place, u64), back: fn(&Place, u64)) -> io::Result<Times> {
+    let places = shared_lines()?;
+    let rounds = rounds / PLACES as u32;
+    let partner = Partner::start(1, || {
+        for place in places {
+            (0..Times::calls(rounds).into()).for_each(|round| back(place, round));
+        }
+    })?;
+    let mut all = Times::default();
+    for place in places {
+        let mut next = 0..;
+        let times = Times::of(rounds, || {
+            there(place, next.next().unwrap_or(0));
+            Ok::<_, Infallible>(())
+        });
+        all.merge(&times.unwrap_or_else(|never| match never {}));
+    }
+    partner.finish()?;
+    Ok(all)
 }
 
 /// Round trips over one line that both processes write: the limit for a request and its reply in one line.
 pub fn one_line(rounds: u32) -> io::Result<Times> {
-    let [line, _] = shared_lines()?;
-    let calls = u64::from(Times::calls(rounds));
-    let partner = Partner::start(1, || {
-        for round in 0..calls {
-            line.read(2 * round + 1);
-            line.write(2 * round + 2);
-        }
-    })?;
-    let mut stamp = 0;
-    let times = Times::of(rounds, || {
-        line.write(stamp + 1);
-        line.read(stamp + 2);
-        stamp += 2;
-        Ok::<_, Infallible>(())
-    });
-    partner.finish()?;
-    Ok(times.unwrap_or_else(|never| match never {}))
+    let there = |Place([line, _]): &Place, round| {
+        line.write(2 * round + 1);
+        line.read(2 * round + 2);
+    };
+    let back = |Place([line, _]): &Place, round| {
+        line.read(2 * round + 1);
+        line.write(2 * round + 2);
+    };
+    bounce(rounds, there, back)
 }
 
 /// Round trips over two lines, one for each direction: the limit for two mailboxes.
 pub fn two_lines(rounds: u32) -> io::Result<Times> {
-    let [there, back] = shared_lines()?;
-    let calls = u64::from(Times::calls(rounds));
-    let partner = Partner::start(1, || {
-        for round in 1..=calls {
-            there.read(round);
-            back.write(round);
-        }
-    })?;
-    let mut round = 0;
-    let times = Times::of(rounds, || {
-        round += 1;
-        there.write(round);
-        back.read(round);
-        Ok::<_, Infallible>(())
-    });
-    partner.finish()?;
-    Ok(times.unwrap_or_else(|never| match never {}))
+    let there = |Place([there, back]): &Place, round| {
+        there.write(round + 1);
+        back.read(round + 1);
+    };
+    let back = |Place([there, back]): &Place, round| {
+        there.read(round + 1);
+        back.write(round + 1);
+    };
+    bounce(rounds, there, back)
 }

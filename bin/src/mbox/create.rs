@@ -13,7 +13,7 @@ pub struct Create {
     /// How many processes can take part, 1 to 1024
     #[arg(long, value_name = "N")]
     ranks: u32,
-    /// Messages that fit a mailbox, a power of two [default: 512]
+    /// Messages that fit a mailbox, a power of two [default: 4096]
     #[arg(long, value_name = "N")]
     cells: Option<u32>,
     /// Room for the bytes of messages in a mailbox, e.g. 1M; half of it is the longest message

@@ -1,0 +1,275 @@
+//! The writing end.
+
+use super::{Corrupt, arena_range, cell, check_stale};
+use crate::cell::{Envelope, INLINE, Place};
+use crate::layout::{ARENA_ALIGN, Cell};
+use crate::marks::index;
+use crate::memory::{self, Mailbox};
+use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
+use core::cell::Cell as Private;
+
+/// Why a message was not written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PushError {
+    /// No cell, or too little arena, is free.
+    Full,
+    /// The consumer's `head` is outside its range.
+    Corrupt,
+}
+
+/// How much of the mailbox must be free for a message to be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Slack {
+    /// What the message needs.
+    Any,
+    /// A quarter of the mailbox: whoever was full waits for more than one cell, or the two sides would take
+    /// turns on the line of `head`.
+    Quarter,
+}
+
+/// A cell that is claimed, and where its payload goes; not visible to the consumer until it is published.
+#[derive(Debug, Clone, Copy)]
+pub struct Slot {
+    /// The sequence number that the message will have.
+    pub seq: u64,
+    /// The payload's length in bytes.
+    pub len: usize,
+    /// First word of the payload in the arena; `None`: in the cell.
+    offset: Option<usize>,
+    /// Where the free part of the arena begins, once this is published.
+    cursor: Cursor,
+}
+
+/// A place in the arena.
+#[derive(Debug, Clone, Copy, Default)]
+struct Cursor {
+    /// Bytes that ever went by, those skipped at the end of a lap included.
+    position: u64,
+    /// Bytes from the beginning of the arena.
+    offset: u64,
+}
+
+/// The writing end. Everything but the mailbox is private to this process.
+pub struct Producer {
+    mailbox: Mailbox,
+    epoch: u8,
+    tail: Private<u64>,
+    /// `head` when it was last read; the real one is at or above it.
+    head: Private<u64>,
+    cursor: Private<Cursor>,
+    /// The arena position below which all is free: that of `head`, as stale as it.
+    freed: Private<u64>,
+    /// The arena position after message `seq`, at `seq % cells`.
+    ends: Box<[Private<u64>]>,
+}
+
+impl Producer {
+    /// The producer of `mailbox`, going on where the last one stopped, wherever that was (I8): it looks for
+    /// its tail among the stamps, and for the arena's live part in the cells before it.
+    ///
+    /// `epoch` is the sender's. Cost: up to one look at every cell.
+    pub fn recover(mailbox: Mailbox, epoch: u64) -> Result<Self, Corrupt> {
+        let cells = mailbox.cells.len() as u64;
+        let head = mailbox.lines.consumer.head.load(acquire(Edge::Head));
+        let mut tail = head;
+        // Our own side wrote these stamps, in a former life; the consumer's lock-step makes them visible.
+        while tail.wrapping_sub(head) < cells {
+            let stamp = cell(&mailbox, tail).stamp.load(acquire(Edge::Stamp));
+            if stamp != tail.wrapping_add(1) {
+                check_stale(stamp, tail, cells)?;
+                break;
+            }
+            tail = tail.wrapping_add(1);
+        }
+        let producer = Self {
+            epoch: (epoch % 64) as u8,
+            tail: tail.into(),
+            head: head.into(),
+            cursor: Cursor::default().into(),
+            freed: 0.into(),
+            ends: (0..cells).map(|_| 0.into()).collect(),
+            mailbox,
+        };
+        producer.recover_arena(head, tail)?;
+        Ok(producer)
+    }
+
+    /// Rebuilds cursor and `ends` from the live messages `head..tail`: each payload in bounds, aligned, and
+    /// beyond the one before it.
+    fn recover_arena(&self, head: u64, tail: u64) -> Result<(), Corrupt> {
+        let size = self.arena_len();
+        let mut cursor = Cursor::default();
+        let mut first = None;
+        let mut seq = head;
+        while seq != tail {
+            let cell = self.cell(seq);
+            let envelope = Envelope::unpack(cell.envelope.load(Relaxed)).ok_or(Corrupt)?;
+            if envelope.place == Place::Arena {
+                let (offset, len) = arena_range(cell, size).ok_or(Corrupt)?;
+                if first.is_none() {
+                    first = Some(offset);
+                    cursor = Cursor { position: offset, offset };
+                }
+                if offset < cursor.offset {
+                    if offset != 0 {
+                        return Err(Corrupt);
+                    }
+                    cursor = Cursor { position: cursor.position + (size - cursor.offset), offset: 0 };
+                }
+                let end = offset + len.next_multiple_of(ARENA_ALIGN);
+                cursor = Cursor { position: cursor.position + (end - cursor.offset), offset: end };
+                if cursor.position - first.unwrap_or(0) > size {
+                    return Err(Corrupt);
+                }
+            }
+            self.end(seq).set(cursor.position);
+            seq = seq.wrapping_add(1);
+        }
+        // Messages before the first payload end where it begins.
+        let freed = first.unwrap_or(0);
+        let mut seq = head;
+        while seq != tail && self.end(seq).get() < freed {
+            self.end(seq).set(freed);
+            seq = seq.wrapping_add(1);
+        }
+        self.cursor.set(cursor);
+        self.freed.set(freed);
+        Ok(())
+    }
+
+    /// Claims the next cell, and arena for `len` bytes. Where `head` must be read anew for it, there must be
+    /// `slack`. Not published, it is as if it had not been claimed.
+    ///
+    /// `len` is at most the geometry's limit. Cost: no shared word but, when the room that was last seen is
+    /// used up, one load of `head`.
+    pub fn claim(&self, len: usize, slack: Slack) -> Result<Slot, PushError> {
+        if let Some(slot) = self.place(len, Slack::Any) {
+            return Ok(slot);
+        }
+        let seen = (self.head.get(), self.freed.get());
+        self.refresh().map_err(|Corrupt| PushError::Corrupt)?;
+        self.place(len, slack).ok_or_else(|| {
+            // Too little room counts as none, the next time it is asked for, too.
+            self.head.set(seen.0);
+            self.freed.set(seen.1);
+            PushError::Full
+        })
+    }
+
+    /// The next slot, if what was last seen of `head` leaves room for it: no shared word is touched.
+    #[inline(always)]
+    pub fn place(&self, len: usize, slack: Slack) -> Option<Slot> {
+        let (seq, cells) = (self.tail.get(), self.mailbox.cells.len() as u64);
+        let wanted = if slack == Slack::Quarter { cells / 4 } else { 0 }.max(1);
+        if cells - seq.wrapping_sub(self.head.get()) < wanted {
+            return None;
+        }
+        let mut cursor = self.cursor.get();
+        let mut offset = None;
+        if len > INLINE {
+            let size = self.arena_len();
+            let need = (len as u64).next_multiple_of(ARENA_ALIGN);
+            if cursor.offset + need > size {
+                cursor = Cursor { position: cursor.position + (size - cursor.offset), offset: 0 };
+            }
+            offset = Some((cursor.offset / 8) as usize);
+            cursor = Cursor { position: cursor.position + need, offset: cursor.offset + need };
+            let wanted = if slack == Slack::Quarter { need.max(size / 4) } else { need };
+            if cursor.position - need + wanted - self.freed.get() > size {
+                return None;
+            }
+        }
+        Some(Slot { seq, len, offset, cursor })
+    }
+
+    /// Reads `head` once, checks it, and takes over what it frees.
+    fn refresh(&self) -> Result<(), Corrupt> {
+        // Pairs with the consumer's store: what it read below `head` it has done with.
+        let head = self.mailbox.lines.consumer.head.load(acquire(Edge::Head));
+        let last = self.head.get();
+        let live = self.tail.get().wrapping_sub(last);
+        // I1: `head` only grows, up to `tail`.
+        if head.wrapping_sub(last) > live {
+            return Err(Corrupt);
+        }
+        if head != last {
+            self.freed.set(self.end(head.wrapping_sub(1)).get());
+            self.head.set(head);
+        }
+        Ok(())
+    }
+
+    /// The payload words of `slot`.
+    #[inline(always)]
+    pub fn words(&self, slot: &Slot) -> &[AtomicU64] {
+        match slot.offset {
+            None => &self.cell(slot.seq).payload,
+            Some(first) => &self.mailbox.arena[first..first + slot.len.div_ceil(8)],
+        }
+    }
+
+    /// Makes `slot`, the last one claimed, visible to the consumer.
+    #[inline(always)]
+    pub fn publish(&self, slot: &Slot) {
+        self.account(slot);
+        self.expose(slot);
+    }
+
+    #[inline(always)]
+    fn account(&self, slot: &Slot) {
+        self.end(slot.seq).set(slot.cursor.position);
+        self.cursor.set(slot.cursor);
+        self.tail.set(slot.seq.wrapping_add(1));
+    }
+
+    #[inline(always)]
+    fn expose(&self, slot: &Slot) {
+        let cell = self.cell(slot.seq);
+        let place = match slot.offset {
+            None => Place::Inline(slot.len),
+            Some(first) => {
+                cell.payload[0].store(first as u64 * 8, Relaxed);
+                cell.payload[1].store(slot.len as u64, Relaxed);
+                Place::Arena
+            }
+        };
+        cell.envelope.store(Envelope { tag: 0, context: 0, epoch: self.epoch, place }.pack(), Relaxed);
+        // Carries everything above; the consumer's load of the stamp ends the edge.
+        cell.stamp.store(slot.seq.wrapping_add(1), release(Edge::Stamp));
+    }
+
+    /// Writes `bytes` to `slot` and publishes it.
+    #[inline(always)]
+    pub fn fill(&self, slot: &Slot, bytes: &[u8]) {
+        // First, so that nothing comes between the stores to the cell: a consumer that polls would take the
+        // line away half-written.
+        self.account(slot);
+        match slot.offset {
+            None => memory::store_small(&self.cell(slot.seq).payload, bytes),
+            Some(_) => memory::store(self.words(slot), bytes),
+        }
+        self.expose(slot);
+    }
+
+    /// Writes one message: claim, fill, publish.
+    pub fn push(&self, bytes: &[u8], slack: Slack) -> Result<(), PushError> {
+        let slot = self.claim(bytes.len(), slack)?;
+        self.fill(&slot, bytes);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn cell(&self, seq: u64) -> &Cell {
+        cell(&self.mailbox, seq)
+    }
+
+    #[inline(always)]
+    fn end(&self, seq: u64) -> &Private<u64> {
+        &self.ends[index(seq, self.ends.len())]
+    }
+
+    #[inline(always)]
+    fn arena_len(&self) -> u64 {
+        self.mailbox.arena.len() as u64 * 8
+    }
+}
