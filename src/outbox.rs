@@ -141,7 +141,7 @@ impl Outbox {
         len: usize,
         patience: Patience,
     ) -> Result<Slot, SendError> {
-        let claim = |slack| match peer.producer.claim(len, slack) {
+        let claim = |slack| match peer.producer.reclaim(len, slack) {
             Ok(slot) => Ok(Look::Done(slot)),
             Err(PushError::Full) => Ok(Look::Nothing),
             Err(PushError::Corrupt) => Err(SendError::Corrupt),

@@ -254,6 +254,26 @@ fn messages_arrive_in_order_while_cells_are_used_again() {
 }
 
 #[test]
+fn small_messages_arrive_in_order_by_the_short_way() {
+    check(None, &RING, |turn| {
+        let (sender, receiver) = mailbox(2, 128, 0);
+        let receive = move || {
+            for seq in 0..4 {
+                let letter = loop {
+                    match receiver.consumer.take_small() {
+                        Some(letter) => break letter,
+                        None => thread::yield_now(),
+                    }
+                };
+                assert_eq!(letter.seq, seq, "a gap or a repeat");
+                receiver.acknowledge(&letter);
+            }
+        };
+        side_by_side(turn, move || (0..4).for_each(|_| sender.send(8)), receive);
+    });
+}
+
+#[test]
 fn messages_arrive_in_order_while_the_arena_is_used_again() {
     check(None, &RING, |turn| {
         let (sender, receiver) = mailbox(4, 128, 0);

@@ -18,7 +18,7 @@ const TABLE: &[(&str, &str)] = &[
     ("memory", "sync cell layout"),
     ("marks", ""),
     ("ring", "sync layout marks memory"),
-    ("ring/producer", "sync cell layout marks memory"),
+    ("ring/producer", "sync cell layout memory"),
     ("ring/consumer", "sync cell marks memory"),
     ("segment", "sync os layout memory error"),
     ("registry", "sync layout os memory error"),

@@ -408,7 +408,7 @@ fn live_in_a_cramped_place(name: &str) {
     assert_eq!(Region::create(name, Config::ranks(8).reserve(Reserve::AtCreation)).err(), refused);
     assert_eq!(entries(), 0, "nothing is left behind");
 
-    let region = Region::create(name, Config::ranks(16)).expect("room for a table");
+    let region = Region::create(name, Config::ranks(16).cells(512)).expect("room for a table");
     assert_eq!(Region::create(name, Config::ranks(16)).err(), Some(CreateError::Exists));
     assert_eq!(entries(), 1, "nothing is left behind");
     let table = region.inspect().memory;

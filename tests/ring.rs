@@ -271,7 +271,7 @@ fn whoever_was_full_may_insist_on_a_quarter() {
     // First the cells run out, then the arena.
     for (len, count, quarter) in [(8, 16, 4), (128, 8, 2)] {
         let Run { producer, consumer, .. } = Run::new((16, 1024, 0));
-        let claim = || producer.claim(len, Slack::Quarter).map(|slot| slot.seq);
+        let claim = || producer.reclaim(len, Slack::Quarter).map(|slot| slot.seq);
         (0..count).for_each(|_| producer.push(&payload(0, len), Slack::Quarter).unwrap());
         for _ in 0..quarter {
             // However often it asks.

@@ -93,9 +93,6 @@ impl Consumer {
     ///
     /// Cost: one load of the line that the message is in.
     pub fn take(&self) -> Result<Option<Letter>, Corrupt> {
-        if let Some(letter) = self.take_small() {
-            return Ok(Some(letter));
-        }
         let mut seq = self.next.get();
         if self.unread.any() {
             seq = self.next_unread();

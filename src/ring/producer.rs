@@ -3,10 +3,10 @@
 use super::{Corrupt, arena_range, cell, check_stale};
 use crate::cell::{Envelope, INLINE, Place};
 use crate::layout::{ARENA_ALIGN, Cell};
-use crate::marks::index;
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
-use core::cell::Cell as Private;
+use core::cell::{Cell as Private, RefCell};
+use std::collections::VecDeque;
 
 /// Why a message was not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,8 +59,16 @@ pub struct Producer {
     cursor: Private<Cursor>,
     /// The arena position below which all is free: that of `head`, as stale as it.
     freed: Private<u64>,
-    /// The arena position after message `seq`, at `seq % cells`.
-    ends: Box<[Private<u64>]>,
+    /// The live messages whose payload lies in the arena, oldest first.
+    spans: RefCell<VecDeque<Span>>,
+}
+
+/// A payload in the arena.
+struct Span {
+    /// Its message.
+    seq: u64,
+    /// The arena position behind it.
+    end: u64,
 }
 
 impl Producer {
@@ -87,19 +95,20 @@ impl Producer {
             head: head.into(),
             cursor: Cursor::default().into(),
             freed: 0.into(),
-            ends: (0..cells).map(|_| 0.into()).collect(),
+            spans: RefCell::default(),
             mailbox,
         };
         producer.recover_arena(head, tail)?;
         Ok(producer)
     }
 
-    /// Rebuilds cursor and `ends` from the live messages `head..tail`: each payload in bounds, aligned, and
+    /// Rebuilds cursor and `spans` from the live messages `head..tail`: each payload in bounds, aligned, and
     /// beyond the one before it.
     fn recover_arena(&self, head: u64, tail: u64) -> Result<(), Corrupt> {
         let size = self.arena_len();
         let mut cursor = Cursor::default();
         let mut first = None;
+        let mut spans = self.spans.borrow_mut();
         let mut seq = head;
         while seq != tail {
             let cell = self.cell(seq);
@@ -121,39 +130,29 @@ impl Producer {
                 if cursor.position - first.unwrap_or(0) > size {
                     return Err(Corrupt);
                 }
+                spans.push_back(Span { seq, end: cursor.position });
             }
-            self.end(seq).set(cursor.position);
-            seq = seq.wrapping_add(1);
-        }
-        // Messages before the first payload end where it begins.
-        let freed = first.unwrap_or(0);
-        let mut seq = head;
-        while seq != tail && self.end(seq).get() < freed {
-            self.end(seq).set(freed);
             seq = seq.wrapping_add(1);
         }
         self.cursor.set(cursor);
-        self.freed.set(freed);
+        self.freed.set(first.unwrap_or(0));
         Ok(())
     }
 
-    /// Claims the next cell, and arena for `len` bytes. Where `head` must be read anew for it, there must be
-    /// `slack`. Not published, it is as if it had not been claimed.
+    /// Claims the next cell, and arena for `len` bytes; not published, it is as if it had not been claimed.
+    /// If what was last seen of `head` leaves no room, as [`Producer::reclaim`] with `slack`.
     ///
-    /// `len` is at most the geometry's limit. Cost: no shared word but, when the room that was last seen is
-    /// used up, one load of `head`.
+    /// `len` is at most the geometry's limit.
     pub fn claim(&self, len: usize, slack: Slack) -> Result<Slot, PushError> {
-        if let Some(slot) = self.place(len, Slack::Any) {
-            return Ok(slot);
-        }
-        let seen = (self.head.get(), self.freed.get());
+        self.place(len, Slack::Any).map_or_else(|| self.reclaim(len, slack), Ok)
+    }
+
+    /// As [`Producer::claim`], after a look at `head`, if there is `slack` then.
+    ///
+    /// Cost: the line of `head`, which the consumer writes with each acknowledgement.
+    pub fn reclaim(&self, len: usize, slack: Slack) -> Result<Slot, PushError> {
         self.refresh().map_err(|Corrupt| PushError::Corrupt)?;
-        self.place(len, slack).ok_or_else(|| {
-            // Too little room counts as none, the next time it is asked for, too.
-            self.head.set(seen.0);
-            self.freed.set(seen.1);
-            PushError::Full
-        })
+        self.place(len, slack).ok_or(PushError::Full)
     }
 
     /// The next slot, if what was last seen of `head` leaves room for it: no shared word is touched.
@@ -193,8 +192,14 @@ impl Producer {
             return Err(Corrupt);
         }
         if head != last {
-            self.freed.set(self.end(head.wrapping_sub(1)).get());
             self.head.set(head);
+            let mut spans = self.spans.borrow_mut();
+            while let Some(span) = spans.front()
+                && span.seq.wrapping_sub(last) < head.wrapping_sub(last)
+            {
+                self.freed.set(span.end);
+                spans.pop_front();
+            }
         }
         Ok(())
     }
@@ -217,8 +222,10 @@ impl Producer {
 
     #[inline(always)]
     fn account(&self, slot: &Slot) {
-        self.end(slot.seq).set(slot.cursor.position);
-        self.cursor.set(slot.cursor);
+        if slot.offset.is_some() {
+            self.spans.borrow_mut().push_back(Span { seq: slot.seq, end: slot.cursor.position });
+            self.cursor.set(slot.cursor);
+        }
         self.tail.set(slot.seq.wrapping_add(1));
     }
 
@@ -261,11 +268,6 @@ impl Producer {
     #[inline(always)]
     fn cell(&self, seq: u64) -> &Cell {
         cell(&self.mailbox, seq)
-    }
-
-    #[inline(always)]
-    fn end(&self, seq: u64) -> &Private<u64> {
-        &self.ends[index(seq, self.ends.len())]
     }
 
     #[inline(always)]
