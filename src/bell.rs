@@ -40,6 +40,8 @@ const PATIENCE: Duration = Duration::from_micros(50);
 const LONG_YIELD: Duration = Duration::from_micros(10);
 /// Polls of the first burst, without a pause in between: a reply that is on its way is taken as it comes.
 const BURST: u32 = 1024;
+/// Looks between two readings of the clock.
+const LOOKS: u32 = 16;
 
 /// What an endpoint does while it waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,8 +49,8 @@ const BURST: u32 = 1024;
 pub enum Wait {
     /// Polls without end: the least latency, a whole processor.
     Spin,
-    /// Polls for about 50 µs, then sleeps. Where more ranks are awake than there are processors it sleeps at
-    /// once.
+    /// Polls for about 50 µs, then sleeps. Where more ranks are awake than there are processors it offers its
+    /// processor to them between polls.
     #[default]
     Adaptive,
     /// Sleeps at once: the least use of processors.
@@ -177,21 +179,28 @@ impl Waiter<'_> {
         look: &mut impl FnMut() -> Result<Look<T>, E>,
         check: &mut impl FnMut() -> Result<Look<T>, E>,
     ) -> Result<Option<T>, E> {
+        let start = Instant::now();
         match self.how {
             Wait::Block => return Ok(None),
             Wait::Adaptive if (self.crowded)() => {}
             Wait::Adaptive | Wait::Spin => {
-                for _ in 0..BURST {
-                    if let Look::Done(found) = look()? {
-                        return Ok(Some(found));
+                for _ in 0..BURST / LOOKS {
+                    for _ in 0..LOOKS {
+                        if let Look::Done(found) = look()? {
+                            return Ok(Some(found));
+                        }
+                    }
+                    // A look round a thousand mailboxes takes microseconds.
+                    let now = Instant::now();
+                    if now - start > PATIENCE || self.deadline.is_some_and(|deadline| now >= deadline) {
+                        break;
                     }
                 }
             }
         }
-        let start = Instant::now();
         let mut checked = start;
         loop {
-            for _ in 0..16 {
+            for _ in 0..LOOKS {
                 if let Look::Done(found) = look()? {
                     return Ok(Some(found));
                 }

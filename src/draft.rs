@@ -51,20 +51,24 @@ impl<'a> Draft<'a> {
         self.slot.len == 0
     }
 
-    /// Writes `bytes` at `offset` of the message.
+    /// Writes `bytes` at `offset` of the message. Writes nothing once the endpoint is lost, in a forked child
+    /// for one; committing says so.
     ///
     /// # Panics
     /// If they do not lie within the message.
     pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
         assert!(offset.checked_add(bytes.len()).is_some_and(|end| end <= self.slot.len), "beyond the draft");
-        memory::store_at(self.peer.producer.words(&self.slot), offset, bytes);
+        // A forked child would write into its parent's message.
+        if self.member.check().is_ok() {
+            memory::store_at(self.peer.producer.words(&self.slot), offset, bytes);
+        }
     }
 
     /// The message in place, to be read into or computed into.
     ///
     /// # Safety
     /// The receiver's process is trusted: it must not touch this message before it is committed, as no
-    /// endpoint does. Others with access to the segment must not write there either.
+    /// endpoint does. Others with access to the segment must not write there either, nor may a forked child.
     #[expect(unsafe_code, reason = "the caller trusts the peer")]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: this draft has the only access by this process; the caller answers for the peers (I4).

@@ -116,12 +116,14 @@ impl Region {
             if let Some(claim) = claim.map_err(os_error)? {
                 return Ok(claim);
             }
-            // A remover holds all ranks for a moment; then there is nothing to join, or it gave up.
+            // A remover holds all ranks for a moment; then there is nothing to join, or it gave up. A leaver
+            // says that it left before it lets go.
             let removing = os::is_locked(self.segment.file(), GATE, 1).map_err(os_error)?;
+            let leaving = !self.registry.life(rank).joined();
             if !self.segment.is_bound() {
                 return Err(JoinError::Removed);
             }
-            if !removing || Instant::now() >= deadline {
+            if !(removing || leaving) || Instant::now() >= deadline {
                 return Err(JoinError::Taken { rank });
             }
             thread::sleep(Duration::from_millis(1));
@@ -212,8 +214,9 @@ impl Endpoint {
 /// When there is no mail, receiving from a rank that has left is [`RecvError::PeerLeft`], each time, and
 /// from one that died [`RecvError::PeerDead`]; receiving from anyone says so once for each life of a sender
 /// that has ever sent to this rank. A clean leave is seen at once; a death within 50 ms by whoever waits for
-/// that rank, within a second by whoever waits for any of up to 64. `try_` calls ask for deaths every 64th
-/// time.
+/// that rank, within a second by whoever waits for any of up to 64. Who receives from anyone and spins, or
+/// never waits long enough to sleep, hears of ends only when no mail comes for 50 ms. `try_` calls ask for
+/// deaths every 64th time.
 ///
 /// Cost: the cache line of the message, and a system call if the sender sleeps for want of room.
 impl Endpoint {

@@ -111,20 +111,22 @@ impl Inbox {
     ) -> Result<(&Incoming, Letter), RecvError> {
         member.check()?;
         // A small mail that is there costs its receiver no call.
-        if source == Source::Anyone
+        let (peer, letter) = if source == Source::Anyone
             && let Some(peer) = self.peer(self.current.get())
             && self.burst.get() < BURST
             && !peer.corrupt.get()
             && let Some(letter) = peer.consumer.take_small()
         {
-            self.burst.set(self.burst.get() + 1);
-            return Ok((peer, letter));
-        }
-        let peer = self.find(member, source, patience)?;
+            (peer, letter)
+        } else {
+            let peer = self.find(member, source, patience)?;
+            (peer, peer.take()?)
+        };
         if source == Source::Anyone {
             self.burst.set(self.burst.get() + 1);
         }
-        Ok((peer, peer.take()?))
+        // No endpoint sends more than the region carries.
+        if letter.len > member.limit { Err(peer.corrupted()) } else { Ok((peer, letter)) }
     }
 
     /// A sender that has mail, waited for if need be.

@@ -102,7 +102,8 @@ impl<'a> Mail<'a> {
     ///
     /// # Safety
     /// The sender's process is trusted: it must not write to this message before it is acknowledged, as no
-    /// endpoint does. Others with access to the segment must not write there either.
+    /// endpoint does. Others with access to the segment must not write there either. A forked child must not
+    /// use the slice: its parent may acknowledge the mail.
     #[expect(unsafe_code, reason = "the caller trusts the peer")]
     pub unsafe fn as_slice(&self) -> &[u8] {
         // SAFETY: unacknowledged as long as `self` lives; the caller answers for the peers (I4).

@@ -241,10 +241,16 @@ fn open_file(name: &str, trust: Trust) -> Result<Opened, OpenError> {
 fn unbind(name: &str, file: &File) -> io::Result<()> {
     let path = os::shm_path(name);
     let ours = file.metadata()?;
+    let mut magic = [0; 8];
+    file.read_exact_at(&mut magic, 0)?;
     match fs::symlink_metadata(&path) {
         Ok(bound) if (bound.dev(), bound.ino()) == (ours.dev(), ours.ino()) => {
             file.write_all_at(&WIPED.to_ne_bytes(), 0)?;
-            fs::remove_file(&path)
+            fs::remove_file(&path).inspect_err(|_| {
+                // Who may write there may still not unlink (the directory is sticky). Nobody has joined: our
+                // locks are held.
+                let _ = file.write_all_at(&magic, 0);
+            })
         }
         // Somebody else removed it first.
         Ok(_) => Ok(()),

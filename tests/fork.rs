@@ -134,6 +134,7 @@ fn hold_through_a_fork(region: &str) {
     draft.write_at(0, b"b");
     match fork() {
         0 => {
+            draft.write_at(0, b"c");
             let committed = draft.commit();
             drop(mail);
             reply(match committed {

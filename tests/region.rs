@@ -326,6 +326,13 @@ fn whom_the_mode_keeps_out_is_told() {
         assert_eq!(stranger.does("open"), error, "{mode:o}");
         assert_eq!(stranger.does("remove"), format!("Open({error})"), "{mode:o}");
     }
+    // Who may write to a region may still not unlink it, and then it is as it was.
+    let scratch = Scratch::new();
+    scratch.create(SMALL.mode(0o666));
+    let mut stranger = puppet(&scratch);
+    assert_eq!(stranger.does(&format!("user {SOMEBODY}")), "ok");
+    assert_eq!(stranger.does("remove-roots"), "Open(Denied)");
+    scratch.open();
     // Somebody else's users of an open region talk all the same.
     let scratch = Scratch::new();
     scratch.create(SMALL.mode(0o666));

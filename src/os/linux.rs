@@ -277,7 +277,7 @@ pub fn process() -> u32 {
     static ONCE: Mutex<()> = Mutex::new(());
     if PAGE.load(Ordering::Acquire).is_null() && !BROKEN.load(Ordering::Relaxed) {
         let _guard = ONCE.lock().unwrap_or_else(PoisonError::into_inner);
-        if PAGE.load(Ordering::Acquire).is_null() {
+        if PAGE.load(Ordering::Acquire).is_null() && !BROKEN.load(Ordering::Relaxed) {
             watch_forks();
         }
     }

@@ -4,7 +4,7 @@ use super::{
     Child, SHORT, Scratch, become_user, command, exit_at_once, fork, handle, lose_locks, processor_time,
     reply, wait_for,
 };
-use mailbox::{Endpoint, Interrupter, Mail, RecvError, Region, Source, Wait};
+use mailbox::{Endpoint, Interrupter, Mail, OpenOptions, RecvError, Region, Source, Wait};
 use std::fmt::Debug;
 use std::panic::{self, AssertUnwindSafe};
 use std::process;
@@ -78,6 +78,7 @@ impl Puppet<'_> {
                 "ok".to_string()
             }
             ["remove"] => said(Region::remove(self.name)),
+            ["remove-roots"] => said(OpenOptions::new().owner(0).remove(self.name)),
             ["fork"] => match fork() {
                 0 => process::id().to_string(),
                 child => {
