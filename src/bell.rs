@@ -57,14 +57,6 @@ pub enum Wait {
     Block,
 }
 
-/// What a look found.
-pub enum Look<T> {
-    /// The wait is over.
-    Done(T),
-    /// Nothing yet.
-    Nothing,
-}
-
 /// Whether ringers of this process must fence, whatever the sleeper says.
 #[derive(Debug, Clone, Copy)]
 pub struct Ringer {
@@ -151,18 +143,15 @@ impl Waiter<'_> {
     /// (I6).
     pub fn wait<T, E>(
         &self,
-        mut look: impl FnMut() -> Result<Look<T>, E>,
-        mut check: impl FnMut() -> Result<Look<T>, E>,
+        mut look: impl FnMut() -> Result<Option<T>, E>,
+        mut check: impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         if let Some(found) = self.poll(&mut look, &mut check)? {
             return Ok(Some(found));
         }
         if self.expired() {
             // An end is told however short the time is, or whoever polls with short waits never hears of it.
-            return Ok(match check()? {
-                Look::Done(found) => Some(found),
-                Look::Nothing => None,
-            });
+            return check();
         }
         let result = self.sleep(&mut look, &mut check);
         self.bell.store(AWAKE, Relaxed);
@@ -176,8 +165,8 @@ impl Waiter<'_> {
     /// Polls as long as the strategy allows.
     fn poll<T, E>(
         &self,
-        look: &mut impl FnMut() -> Result<Look<T>, E>,
-        check: &mut impl FnMut() -> Result<Look<T>, E>,
+        look: &mut impl FnMut() -> Result<Option<T>, E>,
+        check: &mut impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         let start = Instant::now();
         match self.how {
@@ -186,7 +175,7 @@ impl Waiter<'_> {
             Wait::Adaptive | Wait::Spin => {
                 for _ in 0..BURST / LOOKS {
                     for _ in 0..LOOKS {
-                        if let Look::Done(found) = look()? {
+                        if let Some(found) = look()? {
                             return Ok(Some(found));
                         }
                     }
@@ -201,7 +190,7 @@ impl Waiter<'_> {
         let mut checked = start;
         loop {
             for _ in 0..LOOKS {
-                if let Look::Done(found) = look()? {
+                if let Some(found) = look()? {
                     return Ok(Some(found));
                 }
                 core::hint::spin_loop();
@@ -217,7 +206,7 @@ impl Waiter<'_> {
                 }
             }
             if now - checked > NAP {
-                if let Look::Done(found) = check()? {
+                if let Some(found) = check()? {
                     return Ok(Some(found));
                 }
                 checked = now;
@@ -231,20 +220,20 @@ impl Waiter<'_> {
     /// Sleeps between looks.
     fn sleep<T, E>(
         &self,
-        look: &mut impl FnMut() -> Result<Look<T>, E>,
-        check: &mut impl FnMut() -> Result<Look<T>, E>,
+        look: &mut impl FnMut() -> Result<Option<T>, E>,
+        check: &mut impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         let mut checked = None;
         loop {
             self.fall_asleep();
             // One barrier serves all naps until the bell is rung.
             loop {
-                if let Look::Done(found) = look()? {
+                if let Some(found) = look()? {
                     return Ok(Some(found));
                 }
                 let now = Instant::now();
                 if checked.is_none_or(|last| now.duration_since(last) >= NAP) {
-                    if let Look::Done(found) = check()? {
+                    if let Some(found) = check()? {
                         return Ok(Some(found));
                     }
                     checked = Some(now);

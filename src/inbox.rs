@@ -1,6 +1,5 @@
 //! The receiving side of an endpoint.
 
-use crate::bell::Look;
 use crate::error::RecvError;
 use crate::layout::{OPENED_WORDS, Rank};
 use crate::member::{Interrupted, Member, Patience};
@@ -133,18 +132,17 @@ impl Inbox {
     #[inline(never)]
     fn find(&self, member: &Member, source: Source, patience: Patience) -> Result<&Incoming, RecvError> {
         match self.look(member, source)? {
-            Look::Done(peer) => Ok(peer),
-            Look::Nothing => self.wait(member, source, patience),
+            Some(peer) => Ok(peer),
+            None => self.wait(member, source, patience),
         }
     }
 
     #[inline(always)]
-    fn look(&self, member: &Member, source: Source) -> Result<Look<&Incoming>, RecvError> {
-        let found = match source {
-            Source::Anyone => self.look_around(member),
-            Source::Rank(rank) => self.look_at(member, rank)?,
-        };
-        Ok(found.map_or(Look::Nothing, Look::Done))
+    fn look(&self, member: &Member, source: Source) -> Result<Option<&Incoming>, RecvError> {
+        match source {
+            Source::Anyone => Ok(self.look_around(member)),
+            Source::Rank(rank) => self.look_at(member, rank),
+        }
     }
 
     /// `rank`, if it has mail.
@@ -250,10 +248,7 @@ impl Inbox {
                 return Err(RecvError::Empty);
             }
             Patience::Never => {
-                return match check(member.is_time_to_query())? {
-                    Look::Done(peer) => Ok(peer),
-                    Look::Nothing => Err(RecvError::Empty),
-                };
+                return check(member.is_time_to_query())?.ok_or(RecvError::Empty);
             }
             Patience::Until(deadline) => deadline,
         };
@@ -263,10 +258,10 @@ impl Inbox {
     }
 
     /// Says that `rank` has ended; only after one more look for mail, made after it had.
-    fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Look<&Incoming>, RecvError> {
-        let Some(end) = member.end_of(rank, query) else { return Ok(Look::Nothing) };
+    fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Option<&Incoming>, RecvError> {
+        let Some(end) = member.end_of(rank, query) else { return Ok(None) };
         match self.look_at(member, rank)? {
-            Some(peer) => Ok(Look::Done(peer)),
+            Some(peer) => Ok(Some(peer)),
             None => Err(told(rank, end)),
         }
     }
@@ -275,12 +270,12 @@ impl Inbox {
     ///
     /// Those that left are seen by one load each. Whether the others live is asked of the kernel, a few at a
     /// time.
-    fn ends(&self, member: &Member, query: bool) -> Result<Look<&Incoming>, RecvError> {
+    fn ends(&self, member: &Member, query: bool) -> Result<Option<&Incoming>, RecvError> {
         let registry = &member.region.registry;
         let is_news = |peer: &&Incoming| {
             peer.from != member.rank() && registry.life(peer.from).epoch() > peer.told.get()
         };
-        let Some(start) = self.peer(self.current.get()) else { return Ok(Look::Nothing) };
+        let Some(start) = self.peer(self.current.get()) else { return Ok(None) };
         let mut ended = self.circle(start).filter(is_news).find(|peer| !registry.life(peer.from).joined());
         if ended.is_none() && query {
             let start = self.peer(self.queried.get()).unwrap_or(start);
@@ -289,13 +284,13 @@ impl Inbox {
                 member.end_of(peer.from, true).is_some()
             });
         }
-        let Some(peer) = ended else { return Ok(Look::Nothing) };
+        let Some(peer) = ended else { return Ok(None) };
         let (end, life) = registry.status(peer.from);
         if matches!(end, Status::NeverJoined | Status::Live) {
-            return Ok(Look::Nothing); // A successor came in between.
+            return Ok(None); // A successor came in between.
         }
         if peer.is_ready() {
-            return Ok(Look::Done(peer));
+            return Ok(Some(peer));
         }
         peer.told.set(life.epoch());
         Err(told(peer.from, end))

@@ -1,6 +1,6 @@
 //! What both directions of an endpoint share: the rank it holds, and how it waits.
 
-use crate::bell::{self, Look, Wait, Waiter};
+use crate::bell::{self, Wait, Waiter};
 use crate::error::Lost;
 use crate::layout::Rank;
 use crate::memory::Shared;
@@ -112,8 +112,8 @@ impl Member {
         &self,
         bell: &crate::sync::AtomicU32,
         deadline: Option<Instant>,
-        mut look: impl FnMut() -> Result<Look<T>, E>,
-        check: impl FnMut() -> Result<Look<T>, E>,
+        mut look: impl FnMut() -> Result<Option<T>, E>,
+        check: impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         let waiter = Waiter { bell, how: self.wait.get(), deadline, crowded: &|| self.is_crowded() };
         let look = || {

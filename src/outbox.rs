@@ -1,6 +1,5 @@
 //! The sending side of an endpoint.
 
-use crate::bell::Look;
 use crate::cell::INLINE;
 use crate::error::SendError;
 use crate::layout::Rank;
@@ -142,32 +141,29 @@ impl Outbox {
         patience: Patience,
     ) -> Result<Slot, SendError> {
         let claim = |slack| match peer.producer.reclaim(len, slack) {
-            Ok(slot) => Ok(Look::Done(slot)),
-            Err(PushError::Full) => Ok(Look::Nothing),
+            Ok(slot) => Ok(Some(slot)),
+            Err(PushError::Full) => Ok(None),
             Err(PushError::Corrupt) => Err(SendError::Corrupt),
         };
         // Whoever has waited for a while takes any room. What is told of the receiver is told only after one
         // more look for some, made after it ended.
         let check = |query| {
             member.check()?;
-            if let Look::Done(slot) = claim(Slack::Any)? {
-                return Ok(Look::Done(slot));
+            if let Some(slot) = claim(Slack::Any)? {
+                return Ok(Some(slot));
             }
-            let Some(end) = member.end_of(peer.to, query) else { return Ok(Look::Nothing) };
+            let Some(end) = member.end_of(peer.to, query) else { return Ok(None) };
             match claim(Slack::Any)? {
-                Look::Done(slot) => Ok(Look::Done(slot)),
-                Look::Nothing if end == Status::Left => Err(SendError::PeerLeft),
-                Look::Nothing => Err(SendError::PeerDead),
+                Some(slot) => Ok(Some(slot)),
+                None if end == Status::Left => Err(SendError::PeerLeft),
+                None => Err(SendError::PeerDead),
             }
         };
         let deadline = match patience {
             // Nobody but this endpoint could make room in its mailbox to itself.
             _ if peer.to == member.rank() => return Err(SendError::Full),
             Patience::Never => {
-                return match check(member.is_time_to_query())? {
-                    Look::Done(slot) => Ok(slot),
-                    Look::Nothing => Err(SendError::Full),
-                };
+                return check(member.is_time_to_query())?.ok_or(SendError::Full);
             }
             Patience::Until(deadline) => deadline,
         };

@@ -18,7 +18,7 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::Status;
 use mailbox::Wait;
-use mailbox::bell::{Look, Ringer, Waiter, disturb};
+use mailbox::bell::{Ringer, Waiter, disturb};
 use mailbox::layout::{Bells, Identity, Rank};
 use mailbox::memory::Mailbox;
 use mailbox::os::File;
@@ -474,8 +474,8 @@ fn bells() -> Arc<Bells> {
 /// deadlock, which loom reports.
 fn sleep<T>(bell: &AtomicU32, mut look: impl FnMut() -> Option<T>) -> T {
     let waiter = Waiter { bell, how: Wait::Block, deadline: None, crowded: &|| false };
-    let look = || Ok::<_, Infallible>(look().map_or(Look::Nothing, Look::Done));
-    let Ok(found) = waiter.wait(look, || Ok(Look::Nothing));
+    let look = || Ok::<_, Infallible>(look());
+    let Ok(found) = waiter.wait(look, || Ok(None));
     found.expect("there is no deadline")
 }
 
