@@ -21,7 +21,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use crossbeam_utils::CachePadded;
 
 /// The version of this layout.
-pub const ABI: u64 = 1;
+pub const ABI: u64 = 2;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -48,7 +48,7 @@ pub struct Header {
     pub words: [AtomicU64; HEADER_WORDS],
 }
 
-/// What everybody knows of a rank. Its owner writes it, but for the bells and `opened`.
+/// What everybody knows of a rank. Its owner writes it, but for the bells, the events and `opened`.
 #[repr(C)]
 pub struct Rank {
     /// Who holds the rank.
@@ -58,8 +58,24 @@ pub struct Rank {
     /// Bit `from % 64` of word `from / 64`: the mailbox from `from` to this rank is reserved. Senders set
     /// bits; nobody clears them.
     pub opened: CachePadded<[AtomicU64; OPENED_WORDS]>,
-    /// For counters of the endpoint.
-    pub reserved: [CachePadded<AtomicU64>; 5],
+    /// What its holder sleeps on instead where the bells are events, one for each bell.
+    pub events: [CachePadded<EventWords>; 2],
+    /// What its holder does, for people.
+    pub activity: CachePadded<Activity>,
+    /// Nothing yet.
+    pub reserved: [CachePadded<AtomicU64>; 2],
+}
+
+/// Room for an event of the platform's; nobody but the platform looks into it.
+pub type EventWords = [AtomicU64; 16];
+
+/// What a rank's holder does; written by it, for people.
+#[repr(C)]
+pub struct Activity {
+    /// What its receiver and its sender, in this order, wait for: 0 nothing, 1 anyone, `2 + rank` that rank.
+    pub awaited: [AtomicU64; 2],
+    /// Times that a receiver of this rank fell asleep for want of mail.
+    pub sleeps: AtomicU64,
 }
 
 /// A rank's life and name; written by whoever holds the rank's lock.
@@ -71,6 +87,8 @@ pub struct Identity {
     pub pid: AtomicU64,
     /// The label, padded with NULs.
     pub label: [AtomicU64; LABEL / 8],
+    /// Where the platform has no file locks: the process id of whoever holds the rank's lock, or 0.
+    pub lock: AtomicU64,
 }
 
 /// The words that a rank sleeps on: its holder writes ASLEEP, holder and ringers write AWAKE.
@@ -80,7 +98,7 @@ pub struct Bells {
     pub mail: AtomicU32,
     /// Its sender, blocked on a full mailbox, sleeps here.
     pub credit: AtomicU32,
-    /// Whether ringers must fence before they look; written when the rank is claimed.
+    /// What ringers must do beyond looking: see [`bell`](crate::bell). Written by the holder.
     pub mode: AtomicU32,
 }
 
@@ -89,8 +107,8 @@ pub struct Bells {
 pub struct Lines {
     /// Written by the receiver.
     pub consumer: CachePadded<ConsumerLine>,
-    /// Written by the sender. Nothing is in it yet but room for its counters.
-    pub producer: CachePadded<AtomicU64>,
+    /// Written by the sender.
+    pub producer: CachePadded<ProducerLine>,
     /// For calls: a request and its reply in one line.
     pub call: CachePadded<AtomicU64>,
     /// For collectives, which must get through a full mailbox.
@@ -104,6 +122,27 @@ pub struct ConsumerLine {
     pub head: AtomicU64,
     /// The last epoch of the sender whose end was told to a receiver that then left cleanly.
     pub told: AtomicU64,
+    /// Times that an acknowledgement woke the sender.
+    pub wakes: AtomicU64,
+    /// Messages in fragments that were dropped because their end never came, and fragments without a
+    /// beginning.
+    pub drops: AtomicU64,
+}
+
+/// The sender's words: counters, for people. Only differences mean anything: a sender that dies may leave one
+/// short.
+#[repr(C)]
+pub struct ProducerLine {
+    /// Payload bytes sent.
+    pub bytes: AtomicU64,
+    /// Cells that are not the end of a message: all but the last of its fragments.
+    pub fragments: AtomicU64,
+    /// Times that the mailbox was full.
+    pub full: AtomicU64,
+    /// Times that the sender fell asleep for want of room.
+    pub sleeps: AtomicU64,
+    /// Times that a message woke the receiver.
+    pub wakes: AtomicU64,
 }
 
 /// One slot of a mailbox; see [`cell`](crate::cell) for its words. Written by the sender.
@@ -124,7 +163,9 @@ const _: () = {
     assert!(size_of::<Header>() as u64 <= PAGE);
     assert!(size_of::<Rank>() == 1024);
     assert!(offset_of!(Rank, bells) == 128 && offset_of!(Rank, opened) == 256);
+    assert!(offset_of!(Rank, events) == 384 && offset_of!(Rank, activity) == 640);
     assert!(offset_of!(Identity, label) == 16 && size_of::<Identity>() <= 128);
+    assert!(size_of::<Bells>() <= 128 && size_of::<EventWords>() == 128);
     assert!(size_of::<Cell>() == 64 && offset_of!(Cell, payload) == 16);
     assert!(size_of::<Lines>() == 3 * 128 + 8 * 64 && offset_of!(Lines, control) == 384);
 };

@@ -4,7 +4,7 @@
 //! property tests, on the heap.
 
 use crate::cell::INLINE;
-use crate::layout::{Cell, Geometry, Header, Lines, Rank};
+use crate::layout::{Cell, ConsumerLine, Geometry, Header, Lines, ProducerLine, Rank};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::any::Any;
 use core::ops::Deref;
@@ -162,8 +162,21 @@ impl Mailbox {
             payload: core::array::from_fn(|_| atomic()),
         };
         let lines = Lines {
-            consumer: crate::layout::ConsumerLine { head: AtomicU64::new(start), told: atomic() }.into(),
-            producer: atomic().into(),
+            consumer: ConsumerLine {
+                head: AtomicU64::new(start),
+                told: atomic(),
+                wakes: atomic(),
+                drops: atomic(),
+            }
+            .into(),
+            producer: ProducerLine {
+                bytes: atomic(),
+                fragments: atomic(),
+                full: atomic(),
+                sleeps: atomic(),
+                wakes: atomic(),
+            }
+            .into(),
             call: atomic().into(),
             control: core::array::from_fn(|_| cell(0)),
         };

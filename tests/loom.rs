@@ -19,7 +19,7 @@ use loom::thread;
 use mailbox::Status;
 use mailbox::Wait;
 use mailbox::bell::{Ringer, Waiter, disturb};
-use mailbox::layout::{Bells, Identity, Rank};
+use mailbox::layout::{Activity, Bells, Identity, Rank};
 use mailbox::memory::Mailbox;
 use mailbox::os::File;
 use mailbox::registry::Registry;
@@ -371,9 +371,17 @@ fn registry() -> Registry {
     let word = || AtomicU64::new(0);
     let bell = || AtomicU32::new(0);
     let rank = Rank {
-        identity: Identity { life: word(), pid: word(), label: std::array::from_fn(|_| word()) }.into(),
+        identity: Identity {
+            life: word(),
+            pid: word(),
+            label: std::array::from_fn(|_| word()),
+            lock: word(),
+        }
+        .into(),
         bells: Bells { mail: bell(), credit: bell(), mode: bell() }.into(),
         opened: std::array::from_fn(|_| word()).into(),
+        events: std::array::from_fn(|_| std::array::from_fn(|_| word()).into()),
+        activity: Activity { awaited: [word(), word()], sleeps: word() }.into(),
         reserved: std::array::from_fn(|_| word().into()),
     };
     Registry::new(vec![rank].into(), File::unlocked())
