@@ -1,5 +1,5 @@
-//! What two pinned processes make of the machine: raw limits, round trips and streams through the public
-//! API. Takes no arguments; `cargo bench --bench conversation`.
+//! What pinned processes make of the machine: raw limits, round trips, streams and a fan-in through the
+//! public API. Takes no arguments; `cargo bench --bench conversation`.
 
 #[cfg(loom)]
 fn main() {}
@@ -20,13 +20,18 @@ mod not_loom {
     const REPEATS: u32 = 3;
     const SHARES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
     /// About a second each.
-    const STREAMS: [(usize, u64); 5] =
-        [(8, 100_000_000), (48, 50_000_000), (256, 20_000_000), (4096, 3_000_000), (65536, 200_000)];
+    const STREAMS: [(usize, u64); 4] =
+        [(8, 100_000_000), (48, 50_000_000), (256, 20_000_000), (4096, 3_000_000)];
+    /// Compared with a copy through fixed slots.
+    const COPIED: (usize, u64) = (65536, 200_000);
+    const SENDERS: u32 = 8;
+    const FAN_IN: (usize, u64) = (8, 20_000_000);
 
     pub fn main() -> Result<(), Box<dyn Error>> {
         measure::pin(0);
         round_trips()?;
-        streams()
+        streams()?;
+        fan_in()
     }
 
     fn round_trips() -> Result<(), Box<dyn Error>> {
@@ -61,20 +66,74 @@ mod not_loom {
     }
 
     fn streams() -> Result<(), Box<dyn Error>> {
-        println!("\nstream one way, default settings, {REPEATS} runs");
-        println!("{:<22}{:>9}{:>9}{:>9}{:>9}", "", "median", "least", "most", "median");
+        println!("\nstream one way, default settings, {REPEATS} runs; ratio to fixed slots");
+        println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>7}", "", "median", "least", "most", "median", "ratio");
         println!("{:<22}{:>9}{:>9}{:>9}{:>9}", "", "M/s", "M/s", "M/s", "GB/s");
+        let ours = |bytes, messages| measure::stream(CONFIG, bytes, messages, Wait::default());
         for (bytes, messages) in STREAMS {
-            let mut rates = Vec::new();
+            let mut rates = Rates::default();
             for _ in 0..REPEATS {
-                rates.push(measure::stream(CONFIG, bytes, messages, Wait::default())?.rate() / 1e6);
+                rates.add(ours(bytes, messages)?.rate());
             }
-            rates.sort_by(f64::total_cmp);
-            let [least, median, most] = [rates[0], rates[rates.len() / 2], rates[rates.len() - 1]];
-            let bandwidth = median * bytes as f64 / 1e3;
-            let what = format!("mailbox, {bytes} B");
-            println!("{what:<22}{median:>9.2}{least:>9.2}{most:>9.2}{bandwidth:>9.2}");
+            println!("{}", rates.line(&format!("mailbox, {bytes} B"), bytes));
+        }
+        let (bytes, messages) = COPIED;
+        let (mut raw, mut mailbox) = (Rates::default(), Rates::default());
+        // In turn, so that both have the same weather.
+        for _ in 0..REPEATS {
+            raw.add(measure::pipeline(bytes, messages)?.rate());
+            mailbox.add(ours(bytes, messages)?.rate());
+        }
+        for (what, rates) in [("slots, raw", &raw), ("mailbox", &mailbox)] {
+            let line = rates.line(&format!("{what}, {bytes} B"), bytes);
+            println!("{line}{:>7.2}", rates.median() / raw.median());
         }
         Ok(())
+    }
+
+    fn fan_in() -> Result<(), Box<dyn Error>> {
+        let (bytes, messages) = FAN_IN;
+        println!(
+            "\nfan-in, {SENDERS} senders, default settings, {REPEATS} runs; shares of all runs, 1 is equal"
+        );
+        println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>9}", "", "median", "least", "most", "least", "most");
+        println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>9}", "", "M/s", "M/s", "M/s", "share", "share");
+        let mut rates = Rates::default();
+        let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
+        for _ in 0..REPEATS {
+            let fan_in = measure::fan_in(Config::ranks(SENDERS + 1), bytes, messages, Wait::default())?;
+            rates.add(fan_in.rate());
+            let shares = fan_in.shares();
+            (least, most) = (least.min(shares[0]), most.max(shares[1]));
+        }
+        println!("{}{least:>9.2}{most:>9.2}", rates.columns(&format!("mailbox, {bytes} B")));
+        Ok(())
+    }
+
+    /// Messages a second, of several runs.
+    #[derive(Default)]
+    struct Rates(Vec<f64>);
+
+    impl Rates {
+        fn add(&mut self, rate: f64) {
+            let at = self.0.partition_point(|other| *other < rate);
+            self.0.insert(at, rate);
+        }
+
+        fn median(&self) -> f64 {
+            self.0[self.0.len() / 2]
+        }
+
+        /// Median, least and most.
+        fn columns(&self, what: &str) -> String {
+            let [median, least, most] =
+                [self.median(), self.0[0], self.0[self.0.len() - 1]].map(|rate| rate / 1e6);
+            format!("{what:<22}{median:>9.2}{least:>9.2}{most:>9.2}")
+        }
+
+        /// The same, and the median's bytes.
+        fn line(&self, what: &str, bytes: usize) -> String {
+            format!("{}{:>9.2}", self.columns(what), self.median() * bytes as f64 / 1e9)
+        }
     }
 }

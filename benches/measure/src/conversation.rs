@@ -1,35 +1,21 @@
 //! What mailbox makes of it, through its public face.
 
+use crate::fan_in::FanIn;
 use crate::process::Partner;
+use crate::stream::Stream;
 use crate::times::Times;
-use mailbox::{Config, Endpoint, Region, RemoveError, Wait};
+use mailbox::{Config, Endpoint, Mail, Region, RemoveError, SendError, Wait};
+use std::collections::BTreeSet;
 use std::error::Error;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
-/// What a one-way stream gave.
-pub struct Stream {
-    /// Messages received.
-    pub messages: u64,
-    /// Their length in bytes.
-    pub bytes: usize,
-    /// From the first to the last.
-    pub time: Duration,
-}
-
-impl Stream {
-    /// Messages a second.
-    pub fn rate(&self) -> f64 {
-        self.messages as f64 / self.time.as_secs_f64()
-    }
-
-    /// Payload bytes a second.
-    pub fn bandwidth(&self) -> f64 {
-        self.rate() * self.bytes as f64
-    }
-}
+/// Bytes of a large message that are read at a time: they stay in the reader's cache.
+const PIECE: usize = 64 << 10;
+/// How long a measurement waits for its partners to come.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A region of its own for a measurement, removed at its end.
 struct Place {
@@ -77,7 +63,7 @@ impl<'a> Pair<'a> {
         let endpoint = Region::open(self.region)?.join(rank)?;
         endpoint.set_wait(self.wait);
         let other = 1 - rank;
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + PATIENCE;
         while endpoint.region().status(other).is_some_and(|(_, epoch)| epoch == self.before[other as usize]) {
             if Instant::now() > deadline {
                 return Err("the partner does not come".into());
@@ -126,6 +112,32 @@ pub fn stream(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcom
 /// `messages` of `bytes` from rank 1 to rank 0, this process, of a region that nobody has joined; timed from
 /// the first to the last that is received.
 pub fn stream_in(region: &str, bytes: usize, messages: u64, wait: Wait) -> Outcome<Stream> {
+    let mut buffer = vec![0; bytes];
+    one_way(region, bytes, messages, wait, |mail| {
+        mail.copy_to(black_box(&mut buffer));
+    })
+}
+
+/// As [`stream`], for messages larger than a processor's caches: each is read once, a piece at a time, and
+/// not copied as a whole, which would measure the receiver's memory.
+pub fn large(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcome<Stream> {
+    let mut piece = vec![0; PIECE];
+    one_way(&Place::create(config)?.name, bytes, messages, wait, |mail| {
+        for offset in (0..mail.len()).step_by(PIECE) {
+            mail.copy_from(offset, black_box(&mut piece));
+        }
+    })
+}
+
+/// A stream from rank 1 to rank 0, which does `read` with each mail.
+fn one_way(
+    region: &str,
+    bytes: usize,
+    messages: u64,
+    wait: Wait,
+    mut read: impl FnMut(&Mail),
+) -> Outcome<Stream> {
+    check_length(region, bytes)?;
     let pair = Pair::of(region, wait)?;
     let partner = Partner::start(1, || {
         let me = pair.join(1).expect("the region is there");
@@ -138,14 +150,70 @@ pub fn stream_in(region: &str, bytes: usize, messages: u64, wait: Wait) -> Outco
         }
     })?;
     let me = pair.join(0)?;
-    let mut buffer = vec![0; bytes];
-    me.recv()?.copy_to(black_box(&mut buffer));
+    read(&me.recv()?);
     let start = Instant::now();
     for _ in 1..messages {
-        me.recv()?.copy_to(black_box(&mut buffer));
+        read(&me.recv()?);
     }
     let time = start.elapsed();
     drop(me);
     partner.finish()?;
     Ok(Stream { messages, bytes, time })
+}
+
+/// Whether messages of `bytes` can be sent. A receiver from anyone would wait for ever for a partner that
+/// failed with its first message.
+fn check_length(region: &str, bytes: usize) -> Outcome<()> {
+    let limit = Region::open(region)?.max_message();
+    if bytes as u64 > limit { Err(SendError::TooLarge { limit }.into()) } else { Ok(()) }
+}
+
+/// `messages` of `bytes` from anyone to rank 0, this process, in a region of this configuration. All its
+/// other ranks send as fast as they can until the receiver leaves, and are spread over the processors, the
+/// first on another than the receiver; messages count once each of them has been heard from.
+pub fn fan_in(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcome<FanIn> {
+    let place = Place::create(config)?;
+    check_length(&place.name, bytes)?;
+    let region = Region::open(&place.name)?;
+    let partners = (1..region.ranks()).map(|rank| {
+        Partner::start(rank as usize, || {
+            let me = Region::open(&place.name).expect("the region is there").join(rank).expect("a free rank");
+            me.set_wait(wait);
+            let mut buffer = vec![1; bytes];
+            for message in 0_u64.. {
+                if let Some(first) = buffer.first_chunk_mut() {
+                    *first = message.to_ne_bytes();
+                }
+                match me.send(0, black_box(&buffer)) {
+                    Ok(()) => {}
+                    Err(SendError::PeerLeft) => return,
+                    Err(error) => panic!("the receiver lives: {error}"),
+                }
+            }
+        })
+    });
+    let partners = partners.collect::<Result<Vec<_>, _>>()?;
+    let me = region.join(0)?;
+    me.set_wait(wait);
+    let mut buffer = vec![0; bytes];
+    let mut silent: BTreeSet<u32> = (1..region.ranks()).collect();
+    let deadline = Instant::now() + PATIENCE;
+    while !silent.is_empty() {
+        let mail = me.recv_timeout(deadline.saturating_duration_since(Instant::now()))?;
+        silent.remove(&mail.from());
+        if Instant::now() > deadline {
+            return Err("a sender does not come".into());
+        }
+    }
+    let mut received = vec![0; partners.len()];
+    let start = Instant::now();
+    for _ in 0..messages {
+        let mail = me.recv()?;
+        mail.copy_to(black_box(&mut buffer));
+        received[mail.from() as usize - 1] += 1;
+    }
+    let time = start.elapsed();
+    drop(me);
+    partners.into_iter().try_for_each(Partner::finish)?;
+    Ok(FanIn { received, bytes, time })
 }

@@ -1,12 +1,20 @@
-//! Raw limits of the machine, and what mailbox makes of them, measured between two processes that are pinned
-//! to two processors. Payload is written by one and read by the other, behind `black_box`.
+//! Raw limits of the machine, and what mailbox makes of them, measured between processes that are pinned to
+//! processors: two of them, or as many senders as are asked for. Payload is written by one process and read
+//! by another, behind `black_box`.
 
 mod conversation;
+mod fan_in;
+mod pipeline;
 mod process;
 mod raw;
+mod shared;
+mod stream;
 mod times;
 
-pub use conversation::{Stream, round_trip, round_trip_in, stream, stream_in};
+pub use conversation::{fan_in, large, round_trip, round_trip_in, stream, stream_in};
+pub use fan_in::FanIn;
+pub use pipeline::pipeline;
 pub use process::{Partner, clock, cpu_time, die_with_parent, pin, processors};
 pub use raw::{one_line, two_lines};
+pub use stream::Stream;
 pub use times::Times;

@@ -1,6 +1,7 @@
 //! What the machine allows: cache lines that two processes bounce.
 
 use crate::process::Partner;
+use crate::shared::Shared;
 use crate::times::Times;
 use crossbeam_utils::CachePadded;
 use std::convert::Infallible;
@@ -35,29 +36,12 @@ const PLACES: usize = 16;
 #[repr(align(4096))]
 struct Place([CachePadded<Line>; 2]);
 
-/// Lines that a forked child shares; leaked, for a measurement's process does not last.
-fn shared_lines() -> io::Result<&'static [Place; PLACES]> {
-    // SAFETY: a fresh zeroed mapping that is never unmapped; zero is a value of `Line`.
-    #[expect(unsafe_code, reason = "anonymous memory shared with a child")]
-    unsafe {
-        let pages = libc::mmap(
-            std::ptr::null_mut(),
-            size_of::<[Place; PLACES]>(),
-            libc::PROT_READ | libc::PROT_WRITE,
-            libc::MAP_SHARED | libc::MAP_ANONYMOUS,
-            -1,
-            0,
-        );
-        if pages == libc::MAP_FAILED {
-            return Err(io::Error::last_os_error());
-        }
-        Ok(&*pages.cast())
-    }
-}
-
 /// Round trips in all places: `there` and `back` say what each side does with the lines in round 0, 1, ….
 fn bounce(rounds: u32, there: fn(&Place, u64), back: fn(&Place, u64)) -> io::Result<Times> {
-    let places = shared_lines()?;
+    let memory = Shared::new(size_of::<[Place; PLACES]>())?;
+    // SAFETY: as large as that, and aligned to a page; zero is a value of `Line`, which is made of atomics.
+    #[expect(unsafe_code, reason = "memory that another process writes")]
+    let places: &[Place; PLACES] = unsafe { memory.start().cast().as_ref() };
     let rounds = rounds / PLACES as u32;
     let partner = Partner::start(1, || {
         for place in places {

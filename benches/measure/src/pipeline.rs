@@ -1,0 +1,91 @@
+//! What the machine allows: a copy into shared memory by one process, and out of it by another.
+
+use crate::process::Partner;
+use crate::shared::Shared;
+use crate::stream::Stream;
+use crossbeam_utils::CachePadded;
+use std::hint::black_box;
+use std::io;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+/// With 64 KiB each, as many bytes as a mailbox's arena has by default.
+const SLOTS: usize = 4;
+/// Where slots begin: at multiples of this, after the stamps.
+const PAGE: usize = 4096;
+
+/// Slots of fixed length that messages go through in turn, in laps. Both processes write a slot's stamp: in
+/// lap `n` it is `2 n` while the slot is the writer's, `2 n + 1` while it is the reader's.
+struct Slots {
+    memory: Shared,
+    bytes: usize,
+}
+
+impl Slots {
+    fn new(bytes: usize) -> io::Result<Self> {
+        let memory = Shared::new(PAGE + SLOTS * bytes.next_multiple_of(PAGE))?;
+        Ok(Self { memory, bytes })
+    }
+
+    /// The slot of message number `message`, its stamp, and twice the lap.
+    fn of(&self, message: u64) -> (*mut u8, &AtomicU64, u64) {
+        const { assert!(size_of::<[CachePadded<AtomicU64>; SLOTS]>() <= PAGE) };
+        let at = message as usize % SLOTS;
+        // SAFETY: the stamps are in the first page, which begins as zeros and is only borrowed as atomics.
+        #[expect(unsafe_code, reason = "memory that another process writes")]
+        let stamps: &[CachePadded<AtomicU64>; SLOTS] = unsafe { self.memory.start().cast().as_ref() };
+        let slot = self.memory.start().as_ptr().wrapping_add(PAGE + at * self.bytes.next_multiple_of(PAGE));
+        (slot, &stamps[at], message / SLOTS as u64 * 2)
+    }
+
+    /// Writes message number `message`, one after the other, from 0 on.
+    fn write(&self, message: u64, bytes: &[u8]) {
+        assert_eq!(bytes.len(), self.bytes);
+        let (slot, stamp, lap) = self.of(message);
+        while stamp.load(Ordering::Acquire) != lap {}
+        // SAFETY: as long as the slot, which by its stamp is the writer's; no borrow leads there.
+        #[expect(unsafe_code, reason = "what is measured")]
+        unsafe {
+            bytes.as_ptr().copy_to_nonoverlapping(slot, bytes.len());
+        }
+        stamp.store(lap + 1, Ordering::Release);
+    }
+
+    /// Reads message number `message`, one after the other, from 0 on.
+    fn read(&self, message: u64, bytes: &mut [u8]) {
+        assert_eq!(bytes.len(), self.bytes);
+        let (slot, stamp, lap) = self.of(message);
+        while stamp.load(Ordering::Acquire) != lap + 1 {}
+        // SAFETY: as long as the slot, which by its stamp is the reader's; no borrow leads there.
+        #[expect(unsafe_code, reason = "what is measured")]
+        unsafe {
+            bytes.as_mut_ptr().copy_from_nonoverlapping(slot, bytes.len());
+        }
+        stamp.store(lap + 2, Ordering::Release);
+    }
+}
+
+/// `messages` of `bytes` one way through slots of that length: the limit for a stream that is copied in by
+/// one process and out by the other. What is done with the payload, and what is timed, is as in
+/// [`stream`](crate::stream()).
+pub fn pipeline(bytes: usize, messages: u64) -> io::Result<Stream> {
+    let slots = Slots::new(bytes)?;
+    let partner = Partner::start(1, || {
+        let mut buffer = vec![1; bytes];
+        for message in 0..messages {
+            if let Some(first) = buffer.first_chunk_mut() {
+                *first = message.to_ne_bytes();
+            }
+            slots.write(message, black_box(&buffer));
+        }
+    })?;
+    let mut buffer = vec![0; bytes];
+    slots.read(0, black_box(&mut buffer));
+    let start = Instant::now();
+    for message in 1..messages {
+        slots.read(message, black_box(&mut buffer));
+    }
+    let time = start.elapsed();
+    partner.finish()?;
+    Ok(Stream { messages, bytes, time })
+}
