@@ -75,21 +75,19 @@ impl Ringer {
         if self.fences { FENCE } else { 0 }
     }
 
-    /// Wakes the sleeper on `bell`, one of `bells`, if there is one. What was published before is seen by
-    /// its next look.
+    /// Wakes the sleeper on `bell`, one of `bells`, if there is one; whether there was. What was published
+    /// before is seen by its next look.
     ///
     /// Cost: two loads of one read-mostly line; a system call if there is a sleeper.
     #[inline(always)]
-    pub fn ring(self, bells: &Bells, bell: &AtomicU32) {
+    pub fn ring(self, bells: &Bells, bell: &AtomicU32) -> bool {
         if self.fences || bells.mode.load(Relaxed) == FENCE {
             fence_ringer();
         } else {
             #[cfg(not(loom))]
             crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
         }
-        if bell.load(Relaxed) == ASLEEP {
-            wake(bell);
-        }
+        bell.load(Relaxed) == ASLEEP && wake(bell)
     }
 }
 
@@ -99,15 +97,18 @@ fn fence_ringer() {
 }
 
 #[cold]
-fn wake(bell: &AtomicU32) {
+fn wake(bell: &AtomicU32) -> bool {
     #[cfg(loom)]
     if mutated(Mutant::Clear) {
-        return os::futex_wake(bell);
+        os::futex_wake(bell);
+        return true;
     }
     // Ends at the sleeper's load of the bell.
-    if bell.swap(AWAKE, release(Edge::Bell)) == ASLEEP {
+    let sleeps = bell.swap(AWAKE, release(Edge::Bell)) == ASLEEP;
+    if sleeps {
         os::futex_wake(bell);
     }
+    sleeps
 }
 
 /// Wakes the sleeper on `bell` for another reason than mail or credit. May be called from a signal handler.
@@ -133,17 +134,19 @@ pub struct Waiter<'a> {
     pub deadline: Option<Instant>,
     /// Whether more ranks are awake than there are processors.
     pub crowded: &'a dyn Fn() -> bool,
+    /// Told when this falls asleep.
+    pub asleep: &'a dyn Fn(),
 }
 
 impl Waiter<'_> {
     /// Waits until `look` finds something: `Ok(None)` is the deadline.
     ///
-    /// `look` is cheap and called often. `check` is called when nothing came for a while, at least every
+    /// `look` is cheap and called often; with `true` it must not miss anything. `check` is called when nothing came for a while, at least every
     /// 50 ms, when the bell was rung for nothing, and at the end, and says whether waiting still makes sense
     /// (I6).
     pub fn wait<T, E>(
         &self,
-        mut look: impl FnMut() -> Result<Option<T>, E>,
+        mut look: impl FnMut(bool) -> Result<Option<T>, E>,
         mut check: impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         if let Some(found) = self.poll(&mut look, &mut check)? {
@@ -165,7 +168,7 @@ impl Waiter<'_> {
     /// Polls as long as the strategy allows.
     fn poll<T, E>(
         &self,
-        look: &mut impl FnMut() -> Result<Option<T>, E>,
+        look: &mut impl FnMut(bool) -> Result<Option<T>, E>,
         check: &mut impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         let start = Instant::now();
@@ -175,7 +178,7 @@ impl Waiter<'_> {
             Wait::Adaptive | Wait::Spin => {
                 for _ in 0..BURST / LOOKS {
                     for _ in 0..LOOKS {
-                        if let Some(found) = look()? {
+                        if let Some(found) = look(false)? {
                             return Ok(Some(found));
                         }
                     }
@@ -190,7 +193,7 @@ impl Waiter<'_> {
         let mut checked = start;
         loop {
             for _ in 0..LOOKS {
-                if let Some(found) = look()? {
+                if let Some(found) = look(false)? {
                     return Ok(Some(found));
                 }
                 core::hint::spin_loop();
@@ -220,15 +223,16 @@ impl Waiter<'_> {
     /// Sleeps between looks.
     fn sleep<T, E>(
         &self,
-        look: &mut impl FnMut() -> Result<Option<T>, E>,
+        look: &mut impl FnMut(bool) -> Result<Option<T>, E>,
         check: &mut impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         let mut checked = None;
         loop {
+            (self.asleep)();
             self.fall_asleep();
             // One barrier serves all naps until the bell is rung.
             loop {
-                if let Some(found) = look()? {
+                if let Some(found) = look(true)? {
                     return Ok(Some(found));
                 }
                 let now = Instant::now();

@@ -21,7 +21,26 @@ const EPOCH_SHIFT: u32 = 10;
 const CONTEXT_SHIFT: u32 = 16;
 const TAG_SHIFT: u32 = 32;
 const EPOCH_MASK: u64 = 63;
-const WHOLE: u64 = 0;
+const KIND_MASK: u64 = 15;
+
+/// What a cell is of a message.
+///
+/// A message above half the arena is a train: *first*, whose payload is the message's length as a `u64`,
+/// then *more* with up to a quarter of the arena each, then *last* with what is left, at most [`INLINE`]
+/// bytes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A message.
+    Whole = 0,
+    /// The beginning of a train.
+    First = 1,
+    /// The next fragment of a train.
+    More = 2,
+    /// The end of a train.
+    Last = 3,
+    /// Its sender has given the train up.
+    Cut = 4,
+}
 
 /// Where a message's payload lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -34,7 +53,7 @@ pub enum Place {
 
 /// Word 1 of a cell: everything about a message but its payload.
 ///
-/// The only kind written so far is *whole*; tag and context are zero.
+/// Tag and context are zero so far.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Envelope {
     /// The application's tag.
@@ -43,6 +62,8 @@ pub struct Envelope {
     pub context: u16,
     /// The sender's epoch modulo 64.
     pub epoch: u8,
+    /// What it is of a message.
+    pub kind: Kind,
     /// Where the payload lies.
     pub place: Place,
 }
@@ -58,16 +79,22 @@ impl Envelope {
         (self.tag as u64) << TAG_SHIFT
             | (self.context as u64) << CONTEXT_SHIFT
             | (self.epoch as u64 & EPOCH_MASK) << EPOCH_SHIFT
-            | WHOLE << KIND_SHIFT
+            | (self.kind as u64) << KIND_SHIFT
             | len
     }
 
     /// The payload's length if `word` stands for a whole message that lies in its cell: one comparison.
     #[inline(always)]
     pub const fn small(word: u64) -> Option<usize> {
-        // Kind and length at once: `WHOLE` is zero.
+        // Kind and length at once: `Whole` is zero.
         let kind_and_len = word & ((1 << EPOCH_SHIFT) - 1);
         if kind_and_len <= INLINE as u64 { Some(kind_and_len as usize) } else { None }
+    }
+
+    /// Whether `word` stands for a whole message.
+    #[inline(always)]
+    pub const fn is_whole(word: u64) -> bool {
+        word & (KIND_MASK << KIND_SHIFT) == 0
     }
 
     /// The envelope that `word` stands for; `None` if no producer writes such a word.
@@ -81,13 +108,19 @@ impl Envelope {
         } else {
             return None;
         };
-        if (word >> KIND_SHIFT) & 15 != WHOLE {
-            return None;
-        }
+        let kind = match (word >> KIND_SHIFT) & KIND_MASK {
+            0 => Kind::Whole,
+            1 => Kind::First,
+            2 => Kind::More,
+            3 => Kind::Last,
+            4 => Kind::Cut,
+            _ => return None,
+        };
         Some(Self {
             tag: (word >> TAG_SHIFT) as u32,
             context: (word >> CONTEXT_SHIFT) as u16,
             epoch: ((word >> EPOCH_SHIFT) & EPOCH_MASK) as u8,
+            kind,
             place,
         })
     }
@@ -105,11 +138,17 @@ mod tests {
     #[test]
     fn envelopes_survive_packing() {
         for place in (0..=INLINE).map(Place::Inline).chain([Place::Arena]) {
-            for epoch in [0, 1, 63] {
-                let envelope = Envelope { tag: u32::MAX, context: 0xABCD, epoch, place };
-                assert_eq!(Envelope::unpack(envelope.pack()), Some(envelope));
-                let small = if let Place::Inline(len) = place { Some(len) } else { None };
-                assert_eq!(Envelope::small(envelope.pack()), small);
+            for kind in [Kind::Whole, Kind::First, Kind::More, Kind::Last, Kind::Cut] {
+                for epoch in [0, 1, 63] {
+                    let envelope = Envelope { tag: u32::MAX, context: 0xABCD, epoch, kind, place };
+                    assert_eq!(Envelope::unpack(envelope.pack()), Some(envelope));
+                    assert_eq!(Envelope::is_whole(envelope.pack()), kind == Kind::Whole);
+                    let small = match (kind, place) {
+                        (Kind::Whole, Place::Inline(len)) => Some(len),
+                        _ => None,
+                    };
+                    assert_eq!(Envelope::small(envelope.pack()), small);
+                }
             }
         }
     }
@@ -117,7 +156,7 @@ mod tests {
     #[test]
     fn words_no_producer_writes_are_refused() {
         assert_eq!(Envelope::unpack(49), None, "a length that does not fit the cell");
-        assert_eq!(Envelope::unpack(1 << KIND_SHIFT), None, "a kind that nobody writes");
+        assert_eq!(Envelope::unpack(5 << KIND_SHIFT), None, "a kind that nobody writes");
         assert_eq!((Envelope::small(49), Envelope::small(1 << KIND_SHIFT)), (None, None));
     }
 

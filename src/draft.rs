@@ -3,7 +3,7 @@
 use crate::error::SendError;
 use crate::member::Member;
 use crate::memory;
-use crate::outbox::Outgoing;
+use crate::outbox::{Outbox, Outgoing};
 use crate::ring::Slot;
 use std::io;
 
@@ -29,6 +29,7 @@ use std::io;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Draft<'a> {
+    outbox: &'a Outbox,
     member: &'a Member,
     peer: &'a Outgoing,
     slot: Slot,
@@ -36,9 +37,9 @@ pub struct Draft<'a> {
 }
 
 impl<'a> Draft<'a> {
-    pub(crate) fn new(member: &'a Member, peer: &'a Outgoing, slot: Slot) -> Self {
+    pub(crate) fn new(outbox: &'a Outbox, member: &'a Member, peer: &'a Outgoing, slot: Slot) -> Self {
         peer.drafting.set(true);
-        Self { member, peer, slot, written: 0 }
+        Self { outbox, member, peer, slot, written: 0 }
     }
 
     /// The message's length in bytes, as reserved.
@@ -75,13 +76,12 @@ impl<'a> Draft<'a> {
         unsafe { memory::borrow_mut(self.peer.producer.words(&self.slot), self.slot.len) }
     }
 
-    /// Sends the message.
+    /// Sends the message; in a [`Batch`](crate::Batch), with the batch.
     ///
     /// Never waits. Cost: that of a send without the copying.
     pub fn commit(self) -> Result<(), SendError> {
         self.member.check()?;
-        self.peer.producer.publish(&self.slot);
-        self.member.ring_mail(&self.peer.record);
+        self.outbox.publish(self.member, self.peer, &self.slot);
         Ok(())
     }
 }

@@ -1,16 +1,18 @@
 //! Joining a region, and what a process does once it has.
 
+use crate::batch::Batch;
 use crate::bell::Wait;
 use crate::draft::Draft;
 use crate::error::{JoinError, RecvError, SendError};
-use crate::inbox::{Inbox, Source};
 use crate::layout::LABEL;
 use crate::mail::Mail;
 use crate::member::{Interrupter, Member, Patience};
 use crate::os::{self, Lock};
-use crate::outbox::Outbox;
+use crate::receiver::Receiver;
 use crate::region::Region;
 use crate::registry::{Claim, GATE, LABELS, Status};
+use crate::sender::Sender;
+use crate::source::Source;
 use core::fmt;
 use core::time::Duration;
 use std::io;
@@ -23,16 +25,16 @@ const JOIN_PATIENCE: Duration = Duration::from_millis(500);
 
 /// What a process holds after joining a region as a rank.
 ///
-/// It may move between threads, not be shared by them: join once for each thread. Dropping it leaves the
-/// region: peers are told [`RecvError::PeerLeft`] after its last mail; mail for it stays for the rank's next
+/// It may move between threads, not be shared by them. Dropping it leaves the region: peers are told [`RecvError::PeerLeft`] after its last mail; mail for it stays for the rank's next
 /// holder. A process that ends without dropping it, or drops it in a panic, has died:
 /// [`RecvError::PeerDead`].
 ///
 /// A forked child does not inherit it: there every call is [`Lost::Forked`](crate::Lost::Forked).
+///
+/// It [splits](Endpoint::split) into two halves for two threads. A program with more threads joins more ranks.
 pub struct Endpoint {
-    member: Member,
-    outbox: Outbox,
-    inbox: Inbox,
+    sender: Sender,
+    receiver: Receiver,
 }
 
 /// # Joining
@@ -40,7 +42,7 @@ impl Region {
     /// Joins as `rank`, which no live process holds. What the rank's last holder did not acknowledge is
     /// there again; what it sent stays sent.
     ///
-    /// Costs about 10 µs and 20 bytes a rank of private memory.
+    /// Costs about 10 µs and 2 KiB of private memory, more with each peer that is spoken to.
     pub fn join(&self, rank: u32) -> Result<Endpoint, JoinError> {
         self.join_with(rank, &[])
     }
@@ -102,11 +104,8 @@ impl Region {
         if !self.segment.is_bound() {
             return Err(JoinError::Removed);
         }
-        Ok(Endpoint {
-            member: Member::new(self.clone(), claim),
-            outbox: Outbox::new(ranks),
-            inbox: Inbox::new(ranks),
-        })
+        let (receiver, sender) = Member::halves(self.clone(), claim);
+        Ok(Endpoint { sender: Sender::new(sender), receiver: Receiver::new(receiver) })
     }
 
     fn claim(&self, rank: u32, label: &[u8]) -> Result<Claim, JoinError> {
@@ -138,141 +137,127 @@ fn os_error(error: io::Error) -> JoinError {
 impl Endpoint {
     /// This endpoint's rank.
     pub fn rank(&self) -> u32 {
-        self.member.rank()
+        self.sender.rank()
     }
 
     /// How often the rank has been joined, this time included.
     pub fn epoch(&self) -> u64 {
-        self.member.claim.epoch()
+        self.sender.epoch()
     }
 
     /// The region.
     pub fn region(&self) -> &Region {
-        &self.member.region
+        self.sender.region()
     }
 
     /// Chooses how this endpoint waits from now on.
     pub fn set_wait(&self, wait: Wait) {
-        self.member.wait.set(wait);
+        self.sender.set_wait(wait);
+        self.receiver.set_wait(wait);
+    }
+
+    /// As [`Receiver::set_pieces`].
+    pub fn set_pieces(&self, pieces: bool) {
+        self.receiver.set_pieces(pieces);
     }
 
     /// What ends a wait of this endpoint from another thread or a signal handler.
     pub fn interrupter(&self) -> Interrupter {
-        self.member.interrupter()
+        self.receiver.interrupter()
+    }
+
+    /// Begins a [`Batch`] of both directions.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(Some(self.sender.parts()), Some(self.receiver.parts()))
+    }
+
+    /// Two halves for two threads: one does all the sending, the other all the receiving. Each sleeps on a
+    /// bell of its own. The rank is left when both are dropped; it dies if one is dropped in a panic.
+    pub fn split(self) -> (Sender, Receiver) {
+        let Self { mut sender, mut receiver } = self;
+        sender.split();
+        receiver.split();
+        (sender, receiver)
     }
 }
 
-/// # Sending
-///
-/// A message that is sent lies in the mailbox until its receiver acknowledges it, whether or not anybody
-/// has joined as that rank. The first message to a peer reserves the mailbox's memory, once for all time.
-///
-/// A full mailbox: `try_` calls return [`SendError::Full`], the others wait until the receiver makes room; both
-/// return [`SendError::PeerLeft`] or [`SendError::PeerDead`] once they find that it cannot, whoever waits at
-/// most 50 ms later, `try_` calls at most 64 calls later. Room in one's own mailbox is never waited for.
-///
-/// Cost: the cache line of the message, and a system call if the receiver sleeps.
+/// # Sending: as by a [`Sender`]
 impl Endpoint {
-    /// Sends `bytes` to `to`; waits while the mailbox is full.
+    /// As [`Sender::send`].
     #[inline(always)]
     pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.outbox.send(&self.member, to, bytes, Patience::Until(None))
+        self.sender.send_with(to, bytes, Patience::Until(None), &|| self.receiver.settle())
     }
 
-    /// Sends `bytes` to `to` if there is room now.
+    /// As [`Sender::try_send`].
     #[inline]
     pub fn try_send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.outbox.send(&self.member, to, bytes, Patience::Never)
+        self.sender.send_with(to, bytes, Patience::Never, &|| self.receiver.settle())
     }
 
-    /// Sends `bytes` to `to`; waits no longer than `timeout`.
+    /// As [`Sender::send_timeout`].
     pub fn send_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
-        self.outbox.send(&self.member, to, bytes, within(timeout))
+        self.sender.send_with(to, bytes, Patience::within(timeout), &|| self.receiver.settle())
     }
 
-    /// Reserves a message of `len` bytes to `to`, to be written in place; waits while the mailbox is full.
+    /// As [`Sender::reserve`].
     pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.draft(to, len, Patience::Until(None))
+        self.sender.draft(to, len, Patience::Until(None), &|| self.receiver.settle())
     }
 
-    /// Reserves a message of `len` bytes to `to` if there is room now.
+    /// As [`Sender::try_reserve`].
     pub fn try_reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.draft(to, len, Patience::Never)
+        self.sender.draft(to, len, Patience::Never, &|| self.receiver.settle())
     }
 
-    /// Reserves a message of `len` bytes to `to`; waits no longer than `timeout`.
+    /// As [`Sender::reserve_timeout`].
     pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
-        self.draft(to, len, within(timeout))
+        self.sender.draft(to, len, Patience::within(timeout), &|| self.receiver.settle())
     }
 }
 
-/// # Receiving
-///
-/// Mail comes in order for each sender. Receiving from anyone goes round: at most 32 mails of one sender
-/// while another's wait. A mail is taken once; received again only if it was left, or if its holder died.
-///
-/// When there is no mail, receiving from a rank that has left is [`RecvError::PeerLeft`], each time, and
-/// from one that died [`RecvError::PeerDead`]; receiving from anyone says so once for each life of a sender
-/// that has ever sent to this rank. A clean leave is seen at once; a death within 50 ms by whoever waits for
-/// that rank, within a second by whoever waits for any of up to 64. Who receives from anyone and spins, or
-/// never waits long enough to sleep, hears of ends only when no mail comes for 50 ms. `try_` calls ask for
-/// deaths every 64th time.
-///
-/// Cost: the cache line of the message, and a system call if the sender sleeps for want of room.
+/// # Receiving: as by a [`Receiver`]
 impl Endpoint {
-    /// The next mail from anyone; waits until there is one.
+    /// As [`Receiver::recv`].
     #[inline(always)]
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::Until(None))
     }
 
-    /// The next mail from anyone, if there is one now.
+    /// As [`Receiver::try_recv`].
     #[inline]
     pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::Never)
     }
 
-    /// The next mail from anyone; waits no longer than `timeout`.
+    /// As [`Receiver::recv_timeout`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, within(timeout))
+        self.mail(Source::Anyone, Patience::within(timeout))
     }
 
-    /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one.
+    /// As [`Receiver::recv_from`].
     pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
         self.mail(source.into(), Patience::Until(None))
     }
 
-    /// The next mail from `source`, if there is one now.
+    /// As [`Receiver::try_recv_from`].
     pub fn try_recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
         self.mail(source.into(), Patience::Never)
     }
 
-    /// The next mail from `source`; waits no longer than `timeout`.
+    /// As [`Receiver::recv_from_timeout`].
     pub fn recv_from_timeout(
         &self,
         source: impl Into<Source>,
         timeout: Duration,
     ) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), within(timeout))
-    }
-}
-
-impl Endpoint {
-    fn draft(&self, to: u32, len: usize, patience: Patience) -> Result<Draft<'_>, SendError> {
-        let (peer, slot) = self.outbox.reserve(&self.member, to, len, patience)?;
-        Ok(Draft::new(&self.member, peer, slot))
+        self.mail(source.into(), Patience::within(timeout))
     }
 
     #[inline(always)]
     fn mail(&self, source: Source, patience: Patience) -> Result<Mail<'_>, RecvError> {
-        let (peer, letter) = self.inbox.recv(&self.member, source, patience)?;
-        Ok(Mail::new(&self.member, peer, letter))
+        self.receiver.mail(source, patience, &|| self.sender.flush())
     }
-}
-
-/// A deadline beyond the clock's end is none.
-fn within(timeout: Duration) -> Patience {
-    Patience::Until(Instant::now().checked_add(timeout))
 }
 
 impl fmt::Debug for Endpoint {
@@ -281,20 +266,5 @@ impl fmt::Debug for Endpoint {
             .field("rank", &self.rank())
             .field("epoch", &self.epoch())
             .finish_non_exhaustive()
-    }
-}
-
-impl Drop for Endpoint {
-    fn drop(&mut self) {
-        if self.member.check().is_err() || thread::panicking() {
-            return;
-        }
-        self.inbox.leave();
-        self.member.claim.leave();
-        let registry = &self.member.region.registry;
-        for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
-            self.member.ring_mail(peer);
-            self.member.ring_credit(peer);
-        }
     }
 }

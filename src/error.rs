@@ -164,7 +164,8 @@ pub enum SendError {
     /// The region has no such rank.
     #[error("there is no such rank")]
     NoSuchRank,
-    /// The message is longer than this region carries.
+    /// The message is longer than this region carries; or, where nobody waits or a draft is asked for, than
+    /// what a mailbox holds as a whole: half its arena.
     #[error("the message is above the limit of {limit} bytes")]
     TooLarge {
         /// The longest message, in bytes.
@@ -222,6 +223,9 @@ pub enum RecvError {
     /// There is no more mail from this rank, which died.
     #[error("rank {0} is dead")]
     PeerDead(u32),
+    /// This rank gave up a message of which pieces were received.
+    #[error("rank {0} gave up in the middle of a message")]
+    Cut(u32),
     /// The words of this rank's mailbox make no sense.
     #[error("the mailbox from rank {0} is corrupt")]
     Corrupt(u32),

@@ -1,15 +1,20 @@
 //! The receiving side of an endpoint.
 
 use crate::error::RecvError;
-use crate::layout::{OPENED_WORDS, Rank};
+use crate::incoming::Incoming;
+use crate::layout::{MAX_RANKS, OPENED_WORDS};
 use crate::member::{Interrupted, Member, Patience};
-use crate::memory::Shared;
+use crate::peers::Peers;
 use crate::registry::Status;
 use crate::ring::{Consumer, Letter};
+use crate::source::Source;
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
-use core::cell::{Cell as Private, OnceCell};
+use crate::turns::Turns;
+use core::cell::{Cell as Private, RefCell};
+use std::time::Instant;
 
-/// The most mails of one sender that a receive from anyone takes while another sender's wait.
+/// The most mails of one sender that a receive from anyone takes while another sender's wait; also the most
+/// fragments that a call takes in which does not wait.
 pub(crate) const BURST: u32 = 32;
 /// Pauses that a receiver makes to let the writer of a stream go ahead.
 const LEAD_PAUSES: u32 = 64;
@@ -17,70 +22,20 @@ const LEAD_PAUSES: u32 = 64;
 const QUERIES: usize = 4;
 const NOBODY: u32 = u32::MAX;
 
-/// Whom to receive from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Source {
-    /// Whoever has sent something: in order for each sender, in turn between them.
-    Anyone,
-    /// This rank.
-    Rank(u32),
-}
-
-impl From<u32> for Source {
-    fn from(rank: u32) -> Self {
-        Source::Rank(rank)
-    }
-}
-
-/// A mailbox that this endpoint reads from.
-pub(crate) struct Incoming {
-    pub from: u32,
-    /// The sender's record.
-    pub record: Shared<Rank>,
-    pub consumer: Consumer,
-    /// The next in the circle of opened mailboxes.
-    next: Private<u32>,
-    /// The sender's last epoch whose end was told.
-    told: Private<u64>,
-    corrupt: Private<bool>,
-}
-
-impl Incoming {
-    /// Whether there is mail, or news of corruption. A mailbox that was once found corrupt is silent: others
-    /// go on.
-    #[inline(always)]
-    fn is_ready(&self) -> bool {
-        self.consumer.is_ready() && !self.corrupt.get()
-    }
-
-    /// The mail that `is_ready` saw.
-    #[inline(never)]
-    fn take(&self) -> Result<Letter, RecvError> {
-        match self.consumer.take() {
-            Ok(Some(letter)) => Ok(letter),
-            // `Ok(None)`: a stamp that was there is gone.
-            _ => Err(self.corrupted()),
-        }
-    }
-
-    #[cold]
-    fn corrupted(&self) -> RecvError {
-        self.corrupt.set(true);
-        RecvError::Corrupt(self.from)
-    }
-}
-
-/// Mailboxes by sender, each opened when its bit in `opened` is first seen, and linked in a circle.
+/// Mailboxes by sender, each opened when its bit in `opened` is first seen.
 pub(crate) struct Inbox {
-    peers: Box<[OnceCell<Box<Incoming>>]>,
+    peers: Peers<Incoming>,
+    /// Bit `from % 64` of word `from / 64`: the mailbox is open.
     known: [Private<u64>; OPENED_WORDS],
+    turns: RefCell<Turns>,
     /// The sender whose turn it is.
     current: Private<u32>,
     /// How many mails in a row it gave.
     burst: Private<u32>,
     /// The sender last asked about in the rotation of queries.
     queried: Private<u32>,
+    /// Whether messages in fragments are passed on in pieces.
+    pub in_pieces: Private<bool>,
 }
 
 impl From<Interrupted> for RecvError {
@@ -92,108 +47,125 @@ impl From<Interrupted> for RecvError {
 impl Inbox {
     pub fn new(ranks: u32) -> Self {
         Self {
-            peers: (0..ranks).map(|_| OnceCell::new()).collect(),
+            peers: Peers::new(ranks),
             known: Default::default(),
+            turns: RefCell::default(),
             current: NOBODY.into(),
             burst: 0.into(),
             queried: NOBODY.into(),
+            in_pieces: false.into(),
         }
     }
 
-    /// The next mail from `source`, taken, and the mailbox that it lies in.
+    /// The next mail from `source`, taken, and the mailbox that it lies in. `idle` is called before it waits
+    /// or finds nothing.
     #[inline(always)]
     pub fn recv(
         &self,
         member: &Member,
         source: Source,
         patience: Patience,
+        idle: &dyn Fn(),
     ) -> Result<(&Incoming, Letter), RecvError> {
         member.check()?;
         // A small mail that is there costs its receiver no call.
-        let (peer, letter) = if source == Source::Anyone
-            && let Some(peer) = self.peer(self.current.get())
+        if source == Source::Anyone
             && self.burst.get() < BURST
-            && !peer.corrupt.get()
-            && let Some(letter) = peer.consumer.take_small()
+            && let Some(peer) = self.peers.get(self.current.get())
+            && let Some(letter) = peer.take_small()
         {
-            (peer, letter)
-        } else {
-            let peer = self.find(member, source, patience)?;
-            (peer, peer.take()?)
-        };
-        if source == Source::Anyone {
             self.burst.set(self.burst.get() + 1);
+            return Ok((peer, letter));
         }
-        // No endpoint sends more than the region carries.
-        if letter.len > member.limit { Err(peer.corrupted()) } else { Ok((peer, letter)) }
+        self.search(member, source, patience, idle)
     }
 
-    /// A sender that has mail, waited for if need be.
+    /// The next mail, waited for if need be. Takes in fragments on the way.
     #[inline(never)]
-    fn find(&self, member: &Member, source: Source, patience: Patience) -> Result<&Incoming, RecvError> {
-        match self.look(member, source)? {
-            Some(peer) => Ok(peer),
-            None => self.wait(member, source, patience),
+    fn search(
+        &self,
+        member: &Member,
+        source: Source,
+        patience: Patience,
+        idle: &dyn Fn(),
+    ) -> Result<(&Incoming, Letter), RecvError> {
+        let mut fragments = 0;
+        loop {
+            let peer = match self.look(member, source, true)? {
+                Some(peer) => peer,
+                None => self.wait(member, source, patience, idle)?,
+            };
+            if source == Source::Anyone {
+                self.burst.set(self.burst.get() + 1);
+            }
+            if let Some(letter) = peer.take(member, self.in_pieces.get())? {
+                return Ok((peer, letter));
+            }
+            // However long a peer goes on with fragments.
+            fragments += 1;
+            match patience {
+                Patience::Never if fragments == BURST => return Err(RecvError::Empty),
+                Patience::Until(Some(deadline)) if Instant::now() >= deadline => {
+                    return Err(RecvError::Timeout);
+                }
+                _ => member.interruption()?,
+            }
         }
     }
 
     #[inline(always)]
-    fn look(&self, member: &Member, source: Source) -> Result<Option<&Incoming>, RecvError> {
+    fn look(&self, member: &Member, source: Source, thorough: bool) -> Result<Option<&Incoming>, RecvError> {
         match source {
-            Source::Anyone => Ok(self.look_around(member)),
+            Source::Anyone => Ok(self.look_around(member, thorough)),
             Source::Rank(rank) => self.look_at(member, rank),
         }
     }
 
     /// `rank`, if it has mail.
     fn look_at(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
-        let slot = self.peers.get(rank as usize).ok_or(RecvError::NoSuchRank)?;
-        if slot.get().is_none() {
+        if !self.peers.reaches(rank) {
+            return Err(RecvError::NoSuchRank);
+        }
+        if self.peers.get(rank).is_none() {
             self.discover(member);
         }
-        match slot.get() {
-            Some(peer) if peer.corrupt.get() => Err(RecvError::Corrupt(rank)),
+        match self.peers.get(rank) {
+            Some(peer) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
             Some(peer) if peer.is_ready() => Ok(Some(peer)),
             _ => Ok(None),
         }
     }
 
-    /// The current sender until its burst is over, else the next in the circle that has mail: its burst
-    /// begins.
-    #[inline(always)]
-    fn look_around(&self, member: &Member) -> Option<&Incoming> {
+    /// The current sender until its burst is over, else the next in turn that has mail: its burst begins.
+    fn look_around(&self, member: &Member, thorough: bool) -> Option<&Incoming> {
+        let current = self.current.get();
         let is_over = self.burst.get() >= BURST;
         if !is_over
-            && let Some(peer) = self.peer(self.current.get())
+            && let Some(peer) = self.peers.get(current)
             && peer.is_ready()
         {
             return Some(peer);
         }
         self.discover(member);
         self.burst.set(0);
-        let start = self.peer(self.current.get())?;
-        let peer = self.circle(start).find(|peer| peer.is_ready())?;
-        if is_over && peer.from == start.from && !peer.consumer.is_behind() {
+        let is_ready = |rank| self.peers.get(rank).is_some_and(Incoming::is_ready);
+        let next = self.turns.borrow_mut().next(thorough, is_ready)?;
+        let peer = self.peers.get(next)?;
+        if is_over && next == current && !peer.consumer.is_behind() {
             // A stream, and we are at its writer's heels: the two would fight for each line. Let it go ahead.
             (0..LEAD_PAUSES).for_each(|_| core::hint::spin_loop());
         }
-        self.current.set(peer.from);
+        self.current.set(next);
         Some(peer)
     }
 
-    #[inline(always)]
-    fn peer(&self, rank: u32) -> Option<&Incoming> {
-        Some(self.peers.get(rank as usize)?.get()?)
-    }
-
-    /// Every opened mailbox once: those after `start`, then `start`.
-    fn circle<'a>(&'a self, start: &'a Incoming) -> impl Iterator<Item = &'a Incoming> {
-        let mut at = Some(start);
-        core::iter::from_fn(move || {
-            let peer = self.peer(at?.next.get())?;
-            at = (peer.from != start.from).then_some(peer);
-            Some(peer)
-        })
+    /// Every open mailbox once, those of the ranks above `after` first.
+    fn open_after(&self, after: u32) -> impl Iterator<Item = &Incoming> {
+        let ranks = |range: core::ops::Range<u32>| {
+            range.filter(|rank| self.known[*rank as usize / 64].get() >> (rank % 64) & 1 == 1)
+        };
+        let (first, end) = (after.wrapping_add(1).min(MAX_RANKS), MAX_RANKS);
+        ranks(first..end).chain(ranks(0..first)).filter_map(|rank| self.peers.get(rank))
     }
 
     /// Opens the mailboxes whose bits were set since the last look. Never touches any other.
@@ -216,44 +188,49 @@ impl Inbox {
         while bits != 0 {
             let from = first + bits.trailing_zeros();
             bits &= bits - 1;
-            let Some(slot) = self.peers.get(from as usize) else { return };
+            if !self.peers.reaches(from) {
+                return;
+            }
             let consumer = Consumer::resume(member.region.segment.mailbox(from, member.rank()));
-            let told = consumer.told().load(Relaxed).into();
-            let next = match self.peer(self.current.get()) {
-                Some(current) => current.next.replace(from),
-                None => {
-                    self.current.set(from);
-                    from
-                }
-            };
-            slot.get_or_init(|| {
-                let record = member.region.registry.record(from);
-                Box::new(Incoming { from, record, consumer, next: next.into(), told, corrupt: false.into() })
-            });
+            let record = member.region.registry.record(from);
+            self.peers.get_or_make(from, || Incoming::new(from, record, consumer));
+            self.turns.borrow_mut().add(from);
         }
     }
 
     #[cold]
-    fn wait(&self, member: &Member, source: Source, patience: Patience) -> Result<&Incoming, RecvError> {
+    fn wait(
+        &self,
+        member: &Member,
+        source: Source,
+        patience: Patience,
+        idle: &dyn Fn(),
+    ) -> Result<&Incoming, RecvError> {
+        // Who is waited for may wait for what a batch holds back.
+        self.settle(member);
+        idle();
+        // Nobody else could send what is waited for.
+        let is_in_vain = source == Source::Rank(member.rank()) || member.region.ranks() == 1;
         let check = |query| {
             member.check()?;
+            if is_in_vain && member.is_alone() {
+                return Err(RecvError::Empty);
+            }
             match source {
                 Source::Anyone => self.ends(member, query),
                 Source::Rank(rank) => self.end(member, rank, query),
             }
         };
         let deadline = match patience {
-            // Nobody but this endpoint could send what it waits for.
-            _ if source == Source::Rank(member.rank()) || member.region.ranks() == 1 => {
-                return Err(RecvError::Empty);
-            }
             Patience::Never => {
                 return check(member.is_time_to_query())?.ok_or(RecvError::Empty);
             }
+            Patience::Until(_) if is_in_vain && member.is_alone() => return Err(RecvError::Empty),
             Patience::Until(deadline) => deadline,
         };
-        let bell = &member.record().bells.mail;
-        let found = member.wait(bell, deadline, || self.look(member, source), || check(true))?;
+        let look = |thorough| self.look(member, source, thorough);
+        let sleeps = &member.record().activity.sleeps;
+        let found = member.wait(source, sleeps, deadline, look, || check(true))?;
         found.ok_or(RecvError::Timeout)
     }
 
@@ -262,7 +239,12 @@ impl Inbox {
         let Some(end) = member.end_of(rank, query) else { return Ok(None) };
         match self.look_at(member, rank)? {
             Some(peer) => Ok(Some(peer)),
-            None => Err(told(rank, end)),
+            None => {
+                if let Some(peer) = self.peers.get(rank) {
+                    peer.drop_train();
+                }
+                Err(told(rank, end))
+            }
         }
     }
 
@@ -275,11 +257,10 @@ impl Inbox {
         let is_news = |peer: &&Incoming| {
             peer.from != member.rank() && registry.life(peer.from).epoch() > peer.told.get()
         };
-        let Some(start) = self.peer(self.current.get()) else { return Ok(None) };
-        let mut ended = self.circle(start).filter(is_news).find(|peer| !registry.life(peer.from).joined());
+        let mut ended =
+            self.open_after(NOBODY).filter(is_news).find(|peer| !registry.life(peer.from).joined());
         if ended.is_none() && query {
-            let start = self.peer(self.queried.get()).unwrap_or(start);
-            ended = self.circle(start).filter(is_news).take(QUERIES).find(|peer| {
+            ended = self.open_after(self.queried.get()).filter(is_news).take(QUERIES).find(|peer| {
                 self.queried.set(peer.from);
                 member.end_of(peer.from, true).is_some()
             });
@@ -293,14 +274,21 @@ impl Inbox {
             return Ok(Some(peer));
         }
         peer.told.set(life.epoch());
+        peer.drop_train();
         Err(told(peer.from, end))
+    }
+
+    /// Tells the senders of what a batch acknowledged.
+    pub fn settle(&self, member: &Member) {
+        if member.batches.get() > 0 && member.check().is_ok() {
+            self.open_after(NOBODY).for_each(|peer| peer.settle(member));
+        }
     }
 
     /// Leaves word for the next holder of this rank of whose end this one was told.
     pub fn leave(&self) {
-        let Some(start) = self.peer(self.current.get()) else { return };
-        for peer in self.circle(start) {
-            peer.consumer.told().store(peer.told.get(), Relaxed);
+        for peer in self.open_after(NOBODY) {
+            peer.consumer.line().told.store(peer.told.get(), Relaxed);
         }
     }
 }

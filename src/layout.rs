@@ -211,14 +211,14 @@ impl Config {
         self
     }
 
-    /// Bytes of a mailbox for payloads above 48 bytes: a multiple of 128, up to 2^40. The longest message is
-    /// half of it.
+    /// Bytes of a mailbox for payloads above 48 bytes: a multiple of 128, up to 2^40. A message above half of
+    /// it travels in fragments.
     pub const fn arena(mut self, bytes: u64) -> Self {
         self.geometry.arena = bytes;
         self
     }
 
-    /// The longest message in bytes; the default is 1 GiB. Half the arena is a limit too, for now.
+    /// The longest message in bytes; the default is 1 GiB.
     pub const fn max_message(mut self, bytes: u64) -> Self {
         self.geometry.max_message = bytes;
         self
@@ -285,10 +285,15 @@ impl Geometry {
         Ok(())
     }
 
-    /// The longest message that a mailbox can carry: a whole one is at most half the arena, so that a wrap
-    /// always leaves room for it.
-    pub fn limit(&self) -> u64 {
+    /// The longest message that lies in a mailbox as a whole: at most half the arena, so that a wrap always
+    /// leaves room for it.
+    pub fn whole(&self) -> u64 {
         self.max_message.min((self.arena / 2).max(crate::cell::INLINE as u64))
+    }
+
+    /// The length of the fragments of a longer one: four are under way.
+    pub fn fragment(&self) -> u64 {
+        (self.arena / 4 / ARENA_ALIGN).max(1) * ARENA_ALIGN
     }
 
     /// Bytes that are reserved at creation: header and rank table.

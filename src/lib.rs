@@ -80,11 +80,15 @@ pub mod ring;
 pub mod sync;
 
 #[cfg(not(loom))]
+mod batch;
+#[cfg(not(loom))]
 mod draft;
 #[cfg(not(loom))]
 mod endpoint;
 #[cfg(not(loom))]
 mod inbox;
+#[cfg(not(loom))]
+mod incoming;
 #[cfg(not(loom))]
 mod mail;
 #[cfg(not(loom))]
@@ -92,9 +96,21 @@ mod member;
 #[cfg(not(loom))]
 mod outbox;
 #[cfg(not(loom))]
+mod peers;
+#[cfg(not(loom))]
+mod receiver;
+#[cfg(not(loom))]
 mod region;
 #[cfg(not(loom))]
 mod segment;
+#[cfg(not(loom))]
+mod sender;
+#[cfg(not(loom))]
+mod source;
+#[cfg(not(loom))]
+mod train;
+#[cfg(not(loom))]
+mod turns;
 
 pub use bell::Wait;
 pub use error::*;
@@ -103,10 +119,14 @@ pub use registry::Status;
 
 #[cfg(not(loom))]
 pub use {
+    batch::Batch,
     draft::Draft,
     endpoint::Endpoint,
-    inbox::Source,
     mail::Mail,
     member::Interrupter,
+    receiver::Receiver,
     region::{Inspection, MailboxReport, OpenOptions, RankReport, Region},
+    sender::Sender,
+    source::Source,
+    train::Piece,
 };

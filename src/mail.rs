@@ -2,10 +2,11 @@
 
 use crate::cell;
 use crate::error::SizeError;
-use crate::inbox::Incoming;
+use crate::incoming::{Incoming, recycle};
 use crate::member::Member;
 use crate::memory;
 use crate::ring::Letter;
+use crate::train::Piece;
 use bytemuck::Pod;
 use core::fmt;
 use core::mem::ManuallyDrop;
@@ -14,6 +15,10 @@ use core::mem::ManuallyDrop;
 ///
 /// Mails may be dropped in any order; their room is given back in order. A mail that its holder's death
 /// keeps from being dropped is delivered again, to the rank's next holder.
+///
+/// A message above half the arena came in fragments and is acknowledged already: its bytes are in memory of
+/// this process, and end with it. Or it is a piece of such a message, in place as any mail: see
+/// [`Endpoint::set_pieces`](crate::Endpoint::set_pieces).
 pub struct Mail<'a> {
     member: &'a Member,
     peer: &'a Incoming,
@@ -32,7 +37,8 @@ impl<'a> Mail<'a> {
         self.peer.from
     }
 
-    /// Its number among all that its sender ever sent to this rank, from 0 on, without a gap.
+    /// Its number among all that its sender ever sent to this rank, from 0 on. Without a gap, but that a
+    /// message in fragments takes a number for each, and bears its last one's.
     #[inline]
     pub fn seq(&self) -> u64 {
         self.letter.seq
@@ -51,6 +57,11 @@ impl<'a> Mail<'a> {
         self.letter.envelope().tag
     }
 
+    /// Which part of a message it is, if it is not a whole one.
+    pub fn piece(&self) -> Option<Piece> {
+        if self.letter.is_whole() { None } else { self.peer.piece(self.letter.seq) }
+    }
+
     /// Its length in bytes.
     #[inline]
     pub fn len(&self) -> usize {
@@ -67,7 +78,7 @@ impl<'a> Mail<'a> {
     #[inline]
     pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
         let len = self.letter.len.min(buffer.len());
-        self.peer.consumer.copy(&self.letter, &mut buffer[..len]);
+        self.peer.copy(&self.letter, 0, &mut buffer[..len]);
         len
     }
 
@@ -76,7 +87,7 @@ impl<'a> Mail<'a> {
     pub fn copy_from(&self, offset: usize, buffer: &mut [u8]) -> usize {
         let offset = offset.min(self.letter.len);
         let len = (self.letter.len - offset).min(buffer.len());
-        memory::load_at(self.peer.consumer.words(&self.letter), offset, &mut buffer[..len]);
+        self.peer.copy(&self.letter, offset, &mut buffer[..len]);
         len
     }
 
@@ -87,6 +98,15 @@ impl<'a> Mail<'a> {
         bytes
     }
 
+    /// Its bytes; acknowledges it. What came in fragments is not copied once more.
+    pub fn into_vec(self) -> Vec<u8> {
+        if !self.letter.is_assembled() {
+            return self.to_vec();
+        }
+        let mail = ManuallyDrop::new(self);
+        mail.peer.finish(mail.member, &mail.letter)
+    }
+
     /// The value whose bytes it is, copied. The sender's value can be sent as `bytemuck::bytes_of(&value)`.
     #[inline]
     pub fn read<T: Pod>(&self) -> Result<T, SizeError> {
@@ -94,7 +114,7 @@ impl<'a> Mail<'a> {
             return Err(SizeError { len: self.letter.len, size: size_of::<T>() });
         }
         let mut value = T::zeroed();
-        self.peer.consumer.copy(&self.letter, bytemuck::bytes_of_mut(&mut value));
+        self.peer.copy(&self.letter, 0, bytemuck::bytes_of_mut(&mut value));
         Ok(value)
     }
 
@@ -103,18 +123,25 @@ impl<'a> Mail<'a> {
     /// # Safety
     /// The sender's process is trusted: it must not write to this message before it is acknowledged, as no
     /// endpoint does. Others with access to the segment must not write there either. A forked child must not
-    /// use the slice: its parent may acknowledge the mail.
+    /// use the slice: its parent may acknowledge the mail. None of this matters to a message that came in
+    /// fragments and was assembled.
     #[expect(unsafe_code, reason = "the caller trusts the peer")]
     pub unsafe fn as_slice(&self) -> &[u8] {
+        if self.letter.is_assembled() {
+            let bytes: *const [u8] = &*self.peer.message(self.letter.seq);
+            // SAFETY: nobody moves or changes the bytes of an assembled message until its mail, this one, is
+            // dropped; only the table that refers to them changes.
+            return unsafe { &*bytes };
+        }
         // SAFETY: unacknowledged as long as `self` lives; the caller answers for the peers (I4).
         unsafe { memory::borrow(self.peer.consumer.words(&self.letter), self.letter.len) }
     }
 
     /// Leaves it unread: it stays in its place and is the first to be received from its sender again, by
-    /// this endpoint or the rank's next holder.
+    /// this endpoint or the rank's next holder; a message that was assembled, by this endpoint only.
     pub fn leave(self) {
         let mail = ManuallyDrop::new(self);
-        mail.peer.consumer.put_back(mail.letter.seq);
+        mail.peer.put_back(&mail.letter);
     }
 }
 
@@ -123,8 +150,11 @@ impl Drop for Mail<'_> {
     fn drop(&mut self) {
         // A successor on this rank, or the parent of a forked child, has the mailbox now.
         if self.member.check().is_ok() {
-            self.peer.consumer.acknowledge(self.letter.seq);
-            self.member.ring_credit(&self.peer.record);
+            if self.letter.is_whole() {
+                self.peer.acknowledge(self.member, self.letter.seq);
+            } else {
+                recycle(self.member, self.peer.finish(self.member, &self.letter));
+            }
         }
     }
 }

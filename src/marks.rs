@@ -1,6 +1,6 @@
 //! Sequence numbers, and where in a ring they lie; private to a process.
 
-use core::cell::Cell as Private;
+use core::cell::{Cell as Private, OnceCell};
 
 /// Where in a ring of `len` slots, a power of two, `seq` lies.
 #[inline(always)]
@@ -9,8 +9,10 @@ pub fn index(seq: u64, len: usize) -> usize {
 }
 
 /// A set of sequence numbers, all within one lap of the ring.
+///
+/// Takes memory, a bit a slot, when the first number is put in.
 pub struct Marks {
-    bits: Box<[Private<u64>]>,
+    bits: OnceCell<Box<[Private<u64>]>>,
     lap: usize,
     count: Private<usize>,
 }
@@ -18,7 +20,7 @@ pub struct Marks {
 impl Marks {
     /// No numbers, in a ring of `lap` slots, a power of two.
     pub fn new(lap: usize) -> Self {
-        Self { bits: (0..lap.div_ceil(64)).map(|_| 0.into()).collect(), lap, count: 0.into() }
+        Self { bits: OnceCell::new(), lap, count: 0.into() }
     }
 
     /// Whether there are any.
@@ -27,9 +29,16 @@ impl Marks {
         self.count.get() > 0
     }
 
+    /// Whether `seq` is in.
+    pub fn has(&self, seq: u64) -> bool {
+        let (word, bit) = self.bit(seq);
+        self.any() && word.get() & bit != 0
+    }
+
     fn bit(&self, seq: u64) -> (&Private<u64>, u64) {
         let at = index(seq, self.lap);
-        (&self.bits[at / 64], 1 << (at % 64))
+        let bits = self.bits.get_or_init(|| (0..self.lap.div_ceil(64)).map(|_| 0.into()).collect());
+        (&bits[at / 64], 1 << (at % 64))
     }
 
     /// Puts `seq` in.
@@ -43,6 +52,9 @@ impl Marks {
 
     /// Takes `seq` out; whether it was in.
     pub fn clear(&self, seq: u64) -> bool {
+        if !self.any() {
+            return false;
+        }
         let (word, bit) = self.bit(seq);
         let was = word.get() & bit != 0;
         if was {

@@ -1,4 +1,4 @@
-//! What both directions of an endpoint share: the rank it holds, and how it waits.
+//! What each half of an endpoint has: the rank that both hold, and how it waits.
 
 use crate::bell::{self, Wait, Waiter};
 use crate::error::Lost;
@@ -6,9 +6,13 @@ use crate::layout::Rank;
 use crate::memory::Shared;
 use crate::os;
 use crate::region::Region;
-use crate::registry::{Claim, Status};
-use core::cell::Cell as Private;
+use crate::registry::{Claim, Life, Status};
+use crate::ring::count;
+use crate::source::Source;
+use crate::sync::{AtomicU64, Ordering::Relaxed};
+use core::cell::{Cell as Private, RefCell};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -26,34 +30,131 @@ pub(crate) enum Patience {
     Until(Option<Instant>),
 }
 
+impl Patience {
+    /// No longer than that; a deadline beyond the clock's end is none.
+    pub fn within(timeout: Duration) -> Self {
+        Self::Until(Instant::now().checked_add(timeout))
+    }
+}
+
+/// The rank that the halves of an endpoint hold; left when both are dropped.
+struct Holder {
+    region: Region,
+    claim: Claim,
+    process: u32,
+    /// Whether a half was dropped in a panic: that is a death.
+    died: AtomicBool,
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let is_forked = os::process_word().load(Ordering::Relaxed) != self.process;
+        if is_forked || self.died.load(Ordering::Relaxed) || self.claim.check().is_err() {
+            return;
+        }
+        self.claim.leave();
+        let registry = &self.region.registry;
+        for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
+            self.region.ringer.ring(&peer.bells, &peer.bells.mail);
+            self.region.ringer.ring(&peer.bells, &peer.bells.credit);
+        }
+    }
+}
+
+/// Which of its rank's two bells a half sleeps on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Half {
+    /// The receiving half, for mail.
+    Receiver = 0,
+    /// The sending half, for room.
+    Sender = 1,
+}
+
+/// One half's share of an endpoint.
 pub(crate) struct Member {
     pub region: Region,
-    pub claim: Claim,
     pub wait: Private<Wait>,
+    /// How many batches are open.
+    pub batches: Private<u32>,
     /// The longest message, in bytes.
     pub limit: usize,
-    interrupted: Arc<AtomicBool>,
+    /// The longest message that lies in a mailbox as a whole, in bytes.
+    pub whole: usize,
+    /// A buffer for the next message that is assembled.
+    pub spare: RefCell<Vec<u8>>,
+    half: Half,
+    rank: u32,
+    record: Shared<Rank>,
+    life: Life,
     process: u32,
     process_word: &'static AtomicU32,
+    /// Whether the other half may be in another thread.
+    split: bool,
+    interrupted: Arc<AtomicBool>,
     tries: Private<u32>,
     waits: Private<u32>,
     crowded: Private<bool>,
+    holder: Arc<Holder>,
 }
 
 impl Member {
-    pub fn new(region: Region, claim: Claim) -> Self {
+    /// Both halves of an endpoint that holds the rank of `claim`: the receiver's and the sender's.
+    pub fn halves(region: Region, claim: Claim) -> (Self, Self) {
         let process = os::process();
+        let holder = Holder { region, claim, process, died: AtomicBool::new(false) };
+        let holder = Arc::new(holder);
+        let interrupted = Arc::default();
+        let half = |half| Self::new(half, &holder, &interrupted);
+        (half(Half::Receiver), half(Half::Sender))
+    }
+
+    fn new(half: Half, holder: &Arc<Holder>, interrupted: &Arc<AtomicBool>) -> Self {
+        let region = holder.region.clone();
+        let geometry = region.geometry();
+        let rank = holder.claim.rank();
         Self {
-            limit: region.geometry().limit() as usize,
-            region,
-            claim,
             wait: Private::default(),
-            interrupted: Arc::default(),
-            process,
+            batches: Private::default(),
+            limit: geometry.max_message as usize,
+            whole: geometry.whole() as usize,
+            spare: RefCell::default(),
+            half,
+            rank,
+            record: region.registry.record(rank),
+            life: holder.claim.life(),
+            process: holder.process,
             process_word: os::process_word(),
+            split: false,
+            interrupted: interrupted.clone(),
             tries: Private::default(),
             waits: Private::default(),
             crowded: Private::default(),
+            holder: holder.clone(),
+            region,
+        }
+    }
+
+    /// Says that the other half may go to another thread. Interrupters made so far are the receiver's.
+    pub fn split(&mut self) {
+        self.split = true;
+        if self.half == Half::Sender {
+            self.interrupted = Arc::default();
+        }
+    }
+
+    /// Whether nobody but this thread could be at work on the other half.
+    pub fn is_alone(&self) -> bool {
+        !self.split || Arc::strong_count(&self.holder) == 1
+    }
+
+    /// Takes leave of the other half, which may wait for this one.
+    pub fn part(&self) {
+        if std::thread::panicking() {
+            self.holder.died.store(true, Ordering::Relaxed);
+        }
+        if self.split && self.check().is_ok() {
+            self.ring_mail(self.record());
+            self.ring_credit(self.record());
         }
     }
 
@@ -63,28 +164,32 @@ impl Member {
         if self.process_word.load(Ordering::Relaxed) != self.process {
             return Err(Lost::Forked);
         }
-        self.claim.check()
+        self.life.check(&self.record)
     }
 
     pub fn rank(&self) -> u32 {
-        self.claim.rank()
+        self.rank
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.life.epoch()
     }
 
     /// The record of this rank.
     pub fn record(&self) -> &Rank {
-        self.claim.record()
+        &self.record
     }
 
-    /// Tells a peer, whose record this is, that there is mail for it.
+    /// Tells a peer, whose record this is, that there is mail for it; whether that woke it.
     #[inline(always)]
-    pub fn ring_mail(&self, peer: &Rank) {
-        self.region.ringer.ring(&peer.bells, &peer.bells.mail);
+    pub fn ring_mail(&self, peer: &Rank) -> bool {
+        self.region.ringer.ring(&peer.bells, &peer.bells.mail)
     }
 
-    /// Tells a peer, whose record this is, that there is room for what it sends.
+    /// Tells a peer, whose record this is, that there is room for what it sends; whether that woke it.
     #[inline(always)]
-    pub fn ring_credit(&self, peer: &Rank) {
-        self.region.ringer.ring(&peer.bells, &peer.bells.credit);
+    pub fn ring_credit(&self, peer: &Rank) -> bool {
+        self.region.ringer.ring(&peer.bells, &peer.bells.credit)
     }
 
     /// Whether `rank` will neither send nor receive any more in this life; without `query` a death goes
@@ -107,22 +212,44 @@ impl Member {
         tries.is_multiple_of(TRIES_PER_QUERY)
     }
 
-    /// Waits on `bell`, one of this rank's: `Ok(None)` is the deadline.
+    /// Whether an [`Interrupter`] asks this half to stop waiting; asked once.
+    pub fn interruption(&self) -> Result<(), Interrupted> {
+        if self.interrupted.load(Ordering::Relaxed) && self.interrupted.swap(false, Ordering::Acquire) {
+            return Err(Interrupted);
+        }
+        Ok(())
+    }
+
+    /// Waits on this half's bell for `whom`: `Ok(None)` is the deadline. `sleeps` counts the times that it
+    /// falls asleep.
     pub fn wait<T, E: From<Interrupted>>(
         &self,
-        bell: &crate::sync::AtomicU32,
+        whom: Source,
+        sleeps: &AtomicU64,
         deadline: Option<Instant>,
-        mut look: impl FnMut() -> Result<Option<T>, E>,
+        mut look: impl FnMut(bool) -> Result<Option<T>, E>,
         check: impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
-        let waiter = Waiter { bell, how: self.wait.get(), deadline, crowded: &|| self.is_crowded() };
-        let look = || {
-            if self.interrupted.load(Ordering::Relaxed) && self.interrupted.swap(false, Ordering::Acquire) {
-                return Err(Interrupted.into());
-            }
-            look()
+        let bell = match self.half {
+            Half::Receiver => &self.record.bells.mail,
+            Half::Sender => &self.record.bells.credit,
         };
-        waiter.wait(look, check)
+        let awaited = &self.record.activity.awaited[self.half as usize];
+        let asleep = || {
+            awaited.store(whom.to_word(), Relaxed);
+            count(sleeps, 1);
+        };
+        let crowded = || self.is_crowded();
+        let waiter = Waiter { bell, how: self.wait.get(), deadline, crowded: &crowded, asleep: &asleep };
+        let look = |thorough| {
+            self.interruption()?;
+            look(thorough)
+        };
+        let result = waiter.wait(look, check);
+        if awaited.load(Relaxed) != 0 {
+            awaited.store(0, Relaxed);
+        }
+        result
     }
 
     /// Whether more ranks are awake than there are processors, now or a few waits ago.
@@ -152,7 +279,9 @@ impl Member {
 /// A wait was ended from outside.
 pub(crate) struct Interrupted;
 
-/// Ends a wait of the endpoint that it came from, from any thread or signal handler.
+/// Ends a wait of the endpoint or half that it came from, from any thread or signal handler.
+///
+/// When an endpoint splits, those made before go with the receiving half.
 #[derive(Clone)]
 pub struct Interrupter {
     flag: Arc<AtomicBool>,

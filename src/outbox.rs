@@ -1,14 +1,17 @@
 //! The sending side of an endpoint.
 
-use crate::cell::INLINE;
+use crate::cell::{INLINE, Kind};
 use crate::error::SendError;
 use crate::layout::Rank;
 use crate::member::{Interrupted, Member, Patience};
 use crate::memory::Shared;
+use crate::peers::Peers;
 use crate::registry::Status;
-use crate::ring::{Corrupt, Producer, PushError, Slack, Slot};
+use crate::ring::{Corrupt, Producer, PushError, Slack, Slot, count};
+use crate::source::Source;
 use crate::sync::{Edge, release};
-use core::cell::{Cell as Private, OnceCell};
+use crate::train;
+use core::cell::{Cell as Private, RefCell};
 
 /// Polls of a full mailbox that insist on a quarter of it; the next take any room.
 const PATIENT_POLLS: u32 = 64;
@@ -27,7 +30,9 @@ pub(crate) struct Outgoing {
 
 /// Mailboxes by receiver, each opened at the first message.
 pub(crate) struct Outbox {
-    peers: Box<[OnceCell<Box<Outgoing>>]>,
+    peers: Peers<Outgoing>,
+    /// The receivers for whom a batch holds something back.
+    held: RefCell<Vec<u32>>,
 }
 
 impl From<Interrupted> for SendError {
@@ -42,73 +47,166 @@ impl From<Corrupt> for SendError {
     }
 }
 
+/// What a call to send has beside the message.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    pub member: &'a Member,
+    pub patience: Patience,
+    /// Called before it waits or finds no room.
+    pub idle: &'a dyn Fn(),
+}
+
 impl Outbox {
     pub fn new(ranks: u32) -> Self {
-        Self { peers: (0..ranks).map(|_| OnceCell::new()).collect() }
+        Self { peers: Peers::new(ranks), held: RefCell::default() }
     }
 
     /// Sends `bytes` to `to`.
     #[inline(always)]
-    pub fn send(&self, member: &Member, to: u32, bytes: &[u8], patience: Patience) -> Result<(), SendError> {
+    pub fn send(&self, terms: Terms<'_>, to: u32, bytes: &[u8]) -> Result<(), SendError> {
+        let member = terms.member;
         let peer = self.peer(member, to, bytes.len())?;
         // Apart, so that a small message with room for it costs its caller no call.
         if bytes.len() <= INLINE
             && let Some(slot) = peer.producer.place(bytes.len(), Slack::Any)
         {
-            peer.producer.fill(&slot, bytes);
-            member.ring_mail(&peer.record);
+            if member.batches.get() == 0 {
+                peer.producer.fill(&slot, bytes);
+                peer.ring(member);
+            } else {
+                self.hold(member, peer, || peer.producer.fill_held(&slot, bytes));
+            }
             return Ok(());
         }
-        Self::send_beyond(member, peer, bytes, patience)
+        self.send_beyond(terms, peer, bytes)
     }
 
     /// Sends what is large, or must look for room.
     #[inline(never)]
-    fn send_beyond(
-        member: &Member,
-        peer: &Outgoing,
-        bytes: &[u8],
-        patience: Patience,
-    ) -> Result<(), SendError> {
-        let slot = Self::claim(member, peer, bytes.len(), patience)?;
-        peer.producer.fill(&slot, bytes);
-        member.ring_mail(&peer.record);
+    fn send_beyond(&self, terms: Terms<'_>, peer: &Outgoing, bytes: &[u8]) -> Result<(), SendError> {
+        if bytes.len() > terms.member.whole {
+            return self.send_train(terms, peer, bytes);
+        }
+        let slot = self.claim(terms, peer, bytes.len())?;
+        if terms.member.batches.get() == 0 {
+            peer.producer.fill(&slot, bytes);
+            peer.ring(terms.member);
+        } else {
+            self.hold(terms.member, peer, || peer.producer.fill_held(&slot, bytes));
+        }
         Ok(())
     }
 
+    /// Publishes a slot that a draft has written, now or with its batch.
+    pub fn publish(&self, member: &Member, peer: &Outgoing, slot: &Slot) {
+        if member.batches.get() == 0 {
+            peer.producer.publish(slot);
+            peer.ring(member);
+        } else {
+            self.hold(member, peer, || peer.producer.hold(slot));
+        }
+    }
+
+    /// A message that is held back until its batch ends, or there are many.
+    #[inline(always)]
+    fn hold(&self, member: &Member, peer: &Outgoing, fill: impl FnOnce()) {
+        if peer.producer.held() == 0 {
+            self.held.borrow_mut().push(peer.to);
+        }
+        fill();
+        if peer.producer.held() >= u64::from(member.region.held()) {
+            self.flush(member);
+        }
+    }
+
+    /// Publishes what batches hold back.
+    #[inline(never)]
+    pub fn flush(&self, member: &Member) {
+        if member.check().is_err() {
+            return;
+        }
+        for to in self.held.borrow_mut().drain(..) {
+            if let Some(peer) = self.peers.get(to) {
+                peer.producer.reveal();
+                peer.ring(member);
+            }
+        }
+    }
+
+    /// Sends `bytes`, which are above half the arena, while the receiver takes them.
+    fn send_train(&self, terms: Terms<'_>, peer: &Outgoing, bytes: &[u8]) -> Result<(), SendError> {
+        let Terms { member, patience, .. } = terms;
+        // Nobody takes it while this call waits.
+        let is_in_vain = peer.to == member.rank() && member.is_alone();
+        if is_in_vain || matches!(patience, Patience::Never) {
+            return Err(SendError::TooLarge { limit: member.whole as u64 });
+        }
+        self.flush(member);
+        let journey = Journey::begin(member, peer);
+        let push = |kind, bytes: &[u8]| -> Result<u64, SendError> {
+            let slot = self.claim(terms, peer, bytes.len())?.of(kind);
+            journey.check()?;
+            peer.producer.fill(&slot, bytes);
+            peer.ring(member);
+            Ok(slot.seq)
+        };
+        let wait = |seq| {
+            self.wait(terms, peer, |_| Ok(peer.producer.is_acknowledged(seq)?.then_some(())))?;
+            journey.check()
+        };
+        let (body, last) = train::cut(bytes, member.region.geometry().fragment() as usize);
+        let body = || {
+            let mut seq = push(Kind::First, &(bytes.len() as u64).to_ne_bytes())?;
+            for fragment in body {
+                seq = push(Kind::More, fragment)?;
+            }
+            wait(seq)
+        };
+        body().inspect_err(|error| {
+            // The receiver need not keep what it has. Where there is no room, the next message tells it.
+            let is_mine = !matches!(error, SendError::Lost(_) | SendError::Corrupt);
+            if is_mine && let Ok(slot) = peer.producer.claim(0, Slack::Any) {
+                peer.producer.fill(&slot.of(Kind::Cut), &[]);
+                peer.ring(member);
+            }
+        })?;
+        // It is delivered from here on, unless the receiver dies.
+        wait(push(Kind::Last, last)?)
+    }
+
     /// A slot for `len` bytes, waited for if need be.
-    fn claim(member: &Member, peer: &Outgoing, len: usize, patience: Patience) -> Result<Slot, SendError> {
-        let slack = if matches!(patience, Patience::Never) { Slack::Any } else { Slack::Quarter };
+    fn claim(&self, terms: Terms<'_>, peer: &Outgoing, len: usize) -> Result<Slot, SendError> {
+        let slack = if matches!(terms.patience, Patience::Never) { Slack::Any } else { Slack::Quarter };
         match peer.producer.claim(len, slack) {
             Ok(slot) => Ok(slot),
             Err(PushError::Corrupt) => Err(SendError::Corrupt),
-            Err(PushError::Full) => Self::wait_for_room(member, peer, len, patience),
+            Err(PushError::Full) => {
+                count(&peer.producer.counters().full, 1);
+                self.wait(terms, peer, |slack| match peer.producer.reclaim(len, slack) {
+                    Ok(slot) => Ok(Some(slot)),
+                    Err(PushError::Full) => Ok(None),
+                    Err(PushError::Corrupt) => Err(Corrupt),
+                })
+            }
         }
     }
 
     /// Claims a slot for `len` bytes to `to`, which stays claimed until it is published or `drafting` ends.
-    pub fn reserve(
-        &self,
-        member: &Member,
-        to: u32,
-        len: usize,
-        patience: Patience,
-    ) -> Result<(&Outgoing, Slot), SendError> {
-        let peer = self.peer(member, to, len)?;
-        Ok((peer, Self::claim(member, peer, len, patience)?))
+    pub fn reserve(&self, terms: Terms<'_>, to: u32, len: usize) -> Result<(&Outgoing, Slot), SendError> {
+        if len > terms.member.whole {
+            return Err(SendError::TooLarge { limit: terms.member.whole as u64 });
+        }
+        let peer = self.peer(terms.member, to, len)?;
+        Ok((peer, self.claim(terms, peer, len)?))
     }
 
     /// The open mailbox to `to`, ready for `len` bytes.
     #[inline(always)]
     fn peer(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         member.check()?;
-        let slot = self.peers.get(to as usize).ok_or(SendError::NoSuchRank)?;
-        if len > member.limit {
-            return Err(SendError::TooLarge { limit: member.limit as u64 });
-        }
-        let peer = match slot.get() {
-            Some(peer) => peer,
-            None => Self::open(slot, member, to)?,
+        let peer = match self.peers.get(to) {
+            Some(peer) if len <= member.limit => peer,
+            _ => self.open(member, to, len)?,
         };
         if peer.drafting.get() { Err(SendError::Drafting) } else { Ok(peer) }
     }
@@ -116,11 +214,13 @@ impl Outbox {
     /// Reserves the mailbox's pages unless an earlier holder of this rank did, says so to the receiver, and
     /// goes on where that holder stopped.
     #[cold]
-    fn open<'a>(
-        slot: &'a OnceCell<Box<Outgoing>>,
-        member: &Member,
-        to: u32,
-    ) -> Result<&'a Outgoing, SendError> {
+    fn open(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
+        if !self.peers.reaches(to) {
+            return Err(SendError::NoSuchRank);
+        }
+        if len > member.limit {
+            return Err(SendError::TooLarge { limit: member.limit as u64 });
+        }
         let (region, me) = (&member.region, member.rank());
         let record = region.registry.record(to);
         if !region.is_opened(me, to) {
@@ -129,55 +229,103 @@ impl Outbox {
             // Pairs with the receiver's load: from here on it may touch the pages.
             word.fetch_or(1 << (me % 64), release(Edge::Opened));
         }
-        let producer = Producer::recover(region.segment.mailbox(me, to), member.claim.epoch())?;
-        Ok(slot.get_or_init(|| Box::new(Outgoing { to, record, producer, drafting: false.into() })))
+        let producer = Producer::recover(region.segment.mailbox(me, to), member.epoch())?;
+        Ok(self.peers.get_or_make(to, || Outgoing { to, record, producer, drafting: false.into() }))
     }
 
+    /// Waits until `attempt`, which may ask for some slack, gives something.
     #[cold]
-    fn wait_for_room(
-        member: &Member,
+    fn wait<T>(
+        &self,
+        terms: Terms<'_>,
         peer: &Outgoing,
-        len: usize,
-        patience: Patience,
-    ) -> Result<Slot, SendError> {
-        let claim = |slack| match peer.producer.reclaim(len, slack) {
-            Ok(slot) => Ok(Some(slot)),
-            Err(PushError::Full) => Ok(None),
-            Err(PushError::Corrupt) => Err(SendError::Corrupt),
-        };
+        attempt: impl Fn(Slack) -> Result<Option<T>, Corrupt>,
+    ) -> Result<T, SendError> {
+        let Terms { member, patience, idle } = terms;
+        // Who is waited for may wait for what a batch holds back.
+        self.flush(member);
+        idle();
+        // Nobody else could make room in this rank's mailbox to itself.
+        let is_in_vain = peer.to == member.rank();
         // Whoever has waited for a while takes any room. What is told of the receiver is told only after one
         // more look for some, made after it ended.
         let check = |query| {
             member.check()?;
-            if let Some(slot) = claim(Slack::Any)? {
-                return Ok(Some(slot));
+            if let Some(found) = attempt(Slack::Any)? {
+                return Ok(Some(found));
+            }
+            if is_in_vain && member.is_alone() {
+                return Err(SendError::Full);
             }
             let Some(end) = member.end_of(peer.to, query) else { return Ok(None) };
-            match claim(Slack::Any)? {
-                Some(slot) => Ok(Some(slot)),
+            match attempt(Slack::Any)? {
+                Some(found) => Ok(Some(found)),
                 None if end == Status::Left => Err(SendError::PeerLeft),
                 None => Err(SendError::PeerDead),
             }
         };
         let deadline = match patience {
-            // Nobody but this endpoint could make room in its mailbox to itself.
-            _ if peer.to == member.rank() => return Err(SendError::Full),
             Patience::Never => {
                 return check(member.is_time_to_query())?.ok_or(SendError::Full);
+            }
+            Patience::Until(_) if is_in_vain && member.is_alone() => {
+                return check(false)?.ok_or(SendError::Full);
             }
             Patience::Until(deadline) => deadline,
         };
         let mut polls = 0;
-        let look = || {
+        let look = |_| {
             if polls == PATIENT_POLLS {
-                return claim(Slack::Any);
+                return Ok(attempt(Slack::Any)?);
             }
             polls += 1;
             // Each poll takes the line of `head` from a receiver that writes it with each message.
             (0..POLL_PAUSES).for_each(|_| core::hint::spin_loop());
-            claim(Slack::Quarter)
+            Ok(attempt(Slack::Quarter)?)
         };
-        let slot = member.wait(&member.record().bells.credit, deadline, look, || check(true))?;
-        slot.ok_or(SendError::Timeout)
+        let sleeps = &peer.producer.counters().sleeps;
+        let found = member.wait(Source::Rank(peer.to), sleeps, deadline, look, || check(true))?;
+        found.ok_or(SendError::Timeout)
+    }
+}
+
+impl Outgoing {
+    /// Tells the receiver that there is mail.
+    #[inline(always)]
+    fn ring(&self, member: &Member) {
+        if member.ring_mail(&self.record) {
+            count(&self.producer.counters().wakes, 1);
+        }
+    }
+}
+
+/// A train under way to a receiver: all of it must be taken in one life of that rank.
+struct Journey<'a> {
+    member: &'a Member,
+    peer: &'a Outgoing,
+    /// Its first cell.
+    first: u64,
+    /// The receiver's epoch.
+    epoch: Private<u64>,
+}
+
+impl<'a> Journey<'a> {
+    fn begin(member: &'a Member, peer: &'a Outgoing) -> Self {
+        let epoch = member.region.registry.life(peer.to).epoch();
+        Self { member, peer, first: peer.producer.tail(), epoch: epoch.into() }
+    }
+
+    /// Whether the receiver that took the beginning is still there.
+    fn check(&self) -> Result<(), SendError> {
+        let epoch = self.member.region.registry.life(self.peer.to).epoch();
+        if epoch == self.epoch.get() {
+            return Ok(());
+        }
+        // What the rank's former holder acknowledged is visible with its successor's life.
+        if self.peer.producer.tail() != self.first && self.peer.producer.is_acknowledged(self.first)? {
+            return Err(SendError::PeerDead);
+        }
+        self.epoch.set(epoch);
+        Ok(())
     }
 }

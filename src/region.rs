@@ -6,7 +6,8 @@ use crate::layout::{Config, Geometry};
 use crate::registry::{Registry, Status};
 use crate::ring;
 use crate::segment::{self, Segment, Trust};
-use crate::sync::{Edge, acquire};
+use crate::source::Source;
+use crate::sync::{Edge, Ordering::Relaxed, acquire};
 use core::time::Duration;
 use std::io;
 use std::sync::Arc;
@@ -139,7 +140,18 @@ impl Region {
 
     /// The longest message that can be sent, in bytes.
     pub fn max_message(&self) -> u64 {
-        self.geometry().limit()
+        self.geometry().max_message
+    }
+
+    /// The longest message that lies in its mailbox as a whole, in bytes: half the arena, or less if no message
+    /// is that long. Longer ones travel in fragments.
+    pub fn max_whole(&self) -> u64 {
+        self.geometry().whole()
+    }
+
+    /// How many messages of a mailbox a batch holds back at most: a quarter, so that neither side stands still.
+    pub(crate) fn held(&self) -> u32 {
+        self.geometry().cells / 4
     }
 
     /// The rank whose last holder joined with this label, if there is one; it need not live. A label that is
@@ -167,13 +179,26 @@ impl Region {
             let (status, life) = self.registry.status(rank);
             let label = String::from_utf8_lossy(&self.registry.label(rank)).into_owned();
             let pid = self.registry.pid(rank);
-            RankReport { rank, status, epoch: life.epoch(), pid, label }
+            let activity = &self.registry.rank(rank).activity;
+            let awaited = activity.awaited.each_ref().map(|word| Source::from_word(word.load(Relaxed)));
+            let [receiver_awaits, sender_awaits] =
+                awaited.map(|whom| whom.filter(|_| status == Status::Live));
+            RankReport {
+                rank,
+                status,
+                epoch: life.epoch(),
+                pid,
+                label,
+                receiver_awaits,
+                sender_awaits,
+                sleeps: activity.sleeps.load(Relaxed),
+            }
         });
         Inspection {
             protocol: geometry.protocol,
             cells: geometry.cells,
             arena: geometry.arena,
-            max_message: geometry.limit(),
+            max_message: geometry.max_message,
             size: geometry.size(),
             memory: self.segment.memory().unwrap_or(0),
             ranks: ranks.collect(),
@@ -183,8 +208,22 @@ impl Region {
 
     fn mailboxes_to(&self, to: u32) -> impl Iterator<Item = MailboxReport> {
         (0..self.ranks()).filter(move |from| self.is_opened(*from, to)).map(move |from| {
-            let unread = ring::depth(&self.segment.mailbox(from, to));
-            MailboxReport { from, to, unread }
+            let mailbox = self.segment.mailbox(from, to);
+            let (head, unread) = ring::depth(&mailbox);
+            let (sender, receiver) = (&mailbox.lines.producer, &mailbox.lines.consumer);
+            let cells = head.wrapping_add(unread);
+            MailboxReport {
+                from,
+                to,
+                messages: cells.saturating_sub(sender.fragments.load(Relaxed)),
+                bytes: sender.bytes.load(Relaxed),
+                unread,
+                full: sender.full.load(Relaxed),
+                sleeps: sender.sleeps.load(Relaxed),
+                mail_wakes: sender.wakes.load(Relaxed),
+                credit_wakes: receiver.wakes.load(Relaxed),
+                drops: receiver.drops.load(Relaxed),
+            }
         })
     }
 
@@ -232,6 +271,12 @@ pub struct RankReport {
     pub pid: u32,
     /// What its last holder called it.
     pub label: String,
+    /// Whose mail its receiver sleeps for; `None`: it is awake.
+    pub receiver_awaits: Option<Source>,
+    /// In whose mailbox its sender sleeps for room; `None`: it is awake.
+    pub sender_awaits: Option<Source>,
+    /// Times that its receivers slept for want of mail.
+    pub sleeps: u64,
 }
 
 /// What is known of a mailbox.
@@ -242,6 +287,21 @@ pub struct MailboxReport {
     pub from: u32,
     /// The receiver.
     pub to: u32,
-    /// Messages that are not acknowledged.
+    /// Messages that ever were sent.
+    pub messages: u64,
+    /// Their payload bytes.
+    pub bytes: u64,
+    /// Messages that are not acknowledged, each fragment of one counted.
     pub unread: u64,
+    /// Times that the sender found it full.
+    pub full: u64,
+    /// Times that the sender slept for want of room.
+    pub sleeps: u64,
+    /// Times that a message woke the receiver.
+    pub mail_wakes: u64,
+    /// Times that an acknowledgement woke the sender.
+    pub credit_wakes: u64,
+    /// Messages in fragments that the receiver dropped, for their end never came or their beginning was lost
+    /// with a former holder of its rank.
+    pub drops: u64,
 }

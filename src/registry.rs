@@ -58,6 +58,14 @@ impl Life {
         self.0 & 1 == 1
     }
 
+    /// Whether this is still the life of the rank whose record this is: another one means that somebody closed
+    /// our lock.
+    #[inline(always)]
+    pub fn check(self, record: &Rank) -> Result<(), Lost> {
+        let now = record.identity.life.load(Relaxed);
+        if now == self.0 { Ok(()) } else { Err(Lost::Rank) }
+    }
+
     fn next(self) -> Self {
         Self(((self.epoch() + 1) << 1) | 1)
     }
@@ -180,11 +188,14 @@ impl Claim {
         self.life.epoch()
     }
 
-    /// Whether the rank is still ours: another life in the record means that somebody closed our lock.
-    #[inline(always)]
+    /// The life that this claim began.
+    pub fn life(&self) -> Life {
+        self.life
+    }
+
+    /// Whether the rank is still ours.
     pub fn check(&self) -> Result<(), Lost> {
-        let now = self.record.identity.life.load(Relaxed);
-        if now == self.life.0 { Ok(()) } else { Err(Lost::Rank) }
+        self.life.check(&self.record)
     }
 
     /// Says that this holder has left: what it sent is all there will be.

@@ -18,7 +18,7 @@ pub use producer::{Producer, PushError, Slack, Slot};
 use crate::layout::{ARENA_ALIGN, Cell};
 use crate::marks::index;
 use crate::memory::Mailbox;
-use crate::sync::{Edge, Ordering::Relaxed, acquire};
+use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
 
 /// The peer's words make no sense (I1). The mailbox is of no use any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +36,12 @@ pub(crate) fn check_stale(stamp: u64, seq: u64, cells: u64) -> Result<(), Corrup
     if stamp == seq.wrapping_add(1).wrapping_sub(cells) || stamp == 0 { Ok(()) } else { Err(Corrupt) }
 }
 
+/// Adds to a counter of which this side is the only writer.
+#[inline(always)]
+pub(crate) fn count(counter: &AtomicU64, more: u64) {
+    counter.store(counter.load(Relaxed).wrapping_add(more), Relaxed);
+}
+
 /// Offset and length that an arena message claims, each read once; `None` if they are not in bounds (I1).
 #[inline(always)]
 pub(crate) fn arena_range(cell: &Cell, size: u64) -> Option<(u64, u64)> {
@@ -45,12 +51,13 @@ pub(crate) fn arena_range(cell: &Cell, size: u64) -> Option<(u64, u64)> {
     fits.then_some((offset, len))
 }
 
-/// How many messages lie unacknowledged in `mailbox`, as far as its stamps tell; at most its cells.
-pub fn depth(mailbox: &Mailbox) -> u64 {
+/// The sequence number of the oldest unacknowledged message in `mailbox`, and how many there are from it on,
+/// as far as stamps tell; at most the mailbox's cells.
+pub fn depth(mailbox: &Mailbox) -> (u64, u64) {
     let head = mailbox.lines.consumer.head.load(acquire(Edge::Head));
     let waits = |ahead: &u64| {
         let seq = head.wrapping_add(*ahead);
         cell(mailbox, seq).stamp.load(Relaxed) == seq.wrapping_add(1)
     };
-    (0..mailbox.cells.len() as u64).take_while(waits).count() as u64
+    (head, (0..mailbox.cells.len() as u64).take_while(waits).count() as u64)
 }

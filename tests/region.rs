@@ -363,7 +363,7 @@ fn memory_is_the_table_and_the_mailboxes_in_use() {
         assert_eq!(endpoint.recv_from_timeout(8, SHORT).err(), Some(RecvError::Timeout));
     }
     assert_eq!(memory(), geometry.table(), "listening to the silent costs nothing");
-    let bytes = vec![1; region.max_message() as usize];
+    let bytes = vec![1; region.max_whole() as usize];
     for pairs in 1..=2 {
         let (from, to) = if pairs == 1 { (&a, &b) } else { (&b, &a) };
         for _ in 0..2000 {
@@ -439,8 +439,8 @@ fn live_in_a_cramped_place(name: &str) {
     }
     assert_eq!(c.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
     assert_eq!(b.recv().expect("mail").to_vec(), b"before");
-    a.send(1, &vec![7; region.max_message() as usize]).expect("reserved");
-    assert_eq!(b.recv().expect("mail").len() as u64, region.max_message());
+    a.send(1, &vec![7; region.max_whole() as usize]).expect("reserved");
+    assert_eq!(b.recv().expect("mail").len() as u64, region.max_whole());
     assert_eq!(region.inspect().memory, full);
     assert!(full > table);
     assert_eq!(Region::open(name).map(|region| region.inspect().memory), Ok(full));

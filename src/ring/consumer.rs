@@ -1,7 +1,8 @@
 //! The reading end.
 
 use super::{Corrupt, arena_range, cell, check_stale};
-use crate::cell::{Envelope, Place};
+use crate::cell::{Envelope, Kind, Place};
+use crate::layout::ConsumerLine;
 use crate::marks::Marks;
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
@@ -29,8 +30,27 @@ pub struct Letter {
 
 /// The payload is in the cell: no arena has so many words.
 const IN_CELL: usize = usize::MAX;
+/// The message came in fragments, and its payload is in private memory.
+const ASSEMBLED: usize = usize::MAX - 1;
 
 impl Letter {
+    /// Whether it is a message, not a fragment of one.
+    #[inline(always)]
+    pub fn is_whole(&self) -> bool {
+        Envelope::is_whole(self.envelope)
+    }
+
+    /// Whether its payload is in private memory.
+    #[inline(always)]
+    pub fn is_assembled(&self) -> bool {
+        self.first == ASSEMBLED
+    }
+
+    /// The whole message of `len` bytes of which this is the last fragment.
+    pub fn assembled(self, len: usize) -> Self {
+        Self { len, first: ASSEMBLED, ..self }
+    }
+
     /// Its envelope.
     #[inline(always)]
     pub fn envelope(&self) -> Envelope {
@@ -38,6 +58,7 @@ impl Letter {
             tag: 0,
             context: 0,
             epoch: 0,
+            kind: Kind::Whole,
             place: Place::Inline(0),
         })
     }
@@ -94,8 +115,9 @@ impl Consumer {
     /// Cost: one load of the line that the message is in.
     pub fn take(&self) -> Result<Option<Letter>, Corrupt> {
         let mut seq = self.next.get();
-        if self.unread.any() {
-            seq = self.next_unread();
+        if let Some(unread) = self.next_unread() {
+            self.unread.clear(unread);
+            seq = unread;
         } else if self.is_exhausted(seq) {
             return Ok(None);
         }
@@ -140,13 +162,15 @@ impl Consumer {
         self.mailbox.cells.len() as u64
     }
 
+    /// The oldest message that was put back.
+    pub fn next_unread(&self) -> Option<u64> {
+        if self.unread.any() { self.search_unread() } else { None }
+    }
+
     #[cold]
-    fn next_unread(&self) -> u64 {
-        let mut seq = self.head.get();
-        while seq != self.next.get() && !self.unread.clear(seq) {
-            seq = seq.wrapping_add(1);
-        }
-        seq
+    fn search_unread(&self) -> Option<u64> {
+        let taken = self.next.get().wrapping_sub(self.head.get());
+        (0..taken).map(|ahead| self.head.get().wrapping_add(ahead)).find(|seq| self.unread.has(*seq))
     }
 
     /// Message `seq`, if it is there.
@@ -170,7 +194,7 @@ impl Consumer {
         Ok(Some(Letter { seq, envelope, len, first }))
     }
 
-    /// The payload words of a letter that was taken and not yet acknowledged.
+    /// The payload words of a letter that was taken, is not yet acknowledged, and not assembled.
     #[inline(always)]
     pub fn words(&self, letter: &Letter) -> &[AtomicU64] {
         match letter.first {
@@ -192,16 +216,38 @@ impl Consumer {
     /// message that is not acknowledged.
     #[inline(always)]
     pub fn acknowledge(&self, seq: u64) {
+        if self.retire(seq) {
+            self.settle();
+        }
+    }
+
+    /// As [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`]. Whether there is
+    /// something to tell.
+    #[inline(always)]
+    pub fn retire(&self, seq: u64) -> bool {
         if seq != self.head.get() {
-            return self.acknowledged.set(seq);
+            self.acknowledged.set(seq);
+            return false;
         }
         let mut head = seq.wrapping_add(1);
         if self.acknowledged.any() {
             head = self.skip_acknowledged(head);
         }
         self.head.set(head);
+        true
+    }
+
+    /// Tells the producer of all that is acknowledged.
+    #[inline(always)]
+    pub fn settle(&self) {
         // Pairs with the producer's load: our reads of the payload are done.
-        self.mailbox.lines.consumer.head.store(head, release(Edge::Head));
+        self.mailbox.lines.consumer.head.store(self.head.get(), release(Edge::Head));
+    }
+
+    /// How many acknowledgements the producer was not told of.
+    pub fn unsettled(&self) -> u64 {
+        // Ours alone to write: what a peer made of it changes no more than when we settle.
+        self.head.get().wrapping_sub(self.mailbox.lines.consumer.head.load(Relaxed))
     }
 
     #[cold]
@@ -217,8 +263,8 @@ impl Consumer {
         self.unread.set(seq);
     }
 
-    /// The last epoch of the sender whose end a former receiver was told.
-    pub fn told(&self) -> &AtomicU64 {
-        &self.mailbox.lines.consumer.told
+    /// The receiver's words.
+    pub fn line(&self) -> &ConsumerLine {
+        &self.mailbox.lines.consumer
     }
 }

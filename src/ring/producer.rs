@@ -1,8 +1,8 @@
 //! The writing end.
 
-use super::{Corrupt, arena_range, cell, check_stale};
-use crate::cell::{Envelope, INLINE, Place};
-use crate::layout::{ARENA_ALIGN, Cell};
+use super::{Corrupt, arena_range, cell, check_stale, count};
+use crate::cell::{Envelope, INLINE, Kind, Place};
+use crate::layout::{ARENA_ALIGN, Cell, ProducerLine};
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::{Cell as Private, RefCell};
@@ -34,10 +34,19 @@ pub struct Slot {
     pub seq: u64,
     /// The payload's length in bytes.
     pub len: usize,
+    /// What it is of a message.
+    pub kind: Kind,
     /// First word of the payload in the arena; `None`: in the cell.
     offset: Option<usize>,
     /// Where the free part of the arena begins, once this is published.
     cursor: Cursor,
+}
+
+impl Slot {
+    /// The same slot, for a cell of this kind.
+    pub fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
 }
 
 /// A place in the arena.
@@ -61,6 +70,8 @@ pub struct Producer {
     freed: Private<u64>,
     /// The live messages whose payload lies in the arena, oldest first.
     spans: RefCell<VecDeque<Span>>,
+    /// How many messages before `tail` are held back: all there but for their stamps.
+    held: Private<u64>,
 }
 
 /// A payload in the arena.
@@ -95,6 +106,7 @@ impl Producer {
             head: head.into(),
             cursor: Cursor::default().into(),
             freed: 0.into(),
+            held: 0.into(),
             spans: RefCell::default(),
             mailbox,
         };
@@ -178,7 +190,7 @@ impl Producer {
                 return None;
             }
         }
-        Some(Slot { seq, len, offset, cursor })
+        Some(Slot { seq, len, kind: Kind::Whole, offset, cursor })
     }
 
     /// Reads `head` once, checks it, and takes over what it frees.
@@ -217,7 +229,58 @@ impl Producer {
     #[inline(always)]
     pub fn publish(&self, slot: &Slot) {
         self.account(slot);
-        self.expose(slot);
+        self.describe(slot);
+        self.stamp(slot.seq);
+    }
+
+    /// As [`Producer::publish`], but held back until [`Producer::reveal`].
+    pub fn hold(&self, slot: &Slot) {
+        self.account(slot);
+        self.describe(slot);
+        self.held.set(self.held.get() + 1);
+    }
+
+    /// Writes `bytes` to `slot` and publishes it.
+    #[inline(always)]
+    pub fn fill(&self, slot: &Slot, bytes: &[u8]) {
+        self.fill_unseen(slot, bytes);
+        self.stamp(slot.seq);
+    }
+
+    /// As [`Producer::fill`], but held back until [`Producer::reveal`].
+    #[inline(always)]
+    pub fn fill_held(&self, slot: &Slot, bytes: &[u8]) {
+        self.fill_unseen(slot, bytes);
+        self.held.set(self.held.get() + 1);
+    }
+
+    /// How many messages are held back.
+    #[inline(always)]
+    pub fn held(&self) -> u64 {
+        self.held.get()
+    }
+
+    /// Makes all that is held back visible to the consumer, oldest first: one that stops in between leaves
+    /// nothing stamped behind a message that is not.
+    pub fn reveal(&self) {
+        let tail = self.tail.get();
+        let mut seq = tail.wrapping_sub(self.held.replace(0));
+        while seq != tail {
+            self.stamp(seq);
+            seq = seq.wrapping_add(1);
+        }
+    }
+
+    #[inline(always)]
+    fn fill_unseen(&self, slot: &Slot, bytes: &[u8]) {
+        // First, so that nothing comes between the stores to the cell: a consumer that polls would take the
+        // line away half-written.
+        self.account(slot);
+        match slot.offset {
+            None => memory::store_small(&self.cell(slot.seq).payload, bytes),
+            Some(_) => memory::store(self.words(slot), bytes),
+        }
+        self.describe(slot);
     }
 
     #[inline(always)]
@@ -227,10 +290,19 @@ impl Producer {
             self.cursor.set(slot.cursor);
         }
         self.tail.set(slot.seq.wrapping_add(1));
+        let counters = &self.mailbox.lines.producer;
+        match slot.kind {
+            Kind::Whole | Kind::Last => {}
+            Kind::First | Kind::More | Kind::Cut => count(&counters.fragments, 1),
+        }
+        // The beginning of a train has its length, not its bytes.
+        if slot.kind != Kind::First {
+            count(&counters.bytes, slot.len as u64);
+        }
     }
 
     #[inline(always)]
-    fn expose(&self, slot: &Slot) {
+    fn describe(&self, slot: &Slot) {
         let cell = self.cell(slot.seq);
         let place = match slot.offset {
             None => Place::Inline(slot.len),
@@ -240,22 +312,33 @@ impl Producer {
                 Place::Arena
             }
         };
-        cell.envelope.store(Envelope { tag: 0, context: 0, epoch: self.epoch, place }.pack(), Relaxed);
-        // Carries everything above; the consumer's load of the stamp ends the edge.
-        cell.stamp.store(slot.seq.wrapping_add(1), release(Edge::Stamp));
+        let envelope = Envelope { tag: 0, context: 0, epoch: self.epoch, kind: slot.kind, place };
+        cell.envelope.store(envelope.pack(), Relaxed);
     }
 
-    /// Writes `bytes` to `slot` and publishes it.
     #[inline(always)]
-    pub fn fill(&self, slot: &Slot, bytes: &[u8]) {
-        // First, so that nothing comes between the stores to the cell: a consumer that polls would take the
-        // line away half-written.
-        self.account(slot);
-        match slot.offset {
-            None => memory::store_small(&self.cell(slot.seq).payload, bytes),
-            Some(_) => memory::store(self.words(slot), bytes),
-        }
-        self.expose(slot);
+    fn stamp(&self, seq: u64) {
+        // Carries payload and envelope; the consumer's load of the stamp ends the edge.
+        self.cell(seq).stamp.store(seq.wrapping_add(1), release(Edge::Stamp));
+    }
+
+    /// The number of the next message.
+    pub fn tail(&self) -> u64 {
+        self.tail.get()
+    }
+
+    /// Whether message `seq`, which was published, is acknowledged, and all before it.
+    ///
+    /// Cost: the line of `head`.
+    pub fn is_acknowledged(&self, seq: u64) -> Result<bool, Corrupt> {
+        self.refresh()?;
+        let tail = self.tail.get();
+        Ok(tail.wrapping_sub(self.head.get()) < tail.wrapping_sub(seq))
+    }
+
+    /// The sender's counters.
+    pub fn counters(&self) -> &ProducerLine {
+        &self.mailbox.lines.producer
     }
 
     /// Writes one message: claim, fill, publish.

@@ -1,0 +1,69 @@
+//! Many messages at the price of fewer.
+
+use crate::inbox::Inbox;
+use crate::member::Member;
+use crate::outbox::Outbox;
+
+/// A time in which an endpoint keeps what it does to itself: what it sends, drafts included, is not yet seen,
+/// and what it acknowledges is not yet known. Both happen at once when this is dropped.
+///
+/// And before: when a quarter of a mailbox is held back, when a call would wait or finds nothing, when a
+/// message travels in fragments. So nobody ever waits for what a batch holds back, but one who waits for an
+/// endpoint that does nothing: do not keep a batch open for longer than it takes to send or receive it.
+/// If the process ends before, what was held back was not sent, and what was not acknowledged comes again.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let name = format!("doc-batch-{}", std::process::id());
+/// # let region = Region::create(&name, Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// let batch = me.batch();
+/// for number in 0..100u64 {
+///     me.send(1, &number.to_ne_bytes())?;
+/// }
+/// assert!(other.try_recv().is_err(), "not yet");
+/// drop(batch);
+///
+/// let _batch = other.batch(); // one acknowledgement for all
+/// for number in 0..100 {
+///     assert_eq!(other.try_recv()?.read::<u64>()?, number);
+/// }
+/// # drop(_batch);
+/// # drop((me, other));
+/// # Region::remove(&name)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "a batch ends when this is dropped"]
+pub struct Batch<'a> {
+    sending: Option<(&'a Member, &'a Outbox)>,
+    receiving: Option<(&'a Member, &'a Inbox)>,
+}
+
+impl<'a> Batch<'a> {
+    pub(crate) fn new(
+        sending: Option<(&'a Member, &'a Outbox)>,
+        receiving: Option<(&'a Member, &'a Inbox)>,
+    ) -> Self {
+        let batch = Self { sending, receiving };
+        batch.members().for_each(|member| member.batches.update(|count| count + 1));
+        batch
+    }
+
+    fn members(&self) -> impl Iterator<Item = &'a Member> {
+        let sender = self.sending.map(|(member, _)| member);
+        sender.into_iter().chain(self.receiving.map(|(member, _)| member))
+    }
+}
+
+impl Drop for Batch<'_> {
+    fn drop(&mut self) {
+        let is_last = |member: &Member| member.batches.get() == 1;
+        if let Some((member, outbox)) = self.sending.filter(|(member, _)| is_last(member)) {
+            outbox.flush(member);
+        }
+        if let Some((member, inbox)) = self.receiving.filter(|(member, _)| is_last(member)) {
+            inbox.settle(member);
+        }
+        self.members().for_each(|member| member.batches.update(|count| count - 1));
+    }
+}

@@ -1,0 +1,312 @@
+//! A mailbox that an endpoint reads from.
+
+use crate::cell::Kind;
+use crate::error::RecvError;
+use crate::layout::Rank;
+use crate::member::Member;
+use crate::memory::{self, Shared};
+use crate::ring::{Consumer, Letter, count};
+use crate::sync::Ordering::Relaxed;
+use crate::train::{Piece, Train};
+use core::cell::{Cell as Private, Ref, RefCell};
+
+/// The largest buffer that an endpoint keeps to assemble the next message in: fresh memory costs more than
+/// copying does.
+const SPARE: usize = 64 << 20;
+
+/// One sender's mailbox to this endpoint, and what of it is under way.
+pub(crate) struct Incoming {
+    pub from: u32,
+    /// The sender's record.
+    pub record: Shared<Rank>,
+    pub consumer: Consumer,
+    /// The sender's last epoch whose end was told.
+    pub told: Private<u64>,
+    corrupt: Private<bool>,
+    /// Whether a new small message is all there is to it: not corrupt, no train, nothing returned.
+    plain: Private<bool>,
+    /// The message that arrives in fragments.
+    train: RefCell<Option<Train>>,
+    /// Whether fragments without a beginning are being dropped.
+    stray: Private<bool>,
+    /// What mails that are not whole messages in the mailbox stand for.
+    kept: RefCell<Vec<Kept>>,
+}
+
+struct Kept {
+    letter: Letter,
+    content: Content,
+}
+
+enum Content {
+    /// An assembled message; whether it was left unread.
+    Message { bytes: Vec<u8>, is_returned: bool },
+    /// A piece that is still in the mailbox.
+    Piece(Piece),
+}
+
+impl Incoming {
+    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer) -> Self {
+        Self {
+            from,
+            record,
+            told: consumer.line().told.load(Relaxed).into(),
+            consumer,
+            corrupt: false.into(),
+            plain: true.into(),
+            train: RefCell::default(),
+            stray: false.into(),
+            kept: RefCell::default(),
+        }
+    }
+
+    /// Whether there is mail, fragments, or news of corruption. A mailbox that was once found corrupt is
+    /// silent: others go on.
+    #[inline(always)]
+    pub fn is_ready(&self) -> bool {
+        !self.corrupt.get() && (self.consumer.is_ready() || !self.plain.get() && self.returned().is_some())
+    }
+
+    pub fn is_corrupt(&self) -> bool {
+        self.corrupt.get()
+    }
+
+    /// A new small message, if that is what there is.
+    #[inline(always)]
+    pub fn take_small(&self) -> Option<Letter> {
+        if self.plain.get() { self.consumer.take_small() } else { None }
+    }
+
+    /// The mail that `is_ready` saw; `None` if it was a fragment that completes nothing. `in_pieces`: a
+    /// train that begins now is passed on as it comes.
+    #[inline(never)]
+    pub fn take(&self, member: &Member, in_pieces: bool) -> Result<Option<Letter>, RecvError> {
+        let taken = self.take_any(member, in_pieces);
+        self.plain.set(!self.is_corrupt() && self.train.borrow().is_none() && self.returned().is_none());
+        taken
+    }
+
+    fn take_any(&self, member: &Member, in_pieces: bool) -> Result<Option<Letter>, RecvError> {
+        if let Some(letter) = self.take_returned() {
+            return Ok(Some(letter));
+        }
+        let letter = match self.consumer.take() {
+            // No endpoint sends more than the region carries.
+            Ok(Some(letter)) if letter.len <= member.limit => letter,
+            // `Ok(None)`: a stamp that was there is gone.
+            _ => return Err(self.corrupted()),
+        };
+        let kind = letter.envelope().kind;
+        match kind {
+            Kind::Whole => self.end_train(&letter).map(|()| Some(letter)),
+            Kind::First => self.end_train(&letter).and_then(|()| self.begin(member, &letter, in_pieces)),
+            Kind::More | Kind::Last => self.go_on(member, letter, kind == Kind::Last),
+            Kind::Cut => {
+                self.acknowledge(member, letter.seq);
+                if self.drop_train() { Err(RecvError::Cut(self.from)) } else { Ok(None) }
+            }
+        }
+    }
+
+    #[cold]
+    pub fn corrupted(&self) -> RecvError {
+        self.corrupt.set(true);
+        self.plain.set(false);
+        RecvError::Corrupt(self.from)
+    }
+
+    /// A message follows: what is under way never ends. Whoever takes it in pieces is told first.
+    fn end_train(&self, next: &Letter) -> Result<(), RecvError> {
+        self.stray.set(false);
+        if self.drop_train() {
+            self.consumer.put_back(next.seq);
+            return Err(RecvError::Cut(self.from));
+        }
+        Ok(())
+    }
+
+    /// Drops what is under way, which is counted; whether it was being taken in pieces.
+    pub fn drop_train(&self) -> bool {
+        self.stray.set(false);
+        let Some(train) = self.train.take() else { return false };
+        count(&self.consumer.line().drops, 1);
+        train.bytes.is_none()
+    }
+
+    fn begin(&self, member: &Member, letter: &Letter, in_pieces: bool) -> Result<Option<Letter>, RecvError> {
+        let mut total = [0; 8];
+        if letter.len != total.len() {
+            return Err(self.corrupted());
+        }
+        self.consumer.copy(letter, &mut total);
+        let total = u64::from_ne_bytes(total);
+        if total > member.limit as u64 {
+            return Err(self.corrupted());
+        }
+        let bytes = (!in_pieces).then(|| {
+            let mut bytes = member.spare.take();
+            bytes.clear();
+            bytes
+        });
+        self.train.replace(Some(Train::new(total, bytes)));
+        self.acknowledge(member, letter.seq);
+        Ok(None)
+    }
+
+    fn go_on(&self, member: &Member, letter: Letter, is_last: bool) -> Result<Option<Letter>, RecvError> {
+        if self.piece(letter.seq).is_some() {
+            return Ok(Some(letter)); // It was left unread.
+        }
+        let mut slot = self.train.borrow_mut();
+        let Some(train) = slot.as_mut() else {
+            // The predecessor of this receiver, or of its sender, had the beginning.
+            if !self.stray.replace(!is_last) {
+                count(&self.consumer.line().drops, 1);
+            }
+            self.acknowledge(member, letter.seq);
+            return Ok(None);
+        };
+        let Some(piece) = train.advance(letter.len, is_last) else { return Err(self.corrupted()) };
+        if let Some(bytes) = &mut train.bytes {
+            memory::append(self.consumer.words(&letter), letter.len, bytes);
+            self.acknowledge(member, letter.seq);
+        }
+        let content = match &mut train.bytes {
+            None => Content::Piece(piece),
+            Some(_) if !is_last => return Ok(None),
+            Some(bytes) => Content::Message { bytes: core::mem::take(bytes), is_returned: false },
+        };
+        let letter = match &content {
+            Content::Piece(_) => letter,
+            Content::Message { bytes, .. } => letter.assembled(bytes.len()),
+        };
+        self.kept.borrow_mut().push(Kept { letter, content });
+        if is_last {
+            *slot = None;
+        }
+        Ok(Some(letter))
+    }
+
+    /// The oldest assembled message that was left unread, unless a mail before it was left, too.
+    fn returned(&self) -> Option<usize> {
+        let kept = self.kept.borrow();
+        let (at, seq) = kept
+            .iter()
+            .enumerate()
+            .filter(|(_, kept)| matches!(kept.content, Content::Message { is_returned: true, .. }))
+            .map(|(at, kept)| (at, kept.letter.seq))
+            .min_by_key(|(_, seq)| *seq)?;
+        let is_next = |unread: u64| (unread.wrapping_sub(seq) as i64) > 0;
+        self.consumer.next_unread().is_none_or(is_next).then_some(at)
+    }
+
+    fn take_returned(&self) -> Option<Letter> {
+        if self.plain.get() {
+            return None;
+        }
+        let at = self.returned()?;
+        let mut kept = self.kept.borrow_mut();
+        let Kept { letter, content: Content::Message { is_returned, .. } } = &mut kept[at] else {
+            return None;
+        };
+        *is_returned = false;
+        Some(*letter)
+    }
+
+    /// The bytes of an assembled letter.
+    pub fn message(&self, seq: u64) -> Ref<'_, [u8]> {
+        Ref::map(self.kept.borrow(), |kept| {
+            let message = kept.iter().find_map(|kept| match &kept.content {
+                Content::Message { bytes, .. } if kept.letter.seq == seq => Some(bytes.as_slice()),
+                _ => None,
+            });
+            message.unwrap_or_default()
+        })
+    }
+
+    /// Where in its message the piece with this number lies.
+    pub fn piece(&self, seq: u64) -> Option<Piece> {
+        self.kept.borrow().iter().find_map(|kept| match kept.content {
+            Content::Piece(piece) if kept.letter.seq == seq => Some(piece),
+            _ => None,
+        })
+    }
+
+    /// Copies what begins at `offset` of a letter's payload to `buffer`, which is not longer than that.
+    #[inline(always)]
+    pub fn copy(&self, letter: &Letter, offset: usize, buffer: &mut [u8]) {
+        if letter.is_assembled() {
+            buffer.copy_from_slice(&self.message(letter.seq)[offset..offset + buffer.len()]);
+        } else if offset == 0 {
+            self.consumer.copy(letter, buffer);
+        } else {
+            memory::load_at(self.consumer.words(letter), offset, buffer);
+        }
+    }
+
+    /// Gives back the room of message `seq`.
+    #[inline(always)]
+    pub fn acknowledge(&self, member: &Member, seq: u64) {
+        if member.batches.get() > 0 {
+            return self.acknowledge_later(member, seq);
+        }
+        self.consumer.acknowledge(seq);
+        self.ring(member);
+    }
+
+    fn acknowledge_later(&self, member: &Member, seq: u64) {
+        if self.consumer.retire(seq) && self.consumer.unsettled() >= u64::from(member.region.held()) {
+            self.settle(member);
+        }
+    }
+
+    /// Tells the sender of what a batch acknowledged.
+    pub fn settle(&self, member: &Member) {
+        if self.consumer.unsettled() > 0 {
+            self.consumer.settle();
+            self.ring(member);
+        }
+    }
+
+    #[inline(always)]
+    fn ring(&self, member: &Member) {
+        if member.ring_credit(&self.record) {
+            count(&self.consumer.line().wakes, 1);
+        }
+    }
+
+    /// Done with a mail that is not a whole message in the mailbox; the bytes, if it was assembled.
+    #[cold]
+    pub fn finish(&self, member: &Member, letter: &Letter) -> Vec<u8> {
+        let mut kept = self.kept.borrow_mut();
+        let at = kept.iter().position(|kept| kept.letter.seq == letter.seq);
+        match at.map(|at| kept.swap_remove(at).content) {
+            Some(Content::Message { bytes, .. }) => bytes,
+            _ => {
+                self.acknowledge(member, letter.seq);
+                Vec::new()
+            }
+        }
+    }
+
+    /// Leaves a taken mail unread.
+    pub fn put_back(&self, letter: &Letter) {
+        if !letter.is_assembled() {
+            return self.consumer.put_back(letter.seq);
+        }
+        for kept in self.kept.borrow_mut().iter_mut().filter(|kept| kept.letter.seq == letter.seq) {
+            if let Content::Message { is_returned, .. } = &mut kept.content {
+                *is_returned = true;
+                self.plain.set(false);
+            }
+        }
+    }
+}
+
+/// Keeps the buffer of a message that was read for the next one.
+pub(crate) fn recycle(member: &Member, bytes: Vec<u8>) {
+    let mut spare = member.spare.borrow_mut();
+    if bytes.capacity() <= SPARE && bytes.capacity() > spare.capacity() {
+        *spare = bytes;
+    }
+}

@@ -1,0 +1,158 @@
+//! The half of an endpoint that receives.
+
+use crate::batch::Batch;
+use crate::bell::Wait;
+use crate::error::RecvError;
+use crate::inbox::Inbox;
+use crate::mail::Mail;
+use crate::member::{Interrupter, Member, Patience};
+use crate::region::Region;
+use crate::source::Source;
+use core::fmt;
+use core::time::Duration;
+
+/// All the receiving of a rank; half of an [`Endpoint`](crate::Endpoint).
+///
+/// Mail comes in order for each sender. Receiving from anyone goes round those that lately spoke: at most 32
+/// mails of one sender while another's wait. One that was silent for long among more than eight is looked at
+/// less often: of `n` such each has its turn while at most `8 n` mails of others pass. A mail is taken once;
+/// received again only if it was left, or if its holder died.
+///
+/// A message above half the arena comes in fragments, which any receive takes in that comes upon them; the
+/// message is received when it is complete. What has arrived is kept across timeouts and other senders'
+/// mails, in memory of this process that grows with it; a buffer of up to 64 MiB is kept for the next one.
+/// One whose sender gives up or ends is dropped.
+///
+/// When there is no mail, receiving from a rank that has left is [`RecvError::PeerLeft`], each time, and
+/// from one that died [`RecvError::PeerDead`]; receiving from anyone says so once for each life of a sender
+/// that has ever sent to this rank. A clean leave is seen at once; a death within 50 ms by whoever waits for
+/// that rank, within a second by whoever waits for any of up to 64. Who receives from anyone and spins, or
+/// never waits long enough to sleep, hears of ends only when no mail comes for 50 ms. `try_` calls ask for
+/// deaths every 64th time.
+///
+/// Cost: the cache line of the message, and a system call if the sender sleeps for want of room.
+pub struct Receiver {
+    member: Member,
+    inbox: Inbox,
+}
+
+impl Receiver {
+    pub(crate) fn new(member: Member) -> Self {
+        Self { inbox: Inbox::new(member.region.ranks()), member }
+    }
+
+    pub(crate) fn split(&mut self) {
+        self.member.split();
+    }
+
+    /// This half's rank.
+    pub fn rank(&self) -> u32 {
+        self.member.rank()
+    }
+
+    /// How often the rank has been joined, this time included.
+    pub fn epoch(&self) -> u64 {
+        self.member.epoch()
+    }
+
+    /// The region.
+    pub fn region(&self) -> &Region {
+        &self.member.region
+    }
+
+    /// Chooses how this half waits from now on.
+    pub fn set_wait(&self, wait: Wait) {
+        self.member.wait.set(wait);
+    }
+
+    /// Chooses whether messages above half the arena that begin from now on are received in pieces: each a
+    /// mail of its own, in place, with a [`Mail::piece`] that says which part of the message it is. Nothing of
+    /// them is put into private memory. A message that its sender gives up in between is [`RecvError::Cut`],
+    /// or the sender's end.
+    pub fn set_pieces(&self, pieces: bool) {
+        self.inbox.in_pieces.set(pieces);
+    }
+
+    /// What ends a wait of this half from another thread or a signal handler.
+    pub fn interrupter(&self) -> Interrupter {
+        self.member.interrupter()
+    }
+
+    /// Begins a [`Batch`].
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(None, Some(self.parts()))
+    }
+
+    /// The next mail from anyone; waits until there is one.
+    pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
+        self.mail(Source::Anyone, Patience::Until(None), &|| ())
+    }
+
+    /// The next mail from anyone, if there is one now.
+    pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
+        self.mail(Source::Anyone, Patience::Never, &|| ())
+    }
+
+    /// The next mail from anyone; waits no longer than `timeout`.
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
+        self.mail(Source::Anyone, Patience::within(timeout), &|| ())
+    }
+
+    /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one.
+    pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
+        self.mail(source.into(), Patience::Until(None), &|| ())
+    }
+
+    /// The next mail from `source`, if there is one now.
+    pub fn try_recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
+        self.mail(source.into(), Patience::Never, &|| ())
+    }
+
+    /// The next mail from `source`; waits no longer than `timeout`.
+    pub fn recv_from_timeout(
+        &self,
+        source: impl Into<Source>,
+        timeout: Duration,
+    ) -> Result<Mail<'_>, RecvError> {
+        self.mail(source.into(), Patience::within(timeout), &|| ())
+    }
+
+    #[inline(always)]
+    pub(crate) fn mail(
+        &self,
+        source: Source,
+        patience: Patience,
+        idle: &dyn Fn(),
+    ) -> Result<Mail<'_>, RecvError> {
+        let (peer, letter) = self.inbox.recv(&self.member, source, patience, idle)?;
+        Ok(Mail::new(&self.member, peer, letter))
+    }
+
+    pub(crate) fn parts(&self) -> (&Member, &Inbox) {
+        (&self.member, &self.inbox)
+    }
+
+    /// Tells the senders of what a batch acknowledged.
+    pub(crate) fn settle(&self) {
+        self.inbox.settle(&self.member);
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.settle();
+        if self.member.check().is_ok() && !std::thread::panicking() {
+            self.inbox.leave();
+        }
+        self.member.part();
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("rank", &self.rank())
+            .field("epoch", &self.epoch())
+            .finish_non_exhaustive()
+    }
+}

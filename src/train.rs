@@ -1,0 +1,95 @@
+//! A message that travels in fragments: how it is cut, and how it is put together again. Nothing here is
+//! shared.
+//!
+//! ```text
+//!  first     more          more          …  last
+//! ┌────────┐┌────────────┐┌────────────┐   ┌─────────────────┐
+//! │ length ││ a fragment ││ a fragment │ … │ up to 48 bytes  │
+//! └────────┘└────────────┘└────────────┘   └─────────────────┘
+//! ```
+//! *Last* waits until all before it is acknowledged: a train that is given up, or whose receiver dies, before
+//! that is never delivered. And it is one cell, so that this wait costs no more than a round trip.
+
+use crate::cell::INLINE;
+
+/// The parts of `bytes`, which do not fit one cell: those that go in *more*s of up to `fragment` bytes, and
+/// the one that goes in *last*.
+pub fn cut(bytes: &[u8], fragment: usize) -> (impl Iterator<Item = &[u8]>, &[u8]) {
+    let (body, last) = bytes.split_at(bytes.len() - INLINE);
+    (body.chunks(fragment), last)
+}
+
+/// Where in its message a piece lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Piece {
+    /// Bytes of the message before it.
+    pub offset: u64,
+    /// Bytes of the message, as announced by its sender.
+    pub total: u64,
+    /// Whether the message ends with it. Until then the sender may give the message up.
+    pub is_last: bool,
+}
+
+/// A message that has begun to arrive.
+#[derive(Debug)]
+pub struct Train {
+    total: u64,
+    received: u64,
+    /// What arrived, where it is assembled; it grows with that, whatever was announced.
+    pub bytes: Option<Vec<u8>>,
+}
+
+impl Train {
+    /// A message of `total` bytes, to be put together in `bytes`, which is empty, or to be passed on in pieces.
+    pub fn new(total: u64, bytes: Option<Vec<u8>>) -> Self {
+        Self { total, received: 0, bytes }
+    }
+
+    /// The next `len` bytes have arrived; `None` if that contradicts the announcement.
+    pub fn advance(&mut self, len: usize, is_last: bool) -> Option<Piece> {
+        let offset = self.received;
+        let received = offset.checked_add(len as u64)?;
+        if received > self.total || is_last != (received == self.total) {
+            return None;
+        }
+        self.received = received;
+        Some(Piece { offset, total: self.total, is_last })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_cut_is_whole_again() {
+        for len in INLINE + 1..400 {
+            let bytes: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
+            for fragment in [64, 128, 4096] {
+                let (body, last) = cut(&bytes, fragment);
+                let mut train = Train::new(len as u64, None);
+                let mut whole = Vec::new();
+                for part in body {
+                    assert!((1..=fragment).contains(&part.len()));
+                    let piece = train.advance(part.len(), false).expect("as announced");
+                    assert_eq!((piece.offset, piece.is_last), (whole.len() as u64, false));
+                    whole.extend_from_slice(part);
+                }
+                assert!(train.advance(last.len(), true).is_some_and(|piece| piece.is_last));
+                whole.extend_from_slice(last);
+                assert_eq!(whole, bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn more_or_less_than_announced_is_refused() {
+        let train = || Train::new(100, None);
+        assert_eq!(train().advance(101, false), None);
+        assert_eq!(train().advance(101, true), None);
+        assert_eq!(train().advance(99, true), None);
+        assert_eq!(train().advance(100, false), None, "the end without saying so");
+        assert_eq!(train().advance(usize::MAX, false), None);
+        assert!(train().advance(100, true).is_some());
+    }
+}

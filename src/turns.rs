@@ -1,0 +1,157 @@
+//! Whose mailbox a receive from anyone looks at next.
+//!
+//! Those that lately spoke are looked at each time, in turn. One that was silent for long goes to the quiet
+//! ones, of which a few are looked at each time, and all before anybody sleeps: those that once spoke should
+//! not cost those that do a thousand looks.
+
+/// How many are always looked at.
+const FEW: usize = 8;
+/// Looks in vain until one is quiet.
+const PATIENCE: u32 = 64;
+/// Quiet ones that each look tries.
+const SAMPLE: usize = 4;
+
+/// The order of looking.
+#[derive(Default)]
+pub struct Turns {
+    lively: Vec<Lively>,
+    /// Which of the lively ones was found last.
+    at: usize,
+    quiet: Vec<u32>,
+    /// Where the next sample of the quiet ones begins.
+    sampled: usize,
+}
+
+struct Lively {
+    rank: u32,
+    /// Looks in vain, one after the other.
+    misses: u32,
+}
+
+impl Turns {
+    /// A new rank: the next to be looked at.
+    pub fn add(&mut self, rank: u32) {
+        let next = (self.at + 1).min(self.lively.len());
+        self.lively.insert(next, Lively { rank, misses: 0 });
+    }
+
+    /// The next that `is_ready`: first those after the one found last, then that one itself. Without
+    /// `thorough` a quiet one may be missed, but not for ever.
+    pub fn next(&mut self, thorough: bool, is_ready: impl Fn(u32) -> bool) -> Option<u32> {
+        // Before the lively ones: where those always have mail, a quiet one has its turn nevertheless.
+        self.rouse(SAMPLE, &is_ready);
+        let mut found = self.next_lively(&is_ready);
+        if found.is_none() && thorough && self.rouse(self.quiet.len(), &is_ready) {
+            found = self.next_lively(&is_ready);
+        }
+        found
+    }
+
+    fn next_lively(&mut self, is_ready: &impl Fn(u32) -> bool) -> Option<u32> {
+        let count = self.lively.len();
+        let mut found = None;
+        let mut is_tired = false;
+        for step in 1..=count {
+            let at = (self.at + step) % count;
+            let peer = &mut self.lively[at];
+            if is_ready(peer.rank) {
+                peer.misses = 0;
+                self.at = at;
+                found = Some(peer.rank);
+                break;
+            }
+            peer.misses = peer.misses.saturating_add(1);
+            is_tired |= peer.misses >= PATIENCE;
+        }
+        if is_tired && count > FEW {
+            self.calm();
+        }
+        found
+    }
+
+    /// Sends those that were long silent to the quiet ones, but for a few.
+    fn calm(&mut self) {
+        let current = self.lively[self.at].rank;
+        let mut kept = Vec::new();
+        let mut left = self.lively.len();
+        for peer in self.lively.drain(..) {
+            if peer.misses >= PATIENCE && peer.rank != current && left > FEW {
+                self.quiet.push(peer.rank);
+                left -= 1;
+            } else {
+                kept.push(peer);
+            }
+        }
+        self.lively = kept;
+        self.at = self.lively.iter().position(|peer| peer.rank == current).unwrap_or(0);
+    }
+
+    /// Looks at the next `count` quiet ones, and makes the first that `is_ready` the next of the lively ones;
+    /// whether there was one.
+    fn rouse(&mut self, count: usize, is_ready: &impl Fn(u32) -> bool) -> bool {
+        for _ in 0..count.min(self.quiet.len()) {
+            self.sampled = (self.sampled + 1) % self.quiet.len();
+            if is_ready(self.quiet[self.sampled]) {
+                let rank = self.quiet.swap_remove(self.sampled);
+                self.add(rank);
+                return true;
+            }
+        }
+        false
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    fn of(ranks: u32) -> Turns {
+        let mut turns = Turns::default();
+        (0..ranks).for_each(|rank| turns.add(rank));
+        turns
+    }
+
+    #[test]
+    fn all_that_have_mail_come_in_turn() {
+        let mut turns = of(20);
+        let mut found: Vec<_> = (0..20).map(|_| turns.next(true, |_| true).unwrap()).collect();
+        found.sort();
+        assert_eq!(found, Vec::from_iter(0..20));
+    }
+
+    #[test]
+    fn who_was_silent_for_long_is_looked_at_less_often() {
+        let mut turns = of(1000);
+        for _ in 0..PATIENCE {
+            assert_eq!(turns.next(true, |rank| rank == 5), Some(5));
+        }
+        let looks = core::cell::Cell::new(0);
+        let found = turns.next(true, |rank| {
+            looks.set(looks.get() + 1);
+            rank == 5
+        });
+        assert_eq!(found, Some(5));
+        assert!(looks.get() <= FEW + SAMPLE, "{} looks", looks.get());
+    }
+
+    #[test]
+    fn a_thorough_look_misses_nobody() {
+        let mut turns = of(1000);
+        for _ in 0..2 * PATIENCE {
+            assert_eq!(turns.next(true, |_| false), None);
+        }
+        for rank in 0..1000 {
+            assert_eq!(turns.next(true, |one| one == rank), Some(rank));
+        }
+    }
+
+    #[test]
+    fn a_quiet_one_has_its_turn_beside_one_that_always_has_mail() {
+        let mut turns = of(1000);
+        for _ in 0..2 * PATIENCE {
+            turns.next(true, |rank| rank == 5);
+        }
+        let turn = (0..).find(|_| turns.next(false, |rank| rank == 5 || rank == 777) == Some(777));
+        assert!(turn.unwrap() <= 1000 / SAMPLE, "after {turn:?} turns");
+    }
+}
