@@ -341,7 +341,7 @@ fn a_producer_that_stops_anywhere_is_succeeded_without_gap_or_repeat() {
             };
             let receive = move || {
                 receiver.expect(0..messages);
-                assert_eq!(depth(&receiver.room.mailbox), 0, "a repeat");
+                assert_eq!(depth(&receiver.room.mailbox).1, 0, "a repeat");
             };
             side_by_side(turn, send, receive);
         });
@@ -361,6 +361,61 @@ fn a_consumer_is_succeeded_from_its_oldest_unacknowledged_message_on() {
             successor.expect(1..4);
         };
         side_by_side(turn, move || sender.send_all([56, 8, 56, 8]), receive);
+    });
+}
+
+// --- Batches -----------------------------------------------------------------------------------------------
+
+/// Holds messages of these lengths back.
+fn hold_all<const N: usize>(sender: &Sender, lens: [usize; N]) {
+    for len in lens {
+        let slot = sender.draft(len).expect("there is room");
+        sender.producer.hold(&slot);
+    }
+}
+
+#[test]
+fn a_batch_arrives_in_order_once_it_is_revealed() {
+    check(None, &[Release(Stamp), Acquire(Stamp)], |turn| {
+        let (sender, receiver) = mailbox(4, 256, 0);
+        let send = move || {
+            hold_all(&sender, [56, 8, 56]);
+            sender.producer.reveal();
+        };
+        side_by_side(turn, send, move || receiver.expect(0..3));
+    });
+}
+
+#[test]
+fn what_a_batch_acknowledged_is_written_again_only_once_it_is_settled() {
+    check(None, &[Release(Head), Acquire(Head)], |turn| {
+        let (sender, receiver) = mailbox(2, 128, 0);
+        sender.send_all([56, 56]);
+        let receive = move || {
+            for _ in 0..2 {
+                let letter = receiver.recv();
+                receiver.consumer.retire(letter.seq);
+            }
+            receiver.consumer.settle();
+            receiver.expect(2..4);
+        };
+        side_by_side(turn, move || sender.send_all([56, 8]), receive);
+    });
+}
+
+#[test]
+fn what_a_stopped_sender_held_back_was_never_sent() {
+    check(None, &[Release(Stamp), Acquire(Stamp)], |turn| {
+        let (sender, receiver) = mailbox(4, 256, 0);
+        let send = move || {
+            sender.send(56);
+            hold_all(&sender, [56, 56]);
+            let successor = Sender::recover(&sender.room);
+            drop(sender);
+            hold_all(&successor, [8, 56]);
+            successor.producer.reveal();
+        };
+        side_by_side(turn, send, move || receiver.expect(0..3));
     });
 }
 
@@ -481,8 +536,8 @@ fn bells() -> Arc<Bells> {
 /// Sleeps on `bell` until `look` finds something. There is no time in a model: a wake-up that is lost is a
 /// deadlock, which loom reports.
 fn sleep<T>(bell: &AtomicU32, mut look: impl FnMut() -> Option<T>) -> T {
-    let waiter = Waiter { bell, how: Wait::Block, deadline: None, crowded: &|| false };
-    let look = || Ok::<_, Infallible>(look());
+    let waiter = Waiter { bell, how: Wait::Block, deadline: None, crowded: &|| false, asleep: &|| () };
+    let look = |_| Ok::<_, Infallible>(look());
     let Ok(found) = waiter.wait(look, || Ok(None));
     found.expect("there is no deadline")
 }
@@ -621,5 +676,27 @@ fn a_sleeper_is_disturbed_whatever_else_wakes_it() {
             sleep(&bells.mail, || (flag.load(Ordering::Relaxed) == 1).then_some(()));
         };
         side_by_side(turn, disturb, receive);
+    });
+}
+
+#[test]
+fn both_halves_of_an_endpoint_sleep_and_each_is_woken() {
+    check(Some(3), &BELL, |turn| {
+        // Two threads of one rank: its mailbox to the peer is full, that from the peer is empty.
+        let bells = bells();
+        let [(out, peers_in), (peers_out, inward)] = [mailbox(2, 128, 0), mailbox(2, 128, 0)];
+        out.send_all([8, 8]);
+        let rung = bells.clone();
+        let halves = move || {
+            let own = bells.clone();
+            let sending = thread::spawn(move || send_once_woken(&out, &own));
+            sleep(&bells.mail, || inward.try_recv());
+            sending.join().unwrap();
+        };
+        let peer = move || {
+            send_and_ring(&peers_out, &rung);
+            acknowledge_and_ring(&peers_in, &rung);
+        };
+        side_by_side(turn, halves, peer);
     });
 }
