@@ -44,26 +44,23 @@ impl<'a> Batch<'a> {
         sending: Option<(&'a Member, &'a Outbox)>,
         receiving: Option<(&'a Member, &'a Inbox)>,
     ) -> Self {
-        let batch = Self { sending, receiving };
-        batch.members().for_each(|member| member.batches.update(|count| count + 1));
-        batch
-    }
-
-    fn members(&self) -> impl Iterator<Item = &'a Member> {
-        let sender = self.sending.map(|(member, _)| member);
-        sender.into_iter().chain(self.receiving.map(|(member, _)| member))
+        sending.inspect(|(member, _)| member.begin_batch());
+        receiving.inspect(|(member, _)| member.begin_batch());
+        Self { sending, receiving }
     }
 }
 
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
-        let is_last = |member: &Member| member.batches.get() == 1;
-        if let Some((member, outbox)) = self.sending.filter(|(member, _)| is_last(member)) {
+        if let Some((member, outbox)) = self.sending
+            && member.end_batch()
+        {
             outbox.flush(member);
         }
-        if let Some((member, inbox)) = self.receiving.filter(|(member, _)| is_last(member)) {
+        if let Some((member, inbox)) = self.receiving
+            && member.end_batch()
+        {
             inbox.settle(member);
         }
-        self.members().for_each(|member| member.batches.update(|count| count - 1));
     }
 }

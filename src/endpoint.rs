@@ -186,33 +186,33 @@ impl Endpoint {
     /// As [`Sender::send`].
     #[inline(always)]
     pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.sender.send_with(to, bytes, Patience::Until(None), &|| self.receiver.settle())
+        self.sender.send_with(to, bytes, Patience::Until(None), || self.receiver.settle())
     }
 
     /// As [`Sender::try_send`].
     #[inline]
     pub fn try_send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.sender.send_with(to, bytes, Patience::Never, &|| self.receiver.settle())
+        self.sender.send_with(to, bytes, Patience::Never, || self.receiver.settle())
     }
 
     /// As [`Sender::send_timeout`].
     pub fn send_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
-        self.sender.send_with(to, bytes, Patience::within(timeout), &|| self.receiver.settle())
+        self.sender.send_with(to, bytes, Patience::within(timeout), || self.receiver.settle())
     }
 
     /// As [`Sender::reserve`].
     pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.sender.draft(to, len, Patience::Until(None), &|| self.receiver.settle())
+        self.sender.draft(to, len, Patience::Until(None), || self.receiver.settle())
     }
 
     /// As [`Sender::try_reserve`].
     pub fn try_reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.sender.draft(to, len, Patience::Never, &|| self.receiver.settle())
+        self.sender.draft(to, len, Patience::Never, || self.receiver.settle())
     }
 
     /// As [`Sender::reserve_timeout`].
     pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
-        self.sender.draft(to, len, Patience::within(timeout), &|| self.receiver.settle())
+        self.sender.draft(to, len, Patience::within(timeout), || self.receiver.settle())
     }
 }
 
@@ -256,7 +256,7 @@ impl Endpoint {
 
     #[inline(always)]
     fn mail(&self, source: Source, patience: Patience) -> Result<Mail<'_>, RecvError> {
-        self.receiver.mail(source, patience, &|| self.sender.flush())
+        self.receiver.mail(source, patience, || self.sender.flush())
     }
 }
 

@@ -57,9 +57,22 @@ impl Inbox {
         }
     }
 
-    /// The next mail from `source`, taken, and the mailbox that it lies in. `idle` is called before it waits
-    /// or finds nothing.
+    /// A small mail from the sender whose turn it is, taken, if there is one and it is all the same to the
+    /// caller. `None` says nothing. Apart, so that this common case costs its caller no call.
     #[inline(always)]
+    pub fn recv_small(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
+        if source != Source::Anyone || self.burst.get() >= BURST || member.check().is_err() {
+            return None;
+        }
+        let peer = self.peers.get(self.current.get())?;
+        let letter = peer.take_small()?;
+        self.burst.set(self.burst.get() + 1);
+        Some((peer, letter))
+    }
+
+    /// The next mail from `source`, taken, and the mailbox that it lies in; waited for if need be. Takes in
+    /// fragments on the way. `idle` is called before it waits or finds nothing.
+    #[inline(never)]
     pub fn recv(
         &self,
         member: &Member,
@@ -68,27 +81,6 @@ impl Inbox {
         idle: &dyn Fn(),
     ) -> Result<(&Incoming, Letter), RecvError> {
         member.check()?;
-        // A small mail that is there costs its receiver no call.
-        if source == Source::Anyone
-            && self.burst.get() < BURST
-            && let Some(peer) = self.peers.get(self.current.get())
-            && let Some(letter) = peer.take_small()
-        {
-            self.burst.set(self.burst.get() + 1);
-            return Ok((peer, letter));
-        }
-        self.search(member, source, patience, idle)
-    }
-
-    /// The next mail, waited for if need be. Takes in fragments on the way.
-    #[inline(never)]
-    fn search(
-        &self,
-        member: &Member,
-        source: Source,
-        patience: Patience,
-        idle: &dyn Fn(),
-    ) -> Result<(&Incoming, Letter), RecvError> {
         let mut fragments = 0;
         loop {
             let peer = match self.look(member, source, true)? {
@@ -207,7 +199,9 @@ impl Inbox {
         idle: &dyn Fn(),
     ) -> Result<&Incoming, RecvError> {
         // Who is waited for may wait for what a batch holds back.
-        self.settle(member);
+        if member.hold.get() > 0 {
+            self.settle(member);
+        }
         idle();
         // Nobody else could send what is waited for.
         let is_in_vain = source == Source::Rank(member.rank()) || member.region.ranks() == 1;
@@ -280,7 +274,7 @@ impl Inbox {
 
     /// Tells the senders of what a batch acknowledged.
     pub fn settle(&self, member: &Member) {
-        if member.batches.get() > 0 && member.check().is_ok() {
+        if member.check().is_ok() {
             self.open_after(NOBODY).for_each(|peer| peer.settle(member));
         }
     }

@@ -138,7 +138,7 @@ impl Incoming {
         if letter.len != total.len() {
             return Err(self.corrupted());
         }
-        self.consumer.copy(letter, &mut total);
+        memory::load(self.consumer.words(letter), &mut total);
         let total = u64::from_ne_bytes(total);
         if total > member.limit as u64 {
             return Err(self.corrupted());
@@ -235,10 +235,17 @@ impl Incoming {
     /// Copies what begins at `offset` of a letter's payload to `buffer`, which is not longer than that.
     #[inline(always)]
     pub fn copy(&self, letter: &Letter, offset: usize, buffer: &mut [u8]) {
+        if letter.is_in_cell() && offset == 0 {
+            self.consumer.copy_small(letter, buffer);
+        } else {
+            self.copy_beyond(letter, offset, buffer);
+        }
+    }
+
+    #[inline(never)]
+    fn copy_beyond(&self, letter: &Letter, offset: usize, buffer: &mut [u8]) {
         if letter.is_assembled() {
             buffer.copy_from_slice(&self.message(letter.seq)[offset..offset + buffer.len()]);
-        } else if offset == 0 {
-            self.consumer.copy(letter, buffer);
         } else {
             memory::load_at(self.consumer.words(letter), offset, buffer);
         }
@@ -247,20 +254,17 @@ impl Incoming {
     /// Gives back the room of message `seq`.
     #[inline(always)]
     pub fn acknowledge(&self, member: &Member, seq: u64) {
-        if member.batches.get() > 0 {
-            return self.acknowledge_later(member, seq);
-        }
-        self.consumer.acknowledge(seq);
-        self.ring(member);
-    }
-
-    fn acknowledge_later(&self, member: &Member, seq: u64) {
-        if self.consumer.retire(seq) && self.consumer.unsettled() >= u64::from(member.region.held()) {
+        let hold = member.hold.get();
+        if hold == 0 {
+            self.consumer.acknowledge(seq);
+            self.ring(member);
+        } else if self.consumer.retire(seq) && self.consumer.unsettled() >= hold {
             self.settle(member);
         }
     }
 
     /// Tells the sender of what a batch acknowledged.
+    #[cold]
     pub fn settle(&self, member: &Member) {
         if self.consumer.unsettled() > 0 {
             self.consumer.settle();
@@ -276,7 +280,6 @@ impl Incoming {
     }
 
     /// Done with a mail that is not a whole message in the mailbox; the bytes, if it was assembled.
-    #[cold]
     pub fn finish(&self, member: &Member, letter: &Letter) -> Vec<u8> {
         let mut kept = self.kept.borrow_mut();
         let at = kept.iter().position(|kept| kept.letter.seq == letter.seq);

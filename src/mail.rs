@@ -75,7 +75,7 @@ impl<'a> Mail<'a> {
     }
 
     /// Copies it to the front of `buffer`, as much as fits; how many bytes that are.
-    #[inline]
+    #[inline(always)]
     pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
         let len = self.letter.len.min(buffer.len());
         self.peer.copy(&self.letter, 0, &mut buffer[..len]);
@@ -108,7 +108,7 @@ impl<'a> Mail<'a> {
     }
 
     /// The value whose bytes it is, copied. The sender's value can be sent as `bytemuck::bytes_of(&value)`.
-    #[inline]
+    #[inline(always)]
     pub fn read<T: Pod>(&self) -> Result<T, SizeError> {
         if self.letter.len != size_of::<T>() {
             return Err(SizeError { len: self.letter.len, size: size_of::<T>() });
@@ -145,16 +145,23 @@ impl<'a> Mail<'a> {
     }
 }
 
-impl Drop for Mail<'_> {
-    #[inline]
-    fn drop(&mut self) {
+impl Mail<'_> {
+    #[cold]
+    fn finish(&mut self) {
         // A successor on this rank, or the parent of a forked child, has the mailbox now.
         if self.member.check().is_ok() {
-            if self.letter.is_whole() {
-                self.peer.acknowledge(self.member, self.letter.seq);
-            } else {
-                recycle(self.member, self.peer.finish(self.member, &self.letter));
-            }
+            recycle(self.member, self.peer.finish(self.member, &self.letter));
+        }
+    }
+}
+
+impl Drop for Mail<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.letter.is_whole() && self.member.check().is_ok() {
+            self.peer.acknowledge(self.member, self.letter.seq);
+        } else {
+            self.finish();
         }
     }
 }

@@ -76,6 +76,8 @@ pub(crate) struct Member {
     pub wait: Private<Wait>,
     /// How many batches are open.
     pub batches: Private<u32>,
+    /// How many messages of a mailbox may be held back; 0 outside a batch.
+    pub hold: Private<u64>,
     /// The longest message, in bytes.
     pub limit: usize,
     /// The longest message that lies in a mailbox as a whole, in bytes.
@@ -115,6 +117,7 @@ impl Member {
         Self {
             wait: Private::default(),
             batches: Private::default(),
+            hold: Private::default(),
             limit: geometry.max_message as usize,
             whole: geometry.whole() as usize,
             spare: RefCell::default(),
@@ -165,6 +168,22 @@ impl Member {
             return Err(Lost::Forked);
         }
         self.life.check(&self.record)
+    }
+
+    /// A batch begins.
+    pub fn begin_batch(&self) {
+        self.batches.update(|count| count + 1);
+        // A quarter of the mailbox, so that neither side stands still.
+        self.hold.set(u64::from(self.region.geometry().cells / 4).max(1));
+    }
+
+    /// A batch ends; whether it was the last one open.
+    pub fn end_batch(&self) -> bool {
+        self.batches.update(|count| count - 1);
+        if self.batches.get() == 0 {
+            self.hold.set(0);
+        }
+        self.batches.get() == 0
     }
 
     pub fn rank(&self) -> u32 {

@@ -61,60 +61,69 @@ impl Outbox {
         Self { peers: Peers::new(ranks), held: RefCell::default() }
     }
 
-    /// Sends `bytes` to `to`.
+    /// Sends `bytes` to `to` if they are few, the mailbox is open and, as far as is known, has room. `false` says
+    /// nothing. Apart, so that this common case costs its caller no call.
     #[inline(always)]
+    pub fn send_small(&self, member: &Member, to: u32, bytes: &[u8]) -> bool {
+        let Some(peer) = self.peers.get(to) else { return false };
+        if bytes.len() > INLINE.min(member.limit) || peer.drafting.get() || member.check().is_err() {
+            return false;
+        }
+        let hold = member.hold.get();
+        if hold == 0 {
+            let is_sent = peer.producer.push_small(bytes);
+            if is_sent {
+                peer.ring(member);
+            }
+            is_sent
+        } else {
+            let is_held = peer.producer.hold_small(bytes);
+            if is_held {
+                self.note_held(member, peer, hold);
+            }
+            is_held
+        }
+    }
+
+    /// Sends `bytes` to `to`.
+    #[inline(never)]
     pub fn send(&self, terms: Terms<'_>, to: u32, bytes: &[u8]) -> Result<(), SendError> {
         let member = terms.member;
         let peer = self.peer(member, to, bytes.len())?;
-        // Apart, so that a small message with room for it costs its caller no call.
-        if bytes.len() <= INLINE
-            && let Some(slot) = peer.producer.place(bytes.len(), Slack::Any)
-        {
-            if member.batches.get() == 0 {
-                peer.producer.fill(&slot, bytes);
-                peer.ring(member);
-            } else {
-                self.hold(member, peer, || peer.producer.fill_held(&slot, bytes));
-            }
-            return Ok(());
-        }
-        self.send_beyond(terms, peer, bytes)
-    }
-
-    /// Sends what is large, or must look for room.
-    #[inline(never)]
-    fn send_beyond(&self, terms: Terms<'_>, peer: &Outgoing, bytes: &[u8]) -> Result<(), SendError> {
-        if bytes.len() > terms.member.whole {
+        if bytes.len() > member.whole {
             return self.send_train(terms, peer, bytes);
         }
         let slot = self.claim(terms, peer, bytes.len())?;
-        if terms.member.batches.get() == 0 {
-            peer.producer.fill(&slot, bytes);
-            peer.ring(terms.member);
-        } else {
-            self.hold(terms.member, peer, || peer.producer.fill_held(&slot, bytes));
-        }
+        peer.producer.write(&slot, bytes);
+        self.publish(member, peer, &slot);
         Ok(())
     }
 
-    /// Publishes a slot that a draft has written, now or with its batch.
+    /// Publishes a slot that is written, now or with its batch.
     pub fn publish(&self, member: &Member, peer: &Outgoing, slot: &Slot) {
-        if member.batches.get() == 0 {
+        let hold = member.hold.get();
+        if hold == 0 {
             peer.producer.publish(slot);
             peer.ring(member);
         } else {
-            self.hold(member, peer, || peer.producer.hold(slot));
+            peer.producer.hold(slot);
+            self.note_held(member, peer, hold);
         }
     }
 
-    /// A message that is held back until its batch ends, or there are many.
+    /// After a message was held back: `hold` of them are many.
     #[inline(always)]
-    fn hold(&self, member: &Member, peer: &Outgoing, fill: impl FnOnce()) {
-        if peer.producer.held() == 0 {
-            self.held.borrow_mut().push(peer.to);
+    fn note_held(&self, member: &Member, peer: &Outgoing, hold: u64) {
+        let held = peer.producer.held();
+        if held == 1 || held >= hold {
+            self.note_first_or_last(member, peer, held >= hold);
         }
-        fill();
-        if peer.producer.held() >= u64::from(member.region.held()) {
+    }
+
+    #[cold]
+    fn note_first_or_last(&self, member: &Member, peer: &Outgoing, is_last: bool) {
+        self.held.borrow_mut().push(peer.to);
+        if is_last {
             self.flush(member);
         }
     }

@@ -85,27 +85,27 @@ impl Receiver {
 
     /// The next mail from anyone; waits until there is one.
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::Until(None), &|| ())
+        self.mail(Source::Anyone, Patience::Until(None), || ())
     }
 
     /// The next mail from anyone, if there is one now.
     pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::Never, &|| ())
+        self.mail(Source::Anyone, Patience::Never, || ())
     }
 
     /// The next mail from anyone; waits no longer than `timeout`.
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::within(timeout), &|| ())
+        self.mail(Source::Anyone, Patience::within(timeout), || ())
     }
 
     /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one.
     pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::Until(None), &|| ())
+        self.mail(source.into(), Patience::Until(None), || ())
     }
 
     /// The next mail from `source`, if there is one now.
     pub fn try_recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::Never, &|| ())
+        self.mail(source.into(), Patience::Never, || ())
     }
 
     /// The next mail from `source`; waits no longer than `timeout`.
@@ -114,7 +114,7 @@ impl Receiver {
         source: impl Into<Source>,
         timeout: Duration,
     ) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::within(timeout), &|| ())
+        self.mail(source.into(), Patience::within(timeout), || ())
     }
 
     #[inline(always)]
@@ -122,9 +122,12 @@ impl Receiver {
         &self,
         source: Source,
         patience: Patience,
-        idle: &dyn Fn(),
+        idle: impl Fn(),
     ) -> Result<Mail<'_>, RecvError> {
-        let (peer, letter) = self.inbox.recv(&self.member, source, patience, idle)?;
+        let (peer, letter) = match self.inbox.recv_small(&self.member, source) {
+            Some(found) => found,
+            None => self.inbox.recv(&self.member, source, patience, &idle)?,
+        };
         Ok(Mail::new(&self.member, peer, letter))
     }
 
@@ -134,7 +137,9 @@ impl Receiver {
 
     /// Tells the senders of what a batch acknowledged.
     pub(crate) fn settle(&self) {
-        self.inbox.settle(&self.member);
+        if self.member.hold.get() > 0 {
+            self.inbox.settle(&self.member);
+        }
     }
 }
 

@@ -149,11 +149,6 @@ impl Region {
         self.geometry().whole()
     }
 
-    /// How many messages of a mailbox a batch holds back at most: a quarter, so that neither side stands still.
-    pub(crate) fn held(&self) -> u32 {
-        self.geometry().cells / 4
-    }
-
     /// The rank whose last holder joined with this label, if there is one; it need not live. A label that is
     /// being written at this moment may be missed or seen in part.
     pub fn find(&self, label: &str) -> Option<u32> {

@@ -73,34 +73,34 @@ impl Sender {
 
     /// Sends `bytes` to `to`; waits while the mailbox is full.
     pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.send_with(to, bytes, Patience::Until(None), &|| ())
+        self.send_with(to, bytes, Patience::Until(None), || ())
     }
 
     /// Sends `bytes` to `to` if there is room now. A message above half the arena, which takes a receiver, is
     /// [`SendError::TooLarge`].
     pub fn try_send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.send_with(to, bytes, Patience::Never, &|| ())
+        self.send_with(to, bytes, Patience::Never, || ())
     }
 
     /// Sends `bytes` to `to`; waits no longer than `timeout`.
     pub fn send_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
-        self.send_with(to, bytes, Patience::within(timeout), &|| ())
+        self.send_with(to, bytes, Patience::within(timeout), || ())
     }
 
     /// Reserves a message of `len` bytes to `to`, at most half the arena, to be written in place; waits while
     /// the mailbox is full.
     pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.draft(to, len, Patience::Until(None), &|| ())
+        self.draft(to, len, Patience::Until(None), || ())
     }
 
     /// Reserves a message of `len` bytes to `to` if there is room now.
     pub fn try_reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.draft(to, len, Patience::Never, &|| ())
+        self.draft(to, len, Patience::Never, || ())
     }
 
     /// Reserves a message of `len` bytes to `to`; waits no longer than `timeout`.
     pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
-        self.draft(to, len, Patience::within(timeout), &|| ())
+        self.draft(to, len, Patience::within(timeout), || ())
     }
 
     #[inline(always)]
@@ -109,9 +109,12 @@ impl Sender {
         to: u32,
         bytes: &[u8],
         patience: Patience,
-        idle: &dyn Fn(),
+        idle: impl Fn(),
     ) -> Result<(), SendError> {
-        self.outbox.send(Terms { member: &self.member, patience, idle }, to, bytes)
+        if self.outbox.send_small(&self.member, to, bytes) {
+            return Ok(());
+        }
+        self.outbox.send(Terms { member: &self.member, patience, idle: &idle }, to, bytes)
     }
 
     pub(crate) fn draft(
@@ -119,9 +122,9 @@ impl Sender {
         to: u32,
         len: usize,
         patience: Patience,
-        idle: &dyn Fn(),
+        idle: impl Fn(),
     ) -> Result<Draft<'_>, SendError> {
-        let terms = Terms { member: &self.member, patience, idle };
+        let terms = Terms { member: &self.member, patience, idle: &idle };
         let (peer, slot) = self.outbox.reserve(terms, to, len)?;
         Ok(Draft::new(&self.outbox, &self.member, peer, slot))
     }

@@ -40,6 +40,12 @@ impl Letter {
         Envelope::is_whole(self.envelope)
     }
 
+    /// Whether its payload is in its cell.
+    #[inline(always)]
+    pub fn is_in_cell(&self) -> bool {
+        self.first == IN_CELL
+    }
+
     /// Whether its payload is in private memory.
     #[inline(always)]
     pub fn is_assembled(&self) -> bool {
@@ -203,13 +209,10 @@ impl Consumer {
         }
     }
 
-    /// Copies the front of a letter's payload to `buffer`, which is not longer than that.
+    /// Copies the front of the payload of a letter that lies in its cell to `buffer`, which is not longer.
     #[inline(always)]
-    pub fn copy(&self, letter: &Letter, buffer: &mut [u8]) {
-        match letter.first {
-            IN_CELL => memory::load_small(&cell(&self.mailbox, letter.seq).payload, buffer),
-            _ => memory::load(self.words(letter), buffer),
-        }
+    pub fn copy_small(&self, letter: &Letter, buffer: &mut [u8]) {
+        memory::load_small(&cell(&self.mailbox, letter.seq).payload, buffer);
     }
 
     /// Gives the room of message `seq`, which was taken, back; in any order. `head` moves to the oldest

@@ -168,7 +168,6 @@ impl Producer {
     }
 
     /// The next slot, if what was last seen of `head` leaves room for it: no shared word is touched.
-    #[inline(always)]
     pub fn place(&self, len: usize, slack: Slack) -> Option<Slot> {
         let (seq, cells) = (self.tail.get(), self.mailbox.cells.len() as u64);
         let wanted = if slack == Slack::Quarter { cells / 4 } else { 0 }.max(1);
@@ -226,7 +225,6 @@ impl Producer {
     }
 
     /// Makes `slot`, the last one claimed, visible to the consumer.
-    #[inline(always)]
     pub fn publish(&self, slot: &Slot) {
         self.account(slot);
         self.describe(slot);
@@ -240,18 +238,55 @@ impl Producer {
         self.held.set(self.held.get() + 1);
     }
 
-    /// Writes `bytes` to `slot` and publishes it.
+    /// Writes one message that fits a cell and publishes it, if what was last seen of `head` leaves room for
+    /// it; whether it did.
     #[inline(always)]
-    pub fn fill(&self, slot: &Slot, bytes: &[u8]) {
-        self.fill_unseen(slot, bytes);
-        self.stamp(slot.seq);
+    pub fn push_small(&self, bytes: &[u8]) -> bool {
+        let seq = self.tail.get();
+        let written = self.write_small(bytes);
+        if written {
+            self.stamp(seq);
+        }
+        written
     }
 
-    /// As [`Producer::fill`], but held back until [`Producer::reveal`].
+    /// As [`Producer::push_small`], but held back until [`Producer::reveal`].
     #[inline(always)]
-    pub fn fill_held(&self, slot: &Slot, bytes: &[u8]) {
-        self.fill_unseen(slot, bytes);
-        self.held.set(self.held.get() + 1);
+    pub fn hold_small(&self, bytes: &[u8]) -> bool {
+        let written = self.write_small(bytes);
+        if written {
+            self.held.set(self.held.get() + 1);
+        }
+        written
+    }
+
+    #[inline(always)]
+    fn write_small(&self, bytes: &[u8]) -> bool {
+        let seq = self.tail.get();
+        if seq.wrapping_sub(self.head.get()) >= self.mailbox.cells.len() as u64 {
+            return false;
+        }
+        // First, so that nothing comes between the stores to the cell: a consumer that polls would take the
+        // line away half-written.
+        self.tail.set(seq.wrapping_add(1));
+        count(&self.mailbox.lines.producer.bytes, bytes.len() as u64);
+        let cell = self.cell(seq);
+        memory::store_small(&cell.payload, bytes);
+        let place = Place::Inline(bytes.len());
+        let envelope = Envelope { tag: 0, context: 0, epoch: self.epoch, kind: Kind::Whole, place };
+        cell.envelope.store(envelope.pack(), Relaxed);
+        true
+    }
+
+    /// Writes `bytes` to `slot`.
+    pub fn write(&self, slot: &Slot, bytes: &[u8]) {
+        memory::store(self.words(slot), bytes);
+    }
+
+    /// Writes `bytes` to `slot` and publishes it.
+    pub fn fill(&self, slot: &Slot, bytes: &[u8]) {
+        self.write(slot, bytes);
+        self.publish(slot);
     }
 
     /// How many messages are held back.
@@ -271,19 +306,6 @@ impl Producer {
         }
     }
 
-    #[inline(always)]
-    fn fill_unseen(&self, slot: &Slot, bytes: &[u8]) {
-        // First, so that nothing comes between the stores to the cell: a consumer that polls would take the
-        // line away half-written.
-        self.account(slot);
-        match slot.offset {
-            None => memory::store_small(&self.cell(slot.seq).payload, bytes),
-            Some(_) => memory::store(self.words(slot), bytes),
-        }
-        self.describe(slot);
-    }
-
-    #[inline(always)]
     fn account(&self, slot: &Slot) {
         if slot.offset.is_some() {
             self.spans.borrow_mut().push_back(Span { seq: slot.seq, end: slot.cursor.position });
@@ -301,7 +323,6 @@ impl Producer {
         }
     }
 
-    #[inline(always)]
     fn describe(&self, slot: &Slot) {
         let cell = self.cell(slot.seq);
         let place = match slot.offset {
