@@ -24,6 +24,7 @@ use std::time::{Duration, Instant};
 fn second_process() {
     match common::role() {
         Some((role, region)) if role == "cramped" => live_on_a_full_disk(&region),
+        Some((role, region)) if role == "crashed" => meet_crashes(&region),
         Some((role, _)) if role == "nameless" => leave_no_name(),
         Some((role, _)) if role == "heir" => reply(&format!("{:?}", Region::from_env().map(drop))),
         Some((role, region)) if role == "racer" => come_and_go(&region),
@@ -482,6 +483,82 @@ fn joiners_and_removers_wait_for_whoever_closes() {
         });
         assert!(begin.elapsed() >= Duration::from_millis(700), "{verb}");
     }
+}
+
+#[test]
+fn whoever_is_killed_while_it_closes_leaves_a_whole_file() {
+    let scratch = Scratch::file();
+    scratch.create(SMALL);
+    for round in 0..40 {
+        let mut sender = puppet(&scratch);
+        assert_eq!((sender.does("join 0"), sender.does("send 1 x")), ("ok".into(), "ok".into()));
+        sender.starts("leave");
+        thread::sleep(Duration::from_micros(500 * round));
+        sender.kill();
+        assert!([0, in_use()].contains(&word(&scratch, BOOT)));
+        let me = scratch.open().join(1).expect("a free rank");
+        assert_eq!(me.recv().expect("mail").seq(), round);
+    }
+    assert_eq!(word(&scratch, BOOT), 0);
+}
+
+/// The machine crashes: a copy of the disk is what a file system finds after it.
+#[test]
+fn the_disk_is_whole_where_the_file_says_so() {
+    let scratch = Scratch::file();
+    let folder = scratch.path();
+    fs::create_dir(&folder).expect("a folder");
+    let mount = format!(
+        "mount -t tmpfs -o size=40m none {0} && cd {0} && mkdir live crashed && \
+         truncate -s 8m disk && mkfs.ext4 -q disk && mount -o loop disk live",
+        folder.display()
+    );
+    let works = Command::new("unshare").args(["-m", "sh", "-c", &mount]).output();
+    if works.is_ok_and(|output| output.status.success()) {
+        let script = format!("{mount} && exec \"$0\" \"$@\"");
+        let wrapper = ["unshare", "-m", "sh", "-c", &script];
+        let mut child = Child::start_with(&wrapper, "crashed", scratch.name(), |_| {});
+        assert_eq!(child.answer(), "ok");
+        child.finish();
+    } else {
+        eprintln!("skipped: {mount}");
+    }
+    fs::remove_dir(folder).expect("an empty folder");
+}
+
+fn meet_crashes(folder: &str) {
+    let shell = |script: &str| {
+        let status = Command::new("sh").args(["-c", script]).current_dir(folder).status();
+        assert!(status.expect("a shell").success(), "{script}");
+    };
+    let crash = |then: &dyn Fn(&Scratch)| {
+        shell("cp disk copy && mount -o loop copy crashed");
+        then(&Scratch::at(&format!("{folder}/crashed/region")));
+        shell("umount crashed && rm copy");
+    };
+    let live = Scratch::at(&format!("{folder}/live/region"));
+    let region = live.create(SMALL);
+    crash(&|found| {
+        assert_eq!(word(found, BOOT), 0, "created");
+        found.open();
+    });
+    for round in 0..5 {
+        let me = region.join(0).expect("a free rank");
+        crash(&|found| assert_eq!(word(found, BOOT) | SETTLED, in_use(), "joined"));
+        me.send(1, b"small").expect("room");
+        me.send(1, &[round; 500]).expect("room");
+        crash(&|found| assert_eq!(word(found, BOOT) | SETTLED, in_use(), "sent"));
+        drop(me);
+        crash(&|found| {
+            assert_eq!(word(found, BOOT), 0, "closed");
+            let me = found.open().join(1).expect("a free rank");
+            assert_eq!(me.recv().expect("mail").to_vec(), b"small");
+            assert_eq!(me.recv().expect("mail").to_vec(), [round; 500]);
+        });
+        let me = region.join(1).expect("a free rank");
+        drop((me.recv().expect("mail"), me.recv().expect("mail")));
+    }
+    reply("ok");
 }
 
 // --- Files: what else may be there -------------------------------------------------------------------------

@@ -52,6 +52,11 @@ impl Scratch {
         Self { name: format!("mailbox-test-{}-{count}", process::id()) }
     }
 
+    /// What is at this place.
+    pub fn at(name: &str) -> Self {
+        Self { name: name.to_string() }
+    }
+
     /// As [`Scratch::new`], for a file.
     pub fn file() -> Self {
         let path = env::temp_dir().join(Self::new().name());
