@@ -7,27 +7,32 @@ use crate::error::{JoinError, RecvError, SendError};
 use crate::layout::LABEL;
 use crate::mail::Mail;
 use crate::member::{Interrupter, Member, Patience};
-use crate::os::{self, Lock};
+use crate::os::Lock;
 use crate::receiver::Receiver;
 use crate::region::Region;
-use crate::registry::{Claim, GATE, LABELS, Status};
+use crate::registry::{Claim, LABELS, Status, lock_byte};
+use crate::segment;
 use crate::sender::Sender;
 use crate::source::Source;
+use crate::stay::Stay;
 use core::fmt;
 use core::time::Duration;
 use std::io;
 use std::thread;
 use std::time::Instant;
 
-/// How long joining waits for another process that removes the region or looks for a label: each takes far
-/// less than a millisecond, unless it is stopped.
-const JOIN_PATIENCE: Duration = Duration::from_millis(500);
+/// How long joining waits for a process that has said that it left and still holds the rank: far less than a
+/// millisecond, unless it is stopped.
+const LEAVE_PATIENCE: Duration = Duration::from_millis(500);
+/// How long joining waits for a process that holds every rank, or looks for a label: it removes the region, as
+/// fast, or is the last to leave a file and waits for the disk.
+const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a process holds after joining a region as a rank.
 ///
 /// It may move between threads, not be shared by them. Dropping it leaves the region: peers are told [`RecvError::PeerLeft`] after its last mail; mail for it stays for the rank's next
 /// holder. A process that ends without dropping it, or drops it in a panic, has died:
-/// [`RecvError::PeerDead`].
+/// [`RecvError::PeerDead`]. The last to leave a region in a file waits for the disk.
 ///
 /// A forked child does not inherit it: there every call is [`Lost::Forked`](crate::Lost::Forked).
 ///
@@ -42,7 +47,8 @@ impl Region {
     /// Joins as `rank`, which no live process holds. What the rank's last holder did not acknowledge is
     /// there again; what it sent stays sent.
     ///
-    /// Costs about 10 µs and 2 KiB of private memory, more with each peer that is spoken to.
+    /// Costs about 10 µs and 2 KiB of private memory, more with each peer that is spoken to. The first in a
+    /// region that is a file waits for the disk.
     pub fn join(&self, rank: u32) -> Result<Endpoint, JoinError> {
         self.join_with(rank, &[])
     }
@@ -104,25 +110,27 @@ impl Region {
         if !self.segment.is_bound() {
             return Err(JoinError::Removed);
         }
-        let (receiver, sender) = Member::halves(self.clone(), claim);
+        let stay = Stay::begin(&self.segment).inspect_err(|_| claim.leave()).map_err(os_error)?;
+        let (receiver, sender) = Member::halves(self.clone(), claim, stay);
         Ok(Endpoint { sender: Sender::new(sender), receiver: Receiver::new(receiver) })
     }
 
     fn claim(&self, rank: u32, label: &[u8]) -> Result<Claim, JoinError> {
-        let deadline = Instant::now() + JOIN_PATIENCE;
+        let begin = Instant::now();
         loop {
             let claim = self.registry.claim(rank, label, std::process::id(), self.ringer.mode());
             if let Some(claim) = claim.map_err(os_error)? {
                 return Ok(claim);
             }
-            // A remover holds all ranks for a moment; then there is nothing to join, or it gave up. A leaver
-            // says that it left before it lets go.
-            let removing = os::is_locked(self.segment.file(), GATE, 1).map_err(os_error)?;
+            // A remover holds all ranks for a moment; then there is nothing to join, or it gave up. So does who
+            // closes a file. A leaver says that it left before it lets go.
+            let removing = !segment::is_held(self.segment.file(), lock_byte(rank), 1).map_err(os_error)?;
             let leaving = !self.registry.life(rank).joined();
             if !self.segment.is_bound() {
                 return Err(JoinError::Removed);
             }
-            if !(removing || leaving) || Instant::now() >= deadline {
+            let patience = if removing { JOIN_PATIENCE } else { LEAVE_PATIENCE };
+            if !(removing || leaving) || begin.elapsed() >= patience {
                 return Err(JoinError::Taken { rank });
             }
             thread::sleep(Duration::from_millis(1));

@@ -1,6 +1,6 @@
 //! Message passing between the processes of one machine, through one shared memory segment.
 //!
-//! A [`Region`] is a named segment. It holds a mailbox for every ordered pair of *ranks*: a ring with one
+//! A [`Region`] is a named segment, a file, or memory without a name. It holds a mailbox for every ordered pair of *ranks*: a ring with one
 //! writer and one reader. A process joins a region as a rank and holds an [`Endpoint`] from then on, with
 //! which it sends [`Draft`]s and bytes, and receives [`Mail`].
 //!
@@ -80,11 +80,15 @@ pub mod ring;
 pub mod sync;
 
 #[cfg(not(loom))]
+mod backing;
+#[cfg(not(loom))]
 mod batch;
 #[cfg(not(loom))]
 mod draft;
 #[cfg(not(loom))]
 mod endpoint;
+#[cfg(not(loom))]
+mod handover;
 #[cfg(not(loom))]
 mod inbox;
 #[cfg(not(loom))]
@@ -98,6 +102,8 @@ mod outbox;
 #[cfg(not(loom))]
 mod peers;
 #[cfg(not(loom))]
+mod place;
+#[cfg(not(loom))]
 mod receiver;
 #[cfg(not(loom))]
 mod region;
@@ -107,6 +113,8 @@ mod segment;
 mod sender;
 #[cfg(not(loom))]
 mod source;
+#[cfg(not(loom))]
+mod stay;
 #[cfg(not(loom))]
 mod train;
 #[cfg(not(loom))]
@@ -122,8 +130,10 @@ pub use {
     batch::Batch,
     draft::Draft,
     endpoint::Endpoint,
+    handover::MAILBOX_FD,
     mail::Mail,
     member::Interrupter,
+    place::Place,
     receiver::Receiver,
     region::{Inspection, MailboxReport, OpenOptions, RankReport, Region},
     sender::Sender,

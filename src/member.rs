@@ -9,6 +9,7 @@ use crate::region::Region;
 use crate::registry::{Claim, Life, Status};
 use crate::ring::count;
 use crate::source::Source;
+use crate::stay::Stay;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::cell::{Cell as Private, RefCell};
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -44,6 +45,8 @@ struct Holder {
     process: u32,
     /// Whether a half was dropped in a panic: that is a death.
     died: AtomicBool,
+    /// Last: a region is closed when its ranks are free.
+    _stay: Stay,
 }
 
 impl Drop for Holder {
@@ -101,9 +104,9 @@ pub(crate) struct Member {
 
 impl Member {
     /// Both halves of an endpoint that holds the rank of `claim`: the receiver's and the sender's.
-    pub fn halves(region: Region, claim: Claim) -> (Self, Self) {
+    pub fn halves(region: Region, claim: Claim, stay: Stay) -> (Self, Self) {
         let process = os::process();
-        let holder = Holder { region, claim, process, died: AtomicBool::new(false) };
+        let holder = Holder { region, claim, process, died: AtomicBool::new(false), _stay: stay };
         let holder = Arc::new(holder);
         let interrupted = Arc::default();
         let half = |half| Self::new(half, &holder, &interrupted);
