@@ -254,17 +254,11 @@ impl Incoming {
     /// Gives back the room of message `seq`.
     #[inline(always)]
     pub fn acknowledge(&self, member: &Member, seq: u64) {
-        let hold = member.hold.get();
-        if hold == 0 {
-            self.consumer.acknowledge(seq);
-            self.ring(member);
-        } else if self.consumer.retire(seq) && self.consumer.unsettled() >= hold {
-            self.settle(member);
-        }
+        self.consumer.acknowledge(seq);
+        self.ring(member);
     }
 
     /// Tells the sender of what a batch acknowledged.
-    #[cold]
     pub fn settle(&self, member: &Member) {
         if self.consumer.unsettled() > 0 {
             self.consumer.settle();

@@ -145,10 +145,17 @@ impl<'a> Mail<'a> {
     }
 }
 
+// With the rank lost, a successor on it, or the parent of a forked child, has the mailbox.
 impl Mail<'_> {
     #[cold]
-    fn finish(&mut self) {
-        // A successor on this rank, or the parent of a forked child, has the mailbox now.
+    fn settle(&self) {
+        if self.member.check().is_ok() {
+            self.peer.settle(self.member);
+        }
+    }
+
+    #[cold]
+    fn finish(&self) {
         if self.member.check().is_ok() {
             recycle(self.member, self.peer.finish(self.member, &self.letter));
         }
@@ -158,10 +165,16 @@ impl Mail<'_> {
 impl Drop for Mail<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.letter.is_whole() && self.member.check().is_ok() {
-            self.peer.acknowledge(self.member, self.letter.seq);
-        } else {
+        let hold = self.member.hold.get();
+        if !self.letter.is_whole() {
             self.finish();
+        } else if hold > 0 {
+            // In private memory only, and in no need of a check, but for a few.
+            if self.peer.consumer.retire(self.letter.seq) && self.peer.consumer.unsettled() >= hold {
+                self.settle();
+            }
+        } else if self.member.check().is_ok() {
+            self.peer.acknowledge(self.member, self.letter.seq);
         }
     }
 }

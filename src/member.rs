@@ -79,7 +79,7 @@ pub(crate) struct Member {
     pub wait: Private<Wait>,
     /// How many batches are open.
     pub batches: Private<u32>,
-    /// How many messages of a mailbox may be held back; 0 outside a batch.
+    /// How many messages of a mailbox are held back at most; 0 outside a batch.
     pub hold: Private<u64>,
     /// The longest message, in bytes.
     pub limit: usize,
@@ -176,17 +176,18 @@ impl Member {
     /// A batch begins.
     pub fn begin_batch(&self) {
         self.batches.update(|count| count + 1);
-        // A quarter of the mailbox, so that neither side stands still.
+        // A quarter of a mailbox, so that neither side stands still.
         self.hold.set(u64::from(self.region.geometry().cells / 4).max(1));
     }
 
     /// A batch ends; whether it was the last one open.
     pub fn end_batch(&self) -> bool {
         self.batches.update(|count| count - 1);
-        if self.batches.get() == 0 {
+        let is_last = self.batches.get() == 0;
+        if is_last {
             self.hold.set(0);
         }
-        self.batches.get() == 0
+        is_last
     }
 
     pub fn rank(&self) -> u32 {

@@ -111,7 +111,7 @@ impl Outbox {
         }
     }
 
-    /// After a message was held back: `hold` of them are many.
+    /// After a message to this peer was held back: `hold` of them are many.
     #[inline(always)]
     fn note_held(&self, member: &Member, peer: &Outgoing, hold: u64) {
         let held = peer.producer.held();

@@ -70,8 +70,8 @@ pub struct Producer {
     freed: Private<u64>,
     /// The live messages whose payload lies in the arena, oldest first.
     spans: RefCell<VecDeque<Span>>,
-    /// How many messages before `tail` are held back: all there but for their stamps.
-    held: Private<u64>,
+    /// The first of the messages that are held back, up to `tail`: all there but for its stamp.
+    held: Private<Option<u64>>,
 }
 
 /// A payload in the arena.
@@ -86,7 +86,7 @@ impl Producer {
     /// The producer of `mailbox`, going on where the last one stopped, wherever that was (I8): it looks for
     /// its tail among the stamps, and for the arena's live part in the cells before it.
     ///
-    /// `epoch` is the sender's. Cost: up to one look at every cell.
+    /// `epoch` is the sender's. Cost: one look at every cell.
     pub fn recover(mailbox: Mailbox, epoch: u64) -> Result<Self, Corrupt> {
         let cells = mailbox.cells.len() as u64;
         let head = mailbox.lines.consumer.head.load(acquire(Edge::Head));
@@ -100,13 +100,22 @@ impl Producer {
             }
             tail = tail.wrapping_add(1);
         }
+        // What a former life held back for a batch: stamped, but for the first. Nobody has looked at it, for
+        // nobody has seen the message before it.
+        let held = tail.wrapping_add(1)..head.wrapping_add(cells);
+        for seq in held {
+            let stamp = &cell(&mailbox, seq).stamp;
+            if stamp.load(Relaxed) == seq.wrapping_add(1) {
+                stamp.store(0, Relaxed);
+            }
+        }
         let producer = Self {
             epoch: (epoch % 64) as u8,
             tail: tail.into(),
             head: head.into(),
             cursor: Cursor::default().into(),
             freed: 0.into(),
-            held: 0.into(),
+            held: None.into(),
             spans: RefCell::default(),
             mailbox,
         };
@@ -235,7 +244,7 @@ impl Producer {
     pub fn hold(&self, slot: &Slot) {
         self.account(slot);
         self.describe(slot);
-        self.held.set(self.held.get() + 1);
+        self.stamp_held(slot.seq);
     }
 
     /// Writes one message that fits a cell and publishes it, if what was last seen of `head` leaves room for
@@ -253,9 +262,10 @@ impl Producer {
     /// As [`Producer::push_small`], but held back until [`Producer::reveal`].
     #[inline(always)]
     pub fn hold_small(&self, bytes: &[u8]) -> bool {
+        let seq = self.tail.get();
         let written = self.write_small(bytes);
         if written {
-            self.held.set(self.held.get() + 1);
+            self.stamp_held(seq);
         }
         written
     }
@@ -292,17 +302,24 @@ impl Producer {
     /// How many messages are held back.
     #[inline(always)]
     pub fn held(&self) -> u64 {
-        self.held.get()
+        self.held.get().map_or(0, |first| self.tail.get().wrapping_sub(first))
     }
 
-    /// Makes all that is held back visible to the consumer, oldest first: one that stops in between leaves
-    /// nothing stamped behind a message that is not.
+    /// Makes all that is held back visible to the consumer, with one store: the consumer looks at no message
+    /// before it has seen those before it.
     pub fn reveal(&self) {
-        let tail = self.tail.get();
-        let mut seq = tail.wrapping_sub(self.held.replace(0));
-        while seq != tail {
-            self.stamp(seq);
-            seq = seq.wrapping_add(1);
+        if let Some(first) = self.held.take() {
+            self.stamp(first);
+        }
+    }
+
+    /// Stamps a message that is held back, unless it is the first.
+    #[inline(always)]
+    fn stamp_held(&self, seq: u64) {
+        match self.held.get() {
+            None => self.held.set(Some(seq)),
+            // Relaxed: the first one's stamp carries it.
+            Some(_) => self.cell(seq).stamp.store(seq.wrapping_add(1), Relaxed),
         }
     }
 
