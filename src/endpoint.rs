@@ -153,7 +153,7 @@ impl Endpoint {
 
     /// Chooses how this endpoint waits from now on.
     pub fn set_wait(&self, wait: Wait) {
-        self.member.wait.set(wait);
+        self.member.set_wait(wait);
     }
 
     /// What ends a wait of this endpoint from another thread or a signal handler.

@@ -1,5 +1,6 @@
 //! The receiving side of an endpoint.
 
+use crate::bell::Bell;
 use crate::error::RecvError;
 use crate::layout::{OPENED_WORDS, Rank};
 use crate::member::{Interrupted, Member, Patience};
@@ -252,7 +253,7 @@ impl Inbox {
             }
             Patience::Until(deadline) => deadline,
         };
-        let bell = &member.record().bells.mail;
+        let bell = Bell::mail(member.record());
         let found = member.wait(bell, deadline, || self.look(member, source), || check(true))?;
         found.ok_or(RecvError::Timeout)
     }

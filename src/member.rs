@@ -1,6 +1,6 @@
 //! What both directions of an endpoint share: the rank it holds, and how it waits.
 
-use crate::bell::{self, Wait, Waiter};
+use crate::bell::{self, Bell, Ringer, Wait, Waiter};
 use crate::error::Lost;
 use crate::layout::Rank;
 use crate::memory::Shared;
@@ -29,7 +29,8 @@ pub(crate) enum Patience {
 pub(crate) struct Member {
     pub region: Region,
     pub claim: Claim,
-    pub wait: Private<Wait>,
+    wait: Private<Wait>,
+    ringer: Private<Ringer>,
     /// The longest message, in bytes.
     pub limit: usize,
     interrupted: Arc<AtomicBool>,
@@ -45,9 +46,10 @@ impl Member {
         let process = os::process();
         Self {
             limit: region.geometry().limit() as usize,
+            wait: Private::default(),
+            ringer: Private::new(region.ringer.choose(claim.record(), Wait::default())),
             region,
             claim,
-            wait: Private::default(),
             interrupted: Arc::default(),
             process,
             process_word: os::process_word(),
@@ -78,13 +80,13 @@ impl Member {
     /// Tells a peer, whose record this is, that there is mail for it.
     #[inline(always)]
     pub fn ring_mail(&self, peer: &Rank) {
-        self.region.ringer.ring(&peer.bells, &peer.bells.mail);
+        self.ringer.get().ring(&peer.bells, Bell::mail(peer));
     }
 
     /// Tells a peer, whose record this is, that there is room for what it sends.
     #[inline(always)]
     pub fn ring_credit(&self, peer: &Rank) {
-        self.region.ringer.ring(&peer.bells, &peer.bells.credit);
+        self.ringer.get().ring(&peer.bells, Bell::credit(peer));
     }
 
     /// Whether `rank` will neither send nor receive any more in this life; without `query` a death goes
@@ -107,15 +109,22 @@ impl Member {
         tries.is_multiple_of(TRIES_PER_QUERY)
     }
 
+    /// Chooses how this endpoint waits, and tells its peers what they must ring.
+    pub fn set_wait(&self, wait: Wait) {
+        self.wait.set(wait);
+        self.ringer.set(self.ringer.get().choose(self.record(), wait));
+    }
+
     /// Waits on `bell`, one of this rank's: `Ok(None)` is the deadline.
     pub fn wait<T, E: From<Interrupted>>(
         &self,
-        bell: &crate::sync::AtomicU32,
+        bell: Bell<'_>,
         deadline: Option<Instant>,
         mut look: impl FnMut() -> Result<Option<T>, E>,
         check: impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
-        let waiter = Waiter { bell, how: self.wait.get(), deadline, crowded: &|| self.is_crowded() };
+        let (how, on_event) = (self.wait.get(), self.ringer.get().sleeps_on_events());
+        let waiter = Waiter { bell, on_event, how, deadline, crowded: &|| self.is_crowded() };
         let look = || {
             if self.interrupted.load(Ordering::Relaxed) && self.interrupted.swap(false, Ordering::Acquire) {
                 return Err(Interrupted.into());
@@ -163,7 +172,8 @@ impl Interrupter {
     /// Makes a call that waits, or if none does the next one that would, return `Interrupted`; once, however
     /// often this is called before.
     ///
-    /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
+    /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps. One that
+    /// sleeps on an event ([`Wait::Event`]) sees it up to 50 ms later: no signal handler may set an event.
     pub fn interrupt(&self) {
         self.flag.store(true, Ordering::Release);
         bell::disturb(&self.record.bells.mail);

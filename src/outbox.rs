@@ -1,5 +1,6 @@
 //! The sending side of an endpoint.
 
+use crate::bell::Bell;
 use crate::cell::INLINE;
 use crate::error::SendError;
 use crate::layout::Rank;
@@ -177,7 +178,7 @@ impl Outbox {
             (0..POLL_PAUSES).for_each(|_| core::hint::spin_loop());
             claim(Slack::Quarter)
         };
-        let slot = member.wait(&member.record().bells.credit, deadline, look, || check(true))?;
+        let slot = member.wait(Bell::credit(member.record()), deadline, look, || check(true))?;
         slot.ok_or(SendError::Timeout)
     }
 }

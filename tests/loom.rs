@@ -18,7 +18,7 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::Status;
 use mailbox::Wait;
-use mailbox::bell::{Ringer, Waiter, disturb};
+use mailbox::bell::{Bell, Ringer, Waiter, disturb};
 use mailbox::layout::{Activity, Bells, Identity, Rank};
 use mailbox::memory::Mailbox;
 use mailbox::os::File;
@@ -481,7 +481,8 @@ fn bells() -> Arc<Bells> {
 /// Sleeps on `bell` until `look` finds something. There is no time in a model: a wake-up that is lost is a
 /// deadlock, which loom reports.
 fn sleep<T>(bell: &AtomicU32, mut look: impl FnMut() -> Option<T>) -> T {
-    let waiter = Waiter { bell, how: Wait::Block, deadline: None, crowded: &|| false };
+    let bell = Bell::bare(bell);
+    let waiter = Waiter { bell, on_event: false, how: Wait::Block, deadline: None, crowded: &|| false };
     let look = || Ok::<_, Infallible>(look());
     let Ok(found) = waiter.wait(look, || Ok(None));
     found.expect("there is no deadline")
@@ -491,14 +492,14 @@ fn sleep<T>(bell: &AtomicU32, mut look: impl FnMut() -> Option<T>) -> T {
 fn send_and_ring(sender: &Sender, bells: &Bells) {
     let slot = sender.draft(8).expect("there is room");
     sender.producer.publish(&slot);
-    Ringer::register().ring(bells, &bells.mail);
+    Ringer::register().ring(bells, Bell::bare(&bells.mail));
 }
 
 /// Acknowledges one message that is there, and rings.
 fn acknowledge_and_ring(receiver: &Receiver, bells: &Bells) {
     let letter = receiver.try_recv().expect("there is a message");
     receiver.acknowledge(&letter);
-    Ringer::register().ring(bells, &bells.credit);
+    Ringer::register().ring(bells, Bell::bare(&bells.credit));
 }
 
 /// Sleeps until there is room, and sends one message.
@@ -588,7 +589,7 @@ fn both_sides_sleep_and_wake_each_other() {
         let send = move || {
             for _ in 0..3 {
                 send_once_woken(&sender, &mine);
-                Ringer::register().ring(&theirs, &theirs.mail);
+                Ringer::register().ring(&theirs, Bell::bare(&theirs.mail));
             }
         };
         let receive = move || {
@@ -596,7 +597,7 @@ fn both_sides_sleep_and_wake_each_other() {
                 let letter = sleep(&receivers.mail, || receiver.try_recv());
                 assert_eq!(letter.seq, seq);
                 receiver.acknowledge(&letter);
-                Ringer::register().ring(&senders, &senders.credit);
+                Ringer::register().ring(&senders, Bell::bare(&senders.credit));
             }
         };
         side_by_side(turn, send, receive);

@@ -13,6 +13,7 @@ const TABLE: &[(&str, &str)] = &[
     ("layout", "sync cell error"),
     ("os/mod", ""),
     // The futex's word is an atomic of the seam.
+    ("os/event", "sync"),
     ("os/linux", "sync"),
     ("os/model", "sync"),
     ("memory", "sync cell layout"),

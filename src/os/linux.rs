@@ -114,8 +114,11 @@ pub fn remote_fence() {
 
 // --- Sleeping ----------------------------------------------------------------------------------------------
 
+/// Whether events are all that this platform can sleep on.
+pub const EVENTS_ONLY: bool = false;
+
 /// Sleeps until woken, if `word` still is `expected`, at most for `time`; may also return for no reason.
-pub fn futex_wait(word: &AtomicU32, expected: u32, time: Duration) {
+pub fn sleep_on(word: &AtomicU32, expected: u32, time: Duration) {
     let time = libc::timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
         tv_nsec: time.subsec_nanos().into(),
@@ -128,7 +131,7 @@ pub fn futex_wait(word: &AtomicU32, expected: u32, time: Duration) {
 }
 
 /// Wakes whoever sleeps on `word`. May be called from a signal handler.
-pub fn futex_wake(word: &AtomicU32) {
+pub fn wake_on(word: &AtomicU32) {
     // SAFETY: `word` outlives the call.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {

@@ -5,6 +5,11 @@ mod linux;
 #[cfg(all(target_os = "linux", not(loom)))]
 pub use linux::*;
 
+#[cfg(all(unix, not(loom)))]
+mod event;
+#[cfg(all(unix, not(loom)))]
+pub use event::Event;
+
 #[cfg(loom)]
 mod model;
 #[cfg(loom)]
