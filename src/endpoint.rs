@@ -11,28 +11,31 @@ use crate::os::{self, Lock};
 use crate::outbox::Outbox;
 use crate::region::Region;
 use crate::registry::{Claim, GATE, LABELS, Status};
+use crate::stay::Stay;
 use core::fmt;
 use core::time::Duration;
 use std::io;
 use std::thread;
 use std::time::Instant;
 
-/// How long joining waits for another process that removes the region or looks for a label: each takes far
-/// less than a millisecond, unless it is stopped.
-const JOIN_PATIENCE: Duration = Duration::from_millis(500);
+/// How long joining waits for another process that removes the region, looks for a label, or is the last to
+/// leave a file. The first two take far less than a millisecond, unless they are stopped; a disk takes longer.
+const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a process holds after joining a region as a rank.
 ///
 /// It may move between threads, not be shared by them: join once for each thread. Dropping it leaves the
 /// region: peers are told [`RecvError::PeerLeft`] after its last mail; mail for it stays for the rank's next
 /// holder. A process that ends without dropping it, or drops it in a panic, has died:
-/// [`RecvError::PeerDead`].
+/// [`RecvError::PeerDead`]. The last to leave a region in a file waits for the disk.
 ///
 /// A forked child does not inherit it: there every call is [`Lost::Forked`](crate::Lost::Forked).
 pub struct Endpoint {
     member: Member,
     outbox: Outbox,
     inbox: Inbox,
+    /// Last: a region is closed when its ranks are free.
+    _stay: Stay,
 }
 
 /// # Joining
@@ -40,7 +43,8 @@ impl Region {
     /// Joins as `rank`, which no live process holds. What the rank's last holder did not acknowledge is
     /// there again; what it sent stays sent.
     ///
-    /// Costs about 10 µs and 20 bytes a rank of private memory.
+    /// Costs about 10 µs and 20 bytes a rank of private memory. The first in a region that is a file waits for
+    /// the disk.
     pub fn join(&self, rank: u32) -> Result<Endpoint, JoinError> {
         self.join_with(rank, &[])
     }
@@ -102,10 +106,12 @@ impl Region {
         if !self.segment.is_bound() {
             return Err(JoinError::Removed);
         }
+        let stay = Stay::begin(&self.segment).inspect_err(|_| claim.leave()).map_err(os_error)?;
         Ok(Endpoint {
             member: Member::new(self.clone(), claim),
             outbox: Outbox::new(ranks),
             inbox: Inbox::new(ranks),
+            _stay: stay,
         })
     }
 

@@ -31,18 +31,28 @@ pub enum CreateError {
     /// `A-Z a-z 0-9 . _ -`.
     #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
     BadName,
+    /// The path does not end in the name of a file.
+    #[error("the path does not end in the name of a file")]
+    BadPath,
     /// The configuration describes no region.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// Something already bears the name.
     #[error("the name is taken")]
     Exists,
-    /// There is no room in shared memory.
-    #[error("no space left in /dev/shm")]
+    /// There is no room, in shared memory or in the file system.
+    #[error("no space left for the region")]
     NoSpace,
-    /// The operating system refuses to create the segment for this user.
-    #[error("permission denied in /dev/shm")]
+    /// The operating system refuses to create the region for this user.
+    #[error("permission denied where the region would be")]
     Denied,
+    /// The folder of the path does not exist.
+    #[error("the folder that the region would be in does not exist")]
+    NoFolder,
+    /// The file system is one that other machines or processes may serve (NFS, SMB, FUSE, 9P, ...), or cannot
+    /// reserve space, or rename without replacing.
+    #[error("no region can be on this file system; take one of this machine's disks, or a name")]
+    FileSystem,
     /// Any other failure of the operating system, by its error number.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
     Os(i32),
@@ -55,12 +65,23 @@ pub enum OpenError {
     /// As [`CreateError::BadName`].
     #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
     BadName,
+    /// As [`CreateError::BadPath`].
+    #[error("the path does not end in the name of a file")]
+    BadPath,
     /// Nothing bears the name, or what bore it is being removed.
     #[error("there is no such region")]
     NotFound,
-    /// What bears the name is not a region: another program's, too short, or with senseless geometry.
+    /// What bears the name is not a region: another program's, empty, or with senseless geometry.
     #[error("this is not a region of ours; another program may own the name")]
     Foreign,
+    /// A region whose length is not the one that it was created with: somebody cut it, or copied a part of it.
+    #[error("the region has {len} bytes instead of {expected}; somebody cut or extended it")]
+    Length {
+        /// Its length in bytes.
+        len: u64,
+        /// The length that its header asks for.
+        expected: u64,
+    },
     /// A region with another layout.
     #[error("the region has ABI version {abi}, which this program does not speak")]
     Version {
@@ -80,6 +101,19 @@ pub enum OpenError {
         /// The user found.
         uid: u32,
     },
+    /// A region in a file that was in use when the machine went down: its parts may be of different moments.
+    /// [`Region::remove`](crate::Region::remove) takes it away.
+    #[error(
+        "the region was left over from before a reboot without a clean close; remove it and create it again"
+    )]
+    Incompatible,
+    /// The file system is one that other machines or processes may serve: NFS, SMB, FUSE, 9P, ...
+    #[error("no region can be on this file system; take one of this machine's disks, or a name")]
+    FileSystem,
+    /// The descriptor is not one of an unnamed region: of nothing in memory, or of something whose size can be
+    /// changed.
+    #[error("the descriptor is not that of a region without a name, sealed against another size")]
+    Unsealed,
     /// The operating system refuses this user.
     #[error("permission denied: the region's mode does not let this user in")]
     Denied,
@@ -115,6 +149,18 @@ pub enum RemoveError {
     InUse,
 }
 
+/// Why a region was not handed to a child.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum HandError {
+    /// It has a name, or is a file: the child can open it.
+    #[error("the region bears a name; let the child open it by that")]
+    Named,
+    /// Any other failure of the operating system, by its error number.
+    #[error("{}", std::io::Error::from_raw_os_error(*.0))]
+    Os(i32),
+}
+
 /// Why a rank was not joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -140,8 +186,8 @@ pub enum JoinError {
     /// The region was removed after it was opened.
     #[error("the region was removed")]
     Removed,
-    /// Any other failure of the operating system, by its error number. Without `/proc` a region cannot be
-    /// joined.
+    /// Any other failure of the operating system, by its error number; a disk's among them. Without `/proc` a
+    /// region cannot be joined.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
     Os(i32),
 }
@@ -185,7 +231,7 @@ pub enum SendError {
     /// The mailbox is full and its receiver is dead.
     #[error("the mailbox is full and its receiver is dead")]
     PeerDead,
-    /// There is no shared memory left for the first message to this peer. Nothing was sent; it can be tried
+    /// There is no memory, or disk, left for the first message to this peer. Nothing was sent; it can be tried
     /// again.
     #[error("no shared memory left for the mailbox")]
     NoSpace,

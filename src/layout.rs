@@ -38,8 +38,14 @@ pub const ARENA_ALIGN: u64 = 64;
 const PAGE: u64 = 4096;
 const MAX_SIZE: u64 = 1 << 46;
 
-/// Words of the header. All are written once, by the creator, but the magic, which a remover wipes.
+/// Words of the header. All are written once, by the creator, but the magic, which a remover wipes, and the
+/// boot.
 pub const HEADER_WORDS: usize = 16;
+/// The word of the header that says in which boot of the machine the region is in use: 0 = in none, it was
+/// closed. Written by joiners and by the last to leave, see `stay`.
+pub const BOOT: usize = 8;
+/// The bit of that word which says that the disk has it, too; the others are the boot's number.
+pub const SETTLED: u64 = 1;
 
 /// The first page of a region: see [`Geometry::to_words`] for the order of its words.
 #[repr(C)]
@@ -319,7 +325,7 @@ impl Geometry {
         self.table() + self.ranks as u64 * self.ranks as u64 * self.stride()
     }
 
-    /// The header of a region of this geometry, in the order of its words.
+    /// The header of a region of this geometry, in the order of its words, in use in no boot.
     pub fn to_words(self, nonce: u64) -> [u64; HEADER_WORDS] {
         let mut words = [0; HEADER_WORDS];
         words[..8].copy_from_slice(&[

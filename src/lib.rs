@@ -1,6 +1,6 @@
 //! Message passing between the processes of one machine, through one shared memory segment.
 //!
-//! A [`Region`] is a named segment. It holds a mailbox for every ordered pair of *ranks*: a ring with one
+//! A [`Region`] is a named segment, a file, or memory without a name. It holds a mailbox for every ordered pair of *ranks*: a ring with one
 //! writer and one reader. A process joins a region as a rank and holds an [`Endpoint`] from then on, with
 //! which it sends [`Draft`]s and bytes, and receives [`Mail`].
 //!
@@ -80,9 +80,13 @@ pub mod ring;
 pub mod sync;
 
 #[cfg(not(loom))]
+mod backing;
+#[cfg(not(loom))]
 mod draft;
 #[cfg(not(loom))]
 mod endpoint;
+#[cfg(not(loom))]
+mod handover;
 #[cfg(not(loom))]
 mod inbox;
 #[cfg(not(loom))]
@@ -92,9 +96,13 @@ mod member;
 #[cfg(not(loom))]
 mod outbox;
 #[cfg(not(loom))]
+mod place;
+#[cfg(not(loom))]
 mod region;
 #[cfg(not(loom))]
 mod segment;
+#[cfg(not(loom))]
+mod stay;
 
 pub use bell::Wait;
 pub use error::*;
@@ -105,8 +113,10 @@ pub use registry::Status;
 pub use {
     draft::Draft,
     endpoint::Endpoint,
+    handover::MAILBOX_FD,
     inbox::Source,
     mail::Mail,
     member::Interrupter,
+    place::Place,
     region::{Inspection, MailboxReport, OpenOptions, RankReport, Region},
 };

@@ -3,6 +3,7 @@
 use crate::bell::Ringer;
 use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError};
 use crate::layout::{Config, Geometry};
+use crate::place::Place;
 use crate::registry::{Registry, Status};
 use crate::ring;
 use crate::segment::{self, Segment, Trust};
@@ -15,10 +16,26 @@ use std::time::Instant;
 /// How long [`Region::create_or_open`] tries to do either.
 const PATIENCE: Duration = Duration::from_secs(2);
 
-/// One shared segment, named, holding a mailbox for every ordered pair of ranks.
+/// Shared memory that holds a mailbox for every ordered pair of ranks.
 ///
-/// It stays when this value is dropped, mail and all, until [`Region::remove`]. A forked child may go on
-/// using it.
+/// What it lies in decides what it survives, with all mail that is not acknowledged:
+///
+/// | | made with | all its processes end | the machine is booted | made shorter by |
+/// |---|---|---|---|---|
+/// | named segment | [`Place::Name`] | it stays | it is gone | whoever may write to it |
+/// | file | [`Place::File`] | it stays | it stays, if it was closed | whoever may write to it |
+/// | unnamed | [`Region::create_unnamed`] | it is gone | it is gone | nobody |
+///
+/// The first two stay until [`Region::remove`]. Who makes a region shorter ends the processes that use it (the
+/// system sends them SIGBUS): [`Config::mode`] says who may write, by default the owner only.
+///
+/// A file is closed when its last endpoint is dropped. If the machine goes down before, or processes were
+/// killed and nobody joined after them, what came to the disk may be of different moments: then it is
+/// [`OpenError::Incompatible`]. It must be on a file system of this machine; on one that copies what it
+/// writes (Btrfs, ZFS), reserved space does not keep a full disk from ending a writer with SIGBUS. The system
+/// writes to the disk now and then meanwhile, and a message to a page that it just wrote takes longer.
+///
+/// A region stays open in a forked child, which may join it as a rank of its own.
 #[derive(Clone)]
 pub struct Region {
     pub(crate) segment: Arc<Segment>,
@@ -62,47 +79,54 @@ impl OpenOptions {
         self
     }
 
-    /// Opens the region `name`; as [`Region::open`].
-    pub fn open(self, name: &str) -> Result<Region, OpenError> {
-        Segment::open(name, self.trust).map(Region::over)
+    /// Opens the region at `place`; as [`Region::open`].
+    pub fn open<'a>(self, place: impl Into<Place<'a>>) -> Result<Region, OpenError> {
+        Segment::open(place.into(), self.trust).map(Region::over)
     }
 
-    /// Removes the region `name`; as [`Region::remove`].
-    pub fn remove(self, name: &str) -> Result<(), RemoveError> {
-        Segment::remove(name, self.trust)
+    /// Removes the region at `place`; as [`Region::remove`].
+    pub fn remove<'a>(self, place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
+        Segment::remove(place.into(), self.trust)
+    }
+
+    pub(crate) fn trust(&self) -> Trust {
+        self.trust
     }
 }
 
 impl Region {
-    /// Creates the region `name`.
+    /// Creates a region at `place`: a string is a name, a path a file.
     ///
     /// Nobody sees it before it is complete. Costs 0.1 ms, the first time in a process that has threads up to
-    /// 15 ms, and the
-    /// memory of the rank table: 4 KiB and 1 KiB a rank.
-    pub fn create(name: &str, config: Config) -> Result<Self, CreateError> {
-        Segment::create(name, &config).map(Self::over)
+    /// 15 ms, and the memory of the rank table: 4 KiB and 1 KiB a rank. A file waits for the disk.
+    pub fn create<'a>(place: impl Into<Place<'a>>, config: Config) -> Result<Self, CreateError> {
+        Segment::create(place.into(), &config).map(Self::over)
     }
 
-    /// Opens the region `name`, which belongs to this process' user and is for protocol 0; see
+    /// Opens the region at `place`, which belongs to this process' user and is for protocol 0; see
     /// [`OpenOptions`] for others. Takes no memory in the segment.
-    pub fn open(name: &str) -> Result<Self, OpenError> {
-        OpenOptions::new().open(name)
+    pub fn open<'a>(place: impl Into<Place<'a>>) -> Result<Self, OpenError> {
+        OpenOptions::new().open(place)
     }
 
-    /// Opens the region `name`, or creates it if there is none; processes that do so at the same time end up
-    /// in one region.
-    pub fn create_or_open(name: &str, config: Config) -> Result<Self, CreateOrOpenError> {
+    /// Opens the region at `place`, or creates it if there is none; processes that do so at the same time end
+    /// up in one region.
+    pub fn create_or_open<'a>(
+        place: impl Into<Place<'a>>,
+        config: Config,
+    ) -> Result<Self, CreateOrOpenError> {
+        let place = place.into();
         // Whatever is to be opened may be removed before, whatever is to be created may exist by then: whoever
         // has not won such a race by the deadline meets a remover that is stopped, or mischief.
         let deadline = Instant::now() + PATIENCE;
         loop {
-            match OpenOptions::new().protocol(config.geometry.protocol).open(name) {
+            match OpenOptions::new().protocol(config.geometry.protocol).open(place) {
                 Ok(region) if region.geometry() == &config.geometry => return Ok(region),
                 Ok(_) => return Err(CreateOrOpenError::Differs),
                 Err(OpenError::NotFound) => {}
                 Err(error) => return Err(error.into()),
             }
-            match Self::create(name, config) {
+            match Self::create(place, config) {
                 Err(CreateError::Exists) if Instant::now() < deadline => {
                     std::thread::sleep(Duration::from_millis(1));
                 }
@@ -111,19 +135,21 @@ impl Region {
         }
     }
 
-    /// Removes the region `name` with all its mail, unless a live process has joined it.
+    /// Removes the region at `place` with all its mail, unless a live process has joined it.
     ///
-    /// Processes that have opened it and not joined find it removed when they join.
-    pub fn remove(name: &str) -> Result<(), RemoveError> {
-        OpenOptions::new().remove(name)
+    /// Processes that have opened it and not joined find it removed when they join. Waits, at most five
+    /// seconds, while the last to leave a file waits for the disk.
+    pub fn remove<'a>(place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
+        OpenOptions::new().remove(place)
     }
 
-    /// The names of the regions that this process may open, whatever their protocol; sorted.
+    /// The names of the regions that this process may open, whatever their protocol; sorted. Those in files
+    /// and those without a name are not among them.
     pub fn list() -> io::Result<Vec<String>> {
         segment::list()
     }
 
-    fn over(segment: Segment) -> Self {
+    pub(crate) fn over(segment: Segment) -> Self {
         let registry = Registry::new(segment.ranks(), segment.file().clone());
         Self { segment: Arc::new(segment), registry, ringer: Ringer::register() }
     }
@@ -208,9 +234,9 @@ pub struct Inspection {
     pub arena: u64,
     /// The longest message, in bytes.
     pub max_message: u64,
-    /// Bytes of the segment, most of them never touched.
+    /// Bytes of the whole region, most of them never touched.
     pub size: u64,
-    /// Bytes of memory in use.
+    /// Bytes of memory, or of the disk, in use.
     pub memory: u64,
     /// Every rank.
     pub ranks: Vec<RankReport>,

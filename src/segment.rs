@@ -1,26 +1,34 @@
-//! A named segment: create, open and remove it, whoever else does so at the same time.
+//! A region's memory: create, open and remove it, whoever else does so at the same time.
 //!
-//! A segment is built under a random name and bound to its own with one rename, so what bears a name is
-//! whole. To take a binding away one locks the gate and every rank (which proves that nobody lives and bars
-//! joiners), looks again whether the name still leads there, wipes the magic and unlinks. Whoever joins looks
-//! at the magic once more when it has its lock.
+//! What is to bear a name is built under a random one and bound to its own with one rename, so what bears a
+//! name is whole. To take a binding away one locks the gate and every rank (which proves that nobody lives and
+//! bars joiners), looks again whether the name still leads there, wipes the magic and unlinks. Whoever joins
+//! looks at the magic once more when it has its lock. Named segments and files are treated alike.
 
+mod unnamed;
+
+use crate::backing::{Backing, Site};
 use crate::error::{CreateError, OpenError, RemoveError};
-use crate::layout::{ABI, Config, Geometry, HEADER_WORDS, Header, MAGIC, MAX_RANKS, Rank, Reserve, WIPED};
+use crate::layout::{
+    ABI, BOOT, Config, Geometry, HEADER_WORDS, Header, MAGIC, MAX_RANKS, Rank, Reserve, SETTLED, WIPED,
+};
 use crate::memory::{Mailbox, Mapping, Shared};
-use crate::os::{self, Lock};
+use crate::os::{self, File, Lock};
+use crate::place::Place;
+use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
-use core::ptr::NonNull;
-use shared_memory::{Shmem, ShmemConf, ShmemError};
-use std::fs::{self, File};
+use core::time::Duration;
+use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt};
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Instant;
 
-const LONGEST_NAME: usize = 200;
 /// The gate, the labels' byte and those of all ranks.
-const ALL_LOCKS: u32 = 2 + MAX_RANKS;
+pub const ALL_LOCKS: u32 = 2 + MAX_RANKS;
+/// The lock byte that nobody holds but whoever takes all of them.
+const GATE: u32 = 0;
+/// How long removing waits for another process that removes or closes the region.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Whom [`Segment::open`] lets in.
 #[derive(Debug, Clone, Copy)]
@@ -36,64 +44,75 @@ pub struct Segment {
     mapping: Arc<Mapping>,
     header: Shared<Header>,
     geometry: Geometry,
+    backing: Backing,
     /// For lock queries and reservations; no lock is ever held through it.
     file: Arc<File>,
 }
 
 impl Segment {
-    /// Creates the segment `name`.
-    pub fn create(name: &str, config: &Config) -> Result<Self, CreateError> {
-        if !is_name(name) {
-            return Err(CreateError::BadName);
-        }
+    /// Creates a segment at `place`.
+    pub fn create(place: Place<'_>, config: &Config) -> Result<Self, CreateError> {
+        let site = Site::of(place).ok_or(match place {
+            Place::Name(_) => CreateError::BadName,
+            Place::File(_) => CreateError::BadPath,
+        })?;
         config.check()?;
-        let geometry = config.geometry;
         let nonce = nonce();
-        let building = format!(".mailbox-{nonce:016x}");
-        let shmem = ShmemConf::new().os_id(&building).size(geometry.size() as usize).create();
-        let mut shmem = shmem.map_err(|error| create_error(os_error(error)))?;
-        shmem.set_owner(false);
-        let leftover = Leftover(os::shm_path(&building));
-        let file = os::open(&leftover.0).map_err(create_error)?;
-        if config.mode != 0o600 {
-            file.set_permissions(fs::Permissions::from_mode(config.mode)).map_err(create_error)?;
-        }
-        let reserved = match config.reserve {
-            Reserve::AtFirstUse => geometry.table(),
-            Reserve::AtCreation => geometry.size(),
-        };
-        os::allocate(&file, 0, reserved).map_err(create_error)?;
-        let segment = Self::assemble(shmem, file, geometry).map_err(create_error)?;
-        let words = geometry.to_words(nonce);
-        for (word, value) in segment.header.words.iter().zip(words).skip(1) {
-            word.store(value, Relaxed);
-        }
-        // Last: whoever sees the magic sees the geometry.
-        segment.header.words[0].store(MAGIC, Release);
+        let name = format!(".mailbox-{nonce:016x}");
+        let (unbound, file, mapping) = site.build(&name, config.geometry.size()).map_err(create_error)?;
+        let segment = Self::assemble(mapping, file, config.geometry, site.backing());
+        segment.fill(config, nonce).map_err(create_error)?;
         loop {
-            match os::rename_new(&leftover.0, &os::shm_path(name)) {
+            match unbound.bind(&site) {
                 Ok(()) => return Ok(segment),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => drop(unlink_wiped(name)?),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => drop(unlink_wiped(&site)?),
                 Err(error) => return Err(create_error(error)),
             }
         }
     }
 
-    /// Opens the segment `name`.
-    pub fn open(name: &str, trust: Trust) -> Result<Self, OpenError> {
+    /// Makes a region of zeros that nobody else has seen.
+    fn fill(&self, config: &Config, nonce: u64) -> io::Result<()> {
+        if config.mode != 0o600 {
+            os::set_mode(&self.file, config.mode)?;
+        }
+        self.write_header(config.reserve, nonce)?;
+        if self.is_durable() {
+            // What bears a name after a crash is whole, too.
+            self.file.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn write_header(&self, reserve: Reserve, nonce: u64) -> io::Result<()> {
+        let reserved = match reserve {
+            Reserve::AtFirstUse => self.geometry.table(),
+            Reserve::AtCreation => self.geometry.size(),
+        };
+        os::allocate(&self.file, 0, reserved)?;
+        let mut words = self.geometry.to_words(nonce);
+        if !self.is_durable() {
+            words[BOOT] = os::boot_id()? | SETTLED;
+        }
+        for (word, value) in self.header.words.iter().zip(words).skip(1) {
+            word.store(value, Relaxed);
+        }
+        // Last: whoever sees the magic sees the geometry.
+        self.header.words[0].store(MAGIC, Release);
+        Ok(())
+    }
+
+    /// Opens the segment at `place`.
+    pub fn open(place: Place<'_>, trust: Trust) -> Result<Self, OpenError> {
+        let site = site(place)?;
         // A segment that is replaced while it is opened is opened anew; this many replacements in a row are
         // somebody's mischief.
         for _ in 0..100 {
-            let Opened { file, geometry, nonce } = open_file(name, trust)?;
-            let shmem = match ShmemConf::new().os_id(name).open().map_err(os_error) {
-                Err(error) if error.kind() == ErrorKind::NotFound => continue,
-                shmem => shmem.map_err(open_error)?,
-            };
-            // The mapping was opened by name a second time: is it the same segment?
-            if shmem.len() as u64 != geometry.size() {
-                continue;
-            }
-            let segment = Self::assemble(shmem, file, geometry).map_err(open_error)?;
+            let opened = open_site(&site, trust)?;
+            opened.check_boot()?;
+            let Opened { file, geometry, nonce, .. } = opened;
+            let Some(mapping) = site.map(&file, geometry.size()).map_err(open_error)? else { continue };
+            let segment = Self::assemble(mapping, file, geometry, site.backing());
             if segment.header.words[3].load(Relaxed) == nonce && segment.is_bound() {
                 return Ok(segment);
             }
@@ -101,13 +120,14 @@ impl Segment {
         Err(OpenError::NotFound)
     }
 
-    /// Takes the segment `name` away, if nobody lives in it.
-    pub fn remove(name: &str, trust: Trust) -> Result<(), RemoveError> {
-        let file = match open_file(name, trust) {
+    /// Takes the segment at `place` away, if nobody lives in it.
+    pub fn remove(place: Place<'_>, trust: Trust) -> Result<(), RemoveError> {
+        let site = site(place)?;
+        let file = match open_site(&site, trust) {
             Ok(opened) => opened.file,
             Err(OpenError::NotFound) => {
                 // Perhaps a remover stopped between wiping and unlinking.
-                return if unlink_wiped(name).map_err(|_| OpenError::NotFound)? {
+                return if unlink_wiped(&site).map_err(|_| OpenError::NotFound)? {
                     Ok(())
                 } else {
                     Err(OpenError::NotFound.into())
@@ -115,23 +135,25 @@ impl Segment {
             }
             Err(error) => return Err(error.into()),
         };
-        let Some(_locks) = Lock::take(&file, 0, ALL_LOCKS).map_err(open_error)? else {
-            return Err(RemoveError::InUse);
+        let deadline = Instant::now() + PATIENCE;
+        let _locks = loop {
+            if let Some(locks) = Lock::take(&file, 0, ALL_LOCKS).map_err(open_error)? {
+                break locks;
+            }
+            // Whoever closes a file's region holds all locks until the disk has it.
+            let is_closing = os::is_locked(&file, GATE, 1).map_err(open_error)?;
+            if !is_closing || Instant::now() >= deadline {
+                return Err(RemoveError::InUse);
+            }
+            std::thread::sleep(Duration::from_millis(1));
         };
-        unbind(name, &file).map_err(open_error)?;
+        unbind(&site, &file).map_err(open_error)?;
         Ok(())
     }
 
-    fn assemble(shmem: Shmem, file: File, geometry: Geometry) -> io::Result<Self> {
-        let base = NonNull::new(shmem.as_ptr()).ok_or(ErrorKind::OutOfMemory)?;
-        let len = shmem.len();
-        os::exclude_from_dumps(base, len);
-        #[expect(unsafe_code, reason = "hands the mapping over")]
-        // SAFETY: `shmem` maps `len` bytes there, page-aligned, until it is dropped; it is plain data that
-        // any thread may drop.
-        let mapping = Arc::new(unsafe { Mapping::new(base, len, Box::new(shmem)) });
+    fn assemble(mapping: Arc<Mapping>, file: File, geometry: Geometry, backing: Backing) -> Self {
         let header = Shared::<[Header]>::mapped(&mapping, 0, 1).item(0);
-        Ok(Self { mapping, header, geometry, file: Arc::new(file) })
+        Self { mapping, header, geometry, backing, file: Arc::new(file) }
     }
 
     /// The sizes, as checked when the segment was opened.
@@ -147,6 +169,21 @@ impl Segment {
     /// Whether the segment has not been removed. Asked with a rank's lock held the answer stays true.
     pub fn is_bound(&self) -> bool {
         self.header.words[0].load(Acquire) == MAGIC
+    }
+
+    /// Whether what was written may be there after the machine was booted again.
+    pub fn is_durable(&self) -> bool {
+        self.backing == Backing::File
+    }
+
+    /// What lies behind it.
+    pub fn backing(&self) -> Backing {
+        self.backing
+    }
+
+    /// The header's word of that name.
+    pub fn boot(&self) -> &AtomicU64 {
+        &self.header.words[BOOT]
     }
 
     /// The rank table.
@@ -165,25 +202,25 @@ impl Segment {
         os::allocate(&self.file, self.geometry.mailbox(from, to), self.geometry.stride())
     }
 
-    /// Bytes of memory in use.
+    /// Bytes of memory, or of the disk, in use.
     pub fn memory(&self) -> io::Result<u64> {
-        Ok(self.file.metadata()?.blocks() * 512)
+        Ok(os::facts(&self.file)?.allocated)
     }
 }
 
-/// The names of all regions that this process may read.
+/// The names of all regions that this process may open, in memory.
 pub fn list() -> io::Result<Vec<String>> {
+    let may_open = |name: &String| {
+        let opened =
+            Site::of(Place::Name(name)).map(|site| open_site(&site, Trust { protocol: None, owner: None }));
+        opened.is_some_and(|opened| opened.is_ok_and(|opened| opened.check_boot().is_ok()))
+    };
     let mut names: Vec<String> = fs::read_dir(os::SHM)?
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(|name| open_file(name, Trust { protocol: None, owner: None }).is_ok())
+        .filter(may_open)
         .collect();
     names.sort();
     Ok(names)
-}
-
-fn is_name(name: &str) -> bool {
-    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=LONGEST_NAME).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(good)
 }
 
 /// A random number for a region's first name and its identity.
@@ -196,24 +233,43 @@ struct Opened {
     file: File,
     geometry: Geometry,
     nonce: u64,
+    boot: u64,
 }
 
-/// Opens and checks a segment through its file, where no page is allocated by reading.
-fn open_file(name: &str, trust: Trust) -> Result<Opened, OpenError> {
-    if !is_name(name) {
-        return Err(OpenError::BadName);
+impl Opened {
+    /// What a boot left open that has ended is worth nothing: its pages came to the disk in any order.
+    fn check_boot(&self) -> Result<(), OpenError> {
+        match self.boot {
+            0 => Ok(()),
+            boot if boot & !SETTLED == os::boot_id().map_err(open_error)? => Ok(()),
+            _ => Err(OpenError::Incompatible),
+        }
     }
-    let file = os::open(&os::shm_path(name)).map_err(open_error)?;
-    let metadata = file.metadata().map_err(open_error)?;
-    if !metadata.is_file() {
+}
+
+fn site(place: Place<'_>) -> Result<Site, OpenError> {
+    Site::of(place).ok_or(match place {
+        Place::Name(_) => OpenError::BadName,
+        Place::File(_) => OpenError::BadPath,
+    })
+}
+
+fn open_site(site: &Site, trust: Trust) -> Result<Opened, OpenError> {
+    check(site.open().map_err(open_error)?, trust)
+}
+
+/// Checks what lies in `file`, through the file, where no page is allocated by reading.
+fn check(file: File, trust: Trust) -> Result<Opened, OpenError> {
+    let facts = os::facts(&file).map_err(open_error)?;
+    if !facts.is_file {
         return Err(OpenError::Foreign);
     }
-    let uid = metadata.uid();
+    let uid = facts.owner;
     if uid != os::user() && Some(uid) != trust.owner {
         return Err(OpenError::Owner { uid });
     }
     let mut bytes = [0; HEADER_WORDS * 8];
-    match file.read_exact_at(&mut bytes, 0) {
+    match os::read_at(&file, &mut bytes, 0) {
         Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(OpenError::Foreign),
         result => result.map_err(open_error)?,
     }
@@ -228,28 +284,27 @@ fn open_file(name: &str, trust: Trust) -> Result<Opened, OpenError> {
         _ => return Err(OpenError::Foreign),
     }
     let (geometry, nonce) = Geometry::from_words(&words).ok_or(OpenError::Foreign)?;
-    if metadata.len() != geometry.size() {
-        return Err(OpenError::Foreign);
+    if facts.len != geometry.size() {
+        return Err(OpenError::Length { len: facts.len, expected: geometry.size() });
     }
     if trust.protocol.is_some_and(|protocol| protocol != geometry.protocol) {
         return Err(OpenError::Protocol { protocol: geometry.protocol });
     }
-    Ok(Opened { file, geometry, nonce })
+    Ok(Opened { file, geometry, nonce, boot: words[BOOT] })
 }
 
-/// Wipes and unlinks what bears `name`, if that is `file`, all of whose locks are held.
-fn unbind(name: &str, file: &File) -> io::Result<()> {
-    let path = os::shm_path(name);
-    let ours = file.metadata()?;
+/// Wipes and unlinks what lies at `site`, if that is `file`, all of whose locks are held.
+fn unbind(site: &Site, file: &File) -> io::Result<()> {
+    let ours = os::facts(file)?.identity;
     let mut magic = [0; 8];
-    file.read_exact_at(&mut magic, 0)?;
-    match fs::symlink_metadata(&path) {
-        Ok(bound) if (bound.dev(), bound.ino()) == (ours.dev(), ours.ino()) => {
-            file.write_all_at(&WIPED.to_ne_bytes(), 0)?;
-            fs::remove_file(&path).inspect_err(|_| {
+    os::read_at(file, &mut magic, 0)?;
+    match os::facts_of_path(site.path()) {
+        Ok(bound) if bound.identity == ours => {
+            os::write_at(file, &WIPED.to_ne_bytes(), 0)?;
+            fs::remove_file(site.path()).inspect_err(|_| {
                 // Who may write there may still not unlink (the directory is sticky). Nobody has joined: our
                 // locks are held.
-                let _ = file.write_all_at(&magic, 0);
+                let _ = os::write_at(file, &magic, 0);
             })
         }
         // Somebody else removed it first.
@@ -259,40 +314,21 @@ fn unbind(name: &str, file: &File) -> io::Result<()> {
     }
 }
 
-/// Unlinks what bears `name` if its remover stopped after wiping it. `Ok(false)` if nothing bears it now;
+/// Unlinks what lies at `site` if its remover stopped after wiping it. `Ok(false)` if nothing does now;
 /// an error if a region, or something foreign, does.
-fn unlink_wiped(name: &str) -> Result<bool, CreateError> {
-    let file = match os::open(&os::shm_path(name)) {
+fn unlink_wiped(site: &Site) -> Result<bool, CreateError> {
+    let file = match site.open() {
         Ok(file) => file,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
         Err(_) => return Err(CreateError::Exists),
     };
     let mut magic = [0; 8];
-    if file.read_exact_at(&mut magic, 0).is_err() || u64::from_ne_bytes(magic) != WIPED {
+    if os::read_at(&file, &mut magic, 0).is_err() || u64::from_ne_bytes(magic) != WIPED {
         return Err(CreateError::Exists);
     }
     match Lock::take(&file, 0, ALL_LOCKS).map_err(create_error)? {
-        Some(_locks) => unbind(name, &file).map(|()| true).map_err(create_error),
+        Some(_locks) => unbind(site, &file).map(|()| true).map_err(create_error),
         None => Err(CreateError::Exists),
-    }
-}
-
-/// A segment that does not bear its name yet; unlinked unless it is renamed.
-struct Leftover(PathBuf);
-
-impl Drop for Leftover {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(Path::new(&self.0));
-    }
-}
-
-fn os_error(error: ShmemError) -> io::Error {
-    match error {
-        ShmemError::MapCreateFailed(code)
-        | ShmemError::MapOpenFailed(code)
-        | ShmemError::UnknownOsError(code) => io::Error::from_raw_os_error(code as i32),
-        ShmemError::MappingIdExists => ErrorKind::AlreadyExists.into(),
-        _ => ErrorKind::Other.into(),
     }
 }
 
@@ -303,18 +339,20 @@ fn code(error: &io::Error) -> i32 {
 fn create_error(error: io::Error) -> CreateError {
     match error.kind() {
         ErrorKind::AlreadyExists => CreateError::Exists,
-        ErrorKind::StorageFull => CreateError::NoSpace,
-        ErrorKind::PermissionDenied => CreateError::Denied,
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => CreateError::NoSpace,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => CreateError::Denied,
+        ErrorKind::NotFound | ErrorKind::NotADirectory => CreateError::NoFolder,
+        _ if os::is_unsupported(&error) => CreateError::FileSystem,
         _ => CreateError::Os(code(&error)),
     }
 }
 
 fn open_error(error: io::Error) -> OpenError {
-    match (error.kind(), error.raw_os_error()) {
-        (ErrorKind::NotFound, _) => OpenError::NotFound,
-        (ErrorKind::PermissionDenied, _) => OpenError::Denied,
-        // A directory, a symbolic link, a device or a pipe.
-        (_, Some(libc::EISDIR | libc::ELOOP | libc::ENXIO | libc::EINVAL)) => OpenError::Foreign,
+    match error.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => OpenError::NotFound,
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => OpenError::Denied,
+        _ if os::is_no_file(&error) => OpenError::Foreign,
+        _ if os::is_unsupported(&error) => OpenError::FileSystem,
         _ => OpenError::Os(code(&error)),
     }
 }

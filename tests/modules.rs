@@ -15,23 +15,29 @@ const TABLE: &[(&str, &str)] = &[
     // The futex's word is an atomic of the seam.
     ("os/event", "sync"),
     ("os/linux", "sync"),
+    ("os/linux/files", ""),
     ("os/model", "sync"),
     ("memory", "sync cell layout"),
     ("marks", ""),
     ("ring", "sync layout marks memory"),
     ("ring/producer", "sync cell layout memory"),
     ("ring/consumer", "sync cell marks memory"),
-    ("segment", "sync os layout memory error"),
+    ("place", ""),
+    ("backing", "place os memory"),
+    ("segment", "sync place backing os layout memory error"),
+    ("segment/unnamed", "backing os layout error"),
+    ("stay", "sync segment os layout"),
     ("registry", "sync layout os memory error"),
     ("bell", "sync layout os"),
-    ("region", "sync segment registry ring bell layout error"),
+    ("region", "sync place segment registry ring bell layout error"),
+    ("handover", "region segment backing os layout error"),
     // The endpoint's layer, in files: what is common to both directions, then each of them, then their face.
     ("member", "sync region registry bell os memory layout error"),
     ("outbox", "sync member region registry ring bell memory layout cell error"),
     ("draft", "member outbox ring memory error"),
     ("inbox", "sync member region registry ring bell memory layout error"),
     ("mail", "member inbox ring cell memory error"),
-    ("endpoint", "member outbox draft inbox mail region registry bell os layout error"),
+    ("endpoint", "member outbox draft inbox mail region registry stay bell os layout error"),
 ];
 
 fn sources() -> PathBuf {

@@ -228,26 +228,40 @@ fn a_foreign_segment_is_not_a_region() {
 }
 
 #[test]
-fn a_segment_of_the_wrong_length_is_not_a_region() {
+fn a_region_of_another_length_is_refused() {
     let size = geometry(2, 4, 1024).size();
     for len in [4096, size - 4096, size - 1, size + 1, 2 * size] {
         let scratch = Scratch::new();
         scratch.create(SMALL);
         let file = File::options().write(true).open(scratch.path()).expect("a segment");
         file.set_len(len).expect("another length");
-        expect_refusal(&scratch, OpenError::Foreign);
+        expect_refusal(&scratch, OpenError::Length { len, expected: size });
     }
 }
 
 #[test]
 fn a_header_that_makes_no_sense_is_not_a_regions() {
+    let size = geometry(2, 4, 1024).size();
     // Ranks, cells, arena.
     for word in [4, 5, 6] {
         for value in [0, 3, 1 << 20, u64::MAX] {
             let scratch = Scratch::new();
             scratch.create(SMALL);
             scratch.patch(8 * word, &u64::to_ne_bytes(value));
-            expect_refusal(&scratch, OpenError::Foreign);
+            let number = value.try_into().unwrap_or(u32::MAX);
+            let geometry = match word {
+                4 => geometry(number, 4, 1024),
+                5 => geometry(2, number, 1024),
+                _ => geometry(2, 4, value),
+            };
+            // What could be a region's is that of another, larger one.
+            expect_refusal(
+                &scratch,
+                match geometry.check() {
+                    Ok(()) => OpenError::Length { len: size, expected: geometry.size() },
+                    Err(_) => OpenError::Foreign,
+                },
+            );
         }
     }
 }

@@ -1,5 +1,9 @@
 //! Linux.
 
+mod files;
+
+pub use files::*;
+
 use crate::sync::AtomicU32;
 use core::ffi::c_int;
 use core::ptr::NonNull;
@@ -7,56 +11,13 @@ use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32 as Word, Ordering};
 use core::time::Duration;
 use std::cell::Cell;
 pub use std::fs::File;
-use std::fs::OpenOptions;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
-/// Where named segments appear as files.
-pub const SHM: &str = "/dev/shm";
-
-/// The file that is the named segment `name`.
-pub fn shm_path(name: &str) -> PathBuf {
-    Path::new(SHM).join(name)
-}
 
 fn check(result: c_int) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
-}
-
-/// Opens an existing segment for reading and writing, following no symbolic link and waiting for nothing.
-pub fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
-}
-
-/// Renames `from` to `to` unless something bears that name.
-pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
-    let c = |path: &Path| std::ffi::CString::new(path.as_os_str().as_encoded_bytes());
-    let (from, to) = (c(from)?, c(to)?);
-    // SAFETY: two NUL-terminated strings that outlive the call.
-    #[expect(unsafe_code, reason = "system call")]
-    let result = unsafe {
-        libc::renameat2(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::RENAME_NOREPLACE)
-    };
-    check(result).map(drop)
-}
-
-/// Takes the pages of a range of `file` from the system, so that touching them cannot fail later.
-pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
-    loop {
-        // SAFETY: no pointers.
-        #[expect(unsafe_code, reason = "system call")]
-        let result = unsafe {
-            libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, offset as i64, len as i64)
-        };
-        match check(result) {
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            other => return other.map(drop),
-        }
-    }
 }
 
 /// Keeps a mapping out of core dumps: writing one would allocate every page of it.
@@ -72,15 +33,6 @@ pub fn processors() -> usize {
     #[expect(unsafe_code, reason = "system call")]
     let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
     usize::try_from(count).unwrap_or(1).max(1)
-}
-
-/// This process' effective user.
-pub fn user() -> u32 {
-    // SAFETY: cannot fail.
-    #[expect(unsafe_code, reason = "system call")]
-    unsafe {
-        libc::geteuid()
-    }
 }
 
 // --- Barriers ----------------------------------------------------------------------------------------------
@@ -178,7 +130,7 @@ impl Lock {
         let process = process();
         let mut descriptors = FORK.lock();
         // A new description: `dup` would share locks with `file`, and with whoever inherits that.
-        let own = open_description(file)?;
+        let own = reopen(file)?;
         let lock = range(libc::F_WRLCK, first, count);
         // SAFETY: `lock` outlives the call.
         #[expect(unsafe_code, reason = "system call")]
@@ -210,10 +162,6 @@ impl Drop for Lock {
             ManuallyDrop::drop(&mut self.file);
         }
     }
-}
-
-fn open_description(file: &File) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd()))
 }
 
 // --- Forks -------------------------------------------------------------------------------------------------

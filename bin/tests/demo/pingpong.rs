@@ -148,7 +148,7 @@ fn a_second_ping_is_told_so() {
 #[test]
 fn a_region_of_others_is_left_alone() {
     let region = Name::new();
-    let _theirs = mailbox::Region::create(&region, mailbox::Config::ranks(2)).expect("a new region");
+    let _theirs = mailbox::Region::create(&*region, mailbox::Config::ranks(2)).expect("a new region");
     let End { code, complaints } = ping(&region).end();
     assert_eq!(code, Some(1));
     assert!(complaints.contains("the region is for protocol 0"), "{complaints}");

@@ -86,7 +86,7 @@ fn ls_lists_regions() {
 fn a_label_cannot_drive_the_terminal() {
     let region = Name::create(&["--ranks", "2"]);
     let label = "quote\" and \u{1b}[31m red\n";
-    drop(Region::open(&region).expect("the region").join_as(label).expect("a rank"));
+    drop(Region::open(&*region).expect("the region").join_as(label).expect("a rank"));
     assert_eq!(region.stat()["joined"][0]["label"], label);
     let page = page(&region);
     assert!(page.contains(r#"quote\" and \u{1b}[31m red\n"#), "{page}");

@@ -128,17 +128,11 @@ fn a_region_that_does_not_exist() {
 
 #[test]
 fn what_is_not_a_region() {
-    let make: [fn(&Name); 5] = [
+    let make: [fn(&Name); 4] = [
         |name| fs::write(name.path(), "short").expect("a file"),
         |name| fs::write(name.path(), "another program's ".repeat(1000)).expect("a file"),
         |name| fs::create_dir(name.path()).expect("a directory"),
         |name| std::os::unix::fs::symlink("/dev/zero", name.path()).expect("a link"),
-        |name| {
-            // The header of a region, without the rest.
-            let region = Name::create(&["--ranks", "2"]);
-            let header = &fs::read(region.path()).expect("a region")[..4096];
-            fs::write(name.path(), header).expect("a file");
-        },
     ];
     for make in make {
         let name = Name::new();
@@ -150,6 +144,18 @@ fn what_is_not_a_region() {
         let what = format!("the name is taken; remove it with: mbox rm {}", &*name);
         refuses(&["create", &name, "--ranks", "2"], &name, &what);
         assert!(fs::symlink_metadata(name.path()).is_ok(), "it is not ours to remove");
+    }
+}
+
+#[test]
+fn a_region_that_was_cut() {
+    let name = Name::create(&["--ranks", "2"]);
+    let region = fs::File::options().write(true).open(name.path()).expect("a region");
+    let expected = region.metadata().expect("a region").len();
+    region.set_len(4096).expect("a shorter region");
+    let what = format!("the region has 4096 bytes instead of {expected}; somebody cut or extended it");
+    for args in openers(&name) {
+        refuses(&args, &name, &what);
     }
 }
 

@@ -95,7 +95,7 @@ fn a_shared_memory_too_small_for_the_region() {
         );
         let Some(process) = with_little_memory(&script) else { return };
         let output = process.fails(
-            "region \"little\": no space left in /dev/shm; make the region smaller, or remove others: mbox ls, \
+            "region \"little\": no space left for the region; make the region smaller, or remove others: mbox ls, \
              mbox rm",
         );
         assert_eq!(output, b"");
@@ -124,5 +124,5 @@ fn a_shared_memory_that_may_not_be_written() {
     }
     let script = r#"chmod 755 /dev/shm; setpriv --reuid=65534 --clear-groups "$0" create little --ranks 2"#;
     let Some(process) = with_little_memory(script) else { return };
-    process.fails("region \"little\": permission denied in /dev/shm; this user must be able to write there");
+    process.fails("region \"little\": permission denied where the region would be; this user must be able to write there");
 }

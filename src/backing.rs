@@ -1,0 +1,175 @@
+//! What a region's bytes lie in, a named segment, a file or a memory file, and how each is mapped.
+//!
+//! All three are files to the rest: what is locked, reserved, read and renamed is a file. They differ in how
+//! that comes to be, in how it is mapped, and in whether it outlives the machine's boot.
+
+use crate::memory::Mapping;
+use crate::os::{self, File};
+use crate::place::Place;
+use core::any::Any;
+use core::ptr::NonNull;
+use memmap2::MmapOptions;
+use shared_memory::{Shmem, ShmemConf, ShmemError};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+const LONGEST_NAME: usize = 200;
+
+/// What a region's bytes lie in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backing {
+    /// A named segment: gone with the boot.
+    Named,
+    /// A file, which outlives the boot.
+    File,
+    /// A memory file without a name: gone with the last process that has it.
+    Unnamed,
+}
+
+/// The path that a region is bound to, or could be, and the backing of what lies there.
+pub struct Site {
+    backing: Backing,
+    path: PathBuf,
+}
+
+impl Site {
+    /// The site of a place; `None` if it cannot be one's name.
+    pub fn of(place: Place<'_>) -> Option<Self> {
+        match place {
+            Place::Name(name) => {
+                is_name(name).then(|| Self { backing: Backing::Named, path: os::shm_path(name) })
+            }
+            Place::File(path) => {
+                let is_path = path.file_name().is_some() && !path.as_os_str().as_encoded_bytes().contains(&0);
+                is_path.then(|| Self { backing: Backing::File, path: path.to_path_buf() })
+            }
+        }
+    }
+
+    /// The path.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The backing.
+    pub fn backing(&self) -> Backing {
+        self.backing
+    }
+
+    /// Opens what lies here. `Unsupported` if it is on a file system that another machine may serve.
+    pub fn open(&self) -> io::Result<File> {
+        let file = os::open(&self.path)?;
+        self.check_file_system(&file)?;
+        Ok(file)
+    }
+
+    fn check_file_system(&self, file: &File) -> io::Result<()> {
+        let is_fit = self.backing != Backing::File || os::is_local(file)?;
+        if is_fit { Ok(()) } else { Err(ErrorKind::Unsupported.into()) }
+    }
+
+    /// Makes a file of `len` zeros in this site's folder, under the name `name`, and maps it.
+    pub fn build(&self, name: &str, len: u64) -> io::Result<(Unbound, File, Arc<Mapping>)> {
+        let path = self.path.with_file_name(name);
+        if self.backing == Backing::Named {
+            let mut shmem = ShmemConf::new().os_id(name).size(len as usize).create().map_err(os_error)?;
+            shmem.set_owner(false);
+            let unbound = Unbound(path);
+            let file = os::open(&unbound.0)?;
+            return Ok((unbound, file, hand_over(shmem)?));
+        }
+        let file = os::create_new(&path)?;
+        let unbound = Unbound(path);
+        self.check_file_system(&file)?;
+        file.set_len(len)?;
+        let mapping = map_file(&file, len)?;
+        Ok((unbound, file, mapping))
+    }
+
+    /// Maps `file`, which lies here and has `len` bytes; `None` if something else does by now.
+    pub fn map(&self, file: &File, len: u64) -> io::Result<Option<Arc<Mapping>>> {
+        if self.backing != Backing::Named {
+            return map_file(file, len).map(Some);
+        }
+        // Opened by name a second time: the caller sees from the nonce whether it is the same segment.
+        let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        match ShmemConf::new().os_id(name).open().map_err(os_error) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Ok(shmem) if shmem.len() as u64 != len => Ok(None),
+            shmem => hand_over(shmem?).map(Some),
+        }
+    }
+}
+
+/// A region that does not bear its name yet; unlinked unless it is bound.
+pub struct Unbound(PathBuf);
+
+impl Unbound {
+    /// Gives it the site's name, unless something bears that.
+    pub fn bind(&self, site: &Site) -> io::Result<()> {
+        os::rename_new(&self.0, &site.path)?;
+        if site.backing == Backing::File {
+            let folder = site.path.parent().filter(|folder| *folder != Path::new(""));
+            os::sync_folder(folder.unwrap_or(Path::new(".")));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Unbound {
+    fn drop(&mut self) {
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// Maps `len` bytes of `file`, which has as many.
+///
+/// Whoever may write to a file can cut it short later, and the next look at what was cut off ends this process:
+/// no check can help. A memory file is sealed against it.
+pub fn map_file(file: &File, len: u64) -> io::Result<Arc<Mapping>> {
+    // No lock is ever held through this description: a mapping would pin it.
+    let map = MmapOptions::new().len(len as usize).map_raw(file)?;
+    let (base, len) = (map.as_mut_ptr(), map.len());
+    #[expect(unsafe_code, reason = "hands the mapping over")]
+    // SAFETY: `map` maps `len` bytes there, page-aligned, until it is dropped, on whatever thread.
+    unsafe {
+        mapping(base, len, Box::new(map))
+    }
+}
+
+fn hand_over(shmem: Shmem) -> io::Result<Arc<Mapping>> {
+    let (base, len) = (shmem.as_ptr(), shmem.len());
+    #[expect(unsafe_code, reason = "hands the mapping over")]
+    // SAFETY: `shmem` maps `len` bytes there, page-aligned, until it is dropped; it is plain data that any
+    // thread may drop.
+    unsafe {
+        mapping(base, len, Box::new(shmem))
+    }
+}
+
+/// # Safety
+/// As [`Mapping::new`], but for a null pointer.
+#[expect(unsafe_code, reason = "the caller answers for the pointer")]
+unsafe fn mapping(base: *mut u8, len: usize, owner: Box<dyn Any>) -> io::Result<Arc<Mapping>> {
+    let base = NonNull::new(base).ok_or(ErrorKind::OutOfMemory)?;
+    os::exclude_from_dumps(base, len);
+    // SAFETY: as the caller says.
+    Ok(Arc::new(unsafe { Mapping::new(base, len, owner) }))
+}
+
+fn is_name(name: &str) -> bool {
+    let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (1..=LONGEST_NAME).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(good)
+}
+
+fn os_error(error: ShmemError) -> io::Error {
+    match error {
+        ShmemError::MapCreateFailed(code)
+        | ShmemError::MapOpenFailed(code)
+        | ShmemError::UnknownOsError(code) => io::Error::from_raw_os_error(code as i32),
+        ShmemError::MappingIdExists => ErrorKind::AlreadyExists.into(),
+        _ => ErrorKind::Other.into(),
+    }
+}

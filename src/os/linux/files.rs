@@ -1,0 +1,303 @@
+//! Files: where they lie, what is known of them, their room, and those that only memory holds.
+
+use super::{File, check};
+use core::ffi::c_int;
+use std::ffi::CString;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Where named segments appear as files.
+pub const SHM: &str = "/dev/shm";
+
+/// The file that is the named segment `name`.
+pub fn shm_path(name: &str) -> PathBuf {
+    Path::new(SHM).join(name)
+}
+
+/// Opens an existing file for reading and writing, following no symbolic link and waiting for nothing.
+pub fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
+}
+
+/// Creates a file that is there for this user only.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// A description of its own of the file behind `file`: it shares no locks, and no position, with it.
+pub fn reopen(file: &File) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd()))
+}
+
+/// Whether an attempt to open a file failed because something else is there: a directory, a symbolic link, a
+/// device, a pipe.
+pub fn is_no_file(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EISDIR | libc::ELOOP | libc::ENXIO | libc::EINVAL))
+}
+
+/// Whether an operation failed because the file system does not know it.
+pub fn is_unsupported(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::Unsupported
+        || matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ENODEV))
+}
+
+/// What is known of a file.
+pub struct Facts {
+    /// Whether it is one, and not a directory or a device.
+    pub is_file: bool,
+    /// Bytes.
+    pub len: u64,
+    /// Bytes that were taken from the system for it.
+    pub allocated: u64,
+    /// To whom it belongs.
+    pub owner: u32,
+    /// What tells it from all other files of this machine.
+    pub identity: (u64, u64),
+}
+
+impl From<fs::Metadata> for Facts {
+    fn from(metadata: fs::Metadata) -> Self {
+        Self {
+            is_file: metadata.is_file(),
+            len: metadata.len(),
+            allocated: metadata.blocks() * 512,
+            owner: metadata.uid(),
+            identity: (metadata.dev(), metadata.ino()),
+        }
+    }
+}
+
+/// What is known of an open file.
+pub fn facts(file: &File) -> io::Result<Facts> {
+    file.metadata().map(Facts::from)
+}
+
+/// What is known of what bears the path, be it a symbolic link.
+pub fn facts_of_path(path: &Path) -> io::Result<Facts> {
+    fs::symlink_metadata(path).map(Facts::from)
+}
+
+/// Fills `bytes` from `offset` on.
+pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    file.read_exact_at(bytes, offset)
+}
+
+/// Writes `bytes` from `offset` on.
+pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    file.write_all_at(bytes, offset)
+}
+
+/// Gives a file these permission bits, whatever the umask.
+pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// This process' effective user.
+pub fn user() -> u32 {
+    // SAFETY: cannot fail.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::geteuid()
+    }
+}
+
+/// Renames `from` to `to` unless something bears that name.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    let c = |path: &Path| CString::new(path.as_os_str().as_encoded_bytes());
+    let (from, to) = (c(from)?, c(to)?);
+    // SAFETY: two NUL-terminated strings that outlive the call.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe {
+        libc::renameat2(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::RENAME_NOREPLACE)
+    };
+    match check(result) {
+        // What a file system says that does not know the flag.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Err(ErrorKind::Unsupported.into()),
+        result => result.map(drop),
+    }
+}
+
+/// Makes the names in the folder `path` last, as far as the file system does that.
+pub fn sync_folder(path: &Path) {
+    let _ = File::open(path).and_then(|folder| folder.sync_all());
+}
+
+/// Takes the pages of a range of `file` from the system, so that touching them cannot fail later.
+pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    loop {
+        // SAFETY: no pointers.
+        #[expect(unsafe_code, reason = "system call")]
+        let result = unsafe {
+            libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, offset as i64, len as i64)
+        };
+        match check(result) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            other => return other.map(drop),
+        }
+    }
+}
+
+// --- File systems and boots --------------------------------------------------------------------------------
+
+/// File systems that another machine, or another process, may serve: there a mapping is not the memory that
+/// everybody else sees, or locks are not the kernel's.
+const SERVED: &[u32] = &[
+    0x0000_6969, // NFS
+    0x0000_517B, // SMB
+    0xFF53_4D42, // CIFS
+    0xFE53_4D42, // SMB 2
+    0x6573_5546, // FUSE, virtiofs
+    0x0102_1997, // 9P
+    0x00C3_6400, // Ceph
+    0x5346_414F, // AFS
+    0x6B41_4653, // kAFS
+    0x7375_7245, // Coda
+    0x0000_564C, // NCP
+    0x0116_1970, // GFS2
+    0x7461_636F, // OCFS2
+    0x0BD0_0BD0, // Lustre
+    0x4750_4653, // GPFS
+    0x1983_0326, // BeeGFS
+    0x2003_0528, // OrangeFS
+    0xAAD7_AAEA, // Panasas
+    0xBEEF_DEAD, // StorNext
+    0x786F_4256, // VirtualBox' shared folders
+    0x7C7C_6673, // Parallels' shared folders
+    0xBACB_ACBC, // VMware's shared folders
+];
+
+fn is_served(magic: u32) -> bool {
+    SERVED.contains(&magic)
+}
+
+/// Whether the kernel of this machine alone keeps `file`.
+pub fn is_local(file: &File) -> io::Result<bool> {
+    let mut about = core::mem::MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: `about` outlives the call, and any bytes, zeros too, are a value of it.
+    #[expect(unsafe_code, reason = "system call")]
+    let (result, about) =
+        unsafe { (libc::fstatfs(file.as_raw_fd(), about.as_mut_ptr()), about.assume_init()) };
+    check(result)?;
+    // As wide as the magic numbers are; the field's type differs between machines.
+    Ok(!is_served(about.f_type as u32))
+}
+
+/// A number that this boot of the machine has in common with no other: even, and never zero.
+pub fn boot_id() -> io::Result<u64> {
+    static BOOT: OnceLock<u64> = OnceLock::new();
+    if let Some(boot) = BOOT.get() {
+        return Ok(*boot);
+    }
+    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+    let boot = parse_boot_id(&text).ok_or(ErrorKind::InvalidData)?;
+    Ok(*BOOT.get_or_init(|| boot))
+}
+
+/// The halves of a UUID, one over the other.
+fn parse_boot_id(text: &str) -> Option<u64> {
+    let digits: String = text.trim().chars().filter(|digit| *digit != '-').collect();
+    let id = u128::from_str_radix(&digits, 16).ok()?;
+    let folded = ((id >> 64) ^ id) as u64 & !1;
+    Some(if folded == 0 { 2 } else { folded })
+}
+
+// --- Memory files ------------------------------------------------------------------------------------------
+
+/// A file that has no name anywhere and goes with whoever has it open.
+pub fn memory_file() -> io::Result<File> {
+    let create = |flags: libc::c_uint| {
+        // SAFETY: a NUL-terminated string; what is returned is a new descriptor of ours, or an error.
+        #[expect(unsafe_code, reason = "system call")]
+        unsafe {
+            let descriptor = libc::memfd_create(c"mailbox".as_ptr(), flags);
+            check(descriptor).map(|descriptor| File::from_raw_fd(descriptor))
+        }
+    };
+    let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+    match create(flags | libc::MFD_NOEXEC_SEAL) {
+        // A kernel before 6.3.
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => create(flags),
+        result => result,
+    }
+}
+
+const SIZE_SEALS: c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
+
+/// Fixes the size of a memory file for good.
+pub fn seal_size(file: &File) -> io::Result<()> {
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, SIZE_SEALS | libc::F_SEAL_SEAL) };
+    check(result).map(drop)
+}
+
+/// Whether `file` is a memory file whose size nobody can change any more.
+pub fn is_size_sealed(file: &File) -> bool {
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    let seals = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) };
+    seals >= 0 && seals & SIZE_SEALS == SIZE_SEALS
+}
+
+/// A duplicate of the descriptor of this number, if there is one; never one of the standard streams'.
+pub fn duplicate(descriptor: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: a number that is no descriptor is an error; what is returned is a new descriptor of ours.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        let duplicate = libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3);
+        check(duplicate).map(|duplicate| OwnedFd::from_raw_fd(duplicate))
+    }
+}
+
+/// Lets the child that `command` starts have `descriptor`, under its number; no other child gets it.
+pub fn let_inherit(command: &mut Command, descriptor: OwnedFd) {
+    let keep = move || {
+        // SAFETY: no pointers; `fcntl` is async-signal-safe.
+        #[expect(unsafe_code, reason = "system call")]
+        let result = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, 0) };
+        check(result).map(drop)
+    };
+    // SAFETY: the closure makes one system call, and takes no memory on its way to an error either.
+    #[expect(unsafe_code, reason = "runs between fork and exec")]
+    unsafe {
+        command.pre_exec(keep);
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn file_systems_are_told_apart() {
+        for served in [0x6969, 0xFF53_4D42, 0x6573_5546, 0x0102_1997, 0x00C3_6400] {
+            assert!(is_served(served), "{served:#x}");
+        }
+        // ext4, XFS, Btrfs, tmpfs, F2FS, ZFS, overlayfs, FAT.
+        for local in
+            [0xEF53, 0x5846_5342, 0x9123_683E, 0x0102_1994, 0xF2F5_2010, 0x2FC1_2FC1, 0x794C_7630, 0x4D44]
+        {
+            assert!(!is_served(local), "{local:#x}");
+        }
+        let memory = memory_file().expect("a memory file");
+        assert!(is_local(&memory).expect("statfs"));
+    }
+
+    #[test]
+    fn a_boot_has_a_number() {
+        assert_eq!(parse_boot_id("00000000-0000-0001-0000-000000000004\n"), Some(4));
+        assert_eq!(parse_boot_id("00000000-0000-0003-0000-000000000003\n"), Some(2), "never zero");
+        assert_eq!(parse_boot_id("4f8c4a1e-6f5d-4d7e-9a51-4d9c3ac59ab4").map(|boot| boot & 1), Some(0));
+        for senseless in ["", "x", "-", "1f8c4a1e-6f5d-4d7e-9a51-4d9c3ac59ab4-00000000"] {
+            assert_eq!(parse_boot_id(senseless), None, "{senseless:?}");
+        }
+        assert_eq!(boot_id().ok(), boot_id().ok());
+        assert!(boot_id().is_ok_and(|boot| boot != 0 && boot & 1 == 0));
+    }
+}

@@ -1,0 +1,43 @@
+//! Segments without a name: made in a memory file, and opened from a descriptor of one.
+
+use super::{Opened, Segment, Trust, check, create_error, nonce, open_error};
+use crate::backing::{self, Backing};
+use crate::error::{CreateError, OpenError};
+use crate::layout::Config;
+use crate::os::{self, File};
+use std::io;
+
+/// Nobody executes a region, and the kernel may forbid that anybody could.
+const NOT_EXECUTABLE: u32 = !0o111;
+
+impl Segment {
+    /// Creates a segment that bears no name.
+    pub fn create_unnamed(config: &Config) -> Result<Self, CreateError> {
+        config.check()?;
+        Self::build_unnamed(config).map_err(create_error)
+    }
+
+    fn build_unnamed(config: &Config) -> io::Result<Self> {
+        let file = os::memory_file()?;
+        file.set_len(config.geometry.size())?;
+        os::set_mode(&file, config.mode & NOT_EXECUTABLE)?;
+        let mapping = backing::map_file(&file, config.geometry.size())?;
+        let segment = Self::assemble(mapping, file, config.geometry, Backing::Unnamed);
+        segment.write_header(config.reserve, nonce())?;
+        os::seal_size(segment.file())?;
+        Ok(segment)
+    }
+
+    /// Opens the segment without a name behind `file`, a descriptor from wherever.
+    pub fn from_file(file: &File, trust: Trust) -> Result<Self, OpenError> {
+        if !os::is_size_sealed(file) {
+            return Err(OpenError::Unsealed);
+        }
+        // Whoever else has the descriptor may lock through it.
+        let opened = check(os::reopen(file).map_err(open_error)?, trust)?;
+        opened.check_boot()?;
+        let Opened { file, geometry, .. } = opened;
+        let mapping = backing::map_file(&file, geometry.size()).map_err(open_error)?;
+        Ok(Self::assemble(mapping, file, geometry, Backing::Unnamed))
+    }
+}
