@@ -143,22 +143,23 @@ fn strategies_mix() {
 
 #[test]
 fn senders_that_sleep_for_room_and_a_receiver_that_sleeps_for_mail_wake_each_other() {
-    meet("block");
+    meet("block", 10_000);
 }
 
 #[test]
 fn the_same_on_events() {
-    meet("event");
+    // Naps that had to end by themselves would take two minutes.
+    meet("event", 20_000);
 }
 
-fn meet(how: &str) {
+fn meet(how: &str, count: u32) {
     let region = Scratch::new();
     region.create(Config::ranks(5).cells(2).arena(128));
     let mut sink = Child::start("worker", &region);
     sink.starts(&format!("drain {how} 4"));
-    let flood = |rank| (Child::start("worker", &region), format!("flood {how} {rank} 10000"));
+    let flood = |rank| (Child::start("worker", &region), format!("flood {how} {rank} {count}"));
     finish(&mut [flood(1), flood(2), flood(3), flood(4)]);
-    assert_eq!(sink.answer(), "40000");
+    assert_eq!(sink.answer(), (4 * count).to_string());
 }
 
 /// Rank 0 of a new region whose mailbox to rank 1 is full.
@@ -425,14 +426,35 @@ fn a_successor_does_not_inherit_the_event_of_a_killed_sleeper() {
     sleeper.starts("recv");
     region.wait_until_receiver_sleeps(ECHOER);
     sleeper.kill();
-    // As if it had been killed while it held the mutexes, whose first word in glibc says so. Neither the
-    // pinger, which finds it asleep, nor the successor may wait for it; naps would take ten minutes.
+    // As if it had been killed while it held the mutexes, whose first word in glibc says so.
     for event in 0..2 {
         let mutex = EVENTS + event * size_of::<EventWords>();
         region.patch(common::record(ECHOER) + mutex as u64, &1u32.to_ne_bytes());
     }
-    finish(&mut [
-        (Child::start("worker", &region), "echo event".to_string()),
-        (Child::start("worker", &region), "ping event 10000".to_string()),
-    ]);
+    // Neither whoever finds it asleep may wait for it, nor the successor: naps would take ten minutes.
+    let me = region.open().join(PINGER).expect("a free rank");
+    me.set_wait(Wait::Event);
+    me.send(ECHOER, b"are you there").expect("room");
+    let mut echoer = Child::start("worker", &region);
+    echoer.starts("echo event");
+    assert_eq!(me.recv().expect("an echo").to_vec(), b"are you there");
+    ping(&me, 10_000);
+    drop(me);
+    assert_eq!(echoer.answer(), "ok");
+}
+
+#[test]
+fn whoever_has_chosen_events_sleeps_in_one() {
+    let region = Scratch::new();
+    let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
+    me.set_wait(Wait::Event);
+    let event = || region.peek::<{ size_of::<EventWords>() }>(common::record(0) + EVENTS as u64);
+    let untouched = event();
+    thread::scope(|scope| {
+        let interrupter = me.interrupter();
+        let sleeper = scope.spawn(move || me.recv_timeout(GUARD).err());
+        wait_until("somebody waits in the event", || event() != untouched);
+        interrupter.interrupt();
+        assert_eq!(sleeper.join().expect("a thread"), Some(RecvError::Interrupted));
+    });
 }

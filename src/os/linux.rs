@@ -4,6 +4,7 @@ mod files;
 
 pub use files::*;
 
+use super::check;
 use crate::sync::AtomicU32;
 use core::ffi::c_int;
 use core::ptr::NonNull;
@@ -15,10 +16,6 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
-fn check(result: c_int) -> io::Result<c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
-}
 
 /// Keeps a mapping out of core dumps: writing one would allocate every page of it.
 pub fn exclude_from_dumps(base: NonNull<u8>, len: usize) {

@@ -49,7 +49,7 @@ impl Scratch {
     }
 
     pub fn path(&self) -> PathBuf {
-        PathBuf::from("/dev/shm").join(&self.name)
+        mailbox::os::shm_path(&self.name)
     }
 
     pub fn create(&self, config: Config) -> Region {

@@ -24,7 +24,7 @@ impl Name {
     }
 
     pub fn exists(&self) -> bool {
-        Path::new("/dev/shm").join(&self.0).exists()
+        mailbox::os::shm_path(&self.0).exists()
     }
 }
 
@@ -38,7 +38,7 @@ impl Deref for Name {
 
 impl Drop for Name {
     fn drop(&mut self) {
-        let _ = fs::remove_file(Path::new("/dev/shm").join(&self.0));
+        let _ = fs::remove_file(mailbox::os::shm_path(&self.0));
     }
 }
 

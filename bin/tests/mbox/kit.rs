@@ -33,7 +33,7 @@ impl Name {
     }
 
     pub fn path(&self) -> PathBuf {
-        Path::new("/dev/shm").join(&self.0)
+        mailbox::os::shm_path(&self.0)
     }
 
     pub fn exists(&self) -> bool {
