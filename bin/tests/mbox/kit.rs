@@ -187,8 +187,10 @@ impl Process {
         self.child.stdin.take().expect("a piped standard input")
     }
 
+    /// Ends it; a process that nobody has waited for may look alive.
     pub fn kill(&mut self) {
         self.child.kill().expect("it can be killed");
+        self.child.wait().expect("a child");
     }
 
     /// Waits for its end.
