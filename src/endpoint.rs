@@ -18,8 +18,11 @@ use std::io;
 use std::thread;
 use std::time::Instant;
 
-/// How long joining waits for another process that removes the region, looks for a label, or is the last to
-/// leave a file. The first two take far less than a millisecond, unless they are stopped; a disk takes longer.
+/// How long joining waits for a process that has said that it left and still holds the rank: far less than a
+/// millisecond, unless it is stopped.
+const LEAVE_PATIENCE: Duration = Duration::from_millis(500);
+/// How long joining waits for a process that holds every rank, or looks for a label: it removes the region, as
+/// fast, or is the last to leave a file and waits for the disk.
 const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a process holds after joining a region as a rank.
@@ -116,20 +119,21 @@ impl Region {
     }
 
     fn claim(&self, rank: u32, label: &[u8]) -> Result<Claim, JoinError> {
-        let deadline = Instant::now() + JOIN_PATIENCE;
+        let begin = Instant::now();
         loop {
             let claim = self.registry.claim(rank, label, std::process::id(), self.ringer.mode());
             if let Some(claim) = claim.map_err(os_error)? {
                 return Ok(claim);
             }
-            // A remover holds all ranks for a moment; then there is nothing to join, or it gave up. A leaver
-            // says that it left before it lets go.
+            // A remover holds all ranks for a moment; then there is nothing to join, or it gave up. So does who
+            // closes a file. A leaver says that it left before it lets go.
             let removing = os::is_locked(self.segment.file(), GATE, 1).map_err(os_error)?;
             let leaving = !self.registry.life(rank).joined();
             if !self.segment.is_bound() {
                 return Err(JoinError::Removed);
             }
-            if !(removing || leaving) || Instant::now() >= deadline {
+            let patience = if removing { JOIN_PATIENCE } else { LEAVE_PATIENCE };
+            if !(removing || leaving) || begin.elapsed() >= patience {
                 return Err(JoinError::Taken { rank });
             }
             thread::sleep(Duration::from_millis(1));

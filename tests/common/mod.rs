@@ -8,14 +8,14 @@
 pub mod puppet;
 
 use mailbox::layout::{Bells, Rank};
-use mailbox::{Config, Region};
+use mailbox::{Config, Place, Region};
 use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::mem::offset_of;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{self, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver};
@@ -32,6 +32,14 @@ const REGION: &str = "MAILBOX_REGION";
 /// What tells answers from what the test harness prints.
 const MARK: &str = "@ ";
 
+/// Where a puppet finds the region that has no name: in its environment.
+pub const UNNAMED: &str = "unnamed";
+
+/// What a name of these tests says: a path, if it is absolute.
+pub fn place(name: &str) -> Place<'_> {
+    if name.starts_with('/') { Place::File(Path::new(name)) } else { Place::Name(name) }
+}
+
 /// A name for a region that nobody else uses; whatever bears it is gone after the test.
 pub struct Scratch {
     name: String,
@@ -44,6 +52,17 @@ impl Scratch {
         Self { name: format!("mailbox-test-{}-{count}", process::id()) }
     }
 
+    /// What is at this place.
+    pub fn at(name: &str) -> Self {
+        Self { name: name.to_string() }
+    }
+
+    /// As [`Scratch::new`], for a file.
+    pub fn file() -> Self {
+        let path = env::temp_dir().join(Self::new().name());
+        Self { name: path.to_str().expect("text").to_string() }
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -53,11 +72,11 @@ impl Scratch {
     }
 
     pub fn create(&self, config: Config) -> Region {
-        Region::create(&self.name, config).expect("a new region")
+        Region::create(place(&self.name), config).expect("a new region")
     }
 
     pub fn open(&self) -> Region {
-        Region::open(&self.name).expect("a region")
+        Region::open(place(&self.name)).expect("a region")
     }
 
     /// Overwrites bytes of the segment.
@@ -133,6 +152,16 @@ impl Child {
 
     /// As [`Child::start`], with the child's command line behind `wrapper`.
     pub fn start_under(wrapper: &[&str], role: &str, region: &Scratch) -> Self {
+        Self::start_with(wrapper, role, region.name(), |_| {})
+    }
+
+    /// As [`Child::start_under`], after something was done to the command that starts it.
+    pub fn start_with(
+        wrapper: &[&str],
+        role: &str,
+        region: &str,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
         let binary = env::current_exe().expect("this binary");
         let mut command = match wrapper {
             [] => Command::new(binary),
@@ -142,10 +171,11 @@ impl Child {
                 command
             }
         };
+        prepare(&mut command);
         let mut process = command
             .args(["second_process", "--exact", "--nocapture", "--test-threads=1"])
             .env(ROLE, role)
-            .env(REGION, region.name())
+            .env(REGION, region)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -318,6 +348,31 @@ pub fn lose_locks() {
             libc::dup2(null.as_raw_fd(), holder);
         }
     }
+}
+
+/// What nobody can do any more to a memory file.
+pub fn seals(file: &impl AsRawFd) -> i32 {
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS)
+    }
+}
+
+/// A memory file with some content and some seals.
+pub fn memory_file(content: &[u8], seals: i32) -> OwnedFd {
+    // SAFETY: a NUL-terminated string; the descriptor is new.
+    #[expect(unsafe_code, reason = "system call")]
+    let file = unsafe {
+        let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+        File::from_raw_fd(libc::memfd_create(c"test".as_ptr(), flags))
+    };
+    file.write_all_at(content, 0).expect("a memory file");
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_ADD_SEALS, seals) };
+    assert_eq!(result, 0, "seals");
+    file.into()
 }
 
 /// Gives this process another user, for good.

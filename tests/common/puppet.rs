@@ -1,8 +1,8 @@
 //! A second process that does with an endpoint what it is told.
 
 use super::{
-    Child, SHORT, Scratch, become_user, command, exit_at_once, fork, handle, lose_locks, processor_time,
-    reply, wait_for,
+    Child, SHORT, Scratch, UNNAMED, become_user, command, exit_at_once, fork, handle, lose_locks, place,
+    processor_time, reply, wait_for,
 };
 use mailbox::{Endpoint, Interrupter, Mail, OpenOptions, RecvError, Region, Source, Wait};
 use std::fmt::Debug;
@@ -77,8 +77,8 @@ impl Puppet<'_> {
                 become_user(number(id));
                 "ok".to_string()
             }
-            ["remove"] => said(Region::remove(self.name)),
-            ["remove-roots"] => said(OpenOptions::new().owner(0).remove(self.name)),
+            ["remove"] => said(Region::remove(place(self.name))),
+            ["remove-roots"] => said(OpenOptions::new().owner(0).remove(place(self.name))),
             ["fork"] => match fork() {
                 0 => process::id().to_string(),
                 child => {
@@ -104,7 +104,8 @@ impl Puppet<'_> {
     fn region(&mut self) -> Result<&Region, mailbox::OpenError> {
         Ok(match &mut self.region {
             Some(region) => region,
-            none => none.insert(Region::open(self.name)?),
+            none if self.name == UNNAMED => none.insert(Region::from_env()?),
+            none => none.insert(Region::open(place(self.name))?),
         })
     }
 }
