@@ -68,7 +68,10 @@ impl Scratch {
     }
 
     pub fn path(&self) -> PathBuf {
-        mailbox::os::shm_path(&self.name)
+        match place(&self.name) {
+            Place::File(path) => path.to_path_buf(),
+            _ => mailbox::os::shm_path(&self.name),
+        }
     }
 
     pub fn create(&self, config: Config) -> Region {
