@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | futexes | events, always | peers must trust each other: see [`Event`](super::Event) |
 //! | `membarrier` | a full fence by whoever rings | throughput |
-//! | segments in `/dev/shm` | files where temporary files are, `mailbox-NAME` | disk writes, if that is a disk |
+//! | segments in `/dev/shm` | files where temporary files are, `mailbox.NAME` | disk writes, if that is a disk |
 //! | file locks | process ids in the segment | see below |
 //! | a page that a fork wipes | nothing: a forked child must not use its parent's endpoints | |
 //! | `fallocate` | zeros, written | time, at a mailbox' first message |
@@ -32,7 +32,7 @@ use std::{env, fs, process, thread};
 pub const SEGMENTS: bool = false;
 
 /// What names of segments begin with among temporary files.
-const PREFIX: &str = "mailbox-";
+const PREFIX: &str = "mailbox.";
 
 /// The file that is the named segment `name`.
 pub fn shm_path(name: &str) -> PathBuf {
