@@ -242,3 +242,100 @@ pub fn process_word() -> &'static Word {
 pub fn process() -> u32 {
     1
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file with the words of a region of three ranks.
+    fn region() -> File {
+        let file = memory_file().expect("a file");
+        file.set_len(lock_word(5)).expect("room");
+        super::super::write_at(&file, &3u64.to_ne_bytes(), RANKS_WORD).expect("a header");
+        file
+    }
+
+    fn set_holder(file: &File, lock: u32, holder: u64) {
+        super::super::write_at(file, &holder.to_ne_bytes(), lock_word(lock)).expect("a word");
+    }
+
+    fn holder(file: &File, lock: u32) -> u64 {
+        read_word(file, lock_word(lock)).expect("a word").expect("within the file")
+    }
+
+    /// The number of a process that has ended.
+    fn ended() -> u64 {
+        let mut child = process::Command::new("true").spawn().expect("a process");
+        child.wait().expect("a child");
+        child.id().into()
+    }
+
+    #[test]
+    fn a_lock_has_one_holder_at_a_time() {
+        let file = region();
+        let lock = Lock::take(&file, 3, 1).expect("a lock").expect("a free one");
+        assert!(is_locked(&file, 3, 1).expect("a look") && is_locked(&file, 0, 1000).expect("a look"));
+        assert!(!is_locked(&file, 2, 1).expect("a look") && !is_locked(&file, 4, 1).expect("a look"));
+        assert!(Lock::take(&file, 3, 1).expect("no error").is_none());
+        drop(lock);
+        assert!(!is_locked(&file, 3, 1).expect("a look"));
+        assert!(Lock::take(&file, 3, 1).expect("no error").is_some());
+    }
+
+    #[test]
+    fn all_are_taken_or_none() {
+        let file = region();
+        let one = Lock::take(&file, 4, 1).expect("a lock").expect("a free one");
+        assert!(Lock::take(&file, 0, 1000).expect("no error").is_none());
+        assert_eq!([0, 1, 2, 3].map(|lock| holder(&file, lock)), [0; 4]);
+        drop(one);
+        let all = Lock::take(&file, 0, 1000).expect("no error").expect("free ones");
+        assert!((0..5).all(|lock| holder(&file, lock) == process::id().into()));
+        drop(all);
+        assert!((0..5).all(|lock| holder(&file, lock) == 0));
+    }
+
+    #[test]
+    fn what_a_process_held_that_has_ended_is_free() {
+        let file = region();
+        for free in [0, ended(), u64::MAX, 1 << 31] {
+            set_holder(&file, 2, free);
+            assert!(!is_locked(&file, 2, 1).expect("a look"), "{free}");
+            drop(Lock::take(&file, 2, 1).expect("no error").expect("a free one"));
+        }
+        // Everybody's parent lives.
+        set_holder(&file, 2, 1);
+        assert!(is_locked(&file, 2, 1).expect("a look"));
+        assert!(Lock::take(&file, 2, 1).expect("no error").is_none());
+    }
+
+    #[test]
+    fn a_lock_that_somebody_else_took_is_left_to_it() {
+        let file = region();
+        let lock = Lock::take(&file, 2, 1).expect("no error").expect("a free one");
+        set_holder(&file, 2, 1);
+        drop(lock);
+        assert_eq!(holder(&file, 2), 1);
+    }
+
+    #[test]
+    fn no_lock_lies_beyond_the_end_of_a_file() {
+        let file = region();
+        super::super::write_at(&file, &u64::MAX.to_ne_bytes(), RANKS_WORD).expect("a header");
+        // Taking more would end this process.
+        assert!(Lock::take(&file, 0, 1000).expect("no error").is_some());
+        file.set_len(8).expect("less");
+        assert!(Lock::take(&file, 0, 1000).is_err());
+        assert!(!is_locked(&file, 0, 1000).expect("a look"));
+    }
+
+    #[test]
+    fn zeros_take_room() {
+        let file = memory_file().expect("a file");
+        file.set_len(1 << 20).expect("room");
+        let before = super::super::facts(&file).expect("facts").allocated;
+        allocate(&file, 4096, (1 << 16) + 4096).expect("room");
+        let taken = super::super::facts(&file).expect("facts").allocated - before;
+        assert!((1 << 16) < taken && taken < 1 << 20, "{taken}");
+    }
+}
