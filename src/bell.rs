@@ -39,6 +39,8 @@ const ASLEEP: u32 = 1;
 pub const FENCE: u32 = 1;
 /// The bit of [`Bells::mode`] that asks ringers for an event.
 pub const EVENT: u32 = 2;
+/// The bit of a ringer that says that the events of its own rank have been prepared. No part of a mode.
+const PREPARED: u32 = 4;
 
 /// How long a sleeper sleeps before it looks whether those it waits for live.
 const NAP: Duration = Duration::from_millis(50);
@@ -77,45 +79,41 @@ pub enum Wait {
 /// How a process, or one of its endpoints, rings.
 #[derive(Debug, Clone, Copy)]
 pub struct Ringer {
-    /// Whether it must fence, whatever the sleeper says.
-    fences: bool,
-    /// Whether it sleeps on events, and trusts those of others.
-    events: bool,
-    /// Whether the events of its rank have been prepared.
-    prepared: bool,
+    /// [`FENCE`]: it must fence, whatever the sleeper says. [`EVENT`]: it sleeps on events, and trusts those of
+    /// others. One word, so that a small message has one to load.
+    bits: u32,
 }
 
 impl Ringer {
     /// The ringer of this process; it asks the kernel to be reached by sleepers' barriers.
     pub fn register() -> Self {
-        Self { fences: !os::register_for_fences(), events: false, prepared: false }
+        // A process that the kernel refuses to register cannot send barriers either.
+        Self { bits: if os::register_for_fences() { 0 } else { FENCE } }
     }
 
     /// The [`Bells::mode`] of ranks of this process.
     pub fn mode(self) -> u32 {
-        // A process that the kernel refuses to register cannot send barriers either.
-        let fence = if self.fences { FENCE } else { 0 };
-        let event = if self.events { EVENT } else { 0 };
-        fence | event
+        self.bits & (FENCE | EVENT)
     }
 
     /// This ringer for an endpoint that holds `rank` and waits like `how` from now on; tells the peers.
     pub fn choose(mut self, rank: &Rank, how: Wait) -> Self {
         let events = how == Wait::Event || os::EVENTS_ONLY;
-        if events && !self.prepared {
+        if events && self.bits & PREPARED == 0 && rank.events.iter().all(|words| os::Event::prepare(words)) {
             // Once for each holder: of a predecessor that was killed an event may be left locked, and of this
             // one's a peer may be in the middle.
-            self.prepared = rank.events.iter().all(|words| os::Event::prepare(words));
+            self.bits |= PREPARED;
         }
         // Where the system has no events to give, words must do.
-        self.events = events && self.prepared;
+        let sleeps_on_events = events && self.bits & PREPARED != 0;
+        self.bits = if sleeps_on_events { self.bits | EVENT } else { self.bits & !EVENT };
         rank.bells.mode.store(self.mode(), release(Edge::Mode));
         self
     }
 
     /// Whether the endpoint sleeps on events.
     pub fn sleeps_on_events(self) -> bool {
-        self.events
+        self.bits & EVENT != 0
     }
 
     /// Wakes the sleeper on `bell`, one of `bells`, if there is one. What was published before is seen by
@@ -124,8 +122,9 @@ impl Ringer {
     /// Cost: two loads of one read-mostly line; a system call if there is a sleeper.
     #[inline(always)]
     pub fn ring(self, bells: &Bells, bell: Bell<'_>) {
-        if self.fences || bells.mode.load(Relaxed) != 0 {
-            self.fence(bells);
+        let mode = bells.mode.load(Relaxed);
+        if self.bits & FENCE != 0 || mode != 0 {
+            self.fence(mode);
         } else {
             #[cfg(not(loom))]
             crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
@@ -136,8 +135,8 @@ impl Ringer {
     }
 
     #[cold]
-    fn fence(self, bells: &Bells) {
-        if self.fences || bells.mode.load(Relaxed) & FENCE != 0 {
+    fn fence(self, mode: u32) {
+        if (self.bits | mode) & FENCE != 0 {
             full_fence(Edge::RingerFence);
         } else {
             #[cfg(not(loom))]
@@ -147,7 +146,7 @@ impl Ringer {
 
     #[cold]
     fn wake(self, bells: &Bells, bell: Bell<'_>) {
-        if !wake(bell.word) || !self.events || bells.mode.load(acquire(Edge::Mode)) & EVENT == 0 {
+        if !wake(bell.word) || !self.sleeps_on_events() || bells.mode.load(acquire(Edge::Mode)) & EVENT == 0 {
             return;
         }
         if let Some(event) = bell.event.and_then(os::Event::prepared) {

@@ -161,7 +161,7 @@ impl Endpoint {
         &self.member.region
     }
 
-    /// Chooses how this endpoint waits from now on.
+    /// Chooses how this endpoint waits from now on. For [`Wait::Event`] its peers must choose that too.
     pub fn set_wait(&self, wait: Wait) {
         self.member.set_wait(wait);
     }
