@@ -7,10 +7,11 @@ use crate::inbox::{Inbox, Source};
 use crate::layout::LABEL;
 use crate::mail::Mail;
 use crate::member::{Interrupter, Member, Patience};
-use crate::os::{self, Lock};
+use crate::os::Lock;
 use crate::outbox::Outbox;
 use crate::region::Region;
-use crate::registry::{Claim, GATE, LABELS, Status};
+use crate::registry::{Claim, LABELS, Status, lock_byte};
+use crate::segment;
 use crate::stay::Stay;
 use core::fmt;
 use core::time::Duration;
@@ -127,7 +128,7 @@ impl Region {
             }
             // A remover holds all ranks for a moment; then there is nothing to join, or it gave up. So does who
             // closes a file. A leaver says that it left before it lets go.
-            let removing = os::is_locked(self.segment.file(), GATE, 1).map_err(os_error)?;
+            let removing = !segment::is_held(self.segment.file(), lock_byte(rank), 1).map_err(os_error)?;
             let leaving = !self.registry.life(rank).joined();
             if !self.segment.is_bound() {
                 return Err(JoinError::Removed);

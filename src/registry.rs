@@ -19,7 +19,7 @@ use crate::os::{self, File, Lock};
 use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
 use std::sync::Arc;
 
-/// The lock byte that guards creation and removal; those of the ranks follow it.
+/// The lock byte that only those take who take all, to remove or to close a region; those of the ranks follow.
 pub const GATE: u32 = 0;
 /// The lock byte that whoever looks for a label holds.
 pub const LABELS: u32 = 1;

@@ -141,8 +141,7 @@ impl Segment {
                 break locks;
             }
             // Whoever closes a file's region holds all locks until the disk has it.
-            let is_closing = os::is_locked(&file, GATE, 1).map_err(open_error)?;
-            if !is_closing || Instant::now() >= deadline {
+            if is_held(&file, 0, ALL_LOCKS).map_err(open_error)? || Instant::now() >= deadline {
                 return Err(RemoveError::InUse);
             }
             std::thread::sleep(Duration::from_millis(1));
@@ -206,6 +205,14 @@ impl Segment {
     pub fn memory(&self) -> io::Result<u64> {
         Ok(os::facts(&self.file)?.allocated)
     }
+}
+
+/// Whether somebody holds one of these lock bytes, and is not one who takes all of them for a moment, to remove
+/// or to close the region.
+pub fn is_held(file: &File, first: u32, count: u32) -> io::Result<bool> {
+    let is_gate_free = || os::is_locked(file, GATE, 1).map(|is_locked| !is_locked);
+    // Before and after: who closes may come, or go, between two looks, but not both.
+    Ok(is_gate_free()? && os::is_locked(file, first, count)? && is_gate_free()?)
 }
 
 /// The names of all regions that this process may open, in memory.

@@ -11,11 +11,13 @@ use mailbox::{
     Config, ConfigError, CreateError, CreateOrOpenError, HandError, JoinError, MAILBOX_FD, OpenError,
     OpenOptions, Place, RecvError, Region, RemoveError, Reserve, SendError, Status,
 };
+use std::env;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
-use std::path::Path;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -24,6 +26,7 @@ use std::time::{Duration, Instant};
 fn second_process() {
     match common::role() {
         Some((role, region)) if role == "cramped" => live_on_a_full_disk(&region),
+        Some((role, _)) if role == "dweller" => live_in_this_folder(),
         Some((role, region)) if role == "crashed" => meet_crashes(&region),
         Some((role, _)) if role == "nameless" => leave_no_name(),
         Some((role, _)) if role == "heir" => reply(&format!("{:?}", Region::from_env().map(drop))),
@@ -397,22 +400,34 @@ fn those_who_leave_at_once_close_a_file() {
 
 #[test]
 fn those_who_come_and_go_while_a_file_is_closed_get_in() {
-    let scratch = Scratch::file();
-    let region = scratch.create(SMALL);
-    thread::scope(|scope| {
-        for rank in 0..3 {
-            let region = &region;
-            scope.spawn(move || {
-                for epoch in 1..=20 {
-                    let me = region.join(rank).expect("a rank of its own");
-                    assert_eq!(me.epoch(), epoch);
-                    me.send(rank, b"x").expect("room");
-                    assert_eq!(me.recv_from(rank).expect("mail").seq(), epoch - 1);
-                }
-            });
-        }
-    });
-    assert_eq!(word(&scratch, BOOT), 0);
+    // On a disk, which holds the closer up, and in memory, where there are many more rounds.
+    let memory = Scratch::at(&format!("/dev/shm/{}", Scratch::new().name()));
+    for (scratch, rounds) in [(Scratch::file(), 20), (memory, 3000)] {
+        let region = scratch.create(SMALL);
+        thread::scope(|scope| {
+            for rank in 0..3 {
+                let region = &region;
+                scope.spawn(move || {
+                    for epoch in 1..=rounds {
+                        let me = region.join(rank).expect("a rank of its own");
+                        assert_eq!(me.epoch(), epoch);
+                        me.send(rank, b"x").expect("room");
+                        assert_eq!(me.recv_from(rank).expect("mail").seq(), epoch - 1);
+                        if epoch % 2 == 0 {
+                            // Dies, so to say: nothing but the lock tells whether somebody is there.
+                            let die = || {
+                                let _me = me;
+                                panic::resume_unwind(Box::new(()))
+                            };
+                            assert!(panic::catch_unwind(AssertUnwindSafe(die)).is_err());
+                        }
+                    }
+                });
+            }
+        });
+        assert_eq!(word(&scratch, BOOT), 0);
+        assert_eq!(Region::remove(&scratch.path()), Ok(()));
+    }
 }
 
 #[test]
@@ -643,6 +658,37 @@ fn paths_that_lead_nowhere_are_told_apart() {
     assert_eq!(Region::open(&there).map(|region| region.ranks()), Ok(3));
     assert_eq!(Region::remove(&here), Ok(()));
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left behind");
+}
+
+#[test]
+fn a_path_without_a_folder_is_in_this_one() {
+    let folder = Scratch::file();
+    fs::create_dir(folder.path()).expect("a folder");
+    let enter = |command: &mut Command| {
+        command.current_dir(folder.path());
+    };
+    assert_eq!(Child::start_with(&[], "dweller", "", enter).answer(), "ok");
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}
+
+fn live_in_this_folder() {
+    let path = Path::new("prices");
+    let region = Region::create(path, SMALL).expect("a new region");
+    assert!(path.exists());
+    assert_eq!(Region::create(path, SMALL).err(), Some(CreateError::Exists));
+    // Where it is, whoever goes where.
+    env::set_current_dir("/").expect("a folder");
+    region.join(0).expect("a free rank").send(0, b"x").expect("room");
+    env::set_current_dir(region_folder(&region)).expect("a folder");
+    assert_eq!(Region::open(path).map(|region| region.inspect().mailboxes.len()), Ok(1));
+    assert_eq!(Region::remove(path), Ok(()));
+    reply("ok");
+}
+
+/// The folder of a region's file.
+fn region_folder(region: &Region) -> PathBuf {
+    let link = format!("/proc/self/fd/{}", region.as_fd().as_raw_fd());
+    fs::read_link(link).expect("a file").parent().expect("a folder").to_path_buf()
 }
 
 #[test]

@@ -40,7 +40,7 @@ const TABLE: &[(&str, &str)] = &[
     ("draft", "member outbox ring memory error"),
     ("inbox", "sync member region registry ring bell memory layout error"),
     ("mail", "member inbox ring cell memory error"),
-    ("endpoint", "member outbox draft inbox mail region registry stay bell os layout error"),
+    ("endpoint", "member outbox draft inbox mail region registry segment stay bell os layout error"),
 ];
 
 fn sources() -> PathBuf {
