@@ -65,6 +65,11 @@ impl Site {
         Ok(file)
     }
 
+    /// Whether the system is asked for it by name: elsewhere a name is that of a file.
+    fn is_segment(&self) -> bool {
+        os::SEGMENTS && self.backing == Backing::Named
+    }
+
     fn check_file_system(&self, file: &File) -> io::Result<()> {
         let is_fit = self.backing != Backing::File || os::is_local(file)?;
         if is_fit { Ok(()) } else { Err(ErrorKind::Unsupported.into()) }
@@ -73,7 +78,7 @@ impl Site {
     /// Makes a file of `len` zeros in this site's folder, under the name `name`, and maps it.
     pub fn build(&self, name: &str, len: u64) -> io::Result<(Unbound, File, Arc<Mapping>)> {
         let path = self.path.with_file_name(name);
-        if self.backing == Backing::Named {
+        if self.is_segment() {
             let mut shmem = ShmemConf::new().os_id(name).size(len as usize).create().map_err(os_error)?;
             shmem.set_owner(false);
             let unbound = Unbound(path);
@@ -90,7 +95,7 @@ impl Site {
 
     /// Maps `file`, which lies here and has `len` bytes; `None` if something else does by now.
     pub fn map(&self, file: &File, len: u64) -> io::Result<Option<Arc<Mapping>>> {
-        if self.backing != Backing::Named {
+        if !self.is_segment() {
             return map_file(file, len).map(Some);
         }
         // Opened by name a second time: the caller sees from the nonce whether it is the same segment.

@@ -7,7 +7,7 @@
 //!  bell = ASLEEP                            publish (a stamp, or head)
 //!  barrier in every running ringer          compiler fence, or full fence
 //!  look once more; nothing:                 bell == ASLEEP, and swap(AWAKE) took it:
-//!  futex_wait(bell, ASLEEP), bounded        futex_wake(bell)
+//!  sleep on it, bounded                     wake it
 //! ```
 //! The publishing side pays one load of a line that is rarely written. Why no wake-up is lost: `membarrier`
 //! puts a full barrier into every running registered ringer. One that looked at the bell before that barrier
@@ -15,10 +15,16 @@
 //! cannot have or send such barriers both sides fence, which is the variant that loom checks. (Dice, Huang
 //! and Yang, "Asymmetric Dekker Synchronization".)
 //!
+//! What wakes is a futex or, where the sleeper has said so ([`EVENT`]) and the ringer, too, has chosen events, an
+//! event of `raw_sync`. Either is a hint: the protocol of the words is the same, and naps are bounded.
+//! An event is a mutex in shared memory, and a wrong one can hang or crash whoever touches it. So a ringer that
+//! has not chosen events itself leaves a peer's alone, whatever that peer asks for: the peer notices at the end
+//! of its nap.
+//!
 //! The ringer clears the bell: a flag that only the sleeper clears loses wake-ups, because a second ringer
 //! cannot tell a sleeper from one that is already on its way.
 
-use crate::layout::Bells;
+use crate::layout::{Bells, EventWords, Rank};
 use crate::os;
 use crate::sync::{AtomicU32, Edge, Ordering::Relaxed, acquire, full_fence, release};
 #[cfg(loom)]
@@ -29,8 +35,12 @@ use std::time::Instant;
 const AWAKE: u32 = 0;
 const ASLEEP: u32 = 1;
 
-/// The value of [`Bells::mode`] that asks ringers for a full fence.
+/// The bit of a bell's mode that asks ringers for a full fence.
 pub const FENCE: u32 = 1;
+/// The bit of a bell's mode that asks ringers for an event.
+pub const EVENT: u32 = 2;
+/// The bit of a ringer that says that the event of its own bell has been prepared. No part of a mode.
+const PREPARED: u32 = 4;
 
 /// How long a sleeper sleeps before it looks whether those it waits for live.
 const NAP: Duration = Duration::from_millis(50);
@@ -55,67 +65,161 @@ pub enum Wait {
     Adaptive,
     /// Sleeps at once: the least use of processors.
     Block,
+    /// Sleeps at once, on an event of the portable kind (a mutex and a condition variable), and wakes peers
+    /// that do so too: for processes that trust each other, and rarely of use where there are futexes.
+    ///
+    /// Both sides must choose it. A peer that has not leaves this rank's events alone, because memory that
+    /// somebody else has written could hang or crash it there: its messages come through, but this endpoint
+    /// notices them up to 50 ms later. An interrupt is noticed up to 50 ms later, too: no signal handler may
+    /// set an event. A peer that is killed in the middle of a wake-up can hang those that have chosen events
+    /// with it.
+    Event,
 }
 
-/// Whether ringers of this process must fence, whatever the sleeper says.
+/// How a process, or half of one of its endpoints, rings.
 #[derive(Debug, Clone, Copy)]
 pub struct Ringer {
-    fences: bool,
+    /// [`FENCE`]: it must fence, whatever the sleeper says. [`EVENT`]: it sleeps on an event, and trusts those
+    /// of others. One word, so that a small message has one to load.
+    bits: u32,
 }
 
 impl Ringer {
     /// The ringer of this process; it asks the kernel to be reached by sleepers' barriers.
     pub fn register() -> Self {
-        Self { fences: !os::register_for_fences() }
-    }
-
-    /// The [`Bells::mode`] of ranks of this process.
-    pub fn mode(self) -> u32 {
+        let events = if os::EVENTS_ONLY { EVENT } else { 0 };
         // A process that the kernel refuses to register cannot send barriers either.
-        if self.fences { FENCE } else { 0 }
+        Self { bits: events | if os::register_for_fences() { 0 } else { FENCE } }
     }
 
-    /// Wakes the sleeper on `bell`, one of `bells`, if there is one; whether there was. What was published
-    /// before is seen by its next look.
+    /// The mode of bells of this process.
+    pub fn mode(self) -> u32 {
+        self.bits & FENCE
+    }
+
+    /// This ringer for whoever sleeps on `bell` and waits like `how` from now on; tells the peers.
+    pub fn choose(mut self, bell: Bell<'_>, how: Wait) -> Self {
+        let wanted = how == Wait::Event || os::EVENTS_ONLY;
+        if wanted && self.bits & PREPARED == 0 && bell.event.is_some_and(os::Event::prepare) {
+            // Once for each holder: of a predecessor that was killed an event may be left locked, and of this
+            // one's a peer may be in the middle.
+            self.bits |= PREPARED;
+        }
+        // Where the system has no events to give, words must do.
+        let has_event = wanted && self.bits & PREPARED != 0;
+        self.bits = if has_event { self.bits | EVENT } else { self.bits & !EVENT };
+        bell.mode.store(self.bits & (FENCE | EVENT), release(Edge::Mode));
+        self
+    }
+
+    /// This ringer, which trusts the events of others from now on.
+    pub fn trusting(self) -> Self {
+        Self { bits: self.bits | EVENT }
+    }
+
+    /// Whether it has chosen events.
+    pub fn trusts(self) -> bool {
+        self.bits & EVENT != 0
+    }
+
+    /// Wakes the sleeper on `bell`, if there is one; whether there was. What was published before is seen by
+    /// its next look.
     ///
     /// Cost: two loads of one read-mostly line; a system call if there is a sleeper.
     #[inline(always)]
-    pub fn ring(self, bells: &Bells, bell: &AtomicU32) -> bool {
-        if self.fences || bells.mode.load(Relaxed) == FENCE {
-            fence_ringer();
+    pub fn ring(self, bell: Bell<'_>) -> bool {
+        let mode = bell.mode.load(Relaxed);
+        if self.bits & FENCE != 0 || mode != 0 {
+            self.fence(mode);
         } else {
             #[cfg(not(loom))]
             crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
         }
-        bell.load(Relaxed) == ASLEEP && wake(bell)
+        bell.word.load(Relaxed) == ASLEEP && self.wake(bell)
+    }
+
+    #[cold]
+    fn fence(self, mode: u32) {
+        if (self.bits | mode) & FENCE != 0 {
+            full_fence(Edge::RingerFence);
+        } else {
+            #[cfg(not(loom))]
+            crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
+        }
+    }
+
+    #[cold]
+    fn wake(self, bell: Bell<'_>) -> bool {
+        let woken = wake(bell.word);
+        if woken
+            && self.trusts()
+            && bell.mode.load(acquire(Edge::Mode)) & EVENT != 0
+            && let Some(event) = bell.event.and_then(os::Event::prepared)
+        {
+            event.set();
+        }
+        woken
     }
 }
 
-#[cold]
-fn fence_ringer() {
-    full_fence(Edge::RingerFence);
+/// One of a rank's bells.
+#[derive(Clone, Copy)]
+pub struct Bell<'a> {
+    word: &'a AtomicU32,
+    mode: &'a AtomicU32,
+    event: Option<&'a EventWords>,
 }
 
-#[cold]
-fn wake(bell: &AtomicU32) -> bool {
+impl<'a> Bell<'a> {
+    /// The bell on which the receiver of `rank` sleeps.
+    #[inline(always)]
+    pub fn mail(rank: &'a Rank) -> Self {
+        let Bells { mail, modes: [mode, _], .. } = &*rank.bells;
+        Self { word: mail, mode, event: Some(&rank.events[0]) }
+    }
+
+    /// The bell on which the sender of `rank` sleeps.
+    #[inline(always)]
+    pub fn credit(rank: &'a Rank) -> Self {
+        let Bells { credit, modes: [_, mode], .. } = &*rank.bells;
+        Self { word: credit, mode, event: Some(&rank.events[1]) }
+    }
+
+    /// A bell that is nothing but a word and a mode.
+    pub fn bare(word: &'a AtomicU32, mode: &'a AtomicU32) -> Self {
+        Self { word, mode, event: None }
+    }
+
+    /// Sleeps until the bell is rung, at most for `time`; may also return for no reason.
+    fn nap(self, on_event: bool, time: Duration) {
+        match self.event.filter(|_| on_event).and_then(os::Event::prepared) {
+            Some(event) => event.wait(time, || !is_asleep(self.word)),
+            None => os::sleep_on(self.word, ASLEEP, time),
+        }
+    }
+}
+
+/// Whether it was this thread that woke a sleeper.
+fn wake(word: &AtomicU32) -> bool {
     #[cfg(loom)]
     if mutated(Mutant::Clear) {
-        os::futex_wake(bell);
+        os::wake_on(word);
         return true;
     }
     // Ends at the sleeper's load of the bell.
-    let sleeps = bell.swap(AWAKE, release(Edge::Bell)) == ASLEEP;
-    if sleeps {
-        os::futex_wake(bell);
+    let woken = word.swap(AWAKE, release(Edge::Bell)) == ASLEEP;
+    if woken {
+        os::wake_on(word);
     }
-    sleeps
+    woken
 }
 
-/// Wakes the sleeper on `bell` for another reason than mail or credit. May be called from a signal handler.
+/// Wakes the sleeper on `bell` for another reason than mail or credit. May be called from a signal handler:
+/// one that sleeps on an event is not woken but sees it at the end of its nap.
 pub fn disturb(bell: &AtomicU32) {
     full_fence(Edge::RingerFence);
     if is_asleep(bell) {
-        wake(bell);
+        let _ = wake(bell);
     }
 }
 
@@ -127,7 +231,9 @@ pub fn is_asleep(bell: &AtomicU32) -> bool {
 /// How a wait is done.
 pub struct Waiter<'a> {
     /// What to sleep on; this thread is the only one that does.
-    pub bell: &'a AtomicU32,
+    pub bell: Bell<'a>,
+    /// Whether to sleep on the bell's event.
+    pub on_event: bool,
     /// Spin or sleep.
     pub how: Wait,
     /// When to give up.
@@ -157,7 +263,7 @@ impl Waiter<'_> {
             return check();
         }
         let result = self.sleep(&mut look, &mut check);
-        self.bell.store(AWAKE, Relaxed);
+        self.bell.word.store(AWAKE, Relaxed);
         result
     }
 
@@ -173,7 +279,7 @@ impl Waiter<'_> {
     ) -> Result<Option<T>, E> {
         let start = Instant::now();
         match self.how {
-            Wait::Block => return Ok(None),
+            Wait::Block | Wait::Event => return Ok(None),
             Wait::Adaptive if (self.crowded)() => {}
             Wait::Adaptive | Wait::Spin => {
                 for _ in 0..BURST / LOOKS {
@@ -247,8 +353,8 @@ impl Waiter<'_> {
                     Some(deadline) if deadline <= now => return Ok(None),
                     Some(deadline) => NAP.min(deadline - now),
                 };
-                os::futex_wait(self.bell, ASLEEP, nap);
-                if self.bell.load(acquire(Edge::Bell)) != ASLEEP {
+                self.bell.nap(self.on_event, nap);
+                if self.bell.word.load(acquire(Edge::Bell)) != ASLEEP {
                     // Rung: for what `look` looks for, or because a peer has left.
                     checked = None;
                     break;
@@ -260,7 +366,7 @@ impl Waiter<'_> {
     /// Announces the sleep: whoever publishes from now on sees it, and what was published before is seen by
     /// the next look.
     fn fall_asleep(&self) {
-        self.bell.store(ASLEEP, Relaxed);
+        self.bell.word.store(ASLEEP, Relaxed);
         os::remote_fence();
     }
 }

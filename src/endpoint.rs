@@ -158,7 +158,7 @@ impl Endpoint {
         self.sender.region()
     }
 
-    /// Chooses how this endpoint waits from now on.
+    /// Chooses how this endpoint waits from now on. For [`Wait::Event`] its peers must choose that too.
     pub fn set_wait(&self, wait: Wait) {
         self.sender.set_wait(wait);
         self.receiver.set_wait(wait);

@@ -54,6 +54,22 @@ pub struct Header {
     pub words: [AtomicU64; HEADER_WORDS],
 }
 
+/// Where the word of a lock lies where the platform has no file locks: the process id of whoever holds it, or
+/// 0. The locks are numbered as in [`registry`](crate::registry): the gate and the labels, whose words are the
+/// header's last, then the ranks.
+pub const fn lock_word(lock: u32) -> u64 {
+    const FREE: u64 = HEADER_WORDS as u64 - 2;
+    match lock {
+        0 | 1 => 8 * (FREE + lock as u64),
+        rank => {
+            PAGE + (rank as u64 - 2) * size_of::<Rank>() as u64 + core::mem::offset_of!(Identity, lock) as u64
+        }
+    }
+}
+
+/// Where the header says how many ranks there are.
+pub const RANKS_WORD: u64 = 4 * 8;
+
 /// What everybody knows of a rank. Its owner writes it, but for the bells, the events and `opened`.
 #[repr(C)]
 pub struct Rank {
@@ -104,8 +120,9 @@ pub struct Bells {
     pub mail: AtomicU32,
     /// Its sender, blocked on a full mailbox, sleeps here.
     pub credit: AtomicU32,
-    /// What ringers must do beyond looking: see [`bell`](crate::bell). Written by the holder.
-    pub mode: AtomicU32,
+    /// What ringers of each of the two, in this order, must do beyond looking: see [`bell`](crate::bell).
+    /// Written by whoever sleeps there.
+    pub modes: [AtomicU32; 2],
 }
 
 /// The first lines of a mailbox.

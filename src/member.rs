@@ -1,6 +1,6 @@
 //! What each half of an endpoint has: the rank that both hold, and how it waits.
 
-use crate::bell::{self, Wait, Waiter};
+use crate::bell::{self, Bell, Ringer, Wait, Waiter};
 use crate::error::Lost;
 use crate::layout::Rank;
 use crate::memory::Shared;
@@ -45,6 +45,8 @@ struct Holder {
     process: u32,
     /// Whether a half was dropped in a panic: that is a death.
     died: AtomicBool,
+    /// Whether a half chose to trust its peers' events.
+    trusts: AtomicBool,
     /// Last: a region is closed when its ranks are free.
     _stay: Stay,
 }
@@ -56,10 +58,12 @@ impl Drop for Holder {
             return;
         }
         self.claim.leave();
+        let ringer = self.region.ringer;
+        let ringer = if self.trusts.load(Ordering::Relaxed) { ringer.trusting() } else { ringer };
         let registry = &self.region.registry;
         for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
-            self.region.ringer.ring(&peer.bells, &peer.bells.mail);
-            self.region.ringer.ring(&peer.bells, &peer.bells.credit);
+            ringer.ring(Bell::mail(peer));
+            ringer.ring(Bell::credit(peer));
         }
     }
 }
@@ -73,10 +77,20 @@ pub(crate) enum Half {
     Sender = 1,
 }
 
+impl Half {
+    fn bell(self, rank: &Rank) -> Bell<'_> {
+        match self {
+            Half::Receiver => Bell::mail(rank),
+            Half::Sender => Bell::credit(rank),
+        }
+    }
+}
+
 /// One half's share of an endpoint.
 pub(crate) struct Member {
     pub region: Region,
-    pub wait: Private<Wait>,
+    wait: Private<Wait>,
+    ringer: Private<Ringer>,
     /// How many batches are open.
     pub batches: Private<u32>,
     /// How many messages of a mailbox are held back at most; 0 outside a batch.
@@ -106,7 +120,8 @@ impl Member {
     /// Both halves of an endpoint that holds the rank of `claim`: the receiver's and the sender's.
     pub fn halves(region: Region, claim: Claim, stay: Stay) -> (Self, Self) {
         let process = os::process();
-        let holder = Holder { region, claim, process, died: AtomicBool::new(false), _stay: stay };
+        let (died, trusts) = (AtomicBool::new(false), AtomicBool::new(false));
+        let holder = Holder { region, claim, process, died, trusts, _stay: stay };
         let holder = Arc::new(holder);
         let interrupted = Arc::default();
         let half = |half| Self::new(half, &holder, &interrupted);
@@ -117,8 +132,10 @@ impl Member {
         let region = holder.region.clone();
         let geometry = region.geometry();
         let rank = holder.claim.rank();
+        let ringer = region.ringer.choose(half.bell(holder.claim.record()), Wait::default());
         Self {
             wait: Private::default(),
+            ringer: ringer.into(),
             batches: Private::default(),
             hold: Private::default(),
             limit: geometry.max_message as usize,
@@ -206,13 +223,13 @@ impl Member {
     /// Tells a peer, whose record this is, that there is mail for it; whether that woke it.
     #[inline(always)]
     pub fn ring_mail(&self, peer: &Rank) -> bool {
-        self.region.ringer.ring(&peer.bells, &peer.bells.mail)
+        self.ringer.get().ring(Bell::mail(peer))
     }
 
     /// Tells a peer, whose record this is, that there is room for what it sends; whether that woke it.
     #[inline(always)]
     pub fn ring_credit(&self, peer: &Rank) -> bool {
-        self.region.ringer.ring(&peer.bells, &peer.bells.credit)
+        self.ringer.get().ring(Bell::credit(peer))
     }
 
     /// Whether `rank` will neither send nor receive any more in this life; without `query` a death goes
@@ -243,6 +260,15 @@ impl Member {
         Ok(())
     }
 
+    /// Chooses how this half waits, and tells its peers what they must ring.
+    pub fn set_wait(&self, wait: Wait) {
+        self.wait.set(wait);
+        self.ringer.set(self.ringer.get().choose(self.half.bell(&self.record), wait));
+        if self.ringer.get().trusts() {
+            self.holder.trusts.store(true, Ordering::Relaxed);
+        }
+    }
+
     /// Waits on this half's bell for `whom`: `Ok(None)` is the deadline. `sleeps` counts the times that it
     /// falls asleep.
     pub fn wait<T, E: From<Interrupted>>(
@@ -253,17 +279,20 @@ impl Member {
         mut look: impl FnMut(bool) -> Result<Option<T>, E>,
         check: impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
-        let bell = match self.half {
-            Half::Receiver => &self.record.bells.mail,
-            Half::Sender => &self.record.bells.credit,
-        };
         let awaited = &self.record.activity.awaited[self.half as usize];
         let asleep = || {
             awaited.store(whom.to_word(), Relaxed);
             count(sleeps, 1);
         };
         let crowded = || self.is_crowded();
-        let waiter = Waiter { bell, how: self.wait.get(), deadline, crowded: &crowded, asleep: &asleep };
+        let waiter = Waiter {
+            bell: self.half.bell(&self.record),
+            on_event: self.ringer.get().trusts(),
+            how: self.wait.get(),
+            deadline,
+            crowded: &crowded,
+            asleep: &asleep,
+        };
         let look = |thorough| {
             self.interruption()?;
             look(thorough)
@@ -315,7 +344,8 @@ impl Interrupter {
     /// Makes a call that waits, or if none does the next one that would, return `Interrupted`; once, however
     /// often this is called before.
     ///
-    /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
+    /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps. One that
+    /// sleeps on an event ([`Wait::Event`]) sees it up to 50 ms later: no signal handler may set an event.
     pub fn interrupt(&self) {
         self.flag.store(true, Ordering::Release);
         bell::disturb(&self.record.bells.mail);

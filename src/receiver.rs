@@ -60,9 +60,9 @@ impl Receiver {
         &self.member.region
     }
 
-    /// Chooses how this half waits from now on.
+    /// Chooses how this half waits from now on. For [`Wait::Event`] its peers must choose that too.
     pub fn set_wait(&self, wait: Wait) {
-        self.member.wait.set(wait);
+        self.member.set_wait(wait);
     }
 
     /// Chooses whether messages above half the arena that begin from now on are received in pieces: each a

@@ -136,7 +136,7 @@ impl Registry {
         for (word, bytes) in record.identity.label.iter().zip(padded(label).as_chunks::<8>().0) {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);
         }
-        record.bells.mode.store(mode, Relaxed);
+        record.bells.modes.iter().for_each(|word| word.store(mode, Relaxed));
         record.bells.mail.store(0, Relaxed);
         record.bells.credit.store(0, Relaxed);
         // From here on peers see the new life, and with it all of the above.

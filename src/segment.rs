@@ -222,10 +222,8 @@ pub fn list() -> io::Result<Vec<String>> {
             Site::of(Place::Name(name)).map(|site| open_site(&site, Trust { protocol: None, owner: None }));
         opened.is_some_and(|opened| opened.is_ok_and(|opened| opened.check_boot().is_ok()))
     };
-    let mut names: Vec<String> = fs::read_dir(os::SHM)?
-        .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-        .filter(may_open)
-        .collect();
+    let mut names = os::shm_names()?;
+    names.retain(may_open);
     names.sort();
     Ok(names)
 }

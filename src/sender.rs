@@ -56,9 +56,9 @@ impl Sender {
         &self.member.region
     }
 
-    /// Chooses how this half waits from now on.
+    /// Chooses how this half waits from now on. For [`Wait::Event`] its peers must choose that too.
     pub fn set_wait(&self, wait: Wait) {
-        self.member.wait.set(wait);
+        self.member.set_wait(wait);
     }
 
     /// What ends a wait of this half from another thread or a signal handler.

@@ -22,6 +22,8 @@ pub enum Edge {
     Life,
     /// Ringer's swap of a bell → sleeper's load of it.
     Bell,
+    /// Holder's store of its rank's `mode` → ringer's load of it: the events are prepared.
+    Mode,
     /// Sleeper's barrier between falling asleep and looking once more.
     SleeperFence,
     /// Ringer's barrier between publishing and looking whether its peer sleeps.

@@ -518,6 +518,7 @@ fn whoever_is_killed_while_it_closes_leaves_a_whole_file() {
 
 /// The machine crashes: a copy of the disk is what a file system finds after it.
 #[test]
+#[cfg_attr(portable, ignore = "a copy of a file says who was alive")]
 fn the_disk_is_whole_where_the_file_says_so() {
     let scratch = Scratch::file();
     let folder = scratch.path();
@@ -848,6 +849,7 @@ fn fill_up(path: &Path) {
 const SIZE_SEALS: i32 = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
 
 #[test]
+#[cfg_attr(portable, ignore = "there are no sealed memory files")]
 fn an_unnamed_region_keeps_its_size() {
     let region = Region::create_unnamed(SMALL.mode(0o777)).expect("a new region");
     let expected = SIZE_SEALS | libc::F_SEAL_SEAL;
@@ -864,6 +866,7 @@ fn an_unnamed_region_keeps_its_size() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "there are no sealed memory files")]
 fn only_a_sealed_region_is_opened_from_a_descriptor() {
     let error = |file: OwnedFd| Region::from_fd(file).err();
     let named = Scratch::new();
@@ -900,6 +903,7 @@ fn only_a_sealed_region_is_opened_from_a_descriptor() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "there are no sealed memory files")]
 fn a_child_is_given_the_region_and_others_are_not() {
     let region = Region::create_unnamed(SMALL).expect("a new region");
     let me = region.join(0).expect("a free rank");
@@ -926,6 +930,7 @@ fn a_child_is_given_the_region_and_others_are_not() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "there are no sealed memory files")]
 fn what_the_environment_says_is_checked() {
     let heir = |fd: Option<&str>| {
         let mut child = Child::start_with(&[], "heir", "", |command| {

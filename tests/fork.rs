@@ -37,6 +37,7 @@ fn forked(region: &Scratch) -> Child {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "forks")]
 fn a_forked_child_does_not_inherit_the_endpoint() {
     let region = region();
     let mut process = forked(&region);
@@ -46,6 +47,7 @@ fn a_forked_child_does_not_inherit_the_endpoint() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "forks")]
 fn a_forked_child_that_drops_the_endpoint_does_not_make_its_parent_leave() {
     for end in ["leave", "unwind", "exit"] {
         let region = region();
@@ -63,6 +65,7 @@ fn a_forked_child_that_drops_the_endpoint_does_not_make_its_parent_leave() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "forks")]
 fn a_forked_child_joins_through_the_region_it_inherits() {
     let region = region();
     let mut process = forked(&region);
@@ -77,6 +80,7 @@ fn a_forked_child_joins_through_the_region_it_inherits() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "forks")]
 fn a_forked_child_that_lives_on_does_not_hold_its_dead_parents_rank() {
     let region = region();
     let mut process = forked(&region);
@@ -93,6 +97,7 @@ fn a_forked_child_that_lives_on_does_not_hold_its_dead_parents_rank() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "forks")]
 fn a_grandchild_does_not_inherit_either() {
     let region = region();
     let mut process = forked(&region);
@@ -118,6 +123,7 @@ fn a_program_that_was_started_does_not_hold_the_rank_of_whoever_started_it() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "forks")]
 fn a_forked_child_neither_acknowledges_nor_commits() {
     let region = region();
     let mut holder = Child::start("holder", &region);

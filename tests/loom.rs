@@ -18,7 +18,7 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::Status;
 use mailbox::Wait;
-use mailbox::bell::{Ringer, Waiter, disturb};
+use mailbox::bell::{Bell, Ringer, Waiter, disturb};
 use mailbox::layout::{Activity, Bells, Identity, Rank};
 use mailbox::memory::Mailbox;
 use mailbox::os::File;
@@ -433,7 +433,7 @@ fn registry() -> Registry {
             lock: word(),
         }
         .into(),
-        bells: Bells { mail: bell(), credit: bell(), mode: bell() }.into(),
+        bells: Bells { mail: bell(), credit: bell(), modes: [bell(), bell()] }.into(),
         opened: std::array::from_fn(|_| word()).into(),
         events: std::array::from_fn(|_| std::array::from_fn(|_| word()).into()),
         activity: Activity { awaited: [word(), word()], sleeps: word() }.into(),
@@ -530,13 +530,29 @@ fn who_sees_that_a_sender_left_sees_its_last_message() {
 
 fn bells() -> Arc<Bells> {
     let bell = || AtomicU32::new(0);
-    Arc::new(Bells { mail: bell(), credit: bell(), mode: bell() })
+    Arc::new(Bells { mail: bell(), credit: bell(), modes: [bell(), bell()] })
+}
+
+fn mail(bells: &Bells) -> Bell<'_> {
+    Bell::bare(&bells.mail, &bells.modes[0])
+}
+
+fn credit(bells: &Bells) -> Bell<'_> {
+    Bell::bare(&bells.credit, &bells.modes[1])
 }
 
 /// Sleeps on `bell` until `look` finds something. There is no time in a model: a wake-up that is lost is a
 /// deadlock, which loom reports.
-fn sleep<T>(bell: &AtomicU32, mut look: impl FnMut() -> Option<T>) -> T {
-    let waiter = Waiter { bell, how: Wait::Block, deadline: None, crowded: &|| false, asleep: &|| () };
+fn sleep<T>(bell: Bell<'_>, mut look: impl FnMut() -> Option<T>) -> T {
+    let (crowded, asleep) = (|| false, || ());
+    let waiter = Waiter {
+        bell,
+        on_event: false,
+        how: Wait::Block,
+        deadline: None,
+        crowded: &crowded,
+        asleep: &asleep,
+    };
     let look = |_| Ok::<_, Infallible>(look());
     let Ok(found) = waiter.wait(look, || Ok(None));
     found.expect("there is no deadline")
@@ -546,19 +562,19 @@ fn sleep<T>(bell: &AtomicU32, mut look: impl FnMut() -> Option<T>) -> T {
 fn send_and_ring(sender: &Sender, bells: &Bells) {
     let slot = sender.draft(8).expect("there is room");
     sender.producer.publish(&slot);
-    Ringer::register().ring(bells, &bells.mail);
+    Ringer::register().ring(mail(bells));
 }
 
 /// Acknowledges one message that is there, and rings.
 fn acknowledge_and_ring(receiver: &Receiver, bells: &Bells) {
     let letter = receiver.try_recv().expect("there is a message");
     receiver.acknowledge(&letter);
-    Ringer::register().ring(bells, &bells.credit);
+    Ringer::register().ring(credit(bells));
 }
 
 /// Sleeps until there is room, and sends one message.
 fn send_once_woken(sender: &Sender, bells: &Bells) {
-    let slot = sleep(&bells.credit, || sender.draft(8).ok());
+    let slot = sleep(credit(&bells), || sender.draft(8).ok());
     sender.producer.publish(&slot);
 }
 
@@ -572,7 +588,7 @@ fn a_receiver_that_sleeps_is_woken_for_every_message() {
         let send = move || (0..2).for_each(|_| send_and_ring(&sender, &rung));
         let receive = move || {
             for seq in 0..2 {
-                assert_eq!(sleep(&bells.mail, || receiver.try_recv()).seq, seq);
+                assert_eq!(sleep(mail(&bells), || receiver.try_recv()).seq, seq);
             }
         };
         side_by_side(turn, send, receive);
@@ -593,7 +609,7 @@ fn a_receiver_that_sleeps_is_woken_by_each_of_two_senders() {
         };
         let receive = move || {
             for _ in 0..2 {
-                sleep(&bells.mail, || from_one.try_recv().or_else(|| from_other.try_recv()));
+                sleep(mail(&bells), || from_one.try_recv().or_else(|| from_other.try_recv()));
             }
         };
         side_by_side(turn, send, receive);
@@ -643,15 +659,15 @@ fn both_sides_sleep_and_wake_each_other() {
         let send = move || {
             for _ in 0..3 {
                 send_once_woken(&sender, &mine);
-                Ringer::register().ring(&theirs, &theirs.mail);
+                Ringer::register().ring(mail(&theirs));
             }
         };
         let receive = move || {
             for seq in 0..3 {
-                let letter = sleep(&receivers.mail, || receiver.try_recv());
+                let letter = sleep(mail(&receivers), || receiver.try_recv());
                 assert_eq!(letter.seq, seq);
                 receiver.acknowledge(&letter);
-                Ringer::register().ring(&senders, &senders.credit);
+                Ringer::register().ring(credit(&senders));
             }
         };
         side_by_side(turn, send, receive);
@@ -672,8 +688,8 @@ fn a_sleeper_is_disturbed_whatever_else_wakes_it() {
             sending.join().unwrap();
         };
         let receive = move || {
-            sleep(&bells.mail, || receiver.try_recv());
-            sleep(&bells.mail, || (flag.load(Ordering::Relaxed) == 1).then_some(()));
+            sleep(mail(&bells), || receiver.try_recv());
+            sleep(mail(&bells), || (flag.load(Ordering::Relaxed) == 1).then_some(()));
         };
         side_by_side(turn, disturb, receive);
     });
@@ -690,7 +706,7 @@ fn both_halves_of_an_endpoint_sleep_and_each_is_woken() {
         let halves = move || {
             let own = bells.clone();
             let sending = thread::spawn(move || send_once_woken(&out, &own));
-            sleep(&bells.mail, || inward.try_recv());
+            sleep(mail(&bells), || inward.try_recv());
             sending.join().unwrap();
         };
         let peer = move || {

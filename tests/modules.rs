@@ -13,8 +13,12 @@ const TABLE: &[(&str, &str)] = &[
     ("layout", "sync cell error"),
     ("os/mod", ""),
     // The futex's word is an atomic of the seam.
+    ("os/event", "sync"),
+    ("os/files", ""),
     ("os/linux", "sync"),
     ("os/linux/files", ""),
+    // Its locks are words of the segment.
+    ("os/portable", "sync layout"),
     ("os/model", "sync"),
     ("memory", "sync cell layout"),
     ("marks", ""),

@@ -409,6 +409,7 @@ fn memory_can_be_reserved_at_creation() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "looks into /dev/shm")]
 fn a_region_lives_with_too_little_shared_memory() {
     let prepare = "mount -t tmpfs -o size=1m none /dev/shm";
     let works = Command::new("unshare").args(["-m", "sh", "-c", prepare]).status();

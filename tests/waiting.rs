@@ -5,7 +5,9 @@ mod common;
 
 use common::puppet::{self, mail, puppet, strategy};
 use common::{Child, GUARD, SHORT, Scratch, command, reply, wait_until};
+use mailbox::layout::{Bells, EventWords, Rank};
 use mailbox::{Config, Endpoint, RecvError, Region, SendError, Wait};
+use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -19,7 +21,7 @@ fn second_process() {
     }
 }
 
-const STRATEGIES: [Wait; 3] = [Wait::Spin, Wait::Adaptive, Wait::Block];
+const STRATEGIES: [Wait; 4] = [Wait::Spin, Wait::Adaptive, Wait::Block, Wait::Event];
 const PINGER: u32 = 0;
 const ECHOER: u32 = 1;
 const SINK: u32 = 0;
@@ -121,6 +123,19 @@ fn sleepers_talk_and_no_wake_up_is_lost() {
 }
 
 #[test]
+fn sleepers_on_events_talk_and_no_wake_up_is_lost() {
+    // Naps that had to end by themselves would take ten minutes.
+    play("event", "event", 10_000);
+}
+
+#[test]
+fn a_peer_that_has_not_chosen_events_gets_through_to_one_that_has() {
+    // The one on its event notices at the end of a nap.
+    play("event", "block", 20);
+    play("adaptive", "event", 20);
+}
+
+#[test]
 fn strategies_mix() {
     play("spin", "block", 2000);
     play("block", "adaptive", 2000);
@@ -128,13 +143,23 @@ fn strategies_mix() {
 
 #[test]
 fn senders_that_sleep_for_room_and_a_receiver_that_sleeps_for_mail_wake_each_other() {
+    meet("block", 10_000);
+}
+
+#[test]
+fn the_same_on_events() {
+    // Naps that had to end by themselves would take two minutes.
+    meet("event", 20_000);
+}
+
+fn meet(how: &str, count: u32) {
     let region = Scratch::new();
     region.create(Config::ranks(5).cells(2).arena(128));
     let mut sink = Child::start("worker", &region);
-    sink.starts("drain block 4");
-    let flood = |rank| (Child::start("worker", &region), format!("flood block {rank} 10000"));
+    sink.starts(&format!("drain {how} 4"));
+    let flood = |rank| (Child::start("worker", &region), format!("flood {how} {rank} {count}"));
     finish(&mut [flood(1), flood(2), flood(3), flood(4)]);
-    assert_eq!(sink.answer(), "40000");
+    assert_eq!(sink.answer(), (4 * count).to_string());
 }
 
 /// Rank 0 of a new region whose mailbox to rank 1 is full.
@@ -175,7 +200,7 @@ fn a_timeout_beyond_all_time_is_none() {
 
 #[test]
 fn one_free_cell_is_room_for_whoever_waits() {
-    for how in ["spin", "adaptive", "block"] {
+    for how in ["spin", "adaptive", "block", "event"] {
         for command in ["send_patiently 1 x", "send 1 x"] {
             let region = Scratch::new();
             region.create(Config::ranks(2).cells(64).arena(1024));
@@ -228,6 +253,7 @@ fn an_interrupter_ends_a_wait_in_another_thread() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "no signal handler may set an event")]
 fn an_interrupt_wakes_a_sleeper() {
     // If naps had to end by themselves this would take longer than the guard.
     const TIMES: u32 = 2000;
@@ -280,7 +306,7 @@ fn a_signal_handler_ends_a_wait() {
     assert_eq!(me.does("join 0"), "ok");
     assert_eq!(me.does("interrupt"), "ok");
     me.does("fill 1");
-    for how in ["adaptive", "block"] {
+    for how in ["adaptive", "block", "event"] {
         me.does(&format!("wait {how}"));
         for command in ["recv", "recv 1"] {
             me.starts(command);
@@ -318,4 +344,115 @@ fn an_adaptive_sleeper_uses_no_processor() {
 #[test]
 fn a_blocked_sleeper_uses_no_processor() {
     sleeps_without_a_processor("block");
+}
+
+#[test]
+fn a_sleeper_on_an_event_uses_no_processor() {
+    sleeps_without_a_processor("event");
+}
+
+const MODE: usize = offset_of!(Rank, bells) + offset_of!(Bells, modes);
+const MAIL: usize = offset_of!(Rank, bells) + offset_of!(Bells, mail);
+const EVENTS: usize = offset_of!(Rank, events);
+/// The bit of a mode that asks for events.
+const EVENT: u32 = 2;
+
+fn mode(region: &Scratch, rank: u32) -> u32 {
+    u32::from_ne_bytes(region.peek(common::record(rank) + MODE as u64))
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "events are all there is")]
+fn events_are_announced_while_they_are_chosen() {
+    let region = Scratch::new();
+    let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
+    let fences = mode(&region, 0);
+    assert_eq!(fences & EVENT, 0);
+    for _ in 0..2 {
+        me.set_wait(Wait::Event);
+        assert_eq!(mode(&region, 0), fences | EVENT);
+        me.set_wait(Wait::Block);
+        assert_eq!(mode(&region, 0), fences);
+    }
+    // A successor begins without.
+    me.set_wait(Wait::Event);
+    drop(me);
+    let me = region.open().join(0).expect("a free rank");
+    assert_eq!(mode(&region, 0), fences);
+    drop(me);
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "events are all there is")]
+fn whoever_has_not_chosen_events_touches_nobodys() {
+    let region = Scratch::new();
+    let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
+    let at = |offset: usize| common::record(1) + offset as u64;
+    let events = || region.peek::<{ 2 * size_of::<EventWords>() }>(at(EVENTS));
+    // Somebody says that it sleeps on an event. Memory of zeros is one, as luck has it.
+    region.patch(at(MODE), &EVENT.to_ne_bytes());
+    let untouched = events();
+    for how in [Wait::Adaptive, Wait::Block, Wait::Event] {
+        me.set_wait(how);
+        region.patch(at(MAIL), &1u32.to_ne_bytes());
+        me.send(1, b"x").expect("room");
+        assert_eq!(region.peek(at(MAIL)), [0; 4], "rung");
+        assert_eq!(events() == untouched, how != Wait::Event, "{how:?}");
+    }
+}
+
+#[test]
+fn events_that_make_no_sense_hang_nobody() {
+    // What a peer could say that is no event: whoever trusts it loses a moment, not its life.
+    for garbage in [0xff, 1] {
+        let region = Scratch::new();
+        let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
+        me.set_wait(Wait::Event);
+        let at = |offset: usize| common::record(1) + offset as u64;
+        region.patch(at(MODE), &EVENT.to_ne_bytes());
+        region.patch(at(EVENTS), &[garbage; 2 * size_of::<EventWords>()]);
+        region.patch(at(MAIL), &1u32.to_ne_bytes());
+        me.send(1, b"x").expect("room");
+    }
+}
+
+#[test]
+fn a_successor_does_not_inherit_the_event_of_a_killed_sleeper() {
+    let region = Scratch::new();
+    region.create(Config::ranks(2).cells(2).arena(128));
+    let mut sleeper = puppet(&region);
+    assert_eq!(sleeper.does(&format!("join {ECHOER}")), "ok");
+    assert_eq!(sleeper.does("wait event"), "ok");
+    sleeper.starts("recv");
+    region.wait_until_receiver_sleeps(ECHOER);
+    sleeper.kill();
+    // As if it had been killed while it held the mutexes, whose first word in glibc says so.
+    for event in 0..2 {
+        let mutex = EVENTS + event * size_of::<EventWords>();
+        region.patch(common::record(ECHOER) + mutex as u64, &1u32.to_ne_bytes());
+    }
+    // Neither whoever finds it asleep may wait for it, nor the successor: naps would take ten minutes.
+    let mut pinger = Child::start("worker", &region);
+    pinger.starts("ping event 10000");
+    region.wait_until_receiver_sleeps(PINGER);
+    let mut echoer = Child::start("worker", &region);
+    echoer.starts("echo event");
+    assert_eq!(pinger.answer(), "ok");
+    assert_eq!(echoer.answer(), "ok");
+}
+
+#[test]
+fn whoever_has_chosen_events_sleeps_in_one() {
+    let region = Scratch::new();
+    let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
+    me.set_wait(Wait::Event);
+    let event = || region.peek::<{ size_of::<EventWords>() }>(common::record(0) + EVENTS as u64);
+    let untouched = event();
+    thread::scope(|scope| {
+        let interrupter = me.interrupter();
+        let sleeper = scope.spawn(move || me.recv_timeout(GUARD).err());
+        wait_until("somebody waits in the event", || event() != untouched);
+        interrupter.interrupt();
+        assert_eq!(sleeper.join().expect("a thread"), Some(RecvError::Interrupted));
+    });
 }

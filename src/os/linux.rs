@@ -4,6 +4,7 @@ mod files;
 
 pub use files::*;
 
+use super::check;
 use crate::sync::AtomicU32;
 use core::ffi::c_int;
 use core::ptr::NonNull;
@@ -15,10 +16,6 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
-
-fn check(result: c_int) -> io::Result<c_int> {
-    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
-}
 
 /// Keeps a mapping out of core dumps: writing one would allocate every page of it.
 pub fn exclude_from_dumps(base: NonNull<u8>, len: usize) {
@@ -66,8 +63,11 @@ pub fn remote_fence() {
 
 // --- Sleeping ----------------------------------------------------------------------------------------------
 
+/// Whether events are all that this platform can sleep on.
+pub const EVENTS_ONLY: bool = false;
+
 /// Sleeps until woken, if `word` still is `expected`, at most for `time`; may also return for no reason.
-pub fn futex_wait(word: &AtomicU32, expected: u32, time: Duration) {
+pub fn sleep_on(word: &AtomicU32, expected: u32, time: Duration) {
     let time = libc::timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
         tv_nsec: time.subsec_nanos().into(),
@@ -80,7 +80,7 @@ pub fn futex_wait(word: &AtomicU32, expected: u32, time: Duration) {
 }
 
 /// Wakes whoever sleeps on `word`. May be called from a signal handler.
-pub fn futex_wake(word: &AtomicU32) {
+pub fn wake_on(word: &AtomicU32) {
     // SAFETY: `word` outlives the call.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {

@@ -1,14 +1,29 @@
 //! Every system call, one file per platform. Loom's model of a system is a platform like the others.
+//!
+//! `--cfg portable` makes Linux one of the other Unixes, so that their code runs somewhere: see `portable`.
 
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(portable, loom))))]
 mod linux;
-#[cfg(all(target_os = "linux", not(loom)))]
+#[cfg(all(target_os = "linux", not(any(portable, loom))))]
 pub use linux::*;
+
+#[cfg(all(unix, any(portable, not(target_os = "linux")), not(loom)))]
+mod portable;
+#[cfg(all(unix, any(portable, not(target_os = "linux")), not(loom)))]
+pub use portable::*;
+
+// What all of them have.
+#[cfg(all(unix, not(loom)))]
+mod event;
+#[cfg(all(unix, not(loom)))]
+mod files;
+#[cfg(all(unix, not(loom)))]
+pub use {event::Event, files::*};
 
 #[cfg(loom)]
 mod model;
 #[cfg(loom)]
 pub use model::*;
 
-#[cfg(not(any(target_os = "linux", loom)))]
-compile_error!("mailbox runs on Linux only so far");
+#[cfg(not(any(unix, loom)))]
+compile_error!("mailbox runs on Unix only so far");

@@ -1,6 +1,6 @@
 //! Loom's model of a system: what the shared-memory code asks of one, on loom's primitives.
 
-use crate::sync::{AtomicU32, Edge, Mutant, Ordering, full_fence, mutated};
+use crate::sync::{AtomicU32, AtomicU64, Edge, Mutant, Ordering, full_fence, mutated};
 use core::time::Duration;
 use loom::sync::{Condvar, Mutex};
 use std::io;
@@ -26,9 +26,33 @@ pub fn processors() -> usize {
     2
 }
 
+/// Models sleep on words.
+pub const EVENTS_ONLY: bool = false;
+
+/// There are no events in a model: they are hints, and it is the word that counts.
+pub struct Event;
+
+impl Event {
+    /// No.
+    pub fn prepare(_words: &[AtomicU64; 16]) -> bool {
+        false
+    }
+
+    /// There is none.
+    pub fn prepared(_words: &[AtomicU64; 16]) -> Option<Self> {
+        None
+    }
+
+    /// Never called.
+    pub fn wait(&self, _time: Duration, _woken: impl Fn() -> bool) {}
+
+    /// Never called.
+    pub fn set(&self) {}
+}
+
 /// Sleeps until woken if `word` is `expected`. There is no time in a model: a lost wake-up is a deadlock,
 /// which loom reports.
-pub fn futex_wait(word: &AtomicU32, expected: u32, _time: Duration) {
+pub fn sleep_on(word: &AtomicU32, expected: u32, _time: Duration) {
     let guard = QUEUE.0.lock().unwrap();
     if word.load(Ordering::Relaxed) == expected {
         drop(QUEUE.1.wait(guard).unwrap());
@@ -36,7 +60,7 @@ pub fn futex_wait(word: &AtomicU32, expected: u32, _time: Duration) {
 }
 
 /// Wakes the sleepers.
-pub fn futex_wake(_word: &AtomicU32) {
+pub fn wake_on(_word: &AtomicU32) {
     let _guard = QUEUE.0.lock().unwrap();
     QUEUE.1.notify_all();
 }

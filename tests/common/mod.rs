@@ -68,7 +68,10 @@ impl Scratch {
     }
 
     pub fn path(&self) -> PathBuf {
-        PathBuf::from("/dev/shm").join(&self.name)
+        match place(&self.name) {
+            Place::File(path) => path.to_path_buf(),
+            _ => mailbox::os::shm_path(&self.name),
+        }
     }
 
     pub fn create(&self, config: Config) -> Region {
@@ -95,14 +98,17 @@ impl Scratch {
         self.wait_until_asleep(rank, offset_of!(Bells, credit));
     }
 
-    fn wait_until_asleep(&self, rank: u32, bell: usize) {
+    /// What is in the segment now.
+    pub fn peek<const N: usize>(&self, offset: u64) -> [u8; N] {
         let file = File::open(self.path()).expect("a segment");
+        let mut bytes = [0; N];
+        file.read_exact_at(&mut bytes, offset).expect("bytes");
+        bytes
+    }
+
+    fn wait_until_asleep(&self, rank: u32, bell: usize) {
         let bell = record(rank) + (offset_of!(Rank, bells) + bell) as u64;
-        wait_until("somebody sleeps", || {
-            let mut word = [0; 4];
-            file.read_exact_at(&mut word, bell).expect("a bell");
-            u32::from_ne_bytes(word) == 1
-        });
+        wait_until("somebody sleeps", || u32::from_ne_bytes(self.peek(bell)) == 1);
     }
 }
 

@@ -26,7 +26,7 @@ pub fn mail(from: u32, epoch: u64, seq: u64, text: &str) -> String {
 /// - `join RANK`; `leave`; `unwind`: leave in a panic; `exit`: end the process without leaving; `epoch`
 /// - `send|try_send|send_timeout|send_patiently TO TEXT`; `fill TO`: send until the mailbox is full, how many
 /// - `recv|try_recv|recv_timeout [FROM]`; `hold [FROM]`: receive, and not acknowledge before one's death
-/// - `wait spin|adaptive|block`; `interrupt`, from now on a signal does it
+/// - `wait spin|adaptive|block|event`; `interrupt`, from now on a signal does it
 /// - `idle`: the microseconds of processor time that a `recv` took
 /// - `fork`: the new process goes on; `spawn`: start some program
 /// - `lose-lock`: lose the descriptor that holds the rank; `user ID`: become another user; `remove`
@@ -169,6 +169,7 @@ pub fn strategy(word: &str) -> Wait {
         "spin" => Wait::Spin,
         "adaptive" => Wait::Adaptive,
         "block" => Wait::Block,
+        "event" => Wait::Event,
         _ => panic!("{word}"),
     }
 }

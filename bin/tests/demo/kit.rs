@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Deref;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -24,7 +23,7 @@ impl Name {
     }
 
     pub fn exists(&self) -> bool {
-        Path::new("/dev/shm").join(&self.0).exists()
+        mailbox::os::shm_path(&self.0).exists()
     }
 }
 
@@ -38,7 +37,7 @@ impl Deref for Name {
 
 impl Drop for Name {
     fn drop(&mut self) {
-        let _ = fs::remove_file(Path::new("/dev/shm").join(&self.0));
+        let _ = fs::remove_file(mailbox::os::shm_path(&self.0));
     }
 }
 

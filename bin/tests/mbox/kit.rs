@@ -33,7 +33,7 @@ impl Name {
     }
 
     pub fn path(&self) -> PathBuf {
-        Path::new("/dev/shm").join(&self.0)
+        mailbox::os::shm_path(&self.0)
     }
 
     pub fn exists(&self) -> bool {
@@ -187,8 +187,10 @@ impl Process {
         self.child.stdin.take().expect("a piped standard input")
     }
 
+    /// Ends it; a process that nobody has waited for may look alive.
     pub fn kill(&mut self) {
         self.child.kill().expect("it can be killed");
+        self.child.wait().expect("a child");
     }
 
     /// Waits for its end.

@@ -88,6 +88,7 @@ fn with_little_memory(script: &str) -> Option<Process> {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "looks into /dev/shm")]
 fn a_shared_memory_too_small_for_the_region() {
     for args in ["--ranks 2 --reserve", "--ranks 256"] {
         let script = format!(
@@ -103,6 +104,7 @@ fn a_shared_memory_too_small_for_the_region() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "looks into /dev/shm")]
 fn a_shared_memory_too_small_for_a_mailbox() {
     let script = r#"
         "$0" create little --ranks 2 || exit 9
@@ -118,6 +120,7 @@ fn a_shared_memory_too_small_for_a_mailbox() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "looks into /dev/shm")]
 fn a_shared_memory_that_may_not_be_written() {
     if !can_be_a_stranger() {
         return;

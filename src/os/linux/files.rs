@@ -1,110 +1,33 @@
-//! Files: where they lie, what is known of them, their room, and those that only memory holds.
+//! What only Linux can do with files: where segments lie, room, file systems, boots, and memory files.
 
 use super::{File, check};
 use core::ffi::c_int;
 use std::ffi::CString;
-use std::fs::{self, OpenOptions, Permissions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
-use std::os::unix::process::CommandExt;
+use std::os::fd::{AsRawFd, FromRawFd};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::OnceLock;
 
+/// Whether named segments are the system's, and files only besides.
+pub const SEGMENTS: bool = true;
+
 /// Where named segments appear as files.
-pub const SHM: &str = "/dev/shm";
+const SHM: &str = "/dev/shm";
 
 /// The file that is the named segment `name`.
 pub fn shm_path(name: &str) -> PathBuf {
     Path::new(SHM).join(name)
 }
 
-/// Opens an existing file for reading and writing, following no symbolic link and waiting for nothing.
-pub fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
-}
-
-/// Creates a file that is there for this user only.
-pub fn create_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+/// The names of all segments, and of whatever else looks like one.
+pub fn shm_names() -> io::Result<Vec<String>> {
+    Ok(fs::read_dir(SHM)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
 }
 
 /// A description of its own of the file behind `file`: it shares no locks, and no position, with it.
 pub fn reopen(file: &File) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd()))
-}
-
-/// Whether an attempt to open a file failed because something else is there: a directory, a symbolic link, a
-/// device, a pipe.
-pub fn is_no_file(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EISDIR | libc::ELOOP | libc::ENXIO | libc::EINVAL))
-}
-
-/// Whether an operation failed because the file system does not know it.
-pub fn is_unsupported(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::Unsupported
-        || matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ENODEV))
-}
-
-/// What is known of a file.
-pub struct Facts {
-    /// Whether it is one, and not a directory or a device.
-    pub is_file: bool,
-    /// Bytes.
-    pub len: u64,
-    /// Bytes that were taken from the system for it.
-    pub allocated: u64,
-    /// To whom it belongs.
-    pub owner: u32,
-    /// What tells it from all other files of this machine.
-    pub identity: (u64, u64),
-}
-
-impl From<fs::Metadata> for Facts {
-    fn from(metadata: fs::Metadata) -> Self {
-        Self {
-            is_file: metadata.is_file(),
-            len: metadata.len(),
-            allocated: metadata.blocks() * 512,
-            owner: metadata.uid(),
-            identity: (metadata.dev(), metadata.ino()),
-        }
-    }
-}
-
-/// What is known of an open file.
-pub fn facts(file: &File) -> io::Result<Facts> {
-    file.metadata().map(Facts::from)
-}
-
-/// What is known of what bears the path, be it a symbolic link.
-pub fn facts_of_path(path: &Path) -> io::Result<Facts> {
-    fs::symlink_metadata(path).map(Facts::from)
-}
-
-/// Fills `bytes` from `offset` on.
-pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
-    file.read_exact_at(bytes, offset)
-}
-
-/// Writes `bytes` from `offset` on.
-pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
-    file.write_all_at(bytes, offset)
-}
-
-/// Gives a file these permission bits, whatever the umask.
-pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
-    file.set_permissions(Permissions::from_mode(mode))
-}
-
-/// This process' effective user.
-pub fn user() -> u32 {
-    // SAFETY: cannot fail.
-    #[expect(unsafe_code, reason = "system call")]
-    unsafe {
-        libc::geteuid()
-    }
 }
 
 /// Renames `from` to `to` unless something bears that name.
@@ -121,11 +44,6 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Err(ErrorKind::Unsupported.into()),
         result => result.map(drop),
     }
-}
-
-/// Makes the names in the folder `path` last, as far as the file system does that.
-pub fn sync_folder(path: &Path) {
-    let _ = File::open(path).and_then(|folder| folder.sync_all());
 }
 
 /// Takes the pages of a range of `file` from the system, so that touching them cannot fail later.
@@ -243,31 +161,6 @@ pub fn is_size_sealed(file: &File) -> bool {
     #[expect(unsafe_code, reason = "system call")]
     let seals = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_GET_SEALS) };
     seals >= 0 && seals & SIZE_SEALS == SIZE_SEALS
-}
-
-/// A duplicate of the descriptor of this number, if there is one; never one of the standard streams'.
-pub fn duplicate(descriptor: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: a number that is no descriptor is an error; what is returned is a new descriptor of ours.
-    #[expect(unsafe_code, reason = "system call")]
-    unsafe {
-        let duplicate = libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3);
-        check(duplicate).map(|duplicate| OwnedFd::from_raw_fd(duplicate))
-    }
-}
-
-/// Lets the child that `command` starts have `descriptor`, under its number; no other child gets it.
-pub fn let_inherit(command: &mut Command, descriptor: OwnedFd) {
-    let keep = move || {
-        // SAFETY: no pointers; `fcntl` is async-signal-safe.
-        #[expect(unsafe_code, reason = "system call")]
-        let result = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, 0) };
-        check(result).map(drop)
-    };
-    // SAFETY: the closure makes one system call, and takes no memory on its way to an error either.
-    #[expect(unsafe_code, reason = "runs between fork and exec")]
-    unsafe {
-        command.pre_exec(keep);
-    }
 }
 
 #[cfg(all(test, not(loom)))]

@@ -1,0 +1,128 @@
+//! Files, as every Unix has them: how they are opened, what is known of them, and handing them on.
+
+use super::File;
+use core::ffi::c_int;
+use std::fs::{self, OpenOptions, Permissions};
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+
+/// What a system call returned, or its error.
+pub fn check(result: c_int) -> io::Result<c_int> {
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
+}
+
+/// Opens an existing file for reading and writing, following no symbolic link and waiting for nothing.
+pub fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
+}
+
+/// Creates a file that is there for this user only.
+pub fn create_new(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Whether an attempt to open a file failed because something else is there: a directory, a symbolic link, a
+/// device, a pipe.
+pub fn is_no_file(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::EISDIR | libc::ELOOP | libc::ENXIO | libc::EINVAL))
+}
+
+/// Whether an operation failed because the file system does not know it.
+pub fn is_unsupported(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::Unsupported
+        || matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ENODEV))
+}
+
+/// What is known of a file.
+pub struct Facts {
+    /// Whether it is one, and not a directory or a device.
+    pub is_file: bool,
+    /// Bytes.
+    pub len: u64,
+    /// Bytes that were taken from the system for it.
+    pub allocated: u64,
+    /// To whom it belongs.
+    pub owner: u32,
+    /// What tells it from all other files of this machine.
+    pub identity: (u64, u64),
+}
+
+impl From<fs::Metadata> for Facts {
+    fn from(metadata: fs::Metadata) -> Self {
+        Self {
+            is_file: metadata.is_file(),
+            len: metadata.len(),
+            allocated: metadata.blocks() * 512,
+            owner: metadata.uid(),
+            identity: (metadata.dev(), metadata.ino()),
+        }
+    }
+}
+
+/// What is known of an open file.
+pub fn facts(file: &File) -> io::Result<Facts> {
+    file.metadata().map(Facts::from)
+}
+
+/// What is known of what bears the path, be it a symbolic link.
+pub fn facts_of_path(path: &Path) -> io::Result<Facts> {
+    fs::symlink_metadata(path).map(Facts::from)
+}
+
+/// Fills `bytes` from `offset` on.
+pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+    file.read_exact_at(bytes, offset)
+}
+
+/// Writes `bytes` from `offset` on.
+pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    file.write_all_at(bytes, offset)
+}
+
+/// Gives a file these permission bits, whatever the umask.
+pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(Permissions::from_mode(mode))
+}
+
+/// This process' effective user.
+pub fn user() -> u32 {
+    // SAFETY: cannot fail.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::geteuid()
+    }
+}
+
+/// Makes the names in the folder `path` last, as far as the file system does that.
+pub fn sync_folder(path: &Path) {
+    let _ = File::open(path).and_then(|folder| folder.sync_all());
+}
+
+/// A duplicate of the descriptor of this number, if there is one; never one of the standard streams'.
+pub fn duplicate(descriptor: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: a number that is no descriptor is an error; what is returned is a new descriptor of ours.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        let duplicate = libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3);
+        check(duplicate).map(|duplicate| OwnedFd::from_raw_fd(duplicate))
+    }
+}
+
+/// Lets the child that `command` starts have `descriptor`, under its number; no other child gets it.
+pub fn let_inherit(command: &mut Command, descriptor: OwnedFd) {
+    let keep = move || {
+        // SAFETY: no pointers; `fcntl` is async-signal-safe.
+        #[expect(unsafe_code, reason = "system call")]
+        let result = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, 0) };
+        check(result).map(drop)
+    };
+    // SAFETY: the closure makes one system call, and takes no memory on its way to an error either.
+    #[expect(unsafe_code, reason = "runs between fork and exec")]
+    unsafe {
+        command.pre_exec(keep);
+    }
+}

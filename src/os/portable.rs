@@ -1,0 +1,341 @@
+//! Any Unix: what `linux` does with a kernel's help, without it.
+//!
+//! | there | here | which costs |
+//! |---|---|---|
+//! | futexes | events, always | peers must trust each other: see [`Event`](super::Event) |
+//! | `membarrier` | a full fence by whoever rings | throughput |
+//! | segments in `/dev/shm` | files where temporary files are, `mailbox.NAME` | disk writes, if that is a disk |
+//! | file locks | process ids in the segment | see below |
+//! | a page that a fork wipes | nothing: a forked child must not use its parent's endpoints | |
+//! | `fallocate` | zeros, written | time, at a mailbox' first message |
+//! | sealed memory files | files without a name, unsealed | whoever has one can cut it short |
+//! | the boot's number, file systems | taken on trust | what a crash of the machine tore is not noticed |
+//!
+//! A lock is held by the process whose number is in its word, if there is such a process. It is free again once
+//! that process has ended *and its parent has taken note*; but a number that another process got since looks
+//! alive, and whose processes have numbers of their own, as containers do, must not share regions.
+
+use crate::layout::{MAX_RANKS, RANKS_WORD, lock_word};
+use crate::sync::AtomicU32;
+use core::ptr::NonNull;
+use core::sync::atomic::{AtomicU32 as Word, AtomicU64, Ordering, fence};
+use core::time::Duration;
+use memmap2::{MmapOptions, MmapRaw};
+pub use std::fs::File;
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+use std::{env, fs, process, thread};
+
+// --- Files -------------------------------------------------------------------------------------------------
+
+/// Whether named segments are the system's, and files only besides.
+pub const SEGMENTS: bool = false;
+
+/// What names of segments begin with among temporary files.
+const PREFIX: &str = "mailbox.";
+
+/// The file that is the named segment `name`.
+pub fn shm_path(name: &str) -> PathBuf {
+    env::temp_dir().join(format!("{PREFIX}{name}"))
+}
+
+/// The names of all segments, and of whatever else looks like one.
+pub fn shm_names() -> io::Result<Vec<String>> {
+    let name = |entry: io::Result<fs::DirEntry>| {
+        Some(entry.ok()?.file_name().to_str()?.strip_prefix(PREFIX)?.to_string())
+    };
+    Ok(fs::read_dir(env::temp_dir())?.filter_map(name).collect())
+}
+
+/// Another descriptor of the file behind `file`.
+pub fn reopen(file: &File) -> io::Result<File> {
+    file.try_clone()
+}
+
+/// Renames `from` to `to` unless something bears that name.
+pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
+    fs::hard_link(from, to)?;
+    // Whoever is killed here leaves a second name, which nobody looks for.
+    fs::remove_file(from)
+}
+
+/// Takes a range of `file`, in which there is nothing but zeros yet, from the system.
+pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
+    let mut at = offset;
+    while at < offset + len {
+        let count = ZEROS.len().min((offset + len - at) as usize);
+        super::write_at(file, &ZEROS[..count], at)?;
+        at += count as u64;
+    }
+    Ok(())
+}
+
+/// Whether the kernel of this machine alone keeps `file`: there is no portable way to know.
+pub fn is_local(_file: &File) -> io::Result<bool> {
+    Ok(true)
+}
+
+/// A number for this boot: there is no portable one.
+pub fn boot_id() -> io::Result<u64> {
+    Ok(2)
+}
+
+/// A file that has no name any more and goes with whoever has it open.
+pub fn memory_file() -> io::Result<File> {
+    use std::hash::{BuildHasher, RandomState};
+    let number = RandomState::new().hash_one(process::id());
+    let path = env::temp_dir().join(format!(".{PREFIX}{number:016x}"));
+    let file = super::create_new(&path)?;
+    fs::remove_file(&path)?;
+    Ok(file)
+}
+
+/// Would fix the size of a memory file.
+pub fn seal_size(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+/// Whether the size of `file` may be relied on: it must be.
+pub fn is_size_sealed(_file: &File) -> bool {
+    true
+}
+
+/// Would keep a mapping out of core dumps.
+pub fn exclude_from_dumps(_base: NonNull<u8>, _len: usize) {}
+
+/// Processors that this process may use.
+pub fn processors() -> usize {
+    thread::available_parallelism().map_or(1, usize::from)
+}
+
+// --- Barriers and sleeping ---------------------------------------------------------------------------------
+
+/// No: both sides fence.
+pub fn register_for_fences() -> bool {
+    false
+}
+
+/// The sleeper's fence.
+pub fn remote_fence() {
+    fence(Ordering::SeqCst);
+}
+
+/// Whether events are all that this platform can sleep on.
+pub const EVENTS_ONLY: bool = true;
+
+/// A pause: only where the system has no event to give.
+pub fn sleep_on(_word: &AtomicU32, _expected: u32, time: Duration) {
+    thread::sleep(time.min(Duration::from_millis(1)));
+}
+
+/// Nothing: nobody sleeps on a word. May be called from a signal handler.
+pub fn wake_on(_word: &AtomicU32) {}
+
+// --- Locks -------------------------------------------------------------------------------------------------
+
+/// Whether there is such a process. One that has ended counts until its parent has taken note.
+fn is_alive(process: u64) -> bool {
+    let Some(process) = libc::pid_t::try_from(process).ok().filter(|process| *process > 0) else {
+        return false; // Nobody's number.
+    };
+    // SAFETY: no pointers; signal 0 is none.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::kill(process, 0) };
+    result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
+}
+
+/// The word at `offset` of `file`; `None` beyond its end.
+fn read_word(file: &File, offset: u64) -> io::Result<Option<u64>> {
+    let mut bytes = [0; 8];
+    match super::read_at(file, &mut bytes, offset) {
+        Ok(()) => Ok(Some(u64::from_ne_bytes(bytes))),
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Where the words of the locks `first..first + count` lie, as far as the region behind `file` has them.
+fn lock_words(file: &File, first: u32, count: u32) -> io::Result<impl Iterator<Item = u64>> {
+    let ranks = read_word(file, RANKS_WORD)?.unwrap_or(0).min(MAX_RANKS.into()) as u32;
+    let len = file.metadata()?.len();
+    let words = (first..(first + count).min(2 + ranks)).map(lock_word);
+    Ok(words.filter(move |word| word + 8 <= len))
+}
+
+/// Whether somebody holds one of the locks `first..first + count`.
+pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
+    for word in lock_words(file, first, count)? {
+        if read_word(file, word)?.is_some_and(|holder| holder != 0 && is_alive(holder)) {
+            return Ok(true);
+        }
+    }
+    // What the last holder wrote is seen after this.
+    fence(Ordering::Acquire);
+    Ok(false)
+}
+
+/// Locks, given back when this is dropped by the process that took them; until then they are held as long as
+/// there is a process of its number.
+pub struct Lock {
+    table: MmapRaw,
+    held: Vec<u64>,
+    process: u64,
+}
+
+impl Lock {
+    /// Takes the locks `first..first + count` of the region in `file`; `None` if somebody holds one.
+    ///
+    /// In order, each for itself: who waits for all of them to be free looks at the first.
+    pub fn take(file: &File, first: u32, count: u32) -> io::Result<Option<Self>> {
+        let words: Vec<u64> = lock_words(file, first, count)?.collect();
+        let Some(last) = words.last() else {
+            return Err(ErrorKind::UnexpectedEof.into());
+        };
+        let table = MmapOptions::new().len(*last as usize + 8).map_raw(file)?;
+        let mut lock = Self { table, held: Vec::with_capacity(words.len()), process: process::id().into() };
+        for offset in words {
+            let word = lock.word(offset);
+            let holder = word.load(Ordering::Relaxed);
+            let is_free = holder == 0 || !is_alive(holder);
+            let taken = is_free
+                && word.compare_exchange(holder, lock.process, Ordering::AcqRel, Ordering::Relaxed).is_ok();
+            if !taken {
+                return Ok(None); // What was taken is given back.
+            }
+            lock.held.push(offset);
+        }
+        Ok(Some(lock))
+    }
+
+    fn word(&self, offset: u64) -> &AtomicU64 {
+        #[expect(unsafe_code, reason = "a word of the mapping")]
+        // SAFETY: the mapping reaches to the last of the words, which are aligned, and lives as long as `self`.
+        unsafe {
+            AtomicU64::from_ptr(self.table.as_mut_ptr().add(offset as usize).cast())
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        if u64::from(process::id()) != self.process {
+            return; // A forked child's: they are its parent's.
+        }
+        for offset in &self.held {
+            // Unless somebody took it meanwhile who thought that this process had ended.
+            let _ =
+                self.word(*offset).compare_exchange(self.process, 0, Ordering::Release, Ordering::Relaxed);
+        }
+    }
+}
+
+// --- Forks -------------------------------------------------------------------------------------------------
+
+/// A word that holds [`process`], and goes on doing so in a forked child: forks go unnoticed.
+pub fn process_word() -> &'static Word {
+    static NONE: Word = Word::new(1);
+    &NONE
+}
+
+/// The number of every process.
+pub fn process() -> u32 {
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file with the words of a region of three ranks.
+    fn region() -> File {
+        let file = memory_file().expect("a file");
+        file.set_len(lock_word(5)).expect("room");
+        super::super::write_at(&file, &3u64.to_ne_bytes(), RANKS_WORD).expect("a header");
+        file
+    }
+
+    fn set_holder(file: &File, lock: u32, holder: u64) {
+        super::super::write_at(file, &holder.to_ne_bytes(), lock_word(lock)).expect("a word");
+    }
+
+    fn holder(file: &File, lock: u32) -> u64 {
+        read_word(file, lock_word(lock)).expect("a word").expect("within the file")
+    }
+
+    /// The number of a process that has ended.
+    fn ended() -> u64 {
+        let mut child = process::Command::new("true").spawn().expect("a process");
+        child.wait().expect("a child");
+        child.id().into()
+    }
+
+    #[test]
+    fn a_lock_has_one_holder_at_a_time() {
+        let file = region();
+        let lock = Lock::take(&file, 3, 1).expect("a lock").expect("a free one");
+        assert!(is_locked(&file, 3, 1).expect("a look") && is_locked(&file, 0, 1000).expect("a look"));
+        assert!(!is_locked(&file, 2, 1).expect("a look") && !is_locked(&file, 4, 1).expect("a look"));
+        assert!(Lock::take(&file, 3, 1).expect("no error").is_none());
+        drop(lock);
+        assert!(!is_locked(&file, 3, 1).expect("a look"));
+        assert!(Lock::take(&file, 3, 1).expect("no error").is_some());
+    }
+
+    #[test]
+    fn all_are_taken_or_none() {
+        let file = region();
+        let one = Lock::take(&file, 4, 1).expect("a lock").expect("a free one");
+        assert!(Lock::take(&file, 0, 1000).expect("no error").is_none());
+        assert_eq!([0, 1, 2, 3].map(|lock| holder(&file, lock)), [0; 4]);
+        drop(one);
+        let all = Lock::take(&file, 0, 1000).expect("no error").expect("free ones");
+        assert!((0..5).all(|lock| holder(&file, lock) == process::id().into()));
+        drop(all);
+        assert!((0..5).all(|lock| holder(&file, lock) == 0));
+    }
+
+    #[test]
+    fn what_a_process_held_that_has_ended_is_free() {
+        let file = region();
+        for free in [0, ended(), u64::MAX, 1 << 31] {
+            set_holder(&file, 2, free);
+            assert!(!is_locked(&file, 2, 1).expect("a look"), "{free}");
+            drop(Lock::take(&file, 2, 1).expect("no error").expect("a free one"));
+        }
+        // Everybody's parent lives.
+        set_holder(&file, 2, 1);
+        assert!(is_locked(&file, 2, 1).expect("a look"));
+        assert!(Lock::take(&file, 2, 1).expect("no error").is_none());
+    }
+
+    #[test]
+    fn a_lock_that_somebody_else_took_is_left_to_it() {
+        let file = region();
+        let lock = Lock::take(&file, 2, 1).expect("no error").expect("a free one");
+        set_holder(&file, 2, 1);
+        drop(lock);
+        assert_eq!(holder(&file, 2), 1);
+    }
+
+    #[test]
+    fn no_lock_lies_beyond_the_end_of_a_file() {
+        let file = region();
+        super::super::write_at(&file, &u64::MAX.to_ne_bytes(), RANKS_WORD).expect("a header");
+        // Taking more would end this process.
+        assert!(Lock::take(&file, 0, 1000).expect("no error").is_some());
+        file.set_len(8).expect("less");
+        assert!(Lock::take(&file, 0, 1000).is_err());
+        assert!(!is_locked(&file, 0, 1000).expect("a look"));
+    }
+
+    #[test]
+    fn zeros_take_room() {
+        let file = memory_file().expect("a file");
+        file.set_len(1 << 20).expect("room");
+        let before = super::super::facts(&file).expect("facts").allocated;
+        allocate(&file, 4096, (1 << 16) + 4096).expect("room");
+        let taken = super::super::facts(&file).expect("facts").allocated - before;
+        assert!((1 << 16) < taken && taken < 1 << 20, "{taken}");
+    }
+}
