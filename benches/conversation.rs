@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(not(loom))]
 mod not_loom {
     use mailbox::{Config, Wait};
-    use measure::Times;
+    use measure::{Stream, Times};
     use std::error::Error;
 
     const CONFIG: Config = Config::ranks(2);
@@ -20,10 +20,13 @@ mod not_loom {
     const REPEATS: u32 = 3;
     const SHARES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
     /// About a second each.
-    const STREAMS: [(usize, u64); 4] =
-        [(8, 100_000_000), (48, 50_000_000), (256, 20_000_000), (4096, 3_000_000)];
-    /// Compared with a copy through fixed slots.
-    const COPIED: (usize, u64) = (65536, 200_000);
+    const STREAMS: [(usize, u64); 3] = [(48, 50_000_000), (256, 20_000_000), (4096, 3_000_000)];
+    /// Compared with the same in batches.
+    const SMALL: (usize, u64) = (8, 100_000_000);
+    const BATCH: u64 = 256;
+    /// Compared with a copy through fixed slots, and with messages in fragments.
+    const COPIED: (usize, u64) = (64 << 10, 200_000);
+    const LARGE: (usize, u64) = (64 << 20, 200);
     const SENDERS: u32 = 8;
     const FAN_IN: (usize, u64) = (8, 20_000_000);
 
@@ -66,27 +69,41 @@ mod not_loom {
     }
 
     fn streams() -> Result<(), Box<dyn Error>> {
-        println!("\nstream one way, default settings, {REPEATS} runs; ratio to fixed slots");
+        println!("\nstream one way, default settings, {REPEATS} runs; ratio of GB/s to the line above");
         println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>7}", "", "median", "least", "most", "median", "ratio");
         println!("{:<22}{:>9}{:>9}{:>9}{:>9}", "", "M/s", "M/s", "M/s", "GB/s");
-        let ours = |bytes, messages| measure::stream(CONFIG, bytes, messages, Wait::default());
+        let ours = |(bytes, messages)| measure::stream(CONFIG, bytes, messages, Wait::default());
+        let batched =
+            |(bytes, messages)| measure::stream_batched(CONFIG, bytes, messages, BATCH, Wait::default());
+        compare(&[("mailbox, 8 B", &|| ours(SMALL)), ("  in batches of 256", &|| batched(SMALL))])?;
         for (bytes, messages) in STREAMS {
-            let mut rates = Rates::default();
-            for _ in 0..REPEATS {
-                rates.add(ours(bytes, messages)?.rate());
-            }
-            println!("{}", rates.line(&format!("mailbox, {bytes} B"), bytes));
+            compare(&[(&format!("mailbox, {bytes} B"), &|| ours((bytes, messages)))])?;
         }
-        let (bytes, messages) = COPIED;
-        let (mut raw, mut mailbox) = (Rates::default(), Rates::default());
-        // In turn, so that both have the same weather.
+        compare(&[
+            ("slots, raw, 64 KiB", &|| Ok(measure::pipeline(COPIED.0, COPIED.1)?)),
+            ("mailbox, 64 KiB", &|| ours(COPIED)),
+            ("mailbox, 64 MiB", &|| measure::large(CONFIG, LARGE.0, LARGE.1, Wait::default())),
+        ])
+    }
+
+    type Row<'a> = (&'a str, &'a dyn Fn() -> Result<Stream, Box<dyn Error>>);
+
+    /// Runs the rows in turn, so that all have the same weather; each is compared with the one before it.
+    fn compare(rows: &[Row<'_>]) -> Result<(), Box<dyn Error>> {
+        let mut results: Vec<(Rates, usize)> = rows.iter().map(|_| Default::default()).collect();
         for _ in 0..REPEATS {
-            raw.add(measure::pipeline(bytes, messages)?.rate());
-            mailbox.add(ours(bytes, messages)?.rate());
+            for ((_, run), (rates, bytes)) in rows.iter().zip(&mut results) {
+                let stream = run()?;
+                *bytes = stream.bytes;
+                rates.add(stream.rate());
+            }
         }
-        for (what, rates) in [("slots, raw", &raw), ("mailbox", &mailbox)] {
-            let line = rates.line(&format!("{what}, {bytes} B"), bytes);
-            println!("{line}{:>7.2}", rates.median() / raw.median());
+        let mut last = None;
+        for ((what, _), (rates, bytes)) in rows.iter().zip(&results) {
+            let bandwidth = rates.median() * *bytes as f64 / 1e9;
+            let ratio =
+                last.replace(bandwidth).map_or(String::new(), |last| format!("{:.2}", bandwidth / last));
+            println!("{}{bandwidth:>9.2}{ratio:>7}", rates.columns(what));
         }
         Ok(())
     }
@@ -94,19 +111,22 @@ mod not_loom {
     fn fan_in() -> Result<(), Box<dyn Error>> {
         let (bytes, messages) = FAN_IN;
         println!(
-            "\nfan-in, {SENDERS} senders, default settings, {REPEATS} runs; shares of all runs, 1 is equal"
+            "\nfan-in, {SENDERS} senders of {bytes} B, default settings, {REPEATS} runs; share: 1 is equal"
         );
         println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>9}", "", "median", "least", "most", "least", "most");
         println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>9}", "", "M/s", "M/s", "M/s", "share", "share");
-        let mut rates = Rates::default();
-        let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
-        for _ in 0..REPEATS {
-            let fan_in = measure::fan_in(Config::ranks(SENDERS + 1), bytes, messages, Wait::default())?;
-            rates.add(fan_in.rate());
-            let shares = fan_in.shares();
-            (least, most) = (least.min(shares[0]), most.max(shares[1]));
+        for (what, pinned) in [("pinned in turn", true), ("wherever they are put", false)] {
+            let mut rates = Rates::default();
+            let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
+            for _ in 0..REPEATS {
+                let config = Config::ranks(SENDERS + 1);
+                let fan_in = measure::fan_in(config, bytes, messages, Wait::default(), pinned)?;
+                rates.add(fan_in.rate());
+                let shares = fan_in.shares();
+                (least, most) = (least.min(shares[0]), most.max(shares[1]));
+            }
+            println!("{}{least:>9.2}{most:>9.2}", rates.columns(what));
         }
-        println!("{}{least:>9.2}{most:>9.2}", rates.columns(&format!("mailbox, {bytes} B")));
         Ok(())
     }
 
@@ -128,12 +148,8 @@ mod not_loom {
         fn columns(&self, what: &str) -> String {
             let [median, least, most] =
                 [self.median(), self.0[0], self.0[self.0.len() - 1]].map(|rate| rate / 1e6);
-            format!("{what:<22}{median:>9.2}{least:>9.2}{most:>9.2}")
-        }
-
-        /// The same, and the median's bytes.
-        fn line(&self, what: &str, bytes: usize) -> String {
-            format!("{}{:>9.2}", self.columns(what), self.median() * bytes as f64 / 1e9)
+            let digits = if median < 0.01 { 6 } else { 2 };
+            format!("{what:<22}{median:>9.digits$}{least:>9.digits$}{most:>9.digits$}")
         }
     }
 }

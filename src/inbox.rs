@@ -140,8 +140,21 @@ impl Inbox {
         }
         self.discover(member);
         self.burst.set(0);
-        let is_ready = |rank| self.peers.get(rank).is_some_and(Incoming::is_ready);
+        let is_overdue = Private::new(false);
+        let is_ready = |rank| {
+            let Some(peer) = self.peers.get(rank) else { return false };
+            let is_ready = peer.is_ready();
+            if !is_ready && peer.is_overdue() {
+                is_overdue.set(true);
+            }
+            is_ready
+        };
         let next = self.turns.borrow_mut().next(thorough, is_ready)?;
+        if is_overdue.get() {
+            // Whoever was woken and has not sent yet may wait for this very processor; those on another would
+            // leave it behind.
+            std::thread::yield_now();
+        }
         let peer = self.peers.get(next)?;
         if is_over && next == current && !peer.consumer.is_behind() {
             // A stream, and we are at its writer's heels: the two would fight for each line. Let it go ahead.

@@ -23,6 +23,8 @@ pub(crate) struct Incoming {
     /// The sender's last epoch whose end was told.
     pub told: Private<u64>,
     corrupt: Private<bool>,
+    /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
+    woken: Private<bool>,
     /// Whether a new small message is all there is to it: not corrupt, no train, nothing returned.
     plain: Private<bool>,
     /// The message that arrives in fragments.
@@ -53,6 +55,7 @@ impl Incoming {
             told: consumer.line().told.load(Relaxed).into(),
             consumer,
             corrupt: false.into(),
+            woken: false.into(),
             plain: true.into(),
             train: RefCell::default(),
             stray: false.into(),
@@ -65,6 +68,11 @@ impl Incoming {
     #[inline(always)]
     pub fn is_ready(&self) -> bool {
         !self.corrupt.get() && (self.consumer.is_ready() || !self.plain.get() && self.returned().is_some())
+    }
+
+    /// Where it is not ready: whether its sender was woken to send more; said once.
+    pub fn is_overdue(&self) -> bool {
+        self.woken.take()
     }
 
     pub fn is_corrupt(&self) -> bool {
@@ -270,6 +278,7 @@ impl Incoming {
     fn ring(&self, member: &Member) {
         if member.ring_credit(&self.record) {
             count(&self.consumer.line().wakes, 1);
+            self.woken.set(true);
         }
     }
 

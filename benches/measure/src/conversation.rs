@@ -1,7 +1,7 @@
 //! What mailbox makes of it, through its public face.
 
 use crate::fan_in::FanIn;
-use crate::process::Partner;
+use crate::process::{self, Partner};
 use crate::stream::Stream;
 use crate::times::Times;
 use mailbox::{Config, Endpoint, Mail, Region, RemoveError, SendError, Wait};
@@ -118,6 +118,51 @@ pub fn stream_in(region: &str, bytes: usize, messages: u64, wait: Wait) -> Outco
     })
 }
 
+/// As [`stream`], `batch` messages at a time: each side publishes or acknowledges so many at once.
+pub fn stream_batched(
+    config: Config,
+    bytes: usize,
+    messages: u64,
+    batch: u64,
+    wait: Wait,
+) -> Outcome<Stream> {
+    let place = Place::create(config)?;
+    check_length(&place.name, bytes)?;
+    let pair = Pair::of(&place.name, wait)?;
+    let batches = messages / batch;
+    let partner = Partner::start(1, || {
+        let me = pair.join(1).expect("the region is there");
+        let mut buffer = vec![1; bytes];
+        for first in (0..batches).map(|number| number * batch) {
+            let _batch = me.batch();
+            for message in first..first + batch {
+                if let Some(first) = buffer.first_chunk_mut() {
+                    *first = message.to_ne_bytes();
+                }
+                me.send(0, black_box(&buffer)).expect("the partner lives");
+            }
+        }
+    })?;
+    let me = pair.join(0)?;
+    let mut buffer = vec![0; bytes];
+    let mut receive = || {
+        let _batch = me.batch();
+        for _ in 0..batch {
+            me.recv()?.copy_to(black_box(&mut buffer));
+        }
+        Ok::<_, Box<dyn Error>>(())
+    };
+    receive()?;
+    let start = Instant::now();
+    for _ in 1..batches {
+        receive()?;
+    }
+    let time = start.elapsed();
+    drop(me);
+    partner.finish()?;
+    Ok(Stream { messages: (batches - 1) * batch, bytes, time })
+}
+
 /// As [`stream`], for messages larger than a processor's caches: each is read once, a piece at a time, and
 /// not copied as a whole, which would measure the receiver's memory.
 pub fn large(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcome<Stream> {
@@ -169,14 +214,18 @@ fn check_length(region: &str, bytes: usize) -> Outcome<()> {
 }
 
 /// `messages` of `bytes` from anyone to rank 0, this process, in a region of this configuration. All its
-/// other ranks send as fast as they can until the receiver leaves, and are spread over the processors, the
-/// first on another than the receiver; messages count once each of them has been heard from.
-pub fn fan_in(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcome<FanIn> {
+/// other ranks send as fast as they can until the receiver leaves; messages count once each of them has been
+/// heard from. Where `pinned`, they are spread over the processors, the first on another than the receiver;
+/// else all run where the system puts them.
+pub fn fan_in(config: Config, bytes: usize, messages: u64, wait: Wait, pinned: bool) -> Outcome<FanIn> {
     let place = Place::create(config)?;
     check_length(&place.name, bytes)?;
     let region = Region::open(&place.name)?;
     let partners = (1..region.ranks()).map(|rank| {
         Partner::start(rank as usize, || {
+            if !pinned {
+                process::unpin();
+            }
             let me = Region::open(&place.name).expect("the region is there").join(rank).expect("a free rank");
             me.set_wait(wait);
             let mut buffer = vec![1; bytes];
@@ -193,6 +242,9 @@ pub fn fan_in(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcom
         })
     });
     let partners = partners.collect::<Result<Vec<_>, _>>()?;
+    if !pinned {
+        process::unpin();
+    }
     let me = region.join(0)?;
     me.set_wait(wait);
     let mut buffer = vec![0; bytes];

@@ -11,10 +11,10 @@ mod shared;
 mod stream;
 mod times;
 
-pub use conversation::{fan_in, large, round_trip, round_trip_in, stream, stream_in};
+pub use conversation::{fan_in, large, round_trip, round_trip_in, stream, stream_batched, stream_in};
 pub use fan_in::FanIn;
 pub use pipeline::pipeline;
-pub use process::{Partner, clock, cpu_time, die_with_parent, pin, processors};
+pub use process::{Partner, clock, cpu_time, die_with_parent, pin, processors, unpin};
 pub use raw::{one_line, two_lines};
 pub use stream::Stream;
 pub use times::Times;

@@ -99,12 +99,20 @@ pub fn processors() -> usize {
 /// Keeps this thread on one of the processors that this process may use, the one in place `processor`
 /// modulo their number.
 pub fn pin(processor: usize) {
-    let processor = allowed()[processor % allowed().len()];
+    run_on(&[allowed()[processor % allowed().len()]]);
+}
+
+/// Lets this thread run on all processors that this process may use.
+pub fn unpin() {
+    run_on(allowed());
+}
+
+fn run_on(processors: &[usize]) {
     // SAFETY: a set of plain bits, and a call that reads it.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
         let mut set: libc::cpu_set_t = std::mem::zeroed();
-        libc::CPU_SET(processor, &mut set);
+        processors.iter().for_each(|processor| libc::CPU_SET(*processor, &mut set));
         libc::sched_setaffinity(0, size_of_val(&set), &raw const set);
     }
 }
