@@ -108,7 +108,8 @@ impl Inbox {
                 Patience::Until(Some(deadline)) if Instant::now() >= deadline => {
                     return Err(RecvError::Timeout);
                 }
-                _ => member.interruption()?,
+                Patience::Never => {}
+                Patience::Until(_) => member.interruption()?,
             }
         }
     }

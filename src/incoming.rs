@@ -116,7 +116,12 @@ impl Incoming {
     }
 
     /// A message follows: what is under way never ends. Whoever takes it in pieces is told first.
+    /// A mail from before it that had been left ends nothing.
     fn end_train(&self, next: &Letter) -> Result<(), RecvError> {
+        let is_older = |train: &Train| (next.seq.wrapping_sub(train.first) as i64) < 0;
+        if self.train.borrow().as_ref().is_some_and(is_older) {
+            return Ok(());
+        }
         self.stray.set(false);
         if self.drop_train() {
             self.consumer.put_back(next.seq);
@@ -148,7 +153,7 @@ impl Incoming {
             bytes.clear();
             bytes
         });
-        self.train.replace(Some(Train::new(total, bytes)));
+        self.train.replace(Some(Train::new(letter.seq, total, bytes)));
         self.acknowledge(member, letter.seq);
         Ok(None)
     }

@@ -1,8 +1,8 @@
 //! A second process that does with an endpoint what it is told.
 
 use super::{
-    Child, SHORT, Scratch, become_user, command, exit_at_once, fork, handle, lose_locks, processor_time,
-    reply, wait_for,
+    Child, SHORT, Scratch, become_user, command, exit_at_once, fork, gist, handle, lose_locks, pattern,
+    processor_time, reply, wait_for,
 };
 use mailbox::{Endpoint, Interrupter, Mail, OpenOptions, RecvError, Region, Source, Wait};
 use std::fmt::Debug;
@@ -25,6 +25,8 @@ pub fn mail(from: u32, epoch: u64, seq: u64, text: &str) -> String {
 ///
 /// - `join RANK`; `leave`; `unwind`: leave in a panic; `exit`: end the process without leaving; `epoch`
 /// - `send|try_send|send_timeout|send_patiently TO TEXT`; `fill TO`: send until the mailbox is full, how many
+/// - `train TO LEN SEED`: send the pattern of that seed; `gist [FROM]`: receive, and answer with a gist
+/// - `batch`: begin one that ends with the endpoint
 /// - `recv|try_recv|recv_timeout [FROM]`; `hold [FROM]`: receive, and not acknowledge before one's death
 /// - `wait spin|adaptive|block`; `interrupt`, from now on a signal does it
 /// - `idle`: the microseconds of processor time that a `recv` took
@@ -117,6 +119,18 @@ fn obey(me: &Endpoint, words: &[&str]) -> String {
         ["send_timeout", to, text] => said(me.send_timeout(number(to), text.as_bytes(), SHORT)),
         ["send_patiently", to, text] => {
             said(me.send_timeout(number(to), text.as_bytes(), Duration::from_secs(2)))
+        }
+        ["train", to, len, seed] => {
+            let bytes = pattern(number(len) as usize, number(seed) as usize);
+            said(me.send(number(to), &bytes))
+        }
+        ["gist", ref from @ ..] => match me.recv_from(source(from)) {
+            Ok(got) => mail(got.from(), got.epoch(), got.seq(), &gist(&got.to_vec())),
+            Err(error) => told(error),
+        },
+        ["batch"] => {
+            std::mem::forget(me.batch());
+            "ok".to_string()
         }
         ["fill", to] => (0..).take_while(|_| me.try_send(number(to), b"fill").is_ok()).count().to_string(),
         ["recv", ref from @ ..] => heard(me.recv_from(source(from))),
