@@ -102,7 +102,7 @@ impl Incoming {
             Kind::First => self.end_train(&letter).and_then(|()| self.begin(member, &letter, in_pieces)),
             Kind::More | Kind::Last => self.go_on(member, letter, kind == Kind::Last),
             Kind::Cut => {
-                self.acknowledge(member, letter.seq);
+                self.pass(member, letter.seq);
                 if self.drop_train() { Err(RecvError::Cut(self.from)) } else { Ok(None) }
             }
         }
@@ -154,7 +154,7 @@ impl Incoming {
             bytes
         });
         self.train.replace(Some(Train::new(letter.seq, total, bytes)));
-        self.acknowledge(member, letter.seq);
+        self.pass(member, letter.seq);
         Ok(None)
     }
 
@@ -168,13 +168,13 @@ impl Incoming {
             if !self.stray.replace(!is_last) {
                 count(&self.consumer.line().drops, 1);
             }
-            self.acknowledge(member, letter.seq);
+            self.pass(member, letter.seq);
             return Ok(None);
         };
         let Some(piece) = train.advance(letter.len, is_last) else { return Err(self.corrupted()) };
         if let Some(bytes) = &mut train.bytes {
             memory::append(self.consumer.words(&letter), letter.len, bytes);
-            self.acknowledge(member, letter.seq);
+            self.pass(member, letter.seq);
         }
         let content = match &mut train.bytes {
             None => Content::Piece(piece),
@@ -259,6 +259,12 @@ impl Incoming {
         self.ring(member);
     }
 
+    /// Gives back the room of fragment `seq` at once, whatever the batch: its sender waits for that.
+    fn pass(&self, member: &Member, seq: u64) {
+        self.acknowledge(member, seq);
+        self.settle(member);
+    }
+
     fn acknowledge_later(&self, member: &Member, seq: u64) {
         if self.consumer.retire(seq) && self.consumer.unsettled() >= u64::from(member.region.held()) {
             self.settle(member);
@@ -288,7 +294,7 @@ impl Incoming {
         match at.map(|at| kept.swap_remove(at).content) {
             Some(Content::Message { bytes, .. }) => bytes,
             _ => {
-                self.acknowledge(member, letter.seq);
+                self.pass(member, letter.seq);
                 Vec::new()
             }
         }
