@@ -251,10 +251,11 @@ impl Outbox {
         // more look for some, made after it ended.
         let check = |query| {
             member.check()?;
+            let is_over = is_in_vain && member.is_alone();
             if let Some(found) = attempt(Slack::Any)? {
                 return Ok(Some(found));
             }
-            if is_in_vain && member.is_alone() {
+            if is_over {
                 return Err(SendError::Full);
             }
             let Some(end) = member.end_of(peer.to, query) else { return Ok(None) };
