@@ -250,6 +250,9 @@ impl Waiter<'_> {
                 os::futex_wait(self.bell, ASLEEP, nap);
                 if self.bell.load(acquire(Edge::Bell)) != ASLEEP {
                     // Rung: for what `look` looks for, or because a peer has left.
+                    if let Some(found) = look(true)? {
+                        return Ok(Some(found));
+                    }
                     checked = None;
                     break;
                 }
