@@ -130,12 +130,12 @@ impl Incoming {
         Ok(())
     }
 
-    /// Drops what is under way, which is counted; whether it was being taken in pieces.
+    /// Drops what is under way, which is counted; whether pieces of it were taken.
     pub fn drop_train(&self) -> bool {
         self.stray.set(false);
         let Some(train) = self.train.take() else { return false };
         count(&self.consumer.line().drops, 1);
-        train.bytes.is_none()
+        train.is_known()
     }
 
     fn begin(&self, member: &Member, letter: &Letter, in_pieces: bool) -> Result<Option<Letter>, RecvError> {

@@ -48,6 +48,11 @@ impl Train {
         Self { first, total, received: 0, bytes }
     }
 
+    /// Whether any of it was passed on in pieces.
+    pub fn is_known(&self) -> bool {
+        self.bytes.is_none() && self.received > 0
+    }
+
     /// The next `len` bytes have arrived; `None` if that contradicts the announcement.
     pub fn advance(&mut self, len: usize, is_last: bool) -> Option<Piece> {
         let offset = self.received;

@@ -467,7 +467,7 @@ struct Oracle {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(300) })]
 
     #[test]
     fn whatever_is_batched_arrives_in_order_and_not_too_late(

@@ -250,6 +250,19 @@ fn who_takes_pieces_is_told_once_that_the_rest_will_not_come() {
 }
 
 #[test]
+fn who_had_no_piece_is_not_told_that_there_will_be_none() {
+    let scene = scene();
+    scene.b.set_pieces(true);
+    scene.wire.first(100);
+    scene.wire.push(Kind::Cut, b"");
+    scene.expect_nothing();
+    scene.wire.first(100);
+    scene.wire.push(Kind::Whole, b"next");
+    assert_eq!(scene.next().to_vec(), b"next");
+    assert_eq!(scene.drops(), 2);
+}
+
+#[test]
 fn who_takes_whole_messages_is_not_told_of_those_that_will_not_come() {
     for next in [Kind::Cut, Kind::Whole, Kind::First] {
         let scene = scene();
