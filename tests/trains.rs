@@ -184,6 +184,18 @@ fn a_call_that_does_not_wait_takes_no_more_than_32_fragments() {
 }
 
 #[test]
+fn a_call_whose_time_is_over_takes_no_further_fragment() {
+    let (scratch, _a, b) = pair(128);
+    let wire = Wire::new(&scratch, 0, 1);
+    wire.first(1000);
+    (0..100).for_each(|_| wire.push(Kind::More, b"x"));
+    for left in [100, 99, 98] {
+        assert_eq!(b.recv_timeout(Duration::ZERO).err(), Some(RecvError::Timeout));
+        assert_eq!(scratch.open().inspect().mailboxes[0].unread, left);
+    }
+}
+
+#[test]
 fn others_mail_passes_one_that_is_half_way() {
     let (scratch, _a, b) = pair(8);
     let c = scratch.open().join(2).expect("a free rank");
@@ -354,15 +366,17 @@ fn a_successor_that_comes_before_the_sender_knows_gets_nothing_of_it() {
 
 #[test]
 fn a_sender_that_died_on_the_way_leaves_nothing_of_it() {
-    let mut scene = Scene::half_way();
-    scene.sender.kill();
-    assert_eq!(scene.receiver.does("recv"), "PeerDead(0)");
-    assert_eq!(scene.drops(), 1);
-    assert_eq!(scene.receiver.does("recv 0"), "PeerDead(0)");
-    scene.sender = puppet(&scene.region);
-    assert_eq!(scene.sender.does("join 0"), "ok");
-    scene.expect_next(2);
-    assert_eq!(scene.drops(), 1);
+    for receive in ["recv", "recv 0"] {
+        let mut scene = Scene::half_way();
+        scene.sender.kill();
+        assert_eq!(scene.receiver.does(receive), "PeerDead(0)");
+        assert_eq!(scene.drops(), 1, "{receive}");
+        assert_eq!(scene.receiver.does("recv 0"), "PeerDead(0)");
+        scene.sender = puppet(&scene.region);
+        assert_eq!(scene.sender.does("join 0"), "ok");
+        scene.expect_next(2);
+        assert_eq!(scene.drops(), 1);
+    }
 }
 
 #[test]
