@@ -356,6 +356,9 @@ impl Waiter<'_> {
                 self.bell.nap(self.on_event, nap);
                 if self.bell.word.load(acquire(Edge::Bell)) != ASLEEP {
                     // Rung: for what `look` looks for, or because a peer has left.
+                    if let Some(found) = look(true)? {
+                        return Ok(Some(found));
+                    }
                     checked = None;
                     break;
                 }

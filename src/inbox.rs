@@ -100,7 +100,8 @@ impl Inbox {
                 Patience::Until(Some(deadline)) if Instant::now() >= deadline => {
                     return Err(RecvError::Timeout);
                 }
-                _ => member.interruption()?,
+                Patience::Never => {}
+                Patience::Until(_) => member.interruption()?,
             }
         }
     }
@@ -218,10 +219,12 @@ impl Inbox {
         idle();
         // Nobody else could send what is waited for.
         let is_in_vain = source == Source::Rank(member.rank()) || member.region.ranks() == 1;
+        let look = |thorough| self.look(member, source, thorough);
         let check = |query| {
             member.check()?;
             if is_in_vain && member.is_alone() {
-                return Err(RecvError::Empty);
+                // The other half may have sent something before it went.
+                return look(true)?.map(Some).ok_or(RecvError::Empty);
             }
             match source {
                 Source::Anyone => self.ends(member, query),
@@ -232,10 +235,11 @@ impl Inbox {
             Patience::Never => {
                 return check(member.is_time_to_query())?.ok_or(RecvError::Empty);
             }
-            Patience::Until(_) if is_in_vain && member.is_alone() => return Err(RecvError::Empty),
+            Patience::Until(_) if is_in_vain && member.is_alone() => {
+                return check(false)?.ok_or(RecvError::Empty);
+            }
             Patience::Until(deadline) => deadline,
         };
-        let look = |thorough| self.look(member, source, thorough);
         let sleeps = &member.record().activity.sleeps;
         let found = member.wait(source, sleeps, deadline, look, || check(true))?;
         found.ok_or(RecvError::Timeout)

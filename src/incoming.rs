@@ -110,7 +110,7 @@ impl Incoming {
             Kind::First => self.end_train(&letter).and_then(|()| self.begin(member, &letter, in_pieces)),
             Kind::More | Kind::Last => self.go_on(member, letter, kind == Kind::Last),
             Kind::Cut => {
-                self.acknowledge(member, letter.seq);
+                self.pass(member, letter.seq);
                 if self.drop_train() { Err(RecvError::Cut(self.from)) } else { Ok(None) }
             }
         }
@@ -124,7 +124,12 @@ impl Incoming {
     }
 
     /// A message follows: what is under way never ends. Whoever takes it in pieces is told first.
+    /// A mail from before it that had been left ends nothing.
     fn end_train(&self, next: &Letter) -> Result<(), RecvError> {
+        let is_older = |train: &Train| (next.seq.wrapping_sub(train.first) as i64) < 0;
+        if self.train.borrow().as_ref().is_some_and(is_older) {
+            return Ok(());
+        }
         self.stray.set(false);
         if self.drop_train() {
             self.consumer.put_back(next.seq);
@@ -133,12 +138,12 @@ impl Incoming {
         Ok(())
     }
 
-    /// Drops what is under way, which is counted; whether it was being taken in pieces.
+    /// Drops what is under way, which is counted; whether pieces of it were taken.
     pub fn drop_train(&self) -> bool {
         self.stray.set(false);
         let Some(train) = self.train.take() else { return false };
         count(&self.consumer.line().drops, 1);
-        train.bytes.is_none()
+        train.is_known()
     }
 
     fn begin(&self, member: &Member, letter: &Letter, in_pieces: bool) -> Result<Option<Letter>, RecvError> {
@@ -156,8 +161,8 @@ impl Incoming {
             bytes.clear();
             bytes
         });
-        self.train.replace(Some(Train::new(total, bytes)));
-        self.acknowledge(member, letter.seq);
+        self.train.replace(Some(Train::new(letter.seq, total, bytes)));
+        self.pass(member, letter.seq);
         Ok(None)
     }
 
@@ -171,13 +176,13 @@ impl Incoming {
             if !self.stray.replace(!is_last) {
                 count(&self.consumer.line().drops, 1);
             }
-            self.acknowledge(member, letter.seq);
+            self.pass(member, letter.seq);
             return Ok(None);
         };
         let Some(piece) = train.advance(letter.len, is_last) else { return Err(self.corrupted()) };
         if let Some(bytes) = &mut train.bytes {
             memory::append(self.consumer.words(&letter), letter.len, bytes);
-            self.acknowledge(member, letter.seq);
+            self.pass(member, letter.seq);
         }
         let content = match &mut train.bytes {
             None => Content::Piece(piece),
@@ -266,6 +271,12 @@ impl Incoming {
         self.ring(member);
     }
 
+    /// Gives back the room of fragment `seq` at once, whatever the batch: its sender waits for that.
+    fn pass(&self, member: &Member, seq: u64) {
+        self.acknowledge(member, seq);
+        self.settle(member);
+    }
+
     /// Tells the sender of what a batch acknowledged.
     pub fn settle(&self, member: &Member) {
         if self.consumer.unsettled() > 0 {
@@ -289,7 +300,7 @@ impl Incoming {
         match at.map(|at| kept.swap_remove(at).content) {
             Some(Content::Message { bytes, .. }) => bytes,
             _ => {
-                self.acknowledge(member, letter.seq);
+                self.pass(member, letter.seq);
                 Vec::new()
             }
         }

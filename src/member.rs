@@ -12,7 +12,7 @@ use crate::source::Source;
 use crate::stay::Stay;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::cell::{Cell as Private, RefCell};
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
@@ -165,9 +165,13 @@ impl Member {
         }
     }
 
-    /// Whether nobody but this thread could be at work on the other half.
+    /// Whether nobody but this thread could be at work on the other half. What that did before is visible then:
+    /// who acts on it looks once more.
     pub fn is_alone(&self) -> bool {
-        !self.split || Arc::strong_count(&self.holder) == 1
+        let is_alone = !self.split || Arc::strong_count(&self.holder) == 1;
+        // Pairs with the drop of the other half's reference; the count is read without an order of its own.
+        fence(Ordering::Acquire);
+        is_alone
     }
 
     /// Takes leave of the other half, which may wait for this one.

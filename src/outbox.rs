@@ -6,7 +6,7 @@ use crate::layout::Rank;
 use crate::member::{Interrupted, Member, Patience};
 use crate::memory::Shared;
 use crate::peers::Peers;
-use crate::registry::Status;
+use crate::registry::{Life, Status};
 use crate::ring::{Corrupt, Producer, PushError, Slack, Slot, count};
 use crate::source::Source;
 use crate::sync::{Edge, release};
@@ -260,10 +260,11 @@ impl Outbox {
         // more look for some, made after it ended.
         let check = |query| {
             member.check()?;
+            let is_over = is_in_vain && member.is_alone();
             if let Some(found) = attempt(Slack::Any)? {
                 return Ok(Some(found));
             }
-            if is_in_vain && member.is_alone() {
+            if is_over {
                 return Err(SendError::Full);
             }
             let Some(end) = member.end_of(peer.to, query) else { return Ok(None) };
@@ -314,27 +315,33 @@ struct Journey<'a> {
     peer: &'a Outgoing,
     /// Its first cell.
     first: u64,
-    /// The receiver's epoch.
+    /// The epoch of the receiver that is to take it: the present one, or the next.
     epoch: Private<u64>,
+}
+
+/// The epoch of whoever takes what is sent to a rank that is in this life.
+fn taker(life: Life) -> u64 {
+    life.epoch() + u64::from(!life.joined())
 }
 
 impl<'a> Journey<'a> {
     fn begin(member: &'a Member, peer: &'a Outgoing) -> Self {
-        let epoch = member.region.registry.life(peer.to).epoch();
+        let epoch = taker(member.region.registry.life(peer.to));
         Self { member, peer, first: peer.producer.tail(), epoch: epoch.into() }
     }
 
     /// Whether the receiver that took the beginning is still there.
     fn check(&self) -> Result<(), SendError> {
-        let epoch = self.member.region.registry.life(self.peer.to).epoch();
-        if epoch == self.epoch.get() {
+        let life = self.member.region.registry.life(self.peer.to);
+        // Below it: nobody has joined yet.
+        if life.epoch() <= self.epoch.get() {
             return Ok(());
         }
         // What the rank's former holder acknowledged is visible with its successor's life.
         if self.peer.producer.tail() != self.first && self.peer.producer.is_acknowledged(self.first)? {
             return Err(SendError::PeerDead);
         }
-        self.epoch.set(epoch);
+        self.epoch.set(taker(life));
         Ok(())
     }
 }

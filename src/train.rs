@@ -33,6 +33,8 @@ pub struct Piece {
 /// A message that has begun to arrive.
 #[derive(Debug)]
 pub struct Train {
+    /// The number of its first cell.
+    pub first: u64,
     total: u64,
     received: u64,
     /// What arrived, where it is assembled; it grows with that, whatever was announced.
@@ -40,9 +42,15 @@ pub struct Train {
 }
 
 impl Train {
-    /// A message of `total` bytes, to be put together in `bytes`, which is empty, or to be passed on in pieces.
-    pub fn new(total: u64, bytes: Option<Vec<u8>>) -> Self {
-        Self { total, received: 0, bytes }
+    /// A message of `total` bytes that begins with cell `first`, to be put together in `bytes`, which is empty,
+    /// or to be passed on in pieces.
+    pub fn new(first: u64, total: u64, bytes: Option<Vec<u8>>) -> Self {
+        Self { first, total, received: 0, bytes }
+    }
+
+    /// Whether any of it was passed on in pieces.
+    pub fn is_known(&self) -> bool {
+        self.bytes.is_none() && self.received > 0
     }
 
     /// The next `len` bytes have arrived; `None` if that contradicts the announcement.
@@ -67,7 +75,7 @@ mod tests {
             let bytes: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
             for fragment in [64, 128, 4096] {
                 let (body, last) = cut(&bytes, fragment);
-                let mut train = Train::new(len as u64, None);
+                let mut train = Train::new(0, len as u64, None);
                 let mut whole = Vec::new();
                 for part in body {
                     assert!((1..=fragment).contains(&part.len()));
@@ -84,7 +92,7 @@ mod tests {
 
     #[test]
     fn more_or_less_than_announced_is_refused() {
-        let train = || Train::new(100, None);
+        let train = || Train::new(0, 100, None);
         assert_eq!(train().advance(101, false), None);
         assert_eq!(train().advance(101, true), None);
         assert_eq!(train().advance(99, true), None);

@@ -354,6 +354,15 @@ fn a_stamp_is_expected_or_stale_or_corrupt() {
 }
 
 #[test]
+fn a_full_mailbox_is_recovered_where_the_numbers_end() {
+    let mailbox = Mailbox::on_heap(4, 16, u64::MAX - 4);
+    let producer = Producer::recover(mailbox.clone(), 1).expect("sound");
+    (0..4).for_each(|_| producer.push(&[7], Slack::Any).expect("room"));
+    let successor = Producer::recover(mailbox.clone(), 2).expect("sound");
+    assert_eq!((successor.tail(), depth(&mailbox)), (u64::MAX, (u64::MAX - 4, 4)));
+}
+
+#[test]
 fn an_envelope_that_no_producer_writes_is_corrupt() {
     let lens = 49..=62;
     let kinds = (5..16).map(|kind| kind << 6);

@@ -1,9 +1,12 @@
-//! Messages above half the arena: in fragments, one life to one life, and never more than arrived in memory.
+//! Messages above half the arena: in fragments, one life to one life, whole or not at all.
 #![cfg(not(loom))]
 
 mod common;
 
-use common::Scratch;
+use common::puppet::{self, mail, puppet};
+use common::wire::Wire;
+use common::{Child, GUARD, SHORT, Scratch, gist, pattern, wait_until};
+use mailbox::cell::Kind;
 use mailbox::{Config, Endpoint, RecvError, SendError};
 use std::thread;
 use std::time::Duration;
@@ -11,7 +14,7 @@ use std::time::Duration;
 #[test]
 fn second_process() {
     if let Some((_, region)) = common::role() {
-        common::puppet::perform(&region);
+        puppet::perform(&region);
     }
 }
 
@@ -24,9 +27,83 @@ fn pair(cells: u32) -> (Scratch, Endpoint, Endpoint) {
     (scratch, a, b)
 }
 
-fn pattern(len: usize, seed: usize) -> Vec<u8> {
-    (0..len).map(|at| (at * 31 + at / 251 + seed * 7) as u8).collect()
+/// So long that no single call takes all of it in which does not wait: its sender sleeps in between.
+const LONG: usize = 1 << 20;
+const SEED: usize = 5;
+
+fn train() -> Vec<u8> {
+    pattern(LONG, SEED)
 }
+
+/// How a puppet tells of the train, whose last cell has the number `seq`.
+fn told(epoch: u64, seq: u64) -> String {
+    mail(0, epoch, seq, &gist(&train()))
+}
+
+/// Number of the last cell of the train, if it is the first message.
+const LAST: u64 = (LONG as u64 - 48).div_ceil(1024 / 4) + 1;
+
+/// A region with two puppets.
+struct Scene {
+    sender: Child,
+    receiver: Child,
+    region: Scratch,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let region = Scratch::new();
+        region.create(Config::ranks(3).cells(8).arena(1024));
+        let mut scene = Self { sender: puppet(&region), receiver: puppet(&region), region };
+        assert_eq!(scene.sender.does("join 0"), "ok");
+        scene
+    }
+
+    fn receiver_joins(&mut self) {
+        assert_eq!(self.receiver.does("join 1"), "ok");
+    }
+
+    fn train_starts(&mut self) {
+        self.sender.starts(&format!("train 1 {LONG} {SEED}"));
+        self.region.wait_until_sender_sleeps(0);
+    }
+
+    /// The receiver has taken in a part of the train, and more of it fills the mailbox.
+    fn half_way() -> Self {
+        let mut scene = Self::new();
+        scene.receiver_joins();
+        scene.train_starts();
+        assert_eq!(scene.receiver.does("try_recv"), "Empty");
+        assert!(scene.taken() > 0);
+        scene.region.wait_until_sender_sleeps(0);
+        scene
+    }
+
+    /// Cells that the receiver has acknowledged.
+    fn taken(&self) -> u64 {
+        let mailbox = &Wire::new(&self.region, 0, 1).mailbox;
+        mailbox.lines.consumer.head.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    fn receiver_is_replaced(&mut self) {
+        self.receiver = puppet(&self.region);
+        self.receiver_joins();
+    }
+
+    fn drops(&self) -> u64 {
+        self.region.open().inspect().mailboxes[0].drops
+    }
+
+    /// What is sent after all of it arrives, first thing.
+    fn expect_next(&mut self, sender: u64) {
+        assert_eq!(self.sender.does("send 1 next"), "ok");
+        let answer = self.receiver.does("recv");
+        assert!(answer.starts_with(&format!("0.{sender} #")) && answer.ends_with(" next"), "{answer}");
+        assert_eq!(self.receiver.does("try_recv"), "Empty");
+    }
+}
+
+// --- Whole -------------------------------------------------------------------------------------------------
 
 #[test]
 fn messages_around_every_boundary_arrive() {
@@ -58,7 +135,117 @@ fn messages_around_every_boundary_arrive() {
 }
 
 #[test]
-fn a_train_that_times_out_is_never_delivered() {
+fn one_bears_its_last_cells_number_and_its_senders_epoch() {
+    let mut scene = Scene::new();
+    assert_eq!(scene.sender.does("leave"), "ok");
+    assert_eq!(scene.sender.does("join 0"), "ok");
+    scene.receiver_joins();
+    scene.receiver.starts("gist");
+    assert_eq!(scene.sender.does(&format!("train 1 {LONG} {SEED}")), "ok");
+    assert_eq!(scene.receiver.answer(), told(2, LAST));
+    assert_eq!(scene.sender.does("send 1 x"), "ok");
+    assert_eq!(scene.receiver.does("recv"), mail(0, 2, LAST + 1, "x"));
+}
+
+#[test]
+fn what_has_arrived_stays_when_a_receive_times_out() {
+    let (scratch, a, b) = pair(8);
+    let message = &pattern(ARENA as usize * 9, 1);
+    thread::scope(|scope| {
+        scope.spawn(move || a.send(1, message).expect("a receiver"));
+        let mut timeouts = 0;
+        let mail = loop {
+            scratch.wait_until_sender_sleeps(0);
+            match b.recv_timeout(Duration::ZERO) {
+                Ok(mail) => break mail,
+                Err(error) => assert_eq!(error, RecvError::Timeout),
+            }
+            timeouts += 1;
+            if timeouts == 20 {
+                break b.recv().expect("mail");
+            }
+        };
+        assert!(timeouts > 2, "it was cut short in between");
+        assert!(mail.to_vec() == *message);
+    });
+}
+
+#[test]
+fn a_call_that_does_not_wait_takes_no_more_than_32_fragments() {
+    let (scratch, _a, b) = pair(128);
+    let wire = Wire::new(&scratch, 0, 1);
+    wire.first(1000);
+    (0..100).for_each(|_| wire.push(Kind::More, b"x"));
+    let unread = || scratch.open().inspect().mailboxes[0].unread;
+    for left in [69, 37, 5] {
+        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+        assert_eq!(unread(), left);
+    }
+}
+
+#[test]
+fn a_call_whose_time_is_over_takes_no_further_fragment() {
+    let (scratch, _a, b) = pair(128);
+    let wire = Wire::new(&scratch, 0, 1);
+    wire.first(1000);
+    (0..100).for_each(|_| wire.push(Kind::More, b"x"));
+    for left in [100, 99, 98] {
+        assert_eq!(b.recv_timeout(Duration::ZERO).err(), Some(RecvError::Timeout));
+        assert_eq!(scratch.open().inspect().mailboxes[0].unread, left);
+    }
+}
+
+#[test]
+fn others_mail_passes_one_that_is_half_way() {
+    let (scratch, _a, b) = pair(8);
+    let c = scratch.open().join(2).expect("a free rank");
+    let wire = Wire::new(&scratch, 0, 1);
+    wire.first(100);
+    wire.push(Kind::More, &[1; 60]);
+    for round in 0..3u8 {
+        c.send(1, &[round]).expect("room");
+        let mail = b.recv().expect("mail");
+        assert_eq!((mail.from(), mail.to_vec()), (2, vec![round]));
+        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    }
+    wire.push(Kind::Last, &[2; 40]);
+    let mail = b.recv().expect("mail");
+    assert_eq!((mail.from(), mail.to_vec()), (0, [vec![1; 60], vec![2; 40]].concat()));
+}
+
+#[test]
+fn two_at_once_are_put_together_each_by_itself() {
+    let (scratch, a, b) = pair(8);
+    let c = scratch.open().join(2).expect("a free rank");
+    let message = |rank: u32, round: usize| pattern(ARENA as usize * 3 + round, rank as usize + 9 * round);
+    thread::scope(|scope| {
+        for me in [a, c] {
+            scope.spawn(move || {
+                (0..20).for_each(|round| me.send(1, &message(me.rank(), round)).expect("a receiver"));
+            });
+        }
+        let mut rounds = [0; 3];
+        let mut left = 0;
+        while left < 2 {
+            let mail = match b.recv() {
+                Err(RecvError::PeerLeft(_)) => {
+                    left += 1;
+                    continue;
+                }
+                mail => mail.expect("mail"),
+            };
+            let round = &mut rounds[mail.from() as usize];
+            assert!(mail.to_vec() == message(mail.from(), *round), "number {round} of {}", mail.from());
+            *round += 1;
+        }
+        assert_eq!(rounds, [20, 0, 20]);
+    });
+}
+
+// --- Not at all --------------------------------------------------------------------------------------------
+
+#[test]
+fn one_that_times_out_is_never_delivered() {
     let (_scratch, a, b) = pair(64);
     let message = pattern(ARENA as usize * 3, 1);
     let sent = a.send_timeout(1, &message, Duration::from_millis(1));
@@ -67,4 +254,169 @@ fn a_train_that_times_out_is_never_delivered() {
     a.send(1, b"next").expect("room");
     assert_eq!(b.recv().expect("mail").to_vec(), b"next");
     assert_eq!(a.region().inspect().mailboxes[0].drops, 1);
+}
+
+#[test]
+fn one_that_is_interrupted_is_never_delivered() {
+    let (scratch, a, b) = pair(8);
+    a.set_wait(mailbox::Wait::Block);
+    let interrupter = a.interrupter();
+    thread::scope(|scope| {
+        let sent = scope.spawn(move || (a.send(1, &train()), a.send(1, b"next")));
+        scratch.wait_until_sender_sleeps(0);
+        assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "it has begun");
+        interrupter.interrupt();
+        let (train, next) = sent.join().expect("a thread");
+        assert_eq!((train, next), (Err(SendError::Interrupted), Ok(())));
+        assert_eq!(b.recv().expect("mail").to_vec(), b"next");
+    });
+    assert_eq!(b.region().inspect().mailboxes[0].drops, 1);
+}
+
+#[test]
+fn a_receive_that_is_interrupted_goes_on_later() {
+    let (scratch, _a, b) = pair(64);
+    let wire = Wire::new(&scratch, 0, 1);
+    wire.first(100);
+    wire.push(Kind::More, &[1; 60]);
+    b.interrupter().interrupt();
+    assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "it would not have waited");
+    wire.push(Kind::More, &[2; 30]);
+    assert_eq!(b.recv_timeout(GUARD).err(), Some(RecvError::Interrupted));
+    wire.push(Kind::Last, &[3; 10]);
+    assert_eq!(b.recv().expect("mail").to_vec(), [vec![1; 60], vec![2; 30], vec![3; 10]].concat());
+}
+
+#[test]
+fn nobody_sends_one_without_waiting_or_to_oneself_alone() {
+    let (_scratch, a, b) = pair(8);
+    let limit = a.region().max_whole();
+    let refused = Err(SendError::TooLarge { limit });
+    let message = pattern(limit as usize + 1, 0);
+    assert_eq!(a.try_send(1, &message), refused);
+    assert_eq!(a.try_reserve(1, message.len()).map(drop), refused);
+    assert_eq!(a.reserve(1, message.len()).map(drop), refused);
+    assert_eq!(a.reserve_timeout(1, message.len(), SHORT).map(drop), refused);
+    assert_eq!(a.send(0, &message), refused);
+    assert_eq!(a.send_timeout(0, &message, SHORT), refused);
+    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    assert_eq!(a.region().inspect().mailboxes.iter().map(|mailbox| mailbox.messages).sum::<u64>(), 0);
+}
+
+// --- Lives -------------------------------------------------------------------------------------------------
+
+#[test]
+fn one_to_a_rank_never_joined_waits_for_it() {
+    let mut scene = Scene::new();
+    scene.train_starts();
+    scene.receiver_joins();
+    assert_eq!(scene.receiver.does("gist"), told(1, LAST));
+    assert_eq!(scene.sender.answer(), "ok");
+    assert_eq!(scene.drops(), 0);
+}
+
+#[test]
+fn one_to_a_rank_that_left_is_refused_and_not_its_successors() {
+    let mut scene = Scene::new();
+    scene.receiver_joins();
+    assert_eq!(scene.receiver.does("leave"), "ok");
+    assert_eq!(scene.sender.does(&format!("train 1 {LONG} {SEED}")), "PeerLeft");
+    scene.receiver_is_replaced();
+    scene.expect_next(1);
+}
+
+#[test]
+fn the_sender_is_told_that_its_receiver_died_on_the_way() {
+    let mut scene = Scene::half_way();
+    scene.receiver.kill();
+    assert_eq!(scene.sender.answer(), "PeerDead");
+    scene.receiver_is_replaced();
+    scene.expect_next(1);
+}
+
+#[test]
+fn the_sender_is_told_that_its_receiver_left_on_the_way() {
+    let mut scene = Scene::half_way();
+    assert_eq!(scene.receiver.does("leave"), "ok");
+    assert_eq!(scene.sender.answer(), "PeerLeft");
+    assert_eq!(scene.receiver.does("join 1"), "ok");
+    scene.expect_next(1);
+}
+
+#[test]
+fn a_successor_that_comes_before_the_sender_knows_gets_nothing_of_it() {
+    for leaves in [false, true] {
+        let mut scene = Scene::half_way();
+        scene.sender.stop();
+        if leaves {
+            assert_eq!(scene.receiver.does("leave"), "ok");
+        }
+        scene.receiver.kill();
+        scene.receiver_is_replaced();
+        scene.receiver.starts("recv");
+        scene.sender.signal(libc::SIGCONT);
+        assert_eq!(scene.sender.answer(), "PeerDead");
+        assert_eq!(scene.sender.does("send 1 x"), "ok");
+        let answer = scene.receiver.answer();
+        assert!(answer.starts_with("0.1 #") && answer.ends_with(" x"), "{answer}");
+        assert_eq!(scene.drops(), 1);
+        scene.expect_next(1);
+    }
+}
+
+#[test]
+fn a_sender_that_died_on_the_way_leaves_nothing_of_it() {
+    for receive in ["recv", "recv 0"] {
+        let mut scene = Scene::half_way();
+        scene.sender.kill();
+        assert_eq!(scene.receiver.does(receive), "PeerDead(0)");
+        assert_eq!(scene.drops(), 1, "{receive}");
+        assert_eq!(scene.receiver.does("recv 0"), "PeerDead(0)");
+        scene.sender = puppet(&scene.region);
+        assert_eq!(scene.sender.does("join 0"), "ok");
+        scene.expect_next(2);
+        assert_eq!(scene.drops(), 1);
+    }
+}
+
+#[test]
+fn a_senders_successor_begins_anew() {
+    for train in [false, true] {
+        let mut scene = Scene::half_way();
+        scene.receiver.stop();
+        scene.sender.kill();
+        scene.sender = puppet(&scene.region);
+        assert_eq!(scene.sender.does("join 0"), "ok");
+        scene.receiver.signal(libc::SIGCONT);
+        if train {
+            scene.receiver.starts("gist");
+            assert_eq!(scene.sender.does(&format!("train 1 {LONG} {SEED}")), "ok");
+            let answer = scene.receiver.answer();
+            assert!(answer.starts_with("0.2 #") && answer.ends_with(&gist(&self::train())), "{answer}");
+        }
+        scene.expect_next(2);
+        assert_eq!(scene.drops(), 1);
+    }
+}
+
+#[test]
+fn a_stopped_peer_goes_on_with_it() {
+    let mut scene = Scene::half_way();
+    scene.receiver.starts("gist");
+    scene.receiver.stop();
+    wait_until("the sender sleeps, or the message has passed", || {
+        scene.taken() > LAST || scene.region.open().inspect().ranks[0].sender_awaits.is_some()
+    });
+    scene.receiver.signal(libc::SIGCONT);
+    assert_eq!(scene.receiver.answer(), told(1, LAST));
+    assert_eq!(scene.sender.answer(), "ok");
+
+    let mut scene = Scene::half_way();
+    scene.sender.stop();
+    while scene.receiver.does("recv_timeout") != "Timeout" {}
+    scene.receiver.starts("gist");
+    scene.region.wait_until_receiver_sleeps(1);
+    scene.sender.signal(libc::SIGCONT);
+    assert_eq!(scene.receiver.answer(), told(1, LAST));
+    assert_eq!(scene.sender.answer(), "ok");
 }

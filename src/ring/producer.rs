@@ -102,8 +102,8 @@ impl Producer {
         }
         // What a former life held back for a batch: stamped, but for the first. Nobody has looked at it, for
         // nobody has seen the message before it.
-        let held = tail.wrapping_add(1)..head.wrapping_add(cells);
-        for seq in held {
+        for ahead in tail.wrapping_sub(head) + 1..cells {
+            let seq = head.wrapping_add(ahead);
             let stamp = &cell(&mailbox, seq).stamp;
             if stamp.load(Relaxed) == seq.wrapping_add(1) {
                 stamp.store(0, Relaxed);

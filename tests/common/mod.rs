@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod puppet;
+pub mod wire;
 
 use mailbox::layout::{Bells, Rank};
 use mailbox::{Config, Place, Region};
@@ -110,6 +111,25 @@ impl Scratch {
         let bell = record(rank) + (offset_of!(Rank, bells) + bell) as u64;
         wait_until("somebody sleeps", || u32::from_ne_bytes(self.peek(bell)) == 1);
     }
+}
+
+/// Bytes of which no two parts are alike.
+pub fn pattern(len: usize, seed: usize) -> Vec<u8> {
+    (0..len).map(|at| (at * 31 + at / 251 + seed * 7) as u8).collect()
+}
+
+/// What tells a message from others, in short.
+pub fn gist(bytes: &[u8]) -> String {
+    let sum = bytes.iter().fold(0u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+    format!("{}:{sum:x}", bytes.len())
+}
+
+/// A number that the kernel tells of this process in `/proc/self/status`, in bytes.
+pub fn memory(field: &str) -> usize {
+    let status = fs::read_to_string("/proc/self/status").expect("a process");
+    let value = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    let kibibytes = value.and_then(|value| value.trim().strip_suffix(" kB")).expect("a field");
+    kibibytes.trim().parse::<usize>().expect("a number") << 10
 }
 
 /// Where the record of `rank` lies in a segment.

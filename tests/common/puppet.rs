@@ -1,10 +1,10 @@
 //! A second process that does with an endpoint what it is told.
 
 use super::{
-    Child, SHORT, Scratch, UNNAMED, become_user, command, exit_at_once, fork, handle, lose_locks, place,
-    processor_time, reply, wait_for,
+    Child, SHORT, Scratch, UNNAMED, become_user, command, exit_at_once, fork, gist, handle, lose_locks,
+    pattern, place, processor_time, reply, wait_for,
 };
-use mailbox::{Endpoint, Interrupter, Mail, OpenOptions, RecvError, Region, Source, Wait};
+use mailbox::{Endpoint, Interrupter, Mail, OpenOptions, Receiver, RecvError, Region, Sender, Source, Wait};
 use std::fmt::Debug;
 use std::panic::{self, AssertUnwindSafe};
 use std::process;
@@ -25,13 +25,15 @@ pub fn mail(from: u32, epoch: u64, seq: u64, text: &str) -> String {
 ///
 /// - `join RANK`; `leave`; `unwind`: leave in a panic; `exit`: end the process without leaving; `epoch`
 /// - `send|try_send|send_timeout|send_patiently TO TEXT`; `fill TO`: send until the mailbox is full, how many
+/// - `train TO LEN SEED`: send the pattern of that seed; `gist [FROM]`: receive, and answer with a gist
+/// - `batch`: begin one that ends with the endpoint; `split`: only the sending half obeys from now on
 /// - `recv|try_recv|recv_timeout [FROM]`; `hold [FROM]`: receive, and not acknowledge before one's death
 /// - `wait spin|adaptive|block|event`; `interrupt`, from now on a signal does it
 /// - `idle`: the microseconds of processor time that a `recv` took
 /// - `fork`: the new process goes on; `spawn`: start some program
 /// - `lose-lock`: lose the descriptor that holds the rank; `user ID`: become another user; `remove`
 pub fn perform(name: &str) {
-    let mut puppet = Puppet { region: None, name, endpoint: None };
+    let mut puppet = Puppet { region: None, name, endpoint: None, halves: None };
     while let Some(command) = command() {
         let words: Vec<&str> = command.split(' ').collect();
         reply(&puppet.obey(&words));
@@ -45,6 +47,7 @@ struct Puppet<'a> {
     region: Option<Region>,
     name: &'a str,
     endpoint: Option<Endpoint>,
+    halves: Option<(Sender, Receiver)>,
 }
 
 impl Puppet<'_> {
@@ -94,9 +97,17 @@ impl Puppet<'_> {
                 lose_locks();
                 "ok".to_string()
             }
-            _ => match &self.endpoint {
-                Some(endpoint) => obey(endpoint, words),
-                None => "nobody".to_string(),
+            ["split"] => {
+                self.halves = self.endpoint.take().map(Endpoint::split);
+                "ok".to_string()
+            }
+            _ => match (&self.endpoint, &self.halves) {
+                (Some(endpoint), _) => obey(endpoint, words),
+                (None, Some((sender, _))) => match *words {
+                    ["send", to, text] => said(sender.send(number(to), text.as_bytes())),
+                    _ => panic!("{words:?}"),
+                },
+                (None, None) => "nobody".to_string(),
             },
         }
     }
@@ -118,6 +129,18 @@ fn obey(me: &Endpoint, words: &[&str]) -> String {
         ["send_timeout", to, text] => said(me.send_timeout(number(to), text.as_bytes(), SHORT)),
         ["send_patiently", to, text] => {
             said(me.send_timeout(number(to), text.as_bytes(), Duration::from_secs(2)))
+        }
+        ["train", to, len, seed] => {
+            let bytes = pattern(number(len) as usize, number(seed) as usize);
+            said(me.send(number(to), &bytes))
+        }
+        ["gist", ref from @ ..] => match me.recv_from(source(from)) {
+            Ok(got) => mail(got.from(), got.epoch(), got.seq(), &gist(&got.to_vec())),
+            Err(error) => told(error),
+        },
+        ["batch"] => {
+            std::mem::forget(me.batch());
+            "ok".to_string()
         }
         ["fill", to] => (0..).take_while(|_| me.try_send(number(to), b"fill").is_ok()).count().to_string(),
         ["recv", ref from @ ..] => heard(me.recv_from(source(from))),

@@ -1,0 +1,63 @@
+//! The writing end of a mailbox without an endpoint before it: what it writes, no honest sender may.
+
+use super::Scratch;
+use mailbox::cell::Kind;
+use mailbox::layout::{Geometry, HEADER_WORDS, Rank};
+use mailbox::memory::{Mailbox, Mapping, Shared};
+use mailbox::ring::{Producer, PushError, Slack};
+use mailbox::sync::Ordering::Relaxed;
+use shared_memory::ShmemConf;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::ptr::NonNull;
+use std::sync::Arc;
+
+pub struct Wire {
+    pub mailbox: Mailbox,
+    pub producer: Producer,
+}
+
+impl Wire {
+    /// The writing end from `from` to `to`, at that sender's tail. Whatever endpoint of `from` has written
+    /// there before must not do so again.
+    pub fn new(scratch: &Scratch, from: u32, to: u32) -> Self {
+        let geometry = geometry(scratch);
+        let shmem = ShmemConf::new().os_id(scratch.name()).open().expect("a segment");
+        let base = NonNull::new(shmem.as_ptr()).expect("a mapping");
+        #[expect(unsafe_code, reason = "hands the mapping over")]
+        // SAFETY: `shmem` maps that many bytes there until it is dropped, on whatever thread.
+        let mapping = Arc::new(unsafe { Mapping::new(base, shmem.len(), Box::new(shmem)) });
+        let ranks = Shared::<[Rank]>::mapped(&mapping, geometry.rank(0), geometry.ranks as usize);
+        ranks[to as usize].opened[from as usize / 64].fetch_or(1 << (from % 64), Relaxed);
+        let mailbox = Mailbox::mapped(&mapping, &geometry, from, to);
+        Self { producer: Producer::recover(mailbox.clone(), 1).expect("a mailbox"), mailbox }
+    }
+
+    /// Writes a cell of this kind, if there is room.
+    pub fn try_push(&self, kind: Kind, bytes: &[u8]) -> Result<(), PushError> {
+        let slot = self.producer.claim(bytes.len(), Slack::Any)?.of(kind);
+        self.producer.fill(&slot, bytes);
+        Ok(())
+    }
+
+    /// Writes a cell of this kind.
+    pub fn push(&self, kind: Kind, bytes: &[u8]) {
+        self.try_push(kind, bytes).expect("room");
+    }
+
+    /// The beginning of a train of `total` bytes.
+    pub fn first(&self, total: u64) {
+        self.push(Kind::First, &total.to_ne_bytes());
+    }
+}
+
+/// The sizes of a region.
+pub fn geometry(scratch: &Scratch) -> Geometry {
+    let mut bytes = [0; HEADER_WORDS * 8];
+    File::open(scratch.path()).and_then(|file| file.read_exact_at(&mut bytes, 0)).expect("a header");
+    let mut words = [0; HEADER_WORDS];
+    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
+        *word = u64::from_ne_bytes(*bytes);
+    }
+    Geometry::from_words(&words).expect("a geometry").0
+}
