@@ -356,7 +356,7 @@ fn a_stamp_is_expected_or_stale_or_corrupt() {
 #[test]
 fn an_envelope_that_no_producer_writes_is_corrupt() {
     let lens = 49..=62;
-    let kinds = (1..16).map(|kind| kind << 6);
+    let kinds = (5..16).map(|kind| kind << 6);
     for word in lens.chain(kinds).chain([u64::MAX]) {
         let mailbox = filled(&[8]);
         mailbox.cells[4].envelope.store(word, Relaxed);
