@@ -53,13 +53,15 @@ const BURST: u32 = 1024;
 /// Looks between two readings of the clock.
 const LOOKS: u32 = 16;
 
-/// What an endpoint does while it waits.
+/// What an endpoint, or half of one, does while it waits.
+///
+/// Whoever sleeps wakes every 50 ms to see whether those it waits for live, and uses no processor otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Wait {
     /// Polls without end: the least latency, a whole processor.
     Spin,
-    /// Polls for about 50 µs, then sleeps. Where more ranks are awake than there are processors it offers its
+    /// Polls for about 50 µs, then sleeps, which with the wake-up costs about as much. Where more ranks are awake than there are processors it offers its
     /// processor to them between polls.
     #[default]
     Adaptive,
@@ -247,9 +249,9 @@ pub struct Waiter<'a> {
 impl Waiter<'_> {
     /// Waits until `look` finds something: `Ok(None)` is the deadline.
     ///
-    /// `look` is cheap and called often; with `true` it must not miss anything. `check` is called when nothing came for a while, at least every
-    /// 50 ms, when the bell was rung for nothing, and at the end, and says whether waiting still makes sense
-    /// (I6).
+    /// `look` is cheap and called often; with `true` it must not miss anything. `check` is called when nothing
+    /// came for a while, at least every 50 ms, when the bell was rung for nothing, and at the end, and says
+    /// whether waiting still makes sense (I6).
     pub fn wait<T, E>(
         &self,
         mut look: impl FnMut(bool) -> Result<Option<T>, E>,

@@ -9,6 +9,15 @@
 //! ```
 //! `len` is the payload's length when it lies in the cell, or 63 for the arena. `epoch` is the sender's epoch
 //! modulo 64, enough to tell which of its last 64 lives wrote the message.
+//!
+//! ```text
+//!  kind    payload                                              of a message
+//!  whole   all of it, in the cell or in the arena               up to half the arena
+//!  first   the message's length, a u64, in the cell             above that, a train:
+//!  more    the next fragment, up to a quarter of the arena      first more more … last
+//!  last    what is left, at most 48 bytes, in the cell          or, if its sender gives up,
+//!  cut     none                                                 first more … cut
+//! ```
 
 /// Payload bytes that fit a cell.
 pub const INLINE: usize = 48;
@@ -25,20 +34,18 @@ const KIND_MASK: u64 = 15;
 
 /// What a cell is of a message.
 ///
-/// A message above half the arena is a train: *first*, whose payload is the message's length as a `u64`,
-/// then *more* with up to a quarter of the arena each, then *last* with what is left, at most [`INLINE`]
-/// bytes.
+/// A message above half the arena is a train: *first*, any number of *more*, *last*.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// A message.
     Whole = 0,
-    /// The beginning of a train.
+    /// The beginning of a train: its length in bytes, as a `u64`.
     First = 1,
-    /// The next fragment of a train.
+    /// The next fragment of a train: up to a quarter of the arena.
     More = 2,
-    /// The end of a train.
+    /// The end of a train: what is left, at most [`INLINE`] bytes.
     Last = 3,
-    /// Its sender has given the train up.
+    /// Its sender has given the train up; no bytes.
     Cut = 4,
 }
 

@@ -12,7 +12,11 @@ use std::io;
 /// What is not written is whatever an earlier message left there. One draft to a peer at a time: until it is
 /// committed or dropped, sending to that peer is [`SendError::Drafting`].
 ///
-/// Through [`std::io::Write`] it is written from front to back; a write beyond the end is cut off.
+/// Through [`std::io::Write`] it is written from front to back; a write beyond the end is cut off, and says how
+/// much was written.
+///
+/// Its length is at most [`Region::max_whole`](crate::Region::max_whole) bytes: a longer message is sent, not
+/// drafted.
 ///
 /// ```
 /// # use mailbox::{Config, Region};
@@ -53,7 +57,7 @@ impl<'a> Draft<'a> {
     }
 
     /// Writes `bytes` at `offset` of the message. Writes nothing once the endpoint is lost, in a forked child
-    /// for one; committing says so.
+    /// for one; committing says so. Cost: that of copying `bytes`.
     ///
     /// # Panics
     /// If they do not lie within the message.
@@ -78,7 +82,8 @@ impl<'a> Draft<'a> {
 
     /// Sends the message; in a [`Batch`](crate::Batch), with the batch.
     ///
-    /// Never waits. Cost: that of a send without the copying.
+    /// Only if the endpoint is [lost](SendError::Lost) it is not sent, and an error. Never waits. Cost: a store to
+    /// the message's cache line, and a system call if the receiver sleeps.
     pub fn commit(self) -> Result<(), SendError> {
         self.member.check()?;
         self.outbox.publish(self.member, self.peer, &self.slot);

@@ -30,13 +30,23 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a process holds after joining a region as a rank.
 ///
-/// It may move between threads, not be shared by them. Dropping it leaves the region: peers are told [`RecvError::PeerLeft`] after its last mail; mail for it stays for the rank's next
-/// holder. A process that ends without dropping it, or drops it in a panic, has died:
-/// [`RecvError::PeerDead`]. The last to leave a region in a file waits for the disk.
+/// **Sending.** What is sent lies in the mailbox until its receiver acknowledges it, whether or not anybody has
+/// joined as that rank. A full mailbox is waited for, until the receiver makes room or is found to have ended;
+/// `try_` calls return [`SendError::Full`]. [`Sender`] says more, and what a message above half the arena is
+/// promised.
 ///
-/// A forked child does not inherit it: there every call is [`Lost::Forked`](crate::Lost::Forked).
+/// **Receiving.** A [`Mail`] is read where its sender wrote it, and acknowledged when it is dropped. Mail comes
+/// in order for each sender, and in turn between them. The end of a sender is told after its last mail, as
+/// [`RecvError::PeerLeft`] or [`RecvError::PeerDead`]. [`Receiver`] says more.
 ///
-/// It [splits](Endpoint::split) into two halves for two threads. A program with more threads joins more ranks.
+/// **Leaving.** Dropping it leaves the region: peers are told [`RecvError::PeerLeft`] after its last mail; mail
+/// for it stays for the rank's next holder. A process that ends without dropping it, or drops it in a panic,
+/// has died: [`RecvError::PeerDead`]. The last to leave a region in a file waits for the disk.
+///
+/// **Threads.** It may move between threads, not be shared by them. It [splits](Endpoint::split) into two halves
+/// for two threads; a program with more joins as more ranks. A forked child does not inherit it: there every
+/// call is [`Lost::Forked`](crate::Lost::Forked). [`Lost::Rank`](crate::Lost::Rank), also from any call, says
+/// that something in this process closed the descriptor that holds the rank, and another process has it now.
 pub struct Endpoint {
     sender: Sender,
     receiver: Receiver,
@@ -47,20 +57,29 @@ impl Region {
     /// Joins as `rank`, which no live process holds. What the rank's last holder did not acknowledge is
     /// there again; what it sent stays sent.
     ///
-    /// Costs about 10 µs and 2 KiB of private memory, more with each peer that is spoken to. The first in a
-    /// region that is a file waits for the disk.
+    /// [`JoinError::Taken`] if a live process, this one included, holds it. One that is about to let go of it is
+    /// waited for, at most half a second; one that removes the region, or closes a file, at most five seconds.
+    ///
+    /// Costs about 10 µs, a descriptor and 1 KiB of private memory; with each peer that is sent to or received
+    /// from, less than 1 KiB more. The first in a region that is a file waits for the disk.
     pub fn join(&self, rank: u32) -> Result<Endpoint, JoinError> {
         self.join_with(rank, &[])
     }
 
     /// Joins as some rank that no live process holds: rather one that was never held than one that was left,
-    /// and rather that than one whose holder died.
+    /// and rather that than one whose holder died. [`JoinError::Full`] if there is none.
+    ///
+    /// Waits and costs as [`Region::join`], and a system call for each rank that has joined and not left.
     pub fn join_any(&self) -> Result<Endpoint, JoinError> {
         self.join_free(&[])
     }
 
     /// Joins as the rank that last bore this label, or, if none does, as some rank as [`Region::join_any`]
-    /// does; [`Region::find`] finds it. A label has 1 to 48 bytes and no NUL.
+    /// does; [`Region::find`] finds it. A label has 1 to 48 bytes and no NUL, else it is
+    /// [`JoinError::BadLabel`]. [`JoinError::Taken`] if a live process bears it.
+    ///
+    /// Waits and costs as [`Region::join_any`]; also waits, at most five seconds ([`JoinError::Full`]), while
+    /// another process does the same.
     pub fn join_as(&self, label: &str) -> Result<Endpoint, JoinError> {
         if !(1..=LABEL).contains(&label.len()) || label.contains('\0') {
             return Err(JoinError::BadLabel);
@@ -158,29 +177,35 @@ impl Endpoint {
         self.sender.region()
     }
 
-    /// Chooses how this endpoint waits from now on. For [`Wait::Event`] its peers must choose that too.
+    /// Chooses how this endpoint waits from now on; [`Wait::Adaptive`] until then. For [`Wait::Event`] its peers
+    /// must choose that too. Never waits.
     pub fn set_wait(&self, wait: Wait) {
         self.sender.set_wait(wait);
         self.receiver.set_wait(wait);
     }
 
-    /// As [`Receiver::set_pieces`].
+    /// Chooses whether messages above half the arena are received in pieces. As [`Receiver::set_pieces`].
     pub fn set_pieces(&self, pieces: bool) {
         self.receiver.set_pieces(pieces);
     }
 
-    /// What ends a wait of this endpoint from another thread or a signal handler.
+    /// What ends a wait of this endpoint, in either direction, from another thread or a signal handler.
     pub fn interrupter(&self) -> Interrupter {
         self.receiver.interrupter()
     }
 
-    /// Begins a [`Batch`] of both directions.
+    /// Begins a [`Batch`] of both directions. Never waits.
     pub fn batch(&self) -> Batch<'_> {
         Batch::new(Some(self.sender.parts()), Some(self.receiver.parts()))
     }
 
     /// Two halves for two threads: one does all the sending, the other all the receiving. Each sleeps on a
-    /// bell of its own. The rank is left when both are dropped; it dies if one is dropped in a panic.
+    /// bell of its own, and chooses how. The rank is left when both are dropped, and lives until then: whoever
+    /// sends to a rank of which only the sending half is left waits once the mailbox is full, and whoever
+    /// receives from one of which only the receiving half is left waits as well. If one of them is dropped in
+    /// a panic, the rank is dead instead when both are.
+    ///
+    /// Never waits. [`Interrupter`]s made before go with the receiving half.
     pub fn split(self) -> (Sender, Receiver) {
         let Self { mut sender, mut receiver } = self;
         sender.split();
@@ -190,70 +215,79 @@ impl Endpoint {
 }
 
 /// # Sending: as by a [`Sender`]
+///
+/// The same calls, but one thread has both directions: what waits here publishes what a batch holds back of
+/// either, and nobody else makes room in the mailbox of this rank to itself, so that a full one is
+/// [`SendError::Full`] at once.
 impl Endpoint {
-    /// As [`Sender::send`].
+    /// Sends `bytes` to `to`; waits while the mailbox is full. As [`Sender::send`].
     #[inline(always)]
     pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
         self.sender.send_with(to, bytes, Patience::Until(None), || self.receiver.settle())
     }
 
-    /// As [`Sender::try_send`].
+    /// Sends `bytes` to `to` if there is room now. As [`Sender::try_send`].
     #[inline]
     pub fn try_send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
         self.sender.send_with(to, bytes, Patience::Never, || self.receiver.settle())
     }
 
-    /// As [`Sender::send_timeout`].
+    /// Sends `bytes` to `to`; waits no longer than `timeout`. As [`Sender::send_timeout`].
     pub fn send_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
         self.sender.send_with(to, bytes, Patience::within(timeout), || self.receiver.settle())
     }
 
-    /// As [`Sender::reserve`].
+    /// A message of `len` bytes to `to`, to be written in place; waits while the mailbox is full. As
+    /// [`Sender::reserve`].
     pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
         self.sender.draft(to, len, Patience::Until(None), || self.receiver.settle())
     }
 
-    /// As [`Sender::try_reserve`].
+    /// A message of `len` bytes to `to` if there is room now. As [`Sender::try_reserve`].
     pub fn try_reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
         self.sender.draft(to, len, Patience::Never, || self.receiver.settle())
     }
 
-    /// As [`Sender::reserve_timeout`].
+    /// A message of `len` bytes to `to`; waits no longer than `timeout`. As [`Sender::reserve_timeout`].
     pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
         self.sender.draft(to, len, Patience::within(timeout), || self.receiver.settle())
     }
 }
 
 /// # Receiving: as by a [`Receiver`]
+///
+/// The same calls, but nobody else sends as this rank: waiting for mail from oneself alone is
+/// [`RecvError::Empty`] at once.
 impl Endpoint {
-    /// As [`Receiver::recv`].
+    /// The next mail from anyone; waits until there is one. As [`Receiver::recv`].
     #[inline(always)]
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::Until(None))
     }
 
-    /// As [`Receiver::try_recv`].
+    /// The next mail from anyone, if there is one now. As [`Receiver::try_recv`].
     #[inline]
     pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::Never)
     }
 
-    /// As [`Receiver::recv_timeout`].
+    /// The next mail from anyone; waits no longer than `timeout`. As [`Receiver::recv_timeout`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::within(timeout))
     }
 
-    /// As [`Receiver::recv_from`].
+    /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one. As
+    /// [`Receiver::recv_from`].
     pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
         self.mail(source.into(), Patience::Until(None))
     }
 
-    /// As [`Receiver::try_recv_from`].
+    /// The next mail from `source`, if there is one now. As [`Receiver::try_recv_from`].
     pub fn try_recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
         self.mail(source.into(), Patience::Never)
     }
 
-    /// As [`Receiver::recv_from_timeout`].
+    /// The next mail from `source`; waits no longer than `timeout`. As [`Receiver::recv_from_timeout`].
     pub fn recv_from_timeout(
         &self,
         source: impl Into<Source>,

@@ -217,26 +217,31 @@ pub enum SendError {
         /// The longest message, in bytes.
         limit: u64,
     },
-    /// There is no room now, and nobody waits for it: `try_send`, or a message to oneself.
+    /// There is no room now, and nobody waits for it: `try_send`, `try_reserve`, or a message to oneself. Nothing
+    /// was sent.
     #[error("the mailbox is full")]
     Full,
-    /// The time was over before there was room.
+    /// The time was over before there was room, or before a message in fragments was taken. Nothing was sent, or
+    /// will be delivered, unless the end of such a message was on its way.
     #[error("timed out")]
     Timeout,
-    /// An [`Interrupter`](crate::Interrupter) ended the wait.
+    /// An [`Interrupter`](crate::Interrupter) ended the wait; otherwise as [`SendError::Timeout`].
     #[error("interrupted")]
     Interrupted,
-    /// The mailbox is full and its receiver has left.
+    /// The mailbox is full and its receiver has left; or it left while it took a message in fragments, and nobody
+    /// has joined as that rank since: this one is not delivered, unless its end was on its way.
     #[error("the mailbox is full and its receiver has left")]
     PeerLeft,
-    /// The mailbox is full and its receiver is dead.
+    /// The mailbox is full and its receiver is dead; or it ended while it took a message in fragments, and
+    /// may have been replaced: this one is not delivered, unless its end was on its way.
     #[error("the mailbox is full and its receiver is dead")]
     PeerDead,
     /// There is no memory, or disk, left for the first message to this peer. Nothing was sent; it can be tried
     /// again.
     #[error("no shared memory left for the mailbox")]
     NoSpace,
-    /// The receiver's words in the mailbox make no sense.
+    /// The words in the mailbox make no sense: its receiver, or who else writes there, is broken. Mailboxes to
+    /// others are not affected.
     #[error("the mailbox is corrupt")]
     Corrupt,
     /// A draft to this peer is open: commit or drop it first.
@@ -254,7 +259,7 @@ pub enum RecvError {
     /// The region has no such rank.
     #[error("there is no such rank")]
     NoSuchRank,
-    /// There is no mail now, and nobody waits for it: `try_recv`, or only oneself to hear from.
+    /// There is no mail now, and nobody waits for it: `try_recv`, `try_recv_from`, or only oneself to hear from.
     #[error("no mail")]
     Empty,
     /// The time was over before there was mail.
@@ -269,10 +274,11 @@ pub enum RecvError {
     /// There is no more mail from this rank, which died.
     #[error("rank {0} is dead")]
     PeerDead(u32),
-    /// This rank gave up a message of which pieces were received.
+    /// This rank gave up a message of which pieces were received, or its successor sent another: see
+    /// [`Receiver::set_pieces`](crate::Receiver::set_pieces). What follows comes as ever.
     #[error("rank {0} gave up in the middle of a message")]
     Cut(u32),
-    /// The words of this rank's mailbox make no sense.
+    /// The words of this rank's mailbox make no sense. The others go on; a receive from anyone says so once.
     #[error("the mailbox from rank {0} is corrupt")]
     Corrupt(u32),
     /// This endpoint is no longer one.

@@ -34,14 +34,16 @@ pub const MAILBOX_FD: &str = "MAILBOX_FD";
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl Region {
-    /// Creates a region without a name. Costs what [`Region::create`] does.
+    /// Creates a region without a name. [`CreateError::Config`], [`CreateError::NoSpace`] or
+    /// [`CreateError::Os`]; waits for nothing, and costs what [`Region::create`] does.
     pub fn create_unnamed(config: Config) -> Result<Self, CreateError> {
         Segment::create_unnamed(&config).map(Self::over)
     }
 
     /// Opens the region without a name whose descriptor this is; it belongs to this process' user and is for
     /// protocol 0, see [`OpenOptions::from_fd`] for others. Whoever sent the descriptor is not trusted: what is
-    /// no such region is an error.
+    /// no such region is an error, [`OpenError::Unsealed`] if its size can be changed. The descriptor is opened
+    /// anew, which takes `/proc`, and closed. Waits for nothing, and costs what [`Region::open`] does.
     pub fn from_fd(fd: OwnedFd) -> Result<Self, OpenError> {
         OpenOptions::new().from_fd(fd)
     }
@@ -57,7 +59,8 @@ impl Region {
 
     /// Lets the process that `command` starts open this region with [`Region::from_env`]; one region a command.
     ///
-    /// A region that bears a name is opened by that: [`HandError::Named`].
+    /// A region that bears a name is opened by that: [`HandError::Named`]. `command` holds a descriptor of the
+    /// region as long as it exists.
     pub fn hand_to(&self, command: &mut Command) -> Result<(), HandError> {
         if self.segment.backing() != Backing::Unnamed {
             return Err(HandError::Named);

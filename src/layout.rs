@@ -7,12 +7,25 @@
 //! └────────┴────────────┴──────────────────────────────┴──────────────────────────────┴─────┘
 //!  reserved at creation   each touched only after its bit in the receiver's `opened` is set
 //!
+//!  a rank's record, 1024 B
+//! ┌───────────────────┬───────────────────┬──────────┬───────────────┬────────────────────┬──────────┐
+//! │ identity: life,   │ bells: mail,      │ opened:  │ events:       │ activity: awaited, │ reserved │
+//! │ pid, label, lock  │ credit, two modes │ 16 words │ mail, credit  │ sleeps             │          │
+//! │ 128 B             │ 128 B             │ 128 B    │ 2 x 128 B     │ 128 B              │ 256 B    │
+//! └───────────────────┴───────────────────┴──────────┴───────────────┴────────────────────┴──────────┘
+//!  holder              holder and ringers  senders    holder, ringers holder
+//!
 //!  mailbox (from, to), page-aligned
-//! ┌────────────────┬────────────────┬───────────┬──────────────┬───────────────┬─────────────┐
-//! │ consumer line  │ producer line  │ call line │ control lane │ cells x 64 B  │ arena bytes │
-//! │ 128 B          │ 128 B          │ 128 B     │ 8 x 64 B     │               │             │
-//! └────────────────┴────────────────┴───────────┴──────────────┴───────────────┴─────────────┘
+//! ┌──────────────────┬──────────────────┬───────────┬──────────────┬──────────────┬─────────────┐
+//! │ consumer line:   │ producer line:   │ call line │ control lane │ cells x 64 B │ arena bytes │
+//! │ head, told, two  │ five counters    │           │              │              │             │
+//! │ counters; 128 B  │ 128 B            │ 128 B     │ 8 x 64 B     │              │             │
+//! └──────────────────┴──────────────────┴───────────┴──────────────┴──────────────┴─────────────┘
+//!  receiver           sender             nobody yet  nobody yet     sender         sender
 //! ```
+//! Below each part stands who writes it; of `identity`, the holder's lock, where it is a word, is also written
+//! by whoever takes all locks.
+//!
 //! Words of different writers are at least 128 bytes apart: a processor that fetches lines in pairs would
 //! otherwise make neighbours fight. All words are in the machine's byte order; the magic tells.
 
@@ -197,7 +210,7 @@ const _: () = {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reserve {
     /// When the first message goes through a mailbox: [`SendError::NoSpace`](crate::SendError::NoSpace) if
-    /// there are none.
+    /// there are none. That message waits for it.
     #[default]
     AtFirstUse,
     /// When the region is created: [`CreateError::NoSpace`](crate::CreateError::NoSpace) if there are too few.
@@ -219,7 +232,8 @@ pub struct Config {
 }
 
 impl Config {
-    /// A region of `ranks` participants, 1 to 1024, with 4096 cells and an arena of 256 KiB a mailbox.
+    /// A region of `ranks` participants, 1 to 1024, with 4096 cells and an arena of 256 KiB a mailbox: 516 KiB
+    /// for each of the `ranks` x `ranks` mailboxes once it is used, and 1 KiB a rank from the start on.
     pub const fn ranks(ranks: u32) -> Self {
         Self {
             geometry: Geometry { protocol: 0, ranks, cells: 4096, arena: 256 << 10, max_message: 1 << 30 },
@@ -228,32 +242,35 @@ impl Config {
         }
     }
 
-    /// Messages that fit a mailbox: a power of two from 2 to 2^30. Each takes 64 bytes.
+    /// Messages, or fragments of one, that fit a mailbox: a power of two from 2 to 2^30; the default is 4096.
+    /// Each cell takes 64 bytes, whatever it holds.
     pub const fn cells(mut self, cells: u32) -> Self {
         self.geometry.cells = cells;
         self
     }
 
-    /// Bytes of a mailbox for payloads above 48 bytes: a multiple of 128, up to 2^40. A message above half of
-    /// it travels in fragments.
+    /// Bytes of a mailbox for payloads above 48 bytes: a multiple of 128, up to 2^40; the default is 256 KiB. A
+    /// message above half of it travels in fragments of a quarter of it.
     pub const fn arena(mut self, bytes: u64) -> Self {
         self.geometry.arena = bytes;
         self
     }
 
-    /// The longest message in bytes; the default is 1 GiB.
+    /// The longest message in bytes; the default is 1 GiB. A receiver takes private memory up to that, as far
+    /// as bytes arrive.
     pub const fn max_message(mut self, bytes: u64) -> Self {
         self.geometry.max_message = bytes;
         self
     }
 
-    /// Permission bits of the segment; the default is `0o600`.
+    /// Permission bits of the region, whatever the umask; the default is `0o600`. Its owner must be allowed to
+    /// read and write; other users need both as well, and [`OpenOptions::owner`](crate::OpenOptions::owner).
     pub const fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
     }
 
-    /// When the mailboxes' pages are taken from the system.
+    /// When the mailboxes' pages are taken from the system; the default is [`Reserve::AtFirstUse`].
     pub const fn reserve(mut self, reserve: Reserve) -> Self {
         self.reserve = reserve;
         self
@@ -265,7 +282,8 @@ impl Config {
         self
     }
 
-    /// Whether this describes a region; [`Region::create`](crate::Region::create) checks it too.
+    /// Whether this describes a region; [`Region::create`](crate::Region::create) checks it too. The first thing
+    /// that is wrong, if not. Costs nothing: no memory is touched.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.mode & !0o777 != 0 || self.mode & 0o600 != 0o600 {
             return Err(ConfigError::Mode);

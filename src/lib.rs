@@ -1,17 +1,37 @@
 //! Message passing between the processes of one machine, through one shared memory segment.
 //!
-//! A [`Region`] is a named segment, a file, or memory without a name. It holds a mailbox for every ordered pair of *ranks*: a ring with one
-//! writer and one reader. A process joins a region as a rank and holds an [`Endpoint`] from then on, with
-//! which it sends [`Draft`]s and bytes, and receives [`Mail`].
+//! A [`Region`] is a named segment, a file, or memory without a name. It holds a mailbox for every ordered pair
+//! of *ranks*: a ring with one writer and one reader. A process joins a region as a rank and holds an
+//! [`Endpoint`] from then on, with which it sends bytes and [`Draft`]s, and receives [`Mail`].
 //!
 //! ```text
 //!  region "prices", 3 ranks                   a mailbox
-//! ┌────────┬───────┬───────┬───────┬───────┐ ┌──────────┬─────────────────────────┬──────────────┐
-//! │ header │ ranks │ 0 → 0 │ 1 → 0 │ 2 → 0 │ │ head     │ cell cell cell … 64 B   │ arena        │
-//! │        │       │ 0 → 1 │ 1 → 1 │ 2 → 1 │ │ receiver │ stamp, envelope,        │ larger       │
-//! │        │       │ 0 → 2 │ 1 → 2 │ 2 → 2 │ │ writes   │ up to 48 bytes: sender  │ payloads     │
-//! └────────┴───────┴───────┴───────┴───────┘ └──────────┴─────────────────────────┴──────────────┘
+//! ┌────────┬───────┬───────┬───────┬───────┐ ┌──────────┬──────────┬───────────────────────┬──────────┐
+//! │ header │ ranks │ 0 → 0 │ 1 → 0 │ 2 → 0 │ │ head,    │ counters │ cell cell cell … 64 B │ arena    │
+//! │        │       │ 0 → 1 │ 1 → 1 │ 2 → 1 │ │ counters │          │ stamp, envelope,      │ larger   │
+//! │        │       │ 0 → 2 │ 1 → 2 │ 2 → 2 │ │          │          │ up to 48 bytes        │ payloads │
+//! └────────┴───────┴───────┴───────┴───────┘ └──────────┴──────────┴───────────────────────┴──────────┘
+//!  from the   from the first message          written by  written by the sender
+//!  start on   through each on                 the receiver
 //! ```
+//!
+//! A *mail* is a received message, still in its mailbox; dropping it acknowledges it. An *epoch* is how often a
+//! rank has been joined.
+//!
+//! | to | there is |
+//! |---|---|
+//! | make a region, open it, take it away | [`Region`], [`Config`], [`Place`], [`OpenOptions`] |
+//! | take part | [`Region::join`], [`Region::join_any`], [`Region::join_as`] |
+//! | send, or write in place | [`Endpoint::send`], [`Endpoint::reserve`] |
+//! | receive, from anyone or one rank | [`Endpoint::recv`], [`Endpoint::recv_from`] |
+//! | send and receive large messages | the same; in parts: [`Endpoint::set_pieces`] |
+//! | send and receive many small ones | [`Endpoint::batch`] |
+//! | send in one thread, receive in another | [`Endpoint::split`] |
+//! | choose how to wait, end a wait | [`Endpoint::set_wait`], [`Endpoint::interrupter`] |
+//! | see who lives, and what goes on | [`Region::status`], [`Region::inspect`] |
+//!
+//! Calls that begin with `try_` never wait; those that end in `_timeout` wait no longer than that; the others
+//! wait as long as it makes sense.
 //!
 //! # Example
 //!
@@ -41,21 +61,32 @@
 //!
 //! - From one rank to another messages arrive in order and without a gap. An acknowledged one is never seen
 //!   again; one that is not is there for the receiving rank's next holder, whoever died.
-//! - Sending and receiving are lock-free, and cost a cache line, no fence and no system call as long as
-//!   nobody sleeps. Joining takes a kernel lock, which is how the others learn of a death.
-//! - Whoever waits for a rank that ended is told: `PeerLeft`, or `PeerDead`, after the last mail.
+//! - But one above half the arena ([`Region::max_whole`], 128 KiB by default) travels in fragments and is
+//!   received at most once, by one holder of the rank: its sender is told if that one ended in between.
+//! - Sending and receiving are lock-free. A message of up to 48 bytes costs a cache line, no fence, no locked
+//!   instruction and no system call as long as nobody sleeps. Joining takes a kernel lock, which is how the
+//!   others learn of a death.
+//! - Whoever waits for a rank that ended is told: `PeerLeft`, or `PeerDead`, after the last mail. No timeout is
+//!   involved: a stopped process is alive.
 //! - Nothing that a peer writes into the segment makes this process read or write outside it, panic, or loop
-//!   for ever.
+//!   for ever. Who chooses [`Wait::Event`] trusts its peers with more.
 //! - Nothing is taken from the system for mailboxes that were never used; where there is too little memory
 //!   it is an error, not a signal.
 //!
 //! # Trade-offs
 //!
-//! - Memory for a mailbox, 516 KiB by default, is taken at its first message and kept.
+//! - Memory for a mailbox, 516 KiB by default, is taken at its first message and kept. An endpoint takes 1 KiB
+//!   of private memory, and less than 1 KiB more for each peer and direction.
 //! - A receiver that does not acknowledge stops its sender, one mailbox later.
-//! - An endpoint is for one thread at a time; more threads join more ranks.
+//! - An endpoint is for one thread at a time, and so is each of its halves. A program with more threads joins
+//!   as more ranks.
+//! - What a [`Batch`] holds back nobody sees before it ends, unless its holder waits or holds back much.
+//! - A process that makes a named segment or a file shorter ends its users; an unnamed region is safe from
+//!   that.
 //! - A forked child has its parent's regions but not its ranks. `mlockall` takes every page of a region
 //!   unless `MCL_ONFAULT` is set.
+//! - All of this is for Linux. Other Unixes have a path of their own, which lacks some of it; it has been run on
+//!   Linux only.
 
 mod error;
 

@@ -14,7 +14,11 @@ use core::mem::ManuallyDrop;
 /// A received message, still where its sender wrote it; dropping it acknowledges it.
 ///
 /// Mails may be dropped in any order; their room is given back in order. A mail that its holder's death
-/// keeps from being dropped is delivered again, to the rank's next holder.
+/// keeps from being dropped is delivered again, to the rank's next holder. One that is forgotten
+/// ([`core::mem::forget`]) keeps its room, and that of all after it, until then.
+///
+/// Nothing here waits. Dropping it costs a store to a line that the sender reads, and a system call if the sender
+/// sleeps for want of room; in a [`Batch`](crate::Batch) neither.
 ///
 /// A message above half the arena came in fragments and is acknowledged already: its bytes are in memory of
 /// this process, and end with it. Or it is a piece of such a message, in place as any mail: see
@@ -57,7 +61,7 @@ impl<'a> Mail<'a> {
         self.letter.envelope().tag
     }
 
-    /// Which part of a message it is, if it is not a whole one.
+    /// Which part of a message it is, if it is a piece of one; `None` for a message, in fragments or not.
     pub fn piece(&self) -> Option<Piece> {
         if self.letter.is_whole() { None } else { self.peer.piece(self.letter.seq) }
     }
@@ -91,7 +95,7 @@ impl<'a> Mail<'a> {
         len
     }
 
-    /// Its bytes, copied.
+    /// Its bytes, copied to new memory.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.letter.len];
         self.copy_to(&mut bytes);
@@ -107,7 +111,8 @@ impl<'a> Mail<'a> {
         mail.peer.finish(mail.member, &mail.letter)
     }
 
-    /// The value whose bytes it is, copied. The sender's value can be sent as `bytemuck::bytes_of(&value)`.
+    /// The value whose bytes it is, copied; [`SizeError`] if it has another length than a `T`. The sender's value
+    /// can be sent as `bytemuck::bytes_of(&value)`. Both processes must mean the same by `T`: nothing checks it.
     #[inline(always)]
     pub fn read<T: Pod>(&self) -> Result<T, SizeError> {
         if self.letter.len != size_of::<T>() {

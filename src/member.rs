@@ -337,7 +337,8 @@ pub(crate) struct Interrupted;
 
 /// Ends a wait of the endpoint or half that it came from, from any thread or signal handler.
 ///
-/// When an endpoint splits, those made before go with the receiving half.
+/// When an endpoint splits, those made before go with the receiving half. It may outlive the endpoint: then it
+/// ends no wait.
 #[derive(Clone)]
 pub struct Interrupter {
     flag: Arc<AtomicBool>,
@@ -345,8 +346,9 @@ pub struct Interrupter {
 }
 
 impl Interrupter {
-    /// Makes a call that waits, or if none does the next one that would, return `Interrupted`; once, however
-    /// often this is called before.
+    /// Makes a call that waits, or if none does the next one that would, return
+    /// [`SendError::Interrupted`](crate::SendError::Interrupted) or
+    /// [`RecvError::Interrupted`](crate::RecvError::Interrupted); once, however often this is called before.
     ///
     /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps. One that
     /// sleeps on an event ([`Wait::Event`]) sees it up to 50 ms later: no signal handler may set an event.

@@ -30,7 +30,8 @@ use core::time::Duration;
 /// never waits long enough to sleep, hears of ends only when no mail comes for 50 ms. `try_` calls ask for
 /// deaths every 64th time.
 ///
-/// Cost: the cache line of the message, and a system call if the sender sleeps for want of room.
+/// Cost: the cache line of the message, and a system call if the sender sleeps for want of room. What is copied
+/// out of a mail is copied once; a message that came in fragments was copied once on the way.
 pub struct Receiver {
     member: Member,
     inbox: Inbox,
@@ -60,7 +61,8 @@ impl Receiver {
         &self.member.region
     }
 
-    /// Chooses how this half waits from now on. For [`Wait::Event`] its peers must choose that too.
+    /// Chooses how this half waits from now on; before the endpoint was split, as it did. For [`Wait::Event`] its
+    /// peers must choose that too. Never waits.
     pub fn set_wait(&self, wait: Wait) {
         self.member.set_wait(wait);
     }
@@ -68,7 +70,10 @@ impl Receiver {
     /// Chooses whether messages above half the arena that begin from now on are received in pieces: each a
     /// mail of its own, in place, with a [`Mail::piece`] that says which part of the message it is. Nothing of
     /// them is put into private memory. A message that its sender gives up in between is [`RecvError::Cut`],
-    /// or the sender's end.
+    /// or the sender's end. Messages up to half the arena come whole, as ever. Off until this is called.
+    ///
+    /// A piece keeps its room, as any mail does, until it is acknowledged, and the last one is only sent when all
+    /// before it are: whoever holds one while it waits for the next waits for ever.
     pub fn set_pieces(&self, pieces: bool) {
         self.inbox.in_pieces.set(pieces);
     }
@@ -78,37 +83,50 @@ impl Receiver {
         self.member.interrupter()
     }
 
-    /// Begins a [`Batch`].
+    /// Begins a [`Batch`] of what this half acknowledges. Never waits.
     pub fn batch(&self) -> Batch<'_> {
         Batch::new(None, Some(self.parts()))
     }
 
     /// The next mail from anyone; waits until there is one.
+    ///
+    /// [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] once for each life of a sender that ended, when there
+    /// is no mail; [`RecvError::Corrupt`] once for a mailbox that makes no sense, and the others go on.
+    /// [`RecvError::Interrupted`] ends a wait. Where nobody could ever send it is [`RecvError::Empty`].
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::Until(None), || ())
     }
 
-    /// The next mail from anyone, if there is one now.
+    /// The next mail from anyone, if there is one now; never waits, else [`RecvError::Empty`]. Takes in at most 32
+    /// fragments: a large message may take some calls. Other errors as of [`Receiver::recv`].
     pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::Never, || ())
     }
 
-    /// The next mail from anyone; waits no longer than `timeout`.
+    /// The next mail from anyone; waits no longer than `timeout`, then [`RecvError::Timeout`]. Other errors as of
+    /// [`Receiver::recv`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::within(timeout), || ())
     }
 
-    /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one.
+    /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one. Mail of others stays
+    /// where it is.
+    ///
+    /// From a rank that ended it is [`RecvError::PeerLeft`] or [`RecvError::PeerDead`] each time; from one whose
+    /// mailbox makes no sense [`RecvError::Corrupt`] each time. [`RecvError::NoSuchRank`] if the region has no
+    /// such rank.
     pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
         self.mail(source.into(), Patience::Until(None), || ())
     }
 
-    /// The next mail from `source`, if there is one now.
+    /// The next mail from `source`, if there is one now; never waits, else [`RecvError::Empty`]. Other errors as
+    /// of [`Receiver::recv_from`].
     pub fn try_recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
         self.mail(source.into(), Patience::Never, || ())
     }
 
-    /// The next mail from `source`; waits no longer than `timeout`.
+    /// The next mail from `source`; waits no longer than `timeout`, then [`RecvError::Timeout`]. Other errors as
+    /// of [`Receiver::recv_from`].
     pub fn recv_from_timeout(
         &self,
         source: impl Into<Source>,

@@ -57,12 +57,12 @@ impl Default for OpenOptions {
 }
 
 impl OpenOptions {
-    /// Regions of this process' user, with protocol 0.
+    /// Regions of this process' user, for protocol 0.
     pub const fn new() -> Self {
         Self { trust: Trust { protocol: Some(0), owner: None } }
     }
 
-    /// The region must be for this protocol.
+    /// The region must be for this protocol, else [`OpenError::Protocol`].
     pub const fn protocol(mut self, protocol: u64) -> Self {
         self.trust.protocol = Some(protocol);
         self
@@ -74,18 +74,19 @@ impl OpenOptions {
         self
     }
 
-    /// The region may belong to this user, too: whoever owns a region can make its users fail.
+    /// The region may belong to this user, too, by its number; else [`OpenError::Owner`]. Whoever owns a region
+    /// can make its users fail.
     pub const fn owner(mut self, uid: u32) -> Self {
         self.trust.owner = Some(uid);
         self
     }
 
-    /// Opens the region at `place`; as [`Region::open`].
+    /// Opens the region at `place`; waits, costs and fails as [`Region::open`].
     pub fn open<'a>(self, place: impl Into<Place<'a>>) -> Result<Region, OpenError> {
         Segment::open(place.into(), self.trust).map(Region::over)
     }
 
-    /// Removes the region at `place`; as [`Region::remove`].
+    /// Removes the region at `place`; waits and fails as [`Region::remove`].
     pub fn remove<'a>(self, place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
         Segment::remove(place.into(), self.trust)
     }
@@ -98,20 +99,30 @@ impl OpenOptions {
 impl Region {
     /// Creates a region at `place`: a string is a name, a path a file.
     ///
-    /// Nobody sees it before it is complete. Costs 0.1 ms, the first time in a process that has threads up to
-    /// 15 ms, and the memory of the rank table: 4 KiB and 1 KiB a rank. A file waits for the disk.
+    /// Nobody sees it before it is complete. [`CreateError::Exists`] if something bears the name, whatever it is.
+    ///
+    /// Costs 0.1 ms, the first time in a process that has threads up to 15 ms, and the memory of the rank table:
+    /// 4 KiB and 1 KiB a rank. A file waits for the disk; nothing else is waited for.
     pub fn create<'a>(place: impl Into<Place<'a>>, config: Config) -> Result<Self, CreateError> {
         Segment::create(place.into(), &config).map(Self::over)
     }
 
     /// Opens the region at `place`, which belongs to this process' user and is for protocol 0; see
-    /// [`OpenOptions`] for others. Takes no memory in the segment.
+    /// [`OpenOptions`] for others. What is no whole region of this version is an error that says so; nothing is
+    /// mapped before that was checked.
+    ///
+    /// Never waits. Costs what [`Region::create`] does, without the memory and the disk. An open region is two
+    /// descriptors at most, and address space of [`Inspection::size`] bytes; clones share them.
     pub fn open<'a>(place: impl Into<Place<'a>>) -> Result<Self, OpenError> {
         OpenOptions::new().open(place)
     }
 
     /// Opens the region at `place`, or creates it if there is none; processes that do so at the same time end
-    /// up in one region.
+    /// up in one region. One of other ranks, cells, arena or largest message is
+    /// [`CreateOrOpenError::Differs`], one of another protocol [`OpenError::Protocol`]; mode and reservation are
+    /// not compared.
+    ///
+    /// Waits, at most two seconds, for whoever is about to remove what bears the name.
     pub fn create_or_open<'a>(
         place: impl Into<Place<'a>>,
         config: Config,
@@ -136,7 +147,8 @@ impl Region {
         }
     }
 
-    /// Removes the region at `place` with all its mail, unless a live process has joined it.
+    /// Removes the region at `place` with all its mail, unless a live process has joined it:
+    /// [`RemoveError::InUse`].
     ///
     /// Processes that have opened it and not joined find it removed when they join. Waits, at most five
     /// seconds, while the last to leave a file waits for the disk.
@@ -145,7 +157,7 @@ impl Region {
     }
 
     /// The names of the regions that this process may open, whatever their protocol; sorted. Those in files
-    /// and those without a name are not among them.
+    /// and those without a name are not among them. Opens each of them for a moment.
     pub fn list() -> io::Result<Vec<String>> {
         segment::list()
     }
@@ -176,14 +188,15 @@ impl Region {
     }
 
     /// The rank whose last holder joined with this label, if there is one; it need not live. A label that is
-    /// being written at this moment may be missed or seen in part.
+    /// being written at this moment may be missed or seen in part. Costs a look at each rank's record.
     pub fn find(&self, label: &str) -> Option<u32> {
         (0..self.ranks()).find(|rank| !label.is_empty() && self.registry.label(*rank) == label.as_bytes())
     }
 
-    /// What the holder of `rank` is doing, and the rank's epoch; `None` if there is no such rank.
+    /// Whether somebody holds `rank`, and the rank's epoch: how often it has been joined. `None` if there is no
+    /// such rank.
     ///
-    /// Costs a system call if the rank has joined and not left.
+    /// Never waits. Costs a system call, 0.2 to 5.4 µs, if the rank has joined and not left.
     pub fn status(&self, rank: u32) -> Option<(Status, u64)> {
         (rank < self.ranks()).then(|| {
             let (status, life) = self.registry.status(rank);
@@ -193,7 +206,7 @@ impl Region {
 
     /// Looks at everything. Takes no memory in the segment: mailboxes that were never used are not touched.
     ///
-    /// Costs a system call a rank, and a look at each message that waits.
+    /// Never waits, and needs no rank. Costs a system call a rank, and a look at each message that waits.
     pub fn inspect(&self) -> Inspection {
         let geometry = *self.geometry();
         let ranks = (0..geometry.ranks).map(|rank| {
@@ -256,7 +269,8 @@ impl Region {
     }
 }
 
-/// What [`Region::inspect`] saw. Ranks go on meanwhile, so parts of it may be of different moments.
+/// What [`Region::inspect`] saw. Ranks go on meanwhile, so parts of it may be of different moments. It is for
+/// people: ranks write these words themselves, and nothing relies on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inspection {
@@ -274,7 +288,7 @@ pub struct Inspection {
     pub memory: u64,
     /// Every rank.
     pub ranks: Vec<RankReport>,
-    /// Every mailbox that was ever used.
+    /// Every mailbox that was ever used: those to rank 0 first, each by sender.
     pub mailboxes: Vec<MailboxReport>,
 }
 
@@ -284,23 +298,25 @@ pub struct Inspection {
 pub struct RankReport {
     /// The rank.
     pub rank: u32,
-    /// What its holder is doing.
+    /// Whether somebody holds it.
     pub status: Status,
-    /// How often it was claimed.
+    /// How often it was joined.
     pub epoch: u64,
     /// Process id of its last holder, in that process' PID namespace.
     pub pid: u32,
-    /// What its last holder called it.
+    /// The label that its last holder joined with; empty if with none.
     pub label: String,
     /// Whose mail its receiver sleeps for; `None`: it is awake.
     pub receiver_awaits: Option<Source>,
     /// In whose mailbox its sender sleeps for room; `None`: it is awake.
     pub sender_awaits: Option<Source>,
-    /// Times that its receivers slept for want of mail.
+    /// Times that its receivers fell asleep for want of mail, over all holders.
     pub sleeps: u64,
 }
 
-/// What is known of a mailbox.
+/// What is known of a mailbox. Its counters go on over all holders of both ranks; one that died may have left one
+/// of them short. A sender counts bytes as it writes them, those included that a batch holds back or of which
+/// it gives the end up.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MailboxReport {
@@ -308,15 +324,16 @@ pub struct MailboxReport {
     pub from: u32,
     /// The receiver.
     pub to: u32,
-    /// Messages that ever were sent.
+    /// Messages that ever were sent, each in fragments as one once its end is there; what a batch holds back is
+    /// not among them.
     pub messages: u64,
-    /// Their payload bytes.
+    /// Payload bytes that ever were written.
     pub bytes: u64,
-    /// Messages that are not acknowledged, each fragment of one counted.
+    /// Messages that are not acknowledged, each fragment of one counted; at most [`Inspection::cells`].
     pub unread: u64,
     /// Times that the sender found it full.
     pub full: u64,
-    /// Times that the sender slept for want of room.
+    /// Times that the sender fell asleep for want of room, or until a message in fragments was taken.
     pub sleeps: u64,
     /// Times that a message woke the receiver.
     pub mail_wakes: u64,

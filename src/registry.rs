@@ -31,15 +31,27 @@ pub const fn lock_byte(rank: u32) -> u32 {
 }
 
 /// What is known of a rank's holder.
+///
+/// ```text
+///               join                     endpoint dropped
+///  NeverJoined ──────▶ Live ─────────────────────────────▶ Left
+///                      │  ▲                                  │
+///        process ends  │  │ join: the next epoch             │
+///        or endpoint   │  ├──────────────────────────────────┘
+///        is dropped    ▼  │
+///        in a panic   Dead
+/// ```
+/// An epoch begins with each join. A mailbox outlives all of this: what was sent and not acknowledged is there
+/// for the rank's next holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Status {
-    /// Nobody ever held the rank.
+    /// Nobody ever held the rank. What is sent to it waits in its mailbox.
     NeverJoined,
     /// A process holds it; it may be stopped.
     Live,
-    /// Its last holder left.
+    /// Its last holder dropped its endpoint: what it sent is all there will be.
     Left,
-    /// Its last holder ended without leaving.
+    /// Its last holder's process ended with the endpoint, or dropped it in a panic.
     Dead,
 }
 

@@ -20,13 +20,15 @@ use core::time::Duration;
 /// most 50 ms later, `try_` calls at most 64 calls later. Room in one's own mailbox is waited for only by a
 /// half, as long as there is the other one.
 ///
-/// A message above half the arena (128 KiB by default) travels in fragments, while its receiver takes them.
-/// `send` returns when all are taken, and at most one life of the receiver gets the message: if that one ends
-/// in between it is [`SendError::PeerDead`] or [`SendError::PeerLeft`], whoever follows. After an error the
-/// message is not delivered, but that it may be where its last 48 bytes, which go when all others are taken,
-/// were on their way.
+/// A message above half the arena ([`Region::max_whole`], 128 KiB by default) travels in fragments of a quarter
+/// of it, while its receiver takes them. `send` returns when all are taken, and at most one life of the receiver
+/// gets the message: if that one ends in between it is [`SendError::PeerDead`] or [`SendError::PeerLeft`],
+/// whoever follows. After an error the message is not delivered, but that it may be where its last 48 bytes,
+/// which go when all others are taken, were on their way.
 ///
-/// Cost: the cache line of the message, and a system call if the receiver sleeps.
+/// Cost: up to 48 bytes, the cache line of the message; above that, a copy into the arena, too; in fragments, a
+/// round trip more. A system call if the receiver sleeps. The first message to a peer takes a system call and a
+/// look at each cell of its mailbox.
 pub struct Sender {
     member: Member,
     outbox: Outbox,
@@ -56,7 +58,8 @@ impl Sender {
         &self.member.region
     }
 
-    /// Chooses how this half waits from now on. For [`Wait::Event`] its peers must choose that too.
+    /// Chooses how this half waits from now on; before the endpoint was split, as it did. For [`Wait::Event`] its
+    /// peers must choose that too. Never waits.
     pub fn set_wait(&self, wait: Wait) {
         self.member.set_wait(wait);
     }
@@ -66,39 +69,50 @@ impl Sender {
         self.member.interrupter()
     }
 
-    /// Begins a [`Batch`].
+    /// Begins a [`Batch`] of what this half sends. Never waits.
     pub fn batch(&self) -> Batch<'_> {
         Batch::new(Some(self.parts()), None)
     }
 
-    /// Sends `bytes` to `to`; waits while the mailbox is full.
+    /// Sends `bytes`, of any length up to [`Region::max_message`], to `to`; waits while the mailbox is full, and
+    /// for the receiver to take a message above [`Region::max_whole`].
+    ///
+    /// [`SendError::NoSuchRank`], [`SendError::TooLarge`], [`SendError::Drafting`] and [`SendError::NoSpace`] come
+    /// before anything is sent; [`SendError::PeerLeft`], [`SendError::PeerDead`], [`SendError::Interrupted`] and
+    /// [`SendError::Corrupt`] end a wait.
     pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
         self.send_with(to, bytes, Patience::Until(None), || ())
     }
 
-    /// Sends `bytes` to `to` if there is room now. A message above half the arena, which takes a receiver, is
-    /// [`SendError::TooLarge`].
+    /// Sends `bytes` to `to` if there is room now; never waits, else [`SendError::Full`]. A message above
+    /// [`Region::max_whole`], which takes a receiver, is [`SendError::TooLarge`]. Other errors as of
+    /// [`Sender::send`].
     pub fn try_send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
         self.send_with(to, bytes, Patience::Never, || ())
     }
 
-    /// Sends `bytes` to `to`; waits no longer than `timeout`.
+    /// Sends `bytes` to `to`; waits no longer than `timeout`, then [`SendError::Timeout`]. Other errors as of
+    /// [`Sender::send`].
     pub fn send_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
         self.send_with(to, bytes, Patience::within(timeout), || ())
     }
 
-    /// Reserves a message of `len` bytes to `to`, at most half the arena, to be written in place; waits while
-    /// the mailbox is full.
+    /// Reserves a message of `len` bytes to `to`, at most [`Region::max_whole`] (else [`SendError::TooLarge`]), to
+    /// be written in place; waits while the mailbox is full. Errors as of [`Sender::send`].
+    ///
+    /// Costs what sending does, without the copying.
     pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
         self.draft(to, len, Patience::Until(None), || ())
     }
 
-    /// Reserves a message of `len` bytes to `to` if there is room now.
+    /// Reserves a message of `len` bytes to `to` if there is room now; never waits, else [`SendError::Full`].
+    /// Otherwise as [`Sender::reserve`].
     pub fn try_reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
         self.draft(to, len, Patience::Never, || ())
     }
 
-    /// Reserves a message of `len` bytes to `to`; waits no longer than `timeout`.
+    /// Reserves a message of `len` bytes to `to`; waits no longer than `timeout`, then [`SendError::Timeout`].
+    /// Otherwise as [`Sender::reserve`].
     pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
         self.draft(to, len, Patience::within(timeout), || ())
     }

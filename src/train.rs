@@ -6,9 +6,11 @@
 //! ┌────────┐┌────────────┐┌────────────┐   ┌─────────────────┐
 //! │ length ││ a fragment ││ a fragment │ … │ up to 48 bytes  │
 //! └────────┘└────────────┘└────────────┘   └─────────────────┘
+//!  8 B       up to a quarter of the arena each      written when all before it is acknowledged
 //! ```
-//! *Last* waits until all before it is acknowledged: a train that is given up, or whose receiver dies, before
-//! that is never delivered. And it is one cell, so that this wait costs no more than a round trip.
+//! A train that is given up, or whose receiver ends, before *last* is written is never delivered. *Last* is one
+//! cell, so that the wait for it costs no more than a round trip. Instead of it there may be a *cut*, or
+//! another message: then its sender gave up, or died.
 
 use crate::cell::INLINE;
 
@@ -19,12 +21,13 @@ pub fn cut(bytes: &[u8], fragment: usize) -> (impl Iterator<Item = &[u8]>, &[u8]
     (body.chunks(fragment), last)
 }
 
-/// Where in its message a piece lies.
+/// Where in its message a piece lies; see [`Mail::piece`](crate::Mail::piece). Pieces come in order, without a
+/// gap: each begins where the one before it ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Piece {
     /// Bytes of the message before it.
     pub offset: u64,
-    /// Bytes of the message, as announced by its sender.
+    /// Bytes of the message, as announced by its sender; at most [`Region::max_message`](crate::Region::max_message).
     pub total: u64,
     /// Whether the message ends with it. Until then the sender may give the message up.
     pub is_last: bool,

@@ -1,0 +1,40 @@
+//! A server of many clients, each a process: nobody waits longer than ten seconds for anybody.
+
+use mailbox::{Config, RecvError, Region};
+use std::process::Command;
+
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    if let Some(name) = std::env::args().nth(1) {
+        return ask(&name);
+    }
+    let name = format!("server-{}", std::process::id());
+    let me = Region::create(&name, Config::ranks(16))?.join(0)?;
+    let start = || Command::new(std::env::current_exe()?).arg(&name).spawn();
+    let mut clients = [start()?, start()?, start()?];
+    let (mut answers, mut gone) = (0, 0);
+    while gone < clients.len() {
+        match me.recv_timeout(PATIENCE) {
+            Ok(mail) => {
+                let square = mail.read::<u64>()?.pow(2).to_ne_bytes();
+                answers += u32::from(me.send_timeout(mail.from(), &square, PATIENCE).is_ok());
+            }
+            Err(RecvError::PeerLeft(_) | RecvError::PeerDead(_)) => gone += 1,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    clients.iter_mut().try_for_each(|client| client.wait().map(drop))?;
+    println!("{answers} answers to {gone} clients");
+    drop(me);
+    Ok(Region::remove(&name)?)
+}
+
+fn ask(server: &str) -> Result<(), Box<dyn std::error::Error>> {
+    let me = Region::open(server)?.join_any()?;
+    (1..=10u64).try_for_each(|number| {
+        me.send_timeout(0, &number.to_ne_bytes(), PATIENCE)?;
+        assert_eq!(me.recv_from_timeout(0, PATIENCE)?.read::<u64>()?, number * number);
+        Ok(())
+    })
+}

@@ -1,0 +1,98 @@
+//! Every example is short, does what it says, and leaves nothing behind.
+#![cfg(not(loom))]
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::{env, fs, process};
+
+/// What each prints. `hello`, which takes two, is run by `tests/readme.rs`; a `*` stands for what differs.
+const EXAMPLES: &[(&str, &[&str])] = &[
+    ("batch", &["1000000 numbers, 499999500000 in all"]),
+    ("child", &["the child says: HELLO"]),
+    ("draft", &["60 samples, the last one Sample { second: 59, celsius: 27.375 }"]),
+    ("file", &["the writer has ended: exit status: 0", "it wrote: first", "it wrote: second"]),
+    ("halves", &["1000 replies, in order"]),
+    ("large", &["33554432 bytes in memory", "33554432 bytes in a file"]),
+    (
+        "monitor",
+        &[
+            "* bytes in use of *",
+            "rank 0 \"writer\" Live waits for None",
+            "rank 1 \"reader\" Live waits for None",
+            "rank 2 \"\" NeverJoined waits for None",
+            "0 to 1: 5 sent, 4 unread",
+        ],
+    ),
+    ("server", &["30 answers to 3 clients"]),
+];
+
+/// A folder for an example's temporary files; gone after the test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(example: &str) -> Self {
+        let path = env::temp_dir().join(format!("mailbox-example-{}-{example}", process::id()));
+        fs::create_dir(&path).expect("a new folder");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn matches(line: &str, expected: &str) -> bool {
+    let number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
+    let (words, wanted): (Vec<_>, Vec<_>) = (line.split(' ').collect(), expected.split(' ').collect());
+    let same = |(word, wanted): (&&str, &&str)| word == wanted || *wanted == "*" && number(word);
+    words.len() == wanted.len() && words.iter().zip(&wanted).all(same)
+}
+
+fn run(example: &str, expected: &[&str]) {
+    let folder = Folder::new(example);
+    let program = env::current_exe().expect("this test").with_file_name("../examples").join(example);
+    let started = Command::new(&program).env("TMPDIR", &folder.0).stdout(Stdio::piped()).spawn();
+    let child = started.expect("`cargo test` builds examples");
+    let name = format!("{example}-{}", child.id());
+    let output = child.wait_with_output().expect("an end");
+    assert!(output.status.success(), "{example}: {}", output.status);
+
+    let said = String::from_utf8(output.stdout).expect("text");
+    let lines: Vec<&str> = said.lines().collect();
+    let is_expected = lines.len() == expected.len();
+    assert!(
+        is_expected && lines.iter().zip(expected).all(|(line, expected)| matches(line, expected)),
+        "{example} says {lines:#?}"
+    );
+
+    let left: Vec<_> =
+        fs::read_dir(&folder.0).expect("a folder").map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "{example} leaves {left:?}");
+    // Where named regions lie; the examples name theirs so.
+    assert!(!mailbox::os::shm_path(&name).exists(), "{example} leaves its region");
+}
+
+#[test]
+fn examples_do_what_they_say_and_leave_nothing() {
+    for (example, expected) in EXAMPLES {
+        run(example, expected);
+    }
+}
+
+#[test]
+fn all_examples_are_run_and_short() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let mut found = BTreeSet::new();
+    for entry in fs::read_dir(folder).expect("examples") {
+        let path = entry.expect("an example").path();
+        let text = fs::read_to_string(&path).expect("an example");
+        let lines = text.lines().count();
+        assert!((10..=40).contains(&lines), "{path:?} has {lines} lines");
+        found.insert(path.file_stem().expect("a name").to_str().expect("a name").to_string());
+    }
+    let listed = EXAMPLES.iter().map(|(example, _)| *example).chain(["hello"]).map(String::from);
+    assert_eq!(found, listed.collect());
+}
