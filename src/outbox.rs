@@ -316,12 +316,16 @@ struct Journey<'a> {
     first: u64,
     /// The receiver's epoch.
     epoch: Private<u64>,
+    /// Whether nobody was there when it began, nor since.
+    is_awaited: Private<bool>,
 }
 
 impl<'a> Journey<'a> {
     fn begin(member: &'a Member, peer: &'a Outgoing) -> Self {
-        let epoch = member.region.registry.life(peer.to).epoch();
-        Self { member, peer, first: peer.producer.tail(), epoch: epoch.into() }
+        let life = member.region.registry.life(peer.to);
+        let is_awaited = !life.joined();
+        let first = peer.producer.tail();
+        Self { member, peer, first, epoch: life.epoch().into(), is_awaited: is_awaited.into() }
     }
 
     /// Whether the receiver that took the beginning is still there.
@@ -330,8 +334,11 @@ impl<'a> Journey<'a> {
         if epoch == self.epoch.get() {
             return Ok(());
         }
+        // Whoever came first took what was taken.
+        let is_first = self.is_awaited.take() && epoch == self.epoch.get() + 1;
         // What the rank's former holder acknowledged is visible with its successor's life.
-        if self.peer.producer.tail() != self.first && self.peer.producer.is_acknowledged(self.first)? {
+        let producer = &self.peer.producer;
+        if !is_first && producer.tail() != self.first && producer.is_acknowledged(self.first)? {
             return Err(SendError::PeerDead);
         }
         self.epoch.set(epoch);

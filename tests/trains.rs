@@ -58,6 +58,25 @@ fn messages_around_every_boundary_arrive() {
 }
 
 #[test]
+fn a_train_waits_for_its_first_receiver() {
+    for round in 0..20 {
+        let scratch = Scratch::new();
+        let region = scratch.create(Config::ranks(2).cells(64).arena(ARENA));
+        let a = region.join(0).expect("free");
+        let message = &pattern(ARENA as usize * 3, round);
+        thread::scope(|scope| {
+            let sender = scope.spawn(move || a.send(1, message));
+            common::wait_until("it is full", || {
+                region.inspect().mailboxes.first().is_some_and(|mailbox| mailbox.full > 0)
+            });
+            let b = region.join(1).expect("free");
+            assert!(b.recv().expect("mail").to_vec() == *message);
+            assert_eq!(sender.join().expect("no panic"), Ok(()));
+        });
+    }
+}
+
+#[test]
 fn a_train_that_times_out_is_never_delivered() {
     let (_scratch, a, b) = pair(64);
     let message = pattern(ARENA as usize * 3, 1);
