@@ -4,6 +4,7 @@ mod kit;
 
 mod carry;
 mod end;
+mod file;
 mod look;
 mod refuse;
 mod user;
