@@ -5,6 +5,7 @@ mod kit;
 mod carry;
 mod end;
 mod file;
+mod large;
 mod look;
 mod refuse;
 mod user;
