@@ -233,7 +233,7 @@ fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {
 fn hint(error: CreateOrOpenError) -> &'static str {
     match error {
         CreateOrOpenError::Create(CreateError::NoSpace) => "; remove regions: mbox ls, mbox rm",
-        CreateOrOpenError::Create(CreateError::BadName) => "",
+        CreateOrOpenError::Create(CreateError::BadName) | CreateOrOpenError::Open(OpenError::BadName) => "",
         CreateOrOpenError::Open(OpenError::Incompatible) => "; the command is: mbox rm",
         _ => "; meet in another: --region NAME",
     }
