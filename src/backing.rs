@@ -42,7 +42,9 @@ impl Site {
                 is_name(name).then(|| Self { backing: Backing::Named, path: os::shm_path(name) })
             }
             Place::File(path) => {
-                let is_path = path.file_name().is_some() && !path.as_os_str().as_encoded_bytes().contains(&0);
+                let bytes = path.as_os_str().as_encoded_bytes();
+                // With a slash at its end it means a folder.
+                let is_path = path.file_name().is_some() && !bytes.contains(&0) && !bytes.ends_with(b"/");
                 is_path.then(|| Self { backing: Backing::File, path: path.to_path_buf() })
             }
         }

@@ -151,10 +151,8 @@ impl Registry {
         record.bells.modes.iter().for_each(|word| word.store(mode, Relaxed));
         record.bells.mail.store(0, Relaxed);
         record.bells.credit.store(0, Relaxed);
-        // A holder that died in its sleep left word of whom it waited for.
-        for awaited in &record.activity.awaited {
-            awaited.store(0, Relaxed);
-        }
+        // Whoever was killed asleep waits for nobody any more.
+        record.activity.awaited.iter().for_each(|word| word.store(0, Relaxed));
         // From here on peers see the new life, and with it all of the above.
         record.identity.life.store(life.0, release(Edge::Life));
         Ok(Some(Claim { record, rank, life, _lock: lock }))

@@ -12,8 +12,11 @@ mod mbox {
     pub mod size;
     pub mod standard;
     pub mod stat;
+    pub mod table;
     pub mod usage;
 }
+
+mod place;
 
 use clap::{Parser, Subcommand};
 use mbox::{create::Create, failure::Failure, ls::Ls, recv::Recv, rm::Rm, send::Send, stat::Stat, usage};
@@ -25,7 +28,10 @@ Examples:
   mbox recv demo --as 1 > copy &
   mbox send demo --as 0 --to 1 < file
   mbox stat demo
-  mbox rm demo";
+  mbox rm demo
+
+A NAME is that of a region in memory; with a slash in it, it is the path of a region in a file, which outlives
+its processes and a reboot: ./demo, /var/lib/demo.";
 
 /// Passes messages between processes over shared memory
 #[derive(Parser)]

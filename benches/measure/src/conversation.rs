@@ -14,6 +14,8 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 
 /// Bytes of a large message that are read at a time: they stay in the reader's cache.
 const PIECE: usize = 64 << 10;
+/// Messages between two looks at the clock.
+const MESSAGES_PER_LOOK: u64 = 4096;
 /// How long a measurement waits for its partners to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -166,8 +168,13 @@ pub fn stream_batched(
 /// As [`stream`], for messages larger than a processor's caches: each is read once, a piece at a time, and
 /// not copied as a whole, which would measure the receiver's memory.
 pub fn large(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcome<Stream> {
+    large_in(&Place::create(config)?.name, bytes, messages, wait)
+}
+
+/// As [`stream_in`], for messages as those of [`large`].
+pub fn large_in(region: &str, bytes: usize, messages: u64, wait: Wait) -> Outcome<Stream> {
     let mut piece = vec![0; PIECE];
-    one_way(&Place::create(config)?.name, bytes, messages, wait, |mail| {
+    one_way(region, bytes, messages, wait, |mail| {
         for offset in (0..mail.len()).step_by(PIECE) {
             mail.copy_from(offset, black_box(&mut piece));
         }
@@ -219,14 +226,32 @@ fn check_length(region: &str, bytes: usize) -> Outcome<()> {
 /// else all run where the system puts them.
 pub fn fan_in(config: Config, bytes: usize, messages: u64, wait: Wait, pinned: bool) -> Outcome<FanIn> {
     let place = Place::create(config)?;
-    check_length(&place.name, bytes)?;
-    let region = Region::open(&place.name)?;
+    many_to_one(&place.name, bytes, wait, pinned, |received, _| received == messages)
+}
+
+/// As [`fan_in`] where the system puts them, for so long, in a region that nobody has ever joined.
+pub fn fan_in_for(region: &str, bytes: usize, time: Duration, wait: Wait) -> Outcome<FanIn> {
+    many_to_one(region, bytes, wait, false, |received, start| {
+        received.is_multiple_of(MESSAGES_PER_LOOK) && start.elapsed() >= time
+    })
+}
+
+/// A fan-in until it is `enough`, which is asked with what was received and when that began.
+fn many_to_one(
+    name: &str,
+    bytes: usize,
+    wait: Wait,
+    pinned: bool,
+    enough: impl Fn(u64, Instant) -> bool,
+) -> Outcome<FanIn> {
+    check_length(name, bytes)?;
+    let region = Region::open(name)?;
     let partners = (1..region.ranks()).map(|rank| {
         Partner::start(rank as usize, || {
             if !pinned {
                 process::unpin();
             }
-            let me = Region::open(&place.name).expect("the region is there").join(rank).expect("a free rank");
+            let me = Region::open(name).expect("the region is there").join(rank).expect("a free rank");
             me.set_wait(wait);
             let mut buffer = vec![1; bytes];
             for message in 0_u64.. {
@@ -259,10 +284,12 @@ pub fn fan_in(config: Config, bytes: usize, messages: u64, wait: Wait, pinned: b
     }
     let mut received = vec![0; partners.len()];
     let start = Instant::now();
-    for _ in 0..messages {
+    let mut count = 0;
+    while !enough(count, start) {
         let mail = me.recv()?;
         mail.copy_to(black_box(&mut buffer));
         received[mail.from() as usize - 1] += 1;
+        count += 1;
     }
     let time = start.elapsed();
     drop(me);

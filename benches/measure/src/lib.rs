@@ -11,7 +11,9 @@ mod shared;
 mod stream;
 mod times;
 
-pub use conversation::{fan_in, large, round_trip, round_trip_in, stream, stream_batched, stream_in};
+pub use conversation::{
+    fan_in, fan_in_for, large, large_in, round_trip, round_trip_in, stream, stream_batched, stream_in,
+};
 pub use fan_in::FanIn;
 pub use pipeline::pipeline;
 pub use process::{Partner, clock, cpu_time, die_with_parent, pin, processors, unpin};

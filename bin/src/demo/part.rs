@@ -1,11 +1,15 @@
 //! `mbox-demo part`: one process of the tour, which knows a region's name and no more.
 
 use super::bounce::Bounce;
+use super::crowd::Crowd;
 use super::failure::Failure;
+use super::file::{Read, Write};
+use super::large::Large;
 use super::ring::Pass;
 use super::sleep::{Sleep, Wake};
 use super::stream::Stream;
 use super::talk::Talk;
+use crate::place::place;
 use clap::{Args, Subcommand};
 use mailbox::{Endpoint, Region};
 
@@ -18,6 +22,10 @@ pub enum Part {
     Pass(Pass),
     Sleep(Sleep),
     Wake(Wake),
+    Large(Large),
+    Write(Write),
+    Read(Read),
+    Crowd(Crowd),
 }
 
 impl Part {
@@ -31,6 +39,10 @@ impl Part {
             Part::Pass(pass) => pass.run(),
             Part::Sleep(sleep) => sleep.run(),
             Part::Wake(wake) => wake.run(),
+            Part::Large(large) => large.run(),
+            Part::Write(write) => write.run(),
+            Part::Read(read) => read.run(),
+            Part::Crowd(crowd) => crowd.run(),
         }
     }
 }
@@ -45,7 +57,7 @@ pub struct Where {
 impl Where {
     /// Joins as `rank`.
     pub fn join(&self, rank: u32) -> Result<Endpoint, Failure> {
-        let region = Region::open(&self.region).map_err(|error| self.failure(error))?;
+        let region = Region::open(place(&self.region)).map_err(|error| self.failure(error))?;
         region.join(rank).map_err(|error| self.failure(error))
     }
 

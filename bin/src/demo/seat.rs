@@ -3,10 +3,11 @@
 use super::failure::{Failure, complain};
 use super::output::show;
 use super::signals;
+use crate::place::place;
 use clap::Args;
 use mailbox::{
-    Config, CreateOrOpenError, Endpoint, Interrupter, JoinError, Mail, OpenError, OpenOptions, RecvError,
-    Region, RemoveError, SendError, Status,
+    Config, CreateError, CreateOrOpenError, Endpoint, Interrupter, JoinError, Mail, OpenError, OpenOptions,
+    RecvError, Region, RemoveError, SendError, Status,
 };
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -22,7 +23,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Where to play.
 #[derive(Args)]
 pub struct Place {
-    /// The region to meet in; whoever comes first creates it, whoever ends last removes it
+    /// The region to meet in, with a slash in it the path of one in a file; whoever comes first creates it,
+    /// whoever ends last removes it
     #[arg(long, value_name = "NAME", default_value = "mbox-demo")]
     region: String,
 }
@@ -190,7 +192,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         drop(self.me.take());
-        match OpenOptions::new().protocol(PROTOCOL).remove(&self.region) {
+        match OpenOptions::new().protocol(PROTOCOL).remove(place(&self.region)) {
             // The other is still there, or was faster.
             Ok(()) | Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => {}
             Err(error) => complain(&format!("region {:?} stays: {error}", self.region)),
@@ -212,7 +214,7 @@ fn on_stop(stop: Arc<AtomicBool>, interrupter: Arc<Mutex<Option<Interrupter>>>) 
 
 fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {
     loop {
-        let region = Region::create_or_open(name, Config::ranks(2).protocol(PROTOCOL))
+        let region = Region::create_or_open(place(name), Config::ranks(2).protocol(PROTOCOL))
             .map_err(|error| Failure::of_region(name, format_args!("{error}{}", hint(error))))?;
         match region.join(rank) {
             Ok(me) => return Ok(me),
@@ -230,11 +232,9 @@ fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {
 
 fn hint(error: CreateOrOpenError) -> &'static str {
     match error {
-        CreateOrOpenError::Differs
-        | CreateOrOpenError::Open(
-            OpenError::Protocol { .. } | OpenError::Foreign | OpenError::Owner { .. } | OpenError::Denied,
-        ) => "; meet in another: --region NAME",
-        CreateOrOpenError::Create(mailbox::CreateError::NoSpace) => "; remove regions: mbox ls, mbox rm",
-        _ => "",
+        CreateOrOpenError::Create(CreateError::NoSpace) => "; remove regions: mbox ls, mbox rm",
+        CreateOrOpenError::Create(CreateError::BadName) | CreateOrOpenError::Open(OpenError::BadName) => "",
+        CreateOrOpenError::Open(OpenError::Incompatible) => "; the command is: mbox rm",
+        _ => "; meet in another: --region NAME",
     }
 }

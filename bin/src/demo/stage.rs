@@ -3,14 +3,18 @@
 use super::failure::Failure;
 use super::output::show;
 use super::signals;
+use crate::place::place;
 use mailbox::{Config, OpenError, Region, RemoveError};
+use std::fs::{self, DirBuilder};
 use std::io::{self, BufRead, BufReader, PipeReader};
+use std::os::unix::fs::DirBuilderExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
-use std::{env, fs, process, thread};
+use std::{env, process, thread};
 
 /// How often one looks whether a process has failed.
 const LOOK: Duration = Duration::from_millis(50);
@@ -19,9 +23,11 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All that must be gone in the end; it changes only under the lock, so a signal never comes in between.
 struct Props {
-    /// What the names of this tour's regions begin with.
+    /// What the names of this tour's regions, and of its folder, begin with.
     prefix: String,
     regions: Vec<String>,
+    /// Where those in files are.
+    folder: Option<PathBuf>,
     count: usize,
     children: Vec<Player>,
 }
@@ -41,7 +47,8 @@ impl Stage {
         // Process numbers come again, and may mean another process where /dev/shm is shared.
         let time = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos() as u64);
         let prefix = format!("mbox-demo-tour-{}-{time:x}-", process::id());
-        let props = Arc::new(Mutex::new(Props { prefix, regions: vec![], count: 0, children: vec![] }));
+        let props =
+            Arc::new(Mutex::new(Props { prefix, regions: vec![], folder: None, count: 0, children: vec![] }));
         let stage = Self(props);
         let props = stage.0.clone();
         signals::on_signal(move |signal| {
@@ -58,7 +65,22 @@ impl Stage {
     /// Plays `parts` in a region of its own, a process each, and shows what they show; until all have ended,
     /// or one has failed.
     pub fn play(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
-        let output = self.start(ranks, parts)?;
+        let region = lock(&self.0).create(ranks)?;
+        self.act(&region, parts)?;
+        lock(&self.0).clear()
+    }
+
+    /// As `play`, in a region in a file, and each part when the one before it has ended.
+    pub fn play_in_file(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
+        let region = lock(&self.0).create_file(ranks)?;
+        for part in parts.chunks(1) {
+            self.act(&region, part)?;
+        }
+        lock(&self.0).clear()
+    }
+
+    fn act(&self, region: &str, parts: &[String]) -> Result<(), Failure> {
+        let output = self.start(region, parts)?;
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
             for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -76,17 +98,16 @@ impl Stage {
         while !self.have_ended()? {
             thread::sleep(Duration::from_millis(1));
         }
-        lock(&self.0).clear()
+        Ok(())
     }
 
-    /// Creates a region and starts a process for each part; what they write.
-    fn start(&self, ranks: u32, parts: &[String]) -> Result<PipeReader, Failure> {
+    /// Starts a process for each part; what they write.
+    fn start(&self, region: &str, parts: &[String]) -> Result<PipeReader, Failure> {
         let mut props = lock(&self.0);
-        let region = props.create(ranks)?;
         let (reader, writer) = io::pipe().map_err(cannot_start)?;
         for part in parts {
             let mut command = Command::new(env::current_exe().map_err(cannot_start)?);
-            command.arg("part").args(part.split_whitespace()).args(["--region", &region]);
+            command.arg("part").args(part.split_whitespace()).args(["--region", region]);
             command
                 .stdin(Stdio::null())
                 .stdout(writer.try_clone().map_err(cannot_start)?)
@@ -130,8 +151,21 @@ fn cannot_start(error: io::Error) -> Failure {
 
 impl Props {
     fn create(&mut self, ranks: u32) -> Result<String, Failure> {
-        let name = format!("{}{}", self.prefix, self.count);
-        let created = Region::create(&name, Config::ranks(ranks));
+        self.create_at(format!("{}{}", self.prefix, self.count), ranks)
+    }
+
+    fn create_file(&mut self, ranks: u32) -> Result<String, Failure> {
+        let folder = env::temp_dir().join(format!("{}files", self.prefix));
+        let created = DirBuilder::new().mode(0o700).create(&folder);
+        created.map_err(|error| Failure::new(format_args!("{}: {error}", folder.display())))?;
+        let path = folder.join("region").into_os_string().into_string();
+        self.folder = Some(folder);
+        let path = path.map_err(|path| Failure::new(format_args!("{}: not UTF-8", path.display())))?;
+        self.create_at(path, ranks)
+    }
+
+    fn create_at(&mut self, name: String, ranks: u32) -> Result<String, Failure> {
+        let created = Region::create(place(&name), Config::ranks(ranks));
         created.map_err(|error| Failure::of_region(&name, error))?;
         self.count += 1;
         self.regions.push(name.clone());
@@ -170,6 +204,10 @@ impl Props {
         while let Some(region) = self.regions.pop() {
             remove(&region, deadline)?;
         }
+        if let Some(folder) = self.folder.take() {
+            let removed = fs::remove_dir_all(&folder);
+            removed.map_err(|error| Failure::new(format_args!("{} stays: {error}", folder.display())))?;
+        }
         self.look()
     }
 
@@ -189,7 +227,7 @@ impl Props {
 /// Removes a region; what its killed users started may be about to end.
 fn remove(region: &str, deadline: Instant) -> Result<(), Failure> {
     loop {
-        match Region::remove(region) {
+        match Region::remove(place(region)) {
             Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => return Ok(()),
             Err(RemoveError::InUse) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
             Err(error) => return Err(Failure::of_region(region, format_args!("it stays: {error}"))),

@@ -1,6 +1,7 @@
 //! Which region a command works on.
 
 use super::failure::{Failure, opening};
+use crate::place::place;
 use clap::Args;
 use mailbox::{OpenOptions, Region};
 
@@ -23,7 +24,7 @@ impl Trust {
 /// A region whose mail is read or written.
 #[derive(Args)]
 pub struct Access {
-    /// The region
+    /// The region; with a slash in it, the path of one in a file
     pub name: String,
     /// The protocol that the region must be for
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
@@ -36,6 +37,6 @@ impl Access {
     /// Opens the region.
     pub fn open(&self) -> Result<Region, Failure> {
         let options = self.trust.options().protocol(self.protocol);
-        options.open(&self.name).map_err(|error| opening(&self.name, error))
+        options.open(place(&self.name)).map_err(|error| opening(&self.name, error))
     }
 }

@@ -1,4 +1,4 @@
-//! Mail on its way to standard output: acknowledged only once it is written.
+//! Mail, and pieces of large messages, on their way to standard output: acknowledged only once they are written.
 
 use super::failure::Failure;
 use super::standard::output_failure;
@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 
-/// Bytes that are gathered at most; larger mail goes through in pieces of this size.
+/// Bytes that are gathered at most; larger mail goes through in parts of this size.
 const CAPACITY: usize = 128 << 10;
 /// Bytes that are worth a write: more would keep room from the sender.
 const ENOUGH: usize = 32 << 10;
@@ -25,22 +25,23 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Writes to `output`, with a newline after each mail if `lines`.
+    /// Writes to `output`, with a newline after each message if `lines`.
     pub fn new(output: File, lines: bool) -> Self {
         Self { output, lines, bytes: vec![0; CAPACITY].into(), filled: 0, mails: VecDeque::new() }
     }
 
     /// Writes `mail` now or with one of the next.
     pub fn add(&mut self, mail: Mail<'a>) -> Result<(), Failure> {
-        let len = mail.len() + usize::from(self.lines);
+        let ends_line = self.lines && mail.piece().is_none_or(|piece| piece.is_last);
+        let len = mail.len() + usize::from(ends_line);
         if len > self.bytes.len() - self.filled {
             self.flush()?;
         }
         if len > self.bytes.len() {
-            return self.pass(mail);
+            return self.pass(mail, ends_line);
         }
         let place = &mut self.bytes[self.filled..][..len];
-        if self.lines {
+        if ends_line {
             place[len - 1] = b'\n';
         }
         mail.copy_to(&mut place[..mail.len()]);
@@ -60,9 +61,15 @@ impl<'a> Batch<'a> {
         result.map_err(output_failure)
     }
 
+    /// Ends the line of a message of which no more comes.
+    pub fn cut(&mut self) -> Result<(), Failure> {
+        self.flush()?;
+        if self.lines { self.output.write_all(b"\n").map_err(output_failure) } else { Ok(()) }
+    }
+
     /// Writes a mail that is larger than the buffer, which is empty.
-    fn pass(&mut self, mail: Mail<'a>) -> Result<(), Failure> {
-        match self.write_in_pieces(&mail) {
+    fn pass(&mut self, mail: Mail<'a>, ends_line: bool) -> Result<(), Failure> {
+        match self.write_in_parts(&mail, ends_line) {
             Ok(()) => Ok(()),
             Err(error) => {
                 mail.leave();
@@ -71,14 +78,14 @@ impl<'a> Batch<'a> {
         }
     }
 
-    fn write_in_pieces(&mut self, mail: &Mail) -> io::Result<()> {
+    fn write_in_parts(&mut self, mail: &Mail, ends_line: bool) -> io::Result<()> {
         let mut at = 0;
         while at < mail.len() {
             let count = mail.copy_from(at, &mut self.bytes);
             self.output.write_all(&self.bytes[..count])?;
             at += count;
         }
-        if self.lines { self.output.write_all(b"\n") } else { Ok(()) }
+        if ends_line { self.output.write_all(b"\n") } else { Ok(()) }
     }
 }
 

@@ -2,13 +2,15 @@
 
 use super::failure::{Failure, creating};
 use super::size;
+use crate::place::place;
 use clap::Args;
 use mailbox::{Config, Region, Reserve};
 
 /// Create a region, which stays until it is removed
 #[derive(Args)]
 pub struct Create {
-    /// The region: 1 to 200 of A-Z a-z 0-9 . _ -
+    /// The region: 1 to 200 of A-Z a-z 0-9 . _ -; with a slash in it, the path of a file on a disk of this
+    /// machine
     name: String,
     /// How many processes can take part, 1 to 1024
     #[arg(long, value_name = "N")]
@@ -16,11 +18,11 @@ pub struct Create {
     /// Messages that fit a mailbox, a power of two [default: 4096]
     #[arg(long, value_name = "N")]
     cells: Option<u32>,
-    /// Room for the bytes of messages in a mailbox, e.g. 1M; half of it is the longest message
-    /// [default: 256K]
+    /// Room for the bytes of messages in a mailbox, e.g. 1M; a message above half of it travels in fragments,
+    /// while its receiver takes them [default: 256K]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     arena: Option<u64>,
-    /// The longest message, if less than half the arena
+    /// The longest message, in fragments or not [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     max_message: Option<u64>,
     /// Who may use the region, as in chmod [default: 600]
@@ -37,7 +39,7 @@ pub struct Create {
 impl Create {
     /// Creates the region.
     pub fn run(&self) -> Result<(), Failure> {
-        match Region::create(&self.name, self.config()) {
+        match Region::create(place(&self.name), self.config()) {
             Ok(_) => Ok(()),
             Err(error) => Err(creating(&self.name, error)),
         }

@@ -1,16 +1,24 @@
 //! `mbox ls`
 
 use super::failure::Failure;
-use super::size;
-use super::standard;
 use super::stat::{is_live, json};
+use super::table::Table;
+use super::{size, standard};
 use clap::Args;
-use mailbox::{OpenOptions, Region};
+use mailbox::{OpenOptions, RankReport, Region, Status};
 use serde::Serialize;
-use std::fmt::Write;
 
-/// List the regions of this user
+const STATES: &str = "\
+States:
+  live   somebody alive has joined
+  idle   nobody has joined yet, or all have left
+  stale  nobody is alive, and who died did not leave: mail may be half-way; mbox rm removes the region
+
+Regions in files are not listed; see: mbox stat PATH";
+
+/// List the regions of this user, in memory
 #[derive(Args)]
+#[command(after_help = STATES)]
 pub struct Ls {
     /// A JSON array of objects
     #[arg(long)]
@@ -22,6 +30,7 @@ struct Entry {
     name: String,
     ranks: usize,
     live: usize,
+    state: &'static str,
     memory: u64,
 }
 
@@ -39,15 +48,24 @@ fn look(name: String) -> Option<Entry> {
     let region = OpenOptions::new().any_protocol().open(&name).ok()?;
     let seen = region.inspect();
     let live = seen.ranks.iter().filter(|rank| is_live(rank)).count();
-    Some(Entry { name, ranks: seen.ranks.len(), live, memory: seen.memory })
+    Some(Entry { name, ranks: seen.ranks.len(), live, state: state(&seen.ranks), memory: seen.memory })
+}
+
+/// What all ranks together are.
+fn state(ranks: &[RankReport]) -> &'static str {
+    if ranks.iter().any(is_live) {
+        "live"
+    } else if ranks.iter().any(|rank| rank.status == Status::Dead) {
+        "stale"
+    } else {
+        "idle"
+    }
 }
 
 fn table(entries: &[Entry]) -> String {
-    let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0).max(4);
-    let mut text = format!("{:width$}  {:>5}  {:>4}  {:>10}\n", "name", "ranks", "live", "memory");
-    for Entry { name, ranks, live, memory } in entries {
-        let memory = size::show(*memory);
-        let _ = writeln!(text, "{name:width$}  {ranks:>5}  {live:>4}  {memory:>10}");
+    let mut table = Table::new(&["<name", "ranks", "live", "<state", "memory"]);
+    for Entry { name, ranks, live, state, memory } in entries {
+        table.add([name.clone(), ranks.to_string(), live.to_string(), (*state).into(), size::show(*memory)]);
     }
-    text
+    table.text()
 }

@@ -2,12 +2,13 @@
 
 use super::access::Trust;
 use super::failure::{Failure, removing};
+use crate::place::place;
 use clap::Args;
 
 /// Remove regions with all their mail, unless a live process has joined them
 #[derive(Args)]
 pub struct Rm {
-    /// The regions
+    /// The regions; with a slash in it, the path of one in a file
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]
@@ -17,7 +18,7 @@ pub struct Rm {
 impl Rm {
     /// Removes all that can be removed.
     pub fn run(&self) -> Result<(), Failure> {
-        let remove = |name: &String| match self.trust.options().remove(name) {
+        let remove = |name: &String| match self.trust.options().remove(place(name)) {
             Ok(()) => None,
             Err(error) => Some(removing(name, error)),
         };

@@ -10,8 +10,8 @@ use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::thread;
 use std::time::Duration;
 
-/// Bytes of a message at most: a system call carries many bytes, and a default arena holds four messages, so
-/// that both sides are busy at once.
+/// Bytes that are read at once, and of a message that is no line at most: a system call carries many bytes, and
+/// a default arena holds four such messages, so that both sides are busy at once.
 const CHUNK: u64 = 64 << 10;
 /// How often to look for a receiver that is still to come.
 const POLL: Duration = Duration::from_millis(10);
@@ -49,8 +49,7 @@ impl Send {
         let region = self.access.open()?;
         let before = region.status(self.to);
         let endpoint = region.join(self.me).map_err(|error| joining(&self.access.name, self.me, error))?;
-        let stream =
-            Stream { endpoint, to: self.to, limit: region.max_message(), before, name: &self.access.name };
+        let stream = Stream { endpoint, to: self.to, before, name: &self.access.name };
         stream.open()?;
         Ok(stream)
     }
@@ -59,7 +58,6 @@ impl Send {
 struct Stream<'a> {
     endpoint: Endpoint,
     to: u32,
-    limit: u64,
     /// What the receiver was before this stream began.
     before: Option<(Status, u64)>,
     name: &'a str,
@@ -76,14 +74,16 @@ impl Stream<'_> {
     }
 
     fn carry_bytes(&self, mut input: File) -> Result<(), Failure> {
-        let mut buffer = vec![0; CHUNK.min(self.limit) as usize];
-        if buffer.is_empty() {
+        // What lies in the mailbox as a whole needs no receiver, and is there for the next one if this one dies.
+        let whole = self.endpoint.region().max_whole().min(CHUNK) as usize;
+        if whole == 0 {
             return Err(self.failure(SendError::TooLarge { limit: 0 }));
         }
+        let mut buffer = vec![0; CHUNK as usize];
         loop {
             match input.read(&mut buffer) {
                 Ok(0) => return Ok(()),
-                Ok(len) => self.send(&buffer[..len])?,
+                Ok(len) => buffer[..len].chunks(whole).try_for_each(|chunk| self.send(chunk))?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(input_failure(error)),
             }
@@ -92,11 +92,12 @@ impl Stream<'_> {
 
     fn carry_lines(&self, input: File) -> Result<(), Failure> {
         let mut input = BufReader::with_capacity(CHUNK as usize, input);
+        let limit = self.endpoint.region().max_message();
         let mut line = Vec::new();
         for number in 1_u64.. {
             line.clear();
             // One byte beyond the longest line: its newline, or proof that the line is longer.
-            let mut bounded = (&mut input).take(self.limit.saturating_add(1));
+            let mut bounded = (&mut input).take(limit.saturating_add(1));
             let read = bounded.read_until(b'\n', &mut line).map_err(input_failure)?;
             if read == 0 {
                 break;
@@ -104,8 +105,8 @@ impl Stream<'_> {
             if line.last() == Some(&b'\n') {
                 line.pop();
             }
-            if line.len() as u64 > self.limit {
-                return Err(self.long_line(number));
+            if line.len() as u64 > limit {
+                return Err(self.long_line(number, limit));
             }
             self.send(&line)?;
         }
@@ -113,6 +114,10 @@ impl Stream<'_> {
     }
 
     fn send(&self, bytes: &[u8]) -> Result<(), Failure> {
+        // A message in fragments is for one life of its receiver: not for one that is to end, or has.
+        while bytes.len() as u64 > self.endpoint.region().max_whole() && self.is_receiver_to_come() {
+            thread::sleep(POLL);
+        }
         loop {
             match self.endpoint.send(self.to, bytes) {
                 Err(SendError::PeerLeft | SendError::PeerDead) if self.is_receiver_to_come() => {
@@ -131,17 +136,22 @@ impl Stream<'_> {
         matches!(status, Status::Left | Status::Dead) && now.is_some_and(|(_, now)| now == epoch)
     }
 
-    fn long_line(&self, number: u64) -> Failure {
-        let what = format!("line {number} is above the limit of {} bytes a message", self.limit);
-        Failure::of_region(self.name, what, "leave --lines away, or create the region with a larger --arena")
+    fn long_line(&self, number: u64, limit: u64) -> Failure {
+        let what = format!("line {number} is above the limit of {limit} bytes a message");
+        let hint = "leave --lines away, or create the region with a larger --max-message";
+        Failure::of_region(self.name, what, hint)
     }
 
     fn failure(&self, error: SendError) -> Failure {
-        let ranks = self.endpoint.region().ranks();
+        let (ranks, max_message) = (self.endpoint.region().ranks(), self.endpoint.region().max_message());
         let hint = match error {
             SendError::NoSuchRank => format!("the region has ranks 0 to {}", ranks - 1),
             SendError::NoSpace => "remove other regions (mbox ls, mbox rm), or create with --reserve".into(),
-            SendError::TooLarge { .. } => "create the region with a larger --arena and --max-message".into(),
+            SendError::TooLarge { limit } if limit < max_message => {
+                "only another process can take more; leave --lines away, or create with a larger --arena"
+                    .into()
+            }
+            SendError::TooLarge { .. } => "create the region with a larger --max-message".into(),
             SendError::PeerLeft | SendError::PeerDead => "not all was sent; start both again".into(),
             SendError::Full => "only another process can empty it; send less, or to another rank".into(),
             SendError::Corrupt => "remove the region and create it anew".into(),

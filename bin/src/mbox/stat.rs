@@ -2,16 +2,36 @@
 
 use super::access::Trust;
 use super::failure::{Failure, opening};
+use super::table::Table;
 use super::{size, standard};
+use crate::place::place;
 use clap::Args;
-use mailbox::{Inspection, MailboxReport, RankReport, Status};
+use mailbox::{Inspection, MailboxReport, RankReport, Source, Status};
 use serde::Serialize;
 use std::fmt::Write;
 
+const COLUMNS: &str = "\
+Of a rank:
+  epoch   how often the rank was joined
+  now     what a live process does: it is awake, or asleep until there is mail, or room in a mailbox
+  sleeps  times that it slept for want of mail, in all its lives
+
+Of a mailbox, since it was first used:
+  messages, bytes  sent
+  unread           not acknowledged; a large message counts for each of its fragments
+  full             times that the sender found no room
+  sleeps           times that it slept for want of room
+  wakes            times that a message woke the receiver, and that an acknowledgement woke the sender
+  drops            messages in fragments of which the end, or the beginning, never came";
+
+/// The most of a label that people are shown.
+const LABEL: usize = 40;
+
 /// Show who has joined a region, what waits in its mailboxes, and what it costs
 #[derive(Args)]
+#[command(after_help = COLUMNS)]
 pub struct Stat {
-    /// The region
+    /// The region; with a slash in it, the path of one in a file
     name: String,
     /// A JSON object
     #[arg(long)]
@@ -23,9 +43,14 @@ pub struct Stat {
 impl Stat {
     /// Looks and tells.
     pub fn run(&self) -> Result<(), Failure> {
-        let region = self.trust.options().open(&self.name).map_err(|error| opening(&self.name, error))?;
-        let seen = region.inspect();
-        let text = if self.json { json(&Object::new(&self.name, &seen)) } else { page(&self.name, &seen) };
+        let opened = self.trust.options().open(place(&self.name));
+        let region = opened.map_err(|error| opening(&self.name, error))?;
+        let (seen, whole) = (region.inspect(), region.max_whole());
+        let text = if self.json {
+            json(&Object::new(&self.name, &seen, whole))
+        } else {
+            page(&self.name, &seen, whole)
+        };
         standard::print(&text)
     }
 }
@@ -38,6 +63,7 @@ struct Object<'a> {
     cells: u32,
     arena: u64,
     max_message: u64,
+    max_whole: u64,
     size: u64,
     memory: u64,
     ranks: usize,
@@ -53,71 +79,175 @@ struct Rank<'a> {
     epoch: u64,
     pid: u32,
     label: &'a str,
+    receiver_awaits: Option<Awaited>,
+    sender_awaits: Option<Awaited>,
+    sleeps: u64,
+}
+
+/// `"anyone"`, or a rank's number.
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Awaited {
+    Anyone(&'static str),
+    Rank(u32),
 }
 
 #[derive(Serialize)]
 struct Mailbox {
     from: u32,
     to: u32,
+    messages: u64,
+    bytes: u64,
     unread: u64,
+    full: u64,
+    sleeps: u64,
+    mail_wakes: u64,
+    credit_wakes: u64,
+    drops: u64,
 }
 
 impl<'a> Object<'a> {
-    fn new(name: &'a str, seen: &'a Inspection) -> Self {
-        let rank = |report: &'a RankReport| Rank {
-            rank: report.rank,
-            status: name_of(report.status),
-            epoch: report.epoch,
-            pid: report.pid,
-            label: &report.label,
-        };
-        let mailbox = |&MailboxReport { from, to, unread, .. }: &_| Mailbox { from, to, unread };
+    fn new(name: &'a str, seen: &'a Inspection, whole: u64) -> Self {
         Self {
             name,
             protocol: seen.protocol,
             cells: seen.cells,
             arena: seen.arena,
             max_message: seen.max_message,
+            max_whole: whole,
             size: seen.size,
             memory: seen.memory,
             ranks: seen.ranks.len(),
             live: seen.ranks.iter().filter(|report| is_live(report)).count(),
-            joined: joined(seen).map(rank).collect(),
-            mailboxes: seen.mailboxes.iter().map(mailbox).collect(),
+            joined: joined(seen).map(Rank::new).collect(),
+            mailboxes: seen.mailboxes.iter().map(Mailbox::new).collect(),
         }
     }
 }
 
+impl<'a> Rank<'a> {
+    fn new(report: &'a RankReport) -> Self {
+        Self {
+            rank: report.rank,
+            status: name_of(report.status),
+            epoch: report.epoch,
+            pid: report.pid,
+            label: &report.label,
+            receiver_awaits: report.receiver_awaits.map(Awaited::new),
+            sender_awaits: report.sender_awaits.map(Awaited::new),
+            sleeps: report.sleeps,
+        }
+    }
+}
+
+impl Awaited {
+    fn new(source: Source) -> Self {
+        match source {
+            Source::Rank(rank) => Self::Rank(rank),
+            _ => Self::Anyone("anyone"),
+        }
+    }
+}
+
+impl Mailbox {
+    fn new(report: &MailboxReport) -> Self {
+        let &MailboxReport { from, to, messages, bytes, unread, full, sleeps, .. } = report;
+        let &MailboxReport { mail_wakes, credit_wakes, drops, .. } = report;
+        Self { from, to, messages, bytes, unread, full, sleeps, mail_wakes, credit_wakes, drops }
+    }
+}
+
 /// What people read.
-fn page(name: &str, seen: &Inspection) -> String {
+fn page(name: &str, seen: &Inspection, whole: u64) -> String {
     let (ranks, joined_count) = (seen.ranks.len(), joined(seen).count());
+    let [arena, limit] = [seen.arena, seen.max_message].map(size::show);
+    let fragments = if whole < seen.max_message {
+        format!(", above {} in fragments", size::show(whole))
+    } else {
+        String::new()
+    };
     let mut text = String::new();
-    let _ = writeln!(text, "region    {name}, protocol {}", seen.protocol);
+    let _ = writeln!(text, "region    {}, protocol {}", name.escape_debug(), seen.protocol);
     let _ = writeln!(text, "memory    {} in use, at most {}", size::show(seen.memory), size::show(seen.size));
-    let _ = writeln!(
-        text,
-        "mailbox   {} cells, arena of {}, messages up to {}",
-        seen.cells,
-        size::show(seen.arena),
-        size::show(seen.max_message)
-    );
+    let _ =
+        writeln!(text, "mailbox   {} cells, arena of {arena}, messages up to {limit}{fragments}", seen.cells);
     let _ = writeln!(text, "ranks     {ranks}, of which {} never joined", ranks - joined_count);
     if joined_count > 0 {
-        let _ = writeln!(text, "\nrank  status  epoch      pid  label");
-    }
-    for RankReport { rank, status, epoch, pid, label, .. } in joined(seen) {
-        // A label is whatever its rank wrote: escaped, it cannot drive a terminal.
-        let (status, label) = (name_of(*status), label.escape_debug().to_string());
-        let line = format!("{rank:>4}  {status:6}  {epoch:>5}  {pid:>7}  {label}");
-        let _ = writeln!(text, "{}", line.trim_end());
+        let _ = write!(text, "\n{}", table_of_ranks(seen));
     }
     if !seen.mailboxes.is_empty() {
-        let _ = writeln!(text, "\nfrom    to  unread");
-    }
-    for MailboxReport { from, to, unread, .. } in &seen.mailboxes {
-        let _ = writeln!(text, "{from:>4}  {to:>4}  {unread:>6}");
+        let _ = write!(text, "\n{}", table_of_mailboxes(seen));
     }
     text
+}
+
+fn table_of_ranks(seen: &Inspection) -> String {
+    let mut table = Table::new(&["rank", "<status", "epoch", "pid", "<now", "sleeps", "<label"]);
+    for report in joined(seen) {
+        let RankReport { rank, status, epoch, pid, sleeps, .. } = report;
+        table.add([
+            rank.to_string(),
+            name_of(*status).into(),
+            epoch.to_string(),
+            pid.to_string(),
+            now(report),
+            sleeps.to_string(),
+            shown(&report.label),
+        ]);
+    }
+    table.text()
+}
+
+/// What a rank's holder does, if it lives.
+fn now(report: &RankReport) -> String {
+    let mail = report.receiver_awaits.map(|source| match source {
+        Source::Rank(rank) => format!("mail of {rank}"),
+        _ => "anyone".into(),
+    });
+    // A sender waits for room in one mailbox.
+    let room = report.sender_awaits.map(|source| match source {
+        Source::Rank(rank) => format!("room at {rank}"),
+        _ => "room".into(),
+    });
+    match (mail, room) {
+        _ if !is_live(report) => String::new(),
+        (None, None) => "awake".into(),
+        (Some(awaited), None) | (None, Some(awaited)) => format!("asleep for {awaited}"),
+        (Some(mail), Some(room)) => format!("asleep for {mail}, for {room}"),
+    }
+}
+
+/// A label is whatever its rank wrote: escaped, it cannot drive a terminal.
+fn shown(label: &str) -> String {
+    let escaped = label.escape_debug().to_string();
+    if escaped.chars().count() <= LABEL {
+        return escaped;
+    }
+    escaped.chars().take(LABEL - 1).chain(['…']).collect()
+}
+
+fn table_of_mailboxes(seen: &Inspection) -> String {
+    let headings = [
+        "from",
+        "to",
+        "messages",
+        "bytes",
+        "unread",
+        "full",
+        "sleeps",
+        "mail wakes",
+        "credit wakes",
+        "drops",
+    ];
+    let mut table = Table::new(&headings);
+    for report in &seen.mailboxes {
+        let &MailboxReport { from, to, messages, unread, full, sleeps, .. } = report;
+        let &MailboxReport { mail_wakes, credit_wakes, drops, .. } = report;
+        let (ends, first) = ([from, to].map(|rank| rank.to_string()), [messages.to_string()]);
+        let others = [unread, full, sleeps, mail_wakes, credit_wakes, drops].map(|count| count.to_string());
+        table.add(ends.into_iter().chain(first).chain([size::show(report.bytes)]).chain(others));
+    }
+    table.text()
 }
 
 fn joined(seen: &Inspection) -> impl Iterator<Item = &RankReport> {

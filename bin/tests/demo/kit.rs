@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Deref;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -61,8 +62,17 @@ impl Demo {
 
     /// With this standard output.
     pub fn launch(args: &[&str], output: impl Into<Stdio>) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_mbox-demo")).args(args).stdout(output))
+    }
+
+    /// With this folder for temporary files.
+    pub fn start_with_temporary(args: &[&str], folder: &str) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mbox-demo"));
-        command.args(args).stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
+        Self::spawn(command.args(args).env("TMPDIR", folder).stdout(Stdio::piped()))
+    }
+
+    fn spawn(command: &mut Command) -> Self {
+        command.stdin(Stdio::null()).stderr(Stdio::piped());
         let mut child = command.spawn().expect("it starts");
         let (sender, lines) = mpsc::channel();
         if let Some(output) = child.stdout.take() {
@@ -172,8 +182,9 @@ pub fn players(pid: u32) -> Vec<u32> {
 /// Nothing is left of the tour of process `pid`.
 pub fn nothing_is_left(pid: u32) {
     let region = format!("mbox-demo-tour-{pid}-");
-    let names = fs::read_dir("/dev/shm").expect("/dev/shm").filter_map(|entry| entry.ok());
-    let left: Vec<_> = names
+    let entries = |folder: &Path| fs::read_dir(folder).expect("a folder").filter_map(|entry| entry.ok());
+    let left: Vec<_> = entries(Path::new("/dev/shm"))
+        .chain(entries(&std::env::temp_dir()))
         .filter_map(|entry| entry.file_name().into_string().ok())
         .filter(|name| name.starts_with(&region))
         .collect();

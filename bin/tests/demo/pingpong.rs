@@ -161,8 +161,11 @@ fn a_region_of_others_is_left_alone() {
 
 #[test]
 fn a_bad_name_is_told() {
-    Demo::start(&["pong", "--region", "a/b"])
-        .fails("region \"a/b\": a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot");
+    Demo::start(&["pong", "--region", ".hidden"])
+        .fails("region \".hidden\": a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot");
+    Demo::start(&["pong", "--region", "/nowhere/x"]).fails(
+        "region \"/nowhere/x\": the folder that the region would be in does not exist; meet in another: --region NAME",
+    );
 }
 
 #[test]
@@ -175,4 +178,23 @@ fn nobody_reads_them() {
         Demo::launch(&args, full_device()).fails("standard output: No space left on device (os error 28)");
         assert!(!region.exists());
     }
+}
+
+#[test]
+fn they_meet_in_a_file() {
+    let folder = std::env::temp_dir().join(&*Name::new());
+    std::fs::create_dir(&folder).expect("a folder");
+    let path = folder.join("region").into_os_string().into_string().expect("letters");
+    let (ping, pong) = (
+        Demo::start(&["ping", "--region", &path, "--interval", "20"]),
+        Demo::start(&["pong", "--region", &path]),
+    );
+    ping.shows("ping 2: ");
+    pong.shows("pong 2: ");
+    assert!(std::path::Path::new(&path).is_file());
+    interrupt(ping);
+    pong.shows("rank 0 has left (PeerLeft)");
+    interrupt(pong);
+    // It is empty only if the last to end removed the region.
+    std::fs::remove_dir(&folder).expect("an empty folder");
 }

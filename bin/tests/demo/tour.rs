@@ -20,6 +20,27 @@ fn it_shows_a_figure_for_each_step_and_leaves_nothing() {
     demo.shows("5. ");
     demo.shows("     asleep for ");
     demo.shows("     from send to awake: ");
+    demo.shows("6. ");
+    for what in ["     64 MiB messages", "     64 KiB messages"] {
+        let line = demo.line().expect("a figure");
+        assert!(line.starts_with(what) && line.contains(" GB/s "), "{line}");
+    }
+    demo.shows("     ratio ");
+    demo.shows("7. ");
+    let process = |line: &str| line.split_whitespace().nth(1).map(|id| id.trim_end_matches(',').to_owned());
+    let (writer, reader) = (demo.line().expect("a writer"), demo.line().expect("a reader"));
+    assert!(writer.contains(" wrote 1000 messages of 128 B in "), "{writer}");
+    assert!(reader.contains(", started after its end, read 1000 messages as written in "), "{reader}");
+    assert_ne!(process(&writer), process(&reader));
+    demo.shows("8. ");
+    assert!(demo.line().expect("a figure").contains(" M/s "));
+    let shares = demo.line().expect("shares");
+    let share = |what: &str| {
+        let share = shares.split_once(what).expect("a share").1.split(',').next().expect("a number");
+        share.trim().parse::<f64>().expect("a number")
+    };
+    let (least, most) = (share("a sender got: "), share("the most: "));
+    assert!((0.0..=1.0).contains(&least) && (1.0..=8.0).contains(&most), "{shares}");
     demo.shows("/dev/shm is as it was");
     assert_eq!(demo.line(), None);
     demo.succeeds();
@@ -42,6 +63,35 @@ fn an_interrupt_leaves_nothing() {
     interrupted(&[], "2. ", "INT", 130);
     interrupted(&["--quick"], "3. ", "INT", 130);
     interrupted(&["--quick"], "4. ", "INT", 130);
+}
+
+#[test]
+fn an_interrupt_of_the_later_steps_leaves_nothing() {
+    interrupted(&["--quick"], "6. ", "INT", 130);
+    interrupted(&["--quick"], "8. ", "INT", 130);
+}
+
+#[test]
+fn an_interrupt_while_there_is_a_file_leaves_nothing() {
+    let demo = Demo::start(&["--quick"]);
+    let pid = demo.pid();
+    demo.shows("7. ");
+    demo.signal("INT");
+    assert_eq!(demo.end(), End { code: Some(130), complaints: String::new() });
+    nothing_is_left(pid);
+}
+
+#[test]
+fn a_region_in_a_file_takes_a_folder() {
+    let demo = Demo::start_with_temporary(&["--quick"], "/nowhere");
+    let pid = demo.pid();
+    demo.shows("7. ");
+    let End { code, complaints } = demo.end();
+    assert_eq!(code, Some(1));
+    assert!(complaints.starts_with("mbox-demo: /nowhere/mbox-demo-tour-"), "{complaints}");
+    assert!(complaints.ends_with("-files: No such file or directory (os error 2)\n"), "{complaints}");
+    assert_eq!(complaints.lines().count(), 1, "{complaints}");
+    nothing_is_left(pid);
 }
 
 #[test]

@@ -69,14 +69,14 @@ fn a_sender_that_cannot_read_on_does_not_leave_as_if_that_were_all() {
 
 #[test]
 fn a_line_above_the_limit_is_told_with_its_number() {
-    let region = Name::create(&["--ranks", "2", "--arena", "1K"]);
+    let region = Name::create(&["--ranks", "2", "--max-message", "512"]);
     let line = |len| "l".repeat(len) + "\n";
     let fits = line(512) + &line(0) + &line(511);
     let input = fits.clone() + &line(513);
     mbox_reading(&["send", &region, "--as", "0", "--to", "1", "--lines"], file_of(input.as_bytes())).fails(
         &format!(
             "region {:?}: line 4 is above the limit of 512 bytes a message; leave --lines away, or create the \
-             region with a larger --arena",
+             region with a larger --max-message",
             &*region
         ),
     );

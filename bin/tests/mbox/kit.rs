@@ -25,15 +25,26 @@ impl Name {
         Self(format!("mbox-test-{}-{count}", std::process::id()))
     }
 
+    /// The path of a file that is not there.
+    pub fn file() -> Self {
+        let path = std::env::temp_dir().join(&*Self::new());
+        Self(path.into_os_string().into_string().expect("a path of letters"))
+    }
+
     /// A region with these arguments to `mbox create`.
     pub fn create(args: &[&str]) -> Self {
-        let name = Self::new();
-        mbox(["create", &name].iter().chain(args)).succeeds();
-        name
+        Self::new().created(args)
+    }
+
+    /// The region at this place, with these arguments to `mbox create`.
+    pub fn created(self, args: &[&str]) -> Self {
+        mbox(["create", &self].iter().chain(args)).succeeds();
+        self
     }
 
     pub fn path(&self) -> PathBuf {
-        mailbox::os::shm_path(&self.0)
+        // What is a path by itself stays one.
+        if self.0.contains('/') { PathBuf::from(&self.0) } else { mailbox::os::shm_path(&self.0) }
     }
 
     pub fn exists(&self) -> bool {
@@ -185,6 +196,10 @@ impl Process {
 
     pub fn input(&mut self) -> ChildStdin {
         self.child.stdin.take().expect("a piped standard input")
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Ends it; a process that nobody has waited for may look alive.

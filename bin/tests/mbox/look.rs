@@ -12,7 +12,7 @@ fn page(region: &str) -> String {
 fn stat_tells_people_and_programs_what_is_there() {
     let region = Name::create(&["--ranks", "5", "--cells", "64", "--arena", "8K", "--protocol", "7"]);
     let send = ["send", &region, "--as", "2", "--to", "4", "--lines", "--protocol", "7"];
-    mbox_reading(&send, file_of(b"a\nb\nc\n")).succeeds();
+    mbox_reading(&send, file_of(b"a\nbb\nccc\n")).succeeds();
 
     let stat = region.stat();
     let pid = stat["joined"][0]["pid"].clone();
@@ -24,24 +24,149 @@ fn stat_tells_people_and_programs_what_is_there() {
         "protocol": 7,
         "cells": 64,
         "arena": 8 << 10,
-        "max_message": 4 << 10,
+        "max_message": 1 << 30,
+        "max_whole": 4 << 10,
         "size": size,
         "memory": 4096 + 2 * 4096 + mailbox.next_multiple_of(4096),
         "ranks": 5,
         "live": 0,
-        "joined": [{ "rank": 2, "status": "left", "epoch": 1, "pid": pid, "label": "" }],
-        "mailboxes": [{ "from": 2, "to": 4, "unread": 3 }],
+        "joined": [{
+            "rank": 2,
+            "status": "left",
+            "epoch": 1,
+            "pid": pid,
+            "label": "",
+            "receiver_awaits": null,
+            "sender_awaits": null,
+            "sleeps": 0,
+        }],
+        "mailboxes": [{
+            "from": 2,
+            "to": 4,
+            "messages": 3,
+            "bytes": 6,
+            "unread": 3,
+            "full": 0,
+            "sleeps": 0,
+            "mail_wakes": 0,
+            "credit_wakes": 0,
+            "drops": 0,
+        }],
     });
     assert_eq!(stat, expected);
 
     let page = page(&region);
-    for part in ["protocol 7", "64 cells, arena of 8 KiB, messages up to 4 KiB", "5, of which 4 never joined"]
-    {
+    for part in [
+        "protocol 7",
+        "64 cells, arena of 8 KiB, messages up to 1 GiB, above 4 KiB in fragments",
+        "5, of which 4 never joined",
+    ] {
         assert!(page.contains(part), "{part}: {page}");
     }
-    let row = |words: &str| page.lines().any(|line| line.split_whitespace().eq(words.split(' ')));
-    assert!(row(&format!("2 left 1 {pid}")), "{page}");
-    assert!(row("2 4 3"), "{page}");
+    assert!(has_row(&page, &format!("2 left 1 {pid} 0")), "{page}");
+    assert!(has_row(&page, "2 4 3 6 B 3 0 0 0 0 0"), "{page}");
+}
+
+/// Whether one of the lines has these words.
+fn has_row(page: &str, words: &str) -> bool {
+    page.lines().any(|line| line.split_whitespace().eq(words.split(' ')))
+}
+
+#[test]
+fn stat_tells_what_each_rank_waits_for() {
+    let region = Name::create(&["--ranks", "5"]);
+    let _anyone = mbox(["recv", &region, "--as", "0"]);
+    let mut one = mbox(["recv", &region, "--as", "1", "--from", "3"]);
+    let mut full = mbox_reading(&["send", &region, "--as", "2", "--to", "4"], file_of(&vec![7; 1 << 20]));
+    let opened = Region::open(&*region).expect("the region");
+    let _awake = opened.join(3).expect("a rank");
+    let asleep = |stat: &Value| {
+        let asleep = |rank: usize, what: &str| stat["joined"][rank][what] != Value::Null;
+        stat["live"] == 4
+            && asleep(0, "receiver_awaits")
+            && asleep(1, "receiver_awaits")
+            && asleep(2, "sender_awaits")
+    };
+    region.wait_until(asleep);
+
+    let stat = region.stat();
+    let awaits = |rank: usize| {
+        let rank = &stat["joined"][rank];
+        assert!(rank["sleeps"].as_u64().is_some());
+        (rank["receiver_awaits"].clone(), rank["sender_awaits"].clone())
+    };
+    assert_eq!(awaits(0), (json!("anyone"), Value::Null));
+    assert_eq!(awaits(1), (json!(3), Value::Null));
+    assert_eq!(awaits(2), (Value::Null, json!(4)));
+    assert_eq!(awaits(3), (Value::Null, Value::Null));
+    assert_eq!(stat["joined"][1]["sleeps"], 1);
+    let mailbox = &stat["mailboxes"][0];
+    assert_eq!((&mailbox["messages"], &mailbox["bytes"]), (&json!(4), &json!(256 << 10)));
+    assert_eq!((&mailbox["full"], &mailbox["sleeps"]), (&json!(1), &json!(1)));
+
+    let page = self::page(&region);
+    let row = |rank: usize, doing: &str, sleeps: u32| {
+        let pid = &stat["joined"][rank]["pid"];
+        assert!(has_row(&page, &format!("{rank} live 1 {pid} {doing} {sleeps}")), "{page}");
+    };
+    row(0, "asleep for anyone", 1);
+    row(1, "asleep for mail of 3", 1);
+    row(2, "asleep for room at 4", 0);
+    row(3, "awake", 0);
+    assert!(page.lines().all(|line| line.chars().count() <= 100), "{page}");
+
+    // The dead wait for nothing.
+    one.kill();
+    full.kill();
+    region.wait_for(1, "dead");
+    region.wait_for(2, "dead");
+    let stat = region.stat();
+    for rank in [1, 2] {
+        let rank = &stat["joined"][rank];
+        assert_eq!((&rank["receiver_awaits"], &rank["sender_awaits"]), (&Value::Null, &Value::Null));
+    }
+    let page = self::page(&region);
+    for (rank, sleeps) in [(1, 1), (2, 0)] {
+        let pid = &stat["joined"][rank]["pid"];
+        assert!(has_row(&page, &format!("{rank} dead 1 {pid} {sleeps}")), "{page}");
+    }
+    // Nor do their successors, who are awake.
+    let _successor = opened.join(1).expect("the rank of the dead");
+    let stat = region.stat();
+    assert_eq!(
+        (&stat["joined"][1]["epoch"], &stat["joined"][1]["receiver_awaits"]),
+        (&json!(2), &Value::Null)
+    );
+}
+
+#[test]
+fn columns_are_aligned() {
+    let region = Name::create(&["--ranks", "12"]);
+    for rank in ["0", "11"] {
+        let input = file_of(&vec![b'x'; rank.len() * 10_000]);
+        mbox_reading(&["send", &region, "--as", rank, "--to", "5"], input).succeeds();
+    }
+    let label = "l".repeat(48);
+    drop(Region::open(&*region).expect("the region").join_as(&label).expect("a rank"));
+    let page = page(&region);
+    let tables: Vec<Vec<&str>> = page.split("\n\n").skip(1).map(|table| table.lines().collect()).collect();
+    // Numbers end where their headings do.
+    let ends = |line: &str, words: usize| {
+        let ends = line.char_indices().filter(|(at, letter)| {
+            *letter != ' ' && line[at + letter.len_utf8()..].chars().next().is_none_or(|next| next == ' ')
+        });
+        ends.map(|(at, _)| at).take(words).collect::<Vec<_>>()
+    };
+    let [ranks, mailboxes] = &tables[..] else { panic!("{page}") };
+    for row in &ranks[1..] {
+        assert_eq!(ends(row, 1), ends(ranks[0], 1), "{page}");
+        assert!(row.chars().count() <= 100, "{page}");
+    }
+    assert!(page.contains(&format!("  {}…\n", "l".repeat(39))), "{page}");
+    for row in &mailboxes[1..] {
+        assert_eq!(ends(row, 3), ends(mailboxes[0], 3), "{page}");
+        assert_eq!(row.len(), mailboxes[0].len(), "{page}");
+    }
 }
 
 #[test]
@@ -75,11 +200,47 @@ fn ls_lists_regions() {
     let list: Value = serde_json::from_slice(&mbox(["ls", "--json"]).succeeds()).expect("JSON");
     let list = list.as_array().expect("an array");
     let named = |name: &Name| list.iter().find(|entry| entry["name"] == **name).expect("its region");
-    assert_eq!(*named(&one), json!({ "name": &*one, "ranks": 2, "live": 1, "memory": 8 << 10 }));
-    assert_eq!(*named(&other), json!({ "name": &*other, "ranks": 3, "live": 0, "memory": 8 << 10 }));
+    assert_eq!(
+        *named(&one),
+        json!({
+            "name": &*one, "ranks": 2, "live": 1, "state": "live", "memory": 8 << 10
+        })
+    );
+    assert_eq!(
+        *named(&other),
+        json!({
+            "name": &*other, "ranks": 3, "live": 0, "state": "idle", "memory": 8 << 10
+        })
+    );
     let table = String::from_utf8(mbox(["ls"]).succeeds()).expect("UTF-8");
-    let row = format!("{} 3 0 8 KiB", &*other);
-    assert!(table.lines().any(|line| line.split_whitespace().eq(row.split(' '))), "{table}");
+    assert!(has_row(&table, &format!("{} 2 1 live 8 KiB", &*one)), "{table}");
+    assert!(has_row(&table, &format!("{} 3 0 idle 8 KiB", &*other)), "{table}");
+}
+
+#[test]
+fn ls_tells_the_stale_from_the_living() {
+    let region = Name::create(&["--ranks", "3"]);
+    let state = || {
+        let list: Value = serde_json::from_slice(&mbox(["ls", "--json"]).succeeds()).expect("JSON");
+        let list = list.as_array().expect("an array");
+        let entry = list.iter().find(|entry| entry["name"] == *region).expect("its region");
+        entry["state"].as_str().expect("a word").to_owned()
+    };
+    assert_eq!(state(), "idle");
+    mbox(["send", &region, "--as", "0", "--to", "0"]).succeeds();
+    assert_eq!(state(), "idle");
+    let (mut one, mut other) = (mbox(["recv", &region, "--as", "1"]), mbox(["recv", &region, "--as", "2"]));
+    region.wait_for(1, "live");
+    region.wait_for(2, "live");
+    assert_eq!(state(), "live");
+    one.kill();
+    region.wait_for(1, "dead");
+    assert_eq!(state(), "live");
+    other.kill();
+    region.wait_for(2, "dead");
+    assert_eq!(state(), "stale");
+    mbox(["rm", &region]).succeeds();
+    assert!(!region.exists());
 }
 
 #[test]

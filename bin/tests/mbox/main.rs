@@ -4,6 +4,8 @@ mod kit;
 
 mod carry;
 mod end;
+mod file;
+mod large;
 mod look;
 mod refuse;
 mod user;

@@ -25,7 +25,7 @@ fn openers(name: &str) -> [Vec<&str>; 4] {
 
 #[test]
 fn bad_names() {
-    for name in ["", "a/b", ".hidden", "new\nline", "ü", &"n".repeat(201)] {
+    for name in ["", ".hidden", "new\nline", "ü", &"n".repeat(201)] {
         refuses(&["create", name, "--ranks", "2"], name, BAD_NAME);
         for args in openers(name) {
             refuses(&args, name, BAD_NAME);
@@ -153,7 +153,11 @@ fn a_region_that_was_cut() {
     let region = fs::File::options().write(true).open(name.path()).expect("a region");
     let expected = region.metadata().expect("a region").len();
     region.set_len(4096).expect("a shorter region");
-    let what = format!("the region has 4096 bytes instead of {expected}; somebody cut or extended it");
+    let what = format!(
+        "the region has 4096 bytes instead of {expected}; somebody cut or extended it; its mail is lost; remove it \
+         with: rm {}",
+        name.path().display()
+    );
     for args in openers(&name) {
         refuses(&args, &name, &what);
     }
@@ -223,8 +227,8 @@ fn a_full_mailbox_to_oneself() {
 fn a_region_for_empty_messages_carries_no_bytes() {
     let region = Name::create(&["--ranks", "2", "--max-message", "0"]);
     mbox_reading(&["send", &region, "--as", "0", "--to", "1"], file_of(b"x")).fails(&format!(
-        "region {:?}: rank 1: the message is above the limit of 0 bytes; create the region with a larger --arena \
-         and --max-message",
+        "region {:?}: rank 1: the message is above the limit of 0 bytes; create the region with a larger \
+         --max-message",
         &*region
     ));
 }
