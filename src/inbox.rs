@@ -167,11 +167,25 @@ impl Inbox {
 
     /// Every open mailbox once, those of the ranks above `after` first.
     fn open_after(&self, after: u32) -> impl Iterator<Item = &Incoming> {
-        let ranks = |range: core::ops::Range<u32>| {
-            range.filter(|rank| self.known[*rank as usize / 64].get() >> (rank % 64) & 1 == 1)
-        };
-        let (first, end) = (after.wrapping_add(1).min(MAX_RANKS), MAX_RANKS);
-        ranks(first..end).chain(ranks(0..first)).filter_map(|rank| self.peers.get(rank))
+        let first = after.wrapping_add(1) as usize % MAX_RANKS as usize;
+        let above = u64::MAX << (first % 64);
+        // The first word twice: its upper part in the beginning, the rest in the end.
+        (0..=OPENED_WORDS).flat_map(move |step| {
+            let at = (first / 64 + step) % OPENED_WORDS;
+            let mask = if step == 0 {
+                above
+            } else if step == OPENED_WORDS {
+                !above
+            } else {
+                u64::MAX
+            };
+            let mut bits = self.known[at].get() & mask;
+            core::iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+                bits &= bits - 1;
+                self.peers.get(at as u32 * 64 + bit)
+            })
+        })
     }
 
     /// Opens the mailboxes whose bits were set since the last look. Never touches any other.
