@@ -211,8 +211,11 @@ impl Segment {
 /// or to close the region.
 pub fn is_held(file: &File, first: u32, count: u32) -> io::Result<bool> {
     let is_gate_free = || os::is_locked(file, GATE, 1).map(|is_locked| !is_locked);
-    // Before and after: who closes may come, or go, between two looks, but not both.
-    Ok(is_gate_free()? && os::is_locked(file, first, count)? && is_gate_free()?)
+    // Before and after, and twice: who closes may come, or go, between two looks, and rarely both.
+    let look = || -> io::Result<bool> {
+        Ok(is_gate_free()? && os::is_locked(file, first, count)? && is_gate_free()?)
+    };
+    Ok(look()? && look()?)
 }
 
 /// The names of all regions that this process may open, in memory.

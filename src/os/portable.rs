@@ -222,7 +222,8 @@ impl Drop for Lock {
         if u64::from(process::id()) != self.process {
             return; // A forked child's: they are its parent's.
         }
-        for offset in &self.held {
+        // The gate last, as it was taken first: who finds anything held finds the gate held.
+        for offset in self.held.iter().rev() {
             // Unless somebody took it meanwhile who thought that this process had ended.
             let _ =
                 self.word(*offset).compare_exchange(self.process, 0, Ordering::Release, Ordering::Relaxed);

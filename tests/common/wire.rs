@@ -6,7 +6,7 @@ use mailbox::layout::{Geometry, HEADER_WORDS, Rank};
 use mailbox::memory::{Mailbox, Mapping, Shared};
 use mailbox::ring::{Producer, PushError, Slack};
 use mailbox::sync::Ordering::Relaxed;
-use shared_memory::ShmemConf;
+use memmap2::MmapRaw;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
@@ -22,11 +22,12 @@ impl Wire {
     /// there before must not do so again.
     pub fn new(scratch: &Scratch, from: u32, to: u32) -> Self {
         let geometry = geometry(scratch);
-        let shmem = ShmemConf::new().os_id(scratch.name()).open().expect("a segment");
-        let base = NonNull::new(shmem.as_ptr()).expect("a mapping");
+        let file = File::options().read(true).write(true).open(scratch.path()).expect("a region");
+        let map = MmapRaw::map_raw(&file).expect("a mapping");
+        let base = NonNull::new(map.as_mut_ptr()).expect("a mapping");
         #[expect(unsafe_code, reason = "hands the mapping over")]
-        // SAFETY: `shmem` maps that many bytes there until it is dropped, on whatever thread.
-        let mapping = Arc::new(unsafe { Mapping::new(base, shmem.len(), Box::new(shmem)) });
+        // SAFETY: `map` maps that many bytes there until it is dropped, on whatever thread.
+        let mapping = Arc::new(unsafe { Mapping::new(base, map.len(), Box::new(map)) });
         let ranks = Shared::<[Rank]>::mapped(&mapping, geometry.rank(0), geometry.ranks as usize);
         ranks[to as usize].opened[from as usize / 64].fetch_or(1 << (from % 64), Relaxed);
         let mailbox = Mailbox::mapped(&mapping, &geometry, from, to);

@@ -69,8 +69,8 @@ pub fn opening(name: &str, error: OpenError) -> Failure {
         OpenError::NotFound => format!("create it with: mbox create {} --ranks N", quoted(name)),
         OpenError::Foreign => "choose another name".into(),
         OpenError::Length { .. } => {
-            let path = if folder(name).is_some() { name.into() } else { format!("/dev/shm/{name}") };
-            format!("its mail is lost; remove it with: rm {}", quoted(&path))
+            let path = if folder(name).is_some() { name.into() } else { mailbox::os::shm_path(name) };
+            format!("its mail is lost; remove it with: rm {}", quoted(&path.to_string_lossy()))
         }
         OpenError::Version { .. } => "use the mbox of the programs that made it".into(),
         OpenError::Protocol { protocol } => format!("if mbox may speak it, add: --protocol {protocol}"),
