@@ -20,6 +20,8 @@ pub(crate) const BURST: u32 = 32;
 const LEAD_PAUSES: u32 = 64;
 /// Peers that one look for deaths asks the kernel about, in rotation.
 const QUERIES: usize = 4;
+/// Polls of the sender whose turn it is for one of all.
+const POLLS_PER_ROUND: u32 = 4;
 const NOBODY: u32 = u32::MAX;
 
 /// Mailboxes by sender, each opened when its bit in `opened` is first seen.
@@ -32,6 +34,7 @@ pub(crate) struct Inbox {
     current: Private<u32>,
     /// How many mails in a row it gave.
     burst: Private<u32>,
+    polls: Private<u32>,
     /// The sender last asked about in the rotation of queries.
     queried: Private<u32>,
     /// Whether messages in fragments are passed on in pieces.
@@ -52,20 +55,21 @@ impl Inbox {
             turns: RefCell::default(),
             current: NOBODY.into(),
             burst: 0.into(),
+            polls: 0.into(),
             queried: NOBODY.into(),
             in_pieces: false.into(),
         }
     }
 
-    /// A small mail from the sender whose turn it is, taken, if there is one and it is all the same to the
+    /// A whole mail from the sender whose turn it is, taken, if there is one and it is all the same to the
     /// caller. `None` says nothing. Apart, so that this common case costs its caller no call.
     #[inline(always)]
-    pub fn recv_small(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
+    pub fn recv_whole(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
         if source != Source::Anyone || self.burst.get() >= BURST || member.check().is_err() {
             return None;
         }
         let peer = self.peers.get(self.current.get())?;
-        let letter = peer.take_small()?;
+        let letter = peer.take_whole(member)?;
         self.burst.set(self.burst.get() + 1);
         Some((peer, letter))
     }
@@ -90,11 +94,14 @@ impl Inbox {
             if source == Source::Anyone {
                 self.burst.set(self.burst.get() + 1);
             }
+            if let Some(letter) = peer.take_whole(member) {
+                return Ok((peer, letter));
+            }
             if let Some(letter) = peer.take(member, self.in_pieces.get())? {
                 return Ok((peer, letter));
             }
             // However long a peer goes on with fragments.
-            fragments += 1;
+            fragments = BURST.min(fragments + 1);
             match patience {
                 Patience::Never if fragments == BURST => return Err(RecvError::Empty),
                 Patience::Until(Some(deadline)) if Instant::now() >= deadline => {
@@ -139,6 +146,9 @@ impl Inbox {
         {
             return Some(peer);
         }
+        if !thorough && !self.is_time_to_look_round() {
+            return None;
+        }
         self.discover(member);
         self.burst.set(0);
         let is_overdue = Private::new(false);
@@ -163,6 +173,14 @@ impl Inbox {
         }
         self.current.set(next);
         Some(peer)
+    }
+
+    /// Whether a poll should look at others than the sender whose turn it is: who waits hears most often from
+    /// whom it heard last.
+    #[inline(always)]
+    fn is_time_to_look_round(&self) -> bool {
+        self.polls.set(self.polls.get().wrapping_add(1));
+        self.polls.get().is_multiple_of(POLLS_PER_ROUND)
     }
 
     /// Every open mailbox once, those of the ranks above `after` first.
@@ -247,6 +265,12 @@ impl Inbox {
         };
         let deadline = match patience {
             Patience::Never => {
+                // What was held back may have been for this rank itself.
+                if member.hold.get() > 0
+                    && let Some(peer) = look(true)?
+                {
+                    return Ok(peer);
+                }
                 return check(member.is_time_to_query())?.ok_or(RecvError::Empty);
             }
             Patience::Until(_) if is_in_vain && member.is_alone() => {

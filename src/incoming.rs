@@ -25,7 +25,7 @@ pub(crate) struct Incoming {
     corrupt: Private<bool>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
     woken: Private<bool>,
-    /// Whether a new small message is all there is to it: not corrupt, no train, nothing returned.
+    /// Whether new whole messages are all there is to it: not corrupt, no train, nothing returned.
     plain: Private<bool>,
     /// The message that arrives in fragments.
     train: RefCell<Option<Train>>,
@@ -79,17 +79,21 @@ impl Incoming {
         self.corrupt.get()
     }
 
-    /// A new small message, if that is what there is.
+    /// A new whole message, if that is what there is.
     #[inline(always)]
-    pub fn take_small(&self) -> Option<Letter> {
-        if self.plain.get() { self.consumer.take_small() } else { None }
+    pub fn take_whole(&self, member: &Member) -> Option<Letter> {
+        if self.plain.get() { self.consumer.take_whole(member.limit) } else { None }
     }
 
     /// The mail that `is_ready` saw; `None` if it was a fragment that completes nothing. `in_pieces`: a
     /// train that begins now is passed on as it comes.
     #[inline(never)]
     pub fn take(&self, member: &Member, in_pieces: bool) -> Result<Option<Letter>, RecvError> {
+        self.woken.set(false);
         let taken = self.take_any(member, in_pieces);
+        if self.is_corrupt() {
+            self.drop_train();
+        }
         self.plain.set(!self.is_corrupt() && self.train.borrow().is_none() && self.returned().is_none());
         taken
     }
@@ -259,6 +263,8 @@ impl Incoming {
     fn copy_beyond(&self, letter: &Letter, offset: usize, buffer: &mut [u8]) {
         if letter.is_assembled() {
             buffer.copy_from_slice(&self.message(letter.seq)[offset..offset + buffer.len()]);
+        } else if offset == 0 {
+            memory::load(self.consumer.words(letter), buffer);
         } else {
             memory::load_at(self.consumer.words(letter), offset, buffer);
         }

@@ -12,6 +12,7 @@ use crate::source::Source;
 use crate::sync::{Edge, release};
 use crate::train;
 use core::cell::{Cell as Private, RefCell};
+use std::time::Instant;
 
 /// Polls of a full mailbox that insist on a quarter of it; the next take any room.
 const PATIENT_POLLS: u32 = 64;
@@ -131,7 +132,7 @@ impl Outbox {
     /// Publishes what batches hold back.
     #[inline(never)]
     pub fn flush(&self, member: &Member) {
-        if member.check().is_err() {
+        if self.held.borrow().is_empty() || member.check().is_err() {
             return;
         }
         for to in self.held.borrow_mut().drain(..) {
@@ -154,6 +155,12 @@ impl Outbox {
         let journey = Journey::begin(member, peer);
         let push = |kind, bytes: &[u8]| -> Result<u64, SendError> {
             let slot = self.claim(terms, peer, bytes.len())?.of(kind);
+            // A receiver that keeps up makes nobody wait, and many fragments are one call.
+            member.check()?;
+            member.interruption()?;
+            if matches!(patience, Patience::Until(Some(deadline)) if Instant::now() >= deadline) {
+                return Err(SendError::Timeout);
+            }
             journey.check()?;
             peer.producer.fill(&slot, bytes);
             peer.ring(member);
@@ -174,7 +181,10 @@ impl Outbox {
         body().inspect_err(|error| {
             // The receiver need not keep what it has. Where there is no room, the next message tells it.
             let is_mine = !matches!(error, SendError::Lost(_) | SendError::Corrupt);
-            if is_mine && let Ok(slot) = peer.producer.claim(0, Slack::Any) {
+            if is_mine
+                && member.check().is_ok()
+                && let Ok(slot) = peer.producer.claim(0, Slack::Any)
+            {
                 peer.producer.fill(&slot.of(Kind::Cut), &[]);
                 peer.ring(member);
             }

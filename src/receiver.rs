@@ -15,7 +15,7 @@ use core::time::Duration;
 ///
 /// Mail comes in order for each sender. Receiving from anyone goes round those that lately spoke: at most 32
 /// mails of one sender while another's wait. One that was silent for long among more than eight is looked at
-/// less often: of `n` such each has its turn while at most `8 n` mails of others pass. A mail is taken once;
+/// less often: of `n` such each has its turn while at most `32 n` mails of others pass. A mail is taken once;
 /// received again only if it was left, or if its holder died.
 ///
 /// A message above half the arena comes in fragments, which any receive takes in that comes upon them; the
@@ -142,7 +142,7 @@ impl Receiver {
         patience: Patience,
         idle: impl Fn(),
     ) -> Result<Mail<'_>, RecvError> {
-        let (peer, letter) = match self.inbox.recv_small(&self.member, source) {
+        let (peer, letter) = match self.inbox.recv_whole(&self.member, source) {
             Some(found) => found,
             None => self.inbox.recv(&self.member, source, patience, &idle)?,
         };

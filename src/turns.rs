@@ -39,7 +39,9 @@ impl Turns {
     /// `thorough` a quiet one may be missed, but not for ever.
     pub fn next(&mut self, thorough: bool, is_ready: impl Fn(u32) -> bool) -> Option<u32> {
         // Before the lively ones: where those always have mail, a quiet one has its turn nevertheless.
-        self.rouse(SAMPLE, &is_ready);
+        if !self.quiet.is_empty() {
+            self.rouse(SAMPLE, &is_ready);
+        }
         let mut found = self.next_lively(&is_ready);
         if found.is_none() && thorough && self.rouse(self.quiet.len(), &is_ready) {
             found = self.next_lively(&is_ready);
@@ -51,8 +53,9 @@ impl Turns {
         let count = self.lively.len();
         let mut found = None;
         let mut is_tired = false;
-        for step in 1..=count {
-            let at = (self.at + step) % count;
+        let mut at = self.at;
+        for _ in 0..count {
+            at = if at + 1 < count { at + 1 } else { 0 };
             let peer = &mut self.lively[at];
             if is_ready(peer.rank) {
                 peer.misses = 0;

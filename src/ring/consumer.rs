@@ -2,7 +2,7 @@
 
 use super::{Corrupt, arena_range, cell, check_stale};
 use crate::cell::{Envelope, Kind, Place};
-use crate::layout::ConsumerLine;
+use crate::layout::{Cell, ConsumerLine};
 use crate::marks::Marks;
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
@@ -134,9 +134,9 @@ impl Consumer {
         Ok(letter)
     }
 
-    /// As `take`, for the common case only: a new message that lies in its cell. `None` says nothing.
+    /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes. `None` says nothing.
     #[inline(always)]
-    pub fn take_small(&self) -> Option<Letter> {
+    pub fn take_whole(&self, limit: usize) -> Option<Letter> {
         let seq = self.next.get();
         let cell = cell(&self.mailbox, seq);
         // Pairs with the producer's store: the envelope and the payload are there.
@@ -145,9 +145,25 @@ impl Consumer {
             return None;
         }
         let envelope = cell.envelope.load(Relaxed);
-        let len = Envelope::small(envelope)?;
+        let (len, first) = match Envelope::small(envelope) {
+            Some(len) => (len, IN_CELL),
+            None => self.place_in_arena(cell, envelope)?,
+        };
+        if len > limit {
+            return None;
+        }
         self.advance(seq);
-        Some(Letter { seq, len, envelope, first: IN_CELL })
+        Some(Letter { seq, len, envelope, first })
+    }
+
+    /// Length and first word of a whole message that lies in the arena.
+    #[inline(never)]
+    fn place_in_arena(&self, cell: &Cell, envelope: u64) -> Option<(usize, usize)> {
+        if !Envelope::is_whole(envelope) || Envelope::unpack(envelope)?.place != Place::Arena {
+            return None;
+        }
+        let (offset, len) = arena_range(cell, self.mailbox.arena.len() as u64 * 8)?;
+        Some((len as usize, (offset / 8) as usize))
     }
 
     /// Message `seq`, the newest, is taken.
