@@ -137,7 +137,7 @@ impl Ringer {
             #[cfg(not(loom))]
             crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
         }
-        bell.word.load(Relaxed) == ASLEEP && self.wake(bell)
+        bell.word.load(Relaxed) == ASLEEP && self.wake(bell.word, bell.mode, bell.event)
     }
 
     #[cold]
@@ -150,13 +150,14 @@ impl Ringer {
         }
     }
 
+    /// The bell's parts one by one: they go in registers, and nobody who rings in vain stores them.
     #[cold]
-    fn wake(self, bell: Bell<'_>) -> bool {
-        let woken = wake(bell.word);
+    fn wake(self, word: &AtomicU32, mode: &AtomicU32, event: Option<&EventWords>) -> bool {
+        let woken = wake(word);
         if woken
             && self.trusts()
-            && bell.mode.load(acquire(Edge::Mode)) & EVENT != 0
-            && let Some(event) = bell.event.and_then(os::Event::prepared)
+            && mode.load(acquire(Edge::Mode)) & EVENT != 0
+            && let Some(event) = event.and_then(os::Event::prepared)
         {
             event.set();
         }

@@ -34,7 +34,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use crossbeam_utils::CachePadded;
 
 /// The version of this layout.
-pub const ABI: u64 = 2;
+pub const ABI: u64 = 3;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -169,8 +169,10 @@ pub struct ConsumerLine {
 /// short.
 #[repr(C)]
 pub struct ProducerLine {
-    /// Payload bytes sent.
+    /// Payload bytes of the messages below `counted`.
     pub bytes: AtomicU64,
+    /// A sequence number, at most [`COUNTED`](crate::ring::COUNTED) behind the last one.
+    pub counted: AtomicU64,
     /// Cells that are not the end of a message: all but the last of its fragments.
     pub fragments: AtomicU64,
     /// Times that the mailbox was full.

@@ -152,17 +152,19 @@ impl<'a> Mail<'a> {
 
 // With the rank lost, a successor on it, or the parent of a forked child, has the mailbox.
 impl Mail<'_> {
-    #[cold]
-    fn settle(&self) {
-        if self.member.check().is_ok() {
-            self.peer.settle(self.member);
-        }
-    }
-
-    #[cold]
+    /// As dropping does, in a batch, whatever the mail is.
+    #[inline(never)]
     fn finish(&self) {
-        if self.member.check().is_ok() {
-            recycle(self.member, self.peer.finish(self.member, &self.letter));
+        if !self.letter.is_whole() {
+            if self.member.check().is_ok() {
+                recycle(self.member, self.peer.finish(self.member, &self.letter));
+            }
+        } else if self.peer.consumer.retire(self.letter.seq)
+            // In private memory only, and in no need of a check, but for a few.
+            && self.peer.consumer.unsettled() >= self.member.hold.get()
+            && self.member.check().is_ok()
+        {
+            self.peer.settle(self.member);
         }
     }
 }
@@ -170,14 +172,8 @@ impl Mail<'_> {
 impl Drop for Mail<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        let hold = self.member.hold.get();
-        if !self.letter.is_whole() {
+        if self.member.hold.get() > 0 || !self.letter.is_whole() {
             self.finish();
-        } else if hold > 0 {
-            // In private memory only, and in no need of a check, but for a few.
-            if self.peer.consumer.retire(self.letter.seq) && self.peer.consumer.unsettled() >= hold {
-                self.settle();
-            }
         } else if self.member.check().is_ok() {
             self.peer.acknowledge(self.member, self.letter.seq);
         }

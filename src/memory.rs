@@ -172,6 +172,7 @@ impl Mailbox {
             .into(),
             producer: ProducerLine {
                 bytes: atomic(),
+                counted: start.into(),
                 fragments: atomic(),
                 full: atomic(),
                 sleeps: atomic(),

@@ -71,19 +71,15 @@ impl Outbox {
             return false;
         }
         let hold = member.hold.get();
-        if hold == 0 {
-            let is_sent = peer.producer.push_small(bytes);
-            if is_sent {
-                peer.ring(member);
-            }
-            is_sent
-        } else {
-            let is_held = peer.producer.hold_small(bytes);
-            if is_held {
-                self.note_held(member, peer, hold);
-            }
-            is_held
+        if !peer.producer.push_small(bytes, hold > 0) {
+            return false;
         }
+        if hold == 0 {
+            peer.ring(member);
+        } else {
+            self.note_held(member, peer, hold);
+        }
+        true
     }
 
     /// Sends `bytes` to `to`.
@@ -94,9 +90,17 @@ impl Outbox {
         if bytes.len() > member.whole {
             return self.send_train(terms, peer, bytes);
         }
-        let slot = self.claim(terms, peer, bytes.len())?;
-        peer.producer.write(&slot, bytes);
-        self.publish(member, peer, &slot);
+        let slot = match peer.producer.place(bytes.len(), Slack::Any) {
+            Some(slot) => slot,
+            None => self.claim(terms, peer, bytes.len())?,
+        };
+        if member.hold.get() == 0 {
+            peer.producer.fill(&slot, bytes);
+            peer.ring(member);
+        } else {
+            peer.producer.write(&slot, bytes);
+            self.publish(member, peer, &slot);
+        }
         Ok(())
     }
 

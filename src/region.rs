@@ -250,7 +250,7 @@ impl Region {
                 from,
                 to,
                 messages: cells.saturating_sub(sender.fragments.load(Relaxed)),
-                bytes: sender.bytes.load(Relaxed),
+                bytes: ring::bytes(&mailbox, cells),
                 unread,
                 full: sender.full.load(Relaxed),
                 sleeps: sender.sleeps.load(Relaxed),

@@ -15,6 +15,7 @@ mod producer;
 pub use consumer::{Consumer, Letter};
 pub use producer::{Producer, PushError, Slack, Slot};
 
+use crate::cell::{Envelope, Kind, Place};
 use crate::layout::{ARENA_ALIGN, Cell};
 use crate::marks::index;
 use crate::memory::Mailbox;
@@ -34,6 +35,36 @@ pub(crate) fn cell(mailbox: &Mailbox, seq: u64) -> &Cell {
 #[inline(always)]
 pub(crate) fn check_stale(stamp: u64, seq: u64, cells: u64) -> Result<(), Corrupt> {
     if stamp == seq.wrapping_add(1).wrapping_sub(cells) || stamp == 0 { Ok(()) } else { Err(Corrupt) }
+}
+
+/// Cells between two updates of the shared count of bytes, which lies in a line of its own; in a smaller ring it
+/// is a lap.
+pub const COUNTED: u64 = 64;
+
+/// Payload bytes that were ever sent through `mailbox`, whose next message is `tail`: those that the producer
+/// has counted, and those of the cells since.
+pub fn bytes(mailbox: &Mailbox, tail: u64) -> u64 {
+    let line = &mailbox.lines.producer;
+    let counted = line.counted.load(Relaxed);
+    let uncounted = tail.wrapping_sub(counted);
+    let mut bytes = line.bytes.load(Relaxed);
+    // Beyond it: the producer goes on meanwhile, holds messages back, or writes garbage.
+    if uncounted <= COUNTED.min(mailbox.cells.len() as u64) {
+        for ahead in 0..uncounted {
+            bytes = bytes.wrapping_add(payload(cell(mailbox, counted.wrapping_add(ahead))));
+        }
+    }
+    bytes
+}
+
+/// How many bytes of a message a cell stands for.
+fn payload(cell: &Cell) -> u64 {
+    match Envelope::unpack(cell.envelope.load(Relaxed)) {
+        // Its payload is the message's length.
+        None | Some(Envelope { kind: Kind::First, .. }) => 0,
+        Some(Envelope { place: Place::Inline(len), .. }) => len as u64,
+        Some(Envelope { place: Place::Arena, .. }) => cell.payload[1].load(Relaxed),
+    }
 }
 
 /// Adds to a counter of which this side is the only writer.

@@ -128,6 +128,12 @@ impl Sender {
         if self.outbox.send_small(&self.member, to, bytes) {
             return Ok(());
         }
+        self.send_any(to, bytes, patience, idle)
+    }
+
+    /// Apart, so that the common case stores nothing for it.
+    #[inline(never)]
+    fn send_any(&self, to: u32, bytes: &[u8], patience: Patience, idle: impl Fn()) -> Result<(), SendError> {
         self.outbox.send(Terms { member: &self.member, patience, idle: &idle }, to, bytes)
     }
 

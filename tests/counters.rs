@@ -62,6 +62,25 @@ fn messages_and_their_bytes_are_counted() {
 }
 
 #[test]
+fn bytes_are_right_after_each_message_and_each_life() {
+    for cells in [2, 16, 64, 1024] {
+        let (_scratch, region, mut a, b) = pair(cells);
+        let mut bytes = 0;
+        for number in 0..200 {
+            let len = number % 300;
+            a.send(1, &pattern(len, number)).expect("room");
+            bytes += len as u64;
+            assert_eq!(mailbox(&region).bytes, bytes, "message {number} through {cells} cells");
+            if number % 70 == 69 {
+                drop(a);
+                a = region.join(0).expect("free");
+            }
+            drop(b.recv().expect("mail"));
+        }
+    }
+}
+
+#[test]
 fn a_message_in_fragments_counts_once_with_its_bytes() {
     let (_scratch, region, a, b) = pair(64);
     let lens = [513, 2000, 100_000, 10, 600];

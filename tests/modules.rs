@@ -22,7 +22,7 @@ const TABLE: &[(&str, &str)] = &[
     ("os/model", "sync"),
     ("memory", "sync cell layout"),
     ("marks", ""),
-    ("ring", "sync layout marks memory"),
+    ("ring", "sync cell layout marks memory"),
     ("ring/producer", "sync cell layout memory"),
     ("ring/consumer", "sync cell marks layout memory"),
     ("place", ""),

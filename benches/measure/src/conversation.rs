@@ -8,6 +8,7 @@ use mailbox::{Config, Endpoint, Mail, Region, RemoveError, SendError, Wait};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::hint::black_box;
+use std::ops::Range;
 use std::time::{Duration, Instant};
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
@@ -118,6 +119,28 @@ pub fn stream_in(region: &str, bytes: usize, messages: u64, wait: Wait) -> Outco
     })
 }
 
+/// Sends these messages to rank 0, one after the other. A function of its own, because on some processors each
+/// cache line beside the message's that a sender stores to, its stack's for one, costs a fifth of its speed.
+#[inline(never)]
+fn send_all(me: &Endpoint, messages: Range<u64>, bytes: &mut [u8]) {
+    let bytes = black_box(bytes);
+    for message in messages {
+        if let Some(first) = bytes.first_chunk_mut() {
+            *first = message.to_ne_bytes();
+        }
+        me.send(0, bytes).expect("the partner lives");
+    }
+}
+
+/// Receives so many messages and reads each.
+#[inline(never)]
+fn receive_all(me: &Endpoint, messages: u64, mut read: impl FnMut(&Mail)) -> Outcome<()> {
+    for _ in 0..messages {
+        read(&me.recv()?);
+    }
+    Ok(())
+}
+
 /// As [`stream`], `batch` messages at a time: each side publishes or acknowledges so many at once.
 pub fn stream_batched(
     config: Config,
@@ -135,22 +158,16 @@ pub fn stream_batched(
         let mut buffer = vec![1; bytes];
         for first in (0..batches).map(|number| number * batch) {
             let _batch = me.batch();
-            for message in first..first + batch {
-                if let Some(first) = buffer.first_chunk_mut() {
-                    *first = message.to_ne_bytes();
-                }
-                me.send(0, black_box(&buffer)).expect("the partner lives");
-            }
+            send_all(&me, first..first + batch, &mut buffer);
         }
     })?;
     let me = pair.join(0)?;
     let mut buffer = vec![0; bytes];
     let mut receive = || {
         let _batch = me.batch();
-        for _ in 0..batch {
-            me.recv()?.copy_to(black_box(&mut buffer));
-        }
-        Ok::<_, Box<dyn Error>>(())
+        receive_all(&me, batch, |mail| {
+            mail.copy_to(black_box(&mut buffer));
+        })
     };
     receive()?;
     let start = Instant::now();
@@ -189,20 +206,12 @@ fn one_way(
     let pair = Pair::of(region, wait)?;
     let partner = Partner::start(1, || {
         let me = pair.join(1).expect("the region is there");
-        let mut buffer = vec![1; bytes];
-        for message in 0..messages {
-            if let Some(first) = buffer.first_chunk_mut() {
-                *first = message.to_ne_bytes();
-            }
-            me.send(0, black_box(&buffer)).expect("the partner lives");
-        }
+        send_all(&me, 0..messages, &mut vec![1; bytes]);
     })?;
     let me = pair.join(0)?;
     read(&me.recv()?);
     let start = Instant::now();
-    for _ in 1..messages {
-        read(&me.recv()?);
-    }
+    receive_all(&me, messages - 1, read)?;
     let time = start.elapsed();
     drop(me);
     partner.finish()?;
