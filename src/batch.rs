@@ -7,9 +7,9 @@ use crate::outbox::Outbox;
 /// A time in which an endpoint keeps what it does to itself: what it sends, drafts included, is not yet seen,
 /// and what it acknowledges is not yet known. Both happen at once when this is dropped.
 ///
-/// And before: when as many messages to a peer are held back as a quarter of a mailbox has cells, when a call
-/// of the same half, or of an endpoint that was not split, would wait or finds nothing, when a message travels in
-/// fragments. So nobody ever waits for what a batch holds back, but one who waits for an endpoint that does
+/// And before: when what is held back from a peer is a quarter of a mailbox, of its cells or of its arena, when
+/// a call of the same half, or of an endpoint that was not split, would wait or finds nothing, when a message
+/// travels in fragments. So nobody ever waits for what a batch holds back, but one who waits for an endpoint that does
 /// nothing: do not keep a batch open for longer than it takes to send or receive it. If the process ends
 /// before, what was held back was not sent, and what was not acknowledged comes again.
 ///

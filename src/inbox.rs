@@ -245,7 +245,7 @@ impl Inbox {
         idle: &dyn Fn(),
     ) -> Result<&Incoming, RecvError> {
         // Who is waited for may wait for what a batch holds back.
-        if member.hold.get() > 0 {
+        if member.is_in_batch() {
             self.settle(member);
         }
         idle();
@@ -266,7 +266,7 @@ impl Inbox {
         let deadline = match patience {
             Patience::Never => {
                 // What was held back may have been for this rank itself.
-                if member.hold.get() > 0
+                if member.is_in_batch()
                     && let Some(peer) = look(true)?
                 {
                     return Ok(peer);
@@ -279,8 +279,24 @@ impl Inbox {
             Patience::Until(deadline) => deadline,
         };
         let sleeps = &member.record().activity.sleeps;
-        let found = member.wait(source, sleeps, deadline, look, || check(true))?;
+        let check = || match check(true)? {
+            None => self.held_up(source),
+            found => Ok(found),
+        };
+        let found = member.wait(source, sleeps, deadline, look, check)?;
         found.ok_or(RecvError::Timeout)
+    }
+
+    /// Says that what is waited for cannot come because mails are held, which nobody drops meanwhile; from anyone
+    /// once, because others may send.
+    fn held_up(&self, source: Source) -> Result<Option<&Incoming>, RecvError> {
+        let peer = match source {
+            Source::Rank(rank) => self.peers.get(rank).filter(|peer| peer.is_held_up()),
+            Source::Anyone => {
+                self.open_after(NOBODY).find(|peer| peer.is_held_up() && !peer.told_held.replace(true))
+            }
+        };
+        peer.map_or(Ok(None), |peer| Err(RecvError::Held(peer.from)))
     }
 
     /// Says that `rank` has ended; only after one more look for mail, made after it had.

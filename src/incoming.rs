@@ -31,6 +31,8 @@ pub(crate) struct Incoming {
     train: RefCell<Option<Train>>,
     /// Whether fragments without a beginning are being dropped.
     stray: Private<bool>,
+    /// Whether a receive from anyone has said that it is held up.
+    pub told_held: Private<bool>,
     /// What mails that are not whole messages in the mailbox stand for.
     kept: RefCell<Vec<Kept>>,
 }
@@ -59,6 +61,7 @@ impl Incoming {
             plain: true.into(),
             train: RefCell::default(),
             stray: false.into(),
+            told_held: false.into(),
             kept: RefCell::default(),
         }
     }
@@ -77,6 +80,19 @@ impl Incoming {
 
     pub fn is_corrupt(&self) -> bool {
         self.corrupt.get()
+    }
+
+    /// Where it is not ready: whether that is so because mails of it are held, by this endpoint, and its sender
+    /// can send no more before they are acknowledged.
+    pub fn is_held_up(&self) -> bool {
+        let train = self.train.borrow();
+        // Its end is sent when all before it is acknowledged.
+        let is_waiting = |train: &Train| train.bytes.is_some() && self.consumer.holds_before(train.first);
+        let is_held_up = train.as_ref().is_some_and(is_waiting) || self.consumer.is_full();
+        if !is_held_up {
+            self.told_held.set(false);
+        }
+        is_held_up
     }
 
     /// A new whole message, if that is what there is.

@@ -17,6 +17,10 @@ use core::mem::ManuallyDrop;
 /// keeps from being dropped is delivered again, to the rank's next holder. One that is forgotten
 /// ([`core::mem::forget`]) keeps its room, and that of all after it, until then.
 ///
+/// One that is held for long holds its sender up: when the mailbox is full behind it, or a message above half the
+/// arena follows, whose end is sent when all before it is acknowledged. Who then waits for more of that sender gets
+/// [`RecvError::Held`](crate::RecvError::Held).
+///
 /// Nothing here waits. Dropping it costs a store to a line that the sender reads, and a system call if the sender
 /// sleeps for want of room; in a [`Batch`](crate::Batch) neither.
 ///
@@ -159,12 +163,12 @@ impl Mail<'_> {
             if self.member.check().is_ok() {
                 recycle(self.member, self.peer.finish(self.member, &self.letter));
             }
-        } else if self.peer.consumer.retire(self.letter.seq)
+        } else {
             // In private memory only, and in no need of a check, but for a few.
-            && self.peer.consumer.unsettled() >= self.member.hold.get()
-            && self.member.check().is_ok()
-        {
-            self.peer.settle(self.member);
+            self.peer.consumer.retire(&self.letter);
+            if self.peer.consumer.owes_much() && self.member.check().is_ok() {
+                self.peer.settle(self.member);
+            }
         }
     }
 }
@@ -172,7 +176,7 @@ impl Mail<'_> {
 impl Drop for Mail<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.member.hold.get() > 0 || !self.letter.is_whole() {
+        if self.member.is_in_batch() || !self.letter.is_whole() {
             self.finish();
         } else if self.member.check().is_ok() {
             self.peer.acknowledge(self.member, self.letter.seq);

@@ -92,9 +92,7 @@ pub(crate) struct Member {
     wait: Private<Wait>,
     ringer: Private<Ringer>,
     /// How many batches are open.
-    pub batches: Private<u32>,
-    /// How many messages of a mailbox are held back at most; 0 outside a batch.
-    pub hold: Private<u64>,
+    batches: Private<u32>,
     /// The longest message, in bytes.
     pub limit: usize,
     /// The longest message that lies in a mailbox as a whole, in bytes.
@@ -113,7 +111,8 @@ pub(crate) struct Member {
     tries: Private<u32>,
     waits: Private<u32>,
     crowded: Private<bool>,
-    holder: Arc<Holder>,
+    /// `None` once this half has parted.
+    holder: Option<Arc<Holder>>,
 }
 
 impl Member {
@@ -137,7 +136,6 @@ impl Member {
             wait: Private::default(),
             ringer: ringer.into(),
             batches: Private::default(),
-            hold: Private::default(),
             limit: geometry.max_message as usize,
             whole: geometry.whole() as usize,
             spare: RefCell::default(),
@@ -152,7 +150,7 @@ impl Member {
             tries: Private::default(),
             waits: Private::default(),
             crowded: Private::default(),
-            holder: holder.clone(),
+            holder: Some(holder.clone()),
             region,
         }
     }
@@ -168,17 +166,21 @@ impl Member {
     /// Whether nobody but this thread could be at work on the other half. What that did before is visible then:
     /// who acts on it looks once more.
     pub fn is_alone(&self) -> bool {
-        let is_alone = !self.split || Arc::strong_count(&self.holder) == 1;
+        let is_alone =
+            !self.split || self.holder.as_ref().is_none_or(|holder| Arc::strong_count(holder) == 1);
         // Pairs with the drop of the other half's reference; the count is read without an order of its own.
         fence(Ordering::Acquire);
         is_alone
     }
 
-    /// Takes leave of the other half, which may wait for this one.
-    pub fn part(&self) {
+    /// Takes leave of the other half, which may wait for this one; with the second, the rank is left.
+    pub fn part(&mut self) {
+        let Some(holder) = self.holder.take() else { return };
         if std::thread::panicking() {
-            self.holder.died.store(true, Ordering::Relaxed);
+            holder.died.store(true, Ordering::Relaxed);
         }
+        // First, or the other half would not find itself alone when it wakes.
+        drop(holder);
         if self.split && self.check().is_ok() {
             self.ring_mail(self.record());
             self.ring_credit(self.record());
@@ -197,18 +199,18 @@ impl Member {
     /// A batch begins.
     pub fn begin_batch(&self) {
         self.batches.update(|count| count + 1);
-        // A quarter of a mailbox, so that neither side stands still.
-        self.hold.set(u64::from(self.region.geometry().cells / 4).max(1));
     }
 
     /// A batch ends; whether it was the last one open.
     pub fn end_batch(&self) -> bool {
         self.batches.update(|count| count - 1);
-        let is_last = self.batches.get() == 0;
-        if is_last {
-            self.hold.set(0);
-        }
-        is_last
+        !self.is_in_batch()
+    }
+
+    /// Whether what this half does is held back.
+    #[inline(always)]
+    pub fn is_in_batch(&self) -> bool {
+        self.batches.get() > 0
     }
 
     pub fn rank(&self) -> u32 {
@@ -268,8 +270,10 @@ impl Member {
     pub fn set_wait(&self, wait: Wait) {
         self.wait.set(wait);
         self.ringer.set(self.ringer.get().choose(self.half.bell(&self.record), wait));
-        if self.ringer.get().trusts() {
-            self.holder.trusts.store(true, Ordering::Relaxed);
+        if self.ringer.get().trusts()
+            && let Some(holder) = &self.holder
+        {
+            holder.trusts.store(true, Ordering::Relaxed);
         }
     }
 

@@ -70,14 +70,14 @@ impl Outbox {
         if bytes.len() > INLINE.min(member.limit) || peer.drafting.get() || member.check().is_err() {
             return false;
         }
-        let hold = member.hold.get();
-        if !peer.producer.push_small(bytes, hold > 0) {
+        let hold = member.is_in_batch();
+        if !peer.producer.push_small(bytes, hold) {
             return false;
         }
-        if hold == 0 {
-            peer.ring(member);
+        if hold {
+            self.note_held(member, peer);
         } else {
-            self.note_held(member, peer, hold);
+            peer.ring(member);
         }
         true
     }
@@ -94,34 +94,33 @@ impl Outbox {
             Some(slot) => slot,
             None => self.claim(terms, peer, bytes.len())?,
         };
-        if member.hold.get() == 0 {
-            peer.producer.fill(&slot, bytes);
-            peer.ring(member);
-        } else {
+        if member.is_in_batch() {
             peer.producer.write(&slot, bytes);
             self.publish(member, peer, &slot);
+        } else {
+            peer.producer.fill(&slot, bytes);
+            peer.ring(member);
         }
         Ok(())
     }
 
     /// Publishes a slot that is written, now or with its batch.
     pub fn publish(&self, member: &Member, peer: &Outgoing, slot: &Slot) {
-        let hold = member.hold.get();
-        if hold == 0 {
+        if member.is_in_batch() {
+            peer.producer.hold(slot);
+            self.note_held(member, peer);
+        } else {
             peer.producer.publish(slot);
             peer.ring(member);
-        } else {
-            peer.producer.hold(slot);
-            self.note_held(member, peer, hold);
         }
     }
 
-    /// After a message to this peer was held back: `hold` of them are many.
+    /// After a message to this peer was held back.
     #[inline(always)]
-    fn note_held(&self, member: &Member, peer: &Outgoing, hold: u64) {
-        let held = peer.producer.held();
-        if held == 1 || held >= hold {
-            self.note_first_or_last(member, peer, held >= hold);
+    fn note_held(&self, member: &Member, peer: &Outgoing) {
+        let is_last = peer.producer.holds_much();
+        if is_last || peer.producer.held() == 1 {
+            self.note_first_or_last(member, peer, is_last);
         }
     }
 

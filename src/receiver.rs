@@ -92,6 +92,7 @@ impl Receiver {
     ///
     /// [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] once for each life of a sender that ended, when there
     /// is no mail; [`RecvError::Corrupt`] once for a mailbox that makes no sense, and the others go on.
+    /// [`RecvError::Held`] once where mails that this endpoint holds keep a sender from sending.
     /// [`RecvError::Interrupted`] ends a wait. Where nobody could ever send it is [`RecvError::Empty`].
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::Until(None), || ())
@@ -113,8 +114,8 @@ impl Receiver {
     /// where it is.
     ///
     /// From a rank that ended it is [`RecvError::PeerLeft`] or [`RecvError::PeerDead`] each time; from one whose
-    /// mailbox makes no sense [`RecvError::Corrupt`] each time. [`RecvError::NoSuchRank`] if the region has no
-    /// such rank.
+    /// mailbox makes no sense [`RecvError::Corrupt`] each time, and where its mails that this endpoint holds keep
+    /// it from sending [`RecvError::Held`]. [`RecvError::NoSuchRank`] if the region has no such rank.
     pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
         self.mail(source.into(), Patience::Until(None), || ())
     }
@@ -155,7 +156,7 @@ impl Receiver {
 
     /// Tells the senders of what a batch acknowledged.
     pub(crate) fn settle(&self) {
-        if self.member.hold.get() > 0 {
+        if self.member.is_in_batch() {
             self.inbox.settle(&self.member);
         }
     }

@@ -60,7 +60,8 @@ impl Train {
     pub fn advance(&mut self, len: usize, is_last: bool) -> Option<Piece> {
         let offset = self.received;
         let received = offset.checked_add(len as u64)?;
-        if received > self.total || is_last != (received == self.total) {
+        let is_empty = len == 0 && !is_last;
+        if is_empty || received > self.total || is_last != (received == self.total) {
             return None;
         }
         self.received = received;
@@ -101,6 +102,7 @@ mod tests {
         assert_eq!(train().advance(99, true), None);
         assert_eq!(train().advance(100, false), None, "the end without saying so");
         assert_eq!(train().advance(usize::MAX, false), None);
+        assert_eq!(train().advance(0, false), None, "or it could go on for ever");
         assert!(train().advance(100, true).is_some());
     }
 }

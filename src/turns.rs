@@ -93,9 +93,11 @@ impl Turns {
     /// whether there was one.
     fn rouse(&mut self, count: usize, is_ready: &impl Fn(u32) -> bool) -> bool {
         for _ in 0..count.min(self.quiet.len()) {
-            self.sampled = (self.sampled + 1) % self.quiet.len();
+            self.sampled = self.sampled.wrapping_add(1) % self.quiet.len();
             if is_ready(self.quiet[self.sampled]) {
                 let rank = self.quiet.swap_remove(self.sampled);
+                // The one that took its place has its turn next.
+                self.sampled = self.sampled.wrapping_sub(1);
                 self.add(rank);
                 return true;
             }

@@ -5,6 +5,7 @@ mod common;
 
 use common::puppet::{self, mail, puppet};
 use common::{GUARD, SHORT, Scratch, pattern};
+use mailbox::cell::INLINE;
 use mailbox::{Batch, Config, Endpoint, RecvError, SendError, Wait};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -72,12 +73,12 @@ fn payloads_in_the_arena_are_held_back_as_well() {
     for round in 0..20 {
         let batch = a.batch();
         for at in 0..4 {
-            a.send(1, &pattern(600, round + at)).expect("room");
+            a.send(1, &pattern(200, round + at)).expect("room");
         }
         expect_nothing(&b);
         drop(batch);
         for at in 0..4 {
-            assert_eq!(b.try_recv().expect("mail").to_vec(), pattern(600, round + at));
+            assert_eq!(b.try_recv().expect("mail").to_vec(), pattern(200, round + at));
         }
     }
 }
@@ -239,6 +240,33 @@ fn a_quarter_of_the_mailbox_is_acknowledged_at_once() {
     for taken in 1..=64 {
         drop(b.try_recv().expect("mail"));
         assert_eq!(unread(&a), 64 - taken / 16 * 16);
+    }
+}
+
+/// Bytes of a message of which the arena takes eight.
+const LARGE: usize = ARENA as usize / 8;
+
+#[test]
+fn a_quarter_of_the_arena_is_seen_at_once() {
+    let (_scratch, [a, b]) = endpoints(64);
+    let _batch = a.batch();
+    for message in 0..3 {
+        a.send(1, &[message; LARGE]).expect("room");
+        assert_eq!(unread(&a), if message < 2 { 0 } else { 3 });
+    }
+    a.send(1, b"small").expect("room");
+    assert_eq!(unread(&a), 3, "the next quarter begins");
+    drop(b);
+}
+
+#[test]
+fn a_quarter_of_the_arena_is_acknowledged_at_once() {
+    let (_scratch, [a, b]) = endpoints(64);
+    (0..8).for_each(|message| a.send(1, &[message; LARGE]).expect("room"));
+    let _batch = b.batch();
+    for taken in 1..=8 {
+        drop(b.try_recv().expect("mail"));
+        assert_eq!(unread(&a), 8 - taken / 2 * 2);
     }
 }
 
@@ -464,6 +492,34 @@ fn step() -> impl Strategy<Value = Step> {
 struct Oracle {
     sent: VecDeque<Vec<u8>>,
     seen: usize,
+    /// Bytes of the arena that ever went by, and those of the present lap.
+    position: usize,
+    offset: usize,
+    /// The position behind the first message that is not seen.
+    first: usize,
+}
+
+impl Oracle {
+    /// A message was sent, in a batch, through a mailbox of this size.
+    fn hold(&mut self, message: Vec<u8>, cells: usize, arena: usize) {
+        if message.len() > INLINE {
+            let need = message.len().next_multiple_of(64);
+            if self.offset + need > arena {
+                self.position += arena - self.offset;
+                self.offset = 0;
+            }
+            self.position += need;
+            self.offset += need;
+        }
+        self.sent.push_back(message);
+        let held = self.sent.len() - self.seen;
+        if held == 1 {
+            self.first = self.position;
+        }
+        if held >= cells / 4 || self.position - self.first >= arena / 4 {
+            self.seen = self.sent.len();
+        }
+    }
 }
 
 proptest! {
@@ -479,7 +535,6 @@ proptest! {
         let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
         let batches: [RefCell<Vec<Batch<'_>>>; 2] = Default::default();
         let mut oracle = Oracle::default();
-        let quarter = (1usize << bits) / 4;
         for (seed, step) in steps.iter().enumerate() {
             let is_batched = !batches[0].borrow().is_empty();
             match step {
@@ -494,10 +549,10 @@ proptest! {
                         })
                     };
                     match result {
-                        Ok(()) => oracle.sent.push_back(message),
+                        Ok(()) => oracle.hold(message, 1 << bits, 128 * arena as usize),
                         Err(error) => prop_assert_eq!(error, SendError::Full),
                     }
-                    if result.is_err() || !is_batched || oracle.sent.len() - oracle.seen >= quarter {
+                    if result.is_err() || !is_batched {
                         oracle.seen = oracle.sent.len();
                     }
                 }

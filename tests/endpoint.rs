@@ -4,7 +4,7 @@
 mod common;
 
 use common::puppet::{self, puppet};
-use common::{Child, Scratch, reply};
+use common::{Child, SHORT, Scratch, reply};
 use mailbox::layout::Geometry;
 use mailbox::{Config, Endpoint, JoinError, Mail, RecvError, Region, SendError, SizeError, Source, Status};
 use std::io::Write;
@@ -566,4 +566,19 @@ fn a_mailbox_that_makes_no_sense_is_an_error_and_others_go_on() {
     assert!(got.contains(&Ok(b"x".to_vec())), "{got:?}");
     assert_eq!(got.iter().filter(|result| **result == Err(RecvError::Corrupt(0))).count(), 1, "told once");
     assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Corrupt(0)), "whoever asks is told");
+}
+
+#[test]
+fn whoever_holds_all_of_a_mailbox_and_waits_for_more_is_told() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).cells(2));
+    let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
+    (0..2).for_each(|message| a.send(1, &[message]).expect("room"));
+    let held = [b.recv().expect("mail"), b.recv().expect("mail")];
+    assert_eq!(b.recv_from(0).err(), Some(RecvError::Held(0)));
+    assert_eq!(b.recv().err(), Some(RecvError::Held(0)));
+    assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "once");
+    drop(held);
+    a.send(1, &[2]).expect("room");
+    assert_eq!(b.recv().expect("mail").to_vec(), [2]);
 }

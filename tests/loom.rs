@@ -394,7 +394,7 @@ fn what_a_batch_acknowledged_is_written_again_only_once_it_is_settled() {
         let receive = move || {
             for _ in 0..2 {
                 let letter = receiver.recv();
-                receiver.consumer.retire(letter.seq);
+                receiver.consumer.retire(&letter);
             }
             receiver.consumer.settle();
             receiver.expect(2..4);

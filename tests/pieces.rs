@@ -412,14 +412,13 @@ fn fragments_without_a_beginning_are_dropped_and_counted_once() {
 }
 
 #[test]
-fn endless_fragments_of_nothing_keep_nobody_waiting_beyond_its_deadline() {
+fn endless_fragments_without_a_beginning_keep_nobody_waiting_beyond_its_deadline() {
     let Scene { wire, b, _a, scratch } = scene();
     let region = scratch.open();
     let c = region.join(2).expect("a free rank");
     let is_over = &std::sync::atomic::AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(move || {
-            wire.first(100);
             while !is_over.load(Relaxed) {
                 let _ = wire.try_push(Kind::More, b"");
             }

@@ -288,6 +288,38 @@ fn a_receive_that_is_interrupted_goes_on_later() {
 }
 
 #[test]
+fn a_sender_that_need_not_wait_hears_of_its_deadline_and_interruptions_all_the_same() {
+    let (_scratch, a, b) = pair(64);
+    let short = pattern(ARENA as usize, 0);
+    assert_eq!(a.send_timeout(1, &short, Duration::ZERO), Err(SendError::Timeout));
+    a.interrupter().interrupt();
+    assert_eq!(a.send(1, &short), Err(SendError::Interrupted));
+    assert_eq!(a.region().inspect().mailboxes[0].bytes, 0, "none of it was sent");
+    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+}
+
+#[test]
+fn one_that_a_held_mail_holds_up_is_an_error_and_arrives_after_it_is_dropped() {
+    for anyone in [false, true] {
+        let (_scratch, a, b) = pair(64);
+        let receive = |timeout| {
+            if anyone { b.recv_timeout(timeout) } else { b.recv_from_timeout(0, timeout) }
+        };
+        a.send(1, b"held").expect("room");
+        let held = receive(GUARD).expect("mail");
+        thread::scope(|scope| {
+            let sender = scope.spawn(move || (a.send_timeout(1, &train(), GUARD), a).0);
+            assert_eq!(receive(GUARD).err(), Some(RecvError::Held(0)));
+            let again = if anyone { RecvError::Timeout } else { RecvError::Held(0) };
+            assert_eq!(receive(SHORT).err(), Some(again), "from anyone it is said once");
+            drop(held);
+            assert_eq!(gist(&receive(GUARD).expect("mail").to_vec()), gist(&train()));
+            assert_eq!(sender.join().expect("a thread"), Ok(()));
+        });
+    }
+}
+
+#[test]
 fn nobody_sends_one_without_waiting_or_to_oneself_alone() {
     let (_scratch, a, b) = pair(8);
     let limit = a.region().max_whole();

@@ -81,6 +81,8 @@ pub struct Consumer {
     acknowledged: Marks,
     /// Messages from `head` to `next` that were put back.
     unread: Marks,
+    /// Bytes of the arena in those that were retired and not settled.
+    owed: Private<usize>,
 }
 
 impl Consumer {
@@ -94,6 +96,7 @@ impl Consumer {
             next: head.into(),
             acknowledged: Marks::new(cells),
             unread: Marks::new(cells),
+            owed: 0.into(),
         }
     }
 
@@ -173,6 +176,16 @@ impl Consumer {
         memory::prefetch(cell(&self.mailbox, seq.wrapping_add(PREFETCH)));
     }
 
+    /// Whether a message older than `seq` is not acknowledged.
+    pub fn holds_before(&self, seq: u64) -> bool {
+        (seq.wrapping_sub(self.head.get()) as i64) > 0
+    }
+
+    /// Whether all cells are held, and nothing comes before one of them is acknowledged.
+    pub fn is_full(&self) -> bool {
+        self.is_exhausted(self.next.get())
+    }
+
     /// Whether all cells are held: no honest producer can have written another message (I1).
     #[inline(always)]
     fn is_exhausted(&self, next: u64) -> bool {
@@ -235,15 +248,31 @@ impl Consumer {
     /// message that is not acknowledged.
     #[inline(always)]
     pub fn acknowledge(&self, seq: u64) {
-        if self.retire(seq) {
+        if self.pass(seq) {
             self.settle();
         }
     }
 
-    /// As [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`]. Whether there is
-    /// something to tell.
+    /// As [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`].
     #[inline(always)]
-    pub fn retire(&self, seq: u64) -> bool {
+    pub fn retire(&self, letter: &Letter) {
+        self.pass(letter.seq);
+        if !letter.is_in_cell() {
+            self.owed.set(self.owed.get() + letter.len);
+        }
+    }
+
+    /// Whether it was not told of so much that it had better know: a quarter of the mailbox.
+    #[inline(always)]
+    pub fn owes_much(&self) -> bool {
+        let cells = self.unsettled();
+        cells >= (self.cells() / 4).max(1)
+            || cells > 0 && self.owed.get() >= size_of_val(&*self.mailbox.arena) / 4
+    }
+
+    /// Moves `head` beyond message `seq`, which is done with, if it can; whether it did.
+    #[inline(always)]
+    fn pass(&self, seq: u64) -> bool {
         if seq != self.head.get() {
             self.acknowledged.set(seq);
             return false;
@@ -259,6 +288,9 @@ impl Consumer {
     /// Tells the producer of all that is acknowledged.
     #[inline(always)]
     pub fn settle(&self) {
+        if self.owed.get() > 0 {
+            self.owed.set(0);
+        }
         // Pairs with the producer's load: our reads of the payload are done.
         self.mailbox.lines.consumer.head.store(self.head.get(), release(Edge::Head));
     }

@@ -76,6 +76,8 @@ pub struct Producer {
     held: Private<Option<u64>>,
     /// The live messages whose payload lies in the arena, oldest first.
     spans: RefCell<VecDeque<Span>>,
+    /// The arena position behind the first of those that are held back.
+    held_from: Private<u64>,
     mailbox: Mailbox,
     epoch: u8,
     /// Which bits of a sequence number say when to update the shared count of bytes.
@@ -127,6 +129,7 @@ impl Producer {
             freed: 0.into(),
             bytes: bytes.into(),
             held: None.into(),
+            held_from: 0.into(),
             spans: RefCell::default(),
             mailbox,
         };
@@ -307,6 +310,14 @@ impl Producer {
         self.held.get().map_or(0, |first| self.tail.get().wrapping_sub(first))
     }
 
+    /// Whether so much is held back that the consumer had better have it: a quarter of the mailbox.
+    #[inline(always)]
+    pub fn holds_much(&self) -> bool {
+        let in_arena = self.cursor.get().position.wrapping_sub(self.held_from.get());
+        self.held() >= (self.mailbox.cells.len() as u64 / 4).max(1)
+            || self.held.get().is_some() && in_arena >= self.arena_len() / 4
+    }
+
     /// Makes all that is held back visible to the consumer, with one store: the consumer looks at no message
     /// before it has seen those before it.
     pub fn reveal(&self) {
@@ -319,7 +330,10 @@ impl Producer {
     #[inline(always)]
     fn stamp_held(&self, seq: u64) {
         match self.held.get() {
-            None => self.held.set(Some(seq)),
+            None => {
+                self.held.set(Some(seq));
+                self.held_from.set(self.cursor.get().position);
+            }
             // Relaxed: the first one's stamp carries it.
             Some(_) => self.cell(seq).stamp.store(seq.wrapping_add(1), Relaxed),
         }
