@@ -2,12 +2,12 @@
 
 use super::{File, check};
 use core::ffi::c_int;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::ffi::CString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 /// Whether named segments are the system's, and files only besides.
 pub const SEGMENTS: bool = true;
@@ -108,13 +108,17 @@ pub fn is_local(file: &File) -> io::Result<bool> {
 
 /// A number that this boot of the machine has in common with no other: even, and never zero.
 pub fn boot_id() -> io::Result<u64> {
-    static BOOT: OnceLock<u64> = OnceLock::new();
-    if let Some(boot) = BOOT.get() {
-        return Ok(*boot);
+    // No lock: a child that is forked meanwhile would wait for it for ever.
+    static BOOT: AtomicU64 = AtomicU64::new(0);
+    match BOOT.load(Ordering::Relaxed) {
+        0 => {
+            let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+            let boot = parse_boot_id(&text).ok_or(ErrorKind::InvalidData)?;
+            BOOT.store(boot, Ordering::Relaxed);
+            Ok(boot)
+        }
+        boot => Ok(boot),
     }
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-    let boot = parse_boot_id(&text).ok_or(ErrorKind::InvalidData)?;
-    Ok(*BOOT.get_or_init(|| boot))
 }
 
 /// The halves of a UUID, one over the other.
