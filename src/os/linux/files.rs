@@ -13,16 +13,18 @@ use std::path::{Path, PathBuf};
 pub const SEGMENTS: bool = true;
 
 /// Where named segments appear as files.
-const SHM: &str = "/dev/shm";
+pub fn shm_folder() -> PathBuf {
+    "/dev/shm".into()
+}
 
 /// The file that is the named segment `name`.
 pub fn shm_path(name: &str) -> PathBuf {
-    Path::new(SHM).join(name)
+    shm_folder().join(name)
 }
 
 /// The names of all segments, and of whatever else looks like one.
 pub fn shm_names() -> io::Result<Vec<String>> {
-    Ok(fs::read_dir(SHM)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+    Ok(fs::read_dir(shm_folder())?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
 }
 
 /// A description of its own of the file behind `file`: it shares no locks, and no position, with it.
