@@ -230,11 +230,11 @@ pub enum SendError {
     Interrupted,
     /// The mailbox is full and its receiver has left; or it left while it took a message in fragments, and nobody
     /// has joined as that rank since: this one is not delivered, unless its end was on its way.
-    #[error("the mailbox is full and its receiver has left")]
+    #[error("the receiver left before it made room or had the whole message")]
     PeerLeft,
     /// The mailbox is full and its receiver is dead; or it ended while it took a message in fragments, and
     /// may have been replaced: this one is not delivered, unless its end was on its way.
-    #[error("the mailbox is full and its receiver is dead")]
+    #[error("the receiver died, or was replaced, before it made room or had the whole message")]
     PeerDead,
     /// There is no memory, or disk, left for the first message to this peer. Nothing was sent; it can be tried
     /// again.

@@ -51,14 +51,17 @@ pub const ARENA_ALIGN: u64 = 64;
 const PAGE: u64 = 4096;
 const MAX_SIZE: u64 = 1 << 46;
 
-/// Words of the header. All are written once, by the creator, but the magic, which a remover wipes, and the
-/// boot.
+/// Words of the header. All are written once, by the creator, but the magic, which a remover wipes, and the two
+/// that say what the disk has.
 pub const HEADER_WORDS: usize = 16;
 /// The word of the header that says in which boot of the machine the region is in use: 0 = in none, it was
 /// closed. Written by joiners and by the last to leave, see `stay`.
 pub const BOOT: usize = 8;
 /// The bit of that word which says that the disk has it, too; the others are the boot's number.
 pub const SETTLED: u64 = 1;
+/// The word of the header that says in which boot of the machine the disk failed to take some of the region: 0 =
+/// in none. Written by whoever saw it, see `stay`.
+pub const FAILED: usize = 9;
 
 /// The first page of a region: see [`Geometry::to_words`] for the order of its words.
 #[repr(C)]

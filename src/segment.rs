@@ -10,7 +10,8 @@ mod unnamed;
 use crate::backing::{Backing, Site};
 use crate::error::{CreateError, OpenError, RemoveError};
 use crate::layout::{
-    ABI, BOOT, Config, Geometry, HEADER_WORDS, Header, MAGIC, MAX_RANKS, Rank, Reserve, SETTLED, WIPED,
+    ABI, BOOT, Config, FAILED, Geometry, HEADER_WORDS, Header, MAGIC, MAX_RANKS, Rank, Reserve, SETTLED,
+    WIPED,
 };
 use crate::memory::{Mailbox, Mapping, Shared};
 use crate::os::{self, File, Lock};
@@ -25,8 +26,8 @@ use std::time::Instant;
 
 /// The gate, the labels' byte and those of all ranks.
 pub const ALL_LOCKS: u32 = 2 + MAX_RANKS;
-/// The lock byte that nobody holds but whoever takes all of them.
-const GATE: u32 = 0;
+/// The lock byte, the first, that nobody holds but whoever takes all of them, or is about to.
+pub const GATE: u32 = 0;
 /// How long removing waits for another process that removes or closes the region.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -185,6 +186,11 @@ impl Segment {
         &self.header.words[BOOT]
     }
 
+    /// The header's word of that name.
+    pub fn failed(&self) -> &AtomicU64 {
+        &self.header.words[FAILED]
+    }
+
     /// The rank table.
     pub fn ranks(&self) -> Shared<[Rank]> {
         Shared::<[Rank]>::mapped(&self.mapping, self.geometry.rank(0), self.geometry.ranks as usize)
@@ -207,8 +213,8 @@ impl Segment {
     }
 }
 
-/// Whether somebody holds one of these lock bytes, and is not one who takes all of them for a moment, to remove
-/// or to close the region.
+/// Whether somebody holds one of these lock bytes while nobody takes all of them, for a moment, to remove or to
+/// close the region.
 pub fn is_held(file: &File, first: u32, count: u32) -> io::Result<bool> {
     let is_gate_free = || os::is_locked(file, GATE, 1).map(|is_locked| !is_locked);
     // Before and after, and twice: who closes may come, or go, between two looks, and rarely both.

@@ -8,17 +8,22 @@
 //!   not find it there waits itself. Several joiners may do so at once: they store the same value, and the disk
 //!   has one of its forms as soon as the first of them goes on. The claim of its rank comes before, and may
 //!   reach the disk or not: it is in one line, and half a claim is what a claimer that is killed leaves, too.
-//! - The last to leave lets the disk catch up, takes every lock, so that nobody is in the region and nobody
-//!   comes, and lets it catch up once more, on what somebody may have written who came and went meanwhile.
-//!   Now nobody writes and the disk has everything, under the boot's name. Only then is the word cleared, and
-//!   the locks are held until the disk has that. A crash before leaves the name, one after 0, and in both
-//!   cases the pages are whole; a closer that is killed between leaves 0 in memory, which is as true.
+//! - The last to leave locks the gate, lets the disk catch up, takes every other lock, so that nobody is in the
+//!   region and nobody comes, and lets it catch up once more, on what somebody may have written who came and went
+//!   meanwhile. Now nobody writes and the disk has everything, under the boot's name. Only then is the word
+//!   cleared, and the locks are held until the disk has that. A crash before leaves the name, one after 0, and in
+//!   both cases the pages are whole; a closer that is killed between leaves 0 in memory, which is as true.
+//! - A disk that fails to take a page says so once; afterwards the system holds the page for written, and waiting
+//!   for the disk succeeds. So whoever is told writes the boot's name into [`FAILED`](crate::layout::FAILED), and
+//!   for the rest of this boot nobody clears the word. Nobody waits for the disk without a lock, and whoever has
+//!   all locks sees what was written under any of them: no failure is overlooked because two closed, or joined, at
+//!   once. But one that is killed while it waits may take with it what only it was told.
 //!
 //! What is not clean is no worse for a process that comes in the same boot: memory has it all.
 
 use crate::layout::SETTLED;
-use crate::os::{self, Lock};
-use crate::segment::{ALL_LOCKS, Segment};
+use crate::os::{self, File, Lock};
+use crate::segment::{ALL_LOCKS, GATE, Segment};
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use std::io;
 use std::sync::Arc;
@@ -36,8 +41,10 @@ impl Stay {
         if segment.is_durable() {
             let boot = os::boot_id()?;
             if segment.boot().load(Acquire) != boot | SETTLED {
+                // A description of its own: of several that wait on one, only the first is told of a failure.
+                let file = os::reopen(segment.file())?;
                 segment.boot().store(boot, Relaxed);
-                segment.file().sync_data()?;
+                sync(segment, &file, boot)?;
                 // Pairs with the load above.
                 segment.boot().store(boot | SETTLED, Release);
             }
@@ -47,28 +54,43 @@ impl Stay {
 
     /// Marks the region clean unless somebody is in it.
     fn close(&self) -> io::Result<()> {
-        let file = self.segment.file();
-        // Most of it is written before anybody has to wait for it.
-        if os::is_locked(file, 0, ALL_LOCKS)? {
-            return Ok(());
+        let (file, boot) = (self.segment.file(), os::boot_id()?);
+        // Once more if somebody came: it may have gone again, and left the closing to who had the gate.
+        while !os::is_locked(file, GATE + 1, ALL_LOCKS - 1)? {
+            let Some(_gate) = Lock::take(file, GATE, 1)? else {
+                return Ok(()); // Somebody else closes the region, or removes it.
+            };
+            // Most of it is written before anybody has to wait for it.
+            sync(&self.segment, file, boot)?;
+            if let Some(_others) = Lock::take(file, GATE + 1, ALL_LOCKS - 1)? {
+                return self.mark(boot);
+            }
         }
-        file.sync_data()?;
-        let Some(_locks) = Lock::take(file, 0, ALL_LOCKS)? else {
-            return Ok(()); // Whoever came closes the region when it leaves.
-        };
-        if !self.segment.is_bound() || self.segment.boot().load(Relaxed) == 0 {
-            return Ok(());
-        }
-        file.sync_data()?;
-        self.segment.boot().store(0, Relaxed);
-        file.sync_data()
+        Ok(())
     }
+
+    /// Marks the region clean, with all locks held, if it can be.
+    fn mark(&self, boot: u64) -> io::Result<()> {
+        let (file, word) = (self.segment.file(), self.segment.boot());
+        let has_failed = self.segment.failed().load(Relaxed) == boot;
+        if has_failed || !self.segment.is_bound() || word.load(Relaxed) == 0 {
+            return Ok(());
+        }
+        sync(&self.segment, file, boot)?;
+        word.store(0, Relaxed);
+        sync(&self.segment, file, boot).inspect_err(|_| word.store(boot, Relaxed))
+    }
+}
+
+/// Lets the disk catch up, through `file`, with a lock held until what came of it is written down.
+fn sync(segment: &Segment, file: &File, boot: u64) -> io::Result<()> {
+    file.sync_data().inspect_err(|_| segment.failed().store(boot, Relaxed))
 }
 
 impl Drop for Stay {
     fn drop(&mut self) {
         if self.segment.is_durable() {
-            // A disk that fails leaves the region as a crash would.
+            // A disk that fails leaves the region as a crash would, for good.
             let _ = self.close();
         }
     }

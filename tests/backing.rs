@@ -28,6 +28,7 @@ fn second_process() {
         Some((role, region)) if role == "cramped" => live_on_a_full_disk(&region),
         Some((role, _)) if role == "dweller" => live_in_this_folder(),
         Some((role, region)) if role == "crashed" => meet_crashes(&region),
+        Some((role, region)) if role == "failing" => meet_a_failing_disk(&region),
         Some((role, _)) if role == "nameless" => leave_no_name(),
         Some((role, _)) if role == "heir" => reply(&format!("{:?}", Region::from_env().map(drop))),
         Some((role, region)) if role == "racer" => come_and_go(&region),
@@ -516,29 +517,34 @@ fn whoever_is_killed_while_it_closes_leaves_a_whole_file() {
     assert_eq!(word(&scratch, BOOT), 0);
 }
 
-/// The machine crashes: a copy of the disk is what a file system finds after it.
-#[test]
-#[cfg_attr(portable, ignore = "a copy of a file says who was alive")]
-fn the_disk_is_whole_where_the_file_says_so() {
+/// Plays `role` in a folder of its own, in which `live` is a file system on the file `disk`, if that is possible.
+fn play_on_a_disk(role: &str, features: &str) {
     let scratch = Scratch::file();
     let folder = scratch.path();
     fs::create_dir(&folder).expect("a folder");
     let mount = format!(
         "mount -t tmpfs -o size=40m none {0} && cd {0} && mkdir live crashed && \
-         truncate -s 8m disk && mkfs.ext4 -q disk && mount -o loop disk live",
+         truncate -s 8m disk && mkfs.ext4 -q {features} disk && mount -o loop disk live",
         folder.display()
     );
     let works = Command::new("unshare").args(["-m", "sh", "-c", &mount]).output();
     if works.is_ok_and(|output| output.status.success()) {
         let script = format!("{mount} && exec \"$0\" \"$@\"");
         let wrapper = ["unshare", "-m", "sh", "-c", &script];
-        let mut child = Child::start_with(&wrapper, "crashed", scratch.name(), |_| {});
+        let mut child = Child::start_with(&wrapper, role, scratch.name(), |_| {});
         assert_eq!(child.answer(), "ok");
         child.finish();
     } else {
         eprintln!("skipped: {mount}");
     }
     fs::remove_dir(folder).expect("an empty folder");
+}
+
+/// The machine crashes: a copy of the disk is what a file system finds after it.
+#[test]
+#[cfg_attr(portable, ignore = "a copy of a file says who was alive")]
+fn the_disk_is_whole_where_the_file_says_so() {
+    play_on_a_disk("crashed", "");
 }
 
 fn meet_crashes(folder: &str) {
@@ -574,6 +580,53 @@ fn meet_crashes(folder: &str) {
         drop((me.recv().expect("mail"), me.recv().expect("mail")));
     }
     reply("ok");
+}
+
+/// A disk that fails once has lost what was to be written, and says afterwards that all is well.
+#[test]
+fn a_file_that_a_disk_failed_is_never_clean_again() {
+    // A journal would be the first to fail, and end all writing.
+    play_on_a_disk("failing", "-O ^has_journal");
+}
+
+fn meet_a_failing_disk(folder: &str) {
+    let live = Scratch::at(&format!("{folder}/live/region"));
+    // The disk is a sparse file: without room, what was never written before cannot be.
+    let filler = Path::new(folder).join("filler");
+    let fill = || io::copy(&mut io::repeat(1), &mut File::create(&filler).expect("a file"));
+    for fails in ["join", "leave"] {
+        let region = live.create(SMALL.arena(1 << 18));
+        drop(region.join(0).expect("a free rank"));
+        assert_eq!(word(&live, BOOT), 0);
+        if fails == "join" {
+            live.patch(1 << 20, &[7; 100_000]);
+            assert!(fill().is_err());
+            assert!(matches!(region.join(0).err(), Some(JoinError::Os(_))));
+        } else {
+            let me = region.join(0).expect("a free rank");
+            me.send(1, &[7; 100_000]).expect("room");
+            assert!(fill().is_err());
+            drop(me);
+        }
+        assert_eq!(word(&live, BOOT) | SETTLED, in_use());
+        fs::remove_file(&filler).expect("the filler");
+        stays_in_use(&live, region);
+    }
+    drop(live.create(SMALL).join(0).expect("a free rank"));
+    assert_eq!(word(&live, BOOT), 0, "a new region");
+    reply("ok");
+}
+
+/// Whoever joins and leaves, the region is not clean; it goes in the end.
+fn stays_in_use(live: &Scratch, region: Region) {
+    // Whoever had the file open when it failed, and whoever opens it then.
+    for region in [region, live.open()] {
+        for rank in [0, 2] {
+            drop(region.join(rank).expect("a free rank"));
+            assert_eq!(word(live, BOOT), in_use(), "never clean again");
+        }
+    }
+    assert_eq!(Region::remove(&live.path()), Ok(()));
 }
 
 // --- Files: what else may be there -------------------------------------------------------------------------

@@ -4,19 +4,21 @@
 mod common;
 
 use common::puppet::{self, mail, puppet};
-use common::{Child, Scratch, command, exit_at_once, fork, kill, reply, wait_until};
+use common::{Child, Scratch, command, end_within, exit_at_once, fork, kill, reply, wait_for, wait_until};
 use mailbox::{Config, Lost, RecvError, Region, SendError, Status};
+use std::hint::spin_loop;
 use std::os::unix::process::parent_id;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 #[test]
 fn second_process() {
     match common::role() {
         Some((role, region)) if role == "holder" => hold_through_a_fork(&region),
         Some((role, region)) if role == "busy" => fork_while_joining(&region),
+        Some((role, region)) if role == "young" => fork_while_young(&region),
         Some((_, region)) => puppet::perform(&region),
         None => {}
     }
@@ -149,7 +151,7 @@ fn hold_through_a_fork(region: &str) {
             });
             exit_at_once();
         }
-        child => common::wait_for(child),
+        child => wait_for(child),
     }
     assert_eq!(me.region().inspect().mailboxes[0].unread, 1, "not acknowledged, nothing sent");
     assert_eq!(me.try_recv().err(), Some(RecvError::Empty));
@@ -216,4 +218,68 @@ fn fork_while_joining(name: &str) {
     });
     children.into_iter().for_each(kill);
     command();
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "forks")]
+fn a_child_forked_in_its_parents_first_call_can_join() {
+    let region = region();
+    let mut young = Child::start("young", &region);
+    for round in 0..ROUNDS {
+        assert_eq!(young.answer(), "ok", "{round}");
+    }
+}
+
+const ROUNDS: u32 = 150;
+
+/// Forks processes that have not called anything yet, which fork in turn while a thread of theirs does.
+fn fork_while_young(name: &str) {
+    // In the later rounds the region is open, and joining it is the first call.
+    let mut opened = None;
+    for round in 0..ROUNDS {
+        if round == ROUNDS / 2 {
+            opened = Some(Region::open(name).expect("a region"));
+        }
+        let step = if opened.is_none() { Duration::from_micros(100) } else { Duration::from_micros(2) };
+        let join = |rank| match &opened {
+            Some(region) => region.join(rank).is_ok(),
+            None => Region::open(name).is_ok_and(|region| region.join(rank).is_ok()),
+        };
+        match fork() {
+            0 => {
+                fork_while(|| join(1), step * (round % (ROUNDS / 2)), || join(0));
+                exit_at_once();
+            }
+            child => wait_for(child),
+        }
+    }
+    command();
+}
+
+/// Calls `first` in a thread and forks a child a moment after it began, which replies whether `then` is true.
+fn fork_while(first: impl Fn() -> bool + Sync, moment: Duration, then: impl Fn() -> bool) {
+    const PATIENCE: u32 = 5;
+    end_within(2 * PATIENCE);
+    let has_begun = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            has_begun.store(true, Ordering::Release);
+            assert!(first());
+        });
+        while !has_begun.load(Ordering::Acquire) {
+            spin_loop();
+        }
+        let begin = Instant::now();
+        while begin.elapsed() < moment {
+            spin_loop();
+        }
+        match fork() {
+            0 => {
+                end_within(PATIENCE);
+                reply(if then() { "ok" } else { "the child cannot join" });
+                exit_at_once();
+            }
+            child => wait_for(child),
+        }
+    });
 }

@@ -15,7 +15,7 @@ pub use std::fs::File;
 use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// Keeps a mapping out of core dumps: writing one would allocate every page of it.
 pub fn exclude_from_dumps(base: NonNull<u8>, len: usize) {
@@ -48,8 +48,16 @@ fn membarrier(command: c_int) -> bool {
 ///
 /// Inherited by fork, lost by exec. Costs 0.1 to 0.4 ms once, 7 to 15 ms in a process that has threads.
 pub fn register_for_fences() -> bool {
-    static REGISTERED: OnceLock<bool> = OnceLock::new();
-    *REGISTERED.get_or_init(|| membarrier(REGISTER_GLOBAL_EXPEDITED))
+    const UNKNOWN: u32 = 0;
+    const YES: u32 = 1;
+    const NO: u32 = 2;
+    // No lock, here and below: a child that is forked meanwhile would wait for ever for who held it.
+    static ANSWER: Word = Word::new(UNKNOWN);
+    if ANSWER.load(Ordering::Relaxed) == UNKNOWN {
+        // Asking twice does no harm.
+        ANSWER.store(if membarrier(REGISTER_GLOBAL_EXPEDITED) { YES } else { NO }, Ordering::Relaxed);
+    }
+    ANSWER.load(Ordering::Relaxed) == YES
 }
 
 /// A full fence here and, before it returns, in every running thread of every registered process.
@@ -182,8 +190,9 @@ impl Fork {
 }
 
 extern "C" fn before_fork() {
-    // A thread that is past its thread-locals forks without the list's lock.
-    let _ = FORKING.try_with(|guard| guard.set(Some(FORK.lock())));
+    // A thread that is past its thread-locals forks without the list's lock. One that finds itself forking already
+    // has it: this was registered more than once.
+    let _ = FORKING.try_with(|guard| guard.set(Some(guard.take().unwrap_or_else(|| FORK.lock()))));
 }
 
 extern "C" fn after_fork_in_parent() {
@@ -222,12 +231,8 @@ pub fn process_word() -> &'static Word {
 
 /// A number that tells this process from those it was forked from: never zero.
 pub fn process() -> u32 {
-    static ONCE: Mutex<()> = Mutex::new(());
     if PAGE.load(Ordering::Acquire).is_null() && !BROKEN.load(Ordering::Relaxed) {
-        let _guard = ONCE.lock().unwrap_or_else(PoisonError::into_inner);
-        if PAGE.load(Ordering::Acquire).is_null() && !BROKEN.load(Ordering::Relaxed) {
-            watch_forks();
-        }
+        watch_forks();
     }
     let word = process_word();
     match word.load(Ordering::Relaxed) {
@@ -243,32 +248,49 @@ pub fn process() -> u32 {
     }
 }
 
+/// Provides for forks. Several threads may do so at once: the page of one stays.
 #[expect(unsafe_code, reason = "system calls")]
 fn watch_forks() {
     const LEN: usize = 4096;
-    // SAFETY: a new anonymous mapping, and advice on it.
+    // First: whoever finds the page takes locks. SAFETY: three functions that stay.
+    unsafe {
+        libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child));
+    }
+    // SAFETY: a new anonymous mapping.
     let page = unsafe {
-        let page = libc::mmap(
+        libc::mmap(
             core::ptr::null_mut(),
             LEN,
             libc::PROT_READ | libc::PROT_WRITE,
             libc::MAP_PRIVATE | libc::MAP_ANONYMOUS,
             -1,
             0,
-        );
-        if page == libc::MAP_FAILED || libc::madvise(page, LEN, libc::MADV_WIPEONFORK) != 0 {
-            core::ptr::null_mut()
-        } else {
-            page
-        }
+        )
     };
-    // SAFETY: three functions that stay.
-    unsafe {
-        libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child));
-    }
-    if page.is_null() {
+    // SAFETY: advice on that mapping.
+    if page == libc::MAP_FAILED || unsafe { libc::madvise(page, LEN, libc::MADV_WIPEONFORK) } != 0 {
         BROKEN.store(true, Ordering::Relaxed); // A kernel before 4.14: forks go unnoticed.
-    } else {
-        PAGE.store(page.cast(), Ordering::Release);
+        return;
+    }
+    let nobodys = core::ptr::null_mut();
+    if PAGE.compare_exchange(nobodys, page.cast(), Ordering::Release, Ordering::Relaxed).is_err() {
+        // SAFETY: the mapping from above, which nobody else has seen.
+        unsafe {
+            libc::munmap(page, LEN);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forks_may_be_provided_for_twice() {
+        before_fork();
+        before_fork();
+        after_fork_in_parent();
+        after_fork_in_parent();
+        drop(FORK.lock());
     }
 }

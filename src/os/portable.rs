@@ -34,9 +34,14 @@ pub const SEGMENTS: bool = false;
 /// What names of segments begin with among temporary files.
 const PREFIX: &str = "mailbox.";
 
+/// Where named segments are files.
+pub fn shm_folder() -> PathBuf {
+    env::temp_dir()
+}
+
 /// The file that is the named segment `name`.
 pub fn shm_path(name: &str) -> PathBuf {
-    env::temp_dir().join(format!("{PREFIX}{name}"))
+    shm_folder().join(format!("{PREFIX}{name}"))
 }
 
 /// The names of all segments, and of whatever else looks like one.
@@ -44,7 +49,7 @@ pub fn shm_names() -> io::Result<Vec<String>> {
     let name = |entry: io::Result<fs::DirEntry>| {
         Some(entry.ok()?.file_name().to_str()?.strip_prefix(PREFIX)?.to_string())
     };
-    Ok(fs::read_dir(env::temp_dir())?.filter_map(name).collect())
+    Ok(fs::read_dir(shm_folder())?.filter_map(name).collect())
 }
 
 /// Another descriptor of the file behind `file`.

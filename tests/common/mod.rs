@@ -337,6 +337,15 @@ pub fn wait_for(process: i32) {
     }
 }
 
+/// Has the kernel end this process, however it hangs, after that many seconds.
+pub fn end_within(seconds: u32) {
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::alarm(seconds);
+    }
+}
+
 /// Ends a forked process without what its parent wanted to be done at its end.
 pub fn exit_at_once() -> ! {
     // SAFETY: always.

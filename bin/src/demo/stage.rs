@@ -4,7 +4,7 @@ use super::failure::Failure;
 use super::output::show;
 use super::signals;
 use crate::place::place;
-use mailbox::{Config, OpenError, Region, RemoveError};
+use mailbox::{Config, OpenError, Region, RemoveError, os};
 use std::fs::{self, DirBuilder};
 use std::io::{self, BufRead, BufReader, PipeReader};
 use std::os::unix::fs::DirBuilderExt;
@@ -44,7 +44,7 @@ pub struct Stage(Arc<Mutex<Props>>);
 impl Stage {
     /// An empty stage, which a signal clears before it ends this process.
     pub fn new() -> Result<Self, Failure> {
-        // Process numbers come again, and may mean another process where /dev/shm is shared.
+        // Process numbers come again, and may mean another process where segments are shared.
         let time = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos() as u64);
         let prefix = format!("mbox-demo-tour-{}-{time:x}-", process::id());
         let props =
@@ -213,11 +213,10 @@ impl Props {
 
     /// Whether shared memory is as it was.
     fn look(&self) -> Result<(), Failure> {
-        let cannot_look = |error| Failure::new(format_args!("/dev/shm: {error}"));
-        for entry in fs::read_dir("/dev/shm").map_err(cannot_look)? {
-            let name = entry.map_err(cannot_look)?.file_name();
-            if name.to_string_lossy().starts_with(&self.prefix) {
-                return Err(Failure::new(format_args!("/dev/shm/{} is left", name.display())));
+        let cannot_look = |error| Failure::new(format_args!("{}: {error}", os::shm_folder().display()));
+        for name in os::shm_names().map_err(cannot_look)? {
+            if name.starts_with(&self.prefix) {
+                return Err(Failure::new(format_args!("{} is left", os::shm_path(&name).display())));
             }
         }
         Ok(())

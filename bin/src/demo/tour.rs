@@ -78,7 +78,8 @@ impl Tour {
         crowd::watch(&stage, &pace)?;
         let regions = stage.leave()?;
         show(&format!(
-            "\n/dev/shm is as it was: the {regions} regions of this tour are gone, the one in a file too."
+            "\n{} is as it was: the {regions} regions of this tour are gone, the one in a file too.",
+            mailbox::os::shm_folder().display()
         ))
     }
 

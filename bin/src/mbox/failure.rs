@@ -3,6 +3,7 @@
 use mailbox::{CreateError, JoinError, OpenError, RemoveError};
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 /// The end of a command that did not do what it was asked to: one or more lines for standard error.
@@ -55,7 +56,8 @@ pub fn creating(name: &str, error: CreateError) -> Failure {
         CreateError::NoSpace => "make the region smaller, or remove others: mbox ls, mbox rm".into(),
         CreateError::Denied => "this user must be able to write there".into(),
         CreateError::NoFolder => {
-            format!("create it with: mkdir -p {}", quoted(folder(name).unwrap_or("/dev/shm")))
+            let folder = folder(name).map_or_else(mailbox::os::shm_folder, PathBuf::from);
+            format!("create it with: mkdir -p {}", quoted(&folder.to_string_lossy()))
         }
         _ => String::new(),
     };

@@ -5,7 +5,7 @@ use super::stat::{is_live, json};
 use super::table::Table;
 use super::{size, standard};
 use clap::Args;
-use mailbox::{OpenOptions, RankReport, Region, Status};
+use mailbox::{OpenOptions, RankReport, Region, Status, os};
 use serde::Serialize;
 
 const STATES: &str = "\
@@ -37,7 +37,8 @@ struct Entry {
 impl Ls {
     /// Lists.
     pub fn run(&self) -> Result<(), Failure> {
-        let names = Region::list().map_err(|error| Failure::new(format_args!("/dev/shm: {error}")))?;
+        let names = Region::list()
+            .map_err(|error| Failure::new(format_args!("{}: {error}", os::shm_folder().display())))?;
         let entries: Vec<Entry> = names.into_iter().filter_map(look).collect();
         standard::print(&if self.json { json(&entries) } else { table(&entries) })
     }

@@ -3,7 +3,6 @@
 use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::ops::Deref;
-use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -182,10 +181,10 @@ pub fn players(pid: u32) -> Vec<u32> {
 /// Nothing is left of the tour of process `pid`.
 pub fn nothing_is_left(pid: u32) {
     let region = format!("mbox-demo-tour-{pid}-");
-    let entries = |folder: &Path| fs::read_dir(folder).expect("a folder").filter_map(|entry| entry.ok());
-    let left: Vec<_> = entries(Path::new("/dev/shm"))
-        .chain(entries(&std::env::temp_dir()))
+    let folders = fs::read_dir(std::env::temp_dir()).expect("a folder").filter_map(|entry| entry.ok());
+    let left: Vec<_> = folders
         .filter_map(|entry| entry.file_name().into_string().ok())
+        .chain(mailbox::os::shm_names().expect("a list"))
         .filter(|name| name.starts_with(&region))
         .collect();
     assert_eq!(left, Vec::<String>::new());

@@ -199,7 +199,8 @@ fn a_receiver_that_ends_in_the_middle_of_a_message_fails_its_sender() {
     region.wait_until(|stat| stat["mailboxes"][0]["full"].as_u64() > Some(0));
     receiver.kill();
     sender.fails(&format!(
-        "region {:?}: rank 1: the mailbox is full and its receiver is dead; not all was sent; start both again",
+        "region {:?}: rank 1: the receiver died, or was replaced, before it made room or had the whole message; \
+         not all was sent; start both again",
         &*region
     ));
     // What is left of it is no message.

@@ -2,27 +2,29 @@
 
 use super::{File, check};
 use core::ffi::c_int;
+use core::sync::atomic::{AtomicU64, Ordering};
 use std::ffi::CString;
 use std::fs::{self, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 
 /// Whether named segments are the system's, and files only besides.
 pub const SEGMENTS: bool = true;
 
 /// Where named segments appear as files.
-const SHM: &str = "/dev/shm";
+pub fn shm_folder() -> PathBuf {
+    "/dev/shm".into()
+}
 
 /// The file that is the named segment `name`.
 pub fn shm_path(name: &str) -> PathBuf {
-    Path::new(SHM).join(name)
+    shm_folder().join(name)
 }
 
 /// The names of all segments, and of whatever else looks like one.
 pub fn shm_names() -> io::Result<Vec<String>> {
-    Ok(fs::read_dir(SHM)?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+    Ok(fs::read_dir(shm_folder())?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
 }
 
 /// A description of its own of the file behind `file`: it shares no locks, and no position, with it.
@@ -108,13 +110,17 @@ pub fn is_local(file: &File) -> io::Result<bool> {
 
 /// A number that this boot of the machine has in common with no other: even, and never zero.
 pub fn boot_id() -> io::Result<u64> {
-    static BOOT: OnceLock<u64> = OnceLock::new();
-    if let Some(boot) = BOOT.get() {
-        return Ok(*boot);
+    // No lock: a child that is forked meanwhile would wait for it for ever.
+    static BOOT: AtomicU64 = AtomicU64::new(0);
+    match BOOT.load(Ordering::Relaxed) {
+        0 => {
+            let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
+            let boot = parse_boot_id(&text).ok_or(ErrorKind::InvalidData)?;
+            BOOT.store(boot, Ordering::Relaxed);
+            Ok(boot)
+        }
+        boot => Ok(boot),
     }
-    let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-    let boot = parse_boot_id(&text).ok_or(ErrorKind::InvalidData)?;
-    Ok(*BOOT.get_or_init(|| boot))
 }
 
 /// The halves of a UUID, one over the other.
