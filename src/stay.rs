@@ -28,6 +28,9 @@ use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use std::io;
 use std::sync::Arc;
 
+/// How often a closer begins anew because somebody came meanwhile.
+const TRIES: u32 = 16;
+
 /// What a member of a region holds; dropped after its rank's lock. Does nothing unless the region is in a file.
 pub struct Stay {
     segment: Arc<Segment>,
@@ -55,8 +58,12 @@ impl Stay {
     /// Marks the region clean unless somebody is in it.
     fn close(&self) -> io::Result<()> {
         let (file, boot) = (self.segment.file(), os::boot_id()?);
-        // Once more if somebody came: it may have gone again, and left the closing to who had the gate.
-        while !os::is_locked(file, GATE + 1, ALL_LOCKS - 1)? {
+        // Once more if somebody came: it may have gone again, and left the closing to who had the gate. Not for
+        // ever: who comes and goes without end leaves the region as it is, and that is safe.
+        for _ in 0..TRIES {
+            if os::is_locked(file, GATE + 1, ALL_LOCKS - 1)? {
+                return Ok(());
+            }
             let Some(_gate) = Lock::take(file, GATE, 1)? else {
                 return Ok(()); // Somebody else closes the region, or removes it.
             };
