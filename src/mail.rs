@@ -156,19 +156,17 @@ impl<'a> Mail<'a> {
 
 // With the rank lost, a successor on it, or the parent of a forked child, has the mailbox.
 impl Mail<'_> {
-    /// As dropping does, in a batch, whatever the mail is.
-    #[inline(never)]
+    #[cold]
+    fn settle(&self) {
+        if self.member.check().is_ok() {
+            self.peer.settle(self.member);
+        }
+    }
+
+    #[cold]
     fn finish(&self) {
-        if !self.letter.is_whole() {
-            if self.member.check().is_ok() {
-                recycle(self.member, self.peer.finish(self.member, &self.letter));
-            }
-        } else {
-            // In private memory only, and in no need of a check, but for a few.
-            self.peer.consumer.retire(&self.letter);
-            if self.peer.consumer.owes_much() && self.member.check().is_ok() {
-                self.peer.settle(self.member);
-            }
+        if self.member.check().is_ok() {
+            recycle(self.member, self.peer.finish(self.member, &self.letter));
         }
     }
 }
@@ -176,8 +174,13 @@ impl Mail<'_> {
 impl Drop for Mail<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        if self.member.is_in_batch() || !self.letter.is_whole() {
+        if !self.letter.is_whole() {
             self.finish();
+        } else if self.member.is_in_batch() {
+            // In private memory only, and in no need of a check, but for a few.
+            if self.peer.consumer.retire(&self.letter) {
+                self.settle();
+            }
         } else if self.member.check().is_ok() {
             self.peer.acknowledge(self.member, self.letter.seq);
         }

@@ -272,7 +272,9 @@ pub fn store_small(words: &[AtomicU64; INLINE / 8], bytes: &[u8]) {
     for (at, word) in words.iter().enumerate() {
         let Some(first) = whole.get(at) else {
             if !rest.is_empty() {
-                store(core::slice::from_ref(word), rest);
+                // Byte by byte: a call to copy seven bytes would have every caller save its registers.
+                let byte = |value, (at, byte): (usize, &u8)| value | u64::from(*byte) << (8 * at);
+                word.store(rest.iter().enumerate().fold(0, byte).to_le(), Relaxed);
             }
             return;
         };
@@ -287,7 +289,8 @@ pub fn load_small(words: &[AtomicU64; INLINE / 8], bytes: &mut [u8]) {
     for (at, word) in words.iter().enumerate() {
         let Some(first) = whole.get_mut(at) else {
             if !rest.is_empty() {
-                load(core::slice::from_ref(word), rest);
+                let value = word.load(Relaxed).to_le();
+                rest.iter_mut().enumerate().for_each(|(at, byte)| *byte = (value >> (8 * at)) as u8);
             }
             return;
         };

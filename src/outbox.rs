@@ -70,16 +70,23 @@ impl Outbox {
         if bytes.len() > INLINE.min(member.limit) || peer.drafting.get() || member.check().is_err() {
             return false;
         }
-        let hold = member.is_in_batch();
-        if !peer.producer.push_small(bytes, hold) {
-            return false;
+        if member.is_in_batch() {
+            return self.hold_small(member, peer, bytes);
         }
-        if hold {
-            self.note_held(member, peer);
-        } else {
+        let is_sent = peer.producer.push_small(bytes);
+        if is_sent {
             peer.ring(member);
         }
-        true
+        is_sent
+    }
+
+    #[inline(never)]
+    fn hold_small(&self, member: &Member, peer: &Outgoing, bytes: &[u8]) -> bool {
+        let is_held = peer.producer.hold_small(bytes);
+        if is_held {
+            self.note_held(member, peer);
+        }
+        is_held
     }
 
     /// Sends `bytes` to `to`.

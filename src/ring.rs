@@ -11,6 +11,7 @@
 
 mod consumer;
 mod producer;
+mod stage;
 
 pub use consumer::{Consumer, Letter};
 pub use producer::{Producer, PushError, Slack, Slot};

@@ -24,6 +24,7 @@ const TABLE: &[(&str, &str)] = &[
     ("marks", ""),
     ("ring", "sync cell layout marks memory"),
     ("ring/producer", "sync cell layout memory"),
+    ("ring/stage", "sync layout"),
     ("ring/consumer", "sync cell marks layout memory"),
     ("place", ""),
     ("backing", "place os memory"),

@@ -253,21 +253,18 @@ impl Consumer {
         }
     }
 
-    /// As [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`].
+    /// As [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`]. Whether that is due:
+    /// it was not told of a quarter of the mailbox.
     #[inline(always)]
-    pub fn retire(&self, letter: &Letter) {
-        self.pass(letter.seq);
+    pub fn retire(&self, letter: &Letter) -> bool {
         if !letter.is_in_cell() {
             self.owed.set(self.owed.get() + letter.len);
         }
-    }
-
-    /// Whether it was not told of so much that it had better know: a quarter of the mailbox.
-    #[inline(always)]
-    pub fn owes_much(&self) -> bool {
-        let cells = self.unsettled();
-        cells >= (self.cells() / 4).max(1)
-            || cells > 0 && self.owed.get() >= size_of_val(&*self.mailbox.arena) / 4
+        self.pass(letter.seq) && {
+            let due = |owed: u64, of: u64| owed >= (of / 4).max(1);
+            due(self.unsettled(), self.cells())
+                || due(self.owed.get() as u64, size_of_val(&*self.mailbox.arena) as u64)
+        }
     }
 
     /// Moves `head` beyond message `seq`, which is done with, if it can; whether it did.

@@ -1,5 +1,6 @@
 //! The writing end.
 
+use super::stage::Stage;
 use super::{COUNTED, Corrupt, arena_range, bytes, cell, check_stale, count};
 use crate::cell::{Envelope, INLINE, Kind, Place};
 use crate::layout::{ARENA_ALIGN, Cell, ProducerLine};
@@ -72,12 +73,14 @@ pub struct Producer {
     freed: Private<u64>,
     /// Payload bytes of all messages.
     bytes: Private<u64>,
-    /// The first of the messages that are held back, up to `tail`: all there but for its stamp.
+    /// The first of the messages that are held back, up to `tail`: all there, or on the stage, but for its stamp.
     held: Private<Option<u64>>,
     /// The live messages whose payload lies in the arena, oldest first.
     spans: RefCell<VecDeque<Span>>,
     /// The arena position behind the first of those that are held back.
     held_from: Private<u64>,
+    /// Those of them that are not yet in the ring.
+    stage: Stage,
     mailbox: Mailbox,
     epoch: u8,
     /// Which bits of a sequence number say when to update the shared count of bytes.
@@ -130,6 +133,7 @@ impl Producer {
             bytes: bytes.into(),
             held: None.into(),
             held_from: 0.into(),
+            stage: Stage::new(),
             spans: RefCell::default(),
             mailbox,
         };
@@ -261,31 +265,72 @@ impl Producer {
     pub fn hold(&self, slot: &Slot) {
         self.account(slot);
         self.describe(slot);
+        self.begin_hold(slot.seq);
         self.stamp_held(slot.seq);
     }
 
-    /// Writes one message that fits a cell, if what was last seen of `head` leaves room for it, and publishes it,
-    /// or holds it back until [`Producer::reveal`]; whether it was written.
+    /// Writes one message that fits a cell and publishes it, if what was last seen of `head` leaves room for it;
+    /// whether it did.
     #[inline(always)]
-    pub fn push_small(&self, bytes: &[u8], hold: bool) -> bool {
+    pub fn push_small(&self, bytes: &[u8]) -> bool {
         let seq = self.tail.get();
-        if seq.wrapping_sub(self.head.get()) >= self.mailbox.cells.len() as u64 {
+        if !self.has_cell(seq) {
             return false;
         }
         // First, so that nothing comes between the stores to the cell: a consumer that polls would take the
         // line away half-written.
         self.advance(seq, bytes.len());
-        let cell = self.cell(seq);
+        self.write_small(self.cell(seq), bytes);
+        self.stamp(seq);
+        true
+    }
+
+    /// As [`Producer::push_small`], but held back until [`Producer::reveal`].
+    #[inline(always)]
+    pub fn hold_small(&self, bytes: &[u8]) -> bool {
+        let seq = self.tail.get();
+        if !self.has_cell(seq) {
+            return false;
+        }
+        self.advance(seq, bytes.len());
+        self.begin_hold(seq);
+        let staged = self.stage.next();
+        self.write_small(staged, bytes);
+        staged.stamp.store(seq.wrapping_add(1), Relaxed);
+        if self.stage.add() {
+            self.write_staged();
+        }
+        true
+    }
+
+    #[inline(always)]
+    fn has_cell(&self, seq: u64) -> bool {
+        seq.wrapping_sub(self.head.get()) < self.mailbox.cells.len() as u64
+    }
+
+    /// Writes all of a cell but its stamp.
+    #[inline(always)]
+    fn write_small(&self, cell: &Cell, bytes: &[u8]) {
         memory::store_small(&cell.payload, bytes);
         let place = Place::Inline(bytes.len());
         let envelope = Envelope { tag: 0, context: 0, epoch: self.epoch, kind: Kind::Whole, place };
         cell.envelope.store(envelope.pack(), Relaxed);
-        if hold {
-            self.stamp_held(seq)
-        } else {
-            self.stamp(seq)
+    }
+
+    /// Writes what is gathered on the stage to the ring.
+    #[inline(never)]
+    fn write_staged(&self) {
+        for staged in self.stage.take() {
+            let [stamp, envelope] = [&staged.stamp, &staged.envelope].map(|word| word.load(Relaxed));
+            let seq = stamp.wrapping_sub(1);
+            let cell = self.cell(seq);
+            let words = Envelope::small(envelope).unwrap_or(INLINE).div_ceil(8);
+            for (word, staged) in cell.payload.iter().zip(&staged.payload).take(words) {
+                word.store(staged.load(Relaxed), Relaxed);
+            }
+            cell.envelope.store(envelope, Relaxed);
+            self.stamp_held(seq);
         }
-        true
     }
 
     /// Writes `bytes` to `slot`.
@@ -321,21 +366,27 @@ impl Producer {
     /// Makes all that is held back visible to the consumer, with one store: the consumer looks at no message
     /// before it has seen those before it.
     pub fn reveal(&self) {
+        self.write_staged();
         if let Some(first) = self.held.take() {
             self.stamp(first);
+        }
+    }
+
+    /// Message `seq` is held back, the first of all perhaps.
+    #[inline(always)]
+    fn begin_hold(&self, seq: u64) {
+        if self.held.get().is_none() {
+            self.held.set(Some(seq));
+            self.held_from.set(self.cursor.get().position);
         }
     }
 
     /// Stamps a message that is held back, unless it is the first.
     #[inline(always)]
     fn stamp_held(&self, seq: u64) {
-        match self.held.get() {
-            None => {
-                self.held.set(Some(seq));
-                self.held_from.set(self.cursor.get().position);
-            }
+        if self.held.get() != Some(seq) {
             // Relaxed: the first one's stamp carries it.
-            Some(_) => self.cell(seq).stamp.store(seq.wrapping_add(1), Relaxed),
+            self.cell(seq).stamp.store(seq.wrapping_add(1), Relaxed);
         }
     }
 
