@@ -19,16 +19,17 @@ mod not_loom {
     const ROUNDS: u32 = 1_000_000;
     const REPEATS: u32 = 3;
     const SHARES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
-    /// About a second each.
-    const STREAMS: [(usize, u64); 3] = [(48, 50_000_000), (256, 20_000_000), (4096, 3_000_000)];
+    /// Short runs and many: some machines change their pace every few seconds.
+    const RUNS: usize = 15;
+    const STREAMS: [(usize, u64); 3] = [(48, 10_000_000), (256, 4_000_000), (4096, 500_000)];
     /// Compared with the same in batches.
-    const SMALL: (usize, u64) = (8, 100_000_000);
+    const SMALL: (usize, u64) = (8, 15_000_000);
     const BATCH: u64 = 256;
     /// Compared with a copy through fixed slots, and with messages in fragments.
-    const COPIED: (usize, u64) = (64 << 10, 200_000);
-    const LARGE: (usize, u64) = (64 << 20, 200);
+    const COPIED: (usize, u64) = (64 << 10, 30_000);
+    const LARGE: (usize, u64) = (64 << 20, 30);
     const SENDERS: u32 = 8;
-    const FAN_IN: (usize, u64) = (8, 20_000_000);
+    const FAN_IN: (usize, u64) = (8, 100_000_000);
 
     pub fn main() -> Result<(), Box<dyn Error>> {
         measure::pin(0);
@@ -69,7 +70,9 @@ mod not_loom {
     }
 
     fn streams() -> Result<(), Box<dyn Error>> {
-        println!("\nstream one way, default settings, {REPEATS} runs; ratio of GB/s to the line above");
+        println!(
+            "\nstream one way, default settings, {RUNS} runs; ratio of GB/s to the line above, run by run"
+        );
         println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>7}", "", "median", "least", "most", "median", "ratio");
         println!("{:<22}{:>9}{:>9}{:>9}{:>9}", "", "M/s", "M/s", "M/s", "GB/s");
         let ours = |(bytes, messages)| measure::stream(CONFIG, bytes, messages, Wait::default());
@@ -90,20 +93,27 @@ mod not_loom {
 
     /// Runs the rows in turn, so that all have the same weather; each is compared with the one before it.
     fn compare(rows: &[Row<'_>]) -> Result<(), Box<dyn Error>> {
-        let mut results: Vec<(Rates, usize)> = rows.iter().map(|_| Default::default()).collect();
-        for _ in 0..REPEATS {
-            for ((_, run), (rates, bytes)) in rows.iter().zip(&mut results) {
+        let (mut rates, mut bandwidths, mut ratios) = (
+            vec![Sorted::default(); rows.len()],
+            vec![Sorted::default(); rows.len()],
+            vec![Sorted::default(); rows.len()],
+        );
+        for _ in 0..RUNS {
+            let mut last = None;
+            for (row, (_, run)) in rows.iter().enumerate() {
                 let stream = run()?;
-                *bytes = stream.bytes;
-                rates.add(stream.rate());
+                let bandwidth = stream.rate() * stream.bytes as f64 / 1e9;
+                rates[row].add(stream.rate());
+                bandwidths[row].add(bandwidth);
+                if let Some(last) = last.replace(bandwidth) {
+                    ratios[row].add(bandwidth / last);
+                }
             }
         }
-        let mut last = None;
-        for ((what, _), (rates, bytes)) in rows.iter().zip(&results) {
-            let bandwidth = rates.median() * *bytes as f64 / 1e9;
-            let ratio =
-                last.replace(bandwidth).map_or(String::new(), |last| format!("{:.2}", bandwidth / last));
-            println!("{}{bandwidth:>9.2}{ratio:>7}", rates.columns(what));
+        for (row, (what, _)) in rows.iter().enumerate() {
+            let ratio = ratios[row].median().map_or(String::new(), |ratio| format!("{ratio:.2}"));
+            let bandwidth = bandwidths[row].median().unwrap_or_default();
+            println!("{}{bandwidth:>9.2}{ratio:>7}", rates[row].columns(what));
         }
         Ok(())
     }
@@ -116,7 +126,7 @@ mod not_loom {
         println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>9}", "", "median", "least", "most", "least", "most");
         println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>9}", "", "M/s", "M/s", "M/s", "share", "share");
         for (what, pinned) in [("pinned in turn", true), ("wherever they are put", false)] {
-            let mut rates = Rates::default();
+            let mut rates = Sorted::default();
             let (mut least, mut most) = (f64::INFINITY, 0.0_f64);
             for _ in 0..REPEATS {
                 let config = Config::ranks(SENDERS + 1);
@@ -130,24 +140,24 @@ mod not_loom {
         Ok(())
     }
 
-    /// Messages a second, of several runs.
-    #[derive(Default)]
-    struct Rates(Vec<f64>);
+    /// Values of several runs.
+    #[derive(Default, Clone)]
+    struct Sorted(Vec<f64>);
 
-    impl Rates {
-        fn add(&mut self, rate: f64) {
-            let at = self.0.partition_point(|other| *other < rate);
-            self.0.insert(at, rate);
+    impl Sorted {
+        fn add(&mut self, value: f64) {
+            let at = self.0.partition_point(|other| *other < value);
+            self.0.insert(at, value);
         }
 
-        fn median(&self) -> f64 {
-            self.0[self.0.len() / 2]
+        fn median(&self) -> Option<f64> {
+            self.0.get(self.0.len() / 2).copied()
         }
 
-        /// Median, least and most.
+        /// Median, least and most of messages a second.
         fn columns(&self, what: &str) -> String {
             let [median, least, most] =
-                [self.median(), self.0[0], self.0[self.0.len() - 1]].map(|rate| rate / 1e6);
+                [self.0[self.0.len() / 2], self.0[0], self.0[self.0.len() - 1]].map(|rate| rate / 1e6);
             let digits = if median < 0.01 { 6 } else { 2 };
             format!("{what:<22}{median:>9.digits$}{least:>9.digits$}{most:>9.digits$}")
         }
