@@ -9,9 +9,9 @@ use crate::outbox::Outbox;
 ///
 /// And before: when what is held back from a peer is a quarter of a mailbox, of its cells or of its arena, when
 /// a call of the same half, or of an endpoint that was not split, would wait or finds nothing, when a message
-/// travels in fragments. So nobody ever waits for what a batch holds back, but one who waits for an endpoint that does
-/// nothing: do not keep a batch open for longer than it takes to send or receive it. If the process ends
-/// before, what was held back was not sent, and what was not acknowledged comes again.
+/// travels in fragments. So nobody ever waits for what a batch holds back, but one who waits for an endpoint
+/// that does nothing: do not keep a batch open for longer than it takes to send or receive it. If the process
+/// ends before, what was held back was not sent, and what was not acknowledged comes again.
 ///
 /// Batches may overlap: what they hold back is published when the last one is dropped. Dropping never waits.
 /// Cost: for a peer one store, and a system call if it sleeps, instead of one for each message.
