@@ -1,15 +1,22 @@
 //! `mbox-demo`: what mailbox does, to be watched.
 
 mod demo {
+    pub mod book;
     pub mod bounce;
+    pub mod collector;
     pub mod crowd;
     pub mod failure;
     pub mod file;
+    pub mod journal;
     pub mod large;
+    pub mod ledger;
     pub mod output;
+    pub mod parcel;
     pub mod part;
     pub mod ping;
     pub mod pong;
+    pub mod poster;
+    pub mod progress;
     pub mod ring;
     pub mod seat;
     pub mod signals;
@@ -17,14 +24,19 @@ mod demo {
     pub mod stage;
     pub mod stream;
     pub mod talk;
+    pub mod toll;
+    pub mod torture;
     pub mod tour;
     pub mod usage;
+    pub mod verb;
+    pub mod victim;
+    pub mod watch;
 }
 
 mod place;
 
 use clap::{Parser, Subcommand};
-use demo::{failure::Failure, part::Part, ping::Ping, pong::Pong, tour::Tour, usage};
+use demo::{failure::Failure, part::Part, ping::Ping, pong::Pong, torture::Torture, tour::Tour, usage};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -48,7 +60,8 @@ struct Cli {
 enum Command {
     Ping(Ping),
     Pong(Pong),
-    /// One process of the tour
+    Torture(Torture),
+    /// One process of the others
     #[command(subcommand, hide = true)]
     Part(Part),
 }
@@ -59,6 +72,7 @@ impl Cli {
             None => self.tour.run(),
             Some(Command::Ping(ping)) => ping.run(),
             Some(Command::Pong(pong)) => pong.run(),
+            Some(Command::Torture(torture)) => torture.run(),
             Some(Command::Part(part)) => part.run(),
         }
     }

@@ -1,4 +1,4 @@
-//! `mbox-demo part`: one process of the tour, which knows a region's name and no more.
+//! `mbox-demo part`: one process of the tour or another play, which knows a region's name and no more.
 
 use super::bounce::Bounce;
 use super::crowd::Crowd;
@@ -9,6 +9,7 @@ use super::ring::Pass;
 use super::sleep::{Sleep, Wake};
 use super::stream::Stream;
 use super::talk::Talk;
+use super::victim::Victim;
 use crate::place::place;
 use clap::{Args, Subcommand};
 use mailbox::{Endpoint, Region};
@@ -26,6 +27,7 @@ pub enum Part {
     Write(Write),
     Read(Read),
     Crowd(Crowd),
+    Victim(Victim),
 }
 
 impl Part {
@@ -43,6 +45,7 @@ impl Part {
             Part::Write(write) => write.run(),
             Part::Read(read) => read.run(),
             Part::Crowd(crowd) => crowd.run(),
+            Part::Victim(victim) => victim.run(),
         }
     }
 }

@@ -1,10 +1,11 @@
-//! Where the tour's processes play, and what makes sure that nothing of them stays.
+//! Where processes play, and what makes sure that nothing of them stays.
 
 use super::failure::Failure;
 use super::output::show;
 use super::signals;
 use crate::place::place;
 use mailbox::{Config, OpenError, Region, RemoveError, os};
+use signal_hook::consts::SIGKILL;
 use std::fs::{self, DirBuilder};
 use std::io::{self, BufRead, BufReader, PipeReader};
 use std::os::unix::fs::DirBuilderExt;
@@ -23,7 +24,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// All that must be gone in the end; it changes only under the lock, so a signal never comes in between.
 struct Props {
-    /// What the names of this tour's regions, and of its folder, begin with.
+    /// What the names of this stage's regions, and of its folder, begin with.
     prefix: String,
     regions: Vec<String>,
     /// Where those in files are.
@@ -38,15 +39,15 @@ struct Player {
     child: Child,
 }
 
-/// Starts the processes; whatever ends the tour, they end before, and their regions go.
+/// Starts the processes; whatever ends the play, they end before, and their regions go.
 pub struct Stage(Arc<Mutex<Props>>);
 
 impl Stage {
-    /// An empty stage, which a signal clears before it ends this process.
-    pub fn new() -> Result<Self, Failure> {
+    /// An empty stage for a play of this name, which a signal clears before it ends this process.
+    pub fn new(play: &str) -> Result<Self, Failure> {
         // Process numbers come again, and may mean another process where segments are shared.
         let time = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos() as u64);
-        let prefix = format!("mbox-demo-tour-{}-{time:x}-", process::id());
+        let prefix = format!("mbox-demo-{play}-{}-{time:x}-", process::id());
         let props =
             Arc::new(Mutex::new(Props { prefix, regions: vec![], folder: None, count: 0, children: vec![] }));
         let stage = Self(props);
@@ -56,7 +57,7 @@ impl Stage {
             if let Err(failure) = props.clear() {
                 failure.tell();
             }
-            // Still locked: the tour does nothing more.
+            // Still locked: the play does nothing more.
             process::exit(signals::status(signal));
         })?;
         Ok(stage)
@@ -65,9 +66,38 @@ impl Stage {
     /// Plays `parts` in a region of its own, a process each, and shows what they show; until all have ended,
     /// or one has failed.
     pub fn play(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
-        let region = lock(&self.0).create(ranks)?;
+        let region = self.region(Config::ranks(ranks))?;
         self.act(&region, parts)?;
         lock(&self.0).clear()
+    }
+
+    /// A region of its own; its name.
+    pub fn region(&self, config: Config) -> Result<String, Failure> {
+        let mut props = lock(&self.0);
+        let name = format!("{}{}", props.prefix, props.count);
+        props.create_at(name, config)
+    }
+
+    /// Starts a process for `part`, which shows nothing; its number.
+    pub fn enter(&self, region: &str, part: &str) -> Result<u32, Failure> {
+        lock(&self.0).enter(region, part, Stdio::null())
+    }
+
+    /// Kills the process of this number, which must not have failed before, and waits for its end; whether it was
+    /// killed, and not done.
+    pub fn kill(&self, process: u32) -> Result<bool, Failure> {
+        let mut props = lock(&self.0);
+        let at = props.children.iter().position(|player| player.child.id() == process);
+        let Some(at) = at else { return Ok(false) };
+        // An error means that it has ended and was waited for.
+        let _ = props.children[at].child.kill();
+        let mut player = props.children.swap_remove(at);
+        let status = player.child.wait().map_err(cannot_start)?;
+        match status.signal() {
+            Some(SIGKILL) => Ok(true),
+            None if status.success() => Ok(false),
+            _ => Err(player.failure(status)),
+        }
     }
 
     /// As `play`, in a region in a file, and each part when the one before it has ended.
@@ -106,21 +136,13 @@ impl Stage {
         let mut props = lock(&self.0);
         let (reader, writer) = io::pipe().map_err(cannot_start)?;
         for part in parts {
-            let mut command = Command::new(env::current_exe().map_err(cannot_start)?);
-            command.arg("part").args(part.split_whitespace()).args(["--region", region]);
-            command
-                .stdin(Stdio::null())
-                .stdout(writer.try_clone().map_err(cannot_start)?)
-                .stderr(Stdio::piped());
-            // A Ctrl-C on the terminal is this process' to deal with.
-            command.process_group(0);
-            let child = command.spawn().map_err(cannot_start)?;
-            props.children.push(Player { part: part.clone(), child });
+            props.enter(region, part, writer.try_clone().map_err(cannot_start)?.into())?;
         }
         Ok(reader)
     }
 
-    fn have_ended(&self) -> Result<bool, Failure> {
+    /// Whether all processes have ended; an error if one has failed.
+    pub fn have_ended(&self) -> Result<bool, Failure> {
         lock(&self.0).have_ended()
     }
 
@@ -150,8 +172,16 @@ fn cannot_start(error: io::Error) -> Failure {
 }
 
 impl Props {
-    fn create(&mut self, ranks: u32) -> Result<String, Failure> {
-        self.create_at(format!("{}{}", self.prefix, self.count), ranks)
+    fn enter(&mut self, region: &str, part: &str, output: Stdio) -> Result<u32, Failure> {
+        let mut command = Command::new(env::current_exe().map_err(cannot_start)?);
+        command.arg("part").args(part.split_whitespace()).args(["--region", region]);
+        command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
+        // A Ctrl-C on the terminal is this process' to deal with.
+        command.process_group(0);
+        let child = command.spawn().map_err(cannot_start)?;
+        let process = child.id();
+        self.children.push(Player { part: part.to_owned(), child });
+        Ok(process)
     }
 
     fn create_file(&mut self, ranks: u32) -> Result<String, Failure> {
@@ -161,11 +191,11 @@ impl Props {
         let path = folder.join("region").into_os_string().into_string();
         self.folder = Some(folder);
         let path = path.map_err(|path| Failure::new(format_args!("{}: not UTF-8", path.display())))?;
-        self.create_at(path, ranks)
+        self.create_at(path, Config::ranks(ranks))
     }
 
-    fn create_at(&mut self, name: String, ranks: u32) -> Result<String, Failure> {
-        let created = Region::create(place(&name), Config::ranks(ranks));
+    fn create_at(&mut self, name: String, config: Config) -> Result<String, Failure> {
+        let created = Region::create(place(&name), config);
         created.map_err(|error| Failure::of_region(&name, error))?;
         self.count += 1;
         self.regions.push(name.clone());

@@ -58,7 +58,7 @@ const ROUNDS_ALONE: u32 = 160;
 impl Tour {
     /// Shows it all.
     pub fn run(&self) -> Result<(), Failure> {
-        let stage = Stage::new()?;
+        let stage = Stage::new("tour")?;
         let processors = measure::processors();
         show("mailbox: message passing between processes over shared memory")?;
         if processors == 1 {

@@ -1,0 +1,79 @@
+//! What came of a torture.
+
+use super::failure::Failure;
+use serde::Serialize;
+use std::fmt::{Display, Formatter, Result as Fmt};
+
+/// The counts; all from `lost` on must be zero.
+#[derive(Debug, Default, Serialize)]
+pub struct Toll {
+    pub ranks: u32,
+    pub seed: u64,
+    pub rate: u32,
+    pub cells: u32,
+    pub arena: u64,
+    pub seconds: f64,
+    pub kills: u64,
+    /// Times that a rank was joined: the kills that came before are not among them.
+    pub lives: u64,
+    pub messages: u64,
+    pub redeliveries: u64,
+    /// Trains that did not arrive because one side died, or gave them up.
+    pub trains_missing: u64,
+    pub longest_silence_ms: u64,
+    pub lost: u64,
+    pub torn: u64,
+    pub disordered: u64,
+    pub repeated: u64,
+    pub stuck: u64,
+    pub left_behind: u64,
+    /// The first of these.
+    pub first_fault: Option<String>,
+}
+
+impl Toll {
+    /// As one JSON object.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("numbers and text")
+    }
+
+    /// An error if anything was wrong.
+    pub fn check(&self) -> Result<(), Failure> {
+        let all = self.lost + self.torn + self.disordered + self.repeated + self.stuck + self.left_behind;
+        if all == 0 {
+            return Ok(());
+        }
+        let fault = self.first_fault.as_deref().unwrap_or("something was left behind");
+        let again = format!(
+            "mbox-demo torture --kills {} --ranks {} --rate {} --seed {}",
+            self.kills, self.ranks, self.rate, self.seed
+        );
+        Err(Failure::new(format_args!("{all} violations, the first: {fault}; again: {again}")))
+    }
+}
+
+impl Display for Toll {
+    fn fmt(&self, f: &mut Formatter<'_>) -> Fmt {
+        let Self { ranks, seed, cells, arena, seconds, kills, lives, .. } = self;
+        writeln!(
+            f,
+            "{ranks} ranks, {cells} cells and {arena} B arena a mailbox, seed {seed}, {seconds:.1} s"
+        )?;
+        writeln!(
+            f,
+            "kills                     {kills:>12}   ({:.0}/s; {lives} lives)",
+            *kills as f64 / seconds
+        )?;
+        writeln!(f, "messages                  {:>12}", self.messages)?;
+        writeln!(f, "delivered again           {:>12}", self.redeliveries)?;
+        writeln!(f, "trains given up           {:>12}", self.trains_missing)?;
+        writeln!(f, "longest silence           {:>12} ms", self.longest_silence_ms)?;
+        writeln!(f, "violations:")?;
+        writeln!(f, "  lost                    {:>12}", self.lost)?;
+        writeln!(f, "  torn                    {:>12}", self.torn)?;
+        writeln!(f, "  out of order            {:>12}", self.disordered)?;
+        writeln!(f, "  seen after acknowledged {:>12}", self.repeated)?;
+        writeln!(f, "  stuck                   {:>12}", self.stuck)?;
+        write!(f, "  left behind             {:>12}", self.left_behind)
+    }
+}

@@ -1,0 +1,247 @@
+//! `mbox-demo torture`: processes that talk while they are killed.
+
+use super::book::{Book, Count};
+use super::failure::Failure;
+use super::journal::Journal;
+use super::output::show;
+use super::parcel::mix;
+use super::progress;
+use super::stage::Stage;
+use super::toll::Toll;
+use super::watch::Watch;
+use clap::Args;
+use mailbox::{Config, Region};
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How often one looks at the survivors.
+const LOOK: Duration = Duration::from_millis(5);
+/// How long the same rank is spared, which must make progress whatever becomes of the others.
+const SPARED: Duration = Duration::from_secs(3);
+/// How long the last messages may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Kill processes that talk, at random, and check that nothing is lost, torn, out of order, repeated or stuck
+#[derive(Args)]
+pub struct Torture {
+    /// How many processes to kill
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    kills: u64,
+    /// How many processes talk, each with all and with itself
+    #[arg(long, value_name = "R", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=64))]
+    ranks: u32,
+    /// What sizes and moments come from; shown in the end if it is not given
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Kills a second
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rate: u32,
+    /// Report as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Torture {
+    /// Kills so many, and reports.
+    pub fn run(&self) -> Result<(), Failure> {
+        let stage = Stage::new("torture")?;
+        let seed = self.seed.unwrap_or_else(|| measure::clock().as_nanos() as u64 % 1_000_000);
+        let journal = Journal::new(Book::words(self.ranks))?;
+        let mut rack = Rack::new(self, &stage, &journal, seed)?;
+        let ended = rack.kill_all(self.kills).and_then(|()| rack.finish());
+        let mut toll = rack.toll();
+        drop(rack);
+        let left = stage.leave();
+        toll.left_behind = left.is_err().into();
+        if self.json {
+            show(&toll.to_json())?;
+        } else {
+            show(&toll.to_string())?;
+        }
+        ended?;
+        left?;
+        toll.check()
+    }
+}
+
+/// A life of a rank, or the time between two.
+enum Life {
+    Running { process: u32, watch: Watch },
+    Over { until: Instant },
+}
+
+/// All that is under torture.
+struct Rack<'a> {
+    torture: &'a Torture,
+    stage: &'a Stage,
+    journal: &'a Journal,
+    book: Book<'a>,
+    seed: u64,
+    random: Xoshiro256PlusPlus,
+    region: String,
+    cells: u32,
+    arena: u64,
+    lives: Vec<Life>,
+    spared: Option<u32>,
+    kills: u64,
+    stuck: u64,
+    first_stuck: Option<String>,
+    longest: Duration,
+    start: Instant,
+}
+
+impl<'a> Rack<'a> {
+    fn new(torture: &'a Torture, stage: &'a Stage, journal: &'a Journal, seed: u64) -> Result<Self, Failure> {
+        let ranks = torture.ranks;
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(mix(seed, 0));
+        // Small, so that it is often full, and each place is used again and again.
+        let cells = 16 << (2 * random.random_range(0..3));
+        let arena = 2048 << (2 * random.random_range(0..3));
+        let region = stage.region(Config::ranks(ranks).cells(cells).arena(arena))?;
+        let start = Instant::now();
+        let mut rack = Self {
+            torture,
+            stage,
+            journal,
+            book: Book::new(journal, ranks),
+            seed,
+            random,
+            region,
+            cells,
+            arena,
+            lives: vec![],
+            spared: None,
+            kills: 0,
+            stuck: 0,
+            first_stuck: None,
+            longest: Duration::ZERO,
+            start,
+        };
+        for rank in 0..ranks {
+            let life = rack.begin(rank)?;
+            rack.lives.push(life);
+        }
+        Ok(rack)
+    }
+
+    fn begin(&self, rank: u32) -> Result<Life, Failure> {
+        let part = format!("victim --rank {rank} --seed {} --journal {}", self.seed, self.journal.path());
+        let watch = Watch::new(&self.book, rank);
+        Ok(Life::Running { process: self.stage.enter(&self.region, &part)?, watch })
+    }
+
+    fn kill_all(&mut self, kills: u64) -> Result<(), Failure> {
+        let bar = progress::bar(kills, "kills");
+        let mut next_kill = Instant::now() + self.pause();
+        let mut next_spared = Instant::now();
+        while self.kills < kills {
+            let now = Instant::now();
+            if now >= next_spared {
+                next_spared = now + SPARED;
+                let spared = self.random.random_range(0..self.lives.len() as u32);
+                self.spared = self.random.random_ratio(2, 3).then_some(spared);
+            }
+            if now >= next_kill {
+                next_kill += self.pause();
+                // Several at once, before any is back.
+                let victims = if self.random.random_ratio(1, 10) { self.lives.len() } else { 1 };
+                for _ in 0..victims {
+                    self.kill_one(kills)?;
+                }
+                bar.set_position(self.kills);
+            }
+            self.look()?;
+            thread::sleep(LOOK.min(next_kill.saturating_duration_since(Instant::now())));
+        }
+        bar.finish_and_clear();
+        Ok(())
+    }
+
+    fn pause(&mut self) -> Duration {
+        Duration::from_secs_f64(self.random.random_range(0.0..2.0 / f64::from(self.torture.rate)))
+    }
+
+    fn kill_one(&mut self, kills: u64) -> Result<(), Failure> {
+        let rank = self.random.random_range(0..self.lives.len());
+        let Life::Running { process, .. } = self.lives[rank] else { return Ok(()) };
+        if self.spared == Some(rank as u32) || self.kills == kills {
+            return Ok(());
+        }
+        if !self.stage.kill(process)? {
+            return Err(Failure::new(format_args!("the process of rank {rank} ended by itself")));
+        }
+        self.kills += 1;
+        // Mostly too soon for others to see more than a successor.
+        let pause = if self.random.random_ratio(1, 4) { self.random.random_range(0..100) } else { 0 };
+        self.lives[rank] = Life::Over { until: Instant::now() + Duration::from_millis(pause) };
+        Ok(())
+    }
+
+    /// Brings back who has been dead for long enough, and looks at all others.
+    fn look(&mut self) -> Result<(), Failure> {
+        for rank in 0..self.lives.len() {
+            match &mut self.lives[rank] {
+                Life::Over { until } if *until <= Instant::now() => {
+                    self.lives[rank] = self.begin(rank as u32)?;
+                }
+                Life::Over { .. } => {}
+                Life::Running { watch, .. } => {
+                    if let Some(where_) = watch.look(&self.book, &mut self.longest) {
+                        self.stuck += 1;
+                        self.first_stuck.get_or_insert(where_);
+                    }
+                }
+            }
+        }
+        self.stage.have_ended().map(drop)
+    }
+
+    /// Lets all come to their end.
+    fn finish(&mut self) -> Result<(), Failure> {
+        while self.lives.iter().any(|life| matches!(life, Life::Over { .. })) {
+            self.look()?;
+            thread::sleep(LOOK);
+        }
+        self.book.end();
+        let deadline = Instant::now() + PATIENCE;
+        while !self.stage.have_ended()? {
+            if Instant::now() > deadline {
+                self.stuck += 1;
+                return Ok(());
+            }
+            self.look()?;
+            thread::sleep(LOOK);
+        }
+        Ok(())
+    }
+
+    fn toll(&self) -> Toll {
+        let total = |what| self.book.total(what);
+        let region = Region::open(self.region.as_str());
+        let epoch = |rank| region.as_ref().ok()?.status(rank).map(|(_, epoch)| epoch);
+        let torture = self.torture;
+        Toll {
+            ranks: torture.ranks,
+            seed: self.seed,
+            rate: torture.rate,
+            cells: self.cells,
+            arena: self.arena,
+            seconds: self.start.elapsed().as_secs_f64(),
+            kills: self.kills,
+            lives: (0..torture.ranks).filter_map(epoch).sum(),
+            messages: total(Count::Messages),
+            redeliveries: total(Count::Redeliveries),
+            trains_missing: total(Count::Missing),
+            longest_silence_ms: self.longest.as_millis() as u64,
+            lost: total(Count::Lost),
+            torn: total(Count::Torn),
+            disordered: total(Count::Disordered),
+            repeated: total(Count::Repeated),
+            stuck: self.stuck,
+            left_behind: 0,
+            first_fault: self.book.fault().or_else(|| self.first_stuck.clone()),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! The verbs of an endpoint or its halves, to be chosen at random.
+
+use mailbox::{Batch, Endpoint, Mail, Receiver, RecvError, SendError, Sender, Source};
+use std::time::Duration;
+
+/// How a call waits.
+#[derive(Debug, Clone, Copy)]
+pub enum Verb {
+    Wait,
+    Within(Duration),
+    Try,
+    /// In place; sends only.
+    Draft(Duration),
+}
+
+/// What sends.
+pub trait Post {
+    fn post(&self, verb: Verb, to: u32, bytes: &[u8]) -> Result<(), SendError>;
+    fn begin(&self) -> Batch<'_>;
+}
+
+/// What receives.
+pub trait Fetch {
+    fn fetch(&self, verb: Verb, source: Source) -> Result<Mail<'_>, RecvError>;
+    fn begin(&self) -> Batch<'_>;
+    fn in_pieces(&self, pieces: bool);
+}
+
+macro_rules! post {
+    ($($half:ty),*) => {$(
+        impl Post for $half {
+            fn post(&self, verb: Verb, to: u32, bytes: &[u8]) -> Result<(), SendError> {
+                match verb {
+                    Verb::Wait => self.send(to, bytes),
+                    Verb::Within(time) => self.send_timeout(to, bytes, time),
+                    Verb::Try => self.try_send(to, bytes),
+                    Verb::Draft(time) => {
+                        // One is thought better of.
+                        drop(self.try_reserve(to, bytes.len()));
+                        let mut draft = self.reserve_timeout(to, bytes.len(), time)?;
+                        draft.write_at(0, bytes);
+                        draft.commit()
+                    }
+                }
+            }
+
+            fn begin(&self) -> Batch<'_> {
+                self.batch()
+            }
+        }
+    )*};
+}
+
+macro_rules! fetch {
+    ($($half:ty),*) => {$(
+        impl Fetch for $half {
+            fn fetch(&self, verb: Verb, source: Source) -> Result<Mail<'_>, RecvError> {
+                match verb {
+                    Verb::Wait => self.recv_from(source),
+                    Verb::Within(time) | Verb::Draft(time) => self.recv_from_timeout(source, time),
+                    Verb::Try => self.try_recv_from(source),
+                }
+            }
+
+            fn begin(&self) -> Batch<'_> {
+                self.batch()
+            }
+
+            fn in_pieces(&self, pieces: bool) {
+                self.set_pieces(pieces);
+            }
+        }
+    )*};
+}
+
+post!(Sender, Endpoint);
+fetch!(Receiver, Endpoint);
