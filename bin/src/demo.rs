@@ -7,6 +7,7 @@ mod demo {
     pub mod crowd;
     pub mod failure;
     pub mod file;
+    pub mod gauge;
     pub mod journal;
     pub mod large;
     pub mod ledger;
@@ -21,6 +22,8 @@ mod demo {
     pub mod seat;
     pub mod signals;
     pub mod sleep;
+    pub mod soak;
+    pub mod soaker;
     pub mod stage;
     pub mod stream;
     pub mod talk;
@@ -36,7 +39,9 @@ mod demo {
 mod place;
 
 use clap::{Parser, Subcommand};
-use demo::{failure::Failure, part::Part, ping::Ping, pong::Pong, torture::Torture, tour::Tour, usage};
+use demo::{
+    failure::Failure, part::Part, ping::Ping, pong::Pong, soak::Soak, torture::Torture, tour::Tour, usage,
+};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -61,6 +66,7 @@ enum Command {
     Ping(Ping),
     Pong(Pong),
     Torture(Torture),
+    Soak(Soak),
     /// One process of the others
     #[command(subcommand, hide = true)]
     Part(Part),
@@ -73,6 +79,7 @@ impl Cli {
             Some(Command::Ping(ping)) => ping.run(),
             Some(Command::Pong(pong)) => pong.run(),
             Some(Command::Torture(torture)) => torture.run(),
+            Some(Command::Soak(soak)) => soak.run(),
             Some(Command::Part(part)) => part.run(),
         }
     }

@@ -7,6 +7,7 @@ use super::file::{Read, Write};
 use super::large::Large;
 use super::ring::Pass;
 use super::sleep::{Sleep, Wake};
+use super::soaker::Soaker;
 use super::stream::Stream;
 use super::talk::Talk;
 use super::victim::Victim;
@@ -28,6 +29,7 @@ pub enum Part {
     Read(Read),
     Crowd(Crowd),
     Victim(Victim),
+    Soaker(Soaker),
 }
 
 impl Part {
@@ -45,6 +47,7 @@ impl Part {
             Part::Write(write) => write.run(),
             Part::Read(read) => read.run(),
             Part::Crowd(crowd) => crowd.run(),
+            Part::Soaker(soaker) => soaker.run(),
             Part::Victim(victim) => victim.run(),
         }
     }

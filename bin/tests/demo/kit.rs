@@ -164,9 +164,9 @@ pub fn full_device() -> fs::File {
     fs::File::options().write(true).open("/dev/full").expect("a device")
 }
 
-/// The processes that the tour of process `pid` has started and that still run.
-pub fn players(pid: u32) -> Vec<u32> {
-    let region = format!("mbox-demo-tour-{pid}-");
+/// The processes that the play (the tour, the torture, …) of process `pid` has started and that still run.
+pub fn players(play: &str, pid: u32) -> Vec<u32> {
+    let region = format!("mbox-demo-{play}-{pid}-");
     let processes = fs::read_dir("/proc").expect("/proc");
     let numbers = processes.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
     numbers
@@ -178,9 +178,9 @@ pub fn players(pid: u32) -> Vec<u32> {
         .collect()
 }
 
-/// Nothing is left of the tour of process `pid`.
-pub fn nothing_is_left(pid: u32) {
-    let region = format!("mbox-demo-tour-{pid}-");
+/// Nothing is left of the play of process `pid`.
+pub fn nothing_is_left(play: &str, pid: u32) {
+    let region = format!("mbox-demo-{play}-{pid}-");
     let folders = fs::read_dir(std::env::temp_dir()).expect("a folder").filter_map(|entry| entry.ok());
     let left: Vec<_> = folders
         .filter_map(|entry| entry.file_name().into_string().ok())
@@ -189,5 +189,5 @@ pub fn nothing_is_left(pid: u32) {
         .collect();
     assert_eq!(left, Vec::<String>::new());
     // What a killed process started is killed in turn, a moment later.
-    wait_until("all processes have ended", || players(pid).is_empty());
+    wait_until("all processes have ended", || players(play, pid).is_empty());
 }

@@ -3,4 +3,6 @@
 mod kit;
 
 mod pingpong;
+mod soak;
+mod torture;
 mod tour;

@@ -44,7 +44,7 @@ fn it_shows_a_figure_for_each_step_and_leaves_nothing() {
     demo.shows(&format!("{} is as it was", mailbox::os::shm_folder().display()));
     assert_eq!(demo.line(), None);
     demo.succeeds();
-    nothing_is_left(pid);
+    nothing_is_left("tour", pid);
 }
 
 /// Ends a tour with a signal at the step whose heading begins so.
@@ -52,10 +52,10 @@ fn interrupted(args: &[&str], step: &str, name: &str, code: i32) {
     let demo = Demo::start(args);
     let pid = demo.pid();
     demo.shows(step);
-    wait_until("processes have started", || !players(pid).is_empty());
+    wait_until("processes have started", || !players("tour", pid).is_empty());
     demo.signal(name);
     assert_eq!(demo.end(), End { code: Some(code), complaints: String::new() });
-    nothing_is_left(pid);
+    nothing_is_left("tour", pid);
 }
 
 #[test]
@@ -78,7 +78,7 @@ fn an_interrupt_while_there_is_a_file_leaves_nothing() {
     demo.shows("7. ");
     demo.signal("INT");
     assert_eq!(demo.end(), End { code: Some(130), complaints: String::new() });
-    nothing_is_left(pid);
+    nothing_is_left("tour", pid);
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_region_in_a_file_takes_a_folder() {
     assert!(complaints.starts_with("mbox-demo: /nowhere/mbox-demo-tour-"), "{complaints}");
     assert!(complaints.ends_with("-files: No such file or directory (os error 2)\n"), "{complaints}");
     assert_eq!(complaints.lines().count(), 1, "{complaints}");
-    nothing_is_left(pid);
+    nothing_is_left("tour", pid);
 }
 
 #[test]
@@ -106,13 +106,13 @@ fn a_killed_process_ends_the_tour() {
     let demo = Demo::start(&[]);
     let pid = demo.pid();
     demo.shows("2. ");
-    wait_until("a process has started", || !players(pid).is_empty());
-    signal("KILL", players(pid)[0]);
+    wait_until("a process has started", || !players("tour", pid).is_empty());
+    signal("KILL", players("tour", pid)[0]);
     let End { code, complaints } = demo.end();
     assert_eq!(code, Some(1));
     assert!(complaints.starts_with("mbox-demo: the process for \"bounce "), "{complaints}");
     assert_eq!(complaints.lines().count(), 1, "{complaints}");
-    nothing_is_left(pid);
+    nothing_is_left("tour", pid);
 }
 
 #[test]
@@ -120,14 +120,14 @@ fn a_killed_rank_of_the_ring_ends_the_tour() {
     let demo = Demo::start(&["--quick"]);
     let pid = demo.pid();
     demo.shows("4. ");
-    wait_until("all processes have started", || players(pid).len() == 8);
-    signal("KILL", players(pid)[3]);
+    wait_until("all processes have started", || players("tour", pid).len() == 8);
+    signal("KILL", players("tour", pid)[3]);
     let End { code, complaints } = demo.end();
     assert_eq!(code, Some(1));
     assert!(complaints.starts_with("mbox-demo: the process for \"pass "), "{complaints}");
     assert!(complaints.contains("signal: 9"), "{complaints}");
     assert_eq!(complaints.lines().count(), 1, "{complaints}");
-    nothing_is_left(pid);
+    nothing_is_left("tour", pid);
 }
 
 #[test]
@@ -135,11 +135,11 @@ fn nobody_reads_it() {
     let demo = Demo::launch(&["--quick"], broken_pipe());
     let pid = demo.pid();
     demo.fails("standard output: Broken pipe (os error 32)");
-    nothing_is_left(pid);
+    nothing_is_left("tour", pid);
     let demo = Demo::launch(&["--quick"], full_device());
     let pid = demo.pid();
     demo.fails("standard output: No space left on device (os error 28)");
-    nothing_is_left(pid);
+    nothing_is_left("tour", pid);
 }
 
 #[test]
@@ -150,7 +150,7 @@ fn its_reader_goes_away() {
     std::io::Read::read_exact(&mut reader, &mut [0; 1]).expect("a first line");
     drop(reader);
     demo.fails("standard output: Broken pipe (os error 32)");
-    nothing_is_left(pid);
+    nothing_is_left("tour", pid);
 }
 
 #[test]

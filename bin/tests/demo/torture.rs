@@ -1,0 +1,69 @@
+//! The torture, whole and broken off.
+
+use crate::kit::{Demo, End, nothing_is_left, players, signal, wait_until};
+use serde_json::Value;
+
+fn number(report: &Value, field: &str) -> u64 {
+    report[field].as_u64().unwrap_or_else(|| panic!("no {field} in {report}"))
+}
+
+/// Tortures with this seed: nothing is wrong.
+fn survives(seed: &str) {
+    let demo = Demo::start(&["torture", "--kills", "40", "--ranks", "3", "--seed", seed, "--json"]);
+    let pid = demo.pid();
+    let line = demo.line().expect("a report");
+    assert_eq!(demo.line(), None);
+    demo.succeeds();
+    let report: Value = serde_json::from_str(&line).expect("JSON");
+    assert_eq!((number(&report, "kills"), number(&report, "ranks")), (40, 3));
+    assert!(number(&report, "messages") > 0 && number(&report, "lives") > 3, "{report}");
+    for violation in ["lost", "torn", "disordered", "repeated", "stuck", "left_behind"] {
+        assert_eq!(number(&report, violation), 0, "{report}");
+    }
+    nothing_is_left("torture", pid);
+}
+
+#[test]
+fn nothing_is_lost_torn_disordered_repeated_stuck_or_left_behind() {
+    // Of several sizes of mailbox.
+    for seed in ["1", "2", "3"] {
+        survives(seed);
+    }
+}
+
+#[test]
+fn the_report_can_be_read() {
+    let demo = Demo::start(&["torture", "--kills", "3", "--ranks", "2"]);
+    assert!(demo.line().expect("a report").starts_with("2 ranks, "));
+    assert!(demo.shows("kills ").contains("   3   ("));
+    demo.shows("violations:");
+    for violation in ["lost", "torn", "out of order", "seen after acknowledged", "stuck", "left behind"] {
+        let line = demo.line().expect("a count");
+        assert_eq!(line, format!("  {violation:<24}{:>12}", 0));
+    }
+    assert_eq!(demo.line(), None);
+    demo.succeeds();
+}
+
+#[test]
+fn a_process_that_fails_by_itself_is_told() {
+    let demo = Demo::start(&["torture", "--kills", "100000", "--ranks", "2", "--rate", "1"]);
+    let pid = demo.pid();
+    wait_until("processes have started", || !players("torture", pid).is_empty());
+    // By another signal than the one that it kills with.
+    signal("ABRT", players("torture", pid)[0]);
+    let end = demo.end();
+    assert_eq!(end.code, Some(1));
+    assert!(end.complaints.contains(" failed, signal: 6"), "{end:?}");
+    nothing_is_left("torture", pid);
+}
+
+#[test]
+fn a_signal_ends_it_and_nothing_is_left() {
+    let demo = Demo::start(&["torture", "--kills", "100000", "--rate", "200"]);
+    let pid = demo.pid();
+    wait_until("processes have started", || players("torture", pid).len() > 1);
+    demo.signal("TERM");
+    assert_eq!(demo.end(), End { code: Some(128 + 15), complaints: String::new() });
+    nothing_is_left("torture", pid);
+}
