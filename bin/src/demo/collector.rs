@@ -4,6 +4,7 @@ use super::book::{Book, Half};
 use super::failure::Failure;
 use super::ledger::{Ledger, Reader};
 use super::parcel::Parcels;
+use super::poster::pause;
 use super::verb::{Fetch, Verb};
 use mailbox::{Mail, RecvError, Source};
 use rand::RngExt;
@@ -71,6 +72,7 @@ impl<'a> Collector<'a> {
             let Some(number) = self.take(&mail) else { continue };
             if self.random.random_ratio(1, 4) {
                 held.push((number, mail));
+                pause(&mut self.random);
                 continue;
             }
             let ledger = self.lines[from as usize].ledger;

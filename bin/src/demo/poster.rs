@@ -10,10 +10,18 @@ use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::thread;
 use std::time::Duration;
 
 /// The most messages in a batch; far fewer than come between two that are too short to say their number.
 const BATCH: u32 = 16;
+
+/// Now and then lets time pass in which something is held back or held: there a death is most telling.
+pub fn pause(random: &mut Xoshiro256PlusPlus) {
+    if random.random_ratio(1, 8) {
+        thread::sleep(Duration::from_micros(random.random_range(0..500)));
+    }
+}
 
 /// Messages to one rank.
 struct Line<'a> {
@@ -66,6 +74,7 @@ impl<'a> Poster<'a> {
         let mut sent = vec![];
         for _ in 0..self.random.random_range(1..=BATCH) {
             sent.extend(self.one(post)?);
+            pause(&mut self.random);
         }
         drop(batch);
         sent.into_iter().for_each(|(to, number)| self.close(to, number));
