@@ -24,6 +24,7 @@ fn survives(seed: &str) {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "a process killed while it sets an event hangs who sleeps on it")]
 fn nothing_is_lost_torn_disordered_repeated_stuck_or_left_behind() {
     // Of several sizes of mailbox.
     for seed in ["1", "2", "3"] {
@@ -32,6 +33,7 @@ fn nothing_is_lost_torn_disordered_repeated_stuck_or_left_behind() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "a process killed while it sets an event hangs who sleeps on it")]
 fn the_report_can_be_read() {
     let demo = Demo::start(&["torture", "--kills", "3", "--ranks", "2"]);
     assert!(demo.line().expect("a report").starts_with("2 ranks, "));
