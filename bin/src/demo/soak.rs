@@ -83,7 +83,9 @@ impl Soak {
             if before != count {
                 since = Instant::now();
             } else if since.elapsed() > PATIENCE {
-                return Err(Failure::new(format_args!("no message comes after {count}; see: mbox stat")));
+                return Err(Failure::new(format_args!(
+                    "no message comes after {count}: mailbox is at fault, please report it"
+                )));
             }
             if count >= WARM && first.is_none() {
                 first = Some(read(&region, &processes)?);

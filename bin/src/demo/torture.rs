@@ -188,9 +188,9 @@ impl<'a> Rack<'a> {
                 }
                 Life::Over { .. } => {}
                 Life::Running { watch, .. } => {
-                    if let Some(where_) = watch.look(&self.book, &mut self.longest) {
+                    if let Some(call) = watch.look(&self.book, &mut self.longest) {
                         self.stuck += 1;
-                        self.first_stuck.get_or_insert(where_);
+                        self.first_stuck.get_or_insert(call);
                     }
                 }
             }
