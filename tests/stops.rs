@@ -73,8 +73,9 @@ ends_anywhere! {
     a_receiver_of_a_message_in_fragments: "receive_train", 200;
     who_joins: "join", 10;
     who_joins_by_a_label: "join_as", 10;
-    who_leaves: "leave", 5;
+    who_leaves_while_somebody_waits_for_it: "leave_awaited", 5;
     who_creates_a_region: "create", 9;
+    who_creates_a_region_in_a_file: "create_file", 9;
     who_creates_a_region_in_place_of_one_half_removed: "replace", 9;
     a_receiver_that_falls_asleep: "fall_asleep", 10;
     a_sender_that_falls_asleep: "fall_asleep_for_room", 10;

@@ -4,12 +4,11 @@
 //! How and where that ends is the [`Doom`]'s business. Rank 0 is the helper's and survives; rank 1 is the doomed
 //! process'. A successor, in the helper, takes its place.
 
-use super::{Child, Scratch, end_within, exit_with, fork, pattern, reply, wait_until};
-use mailbox::layout::{MAGIC, WIPED};
+use super::{Child, Scratch, end_within, exit_with, fork, pattern, place, reply, wait_until};
+use mailbox::layout::WIPED;
 use mailbox::{Config, CreateError, Endpoint, Mail, OpenError, Place, RecvError, Region, SendError, Status, Wait};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -76,10 +75,14 @@ pub const OPERATIONS: &[(&str, fn(&dyn Doom) -> bool)] = &[
     ("receive_train", receives_train),
     ("join", |doom| joins(doom, None)),
     ("join_as", |doom| joins(doom, Some("doomed"))),
-    ("leave", leaves),
-    ("create", |doom| creates(doom, false)),
-    ("replace", |doom| creates(doom, true)),
-    ("remove", removes),
+    ("leave", |doom| leaves(doom, false)),
+    ("leave_awaited", |doom| leaves(doom, true)),
+    ("create", |doom| creates(doom, Scratch::new(), false)),
+    ("create_file", |doom| creates(doom, Scratch::in_memory(), false)),
+    ("replace", |doom| creates(doom, Scratch::new(), true)),
+    ("replace_file", |doom| creates(doom, Scratch::in_memory(), true)),
+    ("remove", |doom| removes(doom, Scratch::new())),
+    ("remove_file", |doom| removes(doom, Scratch::in_memory())),
     ("fall_asleep", falls_asleep),
     ("fall_asleep_for_room", falls_asleep_for_room),
     ("ring", rings),
@@ -499,8 +502,8 @@ fn joins(doom: &dyn Doom, label: Option<&str>) -> bool {
     is_complete
 }
 
-/// Rank 1 ends while it leaves, and somebody waits for it.
-fn leaves(doom: &dyn Doom) -> bool {
+/// Rank 1 ends while it leaves; somebody waits for it meanwhile, or looks afterwards.
+fn leaves(doom: &dyn Doom, is_awaited: bool) -> bool {
     let scene = Scene::new();
     let process = scene.doomed(|region, _| {
         let me = join(region, 1);
@@ -509,10 +512,11 @@ fn leaves(doom: &dyn Doom) -> bool {
         drop(me);
         doom.end();
     });
+    let before = (!is_awaited).then(|| doom.follow(process));
     let mut reader = Reader::default();
     reader.receive(&scene.survivor);
     let told = scene.survivor.recv_from_timeout(1, BOUND).map(|mail| mail.len());
-    let is_complete = doom.follow(process);
+    let is_complete = before.unwrap_or_else(|| doom.follow(process));
     match told {
         Err(RecvError::PeerLeft(1)) => {}
         Err(RecvError::PeerDead(1)) => assert!(!is_complete),
@@ -526,56 +530,47 @@ fn leaves(doom: &dyn Doom) -> bool {
 
 // --- Regions -----------------------------------------------------------------------------------------------
 
-/// A folder in memory, for regions and what is left of those that were never finished.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = Scratch::new().path();
-        fs::create_dir(&path).expect("a folder");
-        Self(path)
-    }
-
-    fn region(&self) -> PathBuf {
-        self.0.join("region")
-    }
-
-    /// Somebody makes a region there, or finds one; it is as good as any.
-    fn expect_region(&self) {
-        let path = self.region();
-        let place = Place::File(&path);
-        let region = match Region::create(place, config()) {
-            Ok(region) => region,
-            Err(CreateError::Exists) => Region::open(place).expect("a whole region"),
-            Err(error) => panic!("{error:?}"),
-        };
-        let (one, other) = (join(&region, 0), join(&region, 1));
-        send(&one, 0, 20);
-        Reader::default().receive(&other);
-        drop((one, other));
-        Region::remove(place).expect("a region that nobody is in");
-        assert_eq!(Region::open(place).err(), Some(OpenError::NotFound));
-    }
+/// Somebody makes a region there, or finds one; it is as good as any.
+fn expect_region(place: Place<'_>) {
+    let region = match Region::create(place, config()) {
+        Ok(region) => region,
+        Err(CreateError::Exists) => Region::open(place).expect("a whole region"),
+        Err(error) => panic!("{error:?}"),
+    };
+    let (one, other) = (join(&region, 0), join(&region, 1));
+    send(&one, 0, 20);
+    Reader::default().receive(&other);
+    drop((one, other));
+    Region::remove(place).expect("a region that nobody is in");
+    assert_eq!(Region::open(place).err(), Some(OpenError::NotFound));
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
+/// So long as no other test's, nor another run's: by that what was never finished is known.
 fn config() -> Config {
-    Config::ranks(2).cells(8).arena(2048)
+    Config::ranks(2).cells(8).arena(128 * (16 + u64::from(std::process::id())))
+}
+
+/// Takes away what creators that were ended have left beside the place of `scratch`.
+fn sweep(scratch: &Scratch, len: u64) {
+    let folder = fs::read_dir(scratch.path().parent().expect("a folder")).expect("a folder");
+    for entry in folder.filter_map(Result::ok) {
+        let is_unfinished = entry.file_name().to_string_lossy().starts_with(".mailbox-");
+        if is_unfinished && entry.metadata().is_ok_and(|about| about.len() == len) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
 }
 
 /// A process ends while it creates a region, where another's remover may have ended before.
-fn creates(doom: &dyn Doom, is_replaced: bool) -> bool {
-    let folder = Folder::new();
-    let path = folder.region();
-    let place = Place::File(&path);
+fn creates(doom: &dyn Doom, scratch: Scratch, is_replaced: bool) -> bool {
+    let place = place(scratch.name());
+    let model = Region::create(place, config()).expect("a new region");
+    let len = fs::metadata(scratch.path()).expect("a segment").len();
+    drop(model);
     if is_replaced {
-        drop(Region::create(place, config()).expect("a new region"));
-        Scratch::patch(&Scratch::at(path.to_str().expect("text")), 0, &WIPED.to_ne_bytes());
+        scratch.patch(0, &WIPED.to_ne_bytes());
+    } else {
+        Region::remove(place).expect("a region that nobody is in");
     }
     let process = doomed(|| {
         doom.begin();
@@ -588,15 +583,14 @@ fn creates(doom: &dyn Doom, is_replaced: bool) -> bool {
         Ok(region) => assert_eq!(region.ranks(), 2),
         Err(error) => assert!(!is_complete && error == OpenError::NotFound, "{error:?}"),
     }
-    folder.expect_region();
+    expect_region(place);
+    sweep(&scratch, len);
     is_complete
 }
 
 /// A process ends while it removes a region.
-fn removes(doom: &dyn Doom) -> bool {
-    let folder = Folder::new();
-    let path = folder.region();
-    let place = Place::File(&path);
+fn removes(doom: &dyn Doom, scratch: Scratch) -> bool {
+    let place = place(scratch.name());
     drop(Region::create(place, config()).expect("a new region"));
     let process = doomed(|| {
         doom.begin();
@@ -604,12 +598,11 @@ fn removes(doom: &dyn Doom) -> bool {
         doom.end();
     });
     let is_complete = doom.follow(process);
-    if is_complete {
-        assert!(!path.exists(), "removed");
-    } else if let Ok(bytes) = fs::read(&path) {
-        assert!([MAGIC, WIPED].map(|magic| magic.to_ne_bytes()).iter().any(|magic| bytes.starts_with(magic)));
+    match Region::open(place) {
+        Ok(_) => assert!(!is_complete, "removed"),
+        Err(error) => assert_eq!(error, OpenError::NotFound),
     }
-    folder.expect_region();
+    expect_region(place);
     is_complete
 }
 

@@ -65,6 +65,11 @@ impl Scratch {
         Self { name: path.to_str().expect("text").to_string() }
     }
 
+    /// As [`Scratch::file`], but no disk is waited for.
+    pub fn in_memory() -> Self {
+        Self { name: format!("/dev/shm/{}", Self::new().name()) }
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }
