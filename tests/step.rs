@@ -1,8 +1,8 @@
-//! A process ends after any of its instructions, or at any of its system calls, and others go on.
+//! A process ends before any of its instructions, or at any of its system calls, and others go on.
 //!
-//! A tracer, as debuggers are, lets the doomed process go that far and kills it: after instruction 1, 2, 3, … of an
-//! operation, or, where those are too many, after every n-th from a random one on; and before and after each of
-//! its system calls. What must hold then is said in `common/deaths.rs`.
+//! A tracer, as debuggers are, lets the doomed process go that far and kills it: before instruction 1, 2, 3, … of
+//! an operation; and before and after each of its system calls. What must hold then is said in
+//! `common/deaths.rs`.
 //!
 //! In what waits for others the tracer would have to be in two places: `stops.rs` has that.
 #![cfg(all(target_os = "linux", target_arch = "x86_64", not(loom)))]
@@ -11,11 +11,11 @@ mod common;
 
 use common::deaths::{self, Doom};
 use common::{exit_at_once, exit_with, fork, kill, status_of};
-use std::cell::Cell;
+use std::cell::RefCell;
+use std::collections::HashMap;
 use std::fs;
-use std::hash::{BuildHasher, RandomState};
+use std::mem::offset_of;
 use std::path::PathBuf;
-use std::rc::Rc;
 
 #[test]
 fn second_process() {
@@ -23,50 +23,43 @@ fn second_process() {
     stay_on_one_processor();
     let (unit, role) = role.split_once(' ').expect("a unit and an operation");
     match unit {
-        "call" => deaths::help(role, |operation| deaths::explore(|number| Step::new(Unit::Call, number), operation)),
-        _ => deaths::help(role, by_instruction),
+        "call" => deaths::help(role, |operation| deaths::explore(Call, operation)),
+        _ => deaths::help(role, before_each_instruction),
     }
 }
 
-/// Instructions that are stepped through for one operation, in all: 2 to 3 µs each.
-const STEPS: u64 = 3_000_000;
-
-fn by_instruction(operation: fn(&dyn Doom) -> bool) -> u64 {
-    // It warms up what is set up once a process, too.
-    let whole = Step::new(Unit::Instruction, u64::MAX);
-    assert!(operation(&whole), "nobody ended it");
-    let length = whole.count.get();
-    let stride = (length * length / 2).div_ceil(STEPS).max(1);
-    let first = RandomState::new().hash_one(0) % stride;
-    println!("{length} instructions, ended after every {stride}. from {} on", first + 1);
-    deaths::explore(|number| Step::new(Unit::Instruction, first + 1 + (number - 1) * stride), operation)
-}
-
-/// What is counted.
-#[derive(Clone, Copy, PartialEq)]
-enum Unit {
-    Instruction,
-    /// The beginnings and the ends of system calls.
-    Call,
-}
-
-/// After the instruction, or before or after the call, of that number.
-struct Step {
-    unit: Unit,
-    number: u64,
-    count: Rc<Cell<u64>>,
-}
-
-impl Step {
-    fn new(unit: Unit, number: u64) -> Self {
-        Self { unit, number, count: Rc::default() }
+fn before_each_instruction(operation: fn(&dyn Doom) -> bool) -> u64 {
+    // The first time warms up what is set up once a process, too.
+    let path = (0..2).map(|_| {
+        let path = Path::default();
+        assert!(operation(&path), "nobody ended it");
+        path.0.take()
+    });
+    let path = path.last().unwrap_or_default();
+    let mut seen = HashMap::new();
+    let dooms = path.iter().map(|address| {
+        let count = seen.entry(address).and_modify(|count| *count += 1).or_insert(1);
+        Instruction { address: *address, count: *count }
+    });
+    let mut ends = 0;
+    for (doom, at) in dooms.zip(0..) {
+        if at % 500 == 0 {
+            deaths::on_the_way();
+        }
+        ends += usize::from(!deaths::once(operation, &doom));
     }
+    // The clock may have it go another way now and then, and an instruction of that path is not reached.
+    assert!(ends * 20 >= path.len() * 19, "{ends} of {}", path.len());
+    ends as u64
 }
 
-impl Doom for Step {
+/// Lets a process go on to its end, an instruction at a time, and notes where it was before each.
+#[derive(Default)]
+struct Path(RefCell<Vec<u64>>);
+
+impl Doom for Path {
     fn begin(&self) {
-        trace(libc::PTRACE_TRACEME, 0);
-        stop();
+        begin();
     }
 
     fn end(&self) {
@@ -74,33 +67,104 @@ impl Doom for Step {
     }
 
     fn follow(&self, process: i32) -> bool {
-        assert_eq!(stopped_by(status_of(process)), Some(libc::SIGSTOP), "its beginning");
-        let request = match self.unit {
-            Unit::Instruction => libc::PTRACE_SINGLESTEP,
-            Unit::Call => libc::PTRACE_SYSCALL,
-        };
-        for _ in 0..self.number {
-            assert_eq!(trace(request, process), 0, "a step");
-            let status = status_of(process);
-            match stopped_by(status) {
-                Some(libc::SIGTRAP) => {}
-                // Its end.
-                Some(libc::SIGSTOP) => {
-                    assert_eq!(trace(libc::PTRACE_CONT, process), 0);
-                    let status = status_of(process);
-                    assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "{status:#x}");
-                    return true;
-                }
-                _ => panic!("the doomed process failed by itself: {status:#x}"),
+        await_beginning(process);
+        let mut path = self.0.borrow_mut();
+        loop {
+            let address = trace(libc::PTRACE_PEEKUSER, process, COUNTER, 0) as u64;
+            // One that repeats itself is one.
+            if path.last() != Some(&address) {
+                path.push(address);
             }
-            self.count.set(self.count.get() + 1);
+            if go(libc::PTRACE_SINGLESTEP, process) {
+                return true;
+            }
         }
-        let unfinished = unfinished_regions(process);
-        kill(process);
-        unfinished.iter().for_each(|path| drop(fs::remove_file(path)));
-        false
     }
 }
+
+/// Before the instruction at that address is run for the so-manieth time.
+struct Instruction {
+    address: u64,
+    count: u64,
+}
+
+impl Doom for Instruction {
+    fn begin(&self) {
+        begin();
+    }
+
+    fn end(&self) {
+        stop();
+    }
+
+    fn follow(&self, process: i32) -> bool {
+        await_beginning(process);
+        // The processor stops there by itself: to step through all before it would take a hundred times as long.
+        assert_eq!(trace(libc::PTRACE_POKEUSER, process, DEBUG, self.address), 0, "a place to stop at");
+        assert_eq!(trace(libc::PTRACE_POKEUSER, process, DEBUG + 7 * 8, 1), 0, "a place to stop at");
+        (0..self.count).any(|_| go(libc::PTRACE_CONT, process)) || {
+            kill(process);
+            false
+        }
+    }
+}
+
+/// Before or after the system call of that number, both counted.
+struct Call(u64);
+
+impl Doom for Call {
+    fn begin(&self) {
+        begin();
+    }
+
+    fn end(&self) {
+        stop();
+    }
+
+    fn follow(&self, process: i32) -> bool {
+        await_beginning(process);
+        (0..self.0).any(|_| go(libc::PTRACE_SYSCALL, process)) || {
+            let unfinished = unfinished_regions(process);
+            kill(process);
+            unfinished.iter().for_each(|path| drop(fs::remove_file(path)));
+            false
+        }
+    }
+}
+
+/// In the doomed process: has its parent follow it from here.
+fn begin() {
+    trace(libc::PTRACE_TRACEME, 0, 0, 0);
+    stop();
+}
+
+/// Waits until it has begun.
+fn await_beginning(process: i32) {
+    assert_eq!(stopped_by(status_of(process)), Some(libc::SIGSTOP), "its beginning");
+}
+
+/// Has a process that is stopped go on until it stops again; whether it has come to the end of its operation. Then
+/// it has ended, too.
+fn go(request: libc::c_uint, process: i32) -> bool {
+    assert_eq!(trace(request, process, 0, 0), 0, "a step");
+    let status = status_of(process);
+    match stopped_by(status) {
+        Some(libc::SIGTRAP) => false,
+        Some(libc::SIGSTOP) => {
+            trace(libc::PTRACE_POKEUSER, process, DEBUG + 7 * 8, 0);
+            trace(libc::PTRACE_CONT, process, 0, 0);
+            let status = status_of(process);
+            assert!(libc::WIFEXITED(status) && libc::WEXITSTATUS(status) == 0, "{status:#x}");
+            true
+        }
+        _ => panic!("the doomed process failed by itself: {status:#x}"),
+    }
+}
+
+/// Where a tracer finds the address of the next instruction.
+const COUNTER: usize = offset_of!(libc::user, regs) + offset_of!(libc::user_regs_struct, rip);
+/// Where a tracer says at which address to stop; seven words on, whether.
+const DEBUG: usize = offset_of!(libc::user, u_debugreg);
 
 /// The regions without their names yet that this process has open: nobody else knows of them.
 fn unfinished_regions(process: i32) -> Vec<PathBuf> {
@@ -111,11 +175,11 @@ fn unfinished_regions(process: i32) -> Vec<PathBuf> {
     open.chain(mapped).filter(|path| path.to_string_lossy().contains("/.mailbox-")).collect()
 }
 
-fn trace(request: libc::c_uint, process: i32) -> libc::c_long {
-    // SAFETY: none of these requests reads or writes memory.
+fn trace(request: libc::c_uint, process: i32, place: usize, value: u64) -> libc::c_long {
+    // SAFETY: none of these requests reads or writes this process' memory.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
-        libc::ptrace(request, process, 0, 0)
+        libc::ptrace(request, process, place, value)
     }
 }
 
@@ -147,7 +211,7 @@ fn stay_on_one_processor() {
 fn may_trace() -> bool {
     let process = fork();
     if process == 0 {
-        if trace(libc::PTRACE_TRACEME, 0) != 0 {
+        if trace(libc::PTRACE_TRACEME, 0, 0, 0) != 0 {
             exit_with(1);
         }
         stop();
@@ -157,7 +221,7 @@ fn may_trace() -> bool {
     if stopped_by(status).is_none() {
         return false;
     }
-    let may_step = trace(libc::PTRACE_SINGLESTEP, process) == 0
+    let may_step = trace(libc::PTRACE_SINGLESTEP, process, 0, 0) == 0
         && stopped_by(status_of(process)) == Some(libc::SIGTRAP);
     kill(process);
     may_step
@@ -179,9 +243,9 @@ macro_rules! ends_anywhere {
 }
 
 ends_anywhere! {
-    after_any_instruction_of_a_send: "instruction send_in_cell", 100;
-    after_any_instruction_of_a_receive: "instruction receive_in_cell", 100;
-    after_any_instruction_of_a_join: "instruction join", 100;
+    before_any_instruction_of_a_send: "instruction send_in_cell", 100;
+    before_any_instruction_of_a_receive: "instruction receive_in_cell", 100;
+    before_any_instruction_of_a_join: "instruction join", 100;
     at_any_call_of_a_first_send: "call first_send", 2;
     at_any_call_of_a_join: "call join", 6;
     at_any_call_of_a_join_by_a_label: "call join_as", 12;

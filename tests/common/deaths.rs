@@ -6,7 +6,9 @@
 
 use super::{Child, Scratch, end_within, exit_with, fork, pattern, place, reply, wait_until};
 use mailbox::layout::WIPED;
-use mailbox::{Config, CreateError, Endpoint, Mail, OpenError, Place, RecvError, Region, SendError, Status, Wait};
+use mailbox::{
+    Config, CreateError, Endpoint, Mail, OpenError, Place, RecvError, Region, SendError, Status, Wait,
+};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
@@ -34,8 +36,7 @@ pub trait Doom {
 pub fn explore<D: Doom>(doom: impl Fn(u64) -> D, operation: fn(&dyn Doom) -> bool) -> u64 {
     let (mut stops, mut completed) = (0, 0);
     for number in 1.. {
-        end_within(ALARM);
-        if operation(&doom(number)) {
+        if once(operation, &doom(number)) {
             completed += 1;
         } else {
             (stops, completed) = (stops + 1, 0);
@@ -47,16 +48,28 @@ pub fn explore<D: Doom>(doom: impl Fn(u64) -> D, operation: fn(&dyn Doom) -> boo
     stops
 }
 
+/// Runs an operation once.
+pub fn once(operation: fn(&dyn Doom) -> bool, doom: &dyn Doom) -> bool {
+    end_within(ALARM);
+    operation(doom)
+}
+
 /// In a helper: does what `role` asks for, and says how often a process was ended.
 pub fn help(role: &str, explore: impl Fn(fn(&dyn Doom) -> bool) -> u64) {
     let (_, operation) = OPERATIONS.iter().find(|(name, _)| *name == role).expect("an operation");
     reply(&explore(*operation).to_string());
 }
 
+/// In a helper: does not hang.
+pub fn on_the_way() {
+    reply("on the way");
+}
+
 /// In a test: has a helper do so.
 pub fn ends(role: &str) -> u64 {
     let mut helper = Child::start(role, &Scratch::new());
-    let ends = helper.answer().parse().expect("a number");
+    let mut answers = std::iter::repeat_with(|| helper.answer());
+    let ends = answers.find_map(|answer| answer.parse().ok()).expect("a number");
     println!("{role}: {ends} ends");
     ends
 }
@@ -285,18 +298,19 @@ fn sends(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
     let process = scene.doomed(|region, tally| {
         let me = join(region, 1);
         (0..before).for_each(|index| send(&me, index, 20));
+        let letters: Vec<_> =
+            lens.iter().zip(before..).map(|(len, index)| letter(me.epoch(), index, *len)).collect();
         doom.begin();
-        if how == How::Batch {
-            let batch = me.batch();
-            for (len, index) in lens.iter().zip(before..) {
-                tally.begun.fetch_add(1, SeqCst);
-                send(&me, index, *len);
+        let batch = (how == How::Batch).then(|| me.batch());
+        for letter in &letters {
+            tally.begun.fetch_add(1, SeqCst);
+            me.send(0, letter).expect("room");
+            if batch.is_none() {
+                tally.done.fetch_add(1, SeqCst);
             }
-            drop(batch);
-            tally.done.store(lens.len() as u64, SeqCst);
-        } else {
-            lens.iter().zip(before..).for_each(|(len, index)| tally.count(|| send(&me, index, *len)));
         }
+        drop(batch);
+        tally.done.store(lens.len() as u64, SeqCst);
         doom.end();
         std::mem::forget(me);
     });
@@ -327,17 +341,19 @@ fn sends(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
 fn receives(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
     let scene = Scene::new();
     let before = u64::from(how != How::First);
-    let all: Vec<usize> = [20].into_iter().take(before as usize).chain(lens.iter().copied()).chain([200]).collect();
+    let all: Vec<usize> =
+        [20].into_iter().take(before as usize).chain(lens.iter().copied()).chain([200]).collect();
     all.iter().zip(0..).for_each(|(len, index)| send(&scene.survivor, index, *len));
     let process = scene.doomed(|region, tally| {
         let me = join(region, 1);
         let mut reader = Reader::default();
         (0..before).for_each(|_| reader.receive(&me));
+        let mut buffers: Vec<_> = lens.iter().map(|len| vec![0; *len]).collect();
         doom.begin();
         let batch = (how == How::Batch).then(|| me.batch());
-        for _ in lens {
-            let mail = receive(&me);
-            reader.read(&mail);
+        for buffer in &mut buffers {
+            let mail = me.recv().expect("mail");
+            mail.copy_to(buffer);
             tally.begun.fetch_add(1, SeqCst);
             drop(mail);
             if batch.is_none() {
@@ -347,6 +363,9 @@ fn receives(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
         drop(batch);
         tally.done.store(lens.len() as u64, SeqCst);
         doom.end();
+        for (buffer, index) in buffers.iter().zip(before..) {
+            assert_eq!(*buffer, letter(1, index, buffer.len()), "torn");
+        }
         std::mem::forget(me);
     });
     let is_complete = doom.follow(process);
