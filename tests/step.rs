@@ -9,7 +9,7 @@
 
 mod common;
 
-use common::deaths::{self, Doom};
+use common::deaths::{self, Doom, Operation};
 use common::{exit_at_once, exit_with, fork, kill, status_of};
 use std::cell::RefCell;
 use std::collections::HashMap;
@@ -28,14 +28,14 @@ fn second_process() {
     }
 }
 
-fn before_each_instruction(operation: fn(&dyn Doom) -> bool) -> u64 {
+fn before_each_instruction(operation: Operation) -> u64 {
     // The first time warms up what is set up once a process, too.
-    let path = (0..2).map(|_| {
-        let path = Path::default();
-        assert!(operation(&path), "nobody ended it");
-        path.0.take()
-    });
-    let path = path.last().unwrap_or_default();
+    let path = Path::default();
+    for _ in 0..2 {
+        path.0.take();
+        assert!(deaths::once(operation, &path), "nobody ended it");
+    }
+    let path = path.0.take();
     let mut seen = HashMap::new();
     let dooms = path.iter().map(|address| {
         let count = seen.entry(address).and_modify(|count| *count += 1).or_insert(1);

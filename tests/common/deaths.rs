@@ -33,7 +33,7 @@ pub trait Doom {
 
 /// Runs an operation again and again, each time with the doom of the next number, until it comes to its end three
 /// times: what others do meanwhile may make it longer or shorter. How often it did not.
-pub fn explore<D: Doom>(doom: impl Fn(u64) -> D, operation: fn(&dyn Doom) -> bool) -> u64 {
+pub fn explore<D: Doom>(doom: impl Fn(u64) -> D, operation: Operation) -> u64 {
     let (mut stops, mut completed) = (0, 0);
     for number in 1.. {
         if once(operation, &doom(number)) {
@@ -49,13 +49,13 @@ pub fn explore<D: Doom>(doom: impl Fn(u64) -> D, operation: fn(&dyn Doom) -> boo
 }
 
 /// Runs an operation once.
-pub fn once(operation: fn(&dyn Doom) -> bool, doom: &dyn Doom) -> bool {
+pub fn once(operation: Operation, doom: &dyn Doom) -> bool {
     end_within(ALARM);
     operation(doom)
 }
 
 /// In a helper: does what `role` asks for, and says how often a process was ended.
-pub fn help(role: &str, explore: impl Fn(fn(&dyn Doom) -> bool) -> u64) {
+pub fn help(role: &str, explore: impl Fn(Operation) -> u64) {
     let (_, operation) = OPERATIONS.iter().find(|(name, _)| *name == role).expect("an operation");
     reply(&explore(*operation).to_string());
 }
@@ -74,8 +74,11 @@ pub fn ends(role: &str) -> u64 {
     ends
 }
 
+/// What is run under a doom; whether it came to its end.
+pub type Operation = fn(&dyn Doom) -> bool;
+
 /// All operations.
-pub const OPERATIONS: &[(&str, fn(&dyn Doom) -> bool)] = &[
+pub const OPERATIONS: &[(&str, Operation)] = &[
     ("first_send", |doom| sends(doom, How::First, &[20])),
     ("send_in_cell", |doom| sends(doom, How::Again, &[20])),
     ("send_in_arena", |doom| sends(doom, How::Again, &[200])),
@@ -147,6 +150,9 @@ impl Tally {
     }
 }
 
+/// A tally that goes with its test.
+struct Page(&'static Tally);
+
 impl Drop for Page {
     fn drop(&mut self) {
         // SAFETY: mapped by `Tally::new`, and nobody refers to it any more.
@@ -156,9 +162,6 @@ impl Drop for Page {
         }
     }
 }
-
-/// A tally that goes with its test.
-struct Page(&'static Tally);
 
 /// A region with a survivor.
 struct Scene {
@@ -564,9 +567,9 @@ fn expect_region(place: Place<'_>) {
     assert_eq!(Region::open(place).err(), Some(OpenError::NotFound));
 }
 
-/// So long as no other test's, nor another run's: by that what was never finished is known.
+/// As long as no other test's that runs at the same time: by that, what was never finished is known.
 fn config() -> Config {
-    Config::ranks(2).cells(8).arena(128 * (16 + u64::from(std::process::id())))
+    Config::ranks(2).cells(8).arena(4096 * (1 + u64::from(std::process::id() % 8192)))
 }
 
 /// Takes away what creators that were ended have left beside the place of `scratch`.
@@ -583,7 +586,9 @@ fn sweep(scratch: &Scratch, len: u64) {
 /// A process ends while it creates a region, where another's remover may have ended before.
 fn creates(doom: &dyn Doom, scratch: Scratch, is_replaced: bool) -> bool {
     let place = place(scratch.name());
-    let model = Region::create(place, config()).expect("a new region");
+    // The forked process would choose another.
+    let config = config();
+    let model = Region::create(place, config).expect("a new region");
     let len = fs::metadata(scratch.path()).expect("a segment").len();
     drop(model);
     if is_replaced {
@@ -593,7 +598,7 @@ fn creates(doom: &dyn Doom, scratch: Scratch, is_replaced: bool) -> bool {
     }
     let process = doomed(|| {
         doom.begin();
-        let region = Region::create(place, config()).expect("a new region");
+        let region = Region::create(place, config).expect("a new region");
         doom.end();
         drop(region);
     });
