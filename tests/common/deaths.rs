@@ -197,7 +197,8 @@ impl Scene {
             to_successor.expect_next(&self.survivor, successor, len);
         }
         for me in [&self.survivor, successor] {
-            assert!((0..TRIES).all(|_| matches!(me.try_recv(), Err(RecvError::Empty))), "nothing more");
+            let mut tries = (0..TRIES).map(|_| me.try_recv().err());
+            assert!(tries.all(|told| told == Some(RecvError::Empty)), "nothing more");
         }
     }
 }
@@ -282,6 +283,8 @@ impl Reader {
         send(from, index, len);
         self.receive(to);
         assert_eq!((self.life, self.count), (from.epoch(), index + 1), "the last one");
+        // Nothing that a former life left behind it.
+        assert_eq!(to.try_recv().err(), Some(RecvError::Empty));
     }
 }
 
@@ -334,6 +337,7 @@ fn sends(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
         arrived += 1;
     }
     let tally = &scene.tally.0;
+    assert_eq!(scene.survivor.try_recv().err(), Some(RecvError::Empty));
     let sent = before + tally.done()..=before + tally.begun();
     assert!(sent.contains(&arrived), "{arrived} arrived of {sent:?}");
     scene.expect_talk(&successor, &mut reader, &mut Reader::default());
