@@ -4,13 +4,16 @@
 //! How and where that ends is the [`Doom`]'s business. Rank 0 is the helper's and survives; rank 1 is the doomed
 //! process'. A successor, in the helper, takes its place.
 
-use super::{Child, Scratch, end_within, exit_with, fork, pattern, place, reply, wait_until};
+use super::{
+    Child, Scratch, end_with_parent, end_within, exit_with, fork, pattern, place, reply, wait_until,
+};
 use mailbox::layout::WIPED;
 use mailbox::{
     Config, CreateError, Endpoint, Mail, OpenError, Place, RecvError, Region, SendError, Status, Wait,
 };
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -207,6 +210,7 @@ fn doomed(act: impl FnOnce()) -> i32 {
     match fork() {
         0 => {
             end_within(ALARM);
+            end_with_parent();
             // It must not go on as its parent would.
             let result = catch_unwind(AssertUnwindSafe(act));
             exit_with(i32::from(result.is_err()))
@@ -576,13 +580,20 @@ fn config() -> Config {
     Config::ranks(2).cells(8).arena(4096 * (1 + u64::from(std::process::id() % 8192)))
 }
 
-/// Takes away what creators that were ended have left beside the place of `scratch`.
-fn sweep(scratch: &Scratch, len: u64) {
-    let folder = fs::read_dir(scratch.path().parent().expect("a folder")).expect("a folder");
-    for entry in folder.filter_map(Result::ok) {
-        let is_unfinished = entry.file_name().to_string_lossy().starts_with(".mailbox-");
-        if is_unfinished && entry.metadata().is_ok_and(|about| about.len() == len) {
-            let _ = fs::remove_file(entry.path());
+/// Takes away, with the test, what creators that were ended have left beside a place.
+struct Sweep {
+    folder: PathBuf,
+    /// How long that is.
+    len: u64,
+}
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().filter_map(Result::ok) {
+            let is_unfinished = entry.file_name().to_string_lossy().starts_with(".mailbox-");
+            if is_unfinished && entry.metadata().is_ok_and(|about| about.len() == self.len) {
+                let _ = fs::remove_file(entry.path());
+            }
         }
     }
 }
@@ -593,7 +604,9 @@ fn creates(doom: &dyn Doom, scratch: Scratch, is_replaced: bool) -> bool {
     // The forked process would choose another.
     let config = config();
     let model = Region::create(place, config).expect("a new region");
-    let len = fs::metadata(scratch.path()).expect("a segment").len();
+    let path = scratch.path();
+    let len = fs::metadata(&path).expect("a segment").len();
+    let _sweep = Sweep { folder: path.parent().expect("a folder").to_path_buf(), len };
     drop(model);
     if is_replaced {
         scratch.patch(0, &WIPED.to_ne_bytes());
@@ -612,7 +625,6 @@ fn creates(doom: &dyn Doom, scratch: Scratch, is_replaced: bool) -> bool {
         Err(error) => assert!(!is_complete && error == OpenError::NotFound, "{error:?}"),
     }
     expect_region(place);
-    sweep(&scratch, len);
     is_complete
 }
 

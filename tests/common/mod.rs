@@ -338,6 +338,20 @@ pub fn fork() -> i32 {
     process
 }
 
+/// In a forked process: it ends with its parent, at the latest.
+#[cfg(target_os = "linux")]
+pub fn end_with_parent() {
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+    }
+}
+
+/// Elsewhere it has a time in which to end, and that must do.
+#[cfg(not(target_os = "linux"))]
+pub fn end_with_parent() {}
+
 /// Kills a forked process.
 pub fn kill(process: i32) {
     send_signal(process, libc::SIGKILL);
