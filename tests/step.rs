@@ -231,7 +231,6 @@ fn may_trace() -> bool {
 macro_rules! ends_anywhere {
     ($($test:ident: $role:literal, $least:literal;)*) => {$(
         #[test]
-        #[cfg_attr(portable, ignore = "forks")]
         fn $test() {
             if !may_trace() {
                 eprintln!("skipped: this process may not trace others (ptrace)");

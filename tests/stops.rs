@@ -3,7 +3,7 @@
 //! Run with `RUSTFLAGS="--cfg stops" CARGO_TARGET_DIR=target/stops cargo test --test stops`: the atomics of that build
 //! count, and have the process killed in place of the k-th access of an operation, for every k until it comes to
 //! its end. What must hold then is said in `common/deaths.rs`.
-#![cfg(all(stops, not(loom)))]
+#![cfg(all(stops, target_os = "linux", not(loom)))]
 
 mod common;
 
