@@ -3,11 +3,20 @@
 //! All code that shares words imports its atomics from here, so what ships is what is model-checked.
 //! Orderings stronger than `Relaxed` are asked for by the [`Edge`] that they keep: the name says what a
 //! release pairs with, and a model check can weaken one edge at a time to see its absence noticed.
+//!
+//! With `--cfg stops` the atomics count accesses, and a test can end a process at each of them.
 
+#[cfg(stops)]
+mod stops;
+
+#[cfg(not(any(loom, stops)))]
+pub use core::sync::atomic::{AtomicU32, AtomicU64};
 #[cfg(not(loom))]
-pub use core::sync::atomic::{AtomicU32, AtomicU64, Ordering, compiler_fence, fence};
+pub use core::sync::atomic::{Ordering, compiler_fence, fence};
 #[cfg(loom)]
 pub use loom::sync::atomic::{AtomicU64, Ordering, fence};
+#[cfg(stops)]
+pub use stops::*;
 
 /// A happens-before edge that a protocol rests on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -425,6 +425,24 @@ fn what_a_stopped_sender_held_back_was_never_sent() {
     });
 }
 
+#[test]
+fn what_a_stopped_receiver_acknowledged_in_a_batch_is_received_again() {
+    check(None, &[Release(Head), Acquire(Head)], |turn| {
+        let (sender, receiver) = mailbox(2, 128, 0);
+        sender.send_all([56, 8]);
+        let receive = move || {
+            for _ in 0..2 {
+                let letter = receiver.recv();
+                receiver.consumer.retire(&letter);
+            }
+            let successor = Receiver::resume(&receiver.room);
+            drop(receiver);
+            successor.expect(0..3);
+        };
+        side_by_side(turn, move || sender.send(56), receive);
+    });
+}
+
 // --- The registry ------------------------------------------------------------------------------------------
 
 /// A registry of one rank that nobody ever held.
@@ -698,6 +716,25 @@ fn a_sleeper_is_disturbed_whatever_else_wakes_it() {
             sleep(mail(&bells), || (flag.load(Ordering::Relaxed) == 1).then_some(()));
         };
         side_by_side(turn, disturb, receive);
+    });
+}
+
+#[test]
+fn the_successor_of_a_stopped_sleeper_is_woken_whoever_rings_meanwhile() {
+    check(Some(3), &BELL, |turn| {
+        let (registry, (sender, receiver)) = (registry(), mailbox(2, 128, 0));
+        // As it is left by whoever fell asleep and never woke.
+        registry.rank(0).bells.mail.store(1, Ordering::Relaxed);
+        let rung = registry.clone();
+        let send = move || (0..2).for_each(|_| send_and_ring(&sender, &rung.rank(0).bells));
+        let receive = move || {
+            // Never left, nor let go of where a mutant ends the model before its end.
+            std::mem::forget(registry.claim(0, b"", 1, 0).unwrap().expect("the only claimant"));
+            for seq in 0..2 {
+                assert_eq!(sleep(mail(&registry.rank(0).bells), || receiver.try_recv()).seq, seq);
+            }
+        };
+        side_by_side(turn, send, receive);
     });
 }
 

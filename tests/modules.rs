@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 /// Every file, from the lowest layer up, and the modules that it may import: the table of `docs/design.md`.
 const TABLE: &[(&str, &str)] = &[
     ("sync", ""),
+    ("sync/stops", ""),
     ("error", ""),
     ("cell", ""),
     ("layout", "sync cell error"),

@@ -5,6 +5,7 @@
 //! sleep to know that the other side is ready.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod deaths;
 pub mod puppet;
 pub mod wire;
 
@@ -64,6 +65,11 @@ impl Scratch {
         Self { name: path.to_str().expect("text").to_string() }
     }
 
+    /// As [`Scratch::file`], but no disk is waited for.
+    pub fn in_memory() -> Self {
+        Self { name: format!("/dev/shm/{}", Self::new().name()) }
+    }
+
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -91,12 +97,12 @@ impl Scratch {
 
     /// Waits until the endpoint of `rank` sleeps, or is about to, for want of mail.
     pub fn wait_until_receiver_sleeps(&self, rank: u32) {
-        self.wait_until_asleep(rank, offset_of!(Bells, mail));
+        wait_until("a receiver sleeps", || self.receiver_sleeps(rank));
     }
 
     /// Waits until the endpoint of `rank` sleeps, or is about to, for want of room.
     pub fn wait_until_sender_sleeps(&self, rank: u32) {
-        self.wait_until_asleep(rank, offset_of!(Bells, credit));
+        wait_until("a sender sleeps", || self.sender_sleeps(rank));
     }
 
     /// What is in the segment now.
@@ -107,9 +113,19 @@ impl Scratch {
         bytes
     }
 
-    fn wait_until_asleep(&self, rank: u32, bell: usize) {
+    /// Whether the endpoint of `rank` sleeps, or is about to, for want of mail.
+    pub fn receiver_sleeps(&self, rank: u32) -> bool {
+        self.is_asleep(rank, offset_of!(Bells, mail))
+    }
+
+    /// Whether the endpoint of `rank` sleeps, or is about to, for want of room.
+    pub fn sender_sleeps(&self, rank: u32) -> bool {
+        self.is_asleep(rank, offset_of!(Bells, credit))
+    }
+
+    fn is_asleep(&self, rank: u32, bell: usize) -> bool {
         let bell = record(rank) + (offset_of!(Rank, bells) + bell) as u64;
-        wait_until("somebody sleeps", || u32::from_ne_bytes(self.peek(bell)) == 1);
+        u32::from_ne_bytes(self.peek(bell)) == 1
     }
 }
 
@@ -322,6 +338,20 @@ pub fn fork() -> i32 {
     process
 }
 
+/// In a forked process: it ends with its parent, at the latest.
+#[cfg(target_os = "linux")]
+pub fn end_with_parent() {
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
+    }
+}
+
+/// Elsewhere it has a time in which to end, and that must do.
+#[cfg(not(target_os = "linux"))]
+pub fn end_with_parent() {}
+
 /// Kills a forked process.
 pub fn kill(process: i32) {
     send_signal(process, libc::SIGKILL);
@@ -348,11 +378,26 @@ pub fn end_within(seconds: u32) {
 
 /// Ends a forked process without what its parent wanted to be done at its end.
 pub fn exit_at_once() -> ! {
+    exit_with(0)
+}
+
+/// As [`exit_at_once`], with that status.
+pub fn exit_with(status: i32) -> ! {
     // SAFETY: always.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
-        libc::_exit(0)
+        libc::_exit(status)
     }
+}
+
+/// Waits for a forked process to end or to stop, and says how it did, as `waitpid` does.
+pub fn status_of(process: i32) -> i32 {
+    let mut status = 0;
+    // SAFETY: `status` outlives the call.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::waitpid(process, &raw mut status, 0) };
+    assert_eq!(result, process, "a child");
+    status
 }
 
 /// The descriptors through which this process holds locks.

@@ -1,0 +1,87 @@
+//! The machine's atomics, each access to one counted: for tests that end a process before its k-th.
+//!
+//! `--cfg stops` puts these in the place of the real ones. They have the same layout, and nobody above `sync`
+//! knows of them: so every step of the shipped code at which a peer could see a difference is one to stop at,
+//! and none has to be marked.
+
+use core::sync::atomic::{self, Ordering};
+use std::sync::OnceLock;
+
+/// Accesses that are still to be made; zero: nobody counts.
+static LEFT: atomic::AtomicU64 = atomic::AtomicU64::new(0);
+/// What is done instead of the last one.
+static STOP: OnceLock<fn() -> !> = OnceLock::new();
+
+/// Has `stop` called in place of the `count`-th access from now on, by whichever thread; zero: never.
+///
+/// The function stays the one that was given first.
+pub fn arm(count: u64, stop: fn() -> !) {
+    STOP.get_or_init(|| stop);
+    LEFT.store(count, Ordering::Relaxed);
+}
+
+#[inline]
+fn step() {
+    if LEFT.load(Ordering::Relaxed) > 0
+        && LEFT.fetch_sub(1, Ordering::Relaxed) == 1
+        && let Some(stop) = STOP.get()
+    {
+        stop();
+    }
+}
+
+macro_rules! counted {
+    ($($name:ident $value:ty),*) => {$(
+        /// As of the standard library, but counted.
+        #[repr(transparent)]
+        pub struct $name(atomic::$name);
+
+        impl $name {
+            /// A word.
+            pub const fn new(value: $value) -> Self {
+                Self(atomic::$name::new(value))
+            }
+
+            /// As of the standard library.
+            #[inline]
+            pub fn load(&self, order: Ordering) -> $value {
+                step();
+                self.0.load(order)
+            }
+
+            /// As of the standard library.
+            #[inline]
+            pub fn store(&self, value: $value, order: Ordering) {
+                step();
+                self.0.store(value, order);
+            }
+
+            /// As of the standard library.
+            #[inline]
+            pub fn swap(&self, value: $value, order: Ordering) -> $value {
+                step();
+                self.0.swap(value, order)
+            }
+
+            /// As of the standard library.
+            #[inline]
+            pub fn fetch_or(&self, value: $value, order: Ordering) -> $value {
+                step();
+                self.0.fetch_or(value, order)
+            }
+
+            /// As of the standard library.
+            pub const fn as_ptr(&self) -> *mut $value {
+                self.0.as_ptr()
+            }
+        }
+
+        impl From<$value> for $name {
+            fn from(value: $value) -> Self {
+                Self::new(value)
+            }
+        }
+    )*};
+}
+
+counted!(AtomicU32 u32, AtomicU64 u64);

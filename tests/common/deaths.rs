@@ -1,0 +1,777 @@
+//! Operations in which a process ends, anywhere, and what must hold for those that go on.
+//!
+//! Each is a function that is run in a helper, a process of one thread, and that forks the process that is to end.
+//! How and where that ends is the [`Doom`]'s business. Rank 0 is the helper's and survives; rank 1 is the doomed
+//! process'. A successor, in the helper, takes its place.
+
+use super::{
+    Child, Scratch, end_with_parent, end_within, exit_with, fork, pattern, place, reply, wait_until,
+};
+use mailbox::layout::WIPED;
+use mailbox::{
+    Config, CreateError, Endpoint, Mail, OpenError, Place, RecvError, Region, SendError, Status, Wait,
+};
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::time::Duration;
+
+/// What takes longer hangs.
+const BOUND: Duration = Duration::from_secs(10);
+/// After so many seconds the kernel ends whoever hangs in spite of that.
+const ALARM: u32 = 30;
+/// Tries that find nothing, of which one at least asks whether somebody died.
+const TRIES: usize = 65;
+
+/// How a process ends.
+pub trait Doom {
+    /// In the doomed process: what it does from now on is under test.
+    fn begin(&self);
+    /// In the doomed process: until now.
+    fn end(&self);
+    /// In its parent: waits for its end; whether it came to that of the operation.
+    fn follow(&self, process: i32) -> bool;
+}
+
+/// Runs an operation again and again, each time with the doom of the next number, until it comes to its end three
+/// times: what others do meanwhile may make it longer or shorter. How often it did not.
+pub fn explore<D: Doom>(doom: impl Fn(u64) -> D, operation: Operation) -> u64 {
+    let (mut stops, mut completed) = (0, 0);
+    for number in 1.. {
+        if once(operation, &doom(number)) {
+            completed += 1;
+        } else {
+            (stops, completed) = (stops + 1, 0);
+        }
+        if completed == 3 {
+            break;
+        }
+    }
+    stops
+}
+
+/// Runs an operation once.
+pub fn once(operation: Operation, doom: &dyn Doom) -> bool {
+    end_within(ALARM);
+    operation(doom)
+}
+
+/// In a helper: does what `role` asks for, and says how often a process was ended.
+pub fn help(role: &str, explore: impl Fn(Operation) -> u64) {
+    let (_, operation) = OPERATIONS.iter().find(|(name, _)| *name == role).expect("an operation");
+    reply(&explore(*operation).to_string());
+}
+
+/// In a helper: does not hang.
+pub fn on_the_way() {
+    reply("on the way");
+}
+
+/// In a test: has a helper do so.
+pub fn ends(role: &str) -> u64 {
+    let mut helper = Child::start(role, &Scratch::new());
+    let mut answers = std::iter::repeat_with(|| helper.answer());
+    let ends = answers.find_map(|answer| answer.parse().ok()).expect("a number");
+    println!("{role}: {ends} ends");
+    ends
+}
+
+/// What is run under a doom; whether it came to its end.
+pub type Operation = fn(&dyn Doom) -> bool;
+
+/// All operations.
+pub const OPERATIONS: &[(&str, Operation)] = &[
+    ("first_send", |doom| sends(doom, How::First, &[20])),
+    ("send_in_cell", |doom| sends(doom, How::Again, &[20])),
+    ("send_in_arena", |doom| sends(doom, How::Again, &[200])),
+    ("send_batch", |doom| sends(doom, How::Batch, &[48, 5, 200, 20])),
+    ("first_receive", |doom| receives(doom, How::First, &[20])),
+    ("receive_in_cell", |doom| receives(doom, How::Again, &[20])),
+    ("receive_in_arena", |doom| receives(doom, How::Again, &[200])),
+    ("receive_batch", |doom| receives(doom, How::Batch, &[20, 200, 48, 5])),
+    ("send_train", sends_train),
+    ("receive_train", receives_train),
+    ("join", |doom| joins(doom, None)),
+    ("join_as", |doom| joins(doom, Some("doomed"))),
+    ("leave", |doom| leaves(doom, false)),
+    ("leave_awaited", |doom| leaves(doom, true)),
+    ("create", |doom| creates(doom, Scratch::new(), false)),
+    ("create_file", |doom| creates(doom, Scratch::in_memory(), false)),
+    ("replace", |doom| creates(doom, Scratch::new(), true)),
+    ("replace_file", |doom| creates(doom, Scratch::in_memory(), true)),
+    ("remove", |doom| removes(doom, Scratch::new())),
+    ("remove_file", |doom| removes(doom, Scratch::in_memory())),
+    ("fall_asleep", falls_asleep),
+    ("fall_asleep_for_room", falls_asleep_for_room),
+    ("ring", rings),
+    ("ring_for_room", rings_for_room),
+];
+
+/// How an operation on messages is done.
+#[derive(Clone, Copy, PartialEq)]
+enum How {
+    /// As the first of its process: the mailbox is opened.
+    First,
+    /// After others.
+    Again,
+    /// In a batch, after others.
+    Batch,
+}
+
+/// What a doomed process has begun and done, in memory that it shares with its parent.
+struct Tally {
+    begun: AtomicU64,
+    done: AtomicU64,
+}
+
+impl Tally {
+    fn new() -> &'static Self {
+        // SAFETY: a new mapping of zeros, which are a value of this type, and which is never unmapped.
+        #[expect(unsafe_code, reason = "memory that a forked process shares")]
+        unsafe {
+            let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_ANONYMOUS);
+            let page = libc::mmap(std::ptr::null_mut(), 4096, access, kind, -1, 0);
+            assert_ne!(page, libc::MAP_FAILED, "a page");
+            &*page.cast()
+        }
+    }
+
+    /// Does a step that begins and is done at once for whoever looks from outside, or not at all.
+    fn count(&self, act: impl FnOnce()) {
+        self.begun.fetch_add(1, SeqCst);
+        act();
+        self.done.fetch_add(1, SeqCst);
+    }
+
+    fn begun(&self) -> u64 {
+        self.begun.load(SeqCst)
+    }
+
+    fn done(&self) -> u64 {
+        self.done.load(SeqCst)
+    }
+}
+
+/// A tally that goes with its test.
+struct Page(&'static Tally);
+
+impl Drop for Page {
+    fn drop(&mut self) {
+        // SAFETY: mapped by `Tally::new`, and nobody refers to it any more.
+        #[expect(unsafe_code, reason = "system call")]
+        unsafe {
+            libc::munmap(std::ptr::from_ref(self.0).cast_mut().cast(), 4096);
+        }
+    }
+}
+
+/// A region with a survivor.
+struct Scene {
+    tally: Page,
+    region: Region,
+    survivor: Endpoint,
+    scratch: Scratch,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let scratch = Scratch::new();
+        let region = scratch.create(Config::ranks(2).cells(8).arena(2048));
+        let survivor = join(&region, 0);
+        Self { tally: Page(Tally::new()), region, survivor, scratch }
+    }
+
+    /// Starts the process that is to end.
+    fn doomed(&self, act: impl FnOnce(&Region, &Tally)) -> i32 {
+        doomed(|| act(&self.region, self.tally.0))
+    }
+
+    /// What the rank of a process is that ended without leaving.
+    fn expect_dead(&self, epoch: u64) {
+        assert_eq!(self.region.status(1), Some((Status::Dead, epoch)));
+    }
+
+    /// Both ranks talk, for more than a lap, through cells and arena; nothing stays behind.
+    fn expect_talk(&self, successor: &Endpoint, to_survivor: &mut Reader, to_successor: &mut Reader) {
+        for index in 0..24 {
+            let len = if index % 3 == 0 { 500 } else { 20 };
+            to_survivor.expect_next(successor, &self.survivor, len);
+            to_successor.expect_next(&self.survivor, successor, len);
+        }
+        for me in [&self.survivor, successor] {
+            let mut tries = (0..TRIES).map(|_| me.try_recv().err());
+            assert!(tries.all(|told| told == Some(RecvError::Empty)), "nothing more");
+        }
+    }
+}
+
+fn doomed(act: impl FnOnce()) -> i32 {
+    match fork() {
+        0 => {
+            end_within(ALARM);
+            end_with_parent();
+            // It must not go on as its parent would.
+            let result = catch_unwind(AssertUnwindSafe(act));
+            exit_with(i32::from(result.is_err()))
+        }
+        process => process,
+    }
+}
+
+fn join(region: &Region, rank: u32) -> Endpoint {
+    let me = region.join(rank).expect("a free rank");
+    me.set_wait(Wait::Block);
+    me
+}
+
+/// The message of that number, of this length, that its sender sends in this life.
+fn letter(epoch: u64, index: u64, len: usize) -> Vec<u8> {
+    let seed = (epoch * 64 + index) as usize * 8 + len;
+    let mut bytes = pattern(len, seed);
+    bytes[..2].copy_from_slice(&[epoch as u8, index as u8]);
+    bytes
+}
+
+/// Sends the next message of this life.
+fn send(me: &Endpoint, index: u64, len: usize) {
+    me.send_timeout(1 - me.rank(), &letter(me.epoch(), index, len), BOUND).expect("room");
+}
+
+fn receive(me: &Endpoint) -> Mail<'_> {
+    me.recv_from_timeout(1 - me.rank(), BOUND).expect("mail")
+}
+
+/// What is known of a mailbox by what came out of it.
+#[derive(Default)]
+struct Reader {
+    /// The number of the next cell.
+    seq: u64,
+    /// The sender's last life, and how many messages of that have come.
+    life: u64,
+    count: u64,
+}
+
+impl Reader {
+    /// The next message is whole, and is the next one of its sender, or the first of a later life of that.
+    fn read(&mut self, mail: &Mail<'_>) {
+        let bytes = mail.to_vec();
+        let (life, index) = (u64::from(bytes[0]), u64::from(bytes[1]));
+        assert_eq!(bytes, letter(life, index, bytes.len()), "torn");
+        assert_eq!(mail.epoch(), life);
+        assert!(life >= self.life, "a former life's");
+        if life != self.life {
+            (self.life, self.count) = (life, index);
+        }
+        assert_eq!(index, self.count, "a gap or a repeat");
+        self.count += 1;
+        if mail.piece().is_none() {
+            assert_eq!(mail.seq(), self.seq, "a gap or a repeat");
+        }
+        self.seq = mail.seq() + 1;
+    }
+
+    /// Receives the next message.
+    fn receive(&mut self, me: &Endpoint) {
+        self.read(&receive(me));
+    }
+
+    /// Sends one more, and receives it.
+    fn expect_next(&mut self, from: &Endpoint, to: &Endpoint, len: usize) {
+        let index = if self.life == from.epoch() { self.count } else { 0 };
+        send(from, index, len);
+        self.receive(to);
+        assert_eq!((self.life, self.count), (from.epoch(), index + 1), "the last one");
+        // Nothing that a former life left behind it.
+        assert_eq!(to.try_recv().err(), Some(RecvError::Empty));
+    }
+}
+
+// --- Messages ----------------------------------------------------------------------------------------------
+
+/// Rank 1 ends while it sends.
+fn sends(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
+    let scene = Scene::new();
+    let mut reader = Reader::default();
+    {
+        // So that its arena begins in the middle, and something is there already.
+        let former = join(&scene.region, 1);
+        [500, 20, 200].iter().zip(0..).for_each(|(len, index)| send(&former, index, *len));
+        (0..2).for_each(|_| reader.receive(&scene.survivor));
+    }
+    let before = u64::from(how != How::First);
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        (0..before).for_each(|index| send(&me, index, 20));
+        let letters: Vec<_> =
+            lens.iter().zip(before..).map(|(len, index)| letter(me.epoch(), index, *len)).collect();
+        doom.begin();
+        let batch = (how == How::Batch).then(|| me.batch());
+        for letter in &letters {
+            tally.begun.fetch_add(1, SeqCst);
+            me.send(0, letter).expect("room");
+            if batch.is_none() {
+                tally.done.fetch_add(1, SeqCst);
+            }
+        }
+        drop(batch);
+        tally.done.store(lens.len() as u64, SeqCst);
+        doom.end();
+        std::mem::forget(me);
+    });
+    let is_complete = doom.follow(process);
+    scene.expect_dead(2);
+    let successor = join(&scene.region, 1);
+    assert_eq!(successor.epoch(), 3);
+    send(&successor, 0, 200);
+    reader.receive(&scene.survivor);
+    assert_eq!((reader.life, reader.count), (1, 3), "the former's last");
+    let mut arrived = 0;
+    loop {
+        let mail = receive(&scene.survivor);
+        reader.read(&mail);
+        if reader.life == 3 {
+            break;
+        }
+        arrived += 1;
+    }
+    let tally = &scene.tally.0;
+    assert_eq!(scene.survivor.try_recv().err(), Some(RecvError::Empty));
+    let sent = before + tally.done()..=before + tally.begun();
+    assert!(sent.contains(&arrived), "{arrived} arrived of {sent:?}");
+    scene.expect_talk(&successor, &mut reader, &mut Reader::default());
+    is_complete
+}
+
+/// Rank 1 ends while it receives.
+fn receives(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
+    let scene = Scene::new();
+    let before = u64::from(how != How::First);
+    let all: Vec<usize> =
+        [20].into_iter().take(before as usize).chain(lens.iter().copied()).chain([200]).collect();
+    all.iter().zip(0..).for_each(|(len, index)| send(&scene.survivor, index, *len));
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        let mut reader = Reader::default();
+        (0..before).for_each(|_| reader.receive(&me));
+        let mut buffers: Vec<_> = lens.iter().map(|len| vec![0; *len]).collect();
+        doom.begin();
+        let batch = (how == How::Batch).then(|| me.batch());
+        for buffer in &mut buffers {
+            let mail = me.recv().expect("mail");
+            mail.copy_to(buffer);
+            tally.begun.fetch_add(1, SeqCst);
+            drop(mail);
+            if batch.is_none() {
+                tally.done.fetch_add(1, SeqCst);
+            }
+        }
+        drop(batch);
+        tally.done.store(lens.len() as u64, SeqCst);
+        doom.end();
+        for (buffer, index) in buffers.iter().zip(before..) {
+            assert_eq!(*buffer, letter(1, index, buffer.len()), "torn");
+        }
+        std::mem::forget(me);
+    });
+    let is_complete = doom.follow(process);
+    scene.expect_dead(1);
+    // The survivor goes on before there is a successor.
+    send(&scene.survivor, all.len() as u64, 20);
+    let successor = join(&scene.region, 1);
+    let first = receive(&successor);
+    let tally = &scene.tally.0;
+    let acknowledged = before + tally.done()..=before + tally.begun();
+    assert!(acknowledged.contains(&first.seq()), "{} comes first after {acknowledged:?}", first.seq());
+    let mut reader = Reader { seq: first.seq(), life: 1, count: first.seq() };
+    reader.read(&first);
+    drop(first);
+    while reader.count <= all.len() as u64 {
+        reader.receive(&successor);
+    }
+    scene.expect_talk(&successor, &mut Reader::default(), &mut reader);
+    is_complete
+}
+
+// --- Messages in fragments ---------------------------------------------------------------------------------
+
+/// Longer than half the arena: a few fragments.
+const TRAIN: usize = 1700;
+
+/// Rank 1 ends while it sends a message in fragments.
+fn sends_train(doom: &dyn Doom) -> bool {
+    let scene = Scene::new();
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        send(&me, 0, 20);
+        doom.begin();
+        tally.count(|| send(&me, 1, TRAIN));
+        doom.end();
+        std::mem::forget(me);
+    });
+    let mut reader = Reader::default();
+    let mut trains = 0;
+    let told = loop {
+        match scene.survivor.recv_from_timeout(1, BOUND) {
+            Ok(mail) => {
+                // It takes a number for each fragment.
+                reader.seq = mail.seq();
+                reader.read(&mail);
+                trains += usize::from(mail.len() == TRAIN);
+            }
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(told, RecvError::PeerDead(1));
+    let is_complete = doom.follow(process);
+    assert!(trains <= 1, "at most once");
+    assert!(trains == 1 || scene.tally.0.done() == 0, "what was sent arrives");
+    let successor = join(&scene.region, 1);
+    // Another one, and one that is whole: nothing is left of the first.
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            // An endpoint may go to another thread, not be lent to one.
+            let successor = successor;
+            send(&successor, 0, TRAIN);
+        });
+        let mail = receive(&scene.survivor);
+        reader.seq = mail.seq();
+        reader.read(&mail);
+        assert_eq!((reader.life, mail.len()), (2, TRAIN));
+    });
+    let successor = join(&scene.region, 1);
+    scene.expect_talk(&successor, &mut reader, &mut Reader::default());
+    is_complete
+}
+
+/// Rank 1 ends while it receives a message in fragments.
+fn receives_train(doom: &dyn Doom) -> bool {
+    let scene = Scene::new();
+    send(&scene.survivor, 0, 20);
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        let mut reader = Reader::default();
+        reader.receive(&me);
+        doom.begin();
+        let mail = receive(&me);
+        tally.begun.fetch_add(1, SeqCst);
+        assert_eq!(mail.to_vec(), letter(1, 1, TRAIN), "torn");
+        drop(mail);
+        tally.done.fetch_add(1, SeqCst);
+        doom.end();
+        std::mem::forget(me);
+    });
+    let sent = scene.survivor.send_timeout(1, &letter(1, 1, TRAIN), BOUND);
+    let is_complete = doom.follow(process);
+    // Whether it got it, or may have: its program had not seen it yet.
+    let is_delivered = scene.tally.0.begun() > 0;
+    match sent {
+        Ok(()) => {}
+        Err(SendError::PeerDead) => assert!(!is_complete, "it was received"),
+        Err(error) => panic!("{error:?}"),
+    }
+    assert!(sent.is_ok() || scene.tally.0.done() == 0, "it was received, and its sender is not told");
+    send(&scene.survivor, 2, 20);
+    let successor = join(&scene.region, 1);
+    // The first may be there again; the train if all of it was left; then the last.
+    let mut seq = None;
+    loop {
+        let mail = receive(&successor);
+        assert!(seq.replace(mail.seq()).is_none_or(|seq| seq < mail.seq()), "in order");
+        let bytes = mail.to_vec();
+        assert_eq!(bytes, letter(1, u64::from(bytes[1]), bytes.len()), "torn");
+        match bytes[1] {
+            1 => assert!(!is_delivered, "at most once"),
+            2 => break,
+            _ => panic!("acknowledged before"),
+        }
+    }
+    let mut reader = Reader { seq: seq.unwrap_or(0) + 1, life: 1, count: 3 };
+    scene.expect_talk(&successor, &mut Reader::default(), &mut reader);
+    is_complete
+}
+
+// --- Lives -------------------------------------------------------------------------------------------------
+
+/// Rank 1 ends while it joins.
+fn joins(doom: &dyn Doom, label: Option<&str>) -> bool {
+    let scene = Scene::new();
+    drop(join(&scene.region, 1));
+    send(&scene.survivor, 0, 20);
+    let any = |region: &Region| match label {
+        None => region.join(1),
+        Some(label) => region.join_as(label),
+    };
+    let process = scene.doomed(|region, _| {
+        doom.begin();
+        let me = any(region).expect("a free rank");
+        doom.end();
+        std::mem::forget(me);
+    });
+    let is_complete = doom.follow(process);
+    let before = scene.region.status(1);
+    match before {
+        Some((Status::Left, 1)) => assert!(!is_complete),
+        Some((Status::Dead, 2)) => {}
+        _ => panic!("{before:?}"),
+    }
+    let successor = any(&scene.region).expect("a free rank");
+    successor.set_wait(Wait::Block);
+    assert_eq!((successor.rank(), Some(successor.epoch())), (1, before.map(|(_, epoch)| epoch + 1)));
+    if let Some(label) = label {
+        assert_eq!(scene.region.find(label), Some(1));
+    }
+    let mut reader = Reader::default();
+    reader.receive(&successor);
+    scene.expect_talk(&successor, &mut Reader::default(), &mut reader);
+    is_complete
+}
+
+/// Rank 1 ends while it leaves; somebody waits for it meanwhile, or looks afterwards.
+fn leaves(doom: &dyn Doom, is_awaited: bool) -> bool {
+    let scene = Scene::new();
+    let process = scene.doomed(|region, _| {
+        let me = join(region, 1);
+        send(&me, 0, 20);
+        doom.begin();
+        drop(me);
+        doom.end();
+    });
+    let before = (!is_awaited).then(|| doom.follow(process));
+    let mut reader = Reader::default();
+    reader.receive(&scene.survivor);
+    let told = scene.survivor.recv_from_timeout(1, BOUND).map(|mail| mail.len());
+    let is_complete = before.unwrap_or_else(|| doom.follow(process));
+    match told {
+        Err(RecvError::PeerLeft(1)) => {}
+        Err(RecvError::PeerDead(1)) => assert!(!is_complete),
+        _ => panic!("{told:?}"),
+    }
+    let successor = join(&scene.region, 1);
+    assert_eq!(successor.epoch(), 2);
+    scene.expect_talk(&successor, &mut reader, &mut Reader::default());
+    is_complete
+}
+
+// --- Regions -----------------------------------------------------------------------------------------------
+
+/// Somebody makes a region there, or finds one; it is as good as any.
+fn expect_region(place: Place<'_>) {
+    let region = match Region::create(place, config()) {
+        Ok(region) => region,
+        Err(CreateError::Exists) => Region::open(place).expect("a whole region"),
+        Err(error) => panic!("{error:?}"),
+    };
+    let (one, other) = (join(&region, 0), join(&region, 1));
+    send(&one, 0, 20);
+    Reader::default().receive(&other);
+    drop((one, other));
+    Region::remove(place).expect("a region that nobody is in");
+    assert_eq!(Region::open(place).err(), Some(OpenError::NotFound));
+}
+
+/// As long as no other test's that runs at the same time: by that, what was never finished is known.
+fn config() -> Config {
+    Config::ranks(2).cells(8).arena(4096 * (1 + u64::from(std::process::id() % 8192)))
+}
+
+/// Takes away, with the test, what creators that were ended have left beside a place.
+struct Sweep {
+    folder: PathBuf,
+    /// How long that is.
+    len: u64,
+}
+
+impl Drop for Sweep {
+    fn drop(&mut self) {
+        for entry in fs::read_dir(&self.folder).into_iter().flatten().filter_map(Result::ok) {
+            let is_unfinished = entry.file_name().to_string_lossy().starts_with(".mailbox-");
+            if is_unfinished && entry.metadata().is_ok_and(|about| about.len() == self.len) {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+}
+
+/// A process ends while it creates a region, where another's remover may have ended before.
+fn creates(doom: &dyn Doom, scratch: Scratch, is_replaced: bool) -> bool {
+    let place = place(scratch.name());
+    // The forked process would choose another.
+    let config = config();
+    let model = Region::create(place, config).expect("a new region");
+    let path = scratch.path();
+    let len = fs::metadata(&path).expect("a segment").len();
+    let _sweep = Sweep { folder: path.parent().expect("a folder").to_path_buf(), len };
+    drop(model);
+    if is_replaced {
+        scratch.patch(0, &WIPED.to_ne_bytes());
+    } else {
+        Region::remove(place).expect("a region that nobody is in");
+    }
+    let process = doomed(|| {
+        doom.begin();
+        let region = Region::create(place, config).expect("a new region");
+        doom.end();
+        drop(region);
+    });
+    let is_complete = doom.follow(process);
+    match Region::open(place) {
+        Ok(region) => assert_eq!(region.ranks(), 2),
+        Err(error) => assert!(!is_complete && error == OpenError::NotFound, "{error:?}"),
+    }
+    expect_region(place);
+    is_complete
+}
+
+/// A process ends while it removes a region.
+fn removes(doom: &dyn Doom, scratch: Scratch) -> bool {
+    let place = place(scratch.name());
+    drop(Region::create(place, config()).expect("a new region"));
+    let process = doomed(|| {
+        doom.begin();
+        Region::remove(place).expect("a region that nobody is in");
+        doom.end();
+    });
+    let is_complete = doom.follow(process);
+    match Region::open(place) {
+        Ok(_) => assert!(!is_complete, "removed"),
+        Err(error) => assert_eq!(error, OpenError::NotFound),
+    }
+    expect_region(place);
+    is_complete
+}
+
+// --- Bells -------------------------------------------------------------------------------------------------
+
+/// Waits until that process has ended, or sleeps on its bell.
+fn wait_until_asleep_or_ended(process: i32, is_asleep: impl Fn() -> bool) {
+    wait_until("a process sleeps or has ended", || {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("a child");
+        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+        state == Some('Z') || state == Some('S') && is_asleep()
+    });
+}
+
+/// Rank 1 ends while it falls asleep for want of mail, or after it was woken.
+fn falls_asleep(doom: &dyn Doom) -> bool {
+    let scene = Scene::new();
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        let mut reader = Reader::default();
+        doom.begin();
+        let mail = receive(&me);
+        reader.read(&mail);
+        tally.count(|| drop(mail));
+        doom.end();
+        std::mem::forget(me);
+    });
+    wait_until_asleep_or_ended(process, || scene.scratch.receiver_sleeps(1));
+    send(&scene.survivor, 0, 20);
+    let is_complete = doom.follow(process);
+    let successor = join(&scene.region, 1);
+    let mut reader = Reader::default();
+    match successor.try_recv() {
+        Ok(mail) => {
+            assert_eq!(scene.tally.0.done(), 0, "a repeat");
+            reader.read(&mail);
+        }
+        Err(error) => {
+            assert_eq!((error, scene.tally.0.begun()), (RecvError::Empty, 1), "lost");
+            reader = Reader { seq: 1, life: 1, count: 1 };
+        }
+    }
+    scene.expect_talk(&successor, &mut Reader::default(), &mut reader);
+    is_complete
+}
+
+/// Rank 1 ends while it falls asleep for want of room, or after it was woken.
+fn falls_asleep_for_room(doom: &dyn Doom) -> bool {
+    let scene = Scene::new();
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        (0..8).for_each(|index| send(&me, index, 20));
+        doom.begin();
+        tally.count(|| send(&me, 8, 20));
+        doom.end();
+        std::mem::forget(me);
+    });
+    wait_until_asleep_or_ended(process, || scene.scratch.sender_sleeps(1));
+    let mut reader = Reader::default();
+    (0..8).for_each(|_| reader.receive(&scene.survivor));
+    let is_complete = doom.follow(process);
+    match scene.survivor.try_recv() {
+        Ok(mail) => reader.read(&mail),
+        Err(error) => assert!(scene.tally.0.done() == 0, "{error:?}"),
+    }
+    let successor = join(&scene.region, 1);
+    scene.expect_talk(&successor, &mut reader, &mut Reader::default());
+    is_complete
+}
+
+/// Rank 1 ends while it sends to one that sleeps.
+fn rings(doom: &dyn Doom) -> bool {
+    let scene = Scene::new();
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        wait_until("rank 0 sleeps", || scene.scratch.receiver_sleeps(0));
+        doom.begin();
+        tally.count(|| send(&me, 0, 20));
+        doom.end();
+        std::mem::forget(me);
+    });
+    let mut reader = Reader::default();
+    let mut arrived = 0;
+    let told = loop {
+        match scene.survivor.recv_from_timeout(1, BOUND) {
+            Ok(mail) => {
+                reader.read(&mail);
+                arrived += 1;
+            }
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(told, RecvError::PeerDead(1));
+    let is_complete = doom.follow(process);
+    assert!(arrived == 1 || scene.tally.0.done() == 0, "what was sent arrives");
+    let successor = join(&scene.region, 1);
+    scene.expect_talk(&successor, &mut reader, &mut Reader::default());
+    is_complete
+}
+
+/// Rank 1 ends while it acknowledges to one that sleeps for want of room.
+fn rings_for_room(doom: &dyn Doom) -> bool {
+    let scene = Scene::new();
+    (0..8).for_each(|index| send(&scene.survivor, index, 20));
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        let mut reader = Reader::default();
+        let held: Vec<_> = (0..3).map(|_| receive(&me)).collect();
+        held.iter().for_each(|mail| reader.read(mail));
+        wait_until("rank 0 sleeps", || scene.scratch.sender_sleeps(0));
+        doom.begin();
+        held.into_iter().for_each(|mail| tally.count(|| drop(mail)));
+        doom.end();
+        std::mem::forget(me);
+    });
+    // It is told of the death if nothing was acknowledged.
+    let sent = scene.survivor.send_timeout(1, &letter(1, 8, 20), BOUND);
+    let is_complete = doom.follow(process);
+    match sent {
+        Ok(()) => assert!(scene.tally.0.begun() > 0, "full"),
+        Err(SendError::PeerDead) => assert!(scene.tally.0.done() == 0, "there was room"),
+        Err(error) => panic!("{error:?}"),
+    }
+    let successor = join(&scene.region, 1);
+    let first = receive(&successor);
+    let acknowledged = scene.tally.0.done()..=scene.tally.0.begun();
+    assert!(acknowledged.contains(&first.seq()), "{} comes first after {acknowledged:?}", first.seq());
+    let mut reader = Reader { seq: first.seq(), life: 1, count: first.seq() };
+    reader.read(&first);
+    drop(first);
+    let last = if sent.is_ok() { 9 } else { 8 };
+    while reader.count < last {
+        reader.receive(&successor);
+    }
+    scene.expect_talk(&successor, &mut Reader::default(), &mut reader);
+    is_complete
+}

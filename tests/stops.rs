@@ -1,0 +1,84 @@
+//! A process ends at every one of its accesses to shared memory, and others go on.
+//!
+//! Run with `RUSTFLAGS="--cfg stops" CARGO_TARGET_DIR=target/stops cargo test --test stops`: the atomics of that build
+//! count, and have the process killed in place of the k-th access of an operation, for every k until it comes to
+//! its end. What must hold then is said in `common/deaths.rs`.
+#![cfg(all(stops, target_os = "linux", not(loom)))]
+
+mod common;
+
+use common::deaths::{self, Doom};
+use common::{exit_with, status_of};
+use mailbox::sync::arm;
+
+#[test]
+fn second_process() {
+    if let Some((role, _)) = common::role() {
+        deaths::help(&role, |operation| deaths::explore(Stop, operation));
+    }
+}
+
+/// Before the access of that number.
+struct Stop(u64);
+
+impl Doom for Stop {
+    fn begin(&self) {
+        arm(self.0, kill);
+    }
+
+    fn end(&self) {
+        arm(0, kill);
+    }
+
+    fn follow(&self, process: i32) -> bool {
+        let status = status_of(process);
+        if libc::WIFSIGNALED(status) {
+            assert_eq!(libc::WTERMSIG(status), libc::SIGKILL);
+            return false;
+        }
+        assert_eq!(libc::WEXITSTATUS(status), 0, "the doomed process failed by itself");
+        true
+    }
+}
+
+fn kill() -> ! {
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::kill(libc::getpid(), libc::SIGKILL);
+    }
+    exit_with(1)
+}
+
+/// The least number of accesses says that the operation was under test, not what it costs.
+macro_rules! ends_anywhere {
+    ($($test:ident: $operation:literal, $least:literal;)*) => {$(
+        #[test]
+        fn $test() {
+            assert!(deaths::ends($operation) >= $least);
+        }
+    )*};
+}
+
+ends_anywhere! {
+    a_sender_of_its_first_message: "first_send", 8;
+    a_sender_of_a_message_in_its_cell: "send_in_cell", 5;
+    a_sender_of_a_message_in_the_arena: "send_in_arena", 28;
+    a_sender_of_a_batch: "send_batch", 40;
+    a_receiver_of_its_first_message: "first_receive", 6;
+    a_receiver_of_a_message_in_its_cell: "receive_in_cell", 6;
+    a_receiver_of_a_message_in_the_arena: "receive_in_arena", 28;
+    a_receiver_of_a_batch: "receive_batch", 40;
+    a_sender_of_a_message_in_fragments: "send_train", 200;
+    a_receiver_of_a_message_in_fragments: "receive_train", 200;
+    who_joins: "join", 10;
+    who_joins_by_a_label: "join_as", 10;
+    who_leaves_while_somebody_waits_for_it: "leave_awaited", 5;
+    who_creates_a_region: "create", 9;
+    who_creates_a_region_in_a_file: "create_file", 9;
+    who_creates_a_region_in_place_of_one_half_removed: "replace", 9;
+    a_receiver_that_falls_asleep: "fall_asleep", 10;
+    a_sender_that_falls_asleep: "fall_asleep_for_room", 10;
+    who_wakes_a_receiver: "ring", 6;
+    who_wakes_a_sender: "ring_for_room", 6;
+}
