@@ -284,6 +284,8 @@ impl Inbox {
             found => Ok(found),
         };
         let found = member.wait(source, sleeps, deadline, look, check)?;
+        // Whoever was stopped while it waited may have been replaced meanwhile; the mail is its successor's.
+        member.check()?;
         found.ok_or(RecvError::Timeout)
     }
 

@@ -4,7 +4,7 @@ use super::failure::{Failure, creating};
 use super::{group, size};
 use crate::place::place;
 use clap::Args;
-use mailbox::{Config, Region, Reserve};
+use mailbox::{Config, CreateError, Region, Reserve};
 
 /// Create a region, which stays until it is removed
 #[derive(Args)]
@@ -45,6 +45,10 @@ impl Create {
     pub fn run(&self) -> Result<(), Failure> {
         match Region::create(place(&self.name), self.config()) {
             Ok(_) => Ok(()),
+            Err(error @ CreateError::Denied) if self.group.is_some() => {
+                let hint = "this user must be able to write there, and be in the group";
+                Err(Failure::of_region(&self.name, error, hint))
+            }
             Err(error) => Err(creating(&self.name, error)),
         }
     }
