@@ -48,7 +48,7 @@ fn said(process: Process) -> String {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "a shell's child that was killed has its parent's leave to stay")]
+#[cfg_attr(portable, ignore = "looks into /dev/shm")]
 fn clean_removes_the_stale_and_says_so() {
     let script = format!(
         r#"{SCENE}
