@@ -32,12 +32,12 @@ mod not_loom {
     const ROTATION: Duration = Duration::from_millis(850);
     const NAPS: Duration = Duration::from_millis(100);
 
-    /// What somebody does until it is told.
+    /// What somebody waits for until it is told.
     #[derive(Clone, Copy)]
-    enum Waits {
-        ToReceiveFromIt,
-        ToReceiveFromAnyone,
-        ToSend,
+    enum Awaited {
+        ItsMail,
+        AnyMail,
+        Room,
     }
 
     pub fn main() -> Outcome<()> {
@@ -99,30 +99,36 @@ mod not_loom {
         let region = Region::create(name, Config::ranks(PEERS + 1).cells(4).arena(128))?;
         let me = region.join(0)?;
         println!("from the kill to the error, ms{:>24}{:>8}{:>8}{:>8}", "kills", "p50", "p99", "max");
-        let few = |kills, waits, what| run(&me, name, kills, waits, NAPS).map(|times| line(what, times));
-        few(300, Waits::ToReceiveFromIt, "waits to receive from it")?;
-        few(300, Waits::ToSend, "waits to send, its mailbox is full")?;
-        few(100, Waits::ToReceiveFromAnyone, "waits to receive from anyone, 1 peer")?;
+        let few = |kills, awaited, what| run(&me, name, kills, awaited, NAPS).map(|times| line(what, times));
+        few(300, Awaited::ItsMail, "waits to receive from it")?;
+        few(300, Awaited::Room, "waits to send, its mailbox is full")?;
+        few(100, Awaited::AnyMail, "waits to receive from anyone, 1 peer")?;
         let crowd = Second::start("crowd", name)?;
         for _ in 0..u64::from(PEERS - VICTIM) * LAST {
             drop(me.recv()?);
         }
-        let times = run(&me, name, 300, Waits::ToReceiveFromAnyone, ROTATION)?;
+        let times = run(&me, name, 300, Awaited::AnyMail, ROTATION)?;
         line("waits to receive from anyone, 64 peers", times);
         drop(crowd);
         Ok(())
     }
 
-    fn run(me: &Endpoint, name: &str, kills: u32, waits: Waits, spread: Duration) -> Outcome<Vec<Duration>> {
-        (0..kills).map(|number| one(me, name, waits, spread * (number * 37 % kills) / kills)).collect()
+    fn run(
+        me: &Endpoint,
+        name: &str,
+        kills: u32,
+        awaited: Awaited,
+        spread: Duration,
+    ) -> Outcome<Vec<Duration>> {
+        (0..kills).map(|number| one(me, name, awaited, spread * (number * 37 % kills) / kills)).collect()
     }
 
     /// One death, `delay` after somebody began to wait for it: how long until it was told.
-    fn one(me: &Endpoint, name: &str, waits: Waits, delay: Duration) -> Outcome<Duration> {
-        let role = if matches!(waits, Waits::ToSend) { "silent" } else { "sender" };
+    fn one(me: &Endpoint, name: &str, awaited: Awaited, delay: Duration) -> Outcome<Duration> {
+        let role = if matches!(awaited, Awaited::Room) { "silent" } else { "sender" };
         let mut victim = Second::start(role, name)?;
         let killed = OnceLock::new();
-        if matches!(waits, Waits::ToSend) {
+        if matches!(awaited, Awaited::Room) {
             while me.try_send(VICTIM, b"x").is_ok() {}
         }
         let told = thread::scope(|scope| {
@@ -131,7 +137,7 @@ mod not_loom {
                 let _ = killed.set(Instant::now());
                 let _ = victim.0.kill();
             });
-            wait(me, waits).map(|()| Instant::now())
+            wait(me, awaited).map(|()| Instant::now())
         })?;
         match killed.get() {
             Some(killed) if *killed <= told => Ok(told - *killed),
@@ -139,17 +145,17 @@ mod not_loom {
         }
     }
 
-    /// Waits until the victim's death is told.
-    fn wait(me: &Endpoint, waits: Waits) -> Outcome<()> {
+    /// Awaited until the victim's death is told.
+    fn wait(me: &Endpoint, awaited: Awaited) -> Outcome<()> {
         let mut mails = 0;
         loop {
-            let received = match waits {
-                Waits::ToSend => match me.send(VICTIM, b"x") {
+            let received = match awaited {
+                Awaited::Room => match me.send(VICTIM, b"x") {
                     Err(SendError::PeerDead) => return Ok(()),
                     other => return Err(format!("{other:?} instead of a death").into()),
                 },
-                Waits::ToReceiveFromIt => me.recv_from(VICTIM),
-                Waits::ToReceiveFromAnyone => me.recv(),
+                Awaited::ItsMail => me.recv_from(VICTIM),
+                Awaited::AnyMail => me.recv(),
             };
             match received {
                 Ok(_) => mails += 1,
