@@ -29,7 +29,7 @@ mod not_loom {
     /// What a victim has sent before it dies.
     const LAST: u64 = 3;
     /// As long as a look at all peers takes: a death may come anywhere in it.
-    const ROTATION: Duration = Duration::from_millis(850);
+    const ROTATION: Duration = Duration::from_millis(450);
     const NAPS: Duration = Duration::from_millis(100);
 
     /// What somebody waits for until it is told.

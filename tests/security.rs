@@ -95,9 +95,9 @@ fn no_signal_handler_is_installed_and_none_is_blocked() {
     assert_eq!(quiet.answer(), "ok");
 }
 
-/// What this process does with signals.
+/// What this thread does with signals, and its process.
 fn signals() -> Vec<String> {
-    let status = fs::read_to_string("/proc/self/status").expect("a process");
+    let status = fs::read_to_string("/proc/thread-self/status").expect("a process");
     let fields = ["SigBlk", "SigIgn", "SigCgt"];
     status
         .lines()
