@@ -71,6 +71,7 @@ fn nobody_gives_a_region_to_a_group_of_others() {
     }
     let mut stranger = Child::start("stranger", &Scratch::new());
     assert_eq!(stranger.answer(), "ok");
+    stranger.finish();
 }
 
 fn create_for_others(scratch: &Scratch) {
@@ -93,6 +94,7 @@ fn no_signal_handler_is_installed_and_none_is_blocked() {
     let scratch = Scratch::new();
     let mut quiet = Child::start("quiet", &scratch);
     assert_eq!(quiet.answer(), "ok");
+    quiet.finish();
 }
 
 /// What this thread does with signals, and its process.
