@@ -16,6 +16,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const LONGEST_NAME: usize = 200;
+/// What the name begins with under which a region is built; 16 digits follow.
+const HALF_BUILT: &str = ".mailbox-";
 
 /// What a region's bytes lie in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,8 +46,9 @@ impl Site {
             Place::File(path) => {
                 let bytes = path.as_os_str().as_encoded_bytes();
                 // With a slash at its end it means a folder.
-                let is_path = path.file_name().is_some() && !bytes.contains(&0) && !bytes.ends_with(b"/");
-                is_path.then(|| Self { backing: Backing::File, path: path.to_path_buf() })
+                let name = path.file_name().filter(|_| !bytes.contains(&0) && !bytes.ends_with(b"/"))?;
+                (!name.to_str().is_some_and(is_half_built))
+                    .then(|| Self { backing: Backing::File, path: path.to_path_buf() })
             }
         }
     }
@@ -58,6 +61,16 @@ impl Site {
     /// The backing.
     pub fn backing(&self) -> Backing {
         self.backing
+    }
+
+    /// Whether the folder is there in which something would lie here.
+    pub fn has_folder(&self) -> bool {
+        self.folder().is_dir()
+    }
+
+    fn folder(&self) -> &Path {
+        let folder = self.path.parent().filter(|folder| *folder != Path::new(""));
+        folder.unwrap_or(Path::new("."))
     }
 
     /// Opens what lies here. `Unsupported` if it is on a file system that another machine may serve.
@@ -77,11 +90,13 @@ impl Site {
         if is_fit { Ok(()) } else { Err(ErrorKind::Unsupported.into()) }
     }
 
-    /// Makes a file of `len` zeros in this site's folder, under the name `name`, and maps it.
-    pub fn build(&self, name: &str, len: u64) -> io::Result<(Unbound, File, Arc<Mapping>)> {
-        let path = self.path.with_file_name(name);
+    /// Makes a file of `len` zeros in this site's folder, under a name of that number, and maps it. `NotFound`,
+    /// with the folder there, if somebody took it for a leftover meanwhile.
+    pub fn build(&self, nonce: u64, len: u64) -> io::Result<(Unbound, File, Arc<Mapping>)> {
+        let name = format!("{HALF_BUILT}{nonce:016x}");
+        let path = self.path.with_file_name(&name);
         if self.is_segment() {
-            let mut shmem = ShmemConf::new().os_id(name).size(len as usize).create().map_err(os_error)?;
+            let mut shmem = ShmemConf::new().os_id(&name).size(len as usize).create().map_err(os_error)?;
             shmem.set_owner(false);
             let unbound = Unbound(path);
             let file = os::open(&unbound.0)?;
@@ -114,12 +129,16 @@ impl Site {
 pub struct Unbound(PathBuf);
 
 impl Unbound {
+    /// Whether its first name still leads to `file`: nobody took it for a leftover.
+    pub fn is(&self, file: &File) -> io::Result<bool> {
+        leads_to(&self.0, file)
+    }
+
     /// Gives it the site's name, unless something bears that.
     pub fn bind(&self, site: &Site) -> io::Result<()> {
         os::rename_new(&self.0, &site.path)?;
         if site.backing == Backing::File {
-            let folder = site.path.parent().filter(|folder| *folder != Path::new(""));
-            os::sync_folder(folder.unwrap_or(Path::new(".")));
+            os::sync_folder(site.folder());
         }
         Ok(())
     }
@@ -164,6 +183,21 @@ unsafe fn mapping(base: *mut u8, len: usize, owner: Box<dyn Any>) -> io::Result<
     os::exclude_from_dumps(base, len);
     // SAFETY: as the caller says.
     Ok(Arc::new(unsafe { Mapping::new(base, len, owner) }))
+}
+
+/// Whether `path` is a name of `file`.
+pub fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
+    match os::facts_of_path(path) {
+        Ok(facts) => Ok(facts.identity == os::facts(file)?.identity),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether regions are built under names like this; none is bound to one.
+pub fn is_half_built(name: &str) -> bool {
+    let digits = name.strip_prefix(HALF_BUILT).unwrap_or_default();
+    digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
 }
 
 fn is_name(name: &str) -> bool {

@@ -101,6 +101,27 @@ impl Region {
     }
 
     fn join_free(&self, label: &[u8]) -> Result<Endpoint, JoinError> {
+        let deadline = Instant::now() + JOIN_PATIENCE;
+        let mut is_settled = false;
+        loop {
+            match self.join_first(label) {
+                Err(JoinError::Full) if !is_settled && Instant::now() < deadline => {}
+                result => return result,
+            }
+            if !self.segment.is_bound() {
+                return Err(JoinError::Removed);
+            }
+            // The dead look alive while somebody holds every rank, to remove the region or to close a file.
+            let file = self.segment.file();
+            is_settled = segment::is_held(file, lock_byte(0), self.ranks()).map_err(os_error)?;
+            if !is_settled {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+
+    /// Joins as the best of the ranks that nobody seems to hold.
+    fn join_first(&self, label: &[u8]) -> Result<Endpoint, JoinError> {
         let mut ranks: Vec<(u8, u32)> = (0..self.ranks())
             .filter_map(|rank| match self.registry.status(rank).0 {
                 Status::NeverJoined => Some((0, rank)),

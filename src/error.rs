@@ -31,7 +31,8 @@ pub enum CreateError {
     /// `A-Z a-z 0-9 . _ -`.
     #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
     BadName,
-    /// The path does not end in the name of a file.
+    /// The path does not end in the name of a file, or in one that regions are built under: `.mailbox-` and 16
+    /// hexadecimal digits.
     #[error("the path does not end in the name of a file")]
     BadPath,
     /// The configuration describes no region.

@@ -19,7 +19,7 @@ pub(crate) const BURST: u32 = 32;
 /// Pauses that a receiver makes to let the writer of a stream go ahead.
 const LEAD_PAUSES: u32 = 64;
 /// Peers that one look for deaths asks the kernel about, in rotation.
-const QUERIES: usize = 4;
+const QUERIES: usize = 8;
 /// Polls of the sender whose turn it is for one of all.
 const POLLS_PER_ROUND: u32 = 4;
 const NOBODY: u32 = u32::MAX;
@@ -284,6 +284,8 @@ impl Inbox {
             found => Ok(found),
         };
         let found = member.wait(source, sleeps, deadline, look, check)?;
+        // Whoever was stopped while it waited may have been replaced meanwhile; the mail is its successor's.
+        member.check()?;
         found.ok_or(RecvError::Timeout)
     }
 

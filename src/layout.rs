@@ -233,6 +233,7 @@ pub enum Reserve {
 pub struct Config {
     pub(crate) geometry: Geometry,
     pub(crate) mode: u32,
+    pub(crate) group: Option<u32>,
     pub(crate) reserve: Reserve,
 }
 
@@ -243,6 +244,7 @@ impl Config {
         Self {
             geometry: Geometry { protocol: 0, ranks, cells: 4096, arena: 256 << 10, max_message: 1 << 30 },
             mode: 0o600,
+            group: None,
             reserve: Reserve::AtFirstUse,
         }
     }
@@ -272,6 +274,14 @@ impl Config {
     /// read and write; other users need both as well, and [`OpenOptions::owner`](crate::OpenOptions::owner).
     pub const fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// The group of the region, by its number: one of this process' own, or any if it may do so, else it is
+    /// [`CreateError::Denied`](crate::CreateError::Denied). Says nothing without a [`mode`](Config::mode) that lets
+    /// the group read and write, as `0o660`.
+    pub const fn group(mut self, gid: u32) -> Self {
+        self.group = Some(gid);
         self
     }
 

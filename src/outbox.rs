@@ -315,6 +315,8 @@ impl Outbox {
         };
         let sleeps = &peer.producer.counters().sleeps;
         let found = member.wait(Source::Rank(peer.to), sleeps, deadline, look, || check(true))?;
+        // Whoever was stopped while it waited may have been replaced meanwhile; the room is its successor's.
+        member.check()?;
         found.ok_or(SendError::Timeout)
     }
 }

@@ -11,6 +11,7 @@ use crate::source::Source;
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
 use core::time::Duration;
 use std::io;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -120,7 +121,8 @@ impl Region {
     /// Opens the region at `place`, or creates it if there is none; processes that do so at the same time end
     /// up in one region. One of other ranks, cells, arena or largest message is
     /// [`CreateOrOpenError::Differs`], one of another protocol [`OpenError::Protocol`]; mode and reservation are
-    /// not compared.
+    /// not compared. One that was left over from before a reboot, [`OpenError::Incompatible`] to who opens it, is
+    /// of use to nobody and replaced.
     ///
     /// Waits, at most two seconds, for whoever is about to remove what bears the name.
     pub fn create_or_open<'a>(
@@ -131,11 +133,17 @@ impl Region {
         // Whatever is to be opened may be removed before, whatever is to be created may exist by then: whoever
         // has not won such a race by the deadline meets a remover that is stopped, or mischief.
         let deadline = Instant::now() + PATIENCE;
+        let options = OpenOptions::new().protocol(config.geometry.protocol);
         loop {
-            match OpenOptions::new().protocol(config.geometry.protocol).open(place) {
+            match options.open(place) {
                 Ok(region) if region.geometry() == &config.geometry => return Ok(region),
                 Ok(_) => return Err(CreateOrOpenError::Differs),
                 Err(OpenError::NotFound) => {}
+                Err(error @ OpenError::Incompatible) => match Segment::remove_torn(place, options.trust) {
+                    Err(RemoveError::InUse) => return Err(error.into()),
+                    Err(RemoveError::Open(error)) if error != OpenError::NotFound => return Err(error.into()),
+                    _ => {}
+                },
                 Err(error) => return Err(error.into()),
             }
             match Self::create(place, config) {
@@ -154,6 +162,26 @@ impl Region {
     /// seconds, while the last to leave a file waits for the disk.
     pub fn remove<'a>(place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
         OpenOptions::new().remove(place)
+    }
+
+    /// Removes what processes of this user that ended have left in memory, and says under which names it was;
+    /// sorted:
+    ///
+    /// - regions in which nobody lives and somebody died without leaving, or that were made before a reboot;
+    /// - what is left of regions whose creator or remover was killed on the way: those that never bore a name
+    ///   of their own begin with a dot.
+    ///
+    /// Regions that everybody left, or that nobody has joined yet, stay: [`Region::remove`] takes them. Whoever
+    /// joins, creates or removes meanwhile goes first. What cannot be removed is passed over. Waits, at most five
+    /// seconds a region, for whoever is removing it.
+    pub fn clean() -> io::Result<Vec<String>> {
+        segment::clean()
+    }
+
+    /// Removes what is left in `folder` of regions in files whose creator, of this user, was killed on the way,
+    /// and says under which names it was; sorted. As [`Region::clean`]; regions that bear a name stay.
+    pub fn clean_folder(folder: &Path) -> io::Result<Vec<String>> {
+        segment::clean_folder(folder)
     }
 
     /// The names of the regions that this process may open, whatever their protocol; sorted. Those in files

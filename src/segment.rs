@@ -4,10 +4,15 @@
 //! name is whole. To take a binding away one locks the gate and every rank (which proves that nobody lives and
 //! bars joiners), looks again whether the name still leads there, wipes the magic and unlinks. Whoever joins
 //! looks at the magic once more when it has its lock. Named segments and files are treated alike.
+//!
+//! Whoever builds holds the gate of what it builds, so that what a killed creator left can be told from it.
 
+mod leftover;
 mod unnamed;
 
-use crate::backing::{Backing, Site};
+pub use leftover::{clean, clean_folder};
+
+use crate::backing::{Backing, Site, leads_to};
 use crate::error::{CreateError, OpenError, RemoveError};
 use crate::layout::{
     ABI, BOOT, Config, FAILED, Geometry, HEADER_WORDS, Header, MAGIC, MAX_RANKS, Rank, Reserve, SETTLED,
@@ -30,6 +35,8 @@ pub const ALL_LOCKS: u32 = 2 + MAX_RANKS;
 pub const GATE: u32 = 0;
 /// How long removing waits for another process that removes or closes the region.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How often something is begun anew that somebody else undid: so many times in a row are mischief.
+const TRIES: u32 = 100;
 
 /// Whom [`Segment::open`] lets in.
 #[derive(Debug, Clone, Copy)]
@@ -58,25 +65,55 @@ impl Segment {
             Place::File(_) => CreateError::BadPath,
         })?;
         config.check()?;
+        for _ in 0..TRIES {
+            if let Some(segment) = Self::build(&site, config)? {
+                return Ok(segment);
+            }
+        }
+        Err(CreateError::Os(libc::EBUSY))
+    }
+
+    /// Creates a segment; `None` if somebody took it for a leftover before it bore its name.
+    fn build(site: &Site, config: &Config) -> Result<Option<Self>, CreateError> {
         let nonce = nonce();
-        let name = format!(".mailbox-{nonce:016x}");
-        let (unbound, file, mapping) = site.build(&name, config.geometry.size()).map_err(create_error)?;
+        let (unbound, file, mapping) = match site.build(nonce, config.geometry.size()) {
+            Err(error) if error.kind() == ErrorKind::NotFound && site.has_folder() => return Ok(None),
+            built => built.map_err(create_error)?,
+        };
+        let Some(building) = Lock::take(&file, GATE, 1).map_err(create_error)? else {
+            return Ok(None);
+        };
+        if !unbound.is(&file).map_err(create_error)? {
+            return Ok(None);
+        }
         let segment = Self::assemble(mapping, file, config.geometry, site.backing());
         segment.fill(config, nonce).map_err(create_error)?;
+        // Before it can be joined: whoever leaves a file and finds the gate held leaves the closing to others.
+        drop(building);
         loop {
-            match unbound.bind(&site) {
-                Ok(()) => return Ok(segment),
-                Err(error) if error.kind() == ErrorKind::AlreadyExists => drop(unlink_wiped(&site)?),
+            match unbound.bind(site) {
+                Ok(()) => return Ok(Some(segment)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => drop(unlink_wiped(site)?),
+                Err(error) if error.kind() == ErrorKind::NotFound && site.has_folder() => return Ok(None),
                 Err(error) => return Err(create_error(error)),
             }
         }
     }
 
-    /// Makes a region of zeros that nobody else has seen.
-    fn fill(&self, config: &Config, nonce: u64) -> io::Result<()> {
+    /// Lets those in whom the configuration names. The group first: no mode is ever another group's.
+    fn admit(&self, config: &Config) -> io::Result<()> {
+        if let Some(group) = config.group {
+            os::set_group(&self.file, group)?;
+        }
         if config.mode != 0o600 {
             os::set_mode(&self.file, config.mode)?;
         }
+        Ok(())
+    }
+
+    /// Makes a region of zeros that nobody else has seen.
+    fn fill(&self, config: &Config, nonce: u64) -> io::Result<()> {
+        self.admit(config)?;
         self.write_header(config.reserve, nonce)?;
         if self.is_durable() {
             // What bears a name after a crash is whole, too.
@@ -95,7 +132,8 @@ impl Segment {
         if !self.is_durable() {
             words[BOOT] = os::boot_id()? | SETTLED;
         }
-        for (word, value) in self.header.words.iter().zip(words).skip(1) {
+        // Not the last, which may be locks.
+        for (word, value) in self.header.words.iter().zip(words).take(FAILED + 1).skip(1) {
             word.store(value, Relaxed);
         }
         // Last: whoever sees the magic sees the geometry.
@@ -106,9 +144,8 @@ impl Segment {
     /// Opens the segment at `place`.
     pub fn open(place: Place<'_>, trust: Trust) -> Result<Self, OpenError> {
         let site = site(place)?;
-        // A segment that is replaced while it is opened is opened anew; this many replacements in a row are
-        // somebody's mischief.
-        for _ in 0..100 {
+        // A segment that is replaced while it is opened is opened anew.
+        for _ in 0..TRIES {
             let opened = open_site(&site, trust)?;
             opened.check_boot()?;
             let Opened { file, geometry, nonce, .. } = opened;
@@ -123,32 +160,47 @@ impl Segment {
 
     /// Takes the segment at `place` away, if nobody lives in it.
     pub fn remove(place: Place<'_>, trust: Trust) -> Result<(), RemoveError> {
+        Self::remove_if(place, trust, |_| Ok(true)).map(drop)
+    }
+
+    /// Takes the segment at `place` away, if nobody lives in it and it was left over from an earlier boot.
+    pub fn remove_torn(place: Place<'_>, trust: Trust) -> Result<(), RemoveError> {
+        Self::remove_if(place, trust, Opened::is_torn).map(drop)
+    }
+
+    /// As [`Segment::remove`], if `is_due` agrees, which is asked when nobody can come any more. Whether it was
+    /// this process that removed it.
+    fn remove_if(
+        place: Place<'_>,
+        trust: Trust,
+        is_due: impl Fn(&Opened) -> io::Result<bool>,
+    ) -> Result<bool, RemoveError> {
         let site = site(place)?;
-        let file = match open_site(&site, trust) {
-            Ok(opened) => opened.file,
+        let opened = match open_site(&site, trust) {
+            Ok(opened) => opened,
             Err(OpenError::NotFound) => {
                 // Perhaps a remover stopped between wiping and unlinking.
                 return if unlink_wiped(&site).map_err(|_| OpenError::NotFound)? {
-                    Ok(())
+                    Ok(true)
                 } else {
                     Err(OpenError::NotFound.into())
                 };
             }
             Err(error) => return Err(error.into()),
         };
+        let file = &opened.file;
         let deadline = Instant::now() + PATIENCE;
         let _locks = loop {
-            if let Some(locks) = Lock::take(&file, 0, ALL_LOCKS).map_err(open_error)? {
+            if let Some(locks) = Lock::take(file, 0, ALL_LOCKS).map_err(open_error)? {
                 break locks;
             }
             // Whoever closes a file's region holds all locks until the disk has it.
-            if is_held(&file, 0, ALL_LOCKS).map_err(open_error)? || Instant::now() >= deadline {
+            if is_held(file, 0, ALL_LOCKS).map_err(open_error)? || Instant::now() >= deadline {
                 return Err(RemoveError::InUse);
             }
             std::thread::sleep(Duration::from_millis(1));
         };
-        unbind(&site, &file).map_err(open_error)?;
-        Ok(())
+        Ok(is_due(&opened).map_err(open_error)? && unbind(&site, file).map_err(open_error)?)
     }
 
     fn assemble(mapping: Arc<Mapping>, file: File, geometry: Geometry, backing: Backing) -> Self {
@@ -247,17 +299,24 @@ struct Opened {
     file: File,
     geometry: Geometry,
     nonce: u64,
-    boot: u64,
 }
 
 impl Opened {
-    /// What a boot left open that has ended is worth nothing: its pages came to the disk in any order.
     fn check_boot(&self) -> Result<(), OpenError> {
-        match self.boot {
-            0 => Ok(()),
-            boot if boot & !SETTLED == os::boot_id().map_err(open_error)? => Ok(()),
-            _ => Err(OpenError::Incompatible),
-        }
+        if self.is_torn().map_err(open_error)? { Err(OpenError::Incompatible) } else { Ok(()) }
+    }
+
+    /// Whether a boot left it open that has ended. It is worth nothing: its pages came to the disk in any order.
+    fn is_torn(&self) -> io::Result<bool> {
+        let boot = self.word(8 * BOOT as u64)?;
+        Ok(boot != 0 && boot & !SETTLED != os::boot_id()?)
+    }
+
+    /// The word that is there now, read where no page is allocated by it.
+    fn word(&self, offset: u64) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        os::read_at(&self.file, &mut bytes, offset)?;
+        Ok(u64::from_ne_bytes(bytes))
     }
 }
 
@@ -304,28 +363,24 @@ fn check(file: File, trust: Trust) -> Result<Opened, OpenError> {
     if trust.protocol.is_some_and(|protocol| protocol != geometry.protocol) {
         return Err(OpenError::Protocol { protocol: geometry.protocol });
     }
-    Ok(Opened { file, geometry, nonce, boot: words[BOOT] })
+    Ok(Opened { file, geometry, nonce })
 }
 
-/// Wipes and unlinks what lies at `site`, if that is `file`, all of whose locks are held.
-fn unbind(site: &Site, file: &File) -> io::Result<()> {
-    let ours = os::facts(file)?.identity;
+/// Wipes and unlinks what lies at `site`, if that is `file`, all of whose locks are held. `false` if somebody
+/// else did.
+fn unbind(site: &Site, file: &File) -> io::Result<bool> {
     let mut magic = [0; 8];
     os::read_at(file, &mut magic, 0)?;
-    match os::facts_of_path(site.path()) {
-        Ok(bound) if bound.identity == ours => {
-            os::write_at(file, &WIPED.to_ne_bytes(), 0)?;
-            fs::remove_file(site.path()).inspect_err(|_| {
-                // Who may write there may still not unlink (the directory is sticky). Nobody has joined: our
-                // locks are held.
-                let _ = os::write_at(file, &magic, 0);
-            })
-        }
-        // Somebody else removed it first.
-        Ok(_) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(error),
+    if !leads_to(site.path(), file)? {
+        return Ok(false);
     }
+    os::write_at(file, &WIPED.to_ne_bytes(), 0)?;
+    fs::remove_file(site.path()).inspect_err(|_| {
+        // Who may write there may still not unlink (the directory is sticky). Nobody has joined: our locks are
+        // held.
+        let _ = os::write_at(file, &magic, 0);
+    })?;
+    Ok(true)
 }
 
 /// Unlinks what lies at `site` if its remover stopped after wiping it. `Ok(false)` if nothing does now;
@@ -341,7 +396,7 @@ fn unlink_wiped(site: &Site) -> Result<bool, CreateError> {
         return Err(CreateError::Exists);
     }
     match Lock::take(&file, 0, ALL_LOCKS).map_err(create_error)? {
-        Some(_locks) => unbind(site, &file).map(|()| true).map_err(create_error),
+        Some(_locks) => unbind(site, &file).map(|_| true).map_err(create_error),
         None => Err(CreateError::Exists),
     }
 }

@@ -440,12 +440,23 @@ fn a_file_in_use_outlives_no_boot() {
         let refused = OpenError::Incompatible;
         assert_eq!(open_error(&scratch), Some(refused));
         let path = scratch.path();
-        assert_eq!(Region::create_or_open(&path, SMALL).err(), Some(refused.into()));
         assert_eq!(Region::create(&path, SMALL).err(), Some(CreateError::Exists));
         assert_eq!(Region::remove(&path), Ok(()));
         assert!(!path.exists());
     }
     assert!(OpenError::Incompatible.to_string().contains("remove it and create it again"));
+    // Who creates where nothing can be opened puts a new one in its place, of whatever sizes; but not while
+    // somebody lives in it, whatever boot that is.
+    let old = scratch.create(SMALL);
+    set_boot(&scratch, another);
+    let new = Region::create_or_open(&scratch.path(), SMALL.cells(8)).expect("a new region");
+    assert_eq!(old.join(0).err(), Some(JoinError::Removed));
+    let me = new.join(0).expect("a free rank");
+    set_boot(&scratch, another);
+    let refused = CreateOrOpenError::Open(OpenError::Incompatible);
+    assert_eq!(Region::create_or_open(&scratch.path(), SMALL).err(), Some(refused));
+    drop(me);
+    assert_eq!(Region::remove(&scratch.path()), Ok(()));
     // A boot later, what was closed is there.
     scratch.create(SMALL).join(0).expect("a free rank").send(1, b"carried").expect("room");
     assert_eq!(word(&scratch, BOOT), 0);

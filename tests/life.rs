@@ -623,6 +623,38 @@ fn whoever_lost_its_lock_and_was_replaced_is_told() {
 
 #[test]
 #[cfg_attr(portable, ignore = "closes a descriptor that holds a lock")]
+fn whoever_is_resumed_after_it_was_replaced_is_told() {
+    for command in ["recv", "recv 1", "send 1 x"] {
+        let mut scene = Scene::new(Live, &[]);
+        scene.fill();
+        assert_eq!(scene.me.does("lose-lock"), "ok");
+        scene.me.starts(command);
+        if command.starts_with("send") {
+            scene.region.wait_until_sender_sleeps(0);
+        } else {
+            scene.region.wait_until_receiver_sleeps(0);
+        }
+        scene.me.stop();
+        let mut successor = puppet(&scene.region);
+        assert_eq!(successor.does("join 0"), "ok");
+        // What it waits for has come, for the successor.
+        assert_eq!(scene.peer.does("send 0 for-the-successor"), "ok");
+        assert_eq!(scene.peer.does("recv"), mail(0, 1, 0, "fill"));
+        assert_eq!(successor.does("try_send 1 first"), "ok");
+        assert_eq!(scene.peer.does("recv"), mail(0, 1, 1, "fill"));
+        scene.me.signal(libc::SIGCONT);
+        assert_eq!(scene.me.answer(), "Lost(Rank)", "{command}");
+        assert_eq!(scene.me.does("try_send 1 x"), "Lost(Rank)");
+        assert_eq!(successor.does("recv"), mail(1, 1, 0, "for-the-successor"));
+        assert_eq!(successor.does("try_send 1 second"), "ok");
+        for (seq, epoch, text) in [(2, 1, "fill"), (3, 1, "fill"), (4, 2, "first"), (5, 2, "second")] {
+            assert_eq!(scene.peer.does("recv"), mail(0, epoch, seq, text));
+        }
+    }
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "closes a descriptor that holds a lock")]
 fn whoever_sleeps_when_it_loses_its_rank_is_told() {
     for command in ["recv", "recv 1", "send 1 x"] {
         let mut scene = Scene::new(Live, &[]);

@@ -30,6 +30,7 @@ const TABLE: &[(&str, &str)] = &[
     ("place", ""),
     ("backing", "place os memory"),
     ("segment", "sync place backing os layout memory error"),
+    ("segment/leftover", "place backing os layout"),
     ("segment/unnamed", "backing os layout error"),
     ("stay", "sync segment os layout"),
     ("registry", "sync layout os memory error"),

@@ -3,8 +3,10 @@
 mod mbox {
     pub mod access;
     pub mod batch;
+    pub mod clean;
     pub mod create;
     pub mod failure;
+    pub mod group;
     pub mod ls;
     pub mod recv;
     pub mod rm;
@@ -19,7 +21,8 @@ mod mbox {
 mod place;
 
 use clap::{Parser, Subcommand};
-use mbox::{create::Create, failure::Failure, ls::Ls, recv::Recv, rm::Rm, send::Send, stat::Stat, usage};
+use mbox::{clean::Clean, create::Create, failure::Failure, ls::Ls, recv::Recv, rm::Rm, send::Send};
+use mbox::{stat::Stat, usage};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
@@ -47,6 +50,7 @@ enum Command {
     Ls(Ls),
     Stat(Stat),
     Rm(Rm),
+    Clean(Clean),
     Send(Send),
     Recv(Recv),
 }
@@ -58,6 +62,7 @@ impl Command {
             Command::Ls(ls) => ls.run(),
             Command::Stat(stat) => stat.run(),
             Command::Rm(rm) => rm.run(),
+            Command::Clean(clean) => clean.run(),
             Command::Send(send) => send.run(),
             Command::Recv(recv) => recv.run(),
         }

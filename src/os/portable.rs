@@ -60,8 +60,11 @@ pub fn reopen(file: &File) -> io::Result<File> {
 /// Renames `from` to `to` unless something bears that name.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     fs::hard_link(from, to)?;
-    // Whoever is killed here leaves a second name, which nobody looks for.
-    fs::remove_file(from)
+    // Whoever is killed here leaves a second name, which nobody looks for but who cleans up.
+    match fs::remove_file(from) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        result => result,
+    }
 }
 
 /// Takes a range of `file`, in which there is nothing but zeros yet, from the system.

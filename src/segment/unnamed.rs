@@ -20,9 +20,11 @@ impl Segment {
     fn build_unnamed(config: &Config) -> io::Result<Self> {
         let file = os::memory_file()?;
         file.set_len(config.geometry.size())?;
-        os::set_mode(&file, config.mode & NOT_EXECUTABLE)?;
         let mapping = backing::map_file(&file, config.geometry.size())?;
         let segment = Self::assemble(mapping, file, config.geometry, Backing::Unnamed);
+        // Memory files are everybody's at first.
+        os::set_mode(segment.file(), 0o600)?;
+        segment.admit(&config.mode(config.mode & NOT_EXECUTABLE))?;
         segment.write_header(config.reserve, nonce())?;
         os::seal_size(segment.file())?;
         Ok(segment)

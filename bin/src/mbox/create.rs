@@ -1,10 +1,10 @@
 //! `mbox create`
 
 use super::failure::{Failure, creating};
-use super::size;
+use super::{group, size};
 use crate::place::place;
 use clap::Args;
-use mailbox::{Config, Region, Reserve};
+use mailbox::{Config, CreateError, Region, Reserve};
 
 /// Create a region, which stays until it is removed
 #[derive(Args)]
@@ -25,9 +25,13 @@ pub struct Create {
     /// The longest message, in fragments or not [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     max_message: Option<u64>,
-    /// Who may use the region, as in chmod [default: 600]
+    /// Who may use the region, as in chmod; others than its owner must say --owner [default: 600, with --group
+    /// 660]
     #[arg(long, value_name = "OCTAL", value_parser = octal)]
     mode: Option<u32>,
+    /// The region's group, by its number or its name in /etc/group; one of yours
+    #[arg(long, value_parser = group::parse)]
+    group: Option<u32>,
     /// A number that keeps programs apart that speak different protocols [default: 0]
     #[arg(long, value_name = "N")]
     protocol: Option<u64>,
@@ -41,6 +45,10 @@ impl Create {
     pub fn run(&self) -> Result<(), Failure> {
         match Region::create(place(&self.name), self.config()) {
             Ok(_) => Ok(()),
+            Err(error @ CreateError::Denied) if self.group.is_some() => {
+                let hint = "this user must be able to write there, and be in the group";
+                Err(Failure::of_region(&self.name, error, hint))
+            }
             Err(error) => Err(creating(&self.name, error)),
         }
     }
@@ -51,6 +59,7 @@ impl Create {
         config = self.cells.map_or(config, |cells| config.cells(cells));
         config = self.arena.map_or(config, |bytes| config.arena(bytes));
         config = self.max_message.map_or(config, |bytes| config.max_message(bytes));
+        config = self.group.map_or(config, |gid| config.group(gid).mode(0o660));
         config = self.mode.map_or(config, |mode| config.mode(mode));
         config = self.protocol.map_or(config, |protocol| config.protocol(protocol));
         if self.reserve { config.reserve(Reserve::AtCreation) } else { config }

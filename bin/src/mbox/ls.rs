@@ -12,7 +12,7 @@ const STATES: &str = "\
 States:
   live   somebody alive has joined
   idle   nobody has joined yet, or all have left
-  stale  nobody is alive, and who died did not leave: mail may be half-way; mbox rm removes the region
+  stale  nobody is alive, and who died did not leave: mail may be half-way; mbox clean removes the region
 
 Regions in files are not listed; see: mbox stat PATH";
 

@@ -3,6 +3,7 @@
 mod kit;
 
 mod carry;
+mod clean;
 mod end;
 mod file;
 mod large;
