@@ -11,6 +11,7 @@ use crate::source::Source;
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
 use crate::turns::Turns;
 use core::cell::{Cell as Private, RefCell};
+use core::time::Duration;
 use std::time::Instant;
 
 /// The most mails of one sender that a receive from anyone takes while another sender's wait; also the most
@@ -23,12 +24,16 @@ const QUERIES: usize = 4;
 /// Polls of the sender whose turn it is for one of all.
 const POLLS_PER_ROUND: u32 = 4;
 const NOBODY: u32 = u32::MAX;
+/// How long mailboxes that have no memory are left alone.
+const RESPITE: Duration = Duration::from_millis(10);
 
 /// Mailboxes by sender, each opened when its bit in `opened` is first seen.
 pub(crate) struct Inbox {
     peers: Peers<Incoming>,
     /// Bit `from % 64` of word `from / 64`: the mailbox is open.
     known: [Private<u64>; OPENED_WORDS],
+    /// When mailboxes that were said to be open and have no memory are tried again.
+    retry: Private<Option<Instant>>,
     turns: RefCell<Turns>,
     /// The sender whose turn it is.
     current: Private<u32>,
@@ -52,6 +57,7 @@ impl Inbox {
         Self {
             peers: Peers::new(ranks),
             known: Default::default(),
+            retry: None.into(),
             turns: RefCell::default(),
             current: NOBODY.into(),
             burst: 0.into(),
@@ -215,20 +221,31 @@ impl Inbox {
             // Pairs with the sender's `fetch_or`: the pages are reserved.
             let new = word.load(acquire(Edge::Opened)) & !known.get();
             if new != 0 {
-                known.set(known.get() | new);
-                self.open(member, at as u32 * 64, new);
+                self.open(member, at as u32 * 64, new, known);
             }
         }
     }
 
+    /// Opens the mailboxes of the ranks from `first` on whose bits these are, and notes those that have memory.
     #[cold]
-    fn open(&self, member: &Member, first: u32, mut bits: u64) {
+    fn open(&self, member: &Member, first: u32, mut bits: u64, known: &Private<u64>) {
+        if self.retry.get().is_some_and(|retry| Instant::now() < retry) {
+            return;
+        }
+        self.retry.set(None);
         while bits != 0 {
-            let from = first + bits.trailing_zeros();
+            let at = bits.trailing_zeros();
             bits &= bits - 1;
+            let from = first + at;
             if !self.peers.reaches(from) {
-                return;
+                known.set(known.get() | 1 << at);
+                continue;
             }
+            if member.region.segment.complete(from, member.rank()).is_err() {
+                self.retry.set(Instant::now().checked_add(RESPITE));
+                continue;
+            }
+            known.set(known.get() | 1 << at);
             let consumer = Consumer::resume(member.region.segment.mailbox(from, member.rank()));
             let record = member.region.registry.record(from);
             self.peers.get_or_make(from, || Incoming::new(from, record, consumer));

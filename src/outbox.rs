@@ -240,8 +240,8 @@ impl Outbox {
         if peer.drafting.get() { Err(SendError::Drafting) } else { Ok(peer) }
     }
 
-    /// Reserves the mailbox's pages unless an earlier holder of this rank did, says so to the receiver, and
-    /// goes on where that holder stopped.
+    /// Reserves the mailbox's pages, says so to the receiver unless an earlier holder of this rank did, and goes on
+    /// where that holder stopped.
     #[cold]
     fn open(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         if !self.peers.reaches(to) {
@@ -252,7 +252,10 @@ impl Outbox {
         }
         let (region, me) = (&member.region, member.rank());
         let record = region.registry.record(to);
-        if !region.is_opened(me, to) {
+        if region.is_opened(me, to) {
+            // By a predecessor, or by whoever may write there.
+            region.segment.complete(me, to).map_err(|_| SendError::NoSpace)?;
+        } else {
             region.segment.reserve(me, to).map_err(|_| SendError::NoSpace)?;
             let word = &record.opened[me as usize / 64];
             // Pairs with the receiver's load: from here on it may touch the pages.
