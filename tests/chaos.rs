@@ -90,8 +90,8 @@ impl Vandal {
             4 => rank + (offset_of!(Rank, opened) as u64) + 8 * dice.below(16),
             5 => rank + 8 * dice.below(128),
             6 => mailbox,
-            7 => mailbox + 8 * dice.below(4),
-            8 => mailbox + 128 + 8 * dice.below(6),
+            7 => mailbox + 8 * dice.below(5),
+            8 => mailbox + 128 + 8 * dice.below(8),
             9 => cell,
             10 => cell + 8,
             11 => cell + 16,
@@ -244,9 +244,12 @@ fn send(me: &Sender, dice: &mut Dice, watch: &Watch) -> Fate {
 }
 
 /// Some call of the receiving half; mails are held, copied, left and dropped.
-fn receive(me: &Receiver, dice: &mut Dice, watch: &Watch) -> Fate {
+fn receive(me: &mut Receiver, dice: &mut Dice, watch: &Watch) -> Fate {
     let from = dice.below(RANKS.into()) as u32;
     me.set_pieces(dice.below(4) == 0);
+    if dice.below(16) == 0 {
+        let _ = watch.call(|| me.reset(from));
+    }
     let mut held = Vec::new();
     let batch = (dice.below(4) == 0).then(|| me.batch());
     for _ in 0..dice.below(6) + 1 {
@@ -335,7 +338,7 @@ fn live_once(region: &Region, rank: u32, dice: &mut Dice, watches: [&'static Wat
     let me = join(region, rank, watches[0]);
     me.set_wait([Wait::Adaptive, Wait::Block, Wait::Spin][dice.below(3) as usize]);
     let calls = dice.below(300);
-    let (sender, receiver) = me.split();
+    let (sender, mut receiver) = me.split();
     let interrupters = [sender.interrupter(), receiver.interrupter()];
     let mut other = Dice(dice.next());
     let ended = AtomicBool::new(false);
@@ -351,7 +354,7 @@ fn live_once(region: &Region, rank: u32, dice: &mut Dice, watches: [&'static Wat
                 interrupters.iter().for_each(|interrupter| interrupter.interrupt());
             }
         });
-        let lost = (0..calls).any(|_| receive(&receiver, dice, watches[0]) == Fate::Lost);
+        let lost = (0..calls).any(|_| receive(&mut receiver, dice, watches[0]) == Fate::Lost);
         drop(receiver);
         let _ = (lost, sending.join().expect("no panic"));
         ended.store(true, Relaxed);

@@ -13,7 +13,6 @@ use mailbox::layout::{Geometry, HEADER_WORDS};
 use mailbox::{Config, Endpoint, OpenOptions, Region};
 use std::env;
 use std::fs;
-use std::mem::forget;
 use std::time::{Duration, Instant};
 
 const CONFIG: Config = Config::ranks(2).cells(8).arena(1024).max_message(1 << 14);
@@ -110,8 +109,7 @@ fn change(bytes: &mut [u8], geometry: &Geometry, dice: &mut Dice) {
 /// Does with a region whatever can be done with one; how many mails there were.
 fn use_it(region: &Region, dice: &mut Dice) -> u32 {
     let mut mails = 0;
-    forget(region.inspect());
-    let _ = (region.find("x"), region.status(0));
+    let _ = (region.inspect(), region.find("x"), region.status(0));
     for rank in [1, 0] {
         let Ok(me) = region.join(rank) else { continue };
         me.set_pieces(dice.below(2) == 0);
@@ -130,7 +128,7 @@ fn use_it(region: &Region, dice: &mut Dice) -> u32 {
         }
         mails += receive(&me);
     }
-    forget(region.inspect());
+    let _ = region.inspect();
     mails
 }
 
