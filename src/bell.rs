@@ -24,7 +24,7 @@
 //! The ringer clears the bell: a flag that only the sleeper clears loses wake-ups, because a second ringer
 //! cannot tell a sleeper from one that is already on its way.
 
-use crate::layout::{Bells, EventWords, Rank};
+use crate::layout::{ASK, Bells, EventWords, Rank};
 use crate::os;
 use crate::sync::{AtomicU32, Edge, Ordering::Relaxed, acquire, full_fence, release};
 #[cfg(loom)]
@@ -110,7 +110,8 @@ impl Ringer {
         // Where the system has no events to give, words must do.
         let has_event = wanted && self.bits & PREPARED != 0;
         self.bits = if has_event { self.bits | EVENT } else { self.bits & !EVENT };
-        bell.mode.store(self.bits & (FENCE | EVENT), release(Edge::Mode));
+        let asks = bell.mode.load(Relaxed) & ASK;
+        bell.mode.store(self.bits & (FENCE | EVENT) | asks, release(Edge::Mode));
         self
     }
 
@@ -124,30 +125,33 @@ impl Ringer {
         self.bits & EVENT != 0
     }
 
-    /// Wakes the sleeper on `bell`, if there is one; whether there was. What was published before is seen by
-    /// its next look.
+    /// Wakes the sleeper on `bell`, if there is one. What was published before is seen by its next look.
     ///
     /// Cost: two loads of one read-mostly line; a system call if there is a sleeper.
     #[inline(always)]
-    pub fn ring(self, bell: Bell<'_>) -> bool {
+    pub fn ring(self, bell: Bell<'_>) -> Rung {
         let mode = bell.mode.load(Relaxed);
+        let mut is_asked = false;
         if self.bits & FENCE != 0 || mode != 0 {
-            self.fence(mode);
+            is_asked = self.fence(mode);
         } else {
             #[cfg(not(loom))]
             crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
         }
-        bell.word.load(Relaxed) == ASLEEP && self.wake(bell.word, bell.mode, bell.event)
+        let woken = bell.word.load(Relaxed) == ASLEEP && self.wake(bell.word, bell.mode, bell.event);
+        Rung { woken, is_asked }
     }
 
+    /// Whether there is more to do than to fence.
     #[cold]
-    fn fence(self, mode: u32) {
+    fn fence(self, mode: u32) -> bool {
         if (self.bits | mode) & FENCE != 0 {
             full_fence(Edge::RingerFence);
         } else {
             #[cfg(not(loom))]
             crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
         }
+        mode & ASK != 0
     }
 
     /// The bell's parts one by one: they go in registers, and nobody who rings in vain stores them.
@@ -163,6 +167,15 @@ impl Ringer {
         }
         woken
     }
+}
+
+/// What came of ringing a bell.
+#[derive(Debug, Clone, Copy)]
+pub struct Rung {
+    /// Whether there was a sleeper.
+    pub woken: bool,
+    /// Whether the rank asks its senders to look whether it asks them for a new start.
+    pub is_asked: bool,
 }
 
 /// One of a rank's bells.
@@ -191,6 +204,12 @@ impl<'a> Bell<'a> {
     /// A bell that is nothing but a word and a mode.
     pub fn bare(word: &'a AtomicU32, mode: &'a AtomicU32) -> Self {
         Self { word, mode, event: None }
+    }
+
+    /// Asks ringers, from now on or no more, to look at more than the bell. Its sleeper's alone to do.
+    pub fn set_asking(self, asks: bool) {
+        let mode = self.mode.load(Relaxed) & !ASK;
+        self.mode.store(if asks { mode | ASK } else { mode }, release(Edge::Mode));
     }
 
     /// Sleeps until the bell is rung, at most for `time`; may also return for no reason.

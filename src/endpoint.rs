@@ -210,6 +210,11 @@ impl Endpoint {
         self.receiver.set_pieces(pieces);
     }
 
+    /// Begins anew with a mailbox that makes no sense. As [`Receiver::reset`].
+    pub fn reset(&mut self, from: u32) -> Result<(), RecvError> {
+        self.receiver.reset(from)
+    }
+
     /// What ends a wait of this endpoint, in either direction, from another thread or a signal handler.
     pub fn interrupter(&self) -> Interrupter {
         self.receiver.interrupter()

@@ -11,6 +11,7 @@ use crate::source::Source;
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
 use crate::turns::Turns;
 use core::cell::{Cell as Private, RefCell};
+use core::time::Duration;
 use std::time::Instant;
 
 /// The most mails of one sender that a receive from anyone takes while another sender's wait; also the most
@@ -23,18 +24,24 @@ const QUERIES: usize = 8;
 /// Polls of the sender whose turn it is for one of all.
 const POLLS_PER_ROUND: u32 = 4;
 const NOBODY: u32 = u32::MAX;
+/// How long mailboxes that have no memory are left alone.
+const RESPITE: Duration = Duration::from_millis(10);
 
 /// Mailboxes by sender, each opened when its bit in `opened` is first seen.
 pub(crate) struct Inbox {
     peers: Peers<Incoming>,
     /// Bit `from % 64` of word `from / 64`: the mailbox is open.
     known: [Private<u64>; OPENED_WORDS],
+    /// When mailboxes that were said to be open and have no memory are tried again.
+    retry: Private<Option<Instant>>,
     turns: RefCell<Turns>,
     /// The sender whose turn it is.
     current: Private<u32>,
     /// How many mails in a row it gave.
     burst: Private<u32>,
     polls: Private<u32>,
+    /// Whether some sender was asked for a new start that it has not given.
+    asks: Private<bool>,
     /// The sender last asked about in the rotation of queries.
     queried: Private<u32>,
     /// Whether messages in fragments are passed on in pieces.
@@ -52,10 +59,12 @@ impl Inbox {
         Self {
             peers: Peers::new(ranks),
             known: Default::default(),
+            retry: None.into(),
             turns: RefCell::default(),
             current: NOBODY.into(),
             burst: 0.into(),
             polls: 0.into(),
+            asks: false.into(),
             queried: NOBODY.into(),
             in_pieces: false.into(),
         }
@@ -129,6 +138,7 @@ impl Inbox {
         if self.peers.get(rank).is_none() {
             self.discover(member);
         }
+        self.begin_anew(member);
         match self.peers.get(rank) {
             Some(peer) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
             Some(peer) if peer.is_ready() => Ok(Some(peer)),
@@ -150,6 +160,7 @@ impl Inbox {
             return None;
         }
         self.discover(member);
+        self.begin_anew(member);
         self.burst.set(0);
         let is_overdue = Private::new(false);
         let is_ready = |rank| {
@@ -173,6 +184,41 @@ impl Inbox {
         }
         self.current.set(next);
         Some(peer)
+    }
+
+    /// Gives up all that is in the mailbox from `from`, and asks that sender for a new start.
+    pub fn reset(&mut self, member: &Member, from: u32) -> Result<(), RecvError> {
+        member.check()?;
+        if !self.peers.reaches(from) {
+            return Err(RecvError::NoSuchRank);
+        }
+        self.discover(member);
+        // If nothing was ever sent, there is nothing to give up.
+        if let Some(peer) = self.peers.get_mut(from) {
+            peer.reset(member);
+            self.asks.set(true);
+            member.set_asking(true);
+        }
+        Ok(())
+    }
+
+    /// Takes the new starts that were asked for, as far as senders have given them.
+    #[inline(always)]
+    fn begin_anew(&self, member: &Member) {
+        if self.asks.get() {
+            self.begin_all_anew(member);
+        }
+    }
+
+    #[cold]
+    fn begin_all_anew(&self, member: &Member) {
+        let mut asks = false;
+        for peer in self.open_after(NOBODY).filter(|peer| peer.consumer.is_asking()) {
+            peer.begin_anew(member);
+            asks |= peer.consumer.is_asking();
+        }
+        self.asks.set(asks);
+        member.set_asking(asks);
     }
 
     /// Whether a poll should look at others than the sender whose turn it is: who waits hears most often from
@@ -215,21 +261,37 @@ impl Inbox {
             // Pairs with the sender's `fetch_or`: the pages are reserved.
             let new = word.load(acquire(Edge::Opened)) & !known.get();
             if new != 0 {
-                known.set(known.get() | new);
-                self.open(member, at as u32 * 64, new);
+                self.open(member, at as u32 * 64, new, known);
             }
         }
     }
 
+    /// Opens the mailboxes of the ranks from `first` on whose bits these are, and notes those that have memory.
     #[cold]
-    fn open(&self, member: &Member, first: u32, mut bits: u64) {
+    fn open(&self, member: &Member, first: u32, mut bits: u64, known: &Private<u64>) {
+        if self.retry.get().is_some_and(|retry| Instant::now() < retry) {
+            return;
+        }
+        self.retry.set(None);
         while bits != 0 {
-            let from = first + bits.trailing_zeros();
+            let at = bits.trailing_zeros();
             bits &= bits - 1;
+            let from = first + at;
             if !self.peers.reaches(from) {
-                return;
+                known.set(known.get() | 1 << at);
+                continue;
             }
+            if member.region.segment.complete(from, member.rank()).is_err() {
+                self.retry.set(Instant::now().checked_add(RESPITE));
+                continue;
+            }
+            known.set(known.get() | 1 << at);
             let consumer = Consumer::resume(member.region.segment.mailbox(from, member.rank()));
+            if consumer.is_asking() {
+                // A predecessor did.
+                self.asks.set(true);
+                member.set_asking(true);
+            }
             let record = member.region.registry.record(from);
             self.peers.get_or_make(from, || Incoming::new(from, record, consumer));
             self.turns.borrow_mut().add(from);
@@ -303,6 +365,9 @@ impl Inbox {
 
     /// Says that `rank` has ended; only after one more look for mail, made after it had.
     fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Option<&Incoming>, RecvError> {
+        if query && let Some(peer) = self.peers.get(rank) {
+            peer.check()?;
+        }
         let Some(end) = member.end_of(rank, query) else { return Ok(None) };
         match self.look_at(member, rank)? {
             Some(peer) => Ok(Some(peer)),
@@ -320,6 +385,9 @@ impl Inbox {
     /// Those that left are seen by one load each. Whether the others live is asked of the kernel, a few at a
     /// time.
     fn ends(&self, member: &Member, query: bool) -> Result<Option<&Incoming>, RecvError> {
+        if query {
+            self.open_after(NOBODY).try_for_each(Incoming::check)?;
+        }
         let registry = &member.region.registry;
         let is_news = |peer: &&Incoming| {
             peer.from != member.rank() && registry.life(peer.from).epoch() > peer.told.get()

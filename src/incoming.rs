@@ -22,6 +22,7 @@ pub(crate) struct Incoming {
     pub consumer: Consumer,
     /// The sender's last epoch whose end was told.
     pub told: Private<u64>,
+    /// Whether nothing can be taken: what is there makes no sense, or a new start is asked for.
     corrupt: Private<bool>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
     woken: Private<bool>,
@@ -55,10 +56,10 @@ impl Incoming {
             from,
             record,
             told: consumer.line().told.load(Relaxed).into(),
-            consumer,
-            corrupt: false.into(),
+            corrupt: consumer.is_asking().into(),
             woken: false.into(),
-            plain: true.into(),
+            plain: (!consumer.is_asking()).into(),
+            consumer,
             train: RefCell::default(),
             stray: false.into(),
             told_held: false.into(),
@@ -79,7 +80,25 @@ impl Incoming {
     }
 
     pub fn is_corrupt(&self) -> bool {
-        self.corrupt.get()
+        self.corrupt.get() && !self.consumer.is_asking()
+    }
+
+    /// Gives up all that is in the mailbox, and asks the sender for a new start. No mail of it is held any more.
+    pub fn reset(&mut self, member: &Member) {
+        let told = self.told.get();
+        *self = Self::new(self.from, self.record.clone(), self.consumer.ask_anew());
+        self.told.set(told);
+        self.ring(member);
+    }
+
+    /// Takes the new start that was asked for, if the sender has given one.
+    pub fn begin_anew(&self, member: &Member) {
+        if self.consumer.begin_anew() {
+            self.corrupt.set(false);
+            self.plain.set(true);
+            // It may wait for room, of which there is none until now.
+            self.ring(member);
+        }
     }
 
     /// Where it is not ready: whether that is so because mails of it are held, by this endpoint, and its sender
@@ -141,6 +160,11 @@ impl Incoming {
         self.corrupt.set(true);
         self.plain.set(false);
         RecvError::Corrupt(self.from)
+    }
+
+    /// Whether the sender may wait for a new start to be taken that nobody asked for; said once.
+    pub fn check(&self) -> Result<(), RecvError> {
+        if !self.corrupt.get() && self.consumer.is_belied() { Err(self.corrupted()) } else { Ok(()) }
     }
 
     /// A message follows: what is under way never ends. Whoever takes it in pieces is told first.

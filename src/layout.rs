@@ -18,8 +18,8 @@
 //!  mailbox (from, to), page-aligned
 //! ┌──────────────────┬──────────────────┬───────────┬──────────────┬──────────────┬─────────────┐
 //! │ consumer line:   │ producer line:   │ call line │ control lane │ cells x 64 B │ arena bytes │
-//! │ head, told, two  │ five counters    │           │              │              │             │
-//! │ counters; 128 B  │ 128 B            │ 128 B     │ 8 x 64 B     │              │             │
+//! │ head, told, reset│ counters, answer │           │              │              │             │
+//! │ counters; 128 B  │ to reset; 128 B  │ 128 B     │ 8 x 64 B     │              │             │
 //! └──────────────────┴──────────────────┴───────────┴──────────────┴──────────────┴─────────────┘
 //!  receiver           sender             nobody yet  nobody yet     sender         sender
 //! ```
@@ -34,7 +34,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use crossbeam_utils::CachePadded;
 
 /// The version of this layout.
-pub const ABI: u64 = 3;
+pub const ABI: u64 = 4;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -129,6 +129,10 @@ pub struct Identity {
     pub lock: AtomicU64,
 }
 
+/// The bit of a bell's mode that asks ringers to look whether the receiver asks for a new start. It stays when a
+/// rank is claimed: the request does, too.
+pub const ASK: u32 = 8;
+
 /// The words that a rank sleeps on: its holder writes ASLEEP, holder and ringers write AWAKE.
 #[repr(C)]
 pub struct Bells {
@@ -166,9 +170,11 @@ pub struct ConsumerLine {
     /// Messages in fragments that were dropped because their end never came, and fragments without a
     /// beginning.
     pub drops: AtomicU64,
+    /// Odd while the receiver asks for a new start, another number each time.
+    pub reset: AtomicU64,
 }
 
-/// The sender's words: counters, for people. Only differences mean anything: a sender that dies may leave one
+/// The sender's words. All but the last two are counters, for people. Only differences mean anything: a sender that dies may leave one
 /// short.
 #[repr(C)]
 pub struct ProducerLine {
@@ -184,6 +190,10 @@ pub struct ProducerLine {
     pub sleeps: AtomicU64,
     /// Times that a message woke the receiver.
     pub wakes: AtomicU64,
+    /// The number of the receiver's last request for a new start that was answered.
+    pub answered: AtomicU64,
+    /// The answer: the sequence number from which on the mailbox makes sense.
+    pub start: AtomicU64,
 }
 
 /// One slot of a mailbox; see [`cell`](crate::cell) for its words. Written by the sender.

@@ -1,6 +1,6 @@
 //! What each half of an endpoint has: the rank that both hold, and how it waits.
 
-use crate::bell::{self, Bell, Ringer, Wait, Waiter};
+use crate::bell::{self, Bell, Ringer, Rung, Wait, Waiter};
 use crate::error::Lost;
 use crate::layout::Rank;
 use crate::memory::Shared;
@@ -226,16 +226,21 @@ impl Member {
         &self.record
     }
 
-    /// Tells a peer, whose record this is, that there is mail for it; whether that woke it.
+    /// Tells a peer, whose record this is, that there is mail for it.
     #[inline(always)]
-    pub fn ring_mail(&self, peer: &Rank) -> bool {
+    pub fn ring_mail(&self, peer: &Rank) -> Rung {
         self.ringer.get().ring(Bell::mail(peer))
     }
 
     /// Tells a peer, whose record this is, that there is room for what it sends; whether that woke it.
     #[inline(always)]
     pub fn ring_credit(&self, peer: &Rank) -> bool {
-        self.ringer.get().ring(Bell::credit(peer))
+        self.ringer.get().ring(Bell::credit(peer)).woken
+    }
+
+    /// Asks all senders to look whether this receiving half asks them for a new start; or no more.
+    pub fn set_asking(&self, asks: bool) {
+        self.half.bell(&self.record).set_asking(asks);
     }
 
     /// Whether `rank` will neither send nor receive any more in this life; without `query` a death goes

@@ -168,6 +168,7 @@ impl Mailbox {
                 told: atomic(),
                 wakes: atomic(),
                 drops: atomic(),
+                reset: atomic(),
             }
             .into(),
             producer: ProducerLine {
@@ -177,6 +178,8 @@ impl Mailbox {
                 full: atomic(),
                 sleeps: atomic(),
                 wakes: atomic(),
+                answered: atomic(),
+                start: atomic(),
             }
             .into(),
             call: atomic().into(),

@@ -67,17 +67,16 @@ impl Outbox {
     #[inline(always)]
     pub fn send_small(&self, member: &Member, to: u32, bytes: &[u8]) -> bool {
         let Some(peer) = self.peers.get(to) else { return false };
-        if bytes.len() > INLINE.min(member.limit) || peer.drafting.get() || member.check().is_err() {
+        let is_plain = bytes.len() <= INLINE.min(member.limit) && !peer.drafting.get();
+        if !is_plain || peer.producer.has_lost() || member.check().is_err() {
             return false;
         }
         if member.is_in_batch() {
             return self.hold_small(member, peer, bytes);
         }
         let is_sent = peer.producer.push_small(bytes);
-        if is_sent {
-            peer.ring(member);
-        }
-        is_sent
+        // What was lost just now is told by the slow path, which sends nothing then.
+        is_sent && !peer.ring(member)
     }
 
     #[inline(never)]
@@ -108,10 +107,10 @@ impl Outbox {
             peer.producer.fill(&slot, bytes);
             peer.ring(member);
         }
-        Ok(())
+        peer.tell_loss()
     }
 
-    /// Publishes a slot that is written, now or with its batch.
+    /// Publishes a slot that is written, now or with its batch. What is lost by then is to be told.
     pub fn publish(&self, member: &Member, peer: &Outgoing, slot: &Slot) {
         if member.is_in_batch() {
             peer.producer.hold(slot);
@@ -174,6 +173,7 @@ impl Outbox {
             journey.check()?;
             peer.producer.fill(&slot, bytes);
             peer.ring(member);
+            peer.tell_loss()?;
             Ok(slot.seq)
         };
         let wait = |seq| {
@@ -206,18 +206,20 @@ impl Outbox {
     /// A slot for `len` bytes, waited for if need be.
     fn claim(&self, terms: Terms<'_>, peer: &Outgoing, len: usize) -> Result<Slot, SendError> {
         let slack = if matches!(terms.patience, Patience::Never) { Slack::Any } else { Slack::Quarter };
-        match peer.producer.claim(len, slack) {
-            Ok(slot) => Ok(slot),
-            Err(PushError::Corrupt) => Err(SendError::Corrupt),
+        let slot = match peer.producer.claim(len, slack) {
+            Ok(slot) => slot,
+            Err(PushError::Corrupt) => return Err(SendError::Corrupt),
             Err(PushError::Full) => {
                 count(&peer.producer.counters().full, 1);
                 self.wait(terms, peer, |slack| match peer.producer.reclaim(len, slack) {
                     Ok(slot) => Ok(Some(slot)),
                     Err(PushError::Full) => Ok(None),
                     Err(PushError::Corrupt) => Err(Corrupt),
-                })
+                })?
             }
-        }
+        };
+        peer.tell_loss()?;
+        Ok(slot)
     }
 
     /// Claims a slot for `len` bytes to `to`, which stays claimed until it is published or `drafting` ends.
@@ -237,11 +239,15 @@ impl Outbox {
             Some(peer) if len <= member.limit => peer,
             _ => self.open(member, to, len)?,
         };
-        if peer.drafting.get() { Err(SendError::Drafting) } else { Ok(peer) }
+        if peer.drafting.get() {
+            return Err(SendError::Drafting);
+        }
+        peer.tell_loss()?;
+        Ok(peer)
     }
 
-    /// Reserves the mailbox's pages unless an earlier holder of this rank did, says so to the receiver, and
-    /// goes on where that holder stopped.
+    /// Reserves the mailbox's pages, says so to the receiver unless an earlier holder of this rank did, and goes on
+    /// where that holder stopped.
     #[cold]
     fn open(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         if !self.peers.reaches(to) {
@@ -252,7 +258,10 @@ impl Outbox {
         }
         let (region, me) = (&member.region, member.rank());
         let record = region.registry.record(to);
-        if !region.is_opened(me, to) {
+        if region.is_opened(me, to) {
+            // By a predecessor, or by whoever may write there.
+            region.segment.complete(me, to).map_err(|_| SendError::NoSpace)?;
+        } else {
             region.segment.reserve(me, to).map_err(|_| SendError::NoSpace)?;
             let word = &record.opened[me as usize / 64];
             // Pairs with the receiver's load: from here on it may touch the pages.
@@ -322,12 +331,26 @@ impl Outbox {
 }
 
 impl Outgoing {
-    /// Tells the receiver that there is mail.
+    /// Tells the receiver that there is mail; whether it has given up what is to be told as lost.
     #[inline(always)]
-    fn ring(&self, member: &Member) {
-        if member.ring_mail(&self.record) {
+    fn ring(&self, member: &Member) -> bool {
+        let rung = member.ring_mail(&self.record);
+        if rung.woken {
             count(&self.producer.counters().wakes, 1);
         }
+        rung.is_asked && self.answer()
+    }
+
+    #[cold]
+    fn answer(&self) -> bool {
+        self.producer.answer();
+        self.producer.has_lost()
+    }
+
+    /// Says, once, that the receiver gave up what it had not received.
+    #[inline(always)]
+    pub fn tell_loss(&self) -> Result<(), SendError> {
+        if self.producer.has_lost() && self.producer.take_loss() { Err(SendError::Reset) } else { Ok(()) }
     }
 }
 
@@ -355,6 +378,7 @@ impl<'a> Journey<'a> {
     /// Whether the receiver that took the beginning is still there.
     fn check(&self) -> Result<(), SendError> {
         let life = self.member.region.registry.life(self.peer.to);
+        self.peer.tell_loss()?;
         // Below it: nobody has joined yet.
         if life.epoch() <= self.epoch.get() {
             return Ok(());

@@ -32,6 +32,12 @@ impl<T> Peers<T> {
         Some(block[rank as usize % BLOCK].get()?)
     }
 
+    /// The value of `rank`, if there is one, to be replaced.
+    pub fn get_mut(&mut self, rank: u32) -> Option<&mut T> {
+        let block = self.blocks.get_mut(rank as usize / BLOCK)?.get_mut()?;
+        Some(block[rank as usize % BLOCK].get_mut()?)
+    }
+
     /// The value of `rank`, which is below `ranks`; made if there is none.
     pub fn get_or_make(&self, rank: u32, make: impl FnOnce() -> T) -> &T {
         let block =

@@ -78,6 +78,19 @@ impl Receiver {
         self.inbox.in_pieces.set(pieces);
     }
 
+    /// Gives up all that is in the mailbox from `from` and was not received, and mails of it that were left or
+    /// forgotten, and begins anew: for a mailbox that is [`RecvError::Corrupt`]. Nobody else's is touched.
+    ///
+    /// Mail comes again once the sender has found out, at its next message at the latest: that call is
+    /// [`SendError::Reset`](crate::SendError::Reset), and what it sent before is lost unless it was received.
+    /// What it sends from then on comes in order and once. [`Mail::seq`] goes on where the sender is: the gap is
+    /// what was lost. Until then a receive waits as if there were no mail, also in later lives of this rank.
+    ///
+    /// Never waits. Cost: the sender's, which looks at each cell of the mailbox.
+    pub fn reset(&mut self, from: u32) -> Result<(), RecvError> {
+        self.inbox.reset(&self.member, from)
+    }
+
     /// What ends a wait of this half from another thread or a signal handler.
     pub fn interrupter(&self) -> Interrupter {
         self.member.interrupter()

@@ -232,9 +232,11 @@ impl Region {
         })
     }
 
-    /// Looks at everything. Takes no memory in the segment: mailboxes that were never used are not touched.
+    /// Looks at everything. Takes no memory in the segment: mailboxes that were never used are not touched. One that
+    /// is said to be used, has no memory and cannot get any is left out.
     ///
-    /// Never waits, and needs no rank. Costs a system call a rank, and a look at each message that waits.
+    /// Never waits, and needs no rank. Costs a system call a rank and one a mailbox in use, and a look at each
+    /// message that waits.
     pub fn inspect(&self) -> Inspection {
         let geometry = *self.geometry();
         let ranks = (0..geometry.ranks).map(|rank| {
@@ -269,7 +271,9 @@ impl Region {
     }
 
     fn mailboxes_to(&self, to: u32) -> impl Iterator<Item = MailboxReport> {
-        (0..self.ranks()).filter(move |from| self.is_opened(*from, to)).map(move |from| {
+        let may_touch =
+            move |from: &u32| self.is_opened(*from, to) && self.segment.complete(*from, to).is_ok();
+        (0..self.ranks()).filter(may_touch).map(move |from| {
             let mailbox = self.segment.mailbox(from, to);
             let (head, unread) = ring::depth(&mailbox);
             let (sender, receiver) = (&mailbox.lines.producer, &mailbox.lines.consumer);

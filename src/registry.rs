@@ -13,7 +13,7 @@
 //! process id, which are for people, may then be those of the claim that was not finished.
 
 use crate::error::Lost;
-use crate::layout::{LABEL, Rank};
+use crate::layout::{ASK, LABEL, Rank};
 use crate::memory::Shared;
 use crate::os::{self, File, Lock};
 use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
@@ -148,7 +148,7 @@ impl Registry {
         for (word, bytes) in record.identity.label.iter().zip(padded(label).as_chunks::<8>().0) {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);
         }
-        record.bells.modes.iter().for_each(|word| word.store(mode, Relaxed));
+        record.bells.modes.iter().for_each(|word| word.store(word.load(Relaxed) & ASK | mode, Relaxed));
         record.bells.mail.store(0, Relaxed);
         record.bells.credit.store(0, Relaxed);
         // Whoever was killed asleep waits for nobody any more.

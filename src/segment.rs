@@ -259,6 +259,13 @@ impl Segment {
         os::allocate(&self.file, self.geometry.mailbox(from, to), self.geometry.stride())
     }
 
+    /// Takes those pages from the system that the mailbox from `from` to `to` lacks although its bit in `opened` is
+    /// set. An honest sender leaves none out; but who touches one that is lacking, where there is no room, gets
+    /// SIGBUS.
+    pub fn complete(&self, from: u32, to: u32) -> io::Result<()> {
+        os::allocate_missing(&self.file, self.geometry.mailbox(from, to), self.geometry.stride())
+    }
+
     /// Bytes of memory, or of the disk, in use.
     pub fn memory(&self) -> io::Result<u64> {
         Ok(os::facts(&self.file)?.allocated)

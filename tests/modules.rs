@@ -25,6 +25,7 @@ const TABLE: &[(&str, &str)] = &[
     ("marks", ""),
     ("ring", "sync cell layout marks memory"),
     ("ring/producer", "sync cell layout memory"),
+    ("ring/producer/recovery", "sync cell layout memory ring"),
     ("ring/stage", "sync layout"),
     ("ring/consumer", "sync cell marks layout memory"),
     ("place", ""),

@@ -5,13 +5,14 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::{Child, GUARD, SHORT, Scratch, command, is_root, record, reply};
-use mailbox::layout::{ABI, Geometry, WIPED};
+use mailbox::layout::{ABI, Geometry, Rank, WIPED};
 use mailbox::{
     Config, ConfigError, CreateError, CreateOrOpenError, JoinError, OpenError, OpenOptions, RecvError,
     Region, RemoveError, Reserve, SendError, Status,
 };
 use std::fs::{self, File};
 use std::io;
+use std::mem::offset_of;
 use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::process::Command;
 
@@ -20,6 +21,7 @@ fn second_process() {
     match common::role() {
         Some((role, region)) if role == "racer" => race(&region),
         Some((role, region)) if role == "cramped" => live_in_a_cramped_place(&region),
+        Some((role, region)) if role == "deceived" => live_among_mailboxes_without_memory(&region),
         Some((_, region)) => puppet::perform(&region),
         None => {}
     }
@@ -411,6 +413,16 @@ fn memory_can_be_reserved_at_creation() {
 #[test]
 #[cfg_attr(portable, ignore = "looks into /dev/shm")]
 fn a_region_lives_with_too_little_shared_memory() {
+    in_a_cramped_place("cramped");
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "looks into /dev/shm")]
+fn a_mailbox_that_is_said_to_be_open_and_has_no_memory_is_no_signal() {
+    in_a_cramped_place("deceived");
+}
+
+fn in_a_cramped_place(role: &str) {
     let prepare = "mount -t tmpfs -o size=1m none /dev/shm";
     let works = Command::new("unshare").args(["-m", "sh", "-c", prepare]).status();
     if !works.is_ok_and(|status| status.success()) {
@@ -418,7 +430,7 @@ fn a_region_lives_with_too_little_shared_memory() {
     }
     let script = format!("{prepare} && exec \"$0\" \"$@\"");
     // The name is of no use outside: the child has a /dev/shm of its own.
-    let mut child = Child::start_under(&["unshare", "-m", "sh", "-c", &script], "cramped", &Scratch::new());
+    let mut child = Child::start_under(&["unshare", "-m", "sh", "-c", &script], role, &Scratch::new());
     assert_eq!(child.answer(), "ok");
 }
 
@@ -468,6 +480,34 @@ fn live_in_a_cramped_place(name: &str) {
     drop((a, b, c));
     assert_eq!(Region::remove(name), Ok(()));
     assert_eq!(entries(), 0);
+    reply("ok");
+}
+
+fn live_among_mailboxes_without_memory(name: &str) {
+    let scratch = Scratch::at(name);
+    let region = scratch.create(Config::ranks(16).cells(512));
+    let (a, b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
+    a.send(1, b"before").expect("room");
+    assert!(fs::write("/dev/shm/filler", vec![1; 1 << 20]).is_err(), "too much room");
+    // Every rank's mailboxes, and some of ranks that are none.
+    for rank in 0..16 {
+        scratch.patch(record(rank) + offset_of!(Rank, opened) as u64, &[0xFF; 128]);
+    }
+    for _ in 0..3 {
+        assert_eq!(a.send(2, b"x").err(), Some(SendError::NoSpace));
+        assert_eq!(a.try_recv().err(), Some(RecvError::Empty));
+        assert_eq!(a.try_recv_from(3).err(), Some(RecvError::Empty));
+        assert_eq!(region.inspect().mailboxes.len(), 1);
+    }
+    assert_eq!(a.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    assert_eq!(b.recv().expect("mail").to_vec(), b"before");
+
+    fs::remove_file("/dev/shm/filler").expect("a file");
+    a.send(2, b"after").expect("room again");
+    b.send(0, b"after").expect("room again");
+    let c = region.join(2).expect("a free rank");
+    assert_eq!(c.recv_from(0).expect("mail").to_vec(), b"after");
+    assert_eq!(a.recv_from_timeout(1, GUARD).expect("mail").to_vec(), b"after");
     reply("ok");
 }
 

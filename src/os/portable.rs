@@ -79,6 +79,12 @@ pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// As [`allocate`], where others may have written something already: that stays. Nothing is done: there is no
+/// portable way to tell.
+pub fn allocate_missing(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
+    Ok(())
+}
+
 /// Whether the kernel of this machine alone keeps `file`: there is no portable way to know.
 pub fn is_local(_file: &File) -> io::Result<bool> {
     Ok(true)

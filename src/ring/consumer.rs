@@ -83,12 +83,19 @@ pub struct Consumer {
     unread: Marks,
     /// Bytes of the arena in those that were retired and not settled.
     owed: Private<usize>,
+    /// The shared word: odd while a new start is asked for.
+    reset: Private<u64>,
 }
 
 impl Consumer {
     /// The consumer of `mailbox`: what the last one did not acknowledge is there again (I8).
     pub fn resume(mailbox: Mailbox) -> Self {
-        let head = mailbox.lines.consumer.head.load(Relaxed);
+        let line = &mailbox.lines.consumer;
+        let (head, reset) = (line.head.load(Relaxed), line.reset.load(Relaxed));
+        Self::at(mailbox, head, reset)
+    }
+
+    fn at(mailbox: Mailbox, head: u64, reset: u64) -> Self {
         let cells = mailbox.cells.len();
         Self {
             mailbox,
@@ -97,7 +104,54 @@ impl Consumer {
             acknowledged: Marks::new(cells),
             unread: Marks::new(cells),
             owed: 0.into(),
+            reset: reset.into(),
         }
+    }
+
+    /// Asks the producer for a new start: the consumer that takes its place. All messages that are in the mailbox
+    /// are given up, those taken included. Until [`Consumer::begin_anew`] there is nothing to take.
+    pub fn ask_anew(&self) -> Self {
+        let line = &self.mailbox.lines.consumer;
+        let mut reset = (self.reset.get() | 1).wrapping_add(2);
+        // An answer to a request that was nobody's would be taken for one to this.
+        if line_answered(&self.mailbox) == reset {
+            reset = reset.wrapping_add(2);
+        }
+        let next = self.next.get();
+        // For a successor of the producer; then the request.
+        line.head.store(next, Relaxed);
+        line.reset.store(reset, release(Edge::Head));
+        Self::at(self.mailbox.clone(), next, reset)
+    }
+
+    /// Whether a new start was asked for and is not taken.
+    #[inline(always)]
+    pub fn is_asking(&self) -> bool {
+        self.reset.get() & 1 == 1
+    }
+
+    /// Takes the new start that was asked for, if the producer has given one; whether it has.
+    pub fn begin_anew(&self) -> bool {
+        let reset = self.reset.get();
+        if !self.is_asking() || line_answered(&self.mailbox) != reset {
+            return false;
+        }
+        // Whatever it is: nothing from there on was ever looked at, for nobody looks while a start is asked for.
+        let start = self.mailbox.lines.producer.start.load(Relaxed);
+        self.head.set(start);
+        self.next.set(start);
+        let line = &self.mailbox.lines.consumer;
+        line.head.store(start, Relaxed);
+        self.reset.set(reset.wrapping_add(1));
+        // Pairs with the producer's load: `head` is the new one.
+        line.reset.store(reset.wrapping_add(1), release(Edge::Head));
+        true
+    }
+
+    /// Whether somebody else asked for a new start in this consumer's name: the producer may wait for it to begin
+    /// anew, and it does not.
+    pub fn is_belied(&self) -> bool {
+        self.mailbox.lines.consumer.reset.load(Relaxed) != self.reset.get()
     }
 
     /// Whether `take` would say anything but `Ok(None)`.
@@ -315,4 +369,9 @@ impl Consumer {
     pub fn line(&self) -> &ConsumerLine {
         &self.mailbox.lines.consumer
     }
+}
+
+/// The request for a new start that the producer answered last; where it is ours, its stamps are wiped.
+fn line_answered(mailbox: &Mailbox) -> u64 {
+    mailbox.lines.producer.answered.load(acquire(Edge::Stamp))
 }

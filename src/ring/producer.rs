@@ -1,7 +1,9 @@
 //! The writing end.
 
+mod recovery;
+
 use super::stage::Stage;
-use super::{COUNTED, Corrupt, arena_range, bytes, cell, check_stale, count};
+use super::{Corrupt, cell, count};
 use crate::cell::{Envelope, INLINE, Kind, Place};
 use crate::layout::{ARENA_ALIGN, Cell, ProducerLine};
 use crate::memory::{self, Mailbox};
@@ -83,6 +85,10 @@ pub struct Producer {
     stage: Stage,
     mailbox: Mailbox,
     epoch: u8,
+    /// Whether the consumer gave up messages since somebody was told so.
+    lost: Private<bool>,
+    /// The last request for a new start that was answered.
+    answered: Private<u64>,
     /// Which bits of a sequence number say when to update the shared count of bytes.
     counted: u64,
 }
@@ -96,86 +102,15 @@ struct Span {
 }
 
 impl Producer {
-    /// The producer of `mailbox`, going on where the last one stopped, wherever that was (I8): it looks for
-    /// its tail among the stamps, and for the arena's live part in the cells before it.
-    ///
-    /// `epoch` is the sender's. Cost: one look at every cell.
-    pub fn recover(mailbox: Mailbox, epoch: u64) -> Result<Self, Corrupt> {
-        let cells = mailbox.cells.len() as u64;
-        let head = mailbox.lines.consumer.head.load(acquire(Edge::Head));
-        let mut tail = head;
-        // Our own side wrote these stamps, in a former life; the consumer's lock-step makes them visible.
-        while tail.wrapping_sub(head) < cells {
-            let stamp = cell(&mailbox, tail).stamp.load(acquire(Edge::Stamp));
-            if stamp != tail.wrapping_add(1) {
-                check_stale(stamp, tail, cells)?;
-                break;
-            }
-            tail = tail.wrapping_add(1);
-        }
-        // What a former life held back for a batch: stamped, but for the first. Nobody has looked at it, for
-        // nobody has seen the message before it.
-        for ahead in tail.wrapping_sub(head) + 1..cells {
-            let seq = head.wrapping_add(ahead);
-            let stamp = &cell(&mailbox, seq).stamp;
-            if stamp.load(Relaxed) == seq.wrapping_add(1) {
-                stamp.store(0, Relaxed);
-            }
-        }
-        let bytes = bytes(&mailbox, tail);
-        let producer = Self {
-            epoch: (epoch % 64) as u8,
-            counted: cells.min(COUNTED) - 1,
-            tail: tail.into(),
-            head: head.into(),
-            cursor: Cursor::default().into(),
-            freed: 0.into(),
-            bytes: bytes.into(),
-            held: None.into(),
-            held_from: 0.into(),
-            stage: Stage::new(),
-            spans: RefCell::default(),
-            mailbox,
-        };
-        producer.recover_arena(head, tail)?;
-        Ok(producer)
+    /// Whether the consumer gave up messages since [`Producer::take_loss`].
+    #[inline(always)]
+    pub fn has_lost(&self) -> bool {
+        self.lost.get()
     }
 
-    /// Rebuilds cursor and `spans` from the live messages `head..tail`: each payload in bounds, aligned, and
-    /// beyond the one before it.
-    fn recover_arena(&self, head: u64, tail: u64) -> Result<(), Corrupt> {
-        let size = self.arena_len();
-        let mut cursor = Cursor::default();
-        let mut first = None;
-        let mut spans = self.spans.borrow_mut();
-        let mut seq = head;
-        while seq != tail {
-            let cell = self.cell(seq);
-            let envelope = Envelope::unpack(cell.envelope.load(Relaxed)).ok_or(Corrupt)?;
-            if envelope.place == Place::Arena {
-                let (offset, len) = arena_range(cell, size).ok_or(Corrupt)?;
-                if first.is_none() {
-                    first = Some(offset);
-                    cursor = Cursor { position: offset, offset };
-                }
-                if offset < cursor.offset {
-                    if offset != 0 {
-                        return Err(Corrupt);
-                    }
-                    cursor = Cursor { position: cursor.position + (size - cursor.offset), offset: 0 };
-                }
-                let end = offset + len.next_multiple_of(ARENA_ALIGN);
-                cursor = Cursor { position: cursor.position + (end - cursor.offset), offset: end };
-                if cursor.position - first.unwrap_or(0) > size {
-                    return Err(Corrupt);
-                }
-                spans.push_back(Span { seq, end: cursor.position });
-            }
-            seq = seq.wrapping_add(1);
-        }
-        self.cursor.set(cursor);
-        self.freed.set(first.unwrap_or(0));
-        Ok(())
+    /// As [`Producer::has_lost`]; said once.
+    pub fn take_loss(&self) -> bool {
+        self.lost.take()
     }
 
     /// Claims the next cell, and arena for `len` bytes; not published, it is as if it had not been claimed.
@@ -222,6 +157,10 @@ impl Producer {
 
     /// Reads `head` once, checks it, and takes over what it frees.
     fn refresh(&self) -> Result<(), Corrupt> {
+        if self.answer() {
+            // Until the consumer has begun anew `head` is of before.
+            return Ok(());
+        }
         // Pairs with the consumer's store: what it read below `head` it has done with.
         let head = self.mailbox.lines.consumer.head.load(acquire(Edge::Head));
         let last = self.head.get();

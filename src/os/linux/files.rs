@@ -63,6 +63,11 @@ pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     }
 }
 
+/// As [`allocate`], where others may have written something already: that stays.
+pub fn allocate_missing(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    allocate(file, offset, len)
+}
+
 // --- File systems and boots --------------------------------------------------------------------------------
 
 /// File systems that another machine, or another process, may serve: there a mapping is not the memory that

@@ -1,0 +1,157 @@
+//! Where a producer begins: where the last one stopped, or, when the consumer asks for that, anew.
+
+use super::{Cursor, Producer, Span};
+use crate::cell::{Envelope, Place};
+use crate::layout::ARENA_ALIGN;
+use crate::memory::Mailbox;
+use crate::ring::stage::Stage;
+use crate::ring::{COUNTED, Corrupt, arena_range, bytes, cell, check_stale};
+use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
+use core::cell::RefCell;
+
+impl Producer {
+    /// The producer of `mailbox`, going on where the last one stopped, wherever that was (I8): it looks for
+    /// its tail among the stamps, and for the arena's live part in the cells before it.
+    ///
+    /// `epoch` is the sender's. Cost: one look at every cell.
+    pub fn recover(mailbox: Mailbox, epoch: u64) -> Result<Self, Corrupt> {
+        let cells = mailbox.cells.len() as u64;
+        // Pairs with the consumer's store: what it wrote to `head` before.
+        let reset = mailbox.lines.consumer.reset.load(acquire(Edge::Head));
+        let is_answered = mailbox.lines.producer.answered.load(Relaxed) == reset;
+        let is_asked = reset & 1 == 1;
+        let head = if is_asked && is_answered {
+            mailbox.lines.producer.start.load(Relaxed)
+        } else {
+            mailbox.lines.consumer.head.load(acquire(Edge::Head))
+        };
+        if is_asked && !is_answered {
+            let producer = Self::at(mailbox, epoch, head, head);
+            producer.begin_anew(reset);
+            return Ok(producer);
+        }
+        let mut tail = head;
+        // Our own side wrote these stamps, in a former life; the consumer's lock-step makes them visible.
+        while tail.wrapping_sub(head) < cells {
+            let stamp = cell(&mailbox, tail).stamp.load(acquire(Edge::Stamp));
+            if stamp != tail.wrapping_add(1) {
+                check_stale(stamp, tail, cells)?;
+                break;
+            }
+            tail = tail.wrapping_add(1);
+        }
+        // What a former life held back for a batch: stamped, but for the first. Nobody has looked at it, for
+        // nobody has seen the message before it.
+        for ahead in tail.wrapping_sub(head) + 1..cells {
+            let seq = head.wrapping_add(ahead);
+            let stamp = &cell(&mailbox, seq).stamp;
+            if stamp.load(Relaxed) == seq.wrapping_add(1) {
+                stamp.store(0, Relaxed);
+            }
+        }
+        let producer = Self::at(mailbox, epoch, head, tail);
+        producer.answered.set(reset);
+        producer.recover_arena(head, tail)?;
+        Ok(producer)
+    }
+
+    fn at(mailbox: Mailbox, epoch: u64, head: u64, tail: u64) -> Self {
+        let cells = mailbox.cells.len() as u64;
+        let bytes = bytes(&mailbox, tail);
+        Self {
+            epoch: (epoch % 64) as u8,
+            counted: cells.min(COUNTED) - 1,
+            tail: tail.into(),
+            head: head.into(),
+            cursor: Cursor::default().into(),
+            freed: 0.into(),
+            bytes: bytes.into(),
+            held: None.into(),
+            held_from: 0.into(),
+            stage: Stage::new(),
+            spans: RefCell::default(),
+            lost: false.into(),
+            answered: 0.into(),
+            mailbox,
+        }
+    }
+
+    /// Gives a consumer that asks for it a new start, once; whether it has asked and not yet taken it.
+    ///
+    /// Cost: the line of `head`; a store to each cell where it has asked.
+    pub fn answer(&self) -> bool {
+        // Pairs with the consumer's store: where it has begun anew, `head` says so.
+        let reset = self.mailbox.lines.consumer.reset.load(acquire(Edge::Head));
+        let is_asked = reset & 1 == 1;
+        if is_asked && reset != self.answered.get() {
+            self.begin_anew(reset);
+            self.lost.set(true);
+        }
+        is_asked
+    }
+
+    /// Gives up all that was published, and says where the rest begins.
+    fn begin_anew(&self, reset: u64) {
+        let tail = self.tail.get();
+        let start = self.held.get().unwrap_or(tail);
+        for ahead in 0..self.mailbox.cells.len() as u64 {
+            let seq = start.wrapping_add(ahead);
+            let stamp = &self.cell(seq).stamp;
+            // Whatever somebody wrote there; but not what is held back.
+            let is_held = ahead > 0 && ahead < tail.wrapping_sub(start);
+            if !is_held || stamp.load(Relaxed) != seq.wrapping_add(1) {
+                stamp.store(0, Relaxed);
+            }
+        }
+        self.head.set(start);
+        let mut spans = self.spans.borrow_mut();
+        while let Some(span) = spans.front()
+            && (span.seq.wrapping_sub(start) as i64) < 0
+        {
+            self.freed.set(span.end);
+            spans.pop_front();
+        }
+        let line = &self.mailbox.lines.producer;
+        line.start.store(start, Relaxed);
+        // Pairs with the consumer's load: the stamps are wiped.
+        line.answered.store(reset, release(Edge::Stamp));
+        self.answered.set(reset);
+    }
+
+    /// Rebuilds cursor and `spans` from the live messages `head..tail`: each payload in bounds, aligned, and
+    /// beyond the one before it.
+    fn recover_arena(&self, head: u64, tail: u64) -> Result<(), Corrupt> {
+        let size = self.arena_len();
+        let mut cursor = Cursor::default();
+        let mut first = None;
+        let mut spans = self.spans.borrow_mut();
+        let mut seq = head;
+        while seq != tail {
+            let cell = self.cell(seq);
+            let envelope = Envelope::unpack(cell.envelope.load(Relaxed)).ok_or(Corrupt)?;
+            if envelope.place == Place::Arena {
+                let (offset, len) = arena_range(cell, size).ok_or(Corrupt)?;
+                if first.is_none() {
+                    first = Some(offset);
+                    cursor = Cursor { position: offset, offset };
+                }
+                if offset < cursor.offset {
+                    if offset != 0 {
+                        return Err(Corrupt);
+                    }
+                    cursor = Cursor { position: cursor.position + (size - cursor.offset), offset: 0 };
+                }
+                let end = offset + len.next_multiple_of(ARENA_ALIGN);
+                cursor = Cursor { position: cursor.position + (end - cursor.offset), offset: end };
+                if cursor.position - first.unwrap_or(0) > size {
+                    return Err(Corrupt);
+                }
+                spans.push_back(Span { seq, end: cursor.position });
+            }
+            seq = seq.wrapping_add(1);
+        }
+        self.cursor.set(cursor);
+        self.freed.set(first.unwrap_or(0));
+        Ok(())
+    }
+}

@@ -1,0 +1,253 @@
+//! A mailbox that makes no sense begins anew, and nobody else notices; its ends may be at anything meanwhile.
+#![cfg(not(loom))]
+
+mod common;
+
+use common::wire::geometry;
+use common::{GUARD, SHORT, Scratch};
+use mailbox::layout::{ConsumerLine, Geometry};
+use mailbox::{Config, Endpoint, RecvError, Region, SendError};
+use std::mem::{forget, offset_of};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::thread;
+
+const ARENA: u64 = 1024;
+const CONFIG: Config = Config::ranks(3).cells(8).arena(ARENA);
+
+fn endpoints() -> (Scratch, Region, [Endpoint; 3]) {
+    let scratch = Scratch::new();
+    let region = scratch.create(CONFIG);
+    let all = [0, 1, 2].map(|rank| region.join(rank).expect("free"));
+    (scratch, region, all)
+}
+
+/// Overwrites the stamps of the mailbox from 0 to 1 with what nobody writes.
+fn poison(scratch: &Scratch) {
+    let cells = geometry(scratch).mailbox(0, 1) + Geometry::CELLS;
+    (0..8).for_each(|cell| scratch.patch(cells + 64 * cell, &(1u64 << 50).to_ne_bytes()));
+}
+
+fn recv(me: &Endpoint) -> (u64, Vec<u8>) {
+    let mail = me.recv_from_timeout(0, GUARD).expect("mail");
+    (mail.seq(), mail.to_vec())
+}
+
+#[test]
+fn a_mailbox_that_makes_no_sense_begins_anew_and_others_go_on() {
+    let (scratch, _region, [a, mut b, c]) = endpoints();
+    a.send(1, b"received").expect("room");
+    assert_eq!(recv(&b).0, 0);
+    for round in 0..20 {
+        a.send(1, &vec![1; round * 12]).expect("room");
+        c.send(1, b"from another").expect("room");
+        poison(&scratch);
+        assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+        assert_eq!(b.recv_from(2).expect("mail").to_vec(), b"from another");
+        b.reset(0).expect("a rank");
+        assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Empty));
+        assert_eq!(a.send(1, b"lost").err(), Some(SendError::Reset), "said");
+        let len = round * 12;
+        for _ in 0..3 {
+            a.send(1, &vec![2; len]).expect("room");
+            a.send(1, b"small").expect("room");
+        }
+        let seq = (round as u64 + 1) * 8 + 1 - 6;
+        assert_eq!(recv(&b), (seq, vec![2; len]), "the numbers go on");
+        (1..6).for_each(|ahead| assert_eq!(recv(&b).0, seq + ahead));
+        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    }
+    assert_eq!(b.reset(3).err(), Some(RecvError::NoSuchRank));
+    b.reset(1).expect("nothing to give up");
+}
+
+#[test]
+fn a_sender_that_sleeps_for_room_is_told_and_goes_on() {
+    let (scratch, _region, [a, mut b, _c]) = endpoints();
+    while a.try_send(1, b"x").is_ok() {}
+    poison(&scratch);
+    assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+    thread::scope(|scope| {
+        let a = scope.spawn(move || {
+            assert_eq!(a.send(1, b"x").err(), Some(SendError::Reset));
+            (0..40u8).for_each(|message| a.send(1, &[message]).expect("room"));
+            a
+        });
+        scratch.wait_until_sender_sleeps(0);
+        b.reset(0).expect("a rank");
+        (0..40).for_each(|message| assert_eq!(recv(&b).1, [message]));
+        drop(a.join().expect("a thread"));
+    });
+}
+
+#[test]
+fn a_batch_that_comes_upon_a_request_is_lost_and_told() {
+    let (scratch, _region, [a, mut b, _c]) = endpoints();
+    a.send(1, &[0; 100]).expect("room");
+    let batch = a.batch();
+    let mut draft = a.reserve(1, 3).expect("room");
+    draft.write_at(0, b"abc");
+    poison(&scratch);
+    assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+    b.reset(0).expect("a rank");
+    draft.commit().expect("held back");
+    drop(batch);
+    assert_eq!(a.send(1, b"told").err(), Some(SendError::Reset));
+    a.send(1, b"after").expect("room");
+    assert_eq!(recv(&b).1, b"after");
+}
+
+#[test]
+fn what_a_batch_holds_back_while_a_request_is_found_is_not_lost() {
+    let (scratch, _region, [a, mut b, _c]) = endpoints();
+    a.send(1, &[0; 512]).expect("room");
+    a.send(1, &[0; 400]).expect("room");
+    poison(&scratch);
+    assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+    b.reset(0).expect("a rank");
+    let batch = a.batch();
+    a.send(1, b"held").expect("held back");
+    assert_eq!(a.send(1, &[0; 300]).err(), Some(SendError::Reset), "it looks for room");
+    drop(batch);
+    assert_eq!(recv(&b).1, b"held");
+    a.send(1, b"after").expect("room");
+    assert_eq!(recv(&b).1, b"after");
+}
+
+#[test]
+fn a_train_that_is_under_way_is_lost_and_its_sender_told() {
+    for held in [false, true] {
+        let (scratch, _region, [a, mut b, _c]) = endpoints();
+        if held {
+            a.send(1, b"x").expect("room");
+            forget(b.recv().expect("mail"));
+        }
+        thread::scope(|scope| {
+            let sender = scope.spawn(move || {
+                assert_eq!(a.send(1, &[7; 10_000]).err(), Some(SendError::Reset));
+                a.send(1, &[8; 10_000]).expect("taken");
+                a.send(1, b"after").expect("room");
+            });
+            scratch.wait_until_sender_sleeps(0);
+            if !held {
+                poison(&scratch);
+                assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+            }
+            b.reset(0).expect("a rank");
+            assert_eq!(recv(&b).1, [8; 10_000]);
+            assert_eq!(recv(&b).1, b"after");
+            sender.join().expect("a thread");
+        });
+    }
+}
+
+#[test]
+fn a_request_outlives_either_side() {
+    for (answered, receiver_ends, sender_ends) in
+        (0..8).map(|bits| (bits & 1 == 1, bits & 2 == 2, bits & 4 == 4))
+    {
+        let (scratch, region, [mut a, mut b, _c]) = endpoints();
+        (0..5).for_each(|_| a.send(1, &[9; 60]).expect("room"));
+        poison(&scratch);
+        assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+        b.reset(0).expect("a rank");
+        if answered {
+            assert_eq!(a.send(1, b"x").err(), Some(SendError::Reset));
+            a.send(1, b"first").expect("room");
+        }
+        if receiver_ends {
+            drop(b);
+            b = region.join(1).expect("free");
+        }
+        if sender_ends {
+            drop(a);
+            a = region.join(0).expect("free");
+        }
+        match a.send(1, b"second") {
+            Ok(()) => assert!(answered || sender_ends),
+            Err(error) => {
+                assert_eq!((error, answered || sender_ends), (SendError::Reset, false));
+                a.send(1, b"second").expect("room");
+            }
+        }
+        if answered {
+            assert_eq!(recv(&b).1, b"first");
+        }
+        assert_eq!(recv(&b).1, b"second");
+        assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Empty));
+    }
+}
+
+#[test]
+fn a_request_that_nobody_made_is_found_out() {
+    let (scratch, _region, [a, mut b, _c]) = endpoints();
+    a.send(1, b"x").expect("room");
+    assert_eq!(recv(&b).1, b"x");
+    let word = geometry(&scratch).mailbox(0, 1) + offset_of!(ConsumerLine, reset) as u64;
+    for forged in [1u64, 3, 5, u64::MAX] {
+        scratch.patch(word, &forged.to_ne_bytes());
+        while a.try_send(1, b"x").is_ok() {}
+        let told = (0..200).find_map(|_| match b.recv_from_timeout(0, SHORT) {
+            Ok(_) | Err(RecvError::Timeout) => None,
+            Err(error) => Some(error),
+        });
+        assert_eq!(told, Some(RecvError::Corrupt(0)), "{forged}");
+        b.reset(0).expect("a rank");
+        while a.send_timeout(1, b"y", SHORT).is_err() {
+            let _ = b.try_recv_from(0);
+        }
+        assert_eq!(recv(&b).1, b"y");
+        while b.try_recv_from(0).is_ok() {}
+    }
+}
+
+#[test]
+fn order_and_at_most_once_hold_whenever_a_receiver_begins_anew() {
+    let (_scratch, _region, [a, mut b, _c]) = endpoints();
+    const MESSAGES: u64 = 20_000;
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let is_over = &is_over;
+        scope.spawn(move || {
+            let mut told = 0;
+            for number in 1..=MESSAGES {
+                let len = [8, 8, 8, 100, 300, 8, 8, 2000][(number * 7919 % 8) as usize];
+                let mut bytes = vec![number as u8; len];
+                bytes[..8].copy_from_slice(&number.to_ne_bytes());
+                let batch = (number % 5 == 0).then(|| a.batch());
+                match a.send_timeout(1, &bytes, GUARD) {
+                    Ok(()) => {}
+                    Err(SendError::Reset) => told += 1,
+                    Err(error) => panic!("{error}"),
+                }
+                drop(batch);
+            }
+            is_over.store(true, Relaxed);
+            assert!(told > 0);
+        });
+        let (mut last, mut received) = (0, 0);
+        let mut seq = None;
+        loop {
+            let ended = is_over.load(Relaxed);
+            match b.recv_from_timeout(0, SHORT / 10) {
+                Ok(mail) => {
+                    let bytes = mail.to_vec();
+                    let number = u64::from_ne_bytes(bytes[..8].try_into().expect("a number"));
+                    assert!(number > last, "{number} after {last}");
+                    assert!(bytes[8..].iter().all(|byte| *byte == number as u8), "whole");
+                    assert!(seq.is_none_or(|seq| mail.seq() > seq), "numbers go on");
+                    (last, seq) = (number, Some(mail.seq()));
+                    received += 1;
+                }
+                Err(RecvError::Timeout) if ended => break,
+                Err(RecvError::PeerLeft(0)) => break,
+                Err(RecvError::Timeout) => {}
+                Err(error) => panic!("{error}"),
+            }
+            if received % 37 == 36 {
+                b.reset(0).expect("a rank");
+                received += 1;
+            }
+        }
+        assert!(received > MESSAGES / 20, "{received} of {MESSAGES}");
+    });
+}
