@@ -443,6 +443,31 @@ fn what_a_stopped_receiver_acknowledged_in_a_batch_is_received_again() {
     });
 }
 
+// --- A new start -------------------------------------------------------------------------------------------
+
+#[test]
+fn a_new_start_loses_what_was_there_and_nothing_that_follows() {
+    check(Some(4), &RING, |turn| {
+        let (sender, mut receiver) = mailbox(2, 128, 0);
+        sender.send(56);
+        let send = move || {
+            while !sender.producer.take_loss() {
+                sender.producer.answer();
+                thread::yield_now();
+            }
+            sender.send_all([56, 8, 56]);
+        };
+        let receive = move || {
+            receiver.consumer = receiver.consumer.ask_anew();
+            while !receiver.consumer.begin_anew() {
+                thread::yield_now();
+            }
+            receiver.expect(1..4);
+        };
+        side_by_side(turn, send, receive);
+    });
+}
+
 // --- The registry ------------------------------------------------------------------------------------------
 
 /// A registry of one rank that nobody ever held.
