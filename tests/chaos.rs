@@ -407,7 +407,6 @@ fn whatever_is_overwritten_nobody_crashes_or_hangs() {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "locks and events are words of the region")]
 #[ignore = "takes minutes"]
 fn ten_million_words_are_overwritten() {
     chaos(10_000_000);
