@@ -80,6 +80,8 @@ impl Segment {
             Err(error) if error.kind() == ErrorKind::NotFound && site.has_folder() => return Ok(None),
             built => built.map_err(create_error)?,
         };
+        // First: locks may be words of it.
+        os::allocate(&file, 0, config.geometry.table()).map_err(create_error)?;
         let Some(building) = Lock::take(&file, GATE, 1).map_err(create_error)? else {
             return Ok(None);
         };
@@ -123,11 +125,10 @@ impl Segment {
     }
 
     fn write_header(&self, reserve: Reserve, nonce: u64) -> io::Result<()> {
-        let reserved = match reserve {
-            Reserve::AtFirstUse => self.geometry.table(),
-            Reserve::AtCreation => self.geometry.size(),
-        };
-        os::allocate(&self.file, 0, reserved)?;
+        if reserve == Reserve::AtCreation {
+            let table = self.geometry.table();
+            os::allocate(&self.file, table, self.geometry.size() - table)?;
+        }
         let mut words = self.geometry.to_words(nonce);
         if !self.is_durable() {
             words[BOOT] = os::boot_id()? | SETTLED;

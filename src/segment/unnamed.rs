@@ -20,6 +20,7 @@ impl Segment {
     fn build_unnamed(config: &Config) -> io::Result<Self> {
         let file = os::memory_file()?;
         file.set_len(config.geometry.size())?;
+        os::allocate(&file, 0, config.geometry.table())?;
         let mapping = backing::map_file(&file, config.geometry.size())?;
         let segment = Self::assemble(mapping, file, config.geometry, Backing::Unnamed);
         // Memory files are everybody's at first.
