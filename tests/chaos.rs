@@ -6,10 +6,10 @@
 
 mod common;
 
+use common::dice::{Dice, number};
 use common::{Child, GUARD, Scratch, command, record, reply, wire};
 use mailbox::layout::{BOOT, Geometry, HEADER_WORDS, Rank};
 use mailbox::{Config, Endpoint, JoinError, Lost, Receiver, RecvError, Region, SendError, Sender, Wait};
-use std::env;
 use std::fs::File;
 use std::mem::offset_of;
 use std::os::unix::fs::FileExt;
@@ -35,26 +35,6 @@ const CONFIG: Config = Config::ranks(RANKS).cells(CELLS).arena(ARENA).max_messag
 const TIME: Duration = Duration::from_millis(5);
 /// The longest that a call may be in addition: a nap, and as long as others have the processors.
 const BOUND: Duration = Duration::from_secs(10);
-
-/// Numbers that are the same again with the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-}
-
-fn number(word: &str, default: u64) -> u64 {
-    env::var(word).map_or(default, |value| value.parse().expect("a number"))
-}
 
 // --- Who overwrites ----------------------------------------------------------------------------------------
 

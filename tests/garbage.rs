@@ -7,11 +7,11 @@
 mod common;
 
 use common::Scratch;
+use common::dice::{Dice, number};
 use common::wire::{Wire, geometry};
 use mailbox::cell::Kind;
 use mailbox::layout::{Geometry, HEADER_WORDS};
 use mailbox::{Config, Endpoint, OpenOptions, Region};
-use std::env;
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -20,26 +20,6 @@ const CONFIG: Config = Config::ranks(2).cells(8).arena(1024).max_message(1 << 14
 const TIME: Duration = Duration::from_millis(1);
 /// For all that is done with one region; most of it is what a busy machine or valgrind needs.
 const BOUND: Duration = Duration::from_secs(30);
-
-fn number(word: &str, default: u64) -> u64 {
-    env::var(word).map_or(default, |value| value.parse().expect("a number"))
-}
-
-/// Numbers that are the same again with the same seed.
-struct Dice(u64);
-
-impl Dice {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        mixed ^ (mixed >> 31)
-    }
-
-    fn below(&mut self, limit: u64) -> u64 {
-        self.next() % limit
-    }
-}
 
 /// The bytes of a region in which each mailbox was used: wrapped, with whole messages in cells and in the arena
 /// that nobody has read, and the beginning of a train.

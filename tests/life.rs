@@ -621,19 +621,25 @@ fn whoever_lost_its_lock_and_was_replaced_is_told() {
     assert_eq!(scene.peer.does("recv_timeout 0"), "Timeout");
 }
 
+/// This process sleeps in `command`, with its mailbox to the peer full, and has lost its rank's lock.
+fn asleep_without_its_lock(command: &str) -> Scene {
+    let mut scene = Scene::new(Live, &[]);
+    scene.fill();
+    assert_eq!(scene.me.does("lose-lock"), "ok");
+    scene.me.starts(command);
+    if command.starts_with("send") {
+        scene.region.wait_until_sender_sleeps(0);
+    } else {
+        scene.region.wait_until_receiver_sleeps(0);
+    }
+    scene
+}
+
 #[test]
 #[cfg_attr(portable, ignore = "closes a descriptor that holds a lock")]
 fn whoever_is_resumed_after_it_was_replaced_is_told() {
     for command in ["recv", "recv 1", "send 1 x"] {
-        let mut scene = Scene::new(Live, &[]);
-        scene.fill();
-        assert_eq!(scene.me.does("lose-lock"), "ok");
-        scene.me.starts(command);
-        if command.starts_with("send") {
-            scene.region.wait_until_sender_sleeps(0);
-        } else {
-            scene.region.wait_until_receiver_sleeps(0);
-        }
+        let mut scene = asleep_without_its_lock(command);
         scene.me.stop();
         let mut successor = puppet(&scene.region);
         assert_eq!(successor.does("join 0"), "ok");
@@ -657,15 +663,7 @@ fn whoever_is_resumed_after_it_was_replaced_is_told() {
 #[cfg_attr(portable, ignore = "closes a descriptor that holds a lock")]
 fn whoever_sleeps_when_it_loses_its_rank_is_told() {
     for command in ["recv", "recv 1", "send 1 x"] {
-        let mut scene = Scene::new(Live, &[]);
-        scene.fill();
-        assert_eq!(scene.me.does("lose-lock"), "ok");
-        scene.me.starts(command);
-        if command.starts_with("send") {
-            scene.region.wait_until_sender_sleeps(0);
-        } else {
-            scene.region.wait_until_receiver_sleeps(0);
-        }
+        let mut scene = asleep_without_its_lock(command);
         let mut successor = puppet(&scene.region);
         assert_eq!(successor.does("join 0"), "ok");
         assert_eq!(scene.me.answer(), "Lost(Rank)", "{command}");

@@ -23,23 +23,23 @@ fn second_process() {
     stay_on_one_processor();
     let (unit, role) = role.split_once(' ').expect("a unit and an operation");
     match unit {
-        "call" => deaths::help(role, |operation| deaths::explore(Call, operation)),
+        "call" => deaths::help(role, |operation| deaths::explore(at_call, operation)),
         _ => deaths::help(role, before_each_instruction),
     }
 }
 
 fn before_each_instruction(operation: Operation) -> u64 {
     // The first time warms up what is set up once a process, too.
-    let path = Path::default();
+    let path = RefCell::default();
     for _ in 0..2 {
-        path.0.take();
-        assert!(deaths::once(operation, &path), "nobody ended it");
+        path.take();
+        assert!(deaths::once(operation, &noting(&path)), "nobody ended it");
     }
-    let path = path.0.take();
+    let path = path.take();
     let mut seen = HashMap::new();
     let dooms = path.iter().map(|address| {
         let count = seen.entry(address).and_modify(|count| *count += 1).or_insert(1);
-        Instruction { address: *address, count: *count }
+        at_instruction(*address, *count)
     });
     let mut ends = 0;
     for (doom, at) in dooms.zip(0..) {
@@ -54,21 +54,9 @@ fn before_each_instruction(operation: Operation) -> u64 {
 }
 
 /// Lets a process go on to its end, an instruction at a time, and notes where it was before each.
-#[derive(Default)]
-struct Path(RefCell<Vec<u64>>);
-
-impl Doom for Path {
-    fn begin(&self) {
-        begin();
-    }
-
-    fn end(&self) {
-        stop();
-    }
-
-    fn follow(&self, process: i32) -> bool {
-        await_beginning(process);
-        let mut path = self.0.borrow_mut();
+fn noting(path: &RefCell<Vec<u64>>) -> impl Fn(i32) -> bool {
+    |process| {
+        let mut path = path.borrow_mut();
         loop {
             let address = trace(libc::PTRACE_PEEKUSER, process, COUNTER, 0) as u64;
             // One that repeats itself is one.
@@ -82,53 +70,44 @@ impl Doom for Path {
     }
 }
 
-/// Before the instruction at that address is run for the so-manieth time.
-struct Instruction {
-    address: u64,
-    count: u64,
-}
-
-impl Doom for Instruction {
-    fn begin(&self) {
-        begin();
-    }
-
-    fn end(&self) {
-        stop();
-    }
-
-    fn follow(&self, process: i32) -> bool {
-        await_beginning(process);
+/// Ends a process before the instruction at that address is run for the so-manieth time.
+fn at_instruction(address: u64, count: u64) -> impl Fn(i32) -> bool {
+    move |process| {
         // The processor stops there by itself: to step through all before it would take a hundred times as long.
-        assert_eq!(trace(libc::PTRACE_POKEUSER, process, DEBUG, self.address), 0, "a place to stop at");
+        assert_eq!(trace(libc::PTRACE_POKEUSER, process, DEBUG, address), 0, "a place to stop at");
         assert_eq!(trace(libc::PTRACE_POKEUSER, process, DEBUG + 7 * 8, 1), 0, "a place to stop at");
-        (0..self.count).any(|_| go(libc::PTRACE_CONT, process)) || {
+        (0..count).any(|_| go(libc::PTRACE_CONT, process)) || {
             kill(process);
             false
         }
     }
 }
 
-/// Before or after the system call of that number, both counted.
-struct Call(u64);
-
-impl Doom for Call {
-    fn begin(&self) {
-        begin();
-    }
-
-    fn end(&self) {
-        stop();
-    }
-
-    fn follow(&self, process: i32) -> bool {
-        await_beginning(process);
-        (0..self.0).any(|_| go(libc::PTRACE_SYSCALL, process)) || {
+/// Ends a process before or after the system call of that number, both counted.
+fn at_call(number: u64) -> impl Fn(i32) -> bool {
+    move |process| {
+        (0..number).any(|_| go(libc::PTRACE_SYSCALL, process)) || {
             let unfinished = unfinished_regions(process);
             kill(process);
             unfinished.iter().for_each(|path| drop(fs::remove_file(path)));
             false
         }
+    }
+}
+
+/// A tracer: what it does with the doomed process from its beginning on, and whether that came to the end.
+impl<F: Fn(i32) -> bool> Doom for F {
+    fn begin(&self) {
+        begin();
+    }
+
+    fn end(&self) {
+        stop();
+    }
+
+    fn follow(&self, process: i32) -> bool {
+        await_beginning(process);
+        self(process)
     }
 }
 

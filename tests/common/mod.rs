@@ -6,6 +6,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub mod deaths;
+pub mod dice;
 pub mod puppet;
 pub mod wire;
 
