@@ -83,8 +83,8 @@ impl<'a> Draft<'a> {
     /// Sends the message; in a [`Batch`](crate::Batch), with the batch.
     ///
     /// Only if the endpoint is [lost](SendError::Lost), or the receiver [gave up](SendError::Reset) what it had not
-    /// received, it is an error. Never waits. Cost: a store to
-    /// the message's cache line, and a system call if the receiver sleeps.
+    /// received, it is an error. Never waits. Cost: a store to the message's cache line, and a system call if the
+    /// receiver sleeps.
     pub fn commit(self) -> Result<(), SendError> {
         self.member.check()?;
         self.outbox.publish(self.member, self.peer, &self.slot);

@@ -174,8 +174,8 @@ pub struct ConsumerLine {
     pub reset: AtomicU64,
 }
 
-/// The sender's words. All but the last two are counters, for people. Only differences mean anything: a sender that dies may leave one
-/// short.
+/// The sender's words. All but the last two are counters, for people. Only differences mean anything: a sender that
+/// dies may leave one short.
 #[repr(C)]
 pub struct ProducerLine {
     /// Payload bytes of the messages below `counted`.

@@ -96,10 +96,7 @@ impl Outbox {
         if bytes.len() > member.whole {
             return self.send_train(terms, peer, bytes);
         }
-        let slot = match peer.producer.place(bytes.len(), Slack::Any) {
-            Some(slot) => slot,
-            None => self.claim(terms, peer, bytes.len())?,
-        };
+        let slot = self.claim(terms, peer, bytes.len())?;
         if member.is_in_batch() {
             peer.producer.write(&slot, bytes);
             self.publish(member, peer, &slot);
@@ -204,9 +201,19 @@ impl Outbox {
     }
 
     /// A slot for `len` bytes, waited for if need be.
+    #[inline(always)]
     fn claim(&self, terms: Terms<'_>, peer: &Outgoing, len: usize) -> Result<Slot, SendError> {
+        match peer.producer.place(len, Slack::Any) {
+            Some(slot) => Ok(slot),
+            None => self.reclaim(terms, peer, len),
+        }
+    }
+
+    /// As `claim`, where what was last seen of the mailbox leaves no room.
+    #[inline(never)]
+    fn reclaim(&self, terms: Terms<'_>, peer: &Outgoing, len: usize) -> Result<Slot, SendError> {
         let slack = if matches!(terms.patience, Patience::Never) { Slack::Any } else { Slack::Quarter };
-        let slot = match peer.producer.claim(len, slack) {
+        let slot = match peer.producer.reclaim(len, slack) {
             Ok(slot) => slot,
             Err(PushError::Corrupt) => return Err(SendError::Corrupt),
             Err(PushError::Full) => {

@@ -68,6 +68,12 @@ fn payload(cell: &Cell) -> u64 {
     }
 }
 
+/// Whether so much of a mailbox, or of a part of it, is worth telling the other side: a quarter.
+#[inline(always)]
+pub(crate) fn is_much(part: u64, whole: u64) -> bool {
+    part >= (whole / 4).max(1)
+}
+
 /// Adds to a counter of which this side is the only writer.
 #[inline(always)]
 pub(crate) fn count(counter: &AtomicU64, more: u64) {

@@ -1,6 +1,6 @@
 //! The reading end.
 
-use super::{Corrupt, arena_range, cell, check_stale};
+use super::{Corrupt, arena_range, cell, check_stale, is_much};
 use crate::cell::{Envelope, Kind, Place};
 use crate::layout::{Cell, ConsumerLine};
 use crate::marks::Marks;
@@ -314,11 +314,9 @@ impl Consumer {
         if !letter.is_in_cell() {
             self.owed.set(self.owed.get() + letter.len);
         }
-        self.pass(letter.seq) && {
-            let due = |owed: u64, of: u64| owed >= (of / 4).max(1);
-            due(self.unsettled(), self.cells())
-                || due(self.owed.get() as u64, size_of_val(&*self.mailbox.arena) as u64)
-        }
+        self.pass(letter.seq)
+            && (is_much(self.unsettled(), self.cells())
+                || is_much(self.owed.get() as u64, size_of_val(&*self.mailbox.arena) as u64))
     }
 
     /// Moves `head` beyond message `seq`, which is done with, if it can; whether it did.

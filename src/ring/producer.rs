@@ -3,7 +3,7 @@
 mod recovery;
 
 use super::stage::Stage;
-use super::{Corrupt, cell, count};
+use super::{Corrupt, cell, count, is_much};
 use crate::cell::{Envelope, INLINE, Kind, Place};
 use crate::layout::{ARENA_ALIGN, Cell, ProducerLine};
 use crate::memory::{self, Mailbox};
@@ -298,8 +298,8 @@ impl Producer {
     #[inline(always)]
     pub fn holds_much(&self) -> bool {
         let in_arena = self.cursor.get().position.wrapping_sub(self.held_from.get());
-        self.held() >= (self.mailbox.cells.len() as u64 / 4).max(1)
-            || self.held.get().is_some() && in_arena >= self.arena_len() / 4
+        is_much(self.held(), self.mailbox.cells.len() as u64)
+            || self.held.get().is_some() && is_much(in_arena, self.arena_len())
     }
 
     /// Makes all that is held back visible to the consumer, with one store: the consumer looks at no message
