@@ -293,7 +293,8 @@ impl Inbox {
                 member.set_asking(true);
             }
             let record = member.region.registry.record(from);
-            self.peers.get_or_make(from, || Incoming::new(from, record, consumer));
+            let told = told_before(member, from, &consumer);
+            self.peers.get_or_make(from, || Incoming::new(from, record, consumer, told));
             self.turns.borrow_mut().add(from);
         }
     }
@@ -390,7 +391,8 @@ impl Inbox {
         }
         let registry = &member.region.registry;
         let is_news = |peer: &&Incoming| {
-            peer.from != member.rank() && registry.life(peer.from).epoch() > peer.told.get()
+            // Not "later": who forges a life keeps no true one's end from being told.
+            peer.from != member.rank() && registry.life(peer.from).epoch() != peer.told.get()
         };
         let mut ended =
             self.open_after(NOBODY).filter(is_news).find(|peer| !registry.life(peer.from).joined());
@@ -426,6 +428,14 @@ impl Inbox {
             peer.consumer.line().told.store(peer.told.get(), Relaxed);
         }
     }
+}
+
+/// The epoch of `from` whose end a former receiver was told, as far as a peer's word says; 0: none. Only that of a life
+/// that is over, and has no successor yet: so the word withholds no end that is to come.
+fn told_before(member: &Member, from: u32, consumer: &Consumer) -> u64 {
+    let told = consumer.line().told.load(Relaxed);
+    let is_last = member.region.registry.life(from).epoch() == told;
+    if is_last && member.end_of(from, true).is_some() { told } else { 0 }
 }
 
 fn told(rank: u32, end: Status) -> RecvError {

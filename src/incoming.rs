@@ -6,7 +6,6 @@ use crate::layout::Rank;
 use crate::member::Member;
 use crate::memory::{self, Shared};
 use crate::ring::{Consumer, Letter, count};
-use crate::sync::Ordering::Relaxed;
 use crate::train::{Piece, Train};
 use core::cell::{Cell as Private, Ref, RefCell};
 
@@ -51,11 +50,11 @@ enum Content {
 }
 
 impl Incoming {
-    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer) -> Self {
+    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, told: u64) -> Self {
         Self {
             from,
             record,
-            told: consumer.line().told.load(Relaxed).into(),
+            told: told.into(),
             corrupt: consumer.is_asking().into(),
             woken: false.into(),
             plain: (!consumer.is_asking()).into(),
@@ -85,9 +84,7 @@ impl Incoming {
 
     /// Gives up all that is in the mailbox, and asks the sender for a new start. No mail of it is held any more.
     pub fn reset(&mut self, member: &Member) {
-        let told = self.told.get();
-        *self = Self::new(self.from, self.record.clone(), self.consumer.ask_anew());
-        self.told.set(told);
+        *self = Self::new(self.from, self.record.clone(), self.consumer.ask_anew(), self.told.get());
         self.ring(member);
     }
 

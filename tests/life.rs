@@ -7,8 +7,11 @@
 mod common;
 
 use common::puppet::{self, mail, puppet};
-use common::{Child, GUARD, Scratch};
+use common::wire::geometry;
+use common::{Child, GUARD, Scratch, record};
+use mailbox::layout::{ConsumerLine, Identity};
 use mailbox::{Config, RecvError, Status, Wait};
+use std::mem::offset_of;
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -584,6 +587,59 @@ fn a_successor_of_a_receiver_that_left_untold_is_told() {
         assert_eq!(scene.me.does("recv"), mail(1, 1, 0, "a"));
         assert_eq!(scene.me.does("recv"), error);
     }
+}
+
+/// What a peer writes into the word that says whose end was told.
+fn forge_told(region: &Scratch, told: u64) {
+    let mailbox = geometry(region).mailbox(1, 0);
+    region.patch(mailbox + offset_of!(ConsumerLine, told) as u64, &told.to_ne_bytes());
+}
+
+#[test]
+fn no_word_of_a_peer_withholds_an_end_that_is_to_come() {
+    let ends: [(fn(&mut Scene), _); 2] =
+        [(Scene::peer_leaves, "PeerLeft(1)"), (|scene| scene.peer.kill(), "PeerDead(1)")];
+    for (end, error) in ends {
+        for told in [1, 2, 1 << 62, u64::MAX] {
+            let mut scene = Scene::new(Live, &["a"]);
+            forge_told(&scene.region, told);
+            assert_eq!(scene.me.does("recv"), mail(1, 1, 0, "a"));
+            end(&mut scene);
+            assert_eq!(scene.me.does("recv"), error, "{told}");
+            assert_eq!(scene.me.does("recv_timeout"), "Timeout", "once");
+        }
+    }
+}
+
+#[test]
+fn no_word_of_a_peer_but_the_right_one_withholds_an_end_that_came_before() {
+    for (told, has_successor) in
+        [0, 2, 1 << 62, u64::MAX].into_iter().flat_map(|told| [(told, false), (told, true)])
+    {
+        let mut scene = Scene::new(Left, &["a"]);
+        forge_told(&scene.region, told);
+        assert_eq!(scene.me.does("recv"), mail(1, 1, 0, "a"));
+        if has_successor {
+            scene.peer_joins();
+            scene.peer_leaves();
+        }
+        assert_eq!(scene.me.does("recv"), "PeerLeft(1)", "{told}, {has_successor}");
+        assert_eq!(scene.me.does("recv_timeout"), "Timeout", "once");
+    }
+}
+
+#[test]
+fn an_end_that_never_was_withholds_none() {
+    let mut scene = Scene::new(Live, &["a"]);
+    assert_eq!(scene.me.does("recv"), mail(1, 1, 0, "a"));
+    let life = record(1) + offset_of!(Identity, life) as u64;
+    let live: [u8; 8] = scene.region.peek(life);
+    scene.region.patch(life, &u64::to_ne_bytes(1 << 62));
+    assert_eq!(scene.me.does("recv"), "PeerLeft(1)", "forged");
+    scene.region.patch(life, &live);
+    scene.peer_leaves();
+    assert_eq!(scene.me.does("recv"), "PeerLeft(1)", "true");
+    assert_eq!(scene.me.does("recv_timeout"), "Timeout");
 }
 
 #[test]
