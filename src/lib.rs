@@ -125,6 +125,8 @@ mod inbox;
 #[cfg(not(loom))]
 mod incoming;
 #[cfg(not(loom))]
+mod inspection;
+#[cfg(not(loom))]
 mod mail;
 #[cfg(not(loom))]
 mod member;
@@ -162,11 +164,12 @@ pub use {
     draft::Draft,
     endpoint::Endpoint,
     handover::MAILBOX_FD,
+    inspection::{Inspection, MailboxReport, RankReport},
     mail::Mail,
     member::Interrupter,
     place::Place,
     receiver::Receiver,
-    region::{Inspection, MailboxReport, OpenOptions, RankReport, Region},
+    region::{OpenOptions, Region},
     sender::Sender,
     source::Source,
     train::Piece,

@@ -2,13 +2,12 @@
 
 use crate::bell::Ringer;
 use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError};
+use crate::inspection::{Inspection, MailboxReport, RankReport};
 use crate::layout::{Config, Geometry};
 use crate::place::Place;
 use crate::registry::{Registry, Status};
-use crate::ring;
 use crate::segment::{self, Segment, Trust};
-use crate::source::Source;
-use crate::sync::{Edge, Ordering::Relaxed, acquire};
+use crate::sync::{Edge, acquire};
 use core::time::Duration;
 use std::io;
 use std::path::Path;
@@ -232,32 +231,14 @@ impl Region {
         })
     }
 
-    /// Looks at everything. Takes no memory in the segment: mailboxes that were never used are not touched. One that
-    /// is said to be used, has no memory and cannot get any is left out.
+    /// Looks at everything. Takes no memory in the segment, whatever ranks wrote there.
     ///
-    /// Never waits, and needs no rank. Costs a system call a rank and one a mailbox in use, and a look at each
-    /// message that waits.
+    /// Never waits, and needs no rank. Costs a system call a rank and three, some 2 µs, a mailbox in use, and a look at
+    /// each message that waits.
     pub fn inspect(&self) -> Inspection {
         let geometry = *self.geometry();
-        let ranks = (0..geometry.ranks).map(|rank| {
-            let (status, life) = self.registry.status(rank);
-            let label = String::from_utf8_lossy(&self.registry.label(rank)).into_owned();
-            let pid = self.registry.pid(rank);
-            let activity = &self.registry.rank(rank).activity;
-            let awaited = activity.awaited.each_ref().map(|word| Source::from_word(word.load(Relaxed)));
-            let [receiver_awaits, sender_awaits] =
-                awaited.map(|whom| whom.filter(|_| status == Status::Live));
-            RankReport {
-                rank,
-                status,
-                epoch: life.epoch(),
-                pid,
-                label,
-                receiver_awaits,
-                sender_awaits,
-                sleeps: activity.sleeps.load(Relaxed),
-            }
-        });
+        let pairs = (0..geometry.ranks).flat_map(|to| (0..geometry.ranks).map(move |from| (from, to)));
+        let opened = pairs.filter(|(from, to)| self.is_opened(*from, *to));
         Inspection {
             protocol: geometry.protocol,
             cells: geometry.cells,
@@ -265,113 +246,15 @@ impl Region {
             max_message: geometry.max_message,
             size: geometry.size(),
             memory: self.segment.memory().unwrap_or(0),
-            ranks: ranks.collect(),
-            mailboxes: (0..geometry.ranks).flat_map(|to| self.mailboxes_to(to)).collect(),
+            ranks: (0..geometry.ranks).map(|rank| RankReport::of(&self.registry, rank)).collect(),
+            mailboxes: opened.filter_map(|(from, to)| MailboxReport::of(&self.segment, from, to)).collect(),
         }
     }
 
-    fn mailboxes_to(&self, to: u32) -> impl Iterator<Item = MailboxReport> {
-        let may_touch =
-            move |from: &u32| self.is_opened(*from, to) && self.segment.complete(*from, to).is_ok();
-        (0..self.ranks()).filter(may_touch).map(move |from| {
-            let mailbox = self.segment.mailbox(from, to);
-            let (head, unread) = ring::depth(&mailbox);
-            let (sender, receiver) = (&mailbox.lines.producer, &mailbox.lines.consumer);
-            let cells = head.wrapping_add(unread);
-            MailboxReport {
-                from,
-                to,
-                messages: cells.saturating_sub(sender.fragments.load(Relaxed)),
-                bytes: ring::bytes(&mailbox, cells),
-                unread,
-                full: sender.full.load(Relaxed),
-                sleeps: sender.sleeps.load(Relaxed),
-                mail_wakes: sender.wakes.load(Relaxed),
-                credit_wakes: receiver.wakes.load(Relaxed),
-                drops: receiver.drops.load(Relaxed),
-            }
-        })
-    }
-
-    /// Whether the mailbox from `from` to `to` may be touched.
+    /// Whether it is said that the mailbox from `from` to `to` is reserved.
     pub(crate) fn is_opened(&self, from: u32, to: u32) -> bool {
         let word = &self.registry.rank(to).opened[from as usize / 64];
         // Pairs with the sender's `fetch_or`: the pages are reserved.
         word.load(acquire(Edge::Opened)) >> (from % 64) & 1 == 1
     }
-}
-
-/// What [`Region::inspect`] saw. Ranks go on meanwhile, so parts of it may be of different moments. It is for
-/// people: ranks write these words themselves, and nothing relies on them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Inspection {
-    /// The application's protocol.
-    pub protocol: u64,
-    /// Cells of a mailbox.
-    pub cells: u32,
-    /// Bytes of a mailbox's arena.
-    pub arena: u64,
-    /// The longest message, in bytes.
-    pub max_message: u64,
-    /// Bytes of the whole region, most of them never touched.
-    pub size: u64,
-    /// Bytes of memory, or of the disk, in use.
-    pub memory: u64,
-    /// Every rank.
-    pub ranks: Vec<RankReport>,
-    /// Every mailbox that was ever used: those to rank 0 first, each by sender.
-    pub mailboxes: Vec<MailboxReport>,
-}
-
-/// What is known of a rank.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RankReport {
-    /// The rank.
-    pub rank: u32,
-    /// Whether somebody holds it.
-    pub status: Status,
-    /// How often it was joined.
-    pub epoch: u64,
-    /// Process id of its last holder, in that process' PID namespace.
-    pub pid: u32,
-    /// The label that its last holder joined with; empty if with none.
-    pub label: String,
-    /// Whose mail its receiver sleeps for; `None`: it is awake.
-    pub receiver_awaits: Option<Source>,
-    /// In whose mailbox its sender sleeps for room; `None`: it is awake.
-    pub sender_awaits: Option<Source>,
-    /// Times that its receivers fell asleep for want of mail, over all holders.
-    pub sleeps: u64,
-}
-
-/// What is known of a mailbox. Its counters go on over all holders of both ranks; one that died may have left one
-/// of them short. A sender counts bytes as it writes them, those included that a batch holds back or of which
-/// it gives the end up.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MailboxReport {
-    /// The sender.
-    pub from: u32,
-    /// The receiver.
-    pub to: u32,
-    /// Messages that ever were sent, each in fragments as one once its end is there; what a batch holds back is
-    /// not among them.
-    pub messages: u64,
-    /// Payload bytes that ever were written.
-    pub bytes: u64,
-    /// Messages that are not acknowledged, each fragment of one counted; at most [`Inspection::cells`].
-    pub unread: u64,
-    /// Times that the sender found it full.
-    pub full: u64,
-    /// Times that the sender fell asleep for want of room, or until a message in fragments was taken.
-    pub sleeps: u64,
-    /// Times that a message woke the receiver.
-    pub mail_wakes: u64,
-    /// Times that an acknowledgement woke the sender.
-    pub credit_wakes: u64,
-    /// Messages in fragments that the receiver dropped, for their end never came or their beginning was lost
-    /// with a former holder of its rank.
-    pub drops: u64,
 }

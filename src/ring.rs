@@ -20,7 +20,8 @@ use crate::cell::{Envelope, Kind, Place};
 use crate::layout::{ARENA_ALIGN, Cell};
 use crate::marks::index;
 use crate::memory::Mailbox;
-use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
+use core::ops::Range;
 
 /// The peer's words make no sense (I1). The mailbox is of no use any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,30 +43,22 @@ pub(crate) fn check_stale(stamp: u64, seq: u64, cells: u64) -> Result<(), Corrup
 /// is a lap.
 pub const COUNTED: u64 = 64;
 
-/// Payload bytes that were ever sent through `mailbox`, whose next message is `tail`: those that the producer
-/// has counted, and those of the cells since.
-pub fn bytes(mailbox: &Mailbox, tail: u64) -> u64 {
-    let line = &mailbox.lines.producer;
-    let counted = line.counted.load(Relaxed);
-    let uncounted = tail.wrapping_sub(counted);
-    let mut bytes = line.bytes.load(Relaxed);
+/// Payload bytes that were ever sent through a mailbox of `ring` cells: those that the producer has counted, and those
+/// of the messages since, of whose cells `cells` says envelope and second payload word.
+pub fn bytes(counted: u64, since: Range<u64>, ring: u32, cells: impl Iterator<Item = [u64; 2]>) -> u64 {
+    let uncounted = since.end.wrapping_sub(since.start);
     // Beyond it: the producer goes on meanwhile, holds messages back, or writes garbage.
-    if uncounted <= COUNTED.min(mailbox.cells.len() as u64) {
-        for ahead in 0..uncounted {
-            bytes = bytes.wrapping_add(payload(cell(mailbox, counted.wrapping_add(ahead))));
-        }
+    if uncounted > COUNTED.min(ring.into()) {
+        return counted;
     }
-    bytes
-}
-
-/// How many bytes of a message a cell stands for.
-fn payload(cell: &Cell) -> u64 {
-    match Envelope::unpack(cell.envelope.load(Relaxed)) {
-        // Its payload is the message's length.
-        None | Some(Envelope { kind: Kind::First, .. }) => 0,
-        Some(Envelope { place: Place::Inline(len), .. }) => len as u64,
-        Some(Envelope { place: Place::Arena, .. }) => cell.payload[1].load(Relaxed),
-    }
+    cells.take(uncounted as usize).fold(counted, |bytes, [envelope, len]| {
+        bytes.wrapping_add(match Envelope::unpack(envelope) {
+            // Its payload is the message's length.
+            None | Some(Envelope { kind: Kind::First, .. }) => 0,
+            Some(Envelope { place: Place::Inline(len), .. }) => len as u64,
+            Some(Envelope { place: Place::Arena, .. }) => len,
+        })
+    })
 }
 
 /// Whether so much of a mailbox, or of a part of it, is worth telling the other side: a quarter.
@@ -89,13 +82,7 @@ pub(crate) fn arena_range(cell: &Cell, size: u64) -> Option<(u64, u64)> {
     fits.then_some((offset, len))
 }
 
-/// The sequence number of the oldest unacknowledged message in `mailbox`, and how many there are from it on,
-/// as far as stamps tell; at most the mailbox's cells.
-pub fn depth(mailbox: &Mailbox) -> (u64, u64) {
-    let head = mailbox.lines.consumer.head.load(acquire(Edge::Head));
-    let waits = |ahead: &u64| {
-        let seq = head.wrapping_add(*ahead);
-        cell(mailbox, seq).stamp.load(Relaxed) == seq.wrapping_add(1)
-    };
-    (head, (0..mailbox.cells.len() as u64).take_while(waits).count() as u64)
+/// How many messages there are from `head` on, as far as the stamps of the cells from there on tell.
+pub fn depth(head: u64, stamps: impl Iterator<Item = u64>) -> u64 {
+    stamps.zip(1..).take_while(|(stamp, ahead)| *stamp == head.wrapping_add(*ahead)).count() as u64
 }

@@ -62,6 +62,19 @@ fn messages_and_their_bytes_are_counted() {
 }
 
 #[test]
+fn messages_that_wait_are_counted_wherever_in_its_mailbox_the_oldest_is() {
+    for cells in [2, 64, 256] {
+        let (_scratch, region, a, b) = pair(cells);
+        for _ in 0..cells + 3 {
+            while a.try_send(1, b"x").is_ok() {}
+            assert_eq!(mailbox(&region).unread, u64::from(cells));
+            drop(b.recv().expect("mail"));
+            assert_eq!(mailbox(&region).unread, u64::from(cells) - 1);
+        }
+    }
+}
+
+#[test]
 fn bytes_are_right_after_each_message_and_each_life() {
     for cells in [2, 16, 64, 1024] {
         let (_scratch, region, mut a, b) = pair(cells);

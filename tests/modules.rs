@@ -37,7 +37,8 @@ const TABLE: &[(&str, &str)] = &[
     ("registry", "sync layout os memory error"),
     ("bell", "sync layout os"),
     ("source", ""),
-    ("region", "sync place segment registry ring bell layout source error"),
+    ("inspection", "sync segment registry ring layout source"),
+    ("region", "sync place segment registry inspection bell layout error"),
     ("handover", "region segment backing os layout error"),
     // The endpoint's layer, in files: private tables, then what is common to both halves, then each of them,
     // then their face.

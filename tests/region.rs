@@ -398,6 +398,24 @@ fn memory_is_the_table_and_the_mailboxes_in_use() {
 }
 
 #[test]
+fn looking_at_mailboxes_that_are_said_to_be_open_takes_no_memory() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(8));
+    let (a, _b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
+    a.send(1, b"x").expect("room");
+    for rank in 0..8 {
+        scratch.patch(record(rank) + offset_of!(Rank, opened) as u64, &[0xFF; 128]);
+    }
+    let seen = region.inspect();
+    assert_eq!(
+        seen.mailboxes.iter().map(|one| (one.from, one.to, one.unread)).collect::<Vec<_>>(),
+        [(0, 1, 1)]
+    );
+    let geometry = geometry(8, 4096, 256 << 10);
+    assert_eq!(region.inspect().memory, geometry.table() + geometry.stride());
+}
+
+#[test]
 fn memory_can_be_reserved_at_creation() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(4).cells(16).arena(4096).reserve(Reserve::AtCreation));

@@ -3,7 +3,7 @@
 
 use mailbox::cell::{Envelope, INLINE, Kind, Place, epoch_of};
 use mailbox::memory::{self, Mailbox};
-use mailbox::ring::{Consumer, Corrupt, Letter, Producer, PushError, Slack, depth};
+use mailbox::ring::{self, Consumer, Corrupt, Letter, Producer, PushError, Slack};
 use mailbox::sync::{AtomicU64, Ordering::Relaxed};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -47,6 +47,13 @@ fn geometry() -> impl Strategy<Value = (usize, usize, u64)> {
     let start = (wrap, -70..70_i64).prop_map(|(wrap, near)| wrap.wrapping_add_signed(near));
     (1..=6_u32, 1..=16_usize, prop_oneof![1 => Just(0), 4 => start])
         .prop_map(|(bits, arena, start)| (1 << bits, 128 * arena, start))
+}
+
+/// The sequence number of the oldest unacknowledged message in `mailbox`, and how many there are from it on.
+fn depth(mailbox: &Mailbox) -> (u64, u64) {
+    let (head, cells) = (mailbox.lines.consumer.head.load(Relaxed), mailbox.cells.len());
+    let cell = |ahead| &mailbox.cells[head.wrapping_add(ahead) as usize % cells];
+    (head, ring::depth(head, (0..cells as u64).map(|ahead| cell(ahead).stamp.load(Relaxed))))
 }
 
 /// Lengths that a mailbox carries: up to the limit of its geometry, which `at` is a part of.

@@ -57,7 +57,13 @@ impl Producer {
 
     fn at(mailbox: Mailbox, epoch: u64, head: u64, tail: u64) -> Self {
         let cells = mailbox.cells.len() as u64;
-        let bytes = bytes(&mailbox, tail);
+        let line = &mailbox.lines.producer;
+        let counted = line.counted.load(Relaxed);
+        let since = (0..).map(|ahead| {
+            let cell = cell(&mailbox, counted.wrapping_add(ahead));
+            [&cell.envelope, &cell.payload[1]].map(|word| word.load(Relaxed))
+        });
+        let bytes = bytes(line.bytes.load(Relaxed), counted..tail, cells as u32, since);
         Self {
             epoch: (epoch % 64) as u8,
             counted: cells.min(COUNTED) - 1,
