@@ -10,8 +10,8 @@ use core::mem::offset_of;
 
 /// Cells that are read at once.
 const CHUNK: u64 = 64;
-/// Words of the lines that both ends write.
-const LINES: usize = offset_of!(Lines, call) / 8;
+/// Bytes of the lines that both ends write.
+const LINES: usize = offset_of!(Lines, call);
 
 /// What [`Region::inspect`](crate::Region::inspect) saw. Ranks go on meanwhile, so parts of it may be of different
 /// moments. It is for people: ranks write these words themselves, and nothing relies on them.
@@ -110,16 +110,17 @@ impl RankReport {
 impl MailboxReport {
     /// What copies of its words say, for it need not have memory; `None` if it was never used or cannot be read.
     pub(crate) fn of(segment: &Segment, from: u32, to: u32) -> Option<Self> {
-        let lines = segment.words(from, to, 0, LINES).ok()?;
-        let receiver = |offset: usize| lines[(offset_of!(Lines, consumer) + offset) / 8];
-        let sender = |offset: usize| lines[(offset_of!(Lines, producer) + offset) / 8];
+        let mut lines = [0; LINES];
+        segment.copy(from, to, 0, &mut lines).ok()?;
+        let receiver = |offset| word(&lines, offset_of!(Lines, consumer) + offset);
+        let sender = |offset| word(&lines, offset_of!(Lines, producer) + offset);
         let head = receiver(offset_of!(ConsumerLine, head));
         let unread = ring::depth(head, cells(segment, from, to, head).map(|[stamp, ..]| stamp));
         let sent = head.wrapping_add(unread);
         let counted = sender(offset_of!(ProducerLine, counted));
         let since = cells(segment, from, to, counted).map(|[_, envelope, _, len, ..]| [envelope, len]);
         let bytes = sender(offset_of!(ProducerLine, bytes));
-        if unread == 0 && lines.iter().all(|word| *word == 0) {
+        if unread == 0 && lines.iter().all(|byte| *byte == 0) {
             return None;
         }
         Some(Self {
@@ -145,8 +146,16 @@ fn cells(segment: &Segment, from: u32, to: u32, first: u64) -> impl Iterator<Ite
         let at = first.wrapping_sub(left) % count;
         let len = CHUNK.min(left).min(count - at);
         left -= len;
-        let words = segment.words(from, to, Geometry::CELLS + 64 * at, 8 * len as usize);
-        words.ok().filter(|words| !words.is_empty())
+        let mut bytes = vec![0; 64 * len as usize];
+        segment.copy(from, to, Geometry::CELLS + 64 * at, &mut bytes).ok()?;
+        (len > 0).then_some(bytes)
     });
-    chunks.flat_map(|words| words.as_chunks().0.to_vec())
+    chunks.flat_map(|bytes| {
+        let cells = 0..bytes.len() / 64;
+        cells.map(move |cell| core::array::from_fn(|index| word(&bytes, 64 * cell + 8 * index)))
+    })
+}
+
+fn word(bytes: &[u8], offset: usize) -> u64 {
+    bytes[offset..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word))
 }

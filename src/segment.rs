@@ -267,11 +267,9 @@ impl Segment {
         os::allocate_missing(&self.file, self.geometry.mailbox(from, to), self.geometry.stride())
     }
 
-    /// Copies of `count` words at `offset` of the mailbox from `from` to `to`. It need not have memory, and takes none.
-    pub fn words(&self, from: u32, to: u32, offset: u64, count: usize) -> io::Result<Vec<u64>> {
-        let mut bytes = vec![0; 8 * count];
-        os::read_at(&self.file, &mut bytes, self.geometry.mailbox(from, to) + offset)?;
-        Ok(bytes.as_chunks().0.iter().map(|word| u64::from_ne_bytes(*word)).collect())
+    /// Copies what is at `offset` of the mailbox from `from` to `to`. That need not have memory, and takes none.
+    pub fn copy(&self, from: u32, to: u32, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
+        os::read_at(&self.file, bytes, self.geometry.mailbox(from, to) + offset)
     }
 
     /// Bytes of memory, or of the disk, in use.
