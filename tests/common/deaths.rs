@@ -4,6 +4,8 @@
 //! How and where that ends is the [`Doom`]'s business. Rank 0 is the helper's and survives; rank 1 is the doomed
 //! process'. A successor, in the helper, takes its place.
 
+mod reset;
+
 use super::{
     Child, Scratch, end_with_parent, end_within, exit_with, fork, pattern, place, reply, wait_until,
 };
@@ -106,6 +108,11 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("fall_asleep_for_room", falls_asleep_for_room),
     ("ring", rings),
     ("ring_for_room", rings_for_room),
+    ("ask_anew", reset::asks_anew),
+    ("answer_in_send", |doom| reset::answers(doom, false, true)),
+    ("answer_in_send_unseen", |doom| reset::answers(doom, false, false)),
+    ("answer_asleep", |doom| reset::answers(doom, true, true)),
+    ("answer_asleep_unseen", |doom| reset::answers(doom, true, false)),
 ];
 
 /// How an operation on messages is done.
