@@ -4,18 +4,16 @@
 //! How and where that ends is the [`Doom`]'s business. Rank 0 is the helper's and survives; rank 1 is the doomed
 //! process'. A successor, in the helper, takes its place.
 
+mod bells;
+mod regions;
 mod reset;
 
 use super::{
     Child, Scratch, end_with_parent, end_within, exit_with, fork, pattern, place, reply, wait_until,
 };
-use mailbox::layout::WIPED;
-use mailbox::{
-    Config, CreateError, Endpoint, Mail, OpenError, Place, RecvError, Region, SendError, Status, Wait,
-};
+use mailbox::{Config, Endpoint, Mail, RecvError, Region, SendError, Status, Wait};
 use std::fs;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
@@ -98,16 +96,16 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("join_as", |doom| joins(doom, Some("doomed"))),
     ("leave", |doom| leaves(doom, false)),
     ("leave_awaited", |doom| leaves(doom, true)),
-    ("create", |doom| creates(doom, Scratch::new(), false)),
-    ("create_file", |doom| creates(doom, Scratch::in_memory(), false)),
-    ("replace", |doom| creates(doom, Scratch::new(), true)),
-    ("replace_file", |doom| creates(doom, Scratch::in_memory(), true)),
-    ("remove", |doom| removes(doom, Scratch::new())),
-    ("remove_file", |doom| removes(doom, Scratch::in_memory())),
-    ("fall_asleep", falls_asleep),
-    ("fall_asleep_for_room", falls_asleep_for_room),
-    ("ring", rings),
-    ("ring_for_room", rings_for_room),
+    ("create", |doom| regions::creates(doom, Scratch::new(), false)),
+    ("create_file", |doom| regions::creates(doom, Scratch::in_memory(), false)),
+    ("replace", |doom| regions::creates(doom, Scratch::new(), true)),
+    ("replace_file", |doom| regions::creates(doom, Scratch::in_memory(), true)),
+    ("remove", |doom| regions::removes(doom, Scratch::new())),
+    ("remove_file", |doom| regions::removes(doom, Scratch::in_memory())),
+    ("fall_asleep", bells::falls_asleep),
+    ("fall_asleep_for_room", bells::falls_asleep_for_room),
+    ("ring", bells::rings),
+    ("ring_for_room", bells::rings_for_room),
     ("ask_anew", reset::asks_anew),
     ("answer_in_send", |doom| reset::answers(doom, false, true)),
     ("answer_in_send_unseen", |doom| reset::answers(doom, false, false)),
@@ -557,228 +555,5 @@ fn leaves(doom: &dyn Doom, is_awaited: bool) -> bool {
     let successor = join(&scene.region, 1);
     assert_eq!(successor.epoch(), 2);
     scene.expect_talk(&successor, &mut reader, &mut Reader::default());
-    is_complete
-}
-
-// --- Regions -----------------------------------------------------------------------------------------------
-
-/// Somebody makes a region there, or finds one; it is as good as any.
-fn expect_region(place: Place<'_>) {
-    let region = match Region::create(place, config()) {
-        Ok(region) => region,
-        Err(CreateError::Exists) => Region::open(place).expect("a whole region"),
-        Err(error) => panic!("{error:?}"),
-    };
-    let (one, other) = (join(&region, 0), join(&region, 1));
-    send(&one, 0, 20);
-    Reader::default().receive(&other);
-    drop((one, other));
-    Region::remove(place).expect("a region that nobody is in");
-    assert_eq!(Region::open(place).err(), Some(OpenError::NotFound));
-}
-
-/// As long as no other test's that runs at the same time: by that, what was never finished is known.
-fn config() -> Config {
-    Config::ranks(2).cells(8).arena(4096 * (1 + u64::from(std::process::id() % 8192)))
-}
-
-/// Takes away, with the test, what creators that were ended have left beside a place.
-struct Sweep {
-    folder: PathBuf,
-    /// How long that is.
-    len: u64,
-}
-
-impl Drop for Sweep {
-    fn drop(&mut self) {
-        for entry in fs::read_dir(&self.folder).into_iter().flatten().filter_map(Result::ok) {
-            let is_unfinished = entry.file_name().to_string_lossy().starts_with(".mailbox-");
-            if is_unfinished && entry.metadata().is_ok_and(|about| about.len() == self.len) {
-                let _ = fs::remove_file(entry.path());
-            }
-        }
-    }
-}
-
-/// A process ends while it creates a region, where another's remover may have ended before.
-fn creates(doom: &dyn Doom, scratch: Scratch, is_replaced: bool) -> bool {
-    let place = place(scratch.name());
-    // The forked process would choose another.
-    let config = config();
-    let model = Region::create(place, config).expect("a new region");
-    let path = scratch.path();
-    let len = fs::metadata(&path).expect("a segment").len();
-    let _sweep = Sweep { folder: path.parent().expect("a folder").to_path_buf(), len };
-    drop(model);
-    if is_replaced {
-        scratch.patch(0, &WIPED.to_ne_bytes());
-    } else {
-        Region::remove(place).expect("a region that nobody is in");
-    }
-    let process = doomed(|| {
-        doom.begin();
-        let region = Region::create(place, config).expect("a new region");
-        doom.end();
-        drop(region);
-    });
-    let is_complete = doom.follow(process);
-    match Region::open(place) {
-        Ok(region) => assert_eq!(region.ranks(), 2),
-        Err(error) => assert!(!is_complete && error == OpenError::NotFound, "{error:?}"),
-    }
-    expect_region(place);
-    is_complete
-}
-
-/// A process ends while it removes a region.
-fn removes(doom: &dyn Doom, scratch: Scratch) -> bool {
-    let place = place(scratch.name());
-    drop(Region::create(place, config()).expect("a new region"));
-    let process = doomed(|| {
-        doom.begin();
-        Region::remove(place).expect("a region that nobody is in");
-        doom.end();
-    });
-    let is_complete = doom.follow(process);
-    match Region::open(place) {
-        Ok(_) => assert!(!is_complete, "removed"),
-        Err(error) => assert_eq!(error, OpenError::NotFound),
-    }
-    expect_region(place);
-    is_complete
-}
-
-// --- Bells -------------------------------------------------------------------------------------------------
-
-/// Waits until that process has ended, or sleeps on its bell.
-fn wait_until_asleep_or_ended(process: i32, is_asleep: impl Fn() -> bool) {
-    wait_until("a process sleeps or has ended", || {
-        let stat = fs::read_to_string(format!("/proc/{process}/stat")).expect("a child");
-        let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
-        state == Some('Z') || state == Some('S') && is_asleep()
-    });
-}
-
-/// Rank 1 ends while it falls asleep for want of mail, or after it was woken.
-fn falls_asleep(doom: &dyn Doom) -> bool {
-    let scene = Scene::new();
-    let process = scene.doomed(|region, tally| {
-        let me = join(region, 1);
-        let mut reader = Reader::default();
-        doom.begin();
-        let mail = receive(&me);
-        reader.read(&mail);
-        tally.count(|| drop(mail));
-        doom.end();
-        std::mem::forget(me);
-    });
-    wait_until_asleep_or_ended(process, || scene.scratch.receiver_sleeps(1));
-    send(&scene.survivor, 0, 20);
-    let is_complete = doom.follow(process);
-    let successor = join(&scene.region, 1);
-    let mut reader = Reader::default();
-    match successor.try_recv() {
-        Ok(mail) => {
-            assert_eq!(scene.tally.0.done(), 0, "a repeat");
-            reader.read(&mail);
-        }
-        Err(error) => {
-            assert_eq!((error, scene.tally.0.begun()), (RecvError::Empty, 1), "lost");
-            reader = Reader { seq: 1, life: 1, count: 1 };
-        }
-    }
-    scene.expect_talk(&successor, &mut Reader::default(), &mut reader);
-    is_complete
-}
-
-/// Rank 1 ends while it falls asleep for want of room, or after it was woken.
-fn falls_asleep_for_room(doom: &dyn Doom) -> bool {
-    let scene = Scene::new();
-    let process = scene.doomed(|region, tally| {
-        let me = join(region, 1);
-        (0..8).for_each(|index| send(&me, index, 20));
-        doom.begin();
-        tally.count(|| send(&me, 8, 20));
-        doom.end();
-        std::mem::forget(me);
-    });
-    wait_until_asleep_or_ended(process, || scene.scratch.sender_sleeps(1));
-    let mut reader = Reader::default();
-    (0..8).for_each(|_| reader.receive(&scene.survivor));
-    let is_complete = doom.follow(process);
-    match scene.survivor.try_recv() {
-        Ok(mail) => reader.read(&mail),
-        Err(error) => assert!(scene.tally.0.done() == 0, "{error:?}"),
-    }
-    let successor = join(&scene.region, 1);
-    scene.expect_talk(&successor, &mut reader, &mut Reader::default());
-    is_complete
-}
-
-/// Rank 1 ends while it sends to one that sleeps.
-fn rings(doom: &dyn Doom) -> bool {
-    let scene = Scene::new();
-    let process = scene.doomed(|region, tally| {
-        let me = join(region, 1);
-        wait_until("rank 0 sleeps", || scene.scratch.receiver_sleeps(0));
-        doom.begin();
-        tally.count(|| send(&me, 0, 20));
-        doom.end();
-        std::mem::forget(me);
-    });
-    let mut reader = Reader::default();
-    let mut arrived = 0;
-    let told = loop {
-        match scene.survivor.recv_from_timeout(1, BOUND) {
-            Ok(mail) => {
-                reader.read(&mail);
-                arrived += 1;
-            }
-            Err(error) => break error,
-        }
-    };
-    assert_eq!(told, RecvError::PeerDead(1));
-    let is_complete = doom.follow(process);
-    assert!(arrived == 1 || scene.tally.0.done() == 0, "what was sent arrives");
-    let successor = join(&scene.region, 1);
-    scene.expect_talk(&successor, &mut reader, &mut Reader::default());
-    is_complete
-}
-
-/// Rank 1 ends while it acknowledges to one that sleeps for want of room.
-fn rings_for_room(doom: &dyn Doom) -> bool {
-    let scene = Scene::new();
-    (0..8).for_each(|index| send(&scene.survivor, index, 20));
-    let process = scene.doomed(|region, tally| {
-        let me = join(region, 1);
-        let mut reader = Reader::default();
-        let held: Vec<_> = (0..3).map(|_| receive(&me)).collect();
-        held.iter().for_each(|mail| reader.read(mail));
-        wait_until("rank 0 sleeps", || scene.scratch.sender_sleeps(0));
-        doom.begin();
-        held.into_iter().for_each(|mail| tally.count(|| drop(mail)));
-        doom.end();
-        std::mem::forget(me);
-    });
-    // It is told of the death if nothing was acknowledged.
-    let sent = scene.survivor.send_timeout(1, &letter(1, 8, 20), BOUND);
-    let is_complete = doom.follow(process);
-    match sent {
-        Ok(()) => assert!(scene.tally.0.begun() > 0, "full"),
-        Err(SendError::PeerDead) => assert!(scene.tally.0.done() == 0, "there was room"),
-        Err(error) => panic!("{error:?}"),
-    }
-    let successor = join(&scene.region, 1);
-    let first = receive(&successor);
-    let acknowledged = scene.tally.0.done()..=scene.tally.0.begun();
-    assert!(acknowledged.contains(&first.seq()), "{} comes first after {acknowledged:?}", first.seq());
-    let mut reader = Reader { seq: first.seq(), life: 1, count: first.seq() };
-    reader.read(&first);
-    drop(first);
-    let last = if sent.is_ok() { 9 } else { 8 };
-    while reader.count < last {
-        reader.receive(&successor);
-    }
-    scene.expect_talk(&successor, &mut Reader::default(), &mut reader);
     is_complete
 }

@@ -1,5 +1,6 @@
 //! New starts of a mailbox: whoever asks for one, and whoever gives it, ends on the way.
 
+use super::bells::wait_until_asleep_or_ended;
 use super::*;
 use crate::common::wire::geometry;
 use mailbox::layout::{ConsumerLine, Geometry};
