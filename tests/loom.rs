@@ -623,7 +623,7 @@ fn acknowledge_and_ring(receiver: &Receiver, bells: &Bells) {
 
 /// Sleeps until there is room, and sends one message.
 fn send_once_woken(sender: &Sender, bells: &Bells) {
-    let slot = sleep(credit(&bells), || sender.draft(8).ok());
+    let slot = sleep(credit(bells), || sender.draft(8).ok());
     sender.producer.publish(&slot);
 }
 
