@@ -233,7 +233,7 @@ impl Region {
 
     /// Looks at everything. Takes no memory in the segment, whatever ranks wrote there.
     ///
-    /// Never waits, and needs no rank. Costs a system call a rank and three, some 2 µs, a mailbox in use, and a look at
+    /// Never waits, and needs no rank. Costs a system call a rank and three, some 4 µs, a mailbox in use, and a look at
     /// each message that waits.
     pub fn inspect(&self) -> Inspection {
         let geometry = *self.geometry();
