@@ -3,8 +3,11 @@
 mod demo {
     pub mod book;
     pub mod bounce;
+    pub mod bystander;
+    pub mod chaos;
     pub mod collector;
     pub mod crowd;
+    pub mod damage;
     pub mod failure;
     pub mod file;
     pub mod gauge;
@@ -20,6 +23,7 @@ mod demo {
     pub mod progress;
     pub mod ring;
     pub mod seat;
+    pub mod sheet;
     pub mod signals;
     pub mod sleep;
     pub mod soak;
@@ -31,9 +35,11 @@ mod demo {
     pub mod torture;
     pub mod tour;
     pub mod usage;
+    pub mod vandal;
     pub mod verb;
     pub mod victim;
     pub mod watch;
+    pub mod whim;
 }
 
 mod place;

@@ -73,6 +73,17 @@ impl<'a> Book<'a> {
         &self.page(rank)[half as usize * GROUP + 1]
     }
 
+    /// The same, for people.
+    pub fn describe(&self, rank: u32, half: Half) -> String {
+        let call = self.call(rank, half).load(Acquire);
+        let (peer, len) = (call >> 32, call & 0xFFFF_FFFF);
+        let peer = if peer == u64::from(u32::MAX) { "anyone".into() } else { format!("rank {peer}") };
+        match half {
+            Half::Sending => format!("rank {rank} sends {len} bytes to {peer}"),
+            Half::Receiving => format!("rank {rank} receives from {peer}"),
+        }
+    }
+
     /// What rank `from` sent to rank `to`.
     pub fn ledger(&self, from: u32, to: u32) -> Ledger<'a> {
         let pair = from as usize * self.ranks + to as usize;

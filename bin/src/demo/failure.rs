@@ -1,6 +1,6 @@
 //! What went wrong, in one line.
 
-use std::fmt::Display;
+use std::fmt::{self, Display, Formatter};
 use std::io::{self, Write};
 use std::process::ExitCode;
 
@@ -24,6 +24,12 @@ impl Failure {
     pub fn tell(&self) -> ExitCode {
         complain(&self.0);
         ExitCode::FAILURE
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! `mbox-demo part`: one process of the tour or another play, which knows a region's name and no more.
 
 use super::bounce::Bounce;
+use super::bystander::Bystander;
 use super::crowd::Crowd;
 use super::failure::Failure;
 use super::file::{Read, Write};
@@ -10,6 +11,7 @@ use super::sleep::{Sleep, Wake};
 use super::soaker::Soaker;
 use super::stream::Stream;
 use super::talk::Talk;
+use super::vandal::Vandal;
 use super::victim::Victim;
 use crate::place::place;
 use clap::{Args, Subcommand};
@@ -30,6 +32,8 @@ pub enum Part {
     Crowd(Crowd),
     Victim(Victim),
     Soaker(Soaker),
+    Bystander(Bystander),
+    Vandal(Vandal),
 }
 
 impl Part {
@@ -49,6 +53,8 @@ impl Part {
             Part::Crowd(crowd) => crowd.run(),
             Part::Soaker(soaker) => soaker.run(),
             Part::Victim(victim) => victim.run(),
+            Part::Bystander(bystander) => bystander.run(),
+            Part::Vandal(vandal) => vandal.run(),
         }
     }
 }

@@ -31,6 +31,8 @@ struct Props {
     folder: Option<PathBuf>,
     count: usize,
     children: Vec<Player>,
+    /// Whether a player may leave something that is no region any more.
+    ruins: bool,
 }
 
 /// A process, and what it was started to do.
@@ -48,8 +50,8 @@ impl Stage {
         // Process numbers come again, and may mean another process where segments are shared.
         let time = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos() as u64);
         let prefix = format!("mbox-demo-{play}-{}-{time:x}-", process::id());
-        let props =
-            Arc::new(Mutex::new(Props { prefix, regions: vec![], folder: None, count: 0, children: vec![] }));
+        let props = Props { prefix, regions: vec![], folder: None, count: 0, children: vec![], ruins: false };
+        let props = Arc::new(Mutex::new(props));
         let stage = Self(props);
         let props = stage.0.clone();
         signals::on_signal(move |signal| {
@@ -76,6 +78,12 @@ impl Stage {
         let mut props = lock(&self.0);
         let name = format!("{}{}", props.prefix, props.count);
         props.create_at(name, config)
+    }
+
+    /// As `region`, for players one of whom makes a ruin of it: whatever is left of it goes.
+    pub fn ruin(&self, config: Config) -> Result<String, Failure> {
+        lock(&self.0).ruins = true;
+        self.region(config)
     }
 
     /// Starts a process for `part`, which shows nothing; its number.
@@ -232,7 +240,12 @@ impl Props {
         }
         let deadline = Instant::now() + PATIENCE;
         while let Some(region) = self.regions.pop() {
-            remove(&region, deadline)?;
+            let removed = remove(&region, deadline);
+            // It bears a name that is nobody else's.
+            if removed.is_err() && self.ruins && fs::remove_file(os::shm_path(&region)).is_ok() {
+                continue;
+            }
+            removed?;
         }
         if let Some(folder) = self.folder.take() {
             let removed = fs::remove_dir_all(&folder);
@@ -267,11 +280,10 @@ fn remove(region: &str, deadline: Instant) -> Result<(), Failure> {
 impl Player {
     /// Why it failed.
     fn failure(&mut self, status: ExitStatus) -> Failure {
-        let mut line = String::new();
-        if let Some(complaints) = self.child.stderr.take() {
-            // Without a line, the status has to do.
-            let _ = BufReader::new(complaints).read_line(&mut line);
-        }
+        let complaints = self.child.stderr.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines());
+        // Without a line, the status has to do. A panic takes two.
+        let lines = complaints.map_while(Result::ok).filter(|line| !line.trim().is_empty()).take(2);
+        let line = lines.collect::<Vec<_>>().join(" ");
         let line = line.trim().trim_start_matches("mbox-demo: ");
         let separator = if line.is_empty() { "" } else { ": " };
         Failure::new(format_args!("the process for {:?} failed, {status}{separator}{line}", self.part))

@@ -1,6 +1,7 @@
 //! `mbox-demo torture`: processes that talk while they are killed.
 
-use super::book::{Book, Count};
+use super::book::{Book, Count, Half};
+use super::chaos::Chaos;
 use super::failure::Failure;
 use super::journal::Journal;
 use super::output::show;
@@ -22,13 +23,22 @@ const LOOK: Duration = Duration::from_millis(5);
 const SPARED: Duration = Duration::from_secs(3);
 /// How long the last messages may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The order in which they are watched.
+const HALVES: [Half; 2] = [Half::Sending, Half::Receiving];
 
-/// Kill processes that talk, at random, and check that nothing is lost, torn, out of order, repeated or stuck
+/// Kill processes that talk, at random, and check that nothing is lost, torn, out of order, repeated or stuck;
+/// or overwrite their region, and check that none of them ends or is stuck
 #[derive(Args)]
 pub struct Torture {
     /// How many processes to kill
-    #[arg(long, value_name = "N", default_value_t = 300)]
+    #[arg(long, value_name = "N", default_value_t = 300, conflicts_with = "chaos")]
     kills: u64,
+    /// Kill nobody, but overwrite words of the region, of every kind
+    #[arg(long)]
+    chaos: bool,
+    /// How many words to overwrite
+    #[arg(long, value_name = "N", default_value_t = 10_000_000, requires = "chaos")]
+    writes: u64,
     /// How many processes talk, each with all and with itself
     #[arg(long, value_name = "R", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=64))]
     ranks: u32,
@@ -36,7 +46,7 @@ pub struct Torture {
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// Kills a second
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 50, conflicts_with = "chaos", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
     /// Report as a JSON object
     #[arg(long)]
@@ -46,8 +56,11 @@ pub struct Torture {
 impl Torture {
     /// Kills so many, and reports.
     pub fn run(&self) -> Result<(), Failure> {
-        let stage = Stage::new("torture")?;
         let seed = self.seed.unwrap_or_else(|| measure::clock().as_nanos() as u64 % 1_000_000);
+        if self.chaos {
+            return Chaos { writes: self.writes, ranks: self.ranks, seed, json: self.json }.run();
+        }
+        let stage = Stage::new("torture")?;
         let journal = Journal::new(Book::words(self.ranks))?;
         let mut rack = Rack::new(self, &stage, &journal, seed)?;
         let ended = rack.kill_all(self.kills).and_then(|()| rack.finish());
@@ -67,8 +80,8 @@ impl Torture {
 }
 
 /// A life of a rank, or the time between two.
-enum Life {
-    Running { process: u32, watch: Watch },
+enum Life<'a> {
+    Running { process: u32, watch: Watch<'a> },
     Over { until: Instant },
 }
 
@@ -83,7 +96,7 @@ struct Rack<'a> {
     region: String,
     cells: u32,
     arena: u64,
-    lives: Vec<Life>,
+    lives: Vec<Life<'a>>,
     spared: Option<u32>,
     kills: u64,
     stuck: u64,
@@ -126,9 +139,9 @@ impl<'a> Rack<'a> {
         Ok(rack)
     }
 
-    fn begin(&self, rank: u32) -> Result<Life, Failure> {
+    fn begin(&self, rank: u32) -> Result<Life<'a>, Failure> {
         let part = format!("victim --rank {rank} --seed {} --journal {}", self.seed, self.journal.path());
-        let watch = Watch::new(&self.book, rank);
+        let watch = Watch::new(HALVES.map(|half| self.book.beat(rank, half)));
         Ok(Life::Running { process: self.stage.enter(&self.region, &part)?, watch })
     }
 
@@ -188,8 +201,9 @@ impl<'a> Rack<'a> {
                 }
                 Life::Over { .. } => {}
                 Life::Running { watch, .. } => {
-                    if let Some(call) = watch.look(&self.book, &mut self.longest) {
+                    if let Some(half) = watch.look(&mut self.longest) {
                         self.stuck += 1;
+                        let call = self.book.describe(rank as u32, HALVES[half]);
                         self.first_stuck.get_or_insert(call);
                     }
                 }

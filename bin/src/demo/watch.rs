@@ -1,58 +1,57 @@
 //! Who makes no progress.
 
-use super::book::{Book, Half};
+use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 use std::time::{Duration, Instant};
 
 /// How long a call may take that could end: its peers, itself among them, go on sending and receiving, or are found
-/// dead.
+/// dead; or it is given a time.
 const PATIENCE: Duration = Duration::from_secs(1);
 /// A look that comes later than this says that the machine is slow, not the ranks.
 const LATE: Duration = Duration::from_millis(100);
 
-/// Both halves of one life of a rank.
-pub struct Watch {
-    rank: u32,
-    beats: [(Half, u64, Instant); 2],
+/// The beats of those that are to go on: each counts the calls that have returned, and is the largest number where
+/// none is made.
+pub struct Watch<'a> {
+    beats: Vec<Beat<'a>>,
     looked: Instant,
 }
 
-impl Watch {
-    /// A life that begins.
-    pub fn new(book: &Book<'_>, rank: u32) -> Self {
+struct Beat<'a> {
+    word: &'a AtomicU64,
+    seen: u64,
+    since: Instant,
+}
+
+impl<'a> Watch<'a> {
+    /// Of those that begin.
+    pub fn new(words: impl IntoIterator<Item = &'a AtomicU64>) -> Self {
         let now = Instant::now();
-        let beats =
-            [Half::Sending, Half::Receiving].map(|half| (half, book.beat(rank, half).load(Acquire), now));
-        Self { rank, beats, looked: now }
+        let beat = |word: &'a AtomicU64| Beat { word, seen: word.load(Acquire), since: now };
+        Self { beats: words.into_iter().map(beat).collect(), looked: now }
     }
 
-    /// What it is stuck in, if it is; told once for each time that its patience is over. `longest` is the longest
-    /// time without progress.
-    pub fn look(&mut self, book: &Book<'_>, longest: &mut Duration) -> Option<String> {
+    /// Which is stuck, if one is; told once for each time that its patience is over. `longest` is the longest time
+    /// without progress.
+    pub fn look(&mut self, longest: &mut Duration) -> Option<usize> {
         let now = Instant::now();
         let late = now - self.looked;
         self.looked = now;
         let mut stuck = None;
-        for (half, beat, since) in &mut self.beats {
+        for (at, beat) in self.beats.iter_mut().enumerate() {
             if late > LATE {
-                *since += late;
+                beat.since += late;
             }
-            let seen = book.beat(self.rank, *half).load(Acquire);
-            let silence = now.saturating_duration_since(*since);
-            if seen != *beat || seen == u64::MAX {
-                (*beat, *since) = (seen, now);
+            let seen = beat.word.load(Acquire);
+            let silence = now.saturating_duration_since(beat.since);
+            if seen != beat.seen || seen == u64::MAX {
+                (beat.seen, beat.since) = (seen, now);
                 continue;
             }
             *longest = silence.max(*longest);
             if silence > PATIENCE {
-                *since = now;
-                let call = book.call(self.rank, *half).load(Acquire);
-                let (peer, len) = (call >> 32, call & 0xFFFF_FFFF);
-                let peer = if peer == u64::from(u32::MAX) { "anyone".into() } else { format!("rank {peer}") };
-                stuck = Some(match half {
-                    Half::Sending => format!("rank {} sends {len} bytes to {peer}", self.rank),
-                    Half::Receiving => format!("rank {} receives from {peer}", self.rank),
-                });
+                beat.since = now;
+                stuck = Some(at);
             }
         }
         stuck

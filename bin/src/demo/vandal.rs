@@ -1,0 +1,204 @@
+//! The process of a chaos that overwrites the region of the others.
+
+use super::failure::Failure;
+use super::journal::Journal;
+use super::part::Where;
+use super::sheet::Sheet;
+use clap::Args;
+use mailbox::layout::{Cell, ConsumerLine, Geometry, HEADER_WORDS, Lines, OPENED_WORDS, Rank};
+use mailbox::os;
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng, RngExt, SeedableRng};
+use std::fs::File;
+use std::io;
+use std::mem::offset_of;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering::{Relaxed, Release};
+use std::thread;
+
+/// Writes until one mailbox is all zeros again: there is always something left to break.
+const WRITES_PER_WIPE: u32 = 200;
+/// Writes until the others may go on.
+const WRITES_PER_YIELD: u64 = 8;
+
+/// What is overwritten, each as often as any other.
+#[derive(Debug, Clone, Copy)]
+pub enum Class {
+    Header,
+    /// A rank's life, process, label and lock.
+    Identity,
+    Bells,
+    Opened,
+    /// Any word of a rank's record.
+    Record,
+    Head,
+    /// Any word of the receiver's.
+    Consumer,
+    /// Any word of the sender's: counters, and its part of a new start.
+    Counters,
+    Stamp,
+    Envelope,
+    Offset,
+    Length,
+    /// Any word of a cell.
+    Cell,
+    Arena,
+    /// Any word of the region.
+    Any,
+}
+
+impl Class {
+    pub const ALL: [Self; 15] = [
+        Self::Header,
+        Self::Identity,
+        Self::Bells,
+        Self::Opened,
+        Self::Record,
+        Self::Head,
+        Self::Consumer,
+        Self::Counters,
+        Self::Stamp,
+        Self::Envelope,
+        Self::Offset,
+        Self::Length,
+        Self::Cell,
+        Self::Arena,
+        Self::Any,
+    ];
+
+    /// What it is called.
+    pub fn name(self) -> String {
+        format!("{self:?}").to_lowercase()
+    }
+}
+
+#[derive(Args)]
+pub struct Vandal {
+    #[command(flatten)]
+    place: Where,
+    /// How many ranks write down how they fare
+    #[arg(long)]
+    ranks: u32,
+    #[arg(long)]
+    writes: u64,
+    #[arg(long)]
+    seed: u64,
+    #[arg(long)]
+    journal: PathBuf,
+}
+
+impl Vandal {
+    pub fn run(&self) -> Result<(), Failure> {
+        let journal = Journal::open(&self.journal)?;
+        let sheet = Sheet::new(&journal, self.ranks);
+        let cannot_write = |error: io::Error| self.place.failure(error);
+        let path = os::shm_path(&self.place.region);
+        let file = File::options().read(true).write(true).open(path).map_err(cannot_write)?;
+        let mut hand = Hand::new(file, self.seed).map_err(cannot_write)?;
+        for write in 0..self.writes {
+            let class = hand.strike().map_err(cannot_write)?;
+            let written = sheet.written(class as usize);
+            written.store(written.load(Relaxed) + 1, Release);
+            if write.is_multiple_of(WRITES_PER_YIELD) {
+                thread::yield_now();
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What writes.
+struct Hand {
+    file: File,
+    header: [u8; HEADER_WORDS * 8],
+    geometry: Geometry,
+    random: Xoshiro256PlusPlus,
+}
+
+impl Hand {
+    fn new(file: File, seed: u64) -> io::Result<Self> {
+        let mut header = [0; HEADER_WORDS * 8];
+        file.read_exact_at(&mut header, 0)?;
+        let mut words = [0; HEADER_WORDS];
+        for (word, bytes) in words.iter_mut().zip(header.as_chunks::<8>().0) {
+            *word = u64::from_ne_bytes(*bytes);
+        }
+        let (geometry, _) = Geometry::from_words(&words).ok_or(io::ErrorKind::InvalidData)?;
+        Ok(Self { file, header, geometry, random: Xoshiro256PlusPlus::seed_from_u64(seed) })
+    }
+
+    /// Overwrites one word; of which class.
+    fn strike(&mut self) -> io::Result<Class> {
+        let class = Class::ALL[self.random.random_range(0..Class::ALL.len())];
+        let offset = self.place(class);
+        let mut bytes = [0; 8];
+        self.file.read_exact_at(&mut bytes, offset)?;
+        let word = self.word(u64::from_ne_bytes(bytes));
+        self.file.write_all_at(&word.to_ne_bytes(), offset)?;
+        if offset < self.header.len() as u64 {
+            // Who opens or joins meets it for a moment; nobody would be left if it stayed.
+            thread::yield_now();
+            self.file.write_all_at(&self.header, 0)?;
+        }
+        if self.random.random_ratio(1, WRITES_PER_WIPE) {
+            let zeros = vec![0; self.geometry.stride() as usize];
+            let mailbox = self.mailbox();
+            self.file.write_all_at(&zeros, mailbox)?;
+        }
+        Ok(class)
+    }
+
+    fn mailbox(&mut self) -> u64 {
+        let [from, to] = [0; 2].map(|_| self.random.random_range(0..self.geometry.ranks));
+        self.geometry.mailbox(from, to)
+    }
+
+    /// The offset of some word of this class.
+    fn place(&mut self, class: Class) -> u64 {
+        const CELL: u64 = size_of::<Cell>() as u64;
+        let Geometry { ranks, cells, arena, .. } = self.geometry;
+        let record = self.geometry.rank(self.random.random_range(0..ranks));
+        let mailbox = self.mailbox();
+        let some_cell = mailbox + Geometry::CELLS + CELL * self.random.random_range(0..u64::from(cells));
+        let payload = some_cell + offset_of!(Cell, payload) as u64;
+        let (first, words) = match class {
+            Class::Header => (0, HEADER_WORDS as u64),
+            Class::Identity => (record + offset_of!(Rank, identity) as u64, 9),
+            Class::Bells => (record + offset_of!(Rank, bells) as u64, 2),
+            Class::Opened => (record + offset_of!(Rank, opened) as u64, OPENED_WORDS as u64),
+            Class::Record => (record, size_of::<Rank>() as u64 / 8),
+            Class::Head => (mailbox + offset_of!(Lines, consumer) as u64, 1),
+            Class::Consumer => {
+                (mailbox + offset_of!(Lines, consumer) as u64, size_of::<ConsumerLine>() as u64 / 8)
+            }
+            Class::Counters => (mailbox + offset_of!(Lines, producer) as u64, 8),
+            Class::Stamp => (some_cell, 1),
+            Class::Envelope => (some_cell + offset_of!(Cell, envelope) as u64, 1),
+            Class::Offset => (payload, 1),
+            Class::Length => (payload + 8, 1),
+            Class::Cell => (some_cell, CELL / 8),
+            Class::Arena => (mailbox + Geometry::CELLS + CELL * u64::from(cells), arena / 8),
+            Class::Any => (0, self.geometry.size() / 8),
+        };
+        first + 8 * self.random.random_range(0..words)
+    }
+
+    /// What to write where `old` is: mostly what is near, or at some limit.
+    fn word(&mut self, old: u64) -> u64 {
+        let cells = u64::from(self.geometry.cells);
+        let random = &mut self.random;
+        match random.random_range(0..10) {
+            0 => random.next_u64(),
+            1 => random.random_range(0..64),
+            2 => u64::MAX - random.random_range(0..3),
+            3 => 1 << random.random_range(0..64),
+            4 => 0,
+            5 => old.wrapping_add(1),
+            6 => old.wrapping_sub(1),
+            7 => old.wrapping_add(cells),
+            8 => old.wrapping_sub(cells),
+            _ => old ^ 1 << random.random_range(0..64),
+        }
+    }
+}
