@@ -116,7 +116,7 @@ impl<'a> Scene<'a> {
     }
 
     fn damage(&self, time: Duration) -> Damage {
-        let Self { chaos: Chaos { ranks, seed, .. }, sheet, .. } = self;
+        let Self { chaos: Chaos { ranks, seed, writes, .. }, sheet, .. } = self;
         let total = |what| sheet.total(what);
         let count = |class: Class| (class.name(), sheet.written(class as usize).load(Acquire));
         let mut spans = [0; SPANS];
@@ -129,6 +129,7 @@ impl<'a> Scene<'a> {
         Damage {
             ranks: *ranks,
             seed: *seed,
+            asked: *writes,
             seconds: time.as_secs_f64(),
             writes: self.writes(),
             by_class: Class::ALL.map(count).into(),

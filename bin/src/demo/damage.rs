@@ -11,6 +11,8 @@ use std::fmt::{Display, Formatter, Result as Fmt};
 pub struct Damage {
     pub ranks: u32,
     pub seed: u64,
+    /// How many words were to be overwritten, and how many were.
+    pub asked: u64,
     pub seconds: f64,
     pub writes: u64,
     /// The same, by what was overwritten.
@@ -54,7 +56,7 @@ impl Damage {
         let fault = self.first_fault.as_deref().unwrap_or("something was left behind");
         let again = format!(
             "mbox-demo torture --chaos --writes {} --ranks {} --seed {}",
-            self.writes, self.ranks, self.seed
+            self.asked, self.ranks, self.seed
         );
         Err(Failure::new(format_args!("{all} violations, the first: {fault}; again: {again}")))
     }

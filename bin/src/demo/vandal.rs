@@ -5,10 +5,11 @@ use super::journal::Journal;
 use super::part::Where;
 use super::sheet::Sheet;
 use clap::Args;
-use mailbox::layout::{Cell, ConsumerLine, Geometry, HEADER_WORDS, Lines, OPENED_WORDS, Rank};
+use mailbox::layout::{ARENA_ALIGN, Cell, ConsumerLine, Geometry, HEADER_WORDS, Lines, OPENED_WORDS, Rank};
 use mailbox::os;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{Rng, RngExt, SeedableRng};
+use std::collections::VecDeque;
 use std::fs::File;
 use std::io;
 use std::mem::offset_of;
@@ -18,7 +19,10 @@ use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::thread;
 
 /// Writes until one mailbox is all zeros again: there is always something left to break.
-const WRITES_PER_WIPE: u32 = 200;
+const WRITES_PER_WIPE: u32 = 500;
+/// Of so many writes one stays; the others are undone after as many. Mailboxes that are corrupt for good carry
+/// nothing that could be misread.
+const WRITES_PER_STAY: u32 = 16;
 /// Writes until the others may go on.
 const WRITES_PER_YIELD: u64 = 8;
 
@@ -113,6 +117,8 @@ struct Hand {
     file: File,
     header: [u8; HEADER_WORDS * 8],
     geometry: Geometry,
+    /// Where something else was before, and what.
+    undo: VecDeque<(u64, u64)>,
     random: Xoshiro256PlusPlus,
 }
 
@@ -125,17 +131,25 @@ impl Hand {
             *word = u64::from_ne_bytes(*bytes);
         }
         let (geometry, _) = Geometry::from_words(&words).ok_or(io::ErrorKind::InvalidData)?;
-        Ok(Self { file, header, geometry, random: Xoshiro256PlusPlus::seed_from_u64(seed) })
+        let random = Xoshiro256PlusPlus::seed_from_u64(seed);
+        Ok(Self { file, header, geometry, undo: VecDeque::new(), random })
     }
 
     /// Overwrites one word; of which class.
     fn strike(&mut self) -> io::Result<Class> {
         let class = Class::ALL[self.random.random_range(0..Class::ALL.len())];
-        let offset = self.place(class);
-        let mut bytes = [0; 8];
-        self.file.read_exact_at(&mut bytes, offset)?;
-        let word = self.word(u64::from_ne_bytes(bytes));
-        self.file.write_all_at(&word.to_ne_bytes(), offset)?;
+        let offset = self.place(class)?;
+        let old = self.read(offset)?;
+        let word = self.word(class, old);
+        self.write(offset, word)?;
+        if !self.random.random_ratio(1, WRITES_PER_STAY) {
+            self.undo.push_back((offset, old));
+        }
+        if self.undo.len() > WRITES_PER_STAY as usize
+            && let Some((offset, old)) = self.undo.pop_front()
+        {
+            self.write(offset, old)?;
+        }
         if offset < self.header.len() as u64 {
             // Who opens or joins meets it for a moment; nobody would be left if it stayed.
             thread::yield_now();
@@ -149,18 +163,33 @@ impl Hand {
         Ok(class)
     }
 
+    fn read(&self, offset: u64) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        self.file.read_exact_at(&mut bytes, offset)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    fn write(&self, offset: u64, word: u64) -> io::Result<()> {
+        self.file.write_all_at(&word.to_ne_bytes(), offset)
+    }
+
     fn mailbox(&mut self) -> u64 {
         let [from, to] = [0; 2].map(|_| self.random.random_range(0..self.geometry.ranks));
         self.geometry.mailbox(from, to)
     }
 
     /// The offset of some word of this class.
-    fn place(&mut self, class: Class) -> u64 {
+    fn place(&mut self, class: Class) -> io::Result<u64> {
         const CELL: u64 = size_of::<Cell>() as u64;
         let Geometry { ranks, cells, arena, .. } = self.geometry;
         let record = self.geometry.rank(self.random.random_range(0..ranks));
         let mailbox = self.mailbox();
-        let some_cell = mailbox + Geometry::CELLS + CELL * self.random.random_range(0..u64::from(cells));
+        // Mostly one that is about to be read.
+        let mut seq = self.random.random_range(0..u64::from(cells));
+        if self.random.random_ratio(3, 4) {
+            seq = self.read(mailbox)?.wrapping_add(seq / 4);
+        }
+        let some_cell = mailbox + Geometry::CELLS + CELL * (seq % u64::from(cells));
         let payload = some_cell + offset_of!(Cell, payload) as u64;
         let (first, words) = match class {
             Class::Header => (0, HEADER_WORDS as u64),
@@ -181,14 +210,19 @@ impl Hand {
             Class::Arena => (mailbox + Geometry::CELLS + CELL * u64::from(cells), arena / 8),
             Class::Any => (0, self.geometry.size() / 8),
         };
-        first + 8 * self.random.random_range(0..words)
+        Ok(first + 8 * self.random.random_range(0..words))
     }
 
     /// What to write where `old` is: mostly what is near, or at some limit.
-    fn word(&mut self, old: u64) -> u64 {
-        let cells = u64::from(self.geometry.cells);
+    fn word(&mut self, class: Class, old: u64) -> u64 {
+        let (cells, arena) = (u64::from(self.geometry.cells), self.geometry.arena);
         let random = &mut self.random;
         match random.random_range(0..10) {
+            // In the arena, or not far beyond it.
+            0..5 if matches!(class, Class::Offset) => {
+                ARENA_ALIGN * random.random_range(0..2 * arena / ARENA_ALIGN)
+            }
+            0..5 if matches!(class, Class::Length) => random.random_range(0..2 * arena),
             0 => random.next_u64(),
             1 => random.random_range(0..64),
             2 => u64::MAX - random.random_range(0..3),
