@@ -32,7 +32,7 @@ impl Chaos {
     pub fn run(&self) -> Result<(), Failure> {
         if cfg!(portable) {
             return Err(Failure::new(
-                "--chaos: locks and events are words of the region here, which whoever writes there must not break",
+                "--chaos: locks and events are words of the region here, which nobody may overwrite",
             ));
         }
         let stage = Stage::new("torture")?;

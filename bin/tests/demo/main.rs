@@ -2,6 +2,7 @@
 
 mod kit;
 
+mod chaos;
 mod pingpong;
 mod soak;
 mod torture;
