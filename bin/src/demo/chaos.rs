@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 
 /// How often one looks.
 const LOOK: Duration = Duration::from_millis(5);
-/// How long all may take to begin, and to be heard in the end.
+/// How long all may take to begin, and to be heard in the end, if no call is to take longer.
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Overwrites so many words of a region in which so many ranks talk, and reports.
@@ -25,6 +25,8 @@ pub struct Chaos {
     pub writes: u64,
     pub ranks: u32,
     pub seed: u64,
+    /// How long a call may take.
+    pub patience: Duration,
     pub json: bool,
 }
 
@@ -76,11 +78,11 @@ impl<'a> Scene<'a> {
             self.stage.enter(&region, &format!("bystander --rank {rank} {terms}"))?;
         }
         let sheet = self.sheet;
-        let mut watch = Watch::new(sheet.pulses().map(|pulse| pulse.beat()));
+        let mut watch = Watch::new(sheet.pulses().map(|pulse| pulse.beat()), self.chaos.patience);
         let calls = |rank| sheet.pulse(rank, Half::Sending).get(Tally::Calls);
         let begin = Instant::now();
         while (0..ranks).any(|rank| calls(rank) == 0) {
-            if begin.elapsed() > PATIENCE {
+            if begin.elapsed() > PATIENCE.max(self.chaos.patience) {
                 return Err(Failure::new("somebody never began"));
             }
             self.look(&mut watch)?;
@@ -94,7 +96,7 @@ impl<'a> Scene<'a> {
         bar.finish_and_clear();
         sheet.end();
         let end = Instant::now();
-        while !self.look(&mut watch)? && end.elapsed() < PATIENCE {}
+        while !self.look(&mut watch)? && end.elapsed() < PATIENCE.max(self.chaos.patience) {}
         Ok(())
     }
 

@@ -32,7 +32,7 @@ pub struct Damage {
     pub longest_call: String,
     /// Processes that ended by themselves, and not well.
     pub ended: u64,
-    /// Calls that took longer than a second.
+    /// Calls that took longer than they may.
     pub stuck: u64,
     /// Mailboxes that carried no mail in the end.
     pub silent: u64,

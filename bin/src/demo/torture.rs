@@ -48,6 +48,9 @@ pub struct Torture {
     /// Kills a second
     #[arg(long, value_name = "N", default_value_t = 50, conflicts_with = "chaos", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
+    /// Seconds after which a call that does not return is stuck
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    patience: u64,
     /// Report as a JSON object
     #[arg(long)]
     json: bool,
@@ -58,7 +61,8 @@ impl Torture {
     pub fn run(&self) -> Result<(), Failure> {
         let seed = self.seed.unwrap_or_else(|| measure::clock().as_nanos() as u64 % 1_000_000);
         if self.chaos {
-            return Chaos { writes: self.writes, ranks: self.ranks, seed, json: self.json }.run();
+            let (patience, json) = (self.patience(), self.json);
+            return Chaos { writes: self.writes, ranks: self.ranks, seed, patience, json }.run();
         }
         let stage = Stage::new("torture")?;
         let journal = Journal::new(Book::words(self.ranks))?;
@@ -76,6 +80,10 @@ impl Torture {
         ended?;
         left?;
         toll.check()
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience)
     }
 }
 
@@ -141,7 +149,7 @@ impl<'a> Rack<'a> {
 
     fn begin(&self, rank: u32) -> Result<Life<'a>, Failure> {
         let part = format!("victim --rank {rank} --seed {} --journal {}", self.seed, self.journal.path());
-        let watch = Watch::new(HALVES.map(|half| self.book.beat(rank, half)));
+        let watch = Watch::new(HALVES.map(|half| self.book.beat(rank, half)), self.torture.patience());
         Ok(Life::Running { process: self.stage.enter(&self.region, &part)?, watch })
     }
 

@@ -24,7 +24,9 @@ const WRITES_PER_WIPE: u32 = 500;
 /// nothing that could be misread.
 const WRITES_PER_STAY: u32 = 16;
 /// Writes until the others may go on.
-const WRITES_PER_YIELD: u64 = 8;
+const WRITES_PER_YIELD: u64 = 32;
+/// Breaks of the header until others may go on before it is mended.
+const BREAKS_PER_YIELD: u32 = 4;
 
 /// What is overwritten, each as often as any other.
 #[derive(Debug, Clone, Copy)]
@@ -152,7 +154,9 @@ impl Hand {
         }
         if offset < self.header.len() as u64 {
             // Who opens or joins meets it for a moment; nobody would be left if it stayed.
-            thread::yield_now();
+            if self.random.random_ratio(1, BREAKS_PER_YIELD) {
+                thread::yield_now();
+            }
             self.file.write_all_at(&self.header, 0)?;
         }
         if self.random.random_ratio(1, WRITES_PER_WIPE) {

@@ -4,9 +4,6 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;
 use std::time::{Duration, Instant};
 
-/// How long a call may take that could end: its peers, itself among them, go on sending and receiving, or are found
-/// dead; or it is given a time.
-const PATIENCE: Duration = Duration::from_secs(1);
 /// A look that comes later than this says that the machine is slow, not the ranks.
 const LATE: Duration = Duration::from_millis(100);
 
@@ -14,6 +11,7 @@ const LATE: Duration = Duration::from_millis(100);
 /// none is made.
 pub struct Watch<'a> {
     beats: Vec<Beat<'a>>,
+    patience: Duration,
     looked: Instant,
 }
 
@@ -24,11 +22,12 @@ struct Beat<'a> {
 }
 
 impl<'a> Watch<'a> {
-    /// Of those that begin.
-    pub fn new(words: impl IntoIterator<Item = &'a AtomicU64>) -> Self {
+    /// Of those that begin. `patience` is how long a call may take that could end: its peers, itself among them, go on
+    /// sending and receiving, or are found dead; or it is given a time.
+    pub fn new(words: impl IntoIterator<Item = &'a AtomicU64>, patience: Duration) -> Self {
         let now = Instant::now();
         let beat = |word: &'a AtomicU64| Beat { word, seen: word.load(Acquire), since: now };
-        Self { beats: words.into_iter().map(beat).collect(), looked: now }
+        Self { beats: words.into_iter().map(beat).collect(), patience, looked: now }
     }
 
     /// Which is stuck, if one is; told once for each time that its patience is over. `longest` is the longest time
@@ -49,7 +48,7 @@ impl<'a> Watch<'a> {
                 continue;
             }
             *longest = silence.max(*longest);
-            if silence > PATIENCE {
+            if silence > self.patience {
                 beat.since = now;
                 stuck = Some(at);
             }
