@@ -3,7 +3,7 @@
 use super::failure::Failure;
 use super::journal::Journal;
 use super::part::Where;
-use super::sheet::Sheet;
+use super::sheet::{Sheet, Tally};
 use clap::Args;
 use mailbox::layout::{ARENA_ALIGN, Cell, ConsumerLine, Geometry, HEADER_WORDS, Lines, OPENED_WORDS, Rank};
 use mailbox::os;
@@ -17,16 +17,17 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::thread;
+use std::time::{Duration, Instant};
 
 /// Writes until one mailbox is all zeros again: there is always something left to break.
 const WRITES_PER_WIPE: u32 = 500;
 /// Of so many writes one stays; the others are undone after as many. Mailboxes that are corrupt for good carry
 /// nothing that could be misread.
 const WRITES_PER_STAY: u32 = 16;
-/// Writes until the others may go on.
-const WRITES_PER_YIELD: u64 = 32;
-/// Breaks of the header until others may go on before it is mended.
-const BREAKS_PER_YIELD: u32 = 4;
+/// Writes in a row, after which the others are to have made so many calls, or to have had so much time.
+const ROUND: u64 = 4096;
+const CALLS_PER_ROUND: u64 = 64;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// What is overwritten, each as often as any other.
 #[derive(Debug, Clone, Copy)]
@@ -102,12 +103,17 @@ impl Vandal {
         let path = os::shm_path(&self.place.region);
         let file = File::options().read(true).write(true).open(path).map_err(cannot_write)?;
         let mut hand = Hand::new(file, self.seed).map_err(cannot_write)?;
+        let mut calls = 0;
         for write in 0..self.writes {
             let class = hand.strike().map_err(cannot_write)?;
             let written = sheet.written(class as usize);
             written.store(written.load(Relaxed) + 1, Release);
-            if write.is_multiple_of(WRITES_PER_YIELD) {
-                thread::yield_now();
+            if write.is_multiple_of(ROUND) {
+                let begin = Instant::now();
+                while sheet.total(Tally::Calls) < calls && begin.elapsed() < PAUSE {
+                    thread::sleep(Duration::from_micros(100));
+                }
+                calls = sheet.total(Tally::Calls) + CALLS_PER_ROUND;
             }
         }
         Ok(())
@@ -154,9 +160,6 @@ impl Hand {
         }
         if offset < self.header.len() as u64 {
             // Who opens or joins meets it for a moment; nobody would be left if it stayed.
-            if self.random.random_ratio(1, BREAKS_PER_YIELD) {
-                thread::yield_now();
-            }
             self.file.write_all_at(&self.header, 0)?;
         }
         if self.random.random_ratio(1, WRITES_PER_WIPE) {
