@@ -125,37 +125,36 @@ impl Ringer {
         self.bits & EVENT != 0
     }
 
-    /// Wakes the sleeper on `bell`, if there is one. What was published before is seen by its next look.
+    /// Whether there is no need to ring `bell`: nobody sleeps on it, and it asks for nothing. What was published
+    /// before is seen by the next sleeper's look.
     ///
-    /// Cost: two loads of one read-mostly line; a system call if there is a sleeper.
+    /// Cost: two loads of one read-mostly line.
     #[inline(always)]
-    pub fn ring(self, bell: Bell<'_>) -> Rung {
-        let mode = bell.mode.load(Relaxed);
-        let mut is_asked = false;
-        if self.bits & FENCE != 0 || mode != 0 {
-            is_asked = self.fence(mode);
-        } else {
-            #[cfg(not(loom))]
-            crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
+    pub fn is_heard(self, bell: Bell<'_>) -> bool {
+        if (self.bits & FENCE) | bell.mode.load(Relaxed) != 0 {
+            return false;
         }
-        let woken = bell.word.load(Relaxed) == ASLEEP && self.wake(bell.word, bell.mode, bell.event);
-        Rung { woken, is_asked }
+        #[cfg(not(loom))]
+        crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
+        bell.word.load(Relaxed) != ASLEEP
     }
 
-    /// Whether there is more to do than to fence.
-    #[cold]
-    fn fence(self, mode: u32) -> bool {
+    /// Wakes the sleeper on `bell`, if there is one. What was published before is seen by its next look.
+    ///
+    /// Cost: as that of `is_heard`, a full fence where the bell or this ringer asks for one, a system call if there
+    /// is a sleeper.
+    pub fn ring(self, bell: Bell<'_>) -> Rung {
+        let mode = bell.mode.load(Relaxed);
         if (self.bits | mode) & FENCE != 0 {
             full_fence(Edge::RingerFence);
         } else {
             #[cfg(not(loom))]
             crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
         }
-        mode & ASK != 0
+        let woken = bell.word.load(Relaxed) == ASLEEP && self.wake(bell.word, bell.mode, bell.event);
+        Rung { woken, is_asked: mode & ASK != 0 }
     }
 
-    /// The bell's parts one by one: they go in registers, and nobody who rings in vain stores them.
-    #[cold]
     fn wake(self, word: &AtomicU32, mode: &AtomicU32, event: Option<&EventWords>) -> bool {
         let woken = wake(word);
         if woken

@@ -16,11 +16,13 @@ use std::time::Instant;
 
 /// The most mails of one sender that a receive from anyone takes while another sender's wait; also the most
 /// fragments that a call takes in which does not wait.
-pub(crate) const BURST: u32 = 32;
+pub(crate) const BURST: u64 = 32;
 /// Pauses that a receiver makes to let the writer of a stream go ahead.
 const LEAD_PAUSES: u32 = 64;
 /// Peers that one look for deaths asks the kernel about, in rotation.
 const QUERIES: usize = 8;
+/// Polls that cost least, before those that look around.
+const SPINS: u32 = 500;
 /// Polls of the sender whose turn it is for one of all.
 const POLLS_PER_ROUND: u32 = 4;
 const NOBODY: u32 = u32::MAX;
@@ -37,8 +39,8 @@ pub(crate) struct Inbox {
     turns: RefCell<Turns>,
     /// The sender whose turn it is.
     current: Private<u32>,
-    /// How many mails in a row it gave.
-    burst: Private<u32>,
+    /// The number of its first mail after that.
+    turn_end: Private<u64>,
     polls: Private<u32>,
     /// Whether some sender was asked for a new start that it has not given.
     asks: Private<bool>,
@@ -62,7 +64,7 @@ impl Inbox {
             retry: None.into(),
             turns: RefCell::default(),
             current: NOBODY.into(),
-            burst: 0.into(),
+            turn_end: 0.into(),
             polls: 0.into(),
             asks: false.into(),
             queried: NOBODY.into(),
@@ -73,14 +75,12 @@ impl Inbox {
     /// A whole mail from the sender whose turn it is, taken, if there is one and it is all the same to the
     /// caller. `None` says nothing. Apart, so that this common case costs its caller no call.
     #[inline(always)]
-    pub fn recv_whole(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
-        if source != Source::Anyone || self.burst.get() >= BURST || member.check().is_err() {
+    pub fn recv_new(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
+        if source != Source::Anyone || member.check().is_err() {
             return None;
         }
         let peer = self.peers.get(self.current.get())?;
-        let letter = peer.take_whole(member)?;
-        self.burst.set(self.burst.get() + 1);
-        Some((peer, letter))
+        Some((peer, peer.consumer.take_new(member.limit)?))
     }
 
     /// The next mail from `source`, taken, and the mailbox that it lies in; waited for if need be. Takes in
@@ -98,12 +98,14 @@ impl Inbox {
         loop {
             let peer = match self.look(member, source, true)? {
                 Some(peer) => peer,
-                None => self.wait(member, source, patience, idle)?,
+                None => match self.spin(member, source, patience) {
+                    Some(peer) => peer,
+                    None => self.wait(member, source, patience, idle)?,
+                },
             };
-            if source == Source::Anyone {
-                self.burst.set(self.burst.get() + 1);
-            }
-            if let Some(letter) = peer.take_whole(member) {
+            let is_turn = source == Source::Anyone && peer.from == self.current.get();
+            peer.ease(member, if is_turn { self.left_of_turn(peer) } else { 1 });
+            if let Some(letter) = peer.consumer.take_new(member.limit) {
                 return Ok((peer, letter));
             }
             if let Some(letter) = peer.take(member, self.in_pieces.get())? {
@@ -120,6 +122,20 @@ impl Inbox {
                 Patience::Until(_) => member.interruption()?,
             }
         }
+    }
+
+    /// Looks for mail where it is most likely to come, for less than a microsecond, if the call may spin: an answer
+    /// to what was just sent is on its way, and the fewer instructions are between it and the caller the better.
+    #[inline(always)]
+    fn spin(&self, member: &Member, source: Source, patience: Patience) -> Option<&Incoming> {
+        if matches!(patience, Patience::Never) || !member.spins() || member.is_in_batch() {
+            return None;
+        }
+        let peer = self.peers.get(match source {
+            Source::Anyone => self.current.get(),
+            Source::Rank(rank) => rank,
+        })?;
+        (0..SPINS).find(|_| peer.consumer.is_new()).map(|_| peer)
     }
 
     #[inline(always)]
@@ -149,19 +165,22 @@ impl Inbox {
     /// The current sender until its burst is over, else the next in turn that has mail: its burst begins.
     fn look_around(&self, member: &Member, thorough: bool) -> Option<&Incoming> {
         let current = self.current.get();
-        let is_over = self.burst.get() >= BURST;
-        if !is_over
-            && let Some(peer) = self.peers.get(current)
-            && peer.is_ready()
-        {
-            return Some(peer);
+        let mut is_over = false;
+        if let Some(peer) = self.peers.get(current) {
+            is_over = self.left_of_turn(peer) == 0;
+            if !is_over && peer.is_ready() {
+                return Some(peer);
+            }
+            if is_over {
+                // Unless another's begins.
+                self.begin_turn(peer);
+            }
         }
         if !thorough && !self.is_time_to_look_round() {
             return None;
         }
         self.discover(member);
         self.begin_anew(member);
-        self.burst.set(0);
         let is_overdue = Private::new(false);
         let is_ready = |rank| {
             let Some(peer) = self.peers.get(rank) else { return false };
@@ -183,7 +202,20 @@ impl Inbox {
             (0..LEAD_PAUSES).for_each(|_| core::hint::spin_loop());
         }
         self.current.set(next);
+        self.begin_turn(peer);
         Some(peer)
+    }
+
+    fn begin_turn(&self, peer: &Incoming) {
+        self.turn_end.set(peer.consumer.next().wrapping_add(BURST));
+    }
+
+    /// How many mails the sender whose turn it is may give before others have theirs.
+    #[inline(always)]
+    fn left_of_turn(&self, peer: &Incoming) -> u64 {
+        let left = self.turn_end.get().wrapping_sub(peer.consumer.next());
+        // Beyond it: a new start was taken meanwhile.
+        if left > BURST { 0 } else { left }
     }
 
     /// Gives up all that is in the mailbox from `from`, and asks that sender for a new start.

@@ -1,6 +1,6 @@
 //! A mailbox that an endpoint reads from.
 
-use crate::cell::Kind;
+use crate::cell::{INLINE, Kind};
 use crate::error::RecvError;
 use crate::layout::Rank;
 use crate::member::Member;
@@ -111,10 +111,10 @@ impl Incoming {
         is_held_up
     }
 
-    /// A new whole message, if that is what there is.
-    #[inline(always)]
-    pub fn take_whole(&self, member: &Member) -> Option<Letter> {
-        if self.plain.get() { self.consumer.take_whole(member.limit) } else { None }
+    /// Lets `take_new` of its consumer take so many messages.
+    pub fn ease(&self, member: &Member, count: u64) {
+        let is_easy = self.plain.get() && member.limit >= INLINE;
+        self.consumer.ease(if is_easy { count } else { 0 });
     }
 
     /// The mail that `is_ready` saw; `None` if it was a fragment that completes nothing. `in_pieces`: a
@@ -152,10 +152,16 @@ impl Incoming {
         }
     }
 
+    /// From now on there is more to it than new whole messages.
+    fn complicate(&self) {
+        self.plain.set(false);
+        self.consumer.ease(0);
+    }
+
     #[cold]
     pub fn corrupted(&self) -> RecvError {
         self.corrupt.set(true);
-        self.plain.set(false);
+        self.complicate();
         RecvError::Corrupt(self.from)
     }
 
@@ -292,23 +298,34 @@ impl Incoming {
         if letter.is_in_cell() && offset == 0 {
             self.consumer.copy_small(letter, buffer);
         } else {
-            self.copy_beyond(letter, offset, buffer);
+            self.copy_beyond(*letter, offset, buffer);
         }
     }
 
+    // Takes the letter, not a reference to it, as `mail::finish` does.
     #[inline(never)]
-    fn copy_beyond(&self, letter: &Letter, offset: usize, buffer: &mut [u8]) {
+    fn copy_beyond(&self, letter: Letter, offset: usize, buffer: &mut [u8]) {
         if letter.is_assembled() {
             buffer.copy_from_slice(&self.message(letter.seq)[offset..offset + buffer.len()]);
         } else if offset == 0 {
-            memory::load(self.consumer.words(letter), buffer);
+            memory::load(self.consumer.words(&letter), buffer);
         } else {
-            memory::load_at(self.consumer.words(letter), offset, buffer);
+            memory::load_at(self.consumer.words(&letter), offset, buffer);
         }
     }
 
-    /// Gives back the room of message `seq`.
+    /// Gives back the room of message `seq`, if it is the oldest that is not acknowledged and none behind it is;
+    /// whether it is.
     #[inline(always)]
+    pub fn acknowledge_oldest(&self, member: &Member, seq: u64) -> bool {
+        let is_oldest = self.consumer.acknowledge_oldest(seq);
+        if is_oldest {
+            self.ring(member);
+        }
+        is_oldest
+    }
+
+    /// Gives back the room of message `seq`.
     pub fn acknowledge(&self, member: &Member, seq: u64) {
         self.consumer.acknowledge(seq);
         self.ring(member);
@@ -330,6 +347,13 @@ impl Incoming {
 
     #[inline(always)]
     fn ring(&self, member: &Member) {
+        if !member.is_credit_heard(&self.record) {
+            self.ring_aloud(member);
+        }
+    }
+
+    #[cold]
+    fn ring_aloud(&self, member: &Member) {
         if member.ring_credit(&self.record) {
             count(&self.consumer.line().wakes, 1);
             self.woken.set(true);
@@ -357,7 +381,7 @@ impl Incoming {
         for kept in self.kept.borrow_mut().iter_mut().filter(|kept| kept.letter.seq == letter.seq) {
             if let Content::Message { is_returned, .. } = &mut kept.content {
                 *is_returned = true;
-                self.plain.set(false);
+                self.complicate();
             }
         }
     }

@@ -155,34 +155,30 @@ impl<'a> Mail<'a> {
 }
 
 // With the rank lost, a successor on it, or the parent of a forked child, has the mailbox.
-impl Mail<'_> {
-    #[cold]
-    fn settle(&self) {
-        if self.member.check().is_ok() {
-            self.peer.settle(self.member);
-        }
-    }
-
-    #[cold]
-    fn finish(&self) {
-        if self.member.check().is_ok() {
-            recycle(self.member, self.peer.finish(self.member, &self.letter));
+impl Drop for Mail<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        let Self { member, peer, ref letter } = *self;
+        let is_plain = letter.is_whole() && !member.is_in_batch() && member.check().is_ok();
+        if !is_plain || !peer.acknowledge_oldest(member, letter.seq) {
+            finish(member, peer, *letter);
         }
     }
 }
 
-impl Drop for Mail<'_> {
-    #[inline(always)]
-    fn drop(&mut self) {
-        if !self.letter.is_whole() {
-            self.finish();
-        } else if self.member.is_in_batch() {
-            // In private memory only, and in no need of a check, but for a few.
-            if self.peer.consumer.retire(&self.letter) {
-                self.settle();
-            }
-        } else if self.member.check().is_ok() {
-            self.peer.acknowledge(self.member, self.letter.seq);
+/// Done with a mail; apart, and with its parts, so that a mail can be kept in registers.
+#[inline(never)]
+fn finish(member: &Member, peer: &Incoming, letter: Letter) {
+    if letter.is_whole() && member.is_in_batch() {
+        // In private memory only, and in no need of a check, but for a few.
+        if peer.consumer.retire(&letter) && member.check().is_ok() {
+            peer.settle(member);
+        }
+    } else if member.check().is_ok() {
+        if letter.is_whole() {
+            peer.acknowledge(member, letter.seq);
+        } else {
+            recycle(member, peer.finish(member, &letter));
         }
     }
 }

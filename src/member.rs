@@ -213,6 +213,11 @@ impl Member {
         self.batches.get() > 0
     }
 
+    /// Whether this half spins before it sleeps.
+    pub fn spins(&self) -> bool {
+        matches!(self.wait.get(), Wait::Spin | Wait::Adaptive)
+    }
+
     pub fn rank(&self) -> u32 {
         self.rank
     }
@@ -226,14 +231,24 @@ impl Member {
         &self.record
     }
 
-    /// Tells a peer, whose record this is, that there is mail for it.
+    /// Whether a peer, whose record this is, need not be told that there is mail for it.
     #[inline(always)]
+    pub fn is_mail_heard(&self, peer: &Rank) -> bool {
+        self.ringer.get().is_heard(Bell::mail(peer))
+    }
+
+    /// Whether a peer, whose record this is, need not be told that there is room for what it sends.
+    #[inline(always)]
+    pub fn is_credit_heard(&self, peer: &Rank) -> bool {
+        self.ringer.get().is_heard(Bell::credit(peer))
+    }
+
+    /// Tells a peer, whose record this is, that there is mail for it.
     pub fn ring_mail(&self, peer: &Rank) -> Rung {
         self.ringer.get().ring(Bell::mail(peer))
     }
 
     /// Tells a peer, whose record this is, that there is room for what it sends; whether that woke it.
-    #[inline(always)]
     pub fn ring_credit(&self, peer: &Rank) -> bool {
         self.ringer.get().ring(Bell::credit(peer)).woken
     }

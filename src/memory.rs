@@ -5,6 +5,7 @@
 
 use crate::cell::INLINE;
 use crate::layout::{Cell, ConsumerLine, Geometry, Header, Lines, ProducerLine, Rank};
+use crate::marks::index;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::any::Any;
 use core::mem::MaybeUninit;
@@ -125,13 +126,44 @@ impl<T: Overlay + 'static> Shared<[T]> {
     }
 }
 
+/// The cells of a mailbox; their number is a power of two.
+#[derive(Clone)]
+pub struct Ring(Shared<[Cell]>);
+
+impl Ring {
+    /// # Panics
+    /// If their number is not a power of two.
+    fn new(cells: Shared<[Cell]>) -> Self {
+        assert!(cells.len().is_power_of_two(), "a checked geometry");
+        Self(cells)
+    }
+
+    /// The cell of message `seq`.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a check that cannot fail, several times a message")]
+    pub fn at(&self, seq: u64) -> &Cell {
+        let index = index(seq, self.0.len());
+        // SAFETY: `new` saw that the length is a power of two, and the index is less.
+        unsafe { self.0.get_unchecked(index) }
+    }
+}
+
+impl Deref for Ring {
+    type Target = [Cell];
+
+    #[inline(always)]
+    fn deref(&self) -> &[Cell] {
+        &self.0
+    }
+}
+
 /// A mailbox's parts, all shared.
 #[derive(Clone)]
 pub struct Mailbox {
     /// Consumer, producer and call line, control lane.
     pub lines: Shared<Lines>,
-    /// The ring; its length is a power of two.
-    pub cells: Shared<[Cell]>,
+    /// The ring.
+    pub cells: Ring,
     /// Payloads that do not fit a cell.
     pub arena: Shared<[AtomicU64]>,
 }
@@ -143,7 +175,7 @@ impl Mailbox {
         let cells = base + Geometry::CELLS;
         Self {
             lines: Shared::<[Lines]>::mapped(mapping, base, 1).item(0),
-            cells: Shared::<[Cell]>::mapped(mapping, cells, geometry.cells as usize),
+            cells: Ring::new(Shared::<[Cell]>::mapped(mapping, cells, geometry.cells as usize)),
             arena: Shared::<[AtomicU64]>::mapped(
                 mapping,
                 cells + 64 * geometry.cells as u64,
@@ -154,7 +186,6 @@ impl Mailbox {
 
     /// A mailbox on the heap whose next sequence number is `start`.
     pub fn on_heap(cells: usize, arena_words: usize, start: u64) -> Self {
-        assert!(cells.is_power_of_two());
         let mask = cells as u64 - 1;
         let atomic = || AtomicU64::new(0);
         let cell = |stamp| Cell {
@@ -192,7 +223,7 @@ impl Mailbox {
         };
         Self {
             lines: Arc::new(lines).into(),
-            cells: (0..cells as u64).map(|index| cell(past(index))).collect::<Vec<_>>().into(),
+            cells: Ring::new((0..cells as u64).map(|index| cell(past(index))).collect::<Vec<_>>().into()),
             arena: (0..arena_words).map(|_| atomic()).collect::<Vec<_>>().into(),
         }
     }

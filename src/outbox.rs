@@ -62,21 +62,19 @@ impl Outbox {
         Self { peers: Peers::new(ranks), held: RefCell::default() }
     }
 
-    /// Sends `bytes` to `to` if they are few, the mailbox is open and, as far as is known, has room. `false` says
+    /// Sends `bytes` to `to` if they are few and there is nothing to do but that. `false` says
     /// nothing. Apart, so that this common case costs its caller no call.
     #[inline(always)]
     pub fn send_small(&self, member: &Member, to: u32, bytes: &[u8]) -> bool {
         let Some(peer) = self.peers.get(to) else { return false };
-        let is_plain = bytes.len() <= INLINE.min(member.limit) && !peer.drafting.get();
-        if !is_plain || peer.producer.has_lost() || member.check().is_err() {
+        if bytes.len() > INLINE || member.check().is_err() {
             return false;
         }
         if member.is_in_batch() {
             return self.hold_small(member, peer, bytes);
         }
-        let is_sent = peer.producer.push_small(bytes);
         // What was lost just now is told by the slow path, which sends nothing then.
-        is_sent && !peer.ring(member)
+        peer.producer.push_small(bytes) && !peer.ring(member)
     }
 
     #[inline(never)]
@@ -104,7 +102,10 @@ impl Outbox {
             peer.producer.fill(&slot, bytes);
             peer.ring(member);
         }
-        peer.tell_loss()
+        peer.tell_loss()?;
+        // The next ones are.
+        peer.producer.ease(member.limit >= INLINE);
+        Ok(())
     }
 
     /// Publishes a slot that is written, now or with its batch. What is lost by then is to be told.
@@ -235,7 +236,9 @@ impl Outbox {
             return Err(SendError::TooLarge { limit: terms.member.whole as u64 });
         }
         let peer = self.peer(terms.member, to, len)?;
-        Ok((peer, self.claim(terms, peer, len)?))
+        let slot = self.claim(terms, peer, len)?;
+        peer.producer.ease(false);
+        Ok((peer, slot))
     }
 
     /// The open mailbox to `to`, ready for `len` bytes.
@@ -341,16 +344,18 @@ impl Outgoing {
     /// Tells the receiver that there is mail; whether it has given up what is to be told as lost.
     #[inline(always)]
     fn ring(&self, member: &Member) -> bool {
+        !member.is_mail_heard(&self.record) && self.ring_aloud(member)
+    }
+
+    #[cold]
+    fn ring_aloud(&self, member: &Member) -> bool {
         let rung = member.ring_mail(&self.record);
         if rung.woken {
             count(&self.producer.counters().wakes, 1);
         }
-        rung.is_asked && self.answer()
-    }
-
-    #[cold]
-    fn answer(&self) -> bool {
-        self.producer.answer();
+        if rung.is_asked {
+            self.producer.answer();
+        }
         self.producer.has_lost()
     }
 

@@ -156,7 +156,7 @@ impl Receiver {
         patience: Patience,
         idle: impl Fn(),
     ) -> Result<Mail<'_>, RecvError> {
-        let (peer, letter) = match self.inbox.recv_whole(&self.member, source) {
+        let (peer, letter) = match self.inbox.recv_new(&self.member, source) {
             Some(found) => found,
             None => self.inbox.recv(&self.member, source, patience, &idle)?,
         };

@@ -18,7 +18,6 @@ pub use producer::{Producer, PushError, Slack, Slot};
 
 use crate::cell::{Envelope, Kind, Place};
 use crate::layout::{ARENA_ALIGN, Cell};
-use crate::marks::index;
 use crate::memory::Mailbox;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::ops::Range;
@@ -29,8 +28,7 @@ pub struct Corrupt;
 
 #[inline(always)]
 pub(crate) fn cell(mailbox: &Mailbox, seq: u64) -> &Cell {
-    let cells = &*mailbox.cells;
-    &cells[index(seq, cells.len())]
+    mailbox.cells.at(seq)
 }
 
 /// A stamp that is not the expected one of `seq` must be one lap old, or that of a cell never written.

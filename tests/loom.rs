@@ -258,19 +258,29 @@ fn messages_arrive_in_order_while_cells_are_used_again() {
 fn small_messages_arrive_in_order_by_the_short_way() {
     check(None, &RING, |turn| {
         let (sender, receiver) = mailbox(2, 128, 0);
+        let send = move || {
+            for _ in 0..4 {
+                sender.producer.ease(true);
+                if !sender.producer.push_small(&full(&sender)) {
+                    sender.send(8);
+                }
+            }
+        };
         let receive = move || {
             for seq in 0..4 {
+                receiver.consumer.ease(1);
                 let letter = loop {
-                    match receiver.consumer.take_whole(usize::MAX) {
+                    match receiver.consumer.take_new(usize::MAX) {
                         Some(letter) => break letter,
                         None => thread::yield_now(),
                     }
                 };
                 assert_eq!(letter.seq, seq, "a gap or a repeat");
-                receiver.acknowledge(&letter);
+                receiver.read(&letter);
+                assert!(receiver.consumer.acknowledge_oldest(seq));
             }
         };
-        side_by_side(turn, move || (0..4).for_each(|_| sender.send(8)), receive);
+        side_by_side(turn, send, receive);
     });
 }
 
@@ -367,12 +377,17 @@ fn a_consumer_is_succeeded_from_its_oldest_unacknowledged_message_on() {
 
 // --- Batches -----------------------------------------------------------------------------------------------
 
+/// The next message, if it is to fill a cell.
+fn full(sender: &Sender) -> Vec<u8> {
+    [sender.producer.tail().to_ne_bytes(); INLINE / 8].concat()
+}
+
 /// Holds messages of these lengths back; 8 stands for a full cell that goes by the short way, over the stage.
 fn hold_all<const N: usize>(sender: &Sender, lens: [usize; N]) {
     for len in lens {
         if len == 8 {
-            let bytes = [sender.producer.tail().to_ne_bytes(); INLINE / 8].concat();
-            assert!(sender.producer.hold_small(&bytes), "there is room");
+            sender.producer.ease(true);
+            assert!(sender.producer.hold_small(&full(sender)), "there is room");
             continue;
         }
         let slot = sender.draft(len).expect("there is room");

@@ -416,6 +416,19 @@ fn a_successor_finds_payloads_in_order_and_disjoint() {
 }
 
 #[test]
+fn what_a_new_start_makes_new_again_is_not_taken_without_a_look_at_the_room() {
+    let mailbox = filled(&[8, 8, 8]);
+    let consumer = Consumer::resume(mailbox.clone());
+    (0..3).for_each(|_| assert!(consumer.take().expect("sound").is_some()));
+    let consumer = consumer.ask_anew();
+    // An answer that leads back.
+    mailbox.lines.producer.start.store(FIRST, Relaxed);
+    mailbox.lines.producer.answered.store(mailbox.lines.consumer.reset.load(Relaxed), Relaxed);
+    assert!(consumer.begin_anew());
+    assert!(consumer.take_new(usize::MAX).is_none());
+}
+
+#[test]
 fn a_head_outside_its_range_is_corrupt() {
     let full = FIRST + 8;
     for bad in [FIRST - 1, full + 1, full + 8, 0, u64::MAX, 1 << 32 | full] {

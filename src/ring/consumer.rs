@@ -77,6 +77,8 @@ pub struct Consumer {
     head: Private<u64>,
     /// The next message that was never looked at.
     next: Private<u64>,
+    /// Below it, new messages are taken without ado.
+    until: Private<u64>,
     /// Messages from `head` to `next` that are acknowledged already.
     acknowledged: Marks,
     /// Messages from `head` to `next` that were put back.
@@ -101,6 +103,7 @@ impl Consumer {
             mailbox,
             head: head.into(),
             next: head.into(),
+            until: head.into(),
             acknowledged: Marks::new(cells),
             unread: Marks::new(cells),
             owed: 0.into(),
@@ -140,6 +143,7 @@ impl Consumer {
         let start = self.mailbox.lines.producer.start.load(Relaxed);
         self.head.set(start);
         self.next.set(start);
+        self.until.set(start);
         let line = &self.mailbox.lines.consumer;
         line.head.store(start, Relaxed);
         self.reset.set(reset.wrapping_add(1));
@@ -164,6 +168,13 @@ impl Consumer {
         let stamp = cell(&self.mailbox, seq).stamp.load(Relaxed);
         let is_new = stamp == seq.wrapping_add(1) || check_stale(stamp, seq, self.cells()).is_err();
         is_new && !self.is_exhausted(seq) || self.unread.any()
+    }
+
+    /// Whether there is a message that was never taken: one load and one comparison.
+    #[inline(always)]
+    pub fn is_new(&self) -> bool {
+        let seq = self.next.get();
+        cell(&self.mailbox, seq).stamp.load(Relaxed) == seq.wrapping_add(1)
     }
 
     /// Whether so many messages wait that producer and consumer do not meet in the same lines.
@@ -191,43 +202,56 @@ impl Consumer {
         Ok(letter)
     }
 
-    /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes. `None` says nothing.
+    /// Says of how many messages from now on `take_new` need not ask whether it may take them; of none where one
+    /// was put back.
+    pub fn ease(&self, count: u64) {
+        let next = self.next.get();
+        let room = self.cells() - next.wrapping_sub(self.head.get());
+        self.until.set(next.wrapping_add(if self.unread.any() { 0 } else { count.min(room) }));
+    }
+
+    /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes if it does not lie in its
+    /// cell. `None` says nothing, and is all that it says after as many as `ease` allowed.
     #[inline(always)]
-    pub fn take_whole(&self, limit: usize) -> Option<Letter> {
+    pub fn take_new(&self, limit: usize) -> Option<Letter> {
         let seq = self.next.get();
+        if self.until.get().wrapping_sub(seq) as i64 <= 0 {
+            return None;
+        }
         let cell = cell(&self.mailbox, seq);
         // Pairs with the producer's store: the envelope and the payload are there.
-        let stamp = cell.stamp.load(acquire(Edge::Stamp));
-        if stamp != seq.wrapping_add(1) || self.unread.any() || self.is_exhausted(seq) {
+        if cell.stamp.load(acquire(Edge::Stamp)) != seq.wrapping_add(1) {
             return None;
         }
         let envelope = cell.envelope.load(Relaxed);
         let (len, first) = match Envelope::small(envelope) {
             Some(len) => (len, IN_CELL),
-            None => self.place_in_arena(cell, envelope)?,
+            None => self.place_in_arena(cell, envelope, limit)?,
         };
-        if len > limit {
-            return None;
-        }
         self.advance(seq);
         Some(Letter { seq, len, envelope, first })
     }
 
     /// Length and first word of a whole message that lies in the arena.
     #[inline(never)]
-    fn place_in_arena(&self, cell: &Cell, envelope: u64) -> Option<(usize, usize)> {
+    fn place_in_arena(&self, cell: &Cell, envelope: u64, limit: usize) -> Option<(usize, usize)> {
         if !Envelope::is_whole(envelope) || Envelope::unpack(envelope)?.place != Place::Arena {
             return None;
         }
         let (offset, len) = arena_range(cell, self.mailbox.arena.len() as u64 * 8)?;
-        Some((len as usize, (offset / 8) as usize))
+        (len as usize <= limit).then_some((len as usize, (offset / 8) as usize))
+    }
+
+    /// The number of the next message that was never taken.
+    pub fn next(&self) -> u64 {
+        self.next.get()
     }
 
     /// Message `seq`, the newest, is taken.
     #[inline(always)]
     fn advance(&self, seq: u64) {
-        self.next.set(seq.wrapping_add(1));
         memory::prefetch(cell(&self.mailbox, seq.wrapping_add(PREFETCH)));
+        self.next.set(seq.wrapping_add(1));
     }
 
     /// Whether a message older than `seq` is not acknowledged.
@@ -300,11 +324,21 @@ impl Consumer {
 
     /// Gives the room of message `seq`, which was taken, back; in any order. `head` moves to the oldest
     /// message that is not acknowledged.
-    #[inline(always)]
     pub fn acknowledge(&self, seq: u64) {
         if self.pass(seq) {
-            self.settle();
+            self.publish_head();
         }
+    }
+
+    /// As `acknowledge`, for the common case only: the oldest message, and none behind it is acknowledged; whether
+    /// that is so.
+    #[inline(always)]
+    pub fn acknowledge_oldest(&self, seq: u64) -> bool {
+        let is_oldest = self.pass_oldest(seq);
+        if is_oldest {
+            self.publish_head();
+        }
+        is_oldest
     }
 
     /// As [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`]. Whether that is due:
@@ -322,24 +356,38 @@ impl Consumer {
     /// Moves `head` beyond message `seq`, which is done with, if it can; whether it did.
     #[inline(always)]
     fn pass(&self, seq: u64) -> bool {
-        if seq != self.head.get() {
-            self.acknowledged.set(seq);
-            return false;
+        self.pass_oldest(seq) || self.pass_any(seq)
+    }
+
+    #[inline(always)]
+    fn pass_oldest(&self, seq: u64) -> bool {
+        let is_oldest = seq == self.head.get() && !self.acknowledged.any();
+        if is_oldest {
+            self.head.set(seq.wrapping_add(1));
         }
-        let mut head = seq.wrapping_add(1);
-        if self.acknowledged.any() {
-            head = self.skip_acknowledged(head);
+        is_oldest
+    }
+
+    #[cold]
+    fn pass_any(&self, seq: u64) -> bool {
+        self.acknowledged.set(seq);
+        let first = self.head.get();
+        let mut head = first;
+        while self.acknowledged.clear(head) {
+            head = head.wrapping_add(1);
         }
         self.head.set(head);
-        true
+        head != first
     }
 
     /// Tells the producer of all that is acknowledged.
-    #[inline(always)]
     pub fn settle(&self) {
-        if self.owed.get() > 0 {
-            self.owed.set(0);
-        }
+        self.owed.set(0);
+        self.publish_head();
+    }
+
+    #[inline(always)]
+    fn publish_head(&self) {
         // Pairs with the producer's load: our reads of the payload are done.
         self.mailbox.lines.consumer.head.store(self.head.get(), release(Edge::Head));
     }
@@ -350,17 +398,10 @@ impl Consumer {
         self.head.get().wrapping_sub(self.mailbox.lines.consumer.head.load(Relaxed))
     }
 
-    #[cold]
-    fn skip_acknowledged(&self, mut head: u64) -> u64 {
-        while self.acknowledged.clear(head) {
-            head = head.wrapping_add(1);
-        }
-        head
-    }
-
     /// Puts message `seq`, which was taken, back: it is the next to be taken again, in its place.
     pub fn put_back(&self, seq: u64) {
         self.unread.set(seq);
+        self.ease(0);
     }
 
     /// The receiver's words.

@@ -73,6 +73,8 @@ pub struct Producer {
     cursor: Private<Cursor>,
     /// The arena position below which all is free: that of `head`, as stale as it.
     freed: Private<u64>,
+    /// Below it, messages that fit a cell are written without ado.
+    until: Private<u64>,
     /// Payload bytes of all messages.
     bytes: Private<u64>,
     /// The first of the messages that are held back, up to `tail`: all there, or on the stage, but for its stamp.
@@ -132,7 +134,7 @@ impl Producer {
     /// The next slot, if what was last seen of `head` leaves room for it: no shared word is touched.
     #[inline(always)]
     pub fn place(&self, len: usize, slack: Slack) -> Option<Slot> {
-        let (seq, cells) = (self.tail.get(), self.mailbox.cells.len() as u64);
+        let (seq, cells) = (self.tail.get(), self.cells());
         let wanted = if slack == Slack::Quarter { cells / 4 } else { 0 }.max(1);
         if cells - seq.wrapping_sub(self.head.get()) < wanted {
             return None;
@@ -196,7 +198,7 @@ impl Producer {
     pub fn publish(&self, slot: &Slot) {
         self.account(slot);
         self.describe(slot);
-        self.stamp(slot.seq);
+        stamp(self.cell(slot.seq), slot.seq);
     }
 
     /// As [`Producer::publish`], but held back until [`Producer::reveal`].
@@ -208,19 +210,26 @@ impl Producer {
         self.stamp_held(slot.seq);
     }
 
-    /// Writes one message that fits a cell and publishes it, if what was last seen of `head` leaves room for it;
-    /// whether it did.
+    /// Says whether messages that fit a cell may be written without ado from now on, as far as what was last seen of
+    /// `head` leaves room.
+    pub fn ease(&self, is_easy: bool) {
+        let room = is_easy && !self.lost.get();
+        self.until.set(if room { self.head.get().wrapping_add(self.cells()) } else { self.tail.get() });
+    }
+
+    /// Writes one message that fits a cell and publishes it, if [`Producer::ease`] lets it; whether it did.
     #[inline(always)]
     pub fn push_small(&self, bytes: &[u8]) -> bool {
         let seq = self.tail.get();
-        if !self.has_cell(seq) {
+        if !self.is_easy(seq) {
             return false;
         }
+        let cell = self.cell(seq);
         // First, so that nothing comes between the stores to the cell: a consumer that polls would take the
         // line away half-written.
         self.advance(seq, bytes.len());
-        self.write_small(self.cell(seq), bytes);
-        self.stamp(seq);
+        self.write_small(cell, bytes);
+        stamp(cell, seq);
         true
     }
 
@@ -228,7 +237,7 @@ impl Producer {
     #[inline(always)]
     pub fn hold_small(&self, bytes: &[u8]) -> bool {
         let seq = self.tail.get();
-        if !self.has_cell(seq) {
+        if !self.is_easy(seq) {
             return false;
         }
         self.advance(seq, bytes.len());
@@ -243,8 +252,8 @@ impl Producer {
     }
 
     #[inline(always)]
-    fn has_cell(&self, seq: u64) -> bool {
-        seq.wrapping_sub(self.head.get()) < self.mailbox.cells.len() as u64
+    fn is_easy(&self, seq: u64) -> bool {
+        self.until.get().wrapping_sub(seq) as i64 > 0
     }
 
     /// Writes all of a cell but its stamp.
@@ -285,7 +294,7 @@ impl Producer {
         self.account(slot);
         self.write(slot, bytes);
         self.describe(slot);
-        self.stamp(slot.seq);
+        stamp(self.cell(slot.seq), slot.seq);
     }
 
     /// How many messages are held back.
@@ -298,7 +307,7 @@ impl Producer {
     #[inline(always)]
     pub fn holds_much(&self) -> bool {
         let in_arena = self.cursor.get().position.wrapping_sub(self.held_from.get());
-        is_much(self.held(), self.mailbox.cells.len() as u64)
+        is_much(self.held(), self.cells())
             || self.held.get().is_some() && is_much(in_arena, self.arena_len())
     }
 
@@ -307,7 +316,7 @@ impl Producer {
     pub fn reveal(&self) {
         self.write_staged();
         if let Some(first) = self.held.take() {
-            self.stamp(first);
+            stamp(self.cell(first), first);
         }
     }
 
@@ -371,11 +380,6 @@ impl Producer {
         cell.envelope.store(envelope.pack(), Relaxed);
     }
 
-    #[inline(always)]
-    fn stamp(&self, seq: u64) {
-        // Carries payload and envelope; the consumer's load of the stamp ends the edge.
-        self.cell(seq).stamp.store(seq.wrapping_add(1), release(Edge::Stamp));
-    }
 
     /// The number of the next message.
     pub fn tail(&self) -> u64 {
@@ -409,7 +413,18 @@ impl Producer {
     }
 
     #[inline(always)]
+    fn cells(&self) -> u64 {
+        self.mailbox.cells.len() as u64
+    }
+
+    #[inline(always)]
     fn arena_len(&self) -> u64 {
         self.mailbox.arena.len() as u64 * 8
     }
+}
+
+#[inline(always)]
+fn stamp(cell: &Cell, seq: u64) {
+    // Carries payload and envelope; the consumer's load of the stamp ends the edge.
+    cell.stamp.store(seq.wrapping_add(1), release(Edge::Stamp));
 }

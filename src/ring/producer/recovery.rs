@@ -71,6 +71,7 @@ impl Producer {
             head: head.into(),
             cursor: Cursor::default().into(),
             freed: 0.into(),
+            until: tail.into(),
             bytes: bytes.into(),
             held: None.into(),
             held_from: 0.into(),
@@ -92,6 +93,7 @@ impl Producer {
         if is_asked && reset != self.answered.get() {
             self.begin_anew(reset);
             self.lost.set(true);
+            self.ease(false);
         }
         is_asked
     }
@@ -100,7 +102,7 @@ impl Producer {
     fn begin_anew(&self, reset: u64) {
         let tail = self.tail.get();
         let start = self.held.get().unwrap_or(tail);
-        for ahead in 0..self.mailbox.cells.len() as u64 {
+        for ahead in 0..self.cells() {
             let seq = start.wrapping_add(ahead);
             let stamp = &self.cell(seq).stamp;
             // Whatever somebody wrote there; but not what is held back.
