@@ -44,7 +44,7 @@ fn expect(me: &Endpoint, messages: impl IntoIterator<Item = u8>) {
 
 /// Messages in the mailbox from 0 to 1 whose acknowledgement the sender was not told of.
 fn unread(me: &Endpoint) -> u64 {
-    me.region().inspect().mailboxes[0].unread
+    me.region().inspect().mailboxes.first().map_or(0, |mailbox| mailbox.unread)
 }
 
 // --- Sending -----------------------------------------------------------------------------------------------
