@@ -135,7 +135,7 @@ impl Inbox {
             Source::Anyone => self.current.get(),
             Source::Rank(rank) => rank,
         })?;
-        (0..SPINS).find(|_| peer.consumer.is_new()).map(|_| peer)
+        (peer.is_plain() && (0..SPINS).any(|_| peer.consumer.is_new())).then_some(peer)
     }
 
     #[inline(always)]

@@ -21,9 +21,9 @@ const TABLE: &[(&str, &str)] = &[
     // Its locks are words of the segment.
     ("os/portable", "sync layout"),
     ("os/model", "sync"),
-    ("memory", "sync cell layout"),
     ("marks", ""),
-    ("ring", "sync cell layout marks memory"),
+    ("memory", "sync cell layout marks"),
+    ("ring", "sync cell layout memory"),
     ("ring/producer", "sync cell layout memory"),
     ("ring/producer/recovery", "sync cell layout memory ring"),
     ("ring/stage", "sync layout"),
@@ -42,7 +42,7 @@ const TABLE: &[(&str, &str)] = &[
     ("handover", "region segment backing os layout error"),
     // The endpoint's layer, in files: private tables, then what is common to both halves, then each of them,
     // then their face.
-    ("peers", "layout"),
+    ("peers", ""),
     ("turns", ""),
     ("train", "cell"),
     ("member", "sync region registry stay bell os ring memory layout source error"),

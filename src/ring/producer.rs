@@ -307,8 +307,7 @@ impl Producer {
     #[inline(always)]
     pub fn holds_much(&self) -> bool {
         let in_arena = self.cursor.get().position.wrapping_sub(self.held_from.get());
-        is_much(self.held(), self.cells())
-            || self.held.get().is_some() && is_much(in_arena, self.arena_len())
+        is_much(self.held(), self.cells()) || self.held.get().is_some() && is_much(in_arena, self.arena_len())
     }
 
     /// Makes all that is held back visible to the consumer, with one store: the consumer looks at no message
@@ -379,7 +378,6 @@ impl Producer {
         let envelope = Envelope { tag: 0, context: 0, epoch: self.epoch, kind: slot.kind, place };
         cell.envelope.store(envelope.pack(), Relaxed);
     }
-
 
     /// The number of the next message.
     pub fn tail(&self) -> u64 {
