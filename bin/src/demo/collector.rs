@@ -67,6 +67,10 @@ impl<'a> Collector<'a> {
         let mut held = vec![];
         let mut acknowledged = vec![];
         for _ in 0..self.random.random_range(1..=ROUND) {
+            // Nothing follows, and a wait for it would have no end where another's has none either.
+            if self.has_ended() {
+                break;
+            }
             let Some(mail) = self.one(fetch, !held.is_empty())? else { break };
             let from = mail.from();
             let Some(number) = self.take(&mail) else { continue };
@@ -95,11 +99,15 @@ impl<'a> Collector<'a> {
         for (from, number) in acknowledged {
             self.lines[from as usize].ledger.acknowledged(number);
         }
-        if self.lines.iter().all(|line| line.has_ended) {
+        if self.has_ended() {
             self.beat.store(u64::MAX, Release);
             return Ok(true);
         }
         Ok(false)
+    }
+
+    fn has_ended(&self) -> bool {
+        self.lines.iter().all(|line| line.has_ended)
     }
 
     fn verb(&mut self, is_holding: bool) -> (Verb, Source) {
