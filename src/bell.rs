@@ -16,15 +16,15 @@
 //! and Yang, "Asymmetric Dekker Synchronization".)
 //!
 //! What wakes is a futex or, where the sleeper has said so ([`EVENT`]) and the ringer, too, has chosen events, an
-//! event of `raw_sync`. Either is a hint: the protocol of the words is the same, and naps are bounded.
-//! An event is a mutex in shared memory, and a wrong one can hang or crash whoever touches it. So a ringer that
-//! has not chosen events itself leaves a peer's alone, whatever that peer asks for: the peer notices at the end
-//! of its nap.
+//! event of `raw_sync`, at which the sleeper looks now and then. Either is a hint: the protocol of the words is the
+//! same, and naps are bounded. `raw_sync` is not made for bytes that somebody else may write. So a ringer that has
+//! not chosen events itself leaves a peer's alone, whatever that peer asks for: the peer notices at the end of its
+//! nap.
 //!
 //! The ringer clears the bell: a flag that only the sleeper clears loses wake-ups, because a second ringer
 //! cannot tell a sleeper from one that is already on its way.
 
-use crate::layout::{ASK, Bells, EventWords, Rank};
+use crate::layout::{ASK, Bells};
 use crate::os;
 use crate::sync::{AtomicU32, Edge, Ordering::Relaxed, acquire, full_fence, release};
 #[cfg(loom)]
@@ -39,8 +39,6 @@ const ASLEEP: u32 = 1;
 pub const FENCE: u32 = 1;
 /// The bit of a bell's mode that asks ringers for an event.
 pub const EVENT: u32 = 2;
-/// The bit of a ringer that says that the event of its own bell has been prepared. No part of a mode.
-const PREPARED: u32 = 4;
 
 /// How long a sleeper sleeps before it looks whether those it waits for live.
 const NAP: Duration = Duration::from_millis(50);
@@ -67,14 +65,15 @@ pub enum Wait {
     Adaptive,
     /// Sleeps at once: the least use of processors.
     Block,
-    /// Sleeps at once, on an event of the portable kind (a mutex and a condition variable), and wakes peers
-    /// that do so too: for processes that trust each other, and rarely of use where there are futexes.
+    /// Sleeps at once, without the system's help to be woken: looks at an event of the portable kind (a byte,
+    /// set by a store) between pauses of an eighth of the time that it has slept, 50 µs at least and 5 ms at
+    /// most, and sets those of peers that do so too. For processes that trust each other, and rarely of use
+    /// where there are futexes. Whoever sleeps for long looks 200 times a second, which is some 0.5 % of a
+    /// processor.
     ///
-    /// Both sides must choose it. A peer that has not leaves this rank's events alone, because memory that
-    /// somebody else has written could hang or crash it there: its messages come through, but this endpoint
-    /// notices them up to 50 ms later. An interrupt is noticed up to 50 ms later, too: no signal handler may
-    /// set an event. A peer that is killed in the middle of a wake-up can hang those that have chosen events
-    /// with it.
+    /// Both sides must choose it. A peer that has not leaves this rank's events alone, because the library that
+    /// they come from asks for memory that nobody spoils: its messages come through, but this endpoint notices
+    /// them up to 50 ms later.
     Event,
 }
 
@@ -102,16 +101,13 @@ impl Ringer {
     /// This ringer for whoever sleeps on `bell` and waits like `how` from now on; tells the peers.
     pub fn choose(mut self, bell: Bell<'_>, how: Wait) -> Self {
         let wanted = how == Wait::Event || os::EVENTS_ONLY;
-        if wanted && self.bits & PREPARED == 0 && bell.event.is_some_and(os::Event::prepare) {
-            // Once for each holder: of a predecessor that was killed an event may be left locked, and of this
-            // one's a peer may be in the middle.
-            self.bits |= PREPARED;
+        if wanted {
+            // Whatever a predecessor, or somebody else, has left there.
+            os::Event::prepare(bell.event);
         }
-        // Where the system has no events to give, words must do.
-        let has_event = wanted && self.bits & PREPARED != 0;
-        self.bits = if has_event { self.bits | EVENT } else { self.bits & !EVENT };
+        self.bits = if wanted { self.bits | EVENT } else { self.bits & !EVENT };
         let asks = bell.mode.load(Relaxed) & ASK;
-        bell.mode.store(self.bits & (FENCE | EVENT) | asks, release(Edge::Mode));
+        bell.mode.store(self.bits | asks, release(Edge::Mode));
         self
     }
 
@@ -151,16 +147,16 @@ impl Ringer {
             #[cfg(not(loom))]
             crate::sync::compiler_fence(crate::sync::Ordering::SeqCst);
         }
-        let woken = bell.word.load(Relaxed) == ASLEEP && self.wake(bell.word, bell.mode, bell.event);
+        let woken = bell.word.load(Relaxed) == ASLEEP && self.wake(bell);
         Rung { woken, is_asked: mode & ASK != 0 }
     }
 
-    fn wake(self, word: &AtomicU32, mode: &AtomicU32, event: Option<&EventWords>) -> bool {
+    fn wake(self, Bell { word, mode, event }: Bell<'_>) -> bool {
         let woken = wake(word);
         if woken
             && self.trusts()
             && mode.load(acquire(Edge::Mode)) & EVENT != 0
-            && let Some(event) = event.and_then(os::Event::prepared)
+            && let Some(event) = os::Event::prepared(event)
         {
             event.set();
         }
@@ -182,41 +178,26 @@ pub struct Rung {
 pub struct Bell<'a> {
     word: &'a AtomicU32,
     mode: &'a AtomicU32,
-    event: Option<&'a EventWords>,
+    event: &'a AtomicU32,
 }
 
 impl<'a> Bell<'a> {
-    /// The bell on which the receiver of `rank` sleeps.
+    /// The bell on which the receiver of a rank sleeps.
     #[inline(always)]
-    pub fn mail(rank: &'a Rank) -> Self {
-        let Bells { mail, modes: [mode, _], .. } = &*rank.bells;
-        Self { word: mail, mode, event: Some(&rank.events[0]) }
+    pub fn mail(Bells { mail, modes: [mode, _], events: [event, _], .. }: &'a Bells) -> Self {
+        Self { word: mail, mode, event }
     }
 
-    /// The bell on which the sender of `rank` sleeps.
+    /// The bell on which the sender of a rank sleeps.
     #[inline(always)]
-    pub fn credit(rank: &'a Rank) -> Self {
-        let Bells { credit, modes: [_, mode], .. } = &*rank.bells;
-        Self { word: credit, mode, event: Some(&rank.events[1]) }
-    }
-
-    /// A bell that is nothing but a word and a mode.
-    pub fn bare(word: &'a AtomicU32, mode: &'a AtomicU32) -> Self {
-        Self { word, mode, event: None }
+    pub fn credit(Bells { credit, modes: [_, mode], events: [_, event], .. }: &'a Bells) -> Self {
+        Self { word: credit, mode, event }
     }
 
     /// Asks ringers, from now on or no more, to look at more than the bell. Its sleeper's alone to do.
     pub fn set_asking(self, asks: bool) {
         let mode = self.mode.load(Relaxed) & !ASK;
         self.mode.store(if asks { mode | ASK } else { mode }, release(Edge::Mode));
-    }
-
-    /// Sleeps until the bell is rung, at most for `time`; may also return for no reason.
-    fn nap(self, on_event: bool, time: Duration) {
-        match self.event.filter(|_| on_event).and_then(os::Event::prepared) {
-            Some(event) => event.wait(time, || !is_asleep(self.word)),
-            None => os::sleep_on(self.word, ASLEEP, time),
-        }
     }
 }
 
@@ -235,8 +216,8 @@ fn wake(word: &AtomicU32) -> bool {
     woken
 }
 
-/// Wakes the sleeper on `bell` for another reason than mail or credit. May be called from a signal handler:
-/// one that sleeps on an event is not woken but sees it at the end of its nap.
+/// Wakes the sleeper on `bell` because it is interrupted. May be called from a signal handler, which may not allocate:
+/// so one that sleeps on an event must see by itself that it is.
 pub fn disturb(bell: &AtomicU32) {
     full_fence(Edge::RingerFence);
     if is_asleep(bell) {
@@ -263,6 +244,8 @@ pub struct Waiter<'a> {
     pub crowded: &'a dyn Fn() -> bool,
     /// Told when this falls asleep.
     pub asleep: &'a dyn Fn(),
+    /// Whether `look` would find an interrupt.
+    pub interrupted: &'a dyn Fn() -> bool,
 }
 
 impl Waiter<'_> {
@@ -353,7 +336,7 @@ impl Waiter<'_> {
         look: &mut impl FnMut(bool) -> Result<Option<T>, E>,
         check: &mut impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
-        let mut checked = None;
+        let (since, mut checked) = (Instant::now(), None);
         loop {
             (self.asleep)();
             self.fall_asleep();
@@ -374,7 +357,7 @@ impl Waiter<'_> {
                     Some(deadline) if deadline <= now => return Ok(None),
                     Some(deadline) => NAP.min(deadline - now),
                 };
-                self.bell.nap(self.on_event, nap);
+                self.nap(since, nap);
                 if self.bell.word.load(acquire(Edge::Bell)) != ASLEEP {
                     // Rung: for what `look` looks for, or because a peer has left.
                     if let Some(found) = look(true)? {
@@ -384,6 +367,14 @@ impl Waiter<'_> {
                     break;
                 }
             }
+        }
+    }
+
+    /// Sleeps until the bell is rung, at most for `time`; may also return for no reason.
+    fn nap(&self, since: Instant, time: Duration) {
+        match self.on_event.then(|| os::Event::prepared(self.bell.event)).flatten() {
+            Some(event) => event.wait(since, time, self.interrupted),
+            None => os::sleep_on(self.bell.word, ASLEEP, time),
         }
     }
 

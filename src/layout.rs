@@ -8,12 +8,12 @@
 //!  reserved at creation   each touched only after its bit in the receiver's `opened` is set
 //!
 //!  a rank's record, 1024 B
-//! ┌───────────────────┬───────────────────┬──────────┬───────────────┬────────────────────┬──────────┐
-//! │ identity: life,   │ bells: mail,      │ opened:  │ events:       │ activity: awaited, │ reserved │
-//! │ pid, label, lock  │ credit, two modes │ 16 words │ mail, credit  │ sleeps             │          │
-//! │ 128 B             │ 128 B             │ 128 B    │ 2 x 128 B     │ 128 B              │ 256 B    │
-//! └───────────────────┴───────────────────┴──────────┴───────────────┴────────────────────┴──────────┘
-//!  holder              holder and ringers  senders    holder, ringers holder
+//! ┌───────────────────┬───────────────────────┬──────────┬────────────────────┬──────────┐
+//! │ identity: life,   │ bells: mail, credit,  │ opened:  │ activity: awaited, │ reserved │
+//! │ pid, label, lock  │ two modes, two events │ 16 words │ sleeps             │          │
+//! │ 128 B             │ 128 B                 │ 128 B    │ 128 B              │ 512 B    │
+//! └───────────────────┴───────────────────────┴──────────┴────────────────────┴──────────┘
+//!  holder              holder and ringers      senders    holder
 //!
 //!  mailbox (from, to), page-aligned
 //! ┌──────────────────┬──────────────────┬───────────┬──────────────┬──────────────┬─────────────┐
@@ -34,7 +34,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use crossbeam_utils::CachePadded;
 
 /// The version of this layout.
-pub const ABI: u64 = 4;
+pub const ABI: u64 = 5;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -86,7 +86,7 @@ pub const fn lock_word(lock: u32) -> u64 {
 /// Where the header says how many ranks there are.
 pub const RANKS_WORD: u64 = 4 * 8;
 
-/// What everybody knows of a rank. Its owner writes it, but for the bells, the events and `opened`.
+/// What everybody knows of a rank. Its owner writes it, but for the bells and `opened`.
 #[repr(C)]
 pub struct Rank {
     /// Who holds the rank.
@@ -96,16 +96,11 @@ pub struct Rank {
     /// Bit `from % 64` of word `from / 64`: the mailbox from `from` to this rank is reserved. Senders set
     /// bits; nobody clears them.
     pub opened: CachePadded<[AtomicU64; OPENED_WORDS]>,
-    /// What its holder sleeps on instead where the bells are events, one for each bell.
-    pub events: [CachePadded<EventWords>; 2],
     /// What its holder does, for people.
     pub activity: CachePadded<Activity>,
-    /// Nothing yet.
-    pub reserved: [CachePadded<AtomicU64>; 2],
+    /// Nothing yet: what comes here changes no record's length.
+    pub reserved: [CachePadded<AtomicU64>; 4],
 }
-
-/// Room for an event of the platform's; nobody but the platform looks into it.
-pub type EventWords = [AtomicU64; 16];
 
 /// What a rank's holder does; written by it, for people.
 #[repr(C)]
@@ -143,6 +138,9 @@ pub struct Bells {
     /// What ringers of each of the two, in this order, must do beyond looking: see [`bell`](crate::bell).
     /// Written by whoever sleeps there.
     pub modes: [AtomicU32; 2],
+    /// What is slept on instead where that is an event, one for each of the two. Nobody but the platform looks
+    /// into it.
+    pub events: [AtomicU32; 2],
 }
 
 /// The first lines of a mailbox.
@@ -214,9 +212,9 @@ const _: () = {
     assert!(size_of::<Header>() as u64 <= PAGE);
     assert!(size_of::<Rank>() == 1024);
     assert!(offset_of!(Rank, bells) == 128 && offset_of!(Rank, opened) == 256);
-    assert!(offset_of!(Rank, events) == 384 && offset_of!(Rank, activity) == 640);
+    assert!(offset_of!(Rank, activity) == 384 && offset_of!(Rank, reserved) == 512);
     assert!(offset_of!(Identity, label) == 16 && size_of::<Identity>() <= 128);
-    assert!(size_of::<Bells>() <= 128 && size_of::<EventWords>() == 128);
+    assert!(size_of::<Bells>() == 24 && offset_of!(Bells, events) == 16);
     assert!(size_of::<Cell>() == 64 && offset_of!(Cell, payload) == 16);
     assert!(size_of::<Lines>() == 3 * 128 + 8 * 64 && offset_of!(Lines, control) == 384);
 };

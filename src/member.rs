@@ -62,8 +62,8 @@ impl Drop for Holder {
         let ringer = if self.trusts.load(Ordering::Relaxed) { ringer.trusting() } else { ringer };
         let registry = &self.region.registry;
         for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
-            ringer.ring(Bell::mail(peer));
-            ringer.ring(Bell::credit(peer));
+            ringer.ring(Bell::mail(&peer.bells));
+            ringer.ring(Bell::credit(&peer.bells));
         }
     }
 }
@@ -80,8 +80,8 @@ pub(crate) enum Half {
 impl Half {
     fn bell(self, rank: &Rank) -> Bell<'_> {
         match self {
-            Half::Receiver => Bell::mail(rank),
-            Half::Sender => Bell::credit(rank),
+            Half::Receiver => Bell::mail(&rank.bells),
+            Half::Sender => Bell::credit(&rank.bells),
         }
     }
 }
@@ -234,23 +234,23 @@ impl Member {
     /// Whether a peer, whose record this is, need not be told that there is mail for it.
     #[inline(always)]
     pub fn is_mail_heard(&self, peer: &Rank) -> bool {
-        self.ringer.get().is_heard(Bell::mail(peer))
+        self.ringer.get().is_heard(Bell::mail(&peer.bells))
     }
 
     /// Whether a peer, whose record this is, need not be told that there is room for what it sends.
     #[inline(always)]
     pub fn is_credit_heard(&self, peer: &Rank) -> bool {
-        self.ringer.get().is_heard(Bell::credit(peer))
+        self.ringer.get().is_heard(Bell::credit(&peer.bells))
     }
 
     /// Tells a peer, whose record this is, that there is mail for it.
     pub fn ring_mail(&self, peer: &Rank) -> Rung {
-        self.ringer.get().ring(Bell::mail(peer))
+        self.ringer.get().ring(Bell::mail(&peer.bells))
     }
 
     /// Tells a peer, whose record this is, that there is room for what it sends; whether that woke it.
     pub fn ring_credit(&self, peer: &Rank) -> bool {
-        self.ringer.get().ring(Bell::credit(peer)).woken
+        self.ringer.get().ring(Bell::credit(&peer.bells)).woken
     }
 
     /// Asks all senders to look whether this receiving half asks them for a new start; or no more.
@@ -313,6 +313,7 @@ impl Member {
             count(sleeps, 1);
         };
         let crowded = || self.is_crowded();
+        let interrupted = || self.interrupted.load(Relaxed);
         let waiter = Waiter {
             bell: self.half.bell(&self.record),
             on_event: self.ringer.get().trusts(),
@@ -320,6 +321,7 @@ impl Member {
             deadline,
             crowded: &crowded,
             asleep: &asleep,
+            interrupted: &interrupted,
         };
         let look = |thorough| {
             self.interruption()?;
@@ -374,8 +376,7 @@ impl Interrupter {
     /// [`SendError::Interrupted`](crate::SendError::Interrupted) or
     /// [`RecvError::Interrupted`](crate::RecvError::Interrupted); once, however often this is called before.
     ///
-    /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps. One that
-    /// sleeps on an event ([`Wait::Event`]) sees it up to 50 ms later: no signal handler may set an event.
+    /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
     pub fn interrupt(&self) {
         self.flag.store(true, Ordering::Release);
         bell::disturb(&self.record.bells.mail);

@@ -497,9 +497,9 @@ fn registry() -> Registry {
             lock: word(),
         }
         .into(),
-        bells: Bells { mail: bell(), credit: bell(), modes: [bell(), bell()] }.into(),
+        bells: Bells { mail: bell(), credit: bell(), modes: [bell(), bell()], events: [bell(), bell()] }
+            .into(),
         opened: std::array::from_fn(|_| word()).into(),
-        events: std::array::from_fn(|_| std::array::from_fn(|_| word()).into()),
         activity: Activity { awaited: [word(), word()], sleeps: word() }.into(),
         reserved: std::array::from_fn(|_| word().into()),
     };
@@ -594,28 +594,29 @@ fn who_sees_that_a_sender_left_sees_its_last_message() {
 
 fn bells() -> Arc<Bells> {
     let bell = || AtomicU32::new(0);
-    Arc::new(Bells { mail: bell(), credit: bell(), modes: [bell(), bell()] })
+    Arc::new(Bells { mail: bell(), credit: bell(), modes: [bell(), bell()], events: [bell(), bell()] })
 }
 
 fn mail(bells: &Bells) -> Bell<'_> {
-    Bell::bare(&bells.mail, &bells.modes[0])
+    Bell::mail(bells)
 }
 
 fn credit(bells: &Bells) -> Bell<'_> {
-    Bell::bare(&bells.credit, &bells.modes[1])
+    Bell::credit(bells)
 }
 
 /// Sleeps on `bell` until `look` finds something. There is no time in a model: a wake-up that is lost is a
 /// deadlock, which loom reports.
 fn sleep<T>(bell: Bell<'_>, mut look: impl FnMut() -> Option<T>) -> T {
-    let (crowded, asleep) = (|| false, || ());
+    let (no, asleep) = (|| false, || ());
     let waiter = Waiter {
         bell,
         on_event: false,
         how: Wait::Block,
         deadline: None,
-        crowded: &crowded,
+        crowded: &no,
         asleep: &asleep,
+        interrupted: &no,
     };
     let look = |_| Ok::<_, Infallible>(look());
     let Ok(found) = waiter.wait(look, || Ok(None));

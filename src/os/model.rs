@@ -1,10 +1,11 @@
 //! Loom's model of a system: what the shared-memory code asks of one, on loom's primitives.
 
-use crate::sync::{AtomicU32, AtomicU64, Edge, Mutant, Ordering, full_fence, mutated};
+use crate::sync::{AtomicU32, Edge, Mutant, Ordering, full_fence, mutated};
 use core::time::Duration;
 use loom::sync::{Condvar, Mutex};
 use std::io;
 use std::sync::Arc;
+use std::time::Instant;
 
 loom::lazy_static! {
     // One queue for all futexes: a wake reaches everybody, as a spurious wake-up may.
@@ -33,18 +34,16 @@ pub const EVENTS_ONLY: bool = false;
 pub struct Event;
 
 impl Event {
-    /// No.
-    pub fn prepare(_words: &[AtomicU64; 16]) -> bool {
-        false
-    }
+    /// Nothing.
+    pub fn prepare(_word: &AtomicU32) {}
 
     /// There is none.
-    pub fn prepared(_words: &[AtomicU64; 16]) -> Option<Self> {
+    pub fn prepared(_word: &AtomicU32) -> Option<Self> {
         None
     }
 
     /// Never called.
-    pub fn wait(&self, _time: Duration, _woken: impl Fn() -> bool) {}
+    pub fn wait(&self, _since: Instant, _time: Duration, _interrupted: impl Fn() -> bool) {}
 
     /// Never called.
     pub fn set(&self) {}

@@ -2,7 +2,7 @@
 //!
 //! | there | here | which costs |
 //! |---|---|---|
-//! | futexes | events, always | peers must trust each other: see [`Event`](super::Event) |
+//! | futexes | events, always | late wake-ups, and peers must trust each other: see [`Event`](super::Event) |
 //! | `membarrier` | a full fence by whoever rings | throughput |
 //! | segments in `/dev/shm` | files where temporary files are, `mailbox.NAME` | disk writes, if that is a disk |
 //! | file locks | process ids in the segment | see below |

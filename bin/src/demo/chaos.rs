@@ -34,7 +34,7 @@ impl Chaos {
     pub fn run(&self) -> Result<(), Failure> {
         if cfg!(portable) {
             return Err(Failure::new(
-                "--chaos: locks and events are words of the region here, which nobody may overwrite",
+                "--chaos: locks are words of the region here, which nobody may overwrite",
             ));
         }
         let stage = Stage::new("torture")?;

@@ -8,7 +8,7 @@ fn number(report: &Value, field: &str) -> u64 {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "locks and events are words of the region")]
+#[cfg_attr(portable, ignore = "locks are words of the region")]
 fn whatever_is_overwritten_nobody_crashes_hangs_or_stays_silent() {
     let demo = Demo::start(&["torture", "--chaos", "--writes", "200000", "--seed", "1", "--json"]);
     let pid = demo.pid();
@@ -31,7 +31,7 @@ fn whatever_is_overwritten_nobody_crashes_hangs_or_stays_silent() {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "locks and events are words of the region")]
+#[cfg_attr(portable, ignore = "locks are words of the region")]
 fn the_report_can_be_read() {
     let demo = Demo::start(&["torture", "--chaos", "--writes", "1000", "--ranks", "2"]);
     assert!(demo.line().expect("a report").starts_with("2 ranks and one that nobody holds, "));
@@ -46,7 +46,7 @@ fn the_report_can_be_read() {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "locks and events are words of the region")]
+#[cfg_attr(portable, ignore = "locks are words of the region")]
 fn a_process_that_ends_by_itself_is_a_violation() {
     let demo = Demo::start(&["torture", "--chaos", "--json"]);
     let pid = demo.pid();
@@ -62,7 +62,7 @@ fn a_process_that_ends_by_itself_is_a_violation() {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "locks and events are words of the region")]
+#[cfg_attr(portable, ignore = "locks are words of the region")]
 fn a_signal_ends_it_and_nothing_is_left() {
     // At several moments: the header may be in pieces.
     for _ in 0..8 {
@@ -78,7 +78,7 @@ fn a_signal_ends_it_and_nothing_is_left() {
 #[test]
 fn it_is_refused_where_it_must_be() {
     if cfg!(portable) {
-        let line = "--chaos: locks and events are words of the region here, which nobody may overwrite";
+        let line = "--chaos: locks are words of the region here, which nobody may overwrite";
         Demo::start(&["torture", "--chaos"]).fails(line);
     }
     for args in [&["torture", "--chaos", "--kills", "3"][..], &["torture", "--writes", "3"]] {

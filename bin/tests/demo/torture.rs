@@ -24,7 +24,6 @@ fn survives(seed: &str) {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "a process killed while it sets an event hangs who sleeps on it")]
 fn nothing_is_lost_torn_disordered_repeated_stuck_or_left_behind() {
     // Of several sizes of mailbox.
     for seed in ["1", "2", "3"] {
@@ -52,7 +51,6 @@ fn the_end_is_no_place_to_wait_in() {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "a process killed while it sets an event hangs who sleeps on it")]
 fn the_report_can_be_read() {
     let demo = Demo::start(&["torture", "--kills", "3", "--ranks", "2"]);
     assert!(demo.line().expect("a report").starts_with("2 ranks, "));
