@@ -21,8 +21,6 @@ pub(crate) const BURST: u64 = 32;
 const LEAD_PAUSES: u32 = 64;
 /// Peers that one look for deaths asks the kernel about, in rotation.
 const QUERIES: usize = 8;
-/// Polls that cost least, before those that look around.
-const SPINS: u32 = 500;
 /// Polls of the sender whose turn it is for one of all.
 const POLLS_PER_ROUND: u32 = 4;
 const NOBODY: u32 = u32::MAX;
@@ -72,14 +70,17 @@ impl Inbox {
         }
     }
 
-    /// A whole mail from the sender whose turn it is, taken, if there is one and it is all the same to the
-    /// caller. `None` says nothing. Apart, so that this common case costs its caller no call.
+    /// A new whole mail from `source`, if that is anyone from the sender whose turn it is, taken, if there is one and
+    /// nothing else to do. `None` says nothing. Apart, so that this common case costs its caller no call.
     #[inline(always)]
     pub fn recv_new(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
-        if source != Source::Anyone || member.check().is_err() {
+        if member.check().is_err() {
             return None;
         }
-        let peer = self.peers.get(self.current.get())?;
+        let peer = self.peers.get(match source {
+            Source::Anyone => self.current.get(),
+            Source::Rank(rank) => rank,
+        })?;
         Some((peer, peer.consumer.take_new(member.limit)?))
     }
 
@@ -98,13 +99,10 @@ impl Inbox {
         loop {
             let peer = match self.look(member, source, true)? {
                 Some(peer) => peer,
-                None => match self.spin(member, source, patience) {
-                    Some(peer) => peer,
-                    None => self.wait(member, source, patience, idle)?,
-                },
+                None => self.wait(member, source, patience, idle)?,
             };
-            let is_turn = source == Source::Anyone && peer.from == self.current.get();
-            peer.ease(member, if is_turn { self.left_of_turn(peer) } else { 1 });
+            let is_current = peer.from == self.current.get();
+            peer.ease(member, if is_current { self.left_of_turn(peer).max(1) } else { BURST });
             if let Some(letter) = peer.consumer.take_new(member.limit) {
                 return Ok((peer, letter));
             }
@@ -122,20 +120,6 @@ impl Inbox {
                 Patience::Until(_) => member.interruption()?,
             }
         }
-    }
-
-    /// Looks for mail where it is most likely to come, for less than a microsecond, if the call may spin: an answer
-    /// to what was just sent is on its way, and the fewer instructions are between it and the caller the better.
-    #[inline(always)]
-    fn spin(&self, member: &Member, source: Source, patience: Patience) -> Option<&Incoming> {
-        if matches!(patience, Patience::Never) || !member.spins() || member.is_in_batch() {
-            return None;
-        }
-        let peer = self.peers.get(match source {
-            Source::Anyone => self.current.get(),
-            Source::Rank(rank) => rank,
-        })?;
-        (peer.is_plain() && (0..SPINS).any(|_| peer.consumer.is_new())).then_some(peer)
     }
 
     #[inline(always)]

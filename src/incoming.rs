@@ -73,11 +73,6 @@ impl Incoming {
         !self.corrupt.get() && (self.consumer.is_ready() || !self.plain.get() && self.returned().is_some())
     }
 
-    /// Whether new whole messages are all that may come of it.
-    pub fn is_plain(&self) -> bool {
-        self.plain.get()
-    }
-
     /// Where it is not ready: whether its sender was woken to send more; said once.
     pub fn is_overdue(&self) -> bool {
         self.woken.take()

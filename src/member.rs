@@ -213,11 +213,6 @@ impl Member {
         self.batches.get() > 0
     }
 
-    /// Whether this half spins before it sleeps.
-    pub fn spins(&self) -> bool {
-        matches!(self.wait.get(), Wait::Spin | Wait::Adaptive)
-    }
-
     pub fn rank(&self) -> u32 {
         self.rank
     }

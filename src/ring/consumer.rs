@@ -170,13 +170,6 @@ impl Consumer {
         is_new && !self.is_exhausted(seq) || self.unread.any()
     }
 
-    /// Whether there is a message that was never taken: one load and one comparison.
-    #[inline(always)]
-    pub fn is_new(&self) -> bool {
-        let seq = self.next.get();
-        cell(&self.mailbox, seq).stamp.load(Relaxed) == seq.wrapping_add(1)
-    }
-
     /// Whether so many messages wait that producer and consumer do not meet in the same lines.
     pub fn is_behind(&self) -> bool {
         let ahead = LEAD.min(self.cells() / 4);
