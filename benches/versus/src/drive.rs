@@ -30,11 +30,11 @@ pub fn processes<S: System>(job: &Job, system: &S) -> Outcome<Figures> {
     let partners = partners.collect::<Result<Vec<_>, _>>()?;
     let mut link = system.link(0)?;
     let figures = ask(job, &mut link)?;
-    drop(link);
     if let Case::FanIn(_) = job.case {
         // They send for ever.
         drop(partners);
     } else {
+        drop(link);
         partners.into_iter().try_for_each(Partner::finish)?;
     }
     Ok(figures)
@@ -120,6 +120,7 @@ fn ask(job: &Job, link: &mut impl Link) -> Outcome<Figures> {
         Case::StartUp => {
             link.send(&bytes)?;
             link.receive(&mut bytes)?;
+            link.send(&bytes)?;
             Ok(Figures::default())
         }
         Case::Silent(_) | Case::Quiet(_) => Err(Declined("has no region of ranks").into()),
@@ -177,7 +178,11 @@ fn answer(job: &Job, side: u32, link: &mut impl Link) -> Outcome<()> {
             link.send(&bytes)?;
             link.receive(&mut bytes)
         }
-        Case::StartUp => echo(link, &mut bytes, 1),
+        Case::StartUp => {
+            echo(link, &mut bytes, 1)?;
+            // Some lose what was sent by who ended before they looked.
+            link.receive(&mut bytes)
+        }
         Case::Silent(_) | Case::Quiet(_) => Ok(()),
     }
 }

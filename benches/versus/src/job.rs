@@ -23,7 +23,7 @@ pub enum Case {
     Idle,
     /// Memory of both sides.
     Memory,
-    /// From the start of the first process to the end of the last, with one round trip in between.
+    /// From the start of the first process to the end of the last, with three messages in between.
     StartUp,
 }
 

@@ -48,6 +48,9 @@ pub struct Figures {
     pub cpu: Option<f64>,
     /// Memory in use, in KiB.
     pub kib: Option<f64>,
+    /// Files that were left outside the processes, and removed.
+    #[serde(default)]
+    pub left: usize,
     /// What one round trip or message took, in nanoseconds, as far as it is known.
     pub unit: Option<f64>,
 }
@@ -62,7 +65,12 @@ impl Figures {
     /// Of a distribution.
     pub fn of(times: &measure::Times) -> Self {
         let quantiles = SHARES.map(|share| times.quantile(share).as_secs_f64() * 1e9).to_vec();
-        Self { unit: Some(times.quantile(0.5).as_secs_f64() * 1e9), quantiles, times: times.count(), ..Self::default() }
+        Self {
+            unit: Some(times.quantile(0.5).as_secs_f64() * 1e9),
+            quantiles,
+            times: times.count(),
+            ..Self::default()
+        }
     }
 
     /// Of a stream.

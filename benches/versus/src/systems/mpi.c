@@ -192,6 +192,16 @@ static void remember(char *payload) {
     if (rank == 0) printf("kib %ld\n", all);
 }
 
+static void start_up(char *payload) {
+    if (rank == 0) {
+        ask(payload);
+        send_to(1, payload);
+    } else {
+        answer(payload);
+        receive_from(0, payload);
+    }
+}
+
 int main(int count_of_arguments, char **arguments) {
     if (count_of_arguments != 4) return 2;
     const char *what = arguments[1];
@@ -211,7 +221,7 @@ int main(int count_of_arguments, char **arguments) {
     else if (strcmp(what, "fan-in") == 0) fan_in(payload, count);
     else if (strcmp(what, "idle") == 0) idle(payload, count);
     else if (strcmp(what, "memory") == 0) remember(payload);
-    else if (strcmp(what, "start-up") == 0) rank == 0 ? ask(payload) : answer(payload);
+    else if (strcmp(what, "start-up") == 0) start_up(payload);
     MPI_Finalize();
     free(payload);
     return 0;

@@ -20,8 +20,6 @@ fn bounce(job: &Job, run: fn(u32) -> std::io::Result<measure::Times>) -> Outcome
     measure::pin(0);
     match job.case {
         Case::RoundTrip if job.bytes <= 48 => Ok(Figures::of(&run(job.count as u32)?)),
-        // The limit for one that finds its sender at once, whoever else there is.
-        Case::Silent(_) | Case::Quiet(_) => Ok(Figures::of(&run(job.count as u32)?)),
         _ => Err(Declined("carries a word").into()),
     }
 }

@@ -78,7 +78,13 @@ struct Half {
 impl Half {
     fn new(words: &'static [AtomicU64], layout: Layout) -> Self {
         let (cells, _) = words[layout.cells..].as_chunks();
-        Self { head: &words[layout.head], count: &words[layout.count], cells: &cells[..CELLS], next: 0, seen: 0 }
+        Self {
+            head: &words[layout.head],
+            count: &words[layout.count],
+            cells: &cells[..CELLS],
+            next: 0,
+            seen: 0,
+        }
     }
 
     fn cell(&self) -> (&[AtomicU64; CELL], u64) {
