@@ -26,16 +26,18 @@ impl Times {
     /// which each counts as their mean, where reading the clock would show.
     pub fn of<E>(rounds: u32, mut step: impl FnMut() -> Result<(), E>) -> Result<Self, E> {
         let mut times = Self::default();
-        // In the first half of them the other side comes.
-        let ahead = rounds / 10;
-        for _ in 0..ahead - ahead / 2 {
-            step()?;
-        }
+        let mut least = Duration::MAX;
         let mut last = Instant::now();
-        for _ in 0..ahead / 2 {
+        for call in 1..=rounds / 10 {
             step()?;
+            if call % BATCH == 0 {
+                let now = Instant::now();
+                least = least.min(now - last);
+                last = now;
+            }
         }
-        let batch = if last.elapsed() > LONG * (ahead / 2) { 1 } else { BATCH };
+        // Whatever came in between: the shortest says how long one takes.
+        let batch = if least > LONG * BATCH && least < Duration::MAX { 1 } else { BATCH };
         last = Instant::now();
         for _ in 0..rounds / BATCH * BATCH / batch {
             for _ in 0..batch {

@@ -86,15 +86,16 @@ fn compare(arguments: &Arguments) -> Outcome<()> {
     };
     eprintln!("{}", ground::machine());
     let mut all = Vec::new();
-    for group in run::run(&effort)? {
-        let rows = report::rows(&group);
+    run::run(&effort, |group| {
+        let rows = report::rows(group);
         if arguments.json {
             println!("{}", report::json(&rows)?);
         } else {
             print!("{}", report::table(&rows));
         }
         all.extend(rows);
-    }
+        Ok(())
+    })?;
     if let Some(folder) = &arguments.plots {
         plot::draw(&all, folder)?;
     }

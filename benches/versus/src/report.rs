@@ -54,6 +54,15 @@ pub struct Row {
     pub quantiles_ns: Vec<f64>,
 }
 
+impl Row {
+    fn has_failed(&self) -> bool {
+        self.note.as_ref().is_some_and(|note| note.starts_with(FAILED))
+    }
+}
+
+/// What the note of a failure begins with.
+const FAILED: &str = "failed: ";
+
 /// The middle one.
 fn median(values: impl Iterator<Item = Option<f64>>) -> Option<f64> {
     let mut values: Vec<f64> = values.flatten().collect();
@@ -101,9 +110,9 @@ impl Runs {
         let peer = peer.filter(|_| !is_idle);
         let note = match self.answers.last() {
             Some(Answer::Declined(why)) => Some(why.clone()),
-            Some(Answer::Failed(why)) => Some(format!("failed: {why}")),
+            Some(Answer::Failed(why)) => Some(format!("{FAILED}{why}")),
             Some(Answer::Measured(Figures { left: left @ 1.., .. })) => {
-                Some(format!("left {left} files, removed"))
+                Some(format!("files left behind in /dev/shm, removed: {left}"))
             }
             _ => None,
         };
@@ -189,7 +198,8 @@ pub fn table(rows: &[Row]) -> String {
     let limit = first.limit.as_deref().unwrap_or("no limit");
     let peer = first.peer.as_deref().unwrap_or("no peer");
     let _ = writeln!(text, "\n{}, {} B; limit: {limit}; best peer: {peer}", first.case, first.bytes);
-    for row in rows {
+    let (shown, declined): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.rounds > 0 || row.has_failed());
+    for row in shown {
         let mut words = Vec::new();
         words.extend(row.p50_ns.map(|ns| format!("p50 {:>8}", time(ns))));
         words.extend(row.p99_ns.map(|ns| format!("p99 {:>8}", time(ns))));
@@ -203,10 +213,16 @@ pub fn table(rows: &[Row]) -> String {
         words.extend(row.ratio_peer.map(|ratio| format!("peer × {ratio:.3}")));
         words.extend(row.note.clone());
         // A group of many cases says them.
-        let case = if rows.iter().all(|other| other.case == first.case) { "" } else { &row.case };
-        let _ = writeln!(text, "  {:<20} {case:<34} {}", row.system, words.join("  "));
+        let is_one = rows.iter().all(|other| other.case == first.case);
+        let what = if is_one { row.system.clone() } else { format!("{}, {}", row.system, row.case) };
+        let _ = writeln!(text, "  {what:<20} {}", words.join("  "));
     }
-    text.replace(&" ".repeat(35), " ")
+    let declined: Vec<_> = declined
+        .iter()
+        .map(|row| format!("{}: {}", row.system, row.note.as_deref().unwrap_or_default()))
+        .collect();
+    let _ = writeln!(text, "  without {}", declined.join("; "));
+    text
 }
 
 /// What a column shows of a row.
@@ -236,10 +252,7 @@ pub fn markdown(rows: &[Row]) -> String {
             let is_it = |row: &&Row| row.system == entry.name && row.case == case && row.bytes == bytes;
             let row = rows.iter().find(is_it);
             let shown = row.and_then(show);
-            shown.unwrap_or_else(|| match row.and_then(|row| row.note.as_deref()) {
-                Some(note) if note.starts_with("failed") || note.starts_with("not inst") => note.to_owned(),
-                _ => "–".to_owned(),
-            })
+            shown.unwrap_or_else(|| if row.is_some_and(Row::has_failed) { "failed" } else { "–" }.to_owned())
         });
         if cells.iter().any(|cell| cell != "–") {
             let _ = writeln!(text, "| {} ({}) | {} |", entry.name, entry.how, cells.join(" | "));

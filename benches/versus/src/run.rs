@@ -88,8 +88,8 @@ fn groups(effort: &Effort) -> Vec<Group> {
     groups
 }
 
-/// Measures everything.
-pub fn run(effort: &Effort) -> Outcome<Vec<Group>> {
+/// Measures everything; `show` is called with each group when it is done.
+pub fn run(effort: &Effort, mut show: impl FnMut(&Group) -> Outcome<()>) -> Outcome<()> {
     let ground = Ground::new()?;
     let mut groups = groups(effort);
     let total: usize = groups.iter().map(|group| group.runs.len() * (group.rounds + 1)).sum();
@@ -116,9 +116,10 @@ pub fn run(effort: &Effort) -> Outcome<Vec<Group>> {
                 runs.answers.remove(0);
             }
         }
+        bar.suspend(|| show(group))?;
     }
     bar.finish_and_clear();
-    Ok(groups)
+    Ok(())
 }
 
 impl Runs {

@@ -62,11 +62,16 @@ static void round_trip(char *payload, long count) {
         for (long i = 0; i < ahead + rounds; i++) answer(payload);
         return;
     }
-    for (long i = 0; i < ahead - ahead / 2; i++) ask(payload);
-    double last = seconds(CLOCK_MONOTONIC);
-    for (long i = 0; i < ahead / 2; i++) ask(payload);
-    double mean = (seconds(CLOCK_MONOTONIC) - last) / (double)(ahead / 2 > 0 ? ahead / 2 : 1);
-    long group = mean > 2e-6 ? 1 : GROUP;
+    double least = 1e9, last = seconds(CLOCK_MONOTONIC);
+    for (long i = 1; i <= ahead; i++) {
+        ask(payload);
+        if (i % GROUP == 0) {
+            double now = seconds(CLOCK_MONOTONIC);
+            if (now - last < least) least = now - last;
+            last = now;
+        }
+    }
+    long group = least > GROUP * 2e-6 && least < 1e9 ? 1 : GROUP;
     double *times = malloc((size_t)rounds * sizeof *times);
     last = seconds(CLOCK_MONOTONIC);
     for (long i = 0; i < rounds / group; i++) {
