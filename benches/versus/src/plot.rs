@@ -9,7 +9,9 @@ use std::fs;
 use std::path::Path;
 
 const SIZE: (u32, u32) = (960, 600);
-/// The case of the first drawing.
+/// What takes longer is not drawn, in nanoseconds.
+const LONGEST: f64 = 200_000.0;
+/// The floor of the first drawing.
 const BOUNCE: &str = "two lines, raw";
 
 /// Draws latencies and throughput into files of this folder.
@@ -19,13 +21,30 @@ pub fn draw(rows: &[Row], folder: &Path) -> Outcome<()> {
     throughput(rows, &folder.join("throughput.svg"))
 }
 
-/// A system's lines: limits black, ours thick.
+/// Colours that can be told apart, one for each system of a role.
+const COLOURS: [RGBColor; 10] = [
+    RGBColor(31, 119, 180),
+    RGBColor(214, 39, 40),
+    RGBColor(44, 160, 44),
+    RGBColor(148, 103, 189),
+    RGBColor(255, 127, 14),
+    RGBColor(23, 190, 207),
+    RGBColor(140, 86, 75),
+    RGBColor(227, 119, 194),
+    RGBColor(188, 189, 34),
+    RGBColor(0, 60, 120),
+];
+
+/// A system's lines: limits black and grey, ours thick, copies of it thin and grey.
 fn style(name: &str) -> ShapeStyle {
-    let at = systems::ALL.iter().position(|entry| entry.name == name).unwrap_or_default();
-    match systems::ALL[at].role {
-        Role::Limit => BLACK.stroke_width(1),
-        Role::Ours => Palette99::pick(at).stroke_width(3),
-        Role::Copy | Role::Peer => Palette99::pick(at).stroke_width(1),
+    let Some(entry) = systems::named(name) else { return BLACK.into() };
+    let same = systems::ALL.iter().filter(|other| other.role == entry.role);
+    let at = same.take_while(|other| other.name != name).count();
+    match entry.role {
+        Role::Limit => BLACK.mix(1.0 - 0.3 * (at % 3) as f64).stroke_width(2),
+        Role::Ours => COLOURS[at % COLOURS.len()].stroke_width(4),
+        Role::Copy => BLACK.mix(0.3 + 0.2 * at as f64).stroke_width(1),
+        Role::Peer => COLOURS[at % COLOURS.len()].stroke_width(1),
     }
 }
 
@@ -34,7 +53,7 @@ fn latency(rows: &[Row], file: &Path) -> Outcome<()> {
     let rows: Vec<&Row> = rows.iter().filter(|row| row.case == "round trip" && row.bytes == 8).collect();
     let rows: Vec<&Row> = rows.into_iter().filter(|row| row.quantiles_ns.len() == SHARES.len()).collect();
     let all = || rows.iter().flat_map(|row| row.quantiles_ns.iter().copied());
-    let (least, most) = (all().fold(f64::INFINITY, f64::min), all().fold(0.0, f64::max));
+    let (least, most) = (all().fold(f64::INFINITY, f64::min), all().fold(0.0, f64::max).min(LONGEST));
     let area = SVGBackend::new(file, SIZE).into_drawing_area();
     area.fill(&WHITE)?;
     let mut chart = ChartBuilder::on(&area)
@@ -45,7 +64,7 @@ fn latency(rows: &[Row], file: &Path) -> Outcome<()> {
         .build_cartesian_2d((least * 0.9..most * 1.1).log_scale(), 0.0..1.0)?;
     chart.configure_mesh().x_desc("ns").y_desc("share").x_label_formatter(&|ns| format!("{ns:.0}")).draw()?;
     for row in &rows {
-        let points = row.quantiles_ns.iter().copied().zip(SHARES);
+        let points = row.quantiles_ns.iter().copied().zip(SHARES).filter(|(ns, _)| *ns <= LONGEST);
         let style = style(&row.system);
         chart
             .draw_series(LineSeries::new(points, style))?
