@@ -254,7 +254,13 @@ pub fn markdown(rows: &[Row]) -> String {
             let shown = row.and_then(show);
             shown.unwrap_or_else(|| if row.is_some_and(Row::has_failed) { "failed" } else { "–" }.to_owned())
         });
-        if cells.iter().any(|cell| cell != "–") {
+        let failure = rows.iter().filter(|row| row.system == entry.name).find(|row| row.has_failed());
+        if let Some(failure) = failure
+            && cells.iter().all(|cell| ["–", "failed"].contains(&cell.as_str()))
+        {
+            let note = failure.note.as_deref().unwrap_or_default();
+            let _ = writeln!(text, "| {} | {note} |{}", entry.name, " |".repeat(COLUMNS.len() - 1));
+        } else if cells.iter().any(|cell| cell != "–") {
             let _ = writeln!(text, "| {} ({}) | {} |", entry.name, entry.how, cells.join(" | "));
         }
     }

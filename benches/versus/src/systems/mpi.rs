@@ -88,7 +88,9 @@ impl Mpi {
         match compiled {
             Ok(output) if output.status.success() => Ok(program),
             Ok(output) => Err(String::from_utf8_lossy(&output.stderr).into()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(Declined("not installed").into()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(format!("{} is not installed", self.compiler).into())
+            }
             Err(error) => Err(error.into()),
         }
     }
