@@ -4,6 +4,8 @@
 
 mod conversation;
 mod fan_in;
+mod futex;
+mod lines;
 mod pipeline;
 mod process;
 mod raw;
@@ -15,8 +17,11 @@ pub use conversation::{
     fan_in, fan_in_for, large, large_in, round_trip, round_trip_in, stream, stream_batched, stream_in,
 };
 pub use fan_in::FanIn;
-pub use pipeline::pipeline;
+pub use futex::futexes;
+pub use lines::{Lines, LinesEnd};
+pub use pipeline::{Slots, pipeline};
 pub use process::{Partner, clock, cpu_time, die_with_parent, pin, processors, unpin};
 pub use raw::{one_line, two_lines};
+pub use shared::Shared;
 pub use stream::Stream;
 pub use times::Times;

@@ -14,15 +14,16 @@ const SLOTS: usize = 4;
 /// Where slots begin: at multiples of this, after the stamps.
 const PAGE: usize = 4096;
 
-/// Slots of fixed length that messages go through in turn, in laps. Both processes write a slot's stamp: in
+/// Four slots of fixed length that messages go through in turn, in laps. Both processes write a slot's stamp: in
 /// lap `n` it is `2 n` while the slot is the writer's, `2 n + 1` while it is the reader's.
-struct Slots {
+pub struct Slots {
     memory: Shared,
     bytes: usize,
 }
 
 impl Slots {
-    fn new(bytes: usize) -> io::Result<Self> {
+    /// Slots of `bytes` each.
+    pub fn new(bytes: usize) -> io::Result<Self> {
         let memory = Shared::new(PAGE + SLOTS * bytes.next_multiple_of(PAGE))?;
         Ok(Self { memory, bytes })
     }
@@ -39,7 +40,7 @@ impl Slots {
     }
 
     /// Writes message number `message`, one after the other, from 0 on.
-    fn write(&self, message: u64, bytes: &[u8]) {
+    pub fn write(&self, message: u64, bytes: &[u8]) {
         assert_eq!(bytes.len(), self.bytes);
         let (slot, stamp, lap) = self.of(message);
         while stamp.load(Ordering::Acquire) != lap {}
@@ -52,7 +53,7 @@ impl Slots {
     }
 
     /// Reads message number `message`, one after the other, from 0 on.
-    fn read(&self, message: u64, bytes: &mut [u8]) {
+    pub fn read(&self, message: u64, bytes: &mut [u8]) {
         assert_eq!(bytes.len(), self.bytes);
         let (slot, stamp, lap) = self.of(message);
         while stamp.load(Ordering::Acquire) != lap + 1 {}

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::ptr::NonNull;
+use std::sync::atomic::AtomicU64;
 
 /// Zeroed pages of memory; they go when this does, but for what a child still has mapped.
 pub struct Shared {
@@ -34,6 +35,16 @@ impl Shared {
     /// Where it begins: at the beginning of a page.
     pub fn start(&self) -> NonNull<u8> {
         self.start
+    }
+
+    /// All of it, as words.
+    pub fn words(&self) -> &[AtomicU64] {
+        // SAFETY: as long as that, aligned to a page, zero at first, and mapped as long as `self` lives. Who also
+        // writes bytes through `start` keeps them apart from words in use.
+        #[expect(unsafe_code, reason = "memory that another process writes")]
+        unsafe {
+            std::slice::from_raw_parts(self.start.cast().as_ptr(), self.len / size_of::<AtomicU64>())
+        }
     }
 }
 

@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 /// Round trips that are timed together, so that reading the clock does not show.
 const BATCH: u32 = 16;
+/// Those that take longer than this are timed one by one.
+const LONG: Duration = Duration::from_micros(2);
 
 /// A distribution of times.
 pub struct Times {
@@ -20,19 +22,29 @@ impl Default for Times {
 }
 
 impl Times {
-    /// Times `rounds` calls of `step`, after a tenth as many that do not count.
+    /// Times `rounds` calls of `step`, after a tenth as many that do not count: one by one, or 16 together, of
+    /// which each counts as their mean, where reading the clock would show.
     pub fn of<E>(rounds: u32, mut step: impl FnMut() -> Result<(), E>) -> Result<Self, E> {
         let mut times = Self::default();
-        for _ in 0..rounds / 10 {
-            step()?;
-        }
+        let mut least = Duration::MAX;
         let mut last = Instant::now();
-        for _ in 0..rounds / BATCH {
-            for _ in 0..BATCH {
+        for call in 1..=rounds / 10 {
+            step()?;
+            if call % BATCH == 0 {
+                let now = Instant::now();
+                least = least.min(now - last);
+                last = now;
+            }
+        }
+        // Whatever came in between: the shortest says how long one takes.
+        let batch = if least > LONG * BATCH && least < Duration::MAX { 1 } else { BATCH };
+        last = Instant::now();
+        for _ in 0..rounds / BATCH * BATCH / batch {
+            for _ in 0..batch {
                 step()?;
             }
             let now = Instant::now();
-            times.tenths.saturating_record((now - last).as_nanos() as u64 * 10 / u64::from(BATCH));
+            times.tenths.saturating_record((now - last).as_nanos() as u64 * 10 / u64::from(batch));
             last = now;
         }
         Ok(times)
@@ -51,6 +63,11 @@ impl Times {
     /// The calls of `step` that [`Times::of`] makes for `rounds`.
     pub const fn calls(rounds: u32) -> u32 {
         rounds / 10 + rounds / BATCH * BATCH
+    }
+
+    /// How many times there are.
+    pub fn count(&self) -> u64 {
+        self.tenths.len()
     }
 
     /// The time that this share of all, 0 to 1, does not exceed.

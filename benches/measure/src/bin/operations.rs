@@ -1,0 +1,57 @@
+//! Does one operation so many times, in a single thread: for a tool that counts instructions. See `.ci/instructions`.
+
+use mailbox::{Config, Endpoint, Region};
+use std::error::Error;
+use std::hint::black_box;
+
+/// Messages in a batch.
+const BATCH: usize = 100;
+
+type Outcome = Result<(), Box<dyn Error>>;
+
+fn main() -> Outcome {
+    let mut arguments = std::env::args().skip(1);
+    let operation = arguments.next().ok_or("which operation?")?;
+    let times: usize = arguments.next().ok_or("how often?")?.parse()?;
+    let region = Region::create_unnamed(Config::ranks(2))?;
+    let (me, other) = (region.join(0)?, region.join(1)?);
+    let (what, bytes) = operation.split_once('-').ok_or("which operation?")?;
+    let mut payload = vec![1; bytes.parse()?];
+    for _ in 0..times {
+        match what {
+            "message" => message(&me, &other, &mut payload)?,
+            "draft" => draft(&me, &other, &mut payload)?,
+            "batch" => batch(&me, &other, &mut payload)?,
+            "nothing" => drop(black_box(me.try_recv())),
+            _ => return Err("which operation?".into()),
+        }
+    }
+    Ok(())
+}
+
+fn receive(other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    other.try_recv()?.copy_to(black_box(payload));
+    Ok(())
+}
+
+fn message(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    me.try_send(1, black_box(payload))?;
+    receive(other, payload)
+}
+
+fn draft(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    let mut draft = me.try_reserve(1, payload.len())?;
+    draft.write_at(0, black_box(payload));
+    draft.commit()?;
+    receive(other, payload)
+}
+
+fn batch(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    let batch = me.batch();
+    for _ in 0..BATCH {
+        me.try_send(1, black_box(payload))?;
+    }
+    drop(batch);
+    let _batch = other.batch();
+    (0..BATCH).try_for_each(|_| receive(other, payload))
+}

@@ -1,0 +1,227 @@
+//! All runs: the systems in turn, in short rounds, so that what the machine does meanwhile hits all alike.
+
+use crate::ground::Ground;
+use crate::job::{Case, Job};
+use crate::outcome::{Answer, Outcome};
+use crate::systems::{self, Entry, Role};
+use indicatif::{ProgressBar, ProgressStyle};
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use std::io::Read;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// The longest that a run may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How many others are there where one receives from anyone.
+pub const CROWDS: [u32; 4] = [1, 31, 255, 1023];
+/// The sizes of messages.
+pub const SIZES: [usize; 6] = [8, 48, 256, 4 << 10, 64 << 10, 1 << 20];
+
+/// How much is measured.
+pub struct Effort {
+    /// How often.
+    pub rounds: usize,
+    /// How long each run measures, about.
+    pub time: Duration,
+    /// Sizes of round trips and streams.
+    pub sizes: Vec<usize>,
+    /// The only case, by the beginning of its name.
+    pub only: Option<String>,
+}
+
+/// One system in one case, and what each round gave.
+pub struct Runs {
+    /// The system.
+    pub entry: &'static Entry,
+    /// What is measured.
+    pub case: Case,
+    /// The length of each message.
+    pub bytes: usize,
+    /// Round by round; ends with what is no figure.
+    pub answers: Vec<Answer>,
+}
+
+/// What is compared with each other, and measured in turn.
+pub struct Group {
+    /// The runs of a round.
+    pub runs: Vec<Runs>,
+    rounds: usize,
+}
+
+impl Group {
+    fn all(case: Case, bytes: usize, rounds: usize) -> Self {
+        let run = |entry| Runs { entry, case, bytes, answers: Vec::new() };
+        Self { runs: systems::ALL.iter().map(run).collect(), rounds }
+    }
+
+    /// Those who receive from anyone.
+    fn crowds(rounds: usize) -> Self {
+        let entries = systems::ALL.iter().filter(|entry| entry.name == "mailbox, spin");
+        let runs = entries.flat_map(|entry| {
+            let cases = [Case::Silent, Case::Quiet].into_iter().flat_map(|case| CROWDS.map(case));
+            cases.map(move |case| Runs { entry, case, bytes: 8, answers: Vec::new() })
+        });
+        Self { runs: runs.collect(), rounds }
+    }
+}
+
+/// Everything.
+fn groups(effort: &Effort) -> Vec<Group> {
+    let rounds = effort.rounds;
+    let mut groups = Vec::new();
+    for case in [Case::RoundTrip, Case::Stream] {
+        groups.extend(effort.sizes.iter().map(|bytes| Group::all(case, *bytes, rounds)));
+    }
+    groups.push(Group::all(Case::Asleep, 48, rounds));
+    groups.extend([4, 8].map(|senders| Group::all(Case::FanIn(senders), 8, rounds)));
+    groups.push(Group::crowds(rounds));
+    groups.push(Group::all(Case::Idle, 8, 1));
+    groups.extend([48, 4096].map(|bytes| Group::all(Case::Memory, bytes, 1)));
+    groups.push(Group::all(Case::StartUp, 8, rounds));
+    if let Some(only) = &effort.only {
+        groups.retain(|group| group.runs.iter().any(|runs| runs.case.to_string().starts_with(only)));
+    }
+    groups
+}
+
+/// Measures everything; `show` is called with each group when it is done.
+pub fn run(effort: &Effort, mut show: impl FnMut(&Group) -> Outcome<()>) -> Outcome<()> {
+    let ground = Ground::new()?;
+    let mut groups = groups(effort);
+    let total: usize = groups.iter().map(|group| group.runs.len() * (group.rounds + 1)).sum();
+    let bar = ProgressBar::new(total as u64);
+    bar.set_style(ProgressStyle::with_template("{bar:30} {pos}/{len} {eta} {msg}")?);
+    for group in &mut groups {
+        // The first round says how much makes a run of the wanted length, and does not count.
+        for round in 0..=group.rounds {
+            let turn = round % group.runs.len();
+            let count = group.runs.len();
+            for at in (turn..count).chain(0..turn) {
+                let runs = &mut group.runs[at];
+                bar.inc(1);
+                if matches!(runs.answers.last(), Some(Answer::Declined(_) | Answer::Failed(_))) {
+                    continue;
+                }
+                bar.set_message(format!("{}, {} B: {}", runs.case, runs.bytes, runs.entry.name));
+                let answer = runs.once(effort, &ground);
+                runs.answers.push(answer);
+            }
+        }
+        for runs in &mut group.runs {
+            if matches!(runs.answers.last(), Some(Answer::Measured(_))) {
+                runs.answers.remove(0);
+            }
+        }
+        bar.suspend(|| show(group))?;
+    }
+    bar.finish_and_clear();
+    Ok(())
+}
+
+impl Runs {
+    /// One round of it.
+    fn once(&self, effort: &Effort, ground: &Ground) -> Answer {
+        let job = Job {
+            system: self.entry.name.to_owned(),
+            case: self.case,
+            bytes: self.bytes,
+            count: self.count(effort),
+            name: ground.name.clone(),
+            folder: ground.folder.clone(),
+        };
+        let start = Instant::now();
+        let mut answer = part(&job).unwrap_or_else(|error| Answer::Failed(error.to_string()));
+        let time = start.elapsed();
+        match &mut answer {
+            Answer::Measured(figures) => {
+                figures.left = ground.sweep();
+                if self.case == Case::StartUp {
+                    figures.quantiles = vec![time.as_secs_f64() * 1e9; crate::outcome::SHARES.len()];
+                    figures.times = 2;
+                }
+            }
+            Answer::Declined(_) => {}
+            Answer::Failed(_) => ground.sweep_all(),
+        }
+        answer
+    }
+
+    /// How many round trips or messages make a run of the wanted length.
+    fn count(&self, effort: &Effort) -> u64 {
+        let last = match self.answers.last() {
+            Some(Answer::Measured(figures)) => figures.unit,
+            _ => None,
+        };
+        let wanted = last.map(|unit| (effort.time.as_nanos() as f64 / unit) as u64);
+        // A count of whole batches and blocks, where there are such.
+        let (least, most, multiple, first) = match self.case {
+            Case::RoundTrip | Case::Silent(_) | Case::Quiet(_) => (160, 1 << 20, 16, 1600),
+            Case::Stream if self.bytes <= 4096 => (2560, 1 << 26, 2560, 25_600),
+            Case::Stream => (40, 1 << 20, 10, 100),
+            Case::Asleep => (20, 1 << 20, 1, 20),
+            Case::FanIn(_) => (10_000, 1 << 26, 1, 10_000),
+            Case::Idle => return 5 * effort.time.as_millis() as u64,
+            Case::Memory | Case::StartUp => return 1,
+        };
+        let first = if self.bytes >= 64 << 10 { first.min(160) } else { first };
+        // Even where the last round was far too fast.
+        wanted.unwrap_or(first).clamp(least, most).next_multiple_of(multiple)
+    }
+}
+
+/// Has a process of its own do a job.
+fn part(job: &Job) -> Outcome<Answer> {
+    let mut child = Command::new(std::env::current_exe()?)
+        .args(["part", &serde_json::to_string(job)?])
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()?;
+    let mut output = child.stdout.take().ok_or("no output")?;
+    let mut errors = child.stderr.take().ok_or("no output")?;
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        let mut text = String::new();
+        let _ = output.read_to_string(&mut text);
+        let mut said = String::new();
+        let _ = errors.read_to_string(&mut said);
+        let _ = sender.send((text, said));
+    });
+    let Ok((text, said)) = receiver.recv_timeout(PATIENCE) else {
+        end(&mut child)?;
+        return Ok(Answer::Failed(format!("no end within {} s", PATIENCE.as_secs())));
+    };
+    let status = child.wait()?;
+    if let Ok(answer) = serde_json::from_str(&text) {
+        return Ok(answer);
+    }
+    let line = said.lines().find(|line| line.contains(": ") || line.contains("rror")).unwrap_or("no word");
+    Ok(Answer::Failed(format!("{status}: {line}")))
+}
+
+/// Ends a part with all that it started.
+fn end(child: &mut Child) -> Outcome<()> {
+    let group = Pid::from_raw(child.id() as i32);
+    // First so that an MPI can end its ranks.
+    killpg(group, Signal::SIGTERM)?;
+    thread::sleep(Duration::from_millis(500));
+    let _ = killpg(group, Signal::SIGKILL);
+    child.wait()?;
+    Ok(())
+}
+
+/// Whether others are measured against this one.
+pub fn is_limit(runs: &Runs) -> bool {
+    match runs.case {
+        Case::RoundTrip if runs.bytes <= 48 => runs.entry.name == "two lines, raw",
+        // The same with nobody else.
+        Case::Silent(1) => true,
+        Case::Silent(_) | Case::Quiet(_) => false,
+        _ => runs.entry.role == Role::Limit,
+    }
+}

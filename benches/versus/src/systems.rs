@@ -1,0 +1,87 @@
+//! What is compared.
+
+mod crossbeam;
+mod iceoryx2;
+mod ipc_channel;
+mod mailbox;
+mod mpi;
+mod pipe;
+mod posix_queue;
+mod raw;
+mod rtrb;
+mod unix;
+mod unpadded;
+
+use crate::job::Job;
+use crate::outcome::{Answer, Figures, Outcome};
+
+/// What something is compared as.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// A raw limit.
+    Limit,
+    /// mailbox.
+    Ours,
+    /// A copy of a part of it, to show what that is good for.
+    Copy,
+    /// What else there is.
+    Peer,
+}
+
+/// Something that is compared.
+pub struct Entry {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is compared as.
+    pub role: Role,
+    /// Its sides and how they wait.
+    pub how: &'static str,
+    play: fn(&Job) -> Outcome<Figures>,
+}
+
+impl Entry {
+    /// Does a job, in this process and others that it starts.
+    pub fn play(&self, job: &Job) -> Answer {
+        (self.play)(job).into()
+    }
+}
+
+const fn entry(
+    name: &'static str,
+    role: Role,
+    how: &'static str,
+    play: fn(&Job) -> Outcome<Figures>,
+) -> Entry {
+    Entry { name, role, how, play }
+}
+
+/// All, in the order of the tables.
+pub static ALL: [Entry; 22] = [
+    entry("one line, raw", Role::Limit, "processes, spin", raw::one_line),
+    entry("two lines, raw", Role::Limit, "processes, spin", raw::two_lines),
+    entry("ring of lines, raw", Role::Limit, "processes, spin", raw::lines),
+    entry("fixed slots, raw", Role::Limit, "processes, spin", raw::slots),
+    entry("futexes, raw", Role::Limit, "processes, sleep", raw::futexes),
+    entry("mailbox", Role::Ours, "processes, spin 50 µs, then sleep", mailbox::default),
+    entry("mailbox, spin", Role::Ours, "processes, spin", mailbox::spin),
+    entry("mailbox, block", Role::Ours, "processes, sleep", mailbox::block),
+    entry("mailbox, batched", Role::Ours, "processes, spin 50 µs, then sleep", mailbox::batched),
+    entry("mailbox, in place", Role::Ours, "processes, spin 50 µs, then sleep", mailbox::in_place),
+    entry("copy of the ring", Role::Copy, "processes, spin", unpadded::padded),
+    entry("copy, unpadded", Role::Copy, "processes, spin", unpadded::unpadded),
+    entry("rtrb", Role::Peer, "threads, spin", rtrb::play),
+    entry("crossbeam-channel", Role::Peer, "threads, spin, then sleep", crossbeam::play),
+    entry("iceoryx2", Role::Peer, "processes, spin", iceoryx2::polling),
+    entry("iceoryx2, events", Role::Peer, "processes, sleep", iceoryx2::events),
+    entry("Open MPI", Role::Peer, "processes, spin", mpi::open_mpi),
+    entry("MPICH", Role::Peer, "processes, spin", mpi::mpich),
+    entry("ipc-channel", Role::Peer, "processes, sleep", ipc_channel::play),
+    entry("pipe", Role::Peer, "processes, sleep", pipe::play),
+    entry("UNIX socket, stream", Role::Peer, "processes, sleep", unix::play),
+    entry("POSIX queue", Role::Peer, "processes, sleep", posix_queue::play),
+];
+
+/// The one with this name.
+pub fn named(name: &str) -> Option<&'static Entry> {
+    ALL.iter().find(|entry| entry.name == name)
+}
