@@ -12,7 +12,7 @@ use crate::source::Source;
 use crate::stay::Stay;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::cell::{Cell as Private, RefCell};
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use core::time::Duration;
 use std::sync::Arc;
 use std::time::Instant;
@@ -341,7 +341,7 @@ impl Member {
                     && !bell::is_asleep(&bells.mail)
                     && !bell::is_asleep(&bells.credit)
             };
-            let processors = os::processors();
+            let processors = processors();
             let awake = (0..registry.count()).filter(is_awake).take(processors + 1).count();
             self.crowded.set(awake > processors);
         }
@@ -350,6 +350,20 @@ impl Member {
 
     pub fn interrupter(&self) -> Interrupter {
         Interrupter { flag: self.interrupted.clone(), record: self.region.registry.record(self.rank()) }
+    }
+}
+
+/// How many processors there are; asked once, for it takes microseconds.
+fn processors() -> usize {
+    // No lock: a child may be forked meanwhile.
+    static COUNT: AtomicUsize = AtomicUsize::new(0);
+    match COUNT.load(Ordering::Relaxed) {
+        0 => {
+            let count = os::processors();
+            COUNT.store(count, Ordering::Relaxed);
+            count
+        }
+        count => count,
     }
 }
 
