@@ -314,15 +314,11 @@ impl Incoming {
         }
     }
 
-    /// Gives back the room of message `seq`, if it is the oldest that is not acknowledged and none behind it is;
-    /// whether it is.
+    /// Tells the sender what is acknowledged.
     #[inline(always)]
-    pub fn acknowledge_oldest(&self, member: &Member, seq: u64) -> bool {
-        let is_oldest = self.consumer.acknowledge_oldest(seq);
-        if is_oldest {
-            self.ring(member);
-        }
-        is_oldest
+    pub fn tell_head(&self, member: &Member) {
+        self.consumer.publish_head();
+        self.ring(member);
     }
 
     /// Gives back the room of message `seq`.

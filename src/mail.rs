@@ -159,10 +159,23 @@ impl Drop for Mail<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         let Self { member, peer, ref letter } = *self;
-        let is_plain = letter.is_whole() && !member.is_in_batch() && member.check().is_ok();
-        if !is_plain || !peer.acknowledge_oldest(member, letter.seq) {
+        let hold = member.is_in_batch();
+        // In a batch it is done in private memory only, and in no need of a check.
+        let is_plain = letter.is_whole() && if hold { letter.is_in_cell() } else { member.check().is_ok() };
+        if !is_plain || !peer.consumer.pass_oldest(letter.seq) {
             finish(member, peer, *letter);
+        } else if !hold {
+            peer.tell_head(member);
+        } else if peer.consumer.is_due() {
+            settle(member, peer);
         }
+    }
+}
+
+#[cold]
+fn settle(member: &Member, peer: &Incoming) {
+    if member.check().is_ok() {
+        peer.settle(member);
     }
 }
 
@@ -171,8 +184,8 @@ impl Drop for Mail<'_> {
 fn finish(member: &Member, peer: &Incoming, letter: Letter) {
     if letter.is_whole() && member.is_in_batch() {
         // In private memory only, and in no need of a check, but for a few.
-        if peer.consumer.retire(&letter) && member.check().is_ok() {
-            peer.settle(member);
+        if peer.consumer.retire(&letter) {
+            settle(member, peer);
         }
     } else if member.check().is_ok() {
         if letter.is_whole() {

@@ -71,19 +71,10 @@ impl Outbox {
             return false;
         }
         if member.is_in_batch() {
-            return self.hold_small(member, peer, bytes);
+            return peer.producer.hold_small(bytes);
         }
         // What was lost just now is told by the slow path, which sends nothing then.
         peer.producer.push_small(bytes) && !peer.ring(member)
-    }
-
-    #[inline(never)]
-    fn hold_small(&self, member: &Member, peer: &Outgoing, bytes: &[u8]) -> bool {
-        let is_held = peer.producer.hold_small(bytes);
-        if is_held {
-            self.note_held(member, peer);
-        }
-        is_held
     }
 
     /// Sends `bytes` to `to`.
@@ -103,8 +94,9 @@ impl Outbox {
             peer.ring(member);
         }
         peer.tell_loss()?;
-        // The next ones are.
-        peer.producer.ease(member.limit >= INLINE);
+        if member.limit >= INLINE {
+            peer.producer.ease(peer.producer.holds_before_much());
+        }
         Ok(())
     }
 
@@ -120,18 +112,11 @@ impl Outbox {
     }
 
     /// After a message to this peer was held back.
-    #[inline(always)]
     fn note_held(&self, member: &Member, peer: &Outgoing) {
-        let is_last = peer.producer.holds_much();
-        if is_last || peer.producer.held() == 1 {
-            self.note_first_or_last(member, peer, is_last);
+        if peer.producer.held() == 1 {
+            self.held.borrow_mut().push(peer.to);
         }
-    }
-
-    #[cold]
-    fn note_first_or_last(&self, member: &Member, peer: &Outgoing, is_last: bool) {
-        self.held.borrow_mut().push(peer.to);
-        if is_last {
+        if peer.producer.holds_much() {
             self.flush(member);
         }
     }
@@ -237,7 +222,7 @@ impl Outbox {
         }
         let peer = self.peer(terms.member, to, len)?;
         let slot = self.claim(terms, peer, len)?;
-        peer.producer.ease(false);
+        peer.producer.complicate();
         Ok((peer, slot))
     }
 

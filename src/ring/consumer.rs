@@ -323,17 +323,6 @@ impl Consumer {
         }
     }
 
-    /// As `acknowledge`, for the common case only: the oldest message, and none behind it is acknowledged; whether
-    /// that is so.
-    #[inline(always)]
-    pub fn acknowledge_oldest(&self, seq: u64) -> bool {
-        let is_oldest = self.pass_oldest(seq);
-        if is_oldest {
-            self.publish_head();
-        }
-        is_oldest
-    }
-
     /// As [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`]. Whether that is due:
     /// it was not told of a quarter of the mailbox.
     #[inline(always)]
@@ -342,8 +331,7 @@ impl Consumer {
             self.owed.set(self.owed.get() + letter.len);
         }
         self.pass(letter.seq)
-            && (is_much(self.unsettled(), self.cells())
-                || is_much(self.owed.get() as u64, size_of_val(&*self.mailbox.arena) as u64))
+            && (self.is_due() || is_much(self.owed.get() as u64, size_of_val(&*self.mailbox.arena) as u64))
     }
 
     /// Moves `head` beyond message `seq`, which is done with, if it can; whether it did.
@@ -352,8 +340,10 @@ impl Consumer {
         self.pass_oldest(seq) || self.pass_any(seq)
     }
 
+    /// Moves `head` beyond message `seq`, which is done with, if it is the oldest and none behind it is done with;
+    /// whether that is so.
     #[inline(always)]
-    fn pass_oldest(&self, seq: u64) -> bool {
+    pub fn pass_oldest(&self, seq: u64) -> bool {
         let is_oldest = seq == self.head.get() && !self.acknowledged.any();
         if is_oldest {
             self.head.set(seq.wrapping_add(1));
@@ -379,13 +369,21 @@ impl Consumer {
         self.publish_head();
     }
 
+    /// Tells the producer of all that is acknowledged, whatever a batch retired.
     #[inline(always)]
-    fn publish_head(&self) {
+    pub fn publish_head(&self) {
         // Pairs with the producer's load: our reads of the payload are done.
         self.mailbox.lines.consumer.head.store(self.head.get(), release(Edge::Head));
     }
 
+    /// Whether the producer was not told of a quarter of the mailbox.
+    #[inline(always)]
+    pub fn is_due(&self) -> bool {
+        is_much(self.unsettled(), self.cells())
+    }
+
     /// How many acknowledgements the producer was not told of.
+    #[inline(always)]
     pub fn unsettled(&self) -> u64 {
         // Ours alone to write: what a peer made of it changes no more than when we settle.
         self.head.get().wrapping_sub(self.mailbox.lines.consumer.head.load(Relaxed))

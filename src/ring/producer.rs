@@ -75,6 +75,9 @@ pub struct Producer {
     freed: Private<u64>,
     /// Below it, messages that fit a cell are written without ado.
     until: Private<u64>,
+    /// Below it, they are held back without ado: others are held back already, and not so much that the consumer had
+    /// better have it.
+    hold_until: Private<u64>,
     /// Payload bytes of all messages.
     bytes: Private<u64>,
     /// The first of the messages that are held back, up to `tail`: all there, or on the stage, but for its stamp.
@@ -210,18 +213,27 @@ impl Producer {
         self.stamp_held(slot.seq);
     }
 
-    /// Says whether messages that fit a cell may be written without ado from now on, as far as what was last seen of
-    /// `head` leaves room.
-    pub fn ease(&self, is_easy: bool) {
-        let room = is_easy && !self.lost.get();
-        self.until.set(if room { self.head.get().wrapping_add(self.cells()) } else { self.tail.get() });
+    /// Says that messages that fit a cell may be written without ado from now on, and how many of them held back with
+    /// others that are, as far as what was last seen of `head` leaves room.
+    pub fn ease(&self, hold: u64) {
+        let tail = self.tail.get();
+        let room = if self.lost.get() { 0 } else { self.cells() - tail.wrapping_sub(self.head.get()) };
+        let hold = if self.held.get().is_some() { room.min(hold) } else { 0 };
+        self.until.set(tail.wrapping_add(room));
+        self.hold_until.set(tail.wrapping_add(hold));
+    }
+
+    /// Takes back what [`Producer::ease`] said.
+    pub fn complicate(&self) {
+        self.until.set(self.tail.get());
+        self.hold_until.set(self.tail.get());
     }
 
     /// Writes one message that fits a cell and publishes it, if [`Producer::ease`] lets it; whether it did.
     #[inline(always)]
     pub fn push_small(&self, bytes: &[u8]) -> bool {
         let seq = self.tail.get();
-        if !self.is_easy(seq) {
+        if self.until.get().wrapping_sub(seq) as i64 <= 0 {
             return false;
         }
         let cell = self.cell(seq);
@@ -233,15 +245,14 @@ impl Producer {
         true
     }
 
-    /// As [`Producer::push_small`], but held back until [`Producer::reveal`].
-    #[inline(always)]
+    /// As [`Producer::push_small`], but held back, with others, until [`Producer::reveal`].
+    #[inline(never)]
     pub fn hold_small(&self, bytes: &[u8]) -> bool {
         let seq = self.tail.get();
-        if !self.is_easy(seq) {
+        if self.hold_until.get().wrapping_sub(seq) as i64 <= 0 {
             return false;
         }
         self.advance(seq, bytes.len());
-        self.begin_hold(seq);
         let staged = self.stage.next();
         self.write_small(staged, bytes);
         staged.stamp.store(seq.wrapping_add(1), Relaxed);
@@ -249,11 +260,6 @@ impl Producer {
             self.write_staged();
         }
         true
-    }
-
-    #[inline(always)]
-    fn is_easy(&self, seq: u64) -> bool {
-        self.until.get().wrapping_sub(seq) as i64 > 0
     }
 
     /// Writes all of a cell but its stamp.
@@ -266,18 +272,17 @@ impl Producer {
     }
 
     /// Writes what is gathered on the stage to the ring.
-    #[inline(never)]
     fn write_staged(&self) {
         for staged in self.stage.take() {
             let [stamp, envelope] = [&staged.stamp, &staged.envelope].map(|word| word.load(Relaxed));
-            let seq = stamp.wrapping_sub(1);
-            let cell = self.cell(seq);
+            let cell = self.cell(stamp.wrapping_sub(1));
             let words = Envelope::small(envelope).unwrap_or(INLINE).div_ceil(8);
             for (word, staged) in cell.payload.iter().zip(&staged.payload).take(words) {
                 word.store(staged.load(Relaxed), Relaxed);
             }
             cell.envelope.store(envelope, Relaxed);
-            self.stamp_held(seq);
+            // Relaxed: it is not the first of those that are held back, whose stamp carries it.
+            cell.stamp.store(stamp, Relaxed);
         }
     }
 
@@ -310,6 +315,11 @@ impl Producer {
         is_much(self.held(), self.cells()) || self.held.get().is_some() && is_much(in_arena, self.arena_len())
     }
 
+    /// How many small messages more may be held back before it is so much.
+    pub fn holds_before_much(&self) -> u64 {
+        (self.cells() / 4).saturating_sub(self.held() + 1)
+    }
+
     /// Makes all that is held back visible to the consumer, with one store: the consumer looks at no message
     /// before it has seen those before it.
     pub fn reveal(&self) {
@@ -317,6 +327,7 @@ impl Producer {
         if let Some(first) = self.held.take() {
             stamp(self.cell(first), first);
         }
+        self.hold_until.set(self.tail.get());
     }
 
     /// Message `seq` is held back, the first of all perhaps.

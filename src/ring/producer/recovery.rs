@@ -72,6 +72,7 @@ impl Producer {
             cursor: Cursor::default().into(),
             freed: 0.into(),
             until: tail.into(),
+            hold_until: tail.into(),
             bytes: bytes.into(),
             held: None.into(),
             held_from: 0.into(),
@@ -93,7 +94,7 @@ impl Producer {
         if is_asked && reset != self.answered.get() {
             self.begin_anew(reset);
             self.lost.set(true);
-            self.ease(false);
+            self.complicate();
         }
         is_asked
     }
