@@ -82,7 +82,7 @@ fn compare(arguments: &Arguments) -> Outcome<()> {
     let effort = if arguments.quick {
         Effort { rounds: 3, time: Duration::from_millis(25), sizes: vec![8, 48, 4 << 10, 64 << 10], only }
     } else {
-        Effort { rounds: 11, time: Duration::from_millis(100), sizes: run::SIZES.to_vec(), only }
+        Effort { rounds: 7, time: Duration::from_millis(60), sizes: run::SIZES.to_vec(), only }
     };
     eprintln!("{}", ground::machine());
     let mut all = Vec::new();

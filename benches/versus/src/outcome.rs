@@ -23,6 +23,16 @@ pub enum Answer {
     Failed(String),
 }
 
+impl Answer {
+    /// Its figures, if it has any.
+    pub fn figures(&self) -> Option<&Figures> {
+        match self {
+            Self::Measured(figures) => Some(figures),
+            Self::Declined(_) | Self::Failed(_) => None,
+        }
+    }
+}
+
 impl From<Outcome<Figures>> for Answer {
     fn from(outcome: Outcome<Figures>) -> Self {
         match outcome {

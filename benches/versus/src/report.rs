@@ -2,7 +2,7 @@
 
 use crate::job::Case;
 use crate::outcome::{Answer, Figures, Outcome};
-use crate::run::{Group, Runs, is_limit};
+use crate::run::{Group, Runs, best};
 use crate::systems::{self, Role};
 use serde::{Deserialize, Serialize};
 use std::fmt::Write;
@@ -79,21 +79,18 @@ fn merit(figures: &Figures) -> Option<(f64, bool)> {
 
 impl Runs {
     fn figures(&self) -> impl Iterator<Item = &Figures> {
-        self.answers.iter().filter_map(|answer| match answer {
-            Answer::Measured(figures) => Some(figures),
-            _ => None,
-        })
+        self.answers.iter().filter_map(Answer::figures)
     }
 
     /// The median of the figure of merit, signed so that less is better.
-    fn rank(&self) -> Option<f64> {
+    pub fn rank(&self) -> Option<f64> {
         let signed = |figures| merit(figures).map(|(value, less)| if less { value } else { -value });
         median(self.figures().map(signed))
     }
 
     /// The median of the ratios to another, round by round.
-    fn ratio(&self, other: &Self) -> Option<f64> {
-        let ratios = self.figures().zip(other.figures());
+    fn ratio(&self, others: &[Answer]) -> Option<f64> {
+        let ratios = self.figures().zip(others.iter().filter_map(Answer::figures));
         median(ratios.map(|(ours, theirs)| {
             let ratio = merit(ours)?.0 / merit(theirs)?.0;
             ratio.is_finite().then_some(ratio)
@@ -135,12 +132,14 @@ impl Runs {
             shares: least.zip(most).map(|(least, most)| [least, most]),
             cpu: of(|figures| figures.cpu),
             kib: of(|figures| figures.kib),
-            ratio_limit: limit.and_then(|limit| self.ratio(limit)),
+            ratio_limit: limit.and_then(|limit| {
+                self.ratio(if self.limits.is_empty() { &limit.answers } else { &self.limits })
+            }),
             limit: limit.map(|limit| match limit.case {
                 Case::Silent(_) => "the same with nobody else".to_owned(),
                 _ => limit.entry.name.to_owned(),
             }),
-            ratio_peer: peer.and_then(|peer| self.ratio(peer)),
+            ratio_peer: peer.and_then(|peer| self.ratio(&peer.answers)),
             peer: peer.map(|peer| peer.entry.name.to_owned()),
             rounds: self.figures().count(),
             note,
@@ -151,12 +150,8 @@ impl Runs {
 
 /// The rows of a group, in the order of the systems.
 pub fn rows(group: &Group) -> Vec<Row> {
-    let best = |is: &dyn Fn(&Runs) -> bool| {
-        let ranked = group.runs.iter().filter(|runs| is(runs)).filter_map(|runs| Some((runs, runs.rank()?)));
-        ranked.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(runs, _)| runs)
-    };
-    let limit = best(&is_limit);
-    let peer = best(&|runs| runs.entry.role == Role::Peer);
+    let limit = group.limit.map(|at| &group.runs[at]);
+    let peer = best(&group.runs, |runs| runs.entry.role == Role::Peer).map(|at| &group.runs[at]);
     group.runs.iter().map(|runs| runs.row(limit, peer)).collect()
 }
 

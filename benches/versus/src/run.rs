@@ -43,19 +43,23 @@ pub struct Runs {
     pub bytes: usize,
     /// Round by round; ends with what is no figure.
     pub answers: Vec<Answer>,
+    /// What the limit gave just before each, where it is ours: the machine's pace may change within a round.
+    pub limits: Vec<Answer>,
 }
 
 /// What is compared with each other, and measured in turn.
 pub struct Group {
     /// The runs of a round.
     pub runs: Vec<Runs>,
+    /// Which of them the others are measured against: the best limit of the first round.
+    pub limit: Option<usize>,
     rounds: usize,
 }
 
 impl Group {
     fn all(case: Case, bytes: usize, rounds: usize) -> Self {
-        let run = |entry| Runs { entry, case, bytes, answers: Vec::new() };
-        Self { runs: systems::ALL.iter().map(run).collect(), rounds }
+        let run = |entry| Runs { entry, case, bytes, answers: Vec::new(), limits: Vec::new() };
+        Self { runs: systems::ALL.iter().map(run).collect(), limit: None, rounds }
     }
 
     /// Those who receive from anyone.
@@ -63,9 +67,9 @@ impl Group {
         let entries = systems::ALL.iter().filter(|entry| entry.name == "mailbox, spin");
         let runs = entries.flat_map(|entry| {
             let cases = [Case::Silent, Case::Quiet].into_iter().flat_map(|case| CROWDS.map(case));
-            cases.map(move |case| Runs { entry, case, bytes: 8, answers: Vec::new() })
+            cases.map(move |case| Runs { entry, case, bytes: 8, answers: Vec::new(), limits: Vec::new() })
         });
-        Self { runs: runs.collect(), rounds }
+        Self { runs: runs.collect(), limit: None, rounds }
     }
 }
 
@@ -98,11 +102,21 @@ pub fn run(effort: &Effort, mut show: impl FnMut(&Group) -> Outcome<()>) -> Outc
     for group in &mut groups {
         // The first round says how much makes a run of the wanted length, and does not count.
         for round in 0..=group.rounds {
+            if round == 1 {
+                group.limit = best(&group.runs, is_limit);
+            }
             let turn = round % group.runs.len();
             let count = group.runs.len();
             for at in (turn..count).chain(0..turn) {
-                let runs = &mut group.runs[at];
                 bar.inc(1);
+                if let Some(limit) = group.limit
+                    && limit != at
+                    && matches!(group.runs[at].entry.role, Role::Ours | Role::Copy)
+                {
+                    let beside = group.runs[limit].once(effort, &ground);
+                    group.runs[at].limits.push(beside);
+                }
+                let runs = &mut group.runs[at];
                 if matches!(runs.answers.last(), Some(Answer::Declined(_) | Answer::Failed(_))) {
                     continue;
                 }
@@ -164,7 +178,7 @@ impl Runs {
             Case::Stream => (40, 1 << 20, 10, 100),
             Case::Asleep => (20, 1 << 20, 1, 20),
             Case::FanIn(_) => (10_000, 1 << 26, 1, 10_000),
-            Case::Idle => return 5 * effort.time.as_millis() as u64,
+            Case::Idle => return 50 * effort.time.as_millis() as u64,
             Case::Memory | Case::StartUp => return 1,
         };
         let first = if self.bytes >= 64 << 10 { first.min(160) } else { first };
@@ -215,8 +229,15 @@ fn end(child: &mut Child) -> Outcome<()> {
     Ok(())
 }
 
+/// The best of those that are so.
+pub fn best(all: &[Runs], is: impl Fn(&Runs) -> bool) -> Option<usize> {
+    let ranked =
+        all.iter().enumerate().filter(|(_, runs)| is(runs)).filter_map(|(at, runs)| Some((at, runs.rank()?)));
+    ranked.min_by(|a, b| a.1.total_cmp(&b.1)).map(|(at, _)| at)
+}
+
 /// Whether others are measured against this one.
-pub fn is_limit(runs: &Runs) -> bool {
+fn is_limit(runs: &Runs) -> bool {
     match runs.case {
         Case::RoundTrip if runs.bytes <= 48 => runs.entry.name == "two lines, raw",
         // The same with nobody else.
