@@ -48,6 +48,17 @@ pub(crate) struct Inbox {
     pub in_pieces: Private<bool>,
 }
 
+/// How far a receive from anyone looks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effort {
+    /// At the sender whose turn it is, and now and then round.
+    Poll,
+    /// Round: at all but those that were long silent, of whom it tries a few.
+    Round,
+    /// At all.
+    All,
+}
+
 impl From<Interrupted> for RecvError {
     fn from(_: Interrupted) -> Self {
         RecvError::Interrupted
@@ -97,7 +108,9 @@ impl Inbox {
         member.check()?;
         let mut fragments = 0;
         loop {
-            let peer = match self.look(member, source, true)? {
+            // Whoever waits looks again, and at all before it sleeps.
+            let effort = if matches!(patience, Patience::Never) { Effort::All } else { Effort::Round };
+            let peer = match self.look(member, source, effort)? {
                 Some(peer) => peer,
                 None => self.wait(member, source, patience, idle)?,
             };
@@ -123,9 +136,9 @@ impl Inbox {
     }
 
     #[inline(always)]
-    fn look(&self, member: &Member, source: Source, thorough: bool) -> Result<Option<&Incoming>, RecvError> {
+    fn look(&self, member: &Member, source: Source, effort: Effort) -> Result<Option<&Incoming>, RecvError> {
         match source {
-            Source::Anyone => Ok(self.look_around(member, thorough)),
+            Source::Anyone => Ok(self.look_around(member, effort)),
             Source::Rank(rank) => self.look_at(member, rank),
         }
     }
@@ -147,7 +160,7 @@ impl Inbox {
     }
 
     /// The current sender until its burst is over, else the next in turn that has mail: its burst begins.
-    fn look_around(&self, member: &Member, thorough: bool) -> Option<&Incoming> {
+    fn look_around(&self, member: &Member, effort: Effort) -> Option<&Incoming> {
         let current = self.current.get();
         let mut is_over = false;
         if let Some(peer) = self.peers.get(current) {
@@ -160,7 +173,7 @@ impl Inbox {
                 self.begin_turn(peer);
             }
         }
-        if !thorough && !self.is_time_to_look_round() {
+        if effort == Effort::Poll && !self.is_time_to_look_round() {
             return None;
         }
         self.discover(member);
@@ -174,7 +187,7 @@ impl Inbox {
             }
             is_ready
         };
-        let next = self.turns.borrow_mut().next(thorough, is_ready)?;
+        let next = self.turns.borrow_mut().next(effort == Effort::All, is_ready)?;
         if is_overdue.get() {
             // Whoever was woken and has not sent yet may wait for this very processor; those on another would
             // leave it behind.
@@ -330,7 +343,7 @@ impl Inbox {
         idle();
         // Nobody else could send what is waited for.
         let is_in_vain = source == Source::Rank(member.rank()) || member.region.ranks() == 1;
-        let look = |thorough| self.look(member, source, thorough);
+        let look = |thorough| self.look(member, source, if thorough { Effort::All } else { Effort::Poll });
         let check = |query| {
             member.check()?;
             if is_in_vain && member.is_alone() {

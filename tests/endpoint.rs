@@ -10,6 +10,7 @@ use mailbox::{Config, Endpoint, JoinError, Mail, RecvError, Region, SendError, S
 use std::io::Write;
 use std::sync::Barrier;
 use std::thread;
+use std::time::Duration;
 
 #[test]
 fn second_process() {
@@ -413,6 +414,27 @@ fn eight_processes_are_served_in_turn_and_each_in_order() {
     assert_eq!(next[1..], [65; 8]);
     for sender in &mut senders {
         assert_eq!(sender.answer(), "ok");
+    }
+}
+
+#[test]
+fn mail_of_one_that_was_long_silent_is_found_however_short_the_time() {
+    let (_scratch, all) = endpoints::<32>(4);
+    let (me, others) = all.split_first().expect("some");
+    for other in others {
+        other.send(0, b"first").expect("room");
+    }
+    others.iter().for_each(|_| drop(me.recv().expect("mail")));
+    // Until only a few are looked at each time.
+    for _ in 0..200 {
+        others[0].send(0, b"more").expect("room");
+        assert_eq!(me.recv().expect("mail").from(), 1);
+    }
+    for other in others {
+        other.send(0, b"again").expect("room");
+        assert_eq!(me.recv_timeout(Duration::ZERO).expect("mail").from(), other.rank());
+        other.send(0, b"again").expect("room");
+        assert_eq!(me.try_recv().expect("mail").from(), other.rank());
     }
 }
 
