@@ -419,7 +419,7 @@ fn eight_processes_are_served_in_turn_and_each_in_order() {
 
 #[test]
 fn mail_of_one_that_was_long_silent_is_found_however_short_the_time() {
-    let (_scratch, all) = endpoints::<32>(4);
+    let (_scratch, all) = endpoints::<300>(4);
     let (me, others) = all.split_first().expect("some");
     for other in others {
         other.send(0, b"first").expect("room");
