@@ -18,8 +18,8 @@
 //! What wakes is a futex or, where the sleeper has said so ([`EVENT`]) and the ringer, too, has chosen events, an
 //! event of `raw_sync`, at which the sleeper looks now and then. Either is a hint: the protocol of the words is the
 //! same, and naps are bounded. `raw_sync` is not made for bytes that somebody else may write. So a ringer that has
-//! not chosen events itself leaves a peer's alone, whatever that peer asks for: the peer notices at the end of its
-//! nap.
+//! not chosen events itself leaves a peer's alone, whatever that peer asks for: the peer sees the bell at its next
+//! look.
 //!
 //! The ringer clears the bell: a flag that only the sleeper clears loses wake-ups, because a second ringer
 //! cannot tell a sleeper from one that is already on its way.
@@ -71,9 +71,9 @@ pub enum Wait {
     /// where there are futexes. Whoever sleeps for long looks 200 times a second, which is some 0.5 % of a
     /// processor.
     ///
-    /// Both sides must choose it. A peer that has not leaves this rank's events alone, because the library that
-    /// they come from asks for memory that nobody spoils: its messages come through, but this endpoint notices
-    /// them up to 50 ms later.
+    /// A peer that has not chosen it leaves this rank's events alone, because the library that
+    /// they come from asks for memory that nobody spoils; this endpoint sees at its next look that it was rung all
+    /// the same.
     Event,
 }
 
@@ -376,7 +376,8 @@ impl Waiter<'_> {
     /// Sleeps until the bell is rung, at most for `time`; may also return for no reason.
     fn nap(&self, since: Instant, time: Duration) {
         match self.on_event.then(|| os::Event::prepared(self.bell.event)).flatten() {
-            Some(event) => event.wait(since, time, self.interrupted),
+            // The bell's word, too: others than those that set events may have rung.
+            Some(event) => event.wait(since, time, || (self.interrupted)() || !is_asleep(self.bell.word)),
             None => os::sleep_on(self.bell.word, ASLEEP, time),
         }
     }

@@ -37,7 +37,7 @@ pub(crate) struct Inbox {
     turns: RefCell<Turns>,
     /// The sender whose turn it is.
     current: Private<u32>,
-    /// The number of its first mail after that.
+    /// The number of its first mail after that, less those that had been left and were taken again.
     turn_end: Private<u64>,
     polls: Private<u32>,
     /// Whether some sender was asked for a new start that it has not given.
@@ -119,7 +119,12 @@ impl Inbox {
             if let Some(letter) = peer.consumer.take_new(member.limit) {
                 return Ok((peer, letter));
             }
+            let next = peer.consumer.next();
             if let Some(letter) = peer.take(member, self.in_pieces.get())? {
+                if is_current && peer.consumer.next() == next {
+                    // One that had been left is one of the turn, too.
+                    self.turn_end.set(self.turn_end.get().wrapping_sub(1));
+                }
                 return Ok((peer, letter));
             }
             // However long a peer goes on with fragments.
@@ -423,8 +428,12 @@ impl Inbox {
             // Not "later": who forges a life keeps no true one's end from being told.
             peer.from != member.rank() && registry.life(peer.from).epoch() != peer.told.get()
         };
-        let mut ended =
-            self.open_after(NOBODY).filter(is_news).find(|peer| !registry.life(peer.from).joined());
+        // A rank that says that it never joined has not ended, though it has sent.
+        let has_left = |peer: &&Incoming| {
+            let life = registry.life(peer.from);
+            !life.joined() && life.epoch() != 0
+        };
+        let mut ended = self.open_after(NOBODY).filter(is_news).find(has_left);
         if ended.is_none() && query {
             ended = self.open_after(self.queried.get()).filter(is_news).take(QUERIES).find(|peer| {
                 self.queried.set(peer.from);

@@ -127,6 +127,9 @@ impl Incoming {
             self.drop_train();
         }
         self.plain.set(!self.is_corrupt() && self.train.borrow().is_none() && self.returned().is_none());
+        if !self.plain.get() {
+            self.consumer.ease(0);
+        }
         taken
     }
 

@@ -76,7 +76,7 @@
 //! # Trade-offs
 //!
 //! - Memory for a mailbox, 516 KiB by default, is taken at its first message and kept. An endpoint takes 1 KiB
-//!   of private memory, and less than 1 KiB more for each peer and direction.
+//!   of private memory, and less than 1.5 KiB more for each peer and direction, the first 8 bytes a rank besides.
 //! - A receiver that does not acknowledge stops its sender, one mailbox later.
 //! - An endpoint is for one thread at a time, and so is each of its halves. A program with more threads joins
 //!   as more ranks.

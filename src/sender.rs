@@ -58,8 +58,7 @@ impl Sender {
         &self.member.region
     }
 
-    /// Chooses how this half waits from now on; before the endpoint was split, as it did. For [`Wait::Event`] its
-    /// peers must choose that too. Never waits.
+    /// Chooses how this half waits from now on; before the endpoint was split, as it did. Never waits.
     pub fn set_wait(&self, wait: Wait) {
         self.member.set_wait(wait);
     }

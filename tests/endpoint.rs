@@ -418,6 +418,21 @@ fn eight_processes_are_served_in_turn_and_each_in_order() {
 }
 
 #[test]
+fn mails_that_are_left_keep_nobody_else_waiting() {
+    let (_scratch, [me, a, c]) = endpoints(64);
+    a.send(0, b"first").expect("room");
+    a.send(0, b"second").expect("room");
+    c.send(0, b"other").expect("room");
+    let mut seen = [false; 3];
+    for _ in 0..2 * BURST {
+        let mail = me.recv().expect("mail");
+        seen[mail.from() as usize] = true;
+        mail.leave();
+    }
+    assert_eq!(seen, [false, true, true]);
+}
+
+#[test]
 fn mail_of_one_that_was_long_silent_is_found_however_short_the_time() {
     let (_scratch, all) = endpoints::<300>(4);
     let (me, others) = all.split_first().expect("some");

@@ -636,6 +636,14 @@ fn an_end_that_never_was_withholds_none() {
     let live: [u8; 8] = scene.region.peek(life);
     scene.region.patch(life, &u64::to_ne_bytes(1 << 62));
     assert_eq!(scene.me.does("recv"), "PeerLeft(1)", "forged");
+    // As if it had never joined: others' ends are told.
+    scene.region.patch(life, &[0; 8]);
+    let mut third = puppet(&scene.region);
+    assert_eq!(third.does("join 2"), "ok");
+    assert_eq!(third.does("send 0 x"), "ok");
+    assert_eq!(scene.me.does("recv"), mail(2, 1, 0, "x"));
+    third.kill();
+    assert_eq!(scene.me.does("recv"), "PeerDead(2)");
     scene.region.patch(life, &live);
     scene.peer_leaves();
     assert_eq!(scene.me.does("recv"), "PeerLeft(1)", "true");

@@ -342,6 +342,18 @@ fn what_is_claimed_takes_no_memory_before_it_arrives() {
 }
 
 #[test]
+fn a_message_after_a_beginning_that_a_call_ended_with_ends_it() {
+    let scene = scene();
+    scene.wire.push(Kind::Whole, b"before");
+    assert_eq!(scene.b.try_recv().expect("mail").to_vec(), b"before");
+    scene.wire.first(100);
+    assert_eq!(scene.b.try_recv().err(), Some(RecvError::Empty));
+    scene.wire.push(Kind::Whole, b"after");
+    assert_eq!(scene.b.try_recv().expect("mail").to_vec(), b"after");
+    assert_eq!(scene.scratch.open().inspect().mailboxes[0].drops, 1);
+}
+
+#[test]
 fn what_contradicts_itself_is_corrupt_and_others_go_on() {
     type Write = fn(&Wire);
     let writes: [(&str, Write); 9] = [

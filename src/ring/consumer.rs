@@ -319,7 +319,7 @@ impl Consumer {
     /// message that is not acknowledged.
     pub fn acknowledge(&self, seq: u64) {
         if self.pass(seq) {
-            self.publish_head();
+            self.settle();
         }
     }
 
