@@ -183,7 +183,6 @@ fn settle(member: &Member, peer: &Incoming) {
 #[inline(never)]
 fn finish(member: &Member, peer: &Incoming, letter: Letter) {
     if letter.is_whole() && member.is_in_batch() {
-        // In private memory only, and in no need of a check, but for a few.
         if peer.consumer.retire(&letter) {
             settle(member, peer);
         }

@@ -62,8 +62,8 @@ impl Outbox {
         Self { peers: Peers::new(ranks), held: RefCell::default() }
     }
 
-    /// Sends `bytes` to `to` if they are few and there is nothing to do but that. `false` says
-    /// nothing. Apart, so that this common case costs its caller no call.
+    /// Sends `bytes` to `to` if they are few and there is nothing to do but that. `false` says nothing. Apart, so that
+    /// this common case costs its caller no call.
     #[inline(always)]
     pub fn send_small(&self, member: &Member, to: u32, bytes: &[u8]) -> bool {
         let Some(peer) = self.peers.get(to) else { return false };

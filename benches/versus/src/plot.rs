@@ -4,6 +4,7 @@ use crate::outcome::{Outcome, SHARES};
 use crate::report::Row;
 use crate::run::SIZES;
 use crate::systems::{self, Role};
+use plotters::coord::{CoordTranslate, Shift};
 use plotters::prelude::*;
 use std::fs;
 use std::path::Path;
@@ -48,6 +49,21 @@ fn style(name: &str) -> ShapeStyle {
     }
 }
 
+/// Adds the names of the lines, and writes the file.
+fn close<'a, C: CoordTranslate>(
+    mut chart: ChartContext<'a, SVGBackend<'a>, C>,
+    area: &DrawingArea<SVGBackend<'a>, Shift>,
+) -> Outcome<()> {
+    chart
+        .configure_series_labels()
+        .background_style(WHITE.mix(0.8))
+        .border_style(BLACK)
+        .position(SeriesLabelPosition::LowerRight)
+        .draw()?;
+    area.present()?;
+    Ok(())
+}
+
 /// How many of the round trips of 8 bytes took how long.
 fn latency(rows: &[Row], file: &Path) -> Outcome<()> {
     let rows: Vec<&Row> = rows.iter().filter(|row| row.case == "round trip" && row.bytes == 8).collect();
@@ -78,14 +94,7 @@ fn latency(rows: &[Row], file: &Path) -> Outcome<()> {
             .label("the floor: two lines, p50")
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
     }
-    chart
-        .configure_series_labels()
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK)
-        .position(SeriesLabelPosition::LowerRight)
-        .draw()?;
-    area.present()?;
-    Ok(())
+    close(chart, &area)
 }
 
 /// Bytes a second of streams, by the size of their messages.
@@ -122,12 +131,5 @@ fn throughput(rows: &[Row], file: &Path) -> Outcome<()> {
             .label(entry.name)
             .legend(move |(x, y)| PathElement::new([(x, y), (x + 20, y)], style));
     }
-    chart
-        .configure_series_labels()
-        .background_style(WHITE.mix(0.8))
-        .border_style(BLACK)
-        .position(SeriesLabelPosition::LowerRight)
-        .draw()?;
-    area.present()?;
-    Ok(())
+    close(chart, &area)
 }

@@ -50,15 +50,11 @@ impl Damage {
     /// An error if anything was wrong.
     pub fn check(&self) -> Result<(), Failure> {
         let all = self.ended + self.stuck + self.silent + self.left_behind;
-        if all == 0 {
-            return Ok(());
-        }
-        let fault = self.first_fault.as_deref().unwrap_or("something was left behind");
-        let again = format!(
+        let again = format_args!(
             "mbox-demo torture --chaos --writes {} --ranks {} --seed {}",
             self.asked, self.ranks, self.seed
         );
-        Err(Failure::new(format_args!("{all} violations, the first: {fault}; again: {again}")))
+        Failure::check(all, self.first_fault.as_deref(), again)
     }
 }
 

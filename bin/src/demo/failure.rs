@@ -20,6 +20,16 @@ impl Failure {
         Self::new(format_args!("region {name:?}: {what}"))
     }
 
+    /// That there were `all` violations, unless there were none: the first of them, and the command that shows them
+    /// again.
+    pub fn check(all: u64, first: Option<&str>, again: impl Display) -> Result<(), Self> {
+        if all == 0 {
+            return Ok(());
+        }
+        let first = first.unwrap_or("something was left behind");
+        Err(Self::new(format_args!("{all} violations, the first: {first}; again: {again}")))
+    }
+
     /// Says it on standard error.
     pub fn tell(&self) -> ExitCode {
         complain(&self.0);

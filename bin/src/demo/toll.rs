@@ -40,15 +40,11 @@ impl Toll {
     /// An error if anything was wrong.
     pub fn check(&self) -> Result<(), Failure> {
         let all = self.lost + self.torn + self.disordered + self.repeated + self.stuck + self.left_behind;
-        if all == 0 {
-            return Ok(());
-        }
-        let fault = self.first_fault.as_deref().unwrap_or("something was left behind");
-        let again = format!(
+        let again = format_args!(
             "mbox-demo torture --kills {} --ranks {} --rate {} --seed {}",
             self.kills, self.ranks, self.rate, self.seed
         );
-        Err(Failure::new(format_args!("{all} violations, the first: {fault}; again: {again}")))
+        Failure::check(all, self.first_fault.as_deref(), again)
     }
 }
 
