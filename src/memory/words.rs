@@ -1,0 +1,263 @@
+//! Payload, copied to and from shared words.
+
+use crate::cell::INLINE;
+use crate::sync::{AtomicU64, Ordering::Relaxed};
+use core::mem::MaybeUninit;
+
+/// Asks the processor to fetch the line of `value`, where it can be asked.
+#[inline(always)]
+pub fn prefetch<T>(value: &T) {
+    #[cfg(target_arch = "x86_64")]
+    #[expect(unsafe_code, reason = "an intrinsic that takes a pointer")]
+    // SAFETY: a prefetch touches nothing; the pointer is valid besides.
+    unsafe {
+        use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        _mm_prefetch::<_MM_HINT_T0>(core::ptr::from_ref(value).cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = value;
+}
+
+/// Copies `len` bytes, by the instruction for that where there is one that is worth it; whether it did.
+///
+/// Its loads come after those before it and its stores before those after it, as the processor promises: among
+/// each other they have no order, as those of relaxed words have none.
+///
+/// # Safety
+/// `from` is valid to load `len` bytes from, `to` to store them to. Either may be memory that other processes write:
+/// what an instruction does to it is no data race of this program.
+#[inline(always)]
+#[expect(unsafe_code, reason = "an instruction that takes pointers")]
+unsafe fn copy_much(from: *const u8, to: *mut u8, len: usize) -> bool {
+    #[cfg(all(target_arch = "x86_64", not(any(loom, stops))))]
+    // Below, a loop is faster. From here on it counts that the lines are taken without being fetched first.
+    if len >= 2048 {
+        // SAFETY: as the caller says; the direction flag is clear, as it always is in Rust.
+        unsafe {
+            core::arch::asm!(
+                "rep movsb",
+                inout("rcx") len => _, inout("rsi") from => _, inout("rdi") to => _,
+                options(nostack, preserves_flags)
+            );
+        }
+        return true;
+    }
+    let _ = (from, to, len);
+    false
+}
+
+/// Stores `bytes` from the beginning of `words`; bytes that share the last word with them become zero.
+///
+/// Cost: what `memcpy` costs.
+#[inline(always)]
+pub fn store(words: &[AtomicU64], bytes: &[u8]) {
+    let (whole, rest) = bytes.as_chunks::<8>();
+    let (words, last) = words.split_at(whole.len());
+    // SAFETY: they are that long; the words are atomics, which may be stored to.
+    #[expect(unsafe_code, reason = "an instruction that takes pointers")]
+    let is_copied =
+        unsafe { copy_much(whole.as_ptr().cast(), words.as_ptr().cast_mut().cast(), size_of_val(whole)) };
+    if !is_copied {
+        for (word, bytes) in words.iter().zip(whole) {
+            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+        }
+    }
+    if !rest.is_empty() {
+        let mut bytes = [0; 8];
+        bytes[..rest.len()].copy_from_slice(rest);
+        last[0].store(u64::from_ne_bytes(bytes), Relaxed);
+    }
+}
+
+/// Loads `bytes` from the beginning of `words`.
+///
+/// Cost: what `memcpy` costs.
+#[inline(always)]
+pub fn load(words: &[AtomicU64], bytes: &mut [u8]) {
+    let (whole, rest) = bytes.as_chunks_mut::<8>();
+    let (words, last) = words.split_at(whole.len());
+    // SAFETY: they are that long.
+    #[expect(unsafe_code, reason = "an instruction that takes pointers")]
+    let is_copied =
+        unsafe { copy_much(words.as_ptr().cast(), whole.as_mut_ptr().cast(), size_of_val(whole)) };
+    if !is_copied {
+        for (word, bytes) in words.iter().zip(whole) {
+            *bytes = word.load(Relaxed).to_ne_bytes();
+        }
+    }
+    if !rest.is_empty() {
+        rest.copy_from_slice(&last[0].load(Relaxed).to_ne_bytes()[..rest.len()]);
+    }
+}
+
+/// Appends the first `len` bytes of `words` to `bytes`.
+///
+/// Cost: what `memcpy` costs.
+pub fn append(words: &[AtomicU64], len: usize, bytes: &mut Vec<u8>) {
+    let old = bytes.len();
+    bytes.reserve(len);
+    let spare = &mut bytes.spare_capacity_mut()[..len];
+    let (whole, rest) = spare.as_chunks_mut::<8>();
+    let (words, last) = words.split_at(whole.len());
+    // SAFETY: they are that long.
+    #[expect(unsafe_code, reason = "an instruction that takes pointers")]
+    let is_copied =
+        unsafe { copy_much(words.as_ptr().cast(), whole.as_mut_ptr().cast(), size_of_val(whole)) };
+    if !is_copied {
+        for (word, bytes) in words.iter().zip(whole) {
+            *bytes = word.load(Relaxed).to_ne_bytes().map(MaybeUninit::new);
+        }
+    }
+    if !rest.is_empty() {
+        for (byte, value) in rest.iter_mut().zip(last[0].load(Relaxed).to_ne_bytes()) {
+            byte.write(value);
+        }
+    }
+    // SAFETY: reserved, and all of them just written.
+    #[expect(unsafe_code, reason = "the bytes need not be zeroed first")]
+    unsafe {
+        bytes.set_len(old + len);
+    }
+}
+
+/// As [`store`], for a payload that fits a cell: few instructions rather than many words.
+#[inline(always)]
+pub fn store_small(words: &[AtomicU64; INLINE / 8], bytes: &[u8]) {
+    let (whole, rest) = bytes.as_chunks();
+    for (at, word) in words.iter().enumerate() {
+        let Some(first) = whole.get(at) else {
+            if !rest.is_empty() {
+                // Byte by byte: a call to copy seven bytes would have every caller save its registers.
+                let byte = |value, (at, byte): (usize, &u8)| value | u64::from(*byte) << (8 * at);
+                word.store(rest.iter().enumerate().fold(0, byte).to_le(), Relaxed);
+            }
+            return;
+        };
+        word.store(u64::from_ne_bytes(*first), Relaxed);
+    }
+}
+
+/// As [`load`], for a payload that fits a cell.
+#[inline(always)]
+pub fn load_small(words: &[AtomicU64; INLINE / 8], bytes: &mut [u8]) {
+    let (whole, rest) = bytes.as_chunks_mut();
+    for (at, word) in words.iter().enumerate() {
+        let Some(first) = whole.get_mut(at) else {
+            if !rest.is_empty() {
+                let value = word.load(Relaxed).to_le();
+                rest.iter_mut().enumerate().for_each(|(at, byte)| *byte = (value >> (8 * at)) as u8);
+            }
+            return;
+        };
+        *first = word.load(Relaxed).to_ne_bytes();
+    }
+}
+
+/// Splits a byte range that need not begin at a word: the bytes up to the first whole word, and that word.
+fn unaligned(offset: usize, len: usize) -> (usize, usize) {
+    ((offset.next_multiple_of(8) - offset).min(len), offset.div_ceil(8))
+}
+
+/// Stores `bytes` at byte `offset` of `words` and leaves all other bytes as they are. The caller is the only
+/// writer of these words.
+pub fn store_at(words: &[AtomicU64], offset: usize, bytes: &[u8]) {
+    let patch = |index: usize, at: usize, bytes: &[u8]| {
+        let mut word = words[index].load(Relaxed).to_ne_bytes();
+        word[at..at + bytes.len()].copy_from_slice(bytes);
+        words[index].store(u64::from_ne_bytes(word), Relaxed);
+    };
+    let (head, next) = unaligned(offset, bytes.len());
+    let (head, body) = bytes.split_at(head);
+    let (body, tail) = body.split_at(body.len() / 8 * 8);
+    if !head.is_empty() {
+        patch(offset / 8, offset % 8, head);
+    }
+    if !body.is_empty() {
+        store(&words[next..], body);
+    }
+    if !tail.is_empty() {
+        patch(next + body.len() / 8, 0, tail);
+    }
+}
+
+/// Loads `bytes` from byte `offset` of `words`.
+pub fn load_at(words: &[AtomicU64], offset: usize, bytes: &mut [u8]) {
+    let (head, next) = unaligned(offset, bytes.len());
+    let (head, rest) = bytes.split_at_mut(head);
+    if !head.is_empty() {
+        let word = words[offset / 8].load(Relaxed).to_ne_bytes();
+        head.copy_from_slice(&word[offset % 8..offset % 8 + head.len()]);
+    }
+    if !rest.is_empty() {
+        load(&words[next..], rest);
+    }
+}
+
+/// The first `len` bytes of `words`, in place.
+///
+/// # Safety
+/// Nobody writes these words while the slice lives: the peer is trusted to keep to the protocol.
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "what a caller who trusts its peer asks for")]
+pub unsafe fn borrow(words: &[AtomicU64], len: usize) -> &[u8] {
+    assert!(len <= size_of_val(words));
+    // SAFETY: in bounds; the caller answers for the absence of writers.
+    unsafe { core::slice::from_raw_parts(words.as_ptr().cast(), len) }
+}
+
+/// The first `len` bytes of `words`, in place, to be written.
+///
+/// # Safety
+/// Nobody else reads or writes these words while the slice lives: the peer is trusted to keep to the
+/// protocol, and the caller has the only access.
+#[cfg(not(loom))]
+#[expect(unsafe_code, reason = "what a caller who trusts its peer asks for")]
+#[expect(clippy::mut_from_ref, reason = "the words are atomics; the caller answers for exclusivity")]
+pub unsafe fn borrow_mut(words: &[AtomicU64], len: usize) -> &mut [u8] {
+    assert!(len <= size_of_val(words));
+    // SAFETY: in bounds, and behind an `UnsafeCell`; the caller answers for exclusive access.
+    unsafe { core::slice::from_raw_parts_mut(words.as_ptr().cast_mut().cast(), len) }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn long_payload_is_copied_whatever_its_length() {
+        for len in (2040..2060_usize).chain([4095, 4096, 65_536 + 7]) {
+            let bytes: Vec<u8> = (0..len).map(|at| (at * 7 + at / 256) as u8).collect();
+            let words: Vec<_> = (0..len / 8 + 2).map(|_| AtomicU64::new(u64::MAX)).collect();
+            store(&words, &bytes);
+            assert_eq!(words[len.div_ceil(8)].load(Relaxed), u64::MAX, "{len}: the next word");
+            let mut back = vec![1; len];
+            load(&words, &mut back);
+            assert!(back == bytes, "{len}: loaded");
+            let mut both = vec![9];
+            append(&words, len, &mut both);
+            assert!(both[0] == 9 && both[1..] == bytes, "{len}: appended");
+        }
+    }
+
+    #[test]
+    fn any_byte_range_is_stored_and_loaded() {
+        for offset in 0..20 {
+            for len in 0..40 {
+                let words: Vec<_> = (0..8).map(|_| AtomicU64::new(u64::MAX)).collect();
+                let bytes: Vec<u8> = (1..=len as u8).collect();
+                store_at(&words, offset, &bytes);
+                let mut all = [0; 64];
+                load(&words, &mut all);
+                let mut expected = [255; 64];
+                expected[offset..offset + len].copy_from_slice(&bytes);
+                assert_eq!(all, expected);
+                let mut back = vec![0; len];
+                load_at(&words, offset, &mut back);
+                assert_eq!(back, bytes);
+                let mut both = vec![9];
+                append(&words[..], offset + len, &mut both);
+                assert_eq!(both[1 + offset..], bytes);
+            }
+        }
+    }
+}
