@@ -237,8 +237,8 @@ pub enum SendError {
     /// may have been replaced: this one is not delivered, unless its end was on its way.
     #[error("the receiver died, or was replaced, before it made room or had the whole message")]
     PeerDead,
-    /// There is no memory, or disk, left for the first message to this peer. Nothing was sent; it can be tried
-    /// again.
+    /// There is no memory, or disk, left for the first message to this peer, or for the first above 48 bytes: smaller
+    /// ones go all the same then. Nothing was sent; it can be tried again.
     #[error("no shared memory left for the mailbox")]
     NoSpace,
     /// The words in the mailbox make no sense: its receiver, or who else writes there, is broken. Mailboxes to

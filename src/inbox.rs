@@ -92,7 +92,7 @@ impl Inbox {
             Source::Anyone => self.current.get(),
             Source::Rank(rank) => rank,
         })?;
-        Some((peer, peer.consumer.take_new(member.limit)?))
+        Some((peer, peer.consumer.take_new(peer.limit.get())?))
     }
 
     /// The next mail from `source`, taken, and the mailbox that it lies in; waited for if need be. Takes in
@@ -116,7 +116,7 @@ impl Inbox {
             };
             let is_current = peer.from == self.current.get();
             peer.ease(member, if is_current { self.left_of_turn(peer).max(1) } else { BURST });
-            if let Some(letter) = peer.consumer.take_new(member.limit) {
+            if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
                 return Ok((peer, letter));
             }
             let next = peer.consumer.next();
@@ -292,7 +292,7 @@ impl Inbox {
         let words = (member.region.ranks() as usize).div_ceil(64);
         let opened = &member.record().opened[..words];
         for (at, (word, known)) in opened.iter().zip(&self.known).enumerate() {
-            // Pairs with the sender's `fetch_or`: the pages are reserved.
+            // Pairs with the sender's `fetch_or`: the pages are reserved, but for the arena's.
             let new = word.load(acquire(Edge::Opened)) & !known.get();
             if new != 0 {
                 self.open(member, at as u32 * 64, new, known);

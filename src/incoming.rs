@@ -19,6 +19,9 @@ pub(crate) struct Incoming {
     /// The sender's record.
     pub record: Shared<Rank>,
     pub consumer: Consumer,
+    /// The longest message, in bytes, that may be taken from the arena without ado: none that has any, until the arena is
+    /// seen to have memory.
+    pub limit: Private<usize>,
     /// The sender's last epoch whose end was told.
     pub told: Private<u64>,
     /// Whether nothing can be taken: what is there makes no sense, or a new start is asked for.
@@ -54,6 +57,7 @@ impl Incoming {
         Self {
             from,
             record,
+            limit: 0.into(),
             told: told.into(),
             corrupt: consumer.is_asking().into(),
             woken: false.into(),
@@ -143,6 +147,12 @@ impl Incoming {
             // `Ok(None)`: a stamp that was there is gone.
             _ => return Err(self.corrupted()),
         };
+        if !letter.is_in_cell() && self.limit.get() == 0 {
+            // An honest sender has reserved the arena before. Who touches one without memory gets SIGBUS.
+            let completed = member.region.segment.complete_arena(self.from, member.rank());
+            completed.map_err(|_| self.corrupted())?;
+            self.limit.set(member.limit);
+        }
         let kind = letter.envelope().kind;
         match kind {
             Kind::Whole => self.end_train(&letter).map(|()| Some(letter)),

@@ -5,7 +5,8 @@
 //! ┌────────┬────────────┬──────────────────────────────┬──────────────────────────────┬─────┐
 //! │ Header │ rank table │ mailboxes to 0, from 0,1,2 … │ mailboxes to 1, from 0,1,2 … │  …  │
 //! └────────┴────────────┴──────────────────────────────┴──────────────────────────────┴─────┘
-//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set
+//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set, its arena only after
+//!                         whoever touches it has seen to it that it has memory
 //!
 //!  a rank's record, 1024 B
 //! ┌───────────────────┬───────────────────────┬──────────┬────────────────────┬──────────┐
@@ -93,8 +94,8 @@ pub struct Rank {
     pub identity: CachePadded<Identity>,
     /// What its holder sleeps on.
     pub bells: CachePadded<Bells>,
-    /// Bit `from % 64` of word `from / 64`: the mailbox from `from` to this rank is reserved. Senders set
-    /// bits; nobody clears them.
+    /// Bit `from % 64` of word `from / 64`: the mailbox from `from` to this rank is reserved, but for its arena.
+    /// Senders set bits; nobody clears them.
     pub opened: CachePadded<[AtomicU64; OPENED_WORDS]>,
     /// What its holder does, for people.
     pub activity: CachePadded<Activity>,
@@ -222,8 +223,8 @@ const _: () = {
 /// When the pages of mailboxes are taken from the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reserve {
-    /// When the first message goes through a mailbox: [`SendError::NoSpace`](crate::SendError::NoSpace) if
-    /// there are none. That message waits for it.
+    /// When the first message goes through a mailbox, and those of the arena when the first goes that does not fit a
+    /// cell: [`SendError::NoSpace`](crate::SendError::NoSpace) if there are none. Those two messages wait for it.
     #[default]
     AtFirstUse,
     /// When the region is created: [`CreateError::NoSpace`](crate::CreateError::NoSpace) if there are too few.
@@ -370,6 +371,12 @@ impl Geometry {
         PAGE + rank as u64 * 1024
     }
 
+    /// Bytes from the beginning of a mailbox, in pages, that are all that messages need which fit their cells: the rest
+    /// is the arena's alone.
+    pub fn small(&self) -> u64 {
+        (Self::CELLS + self.cells as u64 * 64).next_multiple_of(PAGE)
+    }
+
     /// Bytes from one mailbox to the next.
     pub fn stride(&self) -> u64 {
         (Self::CELLS + self.cells as u64 * 64 + self.arena).next_multiple_of(PAGE)
@@ -433,6 +440,7 @@ mod tests {
             assert_eq!(g.mailbox(0, 0), g.table());
             assert_eq!(g.mailbox(ranks - 1, ranks - 1) + g.stride(), g.size());
             assert!(g.stride() >= Geometry::CELLS + 2 * 64 + 128);
+            assert_eq!((g.small(), g.stride()), (PAGE, PAGE), "both in one page");
         }
         assert_eq!(Geometry::CELLS, core::mem::size_of::<Lines>() as u64);
     }

@@ -25,11 +25,13 @@ pub(crate) struct Outgoing {
     /// The receiver's record.
     pub record: Shared<Rank>,
     pub producer: Producer,
+    /// The longest message, in bytes, for which the mailbox has memory: what fits a cell, until its arena is reserved.
+    limit: Private<usize>,
     /// Whether a draft holds the next slot.
     pub drafting: Private<bool>,
 }
 
-/// Mailboxes by receiver, each opened at the first message.
+/// Mailboxes by receiver, each opened at the first message, its arena reserved at the first that does not fit a cell.
 pub(crate) struct Outbox {
     peers: Peers<Outgoing>,
     /// The receivers for whom a batch holds something back.
@@ -231,8 +233,8 @@ impl Outbox {
     fn peer(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         member.check()?;
         let peer = match self.peers.get(to) {
-            Some(peer) if len <= member.limit => peer,
-            _ => self.open(member, to, len)?,
+            Some(peer) if len <= peer.limit.get() => peer,
+            _ => self.enlarge(member, to, len)?,
         };
         if peer.drafting.get() {
             return Err(SendError::Drafting);
@@ -241,16 +243,31 @@ impl Outbox {
         Ok(peer)
     }
 
-    /// Reserves the mailbox's pages, says so to the receiver unless an earlier holder of this rank did, and goes on
-    /// where that holder stopped.
+    /// The mailbox to `to`, with memory for `len` bytes: opened if it is not, and its arena reserved if they do not fit
+    /// a cell. Where there is no room for that, smaller messages go all the same.
     #[cold]
-    fn open(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
+    fn enlarge(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         if !self.peers.reaches(to) {
             return Err(SendError::NoSuchRank);
         }
         if len > member.limit {
             return Err(SendError::TooLarge { limit: member.limit as u64 });
         }
+        let peer = match self.peers.get(to) {
+            Some(peer) => peer,
+            None => self.open(member, to)?,
+        };
+        if len > INLINE {
+            let reserved = member.region.segment.complete_arena(member.rank(), to);
+            reserved.map_err(|_| SendError::NoSpace)?;
+            peer.limit.set(member.limit);
+        }
+        Ok(peer)
+    }
+
+    /// Reserves what small messages need of the mailbox's pages, says so to the receiver unless an earlier holder of
+    /// this rank did, and goes on where that holder stopped.
+    fn open(&self, member: &Member, to: u32) -> Result<&Outgoing, SendError> {
         let (region, me) = (&member.region, member.rank());
         let record = region.registry.record(to);
         if region.is_opened(me, to) {
@@ -263,7 +280,8 @@ impl Outbox {
             word.fetch_or(1 << (me % 64), release(Edge::Opened));
         }
         let producer = Producer::recover(region.segment.mailbox(me, to), member.epoch())?;
-        Ok(self.peers.get_or_make(to, || Outgoing { to, record, producer, drafting: false.into() }))
+        let limit = INLINE.min(member.limit).into();
+        Ok(self.peers.get_or_make(to, || Outgoing { to, record, producer, limit, drafting: false.into() }))
     }
 
     /// Waits until `attempt`, which may ask for some slack, gives something.

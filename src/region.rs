@@ -254,7 +254,7 @@ impl Region {
     /// Whether it is said that the mailbox from `from` to `to` is reserved.
     pub(crate) fn is_opened(&self, from: u32, to: u32) -> bool {
         let word = &self.registry.rank(to).opened[from as usize / 64];
-        // Pairs with the sender's `fetch_or`: the pages are reserved.
+        // Pairs with the sender's `fetch_or`: the pages are reserved, but for the arena's.
         word.load(acquire(Edge::Opened)) >> (from % 64) & 1 == 1
     }
 }

@@ -13,7 +13,8 @@ use core::time::Duration;
 /// All the sending of a rank; half of an [`Endpoint`](crate::Endpoint).
 ///
 /// A message that is sent lies in the mailbox until its receiver acknowledges it, whether or not anybody
-/// has joined as that rank. The first message to a peer reserves the mailbox's memory, once for all time.
+/// has joined as that rank. The first message to a peer reserves the mailbox's memory, once for all time; that of its
+/// arena, where payload above 48 bytes lies, the first message that goes there.
 ///
 /// A full mailbox: `try_` calls return [`SendError::Full`], the others wait until the receiver makes room; both
 /// return [`SendError::PeerLeft`] or [`SendError::PeerDead`] once they find that it cannot, whoever waits at
@@ -28,7 +29,7 @@ use core::time::Duration;
 ///
 /// Cost: up to 48 bytes, the cache line of the message; above that, a copy into the arena, too; in fragments, a
 /// round trip more. A system call if the receiver sleeps. The first message to a peer takes a system call and a
-/// look at each cell of its mailbox.
+/// look at each cell of its mailbox, the first above 48 bytes a system call.
 pub struct Sender {
     member: Member,
     outbox: Outbox,

@@ -25,7 +25,7 @@ pub enum Edge {
     Stamp,
     /// Consumer's store of `head` → producer's load of it: the bytes below it may be written again.
     Head,
-    /// Sender's bit in `opened` → receiver's load of it: the mailbox's pages are reserved.
+    /// Sender's bit in `opened` → receiver's load of it: the mailbox's pages are reserved, but for the arena's.
     Opened,
     /// Owner's store of a rank's `life` → a peer's load of it: carries the label, and all its mail.
     Life,

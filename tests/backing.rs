@@ -865,14 +865,20 @@ fn live_on_a_full_disk(folder: &str) {
     assert_eq!(Region::create(path, large).err(), refused);
     assert_eq!(Region::create_or_open(path, large).err(), Some(CreateError::NoSpace.into()));
     assert_eq!(entries(), 0, "nothing is left behind");
-    let region = Region::create(path, SMALL.cells(512)).expect("room for a table");
+    let region = Region::create(path, SMALL.cells(512).arena(1 << 16)).expect("room for a table");
     let (a, b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
-    a.send(1, b"before").expect("room");
+    b.send(1, b"before").expect("room");
+    a.send(1, &[7; 512]).expect("room");
     fill_up(&folder.join("filler"));
     for _ in 0..3 {
         assert_eq!(a.send(2, b"x").err(), Some(SendError::NoSpace));
         assert_eq!(b.send(0, b"x").err(), Some(SendError::NoSpace));
+        if mailbox::os::COMPLETES {
+            assert_eq!(b.send(1, &[7; 512]).err(), Some(SendError::NoSpace), "no arena");
+        }
     }
+    assert_eq!(b.recv_from(1).expect("mail").to_vec(), b"before");
+    assert_eq!(b.recv_from(0).expect("mail").to_vec(), [7; 512]);
     // Not even a table.
     assert_eq!(Region::create(&folder.join("other"), Config::ranks(1024)).err(), refused);
     assert_eq!(entries(), 2, "nothing is left behind");
@@ -880,7 +886,8 @@ fn live_on_a_full_disk(folder: &str) {
     assert_eq!(c.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
     for _ in 0..1000 {
         a.send(1, &[7; 512]).expect("reserved");
-        drop(b.recv().expect("mail"));
+        b.send(1, b"small").expect("reserved");
+        drop((b.recv().expect("mail"), b.recv().expect("mail")));
     }
     drop((a, b, c));
     let region = Region::open(path).expect("closed");

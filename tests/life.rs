@@ -8,7 +8,7 @@ mod common;
 
 use common::puppet::{self, mail, puppet};
 use common::wire::geometry;
-use common::{Child, GUARD, Scratch, record};
+use common::{Child, GUARD, Scratch, gist, pattern, record};
 use mailbox::layout::{ConsumerLine, Identity};
 use mailbox::{Config, RecvError, Status, Wait};
 use std::mem::offset_of;
@@ -514,6 +514,24 @@ fn a_senders_successor_goes_on_without_gap_or_repetition() {
         for next in seq + 1..seq + 3 {
             assert_eq!(scene.peer.does(&format!("send 0 {next}")), "ok");
         }
+    }
+}
+
+#[test]
+fn a_senders_successor_goes_on_behind_what_lies_in_the_arena() {
+    let region = Scratch::new();
+    region.create(Config::ranks(2).cells(CELLS as u32).arena(128 << 10));
+    let (mut me, mut peer) = (puppet(&region), puppet(&region));
+    assert_eq!(me.does("join 0"), "ok");
+    for life in 1..=2 {
+        assert_eq!(peer.does("join 1"), "ok");
+        assert_eq!(peer.does(&format!("train 0 50000 {life}")), "ok");
+        peer.kill();
+        peer = puppet(&region);
+    }
+    for life in 1..=2 {
+        let whole = mail(1, life, life - 1, &gist(&pattern(50_000, life as usize)));
+        assert_eq!(me.does("gist"), whole);
     }
 }
 

@@ -4,8 +4,12 @@
 mod common;
 
 use common::puppet::{self, puppet};
+use common::wire::Wire;
 use common::{Child, GUARD, SHORT, Scratch, command, is_root, record, reply};
+use mailbox::cell::{Envelope, Kind, Place};
 use mailbox::layout::{ABI, Geometry, Rank, WIPED};
+use mailbox::os;
+use mailbox::sync::Ordering::{Relaxed, Release};
 use mailbox::{
     Config, ConfigError, CreateError, CreateOrOpenError, JoinError, OpenError, OpenOptions, RecvError,
     Region, RemoveError, Reserve, SendError, Status,
@@ -22,6 +26,7 @@ fn second_process() {
         Some((role, region)) if role == "racer" => race(&region),
         Some((role, region)) if role == "cramped" => live_in_a_cramped_place(&region),
         Some((role, region)) if role == "deceived" => live_among_mailboxes_without_memory(&region),
+        Some((role, region)) if role == "misled" => live_among_stamps_without_memory(&region),
         Some((_, region)) => puppet::perform(&region),
         None => {}
     }
@@ -33,6 +38,11 @@ const SOMEBODY: u32 = 65_534;
 
 fn geometry(ranks: u32, cells: u32, arena: u64) -> Geometry {
     Geometry { protocol: 0, ranks, cells, arena, max_message: 1 << 30 }
+}
+
+/// What a mailbox takes that carried nothing but what fits its cells.
+fn small(geometry: &Geometry) -> u64 {
+    if os::COMPLETES { geometry.small() } else { geometry.stride() }
 }
 
 fn open_error(scratch: &Scratch) -> Option<OpenError> {
@@ -380,14 +390,23 @@ fn memory_is_the_table_and_the_mailboxes_in_use() {
     }
     assert_eq!(memory(), geometry.table(), "listening to the silent costs nothing");
     let bytes = vec![1; region.max_whole() as usize];
-    for pairs in 1..=2 {
-        let (from, to) = if pairs == 1 { (&a, &b) } else { (&b, &a) };
-        for _ in 0..2000 {
-            from.send(to.rank(), &bytes[..pairs * 100]).expect("room");
-            drop(to.recv().expect("mail"));
-        }
+    for pairs in 0..2 {
+        let (from, to) = if pairs == 0 { (&a, &b) } else { (&b, &a) };
+        let before = geometry.table() + pairs * geometry.stride();
+        let talk = |len: usize| {
+            for _ in 0..5000 {
+                from.send(to.rank(), &bytes[..len]).expect("room");
+                drop(to.recv().expect("mail"));
+            }
+        };
+        talk(48);
+        assert_eq!(memory(), before + small(&geometry), "what fits a cell needs no arena");
+        from.send(to.rank(), &bytes[..49]).expect("room");
+        assert_eq!(memory(), before + geometry.stride(), "all of it at once");
+        drop(to.recv().expect("mail"));
+        talk(100);
         from.send(to.rank(), &bytes).expect("room");
-        assert_eq!(memory(), geometry.table() + pairs as u64 * geometry.stride());
+        assert_eq!(memory(), before + geometry.stride());
     }
     let seen = region.inspect();
     assert_eq!(seen.mailboxes.iter().map(|mailbox| mailbox.unread).collect::<Vec<_>>(), [1, 1]);
@@ -412,7 +431,7 @@ fn looking_at_mailboxes_that_are_said_to_be_open_takes_no_memory() {
         [(0, 1, 1)]
     );
     let geometry = geometry(8, 4096, 256 << 10);
-    assert_eq!(region.inspect().memory, geometry.table() + geometry.stride());
+    assert_eq!(region.inspect().memory, geometry.table() + small(&geometry));
 }
 
 #[test]
@@ -440,6 +459,12 @@ fn a_mailbox_that_is_said_to_be_open_and_has_no_memory_is_no_signal() {
     in_a_cramped_place("deceived");
 }
 
+#[test]
+#[cfg_attr(portable, ignore = "looks into /dev/shm")]
+fn a_stamp_that_names_an_arena_without_memory_is_no_signal() {
+    in_a_cramped_place("misled");
+}
+
 fn in_a_cramped_place(role: &str) {
     let prepare = "mount -t tmpfs -o size=1m none /dev/shm";
     let works = Command::new("unshare").args(["-m", "sh", "-c", prepare]).status();
@@ -460,7 +485,7 @@ fn live_in_a_cramped_place(name: &str) {
     assert_eq!(Region::create(name, Config::ranks(8).reserve(Reserve::AtCreation)).err(), refused);
     assert_eq!(entries(), 0, "nothing is left behind");
 
-    let region = Region::create(name, Config::ranks(16).cells(512)).expect("room for a table");
+    let region = Region::create(name, CRAMPED).expect("room for a table");
     assert_eq!(Region::create(name, Config::ranks(16)).err(), Some(CreateError::Exists));
     assert_eq!(entries(), 1, "nothing is left behind");
     let table = region.inspect().memory;
@@ -471,6 +496,8 @@ fn live_in_a_cramped_place(name: &str) {
         Err(error) => assert_eq!(error.kind(), io::ErrorKind::StorageFull),
         Ok(()) => panic!("too much room"),
     };
+    let whole = vec![7; region.max_whole() as usize];
+    let train = vec![8; whole.len() + 1];
     fill();
     for _ in 0..3 {
         assert_eq!(a.send(2, b"x").err(), Some(SendError::NoSpace));
@@ -484,11 +511,41 @@ fn live_in_a_cramped_place(name: &str) {
     }
     assert_eq!(c.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
     assert_eq!(b.recv().expect("mail").to_vec(), b"before");
-    a.send(1, &vec![7; region.max_whole() as usize]).expect("reserved");
-    assert_eq!(b.recv().expect("mail").len() as u64, region.max_whole());
+    for round in 0..3 {
+        // Without room for its arena a mailbox carries what fits its cells, and nothing else.
+        assert_eq!(a.try_send(1, &whole).err(), Some(SendError::NoSpace));
+        assert_eq!(a.send(1, &[7; 49]).err(), Some(SendError::NoSpace));
+        assert_eq!(a.send_timeout(1, &train, GUARD).err(), Some(SendError::NoSpace));
+        assert_eq!(a.reserve(1, 49).err(), Some(SendError::NoSpace));
+        let batch = a.batch();
+        a.send(1, &[round; 48]).expect("reserved");
+        assert_eq!(a.send(1, &whole).err(), Some(SendError::NoSpace));
+        drop(batch);
+        a.reserve(1, 48).expect("reserved").commit().expect("a reserved one");
+        assert_eq!(b.recv().expect("mail").to_vec(), [round; 48]);
+        assert_eq!(b.recv().expect("mail").len(), 48);
+        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    }
     assert_eq!(region.inspect().memory, full);
     assert!(full > table);
     assert_eq!(Region::open(name).map(|region| region.inspect().memory), Ok(full));
+
+    // With it, it carries all, for good.
+    fs::remove_file("/dev/shm/filler").expect("a file");
+    a.send(1, &whole).expect("room again");
+    let geometry = geometry(16, 512, 256 << 10);
+    assert_eq!(region.inspect().memory, full + geometry.stride() - geometry.small());
+    fill();
+    assert_eq!(b.recv().expect("mail").to_vec(), whole);
+    std::thread::scope(|scope| {
+        let receiver = scope.spawn(move || (b.recv_timeout(GUARD).map(|mail| mail.to_vec()), b));
+        a.send(1, &train).expect("reserved");
+        let (received, b) = receiver.join().expect("a thread");
+        assert_eq!(received, Ok(train.clone()));
+        assert_eq!(b.send(0, b"x").err(), Some(SendError::NoSpace));
+        drop(b);
+    });
+    let b = region.join(1).expect("a free rank");
 
     fs::remove_file("/dev/shm/filler").expect("a file");
     a.send(2, b"after").expect("room again");
@@ -501,9 +558,12 @@ fn live_in_a_cramped_place(name: &str) {
     reply("ok");
 }
 
+/// Of which several mailboxes fit a mebibyte.
+const CRAMPED: Config = Config::ranks(16).cells(512).arena(256 << 10);
+
 fn live_among_mailboxes_without_memory(name: &str) {
     let scratch = Scratch::at(name);
-    let region = scratch.create(Config::ranks(16).cells(512));
+    let region = scratch.create(CRAMPED);
     let (a, b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
     a.send(1, b"before").expect("room");
     assert!(fs::write("/dev/shm/filler", vec![1; 1 << 20]).is_err(), "too much room");
@@ -526,6 +586,67 @@ fn live_among_mailboxes_without_memory(name: &str) {
     let c = region.join(2).expect("a free rank");
     assert_eq!(c.recv_from(0).expect("mail").to_vec(), b"after");
     assert_eq!(a.recv_from_timeout(1, GUARD).expect("mail").to_vec(), b"after");
+    reply("ok");
+}
+
+/// Whatever a sender says of an arena that it has not reserved.
+fn live_among_stamps_without_memory(name: &str) {
+    const CASES: [(Kind, u64); 9] = [
+        (Kind::Whole, 100),
+        (Kind::Whole, 48),
+        (Kind::Whole, 1),
+        (Kind::Whole, 0),
+        (Kind::First, 8),
+        (Kind::More, 100),
+        (Kind::Last, 48),
+        (Kind::Cut, 0),
+        (Kind::Cut, 100),
+    ];
+    let scratch = Scratch::at(name);
+    let region = scratch.create(CRAMPED.cells(16));
+    let mut me = region.join(0).expect("a free rank");
+    let ranks = 1..=CASES.len() as u32 + 1;
+    let wires: Vec<_> = ranks
+        .map(|from| {
+            region.join(from).expect("a free rank").send(0, b"before").expect("room");
+            (from, Wire::new(&scratch, from, 0))
+        })
+        .collect();
+    assert!(fs::write("/dev/shm/filler", vec![1; 1 << 20]).is_err(), "too much room");
+    let full = region.inspect().memory;
+    let misleads = |wire: &Wire, kind, len| {
+        if matches!(kind, Kind::More | Kind::Last) {
+            wire.first(100);
+        }
+        let seq = wire.producer.tail();
+        let cell = wire.mailbox.cells.at(seq);
+        cell.payload[0].store(128 << 10, Relaxed);
+        cell.payload[1].store(len, Relaxed);
+        cell.envelope
+            .store(Envelope { tag: 0, context: 0, epoch: 1, kind, place: Place::Arena }.pack(), Relaxed);
+        cell.stamp.store(seq + 1, Release);
+    };
+    for ((kind, len), (from, wire)) in CASES.into_iter().zip(&wires) {
+        misleads(wire, kind, len);
+        assert_eq!(me.recv_from(*from).expect("mail").to_vec(), b"before");
+        match me.recv_from_timeout(*from, GUARD) {
+            // No bytes are nowhere.
+            Ok(mail) => assert_eq!((kind, len, mail.to_vec()), (Kind::Whole, 0, vec![])),
+            Err(error) => assert_eq!(error, RecvError::Corrupt(*from), "{kind:?} of {len}"),
+        }
+    }
+    assert_eq!(region.inspect().memory, full);
+
+    // With room they are messages like others: they lie where their sender says.
+    fs::remove_file("/dev/shm/filler").expect("a file");
+    let (from, wire) = wires.last().expect("one that is left");
+    misleads(wire, Kind::Whole, 100);
+    assert_eq!(me.recv_from(*from).expect("mail").to_vec(), b"before");
+    assert_eq!(me.recv_from(*from).expect("mail").to_vec(), [0; 100]);
+    me.reset(1).expect("a new start");
+    let honest = region.join(1).expect("a free rank");
+    honest.send(0, &[7; 100]).expect("room again");
+    assert_eq!(me.recv_from_timeout(1, GUARD).expect("mail").to_vec(), [7; 100]);
     reply("ok");
 }
 

@@ -225,6 +225,7 @@ ends_anywhere! {
     before_any_instruction_of_a_receive: "instruction receive_in_cell", 100;
     before_any_instruction_of_a_join: "instruction join", 100;
     at_any_call_of_a_first_send: "call first_send", 2;
+    at_any_call_of_a_first_send_in_the_arena: "call first_send_in_arena", 4;
     at_any_call_of_a_join: "call join", 6;
     at_any_call_of_a_join_by_a_label: "call join_as", 12;
     at_any_call_of_a_leave: "call leave", 4;

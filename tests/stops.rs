@@ -62,6 +62,7 @@ macro_rules! ends_anywhere {
 
 ends_anywhere! {
     a_sender_of_its_first_message: "first_send", 8;
+    a_sender_of_a_first_message_in_the_arena: "first_send_in_arena", 30;
     a_sender_of_a_message_in_its_cell: "send_in_cell", 5;
     a_sender_of_a_message_in_the_arena: "send_in_arena", 28;
     a_sender_of_a_batch: "send_batch", 40;

@@ -79,6 +79,10 @@ pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     Ok(())
 }
 
+/// Whether [`allocate_missing`] does what it says. No: all of a mailbox is reserved at once, by whoever finds that nobody
+/// has.
+pub const COMPLETES: bool = false;
+
 /// As [`allocate`], where others may have written something already: that stays. Nothing is done: there is no
 /// portable way to tell.
 pub fn allocate_missing(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {

@@ -83,6 +83,7 @@ pub type Operation = fn(&dyn Doom) -> bool;
 /// All operations.
 pub const OPERATIONS: &[(&str, Operation)] = &[
     ("first_send", |doom| sends(doom, How::First, &[20])),
+    ("first_send_in_arena", |doom| sends(doom, How::Fresh, &[200])),
     ("send_in_cell", |doom| sends(doom, How::Again, &[20])),
     ("send_in_arena", |doom| sends(doom, How::Again, &[200])),
     ("send_batch", |doom| sends(doom, How::Batch, &[48, 5, 200, 20])),
@@ -118,6 +119,8 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
 enum How {
     /// As the first of its process: the mailbox is opened.
     First,
+    /// As the first through its mailbox: that is reserved, and so is an arena of several pages.
+    Fresh,
     /// After others.
     Again,
     /// In a batch, after others.
@@ -181,8 +184,12 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::with_arena(2048)
+    }
+
+    fn with_arena(bytes: u64) -> Self {
         let scratch = Scratch::new();
-        let region = scratch.create(Config::ranks(2).cells(8).arena(2048));
+        let region = scratch.create(Config::ranks(2).cells(8).arena(bytes));
         let survivor = join(&region, 0);
         Self { tally: Page(Tally::new()), region, survivor, scratch }
     }
@@ -296,15 +303,16 @@ impl Reader {
 
 /// Rank 1 ends while it sends.
 fn sends(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
-    let scene = Scene::new();
+    let is_fresh = how == How::Fresh;
+    let scene = Scene::with_arena(if is_fresh { 8192 } else { 2048 });
     let mut reader = Reader::default();
-    {
+    if !is_fresh {
         // So that its arena begins in the middle, and something is there already.
         let former = join(&scene.region, 1);
         [500, 20, 200].iter().zip(0..).for_each(|(len, index)| send(&former, index, *len));
         (0..2).for_each(|_| reader.receive(&scene.survivor));
     }
-    let before = u64::from(how != How::First);
+    let before = u64::from(!is_fresh && how != How::First);
     let process = scene.doomed(|region, tally| {
         let me = join(region, 1);
         (0..before).for_each(|index| send(&me, index, 20));
@@ -325,17 +333,20 @@ fn sends(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
         std::mem::forget(me);
     });
     let is_complete = doom.follow(process);
-    scene.expect_dead(2);
+    let life = if is_fresh { 1 } else { 2 };
+    scene.expect_dead(life);
     let successor = join(&scene.region, 1);
-    assert_eq!(successor.epoch(), 3);
+    assert_eq!(successor.epoch(), life + 1);
     send(&successor, 0, 200);
-    reader.receive(&scene.survivor);
-    assert_eq!((reader.life, reader.count), (1, 3), "the former's last");
+    if !is_fresh {
+        reader.receive(&scene.survivor);
+        assert_eq!((reader.life, reader.count), (1, 3), "the former's last");
+    }
     let mut arrived = 0;
     loop {
         let mail = receive(&scene.survivor);
         reader.read(&mail);
-        if reader.life == 3 {
+        if reader.life == successor.epoch() {
             break;
         }
         arrived += 1;

@@ -63,6 +63,9 @@ pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     }
 }
 
+/// Whether [`allocate_missing`] does what it says.
+pub const COMPLETES: bool = true;
+
 /// As [`allocate`], where others may have written something already: that stays.
 pub fn allocate_missing(file: &File, offset: u64, len: u64) -> io::Result<()> {
     allocate(file, offset, len)
