@@ -8,7 +8,7 @@ use std::io::{Error, Write};
 use std::thread;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let region = Region::create_unnamed(Config::ranks(2))?; // 256 KiB of arena for each mailbox
+    let region = Region::create_unnamed(Config::ranks(2))?; // 2 MiB of arena for each mailbox
     let (from, to) = (region.join(0)?, region.join(1)?);
     let bytes = vec![7; 32 << 20];
     let sender = thread::spawn(move || (0..2).try_for_each(|_| from.send(1, &bytes)));

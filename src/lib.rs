@@ -61,7 +61,7 @@
 //!
 //! - From one rank to another messages arrive in order and without a gap. An acknowledged one is never seen
 //!   again; one that is not is there for the receiving rank's next holder, whoever died.
-//! - But one above half the arena ([`Region::max_whole`], 128 KiB by default) travels in fragments and is
+//! - But one above half the arena ([`Region::max_whole`], 1 MiB by default) travels in fragments and is
 //!   received at most once, by one holder of the rank: its sender is told if that one ended in between.
 //! - Sending and receiving are lock-free. A message of up to 48 bytes costs a cache line, no fence, no locked
 //!   instruction and no system call as long as nobody sleeps. Joining takes a kernel lock, which is how the
@@ -75,8 +75,9 @@
 //!
 //! # Trade-offs
 //!
-//! - Memory for a mailbox, 516 KiB by default, is taken at its first message and kept. An endpoint takes 1 KiB
-//!   of private memory, and less than 1.5 KiB more for each peer and direction, the first 8 bytes a rank besides.
+//! - Memory for a mailbox is taken at its first message and kept: by default 260 KiB, and 2 MiB more at the first
+//!   message above 48 bytes. An endpoint takes 1 KiB of private memory, and less than 1.5 KiB more for each peer
+//!   and direction, the first 8 bytes a rank besides.
 //! - A receiver that does not acknowledge stops its sender, one mailbox later.
 //! - An endpoint is for one thread at a time, and so is each of its halves. A program with more threads joins
 //!   as more ranks.

@@ -21,7 +21,7 @@ use core::time::Duration;
 /// most 50 ms later, `try_` calls at most 64 calls later. Room in one's own mailbox is waited for only by a
 /// half, as long as there is the other one.
 ///
-/// A message above half the arena ([`Region::max_whole`], 128 KiB by default) travels in fragments of a quarter
+/// A message above half the arena ([`Region::max_whole`], 1 MiB by default) travels in fragments of a quarter
 /// of it, while its receiver takes them. `send` returns when all are taken, and at most one life of the receiver
 /// gets the message: if that one ends in between it is [`SendError::PeerDead`] or [`SendError::PeerLeft`],
 /// whoever follows. After an error the message is not delivered, but that it may be where its last 48 bytes,

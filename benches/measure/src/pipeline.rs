@@ -9,34 +9,38 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
-/// With 64 KiB each, as many bytes as a mailbox's arena has by default.
-const SLOTS: usize = 4;
+/// Bytes of slots, if these are not too many or too few: as a mailbox's arena has by default.
+const ARENA: usize = 2 << 20;
+/// The most slots: their stamps fill a page.
+const MOST: usize = 32;
 /// Where slots begin: at multiples of this, after the stamps.
 const PAGE: usize = 4096;
 
-/// Four slots of fixed length that messages go through in turn, in laps. Both processes write a slot's stamp: in
+/// Slots of fixed length, 4 to 32, that messages go through in turn, in laps. Both processes write a slot's stamp: in
 /// lap `n` it is `2 n` while the slot is the writer's, `2 n + 1` while it is the reader's.
 pub struct Slots {
     memory: Shared,
     bytes: usize,
+    count: usize,
 }
 
 impl Slots {
     /// Slots of `bytes` each.
     pub fn new(bytes: usize) -> io::Result<Self> {
-        let memory = Shared::new(PAGE + SLOTS * bytes.next_multiple_of(PAGE))?;
-        Ok(Self { memory, bytes })
+        let slot = bytes.next_multiple_of(PAGE);
+        let count = (ARENA / slot).clamp(4, MOST);
+        Ok(Self { memory: Shared::new(PAGE + count * slot)?, bytes, count })
     }
 
     /// The slot of message number `message`, its stamp, and twice the lap.
     fn of(&self, message: u64) -> (*mut u8, &AtomicU64, u64) {
-        const { assert!(size_of::<[CachePadded<AtomicU64>; SLOTS]>() <= PAGE) };
-        let at = message as usize % SLOTS;
+        const { assert!(size_of::<[CachePadded<AtomicU64>; MOST]>() <= PAGE) };
+        let at = message as usize % self.count;
         // SAFETY: the stamps are in the first page, which begins as zeros and is only borrowed as atomics.
         #[expect(unsafe_code, reason = "memory that another process writes")]
-        let stamps: &[CachePadded<AtomicU64>; SLOTS] = unsafe { self.memory.start().cast().as_ref() };
+        let stamps: &[CachePadded<AtomicU64>; MOST] = unsafe { self.memory.start().cast().as_ref() };
         let slot = self.memory.start().as_ptr().wrapping_add(PAGE + at * self.bytes.next_multiple_of(PAGE));
-        (slot, &stamps[at], message / SLOTS as u64 * 2)
+        (slot, &stamps[at], message / self.count as u64 * 2)
     }
 
     /// Writes message number `message`, one after the other, from 0 on.

@@ -73,6 +73,6 @@ pub struct Job {
 impl Job {
     /// How many messages may be under way: as many as lie in a mailbox of the default size.
     pub fn bound(&self) -> usize {
-        if self.bytes <= 48 { 4096 } else { ((256 << 10) / self.bytes).clamp(1, 4096) }
+        if self.bytes <= 48 { 4096 } else { ((2 << 20) / self.bytes).clamp(1, 4096) }
     }
 }

@@ -14,7 +14,7 @@ const SMALL: usize = 64 << 10;
 
 /// Shows how fast a message goes that is far larger than its mailbox.
 pub fn watch(stage: &Stage, pace: &Pace) -> Result<(), Failure> {
-    show("\n6. A message of 64 MiB: the mailbox holds 256 KiB, so it goes in fragments; copied once")?;
+    show("\n6. A message of 64 MiB: the mailbox holds 2 MiB, so it goes in fragments; copied once")?;
     stage.play(2, &[format!("large --messages {} --seconds {}", pace.messages, pace.large)])
 }
 

@@ -19,6 +19,8 @@ const LOOK: Duration = Duration::from_millis(10);
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Messages after which everything was used once: each place of each mailbox between four ranks.
 const WARM: u64 = 500_000;
+/// Bytes of an arena: so few that this is true.
+const ARENA: u64 = 256 << 10;
 
 /// Send messages between all ranks, check each, and check that memory and descriptors stay as they are
 #[derive(Args)]
@@ -65,7 +67,7 @@ impl Soak {
     }
 
     fn soak(&self, stage: &Stage, journal: &Journal) -> Result<Report, Failure> {
-        let region = stage.region(Config::ranks(self.ranks))?;
+        let region = stage.region(Config::ranks(self.ranks).arena(ARENA))?;
         let start = Instant::now();
         let enter = |rank| {
             let (messages, path) = (self.messages, journal.path());

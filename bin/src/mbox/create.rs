@@ -19,7 +19,7 @@ pub struct Create {
     #[arg(long, value_name = "N")]
     cells: Option<u32>,
     /// Room for the bytes of messages in a mailbox, e.g. 1M; a message above half of it travels in fragments,
-    /// while its receiver takes them [default: 256K]
+    /// while its receiver takes them [default: 2M]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     arena: Option<u64>,
     /// The longest message, in fragments or not [default: 1G]

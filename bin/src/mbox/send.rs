@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 /// Bytes that are read at once, and of a message that is no line at most: a system call carries many bytes, and
-/// a default arena holds four such messages, so that both sides are busy at once.
+/// a default arena holds many such messages, so that both sides are busy at once.
 const CHUNK: u64 = 64 << 10;
 /// How often to look for a receiver that is still to come.
 const POLL: Duration = Duration::from_millis(10);

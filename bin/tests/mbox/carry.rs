@@ -12,10 +12,13 @@ fn recv(region: &str) -> Process {
     mbox(["recv", region, "--as", "1"])
 }
 
+/// A region whose mailboxes are smaller than a program.
+const SMALL: &[&str] = &["--ranks", "2", "--arena", "256K"];
+
 /// Nothing, next to nothing, what just fits a message and what does not, and a program of some megabytes.
 fn inputs() -> Vec<Vec<u8>> {
     let program = fs::read(std::env::current_exe().expect("this test")).expect("this test");
-    assert!(program.len() > 1 << 20, "more than fits a mailbox");
+    assert!(program.len() > 1 << 20, "more than fits a mailbox of `SMALL`");
     vec![vec![], vec![b'x'], vec![0; 64 << 10], vec![255; (64 << 10) + 1], program]
 }
 
@@ -43,7 +46,7 @@ fn bytes_arrive_if_the_receiver_is_first() {
 #[test]
 fn bytes_arrive_if_the_sender_is_first() {
     for input in inputs() {
-        let region = Name::create(&["--ranks", "2"]);
+        let region = Name::create(SMALL);
         let sender = send(&region, &input);
         region.wait_for(0, if input.len() > 1 << 20 { "live" } else { "left" });
         assert_same(&recv(&region).succeeds(), &input);

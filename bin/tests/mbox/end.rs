@@ -7,6 +7,9 @@ use std::process::Stdio;
 const BROKEN_PIPE: &str = "standard output: Broken pipe (os error 32)";
 const DEVICE_FULL: &str = "standard output: No space left on device (os error 28)";
 
+/// A region whose mailboxes are far smaller than what is sent.
+const SMALL: &[&str] = &["--ranks", "2", "--arena", "256K"];
+
 fn sender(region: &str, input: impl Into<Stdio>) -> Process {
     mbox_reading(&["send", region, "--as", "0", "--to", "1"], input)
 }
@@ -106,7 +109,7 @@ fn what_could_not_be_written_is_there_for_the_next_receiver() {
 
 #[test]
 fn a_sender_waits_for_a_receiver_after_one_that_left() {
-    let region = Name::create(&["--ranks", "2"]);
+    let region = Name::create(SMALL);
     sender(&region, file_of(b"one")).succeeds();
     mbox(["recv", &region, "--as", "1"]).succeeds();
     let input = vec![7; 1 << 20];
@@ -118,7 +121,7 @@ fn a_sender_waits_for_a_receiver_after_one_that_left() {
 
 #[test]
 fn a_sender_waits_for_a_receiver_after_one_that_died() {
-    let region = Name::create(&["--ranks", "2"]);
+    let region = Name::create(SMALL);
     let mut killed = mbox(["recv", &region, "--as", "1"]);
     region.wait_for(1, "live");
     killed.kill();
@@ -140,7 +143,7 @@ fn stuck_receiver(region: &Name) -> (Process, impl Sized) {
 
 #[test]
 fn a_receiver_that_dies_half_way_fails_its_sender() {
-    let region = Name::create(&["--ranks", "2"]);
+    let region = Name::create(SMALL);
     let (mut receiver, _output) = stuck_receiver(&region);
     let sender = sender(&region, file_of(&vec![1; 1 << 20]));
     region.wait_until(|stat| stat["mailboxes"][0]["unread"].as_u64() >= Some(3));
@@ -154,7 +157,7 @@ fn a_receiver_that_dies_half_way_fails_its_sender() {
 
 #[test]
 fn a_receiver_that_leaves_half_way_fails_its_sender() {
-    let region = Name::create(&["--ranks", "2"]);
+    let region = Name::create(SMALL);
     let (receiver, output) = stuck_receiver(&region);
     let sender = sender(&region, file_of(&vec![1; 1 << 20]));
     region.wait_until(|stat| stat["mailboxes"][0]["unread"].as_u64() >= Some(3));

@@ -8,6 +8,9 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
+/// A region whose mailboxes are far smaller than these messages.
+const SMALL: &[&str] = &["--ranks", "2", "--arena", "256K"];
+
 /// Bytes without a newline, of which each part is told from the others.
 fn text(len: usize, seed: usize) -> Vec<u8> {
     (0..len).map(|at| b'!' + ((at * 31 + at / 251 + seed * 7) % 64) as u8).collect()
@@ -121,7 +124,7 @@ fn lines_of_several_senders_do_not_mix() {
 
 #[test]
 fn a_large_line_waits_for_a_receiver_after_one_that_ended() {
-    let region = Name::create(&["--ranks", "2"]);
+    let region = Name::create(SMALL);
     let input = [b"small\n".to_vec(), text(1 << 20, 0), b"\nlast\n".to_vec()].concat();
     for killed in [false, true] {
         if killed {
@@ -145,7 +148,7 @@ fn a_large_line_waits_for_a_receiver_after_one_that_ended() {
 #[test]
 fn a_sender_that_is_killed_in_the_middle_of_a_message() {
     for from in [&[][..], &["--from", "0"]] {
-        let region = Name::create(&["--ranks", "2"]);
+        let region = Name::create(SMALL);
         let mut receiver = mbox_writing(&[&recv_lines(&region)[..], from].concat(), Stdio::piped());
         let mut output = receiver.output();
         let line = text(4 << 20, 0);
@@ -173,7 +176,7 @@ fn a_sender_that_is_killed_in_the_middle_of_a_message() {
 #[test]
 fn a_message_that_is_given_up_is_told_and_the_next_ones_follow() {
     let name = Name::new();
-    let region = Region::create(&*name, Config::ranks(2)).expect("a region");
+    let region = Region::create(&*name, Config::ranks(2).arena(256 << 10)).expect("a region");
     let me = region.join(0).expect("a rank");
     let mut receiver = mbox_writing(&recv_lines(&name), Stdio::piped());
     let mut output = receiver.output();
@@ -191,7 +194,7 @@ fn a_message_that_is_given_up_is_told_and_the_next_ones_follow() {
 
 #[test]
 fn a_receiver_that_ends_in_the_middle_of_a_message_fails_its_sender() {
-    let region = Name::create(&["--ranks", "2"]);
+    let region = Name::create(SMALL);
     let mut receiver = mbox_writing(&recv_lines(&region), Stdio::piped());
     let _output = receiver.output();
     region.wait_for(1, "live");
@@ -217,7 +220,7 @@ fn a_receiver_that_ends_in_the_middle_of_a_message_fails_its_sender() {
 
 #[test]
 fn a_large_line_to_oneself_has_nobody_to_take_it() {
-    let region = Name::create(&["--ranks", "1"]);
+    let region = Name::create(&["--ranks", "1", "--arena", "256K"]);
     let input = [text(200_000, 0), b"\n".to_vec()].concat();
     mbox_reading(&["send", &region, "--as", "0", "--to", "0", "--lines"], file_of(&input)).fails(&format!(
         "region {:?}: rank 0: the message is above the limit of 131072 bytes; only another process can take more; \

@@ -77,7 +77,7 @@ fn has_row(page: &str, words: &str) -> bool {
 
 #[test]
 fn stat_tells_what_each_rank_waits_for() {
-    let region = Name::create(&["--ranks", "5"]);
+    let region = Name::create(&["--ranks", "5", "--arena", "256K"]);
     let _anyone = mbox(["recv", &region, "--as", "0"]);
     let mut one = mbox(["recv", &region, "--as", "1", "--from", "3"]);
     let mut full = mbox_reading(&["send", &region, "--as", "2", "--to", "4"], file_of(&vec![7; 1 << 20]));

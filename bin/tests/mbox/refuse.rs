@@ -216,7 +216,7 @@ fn a_rank_and_a_region_in_use() {
 
 #[test]
 fn a_full_mailbox_to_oneself() {
-    let region = Name::create(&["--ranks", "1"]);
+    let region = Name::create(&["--ranks", "1", "--arena", "256K"]);
     mbox_reading(&["send", &region, "--as", "0", "--to", "0"], file_of(&vec![0; 1 << 20])).fails(&format!(
         "region {:?}: rank 0: the mailbox is full; only another process can empty it; send less, or to another rank",
         &*region

@@ -31,7 +31,7 @@ struct Rings<T> {
 impl<T> Rings<T> {
     fn new(job: &Job) -> Self {
         // As many messages, or as many bytes, as a mailbox holds by default.
-        let places = if size_of::<T>() == 1 { 256 << 10 } else { job.bound() };
+        let places = if size_of::<T>() == 1 { 2 << 20 } else { job.bound() };
         let rings = (0..=job.case.others()).map(|_| RingBuffer::new(places));
         let (producers, consumers) = rings.map(|(to, from)| (Some(to), Some(from))).unzip();
         Self { producers: Mutex::new(producers), consumers: Mutex::new(consumers) }
