@@ -17,7 +17,11 @@
 //!  more    the next fragment, up to a quarter of the arena      first more more … last
 //!  last    what is left, at most 48 bytes, in the cell          or, if its sender gives up,
 //!  cut     none                                                 first more … cut
+//!
+//!  call, answer, refusal     in the arena, or on the call line  of a call: see `line`
+//!  dropped, elsewhere        none; on the call line only
 //! ```
+//! Words 4 and 5 of a call's cell, and of an answer's, say which call: see [`Ticket`].
 
 /// Payload bytes that fit a cell.
 pub const INLINE: usize = 48;
@@ -47,6 +51,16 @@ pub enum Kind {
     Last = 3,
     /// Its sender has given the train up; no bytes.
     Cut = 4,
+    /// A request that wants an answer.
+    Call = 5,
+    /// The answer to one.
+    Answer = 6,
+    /// The answer to one, which says that it failed.
+    Refusal = 7,
+    /// There will be no answer; no bytes.
+    Dropped = 8,
+    /// The answer is in the mailbox; no bytes.
+    Elsewhere = 9,
 }
 
 /// Where a message's payload lies.
@@ -56,6 +70,38 @@ pub enum Place {
     Inline(usize),
     /// In the arena; words 2 and 3 of the cell say where.
     Arena,
+}
+
+/// Which call a message of the kinds [`Kind::Call`], [`Kind::Answer`] or [`Kind::Refusal`] belongs to, in two words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ticket {
+    /// Of a call: the epoch of the server's life that it is for.
+    For(u64),
+    /// Of an answer: the stamp of the call line.
+    Line(u64),
+    /// Of an answer: the sequence number of the call in the mailbox.
+    Mailbox(u64),
+}
+
+impl Ticket {
+    /// The words that stand for it.
+    pub const fn pack(self) -> [u64; 2] {
+        match self {
+            Ticket::For(epoch) => [0, epoch],
+            Ticket::Line(stamp) => [1, stamp],
+            Ticket::Mailbox(seq) => [2, seq],
+        }
+    }
+
+    /// What these words stand for; `None` if nobody writes such words.
+    pub const fn unpack(words: [u64; 2]) -> Option<Self> {
+        match words {
+            [0, epoch] => Some(Ticket::For(epoch)),
+            [1, stamp] => Some(Ticket::Line(stamp)),
+            [2, seq] => Some(Ticket::Mailbox(seq)),
+            _ => None,
+        }
+    }
 }
 
 /// Word 1 of a cell: everything about a message but its payload.
@@ -98,6 +144,12 @@ impl Envelope {
         if kind_and_len <= INLINE as u64 { Some(kind_and_len as usize) } else { None }
     }
 
+    /// Whether `word` stands for a call.
+    #[inline(always)]
+    pub const fn is_call(word: u64) -> bool {
+        (word >> KIND_SHIFT) & KIND_MASK == Kind::Call as u64
+    }
+
     /// Whether `word` stands for a whole message.
     #[inline(always)]
     pub const fn is_whole(word: u64) -> bool {
@@ -121,6 +173,11 @@ impl Envelope {
             2 => Kind::More,
             3 => Kind::Last,
             4 => Kind::Cut,
+            5 => Kind::Call,
+            6 => Kind::Answer,
+            7 => Kind::Refusal,
+            8 => Kind::Dropped,
+            9 => Kind::Elsewhere,
             _ => return None,
         };
         Some(Self {
@@ -145,11 +202,14 @@ mod tests {
     #[test]
     fn envelopes_survive_packing() {
         for place in (0..=INLINE).map(Place::Inline).chain([Place::Arena]) {
-            for kind in [Kind::Whole, Kind::First, Kind::More, Kind::Last, Kind::Cut] {
+            for kind in
+                (0..16).filter_map(|kind| Envelope::unpack(kind << KIND_SHIFT)).map(|envelope| envelope.kind)
+            {
                 for epoch in [0, 1, 63] {
                     let envelope = Envelope { tag: u32::MAX, context: 0xABCD, epoch, kind, place };
                     assert_eq!(Envelope::unpack(envelope.pack()), Some(envelope));
                     assert_eq!(Envelope::is_whole(envelope.pack()), kind == Kind::Whole);
+                    assert_eq!(Envelope::is_call(envelope.pack()), kind == Kind::Call);
                     let small = match (kind, place) {
                         (Kind::Whole, Place::Inline(len)) => Some(len),
                         _ => None,
@@ -163,7 +223,7 @@ mod tests {
     #[test]
     fn words_no_producer_writes_are_refused() {
         assert_eq!(Envelope::unpack(49), None, "a length that does not fit the cell");
-        assert_eq!(Envelope::unpack(5 << KIND_SHIFT), None, "a kind that nobody writes");
+        assert_eq!(Envelope::unpack(10 << KIND_SHIFT), None, "a kind that nobody writes");
         assert_eq!((Envelope::small(49), Envelope::small(1 << KIND_SHIFT)), (None, None));
     }
 

@@ -225,6 +225,11 @@ impl Endpoint {
         Batch::new(Some(self.sender.parts()), Some(self.receiver.parts()))
     }
 
+    #[inline(always)]
+    pub(crate) fn halves(&self) -> (&Sender, &Receiver) {
+        (&self.sender, &self.receiver)
+    }
+
     /// Two halves for two threads: one does all the sending, the other all the receiving. Each sleeps on a
     /// bell of its own, and chooses how. The rank is left when both are dropped, and lives until then: whoever
     /// sends to a rank of which only the sending half is left waits once the mailbox is full, and whoever
@@ -324,7 +329,7 @@ impl Endpoint {
 
     #[inline(always)]
     fn mail(&self, source: Source, patience: Patience) -> Result<Mail<'_>, RecvError> {
-        self.receiver.mail(source, patience, || self.sender.flush())
+        self.receiver.mail(source, patience, Some(&self.sender), || self.sender.flush())
     }
 }
 

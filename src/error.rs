@@ -258,6 +258,66 @@ pub enum SendError {
     Lost(#[from] Lost),
 }
 
+/// Why a call has no answer, or another than one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// Nothing was asked: as [`SendError`], and [`SendError::PeerLeft`] wherever the server has left. Only after
+    /// [`SendError::Reset`] the server may have the request.
+    #[error("the request was not sent: {0}")]
+    Request(SendError),
+    /// The server answered that it failed; these bytes say how.
+    #[error("the server refused the request")]
+    Refused(Vec<u8>),
+    /// The server received the call and will not answer it.
+    #[error("the server dropped the request without an answer")]
+    Dropped,
+    /// The server left without an answer; it may have carried the call out.
+    #[error("the server left without an answer")]
+    PeerLeft,
+    /// The server died, or was replaced, without an answer; it may have carried the call out.
+    #[error("the server died, or was replaced, without an answer")]
+    PeerDead,
+    /// The time was over before there was an answer; the server may still carry the call out.
+    #[error("timed out")]
+    Timeout,
+    /// An [`Interrupter`](crate::Interrupter) ended the wait; otherwise as [`CallError::Timeout`].
+    #[error("interrupted")]
+    Interrupted,
+    /// The answer comes in the mailbox, which is full of mail from the server. Receive that, or drop mails that are
+    /// held.
+    #[error("unread mail of the server keeps its answer from coming")]
+    Held,
+    /// This rank asks itself, and cannot answer while it waits.
+    #[error("a call to oneself is answered by nobody meanwhile")]
+    Oneself,
+    /// The words of the call line, or of a mailbox, make no sense.
+    #[error("the answer is corrupt")]
+    Corrupt,
+    /// The call is over: its answer was taken.
+    #[error("the call is over")]
+    Over,
+    /// This endpoint is no longer one.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+/// Why a call was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// The mail is no call. It is acknowledged.
+    #[error("the mail is not a call")]
+    NotACall,
+    /// The answer would go through a mailbox, and was to be given by the receiving half of an endpoint that was split:
+    /// it is longer than 48 bytes, or the request came that way. The caller is told that the call was dropped.
+    #[error("only an endpoint that is not split answers through the mailbox")]
+    Split,
+    /// As of a message to the caller. The call was dropped.
+    #[error("the answer was not sent: {0}")]
+    Send(#[from] SendError),
+}
+
 /// Why no message was received.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]

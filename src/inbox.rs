@@ -1,11 +1,15 @@
 //! The receiving side of an endpoint.
 
+mod ends;
+
+use crate::answers::Answers;
+use crate::cell::{Kind, Ticket};
 use crate::error::RecvError;
 use crate::incoming::Incoming;
 use crate::layout::{MAX_RANKS, OPENED_WORDS};
+use crate::line::{self, Answerer};
 use crate::member::{Interrupted, Member, Patience};
 use crate::peers::Peers;
-use crate::registry::Status;
 use crate::ring::{Consumer, Letter};
 use crate::source::Source;
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
@@ -23,6 +27,8 @@ const LEAD_PAUSES: u32 = 64;
 const QUERIES: usize = 8;
 /// Polls of the sender whose turn it is for one of all.
 const POLLS_PER_ROUND: u32 = 4;
+/// Looks for the next call before a wait is prepared for.
+const SOON: u32 = 256;
 const NOBODY: u32 = u32::MAX;
 /// How long mailboxes that have no memory are left alone.
 const RESPITE: Duration = Duration::from_millis(10);
@@ -46,6 +52,10 @@ pub(crate) struct Inbox {
     queried: Private<u32>,
     /// Whether messages in fragments are passed on in pieces.
     pub in_pieces: Private<bool>,
+    /// The answers that come in mailboxes.
+    pub answers: Answers,
+    /// Whether the last that came was a call.
+    serves: Private<bool>,
 }
 
 /// How far a receive from anyone looks.
@@ -78,6 +88,8 @@ impl Inbox {
             asks: false.into(),
             queried: NOBODY.into(),
             in_pieces: false.into(),
+            answers: Answers::default(),
+            serves: false.into(),
         }
     }
 
@@ -92,7 +104,47 @@ impl Inbox {
             Source::Anyone => self.current.get(),
             Source::Rank(rank) => rank,
         })?;
-        Some((peer, peer.consumer.take_new(peer.limit.get())?))
+        if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
+            return Some((peer, letter));
+        }
+        Some((peer, self.take_call(peer, source)?))
+    }
+
+    /// The next call of whom `recv_new` looks at, if it comes in a moment, and nobody else spoke lately: to prepare a wait
+    /// takes as long. `None` says nothing.
+    #[inline(always)]
+    fn recv_call(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
+        let is_one = source != Source::Anyone || self.turns.borrow().is_one();
+        if !is_one || !member.polls() || member.is_in_batch() {
+            return None;
+        }
+        let peer = self.peers.get(match source {
+            Source::Anyone => self.current.get(),
+            Source::Rank(rank) => rank,
+        })?;
+        line::rest();
+        for _ in 0..SOON {
+            if let Some(letter) = self.take_call(peer, source) {
+                return Some((peer, letter));
+            }
+            if peer.has_mail() {
+                return None;
+            }
+        }
+        None
+    }
+
+    /// The call on the call line from `peer`, if there is one and it may come now.
+    #[inline(always)]
+    fn take_call(&self, peer: &Incoming, source: Source) -> Option<Letter> {
+        let is_turn = source == Source::Anyone && peer.from == self.current.get();
+        if is_turn && self.left_of_turn(peer) == 0 {
+            return None;
+        }
+        let letter = peer.take_call()?;
+        self.turn_end.set(self.turn_end.get().wrapping_sub(u64::from(is_turn)));
+        self.serves.set(true);
+        Some(letter)
     }
 
     /// The next mail from `source`, taken, and the mailbox that it lies in; waited for if need be. Takes in
@@ -106,6 +158,12 @@ impl Inbox {
         idle: &dyn Fn(),
     ) -> Result<(&Incoming, Letter), RecvError> {
         member.check()?;
+        if self.serves.take()
+            && !matches!(patience, Patience::Never)
+            && let Some(found) = self.recv_call(member, source)
+        {
+            return Ok(found);
+        }
         let mut fragments = 0;
         loop {
             // Whoever waits looks again, and at all before it sleeps.
@@ -114,13 +172,17 @@ impl Inbox {
                 Some(peer) => peer,
                 None => self.wait(member, source, patience, idle)?,
             };
+            // Before mail, of which there may always be more.
+            if let Some(letter) = self.take_call(peer, source) {
+                return Ok((peer, letter));
+            }
             let is_current = peer.from == self.current.get();
             peer.ease(member, if is_current { self.left_of_turn(peer).max(1) } else { BURST });
             if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
                 return Ok((peer, letter));
             }
             let next = peer.consumer.next();
-            if let Some(letter) = peer.take(member, self.in_pieces.get())? {
+            if let Some(letter) = peer.take(member, self.in_pieces.get(), &self.answers)? {
                 if is_current && peer.consumer.next() == next {
                     // One that had been left is one of the turn, too.
                     self.turn_end.set(self.turn_end.get().wrapping_sub(1));
@@ -145,6 +207,26 @@ impl Inbox {
         match source {
             Source::Anyone => Ok(self.look_around(member, effort)),
             Source::Rank(rank) => self.look_at(member, rank),
+        }
+    }
+
+    /// The answer from `rank` to a call, if it has come in the mailbox. Mail before it is left unread; where the mailbox
+    /// is full of that it is [`RecvError::Held`].
+    pub fn seek(
+        &self,
+        member: &Member,
+        rank: u32,
+        ticket: Ticket,
+    ) -> Result<Option<(Kind, Vec<u8>)>, RecvError> {
+        if self.peers.get(rank).is_none() {
+            self.discover(member);
+        }
+        let peer = self.peers.get(rank);
+        peer.inspect(|peer| peer.seek(member, &self.answers));
+        match (self.answers.take(rank, ticket), peer) {
+            (None, Some(peer)) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
+            (None, Some(peer)) if peer.is_barred() => Err(RecvError::Held(rank)),
+            (answer, _) => Ok(answer),
         }
     }
 
@@ -199,7 +281,7 @@ impl Inbox {
             std::thread::yield_now();
         }
         let peer = self.peers.get(next)?;
-        if is_over && next == current && !peer.consumer.is_behind() {
+        if is_over && next == current && peer.has_mail() && !peer.consumer.is_behind() {
             // A stream, and we are at its writer's heels: the two would fight for each line. Let it go ahead.
             (0..LEAD_PAUSES).for_each(|_| core::hint::spin_loop());
         }
@@ -268,11 +350,12 @@ impl Inbox {
         let first = after.wrapping_add(1) as usize % MAX_RANKS as usize;
         let above = u64::MAX << (first % 64);
         // The first word twice: its upper part in the beginning, the rest in the end.
-        (0..=OPENED_WORDS).flat_map(move |step| {
-            let at = (first / 64 + step) % OPENED_WORDS;
+        let words = self.peers.ranks().div_ceil(64) as usize;
+        (0..=words).flat_map(move |step| {
+            let at = (first / 64 + step) % words;
             let mask = if step == 0 {
                 above
-            } else if step == OPENED_WORDS {
+            } else if step == words {
                 !above
             } else {
                 u64::MAX
@@ -320,15 +403,17 @@ impl Inbox {
                 continue;
             }
             known.set(known.get() | 1 << at);
-            let consumer = Consumer::resume(member.region.segment.mailbox(from, member.rank()));
+            let mailbox = member.region.segment.mailbox(from, member.rank());
+            let answerer = Answerer::new(&mailbox, member.epoch());
+            let consumer = Consumer::resume(mailbox);
             if consumer.is_asking() {
                 // A predecessor did.
                 self.asks.set(true);
                 member.set_asking(true);
             }
             let record = member.region.registry.record(from);
-            let told = told_before(member, from, &consumer);
-            self.peers.get_or_make(from, || Incoming::new(from, record, consumer, told));
+            let told = ends::told_before(member, from, &consumer);
+            self.peers.get_or_make(from, || Incoming::new(from, record, consumer, answerer, told));
             self.turns.borrow_mut().add(from);
         }
     }
@@ -398,61 +483,6 @@ impl Inbox {
         peer.map_or(Ok(None), |peer| Err(RecvError::Held(peer.from)))
     }
 
-    /// Says that `rank` has ended; only after one more look for mail, made after it had.
-    fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Option<&Incoming>, RecvError> {
-        if query && let Some(peer) = self.peers.get(rank) {
-            peer.check()?;
-        }
-        let Some(end) = member.end_of(rank, query) else { return Ok(None) };
-        match self.look_at(member, rank)? {
-            Some(peer) => Ok(Some(peer)),
-            None => {
-                if let Some(peer) = self.peers.get(rank) {
-                    peer.drop_train();
-                }
-                Err(told(rank, end))
-            }
-        }
-    }
-
-    /// Says that one of those whose mailboxes are open has ended, once for each life.
-    ///
-    /// Those that left are seen by one load each. Whether the others live is asked of the kernel, a few at a
-    /// time.
-    fn ends(&self, member: &Member, query: bool) -> Result<Option<&Incoming>, RecvError> {
-        if query {
-            self.open_after(NOBODY).try_for_each(Incoming::check)?;
-        }
-        let registry = &member.region.registry;
-        let is_news = |peer: &&Incoming| {
-            // Not "later": who forges a life keeps no true one's end from being told.
-            peer.from != member.rank() && registry.life(peer.from).epoch() != peer.told.get()
-        };
-        // A rank that says that it never joined has not ended, though it has sent.
-        let has_left = |peer: &&Incoming| {
-            let life = registry.life(peer.from);
-            !life.joined() && life.epoch() != 0
-        };
-        let mut ended = self.open_after(NOBODY).filter(is_news).find(has_left);
-        if ended.is_none() && query {
-            ended = self.open_after(self.queried.get()).filter(is_news).take(QUERIES).find(|peer| {
-                self.queried.set(peer.from);
-                member.end_of(peer.from, true).is_some()
-            });
-        }
-        let Some(peer) = ended else { return Ok(None) };
-        let (end, life) = registry.status(peer.from);
-        if matches!(end, Status::NeverJoined | Status::Live) {
-            return Ok(None); // A successor came in between.
-        }
-        if peer.is_ready() {
-            return Ok(Some(peer));
-        }
-        peer.told.set(life.epoch());
-        peer.drop_train();
-        Err(told(peer.from, end))
-    }
-
     /// Tells the senders of what a batch acknowledged.
     pub fn settle(&self, member: &Member) {
         if member.check().is_ok() {
@@ -466,16 +496,4 @@ impl Inbox {
             peer.consumer.line().told.store(peer.told.get(), Relaxed);
         }
     }
-}
-
-/// The epoch of `from` whose end a former receiver was told, as far as a peer's word says; 0: none. Only that of a life
-/// that is over, and has no successor yet: so the word withholds no end that is to come.
-fn told_before(member: &Member, from: u32, consumer: &Consumer) -> u64 {
-    let told = consumer.line().told.load(Relaxed);
-    let is_last = member.region.registry.life(from).epoch() == told;
-    if is_last && member.end_of(from, true).is_some() { told } else { 0 }
-}
-
-fn told(rank: u32, end: Status) -> RecvError {
-    if end == Status::Left { RecvError::PeerLeft(rank) } else { RecvError::PeerDead(rank) }
 }

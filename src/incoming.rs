@@ -1,11 +1,15 @@
 //! A mailbox that an endpoint reads from.
 
-use crate::cell::{INLINE, Kind};
+use crate::answers::Answers;
+use crate::cell::{INLINE, Kind, Ticket};
 use crate::error::RecvError;
+use crate::kept::{Content, Kept};
 use crate::layout::Rank;
+use crate::line::Answerer;
 use crate::member::Member;
 use crate::memory::{self, Shared};
-use crate::ring::{Consumer, Letter, count};
+use crate::ring::{Consumer, Corrupt, Letter, count};
+use crate::sync::AtomicU64;
 use crate::train::{Piece, Train};
 use core::cell::{Cell as Private, Ref, RefCell};
 
@@ -19,6 +23,8 @@ pub(crate) struct Incoming {
     /// The sender's record.
     pub record: Shared<Rank>,
     pub consumer: Consumer,
+    /// Where its calls come.
+    answerer: Answerer,
     /// The longest message, in bytes, that may be taken from the arena without ado: none that has any, until the arena is
     /// seen to have memory.
     pub limit: Private<usize>,
@@ -37,23 +43,11 @@ pub(crate) struct Incoming {
     /// Whether a receive from anyone has said that it is held up.
     pub told_held: Private<bool>,
     /// What mails that are not whole messages in the mailbox stand for.
-    kept: RefCell<Vec<Kept>>,
-}
-
-struct Kept {
-    letter: Letter,
-    content: Content,
-}
-
-enum Content {
-    /// An assembled message; whether it was left unread.
-    Message { bytes: Vec<u8>, is_returned: bool },
-    /// A piece that is still in the mailbox.
-    Piece(Piece),
+    kept: Kept,
 }
 
 impl Incoming {
-    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, told: u64) -> Self {
+    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, answerer: Answerer, told: u64) -> Self {
         Self {
             from,
             record,
@@ -63,18 +57,37 @@ impl Incoming {
             woken: false.into(),
             plain: (!consumer.is_asking()).into(),
             consumer,
+            answerer,
             train: RefCell::default(),
             stray: false.into(),
             told_held: false.into(),
-            kept: RefCell::default(),
+            kept: Kept::default(),
         }
     }
 
-    /// Whether there is mail, fragments, or news of corruption. A mailbox that was once found corrupt is
-    /// silent: others go on.
+    /// Whether there is mail, fragments, a call, or news of corruption. A mailbox that was once found corrupt is
+    /// silent, but for calls: others go on.
     #[inline(always)]
     pub fn is_ready(&self) -> bool {
+        self.has_mail() || self.answerer.is_ready(self.next())
+    }
+
+    /// As `is_ready`, but for calls.
+    #[inline(always)]
+    pub fn has_mail(&self) -> bool {
         !self.corrupt.get() && (self.consumer.is_ready() || !self.plain.get() && self.returned().is_some())
+    }
+
+    /// The call on the call line, if there is one.
+    #[inline(always)]
+    pub fn take_call(&self) -> Option<Letter> {
+        self.answerer.take(self.next())
+    }
+
+    /// The number of the next message that was never taken; `None` where none comes.
+    #[inline(always)]
+    fn next(&self) -> Option<u64> {
+        (!self.corrupt.get()).then(|| self.consumer.next())
     }
 
     /// Where it is not ready: whether its sender was woken to send more; said once.
@@ -88,7 +101,8 @@ impl Incoming {
 
     /// Gives up all that is in the mailbox, and asks the sender for a new start. No mail of it is held any more.
     pub fn reset(&mut self, member: &Member) {
-        *self = Self::new(self.from, self.record.clone(), self.consumer.ask_anew(), self.told.get());
+        let (record, answerer) = (self.record.clone(), self.answerer.clone());
+        *self = Self::new(self.from, record, self.consumer.ask_anew(), answerer, self.told.get());
         self.ring(member);
     }
 
@@ -124,9 +138,17 @@ impl Incoming {
     /// The mail that `is_ready` saw; `None` if it was a fragment that completes nothing. `in_pieces`: a
     /// train that begins now is passed on as it comes.
     #[inline(never)]
-    pub fn take(&self, member: &Member, in_pieces: bool) -> Result<Option<Letter>, RecvError> {
+    pub fn take(
+        &self,
+        member: &Member,
+        in_pieces: bool,
+        answers: &Answers,
+    ) -> Result<Option<Letter>, RecvError> {
         self.woken.set(false);
-        let taken = self.take_any(member, in_pieces);
+        let taken = match self.take_returned() {
+            Some(letter) => Ok(Some(letter)),
+            None => self.sort(member, self.consumer.take(), in_pieces, answers),
+        };
         if self.is_corrupt() {
             self.drop_train();
         }
@@ -137,11 +159,37 @@ impl Incoming {
         taken
     }
 
-    fn take_any(&self, member: &Member, in_pieces: bool) -> Result<Option<Letter>, RecvError> {
-        if let Some(letter) = self.take_returned() {
-            return Ok(Some(letter));
+    /// Takes in what is in the mailbox and was never taken, answers among it, and leaves the mail unread.
+    pub fn seek(&self, member: &Member, answers: &Answers) {
+        // More is not there at once, unless the sender goes on meanwhile.
+        for _ in 0..self.consumer.cells() {
+            // Whoever takes a message in pieces is to be told if it ends.
+            if self.corrupt.get() || self.is_in_pieces() || !self.consumer.is_new() {
+                return;
+            }
+            let taken = self.sort(member, self.consumer.take_unseen(), false, answers);
+            if let Ok(Some(letter)) = taken {
+                self.put_back(&letter);
+            }
+            // It may be mail that is not plain.
+            self.complicate();
         }
-        let letter = match self.consumer.take() {
+    }
+
+    /// Whether pieces were taken of a message that is under way.
+    fn is_in_pieces(&self) -> bool {
+        self.train.borrow().as_ref().is_some_and(Train::is_known)
+    }
+
+    /// What a message that was taken is.
+    fn sort(
+        &self,
+        member: &Member,
+        taken: Result<Option<Letter>, Corrupt>,
+        in_pieces: bool,
+        answers: &Answers,
+    ) -> Result<Option<Letter>, RecvError> {
+        let letter = match taken {
             // No endpoint sends more than the region carries.
             Ok(Some(letter)) if letter.len <= member.limit => letter,
             // `Ok(None)`: a stamp that was there is gone.
@@ -162,6 +210,51 @@ impl Incoming {
                 self.pass(member, letter.seq);
                 if self.drop_train() { Err(RecvError::Cut(self.from)) } else { Ok(None) }
             }
+            Kind::Call => {
+                self.end_train(&letter)?;
+                match self.consumer.ticket(&letter) {
+                    Some(Ticket::For(epoch)) if epoch == member.epoch() => Ok(Some(letter)),
+                    // A predecessor may have begun to answer it.
+                    Some(Ticket::For(_)) => {
+                        self.pass(member, letter.seq);
+                        Ok(None)
+                    }
+                    _ => Err(self.corrupted()),
+                }
+            }
+            Kind::Answer | Kind::Refusal => {
+                self.end_train(&letter)?;
+                let Some(ticket) = self.consumer.ticket(&letter) else { return Err(self.corrupted()) };
+                answers.fill(self.from, ticket, kind, |bytes| {
+                    memory::append(self.consumer.words(&letter), letter.len, bytes);
+                });
+                self.pass(member, letter.seq);
+                Ok(None)
+            }
+            Kind::Dropped | Kind::Elsewhere => Err(self.corrupted()),
+        }
+    }
+
+    /// Whether an answer cannot come before mail is received.
+    pub fn is_barred(&self) -> bool {
+        self.consumer.is_full() || self.is_in_pieces()
+    }
+
+    /// Answers a call that was taken: on its line, where it was asked.
+    #[inline(always)]
+    pub fn answer(&self, member: &Member, stamp: u64, kind: Kind, bytes: &[u8]) {
+        self.answerer.answer(stamp, kind, bytes);
+        if !member.is_mail_heard(&self.record) {
+            member.ring_mail(&self.record);
+        }
+    }
+
+    /// Done with a call that is not answered: that tells its asker.
+    pub fn drop_call(&self, member: &Member, letter: &Letter) {
+        if letter.is_on_line() {
+            self.answer(member, letter.seq, Kind::Dropped, &[]);
+        } else {
+            self.pass(member, letter.seq);
         }
     }
 
@@ -253,7 +346,7 @@ impl Incoming {
             Content::Piece(_) => letter,
             Content::Message { bytes, .. } => letter.assembled(bytes.len()),
         };
-        self.kept.borrow_mut().push(Kept { letter, content });
+        self.kept.add(letter, content);
         if is_last {
             *slot = None;
         }
@@ -261,48 +354,34 @@ impl Incoming {
     }
 
     /// The oldest assembled message that was left unread, unless a mail before it was left, too.
-    fn returned(&self) -> Option<usize> {
-        let kept = self.kept.borrow();
-        let (at, seq) = kept
-            .iter()
-            .enumerate()
-            .filter(|(_, kept)| matches!(kept.content, Content::Message { is_returned: true, .. }))
-            .map(|(at, kept)| (at, kept.letter.seq))
-            .min_by_key(|(_, seq)| *seq)?;
-        let is_next = |unread: u64| (unread.wrapping_sub(seq) as i64) > 0;
-        self.consumer.next_unread().is_none_or(is_next).then_some(at)
+    fn returned(&self) -> Option<Letter> {
+        let letter = self.kept.returned()?;
+        let is_next = |unread: u64| (unread.wrapping_sub(letter.seq) as i64) > 0;
+        self.consumer.next_unread().is_none_or(is_next).then_some(letter)
     }
 
     fn take_returned(&self) -> Option<Letter> {
         if self.plain.get() {
             return None;
         }
-        let at = self.returned()?;
-        let mut kept = self.kept.borrow_mut();
-        let Kept { letter, content: Content::Message { is_returned, .. } } = &mut kept[at] else {
-            return None;
-        };
-        *is_returned = false;
-        Some(*letter)
+        let letter = self.returned()?;
+        self.kept.set_returned(letter.seq, false);
+        Some(letter)
     }
 
     /// The bytes of an assembled letter.
     pub fn message(&self, seq: u64) -> Ref<'_, [u8]> {
-        Ref::map(self.kept.borrow(), |kept| {
-            let message = kept.iter().find_map(|kept| match &kept.content {
-                Content::Message { bytes, .. } if kept.letter.seq == seq => Some(bytes.as_slice()),
-                _ => None,
-            });
-            message.unwrap_or_default()
-        })
+        self.kept.message(seq)
     }
 
     /// Where in its message the piece with this number lies.
     pub fn piece(&self, seq: u64) -> Option<Piece> {
-        self.kept.borrow().iter().find_map(|kept| match kept.content {
-            Content::Piece(piece) if kept.letter.seq == seq => Some(piece),
-            _ => None,
-        })
+        self.kept.piece(seq)
+    }
+
+    /// The payload words of a letter that is not assembled.
+    pub fn words(&self, letter: &Letter) -> &[AtomicU64] {
+        if letter.is_on_line() { self.answerer.words() } else { self.consumer.words(letter) }
     }
 
     /// Copies what begins at `offset` of a letter's payload to `buffer`, which is not longer than that.
@@ -310,6 +389,8 @@ impl Incoming {
     pub fn copy(&self, letter: &Letter, offset: usize, buffer: &mut [u8]) {
         if letter.is_in_cell() && offset == 0 {
             self.consumer.copy_small(letter, buffer);
+        } else if letter.is_on_line() && offset == 0 {
+            memory::load_small(self.answerer.words(), buffer);
         } else {
             self.copy_beyond(*letter, offset, buffer);
         }
@@ -318,7 +399,9 @@ impl Incoming {
     // Takes the letter, not a reference to it, as `mail::finish` does.
     #[inline(never)]
     fn copy_beyond(&self, letter: Letter, offset: usize, buffer: &mut [u8]) {
-        if letter.is_assembled() {
+        if letter.is_on_line() {
+            memory::load_at(self.answerer.words(), offset, buffer);
+        } else if letter.is_assembled() {
             buffer.copy_from_slice(&self.message(letter.seq)[offset..offset + buffer.len()]);
         } else if offset == 0 {
             memory::load(self.consumer.words(&letter), buffer);
@@ -371,9 +454,7 @@ impl Incoming {
 
     /// Done with a mail that is not a whole message in the mailbox; the bytes, if it was assembled.
     pub fn finish(&self, member: &Member, letter: &Letter) -> Vec<u8> {
-        let mut kept = self.kept.borrow_mut();
-        let at = kept.iter().position(|kept| kept.letter.seq == letter.seq);
-        match at.map(|at| kept.swap_remove(at).content) {
+        match self.kept.take(letter.seq) {
             Some(Content::Message { bytes, .. }) => bytes,
             _ => {
                 self.pass(member, letter.seq);
@@ -384,14 +465,14 @@ impl Incoming {
 
     /// Leaves a taken mail unread.
     pub fn put_back(&self, letter: &Letter) {
+        if letter.is_on_line() {
+            return self.answerer.put_back();
+        }
         if !letter.is_assembled() {
             return self.consumer.put_back(letter.seq);
         }
-        for kept in self.kept.borrow_mut().iter_mut().filter(|kept| kept.letter.seq == letter.seq) {
-            if let Content::Message { is_returned, .. } = &mut kept.content {
-                *is_returned = true;
-                self.complicate();
-            }
+        if self.kept.set_returned(letter.seq, true) {
+            self.complicate();
         }
     }
 }

@@ -22,7 +22,8 @@
 //! │ head, told, reset│ counters, answer │           │              │              │             │
 //! │ counters; 128 B  │ to reset; 128 B  │ 128 B     │ 8 x 64 B     │              │             │
 //! └──────────────────┴──────────────────┴───────────┴──────────────┴──────────────┴─────────────┘
-//!  receiver           sender             nobody yet  nobody yet     sender         sender
+//!  receiver           sender             both,       nobody yet     sender         sender
+//!                                        in turns
 //! ```
 //! Below each part stands who writes it; of `identity`, the holder's lock, where it is a word, is also written
 //! by whoever takes all locks.
@@ -35,7 +36,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use crossbeam_utils::CachePadded;
 
 /// The version of this layout.
-pub const ABI: u64 = 5;
+pub const ABI: u64 = 6;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -151,8 +152,9 @@ pub struct Lines {
     pub consumer: CachePadded<ConsumerLine>,
     /// Written by the sender.
     pub producer: CachePadded<ProducerLine>,
-    /// For calls: a request and its reply in one line.
-    pub call: CachePadded<AtomicU64>,
+    /// For calls: a request and its answer, in turns; see [`line`](crate::line). Written by the sender, or, while that
+    /// has asked, by the receiver.
+    pub call: CachePadded<Cell>,
     /// For collectives, which must get through a full mailbox.
     pub control: [Cell; 8],
 }
@@ -218,6 +220,7 @@ const _: () = {
     assert!(size_of::<Bells>() == 24 && offset_of!(Bells, events) == 16);
     assert!(size_of::<Cell>() == 64 && offset_of!(Cell, payload) == 16);
     assert!(size_of::<Lines>() == 3 * 128 + 8 * 64 && offset_of!(Lines, control) == 384);
+    assert!(offset_of!(Lines, call) == 256 && size_of::<CachePadded<Cell>>() == 128);
 };
 
 /// When the pages of mailboxes are taken from the system.

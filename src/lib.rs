@@ -24,6 +24,7 @@
 //! | take part | [`Region::join`], [`Region::join_any`], [`Region::join_as`] |
 //! | send, or write in place | [`Endpoint::send`], [`Endpoint::reserve`] |
 //! | receive, from anyone or one rank | [`Endpoint::recv`], [`Endpoint::recv_from`] |
+//! | ask, and get an answer | [`Endpoint::call`], [`Endpoint::try_call`]; [`Mail::reply`] |
 //! | send and receive large messages | the same; in parts: [`Endpoint::set_pieces`] |
 //! | send and receive many small ones | [`Endpoint::batch`] |
 //! | send in one thread, receive in another | [`Endpoint::split`] |
@@ -63,6 +64,8 @@
 //!   again; one that is not is there for the receiving rank's next holder, whoever died.
 //! - But one above half the arena ([`Region::max_whole`], 1 MiB by default) travels in fragments and is
 //!   received at most once, by one holder of the rank: its sender is told if that one ended in between.
+//! - A call is carried out at most once, in one life of its server, and its answer is nobody else's: neither that of
+//!   a call that was given up, nor after a restart. Who calls a server that ends is told.
 //! - Sending and receiving are lock-free. A message of up to 48 bytes costs a cache line, no fence, no locked
 //!   instruction and no system call as long as nobody sleeps. Joining takes a kernel lock, which is how the
 //!   others learn of a death.
@@ -99,6 +102,8 @@ pub mod cell;
 #[doc(hidden)]
 pub mod layout;
 #[doc(hidden)]
+pub mod line;
+#[doc(hidden)]
 pub mod marks;
 #[doc(hidden)]
 pub mod memory;
@@ -112,9 +117,13 @@ pub mod ring;
 pub mod sync;
 
 #[cfg(not(loom))]
+mod answers;
+#[cfg(not(loom))]
 mod backing;
 #[cfg(not(loom))]
 mod batch;
+#[cfg(not(loom))]
+mod call;
 #[cfg(not(loom))]
 mod draft;
 #[cfg(not(loom))]
@@ -127,6 +136,8 @@ mod inbox;
 mod incoming;
 #[cfg(not(loom))]
 mod inspection;
+#[cfg(not(loom))]
+mod kept;
 #[cfg(not(loom))]
 mod mail;
 #[cfg(not(loom))]
@@ -141,6 +152,8 @@ mod place;
 mod receiver;
 #[cfg(not(loom))]
 mod region;
+#[cfg(not(loom))]
+mod reply;
 #[cfg(not(loom))]
 mod segment;
 #[cfg(not(loom))]
@@ -162,6 +175,7 @@ pub use registry::Status;
 #[cfg(not(loom))]
 pub use {
     batch::Batch,
+    call::Call,
     draft::Draft,
     endpoint::Endpoint,
     handover::MAILBOX_FD,
@@ -171,6 +185,7 @@ pub use {
     place::Place,
     receiver::Receiver,
     region::{OpenOptions, Region},
+    reply::Reply,
     sender::Sender,
     source::Source,
     train::Piece,

@@ -1,15 +1,18 @@
 //! A received message.
 
-use crate::cell;
-use crate::error::SizeError;
+use crate::cell::{self, INLINE, Kind, Ticket};
+use crate::error::{ReplyError, SendError, SizeError};
+use crate::inbox::Inbox;
 use crate::incoming::{Incoming, recycle};
-use crate::member::Member;
+use crate::member::{Member, Patience};
 use crate::memory;
 use crate::ring::Letter;
+use crate::sender::Sender;
 use crate::train::Piece;
 use bytemuck::Pod;
 use core::fmt;
 use core::mem::ManuallyDrop;
+use core::time::Duration;
 
 /// A received message, still where its sender wrote it; dropping it acknowledges it.
 ///
@@ -21,7 +24,10 @@ use core::mem::ManuallyDrop;
 /// arena follows, whose end is sent when all before it is acknowledged. Who then waits for more of that sender gets
 /// [`RecvError::Held`](crate::RecvError::Held).
 ///
-/// Nothing here waits. Dropping it costs a store to a line that the sender reads, and a system call if the sender
+/// It may be a [call](Mail::is_call), whose sender waits for an answer: [`Mail::reply`]. One that is dropped instead is
+/// told so. A call is delivered to no later holder of the rank.
+///
+/// Nothing here waits but an answer that does not fit a call's line. Dropping a mail costs a store to a line that the sender reads, and a system call if the sender
 /// sleeps for want of room; in a [`Batch`](crate::Batch) neither.
 ///
 /// A message above half the arena came in fragments and is acknowledged already: its bytes are in memory of
@@ -31,12 +37,21 @@ pub struct Mail<'a> {
     member: &'a Member,
     peer: &'a Incoming,
     letter: Letter,
+    /// By which a call is answered through the mailbox; `None`: by nothing.
+    sender: Option<&'a Sender>,
+    inbox: &'a Inbox,
 }
 
 impl<'a> Mail<'a> {
     #[inline(always)]
-    pub(crate) fn new(member: &'a Member, peer: &'a Incoming, letter: Letter) -> Self {
-        Self { member, peer, letter }
+    pub(crate) fn new(
+        member: &'a Member,
+        peer: &'a Incoming,
+        letter: Letter,
+        sender: Option<&'a Sender>,
+        inbox: &'a Inbox,
+    ) -> Self {
+        Self { member, peer, letter, sender, inbox }
     }
 
     /// Who sent it.
@@ -46,7 +61,8 @@ impl<'a> Mail<'a> {
     }
 
     /// Its number among all that its sender ever sent to this rank, from 0 on. Without a gap, but that a
-    /// message in fragments takes a number for each, and bears its last one's.
+    /// message in fragments takes a number for each, and bears its last one's; and that a call on its line has a
+    /// number of another kind.
     #[inline]
     pub fn seq(&self) -> u64 {
         self.letter.seq
@@ -143,11 +159,79 @@ impl<'a> Mail<'a> {
             return unsafe { &*bytes };
         }
         // SAFETY: unacknowledged as long as `self` lives; the caller answers for the peers (I4).
-        unsafe { memory::borrow(self.peer.consumer.words(&self.letter), self.letter.len) }
+        unsafe { memory::borrow(self.peer.words(&self.letter), self.letter.len) }
+    }
+
+    /// Whether it is a call, whose sender waits for an answer: [`Mail::reply`] or [`Mail::refuse`]. One that is dropped
+    /// instead is [`CallError::Dropped`](crate::CallError::Dropped) to it.
+    #[inline(always)]
+    pub fn is_call(&self) -> bool {
+        self.letter.is_call()
+    }
+
+    /// Answers a call.
+    ///
+    /// Up to 48 bytes to a request of up to 48 bytes cost the line that it came in, and a system call if the caller
+    /// sleeps; nothing waits, and nothing is said if the caller has ended. Other answers, of up to
+    /// [`Region::max_whole`](crate::Region::max_whole) bytes, go through the mailbox to the caller, as a message does:
+    /// this waits while that is full. On an error the call is dropped, and so is a mail that is no call:
+    /// [`ReplyError::NotACall`].
+    #[inline(always)]
+    pub fn reply(self, bytes: &[u8]) -> Result<(), ReplyError> {
+        self.answer(Kind::Answer, bytes, Patience::Until(None))
+    }
+
+    /// Answers a call if that is possible now; never waits, else [`SendError::Full`], and the call is dropped.
+    /// Otherwise as [`Mail::reply`].
+    pub fn try_reply(self, bytes: &[u8]) -> Result<(), ReplyError> {
+        self.answer(Kind::Answer, bytes, Patience::Never)
+    }
+
+    /// Answers a call; waits no longer than `timeout`, then [`SendError::Timeout`], and the call is dropped: for a
+    /// server that no caller should hold up. Otherwise as [`Mail::reply`].
+    pub fn reply_timeout(self, bytes: &[u8], timeout: Duration) -> Result<(), ReplyError> {
+        self.answer(Kind::Answer, bytes, Patience::within(timeout))
+    }
+
+    /// Answers a call with an error, which these bytes describe. Otherwise as [`Mail::reply`].
+    pub fn refuse(self, bytes: &[u8]) -> Result<(), ReplyError> {
+        self.answer(Kind::Refusal, bytes, Patience::Until(None))
+    }
+
+    #[inline(always)]
+    fn answer(self, kind: Kind, bytes: &[u8], patience: Patience) -> Result<(), ReplyError> {
+        if !self.letter.is_on_line() || bytes.len() > INLINE {
+            return self.answer_in_mailbox(kind, bytes, patience);
+        }
+        self.member.check().map_err(SendError::Lost)?;
+        let mail = ManuallyDrop::new(self);
+        mail.peer.answer(mail.member, mail.letter.seq, kind, bytes);
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn answer_in_mailbox(self, kind: Kind, bytes: &[u8], patience: Patience) -> Result<(), ReplyError> {
+        if !self.letter.is_call() {
+            return Err(ReplyError::NotACall);
+        }
+        let Some(sender) = self.sender else { return Err(ReplyError::Split) };
+        let (number, is_on_line) = (self.letter.seq, self.letter.is_on_line());
+        let ticket = if is_on_line { Ticket::Line(number) } else { Ticket::Mailbox(number) };
+        let idle = || {
+            if self.member.is_in_batch() {
+                self.inbox.settle(self.member);
+            }
+        };
+        sender.send_ticketed(self.peer.from, (kind, ticket), bytes, patience, &idle)?;
+        if is_on_line {
+            let mail = ManuallyDrop::new(self);
+            mail.peer.answer(mail.member, number, Kind::Elsewhere, &[]);
+        }
+        Ok(())
     }
 
     /// Leaves it unread: it stays in its place and is the first to be received from its sender again, by
-    /// this endpoint or the rank's next holder; a message that was assembled, by this endpoint only.
+    /// this endpoint or the rank's next holder; a call, or a message that was assembled, by this endpoint only.
     pub fn leave(self) {
         let mail = ManuallyDrop::new(self);
         mail.peer.put_back(&mail.letter);
@@ -158,7 +242,7 @@ impl<'a> Mail<'a> {
 impl Drop for Mail<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        let Self { member, peer, ref letter } = *self;
+        let Self { member, peer, ref letter, .. } = *self;
         let hold = member.is_in_batch();
         // In a batch it is done in private memory only, and in no need of a check.
         let is_plain = letter.is_whole() && if hold { letter.is_in_cell() } else { member.check().is_ok() };
@@ -189,6 +273,8 @@ fn finish(member: &Member, peer: &Incoming, letter: Letter) {
     } else if member.check().is_ok() {
         if letter.is_whole() {
             peer.acknowledge(member, letter.seq);
+        } else if letter.is_call() {
+            peer.drop_call(member, &letter);
         } else {
             recycle(member, peer.finish(member, &letter));
         }

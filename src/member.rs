@@ -329,6 +329,12 @@ impl Member {
         result
     }
 
+    /// Whether this half polls before it sleeps, if it sleeps.
+    #[inline(always)]
+    pub fn polls(&self) -> bool {
+        matches!(self.wait.get(), Wait::Spin | Wait::Adaptive) && !self.crowded.get()
+    }
+
     /// Whether more ranks are awake than there are processors, now or a few waits ago.
     fn is_crowded(&self) -> bool {
         let waits = self.waits.get();

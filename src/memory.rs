@@ -215,7 +215,7 @@ impl Mailbox {
                 start: atomic(),
             }
             .into(),
-            call: atomic().into(),
+            call: cell(0).into(),
             control: core::array::from_fn(|_| cell(0)),
         };
         // A cell that a longer past would have left: stamped one lap ago.

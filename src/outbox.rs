@@ -1,8 +1,9 @@
 //! The sending side of an endpoint.
 
-use crate::cell::{INLINE, Kind};
+use crate::cell::{INLINE, Kind, Ticket};
 use crate::error::SendError;
 use crate::layout::Rank;
+use crate::line::Asker;
 use crate::member::{Interrupted, Member, Patience};
 use crate::memory::Shared;
 use crate::peers::Peers;
@@ -25,6 +26,8 @@ pub(crate) struct Outgoing {
     /// The receiver's record.
     pub record: Shared<Rank>,
     pub producer: Producer,
+    /// Where calls go.
+    pub asker: Asker,
     /// The longest message, in bytes, for which the mailbox has memory: what fits a cell, until its arena is reserved.
     limit: Private<usize>,
     /// Whether a draft holds the next slot.
@@ -100,6 +103,29 @@ impl Outbox {
             peer.producer.ease(peer.producer.holds_before_much());
         }
         Ok(())
+    }
+
+    /// Sends what says something of a call; its sequence number. Never in fragments, never held back.
+    pub fn send_ticketed(
+        &self,
+        terms: Terms<'_>,
+        to: u32,
+        (kind, ticket): (Kind, Ticket),
+        bytes: &[u8],
+    ) -> Result<u64, SendError> {
+        let member = terms.member;
+        if bytes.len() > member.whole {
+            return Err(SendError::TooLarge { limit: member.whole as u64 });
+        }
+        // In the arena however short it is: the cell has the ticket.
+        let room = bytes.len().max(INLINE + 1);
+        let peer = self.peer(member, to, room)?;
+        self.flush(member);
+        let slot = self.claim(terms, peer, room)?.of(kind).shortened(bytes.len());
+        peer.producer.fill_ticketed(&slot, ticket, bytes);
+        peer.ring(member);
+        peer.tell_loss()?;
+        Ok(slot.seq)
     }
 
     /// Publishes a slot that is written, now or with its batch. What is lost by then is to be told.
@@ -230,7 +256,7 @@ impl Outbox {
 
     /// The open mailbox to `to`, ready for `len` bytes.
     #[inline(always)]
-    fn peer(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
+    pub fn peer(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         member.check()?;
         let peer = match self.peers.get(to) {
             Some(peer) if len <= peer.limit.get() => peer,
@@ -279,9 +305,12 @@ impl Outbox {
             // Pairs with the receiver's load: from here on it may touch the pages.
             word.fetch_or(1 << (me % 64), release(Edge::Opened));
         }
-        let producer = Producer::recover(region.segment.mailbox(me, to), member.epoch())?;
+        let mailbox = region.segment.mailbox(me, to);
+        let asker = Asker::resume(&mailbox);
+        let producer = Producer::recover(mailbox, member.epoch())?;
         let limit = INLINE.min(member.limit).into();
-        Ok(self.peers.get_or_make(to, || Outgoing { to, record, producer, limit, drafting: false.into() }))
+        let drafting = false.into();
+        Ok(self.peers.get_or_make(to, || Outgoing { to, record, producer, asker, limit, drafting }))
     }
 
     /// Waits until `attempt`, which may ask for some slack, gives something.
@@ -344,6 +373,17 @@ impl Outbox {
 }
 
 impl Outgoing {
+    /// Asks the receiver's life of this epoch on the call line, if that is free and `bytes` fit it; the call's stamp.
+    #[inline(always)]
+    pub fn ask(&self, member: &Member, epoch: u64, bytes: &[u8]) -> Option<u64> {
+        if bytes.len() > INLINE || !self.asker.is_free(epoch) {
+            return None;
+        }
+        let stamp = self.asker.ask(epoch, self.producer.tail(), member.epoch() as u8, bytes);
+        self.ring(member);
+        Some(stamp)
+    }
+
     /// Tells the receiver that there is mail; whether it has given up what is to be told as lost.
     #[inline(always)]
     fn ring(&self, member: &Member) -> bool {
@@ -380,7 +420,7 @@ struct Journey<'a> {
 }
 
 /// The epoch of whoever takes what is sent to a rank that is in this life.
-fn taker(life: Life) -> u64 {
+pub(crate) fn taker(life: Life) -> u64 {
     life.epoch() + u64::from(!life.joined())
 }
 

@@ -14,6 +14,11 @@ impl<T> Peers<T> {
         Self { ranks, slots: OnceCell::new() }
     }
 
+    /// How many ranks there are.
+    pub fn ranks(&self) -> u32 {
+        self.ranks
+    }
+
     /// Whether `rank` can be in the table.
     #[inline(always)]
     pub fn reaches(&self, rank: u32) -> bool {

@@ -7,6 +7,7 @@ use crate::inbox::Inbox;
 use crate::mail::Mail;
 use crate::member::{Interrupter, Member, Patience};
 use crate::region::Region;
+use crate::sender::Sender;
 use crate::source::Source;
 use core::fmt;
 use core::time::Duration;
@@ -107,19 +108,19 @@ impl Receiver {
     /// [`RecvError::Held`] once where mails that this endpoint holds keep a sender from sending.
     /// [`RecvError::Interrupted`] ends a wait. Where nobody could ever send it is [`RecvError::Empty`].
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::Until(None), || ())
+        self.mail(Source::Anyone, Patience::Until(None), None, || ())
     }
 
     /// The next mail from anyone, if there is one now; never waits, else [`RecvError::Empty`]. Takes in at most 32
     /// fragments: a large message may take some calls. Other errors as of [`Receiver::recv`].
     pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::Never, || ())
+        self.mail(Source::Anyone, Patience::Never, None, || ())
     }
 
     /// The next mail from anyone; waits no longer than `timeout`, then [`RecvError::Timeout`]. Other errors as of
     /// [`Receiver::recv`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::within(timeout), || ())
+        self.mail(Source::Anyone, Patience::within(timeout), None, || ())
     }
 
     /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one. Mail of others stays
@@ -129,13 +130,13 @@ impl Receiver {
     /// mailbox makes no sense [`RecvError::Corrupt`] each time, and where its mails that this endpoint holds keep
     /// it from sending [`RecvError::Held`]. [`RecvError::NoSuchRank`] if the region has no such rank.
     pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::Until(None), || ())
+        self.mail(source.into(), Patience::Until(None), None, || ())
     }
 
     /// The next mail from `source`, if there is one now; never waits, else [`RecvError::Empty`]. Other errors as
     /// of [`Receiver::recv_from`].
     pub fn try_recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::Never, || ())
+        self.mail(source.into(), Patience::Never, None, || ())
     }
 
     /// The next mail from `source`; waits no longer than `timeout`, then [`RecvError::Timeout`]. Other errors as
@@ -145,28 +146,31 @@ impl Receiver {
         source: impl Into<Source>,
         timeout: Duration,
     ) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::within(timeout), || ())
+        self.mail(source.into(), Patience::within(timeout), None, || ())
     }
 
     #[inline(always)]
-    pub(crate) fn mail(
-        &self,
+    pub(crate) fn mail<'a>(
+        &'a self,
         source: Source,
         patience: Patience,
+        sender: Option<&'a Sender>,
         idle: impl Fn(),
-    ) -> Result<Mail<'_>, RecvError> {
+    ) -> Result<Mail<'a>, RecvError> {
         let (peer, letter) = match self.inbox.recv_new(&self.member, source) {
             Some(found) => found,
             None => self.inbox.recv(&self.member, source, patience, &idle)?,
         };
-        Ok(Mail::new(&self.member, peer, letter))
+        Ok(Mail::new(&self.member, peer, letter, sender, &self.inbox))
     }
 
+    #[inline(always)]
     pub(crate) fn parts(&self) -> (&Member, &Inbox) {
         (&self.member, &self.inbox)
     }
 
     /// Tells the senders of what a batch acknowledged.
+    #[inline(always)]
     pub(crate) fn settle(&self) {
         if self.member.is_in_batch() {
             self.inbox.settle(&self.member);

@@ -2,6 +2,7 @@
 
 use crate::batch::Batch;
 use crate::bell::Wait;
+use crate::cell::{Kind, Ticket};
 use crate::draft::Draft;
 use crate::error::SendError;
 use crate::member::{Interrupter, Member, Patience};
@@ -149,6 +150,20 @@ impl Sender {
         Ok(Draft::new(&self.outbox, &self.member, peer, slot))
     }
 
+    /// Sends what says something of a call; calls `idle` before it waits.
+    pub(crate) fn send_ticketed(
+        &self,
+        to: u32,
+        what: (Kind, Ticket),
+        bytes: &[u8],
+        patience: Patience,
+        idle: &dyn Fn(),
+    ) -> Result<(), SendError> {
+        let terms = Terms { member: &self.member, patience, idle };
+        self.outbox.send_ticketed(terms, to, what, bytes).map(drop)
+    }
+
+    #[inline(always)]
     pub(crate) fn parts(&self) -> (&Member, &Outbox) {
         (&self.member, &self.outbox)
     }

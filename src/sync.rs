@@ -23,6 +23,10 @@ pub use stops::*;
 pub enum Edge {
     /// Producer's store of a cell's stamp → consumer's load of it: carries the message.
     Stamp,
+    /// Asker's store of the call line's stamp → answerer's load of it: carries the request.
+    Ask,
+    /// Answerer's store of the call line's stamp → asker's load of it: carries the answer.
+    Answer,
     /// Consumer's store of `head` → producer's load of it: the bytes below it may be written again.
     Head,
     /// Sender's bit in `opened` → receiver's load of it: the mailbox's pages are reserved, but for the arena's.
@@ -113,6 +117,8 @@ mod mutation {
         Lock,
         /// A ringer wakes without clearing the bell.
         Clear,
+        /// A call line is written although it was not answered.
+        Busy,
     }
 
     thread_local! {

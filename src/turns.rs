@@ -35,6 +35,11 @@ impl Turns {
         self.lively.insert(next, Lively { rank, misses: 0 });
     }
 
+    /// Whether one alone spoke lately.
+    pub fn is_one(&self) -> bool {
+        self.lively.len() == 1
+    }
+
     /// The next that `is_ready`: first those after the one found last, then that one itself. Without
     /// `thorough` a quiet one may be missed, but not for ever.
     pub fn next(&mut self, thorough: bool, is_ready: impl Fn(u32) -> bool) -> Option<u32> {

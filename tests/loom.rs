@@ -19,14 +19,15 @@ use loom::thread;
 use mailbox::Status;
 use mailbox::Wait;
 use mailbox::bell::{Bell, Ringer, Waiter, disturb};
-use mailbox::cell::INLINE;
+use mailbox::cell::{INLINE, Kind};
 use mailbox::layout::{Activity, Bells, Identity, Rank};
+use mailbox::line::{Answerer, Asker};
 use mailbox::memory::Mailbox;
 use mailbox::os::File;
 use mailbox::registry::Registry;
 use mailbox::ring::{Consumer, Letter, Producer, PushError, Slack, Slot};
-use mailbox::sync::Edge::{Head, Life, RingerFence, SleeperFence, Stamp};
-use mailbox::sync::Mutant::{self, Acquire, Clear, Fence, Lock, Release};
+use mailbox::sync::Edge::{Answer as Answered, Ask, Head, Life, RingerFence, SleeperFence, Stamp};
+use mailbox::sync::Mutant::{self, Acquire, Busy, Clear, Fence, Lock, Release};
 use mailbox::sync::{AtomicU32, AtomicU64, Ordering, set_mutant};
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -799,5 +800,181 @@ fn both_halves_of_an_endpoint_sleep_and_each_is_woken() {
             acknowledge_and_ring(&peers_in, &rung);
         };
         side_by_side(turn, halves, peer);
+    });
+}
+
+// --- The call line -----------------------------------------------------------------------------------------
+
+/// A call line, and its payload as loom's race detector sees it.
+struct Line {
+    mailbox: Mailbox,
+    payload: UnsafeCell<()>,
+}
+
+// SAFETY: as of `Room`.
+#[expect(unsafe_code, reason = "loom's cells are not Sync, as the real ones")]
+unsafe impl Sync for Line {}
+
+impl Line {
+    fn new() -> Arc<Self> {
+        Arc::new(Self { mailbox: Mailbox::on_heap(2, 128, 0), payload: UnsafeCell::new(()) })
+    }
+
+    fn asker(&self) -> Asker {
+        Asker::resume(&self.mailbox)
+    }
+
+    fn answerer(&self, epoch: u64) -> Answerer {
+        Answerer::new(&self.mailbox, epoch)
+    }
+
+    /// Asks a number of the server's life of this epoch, once the line is free.
+    fn ask(&self, asker: &Asker, epoch: u64, number: u64) -> u64 {
+        while !asker.is_free(epoch) {
+            thread::yield_now();
+        }
+        self.payload.with_mut(|_| ());
+        asker.ask(epoch, 0, 1, &number.to_ne_bytes())
+    }
+
+    /// The number that answers, if it has come.
+    fn answered(&self, asker: &Asker, stamp: u64) -> Option<u64> {
+        let answer = asker.answer(stamp).expect("it makes sense")?;
+        assert_eq!((answer.kind, answer.len), (Kind::Answer, 8));
+        self.payload.with(|_| ());
+        asker.is_wanted.set(false);
+        asker.payload().first_chunk().map(|number| u64::from_ne_bytes(*number))
+    }
+
+    fn wait_for_answer(&self, asker: &Asker, stamp: u64) -> u64 {
+        wait(|| self.answered(asker, stamp))
+    }
+
+    /// The call that is asked, if there is one, and its number.
+    fn taken(&self, answerer: &Answerer) -> Option<(u64, u64)> {
+        let letter = answerer.take(None)?;
+        self.payload.with(|_| ());
+        Some((letter.seq, answerer.words()[0].load(Ordering::Relaxed)))
+    }
+
+    /// Answers with the number that was asked, and a hundred more.
+    fn answer(&self, answerer: &Answerer, (stamp, number): (u64, u64)) {
+        self.payload.with_mut(|_| ());
+        answerer.answer(stamp, Kind::Answer, &(number + 100).to_ne_bytes());
+    }
+
+    fn serve(&self, answerer: &Answerer) {
+        self.answer(answerer, wait(|| self.taken(answerer)));
+    }
+}
+
+fn wait<T>(mut look: impl FnMut() -> Option<T>) -> T {
+    loop {
+        match look() {
+            Some(found) => return found,
+            None => thread::yield_now(),
+        }
+    }
+}
+
+const LINE: [Mutant; 4] = [Release(Ask), Acquire(Ask), Release(Answered), Acquire(Answered)];
+
+#[test]
+fn request_and_answer_take_turns_in_a_line() {
+    check(None, &LINE, |turn| {
+        let line = Line::new();
+        let (asker, answerer) = (line.asker(), line.answerer(1));
+        let other = line.clone();
+        let ask = move || {
+            for number in 0..2 {
+                let stamp = line.ask(&asker, 1, number);
+                assert_eq!(line.wait_for_answer(&asker, stamp), number + 100);
+            }
+        };
+        side_by_side(turn, ask, move || (0..2).for_each(|_| other.serve(&answerer)));
+    });
+}
+
+#[test]
+fn a_late_answer_meets_the_call_that_was_given_up() {
+    check(None, &[Busy, Release(Answered), Acquire(Answered)], |turn| {
+        let line = Line::new();
+        let (asker, answerer) = (line.asker(), line.answerer(1));
+        let other = line.clone();
+        let ask = move || {
+            line.ask(&asker, 1, 1);
+            asker.is_wanted.set(false);
+            let stamp = line.ask(&asker, 1, 2);
+            assert_eq!(line.wait_for_answer(&asker, stamp), 102);
+        };
+        side_by_side(turn, ask, move || (0..2).for_each(|_| other.serve(&answerer)));
+    });
+}
+
+#[test]
+fn a_late_answer_meets_the_call_of_an_asker_that_stopped() {
+    check(None, &[Busy, Release(Answered), Acquire(Answered)], |turn| {
+        let line = Line::new();
+        line.ask(&line.asker(), 1, 1);
+        let (successor, answerer) = (line.asker(), line.answerer(1));
+        let other = line.clone();
+        let ask = move || {
+            let stamp = line.ask(&successor, 1, 2);
+            assert_eq!(line.wait_for_answer(&successor, stamp), 102);
+        };
+        side_by_side(turn, ask, move || (0..2).for_each(|_| other.serve(&answerer)));
+    });
+}
+
+#[test]
+fn the_successor_of_an_answerer_that_stopped_sees_no_call_of_before() {
+    check(None, &[Release(Ask), Acquire(Ask)], |turn| {
+        let line = Line::new();
+        let asker = line.asker();
+        line.ask(&asker, 1, 1);
+        asker.is_wanted.set(false);
+        let epoch = Arc::new(AtomicU64::new(1));
+        let (other, next) = (line.clone(), epoch.clone());
+        let ask = move || {
+            // As the life of its rank says it.
+            wait(|| (epoch.load(Ordering::Acquire) == 2).then_some(()));
+            let stamp = line.ask(&asker, 2, 2);
+            assert_eq!(line.wait_for_answer(&asker, stamp), 102);
+        };
+        let answer = move || {
+            // It stops in the middle of its answer.
+            let (_, number) = other.taken(&other.answerer(1)).expect("it is there");
+            assert_eq!(number, 1);
+            other.payload.with_mut(|_| ());
+            other.mailbox.lines.call.payload[0].store(101, Ordering::Relaxed);
+            next.store(2, Ordering::Release);
+            other.serve(&other.answerer(2));
+        };
+        side_by_side(turn, ask, answer);
+    });
+}
+
+#[test]
+fn asker_and_answerer_sleep_and_wake_each_other() {
+    check(Some(3), &BELL, |turn| {
+        let line = Line::new();
+        let (asker, answerer) = (line.asker(), line.answerer(1));
+        let (askers, answerers) = (bells(), bells());
+        let (other, mine, theirs) = (line.clone(), askers.clone(), answerers.clone());
+        let ask = move || {
+            for number in 0..2 {
+                let stamp = line.ask(&asker, 1, number);
+                Ringer::register().ring(mail(&theirs));
+                assert_eq!(sleep(mail(&mine), || line.answered(&asker, stamp)), number + 100);
+            }
+        };
+        let answer = move || {
+            for _ in 0..2 {
+                let call = sleep(mail(&answerers), || other.taken(&answerer));
+                other.answer(&answerer, call);
+                Ringer::register().ring(mail(&askers));
+            }
+        };
+        side_by_side(turn, ask, answer);
     });
 }

@@ -592,7 +592,7 @@ fn live_among_mailboxes_without_memory(name: &str) {
 
 /// Whatever a sender says of an arena that it has not reserved.
 fn live_among_stamps_without_memory(name: &str) {
-    const CASES: [(Kind, u64); 9] = [
+    const CASES: [(Kind, u64); 12] = [
         (Kind::Whole, 100),
         (Kind::Whole, 48),
         (Kind::Whole, 1),
@@ -602,6 +602,9 @@ fn live_among_stamps_without_memory(name: &str) {
         (Kind::Last, 48),
         (Kind::Cut, 0),
         (Kind::Cut, 100),
+        (Kind::Call, 100),
+        (Kind::Answer, 100),
+        (Kind::Refusal, 1),
     ];
     let scratch = Scratch::at(name);
     let region = scratch.create(CRAMPED.cells(16));

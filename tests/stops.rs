@@ -72,6 +72,12 @@ ends_anywhere! {
     a_receiver_of_a_batch: "receive_batch", 40;
     a_sender_of_a_message_in_fragments: "send_train", 200;
     a_receiver_of_a_message_in_fragments: "receive_train", 200;
+    who_calls: "call", 14;
+    who_calls_through_the_mailbox: "call_in_mailbox", 30;
+    who_calls_after_a_call_that_it_gave_up: "call_after_one_given_up", 30;
+    who_answers_a_call: "answer", 10;
+    who_answers_a_call_through_the_mailbox: "answer_in_mailbox", 30;
+    who_answers_a_call_that_came_through_it: "answer_to_mailbox", 30;
     who_joins: "join", 10;
     who_joins_by_a_label: "join_as", 10;
     who_leaves_while_somebody_waits_for_it: "leave_awaited", 5;

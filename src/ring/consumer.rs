@@ -1,7 +1,7 @@
 //! The reading end.
 
 use super::{Corrupt, arena_range, cell, check_stale, is_much};
-use crate::cell::{Envelope, Kind, Place};
+use crate::cell::{Envelope, Kind, Place, Ticket};
 use crate::layout::{Cell, ConsumerLine};
 use crate::marks::Marks;
 use crate::memory::{self, Mailbox};
@@ -32,12 +32,31 @@ pub struct Letter {
 const IN_CELL: usize = usize::MAX;
 /// The message came in fragments, and its payload is in private memory.
 const ASSEMBLED: usize = usize::MAX - 1;
+/// It is a call, on the call line.
+const ON_LINE: usize = usize::MAX - 2;
 
 impl Letter {
     /// Whether it is a message, not a fragment of one.
     #[inline(always)]
     pub fn is_whole(&self) -> bool {
         Envelope::is_whole(self.envelope)
+    }
+
+    /// The call with this stamp on the call line.
+    pub fn on_line(stamp: u64, envelope: Envelope, len: usize) -> Self {
+        Self { seq: stamp, len, envelope: envelope.pack(), first: ON_LINE }
+    }
+
+    /// Whether it is on the call line; its number is the stamp there.
+    #[inline(always)]
+    pub fn is_on_line(&self) -> bool {
+        self.first == ON_LINE
+    }
+
+    /// Whether it is a call.
+    #[inline(always)]
+    pub fn is_call(&self) -> bool {
+        Envelope::is_call(self.envelope)
     }
 
     /// Whether its payload is in its cell.
@@ -163,11 +182,17 @@ impl Consumer {
     /// Cost: one load of the line that the next message will be in.
     #[inline]
     pub fn is_ready(&self) -> bool {
+        self.is_new() || self.unread.any()
+    }
+
+    /// Whether `take_unseen` would say anything but `Ok(None)`.
+    #[inline(always)]
+    pub fn is_new(&self) -> bool {
         let seq = self.next.get();
         // Relaxed: whoever acts on it takes.
         let stamp = cell(&self.mailbox, seq).stamp.load(Relaxed);
         let is_new = stamp == seq.wrapping_add(1) || check_stale(stamp, seq, self.cells()).is_err();
-        is_new && !self.is_exhausted(seq) || self.unread.any()
+        is_new && !self.is_exhausted(seq)
     }
 
     /// Whether so many messages wait that producer and consumer do not meet in the same lines.
@@ -181,15 +206,19 @@ impl Consumer {
     ///
     /// Cost: one load of the line that the message is in.
     pub fn take(&self) -> Result<Option<Letter>, Corrupt> {
-        let mut seq = self.next.get();
-        if let Some(unread) = self.next_unread() {
-            self.unread.clear(unread);
-            seq = unread;
-        } else if self.is_exhausted(seq) {
+        let Some(unread) = self.next_unread() else { return self.take_unseen() };
+        self.unread.clear(unread);
+        self.look(unread)
+    }
+
+    /// As `take`, but none that was put back.
+    pub fn take_unseen(&self) -> Result<Option<Letter>, Corrupt> {
+        let seq = self.next.get();
+        if self.is_exhausted(seq) {
             return Ok(None);
         }
         let letter = self.look(seq)?;
-        if letter.is_some() && seq == self.next.get() {
+        if letter.is_some() {
             self.advance(seq);
         }
         Ok(letter)
@@ -263,8 +292,9 @@ impl Consumer {
         next.wrapping_sub(self.head.get()) == self.cells()
     }
 
+    /// How many cells there are.
     #[inline(always)]
-    fn cells(&self) -> u64 {
+    pub fn cells(&self) -> u64 {
         self.mailbox.cells.len() as u64
     }
 
@@ -307,6 +337,12 @@ impl Consumer {
             IN_CELL => &cell(&self.mailbox, letter.seq).payload,
             first => &self.mailbox.arena[first..first + letter.len.div_ceil(8)],
         }
+    }
+
+    /// Which call a letter that lies in the arena says something of; `None`: none that makes sense.
+    pub fn ticket(&self, letter: &Letter) -> Option<Ticket> {
+        let words = &cell(&self.mailbox, letter.seq).payload;
+        (!letter.is_in_cell()).then(|| Ticket::unpack([2, 3].map(|at| words[at].load(Relaxed))))?
     }
 
     /// Copies the front of the payload of a letter that lies in its cell to `buffer`, which is not longer.

@@ -4,7 +4,7 @@ mod recovery;
 
 use super::stage::Stage;
 use super::{Corrupt, cell, count, is_much};
-use crate::cell::{Envelope, INLINE, Kind, Place};
+use crate::cell::{Envelope, INLINE, Kind, Place, Ticket};
 use crate::layout::{ARENA_ALIGN, Cell, ProducerLine};
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
@@ -49,6 +49,11 @@ impl Slot {
     /// The same slot, for a cell of this kind.
     pub fn of(self, kind: Kind) -> Self {
         Self { kind, ..self }
+    }
+
+    /// The same slot, for fewer bytes.
+    pub fn shortened(self, len: usize) -> Self {
+        Self { len, ..self }
     }
 }
 
@@ -302,6 +307,14 @@ impl Producer {
         stamp(self.cell(slot.seq), slot.seq);
     }
 
+    /// Writes `bytes`, which say something of a call, to `slot`, which lies in the arena, and publishes it.
+    pub fn fill_ticketed(&self, slot: &Slot, ticket: Ticket, bytes: &[u8]) {
+        for (word, value) in self.cell(slot.seq).payload[2..].iter().zip(ticket.pack()) {
+            word.store(value, Relaxed);
+        }
+        self.fill(slot, bytes);
+    }
+
     /// How many messages are held back.
     #[inline(always)]
     pub fn held(&self) -> u64 {
@@ -355,8 +368,8 @@ impl Producer {
             self.cursor.set(slot.cursor);
         }
         match slot.kind {
-            Kind::Whole | Kind::Last => {}
             Kind::First | Kind::More | Kind::Cut => count(&self.mailbox.lines.producer.fragments, 1),
+            _ => {}
         }
         // The beginning of a train has its length, not its bytes.
         self.advance(slot.seq, if slot.kind == Kind::First { 0 } else { slot.len });

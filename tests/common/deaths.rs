@@ -5,6 +5,7 @@
 //! process'. A successor, in the helper, takes its place.
 
 mod bells;
+mod calls;
 mod regions;
 mod reset;
 
@@ -93,6 +94,12 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("receive_batch", |doom| receives(doom, How::Batch, &[20, 200, 48, 5])),
     ("send_train", sends_train),
     ("receive_train", receives_train),
+    ("call", |doom| calls::calls(doom, (20, 20), false)),
+    ("call_in_mailbox", |doom| calls::calls(doom, (200, 20), false)),
+    ("call_after_one_given_up", |doom| calls::calls(doom, (20, 20), true)),
+    ("answer", |doom| calls::answers(doom, (20, 20))),
+    ("answer_in_mailbox", |doom| calls::answers(doom, (20, 200))),
+    ("answer_to_mailbox", |doom| calls::answers(doom, (200, 20))),
     ("join", |doom| joins(doom, None)),
     ("join_as", |doom| joins(doom, Some("doomed"))),
     ("leave", |doom| leaves(doom, false)),

@@ -1,0 +1,115 @@
+//! Calls in which either side ends.
+
+use super::{BOUND, Doom, Scene, SeqCst, TRIES, join, letter, receive, send};
+use mailbox::{CallError, Endpoint, RecvError};
+
+/// Bytes of request and answer.
+pub type Lens = (usize, usize);
+
+/// The answer to a request.
+fn answer(request: &[u8], len: usize) -> Vec<u8> {
+    let mut bytes = letter(7, 0, len);
+    bytes[..2].copy_from_slice(&request[..2]);
+    bytes
+}
+
+/// Answers calls of the other rank until that ends; the requests, in order.
+fn serve(me: &Endpoint, (request, len): Lens) -> Vec<Vec<u8>> {
+    let mut served = Vec::new();
+    loop {
+        match me.recv_from_timeout(1 - me.rank(), BOUND) {
+            Ok(call) => {
+                assert!(call.is_call());
+                let bytes = call.to_vec();
+                assert_eq!(bytes, letter(u64::from(bytes[0]), u64::from(bytes[1]), request), "torn");
+                // Its caller may have ended.
+                let _ = call.reply_timeout(&answer(&bytes, len), BOUND);
+                served.push(bytes);
+            }
+            Err(RecvError::PeerDead(_)) => return served,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Calls, and mail, between both go their way; nothing of before is there.
+fn expect_calls(one: &Endpoint, other: &Endpoint) {
+    for (caller, server) in [(one, other), (other, one)] {
+        assert!((0..TRIES).all(|_| server.try_recv().is_err()), "nothing of before");
+        for (index, len) in [(50, 20), (51, 200), (52, 48)] {
+            let request = letter(caller.epoch(), index, len);
+            let call = caller.try_call(server.rank(), &request).expect("room");
+            let mail = receive(server);
+            assert!(mail.is_call() && mail.to_vec() == request, "another call");
+            mail.reply(&answer(&request, len)).expect("room");
+            assert_eq!(*call.reply().expect("an answer"), answer(&request, len));
+        }
+        send(caller, 9, 20);
+        assert_eq!(receive(server).to_vec(), letter(caller.epoch(), 9, 20));
+    }
+}
+
+/// Rank 1 ends while it calls; after a call that it gave up.
+pub fn calls(doom: &dyn Doom, lens: Lens, gives_up: bool) -> bool {
+    let scene = Scene::new();
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        let request = |index| letter(me.epoch(), index, lens.0);
+        me.call_timeout(0, &request(0), BOUND).expect("an answer");
+        doom.begin();
+        if gives_up {
+            tally.count(|| drop(me.try_call(0, &request(1)).expect("room")));
+        }
+        let reply = me.call_timeout(0, &request(2), BOUND).expect("an answer");
+        tally.done.fetch_add(1, SeqCst);
+        assert_eq!(*reply, answer(&request(2), lens.1), "another answer");
+        doom.end();
+        std::mem::forget(me);
+    });
+    let served = serve(&scene.survivor, lens);
+    let is_complete = doom.follow(process);
+    let times = |index: u8| served.iter().filter(|request| request[1] == index).count();
+    assert_eq!((times(0), times(1).max(times(2))), (1, times(1).max(times(2)).min(1)), "once at most");
+    let done = scene.tally.0.done();
+    assert!(times(2) == 1 || done <= u64::from(gives_up), "what was answered was served");
+    assert!(times(1) == 1 || done == 0 || !gives_up, "what was asked is served");
+    expect_calls(&join(&scene.region, 1), &scene.survivor);
+    is_complete
+}
+
+/// Rank 1 ends while it answers.
+pub fn answers(doom: &dyn Doom, lens: Lens) -> bool {
+    let scene = Scene::new();
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        let first = receive(&me);
+        let reply = answer(&first.to_vec(), lens.1);
+        first.reply(&reply).expect("room");
+        let reply = answer(&letter(1, 1, lens.0), lens.1);
+        doom.begin();
+        let call = receive(&me);
+        assert!(call.is_call());
+        tally.begun.fetch_add(1, SeqCst);
+        call.reply(&reply).expect("room");
+        tally.done.fetch_add(1, SeqCst);
+        doom.end();
+        std::mem::forget(me);
+    });
+    let request = |index| letter(1, index, lens.0);
+    let first = scene.survivor.call_timeout(1, &request(0), BOUND).expect("an answer");
+    assert_eq!(*first, answer(&request(0), lens.1));
+    let reply = scene.survivor.call_timeout(1, &request(1), BOUND);
+    let is_complete = doom.follow(process);
+    let tally = scene.tally.0;
+    match reply {
+        Ok(reply) => {
+            assert_eq!(*reply, answer(&request(1), lens.1), "another answer");
+            assert_eq!(tally.begun(), 1);
+        }
+        Err(CallError::PeerDead) => assert_eq!(tally.done(), 0, "it was answered"),
+        Err(error) => panic!("{error}"),
+    }
+    // No successor sees it.
+    expect_calls(&join(&scene.region, 1), &scene.survivor);
+    is_complete
+}
