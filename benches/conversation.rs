@@ -45,6 +45,7 @@ mod not_loom {
         let sizes = [8, 48, 256, 4096];
         let (mut one, mut two) = (Times::default(), Times::default());
         let mut ours = sizes.map(|_| Times::default());
+        let mut calls = sizes.map(|_| Times::default());
         // In turn, so that all have the same weather.
         for _ in 0..REPEATS {
             one.merge(&measure::one_line(ROUNDS)?);
@@ -52,11 +53,17 @@ mod not_loom {
             for (bytes, times) in sizes.iter().zip(&mut ours) {
                 times.merge(&measure::round_trip(CONFIG, *bytes, ROUNDS, Wait::Spin)?);
             }
+            for (bytes, times) in sizes.iter().zip(&mut calls) {
+                times.merge(&measure::calls(CONFIG, *bytes, ROUNDS, Wait::Spin)?);
+            }
         }
         line("one line, raw", &one, &two);
         line("two lines, raw", &two, &two);
         for (bytes, times) in sizes.iter().zip(&ours) {
             line(&format!("mailbox, {bytes} B"), times, &two);
+        }
+        for (bytes, times) in sizes.iter().zip(&calls) {
+            line(&format!("call, {bytes} B"), times, &two);
         }
         Ok(())
     }

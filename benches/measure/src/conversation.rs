@@ -105,6 +105,35 @@ pub fn round_trip_in(region: &str, bytes: usize, rounds: u32, wait: Wait) -> Out
     Ok(times)
 }
 
+/// Calls with `bytes` there and back between two processes in a region of this configuration.
+pub fn calls(config: Config, bytes: usize, rounds: u32, wait: Wait) -> Outcome<Times> {
+    calls_in(&Place::create(config)?.name, bytes, rounds, wait)
+}
+
+/// Calls with `bytes` there and back, by rank 0, this process, to rank 1 of a region that nobody has joined.
+pub fn calls_in(region: &str, bytes: usize, rounds: u32, wait: Wait) -> Outcome<Times> {
+    let pair = Pair::of(region, wait)?;
+    let partner = Partner::start(1, || {
+        let me = pair.join(1).expect("the region is there");
+        let mut buffer = vec![0; bytes];
+        for _ in 0..Times::calls(rounds) {
+            let call = me.recv().expect("the partner lives");
+            call.copy_to(black_box(&mut buffer));
+            call.reply(black_box(&buffer)).expect("the partner lives");
+        }
+    })?;
+    let me = pair.join(0)?;
+    let mut buffer = vec![1; bytes];
+    let times = Times::of(rounds, || {
+        let reply = me.call(1, black_box(&buffer))?;
+        black_box(&mut buffer).copy_from_slice(&reply);
+        Ok::<_, Box<dyn Error>>(())
+    })?;
+    drop(me);
+    partner.finish()?;
+    Ok(times)
+}
+
 /// `messages` of `bytes` one way between two processes in a region of this configuration.
 pub fn stream(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcome<Stream> {
     stream_in(&Place::create(config)?.name, bytes, messages, wait)

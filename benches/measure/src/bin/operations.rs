@@ -22,6 +22,7 @@ fn main() -> Outcome {
             "message" => message(&me, &other, &mut payload)?,
             "draft" => draft(&me, &other, &mut payload)?,
             "batch" => batch(&me, &other, &mut payload)?,
+            "call" => call(&me, &other, &mut payload)?,
             "nothing" => drop(black_box(me.try_recv())),
             _ => return Err("which operation?".into()),
         }
@@ -44,6 +45,15 @@ fn draft(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
     draft.write_at(0, black_box(payload));
     draft.commit()?;
     receive(other, payload)
+}
+
+fn call(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    let call = me.try_call(1, black_box(payload))?;
+    let mail = other.try_recv()?;
+    mail.copy_to(black_box(payload));
+    mail.reply(black_box(payload))?;
+    black_box(payload).copy_from_slice(&call.reply()?);
+    Ok(())
 }
 
 fn batch(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
