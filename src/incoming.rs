@@ -237,7 +237,7 @@ impl Incoming {
 
     /// Whether an answer cannot come before mail is received.
     pub fn is_barred(&self) -> bool {
-        self.consumer.is_full() || self.is_in_pieces()
+        self.is_held_up() || self.is_in_pieces()
     }
 
     /// Answers a call that was taken: on its line, where it was asked.

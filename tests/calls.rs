@@ -242,6 +242,23 @@ fn mail_that_fills_the_mailbox_bars_the_answer() {
 }
 
 #[test]
+fn mail_before_a_message_in_fragments_bars_the_answer() {
+    let (_scratch, caller, server) = pair(Config::ranks(2).arena(1024));
+    server.send(0, b"mail").expect("room");
+    let call = caller.try_call(SERVER, &pattern(LONG / 2, 0)).expect("room");
+    let server = thread::spawn(move || {
+        server.send(0, &pattern(5000, 0)).expect("it is taken");
+        server.recv().expect("the call").reply(&pattern(100, 1)).expect("room");
+        server
+    });
+    assert_eq!(call.reply_timeout(GUARD).unwrap_err(), CallError::Held);
+    assert_eq!(caller.recv().expect("mail").to_vec(), b"mail");
+    assert_eq!(caller.recv().expect("mail").to_vec(), pattern(5000, 0));
+    assert_eq!(*call.reply().expect("an answer"), pattern(100, 1));
+    server.join().expect("a server");
+}
+
+#[test]
 fn a_server_need_not_wait_for_a_caller() {
     let (_scratch, caller, server) = pair(Config::ranks(2).cells(4));
     while server.try_send(0, b"mail").is_ok() {}
