@@ -1,4 +1,4 @@
-//! Round trips.
+//! Round trips and calls.
 
 use super::failure::Failure;
 use super::output::{show, time};
@@ -10,10 +10,13 @@ use mailbox::Wait;
 use measure::Times;
 use std::time::Instant;
 
-/// Shows how long a round trip takes, beside what the machine allows.
+/// Bytes each way: what a cell, or the line of a call, has room for.
+const BYTES: usize = 48;
+
+/// Shows how long a question and its answer take, as two messages and as a call, beside what the machine allows.
 pub fn watch(stage: &Stage, pace: &Pace) -> Result<(), Failure> {
     let place = if measure::processors() > 1 { "each on a processor of its own" } else { "on one processor" };
-    show(&format!("\n2. A round trip of 8 bytes: both processes spin, {place}"))?;
+    show(&format!("\n2. A question and its answer, {BYTES} bytes each: both processes spin, {place}"))?;
     stage.play(2, &[format!("bounce --rounds {} --seconds {}", pace.rounds, pace.bounce)])
 }
 
@@ -30,26 +33,32 @@ pub struct Bounce {
 impl Bounce {
     pub fn run(&self) -> Result<(), Failure> {
         measure::pin(0);
-        let (mut raw, mut ours) = (Times::default(), Times::default());
+        let region = &self.place.region;
+        let [mut one, mut call, mut two, mut messages] = [(); 4].map(|()| Times::default());
         let start = Instant::now();
-        // In turn, so that both have the same weather.
+        // In turn, so that all have the same weather.
         loop {
-            raw.merge(&measure::two_lines(self.rounds).map_err(Failure::new)?);
-            let trips = measure::round_trip_in(&self.place.region, 8, self.rounds, Wait::Spin);
-            ours.merge(&trips.map_err(|error| self.place.failure(error))?);
+            one.merge(&measure::one_line(self.rounds).map_err(Failure::new)?);
+            let calls = measure::calls_in(region, BYTES, self.rounds, Wait::Spin);
+            call.merge(&calls.map_err(|error| self.place.failure(error))?);
+            two.merge(&measure::two_lines(self.rounds).map_err(Failure::new)?);
+            let trips = measure::round_trip_in(region, BYTES, self.rounds, Wait::Spin);
+            messages.merge(&trips.map_err(|error| self.place.failure(error))?);
             if start.elapsed().as_secs_f64() >= self.seconds {
                 break;
             }
         }
-        let line =
-            |what: &str, median: &str, worst: &str| show(&format!("{what:<26}{median:>10}{worst:>10}"));
-        let quantiles = |times: &Times| [time(times.quantile(0.5)), time(times.quantile(0.99))];
-        let ratio = |share| ours.quantile(share).as_secs_f64() / raw.quantile(share).as_secs_f64();
-        let [raw_median, raw_worst] = quantiles(&raw);
-        let [median, worst] = quantiles(&ours);
-        line("", "p50", "p99")?;
-        line("two cache lines, bounced", &raw_median, &raw_worst)?;
-        line("mailbox", &median, &worst)?;
-        line("ratio", &format!("{:.2}", ratio(0.5)), &format!("{:.2}", ratio(0.99)))
+        show(&format!("{:<26}{:>10}{:>10}{:>9}", "", "p50", "p99", "p50"))?;
+        line("one cache line, bounced", &one, &one)?;
+        line("a call, in one", &call, &one)?;
+        line("two cache lines, bounced", &two, &one)?;
+        line("two messages, in two", &messages, &one)
     }
+}
+
+/// What something takes, and how often that of `limit`.
+fn line(what: &str, times: &Times, limit: &Times) -> Result<(), Failure> {
+    let [median, worst] = [0.5, 0.99].map(|share| time(times.quantile(share)));
+    let ratio = times.quantile(0.5).as_secs_f64() / limit.quantile(0.5).as_secs_f64();
+    show(&format!("{what:<26}{median:>10}{worst:>10}{ratio:>7.2} ×"))
 }

@@ -9,9 +9,13 @@ fn it_shows_a_figure_for_each_step_and_leaves_nothing() {
     demo.shows("1. ");
     demo.shows("     rank 1 is told: rank 0 has left");
     demo.shows("2. ");
-    demo.shows("     two cache lines");
-    demo.shows("     mailbox");
-    demo.shows("     ratio");
+    assert!(demo.line().expect("a head").ends_with(" p99      p50"));
+    for what in
+        ["one cache line, bounced", "a call, in one", "two cache lines, bounced", "two messages, in two"]
+    {
+        let line = demo.line().expect("a figure");
+        assert!(line.starts_with(&format!("     {what} ")) && line.ends_with(" ×"), "{line}");
+    }
     demo.shows("3. ");
     assert!(demo.line().expect("a figure").contains(" M/s "));
     assert!(demo.line().expect("a figure").contains(" GB/s "));
