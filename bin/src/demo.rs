@@ -10,6 +10,7 @@ mod demo {
     pub mod damage;
     pub mod failure;
     pub mod file;
+    pub mod gateway;
     pub mod gauge;
     pub mod journal;
     pub mod large;
@@ -46,7 +47,8 @@ mod place;
 
 use clap::{Parser, Subcommand};
 use demo::{
-    failure::Failure, part::Part, ping::Ping, pong::Pong, soak::Soak, torture::Torture, tour::Tour, usage,
+    failure::Failure, gateway::Gateway, part::Part, ping::Ping, pong::Pong, soak::Soak, torture::Torture,
+    tour::Tour, usage,
 };
 use std::process::ExitCode;
 
@@ -71,6 +73,7 @@ struct Cli {
 enum Command {
     Ping(Ping),
     Pong(Pong),
+    Gateway(Gateway),
     Torture(Torture),
     Soak(Soak),
     /// One process of the others
@@ -84,6 +87,7 @@ impl Cli {
             None => self.tour.run(),
             Some(Command::Ping(ping)) => ping.run(),
             Some(Command::Pong(pong)) => pong.run(),
+            Some(Command::Gateway(gateway)) => gateway.run(),
             Some(Command::Torture(torture)) => torture.run(),
             Some(Command::Soak(soak)) => soak.run(),
             Some(Command::Part(part)) => part.run(),

@@ -65,6 +65,16 @@ impl Times {
         rounds / 10 + rounds / BATCH * BATCH
     }
 
+    /// All times, in tenths of a nanosecond as the histogram has them, and how many there are of each.
+    pub fn entries(&self) -> impl Iterator<Item = (u64, u64)> {
+        self.tenths.iter_recorded().map(|entry| (entry.value_iterated_to(), entry.count_at_value()))
+    }
+
+    /// Adds an entry of another distribution.
+    pub fn add_entry(&mut self, (tenths, count): (u64, u64)) {
+        self.tenths.saturating_record_n(tenths, count);
+    }
+
     /// How many times there are.
     pub fn count(&self) -> u64 {
         self.tenths.len()

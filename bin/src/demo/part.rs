@@ -5,6 +5,7 @@ use super::bystander::Bystander;
 use super::crowd::Crowd;
 use super::failure::Failure;
 use super::file::{Read, Write};
+use super::gateway::{Desk, Trader};
 use super::large::Large;
 use super::ring::Pass;
 use super::sleep::{Sleep, Wake};
@@ -30,6 +31,8 @@ pub enum Part {
     Write(Write),
     Read(Read),
     Crowd(Crowd),
+    Gateway(Desk),
+    Trader(Trader),
     Victim(Victim),
     Soaker(Soaker),
     Bystander(Bystander),
@@ -51,6 +54,8 @@ impl Part {
             Part::Write(write) => write.run(),
             Part::Read(read) => read.run(),
             Part::Crowd(crowd) => crowd.run(),
+            Part::Gateway(desk) => desk.run(),
+            Part::Trader(trader) => trader.run(),
             Part::Soaker(soaker) => soaker.run(),
             Part::Victim(victim) => victim.run(),
             Part::Bystander(bystander) => bystander.run(),

@@ -69,7 +69,14 @@ impl Stage {
     /// or one has failed.
     pub fn play(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
         let region = self.region(Config::ranks(ranks))?;
-        self.act(&region, parts)?;
+        self.act(&region, parts, Duration::ZERO)?;
+        lock(&self.0).clear()
+    }
+
+    /// As `play`, in a region of this stage; if one has failed, the others have `time` to say what they are told of
+    /// it, and to end.
+    pub fn play_out(&self, region: &str, parts: &[String], time: Duration) -> Result<(), Failure> {
+        self.act(region, parts, time)?;
         lock(&self.0).clear()
     }
 
@@ -112,12 +119,12 @@ impl Stage {
     pub fn play_in_file(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
         let region = lock(&self.0).create_file(ranks)?;
         for part in parts.chunks(1) {
-            self.act(&region, part)?;
+            self.act(&region, part, Duration::ZERO)?;
         }
         lock(&self.0).clear()
     }
 
-    fn act(&self, region: &str, parts: &[String]) -> Result<(), Failure> {
+    fn act(&self, region: &str, parts: &[String], time: Duration) -> Result<(), Failure> {
         let output = self.start(region, parts)?;
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
@@ -126,12 +133,23 @@ impl Stage {
                 let _ = sender.send(line);
             }
         });
+        let mut failed = None;
         loop {
             match lines.recv_timeout(LOOK) {
                 Ok(line) => show(&format!("     {line}"))?,
-                Err(RecvTimeoutError::Timeout) => drop(self.have_ended()?),
+                Err(RecvTimeoutError::Timeout) => {
+                    // The first counts: that the others fail may come of it.
+                    let failure = self.have_ended().err();
+                    failed = failed.or_else(|| failure.map(|failure| (failure, Instant::now() + time)));
+                }
                 Err(RecvTimeoutError::Disconnected) => break,
             }
+            if failed.as_ref().is_some_and(|(_, end)| Instant::now() >= *end) {
+                break;
+            }
+        }
+        if let Some((failure, _)) = failed {
+            return Err(failure);
         }
         while !self.have_ended()? {
             thread::sleep(Duration::from_millis(1));

@@ -3,6 +3,7 @@
 mod kit;
 
 mod chaos;
+mod gateway;
 mod pingpong;
 mod soak;
 mod torture;
