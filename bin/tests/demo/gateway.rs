@@ -71,7 +71,7 @@ fn seconds_end_it() {
 
 /// A gateway and two traders that have begun.
 fn busy() -> (Demo, u32) {
-    let demo = Demo::start(&["gateway", "--seconds", "600"]);
+    let demo = Demo::start(&["gateway", "--seconds", "120"]);
     let pid = demo.pid();
     demo.shows("     trader 1: ");
     (demo, pid)

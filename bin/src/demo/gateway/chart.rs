@@ -111,6 +111,7 @@ mod tests {
                 let lines = draw(&all, &marks);
                 assert!(lines.iter().all(|line| line.chars().count() <= 75), "{lines:#?}");
                 assert!(lines.len() <= 38, "{least} {factor}: {lines:#?}");
+                assert!(factor != 50 || lines.len() > 10, "as fine as fits: {lines:#?}");
                 assert!(factor > 10_000 || lines.len() <= ROWS as usize);
                 assert!(quantiles(&all).chars().count() <= 75);
             }
