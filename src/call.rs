@@ -54,7 +54,7 @@ enum Way {
 /// successor sees it: whether it was carried out before is not known. Nothing is tried again unless the caller calls
 /// again. An answer that comes after the caller gave up, or died, is dropped; no other call ever gets it.
 ///
-/// **Cost.** A request and an answer of up to 48 bytes travel in one cache line, which takes half the time of two
+/// **Cost.** A request and an answer of up to 48 bytes travel in one cache line: half the line transfers of two
 /// messages. One such call to each rank can be under way, one that was given up included until its server answers it;
 /// further ones, and longer requests and answers, up to [`Region::max_whole`](crate::Region::max_whole), go through the
 /// mailboxes. There an answer waits behind mail from its server, which stays unread: [`CallError::Held`] if that fills

@@ -30,7 +30,7 @@ const POLLS_PER_ROUND: u32 = 4;
 /// Looks for the next call before a wait is prepared for.
 const SOON: u32 = 256;
 const NOBODY: u32 = u32::MAX;
-/// How long mailboxes that have no memory are left alone.
+/// How long mailboxes without memory are left alone.
 const RESPITE: Duration = Duration::from_millis(10);
 
 /// Mailboxes by sender, each opened when its bit in `opened` is first seen.
@@ -114,14 +114,16 @@ impl Inbox {
     /// takes as long. `None` says nothing.
     #[inline(always)]
     fn recv_call(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
-        let is_one = source != Source::Anyone || self.turns.borrow().is_one();
-        if !is_one || !member.polls() || member.is_in_batch() {
+        if !member.polls() || member.is_in_batch() {
             return None;
         }
-        let peer = self.peers.get(match source {
-            Source::Anyone => self.current.get(),
-            Source::Rank(rank) => rank,
-        })?;
+        let peer = match source {
+            Source::Rank(rank) => self.peers.get(rank)?,
+            Source::Anyone => self.peers.get(self.current.get()).filter(|peer| {
+                // Else it is time to look round.
+                self.turns.borrow().is_one() && self.left_of_turn(peer) > 0
+            })?,
+        };
         line::rest();
         for _ in 0..SOON {
             if let Some(letter) = self.take_call(peer, source) {
@@ -221,8 +223,7 @@ impl Inbox {
         if self.peers.get(rank).is_none() {
             self.discover(member);
         }
-        let peer = self.peers.get(rank);
-        peer.inspect(|peer| peer.seek(member, &self.answers));
+        let peer = self.peers.get(rank).inspect(|peer| peer.seek(member, &self.answers));
         match (self.answers.take(rank, ticket), peer) {
             (None, Some(peer)) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
             (None, Some(peer)) if peer.is_barred() => Err(RecvError::Held(rank)),
