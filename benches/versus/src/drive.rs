@@ -70,10 +70,7 @@ fn ask(job: &Job, link: &mut impl Link) -> Outcome<Figures> {
     let mut bytes = vec![1; job.bytes];
     match job.case {
         Case::RoundTrip => {
-            let times = Times::of(job.count as u32, || {
-                link.send(black_box(&bytes))?;
-                link.receive(black_box(&mut bytes))
-            })?;
+            let times = Times::of(job.count as u32, || link.exchange(&mut bytes))?;
             Ok(Figures::of(&times))
         }
         Case::Stream => {
@@ -91,8 +88,7 @@ fn ask(job: &Job, link: &mut impl Link) -> Outcome<Figures> {
             for _ in 0..job.count {
                 thread::sleep(SILENCE);
                 number(&mut bytes, clock().as_nanos() as u64);
-                link.send(black_box(&bytes))?;
-                link.receive(black_box(&mut bytes))?;
+                link.exchange(&mut bytes)?;
                 times.add(clock().saturating_sub(Duration::from_nanos(numbered(&bytes))));
             }
             Ok(Figures { unit: Some(ASLEEP), ..Figures::of(&times) })
@@ -153,12 +149,12 @@ fn answer(job: &Job, side: u32, link: &mut impl Link) -> Outcome<()> {
         Case::Stream => link.give(0..job.count, &mut bytes),
         Case::Asleep => {
             for _ in 0..job.count {
-                link.receive(black_box(&mut bytes))?;
-                let way = clock().saturating_sub(Duration::from_nanos(numbered(&bytes)));
-                thread::sleep(SILENCE);
-                // As if it had been sent earlier by as much as the way here took.
-                number(&mut bytes, clock().saturating_sub(way).as_nanos() as u64);
-                link.send(black_box(&bytes))?;
+                link.serve(&mut bytes, |bytes| {
+                    let way = clock().saturating_sub(Duration::from_nanos(numbered(bytes)));
+                    thread::sleep(SILENCE);
+                    // As if it had been sent earlier by as much as the way here took.
+                    number(bytes, clock().saturating_sub(way).as_nanos() as u64);
+                })?;
             }
             Ok(())
         }
@@ -191,8 +187,7 @@ fn answer(job: &Job, side: u32, link: &mut impl Link) -> Outcome<()> {
 #[inline(never)]
 fn echo<L: Link>(link: &mut L, bytes: &mut [u8], rounds: u64) -> Outcome<()> {
     for _ in 0..rounds {
-        link.receive(black_box(bytes))?;
-        link.send(black_box(bytes))?;
+        link.serve(bytes, |_| {})?;
     }
     Ok(())
 }

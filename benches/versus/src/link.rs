@@ -1,6 +1,6 @@
 //! What every system can do.
 
-use crate::outcome::Outcome;
+use crate::outcome::{Declined, Outcome};
 use std::hint::black_box;
 use std::ops::Range;
 
@@ -13,14 +13,34 @@ pub trait System {
     fn link(&self, side: u32) -> Outcome<Self::Link>;
 }
 
-/// A side's end. Side 0 sends to side 1 and receives from all; the others send to side 0 and receive from it.
+/// A side's end. Side 0 sends to side 1 and receives from all; the others send to side 0 and receive from it. What
+/// only asks and answers has an exchange and serves, and no more.
 pub trait Link {
     /// Sends a message with this payload, which is written where the system wants it; waits for room.
-    fn send(&mut self, bytes: &[u8]) -> Outcome<()>;
+    fn send(&mut self, _bytes: &[u8]) -> Outcome<()> {
+        Err(Declined(ASKS).into())
+    }
 
     /// Receives the next message, which has as many bytes as `bytes`, and reads it: copies it there, or as
     /// [`read_in_place`] does.
-    fn receive(&mut self, bytes: &mut [u8]) -> Outcome<()>;
+    fn receive(&mut self, _bytes: &mut [u8]) -> Outcome<()> {
+        Err(Declined(ASKS).into())
+    }
+
+    /// Sends this payload to side 1 and receives what comes back for it, of the same length.
+    #[inline(always)]
+    fn exchange(&mut self, bytes: &mut [u8]) -> Outcome<()> {
+        self.send(black_box(bytes))?;
+        self.receive(black_box(bytes))
+    }
+
+    /// The other side of an exchange: receives, has `change` look at it, and sends that back.
+    #[inline(always)]
+    fn serve(&mut self, bytes: &mut [u8], change: impl FnOnce(&mut [u8])) -> Outcome<()> {
+        self.receive(black_box(bytes))?;
+        change(bytes);
+        self.send(black_box(bytes))
+    }
 
     /// Sends these messages, as [`send_all`] does.
     fn give(&mut self, messages: Range<u64>, bytes: &mut [u8]) -> Outcome<()>
@@ -38,6 +58,9 @@ pub trait Link {
         receive_all(self, messages, bytes)
     }
 }
+
+/// Why those have no other cases.
+pub const ASKS: &str = "asks and answers";
 
 /// Sends these messages one by one, each with its number in front. A function of its own, because on some processors
 /// each cache line beside the message's that a sender stores to, its stack's for one, costs a fifth of its speed.

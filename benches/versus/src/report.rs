@@ -41,6 +41,9 @@ pub struct Row {
     pub ratio_limit: Option<f64>,
     /// The limit.
     pub limit: Option<String>,
+    /// The figure of merit of a call over that of one line, round by round: at best 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ratio_one_line: Option<f64>,
     /// The figure of merit over that of the best peer, round by round.
     pub ratio_peer: Option<f64>,
     /// The best peer.
@@ -139,6 +142,7 @@ impl Runs {
                 Case::Silent(_) => "the same with nobody else".to_owned(),
                 _ => limit.entry.name.to_owned(),
             }),
+            ratio_one_line: self.ratio(&self.lines),
             ratio_peer: peer.and_then(|peer| self.ratio(&peer.answers)),
             peer: peer.map(|peer| peer.entry.name.to_owned()),
             rounds: self.figures().count(),
@@ -205,6 +209,7 @@ pub fn table(rows: &[Row]) -> String {
         words.extend(row.cpu.map(|part| format!("{:.2} %", part * 100.0)));
         words.extend(row.kib.map(|kib| format!("{kib:.0} KiB")));
         words.extend(row.ratio_limit.map(|ratio| format!("limit × {ratio:.3}")));
+        words.extend(row.ratio_one_line.map(|ratio| format!("one line × {ratio:.3}")));
         words.extend(row.ratio_peer.map(|ratio| format!("peer × {ratio:.3}")));
         words.extend(row.note.clone());
         // A group of many cases says them.

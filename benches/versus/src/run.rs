@@ -45,6 +45,8 @@ pub struct Runs {
     pub answers: Vec<Answer>,
     /// What the limit gave just before each, where it is ours: the machine's pace may change within a round.
     pub limits: Vec<Answer>,
+    /// What one line gave just before each, where it is a call of ours, which takes as many transfers.
+    pub lines: Vec<Answer>,
 }
 
 /// What is compared with each other, and measured in turn.
@@ -58,7 +60,7 @@ pub struct Group {
 
 impl Group {
     fn all(case: Case, bytes: usize, rounds: usize) -> Self {
-        let run = |entry| Runs { entry, case, bytes, answers: Vec::new(), limits: Vec::new() };
+        let run = |entry| Runs::new(entry, case, bytes);
         Self { runs: systems::ALL.iter().map(run).collect(), limit: None, rounds }
     }
 
@@ -67,9 +69,17 @@ impl Group {
         let entries = systems::ALL.iter().filter(|entry| entry.name == "mailbox, spin");
         let runs = entries.flat_map(|entry| {
             let cases = [Case::Silent, Case::Quiet].into_iter().flat_map(|case| CROWDS.map(case));
-            cases.map(move |case| Runs { entry, case, bytes: 8, answers: Vec::new(), limits: Vec::new() })
+            cases.map(move |case| Runs::new(entry, case, 8))
         });
         Self { runs: runs.collect(), limit: None, rounds }
+    }
+
+    /// One line, where it can do what is measured.
+    fn line(&self) -> Option<usize> {
+        let is_it = |runs: &Runs| {
+            runs.entry.name == "one line, raw" && matches!(runs.answers.last(), Some(Answer::Measured(_)))
+        };
+        self.runs.iter().position(is_it)
     }
 }
 
@@ -115,6 +125,10 @@ pub fn run(effort: &Effort, mut show: impl FnMut(&Group) -> Outcome<()>) -> Outc
                 {
                     let beside = group.runs[limit].once(effort, &ground);
                     group.runs[at].limits.push(beside);
+                    if let Some(line) = group.line().filter(|_| group.runs[at].entry.is_call()) {
+                        let beside = group.runs[line].once(effort, &ground);
+                        group.runs[at].lines.push(beside);
+                    }
                 }
                 let runs = &mut group.runs[at];
                 if matches!(runs.answers.last(), Some(Answer::Declined(_) | Answer::Failed(_))) {
@@ -137,6 +151,10 @@ pub fn run(effort: &Effort, mut show: impl FnMut(&Group) -> Outcome<()>) -> Outc
 }
 
 impl Runs {
+    fn new(entry: &'static Entry, case: Case, bytes: usize) -> Self {
+        Self { entry, case, bytes, answers: Vec::new(), limits: Vec::new(), lines: Vec::new() }
+    }
+
     /// One round of it.
     fn once(&self, effort: &Effort, ground: &Ground) -> Answer {
         let job = Job {

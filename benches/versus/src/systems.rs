@@ -4,6 +4,7 @@ mod crossbeam;
 mod iceoryx2;
 mod ipc_channel;
 mod mailbox;
+mod mailbox_calls;
 mod mpi;
 mod pipe;
 mod posix_queue;
@@ -40,6 +41,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Whether it is a call of mailbox.
+    pub fn is_call(&self) -> bool {
+        self.name.starts_with("mailbox, call")
+    }
+
     /// Does a job, in this process and others that it starts.
     pub fn play(&self, job: &Job) -> Answer {
         (self.play)(job).into()
@@ -56,7 +62,7 @@ const fn entry(
 }
 
 /// All, in the order of the tables.
-pub static ALL: [Entry; 22] = [
+pub static ALL: [Entry; 24] = [
     entry("one line, raw", Role::Limit, "processes, spin", raw::one_line),
     entry("two lines, raw", Role::Limit, "processes, spin", raw::two_lines),
     entry("ring of lines, raw", Role::Limit, "processes, spin", raw::lines),
@@ -67,6 +73,8 @@ pub static ALL: [Entry; 22] = [
     entry("mailbox, block", Role::Ours, "processes, sleep", mailbox::block),
     entry("mailbox, batched", Role::Ours, "processes, spin 50 µs, then sleep", mailbox::batched),
     entry("mailbox, in place", Role::Ours, "processes, spin 50 µs, then sleep", mailbox::in_place),
+    entry("mailbox, call", Role::Ours, "processes, spin 50 µs, then sleep", mailbox_calls::default),
+    entry("mailbox, call, spin", Role::Ours, "processes, spin", mailbox_calls::spin),
     entry("copy of the ring", Role::Copy, "processes, spin", unpadded::padded),
     entry("copy, unpadded", Role::Copy, "processes, spin", unpadded::unpadded),
     entry("rtrb", Role::Peer, "threads, spin", rtrb::play),

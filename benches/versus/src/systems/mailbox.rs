@@ -55,7 +55,7 @@ pub fn in_place(job: &Job) -> Outcome<Figures> {
 }
 
 /// A region's name, removed at the end.
-struct Named<'a>(&'a str);
+pub struct Named<'a>(pub &'a str);
 
 impl Drop for Named<'_> {
     fn drop(&mut self) {
