@@ -23,7 +23,7 @@ pub fn draw(rows: &[Row], folder: &Path) -> Outcome<()> {
 }
 
 /// Colours that can be told apart, one for each system of a role.
-const COLOURS: [RGBColor; 10] = [
+const COLOURS: [RGBColor; 11] = [
     RGBColor(31, 119, 180),
     RGBColor(214, 39, 40),
     RGBColor(44, 160, 44),
@@ -34,6 +34,7 @@ const COLOURS: [RGBColor; 10] = [
     RGBColor(227, 119, 194),
     RGBColor(188, 189, 34),
     RGBColor(0, 60, 120),
+    RGBColor(90, 90, 30),
 ];
 
 /// A system's lines: limits black and grey, ours thick, copies of it thin and grey.

@@ -2,6 +2,7 @@
 
 mod crossbeam;
 mod iceoryx2;
+mod iceoryx2_requests;
 mod ipc_channel;
 mod mailbox;
 mod mailbox_calls;
@@ -62,7 +63,7 @@ const fn entry(
 }
 
 /// All, in the order of the tables.
-pub static ALL: [Entry; 24] = [
+pub static ALL: [Entry; 25] = [
     entry("one line, raw", Role::Limit, "processes, spin", raw::one_line),
     entry("two lines, raw", Role::Limit, "processes, spin", raw::two_lines),
     entry("ring of lines, raw", Role::Limit, "processes, spin", raw::lines),
@@ -81,6 +82,7 @@ pub static ALL: [Entry; 24] = [
     entry("crossbeam-channel", Role::Peer, "threads, spin, then sleep", crossbeam::play),
     entry("iceoryx2", Role::Peer, "processes, spin", iceoryx2::polling),
     entry("iceoryx2, events", Role::Peer, "processes, sleep", iceoryx2::events),
+    entry("iceoryx2, request-response", Role::Peer, "processes, spin", iceoryx2_requests::play),
     entry("Open MPI", Role::Peer, "processes, spin", mpi::open_mpi),
     entry("MPICH", Role::Peer, "processes, spin", mpi::mpich),
     entry("ipc-channel", Role::Peer, "processes, sleep", ipc_channel::play),

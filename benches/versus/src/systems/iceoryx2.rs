@@ -32,8 +32,29 @@ pub fn events(job: &Job) -> Outcome<Figures> {
 }
 
 fn play<const EVENTS: bool>(job: &Job) -> Outcome<Figures> {
-    set_log_level(LogLevel::Fatal);
     drive::processes(job, &Services::<EVENTS> { job: job.clone() })
+}
+
+/// A node whose files are this run's.
+pub fn node(job: &Job) -> Outcome<Node<ipc::Service>> {
+    set_log_level(LogLevel::Fatal);
+    let mut config = Config::default();
+    config.global.prefix = FileName::new(format!("{}-", job.name).as_bytes())?;
+    config.global.set_root_path(&Path::new(job.folder.as_os_str().as_encoded_bytes())?);
+    let node = NodeBuilder::new().signal_handling_mode(SignalHandlingMode::Disabled);
+    Ok(node.config(&config).create::<ipc::Service>()?)
+}
+
+/// Waits until the sides are there: what is sent before is lost.
+pub fn meet(are_there: impl Fn() -> bool) -> Outcome<()> {
+    let deadline = Instant::now() + PATIENCE;
+    while !are_there() {
+        if Instant::now() > deadline {
+            return Err("the other sides do not come".into());
+        }
+        thread::sleep(Duration::from_micros(100));
+    }
+    Ok(())
 }
 
 struct Services<const EVENTS: bool> {
@@ -43,15 +64,6 @@ struct Services<const EVENTS: bool> {
 type Bytes = iceoryx2::service::port_factory::publish_subscribe::PortFactory<ipc::Service, [u8], ()>;
 
 impl<const EVENTS: bool> Services<EVENTS> {
-    /// A node whose files are this run's.
-    fn node(&self) -> Outcome<Node<ipc::Service>> {
-        let mut config = Config::default();
-        config.global.prefix = FileName::new(format!("{}-", self.job.name).as_bytes())?;
-        config.global.set_root_path(&Path::new(self.job.folder.as_os_str().as_encoded_bytes())?);
-        let node = NodeBuilder::new().signal_handling_mode(SignalHandlingMode::Disabled);
-        Ok(node.config(&config).create::<ipc::Service>()?)
-    }
-
     /// What leads to side 0, or from it.
     fn service(&self, node: &Node<ipc::Service>, name: &str) -> Outcome<Bytes> {
         let others = self.job.case.others() as usize;
@@ -75,7 +87,7 @@ impl<const EVENTS: bool> System for Services<EVENTS> {
     type Link = End<EVENTS>;
 
     fn link(&self, side: u32) -> Outcome<End<EVENTS>> {
-        let node = self.node()?;
+        let node = node(&self.job)?;
         let [inwards, outwards] = ["inwards", "outwards"].map(|name| self.service(&node, name));
         let (inwards, outwards) = (inwards?, outwards?);
         let (out, into) = if side == 0 { (&outwards, &inwards) } else { (&inwards, &outwards) };
@@ -91,21 +103,16 @@ impl<const EVENTS: bool> System for Services<EVENTS> {
             .backpressure_strategy(BackpressureStrategy::RetryUntilDelivered)
             .create()?;
         let events = if EVENTS { Some(Events::new(&node, side)?) } else { None };
-        // What is published before there is a subscriber is lost.
-        let deadline = Instant::now() + PATIENCE;
         let others = self.job.case.others() as usize;
         let are_there = |service: &Bytes, publishers| {
             let sides = service.dynamic_config();
             sides.number_of_subscribers() == 1 && sides.number_of_publishers() >= publishers
         };
-        while !(are_there(&inwards, others) && are_there(&outwards, 1))
-            || events.as_ref().is_some_and(|events| !events.are_there())
-        {
-            if Instant::now() > deadline {
-                return Err("the other sides do not come".into());
-            }
-            thread::sleep(Duration::from_micros(100));
-        }
+        meet(|| {
+            are_there(&inwards, others)
+                && are_there(&outwards, 1)
+                && events.as_ref().is_none_or(Events::are_there)
+        })?;
         Ok(End { publisher, subscriber, events, _node: node })
     }
 }
