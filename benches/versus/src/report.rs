@@ -215,7 +215,7 @@ pub fn table(rows: &[Row]) -> String {
         // A group of many cases says them.
         let is_one = rows.iter().all(|other| other.case == first.case);
         let what = if is_one { row.system.clone() } else { format!("{}, {}", row.system, row.case) };
-        let _ = writeln!(text, "  {what:<20} {}", words.join("  "));
+        let _ = writeln!(text, "  {what:<26} {}", words.join("  "));
     }
     let declined: Vec<_> = declined
         .iter()
