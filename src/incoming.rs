@@ -84,10 +84,13 @@ impl Incoming {
         self.answerer.take(self.next())
     }
 
-    /// The number of the next message that was never taken; `None` where none comes.
+    /// The number of the next message that is to be received: one that was left, or read ahead, or else the next that was
+    /// never taken; `None` where none comes.
     #[inline(always)]
     fn next(&self) -> Option<u64> {
-        (!self.corrupt.get()).then(|| self.consumer.next())
+        let unread = || self.consumer.next_unread().unwrap_or_else(|| self.consumer.next());
+        let returned = || (!self.plain.get()).then(|| self.returned()).flatten();
+        (!self.corrupt.get()).then(|| returned().map_or_else(unread, |letter| letter.seq))
     }
 
     /// Where it is not ready: whether its sender was woken to send more; said once.

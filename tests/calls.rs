@@ -114,6 +114,30 @@ fn a_call_comes_after_the_mail_before_it() {
 }
 
 #[test]
+fn a_call_comes_after_mail_that_was_left_or_read_ahead() {
+    let (_scratch, caller, server) = pair(Config::ranks(2).cells(64));
+    for reads_ahead in [false, true] {
+        caller.send(SERVER, b"mail").expect("room");
+        if reads_ahead {
+            let own = server.try_call(0, &pattern(LONG, 0)).expect("room");
+            caller.try_recv().expect("the server's call").reply(&pattern(LONG, 1)).expect("room");
+            assert!(own.try_reply().expect("an answer").is_some());
+        } else {
+            server.try_recv().expect("mail").leave();
+        }
+        for request in [8, LONG] {
+            let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
+            let mail = server.try_recv().expect("mail");
+            assert!(!mail.is_call(), "{reads_ahead} {request}");
+            mail.leave();
+            drop(call);
+        }
+        assert_eq!(server.try_recv().expect("mail").to_vec(), b"mail");
+        (0..2).for_each(|_| drop(server.try_recv().expect("a call that was given up")));
+    }
+}
+
+#[test]
 fn many_calls_at_once_are_answered_in_any_order() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     let calls: Vec<_> = (0..20_u8)
