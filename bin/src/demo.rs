@@ -4,10 +4,12 @@ mod demo {
     pub mod book;
     pub mod bounce;
     pub mod bystander;
+    pub mod caller;
     pub mod chaos;
     pub mod collector;
     pub mod crowd;
     pub mod damage;
+    pub mod docket;
     pub mod failure;
     pub mod file;
     pub mod gateway;
@@ -22,8 +24,10 @@ mod demo {
     pub mod pong;
     pub mod poster;
     pub mod progress;
+    pub mod request;
     pub mod ring;
     pub mod seat;
+    pub mod server;
     pub mod sheet;
     pub mod signals;
     pub mod sleep;

@@ -1,12 +1,13 @@
-//! The journal of a torture: a page for each rank, a ledger for each ordered pair.
+//! The journal of a torture: a page for each rank, a ledger and a docket for each ordered pair.
 
+use super::docket::{DOCKET, Docket, Wrong};
 use super::journal::{GROUP, Journal};
 use super::ledger::{LEDGER, Ledger, Verdict};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-/// Words of a rank: a group for what sends, one for what receives, one for what went wrong.
-const PAGE: usize = 3 * GROUP;
+/// Words of a rank: a group for what sends, one for what receives, one for what went wrong, one for counts.
+const PAGE: usize = 4 * GROUP;
 
 /// The half of an endpoint that is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,21 +16,48 @@ pub enum Half {
     Receiving = 1,
 }
 
-/// What is counted, a word each.
+/// What is counted, a word each, by whatever receives, or by the only thread of a rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
-    Messages = 2,
-    Redeliveries = 3,
-    Missing = 4,
-    Lost = 5,
-    Torn = 6,
-    Disordered = 7,
-    Repeated = 8,
+    Messages,
+    Redeliveries,
+    Missing,
+    /// Calls that were begun.
+    Calls,
+    /// Those that were answered, refused, or dropped.
+    Answered,
+    /// Those that ended with the server's life.
+    Ended,
+    /// Those of which nothing was asked.
+    Unasked,
+    /// Those that were given up.
+    GivenUp,
+    Lost,
+    Torn,
+    Disordered,
+    Repeated,
+    /// Answers that are not that of their request.
+    Mistaken,
+    /// Requests that were carried out twice.
+    Twice,
+    /// Calls of which something was told that is not so.
+    Belied,
 }
 
 /// Where the first fault is written: what, from whom, the last number before it, its own.
 const FAULT: usize = 2 * GROUP;
-const NAMES: [&str; 4] = ["lost before it", "torn", "out of order", "seen after it was acknowledged"];
+const COUNTS: usize = 3 * GROUP;
+/// In the place of the last number: it is a call.
+const IS_CALL: u64 = u64::MAX;
+const NAMES: [&str; 7] = [
+    "lost before it",
+    "torn",
+    "out of order",
+    "seen after it was acknowledged",
+    "answered with something else",
+    "carried out twice",
+    "told to have ended as it did not",
+];
 
 /// The journal, by rank.
 pub struct Book<'a> {
@@ -41,7 +69,7 @@ impl<'a> Book<'a> {
     /// Words of a book for so many ranks.
     pub fn words(ranks: u32) -> usize {
         let ranks = ranks as usize;
-        GROUP + ranks * PAGE + ranks * ranks * LEDGER
+        GROUP + ranks * PAGE + ranks * ranks * (LEDGER + DOCKET)
     }
 
     /// The book in this journal.
@@ -79,25 +107,35 @@ impl<'a> Book<'a> {
         let (peer, len) = (call >> 32, call & 0xFFFF_FFFF);
         let peer = if peer == u64::from(u32::MAX) { "anyone".into() } else { format!("rank {peer}") };
         match half {
-            Half::Sending => format!("rank {rank} sends {len} bytes to {peer}"),
-            Half::Receiving => format!("rank {rank} receives from {peer}"),
+            Half::Sending => format!("rank {rank} sends or asks {len} bytes to {peer}"),
+            Half::Receiving => format!("rank {rank} receives from, or answers, {peer}"),
         }
     }
 
     /// What rank `from` sent to rank `to`.
     pub fn ledger(&self, from: u32, to: u32) -> Ledger<'a> {
-        let pair = from as usize * self.ranks + to as usize;
-        Ledger::new(&self.words[GROUP + self.ranks * PAGE + pair * LEDGER..])
+        Ledger::new(&self.pair(from, to)[..LEDGER])
     }
 
-    fn count(&self, rank: u32, what: Count, more: u64) {
-        let word = &self.page(rank)[GROUP + what as usize];
+    /// What rank `from` asked of rank `to`.
+    pub fn docket(&self, from: u32, to: u32) -> Docket<'a> {
+        Docket::new(&self.pair(from, to)[LEDGER..])
+    }
+
+    fn pair(&self, from: u32, to: u32) -> &'a [AtomicU64] {
+        let pair = from as usize * self.ranks + to as usize;
+        &self.words[GROUP + self.ranks * PAGE + pair * (LEDGER + DOCKET)..][..LEDGER + DOCKET]
+    }
+
+    /// So many more of it, at this rank.
+    pub fn count(&self, rank: u32, what: Count, more: u64) {
+        let word = &self.page(rank)[COUNTS + what as usize];
         word.store(word.load(Relaxed) + more, Release);
     }
 
     /// So many of it, over all ranks.
     pub fn total(&self, what: Count) -> u64 {
-        let word = |rank| self.page(rank)[GROUP + what as usize].load(Acquire);
+        let word = |rank| self.page(rank)[COUNTS + what as usize].load(Acquire);
         (0..self.ranks as u32).map(word).sum()
     }
 
@@ -128,6 +166,23 @@ impl<'a> Book<'a> {
         self.note(from, to, last, last + 1, Count::Torn);
     }
 
+    /// Rank `rank` saw this go wrong in call `number` between it and this peer.
+    pub fn fail(&self, rank: u32, peer: u32, number: u64, what: Count) {
+        self.count(rank, what, 1);
+        self.note(peer, rank, IS_CALL, number, what);
+    }
+
+    /// The same, if what it said of the call is wrong.
+    pub fn judge_word(&self, rank: u32, peer: u32, number: u64, said: Result<(), Wrong>) {
+        let what = match said {
+            Ok(()) => return,
+            Err(Wrong::Unknown) => Count::Torn,
+            Err(Wrong::Twice) => Count::Twice,
+            Err(Wrong::Belied) => Count::Belied,
+        };
+        self.fail(rank, peer, number, what);
+    }
+
     fn note(&self, from: u32, to: u32, last: u64, number: u64, what: Count) {
         let fault = &self.page(to)[FAULT..];
         let code = what as u64;
@@ -143,6 +198,9 @@ impl<'a> Book<'a> {
         (0..self.ranks as u32).find_map(|to| {
             let [code, from, last, number] = [0, 1, 2, 3].map(|at| self.page(to)[FAULT + at].load(Acquire));
             let name = NAMES.get(code.checked_sub(Count::Lost as u64)? as usize)?;
+            if last == IS_CALL {
+                return Some(format!("rank {to}, in call {number} with rank {from}: {name}"));
+            }
             Some(format!("rank {to}, after message {last} of rank {from}, got {number}: {name}"))
         })
     }

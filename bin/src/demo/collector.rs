@@ -5,6 +5,7 @@ use super::failure::Failure;
 use super::ledger::{Ledger, Reader};
 use super::parcel::Parcels;
 use super::poster::pause;
+use super::server::Server;
 use super::verb::{Fetch, Verb};
 use mailbox::{Mail, RecvError, Source};
 use rand::RngExt;
@@ -31,6 +32,7 @@ pub struct Collector<'a> {
     rank: u32,
     book: &'a Book<'a>,
     lines: Vec<Line<'a>>,
+    server: Server<'a>,
     random: Xoshiro256PlusPlus,
     bytes: Vec<u8>,
     space: Vec<u8>,
@@ -46,6 +48,7 @@ impl<'a> Collector<'a> {
         book: &'a Book<'a>,
         rank: u32,
         parcels: impl Iterator<Item = Parcels>,
+        server: Server<'a>,
         random: Xoshiro256PlusPlus,
         waits: bool,
     ) -> Self {
@@ -55,10 +58,10 @@ impl<'a> Collector<'a> {
         };
         let lines = (0..).zip(parcels).map(line).collect();
         let (beat, call) = (book.beat(rank, Half::Receiving), book.call(rank, Half::Receiving));
-        Self { rank, book, lines, random, bytes: vec![], space: vec![], waits, beat, call }
+        Self { rank, book, lines, server, random, bytes: vec![], space: vec![], waits, beat, call }
     }
 
-    /// Receives a few messages and acknowledges them; whether those were the last.
+    /// Receives a few messages and acknowledges them, and serves calls; whether those were the last.
     pub fn step(&mut self, fetch: &impl Fetch) -> Result<bool, Failure> {
         if self.random.random_ratio(1, 16) {
             fetch.in_pieces(self.random.random());
@@ -73,10 +76,19 @@ impl<'a> Collector<'a> {
             }
             let Some(mail) = self.one(fetch, !held.is_empty())? else { break };
             let from = mail.from();
+            // Before anything is made of it.
+            if mail.is_call() && self.random.random_ratio(1, 16) {
+                mail.leave();
+                continue;
+            }
             let Some(number) = self.take(&mail) else { continue };
             if self.random.random_ratio(1, 4) {
                 held.push((number, mail));
                 pause(&mut self.random);
+                continue;
+            }
+            if mail.is_call() {
+                self.answer(mail, number)?;
                 continue;
             }
             let ledger = self.lines[from as usize].ledger;
@@ -90,6 +102,10 @@ impl<'a> Collector<'a> {
         }
         while !held.is_empty() {
             let (number, mail) = held.swap_remove(self.random.random_range(0..held.len()));
+            if mail.is_call() {
+                self.answer(mail, number)?;
+                continue;
+            }
             let from = mail.from();
             self.lines[from as usize].ledger.acknowledging(number);
             drop(mail);
@@ -104,6 +120,16 @@ impl<'a> Collector<'a> {
             return Ok(true);
         }
         Ok(false)
+    }
+
+    fn answer(&mut self, call: Mail<'_>, number: u64) -> Result<(), Failure> {
+        let from = call.from();
+        self.call.store(u64::from(from) << 32, Relaxed);
+        let result = self.server.answer(call, number, &mut self.random);
+        self.beat.fetch_add(1, Release);
+        result.map_err(|error| {
+            Failure::new(format_args!("rank {} cannot answer rank {from}: {error}", self.rank))
+        })
     }
 
     fn has_ended(&self) -> bool {
@@ -141,10 +167,13 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// Judges a mail, or the message that it is the last piece of; its number, if it has one.
+    /// Judges a mail, or the message that it is the last piece of, or carries out a call; its number, if it has one.
     fn take(&mut self, mail: &Mail<'_>) -> Option<u64> {
         let from = mail.from();
         let line = &mut self.lines[from as usize];
+        if mail.is_call() {
+            return self.server.carry_out(mail, line.reader.passed());
+        }
         self.bytes.resize(mail.len(), 0);
         mail.copy_to(&mut self.bytes);
         if let Some(piece) = mail.piece() {

@@ -8,11 +8,13 @@ use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 /// The last numbers of which it is known what became of them: far more than are ever on their way.
 const FATES: usize = 4096;
 /// Words of a ledger.
-pub const LEDGER: usize = 2 * GROUP + FATES;
+pub const LEDGER: usize = 2 * GROUP + 2 * FATES;
 
-// The sender's words: the last number that it began to send, and the last of which it is known what came of it.
+// The sender's words: the last number that it began to send, the last of which it is known what came of it, and how
+// many calls and answers it began.
 const INTENT: usize = 0;
 const DONE: usize = 1;
+const LOOSE: usize = 2;
 // The receiver's: the last number that it took, the last whose acknowledgement began, and the last that certainly is
 // acknowledged, with all before it.
 const TAKEN: usize = GROUP;
@@ -54,7 +56,18 @@ impl<'a> Ledger<'a> {
 
     /// `number` is about to be sent.
     pub fn intend(&self, number: u64) {
+        self.0[2 * GROUP + FATES + number as usize % FATES].store(self.0[LOOSE].load(Relaxed), Release);
         self.0[INTENT].store(number, Release);
+    }
+
+    /// What has no number, and may take a place in the mailbox, is about to be sent.
+    pub fn loosen(&self) {
+        self.0[LOOSE].store(self.0[LOOSE].load(Relaxed) + 1, Release);
+    }
+
+    /// How many such there were before `number`.
+    fn loose(&self, number: u64) -> u64 {
+        self.0[2 * GROUP + FATES + number as usize % FATES].load(Acquire)
     }
 
     /// The last number that anybody began to send.
@@ -137,6 +150,11 @@ impl<'a> Reader<'a> {
         self.last.map_or(self.ledger.0[ACKNOWLEDGED].load(Relaxed), |(number, _)| number)
     }
 
+    /// The number of the last that came, or of the last that may not come any more.
+    pub fn passed(&self) -> u64 {
+        self.last.map_or(self.passed, |(number, _)| number)
+    }
+
     /// Message `number` has come, with the mailbox's own number `seq`.
     pub fn arrive(&mut self, number: u64, seq: u64, is_train: impl Fn(u64) -> bool) -> Verdict {
         let mut verdict = Verdict::default();
@@ -167,9 +185,11 @@ impl<'a> Reader<'a> {
                 };
             }
         }
-        // Only trains take more than one place.
-        if let Some((_, before)) = self.last {
-            verdict.disordered = if has_train { seq <= before } else { seq != before + 1 };
+        // Only trains take more than one place, and only calls and answers have places and no numbers.
+        if let Some((last, before)) = self.last {
+            let loose = self.ledger.loose(number).saturating_sub(self.ledger.loose(last));
+            let latest = if has_train { u64::MAX } else { before + 1 + loose };
+            verdict.disordered = !(before + 1..=latest).contains(&seq);
         }
         self.last = Some((number, seq));
         self.ledger.0[TAKEN].fetch_max(number, Release);
@@ -292,6 +312,21 @@ mod tests {
         let mut reader = Reader::new(ledger);
         arrive(&mut reader, 1..=2);
         assert!(reader.arrive(3, 4, is_train).disordered);
+    }
+
+    #[test]
+    fn a_place_without_a_number_is_that_of_a_call_or_an_answer() {
+        for (seq, disordered) in [(2, true), (3, false), (5, false), (6, true)] {
+            let words = words();
+            let ledger = Ledger::new(&words);
+            send(ledger, 2);
+            (0..2).for_each(|_| ledger.loosen());
+            send(ledger, 8);
+            let mut reader = Reader::new(ledger);
+            arrive(&mut reader, 1..=2);
+            let verdict = reader.arrive(3, seq, is_train);
+            assert_eq!(verdict, Verdict { disordered, ..Verdict::default() }, "{seq}");
+        }
     }
 
     #[test]

@@ -28,6 +28,8 @@ struct Line<'a> {
     ledger: Ledger<'a>,
     parcels: Parcels,
     next: u64,
+    /// The last that was sent in this life and travels whole; 0: none.
+    last_whole: u64,
     /// Whether the last one was sent.
     has_ended: bool,
 }
@@ -55,20 +57,24 @@ impl<'a> Poster<'a> {
     ) -> Self {
         let line = |(to, parcels)| {
             let ledger = book.ledger(rank, to);
-            Line { ledger, parcels, next: ledger.resume(), has_ended: false }
+            Line { ledger, parcels, next: ledger.resume(), last_whole: 0, has_ended: false }
         };
         let lines = (0..).zip(parcels).map(line).collect();
         let (beat, call) = (book.beat(rank, Half::Sending), book.call(rank, Half::Sending));
         Self { rank, lines, random, bytes: vec![], waits, beat, call }
     }
 
-    /// Sends a message or a few.
-    pub fn step(&mut self, post: &impl Post) -> Result<(), Failure> {
+    /// Sends a message or a few; then does `also`, before what a batch may hold back is sent.
+    pub fn step(
+        &mut self,
+        post: &impl Post,
+        also: impl FnOnce(&Self) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         if self.random.random_ratio(3, 4) {
             if let Some((to, number)) = self.one(post)? {
                 self.close(to, number);
             }
-            return Ok(());
+            return also(self);
         }
         let batch = post.begin();
         let mut sent = vec![];
@@ -76,9 +82,15 @@ impl<'a> Poster<'a> {
             sent.extend(self.one(post)?);
             pause(&mut self.random);
         }
+        also(self)?;
         drop(batch);
         sent.into_iter().for_each(|(to, number)| self.close(to, number));
         Ok(())
+    }
+
+    /// The number of the last message that travels whole and that this life sent to a rank; 0: none.
+    pub fn last_whole(&self, to: u32) -> u64 {
+        self.lines[to as usize].last_whole
     }
 
     fn close(&self, to: usize, number: u64) {
@@ -123,8 +135,11 @@ impl<'a> Poster<'a> {
         if is_train {
             self.lines[to].ledger.settle(number, if is_done { Fate::Sent } else { Fate::Given });
         }
-        if !is_done && !is_train {
-            return Ok(None);
+        if !is_train {
+            if !is_done {
+                return Ok(None);
+            }
+            self.lines[to].last_whole = number;
         }
         self.lines[to].next += 1;
         Ok(Some((to, number)))

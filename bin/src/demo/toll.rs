@@ -20,11 +20,24 @@ pub struct Toll {
     pub redeliveries: u64,
     /// Trains that did not arrive because one side died, or gave them up.
     pub trains_missing: u64,
+    pub calls: u64,
+    /// Of these, answered, refused or dropped; ended with the server's life; not asked for want of room or of a server;
+    /// given up.
+    pub calls_answered: u64,
+    pub calls_ended: u64,
+    pub calls_unasked: u64,
+    pub calls_given_up: u64,
     pub longest_silence_ms: u64,
     pub lost: u64,
     pub torn: u64,
     pub disordered: u64,
     pub repeated: u64,
+    /// Answers that are not that of their request.
+    pub mistaken: u64,
+    /// Requests that were carried out twice.
+    pub twice: u64,
+    /// Calls that ended otherwise than was told, or not at all where they must.
+    pub belied: u64,
     pub stuck: u64,
     pub left_behind: u64,
     /// The first of these.
@@ -39,7 +52,9 @@ impl Toll {
 
     /// An error if anything was wrong.
     pub fn check(&self) -> Result<(), Failure> {
-        let all = self.lost + self.torn + self.disordered + self.repeated + self.stuck + self.left_behind;
+        let mail = self.lost + self.torn + self.disordered + self.repeated;
+        let calls = self.mistaken + self.twice + self.belied;
+        let all = mail + calls + self.stuck + self.left_behind;
         let again = format_args!(
             "mbox-demo torture --kills {} --ranks {} --rate {} --seed {}",
             self.kills, self.ranks, self.rate, self.seed
@@ -63,12 +78,20 @@ impl Display for Toll {
         writeln!(f, "messages                  {:>12}", self.messages)?;
         writeln!(f, "delivered again           {:>12}", self.redeliveries)?;
         writeln!(f, "trains given up           {:>12}", self.trains_missing)?;
+        writeln!(f, "calls                     {:>12}", self.calls)?;
+        writeln!(f, "  answered                {:>12}", self.calls_answered)?;
+        writeln!(f, "  ended by a death        {:>12}", self.calls_ended)?;
+        writeln!(f, "  not asked               {:>12}", self.calls_unasked)?;
+        writeln!(f, "  given up                {:>12}", self.calls_given_up)?;
         writeln!(f, "longest silence           {:>12} ms", self.longest_silence_ms)?;
         writeln!(f, "violations:")?;
         writeln!(f, "  lost                    {:>12}", self.lost)?;
         writeln!(f, "  torn                    {:>12}", self.torn)?;
         writeln!(f, "  out of order            {:>12}", self.disordered)?;
         writeln!(f, "  seen after acknowledged {:>12}", self.repeated)?;
+        writeln!(f, "  another call's answer   {:>12}", self.mistaken)?;
+        writeln!(f, "  carried out twice       {:>12}", self.twice)?;
+        writeln!(f, "  told what is not so     {:>12}", self.belied)?;
         writeln!(f, "  stuck                   {:>12}", self.stuck)?;
         write!(f, "  left behind             {:>12}", self.left_behind)
     }

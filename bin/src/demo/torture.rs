@@ -26,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The order in which they are watched.
 const HALVES: [Half; 2] = [Half::Sending, Half::Receiving];
 
-/// Kill processes that talk, at random, and check that nothing is lost, torn, out of order, repeated or stuck;
+/// Kill processes that talk, at random, and check that nothing is lost, torn, out of order, repeated or stuck, and
+/// that calls get their own answers and are carried out once at most;
 /// or overwrite their region, and check that none of them ends or is stuck
 #[derive(Args)]
 pub struct Torture {
@@ -256,11 +257,19 @@ impl<'a> Rack<'a> {
             messages: total(Count::Messages),
             redeliveries: total(Count::Redeliveries),
             trains_missing: total(Count::Missing),
+            calls: total(Count::Calls),
+            calls_answered: total(Count::Answered),
+            calls_ended: total(Count::Ended),
+            calls_unasked: total(Count::Unasked),
+            calls_given_up: total(Count::GivenUp),
             longest_silence_ms: self.longest.as_millis() as u64,
             lost: total(Count::Lost),
             torn: total(Count::Torn),
             disordered: total(Count::Disordered),
             repeated: total(Count::Repeated),
+            mistaken: total(Count::Mistaken),
+            twice: total(Count::Twice),
+            belied: total(Count::Belied),
             stuck: self.stuck,
             left_behind: 0,
             first_fault: self.book.fault().or_else(|| self.first_stuck.clone()),

@@ -17,14 +17,18 @@ fn survives(seed: &str) {
     let report: Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!((number(&report, "kills"), number(&report, "ranks")), (40, 3));
     assert!(number(&report, "messages") > 0 && number(&report, "lives") > 3, "{report}");
-    for violation in ["lost", "torn", "disordered", "repeated", "stuck", "left_behind"] {
+    // Else nothing was tried.
+    assert!(number(&report, "calls_answered") > 0 && number(&report, "calls_given_up") > 0, "{report}");
+    for violation in
+        ["lost", "torn", "disordered", "repeated", "mistaken", "twice", "belied", "stuck", "left_behind"]
+    {
         assert_eq!(number(&report, violation), 0, "{report}");
     }
     nothing_is_left("torture", pid);
 }
 
 #[test]
-fn nothing_is_lost_torn_disordered_repeated_stuck_or_left_behind() {
+fn mail_and_calls_keep_their_promises_whoever_is_killed() {
     // Of several sizes of mailbox.
     for seed in ["1", "2", "3"] {
         survives(seed);
@@ -55,8 +59,11 @@ fn the_report_can_be_read() {
     let demo = Demo::start(&["torture", "--kills", "3", "--ranks", "2"]);
     assert!(demo.line().expect("a report").starts_with("2 ranks, "));
     assert!(demo.shows("kills ").contains("   3   ("));
+    demo.shows("  ended by a death ");
     demo.shows("violations:");
-    for violation in ["lost", "torn", "out of order", "seen after acknowledged", "stuck", "left behind"] {
+    let mail = ["lost", "torn", "out of order", "seen after acknowledged"];
+    let calls = ["another call's answer", "carried out twice", "told what is not so"];
+    for violation in [&mail[..], &calls, &["stuck", "left behind"]].concat() {
         let line = demo.line().expect("a count");
         assert_eq!(line, format!("  {violation:<24}{:>12}", 0));
     }

@@ -1,0 +1,91 @@
+//! What serves calls in a torture.
+
+use super::book::{Book, Count};
+use super::docket::{Docket, Word};
+use super::ledger::Ledger;
+use super::request::{Deed, Request, Requests};
+use mailbox::{Mail, ReplyError, SendError};
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
+use std::time::Duration;
+
+/// Requests of one rank.
+struct Line<'a> {
+    docket: Docket<'a>,
+    /// What this rank sends there, answers among it.
+    loose: Ledger<'a>,
+    requests: Requests,
+}
+
+/// All that one life of a rank is asked.
+pub struct Server<'a> {
+    rank: u32,
+    epoch: u64,
+    book: &'a Book<'a>,
+    lines: Vec<Line<'a>>,
+}
+
+impl<'a> Server<'a> {
+    /// What rank `rank` is asked in the life of this epoch.
+    pub fn new(book: &'a Book<'a>, rank: u32, epoch: u64, requests: impl Iterator<Item = Requests>) -> Self {
+        let line = |(from, requests)| Line {
+            docket: book.docket(from, rank),
+            loose: book.ledger(rank, from),
+            requests,
+        };
+        Self { rank, epoch, book, lines: (0..).zip(requests).map(line).collect() }
+    }
+
+    /// Carries out a call, which comes when message `last` of its caller has, or cannot come any more; its number.
+    pub fn carry_out(&self, call: &Mail<'_>, last: u64) -> Option<u64> {
+        let from = call.from();
+        let line = &self.lines[from as usize];
+        let Some(Request { number, after, .. }) = line.requests.open(call) else {
+            self.book.tear(from, self.rank, last);
+            return None;
+        };
+        let said = line.docket.say(number, Word::CarriedOut(self.epoch));
+        self.book.judge_word(self.rank, from, number, said);
+        if after > last {
+            self.book.fail(self.rank, from, number, Count::Disordered);
+        }
+        Some(number)
+    }
+
+    /// Answers call `number`, which was carried out, as it deserves.
+    pub fn answer(
+        &self,
+        call: Mail<'_>,
+        number: u64,
+        random: &mut Xoshiro256PlusPlus,
+    ) -> Result<(), ReplyError> {
+        let from = call.from();
+        let line = &self.lines[from as usize];
+        let time = Duration::from_micros(random.random_range(0..2000));
+        // It may take a place in the mailbox.
+        line.loose.loosen();
+        let answered = match line.requests.deed(number) {
+            Deed::Answer(bytes) if random.random() => call.try_reply(&bytes).map(|()| true),
+            Deed::Answer(bytes) => call.reply_timeout(&bytes, time).map(|()| true),
+            // For as long as it takes: so no two may wait for each other.
+            Deed::Refuse(bytes) if from < self.rank => call.refuse(&bytes).map(|()| true),
+            Deed::Refuse(_) | Deed::Drop => {
+                drop(call);
+                Ok(false)
+            }
+        };
+        let word = if let Ok(true) = answered { Word::Answered } else { Word::Dropped };
+        self.book.judge_word(self.rank, from, number, line.docket.say(number, word));
+        match answered {
+            // Of a half; its caller has ended, does not receive, or has no room.
+            Err(
+                ReplyError::Split
+                | ReplyError::Send(
+                    SendError::Full | SendError::Timeout | SendError::PeerLeft | SendError::PeerDead,
+                ),
+            )
+            | Ok(_) => Ok(()),
+            Err(error) => Err(error),
+        }
+    }
+}
