@@ -7,6 +7,7 @@ use super::request::{Deed, Request, Requests};
 use mailbox::{Mail, ReplyError, SendError};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
+use std::thread;
 use std::time::Duration;
 
 /// Requests of one rank.
@@ -62,6 +63,10 @@ impl<'a> Server<'a> {
         let from = call.from();
         let line = &self.lines[from as usize];
         let time = Duration::from_micros(random.random_range(0..2000));
+        if random.random_ratio(1, 16) {
+            // Its caller may give up meanwhile, and ask again.
+            thread::sleep(2 * time);
+        }
         // It may take a place in the mailbox.
         line.loose.loosen();
         let answered = match line.requests.deed(number) {
