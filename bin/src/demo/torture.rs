@@ -195,8 +195,12 @@ impl<'a> Rack<'a> {
             return Err(Failure::new(format_args!("the process of rank {rank} ended by itself")));
         }
         self.kills += 1;
-        // Mostly too soon for others to see more than a successor.
-        let pause = if self.random.random_ratio(1, 4) { self.random.random_range(0..100) } else { 0 };
+        // Mostly too soon for others to see more than a successor; now and then so late that they must have seen the end.
+        let pause = match self.random.random_range(0..256) {
+            0 => 1500,
+            1..64 => self.random.random_range(0..100),
+            _ => 0,
+        };
         self.lives[rank] = Life::Over { until: Instant::now() + Duration::from_millis(pause) };
         Ok(())
     }
