@@ -33,6 +33,7 @@ mod demo {
     pub mod sleep;
     pub mod soak;
     pub mod soaker;
+    pub mod spared;
     pub mod stage;
     pub mod stream;
     pub mod talk;

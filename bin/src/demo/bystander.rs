@@ -9,7 +9,7 @@ use super::sheet::{Call, Pulse, Sheet, Tally};
 use super::whim::{Ills, TIME, Whim};
 use crate::place::place;
 use clap::Args;
-use mailbox::{Endpoint, JoinError, Receiver, RecvError, Region, SendError, Sender, Wait};
+use mailbox::{Endpoint, Interrupter, JoinError, Receiver, RecvError, Region, SendError, Sender, Wait};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use std::path::PathBuf;
@@ -58,7 +58,8 @@ impl Bystander {
         }
         let open = || Region::open(place(&self.place.region));
         let mut region = open().map_err(|error| self.place.failure(error))?;
-        let (all, whole) = (region.ranks(), region.max_whole() as usize);
+        // One more than talk. Those that are spared are left alone.
+        let (all, whole) = (self.ranks + 1, region.max_whole() as usize);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(mix(self.seed, u64::from(self.rank) << 32));
         while !sheet.is_over() {
             if let Ok(opened) = pulse.call(Call::Open, open) {
@@ -92,12 +93,15 @@ impl Bystander {
         }
     }
 
-    /// Some calls, with both halves at once.
+    /// Some calls, with the whole endpoint or with both halves at once.
     fn live(&self, me: Endpoint, whims: [Whim<'_>; 2]) -> Result<(), Failure> {
         let [mut sending, mut receiving] = whims;
         let waits = [Wait::Adaptive, Wait::Block, Wait::Spin];
         me.set_wait(waits[receiving.random.random_range(0..waits.len())]);
         let calls = receiving.random.random_range(0..300);
+        if receiving.random.random() {
+            return converse(me, receiving, calls);
+        }
         let (sender, mut receiver) = me.split();
         let interrupters = [sender.interrupter(), receiver.interrupter()];
         let has_ended = &AtomicBool::new(false);
@@ -111,13 +115,7 @@ impl Bystander {
                 sending.pulse.act(Call::Leave, || drop(sender));
                 Ok(())
             });
-            // Ends the calls that have no time of their own.
-            scope.spawn(move || {
-                while !has_ended.load(Relaxed) {
-                    thread::sleep(TIME);
-                    interrupters.iter().for_each(|interrupter| interrupter.interrupt());
-                }
-            });
+            scope.spawn(move || interrupt(&interrupters, has_ended));
             let mut ills = Ills::new(receiving.ranks);
             let mut received = Ok(true);
             for _ in 0..calls {
@@ -179,5 +177,32 @@ impl Bystander {
                 _ => {}
             }
         }
+    }
+}
+
+/// Calls other ranks so often, and serves them.
+fn converse(me: Endpoint, mut whim: Whim<'_>, calls: u32) -> Result<(), Failure> {
+    let interrupters = [me.interrupter()];
+    let has_ended = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(move || interrupt(&interrupters, has_ended));
+        let mut talked = Ok(true);
+        for _ in 0..calls {
+            talked = whim.converse(&me);
+            if !matches!(talked, Ok(true)) {
+                break;
+            }
+        }
+        whim.pulse.act(Call::Leave, || drop(me));
+        has_ended.store(true, Relaxed);
+        talked.map(drop)
+    })
+}
+
+/// Ends the calls that have no time of their own.
+fn interrupt(interrupters: &[Interrupter], has_ended: &AtomicBool) {
+    while !has_ended.load(Relaxed) {
+        thread::sleep(TIME);
+        interrupters.iter().for_each(|interrupter| interrupter.interrupt());
     }
 }

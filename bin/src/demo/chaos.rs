@@ -6,7 +6,7 @@ use super::failure::Failure;
 use super::journal::Journal;
 use super::output::show;
 use super::progress;
-use super::sheet::{SPANS, Sheet, Tally};
+use super::sheet::{PAIR, SPANS, Sheet, Tally};
 use super::stage::Stage;
 use super::vandal::Class;
 use super::watch::Watch;
@@ -72,16 +72,20 @@ impl<'a> Scene<'a> {
     fn play(&mut self, journal: &Journal) -> Result<(), Failure> {
         let Chaos { writes, ranks, seed, .. } = *self.chaos;
         // One that nobody holds; small, so that each place is used again and again.
-        let region = self.stage.ruin(Config::ranks(ranks + 1).cells(16).arena(2048).max_message(1 << 16))?;
+        let region =
+            self.stage.ruin(Config::ranks(ranks + 1 + PAIR).cells(16).arena(2048).max_message(1 << 16))?;
         let terms = format!("--ranks {ranks} --seed {seed} --journal {}", journal.path());
         for rank in 0..ranks {
             self.stage.enter(&region, &format!("bystander --rank {rank} {terms}"))?;
         }
+        for seat in 0..PAIR {
+            self.stage.enter(&region, &format!("spared --seat {seat} {terms}"))?;
+        }
         let sheet = self.sheet;
         let mut watch = Watch::new(sheet.pulses().map(|pulse| pulse.beat()), self.chaos.patience);
-        let calls = |rank| sheet.pulse(rank, Half::Sending).get(Tally::Calls);
+        let has_begun = |rank| sheet.pulse(rank, Half::Receiving).get(Tally::Calls) > 0;
         let begin = Instant::now();
-        while (0..ranks).any(|rank| calls(rank) == 0) {
+        while !(0..ranks + PAIR).all(has_begun) {
             if begin.elapsed() > PATIENCE.max(self.chaos.patience) {
                 return Err(Failure::new("somebody never began"));
             }
@@ -140,12 +144,15 @@ impl<'a> Scene<'a> {
             corrupt: total(Tally::Corrupt),
             resets: total(Tally::Resets),
             revived: total(Tally::Revived),
+            answers: total(Tally::Answers),
+            right_answers: total(Tally::Right),
             spans,
             longest_ms: longest.as_secs_f64() * 1e3,
             longest_call,
             ended: 0,
             stuck: self.stuck,
             silent,
+            mistaken: total(Tally::Mistaken),
             left_behind: 0,
             first_fault: self.first_fault.clone().or_else(first_fault),
         }

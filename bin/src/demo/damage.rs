@@ -26,6 +26,10 @@ pub struct Damage {
     pub resets: u64,
     /// Those after which mail came, in the same life of the receiver.
     pub revived: u64,
+    /// Requests that were answered, whatever that says.
+    pub answers: u64,
+    /// The same, rightly, among the ranks that are spared.
+    pub right_answers: u64,
     /// How many calls took up to 1, 2, 4, … ms.
     pub spans: [u64; SPANS],
     pub longest_ms: f64,
@@ -36,6 +40,8 @@ pub struct Damage {
     pub stuck: u64,
     /// Mailboxes that carried no mail in the end.
     pub silent: u64,
+    /// Requests and answers among the ranks that are spared that are something else.
+    pub mistaken: u64,
     pub left_behind: u64,
     /// The first of these.
     pub first_fault: Option<String>,
@@ -49,7 +55,7 @@ impl Damage {
 
     /// An error if anything was wrong.
     pub fn check(&self) -> Result<(), Failure> {
-        let all = self.ended + self.stuck + self.silent + self.left_behind;
+        let all = self.ended + self.stuck + self.silent + self.mistaken + self.left_behind;
         let again = format_args!(
             "mbox-demo torture --chaos --writes {} --ranks {} --seed {}",
             self.asked, self.ranks, self.seed
@@ -61,7 +67,10 @@ impl Damage {
 impl Display for Damage {
     fn fmt(&self, f: &mut Formatter<'_>) -> Fmt {
         let Self { ranks, seed, seconds, writes, calls, good, .. } = self;
-        writeln!(f, "{ranks} ranks and one that nobody holds, seed {seed}, {seconds:.1} s")?;
+        writeln!(
+            f,
+            "{ranks} ranks, one that nobody holds and two that are spared, seed {seed}, {seconds:.1} s"
+        )?;
         writeln!(f, "words overwritten         {writes:>12}   ({:.0}/s)", *writes as f64 / seconds)?;
         for (class, count) in &self.by_class {
             writeln!(f, "  {class:<24}{count:>12}")?;
@@ -78,10 +87,13 @@ impl Display for Damage {
         writeln!(f, "told to be corrupt        {:>12}", self.corrupt)?;
         writeln!(f, "of these, reset           {:>12}", self.resets)?;
         writeln!(f, "of these, heard again     {:>12}", self.revived)?;
+        writeln!(f, "requests answered         {:>12}", self.answers)?;
+        writeln!(f, "among the spared          {:>12}", self.right_answers)?;
         writeln!(f, "violations:")?;
         writeln!(f, "  ended by itself         {:>12}", self.ended)?;
         writeln!(f, "  stuck                   {:>12}", self.stuck)?;
         writeln!(f, "  silent in the end       {:>12}", self.silent)?;
+        writeln!(f, "  mistaken by the spared  {:>12}", self.mistaken)?;
         write!(f, "  left behind             {:>12}", self.left_behind)
     }
 }

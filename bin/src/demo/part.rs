@@ -10,6 +10,7 @@ use super::large::Large;
 use super::ring::Pass;
 use super::sleep::{Sleep, Wake};
 use super::soaker::Soaker;
+use super::spared::Spared;
 use super::stream::Stream;
 use super::talk::Talk;
 use super::vandal::Vandal;
@@ -36,6 +37,7 @@ pub enum Part {
     Victim(Victim),
     Soaker(Soaker),
     Bystander(Bystander),
+    Spared(Spared),
     Vandal(Vandal),
 }
 
@@ -59,6 +61,7 @@ impl Part {
             Part::Soaker(soaker) => soaker.run(),
             Part::Victim(victim) => victim.run(),
             Part::Bystander(bystander) => bystander.run(),
+            Part::Spared(spared) => spared.run(),
             Part::Vandal(vandal) => vandal.run(),
         }
     }

@@ -9,6 +9,8 @@ use std::time::{Duration, Instant};
 
 /// Words of a half.
 const PULSE: usize = 2 * GROUP;
+/// How many ranks more are spared.
+pub const PAIR: u32 = 2;
 /// Calls of up to 1, 2, 4, … ms; the last takes all others.
 pub const SPANS: usize = 12;
 
@@ -19,9 +21,9 @@ pub struct Sheet<'a> {
 }
 
 impl<'a> Sheet<'a> {
-    /// Words of a sheet for so many ranks that talk.
+    /// Words of a sheet for so many ranks that talk, beside those that are spared.
     pub fn words(ranks: u32) -> usize {
-        2 * GROUP + ranks as usize * 2 * PULSE
+        3 * GROUP + (ranks + PAIR) as usize * 2 * PULSE
     }
 
     /// The sheet in this journal.
@@ -39,20 +41,21 @@ impl<'a> Sheet<'a> {
         self.words[0].store(1, Release);
     }
 
-    /// How often words of this class were overwritten; there are at most 16.
+    /// How often words of this class were overwritten; there are at most 32.
     pub fn written(&self, class: usize) -> &'a AtomicU64 {
-        &self.words[GROUP..2 * GROUP][class]
+        &self.words[GROUP..3 * GROUP][class]
     }
 
-    /// How a half of a rank fares.
+    /// How a half of a rank fares; behind those that talk come those that are spared.
     pub fn pulse(&self, rank: u32, half: Half) -> Pulse<'a> {
-        let at = 2 * GROUP + (2 * rank as usize + half as usize) * PULSE;
+        let at = 3 * GROUP + (2 * rank as usize + half as usize) * PULSE;
         Pulse(&self.words[at..at + PULSE])
     }
 
     /// Both halves of all ranks.
     pub fn pulses(&self) -> impl Iterator<Item = Pulse<'a>> {
-        (0..self.ranks).flat_map(|rank| [Half::Sending, Half::Receiving].map(|half| self.pulse(rank, half)))
+        let all = 0..self.ranks + PAIR;
+        all.flat_map(|rank| [Half::Sending, Half::Receiving].map(|half| self.pulse(rank, half)))
     }
 
     /// So many of it, over all halves.
@@ -60,7 +63,7 @@ impl<'a> Sheet<'a> {
         self.pulses().map(|pulse| pulse.get(what)).sum()
     }
 
-    /// Whether each rank has counted so many of it in its receiving half.
+    /// Whether each rank that is not spared has counted so many of it in its receiving half.
     pub fn has_each(&self, what: Tally, count: u64) -> bool {
         (0..self.ranks).all(|rank| self.pulse(rank, Half::Receiving).get(what) >= count)
     }
@@ -88,10 +91,15 @@ pub enum Call {
     Acknowledge,
     Settle,
     Reset,
+    Ask,
+    AskTimeout,
+    TryAsk,
+    Hear,
+    Answer,
 }
 
 impl Call {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 24] = [
         Self::Open,
         Self::Join,
         Self::Leave,
@@ -111,6 +119,11 @@ impl Call {
         Self::Acknowledge,
         Self::Settle,
         Self::Reset,
+        Self::Ask,
+        Self::AskTimeout,
+        Self::TryAsk,
+        Self::Hear,
+        Self::Answer,
     ];
 
     fn name(number: u64) -> String {
@@ -134,6 +147,11 @@ pub enum Tally {
     Over = 7,
     /// Senders that were heard since.
     Heard = 8,
+    /// Answers, whatever they say.
+    Answers = 11,
+    /// Answers among the spared that were that of their request, and those that were not.
+    Right = 12,
+    Mistaken = 13,
 }
 
 const BEAT: usize = 0;

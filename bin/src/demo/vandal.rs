@@ -3,8 +3,10 @@
 use super::failure::Failure;
 use super::journal::Journal;
 use super::part::Where;
-use super::sheet::{Sheet, Tally};
+use super::sheet::{PAIR, Sheet, Tally};
+use super::spared;
 use clap::Args;
+use mailbox::cell::Kind;
 use mailbox::layout::{ARENA_ALIGN, Cell, ConsumerLine, Geometry, HEADER_WORDS, Lines, OPENED_WORDS, Rank};
 use mailbox::os;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -29,6 +31,9 @@ const ROUND: u64 = 4096;
 const CALLS_PER_ROUND: u64 = 64;
 const PAUSE: Duration = Duration::from_millis(100);
 
+/// The epoch in the stamp of a call line, in place.
+const EPOCHS: u64 = (1 << 23) - 1;
+
 /// What is overwritten, each as often as any other.
 #[derive(Debug, Clone, Copy)]
 pub enum Class {
@@ -50,13 +55,21 @@ pub enum Class {
     Length,
     /// Any word of a cell.
     Cell,
+    /// What a cell is of a message or a call.
+    Kind,
+    /// Which call a cell says it is about.
+    Ticket,
     Arena,
-    /// Any word of the region.
+    CallStamp,
+    CallEnvelope,
+    /// Any word of a call line.
+    CallLine,
+    /// Any word of the region, but of those that are spared.
     Any,
 }
 
 impl Class {
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 20] = [
         Self::Header,
         Self::Identity,
         Self::Bells,
@@ -70,7 +83,12 @@ impl Class {
         Self::Offset,
         Self::Length,
         Self::Cell,
+        Self::Kind,
+        Self::Ticket,
         Self::Arena,
+        Self::CallStamp,
+        Self::CallEnvelope,
+        Self::CallLine,
         Self::Any,
     ];
 
@@ -102,7 +120,7 @@ impl Vandal {
         let cannot_write = |error: io::Error| self.place.failure(error);
         let path = os::shm_path(&self.place.region);
         let file = File::options().read(true).write(true).open(path).map_err(cannot_write)?;
-        let mut hand = Hand::new(file, self.seed).map_err(cannot_write)?;
+        let mut hand = Hand::new(file, self.ranks, self.seed).map_err(cannot_write)?;
         let mut calls = 0;
         for write in 0..self.writes {
             let class = hand.strike().map_err(cannot_write)?;
@@ -125,13 +143,15 @@ struct Hand {
     file: File,
     header: [u8; HEADER_WORDS * 8],
     geometry: Geometry,
+    /// How many ranks are not spared.
+    ranks: u32,
     /// Where something else was before, and what.
     undo: VecDeque<(u64, u64)>,
     random: Xoshiro256PlusPlus,
 }
 
 impl Hand {
-    fn new(file: File, seed: u64) -> io::Result<Self> {
+    fn new(file: File, talkers: u32, seed: u64) -> io::Result<Self> {
         let mut header = [0; HEADER_WORDS * 8];
         file.read_exact_at(&mut header, 0)?;
         let mut words = [0; HEADER_WORDS];
@@ -140,7 +160,7 @@ impl Hand {
         }
         let (geometry, _) = Geometry::from_words(&words).ok_or(io::ErrorKind::InvalidData)?;
         let random = Xoshiro256PlusPlus::seed_from_u64(seed);
-        Ok(Self { file, header, geometry, undo: VecDeque::new(), random })
+        Ok(Self { file, header, geometry, ranks: talkers + 1, undo: VecDeque::new(), random })
     }
 
     /// Overwrites one word; of which class.
@@ -181,15 +201,15 @@ impl Hand {
     }
 
     fn mailbox(&mut self) -> u64 {
-        let [from, to] = [0; 2].map(|_| self.random.random_range(0..self.geometry.ranks));
+        let [from, to] = [0; 2].map(|_| self.random.random_range(0..self.ranks));
         self.geometry.mailbox(from, to)
     }
 
     /// The offset of some word of this class.
     fn place(&mut self, class: Class) -> io::Result<u64> {
         const CELL: u64 = size_of::<Cell>() as u64;
-        let Geometry { ranks, cells, arena, .. } = self.geometry;
-        let record = self.geometry.rank(self.random.random_range(0..ranks));
+        let Geometry { cells, arena, .. } = self.geometry;
+        let record = self.geometry.rank(self.random.random_range(0..self.ranks));
         let mailbox = self.mailbox();
         // Mostly one that is about to be read.
         let mut seq = self.random.random_range(0..u64::from(cells));
@@ -197,6 +217,7 @@ impl Hand {
             seq = self.read(mailbox)?.wrapping_add(seq / 4);
         }
         let some_cell = mailbox + Geometry::CELLS + CELL * (seq % u64::from(cells));
+        let line = mailbox + offset_of!(Lines, call) as u64;
         let payload = some_cell + offset_of!(Cell, payload) as u64;
         let (first, words) = match class {
             Class::Header => (0, HEADER_WORDS as u64),
@@ -210,14 +231,34 @@ impl Hand {
             }
             Class::Counters => (mailbox + offset_of!(Lines, producer) as u64, 8),
             Class::Stamp => (some_cell, 1),
-            Class::Envelope => (some_cell + offset_of!(Cell, envelope) as u64, 1),
+            Class::Envelope | Class::Kind => (some_cell + offset_of!(Cell, envelope) as u64, 1),
             Class::Offset => (payload, 1),
             Class::Length => (payload + 8, 1),
             Class::Cell => (some_cell, CELL / 8),
+            Class::Ticket => (payload + 16, 2),
+            Class::CallStamp => (line, 1),
+            Class::CallEnvelope => (line + offset_of!(Cell, envelope) as u64, 1),
+            Class::CallLine => (line, CELL / 8),
             Class::Arena => (mailbox + Geometry::CELLS + CELL * u64::from(cells), arena / 8),
-            Class::Any => (0, self.geometry.size() / 8),
+            Class::Any => return Ok(self.anywhere()),
         };
         Ok(first + 8 * self.random.random_range(0..words))
+    }
+
+    /// The offset of some word that is not of those that are spared, nor of the mailboxes between them.
+    fn anywhere(&mut self) -> u64 {
+        let geometry = self.geometry;
+        let pair = || (0..PAIR).map(|seat| spared::rank(self.ranks - 1, seat));
+        let records = pair().map(|rank| (geometry.rank(rank), size_of::<Rank>() as u64));
+        let mailboxes = pair().flat_map(|from| pair().map(move |to| (from, to)));
+        let mailboxes = mailboxes.map(|(from, to)| (geometry.mailbox(from, to), geometry.stride()));
+        let spared: Vec<_> = records.chain(mailboxes).map(|(start, len)| start..start + len).collect();
+        loop {
+            let offset = 8 * self.random.random_range(0..geometry.size() / 8);
+            if !spared.iter().any(|range| range.contains(&offset)) {
+                return offset;
+            }
+        }
     }
 
     /// What to write where `old` is: mostly what is near, or at some limit.
@@ -230,6 +271,23 @@ impl Hand {
                 ARENA_ALIGN * random.random_range(0..2 * arena / ARENA_ALIGN)
             }
             0..5 if matches!(class, Class::Length) => random.random_range(0..2 * arena),
+            // Of the call that is there, or one near it, for this life of the server or one near it.
+            0..7 if matches!(class, Class::CallStamp) => {
+                let near = |word: u64, step: u64| word.wrapping_add(step).wrapping_sub(1);
+                let [number, epoch] =
+                    [old >> 24, old >> 1 & EPOCHS].map(|word| near(word, random.random_range(0..3)));
+                number << 24 | (epoch & EPOCHS) << 1 | random.random_range(0..2)
+            }
+            0..7 if matches!(class, Class::CallEnvelope | Class::Kind) => {
+                let kinds = [Kind::Call, Kind::Answer, Kind::Refusal, Kind::Dropped, Kind::Elsewhere];
+                let len = if random.random() { old & 63 } else { random.random_range(0..64) };
+                old & !1023 | (kinds[random.random_range(0..kinds.len())] as u64) << 6 | len
+            }
+            // Which sort it is; or an epoch, a place in the mailbox, or a stamp.
+            0..3 if matches!(class, Class::Ticket) => random.random_range(0..4),
+            3..6 if matches!(class, Class::Ticket) => {
+                random.random_range(0..32) << 24 | random.random_range(0..16) << 1 | 1
+            }
             0 => random.next_u64(),
             1 => random.random_range(0..64),
             2 => u64::MAX - random.random_range(0..3),

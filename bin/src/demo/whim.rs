@@ -1,8 +1,8 @@
-//! Calls of an endpoint's halves, whatever comes of them.
+//! Calls of an endpoint and of its halves, whatever comes of them.
 
 use super::failure::Failure;
 use super::sheet::{Call, Pulse, Tally};
-use mailbox::{Lost, Receiver, RecvError, SendError, Sender};
+use mailbox::{CallError, Endpoint, Lost, Mail, Receiver, RecvError, Reply, ReplyError, SendError, Sender};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use std::time::Duration;
 /// How long a call that takes a time is given, and how often those that take none are interrupted.
 pub const TIME: Duration = Duration::from_millis(5);
 
-/// What makes the calls of a half.
+/// What makes the calls of an endpoint or a half.
 pub struct Whim<'a> {
     pub pulse: Pulse<'a>,
     pub random: Xoshiro256PlusPlus,
@@ -106,6 +106,12 @@ impl Whim<'_> {
                 return Err(Failure::new("a mail has another length than it says"));
             }
             let _ = (mail.piece(), mail.epoch(), mail.tag(), mail.read::<[u64; 2]>());
+            if mail.is_call() && self.random.random_ratio(3, 4) {
+                if !self.answer(mail)? {
+                    return Ok(false);
+                }
+                continue;
+            }
             match self.random.random_range(0..6) {
                 0 => pulse.act(Call::Acknowledge, || mail.leave()),
                 1 => drop(pulse.act(Call::Acknowledge, || mail.into_vec())),
@@ -119,6 +125,100 @@ impl Whim<'_> {
         pulse.act(Call::Acknowledge, || drop(held));
         pulse.act(Call::Settle, || drop(batch));
         Ok(true)
+    }
+
+    /// Asks a rank something, and serves others until there is an answer or not; whether it still is an endpoint.
+    pub fn converse(&mut self, me: &Endpoint) -> Result<bool, Failure> {
+        let pulse = self.pulse;
+        let to = self.random.random_range(0..self.ranks);
+        let bytes = self.some_bytes();
+        let asked = match self.random.random_range(0..4) {
+            0 => pulse.call(Call::Ask, || me.call(to, &bytes)).map(|reply| (Some(reply), None)),
+            1 => {
+                let asked = pulse.call(Call::AskTimeout, || me.call_timeout(to, &bytes, TIME));
+                asked.map(|reply| (Some(reply), None))
+            }
+            _ => pulse.call(Call::TryAsk, || me.try_call(to, &bytes)).map(|call| (None, Some(call))),
+        };
+        let (reply, call) = match asked {
+            Ok(asked) => asked,
+            Err(error) => return self.heard(Err(error)),
+        };
+        if !self.heard(Ok(reply))? {
+            return Ok(false);
+        }
+        for _ in 0..self.random.random_range(0..6) {
+            // Mail is before a call.
+            for _ in 0..self.random.random_range(0..24) {
+                if !self.serve(me)? {
+                    return Ok(false);
+                }
+            }
+            let Some(call) = &call else { continue };
+            let heard = if self.random.random() {
+                pulse.call(Call::Hear, || call.reply_timeout(TIME)).map(Some)
+            } else {
+                pulse.call(Call::Hear, || call.try_reply())
+            };
+            if !self.heard(heard)? {
+                return Ok(false);
+            }
+        }
+        pulse.act(Call::Hear, || drop(call));
+        Ok(true)
+    }
+
+    fn some_bytes(&mut self) -> Vec<u8> {
+        let longest = if self.random.random_ratio(2, 3) { 48 } else { self.whole };
+        vec![7; self.random.random_range(0..=longest)]
+    }
+
+    fn heard(&self, result: Result<Option<Reply>, CallError>) -> Result<bool, Failure> {
+        match result {
+            Ok(Some(_)) | Err(CallError::Refused(_)) => self.pulse.count(Tally::Answers),
+            Err(CallError::Corrupt) => self.pulse.count(Tally::Corrupt),
+            Err(CallError::Lost(lost)) => return is_lost(lost),
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    fn serve(&mut self, me: &Endpoint) -> Result<bool, Failure> {
+        let pulse = self.pulse;
+        let received = if self.random.random_ratio(1, 64) {
+            pulse.call(Call::RecvTimeout, || me.recv_timeout(TIME))
+        } else {
+            pulse.call(Call::TryRecv, || me.try_recv())
+        };
+        match received {
+            Ok(mail) if mail.is_call() => return self.answer(mail),
+            Ok(mail) => pulse.act(Call::Acknowledge, || drop(mail)),
+            Err(RecvError::Lost(lost)) => return is_lost(lost),
+            Err(RecvError::Corrupt(_)) => pulse.count(Tally::Corrupt),
+            Err(_) => {}
+        }
+        Ok(true)
+    }
+
+    /// Does something with a call; whether the endpoint still is one.
+    fn answer(&mut self, call: Mail<'_>) -> Result<bool, Failure> {
+        let bytes = self.some_bytes();
+        let whim = self.random.random_range(0..6);
+        let answered = self.pulse.call(Call::Answer, || match whim {
+            0 => call.reply(&bytes),
+            1 => call.refuse(&bytes),
+            2 => call.try_reply(&bytes),
+            3 => call.reply_timeout(&bytes, TIME),
+            4 => {
+                call.leave();
+                Ok(())
+            }
+            _ => {
+                drop(call);
+                Ok(())
+            }
+        });
+        if let Err(ReplyError::Send(error)) = answered { self.sent(Err(error)) } else { Ok(true) }
     }
 }
 
