@@ -21,6 +21,8 @@ use std::time::{Duration, Instant};
 const LOOK: Duration = Duration::from_millis(5);
 /// How long the same rank is spared, which must make progress whatever becomes of the others.
 const SPARED: Duration = Duration::from_secs(3);
+/// How long all are spared, now and then: nobody's end helps a call that hangs.
+const PEACE: Duration = Duration::from_millis(1500);
 /// How long the last messages may take to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The order in which they are watched.
@@ -164,6 +166,9 @@ impl<'a> Rack<'a> {
                 next_spared = now + SPARED;
                 let spared = self.random.random_range(0..self.lives.len() as u32);
                 self.spared = self.random.random_ratio(2, 3).then_some(spared);
+                if self.random.random() {
+                    next_kill += PEACE;
+                }
             }
             if now >= next_kill {
                 next_kill += self.pause();
