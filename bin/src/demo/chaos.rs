@@ -131,7 +131,12 @@ impl<'a> Scene<'a> {
         }
         let (longest, longest_call) = sheet.pulses().map(|pulse| pulse.longest()).max().unwrap_or_default();
         let silent = if sheet.is_over() { u64::from(ranks * ranks) - total(Tally::Heard) } else { 0 };
-        let first_fault = || (silent > 0).then(|| format!("{silent} mailboxes carry no mail in the end"));
+        let mistaken = total(Tally::Mistaken);
+        let first_fault = || match (silent, mistaken) {
+            (0, 0) => None,
+            (0, _) => Some(format!("{mistaken} requests or answers of the spared were something else")),
+            _ => Some(format!("{silent} mailboxes carry no mail in the end")),
+        };
         Damage {
             ranks: *ranks,
             seed: *seed,
@@ -152,7 +157,7 @@ impl<'a> Scene<'a> {
             ended: 0,
             stuck: self.stuck,
             silent,
-            mistaken: total(Tally::Mistaken),
+            mistaken,
             left_behind: 0,
             first_fault: self.first_fault.clone().or_else(first_fault),
         }
