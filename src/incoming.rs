@@ -69,7 +69,7 @@ impl Incoming {
     /// silent, but for calls: others go on.
     #[inline(always)]
     pub fn is_ready(&self) -> bool {
-        self.has_mail() || self.answerer.is_ready(self.next())
+        self.has_mail() || self.answerer.is_news() && self.answerer.is_ready(self.next())
     }
 
     /// As `is_ready`, but for calls.
@@ -81,7 +81,7 @@ impl Incoming {
     /// The call on the call line, if there is one.
     #[inline(always)]
     pub fn take_call(&self) -> Option<Letter> {
-        self.answerer.take(self.next())
+        if self.answerer.is_news() { self.answerer.take(self.next()) } else { None }
     }
 
     /// The number of the next message that is to be received: one that was left, or read ahead, or else the next that was

@@ -140,20 +140,26 @@ impl Answerer {
         Self { lines: mailbox.lines.clone(), epoch, seen: 0.into() }
     }
 
+    /// Whether the line has changed since a call in it was taken or answered: without that `take` gives none.
+    ///
+    /// Cost: one load of a line that changes with calls only.
+    #[inline(always)]
+    pub fn is_news(&self) -> bool {
+        // Relaxed: whoever acts on it takes.
+        self.lines.call.stamp.load(Relaxed) != self.seen.get()
+    }
+
     /// Whether there is a call to take: as `take`.
     #[inline(always)]
     pub fn is_ready(&self, next: Option<u64>) -> bool {
-        // Relaxed: whoever acts on it takes.
-        self.lines.call.stamp.load(Relaxed) != self.seen.get() && self.look(next).is_some()
+        self.is_news() && self.look(next).is_some()
     }
 
     /// The call that is asked, once. Not before the mail that was sent before it: `next` is the number of the next
     /// message of the mailbox that was never taken, if that matters.
-    ///
-    /// Cost: one load of a line that changes with calls only.
     #[inline(always)]
     pub fn take(&self, next: Option<u64>) -> Option<Letter> {
-        if self.lines.call.stamp.load(Relaxed) == self.seen.get() {
+        if !self.is_news() {
             return None;
         }
         let letter = self.look(next)?;
