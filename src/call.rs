@@ -29,7 +29,7 @@ pub struct Call<'a> {
 }
 
 /// Polls before a wait is prepared for: the answer is on its way.
-const SOON: u32 = 32;
+const SOON: u32 = 256;
 
 /// Where the answer comes.
 #[derive(Clone, Copy)]
@@ -225,7 +225,7 @@ impl<'a> Call<'a> {
             Patience::Until(deadline) => deadline,
         };
         if member.polls() {
-            line::rest();
+            line::rest(true);
             for _ in 0..SOON {
                 if let Some(reply) = self.look()? {
                     return Ok(reply);
@@ -258,7 +258,7 @@ impl<'a> Call<'a> {
             Ok(Some(answer)) => answer,
             Ok(None) => {
                 // Whoever polls at full speed takes the line away before all of it is written.
-                core::hint::spin_loop();
+                line::gap();
                 return Ok(None);
             }
             Err(Corrupt) => {

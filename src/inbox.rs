@@ -28,7 +28,7 @@ const QUERIES: usize = 8;
 /// Polls of the sender whose turn it is for one of all.
 const POLLS_PER_ROUND: u32 = 4;
 /// Looks for the next call before a wait is prepared for.
-const SOON: u32 = 256;
+const SOON: u32 = 128;
 const NOBODY: u32 = u32::MAX;
 /// How long mailboxes without memory are left alone.
 const RESPITE: Duration = Duration::from_millis(10);
@@ -110,8 +110,7 @@ impl Inbox {
         Some((peer, self.take_call(peer, source)?))
     }
 
-    /// The next call of whom `recv_new` looks at, if it comes in a moment, and nobody else spoke lately: to prepare a wait
-    /// takes as long. `None` says nothing.
+    /// The next call of whom `recv_new` looks at, if it comes in a moment and nobody else spoke lately. `None` says nothing.
     #[inline(always)]
     fn recv_call(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
         if !member.polls() || member.is_in_batch() {
@@ -124,7 +123,7 @@ impl Inbox {
                 self.turns.borrow().is_one() && self.left_of_turn(peer) > 0
             })?,
         };
-        line::rest();
+        line::rest(false);
         for _ in 0..SOON {
             if let Some(letter) = self.take_call(peer, source) {
                 return Some((peer, letter));
@@ -132,6 +131,7 @@ impl Inbox {
             if peer.has_mail() {
                 return None;
             }
+            line::gap();
         }
         None
     }

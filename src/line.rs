@@ -211,14 +211,24 @@ impl Answerer {
     }
 }
 
-/// Pauses before the line is looked at that was just written.
-const REST: u32 = 2;
+/// Pauses before an asker looks at the line that it has just written, and an answerer.
+const RESTS: [u32; 2] = [3, 2];
+/// Steps of the wait between two looks, some ten nanoseconds together: a pause is as long as a line travels, or longer.
+const GAP: u32 = 14;
 
 /// Leaves the line, just written, to the other side for about as long as that needs it: a look takes it away from whoever
 /// has read it and is about to write.
 #[inline(always)]
-pub fn rest() {
-    (0..REST).for_each(|_| core::hint::spin_loop());
+pub fn rest(is_asker: bool) {
+    (0..RESTS[usize::from(!is_asker)]).for_each(|_| core::hint::spin_loop());
+}
+
+/// Waits between two looks at the line, for the same reason.
+#[inline(always)]
+pub fn gap() {
+    for step in 0..GAP {
+        core::hint::black_box(step);
+    }
 }
 
 /// Writes all of the line but its stamp.
