@@ -11,7 +11,8 @@ use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Relaxed, Release};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 /// The most calls that are under way at once.
 const MANY: usize = 6;
@@ -182,7 +183,7 @@ impl<'a> Caller<'a> {
             }
             Err(CallError::Dropped) => (Count::Answered, Word::ToldDropped),
             Err(CallError::PeerDead | CallError::PeerLeft) => {
-                if !self.is_over(to, first) {
+                if !self.will_be_over(to, first) {
                     self.belie(asked);
                 }
                 (Count::Ended, Word::ToldOver)
@@ -220,6 +221,18 @@ impl<'a> Caller<'a> {
     fn is_over(&self, to: u32, life: u64) -> bool {
         let (status, epoch) = self.status(to);
         epoch > life || epoch == life && matches!(status, Status::Dead | Status::Left)
+    }
+
+    /// The same, but a successor that has the rank's lock and has not said so yet does not count as that life.
+    fn will_be_over(&self, to: u32, life: u64) -> bool {
+        let begin = Instant::now();
+        while !self.is_over(to, life) {
+            if begin.elapsed() > BOUND {
+                return false;
+            }
+            thread::yield_now();
+        }
+        true
     }
 
     fn compare(&self, asked: Asked, is_right: bool) {
