@@ -40,6 +40,8 @@ pub(crate) struct Incoming {
     train: RefCell<Option<Train>>,
     /// Whether fragments without a beginning are being dropped.
     stray: Private<bool>,
+    /// What is to be taken again, after it was told that it cuts a message off.
+    cutting: Private<Option<u64>>,
     /// Whether a receive from anyone has said that it is held up.
     pub told_held: Private<bool>,
     /// What mails that are not whole messages in the mailbox stand for.
@@ -60,6 +62,7 @@ impl Incoming {
             answerer,
             train: RefCell::default(),
             stray: false.into(),
+            cutting: None.into(),
             told_held: false.into(),
             kept: Kept::default(),
         }
@@ -166,8 +169,7 @@ impl Incoming {
     pub fn seek(&self, member: &Member, answers: &Answers) {
         // More is not there at once, unless the sender goes on meanwhile.
         for _ in 0..self.consumer.cells() {
-            // Whoever takes a message in pieces is to be told if it ends.
-            if self.corrupt.get() || self.is_in_pieces() || !self.consumer.is_new() {
+            if self.corrupt.get() || self.is_to_be_received() || !self.consumer.is_new() {
                 return;
             }
             let taken = self.sort(member, self.consumer.take_unseen(), false, answers);
@@ -179,9 +181,10 @@ impl Incoming {
         }
     }
 
-    /// Whether pieces were taken of a message that is under way.
-    fn is_in_pieces(&self) -> bool {
-        self.train.borrow().as_ref().is_some_and(Train::is_known)
+    /// Whether nothing is read ahead: whoever takes a message in pieces is to be told if it ends, and then what ended it
+    /// comes first.
+    fn is_to_be_received(&self) -> bool {
+        self.cutting.get().is_some() || self.train.borrow().as_ref().is_some_and(Train::is_known)
     }
 
     /// What a message that was taken is.
@@ -203,6 +206,9 @@ impl Incoming {
             let completed = member.region.segment.complete_arena(self.from, member.rank());
             completed.map_err(|_| self.corrupted())?;
             self.limit.set(member.limit);
+        }
+        if self.cutting.get() == Some(letter.seq) {
+            self.cutting.set(None);
         }
         let kind = letter.envelope().kind;
         match kind {
@@ -240,7 +246,7 @@ impl Incoming {
 
     /// Whether an answer cannot come before mail is received.
     pub fn is_barred(&self) -> bool {
-        self.is_held_up() || self.is_in_pieces()
+        self.is_held_up() || self.is_to_be_received()
     }
 
     /// Answers a call that was taken: on its line, where it was asked.
@@ -289,6 +295,7 @@ impl Incoming {
         self.stray.set(false);
         if self.drop_train() {
             self.consumer.put_back(next.seq);
+            self.cutting.set(Some(next.seq));
             return Err(RecvError::Cut(self.from));
         }
         Ok(())

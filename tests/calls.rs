@@ -246,6 +246,25 @@ fn an_answer_that_a_receive_comes_upon_is_kept() {
 }
 
 #[test]
+fn an_answer_behind_a_message_that_never_ends_comes_once_that_is_told() {
+    let (_scratch, caller, server) = pair(Config::ranks(2).cells(4));
+    caller.set_pieces(true);
+    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
+    let mail = server.try_recv().expect("the call");
+    // All four cells: there is none to say that it is given up.
+    assert_eq!(server.send_timeout(0, &pattern(8 << 20, 0), SHORT), Err(SendError::Timeout));
+    drop(caller.try_recv().expect("a piece"));
+    mail.try_reply(b"done").expect("room");
+    for _ in 0..2 {
+        drop(caller.try_recv().expect("a piece"));
+    }
+    assert!(matches!(caller.try_recv(), Err(RecvError::Cut(SERVER))));
+    assert_eq!(call.try_reply().unwrap_err(), CallError::Held);
+    assert!(matches!(caller.try_recv(), Err(RecvError::Empty)));
+    assert_eq!(*call.reply().expect("an answer"), *b"done");
+}
+
+#[test]
 fn mail_that_fills_the_mailbox_bars_the_answer() {
     let (scratch, caller, server) = pair(Config::ranks(2).cells(4));
     for _ in 0..4 {
