@@ -166,7 +166,7 @@ impl<'a> Rack<'a> {
                 next_spared = now + SPARED;
                 let spared = self.random.random_range(0..self.lives.len() as u32);
                 self.spared = self.random.random_ratio(2, 3).then_some(spared);
-                if self.random.random() {
+                if self.kills > 0 && self.random.random() {
                     next_kill += PEACE;
                 }
             }
