@@ -198,6 +198,11 @@ impl<'a> Mail<'a> {
         self.answer(Kind::Refusal, bytes, Patience::Until(None))
     }
 
+    /// As [`Mail::refuse`], but waits no longer than `timeout`, as [`Mail::reply_timeout`] does.
+    pub fn refuse_timeout(self, bytes: &[u8], timeout: Duration) -> Result<(), ReplyError> {
+        self.answer(Kind::Refusal, bytes, Patience::within(timeout))
+    }
+
     #[inline(always)]
     fn answer(self, kind: Kind, bytes: &[u8], patience: Patience) -> Result<(), ReplyError> {
         if !self.letter.is_on_line() || bytes.len() > INLINE {

@@ -305,13 +305,15 @@ fn mail_before_a_message_in_fragments_bars_the_answer() {
 fn a_server_need_not_wait_for_a_caller() {
     let (_scratch, caller, server) = pair(Config::ranks(2).cells(4));
     while server.try_send(0, b"mail").is_ok() {}
-    for patience in [None, Some(SHORT)] {
+    type Answer = fn(mailbox::Mail<'_>) -> Result<(), ReplyError>;
+    let answers: [(SendError, Answer); 3] = [
+        (SendError::Full, |mail| mail.try_reply(b"done")),
+        (SendError::Timeout, |mail| mail.reply_timeout(b"done", SHORT)),
+        (SendError::Timeout, |mail| mail.refuse_timeout(b"done", SHORT)),
+    ];
+    for (error, answer) in answers {
         let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
-        let mail = server.try_recv().expect("the call");
-        let (error, result) = match patience {
-            None => (SendError::Full, mail.try_reply(b"done")),
-            Some(timeout) => (SendError::Timeout, mail.reply_timeout(b"done", timeout)),
-        };
+        let result = answer(server.try_recv().expect("the call"));
         assert_eq!(result, Err(ReplyError::Send(error)));
         while server.try_send(0, b"more").is_ok() {}
         while caller.try_recv().is_ok() {}
