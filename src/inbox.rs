@@ -212,18 +212,14 @@ impl Inbox {
         }
     }
 
-    /// The answer from `rank` to a call, if it has come in the mailbox. Mail before it is left unread; where the mailbox
-    /// is full of that it is [`RecvError::Held`].
+    /// The answer from `rank` to a call that came in the mailbox. Mail before it stays unread: [`RecvError::Held`] if full.
     pub fn seek(
         &self,
         member: &Member,
         rank: u32,
         ticket: Ticket,
     ) -> Result<Option<(Kind, Vec<u8>)>, RecvError> {
-        if self.peers.get(rank).is_none() {
-            self.discover(member);
-        }
-        let peer = self.peers.get(rank).inspect(|peer| peer.seek(member, &self.answers));
+        let peer = self.peer(member, rank).inspect(|peer| peer.seek(member, &self.answers));
         match (self.answers.take(rank, ticket), peer) {
             (None, Some(peer)) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
             (None, Some(peer)) if peer.is_barred() => Err(RecvError::Held(rank)),
@@ -231,19 +227,23 @@ impl Inbox {
         }
     }
 
+    /// The mailbox from `rank`, if it is open; a new start that it was asked for is taken.
+    fn peer(&self, member: &Member, rank: u32) -> Option<&Incoming> {
+        if self.peers.get(rank).is_none() {
+            self.discover(member);
+        }
+        self.begin_anew(member);
+        self.peers.get(rank)
+    }
+
     /// `rank`, if it has mail.
     fn look_at(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
         if !self.peers.reaches(rank) {
             return Err(RecvError::NoSuchRank);
         }
-        if self.peers.get(rank).is_none() {
-            self.discover(member);
-        }
-        self.begin_anew(member);
-        match self.peers.get(rank) {
+        match self.peer(member, rank) {
             Some(peer) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
-            Some(peer) if peer.is_ready() => Ok(Some(peer)),
-            _ => Ok(None),
+            found => Ok(found.filter(|peer| peer.is_ready())),
         }
     }
 

@@ -119,7 +119,11 @@ impl Outbox {
         }
         // In the arena however short it is: the cell has the ticket.
         let room = bytes.len().max(INLINE + 1);
-        let peer = self.peer(member, to, room)?;
+        let peer = self.peer(member, to, bytes.len())?;
+        // Each time where no message is so long: the limit does not say then whether it was done.
+        if peer.limit.get() <= INLINE {
+            self.enlarge_arena(member, peer)?;
+        }
         self.flush(member);
         let slot = self.claim(terms, peer, room)?.of(kind).shortened(bytes.len());
         peer.producer.fill_ticketed(&slot, ticket, bytes);
@@ -284,11 +288,18 @@ impl Outbox {
             None => self.open(member, to)?,
         };
         if len > INLINE {
-            let reserved = member.region.segment.complete_arena(member.rank(), to);
-            reserved.map_err(|_| SendError::NoSpace)?;
-            peer.limit.set(member.limit);
+            self.enlarge_arena(member, peer)?;
         }
         Ok(peer)
+    }
+
+    /// Reserves the mailbox's arena.
+    #[cold]
+    fn enlarge_arena(&self, member: &Member, peer: &Outgoing) -> Result<(), SendError> {
+        let reserved = member.region.segment.complete_arena(member.rank(), peer.to);
+        reserved.map_err(|_| SendError::NoSpace)?;
+        peer.limit.set(member.limit);
+        Ok(())
     }
 
     /// Reserves what small messages need of the mailbox's pages, says so to the receiver unless an earlier holder of

@@ -528,6 +528,38 @@ fn who_calls_a_rank_that_died_is_told() {
     }
 }
 
+// --- Found in review ---------------------------------------------------------------------------------------
+
+#[test]
+fn who_only_calls_takes_a_new_start_too() {
+    for request in [8, LONG] {
+        let (_scratch, mut caller, server) = pair(Config::ranks(2));
+        server.send(0, b"mail").expect("room");
+        caller.reset(SERVER).expect("a request");
+        assert_eq!(server.send(0, b"lost"), Err(SendError::Reset), "the new start is given");
+        let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
+        server.try_recv().expect("the call").reply(&pattern(LONG, 1)).expect("room");
+        assert_eq!(*call.reply_timeout(SHORT).expect("an answer"), pattern(LONG, 1), "{request}");
+    }
+}
+
+#[test]
+fn a_region_of_short_messages_carries_more_calls_than_one() {
+    for limit in [16, 48, 49] {
+        let (_scratch, caller, server) = pair(Config::ranks(2).max_message(limit));
+        let first = caller.try_call(SERVER, b"first").expect("room");
+        let second = caller.try_call(SERVER, b"second").expect("room");
+        for answer in [b"1", b"2"] {
+            server.try_recv().expect("a call").reply(answer).expect("room");
+        }
+        assert_eq!(
+            (&*first.reply().expect("an answer"), &*second.reply().expect("an answer")),
+            (&b"1"[..], &b"2"[..]),
+            "{limit}"
+        );
+    }
+}
+
 // --- Garbage -----------------------------------------------------------------------------------------------
 
 #[test]
