@@ -125,6 +125,8 @@ impl Outbox {
             self.enlarge_arena(member, peer)?;
         }
         self.flush(member);
+        // What the batch has lost: said later, it would be said of this, too, which is not.
+        peer.tell_loss()?;
         let slot = self.claim(terms, peer, room)?.of(kind).shortened(bytes.len());
         peer.producer.fill_ticketed(&slot, ticket, bytes);
         peer.ring(member);
