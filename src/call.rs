@@ -26,6 +26,8 @@ pub struct Call<'a> {
     /// Of the server's life that it is for.
     epoch: u64,
     way: Private<Way>,
+    /// Whether the server seemed to wait for this rank when that was last looked at.
+    is_stuck: Private<bool>,
 }
 
 /// Polls before a wait is prepared for: the answer is on its way.
@@ -58,7 +60,7 @@ enum Way {
 /// messages. One such call to each rank can be under way, one that was given up included until its server answers it;
 /// further ones, and longer requests and answers, up to [`Region::max_whole`](crate::Region::max_whole), go through the
 /// mailboxes. There an answer waits behind mail from its server, which stays unread: [`CallError::Held`] if that fills
-/// the mailbox.
+/// the mailbox, or if a message that is received in pieces comes first.
 ///
 /// ```
 /// # use mailbox::{CallError, Config, Region};
@@ -168,7 +170,7 @@ impl<'a> Call<'a> {
                 Way::Mailbox(Ticket::Mailbox(seq))
             }
         };
-        let call = Self { sender, receiver, peer, epoch, way: way.into() };
+        let call = Self { sender, receiver, peer, epoch, way: way.into(), is_stuck: false.into() };
         if let Way::Mailbox(ticket) = way {
             receiver.parts().1.answers.expect(to, ticket);
         }
@@ -285,12 +287,46 @@ impl<'a> Call<'a> {
     fn look_in_mailbox(&self) -> Result<Option<Reply>, CallError> {
         let Way::Mailbox(ticket) = self.way.get() else { return Err(CallError::Over) };
         let (member, inbox) = self.receiver.parts();
-        let Some((kind, bytes)) = inbox.seek(member, self.peer.to, ticket)? else { return Ok(None) };
-        self.way.set(Way::Over);
+        match inbox.seek(member, self.peer.to, ticket) {
+            Ok(None) => Ok(None),
+            Ok(Some(answer)) => self.take(answer).map(Some),
+            Err(error @ RecvError::Corrupt(_)) => {
+                self.end();
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// An answer that came in the mailbox.
+    fn take(&self, (kind, bytes): (Kind, Vec<u8>)) -> Result<Reply, CallError> {
+        self.end();
         match kind {
-            Kind::Answer => Ok(Some(Reply::many(bytes))),
+            Kind::Answer => Ok(Reply::many(bytes)),
             _ => Err(CallError::Refused(bytes)),
         }
+    }
+
+    /// Reads the mailbox ahead for a call on the line: its answer may be there although the line does not say so, because
+    /// its server ended in between; and others, which nobody waits for, take room.
+    fn read_ahead(&self) -> Result<Option<Reply>, CallError> {
+        self.keep_mailed();
+        let Way::LineOrMailbox(stamp) = self.way.get() else { return Ok(None) };
+        let (member, inbox) = self.receiver.parts();
+        match inbox.seek(member, self.peer.to, Ticket::Line(stamp)) {
+            Ok(Some(answer)) => self.take(answer).map(Some),
+            // The answer may come on the line all the same.
+            Ok(None) | Err(RecvError::Held(_) | RecvError::Corrupt(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Says that the server waits for room in its mailbox to this rank, with this call's answer or before it, and mail that
+    /// this rank has not acknowledged takes that room. Not at the first look: it may have found some meanwhile.
+    fn held_up(&self) -> Result<(), CallError> {
+        let (member, inbox) = self.receiver.parts();
+        let is_stuck = member.is_awaited_by(&self.peer.record) && inbox.holds_mail(self.peer.to);
+        if self.is_stuck.replace(is_stuck) && is_stuck { Err(CallError::Held) } else { Ok(()) }
     }
 
     /// Whether the answer can still come; the answer, if it has come meanwhile.
@@ -298,10 +334,15 @@ impl<'a> Call<'a> {
     fn check(&self, query: bool) -> Result<Option<Reply>, CallError> {
         let (member, _) = self.receiver.parts();
         member.check()?;
+        if let Some(reply) = self.read_ahead()? {
+            return Ok(Some(reply));
+        }
         let to = self.peer.to;
         // A server answers before it acknowledges. A successor acknowledges, too: then there is one.
         let is_done = match self.way.get() {
-            Way::Mailbox(Ticket::Mailbox(seq)) => self.peer.producer.is_acknowledged(seq)?,
+            Way::Mailbox(Ticket::Mailbox(seq)) => {
+                self.peer.producer.is_acknowledged(seq).inspect_err(|_| self.end())?
+            }
             _ => false,
         };
         let epoch = member.region.registry.life(to).epoch();
@@ -313,7 +354,7 @@ impl<'a> Call<'a> {
             None
         };
         if !is_done && end.is_none() {
-            return Ok(None);
+            return self.held_up().map(|()| None);
         }
         // What it did before it ended is visible now.
         if let Some(reply) = self.look()? {

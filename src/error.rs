@@ -269,7 +269,7 @@ pub enum CallError {
     /// The server answered that it failed; these bytes say how.
     #[error("the server refused the request")]
     Refused(Vec<u8>),
-    /// The server received the call and will not answer it.
+    /// The server dropped the call, or all of its mailbox, and will not answer it.
     #[error("the server dropped the request without an answer")]
     Dropped,
     /// The server left without an answer; it may have carried the call out.
@@ -284,8 +284,8 @@ pub enum CallError {
     /// An [`Interrupter`](crate::Interrupter) ended the wait; otherwise as [`CallError::Timeout`].
     #[error("interrupted")]
     Interrupted,
-    /// The answer comes in the mailbox, which is full of mail from the server. Receive that, or drop mails that are
-    /// held.
+    /// Mail from the server that is not received, or that is held, takes the room that the server waits for, with the
+    /// answer or before it. Receive it, or drop it; the call goes on.
     #[error("unread mail of the server keeps its answer from coming")]
     Held,
     /// This rank asks itself, and cannot answer while it waits.

@@ -1,9 +1,9 @@
 //! The receiving side of an endpoint.
 
+mod answers;
 mod ends;
 
 use crate::answers::Answers;
-use crate::cell::{Kind, Ticket};
 use crate::error::RecvError;
 use crate::incoming::Incoming;
 use crate::layout::{MAX_RANKS, OPENED_WORDS};
@@ -209,21 +209,6 @@ impl Inbox {
         match source {
             Source::Anyone => Ok(self.look_around(member, effort)),
             Source::Rank(rank) => self.look_at(member, rank),
-        }
-    }
-
-    /// The answer from `rank` to a call that came in the mailbox. Mail before it stays unread: [`RecvError::Held`] if full.
-    pub fn seek(
-        &self,
-        member: &Member,
-        rank: u32,
-        ticket: Ticket,
-    ) -> Result<Option<(Kind, Vec<u8>)>, RecvError> {
-        let peer = self.peer(member, rank).inspect(|peer| peer.seek(member, &self.answers));
-        match (self.answers.take(rank, ticket), peer) {
-            (None, Some(peer)) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
-            (None, Some(peer)) if peer.is_barred() => Err(RecvError::Held(rank)),
-            (answer, _) => Ok(answer),
         }
     }
 

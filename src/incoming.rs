@@ -84,11 +84,16 @@ impl Incoming {
     /// The call on the call line, if there is one.
     #[inline(always)]
     pub fn take_call(&self) -> Option<Letter> {
-        if self.answerer.is_news() { self.answerer.take(self.next()) } else { None }
+        if !self.answerer.is_news() {
+            return None;
+        }
+        let letter = self.answerer.take(self.next())?;
+        // It is one of its sender's turn.
+        self.consumer.tire();
+        Some(letter)
     }
 
-    /// The number of the next message that is to be received: one that was left, or read ahead, or else the next that was
-    /// never taken; `None` where none comes.
+    /// The number of the next message to be received: one that was left, or read ahead, or the next never taken.
     #[inline(always)]
     fn next(&self) -> Option<u64> {
         let unread = || self.consumer.next_unread().unwrap_or_else(|| self.consumer.next());
@@ -165,20 +170,26 @@ impl Incoming {
         taken
     }
 
-    /// Takes in what is in the mailbox and was never taken, answers among it, and leaves the mail unread.
-    pub fn seek(&self, member: &Member, answers: &Answers) {
+    /// Takes in what is in the mailbox and was never taken, answers among it, and leaves the mail unread. Whether an answer
+    /// cannot come before mail is received.
+    pub fn seek(&self, member: &Member, answers: &Answers, in_pieces: bool) -> bool {
         // More is not there at once, unless the sender goes on meanwhile.
         for _ in 0..self.consumer.cells() {
-            if self.corrupt.get() || self.is_to_be_received() || !self.consumer.is_new() {
-                return;
+            if self.corrupt.get() || !self.consumer.is_new() {
+                break;
             }
-            let taken = self.sort(member, self.consumer.take_unseen(), false, answers);
+            // A message that is to be received in pieces is not put together.
+            if self.is_to_be_received() || in_pieces && self.consumer.next_kind() == Some(Kind::First) {
+                return true;
+            }
+            let taken = self.sort(member, self.consumer.take_unseen(), in_pieces, answers);
             if let Ok(Some(letter)) = taken {
                 self.put_back(&letter);
             }
             // It may be mail that is not plain.
             self.complicate();
         }
+        self.is_held_up() || self.is_to_be_received()
     }
 
     /// Whether nothing is read ahead: whoever takes a message in pieces is to be told if it ends, and then what ended it
@@ -207,9 +218,7 @@ impl Incoming {
             completed.map_err(|_| self.corrupted())?;
             self.limit.set(member.limit);
         }
-        if self.cutting.get() == Some(letter.seq) {
-            self.cutting.set(None);
-        }
+        self.cutting.set(self.cutting.get().filter(|cutting| *cutting != letter.seq));
         let kind = letter.envelope().kind;
         match kind {
             Kind::Whole => self.end_train(&letter).map(|()| Some(letter)),
@@ -242,11 +251,6 @@ impl Incoming {
             }
             Kind::Dropped | Kind::Elsewhere => Err(self.corrupted()),
         }
-    }
-
-    /// Whether an answer cannot come before mail is received.
-    pub fn is_barred(&self) -> bool {
-        self.is_held_up() || self.is_to_be_received()
     }
 
     /// Answers a call that was taken: on its line, where it was asked.

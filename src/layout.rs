@@ -107,7 +107,8 @@ pub struct Rank {
 /// What a rank's holder does; written by it, for people.
 #[repr(C)]
 pub struct Activity {
-    /// What its receiver and its sender, in this order, wait for: 0 nothing, 1 anyone, `2 + rank` that rank.
+    /// What its receiver and its sender, in this order, wait for: 0 nothing, 1 anyone, `2 + rank` that rank. The
+    /// receiver's where it sleeps; the sender's, which who waits for its answer looks at, always.
     pub awaited: [AtomicU64; 2],
     /// Times that a receiver of this rank fell asleep for want of mail.
     pub sleeps: AtomicU64,

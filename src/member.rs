@@ -303,6 +303,10 @@ impl Member {
         check: impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         let awaited = &self.record.activity.awaited[self.half as usize];
+        if self.half == Half::Sender {
+            // Not for people alone: see `is_awaited_by`.
+            awaited.store(whom.to_word(), Relaxed);
+        }
         let asleep = || {
             awaited.store(whom.to_word(), Relaxed);
             count(sleeps, 1);
@@ -333,6 +337,11 @@ impl Member {
     #[inline(always)]
     pub fn polls(&self) -> bool {
         matches!(self.wait.get(), Wait::Spin | Wait::Adaptive) && !self.crowded.get()
+    }
+
+    /// Whether the rank whose record this is seems to wait for room in its mailbox to this one.
+    pub fn is_awaited_by(&self, peer: &Rank) -> bool {
+        peer.activity.awaited[Half::Sender as usize].load(Relaxed) == Source::Rank(self.rank).to_word()
     }
 
     /// Whether more ranks are awake than there are processors, now or a few waits ago.

@@ -560,6 +560,115 @@ fn a_region_of_short_messages_carries_more_calls_than_one() {
     }
 }
 
+// --- Found in review ---------------------------------------------------------------------------------------
+
+#[test]
+fn mail_that_fills_the_mailbox_bars_a_long_answer_to_a_short_call() {
+    let (scratch, caller, server) = pair(Config::ranks(2).cells(4));
+    for _ in 0..4 {
+        server.send(0, b"mail").expect("room");
+    }
+    let call = caller.try_call(SERVER, b"short").expect("room");
+    let server = thread::spawn(move || {
+        let call = server.recv().expect("the call");
+        let answered = call.reply_timeout(&pattern(LONG, 1), Duration::from_secs(2));
+        (answered, server)
+    });
+    scratch.wait_until_sender_sleeps(SERVER);
+    let said = call.reply_timeout(Duration::from_secs(1)).unwrap_err();
+    drop(server.join().expect("a server"));
+    assert_eq!(said, CallError::Held, "both wait for each other");
+}
+
+#[test]
+fn mail_that_fills_the_arena_bars_the_answer() {
+    let (scratch, caller, server) = pair(Config::ranks(2).cells(64).arena(1024));
+    for _ in 0..2 {
+        server.send(0, &[1; 512]).expect("room");
+    }
+    let call = caller.try_call(SERVER, &pattern(LONG / 2, 0)).expect("room");
+    let server = thread::spawn(move || {
+        let call = server.recv().expect("the call");
+        let answered = call.reply_timeout(b"done", Duration::from_secs(2));
+        (answered, server)
+    });
+    scratch.wait_until_sender_sleeps(SERVER);
+    let said = call.reply_timeout(Duration::from_secs(1)).unwrap_err();
+    drop(server.join().expect("a server"));
+    assert_eq!(said, CallError::Held, "both wait for each other");
+}
+
+#[test]
+fn calls_keep_messages_in_pieces() {
+    let (_scratch, caller, server) = pair(Config::ranks(2).arena(1024));
+    caller.set_pieces(true);
+    let call = caller.try_call(SERVER, &pattern(LONG / 2, 0)).expect("room");
+    let server = thread::spawn(move || {
+        server.send(0, &pattern(5000, 0)).expect("it is taken");
+        server.recv().expect("the call").reply(b"done").expect("room");
+        server
+    });
+    let answer = call.reply_timeout(GUARD);
+    let mail = caller.recv().expect("mail");
+    assert!(mail.piece().is_some(), "{answer:?}, then a mail of {} bytes", mail.len());
+    drop(mail);
+    while caller.recv_timeout(SHORT).is_ok() {}
+    drop(server.join().expect("a server"));
+}
+
+#[test]
+fn a_turn_is_of_calls_and_mail_together() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(3));
+    let [server, busy, other] = [0, 1, 2].map(|rank| region.join(rank).expect("a free rank"));
+    busy.send(0, b"mail").expect("room");
+    assert_eq!(server.try_recv().expect("mail").from(), 1);
+    other.send(0, b"waits").expect("room");
+    let mut passed = 0;
+    let mut calls = 0;
+    loop {
+        let call = (calls < 30).then(|| busy.try_call(0, b"call").expect("room"));
+        if call.is_none() {
+            while busy.try_send(0, b"mail").is_ok() {}
+        }
+        calls += 1;
+        let mail = server.try_recv().expect("something");
+        if mail.from() == 2 {
+            break;
+        }
+        passed += 1;
+        if mail.is_call() {
+            mail.reply(b"").expect("an answer");
+        }
+    }
+    assert!(passed <= 32, "{passed}");
+}
+
+#[test]
+fn a_call_that_ended_in_corruption_is_over() {
+    let (scratch, caller, server) = pair(Config::ranks(2));
+    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
+    server.send(0, b"mail").expect("room");
+    let wire = Wire::new(&scratch, SERVER, 0);
+    wire.mailbox.cells[0].stamp.store(77, Relaxed);
+    assert!(matches!(call.try_reply(), Err(CallError::Corrupt)));
+    assert!(matches!(call.try_reply(), Err(CallError::Over)), "as it says");
+}
+
+#[test]
+fn an_answer_that_is_said_to_be_lost_is_lost() {
+    let (_scratch, mut caller, server) = pair(Config::ranks(2));
+    server.send(0, b"mail").expect("room");
+    caller.reset(SERVER).expect("a request");
+    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
+    let batch = server.batch();
+    server.send(0, b"held").map_or_else(|error| assert_eq!(error, SendError::Reset), drop);
+    let result = server.try_recv().expect("the call").reply(b"done");
+    drop(batch);
+    let said = call.reply_timeout(SHORT).map(|reply| reply.to_vec());
+    assert_eq!(result.is_ok(), said.is_ok(), "{result:?} {said:?}");
+}
+
 // --- Garbage -----------------------------------------------------------------------------------------------
 
 #[test]

@@ -55,6 +55,7 @@ const TABLE: &[(&str, &str)] = &[
     ("draft", "member outbox ring memory error"),
     ("incoming", "sync member ring line cell memory layout train kept answers error"),
     ("inbox", "sync member incoming region ring line cell layout peers source turns answers error"),
+    ("inbox/answers", "member cell error"),
     ("inbox/ends", "sync member incoming registry ring error"),
     ("batch", "member outbox inbox"),
     ("sender", "member outbox draft region bell cell error batch"),

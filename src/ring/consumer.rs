@@ -232,6 +232,16 @@ impl Consumer {
         self.until.set(next.wrapping_add(if self.unread.any() { 0 } else { count.min(room) }));
     }
 
+    /// Says that `take_new` may take one message fewer than `ease` allowed.
+    pub fn tire(&self) {
+        self.until.set(self.until.get().wrapping_sub(1));
+    }
+
+    /// What the next message that was never looked at is, if there is one.
+    pub fn next_kind(&self) -> Option<Kind> {
+        self.look(self.next.get()).ok()?.map(|letter| letter.envelope().kind)
+    }
+
     /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes if it does not lie in its
     /// cell. `None` says nothing, and is all that it says after as many as `ease` allowed.
     #[inline(always)]
