@@ -303,10 +303,6 @@ impl Member {
         check: impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         let awaited = &self.record.activity.awaited[self.half as usize];
-        if self.half == Half::Sender {
-            // Not for people alone: see `is_awaited_by`.
-            awaited.store(whom.to_word(), Relaxed);
-        }
         let asleep = || {
             awaited.store(whom.to_word(), Relaxed);
             count(sleeps, 1);
@@ -337,6 +333,11 @@ impl Member {
     #[inline(always)]
     pub fn polls(&self) -> bool {
         matches!(self.wait.get(), Wait::Spin | Wait::Adaptive) && !self.crowded.get()
+    }
+
+    /// Says whom the wait is for that follows, however it is done; not for people alone: see `is_awaited_by`.
+    pub fn announce(&self, whom: Source) {
+        self.record.activity.awaited[self.half as usize].store(whom.to_word(), Relaxed);
     }
 
     /// Whether the rank whose record this is seems to wait for room in its mailbox to this one.

@@ -378,6 +378,7 @@ impl Outbox {
             Ok(attempt(Slack::Quarter)?)
         };
         let sleeps = &peer.producer.counters().sleeps;
+        member.announce(Source::Rank(peer.to));
         let found = member.wait(Source::Rank(peer.to), sleeps, deadline, look, || check(true))?;
         // Whoever was stopped while it waited may have been replaced meanwhile; the room is its successor's.
         member.check()?;
