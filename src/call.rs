@@ -15,6 +15,7 @@ use crate::source::Source;
 use core::cell::Cell as Private;
 use core::fmt;
 use core::time::Duration;
+use std::time::Instant;
 
 /// A call under way: what [`Endpoint::try_call`] gives. Dropping it gives the call up; its server may answer it all
 /// the same, and nobody is told.
@@ -94,7 +95,7 @@ impl Endpoint {
     /// mailbox.
     #[inline]
     pub fn call(&self, to: u32, request: &[u8]) -> Result<Reply, CallError> {
-        Call::begin(self, to, request, Patience::Until(None))?.finish(Patience::Until(None))
+        Call::begin(self, to, request, Patience::Until(None))?.finish(None)
     }
 
     /// Begins a call, if there is room for the request now; never waits, else [`SendError::Full`]. Errors as of
@@ -108,8 +109,8 @@ impl Endpoint {
     /// As [`Endpoint::call`], but waits no longer than `timeout`, then [`CallError::Timeout`]: the server may carry it
     /// out all the same.
     pub fn call_timeout(&self, to: u32, request: &[u8], timeout: Duration) -> Result<Reply, CallError> {
-        let patience = Patience::within(timeout);
-        Call::begin(self, to, request, patience)?.finish(patience)
+        let deadline = Instant::now().checked_add(timeout);
+        Call::begin(self, to, request, Patience::Until(deadline))?.finish(deadline)
     }
 }
 
@@ -204,17 +205,17 @@ impl<'a> Call<'a> {
 
     /// Waits for the answer. Errors as of [`Endpoint::call`].
     pub fn reply(self) -> Result<Reply, CallError> {
-        self.finish(Patience::Until(None))
+        self.finish(None)
     }
 
     /// Waits for the answer, no longer than `timeout`: then [`CallError::Timeout`], and the call goes on. Other errors
     /// as of [`Endpoint::call`].
     pub fn reply_timeout(&self, timeout: Duration) -> Result<Reply, CallError> {
-        self.finish(Patience::within(timeout))
+        self.finish(Instant::now().checked_add(timeout))
     }
 
     #[inline(always)]
-    fn finish(&self, patience: Patience) -> Result<Reply, CallError> {
+    fn finish(&self, deadline: Option<Instant>) -> Result<Reply, CallError> {
         let (member, _) = self.receiver.parts();
         member.check()?;
         self.settle();
@@ -222,12 +223,8 @@ impl<'a> Call<'a> {
         if self.peer.to == member.rank() {
             return self.look()?.ok_or(CallError::Oneself);
         }
-        let deadline = match patience {
-            Patience::Never => return self.look()?.ok_or(CallError::Timeout),
-            Patience::Until(deadline) => deadline,
-        };
         if member.polls() {
-            line::rest(true);
+            line::rest(line::ASKER_REST);
             for _ in 0..SOON {
                 if let Some(reply) = self.look()? {
                     return Ok(reply);

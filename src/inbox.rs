@@ -123,7 +123,7 @@ impl Inbox {
                 self.turns.borrow().is_one() && self.left_of_turn(peer) > 0
             })?,
         };
-        line::rest(false);
+        line::rest(line::ANSWERER_REST);
         for _ in 0..SOON {
             if let Some(letter) = self.take_call(peer, source) {
                 return Some((peer, letter));
@@ -331,12 +331,18 @@ impl Inbox {
         self.polls.get().is_multiple_of(POLLS_PER_ROUND)
     }
 
+    /// Words of the bitmaps that have bits of this region's ranks.
+    #[inline(always)]
+    fn words(&self) -> usize {
+        self.peers.ranks().div_ceil(64) as usize
+    }
+
     /// Every open mailbox once, those of the ranks above `after` first.
     fn open_after(&self, after: u32) -> impl Iterator<Item = &Incoming> {
         let first = after.wrapping_add(1) as usize % MAX_RANKS as usize;
         let above = u64::MAX << (first % 64);
         // The first word twice: its upper part in the beginning, the rest in the end.
-        let words = self.peers.ranks().div_ceil(64) as usize;
+        let words = self.words();
         (0..=words).flat_map(move |step| {
             let at = (first / 64 + step) % words;
             let mask = if step == 0 {
@@ -358,8 +364,7 @@ impl Inbox {
     /// Opens the mailboxes whose bits were set since the last look. Never touches any other.
     #[inline(always)]
     fn discover(&self, member: &Member) {
-        let words = (member.region.ranks() as usize).div_ceil(64);
-        let opened = &member.record().opened[..words];
+        let opened = &member.record().opened[..self.words()];
         for (at, (word, known)) in opened.iter().zip(&self.known).enumerate() {
             // Pairs with the sender's `fetch_or`: the pages are reserved, but for the arena's.
             let new = word.load(acquire(Edge::Opened)) & !known.get();

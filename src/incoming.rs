@@ -72,7 +72,7 @@ impl Incoming {
     /// silent, but for calls: others go on.
     #[inline(always)]
     pub fn is_ready(&self) -> bool {
-        self.has_mail() || self.answerer.is_news() && self.answerer.is_ready(self.next())
+        self.has_mail() || self.answerer.is_ready(|| self.next())
     }
 
     /// As `is_ready`, but for calls.
@@ -84,10 +84,7 @@ impl Incoming {
     /// The call on the call line, if there is one.
     #[inline(always)]
     pub fn take_call(&self) -> Option<Letter> {
-        if !self.answerer.is_news() {
-            return None;
-        }
-        let letter = self.answerer.take(self.next())?;
+        let letter = self.answerer.take(|| self.next())?;
         // It is one of its sender's turn.
         self.consumer.tire();
         Some(letter)

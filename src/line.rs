@@ -140,28 +140,18 @@ impl Answerer {
         Self { lines: mailbox.lines.clone(), epoch, seen: 0.into() }
     }
 
-    /// Whether the line has changed since a call in it was taken or answered: without that `take` gives none.
-    ///
-    /// Cost: one load of a line that changes with calls only.
-    #[inline(always)]
-    pub fn is_news(&self) -> bool {
-        // Relaxed: whoever acts on it takes.
-        self.lines.call.stamp.load(Relaxed) != self.seen.get()
-    }
-
     /// Whether there is a call to take: as `take`.
     #[inline(always)]
-    pub fn is_ready(&self, next: Option<u64>) -> bool {
-        self.is_news() && self.look(next).is_some()
+    pub fn is_ready(&self, next: impl FnOnce() -> Option<u64>) -> bool {
+        self.look(next).is_some()
     }
 
-    /// The call that is asked, once. Not before the mail that was sent before it: `next` is the number of the next
-    /// message of the mailbox that was never taken, if that matters.
+    /// The call that is asked, once. Not before the mail that was sent before it: `next` gives the number of the next
+    /// message of the mailbox that is to be received, if that matters.
+    ///
+    /// Cost where there is none: one load of a line that changes with calls only.
     #[inline(always)]
-    pub fn take(&self, next: Option<u64>) -> Option<Letter> {
-        if !self.is_news() {
-            return None;
-        }
+    pub fn take(&self, next: impl FnOnce() -> Option<u64>) -> Option<Letter> {
         let letter = self.look(next)?;
         self.seen.set(letter.seq);
         Some(letter)
@@ -169,8 +159,12 @@ impl Answerer {
 
     /// The call in the line that is news.
     #[inline(always)]
-    fn look(&self, next: Option<u64>) -> Option<Letter> {
+    fn look(&self, next: impl FnOnce() -> Option<u64>) -> Option<Letter> {
         let cell = &self.lines.call;
+        // Relaxed: nothing else is read where it is no news.
+        if cell.stamp.load(Relaxed) == self.seen.get() {
+            return None;
+        }
         // Pairs with the asker's store: the request is there.
         let stamp = cell.stamp.load(acquire(Edge::Ask));
         let is_for_us = stamp & ASKED != 0 && (stamp >> EPOCH_SHIFT ^ self.epoch) & EPOCH_MASK == 0;
@@ -179,7 +173,7 @@ impl Answerer {
                 let order = u64::from(call.context) << 32 | u64::from(call.tag);
                 let is_due = |next: u64| (next.wrapping_sub(order) << (64 - ORDER_BITS)) as i64 >= 0;
                 let envelope = Envelope { tag: 0, context: 0, ..call };
-                next.is_none_or(is_due).then(|| Letter::on_line(stamp, envelope, len))
+                next().is_none_or(is_due).then(|| Letter::on_line(stamp, envelope, len))
             }
             _ => {
                 self.seen.set(stamp);
@@ -211,16 +205,18 @@ impl Answerer {
     }
 }
 
-/// Pauses before an asker looks at the line that it has just written, and an answerer.
-const RESTS: [u32; 2] = [3, 2];
+/// Pauses before an asker looks at the line that it has just written.
+pub const ASKER_REST: u32 = 3;
+/// Pauses before an answerer does.
+pub const ANSWERER_REST: u32 = 2;
 /// Steps of the wait between two looks, some ten nanoseconds together: a pause is as long as a line travels, or longer.
 const GAP: u32 = 14;
 
 /// Leaves the line, just written, to the other side for about as long as that needs it: a look takes it away from whoever
 /// has read it and is about to write.
 #[inline(always)]
-pub fn rest(is_asker: bool) {
-    (0..RESTS[usize::from(!is_asker)]).for_each(|_| core::hint::spin_loop());
+pub fn rest(pauses: u32) {
+    (0..pauses).for_each(|_| core::hint::spin_loop());
 }
 
 /// Waits between two looks at the line, for the same reason.

@@ -27,8 +27,8 @@ use core::time::Duration;
 /// It may be a [call](Mail::is_call), whose sender waits for an answer: [`Mail::reply`]. One that is dropped instead is
 /// told so. A call is delivered to no later holder of the rank.
 ///
-/// Nothing here waits but an answer that does not fit a call's line. Dropping a mail costs a store to a line that the sender reads, and a system call if the sender
-/// sleeps for want of room; in a [`Batch`](crate::Batch) neither.
+/// Nothing here waits but an answer that does not fit a call's line. Dropping a mail costs a store to a line that the
+/// sender reads, and a system call if the sender sleeps for want of room; in a [`Batch`](crate::Batch) neither.
 ///
 /// A message above half the arena came in fragments and is acknowledged already: its bytes are in memory of
 /// this process, and end with it. Or it is a piece of such a message, in place as any mail: see

@@ -852,7 +852,7 @@ impl Line {
 
     /// The call that is asked, if there is one, and its number.
     fn taken(&self, answerer: &Answerer) -> Option<(u64, u64)> {
-        let letter = answerer.take(None)?;
+        let letter = answerer.take(|| None)?;
         self.payload.with(|_| ());
         Some((letter.seq, answerer.words()[0].load(Ordering::Relaxed)))
     }

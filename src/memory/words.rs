@@ -2,7 +2,6 @@
 
 use crate::cell::INLINE;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
-use core::mem::MaybeUninit;
 
 /// Asks the processor to fetch the line of `value`, where it can be asked.
 #[inline(always)]
@@ -74,19 +73,10 @@ pub fn store(words: &[AtomicU64], bytes: &[u8]) {
 /// Cost: what `memcpy` costs.
 #[inline(always)]
 pub fn load(words: &[AtomicU64], bytes: &mut [u8]) {
-    let (whole, rest) = bytes.as_chunks_mut::<8>();
-    let (words, last) = words.split_at(whole.len());
     // SAFETY: they are that long.
-    #[expect(unsafe_code, reason = "an instruction that takes pointers")]
-    let is_copied =
-        unsafe { copy_much(words.as_ptr().cast(), whole.as_mut_ptr().cast(), size_of_val(whole)) };
-    if !is_copied {
-        for (word, bytes) in words.iter().zip(whole) {
-            *bytes = word.load(Relaxed).to_ne_bytes();
-        }
-    }
-    if !rest.is_empty() {
-        rest.copy_from_slice(&last[0].load(Relaxed).to_ne_bytes()[..rest.len()]);
+    #[expect(unsafe_code, reason = "bytes that are there already")]
+    unsafe {
+        load_to(words, bytes.as_mut_ptr(), bytes.len());
     }
 }
 
@@ -96,27 +86,33 @@ pub fn load(words: &[AtomicU64], bytes: &mut [u8]) {
 pub fn append(words: &[AtomicU64], len: usize, bytes: &mut Vec<u8>) {
     let old = bytes.len();
     bytes.reserve(len);
-    let spare = &mut bytes.spare_capacity_mut()[..len];
-    let (whole, rest) = spare.as_chunks_mut::<8>();
-    let (words, last) = words.split_at(whole.len());
-    // SAFETY: they are that long.
-    #[expect(unsafe_code, reason = "an instruction that takes pointers")]
-    let is_copied =
-        unsafe { copy_much(words.as_ptr().cast(), whole.as_mut_ptr().cast(), size_of_val(whole)) };
-    if !is_copied {
-        for (word, bytes) in words.iter().zip(whole) {
-            *bytes = word.load(Relaxed).to_ne_bytes().map(MaybeUninit::new);
-        }
-    }
-    if !rest.is_empty() {
-        for (byte, value) in rest.iter_mut().zip(last[0].load(Relaxed).to_ne_bytes()) {
-            byte.write(value);
-        }
-    }
     // SAFETY: reserved, and all of them just written.
     #[expect(unsafe_code, reason = "the bytes need not be zeroed first")]
     unsafe {
+        load_to(words, bytes.as_mut_ptr().add(old), len);
         bytes.set_len(old + len);
+    }
+}
+
+/// Loads `len` bytes from the beginning of `words` to `to`, which may hold nothing yet.
+///
+/// # Safety
+/// `to` is valid to store that many bytes to.
+#[inline(always)]
+#[expect(unsafe_code, reason = "bytes that may not be there yet")]
+unsafe fn load_to(words: &[AtomicU64], to: *mut u8, len: usize) {
+    let (whole, rest) = words[..len.div_ceil(8)].split_at(len / 8);
+    // SAFETY: both are that long; the words, to be loaded from, and the bytes, as the caller says.
+    unsafe {
+        if !copy_much(whole.as_ptr().cast(), to, size_of_val(whole)) {
+            for (at, word) in whole.iter().enumerate() {
+                to.add(8 * at).cast::<[u8; 8]>().write(word.load(Relaxed).to_ne_bytes());
+            }
+        }
+        if let [last] = rest {
+            let last = last.load(Relaxed).to_ne_bytes();
+            to.add(size_of_val(whole)).copy_from_nonoverlapping(last.as_ptr(), len % 8);
+        }
     }
 }
 
