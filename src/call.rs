@@ -224,7 +224,7 @@ impl<'a> Call<'a> {
             return self.look()?.ok_or(CallError::Oneself);
         }
         if member.polls() {
-            line::rest(line::ASKER_REST);
+            line::rest();
             for _ in 0..SOON {
                 if let Some(reply) = self.look()? {
                     return Ok(reply);
@@ -257,7 +257,7 @@ impl<'a> Call<'a> {
             Ok(Some(answer)) => answer,
             Ok(None) => {
                 // Whoever polls at full speed takes the line away before all of it is written.
-                line::gap();
+                core::hint::spin_loop();
                 return Ok(None);
             }
             Err(Corrupt) => {

@@ -26,6 +26,20 @@
 /// Payload bytes that fit a cell.
 pub const INLINE: usize = 48;
 
+/// Cells, a power of two, in which messages that follow each other lie in mixed order.
+pub const BLOCK: u64 = 512;
+
+/// Where in a ring of `cells`, a power of two, message `seq` lies.
+///
+/// Not in a row: a processor that guesses which line comes next would take it away from the other side, which is about
+/// to write it. Within each block it is `seq · (2 seq + 1)`, a permutation modulo every power of two, in which no
+/// distance comes twice in turn (Rivest, "Permutation Polynomials Modulo 2^w"). Pages are used one after the other.
+#[inline(always)]
+pub const fn position(seq: u64, cells: u64) -> u64 {
+    let mixed = seq.wrapping_mul(seq.wrapping_mul(2).wrapping_add(1));
+    (seq & !(BLOCK - 1) | mixed & (BLOCK - 1)) & (cells - 1)
+}
+
 /// The value of `len` that says that the payload lies in the arena.
 const IN_ARENA: u64 = 63;
 
@@ -225,6 +239,23 @@ mod tests {
         assert_eq!(Envelope::unpack(49), None, "a length that does not fit the cell");
         assert_eq!(Envelope::unpack(10 << KIND_SHIFT), None, "a kind that nobody writes");
         assert_eq!((Envelope::small(49), Envelope::small(1 << KIND_SHIFT)), (None, None));
+    }
+
+    #[test]
+    fn the_messages_of_a_lap_lie_in_all_cells_and_those_of_the_next_lap_in_the_same() {
+        for cells in [2, 8, 512, 4096] {
+            for first in [0, 77, u64::MAX - 5] {
+                let lap =
+                    |first: u64| (0..cells).map(move |ahead| position(first.wrapping_add(ahead), cells));
+                let mut all: Vec<_> = lap(first).collect();
+                assert!(
+                    lap(first.wrapping_add(cells)).eq(all.iter().copied()),
+                    "{cells} cells from {first} on"
+                );
+                all.sort();
+                assert!(all.into_iter().eq(0..cells), "{cells} cells from {first} on");
+            }
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::answers::Answers;
 use crate::error::RecvError;
 use crate::incoming::Incoming;
 use crate::layout::{MAX_RANKS, OPENED_WORDS};
-use crate::line::{self, Answerer};
+use crate::line::Answerer;
 use crate::member::{Interrupted, Member, Patience};
 use crate::peers::Peers;
 use crate::ring::{Consumer, Letter};
@@ -27,8 +27,10 @@ const LEAD_PAUSES: u32 = 64;
 const QUERIES: usize = 8;
 /// Polls of the sender whose turn it is for one of all.
 const POLLS_PER_ROUND: u32 = 4;
-/// Looks for the next call before a wait is prepared for.
+/// Looks for the next mail before a wait is prepared for.
 const SOON: u32 = 128;
+/// What they take at most, on processors whose pauses are long.
+const MOMENT: Duration = Duration::from_micros(10);
 const NOBODY: u32 = u32::MAX;
 /// How long mailboxes without memory are left alone.
 const RESPITE: Duration = Duration::from_millis(10);
@@ -54,8 +56,6 @@ pub(crate) struct Inbox {
     pub in_pieces: Private<bool>,
     /// The answers that come in mailboxes.
     pub answers: Answers,
-    /// Whether the last that came was a call.
-    serves: Private<bool>,
 }
 
 /// How far a receive from anyone looks.
@@ -89,7 +89,6 @@ impl Inbox {
             queried: NOBODY.into(),
             in_pieces: false.into(),
             answers: Answers::default(),
-            serves: false.into(),
         }
     }
 
@@ -110,10 +109,18 @@ impl Inbox {
         Some((peer, self.take_call(peer, source)?))
     }
 
-    /// The next call of whom `recv_new` looks at, if it comes in a moment and nobody else spoke lately. `None` says nothing.
+    /// What `recv_new` gives, if it comes in a moment and nobody else spoke lately. `None` says nothing.
     #[inline(always)]
-    fn recv_call(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
+    fn recv_soon(
+        &self,
+        member: &Member,
+        source: Source,
+        deadline: Option<Instant>,
+    ) -> Option<(&Incoming, Letter)> {
         if !member.polls() || member.is_in_batch() {
+            return None;
+        }
+        if deadline.is_some_and(|deadline| deadline < Instant::now() + MOMENT) {
             return None;
         }
         let peer = match source {
@@ -123,15 +130,18 @@ impl Inbox {
                 self.turns.borrow().is_one() && self.left_of_turn(peer) > 0
             })?,
         };
-        line::rest(line::ANSWERER_REST);
         for _ in 0..SOON {
+            if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
+                return Some((peer, letter));
+            }
             if let Some(letter) = self.take_call(peer, source) {
                 return Some((peer, letter));
             }
             if peer.has_mail() {
                 return None;
             }
-            line::gap();
+            // Not more often: a look takes the line away from whoever is about to write it.
+            core::hint::spin_loop();
         }
         None
     }
@@ -145,7 +155,6 @@ impl Inbox {
         }
         let letter = peer.take_call()?;
         self.turn_end.set(self.turn_end.get().wrapping_sub(u64::from(is_turn)));
-        self.serves.set(true);
         Some(letter)
     }
 
@@ -160,9 +169,8 @@ impl Inbox {
         idle: &dyn Fn(),
     ) -> Result<(&Incoming, Letter), RecvError> {
         member.check()?;
-        if self.serves.take()
-            && !matches!(patience, Patience::Never)
-            && let Some(found) = self.recv_call(member, source)
+        if let Patience::Until(deadline) = patience
+            && let Some(found) = self.recv_soon(member, source, deadline)
         {
             return Ok(found);
         }

@@ -1,5 +1,6 @@
 //! What is seen by whoever looks into a region without a part in it.
 
+use crate::cell::{BLOCK, position};
 use crate::layout::{ConsumerLine, Geometry, Lines, ProducerLine};
 use crate::registry::{Registry, Status};
 use crate::ring;
@@ -8,8 +9,6 @@ use crate::source::Source;
 use crate::sync::Ordering::Relaxed;
 use core::mem::offset_of;
 
-/// Cells that are read at once.
-const CHUNK: u64 = 64;
 /// Bytes of the lines that both ends write.
 const LINES: usize = offset_of!(Lines, call);
 
@@ -138,21 +137,19 @@ impl MailboxReport {
     }
 }
 
-/// The cells of a mailbox from message `first` on, a lap of them, as far as they can be read.
+/// The cells of a mailbox from that of message `first` on, a lap of them, as far as they can be read.
 fn cells(segment: &Segment, from: u32, to: u32, first: u64) -> impl Iterator<Item = [u64; 8]> {
     let count = u64::from(segment.geometry().cells);
-    let mut left = count;
-    let chunks = core::iter::from_fn(move || {
-        let at = first.wrapping_sub(left) % count;
-        let len = CHUNK.min(left).min(count - at);
-        left -= len;
-        let mut bytes = vec![0; 64 * len as usize];
-        segment.copy(from, to, Geometry::CELLS + 64 * at, &mut bytes).ok()?;
-        (len > 0).then_some(bytes)
-    });
-    chunks.flat_map(|bytes| {
-        let cells = 0..bytes.len() / 64;
-        cells.map(move |cell| core::array::from_fn(|index| word(&bytes, 64 * cell + 8 * index)))
+    let mut block = (u64::MAX, vec![0; 64 * BLOCK.min(count) as usize]);
+    (0..count).map_while(move |ahead| {
+        let at = position(first.wrapping_add(ahead), count);
+        let (begin, bytes) = &mut block;
+        if *begin != at - at % BLOCK {
+            *begin = at - at % BLOCK;
+            segment.copy(from, to, Geometry::CELLS + 64 * *begin, bytes).ok()?;
+        }
+        let cell = 64 * (at - *begin) as usize;
+        Some(core::array::from_fn(|index| word(bytes, cell + 8 * index)))
     })
 }
 

@@ -39,6 +39,8 @@ const EPOCH_MASK: u64 = (1 << 23) - 1;
 const NUMBER: u64 = 1 << 24;
 /// Bits of a sequence number that an envelope has room for.
 const ORDER_BITS: u32 = 48;
+/// Pauses of an asker before its first look.
+const PAUSES: u32 = 2;
 
 /// The end of a call line that asks.
 pub struct Asker {
@@ -205,26 +207,11 @@ impl Answerer {
     }
 }
 
-/// Pauses before an asker looks at the line that it has just written.
-pub const ASKER_REST: u32 = 3;
-/// Pauses before an answerer does.
-pub const ANSWERER_REST: u32 = 2;
-/// Steps of the wait between two looks, some ten nanoseconds together: a pause is as long as a line travels, or longer.
-const GAP: u32 = 14;
-
 /// Leaves the line, just written, to the other side for about as long as that needs it: a look takes it away from whoever
 /// has read it and is about to write.
 #[inline(always)]
-pub fn rest(pauses: u32) {
-    (0..pauses).for_each(|_| core::hint::spin_loop());
-}
-
-/// Waits between two looks at the line, for the same reason.
-#[inline(always)]
-pub fn gap() {
-    for step in 0..GAP {
-        core::hint::black_box(step);
-    }
+pub fn rest() {
+    (0..PAUSES).for_each(|_| core::hint::spin_loop());
 }
 
 /// Writes all of the line but its stamp.

@@ -1,10 +1,10 @@
-//! Sequence numbers, and where in a ring they lie; private to a process.
+//! Sets of sequence numbers; private to a process.
 
 use core::cell::{Cell as Private, OnceCell};
 
 /// Where in a ring of `len` slots, a power of two, `seq` lies.
 #[inline(always)]
-pub fn index(seq: u64, len: usize) -> usize {
+fn index(seq: u64, len: usize) -> usize {
     seq as usize & (len - 1)
 }
 

@@ -7,8 +7,8 @@ mod words;
 
 pub use words::*;
 
+use crate::cell::position;
 use crate::layout::{Cell, ConsumerLine, Geometry, Header, Lines, ProducerLine, Rank};
-use crate::marks::index;
 use crate::sync::AtomicU64;
 use core::any::Any;
 use core::ops::Deref;
@@ -144,7 +144,7 @@ impl Ring {
     #[inline(always)]
     #[expect(unsafe_code, reason = "a check that cannot fail, several times a message")]
     pub fn at(&self, seq: u64) -> &Cell {
-        let index = index(seq, self.0.len());
+        let index = position(seq, self.0.len() as u64) as usize;
         // SAFETY: `new` saw that the length is a power of two, and the index is less.
         unsafe { self.0.get_unchecked(index) }
     }
@@ -188,7 +188,6 @@ impl Mailbox {
 
     /// A mailbox on the heap whose next sequence number is `start`.
     pub fn on_heap(cells: usize, arena_words: usize, start: u64) -> Self {
-        let mask = cells as u64 - 1;
         let atomic = || AtomicU64::new(0);
         let cell = |stamp| Cell {
             stamp: AtomicU64::new(stamp),
@@ -218,14 +217,16 @@ impl Mailbox {
             call: cell(0).into(),
             control: core::array::from_fn(|_| cell(0)),
         };
-        // A cell that a longer past would have left: stamped one lap ago.
-        let past = |index: u64| {
-            let seq = start.wrapping_add(index.wrapping_sub(start) & mask);
-            if start == 0 { 0 } else { seq.wrapping_add(1).wrapping_sub(cells as u64) }
-        };
+        let mut stamps = vec![0; cells];
+        if start > 0 {
+            // What a longer past would have left: stamps of one lap ago.
+            for seq in (0..cells as u64).map(|back| start.wrapping_sub(back + 1)) {
+                stamps[position(seq, cells as u64) as usize] = seq.wrapping_add(1);
+            }
+        }
         Self {
             lines: Arc::new(lines).into(),
-            cells: Ring::new((0..cells as u64).map(|index| cell(past(index))).collect::<Vec<_>>().into()),
+            cells: Ring::new(stamps.into_iter().map(cell).collect::<Vec<_>>().into()),
             arena: (0..arena_words).map(|_| atomic()).collect::<Vec<_>>().into(),
         }
     }

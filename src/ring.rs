@@ -1,6 +1,6 @@
 //! The mailbox's two ends: one producer, one consumer, no locks.
 //!
-//! Cell `seq % cells` holds message `seq`. The producer writes payload, then the stamp `seq + 1` with Release;
+//! Each message has its cell (`cell::position`). The producer writes payload, then the stamp `seq + 1` with Release;
 //! the consumer that sees the stamp it expects has the message. A cell's position fixes the only stamp that
 //! can be valid there next, so stale bytes never look like a message, nothing is ever zeroed, and a producer
 //! that stops half-way leaves nothing visible. The consumer stores `head` with Release on every

@@ -650,7 +650,7 @@ fn a_call_that_ended_in_corruption_is_over() {
     let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
     server.send(0, b"mail").expect("room");
     let wire = Wire::new(&scratch, SERVER, 0);
-    wire.mailbox.cells[0].stamp.store(77, Relaxed);
+    wire.mailbox.cells.at(0).stamp.store(77, Relaxed);
     assert!(matches!(call.try_reply(), Err(CallError::Corrupt)));
     assert!(matches!(call.try_reply(), Err(CallError::Over)), "as it says");
 }
@@ -717,7 +717,7 @@ fn garbage_in_the_mailbox_is_corrupt_or_nobodys_answer() {
     let ticketed = |wire: &Wire, kind: Kind, words: [u64; 2]| {
         let slot = wire.producer.claim(64, Slack::Any).expect("room").of(kind);
         wire.producer.fill_ticketed(&slot, Ticket::For(1), &[7; 64]);
-        let cell = &wire.mailbox.cells[slot.seq as usize];
+        let cell = wire.mailbox.cells.at(slot.seq);
         (2..4).zip(words).for_each(|(at, word)| cell.payload[at].store(word, Relaxed));
     };
     type Forge<'a> = &'a dyn Fn(&Wire);

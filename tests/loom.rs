@@ -165,7 +165,7 @@ impl Sender {
             Stop::Drafted | Stop::Stampless => {
                 let Ok(slot) = self.draft(56) else { return };
                 if stop == Stop::Stampless {
-                    let cell = &self.room.mailbox.cells[slot.seq as usize % 2];
+                    let cell = self.room.mailbox.cells.at(slot.seq);
                     cell.payload[1].store(u64::MAX, Ordering::Relaxed);
                     cell.envelope.store(u64::MAX, Ordering::Relaxed);
                 }

@@ -52,7 +52,7 @@ fn geometry() -> impl Strategy<Value = (usize, usize, u64)> {
 /// The sequence number of the oldest unacknowledged message in `mailbox`, and how many there are from it on.
 fn depth(mailbox: &Mailbox) -> (u64, u64) {
     let (head, cells) = (mailbox.lines.consumer.head.load(Relaxed), mailbox.cells.len());
-    let cell = |ahead| &mailbox.cells[head.wrapping_add(ahead) as usize % cells];
+    let cell = |ahead| mailbox.cells.at(head.wrapping_add(ahead));
     (head, ring::depth(head, (0..cells as u64).map(|ahead| cell(ahead).stamp.load(Relaxed))))
 }
 
@@ -354,7 +354,7 @@ fn a_stamp_is_expected_or_stale_or_corrupt() {
     for (stamps, verdict) in [(&stale[..], false), (&corrupt[..], true)] {
         for stamp in stamps {
             let mailbox = filled(&[]);
-            mailbox.cells[4].stamp.store(*stamp, Relaxed);
+            mailbox.cells.at(FIRST).stamp.store(*stamp, Relaxed);
             assert_eq!(judge(&mailbox), (verdict, verdict), "{stamp}");
         }
     }
@@ -375,7 +375,7 @@ fn an_envelope_that_no_producer_writes_is_corrupt() {
     let kinds = (10..16).map(|kind| kind << 6);
     for word in lens.chain(kinds).chain([u64::MAX]) {
         let mailbox = filled(&[8]);
-        mailbox.cells[4].envelope.store(word, Relaxed);
+        mailbox.cells.at(FIRST).envelope.store(word, Relaxed);
         assert_eq!(judge(&mailbox), (true, true), "{word:#x}");
     }
 }
@@ -392,7 +392,7 @@ fn an_arena_payload_lies_in_bounds_and_aligned_and_in_one_half() {
         .chain([&misaligned[..], &outside[..], &too_long[..]].concat().into_iter().map(|range| (range, true)))
     {
         let mailbox = filled(&[64]);
-        let cell = &mailbox.cells[4];
+        let cell = mailbox.cells.at(FIRST);
         cell.payload[0].store(offset, Relaxed);
         cell.payload[1].store(len, Relaxed);
         assert_eq!(judge(&mailbox), (verdict, verdict), "{len} at {offset}");
@@ -408,8 +408,8 @@ fn a_successor_finds_payloads_in_order_and_disjoint() {
         good.map(|places| (places, false)).into_iter().chain(bad.map(|places| (places, true)))
     {
         let mailbox = filled(&[64, 64, 64]);
-        for (cell, place) in mailbox.cells[4..].iter().zip(places) {
-            cell.payload[0].store(place, Relaxed);
+        for (seq, place) in (FIRST..).zip(places) {
+            mailbox.cells.at(seq).payload[0].store(place, Relaxed);
         }
         assert_eq!(judge(&mailbox), (false, verdict), "{places:?}");
     }

@@ -6,7 +6,7 @@ use super::part::Where;
 use super::sheet::{PAIR, Sheet, Tally};
 use super::spared;
 use clap::Args;
-use mailbox::cell::Kind;
+use mailbox::cell::{Kind, position};
 use mailbox::layout::{ARENA_ALIGN, Cell, ConsumerLine, Geometry, HEADER_WORDS, Lines, OPENED_WORDS, Rank};
 use mailbox::os;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -216,7 +216,7 @@ impl Hand {
         if self.random.random_ratio(3, 4) {
             seq = self.read(mailbox)?.wrapping_add(seq / 4);
         }
-        let some_cell = mailbox + Geometry::CELLS + CELL * (seq % u64::from(cells));
+        let some_cell = mailbox + Geometry::CELLS + CELL * position(seq, cells.into());
         let line = mailbox + offset_of!(Lines, call) as u64;
         let payload = some_cell + offset_of!(Cell, payload) as u64;
         let (first, words) = match class {
