@@ -32,12 +32,12 @@ pub const BLOCK: u64 = 512;
 /// Where in a ring of `cells`, a power of two, message `seq` lies.
 ///
 /// Not in a row: a processor that guesses which line comes next would take it away from the other side, which is about
-/// to write it. Within each block it is `seq · (2 seq + 1)`, a permutation modulo every power of two, in which no
-/// distance comes twice in turn (Rivest, "Permutation Polynomials Modulo 2^w"). Pages are used one after the other.
+/// to write it. Bit `i` of `2 seq²` depends on the bits of `seq` below it alone, so this is a permutation of each block
+/// and, cut to fewer bits, of a ring that is smaller (Klimov and Shamir, "A New Class of Invertible Mappings"). Pages
+/// are used one after the other.
 #[inline(always)]
 pub const fn position(seq: u64, cells: u64) -> u64 {
-    let mixed = seq.wrapping_mul(seq.wrapping_mul(2).wrapping_add(1));
-    (seq & !(BLOCK - 1) | mixed & (BLOCK - 1)) & (cells - 1)
+    (seq ^ seq.wrapping_mul(seq).wrapping_mul(2) & (BLOCK - 1)) & (cells - 1)
 }
 
 /// The value of `len` that says that the payload lies in the arena.
