@@ -1,6 +1,7 @@
 //! Waiting: spin, yield, sleep; and waking whoever sleeps.
 //!
-//! Polls come first without, then with a pause between them and the processor offered to others now and then.
+//! Polls come with a pause between them, since each may take a line away from who is about to write it; after some
+//! microseconds the processor is offered to others now and then.
 //!
 //! ```text
 //!  sleeper                                  ringer
@@ -46,10 +47,11 @@ const NAP: Duration = Duration::from_millis(50);
 const PATIENCE: Duration = Duration::from_micros(50);
 /// A yield that takes longer has let somebody else run.
 const LONG_YIELD: Duration = Duration::from_micros(10);
-/// Polls of the first burst, without a pause in between: a reply that is on its way is taken as it comes.
-const BURST: u32 = 1024;
 /// Looks between two readings of the clock.
 const LOOKS: u32 = 16;
+/// Readings of the clock before the processor is offered for the first time: a reply that is on its way is taken as it
+/// comes.
+const GREEDY: u32 = 16;
 
 /// What an endpoint, or half of one, does while it waits.
 ///
@@ -284,25 +286,12 @@ impl Waiter<'_> {
         look: &mut impl FnMut(bool) -> Result<Option<T>, E>,
         check: &mut impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
-        let start = Instant::now();
-        match self.how {
+        let mut greedy = match self.how {
             Wait::Block | Wait::Event => return Ok(None),
-            Wait::Adaptive if (self.crowded)() => {}
-            Wait::Adaptive | Wait::Spin => {
-                for _ in 0..BURST / LOOKS {
-                    for _ in 0..LOOKS {
-                        if let Some(found) = look(false)? {
-                            return Ok(Some(found));
-                        }
-                    }
-                    // A look round a thousand mailboxes takes microseconds.
-                    let now = Instant::now();
-                    if now - start > PATIENCE || self.deadline.is_some_and(|deadline| now >= deadline) {
-                        break;
-                    }
-                }
-            }
-        }
+            Wait::Adaptive if (self.crowded)() => 0,
+            Wait::Adaptive | Wait::Spin => GREEDY,
+        };
+        let start = Instant::now();
         let mut checked = start;
         loop {
             for _ in 0..LOOKS {
@@ -313,14 +302,20 @@ impl Waiter<'_> {
             }
             let mut now = Instant::now();
             if self.how == Wait::Adaptive {
-                std::thread::yield_now();
-                let yielded = now;
-                now = Instant::now();
-                // Whoever has to share its processor is better woken than run in turn.
-                if now - yielded > LONG_YIELD || now - start > PATIENCE {
+                if greedy == 0 {
+                    let offered = now;
+                    std::thread::yield_now();
+                    now = Instant::now();
+                    // Whoever has to share its processor is better woken than run in turn.
+                    if now - offered > LONG_YIELD {
+                        return Ok(None);
+                    }
+                }
+                if now - start > PATIENCE {
                     return Ok(None);
                 }
             }
+            greedy = greedy.saturating_sub(1);
             if now - checked > NAP {
                 if let Some(found) = check()? {
                     return Ok(Some(found));

@@ -25,8 +25,6 @@ pub(crate) const BURST: u64 = 32;
 const LEAD_PAUSES: u32 = 64;
 /// Peers that one look for deaths asks the kernel about, in rotation.
 const QUERIES: usize = 8;
-/// Polls of the sender whose turn it is for one of all.
-const POLLS_PER_ROUND: u32 = 4;
 /// Looks for the next mail before a wait is prepared for.
 const SOON: u32 = 128;
 /// What they take at most, on processors whose pauses are long.
@@ -47,7 +45,6 @@ pub(crate) struct Inbox {
     current: Private<u32>,
     /// The number of its first mail after that, less those that had been left and were taken again.
     turn_end: Private<u64>,
-    polls: Private<u32>,
     /// Whether some sender was asked for a new start that it has not given.
     asks: Private<bool>,
     /// The sender last asked about in the rotation of queries.
@@ -56,17 +53,6 @@ pub(crate) struct Inbox {
     pub in_pieces: Private<bool>,
     /// The answers that come in mailboxes.
     pub answers: Answers,
-}
-
-/// How far a receive from anyone looks.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Effort {
-    /// At the sender whose turn it is, and now and then round.
-    Poll,
-    /// Round: at all but those that were long silent, of whom it tries a few.
-    Round,
-    /// At all.
-    All,
 }
 
 impl From<Interrupted> for RecvError {
@@ -84,7 +70,6 @@ impl Inbox {
             turns: RefCell::default(),
             current: NOBODY.into(),
             turn_end: 0.into(),
-            polls: 0.into(),
             asks: false.into(),
             queried: NOBODY.into(),
             in_pieces: false.into(),
@@ -177,8 +162,7 @@ impl Inbox {
         let mut fragments = 0;
         loop {
             // Whoever waits looks again, and at all before it sleeps.
-            let effort = if matches!(patience, Patience::Never) { Effort::All } else { Effort::Round };
-            let peer = match self.look(member, source, effort)? {
+            let peer = match self.look(member, source, matches!(patience, Patience::Never))? {
                 Some(peer) => peer,
                 None => self.wait(member, source, patience, idle)?,
             };
@@ -213,9 +197,9 @@ impl Inbox {
     }
 
     #[inline(always)]
-    fn look(&self, member: &Member, source: Source, effort: Effort) -> Result<Option<&Incoming>, RecvError> {
+    fn look(&self, member: &Member, source: Source, thorough: bool) -> Result<Option<&Incoming>, RecvError> {
         match source {
-            Source::Anyone => Ok(self.look_around(member, effort)),
+            Source::Anyone => Ok(self.look_around(member, thorough)),
             Source::Rank(rank) => self.look_at(member, rank),
         }
     }
@@ -240,8 +224,9 @@ impl Inbox {
         }
     }
 
-    /// The current sender until its burst is over, else the next in turn that has mail: its burst begins.
-    fn look_around(&self, member: &Member, effort: Effort) -> Option<&Incoming> {
+    /// The current sender until its burst is over, else the next in turn that has mail: its burst begins. Only a
+    /// thorough look finds all of those that were long silent.
+    fn look_around(&self, member: &Member, thorough: bool) -> Option<&Incoming> {
         let current = self.current.get();
         let mut is_over = false;
         if let Some(peer) = self.peers.get(current) {
@@ -254,9 +239,6 @@ impl Inbox {
                 self.begin_turn(peer);
             }
         }
-        if effort == Effort::Poll && !self.is_time_to_look_round() {
-            return None;
-        }
         self.discover(member);
         self.begin_anew(member);
         let is_overdue = Private::new(false);
@@ -268,7 +250,7 @@ impl Inbox {
             }
             is_ready
         };
-        let next = self.turns.borrow_mut().next(effort == Effort::All, is_ready)?;
+        let next = self.turns.borrow_mut().next(thorough, is_ready)?;
         if is_overdue.get() {
             // Whoever was woken and has not sent yet may wait for this very processor; those on another would
             // leave it behind.
@@ -329,14 +311,6 @@ impl Inbox {
         }
         self.asks.set(asks);
         member.set_asking(asks);
-    }
-
-    /// Whether a poll should look at others than the sender whose turn it is: who waits hears most often from
-    /// whom it heard last.
-    #[inline(always)]
-    fn is_time_to_look_round(&self) -> bool {
-        self.polls.set(self.polls.get().wrapping_add(1));
-        self.polls.get().is_multiple_of(POLLS_PER_ROUND)
     }
 
     /// Words of the bitmaps that have bits of this region's ranks.
@@ -432,7 +406,7 @@ impl Inbox {
         idle();
         // Nobody else could send what is waited for.
         let is_in_vain = source == Source::Rank(member.rank()) || member.region.ranks() == 1;
-        let look = |thorough| self.look(member, source, if thorough { Effort::All } else { Effort::Poll });
+        let look = |thorough| self.look(member, source, thorough);
         let check = |query| {
             member.check()?;
             if is_in_vain && member.is_alone() {
