@@ -42,7 +42,7 @@ pub const FENCE: u32 = 1;
 pub const EVENT: u32 = 2;
 
 /// How long a sleeper sleeps before it looks whether those it waits for live.
-const NAP: Duration = Duration::from_millis(50);
+const NAP: Duration = Duration::from_millis(75);
 /// How long an adaptive wait polls before it sleeps: about what a sleep and a wake-up cost together.
 const PATIENCE: Duration = Duration::from_micros(50);
 /// A yield that takes longer has let somebody else run.
@@ -55,7 +55,7 @@ const GREEDY: u32 = 16;
 
 /// What an endpoint, or half of one, does while it waits.
 ///
-/// Whoever sleeps wakes every 50 ms to see whether those it waits for live, and uses no processor otherwise.
+/// Whoever sleeps wakes every 75 ms to see whether those it waits for live, and uses no processor otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Wait {
@@ -254,7 +254,7 @@ impl Waiter<'_> {
     /// Waits until `look` finds something: `Ok(None)` is the deadline.
     ///
     /// `look` is cheap and called often; with `true` it must not miss anything. `check` is called when nothing
-    /// came for a while, at least every 50 ms, when the bell was rung for nothing, and at the end, and says
+    /// came for a while, at least every 75 ms, when the bell was rung for nothing, and at the end, and says
     /// whether waiting still makes sense (I6).
     pub fn wait<T, E>(
         &self,

@@ -91,7 +91,7 @@ impl Endpoint {
     /// Asks `to`, and waits for the answer.
     ///
     /// [`CallError::Request`] comes before anything is asked. [`CallError::Refused`] and [`CallError::Dropped`] are
-    /// answers, too. The end of the server is told within 50 ms, and that it dropped a call that went through the
+    /// answers, too. The end of the server is told within 75 ms, and that it dropped a call that went through the
     /// mailbox.
     #[inline]
     pub fn call(&self, to: u32, request: &[u8]) -> Result<Reply, CallError> {

@@ -26,9 +26,9 @@ use core::time::Duration;
 ///
 /// When there is no mail, receiving from a rank that has left is [`RecvError::PeerLeft`], each time, and
 /// from one that died [`RecvError::PeerDead`]; receiving from anyone says so once for each life of a sender
-/// that has ever sent to this rank. A clean leave is seen at once; a death within 50 ms by whoever waits for
+/// that has ever sent to this rank. A clean leave is seen at once; a death within 75 ms by whoever waits for
 /// that rank, within a second by whoever waits for any of up to 64. Who receives from anyone and spins, or
-/// never waits long enough to sleep, hears of ends only when no mail comes for 50 ms. `try_` calls ask for
+/// never waits long enough to sleep, hears of ends only when no mail comes for 75 ms. `try_` calls ask for
 /// deaths every 64th time.
 ///
 /// Cost: the cache line of the message, and a system call if the sender sleeps for want of room. What is copied

@@ -19,7 +19,7 @@ use core::time::Duration;
 ///
 /// A full mailbox: `try_` calls return [`SendError::Full`], the others wait until the receiver makes room; both
 /// return [`SendError::PeerLeft`] or [`SendError::PeerDead`] once they find that it cannot, whoever waits at
-/// most 50 ms later, `try_` calls at most 64 calls later. Room in one's own mailbox is waited for only by a
+/// most 75 ms later, `try_` calls at most 64 calls later. Room in one's own mailbox is waited for only by a
 /// half, as long as there is the other one.
 ///
 /// A message above half the arena ([`Region::max_whole`], 1 MiB by default) travels in fragments of a quarter

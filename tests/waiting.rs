@@ -118,7 +118,7 @@ fn adaptive_waiters_talk() {
 
 #[test]
 fn sleepers_talk_and_no_wake_up_is_lost() {
-    // Lost wake-ups would be made up for by the naps' end, 50 ms each: a quarter of an hour.
+    // Lost wake-ups would be made up for by the naps' end, 75 ms each: 25 minutes.
     play("block", "block", 20_000);
 }
 
