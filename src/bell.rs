@@ -61,8 +61,8 @@ const GREEDY: u32 = 16;
 pub enum Wait {
     /// Polls without end: the least latency, a whole processor.
     Spin,
-    /// Polls for about 50 µs, then sleeps, which with the wake-up costs about as much. Where more ranks are awake than there are processors it offers its
-    /// processor to them between polls.
+    /// Polls for about 50 µs, then sleeps, which with the wake-up costs about as much. Where more ranks are awake than
+    /// there are processors it offers its processor to them between polls.
     #[default]
     Adaptive,
     /// Sleeps at once: the least use of processors.
