@@ -4,7 +4,7 @@ use crate::cell::{Kind, Ticket};
 use crate::endpoint::Endpoint;
 use crate::error::{CallError, RecvError, SendError};
 use crate::line;
-use crate::member::{Interrupted, Patience};
+use crate::member::{Interrupted, Patience, SOON, deadline};
 use crate::outbox::{Outgoing, Terms, taker};
 use crate::receiver::Receiver;
 use crate::registry::Status;
@@ -30,9 +30,6 @@ pub struct Call<'a> {
     /// Whether the server seemed to wait for this rank when that was last looked at.
     is_stuck: Private<bool>,
 }
-
-/// Polls before a wait is prepared for: the answer is on its way.
-const SOON: u32 = 256;
 
 /// Where the answer comes.
 #[derive(Clone, Copy)]
@@ -109,7 +106,7 @@ impl Endpoint {
     /// As [`Endpoint::call`], but waits no longer than `timeout`, then [`CallError::Timeout`]: the server may carry it
     /// out all the same.
     pub fn call_timeout(&self, to: u32, request: &[u8], timeout: Duration) -> Result<Reply, CallError> {
-        let deadline = Instant::now().checked_add(timeout);
+        let deadline = deadline(timeout);
         Call::begin(self, to, request, Patience::Until(deadline))?.finish(deadline)
     }
 }
@@ -211,7 +208,7 @@ impl<'a> Call<'a> {
     /// Waits for the answer, no longer than `timeout`: then [`CallError::Timeout`], and the call goes on. Other errors
     /// as of [`Endpoint::call`].
     pub fn reply_timeout(&self, timeout: Duration) -> Result<Reply, CallError> {
-        self.finish(Instant::now().checked_add(timeout))
+        self.finish(deadline(timeout))
     }
 
     #[inline(always)]
@@ -223,12 +220,13 @@ impl<'a> Call<'a> {
         if self.peer.to == member.rank() {
             return self.look()?.ok_or(CallError::Oneself);
         }
-        if member.polls() {
+        if member.polls(deadline) {
             line::rest();
             for _ in 0..SOON {
                 if let Some(reply) = self.look()? {
                     return Ok(reply);
                 }
+                core::hint::spin_loop();
             }
         }
         let sleeps = &member.record().activity.sleeps;
@@ -255,11 +253,7 @@ impl<'a> Call<'a> {
         let asker = &self.peer.asker;
         let answer = match asker.answer(stamp) {
             Ok(Some(answer)) => answer,
-            Ok(None) => {
-                // Whoever polls at full speed takes the line away before all of it is written.
-                core::hint::spin_loop();
-                return Ok(None);
-            }
+            Ok(None) => return Ok(None),
             Err(Corrupt) => {
                 self.end();
                 return Err(CallError::Corrupt);

@@ -8,7 +8,7 @@ use crate::error::RecvError;
 use crate::incoming::Incoming;
 use crate::layout::{MAX_RANKS, OPENED_WORDS};
 use crate::line::Answerer;
-use crate::member::{Interrupted, Member, Patience};
+use crate::member::{Interrupted, Member, Patience, SOON};
 use crate::peers::Peers;
 use crate::ring::{Consumer, Letter};
 use crate::source::Source;
@@ -25,10 +25,6 @@ pub(crate) const BURST: u64 = 32;
 const LEAD_PAUSES: u32 = 64;
 /// Peers that one look for deaths asks the kernel about, in rotation.
 const QUERIES: usize = 8;
-/// Looks for the next mail before a wait is prepared for.
-const SOON: u32 = 128;
-/// What they take at most, on processors whose pauses are long.
-const MOMENT: Duration = Duration::from_micros(10);
 const NOBODY: u32 = u32::MAX;
 /// How long mailboxes without memory are left alone.
 const RESPITE: Duration = Duration::from_millis(10);
@@ -84,10 +80,7 @@ impl Inbox {
         if member.check().is_err() {
             return None;
         }
-        let peer = self.peers.get(match source {
-            Source::Anyone => self.current.get(),
-            Source::Rank(rank) => rank,
-        })?;
+        let peer = self.expected(source)?;
         if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
             return Some((peer, letter));
         }
@@ -102,19 +95,16 @@ impl Inbox {
         source: Source,
         deadline: Option<Instant>,
     ) -> Option<(&Incoming, Letter)> {
-        if !member.polls() || member.is_in_batch() {
+        if member.is_in_batch() || !member.polls(deadline) {
             return None;
         }
-        if deadline.is_some_and(|deadline| deadline < Instant::now() + MOMENT) {
+        let peer = self.expected(source)?;
+        let is_alone = || self.turns.borrow().is_one() && self.left_of_turn(peer) > 0;
+        if source == Source::Anyone && !is_alone() {
+            // It is time to look round.
             return None;
         }
-        let peer = match source {
-            Source::Rank(rank) => self.peers.get(rank)?,
-            Source::Anyone => self.peers.get(self.current.get()).filter(|peer| {
-                // Else it is time to look round.
-                self.turns.borrow().is_one() && self.left_of_turn(peer) > 0
-            })?,
-        };
+        // The same as `recv_new` does once, but fewer instructions: calls are a tenth faster for it.
         for _ in 0..SOON {
             if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
                 return Some((peer, letter));
@@ -129,6 +119,15 @@ impl Inbox {
             core::hint::spin_loop();
         }
         None
+    }
+
+    /// The mailbox that the next mail from `source` is expected in.
+    #[inline(always)]
+    fn expected(&self, source: Source) -> Option<&Incoming> {
+        self.peers.get(match source {
+            Source::Anyone => self.current.get(),
+            Source::Rank(rank) => rank,
+        })
     }
 
     /// The call on the call line from `peer`, if there is one and it may come now.

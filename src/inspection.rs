@@ -140,16 +140,16 @@ impl MailboxReport {
 /// The cells of a mailbox from that of message `first` on, a lap of them, as far as they can be read.
 fn cells(segment: &Segment, from: u32, to: u32, first: u64) -> impl Iterator<Item = [u64; 8]> {
     let count = u64::from(segment.geometry().cells);
-    let mut block = (u64::MAX, vec![0; 64 * BLOCK.min(count) as usize]);
+    let mut bytes = vec![0; 64 * BLOCK.min(count) as usize];
+    let mut read = None;
     (0..count).map_while(move |ahead| {
         let at = position(first.wrapping_add(ahead), count);
-        let (begin, bytes) = &mut block;
-        if *begin != at - at % BLOCK {
-            *begin = at - at % BLOCK;
-            segment.copy(from, to, Geometry::CELLS + 64 * *begin, bytes).ok()?;
+        let block = at / BLOCK;
+        if read.replace(block) != Some(block) {
+            segment.copy(from, to, Geometry::CELLS + 64 * BLOCK * block, &mut bytes).ok()?;
         }
-        let cell = 64 * (at - *begin) as usize;
-        Some(core::array::from_fn(|index| word(bytes, cell + 8 * index)))
+        let cell = 64 * (at % BLOCK) as usize;
+        Some(core::array::from_fn(|index| word(&bytes, cell + 8 * index)))
     })
 }
 

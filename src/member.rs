@@ -22,6 +22,11 @@ const TRIES_PER_QUERY: u32 = 64;
 /// Waits until the next one counts the ranks that are awake.
 const WAITS_PER_COUNT: u32 = 16;
 
+/// Looks before a wait is prepared: what is waited for is on its way.
+pub(crate) const SOON: u32 = 128;
+/// What they take at most, on processors whose pauses are long.
+const MOMENT: Duration = Duration::from_micros(10);
+
 /// How long a call waits.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Patience {
@@ -32,10 +37,15 @@ pub(crate) enum Patience {
 }
 
 impl Patience {
-    /// No longer than that; a deadline beyond the clock's end is none.
+    /// No longer than that.
     pub fn within(timeout: Duration) -> Self {
-        Self::Until(Instant::now().checked_add(timeout))
+        Self::Until(deadline(timeout))
     }
+}
+
+/// When so much time is over; beyond the clock's end is never.
+pub(crate) fn deadline(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
 }
 
 /// The rank that the halves of an endpoint hold; left when both are dropped.
@@ -304,7 +314,7 @@ impl Member {
     ) -> Result<Option<T>, E> {
         let awaited = &self.record.activity.awaited[self.half as usize];
         let asleep = || {
-            awaited.store(whom.to_word(), Relaxed);
+            self.announce(whom);
             count(sleeps, 1);
         };
         let crowded = || self.is_crowded();
@@ -329,10 +339,12 @@ impl Member {
         result
     }
 
-    /// Whether this half polls before it sleeps, if it sleeps.
+    /// Whether this half first looks [`SOON`] times, a pause apart, before it prepares a wait that ends then.
     #[inline(always)]
-    pub fn polls(&self) -> bool {
-        matches!(self.wait.get(), Wait::Spin | Wait::Adaptive) && !self.crowded.get()
+    pub fn polls(&self, deadline: Option<Instant>) -> bool {
+        matches!(self.wait.get(), Wait::Spin | Wait::Adaptive)
+            && !self.crowded.get()
+            && deadline.is_none_or(|deadline| deadline >= Instant::now() + MOMENT)
     }
 
     /// Says whom the wait is for that follows, however it is done; not for people alone: see `is_awaited_by`.

@@ -528,7 +528,7 @@ fn who_calls_a_rank_that_died_is_told() {
     }
 }
 
-// --- Found in review ---------------------------------------------------------------------------------------
+// --- Among mail -------------------------------------------------------------------------------------------
 
 #[test]
 fn who_only_calls_takes_a_new_start_too() {
@@ -560,18 +560,12 @@ fn a_region_of_short_messages_carries_more_calls_than_one() {
     }
 }
 
-// --- Found in review ---------------------------------------------------------------------------------------
-
-#[test]
-fn mail_that_fills_the_mailbox_bars_a_long_answer_to_a_short_call() {
-    let (scratch, caller, server) = pair(Config::ranks(2).cells(4));
-    for _ in 0..4 {
-        server.send(0, b"mail").expect("room");
-    }
-    let call = caller.try_call(SERVER, b"short").expect("room");
+/// A call of `request`, whose `answer` has no room while the mail that was sent before it is not received, is told so.
+fn expect_barred(scratch: &Scratch, caller: &Endpoint, server: Endpoint, request: &[u8], answer: Vec<u8>) {
+    let call = caller.try_call(SERVER, request).expect("room");
     let server = thread::spawn(move || {
         let call = server.recv().expect("the call");
-        let answered = call.reply_timeout(&pattern(LONG, 1), Duration::from_secs(2));
+        let answered = call.reply_timeout(&answer, Duration::from_secs(2));
         (answered, server)
     });
     scratch.wait_until_sender_sleeps(SERVER);
@@ -581,21 +575,21 @@ fn mail_that_fills_the_mailbox_bars_a_long_answer_to_a_short_call() {
 }
 
 #[test]
+fn mail_that_fills_the_mailbox_bars_a_long_answer_to_a_short_call() {
+    let (scratch, caller, server) = pair(Config::ranks(2).cells(4));
+    for _ in 0..4 {
+        server.send(0, b"mail").expect("room");
+    }
+    expect_barred(&scratch, &caller, server, b"short", pattern(LONG, 1));
+}
+
+#[test]
 fn mail_that_fills_the_arena_bars_the_answer() {
     let (scratch, caller, server) = pair(Config::ranks(2).cells(64).arena(1024));
     for _ in 0..2 {
         server.send(0, &[1; 512]).expect("room");
     }
-    let call = caller.try_call(SERVER, &pattern(LONG / 2, 0)).expect("room");
-    let server = thread::spawn(move || {
-        let call = server.recv().expect("the call");
-        let answered = call.reply_timeout(b"done", Duration::from_secs(2));
-        (answered, server)
-    });
-    scratch.wait_until_sender_sleeps(SERVER);
-    let said = call.reply_timeout(Duration::from_secs(1)).unwrap_err();
-    drop(server.join().expect("a server"));
-    assert_eq!(said, CallError::Held, "both wait for each other");
+    expect_barred(&scratch, &caller, server, &pattern(LONG / 2, 0), b"done".to_vec());
 }
 
 #[test]
