@@ -344,8 +344,8 @@ pub enum RecvError {
     /// [`Receiver::set_pieces`](crate::Receiver::set_pieces). What follows comes as ever.
     #[error("rank {0} gave up in the middle of a message")]
     Cut(u32),
-    /// Mails of this rank that this endpoint holds keep the next from coming: all of the mailbox, or any while a
-    /// message in fragments is under way. Drop them. A receive from anyone says so once, and goes on.
+    /// Mails of this rank that this endpoint holds keep the next from coming: they fill the cells, or that rank has waited
+    /// for 50 ms for the room that they take. Drop them. A receive from anyone says so once, and goes on.
     #[error("mails of rank {0} that are held keep its next from coming")]
     Held(u32),
     /// The words of this rank's mailbox make no sense. The others go on; a receive from anyone says so once.

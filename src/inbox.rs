@@ -425,7 +425,11 @@ impl Inbox {
                 {
                     return Ok(peer);
                 }
-                return check(member.is_time_to_query())?.ok_or(RecvError::Empty);
+                let found = match check(member.is_time_to_query())? {
+                    None => self.held_up(member, source)?,
+                    found => found,
+                };
+                return found.ok_or(RecvError::Empty);
             }
             Patience::Until(_) if is_in_vain && member.is_alone() => {
                 return check(false)?.ok_or(RecvError::Empty);
@@ -434,7 +438,7 @@ impl Inbox {
         };
         let sleeps = &member.record().activity.sleeps;
         let check = || match check(true)? {
-            None => self.held_up(source),
+            None => self.held_up(member, source),
             found => Ok(found),
         };
         let found = member.wait(source, sleeps, deadline, look, check)?;
@@ -445,11 +449,11 @@ impl Inbox {
 
     /// Says that what is waited for cannot come because mails are held, which nobody drops meanwhile; from anyone
     /// once, because others may send.
-    fn held_up(&self, source: Source) -> Result<Option<&Incoming>, RecvError> {
+    fn held_up(&self, member: &Member, source: Source) -> Result<Option<&Incoming>, RecvError> {
         let peer = match source {
-            Source::Rank(rank) => self.peers.get(rank).filter(|peer| peer.is_held_up()),
+            Source::Rank(rank) => self.peers.get(rank).filter(|peer| peer.is_held_up(member)),
             Source::Anyone => {
-                self.open_after(NOBODY).find(|peer| peer.is_held_up() && !peer.told_held.replace(true))
+                self.open_after(NOBODY).find(|peer| peer.is_held_up(member) && !peer.told_held.replace(true))
             }
         };
         peer.map_or(Ok(None), |peer| Err(RecvError::Held(peer.from)))

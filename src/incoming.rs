@@ -1,5 +1,7 @@
 //! A mailbox that an endpoint reads from.
 
+mod fragments;
+
 use crate::answers::Answers;
 use crate::cell::{INLINE, Kind, Ticket};
 use crate::error::RecvError;
@@ -12,10 +14,15 @@ use crate::ring::{Consumer, Corrupt, Letter, count};
 use crate::sync::AtomicU64;
 use crate::train::{Piece, Train};
 use core::cell::{Cell as Private, Ref, RefCell};
+use core::time::Duration;
+use std::time::Instant;
 
 /// The largest buffer that an endpoint keeps to assemble the next message in: fresh memory costs more than
 /// copying does.
 const SPARE: usize = 64 << 20;
+
+/// How long a sender seems to wait for room that held mails take until that is told: it may have found some just before.
+const STARVED: Duration = Duration::from_millis(50);
 
 /// One sender's mailbox to this endpoint, and what of it is under way.
 pub(crate) struct Incoming {
@@ -44,6 +51,9 @@ pub(crate) struct Incoming {
     cutting: Private<Option<u64>>,
     /// Whether a receive from anyone has said that it is held up.
     pub told_held: Private<bool>,
+    /// Since when its sender was seen to wait for room while mails are held here, and which ones these were: from the
+    /// first number up to the second.
+    starved: Private<Option<(Instant, u64, u64)>>,
     /// What mails that are not whole messages in the mailbox stand for.
     kept: Kept,
 }
@@ -64,6 +74,7 @@ impl Incoming {
             stray: false.into(),
             cutting: None.into(),
             told_held: false.into(),
+            starved: None.into(),
             kept: Kept::default(),
         }
     }
@@ -124,17 +135,31 @@ impl Incoming {
         }
     }
 
-    /// Where it is not ready: whether that is so because mails of it are held, by this endpoint, and its sender
-    /// can send no more before they are acknowledged.
-    pub fn is_held_up(&self) -> bool {
-        let train = self.train.borrow();
-        // Its end is sent when all before it is acknowledged.
-        let is_waiting = |train: &Train| train.bytes.is_some() && self.consumer.holds_before(train.first);
-        let is_held_up = train.as_ref().is_some_and(is_waiting) || self.consumer.is_full();
+    /// Where it is not ready: whether that is so because this endpoint holds mails of it, and its sender can send no more
+    /// before they are acknowledged.
+    pub fn is_held_up(&self, member: &Member) -> bool {
+        let is_held_up = self.consumer.is_full() || self.keeps_sender_waiting(member);
         if !is_held_up {
             self.told_held.set(false);
         }
         is_held_up
+    }
+
+    /// Whether the sender has said for a while that it waits for room, and mails that are held or unread take some. They
+    /// need not fill the cells: they may keep the arena full, or the end of a message in fragments waits for them. The sender's word may lie; then this is wrong, and no more.
+    pub fn keeps_sender_waiting(&self, member: &Member) -> bool {
+        let held = self.consumer.head()..self.consumer.next();
+        if held.start == held.end || !member.is_awaited_by(&self.record) {
+            self.starved.set(None);
+            return false;
+        }
+        match self.starved.get() {
+            Some((since, start, end)) if held == (start..end) => since.elapsed() >= STARVED,
+            _ => {
+                self.starved.set(Some((Instant::now(), held.start, held.end)));
+                false
+            }
+        }
     }
 
     /// Lets `take_new` of its consumer take so many messages.
@@ -186,13 +211,7 @@ impl Incoming {
             // It may be mail that is not plain.
             self.complicate();
         }
-        self.is_held_up() || self.is_to_be_received()
-    }
-
-    /// Whether nothing is read ahead: whoever takes a message in pieces is to be told if it ends, and then what ended it
-    /// comes first.
-    fn is_to_be_received(&self) -> bool {
-        self.cutting.get().is_some() || self.train.borrow().as_ref().is_some_and(Train::is_known)
+        self.is_held_up(member) || self.is_to_be_received()
     }
 
     /// What a message that was taken is.
@@ -284,84 +303,6 @@ impl Incoming {
     /// Whether the sender may wait for a new start to be taken that nobody asked for; said once.
     pub fn check(&self) -> Result<(), RecvError> {
         if !self.corrupt.get() && self.consumer.is_belied() { Err(self.corrupted()) } else { Ok(()) }
-    }
-
-    /// A message follows: what is under way never ends. Whoever takes it in pieces is told first.
-    /// A mail from before it that had been left ends nothing.
-    fn end_train(&self, next: &Letter) -> Result<(), RecvError> {
-        let is_older = |train: &Train| (next.seq.wrapping_sub(train.first) as i64) < 0;
-        if self.train.borrow().as_ref().is_some_and(is_older) {
-            return Ok(());
-        }
-        self.stray.set(false);
-        if self.drop_train() {
-            self.consumer.put_back(next.seq);
-            self.cutting.set(Some(next.seq));
-            return Err(RecvError::Cut(self.from));
-        }
-        Ok(())
-    }
-
-    /// Drops what is under way, which is counted; whether pieces of it were taken.
-    pub fn drop_train(&self) -> bool {
-        self.stray.set(false);
-        let Some(train) = self.train.take() else { return false };
-        count(&self.consumer.line().drops, 1);
-        train.is_known()
-    }
-
-    fn begin(&self, member: &Member, letter: &Letter, in_pieces: bool) -> Result<Option<Letter>, RecvError> {
-        let mut total = [0; 8];
-        if letter.len != total.len() {
-            return Err(self.corrupted());
-        }
-        memory::load(self.consumer.words(letter), &mut total);
-        let total = u64::from_ne_bytes(total);
-        if total > member.limit as u64 {
-            return Err(self.corrupted());
-        }
-        let bytes = (!in_pieces).then(|| {
-            let mut bytes = member.spare.take();
-            bytes.clear();
-            bytes
-        });
-        self.train.replace(Some(Train::new(letter.seq, total, bytes)));
-        self.pass(member, letter.seq);
-        Ok(None)
-    }
-
-    fn go_on(&self, member: &Member, letter: Letter, is_last: bool) -> Result<Option<Letter>, RecvError> {
-        if self.piece(letter.seq).is_some() {
-            return Ok(Some(letter)); // It was left unread.
-        }
-        let mut slot = self.train.borrow_mut();
-        let Some(train) = slot.as_mut() else {
-            // The predecessor of this receiver, or of its sender, had the beginning.
-            if !self.stray.replace(!is_last) {
-                count(&self.consumer.line().drops, 1);
-            }
-            self.pass(member, letter.seq);
-            return Ok(None);
-        };
-        let Some(piece) = train.advance(letter.len, is_last) else { return Err(self.corrupted()) };
-        if let Some(bytes) = &mut train.bytes {
-            memory::append(self.consumer.words(&letter), letter.len, bytes);
-            self.pass(member, letter.seq);
-        }
-        let content = match &mut train.bytes {
-            None => Content::Piece(piece),
-            Some(_) if !is_last => return Ok(None),
-            Some(bytes) => Content::Message { bytes: core::mem::take(bytes), is_returned: false },
-        };
-        let letter = match &content {
-            Content::Piece(_) => letter,
-            Content::Message { bytes, .. } => letter.assembled(bytes.len()),
-        };
-        self.kept.add(letter, content);
-        if is_last {
-            *slot = None;
-        }
-        Ok(Some(letter))
     }
 
     /// The oldest assembled message that was left unread, unless a mail before it was left, too.

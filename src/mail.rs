@@ -20,8 +20,8 @@ use core::time::Duration;
 /// keeps from being dropped is delivered again, to the rank's next holder. One that is forgotten
 /// ([`core::mem::forget`]) keeps its room, and that of all after it, until then.
 ///
-/// One that is held for long holds its sender up: when the mailbox is full behind it, or a message above half the
-/// arena follows, whose end is sent when all before it is acknowledged. Who then waits for more of that sender gets
+/// One that is held for long holds its sender up: when the cells or the arena are full behind it, or a message above half
+/// the arena follows, whose end is sent when all before it is acknowledged. To receive more of that sender is then
 /// [`RecvError::Held`](crate::RecvError::Held).
 ///
 /// It may be a [call](Mail::is_call), whose sender waits for an answer: [`Mail::reply`]. One that is dropped instead is

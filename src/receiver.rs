@@ -73,7 +73,7 @@ impl Receiver {
     /// or the sender's end. Messages up to half the arena come whole, as ever. Off until this is called.
     ///
     /// A piece keeps its room, as any mail does, until it is acknowledged, and the last one is only sent when all
-    /// before it are: whoever holds one while it waits for the next waits for ever.
+    /// before it are. To hold one and wait for the next is [`RecvError::Held`].
     pub fn set_pieces(&self, pieces: bool) {
         self.inbox.in_pieces.set(pieces);
     }
@@ -105,7 +105,8 @@ impl Receiver {
     ///
     /// [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] once for each life of a sender that ended, when there
     /// is no mail; [`RecvError::Corrupt`] once for a mailbox that makes no sense, and the others go on.
-    /// [`RecvError::Held`] once where mails that this endpoint holds keep a sender from sending.
+    /// [`RecvError::Held`] once where mails that this endpoint holds keep a sender from sending; also from calls that do
+    /// not wait.
     /// [`RecvError::Interrupted`] ends a wait. Where nobody could ever send it is [`RecvError::Empty`].
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::Until(None), None, || ())

@@ -54,6 +54,7 @@ const TABLE: &[(&str, &str)] = &[
     ("outbox", "sync member region registry ring line bell memory layout cell peers source train error"),
     ("draft", "member outbox ring memory error"),
     ("incoming", "sync member ring line cell memory layout train kept answers error"),
+    ("incoming/fragments", "member ring memory train kept error"),
     ("inbox", "sync member incoming region ring line cell layout peers source turns answers error"),
     ("inbox/answers", "member cell error"),
     ("inbox/ends", "sync member incoming registry ring error"),

@@ -23,8 +23,8 @@ impl Inbox {
         }
     }
 
-    /// Whether mail from `rank` is unread, or held.
-    pub fn holds_mail(&self, rank: u32) -> bool {
-        self.peers.get(rank).is_some_and(|peer| peer.consumer.holds_before(peer.consumer.next()))
+    /// Whether `rank` waits for room that its mails take which are unread, or held.
+    pub fn keeps_sender_waiting(&self, member: &Member, rank: u32) -> bool {
+        self.peers.get(rank).is_some_and(|peer| peer.keeps_sender_waiting(member))
     }
 }

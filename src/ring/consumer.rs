@@ -274,6 +274,11 @@ impl Consumer {
         (len as usize <= limit).then_some((len as usize, (offset / 8) as usize))
     }
 
+    /// The number of the oldest message that is not acknowledged.
+    pub fn head(&self) -> u64 {
+        self.head.get()
+    }
+
     /// The number of the next message that was never taken.
     pub fn next(&self) -> u64 {
         self.next.get()
@@ -284,11 +289,6 @@ impl Consumer {
     fn advance(&self, seq: u64) {
         memory::prefetch(cell(&self.mailbox, seq.wrapping_add(PREFETCH)));
         self.next.set(seq.wrapping_add(1));
-    }
-
-    /// Whether a message older than `seq` is not acknowledged.
-    pub fn holds_before(&self, seq: u64) -> bool {
-        (seq.wrapping_sub(self.head.get()) as i64) > 0
     }
 
     /// Whether all cells are held, and nothing comes before one of them is acknowledged.
