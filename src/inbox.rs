@@ -466,10 +466,11 @@ impl Inbox {
         }
     }
 
-    /// Leaves word for the next holder of this rank of whose end this one was told.
+    /// Leaves word for the next holder of this rank of whose end this one was told, and of which mails it had.
     pub fn leave(&self) {
         for peer in self.open_after(NOBODY) {
             peer.consumer.line().told.store(peer.told.get(), Relaxed);
+            peer.consumer.settle_claim();
         }
     }
 }

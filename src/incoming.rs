@@ -54,6 +54,8 @@ pub(crate) struct Incoming {
     /// Since when its sender was seen to wait for room while mails are held here, and which ones these were: from the
     /// first number up to the second.
     starved: Private<Option<(Instant, u64, u64)>>,
+    /// The stamp of the call on the line that was last put back; 0: none was.
+    requeued_call: Private<u64>,
     /// What mails that are not whole messages in the mailbox stand for.
     kept: Kept,
 }
@@ -75,6 +77,7 @@ impl Incoming {
             cutting: None.into(),
             told_held: false.into(),
             starved: None.into(),
+            requeued_call: 0.into(),
             kept: Kept::default(),
         }
     }
@@ -98,7 +101,7 @@ impl Incoming {
         let letter = self.answerer.take(|| self.next())?;
         // It is one of its sender's turn.
         self.consumer.tire();
-        Some(letter)
+        Some(letter.marked(letter.seq == self.requeued_call.get()))
     }
 
     /// The number of the next message to be received: one that was left, or read ahead, or the next never taken.
@@ -318,7 +321,7 @@ impl Incoming {
         }
         let letter = self.returned()?;
         self.kept.set_returned(letter.seq, false);
-        Some(letter)
+        Some(letter.marked(self.consumer.is_handed(letter.seq)))
     }
 
     /// The bytes of an assembled letter.
@@ -415,8 +418,19 @@ impl Incoming {
         }
     }
 
-    /// Leaves a taken mail unread.
-    pub fn put_back(&self, letter: &Letter) {
+    /// Leaves a mail unread that was handed out.
+    #[cold]
+    pub fn requeue(&self, letter: &Letter) {
+        if letter.is_on_line() {
+            self.requeued_call.set(letter.seq);
+        } else {
+            self.consumer.note_handed(letter.seq);
+        }
+        self.put_back(letter);
+    }
+
+    /// Leaves a letter that was taken unread.
+    fn put_back(&self, letter: &Letter) {
         if letter.is_on_line() {
             return self.answerer.put_back();
         }

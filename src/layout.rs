@@ -174,6 +174,9 @@ pub struct ConsumerLine {
     pub drops: AtomicU64,
     /// Odd while the receiver asks for a new start, another number each time.
     pub reset: AtomicU64,
+    /// A sequence number below which messages may have been handed out by a receiver that died before it
+    /// acknowledged them.
+    pub handed: AtomicU64,
 }
 
 /// The sender's words. All but the last two are counters, for people. Only differences mean anything: a sender that

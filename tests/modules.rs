@@ -28,6 +28,7 @@ const TABLE: &[(&str, &str)] = &[
     ("ring/producer", "sync cell layout memory"),
     ("ring/producer/recovery", "sync cell layout memory ring"),
     ("ring/stage", "sync layout"),
+    ("ring/letter", "cell"),
     ("ring/consumer", "sync cell marks layout memory"),
     ("line", "sync cell layout memory ring"),
     ("place", ""),
