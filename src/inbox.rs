@@ -23,8 +23,6 @@ use std::time::Instant;
 pub(crate) const BURST: u64 = 32;
 /// Pauses that a receiver makes to let the writer of a stream go ahead.
 const LEAD_PAUSES: u32 = 64;
-/// Peers that one look for deaths asks the kernel about, in rotation.
-const QUERIES: usize = 8;
 const NOBODY: u32 = u32::MAX;
 /// How long mailboxes without memory are left alone.
 const RESPITE: Duration = Duration::from_millis(10);
@@ -43,7 +41,11 @@ pub(crate) struct Inbox {
     turn_end: Private<u64>,
     /// Whether some sender was asked for a new start that it has not given.
     asks: Private<bool>,
-    /// The sender last asked about in the rotation of queries.
+    /// By rank: the life whose end is no news any more, by its epoch.
+    told: Box<[Private<u64>]>,
+    /// The rank whose life was last looked at, in rotation.
+    looked_at: Private<u32>,
+    /// The rank about which the kernel was last asked, in rotation.
     queried: Private<u32>,
     /// Whether messages in fragments are passed on in pieces.
     pub in_pieces: Private<bool>,
@@ -58,15 +60,17 @@ impl From<Interrupted> for RecvError {
 }
 
 impl Inbox {
-    pub fn new(ranks: u32) -> Self {
+    pub fn new(member: &Member) -> Self {
         Self {
-            peers: Peers::new(ranks),
+            peers: Peers::new(member.region.ranks()),
             known: Default::default(),
             retry: None.into(),
             turns: RefCell::default(),
             current: NOBODY.into(),
             turn_end: 0.into(),
             asks: false.into(),
+            told: ends::told_at_first(member),
+            looked_at: NOBODY.into(),
             queried: NOBODY.into(),
             in_pieces: false.into(),
             answers: Answers::default(),
@@ -384,8 +388,8 @@ impl Inbox {
                 member.set_asking(true);
             }
             let record = member.region.registry.record(from);
-            let told = ends::told_before(member, from, &consumer);
-            self.peers.get_or_make(from, || Incoming::new(from, record, consumer, answerer, told));
+            self.recall_end(member, from, &consumer);
+            self.peers.get_or_make(from, || Incoming::new(from, record, consumer, answerer));
             self.turns.borrow_mut().add(from);
         }
     }
@@ -469,7 +473,7 @@ impl Inbox {
     /// Leaves word for the next holder of this rank of whose end this one was told, and of which mails it had.
     pub fn leave(&self) {
         for peer in self.open_after(NOBODY) {
-            peer.consumer.line().told.store(peer.told.get(), Relaxed);
+            peer.consumer.line().told.store(self.told[peer.from as usize].get(), Relaxed);
             peer.consumer.settle_claim();
         }
     }

@@ -35,8 +35,6 @@ pub(crate) struct Incoming {
     /// The longest message, in bytes, that may be taken from the arena without ado: none that has any, until the arena is
     /// seen to have memory.
     pub limit: Private<usize>,
-    /// The sender's last epoch whose end was told.
-    pub told: Private<u64>,
     /// Whether nothing can be taken: what is there makes no sense, or a new start is asked for.
     corrupt: Private<bool>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
@@ -61,12 +59,11 @@ pub(crate) struct Incoming {
 }
 
 impl Incoming {
-    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, answerer: Answerer, told: u64) -> Self {
+    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, answerer: Answerer) -> Self {
         Self {
             from,
             record,
             limit: 0.into(),
-            told: told.into(),
             corrupt: consumer.is_asking().into(),
             woken: false.into(),
             plain: (!consumer.is_asking()).into(),
@@ -124,7 +121,7 @@ impl Incoming {
     /// Gives up all that is in the mailbox, and asks the sender for a new start. No mail of it is held any more.
     pub fn reset(&mut self, member: &Member) {
         let (record, answerer) = (self.record.clone(), self.answerer.clone());
-        *self = Self::new(self.from, record, self.consumer.ask_anew(), answerer, self.told.get());
+        *self = Self::new(self.from, record, self.consumer.ask_anew(), answerer);
         self.ring(member);
     }
 

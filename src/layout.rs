@@ -125,6 +125,8 @@ pub struct Identity {
     pub label: [AtomicU64; LABEL / 8],
     /// Where the platform has no file locks: the process id of whoever holds the rank's lock, or 0.
     pub lock: AtomicU64,
+    /// What `life` was when the rank was last claimed: how the life before ended.
+    pub former: AtomicU64,
 }
 
 /// The bit of a bell's mode that asks ringers to look whether the receiver asks for a new start. It stays when a

@@ -5,7 +5,7 @@ use super::batch::Batch;
 use super::failure::{Failure, joining};
 use super::standard;
 use clap::Args;
-use mailbox::{Mail, RecvError, Source};
+use mailbox::{Mail, RecvError, Region, Source};
 use std::collections::BTreeSet;
 
 /// Write what is sent to standard output; ends when whoever has sent something has left
@@ -62,6 +62,9 @@ impl Recv {
                     senders.cut(rank);
                     batch.cut()?;
                 }
+                // No sender to this rank.
+                Err(RecvError::PeerLeft(rank) | RecvError::PeerDead(rank))
+                    if self.from.is_none() && !has_sent(&region, rank, self.me) => {}
                 Err(RecvError::PeerLeft(rank)) => senders.left(rank),
                 Err(RecvError::PeerDead(rank)) => senders.died(rank),
                 // There is nobody but ourselves to hear from.
@@ -84,6 +87,11 @@ impl Recv {
         };
         Failure::of_region(&self.access.name, error, &hint)
     }
+}
+
+/// Whether `from` ever sent something to `to`.
+fn has_sent(region: &Region, from: u32, to: u32) -> bool {
+    region.inspect().mailboxes.iter().any(|mailbox| (mailbox.from, mailbox.to) == (from, to))
 }
 
 /// Those that are heard from.
