@@ -55,9 +55,8 @@ pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     loop {
         // SAFETY: no pointers.
         #[expect(unsafe_code, reason = "system call")]
-        let result = unsafe {
-            libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, offset as i64, len as i64)
-        };
+        let result =
+            unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, offset as _, len as _) };
         match check(result) {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             other => return other.map(drop),
