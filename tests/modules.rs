@@ -12,6 +12,7 @@ const TABLE: &[(&str, &str)] = &[
     ("error", ""),
     ("cell", ""),
     ("layout", "sync cell error"),
+    ("layout/padded", ""),
     ("os/mod", ""),
     // The futex's word is an atomic of the seam.
     ("os/event", "sync"),
