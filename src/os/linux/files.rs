@@ -119,6 +119,11 @@ pub fn allocate_missing(file: &File, offset: u64, len: u64) -> io::Result<()> {
     allocate(file, offset, len)
 }
 
+/// Whether a file of this user is this process'.
+pub fn is_own(user: u32) -> bool {
+    user == super::super::user()
+}
+
 // --- File systems and boots --------------------------------------------------------------------------------
 
 /// File systems that another machine, or another process, may serve: there a mapping is not the memory that
@@ -157,6 +162,13 @@ pub fn is_local(file: &File) -> io::Result<bool> {
     let about = file_system(file)?;
     // As wide as the magic numbers are; the field's type differs between machines.
     Ok(!is_served(about.f_type as u32))
+}
+
+/// Whether `file` lies in memory, and is gone when the machine is booted.
+pub fn is_in_memory(file: &File) -> io::Result<bool> {
+    const TMPFS: u32 = 0x0102_1994;
+    const RAMFS: u32 = 0x8584_58F6;
+    Ok([TMPFS, RAMFS].contains(&(file_system(file)?.f_type as u32)))
 }
 
 /// A number that this boot of the machine has in common with no other: even, and never zero.
