@@ -111,7 +111,8 @@ pub enum OpenError {
         protocol: u64,
     },
     /// A region that belongs to another user, who was not allowed by
-    /// [`OpenOptions::owner`](crate::OpenOptions::owner).
+    /// [`OpenOptions::owner`](crate::OpenOptions::owner). In a user namespace every user without a number there shows
+    /// as one, 65534 mostly: that one is no process' own, also not of a process that has this number itself.
     #[error("the region belongs to user {uid}, who is not trusted")]
     Owner {
         /// The user found.

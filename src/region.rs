@@ -76,7 +76,7 @@ impl OpenOptions {
     }
 
     /// The region may belong to this user, too, by its number; else [`OpenError::Owner`]. Whoever owns a region
-    /// can make its users fail.
+    /// can make its users fail. In a user namespace 65534 is everybody who has no number there.
     pub const fn owner(mut self, uid: u32) -> Self {
         self.trust.owner = Some(uid);
         self

@@ -19,6 +19,7 @@ const TABLE: &[(&str, &str)] = &[
     ("os/files", ""),
     ("os/linux", "sync"),
     ("os/linux/files", ""),
+    ("os/linux/users", ""),
     // Its locks are words of the segment.
     ("os/portable", "sync layout"),
     ("os/model", "sync"),

@@ -1,8 +1,10 @@
 //! Linux.
 
 mod files;
+mod users;
 
 pub use files::*;
+pub use users::is_own;
 
 use super::check;
 use crate::sync::AtomicU32;

@@ -119,11 +119,6 @@ pub fn allocate_missing(file: &File, offset: u64, len: u64) -> io::Result<()> {
     allocate(file, offset, len)
 }
 
-/// Whether a file of this user is this process'.
-pub fn is_own(user: u32) -> bool {
-    user == super::super::user()
-}
-
 // --- File systems and boots --------------------------------------------------------------------------------
 
 /// File systems that another machine, or another process, may serve: there a mapping is not the memory that
