@@ -100,7 +100,7 @@ impl Clean {
 
 impl Entry {
     fn removed(name: String) -> Self {
-        let kind = if name.starts_with(".mailbox-") { "half-built" } else { "region" };
+        let kind = if name.contains(".mailbox-") { "half-built" } else { "region" };
         Self { name, kind, removed: true }
     }
 }
