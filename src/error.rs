@@ -27,12 +27,12 @@ pub enum ConfigError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CreateError {
-    /// The name is empty, longer than 200 bytes, begins with a dot, or has a byte other than
-    /// `A-Z a-z 0-9 . _ -`.
+    /// The name is empty, longer than 200 bytes, begins with a dot, has a byte other than `A-Z a-z 0-9 . _ -`, or is
+    /// one that regions are built under: it ends in `.mailbox-` and 16 hexadecimal digits.
     #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
     BadName,
-    /// The path does not end in the name of a file, or in one that regions are built under: `.mailbox-` and 16
-    /// hexadecimal digits.
+    /// The path does not end in the name of a file, or in one that regions are built under, as for
+    /// [`CreateError::BadName`].
     #[error("the path does not end in the name of a file")]
     BadPath,
     /// The configuration describes no region.
@@ -41,12 +41,36 @@ pub enum CreateError {
     /// Something already bears the name.
     #[error("the name is taken")]
     Exists,
-    /// There is no room, in shared memory or in the file system.
+    /// There is no room, in shared memory, in the file system, in this user's quota, or in this process' memory
+    /// cgroup.
     #[error("no space left for the region")]
     NoSpace,
+    /// The region is longer than a file that this process may write (`ulimit -f`).
+    #[error("the region has {size} bytes, and this process may write files of {limit} at most (ulimit -f)")]
+    FileSize {
+        /// Bytes of the region.
+        size: u64,
+        /// What the process may write, in bytes.
+        limit: u64,
+    },
     /// The operating system refuses to create the region for this user.
     #[error("permission denied where the region would be")]
     Denied,
+    /// The file system is mounted for reading only.
+    #[error("the file system is mounted for reading only")]
+    ReadOnly,
+    /// This process locks its memory (`mlockall`), and the region is longer than what it may lock, although only what is
+    /// used would be.
+    #[error(
+        "this process locks its memory (mlockall), and may not lock as much as the region (RLIMIT_MEMLOCK)"
+    )]
+    MemoryLock,
+    /// Something that the system shows to others is not shown to this process.
+    #[error("{path} cannot be read, and is needed")]
+    Missing {
+        /// What is missing.
+        path: &'static str,
+    },
     /// The folder of the path does not exist.
     #[error("the folder that the region would be in does not exist")]
     NoFolder,
@@ -96,16 +120,18 @@ pub enum OpenError {
         protocol: u64,
     },
     /// A region that belongs to another user, who was not allowed by
-    /// [`OpenOptions::owner`](crate::OpenOptions::owner).
+    /// [`OpenOptions::owner`](crate::OpenOptions::owner). In a user namespace every user without a number there shows
+    /// as one, 65534 mostly: that one is no process' own, also not of a process that has this number itself.
     #[error("the region belongs to user {uid}, who is not trusted")]
     Owner {
         /// The user found.
         uid: u32,
     },
-    /// A region in a file that was in use when the machine went down: its parts may be of different moments.
-    /// [`Region::remove`](crate::Region::remove) takes it away.
+    /// A region in a file that was not closed in this boot of the machine. Either the machine went down while it was in
+    /// use: then its parts may be of different moments, and [`Region::remove`](crate::Region::remove) takes it away.
+    /// Or this process is shown another boot's number than those who use it, as in some containers.
     #[error(
-        "the region was left over from before a reboot without a clean close; remove it and create it again"
+        "the region was not closed before a reboot, or is used where another boot id is shown, as in a container"
     )]
     Incompatible,
     /// The file system is one that other machines or processes may serve: NFS, SMB, FUSE, 9P, ...
@@ -118,6 +144,20 @@ pub enum OpenError {
     /// The operating system refuses this user.
     #[error("permission denied: the region's mode does not let this user in")]
     Denied,
+    /// The file system is mounted for reading only: [`Region::look`](crate::Region::look) works all the same.
+    #[error("the file system is mounted for reading only")]
+    ReadOnly,
+    /// As [`CreateError::MemoryLock`].
+    #[error(
+        "this process locks its memory (mlockall), and may not lock as much as the region (RLIMIT_MEMLOCK)"
+    )]
+    MemoryLock,
+    /// As [`CreateError::Missing`].
+    #[error("{path} cannot be read, and is needed")]
+    Missing {
+        /// What is missing.
+        path: &'static str,
+    },
     /// Any other failure of the operating system, by its error number.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
     Os(i32),
@@ -148,6 +188,9 @@ pub enum RemoveError {
     /// A live process has joined it.
     #[error("the region is in use by a live process")]
     InUse,
+    /// This user may open the region, but not take its name away.
+    #[error("permission denied: this user may not take the name out of its folder")]
+    Denied,
 }
 
 /// Why a region was not handed to a child.
@@ -187,8 +230,13 @@ pub enum JoinError {
     /// The region was removed after it was opened.
     #[error("the region was removed")]
     Removed,
-    /// Any other failure of the operating system, by its error number; a disk's among them. Without `/proc` a
-    /// region cannot be joined.
+    /// As [`CreateError::Missing`].
+    #[error("{path} cannot be read, and is needed")]
+    Missing {
+        /// What is missing.
+        path: &'static str,
+    },
+    /// Any other failure of the operating system, by its error number; a disk's among them.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
     Os(i32),
 }

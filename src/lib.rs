@@ -87,8 +87,8 @@
 //! - What a [`Batch`] holds back nobody sees before it ends, unless its holder waits or holds back much.
 //! - A process that makes a named segment or a file shorter ends its users; an unnamed region is safe from
 //!   that.
-//! - A forked child has its parent's regions but not its ranks. `mlockall` takes every page of a region
-//!   unless `MCL_ONFAULT` is set.
+//! - A forked child has its parent's regions but not its ranks. `mlockall` locks what is used of the regions
+//!   that are opened after it, and takes every page of those that are open, unless `MCL_ONFAULT` is set.
 //! - All of this is for Linux. Other Unixes have a path of their own, which lacks some of it; it has been run on
 //!   Linux only.
 
@@ -130,6 +130,8 @@ mod batch;
 #[cfg(not(loom))]
 mod call;
 #[cfg(not(loom))]
+mod copies;
+#[cfg(not(loom))]
 mod draft;
 #[cfg(not(loom))]
 mod endpoint;
@@ -154,6 +156,8 @@ mod peers;
 #[cfg(not(loom))]
 mod place;
 #[cfg(not(loom))]
+mod reason;
+#[cfg(not(loom))]
 mod receiver;
 #[cfg(not(loom))]
 mod region;
@@ -171,6 +175,8 @@ mod stay;
 mod train;
 #[cfg(not(loom))]
 mod turns;
+#[cfg(not(loom))]
+mod view;
 
 pub use bell::Wait;
 pub use error::*;
@@ -191,7 +197,9 @@ pub use {
     receiver::Receiver,
     region::{OpenOptions, Region},
     reply::Reply,
+    segment::{Leftover, LeftoverKind, Listed},
     sender::Sender,
     source::Source,
     train::Piece,
+    view::View,
 };

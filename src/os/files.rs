@@ -1,9 +1,10 @@
 //! Files, as every Unix has them: how they are opened, what is known of them, and handing them on.
 
-use super::File;
+use super::{Cause, File};
 use core::ffi::c_int;
+use std::ffi::CString;
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::os::unix::process::CommandExt;
@@ -20,24 +21,32 @@ pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
+/// Opens an existing file for reading, if it is one; as [`open`]. What is none is not opened: to open a pipe or a
+/// device may already do something.
+pub fn look(path: &Path) -> io::Result<File> {
+    if !facts_of_path(path)?.is_file {
+        return Err(Cause::NoFile.error());
+    }
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// Whether the permissions of what bears the path let this process write to it, as far as one can say.
+pub fn may_write(path: &Path) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_encoded_bytes()) else { return false };
+    // SAFETY: a NUL-terminated string that outlives the call.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::W_OK, libc::AT_EACCESS) };
+    result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::EACCES)
+}
+
 /// Creates a file that is there for this user only.
 pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Whether an attempt to open a file failed because something else is there: a directory, a symbolic link, a
-/// device, a pipe.
-pub fn is_no_file(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EISDIR | libc::ELOOP | libc::ENXIO | libc::EINVAL))
-}
-
-/// Whether an operation failed because the file system does not know it.
-pub fn is_unsupported(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::Unsupported
-        || matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ENODEV))
-}
-
 /// What is known of a file.
+#[derive(Debug, Clone, Copy)]
 pub struct Facts {
     /// Whether it is one, and not a directory or a device.
     pub is_file: bool,
@@ -78,8 +87,24 @@ pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     file.read_exact_at(bytes, offset)
 }
 
-/// Writes `bytes` from `offset` on.
+/// The longest file, in bytes, that this process may write (`ulimit -f`): beyond it the system sends SIGXFSZ.
+pub fn file_size_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: `limit` outlives the call.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit);
+    }
+    #[allow(clippy::unnecessary_cast, reason = "the type differs between platforms")]
+    let bytes = limit.rlim_cur as u64;
+    if limit.rlim_cur == libc::RLIM_INFINITY { u64::MAX } else { bytes }
+}
+
+/// Writes `bytes` from `offset` on. Never a signal.
 pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    if offset + bytes.len() as u64 > file_size_limit() {
+        return Err(io::Error::from_raw_os_error(libc::EFBIG));
+    }
     file.write_all_at(bytes, offset)
 }
 

@@ -94,9 +94,39 @@ pub fn is_local(_file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Whether `file` is gone when the machine is booted: there is no portable way to know.
+pub fn is_in_memory(_file: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// A number for this boot: there is no portable one.
 pub fn boot_id() -> io::Result<u64> {
     Ok(2)
+}
+
+/// Whether all pages of whatever this process maps are taken at once: there is no portable way to know.
+pub fn locks_all_it_maps() -> bool {
+    false
+}
+
+/// A mapping as any other.
+pub struct Pages(MmapRaw);
+
+impl Pages {
+    /// Maps `len` bytes of `file`, which has as many.
+    pub fn of(file: &File, len: usize) -> io::Result<Self> {
+        MmapOptions::new().len(len).map_raw(file).map(Self)
+    }
+
+    /// Where it begins.
+    pub fn as_mut_ptr(&self) -> *mut u8 {
+        self.0.as_mut_ptr()
+    }
+}
+
+/// What an error of mapping means.
+pub fn map_error(error: io::Error) -> io::Error {
+    if error.raw_os_error() == Some(libc::EAGAIN) { super::Cause::MemoryLock.error() } else { error }
 }
 
 /// A file that has no name any more and goes with whoever has it open.
@@ -191,6 +221,19 @@ pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
     // What the last holder wrote is seen after this.
     fence(Ordering::Acquire);
     Ok(false)
+}
+
+/// Whether the locks of any version can be seen: no, their words may be elsewhere.
+pub const LOCKS_OF_ALL_VERSIONS: bool = false;
+
+/// Whether somebody holds any lock of the region in `file`.
+pub fn is_locked_anywhere(file: &File) -> io::Result<bool> {
+    is_locked(file, 0, 2 + MAX_RANKS)
+}
+
+/// Whether a file of this user is this process': always.
+pub fn is_own(user: u32) -> bool {
+    user == super::user()
 }
 
 /// Locks, given back when this is dropped by the process that took them; until then they are held as long as

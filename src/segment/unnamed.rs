@@ -1,10 +1,12 @@
 //! Segments without a name: made in a memory file, and opened from a descriptor of one.
 
-use super::{Opened, Segment, Trust, check, create_error, nonce, open_error};
+use super::found::Found;
+use super::{Opened, Segment, Trust, check, nonce};
 use crate::backing::{self, Backing};
 use crate::error::{CreateError, OpenError};
 use crate::layout::Config;
 use crate::os::{self, File};
+use crate::reason::{create_error, open_error};
 use std::io;
 
 /// Nobody executes a region, and the kernel may forbid that anybody could.
@@ -13,7 +15,7 @@ const NOT_EXECUTABLE: u32 = !0o111;
 impl Segment {
     /// Creates a segment that bears no name.
     pub fn create_unnamed(config: &Config) -> Result<Self, CreateError> {
-        config.check()?;
+        check(config)?;
         Self::build_unnamed(config).map_err(create_error)
     }
 
@@ -37,9 +39,8 @@ impl Segment {
             return Err(OpenError::Unsealed);
         }
         // Whoever else has the descriptor may lock through it.
-        let opened = check(os::reopen(file).map_err(open_error)?, trust)?;
-        opened.check_boot()?;
-        let Opened { file, geometry, .. } = opened;
+        let found = Found::of(os::reopen(file).map_err(open_error)?, trust)?;
+        let Opened { file, geometry, .. } = found.region(trust, Backing::Unnamed)?;
         let mapping = backing::map_file(&file, geometry.size()).map_err(open_error)?;
         Ok(Self::assemble(mapping, file, geometry, Backing::Unnamed))
     }
