@@ -2,6 +2,7 @@
 
 mod answers;
 mod ends;
+mod reset;
 
 use crate::answers::Answers;
 use crate::error::RecvError;
@@ -39,6 +40,8 @@ pub(crate) struct Inbox {
     current: Private<u32>,
     /// The number of its first mail after that, less those that had been left and were taken again.
     turn_end: Private<u64>,
+    /// Whether memory is lacking for the next message of some sender.
+    bars: Private<bool>,
     /// Whether some sender was asked for a new start that it has not given.
     asks: Private<bool>,
     /// By rank: the life whose end is no news any more, by its epoch.
@@ -68,6 +71,7 @@ impl Inbox {
             turns: RefCell::default(),
             current: NOBODY.into(),
             turn_end: 0.into(),
+            bars: false.into(),
             asks: false.into(),
             told: ends::told_at_first(member),
             looked_at: NOBODY.into(),
@@ -179,7 +183,14 @@ impl Inbox {
                 return Ok((peer, letter));
             }
             let next = peer.consumer.next();
-            if let Some(letter) = peer.take(member, self.in_pieces.get(), &self.answers)? {
+            let taken = peer.take(member, self.in_pieces.get(), &self.answers);
+            if peer.is_barred() {
+                self.bars.set(true);
+                if source == Source::Anyone && peer.told_bar.replace(true) {
+                    continue;
+                }
+            }
+            if let Some(letter) = taken? {
                 if is_current && peer.consumer.next() == next {
                     // One that had been left is one of the turn, too.
                     self.turn_end.set(self.turn_end.get().wrapping_sub(1));
@@ -213,6 +224,7 @@ impl Inbox {
             self.discover(member);
         }
         self.begin_anew(member);
+        self.lift_bars(member);
         self.peers.get(rank)
     }
 
@@ -223,6 +235,8 @@ impl Inbox {
         }
         match self.peer(member, rank) {
             Some(peer) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
+            // Whatever is lacking is told each time.
+            Some(peer) if peer.is_barred() => Ok(peer.lift_bar(true, true).then_some(peer)),
             found => Ok(found.filter(|peer| peer.is_ready())),
         }
     }
@@ -244,6 +258,7 @@ impl Inbox {
         }
         self.discover(member);
         self.begin_anew(member);
+        self.lift_bars(member);
         let is_overdue = Private::new(false);
         let is_ready = |rank| {
             let Some(peer) = self.peers.get(rank) else { return false };
@@ -281,39 +296,14 @@ impl Inbox {
         if left > BURST { 0 } else { left }
     }
 
-    /// Gives up all that is in the mailbox from `from`, and asks that sender for a new start.
-    pub fn reset(&mut self, member: &Member, from: u32) -> Result<(), RecvError> {
-        member.check()?;
-        if !self.peers.reaches(from) {
-            return Err(RecvError::NoSuchRank);
-        }
-        self.discover(member);
-        // If nothing was ever sent, there is nothing to give up.
-        if let Some(peer) = self.peers.get_mut(from) {
-            peer.reset(member);
-            self.asks.set(true);
-            member.set_asking(true);
-        }
-        Ok(())
-    }
-
-    /// Takes the new starts that were asked for, as far as senders have given them.
+    /// Lets messages be taken again for which memory was lacking, where there may be some now.
     #[inline(always)]
-    fn begin_anew(&self, member: &Member) {
-        if self.asks.get() {
-            self.begin_all_anew(member);
+    fn lift_bars(&self, member: &Member) {
+        if self.bars.get() {
+            let has_budget = member.budget.take_growth();
+            let barred = self.open_after(NOBODY).filter(|peer| !peer.lift_bar(has_budget, false));
+            self.bars.set(barred.count() > 0);
         }
-    }
-
-    #[cold]
-    fn begin_all_anew(&self, member: &Member) {
-        let mut asks = false;
-        for peer in self.open_after(NOBODY).filter(|peer| peer.consumer.is_asking()) {
-            peer.begin_anew(member);
-            asks |= peer.consumer.is_asking();
-        }
-        self.asks.set(asks);
-        member.set_asking(asks);
     }
 
     /// Words of the bitmaps that have bits of this region's ranks.

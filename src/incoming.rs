@@ -1,6 +1,9 @@
 //! A mailbox that an endpoint reads from.
 
+mod bar;
 mod fragments;
+
+use bar::{Bar, RESPITE};
 
 use crate::answers::Answers;
 use crate::cell::{INLINE, Kind, Ticket};
@@ -10,16 +13,13 @@ use crate::layout::Rank;
 use crate::line::Answerer;
 use crate::member::Member;
 use crate::memory::{self, Shared};
+use crate::os;
 use crate::ring::{Consumer, Corrupt, Letter, count};
 use crate::sync::AtomicU64;
 use crate::train::{Piece, Train};
 use core::cell::{Cell as Private, Ref, RefCell};
 use core::time::Duration;
 use std::time::Instant;
-
-/// The largest buffer that an endpoint keeps to assemble the next message in: fresh memory costs more than
-/// copying does.
-const SPARE: usize = 64 << 20;
 
 /// How long a sender seems to wait for room that held mails take until that is told: it may have found some just before.
 const STARVED: Duration = Duration::from_millis(50);
@@ -35,8 +35,14 @@ pub(crate) struct Incoming {
     /// The longest message, in bytes, that may be taken from the arena without ado: none that has any, until the arena is
     /// seen to have memory.
     pub limit: Private<usize>,
-    /// Whether nothing can be taken: what is there makes no sense, or a new start is asked for.
-    corrupt: Private<bool>,
+    /// Whether nothing can be taken: what is there makes no sense, a new start is asked for, or memory is lacking.
+    silent: Private<bool>,
+    /// Which memory is lacking for the next message.
+    bar: Private<Bar>,
+    /// The message for which memory was lacking: nothing behind it is taken before it.
+    lacking: Private<Option<u64>>,
+    /// Whether a receive from anyone has said that memory is lacking.
+    pub told_bar: Private<bool>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
     woken: Private<bool>,
     /// Whether new whole messages are all there is to it: not corrupt, no train, nothing returned.
@@ -64,7 +70,10 @@ impl Incoming {
             from,
             record,
             limit: 0.into(),
-            corrupt: consumer.is_asking().into(),
+            silent: consumer.is_asking().into(),
+            bar: Bar::Nothing.into(),
+            lacking: None.into(),
+            told_bar: false.into(),
             woken: false.into(),
             plain: (!consumer.is_asking()).into(),
             consumer,
@@ -89,7 +98,7 @@ impl Incoming {
     /// As `is_ready`, but for calls.
     #[inline(always)]
     pub fn has_mail(&self) -> bool {
-        !self.corrupt.get() && (self.consumer.is_ready() || !self.plain.get() && self.returned().is_some())
+        !self.silent.get() && (self.consumer.is_ready() || !self.plain.get() && self.returned().is_some())
     }
 
     /// The call on the call line, if there is one.
@@ -106,7 +115,7 @@ impl Incoming {
     fn next(&self) -> Option<u64> {
         let unread = || self.consumer.next_unread().unwrap_or_else(|| self.consumer.next());
         let returned = || (!self.plain.get()).then(|| self.returned()).flatten();
-        (!self.corrupt.get()).then(|| returned().map_or_else(unread, |letter| letter.seq))
+        (!self.silent.get()).then(|| returned().map_or_else(unread, |letter| letter.seq))
     }
 
     /// Where it is not ready: whether its sender was woken to send more; said once.
@@ -115,11 +124,13 @@ impl Incoming {
     }
 
     pub fn is_corrupt(&self) -> bool {
-        self.corrupt.get() && !self.consumer.is_asking()
+        self.silent.get() && !self.consumer.is_asking() && !self.is_barred()
     }
 
     /// Gives up all that is in the mailbox, and asks the sender for a new start. No mail of it is held any more.
     pub fn reset(&mut self, member: &Member) {
+        let train = self.train.take().map_or(0, |train| train.memory());
+        member.budget.give_back(self.kept.memory() + train);
         let (record, answerer) = (self.record.clone(), self.answerer.clone());
         *self = Self::new(self.from, record, self.consumer.ask_anew(), answerer);
         self.ring(member);
@@ -128,7 +139,7 @@ impl Incoming {
     /// Takes the new start that was asked for, if the sender has given one.
     pub fn begin_anew(&self, member: &Member) {
         if self.consumer.begin_anew() {
-            self.corrupt.set(false);
+            self.silent.set(false);
             self.plain.set(true);
             // It may wait for room, of which there is none until now.
             self.ring(member);
@@ -138,7 +149,8 @@ impl Incoming {
     /// Where it is not ready: whether that is so because this endpoint holds mails of it, and its sender can send no more
     /// before they are acknowledged.
     pub fn is_held_up(&self, member: &Member) -> bool {
-        let is_held_up = self.consumer.is_full() || self.keeps_sender_waiting(member);
+        let is_held = self.consumer.is_full() || self.keeps_sender_waiting(member);
+        let is_held_up = is_held && !self.is_barred();
         if !is_held_up {
             self.told_held.set(false);
         }
@@ -182,10 +194,13 @@ impl Incoming {
             Some(letter) => Ok(Some(letter)),
             None => self.sort(member, self.consumer.take(), in_pieces, answers),
         };
-        if self.is_corrupt() {
-            self.drop_train();
+        if taken.is_ok() {
+            self.told_bar.set(false);
         }
-        self.plain.set(!self.is_corrupt() && self.train.borrow().is_none() && self.returned().is_none());
+        if self.is_corrupt() {
+            self.drop_train(member);
+        }
+        self.plain.set(!self.silent.get() && self.train.borrow().is_none() && self.returned().is_none());
         if !self.plain.get() {
             self.consumer.ease(0);
         }
@@ -197,21 +212,27 @@ impl Incoming {
     pub fn seek(&self, member: &Member, answers: &Answers, in_pieces: bool) -> bool {
         // More is not there at once, unless the sender goes on meanwhile.
         for _ in 0..self.consumer.cells() {
-            if self.corrupt.get() || !self.consumer.is_new() {
+            let lacking = self.lacking.get();
+            if self.silent.get() || lacking.is_none() && !self.consumer.is_new() {
                 break;
             }
             // A message that is to be received in pieces is not put together.
-            if self.is_to_be_received() || in_pieces && self.consumer.next_kind() == Some(Kind::First) {
+            let is_first = || lacking.is_some() || self.consumer.next_kind() == Some(Kind::First);
+            if self.is_to_be_received() || in_pieces && is_first() {
                 return true;
             }
-            let taken = self.sort(member, self.consumer.take_unseen(), in_pieces, answers);
+            let taken = match lacking {
+                Some(seq) => self.consumer.take_again(seq),
+                None => self.consumer.take_unseen(),
+            };
+            let taken = self.sort(member, taken, in_pieces, answers);
             if let Ok(Some(letter)) = taken {
                 self.put_back(&letter);
             }
             // It may be mail that is not plain.
             self.complicate();
         }
-        self.is_held_up(member) || self.is_to_be_received()
+        self.is_held_up(member) || self.is_to_be_received() || self.is_barred()
     }
 
     /// What a message that was taken is.
@@ -228,24 +249,32 @@ impl Incoming {
             // `Ok(None)`: a stamp that was there is gone.
             _ => return Err(self.corrupted()),
         };
+        self.cutting.set(self.cutting.get().filter(|cutting| *cutting != letter.seq));
+        self.lacking.set(self.lacking.get().filter(|lacking| *lacking != letter.seq));
         if !letter.is_in_cell() && self.limit.get() == 0 {
             // An honest sender has reserved the arena before. Who touches one without memory gets SIGBUS.
             let completed = member.region.segment.complete_arena(self.from, member.rank());
-            completed.map_err(|_| self.corrupted())?;
+            if let Err(error) = completed {
+                let (rank, code) = (self.from, os::error_number(&error));
+                let is_out = os::is_out_of_space(&error);
+                let error = if is_out { RecvError::NoSpace(rank) } else { RecvError::Os { rank, code } };
+                return Err(self.bar(&letter, Bar::Space(Instant::now() + RESPITE), error));
+            }
             self.limit.set(member.limit);
         }
-        self.cutting.set(self.cutting.get().filter(|cutting| *cutting != letter.seq));
         let kind = letter.envelope().kind;
         match kind {
-            Kind::Whole => self.end_train(&letter).map(|()| Some(letter)),
-            Kind::First => self.end_train(&letter).and_then(|()| self.begin(member, &letter, in_pieces)),
+            Kind::Whole => self.end_train(member, &letter).map(|()| Some(letter)),
+            Kind::First => {
+                self.end_train(member, &letter).and_then(|()| self.begin(member, &letter, in_pieces))
+            }
             Kind::More | Kind::Last => self.go_on(member, letter, kind == Kind::Last),
             Kind::Cut => {
                 self.pass(member, letter.seq);
-                if self.drop_train() { Err(RecvError::Cut(self.from)) } else { Ok(None) }
+                if self.drop_train(member) { Err(RecvError::Cut(self.from)) } else { Ok(None) }
             }
             Kind::Call => {
-                self.end_train(&letter)?;
+                self.end_train(member, &letter)?;
                 match self.consumer.ticket(&letter) {
                     Some(Ticket::For(epoch)) if epoch == member.epoch() => Ok(Some(letter)),
                     // A predecessor may have begun to answer it.
@@ -257,7 +286,7 @@ impl Incoming {
                 }
             }
             Kind::Answer | Kind::Refusal => {
-                self.end_train(&letter)?;
+                self.end_train(member, &letter)?;
                 let Some(ticket) = self.consumer.ticket(&letter) else { return Err(self.corrupted()) };
                 answers.fill(self.from, ticket, kind, |bytes| {
                     memory::append(self.consumer.words(&letter), letter.len, bytes);
@@ -295,14 +324,19 @@ impl Incoming {
 
     #[cold]
     pub fn corrupted(&self) -> RecvError {
-        self.corrupt.set(true);
+        self.silent.set(true);
+        self.bar.set(Bar::Nothing);
         self.complicate();
         RecvError::Corrupt(self.from)
     }
 
     /// Whether the sender may wait for a new start to be taken that nobody asked for; said once.
     pub fn check(&self) -> Result<(), RecvError> {
-        if !self.corrupt.get() && self.consumer.is_belied() { Err(self.corrupted()) } else { Ok(()) }
+        if !self.is_corrupt() && !self.consumer.is_asking() && self.consumer.is_belied() {
+            Err(self.corrupted())
+        } else {
+            Ok(())
+        }
     }
 
     /// The oldest assembled message that was left unread, unless a mail before it was left, too.
@@ -407,7 +441,10 @@ impl Incoming {
     /// Done with a mail that is not a whole message in the mailbox; the bytes, if it was assembled.
     pub fn finish(&self, member: &Member, letter: &Letter) -> Vec<u8> {
         match self.kept.take(letter.seq) {
-            Some(Content::Message { bytes, .. }) => bytes,
+            Some(Content::Message { bytes, .. }) => {
+                member.budget.give_back(bytes.len() as u64);
+                bytes
+            }
             _ => {
                 self.pass(member, letter.seq);
                 Vec::new()
@@ -437,13 +474,5 @@ impl Incoming {
         if self.kept.set_returned(letter.seq, true) {
             self.complicate();
         }
-    }
-}
-
-/// Keeps the buffer of a message that was read for the next one.
-pub(crate) fn recycle(member: &Member, bytes: Vec<u8>) {
-    let mut spare = member.spare.borrow_mut();
-    if bytes.capacity() <= SPARE && bytes.capacity() > spare.capacity() {
-        *spare = bytes;
     }
 }

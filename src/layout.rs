@@ -288,8 +288,8 @@ impl Config {
         self
     }
 
-    /// The longest message in bytes; the default is 1 GiB. A receiver takes private memory up to that, as far
-    /// as bytes arrive.
+    /// The longest message in bytes; the default is 1 GiB. A receiver takes private memory for those
+    /// above half the arena: up to that for all senders together, or its [budget](crate::Receiver::set_budget).
     pub const fn max_message(mut self, bytes: u64) -> Self {
         self.geometry.max_message = bytes;
         self

@@ -128,6 +128,8 @@ mod backing;
 #[cfg(not(loom))]
 mod batch;
 #[cfg(not(loom))]
+mod budget;
+#[cfg(not(loom))]
 mod call;
 #[cfg(not(loom))]
 mod copies;

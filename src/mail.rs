@@ -3,7 +3,7 @@
 use crate::cell::{self, INLINE, Kind, Ticket};
 use crate::error::{ReplyError, SendError, SizeError};
 use crate::inbox::Inbox;
-use crate::incoming::{Incoming, recycle};
+use crate::incoming::Incoming;
 use crate::member::{Member, Patience};
 use crate::memory;
 use crate::ring::Letter;
@@ -298,7 +298,7 @@ fn finish(member: &Member, peer: &Incoming, letter: Letter) {
         } else if letter.is_call() {
             peer.drop_call(member, &letter);
         } else {
-            recycle(member, peer.finish(member, &letter));
+            member.budget.recycle(peer.finish(member, &letter));
         }
     }
 }

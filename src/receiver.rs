@@ -21,7 +21,8 @@ use core::time::Duration;
 ///
 /// A message above half the arena comes in fragments, which any receive takes in that comes upon them; the
 /// message is received when it is complete. What has arrived is kept across timeouts and other senders'
-/// mails, in memory of this process that grows with it; a buffer of up to 64 MiB is kept for the next one.
+/// mails, in memory of this process that is taken at its announcement ([`Receiver::set_budget`]); a buffer of up to 64 MiB is kept
+/// for the next one.
 /// One whose sender gives up or ends is dropped.
 ///
 /// When there is no mail, receiving from a rank that has left is [`RecvError::PeerLeft`], each time, and
@@ -81,6 +82,14 @@ impl Receiver {
     /// before it are. To hold one and wait for the next is [`RecvError::Held`].
     pub fn set_pieces(&self, pieces: bool) {
         self.inbox.in_pieces.set(pieces);
+    }
+
+    /// How many bytes of private memory messages above half the arena may take, of all senders together: from their
+    /// announcement until their mails are dropped. [`Region::max_message`] until this is called. A message that does not
+    /// fit what is left is [`RecvError::NoMemory`] and stays where it is. Messages in [pieces](Receiver::set_pieces) take
+    /// none.
+    pub fn set_budget(&self, bytes: u64) {
+        self.member.budget.set_limit(bytes);
     }
 
     /// Gives up all that is in the mailbox from `from` and was not received, and mails of it that were left or

@@ -142,6 +142,35 @@ fn the_end_of_a_life_that_was_followed_at_once_is_told_as_what_it_was() {
 }
 
 #[test]
+fn the_ends_of_those_that_had_come_before_are_told() {
+    let (_scratch, region) = region(4);
+    let [a, b] = join(&region, [1, 2]);
+    let [me] = join(&region, [0]);
+    b.send(0, b"spoke").expect("room");
+    drop((a, b));
+    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"spoke");
+    let mut told = [error(&me), error(&me)];
+    told.sort_by_key(|error| format!("{error:?}"));
+    assert_eq!(told, [RecvError::PeerLeft(1), RecvError::PeerLeft(2)]);
+    expect_nothing(&me);
+}
+
+#[test]
+fn an_end_from_before_is_not_told_once_there_is_a_successor() {
+    let (_scratch, region) = region(2);
+    let [a] = join(&region, [1]);
+    a.send(0, b"of the first life").expect("room");
+    drop(a);
+    let [me] = join(&region, [0]);
+    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"of the first life");
+    let [b] = join(&region, [1]);
+    expect_nothing(&me);
+    drop(b);
+    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    expect_nothing(&me);
+}
+
+#[test]
 fn lives_from_before_that_were_followed_are_no_news() {
     let (_scratch, region) = region(2);
     let [a] = join(&region, [1]);

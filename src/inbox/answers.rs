@@ -16,6 +16,7 @@ impl Inbox {
     ) -> Result<Option<(Kind, Vec<u8>)>, RecvError> {
         let Some(peer) = self.peer(member, rank) else { return Ok(None) };
         let is_barred = peer.seek(member, &self.answers, self.in_pieces.get());
+        self.bars.set(self.bars.get() || peer.is_barred());
         match self.answers.take(rank, ticket) {
             None if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
             None if is_barred => Err(RecvError::Held(rank)),

@@ -28,7 +28,7 @@ impl Inbox {
             Some(peer) => Ok(Some(peer)),
             None => {
                 if let Some(peer) = self.peers.get(rank) {
-                    peer.drop_train();
+                    peer.drop_train(member);
                 }
                 Err(told(rank, end))
             }
@@ -59,8 +59,11 @@ impl Inbox {
             if peer.is_ready() {
                 return Ok(Some(peer));
             }
+            if peer.is_barred() {
+                return Ok(None); // Mail of it is there.
+            }
             if status != Status::Live {
-                peer.drop_train();
+                peer.drop_train(member);
             }
         }
         self.told[rank as usize].set(epoch);

@@ -1,6 +1,7 @@
 //! A message in fragments, as it arrives in a mailbox.
 
 use super::Incoming;
+use super::bar::Bar;
 use crate::error::RecvError;
 use crate::kept::Content;
 use crate::member::Member;
@@ -17,13 +18,13 @@ impl Incoming {
 
     /// A message follows: what is under way never ends. Whoever takes it in pieces is told first.
     /// A mail from before it that had been left ends nothing.
-    pub(super) fn end_train(&self, next: &Letter) -> Result<(), RecvError> {
+    pub(super) fn end_train(&self, member: &Member, next: &Letter) -> Result<(), RecvError> {
         let is_older = |train: &Train| (next.seq.wrapping_sub(train.first) as i64) < 0;
         if self.train.borrow().as_ref().is_some_and(is_older) {
             return Ok(());
         }
         self.stray.set(false);
-        if self.drop_train() {
+        if self.drop_train(member) {
             self.consumer.put_back(next.seq);
             self.cutting.set(Some(next.seq));
             return Err(RecvError::Cut(self.from));
@@ -32,10 +33,11 @@ impl Incoming {
     }
 
     /// Drops what is under way, which is counted; whether pieces of it were taken.
-    pub fn drop_train(&self) -> bool {
+    pub fn drop_train(&self, member: &Member) -> bool {
         self.stray.set(false);
         let Some(train) = self.train.take() else { return false };
         count(&self.consumer.line().drops, 1);
+        member.budget.give_back(train.memory());
         train.is_known()
     }
 
@@ -54,11 +56,14 @@ impl Incoming {
         if total > member.limit as u64 {
             return Err(self.corrupted());
         }
-        let bytes = (!in_pieces).then(|| {
-            let mut bytes = member.spare.take();
-            bytes.clear();
-            bytes
-        });
+        let bytes = match (!in_pieces).then(|| member.budget.take(total)) {
+            None => None,
+            Some(Some(bytes)) => Some(bytes),
+            Some(None) => {
+                let error = RecvError::NoMemory { rank: self.from, len: total, left: member.budget.left() };
+                return Err(self.bar(letter, Bar::Budget, error));
+            }
+        };
         self.train.replace(Some(Train::new(letter.seq, total, bytes)));
         self.pass(member, letter.seq);
         Ok(None)

@@ -145,9 +145,16 @@ impl Consumer {
     ///
     /// Cost: one load of the line that the message is in.
     pub fn take(&self) -> Result<Option<Letter>, Corrupt> {
-        let Some(unread) = self.next_unread() else { return self.take_unseen() };
-        self.unread.clear(unread);
-        self.look(unread)
+        match self.next_unread() {
+            Some(seq) => self.take_again(seq),
+            None => self.take_unseen(),
+        }
+    }
+
+    /// Message `seq`, which was put back.
+    pub fn take_again(&self, seq: u64) -> Result<Option<Letter>, Corrupt> {
+        self.unread.clear(seq);
+        self.look(seq)
     }
 
     /// As `take`, but none that was put back.
