@@ -18,15 +18,15 @@
 //!
 //! What wakes is a futex or, where the sleeper has said so ([`EVENT`]) and the ringer, too, has chosen events, an
 //! event of `raw_sync`, at which the sleeper looks now and then. Either is a hint: the protocol of the words is the
-//! same, and naps are bounded. `raw_sync` is not made for bytes that somebody else may write. So a ringer that has
-//! not chosen events itself leaves a peer's alone, whatever that peer asks for: the peer sees the bell at its next
-//! look.
+//! same, and naps are bounded. `raw_sync` is not made for bytes that somebody else may write. So a ringer whose
+//! program has not vouched for its peers ([`TrustedEvents`]) leaves their events alone, whatever they ask for: a peer
+//! sees at its next look that its bell was rung.
 //!
 //! The ringer clears the bell: a flag that only the sleeper clears loses wake-ups, because a second ringer
 //! cannot tell a sleeper from one that is already on its way.
 
 use crate::layout::{ASK, Bells};
-use crate::os;
+use crate::os::{self, TrustedEvents};
 use crate::sync::{AtomicU32, Edge, Ordering::Relaxed, acquire, full_fence, release};
 #[cfg(loom)]
 use crate::sync::{Mutant, mutated};
@@ -55,7 +55,7 @@ const GREEDY: u32 = 16;
 
 /// What an endpoint, or half of one, does while it waits.
 ///
-/// Whoever sleeps wakes every 75 ms to see whether those it waits for live, and uses no processor otherwise.
+/// A sleeper wakes every 75 ms to see whether those it waits for live. It uses no processor otherwise.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Wait {
@@ -67,60 +67,59 @@ pub enum Wait {
     Adaptive,
     /// Sleeps at once: the least use of processors.
     Block,
-    /// Sleeps at once, without the system's help to be woken: looks at an event of the portable kind (a byte,
-    /// set by a store) between pauses of an eighth of the time that it has slept, 50 µs at least and 5 ms at
-    /// most, and sets those of peers that do so too. For processes that trust each other, and rarely of use
-    /// where there are futexes. Whoever sleeps for long looks 200 times a second, which is some 0.5 % of a
-    /// processor.
+    /// Sleeps at once, and looks now and then at an event, a byte that a peer sets: after 50 µs, then after each
+    /// eighth of the time that it has slept, and at least every 5 ms. A long sleep costs 200 looks a second, some
+    /// 0.5 % of a processor. [`Wait::Block`] is woken sooner and costs less.
     ///
-    /// A peer that has not chosen it leaves this rank's events alone, because the library that
-    /// they come from asks for memory that nobody spoils; this endpoint sees at its next look that it was rung all
-    /// the same.
-    Event,
+    /// The events are those of `raw_sync`, which is sound only under the contract of [`TrustedEvents`]. A peer that
+    /// has not chosen events sets none: this endpoint sees at its next look that the peer rang.
+    Event(TrustedEvents),
 }
 
 /// How a process, or half of one of its endpoints, rings.
 #[derive(Debug, Clone, Copy)]
 pub struct Ringer {
-    /// [`FENCE`]: it must fence, whatever the sleeper says. [`EVENT`]: it sleeps on an event, and trusts those
-    /// of others. One word, so that a small message has one to load.
+    /// [`FENCE`]: it must fence, whatever the sleeper says. A word, so that a small message has one to load.
     bits: u32,
+    /// Whether it sets the events of others that have chosen them.
+    events: Option<TrustedEvents>,
 }
 
 impl Ringer {
     /// The ringer of this process; it asks the kernel to be reached by sleepers' barriers.
     pub fn register() -> Self {
-        let events = if os::EVENTS_ONLY { EVENT } else { 0 };
         // A process that the kernel refuses to register cannot send barriers either.
-        Self { bits: events | if os::register_for_fences() { 0 } else { FENCE } }
+        Self { bits: if os::register_for_fences() { 0 } else { FENCE }, events: None }
     }
 
     /// The mode of bells of this process.
     pub fn mode(self) -> u32 {
-        self.bits & FENCE
+        self.bits
     }
 
     /// This ringer for whoever sleeps on `bell` and waits like `how` from now on; tells the peers.
     pub fn choose(mut self, bell: Bell<'_>, how: Wait) -> Self {
-        let wanted = how == Wait::Event || os::EVENTS_ONLY;
-        if wanted {
-            // Whatever a predecessor, or somebody else, has left there.
-            os::Event::prepare(bell.event);
+        self.events = match how {
+            Wait::Event(trusted) => Some(trusted),
+            _ => None,
+        };
+        if let Some(trusted) = self.events {
+            os::Event::prepare(bell.event, trusted);
         }
-        self.bits = if wanted { self.bits | EVENT } else { self.bits & !EVENT };
+        let events = if self.events.is_some() { EVENT } else { 0 };
         let asks = bell.mode.load(Relaxed) & ASK;
-        bell.mode.store(self.bits | asks, release(Edge::Mode));
+        bell.mode.store(self.bits | events | asks, release(Edge::Mode));
         self
     }
 
-    /// This ringer, which trusts the events of others from now on.
-    pub fn trusting(self) -> Self {
-        Self { bits: self.bits | EVENT }
+    /// This ringer, which sets events from now on if there is a word for it.
+    pub fn trusting(self, events: Option<TrustedEvents>) -> Self {
+        Self { events, ..self }
     }
 
-    /// Whether it has chosen events.
-    pub fn trusts(self) -> bool {
-        self.bits & EVENT != 0
+    /// The word for the events that it sets, if it has chosen them.
+    pub fn events(self) -> Option<TrustedEvents> {
+        self.events
     }
 
     /// Whether there is no need to ring `bell`: nobody sleeps on it, and it asks for nothing. What was published
@@ -129,7 +128,7 @@ impl Ringer {
     /// Cost: two loads of one read-mostly line.
     #[inline(always)]
     pub fn is_heard(self, bell: Bell<'_>) -> bool {
-        if (self.bits & FENCE) | bell.mode.load(Relaxed) != 0 {
+        if self.bits | bell.mode.load(Relaxed) != 0 {
             return false;
         }
         #[cfg(not(loom))]
@@ -156,9 +155,9 @@ impl Ringer {
     fn wake(self, Bell { word, mode, event }: Bell<'_>) -> bool {
         let woken = wake(word);
         if woken
-            && self.trusts()
+            && let Some(trusted) = self.events
             && mode.load(acquire(Edge::Mode)) & EVENT != 0
-            && let Some(event) = os::Event::prepared(event)
+            && let Some(event) = os::Event::prepared(event, trusted)
         {
             event.set();
         }
@@ -219,7 +218,7 @@ fn wake(word: &AtomicU32) -> bool {
 }
 
 /// Wakes the sleeper on `bell` because it is interrupted. May be called from a signal handler, which may not allocate:
-/// so one that sleeps on an event must see by itself that it is.
+/// so it sets no event, and who sleeps on one sees at its next look that the bell was rung.
 pub fn disturb(bell: &AtomicU32) {
     full_fence(Edge::RingerFence);
     if is_asleep(bell) {
@@ -236,8 +235,8 @@ pub fn is_asleep(bell: &AtomicU32) -> bool {
 pub struct Waiter<'a> {
     /// What to sleep on; this thread is the only one that does.
     pub bell: Bell<'a>,
-    /// Whether to sleep on the bell's event.
-    pub on_event: bool,
+    /// The word for sleeping on the bell's event, if that is to be slept on.
+    pub events: Option<TrustedEvents>,
     /// Spin or sleep.
     pub how: Wait,
     /// When to give up.
@@ -246,8 +245,6 @@ pub struct Waiter<'a> {
     pub crowded: &'a dyn Fn() -> bool,
     /// Told when this falls asleep.
     pub asleep: &'a dyn Fn(),
-    /// Whether `look` would find an interrupt.
-    pub interrupted: &'a dyn Fn() -> bool,
 }
 
 impl Waiter<'_> {
@@ -287,7 +284,7 @@ impl Waiter<'_> {
         check: &mut impl FnMut() -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
         let mut greedy = match self.how {
-            Wait::Block | Wait::Event => return Ok(None),
+            Wait::Block | Wait::Event(_) => return Ok(None),
             Wait::Adaptive if (self.crowded)() => 0,
             Wait::Adaptive | Wait::Spin => GREEDY,
         };
@@ -370,10 +367,10 @@ impl Waiter<'_> {
 
     /// Sleeps until the bell is rung, at most for `time`; may also return for no reason.
     fn nap(&self, since: Instant, time: Duration) {
-        match self.on_event.then(|| os::Event::prepared(self.bell.event)).flatten() {
+        match self.events.and_then(|trusted| os::Event::prepared(self.bell.event, trusted)) {
             // The bell's word, too: others than those that set events may have rung.
-            Some(event) => event.wait(since, time, || (self.interrupted)() || !is_asleep(self.bell.word)),
-            None => os::sleep_on(self.bell.word, ASLEEP, time),
+            Some(event) => event.wait(since, time, || !is_asleep(self.bell.word)),
+            None => os::sleep_on(self.bell.word, ASLEEP, since, time),
         }
     }
 

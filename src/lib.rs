@@ -72,7 +72,7 @@
 //! - Whoever waits for a rank that ended is told: `PeerLeft`, or `PeerDead`, after the last mail. No timeout is
 //!   involved: a stopped process is alive.
 //! - Nothing that a peer writes into the segment makes this process read or write outside it, panic, or loop
-//!   for ever. Who chooses [`Wait::Event`] trusts its peers with more.
+//!   for ever. [`Wait::Event`] trusts peers with more; only unsafe code can choose it.
 //! - Nothing is taken from the system for mailboxes that were never used; where there is too little memory
 //!   it is an error, not a signal.
 //!
@@ -170,6 +170,7 @@ mod turns;
 pub use bell::Wait;
 pub use error::*;
 pub use layout::{Config, Reserve};
+pub use os::TrustedEvents;
 pub use registry::Status;
 
 #[cfg(not(loom))]

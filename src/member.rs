@@ -4,7 +4,7 @@ use crate::bell::{self, Bell, Ringer, Rung, Wait, Waiter};
 use crate::error::Lost;
 use crate::layout::Rank;
 use crate::memory::Shared;
-use crate::os;
+use crate::os::{self, TrustedEvents};
 use crate::region::Region;
 use crate::registry::{Claim, Life, Status};
 use crate::ring::count;
@@ -14,7 +14,7 @@ use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::cell::{Cell as Private, RefCell};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// Calls that find nothing until the next one looks whether somebody died: that look is a system call.
@@ -55,8 +55,8 @@ struct Holder {
     process: u32,
     /// Whether a half was dropped in a panic: that is a death.
     died: AtomicBool,
-    /// Whether a half chose to trust its peers' events.
-    trusts: AtomicBool,
+    /// The word of a half that has chosen events, if one has.
+    events: OnceLock<TrustedEvents>,
     /// Last: a region is closed when its ranks are free.
     _stay: Stay,
 }
@@ -68,8 +68,7 @@ impl Drop for Holder {
             return;
         }
         self.claim.leave();
-        let ringer = self.region.ringer;
-        let ringer = if self.trusts.load(Ordering::Relaxed) { ringer.trusting() } else { ringer };
+        let ringer = self.region.ringer.trusting(self.events.get().copied());
         let registry = &self.region.registry;
         for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
             ringer.ring(Bell::mail(&peer.bells));
@@ -129,8 +128,8 @@ impl Member {
     /// Both halves of an endpoint that holds the rank of `claim`: the receiver's and the sender's.
     pub fn halves(region: Region, claim: Claim, stay: Stay) -> (Self, Self) {
         let process = os::process();
-        let (died, trusts) = (AtomicBool::new(false), AtomicBool::new(false));
-        let holder = Holder { region, claim, process, died, trusts, _stay: stay };
+        let (died, events) = (AtomicBool::new(false), OnceLock::new());
+        let holder = Holder { region, claim, process, died, events, _stay: stay };
         let holder = Arc::new(holder);
         let interrupted = Arc::default();
         let half = |half| Self::new(half, &holder, &interrupted);
@@ -295,10 +294,8 @@ impl Member {
     pub fn set_wait(&self, wait: Wait) {
         self.wait.set(wait);
         self.ringer.set(self.ringer.get().choose(self.half.bell(&self.record), wait));
-        if self.ringer.get().trusts()
-            && let Some(holder) = &self.holder
-        {
-            holder.trusts.store(true, Ordering::Relaxed);
+        if let (Some(trusted), Some(holder)) = (self.ringer.get().events(), &self.holder) {
+            holder.events.get_or_init(|| trusted);
         }
     }
 
@@ -318,15 +315,13 @@ impl Member {
             count(sleeps, 1);
         };
         let crowded = || self.is_crowded();
-        let interrupted = || self.interrupted.load(Relaxed);
         let waiter = Waiter {
             bell: self.half.bell(&self.record),
-            on_event: self.ringer.get().trusts(),
+            events: self.ringer.get().events(),
             how: self.wait.get(),
             deadline,
             crowded: &crowded,
             asleep: &asleep,
-            interrupted: &interrupted,
         };
         let look = |thorough| {
             self.interruption()?;

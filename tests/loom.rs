@@ -611,15 +611,8 @@ fn credit(bells: &Bells) -> Bell<'_> {
 /// deadlock, which loom reports.
 fn sleep<T>(bell: Bell<'_>, mut look: impl FnMut() -> Option<T>) -> T {
     let (no, asleep) = (|| false, || ());
-    let waiter = Waiter {
-        bell,
-        on_event: false,
-        how: Wait::Block,
-        deadline: None,
-        crowded: &no,
-        asleep: &asleep,
-        interrupted: &no,
-    };
+    let waiter =
+        Waiter { bell, events: None, how: Wait::Block, deadline: None, crowded: &no, asleep: &asleep };
     let look = |_| Ok::<_, Infallible>(look());
     let Ok(found) = waiter.wait(look, || Ok(None));
     found.expect("there is no deadline")

@@ -13,6 +13,8 @@ const TABLE: &[(&str, &str)] = &[
     ("cell", ""),
     ("layout", "sync cell error"),
     ("os/mod", ""),
+    ("os/trust", ""),
+    ("os/pause", ""),
     // The futex's word is an atomic of the seam.
     ("os/event", "sync"),
     ("os/files", ""),

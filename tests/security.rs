@@ -4,7 +4,7 @@
 mod common;
 
 use common::puppet::{self, puppet};
-use common::{Child, SHORT, Scratch, become_user, is_root, reply};
+use common::{Child, ON_EVENTS, SHORT, Scratch, become_user, is_root, reply};
 use mailbox::{Config, CreateError, Endpoint, Region, Wait};
 use std::fs::{self, File};
 use std::os::fd::AsFd;
@@ -110,7 +110,7 @@ fn signals() -> Vec<String> {
 
 fn do_everything(scratch: &Scratch) {
     let talk = |me: &Endpoint| {
-        for wait in [Wait::Spin, Wait::Adaptive, Wait::Block, Wait::Event] {
+        for wait in [Wait::Spin, Wait::Adaptive, Wait::Block, ON_EVENTS] {
             me.set_wait(wait);
             me.send(0, b"x").expect("room");
             assert_eq!(me.recv_from(0).expect("mail").to_vec(), b"x");

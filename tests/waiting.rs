@@ -4,7 +4,7 @@
 mod common;
 
 use common::puppet::{self, mail, puppet, strategy};
-use common::{Child, GUARD, SHORT, Scratch, command, reply, wait_until};
+use common::{Child, GUARD, ON_EVENTS, SHORT, Scratch, command, reply, wait_until};
 use mailbox::layout::{Bells, Rank};
 use mailbox::{Config, Endpoint, RecvError, Region, SendError, Wait};
 use std::mem::offset_of;
@@ -21,7 +21,7 @@ fn second_process() {
     }
 }
 
-const STRATEGIES: [Wait; 4] = [Wait::Spin, Wait::Adaptive, Wait::Block, Wait::Event];
+const STRATEGIES: [Wait; 4] = [Wait::Spin, Wait::Adaptive, Wait::Block, ON_EVENTS];
 const PINGER: u32 = 0;
 const ECHOER: u32 = 1;
 const SINK: u32 = 0;
@@ -259,7 +259,7 @@ fn an_interrupt_wakes_a_sleeper() {
 
 #[test]
 fn an_interrupt_wakes_a_sleeper_on_an_event() {
-    wakes(Wait::Event);
+    wakes(ON_EVENTS);
 }
 
 fn wakes(how: Wait) {
@@ -373,20 +373,19 @@ fn mode(region: &Scratch, rank: u32) -> u32 {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "events are all there is")]
 fn events_are_announced_while_they_are_chosen() {
     let region = Scratch::new();
     let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
     let fences = mode(&region, 0);
     assert_eq!(fences & EVENT, 0);
     for _ in 0..2 {
-        me.set_wait(Wait::Event);
+        me.set_wait(ON_EVENTS);
         assert_eq!(mode(&region, 0), fences | EVENT);
         me.set_wait(Wait::Block);
         assert_eq!(mode(&region, 0), fences);
     }
     // A successor begins without.
-    me.set_wait(Wait::Event);
+    me.set_wait(ON_EVENTS);
     drop(me);
     let me = region.open().join(0).expect("a free rank");
     assert_eq!(mode(&region, 0), fences);
@@ -394,7 +393,6 @@ fn events_are_announced_while_they_are_chosen() {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "events are all there is")]
 fn whoever_has_not_chosen_events_touches_nobodys() {
     let region = Scratch::new();
     let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
@@ -403,22 +401,22 @@ fn whoever_has_not_chosen_events_touches_nobodys() {
     // Somebody says that it sleeps on an event. Memory of zeros is one, as luck has it.
     region.patch(at(MODE), &EVENT.to_ne_bytes());
     let untouched = events();
-    for how in [Wait::Adaptive, Wait::Block, Wait::Event] {
+    for how in [Wait::Adaptive, Wait::Block, ON_EVENTS] {
         me.set_wait(how);
         region.patch(at(MAIL), &1u32.to_ne_bytes());
         me.send(1, b"x").expect("room");
         assert_eq!(region.peek(at(MAIL)), [0; 4], "rung");
-        assert_eq!(events() == untouched, how != Wait::Event, "{how:?}");
+        assert_eq!(events() == untouched, how != ON_EVENTS, "{how:?}");
     }
 }
 
 #[test]
 fn events_that_make_no_sense_hang_nobody() {
-    // What a peer could say that is no event, or always set: whoever trusts it loses a moment, not its life.
+    // What could be there that is no event, or always set: who trusts it loses a moment, not its life.
     for garbage in [0, 1, 2, 0xff] {
         let region = Scratch::new();
         let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
-        me.set_wait(Wait::Event);
+        me.set_wait(ON_EVENTS);
         for rank in 0..2 {
             let at = |offset: usize| common::record(rank) + offset as u64;
             region.patch(at(MODE), &EVENT.to_ne_bytes());
@@ -435,12 +433,12 @@ fn whoever_chooses_events_has_them_prepared() {
     let region = Scratch::new();
     let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
     let at = common::record(0) + EVENTS as u64;
-    me.set_wait(Wait::Event);
+    me.set_wait(ON_EVENTS);
     let prepared = region.peek::<2>(at);
     assert_ne!(prepared, [0; 2], "waiting uses it up");
     // What a predecessor has left, or somebody else.
     region.patch(at, &[0xff; 2]);
-    me.set_wait(Wait::Event);
+    me.set_wait(ON_EVENTS);
     assert_eq!(region.peek::<2>(at), prepared);
 }
 
@@ -468,7 +466,7 @@ fn a_successor_is_woken_though_a_sleeper_was_killed() {
 fn whoever_has_chosen_events_sleeps_on_one() {
     let region = Scratch::new();
     let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
-    me.set_wait(Wait::Event);
+    me.set_wait(ON_EVENTS);
     let event = || region.peek::<2>(common::record(0) + EVENTS as u64);
     let untouched = event();
     thread::scope(|scope| {

@@ -16,6 +16,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Keeps a mapping out of core dumps: writing one would allocate every page of it.
 pub fn exclude_from_dumps(base: NonNull<u8>, len: usize) {
@@ -71,11 +72,9 @@ pub fn remote_fence() {
 
 // --- Sleeping ----------------------------------------------------------------------------------------------
 
-/// Whether events are all that this platform can sleep on.
-pub const EVENTS_ONLY: bool = false;
-
-/// Sleeps until woken, if `word` still is `expected`, at most for `time`; may also return for no reason.
-pub fn sleep_on(word: &AtomicU32, expected: u32, time: Duration) {
+/// Sleeps until woken, if `word` still is `expected`, at most for `time`; may also return for no reason. `_since` is
+/// when this sleep began.
+pub fn sleep_on(word: &AtomicU32, expected: u32, _since: Instant, time: Duration) {
     let time = libc::timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
         tv_nsec: time.subsec_nanos().into(),

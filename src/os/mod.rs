@@ -18,7 +18,11 @@ mod event;
 #[cfg(all(unix, not(loom)))]
 mod files;
 #[cfg(all(unix, not(loom)))]
-pub use {event::Event, files::*};
+mod pause;
+mod trust;
+pub use trust::TrustedEvents;
+#[cfg(all(unix, not(loom)))]
+pub use {event::Event, files::*, pause::pause_until};
 
 #[cfg(loom)]
 mod model;

@@ -1,5 +1,6 @@
 //! Loom's model of a system: what the shared-memory code asks of one, on loom's primitives.
 
+use super::TrustedEvents;
 use crate::sync::{AtomicU32, Edge, Mutant, Ordering, full_fence, mutated};
 use core::time::Duration;
 use loom::sync::{Condvar, Mutex};
@@ -27,23 +28,20 @@ pub fn processors() -> usize {
     2
 }
 
-/// Models sleep on words.
-pub const EVENTS_ONLY: bool = false;
-
 /// There are no events in a model: they are hints, and it is the word that counts.
 pub struct Event;
 
 impl Event {
     /// Nothing.
-    pub fn prepare(_word: &AtomicU32) {}
+    pub fn prepare(_word: &AtomicU32, _trusted: TrustedEvents) {}
 
     /// There is none.
-    pub fn prepared(_word: &AtomicU32) -> Option<Self> {
+    pub fn prepared(_word: &AtomicU32, _trusted: TrustedEvents) -> Option<Self> {
         None
     }
 
     /// Never called.
-    pub fn wait(&self, _since: Instant, _time: Duration, _interrupted: impl Fn() -> bool) {}
+    pub fn wait(&self, _since: Instant, _time: Duration, _is_rung: impl Fn() -> bool) {}
 
     /// Never called.
     pub fn set(&self) {}
@@ -51,7 +49,7 @@ impl Event {
 
 /// Sleeps until woken if `word` is `expected`. There is no time in a model: a lost wake-up is a deadlock,
 /// which loom reports.
-pub fn sleep_on(word: &AtomicU32, expected: u32, _time: Duration) {
+pub fn sleep_on(word: &AtomicU32, expected: u32, _since: Instant, _time: Duration) {
     let guard = QUEUE.0.lock().unwrap();
     if word.load(Ordering::Relaxed) == expected {
         drop(QUEUE.1.wait(guard).unwrap());

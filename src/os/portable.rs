@@ -2,7 +2,7 @@
 //!
 //! | there | here | which costs |
 //! |---|---|---|
-//! | futexes | events, always | late wake-ups, and peers must trust each other: see [`Event`](super::Event) |
+//! | futexes | looks at the word, between pauses | late wake-ups |
 //! | `membarrier` | a full fence by whoever rings | throughput |
 //! | segments in `/dev/shm` | files where temporary files are, `mailbox.NAME` | disk writes, if that is a disk |
 //! | file locks | process ids in the segment | see below |
@@ -24,6 +24,7 @@ use memmap2::{MmapOptions, MmapRaw};
 pub use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use std::{env, fs, process, thread};
 
 // --- Files -------------------------------------------------------------------------------------------------
@@ -139,15 +140,13 @@ pub fn remote_fence() {
     fence(Ordering::SeqCst);
 }
 
-/// Whether events are all that this platform can sleep on.
-pub const EVENTS_ONLY: bool = true;
-
-/// A pause: only where the system has no event to give.
-pub fn sleep_on(_word: &AtomicU32, _expected: u32, time: Duration) {
-    thread::sleep(time.min(Duration::from_millis(1)));
+/// Looks at `word`, between pauses, until it is not `expected`, at most for `time`; never without a pause. `since` is
+/// when this sleep began.
+pub fn sleep_on(word: &AtomicU32, expected: u32, since: Instant, time: Duration) {
+    super::pause_until(since, time, || word.load(Ordering::Relaxed) != expected);
 }
 
-/// Nothing: nobody sleeps on a word. May be called from a signal handler.
+/// Nothing: whoever sleeps looks at the word. May be called from a signal handler.
 pub fn wake_on(_word: &AtomicU32) {}
 
 // --- Locks -------------------------------------------------------------------------------------------------

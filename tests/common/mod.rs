@@ -11,7 +11,7 @@ pub mod puppet;
 pub mod wire;
 
 use mailbox::layout::{Bells, Rank};
-use mailbox::{Config, Place, Region};
+use mailbox::{Config, Place, Region, TrustedEvents, Wait};
 use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -29,6 +29,13 @@ use std::time::{Duration, Instant};
 pub const GUARD: Duration = Duration::from_secs(60);
 /// A timeout that is meant to run out: longer than a nap, after which a sleeper looks who lives.
 pub const SHORT: Duration = Duration::from_millis(120);
+
+/// Sleeping on events.
+#[expect(unsafe_code, reason = "a strategy like the others")]
+pub const ON_EVENTS: Wait = Wait::Event(
+    // SAFETY: nobody but tests knows of their regions, and none of them has two threads that both choose this.
+    unsafe { TrustedEvents::new() },
+);
 
 const ROLE: &str = "MAILBOX_ROLE";
 const REGION: &str = "MAILBOX_REGION";

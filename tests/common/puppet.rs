@@ -1,8 +1,8 @@
 //! A second process that does with an endpoint what it is told.
 
 use super::{
-    Child, SHORT, Scratch, UNNAMED, become_user, command, exit_at_once, fork, gist, handle, lose_locks,
-    pattern, place, processor_time, reply, wait_for,
+    Child, ON_EVENTS, SHORT, Scratch, UNNAMED, become_user, command, exit_at_once, fork, gist, handle,
+    lose_locks, pattern, place, processor_time, reply, wait_for,
 };
 use mailbox::{Endpoint, Interrupter, Mail, OpenOptions, Receiver, RecvError, Region, Sender, Source, Wait};
 use std::fmt::Debug;
@@ -192,7 +192,7 @@ pub fn strategy(word: &str) -> Wait {
         "spin" => Wait::Spin,
         "adaptive" => Wait::Adaptive,
         "block" => Wait::Block,
-        "event" => Wait::Event,
+        "event" => ON_EVENTS,
         _ => panic!("{word}"),
     }
 }
