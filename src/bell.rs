@@ -241,6 +241,8 @@ pub struct Waiter<'a> {
     pub how: Wait,
     /// When to give up.
     pub deadline: Option<Instant>,
+    /// Whether the bell is still this process' to write.
+    pub holds: &'a dyn Fn() -> bool,
     /// Whether more ranks are awake than there are processors.
     pub crowded: &'a dyn Fn() -> bool,
     /// Told when this falls asleep.
@@ -269,7 +271,9 @@ impl Waiter<'_> {
             return check();
         }
         let result = self.sleep(&mut look, &mut check);
-        self.bell.word.store(AWAKE, Relaxed);
+        if (self.holds)() {
+            self.bell.word.store(AWAKE, Relaxed);
+        }
         result
     }
 
@@ -333,6 +337,10 @@ impl Waiter<'_> {
     ) -> Result<Option<T>, E> {
         let (since, mut checked) = (Instant::now(), None);
         loop {
+            if !(self.holds)() {
+                // It says so.
+                return check();
+            }
             (self.asleep)();
             self.fall_asleep();
             // One barrier serves all naps until the bell is rung.

@@ -45,7 +45,9 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// **Threads.** It may move between threads, not be shared by them. It [splits](Endpoint::split) into two halves
 /// for two threads; a program with more joins as more ranks. A forked child does not inherit it: there every
-/// call is [`Lost::Forked`](crate::Lost::Forked). [`Lost::Rank`](crate::Lost::Rank), also from any call, says
+/// call is [`Lost::Forked`](crate::Lost::Forked). A child of a raw `clone` or `_Fork`, which run nobody's
+/// `pthread_atfork` handlers, still holds the rank: if its parent dies, the death is told when the child ends, too, or
+/// calls `exec`. [`Lost::Rank`](crate::Lost::Rank), also from any call, says
 /// that something in this process closed the descriptor that holds the rank, and another process has it now.
 pub struct Endpoint {
     sender: Sender,

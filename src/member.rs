@@ -205,6 +205,12 @@ impl Member {
         self.life.check(&self.record)
     }
 
+    /// Whether what this half would write into its rank's record is its own to write: it is not where the process
+    /// was forked, nor where the rank has another holder.
+    fn is_holder(&self) -> bool {
+        self.check().is_ok()
+    }
+
     /// A batch begins.
     pub fn begin_batch(&self) {
         self.batches.update(|count| count + 1);
@@ -259,7 +265,9 @@ impl Member {
 
     /// Asks all senders to look whether this receiving half asks them for a new start; or no more.
     pub fn set_asking(&self, asks: bool) {
-        self.half.bell(&self.record).set_asking(asks);
+        if self.is_holder() {
+            self.half.bell(&self.record).set_asking(asks);
+        }
     }
 
     /// Whether `rank` will neither send nor receive any more in this life; without `query` a death goes
@@ -293,6 +301,9 @@ impl Member {
     /// Chooses how this half waits, and tells its peers what they must ring.
     pub fn set_wait(&self, wait: Wait) {
         self.wait.set(wait);
+        if !self.is_holder() {
+            return;
+        }
         self.ringer.set(self.ringer.get().choose(self.half.bell(&self.record), wait));
         if let (Some(trusted), Some(holder)) = (self.ringer.get().events(), &self.holder) {
             holder.events.get_or_init(|| trusted);
@@ -314,12 +325,14 @@ impl Member {
             self.announce(whom);
             count(sleeps, 1);
         };
+        let holds = || self.is_holder();
         let crowded = || self.is_crowded();
         let waiter = Waiter {
             bell: self.half.bell(&self.record),
             events: self.ringer.get().events(),
             how: self.wait.get(),
             deadline,
+            holds: &holds,
             crowded: &crowded,
             asleep: &asleep,
         };
@@ -328,7 +341,7 @@ impl Member {
             look(thorough)
         };
         let result = waiter.wait(look, check);
-        if awaited.load(Relaxed) != 0 {
+        if awaited.load(Relaxed) != 0 && self.is_holder() {
             awaited.store(0, Relaxed);
         }
         result
@@ -344,7 +357,9 @@ impl Member {
 
     /// Says whom the wait is for that follows, however it is done; not for people alone: see `is_awaited_by`.
     pub fn announce(&self, whom: Source) {
-        self.record.activity.awaited[self.half as usize].store(whom.to_word(), Relaxed);
+        if self.is_holder() {
+            self.record.activity.awaited[self.half as usize].store(whom.to_word(), Relaxed);
+        }
     }
 
     /// Whether the rank whose record this is seems to wait for room in its mailbox to this one.
@@ -372,7 +387,8 @@ impl Member {
     }
 
     pub fn interrupter(&self) -> Interrupter {
-        Interrupter { flag: self.interrupted.clone(), record: self.region.registry.record(self.rank()) }
+        let record = self.region.registry.record(self.rank());
+        Interrupter { flag: self.interrupted.clone(), record, life: self.life, process: self.process }
     }
 }
 
@@ -401,6 +417,8 @@ pub(crate) struct Interrupted;
 pub struct Interrupter {
     flag: Arc<AtomicBool>,
     record: Shared<Rank>,
+    life: Life,
+    process: u32,
 }
 
 impl Interrupter {
@@ -411,6 +429,10 @@ impl Interrupter {
     /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
     pub fn interrupt(&self) {
         self.flag.store(true, Ordering::Release);
+        let is_forked = os::process_word().load(Ordering::Relaxed) != self.process;
+        if is_forked || self.life.check(&self.record).is_err() {
+            return; // The bells are another's.
+        }
         bell::disturb(&self.record.bells.mail);
         bell::disturb(&self.record.bells.credit);
     }

@@ -610,9 +610,16 @@ fn credit(bells: &Bells) -> Bell<'_> {
 /// Sleeps on `bell` until `look` finds something. There is no time in a model: a wake-up that is lost is a
 /// deadlock, which loom reports.
 fn sleep<T>(bell: Bell<'_>, mut look: impl FnMut() -> Option<T>) -> T {
-    let (no, asleep) = (|| false, || ());
-    let waiter =
-        Waiter { bell, events: None, how: Wait::Block, deadline: None, crowded: &no, asleep: &asleep };
+    let (yes, no, asleep) = (|| true, || false, || ());
+    let waiter = Waiter {
+        bell,
+        events: None,
+        how: Wait::Block,
+        deadline: None,
+        holds: &yes,
+        crowded: &no,
+        asleep: &asleep,
+    };
     let look = |_| Ok::<_, Infallible>(look());
     let Ok(found) = waiter.wait(look, || Ok(None));
     found.expect("there is no deadline")

@@ -282,6 +282,11 @@ impl Child {
         self.has_child("fork");
     }
 
+    /// As [`Child::forks`], but by the system call alone.
+    pub fn clones(&mut self) {
+        self.has_child("clone");
+    }
+
     /// Makes the child start some program that does not end soon.
     pub fn spawns(&mut self) {
         self.has_child("spawn");
@@ -364,6 +369,22 @@ pub fn fork() -> i32 {
     let process = unsafe { libc::fork() };
     assert!(process >= 0, "fork");
     process
+}
+
+/// Forks without the C library's knowledge: what it was asked to do at forks is not done.
+#[cfg(target_os = "linux")]
+pub fn clone() -> i32 {
+    // SAFETY: as of `fork`; no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    let process = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    assert!(process >= 0, "clone");
+    process as i32
+}
+
+/// Elsewhere nobody can.
+#[cfg(not(target_os = "linux"))]
+pub fn clone() -> i32 {
+    panic!("no such system call")
 }
 
 /// In a forked process: it ends with its parent, at the latest.
