@@ -59,10 +59,14 @@ const GREEDY: u32 = 16;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Wait {
-    /// Polls without end: the least latency, a whole processor.
+    /// Polls without end: the least latency, a whole processor. Under a real-time policy (`SCHED_FIFO`) it keeps that
+    /// processor from ordinary processes, and a peer that has no other runs only when the kernel throttles: once a
+    /// second.
     Spin,
     /// Polls for about 50 µs, then sleeps, which with the wake-up costs about as much. Where more ranks are awake than
-    /// there are processors it offers its processor to them between polls.
+    /// there are processors for them, as their affinity and the quota of this process' group allow, it offers its
+    /// processor to them between polls. On a processor that another rank that is awake must use, too, and where it has
+    /// no other, it sleeps at once.
     #[default]
     Adaptive,
     /// Sleeps at once: the least use of processors.
@@ -74,6 +78,18 @@ pub enum Wait {
     /// The events are those of `raw_sync`, which is sound only under the contract of [`TrustedEvents`]. A peer that
     /// has not chosen events sets none: this endpoint sees at its next look that the peer rang.
     Event(TrustedEvents),
+}
+
+/// How an adaptive wait may poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Polling {
+    /// All that are awake can run at once.
+    #[default]
+    Free,
+    /// More ranks are awake than there are processors: it offers its own between looks.
+    Polite,
+    /// Whom it waits for may need the only processor that it has.
+    Never,
 }
 
 /// How a process, or half of one of its endpoints, rings.
@@ -243,8 +259,8 @@ pub struct Waiter<'a> {
     pub deadline: Option<Instant>,
     /// Whether the bell is still this process' to write.
     pub holds: &'a dyn Fn() -> bool,
-    /// Whether more ranks are awake than there are processors.
-    pub crowded: &'a dyn Fn() -> bool,
+    /// How an adaptive wait that begins now may poll.
+    pub polling: &'a dyn Fn() -> Polling,
     /// Told when this falls asleep.
     pub asleep: &'a dyn Fn(),
 }
@@ -289,8 +305,12 @@ impl Waiter<'_> {
     ) -> Result<Option<T>, E> {
         let mut greedy = match self.how {
             Wait::Block | Wait::Event(_) => return Ok(None),
-            Wait::Adaptive if (self.crowded)() => 0,
-            Wait::Adaptive | Wait::Spin => GREEDY,
+            Wait::Spin => GREEDY,
+            Wait::Adaptive => match (self.polling)() {
+                Polling::Free => GREEDY,
+                Polling::Polite => 0,
+                Polling::Never => return Ok(None),
+            },
         };
         let start = Instant::now();
         let mut checked = start;
@@ -387,5 +407,41 @@ impl Waiter<'_> {
     fn fall_asleep(&self) {
         self.bell.word.store(ASLEEP, Relaxed);
         os::remote_fence();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use core::cell::Cell;
+    use core::convert::Infallible;
+
+    #[test]
+    fn a_wait_polls_before_it_sleeps_where_it_may() {
+        let word = || AtomicU32::new(0);
+        let bells = Bells { mail: word(), credit: word(), modes: [word(), word()], events: [word(), word()] };
+        for (how, polling, polls) in [
+            (Wait::Adaptive, Polling::Free, true),
+            (Wait::Adaptive, Polling::Polite, true),
+            (Wait::Adaptive, Polling::Never, false),
+            (Wait::Block, Polling::Free, false),
+        ] {
+            let polled = Cell::new(false);
+            let waiter = Waiter {
+                bell: Bell::mail(&bells),
+                events: None,
+                how,
+                deadline: Instant::now().checked_add(Duration::from_millis(5)),
+                holds: &|| true,
+                polling: &|| polling,
+                asleep: &|| (),
+            };
+            let look = |thorough: bool| {
+                polled.set(polled.get() || !thorough);
+                Ok::<Option<()>, Infallible>(None)
+            };
+            assert_eq!(waiter.wait(look, || Ok(None)), Ok(None));
+            assert_eq!(polled.get(), polls, "{how:?}, {polling:?}");
+        }
     }
 }

@@ -125,6 +125,8 @@ mod batch;
 #[cfg(not(loom))]
 mod call;
 #[cfg(not(loom))]
+mod crowd;
+#[cfg(not(loom))]
 mod draft;
 #[cfg(not(loom))]
 mod endpoint;

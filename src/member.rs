@@ -1,6 +1,7 @@
 //! What each half of an endpoint has: the rank that both hold, and how it waits.
 
-use crate::bell::{self, Bell, Ringer, Rung, Wait, Waiter};
+use crate::bell::{self, Bell, Polling, Ringer, Rung, Wait, Waiter};
+use crate::crowd::Crowd;
 use crate::error::Lost;
 use crate::layout::Rank;
 use crate::memory::Shared;
@@ -12,15 +13,13 @@ use crate::source::Source;
 use crate::stay::Stay;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::cell::{Cell as Private, RefCell};
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use core::time::Duration;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// Calls that find nothing until the next one looks whether somebody died: that look is a system call.
 const TRIES_PER_QUERY: u32 = 64;
-/// Waits until the next one counts the ranks that are awake.
-const WAITS_PER_COUNT: u32 = 16;
 
 /// Looks before a wait is prepared: what is waited for is on its way.
 pub(crate) const SOON: u32 = 128;
@@ -118,8 +117,7 @@ pub(crate) struct Member {
     split: bool,
     interrupted: Arc<AtomicBool>,
     tries: Private<u32>,
-    waits: Private<u32>,
-    crowded: Private<bool>,
+    crowd: Crowd,
     /// `None` once this half has parted.
     holder: Option<Arc<Holder>>,
 }
@@ -157,8 +155,7 @@ impl Member {
             split: false,
             interrupted: interrupted.clone(),
             tries: Private::default(),
-            waits: Private::default(),
-            crowded: Private::default(),
+            crowd: Crowd::join(&region.registry, rank, half as usize),
             holder: Some(holder.clone()),
             region,
         }
@@ -326,14 +323,17 @@ impl Member {
             count(sleeps, 1);
         };
         let holds = || self.is_holder();
-        let crowded = || self.is_crowded();
+        let polling = || match self.is_holder() {
+            true => self.crowd.begin_wait(&self.region.registry),
+            false => Polling::Never,
+        };
         let waiter = Waiter {
             bell: self.half.bell(&self.record),
             events: self.ringer.get().events(),
             how: self.wait.get(),
             deadline,
             holds: &holds,
-            crowded: &crowded,
+            polling: &polling,
             asleep: &asleep,
         };
         let look = |thorough| {
@@ -351,7 +351,7 @@ impl Member {
     #[inline(always)]
     pub fn polls(&self, deadline: Option<Instant>) -> bool {
         matches!(self.wait.get(), Wait::Spin | Wait::Adaptive)
-            && !self.crowded.get()
+            && self.crowd.polling() == Polling::Free
             && deadline.is_none_or(|deadline| deadline >= Instant::now() + MOMENT)
     }
 
@@ -367,42 +367,9 @@ impl Member {
         peer.activity.awaited[Half::Sender as usize].load(Relaxed) == Source::Rank(self.rank).to_word()
     }
 
-    /// Whether more ranks are awake than there are processors, now or a few waits ago.
-    fn is_crowded(&self) -> bool {
-        let waits = self.waits.get();
-        self.waits.set(waits.wrapping_add(1));
-        if waits.is_multiple_of(WAITS_PER_COUNT) {
-            let registry = &self.region.registry;
-            let is_awake = |rank: &u32| {
-                let bells = &registry.rank(*rank).bells;
-                registry.life(*rank).joined()
-                    && !bell::is_asleep(&bells.mail)
-                    && !bell::is_asleep(&bells.credit)
-            };
-            let processors = processors();
-            let awake = (0..registry.count()).filter(is_awake).take(processors + 1).count();
-            self.crowded.set(awake > processors);
-        }
-        self.crowded.get()
-    }
-
     pub fn interrupter(&self) -> Interrupter {
         let record = self.region.registry.record(self.rank());
         Interrupter { flag: self.interrupted.clone(), record, life: self.life, process: self.process }
-    }
-}
-
-/// How many processors there are; asked once, for it takes microseconds.
-fn processors() -> usize {
-    // No lock: a child may be forked meanwhile.
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    match COUNT.load(Ordering::Relaxed) {
-        0 => {
-            let count = os::processors();
-            COUNT.store(count, Ordering::Relaxed);
-            count
-        }
-        count => count,
     }
 }
 

@@ -18,7 +18,7 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::Status;
 use mailbox::Wait;
-use mailbox::bell::{Bell, Ringer, Waiter, disturb};
+use mailbox::bell::{Bell, Polling, Ringer, Waiter, disturb};
 use mailbox::cell::{INLINE, Kind};
 use mailbox::layout::{Activity, Bells, Identity, Rank};
 use mailbox::line::{Answerer, Asker};
@@ -502,7 +502,7 @@ fn registry() -> Registry {
         bells: Bells { mail: bell(), credit: bell(), modes: [bell(), bell()], events: [bell(), bell()] }
             .into(),
         opened: std::array::from_fn(|_| word()).into(),
-        activity: Activity { awaited: [word(), word()], sleeps: word() }.into(),
+        activity: Activity { awaited: [word(), word()], sleeps: word(), processors: [word(), word()] }.into(),
         reserved: std::array::from_fn(|_| word().into()),
     };
     Registry::new(vec![rank].into(), File::unlocked())
@@ -610,14 +610,14 @@ fn credit(bells: &Bells) -> Bell<'_> {
 /// Sleeps on `bell` until `look` finds something. There is no time in a model: a wake-up that is lost is a
 /// deadlock, which loom reports.
 fn sleep<T>(bell: Bell<'_>, mut look: impl FnMut() -> Option<T>) -> T {
-    let (yes, no, asleep) = (|| true, || false, || ());
+    let (yes, polling, asleep) = (|| true, || Polling::Free, || ());
     let waiter = Waiter {
         bell,
         events: None,
         how: Wait::Block,
         deadline: None,
         holds: &yes,
-        crowded: &no,
+        polling: &polling,
         asleep: &asleep,
     };
     let look = |_| Ok::<_, Infallible>(look());

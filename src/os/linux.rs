@@ -25,12 +25,20 @@ pub fn exclude_from_dumps(base: NonNull<u8>, len: usize) {
     let _ = unsafe { libc::madvise(base.as_ptr().cast(), len, libc::MADV_DONTDUMP) };
 }
 
-/// Processors that are online, whatever this process is pinned to.
+/// Processors that this thread may use at once: those of [`affinity`], or as many as its group's quota is worth.
 pub fn processors() -> usize {
-    // SAFETY: no pointers.
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The numbers of the processors that this thread may run on; none if the system does not say.
+pub fn affinity() -> Vec<usize> {
+    let mut set = [0u64; 128];
+    // SAFETY: the buffer has the length that is given. 0 is this thread.
     #[expect(unsafe_code, reason = "system call")]
-    let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
-    usize::try_from(count).unwrap_or(1).max(1)
+    let len = unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, size_of_val(&set), set.as_mut_ptr()) };
+    let bytes = usize::try_from(len).unwrap_or(0).min(size_of_val(&set));
+    let has = |number: &usize| set[number / 64] >> (number % 64) & 1 == 1;
+    (0..8 * bytes).filter(has).collect()
 }
 
 // --- Barriers ----------------------------------------------------------------------------------------------
@@ -283,6 +291,25 @@ fn watch_forks() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pinned_thread_has_one_processor() {
+        let all = affinity();
+        assert!(!all.is_empty() && processors() <= all.len());
+        let last = all[all.len() - 1];
+        let pinned = std::thread::spawn(move || {
+            let mut set = [0u64; 128];
+            set[last / 64] = 1 << (last % 64);
+            // SAFETY: the buffer has the length that is given. 0 is this thread.
+            #[expect(unsafe_code, reason = "system call")]
+            let result =
+                unsafe { libc::syscall(libc::SYS_sched_setaffinity, 0, size_of_val(&set), set.as_ptr()) };
+            assert_eq!(result, 0);
+            (affinity(), processors())
+        });
+        assert_eq!(pinned.join().expect("a thread"), (vec![last], 1));
+        assert_eq!(affinity(), all);
+    }
 
     #[test]
     fn forks_may_be_provided_for_twice() {

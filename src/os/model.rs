@@ -23,11 +23,6 @@ pub fn remote_fence() {
     full_fence(Edge::SleeperFence);
 }
 
-/// Two processors.
-pub fn processors() -> usize {
-    2
-}
-
 /// There are no events in a model: they are hints, and it is the word that counts.
 pub struct Event;
 

@@ -128,6 +128,11 @@ pub fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// The numbers of the processors that this thread may run on: there is no portable way to know.
+pub fn affinity() -> Vec<usize> {
+    Vec::new()
+}
+
 // --- Barriers and sleeping ---------------------------------------------------------------------------------
 
 /// No: both sides fence.
