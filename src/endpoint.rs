@@ -1,7 +1,7 @@
 //! Joining a region, and what a process does once it has.
 
 use crate::batch::Batch;
-use crate::bell::Wait;
+use crate::bell::{Ringer, Wait};
 use crate::draft::Draft;
 use crate::error::{JoinError, RecvError, SendError};
 use crate::layout::LABEL;
@@ -161,7 +161,7 @@ impl Region {
     fn claim(&self, rank: u32, label: &[u8]) -> Result<Claim, JoinError> {
         let begin = Instant::now();
         loop {
-            let claim = self.registry.claim(rank, label, std::process::id(), self.ringer.mode());
+            let claim = self.registry.claim(rank, label, std::process::id(), Ringer::register().mode());
             if let Some(claim) = claim.map_err(os_error)? {
                 return Ok(claim);
             }

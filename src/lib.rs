@@ -67,7 +67,7 @@
 //! - A call is carried out at most once, in one life of its server, and its answer is nobody else's: neither that of
 //!   a call that was given up, nor after a restart. Who calls a server that ends is told.
 //! - Sending and receiving are lock-free. A message of up to 48 bytes costs a cache line, no fence, no locked
-//!   instruction and no system call as long as nobody sleeps. Joining takes a kernel lock, which is how the
+//!   instruction and no system call as long as nobody sleeps, and a fence while its receiver sleeps often. Joining takes a kernel lock, which is how the
 //!   others learn of a death.
 //! - Whoever waits for a rank that ended is told: `PeerLeft`, or `PeerDead`, after the last mail. No timeout is
 //!   involved: a stopped process is alive.

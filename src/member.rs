@@ -1,6 +1,6 @@
 //! What each half of an endpoint has: the rank that both hold, and how it waits.
 
-use crate::bell::{self, Bell, Polling, Ringer, Rung, Wait, Waiter};
+use crate::bell::{self, Bell, Order, Polling, Ringer, Rung, Wait, Waiter};
 use crate::crowd::Crowd;
 use crate::error::Lost;
 use crate::layout::Rank;
@@ -67,7 +67,7 @@ impl Drop for Holder {
             return;
         }
         self.claim.leave();
-        let ringer = self.region.ringer.trusting(self.events.get().copied());
+        let ringer = Ringer::register().trusting(self.events.get().copied());
         let registry = &self.region.registry;
         for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
             ringer.ring(Bell::mail(&peer.bells));
@@ -99,6 +99,7 @@ pub(crate) struct Member {
     pub region: Region,
     wait: Private<Wait>,
     ringer: Private<Ringer>,
+    order: Order,
     /// How many batches are open.
     batches: Private<u32>,
     /// The longest message, in bytes.
@@ -138,10 +139,11 @@ impl Member {
         let region = holder.region.clone();
         let geometry = region.geometry();
         let rank = holder.claim.rank();
-        let ringer = region.ringer.choose(half.bell(holder.claim.record()), Wait::default());
+        let ringer = Ringer::register().choose(half.bell(holder.claim.record()), Wait::default());
         Self {
             wait: Private::default(),
             ringer: ringer.into(),
+            order: Order::of(ringer.mode()),
             batches: Private::default(),
             limit: geometry.max_message as usize,
             whole: geometry.whole() as usize,
@@ -327,8 +329,10 @@ impl Member {
             true => self.crowd.begin_wait(&self.region.registry),
             false => Polling::Never,
         };
+        self.review_order();
         let waiter = Waiter {
             bell: self.half.bell(&self.record),
+            order: &self.order,
             events: self.ringer.get().events(),
             how: self.wait.get(),
             deadline,
@@ -350,9 +354,25 @@ impl Member {
     /// Whether this half first looks [`SOON`] times, a pause apart, before it prepares a wait that ends then.
     #[inline(always)]
     pub fn polls(&self, deadline: Option<Instant>) -> bool {
+        self.review_order();
         matches!(self.wait.get(), Wait::Spin | Wait::Adaptive)
             && self.crowd.polling() == Polling::Free
             && deadline.is_none_or(|deadline| deadline >= Instant::now() + MOMENT)
+    }
+
+    /// For now and then while this half is awake: if it does not sleep often any more, its ringers need not fence.
+    #[inline(always)]
+    pub fn review_order(&self) {
+        if self.order.fences() {
+            self.review_order_at_leisure();
+        }
+    }
+
+    #[cold]
+    fn review_order_at_leisure(&self) {
+        if self.is_holder() {
+            self.order.review(self.half.bell(&self.record));
+        }
     }
 
     /// Says whom the wait is for that follows, however it is done; not for people alone: see `is_awaited_by`.

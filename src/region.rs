@@ -1,6 +1,5 @@
 //! The region as a user sees it: create, open, remove, look inside.
 
-use crate::bell::Ringer;
 use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError};
 use crate::inspection::{Inspection, MailboxReport, RankReport};
 use crate::layout::{Config, Geometry};
@@ -41,7 +40,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Region {
     pub(crate) segment: Arc<Segment>,
     pub(crate) registry: Registry,
-    pub(crate) ringer: Ringer,
 }
 
 /// Which regions to open, beyond those that [`Region::open`] does.
@@ -191,7 +189,7 @@ impl Region {
 
     pub(crate) fn over(segment: Segment) -> Self {
         let registry = Registry::new(segment.ranks(), segment.file().clone());
-        Self { segment: Arc::new(segment), registry, ringer: Ringer::register() }
+        Self { segment: Arc::new(segment), registry }
     }
 
     pub(crate) fn geometry(&self) -> &Geometry {

@@ -40,10 +40,12 @@ const TABLE: &[(&str, &str)] = &[
     ("stay", "sync segment os layout"),
     ("registry", "sync layout os memory error"),
     ("bell", "sync layout os"),
+    ("bell/order", "sync os"),
+    ("bell/waiter", "sync os"),
     ("crowd", "sync bell registry layout os"),
     ("source", ""),
     ("inspection", "sync segment registry ring cell layout source"),
-    ("region", "sync place segment registry inspection bell layout error"),
+    ("region", "sync place segment registry inspection layout error"),
     ("handover", "region segment backing os layout error"),
     // The endpoint's layer, in files: private tables, then what is common to both halves, then each of them,
     // then their face.

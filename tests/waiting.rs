@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 fn second_process() {
     match common::role() {
         Some((role, region)) if role == "worker" => work(&region),
+        Some((role, region)) if role == "looker" => look_and_join(&region),
         Some((_, region)) => puppet::perform(&region),
         None => {}
     }
@@ -39,6 +40,11 @@ fn work(region: &str) {
     match *words {
         ["ping", how, rounds] => ping(&join(PINGER, how), rounds.parse().expect("a number")),
         ["echo", how] => echo(&join(ECHOER, how)),
+        ["echo-without-barriers", how] => {
+            let me = join(ECHOER, how);
+            common::forbid_barriers();
+            echo(&me);
+        }
         ["flood", how, rank, count] => {
             let me = join(rank.parse().expect("a rank"), how);
             for number in 0..count.parse::<u64>().expect("a number") {
@@ -365,11 +371,114 @@ const MODE: usize = offset_of!(Rank, bells) + offset_of!(Bells, modes);
 const MAIL: usize = offset_of!(Rank, bells) + offset_of!(Bells, mail);
 /// Where an event is one of several bytes.
 const EVENTS: usize = offset_of!(Rank, bells) + offset_of!(Bells, events);
-/// The bit of a mode that asks for events.
+/// The bits of a mode that ask for fences and for events.
+const FENCE: u32 = 1;
 const EVENT: u32 = 2;
 
 fn mode(region: &Scratch, rank: u32) -> u32 {
     u32::from_ne_bytes(region.peek(common::record(rank) + MODE as u64))
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "both sides always fence")]
+fn who_sleeps_often_asks_its_ringers_to_fence_and_later_no_more() {
+    let region = Scratch::new();
+    region.create(Config::ranks(2).cells(4).arena(128));
+    let mut echoer = Child::start("worker", &region);
+    let me = region.open().join(PINGER).expect("a free rank");
+    me.set_wait(Wait::Block);
+    assert_eq!(mode(&region, PINGER) & FENCE, 0, "this system has barriers");
+    echoer.starts("echo block");
+    // The first sleeps of a second have barriers; nobody gets by with those for long.
+    wait_until("it asks for fences", || {
+        ping(&me, 200);
+        mode(&region, PINGER) & mode(&region, ECHOER) & FENCE != 0
+    });
+    // A quiet second or two.
+    let ask = |quiet: &dyn Fn()| {
+        wait_until("it asks for no fences", || {
+            quiet();
+            mode(&region, PINGER) & FENCE == 0
+        });
+    };
+    ask(&|| drop(me.recv_timeout(SHORT)));
+    // The same for one that does not sleep any more.
+    wait_until("it asks for fences", || {
+        ping(&me, 200);
+        mode(&region, PINGER) & FENCE != 0
+    });
+    me.set_wait(Wait::Spin);
+    assert_ne!(mode(&region, PINGER) & FENCE, 0, "a choice does not change it");
+    ask(&|| {
+        thread::sleep(Duration::from_millis(10));
+        ping(&me, 20);
+    });
+    ping(&me, 200);
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "both sides always fence")]
+fn whoever_rings_for_nothing_makes_a_sleeper_send_no_more_barriers() {
+    let region = Scratch::new();
+    let opened = region.create(Config::ranks(3).arena(128));
+    let [me, awaited, other] = [0, 1, 2].map(|rank| opened.join(rank).expect("a free rank"));
+    me.set_wait(Wait::Block);
+    thread::scope(|scope| {
+        let sleeper = scope.spawn(move || me.recv_from_timeout(1, GUARD).map(drop));
+        wait_until("it asks for fences", || {
+            region.wait_until_receiver_sleeps(0);
+            other.send_timeout(0, b"look", GUARD).expect("room");
+            mode(&region, 0) & FENCE != 0
+        });
+        awaited.send(0, b"x").expect("room");
+        assert_eq!(sleeper.join().expect("a thread"), Ok(()));
+    });
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "both sides always fence")]
+fn who_may_send_no_barriers_any_more_asks_its_ringers_to_fence() {
+    let region = Scratch::new();
+    let peer = region.create(Config::ranks(2).cells(4).arena(128)).join(PINGER).expect("a free rank");
+    let mut echoer = Child::start("worker", &region);
+    echoer.starts("echo-without-barriers block");
+    wait_until("it has joined", || peer.region().status(ECHOER).is_some_and(|(_, epoch)| epoch == 1));
+    region.wait_until_receiver_sleeps(ECHOER);
+    wait_until("it asks for fences", || mode(&region, ECHOER) & FENCE != 0);
+    // Naps that had to end by themselves would take twelve minutes.
+    ping(&peer, 10_000);
+    assert_ne!(mode(&region, ECHOER) & FENCE, 0, "for good");
+    drop(peer);
+    assert_eq!(echoer.answer(), "ok");
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "both sides always fence")]
+fn a_process_is_registered_for_barriers_when_it_joins_and_no_sooner() {
+    let region = Scratch::new();
+    region.create(Config::ranks(2).cells(4).arena(128));
+    let mut looker = Child::start("looker", &region);
+    match looker.answer().as_str() {
+        "the system does not say" => {}
+        answer => assert_eq!(answer, "no, then yes"),
+    }
+}
+
+/// In a second process, which has joined nothing yet.
+fn look_and_join(region: &str) {
+    let region = Region::open(region).expect("a region");
+    drop(region.inspect());
+    assert_eq!(region.status(0).map(|(_, epoch)| epoch), Some(0));
+    let before = common::is_registered_for_barriers();
+    let me = region.join(0).expect("a free rank");
+    let after = common::is_registered_for_barriers();
+    drop(me);
+    reply(match (before, after) {
+        (Some(false), Some(true)) => "no, then yes",
+        (None, None) => "the system does not say",
+        _ => "something else",
+    });
+    command();
 }
 
 #[test]

@@ -8,7 +8,7 @@ use super::check;
 use crate::sync::AtomicU32;
 use core::ffi::c_int;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32 as Word, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32 as Word, Ordering, compiler_fence};
 use core::time::Duration;
 use std::cell::Cell;
 pub use std::fs::File;
@@ -71,11 +71,16 @@ pub fn register_for_fences() -> bool {
 
 /// A full fence here and, before it returns, in every running thread of every registered process.
 ///
-/// Only called once [`register_for_fences`] has said that the kernel knows it. Costs 0.2 to 15 µs.
-pub fn remote_fence() {
-    if !membarrier(GLOBAL_EXPEDITED) {
-        core::sync::atomic::fence(Ordering::SeqCst);
-    }
+/// `false`: it was not done, because this process may not, or may not any more. Costs 0.2 to 15 µs, and whoever it
+/// interrupts some as well.
+pub fn remote_fence() -> bool {
+    membarrier(GLOBAL_EXPEDITED)
+}
+
+/// The other side of [`remote_fence`]: an order for the compiler, nothing for the processor.
+#[inline(always)]
+pub fn light_fence() {
+    compiler_fence(Ordering::SeqCst);
 }
 
 // --- Sleeping ----------------------------------------------------------------------------------------------

@@ -1,8 +1,10 @@
 //! Loom's model of a system: what the shared-memory code asks of one, on loom's primitives.
 
 use super::TrustedEvents;
-use crate::sync::{AtomicU32, Edge, Mutant, Ordering, full_fence, mutated};
+use crate::sync::{AtomicU32, Mutant, Ordering, fence, mutated};
+use core::cell::Cell;
 use core::time::Duration;
+use loom::sync::atomic::AtomicU32 as Word;
 use loom::sync::{Condvar, Mutex};
 use std::io;
 use std::sync::Arc;
@@ -13,14 +15,67 @@ loom::lazy_static! {
     static ref QUEUE: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
 }
 
-/// In a model both sides fence.
-pub fn register_for_fences() -> bool {
-    false
+thread_local! {
+    // Loom runs all threads of a model on the thread that runs the test.
+    static HAS_BARRIERS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// The sleeper's fence.
-pub fn remote_fence() {
-    full_fence(Edge::SleeperFence);
+loom::lazy_static! {
+    static ref BARRIER: Barrier = Barrier {
+        asked: Word::new(0),
+        done: Word::new(0),
+        ended: Word::new(0),
+    };
+}
+
+/// A barrier in the one ringer of a model, which may come wherever a [`light_fence`] stands.
+struct Barrier {
+    asked: Word,
+    done: Word,
+    ended: Word,
+}
+
+/// Whether the models that this thread runs from now on have barriers; else both sides fence.
+pub fn have_barriers(have: bool) {
+    HAS_BARRIERS.set(have);
+}
+
+/// Whether there are barriers.
+pub fn register_for_fences() -> bool {
+    HAS_BARRIERS.get()
+}
+
+/// A full fence here and, before it returns, in the ringer, unless that has ended.
+pub fn remote_fence() -> bool {
+    if !register_for_fences() {
+        return false;
+    }
+    if mutated(Mutant::Barrier) {
+        fence(Ordering::SeqCst);
+        return true;
+    }
+    BARRIER.done.store(0, Ordering::Relaxed);
+    BARRIER.asked.store(1, Ordering::Release);
+    while BARRIER.done.load(Ordering::Acquire) == 0 && BARRIER.ended.load(Ordering::Acquire) == 0 {
+        loom::thread::yield_now();
+    }
+    fence(Ordering::SeqCst);
+    true
+}
+
+/// Where a barrier may come in.
+pub fn light_fence() {
+    if register_for_fences() && BARRIER.asked.load(Ordering::Relaxed) == 1 {
+        fence(Ordering::SeqCst);
+        BARRIER.asked.store(0, Ordering::Relaxed);
+        BARRIER.done.store(1, Ordering::Release);
+    }
+}
+
+/// The ringer does nothing any more: a thread that does not run needs no barrier.
+pub fn end_of_ringer() {
+    fence(Ordering::SeqCst);
+    BARRIER.ended.store(1, Ordering::Release);
 }
 
 /// There are no events in a model: they are hints, and it is the word that counts.

@@ -18,7 +18,7 @@
 use crate::layout::{MAX_RANKS, RANKS_WORD, lock_word};
 use crate::sync::AtomicU32;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32 as Word, AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicU32 as Word, AtomicU64, Ordering, compiler_fence, fence};
 use core::time::Duration;
 use memmap2::{MmapOptions, MmapRaw};
 pub use std::fs::File;
@@ -140,9 +140,15 @@ pub fn register_for_fences() -> bool {
     false
 }
 
-/// The sleeper's fence.
-pub fn remote_fence() {
-    fence(Ordering::SeqCst);
+/// Nor can anybody else be made to.
+pub fn remote_fence() -> bool {
+    false
+}
+
+/// An order for the compiler.
+#[inline(always)]
+pub fn light_fence() {
+    compiler_fence(Ordering::SeqCst);
 }
 
 /// Looks at `word`, between pauses, until it is not `expected`, at most for `time`; never without a pause. `since` is

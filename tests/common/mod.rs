@@ -387,6 +387,47 @@ pub fn clone() -> i32 {
     panic!("no such system call")
 }
 
+/// Whether other processes' barriers reach this one; `None` where the system does not tell.
+#[cfg(target_os = "linux")]
+pub fn is_registered_for_barriers() -> Option<bool> {
+    const GLOBAL_EXPEDITED: libc::c_long = 2;
+    const GET_REGISTRATIONS: libc::c_int = 1 << 9;
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, GET_REGISTRATIONS, 0, 0) };
+    (result >= 0).then_some(result & (GLOBAL_EXPEDITED | GLOBAL_EXPEDITED << 1) != 0)
+}
+
+/// Makes the system refuse this thread's barriers from now on, as a sandbox may that is entered late.
+#[cfg(target_os = "linux")]
+pub fn forbid_barriers() {
+    let statement = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut filter = [
+        // The call's number; all but one are allowed, and that one is EPERM.
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_membarrier as u32, 0, 1),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32, 0, 0),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: `program` and what it points at outlive the calls.
+    #[expect(unsafe_code, reason = "system calls")]
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
+    }
+}
+
+/// Elsewhere there are no barriers.
+#[cfg(not(target_os = "linux"))]
+pub fn is_registered_for_barriers() -> Option<bool> {
+    None
+}
+
+/// As above.
+#[cfg(not(target_os = "linux"))]
+pub fn forbid_barriers() {}
+
 /// In a forked process: it ends with its parent, at the latest.
 #[cfg(target_os = "linux")]
 pub fn end_with_parent() {
