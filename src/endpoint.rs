@@ -1,7 +1,7 @@
 //! Joining a region, and what a process does once it has.
 
 use crate::batch::Batch;
-use crate::bell::Wait;
+use crate::bell::{Ringer, Wait};
 use crate::draft::Draft;
 use crate::error::{JoinError, RecvError, SendError};
 use crate::layout::LABEL;
@@ -45,7 +45,9 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// **Threads.** It may move between threads, not be shared by them. It [splits](Endpoint::split) into two halves
 /// for two threads; a program with more joins as more ranks. A forked child does not inherit it: there every
-/// call is [`Lost::Forked`](crate::Lost::Forked). [`Lost::Rank`](crate::Lost::Rank), also from any call, says
+/// call is [`Lost::Forked`](crate::Lost::Forked). A child of a raw `clone` or `_Fork`, which run nobody's
+/// `pthread_atfork` handlers, still holds the rank: if its parent dies, the death is told when the child ends, too, or
+/// calls `exec`. [`Lost::Rank`](crate::Lost::Rank), also from any call, says
 /// that something in this process closed the descriptor that holds the rank, and another process has it now.
 pub struct Endpoint {
     sender: Sender,
@@ -159,7 +161,7 @@ impl Region {
     fn claim(&self, rank: u32, label: &[u8]) -> Result<Claim, JoinError> {
         let begin = Instant::now();
         loop {
-            let claim = self.registry.claim(rank, label, std::process::id(), self.ringer.mode());
+            let claim = self.registry.claim(rank, label, std::process::id(), Ringer::register().mode());
             if let Some(claim) = claim.map_err(os_error)? {
                 return Ok(claim);
             }

@@ -11,7 +11,7 @@
 //!  a rank's record, 1024 B
 //! ┌───────────────────┬───────────────────────┬──────────┬────────────────────┬──────────┐
 //! │ identity: life,   │ bells: mail, credit,  │ opened:  │ activity: awaited, │ reserved │
-//! │ pid, label, lock  │ two modes, two events │ 16 words │ sleeps             │          │
+//! │ pid, label, lock  │ two modes, two events │ 16 words │ sleeps, processors │          │
 //! │ 128 B             │ 128 B                 │ 128 B    │ 128 B              │ 512 B    │
 //! └───────────────────┴───────────────────────┴──────────┴────────────────────┴──────────┘
 //!  holder              holder and ringers      senders    holder
@@ -101,13 +101,13 @@ pub struct Rank {
     /// Bit `from % 64` of word `from / 64`: the mailbox from `from` to this rank is reserved, but for its arena.
     /// Senders set bits; nobody clears them.
     pub opened: Padded<[AtomicU64; OPENED_WORDS]>,
-    /// What its holder does, for people.
+    /// What its holder does, and where, for people and as hints.
     pub activity: Padded<Activity>,
     /// Nothing yet: what comes here changes no record's length.
     pub reserved: [Padded<AtomicU64>; 4],
 }
 
-/// What a rank's holder does; written by it, for people.
+/// What a rank's holder does, and where; written by it, for people and as hints to peers.
 #[repr(C)]
 pub struct Activity {
     /// What its receiver and its sender, in this order, wait for: 0 nothing, 1 anyone, `2 + rank` that rank. The
@@ -115,6 +115,9 @@ pub struct Activity {
     pub awaited: [AtomicU64; 2],
     /// Times that a receiver of this rank fell asleep for want of mail.
     pub sleeps: AtomicU64,
+    /// Where its receiver and its sender, in this order, may run: see `crowd`. 0 is anywhere. Also
+    /// written by a peer that finds the holder dead.
+    pub processors: [AtomicU64; 2],
 }
 
 /// A rank's life and name; written by whoever holds the rank's lock.

@@ -67,12 +67,12 @@
 //! - A call is carried out at most once, in one life of its server, and its answer is nobody else's: neither that of
 //!   a call that was given up, nor after a restart. Who calls a server that ends is told.
 //! - Sending and receiving are lock-free. A message of up to 48 bytes costs a cache line, no fence, no locked
-//!   instruction and no system call as long as nobody sleeps. Joining takes a kernel lock, which is how the
+//!   instruction and no system call as long as nobody sleeps, and a fence while its receiver sleeps often. Joining takes a kernel lock, which is how the
 //!   others learn of a death.
 //! - Whoever waits for a rank that ended is told: `PeerLeft`, or `PeerDead`, after the last mail. No timeout is
 //!   involved: a stopped process is alive.
 //! - Nothing that a peer writes into the segment makes this process read or write outside it, panic, or loop
-//!   for ever. Who chooses [`Wait::Event`] trusts its peers with more.
+//!   for ever. [`Wait::Event`] trusts peers with more; only unsafe code can choose it.
 //! - Nothing is taken from the system for mailboxes that were never used; where there is too little memory
 //!   it is an error, not a signal.
 //!
@@ -134,6 +134,8 @@ mod call;
 #[cfg(not(loom))]
 mod copies;
 #[cfg(not(loom))]
+mod crowd;
+#[cfg(not(loom))]
 mod draft;
 #[cfg(not(loom))]
 mod endpoint;
@@ -183,6 +185,7 @@ mod view;
 pub use bell::Wait;
 pub use error::*;
 pub use layout::{Config, Reserve};
+pub use os::TrustedEvents;
 pub use registry::Status;
 
 #[cfg(not(loom))]

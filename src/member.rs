@@ -1,11 +1,12 @@
 //! What each half of an endpoint has: the rank that both hold, and how it waits.
 
-use crate::bell::{self, Bell, Ringer, Rung, Wait, Waiter};
+use crate::bell::{self, Bell, Order, Polling, Ringer, Rung, Wait, Waiter};
 use crate::budget::Budget;
+use crate::crowd::Crowd;
 use crate::error::Lost;
 use crate::layout::Rank;
 use crate::memory::Shared;
-use crate::os;
+use crate::os::{self, TrustedEvents};
 use crate::region::Region;
 use crate::registry::{Claim, Life, Status};
 use crate::ring::count;
@@ -13,15 +14,13 @@ use crate::source::Source;
 use crate::stay::Stay;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::cell::Cell as Private;
-use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use core::time::Duration;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 /// Calls that find nothing until the next one looks whether somebody died: that look is a system call.
 const TRIES_PER_QUERY: u32 = 64;
-/// Waits until the next one counts the ranks that are awake.
-const WAITS_PER_COUNT: u32 = 16;
 
 /// Looks before a wait is prepared: what is waited for is on its way.
 pub(crate) const SOON: u32 = 128;
@@ -56,8 +55,8 @@ struct Holder {
     process: u32,
     /// Whether a half was dropped in a panic: that is a death.
     died: AtomicBool,
-    /// Whether a half chose to trust its peers' events.
-    trusts: AtomicBool,
+    /// The word of a half that has chosen events, if one has.
+    events: OnceLock<TrustedEvents>,
     /// Last: a region is closed when its ranks are free.
     _stay: Stay,
 }
@@ -69,8 +68,7 @@ impl Drop for Holder {
             return;
         }
         self.claim.leave();
-        let ringer = self.region.ringer;
-        let ringer = if self.trusts.load(Ordering::Relaxed) { ringer.trusting() } else { ringer };
+        let ringer = Ringer::register().trusting(self.events.get().copied());
         let registry = &self.region.registry;
         for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
             ringer.ring(Bell::mail(&peer.bells));
@@ -102,6 +100,7 @@ pub(crate) struct Member {
     pub region: Region,
     wait: Private<Wait>,
     ringer: Private<Ringer>,
+    order: Order,
     /// How many batches are open.
     batches: Private<u32>,
     /// The longest message, in bytes.
@@ -120,8 +119,7 @@ pub(crate) struct Member {
     split: bool,
     interrupted: Arc<AtomicBool>,
     tries: Private<u32>,
-    waits: Private<u32>,
-    crowded: Private<bool>,
+    crowd: Crowd,
     /// `None` once this half has parted.
     holder: Option<Arc<Holder>>,
 }
@@ -130,8 +128,8 @@ impl Member {
     /// Both halves of an endpoint that holds the rank of `claim`: the receiver's and the sender's.
     pub fn halves(region: Region, claim: Claim, stay: Stay) -> (Self, Self) {
         let process = os::process();
-        let (died, trusts) = (AtomicBool::new(false), AtomicBool::new(false));
-        let holder = Holder { region, claim, process, died, trusts, _stay: stay };
+        let (died, events) = (AtomicBool::new(false), OnceLock::new());
+        let holder = Holder { region, claim, process, died, events, _stay: stay };
         let holder = Arc::new(holder);
         let interrupted = Arc::default();
         let half = |half| Self::new(half, &holder, &interrupted);
@@ -142,10 +140,11 @@ impl Member {
         let region = holder.region.clone();
         let geometry = region.geometry();
         let rank = holder.claim.rank();
-        let ringer = region.ringer.choose(half.bell(holder.claim.record()), Wait::default());
+        let ringer = Ringer::register().choose(half.bell(holder.claim.record()), Wait::default());
         Self {
             wait: Private::default(),
             ringer: ringer.into(),
+            order: Order::of(ringer.mode()),
             batches: Private::default(),
             limit: geometry.max_message as usize,
             whole: geometry.whole() as usize,
@@ -159,8 +158,7 @@ impl Member {
             split: false,
             interrupted: interrupted.clone(),
             tries: Private::default(),
-            waits: Private::default(),
-            crowded: Private::default(),
+            crowd: Crowd::join(&region.registry, rank, half as usize),
             holder: Some(holder.clone()),
             region,
         }
@@ -205,6 +203,12 @@ impl Member {
             return Err(Lost::Forked);
         }
         self.life.check(&self.record)
+    }
+
+    /// Whether what this half would write into its rank's record is its own to write: it is not where the process
+    /// was forked, nor where the rank has another holder.
+    fn is_holder(&self) -> bool {
+        self.check().is_ok()
     }
 
     /// A batch begins.
@@ -261,7 +265,9 @@ impl Member {
 
     /// Asks all senders to look whether this receiving half asks them for a new start; or no more.
     pub fn set_asking(&self, asks: bool) {
-        self.half.bell(&self.record).set_asking(asks);
+        if self.is_holder() {
+            self.half.bell(&self.record).set_asking(asks);
+        }
     }
 
     /// Whether `rank` will neither send nor receive any more in this life; without `query` a death goes
@@ -295,11 +301,12 @@ impl Member {
     /// Chooses how this half waits, and tells its peers what they must ring.
     pub fn set_wait(&self, wait: Wait) {
         self.wait.set(wait);
+        if !self.is_holder() {
+            return;
+        }
         self.ringer.set(self.ringer.get().choose(self.half.bell(&self.record), wait));
-        if self.ringer.get().trusts()
-            && let Some(holder) = &self.holder
-        {
-            holder.trusts.store(true, Ordering::Relaxed);
+        if let (Some(trusted), Some(holder)) = (self.ringer.get().events(), &self.holder) {
+            holder.events.get_or_init(|| trusted);
         }
     }
 
@@ -318,23 +325,28 @@ impl Member {
             self.announce(whom);
             count(sleeps, 1);
         };
-        let crowded = || self.is_crowded();
-        let interrupted = || self.interrupted.load(Relaxed);
+        let holds = || self.is_holder();
+        let polling = || match self.is_holder() {
+            true => self.crowd.begin_wait(&self.region.registry),
+            false => Polling::Never,
+        };
+        self.review_order();
         let waiter = Waiter {
             bell: self.half.bell(&self.record),
-            on_event: self.ringer.get().trusts(),
+            order: &self.order,
+            events: self.ringer.get().events(),
             how: self.wait.get(),
             deadline,
-            crowded: &crowded,
+            holds: &holds,
+            polling: &polling,
             asleep: &asleep,
-            interrupted: &interrupted,
         };
         let look = |thorough| {
             self.interruption()?;
             look(thorough)
         };
         let result = waiter.wait(look, check);
-        if awaited.load(Relaxed) != 0 {
+        if awaited.load(Relaxed) != 0 && self.is_holder() {
             awaited.store(0, Relaxed);
         }
         result
@@ -343,14 +355,32 @@ impl Member {
     /// Whether this half first looks [`SOON`] times, a pause apart, before it prepares a wait that ends then.
     #[inline(always)]
     pub fn polls(&self, deadline: Option<Instant>) -> bool {
+        self.review_order();
         matches!(self.wait.get(), Wait::Spin | Wait::Adaptive)
-            && !self.crowded.get()
+            && self.crowd.polling() == Polling::Free
             && deadline.is_none_or(|deadline| deadline >= Instant::now() + MOMENT)
+    }
+
+    /// For now and then while this half is awake: if it does not sleep often any more, its ringers need not fence.
+    #[inline(always)]
+    pub fn review_order(&self) {
+        if self.order.fences() {
+            self.review_order_at_leisure();
+        }
+    }
+
+    #[cold]
+    fn review_order_at_leisure(&self) {
+        if self.is_holder() {
+            self.order.review(self.half.bell(&self.record));
+        }
     }
 
     /// Says whom the wait is for that follows, however it is done; not for people alone: see `is_awaited_by`.
     pub fn announce(&self, whom: Source) {
-        self.record.activity.awaited[self.half as usize].store(whom.to_word(), Relaxed);
+        if self.is_holder() {
+            self.record.activity.awaited[self.half as usize].store(whom.to_word(), Relaxed);
+        }
     }
 
     /// Whether the rank whose record this is seems to wait for room in its mailbox to this one.
@@ -358,41 +388,9 @@ impl Member {
         peer.activity.awaited[Half::Sender as usize].load(Relaxed) == Source::Rank(self.rank).to_word()
     }
 
-    /// Whether more ranks are awake than there are processors, now or a few waits ago.
-    fn is_crowded(&self) -> bool {
-        let waits = self.waits.get();
-        self.waits.set(waits.wrapping_add(1));
-        if waits.is_multiple_of(WAITS_PER_COUNT) {
-            let registry = &self.region.registry;
-            let is_awake = |rank: &u32| {
-                let bells = &registry.rank(*rank).bells;
-                registry.life(*rank).joined()
-                    && !bell::is_asleep(&bells.mail)
-                    && !bell::is_asleep(&bells.credit)
-            };
-            let processors = processors();
-            let awake = (0..registry.count()).filter(is_awake).take(processors + 1).count();
-            self.crowded.set(awake > processors);
-        }
-        self.crowded.get()
-    }
-
     pub fn interrupter(&self) -> Interrupter {
-        Interrupter { flag: self.interrupted.clone(), record: self.region.registry.record(self.rank()) }
-    }
-}
-
-/// How many processors there are; asked once, for it takes microseconds.
-fn processors() -> usize {
-    // No lock: a child may be forked meanwhile.
-    static COUNT: AtomicUsize = AtomicUsize::new(0);
-    match COUNT.load(Ordering::Relaxed) {
-        0 => {
-            let count = os::processors();
-            COUNT.store(count, Ordering::Relaxed);
-            count
-        }
-        count => count,
+        let record = self.region.registry.record(self.rank());
+        Interrupter { flag: self.interrupted.clone(), record, life: self.life, process: self.process }
     }
 }
 
@@ -407,6 +405,8 @@ pub(crate) struct Interrupted;
 pub struct Interrupter {
     flag: Arc<AtomicBool>,
     record: Shared<Rank>,
+    life: Life,
+    process: u32,
 }
 
 impl Interrupter {
@@ -417,6 +417,10 @@ impl Interrupter {
     /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
     pub fn interrupt(&self) {
         self.flag.store(true, Ordering::Release);
+        let is_forked = os::process_word().load(Ordering::Relaxed) != self.process;
+        if is_forked || self.life.check(&self.record).is_err() {
+            return; // The bells are another's.
+        }
         bell::disturb(&self.record.bells.mail);
         bell::disturb(&self.record.bells.credit);
     }

@@ -232,6 +232,7 @@ impl Outbox {
     /// As `claim`, where what was last seen of the mailbox leaves no room.
     #[inline(never)]
     fn reclaim(&self, terms: Terms<'_>, peer: &Outgoing, len: usize) -> Result<Slot, SendError> {
+        terms.member.review_order();
         let slack = if matches!(terms.patience, Patience::Never) { Slack::Any } else { Slack::Quarter };
         let slot = match peer.producer.reclaim(len, slack) {
             Ok(slot) => slot,

@@ -1,6 +1,5 @@
 //! The region as a user sees it: create, open, remove, look inside.
 
-use crate::bell::Ringer;
 use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError};
 use crate::inspection::Inspection;
 use crate::layout::{Config, Geometry};
@@ -42,7 +41,6 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Region {
     pub(crate) segment: Arc<Segment>,
     pub(crate) registry: Registry,
-    pub(crate) ringer: Ringer,
 }
 
 /// Which regions to open, beyond those that [`Region::open`] does.
@@ -214,7 +212,7 @@ impl Region {
 
     pub(crate) fn over(segment: Segment) -> Self {
         let registry = Registry::new(segment.ranks(), segment.file().clone());
-        Self { segment: Arc::new(segment), registry, ringer: Ringer::register() }
+        Self { segment: Arc::new(segment), registry }
     }
 
     pub(crate) fn geometry(&self) -> &Geometry {

@@ -119,6 +119,10 @@ mod mutation {
         Clear,
         /// A call line is written although it was not answered.
         Busy,
+        /// A barrier is a fence of the sleeper alone.
+        Barrier,
+        /// The mode of a bell is changed after the last barrier.
+        Late,
     }
 
     thread_local! {

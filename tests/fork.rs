@@ -5,8 +5,10 @@ mod common;
 
 use common::puppet::{self, mail, puppet};
 use common::{Child, Scratch, command, end_within, exit_at_once, fork, kill, reply, wait_for, wait_until};
+use mailbox::layout::Rank;
 use mailbox::{Config, Lost, RecvError, Region, SendError, Status};
 use std::hint::spin_loop;
+use std::mem::offset_of;
 use std::os::unix::process::parent_id;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -45,6 +47,28 @@ fn a_forked_child_does_not_inherit_the_endpoint() {
     let mut process = forked(&region);
     for command in ["send 1 x", "try_send 1 x", "send_timeout 1 x", "recv", "try_recv 1", "recv_timeout"] {
         assert_eq!(process.does(command), "Lost(Forked)", "{command}");
+    }
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "forks")]
+fn a_forked_child_writes_nothing_into_its_parents_record() {
+    let region = region();
+    let mut process = puppet(&region);
+    assert_eq!(process.does("join 0"), "ok");
+    assert_eq!(process.does("interrupt"), "ok");
+    process.forks();
+    let bells = common::record(0) + offset_of!(Rank, bells) as u64;
+    // As if the parent slept, and had chosen and asked for all that there is.
+    let words = [[1u32; 2], [u32::MAX; 2]].map(|words| words.map(u32::to_ne_bytes).concat()).concat();
+    region.patch(bells, &words);
+    for how in ["spin", "adaptive", "block", "event"] {
+        assert_eq!(process.does(&format!("wait {how}")), "ok");
+        for command in ["recv", "recv_timeout 1", "send 1 x", "send_timeout 1 x"] {
+            assert_eq!(process.does(command), "Lost(Forked)", "{how}");
+        }
+        assert_eq!(process.does("interrupt now"), "ok");
+        assert_eq!(region.peek::<16>(bells)[..], words, "{how}");
     }
 }
 
@@ -96,6 +120,22 @@ fn a_forked_child_that_lives_on_does_not_hold_its_dead_parents_rank() {
     assert_eq!(process.does("epoch"), "2");
     assert_eq!(process.does("send 1 hello"), "ok");
     assert_eq!(peer.does("recv 0"), mail(0, 2, 0, "hello"));
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "forks")]
+fn a_child_that_the_c_library_knows_nothing_of_holds_its_parents_rank_until_it_ends() {
+    let region = region();
+    let mut process = puppet(&region);
+    assert_eq!(process.does("join 0"), "ok");
+    process.clones();
+    process.kill();
+    // As `Endpoint` says: the kernel lets go of a lock with the last process that has its descriptor.
+    let status = || region.open().status(0);
+    assert_eq!(status(), Some((Status::Live, 1)));
+    assert_eq!(process.does("recv"), "Lost(Forked)", "the child");
+    drop(process);
+    wait_until("the rank is free", || status() == Some((Status::Dead, 1)));
 }
 
 #[test]

@@ -9,7 +9,7 @@ mod common;
 use common::puppet::{self, mail, puppet};
 use common::wire::geometry;
 use common::{Child, GUARD, Scratch, gist, pattern, record};
-use mailbox::layout::{ConsumerLine, Identity};
+use mailbox::layout::{ConsumerLine, Identity, Rank};
 use mailbox::{Config, RecvError, Status, Wait};
 use std::mem::offset_of;
 use std::sync::mpsc;
@@ -751,6 +751,35 @@ fn whoever_sleeps_when_it_loses_its_rank_is_told() {
         let mut scene = asleep_without_its_lock(command);
         let mut successor = puppet(&scene.region);
         assert_eq!(successor.does("join 0"), "ok");
+        // The successor falls asleep, as far as anyone can tell: its predecessor must not say that it wakes.
+        let bells = record(0) + offset_of!(Rank, bells) as u64;
+        scene.region.patch(bells, &[1, 0, 0, 0, 1, 0, 0, 0]);
         assert_eq!(scene.me.answer(), "Lost(Rank)", "{command}");
+        assert_eq!(scene.region.peek(bells), [1, 0, 0, 0, 1, 0, 0, 0], "{command}");
+    }
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "closes a descriptor that holds a lock")]
+fn whoever_lost_its_rank_writes_nothing_there() {
+    let region = Scratch::new();
+    region.create(Config::ranks(2).cells(2).arena(128));
+    let mut me = puppet(&region);
+    assert_eq!(me.does("join 0"), "ok");
+    assert_eq!(me.does("interrupt"), "ok");
+    assert_eq!(me.does("lose-lock"), "ok");
+    let mut successor = puppet(&region);
+    assert_eq!(successor.does("join 0"), "ok");
+    let bells = record(0) + offset_of!(Rank, bells) as u64;
+    // As if it slept, and had chosen and asked for all that there is.
+    let words = [[1u32; 2], [u32::MAX; 2]].map(|words| words.map(u32::to_ne_bytes).concat()).concat();
+    region.patch(bells, &words);
+    for how in ["spin", "adaptive", "block", "event"] {
+        assert_eq!(me.does(&format!("wait {how}")), "ok");
+        for command in ["recv", "recv_timeout 1", "send 1 x", "send_timeout 1 x"] {
+            assert_eq!(me.does(command), "Lost(Rank)", "{how}");
+        }
+        assert_eq!(me.does("interrupt now"), "ok");
+        assert_eq!(region.peek::<16>(bells)[..], words, "{how}");
     }
 }

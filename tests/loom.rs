@@ -18,12 +18,12 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::Status;
 use mailbox::Wait;
-use mailbox::bell::{Bell, Ringer, Waiter, disturb};
+use mailbox::bell::{Bell, FENCE, Order, Polling, Ringer, Waiter, disturb};
 use mailbox::cell::{INLINE, Kind};
 use mailbox::layout::{Activity, Bells, Identity, Rank};
 use mailbox::line::{Answerer, Asker};
 use mailbox::memory::Mailbox;
-use mailbox::os::File;
+use mailbox::os::{File, end_of_ringer, have_barriers};
 use mailbox::registry::Registry;
 use mailbox::ring::{Consumer, Letter, Producer, PushError, Slack, Slot};
 use mailbox::sync::Edge::{Answer as Answered, Ask, Head, Life, RingerFence, SleeperFence, Stamp};
@@ -33,6 +33,7 @@ use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64 as Plain, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 
 /// Runs `model` as it is shipped, then with each of `mutants`, which it must notice.
 ///
@@ -502,7 +503,7 @@ fn registry() -> Registry {
         bells: Bells { mail: bell(), credit: bell(), modes: [bell(), bell()], events: [bell(), bell()] }
             .into(),
         opened: std::array::from_fn(|_| word()).into(),
-        activity: Activity { awaited: [word(), word()], sleeps: word() }.into(),
+        activity: Activity { awaited: [word(), word()], sleeps: word(), processors: [word(), word()] }.into(),
         reserved: std::array::from_fn(|_| word().into()),
     };
     Registry::new(vec![rank].into(), File::unlocked())
@@ -607,18 +608,24 @@ fn credit(bells: &Bells) -> Bell<'_> {
     Bell::credit(bells)
 }
 
-/// Sleeps on `bell` until `look` finds something. There is no time in a model: a wake-up that is lost is a
-/// deadlock, which loom reports.
-fn sleep<T>(bell: Bell<'_>, mut look: impl FnMut() -> Option<T>) -> T {
-    let (no, asleep) = (|| false, || ());
+/// Sleeps on `bell` until `look` finds something; both sides fence. There is no time in a model: a wake-up that is
+/// lost is a deadlock, which loom reports.
+fn sleep<T>(bell: Bell<'_>, look: impl FnMut() -> Option<T>) -> T {
+    sleep_in(&Order::of(FENCE), bell, look)
+}
+
+/// The same, in this order.
+fn sleep_in<T>(order: &Order, bell: Bell<'_>, mut look: impl FnMut() -> Option<T>) -> T {
+    let (yes, polling, asleep) = (|| true, || Polling::Free, || ());
     let waiter = Waiter {
         bell,
-        on_event: false,
+        order,
+        events: None,
         how: Wait::Block,
         deadline: None,
-        crowded: &no,
+        holds: &yes,
+        polling: &polling,
         asleep: &asleep,
-        interrupted: &no,
     };
     let look = |_| Ok::<_, Infallible>(look());
     let Ok(found) = waiter.wait(look, || Ok(None));
@@ -801,6 +808,80 @@ fn both_halves_of_an_endpoint_sleep_and_each_is_woken() {
         };
         side_by_side(turn, halves, peer);
     });
+}
+
+// --- Who pays for the order --------------------------------------------------------------------------------
+
+/// A number that grows: what is published, at its plainest.
+struct Count(AtomicU64);
+
+/// Checks a model with barriers, which may come anywhere into its ringer: it counts to two and rings each time. The
+/// sleeper sleeps until it sees one, does `between`, and sleeps until it sees two.
+fn check_order(order: fn() -> Order, between: fn(&Order, Bell<'_>), mutants: &[Mutant]) {
+    have_barriers(true);
+    check(Some(3), mutants, move |turn| {
+        let (bells, count) = (bells(), Arc::new(Count(AtomicU64::new(0))));
+        let order = order();
+        bells.modes[0].store(if order.fences() { FENCE } else { 0 }, Ordering::Relaxed);
+        let (rung, counted) = (bells.clone(), count.clone());
+        let ring = move || {
+            for number in 1..=2 {
+                counted.0.store(number, Ordering::Release);
+                let ringer = Ringer::register();
+                if !ringer.is_heard(mail(&rung)) {
+                    ringer.ring(mail(&rung));
+                }
+            }
+            end_of_ringer();
+        };
+        let sleep = move || {
+            let see = |number| {
+                sleep_in(&order, mail(&bells), || (count.0.load(Ordering::Acquire) >= number).then_some(()))
+            };
+            see(1);
+            between(&order, mail(&bells));
+            see(2);
+        };
+        side_by_side(turn, ring, sleep);
+    });
+    have_barriers(false);
+}
+
+fn nothing(_order: &Order, _bell: Bell<'_>) {}
+
+const SELDOM: u32 = u32::MAX;
+const AGE: Duration = Duration::from_secs(1 << 30);
+
+#[test]
+fn barriers_alone_lose_no_wake_up() {
+    check_order(|| Order::new(false, true, SELDOM, AGE), nothing, &[Mutant::Barrier, Clear]);
+}
+
+#[test]
+fn no_wake_up_is_lost_on_the_way_to_fences() {
+    // The first sleep is often already: it has the last barrier, and the second one fences.
+    let mutants = [Mutant::Barrier, Mutant::Late, Fence(SleeperFence), Fence(RingerFence), Clear];
+    check_order(|| Order::new(false, true, 0, AGE), nothing, &mutants);
+}
+
+#[test]
+fn no_wake_up_is_lost_on_the_way_to_barriers() {
+    // The first sleep fences; the second one finds that it was quiet, and has a barrier.
+    let mutants = [Mutant::Barrier, Fence(SleeperFence), Fence(RingerFence), Clear];
+    check_order(|| Order::new(true, true, SELDOM, Duration::ZERO), nothing, &mutants);
+}
+
+#[test]
+fn no_wake_up_is_lost_to_barriers_and_back() {
+    // The first sleep fences, then it is quiet for long, and the second one is often again.
+    let between = |order: &Order, bell: Bell<'_>| {
+        let later = Instant::now() + AGE;
+        order.quieten(bell, later);
+        order.quieten(bell, later + AGE);
+        assert!(!order.fences());
+    };
+    let mutants = [Mutant::Barrier, Fence(SleeperFence), Fence(RingerFence), Clear];
+    check_order(|| Order::new(true, true, 0, AGE), between, &mutants);
 }
 
 // --- The call line -----------------------------------------------------------------------------------------

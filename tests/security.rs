@@ -4,7 +4,7 @@
 mod common;
 
 use common::puppet::{self, puppet};
-use common::{Child, SHORT, Scratch, become_user, is_root, reply};
+use common::{Child, ON_EVENTS, SHORT, Scratch, become_user, is_root, reply};
 use mailbox::os;
 use mailbox::{Config, CreateError, Endpoint, OpenError, OpenOptions, Region, Wait};
 use std::fs::{self, File};
@@ -190,7 +190,7 @@ fn signals() -> Vec<String> {
 
 fn do_everything(scratch: &Scratch) {
     let talk = |me: &Endpoint| {
-        for wait in [Wait::Spin, Wait::Adaptive, Wait::Block, Wait::Event] {
+        for wait in [Wait::Spin, Wait::Adaptive, Wait::Block, ON_EVENTS] {
             me.set_wait(wait);
             me.send(0, b"x").expect("room");
             assert_eq!(me.recv_from(0).expect("mail").to_vec(), b"x");

@@ -4,7 +4,7 @@
 mod common;
 
 use common::puppet::{self, mail, puppet, strategy};
-use common::{Child, GUARD, SHORT, Scratch, command, reply, wait_until};
+use common::{Child, GUARD, ON_EVENTS, SHORT, Scratch, command, reply, wait_until};
 use mailbox::layout::{Bells, Rank};
 use mailbox::{Config, Endpoint, RecvError, Region, SendError, Wait};
 use std::mem::offset_of;
@@ -16,12 +16,13 @@ use std::time::{Duration, Instant};
 fn second_process() {
     match common::role() {
         Some((role, region)) if role == "worker" => work(&region),
+        Some((role, region)) if role == "looker" => look_and_join(&region),
         Some((_, region)) => puppet::perform(&region),
         None => {}
     }
 }
 
-const STRATEGIES: [Wait; 4] = [Wait::Spin, Wait::Adaptive, Wait::Block, Wait::Event];
+const STRATEGIES: [Wait; 4] = [Wait::Spin, Wait::Adaptive, Wait::Block, ON_EVENTS];
 const PINGER: u32 = 0;
 const ECHOER: u32 = 1;
 const SINK: u32 = 0;
@@ -39,6 +40,11 @@ fn work(region: &str) {
     match *words {
         ["ping", how, rounds] => ping(&join(PINGER, how), rounds.parse().expect("a number")),
         ["echo", how] => echo(&join(ECHOER, how)),
+        ["echo-without-barriers", how] => {
+            let me = join(ECHOER, how);
+            common::forbid_barriers();
+            echo(&me);
+        }
         ["flood", how, rank, count] => {
             let me = join(rank.parse().expect("a rank"), how);
             for number in 0..count.parse::<u64>().expect("a number") {
@@ -259,7 +265,7 @@ fn an_interrupt_wakes_a_sleeper() {
 
 #[test]
 fn an_interrupt_wakes_a_sleeper_on_an_event() {
-    wakes(Wait::Event);
+    wakes(ON_EVENTS);
 }
 
 fn wakes(how: Wait) {
@@ -365,7 +371,8 @@ const MODE: usize = offset_of!(Rank, bells) + offset_of!(Bells, modes);
 const MAIL: usize = offset_of!(Rank, bells) + offset_of!(Bells, mail);
 /// Where an event is one of several bytes.
 const EVENTS: usize = offset_of!(Rank, bells) + offset_of!(Bells, events);
-/// The bit of a mode that asks for events.
+/// The bits of a mode that ask for fences and for events.
+const FENCE: u32 = 1;
 const EVENT: u32 = 2;
 
 fn mode(region: &Scratch, rank: u32) -> u32 {
@@ -373,20 +380,121 @@ fn mode(region: &Scratch, rank: u32) -> u32 {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "events are all there is")]
+#[cfg_attr(portable, ignore = "both sides always fence")]
+fn who_sleeps_often_asks_its_ringers_to_fence_and_later_no_more() {
+    let region = Scratch::new();
+    region.create(Config::ranks(2).cells(4).arena(128));
+    let mut echoer = Child::start("worker", &region);
+    let me = region.open().join(PINGER).expect("a free rank");
+    me.set_wait(Wait::Block);
+    assert_eq!(mode(&region, PINGER) & FENCE, 0, "this system has barriers");
+    echoer.starts("echo block");
+    // The first sleeps of a second have barriers; nobody gets by with those for long.
+    wait_until("it asks for fences", || {
+        ping(&me, 200);
+        mode(&region, PINGER) & mode(&region, ECHOER) & FENCE != 0
+    });
+    // A quiet second or two.
+    let ask = |quiet: &dyn Fn()| {
+        wait_until("it asks for no fences", || {
+            quiet();
+            mode(&region, PINGER) & FENCE == 0
+        });
+    };
+    ask(&|| drop(me.recv_timeout(SHORT)));
+    // The same for one that does not sleep any more.
+    wait_until("it asks for fences", || {
+        ping(&me, 200);
+        mode(&region, PINGER) & FENCE != 0
+    });
+    me.set_wait(Wait::Spin);
+    assert_ne!(mode(&region, PINGER) & FENCE, 0, "a choice does not change it");
+    ask(&|| {
+        thread::sleep(Duration::from_millis(10));
+        ping(&me, 20);
+    });
+    ping(&me, 200);
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "both sides always fence")]
+fn whoever_rings_for_nothing_makes_a_sleeper_send_no_more_barriers() {
+    let region = Scratch::new();
+    let opened = region.create(Config::ranks(3).arena(128));
+    let [me, awaited, other] = [0, 1, 2].map(|rank| opened.join(rank).expect("a free rank"));
+    me.set_wait(Wait::Block);
+    thread::scope(|scope| {
+        let sleeper = scope.spawn(move || me.recv_from_timeout(1, GUARD).map(drop));
+        wait_until("it asks for fences", || {
+            region.wait_until_receiver_sleeps(0);
+            other.send_timeout(0, b"look", GUARD).expect("room");
+            mode(&region, 0) & FENCE != 0
+        });
+        awaited.send(0, b"x").expect("room");
+        assert_eq!(sleeper.join().expect("a thread"), Ok(()));
+    });
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "both sides always fence")]
+fn who_may_send_no_barriers_any_more_asks_its_ringers_to_fence() {
+    let region = Scratch::new();
+    let peer = region.create(Config::ranks(2).cells(4).arena(128)).join(PINGER).expect("a free rank");
+    let mut echoer = Child::start("worker", &region);
+    echoer.starts("echo-without-barriers block");
+    wait_until("it has joined", || peer.region().status(ECHOER).is_some_and(|(_, epoch)| epoch == 1));
+    region.wait_until_receiver_sleeps(ECHOER);
+    wait_until("it asks for fences", || mode(&region, ECHOER) & FENCE != 0);
+    // Naps that had to end by themselves would take twelve minutes.
+    ping(&peer, 10_000);
+    assert_ne!(mode(&region, ECHOER) & FENCE, 0, "for good");
+    drop(peer);
+    assert_eq!(echoer.answer(), "ok");
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "both sides always fence")]
+fn a_process_is_registered_for_barriers_when_it_joins_and_no_sooner() {
+    let region = Scratch::new();
+    region.create(Config::ranks(2).cells(4).arena(128));
+    let mut looker = Child::start("looker", &region);
+    match looker.answer().as_str() {
+        "the system does not say" => {}
+        answer => assert_eq!(answer, "no, then yes"),
+    }
+}
+
+/// In a second process, which has joined nothing yet.
+fn look_and_join(region: &str) {
+    let region = Region::open(region).expect("a region");
+    drop(region.inspect());
+    assert_eq!(region.status(0).map(|(_, epoch)| epoch), Some(0));
+    let before = common::is_registered_for_barriers();
+    let me = region.join(0).expect("a free rank");
+    let after = common::is_registered_for_barriers();
+    drop(me);
+    reply(match (before, after) {
+        (Some(false), Some(true)) => "no, then yes",
+        (None, None) => "the system does not say",
+        _ => "something else",
+    });
+    command();
+}
+
+#[test]
 fn events_are_announced_while_they_are_chosen() {
     let region = Scratch::new();
     let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
     let fences = mode(&region, 0);
     assert_eq!(fences & EVENT, 0);
     for _ in 0..2 {
-        me.set_wait(Wait::Event);
+        me.set_wait(ON_EVENTS);
         assert_eq!(mode(&region, 0), fences | EVENT);
         me.set_wait(Wait::Block);
         assert_eq!(mode(&region, 0), fences);
     }
     // A successor begins without.
-    me.set_wait(Wait::Event);
+    me.set_wait(ON_EVENTS);
     drop(me);
     let me = region.open().join(0).expect("a free rank");
     assert_eq!(mode(&region, 0), fences);
@@ -394,7 +502,6 @@ fn events_are_announced_while_they_are_chosen() {
 }
 
 #[test]
-#[cfg_attr(portable, ignore = "events are all there is")]
 fn whoever_has_not_chosen_events_touches_nobodys() {
     let region = Scratch::new();
     let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
@@ -403,22 +510,22 @@ fn whoever_has_not_chosen_events_touches_nobodys() {
     // Somebody says that it sleeps on an event. Memory of zeros is one, as luck has it.
     region.patch(at(MODE), &EVENT.to_ne_bytes());
     let untouched = events();
-    for how in [Wait::Adaptive, Wait::Block, Wait::Event] {
+    for how in [Wait::Adaptive, Wait::Block, ON_EVENTS] {
         me.set_wait(how);
         region.patch(at(MAIL), &1u32.to_ne_bytes());
         me.send(1, b"x").expect("room");
         assert_eq!(region.peek(at(MAIL)), [0; 4], "rung");
-        assert_eq!(events() == untouched, how != Wait::Event, "{how:?}");
+        assert_eq!(events() == untouched, how != ON_EVENTS, "{how:?}");
     }
 }
 
 #[test]
 fn events_that_make_no_sense_hang_nobody() {
-    // What a peer could say that is no event, or always set: whoever trusts it loses a moment, not its life.
+    // What could be there that is no event, or always set: who trusts it loses a moment, not its life.
     for garbage in [0, 1, 2, 0xff] {
         let region = Scratch::new();
         let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
-        me.set_wait(Wait::Event);
+        me.set_wait(ON_EVENTS);
         for rank in 0..2 {
             let at = |offset: usize| common::record(rank) + offset as u64;
             region.patch(at(MODE), &EVENT.to_ne_bytes());
@@ -435,12 +542,12 @@ fn whoever_chooses_events_has_them_prepared() {
     let region = Scratch::new();
     let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
     let at = common::record(0) + EVENTS as u64;
-    me.set_wait(Wait::Event);
+    me.set_wait(ON_EVENTS);
     let prepared = region.peek::<2>(at);
     assert_ne!(prepared, [0; 2], "waiting uses it up");
     // What a predecessor has left, or somebody else.
     region.patch(at, &[0xff; 2]);
-    me.set_wait(Wait::Event);
+    me.set_wait(ON_EVENTS);
     assert_eq!(region.peek::<2>(at), prepared);
 }
 
@@ -468,7 +575,7 @@ fn a_successor_is_woken_though_a_sleeper_was_killed() {
 fn whoever_has_chosen_events_sleeps_on_one() {
     let region = Scratch::new();
     let me = region.create(Config::ranks(2)).join(0).expect("a free rank");
-    me.set_wait(Wait::Event);
+    me.set_wait(ON_EVENTS);
     let event = || region.peek::<2>(common::record(0) + EVENTS as u64);
     let untouched = event();
     thread::scope(|scope| {

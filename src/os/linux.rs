@@ -13,7 +13,7 @@ use super::check;
 use crate::sync::AtomicU32;
 use core::ffi::c_int;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32 as Word, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32 as Word, Ordering, compiler_fence};
 use core::time::Duration;
 use std::cell::Cell;
 pub use std::fs::File;
@@ -21,6 +21,7 @@ use std::io;
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, FromRawFd, RawFd};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 /// Keeps a mapping out of core dumps: writing one would allocate every page of it.
 pub fn exclude_from_dumps(base: NonNull<u8>, len: usize) {
@@ -29,12 +30,20 @@ pub fn exclude_from_dumps(base: NonNull<u8>, len: usize) {
     let _ = unsafe { libc::madvise(base.as_ptr().cast(), len, libc::MADV_DONTDUMP) };
 }
 
-/// Processors that are online, whatever this process is pinned to.
+/// Processors that this thread may use at once: those of [`affinity`], or as many as its group's quota is worth.
 pub fn processors() -> usize {
-    // SAFETY: no pointers.
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+/// The numbers of the processors that this thread may run on; none if the system does not say.
+pub fn affinity() -> Vec<usize> {
+    let mut set = [0u64; 128];
+    // SAFETY: the buffer has the length that is given. 0 is this thread.
     #[expect(unsafe_code, reason = "system call")]
-    let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
-    usize::try_from(count).unwrap_or(1).max(1)
+    let len = unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, size_of_val(&set), set.as_mut_ptr()) };
+    let bytes = usize::try_from(len).unwrap_or(0).min(size_of_val(&set));
+    let has = |number: &usize| set[number / 64] >> (number % 64) & 1 == 1;
+    (0..8 * bytes).filter(has).collect()
 }
 
 // --- Barriers ----------------------------------------------------------------------------------------------
@@ -67,20 +76,23 @@ pub fn register_for_fences() -> bool {
 
 /// A full fence here and, before it returns, in every running thread of every registered process.
 ///
-/// Only called once [`register_for_fences`] has said that the kernel knows it. Costs 0.2 to 15 µs.
-pub fn remote_fence() {
-    if !membarrier(GLOBAL_EXPEDITED) {
-        core::sync::atomic::fence(Ordering::SeqCst);
-    }
+/// `false`: it was not done, because this process may not, or may not any more. Costs 0.2 to 15 µs, and whoever it
+/// interrupts some as well.
+pub fn remote_fence() -> bool {
+    membarrier(GLOBAL_EXPEDITED)
+}
+
+/// The other side of [`remote_fence`]: an order for the compiler, nothing for the processor.
+#[inline(always)]
+pub fn light_fence() {
+    compiler_fence(Ordering::SeqCst);
 }
 
 // --- Sleeping ----------------------------------------------------------------------------------------------
 
-/// Whether events are all that this platform can sleep on.
-pub const EVENTS_ONLY: bool = false;
-
-/// Sleeps until woken, if `word` still is `expected`, at most for `time`; may also return for no reason.
-pub fn sleep_on(word: &AtomicU32, expected: u32, time: Duration) {
+/// Sleeps until woken, if `word` still is `expected`, at most for `time`; may also return for no reason. `_since` is
+/// when this sleep began.
+pub fn sleep_on(word: &AtomicU32, expected: u32, _since: Instant, time: Duration) {
     let time = libc::timespec {
         tv_sec: time.as_secs().try_into().unwrap_or(libc::c_long::MAX),
         tv_nsec: time.subsec_nanos() as libc::c_long,
@@ -303,6 +315,25 @@ fn watch_forks() {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_pinned_thread_has_one_processor() {
+        let all = affinity();
+        assert!(!all.is_empty() && processors() <= all.len());
+        let last = all[all.len() - 1];
+        let pinned = std::thread::spawn(move || {
+            let mut set = [0u64; 128];
+            set[last / 64] = 1 << (last % 64);
+            // SAFETY: the buffer has the length that is given. 0 is this thread.
+            #[expect(unsafe_code, reason = "system call")]
+            let result =
+                unsafe { libc::syscall(libc::SYS_sched_setaffinity, 0, size_of_val(&set), set.as_ptr()) };
+            assert_eq!(result, 0);
+            (affinity(), processors())
+        });
+        assert_eq!(pinned.join().expect("a thread"), (vec![last], 1));
+        assert_eq!(affinity(), all);
+    }
 
     #[test]
     fn forks_may_be_provided_for_twice() {

@@ -20,10 +20,15 @@ mod event;
 #[cfg(all(unix, not(loom)))]
 mod files;
 #[cfg(all(unix, not(loom)))]
+mod pause;
+mod trust;
+pub use trust::TrustedEvents;
+#[cfg(all(unix, not(loom)))]
 pub use {
     cause::{Cause, error_number, is_out_of_space},
     event::Event,
     files::*,
+    pause::pause_until,
 };
 
 #[cfg(loom)]

@@ -1,7 +1,10 @@
 //! Loom's model of a system: what the shared-memory code asks of one, on loom's primitives.
 
-use crate::sync::{AtomicU32, Edge, Mutant, Ordering, full_fence, mutated};
+use super::TrustedEvents;
+use crate::sync::{AtomicU32, Mutant, Ordering, fence, mutated};
+use core::cell::Cell;
 use core::time::Duration;
+use loom::sync::atomic::AtomicU32 as Word;
 use loom::sync::{Condvar, Mutex};
 use std::io;
 use std::sync::Arc;
@@ -12,38 +15,83 @@ loom::lazy_static! {
     static ref QUEUE: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
 }
 
-/// In a model both sides fence.
+thread_local! {
+    // Loom runs all threads of a model on the thread that runs the test.
+    static HAS_BARRIERS: Cell<bool> = const { Cell::new(false) };
+}
+
+loom::lazy_static! {
+    static ref BARRIER: Barrier = Barrier {
+        asked: Word::new(0),
+        done: Word::new(0),
+        ended: Word::new(0),
+    };
+}
+
+/// A barrier in the one ringer of a model, which may come wherever a [`light_fence`] stands.
+struct Barrier {
+    asked: Word,
+    done: Word,
+    ended: Word,
+}
+
+/// Whether the models that this thread runs from now on have barriers; else both sides fence.
+pub fn have_barriers(have: bool) {
+    HAS_BARRIERS.set(have);
+}
+
+/// Whether there are barriers.
 pub fn register_for_fences() -> bool {
-    false
+    HAS_BARRIERS.get()
 }
 
-/// The sleeper's fence.
-pub fn remote_fence() {
-    full_fence(Edge::SleeperFence);
+/// A full fence here and, before it returns, in the ringer, unless that has ended.
+pub fn remote_fence() -> bool {
+    if !register_for_fences() {
+        return false;
+    }
+    if mutated(Mutant::Barrier) {
+        fence(Ordering::SeqCst);
+        return true;
+    }
+    BARRIER.done.store(0, Ordering::Relaxed);
+    BARRIER.asked.store(1, Ordering::Release);
+    while BARRIER.done.load(Ordering::Acquire) == 0 && BARRIER.ended.load(Ordering::Acquire) == 0 {
+        loom::thread::yield_now();
+    }
+    fence(Ordering::SeqCst);
+    true
 }
 
-/// Two processors.
-pub fn processors() -> usize {
-    2
+/// Where a barrier may come in.
+pub fn light_fence() {
+    if register_for_fences() && BARRIER.asked.load(Ordering::Relaxed) == 1 {
+        fence(Ordering::SeqCst);
+        BARRIER.asked.store(0, Ordering::Relaxed);
+        BARRIER.done.store(1, Ordering::Release);
+    }
 }
 
-/// Models sleep on words.
-pub const EVENTS_ONLY: bool = false;
+/// The ringer does nothing any more: a thread that does not run needs no barrier.
+pub fn end_of_ringer() {
+    fence(Ordering::SeqCst);
+    BARRIER.ended.store(1, Ordering::Release);
+}
 
 /// There are no events in a model: they are hints, and it is the word that counts.
 pub struct Event;
 
 impl Event {
     /// Nothing.
-    pub fn prepare(_word: &AtomicU32) {}
+    pub fn prepare(_word: &AtomicU32, _trusted: TrustedEvents) {}
 
     /// There is none.
-    pub fn prepared(_word: &AtomicU32) -> Option<Self> {
+    pub fn prepared(_word: &AtomicU32, _trusted: TrustedEvents) -> Option<Self> {
         None
     }
 
     /// Never called.
-    pub fn wait(&self, _since: Instant, _time: Duration, _interrupted: impl Fn() -> bool) {}
+    pub fn wait(&self, _since: Instant, _time: Duration, _is_rung: impl Fn() -> bool) {}
 
     /// Never called.
     pub fn set(&self) {}
@@ -51,7 +99,7 @@ impl Event {
 
 /// Sleeps until woken if `word` is `expected`. There is no time in a model: a lost wake-up is a deadlock,
 /// which loom reports.
-pub fn sleep_on(word: &AtomicU32, expected: u32, _time: Duration) {
+pub fn sleep_on(word: &AtomicU32, expected: u32, _since: Instant, _time: Duration) {
     let guard = QUEUE.0.lock().unwrap();
     if word.load(Ordering::Relaxed) == expected {
         drop(QUEUE.1.wait(guard).unwrap());

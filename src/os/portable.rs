@@ -2,7 +2,7 @@
 //!
 //! | there | here | which costs |
 //! |---|---|---|
-//! | futexes | events, always | late wake-ups, and peers must trust each other: see [`Event`](super::Event) |
+//! | futexes | looks at the word, between pauses | late wake-ups |
 //! | `membarrier` | a full fence by whoever rings | throughput |
 //! | segments in `/dev/shm` | files where temporary files are, `mailbox.NAME` | disk writes, if that is a disk |
 //! | file locks | process ids in the segment | see below |
@@ -18,12 +18,13 @@
 use crate::layout::{MAX_RANKS, RANKS_WORD, lock_word};
 use crate::sync::AtomicU32;
 use core::ptr::NonNull;
-use core::sync::atomic::{AtomicU32 as Word, AtomicU64, Ordering, fence};
+use core::sync::atomic::{AtomicU32 as Word, AtomicU64, Ordering, compiler_fence, fence};
 use core::time::Duration;
 use memmap2::{MmapOptions, MmapRaw};
 pub use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 use std::{env, fs, process, thread};
 
 // --- Files -------------------------------------------------------------------------------------------------
@@ -157,6 +158,11 @@ pub fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
+/// The numbers of the processors that this thread may run on: there is no portable way to know.
+pub fn affinity() -> Vec<usize> {
+    Vec::new()
+}
+
 // --- Barriers and sleeping ---------------------------------------------------------------------------------
 
 /// No: both sides fence.
@@ -164,20 +170,24 @@ pub fn register_for_fences() -> bool {
     false
 }
 
-/// The sleeper's fence.
-pub fn remote_fence() {
-    fence(Ordering::SeqCst);
+/// Nor can anybody else be made to.
+pub fn remote_fence() -> bool {
+    false
 }
 
-/// Whether events are all that this platform can sleep on.
-pub const EVENTS_ONLY: bool = true;
-
-/// A pause: only where the system has no event to give.
-pub fn sleep_on(_word: &AtomicU32, _expected: u32, time: Duration) {
-    thread::sleep(time.min(Duration::from_millis(1)));
+/// An order for the compiler.
+#[inline(always)]
+pub fn light_fence() {
+    compiler_fence(Ordering::SeqCst);
 }
 
-/// Nothing: nobody sleeps on a word. May be called from a signal handler.
+/// Looks at `word`, between pauses, until it is not `expected`, at most for `time`; never without a pause. `since` is
+/// when this sleep began.
+pub fn sleep_on(word: &AtomicU32, expected: u32, since: Instant, time: Duration) {
+    super::pause_until(since, time, || word.load(Ordering::Relaxed) != expected);
+}
+
+/// Nothing: whoever sleeps looks at the word. May be called from a signal handler.
 pub fn wake_on(_word: &AtomicU32) {}
 
 // --- Locks -------------------------------------------------------------------------------------------------

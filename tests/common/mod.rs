@@ -11,7 +11,7 @@ pub mod puppet;
 pub mod wire;
 
 use mailbox::layout::{Bells, Rank};
-use mailbox::{Config, Place, Region};
+use mailbox::{Config, Place, Region, TrustedEvents, Wait};
 use std::env;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
@@ -29,6 +29,13 @@ use std::time::{Duration, Instant};
 pub const GUARD: Duration = Duration::from_secs(60);
 /// A timeout that is meant to run out: longer than a nap, after which a sleeper looks who lives.
 pub const SHORT: Duration = Duration::from_millis(120);
+
+/// Sleeping on events.
+#[expect(unsafe_code, reason = "a strategy like the others")]
+pub const ON_EVENTS: Wait = Wait::Event(
+    // SAFETY: nobody but tests knows of their regions, and none of them has two threads that both choose this.
+    unsafe { TrustedEvents::new() },
+);
 
 const ROLE: &str = "MAILBOX_ROLE";
 const REGION: &str = "MAILBOX_REGION";
@@ -275,6 +282,11 @@ impl Child {
         self.has_child("fork");
     }
 
+    /// As [`Child::forks`], but by the system call alone.
+    pub fn clones(&mut self) {
+        self.has_child("clone");
+    }
+
     /// Makes the child start some program that does not end soon.
     pub fn spawns(&mut self) {
         self.has_child("spawn");
@@ -358,6 +370,63 @@ pub fn fork() -> i32 {
     assert!(process >= 0, "fork");
     process
 }
+
+/// Forks without the C library's knowledge: what it was asked to do at forks is not done.
+#[cfg(target_os = "linux")]
+pub fn clone() -> i32 {
+    // SAFETY: as of `fork`; no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    let process = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    assert!(process >= 0, "clone");
+    process as i32
+}
+
+/// Elsewhere nobody can.
+#[cfg(not(target_os = "linux"))]
+pub fn clone() -> i32 {
+    panic!("no such system call")
+}
+
+/// Whether other processes' barriers reach this one; `None` where the system does not tell.
+#[cfg(target_os = "linux")]
+pub fn is_registered_for_barriers() -> Option<bool> {
+    const GLOBAL_EXPEDITED: libc::c_long = 2;
+    const GET_REGISTRATIONS: libc::c_int = 1 << 9;
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::syscall(libc::SYS_membarrier, GET_REGISTRATIONS, 0, 0) };
+    (result >= 0).then_some(result & (GLOBAL_EXPEDITED | GLOBAL_EXPEDITED << 1) != 0)
+}
+
+/// Makes the system refuse this thread's barriers from now on, as a sandbox may that is entered late.
+#[cfg(target_os = "linux")]
+pub fn forbid_barriers() {
+    let statement = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut filter = [
+        // The call's number; all but one are allowed, and that one is EPERM.
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_membarrier as u32, 0, 1),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32, 0, 0),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: `program` and what it points at outlive the calls.
+    #[expect(unsafe_code, reason = "system calls")]
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
+    }
+}
+
+/// Elsewhere there are no barriers.
+#[cfg(not(target_os = "linux"))]
+pub fn is_registered_for_barriers() -> Option<bool> {
+    None
+}
+
+/// As above.
+#[cfg(not(target_os = "linux"))]
+pub fn forbid_barriers() {}
 
 /// In a forked process: it ends with its parent, at the latest.
 #[cfg(target_os = "linux")]

@@ -1,8 +1,8 @@
 //! A second process that does with an endpoint what it is told.
 
 use super::{
-    Child, SHORT, Scratch, UNNAMED, become_user, command, exit_at_once, fork, gist, handle, lose_locks,
-    pattern, place, processor_time, reply, wait_for,
+    Child, ON_EVENTS, SHORT, Scratch, UNNAMED, become_user, clone, command, exit_at_once, fork, gist, handle,
+    lose_locks, pattern, place, processor_time, reply, wait_for,
 };
 use mailbox::{Endpoint, Interrupter, Mail, OpenOptions, Receiver, RecvError, Region, Sender, Source, Wait};
 use std::fmt::Debug;
@@ -28,9 +28,9 @@ pub fn mail(from: u32, epoch: u64, seq: u64, text: &str) -> String {
 /// - `train TO LEN SEED`: send the pattern of that seed; `gist [FROM]`: receive, and answer with a gist
 /// - `batch`: begin one that ends with the endpoint; `split`: only the sending half obeys from now on
 /// - `recv|try_recv|recv_timeout [FROM]`; `hold [FROM]`: receive, and not acknowledge before one's death
-/// - `wait spin|adaptive|block|event`; `interrupt`, from now on a signal does it
+/// - `wait spin|adaptive|block|event`; `interrupt`, from now on a signal does it; `interrupt now`
 /// - `idle`: the microseconds of processor time that a `recv` took
-/// - `fork`: the new process goes on; `spawn`: start some program
+/// - `fork`: the new process goes on; `clone`: the same, unknown to the C library; `spawn`: start some program
 /// - `lose-lock`: lose the descriptor that holds the rank; `user ID`: become another user; `remove`
 pub fn perform(name: &str) {
     let mut puppet = Puppet { region: None, name, endpoint: None, halves: None };
@@ -82,7 +82,7 @@ impl Puppet<'_> {
             }
             ["remove"] => said(Region::remove(place(self.name))),
             ["remove-roots"] => said(OpenOptions::new().owner(0).remove(place(self.name))),
-            ["fork"] => match fork() {
+            ["fork" | "clone"] => match if words == ["fork"] { fork() } else { clone() } {
                 0 => process::id().to_string(),
                 child => {
                     wait_for(child);
@@ -163,6 +163,10 @@ fn obey(me: &Endpoint, words: &[&str]) -> String {
             handle(libc::SIGUSR1, interrupt);
             "ok".to_string()
         }
+        ["interrupt", "now"] => {
+            interrupt(libc::SIGUSR1);
+            "ok".to_string()
+        }
         ["idle"] => {
             let before = processor_time();
             match me.recv() {
@@ -192,7 +196,7 @@ pub fn strategy(word: &str) -> Wait {
         "spin" => Wait::Spin,
         "adaptive" => Wait::Adaptive,
         "block" => Wait::Block,
-        "event" => Wait::Event,
+        "event" => ON_EVENTS,
         _ => panic!("{word}"),
     }
 }
