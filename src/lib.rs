@@ -89,7 +89,7 @@
 //!   that.
 //! - A forked child has its parent's regions but not its ranks. `mlockall` locks what is used of the regions
 //!   that are opened after it, and takes every page of those that are open, unless `MCL_ONFAULT` is set.
-//! - All of this is for Linux. Other Unixes have a path of their own, which lacks some of it; it has been run on
+//! - All of this is for 64-bit Linux. Other Unixes have a path of their own, which lacks some of it; it has been run on
 //!   Linux only.
 
 #[cfg(not(target_pointer_width = "64"))]

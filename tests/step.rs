@@ -124,7 +124,7 @@ fn await_beginning(process: i32) {
 
 /// Has a process that is stopped go on until it stops again; whether it has come to the end of its operation. Then
 /// it has ended, too.
-fn go(request: libc::c_uint, process: i32) -> bool {
+fn go(request: Request, process: i32) -> bool {
     assert_eq!(trace(request, process, 0, 0), 0, "a step");
     let status = status_of(process);
     match stopped_by(status) {
@@ -154,7 +154,13 @@ fn unfinished_regions(process: i32) -> Vec<PathBuf> {
     open.chain(mapped).filter(|path| path.to_string_lossy().contains(".mailbox-")).collect()
 }
 
-fn trace(request: libc::c_uint, process: i32, place: usize, value: u64) -> libc::c_long {
+/// What ptrace is asked for, as the C library has it.
+#[cfg(target_env = "musl")]
+type Request = libc::c_int;
+#[cfg(not(target_env = "musl"))]
+type Request = libc::c_uint;
+
+fn trace(request: Request, process: i32, place: usize, value: u64) -> libc::c_long {
     // SAFETY: none of these requests reads or writes this process' memory.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
