@@ -41,7 +41,7 @@ impl Pages {
             check(libc::munlock(pages.base, len))?;
             check(libc::mprotect(pages.base, len, ACCESS))?;
             // A system before Linux 4.4 does not know it: the pages stay unlocked.
-            let _ = libc::mlock2(pages.base, len, libc::MLOCK_ONFAULT as _);
+            libc::syscall(libc::SYS_mlock2, pages.base, len, libc::MLOCK_ONFAULT);
         }
         Ok(pages)
     }
