@@ -3,11 +3,10 @@
 use crate::batch::Batch;
 use crate::bell::Wait;
 use crate::draft::Draft;
-use crate::error::{JoinError, RecvError, SendError};
+use crate::error::{CloseError, JoinError, RecvError, SendError};
 use crate::layout::LABEL;
 use crate::mail::Mail;
 use crate::member::{Interrupter, Member, Patience};
-use crate::os::Lock;
 use crate::receiver::Receiver;
 use crate::region::Region;
 use crate::registry::{Claim, LABELS, Status, lock_byte};
@@ -41,7 +40,8 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// **Leaving.** Dropping it leaves the region: peers are told [`RecvError::PeerLeft`] after its last mail; mail
 /// for it stays for the rank's next holder. A process that ends without dropping it, or drops it in a panic,
-/// has died: [`RecvError::PeerDead`]. The last to leave a region in a file waits for the disk.
+/// has died: [`RecvError::PeerDead`]. The last to leave a region in a file waits for the disk;
+/// [`Endpoint::close`] says whether that worked.
 ///
 /// **Threads.** It may move between threads, not be shared by them. It [splits](Endpoint::split) into two halves
 /// for two threads; a program with more joins as more ranks. A forked child does not inherit it: there every
@@ -60,7 +60,7 @@ impl Region {
     /// [`JoinError::Taken`] if a live process, this one included, holds it. One that is about to let go of it is
     /// waited for, at most half a second; one that removes the region, or closes a file, at most five seconds.
     ///
-    /// Costs about 10 µs, a descriptor and 1 KiB of private memory; with each peer that is sent to or received
+    /// Costs about 10 µs and 1 KiB of private memory; with each peer that is sent to or received
     /// from, less than 1.5 KiB more, with the first 8 bytes a rank besides. The first in a region that is a file waits for
     /// the disk.
     pub fn join(&self, rank: u32) -> Result<Endpoint, JoinError> {
@@ -88,7 +88,7 @@ impl Region {
         // Two processes with one label must not both find it unused.
         let deadline = Instant::now() + JOIN_PATIENCE;
         let _lock = loop {
-            match Lock::take(self.segment.file(), LABELS, 1).map_err(os_error)? {
+            match self.segment.locks().take(LABELS, 1).map_err(os_error)? {
                 Some(lock) => break lock,
                 None if !self.segment.is_bound() => return Err(JoinError::Removed),
                 None if Instant::now() >= deadline => return Err(JoinError::Full),
@@ -180,6 +180,9 @@ impl Region {
 }
 
 fn os_error(error: io::Error) -> JoinError {
+    if error.kind() == io::ErrorKind::PermissionDenied {
+        return JoinError::Denied;
+    }
     JoinError::Os(error.raw_os_error().unwrap_or(libc::EIO))
 }
 
@@ -213,6 +216,20 @@ impl Endpoint {
     /// Begins anew with a mailbox that makes no sense. As [`Receiver::reset`].
     pub fn reset(&mut self, from: u32) -> Result<(), RecvError> {
         self.receiver.reset(from)
+    }
+
+    /// Leaves the region, as dropping it does, and says whether the region was closed: the last to leave one in a file
+    /// does that, so that it outlives a reboot with its mail. `Ok` if it was, if there is nothing to close, or if others
+    /// are still in it.
+    ///
+    /// Waits for the disk where dropping it does. What closing takes is there since the join: it fails for want neither
+    /// of descriptors nor of this user's rights. Halves have no such call; who wants to know joins once more.
+    pub fn close(self) -> Result<(), CloseError> {
+        let (member, _) = self.receiver.parts();
+        member.check()?;
+        let outcome = member.outcome();
+        drop(self);
+        outcome.and_then(|outcome| outcome.get().copied()).unwrap_or(Ok(()))
     }
 
     /// What ends a wait of this endpoint, in either direction, from another thread or a signal handler.

@@ -191,9 +191,32 @@ pub enum JoinError {
     /// The region was removed after it was opened.
     #[error("the region was removed")]
     Removed,
+    /// The operating system refuses this user, who is another than when the region was opened, to open it once more.
+    /// Joining does that only in a forked child, or after something closed the descriptor that it needs.
+    #[error("permission denied: this user cannot open the region again, which joining takes here")]
+    Denied,
     /// Any other failure of the operating system, by its error number; a disk's among them. Without `/proc` a
     /// region cannot be joined.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
+    Os(i32),
+}
+
+/// Why a region in a file was not closed when its last endpoint was: after the next reboot it is
+/// [`OpenError::Incompatible`], and its mail is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// The disk failed to take a part of it before, in this boot; nobody can close it any more.
+    #[error("the disk failed to take a part of the region earlier; it does not outlive a reboot")]
+    Failed,
+    /// The file was removed.
+    #[error("the region was removed under its users")]
+    Removed,
+    /// This endpoint was no longer one; whether the region is closed is its other users' business.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+    /// A failure of the operating system, by its error number; the disk's among them.
+    #[error("the region is not closed, and does not outlive a reboot: {}", std::io::Error::from_raw_os_error(*.0))]
     Os(i32),
 }
 

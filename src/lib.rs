@@ -27,6 +27,7 @@
 //! | ask, and get an answer | [`Endpoint::call`], [`Endpoint::try_call`]; [`Mail::reply`] |
 //! | send and receive large messages | the same; in parts: [`Endpoint::set_pieces`] |
 //! | send and receive many small ones | [`Endpoint::batch`] |
+//! | leave, and know whether a file was closed | [`Endpoint::close`] |
 //! | send in one thread, receive in another | [`Endpoint::split`] |
 //! | choose how to wait, end a wait | [`Endpoint::set_wait`], [`Endpoint::interrupter`] |
 //! | see who lives, and what goes on | [`Region::status`], [`Region::inspect`] |

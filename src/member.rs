@@ -9,7 +9,7 @@ use crate::region::Region;
 use crate::registry::{Claim, Life, Status};
 use crate::ring::count;
 use crate::source::Source;
-use crate::stay::Stay;
+use crate::stay::{Outcome, Stay};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::cell::{Cell as Private, RefCell};
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
@@ -58,7 +58,7 @@ struct Holder {
     /// Whether a half chose to trust its peers' events.
     trusts: AtomicBool,
     /// Last: a region is closed when its ranks are free.
-    _stay: Stay,
+    stay: Stay,
 }
 
 impl Drop for Holder {
@@ -130,7 +130,7 @@ impl Member {
     pub fn halves(region: Region, claim: Claim, stay: Stay) -> (Self, Self) {
         let process = os::process();
         let (died, trusts) = (AtomicBool::new(false), AtomicBool::new(false));
-        let holder = Holder { region, claim, process, died, trusts, _stay: stay };
+        let holder = Holder { region, claim, process, died, trusts, stay };
         let holder = Arc::new(holder);
         let interrupted = Arc::default();
         let half = |half| Self::new(half, &holder, &interrupted);
@@ -195,6 +195,11 @@ impl Member {
             self.ring_mail(self.record());
             self.ring_credit(self.record());
         }
+    }
+
+    /// Where it is said what came of closing the region, once both halves have parted and it was to be closed.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.holder.as_ref().map(|holder| holder.stay.outcome())
     }
 
     /// Whether this process still holds the rank: two loads of lines that nobody writes.

@@ -111,8 +111,8 @@ impl Region {
     /// [`OpenOptions`] for others. What is no whole region of this version is an error that says so; nothing is
     /// mapped before that was checked.
     ///
-    /// Never waits. Costs what [`Region::create`] does, without the memory and the disk. An open region is two
-    /// descriptors at most, and address space of [`Inspection::size`] bytes; clones share them.
+    /// Never waits. Costs what [`Region::create`] does, without the memory and the disk. An open region is three
+    /// descriptors at most, however many ranks are joined, and address space of [`Inspection::size`] bytes; clones share them.
     pub fn open<'a>(place: impl Into<Place<'a>>) -> Result<Self, OpenError> {
         OpenOptions::new().open(place)
     }
@@ -190,7 +190,7 @@ impl Region {
     }
 
     pub(crate) fn over(segment: Segment) -> Self {
-        let registry = Registry::new(segment.ranks(), segment.file().clone());
+        let registry = Registry::new(segment.ranks(), segment.locks().clone());
         Self { segment: Arc::new(segment), registry, ringer: Ringer::register() }
     }
 

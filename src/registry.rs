@@ -15,7 +15,7 @@
 use crate::error::Lost;
 use crate::layout::{ASK, LABEL, Rank};
 use crate::memory::Shared;
-use crate::os::{self, File, Lock};
+use crate::os::{self, Lock, Locker};
 use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
 use std::sync::Arc;
 
@@ -87,17 +87,17 @@ impl Life {
     }
 }
 
-/// The rank table and the file on which ranks are locked.
+/// The rank table and what locks ranks.
 #[derive(Clone)]
 pub struct Registry {
     ranks: Shared<[Rank]>,
-    file: Arc<File>,
+    locks: Arc<Locker>,
 }
 
 impl Registry {
-    /// The registry over a rank table whose locks are on `file`.
-    pub fn new(ranks: Shared<[Rank]>, file: Arc<File>) -> Self {
-        Self { ranks, file }
+    /// The registry over a rank table whose locks are these.
+    pub fn new(ranks: Shared<[Rank]>, locks: Arc<Locker>) -> Self {
+        Self { ranks, locks }
     }
 
     /// How many ranks there are.
@@ -132,14 +132,14 @@ impl Registry {
             return (if life.epoch() == 0 { Status::NeverJoined } else { Status::Left }, life);
         }
         // A query that fails says nothing of anybody's death.
-        let held = os::is_locked(&self.file, lock_byte(rank), 1).unwrap_or(true);
+        let held = os::is_locked(self.locks.file(), lock_byte(rank), 1).unwrap_or(true);
         // A successor may have come since the word was read: then this life ended, but the rank lives.
         if held || self.life(rank) != life { (Status::Live, life) } else { (Status::Dead, life) }
     }
 
     /// Claims `rank`: afterwards this process holds it, in a new epoch. `None` if somebody holds it.
     pub fn claim(&self, rank: u32, label: &[u8], pid: u32, mode: u32) -> std::io::Result<Option<Claim>> {
-        let Some(lock) = Lock::take(&self.file, lock_byte(rank), 1)? else {
+        let Some(lock) = self.locks.take(lock_byte(rank), 1)? else {
             return Ok(None);
         };
         let record = self.record(rank);

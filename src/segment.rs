@@ -19,7 +19,7 @@ use crate::layout::{
     WIPED,
 };
 use crate::memory::{Mailbox, Mapping, Shared};
-use crate::os::{self, File, Lock};
+use crate::os::{self, File, Lock, Locker};
 use crate::place::Place;
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
@@ -55,6 +55,7 @@ pub struct Segment {
     backing: Backing,
     /// For lock queries and reservations; no lock is ever held through it.
     file: Arc<File>,
+    locks: Arc<Locker>,
 }
 
 impl Segment {
@@ -206,7 +207,13 @@ impl Segment {
 
     fn assemble(mapping: Arc<Mapping>, file: File, geometry: Geometry, backing: Backing) -> Self {
         let header = Shared::<[Header]>::mapped(&mapping, 0, 1).item(0);
-        Self { mapping, header, geometry, backing, file: Arc::new(file) }
+        let file = Arc::new(file);
+        let locks = Locker::new(file.clone());
+        if backing == Backing::File {
+            // Asked now, when there are descriptors and rights to do so, and known from then on.
+            let _ = os::boot_id();
+        }
+        Self { mapping, header, geometry, backing, file, locks }
     }
 
     /// The sizes, as checked when the segment was opened.
@@ -219,9 +226,21 @@ impl Segment {
         &self.file
     }
 
+    /// What locks ranks, and whatever else there is to lock.
+    pub fn locks(&self) -> &Arc<Locker> {
+        &self.locks
+    }
+
     /// Whether the segment has not been removed. Asked with a rank's lock held the answer stays true.
     pub fn is_bound(&self) -> bool {
         self.header.words[0].load(Acquire) == MAGIC
+    }
+
+    /// Whether somebody took its name away, and may have given it to another region: that is no way to remove one in
+    /// which somebody lives. One without a name never had any.
+    pub fn is_unlinked(&self) -> bool {
+        // A look that fails says nothing.
+        self.backing != Backing::Unnamed && os::facts(&self.file).is_ok_and(|facts| facts.links == 0)
     }
 
     /// Whether what was written may be there after the machine was booted again.

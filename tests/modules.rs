@@ -18,6 +18,7 @@ const TABLE: &[(&str, &str)] = &[
     ("os/files", ""),
     ("os/linux", "sync"),
     ("os/linux/files", ""),
+    ("os/linux/locks", ""),
     // Its locks are words of the segment.
     ("os/portable", "sync layout"),
     ("os/model", "sync"),
@@ -35,7 +36,7 @@ const TABLE: &[(&str, &str)] = &[
     ("segment", "sync place backing os layout memory error"),
     ("segment/leftover", "place backing os layout"),
     ("segment/unnamed", "backing os layout error"),
-    ("stay", "sync segment os layout"),
+    ("stay", "sync segment os layout error"),
     ("registry", "sync layout os memory error"),
     ("bell", "sync layout os"),
     ("source", ""),
