@@ -324,7 +324,7 @@ impl<'a> Call<'a> {
     #[cold]
     fn check(&self, query: bool) -> Result<Option<Reply>, CallError> {
         let (member, _) = self.receiver.parts();
-        member.check()?;
+        member.check_place(query)?;
         if let Some(reply) = self.read_ahead()? {
             return Ok(Some(reply));
         }

@@ -148,7 +148,7 @@ impl Region {
         }
         let claim = self.claim(rank, label)?;
         // With the lock held nobody can remove the region any more; was it removed before?
-        if !self.segment.is_bound() {
+        if !self.segment.is_bound() || self.segment.is_unlinked() {
             return Err(JoinError::Removed);
         }
         let stay = Stay::begin(&self.segment).inspect_err(|_| claim.leave()).map_err(os_error)?;

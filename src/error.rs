@@ -220,7 +220,7 @@ pub enum CloseError {
     Os(i32),
 }
 
-/// Why this endpoint can do nothing any more; join again.
+/// Why this endpoint can do nothing any more; join again, after [`Lost::Removed`] another region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Lost {
     /// Another process has claimed the rank: something closed this process's lock.
@@ -229,6 +229,11 @@ pub enum Lost {
     /// This process was forked from the one that joined.
     #[error("a forked child does not inherit its parent's rank")]
     Forked,
+    /// Somebody took the region's name away while processes were in it: another program or `rm`, or systemd-logind at
+    /// a logout (`RemoveIPC=`). Nobody can open it any more, and what bears the name now is another region. Told to
+    /// whoever would wait; what is there by then is received and sent all the same.
+    #[error("the region was removed under its users")]
+    Removed,
 }
 
 /// Why a message was not sent.

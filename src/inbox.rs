@@ -407,7 +407,7 @@ impl Inbox {
         let is_in_vain = source == Source::Rank(member.rank()) || member.region.ranks() == 1;
         let look = |thorough| self.look(member, source, thorough);
         let check = |query| {
-            member.check()?;
+            member.check_place(query)?;
             if is_in_vain && member.is_alone() {
                 // The other half may have sent something before it went.
                 return look(true)?.map(Some).ok_or(RecvError::Empty);

@@ -22,6 +22,9 @@ const TRIES_PER_QUERY: u32 = 64;
 /// Waits until the next one counts the ranks that are awake.
 const WAITS_PER_COUNT: u32 = 16;
 
+/// What lies at least between two looks whether the region still bears its name: less than a nap.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
 /// Looks before a wait is prepared: what is waited for is on its way.
 pub(crate) const SOON: u32 = 128;
 /// What they take at most, on processors whose pauses are long.
@@ -119,6 +122,10 @@ pub(crate) struct Member {
     split: bool,
     interrupted: Arc<AtomicBool>,
     tries: Private<u32>,
+    /// When it was last looked whether the region still bears its name.
+    looked: Private<Instant>,
+    /// Whether it was found that it does not.
+    removed: Private<bool>,
     waits: Private<u32>,
     crowded: Private<bool>,
     /// `None` once this half has parted.
@@ -158,6 +165,8 @@ impl Member {
             split: false,
             interrupted: interrupted.clone(),
             tries: Private::default(),
+            looked: Instant::now().into(),
+            removed: Private::default(),
             waits: Private::default(),
             crowded: Private::default(),
             holder: Some(holder.clone()),
@@ -209,6 +218,17 @@ impl Member {
             return Err(Lost::Forked);
         }
         self.life.check(&self.record)
+    }
+
+    /// As [`Member::check`], and, if there is a `query`, whether the region still bears its name: a system call,
+    /// now and then. Asked by those who would wait, for nobody may ever come.
+    pub fn check_place(&self, query: bool) -> Result<(), Lost> {
+        self.check()?;
+        if query && !self.removed.get() && self.looked.get().elapsed() >= BETWEEN_LOOKS {
+            self.looked.set(Instant::now());
+            self.removed.set(self.region.segment.is_unlinked());
+        }
+        if self.removed.get() { Err(Lost::Removed) } else { Ok(()) }
     }
 
     /// A batch begins.

@@ -343,7 +343,7 @@ impl Outbox {
         // Whoever has waited for a while takes any room. What is told of the receiver is told only after one
         // more look for some, made after it ended.
         let check = |query| {
-            member.check()?;
+            member.check_place(query)?;
             let is_over = is_in_vain && member.is_alone();
             if let Some(found) = attempt(Slack::Any)? {
                 return Ok(Some(found));

@@ -51,7 +51,7 @@ const TABLE: &[(&str, &str)] = &[
     ("kept", "ring train"),
     ("answers", "cell"),
     ("reply", "cell error"),
-    ("member", "sync region registry stay bell os ring memory layout source error"),
+    ("member", "sync region segment registry stay bell os ring memory layout source error"),
     ("outbox", "sync member region registry ring line bell memory layout cell peers source train error"),
     ("draft", "member outbox ring memory error"),
     ("incoming", "sync member ring line cell memory layout train kept answers error"),

@@ -227,6 +227,7 @@ fn is_lost(lost: Lost) -> Result<bool, Failure> {
     match lost {
         Lost::Rank => Ok(false),
         Lost::Forked => Err(Failure::new("a process that has not forked is told that it has")),
+        Lost::Removed => Err(Failure::new("somebody removed the region of this run")),
     }
 }
 

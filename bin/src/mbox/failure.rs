@@ -108,6 +108,10 @@ pub fn joining(name: &str, error: JoinError) -> Failure {
     Failure::of_region(name, error, &hint)
 }
 
+/// What to do when a region was taken away while somebody was in it.
+pub const REMOVED: &str =
+    "create it again; where a logout did it, set RemoveIPC=no in logind.conf, or use a file";
+
 const BAD_PATH: &str = "write it as FOLDER/FILE";
 
 /// The folder of a region in a file.

@@ -2,10 +2,10 @@
 
 use super::access::Access;
 use super::batch::Batch;
-use super::failure::{Failure, joining};
+use super::failure::{Failure, REMOVED, joining};
 use super::standard;
 use clap::Args;
-use mailbox::{Mail, RecvError, Source};
+use mailbox::{Lost, Mail, RecvError, Source};
 use std::collections::BTreeSet;
 
 /// Write what is sent to standard output; ends when whoever has sent something has left
@@ -79,6 +79,7 @@ impl Recv {
     fn failure(&self, error: RecvError) -> Failure {
         let hint = match error {
             RecvError::Corrupt(_) => "remove the region and create it anew".into(),
+            RecvError::Lost(Lost::Removed) => REMOVED.into(),
             _ => String::new(),
         };
         Failure::of_region(&self.access.name, error, &hint)

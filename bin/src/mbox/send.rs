@@ -1,10 +1,10 @@
 //! `mbox send`
 
 use super::access::Access;
-use super::failure::{Failure, joining};
+use super::failure::{Failure, REMOVED, joining};
 use super::standard::{self, input_failure};
 use clap::Args;
-use mailbox::{Endpoint, SendError, Status};
+use mailbox::{Endpoint, Lost, SendError, Status};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::thread;
@@ -154,12 +154,14 @@ impl Stream<'_> {
             SendError::PeerLeft(_) | SendError::PeerDead(_) => "not all was sent; start both again".into(),
             SendError::Full => "only another process can empty it; send less, or to another rank".into(),
             SendError::Corrupt => "remove the region and create it anew".into(),
+            SendError::Lost(Lost::Removed) => REMOVED.into(),
             _ => String::new(),
         };
         let what = match error {
-            SendError::NoSuchRank { .. } | SendError::PeerLeft(_) | SendError::PeerDead(_) => {
-                error.to_string()
-            }
+            SendError::NoSuchRank { .. }
+            | SendError::PeerLeft(_)
+            | SendError::PeerDead(_)
+            | SendError::Lost(_) => error.to_string(),
             _ => format!("rank {}: {error}", self.to),
         };
         Failure::of_region(self.name, what, &hint)
