@@ -47,7 +47,7 @@ mod not_loom {
             Err(_) => {
                 let measured = measure(&name);
                 // Its processes have ended by now, or it says so.
-                let removed = Region::remove(&name);
+                let removed = Region::remove_at(&name);
                 measured?;
                 Ok(removed?)
             }

@@ -34,7 +34,7 @@ use crate::outbox::Outbox;
 /// }
 /// # drop(_batch);
 /// # drop((me, other));
-/// # Region::remove(&name)?;
+/// # Region::remove_at(&name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a batch ends when this is dropped"]

@@ -56,7 +56,7 @@ const GREEDY: u32 = 16;
 /// What an endpoint, or half of one, does while it waits.
 ///
 /// Whoever sleeps wakes every 75 ms to see whether those it waits for live, and uses no processor otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Wait {
     /// Polls without end: the least latency, a whole processor.

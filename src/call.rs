@@ -78,7 +78,7 @@ enum Way {
 /// // The caller
 /// assert_eq!(*call.reply()?, *b"4");
 /// # drop((me, server));
-/// # Region::remove(&name)?;
+/// # Region::remove_at(&name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

@@ -29,7 +29,7 @@ use std::io;
 /// draft.commit()?;
 /// assert_eq!(me.recv()?.to_vec(), b"hello world");
 /// # drop(me);
-/// # Region::remove(&name)?;
+/// # Region::remove_at(&name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Draft<'a> {

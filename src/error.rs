@@ -105,7 +105,7 @@ pub enum OpenError {
         uid: u32,
     },
     /// A region in a file that was in use when the machine went down: its parts may be of different moments.
-    /// [`Region::remove`](crate::Region::remove) takes it away.
+    /// [`Region::remove_at`](crate::Region::remove_at) takes it away.
     #[error(
         "the region was left over from before a reboot without a clean close; remove it and create it again"
     )]
@@ -150,6 +150,9 @@ pub enum RemoveError {
     /// A live process has joined it.
     #[error("the region is in use by a live process")]
     InUse,
+    /// It has no name that could be taken away: it is gone with the last process that has it.
+    #[error("the region has no name to remove")]
+    Unnamed,
 }
 
 /// Why a region was not handed to a child.

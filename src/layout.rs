@@ -225,7 +225,7 @@ const _: () = {
 };
 
 /// When the pages of mailboxes are taken from the system.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Reserve {
     /// When the first message goes through a mailbox, and those of the arena when the first goes that does not fit a
     /// cell: [`SendError::NoSpace`](crate::SendError::NoSpace) if there are none. Those two messages wait for it.

@@ -55,7 +55,7 @@
 //! # assert_eq!(me.recv()?.to_vec(), b"and to you");
 //! # drop(mail);
 //! # drop((me, other));
-//! # Region::remove(prices)?;
+//! # Region::remove_at(prices)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -169,6 +169,9 @@ mod train;
 mod turns;
 
 pub use bell::Wait;
+/// What [`Mail::read`] takes its bound from, so that a program needs no dependency of its own.
+#[cfg(not(loom))]
+pub use bytemuck;
 pub use error::*;
 pub use layout::{Config, Reserve};
 pub use registry::Status;

@@ -75,12 +75,6 @@ impl<'a> Mail<'a> {
         cell::epoch_of(self.letter.envelope().epoch, now)
     }
 
-    /// Its tag; 0 for whatever was sent without one.
-    #[inline]
-    pub fn tag(&self) -> u32 {
-        self.letter.envelope().tag
-    }
-
     /// Which part of a message it is, if it is a piece of one; `None` for a message, in fragments or not.
     pub fn piece(&self) -> Option<Piece> {
         if self.letter.is_whole() { None } else { self.peer.piece(self.letter.seq) }
@@ -132,7 +126,7 @@ impl<'a> Mail<'a> {
     }
 
     /// The value whose bytes it is, copied; [`SizeError`] if it has another length than a `T`. The sender's value
-    /// can be sent as `bytemuck::bytes_of(&value)`. Both processes must mean the same by `T`: nothing checks it.
+    /// can be sent as `bytemuck::bytes_of(&value)`, and the crate is there as [`mailbox::bytemuck`](crate::bytemuck). Both processes must mean the same by `T`: nothing checks it.
     #[inline(always)]
     pub fn read<T: Pod>(&self) -> Result<T, SizeError> {
         if self.letter.len != size_of::<T>() {

@@ -86,7 +86,8 @@ impl OpenOptions {
         Segment::open(place.into(), self.trust).map(Region::over)
     }
 
-    /// Removes the region at `place`; waits and fails as [`Region::remove`].
+    /// Removes the region at `place`; waits and fails as [`Region::remove_at`], and if these options do not let it be
+    /// opened.
     pub fn remove<'a>(self, place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
         Segment::remove(place.into(), self.trust)
     }
@@ -154,13 +155,19 @@ impl Region {
         }
     }
 
-    /// Removes the region at `place` with all its mail, unless a live process has joined it:
-    /// [`RemoveError::InUse`].
+    /// Removes this region with all its mail, unless a live process, this one included, has joined it:
+    /// [`RemoveError::InUse`]. If somebody else did, or gave its name to something else, it is
+    /// [`OpenError::NotFound`]; one that bears no name is [`RemoveError::Unnamed`].
     ///
     /// Processes that have opened it and not joined find it removed when they join. Waits, at most five
     /// seconds, while the last to leave a file waits for the disk.
-    pub fn remove<'a>(place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
-        OpenOptions::new().remove(place)
+    pub fn remove(&self) -> Result<(), RemoveError> {
+        self.segment.remove_this()
+    }
+
+    /// Removes the region at `place`, of this process' user, whatever its protocol; as [`Region::remove`].
+    pub fn remove_at<'a>(place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
+        OpenOptions::new().any_protocol().remove(place)
     }
 
     /// Removes what processes of this user that ended have left in memory, and says under which names it was;
@@ -170,7 +177,7 @@ impl Region {
     /// - what is left of regions whose creator or remover was killed on the way: those that never bore a name
     ///   of their own begin with a dot.
     ///
-    /// Regions that everybody left, or that nobody has joined yet, stay: [`Region::remove`] takes them. Whoever
+    /// Regions that everybody left, or that nobody has joined yet, stay: [`Region::remove_at`] takes them. Whoever
     /// joins, creates or removes meanwhile goes first. What cannot be removed is passed over. Waits, at most five
     /// seconds a region, for whoever is removing it.
     pub fn clean() -> io::Result<Vec<String>> {

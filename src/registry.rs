@@ -43,7 +43,7 @@ pub const fn lock_byte(rank: u32) -> u32 {
 /// ```
 /// An epoch begins with each join. A mailbox outlives all of this: what was sent and not acknowledged is there
 /// for the rank's next holder.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// Nobody ever held the rank. What is sent to it waits in its mailbox.
     NeverJoined,

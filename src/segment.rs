@@ -8,9 +8,11 @@
 //! Whoever builds holds the gate of what it builds, so that what a killed creator left can be told from it.
 
 mod leftover;
+mod removal;
 mod unnamed;
 
 pub use leftover::{clean, clean_folder};
+use removal::lock_all;
 
 use crate::backing::{Backing, Site, leads_to};
 use crate::error::{CreateError, OpenError, RemoveError};
@@ -23,18 +25,14 @@ use crate::os::{self, File, Lock, Locker};
 use crate::place::Place;
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
-use core::time::Duration;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
-use std::time::Instant;
 
 /// The gate, the labels' byte and those of all ranks.
 pub const ALL_LOCKS: u32 = 2 + MAX_RANKS;
 /// The lock byte, the first, that nobody holds but whoever takes all of them, or is about to.
 pub const GATE: u32 = 0;
-/// How long removing waits for another process that removes or closes the region.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How often something is begun anew that somebody else undid: so many times in a row are mischief.
 const TRIES: u32 = 100;
 
@@ -53,6 +51,8 @@ pub struct Segment {
     header: Shared<Header>,
     geometry: Geometry,
     backing: Backing,
+    /// Where it was found or made; `None`: it has no name.
+    site: Option<Site>,
     /// For lock queries and reservations; no lock is ever held through it.
     file: Arc<File>,
     locks: Arc<Locker>,
@@ -89,7 +89,7 @@ impl Segment {
         if !unbound.is(&file).map_err(create_error)? {
             return Ok(None);
         }
-        let segment = Self::assemble(mapping, file, config.geometry, site.backing());
+        let segment = Self::assemble(mapping, file, config.geometry, site.backing()).at(site);
         segment.fill(config, nonce).map_err(create_error)?;
         // Before it can be joined: whoever leaves a file and finds the gate held leaves the closing to others.
         drop(building);
@@ -152,7 +152,7 @@ impl Segment {
             opened.check_boot()?;
             let Opened { file, geometry, nonce, .. } = opened;
             let Some(mapping) = site.map(&file, geometry.size()).map_err(open_error)? else { continue };
-            let segment = Self::assemble(mapping, file, geometry, site.backing());
+            let segment = Self::assemble(mapping, file, geometry, site.backing()).at(&site);
             if segment.header.words[3].load(Relaxed) == nonce && segment.is_bound() {
                 return Ok(segment);
             }
@@ -191,18 +191,13 @@ impl Segment {
             Err(error) => return Err(error.into()),
         };
         let file = &opened.file;
-        let deadline = Instant::now() + PATIENCE;
-        let _locks = loop {
-            if let Some(locks) = Lock::take(file, 0, ALL_LOCKS).map_err(open_error)? {
-                break locks;
-            }
-            // Whoever closes a file's region holds all locks until the disk has it.
-            if is_held(file, 0, ALL_LOCKS).map_err(open_error)? || Instant::now() >= deadline {
-                return Err(RemoveError::InUse);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        };
+        let _locks = lock_all(file, || Lock::take(file, 0, ALL_LOCKS))?;
         Ok(is_due(&opened).map_err(open_error)? && unbind(&site, file).map_err(open_error)?)
+    }
+
+    fn at(mut self, site: &Site) -> Self {
+        self.site = Some(site.absolute());
+        self
     }
 
     fn assemble(mapping: Arc<Mapping>, file: File, geometry: Geometry, backing: Backing) -> Self {
@@ -213,7 +208,7 @@ impl Segment {
             // Asked now, when there are descriptors and rights to do so, and known from then on.
             let _ = os::boot_id();
         }
-        Self { mapping, header, geometry, backing, file, locks }
+        Self { mapping, header, geometry, backing, site: None, file, locks }
     }
 
     /// The sizes, as checked when the segment was opened.

@@ -35,6 +35,7 @@ const TABLE: &[(&str, &str)] = &[
     ("backing", "place os memory"),
     ("segment", "sync place backing os layout memory error"),
     ("segment/leftover", "place backing os layout"),
+    ("segment/removal", "os error"),
     ("segment/unnamed", "backing os layout error"),
     ("stay", "sync segment os layout error"),
     ("registry", "sync layout os memory error"),

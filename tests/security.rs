@@ -135,7 +135,7 @@ fn do_everything(scratch: &Scratch) {
         assert_eq!(signals(), before);
     }
     drop(Region::list());
-    Region::remove(scratch.name()).expect("an unused region");
+    Region::remove_at(scratch.name()).expect("an unused region");
     assert_eq!(signals(), before);
     reply("ok");
 }
