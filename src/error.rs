@@ -150,6 +150,9 @@ pub enum RemoveError {
     /// A live process has joined it.
     #[error("the region is in use by a live process")]
     InUse,
+    /// Another process has been closing it, or removing it, for five seconds: its disk is slow, or it is stopped.
+    #[error("the region is being closed by another process, which waits for its disk; try again")]
+    Closing,
     /// It has no name that could be taken away: it is gone with the last process that has it.
     #[error("the region has no name to remove")]
     Unnamed,
@@ -188,6 +191,20 @@ pub enum JoinError {
     /// A live process holds every rank that could have been taken.
     #[error("every rank is held by a live process")]
     Full,
+    /// No rank that was asked for is free but such as have unread mail for their last holder, who joined under another
+    /// label, or under one; this is the first. Joining it by its number takes it with that mail.
+    #[error("rank {rank} is free, but has unread mail for its last holder; nothing else is free")]
+    Unread {
+        /// The rank.
+        rank: u32,
+    },
+    /// The range of ranks that was asked for has none.
+    #[error("the range of ranks is empty")]
+    NoRanks,
+    /// The last process to leave it has been closing the region, or another removing it, for five seconds: its disk is
+    /// slow, or it is stopped. The rank may be free.
+    #[error("the region is being closed by another process, which waits for its disk; try again")]
+    Closing,
     /// A label is 1 to 48 bytes without a NUL.
     #[error("a label has 1 to 48 bytes and no NUL")]
     BadLabel,
@@ -202,6 +219,29 @@ pub enum JoinError {
     /// region cannot be joined.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
     Os(i32),
+}
+
+/// Why [`Region::wait_for`](crate::Region::wait_for) did not find who it waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The region has no such rank.
+    #[error("there is no rank {rank}: the region has ranks 0 to {}", .ranks - 1)]
+    NoSuchRank {
+        /// The rank that was asked for.
+        rank: u32,
+        /// How many ranks the region has.
+        ranks: u32,
+    },
+    /// The time was over before a live process held the rank.
+    #[error("timed out: nobody has joined as rank {rank}")]
+    Timeout {
+        /// The rank.
+        rank: u32,
+    },
+    /// The region was removed: nobody will come.
+    #[error("the region was removed")]
+    Removed,
 }
 
 /// Why a region in a file was not closed when its last endpoint was: after the next reboot it is

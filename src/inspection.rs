@@ -137,6 +137,17 @@ impl MailboxReport {
     }
 }
 
+/// Whether mail from `from` to `to` waits, as far as copies of the words say.
+pub(crate) fn has_unread(segment: &Segment, from: u32, to: u32) -> bool {
+    let mut head = [0; 8];
+    let offset = offset_of!(Lines, consumer) + offset_of!(ConsumerLine, head);
+    let head = segment.copy(from, to, offset as u64, &mut head).map(|()| u64::from_ne_bytes(head));
+    head.is_ok_and(|head| {
+        let first = cells(segment, from, to, head).take(1);
+        ring::depth(head, first.map(|[stamp, ..]| stamp)) > 0
+    })
+}
+
 /// The cells of a mailbox from that of message `first` on, a lap of them, as far as they can be read.
 fn cells(segment: &Segment, from: u32, to: u32, first: u64) -> impl Iterator<Item = [u64; 8]> {
     let count = u64::from(segment.geometry().cells);

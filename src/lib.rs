@@ -21,7 +21,7 @@
 //! | to | there is |
 //! |---|---|
 //! | make a region, open it, take it away | [`Region`], [`Config`], [`Place`], [`OpenOptions`] |
-//! | take part | [`Region::join`], [`Region::join_any`], [`Region::join_as`] |
+//! | take part, wait for others to | [`Region::join`], [`Region::join_any`], [`Region::join_as`]; [`JoinOptions`]; [`Region::wait_for`] |
 //! | send, or write in place | [`Endpoint::send`], [`Endpoint::reserve`] |
 //! | receive, from anyone or one rank | [`Endpoint::recv`], [`Endpoint::recv_from`] |
 //! | ask, and get an answer | [`Endpoint::call`], [`Endpoint::try_call`]; [`Mail::reply`] |
@@ -138,6 +138,8 @@ mod incoming;
 #[cfg(not(loom))]
 mod inspection;
 #[cfg(not(loom))]
+mod join;
+#[cfg(not(loom))]
 mod kept;
 #[cfg(not(loom))]
 mod mail;
@@ -184,6 +186,7 @@ pub use {
     endpoint::Endpoint,
     handover::MAILBOX_FD,
     inspection::{Inspection, MailboxReport, RankReport},
+    join::JoinOptions,
     mail::Mail,
     member::Interrupter,
     place::Place,

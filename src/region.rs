@@ -1,13 +1,14 @@
 //! The region as a user sees it: create, open, remove, look inside.
 
 use crate::bell::Ringer;
-use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError};
-use crate::inspection::{Inspection, MailboxReport, RankReport};
+use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError, WaitError};
+use crate::inspection::{Inspection, MailboxReport, RankReport, has_unread};
 use crate::layout::{Config, Geometry};
 use crate::place::Place;
-use crate::registry::{Registry, Status};
+use crate::registry::{Registry, Status, lock_byte};
 use crate::segment::{self, Segment, Trust};
 use crate::sync::{Edge, acquire};
+use core::fmt;
 use core::time::Duration;
 use std::io;
 use std::path::Path;
@@ -42,6 +43,12 @@ pub struct Region {
     pub(crate) segment: Arc<Segment>,
     pub(crate) registry: Registry,
     pub(crate) ringer: Ringer,
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Region").field("place", &self.segment.path()).finish_non_exhaustive()
+    }
 }
 
 /// Which regions to open, beyond those that [`Region::open`] does.
@@ -140,7 +147,7 @@ impl Region {
                 Ok(_) => return Err(CreateOrOpenError::Differs),
                 Err(OpenError::NotFound) => {}
                 Err(error @ OpenError::Incompatible) => match Segment::remove_torn(place, options.trust) {
-                    Err(RemoveError::InUse) => return Err(error.into()),
+                    Err(RemoveError::InUse | RemoveError::Closing) => return Err(error.into()),
                     Err(RemoveError::Open(error)) if error != OpenError::NotFound => return Err(error.into()),
                     _ => {}
                 },
@@ -221,10 +228,49 @@ impl Region {
         self.geometry().whole()
     }
 
-    /// The rank whose last holder joined with this label, if there is one; it need not live. A label that is
-    /// being written at this moment may be missed or seen in part. Costs a look at each rank's record.
+    /// The rank whose last holder joined with this label, if there is one; it need not live, but one that has not left
+    /// comes first. A label that is being written at this moment may be missed or seen in part. Costs a look at each
+    /// rank's record.
     pub fn find(&self, label: &str) -> Option<u32> {
-        (0..self.ranks()).find(|rank| !label.is_empty() && self.registry.label(*rank) == label.as_bytes())
+        let bears = |rank: &u32| !label.is_empty() && self.registry.label(*rank) == label.as_bytes();
+        (0..self.ranks()).filter(bears).min_by_key(|rank| !self.registry.life(*rank).joined())
+    }
+
+    /// The label that the last holder of `rank` joined with; `None` if with none, or if there is no such rank. What is
+    /// not UTF-8 in it, which only a program that breaks the rules writes there, is shown as U+FFFD. Costs a look at the
+    /// rank's record.
+    pub fn label(&self, rank: u32) -> Option<String> {
+        let label = (rank < self.ranks()).then(|| self.registry.label(rank))?;
+        (!label.is_empty()).then(|| String::from_utf8_lossy(&label).into_owned())
+    }
+
+    /// Waits until a live process has joined as `rank`, no longer than `timeout`; its epoch. Needs no rank itself.
+    ///
+    /// Looks between pauses that grow to 10 ms.
+    pub fn wait_for(&self, rank: u32, timeout: Duration) -> Result<u64, WaitError> {
+        let ranks = self.ranks();
+        if rank >= ranks {
+            return Err(WaitError::NoSuchRank { rank, ranks });
+        }
+        let deadline = Instant::now().checked_add(timeout);
+        let mut pause = Duration::from_micros(50);
+        loop {
+            let life = self.registry.life(rank);
+            // Not `status`: the dead look alive while somebody closes the region.
+            let is_held = || segment::is_held(self.segment.file(), lock_byte(rank), 1).unwrap_or(true);
+            if life.joined() && is_held() {
+                return Ok(life.epoch());
+            }
+            if !self.segment.is_bound() || self.segment.is_unlinked() {
+                return Err(WaitError::Removed);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Err(WaitError::Timeout { rank });
+            }
+            std::thread::sleep(left.unwrap_or(pause).min(pause));
+            pause = (2 * pause).min(Duration::from_millis(10));
+        }
     }
 
     /// Whether somebody holds `rank`, and the rank's epoch: how often it has been joined. `None` if there is no
@@ -256,6 +302,12 @@ impl Region {
             ranks: (0..geometry.ranks).map(|rank| RankReport::of(&self.registry, rank)).collect(),
             mailboxes: opened.filter_map(|(from, to)| MailboxReport::of(&self.segment, from, to)).collect(),
         }
+    }
+
+    /// Whether `rank` has unread mail, as far as can be read.
+    pub(crate) fn has_unread(&self, rank: u32) -> bool {
+        let has_mail = |from| self.is_opened(from, rank) && has_unread(&self.segment, from, rank);
+        (0..self.ranks()).any(has_mail)
     }
 
     /// Whether it is said that the mailbox from `from` to `to` is reserved.

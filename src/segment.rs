@@ -27,6 +27,7 @@ use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::sync::Arc;
 
 /// The gate, the labels' byte and those of all ranks.
@@ -243,6 +244,11 @@ impl Segment {
         self.backing == Backing::File
     }
 
+    /// The path that it was found or made at; `None`: it has no name.
+    pub fn path(&self) -> Option<&Path> {
+        self.site.as_ref().map(Site::path)
+    }
+
     /// What lies behind it.
     pub fn backing(&self) -> Backing {
         self.backing
@@ -315,6 +321,11 @@ pub fn is_held(file: &File, first: u32, count: u32) -> io::Result<bool> {
         Ok(is_gate_free()? && os::is_locked(file, first, count)? && is_gate_free()?)
     };
     Ok(look()? && look()?)
+}
+
+/// Whether somebody takes all locks, or has them: to remove the region, or to close a file.
+pub fn is_closing(file: &File) -> io::Result<bool> {
+    os::is_locked(file, GATE, 1)
 }
 
 /// The names of all regions that this process may open, in memory.

@@ -63,11 +63,9 @@ const TABLE: &[(&str, &str)] = &[
     ("sender", "member outbox draft region bell cell error batch"),
     ("mail", "member incoming inbox sender ring cell memory train error"),
     ("receiver", "member inbox mail sender region bell source error batch"),
-    (
-        "endpoint",
-        "member batch sender receiver draft mail region registry segment stay bell os layout source error",
-    ),
+    ("endpoint", "member batch sender receiver draft mail region bell source error"),
     // On its face.
+    ("join", "endpoint member region registry segment stay layout error"),
     ("call", "endpoint sender receiver member outbox registry ring line cell source reply error"),
 ];
 

@@ -28,8 +28,11 @@ pub fn lock_all(file: &File, take: impl Fn() -> io::Result<Option<Lock>>) -> Res
             return Ok(locks);
         }
         // Whoever closes a file's region holds all locks until the disk has it.
-        if is_held(file, 0, ALL_LOCKS).map_err(open_error)? || Instant::now() >= deadline {
+        if is_held(file, 0, ALL_LOCKS).map_err(open_error)? {
             return Err(RemoveError::InUse);
+        }
+        if Instant::now() >= deadline {
+            return Err(RemoveError::Closing);
         }
         std::thread::sleep(Duration::from_millis(1));
     }
