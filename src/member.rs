@@ -12,6 +12,7 @@ use crate::source::Source;
 use crate::stay::{Outcome, Stay};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::cell::{Cell as Private, RefCell};
+use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use core::time::Duration;
 use std::sync::Arc;
@@ -443,5 +444,11 @@ impl Interrupter {
         self.flag.store(true, Ordering::Release);
         bell::disturb(&self.record.bells.mail);
         bell::disturb(&self.record.bells.credit);
+    }
+}
+
+impl fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interrupter").field("set", &self.flag.load(Ordering::Relaxed)).finish_non_exhaustive()
     }
 }
