@@ -246,7 +246,8 @@ impl Region {
 
     /// Waits until a live process has joined as `rank`, no longer than `timeout`; its epoch. Needs no rank itself.
     ///
-    /// Looks between pauses that grow to 10 ms.
+    /// Looks between pauses that grow to 10 ms. One that comes and goes between two looks is missed; what it sent is
+    /// there all the same.
     pub fn wait_for(&self, rank: u32, timeout: Duration) -> Result<u64, WaitError> {
         let ranks = self.ranks();
         if rank >= ranks {
