@@ -33,6 +33,8 @@ use core::time::Duration;
 /// for two threads; a program with more joins as more ranks. A forked child does not inherit it: there every
 /// call is [`Lost::Forked`](crate::Lost::Forked). [`Lost::Rank`](crate::Lost::Rank), also from any call, says
 /// that something in this process closed the descriptor that holds the rank, and another process has it now.
+/// [`Lost::Removed`](crate::Lost::Removed), from a call that would wait, says that somebody took the region's name
+/// away, and with it the hope for others to come.
 pub struct Endpoint {
     sender: Sender,
     receiver: Receiver,

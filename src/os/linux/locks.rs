@@ -90,7 +90,8 @@ impl Locker {
         let at = match found {
             Some(at) if table.descriptions[at].is_of(process, &self.file) => at,
             lost => {
-                lost.into_iter().for_each(|at| drop(table.descriptions.swap_remove(at)));
+                // One of a parent, if nothing has closed it since the fork, would keep its locks.
+                lost.into_iter().for_each(|at| table.descriptions.swap_remove(at).close(&self.file));
                 // A new description: `dup` would share locks with `file`, and with any process that inherits it.
                 let file = reopen(&self.file)?;
                 self.number.store(table.add(file, process), Ordering::Relaxed);
