@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
     }
     drop(me);
-    Ok(Region::remove(&path)?)
+    Ok(Region::remove_at(&path)?)
 }
 
 /// What the other process does.

@@ -3,7 +3,8 @@
 use mailbox::{Config, Region};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let me = Region::create_or_open("hello", Config::ranks(2))?.join_any()?;
+    let region = Region::create_or_open("hello", Config::ranks(2))?;
+    let me = region.join_any()?;
     if me.rank() == 1 {
         me.send(0, b"hello")?;
     }
@@ -14,6 +15,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     drop(mail); // acknowledged
     drop(me); // left; what it sent stays
-    let _ = Region::remove("hello"); // done by whoever leaves last
+    let _ = region.remove(); // done by whoever leaves last
     Ok(())
 }

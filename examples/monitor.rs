@@ -15,7 +15,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     drop(reader.recv()?);
     show(&name)?;
     drop((writer, reader));
-    Ok(Region::remove(&name)?)
+    Ok(Region::remove_at(&name)?)
 }
 
 fn show(name: &str) -> Result<(), Box<dyn std::error::Error>> {

@@ -27,7 +27,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     clients.iter_mut().try_for_each(|client| client.wait().map(drop))?;
     println!("{answers} answers to {gone} clients");
     drop(me);
-    Ok(Region::remove(&name)?)
+    Ok(Region::remove_at(&name)?)
 }
 
 fn ask(server: &str) -> Result<(), Box<dyn std::error::Error>> {

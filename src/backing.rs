@@ -36,6 +36,7 @@ pub enum Backing {
 }
 
 /// The path that a region is bound to, or could be, and the backing of what lies there.
+#[derive(Clone)]
 pub struct Site {
     backing: Backing,
     path: PathBuf,
@@ -55,6 +56,13 @@ impl Site {
                 (!is_half_built(name)).then(|| Self { backing: Backing::File, path: path.to_path_buf() })
             }
         }
+    }
+
+    /// The same, whichever folder this process is in.
+    pub fn absolute(&self) -> Self {
+        // Without a folder that it is in, this process finds nothing by this path either.
+        let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
+        Self { path, ..*self }
     }
 
     /// The path.

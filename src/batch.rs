@@ -3,6 +3,7 @@
 use crate::inbox::Inbox;
 use crate::member::Member;
 use crate::outbox::Outbox;
+use core::fmt;
 
 /// A time in which an endpoint keeps what it does to itself: what it sends, drafts included, is not yet seen,
 /// and what it acknowledges is not yet known. Both happen at once when this is dropped.
@@ -34,7 +35,7 @@ use crate::outbox::Outbox;
 /// }
 /// # drop(_batch);
 /// # drop((me, other));
-/// # Region::remove(&name)?;
+/// # Region::remove_at(&name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "a batch ends when this is dropped"]
@@ -66,5 +67,14 @@ impl Drop for Batch<'_> {
         {
             inbox.settle(member);
         }
+    }
+}
+
+impl fmt::Debug for Batch<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Batch")
+            .field("sends", &self.sending.is_some())
+            .field("receives", &self.receiving.is_some())
+            .finish_non_exhaustive()
     }
 }

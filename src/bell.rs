@@ -49,7 +49,7 @@ pub const EVENT: u32 = 2;
 /// What an endpoint, or half of one, does while it waits.
 ///
 /// A sleeper wakes every 75 ms to see whether those it waits for live. It uses no processor otherwise.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Wait {
     /// Polls without end: the least latency, a whole processor. Under a real-time policy (`SCHED_FIFO`) it keeps that

@@ -76,7 +76,7 @@ enum Way {
 /// // The caller
 /// assert_eq!(*call.reply()?, *b"4");
 /// # drop((me, server));
-/// # Region::remove(&name)?;
+/// # Region::remove_at(&name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
@@ -156,7 +156,7 @@ impl<'a> Call<'a> {
         let life = member.region.registry.life(to);
         let epoch = taker(life);
         if !life.joined() && life.epoch() != 0 {
-            return Err(CallError::Request(SendError::PeerLeft));
+            return Err(CallError::Request(SendError::PeerLeft(to)));
         }
         let way = match peer.ask(member, epoch, request) {
             Some(stamp) => Way::Line(stamp),
@@ -321,7 +321,7 @@ impl<'a> Call<'a> {
     #[cold]
     fn check(&self, query: bool) -> Result<Option<Reply>, CallError> {
         let (member, _) = self.receiver.parts();
-        member.check()?;
+        member.check_place(query)?;
         if let Some(reply) = self.read_ahead()? {
             return Ok(Some(reply));
         }

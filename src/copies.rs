@@ -49,6 +49,11 @@ impl<'a> Copies<'a> {
         Ok(is_used.then_some(copy))
     }
 
+    /// Whether a mailbox has a message that is not acknowledged, as far as can be read.
+    pub fn has_unread(&self, from: u32, to: u32) -> bool {
+        self.mailbox(from, to).is_ok_and(|mailbox| mailbox.is_some_and(|mailbox| mailbox.unread > 0))
+    }
+
     /// Messages of all mailboxes that are not acknowledged.
     pub fn unread(&self) -> io::Result<u64> {
         let ranks = self.geometry.ranks;

@@ -259,7 +259,7 @@ mod tests {
         file.set_len(lock_word(RANKS + 2)).expect("room");
         os::write_at(&file, &u64::from(RANKS).to_ne_bytes(), RANKS_WORD).expect("a header");
         let ranks: Vec<Rank> = (0..RANKS).map(|_| rank()).collect();
-        Registry::new(ranks.into(), file.into())
+        Registry::new(ranks.into(), os::Locker::new(file.into()))
     }
 
     fn claim(registry: &Registry, rank: u32) -> Claim {

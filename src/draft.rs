@@ -5,6 +5,7 @@ use crate::member::Member;
 use crate::memory;
 use crate::outbox::{Outbox, Outgoing};
 use crate::ring::Slot;
+use core::fmt;
 use std::io;
 
 /// A message being written where its receiver will read it; dropping it aborts it.
@@ -29,7 +30,7 @@ use std::io;
 /// draft.commit()?;
 /// assert_eq!(me.recv()?.to_vec(), b"hello world");
 /// # drop(me);
-/// # Region::remove(&name)?;
+/// # Region::remove_at(&name)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Draft<'a> {
@@ -108,5 +109,11 @@ impl io::Write for Draft<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl fmt::Debug for Draft<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft").field("to", &self.peer.to).field("len", &self.len()).finish_non_exhaustive()
     }
 }

@@ -1,32 +1,17 @@
-//! Joining a region, and what a process does once it has.
+//! What a process does once it has joined a region.
 
 use crate::batch::Batch;
-use crate::bell::{Ringer, Wait};
+use crate::bell::Wait;
 use crate::draft::Draft;
-use crate::error::{JoinError, RecvError, SendError};
-use crate::layout::LABEL;
+use crate::error::{CloseError, RecvError, SendError};
 use crate::mail::Mail;
 use crate::member::{Interrupter, Member, Patience};
-use crate::os::Lock;
 use crate::receiver::Receiver;
 use crate::region::Region;
-use crate::registry::{Claim, LABELS, Status, lock_byte};
-use crate::segment;
 use crate::sender::Sender;
 use crate::source::Source;
-use crate::stay::Stay;
 use core::fmt;
 use core::time::Duration;
-use std::io;
-use std::thread;
-use std::time::Instant;
-
-/// How long joining waits for a process that has said that it left and still holds the rank: far less than a
-/// millisecond, unless it is stopped.
-const LEAVE_PATIENCE: Duration = Duration::from_millis(500);
-/// How long joining waits for a process that holds every rank, or looks for a label: it removes the region, as
-/// fast, or is the last to leave a file and waits for the disk.
-const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a process holds after joining a region as a rank.
 ///
@@ -41,7 +26,8 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 ///
 /// **Leaving.** Dropping it leaves the region: peers are told [`RecvError::PeerLeft`] after its last mail; mail
 /// for it stays for the rank's next holder. A process that ends without dropping it, or drops it in a panic,
-/// has died: [`RecvError::PeerDead`]. The last to leave a region in a file waits for the disk.
+/// has died: [`RecvError::PeerDead`]. The last to leave a region in a file waits for the disk;
+/// [`Endpoint::close`] says whether that worked.
 ///
 /// **Threads.** It may move between threads, not be shared by them. It [splits](Endpoint::split) into two halves
 /// for two threads; a program with more joins as more ranks. A forked child does not inherit it: there every
@@ -49,143 +35,19 @@ const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 /// `pthread_atfork` handlers, still holds the rank: if its parent dies, the death is told when the child ends, too, or
 /// calls `exec`. [`Lost::Rank`](crate::Lost::Rank), also from any call, says
 /// that something in this process closed the descriptor that holds the rank, and another process has it now.
+/// [`Lost::Removed`](crate::Lost::Removed), from a call that would wait, says that somebody took the region's name
+/// away, and with it the hope for others to come.
 pub struct Endpoint {
     sender: Sender,
     receiver: Receiver,
 }
 
-/// # Joining
-impl Region {
-    /// Joins as `rank`, which no live process holds. What the rank's last holder did not acknowledge is
-    /// there again; what it sent stays sent.
-    ///
-    /// [`JoinError::Taken`] if a live process, this one included, holds it. One that is about to let go of it is
-    /// waited for, at most half a second; one that removes the region, or closes a file, at most five seconds.
-    ///
-    /// Costs about 10 µs, a descriptor and 1 KiB of private memory; with each peer that is sent to or received
-    /// from, less than 1.5 KiB more, with the first 8 bytes a rank besides. The first in a region that is a file waits for
-    /// the disk.
-    pub fn join(&self, rank: u32) -> Result<Endpoint, JoinError> {
-        self.join_with(rank, &[])
-    }
-
-    /// Joins as some rank that no live process holds: rather one that was never held than one that was left,
-    /// and rather that than one whose holder died. [`JoinError::Full`] if there is none.
-    ///
-    /// Waits and costs as [`Region::join`], and a system call for each rank that has joined and not left.
-    pub fn join_any(&self) -> Result<Endpoint, JoinError> {
-        self.join_free(&[])
-    }
-
-    /// Joins as the rank that last bore this label, or, if none does, as some rank as [`Region::join_any`]
-    /// does; [`Region::find`] finds it. A label has 1 to 48 bytes and no NUL, else it is
-    /// [`JoinError::BadLabel`]. [`JoinError::Taken`] if a live process bears it.
-    ///
-    /// Waits and costs as [`Region::join_any`]; also waits, at most five seconds ([`JoinError::Full`]), while
-    /// another process does the same.
-    pub fn join_as(&self, label: &str) -> Result<Endpoint, JoinError> {
-        if !(1..=LABEL).contains(&label.len()) || label.contains('\0') {
-            return Err(JoinError::BadLabel);
-        }
-        // Two processes with one label must not both find it unused.
-        let deadline = Instant::now() + JOIN_PATIENCE;
-        let _lock = loop {
-            match Lock::take(self.segment.file(), LABELS, 1).map_err(os_error)? {
-                Some(lock) => break lock,
-                None if !self.segment.is_bound() => return Err(JoinError::Removed),
-                None if Instant::now() >= deadline => return Err(JoinError::Full),
-                None => thread::sleep(Duration::from_millis(1)),
-            }
-        };
-        match self.find(label) {
-            Some(rank) => self.join_with(rank, label.as_bytes()),
-            None => self.join_free(label.as_bytes()),
-        }
-    }
-
-    fn join_free(&self, label: &[u8]) -> Result<Endpoint, JoinError> {
-        let deadline = Instant::now() + JOIN_PATIENCE;
-        let mut is_settled = false;
-        loop {
-            match self.join_first(label) {
-                Err(JoinError::Full) if !is_settled && Instant::now() < deadline => {}
-                result => return result,
-            }
-            if !self.segment.is_bound() {
-                return Err(JoinError::Removed);
-            }
-            // The dead look alive while somebody holds every rank, to remove the region or to close a file.
-            let file = self.segment.file();
-            is_settled = segment::is_held(file, lock_byte(0), self.ranks()).map_err(os_error)?;
-            if !is_settled {
-                thread::sleep(Duration::from_millis(1));
-            }
-        }
-    }
-
-    /// Joins as the best of the ranks that nobody seems to hold.
-    fn join_first(&self, label: &[u8]) -> Result<Endpoint, JoinError> {
-        let mut ranks: Vec<(u8, u32)> = (0..self.ranks())
-            .filter_map(|rank| match self.registry.status(rank).0 {
-                Status::NeverJoined => Some((0, rank)),
-                Status::Left => Some((1, rank)),
-                Status::Dead => Some((2, rank)),
-                Status::Live => None,
-            })
-            .collect();
-        ranks.sort_unstable();
-        for (_, rank) in ranks {
-            match self.join_with(rank, label) {
-                Err(JoinError::Taken { .. }) => {}
-                result => return result,
-            }
-        }
-        Err(JoinError::Full)
-    }
-
-    fn join_with(&self, rank: u32, label: &[u8]) -> Result<Endpoint, JoinError> {
-        let ranks = self.ranks();
-        if rank >= ranks {
-            return Err(JoinError::NoSuchRank { ranks });
-        }
-        let claim = self.claim(rank, label)?;
-        // With the lock held nobody can remove the region any more; was it removed before?
-        if !self.segment.is_bound() {
-            return Err(JoinError::Removed);
-        }
-        let stay = Stay::begin(&self.segment).inspect_err(|_| claim.leave()).map_err(os_error)?;
-        let (receiver, sender) = Member::halves(self.clone(), claim, stay);
-        Ok(Endpoint { sender: Sender::new(sender), receiver: Receiver::new(receiver) })
-    }
-
-    fn claim(&self, rank: u32, label: &[u8]) -> Result<Claim, JoinError> {
-        let begin = Instant::now();
-        loop {
-            let claim = self.registry.claim(rank, label, std::process::id(), Ringer::register().mode());
-            if let Some(claim) = claim.map_err(os_error)? {
-                return Ok(claim);
-            }
-            // A remover holds all ranks for a moment; then there is nothing to join, or it gave up. So does who
-            // closes a file. A leaver says that it left before it lets go.
-            let removing = !segment::is_held(self.segment.file(), lock_byte(rank), 1).map_err(os_error)?;
-            let leaving = !self.registry.life(rank).joined();
-            if !self.segment.is_bound() {
-                return Err(JoinError::Removed);
-            }
-            let patience = if removing { JOIN_PATIENCE } else { LEAVE_PATIENCE };
-            if !(removing || leaving) || begin.elapsed() >= patience {
-                return Err(JoinError::Taken { rank });
-            }
-            thread::sleep(Duration::from_millis(1));
-        }
-    }
-}
-
-fn os_error(error: io::Error) -> JoinError {
-    crate::reason::join_error(error)
-}
-
 impl Endpoint {
+    /// An endpoint of both halves of one member.
+    pub(crate) fn new((receiver, sender): (Member, Member)) -> Self {
+        Self { sender: Sender::new(sender), receiver: Receiver::new(receiver) }
+    }
+
     /// This endpoint's rank.
     pub fn rank(&self) -> u32 {
         self.sender.rank()
@@ -220,6 +82,20 @@ impl Endpoint {
     /// Begins anew with a mailbox that makes no sense. As [`Receiver::reset`].
     pub fn reset(&mut self, from: u32) -> Result<(), RecvError> {
         self.receiver.reset(from)
+    }
+
+    /// Leaves the region, as dropping it does, and says whether the region was closed: the last to leave one in a file
+    /// does that, so that it outlives a reboot with its mail. `Ok` if it was, if there is nothing to close, or if others
+    /// are still in it.
+    ///
+    /// Waits for the disk where dropping it does. What closing takes is there since the join: it fails for want neither
+    /// of descriptors nor of this user's rights. Halves have no such call; who wants to know joins once more.
+    pub fn close(self) -> Result<(), CloseError> {
+        let (member, _) = self.receiver.parts();
+        member.check()?;
+        let outcome = member.outcome();
+        drop(self);
+        outcome.and_then(|outcome| outcome.get().copied()).unwrap_or(Ok(()))
     }
 
     /// What ends a wait of this endpoint, in either direction, from another thread or a signal handler.

@@ -6,21 +6,23 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// `ranks` is not 1 to 1024.
-    #[error("a region has 1 to 1024 ranks")]
-    Ranks,
-    /// `cells` is not a power of two from 2 to 2^30.
-    #[error("cells must be a power of two from 2 to 2^30")]
-    Cells,
-    /// `arena` is not a multiple of 128 from 128 bytes to 2^40 bytes.
-    #[error("the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB")]
-    Arena,
-    /// The mode has bits beyond `0o777`, or its owner may not read and write.
-    #[error("the mode must let the owner read and write, and have no bits beyond 0777")]
-    Mode,
-    /// Ranks, cells and arena multiply to more than a process can map (2^46 bytes).
-    #[error("ranks x ranks x (cells + arena) is more than a process can map; make one of them smaller")]
-    TooLarge,
+    /// `ranks`, of this value, is not 1 to 1024.
+    #[error("a region has 1 to 1024 ranks, not {0}")]
+    Ranks(u32),
+    /// `cells`, of this value, is not a power of two from 2 to 2^30.
+    #[error("cells must be a power of two from 2 to 2^30, not {0}")]
+    Cells(u32),
+    /// `arena`, of this value, is not a multiple of 128 from 128 bytes to 2^40 bytes.
+    #[error("the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not {0} bytes")]
+    Arena(u64),
+    /// This mode has bits beyond `0o777`, or its owner may not read and write.
+    #[error("the mode must let the owner read and write, and have no bits beyond 0777, unlike {0:#o}")]
+    Mode(u32),
+    /// Ranks, cells and arena multiply to so many bytes, more than a process can map (2^46 bytes).
+    #[error(
+        "ranks x ranks x (cells + arena) is {0} bytes, more than a process can map; make one of them smaller"
+    )]
+    TooLarge(u64),
 }
 
 /// Why a region was not created.
@@ -128,7 +130,7 @@ pub enum OpenError {
         uid: u32,
     },
     /// A region in a file that was not closed in this boot of the machine. Either the machine went down while it was in
-    /// use: then its parts may be of different moments, and [`Region::remove`](crate::Region::remove) takes it away.
+    /// use: then its parts may be of different moments, and [`Region::remove_at`](crate::Region::remove_at) takes it away.
     /// Or this process is shown another boot's number than those who use it, as in some containers.
     #[error(
         "the region was not closed before a reboot, or is used where another boot id is shown, as in a container"
@@ -191,6 +193,12 @@ pub enum RemoveError {
     /// This user may open the region, but not take its name away.
     #[error("permission denied: this user may not take the name out of its folder")]
     Denied,
+    /// Another process has been closing it, or removing it, for five seconds: its disk is slow, or it is stopped.
+    #[error("the region is being closed by another process, which waits for its disk; try again")]
+    Closing,
+    /// It has no name that could be taken away: it is gone with the last process that has it.
+    #[error("the region has no name to remove")]
+    Unnamed,
 }
 
 /// Why a region was not handed to a child.
@@ -210,8 +218,10 @@ pub enum HandError {
 #[non_exhaustive]
 pub enum JoinError {
     /// The region has no such rank.
-    #[error("the region has ranks 0 to {}", .ranks - 1)]
+    #[error("there is no rank {rank}: the region has ranks 0 to {}", .ranks - 1)]
     NoSuchRank {
+        /// The rank that was asked for.
+        rank: u32,
         /// How many ranks the region has.
         ranks: u32,
     },
@@ -224,6 +234,20 @@ pub enum JoinError {
     /// A live process holds every rank that could have been taken.
     #[error("every rank is held by a live process")]
     Full,
+    /// No rank that was asked for is free but such as have unread mail for their last holder, who joined under another
+    /// label, or under one; this is the first. Joining it by its number takes it with that mail.
+    #[error("rank {rank} is free, but has unread mail for its last holder; nothing else is free")]
+    Unread {
+        /// The rank.
+        rank: u32,
+    },
+    /// The range of ranks that was asked for has none.
+    #[error("the range of ranks is empty")]
+    NoRanks,
+    /// The last process to leave it has been closing the region, or another removing it, for five seconds: its disk is
+    /// slow, or it is stopped. The rank may be free.
+    #[error("the region is being closed by another process, which waits for its disk; try again")]
+    Closing,
     /// A label is 1 to 48 bytes without a NUL.
     #[error("a label has 1 to 48 bytes and no NUL")]
     BadLabel,
@@ -236,12 +260,58 @@ pub enum JoinError {
         /// What is missing.
         path: &'static str,
     },
+    /// The operating system refuses this user, who is another than when the region was opened, to open it once more.
+    /// Joining does that only in a forked child, or after something closed the descriptor that it needs.
+    #[error("permission denied: this user cannot open the region again, which joining takes here")]
+    Denied,
     /// Any other failure of the operating system, by its error number; a disk's among them.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
     Os(i32),
 }
 
-/// Why this endpoint can do nothing any more; join again.
+/// Why [`Region::wait_for`](crate::Region::wait_for) did not find who it waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum WaitError {
+    /// The region has no such rank.
+    #[error("there is no rank {rank}: the region has ranks 0 to {}", .ranks - 1)]
+    NoSuchRank {
+        /// The rank that was asked for.
+        rank: u32,
+        /// How many ranks the region has.
+        ranks: u32,
+    },
+    /// The time was over before a live process held the rank.
+    #[error("timed out: nobody has joined as rank {rank}")]
+    Timeout {
+        /// The rank.
+        rank: u32,
+    },
+    /// The region was removed: nobody will come.
+    #[error("the region was removed")]
+    Removed,
+}
+
+/// Why a region in a file was not closed when its last endpoint was: after the next reboot it is
+/// [`OpenError::Incompatible`], and its mail is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CloseError {
+    /// The disk failed to take a part of it before, in this boot; nobody can close it any more.
+    #[error("the disk failed to take a part of the region earlier; it does not outlive a reboot")]
+    Failed,
+    /// The file was removed.
+    #[error("the region was removed under its users")]
+    Removed,
+    /// This endpoint was no longer one; whether the region is closed is its other users' business.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+    /// A failure of the operating system, by its error number; the disk's among them.
+    #[error("the region is not closed, and does not outlive a reboot: {}", std::io::Error::from_raw_os_error(*.0))]
+    Os(i32),
+}
+
+/// Why this endpoint can do nothing any more; join again, after [`Lost::Removed`] another region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Lost {
     /// Another process has claimed the rank: something closed this process's lock.
@@ -250,6 +320,11 @@ pub enum Lost {
     /// This process was forked from the one that joined.
     #[error("a forked child does not inherit its parent's rank")]
     Forked,
+    /// Somebody took the region's name away while processes were in it: another program or `rm`, or systemd-logind at
+    /// a logout (`RemoveIPC=`). Nobody can open it any more, and what bears the name now is another region. Told to
+    /// whoever would wait; what is there by then is received and sent all the same.
+    #[error("the region was removed under its users")]
+    Removed,
 }
 
 /// Why a message was not sent.
@@ -257,8 +332,13 @@ pub enum Lost {
 #[non_exhaustive]
 pub enum SendError {
     /// The region has no such rank.
-    #[error("there is no such rank")]
-    NoSuchRank,
+    #[error("there is no rank {rank}: the region has ranks 0 to {}", .ranks - 1)]
+    NoSuchRank {
+        /// The rank that was asked for.
+        rank: u32,
+        /// How many ranks the region has.
+        ranks: u32,
+    },
     /// The message is longer than this region carries; or, where nobody waits or a draft is asked for, than
     /// what a mailbox holds as a whole: half its arena.
     #[error("the message is above the limit of {limit} bytes")]
@@ -277,14 +357,14 @@ pub enum SendError {
     /// An [`Interrupter`](crate::Interrupter) ended the wait; otherwise as [`SendError::Timeout`].
     #[error("interrupted")]
     Interrupted,
-    /// The mailbox is full and its receiver has left; or it left while it took a message in fragments, and nobody
+    /// The mailbox is full and its receiver, this rank, has left; or it left while it took a message in fragments, and nobody
     /// has joined as that rank since: this one is not delivered, unless its end was on its way.
-    #[error("the receiver left before it made room or had the whole message")]
-    PeerLeft,
-    /// The mailbox is full and its receiver is dead; or it ended while it took a message in fragments, and
+    #[error("rank {0} left before it made room or had the whole message")]
+    PeerLeft(u32),
+    /// The mailbox is full and its receiver, this rank, is dead; or it ended while it took a message in fragments, and
     /// may have been replaced: this one is not delivered, unless its end was on its way.
-    #[error("the receiver died, or was replaced, before it made room or had the whole message")]
-    PeerDead,
+    #[error("rank {0} died, or was replaced, before it made room or had the whole message")]
+    PeerDead(u32),
     /// There is no memory, or disk, left for the first message to this peer, or for the first above 48 bytes: smaller
     /// ones go all the same then. Nothing was sent; it can be tried again.
     #[error("no shared memory left for the mailbox")]
@@ -371,8 +451,13 @@ pub enum ReplyError {
 #[non_exhaustive]
 pub enum RecvError {
     /// The region has no such rank.
-    #[error("there is no such rank")]
-    NoSuchRank,
+    #[error("there is no rank {rank}: the region has ranks 0 to {}", .ranks - 1)]
+    NoSuchRank {
+        /// The rank that was asked for.
+        rank: u32,
+        /// How many ranks the region has.
+        ranks: u32,
+    },
     /// There is no mail now, and nobody waits for it: `try_recv`, `try_recv_from`, or only oneself to hear from.
     #[error("no mail")]
     Empty,

@@ -231,7 +231,7 @@ impl Inbox {
     /// `rank`, if it has mail.
     fn look_at(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
         if !self.peers.reaches(rank) {
-            return Err(RecvError::NoSuchRank);
+            return Err(RecvError::NoSuchRank { rank, ranks: self.peers.ranks() });
         }
         match self.peer(member, rank) {
             Some(peer) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
@@ -401,7 +401,7 @@ impl Inbox {
         let is_in_vain = source == Source::Rank(member.rank()) || member.region.ranks() == 1;
         let look = |thorough| self.look(member, source, thorough);
         let check = |query| {
-            member.check()?;
+            member.check_place(query)?;
             if is_in_vain && member.is_alone() {
                 // The other half may have sent something before it went.
                 return look(true)?.map(Some).ok_or(RecvError::Empty);

@@ -21,12 +21,13 @@
 //! | to | there is |
 //! |---|---|
 //! | make a region, open it, take it away | [`Region`], [`Config`], [`Place`], [`OpenOptions`] |
-//! | take part | [`Region::join`], [`Region::join_any`], [`Region::join_as`] |
+//! | take part, wait for others to | [`Region::join`], [`Region::join_any`], [`Region::join_as`]; [`JoinOptions`]; [`Region::wait_for`] |
 //! | send, or write in place | [`Endpoint::send`], [`Endpoint::reserve`] |
 //! | receive, from anyone or one rank | [`Endpoint::recv`], [`Endpoint::recv_from`] |
 //! | ask, and get an answer | [`Endpoint::call`], [`Endpoint::try_call`]; [`Mail::reply`] |
 //! | send and receive large messages | the same; in parts: [`Endpoint::set_pieces`] |
 //! | send and receive many small ones | [`Endpoint::batch`] |
+//! | leave, and know whether a file was closed | [`Endpoint::close`] |
 //! | send in one thread, receive in another | [`Endpoint::split`] |
 //! | choose how to wait, end a wait | [`Endpoint::set_wait`], [`Endpoint::interrupter`] |
 //! | see who lives, and what goes on | [`Region::status`], [`Region::inspect`] |
@@ -54,7 +55,7 @@
 //! # assert_eq!(me.recv()?.to_vec(), b"and to you");
 //! # drop(mail);
 //! # drop((me, other));
-//! # Region::remove(prices)?;
+//! # Region::remove_at(prices)?;
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
@@ -148,6 +149,8 @@ mod incoming;
 #[cfg(not(loom))]
 mod inspection;
 #[cfg(not(loom))]
+mod join;
+#[cfg(not(loom))]
 mod kept;
 #[cfg(not(loom))]
 mod mail;
@@ -183,6 +186,9 @@ mod turns;
 mod view;
 
 pub use bell::Wait;
+/// What [`Mail::read`] takes its bound from, so that a program needs no dependency of its own.
+#[cfg(not(loom))]
+pub use bytemuck;
 pub use error::*;
 pub use layout::{Config, Reserve};
 pub use os::TrustedEvents;
@@ -196,6 +202,7 @@ pub use {
     endpoint::Endpoint,
     handover::MAILBOX_FD,
     inspection::{Inspection, MailboxReport, RankReport},
+    join::JoinOptions,
     mail::Mail,
     member::Interrupter,
     place::Place,

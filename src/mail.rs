@@ -81,12 +81,6 @@ impl<'a> Mail<'a> {
         cell::epoch_of(self.letter.envelope().epoch, now)
     }
 
-    /// Its tag; 0 for whatever was sent without one.
-    #[inline]
-    pub fn tag(&self) -> u32 {
-        self.letter.envelope().tag
-    }
-
     /// Whether it may have been received before, and not acknowledged: by this endpoint, which [left](Mail::leave) it or
     /// panicked with it in hand, or by an earlier holder of the rank that died. False for what certainly was not. Of mails
     /// that lay unread when an earlier holder died, up to 32 may be marked that it had not received.
@@ -145,7 +139,7 @@ impl<'a> Mail<'a> {
     }
 
     /// The value whose bytes it is, copied; [`SizeError`] if it has another length than a `T`. The sender's value
-    /// can be sent as `bytemuck::bytes_of(&value)`. Both processes must mean the same by `T`: nothing checks it.
+    /// can be sent as `bytemuck::bytes_of(&value)`, and the crate is there as [`mailbox::bytemuck`](crate::bytemuck). Both processes must mean the same by `T`: nothing checks it.
     #[inline(always)]
     pub fn read<T: Pod>(&self) -> Result<T, SizeError> {
         if self.letter.len != size_of::<T>() {

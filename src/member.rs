@@ -11,9 +11,10 @@ use crate::region::Region;
 use crate::registry::{Claim, Life, Status};
 use crate::ring::count;
 use crate::source::Source;
-use crate::stay::Stay;
+use crate::stay::{Outcome, Stay};
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::cell::Cell as Private;
+use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use core::time::Duration;
 use std::sync::{Arc, OnceLock};
@@ -21,6 +22,9 @@ use std::time::Instant;
 
 /// Calls that find nothing until the next one looks whether somebody died: that look is a system call.
 const TRIES_PER_QUERY: u32 = 64;
+
+/// What lies at least between two looks whether the region still bears its name: less than a nap.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// Looks before a wait is prepared: what is waited for is on its way.
 pub(crate) const SOON: u32 = 128;
@@ -58,7 +62,7 @@ struct Holder {
     /// The word of a half that has chosen events, if one has.
     events: OnceLock<TrustedEvents>,
     /// Last: a region is closed when its ranks are free.
-    _stay: Stay,
+    stay: Stay,
 }
 
 impl Drop for Holder {
@@ -120,6 +124,10 @@ pub(crate) struct Member {
     interrupted: Arc<AtomicBool>,
     tries: Private<u32>,
     crowd: Crowd,
+    /// When it was last looked whether the region still bears its name.
+    looked: Private<Instant>,
+    /// Whether it was found that it does not.
+    removed: Private<bool>,
     /// `None` once this half has parted.
     holder: Option<Arc<Holder>>,
 }
@@ -129,7 +137,7 @@ impl Member {
     pub fn halves(region: Region, claim: Claim, stay: Stay) -> (Self, Self) {
         let process = os::process();
         let (died, events) = (AtomicBool::new(false), OnceLock::new());
-        let holder = Holder { region, claim, process, died, events, _stay: stay };
+        let holder = Holder { region, claim, process, died, events, stay };
         let holder = Arc::new(holder);
         let interrupted = Arc::default();
         let half = |half| Self::new(half, &holder, &interrupted);
@@ -159,6 +167,8 @@ impl Member {
             interrupted: interrupted.clone(),
             tries: Private::default(),
             crowd: Crowd::join(&region.registry, rank, half as usize),
+            looked: Instant::now().into(),
+            removed: Private::default(),
             holder: Some(holder.clone()),
             region,
         }
@@ -196,6 +206,11 @@ impl Member {
         }
     }
 
+    /// Where it is said what came of closing the region, once both halves have parted and it was to be closed.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.holder.as_ref().map(|holder| holder.stay.outcome())
+    }
+
     /// Whether this process still holds the rank: two loads of lines that nobody writes.
     #[inline(always)]
     pub fn check(&self) -> Result<(), Lost> {
@@ -209,6 +224,17 @@ impl Member {
     /// was forked, nor where the rank has another holder.
     fn is_holder(&self) -> bool {
         self.check().is_ok()
+    }
+
+    /// As [`Member::check`], and, if there is a `query`, whether the region still bears its name: a system call,
+    /// now and then. Asked by those who would wait, for nobody may ever come.
+    pub fn check_place(&self, query: bool) -> Result<(), Lost> {
+        self.check()?;
+        if query && !self.removed.get() && self.looked.get().elapsed() >= BETWEEN_LOOKS {
+            self.looked.set(Instant::now());
+            self.removed.set(self.region.segment.is_unlinked());
+        }
+        if self.removed.get() { Err(Lost::Removed) } else { Ok(()) }
     }
 
     /// A batch begins.
@@ -423,5 +449,11 @@ impl Interrupter {
         }
         bell::disturb(&self.record.bells.mail);
         bell::disturb(&self.record.bells.credit);
+    }
+}
+
+impl fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interrupter").field("set", &self.flag.load(Ordering::Relaxed)).finish_non_exhaustive()
     }
 }

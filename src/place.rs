@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// assert_eq!(Place::from("prices"), Place::Name("prices"));
 /// assert_eq!(Place::from(Path::new("prices")), Place::File(Path::new("prices")));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Place<'a> {
     /// A shared segment of this machine, in memory. It has 1 to 200 of `A-Z a-z 0-9 . _ -` and does not begin

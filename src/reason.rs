@@ -44,6 +44,7 @@ pub fn remove_error(error: io::Error) -> RemoveError {
 /// Why a region that was opened is not joined.
 pub fn join_error(error: io::Error) -> JoinError {
     match Cause::of(&error) {
+        Cause::Denied => JoinError::Denied,
         Cause::Missing(path) => JoinError::Missing { path },
         _ => JoinError::Os(error_number(&error)),
     }

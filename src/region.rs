@@ -1,13 +1,14 @@
 //! The region as a user sees it: create, open, remove, look inside.
 
-use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError};
+use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError, WaitError};
 use crate::inspection::Inspection;
 use crate::layout::{Config, Geometry};
 use crate::place::Place;
-use crate::registry::{Registry, Status};
+use crate::registry::{Registry, Status, lock_byte};
 use crate::segment::{self, Leftover, Listed, Segment, Trust};
 use crate::sync::{Edge, acquire};
 use crate::view::View;
+use core::fmt;
 use core::time::Duration;
 use std::io;
 use std::path::Path;
@@ -41,6 +42,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct Region {
     pub(crate) segment: Arc<Segment>,
     pub(crate) registry: Registry,
+}
+
+impl fmt::Debug for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Region").field("place", &self.segment.path()).finish_non_exhaustive()
+    }
 }
 
 /// Which regions to open, beyond those that [`Region::open`] does.
@@ -90,7 +97,8 @@ impl OpenOptions {
         Segment::look(place.into(), self.trust).map(View::new)
     }
 
-    /// Removes the region at `place`; waits and fails as [`Region::remove`].
+    /// Removes the region at `place`; waits and fails as [`Region::remove_at`], and if these options do not let it be
+    /// opened.
     pub fn remove<'a>(self, place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
         Segment::remove(place.into(), self.trust)
     }
@@ -115,8 +123,8 @@ impl Region {
     /// [`OpenOptions`] for others. What is no whole region of this version is an error that says so; nothing is
     /// mapped before that was checked.
     ///
-    /// Never waits. Costs what [`Region::create`] does, without the memory and the disk. An open region is two
-    /// descriptors at most, and address space of [`Inspection::size`] bytes; clones share them.
+    /// Never waits. Costs what [`Region::create`] does, without the memory and the disk. An open region is three
+    /// descriptors at most, however many ranks are joined, and address space of [`Inspection::size`] bytes; clones share them.
     pub fn open<'a>(place: impl Into<Place<'a>>) -> Result<Self, OpenError> {
         OpenOptions::new().open(place)
     }
@@ -152,13 +160,19 @@ impl Region {
         }
     }
 
-    /// Removes the region at `place` with all its mail, unless a live process has joined it:
-    /// [`RemoveError::InUse`].
+    /// Removes this region with all its mail, unless a live process, this one included, has joined it:
+    /// [`RemoveError::InUse`]. If somebody else did, or gave its name to something else, it is
+    /// [`OpenError::NotFound`]; one that bears no name is [`RemoveError::Unnamed`].
     ///
     /// Processes that have opened it and not joined find it removed when they join. Waits, at most five
     /// seconds, while the last to leave a file waits for the disk.
-    pub fn remove<'a>(place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
-        OpenOptions::new().remove(place)
+    pub fn remove(&self) -> Result<(), RemoveError> {
+        self.segment.remove_this()
+    }
+
+    /// Removes the region at `place`, of this process' user, whatever its protocol; as [`Region::remove`].
+    pub fn remove_at<'a>(place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
+        OpenOptions::new().any_protocol().remove(place)
     }
 
     /// Opens the region at `place`, which belongs to this process' user, for whatever protocol, to look at it:
@@ -190,7 +204,7 @@ impl Region {
     /// - what is left of regions whose creator or remover was killed on the way: of the former, the names end in
     ///   `.mailbox-` and 16 hexadecimal digits.
     ///
-    /// Regions with unread mail, or that everybody left, or that nobody has joined yet, stay: [`Region::remove`] takes
+    /// Regions with unread mail, or that everybody left, or that nobody has joined yet, stay: [`Region::remove_at`] takes
     /// them, and [`Region::leftovers`] names them. Whoever joins, creates or removes meanwhile goes first. What cannot
     /// be removed is passed over. Waits, at most five seconds a region, for whoever is removing it.
     pub fn clean() -> io::Result<Vec<String>> {
@@ -211,7 +225,7 @@ impl Region {
     }
 
     pub(crate) fn over(segment: Segment) -> Self {
-        let registry = Registry::new(segment.ranks(), segment.file().clone());
+        let registry = Registry::new(segment.ranks(), segment.locks().clone());
         Self { segment: Arc::new(segment), registry }
     }
 
@@ -235,10 +249,50 @@ impl Region {
         self.geometry().whole()
     }
 
-    /// The rank whose last holder joined with this label, if there is one; it need not live. A label that is
-    /// being written at this moment may be missed or seen in part. Costs a look at each rank's record.
+    /// The rank whose last holder joined with this label, if there is one; it need not live, but one that has not left
+    /// comes first. A label that is being written at this moment may be missed or seen in part. Costs a look at each
+    /// rank's record.
     pub fn find(&self, label: &str) -> Option<u32> {
-        (0..self.ranks()).find(|rank| !label.is_empty() && self.registry.label(*rank) == label.as_bytes())
+        let bears = |rank: &u32| !label.is_empty() && self.registry.label(*rank) == label.as_bytes();
+        (0..self.ranks()).filter(bears).min_by_key(|rank| !self.registry.life(*rank).joined())
+    }
+
+    /// The label that the last holder of `rank` joined with; `None` if with none, or if there is no such rank. What is
+    /// not UTF-8 in it, which only a program that breaks the rules writes there, is shown as U+FFFD. Costs a look at the
+    /// rank's record.
+    pub fn label(&self, rank: u32) -> Option<String> {
+        let label = (rank < self.ranks()).then(|| self.registry.label(rank))?;
+        (!label.is_empty()).then(|| String::from_utf8_lossy(&label).into_owned())
+    }
+
+    /// Waits until a live process has joined as `rank`, no longer than `timeout`; its epoch. Needs no rank itself.
+    ///
+    /// Looks between pauses that grow to 10 ms. One that comes and goes between two looks is missed; what it sent is
+    /// there all the same.
+    pub fn wait_for(&self, rank: u32, timeout: Duration) -> Result<u64, WaitError> {
+        let ranks = self.ranks();
+        if rank >= ranks {
+            return Err(WaitError::NoSuchRank { rank, ranks });
+        }
+        let deadline = Instant::now().checked_add(timeout);
+        let mut pause = Duration::from_micros(50);
+        loop {
+            let life = self.registry.life(rank);
+            // Not `status`: the dead look alive while somebody closes the region.
+            let is_held = || segment::is_held(self.segment.file(), lock_byte(rank), 1).unwrap_or(true);
+            if life.joined() && is_held() {
+                return Ok(life.epoch());
+            }
+            if !self.segment.is_bound() || self.segment.is_unlinked() {
+                return Err(WaitError::Removed);
+            }
+            let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
+            if left == Some(Duration::ZERO) {
+                return Err(WaitError::Timeout { rank });
+            }
+            std::thread::sleep(left.unwrap_or(pause).min(pause));
+            pause = (2 * pause).min(Duration::from_millis(10));
+        }
     }
 
     /// Whether somebody holds `rank`, and the rank's epoch: how often it has been joined. `None` if there is no
@@ -258,6 +312,12 @@ impl Region {
     /// each message that waits.
     pub fn inspect(&self) -> Inspection {
         Inspection::of(self.segment.file(), self.geometry())
+    }
+
+    /// Whether `rank` has unread mail, as far as can be read.
+    pub(crate) fn has_unread(&self, rank: u32) -> bool {
+        let has_mail = |from| self.is_opened(from, rank) && self.segment.copies().has_unread(from, rank);
+        (0..self.ranks()).any(has_mail)
     }
 
     /// Whether it is said that the mailbox from `from` to `to` is reserved.

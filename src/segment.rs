@@ -10,6 +10,7 @@
 mod found;
 mod leftover;
 mod listed;
+mod removal;
 mod unnamed;
 
 pub use found::Opened;
@@ -17,28 +18,27 @@ pub use leftover::{Leftover, LeftoverKind, clean, leftovers, leftovers_in};
 pub use listed::{Listed, list};
 
 use found::{Content, Found};
+use removal::lock_all;
 
 use crate::backing::{Backing, Site, leads_to};
+use crate::copies::Copies;
 use crate::error::{CreateError, OpenError, RemoveError};
 use crate::layout::{BOOT, Config, FAILED, Geometry, Header, MAGIC, MAX_RANKS, Rank, Reserve, WIPED};
 use crate::memory::{Mailbox, Mapping, Shared};
-use crate::os::{self, File, Lock};
+use crate::os::{self, File, Lock, Locker};
 use crate::place::Place;
 use crate::reason::{create_error, open_error, remove_error};
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
-use core::time::Duration;
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
 
 /// The gate, the labels' byte and those of all ranks.
 pub const ALL_LOCKS: u32 = 2 + MAX_RANKS;
 /// The lock byte, the first, that nobody holds but whoever takes all of them, or is about to.
 pub const GATE: u32 = 0;
-/// How long removing waits for another process that removes or closes the region.
-const PATIENCE: Duration = Duration::from_secs(5);
 /// How often something is begun anew that somebody else undid: so many times in a row are mischief.
 const TRIES: u32 = 100;
 
@@ -60,8 +60,11 @@ pub struct Segment {
     header: Shared<Header>,
     geometry: Geometry,
     backing: Backing,
+    /// Where it was found or made; `None`: it has no name.
+    site: Option<Site>,
     /// For lock queries and reservations; no lock is ever held through it.
     file: Arc<File>,
+    locks: Arc<Locker>,
 }
 
 impl Segment {
@@ -95,7 +98,7 @@ impl Segment {
         if !unbound.is(&file).map_err(create_error)? {
             return Ok(None);
         }
-        let segment = Self::assemble(mapping, file, config.geometry, site.backing());
+        let segment = Self::assemble(mapping, file, config.geometry, site.backing()).at(site);
         segment.fill(config, nonce).map_err(create_error)?;
         // Before it can be joined: whoever leaves a file and finds the gate held leaves the closing to others.
         drop(building);
@@ -155,7 +158,7 @@ impl Segment {
             opened.check_boot()?;
             let Opened { file, geometry, nonce, .. } = opened;
             let Some(mapping) = site.map(&file, geometry.size()).map_err(open_error)? else { continue };
-            let segment = Self::assemble(mapping, file, geometry, site.backing());
+            let segment = Self::assemble(mapping, file, geometry, site.backing()).at(&site);
             if segment.header.words[3].load(Relaxed) == nonce && segment.is_bound() {
                 return Ok(segment);
             }
@@ -193,23 +196,24 @@ impl Segment {
                 return Err(RemoveError::InUse);
             }
         }
-        let deadline = Instant::now() + PATIENCE;
-        let _locks = loop {
-            if let Some(locks) = Lock::take(file, 0, ALL_LOCKS).map_err(open_error)? {
-                break locks;
-            }
-            // Whoever closes a file's region holds all locks until the disk has it.
-            if is_held(file, 0, ALL_LOCKS).map_err(open_error)? || Instant::now() >= deadline {
-                return Err(RemoveError::InUse);
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        };
+        let _locks = lock_all(file, || Lock::take(file, 0, ALL_LOCKS))?;
         Ok(is_due(&found).map_err(open_error)? && unbind(site, file).map_err(remove_error)?)
+    }
+
+    fn at(mut self, site: &Site) -> Self {
+        self.site = Some(site.absolute());
+        self
     }
 
     fn assemble(mapping: Arc<Mapping>, file: File, geometry: Geometry, backing: Backing) -> Self {
         let header = Shared::<[Header]>::mapped(&mapping, 0, 1).item(0);
-        Self { mapping, header, geometry, backing, file: Arc::new(file) }
+        let file = Arc::new(file);
+        let locks = Locker::new(file.clone());
+        if backing == Backing::File {
+            // Asked now, when there are descriptors and rights to do so, and known from then on.
+            let _ = os::boot_id();
+        }
+        Self { mapping, header, geometry, backing, site: None, file, locks }
     }
 
     /// The sizes, as checked when the segment was opened.
@@ -217,9 +221,19 @@ impl Segment {
         &self.geometry
     }
 
+    /// Copies of its words.
+    pub fn copies(&self) -> Copies<'_> {
+        Copies::new(&self.file, &self.geometry)
+    }
+
     /// The file that ranks are locked on.
     pub fn file(&self) -> &Arc<File> {
         &self.file
+    }
+
+    /// What locks ranks, and whatever else there is to lock.
+    pub fn locks(&self) -> &Arc<Locker> {
+        &self.locks
     }
 
     /// Whether the segment has not been removed. Asked with a rank's lock held the answer stays true.
@@ -227,9 +241,21 @@ impl Segment {
         self.header.words[0].load(Acquire) == MAGIC
     }
 
+    /// Whether somebody took its name away, and may have given it to another region: that is no way to remove one in
+    /// which somebody lives. One without a name never had any.
+    pub fn is_unlinked(&self) -> bool {
+        // A look that fails says nothing.
+        self.backing != Backing::Unnamed && os::facts(&self.file).is_ok_and(|facts| facts.links == 0)
+    }
+
     /// Whether what was written may be there after the machine was booted again.
     pub fn is_durable(&self) -> bool {
         self.backing == Backing::File
+    }
+
+    /// The path that it was found or made at; `None`: it has no name.
+    pub fn path(&self) -> Option<&Path> {
+        self.site.as_ref().map(Site::path)
     }
 
     /// What lies behind it.
@@ -294,6 +320,11 @@ pub fn is_held(file: &File, first: u32, count: u32) -> io::Result<bool> {
         Ok(is_gate_free()? && os::is_locked(file, first, count)? && is_gate_free()?)
     };
     Ok(look()? && look()?)
+}
+
+/// Whether somebody takes all locks, or has them: to remove the region, or to close a file.
+pub fn is_closing(file: &File) -> io::Result<bool> {
+    os::is_locked(file, GATE, 1)
 }
 
 /// A random number for a region's first name and its identity.

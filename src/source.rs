@@ -1,7 +1,7 @@
 //! Whose mail.
 
 /// Whom to receive from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
     /// Whoever has sent something: in order for each sender, in turn between them.

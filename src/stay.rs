@@ -21,12 +21,13 @@
 //!
 //! What is not clean is no worse for a process that comes in the same boot: memory has it all.
 
+use crate::error::CloseError;
 use crate::layout::SETTLED;
-use crate::os::{self, File, Lock};
+use crate::os::{self, File};
 use crate::segment::{ALL_LOCKS, GATE, Segment};
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use std::io;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// How often a closer begins anew because somebody came meanwhile.
 const TRIES: u32 = 16;
@@ -34,7 +35,12 @@ const TRIES: u32 = 16;
 /// What a member of a region holds; dropped after its rank's lock. Does nothing unless the region is in a file.
 pub struct Stay {
     segment: Arc<Segment>,
+    process: u32,
+    outcome: Outcome,
 }
+
+/// What came of closing the region, once that was tried.
+pub type Outcome = Arc<OnceLock<Result<(), CloseError>>>;
 
 impl Stay {
     /// Begins one, with a rank's lock held and before anything is written to a mailbox.
@@ -44,19 +50,22 @@ impl Stay {
         if segment.is_durable() {
             let boot = os::boot_id()?;
             if segment.boot().load(Acquire) != boot | SETTLED {
-                // A description of its own: of several that wait on one, only the first is told of a failure.
-                let file = os::reopen(segment.file())?;
                 segment.boot().store(boot, Relaxed);
-                sync(segment, &file, boot)?;
+                reach_disk(segment, boot)?;
                 // Pairs with the load above.
                 segment.boot().store(boot | SETTLED, Release);
             }
         }
-        Ok(Self { segment: segment.clone() })
+        Ok(Self { segment: segment.clone(), process: os::process(), outcome: Outcome::default() })
+    }
+
+    /// Where it will be said what came of closing the region.
+    pub fn outcome(&self) -> Outcome {
+        self.outcome.clone()
     }
 
     /// Marks the region clean unless somebody is in it.
-    fn close(&self) -> io::Result<()> {
+    fn close(&self) -> Result<(), CloseError> {
         let (file, boot) = (self.segment.file(), os::boot_id()?);
         // Once more if somebody came: it may have gone again, and left the closing to who had the gate. Not for
         // ever: who comes and goes without end leaves the region as it is, and that is safe.
@@ -64,12 +73,12 @@ impl Stay {
             if os::is_locked(file, GATE + 1, ALL_LOCKS - 1)? {
                 return Ok(());
             }
-            let Some(_gate) = Lock::take(file, GATE, 1)? else {
+            let Some(_gate) = self.segment.locks().take(GATE, 1)? else {
                 return Ok(()); // Somebody else closes the region, or removes it.
             };
             // Most of it is written before anybody has to wait for it.
             sync(&self.segment, file, boot)?;
-            if let Some(_others) = Lock::take(file, GATE + 1, ALL_LOCKS - 1)? {
+            if let Some(_others) = self.segment.locks().take(GATE + 1, ALL_LOCKS - 1)? {
                 return self.mark(boot);
             }
         }
@@ -77,16 +86,39 @@ impl Stay {
     }
 
     /// Marks the region clean, with all locks held, if it can be.
-    fn mark(&self, boot: u64) -> io::Result<()> {
+    fn mark(&self, boot: u64) -> Result<(), CloseError> {
         let (file, word) = (self.segment.file(), self.segment.boot());
-        let has_failed = self.segment.failed().load(Relaxed) == boot;
-        if has_failed || !self.segment.is_bound() || word.load(Relaxed) == 0 {
+        if self.segment.failed().load(Relaxed) == boot {
+            return Err(CloseError::Failed);
+        }
+        if !self.segment.is_bound() || self.segment.is_unlinked() {
+            return Err(CloseError::Removed);
+        }
+        if word.load(Relaxed) == 0 {
             return Ok(());
         }
         sync(&self.segment, file, boot)?;
         word.store(0, Relaxed);
-        sync(&self.segment, file, boot).inspect_err(|_| word.store(boot, Relaxed))
+        Ok(sync(&self.segment, file, boot).inspect_err(|_| word.store(boot, Relaxed))?)
     }
+}
+
+impl From<io::Error> for CloseError {
+    fn from(error: io::Error) -> Self {
+        CloseError::Os(error.raw_os_error().unwrap_or(libc::EIO))
+    }
+}
+
+/// Waits until the disk has the boot's name.
+fn reach_disk(segment: &Segment, boot: u64) -> io::Result<()> {
+    // A description of its own: of several that wait on one, only the first is told of a failure.
+    if let Ok(file) = os::reopen(segment.file()) {
+        return sync(segment, &file, boot);
+    }
+    // There is none, or this user may not have one.
+    sync(segment, segment.file(), boot)?;
+    let is_told_another = segment.failed().load(Relaxed) == boot;
+    if is_told_another { Err(io::Error::from_raw_os_error(libc::EIO)) } else { Ok(()) }
 }
 
 /// Lets the disk catch up, through `file`, with a lock held until what came of it is written down.
@@ -96,9 +128,10 @@ fn sync(segment: &Segment, file: &File, boot: u64) -> io::Result<()> {
 
 impl Drop for Stay {
     fn drop(&mut self) {
-        if self.segment.is_durable() {
+        // A forked child's is its parent's.
+        if self.segment.is_durable() && os::process() == self.process {
             // A disk that fails leaves the region as a crash would, for good.
-            let _ = self.close();
+            let _ = self.outcome.set(self.close());
         }
     }
 }

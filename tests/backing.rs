@@ -180,7 +180,7 @@ fn protocols_are_kept_apart() {
 #[test]
 fn a_config_that_is_none_is_refused_by_each() {
     let config = SMALL.cells(3);
-    let refused = Some(CreateError::Config(ConfigError::Cells));
+    let refused = Some(CreateError::Config(ConfigError::Cells(3)));
     let scratch = Scratch::file();
     assert_eq!(Region::create(place(scratch.name()), config).err(), refused);
     assert!(!scratch.path().exists());
@@ -193,7 +193,7 @@ fn what_has_a_place_is_created_opened_and_removed() {
         let place = place(scratch.name());
         let nothing = OpenError::NotFound;
         assert_eq!(Region::open(place).err(), Some(nothing));
-        assert_eq!(Region::remove(place), Err(nothing.into()));
+        assert_eq!(Region::remove_at(place), Err(nothing.into()));
         let region = Region::create(place, SMALL.mode(0o640)).expect("a new region");
         let mode = fs::metadata(scratch.path()).expect("a file").permissions().mode() & 0o7777;
         assert_eq!(mode, 0o640, "whatever the umask");
@@ -203,9 +203,9 @@ fn what_has_a_place_is_created_opened_and_removed() {
         let differs = Some(CreateOrOpenError::Differs);
         assert_eq!(Region::create_or_open(place, SMALL.cells(8)).err(), differs);
         let me = region.join(2).expect("a free rank");
-        assert_eq!(Region::remove(place), Err(RemoveError::InUse));
+        assert_eq!(Region::remove_at(place), Err(RemoveError::InUse));
         drop(me);
-        assert_eq!(Region::remove(place), Ok(()));
+        assert_eq!(Region::remove_at(place), Ok(()));
         assert_eq!(region.join(0).err(), Some(JoinError::Removed));
         assert!(!scratch.path().exists());
         assert_eq!(Region::open(place).err(), Some(nothing));
@@ -215,9 +215,35 @@ fn what_has_a_place_is_created_opened_and_removed() {
         assert_eq!(Region::open(place).err(), Some(nothing));
         assert_eq!(Region::create(place, SMALL).map(|region| region.ranks()), Ok(3));
         scratch.patch(0, &WIPED.to_ne_bytes());
-        assert_eq!(Region::remove(place), Ok(()));
+        assert_eq!(Region::remove_at(place), Ok(()));
         assert!(!scratch.path().exists());
     }
+}
+
+#[test]
+fn a_region_removes_itself_and_nothing_else() {
+    for scratch in [Scratch::new(), Scratch::file()] {
+        // Whatever its protocol: who has it open need not say that again.
+        let region = scratch.create(SMALL.protocol(7));
+        let me = region.join(0).expect("a free rank");
+        assert_eq!(region.remove(), Err(RemoveError::InUse), "by this process");
+        drop(me);
+        let other = Region::open(place(scratch.name())).err();
+        assert_eq!(other, Some(OpenError::Protocol { protocol: 7 }));
+        assert_eq!(region.remove(), Ok(()));
+        assert!(!scratch.path().exists());
+        assert_eq!(region.join(0).err(), Some(JoinError::Removed));
+        let gone = Err(RemoveError::Open(OpenError::NotFound));
+        assert_eq!(region.remove(), gone);
+        // Another one has the name by now.
+        let next = scratch.create(SMALL.protocol(8));
+        assert_eq!(region.remove(), gone);
+        assert!(scratch.path().exists());
+        assert_eq!(Region::remove_at(place(scratch.name())), Ok(()), "whatever its protocol");
+        assert_eq!(next.join(0).err(), Some(JoinError::Removed));
+    }
+    let region = Region::create_unnamed(SMALL).expect("a new region");
+    assert_eq!(region.remove(), Err(RemoveError::Unnamed));
 }
 
 #[test]
@@ -232,7 +258,7 @@ fn a_string_is_a_name_and_a_path_a_file() {
     assert_eq!(OpenOptions::new().remove(&path), Ok(()));
     let name = Scratch::new();
     drop(Region::create(&name.name().to_string(), SMALL).expect("a new region"));
-    assert_eq!(Region::remove(name.name()), Ok(()));
+    assert_eq!(Region::remove_at(name.name()), Ok(()));
 }
 
 #[test]
@@ -248,7 +274,7 @@ fn many_who_create_or_open_at_once_meet_in_one_region() {
         for racer in &mut racers {
             assert_eq!(racer.answer(), "ok");
         }
-        match Region::remove(place(name)) {
+        match Region::remove_at(place(name)) {
             Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => {}
             error => panic!("{error:?}"),
         }
@@ -270,7 +296,7 @@ fn come_and_go(name: &str) {
             Err(JoinError::Removed | JoinError::Full) => {}
             Err(error) => panic!("{error:?}"),
         }
-        match Region::remove(place(name)) {
+        match Region::remove_at(place(name)) {
             Ok(()) | Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => {}
             Err(error) => panic!("{error:?}"),
         }
@@ -346,7 +372,7 @@ fn looking_at_a_file_changes_nothing() {
     assert_eq!(region.find("x"), None);
     drop(region);
     let me = scratch.open();
-    assert_eq!(me.join(9).err(), Some(JoinError::NoSuchRank { ranks: 3 }));
+    assert_eq!(me.join(9).err(), Some(JoinError::NoSuchRank { rank: 9, ranks: 3 }));
     drop(me);
     assert!(before == (fs::read(scratch.path()).expect("a file"), modified(&scratch)));
 }
@@ -426,7 +452,7 @@ fn those_who_come_and_go_while_a_file_is_closed_get_in() {
             }
         });
         assert_eq!(word(&scratch, BOOT), 0);
-        assert_eq!(Region::remove(&scratch.path()), Ok(()));
+        assert_eq!(Region::remove_at(&scratch.path()), Ok(()));
     }
 }
 
@@ -441,7 +467,7 @@ fn a_file_in_use_outlives_no_boot() {
         assert_eq!(open_error(&scratch), Some(refused));
         let path = scratch.path();
         assert_eq!(Region::create(&path, SMALL).err(), Some(CreateError::Exists));
-        assert_eq!(Region::remove(&path), Ok(()));
+        assert_eq!(Region::remove_at(&path), Ok(()));
         assert!(!path.exists());
     }
     let both = ["before a reboot", "another boot id is shown"];
@@ -455,7 +481,7 @@ fn a_file_in_use_outlives_no_boot() {
     assert_eq!(Region::look(&scratch.path()).map(|view| view.unread()), Ok(1));
     set_boot(&scratch, in_use());
     assert_eq!(scratch.open().join(1).expect("a free rank").recv().expect("mail").to_vec(), b"unread");
-    assert_eq!(Region::remove(&scratch.path()), Ok(()));
+    assert_eq!(Region::remove_at(&scratch.path()), Ok(()));
     // A boot later, what was closed is there.
     scratch.create(SMALL).join(0).expect("a free rank").send(1, b"carried").expect("room");
     assert_eq!(word(&scratch, BOOT), 0);
@@ -475,7 +501,7 @@ fn what_lies_in_memory_outlives_no_boot_and_is_not_asked_for_its_own() {
         set_boot(&scratch, another | SETTLED);
         let opened = Region::create_or_open(place(scratch.name()), SMALL).expect("the region");
         assert_eq!(opened.join(1).expect("a free rank").recv().expect("mail").to_vec(), b"mail");
-        assert_eq!(Region::remove(place(scratch.name())), Ok(()));
+        assert_eq!(Region::remove_at(place(scratch.name())), Ok(()));
     }
 }
 
@@ -512,7 +538,7 @@ fn joiners_and_removers_wait_for_whoever_closes() {
                 "join" => drop(region.join(0).expect("a free rank")),
                 "join_any" => drop(region.join_any().expect("a free rank")),
                 "join_as" => drop(region.join_as("x").expect("a free rank")),
-                _ => assert_eq!(Region::remove(&scratch.path()), Ok(())),
+                _ => assert_eq!(Region::remove_at(&scratch.path()), Ok(())),
             }
         });
         assert!(begin.elapsed() >= Duration::from_millis(700), "{verb}");
@@ -645,7 +671,7 @@ fn stays_in_use(live: &Scratch, region: Region) {
             assert_eq!(word(live, BOOT), in_use(), "never clean again");
         }
     }
-    assert_eq!(Region::remove(&live.path()), Ok(()));
+    assert_eq!(Region::remove_at(&live.path()), Ok(()));
 }
 
 // --- Files: what else may be there -------------------------------------------------------------------------
@@ -654,7 +680,7 @@ fn expect_refusal(scratch: &Scratch, error: OpenError) {
     let path = scratch.path();
     assert_eq!(Region::open(&path).err(), Some(error));
     if !matches!(error, OpenError::Version { .. }) {
-        assert_eq!(Region::remove(&path), Err(error.into()));
+        assert_eq!(Region::remove_at(&path), Err(error.into()));
     }
     assert_eq!(Region::create_or_open(&path, SMALL).err(), Some(error.into()));
     assert_eq!(Region::create(&path, SMALL).err(), Some(CreateError::Exists));
@@ -714,7 +740,7 @@ fn paths_that_lead_nowhere_are_told_apart() {
     let check = |place: Place<'_>, create: CreateError, open: OpenError| {
         assert_eq!(Region::create(place, SMALL).err(), Some(create), "{place:?}");
         assert_eq!(Region::open(place).err(), Some(open), "{place:?}");
-        assert_eq!(Region::remove(place), Err(open.into()), "{place:?}");
+        assert_eq!(Region::remove_at(place), Err(open.into()), "{place:?}");
     };
     check(Place::File(&nowhere), CreateError::NoFolder, OpenError::NotFound);
     fs::write(scratch.path(), "a file, not a folder").expect("a file");
@@ -729,7 +755,7 @@ fn paths_that_lead_nowhere_are_told_apart() {
     let (there, here) = (folder.path().join("region"), link.path().join("region"));
     drop(Region::create(&here, SMALL).expect("a new region"));
     assert_eq!(Region::open(&there).map(|region| region.ranks()), Ok(3));
-    assert_eq!(Region::remove(&here), Ok(()));
+    assert_eq!(Region::remove_at(&here), Ok(()));
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left behind");
 }
 
@@ -741,7 +767,7 @@ fn a_file_may_have_any_name_that_the_file_system_allows() {
         let path = folder.path().join(name);
         drop(Region::create(&path, SMALL).expect("a new region"));
         assert_eq!(Region::open(&path).map(|region| region.ranks()), Ok(3));
-        assert_eq!(Region::remove(&path), Ok(()));
+        assert_eq!(Region::remove_at(&path), Ok(()));
     }
     assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left behind");
     fs::remove_dir(folder.path()).expect("an empty folder");
@@ -768,7 +794,9 @@ fn live_in_this_folder() {
     region.join(0).expect("a free rank").send(0, b"x").expect("room");
     env::set_current_dir(region_folder(&region)).expect("a folder");
     assert_eq!(Region::open(path).map(|region| region.inspect().mailboxes.len()), Ok(1));
-    assert_eq!(Region::remove(path), Ok(()));
+    // Also what was found by a path that leads elsewhere by now.
+    env::set_current_dir("/").expect("a folder");
+    assert_eq!(region.remove(), Ok(()));
     reply("ok");
 }
 
@@ -920,7 +948,7 @@ fn live_on_a_full_disk(folder: &str) {
     a.send(2, b"after").expect("room again");
     assert_eq!(region.join(2).expect("a free rank").recv().expect("mail").to_vec(), b"after");
     drop(a);
-    assert_eq!(Region::remove(path), Ok(()));
+    assert_eq!(Region::remove_at(path), Ok(()));
     assert_eq!(entries(), 0);
     reply("ok");
 }

@@ -11,6 +11,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("batch", &["1000000 numbers, 499999500000 in all"]),
     ("child", &["the child says: HELLO"]),
     ("draft", &["60 samples, the last one Sample { second: 59, celsius: 27.375 }"]),
+    ("feed", &["100 ticks", "100 ticks", "100 ticks"]),
     ("file", &["the writer has ended: exit status: 0", "it wrote: first", "it wrote: second"]),
     ("halves", &["1000 replies, in order"]),
     ("large", &["33554432 bytes in memory", "33554432 bytes in a file"]),

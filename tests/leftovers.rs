@@ -178,7 +178,7 @@ fn what_was_left_beside_files_is_removed_and_nothing_else() {
     let removed = litter(&folder.path(), &whole.path());
     expect_removed(&folder.path(), &removed, &|| Region::clean_folder(&folder.path()).expect("a folder"));
     assert!(Region::clean_folder(&folder.path().join("nowhere")).is_err());
-    assert_eq!(Region::remove(&stale.path()), Ok(()), "that is asked for by its name");
+    assert_eq!(Region::remove_at(&stale.path()), Ok(()), "that is asked for by its name");
     fs::remove_dir_all(folder.path()).expect("a folder");
 }
 
@@ -187,7 +187,7 @@ fn no_region_is_bound_to_a_name_of_one_that_is_built() {
     let path = half_built(&std::env::temp_dir(), 1);
     assert_eq!(Region::create(&path, SMALL).err(), Some(mailbox::CreateError::BadPath));
     assert_eq!(Region::open(&path).err(), Some(OpenError::BadPath));
-    assert_eq!(Region::remove(&path), Err(OpenError::BadPath.into()));
+    assert_eq!(Region::remove_at(&path), Err(OpenError::BadPath.into()));
 }
 
 // --- Killed creators ---------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ fn kill_creators(name: &str, folder: &Path, clean: impl Fn() -> Vec<String>) {
         drop(me);
         half_built += clean().len();
     }
-    match Region::remove(place(name)) {
+    match Region::remove_at(place(name)) {
         Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => {}
         error => panic!("{error:?}"),
     }
@@ -244,6 +244,6 @@ fn create_for_ever(name: &str) {
     loop {
         let region = Region::create_or_open(place(name), CREATED).expect("a region");
         drop(region.join_any());
-        let _ = Region::remove(place(name));
+        let _ = Region::remove_at(place(name));
     }
 }

@@ -61,7 +61,7 @@ fn send_what_does_not_fit(name: &str) {
     }
     assert_eq!(b.recv().expect("mail").to_vec(), b"small");
     drop((a, b));
-    assert_eq!(Region::remove(name), Ok(()));
+    assert_eq!(Region::remove_at(name), Ok(()));
     // In more than one piece.
     let region = Region::create(name, Config::ranks(2).cells(4).arena(130 << 20)).expect("room for a table");
     let (a, b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
@@ -69,7 +69,7 @@ fn send_what_does_not_fit(name: &str) {
     assert!(region.inspect().memory > 130 << 20);
     assert_eq!(b.recv().expect("mail").to_vec(), [7; 100]);
     drop((a, b));
-    assert_eq!(Region::remove(name), Ok(()));
+    assert_eq!(Region::remove_at(name), Ok(()));
     assert_eq!(fs::read_dir("/dev/shm").expect("a folder").count(), 0, "nothing is left behind");
     reply("ok");
 }
@@ -190,7 +190,7 @@ fn write_short_files(name: &str) {
 
 /// A process may not write a single byte to any file.
 fn write_nothing(name: &str) {
-    assert!(Region::remove(name).is_err());
+    assert!(Region::remove_at(name).is_err());
     assert_eq!(Region::open(name).map(|region| region.ranks()), Ok(2), "it is as it was");
     reply("ok");
 }
@@ -300,7 +300,7 @@ fn live_without_a_boot(file: &str) {
             .iter()
             .any(|listed| listed.name == name.name() && listed.refusal.is_none())
     );
-    assert_eq!(Region::remove(name.name()), Ok(()));
+    assert_eq!(Region::remove_at(name.name()), Ok(()));
     // A file in use was used in some boot, which must be this one.
     let missing = OpenError::Missing { path: BOOT_ID };
     let file = Scratch::at(file);
@@ -337,7 +337,7 @@ fn live_without_proc(name: &str) {
         Region::list().expect("a list").iter().any(|listed| listed.name == name && listed.refusal.is_none())
     );
     assert!(Region::leftovers().expect("leftovers").iter().any(|leftover| leftover.name == name));
-    assert_eq!(Region::remove(name), Err(missing.into()));
+    assert_eq!(Region::remove_at(name), Err(missing.into()));
     let region = Region::open(name).expect("a region");
     assert_eq!(region.join(1).err(), Some(JoinError::Missing { path: DESCRIPTORS }));
     let new = Scratch::new();

@@ -127,7 +127,7 @@ fn look_where_nobody_writes() {
     assert_eq!(Region::look(&file.path()).map(unread), Ok(1));
     assert_eq!(Region::open("prices").err(), Some(OpenError::ReadOnly));
     assert_eq!(Region::open(&file.path()).err(), Some(OpenError::ReadOnly));
-    assert_eq!(Region::remove("prices"), Err(OpenError::ReadOnly.into()));
+    assert_eq!(Region::remove_at("prices"), Err(OpenError::ReadOnly.into()));
     assert_eq!(Region::create("other", SMALL).err(), Some(mailbox::CreateError::ReadOnly));
     assert_eq!(
         Region::create(&file.path().with_file_name("x"), SMALL).err(),
@@ -187,7 +187,7 @@ fn look_at_what_is_none() {
     for name in ["foreign", "small", "fifo", "link"] {
         assert_eq!(Region::look(name).err(), Some(OpenError::Foreign));
         assert_eq!(Region::open(name).err(), Some(OpenError::Foreign));
-        assert_eq!(Region::remove(name), Err(OpenError::Foreign.into()));
+        assert_eq!(Region::remove_at(name), Err(OpenError::Foreign.into()));
         assert_eq!(Region::create(name, SMALL).err(), Some(mailbox::CreateError::Exists));
         assert_eq!(Listed::at(name).map(|listed| listed.refusal), Some(Some(OpenError::Foreign)));
     }
@@ -260,12 +260,12 @@ fn find_leftovers() {
     let lock = Lock::take(&file, 5, 1).expect("a lock").expect("a free one");
     assert_eq!(seen("other"), None);
     assert_eq!(before[0].remove(), Ok(false));
-    assert_eq!(Region::remove("other"), Err(RemoveError::InUse));
+    assert_eq!(Region::remove_at("other"), Err(RemoveError::InUse));
     drop(lock);
     assert_eq!(before[0].remove(), Ok(true));
     let another = region("other");
     another.patch(8, &(ABI + 1).to_ne_bytes());
-    assert_eq!(Region::remove("other"), Ok(()));
+    assert_eq!(Region::remove_at("other"), Ok(()));
     assert!(fs::read_dir(os::shm_folder()).expect("a folder").next().is_none(), "nothing is left behind");
     reply("ok");
 }

@@ -23,7 +23,7 @@ use mailbox::cell::{INLINE, Kind};
 use mailbox::layout::{Activity, Bells, Identity, Rank};
 use mailbox::line::{Answerer, Asker};
 use mailbox::memory::Mailbox;
-use mailbox::os::{File, end_of_ringer, have_barriers};
+use mailbox::os::{File, Locker, end_of_ringer, have_barriers};
 use mailbox::registry::Registry;
 use mailbox::ring::{Consumer, Letter, Producer, PushError, Slack, Slot};
 use mailbox::sync::Edge::{Answer as Answered, Ask, Head, Life, RingerFence, SleeperFence, Stamp};
@@ -506,7 +506,7 @@ fn registry() -> Registry {
         activity: Activity { awaited: [word(), word()], sleeps: word(), processors: [word(), word()] }.into(),
         reserved: std::array::from_fn(|_| word().into()),
     };
-    Registry::new(vec![rank].into(), File::unlocked())
+    Registry::new(vec![rank].into(), Locker::new(File::unlocked()))
 }
 
 /// Claims the rank, if nobody holds it, and gives it back as a process does that ends.

@@ -25,6 +25,7 @@ const TABLE: &[(&str, &str)] = &[
     ("os/linux/files", ""),
     ("os/linux/locking", ""),
     ("os/linux/users", ""),
+    ("os/linux/locks", ""),
     // Its locks are words of the segment.
     ("os/portable", "sync layout"),
     ("os/model", "sync"),
@@ -42,12 +43,13 @@ const TABLE: &[(&str, &str)] = &[
     ("place", ""),
     ("backing", "place os memory"),
     ("reason", "os error"),
-    ("segment", "sync place backing os layout memory reason error"),
+    ("segment", "sync copies place backing os layout memory reason error"),
     ("segment/found", "copies backing os layout reason error"),
     ("segment/listed", "place backing os error"),
     ("segment/leftover", "copies place backing os reason error"),
+    ("segment/removal", "os reason error"),
     ("segment/unnamed", "backing os layout reason error"),
-    ("stay", "sync segment os layout"),
+    ("stay", "sync segment os layout error"),
     ("registry", "sync layout os memory error"),
     ("bell", "sync layout os"),
     ("bell/order", "sync os"),
@@ -67,7 +69,7 @@ const TABLE: &[(&str, &str)] = &[
     ("kept", "ring train"),
     ("answers", "cell"),
     ("reply", "cell error"),
-    ("member", "budget sync region registry stay bell crowd os ring memory layout source error"),
+    ("member", "budget sync region segment registry stay bell crowd os ring memory layout source error"),
     ("outbox", "sync member region registry ring line bell memory layout cell peers source train error"),
     ("draft", "member outbox ring memory error"),
     ("incoming", "sync os member ring line cell memory layout train kept answers error"),
@@ -81,11 +83,9 @@ const TABLE: &[(&str, &str)] = &[
     ("sender", "member outbox draft region bell cell error batch"),
     ("mail", "member incoming inbox sender ring cell memory train error"),
     ("receiver", "member inbox mail sender region bell source error batch"),
-    (
-        "endpoint",
-        "member batch sender receiver draft mail region registry segment stay bell os layout source reason error",
-    ),
+    ("endpoint", "member batch sender receiver draft mail region bell source error"),
     // On its face.
+    ("join", "bell reason endpoint member region registry segment stay layout error"),
     ("call", "endpoint sender receiver member outbox registry ring line cell source reply error"),
 ];
 

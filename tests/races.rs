@@ -94,7 +94,7 @@ fn end(racers: Vec<Child>) {
 
 fn finish(place_of: &Path) {
     let name = place_of.to_str().expect("text");
-    match Region::remove(place(name)) {
+    match Region::remove_at(place(name)) {
         Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => {}
         error => panic!("{error:?}"),
     }
@@ -134,7 +134,7 @@ fn identity(region: &Region) -> String {
 }
 
 fn remove(name: &str) {
-    match Region::remove(place(name)) {
+    match Region::remove_at(place(name)) {
         Ok(()) | Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => {}
         error => panic!("{error:?}"),
     }

@@ -128,7 +128,7 @@ fn meet_those_without_a_number(name: &str) {
     assert_eq!(os::user(), OVERFLOW);
     assert_eq!(Region::open(name).err(), Some(stranger));
     assert_eq!(Region::look(name).err(), Some(stranger));
-    assert_eq!(Region::remove(name), Err(stranger.into()));
+    assert_eq!(Region::remove_at(name), Err(stranger.into()));
     assert_eq!(Region::create_or_open(name, SMALL).err(), Some(stranger.into()));
     let listed = Region::list().expect("a list").into_iter().find(|listed| listed.name == name);
     assert_eq!(listed.and_then(|listed| listed.refusal), Some(stranger));
@@ -163,7 +163,7 @@ fn be_nobody(scratch: &Scratch) {
     become_user(OVERFLOW);
     drop(scratch.create(SMALL));
     assert_eq!(scratch.open().ranks(), 2);
-    assert_eq!(Region::remove(scratch.name()), Ok(()));
+    assert_eq!(Region::remove_at(scratch.name()), Ok(()));
     reply("ok");
 }
 
@@ -215,7 +215,7 @@ fn do_everything(scratch: &Scratch) {
         assert_eq!(signals(), before);
     }
     drop(Region::list());
-    Region::remove(scratch.name()).expect("an unused region");
+    Region::remove_at(scratch.name()).expect("an unused region");
     assert_eq!(signals(), before);
     reply("ok");
 }

@@ -60,7 +60,7 @@ fn work(region: &str) {
 fn ping(me: &Endpoint, rounds: u64) {
     for round in 0..rounds {
         me.send(ECHOER, &round.to_ne_bytes()).expect("to be sent");
-        assert_eq!(me.recv().expect("an echo").read(), Ok(round));
+        assert_eq!(me.recv_from(ECHOER).expect("an echo").read(), Ok(round));
     }
 }
 

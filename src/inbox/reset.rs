@@ -9,7 +9,7 @@ impl Inbox {
     pub fn reset(&mut self, member: &Member, from: u32) -> Result<(), RecvError> {
         member.check()?;
         if !self.peers.reaches(from) {
-            return Err(RecvError::NoSuchRank);
+            return Err(RecvError::NoSuchRank { rank: from, ranks: self.peers.ranks() });
         }
         self.discover(member);
         // If nothing was ever sent, there is nothing to give up.

@@ -56,6 +56,8 @@ pub struct Facts {
     pub allocated: u64,
     /// To whom it belongs.
     pub owner: u32,
+    /// How many names it has.
+    pub links: u64,
     /// What tells it from all other files of this machine.
     pub identity: (u64, u64),
 }
@@ -67,6 +69,7 @@ impl From<fs::Metadata> for Facts {
             len: metadata.len(),
             allocated: metadata.blocks() * 512,
             owner: metadata.uid(),
+            links: metadata.nlink(),
             identity: (metadata.dev(), metadata.ino()),
         }
     }

@@ -3,10 +3,12 @@
 mod cgroup;
 mod files;
 mod locking;
+mod locks;
 mod users;
 
 pub use files::*;
 pub use locking::{Pages, locks_all_it_maps, map_error};
+pub use locks::{LOCKS_OF_ALL_VERSIONS, Lock, Locker, is_locked, is_locked_anywhere};
 pub use users::is_own;
 
 use super::check;
@@ -15,12 +17,7 @@ use core::ffi::c_int;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32 as Word, Ordering, compiler_fence};
 use core::time::Duration;
-use std::cell::Cell;
 pub use std::fs::File;
-use std::io;
-use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, FromRawFd, RawFd};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 /// Keeps a mapping out of core dumps: writing one would allocate every page of it.
@@ -113,132 +110,7 @@ pub fn wake_on(word: &AtomicU32) {
     }
 }
 
-// --- Locks -------------------------------------------------------------------------------------------------
-
-/// Locks are taken on bytes that no file reaches, so that nobody else's locks meet them.
-const LOCK_BASE: i64 = 1 << 61;
-
-fn range(kind: c_int, first: u32, count: u32) -> libc::flock {
-    libc::flock {
-        l_type: kind as libc::c_short,
-        l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: (LOCK_BASE + i64::from(first)) as libc::off_t,
-        l_len: count as libc::off_t,
-        l_pid: 0,
-    }
-}
-
-/// Whether a description other than `file` holds one of the lock bytes `first..first + count`.
-pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
-    let mut lock = range(libc::F_WRLCK, first, count);
-    // SAFETY: `lock` outlives the call.
-    #[expect(unsafe_code, reason = "system call")]
-    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
-    check(result)?;
-    Ok(c_int::from(lock.l_type) != libc::F_UNLCK)
-}
-
-/// Whether the locks of any version, and of whoever else locks a region's file, can be seen.
-pub const LOCKS_OF_ALL_VERSIONS: bool = true;
-
-/// Whether a description other than `file` holds any lock on its file, whatever bytes that is on.
-pub fn is_locked_anywhere(file: &File) -> io::Result<bool> {
-    let mut lock = range(libc::F_WRLCK, 0, 0);
-    lock.l_start = 0;
-    // SAFETY: `lock` outlives the call.
-    #[expect(unsafe_code, reason = "system call")]
-    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
-    check(result)?;
-    Ok(c_int::from(lock.l_type) != libc::F_UNLCK)
-}
-
-/// Lock bytes held by an open file description of their own (I5). The kernel lets go when the process ends.
-///
-/// A forked child would hold them too: it closes them first thing.
-pub struct Lock {
-    file: ManuallyDrop<File>,
-    process: u32,
-}
-
-impl Lock {
-    /// Takes the lock bytes `first..first + count` of the file behind `file`; `None` if somebody holds one.
-    pub fn take(file: &File, first: u32, count: u32) -> io::Result<Option<Self>> {
-        let process = process();
-        let mut descriptors = FORK.lock();
-        // A new description: `dup` would share locks with `file`, and with whoever inherits that.
-        let own = reopen(file)?;
-        let lock = range(libc::F_WRLCK, first, count);
-        // SAFETY: `lock` outlives the call.
-        #[expect(unsafe_code, reason = "system call")]
-        let result = unsafe { libc::fcntl(own.as_raw_fd(), libc::F_OFD_SETLK, &raw const lock) };
-        match check(result) {
-            Ok(_) => {
-                descriptors.push(own.as_raw_fd());
-                Ok(Some(Self { file: ManuallyDrop::new(own), process }))
-            }
-            Err(error) if matches!(error.raw_os_error(), Some(libc::EAGAIN | libc::EACCES)) => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-impl Drop for Lock {
-    fn drop(&mut self) {
-        if process() != self.process {
-            return; // A forked child's descriptor is closed already, and its number may be in use again.
-        }
-        let mut descriptors = FORK.lock();
-        descriptors.retain(|descriptor| *descriptor != self.file.as_raw_fd());
-        let unlock = range(libc::F_UNLCK, 0, 0);
-        // SAFETY: `unlock` outlives the call; the file is dropped once, here.
-        #[expect(unsafe_code, reason = "system call; closed while the list is locked")]
-        unsafe {
-            // Closing would do, but for a child that is being started and has not come to its `exec` yet.
-            libc::fcntl(self.file.as_raw_fd(), libc::F_OFD_SETLK, &raw const unlock);
-            ManuallyDrop::drop(&mut self.file);
-        }
-    }
-}
-
 // --- Forks -------------------------------------------------------------------------------------------------
-
-/// The descriptors that a forked child must close at once: they hold its parent's locks.
-struct Fork {
-    descriptors: Mutex<Vec<RawFd>>,
-}
-
-static FORK: Fork = Fork { descriptors: Mutex::new(Vec::new()) };
-
-thread_local! {
-    static FORKING: Cell<Option<MutexGuard<'static, Vec<RawFd>>>> = const { Cell::new(None) };
-}
-
-impl Fork {
-    /// The list; no fork happens while it is locked.
-    fn lock(&self) -> MutexGuard<'_, Vec<RawFd>> {
-        self.descriptors.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-extern "C" fn before_fork() {
-    // A thread that is past its thread-locals forks without the list's lock. One that finds itself forking already
-    // has it: this was registered more than once.
-    let _ = FORKING.try_with(|guard| guard.set(Some(guard.take().unwrap_or_else(|| FORK.lock()))));
-}
-
-extern "C" fn after_fork_in_parent() {
-    let _ = FORKING.try_with(Cell::take);
-}
-
-extern "C" fn after_fork_in_child() {
-    if let Ok(Some(mut descriptors)) = FORKING.try_with(Cell::take) {
-        for descriptor in descriptors.drain(..) {
-            // SAFETY: the list owns the descriptors in this process: `Lock::drop` will not touch them.
-            #[expect(unsafe_code, reason = "closes a description that would keep the parent's lock")]
-            drop(unsafe { File::from_raw_fd(descriptor) });
-        }
-    }
-}
 
 /// A page that the kernel clears in a forked child.
 static PAGE: AtomicPtr<Word> = AtomicPtr::new(core::ptr::null_mut());
@@ -285,7 +157,11 @@ fn watch_forks() {
     const LEN: usize = 4096;
     // First: whoever finds the page takes locks. SAFETY: three functions that stay.
     unsafe {
-        libc::pthread_atfork(Some(before_fork), Some(after_fork_in_parent), Some(after_fork_in_child));
+        libc::pthread_atfork(
+            Some(locks::before_fork),
+            Some(locks::after_fork_in_parent),
+            Some(locks::after_fork_in_child),
+        );
     }
     // SAFETY: a new anonymous mapping.
     let page = unsafe {
@@ -333,14 +209,5 @@ mod tests {
         });
         assert_eq!(pinned.join().expect("a thread"), (vec![last], 1));
         assert_eq!(affinity(), all);
-    }
-
-    #[test]
-    fn forks_may_be_provided_for_twice() {
-        before_fork();
-        before_fork();
-        after_fork_in_parent();
-        after_fork_in_parent();
-        drop(FORK.lock());
     }
 }

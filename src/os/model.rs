@@ -129,6 +129,28 @@ pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
     Ok(file.held.lock().unwrap().iter().any(|byte| (first..first + count).contains(byte)))
 }
 
+/// Takes lock bytes of one file.
+pub struct Locker {
+    file: Arc<File>,
+}
+
+impl Locker {
+    /// A locker of `file`.
+    pub fn new(file: Arc<File>) -> Arc<Self> {
+        Arc::new(Self { file })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// As [`Lock::take`].
+    pub fn take(self: &Arc<Self>, first: u32, count: u32) -> io::Result<Option<Lock>> {
+        Lock::take(&self.file, first, count)
+    }
+}
+
 /// Lock bytes, given back when this is dropped.
 pub struct Lock {
     file: Arc<File>,

@@ -24,6 +24,7 @@ use memmap2::{MmapOptions, MmapRaw};
 pub use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 use std::{env, fs, process, thread};
 
@@ -244,6 +245,28 @@ pub fn is_locked_anywhere(file: &File) -> io::Result<bool> {
 /// Whether a file of this user is this process': always.
 pub fn is_own(user: u32) -> bool {
     user == super::user()
+}
+
+/// Takes locks of one region.
+pub struct Locker {
+    file: Arc<File>,
+}
+
+impl Locker {
+    /// A locker of the region in `file`.
+    pub fn new(file: Arc<File>) -> Arc<Self> {
+        Arc::new(Self { file })
+    }
+
+    /// The file.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// As [`Lock::take`].
+    pub fn take(self: &Arc<Self>, first: u32, count: u32) -> io::Result<Option<Lock>> {
+        Lock::take(&self.file, first, count)
+    }
 }
 
 /// Locks, given back when this is dropped by the process that took them; until then they are held as long as

@@ -9,7 +9,7 @@
 /// ```compile_fail,E0133
 /// let trusted = mailbox::TrustedEvents::new();
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TrustedEvents(());
 
 impl TrustedEvents {

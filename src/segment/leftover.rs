@@ -61,7 +61,9 @@ impl Leftover {
             Ok(is_it && unread(found)? <= self.unread)
         };
         match Segment::remove_if(&site, NOBODY_ELSE, is_same) {
-            Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => Ok(false),
+            Err(RemoveError::InUse | RemoveError::Closing | RemoveError::Open(OpenError::NotFound)) => {
+                Ok(false)
+            }
             removed => removed,
         }
     }

@@ -80,7 +80,7 @@ impl Puppet<'_> {
                 become_user(number(id));
                 "ok".to_string()
             }
-            ["remove"] => said(Region::remove(place(self.name))),
+            ["remove"] => said(Region::remove_at(place(self.name))),
             ["remove-roots"] => said(OpenOptions::new().owner(0).remove(place(self.name))),
             ["fork" | "clone"] => match if words == ["fork"] { fork() } else { clone() } {
                 0 => process::id().to_string(),

@@ -35,7 +35,7 @@ impl Drop for Place {
     fn drop(&mut self) {
         // In use only if a measurement failed; then its partner is about to be killed.
         for _ in 0..100 {
-            match Region::remove(&self.name) {
+            match Region::remove_at(&self.name) {
                 Err(RemoveError::InUse) => std::thread::sleep(Duration::from_millis(10)),
                 _ => return,
             }
@@ -294,7 +294,7 @@ fn many_to_one(
                 }
                 match me.send(0, black_box(&buffer)) {
                     Ok(()) => {}
-                    Err(SendError::PeerLeft) => return,
+                    Err(SendError::PeerLeft(_)) => return,
                     Err(error) => panic!("the receiver lives: {error}"),
                 }
             }

@@ -287,7 +287,7 @@ impl Props {
 /// Removes a region; what its killed users started may be about to end.
 fn remove(region: &str, deadline: Instant) -> Result<(), Failure> {
     loop {
-        match Region::remove(place(region)) {
+        match Region::remove_at(place(region)) {
             Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => return Ok(()),
             Err(RemoveError::InUse) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
             Err(error) => return Err(Failure::of_region(region, format_args!("it stays: {error}"))),

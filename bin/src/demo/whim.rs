@@ -105,7 +105,7 @@ impl Whim<'_> {
             if mail.to_vec().len() != mail.len() || copied > mail.len().saturating_sub(offset) {
                 return Err(Failure::new("a mail has another length than it says"));
             }
-            let _ = (mail.piece(), mail.epoch(), mail.tag(), mail.read::<[u64; 2]>());
+            let _ = (mail.piece(), mail.epoch(), mail.read::<[u64; 2]>());
             if mail.is_call() && self.random.random_ratio(3, 4) {
                 if !self.answer(mail)? {
                     return Ok(false);
@@ -227,6 +227,7 @@ fn is_lost(lost: Lost) -> Result<bool, Failure> {
     match lost {
         Lost::Rank => Ok(false),
         Lost::Forked => Err(Failure::new("a process that has not forked is told that it has")),
+        Lost::Removed => Err(Failure::new("somebody removed the region of this run")),
     }
 }
 

@@ -94,15 +94,14 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
             Failure::of_region(name, OpenError::NotFound, &format!("see which there are with: {list}"))
         }
         RemoveError::Open(error) => opening(name, error),
-        RemoveError::Denied => Failure::of_region(name, error, ""),
+        RemoveError::Denied | RemoveError::Closing => Failure::of_region(name, error, ""),
         _ => Failure::of_region(name, error, &format!("see by whom with: mbox stat {}", quoted(name))),
     }
 }
 
 /// Why the rank was not joined.
-pub fn joining(name: &str, rank: u32, error: JoinError) -> Failure {
+pub fn joining(name: &str, error: JoinError) -> Failure {
     let hint = match error {
-        JoinError::NoSuchRank { .. } => format!("--as {rank} is not one of them"),
         JoinError::Taken { .. } => {
             format!("end it or join --as another; see by whom with: mbox stat {}", quoted(name))
         }
@@ -111,6 +110,10 @@ pub fn joining(name: &str, rank: u32, error: JoinError) -> Failure {
     };
     Failure::of_region(name, error, &hint)
 }
+
+/// What to do when a region was taken away while somebody was in it.
+pub const REMOVED: &str =
+    "create it again; where a logout did it, set RemoveIPC=no in logind.conf, or use a file";
 
 const BAD_PATH: &str = "write it as FOLDER/FILE";
 

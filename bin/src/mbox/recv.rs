@@ -2,10 +2,10 @@
 
 use super::access::Access;
 use super::batch::Batch;
-use super::failure::{Failure, joining};
+use super::failure::{Failure, REMOVED, joining};
 use super::standard;
 use clap::Args;
-use mailbox::{Mail, RecvError, Region, Source};
+use mailbox::{Lost, Mail, RecvError, Region, Source};
 use std::collections::BTreeSet;
 
 /// Write what is sent to standard output; ends when whoever has sent something has left
@@ -29,7 +29,7 @@ impl Recv {
     pub fn run(&self) -> Result<(), Failure> {
         let output = standard::output()?;
         let region = self.access.open()?;
-        let me = region.join(self.me).map_err(|error| joining(&self.access.name, self.me, error))?;
+        let me = region.join(self.me).map_err(|error| joining(&self.access.name, error))?;
         // Memory does not grow with a message.
         me.set_pieces(true);
         let mut batch = Batch::new(output, self.lines);
@@ -71,7 +71,7 @@ impl Recv {
                 Err(RecvError::Empty) => break,
                 Err(error) => {
                     batch.flush()?;
-                    return Err(self.failure(error, region.ranks()));
+                    return Err(self.failure(error));
                 }
             }
         }
@@ -79,10 +79,10 @@ impl Recv {
         senders.verdict(&self.access.name)
     }
 
-    fn failure(&self, error: RecvError, ranks: u32) -> Failure {
+    fn failure(&self, error: RecvError) -> Failure {
         let hint = match error {
-            RecvError::NoSuchRank => format!("--from must be one of 0 to {}", ranks - 1),
             RecvError::Corrupt(_) => "remove the region and create it anew".into(),
+            RecvError::Lost(Lost::Removed) => REMOVED.into(),
             _ => String::new(),
         };
         Failure::of_region(&self.access.name, error, &hint)

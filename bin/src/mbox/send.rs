@@ -1,10 +1,10 @@
 //! `mbox send`
 
 use super::access::Access;
-use super::failure::{Failure, joining};
+use super::failure::{Failure, REMOVED, joining};
 use super::standard::{self, input_failure};
 use clap::Args;
-use mailbox::{Endpoint, SendError, Status};
+use mailbox::{Endpoint, Lost, SendError, Status};
 use std::fs::File;
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::thread;
@@ -48,7 +48,7 @@ impl Send {
     fn start(&self) -> Result<Stream<'_>, Failure> {
         let region = self.access.open()?;
         let before = region.status(self.to);
-        let endpoint = region.join(self.me).map_err(|error| joining(&self.access.name, self.me, error))?;
+        let endpoint = region.join(self.me).map_err(|error| joining(&self.access.name, error))?;
         let stream = Stream { endpoint, to: self.to, before, name: &self.access.name };
         stream.open()?;
         Ok(stream)
@@ -68,7 +68,7 @@ impl Stream<'_> {
     fn open(&self) -> Result<(), Failure> {
         match self.endpoint.try_reserve(self.to, 0).map(drop) {
             // It is open, and full; there is time to wait when there is something to send.
-            Err(SendError::Full | SendError::PeerLeft | SendError::PeerDead) => Ok(()),
+            Err(SendError::Full | SendError::PeerLeft(_) | SendError::PeerDead(_)) => Ok(()),
             opened => opened.map_err(|error| self.failure(error)),
         }
     }
@@ -120,7 +120,7 @@ impl Stream<'_> {
         }
         loop {
             match self.endpoint.send(self.to, bytes) {
-                Err(SendError::PeerLeft | SendError::PeerDead) if self.is_receiver_to_come() => {
+                Err(SendError::PeerLeft(_) | SendError::PeerDead(_)) if self.is_receiver_to_come() => {
                     thread::sleep(POLL);
                 }
                 sent => return sent.map_err(|error| self.failure(error)),
@@ -143,20 +143,27 @@ impl Stream<'_> {
     }
 
     fn failure(&self, error: SendError) -> Failure {
-        let (ranks, max_message) = (self.endpoint.region().ranks(), self.endpoint.region().max_message());
+        let max_message = self.endpoint.region().max_message();
         let hint = match error {
-            SendError::NoSuchRank => format!("the region has ranks 0 to {}", ranks - 1),
             SendError::NoSpace => "remove other regions (mbox ls, mbox rm), or create with --reserve".into(),
             SendError::TooLarge { limit } if limit < max_message => {
                 "only another process can take more; leave --lines away, or create with a larger --arena"
                     .into()
             }
             SendError::TooLarge { .. } => "create the region with a larger --max-message".into(),
-            SendError::PeerLeft | SendError::PeerDead => "not all was sent; start both again".into(),
+            SendError::PeerLeft(_) | SendError::PeerDead(_) => "not all was sent; start both again".into(),
             SendError::Full => "only another process can empty it; send less, or to another rank".into(),
             SendError::Corrupt => "remove the region and create it anew".into(),
+            SendError::Lost(Lost::Removed) => REMOVED.into(),
             _ => String::new(),
         };
-        Failure::of_region(self.name, format_args!("rank {}: {error}", self.to), &hint)
+        let what = match error {
+            SendError::NoSuchRank { .. }
+            | SendError::PeerLeft(_)
+            | SendError::PeerDead(_)
+            | SendError::Lost(_) => error.to_string(),
+            _ => format!("rank {}: {error}", self.to),
+        };
+        Failure::of_region(self.name, what, &hint)
     }
 }

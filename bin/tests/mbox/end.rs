@@ -142,6 +142,23 @@ fn stuck_receiver(region: &Name) -> (Process, impl Sized) {
 }
 
 #[test]
+fn whoever_waits_in_a_region_that_is_removed_is_told() {
+    let region = Name::create(SMALL);
+    let (receiver, _output) = stuck_receiver(&region);
+    let what = "the region was removed under its users; create it again; where a logout did it, set RemoveIPC=no in \
+                logind.conf, or use a file";
+    let told = format!("region {:?}: {what}", &*region);
+    std::fs::remove_file(region.path()).expect("a name");
+    receiver.fails(&told);
+    mbox(["create", &region, "--ranks", "2", "--arena", "256K"]).succeeds();
+    // It waits for a receiver to come.
+    let sender = sender(&region, file_of(&vec![1; 1 << 20]));
+    region.wait_until(|stat| stat["mailboxes"][0]["unread"].as_u64() >= Some(2));
+    std::fs::remove_file(region.path()).expect("a name");
+    sender.fails(&told);
+}
+
+#[test]
 fn a_receiver_that_dies_half_way_fails_its_sender() {
     let region = Name::create(SMALL);
     let (mut receiver, _output) = stuck_receiver(&region);
@@ -149,7 +166,7 @@ fn a_receiver_that_dies_half_way_fails_its_sender() {
     region.wait_until(|stat| stat["mailboxes"][0]["unread"].as_u64() >= Some(3));
     receiver.kill();
     sender.fails(&format!(
-        "region {:?}: rank 1: the receiver died, or was replaced, before it made room or had the whole message; \
+        "region {:?}: rank 1 died, or was replaced, before it made room or had the whole message; \
          not all was sent; start both again",
         &*region
     ));
@@ -164,7 +181,7 @@ fn a_receiver_that_leaves_half_way_fails_its_sender() {
     drop(output);
     receiver.fails(BROKEN_PIPE);
     sender.fails(&format!(
-        "region {:?}: rank 1: the receiver left before it made room or had the whole message; \
+        "region {:?}: rank 1 left before it made room or had the whole message; \
          not all was sent; start both again",
         &*region
     ));

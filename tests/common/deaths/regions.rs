@@ -16,7 +16,7 @@ fn expect_region(place: Place<'_>) {
     send(&one, 0, 20);
     Reader::default().receive(&other);
     drop((one, other));
-    Region::remove(place).expect("a region that nobody is in");
+    Region::remove_at(place).expect("a region that nobody is in");
     assert_eq!(Region::open(place).err(), Some(OpenError::NotFound));
 }
 
@@ -56,7 +56,7 @@ pub fn creates(doom: &dyn Doom, scratch: Scratch, is_replaced: bool) -> bool {
     if is_replaced {
         scratch.patch(0, &WIPED.to_ne_bytes());
     } else {
-        Region::remove(place).expect("a region that nobody is in");
+        Region::remove_at(place).expect("a region that nobody is in");
     }
     let process = doomed(|| {
         doom.begin();
@@ -79,7 +79,7 @@ pub fn removes(doom: &dyn Doom, scratch: Scratch) -> bool {
     drop(Region::create(place, config()).expect("a new region"));
     let process = doomed(|| {
         doom.begin();
-        Region::remove(place).expect("a region that nobody is in");
+        Region::remove_at(place).expect("a region that nobody is in");
         doom.end();
     });
     let is_complete = doom.follow(process);

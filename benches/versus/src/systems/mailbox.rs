@@ -61,7 +61,7 @@ impl Drop for Named<'_> {
     fn drop(&mut self) {
         // In use only where something failed; then its processes are about to end.
         for _ in 0..100 {
-            match Region::remove(self.0) {
+            match Region::remove_at(self.0) {
                 Err(RemoveError::InUse) => thread::sleep(Duration::from_millis(10)),
                 _ => return,
             }

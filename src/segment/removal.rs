@@ -1,0 +1,40 @@
+//! Taking a region away: who may, and who waits for whom.
+
+use super::{ALL_LOCKS, Segment, is_held, unbind};
+use crate::error::{OpenError, RemoveError};
+use crate::os::{File, Lock};
+use crate::reason::{open_error, remove_error};
+use core::time::Duration;
+use std::io;
+use std::time::Instant;
+
+/// How long removing waits for another process that removes or closes the region.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+impl Segment {
+    /// Takes this segment away, if nobody lives in it.
+    pub fn remove_this(&self) -> Result<(), RemoveError> {
+        let site = self.site.as_ref().ok_or(RemoveError::Unnamed)?;
+        let _locks = lock_all(&self.file, || self.locks.take(0, ALL_LOCKS))?;
+        let is_there = unbind(site, &self.file).map_err(remove_error)?;
+        if is_there { Ok(()) } else { Err(OpenError::NotFound.into()) }
+    }
+}
+
+/// Takes all locks of the region in `file`: nobody lives in it then, and nobody comes.
+pub fn lock_all(file: &File, take: impl Fn() -> io::Result<Option<Lock>>) -> Result<Lock, RemoveError> {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        if let Some(locks) = take().map_err(open_error)? {
+            return Ok(locks);
+        }
+        // Whoever closes a file's region holds all locks until the disk has it.
+        if is_held(file, 0, ALL_LOCKS).map_err(open_error)? {
+            return Err(RemoveError::InUse);
+        }
+        if Instant::now() >= deadline {
+            return Err(RemoveError::Closing);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}

@@ -1,0 +1,64 @@
+//! What every public type can do, so that programs can hold, show and compare it.
+#![cfg(not(loom))]
+
+use mailbox::{
+    Batch, Call, CallError, CloseError, Config, ConfigError, CreateError, CreateOrOpenError, Draft, Endpoint,
+    HandError, Inspection, Interrupter, JoinError, JoinOptions, Lost, Mail, MailboxReport, OpenError,
+    OpenOptions, Piece, Place, RankReport, Receiver, RecvError, Region, RemoveError, Reply, ReplyError,
+    Reserve, SendError, Sender, SizeError, Source, Status, Wait, WaitError,
+};
+use std::error::Error;
+use std::fmt::Debug;
+use std::hash::Hash;
+
+fn shows<T: Debug>() {}
+
+fn is_a_key<T: Copy + Eq + Hash + Debug>() {}
+
+fn fails<T: Error + Clone + PartialEq + Send + Sync + 'static>() {}
+
+#[test]
+fn everything_shows_itself() {
+    shows::<(Batch<'_>, Call<'_>, Config, Draft<'_>, Endpoint, Inspection, Interrupter, Mail<'_>)>();
+    shows::<(MailboxReport, OpenOptions, Piece, RankReport, Receiver, Region, Reply, Sender)>();
+    is_a_key::<(JoinOptions<'_>, Place<'_>, Reserve, Source, Status, Wait)>();
+}
+
+#[test]
+fn every_error_is_one() {
+    fails::<CallError>();
+    fails::<CloseError>();
+    fails::<ConfigError>();
+    fails::<CreateError>();
+    fails::<CreateOrOpenError>();
+    fails::<HandError>();
+    fails::<JoinError>();
+    fails::<Lost>();
+    fails::<OpenError>();
+    fails::<RecvError>();
+    fails::<RemoveError>();
+    fails::<ReplyError>();
+    fails::<SendError>();
+    fails::<SizeError>();
+    fails::<WaitError>();
+}
+
+/// Every name that the crate's root gives is in one of the lists above.
+#[test]
+fn nothing_public_is_missing_here() {
+    let folder = env!("CARGO_MANIFEST_DIR");
+    let read = |path: &str| std::fs::read_to_string(format!("{folder}/{path}")).expect("a source file");
+    let (root, errors, here) = (read("src/lib.rs"), read("src/error.rs"), read("tests/surface.rs"));
+    let uses = root.split_once("pub use bell::").expect("the first of them").1;
+    let words = uses.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    let types =
+        words.filter(|word| word.chars().any(char::is_lowercase) && word.starts_with(char::is_uppercase));
+    let after =
+        |keyword| errors.split(keyword).skip(1).map(|rest| rest.split([' ', '{']).next().unwrap_or(rest));
+    let missing: Vec<&str> = types
+        .chain(after("\npub enum "))
+        .chain(after("\npub struct "))
+        .filter(|name| **name != *"What" && here.matches(name).count() < 2)
+        .collect();
+    assert!(missing.is_empty(), "{missing:?}");
+}
