@@ -20,7 +20,7 @@
 //! - *A barrier that fails*, because the process was forbidden the call after it joined: the sleeper stores the mode and
 //!   fences, for good. A ringer that loaded the old mode just before has published, but that may still be on its way out
 //!   of its processor, where no fence of ours reaches it. It is out within a microsecond or so: the sleeper looks once
-//!   more [`SETTLING`] later.
+//!   more a millisecond later.
 
 use super::{ASLEEP, Bell, FENCE};
 use crate::os;
@@ -59,7 +59,7 @@ pub struct Order {
 pub enum Seen {
     /// It is.
     Now,
-    /// It is once [`SETTLING`] has passed.
+    /// It is within a millisecond.
     Soon,
 }
 
