@@ -23,7 +23,7 @@ const QUERIES: usize = 64;
 
 /// A set of processors, in a word: which one, or by their numbers modulo [`FOLD`](Self::FOLD) which ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Processors(u64);
+pub(crate) struct Processors(u64);
 
 impl Processors {
     /// Nobody has said anything: all of them.
@@ -34,6 +34,11 @@ impl Processors {
     const SINGLE: u64 = 1 << 62;
     const FOLD: usize = 62;
     const ALL: u64 = Self::SINGLE - 1;
+
+    /// Those on which this thread may run.
+    pub fn here() -> Self {
+        Self::of(&os::affinity())
+    }
 
     fn of(numbers: &[usize]) -> Self {
         match *numbers {
@@ -98,8 +103,8 @@ pub(crate) struct Crowd {
 }
 
 impl Crowd {
-    /// For the half of this number of a rank that this process has just joined as; says where it runs.
-    pub fn join(registry: &Registry, rank: u32, half: usize) -> Self {
+    /// For the half of this number of a rank that this process has just joined as, in a thread that may run `here`.
+    pub fn join(registry: &Registry, rank: u32, half: usize, here: Processors) -> Self {
         let crowd = Self {
             rank,
             half,
@@ -110,7 +115,7 @@ impl Crowd {
             queried: Cell::default(),
             next: Cell::default(),
         };
-        crowd.ask_for_processors(registry);
+        crowd.tell(registry, here);
         crowd
     }
 
@@ -130,7 +135,7 @@ impl Crowd {
             let usable = match self.usable.get() {
                 Some((usable, asked)) if !is_old(asked) => usable,
                 _ => {
-                    self.ask_for_processors(registry);
+                    self.tell(registry, Processors::here());
                     let usable = os::processors();
                     self.usable.set(Some((usable, now)));
                     usable
@@ -148,11 +153,10 @@ impl Crowd {
         self.polling.get()
     }
 
-    /// Asks on which processors this thread may run, and tells the peers.
-    fn ask_for_processors(&self, registry: &Registry) {
-        self.processors.set(Processors::of(&os::affinity()));
-        let word = &registry.rank(self.rank).activity.processors[self.half];
-        word.store(self.processors.get().0, Relaxed);
+    /// Tells the peers on which processors this thread may run.
+    fn tell(&self, registry: &Registry, here: Processors) {
+        self.processors.set(here);
+        registry.rank(self.rank).activity.processors[self.half].store(here.0, Relaxed);
     }
 
     /// Counts the ranks that seem to be awake; this one is.
@@ -270,7 +274,7 @@ mod tests {
     fn counted<const N: usize>(processors: [&[usize]; N], usable: usize) -> Polling {
         let registry = registry();
         let _claims: Vec<Claim> = (0..N as u32).map(|rank| claim(&registry, rank)).collect();
-        let crowd = Crowd::join(&registry, 0, 0);
+        let crowd = Crowd::join(&registry, 0, 0, Processors::UNKNOWN);
         crowd.processors.set(Processors::of(processors[0]));
         for (rank, numbers) in (0..).zip(processors) {
             let words = &registry.rank(rank).activity.processors;
@@ -310,8 +314,7 @@ mod tests {
     fn the_dead_crowd_nobody() {
         let registry = registry();
         let (_mine, _theirs, dying) = (claim(&registry, 0), claim(&registry, 1), claim(&registry, 2));
-        let crowd = Crowd::join(&registry, 0, 0);
-        crowd.processors.set(Processors::UNKNOWN);
+        let crowd = Crowd::join(&registry, 0, 0, Processors::UNKNOWN);
         assert_eq!(crowd.count(&registry, 2), Polling::Polite);
         assert!(!crowd.bury_dead(&registry), "they live");
         // It gives its lock back and says nothing, as a process that is killed.
@@ -325,7 +328,7 @@ mod tests {
         registry.rank(2).bells.mail.store(0, Relaxed);
         assert_eq!(crowd.count(&registry, 2), Polling::Free);
         let _successor = claim(&registry, 2);
-        let halves = [0, 1].map(|half| Crowd::join(&registry, 2, half));
+        let halves = [0, 1].map(|half| Crowd::join(&registry, 2, half, Processors::here()));
         assert!(halves.iter().all(|half| half.processors.get() != Processors::NONE));
         assert_eq!(crowd.count(&registry, 2), Polling::Polite);
     }
@@ -334,8 +337,7 @@ mod tests {
     fn who_is_buried_late_is_counted() {
         let registry = registry();
         let (_mine, dying) = (claim(&registry, 0), claim(&registry, 1));
-        let crowd = Crowd::join(&registry, 0, 0);
-        crowd.processors.set(Processors::UNKNOWN);
+        let crowd = Crowd::join(&registry, 0, 0, Processors::UNKNOWN);
         let life = dying.life();
         drop(dying);
         let _successor = claim(&registry, 1);
@@ -347,8 +349,7 @@ mod tests {
     fn sleepers_and_those_who_left_crowd_nobody() {
         let registry = registry();
         let (_mine, theirs) = (claim(&registry, 0), claim(&registry, 1));
-        let crowd = Crowd::join(&registry, 0, 0);
-        crowd.processors.set(Processors::UNKNOWN);
+        let crowd = Crowd::join(&registry, 0, 0, Processors::UNKNOWN);
         assert_eq!(crowd.count(&registry, 1), Polling::Polite);
         for bell in [&registry.rank(1).bells.mail, &registry.rank(1).bells.credit] {
             bell.store(1, Relaxed);

@@ -2,7 +2,7 @@
 
 use crate::bell::{self, Bell, Order, Polling, Ringer, Rung, Wait, Waiter};
 use crate::budget::Budget;
-use crate::crowd::Crowd;
+use crate::crowd::{Crowd, Processors};
 use crate::error::Lost;
 use crate::layout::Rank;
 use crate::memory::Shared;
@@ -140,11 +140,12 @@ impl Member {
         let holder = Holder { region, claim, process, died, events, stay };
         let holder = Arc::new(holder);
         let interrupted = Arc::default();
-        let half = |half| Self::new(half, &holder, &interrupted);
+        let here = Processors::here();
+        let half = |half| Self::new(half, &holder, &interrupted, here);
         (half(Half::Receiver), half(Half::Sender))
     }
 
-    fn new(half: Half, holder: &Arc<Holder>, interrupted: &Arc<AtomicBool>) -> Self {
+    fn new(half: Half, holder: &Arc<Holder>, interrupted: &Arc<AtomicBool>, here: Processors) -> Self {
         let region = holder.region.clone();
         let geometry = region.geometry();
         let rank = holder.claim.rank();
@@ -166,7 +167,7 @@ impl Member {
             split: false,
             interrupted: interrupted.clone(),
             tries: Private::default(),
-            crowd: Crowd::join(&region.registry, rank, half as usize),
+            crowd: Crowd::join(&region.registry, rank, half as usize, here),
             looked: Instant::now().into(),
             removed: Private::default(),
             holder: Some(holder.clone()),

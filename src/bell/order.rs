@@ -1,7 +1,7 @@
 //! Who pays for the order between a sleeper and its ringers.
 //!
 //! ```text
-//!                        it slept more than 100 times in a second: tell the ringers, one last barrier
+//!                        it slept over 1000 times in a second: tell the ringers, one last barrier
 //!  barriers: the sleeper ────────────────────────────────────────────────────────────────────────────▶ fences: both
 //!  alone pays, but each  ◀──────────────────────────────────────────────────────────────────────────── sides pay, a
 //!  interrupts strangers             a second went by with fewer: tell the ringers, barriers again      few ns each
@@ -20,7 +20,7 @@
 //! - *A barrier that fails*, because the process was forbidden the call after it joined: the sleeper stores the mode and
 //!   fences, for good. A ringer that loaded the old mode just before has published, but that may still be on its way out
 //!   of its processor, where no fence of ours reaches it. It is out within a microsecond or so: the sleeper looks once
-//!   more [`SETTLING`] later.
+//!   more a millisecond later.
 
 use super::{ASLEEP, Bell, FENCE};
 use crate::os;
@@ -31,8 +31,8 @@ use core::cell::Cell;
 use core::time::Duration;
 use std::time::Instant;
 
-/// Sleeps in [`QUIET`] that may each have a barrier.
-const RATE: u32 = 100;
+/// Sleeps in [`QUIET`] that may each have a barrier: those cost a stranger half a percent of its processor.
+const RATE: u32 = 1000;
 /// What is a quiet time if there were no more in it.
 const QUIET: Duration = Duration::from_secs(1);
 /// How long it takes at most, by a wide margin, until what another processor stored is seen.
@@ -59,7 +59,7 @@ pub struct Order {
 pub enum Seen {
     /// It is.
     Now,
-    /// It is once [`SETTLING`] has passed.
+    /// It is within a millisecond.
     Soon,
 }
 

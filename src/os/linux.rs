@@ -34,13 +34,21 @@ pub fn processors() -> usize {
 
 /// The numbers of the processors that this thread may run on; none if the system does not say.
 pub fn affinity() -> Vec<usize> {
-    let mut set = [0u64; 128];
+    // Room for 1024; where there are more, the system says no more than that.
+    let mut set = [0u64; 16];
     // SAFETY: the buffer has the length that is given. 0 is this thread.
     #[expect(unsafe_code, reason = "system call")]
-    let len = unsafe { libc::syscall(libc::SYS_sched_getaffinity, 0, size_of_val(&set), set.as_mut_ptr()) };
-    let bytes = usize::try_from(len).unwrap_or(0).min(size_of_val(&set));
-    let has = |number: &usize| set[number / 64] >> (number % 64) & 1 == 1;
-    (0..8 * bytes).filter(has).collect()
+    unsafe {
+        libc::syscall(libc::SYS_sched_getaffinity, 0, size_of_val(&set), set.as_mut_ptr());
+    }
+    let mut numbers = Vec::new();
+    for (at, mut word) in set.into_iter().enumerate() {
+        while word != 0 {
+            numbers.push(64 * at + word.trailing_zeros() as usize);
+            word &= word - 1;
+        }
+    }
+    numbers
 }
 
 // --- Barriers ----------------------------------------------------------------------------------------------
@@ -198,7 +206,7 @@ mod tests {
         assert!(!all.is_empty() && processors() <= all.len());
         let last = all[all.len() - 1];
         let pinned = std::thread::spawn(move || {
-            let mut set = [0u64; 128];
+            let mut set = [0u64; 16];
             set[last / 64] = 1 << (last % 64);
             // SAFETY: the buffer has the length that is given. 0 is this thread.
             #[expect(unsafe_code, reason = "system call")]
