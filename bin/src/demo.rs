@@ -29,7 +29,6 @@ mod demo {
     pub mod seat;
     pub mod server;
     pub mod sheet;
-    pub mod signals;
     pub mod sleep;
     pub mod soak;
     pub mod soaker;
@@ -49,6 +48,7 @@ mod demo {
 }
 
 mod place;
+mod signals;
 
 use clap::{Parser, Subcommand};
 use demo::{

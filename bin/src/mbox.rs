@@ -4,6 +4,7 @@ mod mbox {
     pub mod access;
     pub mod batch;
     pub mod clean;
+    pub mod closed;
     pub mod create;
     pub mod failure;
     pub mod group;
@@ -14,11 +15,13 @@ mod mbox {
     pub mod size;
     pub mod standard;
     pub mod stat;
+    pub mod stop;
     pub mod table;
     pub mod usage;
 }
 
 mod place;
+mod signals;
 
 use clap::{Parser, Subcommand};
 use mbox::{clean::Clean, create::Create, failure::Failure, ls::Ls, recv::Recv, rm::Rm, send::Send};

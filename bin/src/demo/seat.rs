@@ -2,8 +2,8 @@
 
 use super::failure::{Failure, complain};
 use super::output::show;
-use super::signals;
 use crate::place::place;
+use crate::signals;
 use clap::Args;
 use mailbox::{
     Config, CreateError, CreateOrOpenError, Endpoint, Interrupter, JoinError, Mail, OpenError, OpenOptions,
@@ -201,15 +201,13 @@ impl Drop for Seat {
 }
 
 fn on_stop(stop: Arc<AtomicBool>, interrupter: Arc<Mutex<Option<Interrupter>>>) -> Result<(), Failure> {
-    signals::on_signal(move |signal| {
-        // Whoever asks twice does not want to wait until all is written.
-        if stop.swap(true, Ordering::SeqCst) {
-            std::process::exit(signals::status(signal));
-        }
+    let heard = signals::on_signal(move |_| {
+        stop.store(true, Ordering::SeqCst);
         if let Some(interrupter) = &*interrupter.lock().unwrap_or_else(PoisonError::into_inner) {
             interrupter.interrupt();
         }
-    })
+    });
+    heard.map_err(Failure::of_signals)
 }
 
 fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {

@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use super::output::show;
-use super::signals;
 use crate::place::place;
+use crate::signals;
 use mailbox::{Config, OpenError, Region, RemoveError, os};
 use signal_hook::consts::SIGKILL;
 use std::fs::{self, DirBuilder};
@@ -61,7 +61,8 @@ impl Stage {
             }
             // Still locked: the play does nothing more.
             process::exit(signals::status(signal));
-        })?;
+        })
+        .map_err(Failure::of_signals)?;
         Ok(stage)
     }
 

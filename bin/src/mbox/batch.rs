@@ -1,11 +1,9 @@
 //! Mail, and pieces of large messages, on their way to standard output: acknowledged only once they are written.
 
 use super::failure::Failure;
-use super::standard::output_failure;
+use super::standard::Output;
 use mailbox::Mail;
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, ErrorKind, Write};
 
 /// Bytes that are gathered at most; larger mail goes through in parts of this size.
 const CAPACITY: usize = 128 << 10;
@@ -16,7 +14,7 @@ const MAILS: usize = 128;
 
 /// Mails whose bytes are gathered for one write. Those that are not written when this is dropped stay unread.
 pub struct Batch<'a> {
-    output: File,
+    output: Output,
     lines: bool,
     bytes: Box<[u8]>,
     filled: usize,
@@ -26,7 +24,7 @@ pub struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Writes to `output`, with a newline after each message if `lines`.
-    pub fn new(output: File, lines: bool) -> Self {
+    pub fn new(output: Output, lines: bool) -> Self {
         Self { output, lines, bytes: vec![0; CAPACITY].into(), filled: 0, mails: VecDeque::new() }
     }
 
@@ -53,32 +51,30 @@ impl<'a> Batch<'a> {
     /// Writes everything, and acknowledges what is written in full, also if it fails half-way.
     pub fn flush(&mut self) -> Result<(), Failure> {
         let mut written = 0;
-        let result = write_all(&mut self.output, &self.bytes[..self.filled], &mut written);
+        let result = self.output.write(&self.bytes[..self.filled], &mut written);
         while self.mails.front().is_some_and(|(end, _)| *end <= written) {
             self.mails.pop_front();
         }
         self.filled = 0;
-        result.map_err(output_failure)
+        result
     }
 
     /// Ends the line of a message of which no more comes.
     pub fn cut(&mut self) -> Result<(), Failure> {
         self.flush()?;
-        if self.lines { self.output.write_all(b"\n").map_err(output_failure) } else { Ok(()) }
+        if self.lines { self.output.write_all(b"\n") } else { Ok(()) }
     }
 
     /// Writes a mail that is larger than the buffer, which is empty.
     fn pass(&mut self, mail: Mail<'a>, ends_line: bool) -> Result<(), Failure> {
-        match self.write_in_parts(&mail, ends_line) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                mail.leave();
-                Err(output_failure(error))
-            }
+        let written = self.write_in_parts(&mail, ends_line);
+        if written.is_err() {
+            mail.leave();
         }
+        written
     }
 
-    fn write_in_parts(&mut self, mail: &Mail, ends_line: bool) -> io::Result<()> {
+    fn write_in_parts(&mut self, mail: &Mail, ends_line: bool) -> Result<(), Failure> {
         let mut at = 0;
         while at < mail.len() {
             let count = mail.copy_from(at, &mut self.bytes);
@@ -95,17 +91,4 @@ impl Drop for Batch<'_> {
             mail.leave();
         }
     }
-}
-
-/// As [`Write::write_all`], but says in `written` how far it came.
-fn write_all(output: &mut File, bytes: &[u8], written: &mut usize) -> io::Result<()> {
-    while *written < bytes.len() {
-        match output.write(&bytes[*written..]) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => *written += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::access::Trust;
 use super::failure::{Failure, removing};
-use super::standard;
+use super::standard::Output;
 use super::stat::json;
 use crate::place::place;
 use clap::Args;
@@ -48,6 +48,8 @@ struct Entry {
 impl Clean {
     /// Removes what can be removed.
     pub fn run(&self) -> Result<(), Failure> {
+        // What is removed is to be told.
+        let mut output = Output::open()?;
         let mut entries = Vec::new();
         let mut failures = Vec::new();
         if self.names.is_empty() {
@@ -57,7 +59,8 @@ impl Clean {
             failures.extend(self.named(name, &mut entries).err());
         }
         // What was removed is told, whatever else failed.
-        standard::print(&if self.json { json(&entries) } else { text(&entries) })?;
+        let told = if self.json { json(&entries) } else { text(&entries) };
+        output.write_all(told.as_bytes())?;
         Failure::all(failures)
     }
 

@@ -1,21 +1,37 @@
 //! What went wrong, and what to do about it, in one line.
 
+use super::standard::complain;
+use crate::signals;
 use mailbox::{CreateError, JoinError, OpenError, RemoveError};
 use std::fmt::Display;
-use std::io::{self, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-/// The end of a command that did not do what it was asked to: one or more lines for standard error.
+/// The end of a command that did not do what it was asked to: lines for standard error, and how the process ends.
 #[derive(Debug)]
 pub struct Failure {
     lines: Vec<String>,
+    end: End,
 }
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    Status(u8),
+    Signal(i32),
+}
+
+/// The exit status of most failures.
+const FAILED: u8 = 1;
 
 impl Failure {
     /// A failure told by this line.
     pub fn new(line: impl Display) -> Self {
-        Self { lines: vec![line.to_string()] }
+        Self { lines: vec![line.to_string()], end: End::Status(FAILED) }
+    }
+
+    /// The end by a signal, which whoever sees it knows without a line.
+    pub fn by(signal: i32) -> Self {
+        Self { lines: vec![], end: End::Signal(signal) }
     }
 
     /// Something that happened to a region, and what to do about it, if one can say.
@@ -28,21 +44,19 @@ impl Failure {
     /// One failure out of several, which are told in turn.
     pub fn all(failures: impl IntoIterator<Item = Failure>) -> Result<(), Self> {
         let lines: Vec<String> = failures.into_iter().flat_map(|failure| failure.lines).collect();
-        if lines.is_empty() { Ok(()) } else { Err(Self { lines }) }
+        if lines.is_empty() { Ok(()) } else { Err(Self { lines, end: End::Status(FAILED) }) }
     }
 
-    /// Says it on standard error.
+    /// Says it on standard error, and ends the process if a signal is to end it.
     pub fn tell(&self) -> ExitCode {
         for line in &self.lines {
             complain(line);
         }
-        ExitCode::FAILURE
+        match self.end {
+            End::Status(status) => status.into(),
+            End::Signal(signal) => signals::end_by(signal),
+        }
     }
-}
-
-/// One line on standard error; if nobody listens there, the exit status has to do.
-pub fn complain(line: &str) {
-    let _ = io::stderr().write_all(format!("mbox: {line}\n").as_bytes());
 }
 
 /// Why the region was not created.

@@ -3,7 +3,8 @@
 use super::access::Access;
 use super::batch::Batch;
 use super::failure::{Failure, joining};
-use super::standard;
+use super::standard::Output;
+use super::stop::Stop;
 use clap::Args;
 use mailbox::{Mail, RecvError, Source};
 use std::collections::BTreeSet;
@@ -27,14 +28,17 @@ pub struct Recv {
 impl Recv {
     /// Receives until the end.
     pub fn run(&self) -> Result<(), Failure> {
-        let output = standard::output()?;
+        let stop = Stop::on_signals()?;
+        let output = Output::watched(stop.clone())?;
         let region = self.access.open()?;
         let me = region.join(self.me).map_err(|error| joining(&self.access.name, self.me, error))?;
+        stop.interrupt(me.interrupter());
         // Memory does not grow with a message.
         me.set_pieces(true);
         let mut batch = Batch::new(output, self.lines);
         let mut senders = Senders::default();
         while !senders.have_ended() {
+            stop.check()?;
             // A message that has begun is written to its end before any other.
             let source = senders.halfway.or(self.from).map_or(Source::Anyone, Source::Rank);
             let received = match me.try_recv_from(source) {
@@ -64,6 +68,7 @@ impl Recv {
                 }
                 Err(RecvError::PeerLeft(rank)) => senders.left(rank),
                 Err(RecvError::PeerDead(rank)) => senders.died(rank),
+                Err(RecvError::Interrupted) => {}
                 // There is nobody but ourselves to hear from.
                 Err(RecvError::Empty) => break,
                 Err(error) => {

@@ -2,11 +2,12 @@
 
 use super::access::Access;
 use super::failure::{Failure, joining};
-use super::standard::{self, input_failure};
+use super::standard::{Input, input_failure};
+use super::stop::Stop;
 use clap::Args;
 use mailbox::{Endpoint, SendError, Status};
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 use std::time::Duration;
 
@@ -35,24 +36,33 @@ pub struct Send {
 impl Send {
     /// Sends all there is.
     pub fn run(&self) -> Result<(), Failure> {
-        let input = standard::input()?;
-        let stream = self.start()?;
+        let stop = Stop::on_signals()?;
+        let input = Input::open(stop.clone())?;
+        let stream = self.start(stop)?;
         let sent = if self.lines { stream.carry_lines(input) } else { stream.carry_bytes(input) };
         if sent.is_err() {
-            // Leaving would tell the receiver that this was all.
-            std::mem::forget(stream.endpoint);
+            break_off(stream.endpoint);
         }
         sent
     }
 
-    fn start(&self) -> Result<Stream<'_>, Failure> {
+    fn start(&self, stop: Stop) -> Result<Stream<'_>, Failure> {
         let region = self.access.open()?;
         let before = region.status(self.to);
         let endpoint = region.join(self.me).map_err(|error| joining(&self.access.name, self.me, error))?;
-        let stream = Stream { endpoint, to: self.to, before, name: &self.access.name };
+        stop.interrupt(endpoint.interrupter());
+        let stream = Stream { endpoint, to: self.to, before, stop, name: &self.access.name };
         stream.open()?;
         Ok(stream)
     }
+}
+
+/// Ends an endpoint as a panic does: a leave would tell the receiver that what it got was all.
+fn break_off(endpoint: Endpoint) {
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        let _dropped = endpoint;
+        resume_unwind(Box::new(()));
+    }));
 }
 
 struct Stream<'a> {
@@ -60,6 +70,7 @@ struct Stream<'a> {
     to: u32,
     /// What the receiver was before this stream began.
     before: Option<(Status, u64)>,
+    stop: Stop,
     name: &'a str,
 }
 
@@ -73,7 +84,7 @@ impl Stream<'_> {
         }
     }
 
-    fn carry_bytes(&self, mut input: File) -> Result<(), Failure> {
+    fn carry_bytes(&self, mut input: Input) -> Result<(), Failure> {
         // What lies in the mailbox as a whole needs no receiver, and is there for the next one if this one dies.
         let whole = self.endpoint.region().max_whole().min(CHUNK) as usize;
         if whole == 0 {
@@ -85,12 +96,12 @@ impl Stream<'_> {
                 Ok(0) => return Ok(()),
                 Ok(len) => buffer[..len].chunks(whole).try_for_each(|chunk| self.send(chunk))?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(input_failure(error)),
+                Err(error) => return Err(self.unread(error)),
             }
         }
     }
 
-    fn carry_lines(&self, input: File) -> Result<(), Failure> {
+    fn carry_lines(&self, input: Input) -> Result<(), Failure> {
         let mut input = BufReader::with_capacity(CHUNK as usize, input);
         let limit = self.endpoint.region().max_message();
         let mut line = Vec::new();
@@ -98,7 +109,7 @@ impl Stream<'_> {
             line.clear();
             // One byte beyond the longest line: its newline, or proof that the line is longer.
             let mut bounded = (&mut input).take(limit.saturating_add(1));
-            let read = bounded.read_until(b'\n', &mut line).map_err(input_failure)?;
+            let read = bounded.read_until(b'\n', &mut line).map_err(|error| self.unread(error))?;
             if read == 0 {
                 break;
             }
@@ -113,16 +124,24 @@ impl Stream<'_> {
         Ok(())
     }
 
+    /// Why there is no more input: it failed, or this process is to end.
+    fn unread(&self, error: io::Error) -> Failure {
+        self.stop.check().err().unwrap_or_else(|| input_failure(error))
+    }
+
     fn send(&self, bytes: &[u8]) -> Result<(), Failure> {
         // A message in fragments is for one life of its receiver: not for one that is to end, or has.
         while bytes.len() as u64 > self.endpoint.region().max_whole() && self.is_receiver_to_come() {
+            self.stop.check()?;
             thread::sleep(POLL);
         }
         loop {
+            self.stop.check()?;
             match self.endpoint.send(self.to, bytes) {
                 Err(SendError::PeerLeft | SendError::PeerDead) if self.is_receiver_to_come() => {
                     thread::sleep(POLL);
                 }
+                Err(SendError::Interrupted) => {}
                 sent => return sent.map_err(|error| self.failure(error)),
             }
         }

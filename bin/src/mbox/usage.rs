@@ -1,7 +1,6 @@
 //! What clap has to say, on one line if it is a complaint.
 
-use super::failure::complain;
-use super::standard;
+use super::standard::{self, complain};
 use clap::Error;
 use clap::error::ErrorKind;
 use std::process::ExitCode;

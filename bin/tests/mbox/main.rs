@@ -9,4 +9,6 @@ mod file;
 mod large;
 mod look;
 mod refuse;
+mod signals;
+mod streams;
 mod user;
