@@ -151,7 +151,7 @@ mod not_loom {
         loop {
             let received = match awaited {
                 Awaited::Room => match me.send(VICTIM, b"x") {
-                    Err(SendError::PeerDead) => return Ok(()),
+                    Err(SendError::PeerDead(_)) => return Ok(()),
                     other => return Err(format!("{other:?} instead of a death").into()),
                 },
                 Awaited::ItsMail => me.recv_from(VICTIM),

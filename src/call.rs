@@ -158,7 +158,7 @@ impl<'a> Call<'a> {
         let life = member.region.registry.life(to);
         let epoch = taker(life);
         if !life.joined() && life.epoch() != 0 {
-            return Err(CallError::Request(SendError::PeerLeft));
+            return Err(CallError::Request(SendError::PeerLeft(to)));
         }
         let way = match peer.ask(member, epoch, request) {
             Some(stamp) => Way::Line(stamp),

@@ -144,7 +144,7 @@ impl Region {
     fn join_with(&self, rank: u32, label: &[u8]) -> Result<Endpoint, JoinError> {
         let ranks = self.ranks();
         if rank >= ranks {
-            return Err(JoinError::NoSuchRank { ranks });
+            return Err(JoinError::NoSuchRank { rank, ranks });
         }
         let claim = self.claim(rank, label)?;
         // With the lock held nobody can remove the region any more; was it removed before?

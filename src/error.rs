@@ -6,21 +6,23 @@ use thiserror::Error;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// `ranks` is not 1 to 1024.
-    #[error("a region has 1 to 1024 ranks")]
-    Ranks,
-    /// `cells` is not a power of two from 2 to 2^30.
-    #[error("cells must be a power of two from 2 to 2^30")]
-    Cells,
-    /// `arena` is not a multiple of 128 from 128 bytes to 2^40 bytes.
-    #[error("the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB")]
-    Arena,
-    /// The mode has bits beyond `0o777`, or its owner may not read and write.
-    #[error("the mode must let the owner read and write, and have no bits beyond 0777")]
-    Mode,
-    /// Ranks, cells and arena multiply to more than a process can map (2^46 bytes).
-    #[error("ranks x ranks x (cells + arena) is more than a process can map; make one of them smaller")]
-    TooLarge,
+    /// `ranks`, of this value, is not 1 to 1024.
+    #[error("a region has 1 to 1024 ranks, not {0}")]
+    Ranks(u32),
+    /// `cells`, of this value, is not a power of two from 2 to 2^30.
+    #[error("cells must be a power of two from 2 to 2^30, not {0}")]
+    Cells(u32),
+    /// `arena`, of this value, is not a multiple of 128 from 128 bytes to 2^40 bytes.
+    #[error("the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not {0} bytes")]
+    Arena(u64),
+    /// This mode has bits beyond `0o777`, or its owner may not read and write.
+    #[error("the mode must let the owner read and write, and have no bits beyond 0777, unlike {0:#o}")]
+    Mode(u32),
+    /// Ranks, cells and arena multiply to so many bytes, more than a process can map (2^46 bytes).
+    #[error(
+        "ranks x ranks x (cells + arena) is {0} bytes, more than a process can map; make one of them smaller"
+    )]
+    TooLarge(u64),
 }
 
 /// Why a region was not created.
@@ -167,8 +169,10 @@ pub enum HandError {
 #[non_exhaustive]
 pub enum JoinError {
     /// The region has no such rank.
-    #[error("the region has ranks 0 to {}", .ranks - 1)]
+    #[error("there is no rank {rank}: the region has ranks 0 to {}", .ranks - 1)]
     NoSuchRank {
+        /// The rank that was asked for.
+        rank: u32,
         /// How many ranks the region has.
         ranks: u32,
     },
@@ -209,8 +213,13 @@ pub enum Lost {
 #[non_exhaustive]
 pub enum SendError {
     /// The region has no such rank.
-    #[error("there is no such rank")]
-    NoSuchRank,
+    #[error("there is no rank {rank}: the region has ranks 0 to {}", .ranks - 1)]
+    NoSuchRank {
+        /// The rank that was asked for.
+        rank: u32,
+        /// How many ranks the region has.
+        ranks: u32,
+    },
     /// The message is longer than this region carries; or, where nobody waits or a draft is asked for, than
     /// what a mailbox holds as a whole: half its arena.
     #[error("the message is above the limit of {limit} bytes")]
@@ -229,14 +238,14 @@ pub enum SendError {
     /// An [`Interrupter`](crate::Interrupter) ended the wait; otherwise as [`SendError::Timeout`].
     #[error("interrupted")]
     Interrupted,
-    /// The mailbox is full and its receiver has left; or it left while it took a message in fragments, and nobody
+    /// The mailbox is full and its receiver, this rank, has left; or it left while it took a message in fragments, and nobody
     /// has joined as that rank since: this one is not delivered, unless its end was on its way.
-    #[error("the receiver left before it made room or had the whole message")]
-    PeerLeft,
-    /// The mailbox is full and its receiver is dead; or it ended while it took a message in fragments, and
+    #[error("rank {0} left before it made room or had the whole message")]
+    PeerLeft(u32),
+    /// The mailbox is full and its receiver, this rank, is dead; or it ended while it took a message in fragments, and
     /// may have been replaced: this one is not delivered, unless its end was on its way.
-    #[error("the receiver died, or was replaced, before it made room or had the whole message")]
-    PeerDead,
+    #[error("rank {0} died, or was replaced, before it made room or had the whole message")]
+    PeerDead(u32),
     /// There is no memory, or disk, left for the first message to this peer, or for the first above 48 bytes: smaller
     /// ones go all the same then. Nothing was sent; it can be tried again.
     #[error("no shared memory left for the mailbox")]
@@ -323,8 +332,13 @@ pub enum ReplyError {
 #[non_exhaustive]
 pub enum RecvError {
     /// The region has no such rank.
-    #[error("there is no such rank")]
-    NoSuchRank,
+    #[error("there is no rank {rank}: the region has ranks 0 to {}", .ranks - 1)]
+    NoSuchRank {
+        /// The rank that was asked for.
+        rank: u32,
+        /// How many ranks the region has.
+        ranks: u32,
+    },
     /// There is no mail now, and nobody waits for it: `try_recv`, `try_recv_from`, or only oneself to hear from.
     #[error("no mail")]
     Empty,

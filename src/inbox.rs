@@ -215,7 +215,7 @@ impl Inbox {
     /// `rank`, if it has mail.
     fn look_at(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
         if !self.peers.reaches(rank) {
-            return Err(RecvError::NoSuchRank);
+            return Err(RecvError::NoSuchRank { rank, ranks: self.peers.ranks() });
         }
         match self.peer(member, rank) {
             Some(peer) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
@@ -281,7 +281,7 @@ impl Inbox {
     pub fn reset(&mut self, member: &Member, from: u32) -> Result<(), RecvError> {
         member.check()?;
         if !self.peers.reaches(from) {
-            return Err(RecvError::NoSuchRank);
+            return Err(RecvError::NoSuchRank { rank: from, ranks: self.peers.ranks() });
         }
         self.discover(member);
         // If nothing was ever sent, there is nothing to give up.

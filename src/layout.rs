@@ -317,7 +317,7 @@ impl Config {
     /// that is wrong, if not. Costs nothing: no memory is touched.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.mode & !0o777 != 0 || self.mode & 0o600 != 0o600 {
-            return Err(ConfigError::Mode);
+            return Err(ConfigError::Mode(self.mode));
         }
         self.geometry.check()
     }
@@ -342,17 +342,17 @@ impl Geometry {
     /// Whether a region can have these sizes.
     pub fn check(&self) -> Result<(), ConfigError> {
         if !(1..=MAX_RANKS).contains(&self.ranks) {
-            return Err(ConfigError::Ranks);
+            return Err(ConfigError::Ranks(self.ranks));
         }
         if !self.cells.is_power_of_two() || !(2..=1 << 30).contains(&self.cells) {
-            return Err(ConfigError::Cells);
+            return Err(ConfigError::Cells(self.cells));
         }
         if !self.arena.is_multiple_of(2 * ARENA_ALIGN) || !(128..=1 << 40).contains(&self.arena) {
-            return Err(ConfigError::Arena);
+            return Err(ConfigError::Arena(self.arena));
         }
         // At most 2^20 mailboxes of at most 2^40 + 2^36 + 2^13 bytes: no product overflows.
         if self.size() > MAX_SIZE {
-            return Err(ConfigError::TooLarge);
+            return Err(ConfigError::TooLarge(self.size()));
         }
         Ok(())
     }
@@ -455,20 +455,20 @@ mod tests {
     #[test]
     fn bad_sizes_are_told_apart() {
         let check = |config: Config| config.check();
-        assert_eq!(check(Config::ranks(0)), Err(ConfigError::Ranks));
-        assert_eq!(check(Config::ranks(1025)), Err(ConfigError::Ranks));
+        assert_eq!(check(Config::ranks(0)), Err(ConfigError::Ranks(0)));
+        assert_eq!(check(Config::ranks(1025)), Err(ConfigError::Ranks(1025)));
         assert_eq!(check(Config::ranks(1024)), Ok(()));
         for cells in [0, 1, 3, 100, u32::MAX] {
-            assert_eq!(check(Config::ranks(2).cells(cells)), Err(ConfigError::Cells));
+            assert_eq!(check(Config::ranks(2).cells(cells)), Err(ConfigError::Cells(cells)));
         }
         for arena in [0, 64, 129, u64::MAX, 1 << 41] {
-            assert_eq!(check(Config::ranks(2).arena(arena)), Err(ConfigError::Arena));
+            assert_eq!(check(Config::ranks(2).arena(arena)), Err(ConfigError::Arena(arena)));
         }
         for mode in [0, 0o400, 0o4600] {
-            assert_eq!(check(Config::ranks(2).mode(mode)), Err(ConfigError::Mode));
+            assert_eq!(check(Config::ranks(2).mode(mode)), Err(ConfigError::Mode(mode)));
         }
         let large = Config::ranks(1024).cells(1 << 30).arena(1 << 40);
-        assert_eq!(check(large), Err(ConfigError::TooLarge));
+        assert_eq!(check(large), Err(ConfigError::TooLarge(large.geometry.size())));
     }
 
     #[test]

@@ -280,7 +280,7 @@ impl Outbox {
     #[cold]
     fn enlarge(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         if !self.peers.reaches(to) {
-            return Err(SendError::NoSuchRank);
+            return Err(SendError::NoSuchRank { rank: to, ranks: self.peers.ranks() });
         }
         if len > member.limit {
             return Err(SendError::TooLarge { limit: member.limit as u64 });
@@ -354,8 +354,8 @@ impl Outbox {
             let Some(end) = member.end_of(peer.to, query) else { return Ok(None) };
             match attempt(Slack::Any)? {
                 Some(found) => Ok(Some(found)),
-                None if end == Status::Left => Err(SendError::PeerLeft),
-                None => Err(SendError::PeerDead),
+                None if end == Status::Left => Err(SendError::PeerLeft(peer.to)),
+                None => Err(SendError::PeerDead(peer.to)),
             }
         };
         let deadline = match patience {
@@ -454,7 +454,7 @@ impl<'a> Journey<'a> {
         }
         // What the rank's former holder acknowledged is visible with its successor's life.
         if self.peer.producer.tail() != self.first && self.peer.producer.is_acknowledged(self.first)? {
-            return Err(SendError::PeerDead);
+            return Err(SendError::PeerDead(self.peer.to));
         }
         self.epoch.set(taker(life));
         Ok(())

@@ -180,7 +180,7 @@ fn protocols_are_kept_apart() {
 #[test]
 fn a_config_that_is_none_is_refused_by_each() {
     let config = SMALL.cells(3);
-    let refused = Some(CreateError::Config(ConfigError::Cells));
+    let refused = Some(CreateError::Config(ConfigError::Cells(3)));
     let scratch = Scratch::file();
     assert_eq!(Region::create(place(scratch.name()), config).err(), refused);
     assert!(!scratch.path().exists());
@@ -346,7 +346,7 @@ fn looking_at_a_file_changes_nothing() {
     assert_eq!(region.find("x"), None);
     drop(region);
     let me = scratch.open();
-    assert_eq!(me.join(9).err(), Some(JoinError::NoSuchRank { ranks: 3 }));
+    assert_eq!(me.join(9).err(), Some(JoinError::NoSuchRank { rank: 9, ranks: 3 }));
     drop(me);
     assert!(before == (fs::read(scratch.path()).expect("a file"), modified(&scratch)));
 }

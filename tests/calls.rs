@@ -326,7 +326,7 @@ fn a_server_need_not_wait_for_a_caller() {
 fn what_was_never_asked_says_so() {
     let (_scratch, caller, server) = pair(Config::ranks(3).arena(1024));
     let request = |error| Err::<(), _>(CallError::Request(error));
-    assert_eq!(caller.call(3, b"").map(drop), request(SendError::NoSuchRank));
+    assert_eq!(caller.call(3, b"").map(drop), request(SendError::NoSuchRank { rank: 3, ranks: 3 }));
     assert_eq!(caller.call(SERVER, &[0; 513]).map(drop), request(SendError::TooLarge { limit: 512 }));
     let draft = caller.reserve(SERVER, 8).expect("room");
     assert_eq!(caller.call(SERVER, b"").map(drop), request(SendError::Drafting));
@@ -337,7 +337,7 @@ fn what_was_never_asked_says_so() {
     wait.interrupt();
     assert_eq!(caller.call(SERVER, b"").map(drop), Err(CallError::Interrupted));
     drop(server);
-    assert_eq!(caller.call(SERVER, b"").map(drop), request(SendError::PeerLeft));
+    assert_eq!(caller.call(SERVER, b"").map(drop), request(SendError::PeerLeft(SERVER)));
 }
 
 #[test]

@@ -104,10 +104,10 @@ fn a_message_above_the_limit_is_refused_with_the_limit() {
 fn there_are_no_other_ranks_than_the_regions() {
     let (_scratch, [a, _b]) = endpoints(4);
     for rank in [2, 3, 1024, u32::MAX] {
-        assert_eq!(a.send(rank, b"x").err(), Some(SendError::NoSuchRank));
-        assert_eq!(a.reserve(rank, 1).err(), Some(SendError::NoSuchRank));
-        assert_eq!(a.recv_from(rank).err(), Some(RecvError::NoSuchRank));
-        assert_eq!(a.try_recv_from(Source::Rank(rank)).err(), Some(RecvError::NoSuchRank));
+        assert_eq!(a.send(rank, b"x").err(), Some(SendError::NoSuchRank { rank, ranks: 2 }));
+        assert_eq!(a.reserve(rank, 1).err(), Some(SendError::NoSuchRank { rank, ranks: 2 }));
+        assert_eq!(a.recv_from(rank).err(), Some(RecvError::NoSuchRank { rank, ranks: 2 }));
+        assert_eq!(a.try_recv_from(Source::Rank(rank)).err(), Some(RecvError::NoSuchRank { rank, ranks: 2 }));
         assert_eq!(a.region().status(rank), None);
     }
 }
@@ -461,7 +461,7 @@ fn a_rank_is_joined_by_one_at_a_time() {
     let region = scratch.open();
     assert_eq!(region.join(0).err(), Some(JoinError::Taken { rank: 0 }));
     for rank in [2, 1024, u32::MAX] {
-        assert_eq!(region.join(rank).err(), Some(JoinError::NoSuchRank { ranks: 2 }));
+        assert_eq!(region.join(rank).err(), Some(JoinError::NoSuchRank { rank, ranks: 2 }));
     }
     assert_eq!(region.join_any().err(), Some(JoinError::Full));
     drop(a);

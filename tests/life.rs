@@ -203,12 +203,12 @@ fn send_when_full_to_a_live_rank_waits() {
 
 #[test]
 fn send_when_full_to_a_rank_that_left_is_peer_left() {
-    send_when_full_fails(Left, "PeerLeft");
+    send_when_full_fails(Left, "PeerLeft(1)");
 }
 
 #[test]
 fn send_when_full_to_a_dead_rank_is_peer_dead() {
-    send_when_full_fails(Dead, "PeerDead");
+    send_when_full_fails(Dead, "PeerDead(1)");
 }
 
 #[test]
@@ -354,7 +354,7 @@ fn a_sleeper_is_told_of_a_leave() {
     for command in ["recv", "recv 1"] {
         assert_eq!(told_while_asleep(command, Scene::peer_leaves), "PeerLeft(1)");
     }
-    assert_eq!(told_while_asleep("send 1 x", Scene::peer_leaves), "PeerLeft");
+    assert_eq!(told_while_asleep("send 1 x", Scene::peer_leaves), "PeerLeft(1)");
 }
 
 #[test]
@@ -362,7 +362,7 @@ fn a_sleeper_is_told_of_a_death() {
     for command in ["recv", "recv 1"] {
         assert_eq!(told_while_asleep(command, |scene| scene.peer.kill()), "PeerDead(1)");
     }
-    assert_eq!(told_while_asleep("send 1 x", |scene| scene.peer.kill()), "PeerDead");
+    assert_eq!(told_while_asleep("send 1 x", |scene| scene.peer.kill()), "PeerDead(1)");
 }
 
 #[test]
@@ -564,7 +564,7 @@ fn a_sender_blocked_when_its_receiver_is_replaced_goes_on() {
     scene.peer_joins();
     assert_eq!(scene.peer.does("recv"), mail(0, 1, 0, "fill"));
     let answer = scene.me.answer();
-    assert!(answer == "ok" || answer == "PeerDead", "{answer}");
+    assert!(answer == "ok" || answer == "PeerDead(1)", "{answer}");
     assert_eq!(scene.peer.does("recv"), mail(0, 1, 1, "fill"));
     assert_eq!(scene.me.does("send_timeout 1 y"), "ok");
 }

@@ -65,20 +65,22 @@ fn bad_names_are_refused_by_every_verb() {
 #[test]
 fn bad_sizes_are_told_apart_and_leave_nothing() {
     let scratch = Scratch::new();
+    let (ranks, cells, arena) = (1024, 1 << 30, 1 << 40);
+    let size = Geometry { protocol: 0, ranks, cells, arena, max_message: 0 }.size();
     let cases = [
-        (Config::ranks(0), ConfigError::Ranks),
-        (Config::ranks(1025), ConfigError::Ranks),
-        (Config::ranks(u32::MAX), ConfigError::Ranks),
-        (SMALL.cells(0), ConfigError::Cells),
-        (SMALL.cells(1), ConfigError::Cells),
-        (SMALL.cells(3), ConfigError::Cells),
-        (SMALL.cells(u32::MAX), ConfigError::Cells),
-        (SMALL.arena(0), ConfigError::Arena),
-        (SMALL.arena(100), ConfigError::Arena),
-        (SMALL.arena(u64::MAX), ConfigError::Arena),
-        (SMALL.mode(0o400), ConfigError::Mode),
-        (SMALL.mode(0o1600), ConfigError::Mode),
-        (Config::ranks(1024).cells(1 << 30).arena(1 << 40), ConfigError::TooLarge),
+        (Config::ranks(0), ConfigError::Ranks(0)),
+        (Config::ranks(1025), ConfigError::Ranks(1025)),
+        (Config::ranks(u32::MAX), ConfigError::Ranks(u32::MAX)),
+        (SMALL.cells(0), ConfigError::Cells(0)),
+        (SMALL.cells(1), ConfigError::Cells(1)),
+        (SMALL.cells(3), ConfigError::Cells(3)),
+        (SMALL.cells(u32::MAX), ConfigError::Cells(u32::MAX)),
+        (SMALL.arena(0), ConfigError::Arena(0)),
+        (SMALL.arena(100), ConfigError::Arena(100)),
+        (SMALL.arena(u64::MAX), ConfigError::Arena(u64::MAX)),
+        (SMALL.mode(0o400), ConfigError::Mode(0o400)),
+        (SMALL.mode(0o1600), ConfigError::Mode(0o1600)),
+        (Config::ranks(ranks).cells(cells).arena(arena), ConfigError::TooLarge(size)),
     ];
     for (config, error) in cases {
         assert_eq!(Region::create(scratch.name(), config).err(), Some(CreateError::Config(error)));

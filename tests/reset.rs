@@ -56,7 +56,7 @@ fn a_mailbox_that_makes_no_sense_begins_anew_and_others_go_on() {
         (1..6).for_each(|ahead| assert_eq!(recv(&b).0, seq + ahead));
         assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
     }
-    assert_eq!(b.reset(3).err(), Some(RecvError::NoSuchRank));
+    assert_eq!(b.reset(3).err(), Some(RecvError::NoSuchRank { rank: 3, ranks: 3 }));
     b.reset(1).expect("nothing to give up");
 }
 

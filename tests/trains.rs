@@ -352,7 +352,7 @@ fn one_to_a_rank_that_left_is_refused_and_not_its_successors() {
     let mut scene = Scene::new();
     scene.receiver_joins();
     assert_eq!(scene.receiver.does("leave"), "ok");
-    assert_eq!(scene.sender.does(&format!("train 1 {LONG} {SEED}")), "PeerLeft");
+    assert_eq!(scene.sender.does(&format!("train 1 {LONG} {SEED}")), "PeerLeft(1)");
     scene.receiver_is_replaced();
     scene.expect_next(1);
 }
@@ -361,7 +361,7 @@ fn one_to_a_rank_that_left_is_refused_and_not_its_successors() {
 fn the_sender_is_told_that_its_receiver_died_on_the_way() {
     let mut scene = Scene::half_way();
     scene.receiver.kill();
-    assert_eq!(scene.sender.answer(), "PeerDead");
+    assert_eq!(scene.sender.answer(), "PeerDead(1)");
     scene.receiver_is_replaced();
     scene.expect_next(1);
 }
@@ -370,7 +370,7 @@ fn the_sender_is_told_that_its_receiver_died_on_the_way() {
 fn the_sender_is_told_that_its_receiver_left_on_the_way() {
     let mut scene = Scene::half_way();
     assert_eq!(scene.receiver.does("leave"), "ok");
-    assert_eq!(scene.sender.answer(), "PeerLeft");
+    assert_eq!(scene.sender.answer(), "PeerLeft(1)");
     assert_eq!(scene.receiver.does("join 1"), "ok");
     scene.expect_next(1);
 }
@@ -387,7 +387,7 @@ fn a_successor_that_comes_before_the_sender_knows_gets_nothing_of_it() {
         scene.receiver_is_replaced();
         scene.receiver.starts("recv");
         scene.sender.signal(libc::SIGCONT);
-        assert_eq!(scene.sender.answer(), "PeerDead");
+        assert_eq!(scene.sender.answer(), "PeerDead(1)");
         assert_eq!(scene.sender.does("send 1 x"), "ok");
         let answer = scene.receiver.answer();
         assert!(answer.starts_with("0.1 #") && answer.ends_with(" x"), "{answer}");

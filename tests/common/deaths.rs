@@ -490,7 +490,7 @@ fn receives_train(doom: &dyn Doom) -> bool {
     let is_delivered = scene.tally.0.begun() > 0;
     match sent {
         Ok(()) => {}
-        Err(SendError::PeerDead) => assert!(!is_complete, "it was received"),
+        Err(SendError::PeerDead(_)) => assert!(!is_complete, "it was received"),
         Err(error) => panic!("{error:?}"),
     }
     assert!(sent.is_ok() || scene.tally.0.done() == 0, "it was received, and its sender is not told");

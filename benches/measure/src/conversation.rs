@@ -294,7 +294,7 @@ fn many_to_one(
                 }
                 match me.send(0, black_box(&buffer)) {
                     Ok(()) => {}
-                    Err(SendError::PeerLeft) => return,
+                    Err(SendError::PeerLeft(_)) => return,
                     Err(error) => panic!("the receiver lives: {error}"),
                 }
             }

@@ -188,7 +188,7 @@ impl<'a> Caller<'a> {
                 }
                 (Count::Ended, Word::ToldOver)
             }
-            Err(CallError::Request(SendError::Full | SendError::PeerLeft | SendError::PeerDead)) => {
+            Err(CallError::Request(SendError::Full | SendError::PeerLeft(_) | SendError::PeerDead(_))) => {
                 (Count::Unasked, Word::ToldUnasked)
             }
             Err(CallError::Timeout | CallError::Held | CallError::Oneself) => {

@@ -127,7 +127,9 @@ impl<'a> Poster<'a> {
         self.bytes = bytes;
         let is_done = match result {
             Ok(()) => true,
-            Err(SendError::Full | SendError::Timeout | SendError::PeerLeft | SendError::PeerDead) => false,
+            Err(SendError::Full | SendError::Timeout | SendError::PeerLeft(_) | SendError::PeerDead(_)) => {
+                false
+            }
             // One thread cannot take what it sends.
             Err(SendError::TooLarge { .. }) if is_train && to == self.rank as usize => false,
             Err(error) => return Err(self.failure(to, number, error)),
@@ -174,7 +176,7 @@ impl<'a> Poster<'a> {
                 self.close(to, number);
                 self.lines[to].has_ended = true;
             }
-            Err(SendError::Full | SendError::Timeout | SendError::PeerDead) => {}
+            Err(SendError::Full | SendError::Timeout | SendError::PeerDead(_)) => {}
             Err(error) => return Err(self.failure(to, number, error)),
         }
         Ok(false)

@@ -123,7 +123,7 @@ impl Seat {
     pub fn send(&self, ball: Ball) -> Result<bool, Failure> {
         match self.me().send(self.other, bytemuck::bytes_of(&ball.words())) {
             Ok(()) => Ok(true),
-            Err(SendError::Interrupted | SendError::PeerLeft | SendError::PeerDead) => Ok(false),
+            Err(SendError::Interrupted | SendError::PeerLeft(_) | SendError::PeerDead(_)) => Ok(false),
             Err(error) => Err(self.failure(error)),
         }
     }

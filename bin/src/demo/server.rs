@@ -86,7 +86,7 @@ impl<'a> Server<'a> {
             Err(
                 ReplyError::Split
                 | ReplyError::Send(
-                    SendError::Full | SendError::Timeout | SendError::PeerLeft | SendError::PeerDead,
+                    SendError::Full | SendError::Timeout | SendError::PeerLeft(_) | SendError::PeerDead(_),
                 ),
             )
             | Ok(_) => Ok(()),

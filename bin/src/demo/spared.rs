@@ -57,7 +57,7 @@ impl Spared {
             let bytes = asked.pack(Request { number, epoch: me.epoch(), after: 0 });
             let call = match pulse.call(Call::TryAsk, || me.try_call(partner, &bytes)) {
                 Ok(call) => call,
-                Err(CallError::Request(SendError::PeerLeft)) => continue,
+                Err(CallError::Request(SendError::PeerLeft(_))) => continue,
                 Err(error) => return Err(self.place.failure(error)),
             };
             let deed = loop {

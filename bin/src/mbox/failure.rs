@@ -111,9 +111,8 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
 }
 
 /// Why the rank was not joined.
-pub fn joining(name: &str, rank: u32, error: JoinError) -> Failure {
+pub fn joining(name: &str, error: JoinError) -> Failure {
     let hint = match error {
-        JoinError::NoSuchRank { .. } => format!("--as {rank} is not one of them"),
         JoinError::Taken { .. } => {
             format!("end it or join --as another; see by whom with: mbox stat {}", quoted(name))
         }

@@ -31,7 +31,7 @@ impl Recv {
         let stop = Stop::on_signals()?;
         let output = Output::watched(stop.clone())?;
         let region = self.access.open()?;
-        let me = region.join(self.me).map_err(|error| joining(&self.access.name, self.me, error))?;
+        let me = region.join(self.me).map_err(|error| joining(&self.access.name, error))?;
         stop.interrupt(me.interrupter());
         // Memory does not grow with a message.
         me.set_pieces(true);
@@ -73,7 +73,7 @@ impl Recv {
                 Err(RecvError::Empty) => break,
                 Err(error) => {
                     batch.flush()?;
-                    return Err(self.failure(error, region.ranks()));
+                    return Err(self.failure(error));
                 }
             }
         }
@@ -81,9 +81,8 @@ impl Recv {
         senders.verdict(&self.access.name)
     }
 
-    fn failure(&self, error: RecvError, ranks: u32) -> Failure {
+    fn failure(&self, error: RecvError) -> Failure {
         let hint = match error {
-            RecvError::NoSuchRank => format!("--from must be one of 0 to {}", ranks - 1),
             RecvError::Corrupt(_) => "remove the region and create it anew".into(),
             _ => String::new(),
         };

@@ -49,7 +49,7 @@ impl Send {
     fn start(&self, stop: Stop) -> Result<Stream<'_>, Failure> {
         let region = self.access.open()?;
         let before = region.status(self.to);
-        let endpoint = region.join(self.me).map_err(|error| joining(&self.access.name, self.me, error))?;
+        let endpoint = region.join(self.me).map_err(|error| joining(&self.access.name, error))?;
         stop.interrupt(endpoint.interrupter());
         let stream = Stream { endpoint, to: self.to, before, stop, name: &self.access.name };
         stream.open()?;
@@ -79,7 +79,7 @@ impl Stream<'_> {
     fn open(&self) -> Result<(), Failure> {
         match self.endpoint.try_reserve(self.to, 0).map(drop) {
             // It is open, and full; there is time to wait when there is something to send.
-            Err(SendError::Full | SendError::PeerLeft | SendError::PeerDead) => Ok(()),
+            Err(SendError::Full | SendError::PeerLeft(_) | SendError::PeerDead(_)) => Ok(()),
             opened => opened.map_err(|error| self.failure(error)),
         }
     }
@@ -138,7 +138,7 @@ impl Stream<'_> {
         loop {
             self.stop.check()?;
             match self.endpoint.send(self.to, bytes) {
-                Err(SendError::PeerLeft | SendError::PeerDead) if self.is_receiver_to_come() => {
+                Err(SendError::PeerLeft(_) | SendError::PeerDead(_)) if self.is_receiver_to_come() => {
                     thread::sleep(POLL);
                 }
                 Err(SendError::Interrupted) => {}
@@ -162,20 +162,25 @@ impl Stream<'_> {
     }
 
     fn failure(&self, error: SendError) -> Failure {
-        let (ranks, max_message) = (self.endpoint.region().ranks(), self.endpoint.region().max_message());
+        let max_message = self.endpoint.region().max_message();
         let hint = match error {
-            SendError::NoSuchRank => format!("the region has ranks 0 to {}", ranks - 1),
             SendError::NoSpace => "remove other regions (mbox ls, mbox rm), or create with --reserve".into(),
             SendError::TooLarge { limit } if limit < max_message => {
                 "only another process can take more; leave --lines away, or create with a larger --arena"
                     .into()
             }
             SendError::TooLarge { .. } => "create the region with a larger --max-message".into(),
-            SendError::PeerLeft | SendError::PeerDead => "not all was sent; start both again".into(),
+            SendError::PeerLeft(_) | SendError::PeerDead(_) => "not all was sent; start both again".into(),
             SendError::Full => "only another process can empty it; send less, or to another rank".into(),
             SendError::Corrupt => "remove the region and create it anew".into(),
             _ => String::new(),
         };
-        Failure::of_region(self.name, format_args!("rank {}: {error}", self.to), &hint)
+        let what = match error {
+            SendError::NoSuchRank { .. } | SendError::PeerLeft(_) | SendError::PeerDead(_) => {
+                error.to_string()
+            }
+            _ => format!("rank {}: {error}", self.to),
+        };
+        Failure::of_region(self.name, what, &hint)
     }
 }

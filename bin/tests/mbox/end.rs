@@ -148,7 +148,7 @@ fn a_receiver_that_dies_half_way_fails_its_sender() {
     region.wait_until(|stat| stat["mailboxes"][0]["unread"].as_u64() >= Some(3));
     receiver.kill();
     sender.fails(&format!(
-        "region {:?}: rank 1: the receiver died, or was replaced, before it made room or had the whole message; \
+        "region {:?}: rank 1 died, or was replaced, before it made room or had the whole message; \
          not all was sent; start both again",
         &*region
     ));
@@ -163,7 +163,7 @@ fn a_receiver_that_leaves_half_way_fails_its_sender() {
     drop(output);
     receiver.ends_by(SIGPIPE);
     sender.fails(&format!(
-        "region {:?}: rank 1: the receiver left before it made room or had the whole message; \
+        "region {:?}: rank 1 left before it made room or had the whole message; \
          not all was sent; start both again",
         &*region
     ));

@@ -202,7 +202,7 @@ fn a_receiver_that_ends_in_the_middle_of_a_message_fails_its_sender() {
     region.wait_until(|stat| stat["mailboxes"][0]["full"].as_u64() > Some(0));
     receiver.kill();
     sender.fails(&format!(
-        "region {:?}: rank 1: the receiver died, or was replaced, before it made room or had the whole message; \
+        "region {:?}: rank 1 died, or was replaced, before it made room or had the whole message; \
          not all was sent; start both again",
         &*region
     ));

@@ -36,30 +36,32 @@ fn bad_names() {
 #[test]
 fn regions_that_cannot_be() {
     let cases: [(&[&str], &str); 10] = [
-        (&["--ranks", "0"], "a region has 1 to 1024 ranks"),
-        (&["--ranks", "1025"], "a region has 1 to 1024 ranks"),
-        (&["--ranks", "4294967295"], "a region has 1 to 1024 ranks"),
-        (&["--ranks", "2", "--cells", "100"], "cells must be a power of two from 2 to 2^30"),
-        (&["--ranks", "2", "--cells", "0"], "cells must be a power of two from 2 to 2^30"),
+        (&["--ranks", "0"], "a region has 1 to 1024 ranks, not 0"),
+        (&["--ranks", "1025"], "a region has 1 to 1024 ranks, not 1025"),
+        (&["--ranks", "4294967295"], "a region has 1 to 1024 ranks, not 4294967295"),
+        (&["--ranks", "2", "--cells", "100"], "cells must be a power of two from 2 to 2^30, not 100"),
+        (&["--ranks", "2", "--cells", "0"], "cells must be a power of two from 2 to 2^30, not 0"),
         (
             &["--ranks", "2", "--arena", "100"],
-            "the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB",
+            "the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not 100 bytes",
         ),
         (
             &["--ranks", "2", "--arena", "8589934592G"],
-            "the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB",
+            "the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not 9223372036854775808 bytes",
         ),
         (
             &["--ranks", "1024", "--arena", "1024G"],
-            "ranks x ranks x (cells + arena) is more than a process can map; make one of them smaller",
+            "ranks x ranks x (cells + arena) is 1152921783780773888 bytes, more than a process can map; \
+             make one of them smaller",
         ),
         (
             &["--ranks", "1024", "--cells", "1073741824"],
-            "ranks x ranks x (cells + arena) is more than a process can map; make one of them smaller",
+            "ranks x ranks x (cells + arena) is 72059797357203456 bytes, more than a process can map; \
+             make one of them smaller",
         ),
         (
             &["--ranks", "2", "--mode", "4777"],
-            "the mode must let the owner read and write, and have no bits beyond 0777",
+            "the mode must let the owner read and write, and have no bits beyond 0777, unlike 0o4777",
         ),
     ];
     for (args, what) in cases {
@@ -192,13 +194,12 @@ fn another_protocol() {
 #[test]
 fn ranks_that_are_not_there() {
     let region = Name::create(&["--ranks", "2"]);
-    let range = "the region has ranks 0 to 1; --as 2 is not one of them";
+    let range = "there is no rank 2: the region has ranks 0 to 1";
     refuses(&["send", &region, "--as", "2", "--to", "1"], &region, range);
     refuses(&["recv", &region, "--as", "2"], &region, range);
-    let to = "rank 9: there is no such rank; the region has ranks 0 to 1";
+    let to = "there is no rank 9: the region has ranks 0 to 1";
     refuses(&["send", &region, "--as", "0", "--to", "9"], &region, to);
-    let from = "there is no such rank; --from must be one of 0 to 1";
-    refuses(&["recv", &region, "--as", "1", "--from", "9"], &region, from);
+    refuses(&["recv", &region, "--as", "1", "--from", "9"], &region, to);
 }
 
 #[test]

@@ -117,7 +117,7 @@ pub fn rings_for_room(doom: &dyn Doom) -> bool {
     let is_complete = doom.follow(process);
     match sent {
         Ok(()) => assert!(scene.tally.0.begun() > 0, "full"),
-        Err(SendError::PeerDead) => assert!(scene.tally.0.done() == 0, "there was room"),
+        Err(SendError::PeerDead(_)) => assert!(scene.tally.0.done() == 0, "there was room"),
         Err(error) => panic!("{error:?}"),
     }
     let successor = join(&scene.region, 1);

@@ -39,7 +39,7 @@ impl Log {
                 self.sent.clear();
                 self.told += 1;
             }
-            Err(SendError::Full | SendError::PeerDead) => return,
+            Err(SendError::Full | SendError::PeerDead(_)) => return,
             Err(error) => panic!("{error:?}"),
         }
         self.next += 1;
