@@ -180,7 +180,7 @@ impl Region {
 }
 
 fn os_error(error: io::Error) -> JoinError {
-    JoinError::Os(error.raw_os_error().unwrap_or(libc::EIO))
+    crate::reason::join_error(error)
 }
 
 impl Endpoint {

@@ -43,12 +43,27 @@ pub enum CreateError {
     /// Something already bears the name.
     #[error("the name is taken")]
     Exists,
-    /// There is no room, in shared memory or in the file system.
+    /// There is no room, in shared memory, in the file system, in this user's quota, or in this process' memory
+    /// cgroup.
     #[error("no space left for the region")]
     NoSpace,
     /// The operating system refuses to create the region for this user.
     #[error("permission denied where the region would be")]
     Denied,
+    /// The file system is mounted for reading only.
+    #[error("the file system is mounted for reading only")]
+    ReadOnly,
+    /// This process locks its memory (`mlockall`), and the region is more than it may lock.
+    #[error(
+        "this process locks its memory (mlockall), and may not lock as much as the region (RLIMIT_MEMLOCK)"
+    )]
+    MemoryLock,
+    /// Something that the system shows to others is not shown to this process.
+    #[error("{path} cannot be read, and is needed")]
+    Missing {
+        /// What is missing.
+        path: &'static str,
+    },
     /// The folder of the path does not exist.
     #[error("the folder that the region would be in does not exist")]
     NoFolder,
@@ -120,6 +135,20 @@ pub enum OpenError {
     /// The operating system refuses this user.
     #[error("permission denied: the region's mode does not let this user in")]
     Denied,
+    /// The file system is mounted for reading only: [`Region::look`](crate::Region::look) works all the same.
+    #[error("the file system is mounted for reading only")]
+    ReadOnly,
+    /// As [`CreateError::MemoryLock`].
+    #[error(
+        "this process locks its memory (mlockall), and may not lock as much as the region (RLIMIT_MEMLOCK)"
+    )]
+    MemoryLock,
+    /// As [`CreateError::Missing`].
+    #[error("{path} cannot be read, and is needed")]
+    Missing {
+        /// What is missing.
+        path: &'static str,
+    },
     /// Any other failure of the operating system, by its error number.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
     Os(i32),
@@ -150,6 +179,9 @@ pub enum RemoveError {
     /// A live process has joined it.
     #[error("the region is in use by a live process")]
     InUse,
+    /// This user may open the region, but not take its name away.
+    #[error("permission denied: this user may not take the name out of its folder")]
+    Denied,
 }
 
 /// Why a region was not handed to a child.
@@ -191,8 +223,13 @@ pub enum JoinError {
     /// The region was removed after it was opened.
     #[error("the region was removed")]
     Removed,
-    /// Any other failure of the operating system, by its error number; a disk's among them. Without `/proc` a
-    /// region cannot be joined.
+    /// As [`CreateError::Missing`].
+    #[error("{path} cannot be read, and is needed")]
+    Missing {
+        /// What is missing.
+        path: &'static str,
+    },
+    /// Any other failure of the operating system, by its error number; a disk's among them.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
     Os(i32),
 }

@@ -4,10 +4,10 @@ use crate::backing::Backing;
 use crate::error::{CreateError, HandError, OpenError};
 use crate::layout::Config;
 use crate::os::{self, File};
+use crate::reason::open_error;
 use crate::region::{OpenOptions, Region};
 use crate::segment::Segment;
 use std::env;
-use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Command;
 
@@ -65,8 +65,8 @@ impl Region {
         if self.segment.backing() != Backing::Unnamed {
             return Err(HandError::Named);
         }
-        let descriptor =
-            os::duplicate(self.as_fd().as_raw_fd()).map_err(|error| HandError::Os(code(&error)))?;
+        let descriptor = os::duplicate(self.as_fd().as_raw_fd())
+            .map_err(|error| HandError::Os(os::error_number(&error)))?;
         command.env(MAILBOX_FD, descriptor.as_raw_fd().to_string());
         os::let_inherit(command, descriptor);
         Ok(())
@@ -95,11 +95,7 @@ impl OpenOptions {
         match os::duplicate(number) {
             Ok(descriptor) => self.from_fd(descriptor),
             Err(error) if error.raw_os_error() == Some(libc::EBADF) => Err(OpenError::NotFound),
-            Err(error) => Err(OpenError::Os(code(&error))),
+            Err(error) => Err(open_error(error)),
         }
     }
-}
-
-fn code(error: &io::Error) -> i32 {
-    error.raw_os_error().unwrap_or(libc::EIO)
 }

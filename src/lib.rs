@@ -149,6 +149,8 @@ mod peers;
 #[cfg(not(loom))]
 mod place;
 #[cfg(not(loom))]
+mod reason;
+#[cfg(not(loom))]
 mod receiver;
 #[cfg(not(loom))]
 mod region;

@@ -21,6 +21,7 @@ use crate::layout::{
 use crate::memory::{Mailbox, Mapping, Shared};
 use crate::os::{self, File, Lock};
 use crate::place::Place;
+use crate::reason::{create_error, open_error, remove_error};
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use core::time::Duration;
@@ -201,7 +202,7 @@ impl Segment {
             }
             std::thread::sleep(Duration::from_millis(1));
         };
-        Ok(is_due(&opened).map_err(open_error)? && unbind(&site, file).map_err(open_error)?)
+        Ok(is_due(&opened).map_err(open_error)? && unbind(&site, file).map_err(remove_error)?)
     }
 
     fn assemble(mapping: Arc<Mapping>, file: File, geometry: Geometry, backing: Backing) -> Self {
@@ -425,30 +426,5 @@ fn unlink_wiped(site: &Site) -> Result<bool, CreateError> {
     match Lock::take(&file, 0, ALL_LOCKS).map_err(create_error)? {
         Some(_locks) => unbind(site, &file).map(|_| true).map_err(create_error),
         None => Err(CreateError::Exists),
-    }
-}
-
-fn code(error: &io::Error) -> i32 {
-    error.raw_os_error().unwrap_or(libc::EIO)
-}
-
-fn create_error(error: io::Error) -> CreateError {
-    match error.kind() {
-        ErrorKind::AlreadyExists => CreateError::Exists,
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => CreateError::NoSpace,
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => CreateError::Denied,
-        ErrorKind::NotFound | ErrorKind::NotADirectory => CreateError::NoFolder,
-        _ if os::is_unsupported(&error) => CreateError::FileSystem,
-        _ => CreateError::Os(code(&error)),
-    }
-}
-
-fn open_error(error: io::Error) -> OpenError {
-    match error.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => OpenError::NotFound,
-        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => OpenError::Denied,
-        _ if os::is_no_file(&error) => OpenError::Foreign,
-        _ if os::is_unsupported(&error) => OpenError::FileSystem,
-        _ => OpenError::Os(code(&error)),
     }
 }

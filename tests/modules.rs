@@ -13,6 +13,7 @@ const TABLE: &[(&str, &str)] = &[
     ("cell", ""),
     ("layout", "sync cell error"),
     ("os/mod", ""),
+    ("os/cause", ""),
     // The futex's word is an atomic of the seam.
     ("os/event", "sync"),
     ("os/files", ""),
@@ -32,16 +33,17 @@ const TABLE: &[(&str, &str)] = &[
     ("line", "sync cell layout memory ring"),
     ("place", ""),
     ("backing", "place os memory"),
-    ("segment", "sync place backing os layout memory error"),
+    ("reason", "os error"),
+    ("segment", "sync place backing os layout memory reason error"),
     ("segment/leftover", "place backing os layout"),
-    ("segment/unnamed", "backing os layout error"),
+    ("segment/unnamed", "backing os layout reason error"),
     ("stay", "sync segment os layout"),
     ("registry", "sync layout os memory error"),
     ("bell", "sync layout os"),
     ("source", ""),
     ("inspection", "sync segment registry ring cell layout source"),
     ("region", "sync place segment registry inspection bell layout error"),
-    ("handover", "region segment backing os layout error"),
+    ("handover", "region segment backing os layout reason error"),
     // The endpoint's layer, in files: private tables, then what is common to both halves, then each of them,
     // then their face.
     ("peers", ""),
@@ -63,7 +65,7 @@ const TABLE: &[(&str, &str)] = &[
     ("receiver", "member inbox mail sender region bell source error batch"),
     (
         "endpoint",
-        "member batch sender receiver draft mail region registry segment stay bell os layout source error",
+        "member batch sender receiver draft mail region registry segment stay bell os layout source reason error",
     ),
     // On its face.
     ("call", "endpoint sender receiver member outbox registry ring line cell source reply error"),

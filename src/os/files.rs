@@ -3,7 +3,7 @@
 use super::File;
 use core::ffi::c_int;
 use std::fs::{self, OpenOptions, Permissions};
-use std::io::{self, ErrorKind};
+use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt, fchown};
 use std::os::unix::process::CommandExt;
@@ -23,18 +23,6 @@ pub fn open(path: &Path) -> io::Result<File> {
 /// Creates a file that is there for this user only.
 pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
-}
-
-/// Whether an attempt to open a file failed because something else is there: a directory, a symbolic link, a
-/// device, a pipe.
-pub fn is_no_file(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::EISDIR | libc::ELOOP | libc::ENXIO | libc::EINVAL))
-}
-
-/// Whether an operation failed because the file system does not know it.
-pub fn is_unsupported(error: &io::Error) -> bool {
-    error.kind() == ErrorKind::Unsupported
-        || matches!(error.raw_os_error(), Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ENODEV))
 }
 
 /// What is known of a file.

@@ -14,11 +14,17 @@ pub use portable::*;
 
 // What all of them have.
 #[cfg(all(unix, not(loom)))]
+mod cause;
+#[cfg(all(unix, not(loom)))]
 mod event;
 #[cfg(all(unix, not(loom)))]
 mod files;
 #[cfg(all(unix, not(loom)))]
-pub use {event::Event, files::*};
+pub use {
+    cause::{Cause, error_number, is_out_of_space},
+    event::Event,
+    files::*,
+};
 
 #[cfg(loom)]
 mod model;

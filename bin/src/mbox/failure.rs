@@ -106,6 +106,7 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
             Failure::of_region(name, OpenError::NotFound, &format!("see which there are with: {list}"))
         }
         RemoveError::Open(error) => opening(name, error),
+        RemoveError::Denied => Failure::of_region(name, error, ""),
         _ => Failure::of_region(name, error, &format!("see by whom with: mbox stat {}", quoted(name))),
     }
 }

@@ -48,19 +48,67 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
+/// The most that is taken from the system at once.
+const PIECE: u64 = 64 << 20;
+/// What an interrupted try may shrink to.
+const SMALLEST_PIECE: u64 = 1 << 20;
+/// How often in a row a try may be interrupted.
+const TRIES: u32 = 100;
+
 /// Takes the pages of a range of `file` from the system, so that touching them cannot fail later.
+///
+/// In pieces, so that signals do not keep it from getting on; but at once what there is too little room for, so that
+/// the system gives back what it took.
 pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
-    loop {
+    let longest = if len > PIECE && room(file).is_ok_and(|room| room < len) { len } else { PIECE };
+    in_pieces(offset, len, longest, |offset, len| {
         // SAFETY: no pointers.
         #[expect(unsafe_code, reason = "system call")]
         let result = unsafe {
             libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, offset as i64, len as i64)
         };
-        match check(result) {
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            other => return other.map(drop),
+        check(result).map(drop)
+    })
+}
+
+/// Calls `take` for one piece after another, smaller ones once it is interrupted.
+fn in_pieces(
+    mut offset: u64,
+    mut len: u64,
+    mut longest: u64,
+    take: impl Fn(u64, u64) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut tries = 0;
+    while len > 0 {
+        let piece = len.min(longest);
+        match take(offset, piece) {
+            Ok(()) => (offset, len, tries) = (offset + piece, len - piece, 0),
+            Err(error) if error.kind() == ErrorKind::Interrupted && tries < TRIES => {
+                tries += 1;
+                longest = (piece / 2).max(SMALLEST_PIECE);
+            }
+            Err(error) => return Err(error),
         }
     }
+    Ok(())
+}
+
+/// What is known of the file system of `file`.
+fn file_system(file: &File) -> io::Result<libc::statfs> {
+    let mut about = core::mem::MaybeUninit::<libc::statfs>::zeroed();
+    // SAFETY: `about` outlives the call, and any bytes, zeros too, are a value of it.
+    #[expect(unsafe_code, reason = "system call")]
+    let (result, about) =
+        unsafe { (libc::fstatfs(file.as_raw_fd(), about.as_mut_ptr()), about.assume_init()) };
+    check(result).map(|_| about)
+}
+
+/// The bytes that this user can still take on the file system of `file`.
+fn room(file: &File) -> io::Result<u64> {
+    let about = file_system(file)?;
+    // A file system without a limit says that it has no blocks at all.
+    let is_limited = about.f_blocks > 0;
+    Ok(if is_limited { (about.f_bavail as u64).saturating_mul(about.f_bsize as u64) } else { u64::MAX })
 }
 
 /// Whether [`allocate_missing`] does what it says.
@@ -106,12 +154,7 @@ fn is_served(magic: u32) -> bool {
 
 /// Whether the kernel of this machine alone keeps `file`.
 pub fn is_local(file: &File) -> io::Result<bool> {
-    let mut about = core::mem::MaybeUninit::<libc::statfs>::zeroed();
-    // SAFETY: `about` outlives the call, and any bytes, zeros too, are a value of it.
-    #[expect(unsafe_code, reason = "system call")]
-    let (result, about) =
-        unsafe { (libc::fstatfs(file.as_raw_fd(), about.as_mut_ptr()), about.assume_init()) };
-    check(result)?;
+    let about = file_system(file)?;
     // As wide as the magic numbers are; the field's type differs between machines.
     Ok(!is_served(about.f_type as u32))
 }
@@ -180,6 +223,45 @@ pub fn is_size_sealed(file: &File) -> bool {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use std::cell::RefCell;
+
+    /// What was taken, by a system that interrupts each try of which `is_interrupted` says so.
+    fn taken(len: u64, is_interrupted: impl Fn(usize, u64) -> bool) -> (io::Result<()>, Vec<(u64, u64)>) {
+        let (tries, taken) = (RefCell::new(0), RefCell::new(Vec::new()));
+        let result = in_pieces(4096, len, PIECE, |offset, len| {
+            *tries.borrow_mut() += 1;
+            if is_interrupted(*tries.borrow(), len) {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            taken.borrow_mut().push((offset, len));
+            Ok(())
+        });
+        (result, taken.into_inner())
+    }
+
+    #[test]
+    fn a_range_is_taken_in_pieces_whatever_interrupts() {
+        let is_whole = |pieces: &[(u64, u64)], len| {
+            let end = pieces.iter().fold(4096, |end, (offset, len)| {
+                assert_eq!(*offset, end);
+                end + len
+            });
+            end == 4096 + len
+        };
+        for len in [0, 4096, PIECE, 3 * PIECE + 4096] {
+            let (result, pieces) = taken(len, |_, _| false);
+            assert!(result.is_ok() && is_whole(&pieces, len));
+            assert_eq!(pieces.len() as u64, len.div_ceil(PIECE));
+            let (result, pieces) = taken(len, |tries, _| tries % 50 != 0);
+            assert!(result.is_ok() && is_whole(&pieces, len));
+            // A system that never gets further than this before it is interrupted.
+            let (result, pieces) = taken(len, |_, len| len > 5 << 20);
+            assert!(result.is_ok() && is_whole(&pieces, len));
+        }
+        let (result, pieces) = taken(PIECE, |_, _| true);
+        assert_eq!(result.map_err(|error| error.kind()), Err(ErrorKind::Interrupted));
+        assert_eq!(pieces, []);
+    }
 
     #[test]
     fn file_systems_are_told_apart() {

@@ -1,0 +1,126 @@
+//! What an error of the system means for a region: each error number is looked at here, and nowhere else.
+
+use std::error::Error;
+use std::fmt;
+use std::io::{self, ErrorKind};
+
+/// Why something could not be done with what a region's bytes lie in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cause {
+    /// Something bears the name.
+    Exists,
+    /// Nothing bears it, or a folder on the way is missing.
+    NotFound,
+    /// There is too little memory, room on the disk, or quota.
+    NoSpace,
+    /// This user may not.
+    Denied,
+    /// The file system is mounted for reading only.
+    ReadOnly,
+    /// The name is that of a directory, a symbolic link, a device or a pipe.
+    NoFile,
+    /// The file system does not know the operation.
+    Unsupported,
+    /// This process locks its memory, and would lock more than it may.
+    MemoryLock,
+    /// This system does not show the file of that path, which is needed.
+    Missing(&'static str),
+    /// Anything else, by its number.
+    Other(i32),
+}
+
+impl Cause {
+    /// The cause of `error`.
+    pub fn of(error: &io::Error) -> Self {
+        if let Some(marked) = error.get_ref().and_then(|inner| inner.downcast_ref::<Marked>()) {
+            return marked.0;
+        }
+        match error.raw_os_error() {
+            Some(libc::EISDIR | libc::ELOOP | libc::ENXIO | libc::EINVAL) => return Self::NoFile,
+            Some(libc::EOPNOTSUPP | libc::ENOSYS | libc::ENODEV) => return Self::Unsupported,
+            Some(libc::ENOSPC | libc::EDQUOT | libc::ENOMEM | libc::EFBIG) => return Self::NoSpace,
+            _ => {}
+        }
+        match error.kind() {
+            ErrorKind::AlreadyExists => Self::Exists,
+            ErrorKind::NotFound | ErrorKind::NotADirectory => Self::NotFound,
+            ErrorKind::OutOfMemory => Self::NoSpace,
+            ErrorKind::PermissionDenied => Self::Denied,
+            ErrorKind::ReadOnlyFilesystem => Self::ReadOnly,
+            ErrorKind::Unsupported => Self::Unsupported,
+            _ => Self::Other(error_number(error)),
+        }
+    }
+
+    /// An error of this cause, for whoever knows it better than the number says.
+    pub fn error(self) -> io::Error {
+        io::Error::other(Marked(self))
+    }
+}
+
+/// Whether an operation failed because there is too little memory, or room on the disk: of no peer's doing.
+pub fn is_out_of_space(error: &io::Error) -> bool {
+    Cause::of(error) == Cause::NoSpace
+}
+
+/// The number of an error.
+pub fn error_number(error: &io::Error) -> i32 {
+    error.raw_os_error().unwrap_or(libc::EIO)
+}
+
+/// A cause on its way in an error.
+#[derive(Debug)]
+struct Marked(Cause);
+
+impl fmt::Display for Marked {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Cause::Missing(path) => write!(formatter, "{path} cannot be read"),
+            Cause::MemoryLock => {
+                formatter.write_str("more memory would be locked than this process may lock")
+            }
+            cause => write!(formatter, "{cause:?}"),
+        }
+    }
+}
+
+impl Error for Marked {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_number_has_one_cause() {
+        let cause = |number| Cause::of(&io::Error::from_raw_os_error(number));
+        for number in [libc::ENOSPC, libc::EDQUOT, libc::ENOMEM, libc::EFBIG] {
+            assert_eq!(cause(number), Cause::NoSpace);
+            assert!(is_out_of_space(&io::Error::from_raw_os_error(number)));
+        }
+        assert!(is_out_of_space(&ErrorKind::OutOfMemory.into()));
+        for (number, expected) in [
+            (libc::EEXIST, Cause::Exists),
+            (libc::ENOENT, Cause::NotFound),
+            (libc::ENOTDIR, Cause::NotFound),
+            (libc::EACCES, Cause::Denied),
+            (libc::EPERM, Cause::Denied),
+            (libc::EROFS, Cause::ReadOnly),
+            (libc::ELOOP, Cause::NoFile),
+            (libc::ENODEV, Cause::Unsupported),
+            (libc::EIO, Cause::Other(libc::EIO)),
+            (libc::EAGAIN, Cause::Other(libc::EAGAIN)),
+            (libc::EINTR, Cause::Other(libc::EINTR)),
+        ] {
+            assert_eq!(cause(number), expected);
+            assert!(!is_out_of_space(&io::Error::from_raw_os_error(number)));
+        }
+    }
+
+    #[test]
+    fn a_cause_survives_in_an_error() {
+        for cause in [Cause::Missing("/proc"), Cause::MemoryLock] {
+            assert_eq!(Cause::of(&cause.error()), cause);
+        }
+        assert_eq!(Cause::of(&io::Error::other("something")), Cause::Other(libc::EIO));
+    }
+}
