@@ -15,7 +15,9 @@ const MAILS: usize = 128;
 /// Mails whose bytes are gathered for one write. Those that are not written when this is dropped stay unread.
 pub struct Batch<'a> {
     output: Output,
-    lines: bool,
+    /// What is written after each message.
+    end: Option<u8>,
+    with_sender: bool,
     bytes: Box<[u8]>,
     filled: usize,
     /// Each with the end of its bytes.
@@ -23,26 +25,30 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Writes to `output`, with a newline after each message if `lines`.
-    pub fn new(output: Output, lines: bool) -> Self {
-        Self { output, lines, bytes: vec![0; CAPACITY].into(), filled: 0, mails: VecDeque::new() }
+    /// Writes to `output`, with `end` after each message and, if `with_sender`, the sender's rank and a tab before it.
+    pub fn new(output: Output, end: Option<u8>, with_sender: bool) -> Self {
+        let bytes = vec![0; CAPACITY].into();
+        Self { output, end, with_sender, bytes, filled: 0, mails: VecDeque::new() }
     }
 
     /// Writes `mail` now or with one of the next.
     pub fn add(&mut self, mail: Mail<'a>) -> Result<(), Failure> {
-        let ends_line = self.lines && mail.piece().is_none_or(|piece| piece.is_last);
-        let len = mail.len() + usize::from(ends_line);
+        let piece = mail.piece();
+        let begins = piece.is_none_or(|piece| piece.offset == 0);
+        let before = if self.with_sender && begins { format!("{}\t", mail.from()) } else { String::new() };
+        let after = self.end.filter(|_| piece.is_none_or(|piece| piece.is_last));
+        let len = before.len() + mail.len() + after.iter().len();
         if len > self.bytes.len() - self.filled {
             self.flush()?;
         }
         if len > self.bytes.len() {
-            return self.pass(mail, ends_line);
+            return self.pass(mail, &before, after);
         }
-        let place = &mut self.bytes[self.filled..][..len];
-        if ends_line {
-            place[len - 1] = b'\n';
-        }
-        mail.copy_to(&mut place[..mail.len()]);
+        let (front, rest) = self.bytes[self.filled..][..len].split_at_mut(before.len());
+        front.copy_from_slice(before.as_bytes());
+        let (body, back) = rest.split_at_mut(mail.len());
+        mail.copy_to(body);
+        after.iter().zip(back).for_each(|(end, place)| *place = *end);
         self.filled += len;
         self.mails.push_back((self.filled, mail));
         if self.filled >= ENOUGH || self.mails.len() >= MAILS { self.flush() } else { Ok(()) }
@@ -59,29 +65,30 @@ impl<'a> Batch<'a> {
         result
     }
 
-    /// Ends the line of a message of which no more comes.
+    /// Ends a message of which no more comes.
     pub fn cut(&mut self) -> Result<(), Failure> {
         self.flush()?;
-        if self.lines { self.output.write_all(b"\n") } else { Ok(()) }
+        self.output.write_all(self.end.as_slice())
     }
 
     /// Writes a mail that is larger than the buffer, which is empty.
-    fn pass(&mut self, mail: Mail<'a>, ends_line: bool) -> Result<(), Failure> {
-        let written = self.write_in_parts(&mail, ends_line);
+    fn pass(&mut self, mail: Mail<'a>, before: &str, after: Option<u8>) -> Result<(), Failure> {
+        let written = self.write_in_parts(&mail, before, after);
         if written.is_err() {
             mail.leave();
         }
         written
     }
 
-    fn write_in_parts(&mut self, mail: &Mail, ends_line: bool) -> Result<(), Failure> {
+    fn write_in_parts(&mut self, mail: &Mail, before: &str, after: Option<u8>) -> Result<(), Failure> {
+        self.output.write_all(before.as_bytes())?;
         let mut at = 0;
         while at < mail.len() {
             let count = mail.copy_from(at, &mut self.bytes);
             self.output.write_all(&self.bytes[..count])?;
             at += count;
         }
-        if ends_line { self.output.write_all(b"\n") } else { Ok(()) }
+        self.output.write_all(after.as_slice())
     }
 }
 

@@ -19,7 +19,11 @@ Without a NAME, removed are in memory, if they are this user's:
 
 With NAMEs, removed are those regions, stale or idle; those that a live process has joined are kept, those that
 are not there are no failure. With a slash in it, a NAME is the path of a region in a file; beside it, what was
-being created by a process that was killed is removed, too.";
+being created by a process that was killed is removed, too.
+
+Examples:
+  mbox clean
+  mbox clean demo ./jobs";
 
 /// Remove what processes that ended left behind, and say what
 #[derive(Args)]

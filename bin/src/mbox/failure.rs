@@ -1,5 +1,6 @@
 //! What went wrong, and what to do about it, in one line.
 
+use super::account;
 use super::standard::complain;
 use crate::signals;
 use mailbox::{CreateError, JoinError, OpenError, RemoveError};
@@ -22,11 +23,25 @@ enum End {
 
 /// The exit status of most failures.
 const FAILED: u8 = 1;
+/// That of a command line that makes no sense, as the parser would have it.
+pub const USAGE: u8 = 2;
+/// That of a receiver to which fewer messages came than it was to take.
+const TOO_FEW: u8 = 3;
 
 impl Failure {
     /// A failure told by this line.
     pub fn new(line: impl Display) -> Self {
         Self { lines: vec![line.to_string()], end: End::Status(FAILED) }
+    }
+
+    /// A command line that makes no sense.
+    pub fn usage(line: impl Display) -> Self {
+        Self { end: End::Status(USAGE), ..Self::new(line) }
+    }
+
+    /// The same, but too few messages is all that is wrong.
+    pub fn too_few(self) -> Self {
+        Self { end: End::Status(TOO_FEW), ..self }
     }
 
     /// The end by a signal, which whoever sees it knows without a line.
@@ -95,7 +110,13 @@ pub fn opening(name: &str, error: OpenError) -> Failure {
         OpenError::Denied => "its owner can let others in with: mbox create --mode".into(),
         _ => String::new(),
     };
-    Failure::of_region(name, error, &hint)
+    match error {
+        OpenError::Owner { uid } => {
+            let what = format!("the region belongs to user {}, who is not trusted", account::show(uid));
+            Failure::of_region(name, what, &hint)
+        }
+        _ => Failure::of_region(name, error, &hint),
+    }
 }
 
 /// Why the region was not removed.
@@ -132,7 +153,7 @@ fn folder(name: &str) -> Option<&str> {
 }
 
 /// A name as one can give it to a shell: that of a file may have anything in it.
-fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     let is_plain = |letter: char| letter.is_alphanumeric() || "._-/+,:@%".contains(letter);
     if name.chars().any(char::is_control) {
         // What a terminal shows is not to be copied then.

@@ -14,7 +14,11 @@ States:
   idle   nobody has joined yet, or all have left
   stale  nobody is alive, and who died did not leave: mail may be half-way; mbox clean removes the region
 
-Regions in files are not listed; see: mbox stat PATH";
+Regions in files are not listed; see: mbox stat PATH
+
+Examples:
+  mbox ls
+  mbox ls --json | jq -r '.[] | select(.state == \"stale\") | .name'";
 
 /// List the regions of this user, in memory
 #[derive(Args)]

@@ -172,10 +172,15 @@ pub fn print(text: &str) -> Result<(), Failure> {
     Output::open()?.write_all(text.as_bytes())
 }
 
-/// Writes a line to standard error; if nobody listens there, the exit status has to do.
+/// Writes a line to standard error.
 pub fn complain(line: &str) {
+    advise(&format!("mbox: {line}\n"));
+}
+
+/// Writes `text` to standard error; if nobody listens there, the exit status has to do.
+pub fn advise(text: &str) {
     if let Ok(error) = io::stderr().as_fd().try_clone_to_owned() {
-        let _ = Output::over(error.into()).write_all(format!("mbox: {line}\n").as_bytes());
+        let _ = Output::over(error.into()).write_all(text.as_bytes());
     }
 }
 

@@ -13,16 +13,22 @@ use std::fmt::Write;
 const COLUMNS: &str = "\
 Of a rank:
   epoch   how often the rank was joined
-  now     what a live process does: it is awake, or asleep until there is mail, or room in a mailbox
+  now     what a live process does: it is awake, or asleep until there is
+          mail, or room in a mailbox
   sleeps  times that it slept for want of mail, in all its lives
 
 Of a mailbox, since it was first used:
   messages, bytes  sent
-  unread           not acknowledged; a large message counts for each of its fragments
+  unread           not acknowledged; each fragment of a large message counts
   full             times that the sender found no room
   sleeps           times that it slept for want of room
-  wakes            times that a message woke the receiver, and that an acknowledgement woke the sender
-  drops            messages in fragments of which the end, or the beginning, never came";
+  mail wakes       times that a message woke the receiver
+  credit wakes     times that an acknowledgement woke the sender
+  drops            large messages of which a part never came
+
+Examples:
+  mbox stat demo
+  mbox stat demo --json | jq '.mailboxes[].unread'";
 
 /// The most of a label that people are shown.
 const LABEL: usize = 40;

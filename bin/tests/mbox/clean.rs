@@ -101,7 +101,7 @@ fn clean_leaves_what_is_not_a_region() {
     ));
     assert!(foreign.exists());
     mbox(["clean", "--idle", &foreign])
-        .fails_with(2, "the argument '--idle' cannot be used with '[NAME]...'; see: mbox --help");
+        .fails_with(2, "the argument '--idle' cannot be used with '[NAME]...'; see: mbox clean --help");
 }
 
 #[test]
@@ -110,7 +110,7 @@ fn a_region_is_for_a_group() {
     mbox(["create", &region, "--ranks", "2", "--group", "no such group"]).fails_with(
         2,
         "invalid value 'no such group' for '--group <GROUP>': there is no such group in /etc/group; give its \
-         number; see: mbox --help",
+         number; see: mbox create --help",
     );
     let own = fs::metadata("/proc/self").expect("a process").gid().to_string();
     for (mode, expected) in [(&[][..], 0o660), (&["--mode", "640"], 0o640)] {

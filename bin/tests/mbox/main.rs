@@ -9,6 +9,7 @@ mod file;
 mod large;
 mod look;
 mod refuse;
+mod script;
 mod signals;
 mod streams;
 mod user;

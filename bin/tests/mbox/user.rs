@@ -33,7 +33,7 @@ fn a_region_of_another_user() {
     as_stranger(&["create", &region, "--ranks", "2", "--mode", "666"]).succeeds();
     assert_eq!(region.path().metadata().expect("a region").uid(), STRANGER);
     let refusal = format!(
-        "region {:?}: the region belongs to user {STRANGER}, who is not trusted; if you trust that user, add: \
+        "region {:?}: the region belongs to user {STRANGER} (nobody), who is not trusted; if you trust that user, add: \
          --owner {STRANGER}",
         &*region
     );
