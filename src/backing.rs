@@ -10,6 +10,7 @@ use core::any::Any;
 use core::ptr::NonNull;
 use memmap2::MmapOptions;
 use shared_memory::{Shmem, ShmemConf, ShmemError};
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -47,8 +48,7 @@ impl Site {
                 let bytes = path.as_os_str().as_encoded_bytes();
                 // With a slash at its end it means a folder.
                 let name = path.file_name().filter(|_| !bytes.contains(&0) && !bytes.ends_with(b"/"))?;
-                (!name.to_str().is_some_and(is_half_built))
-                    .then(|| Self { backing: Backing::File, path: path.to_path_buf() })
+                (!is_half_built(name)).then(|| Self { backing: Backing::File, path: path.to_path_buf() })
             }
         }
     }
@@ -76,6 +76,13 @@ impl Site {
     /// Opens what lies here. `Unsupported` if it is on a file system that another machine may serve.
     pub fn open(&self) -> io::Result<File> {
         let file = os::open(&self.path)?;
+        self.check_file_system(&file)?;
+        Ok(file)
+    }
+
+    /// Opens what lies here for reading; as [`Site::open`].
+    pub fn look(&self) -> io::Result<File> {
+        let file = os::look(&self.path)?;
         self.check_file_system(&file)?;
         Ok(file)
     }
@@ -195,9 +202,9 @@ pub fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
 }
 
 /// Whether regions are built under names like this; none is bound to one.
-pub fn is_half_built(name: &str) -> bool {
-    let digits = name.strip_prefix(HALF_BUILT).unwrap_or_default();
-    digits.len() == 16 && digits.bytes().all(|digit| digit.is_ascii_hexdigit())
+pub fn is_half_built(name: &OsStr) -> bool {
+    let digits = name.as_encoded_bytes().strip_prefix(HALF_BUILT.as_bytes()).unwrap_or_default();
+    digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit)
 }
 
 fn is_name(name: &str) -> bool {

@@ -113,16 +113,18 @@ pub enum OpenError {
         protocol: u64,
     },
     /// A region that belongs to another user, who was not allowed by
-    /// [`OpenOptions::owner`](crate::OpenOptions::owner).
+    /// [`OpenOptions::owner`](crate::OpenOptions::owner). In a user namespace every user without a number there shows
+    /// as one, 65534 mostly: that one is no process' own, also not of a process that has this number itself.
     #[error("the region belongs to user {uid}, who is not trusted")]
     Owner {
         /// The user found.
         uid: u32,
     },
-    /// A region in a file that was in use when the machine went down: its parts may be of different moments.
-    /// [`Region::remove`](crate::Region::remove) takes it away.
+    /// A region in a file that was not closed in this boot of the machine. Either the machine went down while it was in
+    /// use: then its parts may be of different moments, and [`Region::remove`](crate::Region::remove) takes it away.
+    /// Or this process is shown another boot's number than those who use it, as in some containers.
     #[error(
-        "the region was left over from before a reboot without a clean close; remove it and create it again"
+        "the region was not closed before a reboot, or is used where another boot id is shown, as in a container"
     )]
     Incompatible,
     /// The file system is one that other machines or processes may serve: NFS, SMB, FUSE, 9P, ...

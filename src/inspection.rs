@@ -1,16 +1,11 @@
 //! What is seen by whoever looks into a region without a part in it.
 
-use crate::cell::{BLOCK, position};
-use crate::layout::{ConsumerLine, Geometry, Lines, ProducerLine};
-use crate::registry::{Registry, Status};
-use crate::ring;
-use crate::segment::Segment;
+use crate::copies::{Copies, Record};
+use crate::layout::{ConsumerLine, Geometry, ProducerLine};
+use crate::os::{self, File};
+use crate::registry::{self, Life, Status};
 use crate::source::Source;
-use crate::sync::Ordering::Relaxed;
 use core::mem::offset_of;
-
-/// Bytes of the lines that both ends write.
-const LINES: usize = offset_of!(Lines, call);
 
 /// What [`Region::inspect`](crate::Region::inspect) saw. Ranks go on meanwhile, so parts of it may be of different
 /// moments. It is for people: ranks write these words themselves, and nothing relies on them.
@@ -87,72 +82,65 @@ pub struct MailboxReport {
     pub drops: u64,
 }
 
+impl Inspection {
+    /// What copies say of the words of the region of this geometry in `file`. What cannot be read is left out, or
+    /// zero.
+    pub(crate) fn of(file: &File, geometry: &Geometry) -> Self {
+        let copies = Copies::new(file, geometry);
+        let ranks = 0..geometry.ranks;
+        let records: Vec<Record> =
+            ranks.clone().map(|rank| copies.record(rank).unwrap_or(Record::empty())).collect();
+        let pairs = ranks.clone().flat_map(|to| ranks.clone().map(move |from| (from, to)));
+        let opened = pairs.filter(|(from, to)| records[*to as usize].is_opened(*from));
+        Self {
+            protocol: geometry.protocol,
+            cells: geometry.cells,
+            arena: geometry.arena,
+            max_message: geometry.max_message,
+            size: geometry.size(),
+            memory: os::facts(file).map_or(0, |facts| facts.allocated),
+            mailboxes: opened.filter_map(|(from, to)| MailboxReport::of(&copies, from, to)).collect(),
+            ranks: ranks.map(|rank| RankReport::of(file, &copies, rank, &records[rank as usize])).collect(),
+        }
+    }
+}
+
 impl RankReport {
-    pub(crate) fn of(registry: &Registry, rank: u32) -> Self {
-        let (status, life) = registry.status(rank);
-        let activity = &registry.rank(rank).activity;
-        let awaited = activity.awaited.each_ref().map(|word| Source::from_word(word.load(Relaxed)));
+    fn of(file: &File, copies: &Copies<'_>, rank: u32, record: &Record) -> Self {
+        let life = Life::from_word(record.life());
+        let again = || copies.life(rank).map_or(life, Life::from_word);
+        let status = registry::status(file, rank, life, again);
+        let awaited = record.awaited().map(Source::from_word);
         let [receiver_awaits, sender_awaits] = awaited.map(|whom| whom.filter(|_| status == Status::Live));
         Self {
             rank,
             status,
             epoch: life.epoch(),
-            pid: registry.pid(rank),
-            label: String::from_utf8_lossy(&registry.label(rank)).into_owned(),
+            pid: record.pid() as u32,
+            label: String::from_utf8_lossy(record.label()).into_owned(),
             receiver_awaits,
             sender_awaits,
-            sleeps: activity.sleeps.load(Relaxed),
+            sleeps: record.sleeps(),
         }
     }
 }
 
 impl MailboxReport {
-    /// What copies of its words say, for it need not have memory; `None` if it was never used or cannot be read.
-    pub(crate) fn of(segment: &Segment, from: u32, to: u32) -> Option<Self> {
-        let mut lines = [0; LINES];
-        segment.copy(from, to, 0, &mut lines).ok()?;
-        let receiver = |offset| word(&lines, offset_of!(Lines, consumer) + offset);
-        let sender = |offset| word(&lines, offset_of!(Lines, producer) + offset);
-        let head = receiver(offset_of!(ConsumerLine, head));
-        let unread = ring::depth(head, cells(segment, from, to, head).map(|[stamp, ..]| stamp));
-        let sent = head.wrapping_add(unread);
-        let counted = sender(offset_of!(ProducerLine, counted));
-        let since = cells(segment, from, to, counted).map(|[_, envelope, _, len, ..]| [envelope, len]);
-        let bytes = sender(offset_of!(ProducerLine, bytes));
-        if unread == 0 && lines.iter().all(|byte| *byte == 0) {
-            return None;
-        }
+    /// `None` if it was never used or cannot be read.
+    fn of(copies: &Copies<'_>, from: u32, to: u32) -> Option<Self> {
+        let mailbox = copies.mailbox(from, to).ok()??;
+        let sender = |offset| mailbox.sender(offset);
         Some(Self {
             from,
             to,
-            messages: sent.saturating_sub(sender(offset_of!(ProducerLine, fragments))),
-            bytes: ring::bytes(bytes, counted..sent, segment.geometry().cells, since),
-            unread,
+            messages: mailbox.sent().saturating_sub(sender(offset_of!(ProducerLine, fragments))),
+            bytes: mailbox.bytes(),
+            unread: mailbox.unread,
             full: sender(offset_of!(ProducerLine, full)),
             sleeps: sender(offset_of!(ProducerLine, sleeps)),
             mail_wakes: sender(offset_of!(ProducerLine, wakes)),
-            credit_wakes: receiver(offset_of!(ConsumerLine, wakes)),
-            drops: receiver(offset_of!(ConsumerLine, drops)),
+            credit_wakes: mailbox.receiver(offset_of!(ConsumerLine, wakes)),
+            drops: mailbox.receiver(offset_of!(ConsumerLine, drops)),
         })
     }
-}
-
-/// The cells of a mailbox from that of message `first` on, a lap of them, as far as they can be read.
-fn cells(segment: &Segment, from: u32, to: u32, first: u64) -> impl Iterator<Item = [u64; 8]> {
-    let count = u64::from(segment.geometry().cells);
-    let mut bytes = vec![0; 64 * BLOCK.min(count) as usize];
-    let mut read = None;
-    (0..count).map_while(move |ahead| {
-        let at = position(first.wrapping_add(ahead), count);
-        let block = at / BLOCK;
-        if read.replace(block) != Some(block) {
-            segment.copy(from, to, Geometry::CELLS + 64 * BLOCK * block, &mut bytes).ok()?;
-        }
-        let cell = 64 * (at % BLOCK) as usize;
-        Some(core::array::from_fn(|index| word(&bytes, cell + 8 * index)))
-    })
-}
-
-fn word(bytes: &[u8], offset: usize) -> u64 {
-    bytes[offset..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word))
 }

@@ -125,6 +125,8 @@ mod batch;
 #[cfg(not(loom))]
 mod call;
 #[cfg(not(loom))]
+mod copies;
+#[cfg(not(loom))]
 mod draft;
 #[cfg(not(loom))]
 mod endpoint;
@@ -168,6 +170,8 @@ mod stay;
 mod train;
 #[cfg(not(loom))]
 mod turns;
+#[cfg(not(loom))]
+mod view;
 
 pub use bell::Wait;
 pub use error::*;
@@ -188,7 +192,9 @@ pub use {
     receiver::Receiver,
     region::{OpenOptions, Region},
     reply::Reply,
+    segment::{Leftover, LeftoverKind, Listed},
     sender::Sender,
     source::Source,
     train::Piece,
+    view::View,
 };

@@ -2,12 +2,13 @@
 
 use crate::bell::Ringer;
 use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError};
-use crate::inspection::{Inspection, MailboxReport, RankReport};
+use crate::inspection::Inspection;
 use crate::layout::{Config, Geometry};
 use crate::place::Place;
 use crate::registry::{Registry, Status};
-use crate::segment::{self, Segment, Trust};
+use crate::segment::{self, Leftover, Listed, Segment, Trust};
 use crate::sync::{Edge, acquire};
+use crate::view::View;
 use core::time::Duration;
 use std::io;
 use std::path::Path;
@@ -75,7 +76,7 @@ impl OpenOptions {
     }
 
     /// The region may belong to this user, too, by its number; else [`OpenError::Owner`]. Whoever owns a region
-    /// can make its users fail.
+    /// can make its users fail. In a user namespace 65534 is everybody who has no number there.
     pub const fn owner(mut self, uid: u32) -> Self {
         self.trust.owner = Some(uid);
         self
@@ -84,6 +85,11 @@ impl OpenOptions {
     /// Opens the region at `place`; waits, costs and fails as [`Region::open`].
     pub fn open<'a>(self, place: impl Into<Place<'a>>) -> Result<Region, OpenError> {
         Segment::open(place.into(), self.trust).map(Region::over)
+    }
+
+    /// Opens the region at `place` to look at it; as [`Region::look`].
+    pub fn look<'a>(self, place: impl Into<Place<'a>>) -> Result<View, OpenError> {
+        Segment::look(place.into(), self.trust).map(View::new)
     }
 
     /// Removes the region at `place`; waits and fails as [`Region::remove`].
@@ -120,8 +126,7 @@ impl Region {
     /// Opens the region at `place`, or creates it if there is none; processes that do so at the same time end
     /// up in one region. One of other ranks, cells, arena or largest message is
     /// [`CreateOrOpenError::Differs`], one of another protocol [`OpenError::Protocol`]; mode and reservation are
-    /// not compared. One that was left over from before a reboot, [`OpenError::Incompatible`] to who opens it, is
-    /// of use to nobody and replaced.
+    /// not compared.
     ///
     /// Waits, at most two seconds, for whoever is about to remove what bears the name.
     pub fn create_or_open<'a>(
@@ -138,11 +143,6 @@ impl Region {
                 Ok(region) if region.geometry() == &config.geometry => return Ok(region),
                 Ok(_) => return Err(CreateOrOpenError::Differs),
                 Err(OpenError::NotFound) => {}
-                Err(error @ OpenError::Incompatible) => match Segment::remove_torn(place, options.trust) {
-                    Err(RemoveError::InUse) => return Err(error.into()),
-                    Err(RemoveError::Open(error)) if error != OpenError::NotFound => return Err(error.into()),
-                    _ => {}
-                },
                 Err(error) => return Err(error.into()),
             }
             match Self::create(place, config) {
@@ -163,29 +163,52 @@ impl Region {
         OpenOptions::new().remove(place)
     }
 
+    /// Opens the region at `place`, which belongs to this process' user, for whatever protocol, to look at it:
+    /// permission to read is enough, also on a file system that is mounted for reading only, and `/proc` is not
+    /// needed. Nothing is mapped, locked or written, and what is no region is not opened for writing.
+    ///
+    /// Never waits. Costs some 20 µs, and one descriptor.
+    pub fn look<'a>(place: impl Into<Place<'a>>) -> Result<View, OpenError> {
+        OpenOptions::new().any_protocol().look(place)
+    }
+
+    /// What processes of this user that ended have left in memory, sorted by name: whatever nobody uses now, be it
+    /// worth something or not. What this user may not look at is passed over. Changes nothing;
+    /// [`Leftover::remove`] does.
+    pub fn leftovers() -> io::Result<Vec<Leftover>> {
+        segment::leftovers()
+    }
+
+    /// What is left in `folder` of regions in files whose creator, of this user, was killed; sorted by name. As
+    /// [`Region::leftovers`]; regions that bear a name are not among it.
+    pub fn leftovers_in(folder: &Path) -> io::Result<Vec<Leftover>> {
+        segment::leftovers_in(folder)
+    }
+
     /// Removes what processes of this user that ended have left in memory, and says under which names it was;
     /// sorted:
     ///
-    /// - regions in which nobody lives and somebody died without leaving, or that were made before a reboot;
-    /// - what is left of regions whose creator or remover was killed on the way: those that never bore a name
-    ///   of their own begin with a dot.
+    /// - regions in which nobody lives, somebody died without leaving, and no mail is unread;
+    /// - what is left of regions whose creator or remover was killed on the way: of the former, the names end in
+    ///   `.mailbox-` and 16 hexadecimal digits.
     ///
-    /// Regions that everybody left, or that nobody has joined yet, stay: [`Region::remove`] takes them. Whoever
-    /// joins, creates or removes meanwhile goes first. What cannot be removed is passed over. Waits, at most five
-    /// seconds a region, for whoever is removing it.
+    /// Regions with unread mail, or that everybody left, or that nobody has joined yet, stay: [`Region::remove`] takes
+    /// them, and [`Region::leftovers`] names them. Whoever joins, creates or removes meanwhile goes first. What cannot
+    /// be removed is passed over. Waits, at most five seconds a region, for whoever is removing it.
     pub fn clean() -> io::Result<Vec<String>> {
-        segment::clean()
+        segment::leftovers().map(segment::clean)
     }
 
     /// Removes what is left in `folder` of regions in files whose creator, of this user, was killed on the way,
     /// and says under which names it was; sorted. As [`Region::clean`]; regions that bear a name stay.
     pub fn clean_folder(folder: &Path) -> io::Result<Vec<String>> {
-        segment::clean_folder(folder)
+        segment::leftovers_in(folder).map(segment::clean)
     }
 
-    /// The names of the regions that this process may open, whatever their protocol; sorted. Those in files
-    /// and those without a name are not among them. Opens each of them for a moment.
-    pub fn list() -> io::Result<Vec<String>> {
+    /// The regions in memory, whosever they are and whatever their protocol, and what could be one and may not be
+    /// read; sorted by name. Those in files and those without a name are not among them. Reads the first words of
+    /// each; what is no file, or has the wrong length, is not opened.
+    pub fn list() -> io::Result<Vec<Listed>> {
         segment::list()
     }
 
@@ -233,22 +256,10 @@ impl Region {
 
     /// Looks at everything. Takes no memory in the segment, whatever ranks wrote there.
     ///
-    /// Never waits, and needs no rank. Costs a system call a rank and three, some 4 µs, a mailbox in use, and a look at
+    /// Never waits, and needs no rank. Costs three system calls a rank and three, some 4 µs, a mailbox in use, and a look at
     /// each message that waits.
     pub fn inspect(&self) -> Inspection {
-        let geometry = *self.geometry();
-        let pairs = (0..geometry.ranks).flat_map(|to| (0..geometry.ranks).map(move |from| (from, to)));
-        let opened = pairs.filter(|(from, to)| self.is_opened(*from, *to));
-        Inspection {
-            protocol: geometry.protocol,
-            cells: geometry.cells,
-            arena: geometry.arena,
-            max_message: geometry.max_message,
-            size: geometry.size(),
-            memory: self.segment.memory().unwrap_or(0),
-            ranks: (0..geometry.ranks).map(|rank| RankReport::of(&self.registry, rank)).collect(),
-            mailboxes: opened.filter_map(|(from, to)| MailboxReport::of(&self.segment, from, to)).collect(),
-        }
+        Inspection::of(self.segment.file(), self.geometry())
     }
 
     /// Whether it is said that the mailbox from `from` to `to` is reserved.

@@ -60,6 +60,11 @@ pub enum Status {
 pub struct Life(u64);
 
 impl Life {
+    /// The copy that was read elsewhere.
+    pub fn from_word(word: u64) -> Self {
+        Self(word)
+    }
+
     /// How often the rank was claimed.
     pub fn epoch(self) -> u64 {
         self.0 >> 1
@@ -128,13 +133,7 @@ impl Registry {
     /// Costs a system call if it has joined and not left: 0.2 to 5.4 µs, the more ranks are locked the more.
     pub fn status(&self, rank: u32) -> (Status, Life) {
         let life = self.life(rank);
-        if !life.joined() {
-            return (if life.epoch() == 0 { Status::NeverJoined } else { Status::Left }, life);
-        }
-        // A query that fails says nothing of anybody's death.
-        let held = os::is_locked(&self.file, lock_byte(rank), 1).unwrap_or(true);
-        // A successor may have come since the word was read: then this life ended, but the rank lives.
-        if held || self.life(rank) != life { (Status::Live, life) } else { (Status::Dead, life) }
+        (status(&self.file, rank, life, || self.life(rank)), life)
     }
 
     /// Claims `rank`: afterwards this process holds it, in a new epoch. `None` if somebody holds it.
@@ -170,6 +169,17 @@ impl Registry {
         label.truncate(label.iter().position(|byte| *byte == 0).unwrap_or(LABEL));
         label
     }
+}
+
+/// What it is to be in this life of `rank`, of the region in `file`; `again` reads it once more.
+pub fn status(file: &File, rank: u32, life: Life, again: impl FnOnce() -> Life) -> Status {
+    if !life.joined() {
+        return if life.epoch() == 0 { Status::NeverJoined } else { Status::Left };
+    }
+    // A query that fails says nothing of anybody's death.
+    let held = os::is_locked(file, lock_byte(rank), 1).unwrap_or(true);
+    // A successor may have come since the word was read: then this life ended, but the rank lives.
+    if held || again() != life { Status::Live } else { Status::Dead }
 }
 
 fn padded(label: &[u8]) -> [u8; LABEL] {

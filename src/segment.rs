@@ -7,17 +7,20 @@
 //!
 //! Whoever builds holds the gate of what it builds, so that what a killed creator left can be told from it.
 
+mod found;
 mod leftover;
+mod listed;
 mod unnamed;
 
-pub use leftover::{clean, clean_folder};
+pub use found::Opened;
+pub use leftover::{Leftover, LeftoverKind, clean, leftovers, leftovers_in};
+pub use listed::{Listed, list};
+
+use found::{Content, Found};
 
 use crate::backing::{Backing, Site, leads_to};
 use crate::error::{CreateError, OpenError, RemoveError};
-use crate::layout::{
-    ABI, BOOT, Config, FAILED, Geometry, HEADER_WORDS, Header, MAGIC, MAX_RANKS, Rank, Reserve, SETTLED,
-    WIPED,
-};
+use crate::layout::{BOOT, Config, FAILED, Geometry, Header, MAGIC, MAX_RANKS, Rank, Reserve, WIPED};
 use crate::memory::{Mailbox, Mapping, Shared};
 use crate::os::{self, File, Lock};
 use crate::place::Place;
@@ -38,6 +41,9 @@ pub const GATE: u32 = 0;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How often something is begun anew that somebody else undid: so many times in a row are mischief.
 const TRIES: u32 = 100;
+
+/// Whoever it is, no other user than this process' own.
+const NOBODY_ELSE: Trust = Trust { protocol: None, owner: None };
 
 /// Whom [`Segment::open`] lets in.
 #[derive(Debug, Clone, Copy)]
@@ -130,10 +136,7 @@ impl Segment {
             let table = self.geometry.table();
             os::allocate(&self.file, table, self.geometry.size() - table)?;
         }
-        let mut words = self.geometry.to_words(nonce);
-        if !self.is_durable() {
-            words[BOOT] = os::boot_id()? | SETTLED;
-        }
+        let words = self.geometry.to_words(nonce);
         // Not the last, which may be locks.
         for (word, value) in self.header.words.iter().zip(words).take(FAILED + 1).skip(1) {
             word.store(value, Relaxed);
@@ -148,7 +151,7 @@ impl Segment {
         let site = site(place)?;
         // A segment that is replaced while it is opened is opened anew.
         for _ in 0..TRIES {
-            let opened = open_site(&site, trust)?;
+            let opened = Found::open(&site, trust)?.region(trust, site.backing())?;
             opened.check_boot()?;
             let Opened { file, geometry, nonce, .. } = opened;
             let Some(mapping) = site.map(&file, geometry.size()).map_err(open_error)? else { continue };
@@ -160,37 +163,36 @@ impl Segment {
         Err(OpenError::NotFound)
     }
 
-    /// Takes the segment at `place` away, if nobody lives in it.
-    pub fn remove(place: Place<'_>, trust: Trust) -> Result<(), RemoveError> {
-        Self::remove_if(place, trust, |_| Ok(true)).map(drop)
+    /// Looks at the segment at `place`; nothing is mapped, and nothing can be written.
+    pub fn look(place: Place<'_>, trust: Trust) -> Result<Opened, OpenError> {
+        let site = site(place)?;
+        Found::look(&site, trust)?.region(trust, site.backing())
     }
 
-    /// Takes the segment at `place` away, if nobody lives in it and it was left over from an earlier boot.
-    pub fn remove_torn(place: Place<'_>, trust: Trust) -> Result<(), RemoveError> {
-        Self::remove_if(place, trust, Opened::is_torn).map(drop)
+    /// Takes the segment at `place` away, if nobody lives in it.
+    pub fn remove(place: Place<'_>, trust: Trust) -> Result<(), RemoveError> {
+        Self::remove_if(&site(place)?, trust, |_| Ok(true)).map(drop)
     }
 
     /// As [`Segment::remove`], if `is_due` agrees, which is asked when nobody can come any more. Whether it was
     /// this process that removed it.
     fn remove_if(
-        place: Place<'_>,
+        site: &Site,
         trust: Trust,
-        is_due: impl Fn(&Opened) -> io::Result<bool>,
+        is_due: impl Fn(&Found) -> io::Result<bool>,
     ) -> Result<bool, RemoveError> {
-        let site = site(place)?;
-        let opened = match open_site(&site, trust) {
-            Ok(opened) => opened,
-            Err(OpenError::NotFound) => {
-                // Perhaps a remover stopped between wiping and unlinking.
-                return if unlink_wiped(&site).map_err(|_| OpenError::NotFound)? {
-                    Ok(true)
-                } else {
-                    Err(OpenError::NotFound.into())
-                };
+        let found = Found::open(site, trust)?;
+        found.check_protocol(trust)?;
+        let file = &found.file;
+        if let Content::Other(abi) = found.content {
+            // Its locks may be others than those of this version.
+            if !os::LOCKS_OF_ALL_VERSIONS {
+                return Err(OpenError::Version { abi }.into());
             }
-            Err(error) => return Err(error.into()),
-        };
-        let file = &opened.file;
+            if os::is_locked_anywhere(file).map_err(open_error)? {
+                return Err(RemoveError::InUse);
+            }
+        }
         let deadline = Instant::now() + PATIENCE;
         let _locks = loop {
             if let Some(locks) = Lock::take(file, 0, ALL_LOCKS).map_err(open_error)? {
@@ -202,7 +204,7 @@ impl Segment {
             }
             std::thread::sleep(Duration::from_millis(1));
         };
-        Ok(is_due(&opened).map_err(open_error)? && unbind(&site, file).map_err(remove_error)?)
+        Ok(is_due(&found).map_err(open_error)? && unbind(site, file).map_err(remove_error)?)
     }
 
     fn assemble(mapping: Arc<Mapping>, file: File, geometry: Geometry, backing: Backing) -> Self {
@@ -281,16 +283,6 @@ impl Segment {
     fn first_part(&self) -> u64 {
         if os::COMPLETES { self.geometry.small() } else { self.geometry.stride() }
     }
-
-    /// Copies what is at `offset` of the mailbox from `from` to `to`. That need not have memory, and takes none.
-    pub fn copy(&self, from: u32, to: u32, offset: u64, bytes: &mut [u8]) -> io::Result<()> {
-        os::read_at(&self.file, bytes, self.geometry.mailbox(from, to) + offset)
-    }
-
-    /// Bytes of memory, or of the disk, in use.
-    pub fn memory(&self) -> io::Result<u64> {
-        Ok(os::facts(&self.file)?.allocated)
-    }
 }
 
 /// Whether somebody holds one of these lock bytes while nobody takes all of them, for a moment, to remove or to
@@ -304,48 +296,10 @@ pub fn is_held(file: &File, first: u32, count: u32) -> io::Result<bool> {
     Ok(look()? && look()?)
 }
 
-/// The names of all regions that this process may open, in memory.
-pub fn list() -> io::Result<Vec<String>> {
-    let may_open = |name: &String| {
-        let opened =
-            Site::of(Place::Name(name)).map(|site| open_site(&site, Trust { protocol: None, owner: None }));
-        opened.is_some_and(|opened| opened.is_ok_and(|opened| opened.check_boot().is_ok()))
-    };
-    let mut names = os::shm_names()?;
-    names.retain(may_open);
-    names.sort();
-    Ok(names)
-}
-
 /// A random number for a region's first name and its identity.
 fn nonce() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one((std::process::id(), std::time::SystemTime::now()))
-}
-
-struct Opened {
-    file: File,
-    geometry: Geometry,
-    nonce: u64,
-}
-
-impl Opened {
-    fn check_boot(&self) -> Result<(), OpenError> {
-        if self.is_torn().map_err(open_error)? { Err(OpenError::Incompatible) } else { Ok(()) }
-    }
-
-    /// Whether a boot left it open that has ended. It is worth nothing: its pages came to the disk in any order.
-    fn is_torn(&self) -> io::Result<bool> {
-        let boot = self.word(8 * BOOT as u64)?;
-        Ok(boot != 0 && boot & !SETTLED != os::boot_id()?)
-    }
-
-    /// The word that is there now, read where no page is allocated by it.
-    fn word(&self, offset: u64) -> io::Result<u64> {
-        let mut bytes = [0; 8];
-        os::read_at(&self.file, &mut bytes, offset)?;
-        Ok(u64::from_ne_bytes(bytes))
-    }
 }
 
 fn site(place: Place<'_>) -> Result<Site, OpenError> {
@@ -353,45 +307,6 @@ fn site(place: Place<'_>) -> Result<Site, OpenError> {
         Place::Name(_) => OpenError::BadName,
         Place::File(_) => OpenError::BadPath,
     })
-}
-
-fn open_site(site: &Site, trust: Trust) -> Result<Opened, OpenError> {
-    check(site.open().map_err(open_error)?, trust)
-}
-
-/// Checks what lies in `file`, through the file, where no page is allocated by reading.
-fn check(file: File, trust: Trust) -> Result<Opened, OpenError> {
-    let facts = os::facts(&file).map_err(open_error)?;
-    if !facts.is_file {
-        return Err(OpenError::Foreign);
-    }
-    let uid = facts.owner;
-    if uid != os::user() && Some(uid) != trust.owner {
-        return Err(OpenError::Owner { uid });
-    }
-    let mut bytes = [0; HEADER_WORDS * 8];
-    match os::read_at(&file, &mut bytes, 0) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(OpenError::Foreign),
-        result => result.map_err(open_error)?,
-    }
-    let mut words = [0; HEADER_WORDS];
-    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
-        *word = u64::from_ne_bytes(*bytes);
-    }
-    match words {
-        [WIPED, ..] => return Err(OpenError::NotFound),
-        [MAGIC, ABI, ..] => {}
-        [MAGIC, abi, ..] => return Err(OpenError::Version { abi }),
-        _ => return Err(OpenError::Foreign),
-    }
-    let (geometry, nonce) = Geometry::from_words(&words).ok_or(OpenError::Foreign)?;
-    if facts.len != geometry.size() {
-        return Err(OpenError::Length { len: facts.len, expected: geometry.size() });
-    }
-    if trust.protocol.is_some_and(|protocol| protocol != geometry.protocol) {
-        return Err(OpenError::Protocol { protocol: geometry.protocol });
-    }
-    Ok(Opened { file, geometry, nonce })
 }
 
 /// Wipes and unlinks what lies at `site`, if that is `file`, all of whose locks are held. `false` if somebody
@@ -414,15 +329,15 @@ fn unbind(site: &Site, file: &File) -> io::Result<bool> {
 /// Unlinks what lies at `site` if its remover stopped after wiping it. `Ok(false)` if nothing does now;
 /// an error if a region, or something foreign, does.
 fn unlink_wiped(site: &Site) -> Result<bool, CreateError> {
-    let file = match site.open() {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(_) => return Err(CreateError::Exists),
+    let found = match Found::look(site, NOBODY_ELSE) {
+        Ok(Found { content: Content::Wiped, .. }) => Found::open(site, NOBODY_ELSE),
+        other => other,
     };
-    let mut magic = [0; 8];
-    if os::read_at(&file, &mut magic, 0).is_err() || u64::from_ne_bytes(magic) != WIPED {
-        return Err(CreateError::Exists);
-    }
+    let file = match found {
+        Ok(Found { content: Content::Wiped, file, .. }) => file,
+        Err(OpenError::NotFound) => return Ok(false),
+        _ => return Err(CreateError::Exists),
+    };
     match Lock::take(&file, 0, ALL_LOCKS).map_err(create_error)? {
         Some(_locks) => unbind(site, &file).map(|_| true).map_err(create_error),
         None => Err(CreateError::Exists),

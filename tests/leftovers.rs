@@ -5,7 +5,7 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::{Child, Scratch, is_root, place, reply};
-use mailbox::layout::{BOOT, WIPED};
+use mailbox::layout::WIPED;
 use mailbox::os::{self, Lock};
 use mailbox::{Config, OpenError, Region, RemoveError, Reserve, Status};
 use std::fs::{self, File};
@@ -129,21 +129,18 @@ fn clean_a_folder_of_ones_own() {
     // Nobody ever came, or all left, with mail for who comes.
     let (_idle, left) = (region("idle"), region("left"));
     left.open().join(0).expect("a free rank").send(1, b"mail").expect("room");
-    // Of an earlier boot, and half-removed.
-    let old = region("old");
-    if !cfg!(portable) {
-        old.patch(8 * BOOT as u64, &2u64.to_ne_bytes());
-    }
+    // Abandoned as the first, with mail for who comes.
+    let stale_with_mail = region("stale-with-mail");
+    let mut sender = joined(&stale_with_mail, 0);
+    assert_eq!(sender.does("send 1 mail"), "ok");
+    sender.kill();
+    // Half-removed.
     let wiped = region("wiped");
     wiped.patch(0, &WIPED.to_ne_bytes());
     let whole = region("whole");
 
     let mut removed = litter(&folder, &whole.path());
-    let mut regions = vec!["stale".to_string(), "wiped".into()];
-    if !cfg!(portable) {
-        regions.insert(0, "old".into());
-    }
-    removed.extend(regions);
+    removed.extend(["stale".to_string(), "wiped".into()]);
     // Somebody builds: what it builds stays.
     let building = half_built(&folder, 9);
     let file = File::options().read(true).write(true).create_new(true).open(&building).expect("a file");
@@ -154,7 +151,9 @@ fn clean_a_folder_of_ones_own() {
     expect_removed(&folder, &[".mailbox-0000000000000009".into()], &|| Region::clean().expect("a folder"));
     // Whoever was there notices nothing.
     assert_eq!(half_stale.open().status(0), Some((Status::Live, 1)));
-    assert_eq!(left.open().join(1).expect("a free rank").recv().expect("mail").to_vec(), b"mail");
+    for region in [left, stale_with_mail] {
+        assert_eq!(region.open().join(1).expect("a free rank").recv().expect("mail").to_vec(), b"mail");
+    }
 }
 
 // --- Beside files ------------------------------------------------------------------------------------------

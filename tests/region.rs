@@ -32,6 +32,11 @@ fn second_process() {
     }
 }
 
+/// Whether the region of that name is listed as one that can be looked at.
+fn is_listed(name: &str) -> bool {
+    Region::list().expect("a list").iter().any(|listed| listed.name == name && listed.refusal.is_none())
+}
+
 const SMALL: Config = Config::ranks(2).cells(4).arena(1024);
 /// A user that this process is not.
 const SOMEBODY: u32 = 65_534;
@@ -111,11 +116,11 @@ fn a_region_is_created_opened_and_removed() {
     drop(scratch.create(SMALL));
     assert_eq!(Region::create(scratch.name(), SMALL).err(), Some(CreateError::Exists));
     assert_eq!(scratch.open().ranks(), 2);
-    assert!(Region::list().expect("a list").contains(&scratch.name().to_string()));
+    assert!(is_listed(scratch.name()));
     assert_eq!(Region::remove(scratch.name()), Ok(()));
     assert_eq!(open_error(&scratch), Some(OpenError::NotFound));
     assert!(!scratch.path().exists());
-    assert!(!Region::list().expect("a list").contains(&scratch.name().to_string()));
+    assert!(!is_listed(scratch.name()));
     drop(scratch.create(SMALL));
 }
 
@@ -204,7 +209,7 @@ fn what_a_remover_left_half_removed_is_as_good_as_gone() {
         scratch.patch(0, &WIPED.to_ne_bytes());
         assert_eq!(region.join(0).err(), Some(JoinError::Removed));
         assert_eq!(open_error(&scratch), Some(OpenError::NotFound));
-        assert!(!Region::list().expect("a list").contains(&scratch.name().to_string()));
+        assert!(!is_listed(scratch.name()));
         scratch
     };
     let scratch = half_removed();
@@ -223,11 +228,13 @@ fn what_a_remover_left_half_removed_is_as_good_as_gone() {
 fn expect_refusal(scratch: &Scratch, error: OpenError) {
     let name = scratch.name();
     assert_eq!(Region::open(name).err(), Some(error));
-    assert_eq!(Region::remove(name), Err(error.into()));
+    if !matches!(error, OpenError::Version { .. }) {
+        assert_eq!(Region::remove(name), Err(error.into()));
+    }
     assert_eq!(Region::create_or_open(name, SMALL).err(), Some(error.into()));
     assert_eq!(Region::create(name, SMALL).err(), Some(CreateError::Exists));
     assert!(fs::symlink_metadata(scratch.path()).is_ok(), "untouched");
-    assert!(!Region::list().expect("a list").contains(&name.to_string()));
+    assert!(!is_listed(name));
 }
 
 #[test]
@@ -302,7 +309,7 @@ fn another_protocol_is_told_and_tools_do_not_mind() {
     for options in [OpenOptions::new().protocol(7), OpenOptions::new().any_protocol()] {
         assert_eq!(options.open(name).map(|region| region.inspect().protocol), Ok(7));
     }
-    assert!(Region::list().expect("a list").contains(&name.to_string()));
+    assert!(is_listed(name));
     assert_eq!(OpenOptions::new().any_protocol().remove(name), Ok(()));
 }
 

@@ -5,16 +5,20 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::{Child, SHORT, Scratch, become_user, is_root, reply};
-use mailbox::{Config, CreateError, Endpoint, Region, Wait};
+use mailbox::os;
+use mailbox::{Config, CreateError, Endpoint, OpenError, OpenOptions, Region, Wait};
 use std::fs::{self, File};
 use std::os::fd::AsFd;
-use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::panic::{self, AssertUnwindSafe};
+use std::process::Command;
 
 #[test]
 fn second_process() {
     match common::role() {
         Some((role, region)) if role == "quiet" => do_everything(&Scratch::at(&region)),
+        Some((role, region)) if role == "unmapped" => meet_those_without_a_number(&region),
+        Some((role, region)) if role == "nobody" => be_nobody(&Scratch::at(&region)),
         Some((role, region)) if role == "stranger" => create_for_others(&Scratch::at(&region)),
         Some((_, region)) => puppet::perform(&region),
         None => {}
@@ -84,6 +88,82 @@ fn create_for_others(scratch: &Scratch) {
     let ours = left.filter_map(|entry| entry.ok()?.metadata().ok()).filter(|facts| facts.uid() == SOMEBODY);
     assert_eq!(ours.filter(|facts| facts.gid() == NOBODYS_GROUP).count(), 0);
     assert!(!scratch.path().exists(), "nothing is left behind");
+    reply("ok");
+}
+
+/// What a file shows as its owner who has no number in a user namespace.
+const OVERFLOW: u32 = 65_534;
+
+#[test]
+#[cfg_attr(portable, ignore = "user namespaces are Linux'")]
+fn who_has_no_number_in_a_namespace_is_a_stranger() {
+    let options: [&[&str]; 2] = [&["-U"], &["-U", "--map-user=65534"]];
+    for options in options {
+        let tried = Command::new("unshare").args(options).arg("true").output();
+        if !tried.is_ok_and(|output| output.status.success()) {
+            eprintln!("skipped: unshare {options:?}");
+            continue;
+        }
+        let scratch = Scratch::new();
+        drop(scratch.create(SMALL.mode(0o666)));
+        let half_built = os::shm_path(&format!("{}.mailbox-{:016x}", scratch.name(), 1));
+        let half_built = Scratch::at(half_built.to_str().expect("text"));
+        fs::write(half_built.path(), [0; 4096]).expect("a file");
+        if is_root() {
+            for path in [scratch.path(), half_built.path()] {
+                chown(&path, Some(12_345), None).expect("another owner");
+                fs::set_permissions(&path, fs::Permissions::from_mode(0o666)).expect("a mode");
+            }
+        }
+        let wrapper: Vec<&str> = ["unshare"].iter().chain(options).copied().collect();
+        let mut child = Child::start_under(&wrapper, "unmapped", &scratch);
+        assert_eq!(child.answer(), "ok", "{options:?}");
+        child.finish();
+        assert!(scratch.path().exists() && half_built.path().exists(), "{options:?}");
+    }
+}
+
+fn meet_those_without_a_number(name: &str) {
+    let stranger = OpenError::Owner { uid: OVERFLOW };
+    assert_eq!(os::user(), OVERFLOW);
+    assert_eq!(Region::open(name).err(), Some(stranger));
+    assert_eq!(Region::look(name).err(), Some(stranger));
+    assert_eq!(Region::remove(name), Err(stranger.into()));
+    assert_eq!(Region::create_or_open(name, SMALL).err(), Some(stranger.into()));
+    let listed = Region::list().expect("a list").into_iter().find(|listed| listed.name == name);
+    assert_eq!(listed.and_then(|listed| listed.refusal), Some(stranger));
+    let leftovers = Region::leftovers().expect("a folder");
+    assert!(!leftovers.iter().any(|leftover| leftover.name.starts_with(name)));
+    assert!(!Region::clean().expect("a folder").iter().any(|removed| removed.starts_with(name)));
+    // Who is trusted by number is trusted.
+    let trusting = OpenOptions::new().owner(OVERFLOW);
+    assert_eq!(trusting.open(name).map(|region| region.ranks()), Ok(2));
+    // What this process makes shows the same owner: it has its own region, and says whom it trusts to open it.
+    let own = Scratch::new();
+    let region = Region::create(own.name(), SMALL).expect("a new region");
+    drop(region.join(0).expect("a free rank"));
+    assert_eq!(Region::open(own.name()).err(), Some(stranger));
+    assert_eq!(trusting.remove(own.name()), Ok(()));
+    reply("ok");
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "user namespaces are Linux'")]
+fn the_user_nobody_has_its_own_regions() {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    if !is_root() || map.split_whitespace().ne(["0", "0", "4294967295"]) {
+        return eprintln!("skipped: only root, where every user has a number, can become that user");
+    }
+    let mut child = Child::start("nobody", &Scratch::new());
+    assert_eq!(child.answer(), "ok");
+    child.finish();
+}
+
+fn be_nobody(scratch: &Scratch) {
+    become_user(OVERFLOW);
+    drop(scratch.create(SMALL));
+    assert_eq!(scratch.open().ranks(), 2);
+    assert_eq!(Region::remove(scratch.name()), Ok(()));
     reply("ok");
 }
 

@@ -1,7 +1,8 @@
 //! Files, as every Unix has them: how they are opened, what is known of them, and handing them on.
 
-use super::File;
+use super::{Cause, File};
 use core::ffi::c_int;
+use std::ffi::CString;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
@@ -20,12 +21,32 @@ pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
+/// Opens an existing file for reading, if it is one; as [`open`]. What is none is not opened: to open a pipe or a
+/// device may already do something.
+pub fn look(path: &Path) -> io::Result<File> {
+    if !facts_of_path(path)?.is_file {
+        return Err(Cause::NoFile.error());
+    }
+    let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK | libc::O_NOCTTY;
+    OpenOptions::new().read(true).custom_flags(flags).open(path)
+}
+
+/// Whether the permissions of what bears the path let this process write to it, as far as one can say.
+pub fn may_write(path: &Path) -> bool {
+    let Ok(path) = CString::new(path.as_os_str().as_encoded_bytes()) else { return false };
+    // SAFETY: a NUL-terminated string that outlives the call.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::faccessat(libc::AT_FDCWD, path.as_ptr(), libc::W_OK, libc::AT_EACCESS) };
+    result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::EACCES)
+}
+
 /// Creates a file that is there for this user only.
 pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
 /// What is known of a file.
+#[derive(Debug, Clone, Copy)]
 pub struct Facts {
     /// Whether it is one, and not a directory or a device.
     pub is_file: bool,

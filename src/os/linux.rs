@@ -1,8 +1,10 @@
 //! Linux.
 
 mod files;
+mod users;
 
 pub use files::*;
+pub use users::is_own;
 
 use super::check;
 use crate::sync::AtomicU32;
@@ -114,6 +116,20 @@ fn range(kind: c_int, first: u32, count: u32) -> libc::flock {
 /// Whether a description other than `file` holds one of the lock bytes `first..first + count`.
 pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
     let mut lock = range(libc::F_WRLCK, first, count);
+    // SAFETY: `lock` outlives the call.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };
+    check(result)?;
+    Ok(c_int::from(lock.l_type) != libc::F_UNLCK)
+}
+
+/// Whether the locks of any version, and of whoever else locks a region's file, can be seen.
+pub const LOCKS_OF_ALL_VERSIONS: bool = true;
+
+/// Whether a description other than `file` holds any lock on its file, whatever bytes that is on.
+pub fn is_locked_anywhere(file: &File) -> io::Result<bool> {
+    let mut lock = range(libc::F_WRLCK, 0, 0);
+    lock.l_start = 0;
     // SAFETY: `lock` outlives the call.
     #[expect(unsafe_code, reason = "system call")]
     let result = unsafe { libc::fcntl(file.as_raw_fd(), libc::F_OFD_GETLK, &raw mut lock) };

@@ -94,6 +94,11 @@ pub fn is_local(_file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
+/// Whether `file` is gone when the machine is booted: there is no portable way to know.
+pub fn is_in_memory(_file: &File) -> io::Result<bool> {
+    Ok(false)
+}
+
 /// A number for this boot: there is no portable one.
 pub fn boot_id() -> io::Result<u64> {
     Ok(2)
@@ -191,6 +196,19 @@ pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
     // What the last holder wrote is seen after this.
     fence(Ordering::Acquire);
     Ok(false)
+}
+
+/// Whether the locks of any version can be seen: no, their words may be elsewhere.
+pub const LOCKS_OF_ALL_VERSIONS: bool = false;
+
+/// Whether somebody holds any lock of the region in `file`.
+pub fn is_locked_anywhere(file: &File) -> io::Result<bool> {
+    is_locked(file, 0, 2 + MAX_RANKS)
+}
+
+/// Whether a file of this user is this process': always.
+pub fn is_own(user: u32) -> bool {
+    user == super::user()
 }
 
 /// Locks, given back when this is dropped by the process that took them; until then they are held as long as

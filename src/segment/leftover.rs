@@ -1,64 +1,171 @@
 //! What processes have left that ended without clearing it away.
 
-use super::{ALL_LOCKS, Opened, Segment, Trust};
-use crate::backing::{is_half_built, leads_to};
-use crate::layout::{Identity, Rank};
+use super::found::{Content, Found};
+use super::{ALL_LOCKS, NOBODY_ELSE, Segment};
+use crate::backing::{Site, is_half_built, leads_to};
+use crate::copies::Copies;
+use crate::error::{OpenError, RemoveError};
 use crate::os::{self, Lock};
 use crate::place::Place;
-use core::mem::offset_of;
+use crate::reason::remove_error;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-const NOBODY_ELSE: Trust = Trust { protocol: None, owner: None };
-
-/// Removes all leftovers in memory; their names.
-pub fn clean() -> io::Result<Vec<String>> {
-    let mut names = os::shm_names()?;
-    names.retain(|name| remove_region(name));
-    names.extend(clean_folder(&os::shm_folder())?);
-    names.sort();
-    Ok(names)
+/// Something of this user's that nobody uses now. [`Region::leftovers`](crate::Region::leftovers) looks for it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Leftover {
+    /// The region's name; of what is half-built, the name of its file.
+    pub name: String,
+    /// What it is.
+    pub kind: LeftoverKind,
+    /// Messages that are in it and not acknowledged; `None` if nobody can say.
+    pub unread: Option<u64>,
+    path: PathBuf,
+    identity: (u64, u64),
 }
 
-/// Removes what killed creators left in `folder`; their names.
-pub fn clean_folder(folder: &Path) -> io::Result<Vec<String>> {
-    let entries = fs::read_dir(folder)?;
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    names.retain(|name| is_half_built(name) && remove_half_built(&folder.join(name)).unwrap_or(false));
-    names.sort();
-    Ok(names)
+/// What a [`Leftover`] is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum LeftoverKind {
+    /// A region in which somebody died without leaving.
+    Stale,
+    /// A region that nobody has joined yet, or that all have left.
+    Idle,
+    /// A region whose creator was killed before it bore its name.
+    HalfBuilt,
+    /// A region whose remover was killed.
+    HalfRemoved,
+    /// A region of programs with another layout.
+    OtherVersion {
+        /// The version found.
+        abi: u64,
+    },
 }
 
-/// Removes the region in memory of that name if it is a leftover; whether it did.
-fn remove_region(name: &str) -> bool {
-    Segment::remove_if(Place::Name(name), NOBODY_ELSE, Opened::is_stale).unwrap_or(false)
-}
-
-impl Opened {
-    /// Whether somebody died in it who did not leave, or its boot has ended; asked when nobody lives in it.
-    fn is_stale(&self) -> io::Result<bool> {
-        const LIFE: u64 = (offset_of!(Rank, identity) + offset_of!(Identity, life)) as u64;
-        for rank in 0..self.geometry.ranks {
-            let has_joined = self.word(self.geometry.rank(rank) + LIFE)? & 1 == 1;
-            if has_joined {
-                return Ok(true);
-            }
+impl Leftover {
+    /// Removes it. `false`, and it stays, if it is no longer what was seen: somebody has joined or removed it
+    /// meanwhile, or it has more mail.
+    ///
+    /// Waits, at most five seconds, for whoever is removing it.
+    pub fn remove(&self) -> Result<bool, RemoveError> {
+        if self.kind == LeftoverKind::HalfBuilt {
+            return self.remove_half_built().map_err(remove_error);
         }
-        self.is_torn()
+        let Some(site) = Site::of(Place::Name(&self.name)) else { return Ok(false) };
+        let is_same = |found: &Found| {
+            let is_it = found.facts.identity == self.identity && kind(found)? == self.kind;
+            Ok(is_it && unread(found)? <= self.unread)
+        };
+        match Segment::remove_if(&site, NOBODY_ELSE, is_same) {
+            Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => Ok(false),
+            removed => removed,
+        }
+    }
+
+    /// Removes what never bore a name of its own, unless somebody builds it.
+    fn remove_half_built(&self) -> io::Result<bool> {
+        let file = match os::open(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            file => file?,
+        };
+        if os::facts(&file)?.identity != self.identity {
+            return Ok(false);
+        }
+        // Its creator, if it has not come to lock it, or is just about to bind it, finds it gone and begins anew.
+        let Some(_locks) = Lock::take(&file, 0, ALL_LOCKS)? else { return Ok(false) };
+        if !leads_to(&self.path, &file)? {
+            return Ok(false);
+        }
+        // Not wiped: a region may bear it as a second name, if the platform links and unlinks where others rename.
+        fs::remove_file(&self.path).map(|()| true)
+    }
+
+    /// Whether it is worth nothing to anybody.
+    fn is_worthless(&self) -> bool {
+        use LeftoverKind::{HalfBuilt, HalfRemoved, Stale};
+        matches!(self.kind, Stale | HalfBuilt | HalfRemoved) && self.unread == Some(0)
     }
 }
 
-/// Removes what never bore a name of its own, unless somebody builds it.
-fn remove_half_built(path: &Path) -> io::Result<bool> {
-    let file = os::open(path)?;
-    let facts = os::facts(&file)?;
-    if !facts.is_file || facts.owner != os::user() || !os::is_local(&file)? {
-        return Ok(false);
+/// Everything in memory that this user's processes left, sorted by name. What cannot be looked at is passed over.
+pub fn leftovers() -> io::Result<Vec<Leftover>> {
+    let names = os::shm_names()?;
+    let mut leftovers: Vec<Leftover> = names.iter().filter_map(|name| left_region(name)).collect();
+    leftovers.extend(leftovers_in(&os::shm_folder())?);
+    leftovers.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(leftovers)
+}
+
+/// What killed creators left in `folder`, sorted by name.
+pub fn leftovers_in(folder: &Path) -> io::Result<Vec<Leftover>> {
+    let entries = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.file_name()));
+    let half_built = entries.filter(|name| is_half_built(name));
+    let mut leftovers: Vec<Leftover> =
+        half_built.filter_map(|name| left_half_built(folder, &name).ok()?).collect();
+    leftovers.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(leftovers)
+}
+
+/// Removes what is worth nothing to anybody; its names.
+pub fn clean(leftovers: Vec<Leftover>) -> Vec<String> {
+    let worthless = leftovers.into_iter().filter(Leftover::is_worthless);
+    worthless.filter(|leftover| leftover.remove().unwrap_or(false)).map(|leftover| leftover.name).collect()
+}
+
+/// The region in memory of that name, if nobody lives in it.
+fn left_region(name: &str) -> Option<Leftover> {
+    let site = Site::of(Place::Name(name))?;
+    let found = Found::look(&site, NOBODY_ELSE).ok()?;
+    if os::is_locked_anywhere(&found.file).ok()? {
+        return None;
     }
-    // Its creator, if it has not come to lock it, or is just about to bind it, finds it gone and begins anew.
-    let Some(_locks) = Lock::take(&file, 0, ALL_LOCKS)? else { return Ok(false) };
-    // Not wiped: a region may bear it as a second name, if the platform links and unlinks where others rename.
-    Ok(leads_to(path, &file)? && fs::remove_file(path).is_ok())
+    Some(Leftover {
+        name: name.to_owned(),
+        kind: kind(&found).ok()?,
+        unread: unread(&found).ok()?,
+        path: site.path().to_path_buf(),
+        identity: found.facts.identity,
+    })
+}
+
+/// What a creator left under this name, unless somebody builds it.
+fn left_half_built(folder: &Path, name: &OsStr) -> io::Result<Option<Leftover>> {
+    let path = folder.join(name);
+    let file = os::look(&path)?;
+    let facts = os::facts(&file)?;
+    if !facts.is_file || !os::is_own(facts.owner) || !os::is_local(&file)? || os::is_locked_anywhere(&file)? {
+        return Ok(None);
+    }
+    let name = name.to_string_lossy().into_owned();
+    let kind = LeftoverKind::HalfBuilt;
+    Ok(Some(Leftover { name, kind, unread: Some(0), path, identity: facts.identity }))
+}
+
+/// What it is, if nobody lives in it.
+fn kind(found: &Found) -> io::Result<LeftoverKind> {
+    let geometry = match &found.content {
+        Content::Region(geometry, _) => geometry,
+        Content::Other(abi) => return Ok(LeftoverKind::OtherVersion { abi: *abi }),
+        Content::Wiped => return Ok(LeftoverKind::HalfRemoved),
+    };
+    let copies = Copies::new(&found.file, geometry);
+    for rank in 0..geometry.ranks {
+        let has_joined = copies.life(rank)? & 1 == 1;
+        if has_joined {
+            return Ok(LeftoverKind::Stale);
+        }
+    }
+    Ok(LeftoverKind::Idle)
+}
+
+fn unread(found: &Found) -> io::Result<Option<u64>> {
+    match &found.content {
+        Content::Region(geometry, _) => Copies::new(&found.file, geometry).unread().map(Some),
+        Content::Other(_) => Ok(None),
+        Content::Wiped => Ok(Some(0)),
+    }
 }

@@ -1,6 +1,7 @@
 //! Segments without a name: made in a memory file, and opened from a descriptor of one.
 
-use super::{Opened, Segment, Trust, check, nonce};
+use super::found::Found;
+use super::{Opened, Segment, Trust, nonce};
 use crate::backing::{self, Backing};
 use crate::error::{CreateError, OpenError};
 use crate::layout::Config;
@@ -38,9 +39,8 @@ impl Segment {
             return Err(OpenError::Unsealed);
         }
         // Whoever else has the descriptor may lock through it.
-        let opened = check(os::reopen(file).map_err(open_error)?, trust)?;
-        opened.check_boot()?;
-        let Opened { file, geometry, .. } = opened;
+        let found = Found::of(os::reopen(file).map_err(open_error)?, trust)?;
+        let Opened { file, geometry, .. } = found.region(trust, Backing::Unnamed)?;
         let mapping = backing::map_file(&file, geometry.size()).map_err(open_error)?;
         Ok(Self::assemble(mapping, file, geometry, Backing::Unnamed))
     }

@@ -232,7 +232,7 @@ fn hint(error: CreateOrOpenError) -> &'static str {
     match error {
         CreateOrOpenError::Create(CreateError::NoSpace) => "; remove regions: mbox ls, mbox rm",
         CreateOrOpenError::Create(CreateError::BadName) | CreateOrOpenError::Open(OpenError::BadName) => "",
-        CreateOrOpenError::Open(OpenError::Incompatible) => "; the command is: mbox rm",
+        CreateOrOpenError::Open(OpenError::Incompatible) => "; if nobody uses it: mbox rm",
         _ => "; meet in another: --region NAME",
     }
 }

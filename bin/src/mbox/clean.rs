@@ -13,7 +13,7 @@ use std::path::Path;
 
 const WHAT: &str = "\
 Without a NAME, removed are in memory, if they are this user's:
-  regions that mbox ls calls stale, or that were made before a reboot
+  regions that mbox ls calls stale, if all their mail was read
   with --idle: all others that nobody has joined, with their mail
   what was being created or removed by a process that was killed
 
@@ -73,7 +73,8 @@ impl Clean {
         let failed = |error: io::Error| Failure::new(format_args!("{}: {error}", folder.display()));
         entries.extend(Region::clean().map_err(failed)?.into_iter().map(Entry::removed));
         if self.idle {
-            let mut names = Region::list().map_err(failed)?;
+            let listed = Region::list().map_err(failed)?.into_iter();
+            let mut names: Vec<String> = listed.map(|listed| listed.name).collect();
             // Whoever has joined keeps it, and what cannot be removed is nobody's leftover.
             names.retain(|name| self.trust.options().remove(name).is_ok());
             entries.extend(names.into_iter().map(Entry::removed));

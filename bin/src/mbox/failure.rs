@@ -103,10 +103,12 @@ pub fn opening(name: &str, error: OpenError) -> Failure {
             let path = if folder(name).is_some() { name.into() } else { mailbox::os::shm_path(name) };
             format!("its mail is lost; remove it with: rm {}", quoted(&path.to_string_lossy()))
         }
-        OpenError::Version { .. } => "use the mbox of the programs that made it".into(),
+        OpenError::Version { .. } => {
+            format!("if it is of no use any more, remove it with: mbox rm {}", quoted(name))
+        }
         OpenError::Protocol { protocol } => format!("if mbox may speak it, add: --protocol {protocol}"),
         OpenError::Owner { uid } => format!("if you trust that user, add: --owner {uid}"),
-        OpenError::Incompatible => format!("the command is: mbox rm {}", quoted(name)),
+        OpenError::Incompatible => format!("if nobody uses it, remove it with: mbox rm {}", quoted(name)),
         OpenError::Denied => "its owner can let others in with: mbox create --mode".into(),
         _ => String::new(),
     };

@@ -12,7 +12,7 @@ const STATES: &str = "\
 States:
   live   somebody alive has joined
   idle   nobody has joined yet, or all have left
-  stale  nobody is alive, and who died did not leave: mail may be half-way; mbox clean removes the region
+  stale  nobody is alive, and who died did not leave; mbox clean removes the region if all its mail was read
 
 Regions in files are not listed; see: mbox stat PATH
 
@@ -43,7 +43,7 @@ impl Ls {
     pub fn run(&self) -> Result<(), Failure> {
         let names = Region::list()
             .map_err(|error| Failure::new(format_args!("{}: {error}", os::shm_folder().display())))?;
-        let entries: Vec<Entry> = names.into_iter().filter_map(look).collect();
+        let entries: Vec<Entry> = names.into_iter().filter_map(|listed| look(listed.name)).collect();
         standard::print(&if self.json { json(&entries) } else { table(&entries) })
     }
 }

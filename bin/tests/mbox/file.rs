@@ -140,9 +140,10 @@ fn a_file_that_was_open_when_the_machine_went_down() {
     // The ninth word of its header names the boot in which it was in use.
     file.write_all_at(&0x1234_5679_u64.to_ne_bytes(), 8 * 8).expect("its header");
     mbox(["stat", &name]).fails(&format!(
-        "region {:?}: the region was left over from before a reboot without a clean close; remove it and create it \
-         again; the command is: mbox rm {}",
-        &*name, &*name
+        "region {:?}: {}; if nobody uses it, remove it with: mbox rm {}",
+        &*name,
+        mailbox::OpenError::Incompatible,
+        &*name
     ));
     mbox(["rm", &name]).succeeds();
     assert!(!name.exists());

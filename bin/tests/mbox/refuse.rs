@@ -225,11 +225,13 @@ fn another_version() {
     let region = Name::create(&["--ranks", "2"]);
     let file = File::options().write(true).open(region.path()).expect("a region");
     file.write_all_at(&99_u64.to_ne_bytes(), 8).expect("its version");
-    for args in openers(&region) {
-        let what = OpenError::Version { abi: 99 };
-        let what = format!("{what}; use the mbox of the programs that made it");
-        refuses(&args, &region, &what);
+    let what = OpenError::Version { abi: 99 };
+    let what =
+        format!("{what}; if it is of no use any more, remove it with: mbox rm {region}", region = &*region);
+    for args in openers(&region).iter().filter(|args| args[0] != "rm") {
+        refuses(args, &region, &what);
     }
+    mbox(["rm", &region]).succeeds();
 }
 
 #[test]

@@ -159,6 +159,13 @@ pub fn is_local(file: &File) -> io::Result<bool> {
     Ok(!is_served(about.f_type as u32))
 }
 
+/// Whether `file` lies in memory, and is gone when the machine is booted.
+pub fn is_in_memory(file: &File) -> io::Result<bool> {
+    const TMPFS: u32 = 0x0102_1994;
+    const RAMFS: u32 = 0x8584_58F6;
+    Ok([TMPFS, RAMFS].contains(&(file_system(file)?.f_type as u32)))
+}
+
 /// A number that this boot of the machine has in common with no other: even, and never zero.
 pub fn boot_id() -> io::Result<u64> {
     // No lock: a child that is forked meanwhile would wait for it for ever.

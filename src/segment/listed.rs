@@ -1,0 +1,76 @@
+//! What bears a name, as far as this user may see.
+
+use super::NOBODY_ELSE;
+use super::found::Found;
+use crate::backing::Site;
+use crate::error::OpenError;
+use crate::os;
+use crate::place::Place;
+use std::io;
+
+const PAGE: u64 = 4096;
+
+/// What bears a name: a region, or perhaps one. [`Region::list`](crate::Region::list) lists them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Listed {
+    /// The name, or the path.
+    pub name: String,
+    /// To which user it belongs, by number.
+    pub owner: u32,
+    /// Bytes of memory, or of the disk, in use.
+    pub memory: u64,
+    /// Why this user may not look into it; `None`: [`Region::look`](crate::Region::look) works.
+    /// [`OpenError::Denied`]: it may not even be read, and need not be a region.
+    pub refusal: Option<OpenError>,
+}
+
+impl Listed {
+    /// What bears this name, whatever it is; `None` if nothing does, or it is being removed. It is looked at, and
+    /// opened for reading if it is a file.
+    pub fn at<'a>(place: impl Into<Place<'a>>) -> Option<Self> {
+        let place = place.into();
+        let name = match place {
+            Place::Name(name) => name.to_owned(),
+            Place::File(path) => path.to_string_lossy().into_owned(),
+        };
+        Self::of(name, &Site::of(place)?).map(|(listed, _)| listed)
+    }
+
+    /// The entry, and its length in bytes.
+    fn of(name: String, site: &Site) -> Option<(Self, u64)> {
+        let facts = os::facts_of_path(site.path()).ok()?;
+        let refusal = match Found::look(site, NOBODY_ELSE)
+            .and_then(|found| found.region(NOBODY_ELSE, site.backing()))
+        {
+            Ok(_) => None,
+            Err(OpenError::NotFound) => return None,
+            Err(error) => Some(error),
+        };
+        Some((Self { name, owner: facts.owner, memory: facts.allocated, refusal }, facts.len))
+    }
+
+    /// Whether it is a region, or could be, for all that may be seen.
+    fn is_plausible(&self, len: u64) -> bool {
+        match self.refusal {
+            Some(OpenError::Foreign) => false,
+            // Header, rank table, a mailbox.
+            Some(OpenError::Denied) => len.is_multiple_of(PAGE) && len >= 3 * PAGE,
+            _ => true,
+        }
+    }
+}
+
+/// What is in memory and is a region, or could be one; sorted by name.
+pub fn list() -> io::Result<Vec<Listed>> {
+    let mut listed: Vec<Listed> = os::shm_names()?
+        .into_iter()
+        .filter_map(|name| {
+            let site = Site::of(Place::Name(&name))?;
+            let (listed, len) = Listed::of(name, &site)?;
+            listed.is_plausible(len).then_some(listed)
+        })
+        .collect();
+    listed.sort_by(|a, b| a.name.cmp(&b.name));
+    Ok(listed)
+}
