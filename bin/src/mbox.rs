@@ -12,6 +12,7 @@ mod mbox {
     pub mod ls;
     pub mod number;
     pub mod recv;
+    pub mod remedy;
     pub mod rm;
     pub mod send;
     pub mod senders;

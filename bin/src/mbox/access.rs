@@ -1,8 +1,9 @@
 //! Which region a command works on.
 
 use super::account;
-use super::failure::{Failure, opening};
+use super::failure::Failure;
 use super::number;
+use super::remedy::opening;
 use crate::place::place;
 use clap::Args;
 use mailbox::{OpenOptions, Region};

@@ -15,10 +15,25 @@ pub fn user(text: &str) -> Result<u32, String> {
     read(text, "user", USERS)
 }
 
-/// A user's number, and its name if `/etc/passwd` has one.
+/// A user's number, and its name if there is one.
 pub fn show(uid: u32) -> String {
+    user_name(uid).map_or(uid.to_string(), |name| format!("{uid} ({name})"))
+}
+
+/// This process' user.
+pub fn me() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
+/// This process' user, as [`show`].
+pub fn show_me() -> String {
+    show(me())
+}
+
+/// A user's name in `/etc/passwd`.
+pub fn user_name(uid: u32) -> Option<String> {
     let users = fs::read_to_string(USERS).unwrap_or_default();
-    name_of(&users, uid).map_or(uid.to_string(), |name| format!("{uid} ({name})"))
+    name_of(&users, uid).map(str::to_owned)
 }
 
 fn read(text: &str, kind: &str, file: &str) -> Result<u32, String> {

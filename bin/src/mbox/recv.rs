@@ -2,9 +2,10 @@
 
 use super::access::Access;
 use super::batch::Batch;
-use super::failure::{Failure, joining, quoted};
+use super::failure::Failure;
 use super::framing::Framing;
 use super::number;
+use super::remedy::{command_for, joining};
 use super::senders::Senders;
 use super::span;
 use super::standard::Output;
@@ -198,7 +199,7 @@ impl Recv {
     fn failure(&self, error: RecvError) -> Failure {
         let hint = match error {
             RecvError::Corrupt(_) => {
-                format!("remove the region and create it again: mbox rm {}", quoted(&self.access.name))
+                format!("remove the region and create it again: {}", command_for("rm", &self.access.name))
             }
             _ => String::new(),
         };

@@ -1,7 +1,8 @@
 //! `mbox rm`
 
 use super::access::Trust;
-use super::failure::{Failure, removing};
+use super::failure::Failure;
+use super::remedy::removing;
 use crate::place::place;
 use clap::Args;
 

@@ -1,9 +1,10 @@
 //! `mbox send`
 
 use super::access::Access;
-use super::failure::{Failure, joining, quoted};
+use super::failure::Failure;
 use super::framing::Framing;
 use super::number;
+use super::remedy::{command_for, folder, is_file, joining};
 use super::standard::{Input, input_failure};
 use super::stop::Stop;
 use clap::Args;
@@ -192,6 +193,9 @@ impl Stream<'_> {
     fn failure(&self, error: SendError) -> Failure {
         let max_message = self.endpoint.region().max_message();
         let hint = match error {
+            SendError::NoSpace if is_file(self.name) => {
+                format!("make room on the disk of {:?}; nothing of this message was sent", folder(self.name))
+            }
             SendError::NoSpace => "remove other regions (mbox ls, mbox rm), or create with --reserve".into(),
             SendError::TooLarge { limit } if limit < max_message => {
                 "only another process can take more; leave --lines or --null away, or create with a larger --arena"
@@ -201,7 +205,7 @@ impl Stream<'_> {
             SendError::PeerLeft(_) | SendError::PeerDead(_) => "not all was sent; start both again".into(),
             SendError::Full => "only another process can empty it; send less, or to another rank".into(),
             SendError::Corrupt => {
-                format!("remove the region and create it again: mbox rm {}", quoted(self.name))
+                format!("remove the region and create it again: {}", command_for("rm", self.name))
             }
             _ => String::new(),
         };

@@ -8,6 +8,7 @@ mod end;
 mod file;
 mod large;
 mod look;
+mod reading;
 mod refuse;
 mod script;
 mod signals;

@@ -45,8 +45,8 @@ fn regions_that_cannot_be() {
             "the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not 9223372036854775808 bytes",
         ),
         (
-            &["--ranks", "1024", "--arena", "1024G"],
-            "ranks x ranks x (cells + arena) is 1152921783780773888 bytes, more than a process can map; make one of them smaller",
+            &["--ranks", "1024", "--arena", "64M"],
+            "ranks x ranks x (cells + arena) is 70647918104576 bytes, more than a process can map; make one of them smaller",
         ),
         (
             &["--ranks", "2", "--mode", "4777"],
@@ -165,7 +165,7 @@ fn help_is_not_an_error() {
 #[test]
 fn a_region_that_exists() {
     let region = Name::create(&["--ranks", "2"]);
-    let what = format!("the name is taken; remove it with: mbox rm {}", &*region);
+    let what = format!("the name is taken; use it, or remove it with: mbox rm {}", &*region);
     refuses(&["create", &region, "--ranks", "2"], &region, &what);
     assert!(region.exists());
 }
@@ -198,8 +198,8 @@ fn what_is_not_a_region() {
             let what = "this is not a region of ours; another program may own the name; choose another name";
             refuses(&args, &name, what);
         }
-        let what = format!("the name is taken; remove it with: mbox rm {}", &*name);
-        refuses(&["create", &name, "--ranks", "2"], &name, &what);
+        let what = "the name is taken; what bears it is no region; choose another name";
+        refuses(&["create", &name, "--ranks", "2"], &name, what);
         assert!(fs::symlink_metadata(name.path()).is_ok(), "it is not ours to remove");
     }
 }

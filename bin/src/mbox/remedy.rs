@@ -1,0 +1,236 @@
+//! What could not be done to a region, why, and what this user can do about it.
+
+use super::account;
+use super::failure::Failure;
+use crate::place::place;
+use mailbox::{CreateError, JoinError, Listed, OpenError, Place, RemoveError};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why regions in memory could not be listed.
+pub fn listing(error: io::Error) -> Failure {
+    let folder = mailbox::os::shm_folder();
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "; regions in memory need it; a region can be in a file: ./NAME",
+        io::ErrorKind::PermissionDenied => {
+            "; this user may not read it; its regions are seen by name: mbox stat NAME"
+        }
+        _ => "",
+    };
+    Failure::new(format_args!("{}: {error}{hint}", folder.display()))
+}
+
+/// Why the region was not created.
+pub fn creating(name: &str, error: CreateError) -> Failure {
+    let folder = folder(name);
+    let hint = match error {
+        CreateError::BadPath => BAD_PATH.into(),
+        CreateError::Exists => taken(name),
+        CreateError::NoSpace if is_file(name) => {
+            format!("make the region smaller, or make room on the disk of {folder:?}")
+        }
+        CreateError::NoSpace => "make the region smaller, or remove others: mbox ls, mbox rm".into(),
+        CreateError::Denied => {
+            format!("user {} may not create files in {folder:?}; {}", account::show_me(), elsewhere(name))
+        }
+        CreateError::ReadOnly => format!("that of {folder:?}; {}", elsewhere(name)),
+        CreateError::NoFolder => {
+            format!("create it with: mkdir -p {}", quoted(&folder.to_string_lossy()))
+        }
+        CreateError::Os(ENOTDIR) => format!("something in {folder:?} is no folder; choose another path"),
+        CreateError::Os(_) => format!("no file can be created in {folder:?}; {}", elsewhere(name)),
+        _ => String::new(),
+    };
+    Failure::of_region(name, error, &hint)
+}
+
+/// What to do about a name that something bears.
+fn taken(name: &str) -> String {
+    let Some(Listed { owner, refusal, .. }) = Listed::at(place(name)) else {
+        return "it was given back just now; try again".into();
+    };
+    let is_own = owner == account::me();
+    match refusal {
+        Some(OpenError::Foreign) => format!("what bears it is no region; {}", another(name)),
+        _ if !is_own => {
+            format!("what bears it belongs to user {}; {}", account::show(owner), another(name))
+        }
+        Some(OpenError::Denied | OpenError::Length { .. }) => {
+            format!("what bears it is of no use; {}", another(name))
+        }
+        _ => format!("use it, or remove it with: {}", command_for("rm", name)),
+    }
+}
+
+fn another(name: &str) -> &'static str {
+    if is_file(name) { "choose another path" } else { "choose another name" }
+}
+
+/// Where a region could be instead.
+fn elsewhere(name: &str) -> &'static str {
+    if is_file(name) { "choose another folder" } else { "a region can be in a file, too: ./NAME" }
+}
+
+/// Why the region was not opened.
+pub fn opening(name: &str, error: OpenError) -> Failure {
+    let hint = match error {
+        OpenError::BadPath => BAD_PATH.into(),
+        OpenError::NotFound => return missing(name),
+        OpenError::Foreign => another(name).into(),
+        OpenError::Length { .. } => {
+            format!("its mail is lost; remove it with: rm {}", quoted(&path(name).to_string_lossy()))
+        }
+        OpenError::Version { .. } => {
+            format!("if it is of no use any more, remove it with: {}", command_for("rm", name))
+        }
+        OpenError::Protocol { protocol } => format!("if mbox may speak it, add: --protocol {protocol}"),
+        OpenError::Owner { uid } => {
+            let what = format!("the region belongs to user {}, who is not trusted", account::show(uid));
+            return Failure::of_region(name, what, &format!("if you trust that user, add: --owner {uid}"));
+        }
+        OpenError::Incompatible => {
+            format!("if nobody uses it, remove it with: {}", command_for("rm", name))
+        }
+        OpenError::Denied => return denied(name),
+        OpenError::ReadOnly => format!("it can be looked at: {}", command_for("stat", name)),
+        OpenError::Os(ENOTDIR) => format!("something in {:?} is no folder", folder(name)),
+        _ => String::new(),
+    };
+    Failure::of_region(name, error, &hint)
+}
+
+/// That there is no such region, and what there is.
+fn missing(name: &str) -> Failure {
+    let folder = folder(name);
+    if is_file(name) && !folder.is_dir() {
+        return Failure::of_region(
+            name,
+            "there is no such region",
+            &format!("there is no folder {folder:?}"),
+        );
+    }
+    let hint = format!("create it with: {} --ranks N", command_for("create", name));
+    Failure::of_region(name, OpenError::NotFound, &hint)
+}
+
+/// What keeps this user out, and who can change that.
+fn denied(name: &str) -> Failure {
+    let path = path(name);
+    let quoted_path = quoted(&path.to_string_lossy());
+    let Some(Listed { owner, .. }) = Listed::at(place(name)) else {
+        let what =
+            format!("permission denied: user {} may not look into {:?}", account::show_me(), folder(name));
+        return Failure::of_region(name, what, another(name));
+    };
+    let (what, hint) = if owner == account::me() {
+        let what = "permission denied: the region is this user's, and its mode does not let it in".to_owned();
+        (what, format!("change that with: chmod 600 {quoted_path}"))
+    } else {
+        let what = format!("permission denied: the region belongs to user {}", account::show(owner));
+        (what, format!("that user can let others in with: chmod 666 {quoted_path}"))
+    };
+    Failure::of_region(name, what, &hint)
+}
+
+/// Why the region was not removed.
+pub fn removing(name: &str, error: RemoveError) -> Failure {
+    match error {
+        RemoveError::Open(OpenError::NotFound) => {
+            let list = if is_file(name) {
+                format!("ls {}", quoted(&folder(name).to_string_lossy()))
+            } else {
+                "mbox ls".into()
+            };
+            Failure::of_region(name, OpenError::NotFound, &format!("see which there are with: {list}"))
+        }
+        RemoveError::Open(OpenError::ReadOnly) => {
+            Failure::of_region(name, error, "nothing can be removed there")
+        }
+        RemoveError::Open(error) => opening(name, error),
+        RemoveError::Denied => {
+            let hint = match Listed::at(place(name)) {
+                Some(Listed { owner, .. }) if owner != account::me() => {
+                    format!("user {} can: {}", account::show(owner), command_for("rm", name))
+                }
+                _ => format!("the owner of the folder {:?} can", folder(name)),
+            };
+            Failure::of_region(name, error, &hint)
+        }
+        _ => Failure::of_region(name, error, &format!("see by whom with: {}", command_for("stat", name))),
+    }
+}
+
+/// Why the rank was not joined.
+pub fn joining(name: &str, error: JoinError) -> Failure {
+    let hint = match error {
+        JoinError::Taken { .. } => {
+            format!("end it or join --as another; see by whom with: {}", command_for("stat", name))
+        }
+        JoinError::Removed => format!("create it again with: {} --ranks N", command_for("create", name)),
+        _ => String::new(),
+    };
+    Failure::of_region(name, error, &hint)
+}
+
+const BAD_PATH: &str = "write it as FOLDER/FILE";
+
+const ENOTDIR: i32 = 20;
+
+/// Whether the region is in a file, not in memory.
+pub fn is_file(name: &str) -> bool {
+    matches!(place(name), Place::File(_))
+}
+
+/// Where the region's file is.
+fn path(name: &str) -> PathBuf {
+    if is_file(name) { name.into() } else { mailbox::os::shm_path(name) }
+}
+
+/// The folder that the region's file is in.
+pub fn folder(name: &str) -> PathBuf {
+    match path(name).parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        // The root has none.
+        _ => path(name),
+    }
+}
+
+/// A command for a region, as one can give it to a shell.
+pub fn command_for(command: &str, name: &str) -> String {
+    format!("mbox {command} {}", quoted(name))
+}
+
+/// A name as one can give it to a shell: that of a file may have anything in it.
+fn quoted(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "._-/+,:@%".contains(letter);
+    if name.chars().any(char::is_control) {
+        // What a terminal shows is not to be copied then.
+        format!("{name:?}")
+    } else if name.chars().all(is_plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_a_quoted_name() {
+        assert_eq!(quoted("/var/lib/prices-1.mbox"), "/var/lib/prices-1.mbox");
+        assert_eq!(quoted("./my prices"), "'./my prices'");
+        assert_eq!(quoted("./it's"), r"'./it'\''s'");
+        assert_eq!(quoted("./new\nline"), r#""./new\nline""#);
+    }
+
+    #[test]
+    fn files_have_folders() {
+        assert_eq!(folder("prices"), mailbox::os::shm_folder());
+        assert_eq!(folder("./prices"), Path::new("."));
+        assert_eq!(folder("/prices"), Path::new("/"));
+        assert_eq!(folder("/"), Path::new("/"));
+        assert_eq!(folder("/var/lib/prices"), Path::new("/var/lib"));
+    }
+}
