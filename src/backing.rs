@@ -10,15 +10,19 @@ use core::any::Any;
 use core::ptr::NonNull;
 use memmap2::MmapOptions;
 use shared_memory::{Shmem, ShmemConf, ShmemError};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, ErrorKind};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const LONGEST_NAME: usize = 200;
-/// What the name begins with under which a region is built; 16 digits follow.
+/// What follows its name in the one under which a region is built; 16 digits follow.
 const HALF_BUILT: &str = ".mailbox-";
+const DIGITS: usize = 16;
+/// The longest name of a file.
+const LONGEST_FILE_NAME: usize = 255;
 
 /// What a region's bytes lie in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,13 +101,24 @@ impl Site {
         if is_fit { Ok(()) } else { Err(ErrorKind::Unsupported.into()) }
     }
 
-    /// Makes a file of `len` zeros in this site's folder, under a name of that number, and maps it. `NotFound`,
+    /// Makes a file of `len` zeros in this site's folder, under its name and that number, and maps it. `NotFound`,
     /// with the folder there, if somebody took it for a leftover meanwhile.
     pub fn build(&self, nonce: u64, len: u64) -> io::Result<(Unbound, File, Arc<Mapping>)> {
-        let name = format!("{HALF_BUILT}{nonce:016x}");
+        let name = self.path.file_name().unwrap_or_default();
+        match self.build_as(half_built(name, nonce), len) {
+            // A file system of shorter names.
+            Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => {
+                self.build_as(half_built(OsStr::new(""), nonce), len)
+            }
+            built => built,
+        }
+    }
+
+    fn build_as(&self, name: OsString, len: u64) -> io::Result<(Unbound, File, Arc<Mapping>)> {
         let path = self.path.with_file_name(&name);
         if self.is_segment() {
-            let mut shmem = ShmemConf::new().os_id(&name).size(len as usize).create().map_err(os_error)?;
+            let name = name.to_str().ok_or(ErrorKind::InvalidInput)?;
+            let mut shmem = ShmemConf::new().os_id(name).size(len as usize).create().map_err(os_error)?;
             shmem.set_owner(false);
             let unbound = Unbound(path);
             let file = os::open(&unbound.0)?;
@@ -201,15 +216,29 @@ pub fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
     }
 }
 
+/// The name under which a region is built that is to be called `name`. It begins with that, as far as there is room:
+/// what a rule lets a program do with names that begin so, it lets it do with this one.
+fn half_built(name: &OsStr, nonce: u64) -> OsString {
+    let mut name = name.as_bytes();
+    let room = LONGEST_FILE_NAME - HALF_BUILT.len() - DIGITS;
+    if name.len() > room {
+        let ends_letter = |at: &usize| str::from_utf8(name).is_ok_and(|name| name.is_char_boundary(*at));
+        name = &name[..(room - 3..=room).rev().find(ends_letter).unwrap_or(room)];
+    }
+    let suffix = format!("{HALF_BUILT}{nonce:016x}");
+    OsString::from_vec([name, suffix.as_bytes()].concat())
+}
+
 /// Whether regions are built under names like this; none is bound to one.
 pub fn is_half_built(name: &OsStr) -> bool {
-    let digits = name.as_encoded_bytes().strip_prefix(HALF_BUILT.as_bytes()).unwrap_or_default();
-    digits.len() == 16 && digits.iter().all(u8::is_ascii_hexdigit)
+    let Some((rest, digits)) = name.as_bytes().split_last_chunk::<DIGITS>() else { return false };
+    rest.ends_with(HALF_BUILT.as_bytes()) && digits.iter().all(u8::is_ascii_hexdigit)
 }
 
 fn is_name(name: &str) -> bool {
     let good = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
-    (1..=LONGEST_NAME).contains(&name.len()) && !name.starts_with('.') && name.bytes().all(good)
+    let is_short = (1..=LONGEST_NAME).contains(&name.len());
+    is_short && !name.starts_with('.') && name.bytes().all(good) && !is_half_built(OsStr::new(name))
 }
 
 fn os_error(error: ShmemError) -> io::Error {
@@ -219,5 +248,45 @@ fn os_error(error: ShmemError) -> io::Error {
         | ShmemError::UnknownOsError(code) => io::Error::from_raw_os_error(code as i32),
         ShmemError::MappingIdExists => ErrorKind::AlreadyExists.into(),
         _ => ErrorKind::Other.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_built_begins_with_its_name() {
+        for name in ["a", "snap.app.demo", &"x".repeat(200), &"x".repeat(230)] {
+            let built = half_built(OsStr::new(name), 7);
+            assert_eq!(built, OsString::from(format!("{name}.mailbox-0000000000000007")));
+            assert!(is_half_built(&built));
+        }
+        // A long one as far as there is room, and no letter in part.
+        for name in ["x".repeat(255), "\u{e9}".repeat(127), "\u{20ac}".repeat(85)] {
+            let built = half_built(OsStr::new(&name), u64::MAX);
+            let text = built.to_str().expect("text");
+            let beginning = text.strip_suffix(".mailbox-ffffffffffffffff").expect("a number");
+            assert!(name.starts_with(beginning) && (228..=230).contains(&beginning.len()));
+        }
+        let senseless = half_built(OsStr::from_bytes(&[0xFF; 255]), 1);
+        assert!(senseless.len() == LONGEST_FILE_NAME && is_half_built(&senseless));
+    }
+
+    #[test]
+    fn names_of_what_is_built_are_told_from_others() {
+        for half_built in [
+            ".mailbox-0123456789abcdef",
+            "x.mailbox-0123456789ABCDEF",
+            "a.mailbox-b.mailbox-0123456789abcdef",
+        ] {
+            assert!(is_half_built(OsStr::new(half_built)) && !is_name(half_built), "{half_built}");
+        }
+        for other in
+            ["", "x", "mailbox-0123456789abcdef", "x.mailbox-0123456789abcde", "x.mailbox-0123456789abcdeg"]
+        {
+            assert!(!is_half_built(OsStr::new(other)), "{other}");
+        }
+        assert!(is_name("x.mailbox-0123456789abcdeff") && is_name(&"x".repeat(200)));
     }
 }

@@ -29,12 +29,12 @@ pub enum ConfigError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum CreateError {
-    /// The name is empty, longer than 200 bytes, begins with a dot, or has a byte other than
-    /// `A-Z a-z 0-9 . _ -`.
+    /// The name is empty, longer than 200 bytes, begins with a dot, has a byte other than `A-Z a-z 0-9 . _ -`, or is
+    /// one that regions are built under: it ends in `.mailbox-` and 16 hexadecimal digits.
     #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
     BadName,
-    /// The path does not end in the name of a file, or in one that regions are built under: `.mailbox-` and 16
-    /// hexadecimal digits.
+    /// The path does not end in the name of a file, or in one that regions are built under, as for
+    /// [`CreateError::BadName`].
     #[error("the path does not end in the name of a file")]
     BadPath,
     /// The configuration describes no region.

@@ -14,7 +14,8 @@ use std::path::{Path, PathBuf};
 #[non_exhaustive]
 pub enum Place<'a> {
     /// A shared segment of this machine, in memory. It has 1 to 200 of `A-Z a-z 0-9 . _ -` and does not begin
-    /// with a dot.
+    /// with a dot. What ends in `.mailbox-` and 16 hexadecimal digits is no name: a region is built under its own name
+    /// and that.
     Name(&'a str),
     /// A file on a file system of this machine.
     File(&'a Path),

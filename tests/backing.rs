@@ -734,6 +734,20 @@ fn paths_that_lead_nowhere_are_told_apart() {
 }
 
 #[test]
+fn a_file_may_have_any_name_that_the_file_system_allows() {
+    let folder = Scratch::file();
+    fs::create_dir(folder.path()).expect("a folder");
+    for name in ["x".repeat(255), "\u{20ac}".repeat(85), "x.mailbox-".into(), ".mailbox".into()] {
+        let path = folder.path().join(name);
+        drop(Region::create(&path, SMALL).expect("a new region"));
+        assert_eq!(Region::open(&path).map(|region| region.ranks()), Ok(3));
+        assert_eq!(Region::remove(&path), Ok(()));
+    }
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0, "nothing is left behind");
+    fs::remove_dir(folder.path()).expect("an empty folder");
+}
+
+#[test]
 fn a_path_without_a_folder_is_in_this_one() {
     let folder = Scratch::file();
     fs::create_dir(folder.path()).expect("a folder");

@@ -53,9 +53,10 @@ fn entries(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The name of something half-built.
+/// The name of something half-built; those of an even number are as older versions built them.
 fn half_built(folder: &Path, number: u32) -> PathBuf {
-    folder.join(format!(".mailbox-{number:016x}"))
+    let name = if number % 2 == 0 { "" } else { "region" };
+    folder.join(format!("{name}.mailbox-{number:016x}"))
 }
 
 /// Everything under the names of half-built regions that a creator can have left, and that none has: the names
@@ -80,11 +81,14 @@ fn litter(folder: &Path, whole: &Path) -> Vec<String> {
         chown(path(7), Some(SOMEBODY), None).expect("another owner");
     }
     for name in
-        [".mailbox-", ".mailbox-1", ".mailbox-000000000000000g", ".mailbox-00000000000000001", "foreign"]
+        [".mailbox-", "x.mailbox-1", "x.mailbox-000000000000000g", "x.mailbox-00000000000000001", "foreign"]
     {
         fs::write(folder.join(name), [0; 4096]).expect("a file");
     }
-    left.into_iter().map(|number| half_built(Path::new(""), number).to_str().expect("text").into()).collect()
+    let name = |number| half_built(Path::new(""), number).to_str().expect("text").into();
+    let mut names: Vec<String> = left.into_iter().map(name).collect();
+    names.sort();
+    names
 }
 
 /// Removes `clean`'s own, and nothing else; and then there is no more.
@@ -141,6 +145,7 @@ fn clean_a_folder_of_ones_own() {
 
     let mut removed = litter(&folder, &whole.path());
     removed.extend(["stale".to_string(), "wiped".into()]);
+    removed.sort();
     // Somebody builds: what it builds stays.
     let building = half_built(&folder, 9);
     let file = File::options().read(true).write(true).create_new(true).open(&building).expect("a file");
@@ -148,7 +153,9 @@ fn clean_a_folder_of_ones_own() {
     let builder = Lock::take(&file, GATE, 1).expect("a lock").expect("a free one");
     expect_removed(&folder, &removed, &|| Region::clean().expect("a folder"));
     drop(builder);
-    expect_removed(&folder, &[".mailbox-0000000000000009".into()], &|| Region::clean().expect("a folder"));
+    expect_removed(&folder, &["region.mailbox-0000000000000009".into()], &|| {
+        Region::clean().expect("a folder")
+    });
     // Whoever was there notices nothing.
     assert_eq!(half_stale.open().status(0), Some((Status::Live, 1)));
     for region in [left, stale_with_mail] {

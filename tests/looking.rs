@@ -171,7 +171,7 @@ fn look_at_what_is_none() {
         ready != 0
     };
     symlink("foreign", os::shm_path("link")).expect("a link");
-    let half_built = format!(".mailbox-{:016x}", 1);
+    let half_built = format!("x.mailbox-{:016x}", 1);
     for name in ["foreign", "small", &half_built] {
         fs::write(os::shm_path(name), vec![7; if name == "small" { 10 } else { 64 << 10 }]).expect("a file");
     }

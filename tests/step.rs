@@ -151,7 +151,7 @@ fn unfinished_regions(process: i32) -> Vec<PathBuf> {
     let open = open.filter_map(|entry| fs::read_link(entry.path()).ok());
     let maps = fs::read_to_string(format!("/proc/{process}/maps")).expect("a process");
     let mapped = maps.lines().filter_map(|line| Some(line[line.find('/')?..].into()));
-    open.chain(mapped).filter(|path| path.to_string_lossy().contains("/.mailbox-")).collect()
+    open.chain(mapped).filter(|path| path.to_string_lossy().contains(".mailbox-")).collect()
 }
 
 fn trace(request: libc::c_uint, process: i32, place: usize, value: u64) -> libc::c_long {

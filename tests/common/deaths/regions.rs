@@ -35,7 +35,7 @@ struct Sweep {
 impl Drop for Sweep {
     fn drop(&mut self) {
         for entry in fs::read_dir(&self.folder).into_iter().flatten().filter_map(Result::ok) {
-            let is_unfinished = entry.file_name().to_string_lossy().starts_with(".mailbox-");
+            let is_unfinished = entry.file_name().to_string_lossy().contains(".mailbox-");
             if is_unfinished && entry.metadata().is_ok_and(|about| about.len() == self.len) {
                 let _ = fs::remove_file(entry.path());
             }
