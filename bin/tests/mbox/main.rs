@@ -4,6 +4,7 @@ mod kit;
 
 mod carry;
 mod clean;
+mod consistent;
 mod end;
 mod file;
 mod large;
