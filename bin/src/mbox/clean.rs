@@ -2,7 +2,7 @@
 
 use super::access::Trust;
 use super::failure::Failure;
-use super::remedy::{command_for, listing, opening, removing};
+use super::remedy::{command_for, listing, removing};
 use super::standard::Output;
 use super::stat::json;
 use crate::place::place;
@@ -135,7 +135,7 @@ impl Clean {
             }
             Err(OpenError::Version { .. }) => ("other version", None, false),
             Err(OpenError::NotFound) => return self.beside(name, entries),
-            Err(error) => return Err(opening(name, error)),
+            Err(error) => return Err(removing(name, error.into())),
         };
         let kept = if is_live {
             Some(Kept::Live)

@@ -4,8 +4,10 @@ use super::account;
 use super::failure::Failure;
 use crate::place::place;
 use mailbox::{CreateError, JoinError, Listed, OpenError, Place, RemoveError};
-use std::io;
+use rustix::fs::{Access, access};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// Why regions in memory could not be listed.
 pub fn listing(error: io::Error) -> Failure {
@@ -34,10 +36,7 @@ pub fn creating(name: &str, error: CreateError) -> Failure {
             format!("user {} may not create files in {folder:?}; {}", account::show_me(), elsewhere(name))
         }
         CreateError::ReadOnly => format!("that of {folder:?}; {}", elsewhere(name)),
-        CreateError::NoFolder => {
-            format!("create it with: mkdir -p {}", quoted(&folder.to_string_lossy()))
-        }
-        CreateError::Os(ENOTDIR) => format!("something in {folder:?} is no folder; choose another path"),
+        CreateError::NoFolder => return no_folder(name),
         CreateError::Os(_) => format!("no file can be created in {folder:?}; {}", elsewhere(name)),
         _ => String::new(),
     };
@@ -55,8 +54,14 @@ fn taken(name: &str) -> String {
         _ if !is_own => {
             format!("what bears it belongs to user {}; {}", account::show(owner), another(name))
         }
-        Some(OpenError::Denied | OpenError::Length { .. }) => {
-            format!("what bears it is of no use; {}", another(name))
+        Some(OpenError::Denied) => {
+            format!(
+                "it is this user's, and its mode does not let it in; change that with: chmod 600 {}",
+                quoted(&path(name).to_string_lossy())
+            )
+        }
+        Some(OpenError::Length { .. }) => {
+            format!("what bears it is damaged; remove it with: rm {}", quoted(&path(name).to_string_lossy()))
         }
         _ => format!("use it, or remove it with: {}", command_for("rm", name)),
     }
@@ -93,7 +98,6 @@ pub fn opening(name: &str, error: OpenError) -> Failure {
         }
         OpenError::Denied => return denied(name),
         OpenError::ReadOnly => format!("it can be looked at: {}", command_for("stat", name)),
-        OpenError::Os(ENOTDIR) => format!("something in {:?} is no folder", folder(name)),
         _ => String::new(),
     };
     Failure::of_region(name, error, &hint)
@@ -101,16 +105,23 @@ pub fn opening(name: &str, error: OpenError) -> Failure {
 
 /// That there is no such region, and what there is.
 fn missing(name: &str) -> Failure {
-    let folder = folder(name);
-    if is_file(name) && !folder.is_dir() {
-        return Failure::of_region(
-            name,
-            "there is no such region",
-            &format!("there is no folder {folder:?}"),
-        );
+    if !folder(name).is_dir() {
+        return no_folder(name);
     }
     let hint = format!("create it with: {} --ranks N", command_for("create", name));
     Failure::of_region(name, OpenError::NotFound, &hint)
+}
+
+/// That there is no folder for the region, and why.
+fn no_folder(name: &str) -> Failure {
+    let folder = folder(name);
+    let nearest = folder.ancestors().find(|path| path.exists());
+    let hint = match nearest {
+        // An empty path is the current folder.
+        Some(path) if !path.is_dir() => format!("{path:?} is no folder; choose another path"),
+        _ => format!("create it with: mkdir -p {}", quoted(&folder.to_string_lossy())),
+    };
+    Failure::of_region(name, format_args!("there is no folder {folder:?}"), &hint)
 }
 
 /// What keeps this user out, and who can change that.
@@ -135,6 +146,7 @@ fn denied(name: &str) -> Failure {
 /// Why the region was not removed.
 pub fn removing(name: &str, error: RemoveError) -> Failure {
     match error {
+        RemoveError::Open(OpenError::NotFound) if !folder(name).is_dir() => no_folder(name),
         RemoveError::Open(OpenError::NotFound) => {
             let list = if is_file(name) {
                 format!("ls {}", quoted(&folder(name).to_string_lossy()))
@@ -146,18 +158,30 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
         RemoveError::Open(OpenError::ReadOnly) => {
             Failure::of_region(name, error, "nothing can be removed there")
         }
-        RemoveError::Open(error) => opening(name, error),
-        RemoveError::Denied => {
+        RemoveError::Open(OpenError::Owner { .. } | OpenError::Denied) | RemoveError::Denied
+            if !may_remove(name) =>
+        {
+            let what = format!("permission denied: user {} may not remove it", account::show_me());
             let hint = match Listed::at(place(name)) {
                 Some(Listed { owner, .. }) if owner != account::me() => {
-                    format!("user {} can: {}", account::show(owner), command_for("rm", name))
+                    format!("it belongs to user {}, who can", account::show(owner))
                 }
-                _ => format!("the owner of the folder {:?} can", folder(name)),
+                _ => format!("whoever may write to {:?} can", folder(name)),
             };
-            Failure::of_region(name, error, &hint)
+            Failure::of_region(name, what, &hint)
         }
+        RemoveError::Open(error) => opening(name, error),
         _ => Failure::of_region(name, error, &format!("see by whom with: {}", command_for("stat", name))),
     }
+}
+
+/// Whether this user may take the name out of its folder. In one that is sticky, as `/dev/shm` is, only the owner may.
+fn may_remove(name: &str) -> bool {
+    let (folder, me) = (folder(name), account::me());
+    let is_sticky =
+        fs::metadata(&folder).is_ok_and(|folder| folder.mode() & 0o1000 != 0 && folder.uid() != me);
+    let is_own = fs::symlink_metadata(path(name)).is_ok_and(|file| file.uid() == me);
+    access(&folder, Access::WRITE_OK).is_ok() && (!is_sticky || is_own || me == 0)
 }
 
 /// Why the rank was not joined.
@@ -173,8 +197,6 @@ pub fn joining(name: &str, error: JoinError) -> Failure {
 }
 
 const BAD_PATH: &str = "write it as FOLDER/FILE";
-
-const ENOTDIR: i32 = 20;
 
 /// Whether the region is in a file, not in memory.
 pub fn is_file(name: &str) -> bool {

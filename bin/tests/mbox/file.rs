@@ -77,10 +77,7 @@ fn what_cannot_be_a_region_in_a_file() {
     }
     create(
         &format!("{}/none/x", &*folder),
-        &format!(
-            "the folder that the region would be in does not exist; create it with: mkdir -p {}/none",
-            &*folder
-        ),
+        &format!("there is no folder \"{0}/none\"; create it with: mkdir -p {0}/none", &*folder),
     );
     create(&folder, "the name is taken; what bears it is no region; choose another path");
     // What the system serves itself is no disk.

@@ -11,6 +11,7 @@ mod large;
 mod look;
 mod reading;
 mod refuse;
+mod remedies;
 mod script;
 mod signals;
 mod streams;
