@@ -150,6 +150,9 @@ impl Recv {
                     senders.cut(rank);
                     batch.cut()?;
                 }
+                // What it sends is for others.
+                Err(RecvError::PeerLeft(rank) | RecvError::PeerDead(rank))
+                    if self.from.is_none() && !me.region().has_mailbox(rank, self.me) => {}
                 // Mail was asked for, and this rank's was taken before: others may send some.
                 Err(RecvError::PeerLeft(rank))
                     if self.count.is_some() && self.from.is_none() && !senders.has_spoken(rank) => {}
