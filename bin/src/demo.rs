@@ -47,6 +47,7 @@ mod demo {
     pub mod whim;
 }
 
+mod closed;
 mod place;
 mod signals;
 

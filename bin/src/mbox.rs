@@ -5,7 +5,6 @@ mod mbox {
     pub mod account;
     pub mod batch;
     pub mod clean;
-    pub mod closed;
     pub mod create;
     pub mod failure;
     pub mod framing;
@@ -25,6 +24,7 @@ mod mbox {
     pub mod usage;
 }
 
+mod closed;
 mod place;
 mod signals;
 

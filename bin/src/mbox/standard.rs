@@ -1,9 +1,9 @@
 //! Standard input and output as plain files: no line buffering, no panic when nobody reads. One that is closed fails at
 //! once, one that does not block is waited for.
 
-use super::closed;
 use super::failure::Failure;
 use super::stop::Stop;
+use crate::closed;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
 use rustix::io::Errno;
@@ -12,7 +12,6 @@ use signal_hook::consts::SIGPIPE;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
-use std::sync::atomic::Ordering::Relaxed;
 
 /// What a pipe that is ready takes at once, whatever else is in it.
 const SMALL: usize = 4096;
@@ -26,7 +25,7 @@ pub struct Input {
 impl Input {
     /// Standard input; `stop` ends a wait for it.
     pub fn open(stop: Stop) -> Result<Self, Failure> {
-        let opened = opened(closed::INPUT.load(Relaxed), io::stdin().as_fd(), OFlags::WRONLY);
+        let opened = opened(closed::input(), io::stdin().as_fd(), OFlags::WRONLY);
         Ok(Self { file: opened.map_err(input_failure)?, stop })
     }
 }
@@ -64,7 +63,7 @@ enum Kind {
 impl Output {
     /// Standard output.
     pub fn open() -> Result<Self, Failure> {
-        let opened = opened(closed::OUTPUT.load(Relaxed), io::stdout().as_fd(), OFlags::RDONLY);
+        let opened = opened(closed::output(), io::stdout().as_fd(), OFlags::RDONLY);
         Ok(Self::over(opened.map_err(output_failure)?))
     }
 
