@@ -10,23 +10,31 @@ use std::{fs, io, process, thread};
 /// programs send theirs to a process and to its group.
 const INSISTENT: Duration = Duration::from_secs(1);
 
-/// Calls `act` with the first signal that asks this process to end, from a thread of its own. A later one ends the
-/// process at once. A signal that the process was started to ignore, as by `nohup`, stays ignored.
-pub fn on_signal(act: impl FnOnce(i32) + Send + 'static) -> io::Result<()> {
+/// The signals that ask this process to end; they no longer do so by themselves.
+pub struct Heard(Signals);
+
+/// Hears signals from now on. One that the process was started to ignore, as by `nohup`, stays ignored.
+pub fn hear() -> io::Result<Heard> {
     let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
-    let mut signals = Signals::new(heard)?;
-    thread::Builder::new().spawn(move || {
-        let mut signals = signals.forever();
-        let Some(first) = signals.next() else { return };
-        let since = Instant::now();
-        act(first);
-        for signal in signals {
-            if since.elapsed() >= INSISTENT {
-                end_by(signal);
+    Signals::new(heard).map(Heard)
+}
+
+impl Heard {
+    /// Calls `act` with the first signal, from a thread of its own. A later one ends the process at once.
+    pub fn act(mut self, act: impl FnOnce(i32) + Send + 'static) -> io::Result<()> {
+        thread::Builder::new().spawn(move || {
+            let mut signals = self.0.forever();
+            let Some(first) = signals.next() else { return };
+            let since = Instant::now();
+            act(first);
+            for signal in signals {
+                if since.elapsed() >= INSISTENT {
+                    end_by(signal);
+                }
             }
-        }
-    })?;
-    Ok(())
+        })?;
+        Ok(())
+    }
 }
 
 /// The exit status of a process that such a signal ended.

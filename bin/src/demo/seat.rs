@@ -201,13 +201,15 @@ impl Drop for Seat {
 }
 
 fn on_stop(stop: Arc<AtomicBool>, interrupter: Arc<Mutex<Option<Interrupter>>>) -> Result<(), Failure> {
-    let heard = signals::on_signal(move |_| {
-        stop.store(true, Ordering::SeqCst);
-        if let Some(interrupter) = &*interrupter.lock().unwrap_or_else(PoisonError::into_inner) {
-            interrupter.interrupt();
-        }
+    let acts = signals::hear().and_then(|heard| {
+        heard.act(move |_| {
+            stop.store(true, Ordering::SeqCst);
+            if let Some(interrupter) = &*interrupter.lock().unwrap_or_else(PoisonError::into_inner) {
+                interrupter.interrupt();
+            }
+        })
     });
-    heard.map_err(Failure::of_signals)
+    acts.map_err(Failure::of_signals)
 }
 
 fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {

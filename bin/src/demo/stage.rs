@@ -54,15 +54,18 @@ impl Stage {
         let props = Arc::new(Mutex::new(props));
         let stage = Self(props);
         let props = stage.0.clone();
-        signals::on_signal(move |signal| {
-            let mut props = lock(&props);
-            if let Err(failure) = props.clear() {
-                failure.tell();
-            }
-            // Still locked: the play does nothing more.
-            process::exit(signals::status(signal));
-        })
-        .map_err(Failure::of_signals)?;
+        signals::hear()
+            .and_then(|heard| {
+                heard.act(move |signal| {
+                    let mut props = lock(&props);
+                    if let Err(failure) = props.clear() {
+                        failure.tell();
+                    }
+                    // Still locked: the play does nothing more.
+                    process::exit(signals::status(signal));
+                })
+            })
+            .map_err(Failure::of_signals)?;
         Ok(stage)
     }
 

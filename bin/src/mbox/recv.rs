@@ -86,10 +86,11 @@ impl Recv {
             ));
         }
         let stop = Stop::on_signals()?;
-        let output = Output::watched(stop.clone())?;
+        let mut output = Output::open()?;
         let region = self.access.open()?;
         let me = region.join(self.me).map_err(|error| joining(&self.access.name, error))?;
-        stop.interrupt(me.interrupter());
+        stop.start(me.interrupter())?;
+        output.watch(&stop)?;
         // Memory does not grow with a message.
         me.set_pieces(true);
         let mut senders = Senders::default();

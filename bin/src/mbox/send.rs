@@ -74,7 +74,7 @@ impl Send {
         let region = self.access.open()?;
         let before = region.status(self.to);
         let endpoint = region.join(self.me).map_err(|error| joining(&self.access.name, error))?;
-        stop.interrupt(endpoint.interrupter());
+        stop.start(endpoint.interrupter())?;
         let Self { framing, to, .. } = *self;
         let stream = Stream { endpoint, to, before, stop, framing, name: &self.access.name };
         stream.open()?;

@@ -67,13 +67,13 @@ impl Output {
         Ok(Self::over(opened.map_err(output_failure)?))
     }
 
-    /// Standard output; `stop` ends a wait for it, and ends when nobody reads it.
-    pub fn watched(stop: Stop) -> Result<Self, Failure> {
-        let output = Self { stop: Some(stop.clone()), ..Self::open()? };
-        if output.kind != Kind::File {
-            stop.watch(output.file.try_clone().map_err(output_failure)?.into())?;
+    /// From now on `stop` ends a wait for it, and comes when nobody reads it.
+    pub fn watch(&mut self, stop: &Stop) -> Result<(), Failure> {
+        self.stop = Some(stop.clone());
+        if self.kind != Kind::File {
+            stop.watch(self.file.try_clone().map_err(output_failure)?.into())?;
         }
-        Ok(output)
+        Ok(())
     }
 
     fn over(file: File) -> Self {

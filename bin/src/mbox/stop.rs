@@ -1,7 +1,7 @@
 //! What ends a command before its work is done.
 
 use super::failure::Failure;
-use crate::signals;
+use crate::signals::{self, Heard};
 use mailbox::Interrupter;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -20,29 +20,33 @@ struct State {
     /// The signal that the process is to end by; 0: none.
     signal: AtomicI32,
     interrupter: Mutex<Option<Interrupter>>,
+    heard: Mutex<Option<Heard>>,
     /// At its end once there is a signal: for those who wait for a descriptor.
     ends: PipeReader,
     open: Mutex<Option<PipeWriter>>,
 }
 
 impl Stop {
-    /// From now on signals do not end this process, but its waits.
+    /// From now on signals do not end this process, but its waits, once it has [started](Stop::start).
     pub fn on_signals() -> Result<Self, Failure> {
+        let heard = signals::hear().map_err(failure)?;
         let (ends, open) = io::pipe().map_err(failure)?;
-        let stop = Self(Arc::new(State {
+        Ok(Self(Arc::new(State {
             signal: AtomicI32::new(0),
             interrupter: Mutex::new(None),
+            heard: Mutex::new(Some(heard)),
             ends,
             open: Mutex::new(Some(open)),
-        }));
-        let heard = stop.clone();
-        signals::on_signal(move |signal| heard.set(signal)).map_err(failure)?;
-        Ok(stop)
+        })))
     }
 
-    /// Ends the waits of an endpoint, too.
-    pub fn interrupt(&self, interrupter: Interrupter) {
+    /// Ends waits from now on, those of an endpoint, too; what was heard before counts. Only now, because it takes a
+    /// thread: a process that has one waits some milliseconds when it opens its first region.
+    pub fn start(&self, interrupter: Interrupter) -> Result<(), Failure> {
         *lock(&self.0.interrupter) = Some(interrupter);
+        let Some(heard) = lock(&self.0.heard).take() else { return Ok(()) };
+        let stop = self.clone();
+        heard.act(move |signal| stop.set(signal)).map_err(failure)
     }
 
     /// Stops when nobody reads `output` any more.
