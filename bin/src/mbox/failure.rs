@@ -41,7 +41,7 @@ impl Failure {
         Self { end: End::Status(TOO_FEW), ..self }
     }
 
-    /// The end by a signal, which whoever sees it knows without a line.
+    /// The end by a signal, which needs no line.
     pub fn by(signal: i32) -> Self {
         Self { lines: vec![], end: End::Signal(signal) }
     }

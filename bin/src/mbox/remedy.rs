@@ -43,16 +43,16 @@ pub fn creating(name: &str, error: CreateError) -> Failure {
     Failure::of_region(name, error, &hint)
 }
 
-/// What to do about a name that something bears.
+/// What to do about a name that is taken.
 fn taken(name: &str) -> String {
     let Some(Listed { owner, refusal, .. }) = Listed::at(place(name)) else {
         return "it was given back just now; try again".into();
     };
     let is_own = owner == account::me();
     match refusal {
-        Some(OpenError::Foreign) => format!("what bears it is no region; {}", another(name)),
+        Some(OpenError::Foreign) => format!("it is no region; {}", another(name)),
         _ if !is_own => {
-            format!("what bears it belongs to user {}; {}", account::show(owner), another(name))
+            format!("it belongs to user {}; {}", account::show(owner), another(name))
         }
         Some(OpenError::Denied) => {
             format!(
@@ -61,7 +61,7 @@ fn taken(name: &str) -> String {
             )
         }
         Some(OpenError::Length { .. }) => {
-            format!("what bears it is damaged; remove it with: rm {}", quoted(&path(name).to_string_lossy()))
+            format!("the region is damaged; remove it with: rm {}", quoted(&path(name).to_string_lossy()))
         }
         _ => format!("use it, or remove it with: {}", command_for("rm", name)),
     }
@@ -166,9 +166,15 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
                 Some(Listed { owner, .. }) if owner != account::me() => {
                     format!("it belongs to user {}, who can", account::show(owner))
                 }
-                _ => format!("whoever may write to {:?} can", folder(name)),
+                _ => format!("a user who may write to {:?} can", folder(name)),
             };
             Failure::of_region(name, what, &hint)
+        }
+        // Where locks are words of the region, nobody can say who uses it.
+        RemoveError::Open(OpenError::Version { .. }) => {
+            let hint =
+                format!("if nobody uses it, remove it with: rm {}", quoted(&path(name).to_string_lossy()));
+            Failure::of_region(name, error, &hint)
         }
         RemoveError::Open(error) => opening(name, error),
         _ => Failure::of_region(name, error, &format!("see by whom with: {}", command_for("stat", name))),

@@ -60,7 +60,7 @@ impl Senders {
         };
         let cut = "broke off in the middle of a message";
         let dead = "died before the end";
-        // Whoever died in the middle of a message is told of once.
+        // A sender that died in the middle of a message is told of once.
         let others = self.dead.difference(&self.cut).copied().collect();
         Failure::all(
             [

@@ -79,7 +79,7 @@ fn what_cannot_be_a_region_in_a_file() {
         &format!("{}/none/x", &*folder),
         &format!("there is no folder \"{0}/none\"; create it with: mkdir -p {0}/none", &*folder),
     );
-    create(&folder, "the name is taken; what bears it is no region; choose another path");
+    create(&folder, "the name is taken; it is no region; choose another path");
     // What the system serves itself is no disk.
     for path in ["/sys/x", "/proc/x"] {
         let process = mbox(["create", path, "--ranks", "2"]).finish();

@@ -16,7 +16,7 @@ fn said(process: Process) -> String {
 #[test]
 #[cfg_attr(portable, ignore = "looks into /dev/shm")]
 fn what_is_no_region_is_not_opened() {
-    // Whoever reads the pipe would see its end, and a file that was opened for writing is no longer executed.
+    // The reader of the pipe would see its end, and a file that was opened for writing is no longer executed.
     let script = r#"
         set -e
         mkfifo /dev/shm/pipe; cat /dev/shm/pipe & reader=$!

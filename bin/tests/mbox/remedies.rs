@@ -31,7 +31,7 @@ fn check(scene: &str, cases: &[(&str, &str)]) {
 fn a_region_of_another_user() {
     let scene = r#"
         "$0" create secret --ranks 2; "$0" create seen --ranks 2 --mode 644; "$0" create shared --ranks 2 --mode 666"#;
-    let taken = "the name is taken; what bears it belongs to user 0 (root); choose another name";
+    let taken = "the name is taken; it belongs to user 0 (root); choose another name";
     let denied = |name: &str| {
         format!(
             "region {name:?}: permission denied: the region belongs to user 0 (root); that user can let others in \

@@ -91,7 +91,7 @@ fn what_is_there_is_enough_without_a_count() {
 }
 
 #[test]
-fn whoever_does_not_wait_hears_of_a_death_all_the_same() {
+fn a_receiver_that_does_not_wait_hears_of_a_death() {
     let region = Name::create(&["--ranks", "2"]);
     let mut sender = mbox_reading(&["send", &region, "--as", "0", "--to", "1", "--lines"], Stdio::piped());
     let mut input = sender.input();
@@ -106,7 +106,7 @@ fn whoever_does_not_wait_hears_of_a_death_all_the_same() {
 }
 
 #[test]
-fn time_runs_anew_with_each_message() {
+fn time_begins_again_with_each_message() {
     let region = Name::create(&["--ranks", "2"]);
     let mut sender = mbox_reading(&["send", &region, "--as", "0", "--to", "1", "--lines"], Stdio::piped());
     let mut input = sender.input();

@@ -1,4 +1,4 @@
-//! Whoever is asked to end leaves before it does.
+//! A process that is asked to end leaves first.
 
 use crate::kit::{MBOX, Name, Process, SIGHUP, SIGINT, SIGTERM, feed, file_of, mbox, mbox_reading};
 use crate::kit::{mbox_through_shell, mbox_writing, signal};
@@ -33,7 +33,7 @@ fn a_receiver_that_nobody_reads_leaves_its_mail() {
     let mut receiver = mbox_writing(&["recv", &region, "--as", "1"], Stdio::piped());
     let output = receiver.output();
     let sender = mbox_reading(&["send", &region, "--as", "0", "--to", "1"], file_of(&input));
-    // The pipe is full: the receiver waits for whoever reads it.
+    // The pipe is full: the receiver waits for its reader.
     region.wait_until(|stat| stat["mailboxes"][0]["unread"].as_u64() >= Some(3));
     thread::sleep(Duration::from_millis(50));
     receiver.signal("TERM");
