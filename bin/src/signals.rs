@@ -15,7 +15,8 @@ pub struct Heard(Signals);
 
 /// Hears signals from now on. One that the process was started to ignore, as by `nohup`, stays ignored.
 pub fn hear() -> io::Result<Heard> {
-    let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| !is_ignored(*signal));
+    let ignored = ignored();
+    let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
     Signals::new(heard).map(Heard)
 }
 
@@ -51,10 +52,9 @@ pub fn end_by(signal: i32) -> ! {
     process::exit(status(signal))
 }
 
-/// Whether this process ignores `signal`; `false` where the system does not say so in `/proc`.
-fn is_ignored(signal: i32) -> bool {
+/// The signals that this process ignores, a bit each; none where the system does not say so in `/proc`.
+fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    let mask = mask.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok());
-    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+    mask.and_then(|digits| u64::from_str_radix(digits.trim(), 16).ok()).unwrap_or(0)
 }
