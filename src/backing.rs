@@ -4,7 +4,7 @@
 //! that comes to be, in how it is mapped, and in whether it outlives the machine's boot.
 
 use crate::memory::Mapping;
-use crate::os::{self, File};
+use crate::os::{self, File, Pages};
 use crate::place::Place;
 use core::any::Any;
 use core::ptr::NonNull;
@@ -91,9 +91,10 @@ impl Site {
         Ok(file)
     }
 
-    /// Whether the system is asked for it by name: elsewhere a name is that of a file.
+    /// Whether the system is asked for it by name: elsewhere a name is that of a file, and so it is to a process that
+    /// must map sparingly.
     fn is_segment(&self) -> bool {
-        os::SEGMENTS && self.backing == Backing::Named
+        os::SEGMENTS && self.backing == Backing::Named && !os::locks_all_it_maps()
     }
 
     fn check_file_system(&self, file: &File) -> io::Result<()> {
@@ -177,8 +178,15 @@ impl Drop for Unbound {
 /// Whoever may write to a file can cut it short later, and the next look at what was cut off ends this process:
 /// no check can help. A memory file is sealed against it.
 pub fn map_file(file: &File, len: u64) -> io::Result<Arc<Mapping>> {
+    if os::locks_all_it_maps() {
+        let pages = Pages::of(file, len as usize)?;
+        let (base, len) = (pages.as_mut_ptr(), len as usize);
+        #[expect(unsafe_code, reason = "hands the mapping over")]
+        // SAFETY: `pages` maps `len` bytes there, page-aligned, until it is dropped, on whatever thread.
+        return unsafe { mapping(base, len, Box::new(pages)) };
+    }
     // No lock is ever held through this description: a mapping would pin it.
-    let map = MmapOptions::new().len(len as usize).map_raw(file)?;
+    let map = MmapOptions::new().len(len as usize).map_raw(file).map_err(os::map_error)?;
     let (base, len) = (map.as_mut_ptr(), map.len());
     #[expect(unsafe_code, reason = "hands the mapping over")]
     // SAFETY: `map` maps `len` bytes there, page-aligned, until it is dropped, on whatever thread.
@@ -245,7 +253,7 @@ fn os_error(error: ShmemError) -> io::Error {
     match error {
         ShmemError::MapCreateFailed(code)
         | ShmemError::MapOpenFailed(code)
-        | ShmemError::UnknownOsError(code) => io::Error::from_raw_os_error(code as i32),
+        | ShmemError::UnknownOsError(code) => os::map_error(io::Error::from_raw_os_error(code as i32)),
         ShmemError::MappingIdExists => ErrorKind::AlreadyExists.into(),
         _ => ErrorKind::Other.into(),
     }

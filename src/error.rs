@@ -47,13 +47,22 @@ pub enum CreateError {
     /// cgroup.
     #[error("no space left for the region")]
     NoSpace,
+    /// The region is longer than a file that this process may write (`ulimit -f`).
+    #[error("the region has {size} bytes, and this process may write files of {limit} at most (ulimit -f)")]
+    FileSize {
+        /// Bytes of the region.
+        size: u64,
+        /// What the process may write, in bytes.
+        limit: u64,
+    },
     /// The operating system refuses to create the region for this user.
     #[error("permission denied where the region would be")]
     Denied,
     /// The file system is mounted for reading only.
     #[error("the file system is mounted for reading only")]
     ReadOnly,
-    /// This process locks its memory (`mlockall`), and the region is more than it may lock.
+    /// This process locks its memory (`mlockall`), and the region is longer than what it may lock, although only what is
+    /// used would be.
     #[error(
         "this process locks its memory (mlockall), and may not lock as much as the region (RLIMIT_MEMLOCK)"
     )]

@@ -228,7 +228,8 @@ const _: () = {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Reserve {
     /// When the first message goes through a mailbox, and those of the arena when the first goes that does not fit a
-    /// cell: [`SendError::NoSpace`](crate::SendError::NoSpace) if there are none. Those two messages wait for it.
+    /// cell: [`SendError::NoSpace`](crate::SendError::NoSpace) if there are none, or the memory cgroup does not allow it. Those two
+    /// messages wait for it.
     #[default]
     AtFirstUse,
     /// When the region is created: [`CreateError::NoSpace`](crate::CreateError::NoSpace) if there are too few.

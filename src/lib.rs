@@ -87,8 +87,8 @@
 //! - What a [`Batch`] holds back nobody sees before it ends, unless its holder waits or holds back much.
 //! - A process that makes a named segment or a file shorter ends its users; an unnamed region is safe from
 //!   that.
-//! - A forked child has its parent's regions but not its ranks. `mlockall` takes every page of a region
-//!   unless `MCL_ONFAULT` is set.
+//! - A forked child has its parent's regions but not its ranks. `mlockall` locks what is used of the regions
+//!   that are opened after it, and takes every page of those that are open, unless `MCL_ONFAULT` is set.
 //! - All of this is for Linux. Other Unixes have a path of their own, which lacks some of it; it has been run on
 //!   Linux only.
 

@@ -71,7 +71,7 @@ impl Segment {
             Place::Name(_) => CreateError::BadName,
             Place::File(_) => CreateError::BadPath,
         })?;
-        config.check()?;
+        check(config)?;
         for _ in 0..TRIES {
             if let Some(segment) = Self::build(&site, config)? {
                 return Ok(segment);
@@ -300,6 +300,13 @@ pub fn is_held(file: &File, first: u32, count: u32) -> io::Result<bool> {
 fn nonce() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one((std::process::id(), std::time::SystemTime::now()))
+}
+
+/// Whether there can be such a region, and this process may make it.
+fn check(config: &Config) -> Result<(), CreateError> {
+    config.check()?;
+    let (size, limit) = (config.geometry.size(), os::file_size_limit());
+    if size > limit { Err(CreateError::FileSize { size, limit }) } else { Ok(()) }
 }
 
 fn site(place: Place<'_>) -> Result<Site, OpenError> {

@@ -55,7 +55,7 @@ fn entries(folder: &Path) -> Vec<String> {
 
 /// The name of something half-built; those of an even number are as older versions built them.
 fn half_built(folder: &Path, number: u32) -> PathBuf {
-    let name = if number % 2 == 0 { "" } else { "region" };
+    let name = if number.is_multiple_of(2) { "" } else { "region" };
     folder.join(format!("{name}.mailbox-{number:016x}"))
 }
 

@@ -69,6 +69,7 @@ fn a_view_says_what_an_open_region_says() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "mounts a /dev/shm")]
 fn who_may_only_read_can_look() {
     if !is_root() {
         return eprintln!("skipped: only root can become another user");

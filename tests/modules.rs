@@ -18,7 +18,9 @@ const TABLE: &[(&str, &str)] = &[
     ("os/event", "sync"),
     ("os/files", ""),
     ("os/linux", "sync"),
+    ("os/linux/cgroup", ""),
     ("os/linux/files", ""),
+    ("os/linux/locking", ""),
     ("os/linux/users", ""),
     // Its locks are words of the segment.
     ("os/portable", "sync layout"),

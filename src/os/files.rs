@@ -87,8 +87,24 @@ pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     file.read_exact_at(bytes, offset)
 }
 
-/// Writes `bytes` from `offset` on.
+/// The longest file, in bytes, that this process may write (`ulimit -f`): beyond it the system sends SIGXFSZ.
+pub fn file_size_limit() -> u64 {
+    let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: `limit` outlives the call.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::getrlimit(libc::RLIMIT_FSIZE, &raw mut limit);
+    }
+    #[allow(clippy::unnecessary_cast, reason = "the type differs between platforms")]
+    let bytes = limit.rlim_cur as u64;
+    if limit.rlim_cur == libc::RLIM_INFINITY { u64::MAX } else { bytes }
+}
+
+/// Writes `bytes` from `offset` on. Never a signal.
 pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+    if offset + bytes.len() as u64 > file_size_limit() {
+        return Err(io::Error::from_raw_os_error(libc::EFBIG));
+    }
     file.write_all_at(bytes, offset)
 }
 

@@ -1,9 +1,12 @@
 //! Linux.
 
+mod cgroup;
 mod files;
+mod locking;
 mod users;
 
 pub use files::*;
+pub use locking::{Pages, locks_all_it_maps, map_error};
 pub use users::is_own;
 
 use super::check;

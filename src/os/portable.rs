@@ -104,6 +104,31 @@ pub fn boot_id() -> io::Result<u64> {
     Ok(2)
 }
 
+/// Whether all pages of whatever this process maps are taken at once: there is no portable way to know.
+pub fn locks_all_it_maps() -> bool {
+    false
+}
+
+/// A mapping as any other.
+pub struct Pages(MmapRaw);
+
+impl Pages {
+    /// Maps `len` bytes of `file`, which has as many.
+    pub fn of(file: &File, len: usize) -> io::Result<Self> {
+        MmapOptions::new().len(len).map_raw(file).map(Self)
+    }
+
+    /// Where it begins.
+    pub fn as_mut_ptr(&self) -> *mut u8 {
+        self.0.as_mut_ptr()
+    }
+}
+
+/// What an error of mapping means.
+pub fn map_error(error: io::Error) -> io::Error {
+    if error.raw_os_error() == Some(libc::EAGAIN) { super::Cause::MemoryLock.error() } else { error }
+}
+
 /// A file that has no name any more and goes with whoever has it open.
 pub fn memory_file() -> io::Result<File> {
     use std::hash::{BuildHasher, RandomState};

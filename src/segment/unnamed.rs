@@ -1,7 +1,7 @@
 //! Segments without a name: made in a memory file, and opened from a descriptor of one.
 
 use super::found::Found;
-use super::{Opened, Segment, Trust, nonce};
+use super::{Opened, Segment, Trust, check, nonce};
 use crate::backing::{self, Backing};
 use crate::error::{CreateError, OpenError};
 use crate::layout::Config;
@@ -15,7 +15,7 @@ const NOT_EXECUTABLE: u32 = !0o111;
 impl Segment {
     /// Creates a segment that bears no name.
     pub fn create_unnamed(config: &Config) -> Result<Self, CreateError> {
-        config.check()?;
+        check(config)?;
         Self::build_unnamed(config).map_err(create_error)
     }
 

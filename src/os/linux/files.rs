@@ -1,6 +1,7 @@
 //! What only Linux can do with files: where segments lie, room, file systems, boots, and memory files.
 
-use super::{File, check};
+use super::super::Cause;
+use super::{File, cgroup, check};
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::ffi::CString;
@@ -29,7 +30,13 @@ pub fn shm_names() -> io::Result<Vec<String>> {
 
 /// A description of its own of the file behind `file`: it shares no locks, and no position, with it.
 pub fn reopen(file: &File) -> io::Result<File> {
-    OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd()))
+    match OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd())) {
+        // A file that is open is found there, whatever became of its name.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Err(Cause::Missing("/proc/self/fd").error())
+        }
+        opened => opened,
+    }
 }
 
 /// Renames `from` to `to` unless something bears that name.
@@ -57,9 +64,15 @@ const TRIES: u32 = 100;
 
 /// Takes the pages of a range of `file` from the system, so that touching them cannot fail later.
 ///
-/// In pieces, so that signals do not keep it from getting on; but at once what there is too little room for, so that
+/// What does not fit this process' memory cgroup, or the machine, is an error before anything is taken, as far as one
+/// can know. In pieces, so that signals do not keep it from getting on; but at once what there is too little room for, so that
 /// the system gives back what it took.
 pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    check_memory(file, len, || Some(len))?;
+    take(file, offset, len)
+}
+
+fn take(file: &File, offset: u64, len: u64) -> io::Result<()> {
     let longest = if len > PIECE && room(file).is_ok_and(|room| room < len) { len } else { PIECE };
     in_pieces(offset, len, longest, |offset, len| {
         // SAFETY: no pointers.
@@ -116,7 +129,49 @@ pub const COMPLETES: bool = true;
 
 /// As [`allocate`], where others may have written something already: that stays.
 pub fn allocate_missing(file: &File, offset: u64, len: u64) -> io::Result<()> {
-    allocate(file, offset, len)
+    check_memory(file, len, || missing(file, offset, len))?;
+    take(file, offset, len)
+}
+
+/// What is so short is taken without a look at how much there is.
+const WORTH_A_LOOK: u64 = 1 << 20;
+
+/// Whether `len` bytes of memory could be taken for `file`; if not, whether those that are `missing` could.
+fn check_memory(file: &File, len: u64, missing: impl Fn() -> Option<u64>) -> io::Result<()> {
+    if len < WORTH_A_LOOK || !is_in_memory(file)? {
+        return Ok(());
+    }
+    let left = cgroup::memory_left().unwrap_or(u64::MAX);
+    let available = if len > PIECE { cgroup::available().unwrap_or(u64::MAX) } else { u64::MAX };
+    let left = left.min(available);
+    // The system's own tables come on top.
+    let fits = |len: u64| len + len / 256 <= left;
+    if fits(len) || missing().is_none_or(fits) { Ok(()) } else { Err(Cause::NoSpace.error()) }
+}
+
+/// The bytes of a range of a file in memory that were not taken yet; `None` on a system that does not say (before
+/// Linux 6.5).
+fn missing(file: &File, offset: u64, len: u64) -> Option<u64> {
+    const CACHESTAT: libc::c_long = 451;
+    #[repr(C)]
+    #[derive(Default)]
+    struct CacheStat {
+        cache: u64,
+        dirty: u64,
+        writeback: u64,
+        evicted: u64,
+        recently_evicted: u64,
+    }
+    let (range, mut stat) = ([offset, len], CacheStat::default());
+    // SAFETY: both outlive the call, and are as it reads and writes them.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe {
+        libc::syscall(CACHESTAT, file.as_raw_fd(), range.as_ptr(), &raw mut stat, 0 as libc::c_uint)
+    };
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as u64;
+    (result == 0).then(|| len.saturating_sub(page.saturating_mul(stat.cache + stat.evicted)))
 }
 
 // --- File systems and boots --------------------------------------------------------------------------------
@@ -172,8 +227,9 @@ pub fn boot_id() -> io::Result<u64> {
     static BOOT: AtomicU64 = AtomicU64::new(0);
     match BOOT.load(Ordering::Relaxed) {
         0 => {
-            let text = fs::read_to_string("/proc/sys/kernel/random/boot_id")?;
-            let boot = parse_boot_id(&text).ok_or(ErrorKind::InvalidData)?;
+            const PATH: &str = "/proc/sys/kernel/random/boot_id";
+            let text = fs::read_to_string(PATH).unwrap_or_default();
+            let boot = parse_boot_id(&text).ok_or_else(|| Cause::Missing(PATH).error())?;
             BOOT.store(boot, Ordering::Relaxed);
             Ok(boot)
         }
@@ -230,6 +286,17 @@ pub fn is_size_sealed(file: &File) -> bool {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missing_is_known() {
+        let file = memory_file().expect("a memory file");
+        file.set_len(8 << 20).expect("a length");
+        let Some(all) = missing(&file, 0, 4 << 20) else { return eprintln!("skipped: an older system") };
+        assert_eq!(all, 4 << 20);
+        allocate(&file, 1 << 20, 1 << 20).expect("room");
+        assert_eq!(missing(&file, 0, 4 << 20), Some(3 << 20));
+        assert_eq!(missing(&file, 1 << 20, 1 << 20), Some(0));
+    }
     use std::cell::RefCell;
 
     /// What was taken, by a system that interrupts each try of which `is_interrupted` says so.
