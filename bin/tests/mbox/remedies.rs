@@ -177,3 +177,16 @@ fn too_little_room() {
         ],
     );
 }
+
+#[test]
+#[cfg_attr(portable, ignore = "looks into /dev/shm")]
+fn a_limit_of_the_shell() {
+    let Some(process) = alone(r#"ulimit -f 64; "$0" create large --ranks 2; echo $?; ls -A /dev/shm"#) else {
+        return;
+    };
+    let finished = process.finish();
+    assert_eq!(String::from_utf8(finished.output).expect("UTF-8"), "1\n");
+    let complaint = finished.complaints;
+    assert!(complaint.starts_with("mbox: region \"large\": the region has "), "{complaint}");
+    assert!(complaint.ends_with("(ulimit -f); raise that, or make the region smaller\n"), "{complaint}");
+}
