@@ -5,7 +5,7 @@ use super::batch::Batch;
 use super::failure::Failure;
 use super::framing::Framing;
 use super::number;
-use super::remedy::{command_for, joining};
+use super::remedy::{command_for, joining, lost};
 use super::senders::Senders;
 use super::span;
 use super::standard::Output;
@@ -205,6 +205,7 @@ impl Recv {
             RecvError::Corrupt(_) => {
                 format!("remove the region and create it again: {}", command_for("rm", &self.access.name))
             }
+            RecvError::Lost(why) => lost(&self.access.name, why),
             _ => String::new(),
         };
         Failure::of_region(&self.access.name, error, &hint)

@@ -3,7 +3,7 @@
 use super::account;
 use super::failure::Failure;
 use crate::place::place;
-use mailbox::{CreateError, JoinError, Listed, OpenError, Place, RemoveError};
+use mailbox::{CreateError, JoinError, Listed, Lost, OpenError, Place, RemoveError};
 use rustix::fs::{Access, access};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -178,7 +178,10 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
             Failure::of_region(name, error, &hint)
         }
         RemoveError::Open(error) => opening(name, error),
-        _ => Failure::of_region(name, error, &format!("see by whom with: {}", command_for("stat", name))),
+        RemoveError::InUse => {
+            Failure::of_region(name, error, &format!("see by whom with: {}", command_for("stat", name)))
+        }
+        _ => Failure::of_region(name, error, ""),
     }
 }
 
@@ -189,6 +192,14 @@ fn may_remove(name: &str) -> bool {
         fs::metadata(&folder).is_ok_and(|folder| folder.mode() & 0o1000 != 0 && folder.uid() != me);
     let is_own = fs::symlink_metadata(path(name)).is_ok_and(|file| file.uid() == me);
     access(&folder, Access::WRITE_OK).is_ok() && (!is_sticky || is_own || me == 0)
+}
+
+/// What to do when the rank is no longer this process'.
+pub fn lost(name: &str, lost: Lost) -> String {
+    match lost {
+        Lost::Rank => format!("see by whom with: {}", command_for("stat", name)),
+        Lost::Forked => String::new(),
+    }
 }
 
 /// Why the rank was not joined.

@@ -4,7 +4,7 @@ use super::access::Access;
 use super::failure::Failure;
 use super::framing::Framing;
 use super::number;
-use super::remedy::{command_for, folder, is_file, joining};
+use super::remedy::{command_for, folder, is_file, joining, lost};
 use super::standard::{Input, input_failure};
 use super::stop::Stop;
 use clap::Args;
@@ -207,12 +207,14 @@ impl Stream<'_> {
             SendError::Corrupt => {
                 format!("remove the region and create it again: {}", command_for("rm", self.name))
             }
+            SendError::Lost(why) => lost(self.name, why),
             _ => String::new(),
         };
         let what = match error {
-            SendError::NoSuchRank { .. } | SendError::PeerLeft(_) | SendError::PeerDead(_) => {
-                error.to_string()
-            }
+            SendError::NoSuchRank { .. }
+            | SendError::PeerLeft(_)
+            | SendError::PeerDead(_)
+            | SendError::Lost(_) => error.to_string(),
             _ => format!("rank {}: {error}", self.to),
         };
         Failure::of_region(self.name, what, &hint)
