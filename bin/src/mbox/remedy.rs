@@ -47,7 +47,7 @@ pub fn creating(name: &str, error: CreateError) -> Failure {
 /// What to do about a name that is taken.
 fn taken(name: &str) -> String {
     let Some(Listed { owner, refusal, .. }) = Listed::at(place(name)) else {
-        return "it was given back just now; try again".into();
+        return "it is being removed; try again".into();
     };
     let is_own = owner == account::me();
     match refusal {
