@@ -27,8 +27,6 @@ pub struct Call<'a> {
     /// Of the server's life that it is for.
     epoch: u64,
     way: Private<Way>,
-    /// Whether the server seemed to wait for this rank when that was last looked at.
-    is_stuck: Private<bool>,
 }
 
 /// Where the answer comes.
@@ -168,7 +166,7 @@ impl<'a> Call<'a> {
                 Way::Mailbox(Ticket::Mailbox(seq))
             }
         };
-        let call = Self { sender, receiver, peer, epoch, way: way.into(), is_stuck: false.into() };
+        let call = Self { sender, receiver, peer, epoch, way: way.into() };
         if let Way::Mailbox(ticket) = way {
             receiver.parts().1.answers.expect(to, ticket);
         }
@@ -313,11 +311,10 @@ impl<'a> Call<'a> {
     }
 
     /// Says that the server waits for room in its mailbox to this rank, with this call's answer or before it, and mail that
-    /// this rank has not acknowledged takes that room. Not at the first look: it may have found some meanwhile.
+    /// this rank has not acknowledged takes that room.
     fn held_up(&self) -> Result<(), CallError> {
         let (member, inbox) = self.receiver.parts();
-        let is_stuck = member.is_awaited_by(&self.peer.record) && inbox.holds_mail(self.peer.to);
-        if self.is_stuck.replace(is_stuck) && is_stuck { Err(CallError::Held) } else { Ok(()) }
+        if inbox.keeps_sender_waiting(member, self.peer.to) { Err(CallError::Held) } else { Ok(()) }
     }
 
     /// Whether the answer can still come; the answer, if it has come meanwhile.

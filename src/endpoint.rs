@@ -210,6 +210,11 @@ impl Endpoint {
         self.receiver.set_pieces(pieces);
     }
 
+    /// How much private memory messages above half the arena may take. As [`Receiver::set_budget`].
+    pub fn set_budget(&self, bytes: u64) {
+        self.receiver.set_budget(bytes);
+    }
+
     /// Begins anew with a mailbox that makes no sense. As [`Receiver::reset`].
     pub fn reset(&mut self, from: u32) -> Result<(), RecvError> {
         self.receiver.reset(from)

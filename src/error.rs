@@ -406,10 +406,37 @@ pub enum RecvError {
     /// [`Receiver::set_pieces`](crate::Receiver::set_pieces). What follows comes as ever.
     #[error("rank {0} gave up in the middle of a message")]
     Cut(u32),
-    /// Mails of this rank that this endpoint holds keep the next from coming: all of the mailbox, or any while a
-    /// message in fragments is under way. Drop them. A receive from anyone says so once, and goes on.
+    /// Mails of this rank that this endpoint holds keep the next from coming: they fill the cells, or that rank has waited
+    /// for 50 ms for the room that they take. Drop them. A receive from anyone says so once, and goes on.
     #[error("mails of rank {0} that are held keep its next from coming")]
     Held(u32),
+    /// A message in fragments is longer than what is left of this endpoint's budget for such messages
+    /// ([`Receiver::set_budget`](crate::Receiver::set_budget)), or than what the system gives. It stays, and is tried again
+    /// when mails of such messages are dropped, when the budget is raised, or in pieces. A receive from anyone says so once,
+    /// and goes on.
+    #[error(
+        "rank {rank} sends {len} bytes, of which {left} are left in the budget for messages in fragments"
+    )]
+    NoMemory {
+        /// The sender.
+        rank: u32,
+        /// The length of its message in bytes, as it announced it.
+        len: u64,
+        /// What is left of the budget in bytes.
+        left: u64,
+    },
+    /// There is no shared memory for the pages of this rank's mailbox that the next mail is in: somebody took them away, or
+    /// its sender did not reserve them. The mail stays and is tried again. A receive from anyone says so once, and goes on.
+    #[error("no shared memory left for the mailbox from rank {0}")]
+    NoSpace(u32),
+    /// The system failed otherwise to give those pages. As [`RecvError::NoSpace`].
+    #[error("the mailbox from rank {rank}: {}", std::io::Error::from_raw_os_error(*.code))]
+    Os {
+        /// The sender.
+        rank: u32,
+        /// The error's number.
+        code: i32,
+    },
     /// The words of this rank's mailbox make no sense. The others go on; a receive from anyone says so once.
     #[error("the mailbox from rank {0} is corrupt")]
     Corrupt(u32),

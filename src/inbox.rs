@@ -2,6 +2,7 @@
 
 mod answers;
 mod ends;
+mod reset;
 
 use crate::answers::Answers;
 use crate::error::RecvError;
@@ -23,8 +24,6 @@ use std::time::Instant;
 pub(crate) const BURST: u64 = 32;
 /// Pauses that a receiver makes to let the writer of a stream go ahead.
 const LEAD_PAUSES: u32 = 64;
-/// Peers that one look for deaths asks the kernel about, in rotation.
-const QUERIES: usize = 8;
 const NOBODY: u32 = u32::MAX;
 /// How long mailboxes without memory are left alone.
 const RESPITE: Duration = Duration::from_millis(10);
@@ -41,9 +40,15 @@ pub(crate) struct Inbox {
     current: Private<u32>,
     /// The number of its first mail after that, less those that had been left and were taken again.
     turn_end: Private<u64>,
+    /// Whether memory is lacking for the next message of some sender.
+    bars: Private<bool>,
     /// Whether some sender was asked for a new start that it has not given.
     asks: Private<bool>,
-    /// The sender last asked about in the rotation of queries.
+    /// By rank: the life whose end is no news any more, by its epoch.
+    told: Box<[Private<u64>]>,
+    /// The rank whose life was last looked at, in rotation.
+    looked_at: Private<u32>,
+    /// The rank about which the kernel was last asked, in rotation.
     queried: Private<u32>,
     /// Whether messages in fragments are passed on in pieces.
     pub in_pieces: Private<bool>,
@@ -58,15 +63,18 @@ impl From<Interrupted> for RecvError {
 }
 
 impl Inbox {
-    pub fn new(ranks: u32) -> Self {
+    pub fn new(member: &Member) -> Self {
         Self {
-            peers: Peers::new(ranks),
+            peers: Peers::new(member.region.ranks()),
             known: Default::default(),
             retry: None.into(),
             turns: RefCell::default(),
             current: NOBODY.into(),
             turn_end: 0.into(),
+            bars: false.into(),
             asks: false.into(),
+            told: ends::told_at_first(member),
+            looked_at: NOBODY.into(),
             queried: NOBODY.into(),
             in_pieces: false.into(),
             answers: Answers::default(),
@@ -175,7 +183,14 @@ impl Inbox {
                 return Ok((peer, letter));
             }
             let next = peer.consumer.next();
-            if let Some(letter) = peer.take(member, self.in_pieces.get(), &self.answers)? {
+            let taken = peer.take(member, self.in_pieces.get(), &self.answers);
+            if peer.is_barred() {
+                self.bars.set(true);
+                if source == Source::Anyone && peer.told_bar.replace(true) {
+                    continue;
+                }
+            }
+            if let Some(letter) = taken? {
                 if is_current && peer.consumer.next() == next {
                     // One that had been left is one of the turn, too.
                     self.turn_end.set(self.turn_end.get().wrapping_sub(1));
@@ -209,6 +224,7 @@ impl Inbox {
             self.discover(member);
         }
         self.begin_anew(member);
+        self.lift_bars(member);
         self.peers.get(rank)
     }
 
@@ -219,6 +235,8 @@ impl Inbox {
         }
         match self.peer(member, rank) {
             Some(peer) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
+            // Whatever is lacking is told each time.
+            Some(peer) if peer.is_barred() => Ok(peer.lift_bar(true, true).then_some(peer)),
             found => Ok(found.filter(|peer| peer.is_ready())),
         }
     }
@@ -240,6 +258,7 @@ impl Inbox {
         }
         self.discover(member);
         self.begin_anew(member);
+        self.lift_bars(member);
         let is_overdue = Private::new(false);
         let is_ready = |rank| {
             let Some(peer) = self.peers.get(rank) else { return false };
@@ -277,39 +296,14 @@ impl Inbox {
         if left > BURST { 0 } else { left }
     }
 
-    /// Gives up all that is in the mailbox from `from`, and asks that sender for a new start.
-    pub fn reset(&mut self, member: &Member, from: u32) -> Result<(), RecvError> {
-        member.check()?;
-        if !self.peers.reaches(from) {
-            return Err(RecvError::NoSuchRank { rank: from, ranks: self.peers.ranks() });
-        }
-        self.discover(member);
-        // If nothing was ever sent, there is nothing to give up.
-        if let Some(peer) = self.peers.get_mut(from) {
-            peer.reset(member);
-            self.asks.set(true);
-            member.set_asking(true);
-        }
-        Ok(())
-    }
-
-    /// Takes the new starts that were asked for, as far as senders have given them.
+    /// Lets messages be taken again for which memory was lacking, where there may be some now.
     #[inline(always)]
-    fn begin_anew(&self, member: &Member) {
-        if self.asks.get() {
-            self.begin_all_anew(member);
+    fn lift_bars(&self, member: &Member) {
+        if self.bars.get() {
+            let has_budget = member.budget.take_growth();
+            let barred = self.open_after(NOBODY).filter(|peer| !peer.lift_bar(has_budget, false));
+            self.bars.set(barred.count() > 0);
         }
-    }
-
-    #[cold]
-    fn begin_all_anew(&self, member: &Member) {
-        let mut asks = false;
-        for peer in self.open_after(NOBODY).filter(|peer| peer.consumer.is_asking()) {
-            peer.begin_anew(member);
-            asks |= peer.consumer.is_asking();
-        }
-        self.asks.set(asks);
-        member.set_asking(asks);
     }
 
     /// Words of the bitmaps that have bits of this region's ranks.
@@ -384,8 +378,8 @@ impl Inbox {
                 member.set_asking(true);
             }
             let record = member.region.registry.record(from);
-            let told = ends::told_before(member, from, &consumer);
-            self.peers.get_or_make(from, || Incoming::new(from, record, consumer, answerer, told));
+            self.recall_end(member, from, &consumer);
+            self.peers.get_or_make(from, || Incoming::new(from, record, consumer, answerer));
             self.turns.borrow_mut().add(from);
         }
     }
@@ -425,7 +419,11 @@ impl Inbox {
                 {
                     return Ok(peer);
                 }
-                return check(member.is_time_to_query())?.ok_or(RecvError::Empty);
+                let found = match check(member.is_time_to_query())? {
+                    None => self.held_up(member, source)?,
+                    found => found,
+                };
+                return found.ok_or(RecvError::Empty);
             }
             Patience::Until(_) if is_in_vain && member.is_alone() => {
                 return check(false)?.ok_or(RecvError::Empty);
@@ -434,7 +432,7 @@ impl Inbox {
         };
         let sleeps = &member.record().activity.sleeps;
         let check = || match check(true)? {
-            None => self.held_up(source),
+            None => self.held_up(member, source),
             found => Ok(found),
         };
         let found = member.wait(source, sleeps, deadline, look, check)?;
@@ -445,11 +443,11 @@ impl Inbox {
 
     /// Says that what is waited for cannot come because mails are held, which nobody drops meanwhile; from anyone
     /// once, because others may send.
-    fn held_up(&self, source: Source) -> Result<Option<&Incoming>, RecvError> {
+    fn held_up(&self, member: &Member, source: Source) -> Result<Option<&Incoming>, RecvError> {
         let peer = match source {
-            Source::Rank(rank) => self.peers.get(rank).filter(|peer| peer.is_held_up()),
+            Source::Rank(rank) => self.peers.get(rank).filter(|peer| peer.is_held_up(member)),
             Source::Anyone => {
-                self.open_after(NOBODY).find(|peer| peer.is_held_up() && !peer.told_held.replace(true))
+                self.open_after(NOBODY).find(|peer| peer.is_held_up(member) && !peer.told_held.replace(true))
             }
         };
         peer.map_or(Ok(None), |peer| Err(RecvError::Held(peer.from)))
@@ -462,10 +460,11 @@ impl Inbox {
         }
     }
 
-    /// Leaves word for the next holder of this rank of whose end this one was told.
+    /// Leaves word for the next holder of this rank of whose end this one was told, and of which mails it had.
     pub fn leave(&self) {
         for peer in self.open_after(NOBODY) {
-            peer.consumer.line().told.store(peer.told.get(), Relaxed);
+            peer.consumer.line().told.store(self.told[peer.from as usize].get(), Relaxed);
+            peer.consumer.settle_claim();
         }
     }
 }

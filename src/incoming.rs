@@ -1,5 +1,10 @@
 //! A mailbox that an endpoint reads from.
 
+mod bar;
+mod fragments;
+
+use bar::{Bar, RESPITE};
+
 use crate::answers::Answers;
 use crate::cell::{INLINE, Kind, Ticket};
 use crate::error::RecvError;
@@ -8,14 +13,16 @@ use crate::layout::Rank;
 use crate::line::Answerer;
 use crate::member::Member;
 use crate::memory::{self, Shared};
+use crate::os;
 use crate::ring::{Consumer, Corrupt, Letter, count};
 use crate::sync::AtomicU64;
 use crate::train::{Piece, Train};
 use core::cell::{Cell as Private, Ref, RefCell};
+use core::time::Duration;
+use std::time::Instant;
 
-/// The largest buffer that an endpoint keeps to assemble the next message in: fresh memory costs more than
-/// copying does.
-const SPARE: usize = 64 << 20;
+/// How long a sender seems to wait for room that held mails take until that is told: it may have found some just before.
+const STARVED: Duration = Duration::from_millis(50);
 
 /// One sender's mailbox to this endpoint, and what of it is under way.
 pub(crate) struct Incoming {
@@ -28,10 +35,14 @@ pub(crate) struct Incoming {
     /// The longest message, in bytes, that may be taken from the arena without ado: none that has any, until the arena is
     /// seen to have memory.
     pub limit: Private<usize>,
-    /// The sender's last epoch whose end was told.
-    pub told: Private<u64>,
-    /// Whether nothing can be taken: what is there makes no sense, or a new start is asked for.
-    corrupt: Private<bool>,
+    /// Whether nothing can be taken: what is there makes no sense, a new start is asked for, or memory is lacking.
+    silent: Private<bool>,
+    /// Which memory is lacking for the next message.
+    bar: Private<Bar>,
+    /// The message for which memory was lacking: nothing behind it is taken before it.
+    lacking: Private<Option<u64>>,
+    /// Whether a receive from anyone has said that memory is lacking.
+    pub told_bar: Private<bool>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
     woken: Private<bool>,
     /// Whether new whole messages are all there is to it: not corrupt, no train, nothing returned.
@@ -44,18 +55,25 @@ pub(crate) struct Incoming {
     cutting: Private<Option<u64>>,
     /// Whether a receive from anyone has said that it is held up.
     pub told_held: Private<bool>,
+    /// Since when its sender was seen to wait for room while mails are held here, and which ones these were: from the
+    /// first number up to the second.
+    starved: Private<Option<(Instant, u64, u64)>>,
+    /// The stamp of the call on the line that was last put back; 0: none was.
+    requeued_call: Private<u64>,
     /// What mails that are not whole messages in the mailbox stand for.
     kept: Kept,
 }
 
 impl Incoming {
-    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, answerer: Answerer, told: u64) -> Self {
+    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, answerer: Answerer) -> Self {
         Self {
             from,
             record,
             limit: 0.into(),
-            told: told.into(),
-            corrupt: consumer.is_asking().into(),
+            silent: consumer.is_asking().into(),
+            bar: Bar::Nothing.into(),
+            lacking: None.into(),
+            told_bar: false.into(),
             woken: false.into(),
             plain: (!consumer.is_asking()).into(),
             consumer,
@@ -64,6 +82,8 @@ impl Incoming {
             stray: false.into(),
             cutting: None.into(),
             told_held: false.into(),
+            starved: None.into(),
+            requeued_call: 0.into(),
             kept: Kept::default(),
         }
     }
@@ -78,7 +98,7 @@ impl Incoming {
     /// As `is_ready`, but for calls.
     #[inline(always)]
     pub fn has_mail(&self) -> bool {
-        !self.corrupt.get() && (self.consumer.is_ready() || !self.plain.get() && self.returned().is_some())
+        !self.silent.get() && (self.consumer.is_ready() || !self.plain.get() && self.returned().is_some())
     }
 
     /// The call on the call line, if there is one.
@@ -87,7 +107,7 @@ impl Incoming {
         let letter = self.answerer.take(|| self.next())?;
         // It is one of its sender's turn.
         self.consumer.tire();
-        Some(letter)
+        Some(letter.marked(letter.seq == self.requeued_call.get()))
     }
 
     /// The number of the next message to be received: one that was left, or read ahead, or the next never taken.
@@ -95,7 +115,7 @@ impl Incoming {
     fn next(&self) -> Option<u64> {
         let unread = || self.consumer.next_unread().unwrap_or_else(|| self.consumer.next());
         let returned = || (!self.plain.get()).then(|| self.returned()).flatten();
-        (!self.corrupt.get()).then(|| returned().map_or_else(unread, |letter| letter.seq))
+        (!self.silent.get()).then(|| returned().map_or_else(unread, |letter| letter.seq))
     }
 
     /// Where it is not ready: whether its sender was woken to send more; said once.
@@ -104,37 +124,54 @@ impl Incoming {
     }
 
     pub fn is_corrupt(&self) -> bool {
-        self.corrupt.get() && !self.consumer.is_asking()
+        self.silent.get() && !self.consumer.is_asking() && !self.is_barred()
     }
 
     /// Gives up all that is in the mailbox, and asks the sender for a new start. No mail of it is held any more.
     pub fn reset(&mut self, member: &Member) {
+        let train = self.train.take().map_or(0, |train| train.memory());
+        member.budget.give_back(self.kept.memory() + train);
         let (record, answerer) = (self.record.clone(), self.answerer.clone());
-        *self = Self::new(self.from, record, self.consumer.ask_anew(), answerer, self.told.get());
+        *self = Self::new(self.from, record, self.consumer.ask_anew(), answerer);
         self.ring(member);
     }
 
     /// Takes the new start that was asked for, if the sender has given one.
     pub fn begin_anew(&self, member: &Member) {
         if self.consumer.begin_anew() {
-            self.corrupt.set(false);
+            self.silent.set(false);
             self.plain.set(true);
             // It may wait for room, of which there is none until now.
             self.ring(member);
         }
     }
 
-    /// Where it is not ready: whether that is so because mails of it are held, by this endpoint, and its sender
-    /// can send no more before they are acknowledged.
-    pub fn is_held_up(&self) -> bool {
-        let train = self.train.borrow();
-        // Its end is sent when all before it is acknowledged.
-        let is_waiting = |train: &Train| train.bytes.is_some() && self.consumer.holds_before(train.first);
-        let is_held_up = train.as_ref().is_some_and(is_waiting) || self.consumer.is_full();
+    /// Where it is not ready: whether that is so because this endpoint holds mails of it, and its sender can send no more
+    /// before they are acknowledged.
+    pub fn is_held_up(&self, member: &Member) -> bool {
+        let is_held = self.consumer.is_full() || self.keeps_sender_waiting(member);
+        let is_held_up = is_held && !self.is_barred();
         if !is_held_up {
             self.told_held.set(false);
         }
         is_held_up
+    }
+
+    /// Whether the sender has said for a while that it waits for room, and mails that are held or unread take some. They
+    /// need not fill the cells: they may keep the arena full, or the end of a message in fragments waits for them. The sender's word may lie; then this is wrong, and no more.
+    pub fn keeps_sender_waiting(&self, member: &Member) -> bool {
+        let held = self.consumer.head()..self.consumer.next();
+        if held.start == held.end || !member.is_awaited_by(&self.record) {
+            self.starved.set(None);
+            return false;
+        }
+        match self.starved.get() {
+            Some((since, start, end)) if held == (start..end) => since.elapsed() >= STARVED,
+            _ => {
+                self.starved.set(Some((Instant::now(), held.start, held.end)));
+                false
+            }
+        }
     }
 
     /// Lets `take_new` of its consumer take so many messages.
@@ -157,10 +194,13 @@ impl Incoming {
             Some(letter) => Ok(Some(letter)),
             None => self.sort(member, self.consumer.take(), in_pieces, answers),
         };
-        if self.is_corrupt() {
-            self.drop_train();
+        if taken.is_ok() {
+            self.told_bar.set(false);
         }
-        self.plain.set(!self.is_corrupt() && self.train.borrow().is_none() && self.returned().is_none());
+        if self.is_corrupt() {
+            self.drop_train(member);
+        }
+        self.plain.set(!self.silent.get() && self.train.borrow().is_none() && self.returned().is_none());
         if !self.plain.get() {
             self.consumer.ease(0);
         }
@@ -172,27 +212,27 @@ impl Incoming {
     pub fn seek(&self, member: &Member, answers: &Answers, in_pieces: bool) -> bool {
         // More is not there at once, unless the sender goes on meanwhile.
         for _ in 0..self.consumer.cells() {
-            if self.corrupt.get() || !self.consumer.is_new() {
+            let lacking = self.lacking.get();
+            if self.silent.get() || lacking.is_none() && !self.consumer.is_new() {
                 break;
             }
             // A message that is to be received in pieces is not put together.
-            if self.is_to_be_received() || in_pieces && self.consumer.next_kind() == Some(Kind::First) {
+            let is_first = || lacking.is_some() || self.consumer.next_kind() == Some(Kind::First);
+            if self.is_to_be_received() || in_pieces && is_first() {
                 return true;
             }
-            let taken = self.sort(member, self.consumer.take_unseen(), in_pieces, answers);
+            let taken = match lacking {
+                Some(seq) => self.consumer.take_again(seq),
+                None => self.consumer.take_unseen(),
+            };
+            let taken = self.sort(member, taken, in_pieces, answers);
             if let Ok(Some(letter)) = taken {
                 self.put_back(&letter);
             }
             // It may be mail that is not plain.
             self.complicate();
         }
-        self.is_held_up() || self.is_to_be_received()
-    }
-
-    /// Whether nothing is read ahead: whoever takes a message in pieces is to be told if it ends, and then what ended it
-    /// comes first.
-    fn is_to_be_received(&self) -> bool {
-        self.cutting.get().is_some() || self.train.borrow().as_ref().is_some_and(Train::is_known)
+        self.is_held_up(member) || self.is_to_be_received() || self.is_barred()
     }
 
     /// What a message that was taken is.
@@ -209,24 +249,32 @@ impl Incoming {
             // `Ok(None)`: a stamp that was there is gone.
             _ => return Err(self.corrupted()),
         };
+        self.cutting.set(self.cutting.get().filter(|cutting| *cutting != letter.seq));
+        self.lacking.set(self.lacking.get().filter(|lacking| *lacking != letter.seq));
         if !letter.is_in_cell() && self.limit.get() == 0 {
             // An honest sender has reserved the arena before. Who touches one without memory gets SIGBUS.
             let completed = member.region.segment.complete_arena(self.from, member.rank());
-            completed.map_err(|_| self.corrupted())?;
+            if let Err(error) = completed {
+                let (rank, code) = (self.from, os::error_number(&error));
+                let is_out = os::is_out_of_space(&error);
+                let error = if is_out { RecvError::NoSpace(rank) } else { RecvError::Os { rank, code } };
+                return Err(self.bar(&letter, Bar::Space(Instant::now() + RESPITE), error));
+            }
             self.limit.set(member.limit);
         }
-        self.cutting.set(self.cutting.get().filter(|cutting| *cutting != letter.seq));
         let kind = letter.envelope().kind;
         match kind {
-            Kind::Whole => self.end_train(&letter).map(|()| Some(letter)),
-            Kind::First => self.end_train(&letter).and_then(|()| self.begin(member, &letter, in_pieces)),
+            Kind::Whole => self.end_train(member, &letter).map(|()| Some(letter)),
+            Kind::First => {
+                self.end_train(member, &letter).and_then(|()| self.begin(member, &letter, in_pieces))
+            }
             Kind::More | Kind::Last => self.go_on(member, letter, kind == Kind::Last),
             Kind::Cut => {
                 self.pass(member, letter.seq);
-                if self.drop_train() { Err(RecvError::Cut(self.from)) } else { Ok(None) }
+                if self.drop_train(member) { Err(RecvError::Cut(self.from)) } else { Ok(None) }
             }
             Kind::Call => {
-                self.end_train(&letter)?;
+                self.end_train(member, &letter)?;
                 match self.consumer.ticket(&letter) {
                     Some(Ticket::For(epoch)) if epoch == member.epoch() => Ok(Some(letter)),
                     // A predecessor may have begun to answer it.
@@ -238,7 +286,7 @@ impl Incoming {
                 }
             }
             Kind::Answer | Kind::Refusal => {
-                self.end_train(&letter)?;
+                self.end_train(member, &letter)?;
                 let Some(ticket) = self.consumer.ticket(&letter) else { return Err(self.corrupted()) };
                 answers.fill(self.from, ticket, kind, |bytes| {
                     memory::append(self.consumer.words(&letter), letter.len, bytes);
@@ -276,92 +324,19 @@ impl Incoming {
 
     #[cold]
     pub fn corrupted(&self) -> RecvError {
-        self.corrupt.set(true);
+        self.silent.set(true);
+        self.bar.set(Bar::Nothing);
         self.complicate();
         RecvError::Corrupt(self.from)
     }
 
     /// Whether the sender may wait for a new start to be taken that nobody asked for; said once.
     pub fn check(&self) -> Result<(), RecvError> {
-        if !self.corrupt.get() && self.consumer.is_belied() { Err(self.corrupted()) } else { Ok(()) }
-    }
-
-    /// A message follows: what is under way never ends. Whoever takes it in pieces is told first.
-    /// A mail from before it that had been left ends nothing.
-    fn end_train(&self, next: &Letter) -> Result<(), RecvError> {
-        let is_older = |train: &Train| (next.seq.wrapping_sub(train.first) as i64) < 0;
-        if self.train.borrow().as_ref().is_some_and(is_older) {
-            return Ok(());
+        if !self.is_corrupt() && !self.consumer.is_asking() && self.consumer.is_belied() {
+            Err(self.corrupted())
+        } else {
+            Ok(())
         }
-        self.stray.set(false);
-        if self.drop_train() {
-            self.consumer.put_back(next.seq);
-            self.cutting.set(Some(next.seq));
-            return Err(RecvError::Cut(self.from));
-        }
-        Ok(())
-    }
-
-    /// Drops what is under way, which is counted; whether pieces of it were taken.
-    pub fn drop_train(&self) -> bool {
-        self.stray.set(false);
-        let Some(train) = self.train.take() else { return false };
-        count(&self.consumer.line().drops, 1);
-        train.is_known()
-    }
-
-    fn begin(&self, member: &Member, letter: &Letter, in_pieces: bool) -> Result<Option<Letter>, RecvError> {
-        let mut total = [0; 8];
-        if letter.len != total.len() {
-            return Err(self.corrupted());
-        }
-        memory::load(self.consumer.words(letter), &mut total);
-        let total = u64::from_ne_bytes(total);
-        if total > member.limit as u64 {
-            return Err(self.corrupted());
-        }
-        let bytes = (!in_pieces).then(|| {
-            let mut bytes = member.spare.take();
-            bytes.clear();
-            bytes
-        });
-        self.train.replace(Some(Train::new(letter.seq, total, bytes)));
-        self.pass(member, letter.seq);
-        Ok(None)
-    }
-
-    fn go_on(&self, member: &Member, letter: Letter, is_last: bool) -> Result<Option<Letter>, RecvError> {
-        if self.piece(letter.seq).is_some() {
-            return Ok(Some(letter)); // It was left unread.
-        }
-        let mut slot = self.train.borrow_mut();
-        let Some(train) = slot.as_mut() else {
-            // The predecessor of this receiver, or of its sender, had the beginning.
-            if !self.stray.replace(!is_last) {
-                count(&self.consumer.line().drops, 1);
-            }
-            self.pass(member, letter.seq);
-            return Ok(None);
-        };
-        let Some(piece) = train.advance(letter.len, is_last) else { return Err(self.corrupted()) };
-        if let Some(bytes) = &mut train.bytes {
-            memory::append(self.consumer.words(&letter), letter.len, bytes);
-            self.pass(member, letter.seq);
-        }
-        let content = match &mut train.bytes {
-            None => Content::Piece(piece),
-            Some(_) if !is_last => return Ok(None),
-            Some(bytes) => Content::Message { bytes: core::mem::take(bytes), is_returned: false },
-        };
-        let letter = match &content {
-            Content::Piece(_) => letter,
-            Content::Message { bytes, .. } => letter.assembled(bytes.len()),
-        };
-        self.kept.add(letter, content);
-        if is_last {
-            *slot = None;
-        }
-        Ok(Some(letter))
     }
 
     /// The oldest assembled message that was left unread, unless a mail before it was left, too.
@@ -377,7 +352,7 @@ impl Incoming {
         }
         let letter = self.returned()?;
         self.kept.set_returned(letter.seq, false);
-        Some(letter)
+        Some(letter.marked(self.consumer.is_handed(letter.seq)))
     }
 
     /// The bytes of an assembled letter.
@@ -466,7 +441,10 @@ impl Incoming {
     /// Done with a mail that is not a whole message in the mailbox; the bytes, if it was assembled.
     pub fn finish(&self, member: &Member, letter: &Letter) -> Vec<u8> {
         match self.kept.take(letter.seq) {
-            Some(Content::Message { bytes, .. }) => bytes,
+            Some(Content::Message { bytes, .. }) => {
+                member.budget.give_back(bytes.len() as u64);
+                bytes
+            }
             _ => {
                 self.pass(member, letter.seq);
                 Vec::new()
@@ -474,8 +452,19 @@ impl Incoming {
         }
     }
 
-    /// Leaves a taken mail unread.
-    pub fn put_back(&self, letter: &Letter) {
+    /// Leaves a mail unread that was handed out.
+    #[cold]
+    pub fn requeue(&self, letter: &Letter) {
+        if letter.is_on_line() {
+            self.requeued_call.set(letter.seq);
+        } else {
+            self.consumer.note_handed(letter.seq);
+        }
+        self.put_back(letter);
+    }
+
+    /// Leaves a letter that was taken unread.
+    fn put_back(&self, letter: &Letter) {
         if letter.is_on_line() {
             return self.answerer.put_back();
         }
@@ -485,13 +474,5 @@ impl Incoming {
         if self.kept.set_returned(letter.seq, true) {
             self.complicate();
         }
-    }
-}
-
-/// Keeps the buffer of a message that was read for the next one.
-pub(crate) fn recycle(member: &Member, bytes: Vec<u8>) {
-    let mut spare = member.spare.borrow_mut();
-    if bytes.capacity() <= SPARE && bytes.capacity() > spare.capacity() {
-        *spare = bytes;
     }
 }

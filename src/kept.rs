@@ -46,6 +46,15 @@ impl Kept {
         })
     }
 
+    /// How many bytes the assembled messages have.
+    pub fn memory(&self) -> u64 {
+        let len = |entry: &Entry| match &entry.content {
+            Content::Message { bytes, .. } => bytes.len() as u64,
+            Content::Piece(_) => 0,
+        };
+        self.0.borrow().iter().map(len).sum()
+    }
+
     /// The bytes of an assembled message.
     pub fn message(&self, seq: u64) -> Ref<'_, [u8]> {
         Ref::map(self.0.borrow(), |kept| {

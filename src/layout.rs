@@ -31,9 +31,12 @@
 //! Words of different writers are at least 128 bytes apart: a processor that fetches lines in pairs would
 //! otherwise make neighbours fight. All words are in the machine's byte order; the magic tells.
 
+mod padded;
+
+pub use padded::Padded;
+
 use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
-use crossbeam_utils::CachePadded;
 
 /// The version of this layout.
 pub const ABI: u64 = 7;
@@ -92,16 +95,16 @@ pub const RANKS_WORD: u64 = 4 * 8;
 #[repr(C)]
 pub struct Rank {
     /// Who holds the rank.
-    pub identity: CachePadded<Identity>,
+    pub identity: Padded<Identity>,
     /// What its holder sleeps on.
-    pub bells: CachePadded<Bells>,
+    pub bells: Padded<Bells>,
     /// Bit `from % 64` of word `from / 64`: the mailbox from `from` to this rank is reserved, but for its arena.
     /// Senders set bits; nobody clears them.
-    pub opened: CachePadded<[AtomicU64; OPENED_WORDS]>,
+    pub opened: Padded<[AtomicU64; OPENED_WORDS]>,
     /// What its holder does, for people.
-    pub activity: CachePadded<Activity>,
+    pub activity: Padded<Activity>,
     /// Nothing yet: what comes here changes no record's length.
-    pub reserved: [CachePadded<AtomicU64>; 4],
+    pub reserved: [Padded<AtomicU64>; 4],
 }
 
 /// What a rank's holder does; written by it, for people.
@@ -125,6 +128,8 @@ pub struct Identity {
     pub label: [AtomicU64; LABEL / 8],
     /// Where the platform has no file locks: the process id of whoever holds the rank's lock, or 0.
     pub lock: AtomicU64,
+    /// What `life` was when the rank was last claimed: how the life before ended.
+    pub former: AtomicU64,
 }
 
 /// The bit of a bell's mode that asks ringers to look whether the receiver asks for a new start. It stays when a
@@ -150,12 +155,12 @@ pub struct Bells {
 #[repr(C)]
 pub struct Lines {
     /// Written by the receiver.
-    pub consumer: CachePadded<ConsumerLine>,
+    pub consumer: Padded<ConsumerLine>,
     /// Written by the sender.
-    pub producer: CachePadded<ProducerLine>,
+    pub producer: Padded<ProducerLine>,
     /// For calls: a request and its answer, in turns; see [`line`](crate::line). Written by the sender, or, while that
     /// has asked, by the receiver.
-    pub call: CachePadded<Cell>,
+    pub call: Padded<Cell>,
     /// For collectives, which must get through a full mailbox.
     pub control: [Cell; 8],
 }
@@ -174,6 +179,9 @@ pub struct ConsumerLine {
     pub drops: AtomicU64,
     /// Odd while the receiver asks for a new start, another number each time.
     pub reset: AtomicU64,
+    /// A sequence number below which messages may have been handed out by a receiver that died before it
+    /// acknowledged them.
+    pub handed: AtomicU64,
 }
 
 /// The sender's words. All but the last two are counters, for people. Only differences mean anything: a sender that
@@ -212,7 +220,7 @@ pub struct Cell {
 #[cfg(not(loom))]
 const _: () = {
     use core::mem::{align_of, offset_of, size_of};
-    assert!(align_of::<CachePadded<AtomicU64>>() == 128, "this ABI is for 128-byte padding");
+    assert!(align_of::<Padded<AtomicU64>>() == 128, "mailbox needs cache lines of at most 128 bytes");
     assert!(size_of::<Header>() as u64 <= PAGE);
     assert!(size_of::<Rank>() == 1024);
     assert!(offset_of!(Rank, bells) == 128 && offset_of!(Rank, opened) == 256);
@@ -221,7 +229,7 @@ const _: () = {
     assert!(size_of::<Bells>() == 24 && offset_of!(Bells, events) == 16);
     assert!(size_of::<Cell>() == 64 && offset_of!(Cell, payload) == 16);
     assert!(size_of::<Lines>() == 3 * 128 + 8 * 64 && offset_of!(Lines, control) == 384);
-    assert!(offset_of!(Lines, call) == 256 && size_of::<CachePadded<Cell>>() == 128);
+    assert!(offset_of!(Lines, call) == 256 && size_of::<Padded<Cell>>() == 128);
 };
 
 /// When the pages of mailboxes are taken from the system.
@@ -280,8 +288,8 @@ impl Config {
         self
     }
 
-    /// The longest message in bytes; the default is 1 GiB. A receiver takes private memory up to that, as far
-    /// as bytes arrive.
+    /// The longest message in bytes; the default is 1 GiB. A receiver takes private memory for those
+    /// above half the arena: up to that for all senders together, or its [budget](crate::Receiver::set_budget).
     pub const fn max_message(mut self, bytes: u64) -> Self {
         self.geometry.max_message = bytes;
         self

@@ -92,6 +92,11 @@
 //! - All of this is for Linux. Other Unixes have a path of their own, which lacks some of it; it has been run on
 //!   Linux only.
 
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!(
+    "mailbox needs a target with pointers of 64 bits: a region may be larger than 32 bits can address"
+);
+
 mod error;
 
 // Under the endpoint; public for model checks, property tests and benchmarks. No promise covers them.
@@ -122,6 +127,8 @@ mod answers;
 mod backing;
 #[cfg(not(loom))]
 mod batch;
+#[cfg(not(loom))]
+mod budget;
 #[cfg(not(loom))]
 mod call;
 #[cfg(not(loom))]

@@ -3,7 +3,7 @@
 use crate::cell::{self, INLINE, Kind, Ticket};
 use crate::error::{ReplyError, SendError, SizeError};
 use crate::inbox::Inbox;
-use crate::incoming::{Incoming, recycle};
+use crate::incoming::Incoming;
 use crate::member::{Member, Patience};
 use crate::memory;
 use crate::ring::Letter;
@@ -13,6 +13,7 @@ use bytemuck::Pod;
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::time::Duration;
+use std::thread::panicking;
 
 /// A received message, still where its sender wrote it; dropping it acknowledges it.
 ///
@@ -20,8 +21,13 @@ use core::time::Duration;
 /// keeps from being dropped is delivered again, to the rank's next holder. One that is forgotten
 /// ([`core::mem::forget`]) keeps its room, and that of all after it, until then.
 ///
-/// One that is held for long holds its sender up: when the mailbox is full behind it, or a message above half the
-/// arena follows, whose end is sent when all before it is acknowledged. Who then waits for more of that sender gets
+/// A mail that is dropped while its thread unwinds from a panic is not acknowledged. It is left unread, as by
+/// [`Mail::leave`]: the next receive gives it again, marked [`Mail::redelivered`], and so a loop that catches panics
+/// can acknowledge a message that makes its handler panic. If the endpoint ends with the panic, the rank's next holder
+/// gets it. A destructor that receives during the unwinding gets each mail at most twice.
+///
+/// One that is held for long holds its sender up: when the cells or the arena are full behind it, or a message above half
+/// the arena follows, whose end is sent when all before it is acknowledged. To receive more of that sender is then
 /// [`RecvError::Held`](crate::RecvError::Held).
 ///
 /// It may be a [call](Mail::is_call), whose sender waits for an answer: [`Mail::reply`]. One that is dropped instead is
@@ -79,6 +85,13 @@ impl<'a> Mail<'a> {
     #[inline]
     pub fn tag(&self) -> u32 {
         self.letter.envelope().tag
+    }
+
+    /// Whether it may have been received before, and not acknowledged: by this endpoint, which [left](Mail::leave) it or
+    /// panicked with it in hand, or by an earlier holder of the rank that died. False for what certainly was not. Of mails
+    /// that lay unread when an earlier holder died, up to 32 may be marked that it had not received.
+    pub fn redelivered(&self) -> bool {
+        self.letter.redelivered
     }
 
     /// Which part of a message it is, if it is a piece of one; `None` for a message, in fragments or not.
@@ -239,7 +252,7 @@ impl<'a> Mail<'a> {
     /// this endpoint or the rank's next holder; a call, or a message that was assembled, by this endpoint only.
     pub fn leave(self) {
         let mail = ManuallyDrop::new(self);
-        mail.peer.put_back(&mail.letter);
+        mail.peer.requeue(&mail.letter);
     }
 }
 
@@ -248,6 +261,10 @@ impl Drop for Mail<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         let Self { member, peer, ref letter, .. } = *self;
+        // Whoever was at work on it did not finish. But a destructor that takes mail in a loop comes to an end.
+        if panicking() && !letter.in_unwinding {
+            return peer.requeue(letter);
+        }
         let hold = member.is_in_batch();
         // In a batch it is done in private memory only, and in no need of a check.
         let is_plain = letter.is_whole() && if hold { letter.is_in_cell() } else { member.check().is_ok() };
@@ -281,7 +298,7 @@ fn finish(member: &Member, peer: &Incoming, letter: Letter) {
         } else if letter.is_call() {
             peer.drop_call(member, &letter);
         } else {
-            recycle(member, peer.finish(member, &letter));
+            member.budget.recycle(peer.finish(member, &letter));
         }
     }
 }

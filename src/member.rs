@@ -1,6 +1,7 @@
 //! What each half of an endpoint has: the rank that both hold, and how it waits.
 
 use crate::bell::{self, Bell, Ringer, Rung, Wait, Waiter};
+use crate::budget::Budget;
 use crate::error::Lost;
 use crate::layout::Rank;
 use crate::memory::Shared;
@@ -11,7 +12,7 @@ use crate::ring::count;
 use crate::source::Source;
 use crate::stay::Stay;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
-use core::cell::{Cell as Private, RefCell};
+use core::cell::Cell as Private;
 use core::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering, fence};
 use core::time::Duration;
 use std::sync::Arc;
@@ -107,8 +108,8 @@ pub(crate) struct Member {
     pub limit: usize,
     /// The longest message that lies in a mailbox as a whole, in bytes.
     pub whole: usize,
-    /// A buffer for the next message that is assembled.
-    pub spare: RefCell<Vec<u8>>,
+    /// The memory for messages that are assembled.
+    pub budget: Budget,
     half: Half,
     rank: u32,
     record: Shared<Rank>,
@@ -148,7 +149,7 @@ impl Member {
             batches: Private::default(),
             limit: geometry.max_message as usize,
             whole: geometry.whole() as usize,
-            spare: RefCell::default(),
+            budget: Budget::new(geometry.max_message),
             half,
             rank,
             record: region.registry.record(rank),

@@ -198,6 +198,7 @@ impl Mailbox {
             consumer: ConsumerLine {
                 head: AtomicU64::new(start),
                 told: atomic(),
+                handed: atomic(),
                 wakes: atomic(),
                 drops: atomic(),
                 reset: atomic(),

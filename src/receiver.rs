@@ -21,15 +21,21 @@ use core::time::Duration;
 ///
 /// A message above half the arena comes in fragments, which any receive takes in that comes upon them; the
 /// message is received when it is complete. What has arrived is kept across timeouts and other senders'
-/// mails, in memory of this process that grows with it; a buffer of up to 64 MiB is kept for the next one.
+/// mails, in memory of this process that is taken at its announcement ([`Receiver::set_budget`]); a buffer of up to 64 MiB is kept
+/// for the next one.
 /// One whose sender gives up or ends is dropped.
 ///
 /// When there is no mail, receiving from a rank that has left is [`RecvError::PeerLeft`], each time, and
-/// from one that died [`RecvError::PeerDead`]; receiving from anyone says so once for each life of a sender
-/// that has ever sent to this rank. A clean leave is seen at once; a death within 75 ms by whoever waits for
-/// that rank, within a second by whoever waits for any of up to 64. Who receives from anyone and spins, or
-/// never waits long enough to sleep, hears of ends only when no mail comes for 75 ms. `try_` calls ask for
-/// deaths every 64th time.
+/// from one that died [`RecvError::PeerDead`].
+///
+/// Receiving from anyone says so once for each life that was there while this endpoint was, whether or not it ever sent
+/// anything; of a life from before only if it left mail for this rank. A rank whose holder was killed before this
+/// endpoint joined, and that nobody has taken since, counts as one that was there. Where a successor has followed at
+/// once, the end of the life before it may be told after mail of the successor: [`Mail::epoch`] tells them apart.
+///
+/// A clean leave is seen at once; a death within 75 ms by a receive from that rank, within a second by a receive from
+/// any of up to 64. A receive from anyone that spins, or never waits long enough to sleep, tells ends only when no mail
+/// comes for 75 ms. `try_` calls ask for deaths every 64th time, and look at the leaves of 64 ranks each.
 ///
 /// Cost: the cache line of the message, and a system call if the sender sleeps for want of room. What is copied
 /// out of a mail is copied once; a message that came in fragments was copied once on the way.
@@ -40,7 +46,7 @@ pub struct Receiver {
 
 impl Receiver {
     pub(crate) fn new(member: Member) -> Self {
-        Self { inbox: Inbox::new(member.region.ranks()), member }
+        Self { inbox: Inbox::new(&member), member }
     }
 
     pub(crate) fn split(&mut self) {
@@ -73,9 +79,17 @@ impl Receiver {
     /// or the sender's end. Messages up to half the arena come whole, as ever. Off until this is called.
     ///
     /// A piece keeps its room, as any mail does, until it is acknowledged, and the last one is only sent when all
-    /// before it are: whoever holds one while it waits for the next waits for ever.
+    /// before it are. To hold one and wait for the next is [`RecvError::Held`].
     pub fn set_pieces(&self, pieces: bool) {
         self.inbox.in_pieces.set(pieces);
+    }
+
+    /// How many bytes of private memory messages above half the arena may take, of all senders together: from their
+    /// announcement until their mails are dropped. [`Region::max_message`] until this is called. A message that does not
+    /// fit what is left is [`RecvError::NoMemory`] and stays where it is. Messages in [pieces](Receiver::set_pieces) take
+    /// none.
+    pub fn set_budget(&self, bytes: u64) {
+        self.member.budget.set_limit(bytes);
     }
 
     /// Gives up all that is in the mailbox from `from` and was not received, and mails of it that were left or
@@ -103,9 +117,10 @@ impl Receiver {
 
     /// The next mail from anyone; waits until there is one.
     ///
-    /// [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] once for each life of a sender that ended, when there
+    /// [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] once for each life of another rank that ended, when there
     /// is no mail; [`RecvError::Corrupt`] once for a mailbox that makes no sense, and the others go on.
-    /// [`RecvError::Held`] once where mails that this endpoint holds keep a sender from sending.
+    /// [`RecvError::Held`] once where mails that this endpoint holds keep a sender from sending; also from calls that do
+    /// not wait.
     /// [`RecvError::Interrupted`] ends a wait. Where nobody could ever send it is [`RecvError::Empty`].
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::Until(None), None, || ())

@@ -142,7 +142,9 @@ impl Registry {
             return Ok(None);
         };
         let record = self.record(rank);
-        let life = self.life(rank).next();
+        let former = self.life(rank);
+        let life = former.next();
+        record.identity.former.store(former.0, Relaxed);
         record.identity.pid.store(pid.into(), Relaxed);
         for (word, bytes) in record.identity.label.iter().zip(padded(label).as_chunks::<8>().0) {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);
@@ -155,6 +157,12 @@ impl Registry {
         // From here on peers see the new life, and with it all of the above.
         record.identity.life.store(life.0, release(Edge::Life));
         Ok(Some(Claim { record, rank, life, _lock: lock }))
+    }
+
+    /// How the life of `rank` before the one of this epoch ended; dead, where its successor did not say.
+    pub fn former(&self, rank: u32, epoch: u64) -> Status {
+        let former = Life(self.rank(rank).identity.former.load(Relaxed));
+        if former == former.left() && former.epoch() + 1 == epoch { Status::Left } else { Status::Dead }
     }
 
     /// The process id that the last holder of `rank` gave: to be shown, not to be trusted.

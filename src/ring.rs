@@ -10,10 +10,12 @@
 //! consumer no read-modify-write is left of it.
 
 mod consumer;
+mod letter;
 mod producer;
 mod stage;
 
-pub use consumer::{Consumer, Letter};
+pub use consumer::Consumer;
+pub use letter::Letter;
 pub use producer::{Producer, PushError, Slack, Slot};
 
 use crate::cell::{Envelope, Kind, Place};

@@ -40,7 +40,7 @@ pub struct Train {
     pub first: u64,
     total: u64,
     received: u64,
-    /// What arrived, where it is assembled; it grows with that, whatever was announced.
+    /// What arrived, where it is assembled, in a buffer for all of it.
     pub bytes: Option<Vec<u8>>,
 }
 
@@ -49,6 +49,11 @@ impl Train {
     /// or to be passed on in pieces.
     pub fn new(first: u64, total: u64, bytes: Option<Vec<u8>>) -> Self {
         Self { first, total, received: 0, bytes }
+    }
+
+    /// How many bytes of memory are taken for it.
+    pub fn memory(&self) -> u64 {
+        if self.bytes.is_some() { self.total } else { 0 }
     }
 
     /// Whether any of it was passed on in pieces.

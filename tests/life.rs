@@ -227,6 +227,9 @@ fn receive_waits(peer: Peer, from: &str) {
         assert_eq!(scene.me.does(&format!("recv{from}")), mail(1, 1, 0, "old"), "names its epoch");
         seq = 1;
     }
+    if peer == Replaced && from.is_empty() {
+        assert_eq!(scene.me.does("try_recv"), "PeerDead(1)", "of the former life, once");
+    }
     for _ in 0..=TRIES {
         assert_eq!(scene.me.does(&format!("try_recv{from}")), "Empty");
     }
@@ -328,7 +331,7 @@ fn receive_from_anyone_after_a_death_is_what_is_there_then_peer_dead_once() {
 }
 
 #[test]
-fn receive_from_anyone_after_a_replacement_waits_and_mail_names_its_epoch() {
+fn receive_from_anyone_after_a_replacement_tells_it_once_then_waits_and_mail_names_its_epoch() {
     receive_waits(Replaced, "");
 }
 

@@ -16,6 +16,7 @@ impl Inbox {
     ) -> Result<Option<(Kind, Vec<u8>)>, RecvError> {
         let Some(peer) = self.peer(member, rank) else { return Ok(None) };
         let is_barred = peer.seek(member, &self.answers, self.in_pieces.get());
+        self.bars.set(self.bars.get() || peer.is_barred());
         match self.answers.take(rank, ticket) {
             None if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
             None if is_barred => Err(RecvError::Held(rank)),
@@ -23,8 +24,8 @@ impl Inbox {
         }
     }
 
-    /// Whether mail from `rank` is unread, or held.
-    pub fn holds_mail(&self, rank: u32) -> bool {
-        self.peers.get(rank).is_some_and(|peer| peer.consumer.holds_before(peer.consumer.next()))
+    /// Whether `rank` waits for room that its mails take which are unread, or held.
+    pub fn keeps_sender_waiting(&self, member: &Member, rank: u32) -> bool {
+        self.peers.get(rank).is_some_and(|peer| peer.keeps_sender_waiting(member))
     }
 }

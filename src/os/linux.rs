@@ -82,8 +82,8 @@ pub const EVENTS_ONLY: bool = false;
 /// Sleeps until woken, if `word` still is `expected`, at most for `time`; may also return for no reason.
 pub fn sleep_on(word: &AtomicU32, expected: u32, time: Duration) {
     let time = libc::timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(libc::time_t::MAX),
-        tv_nsec: time.subsec_nanos().into(),
+        tv_sec: time.as_secs().try_into().unwrap_or(libc::c_long::MAX),
+        tv_nsec: time.subsec_nanos() as libc::c_long,
     };
     // SAFETY: `word` and `time` outlive the call. Not private: the sleeper may be another process' peer.
     #[expect(unsafe_code, reason = "system call")]
@@ -110,8 +110,8 @@ fn range(kind: c_int, first: u32, count: u32) -> libc::flock {
     libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
-        l_start: LOCK_BASE + i64::from(first),
-        l_len: count.into(),
+        l_start: (LOCK_BASE + i64::from(first)) as libc::off_t,
+        l_len: count as libc::off_t,
         l_pid: 0,
     }
 }

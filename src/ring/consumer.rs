@@ -1,5 +1,6 @@
 //! The reading end.
 
+use super::letter::{IN_CELL, Letter};
 use super::{Corrupt, arena_range, cell, check_stale, is_much};
 use crate::cell::{Envelope, Kind, Place, Ticket};
 use crate::layout::{Cell, ConsumerLine};
@@ -15,80 +16,6 @@ const PREFETCH: u64 = 32;
 /// How many cells a consumer is behind at least when it is far behind.
 const LEAD: u64 = 512;
 
-/// A message that the consumer has found: private copies of all that says where it is (I3).
-#[derive(Debug, Clone, Copy)]
-pub struct Letter {
-    /// Its sequence number.
-    pub seq: u64,
-    /// The payload's length in bytes.
-    pub len: usize,
-    /// A word that [`Envelope::unpack`] takes.
-    envelope: u64,
-    /// First word of the payload in the arena, or [`IN_CELL`].
-    first: usize,
-}
-
-/// The payload is in the cell: no arena has so many words.
-const IN_CELL: usize = usize::MAX;
-/// The message came in fragments, and its payload is in private memory.
-const ASSEMBLED: usize = usize::MAX - 1;
-/// It is a call, on the call line.
-const ON_LINE: usize = usize::MAX - 2;
-
-impl Letter {
-    /// Whether it is a message, not a fragment of one.
-    #[inline(always)]
-    pub fn is_whole(&self) -> bool {
-        Envelope::is_whole(self.envelope)
-    }
-
-    /// The call with this stamp on the call line.
-    pub fn on_line(stamp: u64, envelope: Envelope, len: usize) -> Self {
-        Self { seq: stamp, len, envelope: envelope.pack(), first: ON_LINE }
-    }
-
-    /// Whether it is on the call line; its number is the stamp there.
-    #[inline(always)]
-    pub fn is_on_line(&self) -> bool {
-        self.first == ON_LINE
-    }
-
-    /// Whether it is a call.
-    #[inline(always)]
-    pub fn is_call(&self) -> bool {
-        Envelope::is_call(self.envelope)
-    }
-
-    /// Whether its payload is in its cell.
-    #[inline(always)]
-    pub fn is_in_cell(&self) -> bool {
-        self.first == IN_CELL
-    }
-
-    /// Whether its payload is in private memory.
-    #[inline(always)]
-    pub fn is_assembled(&self) -> bool {
-        self.first == ASSEMBLED
-    }
-
-    /// The whole message of `len` bytes of which this is the last fragment.
-    pub fn assembled(self, len: usize) -> Self {
-        Self { len, first: ASSEMBLED, ..self }
-    }
-
-    /// Its envelope.
-    #[inline(always)]
-    pub fn envelope(&self) -> Envelope {
-        Envelope::unpack(self.envelope).unwrap_or(Envelope {
-            tag: 0,
-            context: 0,
-            epoch: 0,
-            kind: Kind::Whole,
-            place: Place::Inline(0),
-        })
-    }
-}
-
 /// The reading end. Everything but the mailbox is private to this process.
 pub struct Consumer {
     mailbox: Mailbox,
@@ -102,6 +29,10 @@ pub struct Consumer {
     acknowledged: Marks,
     /// Messages from `head` to `next` that were put back.
     unread: Marks,
+    /// Below it, messages may have been handed out before.
+    handed: Private<u64>,
+    /// The shared word: below it, a successor takes messages for handed out.
+    claimed: Private<u64>,
     /// Bytes of the arena in those that were retired and not settled.
     owed: Private<usize>,
     /// The shared word: odd while a new start is asked for.
@@ -118,8 +49,13 @@ impl Consumer {
 
     fn at(mailbox: Mailbox, head: u64, reset: u64) -> Self {
         let cells = mailbox.cells.len();
+        let handed = mailbox.lines.consumer.handed.load(Relaxed);
+        // Beyond what the cells hold it means nothing: a peer, or an earlier start, left it there.
+        let handed = if handed.wrapping_sub(head) <= cells as u64 { handed } else { head };
         Self {
             mailbox,
+            handed: handed.into(),
+            claimed: handed.into(),
             head: head.into(),
             next: head.into(),
             until: head.into(),
@@ -163,7 +99,10 @@ impl Consumer {
         self.head.set(start);
         self.next.set(start);
         self.until.set(start);
+        self.handed.set(start);
+        self.claimed.set(start);
         let line = &self.mailbox.lines.consumer;
+        line.handed.store(start, Relaxed);
         line.head.store(start, Relaxed);
         self.reset.set(reset.wrapping_add(1));
         // Pairs with the producer's load: `head` is the new one.
@@ -206,9 +145,16 @@ impl Consumer {
     ///
     /// Cost: one load of the line that the message is in.
     pub fn take(&self) -> Result<Option<Letter>, Corrupt> {
-        let Some(unread) = self.next_unread() else { return self.take_unseen() };
-        self.unread.clear(unread);
-        self.look(unread)
+        match self.next_unread() {
+            Some(seq) => self.take_again(seq),
+            None => self.take_unseen(),
+        }
+    }
+
+    /// Message `seq`, which was put back.
+    pub fn take_again(&self, seq: u64) -> Result<Option<Letter>, Corrupt> {
+        self.unread.clear(seq);
+        self.look(seq)
     }
 
     /// As `take`, but none that was put back.
@@ -219,17 +165,48 @@ impl Consumer {
         }
         let letter = self.look(seq)?;
         if letter.is_some() {
+            self.claim(seq.wrapping_add(1));
             self.advance(seq);
         }
         Ok(letter)
     }
 
     /// Says of how many messages from now on `take_new` need not ask whether it may take them; of none where one
-    /// was put back.
+    /// was put back, or where the next may have been handed out before.
     pub fn ease(&self, count: u64) {
         let next = self.next.get();
         let room = self.cells() - next.wrapping_sub(self.head.get());
-        self.until.set(next.wrapping_add(if self.unread.any() { 0 } else { count.min(room) }));
+        let is_easy = !self.unread.any() && !self.is_handed(next);
+        let until = next.wrapping_add(if is_easy { count.min(room) } else { 0 });
+        self.until.set(until);
+        self.claim(until);
+    }
+
+    /// Tells a successor that messages below `end` may have been handed out; before they are.
+    fn claim(&self, end: u64) {
+        if (end.wrapping_sub(self.claimed.get()) as i64) > 0 {
+            self.claimed.set(end);
+            self.mailbox.lines.consumer.handed.store(end, Relaxed);
+        }
+    }
+
+    /// Tells a successor, at a clean end, which messages were handed out: none but those that were taken.
+    pub fn settle_claim(&self) {
+        let (handed, next) = (self.handed.get(), self.next.get());
+        let end = if self.is_handed(next) { handed } else { next };
+        self.mailbox.lines.consumer.handed.store(end, Relaxed);
+    }
+
+    /// Whether message `seq` may have been handed out before.
+    pub fn is_handed(&self, seq: u64) -> bool {
+        (self.handed.get().wrapping_sub(seq) as i64) > 0
+    }
+
+    /// Says that message `seq` was handed out.
+    pub fn note_handed(&self, seq: u64) {
+        if !self.is_handed(seq) {
+            self.handed.set(seq.wrapping_add(1));
+        }
     }
 
     /// Says that `take_new` may take one message fewer than `ease` allowed.
@@ -261,7 +238,7 @@ impl Consumer {
             None => self.place_in_arena(cell, envelope, limit)?,
         };
         self.advance(seq);
-        Some(Letter { seq, len, envelope, first })
+        Some(Letter { seq, len, envelope, first, redelivered: false, in_unwinding: false })
     }
 
     /// Length and first word of a whole message that lies in the arena.
@@ -274,6 +251,11 @@ impl Consumer {
         (len as usize <= limit).then_some((len as usize, (offset / 8) as usize))
     }
 
+    /// The number of the oldest message that is not acknowledged.
+    pub fn head(&self) -> u64 {
+        self.head.get()
+    }
+
     /// The number of the next message that was never taken.
     pub fn next(&self) -> u64 {
         self.next.get()
@@ -284,11 +266,6 @@ impl Consumer {
     fn advance(&self, seq: u64) {
         memory::prefetch(cell(&self.mailbox, seq.wrapping_add(PREFETCH)));
         self.next.set(seq.wrapping_add(1));
-    }
-
-    /// Whether a message older than `seq` is not acknowledged.
-    pub fn holds_before(&self, seq: u64) -> bool {
-        (seq.wrapping_sub(self.head.get()) as i64) > 0
     }
 
     /// Whether all cells are held, and nothing comes before one of them is acknowledged.
@@ -337,7 +314,8 @@ impl Consumer {
                 ((offset / 8) as usize, len as usize)
             }
         };
-        Ok(Some(Letter { seq, envelope, len, first }))
+        let letter = Letter { seq, envelope, len, first, redelivered: false, in_unwinding: false };
+        Ok(Some(letter.marked(self.is_handed(seq))))
     }
 
     /// The payload words of a letter that was taken, is not yet acknowledged, and not assembled.

@@ -373,6 +373,22 @@ pub fn end_with_parent() {
 #[cfg(not(target_os = "linux"))]
 pub fn end_with_parent() {}
 
+/// Kills this process.
+pub fn kill_oneself() -> ! {
+    send_signal(process::id() as i32, libc::SIGKILL);
+    unreachable!("killed")
+}
+
+/// Has this process leave no core behind, however it ends.
+pub fn end_quietly() {
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `none` outlives the call.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
+    }
+}
+
 /// Kills a forked process.
 pub fn kill(process: i32) {
     send_signal(process, libc::SIGKILL);

@@ -43,12 +43,14 @@ pub fn reopen(file: &File) -> io::Result<File> {
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     let c = |path: &Path| CString::new(path.as_os_str().as_encoded_bytes());
     let (from, to) = (c(from)?, c(to)?);
+    let here = libc::AT_FDCWD;
+    // By its number, for the musl that Rust links has no such function.
     // SAFETY: two NUL-terminated strings that outlive the call.
     #[expect(unsafe_code, reason = "system call")]
     let result = unsafe {
-        libc::renameat2(libc::AT_FDCWD, from.as_ptr(), libc::AT_FDCWD, to.as_ptr(), libc::RENAME_NOREPLACE)
+        libc::syscall(libc::SYS_renameat2, here, from.as_ptr(), here, to.as_ptr(), libc::RENAME_NOREPLACE)
     };
-    match check(result) {
+    match check(result as c_int) {
         // What a file system says that does not know the flag.
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Err(ErrorKind::Unsupported.into()),
         result => result.map(drop),
@@ -77,9 +79,8 @@ fn take(file: &File, offset: u64, len: u64) -> io::Result<()> {
     in_pieces(offset, len, longest, |offset, len| {
         // SAFETY: no pointers.
         #[expect(unsafe_code, reason = "system call")]
-        let result = unsafe {
-            libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, offset as i64, len as i64)
-        };
+        let result =
+            unsafe { libc::fallocate(file.as_raw_fd(), libc::FALLOC_FL_KEEP_SIZE, offset as _, len as _) };
         check(result).map(drop)
     })
 }

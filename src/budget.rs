@@ -1,0 +1,100 @@
+//! Private memory for messages in fragments.
+
+use core::cell::{Cell as Private, RefCell};
+
+/// The largest buffer that is kept for the next message: fresh memory costs more than copying does.
+const SPARE: usize = 64 << 20;
+
+/// What messages in fragments, of all senders together, may take: from their announcement until they are dropped.
+pub struct Budget {
+    limit: Private<u64>,
+    used: Private<u64>,
+    /// Whether more is left than when this was last asked.
+    has_grown: Private<bool>,
+    spare: RefCell<Vec<u8>>,
+}
+
+impl Budget {
+    /// A budget of so many bytes.
+    pub fn new(limit: u64) -> Self {
+        Self { limit: limit.into(), used: 0.into(), has_grown: false.into(), spare: RefCell::default() }
+    }
+
+    /// Makes it so many bytes, whatever is used.
+    pub fn set_limit(&self, limit: u64) {
+        self.limit.set(limit);
+        self.has_grown.set(true);
+    }
+
+    /// How many bytes are left.
+    pub fn left(&self) -> u64 {
+        self.limit.get().saturating_sub(self.used.get())
+    }
+
+    /// An empty buffer for a message of `len` bytes; `None` if they are not left, or the system has no memory.
+    pub fn take(&self, len: u64) -> Option<Vec<u8>> {
+        let capacity = usize::try_from(len).ok().filter(|_| len <= self.left())?;
+        let mut bytes = self.spare.take();
+        bytes.clear();
+        if bytes.capacity() < capacity {
+            bytes = Vec::new();
+            bytes.try_reserve_exact(capacity).ok()?;
+        }
+        self.used.set(self.used.get() + len);
+        Some(bytes)
+    }
+
+    /// Gives back what a message of `len` bytes took.
+    pub fn give_back(&self, len: u64) {
+        self.used.set(self.used.get().saturating_sub(len));
+        self.has_grown.set(true);
+    }
+
+    /// Keeps the buffer of a message that was read for the next one.
+    pub fn recycle(&self, bytes: Vec<u8>) {
+        let mut spare = self.spare.borrow_mut();
+        if bytes.capacity() <= SPARE && bytes.capacity() > spare.capacity() {
+            *spare = bytes;
+        }
+    }
+
+    /// Whether more is left than when this was last asked.
+    pub fn take_growth(&self) -> bool {
+        self.has_grown.take()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_more_is_taken_than_there_is() {
+        let budget = Budget::new(100);
+        assert!(budget.take(101).is_none() && budget.take(u64::MAX).is_none());
+        assert!(budget.take(60).is_some_and(|bytes| bytes.capacity() >= 60));
+        assert_eq!(budget.left(), 40);
+        assert!(budget.take(41).is_none());
+        assert!(!budget.take_growth());
+        budget.give_back(60);
+        assert!(budget.take_growth() && !budget.take_growth());
+        assert!(budget.take(100).is_some());
+    }
+
+    #[test]
+    fn what_the_system_does_not_have_is_not_taken() {
+        let budget = Budget::new(u64::MAX);
+        assert!(budget.take(1 << 62).is_none());
+        assert_eq!(budget.left(), u64::MAX);
+    }
+
+    #[test]
+    fn a_buffer_that_was_read_is_the_next_one() {
+        let budget = Budget::new(1000);
+        let bytes = budget.take(500).expect("left");
+        let at = bytes.as_ptr();
+        budget.give_back(500);
+        budget.recycle(bytes);
+        assert_eq!(budget.take(400).map(|bytes| bytes.as_ptr()), Some(at));
+    }
+}

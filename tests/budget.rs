@@ -1,0 +1,166 @@
+//! Private memory for messages in fragments: a budget, and what does not fit stays where it is.
+#![cfg(not(loom))]
+
+mod common;
+
+use common::wire::Wire;
+use common::{GUARD, SHORT, Scratch, pattern};
+use mailbox::cell::Kind;
+use mailbox::{CallError, Config, Endpoint, RecvError};
+use std::thread;
+
+const ARENA: u64 = 4096;
+const LEN: usize = 100_000;
+
+fn three(config: Config) -> (Scratch, [Endpoint; 3]) {
+    let scratch = Scratch::new();
+    let region = scratch.create(config.arena(ARENA));
+    (scratch, [0, 1, 2].map(|rank| region.join(rank).expect("free")))
+}
+
+fn told(me: &Endpoint, source: Option<u32>) -> RecvError {
+    let result = match source {
+        Some(rank) => me.recv_from_timeout(rank, GUARD),
+        None => me.recv_timeout(GUARD),
+    };
+    result.map(|mail| mail.to_vec().len()).expect_err("an error")
+}
+
+#[test]
+fn a_message_that_does_not_fit_is_told_and_arrives_once_it_does() {
+    let (_scratch, [a, b, c]) = three(Config::ranks(3));
+    b.set_budget(LEN as u64 - 1);
+    thread::scope(|scope| {
+        let sender = scope.spawn(move || (a.send_timeout(1, &pattern(LEN, 1), GUARD), a).0);
+        let lacking = RecvError::NoMemory { rank: 0, len: LEN as u64, left: LEN as u64 - 1 };
+        assert_eq!(told(&b, None), lacking);
+        assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "once");
+        assert_eq!([told(&b, Some(0)), told(&b, Some(0))], [lacking, lacking], "each time");
+        c.send(1, b"another's").expect("room");
+        assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"another's");
+        b.set_budget(LEN as u64);
+        assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), pattern(LEN, 1));
+        assert_eq!(sender.join().expect("a thread"), Ok(()));
+    });
+}
+
+#[test]
+fn what_does_not_fit_comes_in_pieces() {
+    let (_scratch, [a, b, _c]) = three(Config::ranks(3));
+    b.set_budget(0);
+    thread::scope(|scope| {
+        let sender = scope.spawn(move || (a.send_timeout(1, &pattern(LEN, 1), GUARD), a).0);
+        assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
+        b.set_pieces(true);
+        let mut bytes = Vec::new();
+        while bytes.len() < LEN {
+            bytes.extend(b.recv_from_timeout(0, GUARD).expect("a piece").to_vec());
+        }
+        assert!(bytes == pattern(LEN, 1));
+        assert_eq!(sender.join().expect("a thread"), Ok(()));
+    });
+}
+
+#[test]
+fn all_senders_share_it_and_mails_that_are_held_count() {
+    let (_scratch, [a, b, c]) = three(Config::ranks(3));
+    b.set_budget(LEN as u64 * 3 / 2);
+    thread::scope(|scope| {
+        let first = scope.spawn(move || (a.send_timeout(1, &pattern(LEN, 1), GUARD), a));
+        let held = b.recv_from_timeout(0, GUARD).expect("mail");
+        let second = scope.spawn(move || (c.send_timeout(1, &pattern(LEN, 2), GUARD), c));
+        let lacking = RecvError::NoMemory { rank: 2, len: LEN as u64, left: LEN as u64 / 2 };
+        assert_eq!([told(&b, Some(2)), told(&b, None)], [lacking, lacking]);
+        drop(held);
+        assert_eq!(b.recv_timeout(GUARD).expect("mail").into_vec(), pattern(LEN, 2));
+        let (a, c) = (first.join().expect("a thread"), second.join().expect("a thread"));
+        assert_eq!((a.0, c.0), (Ok(()), Ok(())));
+    });
+    // All is given back.
+    let (_scratch, [a, b, _c]) = three(Config::ranks(3));
+    b.set_budget(LEN as u64);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            (0..20).for_each(|seed| a.send_timeout(1, &pattern(LEN, seed), GUARD).expect("taken"));
+            a
+        });
+        for seed in 0..20 {
+            let mail = b.recv_timeout(GUARD).expect("mail");
+            assert!(if seed % 2 == 0 { mail.to_vec() } else { mail.into_vec() } == pattern(LEN, seed));
+        }
+    });
+}
+
+#[test]
+fn what_is_cut_off_or_given_up_is_given_back() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(3).arena(ARENA));
+    let wire = Wire::new(&scratch, 0, 1);
+    let (_a, mut b) = (region.join(0).expect("free"), region.join(1).expect("free"));
+    b.set_budget(1000);
+    for _ in 0..5 {
+        wire.first(1000);
+        wire.push(Kind::More, &[1; 40]);
+        wire.push(Kind::Whole, b"instead");
+        assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"instead");
+    }
+    wire.first(1000);
+    wire.push(Kind::More, &[1; 40]);
+    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    b.reset(0).expect("a rank");
+    let other = Wire::new(&scratch, 2, 1);
+    other.first(100);
+    other.push(Kind::More, &[1; 60]);
+    other.push(Kind::Last, &[2; 40]);
+    assert_eq!(b.recv_timeout(GUARD).expect("mail").len(), 100);
+}
+
+#[test]
+fn what_a_peer_announces_takes_no_memory_that_there_is_not() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(3).arena(ARENA).max_message(1 << 60));
+    let wire = Wire::new(&scratch, 0, 1);
+    let (_a, b, c) = [0, 1, 2].map(|rank| region.join(rank).expect("free")).into();
+    wire.first(1 << 59);
+    wire.push(Kind::More, &[1; 40]);
+    assert_eq!(told(&b, None), RecvError::NoMemory { rank: 0, len: 1 << 59, left: 1 << 60 });
+    c.send(1, b"another's").expect("room");
+    assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"another's");
+}
+
+#[test]
+fn the_end_of_a_sender_is_told_after_the_message_that_does_not_fit() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(3).arena(ARENA));
+    let wire = Wire::new(&scratch, 0, 1);
+    let [a, b] = [0, 1].map(|rank| region.join(rank).expect("free"));
+    b.set_budget(10);
+    wire.first(100);
+    wire.push(Kind::More, &[1; 60]);
+    wire.push(Kind::Last, &[2; 40]);
+    drop(a);
+    assert_eq!(told(&b, None), RecvError::NoMemory { rank: 0, len: 100, left: 10 });
+    assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    b.set_budget(100);
+    assert_eq!(b.recv_timeout(GUARD).expect("mail").len(), 100);
+    assert_eq!(told(&b, None), RecvError::PeerLeft(0));
+}
+
+#[test]
+fn a_call_whose_answer_is_behind_one_that_does_not_fit_is_held_up_until_it_does() {
+    let (_scratch, [a, b, _c]) = three(Config::ranks(3));
+    a.set_budget(LEN as u64 - 1);
+    let call = a.try_call(1, &[7; 100]).expect("room");
+    thread::scope(|scope| {
+        let server = scope.spawn(move || {
+            b.send_timeout(0, &pattern(LEN, 1), GUARD).expect("taken");
+            b.recv_timeout(GUARD).expect("a call").reply(&[8; 100]).expect("room");
+            b
+        });
+        assert_eq!(call.reply_timeout(GUARD).err(), Some(CallError::Held));
+        a.set_budget(LEN as u64);
+        assert_eq!(*call.reply_timeout(GUARD).expect("an answer"), [8; 100]);
+        assert_eq!(a.recv_from_timeout(1, GUARD).expect("mail").to_vec(), pattern(LEN, 1));
+        drop(server.join().expect("a thread"));
+    });
+}

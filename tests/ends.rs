@@ -1,0 +1,218 @@
+//! Whose end a receive from anyone tells: that of each rank which was there while this endpoint was, spoken to or not.
+#![cfg(not(loom))]
+
+mod common;
+
+use common::{Child, GUARD, SHORT, Scratch, command, reply, role};
+use mailbox::{Config, Endpoint, RecvError, Region};
+use std::thread;
+
+fn region(ranks: u32) -> (Scratch, Region) {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(ranks).arena(4096));
+    (scratch, region)
+}
+
+fn join<const N: usize>(region: &Region, ranks: [u32; N]) -> [Endpoint; N] {
+    ranks.map(|rank| region.join(rank).expect("free"))
+}
+
+fn error(me: &Endpoint) -> RecvError {
+    me.recv_timeout(GUARD).map(|mail| mail.to_vec()).expect_err("no mail")
+}
+
+fn expect_nothing(me: &Endpoint) {
+    assert_eq!(me.recv_timeout(SHORT).map(|mail| mail.to_vec()), Err(RecvError::Timeout));
+}
+
+// --- A pool of workers -------------------------------------------------------------------------------------
+
+/// A master, whose worker is rank 1, and which gave that a job.
+fn master(crash: &str) -> RecvError {
+    let (scratch, region) = region(3);
+    let [me] = join(&region, [0]);
+    let mut worker = Child::start("worker", &scratch);
+    me.send(1, crash.as_bytes()).expect("room");
+    worker.starts("work");
+    thread::scope(|scope| {
+        // It ends by itself; its process is waited for.
+        scope.spawn(move || worker.finish());
+        error(&me)
+    })
+}
+
+#[test]
+fn a_worker_that_dies_before_its_first_answer_is_told_to_a_master_that_receives_from_anyone() {
+    for crash in ["exit", "abort", "panic", "kill"] {
+        assert_eq!(master(crash), RecvError::PeerDead(1), "{crash}");
+    }
+}
+
+#[test]
+fn a_worker_that_leaves_before_its_first_answer_is_told_too() {
+    assert_eq!(master("leave"), RecvError::PeerLeft(1));
+}
+
+#[test]
+fn second_process() {
+    let Some((_, region)) = role() else { return };
+    let region = Region::open(region.as_str()).expect("a region");
+    let me = region.join(1).expect("free");
+    while let Some(command) = command() {
+        assert_eq!(command, "work");
+        let crash = me.recv_from(0).expect("a job").to_vec();
+        match crash.as_slice() {
+            b"exit" => std::process::exit(3),
+            b"abort" => {
+                // Without a core.
+                common::end_quietly();
+                std::process::abort()
+            }
+            b"panic" => std::panic::resume_unwind(Box::new("on purpose")),
+            b"kill" => common::kill_oneself(),
+            _ => break,
+        }
+    }
+    drop(me);
+    reply("left");
+}
+
+// --- Who was there -----------------------------------------------------------------------------------------
+
+#[test]
+fn each_end_is_told_once() {
+    let (_scratch, region) = region(4);
+    let [me, a, b] = join(&region, [0, 1, 2]);
+    drop(a);
+    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    expect_nothing(&me);
+    drop(b);
+    assert_eq!(error(&me), RecvError::PeerLeft(2));
+    expect_nothing(&me);
+    // One that came later.
+    drop(region.join(3).expect("free"));
+    assert_eq!(error(&me), RecvError::PeerLeft(3));
+    expect_nothing(&me);
+}
+
+#[test]
+fn an_end_from_before_is_not_told_unless_there_is_mail() {
+    let (_scratch, region) = region(4);
+    let [silent, speaker] = join(&region, [1, 2]);
+    speaker.send(0, b"before").expect("room");
+    drop((silent, speaker));
+    let [me] = join(&region, [0]);
+    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"before");
+    assert_eq!(error(&me), RecvError::PeerLeft(2));
+    expect_nothing(&me);
+}
+
+#[test]
+fn the_end_of_one_that_spoke_is_told_after_its_last_mail_and_once() {
+    let (_scratch, region) = region(2);
+    let [me, a] = join(&region, [0, 1]);
+    expect_nothing(&me);
+    a.send(0, b"the first and last").expect("room");
+    drop(a);
+    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"the first and last");
+    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    expect_nothing(&me);
+}
+
+#[test]
+fn the_end_of_a_life_that_was_followed_at_once_is_told_as_what_it_was() {
+    let (_scratch, region) = region(2);
+    let [me, a] = join(&region, [0, 1]);
+    drop(a);
+    let [b] = join(&region, [1]);
+    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    expect_nothing(&me);
+    let died = thread::spawn(move || {
+        let _b = b;
+        std::panic::resume_unwind(Box::new("on purpose"));
+    });
+    assert!(died.join().is_err());
+    let [c] = join(&region, [1]);
+    assert_eq!(error(&me), RecvError::PeerDead(1));
+    expect_nothing(&me);
+    c.send(0, b"alive").expect("room");
+    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"alive");
+    drop(c);
+    assert_eq!(error(&me), RecvError::PeerLeft(1));
+}
+
+#[test]
+fn the_ends_of_those_that_had_come_before_are_told() {
+    let (_scratch, region) = region(4);
+    let [a, b] = join(&region, [1, 2]);
+    let [me] = join(&region, [0]);
+    b.send(0, b"spoke").expect("room");
+    drop((a, b));
+    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"spoke");
+    let mut told = [error(&me), error(&me)];
+    told.sort_by_key(|error| format!("{error:?}"));
+    assert_eq!(told, [RecvError::PeerLeft(1), RecvError::PeerLeft(2)]);
+    expect_nothing(&me);
+}
+
+#[test]
+fn an_end_from_before_is_not_told_once_there_is_a_successor() {
+    let (_scratch, region) = region(2);
+    let [a] = join(&region, [1]);
+    a.send(0, b"of the first life").expect("room");
+    drop(a);
+    let [me] = join(&region, [0]);
+    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"of the first life");
+    let [b] = join(&region, [1]);
+    expect_nothing(&me);
+    drop(b);
+    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    expect_nothing(&me);
+}
+
+#[test]
+fn lives_from_before_that_were_followed_are_no_news() {
+    let (_scratch, region) = region(2);
+    let [a] = join(&region, [1]);
+    a.send(0, b"of the first life").expect("room");
+    drop(a);
+    let [me, b] = join(&region, [0, 1]);
+    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"of the first life");
+    expect_nothing(&me);
+    drop(b);
+    assert_eq!(error(&me), RecvError::PeerLeft(1));
+}
+
+#[test]
+fn a_receiver_that_left_had_been_told_and_its_successor_is_not() {
+    let (_scratch, region) = region(3);
+    let [me, a, b] = join(&region, [0, 1, 2]);
+    a.send(0, b"x").expect("room");
+    drop(me.recv_timeout(GUARD).expect("mail"));
+    drop((a, b));
+    let mut told = [error(&me), error(&me)];
+    told.sort_by_key(|error| format!("{error:?}"));
+    assert_eq!(told, [RecvError::PeerLeft(1), RecvError::PeerLeft(2)]);
+    drop(me);
+    let [me] = join(&region, [0]);
+    expect_nothing(&me);
+}
+
+#[test]
+fn who_never_waits_is_told_of_every_leave_among_many() {
+    const RANKS: u32 = 300;
+    let (_scratch, region) = region(RANKS);
+    let [me] = join(&region, [0]);
+    let others: Vec<Endpoint> = (1..RANKS).map(|rank| region.join(rank).expect("free")).collect();
+    drop(others);
+    let mut told: Vec<u32> = Vec::new();
+    common::wait_until("all ends are told", || {
+        match me.try_recv().map(|mail| mail.to_vec()) {
+            Err(RecvError::PeerLeft(rank)) => told.push(rank),
+            other => assert_eq!(other, Err(RecvError::Empty)),
+        }
+        told.len() as u32 == RANKS - 1
+    });
+    told.sort_unstable();
+    assert!(told.into_iter().eq(1..RANKS));
+}

@@ -1,0 +1,278 @@
+//! What a panic leaves behind: mail in hand comes again, marked, and what was done stays done.
+#![cfg(not(loom))]
+
+mod common;
+
+use common::{Child, GUARD, Scratch, command, pattern, reply, role};
+use mailbox::{CallError, Config, Endpoint, Mail, RecvError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+const ARENA: u64 = 4096;
+
+fn two() -> (Scratch, [Endpoint; 2]) {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).arena(ARENA));
+    (scratch, [0, 1].map(|rank| region.join(rank).expect("free")))
+}
+
+/// Runs what ends in a panic.
+fn panics(work: impl FnOnce()) {
+    let quiet = || std::panic::resume_unwind(Box::new("on purpose"));
+    let result = catch_unwind(AssertUnwindSafe(|| {
+        work();
+        quiet();
+    }));
+    assert!(result.is_err());
+}
+
+/// Panics with this mail in hand.
+fn drop_in_panic(mail: Mail<'_>) {
+    panics(move || {
+        let _mail = mail;
+        std::panic::resume_unwind(Box::new("on purpose"));
+    });
+}
+
+#[test]
+fn a_mail_in_hand_comes_again_and_can_be_acknowledged() {
+    // In its cell, in the arena, and in fragments.
+    for len in [5, 1000, 5000] {
+        let (scratch, [a, b]) = two();
+        let message = pattern(len, 1);
+        thread::scope(|scope| {
+            let sent = message.as_slice();
+            let sender = scope.spawn(move || {
+                a.send_timeout(1, sent, GUARD).expect("taken");
+                a.send(1, b"next").expect("room");
+                a
+            });
+            for attempt in 0..3 {
+                let mail = b.recv_timeout(GUARD).expect("mail");
+                assert_eq!((mail.to_vec(), mail.redelivered()), (message.clone(), attempt > 0));
+                drop_in_panic(mail);
+            }
+            drop(b.recv_timeout(GUARD).expect("mail"));
+            let next = b.recv_timeout(GUARD).expect("mail");
+            assert_eq!((next.to_vec(), next.redelivered()), (b"next".to_vec(), false));
+            drop(next);
+            let _a = sender.join().expect("a thread");
+            assert_eq!(scratch.open().inspect().mailboxes[0].unread, 0, "all is acknowledged");
+        });
+    }
+}
+
+#[test]
+fn a_call_in_hand_comes_again_and_is_answered() {
+    // On the line, and through the mailbox.
+    for len in [5, 100] {
+        let (_scratch, [a, b]) = two();
+        let call = a.try_call(1, &pattern(len, 1)).expect("room");
+        for attempt in 0..3 {
+            let mail = b.recv().expect("a call");
+            assert_eq!((mail.is_call(), mail.redelivered()), (true, attempt > 0));
+            drop_in_panic(mail);
+        }
+        assert!(matches!(call.try_reply(), Ok(None)), "nobody has dropped it");
+        b.recv().expect("a call").reply(b"done").expect("room");
+        assert_eq!(*call.reply_timeout(GUARD).expect("an answer"), *b"done");
+        let next = a.try_call(1, &pattern(len, 2)).expect("room");
+        let mail = b.recv().expect("a call");
+        assert!(!mail.redelivered(), "another one");
+        drop(mail);
+        assert_eq!(next.reply_timeout(GUARD).err(), Some(CallError::Dropped));
+    }
+}
+
+#[test]
+fn a_piece_in_hand_comes_again_in_its_place() {
+    let (_scratch, [a, b]) = two();
+    b.set_pieces(true);
+    let message = pattern(10_000, 1);
+    thread::scope(|scope| {
+        let sent = message.as_slice();
+        let sender = scope.spawn(move || (a.send_timeout(1, sent, GUARD), a).0);
+        let mut bytes = Vec::new();
+        loop {
+            let piece = b.recv_timeout(GUARD).expect("a piece");
+            let before = piece.piece();
+            drop_in_panic(piece);
+            let piece = b.recv_timeout(GUARD).expect("a piece");
+            assert_eq!((piece.piece(), piece.redelivered()), (before, true));
+            bytes.extend(piece.to_vec());
+            if piece.piece().is_some_and(|piece| piece.is_last) {
+                break;
+            }
+        }
+        assert!(bytes == message);
+        assert_eq!(sender.join().expect("a thread"), Ok(()));
+    });
+}
+
+#[test]
+fn a_batch_settles_what_was_done_and_leaves_the_rest() {
+    let (scratch, [a, b]) = two();
+    (0..5u8).for_each(|number| a.send(1, &[number]).expect("room"));
+    panics(|| {
+        let _batch = b.batch();
+        drop(b.recv().expect("mail"));
+        drop(b.recv().expect("mail"));
+        b.send(0, b"done with two").expect("room");
+        let _in_hand = b.recv().expect("mail");
+        std::panic::resume_unwind(Box::new("on purpose"));
+    });
+    assert_eq!(scratch.open().inspect().mailboxes.iter().map(|mailbox| mailbox.unread).sum::<u64>(), 4);
+    assert_eq!(a.try_recv().expect("mail").to_vec(), b"done with two");
+    for number in 2..5 {
+        let mail = b.recv().expect("mail");
+        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], number == 2));
+    }
+}
+
+#[test]
+fn mails_in_hand_are_given_again_in_order() {
+    let (_scratch, [a, b]) = two();
+    (0..4u8).for_each(|number| a.send(1, &[number]).expect("room"));
+    panics(|| {
+        let _in_hand = [b.recv().expect("mail"), b.recv().expect("mail"), b.recv().expect("mail")];
+        std::panic::resume_unwind(Box::new("on purpose"));
+    });
+    for number in 0..4 {
+        let mail = b.recv().expect("mail");
+        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], number < 3));
+    }
+}
+
+/// Receives all there is as it is dropped.
+struct Drains<'a>(&'a Endpoint, Vec<Vec<u8>>);
+
+impl Drop for Drains<'_> {
+    fn drop(&mut self) {
+        while let Ok(mail) = self.0.try_recv() {
+            self.1.push(mail.to_vec());
+        }
+        assert!(self.1.len() <= 2 * 3, "{:?}", self.1);
+    }
+}
+
+#[test]
+fn a_destructor_that_receives_until_nothing_is_left_comes_to_an_end() {
+    for len in [5, 100] {
+        let (_scratch, [a, b]) = two();
+        a.send(1, &pattern(len, 0)).expect("room");
+        a.send(1, &pattern(len, 1)).expect("room");
+        let call = a.try_call(1, b"a question").expect("room");
+        panics(|| {
+            let _drains = Drains(&b, Vec::new());
+            std::panic::resume_unwind(Box::new("on purpose"));
+        });
+        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+        assert_eq!(call.reply_timeout(GUARD).err(), Some(CallError::Dropped));
+    }
+}
+
+#[test]
+fn the_successor_of_who_panicked_has_the_mail_in_hand_marked() {
+    let (_scratch, [a, b]) = two();
+    let region = a.region().clone();
+    a.send(1, b"in hand").expect("room");
+    a.send(1, b"not yet received").expect("room");
+    let died = thread::spawn(move || {
+        let endpoint = b;
+        let _mail = endpoint.recv().expect("mail");
+        std::panic::resume_unwind(Box::new("on purpose"));
+    });
+    assert!(died.join().is_err());
+    assert_eq!(a.recv_from(1).err(), Some(RecvError::PeerDead(1)));
+    let b = region.join(1).expect("free");
+    let mail = b.recv().expect("mail");
+    assert_eq!((mail.to_vec(), mail.redelivered()), (b"in hand".to_vec(), true));
+    drop(mail);
+    assert_eq!(b.recv().expect("mail").to_vec(), b"not yet received");
+}
+
+// --- Marks across lives ------------------------------------------------------------------------------------
+
+#[test]
+fn who_leaves_cleanly_has_its_successor_marked_what_it_had_and_no_more() {
+    let (_scratch, [a, b]) = two();
+    let region = a.region().clone();
+    (0..100u8).for_each(|number| a.send(1, &[number]).expect("room"));
+    std::mem::forget(b.recv().expect("mail"));
+    drop(b.recv().expect("mail"));
+    b.recv().expect("mail").leave();
+    drop(b);
+    let b = region.join(1).expect("free");
+    for number in 0..100 {
+        let mail = b.recv().expect("mail");
+        // The second one, which was acknowledged behind one that was not, comes again, too.
+        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], number < 3));
+    }
+    a.send(1, b"new").expect("room");
+    assert!(!b.recv().expect("mail").redelivered());
+}
+
+#[test]
+fn who_is_killed_has_its_successor_marked_what_it_may_have_had() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).arena(ARENA));
+    let a = region.join(0).expect("free");
+    (0..200u8).for_each(|number| a.send(1, &[number]).expect("room"));
+    let mut child = Child::start("takes", &scratch);
+    assert_eq!(child.does("hold 10"), "10");
+    child.kill();
+    let b = region.join(1).expect("free");
+    let marks: Vec<bool> = (0..200u8)
+        .map(|number| {
+            let mail = b.recv().expect("mail");
+            assert_eq!(mail.to_vec(), [number]);
+            mail.redelivered()
+        })
+        .collect();
+    let marked = marks.iter().take_while(|mark| **mark).count();
+    assert!((10..=42).contains(&marked), "{marked}");
+    assert!(marks[marked..].iter().all(|mark| !mark), "one stretch");
+}
+
+#[test]
+fn what_was_never_received_is_not_marked_for_a_first_life() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).arena(ARENA));
+    let a = region.join(0).expect("free");
+    (0..100u8).for_each(|number| a.send(1, &[number]).expect("room"));
+    let b = region.join(1).expect("free");
+    assert!((0..100).all(|_| !b.recv().expect("mail").redelivered()));
+}
+
+#[test]
+fn a_senseless_mark_means_nothing() {
+    use mailbox::layout::{ConsumerLine, Geometry};
+    for garbage in [u64::MAX, 1 << 63, 1 << 40, 5000] {
+        let scratch = Scratch::new();
+        let region = scratch.create(Config::ranks(2).arena(ARENA));
+        let a = region.join(0).expect("free");
+        (0..10u8).for_each(|number| a.send(1, &[number]).expect("room"));
+        let geometry = Geometry { protocol: 0, ranks: 2, cells: 4096, arena: ARENA, max_message: 0 };
+        let handed = std::mem::offset_of!(ConsumerLine, handed) as u64;
+        scratch.patch(geometry.mailbox(0, 1) + handed, &garbage.to_ne_bytes());
+        let b = region.join(1).expect("free");
+        for number in 0..10 {
+            let mail = b.recv().expect("mail");
+            assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], false), "{garbage:#x}");
+        }
+    }
+}
+
+#[test]
+fn second_process() {
+    let Some((role, region)) = role() else { return };
+    assert_eq!(role, "takes");
+    let region = mailbox::Region::open(common::place(&region)).expect("a region");
+    let me = region.join(1).expect("free");
+    let mut held = Vec::new();
+    while let Some(command) = command() {
+        let count: usize = command.strip_prefix("hold ").and_then(|n| n.parse().ok()).expect("hold N");
+        held.extend((0..count).map(|_| me.recv().expect("mail")));
+        reply(&held.len().to_string());
+    }
+}
