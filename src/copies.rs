@@ -11,6 +11,9 @@ use std::io;
 /// Bytes of the lines that both ends of a mailbox write.
 const LINES: usize = offset_of!(Lines, call);
 
+/// How often a mailbox is looked at whose sender goes on too fast.
+const TRIES: u32 = 32;
+
 /// Looks into the region of this geometry that lies in `file`.
 pub struct Copies<'a> {
     file: &'a File,
@@ -38,15 +41,71 @@ impl<'a> Copies<'a> {
     }
 
     /// A mailbox; `None` if it was never used.
-    pub fn mailbox(&self, from: u32, to: u32) -> io::Result<Option<MailboxCopy<'_>>> {
-        let mut lines = [0; LINES];
+    pub fn mailbox(&self, from: u32, to: u32) -> io::Result<Option<MailboxCopy>> {
         let start = self.geometry.mailbox(from, to);
+        let cells = u64::from(self.geometry.cells);
+        for tries in 1.. {
+            let before = self.lines(start)?;
+            let head = before.receiver(offset_of!(ConsumerLine, head));
+            let sent = ring::sent(head, self.cells(start, head).map(|[stamp, ..]| stamp));
+            let (after, bytes) = self.bytes(start, sent)?;
+            let fragments = [&before, &after].map(|lines| lines.sender(offset_of!(ProducerLine, fragments)));
+            // Between the two it is known how many of what was sent they are.
+            if fragments[0] == fragments[1] || tries == TRIES {
+                let unread = sent.wrapping_sub(head).min(cells);
+                let messages = sent.saturating_sub(fragments[1]);
+                let is_used = unread > 0 || after.0.iter().any(|byte| *byte != 0);
+                return Ok(is_used.then_some(MailboxCopy { lines: after, messages, bytes, unread }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The lines of a mailbox, and the payload bytes that were ever sent through it, at least those of the messages
+    /// below `sent`.
+    fn bytes(&self, start: u64, sent: u64) -> io::Result<(LinesCopy, u64)> {
+        let ring = self.geometry.cells;
+        for tries in 1.. {
+            let lines = self.lines(start)?;
+            let counted = lines.sender(offset_of!(ProducerLine, counted));
+            let bytes = lines.sender(offset_of!(ProducerLine, bytes));
+            let uncounted = sent.wrapping_sub(counted);
+            if uncounted as i64 <= 0 || uncounted > ring::COUNTED.min(ring.into()) {
+                return Ok((lines, bytes));
+            }
+            let since: Vec<[u64; 8]> = self.cells(start, counted).take(uncounted as usize).collect();
+            let stamps = (1..).map(|ahead: u64| counted.wrapping_add(ahead));
+            let is_there = since.len() as u64 == uncounted
+                && stamps.zip(&since).all(|(stamp, [found, ..])| stamp == *found);
+            // Otherwise its sender has gone on by a lap, and has counted them.
+            if is_there || tries == TRIES {
+                let since = since.into_iter().map(|[_, envelope, _, len, ..]| [envelope, len]);
+                return Ok((lines, ring::bytes(bytes, counted..sent, ring, since)));
+            }
+        }
+        Ok((self.lines(start)?, 0))
+    }
+
+    fn lines(&self, start: u64) -> io::Result<LinesCopy> {
+        let mut lines = [0; LINES];
         os::read_at(self.file, &mut lines, start)?;
-        let mut copy = MailboxCopy { copies: self, start, lines, unread: 0 };
-        let head = copy.head();
-        copy.unread = ring::depth(head, copy.cells(head).map(|[stamp, ..]| stamp));
-        let is_used = copy.unread > 0 || lines.iter().any(|byte| *byte != 0);
-        Ok(is_used.then_some(copy))
+        Ok(LinesCopy(lines))
+    }
+
+    /// The cells of a mailbox from that of message `first` on, a lap of them, as far as they can be read.
+    fn cells(&self, start: u64, first: u64) -> impl Iterator<Item = [u64; 8]> + '_ {
+        let count = u64::from(self.geometry.cells);
+        let mut bytes = vec![0; 64 * BLOCK.min(count) as usize];
+        let mut read = None;
+        (0..count).map_while(move |ahead| {
+            let at = position(first.wrapping_add(ahead), count);
+            let block = at / BLOCK;
+            if read.replace(block) != Some(block) {
+                os::read_at(self.file, &mut bytes, start + Geometry::CELLS + 64 * BLOCK * block).ok()?;
+            }
+            let cell = 64 * (at % BLOCK) as usize;
+            Some(core::array::from_fn(|index| word(&bytes, cell + 8 * index)))
+        })
     }
 
     /// Whether a mailbox has a message that is not acknowledged, as far as can be read.
@@ -112,60 +171,32 @@ impl Record {
     }
 }
 
-/// Copies of a mailbox's lines, and of its cells as they are asked for.
-pub struct MailboxCopy<'a> {
-    copies: &'a Copies<'a>,
-    start: u64,
-    lines: [u8; LINES],
-    /// Messages that are not acknowledged.
-    pub unread: u64,
-}
+/// A copy of the lines of a mailbox that both ends write.
+pub struct LinesCopy([u8; LINES]);
 
-impl MailboxCopy<'_> {
+impl LinesCopy {
     /// The receiver's word of that offset in its line.
     pub fn receiver(&self, offset: usize) -> u64 {
-        word(&self.lines, offset_of!(Lines, consumer) + offset)
+        word(&self.0, offset_of!(Lines, consumer) + offset)
     }
 
     /// The sender's word of that offset in its line.
     pub fn sender(&self, offset: usize) -> u64 {
-        word(&self.lines, offset_of!(Lines, producer) + offset)
+        word(&self.0, offset_of!(Lines, producer) + offset)
     }
+}
 
-    /// The oldest message that is not acknowledged.
-    pub fn head(&self) -> u64 {
-        self.receiver(offset_of!(ConsumerLine, head))
-    }
-
-    /// Messages, or fragments, that ever were sent.
-    pub fn sent(&self) -> u64 {
-        self.head().wrapping_add(self.unread)
-    }
-
-    /// Payload bytes that ever were sent.
-    pub fn bytes(&self) -> u64 {
-        let counted = self.sender(offset_of!(ProducerLine, counted));
-        let bytes = self.sender(offset_of!(ProducerLine, bytes));
-        let since = self.cells(counted).map(|[_, envelope, _, len, ..]| [envelope, len]);
-        ring::bytes(bytes, counted..self.sent(), self.copies.geometry.cells, since)
-    }
-
-    /// The cells from that of message `first` on, a lap of them, as far as they can be read.
-    fn cells(&self, first: u64) -> impl Iterator<Item = [u64; 8]> + '_ {
-        let count = u64::from(self.copies.geometry.cells);
-        let mut bytes = vec![0; 64 * BLOCK.min(count) as usize];
-        let mut read = None;
-        (0..count).map_while(move |ahead| {
-            let at = position(first.wrapping_add(ahead), count);
-            let block = at / BLOCK;
-            if read.replace(block) != Some(block) {
-                let offset = self.start + Geometry::CELLS + 64 * BLOCK * block;
-                os::read_at(self.copies.file, &mut bytes, offset).ok()?;
-            }
-            let cell = 64 * (at % BLOCK) as usize;
-            Some(core::array::from_fn(|index| word(&bytes, cell + 8 * index)))
-        })
-    }
+/// What copies of a mailbox's words say. Both sides go on meanwhile: each number is right for some moment of the look,
+/// so none that only grows is smaller than in a look before.
+pub struct MailboxCopy {
+    /// Its lines.
+    pub lines: LinesCopy,
+    /// Messages that ever were sent, those in fragments once.
+    pub messages: u64,
+    /// Payload bytes that ever were written.
+    pub bytes: u64,
+    /// Messages, or fragments, that are not acknowledged.
+    pub unread: u64,
 }
 
 fn word(bytes: &[u8], offset: usize) -> u64 {

@@ -1,6 +1,6 @@
 //! What is seen by whoever looks into a region without a part in it.
 
-use crate::copies::{Copies, Record};
+use crate::copies::{Copies, MailboxCopy, Record};
 use crate::layout::{ConsumerLine, Geometry, ProducerLine};
 use crate::os::{self, File};
 use crate::registry::{self, Life, Status};
@@ -8,7 +8,7 @@ use crate::source::Source;
 use core::mem::offset_of;
 
 /// What [`Region::inspect`](crate::Region::inspect) saw. Ranks go on meanwhile, so parts of it may be of different
-/// moments. It is for people: ranks write these words themselves, and nothing relies on them.
+/// moments, each during the look: what only grows is never smaller than it was seen before. It is for people: ranks write these words themselves, and nothing relies on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inspection {
@@ -88,10 +88,15 @@ impl Inspection {
     pub(crate) fn of(file: &File, geometry: &Geometry) -> Self {
         let copies = Copies::new(file, geometry);
         let ranks = 0..geometry.ranks;
-        let records: Vec<Record> =
-            ranks.clone().map(|rank| copies.record(rank).unwrap_or(Record::empty())).collect();
-        let pairs = ranks.clone().flat_map(|to| ranks.clone().map(move |from| (from, to)));
-        let opened = pairs.filter(|(from, to)| records[*to as usize].is_opened(*from));
+        let record = |rank| copies.record(rank).unwrap_or(Record::empty());
+        let mailboxes = ranks.clone().flat_map(|to| {
+            let (copies, receiver) = (&copies, record(to));
+            let opened = ranks.clone().filter(move |from| receiver.is_opened(*from));
+            opened.filter_map(move |from| MailboxReport::of(copies, from, to))
+        });
+        let mailboxes = mailboxes.collect();
+        // After the mailboxes: so each of these has a sender that has joined.
+        let ranks = ranks.clone().map(|rank| RankReport::of(file, &copies, rank, &record(rank))).collect();
         Self {
             protocol: geometry.protocol,
             cells: geometry.cells,
@@ -99,8 +104,8 @@ impl Inspection {
             max_message: geometry.max_message,
             size: geometry.size(),
             memory: os::facts(file).map_or(0, |facts| facts.allocated),
-            mailboxes: opened.filter_map(|(from, to)| MailboxReport::of(&copies, from, to)).collect(),
-            ranks: ranks.map(|rank| RankReport::of(file, &copies, rank, &records[rank as usize])).collect(),
+            mailboxes,
+            ranks,
         }
     }
 }
@@ -128,19 +133,19 @@ impl RankReport {
 impl MailboxReport {
     /// `None` if it was never used or cannot be read.
     fn of(copies: &Copies<'_>, from: u32, to: u32) -> Option<Self> {
-        let mailbox = copies.mailbox(from, to).ok()??;
-        let sender = |offset| mailbox.sender(offset);
+        let MailboxCopy { lines, messages, bytes, unread } = copies.mailbox(from, to).ok()??;
+        let sender = |offset| lines.sender(offset);
         Some(Self {
             from,
             to,
-            messages: mailbox.sent().saturating_sub(sender(offset_of!(ProducerLine, fragments))),
-            bytes: mailbox.bytes(),
-            unread: mailbox.unread,
+            messages,
+            bytes,
+            unread,
             full: sender(offset_of!(ProducerLine, full)),
             sleeps: sender(offset_of!(ProducerLine, sleeps)),
             mail_wakes: sender(offset_of!(ProducerLine, wakes)),
-            credit_wakes: mailbox.receiver(offset_of!(ConsumerLine, wakes)),
-            drops: mailbox.receiver(offset_of!(ConsumerLine, drops)),
+            credit_wakes: lines.receiver(offset_of!(ConsumerLine, wakes)),
+            drops: lines.receiver(offset_of!(ConsumerLine, drops)),
         })
     }
 }

@@ -320,6 +320,12 @@ impl Region {
         (0..self.ranks()).any(has_mail)
     }
 
+    /// Whether `from` ever had a mailbox to `to`: it has sent something, or was about to. `false` if there is no such
+    /// rank. Costs a load.
+    pub fn has_mailbox(&self, from: u32, to: u32) -> bool {
+        from.max(to) < self.ranks() && self.is_opened(from, to)
+    }
+
     /// Whether it is said that the mailbox from `from` to `to` is reserved.
     pub(crate) fn is_opened(&self, from: u32, to: u32) -> bool {
         let word = &self.registry.rank(to).opened[from as usize / 64];

@@ -82,7 +82,19 @@ pub(crate) fn arena_range(cell: &Cell, size: u64) -> Option<(u64, u64)> {
     fits.then_some((offset, len))
 }
 
-/// How many messages there are from `head` on, as far as the stamps of the cells from there on tell.
-pub fn depth(head: u64, stamps: impl Iterator<Item = u64>) -> u64 {
-    stamps.zip(1..).take_while(|(stamp, ahead)| *stamp == head.wrapping_add(*ahead)).count() as u64
+/// The number of the next message to be sent through a mailbox whose oldest message is `head`, as the stamps of its
+/// cells tell, a lap of them from there on. It is right for the moment at which the last of them was read, however far
+/// both sides have gone since `head` was.
+pub fn sent(head: u64, stamps: impl Iterator<Item = u64>) -> u64 {
+    let mut next = head;
+    for stamp in stamps {
+        let end = next.wrapping_add(1);
+        if stamp != end {
+            // A later lap's: all before it was sent.
+            let is_later = stamp != 0 && stamp.wrapping_sub(end) as i64 > 0;
+            return if is_later { stamp } else { next };
+        }
+        next = end;
+    }
+    next
 }

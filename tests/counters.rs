@@ -5,9 +5,13 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::{SHORT, Scratch, pattern, wait_until};
-use mailbox::{Config, Endpoint, MailboxReport, RankReport, RecvError, Region, SendError, Source, Wait};
+use mailbox::{
+    Config, Endpoint, Inspection, MailboxReport, RankReport, RecvError, Region, SendError, Source,
+};
+use mailbox::{Status, Wait};
 use std::os::unix::fs::MetadataExt;
 use std::thread;
+use std::time::{Duration, Instant};
 
 #[test]
 fn second_process() {
@@ -274,4 +278,84 @@ fn looking_takes_no_memory_however_many_mailboxes_there_are() {
     assert_eq!((mailbox.from, mailbox.to, mailbox.unread), (0, 7, 1));
     assert_eq!(inspection.memory, before * 512);
     assert_eq!(blocks(), before);
+}
+
+/// What is seen of a region now does not contradict itself, nor what was seen `before`.
+fn assert_consistent(before: &Inspection, now: &Inspection) {
+    let cells = u64::from(now.cells);
+    for (before, now) in before.ranks.iter().zip(&now.ranks) {
+        assert!(now.epoch >= before.epoch && now.sleeps >= before.sleeps, "{before:?} {now:?}");
+    }
+    for mailbox in &now.mailboxes {
+        let joined = |rank: u32| now.ranks[rank as usize].status != Status::NeverJoined;
+        assert!(joined(mailbox.from) && mailbox.unread <= cells, "{mailbox:?}");
+    }
+    for before in &before.mailboxes {
+        let is_it = |now: &&MailboxReport| (now.from, now.to) == (before.from, before.to);
+        let now = now.mailboxes.iter().find(is_it).expect("what was used stays so");
+        let counts = |of: &MailboxReport| {
+            [of.messages, of.bytes, of.full, of.sleeps, of.mail_wakes, of.credit_wakes, of.drops]
+        };
+        assert!(
+            counts(before).iter().zip(counts(now)).all(|(before, now)| *before <= now),
+            "{before:?} {now:?}"
+        );
+    }
+}
+
+/// Two processes talk, in `mix` of small and large messages and batches, while a third looks.
+fn look_at_traffic(cells: u32, is_whole: bool, mix: impl Fn(&Endpoint, u64) -> Result<(), SendError> + Send) {
+    let (_scratch, region, a, b) = pair(cells);
+    let end = Instant::now() + Duration::from_millis(700);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let a = a;
+            (0..)
+                .take_while(|number| number % 64 != 0 || Instant::now() < end)
+                .try_for_each(|number| mix(&a, number))
+        });
+        scope.spawn(move || {
+            let b = b;
+            while b.recv_from(0).is_ok() {}
+        });
+        let mut before = region.inspect();
+        while Instant::now() < end {
+            let now = region.inspect();
+            assert_consistent(&before, &now);
+            // What is unread counts fragments, what was sent does not.
+            let taken = |seen: &Inspection| {
+                let mailbox = seen.mailboxes.iter().find(|mailbox| mailbox.from == 0)?;
+                Some(mailbox.messages.checked_sub(mailbox.unread).expect("what is unread was sent"))
+            };
+            assert!(!is_whole || taken(&before) <= taken(&now), "{before:?} {now:?}");
+            before = now;
+        }
+    });
+}
+
+#[test]
+fn what_is_seen_is_consistent_while_small_messages_go() {
+    for cells in [4, 64, 1024] {
+        look_at_traffic(cells, true, |a, _| a.send(1, b"small"));
+    }
+}
+
+#[test]
+fn what_is_seen_is_consistent_while_batches_go() {
+    for cells in [16, 4096] {
+        look_at_traffic(cells, true, |a, number| {
+            let _batch = a.batch();
+            (0..number % 40).try_for_each(|_| a.send(1, b"held back"))
+        });
+    }
+}
+
+#[test]
+fn what_is_seen_is_consistent_while_fragments_go() {
+    for cells in [8, 512] {
+        look_at_traffic(cells, false, |a, number| match number % 4 {
+            0 => a.send(1, &pattern(600 + number as usize % 3000, 0)),
+            _ => a.send(1, &pattern(number as usize % 300, 0)),
+        });
+    }
 }

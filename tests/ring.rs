@@ -53,7 +53,8 @@ fn geometry() -> impl Strategy<Value = (usize, usize, u64)> {
 fn depth(mailbox: &Mailbox) -> (u64, u64) {
     let (head, cells) = (mailbox.lines.consumer.head.load(Relaxed), mailbox.cells.len());
     let cell = |ahead| mailbox.cells.at(head.wrapping_add(ahead));
-    (head, ring::depth(head, (0..cells as u64).map(|ahead| cell(ahead).stamp.load(Relaxed))))
+    let sent = ring::sent(head, (0..cells as u64).map(|ahead| cell(ahead).stamp.load(Relaxed)));
+    (head, sent.wrapping_sub(head).min(cells as u64))
 }
 
 /// Lengths that a mailbox carries: up to the limit of its geometry, which `at` is a part of.

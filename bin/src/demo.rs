@@ -29,7 +29,6 @@ mod demo {
     pub mod seat;
     pub mod server;
     pub mod sheet;
-    pub mod signals;
     pub mod sleep;
     pub mod soak;
     pub mod soaker;
@@ -48,7 +47,9 @@ mod demo {
     pub mod whim;
 }
 
+mod closed;
 mod place;
+mod signals;
 
 use clap::{Parser, Subcommand};
 use demo::{

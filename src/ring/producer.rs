@@ -305,6 +305,10 @@ impl Producer {
         self.write(slot, bytes);
         self.describe(slot);
         stamp(self.cell(slot.seq), slot.seq);
+        // Now that it is there: whoever looks takes these from what was sent. They are never held back.
+        if matches!(slot.kind, Kind::First | Kind::More | Kind::Cut) {
+            count(&self.mailbox.lines.producer.fragments, 1);
+        }
     }
 
     /// Writes `bytes`, which say something of a call, to `slot`, which lies in the arena, and publishes it.
@@ -366,10 +370,6 @@ impl Producer {
         if slot.offset.is_some() {
             self.spans.borrow_mut().push_back(Span { seq: slot.seq, end: slot.cursor.position });
             self.cursor.set(slot.cursor);
-        }
-        match slot.kind {
-            Kind::First | Kind::More | Kind::Cut => count(&self.mailbox.lines.producer.fragments, 1),
-            _ => {}
         }
         // The beginning of a train has its length, not its bytes.
         self.advance(slot.seq, if slot.kind == Kind::First { 0 } else { slot.len });

@@ -20,6 +20,11 @@ impl Failure {
         Self::new(format_args!("region {name:?}: {what}"))
     }
 
+    /// That signals cannot be heard.
+    pub fn of_signals(error: io::Error) -> Self {
+        Self::new(format_args!("signals: {error}"))
+    }
+
     /// That there were `all` violations, unless there were none: the first of them, and the command that shows them
     /// again.
     pub fn check(all: u64, first: Option<&str>, again: impl Display) -> Result<(), Self> {

@@ -1,16 +1,20 @@
 //! What is shown.
 
 use super::failure::Failure;
+use crate::closed;
+use rustix::io::Errno;
 use std::io::{self, Write};
 use std::time::Duration;
 
 /// Writes a line to standard output, at once.
 pub fn show(line: &str) -> Result<(), Failure> {
     let mut output = io::stdout().lock();
-    output
-        .write_all(format!("{line}\n").as_bytes())
-        .and_then(|()| output.flush())
-        .map_err(|error| Failure::new(format_args!("standard output: {error}")))
+    let written = if closed::output() {
+        Err(Errno::BADF.into())
+    } else {
+        output.write_all(format!("{line}\n").as_bytes()).and_then(|()| output.flush())
+    };
+    written.map_err(|error| Failure::new(format_args!("standard output: {error}")))
 }
 
 /// A time with three digits or so.

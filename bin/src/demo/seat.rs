@@ -2,8 +2,8 @@
 
 use super::failure::{Failure, complain};
 use super::output::show;
-use super::signals;
 use crate::place::place;
+use crate::signals;
 use clap::Args;
 use mailbox::{
     Config, CreateError, CreateOrOpenError, Endpoint, Interrupter, JoinError, Mail, OpenError, OpenOptions,
@@ -201,15 +201,15 @@ impl Drop for Seat {
 }
 
 fn on_stop(stop: Arc<AtomicBool>, interrupter: Arc<Mutex<Option<Interrupter>>>) -> Result<(), Failure> {
-    signals::on_signal(move |signal| {
-        // Whoever asks twice does not want to wait until all is written.
-        if stop.swap(true, Ordering::SeqCst) {
-            std::process::exit(signals::status(signal));
-        }
-        if let Some(interrupter) = &*interrupter.lock().unwrap_or_else(PoisonError::into_inner) {
-            interrupter.interrupt();
-        }
-    })
+    let acts = signals::hear().and_then(|heard| {
+        heard.act(move |_| {
+            stop.store(true, Ordering::SeqCst);
+            if let Some(interrupter) = &*interrupter.lock().unwrap_or_else(PoisonError::into_inner) {
+                interrupter.interrupt();
+            }
+        })
+    });
+    acts.map_err(Failure::of_signals)
 }
 
 fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {

@@ -2,8 +2,8 @@
 
 use super::failure::Failure;
 use super::output::show;
-use super::signals;
 use crate::place::place;
+use crate::signals;
 use mailbox::{Config, OpenError, Region, RemoveError, os};
 use signal_hook::consts::SIGKILL;
 use std::fs::{self, DirBuilder};
@@ -54,14 +54,18 @@ impl Stage {
         let props = Arc::new(Mutex::new(props));
         let stage = Self(props);
         let props = stage.0.clone();
-        signals::on_signal(move |signal| {
-            let mut props = lock(&props);
-            if let Err(failure) = props.clear() {
-                failure.tell();
-            }
-            // Still locked: the play does nothing more.
-            process::exit(signals::status(signal));
-        })?;
+        signals::hear()
+            .and_then(|heard| {
+                heard.act(move |signal| {
+                    let mut props = lock(&props);
+                    if let Err(failure) = props.clear() {
+                        failure.tell();
+                    }
+                    // Still locked: the play does nothing more.
+                    process::exit(signals::status(signal));
+                })
+            })
+            .map_err(Failure::of_signals)?;
         Ok(stage)
     }
 

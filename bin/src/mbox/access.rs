@@ -1,6 +1,9 @@
 //! Which region a command works on.
 
-use super::failure::{Failure, opening};
+use super::account;
+use super::failure::Failure;
+use super::number;
+use super::remedy::opening;
 use crate::place::place;
 use clap::Args;
 use mailbox::{OpenOptions, Region};
@@ -8,8 +11,8 @@ use mailbox::{OpenOptions, Region};
 /// A region whose mail is not read: its protocol does not matter.
 #[derive(Args)]
 pub struct Trust {
-    /// Accept a region of this user, too, who can make its users fail
-    #[arg(long, value_name = "UID")]
+    /// Accept a region of this user, too, who can make its users fail: a number, or a name in /etc/passwd
+    #[arg(long, value_name = "USER", value_parser = account::user)]
     owner: Option<u32>,
 }
 
@@ -27,7 +30,7 @@ pub struct Access {
     /// The region; with a slash in it, the path of one in a file
     pub name: String,
     /// The protocol that the region must be for
-    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = number::protocol)]
     protocol: u64,
     #[command(flatten)]
     trust: Trust,

@@ -1,11 +1,9 @@
 //! Mail, and pieces of large messages, on their way to standard output: acknowledged only once they are written.
 
 use super::failure::Failure;
-use super::standard::output_failure;
+use super::standard::Output;
 use mailbox::Mail;
 use std::collections::VecDeque;
-use std::fs::File;
-use std::io::{self, ErrorKind, Write};
 
 /// Bytes that are gathered at most; larger mail goes through in parts of this size.
 const CAPACITY: usize = 128 << 10;
@@ -16,8 +14,10 @@ const MAILS: usize = 128;
 
 /// Mails whose bytes are gathered for one write. Those that are not written when this is dropped stay unread.
 pub struct Batch<'a> {
-    output: File,
-    lines: bool,
+    output: Output,
+    /// What is written after each message.
+    end: Option<u8>,
+    with_sender: bool,
     bytes: Box<[u8]>,
     filled: usize,
     /// Each with the end of its bytes.
@@ -25,26 +25,30 @@ pub struct Batch<'a> {
 }
 
 impl<'a> Batch<'a> {
-    /// Writes to `output`, with a newline after each message if `lines`.
-    pub fn new(output: File, lines: bool) -> Self {
-        Self { output, lines, bytes: vec![0; CAPACITY].into(), filled: 0, mails: VecDeque::new() }
+    /// Writes to `output`, with `end` after each message and, if `with_sender`, the sender's rank and a tab before it.
+    pub fn new(output: Output, end: Option<u8>, with_sender: bool) -> Self {
+        let bytes = vec![0; CAPACITY].into();
+        Self { output, end, with_sender, bytes, filled: 0, mails: VecDeque::new() }
     }
 
     /// Writes `mail` now or with one of the next.
     pub fn add(&mut self, mail: Mail<'a>) -> Result<(), Failure> {
-        let ends_line = self.lines && mail.piece().is_none_or(|piece| piece.is_last);
-        let len = mail.len() + usize::from(ends_line);
+        let piece = mail.piece();
+        let begins = piece.is_none_or(|piece| piece.offset == 0);
+        let before = if self.with_sender && begins { format!("{}\t", mail.from()) } else { String::new() };
+        let after = self.end.filter(|_| piece.is_none_or(|piece| piece.is_last));
+        let len = before.len() + mail.len() + after.iter().len();
         if len > self.bytes.len() - self.filled {
             self.flush()?;
         }
         if len > self.bytes.len() {
-            return self.pass(mail, ends_line);
+            return self.pass(mail, &before, after);
         }
-        let place = &mut self.bytes[self.filled..][..len];
-        if ends_line {
-            place[len - 1] = b'\n';
-        }
-        mail.copy_to(&mut place[..mail.len()]);
+        let (front, rest) = self.bytes[self.filled..][..len].split_at_mut(before.len());
+        front.copy_from_slice(before.as_bytes());
+        let (body, back) = rest.split_at_mut(mail.len());
+        mail.copy_to(body);
+        after.iter().zip(back).for_each(|(end, place)| *place = *end);
         self.filled += len;
         self.mails.push_back((self.filled, mail));
         if self.filled >= ENOUGH || self.mails.len() >= MAILS { self.flush() } else { Ok(()) }
@@ -53,39 +57,38 @@ impl<'a> Batch<'a> {
     /// Writes everything, and acknowledges what is written in full, also if it fails half-way.
     pub fn flush(&mut self) -> Result<(), Failure> {
         let mut written = 0;
-        let result = write_all(&mut self.output, &self.bytes[..self.filled], &mut written);
+        let result = self.output.write(&self.bytes[..self.filled], &mut written);
         while self.mails.front().is_some_and(|(end, _)| *end <= written) {
             self.mails.pop_front();
         }
         self.filled = 0;
-        result.map_err(output_failure)
+        result
     }
 
-    /// Ends the line of a message of which no more comes.
+    /// Ends a message of which no more comes.
     pub fn cut(&mut self) -> Result<(), Failure> {
         self.flush()?;
-        if self.lines { self.output.write_all(b"\n").map_err(output_failure) } else { Ok(()) }
+        self.output.write_all(self.end.as_slice())
     }
 
     /// Writes a mail that is larger than the buffer, which is empty.
-    fn pass(&mut self, mail: Mail<'a>, ends_line: bool) -> Result<(), Failure> {
-        match self.write_in_parts(&mail, ends_line) {
-            Ok(()) => Ok(()),
-            Err(error) => {
-                mail.leave();
-                Err(output_failure(error))
-            }
+    fn pass(&mut self, mail: Mail<'a>, before: &str, after: Option<u8>) -> Result<(), Failure> {
+        let written = self.write_in_parts(&mail, before, after);
+        if written.is_err() {
+            mail.leave();
         }
+        written
     }
 
-    fn write_in_parts(&mut self, mail: &Mail, ends_line: bool) -> io::Result<()> {
+    fn write_in_parts(&mut self, mail: &Mail, before: &str, after: Option<u8>) -> Result<(), Failure> {
+        self.output.write_all(before.as_bytes())?;
         let mut at = 0;
         while at < mail.len() {
             let count = mail.copy_from(at, &mut self.bytes);
             self.output.write_all(&self.bytes[..count])?;
             at += count;
         }
-        if ends_line { self.output.write_all(b"\n") } else { Ok(()) }
+        self.output.write_all(after.as_slice())
     }
 }
 
@@ -95,17 +98,4 @@ impl Drop for Batch<'_> {
             mail.leave();
         }
     }
-}
-
-/// As [`Write::write_all`], but says in `written` how far it came.
-fn write_all(output: &mut File, bytes: &[u8], written: &mut usize) -> io::Result<()> {
-    while *written < bytes.len() {
-        match output.write(&bytes[*written..]) {
-            Ok(0) => return Err(ErrorKind::WriteZero.into()),
-            Ok(count) => *written += count,
-            Err(error) if error.kind() == ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

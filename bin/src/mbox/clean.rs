@@ -1,25 +1,33 @@
 //! `mbox clean`
 
 use super::access::Trust;
-use super::failure::{Failure, removing};
-use super::standard;
+use super::failure::Failure;
+use super::remedy::{command_for, listing, removing};
+use super::standard::Output;
 use super::stat::json;
 use crate::place::place;
 use clap::Args;
-use mailbox::{OpenError, Place, Region, RemoveError, os};
+use mailbox::{Leftover, LeftoverKind, OpenError, Place, Region, RemoveError, Status};
 use serde::Serialize;
-use std::io;
 use std::path::Path;
 
 const WHAT: &str = "\
-Without a NAME, removed are in memory, if they are this user's:
-  regions that mbox ls calls stale, if all their mail was read
-  with --idle: all others that nobody has joined, with their mail
+Without a NAME, it removes these in memory, if they are this user's and have no unread mail:
+  what mbox ls calls stale
+  with --idle: also what nobody has joined, or what all have left
   what was being created or removed by a process that was killed
 
-With NAMEs, removed are those regions, stale or idle; those that a live process has joined are kept, those that
-are not there are no failure. With a slash in it, a NAME is the path of a region in a file; beside it, what was
-being created by a process that was killed is removed, too.";
+With NAMEs, it removes those regions, stale or idle. A region that a live process has joined stays, and one that is not \
+there is no failure. With a slash in it, a NAME is the path of a region in a file; what was being created beside it by a \
+process that was killed is removed, too.
+
+What has unread mail stays, and is told, unless --unread is given. So is a region of another version, whose mail cannot \
+be counted.
+
+Examples:
+  mbox clean --dry-run
+  mbox clean demo ./jobs
+  mbox clean --idle --unread";
 
 /// Remove what processes that ended left behind, and say what
 #[derive(Args)]
@@ -31,6 +39,12 @@ pub struct Clean {
     /// Also the regions in memory that nobody has joined, or that all have left
     #[arg(long, conflicts_with = "names")]
     idle: bool,
+    /// Also what has unread mail, which is lost
+    #[arg(long)]
+    unread: bool,
+    /// Say what would be removed, and remove nothing
+    #[arg(long)]
+    dry_run: bool,
     /// A JSON array of objects
     #[arg(long)]
     json: bool,
@@ -38,78 +52,163 @@ pub struct Clean {
     trust: Trust,
 }
 
+/// What scripts read: names here stay.
 #[derive(Serialize)]
 struct Entry {
     name: String,
     kind: &'static str,
+    /// `None`: nobody can say.
+    unread: Option<u64>,
     removed: bool,
+    /// Why it was not removed.
+    kept: Option<Kept>,
+}
+
+#[derive(Serialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "lowercase")]
+enum Kept {
+    /// A live process has joined it.
+    Live,
+    /// It has unread mail, or may have.
+    Unread,
+    /// It is another than it was a moment before.
+    Changed,
+    /// It would have been removed.
+    #[serde(rename = "dry run")]
+    DryRun,
 }
 
 impl Clean {
     /// Removes what can be removed.
     pub fn run(&self) -> Result<(), Failure> {
+        // What is removed is to be told.
+        let mut output = Output::open()?;
         let mut entries = Vec::new();
         let mut failures = Vec::new();
         if self.names.is_empty() {
-            failures.extend(self.memory(&mut entries).err());
+            let leftovers = Region::leftovers().map_err(listing)?;
+            failures
+                .extend(leftovers.iter().filter_map(|leftover| self.leftover(leftover, &mut entries).err()));
         }
         for name in &self.names {
             failures.extend(self.named(name, &mut entries).err());
         }
         // What was removed is told, whatever else failed.
-        standard::print(&if self.json { json(&entries) } else { text(&entries) })?;
+        let told = if self.json { json(&entries) } else { text(&entries, failures.is_empty()) };
+        output.write_all(told.as_bytes())?;
         Failure::all(failures)
     }
 
-    fn memory(&self, entries: &mut Vec<Entry>) -> Result<(), Failure> {
-        let folder = os::shm_folder();
-        let failed = |error: io::Error| Failure::new(format_args!("{}: {error}", folder.display()));
-        entries.extend(Region::clean().map_err(failed)?.into_iter().map(Entry::removed));
-        if self.idle {
-            let listed = Region::list().map_err(failed)?.into_iter();
-            let mut names: Vec<String> = listed.map(|listed| listed.name).collect();
-            // Whoever has joined keeps it, and what cannot be removed is nobody's leftover.
-            names.retain(|name| self.trust.options().remove(name).is_ok());
-            entries.extend(names.into_iter().map(Entry::removed));
-        }
+    /// Whether what has so many unread messages stays.
+    fn keeps(&self, unread: Option<u64>) -> bool {
+        unread != Some(0) && !self.unread
+    }
+
+    fn leftover(&self, leftover: &Leftover, entries: &mut Vec<Entry>) -> Result<(), Failure> {
+        let kind = match leftover.kind {
+            LeftoverKind::Stale => "region",
+            LeftoverKind::Idle if self.idle => "region",
+            // It may be idle.
+            LeftoverKind::OtherVersion { .. } if self.idle || !self.unread => "other version",
+            LeftoverKind::HalfBuilt => "half-built",
+            LeftoverKind::HalfRemoved => "half-removed",
+            _ => return Ok(()),
+        };
+        let kept = if self.keeps(leftover.unread) {
+            Some(Kept::Unread)
+        } else if self.dry_run {
+            Some(Kept::DryRun)
+        } else {
+            let removed = leftover.remove().map_err(|error| removing(&leftover.name, error))?;
+            (!removed).then_some(Kept::Changed)
+        };
+        entries.push(Entry::new(leftover.name.clone(), kind, leftover.unread, kept));
         Ok(())
     }
 
     fn named(&self, name: &str, entries: &mut Vec<Entry>) -> Result<(), Failure> {
-        match self.trust.options().remove(place(name)) {
-            Ok(()) => entries.push(Entry::removed(name.to_owned())),
-            Err(RemoveError::InUse) => {
-                entries.push(Entry { name: name.to_owned(), kind: "region", removed: false });
+        let (kind, unread, is_live) = match self.trust.options().look(place(name)) {
+            Ok(view) => {
+                let is_live = (0..view.ranks())
+                    .any(|rank| view.status(rank).is_some_and(|(status, _)| status == Status::Live));
+                ("region", Some(view.unread()), is_live)
             }
-            Err(RemoveError::Open(OpenError::NotFound)) => {}
-            Err(error) => return Err(removing(name, error)),
-        }
+            Err(OpenError::Version { .. }) => ("other version", None, false),
+            Err(OpenError::NotFound) => return self.beside(name, entries),
+            Err(error) => return Err(removing(name, error.into())),
+        };
+        let kept = if is_live {
+            Some(Kept::Live)
+        } else if self.keeps(unread) {
+            Some(Kept::Unread)
+        } else if self.dry_run {
+            Some(Kept::DryRun)
+        } else {
+            match self.trust.options().remove(place(name)) {
+                Ok(()) => None,
+                Err(RemoveError::InUse) => Some(Kept::Live),
+                Err(RemoveError::Open(OpenError::NotFound)) => Some(Kept::Changed),
+                Err(error) => return Err(removing(name, error)),
+            }
+        };
+        entries.push(Entry::new(name.to_owned(), kind, unread, kept));
+        self.beside(name, entries)
+    }
+
+    /// Removes what was being created beside a file.
+    fn beside(&self, name: &str, entries: &mut Vec<Entry>) -> Result<(), Failure> {
         let Place::File(path) = place(name) else { return Ok(()) };
         let folder = path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."));
         // A folder that is not there has no leftovers.
-        let names = Region::clean_folder(folder).unwrap_or_default();
-        let path = |name: String| folder.join(name).to_string_lossy().into_owned();
-        entries.extend(names.into_iter().map(|name| Entry {
-            name: path(name),
-            kind: "half-built",
-            removed: true,
-        }));
+        for leftover in Region::leftovers_in(folder).unwrap_or_default() {
+            let path = folder.join(&leftover.name).to_string_lossy().into_owned();
+            let kept = if self.dry_run {
+                Some(Kept::DryRun)
+            } else {
+                let removed = leftover.remove().map_err(|error| removing(&path, error))?;
+                (!removed).then_some(Kept::Changed)
+            };
+            entries.push(Entry::new(path, "half-built", leftover.unread, kept));
+        }
         Ok(())
     }
 }
 
 impl Entry {
-    fn removed(name: String) -> Self {
-        let kind = if name.contains(".mailbox-") { "half-built" } else { "region" };
-        Self { name, kind, removed: true }
+    fn new(name: String, kind: &'static str, unread: Option<u64>, kept: Option<Kept>) -> Self {
+        Self { name, kind, unread, removed: kept.is_none(), kept }
+    }
+
+    fn line(&self) -> String {
+        let Self { name, kind, unread, kept, .. } = self;
+        let what = if *kind == "region" { String::new() } else { format!(", {kind}") };
+        let mail = match unread {
+            Some(0) => String::new(),
+            Some(1) => ", with 1 unread message".into(),
+            Some(count) => format!(", with {count} unread messages"),
+            None => ", with all its mail".into(),
+        };
+        match kept {
+            None => format!("removed {name:?}{what}{mail}\n"),
+            Some(Kept::DryRun) => format!("would remove {name:?}{what}{mail}\n"),
+            Some(Kept::Live) => format!("kept {name:?}: a live process has joined it\n"),
+            Some(Kept::Changed) => format!("kept {name:?}: it is used, or was removed, at this moment\n"),
+            Some(Kept::Unread) => {
+                let mail = match unread {
+                    None => "it is of another version, and may have unread mail".into(),
+                    Some(1) => "it has 1 unread message".into(),
+                    Some(count) => format!("it has {count} unread messages"),
+                };
+                format!("kept {name:?}: {mail}; remove it with: {}\n", command_for("rm", name))
+            }
+        }
     }
 }
 
-fn text(entries: &[Entry]) -> String {
-    let line = |Entry { name, kind, removed }: &Entry| match (*removed, *kind) {
-        (true, "region") => format!("removed {name:?}\n"),
-        (true, kind) => format!("removed {name:?}, {kind}\n"),
-        (false, _) => format!("kept {name:?}: a live process has joined it\n"),
-    };
-    entries.iter().map(line).collect()
+/// What people read; says also that there is nothing, unless that is for a failure.
+fn text(entries: &[Entry], is_all: bool) -> String {
+    match entries {
+        [] if is_all => "nothing to remove\n".into(),
+        _ => entries.iter().map(Entry::line).collect(),
+    }
 }

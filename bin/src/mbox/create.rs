@@ -1,22 +1,36 @@
 //! `mbox create`
 
-use super::failure::{Failure, creating};
-use super::{group, size};
+use super::failure::Failure;
+use super::remedy::{creating, folder};
+use super::{account, number, size};
 use crate::place::place;
 use clap::Args;
 use mailbox::{Config, CreateError, Region, Reserve};
+use rustix::fs::statvfs;
+
+const EXAMPLES: &str = "\
+Sizes are written as stat shows them: 4096, 64K, 1.5M, \"2 MiB\".
+
+Examples:
+  mbox create demo --ranks 2
+  mbox create video --ranks 2 --arena 64M
+  mbox create ./jobs --ranks 16 --group staff";
+
+/// What is larger is no configuration.
+const MAX_ARENA: u64 = 1 << 40;
 
 /// Create a region, which stays until it is removed
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Create {
     /// The region: 1 to 200 of A-Z a-z 0-9 . _ -; with a slash in it, the path of a file on a disk of this
     /// machine
     name: String,
     /// How many processes can take part, 1 to 1024
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::ranks)]
     ranks: u32,
     /// Messages that fit a mailbox, a power of two [default: 4096]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::cells)]
     cells: Option<u32>,
     /// Room for the bytes of messages in a mailbox, e.g. 1M; a message above half of it travels in fragments,
     /// while its receiver takes them [default: 2M]
@@ -30,10 +44,10 @@ pub struct Create {
     #[arg(long, value_name = "OCTAL", value_parser = octal)]
     mode: Option<u32>,
     /// The region's group, by its number or its name in /etc/group; one of yours
-    #[arg(long, value_parser = group::parse)]
+    #[arg(long, value_name = "GROUP", value_parser = account::group)]
     group: Option<u32>,
     /// A number that keeps programs apart that speak different protocols [default: 0]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = number::protocol)]
     protocol: Option<u64>,
     /// Take all memory now, not when a mailbox is first used
     #[arg(long)]
@@ -43,6 +57,7 @@ pub struct Create {
 impl Create {
     /// Creates the region.
     pub fn run(&self) -> Result<(), Failure> {
+        self.check_room()?;
         match Region::create(place(&self.name), self.config()) {
             Ok(_) => Ok(()),
             Err(error @ CreateError::Denied) if self.group.is_some() => {
@@ -51,6 +66,27 @@ impl Create {
             }
             Err(error) => Err(creating(&self.name, error)),
         }
+    }
+
+    /// A mailbox that can never have memory is refused now, not when its first message is sent.
+    fn check_room(&self) -> Result<(), Failure> {
+        let folder = folder(&self.name);
+        // A file system that is not there, or that does not say how large it is, refuses by itself.
+        let Some(room) = statvfs(&folder).ok().map(|facts| facts.f_blocks.saturating_mul(facts.f_frsize))
+        else {
+            return Ok(());
+        };
+        let cells = self.cells.map(|cells| 64 * u64::from(cells));
+        for (option, bytes) in [("--arena", self.arena), ("--cells", cells)] {
+            let Some(bytes) = bytes.filter(|bytes| room > 0 && *bytes > room && *bytes <= MAX_ARENA) else {
+                continue;
+            };
+            let [bytes, room] = [bytes, room].map(size::show);
+            let what =
+                format!("a mailbox would take {bytes}, and the file system of {folder:?} has {room} in all");
+            return Err(Failure::of_region(&self.name, what, &format!("make {option} smaller")));
+        }
+        Ok(())
     }
 
     /// What is not said is left to the library's defaults.

@@ -1,55 +1,87 @@
 //! `mbox ls`
 
+use super::access::Trust;
+use super::account;
 use super::failure::Failure;
+use super::remedy::listing;
 use super::stat::{is_live, json};
 use super::table::Table;
 use super::{size, standard};
 use clap::Args;
-use mailbox::{OpenOptions, RankReport, Region, Status, os};
+use mailbox::{Listed, OpenError, RankReport, Region, Status};
 use serde::Serialize;
 
 const STATES: &str = "\
 States:
-  live   somebody alive has joined
-  idle   nobody has joined yet, or all have left
-  stale  nobody is alive, and who died did not leave; mbox clean removes the region if all its mail was read
+  live           somebody alive has joined
+  idle           nobody has joined yet, or all have left
+  stale          nobody is alive, and somebody died without leaving;
+                 mbox clean removes the region once all its mail is read
+  other user     look at it with: mbox stat NAME --owner USER
+  denied         this user may not read it; it may be another program's
+  other version  of programs with another layout; mbox rm removes it
+  damaged        somebody cut or extended it
 
-Regions in files are not listed; see: mbox stat PATH";
+Looking opens regions for reading only. Regions in files are not listed; see: mbox stat PATH
 
-/// List the regions of this user, in memory
+Examples:
+  mbox ls
+  mbox ls --json | jq -r '.[] | select(.unread > 0) | .name'";
+
+/// List the regions in memory, whose they are and what is in them
 #[derive(Args)]
 #[command(after_help = STATES)]
 pub struct Ls {
     /// A JSON array of objects
     #[arg(long)]
     json: bool,
+    #[command(flatten)]
+    trust: Trust,
 }
 
+/// What scripts read: names here stay. Of a region that is not looked into, the rest is not known.
 #[derive(Serialize)]
 struct Entry {
     name: String,
-    ranks: usize,
-    live: usize,
+    owner: u32,
+    ranks: Option<usize>,
+    live: Option<usize>,
     state: &'static str,
+    unread: Option<u64>,
     memory: u64,
 }
 
 impl Ls {
     /// Lists.
     pub fn run(&self) -> Result<(), Failure> {
-        let names = Region::list()
-            .map_err(|error| Failure::new(format_args!("{}: {error}", os::shm_folder().display())))?;
-        let entries: Vec<Entry> = names.into_iter().filter_map(|listed| look(listed.name)).collect();
+        let listed = Region::list().map_err(listing)?;
+        let entries: Vec<Entry> = listed.into_iter().filter_map(|listed| self.look(listed)).collect();
         standard::print(&if self.json { json(&entries) } else { table(&entries) })
     }
-}
 
-/// A region may go, or its name change hands, after the names were listed.
-fn look(name: String) -> Option<Entry> {
-    let region = OpenOptions::new().any_protocol().open(&name).ok()?;
-    let seen = region.inspect();
-    let live = seen.ranks.iter().filter(|rank| is_live(rank)).count();
-    Some(Entry { name, ranks: seen.ranks.len(), live, state: state(&seen.ranks), memory: seen.memory })
+    /// A region may go, or its name change hands, after the names were listed.
+    fn look(&self, listed: Listed) -> Option<Entry> {
+        let Listed { name, owner, memory, .. } = listed;
+        let refused =
+            |state| Entry { name: name.clone(), owner, ranks: None, live: None, state, unread: None, memory };
+        let seen = match self.trust.options().look(&*name) {
+            Ok(view) => view.inspect(),
+            Err(OpenError::NotFound | OpenError::Foreign) => return None,
+            Err(OpenError::Owner { .. }) => return Some(refused("other user")),
+            Err(OpenError::Version { .. }) => return Some(refused("other version")),
+            Err(OpenError::Length { .. }) => return Some(refused("damaged")),
+            Err(_) => return Some(refused("denied")),
+        };
+        Some(Entry {
+            ranks: Some(seen.ranks.len()),
+            live: Some(seen.ranks.iter().filter(|rank| is_live(rank)).count()),
+            state: state(&seen.ranks),
+            unread: Some(seen.mailboxes.iter().map(|mailbox| mailbox.unread).sum()),
+            memory: seen.memory,
+            name,
+            owner,
+        })
+    }
 }
 
 /// What all ranks together are.
@@ -64,9 +96,17 @@ fn state(ranks: &[RankReport]) -> &'static str {
 }
 
 fn table(entries: &[Entry]) -> String {
-    let mut table = Table::new(&["<name", "ranks", "live", "<state", "memory"]);
-    for Entry { name, ranks, live, state, memory } in entries {
-        table.add([name.clone(), ranks.to_string(), live.to_string(), (*state).into(), size::show(*memory)]);
+    let mut table = Table::new(&["<name", "<owner", "ranks", "live", "<state", "unread", "memory"]);
+    for Entry { name, owner, ranks, live, state, unread, memory } in entries {
+        table.add([
+            name.clone(),
+            account::user_name(*owner).unwrap_or_else(|| owner.to_string()),
+            ranks.map_or(String::new(), |ranks| ranks.to_string()),
+            live.map_or(String::new(), |live| live.to_string()),
+            (*state).into(),
+            unread.map_or(String::new(), |unread| unread.to_string()),
+            size::show(*memory),
+        ]);
     }
     table.text()
 }

@@ -2,45 +2,133 @@
 
 use super::access::Access;
 use super::batch::Batch;
-use super::failure::{Failure, REMOVED, joining};
-use super::standard;
+use super::failure::Failure;
+use super::framing::Framing;
+use super::number;
+use super::remedy::{command_for, joining, lost};
+use super::senders::Senders;
+use super::span;
+use super::standard::Output;
+use super::stop::Stop;
 use clap::Args;
-use mailbox::{Lost, Mail, RecvError, Region, Source};
-use std::collections::BTreeSet;
+use mailbox::{Endpoint, RecvError, Source};
+use std::time::Duration;
 
-/// Write what is sent to standard output; ends when whoever has sent something has left
+const MORE: &str = "\
+It waits for the first message, however long that takes, and ends when all ranks that sent something have left; with \
+--count, when all that it heard from have. A signal ends it earlier: what was not written stays unread.
+
+A message is acknowledged, and so never received again, once it is written. With \"| head -3\" that includes what lies \
+in the pipe when head ends; --count 3 takes three. A message that has a newline in it is two lines with --lines; \
+--null keeps it whole.
+
+Exit status:
+  0    all was written; with --count: as many messages as asked for
+  1    it failed, or a sender died before its end
+  2    the command line makes no sense
+  3    too few messages: fewer than --count, or none before --timeout
+       or with --no-wait
+  128 + N  ended by signal N: 130 by Ctrl-C, 141 if nobody reads the output
+
+Examples:
+  mbox recv demo --as 1 > copy
+  mbox recv jobs --as 1 --lines --count 1 --timeout 30
+  mbox recv jobs --as 1 -0 --no-wait | xargs -0 -r ls
+  mbox recv demo --as 1 --lines --with-sender";
+
+/// How long a large message that has begun to come is waited for, where no longer time is given.
+const HALFWAY: Duration = Duration::from_secs(5);
+
+/// Write what is sent to standard output, until all that sent something have left
 #[derive(Args)]
+#[command(after_help = MORE)]
 pub struct Recv {
     #[command(flatten)]
     access: Access,
     /// The rank to join as
-    #[arg(long = "as", value_name = "R")]
+    #[arg(long = "as", value_name = "R", value_parser = number::rank)]
     me: u32,
-    /// Receive from this rank only; ends when it has left, also if it did so before
-    #[arg(long, value_name = "R")]
+    /// Receive from this rank only, until it has left, also if it did so before
+    #[arg(long, value_name = "R", value_parser = number::rank)]
     from: Option<u32>,
-    /// Write a newline after each message, also after one that is broken off
+    /// End after so many messages; what follows stays unread
+    #[arg(long, value_name = "N", value_parser = number::count)]
+    count: Option<u64>,
+    /// End when nothing has come for so long: 5, 0.5, 500ms, 2m
+    #[arg(long, value_name = "TIME", value_parser = span::parse)]
+    timeout: Option<Duration>,
+    /// Take what is there, and wait for no more
+    #[arg(long, conflicts_with = "timeout")]
+    no_wait: bool,
+    #[command(flatten)]
+    framing: Framing,
+    /// Write the sender's rank and a tab before each message; with --lines or --null
     #[arg(long)]
-    lines: bool,
+    with_sender: bool,
+}
+
+/// Why no more is received.
+enum End {
+    /// There were as many messages as asked for.
+    Count,
+    /// All senders have ended.
+    Senders,
+    /// Nothing came in time.
+    Time,
 }
 
 impl Recv {
     /// Receives until the end.
     pub fn run(&self) -> Result<(), Failure> {
-        let output = standard::output()?;
+        if self.with_sender && self.framing.end().is_none() {
+            return Err(Failure::usage(
+                "--with-sender needs --lines or --null: else no message has a beginning; see: mbox recv --help",
+            ));
+        }
+        let stop = Stop::on_signals()?;
+        let mut output = Output::open()?;
         let region = self.access.open()?;
         let me = region.join(self.me).map_err(|error| joining(&self.access.name, error))?;
+        stop.start(me.interrupter())?;
+        output.watch(&stop)?;
         // Memory does not grow with a message.
         me.set_pieces(true);
-        let mut batch = Batch::new(output, self.lines);
         let mut senders = Senders::default();
-        while !senders.have_ended() {
+        let (end, taken) = self.receive(&me, output, &stop, &mut senders)?;
+        senders.verdict(&self.access.name)?;
+        let is_enough = match self.count {
+            Some(count) => taken == count,
+            None => taken > 0 || matches!(end, End::Senders),
+        };
+        if is_enough { Ok(()) } else { Err(self.too_few(end, taken)) }
+    }
+
+    fn receive(
+        &self,
+        me: &Endpoint,
+        output: Output,
+        stop: &Stop,
+        senders: &mut Senders,
+    ) -> Result<(End, u64), Failure> {
+        let mut batch = Batch::new(output, self.framing.end(), self.with_sender);
+        let mut taken = 0;
+        let end = loop {
+            if self.count == Some(taken) {
+                break End::Count;
+            }
+            if senders.have_ended() {
+                break End::Senders;
+            }
+            stop.check()?;
             // A message that has begun is written to its end before any other.
             let source = senders.halfway.or(self.from).map_or(Source::Anyone, Source::Rank);
             let received = match me.try_recv_from(source) {
                 Err(RecvError::Empty) => {
                     batch.flush()?;
-                    me.recv_from(source)
+                    match self.patience(senders) {
+                        None => me.recv_from(source),
+                        Some(time) => me.recv_from_timeout(source, time),
+                    }
                 }
                 received => received,
             };
@@ -49,6 +137,7 @@ impl Recv {
                     if mail.from() != self.me {
                         senders.spoke(&mail);
                     }
+                    taken += u64::from(mail.piece().is_none_or(|piece| piece.is_last));
                     batch.add(mail)?;
                 }
                 Err(RecvError::Cut(rank)) => {
@@ -62,93 +151,63 @@ impl Recv {
                     senders.cut(rank);
                     batch.cut()?;
                 }
-                // No sender to this rank.
+                // What it sends is for others.
                 Err(RecvError::PeerLeft(rank) | RecvError::PeerDead(rank))
-                    if self.from.is_none() && !has_sent(&region, rank, self.me) => {}
+                    if self.from.is_none() && !me.region().has_mailbox(rank, self.me) => {}
+                // Mail was asked for, and this rank's was taken before: others may send some.
+                Err(RecvError::PeerLeft(rank))
+                    if self.count.is_some() && self.from.is_none() && !senders.has_spoken(rank) => {}
                 Err(RecvError::PeerLeft(rank)) => senders.left(rank),
                 Err(RecvError::PeerDead(rank)) => senders.died(rank),
+                Err(RecvError::Interrupted) => {}
+                Err(RecvError::Timeout) => {
+                    if let Some(rank) = senders.halfway {
+                        senders.cut(rank);
+                        batch.cut()?;
+                    }
+                    break End::Time;
+                }
                 // There is nobody but ourselves to hear from.
-                Err(RecvError::Empty) => break,
+                Err(RecvError::Empty) => break End::Senders,
                 Err(error) => {
                     batch.flush()?;
                     return Err(self.failure(error));
                 }
             }
-        }
+        };
         batch.flush()?;
-        senders.verdict(&self.access.name)
+        Ok((end, taken))
+    }
+
+    /// How long the next mail may take; `None`: for ever.
+    fn patience(&self, senders: &Senders) -> Option<Duration> {
+        let time = if self.no_wait { Duration::ZERO } else { self.timeout? };
+        // Its sender sends the rest as soon as there is room.
+        Some(if senders.halfway.is_some() { time.max(HALFWAY) } else { time })
+    }
+
+    fn too_few(&self, end: End, taken: u64) -> Failure {
+        let messages = match self.count {
+            Some(count) => format!("{taken} of {count} messages"),
+            None => "no message".into(),
+        };
+        let why = match (end, self.timeout) {
+            (End::Time, Some(time)) => format!("nothing came for {}", span::show(time)),
+            (End::Time, None) => "no more is there".into(),
+            _ => "all that sent something have left".into(),
+        };
+        Failure::of_region(&self.access.name, format_args!("{messages} for rank {}: {why}", self.me), "")
+            .too_few()
     }
 
     fn failure(&self, error: RecvError) -> Failure {
         let hint = match error {
-            RecvError::Corrupt(_) => "remove the region and create it anew".into(),
-            RecvError::Lost(Lost::Removed) => REMOVED.into(),
+            RecvError::Corrupt(_) => {
+                format!("remove the region and create it again: {}", command_for("rm", &self.access.name))
+            }
+            RecvError::Lost(why) => lost(&self.access.name, why),
             _ => String::new(),
         };
         Failure::of_region(&self.access.name, error, &hint)
-    }
-}
-
-/// Whether `from` ever sent something to `to`.
-fn has_sent(region: &Region, from: u32, to: u32) -> bool {
-    region.inspect().mailboxes.iter().any(|mailbox| (mailbox.from, mailbox.to) == (from, to))
-}
-
-/// Those that are heard from.
-#[derive(Default)]
-struct Senders {
-    open: BTreeSet<u32>,
-    dead: BTreeSet<u32>,
-    /// Those of which a message was broken off.
-    cut: BTreeSet<u32>,
-    /// The one of which a message has begun to be written.
-    halfway: Option<u32>,
-    any_ended: bool,
-}
-
-impl Senders {
-    fn spoke(&mut self, mail: &Mail) {
-        self.open.insert(mail.from());
-        self.halfway = mail.piece().filter(|piece| !piece.is_last).map(|_| mail.from());
-    }
-
-    fn cut(&mut self, rank: u32) {
-        self.cut.insert(rank);
-        self.halfway = None;
-    }
-
-    fn left(&mut self, rank: u32) {
-        self.open.remove(&rank);
-        self.any_ended = true;
-    }
-
-    fn died(&mut self, rank: u32) {
-        self.left(rank);
-        self.dead.insert(rank);
-    }
-
-    fn have_ended(&self) -> bool {
-        self.any_ended && self.open.is_empty()
-    }
-
-    /// Whether all that was written is whole, and all there was; a line for each kind of what is not.
-    fn verdict(&self, name: &str) -> Result<(), Failure> {
-        let failure = |ranks: &BTreeSet<u32>, what: &str, hint: &str| {
-            let names: Vec<String> = ranks.iter().map(|rank| format!("rank {rank}")).collect();
-            let what = format!("{} {what}", names.join(" and "));
-            (!ranks.is_empty()).then(|| Failure::of_region(name, what, hint))
-        };
-        let cut = "broke off in the middle of a message";
-        let dead = "died before the end";
-        // Whoever died in the middle of a message is told of once.
-        let others = self.dead.difference(&self.cut).copied().collect();
-        Failure::all(
-            [
-                failure(&self.cut, cut, "what is written of it is incomplete; send it again"),
-                failure(&others, dead, "what had been sent is written; send it again"),
-            ]
-            .into_iter()
-            .flatten(),
-        )
     }
 }

@@ -1,12 +1,19 @@
 //! `mbox rm`
 
 use super::access::Trust;
-use super::failure::{Failure, removing};
+use super::failure::Failure;
+use super::remedy::removing;
 use crate::place::place;
 use clap::Args;
 
+const EXAMPLES: &str = "\
+Examples:
+  mbox rm demo
+  mbox rm ./jobs old older";
+
 /// Remove regions with all their mail, unless a live process has joined them
 #[derive(Args)]
+#[command(after_help = EXAMPLES)]
 pub struct Rm {
     /// The regions; with a slash in it, the path of one in a file
     #[arg(required = true, value_name = "NAME")]

@@ -1,12 +1,16 @@
 //! `mbox send`
 
 use super::access::Access;
-use super::failure::{Failure, REMOVED, joining};
-use super::standard::{self, input_failure};
+use super::failure::Failure;
+use super::framing::Framing;
+use super::number;
+use super::remedy::{command_for, folder, is_file, joining, lost};
+use super::standard::{Input, input_failure};
+use super::stop::Stop;
 use clap::Args;
-use mailbox::{Endpoint, Lost, SendError, Status};
-use std::fs::File;
-use std::io::{BufRead, BufReader, ErrorKind, Read};
+use mailbox::{Endpoint, SendError, Status};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 use std::time::Duration;
 
@@ -16,43 +20,74 @@ const CHUNK: u64 = 64 << 10;
 /// How often to look for a receiver that is still to come.
 const POLL: Duration = Duration::from_millis(10);
 
+const MORE: &str = "\
+Without --lines or --null the input is one stream of bytes. It is cut into messages of up to 64 KiB, which mbox recv \
+puts together again. With them each message is read into memory before it is sent.
+
+If it is ended before its input is, its rank counts as dead on purpose: so its receiver does not take a part for the \
+whole.
+
+Exit status:
+  0    all was sent, and waits in the mailbox until it is received
+  1    it failed; what was sent before that is there
+  2    the command line makes no sense
+  128 + N  ended by signal N before the end of its input: 130 by Ctrl-C
+
+Examples:
+  mbox send demo --as 0 --to 1 < file
+  tail -f log | mbox send demo --as 0 --to 1 --lines
+  find . -name '*.c' -print0 | mbox send jobs --as 0 --to 1 -0";
+
 /// Send standard input; waits while the mailbox is full, for a receiver that is still to come, too
 #[derive(Args)]
+#[command(after_help = MORE)]
 pub struct Send {
     #[command(flatten)]
     access: Access,
     /// The rank to join as
-    #[arg(long = "as", value_name = "R")]
+    #[arg(long = "as", value_name = "R", value_parser = number::rank)]
     me: u32,
     /// The rank to send to
-    #[arg(long, value_name = "R")]
+    #[arg(long, value_name = "R", value_parser = number::rank)]
     to: u32,
-    /// Make each line a message, without its newline
-    #[arg(long)]
-    lines: bool,
+    #[command(flatten)]
+    framing: Framing,
 }
 
 impl Send {
     /// Sends all there is.
     pub fn run(&self) -> Result<(), Failure> {
-        let input = standard::input()?;
-        let stream = self.start()?;
-        let sent = if self.lines { stream.carry_lines(input) } else { stream.carry_bytes(input) };
+        let stop = Stop::on_signals()?;
+        let input = Input::open(stop.clone())?;
+        let stream = self.start(stop)?;
+        let sent = match self.framing.end() {
+            Some(end) => stream.carry_messages(input, end),
+            None => stream.carry_bytes(input),
+        };
         if sent.is_err() {
-            // Leaving would tell the receiver that this was all.
-            std::mem::forget(stream.endpoint);
+            break_off(stream.endpoint);
         }
         sent
     }
 
-    fn start(&self) -> Result<Stream<'_>, Failure> {
+    fn start(&self, stop: Stop) -> Result<Stream<'_>, Failure> {
         let region = self.access.open()?;
         let before = region.status(self.to);
         let endpoint = region.join(self.me).map_err(|error| joining(&self.access.name, error))?;
-        let stream = Stream { endpoint, to: self.to, before, name: &self.access.name };
+        stop.start(endpoint.interrupter())?;
+        let Self { framing, to, .. } = *self;
+        let stream = Stream { endpoint, to, before, stop, framing, name: &self.access.name };
         stream.open()?;
         Ok(stream)
     }
+}
+
+/// Ends an endpoint as a panic does: a leave would tell the receiver that what it got was all.
+fn break_off(endpoint: Endpoint) {
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        let _dropped = endpoint;
+        resume_unwind(Box::new(()));
+    }));
 }
 
 struct Stream<'a> {
@@ -60,6 +95,8 @@ struct Stream<'a> {
     to: u32,
     /// What the receiver was before this stream began.
     before: Option<(Status, u64)>,
+    stop: Stop,
+    framing: Framing,
     name: &'a str,
 }
 
@@ -73,7 +110,7 @@ impl Stream<'_> {
         }
     }
 
-    fn carry_bytes(&self, mut input: File) -> Result<(), Failure> {
+    fn carry_bytes(&self, mut input: Input) -> Result<(), Failure> {
         // What lies in the mailbox as a whole needs no receiver, and is there for the next one if this one dies.
         let whole = self.endpoint.region().max_whole().min(CHUNK) as usize;
         if whole == 0 {
@@ -85,44 +122,53 @@ impl Stream<'_> {
                 Ok(0) => return Ok(()),
                 Ok(len) => buffer[..len].chunks(whole).try_for_each(|chunk| self.send(chunk))?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) => return Err(input_failure(error)),
+                Err(error) => return Err(self.unread(error)),
             }
         }
     }
 
-    fn carry_lines(&self, input: File) -> Result<(), Failure> {
+    /// Sends what ends with `end`, as a message each.
+    fn carry_messages(&self, input: Input, end: u8) -> Result<(), Failure> {
         let mut input = BufReader::with_capacity(CHUNK as usize, input);
         let limit = self.endpoint.region().max_message();
-        let mut line = Vec::new();
+        let mut message = Vec::new();
         for number in 1_u64.. {
-            line.clear();
-            // One byte beyond the longest line: its newline, or proof that the line is longer.
+            message.clear();
+            // One byte beyond the longest: its end, or proof that it is longer.
             let mut bounded = (&mut input).take(limit.saturating_add(1));
-            let read = bounded.read_until(b'\n', &mut line).map_err(input_failure)?;
+            let read = bounded.read_until(end, &mut message).map_err(|error| self.unread(error))?;
             if read == 0 {
                 break;
             }
-            if line.last() == Some(&b'\n') {
-                line.pop();
+            if message.last() == Some(&end) {
+                message.pop();
             }
-            if line.len() as u64 > limit {
-                return Err(self.long_line(number, limit));
+            if message.len() as u64 > limit {
+                return Err(self.too_long(number, limit));
             }
-            self.send(&line)?;
+            self.send(&message)?;
         }
         Ok(())
+    }
+
+    /// Why there is no more input: it failed, or this process is to end.
+    fn unread(&self, error: io::Error) -> Failure {
+        self.stop.check().err().unwrap_or_else(|| input_failure(error))
     }
 
     fn send(&self, bytes: &[u8]) -> Result<(), Failure> {
         // A message in fragments is for one life of its receiver: not for one that is to end, or has.
         while bytes.len() as u64 > self.endpoint.region().max_whole() && self.is_receiver_to_come() {
+            self.stop.check()?;
             thread::sleep(POLL);
         }
         loop {
+            self.stop.check()?;
             match self.endpoint.send(self.to, bytes) {
                 Err(SendError::PeerLeft(_) | SendError::PeerDead(_)) if self.is_receiver_to_come() => {
                     thread::sleep(POLL);
                 }
+                Err(SendError::Interrupted) => {}
                 sent => return sent.map_err(|error| self.failure(error)),
             }
         }
@@ -136,25 +182,32 @@ impl Stream<'_> {
         matches!(status, Status::Left | Status::Dead) && now.is_some_and(|(_, now)| now == epoch)
     }
 
-    fn long_line(&self, number: u64, limit: u64) -> Failure {
-        let what = format!("line {number} is above the limit of {limit} bytes a message");
-        let hint = "leave --lines away, or create the region with a larger --max-message";
-        Failure::of_region(self.name, what, hint)
+    fn too_long(&self, number: u64, limit: u64) -> Failure {
+        let option = self.framing.option();
+        let noun = if option == "--lines" { "line" } else { "message" };
+        let what = format!("{noun} {number} is above the limit of {limit} bytes a message");
+        let hint = format!("leave {option} away, or create the region with a larger --max-message");
+        Failure::of_region(self.name, what, &hint)
     }
 
     fn failure(&self, error: SendError) -> Failure {
         let max_message = self.endpoint.region().max_message();
         let hint = match error {
+            SendError::NoSpace if is_file(self.name) => {
+                format!("make room on the disk of {:?}; nothing of this message was sent", folder(self.name))
+            }
             SendError::NoSpace => "remove other regions (mbox ls, mbox rm), or create with --reserve".into(),
             SendError::TooLarge { limit } if limit < max_message => {
-                "only another process can take more; leave --lines away, or create with a larger --arena"
+                "only another process can take more; leave --lines or --null away, or create with a larger --arena"
                     .into()
             }
             SendError::TooLarge { .. } => "create the region with a larger --max-message".into(),
             SendError::PeerLeft(_) | SendError::PeerDead(_) => "not all was sent; start both again".into(),
             SendError::Full => "only another process can empty it; send less, or to another rank".into(),
-            SendError::Corrupt => "remove the region and create it anew".into(),
-            SendError::Lost(Lost::Removed) => REMOVED.into(),
+            SendError::Corrupt => {
+                format!("remove the region and create it again: {}", command_for("rm", self.name))
+            }
+            SendError::Lost(why) => lost(self.name, why),
             _ => String::new(),
         };
         let what = match error {

@@ -1,19 +1,36 @@
 //! Numbers of bytes, as people write and read them.
 
-/// Reads `4096`, `4K`, `1M` or `2G`; the letters are powers of 1024.
+/// A fraction of a unit is rounded to a multiple of this: what is shown is rounded, too, and arenas are such multiples.
+const STEP: f64 = 128.0;
+
+/// Reads `4096`, `4K`, `1.5M`, `2 MiB` or `2G`; the units are powers of 1024.
 pub fn parse(text: &str) -> Result<u64, String> {
-    let (digits, shift) = match text.char_indices().last() {
-        Some((at, 'k' | 'K')) => (&text[..at], 10),
-        Some((at, 'm' | 'M')) => (&text[..at], 20),
-        Some((at, 'g' | 'G')) => (&text[..at], 30),
-        _ => (text, 0),
+    let number_end =
+        text.find(|letter: char| !letter.is_ascii_digit() && letter != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(number_end);
+    let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => 0,
+        "k" | "kib" => 10,
+        "m" | "mib" => 20,
+        "g" | "gib" => 30,
+        "t" | "tib" => 40,
+        _ => return Err(WHAT.into()),
     };
-    if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err("a size is a number, and K, M or G after it if need be".into());
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    if is_number(number) {
+        let number = number.parse::<u64>().ok();
+        return number.and_then(|number| number.checked_mul(1 << shift)).ok_or_else(|| LARGE.into());
     }
-    let number = digits.parse::<u64>().ok();
-    number.and_then(|number| number.checked_mul(1 << shift)).ok_or_else(|| "that is too large".into())
+    let is_fraction = number.split_once('.').is_some_and(|(whole, part)| is_number(whole) && is_number(part));
+    let Some(number) = number.parse::<f64>().ok().filter(|_| is_fraction && shift > 0) else {
+        return Err(WHAT.into());
+    };
+    let bytes = (number * (1_u64 << shift) as f64 / STEP).round() * STEP;
+    if bytes < u64::MAX as f64 { Ok(bytes as u64) } else { Err(LARGE.into()) }
 }
+
+const WHAT: &str = "a size is a number of bytes, or of K, M, G or T: 4096, 64K, 1.5M, 2 MiB";
+const LARGE: &str = "that is too large";
 
 /// Writes a number of bytes with three digits or so.
 pub fn show(bytes: u64) -> String {
@@ -34,15 +51,33 @@ mod tests {
 
     #[test]
     fn sizes_are_read() {
-        assert_eq!(parse("0"), Ok(0));
-        assert_eq!(parse("4096"), Ok(4096));
-        assert_eq!(parse("3k"), Ok(3 << 10));
-        assert_eq!(parse("1M"), Ok(1 << 20));
-        assert_eq!(parse("2G"), Ok(2 << 30));
-        for bad in ["", "K", "-1", "+1", "1.5K", "1T", "1 K", "0x10", "K1", "1ö", "99999999999999999999"] {
-            assert!(parse(bad).is_err(), "{bad}");
+        let sizes = [
+            ("0", 0),
+            ("4096", 4096),
+            ("1023 B", 1023),
+            ("3k", 3 << 10),
+            ("1M", 1 << 20),
+            ("1MiB", 1 << 20),
+            ("2 MiB", 2 << 20),
+            ("1 K", 1 << 10),
+            ("1.5M", 3 << 19),
+            ("1.5 KiB", 1536),
+            ("1.1 KiB", 1152),
+            ("2G", 2 << 30),
+            ("1T", 1 << 40),
+            ("64 TiB", 1 << 46),
+        ];
+        for (text, size) in sizes {
+            assert_eq!(parse(text), Ok(size), "{text}");
         }
-        assert_eq!(parse("17179869184G"), Err("that is too large".into()));
+        for bad in
+            ["", "K", "-1", "+1", "1.5", "1.5 B", ".5M", "1.M", "1..5M", "1 KB", "0x10", "K1", "1ö", "1e3"]
+        {
+            assert_eq!(parse(bad), Err(WHAT.into()), "{bad}");
+        }
+        for large in ["17179869184G", "99999999999999999999", "99999999.9T"] {
+            assert_eq!(parse(large), Err(LARGE.into()), "{large}");
+        }
     }
 
     #[test]
@@ -52,5 +87,14 @@ mod tests {
         assert_eq!(show(256 << 10), "256 KiB");
         assert_eq!(show(1536), "1.5 KiB");
         assert_eq!(show(1 << 46), "64 TiB");
+    }
+
+    #[test]
+    fn what_is_shown_can_be_read() {
+        for bytes in (0..46).flat_map(|shift| [1, 3, 130].map(|many: u64| many << shift)) {
+            let read = parse(&show(bytes)).expect("a size");
+            // As close as three digits are.
+            assert!(read.abs_diff(bytes) <= bytes / 19, "{bytes} {read}");
+        }
     }
 }

@@ -1,27 +1,186 @@
-//! Standard input and output as plain files: no line buffering, no panic when nobody reads.
+//! Standard input and output as plain files: no line buffering, no panic when nobody reads. One that is closed fails at
+//! once, one that does not block is waited for.
 
 use super::failure::Failure;
+use super::stop::Stop;
+use crate::closed;
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
+use rustix::io::Errno;
+use rustix::termios::isatty;
+use signal_hook::consts::SIGPIPE;
 use std::fs::File;
-use std::io::{self, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, OwnedFd};
 
+/// What a pipe that is ready takes at once, whatever else is in it.
+const SMALL: usize = 4096;
+
 /// Standard input.
-pub fn input() -> Result<File, Failure> {
-    plain(io::stdin().as_fd().try_clone_to_owned()).map_err(input_failure)
+pub struct Input {
+    file: File,
+    stop: Stop,
+}
+
+impl Input {
+    /// Standard input; `stop` ends a wait for it.
+    pub fn open(stop: Stop) -> Result<Self, Failure> {
+        let opened = opened(closed::input(), io::stdin().as_fd(), OFlags::WRONLY);
+        Ok(Self { file: opened.map_err(input_failure)?, stop })
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            self.stop.wait_for(self.file.as_fd(), PollFlags::IN)?;
+            match self.file.read(buffer) {
+                // Somebody else was faster.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                read => return read,
+            }
+        }
+    }
 }
 
 /// Standard output.
-pub fn output() -> Result<File, Failure> {
-    plain(io::stdout().as_fd().try_clone_to_owned()).map_err(output_failure)
+pub struct Output {
+    file: File,
+    kind: Kind,
+    stop: Option<Stop>,
 }
 
-fn plain(descriptor: io::Result<OwnedFd>) -> io::Result<File> {
-    descriptor.map(File::from)
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// Somebody reads it, and a write may wait for that.
+    Stream,
+    /// As a stream, but what it takes without a wait cannot be asked for.
+    Terminal,
+    /// A write waits for nobody.
+    File,
+}
+
+impl Output {
+    /// Standard output.
+    pub fn open() -> Result<Self, Failure> {
+        let opened = opened(closed::output(), io::stdout().as_fd(), OFlags::RDONLY);
+        Ok(Self::over(opened.map_err(output_failure)?))
+    }
+
+    /// From now on `stop` ends a wait for it, and comes when nobody reads it.
+    pub fn watch(&mut self, stop: &Stop) -> Result<(), Failure> {
+        self.stop = Some(stop.clone());
+        if self.kind != Kind::File {
+            stop.watch(self.file.try_clone().map_err(output_failure)?.into())?;
+        }
+        Ok(())
+    }
+
+    fn over(file: File) -> Self {
+        let file_type = fstat(&file).map(|facts| FileType::from_raw_mode(facts.st_mode));
+        let kind = match file_type {
+            Ok(FileType::Fifo | FileType::Socket) => Kind::Stream,
+            _ if isatty(&file) => Kind::Terminal,
+            _ => Kind::File,
+        };
+        Self { file, kind, stop: None }
+    }
+
+    /// Writes some of `bytes`, which are not empty. Only a stop ends a wait.
+    fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        loop {
+            let written = match self.kind {
+                // A write that waits in the system cannot be ended by a stop.
+                Kind::Stream => write_at_once(&self.file, bytes),
+                Kind::Terminal => Err(ErrorKind::WouldBlock.into()),
+                Kind::File => self.file.write(bytes),
+            };
+            let written = match written {
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    self.wait()?;
+                    self.file.write(&bytes[..bytes.len().min(SMALL)])
+                }
+                written => written,
+            };
+            match written {
+                Ok(0) => return Err(ErrorKind::WriteZero.into()),
+                Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+                written => return written,
+            }
+        }
+    }
+
+    fn wait(&self) -> io::Result<()> {
+        if let Some(stop) = &self.stop {
+            return stop.wait_for(self.file.as_fd(), PollFlags::OUT);
+        }
+        match poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], None) {
+            Ok(_) | Err(Errno::INTR) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Writes all of `bytes`; `written` says how far it came.
+    pub fn write(&mut self, bytes: &[u8], written: &mut usize) -> Result<(), Failure> {
+        while *written < bytes.len() {
+            match self.write_some(&bytes[*written..]) {
+                Ok(count) => *written += count,
+                Err(error) => {
+                    self.stop.as_ref().map_or(Ok(()), Stop::check)?;
+                    return Err(output_failure(error));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes all of `bytes`.
+    pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.write(bytes, &mut 0)
+    }
+}
+
+/// Writes to a pipe or a socket what it takes without a wait.
+#[cfg(target_os = "linux")]
+fn write_at_once(file: &File, bytes: &[u8]) -> io::Result<usize> {
+    use rustix::io::{ReadWriteFlags, pwritev2};
+    // The offset that stands for the file's own position, which these do not have.
+    match pwritev2(file, &[io::IoSlice::new(bytes)], u64::MAX, ReadWriteFlags::NOWAIT) {
+        // An older system. What it takes can be waited for.
+        Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => Err(ErrorKind::WouldBlock.into()),
+        written => Ok(written?),
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn write_at_once(_: &File, _: &[u8]) -> io::Result<usize> {
+    Err(ErrorKind::WouldBlock.into())
+}
+
+/// A standard stream that is open, and not only for the other direction.
+fn opened(was_closed: bool, stream: std::os::fd::BorrowedFd, other: OFlags) -> io::Result<File> {
+    let mode = fcntl_getfl(stream)? & OFlags::RWMODE;
+    if was_closed || mode == other {
+        return Err(Errno::BADF.into());
+    }
+    Ok(OwnedFd::into(stream.try_clone_to_owned()?))
 }
 
 /// Writes `text` to standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
-    output()?.write_all(text.as_bytes()).map_err(output_failure)
+    Output::open()?.write_all(text.as_bytes())
+}
+
+/// Writes a line to standard error.
+pub fn complain(line: &str) {
+    advise(&format!("mbox: {line}\n"));
+}
+
+/// Writes `text` to standard error; if nobody listens there, the exit status has to do.
+pub fn advise(text: &str) {
+    if let Ok(error) = io::stderr().as_fd().try_clone_to_owned() {
+        let _ = Output::over(error.into()).write_all(text.as_bytes());
+    }
 }
 
 /// Why standard input could not be read.
@@ -29,7 +188,10 @@ pub fn input_failure(error: io::Error) -> Failure {
     Failure::new(format_args!("standard input: {error}"))
 }
 
-/// Why standard output could not be written.
-pub fn output_failure(error: io::Error) -> Failure {
-    Failure::new(format_args!("standard output: {error}"))
+/// Why standard output could not be written. That nobody reads it is told as other tools do: by a signal.
+fn output_failure(error: io::Error) -> Failure {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Failure::by(SIGPIPE),
+        _ => Failure::new(format_args!("standard output: {error}")),
+    }
 }

@@ -1,33 +1,41 @@
 //! `mbox stat`
 
 use super::access::Trust;
-use super::failure::{Failure, opening};
+use super::account;
+use super::failure::Failure;
+use super::remedy::opening;
 use super::table::Table;
 use super::{size, standard};
 use crate::place::place;
 use clap::Args;
-use mailbox::{Inspection, MailboxReport, RankReport, Source, Status};
+use mailbox::{Inspection, MailboxReport, RankReport, Source, Status, View};
 use serde::Serialize;
 use std::fmt::Write;
 
 const COLUMNS: &str = "\
 Of a rank:
   epoch   how often the rank was joined
-  now     what a live process does: it is awake, or asleep until there is mail, or room in a mailbox
+  now     what a live process does: it is awake, or asleep until there is
+          mail, or room in a mailbox
   sleeps  times that it slept for want of mail, in all its lives
 
 Of a mailbox, since it was first used:
   messages, bytes  sent
-  unread           not acknowledged; a large message counts for each of its fragments
+  unread           not acknowledged; each fragment of a large message counts
   full             times that the sender found no room
   sleeps           times that it slept for want of room
-  wakes            times that a message woke the receiver, and that an acknowledgement woke the sender
-  drops            messages in fragments of which the end, or the beginning, never came";
+  mail wakes       times that a message woke the receiver
+  credit wakes     times that an acknowledgement woke the sender
+  drops            large messages of which a part never came
+
+Examples:
+  mbox stat demo
+  mbox stat demo --json | jq '.mailboxes[].unread'";
 
 /// The most of a label that people are shown.
 const LABEL: usize = 40;
 
-/// Show who has joined a region, what waits in its mailboxes, and what it costs
+/// Show who has joined a region, what waits in its mailboxes, and what it costs; opens it for reading only
 #[derive(Args)]
 #[command(after_help = COLUMNS)]
 pub struct Stat {
@@ -43,15 +51,17 @@ pub struct Stat {
 impl Stat {
     /// Looks and tells.
     pub fn run(&self) -> Result<(), Failure> {
-        let opened = self.trust.options().open(place(&self.name));
-        let region = opened.map_err(|error| opening(&self.name, error))?;
-        let (seen, whole) = (region.inspect(), region.max_whole());
+        let failed = |error| opening(&self.name, error);
+        let view = self.trust.options().look(place(&self.name)).map_err(failed)?;
+        let seen = view.inspect();
         let text = if self.json {
-            json(&Object::new(&self.name, &seen, whole))
+            json(&Object::new(&self.name, &view, &seen))
         } else {
-            page(&self.name, &seen, whole)
+            page(&self.name, &view, &seen)
         };
-        standard::print(&text)
+        standard::print(&text)?;
+        // It can be looked at, but not used.
+        view.check_boot().map_err(failed)
     }
 }
 
@@ -59,6 +69,7 @@ impl Stat {
 #[derive(Serialize)]
 struct Object<'a> {
     name: &'a str,
+    owner: u32,
     protocol: u64,
     cells: u32,
     arena: u64,
@@ -68,6 +79,7 @@ struct Object<'a> {
     memory: u64,
     ranks: usize,
     live: usize,
+    unread: u64,
     joined: Vec<Rank<'a>>,
     mailboxes: Vec<Mailbox>,
 }
@@ -107,18 +119,20 @@ struct Mailbox {
 }
 
 impl<'a> Object<'a> {
-    fn new(name: &'a str, seen: &'a Inspection, whole: u64) -> Self {
+    fn new(name: &'a str, view: &View, seen: &'a Inspection) -> Self {
         Self {
             name,
+            owner: view.owner(),
             protocol: seen.protocol,
             cells: seen.cells,
             arena: seen.arena,
             max_message: seen.max_message,
-            max_whole: whole,
+            max_whole: view.max_whole(),
             size: seen.size,
             memory: seen.memory,
             ranks: seen.ranks.len(),
             live: seen.ranks.iter().filter(|report| is_live(report)).count(),
+            unread: seen.mailboxes.iter().map(|report| report.unread).sum(),
             joined: joined(seen).map(Rank::new).collect(),
             mailboxes: seen.mailboxes.iter().map(Mailbox::new).collect(),
         }
@@ -158,7 +172,8 @@ impl Mailbox {
 }
 
 /// What people read.
-fn page(name: &str, seen: &Inspection, whole: u64) -> String {
+fn page(name: &str, view: &View, seen: &Inspection) -> String {
+    let whole = view.max_whole();
     let (ranks, joined_count) = (seen.ranks.len(), joined(seen).count());
     let [arena, limit] = [seen.arena, seen.max_message].map(size::show);
     let fragments = if whole < seen.max_message {
@@ -167,7 +182,8 @@ fn page(name: &str, seen: &Inspection, whole: u64) -> String {
         String::new()
     };
     let mut text = String::new();
-    let _ = writeln!(text, "region    {}, protocol {}", name.escape_debug(), seen.protocol);
+    let (name, owner) = (name.escape_debug(), account::show(view.owner()));
+    let _ = writeln!(text, "region    {name}, of user {owner}, protocol {}", seen.protocol);
     let _ = writeln!(text, "memory    {} in use, at most {}", size::show(seen.memory), size::show(seen.size));
     let _ =
         writeln!(text, "mailbox   {} cells, arena of {arena}, messages up to {limit}{fragments}", seen.cells);

@@ -1,27 +1,30 @@
-//! What clap has to say, on one line if it is a complaint.
+//! What the parser of the command line has to say, on one line if it is a complaint.
 
-use super::failure::complain;
-use super::standard;
-use clap::Error;
-use clap::error::ErrorKind;
+use super::failure::USAGE;
+use super::standard::{self, complain};
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Error};
+use std::env;
 use std::process::ExitCode;
 
-/// The status of a command line that makes no sense, as clap would have it.
-const USAGE: u8 = 2;
-
 /// Answers a command line that asks for help, or for nothing that there is.
-pub fn tell(error: &Error) -> ExitCode {
+pub fn tell<C: CommandFactory>(error: &Error) -> ExitCode {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => match standard::print(&error.to_string()) {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => failure.tell(),
         },
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
-            complain("no command is given; see: mbox --help");
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+            standard::advise(&C::command().render_help().to_string());
             USAGE.into()
         }
         _ => {
-            complain(&format!("{}; see: mbox --help", first_paragraph(&error.to_string())));
+            let command = subcommand::<C>();
+            let mut parts = vec![first_paragraph(&error.to_string())];
+            parts.extend(suggestion(error));
+            parts.extend(direction(error, command.as_deref()).map(str::to_owned));
+            let help = command.map_or("mbox --help".into(), |command| format!("mbox {command} --help"));
+            complain(&format!("{}; see: {help}", parts.join("; ")));
             USAGE.into()
         }
     }
@@ -32,4 +35,33 @@ fn first_paragraph(text: &str) -> String {
     let text = text.strip_prefix("error: ").unwrap_or(text);
     let lines: Vec<&str> = text.lines().map(str::trim).take_while(|line| !line.is_empty()).collect();
     lines.join(" ")
+}
+
+/// What may have been meant.
+fn suggestion(error: &Error) -> Option<String> {
+    let kinds = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
+    kinds.into_iter().find_map(|kind| match error.get(kind)? {
+        ContextValue::String(word) => Some(format!("did you mean {word}?")),
+        // The best guess is the last.
+        ContextValue::Strings(words) => Some(format!("did you mean {}?", words.last()?)),
+        _ => None,
+    })
+}
+
+/// Where a file goes that was given as an argument.
+fn direction(error: &Error, command: Option<&str>) -> Option<&'static str> {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return None };
+    let is_word = error.kind() == ErrorKind::UnknownArgument && !argument.starts_with('-');
+    match command {
+        Some("send") if is_word => Some("a file is sent from standard input: < FILE"),
+        Some("recv") if is_word => Some("what comes is written to standard output: > FILE"),
+        _ => None,
+    }
+}
+
+/// The subcommand that the command line names.
+fn subcommand<C: CommandFactory>() -> Option<String> {
+    let word = env::args_os().skip(1).find(|word| !word.to_string_lossy().starts_with('-'))?;
+    let command = C::command();
+    command.find_subcommand(word).map(|command| command.get_name().to_owned())
 }

@@ -163,3 +163,12 @@ fn a_command_line_without_sense_is_told_on_one_line() {
     assert_eq!(code, Some(2));
     assert_eq!(complaints, "mbox-demo: unexpected argument '--slow' found; see: mbox-demo --help\n");
 }
+
+#[test]
+fn without_an_output_it_does_not_begin() {
+    let mut shell = std::process::Command::new("sh");
+    let output = shell.args(["-c", "exec \"$0\" --quick >&-", env!("CARGO_BIN_EXE_mbox-demo")]).output();
+    let output = output.expect("a shell");
+    let complaint = "mbox-demo: standard output: Bad file descriptor (os error 9)\n";
+    assert_eq!((output.status.code(), &*output.stderr), (Some(1), complaint.as_bytes()));
+}

@@ -152,6 +152,22 @@ fn a_receiver_goes_on_until_the_last_sender_has_left() {
 }
 
 #[test]
+fn the_ends_of_those_that_send_to_others_are_none() {
+    let region = Name::create(&["--ranks", "4"]);
+    let receiver = mbox(["recv", &region, "--as", "1"]);
+    region.wait_until(|stat| !stat["joined"][0]["receiver_awaits"].is_null());
+    mbox_reading(&["send", &region, "--as", "2", "--to", "3"], file_of(b"for another")).succeeds();
+    let mut killed = mbox_reading(&["send", &region, "--as", "3", "--to", "2"], Stdio::piped());
+    region.wait_for(3, "live");
+    killed.kill();
+    region.wait_for(3, "dead");
+    // Long enough to be told.
+    std::thread::sleep(std::time::Duration::from_millis(200));
+    mbox_reading(&["send", &region, "--as", "0", "--to", "1"], file_of(b"for this one")).succeeds();
+    assert_same(&receiver.succeeds(), b"for this one");
+}
+
+#[test]
 fn one_of_several_senders_can_be_chosen() {
     let region = Name::create(&["--ranks", "3"]);
     for (rank, input) in [("0", "zero"), ("2", "two")] {

@@ -50,7 +50,7 @@ fn a_path_may_be_relative_and_have_spaces() {
     run(&["create", "./my prices", "--ranks", "1"]).succeeds();
     assert_eq!(entries(&folder.path()), ["my prices"]);
     run(&["create", "./my prices", "--ranks", "1"])
-        .fails("region \"./my prices\": the name is taken; remove it with: mbox rm './my prices'");
+        .fails("region \"./my prices\": the name is taken; use it, or remove it with: mbox rm './my prices'");
     run(&["stat", "./my prices"]).succeeds();
     run(&["rm", "./my prices"]).succeeds();
     assert_eq!(entries(&folder.path()), [""; 0]);
@@ -77,12 +77,9 @@ fn what_cannot_be_a_region_in_a_file() {
     }
     create(
         &format!("{}/none/x", &*folder),
-        &format!(
-            "the folder that the region would be in does not exist; create it with: mkdir -p {}/none",
-            &*folder
-        ),
+        &format!("there is no folder \"{0}/none\"; create it with: mkdir -p {0}/none", &*folder),
     );
-    create(&folder, &format!("the name is taken; remove it with: mbox rm {}", &*folder));
+    create(&folder, "the name is taken; it is no region; choose another path");
     // What the system serves itself is no disk.
     for path in ["/sys/x", "/proc/x"] {
         let process = mbox(["create", path, "--ranks", "2"]).finish();
@@ -108,7 +105,7 @@ fn what_is_no_region_in_a_file() {
     for make in make {
         let name = Name::file();
         make(&name);
-        let what = "this is not a region of ours; another program may own the name; choose another name";
+        let what = "this is not a region of ours; another program may own the name; choose another path";
         for command in ["stat", "rm"] {
             mbox([command, &name]).fails(&format!("region {:?}: {what}", &*name));
         }

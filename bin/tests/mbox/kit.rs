@@ -3,12 +3,18 @@
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
+
+pub const SIGHUP: i32 = 1;
+pub const SIGINT: i32 = 2;
+pub const SIGPIPE: i32 = 13;
+pub const SIGTERM: i32 = 15;
 
 pub const MBOX: &str = env!("CARGO_BIN_EXE_mbox");
 
@@ -71,6 +77,15 @@ impl Name {
         self.wait_until(|stat| stat["mailboxes"][0]["unread"] == count);
     }
 
+    /// What `mbox ls` says of it: `live`, `idle`, `stale`.
+    pub fn state(&self) -> String {
+        let list: serde_json::Value =
+            serde_json::from_slice(&mbox(["ls", "--json"]).succeeds()).expect("JSON");
+        let list = list.as_array().expect("an array");
+        let entry = list.iter().find(|entry| entry["name"] == **self).expect("its region");
+        entry["state"].as_str().expect("a word").to_owned()
+    }
+
     /// Waits until `rank` is `live`, `left` or `dead`.
     pub fn wait_for(&self, rank: u32, status: &str) {
         self.wait_until(|stat| {
@@ -114,6 +129,19 @@ pub fn mbox_reading(args: &[&str], input: impl Into<Stdio>) -> Process {
 /// Starts `mbox` with these arguments and this standard output.
 pub fn mbox_writing(args: &[&str], output: impl Into<Stdio>) -> Process {
     Process::launch(command(args).stdout(output))
+}
+
+/// Starts `mbox` with these arguments through a shell that changes its streams: `>&-`, say.
+pub fn mbox_through_shell(args: &[&str], streams: &str) -> Process {
+    let mut command = Command::new("sh");
+    command.args(["-c", &format!("exec \"$0\" \"$@\" {streams}"), MBOX]).args(args).stdin(Stdio::null());
+    Process::start(&mut command)
+}
+
+/// Sends a signal, by its name, to a process.
+pub fn signal(process: u32, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
+    assert!(status.expect("kill").success());
 }
 
 /// The writing end of a pipe that nobody reads.
@@ -227,6 +255,7 @@ impl Process {
     }
 
     /// Waits for its end: it succeeded without a complaint. What it wrote.
+    #[track_caller]
     pub fn succeeds(self) -> Vec<u8> {
         let finished = self.finish();
         assert_eq!(finished.complaints, "");
@@ -234,12 +263,28 @@ impl Process {
         finished.output
     }
 
+    /// Sends it a signal, by its name.
+    pub fn signal(&self, name: &str) {
+        signal(self.id(), name);
+    }
+
+    /// Waits for its end: this signal ended it, without a complaint. What it wrote.
+    #[track_caller]
+    pub fn ends_by(self, signal: i32) -> Vec<u8> {
+        let finished = self.finish();
+        assert_eq!(finished.complaints, "");
+        assert_eq!(finished.status.signal(), Some(signal), "{}", finished.status);
+        finished.output
+    }
+
     /// Waits for its end: it failed with exactly this line on standard error. What it wrote.
+    #[track_caller]
     pub fn fails(self, line: &str) -> Vec<u8> {
         self.fails_with(1, line)
     }
 
     /// As `fails`, with this status.
+    #[track_caller]
     pub fn fails_with(self, status: i32, line: &str) -> Vec<u8> {
         let finished = self.finish();
         assert_eq!(finished.complaints, format!("mbox: {line}\n"));
@@ -266,4 +311,26 @@ fn collector(mut from: impl Read + Send + 'static) -> Collector {
 /// Feeds `bytes` to a process and keeps its standard input open.
 pub fn feed(input: &mut ChildStdin, bytes: &[u8]) {
     input.write_all(bytes).expect("it reads");
+}
+
+/// Runs a shell script where regions in memory are its own; `None` if that is not possible.
+pub fn alone(script: &str) -> Option<Process> {
+    let prepare = if cfg!(portable) {
+        "TMPDIR=$(mktemp -d) && export TMPDIR && trap 'rm -r \"$TMPDIR\"' EXIT"
+    } else {
+        "mount -t tmpfs -o mode=1777 none /dev/shm"
+    };
+    let isolated = |script: &str| {
+        let mut command = Command::new(if cfg!(portable) { "env" } else { "unshare" });
+        command.args(if cfg!(portable) { &[][..] } else { &["-m"] });
+        command.args(["sh", "-c", &format!("{prepare} && {{ {script}\n}}"), MBOX]);
+        command.stdin(Stdio::null());
+        command
+    };
+    let mut tried = isolated("true");
+    if !tried.stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
+        eprintln!("skipped: this user cannot mount a /dev/shm of its own");
+        return None;
+    }
+    Some(Process::start(&mut isolated(script)))
 }

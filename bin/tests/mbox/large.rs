@@ -224,7 +224,7 @@ fn a_large_line_to_oneself_has_nobody_to_take_it() {
     let input = [text(200_000, 0), b"\n".to_vec()].concat();
     mbox_reading(&["send", &region, "--as", "0", "--to", "0", "--lines"], file_of(&input)).fails(&format!(
         "region {:?}: rank 0: the message is above the limit of 131072 bytes; only another process can take more; \
-         leave --lines away, or create with a larger --arena",
+         leave --lines or --null away, or create with a larger --arena",
         &*region
     ));
 }

@@ -3,6 +3,7 @@
 use crate::kit::{Name, file_of, mbox, mbox_reading};
 use mailbox::Region;
 use serde_json::{Value, json};
+use std::os::unix::fs::MetadataExt;
 
 fn page(region: &str) -> String {
     String::from_utf8(mbox(["stat", region]).succeeds()).expect("UTF-8")
@@ -24,6 +25,7 @@ fn stat_tells_people_and_programs_what_is_there() {
     let size = 4096 + 2 * 4096 + 25 * mailbox.next_multiple_of(4096);
     let expected = json!({
         "name": &*region,
+        "owner": region.path().metadata().expect("a region").uid(),
         "protocol": 7,
         "cells": 64,
         "arena": 8 << 10,
@@ -33,6 +35,7 @@ fn stat_tells_people_and_programs_what_is_there() {
         "memory": 4096 + 2 * 4096 + used.next_multiple_of(4096),
         "ranks": 5,
         "live": 0,
+        "unread": 3,
         "joined": [{
             "rank": 2,
             "status": "left",
@@ -202,33 +205,35 @@ fn ls_lists_regions() {
     one.wait_for(0, "live");
     let list: Value = serde_json::from_slice(&mbox(["ls", "--json"]).succeeds()).expect("JSON");
     let list = list.as_array().expect("an array");
+    let owner = one.path().metadata().expect("a region").uid();
     let named = |name: &Name| list.iter().find(|entry| entry["name"] == **name).expect("its region");
     assert_eq!(
         *named(&one),
         json!({
-            "name": &*one, "ranks": 2, "live": 1, "state": "live", "memory": 8 << 10
+            "name": &*one, "owner": owner, "ranks": 2, "live": 1, "state": "live", "unread": 0, "memory": 8 << 10
         })
     );
     assert_eq!(
         *named(&other),
         json!({
-            "name": &*other, "ranks": 3, "live": 0, "state": "idle", "memory": 8 << 10
+            "name": &*other, "owner": owner, "ranks": 3, "live": 0, "state": "idle", "unread": 0, "memory": 8 << 10
         })
     );
     let table = String::from_utf8(mbox(["ls"]).succeeds()).expect("UTF-8");
-    assert!(has_row(&table, &format!("{} 2 1 live 8 KiB", &*one)), "{table}");
-    assert!(has_row(&table, &format!("{} 3 0 idle 8 KiB", &*other)), "{table}");
+    let row = |name: &Name, rest: &str| {
+        let words = |line: &str| line.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+        let row = table.lines().map(words).find(|row| row[0] == **name).expect("its row");
+        // Its owner's name may be any.
+        assert_eq!(row[2..].join(" "), rest, "{table}");
+    };
+    row(&one, "2 1 live 0 8 KiB");
+    row(&other, "3 0 idle 0 8 KiB");
 }
 
 #[test]
 fn ls_tells_the_stale_from_the_living() {
     let region = Name::create(&["--ranks", "3"]);
-    let state = || {
-        let list: Value = serde_json::from_slice(&mbox(["ls", "--json"]).succeeds()).expect("JSON");
-        let list = list.as_array().expect("an array");
-        let entry = list.iter().find(|entry| entry["name"] == *region).expect("its region");
-        entry["state"].as_str().expect("a word").to_owned()
-    };
+    let state = || region.state();
     assert_eq!(state(), "idle");
     mbox(["send", &region, "--as", "0", "--to", "0"]).succeeds();
     assert_eq!(state(), "idle");

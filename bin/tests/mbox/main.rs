@@ -4,9 +4,15 @@ mod kit;
 
 mod carry;
 mod clean;
+mod consistent;
 mod end;
 mod file;
 mod large;
 mod look;
+mod reading;
 mod refuse;
+mod remedies;
+mod script;
+mod signals;
+mod streams;
 mod user;

@@ -35,12 +35,7 @@ fn bad_names() {
 
 #[test]
 fn regions_that_cannot_be() {
-    let cases: [(&[&str], &str); 10] = [
-        (&["--ranks", "0"], "a region has 1 to 1024 ranks, not 0"),
-        (&["--ranks", "1025"], "a region has 1 to 1024 ranks, not 1025"),
-        (&["--ranks", "4294967295"], "a region has 1 to 1024 ranks, not 4294967295"),
-        (&["--ranks", "2", "--cells", "100"], "cells must be a power of two from 2 to 2^30, not 100"),
-        (&["--ranks", "2", "--cells", "0"], "cells must be a power of two from 2 to 2^30, not 0"),
+    let cases: [(&[&str], &str); 4] = [
         (
             &["--ranks", "2", "--arena", "100"],
             "the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not 100 bytes",
@@ -50,14 +45,8 @@ fn regions_that_cannot_be() {
             "the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not 9223372036854775808 bytes",
         ),
         (
-            &["--ranks", "1024", "--arena", "1024G"],
-            "ranks x ranks x (cells + arena) is 1152921783780773888 bytes, more than a process can map; \
-             make one of them smaller",
-        ),
-        (
-            &["--ranks", "1024", "--cells", "1073741824"],
-            "ranks x ranks x (cells + arena) is 72059797357203456 bytes, more than a process can map; \
-             make one of them smaller",
+            &["--ranks", "1024", "--arena", "64M"],
+            "ranks x ranks x (cells + arena) is 70647918104576 bytes, more than a process can map; make one of them smaller",
         ),
         (
             &["--ranks", "2", "--mode", "4777"],
@@ -73,30 +62,96 @@ fn regions_that_cannot_be() {
 
 #[test]
 fn command_lines_that_make_no_sense() {
-    let see = "see: mbox --help";
-    let size = "a size is a number, and K, M or G after it if need be";
-    let cases: [(&[&str], &str); 9] = [
-        (&[], "no command is given"),
-        (&["carry"], "unrecognized subcommand 'carry'"),
-        (&["create", "x"], "the following required arguments were not provided: --ranks <N>"),
-        (&["send", "x"], "the following required arguments were not provided: --as <R> --to <R>"),
+    let size = "a size is a number of bytes, or of K, M, G or T: 4096, 64K, 1.5M, 2 MiB";
+    let ranks =
+        |value: &str| format!("invalid value '{value}' for '--ranks <N>': a region has 1 to 1024 ranks");
+    let cells = |value: &str| {
+        format!(
+            "invalid value '{value}' for '--cells <N>': cells are a power of two from 2 to 1073741824, as 64 or 4096"
+        )
+    };
+    let rank =
+        |option: &str| format!("invalid value 'two' for '{option} <R>': a rank is a number from 0 to 1023");
+    let cases: &[(&[&str], &str, &str)] = &[
+        (&["carry"], "unrecognized subcommand 'carry'", ""),
+        (&["creat"], "unrecognized subcommand 'creat'; did you mean create?", ""),
+        (&["--rank"], "unexpected argument '--rank' found", ""),
+        (&["create", "x"], "the following required arguments were not provided: --ranks <N>", "create "),
         (
-            &["create", "x", "--ranks", "2", "--arena", "9T"],
-            &format!("invalid value '9T' for '--arena <BYTES>': {size}"),
+            &["create", "x", "--rank", "2"],
+            "unexpected argument '--rank' found; did you mean --ranks?",
+            "create ",
+        ),
+        (&["create", "x", "--ranks", "two"], &ranks("two"), "create "),
+        (&["create", "x", "--ranks", "0"], &ranks("0"), "create "),
+        (&["create", "x", "--ranks", "1025"], &ranks("1025"), "create "),
+        (&["create", "x", "--ranks", "4294967296"], &ranks("4294967296"), "create "),
+        (&["create", "x", "--ranks", "2", "--cells", "100"], &cells("100"), "create "),
+        (&["create", "x", "--ranks", "2", "--cells", "0"], &cells("0"), "create "),
+        (
+            &["create", "x", "--ranks", "2", "--protocol", "http"],
+            "invalid value 'http' for '--protocol <N>': a protocol is a number from 0 to 18446744073709551615",
+            "create ",
+        ),
+        (&["send", "x"], "the following required arguments were not provided: --as <R> --to <R>", "send "),
+        (&["send", "x", "--as", "two", "--to", "1"], &rank("--as"), "send "),
+        (&["send", "x", "--as", "0", "--to", "two"], &rank("--to"), "send "),
+        (&["recv", "x", "--as", "1", "--from", "two"], &rank("--from"), "recv "),
+        (
+            &["send", "x", "--as", "0", "--to", "1", "FILE"],
+            "unexpected argument 'FILE' found; a file is sent from standard input: < FILE",
+            "send ",
+        ),
+        (
+            &["recv", "x", "--as", "1", "FILE"],
+            "unexpected argument 'FILE' found; what comes is written to standard output: > FILE",
+            "recv ",
+        ),
+        (
+            &["recv", "x", "--as", "1", "--count", "0"],
+            "invalid value '0' for '--count <N>': that is to be a number from 1 on",
+            "recv ",
+        ),
+        (
+            &["recv", "x", "--as", "1", "--timeout", "soon"],
+            "invalid value 'soon' for '--timeout <TIME>': a time is a number of seconds, or of ms, s, m or h: 5, 0.5, 500ms, 2m",
+            "recv ",
+        ),
+        (
+            &["recv", "x", "--as", "1", "--no-wait", "--timeout", "1"],
+            "the argument '--no-wait' cannot be used with '--timeout <TIME>'",
+            "recv ",
+        ),
+        (
+            &["recv", "x", "--as", "1", "--lines", "-0"],
+            "the argument '--lines' cannot be used with '--null'",
+            "recv ",
+        ),
+        (
+            &["create", "x", "--ranks", "2", "--arena", "9Q"],
+            &format!("invalid value '9Q' for '--arena <BYTES>': {size}"),
+            "create ",
         ),
         (
             &["create", "x", "--ranks", "2", "--arena", "99999999999999999999"],
             "invalid value '99999999999999999999' for '--arena <BYTES>': that is too large",
+            "create ",
         ),
         (
             &["create", "x", "--ranks", "2", "--mode", "999"],
             "invalid value '999' for '--mode <OCTAL>': a mode is octal, as in chmod: 600, 660",
+            "create ",
         ),
-        (&["rm"], "the following required arguments were not provided: <NAME>..."),
-        (&["ls", "--yaml"], "unexpected argument '--yaml' found"),
+        (
+            &["stat", "x", "--owner", "no such user"],
+            "invalid value 'no such user' for '--owner <USER>': there is no such user in /etc/passwd; give its number",
+            "stat ",
+        ),
+        (&["rm"], "the following required arguments were not provided: <NAME>...", "rm "),
+        (&["ls", "--yaml"], "unexpected argument '--yaml' found", "ls "),
     ];
-    for (args, what) in cases {
-        assert_eq!(mbox(args).fails_with(2, &format!("{what}; {see}")), b"");
+    for (args, what, command) in cases {
+        assert_eq!(mbox(*args).fails_with(2, &format!("{what}; see: mbox {command}--help")), b"", "{args:?}");
     }
 }
 
@@ -110,7 +165,7 @@ fn help_is_not_an_error() {
 #[test]
 fn a_region_that_exists() {
     let region = Name::create(&["--ranks", "2"]);
-    let what = format!("the name is taken; remove it with: mbox rm {}", &*region);
+    let what = format!("the name is taken; use it, or remove it with: mbox rm {}", &*region);
     refuses(&["create", &region, "--ranks", "2"], &region, &what);
     assert!(region.exists());
 }
@@ -143,8 +198,8 @@ fn what_is_not_a_region() {
             let what = "this is not a region of ours; another program may own the name; choose another name";
             refuses(&args, &name, what);
         }
-        let what = format!("the name is taken; remove it with: mbox rm {}", &*name);
-        refuses(&["create", &name, "--ranks", "2"], &name, &what);
+        let what = "the name is taken; it is no region; choose another name";
+        refuses(&["create", &name, "--ranks", "2"], &name, what);
         assert!(fs::symlink_metadata(name.path()).is_ok(), "it is not ours to remove");
     }
 }
@@ -176,7 +231,14 @@ fn another_version() {
     for args in openers(&region).iter().filter(|args| args[0] != "rm") {
         refuses(args, &region, &what);
     }
-    mbox(["rm", &region]).succeeds();
+    if cfg!(portable) {
+        // Its locks are words that may be anywhere.
+        let what = OpenError::Version { abi: 99 };
+        let what = format!("{what}; if nobody uses it, remove it with: rm {}", region.path().display());
+        refuses(&["rm", &region], &region, &what);
+    } else {
+        mbox(["rm", &region]).succeeds();
+    }
 }
 
 #[test]

@@ -1,0 +1,282 @@
+//! What could not be done to a region, why, and what this user can do about it.
+
+use super::account;
+use super::failure::Failure;
+use crate::place::place;
+use mailbox::{CreateError, JoinError, Listed, Lost, OpenError, Place, RemoveError};
+use rustix::fs::{Access, access};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::{fs, io};
+
+/// Why regions in memory could not be listed.
+pub fn listing(error: io::Error) -> Failure {
+    let folder = mailbox::os::shm_folder();
+    let hint = match error.kind() {
+        io::ErrorKind::NotFound => "; regions in memory need it; a region can be in a file: ./NAME",
+        io::ErrorKind::PermissionDenied => {
+            "; this user may not read it; its regions are seen by name: mbox stat NAME"
+        }
+        _ => "",
+    };
+    Failure::new(format_args!("{}: {error}{hint}", folder.display()))
+}
+
+/// Why the region was not created.
+pub fn creating(name: &str, error: CreateError) -> Failure {
+    let folder = folder(name);
+    let hint = match error {
+        CreateError::BadPath => BAD_PATH.into(),
+        CreateError::Exists => taken(name),
+        CreateError::NoSpace if is_file(name) => {
+            format!("make the region smaller, or make room on the disk of {folder:?}")
+        }
+        CreateError::NoSpace => "make the region smaller, or remove others: mbox ls, mbox rm".into(),
+        CreateError::Denied => {
+            format!("user {} may not create files in {folder:?}; {}", account::show_me(), elsewhere(name))
+        }
+        CreateError::ReadOnly => format!("that of {folder:?}; {}", elsewhere(name)),
+        CreateError::FileSize { .. } => "raise that, or make the region smaller".into(),
+        CreateError::NoFolder => return no_folder(name),
+        CreateError::Os(_) => format!("no file can be created in {folder:?}; {}", elsewhere(name)),
+        _ => String::new(),
+    };
+    Failure::of_region(name, error, &hint)
+}
+
+/// What to do about a name that is taken.
+fn taken(name: &str) -> String {
+    let Some(Listed { owner, refusal, .. }) = Listed::at(place(name)) else {
+        return "it is being removed; try again".into();
+    };
+    let is_own = owner == account::me();
+    match refusal {
+        Some(OpenError::Foreign) => format!("it is no region; {}", another(name)),
+        _ if !is_own => {
+            format!("it belongs to user {}; {}", account::show(owner), another(name))
+        }
+        Some(OpenError::Denied) => {
+            format!(
+                "it is this user's, and its mode does not let it in; change that with: chmod 600 {}",
+                quoted(&path(name).to_string_lossy())
+            )
+        }
+        Some(OpenError::Length { .. }) => {
+            format!("the region is damaged; remove it with: rm {}", quoted(&path(name).to_string_lossy()))
+        }
+        _ => format!("use it, or remove it with: {}", command_for("rm", name)),
+    }
+}
+
+fn another(name: &str) -> &'static str {
+    if is_file(name) { "choose another path" } else { "choose another name" }
+}
+
+/// Where a region could be instead.
+fn elsewhere(name: &str) -> &'static str {
+    if is_file(name) { "choose another folder" } else { "a region can be in a file, too: ./NAME" }
+}
+
+/// Why the region was not opened.
+pub fn opening(name: &str, error: OpenError) -> Failure {
+    let hint = match error {
+        OpenError::BadPath => BAD_PATH.into(),
+        OpenError::NotFound => return missing(name),
+        OpenError::Foreign => another(name).into(),
+        OpenError::Length { .. } => {
+            format!("its mail is lost; remove it with: rm {}", quoted(&path(name).to_string_lossy()))
+        }
+        OpenError::Version { .. } => {
+            format!("if it is of no use any more, remove it with: {}", command_for("rm", name))
+        }
+        OpenError::Protocol { protocol } => format!("if mbox may speak it, add: --protocol {protocol}"),
+        OpenError::Owner { uid } => {
+            let what = format!("the region belongs to user {}, who is not trusted", account::show(uid));
+            return Failure::of_region(name, what, &format!("if you trust that user, add: --owner {uid}"));
+        }
+        OpenError::Incompatible => {
+            format!("if nobody uses it, remove it with: {}", command_for("rm", name))
+        }
+        OpenError::Denied => return denied(name),
+        OpenError::ReadOnly => format!("it can be looked at: {}", command_for("stat", name)),
+        _ => String::new(),
+    };
+    Failure::of_region(name, error, &hint)
+}
+
+/// That there is no such region, and what there is.
+fn missing(name: &str) -> Failure {
+    if !folder(name).is_dir() {
+        return no_folder(name);
+    }
+    let hint = format!("create it with: {} --ranks N", command_for("create", name));
+    Failure::of_region(name, OpenError::NotFound, &hint)
+}
+
+/// That there is no folder for the region, and why.
+fn no_folder(name: &str) -> Failure {
+    let folder = folder(name);
+    let nearest = folder.ancestors().find(|path| path.exists());
+    let hint = match nearest {
+        // An empty path is the current folder.
+        Some(path) if !path.is_dir() => format!("{path:?} is no folder; choose another path"),
+        _ => format!("create it with: mkdir -p {}", quoted(&folder.to_string_lossy())),
+    };
+    Failure::of_region(name, format_args!("there is no folder {folder:?}"), &hint)
+}
+
+/// What keeps this user out, and who can change that.
+fn denied(name: &str) -> Failure {
+    let path = path(name);
+    let quoted_path = quoted(&path.to_string_lossy());
+    let Some(Listed { owner, .. }) = Listed::at(place(name)) else {
+        let what =
+            format!("permission denied: user {} may not look into {:?}", account::show_me(), folder(name));
+        return Failure::of_region(name, what, another(name));
+    };
+    let (what, hint) = if owner == account::me() {
+        let what = "permission denied: the region is this user's, and its mode does not let it in".to_owned();
+        (what, format!("change that with: chmod 600 {quoted_path}"))
+    } else {
+        let what = format!("permission denied: the region belongs to user {}", account::show(owner));
+        (what, format!("that user can let others in with: chmod 666 {quoted_path}"))
+    };
+    Failure::of_region(name, what, &hint)
+}
+
+/// Why the region was not removed.
+pub fn removing(name: &str, error: RemoveError) -> Failure {
+    match error {
+        RemoveError::Open(OpenError::NotFound) if !folder(name).is_dir() => no_folder(name),
+        RemoveError::Open(OpenError::NotFound) => {
+            let list = if is_file(name) {
+                format!("ls {}", quoted(&folder(name).to_string_lossy()))
+            } else {
+                "mbox ls".into()
+            };
+            Failure::of_region(name, OpenError::NotFound, &format!("see which there are with: {list}"))
+        }
+        RemoveError::Open(OpenError::ReadOnly) => {
+            Failure::of_region(name, error, "nothing can be removed there")
+        }
+        RemoveError::Open(OpenError::Owner { .. } | OpenError::Denied) | RemoveError::Denied
+            if !may_remove(name) =>
+        {
+            let what = format!("permission denied: user {} may not remove it", account::show_me());
+            let hint = match Listed::at(place(name)) {
+                Some(Listed { owner, .. }) if owner != account::me() => {
+                    format!("it belongs to user {}, who can", account::show(owner))
+                }
+                _ => format!("a user who may write to {:?} can", folder(name)),
+            };
+            Failure::of_region(name, what, &hint)
+        }
+        // Where locks are words of the region, nobody can say who uses it.
+        RemoveError::Open(OpenError::Version { .. }) => {
+            let hint =
+                format!("if nobody uses it, remove it with: rm {}", quoted(&path(name).to_string_lossy()));
+            Failure::of_region(name, error, &hint)
+        }
+        RemoveError::Open(error) => opening(name, error),
+        RemoveError::InUse => {
+            Failure::of_region(name, error, &format!("see by whom with: {}", command_for("stat", name)))
+        }
+        _ => Failure::of_region(name, error, ""),
+    }
+}
+
+/// Whether this user may take the name out of its folder. In one that is sticky, as `/dev/shm` is, only the owner may.
+fn may_remove(name: &str) -> bool {
+    let (folder, me) = (folder(name), account::me());
+    let is_sticky =
+        fs::metadata(&folder).is_ok_and(|folder| folder.mode() & 0o1000 != 0 && folder.uid() != me);
+    let is_own = fs::symlink_metadata(path(name)).is_ok_and(|file| file.uid() == me);
+    access(&folder, Access::WRITE_OK).is_ok() && (!is_sticky || is_own || me == 0)
+}
+
+/// What to do when the rank is no longer this process'.
+pub fn lost(name: &str, lost: Lost) -> String {
+    match lost {
+        Lost::Rank => format!("see by whom with: {}", command_for("stat", name)),
+        Lost::Removed => {
+            let again = command_for("create", name);
+            format!(
+                "create it again: {again}; where a logout did it, set RemoveIPC=no in logind.conf, or use a file"
+            )
+        }
+        Lost::Forked => String::new(),
+    }
+}
+
+/// Why the rank was not joined.
+pub fn joining(name: &str, error: JoinError) -> Failure {
+    let hint = match error {
+        JoinError::Taken { .. } => {
+            format!("end it or join --as another; see by whom with: {}", command_for("stat", name))
+        }
+        JoinError::Removed => format!("create it again with: {} --ranks N", command_for("create", name)),
+        _ => String::new(),
+    };
+    Failure::of_region(name, error, &hint)
+}
+
+const BAD_PATH: &str = "write it as FOLDER/FILE";
+
+/// Whether the region is in a file, not in memory.
+pub fn is_file(name: &str) -> bool {
+    matches!(place(name), Place::File(_))
+}
+
+/// Where the region's file is.
+fn path(name: &str) -> PathBuf {
+    if is_file(name) { name.into() } else { mailbox::os::shm_path(name) }
+}
+
+/// The folder that the region's file is in.
+pub fn folder(name: &str) -> PathBuf {
+    match path(name).parent() {
+        Some(folder) if folder != Path::new("") => folder.to_owned(),
+        // The root has none.
+        _ => path(name),
+    }
+}
+
+/// A command for a region, as one can give it to a shell.
+pub fn command_for(command: &str, name: &str) -> String {
+    format!("mbox {command} {}", quoted(name))
+}
+
+/// A name as one can give it to a shell: that of a file may have anything in it.
+fn quoted(name: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "._-/+,:@%".contains(letter);
+    if name.chars().any(char::is_control) {
+        // What a terminal shows is not to be copied then.
+        format!("{name:?}")
+    } else if name.chars().all(is_plain) {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shell_reads_a_quoted_name() {
+        assert_eq!(quoted("/var/lib/prices-1.mbox"), "/var/lib/prices-1.mbox");
+        assert_eq!(quoted("./my prices"), "'./my prices'");
+        assert_eq!(quoted("./it's"), r"'./it'\''s'");
+        assert_eq!(quoted("./new\nline"), r#""./new\nline""#);
+    }
+
+    #[test]
+    fn files_have_folders() {
+        assert_eq!(folder("prices"), mailbox::os::shm_folder());
+        assert_eq!(folder("./prices"), Path::new("."));
+        assert_eq!(folder("/prices"), Path::new("/"));
+        assert_eq!(folder("/"), Path::new("/"));
+        assert_eq!(folder("/var/lib/prices"), Path::new("/var/lib"));
+    }
+}
