@@ -5,7 +5,7 @@ use super::batch::Batch;
 use super::failure::Failure;
 use super::framing::Framing;
 use super::number;
-use super::remedy::{command_for, joining, lost};
+use super::remedy::{command_for, joining, leave, lost};
 use super::senders::Senders;
 use super::span;
 use super::standard::Output;
@@ -95,6 +95,7 @@ impl Recv {
         me.set_pieces(true);
         let mut senders = Senders::default();
         let (end, taken) = self.receive(&me, output, &stop, &mut senders)?;
+        leave(&self.access.name, me)?;
         senders.verdict(&self.access.name)?;
         let is_enough = match self.count {
             Some(count) => taken == count,

@@ -3,7 +3,7 @@
 use super::account;
 use super::failure::Failure;
 use crate::place::place;
-use mailbox::{CreateError, JoinError, Listed, Lost, OpenError, Place, RemoveError};
+use mailbox::{CloseError, CreateError, Endpoint, JoinError, Listed, Lost, OpenError, Place, RemoveError};
 use rustix::fs::{Access, access};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -218,6 +218,17 @@ pub fn joining(name: &str, error: JoinError) -> Failure {
         _ => String::new(),
     };
     Failure::of_region(name, error, &hint)
+}
+
+/// Leaves a region, and says if a disk did not take what is in it.
+pub fn leave(name: &str, endpoint: Endpoint) -> Result<(), Failure> {
+    match endpoint.close() {
+        Err(error @ (CloseError::Failed | CloseError::Os(_))) => {
+            Err(Failure::of_region(name, error, "its mail is there until the machine is booted again"))
+        }
+        // What was to be done in the region is done.
+        _ => Ok(()),
+    }
 }
 
 const BAD_PATH: &str = "write it as FOLDER/FILE";

@@ -4,7 +4,7 @@ use super::access::Access;
 use super::failure::Failure;
 use super::framing::Framing;
 use super::number;
-use super::remedy::{command_for, folder, is_file, joining, lost};
+use super::remedy::{command_for, folder, is_file, joining, leave, lost};
 use super::standard::{Input, input_failure};
 use super::stop::Stop;
 use clap::Args;
@@ -64,10 +64,13 @@ impl Send {
             Some(end) => stream.carry_messages(input, end),
             None => stream.carry_bytes(input),
         };
-        if sent.is_err() {
-            break_off(stream.endpoint);
+        match sent {
+            Ok(()) => leave(stream.name, stream.endpoint),
+            Err(failure) => {
+                break_off(stream.endpoint);
+                Err(failure)
+            }
         }
-        sent
     }
 
     fn start(&self, stop: Stop) -> Result<Stream<'_>, Failure> {
