@@ -182,7 +182,9 @@ impl Consumer {
     /// was put back, or where the next may have been handed out before.
     pub fn ease(&self, count: u64) {
         let next = self.next.get();
-        let room = self.cells() - next.wrapping_sub(self.head.get());
+        // As far as the producer knows: what it cannot have sent would make no sense to a successor.
+        let told = self.mailbox.lines.consumer.head.load(Relaxed);
+        let room = self.cells().saturating_sub(next.wrapping_sub(told));
         let is_easy = !self.unread.any() && !self.is_handed(next);
         let until = next.wrapping_add(if is_easy { count.min(room) } else { 0 });
         self.until.set(until);
