@@ -129,6 +129,12 @@ impl<'a> Docket<'a> {
         self.request(number).load(Acquire) >> EPOCH_SHIFT & EPOCH_MASK
     }
 
+    /// Whether the caller of request `number` was told that it was dropped, or answered.
+    pub fn is_settled(&self, number: u64) -> bool {
+        let word = self.request(number).load(Acquire);
+        word >> NUMBER_SHIFT == number && word & (Word::ToldDropped.bit() | Word::HasAnswer.bit()) != 0
+    }
+
     fn request(&self, number: u64) -> &'a AtomicU64 {
         &self.0[GROUP + number as usize % REQUESTS]
     }
@@ -189,6 +195,17 @@ mod tests {
             &[first, HasAnswer, HasAnswer],
         ];
         ways.iter().for_each(|said| assert_eq!(last_of(said), Err(Wrong::Belied), "{said:?}"));
+    }
+
+    #[test]
+    fn what_was_in_hand_in_a_panic_and_is_told_to_be_dropped_is_seen() {
+        let words: Vec<_> = (0..DOCKET).map(|_| AtomicU64::new(0)).collect();
+        let docket = Docket::new(&words);
+        let number = docket.begin();
+        assert_eq!(docket.say(number, CarriedOut(1)), Ok(()));
+        assert!(!docket.is_settled(number));
+        assert_eq!(docket.say(number, ToldDropped), Ok(()));
+        assert!(docket.is_settled(number));
     }
 
     #[test]

@@ -37,14 +37,34 @@ impl<'a> Server<'a> {
         Self { rank, epoch, book, lines: (0..).zip(requests).map(line).collect() }
     }
 
+    /// Looks whether callers were told something of these calls, which were in hand in a panic, and are not answered.
+    pub fn check(&self, from: u32, calls: &mut Vec<u64>) {
+        calls.retain(|number| {
+            let is_settled = self.lines[from as usize].docket.is_settled(*number);
+            if is_settled {
+                self.book.fail(self.rank, from, *number, Count::Belied);
+            }
+            !is_settled
+        });
+    }
+
     /// Carries out a call, which comes when message `last` of its caller has, or cannot come any more; its number.
-    pub fn carry_out(&self, call: &Mail<'_>, last: u64) -> Option<u64> {
+    /// Those of `again` were carried out before, and only come again.
+    pub fn carry_out(&self, call: &Mail<'_>, last: u64, again: &mut Vec<u64>) -> Option<u64> {
         let from = call.from();
         let line = &self.lines[from as usize];
         let Some(Request { number, after, .. }) = line.requests.open(call) else {
             self.book.tear(from, self.rank, last);
             return None;
         };
+        if let Some(at) = again.iter().position(|again| *again == number) {
+            again.swap_remove(at);
+            self.book.count(self.rank, Count::Again, 1);
+            if !call.redelivered() {
+                self.book.fail(self.rank, from, number, Count::Unmarked);
+            }
+            return Some(number);
+        }
         let said = line.docket.say(number, Word::CarriedOut(self.epoch));
         self.book.judge_word(self.rank, from, number, said);
         if after > last {
