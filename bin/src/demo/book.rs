@@ -83,7 +83,7 @@ const NAMES: [&str; 11] = [
     "told of an end that is none, or not as it was, or again",
 ];
 /// The last lives of a rank of which it is known how they ended: far more than anybody is behind.
-const LIVES: usize = 64;
+pub const LIVES: usize = 64;
 /// What a life says of its end.
 const SILENT: u64 = 4;
 

@@ -6,7 +6,7 @@ use super::ledger::{Arrival, Ledger, Reader, Verdict};
 use super::obituary::Obituary;
 use super::parcel::Parcels;
 use super::poster::pause;
-use super::server::Server;
+use super::server::{Again, Server};
 use super::verb::{Fetch, Verb};
 use mailbox::{Batch, Mail, RecvError, Source};
 use rand::RngExt;
@@ -34,7 +34,7 @@ struct Line<'a> {
     /// The places of mails that were given back before anything was made of them.
     untouched: Vec<u64>,
     /// The calls that were in hand in a panic and have not come again.
-    calls: Vec<u64>,
+    calls: Vec<Again>,
     /// Whether such a call may take room in the mailbox.
     is_blocked: bool,
     has_ended: bool,
@@ -181,7 +181,7 @@ impl<'a> Collector<'a> {
         for (number, mail) in &held {
             let line = &mut self.lines[mail.from() as usize];
             if mail.is_call() {
-                line.calls.push(*number);
+                line.calls.push(Again::new(*number, mail.epoch()));
                 line.is_blocked = true;
             } else {
                 line.reader.give_back(*number, mail.seq());
@@ -248,6 +248,13 @@ impl<'a> Collector<'a> {
             }
             (Err(RecvError::Empty), Some(look)) => self.obituary.miss(&look),
             _ => {}
+        }
+        if let (Err(RecvError::Empty), Verb::Try) = (&result, verb) {
+            for (from, line) in (0..).zip(&mut self.lines) {
+                if is_anyone || source == Source::Rank(from) {
+                    self.server.miss(self.obituary.region(), from, &mut line.calls);
+                }
+            }
         }
         match result {
             Ok(mail) => Ok(Some(mail)),

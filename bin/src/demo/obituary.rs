@@ -1,6 +1,6 @@
 //! The ends that a receiver in a torture is told of, judged by the ends that there were.
 
-use super::book::{Book, Count, End};
+use super::book::{Book, Count, End, LIVES};
 use mailbox::{Region, Status};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -46,8 +46,8 @@ enum Wrong {
 }
 
 impl Told {
-    /// Nothing yet, to one who joined between these two moments; whether its predecessor may have left word of what it
-    /// was told.
+    /// Nothing yet, to one who joined between these two moments; whether a predecessor may have left word of what it was
+    /// told.
     fn new(before: State, after: State, has_word: bool) -> Self {
         // The end of one that had left before may be told if it left mail.
         let may_be_told = u64::from(before.0 == Status::Left);
@@ -132,11 +132,18 @@ impl<'a> Obituary<'a> {
     /// For a rank that joined since things stood as `before`.
     pub fn new(book: &'a Book<'a>, region: &Region, rank: u32, before: &Look) -> Self {
         let after = Look::new(region);
-        let former = after.0[rank as usize].1.saturating_sub(1);
-        let has_word = book.end_of(rank, former).0 != End::Death;
+        // Such word stays until another leaves.
+        let epoch = after.0[rank as usize].1;
+        let mut formers = (1..LIVES as u64).filter_map(|back| epoch.checked_sub(back));
+        let has_word = formers.any(|former| book.end_of(rank, former).0 != End::Death);
         let told = |(before, after): (&State, State)| Told::new(*before, after, has_word);
         let told = before.0.iter().zip(after.0).map(told).collect();
         Self { book, region: region.clone(), rank, told }
+    }
+
+    /// Where.
+    pub fn region(&self) -> &Region {
+        &self.region
     }
 
     /// How things stand.

@@ -229,7 +229,7 @@ impl<'a> Rack<'a> {
             return self.see_off(rank as u32);
         }
         self.kills += 1;
-        self.end(rank as u32);
+        self.end(rank as u32, false);
         Ok(())
     }
 
@@ -237,7 +237,7 @@ impl<'a> Rack<'a> {
     fn see_off(&mut self, rank: u32) -> Result<(), Failure> {
         if self.book.own_end(rank).load(Acquire) != 0 {
             self.own_ends += 1;
-            self.end(rank);
+            self.end(rank, true);
         } else if self.book.is_over() {
             self.lives[rank as usize] = Life::Done;
         } else {
@@ -246,13 +246,15 @@ impl<'a> Rack<'a> {
         Ok(())
     }
 
-    /// A life of a rank is over, and another follows.
-    fn end(&mut self, rank: u32) {
+    /// A life of a rank is over, by itself or not, and another follows.
+    fn end(&mut self, rank: u32, is_own: bool) {
         self.book.own_end(rank).store(0, Release);
         self.book.doomed(rank).store(0, Release);
         // Mostly too soon for others to see more than a successor; now and then so late that they must have seen the end.
         let pause = match self.random.random_range(0..256) {
             0 => 1500,
+            // Others begin meanwhile.
+            _ if is_own => self.random.random_range(0..100),
             1..64 => self.random.random_range(0..100),
             _ => 0,
         };
@@ -271,7 +273,7 @@ impl<'a> Rack<'a> {
                 Life::Running { process, .. } if self.book.doomed(rank).load(Acquire) != 0 => {
                     self.stage.kill(*process)?;
                     self.own_ends += 1;
-                    self.end(rank);
+                    self.end(rank, true);
                 }
                 Life::Running { watch, .. } => {
                     if let Some(half) = watch.look(&mut self.longest) {
@@ -285,7 +287,7 @@ impl<'a> Rack<'a> {
         if let Some(Life::Running { process, watch }) = &mut self.mourner {
             if self.stage.bury(*process)? {
                 self.mourner = None;
-            } else if watch.look(&mut self.longest).is_some() {
+            } else if watch.look(&mut Duration::default()).is_some() {
                 self.stuck += 1;
                 let call = self.book.describe(self.torture.ranks, Half::Receiving);
                 self.first_stuck.get_or_insert(call);
