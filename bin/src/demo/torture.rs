@@ -254,7 +254,7 @@ impl<'a> Rack<'a> {
         let pause = match self.random.random_range(0..256) {
             0 => 1500,
             // Others begin meanwhile.
-            _ if is_own => self.random.random_range(0..100),
+            64..192 if is_own => self.random.random_range(0..100),
             1..64 => self.random.random_range(0..100),
             _ => 0,
         };
