@@ -434,7 +434,9 @@ fn mails_that_are_left_keep_nobody_else_waiting() {
 
 #[test]
 fn mail_of_one_that_was_long_silent_is_found_however_short_the_time() {
-    let (_scratch, all) = endpoints::<300>(4);
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(300).cells(4).arena(ARENA));
+    let all: Vec<Endpoint> = (0..300).map(|rank| region.join(rank).expect("free")).collect();
     let (me, others) = all.split_first().expect("some");
     for other in others {
         other.send(0, b"first").expect("room");

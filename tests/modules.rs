@@ -10,6 +10,8 @@ const TABLE: &[(&str, &str)] = &[
     ("sync", ""),
     ("sync/stops", ""),
     ("error", ""),
+    ("error/region", ""),
+    ("error/message", ""),
     ("cell", ""),
     ("layout", "sync cell error"),
     ("layout/padded", ""),

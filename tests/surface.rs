@@ -3,9 +3,10 @@
 
 use mailbox::{
     Batch, Call, CallError, CloseError, Config, ConfigError, CreateError, CreateOrOpenError, Draft, Endpoint,
-    HandError, Inspection, Interrupter, JoinError, JoinOptions, Lost, Mail, MailboxReport, OpenError,
-    OpenOptions, Piece, Place, RankReport, Receiver, RecvError, Region, RemoveError, Reply, ReplyError,
-    Reserve, SendError, Sender, SizeError, Source, Status, Wait, WaitError,
+    HandError, Inspection, Interrupter, JoinError, JoinOptions, Leftover, LeftoverKind, Listed, Lost, Mail,
+    MailboxReport, OpenError, OpenOptions, Piece, Place, RankReport, Receiver, RecvError, Region,
+    RemoveError, Reply, ReplyError, Reserve, SendError, Sender, SizeError, Source, Status, TrustedEvents,
+    View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
@@ -20,8 +21,9 @@ fn fails<T: Error + Clone + PartialEq + Send + Sync + 'static>() {}
 #[test]
 fn everything_shows_itself() {
     shows::<(Batch<'_>, Call<'_>, Config, Draft<'_>, Endpoint, Inspection, Interrupter, Mail<'_>)>();
+    shows::<(Leftover, Listed, View)>();
     shows::<(MailboxReport, OpenOptions, Piece, RankReport, Receiver, Region, Reply, Sender)>();
-    is_a_key::<(JoinOptions<'_>, Place<'_>, Reserve, Source, Status, Wait)>();
+    is_a_key::<(JoinOptions<'_>, LeftoverKind, Place<'_>, Reserve, Source, Status, TrustedEvents, Wait)>();
 }
 
 #[test]
@@ -48,7 +50,8 @@ fn every_error_is_one() {
 fn nothing_public_is_missing_here() {
     let folder = env!("CARGO_MANIFEST_DIR");
     let read = |path: &str| std::fs::read_to_string(format!("{folder}/{path}")).expect("a source file");
-    let (root, errors, here) = (read("src/lib.rs"), read("src/error.rs"), read("tests/surface.rs"));
+    let (root, here) = (read("src/lib.rs"), read("tests/surface.rs"));
+    let errors = read("src/error/region.rs") + &read("src/error/message.rs");
     let uses = root.split_once("pub use bell::").expect("the first of them").1;
     let words = uses.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
     let types =

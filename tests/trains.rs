@@ -424,6 +424,7 @@ fn a_senders_successor_begins_anew() {
         assert_eq!(scene.sender.does("join 0"), "ok");
         scene.receiver.signal(libc::SIGCONT);
         if train {
+            assert_eq!(scene.receiver.does("recv"), "PeerDead(0)", "of the former life");
             scene.receiver.starts("gist");
             assert_eq!(scene.sender.does(&format!("train 1 {LONG} {SEED}")), "ok");
             let answer = scene.receiver.answer();

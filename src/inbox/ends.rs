@@ -115,14 +115,17 @@ impl Inbox {
     /// Takes over, as the mailbox from `from` is opened, whether a former receiver was told of that rank's end. If it was
     /// not, an end from before this endpoint is news, too: after the mail.
     ///
-    /// As far as a peer's word says. Only that of a life that is over, and has no successor yet, counts: so the word
-    /// withholds no end that is to come.
+    /// As far as a peer's word says. Only that of a life that is over counts, and of those the last: so the word withholds
+    /// no end that is to come.
     pub(super) fn recall_end(&self, member: &Member, from: u32, consumer: &Consumer) {
         let told = &self.told[from as usize];
-        let epoch = member.region.registry.life(from).epoch();
-        let was_told = consumer.line().told.load(Relaxed) == epoch;
-        if was_told && member.end_of(from, true).is_some() {
+        let life = member.region.registry.life(from);
+        let (epoch, word) = (life.epoch(), consumer.line().told.load(Relaxed));
+        if word == epoch && member.end_of(from, true).is_some() {
             told.set(epoch);
+        } else if word != 0 && word == epoch.wrapping_sub(1) && life.joined() {
+            // Of the life before the one that goes on.
+            told.set(word);
         } else if told.get() == epoch {
             told.set(EARLIER | epoch);
         }

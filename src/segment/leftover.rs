@@ -28,7 +28,7 @@ pub struct Leftover {
 }
 
 /// What a [`Leftover`] is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LeftoverKind {
     /// A region in which somebody died without leaving.

@@ -21,7 +21,7 @@ pub use fan_in::FanIn;
 pub use futex::futexes;
 pub use lines::{Lines, LinesEnd};
 pub use pipeline::{Slots, pipeline};
-pub use process::{Partner, clock, cpu_time, die_with_parent, pin, processors, unpin};
+pub use process::{Partner, clock, cpu_time, die_with_parent, hear_signals, pin, processors, unpin};
 pub use raw::{one_line, two_lines};
 pub use shared::Shared;
 pub use stream::Stream;

@@ -72,6 +72,18 @@ pub fn die_with_parent() {
     }
 }
 
+/// Lets signals end this process and those that it starts, also where a shell started it in the background, to ignore
+/// some.
+pub fn hear_signals() {
+    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
+        // SAFETY: the default action is no function of ours.
+        #[expect(unsafe_code, reason = "system call")]
+        unsafe {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+    }
+}
+
 /// The processors that this process was allowed to run on when this was first called, thus before `pin`.
 fn allowed() -> &'static [usize] {
     static ALLOWED: OnceLock<Vec<usize>> = OnceLock::new();

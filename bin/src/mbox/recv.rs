@@ -123,7 +123,8 @@ impl Recv {
             // A message that has begun is written to its end before any other.
             let source = senders.halfway.or(self.from).map_or(Source::Anyone, Source::Rank);
             let received = match me.try_recv_from(source) {
-                Err(RecvError::Empty) => {
+                // What the batch holds may be what keeps more from coming.
+                Err(RecvError::Empty | RecvError::Held(_)) => {
                     batch.flush()?;
                     match self.patience(senders) {
                         None => me.recv_from(source),

@@ -72,6 +72,7 @@ impl Demo {
 
     fn spawn(command: &mut Command) -> Self {
         command.stdin(Stdio::null()).stderr(Stdio::piped());
+        measure::hear_signals();
         let mut child = command.spawn().expect("it starts");
         let (sender, lines) = mpsc::channel();
         if let Some(output) = child.stdout.take() {

@@ -199,6 +199,7 @@ impl Process {
     }
 
     fn launch(command: &mut Command) -> Self {
+        measure::hear_signals();
         let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
         let complaints = child.stderr.take().map(collector);
         Self { child, output: None, complaints }

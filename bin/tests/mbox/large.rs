@@ -196,10 +196,12 @@ fn a_message_that_is_given_up_is_told_and_the_next_ones_follow() {
 fn a_receiver_that_ends_in_the_middle_of_a_message_fails_its_sender() {
     let region = Name::create(SMALL);
     let mut receiver = mbox_writing(&recv_lines(&region), Stdio::piped());
-    let _output = receiver.output();
+    let mut output = receiver.output();
     region.wait_for(1, "live");
     let sender = mbox_reading(&send_lines(&region), file_of(&[text(4 << 20, 0), b"\n".to_vec()].concat()));
     region.wait_until(|stat| stat["mailboxes"][0]["full"].as_u64() > Some(0));
+    // It has the beginning.
+    output.read_exact(&mut [0]).expect("a byte");
     receiver.kill();
     sender.fails(&format!(
         "region {:?}: rank 1 died, or was replaced, before it made room or had the whole message; \

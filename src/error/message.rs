@@ -1,0 +1,203 @@
+//! Of messages and calls.
+
+use super::Lost;
+use thiserror::Error;
+
+/// Why a message was not sent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The region has no such rank.
+    #[error("there is no rank {rank}: the region has ranks 0 to {}", .ranks - 1)]
+    NoSuchRank {
+        /// The rank that was asked for.
+        rank: u32,
+        /// How many ranks the region has.
+        ranks: u32,
+    },
+    /// The message is longer than this region carries; or, where nobody waits or a draft is asked for, than
+    /// what a mailbox holds as a whole: half its arena.
+    #[error("the message is above the limit of {limit} bytes")]
+    TooLarge {
+        /// The longest message, in bytes.
+        limit: u64,
+    },
+    /// There is no room now, and nobody waits for it: `try_send`, `try_reserve`, or a message to oneself. Nothing
+    /// was sent.
+    #[error("the mailbox is full")]
+    Full,
+    /// The time was over before there was room, or before a message in fragments was taken. Nothing was sent, or
+    /// will be delivered, unless the end of such a message was on its way.
+    #[error("timed out")]
+    Timeout,
+    /// An [`Interrupter`](crate::Interrupter) ended the wait; otherwise as [`SendError::Timeout`].
+    #[error("interrupted")]
+    Interrupted,
+    /// The mailbox is full and its receiver, this rank, has left; or it left while it took a message in fragments, and nobody
+    /// has joined as that rank since: this one is not delivered, unless its end was on its way.
+    #[error("rank {0} left before it made room or had the whole message")]
+    PeerLeft(u32),
+    /// The mailbox is full and its receiver, this rank, is dead; or it ended while it took a message in fragments, and
+    /// may have been replaced: this one is not delivered, unless its end was on its way.
+    #[error("rank {0} died, or was replaced, before it made room or had the whole message")]
+    PeerDead(u32),
+    /// There is no memory, or disk, left for the first message to this peer, or for the first above 48 bytes: smaller
+    /// ones go all the same then. Nothing was sent; it can be tried again.
+    #[error("no shared memory left for the mailbox")]
+    NoSpace,
+    /// The words in the mailbox make no sense: its receiver, or who else writes there, is broken. Mailboxes to
+    /// others are not affected.
+    #[error("the mailbox is corrupt")]
+    Corrupt,
+    /// The receiver has given up all that it had not received, to begin anew: see
+    /// [`Receiver::reset`](crate::Receiver::reset). That is lost, and said once; this message is lost, too, unless
+    /// the receiver had it before. What is sent from now on comes as ever.
+    #[error("the receiver gave up all that it had not received, this message perhaps included")]
+    Reset,
+    /// A draft to this peer is open: commit or drop it first.
+    #[error("a draft to this peer is open")]
+    Drafting,
+    /// This endpoint is no longer one.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+/// Why a call has no answer, or another than one.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum CallError {
+    /// Nothing was asked: as [`SendError`], and [`SendError::PeerLeft`] wherever the server has left. Only after
+    /// [`SendError::Reset`] the server may have the request.
+    #[error("the request was not sent: {0}")]
+    Request(SendError),
+    /// The server answered that it failed; these bytes say how.
+    #[error("the server refused the request")]
+    Refused(Vec<u8>),
+    /// The server dropped the call, or all of its mailbox, and will not answer it.
+    #[error("the server dropped the request without an answer")]
+    Dropped,
+    /// The server left without an answer; it may have carried the call out.
+    #[error("the server left without an answer")]
+    PeerLeft,
+    /// The server died, or was replaced, without an answer; it may have carried the call out.
+    #[error("the server died, or was replaced, without an answer")]
+    PeerDead,
+    /// The time was over before there was an answer; the server may still carry the call out.
+    #[error("timed out")]
+    Timeout,
+    /// An [`Interrupter`](crate::Interrupter) ended the wait; otherwise as [`CallError::Timeout`].
+    #[error("interrupted")]
+    Interrupted,
+    /// Mail from the server that is not received, or that is held, takes the room that the server waits for, with the
+    /// answer or before it. Receive it, or drop it; the call goes on.
+    #[error("unread mail of the server keeps its answer from coming")]
+    Held,
+    /// This rank asks itself, and cannot answer while it waits.
+    #[error("a call to oneself is answered by nobody meanwhile")]
+    Oneself,
+    /// The words of the call line, or of a mailbox, make no sense.
+    #[error("the answer is corrupt")]
+    Corrupt,
+    /// The call is over: its answer was taken.
+    #[error("the call is over")]
+    Over,
+    /// This endpoint is no longer one.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+/// Why a call was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ReplyError {
+    /// The mail is no call. It is acknowledged.
+    #[error("the mail is not a call")]
+    NotACall,
+    /// The answer would go through a mailbox, and was to be given by the receiving half of an endpoint that was split:
+    /// it is longer than 48 bytes, or the request came that way. The caller is told that the call was dropped.
+    #[error("only an endpoint that is not split answers through the mailbox")]
+    Split,
+    /// As of a message to the caller. The call was dropped.
+    #[error("the answer was not sent: {0}")]
+    Send(#[from] SendError),
+}
+
+/// Why no message was received.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RecvError {
+    /// The region has no such rank.
+    #[error("there is no rank {rank}: the region has ranks 0 to {}", .ranks - 1)]
+    NoSuchRank {
+        /// The rank that was asked for.
+        rank: u32,
+        /// How many ranks the region has.
+        ranks: u32,
+    },
+    /// There is no mail now, and nobody waits for it: `try_recv`, `try_recv_from`, or only oneself to hear from.
+    #[error("no mail")]
+    Empty,
+    /// The time was over before there was mail.
+    #[error("timed out")]
+    Timeout,
+    /// An [`Interrupter`](crate::Interrupter) ended the wait.
+    #[error("interrupted")]
+    Interrupted,
+    /// There is no more mail from this rank, which has left: the end of a stream.
+    #[error("rank {0} has left")]
+    PeerLeft(u32),
+    /// There is no more mail from this rank, which died.
+    #[error("rank {0} is dead")]
+    PeerDead(u32),
+    /// This rank gave up a message of which pieces were received, or its successor sent another: see
+    /// [`Receiver::set_pieces`](crate::Receiver::set_pieces). What follows comes as ever.
+    #[error("rank {0} gave up in the middle of a message")]
+    Cut(u32),
+    /// Mails of this rank that this endpoint holds keep the next from coming: they fill the cells, or that rank has waited
+    /// for 50 ms for the room that they take. Drop them. A receive from anyone says so once, and goes on.
+    #[error("mails of rank {0} that are held keep its next from coming")]
+    Held(u32),
+    /// A message in fragments is longer than what is left of this endpoint's budget for such messages
+    /// ([`Receiver::set_budget`](crate::Receiver::set_budget)), or than what the system gives. It stays, and is tried again
+    /// when mails of such messages are dropped, when the budget is raised, or in pieces. A receive from anyone says so once,
+    /// and goes on.
+    #[error(
+        "rank {rank} sends {len} bytes, of which {left} are left in the budget for messages in fragments"
+    )]
+    NoMemory {
+        /// The sender.
+        rank: u32,
+        /// The length of its message in bytes, as it announced it.
+        len: u64,
+        /// What is left of the budget in bytes.
+        left: u64,
+    },
+    /// There is no shared memory for the pages of this rank's mailbox that the next mail is in: somebody took them away, or
+    /// its sender did not reserve them. The mail stays and is tried again. A receive from anyone says so once, and goes on.
+    #[error("no shared memory left for the mailbox from rank {0}")]
+    NoSpace(u32),
+    /// The system failed otherwise to give those pages. As [`RecvError::NoSpace`].
+    #[error("the mailbox from rank {rank}: {}", std::io::Error::from_raw_os_error(*.code))]
+    Os {
+        /// The sender.
+        rank: u32,
+        /// The error's number.
+        code: i32,
+    },
+    /// The words of this rank's mailbox make no sense. The others go on; a receive from anyone says so once.
+    #[error("the mailbox from rank {0} is corrupt")]
+    Corrupt(u32),
+    /// This endpoint is no longer one.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+}
+
+/// Why a mail was not read as a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[error("the mail has {len} bytes, the type {size}")]
+pub struct SizeError {
+    /// The mail's length in bytes.
+    pub len: usize,
+    /// The type's size in bytes.
+    pub size: usize,
+}
