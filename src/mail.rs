@@ -83,7 +83,8 @@ impl<'a> Mail<'a> {
 
     /// Whether it may have been received before, and not acknowledged: by this endpoint, which [left](Mail::leave) it or
     /// panicked with it in hand, or by an earlier holder of the rank that died. False for what certainly was not. Of mails
-    /// that lay unread when an earlier holder died, up to 32 may be marked that it had not received.
+    /// that an earlier holder that died left unread, or that came before this endpoint first looked for mail, up to 32 of
+    /// each sender may be marked that it had not received.
     pub fn redelivered(&self) -> bool {
         self.letter.redelivered
     }

@@ -169,6 +169,35 @@ fn an_end_from_before_is_not_told_once_there_is_a_successor() {
 }
 
 #[test]
+fn the_end_of_a_successor_is_told_though_it_is_followed_at_once() {
+    let (_scratch, region) = region(2);
+    let [a] = join(&region, [1]);
+    a.send(0, b"of the first life").expect("room");
+    drop(a);
+    let [me] = join(&region, [0]);
+    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"of the first life");
+    let [b] = join(&region, [1]);
+    expect_nothing(&me);
+    drop(b);
+    let [_c] = join(&region, [1]);
+    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    expect_nothing(&me);
+}
+
+#[test]
+fn of_ends_that_follow_each_other_between_two_looks_the_last_is_told() {
+    let (_scratch, region) = region(2);
+    let [me, a] = join(&region, [0, 1]);
+    drop(a);
+    for _ in 0..3 {
+        drop(region.join(1).expect("free"));
+    }
+    let [_last] = join(&region, [1]);
+    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    expect_nothing(&me);
+}
+
+#[test]
 fn lives_from_before_that_were_followed_are_no_news() {
     let (_scratch, region) = region(2);
     let [a] = join(&region, [1]);

@@ -235,6 +235,63 @@ fn who_is_killed_has_its_successor_marked_what_it_may_have_had() {
 }
 
 #[test]
+fn who_is_killed_in_a_batch_has_its_successor_marked_what_it_had() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).arena(ARENA).cells(16));
+    let a = region.join(0).expect("free");
+    (0..6u8).for_each(|number| a.send(1, &[number]).expect("room"));
+    let mut child = Child::start("takes", &scratch);
+    assert_eq!(child.does("batch"), "in it");
+    child.kill();
+    let b = region.join(1).expect("free");
+    // What it acknowledged was not told to anybody.
+    for number in 0..5 {
+        let mail = b.recv().expect("mail");
+        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], true));
+    }
+}
+
+#[test]
+fn what_was_sent_after_a_successor_had_looked_is_not_marked() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).arena(ARENA));
+    let a = region.join(0).expect("free");
+    a.send(1, b"before").expect("room");
+    let mut child = Child::start("takes", &scratch);
+    assert_eq!(child.does("hold 1"), "1");
+    child.kill();
+    let b = region.join(1).expect("free");
+    assert!(b.recv().expect("mail").redelivered());
+    (0..100u8).for_each(|number| a.send(1, &[number]).expect("room"));
+    for number in 0..100 {
+        let mail = b.recv().expect("mail");
+        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], false));
+    }
+}
+
+#[test]
+fn what_was_only_read_ahead_is_not_marked() {
+    for (how, most) in [("killed", 32), ("leaves", 0)] {
+        let scratch = Scratch::new();
+        let region = scratch.create(Config::ranks(2).arena(ARENA));
+        let a = region.join(0).expect("free");
+        (0..200u8).for_each(|number| a.send(1, &[number]).expect("room"));
+        let mut child = Child::start("takes", &scratch);
+        assert_eq!(child.does("ask"), "nothing");
+        if how == "killed" {
+            child.kill();
+        } else {
+            child.finish();
+        }
+        let b = region.join(1).expect("free");
+        let mails = std::iter::from_fn(|| b.try_recv().ok()).filter(|mail| !mail.is_call());
+        let marks: Vec<bool> = mails.map(|mail| mail.redelivered()).collect();
+        let marked = marks.iter().filter(|mark| **mark).count();
+        assert!(marks.len() == 200 && marked <= most, "{how}: {marked} of {}", marks.len());
+    }
+}
+
+#[test]
 fn what_was_never_received_is_not_marked_for_a_first_life() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(2).arena(ARENA));
@@ -271,6 +328,21 @@ fn second_process() {
     let me = region.join(1).expect("free");
     let mut held = Vec::new();
     while let Some(command) = command() {
+        if command == "ask" {
+            // Too long for the line: whoever waits for the answer reads ahead.
+            let asked = me.call_timeout(0, &[0; 100], std::time::Duration::from_millis(50));
+            assert_eq!(asked.map(drop), Err(CallError::Timeout));
+            reply("nothing");
+            continue;
+        }
+        if command == "batch" {
+            std::mem::forget(me.batch());
+            (0..3).for_each(|_| drop(me.recv().expect("mail")));
+            me.recv().expect("mail").leave();
+            held.extend((0..2).map(|_| me.recv().expect("mail")));
+            reply("in it");
+            continue;
+        }
         let count: usize = command.strip_prefix("hold ").and_then(|n| n.parse().ok()).expect("hold N");
         held.extend((0..count).map(|_| me.recv().expect("mail")));
         reply(&held.len().to_string());

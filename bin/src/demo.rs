@@ -17,6 +17,8 @@ mod demo {
     pub mod journal;
     pub mod large;
     pub mod ledger;
+    pub mod mourner;
+    pub mod obituary;
     pub mod output;
     pub mod parcel;
     pub mod part;

@@ -13,9 +13,9 @@ use core::cell::Cell as Private;
 const QUERIES: usize = 8;
 /// Ranks whose lives a call looks at that does not wait, in rotation.
 const LIVES: usize = 64;
-/// In place of an epoch: of the lives before this endpoint the last one's end is news, if nobody has followed it. No rank
+/// With an epoch: this life was over before this endpoint, and its end is news as long as nobody has followed it. No rank
 /// is joined so often.
-const EARLIER: u64 = u64::MAX;
+const EARLIER: u64 = 1 << 63;
 
 impl Inbox {
     /// Says that `rank` has ended; only after one more look for mail, made after it had.
@@ -102,8 +102,8 @@ impl Inbox {
 
     /// Whether this life goes on, and the end of the one before it is news.
     fn is_followed(&self, rank: u32, life: Life) -> bool {
-        let told = self.told[rank as usize].get();
-        life.joined() && ![life.epoch(), life.epoch().wrapping_sub(1), EARLIER].contains(&told)
+        let told = self.told[rank as usize].get() & !EARLIER;
+        life.joined() && ![life.epoch(), life.epoch().wrapping_sub(1)].contains(&told)
     }
 
     /// All ranks, those above `rank` first.
@@ -127,7 +127,7 @@ impl Inbox {
             // Of the life before the one that goes on.
             told.set(word);
         } else if told.get() == epoch {
-            told.set(EARLIER);
+            told.set(EARLIER | epoch);
         }
     }
 }

@@ -49,13 +49,16 @@ impl Consumer {
 
     fn at(mailbox: Mailbox, head: u64, reset: u64) -> Self {
         let cells = mailbox.cells.len();
-        let handed = mailbox.lines.consumer.handed.load(Relaxed);
+        let claimed = mailbox.lines.consumer.handed.load(Relaxed);
         // Beyond what the cells hold it means nothing: a peer, or an earlier start, left it there.
-        let handed = if handed.wrapping_sub(head) <= cells as u64 { handed } else { head };
+        let claimed = if claimed.wrapping_sub(head) <= cells as u64 { claimed } else { head };
+        // It may be ahead of what was sent: nobody had what is sent from now on.
+        let is_there = |seq: &u64| cell(&mailbox, *seq).stamp.load(Relaxed) == seq.wrapping_add(1);
+        let ahead = (0..claimed.wrapping_sub(head)).map(|ahead| head.wrapping_add(ahead));
+        let handed = head.wrapping_add(ahead.take_while(is_there).count() as u64);
         Self {
-            mailbox,
             handed: handed.into(),
-            claimed: handed.into(),
+            claimed: claimed.into(),
             head: head.into(),
             next: head.into(),
             until: head.into(),
@@ -63,6 +66,7 @@ impl Consumer {
             unread: Marks::new(cells),
             owed: 0.into(),
             reset: reset.into(),
+            mailbox,
         }
     }
 
@@ -145,10 +149,14 @@ impl Consumer {
     ///
     /// Cost: one load of the line that the message is in.
     pub fn take(&self) -> Result<Option<Letter>, Corrupt> {
-        match self.next_unread() {
+        let letter = match self.next_unread() {
             Some(seq) => self.take_again(seq),
             None => self.take_unseen(),
+        };
+        if let Ok(Some(letter)) = &letter {
+            self.claim(letter.seq.wrapping_add(1));
         }
+        letter
     }
 
     /// Message `seq`, which was put back.
@@ -157,7 +165,7 @@ impl Consumer {
         self.look(seq)
     }
 
-    /// As `take`, but none that was put back.
+    /// As `take`, but none that was put back; and no successor takes it for handed out.
     pub fn take_unseen(&self) -> Result<Option<Letter>, Corrupt> {
         let seq = self.next.get();
         if self.is_exhausted(seq) {
@@ -165,7 +173,6 @@ impl Consumer {
         }
         let letter = self.look(seq)?;
         if letter.is_some() {
-            self.claim(seq.wrapping_add(1));
             self.advance(seq);
         }
         Ok(letter)
@@ -175,11 +182,15 @@ impl Consumer {
     /// was put back, or where the next may have been handed out before.
     pub fn ease(&self, count: u64) {
         let next = self.next.get();
-        let room = self.cells() - next.wrapping_sub(self.head.get());
+        // As far as the producer knows: what it cannot have sent would make no sense to a successor.
+        let told = self.mailbox.lines.consumer.head.load(Relaxed);
+        let room = self.cells().saturating_sub(next.wrapping_sub(told));
         let is_easy = !self.unread.any() && !self.is_handed(next);
         let until = next.wrapping_add(if is_easy { count.min(room) } else { 0 });
         self.until.set(until);
-        self.claim(until);
+        if until != next {
+            self.claim(until);
+        }
     }
 
     /// Tells a successor that messages below `end` may have been handed out; before they are.
@@ -190,10 +201,12 @@ impl Consumer {
         }
     }
 
-    /// Tells a successor, at a clean end, which messages were handed out: none but those that were taken.
+    /// Tells a successor, at a clean end, which messages were handed out: none but those that were taken, and not only
+    /// read ahead.
     pub fn settle_claim(&self) {
         let (handed, next) = (self.handed.get(), self.next.get());
-        let end = if self.is_handed(next) { handed } else { next };
+        let ahead = self.unread_from(handed);
+        let end = if self.is_handed(next) { handed } else { ahead.unwrap_or(next) };
         self.mailbox.lines.consumer.handed.store(end, Relaxed);
     }
 
@@ -292,8 +305,15 @@ impl Consumer {
 
     #[cold]
     fn search_unread(&self) -> Option<u64> {
-        let taken = self.next.get().wrapping_sub(self.head.get());
-        (0..taken).map(|ahead| self.head.get().wrapping_add(ahead)).find(|seq| self.unread.has(*seq))
+        self.unread_from(self.head.get())
+    }
+
+    /// The oldest message that was put back, of those from `first` on.
+    fn unread_from(&self, first: u64) -> Option<u64> {
+        let head = self.head.get();
+        let taken = self.next.get().wrapping_sub(head);
+        let mut seqs = (0..taken).map(|ahead| head.wrapping_add(ahead));
+        seqs.find(|seq| seq.wrapping_sub(first) as i64 >= 0 && self.unread.has(*seq))
     }
 
     /// Message `seq`, if it is there.

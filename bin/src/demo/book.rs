@@ -6,8 +6,9 @@ use super::ledger::{LEDGER, Ledger, Verdict};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 
-/// Words of a rank: a group for what sends, one for what receives, one for what went wrong, one for counts.
-const PAGE: usize = 4 * GROUP;
+/// Words of a rank: a group for what sends, one for what receives, one for what went wrong, two for counts, and the ends
+/// of its lives.
+const PAGE: usize = 5 * GROUP + LIVES;
 
 /// The half of an endpoint that is at work.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,13 @@ pub enum Count {
     Unasked,
     /// Those that were given up.
     GivenUp,
+    /// Panics with mail in hand.
+    Panics,
+    /// What was in hand then, or was left, and came again in the same life.
+    Again,
+    /// Ends of lives that were told, and of these such as never sent anything.
+    Ends,
+    SilentEnds,
     Lost,
     Torn,
     Disordered,
@@ -42,14 +50,26 @@ pub enum Count {
     Twice,
     /// Calls of which something was told that is not so.
     Belied,
+    /// What came again and does not say so.
+    Unmarked,
+    /// What says that it may have come before, and cannot have.
+    Mismarked,
+    /// Ends that were not told in time.
+    Untold,
+    /// Ends that were told, and were not, or were told before, or were of another kind.
+    Mistold,
 }
 
 /// Where the first fault is written: what, from whom, the last number before it, its own.
 const FAULT: usize = 2 * GROUP;
 const COUNTS: usize = 3 * GROUP;
+const ENDS: usize = 5 * GROUP;
+/// In the group for what sends: the life that ends by itself, or waits to be killed.
+const OWN_END: usize = 2;
+const DOOMED: usize = 3;
 /// In the place of the last number: it is a call.
 const IS_CALL: u64 = u64::MAX;
-const NAMES: [&str; 7] = [
+const NAMES: [&str; 11] = [
     "lost before it",
     "torn",
     "out of order",
@@ -57,7 +77,26 @@ const NAMES: [&str; 7] = [
     "answered with something else",
     "carried out twice",
     "told to have ended as it did not",
+    "come again without a mark",
+    "marked, though nobody had it",
+    "not told of that rank's end",
+    "told of an end that is none, or not as it was, or again",
 ];
+/// The last lives of a rank of which it is known how they ended: far more than anybody is behind.
+pub const LIVES: usize = 64;
+/// What a life says of its end.
+const SILENT: u64 = 4;
+
+/// How a life ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// Nobody says: it dies.
+    Death = 0,
+    /// It is leaving.
+    Leaving = 1,
+    /// It has left.
+    Left = 2,
+}
 
 /// The journal, by rank.
 pub struct Book<'a> {
@@ -142,8 +181,9 @@ impl<'a> Book<'a> {
     /// Rank `to` was told this of message `number`, after message `last`.
     pub fn judge(&self, from: u32, to: u32, last: u64, number: u64, verdict: Verdict) {
         use Count::*;
-        let Verdict { redelivered, lost, disordered, repeated, missing } = verdict;
-        let is_new = !(redelivered || repeated || disordered);
+        let Verdict { redelivered, lost, disordered, repeated, missing, again, unmarked, mismarked } =
+            verdict;
+        let is_new = !(redelivered || repeated || disordered || again);
         let counts = [
             (Messages, is_new.into()),
             (Redeliveries, redelivered.into()),
@@ -151,6 +191,9 @@ impl<'a> Book<'a> {
             (Lost, lost),
             (Disordered, disordered.into()),
             (Repeated, repeated.into()),
+            (Again, again.into()),
+            (Unmarked, unmarked.into()),
+            (Mismarked, mismarked.into()),
         ];
         for (what, more) in counts {
             if more > 0 {
@@ -158,6 +201,38 @@ impl<'a> Book<'a> {
                 self.note(from, to, last, number, what);
             }
         }
+    }
+
+    /// Rank `rank` says how its life of this epoch ends, and whether that is silent: it never sends anything.
+    pub fn end_life(&self, rank: u32, epoch: u64, end: End, is_silent: bool) {
+        let silent = if is_silent { SILENT } else { 0 };
+        self.page(rank)[ENDS + epoch as usize % LIVES].store(epoch << 3 | silent | end as u64, Release);
+    }
+
+    /// How the life of this epoch of a rank ended, and whether it was silent.
+    pub fn end_of(&self, rank: u32, epoch: u64) -> (End, bool) {
+        let word = self.page(rank)[ENDS + epoch as usize % LIVES].load(Acquire);
+        if word >> 3 != epoch {
+            return (End::Death, false);
+        }
+        let end = [End::Death, End::Leaving, End::Left][(word & 3).min(2) as usize];
+        (end, word & SILENT != 0)
+    }
+
+    /// Whether the present life of a rank ends, or has ended, by itself.
+    pub fn own_end(&self, rank: u32) -> &'a AtomicU64 {
+        &self.page(rank)[OWN_END]
+    }
+
+    /// Whether the present life of a rank waits to be killed.
+    pub fn doomed(&self, rank: u32) -> &'a AtomicU64 {
+        &self.page(rank)[DOOMED]
+    }
+
+    /// Rank `rank` was told of the end of this life of `peer` what is not so, or was not told of it.
+    pub fn fail_end(&self, rank: u32, peer: u32, epoch: u64, what: Count) {
+        self.count(rank, what, 1);
+        self.note(peer, rank, epoch, epoch, what);
     }
 
     /// Rank `to` received something else than what was sent after message `last`.
@@ -198,6 +273,9 @@ impl<'a> Book<'a> {
         (0..self.ranks as u32).find_map(|to| {
             let [code, from, last, number] = [0, 1, 2, 3].map(|at| self.page(to)[FAULT + at].load(Acquire));
             let name = NAMES.get(code.checked_sub(Count::Lost as u64)? as usize)?;
+            if code >= Count::Untold as u64 {
+                return Some(format!("rank {to}, of life {number} of rank {from}: {name}"));
+            }
             if last == IS_CALL {
                 return Some(format!("rank {to}, in call {number} with rank {from}: {name}"));
             }

@@ -80,7 +80,11 @@ impl<'a> Caller<'a> {
         self.book.count(self.me.rank(), Count::Calls, 1);
         self.call.store(u64::from(to) << 32 | bytes.len() as u64, Relaxed);
         let time = Duration::from_micros(self.random.random_range(0..3000));
-        match self.random.random_range(0..4) {
+        let way = self.random.random_range(0..4);
+        if way < 2 {
+            line.docket.loosen(number);
+        }
+        match way {
             // For as long as it takes: so no two may wait for each other.
             0 if to < self.me.rank() => {
                 let result = self.me.call(to, &bytes);
@@ -130,6 +134,7 @@ impl<'a> Caller<'a> {
                 Ok(Some(reply)) => Ok(reply),
                 Ok(None) | Err(CallError::Timeout) if !self.is_over(to, asked.last) => {
                     if self.random.random_ratio(1, 32) {
+                        self.loosen(asked);
                         self.conclude(asked, Err(CallError::Timeout))?;
                         drop(self.under_way.swap_remove(at));
                     }
@@ -151,6 +156,7 @@ impl<'a> Caller<'a> {
             if let Err(CallError::Held) = result {
                 continue;
             }
+            self.loosen(asked);
             drop(self.under_way.swap_remove(at));
             self.conclude(asked, result)?;
         }
@@ -160,10 +166,15 @@ impl<'a> Caller<'a> {
     /// Gives up what is under way.
     pub fn end(&mut self) -> Result<(), Failure> {
         while let Some((asked, call)) = self.under_way.pop() {
+            self.loosen(asked);
             drop(call);
             self.conclude(asked, Err(CallError::Timeout))?;
         }
         Ok(())
+    }
+
+    fn loosen(&self, asked: Asked) {
+        self.lines[asked.to as usize].docket.loosen(asked.number);
     }
 
     /// Judges what came of a call.

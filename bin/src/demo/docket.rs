@@ -16,6 +16,8 @@ const INTENT: usize = 0;
 const NUMBER_SHIFT: u32 = 32;
 const EPOCH_SHIFT: u32 = 8;
 const EPOCH_MASK: u64 = (1 << 24) - 1;
+/// Beside the words: its caller may give it up.
+const LOOSE: u64 = 128;
 
 /// What somebody says of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -129,6 +131,25 @@ impl<'a> Docket<'a> {
         self.request(number).load(Acquire) >> EPOCH_SHIFT & EPOCH_MASK
     }
 
+    /// The caller of request `number` may give it up from now on.
+    pub fn loosen(&self, number: u64) {
+        let add = |old: u64| (old >> NUMBER_SHIFT == number).then_some(old | LOOSE);
+        // Another is in its place: it is forgotten.
+        let _ = self.request(number).fetch_update(AcqRel, Acquire, add);
+    }
+
+    /// Whether the caller of request `number` waits for its answer, if it goes on.
+    pub fn is_awaited(&self, number: u64) -> bool {
+        let word = self.request(number).load(Acquire);
+        word >> NUMBER_SHIFT == number && word & LOOSE == 0 && !self.is_settled(number)
+    }
+
+    /// Whether the caller of request `number` was told that it was dropped, or answered.
+    pub fn is_settled(&self, number: u64) -> bool {
+        let word = self.request(number).load(Acquire);
+        word >> NUMBER_SHIFT == number && word & (Word::ToldDropped.bit() | Word::HasAnswer.bit()) != 0
+    }
+
     fn request(&self, number: u64) -> &'a AtomicU64 {
         &self.0[GROUP + number as usize % REQUESTS]
     }
@@ -189,6 +210,20 @@ mod tests {
             &[first, HasAnswer, HasAnswer],
         ];
         ways.iter().for_each(|said| assert_eq!(last_of(said), Err(Wrong::Belied), "{said:?}"));
+    }
+
+    #[test]
+    fn what_was_in_hand_in_a_panic_and_is_told_to_be_dropped_is_seen() {
+        let words: Vec<_> = (0..DOCKET).map(|_| AtomicU64::new(0)).collect();
+        let docket = Docket::new(&words);
+        let number = docket.begin();
+        assert_eq!(docket.say(number, CarriedOut(1)), Ok(()));
+        assert!(!docket.is_settled(number) && docket.is_awaited(number));
+        assert_eq!(docket.say(number, ToldDropped), Ok(()));
+        assert!(docket.is_settled(number) && !docket.is_awaited(number));
+        let number = docket.begin();
+        docket.loosen(number);
+        assert!(!docket.is_awaited(number));
     }
 
     #[test]

@@ -2,11 +2,15 @@
 //! judged at each arrival.
 
 use super::journal::GROUP;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 /// The last numbers of which it is known what became of them: far more than are ever on their way.
 const FATES: usize = 4096;
+/// How many a receiver may find marked that its predecessor had not taken: those that it had got leave to take, and one
+/// that it took and had no time to write down.
+const GUESSES: u64 = 32 + 1;
 /// Words of a ledger.
 pub const LEDGER: usize = 2 * GROUP + 2 * FATES;
 
@@ -125,6 +129,25 @@ pub struct Verdict {
     pub repeated: bool,
     /// Trains that did not come, as may be.
     pub missing: u64,
+    /// It was given back by this receiver, and comes again.
+    pub again: bool,
+    /// It was taken before, and does not say so.
+    pub unmarked: bool,
+    /// It says that it may have been taken before, and cannot have been.
+    pub mismarked: bool,
+}
+
+/// A mail, as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival {
+    /// Its place in the mailbox.
+    pub seq: u64,
+    /// Whether it says that it may have been taken before.
+    pub marked: bool,
+    /// Whether it takes room in the mailbox until it is acknowledged.
+    pub stays: bool,
+    /// Whether this receiver gave it back before it knew its number.
+    pub left: bool,
 }
 
 /// A receiver's view of one sender, in one life of its own.
@@ -135,6 +158,16 @@ pub struct Reader<'a> {
     /// What a predecessor took, and what of that it may have acknowledged.
     taken: u64,
     passed: u64,
+    /// No predecessor can have taken what is beyond.
+    old: u64,
+    /// How many were marked that no predecessor says to have taken.
+    guessed: u64,
+    /// What came and is not acknowledged.
+    held: BTreeSet<u64>,
+    /// The last that was acknowledged.
+    done: u64,
+    /// What was given back and has to come again, before all others: its place, and its number.
+    again: BTreeMap<u64, u64>,
 }
 
 impl<'a> Reader<'a> {
@@ -142,7 +175,64 @@ impl<'a> Reader<'a> {
     pub fn new(ledger: Ledger<'a>) -> Self {
         let [taken, acknowledging, acknowledged] =
             [TAKEN, ACKNOWLEDGING, ACKNOWLEDGED].map(|at| ledger.0[at].load(Acquire));
-        Self { ledger, last: None, taken, passed: acknowledging.max(acknowledged) }
+        Self {
+            ledger,
+            last: None,
+            taken,
+            passed: acknowledging.max(acknowledged),
+            old: u64::MAX,
+            guessed: 0,
+            held: BTreeSet::new(),
+            done: 0,
+            again: BTreeMap::new(),
+        }
+    }
+
+    /// The receiver has looked into the mailbox: what is sent from now on is new to all.
+    pub fn look(&mut self) {
+        if self.old == u64::MAX {
+            self.old = self.ledger.intent();
+        }
+    }
+
+    /// The number of what was given back and was in this place.
+    pub fn due(&self, seq: u64) -> Option<u64> {
+        self.again.get(&seq).copied()
+    }
+
+    /// Message `number`, which was in this place, is given back.
+    pub fn give_back(&mut self, number: u64, seq: u64) {
+        self.again.insert(seq, number);
+    }
+
+    /// What is `due` in the place of this mail has come.
+    pub fn come_again(&mut self, mail: Arrival) -> Verdict {
+        let lost = self.skip(mail.seq);
+        self.again.remove(&mail.seq);
+        Verdict { again: true, lost, unmarked: !mail.marked, ..Verdict::default() }
+    }
+
+    /// How many were to come again before what is in this place, and have not; they are not waited for any more.
+    fn skip(&mut self, seq: u64) -> u64 {
+        let rest = self.again.split_off(&seq);
+        std::mem::replace(&mut self.again, rest).len() as u64
+    }
+
+    /// The acknowledgement of message `number` begins.
+    pub fn acknowledging(&mut self, number: u64) {
+        self.held.remove(&number);
+        self.done = self.done.max(number);
+        self.ledger.acknowledging(self.reach());
+    }
+
+    /// All acknowledgements that began have come to pass.
+    pub fn acknowledged(&self) {
+        self.ledger.acknowledged(self.reach());
+    }
+
+    /// The last that is acknowledged, with all before it.
+    fn reach(&self) -> u64 {
+        self.held.first().map_or(self.done, |first| self.done.min(first - 1))
     }
 
     /// The number of the last that came, or that cannot come any more.
@@ -155,9 +245,10 @@ impl<'a> Reader<'a> {
         self.last.map_or(self.passed, |(number, _)| number)
     }
 
-    /// Message `number` has come, with the mailbox's own number `seq`.
-    pub fn arrive(&mut self, number: u64, seq: u64, is_train: impl Fn(u64) -> bool) -> Verdict {
-        let mut verdict = Verdict::default();
+    /// Message `number` has come, and is not `due` in its place.
+    pub fn arrive(&mut self, number: u64, mail: Arrival, is_train: impl Fn(u64) -> bool) -> Verdict {
+        let Arrival { seq, marked, stays, left } = mail;
+        let mut verdict = Verdict { lost: self.skip(u64::MAX), ..Verdict::default() };
         let acknowledged = self.ledger.0[ACKNOWLEDGED].load(Relaxed);
         if number <= acknowledged || is_train(number) && number <= self.taken {
             verdict.repeated = true;
@@ -168,6 +259,11 @@ impl<'a> Reader<'a> {
             return verdict;
         }
         verdict.redelivered = number <= self.taken;
+        verdict.unmarked = verdict.redelivered && !marked;
+        if marked && !verdict.redelivered && !left {
+            self.guessed += 1;
+            verdict.mismarked = number > self.old || self.guessed > GUESSES;
+        }
         let known = self.last.map_or(self.passed, |(last, _)| last);
         let mut has_train = is_train(number);
         for skipped in known + 1..number {
@@ -192,6 +288,9 @@ impl<'a> Reader<'a> {
             verdict.disordered = !(before + 1..=latest).contains(&seq);
         }
         self.last = Some((number, seq));
+        if stays {
+            self.held.insert(number);
+        }
         self.ledger.0[TAKEN].fetch_max(number, Release);
         verdict
     }
@@ -219,10 +318,21 @@ mod tests {
         }
     }
 
+    /// A mail in this place that is marked as the receiver must mark it.
+    fn at(reader: &Reader<'_>, number: u64, seq: u64) -> Arrival {
+        Arrival { seq, marked: number <= reader.taken, stays: !is_train(number), left: false }
+    }
+
+    /// Message `number` comes in this place.
+    fn come(reader: &mut Reader<'_>, number: u64, seq: u64) -> Verdict {
+        let mail = at(reader, number, seq);
+        reader.arrive(number, mail, is_train)
+    }
+
     /// These come, each in the place of its number.
     fn arrive(reader: &mut Reader<'_>, numbers: impl IntoIterator<Item = u64>) {
         for number in numbers {
-            assert_eq!(reader.arrive(number, number, is_train), Verdict::default(), "{number}");
+            assert_eq!(come(reader, number, number), Verdict::default(), "{number}");
         }
     }
 
@@ -241,7 +351,7 @@ mod tests {
         send(ledger, 8);
         let mut reader = Reader::new(ledger);
         arrive(&mut reader, 1..=3);
-        assert_eq!(reader.arrive(6, 4, is_train), Verdict { lost: 2, ..Verdict::default() });
+        assert_eq!(come(&mut reader, 6, 4), Verdict { lost: 2, ..Verdict::default() });
     }
 
     #[test]
@@ -253,7 +363,7 @@ mod tests {
         ledger.acknowledging(2);
         ledger.acknowledged(2);
         let mut reader = Reader::new(ledger);
-        let verdict = reader.arrive(4, 4, is_train);
+        let verdict = come(&mut reader, 4, 4);
         assert_eq!(verdict, Verdict { redelivered: true, lost: 1, ..Verdict::default() });
     }
 
@@ -266,7 +376,7 @@ mod tests {
             arrive(&mut Reader::new(ledger), 1..=4);
             ledger.acknowledging(4);
             ledger.acknowledged(2);
-            let verdict = Reader::new(ledger).arrive(first, first, is_train);
+            let verdict = come(&mut Reader::new(ledger), first, first);
             assert_eq!(verdict, Verdict { redelivered: first <= 4, ..Verdict::default() });
         }
     }
@@ -279,7 +389,7 @@ mod tests {
         arrive(&mut Reader::new(ledger), 1..=4);
         ledger.acknowledging(4);
         ledger.acknowledged(4);
-        let verdict = Reader::new(ledger).arrive(4, 4, is_train);
+        let verdict = come(&mut Reader::new(ledger), 4, 4);
         assert_eq!(verdict, Verdict { repeated: true, ..Verdict::default() });
     }
 
@@ -289,7 +399,7 @@ mod tests {
         let ledger = Ledger::new(&words);
         send(ledger, 12);
         arrive(&mut Reader::new(ledger), 1..=10);
-        let verdict = Reader::new(ledger).arrive(10, 10, is_train);
+        let verdict = come(&mut Reader::new(ledger), 10, 10);
         assert_eq!(verdict, Verdict { repeated: true, ..Verdict::default() });
     }
 
@@ -300,8 +410,8 @@ mod tests {
         send(ledger, 8);
         let mut reader = Reader::new(ledger);
         arrive(&mut reader, 1..=2);
-        assert_eq!(reader.arrive(4, 3, is_train).lost, 1);
-        assert!(reader.arrive(3, 4, is_train).disordered);
+        assert_eq!(come(&mut reader, 4, 3).lost, 1);
+        assert!(come(&mut reader, 3, 4).disordered);
     }
 
     #[test]
@@ -311,7 +421,7 @@ mod tests {
         send(ledger, 8);
         let mut reader = Reader::new(ledger);
         arrive(&mut reader, 1..=2);
-        assert!(reader.arrive(3, 4, is_train).disordered);
+        assert!(come(&mut reader, 3, 4).disordered);
     }
 
     #[test]
@@ -324,7 +434,7 @@ mod tests {
             send(ledger, 8);
             let mut reader = Reader::new(ledger);
             arrive(&mut reader, 1..=2);
-            let verdict = reader.arrive(3, seq, is_train);
+            let verdict = come(&mut reader, 3, seq);
             assert_eq!(verdict, Verdict { disordered, ..Verdict::default() }, "{seq}");
         }
     }
@@ -340,21 +450,22 @@ mod tests {
         send(ledger, 21);
         let mut reader = Reader::new(ledger);
         arrive(&mut reader, 1..=9);
-        assert_eq!(reader.arrive(11, 13, is_train), Verdict { missing: 1, ..Verdict::default() });
+        assert_eq!(come(&mut reader, 11, 13), Verdict { missing: 1, ..Verdict::default() });
         for number in 12..=19 {
-            assert_eq!(reader.arrive(number, number + 2, is_train), Verdict::default());
+            assert_eq!(come(&mut reader, number, number + 2), Verdict::default());
         }
-        assert_eq!(reader.arrive(21, 30, is_train), Verdict { lost: 1, ..Verdict::default() });
+        assert_eq!(come(&mut reader, 21, 30), Verdict { lost: 1, ..Verdict::default() });
         // A predecessor may have had all of it.
         ledger.acknowledging(19);
-        let verdict = Reader::new(ledger).arrive(21, 30, is_train);
+        let verdict = come(&mut Reader::new(ledger), 21, 30);
         assert_eq!(verdict, Verdict { redelivered: true, missing: 1, ..Verdict::default() });
     }
 
     #[test]
     fn of_what_a_sender_died_over_the_first_may_come() {
         // Which of 4, 5, 6 come, and what is lost before 7.
-        for (come, lost) in [(&[][..], 0), (&[4], 0), (&[4, 5], 0), (&[4, 5, 6], 0), (&[6], 2), (&[4, 6], 1)]
+        for (arrivals, lost) in
+            [(&[][..], 0), (&[4], 0), (&[4, 5], 0), (&[4, 5, 6], 0), (&[6], 2), (&[4, 6], 1)]
         {
             let words = words();
             let ledger = Ledger::new(&words);
@@ -363,13 +474,121 @@ mod tests {
             send(ledger, 8);
             let mut reader = Reader::new(ledger);
             arrive(&mut reader, 1..=3);
-            let numbers = come.iter().copied().chain([7]);
-            let found = numbers.zip(4..).map(|(number, seq)| reader.arrive(number, seq, is_train));
+            let numbers = arrivals.iter().copied().chain([7]);
+            let found = numbers.zip(4..).map(|(number, seq)| come(&mut reader, number, seq));
             let total = found.fold(0, |total, verdict| {
                 assert!(!verdict.disordered && !verdict.repeated);
                 total + verdict.lost
             });
-            assert_eq!(total, lost, "{come:?}");
+            assert_eq!(total, lost, "{arrivals:?}");
         }
+    }
+
+    /// A receiver that has looked, and has these in hand, of 20 that were sent.
+    fn holding<'a>(ledger: Ledger<'a>, numbers: impl IntoIterator<Item = u64>) -> Reader<'a> {
+        send(ledger, 20);
+        let mut reader = Reader::new(ledger);
+        reader.look();
+        arrive(&mut reader, numbers);
+        reader
+    }
+
+    fn again(seq: u64, marked: bool) -> Arrival {
+        Arrival { seq, marked, stays: true, left: false }
+    }
+
+    #[test]
+    fn what_was_in_hand_in_a_panic_comes_again_in_order() {
+        let words = words();
+        let ledger = Ledger::new(&words);
+        let mut reader = holding(ledger, 1..=4);
+        reader.acknowledging(1);
+        (2..=4).for_each(|number| reader.give_back(number, number));
+        for number in 2..=4 {
+            assert_eq!(reader.due(number), Some(number));
+            let verdict = reader.come_again(again(number, true));
+            assert_eq!(verdict, Verdict { again: true, ..Verdict::default() });
+            assert_eq!(reader.due(number), None);
+            reader.acknowledging(number);
+        }
+        arrive(&mut reader, [5]);
+    }
+
+    #[test]
+    fn what_does_not_come_again_after_a_panic_is_seen() {
+        let words = words();
+        let ledger = Ledger::new(&words);
+        let mut reader = holding(ledger, 1..=4);
+        (2..=4).for_each(|number| reader.give_back(number, number));
+        // Each before the next that comes again, and all before another.
+        let verdict = reader.come_again(again(3, true));
+        assert_eq!(verdict, Verdict { again: true, lost: 1, ..Verdict::default() });
+        assert_eq!(come(&mut reader, 5, 5), Verdict { lost: 1, ..Verdict::default() });
+    }
+
+    #[test]
+    fn what_comes_again_without_its_mark_is_seen() {
+        let words = words();
+        let ledger = Ledger::new(&words);
+        let mut reader = holding(ledger, 1..=4);
+        reader.give_back(4, 4);
+        assert!(reader.come_again(again(4, false)).unmarked);
+        let verdict = Reader::new(ledger).arrive(1, again(1, false), is_train);
+        assert_eq!(verdict, Verdict { redelivered: true, unmarked: true, ..Verdict::default() });
+    }
+
+    #[test]
+    fn what_comes_again_though_it_was_done_before_the_panic_is_seen() {
+        let words = words();
+        let ledger = Ledger::new(&words);
+        let mut reader = holding(ledger, 1..=4);
+        reader.acknowledging(1);
+        reader.acknowledging(3);
+        reader.give_back(2, 2);
+        reader.give_back(4, 4);
+        reader.acknowledged();
+        assert!(reader.come_again(again(2, true)).again);
+        assert_eq!(reader.due(3), None);
+        assert!(come(&mut reader, 3, 3).disordered);
+        assert!(come(&mut reader, 1, 1).repeated);
+    }
+
+    #[test]
+    fn a_mark_on_what_nobody_can_have_taken_is_seen() {
+        let words = words();
+        let ledger = Ledger::new(&words);
+        send(ledger, 2);
+        let mut reader = Reader::new(ledger);
+        reader.look();
+        send(ledger, 3);
+        for (number, mismarked) in [(1, false), (2, false), (3, true)] {
+            let verdict = reader.arrive(number, again(number, true), is_train);
+            assert_eq!(verdict, Verdict { mismarked, ..Verdict::default() }, "{number}");
+        }
+    }
+
+    #[test]
+    fn more_marks_than_a_predecessor_got_leave_for_are_seen() {
+        let words = words();
+        let ledger = Ledger::new(&words);
+        send(ledger, 100);
+        let mut reader = Reader::new(ledger);
+        reader.look();
+        let found = (1..=GUESSES + 1).map(|number| reader.arrive(number, again(number, true), is_train));
+        let found: Vec<_> = found.map(|verdict| verdict.mismarked).collect();
+        assert_eq!(found.iter().position(|mismarked| *mismarked), Some(GUESSES as usize));
+    }
+
+    #[test]
+    fn what_is_acknowledged_behind_what_is_held_may_come_again() {
+        let words = words();
+        let ledger = Ledger::new(&words);
+        let mut reader = holding(ledger, 1..=3);
+        reader.acknowledging(1);
+        reader.acknowledging(3);
+        reader.acknowledged();
+        assert_eq!(ledger.0[ACKNOWLEDGED].load(Relaxed), 1);
+        let mut successor = Reader::new(ledger);
+        assert_eq!(come(&mut successor, 3, 3), Verdict { redelivered: true, lost: 1, ..Verdict::default() });
     }
 }

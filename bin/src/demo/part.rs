@@ -7,6 +7,7 @@ use super::failure::Failure;
 use super::file::{Read, Write};
 use super::gateway::{Desk, Trader};
 use super::large::Large;
+use super::mourner::Mourner;
 use super::ring::Pass;
 use super::sleep::{Sleep, Wake};
 use super::soaker::Soaker;
@@ -35,6 +36,7 @@ pub enum Part {
     Gateway(Desk),
     Trader(Trader),
     Victim(Victim),
+    Mourner(Mourner),
     Soaker(Soaker),
     Bystander(Bystander),
     Spared(Spared),
@@ -60,6 +62,7 @@ impl Part {
             Part::Trader(trader) => trader.run(),
             Part::Soaker(soaker) => soaker.run(),
             Part::Victim(victim) => victim.run(),
+            Part::Mourner(mourner) => mourner.run(),
             Part::Bystander(bystander) => bystander.run(),
             Part::Spared(spared) => spared.run(),
             Part::Vandal(vandal) => vandal.run(),

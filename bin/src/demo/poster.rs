@@ -176,7 +176,8 @@ impl<'a> Poster<'a> {
                 self.close(to, number);
                 self.lines[to].has_ended = true;
             }
-            Err(SendError::Full | SendError::Timeout | SendError::PeerDead(_)) => {}
+            // One that has left before its last message has a successor.
+            Err(SendError::Full | SendError::Timeout | SendError::PeerLeft(_) | SendError::PeerDead(_)) => {}
             Err(error) => return Err(self.failure(to, number, error)),
         }
         Ok(false)

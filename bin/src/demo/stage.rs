@@ -119,6 +119,18 @@ impl Stage {
         }
     }
 
+    /// Whether the process of this number has ended, and well; an error if it has failed. It is forgotten.
+    pub fn bury(&self, process: u32) -> Result<bool, Failure> {
+        let mut props = lock(&self.0);
+        let at = props.children.iter().position(|player| player.child.id() == process);
+        let Some(at) = at else { return Ok(false) };
+        let Some(status) = props.children[at].child.try_wait().map_err(cannot_start)? else {
+            return Ok(false);
+        };
+        let mut player = props.children.swap_remove(at);
+        if status.success() { Ok(true) } else { Err(player.failure(status)) }
+    }
+
     /// As `play`, in a region in a file, and each part when the one before it has ended.
     pub fn play_in_file(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
         let region = lock(&self.0).create_file(ranks)?;

@@ -14,6 +14,8 @@ pub struct Toll {
     pub arena: u64,
     pub seconds: f64,
     pub kills: u64,
+    /// Lives that ended by themselves, silently or in a panic.
+    pub own_ends: u64,
     /// Times that a rank was joined: the kills that came before are not among them.
     pub lives: u64,
     pub messages: u64,
@@ -27,6 +29,12 @@ pub struct Toll {
     pub calls_ended: u64,
     pub calls_unasked: u64,
     pub calls_given_up: u64,
+    /// Panics with mail in hand, and what was in hand then, or was left, and was given again to the same life.
+    pub panics: u64,
+    pub given_again: u64,
+    /// Ends of lives that receivers were told of, and of these of such as never sent anything.
+    pub ends_told: u64,
+    pub silent_ends_told: u64,
     pub longest_silence_ms: u64,
     pub lost: u64,
     pub torn: u64,
@@ -38,6 +46,12 @@ pub struct Toll {
     pub twice: u64,
     /// Calls that ended otherwise than was told, or not at all where they must.
     pub belied: u64,
+    /// What came again and was not marked, or was marked and new.
+    pub unmarked: u64,
+    pub mismarked: u64,
+    /// Ends that were not told in time; that were told wrongly, or twice.
+    pub untold: u64,
+    pub mistold: u64,
     pub stuck: u64,
     pub left_behind: u64,
     /// The first of these.
@@ -54,7 +68,8 @@ impl Toll {
     pub fn check(&self) -> Result<(), Failure> {
         let mail = self.lost + self.torn + self.disordered + self.repeated;
         let calls = self.mistaken + self.twice + self.belied;
-        let all = mail + calls + self.stuck + self.left_behind;
+        let ends = self.unmarked + self.mismarked + self.untold + self.mistold;
+        let all = mail + calls + ends + self.stuck + self.left_behind;
         let again = format_args!(
             "mbox-demo torture --kills {} --ranks {} --rate {} --seed {}",
             self.kills, self.ranks, self.rate, self.seed
@@ -75,6 +90,7 @@ impl Display for Toll {
             "kills                     {kills:>12}   ({:.0}/s; {lives} lives)",
             *kills as f64 / seconds
         )?;
+        writeln!(f, "own ends                  {:>12}", self.own_ends)?;
         writeln!(f, "messages                  {:>12}", self.messages)?;
         writeln!(f, "delivered again           {:>12}", self.redeliveries)?;
         writeln!(f, "trains given up           {:>12}", self.trains_missing)?;
@@ -83,6 +99,10 @@ impl Display for Toll {
         writeln!(f, "  ended by a death        {:>12}", self.calls_ended)?;
         writeln!(f, "  not asked               {:>12}", self.calls_unasked)?;
         writeln!(f, "  given up                {:>12}", self.calls_given_up)?;
+        writeln!(f, "panics                    {:>12}", self.panics)?;
+        writeln!(f, "  given again             {:>12}", self.given_again)?;
+        writeln!(f, "ends told                 {:>12}", self.ends_told)?;
+        writeln!(f, "  of silent lives         {:>12}", self.silent_ends_told)?;
         writeln!(f, "longest silence           {:>12} ms", self.longest_silence_ms)?;
         writeln!(f, "violations:")?;
         writeln!(f, "  lost                    {:>12}", self.lost)?;
@@ -92,6 +112,10 @@ impl Display for Toll {
         writeln!(f, "  another call's answer   {:>12}", self.mistaken)?;
         writeln!(f, "  carried out twice       {:>12}", self.twice)?;
         writeln!(f, "  told what is not so     {:>12}", self.belied)?;
+        writeln!(f, "  again without a mark    {:>12}", self.unmarked)?;
+        writeln!(f, "  new with a mark         {:>12}", self.mismarked)?;
+        writeln!(f, "  end not told            {:>12}", self.untold)?;
+        writeln!(f, "  end told wrongly        {:>12}", self.mistold)?;
         writeln!(f, "  stuck                   {:>12}", self.stuck)?;
         write!(f, "  left behind             {:>12}", self.left_behind)
     }

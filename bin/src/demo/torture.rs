@@ -14,6 +14,7 @@ use clap::Args;
 use mailbox::{Config, Region};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
+use std::sync::atomic::Ordering::{Acquire, Release};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -68,7 +69,7 @@ impl Torture {
             return Chaos { writes: self.writes, ranks: self.ranks, seed, patience, json }.run();
         }
         let stage = Stage::new("torture")?;
-        let journal = Journal::new(Book::words(self.ranks))?;
+        let journal = Journal::new(Book::words(self.ranks + 1))?;
         let mut rack = Rack::new(self, &stage, &journal, seed)?;
         let ended = rack.kill_all(self.kills).and_then(|()| rack.finish());
         let mut toll = rack.toll();
@@ -92,8 +93,16 @@ impl Torture {
 
 /// A life of a rank, or the time between two.
 enum Life<'a> {
-    Running { process: u32, watch: Watch<'a> },
-    Over { until: Instant },
+    Running {
+        process: u32,
+        watch: Watch<'a>,
+    },
+    /// Between two.
+    Over {
+        until: Instant,
+    },
+    /// The last of a rank came to its end.
+    Done,
 }
 
 /// All that is under torture.
@@ -108,8 +117,12 @@ struct Rack<'a> {
     cells: u32,
     arena: u64,
     lives: Vec<Life<'a>>,
+    /// Who is told of ends, and the last rank.
+    mourner: Option<Life<'a>>,
     spared: Option<u32>,
     kills: u64,
+    /// Lives that chose to end.
+    own_ends: u64,
     stuck: u64,
     first_stuck: Option<String>,
     longest: Duration,
@@ -123,13 +136,14 @@ impl<'a> Rack<'a> {
         // Small, so that it is often full, and each place is used again and again.
         let cells = 16 << (2 * random.random_range(0..3));
         let arena = 2048 << (2 * random.random_range(0..3));
-        let region = stage.region(Config::ranks(ranks).cells(cells).arena(arena))?;
+        let region = stage.region(Config::ranks(ranks + 1).cells(cells).arena(arena))?;
         let start = Instant::now();
         let mut rack = Self {
             torture,
             stage,
             journal,
-            book: Book::new(journal, ranks),
+            book: Book::new(journal, ranks + 1),
+            mourner: None,
             seed,
             random,
             region,
@@ -138,6 +152,7 @@ impl<'a> Rack<'a> {
             lives: vec![],
             spared: None,
             kills: 0,
+            own_ends: 0,
             stuck: 0,
             first_stuck: None,
             longest: Duration::ZERO,
@@ -147,7 +162,15 @@ impl<'a> Rack<'a> {
             let life = rack.begin(rank)?;
             rack.lives.push(life);
         }
+        rack.mourner = Some(rack.mourn()?);
         Ok(rack)
+    }
+
+    fn mourn(&self) -> Result<Life<'a>, Failure> {
+        let part = format!("mourner --seed {} --journal {}", self.seed, self.journal.path());
+        let watch =
+            Watch::new([self.book.beat(self.torture.ranks, Half::Receiving)], self.torture.patience());
+        Ok(Life::Running { process: self.stage.enter(&self.region, &part)?, watch })
     }
 
     fn begin(&self, rank: u32) -> Result<Life<'a>, Failure> {
@@ -168,6 +191,12 @@ impl<'a> Rack<'a> {
                 self.spared = self.random.random_ratio(2, 3).then_some(spared);
                 if self.kills > 0 && self.random.random() {
                     next_kill += PEACE;
+                }
+                if self.random.random_ratio(1, 4)
+                    && let Some(Life::Running { process, .. }) = self.mourner
+                    && self.stage.kill(process)?
+                {
+                    self.mourner = Some(self.mourn()?);
                 }
             }
             if now >= next_kill {
@@ -192,55 +221,96 @@ impl<'a> Rack<'a> {
 
     fn kill_one(&mut self, kills: u64) -> Result<(), Failure> {
         let rank = self.random.random_range(0..self.lives.len());
-        let Life::Running { process, .. } = self.lives[rank] else { return Ok(()) };
         if self.spared == Some(rank as u32) || self.kills == kills {
             return Ok(());
         }
+        let Life::Running { process, .. } = self.lives[rank] else { return Ok(()) };
         if !self.stage.kill(process)? {
-            return Err(Failure::new(format_args!("the process of rank {rank} ended by itself")));
+            return self.see_off(rank as u32);
         }
         self.kills += 1;
+        self.end(rank as u32, false);
+        Ok(())
+    }
+
+    /// The process of a rank ended by itself: that was its intent, or there is nothing left to do.
+    fn see_off(&mut self, rank: u32) -> Result<(), Failure> {
+        if self.book.own_end(rank).load(Acquire) != 0 {
+            self.own_ends += 1;
+            self.end(rank, true);
+        } else if self.book.is_over() {
+            self.lives[rank as usize] = Life::Done;
+        } else {
+            return Err(Failure::new(format_args!("the process of rank {rank} ended by itself")));
+        }
+        Ok(())
+    }
+
+    /// A life of a rank is over, by itself or not, and another follows.
+    fn end(&mut self, rank: u32, is_own: bool) {
+        self.book.own_end(rank).store(0, Release);
+        self.book.doomed(rank).store(0, Release);
         // Mostly too soon for others to see more than a successor; now and then so late that they must have seen the end.
         let pause = match self.random.random_range(0..256) {
             0 => 1500,
+            // Others begin meanwhile.
+            64..192 if is_own => self.random.random_range(0..100),
             1..64 => self.random.random_range(0..100),
             _ => 0,
         };
-        self.lives[rank] = Life::Over { until: Instant::now() + Duration::from_millis(pause) };
-        Ok(())
+        self.lives[rank as usize] = Life::Over { until: Instant::now() + Duration::from_millis(pause) };
     }
 
     /// Brings back who has been dead for long enough, and looks at all others.
     fn look(&mut self) -> Result<(), Failure> {
-        for rank in 0..self.lives.len() {
-            match &mut self.lives[rank] {
+        for rank in 0..self.torture.ranks {
+            match &mut self.lives[rank as usize] {
                 Life::Over { until } if *until <= Instant::now() => {
-                    self.lives[rank] = self.begin(rank as u32)?;
+                    self.lives[rank as usize] = self.begin(rank)?;
                 }
-                Life::Over { .. } => {}
+                Life::Over { .. } | Life::Done => {}
+                Life::Running { process, .. } if self.stage.bury(*process)? => self.see_off(rank)?,
+                Life::Running { process, .. } if self.book.doomed(rank).load(Acquire) != 0 => {
+                    self.stage.kill(*process)?;
+                    self.own_ends += 1;
+                    self.end(rank, true);
+                }
                 Life::Running { watch, .. } => {
                     if let Some(half) = watch.look(&mut self.longest) {
                         self.stuck += 1;
-                        let call = self.book.describe(rank as u32, HALVES[half]);
+                        let call = self.book.describe(rank, HALVES[half]);
                         self.first_stuck.get_or_insert(call);
                     }
                 }
             }
         }
-        self.stage.have_ended().map(drop)
+        if let Some(Life::Running { process, watch }) = &mut self.mourner {
+            if self.stage.bury(*process)? {
+                self.mourner = None;
+            } else if watch.look(&mut Duration::default()).is_some() {
+                self.stuck += 1;
+                let call = self.book.describe(self.torture.ranks, Half::Receiving);
+                self.first_stuck.get_or_insert(call);
+            }
+        }
+        Ok(())
     }
 
     /// Lets all come to their end.
     fn finish(&mut self) -> Result<(), Failure> {
-        while self.lives.iter().any(|life| matches!(life, Life::Over { .. })) {
+        let go_on = |rack: &Self| rack.lives.iter().any(|life| matches!(life, Life::Over { .. }));
+        while go_on(self) {
             self.look()?;
             thread::sleep(LOOK);
         }
         self.book.end();
         let deadline = Instant::now() + PATIENCE;
-        while !self.stage.have_ended()? {
+        while self.mourner.is_some() || self.lives.iter().any(|life| !matches!(life, Life::Done)) {
             if Instant::now() > deadline {
                 self.stuck += 1;
+                let rank = self.lives.iter().position(|life| !matches!(life, Life::Done));
+                let rank = rank.unwrap_or(self.lives.len());
+                self.first_stuck.get_or_insert(format!("rank {rank} does not come to its end"));
                 return Ok(());
             }
             self.look()?;
@@ -262,6 +332,7 @@ impl<'a> Rack<'a> {
             arena: self.arena,
             seconds: self.start.elapsed().as_secs_f64(),
             kills: self.kills,
+            own_ends: self.own_ends,
             lives: (0..torture.ranks).filter_map(epoch).sum(),
             messages: total(Count::Messages),
             redeliveries: total(Count::Redeliveries),
@@ -271,6 +342,10 @@ impl<'a> Rack<'a> {
             calls_ended: total(Count::Ended),
             calls_unasked: total(Count::Unasked),
             calls_given_up: total(Count::GivenUp),
+            panics: total(Count::Panics),
+            given_again: total(Count::Again),
+            ends_told: total(Count::Ends),
+            silent_ends_told: total(Count::SilentEnds),
             longest_silence_ms: self.longest.as_millis() as u64,
             lost: total(Count::Lost),
             torn: total(Count::Torn),
@@ -279,6 +354,10 @@ impl<'a> Rack<'a> {
             mistaken: total(Count::Mistaken),
             twice: total(Count::Twice),
             belied: total(Count::Belied),
+            unmarked: total(Count::Unmarked),
+            mismarked: total(Count::Mismarked),
+            untold: total(Count::Untold),
+            mistold: total(Count::Mistold),
             stuck: self.stuck,
             left_behind: 0,
             first_fault: self.book.fault().or_else(|| self.first_stuck.clone()),

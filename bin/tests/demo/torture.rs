@@ -19,9 +19,11 @@ fn survives(seed: &str) {
     assert!(number(&report, "messages") > 0 && number(&report, "lives") > 3, "{report}");
     // Else nothing was tried.
     assert!(number(&report, "calls_answered") > 0 && number(&report, "calls_given_up") > 0, "{report}");
-    for violation in
-        ["lost", "torn", "disordered", "repeated", "mistaken", "twice", "belied", "stuck", "left_behind"]
-    {
+    assert!(number(&report, "panics") > 0 && number(&report, "given_again") > 0, "{report}");
+    assert!(number(&report, "own_ends") > 0 && number(&report, "silent_ends_told") > 0, "{report}");
+    let mail = ["lost", "torn", "disordered", "repeated", "unmarked", "mismarked"];
+    let others = ["mistaken", "twice", "belied", "untold", "mistold", "stuck", "left_behind"];
+    for violation in [&mail[..], &others].concat() {
         assert_eq!(number(&report, violation), 0, "{report}");
     }
     nothing_is_left("torture", pid);
@@ -59,11 +61,15 @@ fn the_report_can_be_read() {
     let demo = Demo::start(&["torture", "--kills", "3", "--ranks", "2"]);
     assert!(demo.line().expect("a report").starts_with("2 ranks, "));
     assert!(demo.shows("kills ").contains("   3   ("));
+    demo.shows("own ends ");
     demo.shows("  ended by a death ");
+    demo.shows("panics ");
+    demo.shows("  of silent lives ");
     demo.shows("violations:");
     let mail = ["lost", "torn", "out of order", "seen after acknowledged"];
     let calls = ["another call's answer", "carried out twice", "told what is not so"];
-    for violation in [&mail[..], &calls, &["stuck", "left behind"]].concat() {
+    let ends = ["again without a mark", "new with a mark", "end not told", "end told wrongly"];
+    for violation in [&mail[..], &calls, &ends, &["stuck", "left behind"]].concat() {
         let line = demo.line().expect("a count");
         assert_eq!(line, format!("  {violation:<24}{:>12}", 0));
     }
