@@ -31,7 +31,7 @@ use core::time::Duration;
 /// Receiving from anyone says so once for each life that was there while this endpoint was, whether or not it ever sent
 /// anything; of a life from before only if it left mail for this rank. A rank whose holder was killed before this
 /// endpoint joined, and that nobody has taken since, counts as one that was there. Where a successor has followed at
-/// once, the end of the life before it may be told after mail of the successor: [`Mail::epoch`] tells them apart. Of lives
+/// once, the end of the life before it may be told after mail of the successor, never between pieces of one message: [`Mail::epoch`] tells them apart. Of lives
 /// of one rank that end between two looks only the last one's end is told.
 ///
 /// A clean leave is seen at once; a death within 75 ms by a receive from that rank, within a second by a receive from

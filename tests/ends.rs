@@ -3,7 +3,9 @@
 
 mod common;
 
+use common::wire::Wire;
 use common::{Child, GUARD, SHORT, Scratch, command, reply, role};
+use mailbox::cell::Kind;
 use mailbox::{Config, Endpoint, RecvError, Region};
 use std::thread;
 
@@ -193,6 +195,28 @@ fn of_ends_that_follow_each_other_between_two_looks_the_last_is_told() {
         drop(region.join(1).expect("free"));
     }
     let [_last] = join(&region, [1]);
+    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    expect_nothing(&me);
+}
+
+#[test]
+fn the_end_of_a_former_life_does_not_come_between_the_pieces_of_a_message() {
+    let (scratch, region) = region(2);
+    let [me, a] = join(&region, [0, 1]);
+    me.set_pieces(true);
+    drop(a);
+    let _b = region.join(1).expect("free");
+    let wire = Wire::new(&scratch, 1, 0);
+    wire.first(100);
+    wire.push(Kind::More, &[1; 60]);
+    let piece = me.recv_timeout(GUARD).expect("a piece");
+    assert_eq!(piece.piece().map(|piece| piece.offset), Some(0));
+    drop(piece);
+    expect_nothing(&me);
+    wire.push(Kind::Last, &[2; 40]);
+    let piece = me.recv_timeout(GUARD).expect("a piece");
+    assert_eq!(piece.piece().map(|piece| piece.is_last), Some(true));
+    drop(piece);
     assert_eq!(error(&me), RecvError::PeerLeft(1));
     expect_nothing(&me);
 }

@@ -62,7 +62,11 @@ impl Inbox {
             if peer.is_barred() {
                 return Ok(None); // Mail of it is there.
             }
-            if status != Status::Live {
+            if status == Status::Live {
+                if peer.has_begun() {
+                    return Ok(None); // Who has pieces of it would take this for its end.
+                }
+            } else {
                 peer.drop_train(member);
             }
         }

@@ -13,7 +13,12 @@ impl Incoming {
     /// Whether nothing is read ahead: whoever takes a message in pieces is to be told if it ends, and then what ended it
     /// comes first.
     pub(super) fn is_to_be_received(&self) -> bool {
-        self.cutting.get().is_some() || self.train.borrow().as_ref().is_some_and(Train::is_known)
+        self.cutting.get().is_some() || self.has_begun()
+    }
+
+    /// Whether pieces of a message were passed on, and more are to come.
+    pub fn has_begun(&self) -> bool {
+        self.train.borrow().as_ref().is_some_and(Train::is_known)
     }
 
     /// A message follows: what is under way never ends. Whoever takes it in pieces is told first.
