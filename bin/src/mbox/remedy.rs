@@ -201,7 +201,7 @@ pub fn lost(name: &str, lost: Lost) -> String {
         Lost::Removed => {
             let again = command_for("create", name);
             format!(
-                "create it again: {again}; where a logout did it, set RemoveIPC=no in logind.conf, or use a file"
+                "create it again with: {again} --ranks N; where a logout did it, set RemoveIPC=no in logind.conf, or use a file"
             )
         }
         Lost::Forked => String::new(),

@@ -144,9 +144,11 @@ fn stuck_receiver(region: &Name) -> (Process, impl Sized) {
 fn whoever_waits_in_a_region_that_is_removed_is_told() {
     let region = Name::create(SMALL);
     let (receiver, _output) = stuck_receiver(&region);
-    let what = "the region was removed under its users; create it again; where a logout did it, set RemoveIPC=no in \
-                logind.conf, or use a file";
-    let told = format!("region {:?}: {what}", &*region);
+    let told = format!(
+        "region {name:?}: the region was removed under its users; create it again with: mbox create {name} --ranks N; \
+         where a logout did it, set RemoveIPC=no in logind.conf, or use a file",
+        name = &*region
+    );
     std::fs::remove_file(region.path()).expect("a name");
     receiver.fails(&told);
     mbox(["create", &region, "--ranks", "2", "--arena", "256K"]).succeeds();
