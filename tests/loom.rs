@@ -498,6 +498,7 @@ fn registry() -> Registry {
             pid: word(),
             label: std::array::from_fn(|_| word()),
             lock: word(),
+            former: word(),
         }
         .into(),
         bells: Bells { mail: bell(), credit: bell(), modes: [bell(), bell()], events: [bell(), bell()] }
