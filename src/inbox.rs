@@ -419,8 +419,10 @@ impl Inbox {
                 {
                     return Ok(peer);
                 }
-                let found = match check(member.is_time_to_query())? {
-                    None => self.held_up(member, source)?,
+                let query = member.is_time_to_query();
+                let found = match check(query)? {
+                    // From anyone that takes a look at each mailbox.
+                    None if query || source != Source::Anyone => self.held_up(member, source)?,
                     found => found,
                 };
                 return found.ok_or(RecvError::Empty);

@@ -121,7 +121,7 @@ impl Receiver {
     /// [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] once for each life of another rank that ended, when there
     /// is no mail; [`RecvError::Corrupt`] once for a mailbox that makes no sense, and the others go on.
     /// [`RecvError::Held`] once where mails that this endpoint holds keep a sender from sending; also from calls that do
-    /// not wait.
+    /// not wait, every 64th time.
     /// [`RecvError::Interrupted`] ends a wait. Where nobody could ever send it is [`RecvError::Empty`].
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Patience::Until(None), None, || ())

@@ -102,8 +102,9 @@ fn who_never_waits_is_told_that_held_mails_fill_all_cells() {
     (0..2).for_each(|message| a.send(1, &[message]).expect("room"));
     let held = [b.recv().expect("mail"), b.recv().expect("mail")];
     assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Held(0)));
-    assert_eq!(b.try_recv().err(), Some(RecvError::Held(0)));
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "once");
+    let told: Vec<RecvError> = (0..200).filter_map(|_| b.try_recv().err()).collect();
+    assert_eq!(told.iter().filter(|error| **error == RecvError::Held(0)).count(), 1, "once");
+    assert_eq!(told.iter().filter(|error| **error == RecvError::Empty).count(), 199);
     drop(held);
     assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Empty));
 }

@@ -12,7 +12,7 @@ use core::cell::Cell as Private;
 /// Ranks whose deaths one look asks the kernel about, in rotation.
 const QUERIES: usize = 8;
 /// Ranks whose lives a call looks at that does not wait, in rotation.
-const LIVES: usize = 64;
+const LIVES: u32 = 64;
 /// With an epoch: this life was over before this endpoint, and its end is news as long as nobody has followed it. No rank
 /// is joined so often.
 const EARLIER: u64 = 1 << 63;
@@ -77,20 +77,26 @@ impl Inbox {
     /// A rank of which an end seems to be news.
     fn ended(&self, member: &Member, query: bool) -> Option<u32> {
         let registry = &member.region.registry;
-        let is_other = |rank: &u32| *rank != member.rank();
-        let has_ended = |rank: &u32| {
-            let life = registry.life(*rank);
+        let has_ended = |rank| {
+            let life = registry.life(rank);
             // A rank that says that it never joined has not ended, though it has sent.
-            let has_left = !life.joined() && life.epoch() != 0 && self.is_news(*rank, life);
-            has_left || self.is_followed(*rank, life)
+            let has_left = !life.joined() && life.epoch() != 0 && self.is_news(rank, life);
+            rank != member.rank() && (has_left || self.is_followed(rank, life))
         };
-        let looks = if query { self.told.len() } else { LIVES };
-        let looked_at = self.ranks_after(self.looked_at.get()).take(looks);
-        let looked_at = looked_at.inspect(|rank| self.looked_at.set(*rank));
-        let ended = looked_at.filter(is_other).find(has_ended);
-        if ended.is_some() || !query {
-            return ended;
+        let ranks = self.peers.ranks();
+        // A plain loop: calls that find nothing spend their time here.
+        for _ in 0..if query { ranks } else { LIVES.min(ranks) } {
+            let next = self.looked_at.get().wrapping_add(1);
+            let rank = if next < ranks { next } else { 0 };
+            self.looked_at.set(rank);
+            if has_ended(rank) {
+                return Some(rank);
+            }
         }
+        if !query {
+            return None;
+        }
+        let is_other = |rank: &u32| *rank != member.rank();
         let is_news = |rank: &u32| self.is_news(*rank, registry.life(*rank));
         self.ranks_after(self.queried.get()).filter(is_other).filter(is_news).take(QUERIES).find(|rank| {
             self.queried.set(*rank);
