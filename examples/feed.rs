@@ -1,4 +1,4 @@
-//! A feed: whoever subscribes may be there before the publisher, which has rank 0.
+//! A feed: subscribers may be there before the publisher, which has rank 0.
 
 use mailbox::{Config, JoinOptions, Region};
 use std::process::Command;

@@ -15,6 +15,6 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     drop(mail); // acknowledged
     drop(me); // left; what it sent stays
-    let _ = region.remove(); // done by whoever leaves last
+    let _ = region.remove(); // by the last to leave
     Ok(())
 }

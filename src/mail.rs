@@ -256,7 +256,7 @@ impl Drop for Mail<'_> {
     #[inline(always)]
     fn drop(&mut self) {
         let Self { member, peer, ref letter, .. } = *self;
-        // Whoever was at work on it did not finish. But a destructor that takes mail in a loop comes to an end.
+        // The work on it was not finished. But a destructor that takes mail in a loop comes to an end.
         if panicking() && !letter.in_unwinding {
             return peer.requeue(letter);
         }

@@ -121,7 +121,7 @@ fn nobody_is_given_the_unread_mail_of_another_label() {
 fn unread_mail_of_no_label_is_for_those_without_one() {
     let (scratch, region) = region();
     let others = JoinOptions::new().ranks(0..1);
-    // Mail for whoever comes first.
+    // Mail for the first that comes.
     let sender = post(&region, 0);
     let mut worker = puppet(&scratch);
     assert_eq!(worker.does("join 0"), "ok");

@@ -329,7 +329,7 @@ fn second_process() {
     let mut held = Vec::new();
     while let Some(command) = command() {
         if command == "ask" {
-            // Too long for the line: whoever waits for the answer reads ahead.
+            // Too long for the line: a wait for the answer reads ahead.
             let asked = me.call_timeout(0, &[0; 100], std::time::Duration::from_millis(50));
             assert_eq!(asked.map(drop), Err(CallError::Timeout));
             reply("nothing");

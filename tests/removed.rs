@@ -1,5 +1,5 @@
 //! A region whose name is taken away while processes are in it, not by this library, which does not do that: each
-//! of those who wait is told, for nobody else will ever come.
+//! of those who wait is told, for no other process will ever come.
 #![cfg(not(loom))]
 
 mod common;
@@ -32,7 +32,7 @@ fn told<E: Send + PartialEq + std::fmt::Debug>(wait: impl Fn(&Endpoint) -> E + C
                 let told = waiter.join().expect("a thread that ends");
                 assert_eq!((&told.0, &told.1), (&error, &error), "{}", scratch.name());
             });
-            // Whoever joins would be alone.
+            // A process that joined would be alone.
             assert_eq!(region.join(2).err(), Some(JoinError::Removed));
         }
     }

@@ -322,7 +322,7 @@ pub enum Lost {
     Forked,
     /// Somebody took the region's name away while processes were in it: another program or `rm`, or systemd-logind at
     /// a logout (`RemoveIPC=`). Nobody can open it any more, and what bears the name now is another region. Told to
-    /// whoever would wait; what is there by then is received and sent all the same.
+    /// calls that would wait; what is there by then is received and sent all the same.
     #[error("the region was removed under its users")]
     Removed,
 }

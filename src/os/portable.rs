@@ -188,7 +188,7 @@ pub fn sleep_on(word: &AtomicU32, expected: u32, since: Instant, time: Duration)
     super::pause_until(since, time, || word.load(Ordering::Relaxed) != expected);
 }
 
-/// Nothing: whoever sleeps looks at the word. May be called from a signal handler.
+/// Nothing: a sleeper looks at the word. May be called from a signal handler.
 pub fn wake_on(_word: &AtomicU32) {}
 
 // --- Locks -------------------------------------------------------------------------------------------------

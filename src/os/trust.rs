@@ -3,7 +3,7 @@
 /// The word of a program that its use of [`Wait::Event`](crate::Wait::Event) is sound.
 ///
 /// An event is two bytes in the region. `raw_sync` takes both by `&mut` and reads one of them without atomics,
-/// whoever else is at them. This library cannot make that sound: only the program knows who is. So no safe code
+/// no matter what else uses them. This library cannot make that sound: only the program knows who is. So no safe code
 /// makes this value:
 ///
 /// ```compile_fail,E0133

@@ -305,7 +305,7 @@ impl Producer {
         self.write(slot, bytes);
         self.describe(slot);
         stamp(self.cell(slot.seq), slot.seq);
-        // Now that it is there: whoever looks takes these from what was sent. They are never held back.
+        // Now that it is there: a look takes these from what was sent. They are never held back.
         if matches!(slot.kind, Kind::First | Kind::More | Kind::Cut) {
             count(&self.mailbox.lines.producer.fragments, 1);
         }

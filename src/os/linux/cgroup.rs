@@ -104,7 +104,7 @@ fn free_swap() -> u64 {
     (about.freeswap as u64).saturating_mul(about.mem_unit.into())
 }
 
-/// Bytes that the machine has for whoever takes them next, as it says itself.
+/// Bytes that the machine has left, as it says itself.
 pub fn available() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let kilobytes = |name: &str| {

@@ -38,7 +38,7 @@ pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
     Ok(c_int::from(lock.l_type) != libc::F_UNLCK)
 }
 
-/// Whether the locks of any version, and of whoever else locks a region's file, can be seen.
+/// Whether the locks of any version, and of any other program that locks a region's file, can be seen.
 pub const LOCKS_OF_ALL_VERSIONS: bool = true;
 
 /// Whether a description other than `file` holds any lock on its file, whatever bytes that is on.
