@@ -80,6 +80,10 @@ fn run(example: &str, expected: &[&str]) {
 #[test]
 fn examples_do_what_they_say_and_leave_nothing() {
     for (example, expected) in EXAMPLES {
+        // There a worker that died is held for alive until its process is waited for.
+        if cfg!(portable) && *example == "pool" {
+            continue;
+        }
         run(example, expected);
     }
 }
