@@ -59,7 +59,7 @@ pub enum Wait {
     /// Polls for about 50 µs, then sleeps, which with the wake-up costs about as much. Where more ranks are awake than
     /// there are processors for them, as their affinity and the quota of this process' group allow, it offers its
     /// processor to them between polls. On a processor that another rank that is awake must use, too, and where it has
-    /// no other, it sleeps at once.
+    /// no other, it yields once, and sleeps.
     #[default]
     Adaptive,
     /// Sleeps at once: the least use of processors.
@@ -81,8 +81,8 @@ pub enum Polling {
     Free,
     /// More ranks are awake than there are processors: it offers its own between looks.
     Polite,
-    /// Whom it waits for may need the only processor that it has.
-    Never,
+    /// Whom it waits for may need the only processor that it has: it lets others run, and looks once.
+    Once,
 }
 
 /// How a process, or half of one of its endpoints, rings.

@@ -173,7 +173,7 @@ impl Crowd {
         }
         let others = (union & !mine.bits()).count_ones() as usize;
         if mine.single().is_some() && within > 1 {
-            Polling::Never
+            Polling::Once
         } else if within > usable || meeting > usable + others {
             Polling::Polite
         } else {
@@ -296,8 +296,8 @@ mod tests {
             ([&[0], &[1], &[2]], 1, Polling::Free),
             ([&[0], &[62], &[64]], 1, Polling::Free),
             // All have one.
-            ([&[0], &[0], &[0]], 1, Polling::Never),
-            ([&[7], &[1], &[7]], 1, Polling::Never),
+            ([&[0], &[0], &[0]], 1, Polling::Once),
+            ([&[7], &[1], &[7]], 1, Polling::Once),
             // A pair, and one in its way, which has no other processor either.
             ([&[0], &[1], both], 1, Polling::Free),
             ([both, &[0], &[1]], 2, Polling::Polite),

@@ -355,7 +355,7 @@ impl Member {
         let holds = || self.is_holder();
         let polling = || match self.is_holder() {
             true => self.crowd.begin_wait(&self.region.registry),
-            false => Polling::Never,
+            false => Polling::Once,
         };
         self.review_order();
         let waiter = Waiter {
