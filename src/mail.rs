@@ -258,7 +258,7 @@ impl Drop for Mail<'_> {
         let Self { member, peer, ref letter, .. } = *self;
         // The work on it was not finished. But a destructor that takes mail in a loop comes to an end.
         if panicking() && !letter.in_unwinding {
-            return peer.requeue(letter);
+            return requeue(peer, *letter);
         }
         let hold = member.is_in_batch();
         // In a batch it is done in private memory only, and in no need of a check.
@@ -271,6 +271,13 @@ impl Drop for Mail<'_> {
             settle(member, peer);
         }
     }
+}
+
+// With the letter itself, as `finish`.
+#[cold]
+#[inline(never)]
+fn requeue(peer: &Incoming, letter: Letter) {
+    peer.requeue(&letter);
 }
 
 #[cold]
