@@ -184,7 +184,7 @@ impl Inbox {
             }
             let next = peer.consumer.next();
             let taken = peer.take(member, self.in_pieces.get(), &self.answers);
-            if peer.is_barred() {
+            if taken.is_err() && peer.is_barred() {
                 self.bars.set(true);
                 if source == Source::Anyone && peer.told_bar.replace(true) {
                     continue;
