@@ -205,8 +205,8 @@ impl Region {
     ///   `.mailbox-` and 16 hexadecimal digits.
     ///
     /// Regions with unread mail, or that everybody left, or that nobody has joined yet, stay: [`Region::remove_at`] takes
-    /// them, and [`Region::leftovers`] names them. Whoever joins, creates or removes meanwhile goes first. What cannot
-    /// be removed is passed over. Waits, at most five seconds a region, for whoever is removing it.
+    /// them, and [`Region::leftovers`] names them. A process that joins, creates or removes meanwhile goes first. What cannot
+    /// be removed is passed over. Waits, at most five seconds a region, for a process that is removing it.
     pub fn clean() -> io::Result<Vec<String>> {
         segment::leftovers().map(segment::clean)
     }

@@ -52,7 +52,7 @@ impl Cause {
         }
     }
 
-    /// An error of this cause, for whoever knows it better than the number says.
+    /// An error of this cause, for a caller that knows it better than the number says.
     pub fn error(self) -> io::Error {
         io::Error::other(Marked(self))
     }

@@ -50,7 +50,7 @@ impl Leftover {
     /// Removes it. `false`, and it stays, if it is no longer what was seen: somebody has joined or removed it
     /// meanwhile, or it has more mail.
     ///
-    /// Waits, at most five seconds, for whoever is removing it.
+    /// Waits, at most five seconds, for a process that is removing it.
     pub fn remove(&self) -> Result<bool, RemoveError> {
         if self.kind == LeftoverKind::HalfBuilt {
             return self.remove_half_built().map_err(remove_error);
