@@ -115,9 +115,13 @@ impl Demo {
         signal(name, self.pid());
     }
 
+    pub fn has_ended(&mut self) -> bool {
+        self.child.try_wait().expect("a child").is_some()
+    }
+
     /// Waits for its end.
     pub fn end(mut self) -> End {
-        wait_until("it ends", || self.child.try_wait().expect("a child").is_some());
+        wait_until("it ends", || self.has_ended());
         let mut complaints = String::new();
         self.child.stderr.take().expect("a pipe").read_to_string(&mut complaints).expect("UTF-8");
         End { code: self.child.wait().expect("a child").code(), complaints }
@@ -143,8 +147,13 @@ impl Drop for Demo {
 
 /// Sends a signal; the shell's own `kill` is everywhere.
 pub fn signal(name: &str, pid: u32) {
-    let status = Command::new("sh").args(["-c", &format!("kill -{name} {pid}")]).status().expect("a shell");
-    assert!(status.success());
+    assert!(try_signal(name, pid));
+}
+
+/// As `signal`, to a process that may have ended; whether it was there.
+pub fn try_signal(name: &str, pid: u32) -> bool {
+    let kill = format!("kill -{name} {pid} 2>/dev/null");
+    Command::new("sh").args(["-c", &kill]).status().expect("a shell").success()
 }
 
 /// Waits for what is bound to happen.
