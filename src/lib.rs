@@ -4,16 +4,7 @@
 //! of *ranks*: a ring with one writer and one reader. A process joins a region as a rank and holds an
 //! [`Endpoint`] from then on, with which it sends bytes and [`Draft`]s, and receives [`Mail`].
 //!
-//! ```text
-//!  region "prices", 3 ranks                   a mailbox
-//! ┌────────┬───────┬───────┬───────┬───────┐ ┌──────────┬──────────┬───────────────────────┬──────────┐
-//! │ header │ ranks │ 0 → 0 │ 1 → 0 │ 2 → 0 │ │ head,    │ counters │ cell cell cell … 64 B │ arena    │
-//! │        │       │ 0 → 1 │ 1 → 1 │ 2 → 1 │ │ counters │          │ stamp, envelope,      │ larger   │
-//! │        │       │ 0 → 2 │ 1 → 2 │ 2 → 2 │ │          │          │ up to 48 bytes        │ payloads │
-//! └────────┴───────┴───────┴───────┴───────┘ └──────────┴──────────┴───────────────────────┴──────────┘
-//!  from the   from the first message          written by  written by the sender
-//!  start on   through each on                 the receiver
-//! ```
+//! What lies where is drawn in [`lab::abi`].
 //!
 //! A *mail* is a received message, still in its mailbox; dropping it acknowledges it. An *epoch* is how often a
 //! rank has been joined.
@@ -98,120 +89,39 @@ compile_error!(
     "mailbox needs a target with pointers of 64 bits: a region may be larger than 32 bits can address"
 );
 
-mod error;
-
-// Under the endpoint; public for model checks, property tests and benchmarks. No promise covers them.
-#[doc(hidden)]
-pub mod bell;
-#[doc(hidden)]
-pub mod cell;
-#[doc(hidden)]
-pub mod layout;
-#[doc(hidden)]
-pub mod line;
-#[doc(hidden)]
-pub mod marks;
-#[doc(hidden)]
-pub mod memory;
-#[doc(hidden)]
-pub mod os;
-#[doc(hidden)]
-pub mod registry;
-#[doc(hidden)]
-pub mod ring;
-#[doc(hidden)]
-pub mod sync;
-
-#[cfg(not(loom))]
-mod answers;
-#[cfg(not(loom))]
-mod backing;
-#[cfg(not(loom))]
-mod batch;
-#[cfg(not(loom))]
-mod budget;
-#[cfg(not(loom))]
+mod abi;
 mod call;
-#[cfg(not(loom))]
-mod copies;
-#[cfg(not(loom))]
-mod crowd;
-#[cfg(not(loom))]
-mod draft;
-#[cfg(not(loom))]
+mod config;
 mod endpoint;
-#[cfg(not(loom))]
-mod handover;
-#[cfg(not(loom))]
-mod inbox;
-#[cfg(not(loom))]
-mod incoming;
-#[cfg(not(loom))]
-mod inspection;
-#[cfg(not(loom))]
-mod join;
-#[cfg(not(loom))]
-mod kept;
-#[cfg(not(loom))]
-mod mail;
-#[cfg(not(loom))]
-mod member;
-#[cfg(not(loom))]
-mod outbox;
-#[cfg(not(loom))]
-mod peers;
-#[cfg(not(loom))]
-mod place;
-#[cfg(not(loom))]
-mod reason;
-#[cfg(not(loom))]
-mod receiver;
-#[cfg(not(loom))]
+mod error;
+mod half;
+mod memory;
+mod os;
+mod rank;
+mod receive;
 mod region;
-#[cfg(not(loom))]
-mod reply;
-#[cfg(not(loom))]
+mod ring;
 mod segment;
-#[cfg(not(loom))]
-mod sender;
-#[cfg(not(loom))]
-mod source;
-#[cfg(not(loom))]
-mod stay;
-#[cfg(not(loom))]
-mod train;
-#[cfg(not(loom))]
-mod turns;
-#[cfg(not(loom))]
-mod view;
+mod send;
+mod sync;
+mod wait;
 
-pub use bell::Wait;
+pub mod lab;
+
 /// What [`Mail::read`] takes its bound from, so that a program needs no dependency of its own.
-#[cfg(not(loom))]
 pub use bytemuck;
+pub use config::{Config, Reserve};
 pub use error::*;
-pub use layout::{Config, Reserve};
 pub use os::TrustedEvents;
-pub use registry::Status;
+pub use rank::{Source, Status, Wait};
 
+// A model check has no segment, and nothing that stands on it.
 #[cfg(not(loom))]
 pub use {
-    batch::Batch,
-    call::Call,
-    draft::Draft,
-    endpoint::Endpoint,
-    handover::MAILBOX_FD,
-    inspection::{Inspection, MailboxReport, RankReport},
-    join::JoinOptions,
-    mail::Mail,
-    member::Interrupter,
-    place::Place,
-    receiver::Receiver,
-    region::{OpenOptions, Region},
-    reply::Reply,
-    segment::{Leftover, LeftoverKind, Listed},
-    sender::Sender,
-    source::Source,
-    train::Piece,
-    view::View,
+    call::{Call, Reply},
+    endpoint::{Batch, Endpoint, JoinOptions, Mail, Receiver, Sender},
+    half::{Interrupter, Piece},
+    region::{Inspection, MAILBOX_FD, MailboxReport, OpenOptions, RankReport, Region, View},
+    segment::{Leftover, LeftoverKind, Listed, Place},
+    send::Draft,
 };

@@ -5,8 +5,8 @@ mod common;
 
 use common::puppet::{self, mail, puppet};
 use common::{Child, GUARD, SHORT, Scratch, UNNAMED, command, memory_file, place, reply, seals};
-use mailbox::layout::{ABI, BOOT, Geometry, MAGIC, SETTLED, WIPED};
-use mailbox::os::{self, Lock};
+use mailbox::lab::abi::{ABI, BOOT, Geometry, MAGIC, SETTLED, WIPED};
+use mailbox::lab::os::{self, Lock};
 use mailbox::{
     Config, ConfigError, CreateError, CreateOrOpenError, HandError, JoinError, MAILBOX_FD, OpenError,
     OpenOptions, Place, RecvError, Region, RemoveError, Reserve, SendError, Status,
@@ -925,7 +925,7 @@ fn live_on_a_full_disk(folder: &str) {
     for _ in 0..3 {
         assert_eq!(a.send(2, b"x").err(), Some(SendError::NoSpace));
         assert_eq!(b.send(0, b"x").err(), Some(SendError::NoSpace));
-        if mailbox::os::COMPLETES {
+        if mailbox::lab::os::COMPLETES {
             assert_eq!(b.send(1, &[7; 512]).err(), Some(SendError::NoSpace), "no arena");
         }
     }

@@ -5,7 +5,7 @@ mod common;
 
 use common::puppet::{self, mail, puppet};
 use common::{GUARD, SHORT, Scratch, pattern};
-use mailbox::cell::INLINE;
+use mailbox::lab::abi::INLINE;
 use mailbox::{Batch, Config, Endpoint, RecvError, SendError, Wait};
 use proptest::collection::vec;
 use proptest::prelude::*;

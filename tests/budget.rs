@@ -5,7 +5,7 @@ mod common;
 
 use common::wire::Wire;
 use common::{GUARD, SHORT, Scratch, pattern};
-use mailbox::cell::Kind;
+use mailbox::lab::abi::Kind;
 use mailbox::{CallError, Config, Endpoint, RecvError};
 use std::thread;
 

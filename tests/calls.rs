@@ -5,9 +5,9 @@ mod common;
 
 use common::wire::Wire;
 use common::{GUARD, ON_EVENTS, Scratch, pattern, wait_until};
-use mailbox::cell::{Kind, Ticket};
-use mailbox::ring::Slack;
-use mailbox::sync::Ordering::Relaxed;
+use mailbox::lab::abi::{Kind, Ticket};
+use mailbox::lab::ring::Slack;
+use mailbox::lab::sync::Ordering::Relaxed;
 use mailbox::{CallError, Config, Endpoint, RecvError, ReplyError, SendError, Status, Wait};
 use std::panic;
 use std::thread::{self, JoinHandle};

@@ -5,8 +5,8 @@
 mod common;
 
 use common::{Child, Scratch, become_user, is_root, place, reply};
-use mailbox::layout::{BOOT, FAILED, SETTLED};
-use mailbox::os;
+use mailbox::lab::abi::{BOOT, FAILED, SETTLED};
+use mailbox::lab::os;
 use mailbox::{CloseError, Config, Endpoint, Region};
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;

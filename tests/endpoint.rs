@@ -5,7 +5,7 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::{Child, SHORT, Scratch, reply};
-use mailbox::layout::Geometry;
+use mailbox::lab::abi::Geometry;
 use mailbox::{Config, Endpoint, JoinError, Mail, RecvError, Region, SendError, SizeError, Source, Status};
 use std::io::Write;
 use std::sync::Barrier;

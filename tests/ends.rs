@@ -5,7 +5,7 @@ mod common;
 
 use common::wire::Wire;
 use common::{Child, GUARD, SHORT, Scratch, command, reply, role};
-use mailbox::cell::Kind;
+use mailbox::lab::abi::Kind;
 use mailbox::{Config, Endpoint, RecvError, Region};
 use std::thread;
 

@@ -74,7 +74,7 @@ fn run(example: &str, expected: &[&str]) {
         fs::read_dir(&folder.0).expect("a folder").map(|entry| entry.unwrap().path()).collect();
     assert!(left.is_empty(), "{example} leaves {left:?}");
     // Where named regions lie; the examples name theirs so.
-    assert!(!mailbox::os::shm_path(&name).exists(), "{example} leaves its region");
+    assert!(!mailbox::lab::os::shm_path(&name).exists(), "{example} leaves its region");
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 
 use common::puppet::{self, mail, puppet};
 use common::{Child, Scratch, command, end_within, exit_at_once, fork, kill, reply, wait_for, wait_until};
-use mailbox::layout::Rank;
+use mailbox::lab::abi::Rank;
 use mailbox::{Config, Lost, RecvError, Region, SendError, Status};
 use std::hint::spin_loop;
 use std::mem::offset_of;

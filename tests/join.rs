@@ -5,7 +5,7 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::{GUARD, SHORT, Scratch, place, wait_until};
-use mailbox::os::Lock;
+use mailbox::lab::os::Lock;
 use mailbox::{Config, Endpoint, JoinError, JoinOptions, Region, RemoveError, Status, WaitError};
 use std::fs::{self, File};
 use std::ops::Bound;

@@ -5,8 +5,8 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::{Child, Scratch, is_root, place, reply};
-use mailbox::layout::WIPED;
-use mailbox::os::{self, Lock};
+use mailbox::lab::abi::WIPED;
+use mailbox::lab::os::{self, Lock};
 use mailbox::{Config, OpenError, Region, RemoveError, Reserve, Status};
 use std::fs::{self, File};
 use std::os::unix::fs::{chown, symlink};

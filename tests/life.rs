@@ -9,7 +9,7 @@ mod common;
 use common::puppet::{self, mail, puppet};
 use common::wire::geometry;
 use common::{Child, GUARD, Scratch, gist, pattern, record};
-use mailbox::layout::{ConsumerLine, Identity, Rank};
+use mailbox::lab::abi::{ConsumerLine, Identity, Rank};
 use mailbox::{Config, RecvError, Status, Wait};
 use std::mem::offset_of;
 use std::sync::mpsc;

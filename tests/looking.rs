@@ -5,8 +5,8 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::{Child, Scratch, become_user, is_root, place, reply};
-use mailbox::layout::ABI;
-use mailbox::os::{self, Lock};
+use mailbox::lab::abi::ABI;
+use mailbox::lab::os::{self, Lock};
 use mailbox::{
     Config, Leftover, LeftoverKind, Listed, OpenError, OpenOptions, Region, RemoveError, Status, View,
 };

@@ -303,7 +303,7 @@ fn what_was_never_received_is_not_marked_for_a_first_life() {
 
 #[test]
 fn a_senseless_mark_means_nothing() {
-    use mailbox::layout::{ConsumerLine, Geometry};
+    use mailbox::lab::abi::{ConsumerLine, Geometry};
     for garbage in [u64::MAX, 1 << 63, 1 << 40, 5000] {
         let scratch = Scratch::new();
         let region = scratch.create(Config::ranks(2).arena(ARENA));

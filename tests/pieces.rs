@@ -6,8 +6,8 @@ mod common;
 
 use common::wire::Wire;
 use common::{GUARD, SHORT, Scratch, memory, pattern};
-use mailbox::cell::Kind;
-use mailbox::sync::Ordering::Relaxed;
+use mailbox::lab::abi::Kind;
+use mailbox::lab::sync::Ordering::Relaxed;
 use mailbox::{Config, Endpoint, Mail, RecvError};
 use std::thread;
 

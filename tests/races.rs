@@ -4,7 +4,8 @@
 mod common;
 
 use common::{Child, GUARD, Scratch, command, place, reply};
-use mailbox::{Config, CreateError, Endpoint, JoinError, OpenError, Region, RemoveError, Status, os};
+use mailbox::lab::os;
+use mailbox::{Config, CreateError, Endpoint, JoinError, OpenError, Region, RemoveError, Status};
 use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;

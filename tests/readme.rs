@@ -22,5 +22,5 @@ fn two_processes_of_the_example_talk_and_leave_nothing() {
     said.sort();
     assert_eq!(said, ["rank 0 says: and to you\n", "rank 1 says: hello\n"]);
     assert!(talks.iter().all(|talk| talk.status.success()));
-    assert!(!mailbox::os::shm_path("hello").exists());
+    assert!(!mailbox::lab::os::shm_path("hello").exists());
 }

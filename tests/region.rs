@@ -6,10 +6,10 @@ mod common;
 use common::puppet::{self, puppet};
 use common::wire::Wire;
 use common::{Child, GUARD, SHORT, Scratch, command, is_root, record, reply};
-use mailbox::cell::{Envelope, Kind, Place};
-use mailbox::layout::{ABI, Geometry, Rank, WIPED};
-use mailbox::os;
-use mailbox::sync::Ordering::{Relaxed, Release};
+use mailbox::lab::abi::{ABI, Geometry, Rank, WIPED};
+use mailbox::lab::abi::{Envelope, Kind, Place};
+use mailbox::lab::os;
+use mailbox::lab::sync::Ordering::{Relaxed, Release};
 use mailbox::{
     Config, ConfigError, CreateError, CreateOrOpenError, JoinError, OpenError, OpenOptions, RecvError,
     Region, RemoveError, Reserve, SendError, Status,

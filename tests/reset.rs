@@ -5,7 +5,7 @@ mod common;
 
 use common::wire::geometry;
 use common::{GUARD, SHORT, Scratch};
-use mailbox::layout::{ConsumerLine, Geometry};
+use mailbox::lab::abi::{ConsumerLine, Geometry};
 use mailbox::{Config, Endpoint, RecvError, Region, SendError};
 use std::mem::{forget, offset_of};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};

@@ -1,10 +1,10 @@
 //! The mailbox's two ends against an oracle, and against words that no honest peer writes.
 #![cfg(not(loom))]
 
-use mailbox::cell::{Envelope, INLINE, Kind, Place, epoch_of};
-use mailbox::memory::{self, Mailbox};
-use mailbox::ring::{self, Consumer, Corrupt, Letter, Producer, PushError, Slack};
-use mailbox::sync::{AtomicU64, Ordering::Relaxed};
+use mailbox::lab::abi::{Envelope, INLINE, Kind, Place, epoch_of};
+use mailbox::lab::memory::{self, Mailbox};
+use mailbox::lab::ring::{self, Consumer, Corrupt, Letter, Producer, PushError, Slack};
+use mailbox::lab::sync::{AtomicU64, Ordering::Relaxed};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};

@@ -5,7 +5,7 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::{Child, ON_EVENTS, SHORT, Scratch, become_user, is_root, reply};
-use mailbox::os;
+use mailbox::lab::os;
 use mailbox::{Config, CreateError, Endpoint, OpenError, OpenOptions, Region, Wait};
 use std::fs::{self, File};
 use std::os::fd::AsFd;

@@ -9,7 +9,7 @@ mod common;
 
 use common::deaths::{self, Doom};
 use common::{exit_with, status_of};
-use mailbox::sync::arm;
+use mailbox::lab::sync::arm;
 
 #[test]
 fn second_process() {

@@ -6,7 +6,7 @@ mod common;
 use common::puppet::{self, mail, puppet};
 use common::wire::Wire;
 use common::{Child, GUARD, SHORT, Scratch, gist, pattern, wait_until};
-use mailbox::cell::Kind;
+use mailbox::lab::abi::Kind;
 use mailbox::{Config, Endpoint, RecvError, SendError};
 use std::thread;
 use std::time::Duration;

@@ -5,7 +5,7 @@ mod common;
 
 use common::puppet::{self, mail, puppet, strategy};
 use common::{Child, GUARD, ON_EVENTS, SHORT, Scratch, command, reply, wait_until};
-use mailbox::layout::{Bells, Rank};
+use mailbox::lab::abi::{Bells, Rank};
 use mailbox::{Config, Endpoint, RecvError, Region, SendError, Wait};
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, Ordering};

@@ -1,6 +1,6 @@
 //! Payload, copied to and from shared words.
 
-use crate::cell::INLINE;
+use crate::abi::INLINE;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
 /// Asks the processor to fetch the line of `value`, where it can be asked.

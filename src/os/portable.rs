@@ -15,7 +15,7 @@
 //! that process has ended *and its parent has taken note*; but a number that another process got since looks
 //! alive, and whose processes have numbers of their own, as containers do, must not share regions.
 
-use crate::layout::{MAX_RANKS, RANKS_WORD, lock_word};
+use crate::abi::{MAX_RANKS, RANKS_WORD, lock_word};
 use crate::sync::AtomicU32;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32 as Word, AtomicU64, Ordering, compiler_fence, fence};

@@ -1,10 +1,9 @@
 //! The reading end.
 
 use super::letter::{IN_CELL, Letter};
+use super::marks::Marks;
 use super::{Corrupt, arena_range, cell, check_stale, is_much};
-use crate::cell::{Envelope, Kind, Place, Ticket};
-use crate::layout::{Cell, ConsumerLine};
-use crate::marks::Marks;
+use crate::abi::{Cell, ConsumerLine, Envelope, Kind, Place, Ticket};
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::Cell as Private;

@@ -1,6 +1,6 @@
 //! What a receiving end hands out.
 
-use crate::cell::{Envelope, Kind, Place};
+use crate::abi::{Envelope, Kind, Place};
 use std::thread::panicking;
 
 /// A message that the consumer has found: private copies of all that says where it is (I3).

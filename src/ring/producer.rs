@@ -4,8 +4,7 @@ mod recovery;
 
 use super::stage::Stage;
 use super::{Corrupt, cell, count, is_much};
-use crate::cell::{Envelope, INLINE, Kind, Place, Ticket};
-use crate::layout::{ARENA_ALIGN, Cell, ProducerLine};
+use crate::abi::{ARENA_ALIGN, Cell, Envelope, INLINE, Kind, Place, ProducerLine, Ticket};
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::{Cell as Private, RefCell};

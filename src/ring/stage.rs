@@ -4,7 +4,7 @@
 //! fetches the lines of the next stores ahead, but only of a few, those of its caller's and of its own words among
 //! them. Gathered, one cell's stores follow the other's, and more cells are under way at a time.
 
-use crate::layout::Cell;
+use crate::abi::Cell;
 use crate::sync::AtomicU64;
 use core::cell::{Cell as Private, OnceCell};
 

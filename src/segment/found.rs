@@ -1,12 +1,12 @@
 //! What lies at a site, as its header says; read through the file, where no page is allocated by reading.
 
 use super::Trust;
-use crate::backing::{Backing, Site};
-use crate::copies::Copies;
+use super::backing::{Backing, Site};
+use super::copies::Copies;
+use super::reason::open_error;
+use crate::abi::{ABI, BOOT, Geometry, HEADER_WORDS, MAGIC, SETTLED, WIPED};
 use crate::error::OpenError;
-use crate::layout::{ABI, BOOT, Geometry, HEADER_WORDS, MAGIC, SETTLED, WIPED};
 use crate::os::{self, Facts, File};
-use crate::reason::open_error;
 use std::io::{self, ErrorKind};
 
 /// How often it is looked again at what somebody replaces meanwhile: so many times in a row are mischief.

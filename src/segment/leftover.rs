@@ -1,13 +1,13 @@
 //! What processes have left that ended without clearing it away.
 
+use super::backing::{Site, is_half_built, leads_to};
+use super::copies::Copies;
 use super::found::{Content, Found};
+use super::place::Place;
+use super::reason::remove_error;
 use super::{ALL_LOCKS, NOBODY_ELSE, Segment};
-use crate::backing::{Site, is_half_built, leads_to};
-use crate::copies::Copies;
 use crate::error::{OpenError, RemoveError};
 use crate::os::{self, Lock};
-use crate::place::Place;
-use crate::reason::remove_error;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;

@@ -1,11 +1,11 @@
 //! What bears a name, as far as this user may see.
 
 use super::NOBODY_ELSE;
+use super::backing::Site;
 use super::found::Found;
-use crate::backing::Site;
+use super::place::Place;
 use crate::error::OpenError;
 use crate::os;
-use crate::place::Place;
 use std::io;
 
 const PAGE: u64 = 4096;

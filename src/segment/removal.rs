@@ -1,9 +1,9 @@
 //! Taking a region away: who may, and who waits for whom.
 
+use super::reason::{open_error, remove_error};
 use super::{ALL_LOCKS, Segment, is_held, unbind};
 use crate::error::{OpenError, RemoveError};
 use crate::os::{File, Lock};
-use crate::reason::{open_error, remove_error};
 use core::time::Duration;
 use std::io;
 use std::time::Instant;

@@ -1,12 +1,12 @@
 //! Segments without a name: made in a memory file, and opened from a descriptor of one.
 
+use super::backing::{self, Backing};
 use super::found::Found;
+use super::reason::{create_error, open_error};
 use super::{Opened, Segment, Trust, check, nonce};
-use crate::backing::{self, Backing};
+use crate::config::Config;
 use crate::error::{CreateError, OpenError};
-use crate::layout::Config;
 use crate::os::{self, File};
-use crate::reason::{create_error, open_error};
 use std::io;
 
 /// Nobody executes a region, and the kernel may forbid that anybody could.

@@ -10,7 +10,7 @@ pub mod dice;
 pub mod puppet;
 pub mod wire;
 
-use mailbox::layout::{Bells, Rank};
+use mailbox::lab::abi::{Bells, Rank};
 use mailbox::{Config, Place, Region, TrustedEvents, Wait};
 use std::env;
 use std::fs::{self, File};
@@ -85,7 +85,7 @@ impl Scratch {
     pub fn path(&self) -> PathBuf {
         match place(&self.name) {
             Place::File(path) => path.to_path_buf(),
-            _ => mailbox::os::shm_path(&self.name),
+            _ => mailbox::lab::os::shm_path(&self.name),
         }
     }
 

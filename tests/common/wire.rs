@@ -1,11 +1,11 @@
 //! The writing end of a mailbox without an endpoint before it: what it writes, no honest sender may.
 
 use super::Scratch;
-use mailbox::cell::Kind;
-use mailbox::layout::{Geometry, HEADER_WORDS, Rank};
-use mailbox::memory::{Mailbox, Mapping, Shared};
-use mailbox::ring::{Producer, PushError, Slack};
-use mailbox::sync::Ordering::Relaxed;
+use mailbox::lab::abi::Kind;
+use mailbox::lab::abi::{Geometry, HEADER_WORDS, Rank};
+use mailbox::lab::memory::{Mailbox, Mapping, Shared};
+use mailbox::lab::ring::{Producer, PushError, Slack};
+use mailbox::lab::sync::Ordering::Relaxed;
 use memmap2::MmapRaw;
 use std::fs::File;
 use std::os::unix::fs::FileExt;

@@ -30,7 +30,7 @@ pub struct Reading {
 /// What these processes and the segment of this name take.
 pub fn read(region: &str, processes: &[u32]) -> Result<Reading, Failure> {
     let read = || -> io::Result<Reading> {
-        let segment = fs::metadata(mailbox::os::shm_path(region))?;
+        let segment = fs::metadata(mailbox::lab::os::shm_path(region))?;
         let processes = processes.iter().map(|process| of_process(*process)).collect::<io::Result<_>>()?;
         Ok(Reading { processes, segment_kib: segment.blocks() / 2, length: segment.len() })
     };

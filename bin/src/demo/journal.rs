@@ -21,7 +21,7 @@ impl Journal {
     /// A journal of so many words, all zero.
     pub fn new(words: usize) -> Result<Self, Failure> {
         let create = || {
-            let file = mailbox::os::memory_file()?;
+            let file = mailbox::lab::os::memory_file()?;
             file.set_len(words as u64 * 8)?;
             Ok(Self { memory: MmapRaw::map_raw(&file)?, file })
         };

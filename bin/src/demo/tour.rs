@@ -79,7 +79,7 @@ impl Tour {
         let regions = stage.leave()?;
         show(&format!(
             "\n{} is as it was: the {regions} regions of this tour are gone, the one in a file too.",
-            mailbox::os::shm_folder().display()
+            mailbox::lab::os::shm_folder().display()
         ))
     }
 

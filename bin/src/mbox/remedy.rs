@@ -11,7 +11,7 @@ use std::{fs, io};
 
 /// Why regions in memory could not be listed.
 pub fn listing(error: io::Error) -> Failure {
-    let folder = mailbox::os::shm_folder();
+    let folder = mailbox::lab::os::shm_folder();
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "; regions in memory need it; a region can be in a file: ./NAME",
         io::ErrorKind::PermissionDenied => {
@@ -240,7 +240,7 @@ pub fn is_file(name: &str) -> bool {
 
 /// Where the region's file is.
 fn path(name: &str) -> PathBuf {
-    if is_file(name) { name.into() } else { mailbox::os::shm_path(name) }
+    if is_file(name) { name.into() } else { mailbox::lab::os::shm_path(name) }
 }
 
 /// The folder that the region's file is in.
@@ -284,7 +284,7 @@ mod tests {
 
     #[test]
     fn files_have_folders() {
-        assert_eq!(folder("prices"), mailbox::os::shm_folder());
+        assert_eq!(folder("prices"), mailbox::lab::os::shm_folder());
         assert_eq!(folder("./prices"), Path::new("."));
         assert_eq!(folder("/prices"), Path::new("/"));
         assert_eq!(folder("/"), Path::new("/"));

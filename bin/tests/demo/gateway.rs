@@ -128,12 +128,12 @@ fn a_signal_ends_it_and_nothing_is_left() {
 fn players_end_with_their_parent() {
     let (demo, pid) = busy();
     assert_eq!(players("gateway", pid).len(), 3);
-    let regions: Vec<String> = mailbox::os::shm_names().expect("a list");
+    let regions: Vec<String> = mailbox::lab::os::shm_names().expect("a list");
     demo.signal("KILL");
     wait_until("all have ended", || players("gateway", pid).is_empty());
     // Who is killed cannot tidy up: that is for `mbox clean`, or here the test.
     for region in regions.iter().filter(|name| name.starts_with(&format!("mbox-demo-gateway-{pid}-"))) {
-        fs::remove_file(mailbox::os::shm_path(region)).expect("it is left");
+        fs::remove_file(mailbox::lab::os::shm_path(region)).expect("it is left");
     }
 }
 

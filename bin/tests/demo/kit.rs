@@ -23,7 +23,7 @@ impl Name {
     }
 
     pub fn exists(&self) -> bool {
-        mailbox::os::shm_path(&self.0).exists()
+        mailbox::lab::os::shm_path(&self.0).exists()
     }
 }
 
@@ -37,7 +37,7 @@ impl Deref for Name {
 
 impl Drop for Name {
     fn drop(&mut self) {
-        let _ = fs::remove_file(mailbox::os::shm_path(&self.0));
+        let _ = fs::remove_file(mailbox::lab::os::shm_path(&self.0));
     }
 }
 
@@ -194,7 +194,7 @@ pub fn nothing_is_left(play: &str, pid: u32) {
     let folders = fs::read_dir(std::env::temp_dir()).expect("a folder").filter_map(|entry| entry.ok());
     let left: Vec<_> = folders
         .filter_map(|entry| entry.file_name().into_string().ok())
-        .chain(mailbox::os::shm_names().expect("a list"))
+        .chain(mailbox::lab::os::shm_names().expect("a list"))
         .filter(|name| name.starts_with(&region))
         .collect();
     assert_eq!(left, Vec::<String>::new());

@@ -45,7 +45,7 @@ fn it_shows_a_figure_for_each_step_and_leaves_nothing() {
     };
     let (least, most) = (share("a sender got: "), share("the most: "));
     assert!((0.0..=1.0).contains(&least) && (1.0..=8.0).contains(&most), "{shares}");
-    demo.shows(&format!("{} is as it was", mailbox::os::shm_folder().display()));
+    demo.shows(&format!("{} is as it was", mailbox::lab::os::shm_folder().display()));
     assert_eq!(demo.line(), None);
     demo.succeeds();
     nothing_is_left("tour", pid);

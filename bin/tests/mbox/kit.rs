@@ -50,7 +50,7 @@ impl Name {
 
     pub fn path(&self) -> PathBuf {
         // What is a path by itself stays one.
-        if self.0.contains('/') { PathBuf::from(&self.0) } else { mailbox::os::shm_path(&self.0) }
+        if self.0.contains('/') { PathBuf::from(&self.0) } else { mailbox::lab::os::shm_path(&self.0) }
     }
 
     pub fn exists(&self) -> bool {

@@ -21,7 +21,7 @@ fn stat_tells_people_and_programs_what_is_there() {
     let cells: u64 = 3 * 128 + 8 * 64 + 64 * 64;
     let mailbox = cells + (8 << 10);
     // Nothing went that does not fit a cell.
-    let used = if mailbox::os::COMPLETES { cells } else { mailbox };
+    let used = if mailbox::lab::os::COMPLETES { cells } else { mailbox };
     let size = 4096 + 2 * 4096 + 25 * mailbox.next_multiple_of(4096);
     let expected = json!({
         "name": &*region,

@@ -271,7 +271,7 @@ fn a_region_that_a_slow_disk_keeps_from_being_closed() {
     let region = Name::file().created(&["--ranks", "2"]);
     let file = File::options().read(true).write(true).open(region.path()).expect("a file");
     // As the last to leave does while it waits for the disk.
-    let _locks = mailbox::os::Lock::take(&file, 0, 2 + 1024).expect("locks").expect("free locks");
+    let _locks = mailbox::lab::os::Lock::take(&file, 0, 2 + 1024).expect("locks").expect("free locks");
     let told = "the region is being closed by another process, which waits for its disk; try again";
     let (receiver, remover) = (mbox(["recv", &region, "--as", "1"]), mbox(["rm", &region]));
     for told_by in [receiver, remover] {

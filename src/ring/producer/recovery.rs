@@ -1,11 +1,9 @@
 //! Where a producer begins: where the last one stopped, or, when the consumer asks for that, anew.
 
 use super::{Cursor, Producer, Span};
-use crate::cell::{Envelope, Place};
-use crate::layout::ARENA_ALIGN;
+use crate::abi::{ARENA_ALIGN, Envelope, Place};
 use crate::memory::Mailbox;
-use crate::ring::stage::Stage;
-use crate::ring::{COUNTED, Corrupt, arena_range, bytes, cell, check_stale};
+use crate::ring::{COUNTED, Corrupt, arena_range, bytes, cell, check_stale, stage::Stage};
 use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
 use core::cell::RefCell;
 

@@ -1,7 +1,7 @@
 //! Regions: whoever creates or removes one ends on the way.
 
 use super::*;
-use mailbox::layout::WIPED;
+use mailbox::lab::abi::WIPED;
 use mailbox::{CreateError, OpenError, Place};
 use std::path::PathBuf;
 

@@ -3,7 +3,7 @@
 use super::bells::wait_until_asleep_or_ended;
 use super::*;
 use crate::common::wire::geometry;
-use mailbox::layout::{ConsumerLine, Geometry};
+use mailbox::lab::abi::{ConsumerLine, Geometry};
 use std::mem::offset_of;
 
 /// Whether rank `to` asks rank `from` for a new start.

@@ -1,0 +1,239 @@
+//! The words of a cell, packed and unpacked; pure.
+//!
+//! ```text
+//!  word 0       word 1                                              words 2..8
+//! ┌────────────┬──────────────────────────────────────────────────┬──────────────────────────────┐
+//! │ stamp      │ tag:32 │ context:16 │ epoch:6 │ kind:4 │ len:6  │ up to 48 bytes of payload, or │
+//! │ = seq + 1  │                                                  │ arena offset · length         │
+//! └────────────┴──────────────────────────────────────────────────┴──────────────────────────────┘
+//! ```
+//! `len` is the payload's length when it lies in the cell, or 63 for the arena. `epoch` is the sender's epoch
+//! modulo 64, enough to tell which of its last 64 lives wrote the message.
+//!
+//! ```text
+//!  kind    payload                                              of a message
+//!  whole   all of it, in the cell or in the arena               up to half the arena
+//!  first   the message's length, a u64, in the cell             above that, a train:
+//!  more    the next fragment, up to a quarter of the arena      first more more … last
+//!  last    what is left, at most 48 bytes, in the cell          or, if its sender gives up,
+//!  cut     none                                                 first more … cut
+//!
+//!  call, answer, refusal     in the arena, or on the call line  of a call: see `line`
+//!  dropped, elsewhere        none; on the call line only
+//! ```
+//! Words 4 and 5 of a call's cell, and of an answer's, say which call: see [`Ticket`].
+
+/// Payload bytes that fit a cell.
+pub const INLINE: usize = 48;
+
+/// The value of `len` that says that the payload lies in the arena.
+const IN_ARENA: u64 = 63;
+
+const KIND_SHIFT: u32 = 6;
+const EPOCH_SHIFT: u32 = 10;
+const CONTEXT_SHIFT: u32 = 16;
+const TAG_SHIFT: u32 = 32;
+const EPOCH_MASK: u64 = 63;
+const KIND_MASK: u64 = 15;
+
+/// What a cell is of a message.
+///
+/// A message above half the arena is a train: *first*, any number of *more*, *last*.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Kind {
+    /// A message.
+    Whole = 0,
+    /// The beginning of a train: its length in bytes, as a `u64`.
+    First = 1,
+    /// The next fragment of a train: up to a quarter of the arena.
+    More = 2,
+    /// The end of a train: what is left, at most [`INLINE`] bytes.
+    Last = 3,
+    /// Its sender has given the train up; no bytes.
+    Cut = 4,
+    /// A request that wants an answer.
+    Call = 5,
+    /// The answer to one.
+    Answer = 6,
+    /// The answer to one, which says that it failed.
+    Refusal = 7,
+    /// There will be no answer; no bytes.
+    Dropped = 8,
+    /// The answer is in the mailbox; no bytes.
+    Elsewhere = 9,
+}
+
+/// Where a message's payload lies.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Place {
+    /// In the cell itself; so many bytes, at most [`INLINE`].
+    Inline(usize),
+    /// In the arena; words 2 and 3 of the cell say where.
+    Arena,
+}
+
+/// Which call a message of the kinds [`Kind::Call`], [`Kind::Answer`] or [`Kind::Refusal`] belongs to, in two words.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Ticket {
+    /// Of a call: the epoch of the server's life that it is for.
+    For(u64),
+    /// Of an answer: the stamp of the call line.
+    Line(u64),
+    /// Of an answer: the sequence number of the call in the mailbox.
+    Mailbox(u64),
+}
+
+impl Ticket {
+    /// The words that stand for it.
+    pub const fn pack(self) -> [u64; 2] {
+        match self {
+            Ticket::For(epoch) => [0, epoch],
+            Ticket::Line(stamp) => [1, stamp],
+            Ticket::Mailbox(seq) => [2, seq],
+        }
+    }
+
+    /// What these words stand for; `None` if nobody writes such words.
+    pub const fn unpack(words: [u64; 2]) -> Option<Self> {
+        match words {
+            [0, epoch] => Some(Ticket::For(epoch)),
+            [1, stamp] => Some(Ticket::Line(stamp)),
+            [2, seq] => Some(Ticket::Mailbox(seq)),
+            _ => None,
+        }
+    }
+}
+
+/// Word 1 of a cell: everything about a message but its payload.
+///
+/// Tag and context are zero so far.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Envelope {
+    /// The application's tag.
+    pub tag: u32,
+    /// Which conversation the message belongs to.
+    pub context: u16,
+    /// The sender's epoch modulo 64.
+    pub epoch: u8,
+    /// What it is of a message.
+    pub kind: Kind,
+    /// Where the payload lies.
+    pub place: Place,
+}
+
+impl Envelope {
+    /// The word that stands for this envelope.
+    #[inline(always)]
+    pub const fn pack(self) -> u64 {
+        let len = match self.place {
+            Place::Inline(len) => len as u64,
+            Place::Arena => IN_ARENA,
+        };
+        (self.tag as u64) << TAG_SHIFT
+            | (self.context as u64) << CONTEXT_SHIFT
+            | (self.epoch as u64 & EPOCH_MASK) << EPOCH_SHIFT
+            | (self.kind as u64) << KIND_SHIFT
+            | len
+    }
+
+    /// The payload's length if `word` stands for a whole message that lies in its cell: one comparison.
+    #[inline(always)]
+    pub const fn small(word: u64) -> Option<usize> {
+        // Kind and length at once: `Whole` is zero.
+        let kind_and_len = word & ((1 << EPOCH_SHIFT) - 1);
+        if kind_and_len <= INLINE as u64 { Some(kind_and_len as usize) } else { None }
+    }
+
+    /// Whether `word` stands for a call.
+    #[inline(always)]
+    pub const fn is_call(word: u64) -> bool {
+        (word >> KIND_SHIFT) & KIND_MASK == Kind::Call as u64
+    }
+
+    /// Whether `word` stands for a whole message.
+    #[inline(always)]
+    pub const fn is_whole(word: u64) -> bool {
+        word & (KIND_MASK << KIND_SHIFT) == 0
+    }
+
+    /// The envelope that `word` stands for; `None` if no producer writes such a word.
+    #[inline(always)]
+    pub const fn unpack(word: u64) -> Option<Self> {
+        let len = word & 63;
+        let place = if len == IN_ARENA {
+            Place::Arena
+        } else if len <= INLINE as u64 {
+            Place::Inline(len as usize)
+        } else {
+            return None;
+        };
+        let kind = match (word >> KIND_SHIFT) & KIND_MASK {
+            0 => Kind::Whole,
+            1 => Kind::First,
+            2 => Kind::More,
+            3 => Kind::Last,
+            4 => Kind::Cut,
+            5 => Kind::Call,
+            6 => Kind::Answer,
+            7 => Kind::Refusal,
+            8 => Kind::Dropped,
+            9 => Kind::Elsewhere,
+            _ => return None,
+        };
+        Some(Self {
+            tag: (word >> TAG_SHIFT) as u32,
+            context: (word >> CONTEXT_SHIFT) as u16,
+            epoch: ((word >> EPOCH_SHIFT) & EPOCH_MASK) as u8,
+            kind,
+            place,
+        })
+    }
+}
+
+/// The latest epoch up to `now` whose low six bits are `bits`.
+pub const fn epoch_of(bits: u8, now: u64) -> u64 {
+    now.wrapping_sub(now.wrapping_sub(bits as u64) & EPOCH_MASK)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn envelopes_survive_packing() {
+        for place in (0..=INLINE).map(Place::Inline).chain([Place::Arena]) {
+            for kind in
+                (0..16).filter_map(|kind| Envelope::unpack(kind << KIND_SHIFT)).map(|envelope| envelope.kind)
+            {
+                for epoch in [0, 1, 63] {
+                    let envelope = Envelope { tag: u32::MAX, context: 0xABCD, epoch, kind, place };
+                    assert_eq!(Envelope::unpack(envelope.pack()), Some(envelope));
+                    assert_eq!(Envelope::is_whole(envelope.pack()), kind == Kind::Whole);
+                    assert_eq!(Envelope::is_call(envelope.pack()), kind == Kind::Call);
+                    let small = match (kind, place) {
+                        (Kind::Whole, Place::Inline(len)) => Some(len),
+                        _ => None,
+                    };
+                    assert_eq!(Envelope::small(envelope.pack()), small);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn words_no_producer_writes_are_refused() {
+        assert_eq!(Envelope::unpack(49), None, "a length that does not fit the cell");
+        assert_eq!(Envelope::unpack(10 << KIND_SHIFT), None, "a kind that nobody writes");
+        assert_eq!((Envelope::small(49), Envelope::small(1 << KIND_SHIFT)), (None, None));
+    }
+
+    #[test]
+    fn an_epoch_is_found_by_its_low_bits() {
+        for now in [1, 63, 64, 65, 1000] {
+            for back in 0..64.min(now) {
+                let epoch = now - back;
+                assert_eq!(epoch_of((epoch % 64) as u8, now), epoch);
+            }
+        }
+    }
+}

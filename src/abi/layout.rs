@@ -1,0 +1,343 @@
+//! What lies where in a region's segment; the drawing stands in [`abi`](super). Nothing here runs; everything is
+//! checked.
+
+use super::Padded;
+use crate::error::ConfigError;
+use crate::sync::{AtomicU32, AtomicU64};
+
+/// The version of this layout.
+pub const ABI: u64 = 7;
+/// The first word of a region.
+pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
+/// The first word of a region that is being removed.
+pub const WIPED: u64 = u64::from_ne_bytes(*b"mailbox\x00");
+/// The most ranks that a region can have.
+pub const MAX_RANKS: u32 = 1024;
+/// Words of a rank's `opened` bitmap.
+pub const OPENED_WORDS: usize = MAX_RANKS as usize / 64;
+/// Bytes of a label.
+pub const LABEL: usize = 48;
+/// Arena payloads begin at multiples of this.
+pub const ARENA_ALIGN: u64 = 64;
+
+const PAGE: u64 = 4096;
+const MAX_SIZE: u64 = 1 << 46;
+
+/// Words of the header. All are written once, by the creator, but the magic, which a remover wipes, and the two
+/// that say what the disk has.
+pub const HEADER_WORDS: usize = 16;
+/// The word of the header that says in which boot of the machine the region is in use: 0 = in none, it was
+/// closed. Written by joiners and by the last to leave, see `segment::durable`.
+pub const BOOT: usize = 8;
+/// The bit of that word which says that the disk has it, too; the others are the boot's number.
+pub const SETTLED: u64 = 1;
+/// The word of the header that says in which boot of the machine the disk failed to take some of the region: 0 =
+/// in none. Written by whoever saw it, see `segment::durable`.
+pub const FAILED: usize = 9;
+
+/// The first page of a region: see [`Geometry::to_words`] for the order of its words.
+#[repr(C)]
+pub struct Header {
+    /// The header, word by word; the magic first.
+    pub words: [AtomicU64; HEADER_WORDS],
+}
+
+/// Where the word of a lock lies where the platform has no file locks: the process id of whoever holds it, or
+/// 0. The locks are numbered as in `rank`: the gate and the labels, whose words are the
+/// header's last, then the ranks.
+pub const fn lock_word(lock: u32) -> u64 {
+    const FREE: u64 = HEADER_WORDS as u64 - 2;
+    match lock {
+        0 | 1 => 8 * (FREE + lock as u64),
+        rank => {
+            PAGE + (rank as u64 - 2) * size_of::<Rank>() as u64 + core::mem::offset_of!(Identity, lock) as u64
+        }
+    }
+}
+
+/// Where the header says how many ranks there are.
+pub const RANKS_WORD: u64 = 4 * 8;
+
+/// What everybody knows of a rank. Its owner writes it, but for the bells and `opened`.
+#[repr(C)]
+pub struct Rank {
+    /// Who holds the rank.
+    pub identity: Padded<Identity>,
+    /// What its holder sleeps on.
+    pub bells: Padded<Bells>,
+    /// Bit `from % 64` of word `from / 64`: the mailbox from `from` to this rank is reserved, but for its arena.
+    /// Senders set bits; nobody clears them.
+    pub opened: Padded<[AtomicU64; OPENED_WORDS]>,
+    /// What its holder does, and where, for people and as hints.
+    pub activity: Padded<Activity>,
+    /// Nothing yet: what comes here changes no record's length.
+    pub reserved: [Padded<AtomicU64>; 4],
+}
+
+/// What a rank's holder does, and where; written by it, for people and as hints to peers.
+#[repr(C)]
+pub struct Activity {
+    /// What its receiver and its sender, in this order, wait for: 0 nothing, 1 anyone, `2 + rank` that rank. The
+    /// receiver's where it sleeps; the sender's, which who waits for its answer looks at, always.
+    pub awaited: [AtomicU64; 2],
+    /// Times that a receiver of this rank fell asleep for want of mail.
+    pub sleeps: AtomicU64,
+    /// Where its receiver and its sender, in this order, may run: see `wait::crowd`. 0 is anywhere. Also
+    /// written by a peer that finds the holder dead.
+    pub processors: [AtomicU64; 2],
+}
+
+/// A rank's life and name; written by whoever holds the rank's lock.
+#[repr(C)]
+pub struct Identity {
+    /// `epoch << 1 | joined`: how often the rank was claimed, and whether its last holder has left.
+    pub life: AtomicU64,
+    /// The holder's process id in its own PID namespace; to be shown, never to be trusted.
+    pub pid: AtomicU64,
+    /// The label, padded with NULs.
+    pub label: [AtomicU64; LABEL / 8],
+    /// Where the platform has no file locks: the process id of whoever holds the rank's lock, or 0.
+    pub lock: AtomicU64,
+    /// What `life` was when the rank was last claimed: how the life before ended.
+    pub former: AtomicU64,
+}
+
+/// The bit of a bell's mode that asks ringers to look whether the receiver asks for a new start. It stays when a
+/// rank is claimed: the request does, too.
+pub const ASK: u32 = 8;
+
+/// The words that a rank sleeps on: its holder writes ASLEEP, holder and ringers write AWAKE.
+#[repr(C)]
+pub struct Bells {
+    /// Its receiver sleeps here.
+    pub mail: AtomicU32,
+    /// Its sender, blocked on a full mailbox, sleeps here.
+    pub credit: AtomicU32,
+    /// What ringers of each of the two, in this order, must do beyond looking: see `rank::bell`.
+    /// Written by whoever sleeps there.
+    pub modes: [AtomicU32; 2],
+    /// What is slept on instead where that is an event, one for each of the two. Nobody but the platform looks
+    /// into it.
+    pub events: [AtomicU32; 2],
+}
+
+/// The first lines of a mailbox.
+#[repr(C)]
+pub struct Lines {
+    /// Written by the receiver.
+    pub consumer: Padded<ConsumerLine>,
+    /// Written by the sender.
+    pub producer: Padded<ProducerLine>,
+    /// For calls: a request and its answer, in turns; see `ring::call_line`. Written by the sender, or, while that
+    /// has asked, by the receiver.
+    pub call: Padded<Cell>,
+    /// For collectives, which must get through a full mailbox.
+    pub control: [Cell; 8],
+}
+
+/// The receiver's words.
+#[repr(C)]
+pub struct ConsumerLine {
+    /// Sequence number of the oldest message that is not acknowledged.
+    pub head: AtomicU64,
+    /// The last epoch of the sender whose end was told to a receiver that then left cleanly.
+    pub told: AtomicU64,
+    /// Times that an acknowledgement woke the sender.
+    pub wakes: AtomicU64,
+    /// Messages in fragments that were dropped because their end never came, and fragments without a
+    /// beginning.
+    pub drops: AtomicU64,
+    /// Odd while the receiver asks for a new start, another number each time.
+    pub reset: AtomicU64,
+    /// A sequence number below which messages may have been handed out by a receiver that died before it
+    /// acknowledged them.
+    pub handed: AtomicU64,
+}
+
+/// The sender's words. All but the last two are counters, for people. Only differences mean anything: a sender that
+/// dies may leave one short.
+#[repr(C)]
+pub struct ProducerLine {
+    /// Payload bytes of the messages below `counted`.
+    pub bytes: AtomicU64,
+    /// A sequence number, at most [`COUNTED`](crate::ring::COUNTED) behind the last one.
+    pub counted: AtomicU64,
+    /// Cells that are not the end of a message: all but the last of its fragments.
+    pub fragments: AtomicU64,
+    /// Times that the mailbox was full.
+    pub full: AtomicU64,
+    /// Times that the sender fell asleep for want of room.
+    pub sleeps: AtomicU64,
+    /// Times that a message woke the receiver.
+    pub wakes: AtomicU64,
+    /// The number of the receiver's last request for a new start that was answered.
+    pub answered: AtomicU64,
+    /// The answer: the sequence number from which on the mailbox makes sense.
+    pub start: AtomicU64,
+}
+
+/// One slot of a mailbox; see `envelope` for its words. Written by the sender.
+#[repr(C, align(64))]
+pub struct Cell {
+    /// `seq + 1` of the message in the cell; published last.
+    pub stamp: AtomicU64,
+    /// A packed [`Envelope`](super::Envelope).
+    pub envelope: AtomicU64,
+    /// Payload, or where in the arena it lies.
+    pub payload: [AtomicU64; 6],
+}
+
+#[cfg(not(loom))]
+const _: () = {
+    use core::mem::{align_of, offset_of, size_of};
+    assert!(align_of::<Padded<AtomicU64>>() == 128, "mailbox needs cache lines of at most 128 bytes");
+    assert!(size_of::<Header>() as u64 <= PAGE);
+    assert!(size_of::<Rank>() == 1024);
+    assert!(offset_of!(Rank, bells) == 128 && offset_of!(Rank, opened) == 256);
+    assert!(offset_of!(Rank, activity) == 384 && offset_of!(Rank, reserved) == 512);
+    assert!(offset_of!(Identity, label) == 16 && size_of::<Identity>() <= 128);
+    assert!(size_of::<Bells>() == 24 && offset_of!(Bells, events) == 16);
+    assert!(size_of::<Cell>() == 64 && offset_of!(Cell, payload) == 16);
+    assert!(size_of::<Lines>() == 3 * 128 + 8 * 64 && offset_of!(Lines, control) == 384);
+    assert!(offset_of!(Lines, call) == 256 && size_of::<Padded<Cell>>() == 128);
+};
+
+/// The sizes that place everything in a region. A private copy, checked once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Geometry {
+    /// The application's protocol.
+    pub protocol: u64,
+    /// Participants.
+    pub ranks: u32,
+    /// Cells of a mailbox.
+    pub cells: u32,
+    /// Bytes of a mailbox's arena.
+    pub arena: u64,
+    /// The longest message, in bytes.
+    pub max_message: u64,
+}
+
+impl Geometry {
+    /// Whether a region can have these sizes.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if !(1..=MAX_RANKS).contains(&self.ranks) {
+            return Err(ConfigError::Ranks(self.ranks));
+        }
+        if !self.cells.is_power_of_two() || !(2..=1 << 30).contains(&self.cells) {
+            return Err(ConfigError::Cells(self.cells));
+        }
+        if !self.arena.is_multiple_of(2 * ARENA_ALIGN) || !(128..=1 << 40).contains(&self.arena) {
+            return Err(ConfigError::Arena(self.arena));
+        }
+        // At most 2^20 mailboxes of at most 2^40 + 2^36 + 2^13 bytes: no product overflows.
+        if self.size() > MAX_SIZE {
+            return Err(ConfigError::TooLarge(self.size()));
+        }
+        Ok(())
+    }
+
+    /// The longest message that lies in a mailbox as a whole: at most half the arena, so that a wrap always
+    /// leaves room for it.
+    pub fn whole(&self) -> u64 {
+        self.max_message.min((self.arena / 2).max(super::INLINE as u64))
+    }
+
+    /// The length of the fragments of a longer one: four are under way.
+    pub fn fragment(&self) -> u64 {
+        (self.arena / 4 / ARENA_ALIGN).max(1) * ARENA_ALIGN
+    }
+
+    /// Bytes that are reserved at creation: header and rank table.
+    pub fn table(&self) -> u64 {
+        PAGE + (self.ranks as u64 * 1024).next_multiple_of(PAGE)
+    }
+
+    /// Offset of the record of `rank`.
+    pub fn rank(&self, rank: u32) -> u64 {
+        PAGE + rank as u64 * 1024
+    }
+
+    /// Bytes from the beginning of a mailbox, in pages, that are all that messages need which fit their cells: the rest
+    /// is the arena's alone.
+    pub fn small(&self) -> u64 {
+        (Self::CELLS + self.cells as u64 * 64).next_multiple_of(PAGE)
+    }
+
+    /// Bytes from one mailbox to the next.
+    pub fn stride(&self) -> u64 {
+        (Self::CELLS + self.cells as u64 * 64 + self.arena).next_multiple_of(PAGE)
+    }
+
+    /// Offset of the mailbox in which `from` writes and `to` reads: those of a receiver lie together.
+    pub fn mailbox(&self, from: u32, to: u32) -> u64 {
+        self.table() + (to as u64 * self.ranks as u64 + from as u64) * self.stride()
+    }
+
+    /// Offset of the cells in a mailbox.
+    pub const CELLS: u64 = 3 * 128 + 8 * 64;
+
+    /// Bytes of the whole region.
+    pub fn size(&self) -> u64 {
+        self.table() + self.ranks as u64 * self.ranks as u64 * self.stride()
+    }
+
+    /// The header of a region of this geometry, in the order of its words, in use in no boot.
+    pub fn to_words(self, nonce: u64) -> [u64; HEADER_WORDS] {
+        let mut words = [0; HEADER_WORDS];
+        words[..8].copy_from_slice(&[
+            MAGIC,
+            ABI,
+            self.protocol,
+            nonce,
+            self.ranks as u64,
+            self.cells as u64,
+            self.arena,
+            self.max_message,
+        ]);
+        words
+    }
+
+    /// The geometry and the nonce that a header names; `None` where it does not describe a region.
+    /// Magic and ABI are the caller's to check first.
+    pub fn from_words(words: &[u64; HEADER_WORDS]) -> Option<(Self, u64)> {
+        let [_, _, protocol, nonce, ranks, cells, arena, max_message, ..] = *words;
+        let geometry = Self {
+            protocol,
+            ranks: ranks.try_into().ok()?,
+            cells: cells.try_into().ok()?,
+            arena,
+            max_message,
+        };
+        geometry.check().ok()?;
+        Some((geometry, nonce))
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn parts_do_not_overlap() {
+        for ranks in [1, 2, 3, 7, 1024] {
+            let g = Config::ranks(ranks).cells(2).arena(128).geometry;
+            assert_eq!(g.check(), Ok(()));
+            assert!(g.rank(ranks - 1) + 1024 <= g.table());
+            assert_eq!(g.mailbox(0, 0), g.table());
+            assert_eq!(g.mailbox(ranks - 1, ranks - 1) + g.stride(), g.size());
+            assert!(g.stride() >= Geometry::CELLS + 2 * 64 + 128);
+            assert_eq!((g.small(), g.stride()), (PAGE, PAGE), "both in one page");
+        }
+        assert_eq!(Geometry::CELLS, core::mem::size_of::<Lines>() as u64);
+    }
+
+    #[test]
+    fn a_header_says_what_was_written() {
+        let geometry = Config::ranks(9).cells(64).arena(4096).protocol(77).geometry;
+        let mut words = geometry.to_words(5);
+        assert_eq!(Geometry::from_words(&words), Some((geometry, 5)));
+        words[4] = u64::MAX;
+        assert_eq!(Geometry::from_words(&words), None);
+    }
+}

@@ -1,0 +1,80 @@
+//! The ABI: what lies where in a region's segment, and what holds for it. Nothing here runs; everything is checked.
+//!
+//! ```text
+//!  0        4096        4096 + 1024 x ranks, to a page
+//! ┌────────┬────────────┬──────────────────────────────┬──────────────────────────────┬─────┐
+//! │ Header │ rank table │ mailboxes to 0, from 0,1,2 … │ mailboxes to 1, from 0,1,2 … │  …  │
+//! └────────┴────────────┴──────────────────────────────┴──────────────────────────────┴─────┘
+//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set, its arena only after
+//!                         whoever touches it has seen to it that it has memory
+//!
+//!  a rank's record, 1024 B
+//! ┌───────────────────┬───────────────────────┬──────────┬────────────────────┬──────────┐
+//! │ identity: life,   │ bells: mail, credit,  │ opened:  │ activity: awaited, │ reserved │
+//! │ pid, label, lock  │ two modes, two events │ 16 words │ sleeps, processors │          │
+//! │ 128 B             │ 128 B                 │ 128 B    │ 128 B              │ 512 B    │
+//! └───────────────────┴───────────────────────┴──────────┴────────────────────┴──────────┘
+//!  holder              holder and ringers      senders    holder
+//!
+//!  mailbox (from, to), page-aligned
+//! ┌──────────────────┬──────────────────┬───────────┬──────────────┬──────────────┬─────────────┐
+//! │ consumer line:   │ producer line:   │ call line │ control lane │ cells x 64 B │ arena bytes │
+//! │ head, told, reset│ counters, answer │           │              │              │             │
+//! │ counters; 128 B  │ to reset; 128 B  │ 128 B     │ 8 x 64 B     │              │             │
+//! └──────────────────┴──────────────────┴───────────┴──────────────┴──────────────┴─────────────┘
+//!  receiver           sender             both,       nobody yet     sender         sender
+//!                                        in turns
+//! ```
+//! Below each part stands who writes it; of `identity`, the holder's lock, where it is a word, is also written
+//! by whoever takes all locks.
+//!
+//! Words of different writers are at least 128 bytes apart: a processor that fetches lines in pairs would
+//! otherwise make neighbours fight. All words are in the machine's byte order; the magic tells.
+//!
+//! # Words
+//!
+//! | word | meaning |
+//! |---|---|
+//! | segment | the memory that the processes share |
+//! | region | a segment that is laid out as above |
+//! | rank | the number of a participant; at most one process holds it at a time |
+//! | epoch | how often a rank has been claimed |
+//! | life | a rank's epoch, and whether its holder has left |
+//! | mailbox | the ring in which one rank writes and another reads |
+//! | cell | 64 bytes of a mailbox: stamp, envelope, up to 48 bytes of payload |
+//! | stamp | the word of a cell that says which message is in it; published last |
+//! | envelope | the word of a cell that says all about a message but its payload |
+//! | arena | the bytes of a mailbox for payloads that do not fit a cell |
+//! | head, tail | sequence numbers: of the oldest message that is not acknowledged; of the next one |
+//! | call line | the cell beside the ring through which calls and their answers go first |
+//! | bell | the word that a rank sleeps on |
+//! | fragments | the parts of a message that is too large to lie in a mailbox as a whole |
+//! | reset | a receiver asks for a mailbox that makes sense again, and its sender agrees |
+//!
+//! # Invariants
+//!
+//! The code cites them by their numbers.
+//!
+//! - **I1** `0 ≤ tail − head ≤ cells`, and live arena bytes are at most its size. A peer's word outside its range is
+//!   `Corrupt`, never an index.
+//! - **I2** Every shared word has one writing role, which its comment names. The role changes hands on the call line.
+//!   The exceptions are the bells and their events, the `opened` words, and locks where they are words.
+//! - **I3** Every shared word is read once into a local variable. The copy is checked, and the copy is used.
+//! - **I4** No reference and no slice points at bytes that a peer may write, except `&AtomicU32` and `&AtomicU64`.
+//!   To borrow a payload as `&[u8]` is `unsafe`: its contract is a trusted peer.
+//! - **I5** A rank is held by the open file description that holds its lock. The kernel lets go of it when its holder
+//!   dies, whatever the PID namespace.
+//! - **I6** No operation waits for another process without a bound, after which it looks whether that process lives.
+//! - **I7** Bytes of a peer make an `Err`: no panic, no abort, no endless loop, no undefined behaviour.
+//! - **I8** A message that lies in a mailbox as a whole is delivered at least once until it is acknowledged, whichever
+//!   side dies. What was acknowledged is never delivered again. A message in fragments is delivered at most once.
+
+mod envelope;
+mod layout;
+mod order;
+mod padded;
+
+pub use envelope::*;
+pub use layout::*;
+pub use order::*;
+pub use padded::Padded;

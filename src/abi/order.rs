@@ -1,0 +1,37 @@
+//! In which order the messages lie in their cells; pure.
+
+/// Cells, a power of two, in which messages that follow each other lie in mixed order.
+pub const BLOCK: u64 = 512;
+
+/// Where in a ring of `cells`, a power of two, message `seq` lies.
+///
+/// Not in a row: a processor that guesses which line comes next would take it away from the other side, which is about
+/// to write it. Bit `i` of `2 seq²` depends on the bits of `seq` below it alone, so this is a permutation of each block
+/// and, cut to fewer bits, of a ring that is smaller (Klimov and Shamir, "A New Class of Invertible Mappings"). Pages
+/// are used one after the other.
+#[inline(always)]
+pub const fn position(seq: u64, cells: u64) -> u64 {
+    (seq ^ seq.wrapping_mul(seq).wrapping_mul(2) & (BLOCK - 1)) & (cells - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_messages_of_a_lap_lie_in_all_cells_and_those_of_the_next_lap_in_the_same() {
+        for cells in [2, 8, 512, 4096] {
+            for first in [0, 77, u64::MAX - 5] {
+                let lap =
+                    |first: u64| (0..cells).map(move |ahead| position(first.wrapping_add(ahead), cells));
+                let mut all: Vec<_> = lap(first).collect();
+                assert!(
+                    lap(first.wrapping_add(cells)).eq(all.iter().copied()),
+                    "{cells} cells from {first} on"
+                );
+                all.sort();
+                assert!(all.into_iter().eq(0..cells), "{cells} cells from {first} on");
+            }
+        }
+    }
+}

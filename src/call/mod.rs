@@ -1,0 +1,390 @@
+//! Calls: a request to another rank, and its answer.
+#![cfg(not(loom))]
+
+mod reply;
+
+pub use reply::Reply;
+
+use crate::abi::{Kind, Ticket};
+use crate::endpoint::{Endpoint, Receiver, Sender};
+use crate::error::{CallError, RecvError, SendError};
+use crate::half::{Interrupted, Patience, SOON, deadline};
+use crate::rank::{Source, Status};
+use crate::ring::{Corrupt, rest};
+use crate::send::{Outgoing, Terms, taker};
+use core::cell::Cell as Private;
+use core::fmt;
+use core::time::Duration;
+use std::time::Instant;
+
+/// A call under way: what [`Endpoint::try_call`] gives. Dropping it gives the call up; its server may answer it all
+/// the same, and nobody is told.
+#[must_use = "who drops it gives the call up"]
+pub struct Call<'a> {
+    sender: &'a Sender,
+    receiver: &'a Receiver,
+    peer: &'a Outgoing,
+    /// Of the server's life that it is for.
+    epoch: u64,
+    way: Private<Way>,
+}
+
+/// Where the answer comes.
+#[derive(Clone, Copy)]
+enum Way {
+    /// On the call line, under this stamp.
+    Line(u64),
+    /// There, but an answer in the mailbox is kept, too.
+    LineOrMailbox(u64),
+    /// In the mailbox.
+    Mailbox(Ticket),
+    /// It has come, or will not.
+    Over,
+}
+
+/// # Calling
+///
+/// A call is a request to another rank that wants an answer. There it arrives as a [`Mail`](crate::Mail), by the same
+/// receives as any: [`Mail::is_call`](crate::Mail::is_call). It comes after the mail that was sent before it.
+///
+/// **Once at most.** A call is for one life of the server: the present one or, if the rank was never joined, its
+/// first. If that ends before it answers, the call ends in [`CallError::PeerLeft`] or [`CallError::PeerDead`], and no
+/// successor sees it: whether it was carried out before is not known. Nothing is tried again unless the caller calls
+/// again. An answer that comes after the caller gave up, or died, is dropped; no other call ever gets it.
+///
+/// **Cost.** A request and an answer of up to 48 bytes travel in one cache line: half the line transfers of two
+/// messages. One such call to each rank can be under way, one that was given up included until its server answers it;
+/// further ones, and longer requests and answers, up to [`Region::max_whole`](crate::Region::max_whole), go through the
+/// mailboxes. There an answer waits behind mail from its server, which stays unread: [`CallError::Held`] if that fills
+/// the mailbox, or if a message that is received in pieces comes first.
+///
+/// ```
+/// # use mailbox::{CallError, Config, Region};
+/// # let name = format!("doc-call-{}", std::process::id());
+/// # let region = Region::create(&name, Config::ranks(2))?;
+/// # let (me, server) = (region.join(0)?, region.join(1)?);
+/// let call = me.try_call(1, b"2 + 2")?; // or `call`, which waits for the answer
+///
+/// // The server
+/// let mail = server.recv()?;
+/// assert!(mail.is_call());
+/// match mail.to_vec().as_slice() {
+///     b"2 + 2" => mail.reply(b"4")?,
+///     _ => mail.refuse(b"too hard")?,
+/// }
+///
+/// // The caller
+/// assert_eq!(*call.reply()?, *b"4");
+/// # drop((me, server));
+/// # Region::remove_at(&name)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Two that call each other at once, and serve nobody meanwhile, wait for ever: receive while a [`Call`] is under way,
+/// or give it a time.
+impl Endpoint {
+    /// Asks `to`, and waits for the answer.
+    ///
+    /// [`CallError::Request`] comes before anything is asked. [`CallError::Refused`] and [`CallError::Dropped`] are
+    /// answers, too. The end of the server is told within 75 ms, and that it dropped a call that went through the
+    /// mailbox.
+    #[inline]
+    pub fn call(&self, to: u32, request: &[u8]) -> Result<Reply, CallError> {
+        Call::begin(self, to, request, Patience::Until(None))?.finish(None)
+    }
+
+    /// Begins a call, if there is room for the request now; never waits, else [`SendError::Full`]. Errors as of
+    /// [`Endpoint::call`].
+    pub fn try_call(&self, to: u32, request: &[u8]) -> Result<Call<'_>, CallError> {
+        let call = Call::begin(self, to, request, Patience::Never)?;
+        call.keep_mailed();
+        Ok(call)
+    }
+
+    /// As [`Endpoint::call`], but waits no longer than `timeout`, then [`CallError::Timeout`]: the server may carry it
+    /// out all the same.
+    pub fn call_timeout(&self, to: u32, request: &[u8], timeout: Duration) -> Result<Reply, CallError> {
+        let deadline = deadline(timeout);
+        Call::begin(self, to, request, Patience::Until(deadline))?.finish(deadline)
+    }
+}
+
+impl From<SendError> for CallError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Timeout => CallError::Timeout,
+            SendError::Interrupted => CallError::Interrupted,
+            SendError::Lost(lost) => CallError::Lost(lost),
+            error => CallError::Request(error),
+        }
+    }
+}
+
+impl From<Corrupt> for CallError {
+    fn from(_: Corrupt) -> Self {
+        CallError::Corrupt
+    }
+}
+
+impl From<Interrupted> for CallError {
+    fn from(_: Interrupted) -> Self {
+        CallError::Interrupted
+    }
+}
+
+impl From<RecvError> for CallError {
+    fn from(error: RecvError) -> Self {
+        match error {
+            RecvError::Held(_) => CallError::Held,
+            RecvError::Lost(lost) => CallError::Lost(lost),
+            RecvError::Interrupted => CallError::Interrupted,
+            _ => CallError::Corrupt,
+        }
+    }
+}
+
+impl<'a> Call<'a> {
+    #[inline(always)]
+    fn begin(me: &'a Endpoint, to: u32, request: &[u8], patience: Patience) -> Result<Self, CallError> {
+        let (sender, receiver) = me.halves();
+        let (member, outbox) = sender.parts();
+        let peer = outbox.peer(member, to, request.len())?;
+        if member.is_in_batch() {
+            // What was sent before comes before.
+            outbox.flush(member);
+        }
+        let life = member.region.registry.life(to);
+        let epoch = taker(life);
+        if !life.joined() && life.epoch() != 0 {
+            return Err(CallError::Request(SendError::PeerLeft(to)));
+        }
+        let way = match peer.ask(member, epoch, request) {
+            Some(stamp) => Way::Line(stamp),
+            None => {
+                let terms = Terms { member, patience, idle: &|| receiver.settle() };
+                let seq = outbox.send_ticketed(terms, to, (Kind::Call, Ticket::For(epoch)), request)?;
+                Way::Mailbox(Ticket::Mailbox(seq))
+            }
+        };
+        let call = Self { sender, receiver, peer, epoch, way: way.into() };
+        if let Way::Mailbox(ticket) = way {
+            receiver.parts().1.answers.expect(to, ticket);
+        }
+        Ok(call)
+    }
+
+    /// Has an answer kept that a receive comes upon.
+    fn keep_mailed(&self) {
+        if let Way::Line(stamp) = self.way.get() {
+            self.receiver.parts().1.answers.expect(self.peer.to, Ticket::Line(stamp));
+            self.way.set(Way::LineOrMailbox(stamp));
+        }
+    }
+
+    /// The rank that was asked.
+    pub fn to(&self) -> u32 {
+        self.peer.to
+    }
+
+    /// The answer, if it is there now; never waits. Once it, or an error but [`CallError::Held`] and
+    /// [`CallError::Interrupted`], was said, the call is over, and this is [`CallError::Over`].
+    pub fn try_reply(&self) -> Result<Option<Reply>, CallError> {
+        let (member, _) = self.receiver.parts();
+        member.check()?;
+        self.settle();
+        match self.look()? {
+            None => self.check(member.is_time_to_query()),
+            found => Ok(found),
+        }
+    }
+
+    /// Waits for the answer. Errors as of [`Endpoint::call`].
+    pub fn reply(self) -> Result<Reply, CallError> {
+        self.finish(None)
+    }
+
+    /// Waits for the answer, no longer than `timeout`: then [`CallError::Timeout`], and the call goes on. Other errors
+    /// as of [`Endpoint::call`].
+    pub fn reply_timeout(&self, timeout: Duration) -> Result<Reply, CallError> {
+        self.finish(deadline(timeout))
+    }
+
+    #[inline(always)]
+    fn finish(&self, deadline: Option<Instant>) -> Result<Reply, CallError> {
+        let (member, _) = self.receiver.parts();
+        member.check()?;
+        self.settle();
+        // Nobody else answers what this rank asks itself.
+        if self.peer.to == member.rank() {
+            return self.look()?.ok_or(CallError::Oneself);
+        }
+        if member.polls(deadline) {
+            rest();
+            for _ in 0..SOON {
+                if let Some(reply) = self.look()? {
+                    return Ok(reply);
+                }
+                core::hint::spin_loop();
+            }
+        }
+        let sleeps = &member.record().activity.sleeps;
+        let whom = Source::Rank(self.peer.to);
+        let found = member.wait(whom, sleeps, deadline, |_| self.look(), || self.check(true))?;
+        found.ok_or(CallError::Timeout)
+    }
+
+    /// Lets others have what batches hold back, before a wait for them.
+    #[inline(always)]
+    fn settle(&self) {
+        self.receiver.settle();
+        if self.sender.parts().0.is_in_batch() {
+            self.sender.flush();
+        }
+    }
+
+    /// The answer, if it is there.
+    #[inline(always)]
+    fn look(&self) -> Result<Option<Reply>, CallError> {
+        let (Way::Line(stamp) | Way::LineOrMailbox(stamp)) = self.way.get() else {
+            return self.look_in_mailbox();
+        };
+        let asker = &self.peer.asker;
+        let answer = match asker.answer(stamp) {
+            Ok(Some(answer)) => answer,
+            Ok(None) => return Ok(None),
+            Err(Corrupt) => {
+                self.end();
+                return Err(CallError::Corrupt);
+            }
+        };
+        if answer.kind == Kind::Elsewhere {
+            self.keep_mailed();
+            asker.is_wanted.set(false);
+            self.way.set(Way::Mailbox(Ticket::Line(stamp)));
+            return self.look_in_mailbox();
+        }
+        let reply = Reply::few(asker.payload(), answer.len);
+        self.end();
+        match answer.kind {
+            Kind::Answer => Ok(Some(reply)),
+            Kind::Refusal => Err(CallError::Refused(reply.into_vec())),
+            _ => Err(CallError::Dropped),
+        }
+    }
+
+    #[inline(never)]
+    fn look_in_mailbox(&self) -> Result<Option<Reply>, CallError> {
+        let Way::Mailbox(ticket) = self.way.get() else { return Err(CallError::Over) };
+        let (member, inbox) = self.receiver.parts();
+        match inbox.seek(member, self.peer.to, ticket) {
+            Ok(None) => Ok(None),
+            Ok(Some(answer)) => self.take(answer).map(Some),
+            Err(error @ RecvError::Corrupt(_)) => {
+                self.end();
+                Err(error.into())
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// An answer that came in the mailbox.
+    fn take(&self, (kind, bytes): (Kind, Vec<u8>)) -> Result<Reply, CallError> {
+        self.end();
+        match kind {
+            Kind::Answer => Ok(Reply::many(bytes)),
+            _ => Err(CallError::Refused(bytes)),
+        }
+    }
+
+    /// Reads the mailbox ahead for a call on the line: its answer may be there although the line does not say so, because
+    /// its server ended in between; and others, which nobody waits for, take room.
+    fn read_ahead(&self) -> Result<Option<Reply>, CallError> {
+        self.keep_mailed();
+        let Way::LineOrMailbox(stamp) = self.way.get() else { return Ok(None) };
+        let (member, inbox) = self.receiver.parts();
+        match inbox.seek(member, self.peer.to, Ticket::Line(stamp)) {
+            Ok(Some(answer)) => self.take(answer).map(Some),
+            // The answer may come on the line all the same.
+            Ok(None) | Err(RecvError::Held(_) | RecvError::Corrupt(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Says that the server waits for room in its mailbox to this rank, with this call's answer or before it, and mail that
+    /// this rank has not acknowledged takes that room.
+    fn held_up(&self) -> Result<(), CallError> {
+        let (member, inbox) = self.receiver.parts();
+        if inbox.keeps_sender_waiting(member, self.peer.to) { Err(CallError::Held) } else { Ok(()) }
+    }
+
+    /// Whether the answer can still come; the answer, if it has come meanwhile.
+    #[cold]
+    fn check(&self, query: bool) -> Result<Option<Reply>, CallError> {
+        let (member, _) = self.receiver.parts();
+        member.check_place(query)?;
+        if let Some(reply) = self.read_ahead()? {
+            return Ok(Some(reply));
+        }
+        let to = self.peer.to;
+        // A server answers before it acknowledges. A successor acknowledges, too: then there is one.
+        let is_done = match self.way.get() {
+            Way::Mailbox(Ticket::Mailbox(seq)) => {
+                self.peer.producer.is_acknowledged(seq).inspect_err(|_| self.end())?
+            }
+            _ => false,
+        };
+        let epoch = member.region.registry.life(to).epoch();
+        let end = if epoch > self.epoch {
+            Some(Status::Dead)
+        } else if epoch == self.epoch {
+            member.end_of(to, query)
+        } else {
+            None
+        };
+        if !is_done && end.is_none() {
+            return self.held_up().map(|()| None);
+        }
+        // What it did before it ended is visible now.
+        if let Some(reply) = self.look()? {
+            return Ok(Some(reply));
+        }
+        self.end();
+        Err(match end {
+            Some(Status::Left) => CallError::PeerLeft,
+            Some(_) => CallError::PeerDead,
+            None => CallError::Dropped,
+        })
+    }
+
+    /// Nobody wants an answer any more.
+    #[inline(always)]
+    fn end(&self) {
+        let way = self.way.replace(Way::Over);
+        if let Way::Line(_) | Way::LineOrMailbox(_) = way {
+            self.peer.asker.is_wanted.set(false);
+        }
+        if let Way::LineOrMailbox(stamp) = way {
+            self.forget(Ticket::Line(stamp));
+        }
+        if let Way::Mailbox(ticket) = way {
+            self.forget(ticket);
+        }
+    }
+
+    fn forget(&self, ticket: Ticket) {
+        self.receiver.parts().1.answers.forget(self.peer.to, ticket);
+    }
+}
+
+impl Drop for Call<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+impl fmt::Debug for Call<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call").field("to", &self.to()).finish_non_exhaustive()
+    }
+}

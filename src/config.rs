@@ -1,0 +1,128 @@
+//! What a region is made of.
+
+use crate::abi::Geometry;
+use crate::error::ConfigError;
+
+/// When the pages of mailboxes are taken from the system.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Reserve {
+    /// When the first message goes through a mailbox, and those of the arena when the first goes that does not fit a
+    /// cell: [`SendError::NoSpace`](crate::SendError::NoSpace) if there are none, or the memory cgroup does not allow it. Those two
+    /// messages wait for it.
+    #[default]
+    AtFirstUse,
+    /// When the region is created: [`CreateError::NoSpace`](crate::CreateError::NoSpace) if there are too few.
+    AtCreation,
+}
+
+/// What a region is made of; [`Config::ranks`] begins one.
+///
+/// ```
+/// use mailbox::Config;
+/// let config = Config::ranks(4).cells(256).arena(1 << 20);
+/// assert_eq!(config.check(), Ok(()));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Config {
+    pub(crate) geometry: Geometry,
+    pub(crate) mode: u32,
+    pub(crate) group: Option<u32>,
+    pub(crate) reserve: Reserve,
+}
+
+impl Config {
+    /// A region of `ranks` participants, 1 to 1024, with 4096 cells and an arena of 2 MiB a mailbox. In memory is 1 KiB a
+    /// rank from the start on, and of the `ranks` x `ranks` mailboxes 260 KiB for each that carried nothing above 48
+    /// bytes, 2.3 MiB for each that did. Where there is little of it, as in a container whose `/dev/shm` has 64 MiB, a
+    /// smaller [`arena`](Config::arena) and fewer [`cells`](Config::cells) make room for more mailboxes.
+    pub const fn ranks(ranks: u32) -> Self {
+        Self {
+            geometry: Geometry { protocol: 0, ranks, cells: 4096, arena: 2 << 20, max_message: 1 << 30 },
+            mode: 0o600,
+            group: None,
+            reserve: Reserve::AtFirstUse,
+        }
+    }
+
+    /// Messages, or fragments of one, that fit a mailbox: a power of two from 2 to 2^30; the default is 4096.
+    /// Each cell takes 64 bytes, whatever it holds.
+    pub const fn cells(mut self, cells: u32) -> Self {
+        self.geometry.cells = cells;
+        self
+    }
+
+    /// Bytes of a mailbox for payloads above 48 bytes: a multiple of 128, up to 2^40; the default is 2 MiB, taken when
+    /// the first such message goes. A message above half of it travels in fragments of a quarter of it. One that both
+    /// processors' second-level caches hold is slower by a multiple than a larger one.
+    pub const fn arena(mut self, bytes: u64) -> Self {
+        self.geometry.arena = bytes;
+        self
+    }
+
+    /// The longest message in bytes; the default is 1 GiB. A receiver takes private memory for those
+    /// above half the arena: up to that for all senders together, or its [budget](crate::Receiver::set_budget).
+    pub const fn max_message(mut self, bytes: u64) -> Self {
+        self.geometry.max_message = bytes;
+        self
+    }
+
+    /// Permission bits of the region, whatever the umask; the default is `0o600`. Its owner must be allowed to
+    /// read and write; other users need both as well, and [`OpenOptions::owner`](crate::OpenOptions::owner).
+    pub const fn mode(mut self, mode: u32) -> Self {
+        self.mode = mode;
+        self
+    }
+
+    /// The group of the region, by its number: one of this process' own, or any if it may do so, else it is
+    /// [`CreateError::Denied`](crate::CreateError::Denied). Says nothing without a [`mode`](Config::mode) that lets
+    /// the group read and write, as `0o660`.
+    pub const fn group(mut self, gid: u32) -> Self {
+        self.group = Some(gid);
+        self
+    }
+
+    /// When the mailboxes' pages are taken from the system; the default is [`Reserve::AtFirstUse`].
+    pub const fn reserve(mut self, reserve: Reserve) -> Self {
+        self.reserve = reserve;
+        self
+    }
+
+    /// A number that keeps programs apart that speak different protocols; the default is 0.
+    pub const fn protocol(mut self, protocol: u64) -> Self {
+        self.geometry.protocol = protocol;
+        self
+    }
+
+    /// Whether this describes a region; [`Region::create`](crate::Region::create) checks it too. The first thing
+    /// that is wrong, if not. Costs nothing: no memory is touched.
+    pub fn check(&self) -> Result<(), ConfigError> {
+        if self.mode & !0o777 != 0 || self.mode & 0o600 != 0o600 {
+            return Err(ConfigError::Mode(self.mode));
+        }
+        self.geometry.check()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bad_sizes_are_told_apart() {
+        let check = |config: Config| config.check();
+        assert_eq!(check(Config::ranks(0)), Err(ConfigError::Ranks(0)));
+        assert_eq!(check(Config::ranks(1025)), Err(ConfigError::Ranks(1025)));
+        assert_eq!(check(Config::ranks(1024)), Ok(()));
+        for cells in [0, 1, 3, 100, u32::MAX] {
+            assert_eq!(check(Config::ranks(2).cells(cells)), Err(ConfigError::Cells(cells)));
+        }
+        for arena in [0, 64, 129, u64::MAX, 1 << 41] {
+            assert_eq!(check(Config::ranks(2).arena(arena)), Err(ConfigError::Arena(arena)));
+        }
+        for mode in [0, 0o400, 0o4600] {
+            assert_eq!(check(Config::ranks(2).mode(mode)), Err(ConfigError::Mode(mode)));
+        }
+        let large = Config::ranks(1024).cells(1 << 30).arena(1 << 40);
+        assert_eq!(check(large), Err(ConfigError::TooLarge(large.geometry.size())));
+    }
+}

@@ -1,0 +1,213 @@
+//! The half of an endpoint that receives.
+
+use super::batch::Batch;
+use super::mail::Mail;
+use super::sender::Sender;
+use crate::error::RecvError;
+use crate::half::{Interrupter, Member, Patience};
+use crate::rank::{Source, Wait};
+use crate::receive::Inbox;
+use crate::region::Region;
+use core::fmt;
+use core::time::Duration;
+
+/// All the receiving of a rank; half of an [`Endpoint`](crate::Endpoint).
+///
+/// Mail comes in order for each sender. Receiving from anyone goes round those that lately spoke: at most 32
+/// mails of one sender while another's wait. One that was silent for long among more than eight is looked at
+/// less often: of `n` such each has its turn while at most `32 n` mails of others pass. A mail is taken once;
+/// received again only if it was left, or if its holder died.
+///
+/// A message above half the arena comes in fragments, which any receive takes in that comes upon them; the
+/// message is received when it is complete. What has arrived is kept across timeouts and other senders'
+/// mails, in memory of this process that is taken at its announcement ([`Receiver::set_budget`]); a buffer of up to 64 MiB is kept
+/// for the next one.
+/// One whose sender gives up or ends is dropped.
+///
+/// When there is no mail, receiving from a rank that has left is [`RecvError::PeerLeft`], each time, and
+/// from one that died [`RecvError::PeerDead`].
+///
+/// Receiving from anyone says so once for each life that was there while this endpoint was, whether or not it ever sent
+/// anything; of a life from before only if it left mail for this rank. A rank whose holder was killed before this
+/// endpoint joined, and that nobody has taken since, counts as one that was there. Where a successor has followed at
+/// once, the end of the life before it may be told after mail of the successor, never between pieces of one message: [`Mail::epoch`] tells them apart. Of lives
+/// of one rank that end between two looks only the last one's end is told.
+///
+/// A clean leave is seen at once; a death within 75 ms by a receive from that rank, within a second by a receive from
+/// any of up to 64. A receive from anyone that spins, or never waits long enough to sleep, tells ends only when no mail
+/// comes for 75 ms. `try_` calls ask for deaths every 64th time, and look at the leaves of 64 ranks each.
+///
+/// Cost: the cache line of the message, and a system call if the sender sleeps for want of room. What is copied
+/// out of a mail is copied once; a message that came in fragments was copied once on the way.
+pub struct Receiver {
+    member: Member,
+    inbox: Inbox,
+}
+
+impl Receiver {
+    pub(crate) fn new(member: Member) -> Self {
+        Self { inbox: Inbox::new(&member), member }
+    }
+
+    pub(crate) fn split(&mut self) {
+        self.member.split();
+    }
+
+    /// This half's rank.
+    pub fn rank(&self) -> u32 {
+        self.member.rank()
+    }
+
+    /// How often the rank has been joined, this time included.
+    pub fn epoch(&self) -> u64 {
+        self.member.epoch()
+    }
+
+    /// The region.
+    pub fn region(&self) -> &Region {
+        &self.member.region
+    }
+
+    /// Chooses how this half waits from now on; before the endpoint was split, as it did. Never waits.
+    pub fn set_wait(&self, wait: Wait) {
+        self.member.set_wait(wait);
+    }
+
+    /// Chooses whether messages above half the arena that begin from now on are received in pieces: each a
+    /// mail of its own, in place, with a [`Mail::piece`] that says which part of the message it is. Nothing of
+    /// them is put into private memory. A message that its sender gives up in between is [`RecvError::Cut`],
+    /// or the sender's end. Messages up to half the arena come whole, as ever. Off until this is called.
+    ///
+    /// A piece keeps its room, as any mail does, until it is acknowledged, and the last one is only sent when all
+    /// before it are. To hold one and wait for the next is [`RecvError::Held`].
+    pub fn set_pieces(&self, pieces: bool) {
+        self.inbox.in_pieces.set(pieces);
+    }
+
+    /// How many bytes of private memory messages above half the arena may take, of all senders together: from their
+    /// announcement until their mails are dropped. [`Region::max_message`] until this is called. A message that does not
+    /// fit what is left is [`RecvError::NoMemory`] and stays where it is. Messages in [pieces](Receiver::set_pieces) take
+    /// none.
+    pub fn set_budget(&self, bytes: u64) {
+        self.member.budget.set_limit(bytes);
+    }
+
+    /// Gives up all that is in the mailbox from `from` and was not received, and mails of it that were left or
+    /// forgotten, and begins anew: for a mailbox that is [`RecvError::Corrupt`]. Nobody else's is touched.
+    ///
+    /// Mail comes again once the sender has found out, at its next message at the latest: that call is
+    /// [`SendError::Reset`](crate::SendError::Reset), and what it sent before is lost unless it was received.
+    /// What it sends from then on comes in order and once. [`Mail::seq`] goes on where the sender is: the gap is
+    /// what was lost. Until then a receive waits as if there were no mail, also in later lives of this rank.
+    ///
+    /// Never waits. Cost: the sender's, which looks at each cell of the mailbox.
+    pub fn reset(&mut self, from: u32) -> Result<(), RecvError> {
+        self.inbox.reset(&self.member, from)
+    }
+
+    /// What ends a wait of this half from another thread or a signal handler.
+    pub fn interrupter(&self) -> Interrupter {
+        self.member.interrupter()
+    }
+
+    /// Begins a [`Batch`] of what this half acknowledges. Never waits.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(None, Some(self.parts()))
+    }
+
+    /// The next mail from anyone; waits until there is one.
+    ///
+    /// [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] once for each life of another rank that ended, when there
+    /// is no mail; [`RecvError::Corrupt`] once for a mailbox that makes no sense, and the others go on.
+    /// [`RecvError::Held`] once where mails that this endpoint holds keep a sender from sending; also from calls that do
+    /// not wait, every 64th time.
+    /// [`RecvError::Interrupted`] ends a wait. Where nobody could ever send it is [`RecvError::Empty`].
+    pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
+        self.mail(Source::Anyone, Patience::Until(None), None, || ())
+    }
+
+    /// The next mail from anyone, if there is one now; never waits, else [`RecvError::Empty`]. Takes in at most 32
+    /// fragments: a large message may take some calls. Other errors as of [`Receiver::recv`].
+    pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
+        self.mail(Source::Anyone, Patience::Never, None, || ())
+    }
+
+    /// The next mail from anyone; waits no longer than `timeout`, then [`RecvError::Timeout`]. Other errors as of
+    /// [`Receiver::recv`].
+    pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
+        self.mail(Source::Anyone, Patience::within(timeout), None, || ())
+    }
+
+    /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one. Mail of others stays
+    /// where it is.
+    ///
+    /// From a rank that ended it is [`RecvError::PeerLeft`] or [`RecvError::PeerDead`] each time; from one whose
+    /// mailbox makes no sense [`RecvError::Corrupt`] each time, and where its mails that this endpoint holds keep
+    /// it from sending [`RecvError::Held`]. [`RecvError::NoSuchRank`] if the region has no such rank.
+    pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
+        self.mail(source.into(), Patience::Until(None), None, || ())
+    }
+
+    /// The next mail from `source`, if there is one now; never waits, else [`RecvError::Empty`]. Other errors as
+    /// of [`Receiver::recv_from`].
+    pub fn try_recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
+        self.mail(source.into(), Patience::Never, None, || ())
+    }
+
+    /// The next mail from `source`; waits no longer than `timeout`, then [`RecvError::Timeout`]. Other errors as
+    /// of [`Receiver::recv_from`].
+    pub fn recv_from_timeout(
+        &self,
+        source: impl Into<Source>,
+        timeout: Duration,
+    ) -> Result<Mail<'_>, RecvError> {
+        self.mail(source.into(), Patience::within(timeout), None, || ())
+    }
+
+    #[inline(always)]
+    pub(crate) fn mail<'a>(
+        &'a self,
+        source: Source,
+        patience: Patience,
+        sender: Option<&'a Sender>,
+        idle: impl Fn(),
+    ) -> Result<Mail<'a>, RecvError> {
+        let (peer, letter) = match self.inbox.recv_new(&self.member, source) {
+            Some(found) => found,
+            None => self.inbox.recv(&self.member, source, patience, &idle)?,
+        };
+        Ok(Mail::new(&self.member, peer, letter, sender, &self.inbox))
+    }
+
+    #[inline(always)]
+    pub(crate) fn parts(&self) -> (&Member, &Inbox) {
+        (&self.member, &self.inbox)
+    }
+
+    /// Tells the senders of what a batch acknowledged.
+    #[inline(always)]
+    pub(crate) fn settle(&self) {
+        if self.member.is_in_batch() {
+            self.inbox.settle(&self.member);
+        }
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.settle();
+        if self.member.check().is_ok() && !std::thread::panicking() {
+            self.inbox.leave();
+        }
+        self.member.part();
+    }
+}
+
+impl fmt::Debug for Receiver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver")
+            .field("rank", &self.rank())
+            .field("epoch", &self.epoch())
+            .finish_non_exhaustive()
+    }
+}

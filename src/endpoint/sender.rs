@@ -1,0 +1,190 @@
+//! The half of an endpoint that sends.
+
+use super::batch::Batch;
+use crate::abi::{Kind, Ticket};
+use crate::error::SendError;
+use crate::half::{Interrupter, Member, Patience};
+use crate::rank::Wait;
+use crate::region::Region;
+use crate::send::{Draft, Outbox, Terms};
+use core::fmt;
+use core::time::Duration;
+
+/// All the sending of a rank; half of an [`Endpoint`](crate::Endpoint).
+///
+/// A message that is sent lies in the mailbox until its receiver acknowledges it, whether or not anybody
+/// has joined as that rank. The first message to a peer reserves the mailbox's memory, once for all time; that of its
+/// arena, where payload above 48 bytes lies, the first message that goes there.
+///
+/// A full mailbox: `try_` calls return [`SendError::Full`], the others wait until the receiver makes room; both
+/// return [`SendError::PeerLeft`] or [`SendError::PeerDead`] once they find that it cannot, whoever waits at
+/// most 75 ms later, `try_` calls at most 64 calls later. Room in one's own mailbox is waited for only by a
+/// half, as long as there is the other one.
+///
+/// A message above half the arena ([`Region::max_whole`], 1 MiB by default) travels in fragments of a quarter
+/// of it, while its receiver takes them. `send` returns when all are taken, and at most one life of the receiver
+/// gets the message: if that one ends in between it is [`SendError::PeerDead`] or [`SendError::PeerLeft`],
+/// whoever follows. After an error the message is not delivered, but that it may be where its last 48 bytes,
+/// which go when all others are taken, were on their way.
+///
+/// Cost: up to 48 bytes, the cache line of the message; above that, a copy into the arena, too; in fragments, a
+/// round trip more. A system call if the receiver sleeps. The first message to a peer takes a system call and a
+/// look at each cell of its mailbox, the first above 48 bytes a system call.
+pub struct Sender {
+    member: Member,
+    outbox: Outbox,
+}
+
+impl Sender {
+    pub(crate) fn new(member: Member) -> Self {
+        Self { outbox: Outbox::new(member.region.ranks()), member }
+    }
+
+    pub(crate) fn split(&mut self) {
+        self.member.split();
+    }
+
+    /// This half's rank.
+    pub fn rank(&self) -> u32 {
+        self.member.rank()
+    }
+
+    /// How often the rank has been joined, this time included.
+    pub fn epoch(&self) -> u64 {
+        self.member.epoch()
+    }
+
+    /// The region.
+    pub fn region(&self) -> &Region {
+        &self.member.region
+    }
+
+    /// Chooses how this half waits from now on; before the endpoint was split, as it did. Never waits.
+    pub fn set_wait(&self, wait: Wait) {
+        self.member.set_wait(wait);
+    }
+
+    /// What ends a wait of this half from another thread or a signal handler.
+    pub fn interrupter(&self) -> Interrupter {
+        self.member.interrupter()
+    }
+
+    /// Begins a [`Batch`] of what this half sends. Never waits.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(Some(self.parts()), None)
+    }
+
+    /// Sends `bytes`, of any length up to [`Region::max_message`], to `to`; waits while the mailbox is full, and
+    /// for the receiver to take a message above [`Region::max_whole`].
+    ///
+    /// [`SendError::NoSuchRank`], [`SendError::TooLarge`], [`SendError::Drafting`] and [`SendError::NoSpace`] come
+    /// before anything is sent; [`SendError::PeerLeft`], [`SendError::PeerDead`], [`SendError::Interrupted`] and
+    /// [`SendError::Corrupt`] end a wait.
+    pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
+        self.send_with(to, bytes, Patience::Until(None), || ())
+    }
+
+    /// Sends `bytes` to `to` if there is room now; never waits, else [`SendError::Full`]. A message above
+    /// [`Region::max_whole`], which takes a receiver, is [`SendError::TooLarge`]. Other errors as of
+    /// [`Sender::send`].
+    pub fn try_send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
+        self.send_with(to, bytes, Patience::Never, || ())
+    }
+
+    /// Sends `bytes` to `to`; waits no longer than `timeout`, then [`SendError::Timeout`]. Other errors as of
+    /// [`Sender::send`].
+    pub fn send_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
+        self.send_with(to, bytes, Patience::within(timeout), || ())
+    }
+
+    /// Reserves a message of `len` bytes to `to`, at most [`Region::max_whole`] (else [`SendError::TooLarge`]), to
+    /// be written in place; waits while the mailbox is full. Errors as of [`Sender::send`].
+    ///
+    /// Costs what sending does, without the copying.
+    pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
+        self.draft(to, len, Patience::Until(None), || ())
+    }
+
+    /// Reserves a message of `len` bytes to `to` if there is room now; never waits, else [`SendError::Full`].
+    /// Otherwise as [`Sender::reserve`].
+    pub fn try_reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
+        self.draft(to, len, Patience::Never, || ())
+    }
+
+    /// Reserves a message of `len` bytes to `to`; waits no longer than `timeout`, then [`SendError::Timeout`].
+    /// Otherwise as [`Sender::reserve`].
+    pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
+        self.draft(to, len, Patience::within(timeout), || ())
+    }
+
+    #[inline(always)]
+    pub(crate) fn send_with(
+        &self,
+        to: u32,
+        bytes: &[u8],
+        patience: Patience,
+        idle: impl Fn(),
+    ) -> Result<(), SendError> {
+        if self.outbox.send_small(&self.member, to, bytes) {
+            return Ok(());
+        }
+        self.send_any(to, bytes, patience, idle)
+    }
+
+    /// Apart, so that the common case stores nothing for it.
+    #[inline(never)]
+    fn send_any(&self, to: u32, bytes: &[u8], patience: Patience, idle: impl Fn()) -> Result<(), SendError> {
+        self.outbox.send(Terms { member: &self.member, patience, idle: &idle }, to, bytes)
+    }
+
+    pub(crate) fn draft(
+        &self,
+        to: u32,
+        len: usize,
+        patience: Patience,
+        idle: impl Fn(),
+    ) -> Result<Draft<'_>, SendError> {
+        let terms = Terms { member: &self.member, patience, idle: &idle };
+        let (peer, slot) = self.outbox.reserve(terms, to, len)?;
+        Ok(Draft::new(&self.outbox, &self.member, peer, slot))
+    }
+
+    /// Sends what says something of a call; calls `idle` before it waits.
+    pub(crate) fn send_ticketed(
+        &self,
+        to: u32,
+        what: (Kind, Ticket),
+        bytes: &[u8],
+        patience: Patience,
+        idle: &dyn Fn(),
+    ) -> Result<(), SendError> {
+        let terms = Terms { member: &self.member, patience, idle };
+        self.outbox.send_ticketed(terms, to, what, bytes).map(drop)
+    }
+
+    #[inline(always)]
+    pub(crate) fn parts(&self) -> (&Member, &Outbox) {
+        (&self.member, &self.outbox)
+    }
+
+    /// Publishes what batches hold back.
+    pub(crate) fn flush(&self) {
+        self.outbox.flush(&self.member);
+    }
+}
+
+impl Drop for Sender {
+    fn drop(&mut self) {
+        self.flush();
+        self.member.part();
+    }
+}
+
+impl fmt::Debug for Sender {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("rank", &self.rank())
+            .field("epoch", &self.epoch())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,458 @@
+//! What each half of an endpoint has: the rank that both hold, and how it waits.
+
+use super::budget::Budget;
+use crate::abi::Rank;
+use crate::error::Lost;
+use crate::memory::Shared;
+use crate::os::{self, TrustedEvents};
+use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Source, Status, Wait, disturb};
+use crate::region::Region;
+use crate::ring::count;
+use crate::segment::{Outcome, Stay};
+use crate::sync::{AtomicU64, Ordering::Relaxed};
+use crate::wait::{Crowd, Processors, Waiter};
+use core::cell::Cell as Private;
+use core::fmt;
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use core::time::Duration;
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+/// Calls that find nothing until the next one looks whether somebody died: that look is a system call.
+const TRIES_PER_QUERY: u32 = 64;
+
+/// What lies at least between two looks whether the region still bears its name: less than a nap.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
+
+/// Looks before a wait is prepared: what is waited for is on its way.
+pub const SOON: u32 = 128;
+/// What they take at most, on processors whose pauses are long.
+const MOMENT: Duration = Duration::from_micros(10);
+
+/// How long a call waits.
+#[derive(Debug, Clone, Copy)]
+pub enum Patience {
+    /// Not at all.
+    Never,
+    /// Until then, or as long as it takes.
+    Until(Option<Instant>),
+}
+
+impl Patience {
+    /// No longer than that.
+    pub fn within(timeout: Duration) -> Self {
+        Self::Until(deadline(timeout))
+    }
+}
+
+/// When so much time is over; beyond the clock's end is never.
+pub fn deadline(timeout: Duration) -> Option<Instant> {
+    Instant::now().checked_add(timeout)
+}
+
+/// The rank that the halves of an endpoint hold; left when both are dropped.
+struct Holder {
+    region: Region,
+    claim: Claim,
+    process: u32,
+    /// Whether a half was dropped in a panic: that is a death.
+    died: AtomicBool,
+    /// The word of a half that has chosen events, if one has.
+    events: OnceLock<TrustedEvents>,
+    /// Last: a region is closed when its ranks are free.
+    stay: Stay,
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let is_forked = os::process_word().load(Ordering::Relaxed) != self.process;
+        if is_forked || self.died.load(Ordering::Relaxed) || self.claim.check().is_err() {
+            return;
+        }
+        self.claim.leave();
+        let ringer = Ringer::register().trusting(self.events.get().copied());
+        let registry = &self.region.registry;
+        for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
+            ringer.ring(Bell::mail(&peer.bells));
+            ringer.ring(Bell::credit(&peer.bells));
+        }
+    }
+}
+
+/// Which of its rank's two bells a half sleeps on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Half {
+    /// The receiving half, for mail.
+    Receiver = 0,
+    /// The sending half, for room.
+    Sender = 1,
+}
+
+impl Half {
+    fn bell(self, rank: &Rank) -> Bell<'_> {
+        match self {
+            Half::Receiver => Bell::mail(&rank.bells),
+            Half::Sender => Bell::credit(&rank.bells),
+        }
+    }
+}
+
+/// One half's share of an endpoint.
+pub struct Member {
+    pub region: Region,
+    wait: Private<Wait>,
+    ringer: Private<Ringer>,
+    order: Order,
+    /// How many batches are open.
+    batches: Private<u32>,
+    /// The longest message, in bytes.
+    pub limit: usize,
+    /// The longest message that lies in a mailbox as a whole, in bytes.
+    pub whole: usize,
+    /// The memory for messages that are assembled.
+    pub budget: Budget,
+    half: Half,
+    rank: u32,
+    record: Shared<Rank>,
+    life: Life,
+    process: u32,
+    process_word: &'static AtomicU32,
+    /// Whether the other half may be in another thread.
+    split: bool,
+    interrupted: Arc<AtomicBool>,
+    tries: Private<u32>,
+    crowd: Crowd,
+    /// When it was last looked whether the region still bears its name.
+    looked: Private<Instant>,
+    /// Whether it was found that it does not.
+    removed: Private<bool>,
+    /// `None` once this half has parted.
+    holder: Option<Arc<Holder>>,
+}
+
+impl Member {
+    /// Both halves of an endpoint that holds the rank of `claim`: the receiver's and the sender's.
+    pub fn halves(region: Region, claim: Claim, stay: Stay) -> (Self, Self) {
+        let process = os::process();
+        let (died, events) = (AtomicBool::new(false), OnceLock::new());
+        let holder = Holder { region, claim, process, died, events, stay };
+        let holder = Arc::new(holder);
+        let interrupted = Arc::default();
+        let here = Processors::here();
+        let half = |half| Self::new(half, &holder, &interrupted, here);
+        (half(Half::Receiver), half(Half::Sender))
+    }
+
+    fn new(half: Half, holder: &Arc<Holder>, interrupted: &Arc<AtomicBool>, here: Processors) -> Self {
+        let region = holder.region.clone();
+        let geometry = region.geometry();
+        let rank = holder.claim.rank();
+        let ringer = Ringer::register().choose(half.bell(holder.claim.record()), Wait::default());
+        Self {
+            wait: Private::default(),
+            ringer: ringer.into(),
+            order: Order::of(ringer.mode()),
+            batches: Private::default(),
+            limit: geometry.max_message as usize,
+            whole: geometry.whole() as usize,
+            budget: Budget::new(geometry.max_message),
+            half,
+            rank,
+            record: region.registry.record(rank),
+            life: holder.claim.life(),
+            process: holder.process,
+            process_word: os::process_word(),
+            split: false,
+            interrupted: interrupted.clone(),
+            tries: Private::default(),
+            crowd: Crowd::join(&region.registry, rank, half as usize, here),
+            looked: Instant::now().into(),
+            removed: Private::default(),
+            holder: Some(holder.clone()),
+            region,
+        }
+    }
+
+    /// Says that the other half may go to another thread. Interrupters made so far are the receiver's.
+    pub fn split(&mut self) {
+        self.split = true;
+        if self.half == Half::Sender {
+            self.interrupted = Arc::default();
+        }
+    }
+
+    /// Whether nobody but this thread could be at work on the other half. What that did before is visible then:
+    /// who acts on it looks once more.
+    pub fn is_alone(&self) -> bool {
+        let is_alone =
+            !self.split || self.holder.as_ref().is_none_or(|holder| Arc::strong_count(holder) == 1);
+        // Pairs with the drop of the other half's reference; the count is read without an order of its own.
+        fence(Ordering::Acquire);
+        is_alone
+    }
+
+    /// Takes leave of the other half, which may wait for this one; with the second, the rank is left.
+    pub fn part(&mut self) {
+        let Some(holder) = self.holder.take() else { return };
+        if std::thread::panicking() {
+            holder.died.store(true, Ordering::Relaxed);
+        }
+        // First, or the other half would not find itself alone when it wakes.
+        drop(holder);
+        if self.split && self.check().is_ok() {
+            self.ring_mail(self.record());
+            self.ring_credit(self.record());
+        }
+    }
+
+    /// Where it is said what came of closing the region, once both halves have parted and it was to be closed.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.holder.as_ref().map(|holder| holder.stay.outcome())
+    }
+
+    /// Whether this process still holds the rank: two loads of lines that nobody writes.
+    #[inline(always)]
+    pub fn check(&self) -> Result<(), Lost> {
+        if self.process_word.load(Ordering::Relaxed) != self.process {
+            return Err(Lost::Forked);
+        }
+        self.life.check(&self.record)
+    }
+
+    /// Whether what this half would write into its rank's record is its own to write: it is not where the process
+    /// was forked, nor where the rank has another holder.
+    fn is_holder(&self) -> bool {
+        self.check().is_ok()
+    }
+
+    /// As [`Member::check`], and, if there is a `query`, whether the region still bears its name: a system call,
+    /// now and then. Asked by those who would wait, for nobody may ever come.
+    pub fn check_place(&self, query: bool) -> Result<(), Lost> {
+        self.check()?;
+        if query && !self.removed.get() && self.looked.get().elapsed() >= BETWEEN_LOOKS {
+            self.looked.set(Instant::now());
+            self.removed.set(self.region.segment.is_unlinked());
+        }
+        if self.removed.get() { Err(Lost::Removed) } else { Ok(()) }
+    }
+
+    /// A batch begins.
+    pub fn begin_batch(&self) {
+        self.batches.update(|count| count + 1);
+    }
+
+    /// A batch ends; whether it was the last one open.
+    pub fn end_batch(&self) -> bool {
+        self.batches.update(|count| count - 1);
+        !self.is_in_batch()
+    }
+
+    /// Whether what this half does is held back.
+    #[inline(always)]
+    pub fn is_in_batch(&self) -> bool {
+        self.batches.get() > 0
+    }
+
+    pub fn rank(&self) -> u32 {
+        self.rank
+    }
+
+    pub fn epoch(&self) -> u64 {
+        self.life.epoch()
+    }
+
+    /// The record of this rank.
+    pub fn record(&self) -> &Rank {
+        &self.record
+    }
+
+    /// Whether a peer, whose record this is, need not be told that there is mail for it.
+    #[inline(always)]
+    pub fn is_mail_heard(&self, peer: &Rank) -> bool {
+        self.ringer.get().is_heard(Bell::mail(&peer.bells))
+    }
+
+    /// Whether a peer, whose record this is, need not be told that there is room for what it sends.
+    #[inline(always)]
+    pub fn is_credit_heard(&self, peer: &Rank) -> bool {
+        self.ringer.get().is_heard(Bell::credit(&peer.bells))
+    }
+
+    /// Tells a peer, whose record this is, that there is mail for it.
+    pub fn ring_mail(&self, peer: &Rank) -> Rung {
+        self.ringer.get().ring(Bell::mail(&peer.bells))
+    }
+
+    /// Tells a peer, whose record this is, that there is room for what it sends; whether that woke it.
+    pub fn ring_credit(&self, peer: &Rank) -> bool {
+        self.ringer.get().ring(Bell::credit(&peer.bells)).woken
+    }
+
+    /// Asks all senders to look whether this receiving half asks them for a new start; or no more.
+    pub fn set_asking(&self, asks: bool) {
+        if self.is_holder() {
+            self.half.bell(&self.record).set_asking(asks);
+        }
+    }
+
+    /// Whether `rank` will neither send nor receive any more in this life; without `query` a death goes
+    /// unnoticed.
+    pub fn end_of(&self, rank: u32, query: bool) -> Option<Status> {
+        let registry = &self.region.registry;
+        if !query && registry.life(rank).joined() {
+            return None;
+        }
+        match registry.status(rank).0 {
+            Status::NeverJoined | Status::Live => None,
+            ended => Some(ended),
+        }
+    }
+
+    /// Whether a call that does not wait should ask for deaths: now and then.
+    pub fn is_time_to_query(&self) -> bool {
+        let tries = self.tries.get();
+        self.tries.set(tries.wrapping_add(1));
+        tries.is_multiple_of(TRIES_PER_QUERY)
+    }
+
+    /// Whether an [`Interrupter`] asks this half to stop waiting; asked once.
+    pub fn interruption(&self) -> Result<(), Interrupted> {
+        if self.interrupted.load(Ordering::Relaxed) && self.interrupted.swap(false, Ordering::Acquire) {
+            return Err(Interrupted);
+        }
+        Ok(())
+    }
+
+    /// Chooses how this half waits, and tells its peers what they must ring.
+    pub fn set_wait(&self, wait: Wait) {
+        self.wait.set(wait);
+        if !self.is_holder() {
+            return;
+        }
+        self.ringer.set(self.ringer.get().choose(self.half.bell(&self.record), wait));
+        if let (Some(trusted), Some(holder)) = (self.ringer.get().events(), &self.holder) {
+            holder.events.get_or_init(|| trusted);
+        }
+    }
+
+    /// Waits on this half's bell for `whom`: `Ok(None)` is the deadline. `sleeps` counts the times that it
+    /// falls asleep.
+    pub fn wait<T, E: From<Interrupted>>(
+        &self,
+        whom: Source,
+        sleeps: &AtomicU64,
+        deadline: Option<Instant>,
+        mut look: impl FnMut(bool) -> Result<Option<T>, E>,
+        check: impl FnMut() -> Result<Option<T>, E>,
+    ) -> Result<Option<T>, E> {
+        let awaited = &self.record.activity.awaited[self.half as usize];
+        let asleep = || {
+            self.announce(whom);
+            count(sleeps, 1);
+        };
+        let holds = || self.is_holder();
+        let polling = || match self.is_holder() {
+            true => self.crowd.begin_wait(&self.region.registry),
+            false => Polling::Once,
+        };
+        self.review_order();
+        let waiter = Waiter {
+            bell: self.half.bell(&self.record),
+            order: &self.order,
+            events: self.ringer.get().events(),
+            how: self.wait.get(),
+            deadline,
+            holds: &holds,
+            polling: &polling,
+            asleep: &asleep,
+        };
+        let look = |thorough| {
+            self.interruption()?;
+            look(thorough)
+        };
+        let result = waiter.wait(look, check);
+        if awaited.load(Relaxed) != 0 && self.is_holder() {
+            awaited.store(0, Relaxed);
+        }
+        result
+    }
+
+    /// Whether this half first looks [`SOON`] times, a pause apart, before it prepares a wait that ends then.
+    #[inline(always)]
+    pub fn polls(&self, deadline: Option<Instant>) -> bool {
+        self.review_order();
+        matches!(self.wait.get(), Wait::Spin | Wait::Adaptive)
+            && self.crowd.polling() == Polling::Free
+            && deadline.is_none_or(|deadline| deadline >= Instant::now() + MOMENT)
+    }
+
+    /// For now and then while this half is awake: if it does not sleep often any more, its ringers need not fence.
+    #[inline(always)]
+    pub fn review_order(&self) {
+        if self.order.fences() {
+            self.review_order_at_leisure();
+        }
+    }
+
+    #[cold]
+    fn review_order_at_leisure(&self) {
+        if self.is_holder() {
+            self.order.review(self.half.bell(&self.record));
+        }
+    }
+
+    /// Says whom the wait is for that follows, however it is done; not for people alone: see `is_awaited_by`.
+    pub fn announce(&self, whom: Source) {
+        if self.is_holder() {
+            self.record.activity.awaited[self.half as usize].store(whom.to_word(), Relaxed);
+        }
+    }
+
+    /// Whether the rank whose record this is seems to wait for room in its mailbox to this one.
+    pub fn is_awaited_by(&self, peer: &Rank) -> bool {
+        peer.activity.awaited[Half::Sender as usize].load(Relaxed) == Source::Rank(self.rank).to_word()
+    }
+
+    pub fn interrupter(&self) -> Interrupter {
+        let record = self.region.registry.record(self.rank());
+        Interrupter { flag: self.interrupted.clone(), record, life: self.life, process: self.process }
+    }
+}
+
+/// A wait was ended from outside.
+pub struct Interrupted;
+
+/// Ends a wait of the endpoint or half that it came from, from any thread or signal handler.
+///
+/// When an endpoint splits, those made before go with the receiving half. It may outlive the endpoint: then it
+/// ends no wait.
+#[derive(Clone)]
+pub struct Interrupter {
+    flag: Arc<AtomicBool>,
+    record: Shared<Rank>,
+    life: Life,
+    process: u32,
+}
+
+impl Interrupter {
+    /// Makes a call that waits, or if none does the next one that would, return
+    /// [`SendError::Interrupted`](crate::SendError::Interrupted) or
+    /// [`RecvError::Interrupted`](crate::RecvError::Interrupted); once, however often this is called before.
+    ///
+    /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
+    pub fn interrupt(&self) {
+        self.flag.store(true, Ordering::Release);
+        let is_forked = os::process_word().load(Ordering::Relaxed) != self.process;
+        if is_forked || self.life.check(&self.record).is_err() {
+            return; // The bells are another's.
+        }
+        disturb(&self.record.bells.mail);
+        disturb(&self.record.bells.credit);
+    }
+}
+
+impl fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interrupter").field("set", &self.flag.load(Ordering::Relaxed)).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,11 @@
+//! What both halves of an endpoint, the receiving and the sending one, are made of.
+#![cfg(not(loom))]
+
+mod budget;
+mod by_rank;
+mod fragments;
+mod member;
+
+pub use by_rank::Peers;
+pub use fragments::{Piece, Train, cut};
+pub use member::{Interrupted, Interrupter, Member, Patience, SOON, deadline};

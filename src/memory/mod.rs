@@ -1,0 +1,249 @@
+//! The only place where mapped bytes become references.
+//!
+//! Everything above works on [`Shared`] values, whether they lie in a mapping or, for model checks and
+//! property tests, on the heap.
+
+mod words;
+
+pub use words::*;
+
+use crate::abi::{Cell, ConsumerLine, Geometry, Header, Lines, ProducerLine, Rank, position};
+use crate::sync::AtomicU64;
+use core::any::Any;
+use core::ops::Deref;
+use core::ptr::NonNull;
+use std::sync::Arc;
+
+/// A mapped segment, unmapped when the last value in it is dropped.
+pub struct Mapping {
+    base: NonNull<u8>,
+    len: usize,
+    _owner: Box<dyn Any>,
+}
+
+// SAFETY: the bytes are only reached through atomics, and the owner is only kept to be dropped.
+#[expect(unsafe_code, reason = "a pointer into a shared mapping")]
+unsafe impl Send for Mapping {}
+// SAFETY: as above.
+#[expect(unsafe_code, reason = "a pointer into a shared mapping")]
+unsafe impl Sync for Mapping {}
+
+impl Mapping {
+    /// Takes over the mapping of `len` bytes at `base`, which lives as long as `owner`.
+    ///
+    /// # Safety
+    /// - `base` points at `len` bytes, readable and writable for as long as `owner` is not dropped, and
+    ///   page-aligned.
+    /// - `owner` may be dropped on any thread.
+    #[expect(unsafe_code, reason = "the caller answers for the pointer")]
+    pub unsafe fn new(base: NonNull<u8>, len: usize, owner: Box<dyn Any>) -> Self {
+        Self { base, len, _owner: owner }
+    }
+}
+
+/// A type that is nothing but atomic integers, so that any bytes are a value of it.
+///
+/// # Safety
+/// The type is `repr(C)` or an atomic, and all its fields are atomics or such types.
+#[expect(unsafe_code, reason = "the promise that makes an overlay sound")]
+unsafe trait Overlay {}
+
+macro_rules! overlay {
+    ($($name:ty),*) => {$(
+        // SAFETY: see the definition; nothing but atomics.
+        #[expect(unsafe_code, reason = "layout's types are made for this")]
+        unsafe impl Overlay for $name {}
+    )*};
+}
+overlay!(Header, Rank, Lines, Cell, AtomicU64);
+
+/// A reference to shared words that keeps them where they are.
+pub struct Shared<T: ?Sized> {
+    target: NonNull<T>,
+    _keeper: Arc<dyn Any + Send + Sync>,
+}
+
+// SAFETY: a `Shared` is a `&T` with an `Arc` beside it.
+#[expect(unsafe_code, reason = "a reference in all but name")]
+unsafe impl<T: ?Sized + Sync> Send for Shared<T> {}
+// SAFETY: as above.
+#[expect(unsafe_code, reason = "a reference in all but name")]
+unsafe impl<T: ?Sized + Sync> Sync for Shared<T> {}
+
+impl<T: ?Sized> Deref for Shared<T> {
+    type Target = T;
+
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "the one pointer-to-reference cast")]
+    fn deref(&self) -> &T {
+        // SAFETY: both constructors point `target` at a value that `_keeper` keeps alive and in place.
+        unsafe { self.target.as_ref() }
+    }
+}
+
+impl<T: ?Sized> Clone for Shared<T> {
+    fn clone(&self) -> Self {
+        Self { target: self.target, _keeper: self._keeper.clone() }
+    }
+}
+
+impl<T: Send + Sync + 'static> From<Arc<T>> for Shared<T> {
+    fn from(value: Arc<T>) -> Self {
+        Self { target: NonNull::from(&*value), _keeper: value }
+    }
+}
+
+impl<T: Send + Sync + 'static> From<Vec<T>> for Shared<[T]> {
+    fn from(values: Vec<T>) -> Self {
+        let values: Arc<Box<[T]>> = Arc::new(values.into());
+        Self { target: NonNull::from(&**values), _keeper: values }
+    }
+}
+
+impl<T> Shared<[T]> {
+    /// The value at `index`, by itself.
+    pub fn item(&self, index: usize) -> Shared<T> {
+        Shared { target: NonNull::from(&self[index]), _keeper: self._keeper.clone() }
+    }
+}
+
+#[expect(private_bounds, reason = "only layout's types lie in a mapping")]
+impl<T: Overlay + 'static> Shared<[T]> {
+    /// The `count` values at `offset` of `mapping`.
+    ///
+    /// # Panics
+    /// If they do not lie in the mapping, aligned: the offsets come from a checked geometry.
+    #[expect(unsafe_code, reason = "the one pointer-to-reference cast")]
+    pub fn mapped(mapping: &Arc<Mapping>, offset: u64, count: usize) -> Self {
+        let bytes = size_of::<T>().checked_mul(count).expect("a checked geometry");
+        let offset = usize::try_from(offset).expect("a checked geometry");
+        assert!(offset.checked_add(bytes).is_some_and(|end| end <= mapping.len), "outside the mapping");
+        // SAFETY: just checked to lie within the mapping.
+        let first = unsafe { mapping.base.add(offset) }.cast::<T>();
+        assert!(first.is_aligned(), "misaligned");
+        // Any bytes are a `T`, and other processes' writes meet atomics only (`Overlay`, I4); `_keeper`
+        // keeps the mapping.
+        Self { target: NonNull::slice_from_raw_parts(first, count), _keeper: mapping.clone() }
+    }
+}
+
+/// The cells of a mailbox; their number is a power of two.
+#[derive(Clone)]
+pub struct Ring(Shared<[Cell]>);
+
+impl Ring {
+    /// # Panics
+    /// If their number is not a power of two.
+    fn new(cells: Shared<[Cell]>) -> Self {
+        assert!(cells.len().is_power_of_two(), "a checked geometry");
+        Self(cells)
+    }
+
+    /// The cell of message `seq`.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a check that cannot fail, several times a message")]
+    pub fn at(&self, seq: u64) -> &Cell {
+        let index = position(seq, self.0.len() as u64) as usize;
+        // SAFETY: `new` saw that the length is a power of two, and the index is less.
+        unsafe { self.0.get_unchecked(index) }
+    }
+}
+
+impl Deref for Ring {
+    type Target = [Cell];
+
+    #[inline(always)]
+    fn deref(&self) -> &[Cell] {
+        &self.0
+    }
+}
+
+/// A mailbox's parts, all shared.
+#[derive(Clone)]
+pub struct Mailbox {
+    /// Consumer, producer and call line, control lane.
+    pub lines: Shared<Lines>,
+    /// The ring.
+    pub cells: Ring,
+    /// Payloads that do not fit a cell.
+    pub arena: Shared<[AtomicU64]>,
+}
+
+impl Mailbox {
+    /// The mailbox from `from` to `to` in a mapping of this geometry.
+    pub fn mapped(mapping: &Arc<Mapping>, geometry: &Geometry, from: u32, to: u32) -> Self {
+        let base = geometry.mailbox(from, to);
+        let cells = base + Geometry::CELLS;
+        Self {
+            lines: Shared::<[Lines]>::mapped(mapping, base, 1).item(0),
+            cells: Ring::new(Shared::<[Cell]>::mapped(mapping, cells, geometry.cells as usize)),
+            arena: Shared::<[AtomicU64]>::mapped(
+                mapping,
+                cells + 64 * geometry.cells as u64,
+                (geometry.arena / 8) as usize,
+            ),
+        }
+    }
+
+    /// A mailbox on the heap whose next sequence number is `start`.
+    pub fn on_heap(cells: usize, arena_words: usize, start: u64) -> Self {
+        let atomic = || AtomicU64::new(0);
+        let cell = |stamp| Cell {
+            stamp: AtomicU64::new(stamp),
+            envelope: atomic(),
+            payload: core::array::from_fn(|_| atomic()),
+        };
+        let lines = Lines {
+            consumer: ConsumerLine {
+                head: AtomicU64::new(start),
+                told: atomic(),
+                handed: atomic(),
+                wakes: atomic(),
+                drops: atomic(),
+                reset: atomic(),
+            }
+            .into(),
+            producer: ProducerLine {
+                bytes: atomic(),
+                counted: start.into(),
+                fragments: atomic(),
+                full: atomic(),
+                sleeps: atomic(),
+                wakes: atomic(),
+                answered: atomic(),
+                start: atomic(),
+            }
+            .into(),
+            call: cell(0).into(),
+            control: core::array::from_fn(|_| cell(0)),
+        };
+        let mut stamps = vec![0; cells];
+        if start > 0 {
+            // What a longer past would have left: stamps of one lap ago.
+            for seq in (0..cells as u64).map(|back| start.wrapping_sub(back + 1)) {
+                stamps[position(seq, cells as u64) as usize] = seq.wrapping_add(1);
+            }
+        }
+        Self {
+            lines: Arc::new(lines).into(),
+            cells: Ring::new(stamps.into_iter().map(cell).collect::<Vec<_>>().into()),
+            arena: (0..arena_words).map(|_| atomic()).collect::<Vec<_>>().into(),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[should_panic(expected = "outside the mapping")]
+    fn a_reference_never_leaves_the_mapping() {
+        let mut page = vec![0u64; 512];
+        let base = NonNull::new(page.as_mut_ptr().cast()).unwrap();
+        #[expect(unsafe_code, reason = "a mapping made of a vector")]
+        // SAFETY: the vector is that long and becomes the owner.
+        let mapping = unsafe { Mapping::new(base, 4096, Box::new(page)) };
+        Shared::<[AtomicU64]>::mapped(&Arc::new(mapping), 4000, 13);
+    }
+}

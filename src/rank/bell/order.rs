@@ -1,0 +1,223 @@
+//! Who pays for the order between a sleeper and its ringers.
+//!
+//! ```text
+//!                        it slept over 1000 times in a second: tell the ringers, one last barrier
+//!  barriers: the sleeper ────────────────────────────────────────────────────────────────────────────▶ fences: both
+//!  alone pays, but each  ◀──────────────────────────────────────────────────────────────────────────── sides pay, a
+//!  interrupts strangers             a second went by with fewer: tell the ringers, barriers again      few ns each
+//! ```
+//! `membarrier` interrupts every running process that has joined a region, whichever. So a sleeper sends few of them,
+//! however often it is woken: a peer that rings for nothing, or clears the bell, cannot make it send more.
+//!
+//! Why no wake-up is lost on the way. A ringer publishes, loads the mode, fences if that says so, and loads the bell, in
+//! this order, which nothing but a processor's store buffer can upset.
+//!
+//! - *To fences.* The sleeper stores the mode, then the bell, then sends its last barrier. A ringer that loaded the old
+//!   mode did so before the barrier reached it; so it had published before, and this and all later looks see that. One
+//!   that loads the mode later sees that it must fence, and both sides fence.
+//! - *To barriers.* The sleeper stores the mode before it falls asleep, and from then on each sleep has its barrier,
+//!   which does for ringers of either mind: a fence more than is needed does no harm.
+//! - *A barrier that fails*, because the process was forbidden the call after it joined: the sleeper stores the mode and
+//!   fences, for good. A ringer that loaded the old mode just before has published, but that may still be on its way out
+//!   of its processor, where no fence of ours reaches it. It is out within a microsecond or so: the sleeper looks once
+//!   more a millisecond later.
+
+use super::{ASLEEP, Bell, FENCE};
+use crate::os;
+use crate::sync::{Edge, Mutant, Ordering::Relaxed, full_fence, mutated};
+use core::cell::Cell;
+use core::time::Duration;
+use std::time::Instant;
+
+/// Sleeps in [`QUIET`] that may each have a barrier: those cost a stranger half a percent of its processor.
+const RATE: u32 = 1000;
+/// What is a quiet time if there were no more in it.
+const QUIET: Duration = Duration::from_secs(1);
+/// How long it takes at most, by a wide margin, until what another processor stored is seen.
+pub const SETTLING: Duration = Duration::from_millis(1);
+/// Calls of [`Order::review`] for one look at the clock.
+const REVIEWS: u32 = 16;
+
+/// What the sleeper on one bell knows of how often it sleeps.
+pub struct Order {
+    rate: u32,
+    quiet: Duration,
+    /// Whether ringers are asked to fence.
+    fences: Cell<bool>,
+    /// Whether this process can send barriers at all.
+    has_barriers: Cell<bool>,
+    /// When the present count of sleeps began.
+    since: Cell<Option<Instant>>,
+    sleeps: Cell<u32>,
+    reviews: Cell<u32>,
+}
+
+/// Whether what a ringer published before it looked at the bell is seen now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// It is.
+    Now,
+    /// It is within a millisecond.
+    Soon,
+}
+
+impl Order {
+    /// For the bells of this mode that a process has when it joins.
+    pub fn of(mode: u32) -> Self {
+        let fences = mode & FENCE != 0;
+        Self::new(fences, !fences, RATE, QUIET)
+    }
+
+    /// For a bell that asks for fences or not, of a process that can send barriers or not, and for another idea of what
+    /// is often.
+    pub fn new(fences: bool, has_barriers: bool, rate: u32, quiet: Duration) -> Self {
+        Self {
+            rate,
+            quiet,
+            fences: fences.into(),
+            has_barriers: has_barriers.into(),
+            since: Cell::default(),
+            sleeps: Cell::default(),
+            reviews: Cell::default(),
+        }
+    }
+
+    /// Announces a sleep on `bell`: who publishes from then on sees it, and what was published before is seen by the
+    /// next look, or soon.
+    pub fn fall_asleep(&self, bell: Bell<'_>, now: Instant) -> Seen {
+        self.quieten(bell, now);
+        self.sleeps.set(self.sleeps.get().saturating_add(1));
+        if self.fences.get() {
+            bell.word.store(ASLEEP, Relaxed);
+            full_fence(Edge::SleeperFence);
+            return Seen::Now;
+        }
+        let is_last = self.sleeps.get() > self.rate;
+        if is_last && !is_late() {
+            self.set_fences(bell, true);
+        }
+        bell.word.store(ASLEEP, Relaxed);
+        let is_sent = os::remote_fence();
+        if is_last && is_late() {
+            self.set_fences(bell, true);
+        }
+        if is_sent {
+            return Seen::Now;
+        }
+        self.has_barriers.set(false);
+        self.set_fences(bell, true);
+        full_fence(Edge::SleeperFence);
+        Seen::Soon
+    }
+
+    /// Whether ringers are asked to fence.
+    #[inline(always)]
+    pub fn fences(&self) -> bool {
+        self.fences.get()
+    }
+
+    /// For one who is awake and has a moment: its ringers need not fence any more once it sleeps seldom.
+    pub fn review(&self, bell: Bell<'_>) {
+        let reviews = self.reviews.get();
+        self.reviews.set(reviews.wrapping_add(1));
+        if self.has_barriers.get() && reviews.is_multiple_of(REVIEWS) {
+            self.quieten(bell, Instant::now());
+        }
+    }
+
+    /// Ends a count of sleeps that has lasted long enough, and, if they were few, the fences.
+    pub fn quieten(&self, bell: Bell<'_>, now: Instant) {
+        let Some(since) = self.since.get() else { return self.since.set(Some(now)) };
+        if now.duration_since(since) < self.quiet {
+            return;
+        }
+        let is_quiet = self.sleeps.replace(0) <= self.rate;
+        self.since.set(Some(now));
+        if is_quiet && self.fences.get() && self.has_barriers.get() {
+            self.set_fences(bell, false);
+        }
+    }
+
+    fn set_fences(&self, bell: Bell<'_>, fences: bool) {
+        self.fences.set(fences);
+        bell.set(FENCE, fences);
+    }
+}
+
+/// Whether a model check has the mode changed after the last barrier rather than before it.
+fn is_late() -> bool {
+    mutated(Mutant::Late)
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::abi::Bells;
+    use crate::sync::AtomicU32;
+
+    fn bells() -> Bells {
+        let word = || AtomicU32::new(0);
+        Bells { mail: word(), credit: word(), modes: [word(), word()], events: [word(), word()] }
+    }
+
+    fn has_fence(bell: Bell<'_>) -> bool {
+        bell.mode.load(Relaxed) & FENCE != 0
+    }
+
+    #[test]
+    fn fences_are_asked_for_by_who_sleeps_often_until_it_does_not() {
+        let bells = bells();
+        let (bell, order) = (Bell::mail(&bells), Order::new(false, os::register_for_fences(), RATE, QUIET));
+        if !os::register_for_fences() {
+            return; // It fences from the start on.
+        }
+        let start = Instant::now();
+        for second in 0..3 {
+            let now = start + second * QUIET;
+            for sleep in 0..RATE {
+                order.fall_asleep(bell, now);
+                assert!(!has_fence(bell), "{second}, {sleep}");
+            }
+        }
+        let now = start + 2 * QUIET;
+        for _ in 0..1000 {
+            order.fall_asleep(bell, now);
+            assert!(has_fence(bell));
+        }
+        // That was a busy second, and it is over.
+        order.fall_asleep(bell, start + 3 * QUIET);
+        assert!(has_fence(bell));
+        order.fall_asleep(bell, start + 4 * QUIET);
+        assert!(!has_fence(bell), "the last one was quiet");
+    }
+
+    #[test]
+    fn who_does_not_sleep_any_more_does_not_ask_for_fences() {
+        let bells = bells();
+        let (bell, order) = (Bell::mail(&bells), Order::new(true, true, RATE, Duration::ZERO));
+        bell.set(FENCE, true);
+        (0..2 * REVIEWS).for_each(|_| order.review(bell));
+        assert!(!has_fence(bell) && !order.fences());
+    }
+
+    #[test]
+    fn who_has_no_barriers_asks_for_fences_for_good() {
+        let bells = bells();
+        let (bell, order) = (Bell::mail(&bells), Order::new(true, false, RATE, Duration::ZERO));
+        bell.set(FENCE, true);
+        for _ in 0..2 * REVIEWS {
+            order.review(bell);
+            assert_eq!(order.fall_asleep(bell, Instant::now()), Seen::Now);
+        }
+        assert!(has_fence(bell) && order.fences());
+    }
+
+    #[test]
+    fn the_mode_keeps_its_other_bits() {
+        let bells = bells();
+        let (bell, order) = (Bell::credit(&bells), Order::new(true, true, RATE, Duration::ZERO));
+        bell.mode.store(u32::MAX, Relaxed);
+        (0..2 * REVIEWS).for_each(|_| order.review(bell));
+        assert_eq!(bell.mode.load(Relaxed), !FENCE);
+    }
+}

@@ -1,0 +1,31 @@
+//! Answers to calls that come in a mailbox, among mail.
+
+use super::Inbox;
+use crate::abi::{Kind, Ticket};
+use crate::error::RecvError;
+use crate::half::Member;
+
+impl Inbox {
+    /// The answer from `rank` to a call, if it has come in the mailbox. Mail before it stays unread:
+    /// [`RecvError::Held`] if that is full of it, or where mail must be received first.
+    pub fn seek(
+        &self,
+        member: &Member,
+        rank: u32,
+        ticket: Ticket,
+    ) -> Result<Option<(Kind, Vec<u8>)>, RecvError> {
+        let Some(peer) = self.peer(member, rank) else { return Ok(None) };
+        let is_barred = peer.seek(member, &self.answers, self.in_pieces.get());
+        self.bars.set(self.bars.get() || peer.is_barred());
+        match self.answers.take(rank, ticket) {
+            None if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
+            None if is_barred => Err(RecvError::Held(rank)),
+            answer => Ok(answer),
+        }
+    }
+
+    /// Whether `rank` waits for room that its mails take which are unread, or held.
+    pub fn keeps_sender_waiting(&self, member: &Member, rank: u32) -> bool {
+        self.peers.get(rank).is_some_and(|peer| peer.keeps_sender_waiting(member))
+    }
+}

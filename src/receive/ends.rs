@@ -1,0 +1,155 @@
+//! What a receiver is told of the ends of its senders.
+
+use super::peer::Incoming;
+use super::{Inbox, NOBODY};
+use crate::error::RecvError;
+use crate::half::Member;
+use crate::rank::{Life, Status};
+use crate::ring::Consumer;
+use crate::sync::Ordering::Relaxed;
+use core::cell::Cell as Private;
+
+/// Ranks whose deaths one look asks the kernel about, in rotation.
+const QUERIES: usize = 8;
+/// Ranks whose lives a call looks at that does not wait, in rotation.
+const LIVES: u32 = 64;
+/// With an epoch: this life was over before this endpoint, and its end is news as long as nobody has followed it. No rank
+/// is joined so often.
+const EARLIER: u64 = 1 << 63;
+
+impl Inbox {
+    /// Says that `rank` has ended; only after one more look for mail, made after it had.
+    pub fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Option<&Incoming>, RecvError> {
+        if query && let Some(peer) = self.peers.get(rank) {
+            peer.check()?;
+        }
+        let Some(end) = member.end_of(rank, query) else { return Ok(None) };
+        match self.look_at(member, rank)? {
+            Some(peer) => Ok(Some(peer)),
+            None => {
+                if let Some(peer) = self.peers.get(rank) {
+                    peer.drop_train(member);
+                }
+                Err(told(rank, end))
+            }
+        }
+    }
+
+    /// Says that a rank has ended which was there while this endpoint was, or has mail for it: once for each life, after
+    /// its last mail; but the end of a life that was followed by another at once perhaps after mail of that one.
+    ///
+    /// Those that left, or were followed, are seen by one load each; without `query`, of a few ranks at a time. Whether the
+    /// others live is asked of the kernel, a few at a time.
+    pub fn ends(&self, member: &Member, query: bool) -> Result<Option<&Incoming>, RecvError> {
+        if query {
+            self.open_after(NOBODY).try_for_each(Incoming::check)?;
+        }
+        let Some(rank) = self.ended(member, query) else { return Ok(None) };
+        let registry = &member.region.registry;
+        let (status, life) = registry.status(rank);
+        let (end, epoch) = match status {
+            Status::Left | Status::Dead => (status, life.epoch()),
+            Status::Live if self.is_followed(rank, life) => {
+                (registry.former(rank, life.epoch()), life.epoch().wrapping_sub(1))
+            }
+            _ => return Ok(None), // A successor came in between.
+        };
+        // What it sent before is visible now, and that it opened its mailbox.
+        if let Some(peer) = self.peer(member, rank) {
+            if peer.is_ready() {
+                return Ok(Some(peer));
+            }
+            if peer.is_barred() {
+                return Ok(None); // Mail of it is there.
+            }
+            if status == Status::Live {
+                if peer.has_begun() {
+                    return Ok(None); // Who has pieces of it would take this for its end.
+                }
+            } else {
+                peer.drop_train(member);
+            }
+        }
+        self.told[rank as usize].set(epoch);
+        Err(told(rank, end))
+    }
+
+    /// A rank of which an end seems to be news.
+    fn ended(&self, member: &Member, query: bool) -> Option<u32> {
+        let registry = &member.region.registry;
+        let has_ended = |rank| {
+            let life = registry.life(rank);
+            // A rank that says that it never joined has not ended, though it has sent.
+            let has_left = !life.joined() && life.epoch() != 0 && self.is_news(rank, life);
+            rank != member.rank() && (has_left || self.is_followed(rank, life))
+        };
+        let ranks = self.peers.ranks();
+        // A plain loop: calls that find nothing spend their time here.
+        for _ in 0..if query { ranks } else { LIVES.min(ranks) } {
+            let next = self.looked_at.get().wrapping_add(1);
+            let rank = if next < ranks { next } else { 0 };
+            self.looked_at.set(rank);
+            if has_ended(rank) {
+                return Some(rank);
+            }
+        }
+        if !query {
+            return None;
+        }
+        let is_other = |rank: &u32| *rank != member.rank();
+        let is_news = |rank: &u32| self.is_news(*rank, registry.life(*rank));
+        self.ranks_after(self.queried.get()).filter(is_other).filter(is_news).take(QUERIES).find(|rank| {
+            self.queried.set(*rank);
+            member.end_of(*rank, true).is_some()
+        })
+    }
+
+    /// Whether the end of this life would be news.
+    fn is_news(&self, rank: u32, life: Life) -> bool {
+        // Not "later": a peer that forges a life keeps no true one's end from being told.
+        self.told[rank as usize].get() != life.epoch()
+    }
+
+    /// Whether this life goes on, and the end of the one before it is news.
+    fn is_followed(&self, rank: u32, life: Life) -> bool {
+        let told = self.told[rank as usize].get() & !EARLIER;
+        life.joined() && ![life.epoch(), life.epoch().wrapping_sub(1)].contains(&told)
+    }
+
+    /// All ranks, those above `rank` first.
+    fn ranks_after(&self, rank: u32) -> impl Iterator<Item = u32> + use<> {
+        let (first, ranks) = (rank.wrapping_add(1), self.peers.ranks());
+        (first..ranks).chain(0..first)
+    }
+
+    /// Takes over, as the mailbox from `from` is opened, whether a former receiver was told of that rank's end. If it was
+    /// not, an end from before this endpoint is news, too: after the mail.
+    ///
+    /// As far as a peer's word says. Only that of a life that is over counts, and of those the last: so the word withholds
+    /// no end that is to come.
+    pub(super) fn recall_end(&self, member: &Member, from: u32, consumer: &Consumer) {
+        let told = &self.told[from as usize];
+        let life = member.region.registry.life(from);
+        let (epoch, word) = (life.epoch(), consumer.line().told.load(Relaxed));
+        if word == epoch && member.end_of(from, true).is_some() {
+            told.set(epoch);
+        } else if word != 0 && word == epoch.wrapping_sub(1) && life.joined() {
+            // Of the life before the one that goes on.
+            told.set(word);
+        } else if told.get() == epoch {
+            told.set(EARLIER | epoch);
+        }
+    }
+}
+
+/// By rank: the lives whose ends are no news for an endpoint that begins now: those that are over. Of a rank that is held
+/// that is the life before; and of one whose holder died, too, for nobody has asked the kernel.
+pub fn told_at_first(member: &Member) -> Box<[Private<u64>]> {
+    let registry = &member.region.registry;
+    let told = |life: Life| life.epoch().saturating_sub(u64::from(life.joined()));
+    (0..registry.count()).map(|rank| told(registry.life(rank)).into()).collect()
+}
+
+fn told(rank: u32, end: Status) -> RecvError {
+    if end == Status::Left { RecvError::PeerLeft(rank) } else { RecvError::PeerDead(rank) }
+}

@@ -1,0 +1,477 @@
+//! The receiving side of an endpoint.
+#![cfg(not(loom))]
+
+mod answers;
+mod ends;
+mod expected;
+mod fair;
+mod peer;
+mod reassembly;
+mod reset;
+
+pub use peer::Incoming;
+
+use expected::Answers;
+use fair::Turns;
+
+use crate::abi::{MAX_RANKS, OPENED_WORDS};
+use crate::error::RecvError;
+use crate::half::{Interrupted, Member, Patience, Peers, SOON};
+use crate::rank::Source;
+use crate::ring::{Answerer, Consumer, Letter};
+use crate::sync::{Edge, Ordering::Relaxed, acquire};
+use core::cell::{Cell as Private, RefCell};
+use core::time::Duration;
+use std::time::Instant;
+
+/// The most mails of one sender that a receive from anyone takes while another sender's wait; also the most
+/// fragments that a call takes in which does not wait.
+pub const BURST: u64 = 32;
+/// Pauses that a receiver makes to let the writer of a stream go ahead.
+const LEAD_PAUSES: u32 = 64;
+const NOBODY: u32 = u32::MAX;
+/// How long mailboxes without memory are left alone.
+const RESPITE: Duration = Duration::from_millis(10);
+
+/// Mailboxes by sender, each opened when its bit in `opened` is first seen.
+pub struct Inbox {
+    peers: Peers<Incoming>,
+    /// Bit `from % 64` of word `from / 64`: the mailbox is open.
+    known: [Private<u64>; OPENED_WORDS],
+    /// When mailboxes that were said to be open and have no memory are tried again.
+    retry: Private<Option<Instant>>,
+    turns: RefCell<Turns>,
+    /// The sender whose turn it is.
+    current: Private<u32>,
+    /// The number of its first mail after that, less those that had been left and were taken again.
+    turn_end: Private<u64>,
+    /// Whether memory is lacking for the next message of some sender.
+    bars: Private<bool>,
+    /// Whether some sender was asked for a new start that it has not given.
+    asks: Private<bool>,
+    /// By rank: the life whose end is no news any more, by its epoch.
+    told: Box<[Private<u64>]>,
+    /// The rank whose life was last looked at, in rotation.
+    looked_at: Private<u32>,
+    /// The rank about which the kernel was last asked, in rotation.
+    queried: Private<u32>,
+    /// Whether messages in fragments are passed on in pieces.
+    pub in_pieces: Private<bool>,
+    /// The answers that come in mailboxes.
+    pub answers: Answers,
+}
+
+impl From<Interrupted> for RecvError {
+    fn from(_: Interrupted) -> Self {
+        RecvError::Interrupted
+    }
+}
+
+impl Inbox {
+    pub fn new(member: &Member) -> Self {
+        Self {
+            peers: Peers::new(member.region.ranks()),
+            known: Default::default(),
+            retry: None.into(),
+            turns: RefCell::default(),
+            current: NOBODY.into(),
+            turn_end: 0.into(),
+            bars: false.into(),
+            asks: false.into(),
+            told: ends::told_at_first(member),
+            looked_at: NOBODY.into(),
+            queried: NOBODY.into(),
+            in_pieces: false.into(),
+            answers: Answers::default(),
+        }
+    }
+
+    /// A new whole mail from `source`, if that is anyone from the sender whose turn it is, taken, if there is one and
+    /// nothing else to do. `None` says nothing. Apart, so that this common case costs its caller no call.
+    #[inline(always)]
+    pub fn recv_new(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
+        if member.check().is_err() {
+            return None;
+        }
+        let peer = self.expected(source)?;
+        if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
+            return Some((peer, letter));
+        }
+        Some((peer, self.take_call(peer, source)?))
+    }
+
+    /// What `recv_new` gives, if it comes in a moment and nobody else spoke lately. `None` says nothing.
+    #[inline(always)]
+    fn recv_soon(
+        &self,
+        member: &Member,
+        source: Source,
+        deadline: Option<Instant>,
+    ) -> Option<(&Incoming, Letter)> {
+        if member.is_in_batch() || !member.polls(deadline) {
+            return None;
+        }
+        let peer = self.expected(source)?;
+        let is_alone = || self.turns.borrow().is_one() && self.left_of_turn(peer) > 0;
+        if source == Source::Anyone && !is_alone() {
+            // It is time to look round.
+            return None;
+        }
+        // The same as `recv_new` does once, but fewer instructions: calls are a tenth faster for it.
+        for _ in 0..SOON {
+            if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
+                return Some((peer, letter));
+            }
+            if let Some(letter) = self.take_call(peer, source) {
+                return Some((peer, letter));
+            }
+            if peer.has_mail() {
+                return None;
+            }
+            // Not more often: a look takes the line away from whoever is about to write it.
+            core::hint::spin_loop();
+        }
+        None
+    }
+
+    /// The mailbox that the next mail from `source` is expected in.
+    #[inline(always)]
+    fn expected(&self, source: Source) -> Option<&Incoming> {
+        self.peers.get(match source {
+            Source::Anyone => self.current.get(),
+            Source::Rank(rank) => rank,
+        })
+    }
+
+    /// The call on the call line from `peer`, if there is one and it may come now.
+    #[inline(always)]
+    fn take_call(&self, peer: &Incoming, source: Source) -> Option<Letter> {
+        let is_turn = source == Source::Anyone && peer.from == self.current.get();
+        if is_turn && self.left_of_turn(peer) == 0 {
+            return None;
+        }
+        let letter = peer.take_call()?;
+        self.turn_end.set(self.turn_end.get().wrapping_sub(u64::from(is_turn)));
+        Some(letter)
+    }
+
+    /// The next mail from `source`, taken, and the mailbox that it lies in; waited for if need be. Takes in
+    /// fragments on the way. `idle` is called before it waits or finds nothing.
+    #[inline(never)]
+    pub fn recv(
+        &self,
+        member: &Member,
+        source: Source,
+        patience: Patience,
+        idle: &dyn Fn(),
+    ) -> Result<(&Incoming, Letter), RecvError> {
+        member.check()?;
+        if let Patience::Until(deadline) = patience
+            && let Some(found) = self.recv_soon(member, source, deadline)
+        {
+            return Ok(found);
+        }
+        let mut fragments = 0;
+        loop {
+            // Whoever waits looks again, and at all before it sleeps.
+            let peer = match self.look(member, source, matches!(patience, Patience::Never))? {
+                Some(peer) => peer,
+                None => self.wait(member, source, patience, idle)?,
+            };
+            // Before mail, of which there may always be more.
+            if let Some(letter) = self.take_call(peer, source) {
+                return Ok((peer, letter));
+            }
+            let is_current = peer.from == self.current.get();
+            peer.ease(member, if is_current { self.left_of_turn(peer).max(1) } else { BURST });
+            if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
+                return Ok((peer, letter));
+            }
+            let next = peer.consumer.next();
+            let taken = peer.take(member, self.in_pieces.get(), &self.answers);
+            if taken.is_err() && peer.is_barred() {
+                self.bars.set(true);
+                if source == Source::Anyone && peer.told_bar.replace(true) {
+                    continue;
+                }
+            }
+            if let Some(letter) = taken? {
+                if is_current && peer.consumer.next() == next {
+                    // One that had been left is one of the turn, too.
+                    self.turn_end.set(self.turn_end.get().wrapping_sub(1));
+                }
+                return Ok((peer, letter));
+            }
+            // However long a peer goes on with fragments.
+            fragments = BURST.min(fragments + 1);
+            match patience {
+                Patience::Never if fragments == BURST => return Err(RecvError::Empty),
+                Patience::Until(Some(deadline)) if Instant::now() >= deadline => {
+                    return Err(RecvError::Timeout);
+                }
+                Patience::Never => {}
+                Patience::Until(_) => member.interruption()?,
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn look(&self, member: &Member, source: Source, thorough: bool) -> Result<Option<&Incoming>, RecvError> {
+        match source {
+            Source::Anyone => Ok(self.look_around(member, thorough)),
+            Source::Rank(rank) => self.look_at(member, rank),
+        }
+    }
+
+    /// The mailbox from `rank`, if it is open; a new start that it was asked for is taken.
+    fn peer(&self, member: &Member, rank: u32) -> Option<&Incoming> {
+        if self.peers.get(rank).is_none() {
+            self.discover(member);
+        }
+        self.begin_anew(member);
+        self.lift_bars(member);
+        self.peers.get(rank)
+    }
+
+    /// `rank`, if it has mail.
+    fn look_at(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
+        if !self.peers.reaches(rank) {
+            return Err(RecvError::NoSuchRank { rank, ranks: self.peers.ranks() });
+        }
+        match self.peer(member, rank) {
+            Some(peer) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
+            // Whatever is lacking is told each time.
+            Some(peer) if peer.is_barred() => Ok(peer.lift_bar(true, true).then_some(peer)),
+            found => Ok(found.filter(|peer| peer.is_ready())),
+        }
+    }
+
+    /// The current sender until its burst is over, else the next in turn that has mail: its burst begins. Only a
+    /// thorough look finds all of those that were long silent.
+    fn look_around(&self, member: &Member, thorough: bool) -> Option<&Incoming> {
+        let current = self.current.get();
+        let mut is_over = false;
+        if let Some(peer) = self.peers.get(current) {
+            is_over = self.left_of_turn(peer) == 0;
+            if !is_over && peer.is_ready() {
+                return Some(peer);
+            }
+            if is_over {
+                // Unless another's begins.
+                self.begin_turn(peer);
+            }
+        }
+        self.discover(member);
+        self.begin_anew(member);
+        self.lift_bars(member);
+        let is_overdue = Private::new(false);
+        let is_ready = |rank| {
+            let Some(peer) = self.peers.get(rank) else { return false };
+            let is_ready = peer.is_ready();
+            if !is_ready && peer.is_overdue() {
+                is_overdue.set(true);
+            }
+            is_ready
+        };
+        let next = self.turns.borrow_mut().next(thorough, is_ready)?;
+        if is_overdue.get() {
+            // Whoever was woken and has not sent yet may wait for this very processor; those on another would
+            // leave it behind.
+            std::thread::yield_now();
+        }
+        let peer = self.peers.get(next)?;
+        if is_over && next == current && peer.has_mail() && !peer.consumer.is_behind() {
+            // A stream, and we are at its writer's heels: the two would fight for each line. Let it go ahead.
+            (0..LEAD_PAUSES).for_each(|_| core::hint::spin_loop());
+        }
+        self.current.set(next);
+        self.begin_turn(peer);
+        Some(peer)
+    }
+
+    fn begin_turn(&self, peer: &Incoming) {
+        self.turn_end.set(peer.consumer.next().wrapping_add(BURST));
+    }
+
+    /// How many mails the sender whose turn it is may give before others have theirs.
+    #[inline(always)]
+    fn left_of_turn(&self, peer: &Incoming) -> u64 {
+        let left = self.turn_end.get().wrapping_sub(peer.consumer.next());
+        // Beyond it: a new start was taken meanwhile.
+        if left > BURST { 0 } else { left }
+    }
+
+    /// Lets messages be taken again for which memory was lacking, where there may be some now.
+    #[inline(always)]
+    fn lift_bars(&self, member: &Member) {
+        if self.bars.get() {
+            let has_budget = member.budget.take_growth();
+            let barred = self.open_after(NOBODY).filter(|peer| !peer.lift_bar(has_budget, false));
+            self.bars.set(barred.count() > 0);
+        }
+    }
+
+    /// Words of the bitmaps that have bits of this region's ranks.
+    #[inline(always)]
+    fn words(&self) -> usize {
+        self.peers.ranks().div_ceil(64) as usize
+    }
+
+    /// Every open mailbox once, those of the ranks above `after` first.
+    fn open_after(&self, after: u32) -> impl Iterator<Item = &Incoming> {
+        let first = after.wrapping_add(1) as usize % MAX_RANKS as usize;
+        let above = u64::MAX << (first % 64);
+        // The first word twice: its upper part in the beginning, the rest in the end.
+        let words = self.words();
+        (0..=words).flat_map(move |step| {
+            let at = (first / 64 + step) % words;
+            let mask = if step == 0 {
+                above
+            } else if step == words {
+                !above
+            } else {
+                u64::MAX
+            };
+            let mut bits = self.known[at].get() & mask;
+            core::iter::from_fn(move || {
+                let bit = (bits != 0).then(|| bits.trailing_zeros())?;
+                bits &= bits - 1;
+                self.peers.get(at as u32 * 64 + bit)
+            })
+        })
+    }
+
+    /// Opens the mailboxes whose bits were set since the last look. Never touches any other.
+    #[inline(always)]
+    fn discover(&self, member: &Member) {
+        let opened = &member.record().opened[..self.words()];
+        for (at, (word, known)) in opened.iter().zip(&self.known).enumerate() {
+            // Pairs with the sender's `fetch_or`: the pages are reserved, but for the arena's.
+            let new = word.load(acquire(Edge::Opened)) & !known.get();
+            if new != 0 {
+                self.open(member, at as u32 * 64, new, known);
+            }
+        }
+    }
+
+    /// Opens the mailboxes of the ranks from `first` on whose bits these are, and notes those that have memory.
+    #[cold]
+    fn open(&self, member: &Member, first: u32, mut bits: u64, known: &Private<u64>) {
+        if self.retry.get().is_some_and(|retry| Instant::now() < retry) {
+            return;
+        }
+        self.retry.set(None);
+        while bits != 0 {
+            let at = bits.trailing_zeros();
+            bits &= bits - 1;
+            let from = first + at;
+            if !self.peers.reaches(from) {
+                known.set(known.get() | 1 << at);
+                continue;
+            }
+            if member.region.segment.complete(from, member.rank()).is_err() {
+                self.retry.set(Instant::now().checked_add(RESPITE));
+                continue;
+            }
+            known.set(known.get() | 1 << at);
+            let mailbox = member.region.segment.mailbox(from, member.rank());
+            let answerer = Answerer::new(&mailbox, member.epoch());
+            let consumer = Consumer::resume(mailbox);
+            if consumer.is_asking() {
+                // A predecessor did.
+                self.asks.set(true);
+                member.set_asking(true);
+            }
+            let record = member.region.registry.record(from);
+            self.recall_end(member, from, &consumer);
+            self.peers.get_or_make(from, || Incoming::new(from, record, consumer, answerer));
+            self.turns.borrow_mut().add(from);
+        }
+    }
+
+    #[cold]
+    fn wait(
+        &self,
+        member: &Member,
+        source: Source,
+        patience: Patience,
+        idle: &dyn Fn(),
+    ) -> Result<&Incoming, RecvError> {
+        // Who is waited for may wait for what a batch holds back.
+        if member.is_in_batch() {
+            self.settle(member);
+        }
+        idle();
+        // Nobody else could send what is waited for.
+        let is_in_vain = source == Source::Rank(member.rank()) || member.region.ranks() == 1;
+        let look = |thorough| self.look(member, source, thorough);
+        let check = |query| {
+            member.check_place(query)?;
+            if is_in_vain && member.is_alone() {
+                // The other half may have sent something before it went.
+                return look(true)?.map(Some).ok_or(RecvError::Empty);
+            }
+            match source {
+                Source::Anyone => self.ends(member, query),
+                Source::Rank(rank) => self.end(member, rank, query),
+            }
+        };
+        let deadline = match patience {
+            Patience::Never => {
+                // What was held back may have been for this rank itself.
+                if member.is_in_batch()
+                    && let Some(peer) = look(true)?
+                {
+                    return Ok(peer);
+                }
+                let query = member.is_time_to_query();
+                let found = match check(query)? {
+                    // From anyone that takes a look at each mailbox.
+                    None if query || source != Source::Anyone => self.held_up(member, source)?,
+                    found => found,
+                };
+                return found.ok_or(RecvError::Empty);
+            }
+            Patience::Until(_) if is_in_vain && member.is_alone() => {
+                return check(false)?.ok_or(RecvError::Empty);
+            }
+            Patience::Until(deadline) => deadline,
+        };
+        let sleeps = &member.record().activity.sleeps;
+        let check = || match check(true)? {
+            None => self.held_up(member, source),
+            found => Ok(found),
+        };
+        let found = member.wait(source, sleeps, deadline, look, check)?;
+        // Whoever was stopped while it waited may have been replaced meanwhile; the mail is its successor's.
+        member.check()?;
+        found.ok_or(RecvError::Timeout)
+    }
+
+    /// Says that what is waited for cannot come because mails are held, which nobody drops meanwhile; from anyone
+    /// once, because others may send.
+    fn held_up(&self, member: &Member, source: Source) -> Result<Option<&Incoming>, RecvError> {
+        let peer = match source {
+            Source::Rank(rank) => self.peers.get(rank).filter(|peer| peer.is_held_up(member)),
+            Source::Anyone => {
+                self.open_after(NOBODY).find(|peer| peer.is_held_up(member) && !peer.told_held.replace(true))
+            }
+        };
+        peer.map_or(Ok(None), |peer| Err(RecvError::Held(peer.from)))
+    }
+
+    /// Tells the senders of what a batch acknowledged.
+    pub fn settle(&self, member: &Member) {
+        if member.check().is_ok() {
+            self.open_after(NOBODY).for_each(|peer| peer.settle(member));
+        }
+    }
+
+    /// Leaves word for the next holder of this rank of whose end this one was told, and of which mails it had.
+    pub fn leave(&self) {
+        for peer in self.open_after(NOBODY) {
+            peer.consumer.line().told.store(self.told[peer.from as usize].get(), Relaxed);
+            peer.consumer.settle_claim();
+        }
+    }
+}

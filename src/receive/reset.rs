@@ -1,0 +1,42 @@
+//! New starts of mailboxes that made no sense.
+
+use super::{Inbox, NOBODY};
+use crate::error::RecvError;
+use crate::half::Member;
+
+impl Inbox {
+    /// Gives up all that is in the mailbox from `from`, and asks that sender for a new start.
+    pub fn reset(&mut self, member: &Member, from: u32) -> Result<(), RecvError> {
+        member.check()?;
+        if !self.peers.reaches(from) {
+            return Err(RecvError::NoSuchRank { rank: from, ranks: self.peers.ranks() });
+        }
+        self.discover(member);
+        // If nothing was ever sent, there is nothing to give up.
+        if let Some(peer) = self.peers.get_mut(from) {
+            peer.reset(member);
+            self.asks.set(true);
+            member.set_asking(true);
+        }
+        Ok(())
+    }
+
+    /// Takes the new starts that were asked for, as far as senders have given them.
+    #[inline(always)]
+    pub(super) fn begin_anew(&self, member: &Member) {
+        if self.asks.get() {
+            self.begin_all_anew(member);
+        }
+    }
+
+    #[cold]
+    fn begin_all_anew(&self, member: &Member) {
+        let mut asks = false;
+        for peer in self.open_after(NOBODY).filter(|peer| peer.consumer.is_asking()) {
+            peer.begin_anew(member);
+            asks |= peer.consumer.is_asking();
+        }
+        self.asks.set(asks);
+        member.set_asking(asks);
+    }
+}

@@ -1,0 +1,150 @@
+//! What is seen by whoever looks into a region without a part in it.
+
+use crate::abi::{ConsumerLine, Geometry, ProducerLine};
+use crate::os::{self, File};
+use crate::rank::{self, Life, Source, Status};
+use crate::segment::{Copies, MailboxCopy, Record};
+use core::mem::offset_of;
+
+/// What [`Region::inspect`](crate::Region::inspect) saw. Ranks go on meanwhile, so parts of it may be of different
+/// moments, each during the look: what only grows is never smaller than it was seen before. It is for people: ranks write these words themselves, and nothing relies on them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Inspection {
+    /// The application's protocol.
+    pub protocol: u64,
+    /// Cells of a mailbox.
+    pub cells: u32,
+    /// Bytes of a mailbox's arena.
+    pub arena: u64,
+    /// The longest message, in bytes.
+    pub max_message: u64,
+    /// Bytes of the whole region, most of them never touched.
+    pub size: u64,
+    /// Bytes of memory, or of the disk, in use.
+    pub memory: u64,
+    /// Every rank.
+    pub ranks: Vec<RankReport>,
+    /// Every mailbox that was ever used: those to rank 0 first, each by sender.
+    pub mailboxes: Vec<MailboxReport>,
+}
+
+/// What is known of a rank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct RankReport {
+    /// The rank.
+    pub rank: u32,
+    /// Whether somebody holds it.
+    pub status: Status,
+    /// How often it was joined.
+    pub epoch: u64,
+    /// Process id of its last holder, in that process' PID namespace.
+    pub pid: u32,
+    /// The label that its last holder joined with; empty if with none.
+    pub label: String,
+    /// Whose mail its receiver sleeps for; `None`: it is awake.
+    pub receiver_awaits: Option<Source>,
+    /// In whose mailbox its sender sleeps for room; `None`: it is awake.
+    pub sender_awaits: Option<Source>,
+    /// Times that its receivers fell asleep for want of mail, over all holders.
+    pub sleeps: u64,
+}
+
+/// What is known of a mailbox. Its counters go on over all holders of both ranks; one that died may have left one
+/// of them short. A sender counts bytes as it writes them, those included that a batch holds back or of which
+/// it gives the end up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MailboxReport {
+    /// The sender.
+    pub from: u32,
+    /// The receiver.
+    pub to: u32,
+    /// Messages that ever were sent, each in fragments as one once its end is there; what a batch holds back is
+    /// not among them.
+    pub messages: u64,
+    /// Payload bytes that ever were written.
+    pub bytes: u64,
+    /// Messages that are not acknowledged, each fragment of one counted; at most [`Inspection::cells`].
+    pub unread: u64,
+    /// Times that the sender found it full.
+    pub full: u64,
+    /// Times that the sender fell asleep for want of room, or until a message in fragments was taken.
+    pub sleeps: u64,
+    /// Times that a message woke the receiver.
+    pub mail_wakes: u64,
+    /// Times that an acknowledgement woke the sender.
+    pub credit_wakes: u64,
+    /// Messages in fragments that the receiver dropped, for their end never came or their beginning was lost
+    /// with a former holder of its rank.
+    pub drops: u64,
+}
+
+impl Inspection {
+    /// What copies say of the words of the region of this geometry in `file`. What cannot be read is left out, or
+    /// zero.
+    pub(crate) fn of(file: &File, geometry: &Geometry) -> Self {
+        let copies = Copies::new(file, geometry);
+        let ranks = 0..geometry.ranks;
+        let record = |rank| copies.record(rank).unwrap_or(Record::empty());
+        let mailboxes = ranks.clone().flat_map(|to| {
+            let (copies, receiver) = (&copies, record(to));
+            let opened = ranks.clone().filter(move |from| receiver.is_opened(*from));
+            opened.filter_map(move |from| MailboxReport::of(copies, from, to))
+        });
+        let mailboxes = mailboxes.collect();
+        // After the mailboxes: so each of these has a sender that has joined.
+        let ranks = ranks.clone().map(|rank| RankReport::of(file, &copies, rank, &record(rank))).collect();
+        Self {
+            protocol: geometry.protocol,
+            cells: geometry.cells,
+            arena: geometry.arena,
+            max_message: geometry.max_message,
+            size: geometry.size(),
+            memory: os::facts(file).map_or(0, |facts| facts.allocated),
+            mailboxes,
+            ranks,
+        }
+    }
+}
+
+impl RankReport {
+    fn of(file: &File, copies: &Copies<'_>, rank: u32, record: &Record) -> Self {
+        let life = Life::from_word(record.life());
+        let again = || copies.life(rank).map_or(life, Life::from_word);
+        let status = rank::status(file, rank, life, again);
+        let awaited = record.awaited().map(Source::from_word);
+        let [receiver_awaits, sender_awaits] = awaited.map(|whom| whom.filter(|_| status == Status::Live));
+        Self {
+            rank,
+            status,
+            epoch: life.epoch(),
+            pid: record.pid() as u32,
+            label: String::from_utf8_lossy(record.label()).into_owned(),
+            receiver_awaits,
+            sender_awaits,
+            sleeps: record.sleeps(),
+        }
+    }
+}
+
+impl MailboxReport {
+    /// `None` if it was never used or cannot be read.
+    fn of(copies: &Copies<'_>, from: u32, to: u32) -> Option<Self> {
+        let MailboxCopy { lines, messages, bytes, unread } = copies.mailbox(from, to).ok()??;
+        let sender = |offset| lines.sender(offset);
+        Some(Self {
+            from,
+            to,
+            messages,
+            bytes,
+            unread,
+            full: sender(offset_of!(ProducerLine, full)),
+            sleeps: sender(offset_of!(ProducerLine, sleeps)),
+            mail_wakes: sender(offset_of!(ProducerLine, wakes)),
+            credit_wakes: lines.receiver(offset_of!(ConsumerLine, wakes)),
+            drops: lines.receiver(offset_of!(ConsumerLine, drops)),
+        })
+    }
+}

@@ -1,0 +1,205 @@
+//! Copies of a region's words, read through its file: what was never touched needs no memory for it and gets none,
+//! nothing need be mapped, and reading is all that one must be allowed.
+
+use crate::abi::{
+    Activity, BLOCK, ConsumerLine, Geometry, Identity, LABEL, Lines, ProducerLine, Rank, position,
+};
+use crate::os::{self, File};
+use crate::ring;
+use core::mem::{offset_of, size_of};
+use std::io;
+
+/// Bytes of the lines that both ends of a mailbox write.
+const LINES: usize = offset_of!(Lines, call);
+
+/// How often a mailbox is looked at whose sender goes on too fast.
+const TRIES: u32 = 32;
+
+/// Looks into the region of this geometry that lies in `file`.
+pub struct Copies<'a> {
+    file: &'a File,
+    geometry: &'a Geometry,
+}
+
+impl<'a> Copies<'a> {
+    /// Will look there. The file may have become shorter since: what is beyond its end is an error.
+    pub fn new(file: &'a File, geometry: &'a Geometry) -> Self {
+        Self { file, geometry }
+    }
+
+    /// What is known of a rank.
+    pub fn record(&self, rank: u32) -> io::Result<Record> {
+        let mut bytes = [0; size_of::<Rank>()];
+        os::read_at(self.file, &mut bytes, self.geometry.rank(rank))?;
+        Ok(Record(bytes))
+    }
+
+    /// The life word of a rank.
+    pub fn life(&self, rank: u32) -> io::Result<u64> {
+        let mut bytes = [0; 8];
+        os::read_at(self.file, &mut bytes, self.geometry.rank(rank) + LIFE as u64)?;
+        Ok(u64::from_ne_bytes(bytes))
+    }
+
+    /// A mailbox; `None` if it was never used.
+    pub fn mailbox(&self, from: u32, to: u32) -> io::Result<Option<MailboxCopy>> {
+        let start = self.geometry.mailbox(from, to);
+        let cells = u64::from(self.geometry.cells);
+        for tries in 1.. {
+            let before = self.lines(start)?;
+            let head = before.receiver(offset_of!(ConsumerLine, head));
+            let sent = ring::sent(head, self.cells(start, head).map(|[stamp, ..]| stamp));
+            let (after, bytes) = self.bytes(start, sent)?;
+            let fragments = [&before, &after].map(|lines| lines.sender(offset_of!(ProducerLine, fragments)));
+            // Between the two it is known how many of what was sent they are.
+            if fragments[0] == fragments[1] || tries == TRIES {
+                let unread = sent.wrapping_sub(head).min(cells);
+                let messages = sent.saturating_sub(fragments[1]);
+                let is_used = unread > 0 || after.0.iter().any(|byte| *byte != 0);
+                return Ok(is_used.then_some(MailboxCopy { lines: after, messages, bytes, unread }));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The lines of a mailbox, and the payload bytes that were ever sent through it, at least those of the messages
+    /// below `sent`.
+    fn bytes(&self, start: u64, sent: u64) -> io::Result<(LinesCopy, u64)> {
+        let ring = self.geometry.cells;
+        for tries in 1.. {
+            let lines = self.lines(start)?;
+            let counted = lines.sender(offset_of!(ProducerLine, counted));
+            let bytes = lines.sender(offset_of!(ProducerLine, bytes));
+            let uncounted = sent.wrapping_sub(counted);
+            if uncounted as i64 <= 0 || uncounted > ring::COUNTED.min(ring.into()) {
+                return Ok((lines, bytes));
+            }
+            let since: Vec<[u64; 8]> = self.cells(start, counted).take(uncounted as usize).collect();
+            let stamps = (1..).map(|ahead: u64| counted.wrapping_add(ahead));
+            let is_there = since.len() as u64 == uncounted
+                && stamps.zip(&since).all(|(stamp, [found, ..])| stamp == *found);
+            // Otherwise its sender has gone on by a lap, and has counted them.
+            if is_there || tries == TRIES {
+                let since = since.into_iter().map(|[_, envelope, _, len, ..]| [envelope, len]);
+                return Ok((lines, ring::bytes(bytes, counted..sent, ring, since)));
+            }
+        }
+        Ok((self.lines(start)?, 0))
+    }
+
+    fn lines(&self, start: u64) -> io::Result<LinesCopy> {
+        let mut lines = [0; LINES];
+        os::read_at(self.file, &mut lines, start)?;
+        Ok(LinesCopy(lines))
+    }
+
+    /// The cells of a mailbox from that of message `first` on, a lap of them, as far as they can be read.
+    fn cells(&self, start: u64, first: u64) -> impl Iterator<Item = [u64; 8]> + '_ {
+        let count = u64::from(self.geometry.cells);
+        let mut bytes = vec![0; 64 * BLOCK.min(count) as usize];
+        let mut read = None;
+        (0..count).map_while(move |ahead| {
+            let at = position(first.wrapping_add(ahead), count);
+            let block = at / BLOCK;
+            if read.replace(block) != Some(block) {
+                os::read_at(self.file, &mut bytes, start + Geometry::CELLS + 64 * BLOCK * block).ok()?;
+            }
+            let cell = 64 * (at % BLOCK) as usize;
+            Some(core::array::from_fn(|index| word(&bytes, cell + 8 * index)))
+        })
+    }
+
+    /// Whether a mailbox has a message that is not acknowledged, as far as can be read.
+    pub fn has_unread(&self, from: u32, to: u32) -> bool {
+        self.mailbox(from, to).is_ok_and(|mailbox| mailbox.is_some_and(|mailbox| mailbox.unread > 0))
+    }
+
+    /// Messages of all mailboxes that are not acknowledged.
+    pub fn unread(&self) -> io::Result<u64> {
+        let ranks = self.geometry.ranks;
+        let mut unread = 0u64;
+        for to in 0..ranks {
+            let record = self.record(to)?;
+            for from in (0..ranks).filter(|from| record.is_opened(*from)) {
+                unread += self.mailbox(from, to)?.map_or(0, |mailbox| mailbox.unread);
+            }
+        }
+        Ok(unread)
+    }
+}
+
+const LIFE: usize = offset_of!(Rank, identity) + offset_of!(Identity, life);
+
+/// A copy of a rank's record.
+pub struct Record([u8; size_of::<Rank>()]);
+
+impl Record {
+    /// A record of which nothing could be read.
+    pub const fn empty() -> Self {
+        Self([0; size_of::<Rank>()])
+    }
+
+    /// The life word.
+    pub fn life(&self) -> u64 {
+        word(&self.0, LIFE)
+    }
+
+    /// The holder's process id.
+    pub fn pid(&self) -> u64 {
+        word(&self.0, offset_of!(Rank, identity) + offset_of!(Identity, pid))
+    }
+
+    /// The label, without its padding.
+    pub fn label(&self) -> &[u8] {
+        let label = &self.0[offset_of!(Rank, identity) + offset_of!(Identity, label)..][..LABEL];
+        &label[..label.iter().position(|byte| *byte == 0).unwrap_or(LABEL)]
+    }
+
+    /// Whether it is said that the mailbox from `from` is reserved.
+    pub fn is_opened(&self, from: u32) -> bool {
+        word(&self.0, offset_of!(Rank, opened) + 8 * (from as usize / 64)) >> (from % 64) & 1 == 1
+    }
+
+    /// What the receiver and the sender wait for.
+    pub fn awaited(&self) -> [u64; 2] {
+        [0, 1]
+            .map(|half| word(&self.0, offset_of!(Rank, activity) + offset_of!(Activity, awaited) + 8 * half))
+    }
+
+    /// Times that a receiver fell asleep.
+    pub fn sleeps(&self) -> u64 {
+        word(&self.0, offset_of!(Rank, activity) + offset_of!(Activity, sleeps))
+    }
+}
+
+/// A copy of the lines of a mailbox that both ends write.
+pub struct LinesCopy([u8; LINES]);
+
+impl LinesCopy {
+    /// The receiver's word of that offset in its line.
+    pub fn receiver(&self, offset: usize) -> u64 {
+        word(&self.0, offset_of!(Lines, consumer) + offset)
+    }
+
+    /// The sender's word of that offset in its line.
+    pub fn sender(&self, offset: usize) -> u64 {
+        word(&self.0, offset_of!(Lines, producer) + offset)
+    }
+}
+
+/// What copies of a mailbox's words say. Both sides go on meanwhile: each number is right for some moment of the look,
+/// so none that only grows is smaller than in a look before.
+pub struct MailboxCopy {
+    /// Its lines.
+    pub lines: LinesCopy,
+    /// Messages that ever were sent, those in fragments once.
+    pub messages: u64,
+    /// Payload bytes that ever were written.
+    pub bytes: u64,
+    /// Messages, or fragments, that are not acknowledged.
+    pub unread: u64,
+}
+
+fn word(bytes: &[u8], offset: usize) -> u64 {
+    bytes[offset..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word))
+}

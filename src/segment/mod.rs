@@ -1,0 +1,392 @@
+//! A region's memory: create, open and remove it, whoever else does so at the same time.
+//!
+//! What is to bear a name is built under a random one and bound to its own with one rename, so what bears a
+//! name is whole. To take a binding away one locks the gate and every rank (which proves that nobody lives and
+//! bars joiners), looks again whether the name still leads there, wipes the magic and unlinks. Whoever joins
+//! looks at the magic once more when it has its lock. Named segments and files are treated alike.
+//!
+//! Whoever builds holds the gate of what it builds, so that what a killed creator left can be told from it.
+#![cfg(not(loom))]
+
+mod backing;
+mod copies;
+mod durable;
+mod found;
+mod leftover;
+mod listed;
+mod place;
+mod reason;
+mod removal;
+mod unnamed;
+
+pub use backing::Backing;
+pub use copies::{Copies, MailboxCopy, Record};
+pub use durable::{Outcome, Stay};
+pub use found::Opened;
+pub use leftover::{Leftover, LeftoverKind, clean, leftovers, leftovers_in};
+pub use listed::{Listed, list};
+pub use place::Place;
+pub use reason::{create_error, join_error, open_error, remove_error};
+
+use found::{Content, Found};
+use removal::lock_all;
+
+use crate::abi::{BOOT, FAILED, Geometry, Header, MAGIC, MAX_RANKS, Rank, WIPED};
+use crate::config::{Config, Reserve};
+use crate::error::{CreateError, OpenError, RemoveError};
+use crate::memory::{Mailbox, Mapping, Shared};
+use crate::os::{self, File, Lock, Locker};
+use crate::sync::AtomicU64;
+use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use backing::{Site, leads_to};
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+use std::sync::Arc;
+
+/// The gate, the labels' byte and those of all ranks.
+pub const ALL_LOCKS: u32 = 2 + MAX_RANKS;
+/// The lock byte, the first, that nobody holds but whoever takes all of them, or is about to.
+pub const GATE: u32 = 0;
+/// How often something is begun anew that somebody else undid: so many times in a row are mischief.
+const TRIES: u32 = 100;
+
+/// Whoever it is, no other user than this process' own.
+const NOBODY_ELSE: Trust = Trust { protocol: None, owner: None };
+
+/// Whom [`Segment::open`] lets in.
+#[derive(Debug, Clone, Copy)]
+pub struct Trust {
+    /// The protocol that the region must be for; `None`: any.
+    pub protocol: Option<u64>,
+    /// The user, beside this process' own, to whom the region may belong.
+    pub owner: Option<u32>,
+}
+
+/// A region's memory and the file behind it.
+pub struct Segment {
+    mapping: Arc<Mapping>,
+    header: Shared<Header>,
+    geometry: Geometry,
+    backing: Backing,
+    /// Where it was found or made; `None`: it has no name.
+    site: Option<Site>,
+    /// For lock queries and reservations; no lock is ever held through it.
+    file: Arc<File>,
+    locks: Arc<Locker>,
+}
+
+impl Segment {
+    /// Creates a segment at `place`.
+    pub fn create(place: Place<'_>, config: &Config) -> Result<Self, CreateError> {
+        let site = Site::of(place).ok_or(match place {
+            Place::Name(_) => CreateError::BadName,
+            Place::File(_) => CreateError::BadPath,
+        })?;
+        check(config)?;
+        for _ in 0..TRIES {
+            if let Some(segment) = Self::build(&site, config)? {
+                return Ok(segment);
+            }
+        }
+        Err(CreateError::Os(libc::EBUSY))
+    }
+
+    /// Creates a segment; `None` if somebody took it for a leftover before it bore its name.
+    fn build(site: &Site, config: &Config) -> Result<Option<Self>, CreateError> {
+        let nonce = nonce();
+        let (unbound, file, mapping) = match site.build(nonce, config.geometry.size()) {
+            Err(error) if error.kind() == ErrorKind::NotFound && site.has_folder() => return Ok(None),
+            built => built.map_err(create_error)?,
+        };
+        // First: locks may be words of it.
+        os::allocate(&file, 0, config.geometry.table()).map_err(create_error)?;
+        let Some(building) = Lock::take(&file, GATE, 1).map_err(create_error)? else {
+            return Ok(None);
+        };
+        if !unbound.is(&file).map_err(create_error)? {
+            return Ok(None);
+        }
+        let segment = Self::assemble(mapping, file, config.geometry, site.backing()).at(site);
+        segment.fill(config, nonce).map_err(create_error)?;
+        // Before it can be joined: whoever leaves a file and finds the gate held leaves the closing to others.
+        drop(building);
+        loop {
+            match unbound.bind(site) {
+                Ok(()) => return Ok(Some(segment)),
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => drop(unlink_wiped(site)?),
+                Err(error) if error.kind() == ErrorKind::NotFound && site.has_folder() => return Ok(None),
+                Err(error) => return Err(create_error(error)),
+            }
+        }
+    }
+
+    /// Lets those in whom the configuration names. The group first: no mode is ever another group's.
+    fn admit(&self, config: &Config) -> io::Result<()> {
+        if let Some(group) = config.group {
+            os::set_group(&self.file, group)?;
+        }
+        if config.mode != 0o600 {
+            os::set_mode(&self.file, config.mode)?;
+        }
+        Ok(())
+    }
+
+    /// Makes a region of zeros that nobody else has seen.
+    fn fill(&self, config: &Config, nonce: u64) -> io::Result<()> {
+        self.admit(config)?;
+        self.write_header(config.reserve, nonce)?;
+        if self.is_durable() {
+            // What bears a name after a crash is whole, too.
+            self.file.sync_all()?;
+        }
+        Ok(())
+    }
+
+    fn write_header(&self, reserve: Reserve, nonce: u64) -> io::Result<()> {
+        if reserve == Reserve::AtCreation {
+            let table = self.geometry.table();
+            os::allocate(&self.file, table, self.geometry.size() - table)?;
+        }
+        let words = self.geometry.to_words(nonce);
+        // Not the last, which may be locks.
+        for (word, value) in self.header.words.iter().zip(words).take(FAILED + 1).skip(1) {
+            word.store(value, Relaxed);
+        }
+        // Last: whoever sees the magic sees the geometry.
+        self.header.words[0].store(MAGIC, Release);
+        Ok(())
+    }
+
+    /// Opens the segment at `place`.
+    pub fn open(place: Place<'_>, trust: Trust) -> Result<Self, OpenError> {
+        let site = site(place)?;
+        // A segment that is replaced while it is opened is opened anew.
+        for _ in 0..TRIES {
+            let opened = Found::open(&site, trust)?.region(trust, site.backing())?;
+            opened.check_boot()?;
+            let Opened { file, geometry, nonce, .. } = opened;
+            let Some(mapping) = site.map(&file, geometry.size()).map_err(open_error)? else { continue };
+            let segment = Self::assemble(mapping, file, geometry, site.backing()).at(&site);
+            if segment.header.words[3].load(Relaxed) == nonce && segment.is_bound() {
+                return Ok(segment);
+            }
+        }
+        Err(OpenError::NotFound)
+    }
+
+    /// Looks at the segment at `place`; nothing is mapped, and nothing can be written.
+    pub fn look(place: Place<'_>, trust: Trust) -> Result<Opened, OpenError> {
+        let site = site(place)?;
+        Found::look(&site, trust)?.region(trust, site.backing())
+    }
+
+    /// Takes the segment at `place` away, if nobody lives in it.
+    pub fn remove(place: Place<'_>, trust: Trust) -> Result<(), RemoveError> {
+        Self::remove_if(&site(place)?, trust, |_| Ok(true)).map(drop)
+    }
+
+    /// As [`Segment::remove`], if `is_due` agrees, which is asked when nobody can come any more. Whether it was
+    /// this process that removed it.
+    fn remove_if(
+        site: &Site,
+        trust: Trust,
+        is_due: impl Fn(&Found) -> io::Result<bool>,
+    ) -> Result<bool, RemoveError> {
+        let found = Found::open(site, trust)?;
+        found.check_protocol(trust)?;
+        let file = &found.file;
+        if let Content::Other(abi) = found.content {
+            // Its locks may be others than those of this version.
+            if !os::LOCKS_OF_ALL_VERSIONS {
+                return Err(OpenError::Version { abi }.into());
+            }
+            if os::is_locked_anywhere(file).map_err(open_error)? {
+                return Err(RemoveError::InUse);
+            }
+        }
+        let _locks = lock_all(file, || Lock::take(file, 0, ALL_LOCKS))?;
+        Ok(is_due(&found).map_err(open_error)? && unbind(site, file).map_err(remove_error)?)
+    }
+
+    fn at(mut self, site: &Site) -> Self {
+        self.site = Some(site.absolute());
+        self
+    }
+
+    fn assemble(mapping: Arc<Mapping>, file: File, geometry: Geometry, backing: Backing) -> Self {
+        let header = Shared::<[Header]>::mapped(&mapping, 0, 1).item(0);
+        let file = Arc::new(file);
+        let locks = Locker::new(file.clone());
+        if backing == Backing::File {
+            // Asked now, when there are descriptors and rights to do so, and known from then on.
+            let _ = os::boot_id();
+        }
+        Self { mapping, header, geometry, backing, site: None, file, locks }
+    }
+
+    /// The sizes, as checked when the segment was opened.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// Copies of its words.
+    pub fn copies(&self) -> Copies<'_> {
+        Copies::new(&self.file, &self.geometry)
+    }
+
+    /// The file that ranks are locked on.
+    pub fn file(&self) -> &Arc<File> {
+        &self.file
+    }
+
+    /// What locks ranks, and whatever else there is to lock.
+    pub fn locks(&self) -> &Arc<Locker> {
+        &self.locks
+    }
+
+    /// Whether the segment has not been removed. Asked with a rank's lock held the answer stays true.
+    pub fn is_bound(&self) -> bool {
+        self.header.words[0].load(Acquire) == MAGIC
+    }
+
+    /// Whether somebody took its name away, and may have given it to another region: that is no way to remove one in
+    /// which somebody lives. One without a name never had any.
+    pub fn is_unlinked(&self) -> bool {
+        // A look that fails says nothing.
+        self.backing != Backing::Unnamed && os::facts(&self.file).is_ok_and(|facts| facts.links == 0)
+    }
+
+    /// Whether what was written may be there after the machine was booted again.
+    pub fn is_durable(&self) -> bool {
+        self.backing == Backing::File
+    }
+
+    /// The path that it was found or made at; `None`: it has no name.
+    pub fn path(&self) -> Option<&Path> {
+        self.site.as_ref().map(Site::path)
+    }
+
+    /// What lies behind it.
+    pub fn backing(&self) -> Backing {
+        self.backing
+    }
+
+    /// The header's word of that name.
+    pub fn boot(&self) -> &AtomicU64 {
+        &self.header.words[BOOT]
+    }
+
+    /// The header's word of that name.
+    pub fn failed(&self) -> &AtomicU64 {
+        &self.header.words[FAILED]
+    }
+
+    /// The rank table.
+    pub fn ranks(&self) -> Shared<[Rank]> {
+        Shared::<[Rank]>::mapped(&self.mapping, self.geometry.rank(0), self.geometry.ranks as usize)
+    }
+
+    /// The mailbox from `from` to `to`, both in range. Before anything of it is touched, [`Segment::reserve`] or
+    /// [`Segment::complete`] must have said that it has memory; before its arena is, [`Segment::complete_arena`].
+    pub fn mailbox(&self, from: u32, to: u32) -> Mailbox {
+        Mailbox::mapped(&self.mapping, &self.geometry, from, to)
+    }
+
+    /// Takes the pages of the mailbox from `from` to `to` from the system, but for those that are its arena's alone.
+    pub fn reserve(&self, from: u32, to: u32) -> io::Result<()> {
+        os::allocate(&self.file, self.geometry.mailbox(from, to), self.first_part())
+    }
+
+    /// Takes those of these pages from the system that are lacking although the bit in `opened` is set. An honest
+    /// sender leaves none out; but who touches one that is lacking, where there is no room, gets SIGBUS.
+    pub fn complete(&self, from: u32, to: u32) -> io::Result<()> {
+        os::allocate_missing(&self.file, self.geometry.mailbox(from, to), self.first_part())
+    }
+
+    /// Takes those pages from the system that the arena of the mailbox from `from` to `to` lacks. Its sender does so
+    /// before the first message that goes there, and its receiver before it looks at one.
+    pub fn complete_arena(&self, from: u32, to: u32) -> io::Result<()> {
+        let first = self.first_part();
+        match self.geometry.stride() - first {
+            0 => Ok(()),
+            rest => os::allocate_missing(&self.file, self.geometry.mailbox(from, to) + first, rest),
+        }
+    }
+
+    /// How many bytes of a mailbox are reserved at its first message, whatever that is.
+    fn first_part(&self) -> u64 {
+        if os::COMPLETES { self.geometry.small() } else { self.geometry.stride() }
+    }
+}
+
+/// Whether somebody holds one of these lock bytes while nobody takes all of them, for a moment, to remove or to
+/// close the region.
+pub fn is_held(file: &File, first: u32, count: u32) -> io::Result<bool> {
+    let is_gate_free = || os::is_locked(file, GATE, 1).map(|is_locked| !is_locked);
+    // Before and after, and twice: who closes may come, or go, between two looks, and rarely both.
+    let look = || -> io::Result<bool> {
+        Ok(is_gate_free()? && os::is_locked(file, first, count)? && is_gate_free()?)
+    };
+    Ok(look()? && look()?)
+}
+
+/// Whether somebody takes all locks, or has them: to remove the region, or to close a file.
+pub fn is_closing(file: &File) -> io::Result<bool> {
+    os::is_locked(file, GATE, 1)
+}
+
+/// A random number for a region's first name and its identity.
+fn nonce() -> u64 {
+    use std::hash::{BuildHasher, RandomState};
+    RandomState::new().hash_one((std::process::id(), std::time::SystemTime::now()))
+}
+
+/// Whether there can be such a region, and this process may make it.
+fn check(config: &Config) -> Result<(), CreateError> {
+    config.check()?;
+    let (size, limit) = (config.geometry.size(), os::file_size_limit());
+    if size > limit { Err(CreateError::FileSize { size, limit }) } else { Ok(()) }
+}
+
+fn site(place: Place<'_>) -> Result<Site, OpenError> {
+    Site::of(place).ok_or(match place {
+        Place::Name(_) => OpenError::BadName,
+        Place::File(_) => OpenError::BadPath,
+    })
+}
+
+/// Wipes and unlinks what lies at `site`, if that is `file`, all of whose locks are held. `false` if somebody
+/// else did.
+fn unbind(site: &Site, file: &File) -> io::Result<bool> {
+    let mut magic = [0; 8];
+    os::read_at(file, &mut magic, 0)?;
+    if !leads_to(site.path(), file)? {
+        return Ok(false);
+    }
+    os::write_at(file, &WIPED.to_ne_bytes(), 0)?;
+    fs::remove_file(site.path()).inspect_err(|_| {
+        // Who may write there may still not unlink (the directory is sticky). Nobody has joined: our locks are
+        // held.
+        let _ = os::write_at(file, &magic, 0);
+    })?;
+    Ok(true)
+}
+
+/// Unlinks what lies at `site` if its remover stopped after wiping it. `Ok(false)` if nothing does now;
+/// an error if a region, or something foreign, does.
+fn unlink_wiped(site: &Site) -> Result<bool, CreateError> {
+    let found = match Found::look(site, NOBODY_ELSE) {
+        Ok(Found { content: Content::Wiped, .. }) => Found::open(site, NOBODY_ELSE),
+        other => other,
+    };
+    let file = match found {
+        Ok(Found { content: Content::Wiped, file, .. }) => file,
+        Err(OpenError::NotFound) => return Ok(false),
+        _ => return Err(CreateError::Exists),
+    };
+    match Lock::take(&file, 0, ALL_LOCKS).map_err(create_error)? {
+        Some(_locks) => unbind(site, &file).map(|_| true).map_err(create_error),
+        None => Err(CreateError::Exists),
+    }
+}

@@ -1,0 +1,72 @@
+//! The seam between the machine's atomics and loom's model of them.
+//!
+//! All code that shares words imports its atomics from here, so what ships is what is model-checked.
+//! Orderings stronger than `Relaxed` are asked for by the [`Edge`] that they keep: the name says what a
+//! release pairs with, and a model check can weaken one edge at a time to see its absence noticed.
+//!
+//! With `--cfg stops` the atomics count accesses, and a test can end a process at each of them.
+
+#[cfg(loom)]
+mod model;
+mod mutant;
+#[cfg(stops)]
+mod stops;
+
+#[cfg(not(any(loom, stops)))]
+pub use core::sync::atomic::{AtomicU32, AtomicU64};
+#[cfg(not(loom))]
+pub use core::sync::atomic::{Ordering, compiler_fence, fence};
+#[cfg(loom)]
+pub use loom::sync::atomic::{AtomicU64, Ordering, fence};
+#[cfg(loom)]
+pub use model::AtomicU32;
+#[cfg(loom)]
+pub use mutant::set_mutant;
+pub use mutant::{Mutant, mutated};
+#[cfg(stops)]
+pub use stops::*;
+
+/// A happens-before edge that a protocol rests on.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Edge {
+    /// Producer's store of a cell's stamp → consumer's load of it: carries the message.
+    Stamp,
+    /// Asker's store of the call line's stamp → answerer's load of it: carries the request.
+    Ask,
+    /// Answerer's store of the call line's stamp → asker's load of it: carries the answer.
+    Answer,
+    /// Consumer's store of `head` → producer's load of it: the bytes below it may be written again.
+    Head,
+    /// Sender's bit in `opened` → receiver's load of it: the mailbox's pages are reserved, but for the arena's.
+    Opened,
+    /// Owner's store of a rank's `life` → a peer's load of it: carries the label, and all its mail.
+    Life,
+    /// Ringer's swap of a bell → sleeper's load of it.
+    Bell,
+    /// Holder's store of its rank's `mode` → ringer's load of it: the events are prepared.
+    Mode,
+    /// Sleeper's barrier between falling asleep and looking once more.
+    SleeperFence,
+    /// Ringer's barrier between publishing and looking whether its peer sleeps.
+    RingerFence,
+}
+
+/// The ordering of the store that begins `edge`.
+#[inline(always)]
+pub fn release(edge: Edge) -> Ordering {
+    if mutated(Mutant::Release(edge)) { Ordering::Relaxed } else { Ordering::Release }
+}
+
+/// The ordering of the load that ends `edge`.
+#[inline(always)]
+pub fn acquire(edge: Edge) -> Ordering {
+    if mutated(Mutant::Acquire(edge)) { Ordering::Relaxed } else { Ordering::Acquire }
+}
+
+/// A sequentially consistent fence that stands for `edge`.
+#[inline(always)]
+pub fn full_fence(edge: Edge) {
+    if !mutated(Mutant::Fence(edge)) {
+        fence(Ordering::SeqCst);
+    }
+}

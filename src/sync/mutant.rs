@@ -1,0 +1,51 @@
+//! Deliberate mistakes, which the model checks must notice.
+
+use super::Edge;
+#[cfg(loom)]
+use std::cell::Cell;
+
+/// One deliberate mistake, which a model must notice.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mutant {
+    /// The store that begins the edge is `Relaxed`.
+    Release(Edge),
+    /// The load that ends the edge is `Relaxed`.
+    Acquire(Edge),
+    /// The fence is not there.
+    Fence(Edge),
+    /// A rank is claimed without its lock.
+    Lock,
+    /// A ringer wakes without clearing the bell.
+    Clear,
+    /// A call line is written although it was not answered.
+    Busy,
+    /// A barrier is a fence of the sleeper alone.
+    Barrier,
+    /// The mode of a bell is changed after the last barrier.
+    Late,
+}
+
+#[cfg(loom)]
+thread_local! {
+    // Loom runs all threads of a model on the thread that runs the test.
+    static MUTANT: Cell<Option<Mutant>> = const { Cell::new(None) };
+}
+
+/// Makes `mutant` part of the code for what this thread runs from now on.
+#[cfg(loom)]
+pub fn set_mutant(mutant: Option<Mutant>) {
+    MUTANT.set(mutant);
+}
+
+/// True if `mutant` is in force.
+#[cfg(loom)]
+pub fn mutated(mutant: Mutant) -> bool {
+    MUTANT.get() == Some(mutant)
+}
+
+/// True if `mutant` is in force: never outside of a model check.
+#[cfg(not(loom))]
+#[inline(always)]
+pub const fn mutated(_mutant: Mutant) -> bool {
+    false
+}

@@ -1,0 +1,369 @@
+//! Whether the ranks that are awake have processors enough to run at once, as one of them sees it when it waits.
+//!
+//! Each half says in its rank's record on which processors it may run. A rank is crowded if there are more awake ranks
+//! than processors for them: among those that must share this rank's processors, or among all whose processors it may
+//! share. Ranks that are pinned each to a processor of its own crowd nobody. All that is read of peers is a hint:
+//! garbage makes a wait poll or sleep at the wrong time, no more.
+
+use crate::abi::{Activity, Rank};
+use crate::os;
+use crate::rank::{Life, Polling, Registry, Status, is_asleep};
+use crate::sync::{Ordering::Relaxed, Ordering::SeqCst, fence};
+use core::cell::Cell;
+use core::time::Duration;
+use std::time::Instant;
+
+/// Waits until the next one counts.
+const WAITS_PER_COUNT: u32 = 16;
+/// How long it holds what the system said: of processors, whose number takes some 50 µs to ask for, and of lives.
+const VALID: Duration = Duration::from_secs(1);
+/// Ranks whose life is asked for at once: each is a system call.
+const QUERIES: usize = 64;
+
+/// A set of processors, in a word: which one, or by their numbers modulo [`FOLD`](Self::FOLD) which ones.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Processors(u64);
+
+impl Processors {
+    /// Nobody has said anything: all of them.
+    const UNKNOWN: Self = Self(0);
+    /// Those of a rank whose holder has died.
+    const NONE: Self = Self(Self::KNOWN);
+    const KNOWN: u64 = 1 << 63;
+    const SINGLE: u64 = 1 << 62;
+    const FOLD: usize = 62;
+    const ALL: u64 = Self::SINGLE - 1;
+
+    /// Those on which this thread may run.
+    pub fn here() -> Self {
+        Self::of(&os::affinity())
+    }
+
+    fn of(numbers: &[usize]) -> Self {
+        match *numbers {
+            [] => Self::UNKNOWN,
+            [number] => Self(Self::KNOWN | Self::SINGLE | number as u64 & Self::ALL),
+            _ => Self(numbers.iter().fold(Self::KNOWN, |word, number| word | 1 << (number % Self::FOLD))),
+        }
+    }
+
+    /// The only one, if it is known to be one.
+    fn single(self) -> Option<u64> {
+        (self.0 & Self::KNOWN != 0 && self.0 & Self::SINGLE != 0).then_some(self.0 & Self::ALL)
+    }
+
+    fn bits(self) -> u64 {
+        match self.single() {
+            Some(number) => 1 << (number % Self::FOLD as u64),
+            None if self.0 & Self::KNOWN == 0 => Self::ALL,
+            None => self.0 & Self::ALL,
+        }
+    }
+
+    fn meets(self, other: Self) -> bool {
+        match (self.single(), other.single()) {
+            (Some(one), Some(other)) => one == other,
+            _ => self.bits() & other.bits() != 0,
+        }
+    }
+
+    fn is_within(self, other: Self) -> bool {
+        match other.single() {
+            Some(_) => self == other,
+            None => self.bits() & !other.bits() == 0,
+        }
+    }
+
+    /// Those of a rank: of either of its halves.
+    fn of_rank(activity: &Activity) -> Self {
+        let [one, other] = activity.processors.each_ref().map(|word| Self(word.load(Relaxed)));
+        if one == other {
+            one
+        } else if one == Self::UNKNOWN || other == Self::UNKNOWN {
+            Self::UNKNOWN
+        } else {
+            Self(Self::KNOWN | one.bits() | other.bits())
+        }
+    }
+}
+
+/// What one half of a rank knows of the others, and its own processors.
+pub struct Crowd {
+    rank: u32,
+    half: usize,
+    waits: Cell<u32>,
+    polling: Cell<Polling>,
+    processors: Cell<Processors>,
+    /// How many of them it may use at once, as of then: a quota may allow fewer.
+    usable: Cell<Option<(usize, Instant)>>,
+    /// When lives were asked for, and the rank to go on with.
+    queried: Cell<Option<Instant>>,
+    next: Cell<u32>,
+}
+
+impl Crowd {
+    /// For the half of this number of a rank that this process has just joined as, in a thread that may run `here`.
+    pub fn join(registry: &Registry, rank: u32, half: usize, here: Processors) -> Self {
+        let crowd = Self {
+            rank,
+            half,
+            waits: Cell::default(),
+            polling: Cell::default(),
+            processors: Processors::UNKNOWN.into(),
+            usable: Cell::default(),
+            queried: Cell::default(),
+            next: Cell::default(),
+        };
+        crowd.tell(registry, here);
+        crowd
+    }
+
+    /// How to poll, as of the last count.
+    #[inline(always)]
+    pub fn polling(&self) -> Polling {
+        self.polling.get()
+    }
+
+    /// How to poll in the wait that begins, by a count now or a few waits ago. This half must hold its rank.
+    pub fn begin_wait(&self, registry: &Registry) -> Polling {
+        let waits = self.waits.get();
+        self.waits.set(waits.wrapping_add(1));
+        if waits.is_multiple_of(WAITS_PER_COUNT) {
+            let now = Instant::now();
+            let is_old = |asked: Instant| now.duration_since(asked) >= VALID;
+            let usable = match self.usable.get() {
+                Some((usable, asked)) if !is_old(asked) => usable,
+                _ => {
+                    self.tell(registry, Processors::here());
+                    let usable = os::processors();
+                    self.usable.set(Some((usable, now)));
+                    usable
+                }
+            };
+            let mut polling = self.count(registry, usable);
+            if polling != Polling::Free && self.queried.get().is_none_or(is_old) {
+                self.queried.set(Some(now));
+                if self.bury_dead(registry) {
+                    polling = self.count(registry, usable);
+                }
+            }
+            self.polling.set(polling);
+        }
+        self.polling.get()
+    }
+
+    /// Tells the peers on which processors this thread may run.
+    fn tell(&self, registry: &Registry, here: Processors) {
+        self.processors.set(here);
+        registry.rank(self.rank).activity.processors[self.half].store(here.0, Relaxed);
+    }
+
+    /// Counts the ranks that seem to be awake; this one is.
+    fn count(&self, registry: &Registry, usable: usize) -> Polling {
+        let mine = self.processors.get();
+        let (mut within, mut meeting, mut union) = (1, 1, mine.bits());
+        for rank in self.others(registry) {
+            let theirs = Processors::of_rank(&registry.rank(rank).activity);
+            if theirs.meets(mine) && seems_awake(registry, rank) {
+                within += usize::from(theirs.is_within(mine));
+                meeting += 1;
+                union |= theirs.bits();
+            }
+        }
+        let others = (union & !mine.bits()).count_ones() as usize;
+        if mine.single().is_some() && within > 1 {
+            Polling::Once
+        } else if within > usable || meeting > usable + others {
+            Polling::Polite
+        } else {
+            Polling::Free
+        }
+    }
+
+    fn others(&self, registry: &Registry) -> impl Iterator<Item = u32> {
+        (0..registry.count()).filter(|rank| *rank != self.rank)
+    }
+
+    /// Asks the kernel about some of those that seem to be awake; whether one has died. Nobody counts that one again
+    /// before its rank has another holder.
+    fn bury_dead(&self, registry: &Registry) -> bool {
+        let mine = self.processors.get();
+        let (count, first) = (registry.count(), self.next.get());
+        let in_turn = (0..count).map(|step| (first + step) % count).filter(|rank| *rank != self.rank);
+        let counted = |rank: &u32| {
+            Processors::of_rank(&registry.rank(*rank).activity).meets(mine) && seems_awake(registry, *rank)
+        };
+        let mut found = false;
+        for rank in in_turn.filter(counted).take(QUERIES) {
+            self.next.set((rank + 1) % count);
+            if let (Status::Dead, life) = registry.status(rank) {
+                bury(registry, rank, life);
+                found = true;
+            }
+        }
+        found
+    }
+}
+
+fn seems_awake(registry: &Registry, rank: u32) -> bool {
+    let Rank { bells, .. } = registry.rank(rank);
+    registry.life(rank).joined() && !is_asleep(&bells.mail) && !is_asleep(&bells.credit)
+}
+
+/// Says that a rank whose holder died in this life runs nowhere.
+///
+/// A successor says where it runs after it has claimed the rank. If this comes later, it sees that life and takes its
+/// word back; if both miss each other, the successor is not counted before it says so again.
+fn bury(registry: &Registry, rank: u32, life: Life) {
+    let words = &registry.rank(rank).activity.processors;
+    words.iter().for_each(|word| word.store(Processors::NONE.0, Relaxed));
+    fence(SeqCst);
+    if registry.life(rank) != life {
+        words.iter().for_each(|word| word.store(Processors::UNKNOWN.0, Relaxed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::{Bells, Identity, RANKS_WORD, lock_word};
+    use crate::rank::Claim;
+    use crate::sync::{AtomicU32, AtomicU64};
+    use core::array::from_fn;
+
+    const RANKS: u32 = 4;
+
+    fn rank() -> Rank {
+        let bell = || AtomicU32::new(0);
+        let word = || AtomicU64::new(0);
+        let label = from_fn(|_| word());
+        Rank {
+            identity: Identity { life: word(), pid: word(), label, lock: word(), former: word() }.into(),
+            bells: Bells {
+                mail: bell(),
+                credit: bell(),
+                modes: from_fn(|_| bell()),
+                events: from_fn(|_| bell()),
+            }
+            .into(),
+            opened: from_fn(|_| word()).into(),
+            activity: Activity {
+                awaited: from_fn(|_| word()),
+                sleeps: word(),
+                processors: from_fn(|_| word()),
+            }
+            .into(),
+            reserved: from_fn(|_| word().into()),
+        }
+    }
+
+    fn registry() -> Registry {
+        let file = os::memory_file().expect("a file");
+        file.set_len(lock_word(RANKS + 2)).expect("room");
+        os::write_at(&file, &u64::from(RANKS).to_ne_bytes(), RANKS_WORD).expect("a header");
+        let ranks: Vec<Rank> = (0..RANKS).map(|_| rank()).collect();
+        Registry::new(ranks.into(), os::Locker::new(file.into()))
+    }
+
+    fn claim(registry: &Registry, rank: u32) -> Claim {
+        registry.claim(rank, b"", 1, 0).expect("a file").expect("a free rank")
+    }
+
+    /// Rank 0 and some more, as if they had joined on these processors; what rank 0 may do then.
+    fn counted<const N: usize>(processors: [&[usize]; N], usable: usize) -> Polling {
+        let registry = registry();
+        let _claims: Vec<Claim> = (0..N as u32).map(|rank| claim(&registry, rank)).collect();
+        let crowd = Crowd::join(&registry, 0, 0, Processors::UNKNOWN);
+        crowd.processors.set(Processors::of(processors[0]));
+        for (rank, numbers) in (0..).zip(processors) {
+            let words = &registry.rank(rank).activity.processors;
+            words.iter().for_each(|word| word.store(Processors::of(numbers).0, Relaxed));
+        }
+        crowd.count(&registry, usable)
+    }
+
+    #[test]
+    fn what_is_pinned_crowds_those_only_that_share_its_processor() {
+        const ANY: &[usize] = &[];
+        let both: &[usize] = &[0, 1];
+        for (processors, usable, expected) in [
+            // As long as nobody is pinned, numbers count.
+            ([ANY, ANY, both], 2, Polling::Polite),
+            ([ANY, ANY, both], 3, Polling::Free),
+            ([both, both, both], 2, Polling::Polite),
+            // Each has its own.
+            ([&[0], &[1], &[2]], 1, Polling::Free),
+            ([&[0], &[62], &[64]], 1, Polling::Free),
+            // All have one.
+            ([&[0], &[0], &[0]], 1, Polling::Once),
+            ([&[7], &[1], &[7]], 1, Polling::Once),
+            // A pair, and one in its way, which has no other processor either.
+            ([&[0], &[1], both], 1, Polling::Free),
+            ([both, &[0], &[1]], 2, Polling::Polite),
+            ([&[0], both, both], 1, Polling::Polite),
+            ([&[0], both, &[2, 3]], 1, Polling::Free),
+            // A quota.
+            ([&[0, 1, 2, 3], &[0, 1, 2, 3], &[4]], 1, Polling::Polite),
+        ] {
+            assert_eq!(counted(processors, usable), expected, "{processors:?}, {usable}");
+        }
+    }
+
+    #[test]
+    fn the_dead_crowd_nobody() {
+        let registry = registry();
+        let (_mine, _theirs, dying) = (claim(&registry, 0), claim(&registry, 1), claim(&registry, 2));
+        let crowd = Crowd::join(&registry, 0, 0, Processors::UNKNOWN);
+        assert_eq!(crowd.count(&registry, 2), Polling::Polite);
+        assert!(!crowd.bury_dead(&registry), "they live");
+        // It gives its lock back and says nothing, as a process that is killed.
+        drop(dying);
+        assert_eq!(registry.status(2).0, Status::Dead);
+        assert_eq!(crowd.count(&registry, 2), Polling::Polite, "nobody has asked yet");
+        assert!(crowd.bury_dead(&registry));
+        assert_eq!(crowd.count(&registry, 2), Polling::Free);
+        assert!(!crowd.bury_dead(&registry), "it is not asked for again");
+        // Nor do those who ring it bring it back.
+        registry.rank(2).bells.mail.store(0, Relaxed);
+        assert_eq!(crowd.count(&registry, 2), Polling::Free);
+        let _successor = claim(&registry, 2);
+        let halves = [0, 1].map(|half| Crowd::join(&registry, 2, half, Processors::here()));
+        assert!(halves.iter().all(|half| half.processors.get() != Processors::NONE));
+        assert_eq!(crowd.count(&registry, 2), Polling::Polite);
+    }
+
+    #[test]
+    fn who_is_buried_late_is_counted() {
+        let registry = registry();
+        let (_mine, dying) = (claim(&registry, 0), claim(&registry, 1));
+        let crowd = Crowd::join(&registry, 0, 0, Processors::UNKNOWN);
+        let life = dying.life();
+        drop(dying);
+        let _successor = claim(&registry, 1);
+        bury(&registry, 1, life);
+        assert_eq!(crowd.count(&registry, 1), Polling::Polite);
+    }
+
+    #[test]
+    fn sleepers_and_those_who_left_crowd_nobody() {
+        let registry = registry();
+        let (_mine, theirs) = (claim(&registry, 0), claim(&registry, 1));
+        let crowd = Crowd::join(&registry, 0, 0, Processors::UNKNOWN);
+        assert_eq!(crowd.count(&registry, 1), Polling::Polite);
+        for bell in [&registry.rank(1).bells.mail, &registry.rank(1).bells.credit] {
+            bell.store(1, Relaxed);
+            assert_eq!(crowd.count(&registry, 1), Polling::Free);
+            bell.store(0, Relaxed);
+        }
+        theirs.leave();
+        assert_eq!(crowd.count(&registry, 1), Polling::Free);
+    }
+
+    #[test]
+    fn garbage_is_some_set_of_processors() {
+        for word in [u64::MAX, Processors::SINGLE, Processors::KNOWN | Processors::SINGLE, 1] {
+            let (any, one) = (Processors(word), Processors::of(&[3]));
+            let _ = (any.meets(one), one.meets(any), any.is_within(one), one.is_within(any), any.bits());
+        }
+    }
+}

@@ -1,0 +1,155 @@
+//! The layers: which folders of the library import which, how long a file may be, and who may wait.
+#![cfg(not(loom))]
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Every concept, a folder or a file of its own, from the lowest layer up, and those that it imports.
+const TABLE: &[(&str, &str)] = &[
+    ("sync", ""),
+    ("error", ""),
+    ("abi", "sync error"),
+    ("config", "abi error"),
+    ("os", "sync abi"),
+    ("memory", "sync abi"),
+    ("ring", "sync abi memory"),
+    ("rank", "sync abi os memory error"),
+    ("wait", "sync abi os rank"),
+    ("segment", "sync abi config os memory ring error"),
+    ("region", "sync abi config os rank segment error"),
+    ("half", "sync abi os memory ring rank wait segment region error"),
+    ("send", "sync abi memory ring rank half error"),
+    ("receive", "sync abi os memory ring rank half error"),
+    ("endpoint", "abi memory ring rank segment region half send receive error"),
+    ("call", "abi ring rank half send endpoint error"),
+    // Nothing of the library knows of it.
+    ("lab", "sync abi os memory ring rank wait"),
+];
+
+/// Where a process may spin, yield, sleep, or call a futex.
+const WAITERS: &[&str] =
+    &["os", "wait", "rank", "ring", "segment", "region", "send", "receive", "endpoint", "call"];
+/// What that looks like.
+const WAITING: &[&str] = &["spin_loop", "yield_now", "thread::sleep", "sleep_on", "wake_on"];
+/// The most lines of code in a file: without comments, blank lines and tests.
+const MOST: usize = 400;
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("src")
+}
+
+/// A file's lines without comments, blank ones, and its tests, which end it.
+fn code(path: &Path) -> String {
+    let text = fs::read_to_string(path).expect("a source file");
+    let code: Vec<&str> = text
+        .lines()
+        .take_while(|line| !(line.starts_with("#[cfg(") && line.contains("test")))
+        .filter(|line| !line.trim_start().starts_with("//") && !line.trim().is_empty())
+        .collect();
+    code.join("\n")
+}
+
+/// The names that follow `prefix` in `code`.
+fn names_after<'a>(code: &'a str, prefix: &str) -> Vec<&'a str> {
+    let is_end = |c: char| !c.is_alphanumeric() && c != '_';
+    code.split(prefix).skip(1).map(|rest| rest.split(is_end).next().unwrap()).collect()
+}
+
+/// The concepts that a file of `depth` folders imports: named after `crate::`, or after so many `super::` that they
+/// lead out of its folder.
+fn imports(code: &str, depth: usize) -> BTreeSet<String> {
+    assert!(!code.contains("crate::{"), "one `use` a concept, or this test does not see it");
+    // A child of `folder/mod.rs` reaches the crate's root by two.
+    let out = "super::".repeat(depth + 1);
+    let mut found = names_after(code, "crate::");
+    found.extend(names_after(code, &out));
+    found.into_iter().map(String::from).collect()
+}
+
+/// All source files: the concept that each is part of, and its path.
+fn files() -> Vec<(String, PathBuf)> {
+    fn walk(folder: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() { walk(&path, found) } else { found.push(path) }
+        }
+    }
+    let mut paths = vec![];
+    walk(&sources(), &mut paths);
+    let concept = |path: &Path| {
+        let first = path.strip_prefix(sources()).expect("a source file").iter().next().expect("a name");
+        Path::new(first).with_extension("").to_str().expect("a name").to_owned()
+    };
+    let all = paths.into_iter().map(|path| (concept(&path), path));
+    all.filter(|(concept, _)| concept != "lib").collect()
+}
+
+fn depth(path: &Path) -> usize {
+    let depth = path.strip_prefix(sources()).expect("a source file").iter().count() - 1;
+    // `mod.rs` is the folder itself.
+    if path.ends_with("mod.rs") { depth - 1 } else { depth }
+}
+
+#[test]
+fn every_concept_is_in_the_table() {
+    let listed: BTreeSet<String> = TABLE.iter().map(|(concept, _)| concept.to_string()).collect();
+    let found: BTreeSet<String> = files().into_iter().map(|(concept, _)| concept).collect();
+    assert_eq!(found, listed);
+}
+
+#[test]
+fn imports_are_those_of_the_table() {
+    for (concept, listed) in TABLE {
+        let mut found = BTreeSet::new();
+        for (_, path) in files().iter().filter(|(of, _)| of == concept) {
+            found.extend(imports(&code(path), depth(path)));
+        }
+        found.remove(*concept);
+        let listed = listed.split_whitespace().map(String::from).collect();
+        assert_eq!(found, listed, "what {concept} imports, and what the table says");
+    }
+}
+
+#[test]
+fn the_table_runs_downward() {
+    for (at, (concept, listed)) in TABLE.iter().enumerate() {
+        for import in listed.split_whitespace() {
+            let is_below = TABLE[..at].iter().any(|(lower, _)| *lower == import);
+            assert!(is_below, "{concept} imports {import}, which is not below it");
+        }
+    }
+}
+
+#[test]
+fn no_file_is_longer_than_it_may_be() {
+    let lengths = files().into_iter().map(|(_, path)| (code(&path).lines().count(), path));
+    let long: Vec<_> = lengths.filter(|(lines, _)| *lines > MOST).collect();
+    assert!(long.is_empty(), "more than {MOST} lines of code: {long:#?}");
+}
+
+#[test]
+fn nobody_else_waits() {
+    for (concept, path) in files() {
+        if !WAITERS.contains(&concept.as_str()) {
+            let code = code(&path);
+            let found: Vec<_> = WAITING.iter().filter(|name| code.contains(**name)).collect();
+            assert!(found.is_empty(), "{} has {found:?}", path.display());
+        }
+    }
+}
+
+#[test]
+fn lib_is_a_table_of_contents() {
+    let code = code(&sources().join("lib.rs"));
+    for logic in ["fn ", "impl ", "struct ", "enum ", "trait ", "static ", "const ", "macro_rules!"] {
+        assert!(!code.contains(logic), "`{logic}` in lib.rs");
+    }
+}
+
+#[test]
+fn imports_are_found() {
+    let code = "use crate::sync::{AtomicU32, Edge};\nuse super::super::os;\nuse super::own;\nlet x = crate::memory::store(y);";
+    assert_eq!(imports(code, 1), ["memory", "os", "sync"].map(String::from).into());
+    assert_eq!(imports("use super::ring::cell;", 0), ["ring"].map(String::from).into());
+}
