@@ -23,12 +23,15 @@
 //! ```
 //! Words 4 and 5 of a call's cell, and of an answer's, say which call: see [`Ticket`].
 
-/// Payload bytes that fit a cell.
-pub const INLINE: usize = 48;
+/// Bytes of a cell.
+pub const CELL: usize = 64;
+/// Payload bytes that fit a cell: what its stamp and its envelope leave.
+pub const INLINE: usize = CELL - 16;
 
 /// The value of `len` that says that the payload lies in the arena.
-const IN_ARENA: u64 = 63;
+const IN_ARENA: u64 = LEN_MASK;
 
+const LEN_MASK: u64 = 63;
 const KIND_SHIFT: u32 = 6;
 const EPOCH_SHIFT: u32 = 10;
 const CONTEXT_SHIFT: u32 = 16;
@@ -121,6 +124,9 @@ pub struct Envelope {
     pub place: Place,
 }
 
+// Every length that fits the cell can be told from the arena.
+const _: () = assert!((INLINE as u64) < IN_ARENA);
+
 impl Envelope {
     /// The word that stands for this envelope.
     #[inline(always)]
@@ -159,7 +165,7 @@ impl Envelope {
     /// The envelope that `word` stands for; `None` if no producer writes such a word.
     #[inline(always)]
     pub const fn unpack(word: u64) -> Option<Self> {
-        let len = word & 63;
+        let len = word & LEN_MASK;
         let place = if len == IN_ARENA {
             Place::Arena
         } else if len <= INLINE as u64 {

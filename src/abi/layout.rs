@@ -1,7 +1,7 @@
 //! What lies where in a region's segment; the drawing stands in [`abi`](super). Nothing here runs; everything is
 //! checked.
 
-use super::Padded;
+use super::{CELL, INLINE, Padded};
 use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
 
@@ -20,6 +20,8 @@ pub const LABEL: usize = 48;
 /// Arena payloads begin at multiples of this.
 pub const ARENA_ALIGN: u64 = 64;
 
+/// Bytes of a rank's record.
+const RECORD: u64 = size_of::<Rank>() as u64;
 const PAGE: u64 = 4096;
 const MAX_SIZE: u64 = 1 << 46;
 
@@ -49,9 +51,7 @@ pub const fn lock_word(lock: u32) -> u64 {
     const FREE: u64 = HEADER_WORDS as u64 - 2;
     match lock {
         0 | 1 => 8 * (FREE + lock as u64),
-        rank => {
-            PAGE + (rank as u64 - 2) * size_of::<Rank>() as u64 + core::mem::offset_of!(Identity, lock) as u64
-        }
+        rank => PAGE + (rank as u64 - 2) * RECORD + core::mem::offset_of!(Identity, lock) as u64,
     }
 }
 
@@ -184,7 +184,7 @@ pub struct Cell {
     /// A packed [`Envelope`](super::Envelope).
     pub envelope: AtomicU64,
     /// Payload, or where in the arena it lies.
-    pub payload: [AtomicU64; 6],
+    pub payload: [AtomicU64; INLINE / 8],
 }
 
 #[cfg(not(loom))]
@@ -192,12 +192,12 @@ const _: () = {
     use core::mem::{align_of, offset_of, size_of};
     assert!(align_of::<Padded<AtomicU64>>() == 128, "mailbox needs cache lines of at most 128 bytes");
     assert!(size_of::<Header>() as u64 <= PAGE);
-    assert!(size_of::<Rank>() == 1024);
+    assert!(RECORD == 1024);
     assert!(offset_of!(Rank, bells) == 128 && offset_of!(Rank, opened) == 256);
     assert!(offset_of!(Rank, activity) == 384 && offset_of!(Rank, reserved) == 512);
     assert!(offset_of!(Identity, label) == 16 && size_of::<Identity>() <= 128);
     assert!(size_of::<Bells>() == 24 && offset_of!(Bells, events) == 16);
-    assert!(size_of::<Cell>() == 64 && offset_of!(Cell, payload) == 16);
+    assert!(size_of::<Cell>() == CELL && offset_of!(Cell, payload) == CELL - INLINE);
     assert!(size_of::<Lines>() == 3 * 128 + 8 * 64 && offset_of!(Lines, control) == 384);
     assert!(offset_of!(Lines, call) == 256 && size_of::<Padded<Cell>>() == 128);
 };
@@ -239,7 +239,7 @@ impl Geometry {
     /// The longest message that lies in a mailbox as a whole: at most half the arena, so that a wrap always
     /// leaves room for it.
     pub fn whole(&self) -> u64 {
-        self.max_message.min((self.arena / 2).max(super::INLINE as u64))
+        self.max_message.min((self.arena / 2).max(INLINE as u64))
     }
 
     /// The length of the fragments of a longer one: four are under way.
@@ -249,23 +249,23 @@ impl Geometry {
 
     /// Bytes that are reserved at creation: header and rank table.
     pub fn table(&self) -> u64 {
-        PAGE + (self.ranks as u64 * 1024).next_multiple_of(PAGE)
+        PAGE + (self.ranks as u64 * RECORD).next_multiple_of(PAGE)
     }
 
     /// Offset of the record of `rank`.
     pub fn rank(&self, rank: u32) -> u64 {
-        PAGE + rank as u64 * 1024
+        PAGE + rank as u64 * RECORD
     }
 
     /// Bytes from the beginning of a mailbox, in pages, that are all that messages need which fit their cells: the rest
     /// is the arena's alone.
     pub fn small(&self) -> u64 {
-        (Self::CELLS + self.cells as u64 * 64).next_multiple_of(PAGE)
+        (Self::CELLS + self.cells_size()).next_multiple_of(PAGE)
     }
 
     /// Bytes from one mailbox to the next.
     pub fn stride(&self) -> u64 {
-        (Self::CELLS + self.cells as u64 * 64 + self.arena).next_multiple_of(PAGE)
+        (Self::CELLS + self.cells_size() + self.arena).next_multiple_of(PAGE)
     }
 
     /// Offset of the mailbox in which `from` writes and `to` reads: those of a receiver lie together.
@@ -274,7 +274,12 @@ impl Geometry {
     }
 
     /// Offset of the cells in a mailbox.
-    pub const CELLS: u64 = 3 * 128 + 8 * 64;
+    pub const CELLS: u64 = size_of::<Lines>() as u64;
+
+    /// Bytes of a mailbox's cells.
+    pub fn cells_size(&self) -> u64 {
+        self.cells as u64 * CELL as u64
+    }
 
     /// Bytes of the whole region.
     pub fn size(&self) -> u64 {
@@ -323,13 +328,12 @@ mod tests {
         for ranks in [1, 2, 3, 7, 1024] {
             let g = Config::ranks(ranks).cells(2).arena(128).geometry;
             assert_eq!(g.check(), Ok(()));
-            assert!(g.rank(ranks - 1) + 1024 <= g.table());
+            assert!(g.rank(ranks - 1) + RECORD <= g.table());
             assert_eq!(g.mailbox(0, 0), g.table());
             assert_eq!(g.mailbox(ranks - 1, ranks - 1) + g.stride(), g.size());
             assert!(g.stride() >= Geometry::CELLS + 2 * 64 + 128);
             assert_eq!((g.small(), g.stride()), (PAGE, PAGE), "both in one page");
         }
-        assert_eq!(Geometry::CELLS, core::mem::size_of::<Lines>() as u64);
     }
 
     #[test]

@@ -179,7 +179,7 @@ impl Mailbox {
             cells: Ring::new(Shared::<[Cell]>::mapped(mapping, cells, geometry.cells as usize)),
             arena: Shared::<[AtomicU64]>::mapped(
                 mapping,
-                cells + 64 * geometry.cells as u64,
+                cells + geometry.cells_size(),
                 (geometry.arena / 8) as usize,
             ),
         }

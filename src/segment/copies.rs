@@ -2,7 +2,7 @@
 //! nothing need be mapped, and reading is all that one must be allowed.
 
 use crate::abi::{
-    Activity, BLOCK, ConsumerLine, Geometry, Identity, LABEL, Lines, ProducerLine, Rank, position,
+    Activity, BLOCK, CELL, ConsumerLine, Geometry, Identity, LABEL, Lines, ProducerLine, Rank, position,
 };
 use crate::os::{self, File};
 use crate::ring;
@@ -96,15 +96,16 @@ impl<'a> Copies<'a> {
     /// The cells of a mailbox from that of message `first` on, a lap of them, as far as they can be read.
     fn cells(&self, start: u64, first: u64) -> impl Iterator<Item = [u64; 8]> + '_ {
         let count = u64::from(self.geometry.cells);
-        let mut bytes = vec![0; 64 * BLOCK.min(count) as usize];
+        let mut bytes = vec![0; CELL * BLOCK.min(count) as usize];
         let mut read = None;
         (0..count).map_while(move |ahead| {
             let at = position(first.wrapping_add(ahead), count);
             let block = at / BLOCK;
             if read.replace(block) != Some(block) {
-                os::read_at(self.file, &mut bytes, start + Geometry::CELLS + 64 * BLOCK * block).ok()?;
+                os::read_at(self.file, &mut bytes, start + Geometry::CELLS + CELL as u64 * BLOCK * block)
+                    .ok()?;
             }
-            let cell = 64 * (at % BLOCK) as usize;
+            let cell = CELL * (at % BLOCK) as usize;
             Some(core::array::from_fn(|index| word(&bytes, cell + 8 * index)))
         })
     }
