@@ -1,24 +1,24 @@
 //! `mbox-demo part`: one process of the tour or another play, which knows a region's name and no more.
 
-use super::bounce::Bounce;
-use super::bystander::Bystander;
-use super::crowd::Crowd;
-use super::failure::Failure;
-use super::file::{Read, Write};
-use super::gateway::{Desk, Trader};
-use super::large::Large;
-use super::mourner::Mourner;
-use super::ring::Pass;
-use super::sleep::{Sleep, Wake};
-use super::soaker::Soaker;
-use super::spared::Spared;
-use super::stream::Stream;
-use super::talk::Talk;
-use super::vandal::Vandal;
-use super::victim::Victim;
-use crate::place::place;
-use clap::{Args, Subcommand};
-use mailbox::{Endpoint, Region};
+use super::gateway::desk::Desk;
+use super::gateway::trader::Trader;
+use super::tour::bounce::Bounce;
+use super::tour::crowd::Crowd;
+use super::tour::file::{Read, Write};
+use super::tour::large::Large;
+use super::tour::ring::Pass;
+use super::tour::sleep::{Sleep, Wake};
+use super::tour::stream::Stream;
+use super::tour::talk::Talk;
+use crate::common::failure::Failure;
+use crate::common::process::die_with_parent;
+use crate::stress::chaos::bystander::Bystander;
+use crate::stress::chaos::spared::Spared;
+use crate::stress::chaos::vandal::Vandal;
+use crate::stress::soak::soaker::Soaker;
+use crate::stress::torture::mourner::Mourner;
+use crate::stress::torture::victim::Victim;
+use clap::Subcommand;
 
 /// Which.
 #[derive(Subcommand)]
@@ -46,7 +46,7 @@ pub enum Part {
 impl Part {
     /// Plays it.
     pub fn run(&self) -> Result<(), Failure> {
-        measure::die_with_parent();
+        die_with_parent();
         match self {
             Part::Talk(talk) => talk.run(),
             Part::Bounce(bounce) => bounce.run(),
@@ -67,25 +67,5 @@ impl Part {
             Part::Spared(spared) => spared.run(),
             Part::Vandal(vandal) => vandal.run(),
         }
-    }
-}
-
-/// Where to play.
-#[derive(Args)]
-pub struct Where {
-    #[arg(long)]
-    pub region: String,
-}
-
-impl Where {
-    /// Joins as `rank`.
-    pub fn join(&self, rank: u32) -> Result<Endpoint, Failure> {
-        let region = Region::open(place(&self.region)).map_err(|error| self.failure(error))?;
-        region.join(rank).map_err(|error| self.failure(error))
-    }
-
-    /// Something that happened there.
-    pub fn failure(&self, what: impl std::fmt::Display) -> Failure {
-        Failure::of_region(&self.region, what)
     }
 }

@@ -1,10 +1,10 @@
 //! Which region a command works on.
 
 use super::account;
-use super::failure::Failure;
 use super::number;
 use super::remedy::opening;
-use crate::place::place;
+use crate::common::failure::Failure;
+use crate::common::place::place;
 use clap::Args;
 use mailbox::{OpenOptions, Region};
 

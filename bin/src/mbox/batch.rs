@@ -1,7 +1,7 @@
 //! Mail, and pieces of large messages, on their way to standard output: acknowledged only once they are written.
 
-use super::failure::Failure;
 use super::standard::Output;
+use crate::common::failure::Failure;
 use mailbox::Mail;
 use std::collections::VecDeque;
 

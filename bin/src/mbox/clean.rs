@@ -1,11 +1,11 @@
 //! `mbox clean`
 
 use super::access::Trust;
-use super::failure::Failure;
 use super::remedy::{command_for, listing, removing};
 use super::standard::Output;
 use super::stat::json;
-use crate::place::place;
+use crate::common::failure::Failure;
+use crate::common::place::place;
 use clap::Args;
 use mailbox::{Leftover, LeftoverKind, OpenError, Place, Region, RemoveError, Status};
 use serde::Serialize;

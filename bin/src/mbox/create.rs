@@ -1,9 +1,9 @@
 //! `mbox create`
 
-use super::failure::Failure;
 use super::remedy::{creating, folder};
 use super::{account, number, size};
-use crate::place::place;
+use crate::common::failure::Failure;
+use crate::common::place::place;
 use clap::Args;
 use mailbox::{Config, CreateError, Region, Reserve};
 use rustix::fs::statvfs;
@@ -62,7 +62,7 @@ impl Create {
             Ok(_) => Ok(()),
             Err(error @ CreateError::Denied) if self.group.is_some() => {
                 let hint = "this user must be able to write there, and be in the group";
-                Err(Failure::of_region(&self.name, error, hint))
+                Err(Failure::of_region(&self.name, error).hint(hint))
             }
             Err(error) => Err(creating(&self.name, error)),
         }
@@ -84,7 +84,7 @@ impl Create {
             let [bytes, room] = [bytes, room].map(size::show);
             let what =
                 format!("a mailbox would take {bytes}, and the file system of {folder:?} has {room} in all");
-            return Err(Failure::of_region(&self.name, what, &format!("make {option} smaller")));
+            return Err(Failure::of_region(&self.name, what).hint(&format!("make {option} smaller")));
         }
         Ok(())
     }

@@ -2,11 +2,11 @@
 
 use super::access::Trust;
 use super::account;
-use super::failure::Failure;
 use super::remedy::listing;
 use super::stat::{is_live, json};
 use super::table::Table;
 use super::{size, standard};
+use crate::common::failure::Failure;
 use clap::Args;
 use mailbox::{Listed, OpenError, RankReport, Region, Status};
 use serde::Serialize;

@@ -2,7 +2,6 @@
 
 use super::access::Access;
 use super::batch::Batch;
-use super::failure::Failure;
 use super::framing::Framing;
 use super::number;
 use super::remedy::{command_for, joining, leave, lost};
@@ -10,6 +9,7 @@ use super::senders::Senders;
 use super::span;
 use super::standard::Output;
 use super::stop::Stop;
+use crate::common::failure::Failure;
 use clap::Args;
 use mailbox::{Endpoint, RecvError, Source};
 use std::time::Duration;
@@ -198,7 +198,7 @@ impl Recv {
             (End::Time, None) => "no more is there".into(),
             _ => "all that sent something have left".into(),
         };
-        Failure::of_region(&self.access.name, format_args!("{messages} for rank {}: {why}", self.me), "")
+        Failure::of_region(&self.access.name, format_args!("{messages} for rank {}: {why}", self.me))
             .too_few()
     }
 
@@ -210,6 +210,6 @@ impl Recv {
             RecvError::Lost(why) => lost(&self.access.name, why),
             _ => String::new(),
         };
-        Failure::of_region(&self.access.name, error, &hint)
+        Failure::of_region(&self.access.name, error).hint(&hint)
     }
 }

@@ -1,8 +1,9 @@
 //! What could not be done to a region, why, and what this user can do about it.
 
 use super::account;
-use super::failure::Failure;
-use crate::place::place;
+use crate::common::failure::Failure;
+use crate::common::place::place;
+use crate::common::segments;
 use mailbox::{CloseError, CreateError, Endpoint, JoinError, Listed, Lost, OpenError, Place, RemoveError};
 use rustix::fs::{Access, access};
 use std::os::unix::fs::MetadataExt;
@@ -11,7 +12,7 @@ use std::{fs, io};
 
 /// Why regions in memory could not be listed.
 pub fn listing(error: io::Error) -> Failure {
-    let folder = mailbox::lab::os::shm_folder();
+    let folder = segments::folder();
     let hint = match error.kind() {
         io::ErrorKind::NotFound => "; regions in memory need it; a region can be in a file: ./NAME",
         io::ErrorKind::PermissionDenied => {
@@ -41,7 +42,7 @@ pub fn creating(name: &str, error: CreateError) -> Failure {
         CreateError::Os(_) => format!("no file can be created in {folder:?}; {}", elsewhere(name)),
         _ => String::new(),
     };
-    Failure::of_region(name, error, &hint)
+    Failure::of_region(name, error).hint(&hint)
 }
 
 /// What to do about a name that is taken.
@@ -92,7 +93,8 @@ pub fn opening(name: &str, error: OpenError) -> Failure {
         OpenError::Protocol { protocol } => format!("if mbox may speak it, add: --protocol {protocol}"),
         OpenError::Owner { uid } => {
             let what = format!("the region belongs to user {}, who is not trusted", account::show(uid));
-            return Failure::of_region(name, what, &format!("if you trust that user, add: --owner {uid}"));
+            return Failure::of_region(name, what)
+                .hint(&format!("if you trust that user, add: --owner {uid}"));
         }
         OpenError::Incompatible => {
             format!("if nobody uses it, remove it with: {}", command_for("rm", name))
@@ -101,7 +103,7 @@ pub fn opening(name: &str, error: OpenError) -> Failure {
         OpenError::ReadOnly => format!("it can be looked at: {}", command_for("stat", name)),
         _ => String::new(),
     };
-    Failure::of_region(name, error, &hint)
+    Failure::of_region(name, error).hint(&hint)
 }
 
 /// That there is no such region, and what there is.
@@ -110,7 +112,7 @@ fn missing(name: &str) -> Failure {
         return no_folder(name);
     }
     let hint = format!("create it with: {} --ranks N", command_for("create", name));
-    Failure::of_region(name, OpenError::NotFound, &hint)
+    Failure::of_region(name, OpenError::NotFound).hint(&hint)
 }
 
 /// That there is no folder for the region, and why.
@@ -122,7 +124,7 @@ fn no_folder(name: &str) -> Failure {
         Some(path) if !path.is_dir() => format!("{path:?} is no folder; choose another path"),
         _ => format!("create it with: mkdir -p {}", quoted(&folder.to_string_lossy())),
     };
-    Failure::of_region(name, format_args!("there is no folder {folder:?}"), &hint)
+    Failure::of_region(name, format_args!("there is no folder {folder:?}")).hint(&hint)
 }
 
 /// What keeps this user out, and who can change that.
@@ -132,7 +134,7 @@ fn denied(name: &str) -> Failure {
     let Some(Listed { owner, .. }) = Listed::at(place(name)) else {
         let what =
             format!("permission denied: user {} may not look into {:?}", account::show_me(), folder(name));
-        return Failure::of_region(name, what, another(name));
+        return Failure::of_region(name, what).hint(another(name));
     };
     let (what, hint) = if owner == account::me() {
         let what = "permission denied: the region is this user's, and its mode does not let it in".to_owned();
@@ -141,7 +143,7 @@ fn denied(name: &str) -> Failure {
         let what = format!("permission denied: the region belongs to user {}", account::show(owner));
         (what, format!("that user can let others in with: chmod 666 {quoted_path}"))
     };
-    Failure::of_region(name, what, &hint)
+    Failure::of_region(name, what).hint(&hint)
 }
 
 /// Why the region was not removed.
@@ -154,10 +156,10 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
             } else {
                 "mbox ls".into()
             };
-            Failure::of_region(name, OpenError::NotFound, &format!("see which there are with: {list}"))
+            Failure::of_region(name, OpenError::NotFound).hint(&format!("see which there are with: {list}"))
         }
         RemoveError::Open(OpenError::ReadOnly) => {
-            Failure::of_region(name, error, "nothing can be removed there")
+            Failure::of_region(name, error).hint("nothing can be removed there")
         }
         RemoveError::Open(OpenError::Owner { .. } | OpenError::Denied) | RemoveError::Denied
             if !may_remove(name) =>
@@ -169,19 +171,19 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
                 }
                 _ => format!("a user who may write to {:?} can", folder(name)),
             };
-            Failure::of_region(name, what, &hint)
+            Failure::of_region(name, what).hint(&hint)
         }
         // Where locks are words of the region, nobody can say who uses it.
         RemoveError::Open(OpenError::Version { .. }) => {
             let hint =
                 format!("if nobody uses it, remove it with: rm {}", quoted(&path(name).to_string_lossy()));
-            Failure::of_region(name, error, &hint)
+            Failure::of_region(name, error).hint(&hint)
         }
         RemoveError::Open(error) => opening(name, error),
         RemoveError::InUse => {
-            Failure::of_region(name, error, &format!("see by whom with: {}", command_for("stat", name)))
+            Failure::of_region(name, error).hint(&format!("see by whom with: {}", command_for("stat", name)))
         }
-        _ => Failure::of_region(name, error, ""),
+        _ => Failure::of_region(name, error),
     }
 }
 
@@ -217,14 +219,14 @@ pub fn joining(name: &str, error: JoinError) -> Failure {
         JoinError::Removed => format!("create it again with: {} --ranks N", command_for("create", name)),
         _ => String::new(),
     };
-    Failure::of_region(name, error, &hint)
+    Failure::of_region(name, error).hint(&hint)
 }
 
 /// Leaves a region, and says if a disk did not take what is in it.
 pub fn leave(name: &str, endpoint: Endpoint) -> Result<(), Failure> {
     match endpoint.close() {
         Err(error @ (CloseError::Failed | CloseError::Os(_))) => {
-            Err(Failure::of_region(name, error, "its mail is there until the machine is booted again"))
+            Err(Failure::of_region(name, error).hint("its mail is there until the machine is booted again"))
         }
         // What was to be done in the region is done.
         _ => Ok(()),
@@ -240,7 +242,7 @@ pub fn is_file(name: &str) -> bool {
 
 /// Where the region's file is.
 fn path(name: &str) -> PathBuf {
-    if is_file(name) { name.into() } else { mailbox::lab::os::shm_path(name) }
+    if is_file(name) { name.into() } else { segments::path(name) }
 }
 
 /// The folder that the region's file is in.
@@ -284,7 +286,7 @@ mod tests {
 
     #[test]
     fn files_have_folders() {
-        assert_eq!(folder("prices"), mailbox::lab::os::shm_folder());
+        assert_eq!(folder("prices"), segments::folder());
         assert_eq!(folder("./prices"), Path::new("."));
         assert_eq!(folder("/prices"), Path::new("/"));
         assert_eq!(folder("/"), Path::new("/"));

@@ -1,9 +1,9 @@
 //! `mbox rm`
 
 use super::access::Trust;
-use super::failure::Failure;
 use super::remedy::removing;
-use crate::place::place;
+use crate::common::failure::Failure;
+use crate::common::place::place;
 use clap::Args;
 
 const EXAMPLES: &str = "\

@@ -1,12 +1,12 @@
 //! `mbox send`
 
 use super::access::Access;
-use super::failure::Failure;
 use super::framing::Framing;
 use super::number;
 use super::remedy::{command_for, folder, is_file, joining, leave, lost};
 use super::standard::{Input, input_failure};
 use super::stop::Stop;
+use crate::common::failure::Failure;
 use clap::Args;
 use mailbox::{Endpoint, SendError, Status};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
@@ -190,7 +190,7 @@ impl Stream<'_> {
         let noun = if option == "--lines" { "line" } else { "message" };
         let what = format!("{noun} {number} is above the limit of {limit} bytes a message");
         let hint = format!("leave {option} away, or create the region with a larger --max-message");
-        Failure::of_region(self.name, what, &hint)
+        Failure::of_region(self.name, what).hint(&hint)
     }
 
     fn failure(&self, error: SendError) -> Failure {
@@ -220,6 +220,6 @@ impl Stream<'_> {
             | SendError::Lost(_) => error.to_string(),
             _ => format!("rank {}: {error}", self.to),
         };
-        Failure::of_region(self.name, what, &hint)
+        Failure::of_region(self.name, what).hint(&hint)
     }
 }

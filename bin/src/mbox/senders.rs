@@ -1,6 +1,6 @@
 //! Whom a receiver hears from.
 
-use super::failure::Failure;
+use crate::common::failure::Failure;
 use mailbox::Mail;
 use std::collections::BTreeSet;
 
@@ -56,7 +56,7 @@ impl Senders {
         let failure = |ranks: &BTreeSet<u32>, what: &str, hint: &str| {
             let names: Vec<String> = ranks.iter().map(|rank| format!("rank {rank}")).collect();
             let what = format!("{} {what}", names.join(" and "));
-            (!ranks.is_empty()).then(|| Failure::of_region(name, what, hint))
+            (!ranks.is_empty()).then(|| Failure::of_region(name, what).hint(hint))
         };
         let cut = "broke off in the middle of a message";
         let dead = "died before the end";

@@ -1,17 +1,17 @@
 //! Standard input and output as plain files: no line buffering, no panic when nobody reads. One that is closed fails at
 //! once, one that does not block is waited for.
 
-use super::failure::Failure;
 use super::stop::Stop;
-use crate::closed;
+use crate::common::failure::Failure;
+use crate::common::streams;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FileType, OFlags, fcntl_getfl, fstat};
+use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
 use rustix::termios::isatty;
 use signal_hook::consts::SIGPIPE;
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::AsFd;
 
 /// What a pipe that is ready takes at once, whatever else is in it.
 const SMALL: usize = 4096;
@@ -25,8 +25,7 @@ pub struct Input {
 impl Input {
     /// Standard input; `stop` ends a wait for it.
     pub fn open(stop: Stop) -> Result<Self, Failure> {
-        let opened = opened(closed::input(), io::stdin().as_fd(), OFlags::WRONLY);
-        Ok(Self { file: opened.map_err(input_failure)?, stop })
+        Ok(Self { file: streams::input().map_err(input_failure)?, stop })
     }
 }
 
@@ -63,8 +62,7 @@ enum Kind {
 impl Output {
     /// Standard output.
     pub fn open() -> Result<Self, Failure> {
-        let opened = opened(closed::output(), io::stdout().as_fd(), OFlags::RDONLY);
-        Ok(Self::over(opened.map_err(output_failure)?))
+        Ok(Self::over(streams::output().map_err(output_failure)?))
     }
 
     /// From now on `stop` ends a wait for it, and comes when nobody reads it.
@@ -157,30 +155,9 @@ fn write_at_once(_: &File, _: &[u8]) -> io::Result<usize> {
     Err(ErrorKind::WouldBlock.into())
 }
 
-/// A standard stream that is open, and not only for the other direction.
-fn opened(was_closed: bool, stream: std::os::fd::BorrowedFd, other: OFlags) -> io::Result<File> {
-    let mode = fcntl_getfl(stream)? & OFlags::RWMODE;
-    if was_closed || mode == other {
-        return Err(Errno::BADF.into());
-    }
-    Ok(OwnedFd::into(stream.try_clone_to_owned()?))
-}
-
 /// Writes `text` to standard output.
 pub fn print(text: &str) -> Result<(), Failure> {
     Output::open()?.write_all(text.as_bytes())
-}
-
-/// Writes a line to standard error.
-pub fn complain(line: &str) {
-    advise(&format!("mbox: {line}\n"));
-}
-
-/// Writes `text` to standard error; if nobody listens there, the exit status has to do.
-pub fn advise(text: &str) {
-    if let Ok(error) = io::stderr().as_fd().try_clone_to_owned() {
-        let _ = Output::over(error.into()).write_all(text.as_bytes());
-    }
 }
 
 /// Why standard input could not be read.

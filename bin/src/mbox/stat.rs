@@ -2,11 +2,11 @@
 
 use super::access::Trust;
 use super::account;
-use super::failure::Failure;
 use super::remedy::opening;
 use super::table::Table;
 use super::{size, standard};
-use crate::place::place;
+use crate::common::failure::Failure;
+use crate::common::place::place;
 use clap::Args;
 use mailbox::{Inspection, MailboxReport, RankReport, Source, Status, View};
 use serde::Serialize;

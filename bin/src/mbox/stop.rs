@@ -1,7 +1,7 @@
 //! What ends a command before its work is done.
 
-use super::failure::Failure;
-use crate::signals::{self, Heard};
+use crate::common::failure::Failure;
+use crate::common::signals::{self, Heard};
 use mailbox::Interrupter;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::Errno;
@@ -29,8 +29,8 @@ struct State {
 impl Stop {
     /// From now on signals do not end this process, but its waits, once it has [started](Stop::start).
     pub fn on_signals() -> Result<Self, Failure> {
-        let heard = signals::hear().map_err(failure)?;
-        let (ends, open) = io::pipe().map_err(failure)?;
+        let heard = signals::hear().map_err(Failure::of_signals)?;
+        let (ends, open) = io::pipe().map_err(Failure::of_signals)?;
         Ok(Self(Arc::new(State {
             signal: AtomicI32::new(0),
             interrupter: Mutex::new(None),
@@ -46,7 +46,7 @@ impl Stop {
         *lock(&self.0.interrupter) = Some(interrupter);
         let Some(heard) = lock(&self.0.heard).take() else { return Ok(()) };
         let stop = self.clone();
-        heard.act(move |signal| stop.set(signal)).map_err(failure)
+        heard.act(move |signal| stop.set(signal)).map_err(Failure::of_signals)
     }
 
     /// Stops when nobody reads `output` any more.
@@ -58,7 +58,7 @@ impl Stop {
                 stop.set(SIGPIPE);
             }
         };
-        thread::Builder::new().spawn(watch).map_err(failure)?;
+        thread::Builder::new().spawn(watch).map_err(Failure::of_signals)?;
         Ok(())
     }
 
@@ -101,8 +101,4 @@ impl Stop {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn failure(error: io::Error) -> Failure {
-    Failure::new(format_args!("signals: {error}"))
 }

@@ -2,7 +2,7 @@
 
 use super::claim::Claim;
 use super::order::Side::{Buy, Sell};
-use crate::demo::failure::Failure;
+use crate::common::failure::Failure;
 
 /// What the gateway counted.
 #[derive(Debug, Clone, Copy)]

@@ -1,6 +1,6 @@
 //! A distribution of times, drawn.
 
-use crate::demo::output::time;
+use crate::common::output::time;
 use measure::Times;
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,15 +1,14 @@
 //! The gateway: answers orders, and adds up in the end.
 
-use super::GATEWAY;
 use super::audit::{self, Floor};
 use super::book::Book;
 use super::chart;
 use super::claim::Account;
-use super::order::{Fill, Order, Refusal, SYMBOLS, Side, Snapshot};
+use super::order::{Fill, GATEWAY, Order, Refusal, SYMBOLS, Side, Snapshot};
 use super::references::References;
-use crate::demo::failure::Failure;
-use crate::demo::output::show;
-use crate::demo::part::Where;
+use crate::common::failure::Failure;
+use crate::common::output::show;
+use crate::common::place::Where;
 use clap::Args;
 use mailbox::{Mail, RecvError};
 

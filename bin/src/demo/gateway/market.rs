@@ -1,7 +1,7 @@
 //! What a trader orders.
 
 use super::order::{Order, PRICES, QUANTITIES, SYMBOLS, Side};
-use crate::demo::parcel::mix;
+use crate::common::random::mix;
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use std::ops::RangeInclusive;
@@ -64,8 +64,8 @@ impl Market {
 
 #[cfg(test)]
 mod tests {
+    use super::super::book::Book;
     use super::*;
-    use crate::demo::gateway::book::Book;
 
     #[test]
     fn books_do_not_grow_for_ever() {

@@ -3,6 +3,8 @@
 use bytemuck::{Pod, Zeroable};
 use std::ops::RangeInclusive;
 
+/// The gateway's rank; traders have those from 1 on.
+pub const GATEWAY: u32 = 0;
 /// What is traded.
 pub const SYMBOLS: [&str; 4] = ["ALFA", "BETA", "GAMA", "DLTA"];
 /// In hundredths.

@@ -1,8 +1,9 @@
 //! What questions and answers take on this machine when two processes do nothing else.
 
 use super::chart;
-use crate::demo::failure::Failure;
-use crate::demo::output::time;
+use crate::common::failure::Failure;
+use crate::common::output::time;
+use crate::common::process::processors;
 use mailbox::Wait;
 use measure::Times;
 use std::time::{Duration, Instant};
@@ -25,7 +26,7 @@ pub struct References {
 impl References {
     /// Measures them once more, in this region that nobody is in. The caller has a single thread.
     pub fn measure(&mut self, region: &str) -> Result<(), Failure> {
-        let rounds = if measure::processors() == 1 { ROUNDS_ALONE } else { ROUNDS };
+        let rounds = if processors() == 1 { ROUNDS_ALONE } else { ROUNDS };
         let failure = |error| Failure::of_region(region, error);
         measure::pin(0);
         let start = Instant::now();

@@ -1,12 +1,11 @@
 //! A process that orders.
 
-use super::GATEWAY;
 use super::claim::Account;
 use super::market::Market;
-use super::order::{Depth, Fill, Order, Reason, Refusal, SYMBOLS, Side, Snapshot};
-use crate::demo::failure::Failure;
-use crate::demo::output::show;
-use crate::demo::part::Where;
+use super::order::{Depth, Fill, GATEWAY, Order, Reason, Refusal, SYMBOLS, Side, Snapshot};
+use crate::common::failure::Failure;
+use crate::common::output::show;
+use crate::common::place::Where;
 use clap::Args;
 use mailbox::{CallError, Endpoint, Reply};
 use std::thread;

@@ -1,0 +1,7 @@
+//! `mbox-demo`
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mailbox_tools::demo()
+}

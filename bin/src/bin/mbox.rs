@@ -1,0 +1,7 @@
+//! `mbox`
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    mailbox_tools::mbox()
+}

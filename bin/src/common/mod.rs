@@ -1,0 +1,13 @@
+//! What more than one of the other folders use.
+
+pub mod failure;
+pub mod output;
+pub mod place;
+pub mod process;
+pub mod processes;
+pub mod progress;
+pub mod random;
+pub mod segments;
+pub mod signals;
+pub mod streams;
+pub mod usage;

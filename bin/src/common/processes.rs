@@ -1,0 +1,327 @@
+//! Processes that a command starts, their regions, and what makes sure that nothing of them stays.
+
+use super::failure::Failure;
+use super::output::{DEMO, show, tell};
+use super::place::place;
+use super::segments;
+use super::signals;
+use mailbox::{Config, OpenError, Region, RemoveError};
+use signal_hook::consts::SIGKILL;
+use std::fs::{self, DirBuilder};
+use std::io::{self, BufRead, BufReader, PipeReader};
+use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+use std::{env, process, thread};
+
+/// How often one looks whether a process has failed.
+const LOOK: Duration = Duration::from_millis(50);
+/// How long a region is kept by what a killed process started, which is killed in turn.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// All that must be gone in the end; it changes only under the lock, so a signal never comes in between.
+struct State {
+    /// What the names of their regions, and of their folder, begin with.
+    prefix: String,
+    regions: Vec<String>,
+    /// Where those in files are.
+    folder: Option<PathBuf>,
+    count: usize,
+    children: Vec<Player>,
+    /// Whether a player may leave something that is no region any more.
+    ruins: bool,
+}
+
+/// A process, and what it was started to do.
+struct Player {
+    part: String,
+    child: Child,
+}
+
+/// Starts processes; whatever ends the play, they end before, and their regions go.
+pub struct Processes(Arc<Mutex<State>>);
+
+impl Processes {
+    /// None yet. The names of their regions have `play` in them. A signal ends all of them, and removes their regions,
+    /// before it ends this process.
+    pub fn new(play: &str) -> Result<Self, Failure> {
+        // Process numbers come again, and may mean another process where segments are shared.
+        let time = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos() as u64);
+        let prefix = format!("mbox-demo-{play}-{}-{time:x}-", process::id());
+        let state = State { prefix, regions: vec![], folder: None, count: 0, children: vec![], ruins: false };
+        let state = Arc::new(Mutex::new(state));
+        let processes = Self(state);
+        let state = processes.0.clone();
+        signals::hear()
+            .and_then(|heard| {
+                heard.act(move |signal| {
+                    let mut state = lock(&state);
+                    if let Err(failure) = state.clear() {
+                        tell(DEMO, &failure);
+                    }
+                    // Still locked: the play does nothing more.
+                    process::exit(signals::status(signal));
+                })
+            })
+            .map_err(Failure::of_signals)?;
+        Ok(processes)
+    }
+
+    /// Plays `parts` in a region of its own, a process each, and shows what they show; until all have ended,
+    /// or one has failed.
+    pub fn play(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
+        let region = self.region(Config::ranks(ranks))?;
+        self.act(&region, parts, Duration::ZERO)?;
+        lock(&self.0).clear()
+    }
+
+    /// As `play`, in a region that [`region`](Self::region) created; if one has failed, the others have `time` to say what they are told of
+    /// it, and to end.
+    pub fn play_out(&self, region: &str, parts: &[String], time: Duration) -> Result<(), Failure> {
+        self.act(region, parts, time)?;
+        lock(&self.0).clear()
+    }
+
+    /// A region of its own; its name.
+    pub fn region(&self, config: Config) -> Result<String, Failure> {
+        let mut state = lock(&self.0);
+        let name = format!("{}{}", state.prefix, state.count);
+        state.create_at(name, config)
+    }
+
+    /// As `region`, for players one of whom makes a ruin of it: whatever is left of it goes.
+    pub fn ruin(&self, config: Config) -> Result<String, Failure> {
+        lock(&self.0).ruins = true;
+        self.region(config)
+    }
+
+    /// Starts a process for `part`, which shows nothing; its number.
+    pub fn enter(&self, region: &str, part: &str) -> Result<u32, Failure> {
+        lock(&self.0).enter(region, part, Stdio::null())
+    }
+
+    /// Kills the process of this number, which must not have failed before, and waits for its end; whether it was
+    /// killed, and not done.
+    pub fn kill(&self, process: u32) -> Result<bool, Failure> {
+        let mut state = lock(&self.0);
+        let at = state.children.iter().position(|player| player.child.id() == process);
+        let Some(at) = at else { return Ok(false) };
+        // An error means that it has ended and was waited for.
+        let _ = state.children[at].child.kill();
+        let mut player = state.children.swap_remove(at);
+        let status = player.child.wait().map_err(cannot_start)?;
+        match status.signal() {
+            Some(SIGKILL) => Ok(true),
+            None if status.success() => Ok(false),
+            _ => Err(player.failure(status)),
+        }
+    }
+
+    /// Whether the process of this number has ended, and well; an error if it has failed. It is forgotten.
+    pub fn bury(&self, process: u32) -> Result<bool, Failure> {
+        let mut state = lock(&self.0);
+        let at = state.children.iter().position(|player| player.child.id() == process);
+        let Some(at) = at else { return Ok(false) };
+        let Some(status) = state.children[at].child.try_wait().map_err(cannot_start)? else {
+            return Ok(false);
+        };
+        let mut player = state.children.swap_remove(at);
+        if status.success() { Ok(true) } else { Err(player.failure(status)) }
+    }
+
+    /// As `play`, in a region in a file, and each part when the one before it has ended.
+    pub fn play_in_file(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
+        let region = lock(&self.0).create_file(ranks)?;
+        for part in parts.chunks(1) {
+            self.act(&region, part, Duration::ZERO)?;
+        }
+        lock(&self.0).clear()
+    }
+
+    fn act(&self, region: &str, parts: &[String], time: Duration) -> Result<(), Failure> {
+        let output = self.start(region, parts)?;
+        let (sender, lines) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(output).lines().map_while(Result::ok) {
+                // Nobody listens any more if a process has failed.
+                let _ = sender.send(line);
+            }
+        });
+        let mut failed = None;
+        loop {
+            match lines.recv_timeout(LOOK) {
+                Ok(line) => show(&format!("     {line}"))?,
+                Err(RecvTimeoutError::Timeout) => {
+                    // The first counts: that the others fail may come of it.
+                    let failure = self.have_ended().err();
+                    failed = failed.or_else(|| failure.map(|failure| (failure, Instant::now() + time)));
+                }
+                Err(RecvTimeoutError::Disconnected) => break,
+            }
+            if failed.as_ref().is_some_and(|(_, end)| Instant::now() >= *end) {
+                break;
+            }
+        }
+        if let Some((failure, _)) = failed {
+            return Err(failure);
+        }
+        while !self.have_ended()? {
+            thread::sleep(Duration::from_millis(1));
+        }
+        Ok(())
+    }
+
+    /// Starts a process for each part; what they write.
+    fn start(&self, region: &str, parts: &[String]) -> Result<PipeReader, Failure> {
+        let mut state = lock(&self.0);
+        let (reader, writer) = io::pipe().map_err(cannot_start)?;
+        for part in parts {
+            state.enter(region, part, writer.try_clone().map_err(cannot_start)?.into())?;
+        }
+        Ok(reader)
+    }
+
+    /// Whether all processes have ended; an error if one has failed.
+    pub fn have_ended(&self) -> Result<bool, Failure> {
+        lock(&self.0).have_ended()
+    }
+
+    /// Ends all, removes all regions, and looks whether they are gone; how many there were.
+    pub fn leave(self) -> Result<usize, Failure> {
+        let mut state = lock(&self.0);
+        state.clear()?;
+        Ok(state.count)
+    }
+}
+
+impl Drop for Processes {
+    fn drop(&mut self) {
+        if let Err(failure) = lock(&self.0).clear() {
+            tell(DEMO, &failure);
+        }
+    }
+}
+
+/// Whoever panicked while it was locked did not make it worse.
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn cannot_start(error: io::Error) -> Failure {
+    Failure::new(format_args!("cannot start a process: {error}"))
+}
+
+impl State {
+    fn enter(&mut self, region: &str, part: &str, output: Stdio) -> Result<u32, Failure> {
+        let mut command = Command::new(env::current_exe().map_err(cannot_start)?);
+        command.arg("part").args(part.split_whitespace()).args(["--region", region]);
+        command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
+        // A Ctrl-C on the terminal is this process' to deal with.
+        command.process_group(0);
+        let child = command.spawn().map_err(cannot_start)?;
+        let process = child.id();
+        self.children.push(Player { part: part.to_owned(), child });
+        Ok(process)
+    }
+
+    fn create_file(&mut self, ranks: u32) -> Result<String, Failure> {
+        let folder = env::temp_dir().join(format!("{}files", self.prefix));
+        let created = DirBuilder::new().mode(0o700).create(&folder);
+        created.map_err(|error| Failure::new(format_args!("{}: {error}", folder.display())))?;
+        let path = folder.join("region").into_os_string().into_string();
+        self.folder = Some(folder);
+        let path = path.map_err(|path| Failure::new(format_args!("{}: not UTF-8", path.display())))?;
+        self.create_at(path, Config::ranks(ranks))
+    }
+
+    fn create_at(&mut self, name: String, config: Config) -> Result<String, Failure> {
+        let created = Region::create(place(&name), config);
+        created.map_err(|error| Failure::of_region(&name, error))?;
+        self.count += 1;
+        self.regions.push(name.clone());
+        Ok(name)
+    }
+
+    /// Whether all processes have ended, and well.
+    fn have_ended(&mut self) -> Result<bool, Failure> {
+        let mut all = true;
+        let mut failed = vec![];
+        for player in &mut self.children {
+            match player.child.try_wait().map_err(cannot_start)? {
+                None => all = false,
+                Some(status) if status.success() => {}
+                Some(status) => failed.push((status, player)),
+            }
+        }
+        // The others may have failed because one was killed.
+        failed.sort_by_key(|(status, _)| status.signal().is_none());
+        match failed.into_iter().next() {
+            None => Ok(all),
+            Some((status, player)) => Err(player.failure(status)),
+        }
+    }
+
+    /// Ends all processes and removes all regions.
+    fn clear(&mut self) -> Result<(), Failure> {
+        for player in &mut self.children {
+            // An error means that it has ended and was waited for.
+            let _ = player.child.kill();
+        }
+        for mut player in self.children.drain(..) {
+            let _ = player.child.wait();
+        }
+        let deadline = Instant::now() + PATIENCE;
+        while let Some(region) = self.regions.pop() {
+            let removed = remove(&region, deadline);
+            // It bears a name that is nobody else's.
+            if removed.is_err() && self.ruins && fs::remove_file(segments::path(&region)).is_ok() {
+                continue;
+            }
+            removed?;
+        }
+        if let Some(folder) = self.folder.take() {
+            let removed = fs::remove_dir_all(&folder);
+            removed.map_err(|error| Failure::new(format_args!("{} stays: {error}", folder.display())))?;
+        }
+        self.look()
+    }
+
+    /// Whether shared memory is as it was.
+    fn look(&self) -> Result<(), Failure> {
+        let cannot_look = |error| Failure::new(format_args!("{}: {error}", segments::folder().display()));
+        for name in segments::names().map_err(cannot_look)? {
+            if name.starts_with(&self.prefix) {
+                return Err(Failure::new(format_args!("{} is left", segments::path(&name).display())));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Removes a region; what its killed users started may be about to end.
+fn remove(region: &str, deadline: Instant) -> Result<(), Failure> {
+    loop {
+        match Region::remove_at(place(region)) {
+            Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => return Ok(()),
+            Err(RemoveError::InUse) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+            Err(error) => return Err(Failure::of_region(region, format_args!("it stays: {error}"))),
+        }
+    }
+}
+
+impl Player {
+    /// Why it failed.
+    fn failure(&mut self, status: ExitStatus) -> Failure {
+        let complaints = self.child.stderr.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines());
+        // Without a line, the status has to do. A panic takes two.
+        let lines = complaints.map_while(Result::ok).filter(|line| !line.trim().is_empty()).take(2);
+        let line = lines.collect::<Vec<_>>().join(" ");
+        let line = line.trim().trim_start_matches("mbox-demo: ");
+        let separator = if line.is_empty() { "" } else { ": " };
+        Failure::new(format_args!("the process for {:?} failed, {status}{separator}{line}", self.part))
+    }
+}

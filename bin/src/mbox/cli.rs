@@ -1,0 +1,79 @@
+//! `mbox`: regions and their mailboxes from the command line.
+
+use super::standard::print;
+use super::{clean::Clean, create::Create, ls::Ls, recv::Recv, rm::Rm, send::Send, stat::Stat};
+use crate::common::failure::Failure;
+use crate::common::output::{MBOX, tell};
+use crate::common::usage;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Error, Parser, Subcommand};
+use std::process::ExitCode;
+
+const EXAMPLES: &str = "\
+Examples:
+  mbox create demo --ranks 2
+  mbox recv demo --as 1 > copy &
+  mbox send demo --as 0 --to 1 < file
+  mbox stat demo
+  mbox rm demo
+
+A NAME is that of a region in memory. With a slash in it, it is the path of a region in a file, which outlives its \
+processes and a reboot: ./demo, /var/lib/demo.
+
+Exit status: 0 if all was done, 1 if not, 2 if the command line makes no sense. Those of send and recv say more: \
+mbox recv --help. What went wrong is one line on standard error.";
+
+/// Passes messages between processes over shared memory
+#[derive(Parser)]
+#[command(name = "mbox", version, after_help = EXAMPLES, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Create(Create),
+    Ls(Ls),
+    Stat(Stat),
+    Rm(Rm),
+    Clean(Clean),
+    Send(Send),
+    Recv(Recv),
+}
+
+impl Command {
+    fn run(&self) -> Result<(), Failure> {
+        match self {
+            Command::Create(create) => create.run(),
+            Command::Ls(ls) => ls.run(),
+            Command::Stat(stat) => stat.run(),
+            Command::Rm(rm) => rm.run(),
+            Command::Clean(clean) => clean.run(),
+            Command::Send(send) => send.run(),
+            Command::Recv(recv) => recv.run(),
+        }
+    }
+}
+
+/// The program.
+pub fn run() -> ExitCode {
+    match Cli::try_parse() {
+        Ok(cli) => match cli.command.run() {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(failure) => tell(MBOX, &failure),
+        },
+        Err(error) => usage::tell::<Cli>(MBOX, &error, print, direction),
+    }
+}
+
+/// Where a file goes that was given as an argument.
+fn direction(error: &Error, command: Option<&str>) -> Option<&'static str> {
+    let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return None };
+    let is_word = error.kind() == ErrorKind::UnknownArgument && !argument.starts_with('-');
+    match command {
+        Some("send") if is_word => Some("a file is sent from standard input: < FILE"),
+        Some("recv") if is_word => Some("what comes is written to standard output: > FILE"),
+        _ => None,
+    }
+}

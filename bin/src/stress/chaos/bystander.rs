@@ -1,0 +1,210 @@
+//! One process of a chaos that goes on while its region is overwritten.
+
+use super::sheet::{Call, Pulse, Sheet, Tally};
+use super::whim::{Ills, TIME, Whim};
+use crate::common::failure::Failure;
+use crate::common::place::Where;
+use crate::common::place::place;
+use crate::common::random::mix;
+use crate::stress::half::Half;
+use crate::stress::journal::Journal;
+use clap::Args;
+use mailbox::{Endpoint, Interrupter, JoinError, Receiver, RecvError, Region, SendError, Sender, Wait};
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{RngExt, SeedableRng};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+use std::{panic, process, thread};
+
+/// How long no attempt to join may succeed.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How long a mailbox that was reset may stay silent in the end: what its sender is told, its receiver may not be.
+const SILENCE: Duration = Duration::from_secs(1);
+/// What is sent in the end.
+const WORD: &[u8] = b"calm";
+/// As a panic does.
+const PANIC: i32 = 101;
+
+#[derive(Args)]
+pub struct Bystander {
+    #[command(flatten)]
+    place: Where,
+    #[arg(long)]
+    rank: u32,
+    /// How many ranks talk; the region may have more
+    #[arg(long)]
+    ranks: u32,
+    #[arg(long)]
+    seed: u64,
+    #[arg(long)]
+    journal: PathBuf,
+}
+
+impl Bystander {
+    pub fn run(&self) -> Result<(), Failure> {
+        // In any thread: another may wait for what it was to do.
+        let tell = panic::take_hook();
+        panic::set_hook(Box::new(move |panic| {
+            tell(panic);
+            process::exit(PANIC);
+        }));
+        let journal = Journal::open(&self.journal)?;
+        let sheet = Sheet::new(&journal, self.ranks);
+        let pulse = sheet.pulse(self.rank, Half::Receiving);
+        for half in [Half::Sending, Half::Receiving] {
+            sheet.pulse(self.rank, half).rest();
+        }
+        let open = || Region::open(place(&self.place.region));
+        let mut region = open().map_err(|error| self.place.failure(error))?;
+        // One more than talk. Those that are spared are left alone.
+        let (all, whole) = (self.ranks + 1, region.max_whole() as usize);
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(mix(self.seed, u64::from(self.rank) << 32));
+        while !sheet.is_over() {
+            if let Ok(opened) = pulse.call(Call::Open, open) {
+                region = opened;
+            }
+            let whims = [Half::Sending, Half::Receiving].map(|half| {
+                let random = Xoshiro256PlusPlus::seed_from_u64(random.random());
+                Whim { pulse: sheet.pulse(self.rank, half), random, ranks: all, whole }
+            });
+            self.live(self.join(&region, pulse)?, whims)?;
+            pulse.act(Call::Inspect, || drop((region.inspect(), region.find("nobody"), Region::list())));
+        }
+        // Each begins in what the others left.
+        pulse.count(Tally::Over);
+        while !sheet.has_each(Tally::Over, 1) {
+            thread::sleep(Duration::from_millis(1));
+        }
+        let region = open().map_err(|error| self.place.failure(error))?;
+        self.calm(self.join(&region, pulse)?, &sheet)
+    }
+
+    /// Joins as soon as it can: the header is as it was most of the time.
+    fn join(&self, region: &Region, pulse: Pulse<'_>) -> Result<Endpoint, Failure> {
+        let begin = Instant::now();
+        loop {
+            match pulse.call(Call::Join, || region.join(self.rank)) {
+                Ok(me) => return Ok(me),
+                Err(JoinError::Removed) if begin.elapsed() < PATIENCE => thread::yield_now(),
+                Err(error) => return Err(self.place.failure(format_args!("cannot join: {error}"))),
+            }
+        }
+    }
+
+    /// Some calls, with the whole endpoint or with both halves at once.
+    fn live(&self, me: Endpoint, whims: [Whim<'_>; 2]) -> Result<(), Failure> {
+        let [mut sending, mut receiving] = whims;
+        let waits = [Wait::Adaptive, Wait::Block, Wait::Spin];
+        me.set_wait(waits[receiving.random.random_range(0..waits.len())]);
+        let calls = receiving.random.random_range(0..300);
+        if receiving.random.random() {
+            return converse(me, receiving, calls);
+        }
+        // Whoever overwrites may say that anybody sends.
+        let all = me.region().ranks();
+        let (sender, mut receiver) = me.split();
+        let interrupters = [sender.interrupter(), receiver.interrupter()];
+        let has_ended = &AtomicBool::new(false);
+        thread::scope(|scope| {
+            let sending = scope.spawn(move || -> Result<(), Failure> {
+                for _ in 0..calls {
+                    if !sending.send(&sender)? {
+                        break;
+                    }
+                }
+                sending.pulse.act(Call::Leave, || drop(sender));
+                Ok(())
+            });
+            scope.spawn(move || interrupt(&interrupters, has_ended));
+            let mut ills = Ills::new(all);
+            let mut received = Ok(true);
+            for _ in 0..calls {
+                received = receiving.receive(&mut receiver, &mut ills);
+                if !matches!(received, Ok(true)) {
+                    break;
+                }
+            }
+            receiving.pulse.act(Call::Leave, || drop(receiver));
+            let sent = sending.join().expect("a panic ends the process");
+            has_ended.store(true, Relaxed);
+            received.map(drop).and(sent)
+        })
+    }
+
+    /// Nobody overwrites anything any more: each mailbox can be made to carry mail again.
+    fn calm(&self, me: Endpoint, sheet: &Sheet<'_>) -> Result<(), Failure> {
+        let all = u64::from(self.ranks);
+        let (sender, mut receiver) = me.split();
+        thread::scope(|scope| {
+            let sending = scope.spawn(move || {
+                while !sheet.has_each(Tally::Heard, all) {
+                    self.call(&sender, sheet.pulse(self.rank, Half::Sending))?;
+                }
+                Ok(())
+            });
+            let pulse = sheet.pulse(self.rank, Half::Receiving);
+            for from in 0..self.ranks {
+                self.hear(&mut receiver, from, pulse)?;
+                pulse.count(Tally::Heard);
+            }
+            sending.join().expect("a panic ends the process")
+        })
+    }
+
+    fn call(&self, me: &Sender, pulse: Pulse<'_>) -> Result<(), Failure> {
+        for to in 0..self.ranks {
+            if let Err(SendError::Lost(lost)) =
+                pulse.call(Call::SendTimeout, || me.send_timeout(to, WORD, TIME))
+            {
+                return Err(self.place.failure(lost));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for the word from this rank.
+    fn hear(&self, me: &mut Receiver, from: u32, pulse: Pulse<'_>) -> Result<(), Failure> {
+        let mut since = None::<Instant>;
+        loop {
+            if since.is_none_or(|since| since.elapsed() > SILENCE) {
+                let _ = pulse.call(Call::Reset, || me.reset(from));
+                since = Some(Instant::now());
+            }
+            match pulse.call(Call::RecvFromTimeout, || me.recv_from_timeout(from, TIME)) {
+                Ok(mail) if mail.to_vec() == WORD => return Ok(()),
+                Err(RecvError::Corrupt(_)) => since = None,
+                Err(RecvError::Lost(lost)) => return Err(self.place.failure(lost)),
+                _ => {}
+            }
+        }
+    }
+}
+
+/// Calls other ranks so often, and serves them.
+fn converse(me: Endpoint, mut whim: Whim<'_>, calls: u32) -> Result<(), Failure> {
+    let interrupters = [me.interrupter()];
+    let has_ended = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(move || interrupt(&interrupters, has_ended));
+        let mut talked = Ok(true);
+        for _ in 0..calls {
+            talked = whim.converse(&me);
+            if !matches!(talked, Ok(true)) {
+                break;
+            }
+        }
+        whim.pulse.act(Call::Leave, || drop(me));
+        has_ended.store(true, Relaxed);
+        talked.map(drop)
+    })
+}
+
+/// Ends the calls that have no time of their own.
+fn interrupt(interrupters: &[Interrupter], has_ended: &AtomicBool) {
+    while !has_ended.load(Relaxed) {
+        thread::sleep(TIME);
+        interrupters.iter().for_each(|interrupter| interrupter.interrupt());
+    }
+}

@@ -1,0 +1,9 @@
+//! Processes that talk while their region is overwritten.
+
+pub mod bystander;
+pub mod damage;
+pub mod run;
+pub mod sheet;
+pub mod spared;
+pub mod vandal;
+pub mod whim;

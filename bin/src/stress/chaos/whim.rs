@@ -1,0 +1,271 @@
+//! Calls of an endpoint and of its halves, whatever comes of them.
+
+use super::sheet::{Call, Pulse, Tally};
+use crate::common::failure::Failure;
+use mailbox::{CallError, Endpoint, Lost, Mail, Receiver, RecvError, Reply, ReplyError, SendError, Sender};
+use rand::RngExt;
+use rand::rngs::Xoshiro256PlusPlus;
+use std::time::Duration;
+
+/// How long a call that takes a time is given, and how often those that take none are interrupted.
+pub const TIME: Duration = Duration::from_millis(5);
+
+/// What makes the calls of an endpoint or a half.
+pub struct Whim<'a> {
+    pub pulse: Pulse<'a>,
+    pub random: Xoshiro256PlusPlus,
+    /// The ranks of the region.
+    pub ranks: u32,
+    /// The lengths that it sends: up to what fits a mailbox as a whole, and beyond.
+    pub whole: usize,
+}
+
+impl Whim<'_> {
+    /// Some call of the sending half; whether it still is one.
+    pub fn send(&mut self, me: &Sender) -> Result<bool, Failure> {
+        let pulse = self.pulse;
+        let to = self.random.random_range(0..self.ranks);
+        let len = match self.random.random_range(0..8) {
+            0..4 => self.random.random_range(0..=48),
+            4..7 => self.random.random_range(0..=self.whole),
+            _ => self.random.random_range(0..16 * self.whole),
+        };
+        let bytes = vec![7; len];
+        match self.random.random_range(0..8) {
+            0 => {
+                let batch = me.batch();
+                for _ in 0..self.random.random_range(0..12) {
+                    if !self.sent(pulse.call(Call::TrySend, || me.try_send(to, &bytes)))? {
+                        return Ok(false);
+                    }
+                }
+                pulse.act(Call::Flush, || drop(batch));
+                Ok(true)
+            }
+            1 => {
+                let len = len.min(self.whole);
+                match pulse.call(Call::ReserveTimeout, || me.reserve_timeout(to, len, TIME)) {
+                    Ok(mut draft) => {
+                        let half = draft.len() / 2;
+                        draft.write_at(half, &bytes[..draft.len() - half]);
+                        self.sent(pulse.call(Call::Commit, || draft.commit()))
+                    }
+                    Err(error) => self.sent(Err(error)),
+                }
+            }
+            2 => self.sent(pulse.call(Call::Send, || me.send(to, &bytes))),
+            3 | 4 => self.sent(pulse.call(Call::TrySend, || me.try_send(to, &bytes))),
+            _ => self.sent(pulse.call(Call::SendTimeout, || me.send_timeout(to, &bytes, TIME))),
+        }
+    }
+
+    fn sent(&self, result: Result<(), SendError>) -> Result<bool, Failure> {
+        match result {
+            Err(SendError::Corrupt) => self.pulse.count(Tally::Corrupt),
+            Err(SendError::Lost(lost)) => return is_lost(lost),
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    /// Some calls of the receiving half; whether it still is one.
+    pub fn receive(&mut self, me: &mut Receiver, ills: &mut Ills) -> Result<bool, Failure> {
+        let pulse = self.pulse;
+        let from = self.random.random_range(0..self.ranks);
+        me.set_pieces(self.random.random_ratio(1, 4));
+        if self.random.random_ratio(1, if ills.has(from) { 4 } else { 32 }) {
+            let _ = pulse.call(Call::Reset, || me.reset(from));
+            ills.reset(from, pulse);
+        }
+        let mut held = Vec::new();
+        let batch = self.random.random_ratio(1, 4).then(|| me.batch());
+        for _ in 0..self.random.random_range(1..=6) {
+            let result = match self.random.random_range(0..8) {
+                0 => pulse.call(Call::Recv, || me.recv()),
+                1 => pulse.call(Call::RecvFrom, || me.recv_from(from)),
+                2 => pulse.call(Call::RecvFromTimeout, || me.recv_from_timeout(from, TIME)),
+                3 => pulse.call(Call::TryRecvFrom, || me.try_recv_from(from)),
+                4 => pulse.call(Call::RecvTimeout, || me.recv_timeout(TIME)),
+                _ => pulse.call(Call::TryRecv, || me.try_recv()),
+            };
+            let mail = match result {
+                Ok(mail) => mail,
+                Err(RecvError::Lost(lost)) => return is_lost(lost),
+                Err(RecvError::Corrupt(from)) => {
+                    pulse.count(Tally::Corrupt);
+                    ills.fall(from);
+                    continue;
+                }
+                Err(_) => continue,
+            };
+            ills.hear(mail.from(), pulse);
+            let mut buffer = [0; 100];
+            let offset = self.random.random_range(0..200);
+            let copied = mail.copy_from(offset, &mut buffer);
+            if mail.to_vec().len() != mail.len() || copied > mail.len().saturating_sub(offset) {
+                return Err(Failure::new("a mail has another length than it says"));
+            }
+            let _ = (mail.piece(), mail.epoch(), mail.read::<[u64; 2]>());
+            if mail.is_call() && self.random.random_ratio(3, 4) {
+                if !self.answer(mail)? {
+                    return Ok(false);
+                }
+                continue;
+            }
+            match self.random.random_range(0..6) {
+                0 => pulse.act(Call::Acknowledge, || mail.leave()),
+                1 => drop(pulse.act(Call::Acknowledge, || mail.into_vec())),
+                2 => held.push(mail),
+                3 if !held.is_empty() => {
+                    pulse.act(Call::Acknowledge, || drop(std::mem::replace(&mut held[0], mail)));
+                }
+                _ => pulse.act(Call::Acknowledge, || drop(mail)),
+            }
+        }
+        pulse.act(Call::Acknowledge, || drop(held));
+        pulse.act(Call::Settle, || drop(batch));
+        Ok(true)
+    }
+
+    /// Asks a rank something, and serves others until there is an answer or not; whether it still is an endpoint.
+    pub fn converse(&mut self, me: &Endpoint) -> Result<bool, Failure> {
+        let pulse = self.pulse;
+        let to = self.random.random_range(0..self.ranks);
+        let bytes = self.some_bytes();
+        let asked = match self.random.random_range(0..4) {
+            0 => pulse.call(Call::Ask, || me.call(to, &bytes)).map(|reply| (Some(reply), None)),
+            1 => {
+                let asked = pulse.call(Call::AskTimeout, || me.call_timeout(to, &bytes, TIME));
+                asked.map(|reply| (Some(reply), None))
+            }
+            _ => pulse.call(Call::TryAsk, || me.try_call(to, &bytes)).map(|call| (None, Some(call))),
+        };
+        let (reply, call) = match asked {
+            Ok(asked) => asked,
+            Err(error) => return self.heard(Err(error)),
+        };
+        if !self.heard(Ok(reply))? {
+            return Ok(false);
+        }
+        for _ in 0..self.random.random_range(0..6) {
+            // Mail is before a call.
+            for _ in 0..self.random.random_range(0..24) {
+                if !self.serve(me)? {
+                    return Ok(false);
+                }
+            }
+            let Some(call) = &call else { continue };
+            let heard = if self.random.random() {
+                pulse.call(Call::Hear, || call.reply_timeout(TIME)).map(Some)
+            } else {
+                pulse.call(Call::Hear, || call.try_reply())
+            };
+            if !self.heard(heard)? {
+                return Ok(false);
+            }
+        }
+        pulse.act(Call::Hear, || drop(call));
+        Ok(true)
+    }
+
+    fn some_bytes(&mut self) -> Vec<u8> {
+        let longest = if self.random.random_ratio(2, 3) { 48 } else { self.whole };
+        vec![7; self.random.random_range(0..=longest)]
+    }
+
+    fn heard(&self, result: Result<Option<Reply>, CallError>) -> Result<bool, Failure> {
+        match result {
+            Ok(Some(_)) | Err(CallError::Refused(_)) => self.pulse.count(Tally::Answers),
+            Err(CallError::Corrupt) => self.pulse.count(Tally::Corrupt),
+            Err(CallError::Lost(lost)) => return is_lost(lost),
+            _ => {}
+        }
+        Ok(true)
+    }
+
+    fn serve(&mut self, me: &Endpoint) -> Result<bool, Failure> {
+        let pulse = self.pulse;
+        let received = if self.random.random_ratio(1, 64) {
+            pulse.call(Call::RecvTimeout, || me.recv_timeout(TIME))
+        } else {
+            pulse.call(Call::TryRecv, || me.try_recv())
+        };
+        match received {
+            Ok(mail) if mail.is_call() => return self.answer(mail),
+            Ok(mail) => pulse.act(Call::Acknowledge, || drop(mail)),
+            Err(RecvError::Lost(lost)) => return is_lost(lost),
+            Err(RecvError::Corrupt(_)) => pulse.count(Tally::Corrupt),
+            Err(_) => {}
+        }
+        Ok(true)
+    }
+
+    /// Does something with a call; whether the endpoint still is one.
+    fn answer(&mut self, call: Mail<'_>) -> Result<bool, Failure> {
+        let bytes = self.some_bytes();
+        let whim = self.random.random_range(0..6);
+        let answered = self.pulse.call(Call::Answer, || match whim {
+            0 => call.reply(&bytes),
+            1 => call.refuse(&bytes),
+            2 => call.try_reply(&bytes),
+            3 => call.reply_timeout(&bytes, TIME),
+            4 => {
+                call.leave();
+                Ok(())
+            }
+            _ => {
+                drop(call);
+                Ok(())
+            }
+        });
+        if let Err(ReplyError::Send(error)) = answered { self.sent(Err(error)) } else { Ok(true) }
+    }
+}
+
+/// Nobody forks here.
+fn is_lost(lost: Lost) -> Result<bool, Failure> {
+    match lost {
+        Lost::Rank => Ok(false),
+        Lost::Forked => Err(Failure::new("a process that has not forked is told that it has")),
+        Lost::Removed => Err(Failure::new("somebody removed the region of this run")),
+    }
+}
+
+/// What ails the mailboxes of a receiver.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Ill {
+    Well,
+    Corrupt,
+    Reset,
+}
+
+/// The same, by sender.
+pub struct Ills(Vec<Ill>);
+
+impl Ills {
+    /// Nothing, with so many senders.
+    pub fn new(ranks: u32) -> Self {
+        Self(vec![Ill::Well; ranks as usize])
+    }
+
+    fn has(&self, from: u32) -> bool {
+        self.0[from as usize] == Ill::Corrupt
+    }
+
+    fn fall(&mut self, from: u32) {
+        self.0[from as usize] = Ill::Corrupt;
+    }
+
+    fn reset(&mut self, from: u32, pulse: Pulse<'_>) {
+        if self.has(from) {
+            pulse.count(Tally::Resets);
+            self.0[from as usize] = Ill::Reset;
+        }
+    }
+
+    fn hear(&mut self, from: u32, pulse: Pulse<'_>) {
+        if std::mem::replace(&mut self.0[from as usize], Ill::Well) == Ill::Reset {
+            pulse.count(Tally::Revived);
+        }
+    }
+}

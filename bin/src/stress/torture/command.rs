@@ -1,0 +1,75 @@
+//! `mbox-demo torture`: processes that talk while they are killed.
+
+use super::book::Book;
+use super::rack::{Rack, Terms};
+use crate::common::failure::Failure;
+use crate::common::output::show;
+use crate::common::process::clock;
+use crate::common::processes::Processes;
+use crate::stress::chaos::run::Chaos;
+use crate::stress::journal::Journal;
+use clap::Args;
+use std::time::Duration;
+
+/// Kill processes that talk, at random, and check that nothing is lost, torn, out of order, repeated or stuck, and
+/// that calls get their own answers and are carried out once at most;
+/// or overwrite their region, and check that none of them ends or is stuck
+#[derive(Args)]
+pub struct Torture {
+    /// How many processes to kill
+    #[arg(long, value_name = "N", default_value_t = 300, conflicts_with = "chaos")]
+    kills: u64,
+    /// Kill nobody, but overwrite words of the region, of every kind
+    #[arg(long)]
+    chaos: bool,
+    /// How many words to overwrite
+    #[arg(long, value_name = "N", default_value_t = 10_000_000, requires = "chaos")]
+    writes: u64,
+    /// How many processes talk, each with all and with itself
+    #[arg(long, value_name = "R", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=64))]
+    ranks: u32,
+    /// What sizes and moments come from; shown in the end if it is not given
+    #[arg(long, value_name = "S")]
+    seed: Option<u64>,
+    /// Kills a second
+    #[arg(long, value_name = "N", default_value_t = 50, conflicts_with = "chaos", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    rate: u32,
+    /// Seconds after which a call that does not return is stuck
+    #[arg(long, value_name = "S", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    patience: u64,
+    /// Report as a JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+impl Torture {
+    /// Kills so many, and reports.
+    pub fn run(&self) -> Result<(), Failure> {
+        let seed = self.seed.unwrap_or_else(|| clock().as_nanos() as u64 % 1_000_000);
+        if self.chaos {
+            let (patience, json) = (self.patience(), self.json);
+            return Chaos { writes: self.writes, ranks: self.ranks, seed, patience, json }.run();
+        }
+        let processes = Processes::new("torture")?;
+        let journal = Journal::new(Book::words(self.ranks + 1))?;
+        let terms = Terms { ranks: self.ranks, rate: self.rate, seed, patience: self.patience() };
+        let mut rack = Rack::new(terms, &processes, &journal)?;
+        let ended = rack.kill_all(self.kills).and_then(|()| rack.finish());
+        let mut toll = rack.toll();
+        drop(rack);
+        let left = processes.leave();
+        toll.left_behind = left.is_err().into();
+        if self.json {
+            show(&toll.to_json())?;
+        } else {
+            show(&toll.to_string())?;
+        }
+        ended?;
+        left?;
+        toll.check()
+    }
+
+    fn patience(&self) -> Duration {
+        Duration::from_secs(self.patience)
+    }
+}

@@ -1,0 +1,18 @@
+//! Processes that talk while they are killed.
+
+pub mod book;
+pub mod caller;
+pub mod collector;
+pub mod command;
+pub mod docket;
+pub mod ledger;
+pub mod line;
+pub mod mourner;
+pub mod obituary;
+pub mod parcel;
+pub mod poster;
+pub mod rack;
+pub mod server;
+pub mod toll;
+pub mod verb;
+pub mod victim;
