@@ -5,5 +5,5 @@ mod demo;
 mod mbox;
 mod stress;
 
-pub use demo::cli::run as demo;
-pub use mbox::cli::run as mbox;
+pub use crate::demo::cli::run as demo;
+pub use crate::mbox::cli::run as mbox;
