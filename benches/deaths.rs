@@ -11,11 +11,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
 #[cfg(not(loom))]
 mod not_loom {
+    use kit::{Child, Lines};
     use mailbox::{Config, Endpoint, RecvError, Region, SendError};
     use std::env;
     use std::error::Error;
-    use std::io::{BufRead, BufReader};
-    use std::process::{Child, Command, Stdio};
+    use std::process::{Command, Stdio};
     use std::sync::OnceLock;
     use std::thread;
     use std::time::{Duration, Instant};
@@ -55,7 +55,7 @@ mod not_loom {
     }
 
     fn play(role: &str) -> Outcome<()> {
-        measure::die_with_parent();
+        kit::die_with_parent();
         let (role, name) = role.split_once(' ').ok_or("no region")?;
         let region = Region::open(name)?;
         let ranks = if role == "crowd" { VICTIM + 1..PEERS + 1 } else { VICTIM..VICTIM + 1 };
@@ -73,26 +73,12 @@ mod not_loom {
         }
     }
 
-    /// A second process, once it is ready; killed when this is dropped.
-    struct Second(Child);
-
-    impl Second {
-        fn start(role: &str, name: &str) -> Outcome<Self> {
-            let mut command = Command::new(env::current_exe()?);
-            let mut child = command.env(ROLE, format!("{role} {name}")).stdout(Stdio::piped()).spawn()?;
-            let output = child.stdout.take().ok_or("no output")?;
-            let second = Self(child);
-            let mut line = String::new();
-            BufReader::new(output).read_line(&mut line)?;
-            if line == "ready\n" { Ok(second) } else { Err("a second process failed".into()) }
-        }
-    }
-
-    impl Drop for Second {
-        fn drop(&mut self) {
-            let _ = self.0.kill();
-            let _ = self.0.wait();
-        }
+    /// Starts a second process, and waits until it is ready.
+    fn start(role: &str, name: &str) -> Outcome<Child> {
+        let mut command = Command::new(env::current_exe()?);
+        let mut second = Child::start(command.env(ROLE, format!("{role} {name}")).stdout(Stdio::piped()));
+        let line = second.output().map(Lines::of).and_then(|lines| lines.next());
+        if line.as_deref() == Some("ready") { Ok(second) } else { Err("a second process failed".into()) }
     }
 
     fn measure(name: &str) -> Outcome<()> {
@@ -103,7 +89,7 @@ mod not_loom {
         few(300, Awaited::ItsMail, "waits to receive from it")?;
         few(300, Awaited::Room, "waits to send, its mailbox is full")?;
         few(100, Awaited::AnyMail, "waits to receive from anyone, 1 peer")?;
-        let crowd = Second::start("crowd", name)?;
+        let crowd = start("crowd", name)?;
         for _ in 0..u64::from(PEERS - VICTIM) * LAST {
             drop(me.recv()?);
         }
@@ -126,7 +112,7 @@ mod not_loom {
     /// One death, `delay` after somebody began to wait for it: how long until it was told.
     fn one(me: &Endpoint, name: &str, awaited: Awaited, delay: Duration) -> Outcome<Duration> {
         let role = if matches!(awaited, Awaited::Room) { "silent" } else { "sender" };
-        let mut victim = Second::start(role, name)?;
+        let mut victim = start(role, name)?;
         let killed = OnceLock::new();
         if matches!(awaited, Awaited::Room) {
             while me.try_send(VICTIM, b"x").is_ok() {}
@@ -135,7 +121,7 @@ mod not_loom {
             scope.spawn(|| {
                 thread::sleep(Duration::from_millis(20) + delay);
                 let _ = killed.set(Instant::now());
-                let _ = victim.0.kill();
+                victim.kill();
             });
             wait(me, awaited).map(|()| Instant::now())
         })?;

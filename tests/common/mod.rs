@@ -10,23 +10,25 @@ pub mod dice;
 pub mod puppet;
 pub mod wire;
 
+#[allow(unused_imports, reason = "each test file uses a part of it")]
+pub use kit::{
+    PATIENCE as GUARD, die_with_parent as end_with_parent, end_quietly, end_within, exit_at_once, exit_with,
+    fork, kill, kill_oneself, status_of, wait_for, wait_until,
+};
+
+use kit::{Lines, Name, SIGKILL, SIGSTOP, try_signal};
 use mailbox::lab::abi::{Bells, Rank};
 use mailbox::{Config, Place, Region, TrustedEvents, Wait};
 use std::env;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Write};
+use std::io::Write;
 use std::mem::offset_of;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
-use std::process::{self, ChildStdin, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, Receiver};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{ChildStdin, Command, ExitStatus, Stdio};
+use std::time::Duration;
 
-/// What takes longer hangs.
-pub const GUARD: Duration = Duration::from_secs(60);
 /// A timeout that is meant to run out: longer than a nap, after which a sleeper looks who lives.
 pub const SHORT: Duration = Duration::from_millis(120);
 
@@ -51,50 +53,42 @@ pub fn place(name: &str) -> Place<'_> {
 }
 
 /// A name for a region that nobody else uses; whatever bears it is gone after the test.
-pub struct Scratch {
-    name: String,
-}
+pub struct Scratch(Name);
 
 impl Scratch {
     pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self { name: format!("mailbox-test-{}-{count}", process::id()) }
+        Self(Name::new())
     }
 
     /// What is at this place.
     pub fn at(name: &str) -> Self {
-        Self { name: name.to_string() }
+        Self(Name::at(name))
     }
 
     /// As [`Scratch::new`], for a file.
     pub fn file() -> Self {
-        let path = env::temp_dir().join(Self::new().name());
-        Self { name: path.to_str().expect("text").to_string() }
+        Self(Name::file())
     }
 
     /// As [`Scratch::file`], but no disk is waited for.
     pub fn in_memory() -> Self {
-        Self { name: format!("/dev/shm/{}", Self::new().name()) }
+        Self(Name::at(format!("/dev/shm/{}", &*Name::new())))
     }
 
     pub fn name(&self) -> &str {
-        &self.name
+        &self.0
     }
 
     pub fn path(&self) -> PathBuf {
-        match place(&self.name) {
-            Place::File(path) => path.to_path_buf(),
-            _ => mailbox::lab::os::shm_path(&self.name),
-        }
+        self.0.path()
     }
 
     pub fn create(&self, config: Config) -> Region {
-        Region::create(place(&self.name), config).expect("a new region")
+        Region::create(place(self.name()), config).expect("a new region")
     }
 
     pub fn open(&self) -> Region {
-        Region::open(place(&self.name)).expect("a region")
+        Region::open(place(self.name())).expect("a region")
     }
 
     /// Overwrites bytes of the segment.
@@ -161,28 +155,13 @@ pub fn record(rank: u32) -> u64 {
     4096 + u64::from(rank) * size_of::<Rank>() as u64
 }
 
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(self.path()).or_else(|_| fs::remove_dir(self.path()));
-    }
-}
-
-/// Waits for what is bound to happen.
-pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + GUARD;
-    while !happened() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        thread::sleep(Duration::from_micros(200));
-    }
-}
-
 /// A second process; killed with the test.
 pub struct Child {
-    process: process::Child,
+    process: kit::Child,
     commands: Option<ChildStdin>,
-    answers: Receiver<String>,
+    output: Lines,
     /// Children of the child, which must not outlive the test either.
-    forks: Vec<i32>,
+    forks: Vec<u32>,
 }
 
 impl Child {
@@ -219,26 +198,15 @@ impl Child {
             }
         };
         prepare(&mut command);
-        let mut process = command
+        command
             .args(["second_process", "--exact", "--nocapture", "--test-threads=1"])
             .env(ROLE, role)
             .env(REGION, region)
             .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("a second process");
-        let commands = process.stdin.take();
-        let output = BufReader::new(process.stdout.take().expect("a pipe"));
-        let (sender, answers) = mpsc::channel();
-        // Ends with the last process that has the other end of the pipe.
-        thread::spawn(move || {
-            for line in output.lines().map_while(Result::ok) {
-                if let Some(answer) = line.strip_prefix(MARK) {
-                    let _ = sender.send(answer.to_string());
-                }
-            }
-        });
-        Self { process, commands, answers, forks: Vec::new() }
+            .stdout(Stdio::piped());
+        let mut process = kit::Child::start(&mut command);
+        let (commands, output) = (process.input(), Lines::of(process.output().expect("a pipe")));
+        Self { process, commands, output, forks: Vec::new() }
     }
 
     /// Starts a process in `role` where regions in memory are its own and its children's; `None`, and a word
@@ -274,7 +242,12 @@ impl Child {
 
     /// The next answer.
     pub fn answer(&mut self) -> String {
-        self.answers.recv_timeout(GUARD).expect("an answer")
+        loop {
+            let line = self.output.next().expect("an answer");
+            if let Some(answer) = line.strip_prefix(MARK) {
+                return answer.to_string();
+            }
+        }
     }
 
     /// Makes the child fork. Until the forked process ends it gives the answers, while its parent waits.
@@ -300,22 +273,21 @@ impl Child {
     /// Lets its standard input end, and waits until the process does.
     pub fn finish(&mut self) -> ExitStatus {
         self.commands = None;
-        self.process.wait().expect("a child")
+        self.process.finish()
     }
 
     /// Kills it; the kernel has let go of its locks afterwards.
     pub fn kill(&mut self) {
-        let _ = self.process.kill();
-        let _ = self.process.wait();
+        self.process.kill();
     }
 
     pub fn signal(&self, signal: i32) {
-        send_signal(self.process.id() as i32, signal);
+        self.process.signal(signal);
     }
 
     /// Stops it, as a debugger or a terminal does; it has stopped afterwards.
     pub fn stop(&self) {
-        self.signal(libc::SIGSTOP);
+        self.signal(SIGSTOP);
         let stat = format!("/proc/{}/stat", self.process.id());
         wait_until("a process has stopped", || {
             let stat = fs::read_to_string(&stat).expect("a process");
@@ -328,17 +300,8 @@ impl Drop for Child {
     fn drop(&mut self) {
         self.kill();
         for process in self.forks.drain(..) {
-            send_signal(process, libc::SIGKILL);
+            try_signal(process, SIGKILL);
         }
-    }
-}
-
-fn send_signal(process: i32, signal: i32) {
-    assert!(process > 1, "a single process");
-    // SAFETY: no pointers.
-    #[expect(unsafe_code, reason = "system call")]
-    unsafe {
-        libc::kill(process, signal);
     }
 }
 
@@ -360,15 +323,6 @@ pub fn reply(answer: &str) {
     // The harness may have begun a line; and its capture is no way out of a forked process.
     let mut output = std::io::stdout().lock();
     write!(output, "\n{MARK}{answer}\n").and_then(|()| output.flush()).expect("a test that listens");
-}
-
-/// Forks: zero in the child, else its process id.
-pub fn fork() -> i32 {
-    // SAFETY: what runs in the child afterwards is this thread, which holds no lock.
-    #[expect(unsafe_code, reason = "system call")]
-    let process = unsafe { libc::fork() };
-    assert!(process >= 0, "fork");
-    process
 }
 
 /// Forks without the C library's knowledge: what it was asked to do at forks is not done.
@@ -427,84 +381,6 @@ pub fn is_registered_for_barriers() -> Option<bool> {
 /// As above.
 #[cfg(not(target_os = "linux"))]
 pub fn forbid_barriers() {}
-
-/// In a forked process: it ends with its parent, at the latest.
-#[cfg(target_os = "linux")]
-pub fn end_with_parent() {
-    // SAFETY: no pointers.
-    #[expect(unsafe_code, reason = "system call")]
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-    }
-}
-
-/// Elsewhere it has a time in which to end, and that must do.
-#[cfg(not(target_os = "linux"))]
-pub fn end_with_parent() {}
-
-/// Kills this process.
-pub fn kill_oneself() -> ! {
-    send_signal(process::id() as i32, libc::SIGKILL);
-    unreachable!("killed")
-}
-
-/// Has this process leave no core behind, however it ends.
-pub fn end_quietly() {
-    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: `none` outlives the call.
-    #[expect(unsafe_code, reason = "system call")]
-    unsafe {
-        libc::setrlimit(libc::RLIMIT_CORE, &raw const none);
-    }
-}
-
-/// Kills a forked process.
-pub fn kill(process: i32) {
-    send_signal(process, libc::SIGKILL);
-    wait_for(process);
-}
-
-/// Waits for a forked process to end.
-pub fn wait_for(process: i32) {
-    // SAFETY: the null pointer says that the status is of no interest.
-    #[expect(unsafe_code, reason = "system call")]
-    unsafe {
-        libc::waitpid(process, std::ptr::null_mut(), 0);
-    }
-}
-
-/// Has the kernel end this process, however it hangs, after that many seconds.
-pub fn end_within(seconds: u32) {
-    // SAFETY: no pointers.
-    #[expect(unsafe_code, reason = "system call")]
-    unsafe {
-        libc::alarm(seconds);
-    }
-}
-
-/// Ends a forked process without what its parent wanted to be done at its end.
-pub fn exit_at_once() -> ! {
-    exit_with(0)
-}
-
-/// As [`exit_at_once`], with that status.
-pub fn exit_with(status: i32) -> ! {
-    // SAFETY: always.
-    #[expect(unsafe_code, reason = "system call")]
-    unsafe {
-        libc::_exit(status)
-    }
-}
-
-/// Waits for a forked process to end or to stop, and says how it did, as `waitpid` does.
-pub fn status_of(process: i32) -> i32 {
-    let mut status = 0;
-    // SAFETY: `status` outlives the call.
-    #[expect(unsafe_code, reason = "system call")]
-    let result = unsafe { libc::waitpid(process, &raw mut status, 0) };
-    assert_eq!(result, process, "a child");
-    status
-}
 
 /// The descriptors through which this process holds locks.
 fn lock_holders() -> Vec<i32> {

@@ -4,7 +4,8 @@ use crate::fan_in::FanIn;
 use crate::process::{self, Partner};
 use crate::stream::Stream;
 use crate::times::Times;
-use mailbox::{Config, Endpoint, Mail, Region, RemoveError, SendError, Wait};
+use kit::Name;
+use mailbox::{Config, Endpoint, Mail, Region, SendError, Wait};
 use std::collections::BTreeSet;
 use std::error::Error;
 use std::hint::black_box;
@@ -18,29 +19,11 @@ const MESSAGES_PER_LOOK: u64 = 4096;
 /// How long a measurement waits for its partners to come.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// A region of its own for a measurement, removed at its end.
-struct Place {
-    name: String,
-}
-
-impl Place {
-    fn create(config: Config) -> Outcome<Self> {
-        let name = format!("mailbox-measure-{}", std::process::id());
-        Region::create(&name, config)?;
-        Ok(Self { name })
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        // In use only if a measurement failed; then its partner is about to be killed.
-        for _ in 0..100 {
-            match Region::remove_at(&self.name) {
-                Err(RemoveError::InUse) => std::thread::sleep(Duration::from_millis(10)),
-                _ => return,
-            }
-        }
-    }
+/// A region for a measurement, removed at its end.
+fn create(config: Config) -> Outcome<Name> {
+    let name = Name::new();
+    Region::create(&*name, config)?;
+    Ok(name)
 }
 
 /// Ranks 0 and 1 of a region that may have served another measurement before.
@@ -77,7 +60,7 @@ impl<'a> Pair<'a> {
 
 /// Round trips of `bytes` between two processes in a region of this configuration.
 pub fn round_trip(config: Config, bytes: usize, rounds: u32, wait: Wait) -> Outcome<Times> {
-    round_trip_in(&Place::create(config)?.name, bytes, rounds, wait)
+    round_trip_in(&create(config)?, bytes, rounds, wait)
 }
 
 /// Round trips of `bytes` between rank 0, this process, and rank 1 of a region that nobody has joined.
@@ -107,7 +90,7 @@ pub fn round_trip_in(region: &str, bytes: usize, rounds: u32, wait: Wait) -> Out
 
 /// Calls with `bytes` there and back between two processes in a region of this configuration.
 pub fn calls(config: Config, bytes: usize, rounds: u32, wait: Wait) -> Outcome<Times> {
-    calls_in(&Place::create(config)?.name, bytes, rounds, wait)
+    calls_in(&create(config)?, bytes, rounds, wait)
 }
 
 /// Calls with `bytes` there and back, by rank 0, this process, to rank 1 of a region that nobody has joined.
@@ -136,7 +119,7 @@ pub fn calls_in(region: &str, bytes: usize, rounds: u32, wait: Wait) -> Outcome<
 
 /// `messages` of `bytes` one way between two processes in a region of this configuration.
 pub fn stream(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcome<Stream> {
-    stream_in(&Place::create(config)?.name, bytes, messages, wait)
+    stream_in(&create(config)?, bytes, messages, wait)
 }
 
 /// `messages` of `bytes` from rank 1 to rank 0, this process, of a region that nobody has joined; timed from
@@ -178,9 +161,9 @@ pub fn stream_batched(
     batch: u64,
     wait: Wait,
 ) -> Outcome<Stream> {
-    let place = Place::create(config)?;
-    check_length(&place.name, bytes)?;
-    let pair = Pair::of(&place.name, wait)?;
+    let name = create(config)?;
+    check_length(&name, bytes)?;
+    let pair = Pair::of(&name, wait)?;
     let batches = messages / batch;
     let partner = Partner::start(1, || {
         let me = pair.join(1).expect("the region is there");
@@ -212,7 +195,7 @@ pub fn stream_batched(
 /// As [`stream`], for messages that travel in fragments: what the receiver gets lies in its own memory, copied
 /// once as the messages of a stream are, and of that the last bytes are looked at.
 pub fn large(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcome<Stream> {
-    large_in(&Place::create(config)?.name, bytes, messages, wait)
+    large_in(&create(config)?, bytes, messages, wait)
 }
 
 /// As [`stream_in`], for messages as those of [`large`].
@@ -259,8 +242,8 @@ fn check_length(region: &str, bytes: usize) -> Outcome<()> {
 /// heard from. Where `pinned`, they are spread over the processors, the first on another than the receiver;
 /// else all run where the system puts them.
 pub fn fan_in(config: Config, bytes: usize, messages: u64, wait: Wait, pinned: bool) -> Outcome<FanIn> {
-    let place = Place::create(config)?;
-    many_to_one(&place.name, bytes, wait, pinned, |received, _| received == messages)
+    let name = create(config)?;
+    many_to_one(&name, bytes, wait, pinned, |received, _| received == messages)
 }
 
 /// As [`fan_in`] where the system puts them, for so long, in a region that nobody has ever joined.

@@ -1,86 +1,26 @@
 //! A second process, and what processes cost.
 
+use kit::Forked;
 use std::io;
-use std::os::unix::process::parent_id;
 use std::sync::OnceLock;
 use std::time::Duration;
 
-/// A forked process that does one thing and ends.
-pub struct Partner {
-    pid: libc::pid_t,
-}
+/// A forked process on a processor of its own, that does one thing and ends; killed when this is dropped.
+pub struct Partner(Forked);
 
 impl Partner {
     /// Runs `work` in a forked process on processor `processor`. The caller has a single thread.
     pub fn start(processor: usize, work: impl FnOnce()) -> io::Result<Self> {
-        let parent = std::process::id();
-        // SAFETY: with a single thread the child may do whatever the parent may.
-        #[expect(unsafe_code, reason = "a process that shares anonymous memory")]
-        let pid = unsafe { libc::fork() };
-        if pid < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        if pid == 0 {
-            die_with_parent();
+        let work = || {
             pin(processor);
-            let work = std::panic::AssertUnwindSafe(|| {
-                // A parent that died too early to take its child along must not leave one that spins.
-                assert_eq!(parent_id(), parent, "the parent lives");
-                work();
-            });
-            let status = if std::panic::catch_unwind(work).is_ok() { 0 } else { 101 };
-            // SAFETY: ends the child at once; what it shares with its parent is the parent's to clean up.
-            #[expect(unsafe_code, reason = "the child must not return into its parent's code")]
-            unsafe {
-                libc::_exit(status)
-            }
-        }
-        Ok(Self { pid })
+            work();
+        };
+        Forked::start(work).map(Self)
     }
 
     /// Waits for its end; an error if it did not end well.
     pub fn finish(self) -> io::Result<()> {
-        let mut status = 0;
-        // SAFETY: `status` outlives the call.
-        #[expect(unsafe_code, reason = "system call")]
-        let result = unsafe { libc::waitpid(self.pid, &raw mut status, 0) };
-        std::mem::forget(self);
-        match (result, status) {
-            (pid, 0) if pid > 0 => Ok(()),
-            _ => Err(io::Error::other("the partner process failed")),
-        }
-    }
-}
-
-impl Drop for Partner {
-    fn drop(&mut self) {
-        // SAFETY: a child of ours that nobody has waited for.
-        #[expect(unsafe_code, reason = "system calls")]
-        unsafe {
-            libc::kill(self.pid, libc::SIGKILL);
-            libc::waitpid(self.pid, std::ptr::null_mut(), 0);
-        }
-    }
-}
-
-/// Has the kernel kill this process when the one that started it ends.
-pub fn die_with_parent() {
-    // SAFETY: no pointers.
-    #[expect(unsafe_code, reason = "system call")]
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-    }
-}
-
-/// Lets signals end this process and those that it starts, also where a shell started it in the background, to ignore
-/// some.
-pub fn hear_signals() {
-    for signal in [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT] {
-        // SAFETY: the default action is no function of ours.
-        #[expect(unsafe_code, reason = "system call")]
-        unsafe {
-            libc::signal(signal, libc::SIG_DFL);
-        }
+        self.0.finish()
     }
 }
 

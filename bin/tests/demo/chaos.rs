@@ -1,6 +1,7 @@
 //! The torture by overwriting, whole and broken off.
 
-use crate::kit::{Demo, End, nothing_is_left, players, signal, wait_until};
+use crate::program::{Demo, End, nothing_is_left, players};
+use kit::{SIGABRT, SIGTERM, signal, wait_until};
 use serde_json::Value;
 
 fn number(report: &Value, field: &str) -> u64 {
@@ -57,7 +58,7 @@ fn a_process_that_ends_by_itself_is_a_violation() {
     let demo = Demo::start(&["torture", "--chaos", "--json"]);
     let pid = demo.pid();
     wait_until("processes have started", || players("torture", pid).len() == 6);
-    signal("ABRT", players("torture", pid)[0]);
+    signal(players("torture", pid)[0], SIGABRT);
     let line = demo.line().expect("a report");
     let report: Value = serde_json::from_str(&line).expect("JSON");
     assert_eq!(number(&report, "ended"), 1);
@@ -75,7 +76,7 @@ fn a_signal_ends_it_and_nothing_is_left() {
         let demo = Demo::start(&["torture", "--chaos"]);
         let pid = demo.pid();
         wait_until("processes have started", || players("torture", pid).len() == 6);
-        demo.signal("TERM");
+        demo.signal(SIGTERM);
         assert_eq!(demo.end(), End { code: Some(128 + 15), complaints: String::new() });
         nothing_is_left("torture", pid);
     }

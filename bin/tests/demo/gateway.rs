@@ -1,6 +1,7 @@
 //! The gateway and its traders, whole and disturbed.
 
-use crate::kit::{Demo, End, broken_pipe, full_device, nothing_is_left, players, signal, wait_until};
+use crate::program::{Demo, End, broken_pipe, full_device, nothing_is_left, players};
+use kit::{SIGINT, SIGKILL, SIGTERM, signal, wait_until};
 use std::fs;
 
 /// The process that was started with these arguments first, in the play of process `pid`.
@@ -90,7 +91,7 @@ fn killed(demo: Demo, pid: u32, part: &str) {
 #[test]
 fn a_killed_gateway_is_told_by_its_traders() {
     let (demo, pid) = busy();
-    signal("KILL", player(pid, "gateway"));
+    signal(player(pid, "gateway"), SIGKILL);
     let mut told = vec![];
     while let Some(line) = demo.line() {
         if let Some((trader, news)) = line.split_once(" is told by its call: ") {
@@ -106,7 +107,7 @@ fn a_killed_gateway_is_told_by_its_traders() {
 #[test]
 fn a_killed_trader_is_told_by_the_gateway_and_the_other_ends() {
     let (demo, pid) = busy();
-    signal("KILL", player(pid, "trader --rank 1"));
+    signal(player(pid, "trader --rank 1"), SIGKILL);
     let line = demo.shows("     the gateway is told after order ");
     assert!(line.ends_with(": rank 1 is dead"), "{line}");
     let line = demo.shows("     trader 2 is told by its call: ");
@@ -116,9 +117,9 @@ fn a_killed_trader_is_told_by_the_gateway_and_the_other_ends() {
 
 #[test]
 fn a_signal_ends_it_and_nothing_is_left() {
-    for (name, code) in [("INT", 130), ("TERM", 143)] {
+    for (number, code) in [(SIGINT, 130), (SIGTERM, 143)] {
         let (demo, pid) = busy();
-        demo.signal(name);
+        demo.signal(number);
         assert_eq!(demo.end(), End { code: Some(code), complaints: String::new() });
         nothing_is_left("gateway", pid);
     }
@@ -129,7 +130,7 @@ fn players_end_with_their_parent() {
     let (demo, pid) = busy();
     assert_eq!(players("gateway", pid).len(), 3);
     let regions: Vec<String> = mailbox::lab::os::shm_names().expect("a list");
-    demo.signal("KILL");
+    demo.signal(SIGKILL);
     wait_until("all have ended", || players("gateway", pid).is_empty());
     // Who is killed cannot tidy up: that is for `mbox clean`, or here the test.
     for region in regions.iter().filter(|name| name.starts_with(&format!("mbox-demo-gateway-{pid}-"))) {

@@ -1,10 +1,9 @@
 //! The binary `mbox-demo`, watched and disturbed.
 
-mod kit;
-
 mod chaos;
 mod gateway;
 mod pingpong;
+mod program;
 mod soak;
 mod torture;
 mod tour;

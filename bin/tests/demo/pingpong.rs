@@ -1,6 +1,7 @@
 //! Ping and pong, in two terminals as it were.
 
-use crate::kit::{Demo, End, Name, broken_pipe, full_device, wait_until};
+use crate::program::{Demo, End, broken_pipe, full_device};
+use kit::{Name, SIGINT, SIGKILL, wait_until};
 
 fn ping(region: &Name) -> Demo {
     Demo::start(&["ping", "--region", region, "--interval", "20"])
@@ -20,7 +21,7 @@ fn both(region: &Name) -> (Demo, Demo) {
 
 /// Ends it as Ctrl-C does: it succeeds.
 fn interrupt(demo: Demo) {
-    demo.signal("INT");
+    demo.signal(SIGINT);
     demo.succeeds();
 }
 
@@ -68,7 +69,7 @@ fn ping_sees_pong_die_and_come_back() {
     let region = Name::new();
     let (ping, mut victim) = both(&region);
     for epoch in 2..5 {
-        victim.signal("KILL");
+        victim.signal(SIGKILL);
         ping.shows("rank 1 died (PeerDead)");
         victim = pong(&region);
         ping.shows(&format!("rank 1 is here, epoch {epoch}"));
@@ -76,7 +77,7 @@ fn ping_sees_pong_die_and_come_back() {
         assert!(line.ends_with(&format!("answered in epoch {epoch}")), "{line}");
         victim.shows("pong ");
     }
-    victim.signal("KILL");
+    victim.signal(SIGKILL);
     ping.shows("rank 1 died (PeerDead)");
     interrupt(ping);
     assert!(!region.exists());
@@ -88,7 +89,7 @@ fn pong_sees_ping_die_and_come_back() {
     let region = Name::new();
     let (mut victim, pong) = both(&region);
     for epoch in 2..5 {
-        victim.signal("KILL");
+        victim.signal(SIGKILL);
         pong.shows("rank 0 died (PeerDead)");
         victim = ping(&region);
         pong.shows(&format!("rank 0 is here, epoch {epoch}"));
@@ -96,7 +97,7 @@ fn pong_sees_ping_die_and_come_back() {
         assert!(line.ends_with(&format!("asked in epoch {epoch}")), "{line}");
         victim.shows("ping 2");
     }
-    victim.signal("KILL");
+    victim.signal(SIGKILL);
     pong.shows("rank 0 died (PeerDead)");
     interrupt(pong);
     assert!(!region.exists());
@@ -107,8 +108,8 @@ fn pong_sees_ping_die_and_come_back() {
 fn both_come_back() {
     let region = Name::new();
     let (first, second) = both(&region);
-    first.signal("KILL");
-    second.signal("KILL");
+    first.signal(SIGKILL);
+    second.signal(SIGKILL);
     wait_until("both are dead", || is_dead(&first) && is_dead(&second));
     let (ping, pong) = both(&region);
     interrupt(pong);

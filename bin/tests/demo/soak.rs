@@ -1,6 +1,7 @@
 //! The soak, whole and broken off.
 
-use crate::kit::{Demo, End, nothing_is_left, players, signal, wait_until};
+use crate::program::{Demo, End, nothing_is_left, players};
+use kit::{SIGINT, SIGKILL, signal, wait_until};
 use serde_json::Value;
 
 #[test]
@@ -34,7 +35,7 @@ fn a_signal_ends_it_and_nothing_is_left() {
     let demo = Demo::start(&["soak"]);
     let pid = demo.pid();
     wait_until("processes have started", || players("soak", pid).len() == 4);
-    demo.signal("INT");
+    demo.signal(SIGINT);
     assert_eq!(demo.end(), End { code: Some(128 + 2), complaints: String::new() });
     nothing_is_left("soak", pid);
 }
@@ -44,7 +45,7 @@ fn a_process_that_is_killed_is_told() {
     let demo = Demo::start(&["soak"]);
     let pid = demo.pid();
     wait_until("processes have started", || players("soak", pid).len() == 4);
-    signal("KILL", players("soak", pid)[0]);
+    signal(players("soak", pid)[0], SIGKILL);
     let end = demo.end();
     assert_eq!(end.code, Some(1));
     assert!(end.complaints.contains(" failed, signal: 9"), "{end:?}");

@@ -1,6 +1,7 @@
 //! The torture, whole and broken off.
 
-use crate::kit::{Demo, End, nothing_is_left, players, try_signal, wait_until};
+use crate::program::{Demo, End, nothing_is_left, players};
+use kit::{SIGABRT, SIGTERM, try_signal, wait_until};
 use serde_json::Value;
 
 fn number(report: &Value, field: &str) -> u64 {
@@ -84,7 +85,7 @@ fn a_process_that_fails_by_itself_is_told() {
     wait_until("it ends", || {
         // By another signal than the one that it kills with. Some end by themselves before the signal comes.
         if let Some(&player) = players("torture", pid).first() {
-            try_signal("ABRT", player);
+            try_signal(player, SIGABRT);
         }
         demo.has_ended()
     });
@@ -99,7 +100,7 @@ fn a_signal_ends_it_and_nothing_is_left() {
     let demo = Demo::start(&["torture", "--kills", "100000", "--rate", "200"]);
     let pid = demo.pid();
     wait_until("processes have started", || players("torture", pid).len() > 1);
-    demo.signal("TERM");
+    demo.signal(SIGTERM);
     assert_eq!(demo.end(), End { code: Some(128 + 15), complaints: String::new() });
     nothing_is_left("torture", pid);
 }

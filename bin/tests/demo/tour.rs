@@ -1,6 +1,7 @@
 //! The tour, whole and broken off.
 
-use crate::kit::{Demo, End, broken_pipe, full_device, nothing_is_left, players, signal, wait_until};
+use crate::program::{Demo, End, broken_pipe, full_device, nothing_is_left, players};
+use kit::{SIGHUP, SIGINT, SIGKILL, SIGTERM, signal, wait_until};
 
 #[test]
 fn it_shows_a_figure_for_each_step_and_leaves_nothing() {
@@ -52,27 +53,27 @@ fn it_shows_a_figure_for_each_step_and_leaves_nothing() {
 }
 
 /// Ends a tour with a signal at the step whose heading begins so.
-fn interrupted(args: &[&str], step: &str, name: &str, code: i32) {
+fn interrupted(args: &[&str], step: &str, signal: i32, code: i32) {
     let demo = Demo::start(args);
     let pid = demo.pid();
     demo.shows(step);
     wait_until("processes have started", || !players("tour", pid).is_empty());
-    demo.signal(name);
+    demo.signal(signal);
     assert_eq!(demo.end(), End { code: Some(code), complaints: String::new() });
     nothing_is_left("tour", pid);
 }
 
 #[test]
 fn an_interrupt_leaves_nothing() {
-    interrupted(&[], "2. ", "INT", 130);
-    interrupted(&["--quick"], "3. ", "INT", 130);
-    interrupted(&["--quick"], "4. ", "INT", 130);
+    interrupted(&[], "2. ", SIGINT, 130);
+    interrupted(&["--quick"], "3. ", SIGINT, 130);
+    interrupted(&["--quick"], "4. ", SIGINT, 130);
 }
 
 #[test]
 fn an_interrupt_of_the_later_steps_leaves_nothing() {
-    interrupted(&["--quick"], "6. ", "INT", 130);
-    interrupted(&["--quick"], "8. ", "INT", 130);
+    interrupted(&["--quick"], "6. ", SIGINT, 130);
+    interrupted(&["--quick"], "8. ", SIGINT, 130);
 }
 
 #[test]
@@ -80,7 +81,7 @@ fn an_interrupt_while_there_is_a_file_leaves_nothing() {
     let demo = Demo::start(&["--quick"]);
     let pid = demo.pid();
     demo.shows("7. ");
-    demo.signal("INT");
+    demo.signal(SIGINT);
     assert_eq!(demo.end(), End { code: Some(130), complaints: String::new() });
     nothing_is_left("tour", pid);
 }
@@ -101,8 +102,8 @@ fn a_region_in_a_file_takes_a_folder() {
 
 #[test]
 fn other_signals_leave_nothing_either() {
-    interrupted(&[], "2. ", "TERM", 143);
-    interrupted(&[], "2. ", "HUP", 129);
+    interrupted(&[], "2. ", SIGTERM, 143);
+    interrupted(&[], "2. ", SIGHUP, 129);
 }
 
 #[test]
@@ -111,7 +112,7 @@ fn a_killed_process_ends_the_tour() {
     let pid = demo.pid();
     demo.shows("2. ");
     wait_until("a process has started", || !players("tour", pid).is_empty());
-    signal("KILL", players("tour", pid)[0]);
+    signal(players("tour", pid)[0], SIGKILL);
     let End { code, complaints } = demo.end();
     assert_eq!(code, Some(1));
     assert!(complaints.starts_with("mbox-demo: the process for \"bounce "), "{complaints}");
@@ -125,7 +126,7 @@ fn a_killed_rank_of_the_ring_ends_the_tour() {
     let pid = demo.pid();
     demo.shows("4. ");
     wait_until("all processes have started", || players("tour", pid).len() == 8);
-    signal("KILL", players("tour", pid)[3]);
+    signal(players("tour", pid)[3], SIGKILL);
     let End { code, complaints } = demo.end();
     assert_eq!(code, Some(1));
     assert!(complaints.starts_with("mbox-demo: the process for \"pass "), "{complaints}");

@@ -1,6 +1,6 @@
 //! Standard input comes out as standard output.
 
-use crate::kit::{Name, Process, feed, file_of, mbox, mbox_reading, mbox_writing};
+use crate::program::{Name, Process, feed, file_of, mbox, mbox_reading, mbox_writing};
 use std::fs;
 use std::process::Stdio;
 

@@ -1,6 +1,6 @@
 //! `mbox clean`, and regions for a group.
 
-use crate::kit::{Name, Process, alone, file_of, mbox, mbox_reading};
+use crate::program::{Name, Process, alone, file_of, mbox, mbox_reading};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};

@@ -1,6 +1,6 @@
 //! What `stat` says agrees with itself and with what it said before, while everything moves.
 
-use crate::kit::{Name, file_of, mbox_reading, mbox_writing};
+use crate::program::{Name, file_of, mbox_reading, mbox_writing};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs::File;

@@ -1,6 +1,7 @@
 //! A stream that is cut off does not look whole, and what was not written is not lost.
 
-use crate::kit::{Name, Process, SIGPIPE, broken_pipe, feed, file_of, mbox, mbox_reading, mbox_writing};
+use crate::program::{Name, Process, broken_pipe, feed, file_of, mbox, mbox_reading, mbox_writing};
+use kit::SIGPIPE;
 use std::fs::File;
 use std::process::Stdio;
 
@@ -202,7 +203,7 @@ fn every_command_ends_as_others_do_when_nobody_reads() {
 
 #[test]
 fn silence_on_standard_error_is_no_crash() {
-    let mut command = crate::kit::command(["stat", "/"]);
+    let mut command = crate::program::command(["stat", "/"]);
     let status = command.stderr(broken_pipe()).status().expect("it starts");
     assert_eq!(status.code(), Some(1));
 }

@@ -1,6 +1,6 @@
 //! A name with a slash in it is the path of a region in a file.
 
-use crate::kit::{Name, file_of, mbox, mbox_reading};
+use crate::program::{Name, file_of, mbox, mbox_reading};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -45,8 +45,9 @@ fn a_receiver_that_waits_is_reached_through_a_file() {
 fn a_path_may_be_relative_and_have_spaces() {
     let folder = Name::file();
     fs::create_dir(folder.path()).expect("a folder");
-    let run =
-        |args: &[&str]| crate::kit::Process::start(crate::kit::command(args).current_dir(folder.path()));
+    let run = |args: &[&str]| {
+        crate::program::Process::start(crate::program::command(args).current_dir(folder.path()))
+    };
     run(&["create", "./my prices", "--ranks", "1"]).succeeds();
     assert_eq!(entries(&folder.path()), ["my prices"]);
     run(&["create", "./my prices", "--ranks", "1"])

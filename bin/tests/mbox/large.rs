@@ -1,6 +1,6 @@
 //! Messages that do not fit their mailbox.
 
-use crate::kit::{Name, feed, file_of, mbox, mbox_reading, mbox_writing};
+use crate::program::{Name, feed, file_of, mbox, mbox_reading, mbox_writing};
 use mailbox::{Config, Region, SendError};
 use std::fs;
 use std::io::{Read, Write};

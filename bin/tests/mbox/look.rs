@@ -1,6 +1,6 @@
 //! What `ls` and `stat` show.
 
-use crate::kit::{Name, file_of, mbox, mbox_reading};
+use crate::program::{Name, file_of, mbox, mbox_reading};
 use mailbox::Region;
 use serde_json::{Value, json};
 use std::os::unix::fs::MetadataExt;

@@ -1,7 +1,5 @@
 //! The binary `mbox`, driven as people and scripts drive it.
 
-mod kit;
-
 mod carry;
 mod clean;
 mod consistent;
@@ -9,6 +7,7 @@ mod end;
 mod file;
 mod large;
 mod look;
+mod program;
 mod reading;
 mod refuse;
 mod remedies;

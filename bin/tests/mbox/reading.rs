@@ -1,6 +1,6 @@
 //! Looking is reading: `ls`, `stat` and `clean` disturb nobody, and need no more than they are allowed.
 
-use crate::kit::{MBOX, Name, Process, alone, command, mbox};
+use crate::program::{MBOX, Name, Process, alone, command, mbox};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;

@@ -1,6 +1,6 @@
 //! What cannot be done is told in one line, and leaves nothing behind.
 
-use crate::kit::{Name, file_of, mbox, mbox_reading};
+use crate::program::{Name, file_of, mbox, mbox_reading};
 use mailbox::OpenError;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;

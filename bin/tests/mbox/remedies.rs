@@ -1,6 +1,6 @@
 //! What went wrong is told with its cause, its object, and what this very user can do about it.
 
-use crate::kit::alone;
+use crate::program::alone;
 use std::fmt::Write;
 
 /// Runs each command with `mbox` where regions in memory are its own, after `scene`; what it complains of is as

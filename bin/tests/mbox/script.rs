@@ -1,6 +1,7 @@
 //! What scripts need: so many messages, so much time, other separators, and a status that says how it went.
 
-use crate::kit::{Name, Process, SIGPIPE, command, feed, file_of, mbox, mbox_reading, mbox_writing};
+use crate::program::{Name, Process, command, feed, file_of, mbox, mbox_reading, mbox_writing};
+use kit::SIGPIPE;
 use serde_json::Value;
 use std::io::{BufRead, BufReader};
 use std::process::Stdio;

@@ -1,6 +1,7 @@
 //! Standard streams that are closed, that do not block, or that nobody reads any more.
 
-use crate::kit::{Name, SIGPIPE, feed, file_of, mbox, mbox_reading, mbox_through_shell, mbox_writing};
+use crate::program::{Name, feed, file_of, mbox, mbox_reading, mbox_through_shell, mbox_writing};
+use kit::SIGPIPE;
 use rustix::fs::{OFlags, fcntl_setfl};
 use std::io::{self, Read, Write};
 use std::process::Stdio;
@@ -128,7 +129,7 @@ fn a_receiver_whose_reader_has_gone_ends_at_once() {
 fn no_reader_no_mail() {
     let region = Name::create(&["--ranks", "2"]);
     send(&region, &b"line\n".repeat(500));
-    mbox_writing(&["recv", &region, "--as", "1", "--lines"], crate::kit::broken_pipe()).ends_by(SIGPIPE);
+    mbox_writing(&["recv", &region, "--as", "1", "--lines"], crate::program::broken_pipe()).ends_by(SIGPIPE);
     assert_eq!(region.stat()["mailboxes"][0]["unread"], 500);
 }
 

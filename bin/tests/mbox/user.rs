@@ -1,6 +1,6 @@
 //! What needs privileges: other users, and a shared memory of another size.
 
-use crate::kit::{MBOX, Name, Process, command, mbox};
+use crate::program::{MBOX, Name, Process, command, mbox};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::process::CommandExt;

@@ -1,50 +1,15 @@
-//! Processes that cannot outlive their test, and what they leave.
+//! The program under test, and what it leaves.
 
-use std::fs;
-use std::io::{self, BufRead, BufReader, Read};
-use std::ops::Deref;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread;
-use std::time::{Duration, Instant};
-
-/// Only against hanging: nothing here takes as long.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A name for a region, which is gone when this is dropped.
-pub struct Name(String);
-
-impl Name {
-    pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self(format!("mbox-demo-test-{}-{count}", std::process::id()))
-    }
-
-    pub fn exists(&self) -> bool {
-        mailbox::lab::os::shm_path(&self.0).exists()
-    }
-}
-
-impl Deref for Name {
-    type Target = str;
-
-    fn deref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl Drop for Name {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(mailbox::lab::os::shm_path(&self.0));
-    }
-}
+use kit::{Child, Collected, Lines, signal, wait_until};
+use std::process::{Command, Stdio};
+use std::{fs, io};
 
 /// A running `mbox-demo`, killed when this is dropped.
 pub struct Demo {
     child: Child,
-    lines: Receiver<String>,
+    /// What it shows, if that is not given to another.
+    lines: Option<Lines>,
+    complaints: Collected,
 }
 
 /// How it ended: its exit status (none if a signal ended it), and what it wrote to standard error.
@@ -71,19 +36,10 @@ impl Demo {
     }
 
     fn spawn(command: &mut Command) -> Self {
-        command.stdin(Stdio::null()).stderr(Stdio::piped());
-        measure::hear_signals();
-        let mut child = command.spawn().expect("it starts");
-        let (sender, lines) = mpsc::channel();
-        if let Some(output) = child.stdout.take() {
-            thread::spawn(move || {
-                for line in BufReader::new(output).lines() {
-                    // Nobody listens any more if the test has failed.
-                    let _ = sender.send(line.expect("UTF-8"));
-                }
-            });
-        }
-        Self { child, lines }
+        let mut child = Child::start(command.stdin(Stdio::null()).stderr(Stdio::piped()));
+        let lines = child.output().map(Lines::of);
+        let complaints = Collected::of(child.complaints().expect("a pipe"));
+        Self { child, lines, complaints }
     }
 
     pub fn pid(&self) -> u32 {
@@ -92,11 +48,7 @@ impl Demo {
 
     /// The next line that it shows; `None` after the last.
     pub fn line(&self) -> Option<String> {
-        match self.lines.recv_timeout(PATIENCE) {
-            Ok(line) => Some(line),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("no line comes"),
-        }
+        self.lines.as_ref()?.next()
     }
 
     /// Waits for a line that begins so; those before it do not matter.
@@ -111,20 +63,18 @@ impl Demo {
         panic!("no line begins with {beginning:?}: {shown:?}");
     }
 
-    pub fn signal(&self, name: &str) {
-        signal(name, self.pid());
+    pub fn signal(&self, number: i32) {
+        signal(self.pid(), number);
     }
 
     pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().expect("a child").is_some()
+        self.child.has_ended()
     }
 
     /// Waits for its end.
     pub fn end(mut self) -> End {
-        wait_until("it ends", || self.has_ended());
-        let mut complaints = String::new();
-        self.child.stderr.take().expect("a pipe").read_to_string(&mut complaints).expect("UTF-8");
-        End { code: self.child.wait().expect("a child").code(), complaints }
+        let code = self.child.finish().code();
+        End { code, complaints: self.complaints.text() }
     }
 
     /// Waits for its end: it failed with this line.
@@ -135,33 +85,6 @@ impl Demo {
     /// Waits for its end: it succeeded.
     pub fn succeeds(self) {
         assert_eq!(self.end(), End { code: Some(0), complaints: String::new() });
-    }
-}
-
-impl Drop for Demo {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// Sends a signal; the shell's own `kill` is everywhere.
-pub fn signal(name: &str, pid: u32) {
-    assert!(try_signal(name, pid));
-}
-
-/// As `signal`, to a process that may have ended; whether it was there.
-pub fn try_signal(name: &str, pid: u32) -> bool {
-    let kill = format!("kill -{name} {pid} 2>/dev/null");
-    Command::new("sh").args(["-c", &kill]).status().expect("a shell").success()
-}
-
-/// Waits for what is bound to happen.
-pub fn wait_until(what: &str, mut happened: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !happened() {
-        assert!(Instant::now() < deadline, "waited in vain until {what}");
-        thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -1,40 +1,27 @@
-//! Processes that cannot outlive their test, and regions that cannot either.
+//! The program under test, and regions that go away with their test.
 
+use kit::{Child, Collected, Lines, happens};
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
-use std::thread::{self, JoinHandle};
-use std::time::{Duration, Instant};
-
-pub const SIGHUP: i32 = 1;
-pub const SIGINT: i32 = 2;
-pub const SIGPIPE: i32 = 13;
-pub const SIGTERM: i32 = 15;
 
 pub const MBOX: &str = env!("CARGO_BIN_EXE_mbox");
 
-/// Only against hanging: nothing here takes as long.
-const PATIENCE: Duration = Duration::from_secs(60);
-
 /// A name for a region, which is gone when this is dropped, whoever created it.
-pub struct Name(String);
+pub struct Name(kit::Name);
 
 impl Name {
     pub fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        Self(format!("mbox-test-{}-{count}", std::process::id()))
+        Self(kit::Name::new())
     }
 
     /// The path of a file that is not there.
     pub fn file() -> Self {
-        let path = std::env::temp_dir().join(&*Self::new());
-        Self(path.into_os_string().into_string().expect("a path of letters"))
+        Self(kit::Name::file())
     }
 
     /// A region with these arguments to `mbox create`.
@@ -49,12 +36,11 @@ impl Name {
     }
 
     pub fn path(&self) -> PathBuf {
-        // What is a path by itself stays one.
-        if self.0.contains('/') { PathBuf::from(&self.0) } else { mailbox::lab::os::shm_path(&self.0) }
+        self.0.path()
     }
 
     pub fn exists(&self) -> bool {
-        self.path().exists()
+        self.0.exists()
     }
 
     /// What `mbox stat --json` says.
@@ -65,11 +51,12 @@ impl Name {
 
     /// Waits until `mbox stat` says so.
     pub fn wait_until(&self, what: impl Fn(&serde_json::Value) -> bool) {
-        let deadline = Instant::now() + PATIENCE;
-        while !what(&self.stat()) {
-            assert!(Instant::now() < deadline, "still {}", self.stat());
-            thread::sleep(Duration::from_millis(5));
-        }
+        let mut stat = serde_json::Value::Null;
+        let is_so = happens(|| {
+            stat = self.stat();
+            what(&stat)
+        });
+        assert!(is_so, "still {stat}");
     }
 
     /// Waits until the mailbox from 0 to 1 holds so many messages.
@@ -103,12 +90,6 @@ impl std::ops::Deref for Name {
     }
 }
 
-impl Drop for Name {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(self.path()).or_else(|_| fs::remove_dir(self.path()));
-    }
-}
-
 /// `mbox` with these arguments.
 pub fn command<A: AsRef<OsStr>>(args: impl IntoIterator<Item = A>) -> Command {
     let mut command = Command::new(MBOX);
@@ -138,12 +119,6 @@ pub fn mbox_through_shell(args: &[&str], streams: &str) -> Process {
     Process::start(&mut command)
 }
 
-/// Sends a signal, by its name, to a process.
-pub fn signal(process: u32, name: &str) {
-    let status = Command::new("kill").args([&format!("-{name}"), &process.to_string()]).status();
-    assert!(status.expect("kill").success());
-}
-
 /// The writing end of a pipe that nobody reads.
 pub fn broken_pipe() -> io::PipeWriter {
     io::pipe().expect("a pipe").1
@@ -163,25 +138,9 @@ pub fn file_of(bytes: &[u8]) -> File {
 /// A running process, killed when this is dropped.
 pub struct Process {
     child: Child,
-    output: Option<Collector>,
-    complaints: Option<Collector>,
+    output: Option<Collected>,
+    complaints: Option<Collected>,
 }
-
-/// The lines that a process writes.
-pub struct Lines(Receiver<String>);
-
-impl Lines {
-    /// The next line, once there is one; `None` after the last.
-    pub fn next(&self) -> Option<String> {
-        match self.0.recv_timeout(PATIENCE) {
-            Ok(line) => Some(line),
-            Err(RecvTimeoutError::Disconnected) => None,
-            Err(RecvTimeoutError::Timeout) => panic!("no line comes"),
-        }
-    }
-}
-
-type Collector = JoinHandle<Vec<u8>>;
 
 /// How a process ended.
 pub struct Finished {
@@ -194,37 +153,28 @@ impl Process {
     /// Starts it; what it writes is collected.
     pub fn start(command: &mut Command) -> Self {
         let mut process = Self::launch(command.stdout(Stdio::piped()));
-        process.output = process.child.stdout.take().map(collector);
+        process.output = process.child.output().map(Collected::of);
         process
     }
 
     fn launch(command: &mut Command) -> Self {
-        measure::hear_signals();
-        let mut child = command.stderr(Stdio::piped()).spawn().expect("it starts");
-        let complaints = child.stderr.take().map(collector);
+        let mut child = Child::start(command.stderr(Stdio::piped()));
+        let complaints = child.complaints().map(Collected::of);
         Self { child, output: None, complaints }
     }
 
     /// The reading end of a piped standard output that is not collected.
     pub fn output(&mut self) -> ChildStdout {
-        self.child.stdout.take().expect("a piped standard output")
+        self.child.output().expect("a piped standard output")
     }
 
     /// A piped standard output that is not collected, line by line as it comes.
     pub fn lines(&mut self) -> Lines {
-        let output = BufReader::new(self.output());
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || {
-            for line in output.lines() {
-                // Nobody listens any more if the test has failed.
-                let _ = sender.send(line.expect("UTF-8"));
-            }
-        });
-        Lines(receiver)
+        Lines::of(self.output())
     }
 
     pub fn input(&mut self) -> ChildStdin {
-        self.child.stdin.take().expect("a piped standard input")
+        self.child.input().expect("a piped standard input")
     }
 
     pub fn id(&self) -> u32 {
@@ -233,25 +183,14 @@ impl Process {
 
     /// Ends it; a process that nobody has waited for may look alive.
     pub fn kill(&mut self) {
-        self.child.kill().expect("it can be killed");
-        self.child.wait().expect("a child");
+        self.child.kill();
     }
 
     /// Waits for its end.
     pub fn finish(mut self) -> Finished {
-        let deadline = Instant::now() + PATIENCE;
-        let status = loop {
-            match self.child.try_wait().expect("a child") {
-                Some(status) => break status,
-                None => assert!(Instant::now() < deadline, "it hangs"),
-            }
-            thread::sleep(Duration::from_millis(1));
-        };
-        let text = |collector: Option<Collector>| {
-            collector.map(|collector| collector.join().expect("a reader")).unwrap_or_default()
-        };
-        let output = text(self.output.take());
-        let complaints = String::from_utf8(text(self.complaints.take())).expect("UTF-8");
+        let status = self.child.finish();
+        let output = self.output.map(Collected::bytes).unwrap_or_default();
+        let complaints = self.complaints.map(Collected::text).unwrap_or_default();
         Finished { status, output, complaints }
     }
 
@@ -264,9 +203,9 @@ impl Process {
         finished.output
     }
 
-    /// Sends it a signal, by its name.
-    pub fn signal(&self, name: &str) {
-        signal(self.id(), name);
+    /// Sends it a signal.
+    pub fn signal(&self, number: i32) {
+        self.child.signal(number);
     }
 
     /// Waits for its end: this signal ended it, without a complaint. What it wrote.
@@ -292,21 +231,6 @@ impl Process {
         assert_eq!(finished.status.code(), Some(status));
         finished.output
     }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn collector(mut from: impl Read + Send + 'static) -> Collector {
-    thread::spawn(move || {
-        let mut bytes = Vec::new();
-        from.read_to_end(&mut bytes).expect("a pipe");
-        bytes
-    })
 }
 
 /// Feeds `bytes` to a process and keeps its standard input open.

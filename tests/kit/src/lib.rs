@@ -1,0 +1,18 @@
+//! What tests and measurements of processes share: names of regions that go away with their test, processes that
+//! cannot outlive it, and waiting that does not hang.
+
+mod child;
+mod fork;
+mod name;
+mod patience;
+mod process;
+
+pub use child::{Child, Collected, Lines};
+pub use fork::{Forked, fork, kill, status_of, wait_for};
+pub use libc::{SIGABRT, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM};
+pub use name::Name;
+pub use patience::{PATIENCE, happens, wait_until};
+pub use process::{
+    die_with_parent, end_quietly, end_within, exit_at_once, exit_with, hear_signals, kill_oneself, signal,
+    try_signal,
+};
