@@ -198,6 +198,10 @@ impl Child {
             }
         };
         prepare(&mut command);
+        Self::launch(command, role, region)
+    }
+
+    fn launch(mut command: Command, role: &str, region: &str) -> Self {
         command
             .args(["second_process", "--exact", "--nocapture", "--test-threads=1"])
             .env(ROLE, role)
@@ -210,23 +214,13 @@ impl Child {
     }
 
     /// Starts a process in `role` where regions in memory are its own and its children's; `None`, and a word
-    /// about it, where that is not possible. What it leaves there goes with the last of them.
+    /// about it, where that is not possible.
     pub fn start_alone(role: &str) -> Option<Self> {
-        let nowhere = Scratch::at(UNNAMED);
-        if cfg!(portable) {
-            // Named regions are where temporary files are.
-            let script =
-                "TMPDIR=$(mktemp -d) && export TMPDIR && trap 'rm -r \"$TMPDIR\"' EXIT; \"$0\" \"$@\"";
-            return Some(Self::start_under(&["sh", "-c", script], role, &nowhere));
-        }
-        let mount = "mount -t tmpfs -o mode=1777 none /dev/shm";
-        let tried = Command::new("unshare").args(["-m", "sh", "-c", mount]).output();
-        if !tried.is_ok_and(|output| output.status.success()) {
-            eprintln!("skipped: this user cannot mount a /dev/shm of its own");
-            return None;
-        }
-        let script = format!("{mount} && exec \"$0\" \"$@\"");
-        Some(Self::start_under(&["unshare", "-m", "sh", "-c", &script], role, &nowhere))
+        // A shell that is to tidy up waits for its end.
+        let script = if cfg!(portable) { "\"$0\" \"$@\"" } else { "exec \"$0\" \"$@\"" };
+        let mut command = kit::alone(script)?;
+        command.arg(env::current_exe().expect("this binary"));
+        Some(Self::launch(command, role, UNNAMED))
     }
 
     /// Gives a command and waits for its answer.

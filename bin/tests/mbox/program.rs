@@ -238,24 +238,7 @@ pub fn feed(input: &mut ChildStdin, bytes: &[u8]) {
     input.write_all(bytes).expect("it reads");
 }
 
-/// Runs a shell script where regions in memory are its own; `None` if that is not possible.
+/// Runs a shell script where regions in memory are its own, with `mbox` as its `$0`; `None` if that is not possible.
 pub fn alone(script: &str) -> Option<Process> {
-    let prepare = if cfg!(portable) {
-        "TMPDIR=$(mktemp -d) && export TMPDIR && trap 'rm -r \"$TMPDIR\"' EXIT"
-    } else {
-        "mount -t tmpfs -o mode=1777 none /dev/shm"
-    };
-    let isolated = |script: &str| {
-        let mut command = Command::new(if cfg!(portable) { "env" } else { "unshare" });
-        command.args(if cfg!(portable) { &[][..] } else { &["-m"] });
-        command.args(["sh", "-c", &format!("{prepare} && {{ {script}\n}}"), MBOX]);
-        command.stdin(Stdio::null());
-        command
-    };
-    let mut tried = isolated("true");
-    if !tried.stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
-        eprintln!("skipped: this user cannot mount a /dev/shm of its own");
-        return None;
-    }
-    Some(Process::start(&mut isolated(script)))
+    kit::alone(script).map(|mut command| Process::start(command.arg(MBOX).stdin(Stdio::null())))
 }

@@ -1,12 +1,14 @@
 //! What tests and measurements of processes share: names of regions that go away with their test, processes that
 //! cannot outlive it, and waiting that does not hang.
 
+mod alone;
 mod child;
 mod fork;
 mod name;
 mod patience;
 mod process;
 
+pub use alone::alone;
 pub use child::{Child, Collected, Lines};
 pub use fork::{Forked, fork, kill, status_of, wait_for};
 pub use libc::{SIGABRT, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM};
