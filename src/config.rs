@@ -32,7 +32,7 @@ pub struct Config {
 
 impl Config {
     /// A region of `ranks` participants, 1 to 1024, with 4096 cells and an arena of 2 MiB a mailbox. In memory is 1 KiB a
-    /// rank from the start on, and of the `ranks` x `ranks` mailboxes 260 KiB for each that carried nothing above 48
+    /// rank from the start on, and of the `ranks` x `ranks` mailboxes 264 KiB for each that carried nothing above 48
     /// bytes, 2.3 MiB for each that did. Where there is little of it, as in a container whose `/dev/shm` has 64 MiB, a
     /// smaller [`arena`](Config::arena) and fewer [`cells`](Config::cells) make room for more mailboxes.
     pub const fn ranks(ranks: u32) -> Self {

@@ -249,7 +249,7 @@ fn find_leftovers() {
     // One of another layout: nobody knows what is in it, but everybody sees its locks.
     let other = region("other");
     other.patch(8, &(ABI - 1).to_ne_bytes());
-    let version = OpenError::Version { abi: ABI - 1 };
+    let version = OpenError::Version { abi: ABI - 1, ours: ABI };
     assert_eq!(Region::list().expect("a list")[0].refusal, Some(version));
     assert_eq!(Region::open("other").err(), Some(version));
     let kind = LeftoverKind::OtherVersion { abi: ABI - 1 };

@@ -6,7 +6,7 @@ mod common;
 use common::puppet::{self, puppet};
 use common::wire::Wire;
 use common::{Child, GUARD, SHORT, Scratch, command, is_root, record, reply};
-use mailbox::lab::abi::{ABI, Geometry, Rank, WIPED};
+use mailbox::lab::abi::{ABI, FEATURES, Geometry, Header, RANKS, Rank, SECTION_WORDS, WIPED};
 use mailbox::lab::abi::{Envelope, Kind, Place};
 use mailbox::lab::os;
 use mailbox::lab::sync::Ordering::{Relaxed, Release};
@@ -262,28 +262,76 @@ fn a_region_of_another_length_is_refused() {
 
 #[test]
 fn a_header_that_makes_no_sense_is_not_a_regions() {
-    let size = geometry(2, 4, 1024).size();
-    // Ranks, cells, arena.
+    // Ranks, cells, arena: what no region has, or not this one, whose sections lie elsewhere.
     for word in [4, 5, 6] {
         for value in [0, 3, 1 << 20, u64::MAX] {
             let scratch = Scratch::new();
             scratch.create(SMALL);
             scratch.patch(8 * word, &u64::to_ne_bytes(value));
-            let number = value.try_into().unwrap_or(u32::MAX);
-            let geometry = match word {
-                4 => geometry(number, 4, 1024),
-                5 => geometry(2, number, 1024),
-                _ => geometry(2, 4, value),
-            };
-            // What could be a region's is that of another, larger one.
-            expect_refusal(
-                &scratch,
-                match geometry.check() {
-                    Ok(()) => OpenError::Length { len: size, expected: geometry.size() },
-                    Err(_) => OpenError::Foreign,
-                },
-            );
+            expect_refusal(&scratch, OpenError::Foreign);
         }
+    }
+}
+
+/// The entry of that number in a region's directory.
+fn entry(number: u64) -> u64 {
+    offset_of!(Header, directory) as u64 + 8 * SECTION_WORDS as u64 * number
+}
+
+#[test]
+fn sections_that_make_no_sense_are_not_a_regions() {
+    let size = geometry(2, 4, 1024).size();
+    let kinds = [(0, 0), (0, 99), (1, 0), (1, RANKS)].map(|(number, kind)| (entry(number), kind));
+    // Of another version, elsewhere, not on a page, beyond all numbers; too short.
+    let fields = [(1, 2), (2, 0), (2, 4097), (2, u64::MAX), (3, 0), (3, u64::MAX)];
+    let fields = fields.map(|(field, value)| (entry(1) + 8 * field, value));
+    for (at, value) in kinds.into_iter().chain(fields) {
+        let scratch = Scratch::new();
+        scratch.create(SMALL);
+        scratch.patch(at, &u64::to_ne_bytes(value));
+        expect_refusal(&scratch, OpenError::Foreign);
+    }
+    // A section of a kind that nobody knows: over another, or beyond the end.
+    for (offset, len, error) in [
+        (4096, 1, OpenError::Foreign),
+        (size, 1 << 20, OpenError::Length { len: size, expected: size + (1 << 20) }),
+        (size, u64::MAX, OpenError::Foreign),
+    ] {
+        let scratch = Scratch::new();
+        scratch.create(SMALL);
+        for (field, value) in [99, 1, offset, len].into_iter().enumerate() {
+            scratch.patch(entry(2) + 8 * field as u64, &u64::to_ne_bytes(value));
+        }
+        expect_refusal(&scratch, error);
+    }
+}
+
+#[test]
+fn a_section_of_an_unknown_kind_is_ignored() {
+    let scratch = Scratch::new();
+    let region = scratch.create(SMALL);
+    let size = region.inspect().size;
+    let file = File::options().write(true).open(scratch.path()).expect("a segment");
+    file.set_len(size + 4096).expect("more room");
+    for (field, value) in [99, 1, size, 4096].into_iter().enumerate() {
+        scratch.patch(entry(2) + 8 * field as u64, &u64::to_ne_bytes(value));
+    }
+    let me = scratch.open().join(0).expect("a free rank");
+    me.send(0, b"hello").expect("room");
+    assert_eq!(me.recv().expect("mail").to_vec(), b"hello");
+}
+
+#[test]
+fn features_that_only_a_newer_program_knows_are_told() {
+    for (word, opens, looks) in [(0, true, true), (1, false, true), (2, false, false)] {
+        let scratch = Scratch::new();
+        scratch.create(SMALL);
+        scratch.patch(8 * (FEATURES + word) as u64, &u64::to_ne_bytes(1 << 40));
+        let refused = OpenError::Features { features: 1 << 40 };
+        assert_eq!(Region::open(scratch.name()).err(), (!opens).then_some(refused));
+        assert_eq!(Region::look(scratch.name()).err(), (!looks).then_some(refused));
+        // Whoever takes it away need not know what it has.
+        assert_eq!(Region::remove_at(scratch.name()), Ok(()));
     }
 }
 
@@ -293,7 +341,7 @@ fn another_abi_version_is_told() {
         let scratch = Scratch::new();
         scratch.create(SMALL);
         scratch.patch(8, &abi.to_ne_bytes());
-        expect_refusal(&scratch, OpenError::Version { abi });
+        expect_refusal(&scratch, OpenError::Version { abi, ours: ABI });
     }
 }
 
@@ -387,7 +435,7 @@ fn memory_is_the_table_and_the_mailboxes_in_use() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(256));
     let geometry = geometry(256, 4096, 2 << 20);
-    assert_eq!((geometry.small(), geometry.stride()), (260 << 10, 2308 << 10), "as documented");
+    assert_eq!((geometry.small(), geometry.stride()), (264 << 10, 2312 << 10), "as documented");
     let memory = || scratch.open().inspect().memory;
     assert_eq!(region.inspect().size, geometry.size());
     assert_eq!(memory(), geometry.table());

@@ -1,12 +1,12 @@
 //! What lies where in a region's segment; the drawing stands in [`abi`](super). Nothing here runs; everything is
 //! checked.
 
-use super::{CELL, INLINE, Padded};
+use super::{CELL, DIRECTORY_WORDS, INLINE, MAILBOXES, Padded, RANKS, Section};
 use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// The version of this layout.
-pub const ABI: u64 = 7;
+pub const ABI: u64 = 8;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -22,12 +22,17 @@ pub const ARENA_ALIGN: u64 = 64;
 
 /// Bytes of a rank's record.
 const RECORD: u64 = size_of::<Rank>() as u64;
-const PAGE: u64 = 4096;
+/// Bytes of a page, of which everything of a region that has memory of its own is made.
+pub const PAGE: u64 = 4096;
 const MAX_SIZE: u64 = 1 << 46;
+/// The most bytes between the beginning of a mailbox's pages and the mailbox.
+const STAGGER: u64 = 31 * 128;
 
 /// Words of the header. All are written once, by the creator, but the magic, which a remover wipes, and the two
 /// that say what the disk has.
 pub const HEADER_WORDS: usize = 16;
+/// Bytes of the header that say something.
+pub const HEADER_BYTES: usize = 2 * 128 + 8 * DIRECTORY_WORDS;
 /// The word of the header that says in which boot of the machine the region is in use: 0 = in none, it was
 /// closed. Written by joiners and by the last to leave, see `segment::durable`.
 pub const BOOT: usize = 8;
@@ -37,11 +42,29 @@ pub const SETTLED: u64 = 1;
 /// in none. Written by whoever saw it, see `segment::durable`.
 pub const FAILED: usize = 9;
 
+/// The first of the header's three words of features, a bit each. Those of the first may be ignored by a program that
+/// does not know them, those of the second by one that only looks, and those of the third by none. The creator writes
+/// them.
+pub const FEATURES: usize = 10;
+
 /// The first page of a region: see [`Geometry::to_words`] for the order of its words.
 #[repr(C)]
 pub struct Header {
     /// The header, word by word; the magic first.
     pub words: [AtomicU64; HEADER_WORDS],
+    /// What concerns all ranks.
+    pub control: Padded<Control>,
+    /// What lies where: see [`from_directory`](super::from_directory). The creator writes it.
+    pub directory: [AtomicU64; DIRECTORY_WORDS],
+}
+
+/// What concerns all ranks; any of them writes it. Nothing writes or reads it yet.
+#[repr(C)]
+pub struct Control {
+    /// How often a rank was claimed, left, or found dead.
+    pub changes: AtomicU64,
+    /// Not 0: all waits shall end.
+    pub abort: AtomicU64,
 }
 
 /// Where the word of a lock lies where the platform has no file locks: the process id of whoever holds it, or
@@ -191,7 +214,8 @@ pub struct Cell {
 const _: () = {
     use core::mem::{align_of, offset_of, size_of};
     assert!(align_of::<Padded<AtomicU64>>() == 128, "mailbox needs cache lines of at most 128 bytes");
-    assert!(size_of::<Header>() as u64 <= PAGE);
+    assert!(offset_of!(Header, control) == 128 && offset_of!(Header, directory) == 256);
+    assert!(size_of::<Header>() == HEADER_BYTES && HEADER_BYTES as u64 <= PAGE);
     assert!(RECORD == 1024);
     assert!(offset_of!(Rank, bells) == 128 && offset_of!(Rank, opened) == 256);
     assert!(offset_of!(Rank, activity) == 384 && offset_of!(Rank, reserved) == 512);
@@ -257,20 +281,26 @@ impl Geometry {
         PAGE + rank as u64 * RECORD
     }
 
-    /// Bytes from the beginning of a mailbox, in pages, that are all that messages need which fit their cells: the rest
-    /// is the arena's alone.
+    /// Bytes from the beginning of a mailbox's pages that are all that messages need which fit their cells: the rest is
+    /// the arena's alone.
     pub fn small(&self) -> u64 {
-        (Self::CELLS + self.cells_size()).next_multiple_of(PAGE)
+        (STAGGER + Self::CELLS + self.cells_size()).next_multiple_of(PAGE)
     }
 
-    /// Bytes from one mailbox to the next.
+    /// Bytes from the pages of one mailbox to those of the next.
     pub fn stride(&self) -> u64 {
-        (Self::CELLS + self.cells_size() + self.arena).next_multiple_of(PAGE)
+        (STAGGER + Self::CELLS + self.cells_size() + self.arena).next_multiple_of(PAGE)
     }
 
-    /// Offset of the mailbox in which `from` writes and `to` reads: those of a receiver lie together.
-    pub fn mailbox(&self, from: u32, to: u32) -> u64 {
+    /// Offset of the pages of the mailbox in which `from` writes and `to` reads: those of a receiver lie together.
+    pub fn pages(&self, from: u32, to: u32) -> u64 {
         self.table() + (to as u64 * self.ranks as u64 + from as u64) * self.stride()
+    }
+
+    /// Offset of that mailbox. It does not begin where its pages do: a receiver looks at the same few lines of each
+    /// mailbox, and a cache has few places for lines whose addresses end alike.
+    pub fn mailbox(&self, from: u32, to: u32) -> u64 {
+        self.pages(from, to) + from as u64 * 5 % 32 * 128
     }
 
     /// Offset of the cells in a mailbox.
@@ -279,6 +309,15 @@ impl Geometry {
     /// Bytes of a mailbox's cells.
     pub fn cells_size(&self) -> u64 {
         self.cells as u64 * CELL as u64
+    }
+
+    /// What the region consists of behind its first page, in this order.
+    pub fn sections(&self) -> [Section; 2] {
+        let table = self.table();
+        [
+            Section { kind: RANKS, version: 1, offset: PAGE, len: table - PAGE },
+            Section { kind: MAILBOXES, version: 1, offset: table, len: self.size() - table },
+        ]
     }
 
     /// Bytes of the whole region.
@@ -329,10 +368,17 @@ mod tests {
             let g = Config::ranks(ranks).cells(2).arena(128).geometry;
             assert_eq!(g.check(), Ok(()));
             assert!(g.rank(ranks - 1) + RECORD <= g.table());
-            assert_eq!(g.mailbox(0, 0), g.table());
-            assert_eq!(g.mailbox(ranks - 1, ranks - 1) + g.stride(), g.size());
-            assert!(g.stride() >= Geometry::CELLS + 2 * 64 + 128);
-            assert_eq!((g.small(), g.stride()), (PAGE, PAGE), "both in one page");
+            assert_eq!((g.pages(0, 0), g.mailbox(0, 0)), (g.table(), g.table()));
+            assert_eq!(g.pages(ranks - 1, ranks - 1) + g.stride(), g.size());
+            assert_eq!((g.small(), g.stride()), (2 * PAGE, 2 * PAGE), "both in two pages");
+            for from in 0..ranks {
+                let (pages, mailbox) = (g.pages(from, 0), g.mailbox(from, 0));
+                assert!(pages <= mailbox && mailbox.is_multiple_of(128));
+                assert!(mailbox + Geometry::CELLS + g.cells_size() <= pages + g.small());
+                assert!(mailbox + Geometry::CELLS + g.cells_size() + g.arena <= pages + g.stride());
+            }
+            let [table, mailboxes] = g.sections();
+            assert_eq!((table.offset + table.len, mailboxes.offset + mailboxes.len), (g.table(), g.size()));
         }
     }
 

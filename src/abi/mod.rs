@@ -73,8 +73,10 @@ mod envelope;
 mod layout;
 mod order;
 mod padded;
+mod sections;
 
 pub use envelope::*;
 pub use layout::*;
 pub use order::*;
 pub use padded::Padded;
+pub use sections::*;

@@ -109,11 +109,20 @@ pub enum OpenError {
         /// The length that its header asks for.
         expected: u64,
     },
-    /// A region with another layout.
-    #[error("the region has ABI version {abi}, which this program does not speak")]
+    /// A region with another layout: of a program that was built with another version of this library.
+    #[error("the region has ABI version {abi}, and this program speaks version {ours}")]
     Version {
         /// The version found.
         abi: u64,
+        /// The version of this program.
+        ours: u64,
+    },
+    /// A region of this layout, but a newer program made it with features that this one does not know. If these matter
+    /// only to those who write, [`Region::look`](crate::Region::look) works all the same.
+    #[error("the region has features ({features:#x}) that only a newer program knows")]
+    Features {
+        /// The features, a bit each.
+        features: u64,
     },
     /// A region of programs that speak another protocol.
     #[error("the region is for protocol {protocol}, this program speaks another")]

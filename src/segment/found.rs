@@ -4,9 +4,13 @@ use super::Trust;
 use super::backing::{Backing, Site};
 use super::copies::Copies;
 use super::reason::open_error;
-use crate::abi::{ABI, BOOT, Geometry, HEADER_WORDS, MAGIC, SETTLED, WIPED};
+use crate::abi::{
+    self, ABI, BOOT, DIRECTORY_WORDS, FEATURES, Geometry, HEADER_BYTES, HEADER_WORDS, MAGIC, SETTLED, WIPED,
+    end, from_directory,
+};
 use crate::error::OpenError;
 use crate::os::{self, Facts, File};
+use core::mem::offset_of;
 use std::io::{self, ErrorKind};
 
 /// How often it is looked again at what somebody replaces meanwhile: so many times in a row are mischief.
@@ -21,12 +25,22 @@ pub struct Found {
 
 /// What a file's first words say.
 pub enum Content {
-    /// A region of this ABI, and its nonce.
-    Region(Geometry, u64),
+    /// A region of this ABI.
+    Region(Header),
+    /// A region of this ABI that has these features, which only a newer program knows.
+    Newer(u64),
     /// A region of this other ABI.
     Other(u64),
     /// A region that somebody began to remove.
     Wiped,
+}
+
+/// What the header of a region says.
+pub struct Header {
+    pub geometry: Geometry,
+    nonce: u64,
+    /// Features that this program does not know, and that only one may ignore that writes nothing.
+    unknown: u64,
 }
 
 impl Found {
@@ -57,15 +71,12 @@ impl Found {
         if !facts.is_file {
             return Err(OpenError::Foreign);
         }
-        let mut bytes = [0; HEADER_WORDS * 8];
+        let mut bytes = [0; HEADER_BYTES];
         match os::read_at(&file, &mut bytes, 0) {
             Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(OpenError::Foreign),
             result => result.map_err(open_error)?,
         }
-        let mut words = [0; HEADER_WORDS];
-        for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
-            *word = u64::from_ne_bytes(*bytes);
-        }
+        let words: [u64; HEADER_WORDS] = words_at(&bytes, 0);
         if ![MAGIC, WIPED].contains(&words[0]) {
             return Err(OpenError::Foreign);
         }
@@ -73,15 +84,10 @@ impl Found {
         if !os::is_own(uid) && Some(uid) != trust.owner {
             return Err(OpenError::Owner { uid });
         }
+        let directory = words_at(&bytes, offset_of!(abi::Header, directory));
         let content = match words {
             [WIPED, ..] => Content::Wiped,
-            [_, ABI, ..] => {
-                let (geometry, nonce) = Geometry::from_words(&words).ok_or(OpenError::Foreign)?;
-                if facts.len != geometry.size() {
-                    return Err(OpenError::Length { len: facts.len, expected: geometry.size() });
-                }
-                Content::Region(geometry, nonce)
-            }
+            [_, ABI, ..] => content(&words, &directory, facts.len)?,
             [_, abi, ..] => Content::Other(abi),
         };
         Ok(Self { file, facts, content })
@@ -90,8 +96,8 @@ impl Found {
     /// Whether it may be for the protocol that it is for.
     pub fn check_protocol(&self, trust: Trust) -> Result<(), OpenError> {
         match (&self.content, trust.protocol) {
-            (Content::Region(geometry, _), Some(trusted)) if geometry.protocol != trusted => {
-                Err(OpenError::Protocol { protocol: geometry.protocol })
+            (Content::Region(header), Some(trusted)) if header.geometry.protocol != trusted => {
+                Err(OpenError::Protocol { protocol: header.geometry.protocol })
             }
             _ => Ok(()),
         }
@@ -101,26 +107,64 @@ impl Found {
     pub fn region(self, trust: Trust, backing: Backing) -> Result<Opened, OpenError> {
         self.check_protocol(trust)?;
         let Self { file, facts, content } = self;
-        let (geometry, nonce) = match content {
-            Content::Region(geometry, nonce) => (geometry, nonce),
-            Content::Other(abi) => return Err(OpenError::Version { abi }),
+        let Header { geometry, nonce, unknown } = match content {
+            Content::Region(header) => header,
+            Content::Newer(features) => return Err(OpenError::Features { features }),
+            Content::Other(abi) => return Err(OpenError::Version { abi, ours: ABI }),
             Content::Wiped => return Err(OpenError::NotFound),
         };
-        Ok(Opened { file, geometry, nonce, owner: facts.owner, backing })
+        Ok(Opened { file, len: facts.len, geometry, nonce, unknown, owner: facts.owner, backing })
     }
+}
+
+/// What the first words of a file of `len` bytes say that is a region of this ABI.
+fn content(
+    words: &[u64; HEADER_WORDS],
+    directory: &[u64; DIRECTORY_WORDS],
+    len: u64,
+) -> Result<Content, OpenError> {
+    let [_, to_write, to_use] = [0, 1, 2].map(|kind| words[FEATURES + kind]);
+    if to_use != 0 {
+        return Ok(Content::Newer(to_use));
+    }
+    let (geometry, nonce) = Geometry::from_words(words).ok_or(OpenError::Foreign)?;
+    let sections = from_directory(directory).ok_or(OpenError::Foreign)?;
+    // Other sections are of kinds that may be ignored: they come with no feature.
+    if geometry.sections().iter().any(|section| !sections.contains(section)) {
+        return Err(OpenError::Foreign);
+    }
+    let expected = end(&sections);
+    if len != expected {
+        return Err(OpenError::Length { len, expected });
+    }
+    Ok(Content::Region(Header { geometry, nonce, unknown: to_write }))
+}
+
+/// The words that begin at that offset.
+fn words_at<const COUNT: usize>(bytes: &[u8], offset: usize) -> [u64; COUNT] {
+    let bytes = bytes[offset..].as_chunks::<8>().0;
+    core::array::from_fn(|at| u64::from_ne_bytes(bytes[at]))
 }
 
 /// A region that was found.
 #[derive(Debug)]
 pub struct Opened {
     pub file: File,
+    /// Its length, of which a newer program may use more than this one knows of.
+    pub len: u64,
     pub geometry: Geometry,
     pub nonce: u64,
+    unknown: u64,
     pub owner: u32,
     pub backing: Backing,
 }
 
 impl Opened {
+    /// Whether a program may write to it that knows the features that this one knows.
+    pub fn check_features(&self) -> Result<(), OpenError> {
+        if self.unknown == 0 { Ok(()) } else { Err(OpenError::Features { features: self.unknown }) }
+    }
+
     /// Whether it may be used in this boot.
     pub fn check_boot(&self) -> Result<(), OpenError> {
         if self.is_torn().map_err(open_error)? { Err(OpenError::Incompatible) } else { Ok(()) }

@@ -6,6 +6,7 @@ use super::found::{Content, Found};
 use super::place::Place;
 use super::reason::remove_error;
 use super::{ALL_LOCKS, NOBODY_ELSE, Segment};
+use crate::abi::ABI;
 use crate::error::{OpenError, RemoveError};
 use crate::os::{self, Lock};
 use std::ffi::OsStr;
@@ -150,8 +151,9 @@ fn left_half_built(folder: &Path, name: &OsStr) -> io::Result<Option<Leftover>> 
 /// What it is, if nobody lives in it.
 fn kind(found: &Found) -> io::Result<LeftoverKind> {
     let geometry = match &found.content {
-        Content::Region(geometry, _) => geometry,
+        Content::Region(header) => &header.geometry,
         Content::Other(abi) => return Ok(LeftoverKind::OtherVersion { abi: *abi }),
+        Content::Newer(_) => return Ok(LeftoverKind::OtherVersion { abi: ABI }),
         Content::Wiped => return Ok(LeftoverKind::HalfRemoved),
     };
     let copies = Copies::new(&found.file, geometry);
@@ -166,8 +168,8 @@ fn kind(found: &Found) -> io::Result<LeftoverKind> {
 
 fn unread(found: &Found) -> io::Result<Option<u64>> {
     match &found.content {
-        Content::Region(geometry, _) => Copies::new(&found.file, geometry).unread().map(Some),
-        Content::Other(_) => Ok(None),
+        Content::Region(header) => Copies::new(&found.file, &header.geometry).unread().map(Some),
+        Content::Other(_) | Content::Newer(_) => Ok(None),
         Content::Wiped => Ok(Some(0)),
     }
 }

@@ -31,7 +31,9 @@ pub use reason::{create_error, join_error, open_error, remove_error};
 use found::{Content, Found};
 use removal::lock_all;
 
-use crate::abi::{BOOT, FAILED, Geometry, Header, MAGIC, MAX_RANKS, Rank, WIPED};
+use crate::abi::{
+    ABI, BOOT, FAILED, FEATURES, Geometry, Header, MAGIC, MAX_RANKS, Rank, WIPED, to_directory,
+};
 use crate::config::{Config, Reserve};
 use crate::error::{CreateError, OpenError, RemoveError};
 use crate::memory::{Mailbox, Mapping, Shared};
@@ -148,9 +150,13 @@ impl Segment {
             let table = self.geometry.table();
             os::allocate(&self.file, table, self.geometry.size() - table)?;
         }
+        let directory = to_directory(&self.geometry.sections());
+        for (word, value) in self.header.directory.iter().zip(directory) {
+            word.store(value, Relaxed);
+        }
         let words = self.geometry.to_words(nonce);
         // Not the last, which may be locks.
-        for (word, value) in self.header.words.iter().zip(words).take(FAILED + 1).skip(1) {
+        for (word, value) in self.header.words.iter().zip(words).take(FEATURES + 3).skip(1) {
             word.store(value, Relaxed);
         }
         // Last: whoever sees the magic sees the geometry.
@@ -164,9 +170,10 @@ impl Segment {
         // A segment that is replaced while it is opened is opened anew.
         for _ in 0..TRIES {
             let opened = Found::open(&site, trust)?.region(trust, site.backing())?;
+            opened.check_features()?;
             opened.check_boot()?;
-            let Opened { file, geometry, nonce, .. } = opened;
-            let Some(mapping) = site.map(&file, geometry.size()).map_err(open_error)? else { continue };
+            let Opened { file, len, geometry, nonce, .. } = opened;
+            let Some(mapping) = site.map(&file, len).map_err(open_error)? else { continue };
             let segment = Self::assemble(mapping, file, geometry, site.backing()).at(&site);
             if segment.header.words[3].load(Relaxed) == nonce && segment.is_bound() {
                 return Ok(segment);
@@ -199,7 +206,7 @@ impl Segment {
         if let Content::Other(abi) = found.content {
             // Its locks may be others than those of this version.
             if !os::LOCKS_OF_ALL_VERSIONS {
-                return Err(OpenError::Version { abi }.into());
+                return Err(OpenError::Version { abi, ours: ABI }.into());
             }
             if os::is_locked_anywhere(file).map_err(open_error)? {
                 return Err(RemoveError::InUse);
@@ -295,13 +302,13 @@ impl Segment {
 
     /// Takes the pages of the mailbox from `from` to `to` from the system, but for those that are its arena's alone.
     pub fn reserve(&self, from: u32, to: u32) -> io::Result<()> {
-        os::allocate(&self.file, self.geometry.mailbox(from, to), self.first_part())
+        os::allocate(&self.file, self.geometry.pages(from, to), self.first_part())
     }
 
     /// Takes those of these pages from the system that are lacking although the bit in `opened` is set. An honest
     /// sender leaves none out; but who touches one that is lacking, where there is no room, gets SIGBUS.
     pub fn complete(&self, from: u32, to: u32) -> io::Result<()> {
-        os::allocate_missing(&self.file, self.geometry.mailbox(from, to), self.first_part())
+        os::allocate_missing(&self.file, self.geometry.pages(from, to), self.first_part())
     }
 
     /// Takes those pages from the system that the arena of the mailbox from `from` to `to` lacks. Its sender does so
@@ -310,7 +317,7 @@ impl Segment {
         let first = self.first_part();
         match self.geometry.stride() - first {
             0 => Ok(()),
-            rest => os::allocate_missing(&self.file, self.geometry.mailbox(from, to) + first, rest),
+            rest => os::allocate_missing(&self.file, self.geometry.pages(from, to) + first, rest),
         }
     }
 

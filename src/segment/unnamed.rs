@@ -40,8 +40,10 @@ impl Segment {
         }
         // Whoever else has the descriptor may lock through it.
         let found = Found::of(os::reopen(file).map_err(open_error)?, trust)?;
-        let Opened { file, geometry, .. } = found.region(trust, Backing::Unnamed)?;
-        let mapping = backing::map_file(&file, geometry.size()).map_err(open_error)?;
+        let opened = found.region(trust, Backing::Unnamed)?;
+        opened.check_features()?;
+        let Opened { file, len, geometry, .. } = opened;
+        let mapping = backing::map_file(&file, len).map_err(open_error)?;
         Ok(Self::assemble(mapping, file, geometry, Backing::Unnamed))
     }
 }

@@ -133,7 +133,7 @@ impl Clean {
                     .any(|rank| view.status(rank).is_some_and(|(status, _)| status == Status::Live));
                 ("region", Some(view.unread()), is_live)
             }
-            Err(OpenError::Version { .. }) => ("other version", None, false),
+            Err(OpenError::Version { .. } | OpenError::Features { .. }) => ("other version", None, false),
             Err(OpenError::NotFound) => return self.beside(name, entries),
             Err(error) => return Err(removing(name, error.into())),
         };

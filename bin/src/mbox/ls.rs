@@ -68,7 +68,9 @@ impl Ls {
             Ok(view) => view.inspect(),
             Err(OpenError::NotFound | OpenError::Foreign) => return None,
             Err(OpenError::Owner { .. }) => return Some(refused("other user")),
-            Err(OpenError::Version { .. }) => return Some(refused("other version")),
+            Err(OpenError::Version { .. } | OpenError::Features { .. }) => {
+                return Some(refused("other version"));
+            }
             Err(OpenError::Length { .. }) => return Some(refused("damaged")),
             Err(_) => return Some(refused("denied")),
         };

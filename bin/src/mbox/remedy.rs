@@ -87,7 +87,7 @@ pub fn opening(name: &str, error: OpenError) -> Failure {
         OpenError::Length { .. } => {
             format!("its mail is lost; remove it with: rm {}", quoted(&path(name).to_string_lossy()))
         }
-        OpenError::Version { .. } => {
+        OpenError::Version { .. } | OpenError::Features { .. } => {
             format!("if it is of no use any more, remove it with: {}", command_for("rm", name))
         }
         OpenError::Protocol { protocol } => format!("if mbox may speak it, add: --protocol {protocol}"),
@@ -174,7 +174,7 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
             Failure::of_region(name, what).hint(&hint)
         }
         // Where locks are words of the region, nobody can say who uses it.
-        RemoveError::Open(OpenError::Version { .. }) => {
+        RemoveError::Open(OpenError::Version { .. } | OpenError::Features { .. }) => {
             let hint =
                 format!("if nobody uses it, remove it with: rm {}", quoted(&path(name).to_string_lossy()));
             Failure::of_region(name, error).hint(&hint)

@@ -2,6 +2,7 @@
 
 use crate::program::{Name, file_of, mbox, mbox_reading};
 use mailbox::OpenError;
+use mailbox::lab::abi::ABI;
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
@@ -225,7 +226,7 @@ fn another_version() {
     let region = Name::create(&["--ranks", "2"]);
     let file = File::options().write(true).open(region.path()).expect("a region");
     file.write_all_at(&99_u64.to_ne_bytes(), 8).expect("its version");
-    let what = OpenError::Version { abi: 99 };
+    let what = OpenError::Version { abi: 99, ours: ABI };
     let what =
         format!("{what}; if it is of no use any more, remove it with: mbox rm {region}", region = &*region);
     for args in openers(&region).iter().filter(|args| args[0] != "rm") {
@@ -233,7 +234,7 @@ fn another_version() {
     }
     if cfg!(portable) {
         // Its locks are words that may be anywhere.
-        let what = OpenError::Version { abi: 99 };
+        let what = OpenError::Version { abi: 99, ours: ABI };
         let what = format!("{what}; if nobody uses it, remove it with: rm {}", region.path().display());
         refuses(&["rm", &region], &region, &what);
     } else {
