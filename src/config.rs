@@ -123,6 +123,6 @@ mod tests {
             assert_eq!(check(Config::ranks(2).mode(mode)), Err(ConfigError::Mode(mode)));
         }
         let large = Config::ranks(1024).cells(1 << 30).arena(1 << 40);
-        assert_eq!(check(large), Err(ConfigError::TooLarge(large.geometry.size())));
+        assert_eq!(check(large), Err(ConfigError::TooLarge { size: large.geometry.size(), ranks: 7 }));
     }
 }

@@ -17,6 +17,7 @@ fn second_process() {
         Some((role, region)) if role == "grouped" => stay_within_a_group(&region),
         Some((role, region)) if role == "short" => write_short_files(&region),
         Some((role, region)) if role == "shortest" => write_nothing(&region),
+        Some((role, region)) if role == "narrow" => map_little(&region),
         Some((role, region)) if role == "locking" => lock_all_memory(&region),
         Some((role, region)) if role == "limited" => lock_too_much_memory(&region),
         Some((role, region)) if role == "bootless" => live_without_a_boot(&region),
@@ -185,6 +186,26 @@ fn write_short_files(name: &str) {
         assert_eq!(me.recv_from(0).expect("mail").len(), 1000);
     }
     drop(me);
+    reply("ok");
+}
+
+#[test]
+fn a_region_that_the_address_space_is_too_small_for_is_refused() {
+    let scratch = Scratch::new();
+    drop(scratch.create(Config::ranks(2).cells(4).arena(1024)));
+    play_limited("ulimit -v 4194304", "narrow", &scratch);
+}
+
+/// A process has addresses for 4 GiB.
+fn map_little(name: &str) {
+    // 18 GiB.
+    let (config, new) = (Config::ranks(64).cells(16).arena(4 << 20), Scratch::new());
+    for error in [Region::create(new.name(), config).err(), Region::create_unnamed(config).err()] {
+        let Some(CreateError::AddressSpace { size, ranks }) = error else { panic!("{error:?}") };
+        assert!(size > 16 << 30 && (16..32).contains(&ranks), "{size} bytes, {ranks} ranks");
+    }
+    assert!(!new.path().exists());
+    assert_eq!(Region::open(name).map(|region| region.ranks()), Ok(2));
     reply("ok");
 }
 

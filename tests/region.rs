@@ -85,7 +85,7 @@ fn bad_sizes_are_told_apart_and_leave_nothing() {
         (SMALL.arena(u64::MAX), ConfigError::Arena(u64::MAX)),
         (SMALL.mode(0o400), ConfigError::Mode(0o400)),
         (SMALL.mode(0o1600), ConfigError::Mode(0o1600)),
-        (Config::ranks(ranks).cells(cells).arena(arena), ConfigError::TooLarge(size)),
+        (Config::ranks(ranks).cells(cells).arena(arena), ConfigError::TooLarge { size, ranks: 7 }),
     ];
     for (config, error) in cases {
         assert_eq!(Region::create(scratch.name(), config).err(), Some(CreateError::Config(error)));

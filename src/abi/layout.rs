@@ -255,7 +255,10 @@ impl Geometry {
         }
         // At most 2^20 mailboxes of at most 2^40 + 2^36 + 2^13 bytes: no product overflows.
         if self.size() > MAX_SIZE {
-            return Err(ConfigError::TooLarge(self.size()));
+            return Err(ConfigError::TooLarge {
+                size: self.size(),
+                ranks: self.most_ranks(|size| size <= MAX_SIZE),
+            });
         }
         Ok(())
     }
@@ -305,6 +308,20 @@ impl Geometry {
 
     /// Offset of the cells in a mailbox.
     pub const CELLS: u64 = size_of::<Lines>() as u64;
+
+    /// The most ranks with which the region has a size that fits, all else the same; a smaller one fits as well.
+    pub fn most_ranks(&self, fits: impl Fn(u64) -> bool) -> u32 {
+        let (mut most, mut too_many) = (0, MAX_RANKS + 1);
+        while too_many - most > 1 {
+            let ranks = most.midpoint(too_many);
+            if fits(Self { ranks, ..*self }.size()) {
+                most = ranks;
+            } else {
+                too_many = ranks;
+            }
+        }
+        most
+    }
 
     /// Bytes of a mailbox's cells.
     pub fn cells_size(&self) -> u64 {

@@ -18,11 +18,16 @@ pub enum ConfigError {
     /// This mode has bits beyond `0o777`, or its owner may not read and write.
     #[error("the mode must let the owner read and write, and have no bits beyond 0777, unlike {0:#o}")]
     Mode(u32),
-    /// Ranks, cells and arena multiply to so many bytes, more than a process can map (2^46 bytes).
+    /// Ranks, cells and arena multiply to more bytes than a process can map (2^46 bytes).
     #[error(
-        "ranks x ranks x (cells + arena) is {0} bytes, more than a process can map; make one of them smaller"
+        "the region would have {size} bytes, more than a process can map; at most {ranks} ranks would fit"
     )]
-    TooLarge(u64),
+    TooLarge {
+        /// Bytes of the region.
+        size: u64,
+        /// With how many ranks it would fit, all else the same; 0: not even with one.
+        ranks: u32,
+    },
 }
 
 /// Why a region was not created.
@@ -54,6 +59,17 @@ pub enum CreateError {
         size: u64,
         /// What the process may write, in bytes.
         limit: u64,
+    },
+    /// The region does not fit what is left of this process' address space: the processor may have fewer bits than
+    /// others, or `ulimit -v` limits it.
+    #[error(
+        "the region has {size} bytes, and this process cannot map as many (ulimit -v); at most {ranks} ranks would fit"
+    )]
+    AddressSpace {
+        /// Bytes of the region.
+        size: u64,
+        /// With how many ranks it would fit, all else the same; 0: not even with one.
+        ranks: u32,
     },
     /// The operating system refuses to create the region for this user.
     #[error("permission denied where the region would be")]

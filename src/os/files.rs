@@ -2,6 +2,7 @@
 
 use super::{Cause, File};
 use core::ffi::c_int;
+use core::ptr;
 use std::ffi::CString;
 use std::fs::{self, OpenOptions, Permissions};
 use std::io;
@@ -43,6 +44,26 @@ pub fn may_write(path: &Path) -> bool {
 /// Creates a file that is there for this user only.
 pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+}
+
+/// Whether `len` bytes in a row of this process' address space are free, as far as one can say. Takes none of them, and
+/// no memory.
+pub fn has_addresses(len: u64) -> bool {
+    let Ok(len) = usize::try_from(len) else { return false };
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
+    // SAFETY: a new mapping that nobody may touch, wherever there is room for it.
+    #[expect(unsafe_code, reason = "system call")]
+    let base = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
+    if base == libc::MAP_FAILED {
+        // Otherwise it is not addresses that it lacks.
+        return io::Error::last_os_error().raw_os_error() != Some(libc::ENOMEM);
+    }
+    // SAFETY: just mapped, and nobody knows of it.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::munmap(base, len)
+    };
+    true
 }
 
 /// What is known of a file.

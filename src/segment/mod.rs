@@ -353,7 +353,14 @@ fn nonce() -> u64 {
 fn check(config: &Config) -> Result<(), CreateError> {
     config.check()?;
     let (size, limit) = (config.geometry.size(), os::file_size_limit());
-    if size > limit { Err(CreateError::FileSize { size, limit }) } else { Ok(()) }
+    if size > limit {
+        return Err(CreateError::FileSize { size, limit });
+    }
+    if !os::has_addresses(size) {
+        let ranks = config.geometry.most_ranks(os::has_addresses);
+        return Err(CreateError::AddressSpace { size, ranks });
+    }
+    Ok(())
 }
 
 fn site(place: Place<'_>) -> Result<Site, OpenError> {

@@ -37,7 +37,9 @@ pub fn creating(name: &str, error: CreateError) -> Failure {
             format!("user {} may not create files in {folder:?}; {}", account::show_me(), elsewhere(name))
         }
         CreateError::ReadOnly => format!("that of {folder:?}; {}", elsewhere(name)),
-        CreateError::FileSize { .. } => "raise that, or make the region smaller".into(),
+        CreateError::FileSize { .. } | CreateError::AddressSpace { .. } => {
+            "raise that, or make the region smaller".into()
+        }
         CreateError::NoFolder => return no_folder(name),
         CreateError::Os(_) => format!("no file can be created in {folder:?}; {}", elsewhere(name)),
         _ => String::new(),
