@@ -10,7 +10,7 @@ use common::Scratch;
 use common::dice::{Dice, number};
 use common::wire::{Wire, geometry};
 use mailbox::lab::abi::Kind;
-use mailbox::lab::abi::{Geometry, HEADER_WORDS};
+use mailbox::lab::abi::{Geometry, HEADER_BYTES};
 use mailbox::{Config, Endpoint, OpenOptions, Region};
 use std::fs;
 use std::time::{Duration, Instant};
@@ -49,7 +49,7 @@ fn at_len(len: usize) -> u8 {
 
 fn change(bytes: &mut [u8], geometry: &Geometry, dice: &mut Dice) {
     let words = bytes.len() as u64 / 8;
-    let header = HEADER_WORDS as u64;
+    let header = HEADER_BYTES as u64 / 8;
     if dice.below(8) == 0 {
         let first = if dice.below(2) == 0 { geometry.rank(0) } else { geometry.mailbox(0, 0) } as usize;
         bytes[first..].as_chunks_mut::<8>().0.iter_mut().for_each(|word| *word = dice.next().to_ne_bytes());

@@ -6,7 +6,9 @@ use crate::common::failure::Failure;
 use crate::common::place::Where;
 use crate::stress::journal::Journal;
 use clap::Args;
-use mailbox::lab::abi::{ARENA_ALIGN, Cell, ConsumerLine, Geometry, HEADER_WORDS, Lines, OPENED_WORDS, Rank};
+use mailbox::lab::abi::{
+    ARENA_ALIGN, Cell, ConsumerLine, Geometry, HEADER_BYTES, HEADER_WORDS, Lines, OPENED_WORDS, Rank,
+};
 use mailbox::lab::abi::{Kind, position};
 use mailbox::lab::os;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -141,7 +143,7 @@ impl Vandal {
 /// What writes.
 struct Hand {
     file: File,
-    header: [u8; HEADER_WORDS * 8],
+    header: [u8; HEADER_BYTES],
     geometry: Geometry,
     /// How many ranks are not spared.
     ranks: u32,
@@ -152,7 +154,7 @@ struct Hand {
 
 impl Hand {
     fn new(file: File, talkers: u32, seed: u64) -> io::Result<Self> {
-        let mut header = [0; HEADER_WORDS * 8];
+        let mut header = [0; HEADER_BYTES];
         file.read_exact_at(&mut header, 0)?;
         let mut words = [0; HEADER_WORDS];
         for (word, bytes) in words.iter_mut().zip(header.as_chunks::<8>().0) {
@@ -184,8 +186,8 @@ impl Hand {
         }
         if self.random.random_ratio(1, WRITES_PER_WIPE) {
             let zeros = vec![0; self.geometry.stride() as usize];
-            let mailbox = self.mailbox();
-            self.file.write_all_at(&zeros, mailbox)?;
+            let (from, to) = self.pair();
+            self.file.write_all_at(&zeros, self.geometry.pages(from, to))?;
         }
         Ok(class)
     }
@@ -200,9 +202,9 @@ impl Hand {
         self.file.write_all_at(&word.to_ne_bytes(), offset)
     }
 
-    fn mailbox(&mut self) -> u64 {
-        let [from, to] = [0; 2].map(|_| self.random.random_range(0..self.ranks));
-        self.geometry.mailbox(from, to)
+    /// Some sender, and some receiver.
+    fn pair(&mut self) -> (u32, u32) {
+        (self.random.random_range(0..self.ranks), self.random.random_range(0..self.ranks))
     }
 
     /// The offset of some word of this class.
@@ -210,7 +212,8 @@ impl Hand {
         const CELL: u64 = size_of::<Cell>() as u64;
         let Geometry { cells, arena, .. } = self.geometry;
         let record = self.geometry.rank(self.random.random_range(0..self.ranks));
-        let mailbox = self.mailbox();
+        let (from, to) = self.pair();
+        let mailbox = self.geometry.mailbox(from, to);
         // Mostly one that is about to be read.
         let mut seq = self.random.random_range(0..u64::from(cells));
         if self.random.random_ratio(3, 4) {
@@ -220,7 +223,7 @@ impl Hand {
         let line = mailbox + offset_of!(Lines, call) as u64;
         let payload = some_cell + offset_of!(Cell, payload) as u64;
         let (first, words) = match class {
-            Class::Header => (0, HEADER_WORDS as u64),
+            Class::Header => (0, HEADER_BYTES as u64 / 8),
             Class::Identity => (record + offset_of!(Rank, identity) as u64, 9),
             Class::Bells => (record + offset_of!(Rank, bells) as u64, 2),
             Class::Opened => (record + offset_of!(Rank, opened) as u64, OPENED_WORDS as u64),
@@ -251,7 +254,7 @@ impl Hand {
         let pair = || (0..PAIR).map(|seat| spared::rank(self.ranks - 1, seat));
         let records = pair().map(|rank| (geometry.rank(rank), size_of::<Rank>() as u64));
         let mailboxes = pair().flat_map(|from| pair().map(move |to| (from, to)));
-        let mailboxes = mailboxes.map(|(from, to)| (geometry.mailbox(from, to), geometry.stride()));
+        let mailboxes = mailboxes.map(|(from, to)| (geometry.pages(from, to), geometry.stride()));
         let spared: Vec<_> = records.chain(mailboxes).map(|(start, len)| start..start + len).collect();
         loop {
             let offset = 8 * self.random.random_range(0..geometry.size() / 8);
