@@ -5,11 +5,13 @@
 mod common;
 
 use common::{Child, Scratch, become_user, is_root, place, reply};
-use mailbox::lab::abi::{BOOT, FAILED, SETTLED};
+use mailbox::lab::abi::{BOOT, FAILED, LABELS, SETTLED};
 use mailbox::lab::os;
-use mailbox::{CloseError, Config, Endpoint, Region};
+use mailbox::{CloseError, Config, Endpoint, JoinError, JoinOptions, Region};
 use std::fs::{self, File};
 use std::os::fd::OwnedFd;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 const SMALL: Config = Config::ranks(3).cells(4).arena(1024);
 
@@ -157,4 +159,59 @@ fn closing_says_what_came_of_it() {
     let me = region.join(0).expect("a free rank");
     fs::remove_file(scratch.path()).expect("a file");
     assert_eq!(me.close(), Err(CloseError::Removed));
+}
+
+#[test]
+fn a_file_is_closed_though_somebody_fails_to_join_under_a_label() {
+    let scratch = Scratch::in_memory();
+    let region = scratch.create(Config::ranks(1).cells(4).arena(1024));
+    // Mail for a rank that was left under another label: nobody joins it under "b".
+    let a = region.join_as("a").expect("free");
+    a.send(0, b"mail").expect("room");
+    drop(a);
+    let word = || u64::from_ne_bytes(scratch.peek::<8>(8 * BOOT as u64));
+    assert_eq!(word(), 0, "closed");
+    let stop = AtomicBool::new(false);
+    let mut open = 0;
+    thread::scope(|scope| {
+        let other = scratch.open();
+        let stop = &stop;
+        let joiner = scope.spawn(move || {
+            let mut tries = 0u64;
+            while !stop.load(Ordering::Relaxed) {
+                match JoinOptions::new().label("b").join(&other) {
+                    Ok(_) => panic!("joined"),
+                    Err(JoinError::Unread { .. } | JoinError::Full | JoinError::Closing) => tries += 1,
+                    Err(error) => panic!("{error:?}"),
+                }
+            }
+            tries
+        });
+        for _ in 0..300 {
+            let me = loop {
+                match region.join_as("a") {
+                    Ok(me) => break me,
+                    Err(_) => thread::yield_now(),
+                }
+            };
+            assert_eq!(me.close(), Ok(()));
+            if word() != 0 {
+                open += 1;
+            }
+        }
+        stop.store(true, Ordering::Relaxed);
+        eprintln!("{} tries to join", joiner.join().expect("a thread"));
+    });
+    assert_eq!(open, 0, "times that nobody closed it");
+}
+
+#[test]
+fn a_file_is_closed_while_somebody_looks_for_a_label() {
+    let scratch = Scratch::in_memory();
+    let region = scratch.create(Config::ranks(1).cells(4).arena(1024));
+    let me = region.join(0).expect("a free rank");
+    let file = File::options().read(true).write(true).open(scratch.path()).expect("a region");
+    let _labels = os::Lock::take(&file, LABELS, 1).expect("a lock").expect("a free one");
+    assert_eq!(me.close(), Ok(()));
+    assert_eq!(u64::from_ne_bytes(scratch.peek::<8>(8 * BOOT as u64)), 0, "closed, as nobody is in it");
 }

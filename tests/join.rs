@@ -231,3 +231,14 @@ fn a_region_that_is_closed_for_long_is_said_to_be() {
     assert_eq!(region.remove(), Err(RemoveError::InUse));
     drop(me);
 }
+
+#[test]
+fn no_two_live_processes_bear_one_label() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).arena(4096));
+    drop(region.join_as("x").expect("free"));
+    let b = JoinOptions::new().ranks(1..).label("x").join(&region).expect("free");
+    assert_eq!(b.rank(), 1);
+    let c = region.join_as("x").map(|me| me.rank());
+    assert_eq!(c, Err(JoinError::Taken { rank: 1 }));
+}

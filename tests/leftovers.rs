@@ -35,7 +35,7 @@ fn second_process() {
 const SMALL: Config = Config::ranks(2).cells(4).arena(1024);
 /// A user that this process is not.
 const SOMEBODY: u32 = 65_534;
-const GATE: u32 = 0;
+const GATE: u32 = 1;
 
 /// Plays `role` where nobody else's regions are.
 fn play_alone(role: &str) {

@@ -6,7 +6,7 @@ mod common;
 use common::puppet::{self, puppet};
 use common::wire::Wire;
 use common::{Child, GUARD, SHORT, Scratch, command, is_root, record, reply};
-use mailbox::lab::abi::{ABI, FEATURES, Geometry, Header, RANKS, Rank, SECTION_WORDS, WIPED};
+use mailbox::lab::abi::{ABI, FEATURES, Geometry, Header, LABELS, RANKS, Rank, SECTION_WORDS, WIPED};
 use mailbox::lab::abi::{Envelope, Kind, Place};
 use mailbox::lab::os;
 use mailbox::lab::sync::Ordering::{Relaxed, Release};
@@ -781,4 +781,13 @@ fn a_claimed_rank_is_what_everybody_sees() {
     // A peer's words are shown as they are, and never trusted to be text.
     scratch.patch(record(0) + 16, &[0xFF; 48]);
     assert_eq!(region.inspect().ranks[0].label, "\u{FFFD}".repeat(48));
+}
+
+#[test]
+fn a_region_is_removed_while_somebody_looks_for_a_label() {
+    let scratch = Scratch::new();
+    let region = scratch.create(SMALL);
+    let file = File::options().read(true).write(true).open(scratch.path()).expect("a region");
+    let _labels = os::Lock::take(&file, LABELS, 1).expect("a lock").expect("a free one");
+    assert_eq!(region.remove(), Ok(()), "nobody has joined it");
 }

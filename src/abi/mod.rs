@@ -71,12 +71,14 @@
 
 mod envelope;
 mod layout;
+mod locks;
 mod order;
 mod padded;
 mod sections;
 
 pub use envelope::*;
 pub use layout::*;
+pub use locks::*;
 pub use order::*;
 pub use padded::Padded;
 pub use sections::*;

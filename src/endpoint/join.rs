@@ -1,10 +1,10 @@
 //! Joining a region: as a rank, as one of some, or under a label.
 
 use super::Endpoint;
-use crate::abi::LABEL;
+use crate::abi::{LABEL, LABELS, lock_byte};
 use crate::error::JoinError;
 use crate::half::Member;
-use crate::rank::{Claim, LABELS, Ringer, Status, lock_byte};
+use crate::rank::{Claim, Ringer, Status};
 use crate::region::Region;
 use crate::segment;
 use crate::segment::{Stay, join_error};
@@ -144,10 +144,9 @@ impl Region {
         };
         let bearers = || (0..self.ranks()).filter(|rank| self.registry.label(*rank) == label.as_bytes());
         let lives = |rank: &u32| segment::is_held(self.segment.file(), lock_byte(*rank), 1).unwrap_or(true);
-        if let Some(rank) = bearers().find(|rank| !among.contains(rank) && lives(rank)) {
-            return Err(JoinError::Taken { rank });
-        }
-        match bearers().find(|rank| among.contains(rank)) {
+        // One that lives bars all others, wherever it is; it may be about to go.
+        match bearers().find(lives).or_else(|| bearers().find(|rank| among.contains(rank))) {
+            Some(rank) if !among.contains(&rank) => Err(JoinError::Taken { rank }),
             Some(rank) => self.join_with(rank, label.as_bytes()),
             None => self.join_free(among, label.as_bytes()),
         }

@@ -12,23 +12,12 @@
 //! change, and a process that stops between two steps leaves either the old life or the new one; label and
 //! process id, which are for people, may then be those of the claim that was not finished.
 
-use crate::abi::{ASK, LABEL, Rank};
+use crate::abi::{ASK, LABEL, Rank, lock_byte};
 use crate::error::Lost;
 use crate::memory::Shared;
 use crate::os::{self, File, Lock, Locker};
 use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
 use std::sync::Arc;
-
-/// The lock byte that only those take who take all, to remove or to close a region; those of the ranks follow.
-pub const GATE: u32 = 0;
-/// The lock byte that whoever looks for a label holds.
-pub const LABELS: u32 = 1;
-const FIRST_RANK: u32 = 2;
-
-/// The lock byte of `rank`.
-pub const fn lock_byte(rank: u32) -> u32 {
-    FIRST_RANK + rank
-}
 
 /// What is known of a rank's holder.
 ///

@@ -9,10 +9,10 @@ pub use handover::MAILBOX_FD;
 pub use inspect::{Inspection, MailboxReport, RankReport};
 pub use view::View;
 
-use crate::abi::Geometry;
+use crate::abi::{Geometry, lock_byte};
 use crate::config::Config;
 use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError, WaitError};
-use crate::rank::{Registry, Status, lock_byte};
+use crate::rank::{Registry, Status};
 use crate::segment::{self, Leftover, Listed, Place, Segment, Trust};
 use crate::sync::{Edge, acquire};
 use core::fmt;

@@ -21,8 +21,8 @@
 //!
 //! What is not clean is no worse for a process that comes in the same boot: memory has it all.
 
-use super::{ALL_LOCKS, GATE, Segment};
-use crate::abi::SETTLED;
+use super::Segment;
+use crate::abi::{GATE, MAX_RANKS, SETTLED, lock_byte};
 use crate::error::CloseError;
 use crate::os::{self, File};
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
@@ -70,7 +70,7 @@ impl Stay {
         // Once more if somebody came: it may have gone again, and left the closing to who had the gate. Not for
         // ever: who comes and goes without end leaves the region as it is, and that is safe.
         for _ in 0..TRIES {
-            if os::is_locked(file, GATE + 1, ALL_LOCKS - 1)? {
+            if os::is_locked(file, lock_byte(0), MAX_RANKS)? {
                 return Ok(());
             }
             let Some(_gate) = self.segment.locks().take(GATE, 1)? else {
@@ -78,7 +78,7 @@ impl Stay {
             };
             // Most of it is written before anybody has to wait for it.
             sync(&self.segment, file, boot)?;
-            if let Some(_others) = self.segment.locks().take(GATE + 1, ALL_LOCKS - 1)? {
+            if let Some(_others) = self.segment.locks().take(lock_byte(0), MAX_RANKS)? {
                 return self.mark(boot);
             }
         }

@@ -32,7 +32,8 @@ use found::{Content, Found};
 use removal::lock_all;
 
 use crate::abi::{
-    ABI, BOOT, FAILED, FEATURES, Geometry, Header, MAGIC, MAX_RANKS, Rank, WIPED, to_directory,
+    ABI, ALL_LOCKS, BOOT, FAILED, FEATURES, GATE, GATE_AND_RANKS, Geometry, Header, MAGIC, Rank, WIPED,
+    to_directory,
 };
 use crate::config::{Config, Reserve};
 use crate::error::{CreateError, OpenError, RemoveError};
@@ -46,10 +47,6 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
-/// The gate, the labels' byte and those of all ranks.
-pub const ALL_LOCKS: u32 = 2 + MAX_RANKS;
-/// The lock byte, the first, that nobody holds but whoever takes all of them, or is about to.
-pub const GATE: u32 = 0;
 /// How often something is begun anew that somebody else undid: so many times in a row are mischief.
 const TRIES: u32 = 100;
 
@@ -212,7 +209,11 @@ impl Segment {
                 return Err(RemoveError::InUse);
             }
         }
-        let _locks = lock_all(file, || Lock::take(file, 0, ALL_LOCKS))?;
+        let (first, count) = match found.content {
+            Content::Other(_) => (0, ALL_LOCKS),
+            _ => (GATE, GATE_AND_RANKS),
+        };
+        let _locks = lock_all(file, || Lock::take(file, first, count))?;
         Ok(is_due(&found).map_err(open_error)? && unbind(site, file).map_err(remove_error)?)
     }
 

@@ -1,7 +1,8 @@
 //! Taking a region away: who may, and who waits for whom.
 
 use super::reason::{open_error, remove_error};
-use super::{ALL_LOCKS, Segment, is_held, unbind};
+use super::{Segment, is_held, unbind};
+use crate::abi::{GATE, GATE_AND_RANKS, MAX_RANKS, lock_byte};
 use crate::error::{OpenError, RemoveError};
 use crate::os::{File, Lock};
 use core::time::Duration;
@@ -15,13 +16,13 @@ impl Segment {
     /// Takes this segment away, if nobody lives in it.
     pub fn remove_this(&self) -> Result<(), RemoveError> {
         let site = self.site.as_ref().ok_or(RemoveError::Unnamed)?;
-        let _locks = lock_all(&self.file, || self.locks.take(0, ALL_LOCKS))?;
+        let _locks = lock_all(&self.file, || self.locks.take(GATE, GATE_AND_RANKS))?;
         let is_there = unbind(site, &self.file).map_err(remove_error)?;
         if is_there { Ok(()) } else { Err(OpenError::NotFound.into()) }
     }
 }
 
-/// Takes all locks of the region in `file`: nobody lives in it then, and nobody comes.
+/// Takes the gate and the locks of all ranks of the region in `file`: nobody lives in it then, and nobody comes.
 pub fn lock_all(file: &File, take: impl Fn() -> io::Result<Option<Lock>>) -> Result<Lock, RemoveError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -29,7 +30,7 @@ pub fn lock_all(file: &File, take: impl Fn() -> io::Result<Option<Lock>>) -> Res
             return Ok(locks);
         }
         // Whoever closes a file's region holds all locks until the disk has it.
-        if is_held(file, 0, ALL_LOCKS).map_err(open_error)? {
+        if is_held(file, lock_byte(0), MAX_RANKS).map_err(open_error)? {
             return Err(RemoveError::InUse);
         }
         if Instant::now() >= deadline {

@@ -47,7 +47,7 @@ fn regions_that_cannot_be() {
         ),
         (
             &["--ranks", "1024", "--arena", "64M"],
-            "ranks x ranks x (cells + arena) is 70647918104576 bytes, more than a process can map; make one of them smaller",
+            "the region would have 70652213071872 bytes, more than a process can map; at most 1021 ranks would fit",
         ),
         (
             &["--ranks", "2", "--mode", "4777"],

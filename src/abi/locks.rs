@@ -1,0 +1,19 @@
+//! The locks of a region: which byte of its file, or which word, is which.
+
+use super::MAX_RANKS;
+
+/// Held by a process that looks for a label. It is no lock of those who are in the region: a process that removes or
+/// closes it waits for nobody who only looks.
+pub const LABELS: u32 = 0;
+/// Held by a process that creates, removes or closes the region; those of the ranks follow.
+pub const GATE: u32 = 1;
+/// The gate and the locks of all ranks.
+pub const GATE_AND_RANKS: u32 = 1 + MAX_RANKS;
+/// All locks, of other versions of the layout as well.
+pub const ALL_LOCKS: u32 = 2 + MAX_RANKS;
+const FIRST_RANK: u32 = 2;
+
+/// The lock of `rank`.
+pub const fn lock_byte(rank: u32) -> u32 {
+    FIRST_RANK + rank
+}
