@@ -35,5 +35,5 @@ pub mod sync {
 
 /// How a process waits for another.
 pub mod wait {
-    pub use crate::wait::Waiter;
+    pub use crate::wait::{Deadline, Interrupted, Operation, Step, Waiter, drive, look_soon, pace, wait};
 }

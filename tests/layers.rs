@@ -15,23 +15,22 @@ const TABLE: &[(&str, &str)] = &[
     ("memory", "sync abi"),
     ("ring", "sync abi memory"),
     ("rank", "sync abi os memory error"),
-    ("wait", "sync abi os rank"),
-    ("segment", "sync abi config os memory ring error"),
-    ("region", "sync abi config os rank segment error"),
+    ("wait", "sync abi os rank error"),
+    ("segment", "sync abi config os memory ring wait error"),
+    ("region", "sync abi config os rank wait segment error"),
     ("half", "sync abi os memory ring rank wait segment region error"),
-    ("send", "sync abi memory ring rank half error"),
-    ("receive", "sync abi os memory ring rank half error"),
-    ("endpoint", "abi memory ring rank segment region half send receive error"),
-    ("call", "abi ring rank half send endpoint error"),
+    ("send", "sync abi memory ring rank wait half error"),
+    ("receive", "sync abi os memory ring rank wait half error"),
+    ("endpoint", "abi memory ring rank wait segment region half send receive error"),
+    ("call", "abi ring rank wait send endpoint error"),
     // Nothing of the library knows of it.
     ("lab", "sync abi os memory ring rank wait"),
 ];
 
-/// Where a process may spin, yield, sleep, or call a futex.
-const WAITERS: &[&str] =
-    &["os", "wait", "rank", "ring", "segment", "region", "send", "receive", "endpoint", "call"];
+/// Where a process may spin, yield, or sleep.
+const WAITERS: &[&str] = &["os", "wait"];
 /// What that looks like.
-const WAITING: &[&str] = &["spin_loop", "yield_now", "thread::sleep", "sleep_on", "wake_on"];
+const WAITING: &[&str] = &["spin_loop", "yield_now", "thread::sleep", "sleep_on"];
 /// The most lines of code in a file: without comments, blank lines and tests.
 const MOST: usize = 400;
 

@@ -16,8 +16,6 @@
 
 use loom::cell::UnsafeCell;
 use loom::thread;
-use mailbox::Status;
-use mailbox::Wait;
 use mailbox::lab::abi::{Activity, Bells, Identity, Rank};
 use mailbox::lab::abi::{INLINE, Kind};
 use mailbox::lab::memory::Mailbox;
@@ -29,8 +27,8 @@ use mailbox::lab::ring::{Consumer, Letter, Producer, PushError, Slack, Slot};
 use mailbox::lab::sync::Edge::{Answer as Answered, Ask, Head, Life, RingerFence, SleeperFence, Stamp};
 use mailbox::lab::sync::Mutant::{self, Acquire, Busy, Clear, Fence, Lock, Release};
 use mailbox::lab::sync::{AtomicU32, AtomicU64, Ordering, set_mutant};
-use mailbox::lab::wait::Waiter;
-use std::convert::Infallible;
+use mailbox::lab::wait::{Deadline, Interrupted, Operation, Step, Waiter};
+use mailbox::{Lost, Status, Wait};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64 as Plain, Ordering::Relaxed};
@@ -617,21 +615,85 @@ fn sleep<T>(bell: Bell<'_>, look: impl FnMut() -> Option<T>) -> T {
 }
 
 /// The same, in this order.
-fn sleep_in<T>(order: &Order, bell: Bell<'_>, mut look: impl FnMut() -> Option<T>) -> T {
-    let (yes, polling, asleep) = (|| true, || Polling::Free, || ());
-    let waiter = Waiter {
-        bell,
-        order,
-        events: None,
-        how: Wait::Block,
-        deadline: None,
-        holds: &yes,
-        polling: &polling,
-        asleep: &asleep,
-    };
-    let look = |_| Ok::<_, Infallible>(look());
-    let Ok(found) = waiter.wait(look, || Ok(None));
-    found.expect("there is no deadline")
+fn sleep_in<T>(order: &Order, bell: Bell<'_>, look: impl FnMut() -> Option<T>) -> T {
+    let sleeper = Sleeper { bell, order };
+    let mut look = Look { look, found: None };
+    assert!(mailbox::lab::wait::wait(&sleeper, Deadline::Never, &mut look).is_ok());
+    look.found.expect("there is no deadline")
+}
+
+struct Sleeper<'a> {
+    bell: Bell<'a>,
+    order: &'a Order,
+}
+
+impl Waiter for Sleeper<'_> {
+    fn bell(&self) -> Bell<'_> {
+        self.bell
+    }
+
+    fn order(&self) -> &Order {
+        self.order
+    }
+
+    fn how(&self) -> Wait {
+        Wait::Block
+    }
+
+    fn polling(&self) -> Polling {
+        Polling::Free
+    }
+
+    fn check(&self) -> Result<(), Lost> {
+        Ok(())
+    }
+
+    fn take_interruption(&self) -> Result<(), Interrupted> {
+        Ok(())
+    }
+
+    fn count_try(&self) -> bool {
+        false
+    }
+}
+
+/// What a sleeper looks for.
+struct Look<T, F> {
+    look: F,
+    found: Option<T>,
+}
+
+/// Nothing ends it early.
+#[derive(Debug)]
+struct Never;
+
+impl From<Interrupted> for Never {
+    fn from(_: Interrupted) -> Self {
+        Never
+    }
+}
+
+impl From<Lost> for Never {
+    fn from(_: Lost) -> Self {
+        Never
+    }
+}
+
+impl<T, F: FnMut() -> Option<T>> Operation for Look<T, F> {
+    type Error = Never;
+
+    fn look(&mut self, _: bool) -> Result<bool, Never> {
+        self.found = (self.look)();
+        Ok(self.found.is_some())
+    }
+
+    fn check(&mut self, _: bool) -> Result<bool, Never> {
+        Ok(false)
+    }
+
+    fn step(&mut self) -> Result<Step, Never> {
+        Ok(Step::Done)
+    }
 }
 
 /// Sends one message without waiting for room, and rings.

@@ -6,16 +6,16 @@ mod reply;
 pub use reply::Reply;
 
 use crate::abi::{Kind, Ticket};
-use crate::endpoint::{Endpoint, Receiver, Sender};
+use crate::endpoint::{Endpoint, Halves, Receiver, Sender};
 use crate::error::{CallError, RecvError, SendError};
-use crate::half::{Interrupted, Patience, SOON, deadline};
 use crate::rank::{Source, Status};
-use crate::ring::{Corrupt, rest};
-use crate::send::{Outgoing, Terms, taker};
+use crate::ring::Corrupt;
+use crate::send::{Outgoing, taker};
+use crate::wait::pace::{self, CALL_PAUSES};
+use crate::wait::{Deadline, Interrupted, Operation, Step, drive, look_soon};
 use core::cell::Cell as Private;
 use core::fmt;
 use core::time::Duration;
-use std::time::Instant;
 
 /// A call under way: what [`Endpoint::try_call`] gives. Dropping it gives the call up; its server may answer it all
 /// the same, and nobody is told.
@@ -90,13 +90,13 @@ impl Endpoint {
     /// mailbox.
     #[inline]
     pub fn call(&self, to: u32, request: &[u8]) -> Result<Reply, CallError> {
-        Call::begin(self, to, request, Patience::Until(None))?.finish(None)
+        Call::begin(self, to, request, Deadline::Never)?.finish(Deadline::Never)
     }
 
     /// Begins a call, if there is room for the request now; never waits, else [`SendError::Full`]. Errors as of
     /// [`Endpoint::call`].
     pub fn try_call(&self, to: u32, request: &[u8]) -> Result<Call<'_>, CallError> {
-        let call = Call::begin(self, to, request, Patience::Never)?;
+        let call = Call::begin(self, to, request, Deadline::Now)?;
         call.keep_mailed();
         Ok(call)
     }
@@ -104,8 +104,8 @@ impl Endpoint {
     /// As [`Endpoint::call`], but waits no longer than `timeout`, then [`CallError::Timeout`]: the server may carry it
     /// out all the same.
     pub fn call_timeout(&self, to: u32, request: &[u8], timeout: Duration) -> Result<Reply, CallError> {
-        let deadline = deadline(timeout);
-        Call::begin(self, to, request, Patience::Until(deadline))?.finish(deadline)
+        let deadline = Deadline::from(timeout);
+        Call::begin(self, to, request, deadline)?.finish(deadline)
     }
 }
 
@@ -145,7 +145,7 @@ impl From<RecvError> for CallError {
 
 impl<'a> Call<'a> {
     #[inline(always)]
-    fn begin(me: &'a Endpoint, to: u32, request: &[u8], patience: Patience) -> Result<Self, CallError> {
+    fn begin(me: &'a Endpoint, to: u32, request: &[u8], deadline: Deadline) -> Result<Self, CallError> {
         let (sender, receiver) = me.halves();
         let (member, outbox) = sender.parts();
         let peer = outbox.peer(member, to, request.len())?;
@@ -161,8 +161,8 @@ impl<'a> Call<'a> {
         let way = match peer.ask(member, epoch, request) {
             Some(stamp) => Way::Line(stamp),
             None => {
-                let terms = Terms { member, patience, idle: &|| receiver.settle() };
-                let seq = outbox.send_ticketed(terms, to, (Kind::Call, Ticket::For(epoch)), request)?;
+                let what = (Kind::Call, Ticket::For(epoch));
+                let seq = sender.send_ticketed(to, what, request, deadline, Some(receiver.parts()))?;
                 Way::Mailbox(Ticket::Mailbox(seq))
             }
         };
@@ -191,55 +191,60 @@ impl<'a> Call<'a> {
     pub fn try_reply(&self) -> Result<Option<Reply>, CallError> {
         let (member, _) = self.receiver.parts();
         member.check()?;
-        self.settle();
-        match self.look()? {
-            None => self.check(member.is_time_to_query()),
-            found => Ok(found),
-        }
+        self.drive(Deadline::Now)
     }
 
     /// Waits for the answer. Errors as of [`Endpoint::call`].
     pub fn reply(self) -> Result<Reply, CallError> {
-        self.finish(None)
+        self.finish(Deadline::Never)
     }
 
     /// Waits for the answer, no longer than `timeout`: then [`CallError::Timeout`], and the call goes on. Other errors
     /// as of [`Endpoint::call`].
     pub fn reply_timeout(&self, timeout: Duration) -> Result<Reply, CallError> {
-        self.finish(deadline(timeout))
+        self.finish(timeout.into())
     }
 
     #[inline(always)]
-    fn finish(&self, deadline: Option<Instant>) -> Result<Reply, CallError> {
+    fn finish(&self, deadline: Deadline) -> Result<Reply, CallError> {
         let (member, _) = self.receiver.parts();
         member.check()?;
-        self.settle();
+        self.halves().publish();
         // Nobody else answers what this rank asks itself.
         if self.peer.to == member.rank() {
             return self.look()?.ok_or(CallError::Oneself);
         }
-        if member.polls(deadline) {
-            rest();
-            for _ in 0..SOON {
-                if let Some(reply) = self.look()? {
-                    return Ok(reply);
-                }
-                core::hint::spin_loop();
-            }
+        pace::pause(CALL_PAUSES);
+        if look_soon(member, deadline, || self.may_have_come())
+            && let Some(reply) = self.look()?
+        {
+            return Ok(reply);
         }
-        let sleeps = &member.record().activity.sleeps;
-        let whom = Source::Rank(self.peer.to);
-        let found = member.wait(whom, sleeps, deadline, |_| self.look(), || self.check(true))?;
-        found.ok_or(CallError::Timeout)
+        self.drive(deadline)?.ok_or(CallError::Timeout)
     }
 
-    /// Lets others have what batches hold back, before a wait for them.
+    /// Whether the answer may be there. Cost: a load, as long as it is not.
     #[inline(always)]
-    fn settle(&self) {
-        self.receiver.settle();
-        if self.sender.parts().0.is_in_batch() {
-            self.sender.flush();
+    fn may_have_come(&self) -> bool {
+        match self.way.get() {
+            Way::Line(stamp) | Way::LineOrMailbox(stamp) => self.peer.asker.has_news(stamp),
+            Way::Mailbox(_) => self.receiver.parts().1.has_news(self.peer.to),
+            Way::Over => true,
         }
+    }
+
+    #[inline(never)]
+    fn drive(&self, deadline: Deadline) -> Result<Option<Reply>, CallError> {
+        let (member, _) = self.receiver.parts();
+        let mut answer = Answer { call: self, reply: None };
+        drive(member, deadline, || self.halves().publish(), &mut answer)?;
+        Ok(answer.reply)
+    }
+
+    /// What batches hold back is published before a wait.
+    #[inline(always)]
+    fn halves(&self) -> Halves<'_> {
+        Halves { sending: Some(self.sender.parts()), receiving: Some(self.receiver.parts()) }
     }
 
     /// The answer, if it is there.
@@ -314,12 +319,12 @@ impl<'a> Call<'a> {
     /// this rank has not acknowledged takes that room.
     fn held_up(&self) -> Result<(), CallError> {
         let (member, inbox) = self.receiver.parts();
-        if inbox.keeps_sender_waiting(member, self.peer.to) { Err(CallError::Held) } else { Ok(()) }
+        if inbox.note_starved(member, self.peer.to) { Err(CallError::Held) } else { Ok(()) }
     }
 
     /// Whether the answer can still come; the answer, if it has come meanwhile.
     #[cold]
-    fn check(&self, query: bool) -> Result<Option<Reply>, CallError> {
+    fn check_server(&self, query: bool) -> Result<Option<Reply>, CallError> {
         let (member, _) = self.receiver.parts();
         member.check_place(query)?;
         if let Some(reply) = self.read_ahead()? {
@@ -373,6 +378,34 @@ impl<'a> Call<'a> {
 
     fn forget(&self, ticket: Ticket) {
         self.receiver.parts().1.answers.forget(self.peer.to, ticket);
+    }
+}
+
+/// A wait for the answer to a call.
+struct Answer<'a, 'c> {
+    call: &'a Call<'c>,
+    reply: Option<Reply>,
+}
+
+impl Operation for Answer<'_, '_> {
+    type Error = CallError;
+
+    fn look(&mut self, _: bool) -> Result<bool, CallError> {
+        self.reply = self.call.look()?;
+        Ok(self.reply.is_some())
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, CallError> {
+        self.reply = self.call.check_server(query)?;
+        Ok(self.reply.is_some())
+    }
+
+    fn step(&mut self) -> Result<Step, CallError> {
+        Ok(Step::Done)
+    }
+
+    fn fall_asleep(&self) {
+        self.call.receiver.parts().0.fall_asleep_for_mail(Source::Rank(self.call.peer.to));
     }
 }
 

@@ -8,9 +8,9 @@ use crate::rank::{Claim, Ringer, Status};
 use crate::region::Region;
 use crate::segment;
 use crate::segment::{Stay, join_error};
+use crate::wait::pace;
 use core::ops::{Bound, Range, RangeBounds};
 use core::time::Duration;
-use std::thread;
 use std::time::Instant;
 
 /// How long joining waits for a process that has said that it left and still holds the rank: far less than a
@@ -139,7 +139,7 @@ impl Region {
                 Some(lock) => break lock,
                 None if !self.segment.is_bound() => return Err(JoinError::Removed),
                 None if Instant::now() >= deadline => return Err(self.without_end(JoinError::Full)),
-                None => thread::sleep(Duration::from_millis(1)),
+                None => pace::doze(Duration::from_millis(1)),
             }
         };
         let bearers = || (0..self.ranks()).filter(|rank| self.registry.label(*rank) == label.as_bytes());
@@ -177,7 +177,7 @@ impl Region {
             }
             .map_err(join_error)?;
             if !is_settled {
-                thread::sleep(Duration::from_millis(1));
+                pace::doze(Duration::from_millis(1));
             }
         }
     }
@@ -243,7 +243,7 @@ impl Region {
             if begin.elapsed() >= patience {
                 return Err(self.without_end(JoinError::Taken { rank }));
             }
-            thread::sleep(Duration::from_millis(1));
+            pace::doze(Duration::from_millis(1));
         }
     }
 

@@ -3,10 +3,11 @@
 use super::sender::Sender;
 use crate::abi::{INLINE, Kind, Ticket, epoch_of};
 use crate::error::{ReplyError, SendError, SizeError};
-use crate::half::{Member, Patience, Piece};
+use crate::half::{Member, Piece};
 use crate::memory;
 use crate::receive::{Inbox, Incoming};
 use crate::ring::Letter;
+use crate::wait::Deadline;
 use bytemuck::Pod;
 use core::fmt;
 use core::mem::ManuallyDrop;
@@ -184,35 +185,35 @@ impl<'a> Mail<'a> {
     /// [`ReplyError::NotACall`].
     #[inline(always)]
     pub fn reply(self, bytes: &[u8]) -> Result<(), ReplyError> {
-        self.answer(Kind::Answer, bytes, Patience::Until(None))
+        self.answer(Kind::Answer, bytes, Deadline::Never)
     }
 
     /// Answers a call if that is possible now; never waits, else [`SendError::Full`], and the call is dropped.
     /// Otherwise as [`Mail::reply`].
     pub fn try_reply(self, bytes: &[u8]) -> Result<(), ReplyError> {
-        self.answer(Kind::Answer, bytes, Patience::Never)
+        self.answer(Kind::Answer, bytes, Deadline::Now)
     }
 
     /// Answers a call; waits no longer than `timeout`, then [`SendError::Timeout`], and the call is dropped: for a
     /// server that no caller should hold up. Otherwise as [`Mail::reply`].
     pub fn reply_timeout(self, bytes: &[u8], timeout: Duration) -> Result<(), ReplyError> {
-        self.answer(Kind::Answer, bytes, Patience::within(timeout))
+        self.answer(Kind::Answer, bytes, timeout)
     }
 
     /// Answers a call with an error, which these bytes describe. Otherwise as [`Mail::reply`].
     pub fn refuse(self, bytes: &[u8]) -> Result<(), ReplyError> {
-        self.answer(Kind::Refusal, bytes, Patience::Until(None))
+        self.answer(Kind::Refusal, bytes, Deadline::Never)
     }
 
     /// As [`Mail::refuse`], but waits no longer than `timeout`, as [`Mail::reply_timeout`] does.
     pub fn refuse_timeout(self, bytes: &[u8], timeout: Duration) -> Result<(), ReplyError> {
-        self.answer(Kind::Refusal, bytes, Patience::within(timeout))
+        self.answer(Kind::Refusal, bytes, timeout)
     }
 
     #[inline(always)]
-    fn answer(self, kind: Kind, bytes: &[u8], patience: Patience) -> Result<(), ReplyError> {
+    fn answer(self, kind: Kind, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), ReplyError> {
         if !self.letter.is_on_line() || bytes.len() > INLINE {
-            return self.answer_in_mailbox(kind, bytes, patience);
+            return self.answer_in_mailbox(kind, bytes, deadline.into());
         }
         self.member.check().map_err(SendError::Lost)?;
         let mail = ManuallyDrop::new(self);
@@ -221,19 +222,15 @@ impl<'a> Mail<'a> {
     }
 
     #[inline(never)]
-    fn answer_in_mailbox(self, kind: Kind, bytes: &[u8], patience: Patience) -> Result<(), ReplyError> {
+    fn answer_in_mailbox(self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), ReplyError> {
         if !self.letter.is_call() {
             return Err(ReplyError::NotACall);
         }
         let Some(sender) = self.sender else { return Err(ReplyError::Split) };
         let (number, is_on_line) = (self.letter.seq, self.letter.is_on_line());
         let ticket = if is_on_line { Ticket::Line(number) } else { Ticket::Mailbox(number) };
-        let idle = || {
-            if self.member.is_in_batch() {
-                self.inbox.settle(self.member);
-            }
-        };
-        sender.send_ticketed(self.peer.from, (kind, ticket), bytes, patience, &idle)?;
+        let receiving = Some((self.member, self.inbox));
+        sender.send_ticketed(self.peer.from, (kind, ticket), bytes, deadline, receiving)?;
         if is_on_line {
             let mail = ManuallyDrop::new(self);
             mail.peer.answer(mail.member, number, Kind::Elsewhere, &[]);

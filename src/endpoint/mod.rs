@@ -2,22 +2,25 @@
 #![cfg(not(loom))]
 
 mod batch;
+mod halves;
 mod join;
 mod mail;
 mod receiver;
 mod sender;
 
 pub use batch::Batch;
+pub use halves::Halves;
 pub use join::JoinOptions;
 pub use mail::Mail;
 pub use receiver::Receiver;
 pub use sender::Sender;
 
 use crate::error::{CloseError, RecvError, SendError};
-use crate::half::{Interrupter, Member, Patience};
+use crate::half::{Interrupter, Member};
 use crate::rank::{Source, Wait};
 use crate::region::Region;
 use crate::send::Draft;
+use crate::wait::Deadline;
 use core::fmt;
 use core::time::Duration;
 
@@ -145,34 +148,34 @@ impl Endpoint {
     /// Sends `bytes` to `to`; waits while the mailbox is full. As [`Sender::send`].
     #[inline(always)]
     pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.sender.send_with(to, bytes, Patience::Until(None), || self.receiver.settle())
+        self.sender.send_with(to, bytes, Deadline::Never, Some(self.receiver.parts()))
     }
 
     /// Sends `bytes` to `to` if there is room now. As [`Sender::try_send`].
     #[inline]
     pub fn try_send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.sender.send_with(to, bytes, Patience::Never, || self.receiver.settle())
+        self.sender.send_with(to, bytes, Deadline::Now, Some(self.receiver.parts()))
     }
 
     /// Sends `bytes` to `to`; waits no longer than `timeout`. As [`Sender::send_timeout`].
     pub fn send_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
-        self.sender.send_with(to, bytes, Patience::within(timeout), || self.receiver.settle())
+        self.sender.send_with(to, bytes, timeout, Some(self.receiver.parts()))
     }
 
     /// A message of `len` bytes to `to`, to be written in place; waits while the mailbox is full. As
     /// [`Sender::reserve`].
     pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.sender.draft(to, len, Patience::Until(None), || self.receiver.settle())
+        self.sender.draft(to, len, Deadline::Never, Some(self.receiver.parts()))
     }
 
     /// A message of `len` bytes to `to` if there is room now. As [`Sender::try_reserve`].
     pub fn try_reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.sender.draft(to, len, Patience::Never, || self.receiver.settle())
+        self.sender.draft(to, len, Deadline::Now, Some(self.receiver.parts()))
     }
 
     /// A message of `len` bytes to `to`; waits no longer than `timeout`. As [`Sender::reserve_timeout`].
     pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
-        self.sender.draft(to, len, Patience::within(timeout), || self.receiver.settle())
+        self.sender.draft(to, len, timeout, Some(self.receiver.parts()))
     }
 }
 
@@ -184,29 +187,29 @@ impl Endpoint {
     /// The next mail from anyone; waits until there is one. As [`Receiver::recv`].
     #[inline(always)]
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::Until(None))
+        self.mail(Source::Anyone, Deadline::Never)
     }
 
     /// The next mail from anyone, if there is one now. As [`Receiver::try_recv`].
     #[inline]
     pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::Never)
+        self.mail(Source::Anyone, Deadline::Now)
     }
 
     /// The next mail from anyone; waits no longer than `timeout`. As [`Receiver::recv_timeout`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::within(timeout))
+        self.mail(Source::Anyone, timeout)
     }
 
     /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one. As
     /// [`Receiver::recv_from`].
     pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::Until(None))
+        self.mail(source.into(), Deadline::Never)
     }
 
     /// The next mail from `source`, if there is one now. As [`Receiver::try_recv_from`].
     pub fn try_recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::Never)
+        self.mail(source.into(), Deadline::Now)
     }
 
     /// The next mail from `source`; waits no longer than `timeout`. As [`Receiver::recv_from_timeout`].
@@ -215,12 +218,12 @@ impl Endpoint {
         source: impl Into<Source>,
         timeout: Duration,
     ) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::within(timeout))
+        self.mail(source.into(), timeout)
     }
 
     #[inline(always)]
-    fn mail(&self, source: Source, patience: Patience) -> Result<Mail<'_>, RecvError> {
-        self.receiver.mail(source, patience, Some(&self.sender), || self.sender.flush())
+    fn mail(&self, source: Source, deadline: impl Into<Deadline>) -> Result<Mail<'_>, RecvError> {
+        self.receiver.mail(source, deadline, Some(&self.sender))
     }
 }
 

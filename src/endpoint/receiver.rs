@@ -1,13 +1,16 @@
 //! The half of an endpoint that receives.
 
 use super::batch::Batch;
+use super::halves::Halves;
 use super::mail::Mail;
 use super::sender::Sender;
 use crate::error::RecvError;
-use crate::half::{Interrupter, Member, Patience};
+use crate::half::{Interrupter, Member};
 use crate::rank::{Source, Wait};
-use crate::receive::Inbox;
+use crate::receive::{Inbox, Incoming, Receive};
 use crate::region::Region;
+use crate::ring::Letter;
+use crate::wait::{Deadline, drive};
 use core::fmt;
 use core::time::Duration;
 
@@ -123,19 +126,19 @@ impl Receiver {
     /// not wait, every 64th time.
     /// [`RecvError::Interrupted`] ends a wait. Where nobody could ever send it is [`RecvError::Empty`].
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::Until(None), None, || ())
+        self.mail(Source::Anyone, Deadline::Never, None)
     }
 
     /// The next mail from anyone, if there is one now; never waits, else [`RecvError::Empty`]. Takes in at most 32
     /// fragments: a large message may take some calls. Other errors as of [`Receiver::recv`].
     pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::Never, None, || ())
+        self.mail(Source::Anyone, Deadline::Now, None)
     }
 
     /// The next mail from anyone; waits no longer than `timeout`, then [`RecvError::Timeout`]. Other errors as of
     /// [`Receiver::recv`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Patience::within(timeout), None, || ())
+        self.mail(Source::Anyone, timeout, None)
     }
 
     /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one. Mail of others stays
@@ -145,13 +148,13 @@ impl Receiver {
     /// mailbox makes no sense [`RecvError::Corrupt`] each time, and where its mails that this endpoint holds keep
     /// it from sending [`RecvError::Held`]. [`RecvError::NoSuchRank`] if the region has no such rank.
     pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::Until(None), None, || ())
+        self.mail(source.into(), Deadline::Never, None)
     }
 
     /// The next mail from `source`, if there is one now; never waits, else [`RecvError::Empty`]. Other errors as
     /// of [`Receiver::recv_from`].
     pub fn try_recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::Never, None, || ())
+        self.mail(source.into(), Deadline::Now, None)
     }
 
     /// The next mail from `source`; waits no longer than `timeout`, then [`RecvError::Timeout`]. Other errors as
@@ -161,22 +164,43 @@ impl Receiver {
         source: impl Into<Source>,
         timeout: Duration,
     ) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Patience::within(timeout), None, || ())
+        self.mail(source.into(), timeout, None)
     }
 
+    /// `sender`: the other half, if the same thread has it.
     #[inline(always)]
     pub(crate) fn mail<'a>(
         &'a self,
         source: Source,
-        patience: Patience,
+        deadline: impl Into<Deadline>,
         sender: Option<&'a Sender>,
-        idle: impl Fn(),
     ) -> Result<Mail<'a>, RecvError> {
         let (peer, letter) = match self.inbox.recv_new(&self.member, source) {
             Some(found) => found,
-            None => self.inbox.recv(&self.member, source, patience, &idle)?,
+            None => self.wait_for_mail(source, deadline.into(), sender)?,
         };
         Ok(Mail::new(&self.member, peer, letter, sender, &self.inbox))
+    }
+
+    /// As `mail`, where there is more to do than to take a new message.
+    #[inline(never)]
+    fn wait_for_mail(
+        &self,
+        source: Source,
+        deadline: Deadline,
+        sender: Option<&Sender>,
+    ) -> Result<(&Incoming, Letter), RecvError> {
+        let Self { member, inbox } = self;
+        member.check()?;
+        if !deadline.is_now()
+            && let Some(found) = inbox.recv_soon(member, source, deadline)
+        {
+            return Ok(found);
+        }
+        let halves = Halves { sending: sender.map(Sender::parts), receiving: Some(self.parts()) };
+        let mut receive = Receive::new(inbox, member, source);
+        drive(member, deadline, || halves.publish(), &mut receive)?;
+        receive.found.ok_or(if deadline.is_now() { RecvError::Empty } else { RecvError::Timeout })
     }
 
     #[inline(always)]

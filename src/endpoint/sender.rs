@@ -1,12 +1,16 @@
 //! The half of an endpoint that sends.
 
 use super::batch::Batch;
+use super::halves::Halves;
 use crate::abi::{Kind, Ticket};
 use crate::error::SendError;
-use crate::half::{Interrupter, Member, Patience};
+use crate::half::{Interrupter, Member};
 use crate::rank::Wait;
+use crate::receive::Inbox;
 use crate::region::Region;
-use crate::send::{Draft, Outbox, Terms};
+use crate::ring::{Slack, Slot};
+use crate::send::{Draft, Outbox, Outgoing, Room, Transfer};
+use crate::wait::{Deadline, Operation, drive};
 use core::fmt;
 use core::time::Duration;
 
@@ -81,20 +85,20 @@ impl Sender {
     /// before anything is sent; [`SendError::PeerLeft`], [`SendError::PeerDead`], [`SendError::Interrupted`] and
     /// [`SendError::Corrupt`] end a wait.
     pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.send_with(to, bytes, Patience::Until(None), || ())
+        self.send_with(to, bytes, Deadline::Never, None)
     }
 
     /// Sends `bytes` to `to` if there is room now; never waits, else [`SendError::Full`]. A message above
     /// [`Region::max_whole`], which takes a receiver, is [`SendError::TooLarge`]. Other errors as of
     /// [`Sender::send`].
     pub fn try_send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.send_with(to, bytes, Patience::Never, || ())
+        self.send_with(to, bytes, Deadline::Now, None)
     }
 
     /// Sends `bytes` to `to`; waits no longer than `timeout`, then [`SendError::Timeout`]. Other errors as of
     /// [`Sender::send`].
     pub fn send_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
-        self.send_with(to, bytes, Patience::within(timeout), || ())
+        self.send_with(to, bytes, timeout, None)
     }
 
     /// Reserves a message of `len` bytes to `to`, at most [`Region::max_whole`] (else [`SendError::TooLarge`]), to
@@ -102,64 +106,130 @@ impl Sender {
     ///
     /// Costs what sending does, without the copying.
     pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.draft(to, len, Patience::Until(None), || ())
+        self.draft(to, len, Deadline::Never, None)
     }
 
     /// Reserves a message of `len` bytes to `to` if there is room now; never waits, else [`SendError::Full`].
     /// Otherwise as [`Sender::reserve`].
     pub fn try_reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.draft(to, len, Patience::Never, || ())
+        self.draft(to, len, Deadline::Now, None)
     }
 
     /// Reserves a message of `len` bytes to `to`; waits no longer than `timeout`, then [`SendError::Timeout`].
     /// Otherwise as [`Sender::reserve`].
     pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
-        self.draft(to, len, Patience::within(timeout), || ())
+        self.draft(to, len, timeout, None)
     }
 
+    /// `receiving`: the other half, if the same thread has it.
     #[inline(always)]
     pub(crate) fn send_with(
         &self,
         to: u32,
         bytes: &[u8],
-        patience: Patience,
-        idle: impl Fn(),
+        deadline: impl Into<Deadline>,
+        receiving: Option<(&Member, &Inbox)>,
     ) -> Result<(), SendError> {
         if self.outbox.send_small(&self.member, to, bytes) {
             return Ok(());
         }
-        self.send_any(to, bytes, patience, idle)
+        self.send_any(to, bytes, deadline.into(), receiving)
     }
 
     /// Apart, so that the common case stores nothing for it.
     #[inline(never)]
-    fn send_any(&self, to: u32, bytes: &[u8], patience: Patience, idle: impl Fn()) -> Result<(), SendError> {
-        self.outbox.send(Terms { member: &self.member, patience, idle: &idle }, to, bytes)
+    fn send_any(
+        &self,
+        to: u32,
+        bytes: &[u8],
+        deadline: Deadline,
+        receiving: Option<(&Member, &Inbox)>,
+    ) -> Result<(), SendError> {
+        let Self { member, outbox } = self;
+        let peer = outbox.peer(member, to, bytes.len())?;
+        if bytes.len() > member.whole {
+            let mut transfer = Transfer::new(member, outbox, peer, bytes, deadline)?;
+            return if self.drive(&mut transfer, deadline, receiving)? {
+                Ok(())
+            } else {
+                Err(SendError::Timeout)
+            };
+        }
+        let slot = self.claim(peer, bytes.len(), deadline, receiving)?;
+        outbox.fill(member, peer, &slot, bytes)
     }
 
     pub(crate) fn draft(
         &self,
         to: u32,
         len: usize,
-        patience: Patience,
-        idle: impl Fn(),
+        deadline: impl Into<Deadline>,
+        receiving: Option<(&Member, &Inbox)>,
     ) -> Result<Draft<'_>, SendError> {
-        let terms = Terms { member: &self.member, patience, idle: &idle };
-        let (peer, slot) = self.outbox.reserve(terms, to, len)?;
-        Ok(Draft::new(&self.outbox, &self.member, peer, slot))
+        let Self { member, outbox } = self;
+        if len > member.whole {
+            return Err(SendError::TooLarge { limit: member.whole as u64 });
+        }
+        let deadline = deadline.into();
+        let peer = outbox.peer(member, to, len)?;
+        let slot = self.claim(peer, len, deadline, receiving)?;
+        peer.producer.complicate();
+        Ok(Draft::new(outbox, member, peer, slot))
     }
 
-    /// Sends what says something of a call; calls `idle` before it waits.
+    /// Sends what says something of a call; its sequence number.
     pub(crate) fn send_ticketed(
         &self,
         to: u32,
         what: (Kind, Ticket),
         bytes: &[u8],
-        patience: Patience,
-        idle: &dyn Fn(),
-    ) -> Result<(), SendError> {
-        let terms = Terms { member: &self.member, patience, idle };
-        self.outbox.send_ticketed(terms, to, what, bytes).map(drop)
+        deadline: Deadline,
+        receiving: Option<(&Member, &Inbox)>,
+    ) -> Result<u64, SendError> {
+        let Self { member, outbox } = self;
+        let (peer, room) = outbox.peer_for_ticketed(member, to, bytes.len())?;
+        let slot = self.claim(peer, room, deadline, receiving)?;
+        outbox.fill_ticketed(member, peer, slot, what, bytes)
+    }
+
+    /// A slot for `len` bytes, waited for if need be. It stays claimed until it is published or a draft ends.
+    #[inline(always)]
+    fn claim(
+        &self,
+        peer: &Outgoing,
+        len: usize,
+        deadline: Deadline,
+        receiving: Option<(&Member, &Inbox)>,
+    ) -> Result<Slot, SendError> {
+        match peer.producer.place(len, Slack::Any) {
+            Some(slot) => Ok(slot),
+            None => self.wait_for_room(peer, len, deadline, receiving),
+        }
+    }
+
+    /// As `claim`, where what was last seen of the mailbox leaves no room.
+    #[inline(never)]
+    fn wait_for_room(
+        &self,
+        peer: &Outgoing,
+        len: usize,
+        deadline: Deadline,
+        receiving: Option<(&Member, &Inbox)>,
+    ) -> Result<Slot, SendError> {
+        let new = if deadline.is_now() { Room::at_once } else { Room::new };
+        let mut room = new(&self.member, peer, len);
+        self.drive(&mut room, deadline, receiving)?;
+        room.slot.ok_or(if deadline.is_now() { SendError::Full } else { SendError::Timeout })
+    }
+
+    fn drive<O: Operation<Error = SendError>>(
+        &self,
+        operation: &mut O,
+        deadline: Deadline,
+        receiving: Option<(&Member, &Inbox)>,
+    ) -> Result<bool, SendError> {
+        let halves = Halves { sending: Some(self.parts()), receiving };
+        drive(&self.member, deadline, || halves.publish(), operation)
     }
 
     #[inline(always)]

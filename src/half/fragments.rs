@@ -13,10 +13,11 @@
 //! another message: then its sender gave up, or died.
 
 use crate::abi::INLINE;
+use core::slice::Chunks;
 
 /// The parts of `bytes`, which do not fit one cell: those that go in *more*s of up to `fragment` bytes, and
 /// the one that goes in *last*.
-pub fn cut(bytes: &[u8], fragment: usize) -> (impl Iterator<Item = &[u8]>, &[u8]) {
+pub fn cut(bytes: &[u8], fragment: usize) -> (Chunks<'_, u8>, &[u8]) {
     let (body, last) = bytes.split_at(bytes.len() - INLINE);
     (body.chunks(fragment), last)
 }

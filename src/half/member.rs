@@ -9,46 +9,14 @@ use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Source, Statu
 use crate::region::Region;
 use crate::ring::count;
 use crate::segment::{Outcome, Stay};
-use crate::sync::{AtomicU64, Ordering::Relaxed};
-use crate::wait::{Crowd, Processors, Waiter};
+use crate::sync::Ordering::Relaxed;
+use crate::wait::pace::{BETWEEN_LOOKS, TRIES_PER_QUERY};
+use crate::wait::{Crowd, Interrupted, Processors, Waiter};
 use core::cell::Cell as Private;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
-use core::time::Duration;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
-
-/// Calls that find nothing until the next one looks whether somebody died: that look is a system call.
-const TRIES_PER_QUERY: u32 = 64;
-
-/// What lies at least between two looks whether the region still bears its name: less than a nap.
-const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
-
-/// Looks before a wait is prepared: what is waited for is on its way.
-pub const SOON: u32 = 128;
-/// What they take at most, on processors whose pauses are long.
-const MOMENT: Duration = Duration::from_micros(10);
-
-/// How long a call waits.
-#[derive(Debug, Clone, Copy)]
-pub enum Patience {
-    /// Not at all.
-    Never,
-    /// Until then, or as long as it takes.
-    Until(Option<Instant>),
-}
-
-impl Patience {
-    /// No longer than that.
-    pub fn within(timeout: Duration) -> Self {
-        Self::Until(deadline(timeout))
-    }
-}
-
-/// When so much time is over; beyond the clock's end is never.
-pub fn deadline(timeout: Duration) -> Option<Instant> {
-    Instant::now().checked_add(timeout)
-}
 
 /// The rank that the halves of an endpoint hold; left when both are dropped.
 struct Holder {
@@ -183,7 +151,7 @@ impl Member {
 
     /// Whether nobody but this thread could be at work on the other half. What that did before is visible then:
     /// who acts on it looks once more.
-    pub fn is_alone(&self) -> bool {
+    pub fn finds_alone(&self) -> bool {
         let is_alone =
             !self.split || self.holder.as_ref().is_none_or(|holder| Arc::strong_count(holder) == 1);
         // Pairs with the drop of the other half's reference; the count is read without an order of its own.
@@ -308,21 +276,6 @@ impl Member {
         }
     }
 
-    /// Whether a call that does not wait should ask for deaths: now and then.
-    pub fn is_time_to_query(&self) -> bool {
-        let tries = self.tries.get();
-        self.tries.set(tries.wrapping_add(1));
-        tries.is_multiple_of(TRIES_PER_QUERY)
-    }
-
-    /// Whether an [`Interrupter`] asks this half to stop waiting; asked once.
-    pub fn interruption(&self) -> Result<(), Interrupted> {
-        if self.interrupted.load(Ordering::Relaxed) && self.interrupted.swap(false, Ordering::Acquire) {
-            return Err(Interrupted);
-        }
-        Ok(())
-    }
-
     /// Chooses how this half waits, and tells its peers what they must ring.
     pub fn set_wait(&self, wait: Wait) {
         self.wait.set(wait);
@@ -333,57 +286,6 @@ impl Member {
         if let (Some(trusted), Some(holder)) = (self.ringer.get().events(), &self.holder) {
             holder.events.get_or_init(|| trusted);
         }
-    }
-
-    /// Waits on this half's bell for `whom`: `Ok(None)` is the deadline. `sleeps` counts the times that it
-    /// falls asleep.
-    pub fn wait<T, E: From<Interrupted>>(
-        &self,
-        whom: Source,
-        sleeps: &AtomicU64,
-        deadline: Option<Instant>,
-        mut look: impl FnMut(bool) -> Result<Option<T>, E>,
-        check: impl FnMut() -> Result<Option<T>, E>,
-    ) -> Result<Option<T>, E> {
-        let awaited = &self.record.activity.awaited[self.half as usize];
-        let asleep = || {
-            self.announce(whom);
-            count(sleeps, 1);
-        };
-        let holds = || self.is_holder();
-        let polling = || match self.is_holder() {
-            true => self.crowd.begin_wait(&self.region.registry),
-            false => Polling::Once,
-        };
-        self.review_order();
-        let waiter = Waiter {
-            bell: self.half.bell(&self.record),
-            order: &self.order,
-            events: self.ringer.get().events(),
-            how: self.wait.get(),
-            deadline,
-            holds: &holds,
-            polling: &polling,
-            asleep: &asleep,
-        };
-        let look = |thorough| {
-            self.interruption()?;
-            look(thorough)
-        };
-        let result = waiter.wait(look, check);
-        if awaited.load(Relaxed) != 0 && self.is_holder() {
-            awaited.store(0, Relaxed);
-        }
-        result
-    }
-
-    /// Whether this half first looks [`SOON`] times, a pause apart, before it prepares a wait that ends then.
-    #[inline(always)]
-    pub fn polls(&self, deadline: Option<Instant>) -> bool {
-        self.review_order();
-        matches!(self.wait.get(), Wait::Spin | Wait::Adaptive)
-            && self.crowd.polling() == Polling::Free
-            && deadline.is_none_or(|deadline| deadline >= Instant::now() + MOMENT)
     }
 
     /// For now and then while this half is awake: if it does not sleep often any more, its ringers need not fence.
@@ -401,11 +303,17 @@ impl Member {
         }
     }
 
-    /// Says whom the wait is for that follows, however it is done; not for people alone: see `is_awaited_by`.
+    /// Says whom the wait is for that begins; not for people alone: see `is_awaited_by`.
     pub fn announce(&self, whom: Source) {
         if self.is_holder() {
             self.record.activity.awaited[self.half as usize].store(whom.to_word(), Relaxed);
         }
+    }
+
+    /// The receiving half falls asleep: says whom it waits for, and counts it.
+    pub fn fall_asleep_for_mail(&self, whom: Source) {
+        self.announce(whom);
+        count(&self.record.activity.sleeps, 1);
     }
 
     /// Whether the rank whose record this is seems to wait for room in its mailbox to this one.
@@ -419,8 +327,64 @@ impl Member {
     }
 }
 
-/// A wait was ended from outside.
-pub struct Interrupted;
+impl Waiter for Member {
+    fn bell(&self) -> Bell<'_> {
+        self.half.bell(&self.record)
+    }
+
+    fn order(&self) -> &Order {
+        &self.order
+    }
+
+    fn events(&self) -> Option<TrustedEvents> {
+        self.ringer.get().events()
+    }
+
+    fn how(&self) -> Wait {
+        self.wait.get()
+    }
+
+    fn begin_polling(&self) -> Polling {
+        match self.is_holder() {
+            true => self.crowd.begin_wait(&self.region.registry),
+            false => Polling::Once,
+        }
+    }
+
+    fn polling(&self) -> Polling {
+        self.crowd.polling()
+    }
+
+    #[inline(always)]
+    fn check(&self) -> Result<(), Lost> {
+        Member::check(self)
+    }
+
+    fn take_interruption(&self) -> Result<(), Interrupted> {
+        if self.interrupted.load(Ordering::Relaxed) && self.interrupted.swap(false, Ordering::Acquire) {
+            return Err(Interrupted);
+        }
+        Ok(())
+    }
+
+    fn count_try(&self) -> bool {
+        let tries = self.tries.get();
+        self.tries.set(tries.wrapping_add(1));
+        tries.is_multiple_of(TRIES_PER_QUERY)
+    }
+
+    #[inline(always)]
+    fn review_order(&self) {
+        Member::review_order(self);
+    }
+
+    fn end_wait(&self) {
+        let awaited = &self.record.activity.awaited[self.half as usize];
+        if awaited.load(Relaxed) != 0 && self.is_holder() {
+            awaited.store(0, Relaxed);
+        }
+    }
+}
 
 /// Ends a wait of the endpoint or half that it came from, from any thread or signal handler.
 ///

@@ -8,4 +8,4 @@ mod member;
 
 pub use by_rank::Peers;
 pub use fragments::{Piece, Train, cut};
-pub use member::{Interrupted, Interrupter, Member, Patience, SOON, deadline};
+pub use member::{Interrupter, Member};

@@ -83,6 +83,7 @@ pub fn load(words: &[AtomicU64], bytes: &mut [u8]) {
 /// Appends the first `len` bytes of `words` to `bytes`.
 ///
 /// Cost: what `memcpy` costs.
+#[inline(always)]
 pub fn append(words: &[AtomicU64], len: usize, bytes: &mut Vec<u8>) {
     let old = bytes.len();
     bytes.reserve(len);

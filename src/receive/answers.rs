@@ -24,8 +24,14 @@ impl Inbox {
         }
     }
 
+    /// Whether something from `rank` is there that was never looked at: an answer, perhaps.
+    #[inline(always)]
+    pub fn has_news(&self, rank: u32) -> bool {
+        self.peers.get(rank).is_none_or(|peer| peer.consumer.is_new())
+    }
+
     /// Whether `rank` waits for room that its mails take which are unread, or held.
-    pub fn keeps_sender_waiting(&self, member: &Member, rank: u32) -> bool {
-        self.peers.get(rank).is_some_and(|peer| peer.keeps_sender_waiting(member))
+    pub fn note_starved(&self, member: &Member, rank: u32) -> bool {
+        self.peers.get(rank).is_some_and(|peer| peer.note_starved(member))
     }
 }

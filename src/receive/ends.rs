@@ -7,12 +7,9 @@ use crate::half::Member;
 use crate::rank::{Life, Status};
 use crate::ring::Consumer;
 use crate::sync::Ordering::Relaxed;
+use crate::wait::pace::{LIVES, QUERIES};
 use core::cell::Cell as Private;
 
-/// Ranks whose deaths one look asks the kernel about, in rotation.
-const QUERIES: usize = 8;
-/// Ranks whose lives a call looks at that does not wait, in rotation.
-const LIVES: u32 = 64;
 /// With an epoch: this life was over before this endpoint, and its end is news as long as nobody has followed it. No rank
 /// is joined so often.
 const EARLIER: u64 = 1 << 63;

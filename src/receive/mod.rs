@@ -5,10 +5,12 @@ mod answers;
 mod ends;
 mod expected;
 mod fair;
+mod operation;
 mod peer;
 mod reassembly;
 mod reset;
 
+pub use operation::Receive;
 pub use peer::Incoming;
 
 use expected::Answers;
@@ -16,22 +18,16 @@ use fair::Turns;
 
 use crate::abi::{MAX_RANKS, OPENED_WORDS};
 use crate::error::RecvError;
-use crate::half::{Interrupted, Member, Patience, Peers, SOON};
+use crate::half::{Member, Peers};
 use crate::rank::Source;
 use crate::ring::{Answerer, Consumer, Letter};
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
+use crate::wait::pace::{self, BURST, LEAD_PAUSES, RESPITE};
+use crate::wait::{Deadline, Interrupted, look_soon};
 use core::cell::{Cell as Private, RefCell};
-use core::time::Duration;
 use std::time::Instant;
 
-/// The most mails of one sender that a receive from anyone takes while another sender's wait; also the most
-/// fragments that a call takes in which does not wait.
-pub const BURST: u64 = 32;
-/// Pauses that a receiver makes to let the writer of a stream go ahead.
-const LEAD_PAUSES: u32 = 64;
 const NOBODY: u32 = u32::MAX;
-/// How long mailboxes without memory are left alone.
-const RESPITE: Duration = Duration::from_millis(10);
 
 /// Mailboxes by sender, each opened when its bit in `opened` is first seen.
 pub struct Inbox {
@@ -102,13 +98,13 @@ impl Inbox {
 
     /// What `recv_new` gives, if it comes in a moment and nobody else spoke lately. `None` says nothing.
     #[inline(always)]
-    fn recv_soon(
+    pub fn recv_soon(
         &self,
         member: &Member,
         source: Source,
-        deadline: Option<Instant>,
+        deadline: Deadline,
     ) -> Option<(&Incoming, Letter)> {
-        if member.is_in_batch() || !member.polls(deadline) {
+        if member.is_in_batch() {
             return None;
         }
         let peer = self.expected(source)?;
@@ -118,20 +114,12 @@ impl Inbox {
             return None;
         }
         // The same as `recv_new` does once, but fewer instructions: calls are a tenth faster for it.
-        for _ in 0..SOON {
-            if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
-                return Some((peer, letter));
-            }
-            if let Some(letter) = self.take_call(peer, source) {
-                return Some((peer, letter));
-            }
-            if peer.has_mail() {
-                return None;
-            }
-            // Not more often: a look takes the line away from whoever is about to write it.
-            core::hint::spin_loop();
-        }
-        None
+        let mut letter = None;
+        look_soon(member, deadline, || {
+            letter = peer.consumer.take_new(peer.limit.get()).or_else(|| self.take_call(peer, source));
+            letter.is_some() || peer.has_mail()
+        });
+        Some((peer, letter?))
     }
 
     /// The mailbox that the next mail from `source` is expected in.
@@ -153,66 +141,6 @@ impl Inbox {
         let letter = peer.take_call()?;
         self.turn_end.set(self.turn_end.get().wrapping_sub(u64::from(is_turn)));
         Some(letter)
-    }
-
-    /// The next mail from `source`, taken, and the mailbox that it lies in; waited for if need be. Takes in
-    /// fragments on the way. `idle` is called before it waits or finds nothing.
-    #[inline(never)]
-    pub fn recv(
-        &self,
-        member: &Member,
-        source: Source,
-        patience: Patience,
-        idle: &dyn Fn(),
-    ) -> Result<(&Incoming, Letter), RecvError> {
-        member.check()?;
-        if let Patience::Until(deadline) = patience
-            && let Some(found) = self.recv_soon(member, source, deadline)
-        {
-            return Ok(found);
-        }
-        let mut fragments = 0;
-        loop {
-            // Whoever waits looks again, and at all before it sleeps.
-            let peer = match self.look(member, source, matches!(patience, Patience::Never))? {
-                Some(peer) => peer,
-                None => self.wait(member, source, patience, idle)?,
-            };
-            // Before mail, of which there may always be more.
-            if let Some(letter) = self.take_call(peer, source) {
-                return Ok((peer, letter));
-            }
-            let is_current = peer.from == self.current.get();
-            peer.ease(member, if is_current { self.left_of_turn(peer).max(1) } else { BURST });
-            if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
-                return Ok((peer, letter));
-            }
-            let next = peer.consumer.next();
-            let taken = peer.take(member, self.in_pieces.get(), &self.answers);
-            if taken.is_err() && peer.is_barred() {
-                self.bars.set(true);
-                if source == Source::Anyone && peer.told_bar.replace(true) {
-                    continue;
-                }
-            }
-            if let Some(letter) = taken? {
-                if is_current && peer.consumer.next() == next {
-                    // One that had been left is one of the turn, too.
-                    self.turn_end.set(self.turn_end.get().wrapping_sub(1));
-                }
-                return Ok((peer, letter));
-            }
-            // However long a peer goes on with fragments.
-            fragments = BURST.min(fragments + 1);
-            match patience {
-                Patience::Never if fragments == BURST => return Err(RecvError::Empty),
-                Patience::Until(Some(deadline)) if Instant::now() >= deadline => {
-                    return Err(RecvError::Timeout);
-                }
-                Patience::Never => {}
-                Patience::Until(_) => member.interruption()?,
-            }
-        }
     }
 
     #[inline(always)]
@@ -268,7 +196,7 @@ impl Inbox {
         let is_ready = |rank| {
             let Some(peer) = self.peers.get(rank) else { return false };
             let is_ready = peer.is_ready();
-            if !is_ready && peer.is_overdue() {
+            if !is_ready && peer.take_woken() {
                 is_overdue.set(true);
             }
             is_ready
@@ -277,12 +205,12 @@ impl Inbox {
         if is_overdue.get() {
             // Whoever was woken and has not sent yet may wait for this very processor; those on another would
             // leave it behind.
-            std::thread::yield_now();
+            pace::let_others_run();
         }
         let peer = self.peers.get(next)?;
         if is_over && next == current && peer.has_mail() && !peer.consumer.is_behind() {
             // A stream, and we are at its writer's heels: the two would fight for each line. Let it go ahead.
-            (0..LEAD_PAUSES).for_each(|_| core::hint::spin_loop());
+            pace::pause(LEAD_PAUSES);
         }
         self.current.set(next);
         self.begin_turn(peer);
@@ -387,77 +315,6 @@ impl Inbox {
             self.peers.get_or_make(from, || Incoming::new(from, record, consumer, answerer));
             self.turns.borrow_mut().add(from);
         }
-    }
-
-    #[cold]
-    fn wait(
-        &self,
-        member: &Member,
-        source: Source,
-        patience: Patience,
-        idle: &dyn Fn(),
-    ) -> Result<&Incoming, RecvError> {
-        // Who is waited for may wait for what a batch holds back.
-        if member.is_in_batch() {
-            self.settle(member);
-        }
-        idle();
-        // Nobody else could send what is waited for.
-        let is_in_vain = source == Source::Rank(member.rank()) || member.region.ranks() == 1;
-        let look = |thorough| self.look(member, source, thorough);
-        let check = |query| {
-            member.check_place(query)?;
-            if is_in_vain && member.is_alone() {
-                // The other half may have sent something before it went.
-                return look(true)?.map(Some).ok_or(RecvError::Empty);
-            }
-            match source {
-                Source::Anyone => self.ends(member, query),
-                Source::Rank(rank) => self.end(member, rank, query),
-            }
-        };
-        let deadline = match patience {
-            Patience::Never => {
-                // What was held back may have been for this rank itself.
-                if member.is_in_batch()
-                    && let Some(peer) = look(true)?
-                {
-                    return Ok(peer);
-                }
-                let query = member.is_time_to_query();
-                let found = match check(query)? {
-                    // From anyone that takes a look at each mailbox.
-                    None if query || source != Source::Anyone => self.held_up(member, source)?,
-                    found => found,
-                };
-                return found.ok_or(RecvError::Empty);
-            }
-            Patience::Until(_) if is_in_vain && member.is_alone() => {
-                return check(false)?.ok_or(RecvError::Empty);
-            }
-            Patience::Until(deadline) => deadline,
-        };
-        let sleeps = &member.record().activity.sleeps;
-        let check = || match check(true)? {
-            None => self.held_up(member, source),
-            found => Ok(found),
-        };
-        let found = member.wait(source, sleeps, deadline, look, check)?;
-        // Whoever was stopped while it waited may have been replaced meanwhile; the mail is its successor's.
-        member.check()?;
-        found.ok_or(RecvError::Timeout)
-    }
-
-    /// Says that what is waited for cannot come because mails are held, which nobody drops meanwhile; from anyone
-    /// once, because others may send.
-    fn held_up(&self, member: &Member, source: Source) -> Result<Option<&Incoming>, RecvError> {
-        let peer = match source {
-            Source::Rank(rank) => self.peers.get(rank).filter(|peer| peer.is_held_up(member)),
-            Source::Anyone => {
-                self.open_after(NOBODY).find(|peer| peer.is_held_up(member) && !peer.told_held.replace(true))
-            }
-        };
-        peer.map_or(Ok(None), |peer| Err(RecvError::Held(peer.from)))
     }
 
     /// Tells the senders of what a batch acknowledged.

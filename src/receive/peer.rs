@@ -3,7 +3,7 @@
 mod bar;
 mod fragments;
 
-use bar::{Bar, RESPITE};
+use bar::Bar;
 
 use super::expected::Answers;
 use super::reassembly::{Content, Kept};
@@ -14,12 +14,9 @@ use crate::memory::{self, Shared};
 use crate::os;
 use crate::ring::{Answerer, Consumer, Corrupt, Letter, count};
 use crate::sync::AtomicU64;
+use crate::wait::pace::{RESPITE, STARVED};
 use core::cell::{Cell as Private, Ref, RefCell};
-use core::time::Duration;
 use std::time::Instant;
-
-/// How long a sender seems to wait for room that held mails take until that is told: it may have found some just before.
-const STARVED: Duration = Duration::from_millis(50);
 
 /// One sender's mailbox to this endpoint, and what of it is under way.
 pub struct Incoming {
@@ -116,7 +113,7 @@ impl Incoming {
     }
 
     /// Where it is not ready: whether its sender was woken to send more; said once.
-    pub fn is_overdue(&self) -> bool {
+    pub fn take_woken(&self) -> bool {
         self.woken.take()
     }
 
@@ -144,9 +141,9 @@ impl Incoming {
     }
 
     /// Where it is not ready: whether that is so because this endpoint holds mails of it, and its sender can send no more
-    /// before they are acknowledged.
-    pub fn is_held_up(&self, member: &Member) -> bool {
-        let is_held = self.consumer.is_full() || self.keeps_sender_waiting(member);
+    /// before they are acknowledged. Remembers since when, and that it is to be told again where it is not so.
+    pub fn note_held_up(&self, member: &Member) -> bool {
+        let is_held = self.consumer.is_full() || self.note_starved(member);
         let is_held_up = is_held && !self.is_barred();
         if !is_held_up {
             self.told_held.set(false);
@@ -155,8 +152,9 @@ impl Incoming {
     }
 
     /// Whether the sender has said for a while that it waits for room, and mails that are held or unread take some. They
-    /// need not fill the cells: they may keep the arena full, or the end of a message in fragments waits for them. The sender's word may lie; then this is wrong, and no more.
-    pub fn keeps_sender_waiting(&self, member: &Member) -> bool {
+    /// need not fill the cells: they may keep the arena full, or the end of a message in fragments waits for them. The
+    /// sender's word may lie; then this is wrong, and no more. Remembers since when.
+    pub fn note_starved(&self, member: &Member) -> bool {
         let held = self.consumer.head()..self.consumer.next();
         if held.start == held.end || !member.is_awaited_by(&self.record) {
             self.starved.set(None);
@@ -229,7 +227,7 @@ impl Incoming {
             // It may be mail that is not plain.
             self.complicate();
         }
-        self.is_held_up(member) || self.is_to_be_received() || self.is_barred()
+        self.note_held_up(member) || self.is_to_be_received() || self.is_barred()
     }
 
     /// What a message that was taken is.

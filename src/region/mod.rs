@@ -15,6 +15,7 @@ use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError, WaitE
 use crate::rank::{Registry, Status};
 use crate::segment::{self, Leftover, Listed, Place, Segment, Trust};
 use crate::sync::{Edge, acquire};
+use crate::wait::pace;
 use core::fmt;
 use core::time::Duration;
 use std::io;
@@ -160,7 +161,7 @@ impl Region {
             }
             match Self::create(place, config) {
                 Err(CreateError::Exists) if Instant::now() < deadline => {
-                    std::thread::sleep(Duration::from_millis(1));
+                    pace::doze(Duration::from_millis(1));
                 }
                 result => return Ok(result?),
             }
@@ -297,7 +298,7 @@ impl Region {
             if left == Some(Duration::ZERO) {
                 return Err(WaitError::Timeout { rank });
             }
-            std::thread::sleep(left.unwrap_or(pause).min(pause));
+            pace::doze(left.unwrap_or(pause).min(pause));
             pause = (2 * pause).min(Duration::from_millis(10));
         }
     }

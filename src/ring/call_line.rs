@@ -36,8 +36,6 @@ const EPOCH_MASK: u64 = (1 << 23) - 1;
 const NUMBER: u64 = 1 << 24;
 /// Bits of a sequence number that an envelope has room for.
 const ORDER_BITS: u32 = 48;
-/// Pauses of an asker before its first look.
-const PAUSES: u32 = 2;
 
 /// The end of a call line that asks.
 pub struct Asker {
@@ -91,6 +89,12 @@ impl Asker {
         // Carries the request; the answerer's load of the stamp ends the edge.
         self.lines.call.stamp.store(stamp, release(Edge::Ask));
         stamp
+    }
+
+    /// Whether the line says anything but that the call with this stamp is asked; what, says `answer`.
+    #[inline(always)]
+    pub fn has_news(&self, stamp: u64) -> bool {
+        self.lines.call.stamp.load(Relaxed) != stamp
     }
 
     /// The answer to the call with this stamp, the last one, if there is one.
@@ -201,13 +205,6 @@ impl Answerer {
     pub fn put_back(&self) {
         self.seen.set(0);
     }
-}
-
-/// Leaves the line, just written, to the other side for about as long as that needs it: a look takes it away from whoever
-/// has read it and is about to write.
-#[inline(always)]
-pub fn rest() {
-    (0..PAUSES).for_each(|_| core::hint::spin_loop());
 }
 
 /// Writes all of the line but its stamp.

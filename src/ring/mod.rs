@@ -16,7 +16,7 @@ mod marks;
 mod producer;
 mod stage;
 
-pub use call_line::{Answer, Answerer, Asker, rest};
+pub use call_line::{Answer, Answerer, Asker};
 pub use consumer::Consumer;
 pub use letter::Letter;
 pub use producer::{Producer, PushError, Slack, Slot};

@@ -5,6 +5,7 @@ use super::{Segment, is_held, unbind};
 use crate::abi::{GATE, GATE_AND_RANKS, MAX_RANKS, lock_byte};
 use crate::error::{OpenError, RemoveError};
 use crate::os::{File, Lock};
+use crate::wait::pace;
 use core::time::Duration;
 use std::io;
 use std::time::Instant;
@@ -36,6 +37,6 @@ pub fn lock_all(file: &File, take: impl Fn() -> io::Result<Option<Lock>>) -> Res
         if Instant::now() >= deadline {
             return Err(RemoveError::Closing);
         }
-        std::thread::sleep(Duration::from_millis(1));
+        pace::doze(Duration::from_millis(1));
     }
 }

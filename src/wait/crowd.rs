@@ -9,16 +9,9 @@ use crate::abi::{Activity, Rank};
 use crate::os;
 use crate::rank::{Life, Polling, Registry, Status, is_asleep};
 use crate::sync::{Ordering::Relaxed, Ordering::SeqCst, fence};
+use crate::wait::pace::{CROWD_QUERIES, VALID, WAITS_PER_COUNT};
 use core::cell::Cell;
-use core::time::Duration;
 use std::time::Instant;
-
-/// Waits until the next one counts.
-const WAITS_PER_COUNT: u32 = 16;
-/// How long it holds what the system said: of processors, whose number takes some 50 µs to ask for, and of lives.
-const VALID: Duration = Duration::from_secs(1);
-/// Ranks whose life is asked for at once: each is a system call.
-const QUERIES: usize = 64;
 
 /// A set of processors, in a word: which one, or by their numbers modulo [`FOLD`](Self::FOLD) which ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -194,7 +187,7 @@ impl Crowd {
             Processors::of_rank(&registry.rank(*rank).activity).meets(mine) && seems_awake(registry, *rank)
         };
         let mut found = false;
-        for rank in in_turn.filter(counted).take(QUERIES) {
+        for rank in in_turn.filter(counted).take(CROWD_QUERIES) {
             self.next.set((rank + 1) % count);
             if let (Status::Dead, life) = registry.status(rank) {
                 bury(registry, rank, life);

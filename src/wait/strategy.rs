@@ -1,222 +1,268 @@
 //! How a wait is done: polls, then sleeps between looks.
 
-use crate::os::{self, TrustedEvents};
-use crate::rank::{ASLEEP, AWAKE, Bell, Order, Polling, SETTLING, Seen, Wait, is_asleep};
+use super::Deadline;
+use super::drive::{Operation, Waiter};
+use super::pace::{self, GREEDY, LONG_YIELD, LOOKS, NAP, PATIENCE};
+use crate::os;
+use crate::rank::{ASLEEP, AWAKE, Polling, SETTLING, Seen, Wait, is_asleep};
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
 use core::time::Duration;
 use std::time::Instant;
 
-/// How long a sleeper sleeps before it looks whether those it waits for live.
-const NAP: Duration = Duration::from_millis(75);
-/// How long an adaptive wait polls before it sleeps: about what a sleep and a wake-up cost together.
-const PATIENCE: Duration = Duration::from_micros(50);
-/// A yield that takes longer has let somebody else run.
-const LONG_YIELD: Duration = Duration::from_micros(10);
-/// Looks between two readings of the clock.
-const LOOKS: u32 = 16;
-/// Readings of the clock before the processor is offered for the first time: a reply that is on its way is taken as it
-/// comes.
-const GREEDY: u32 = 16;
-
-/// How a wait is done.
-pub struct Waiter<'a> {
-    /// What to sleep on; this thread is the only one that does.
-    pub bell: Bell<'a>,
-    /// Who pays for the order between this thread and its ringers.
-    pub order: &'a Order,
-    /// The word for sleeping on the bell's event, if that is to be slept on.
-    pub events: Option<TrustedEvents>,
-    /// Spin or sleep.
-    pub how: Wait,
-    /// When to give up.
-    pub deadline: Option<Instant>,
-    /// Whether the bell is still this process' to write.
-    pub holds: &'a dyn Fn() -> bool,
-    /// How an adaptive wait that begins now may poll.
-    pub polling: &'a dyn Fn() -> Polling,
-    /// Told when this falls asleep.
-    pub asleep: &'a dyn Fn(),
+/// Waits until `operation` finds something to do, but not beyond the deadline. Whether it did.
+///
+/// The operation is checked when nothing came for a while, at least every 75 ms, when the bell was rung for nothing, and
+/// at the end (I6).
+pub fn wait<W: Waiter, O: Operation>(
+    waiter: &W,
+    deadline: Deadline,
+    operation: &mut O,
+) -> Result<bool, O::Error> {
+    waiter.review_order();
+    operation.begin_wait();
+    let result = poll_and_sleep(waiter, deadline, operation);
+    waiter.end_wait();
+    result
 }
 
-impl Waiter<'_> {
-    /// Waits until `look` finds something: `Ok(None)` is the deadline.
-    ///
-    /// `look` is cheap and called often; with `true` it must not miss anything. `check` is called when nothing
-    /// came for a while, at least every 75 ms, when the bell was rung for nothing, and at the end, and says
-    /// whether waiting still makes sense (I6).
-    pub fn wait<T, E>(
-        &self,
-        mut look: impl FnMut(bool) -> Result<Option<T>, E>,
-        mut check: impl FnMut() -> Result<Option<T>, E>,
-    ) -> Result<Option<T>, E> {
-        if let Some(found) = self.poll(&mut look, &mut check)? {
-            return Ok(Some(found));
+fn poll_and_sleep<W: Waiter, O: Operation>(
+    waiter: &W,
+    deadline: Deadline,
+    operation: &mut O,
+) -> Result<bool, O::Error> {
+    if poll(waiter, deadline, operation)? {
+        return Ok(true);
+    }
+    if deadline.has_passed(Instant::now) {
+        if look(waiter, operation, true)? {
+            return Ok(true);
         }
-        if self.expired() {
-            if let Some(found) = look(true)? {
-                return Ok(Some(found));
+        // An end is told however short the time is, or a caller that polls with short waits never hears of it.
+        return operation.check(true);
+    }
+    let result = sleep(waiter, deadline, operation);
+    if waiter.check().is_ok() {
+        waiter.bell().word.store(AWAKE, Relaxed);
+    }
+    result
+}
+
+fn look<W: Waiter, O: Operation>(waiter: &W, operation: &mut O, thorough: bool) -> Result<bool, O::Error> {
+    waiter.take_interruption()?;
+    operation.look(thorough)
+}
+
+/// Polls as long as the strategy allows.
+fn poll<W: Waiter, O: Operation>(
+    waiter: &W,
+    deadline: Deadline,
+    operation: &mut O,
+) -> Result<bool, O::Error> {
+    let how = waiter.how();
+    let mut greedy = match how {
+        Wait::Block | Wait::Event(_) => return Ok(false),
+        Wait::Spin => GREEDY,
+        Wait::Adaptive => match waiter.begin_polling() {
+            Polling::Free => GREEDY,
+            Polling::Polite => 0,
+            // The peer that has what is waited for may need this very processor.
+            Polling::Once => {
+                pace::let_others_run();
+                return look(waiter, operation, false);
             }
-            // An end is told however short the time is, or whoever polls with short waits never hears of it.
-            return check();
+        },
+    };
+    let start = Instant::now();
+    let mut checked = start;
+    loop {
+        for _ in 0..LOOKS {
+            pace::pause(operation.pauses());
+            if look(waiter, operation, false)? {
+                return Ok(true);
+            }
         }
-        let result = self.sleep(&mut look, &mut check);
-        if (self.holds)() {
-            self.bell.word.store(AWAKE, Relaxed);
-        }
-        result
-    }
-
-    fn expired(&self) -> bool {
-        self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
-
-    /// Polls as long as the strategy allows.
-    fn poll<T, E>(
-        &self,
-        look: &mut impl FnMut(bool) -> Result<Option<T>, E>,
-        check: &mut impl FnMut() -> Result<Option<T>, E>,
-    ) -> Result<Option<T>, E> {
-        let mut greedy = match self.how {
-            Wait::Block | Wait::Event(_) => return Ok(None),
-            Wait::Spin => GREEDY,
-            Wait::Adaptive => match (self.polling)() {
-                Polling::Free => GREEDY,
-                Polling::Polite => 0,
-                // Who has what is waited for may need this very processor.
-                Polling::Once => {
-                    std::thread::yield_now();
-                    return look(false);
+        let mut now = Instant::now();
+        if how == Wait::Adaptive {
+            if greedy == 0 {
+                let offered = now;
+                pace::let_others_run();
+                now = Instant::now();
+                // A process that has to share its processor is better woken than run in turn.
+                if now - offered > LONG_YIELD {
+                    return Ok(false);
                 }
-            },
-        };
-        let start = Instant::now();
-        let mut checked = start;
+            }
+            if now - start > PATIENCE {
+                return Ok(false);
+            }
+        }
+        greedy = greedy.saturating_sub(1);
+        if now - checked > NAP {
+            if operation.check(true)? {
+                return Ok(true);
+            }
+            checked = now;
+        }
+        if deadline.has_passed(|| now) {
+            return Ok(false);
+        }
+    }
+}
+
+/// Sleeps between looks.
+fn sleep<W: Waiter, O: Operation>(
+    waiter: &W,
+    deadline: Deadline,
+    operation: &mut O,
+) -> Result<bool, O::Error> {
+    let (since, mut checked) = (Instant::now(), None);
+    loop {
+        if waiter.check().is_err() {
+            // It says so.
+            return operation.check(true);
+        }
+        operation.fall_asleep();
+        let mut seen = waiter.order().fall_asleep(waiter.bell(), Instant::now());
+        // One barrier serves all naps until the bell is rung.
         loop {
-            for _ in 0..LOOKS {
-                if let Some(found) = look(false)? {
-                    return Ok(Some(found));
-                }
-                core::hint::spin_loop();
+            if look(waiter, operation, true)? {
+                return Ok(true);
             }
-            let mut now = Instant::now();
-            if self.how == Wait::Adaptive {
-                if greedy == 0 {
-                    let offered = now;
-                    std::thread::yield_now();
-                    now = Instant::now();
-                    // Whoever has to share its processor is better woken than run in turn.
-                    if now - offered > LONG_YIELD {
-                        return Ok(None);
-                    }
+            let now = Instant::now();
+            if checked.is_none_or(|last| now.duration_since(last) >= NAP) {
+                if operation.check(true)? {
+                    return Ok(true);
                 }
-                if now - start > PATIENCE {
-                    return Ok(None);
-                }
+                checked = Some(now);
             }
-            greedy = greedy.saturating_sub(1);
-            if now - checked > NAP {
-                if let Some(found) = check()? {
-                    return Ok(Some(found));
+            let nap = if core::mem::replace(&mut seen, Seen::Now) == Seen::Soon { SETTLING } else { NAP };
+            let nap = match deadline {
+                Deadline::Never => nap,
+                Deadline::At(time) if time > now => nap.min(time - now),
+                _ => return Ok(false),
+            };
+            doze(waiter, since, nap);
+            if waiter.bell().word.load(acquire(Edge::Bell)) != ASLEEP {
+                // For what the operation waits for, or because a peer has left.
+                if look(waiter, operation, true)? {
+                    return Ok(true);
                 }
-                checked = now;
-            }
-            if self.deadline.is_some_and(|deadline| now >= deadline) {
-                return Ok(None);
+                checked = None;
+                break;
             }
         }
     }
+}
 
-    /// Sleeps between looks.
-    fn sleep<T, E>(
-        &self,
-        look: &mut impl FnMut(bool) -> Result<Option<T>, E>,
-        check: &mut impl FnMut() -> Result<Option<T>, E>,
-    ) -> Result<Option<T>, E> {
-        let (since, mut checked) = (Instant::now(), None);
-        loop {
-            if !(self.holds)() {
-                // It says so.
-                return check();
-            }
-            (self.asleep)();
-            let mut seen = self.order.fall_asleep(self.bell, Instant::now());
-            // One barrier serves all naps until the bell is rung.
-            loop {
-                if let Some(found) = look(true)? {
-                    return Ok(Some(found));
-                }
-                let now = Instant::now();
-                if checked.is_none_or(|last| now.duration_since(last) >= NAP) {
-                    if let Some(found) = check()? {
-                        return Ok(Some(found));
-                    }
-                    checked = Some(now);
-                }
-                let nap = if core::mem::replace(&mut seen, Seen::Now) == Seen::Soon { SETTLING } else { NAP };
-                let nap = match self.deadline {
-                    None => nap,
-                    Some(deadline) if deadline <= now => return Ok(None),
-                    Some(deadline) => nap.min(deadline - now),
-                };
-                self.nap(since, nap);
-                if self.bell.word.load(acquire(Edge::Bell)) != ASLEEP {
-                    // Rung: for what `look` looks for, or because a peer has left.
-                    if let Some(found) = look(true)? {
-                        return Ok(Some(found));
-                    }
-                    checked = None;
-                    break;
-                }
-            }
-        }
-    }
-
-    /// Sleeps until the bell is rung, at most for `time`; may also return for no reason.
-    fn nap(&self, since: Instant, time: Duration) {
-        match self.events.and_then(|trusted| os::Event::prepared(self.bell.event, trusted)) {
-            // The bell's word, too: others than those that set events may have rung.
-            Some(event) => event.wait(since, time, || !is_asleep(self.bell.word)),
-            None => os::sleep_on(self.bell.word, ASLEEP, since, time),
-        }
+/// Sleeps until the bell is rung, at most for `time`; may also return for no reason.
+fn doze<W: Waiter>(waiter: &W, since: Instant, time: Duration) {
+    let bell = waiter.bell();
+    match waiter.events().and_then(|trusted| os::Event::prepared(bell.event, trusted)) {
+        // The bell's word, too: others than those that set events may have rung.
+        Some(event) => event.wait(since, time, || !is_asleep(bell.word)),
+        None => os::sleep_on(bell.word, ASLEEP, since, time),
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::super::drive::{Interrupted, Step};
     use super::*;
     use crate::abi::Bells;
-    use crate::rank::FENCE;
+    use crate::error::Lost;
+    use crate::rank::{Bell, FENCE, Order};
     use crate::sync::AtomicU32;
-    use core::cell::Cell;
-    use core::convert::Infallible;
+
+    struct Sleeper {
+        bells: Bells,
+        order: Order,
+        how: Wait,
+        polling: Polling,
+    }
+
+    impl Waiter for Sleeper {
+        fn bell(&self) -> Bell<'_> {
+            Bell::mail(&self.bells)
+        }
+
+        fn order(&self) -> &Order {
+            &self.order
+        }
+
+        fn how(&self) -> Wait {
+            self.how
+        }
+
+        fn polling(&self) -> Polling {
+            self.polling
+        }
+
+        fn check(&self) -> Result<(), Lost> {
+            Ok(())
+        }
+
+        fn take_interruption(&self) -> Result<(), Interrupted> {
+            Ok(())
+        }
+
+        fn count_try(&self) -> bool {
+            false
+        }
+    }
+
+    /// What never comes.
+    #[derive(Default)]
+    struct Nothing {
+        polls: u32,
+    }
+
+    #[derive(Debug, PartialEq, Eq)]
+    struct Ended;
+
+    impl From<Interrupted> for Ended {
+        fn from(_: Interrupted) -> Self {
+            Ended
+        }
+    }
+
+    impl From<Lost> for Ended {
+        fn from(_: Lost) -> Self {
+            Ended
+        }
+    }
+
+    impl Operation for Nothing {
+        type Error = Ended;
+
+        fn look(&mut self, thorough: bool) -> Result<bool, Ended> {
+            self.polls += u32::from(!thorough);
+            Ok(false)
+        }
+
+        fn check(&mut self, _: bool) -> Result<bool, Ended> {
+            Ok(false)
+        }
+
+        fn step(&mut self) -> Result<Step, Ended> {
+            Ok(Step::Done)
+        }
+    }
 
     #[test]
     fn a_wait_polls_before_it_sleeps_where_it_may() {
         let word = || AtomicU32::new(0);
-        let bells = Bells { mail: word(), credit: word(), modes: [word(), word()], events: [word(), word()] };
         for (how, polling, least, most) in [
             (Wait::Adaptive, Polling::Free, 2, u32::MAX),
             (Wait::Adaptive, Polling::Polite, 2, u32::MAX),
             (Wait::Adaptive, Polling::Once, 1, 1),
             (Wait::Block, Polling::Free, 0, 0),
         ] {
-            let polls = Cell::new(0);
-            let waiter = Waiter {
-                bell: Bell::mail(&bells),
-                order: &Order::of(FENCE),
-                events: None,
-                how,
-                deadline: Instant::now().checked_add(Duration::from_millis(5)),
-                holds: &|| true,
-                polling: &|| polling,
-                asleep: &|| (),
-            };
-            let look = |thorough: bool| {
-                polls.set(polls.get() + u32::from(!thorough));
-                Ok::<Option<()>, Infallible>(None)
-            };
-            assert_eq!(waiter.wait(look, || Ok(None)), Ok(None));
-            assert!((least..=most).contains(&polls.get()), "{how:?}, {polling:?}: {polls:?}");
+            let bells =
+                Bells { mail: word(), credit: word(), modes: [word(), word()], events: [word(), word()] };
+            let sleeper = Sleeper { bells, order: Order::of(FENCE), how, polling };
+            let mut nothing = Nothing::default();
+            assert_eq!(wait(&sleeper, Duration::from_millis(5).into(), &mut nothing), Ok(false));
+            assert!((least..=most).contains(&nothing.polls), "{how:?}, {polling:?}: {}", nothing.polls);
         }
     }
 }

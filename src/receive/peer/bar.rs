@@ -3,11 +3,7 @@
 use super::Incoming;
 use crate::error::RecvError;
 use crate::ring::Letter;
-use core::time::Duration;
 use std::time::Instant;
-
-/// How long a message that there is no shared memory for is left alone.
-pub(super) const RESPITE: Duration = Duration::from_millis(10);
 
 /// What the next message of a mailbox lacks.
 #[derive(Clone, Copy)]

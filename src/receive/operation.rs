@@ -1,0 +1,119 @@
+//! A receive under way.
+
+use super::{Inbox, Incoming, NOBODY};
+use crate::error::RecvError;
+use crate::half::Member;
+use crate::rank::Source;
+use crate::ring::Letter;
+use crate::wait::pace::BURST;
+use crate::wait::{Operation, Step};
+
+/// Takes the next mail from `source`. Takes in fragments on the way.
+pub struct Receive<'a> {
+    inbox: &'a Inbox,
+    member: &'a Member,
+    source: Source,
+    /// The mailbox that has something.
+    ready: Option<&'a Incoming>,
+    /// The mail, taken, and the mailbox that it lies in.
+    pub found: Option<(&'a Incoming, Letter)>,
+}
+
+impl<'a> Receive<'a> {
+    #[inline(always)]
+    pub fn new(inbox: &'a Inbox, member: &'a Member, source: Source) -> Self {
+        Self { inbox, member, source, ready: None, found: None }
+    }
+
+    /// Takes what is next in this mailbox; `None` if it was a fragment, or something that was told already.
+    #[inline(always)]
+    fn take(&self, peer: &Incoming) -> Result<Option<Letter>, RecvError> {
+        let Self { inbox, member, source, .. } = *self;
+        // Before mail, of which there may always be more.
+        if let Some(letter) = inbox.take_call(peer, source) {
+            return Ok(Some(letter));
+        }
+        let is_current = peer.from == inbox.current.get();
+        peer.ease(member, if is_current { inbox.left_of_turn(peer).max(1) } else { BURST });
+        if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
+            return Ok(Some(letter));
+        }
+        let next = peer.consumer.next();
+        let taken = peer.take(member, inbox.in_pieces.get(), &inbox.answers);
+        if taken.is_err() && peer.is_barred() {
+            inbox.bars.set(true);
+            if source == Source::Anyone && peer.told_bar.replace(true) {
+                return Ok(None);
+            }
+        }
+        let letter = taken?;
+        if letter.is_some() && is_current && peer.consumer.next() == next {
+            // One that had been left is one of the turn, too.
+            inbox.turn_end.set(inbox.turn_end.get().wrapping_sub(1));
+        }
+        Ok(letter)
+    }
+
+    /// Whether only the other half could send what is waited for, and it is gone.
+    fn is_only_its_own(&self) -> bool {
+        let is_own = self.source == Source::Rank(self.member.rank()) || self.member.region.ranks() == 1;
+        is_own && self.member.finds_alone()
+    }
+
+    /// Says that what is waited for cannot come because mails are held, which nobody drops meanwhile; from anyone
+    /// once, because others may send.
+    fn tell_held(&self) -> Result<(), RecvError> {
+        let Self { inbox, member, source, .. } = *self;
+        let held = match source {
+            Source::Rank(rank) => inbox.peers.get(rank).filter(|peer| peer.note_held_up(member)),
+            Source::Anyone => inbox
+                .open_after(NOBODY)
+                .find(|peer| peer.note_held_up(member) && !peer.told_held.replace(true)),
+        };
+        held.map_or(Ok(()), |peer| Err(RecvError::Held(peer.from)))
+    }
+}
+
+impl Operation for Receive<'_> {
+    type Error = RecvError;
+
+    fn look(&mut self, thorough: bool) -> Result<bool, RecvError> {
+        self.ready = self.inbox.look(self.member, self.source, thorough)?;
+        Ok(self.ready.is_some())
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, RecvError> {
+        let Self { inbox, member, source, .. } = *self;
+        member.check_place(query)?;
+        if self.is_only_its_own() {
+            // The other half may have sent something before it went.
+            self.ready = Some(inbox.look(member, source, true)?.ok_or(RecvError::Empty)?);
+            return Ok(true);
+        }
+        self.ready = match source {
+            Source::Anyone => inbox.ends(member, query)?,
+            Source::Rank(rank) => inbox.end(member, rank, query)?,
+        };
+        // From anyone that takes a look at each mailbox.
+        if self.ready.is_none() && (query || source != Source::Anyone) {
+            self.tell_held()?;
+        }
+        Ok(self.ready.is_some())
+    }
+
+    fn step(&mut self) -> Result<Step, RecvError> {
+        self.found = match self.ready {
+            Some(peer) => self.take(peer)?.map(|letter| (peer, letter)),
+            None => None,
+        };
+        Ok(if self.found.is_some() { Step::Done } else { Step::Went })
+    }
+
+    fn is_in_vain(&self) -> bool {
+        self.is_only_its_own()
+    }
+
+    fn fall_asleep(&self) {
+        self.member.fall_asleep_for_mail(self.source);
+    }
+}

@@ -1,0 +1,130 @@
+//! A wait for room in a mailbox.
+
+use super::Outgoing;
+use crate::error::SendError;
+use crate::half::Member;
+use crate::rank::{Source, Status};
+use crate::ring::{PushError, Slack, Slot, count};
+use crate::wait::pace::{PATIENT_POLLS, POLL_PAUSES};
+use crate::wait::{Operation, Step};
+
+/// A slot for a message, once there is room for it.
+pub struct Room<'a> {
+    member: &'a Member,
+    peer: &'a Outgoing,
+    /// Bytes of the message.
+    len: usize,
+    /// Looks so far; the first of them insist on a quarter of the mailbox.
+    looks: u32,
+    /// Whether the mailbox was found full.
+    is_full: bool,
+    /// The slot, once there is one.
+    pub slot: Option<Slot>,
+}
+
+impl<'a> Room<'a> {
+    pub fn new(member: &'a Member, peer: &'a Outgoing, len: usize) -> Self {
+        Self { member, peer, len, looks: 0, is_full: false, slot: None }
+    }
+
+    /// As `new`, for a call that does not wait: it takes any room at once.
+    pub fn at_once(member: &'a Member, peer: &'a Outgoing, len: usize) -> Self {
+        Self { looks: PATIENT_POLLS + 1, ..Self::new(member, peer, len) }
+    }
+
+    /// How much room the next look insists on; counts it.
+    pub fn count_look(&mut self) -> Slack {
+        if self.looks > PATIENT_POLLS {
+            return Slack::Any;
+        }
+        self.looks += 1;
+        Slack::Quarter
+    }
+
+    /// Claims the slot, if there is room; whether there is.
+    pub fn claim(&mut self, slack: Slack) -> Result<bool, SendError> {
+        let producer = &self.peer.producer;
+        let known = if self.is_full { None } else { producer.place(self.len, Slack::Any) };
+        if known.is_none() && !self.is_full {
+            self.member.review_order();
+        }
+        let slot = match known.map_or_else(|| producer.reclaim(self.len, slack), Ok) {
+            Ok(slot) => slot,
+            Err(PushError::Corrupt) => return Err(SendError::Corrupt),
+            Err(PushError::Full) => {
+                if !self.is_full {
+                    self.is_full = true;
+                    count(&producer.counters().full, 1);
+                }
+                return Ok(false);
+            }
+        };
+        self.peer.tell_loss()?;
+        self.slot = Some(slot);
+        Ok(true)
+    }
+}
+
+impl Operation for Room<'_> {
+    type Error = SendError;
+
+    fn look(&mut self, _: bool) -> Result<bool, SendError> {
+        let slack = self.count_look();
+        self.claim(slack)
+    }
+
+    #[cold]
+    fn check(&mut self, query: bool) -> Result<bool, SendError> {
+        check(self.member, self.peer, query, || self.claim(Slack::Any))
+    }
+
+    fn step(&mut self) -> Result<Step, SendError> {
+        Ok(Step::Done)
+    }
+
+    fn is_in_vain(&self) -> bool {
+        is_in_vain(self.member, self.peer)
+    }
+
+    fn pauses(&self) -> u32 {
+        if self.looks > PATIENT_POLLS { 1 } else { POLL_PAUSES }
+    }
+
+    fn begin_wait(&self) {
+        // Its receiver sees from it that mails which it holds keep this sender waiting.
+        self.member.announce(Source::Rank(self.peer.to));
+    }
+
+    fn fall_asleep(&self) {
+        self.member.announce(Source::Rank(self.peer.to));
+        count(&self.peer.producer.counters().sleeps, 1);
+    }
+}
+
+/// Whether nobody could make room: only the other half could, in the mailbox of this rank to itself.
+pub(super) fn is_in_vain(member: &Member, peer: &Outgoing) -> bool {
+    peer.to == member.rank() && member.finds_alone()
+}
+
+/// Says that the receiver makes no room any more; only after one more attempt, made after the receiver ended.
+pub(super) fn check(
+    member: &Member,
+    peer: &Outgoing,
+    query: bool,
+    mut attempt: impl FnMut() -> Result<bool, SendError>,
+) -> Result<bool, SendError> {
+    member.check_place(query)?;
+    let is_over = is_in_vain(member, peer);
+    if attempt()? {
+        return Ok(true);
+    }
+    if is_over {
+        return Err(SendError::Full);
+    }
+    let Some(end) = member.end_of(peer.to, query) else { return Ok(false) };
+    match attempt()? {
+        true => Ok(true),
+        false if end == Status::Left => Err(SendError::PeerLeft(peer.to)),
+        false => Err(SendError::PeerDead(peer.to)),
+    }
+}

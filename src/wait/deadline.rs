@@ -1,0 +1,67 @@
+//! How long a call waits.
+
+use core::time::Duration;
+use std::time::Instant;
+
+/// When a call stops waiting. It reads the clock only where it waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deadline {
+    /// It does not wait.
+    Now,
+    /// At this time.
+    At(Instant),
+    /// It waits as long as that makes sense.
+    Never,
+}
+
+impl Deadline {
+    /// Whether the call does not wait at all.
+    #[inline(always)]
+    pub fn is_now(self) -> bool {
+        self == Deadline::Now
+    }
+
+    /// Whether it has passed at `now`.
+    #[inline(always)]
+    pub fn has_passed(self, now: impl FnOnce() -> Instant) -> bool {
+        match self {
+            Deadline::Now => true,
+            Deadline::At(time) => now() >= time,
+            Deadline::Never => false,
+        }
+    }
+}
+
+/// So long from now on; beyond the end of the clock it is [`Deadline::Never`].
+impl From<Duration> for Deadline {
+    fn from(timeout: Duration) -> Self {
+        Instant::now().checked_add(timeout).map_or(Deadline::Never, Deadline::At)
+    }
+}
+
+impl From<Instant> for Deadline {
+    fn from(time: Instant) -> Self {
+        Deadline::At(time)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_deadline_passes_at_its_time() {
+        let now = Instant::now();
+        let later = now + Duration::from_millis(1);
+        assert!(Deadline::Now.has_passed(|| now));
+        assert!(!Deadline::from(later).has_passed(|| now));
+        assert!(Deadline::from(later).has_passed(|| later));
+        assert!(!Deadline::Never.has_passed(|| later));
+    }
+
+    #[test]
+    fn a_time_beyond_the_clock_is_never() {
+        assert_eq!(Deadline::from(Duration::MAX), Deadline::Never);
+        assert!(Deadline::from(Duration::ZERO).has_passed(Instant::now));
+    }
+}

@@ -1,0 +1,170 @@
+//! The only place where a thread waits for a peer.
+//!
+//! An operation (room for a message, a receive, a call, a message in fragments) looks whether there is something for it to
+//! do, and does one step of it; it never waits. [`drive`] has it look until it is done. In between it spins, yields and
+//! sleeps; it has the operation look whether the peer lives; and it obeys the deadline and the interrupter.
+
+use super::pace::{self, BURST, SOON};
+use super::{Deadline, strategy};
+use crate::error::Lost;
+use crate::os::TrustedEvents;
+use crate::rank::{Bell, Order, Polling, Wait};
+use std::time::Instant;
+
+/// An interrupter ended a wait.
+#[derive(Debug)]
+pub struct Interrupted;
+
+/// What came of a step.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The operation is done, and holds what came of it.
+    Done,
+    /// It went on. There are more steps to do.
+    Went,
+}
+
+/// What a call does step by step, without waiting in any of them.
+pub trait Operation {
+    /// What ends it early.
+    type Error: From<Interrupted> + From<Lost>;
+
+    /// Whether there is something to do, which it remembers for [`Operation::step`]. Cheap, and called often; a thorough
+    /// look misses nothing that is there.
+    fn look(&mut self, thorough: bool) -> Result<bool, Self::Error>;
+
+    /// Whether there is something to do, after nothing was found for a while; an error if nothing can come any more.
+    /// Without `query` it does not ask the kernel.
+    fn check(&mut self, query: bool) -> Result<bool, Self::Error>;
+
+    /// Does what the look or the check found.
+    fn step(&mut self) -> Result<Step, Self::Error>;
+
+    /// Whether nobody could bring what it waits for. Then [`Operation::check`] says so, and nothing is waited for.
+    fn is_in_vain(&self) -> bool {
+        false
+    }
+
+    /// Pauses before the next look.
+    fn pauses(&self) -> u32 {
+        1
+    }
+
+    /// Its thread begins to wait.
+    fn begin_wait(&self) {}
+
+    /// Its thread falls asleep.
+    fn fall_asleep(&self) {}
+}
+
+/// Who waits: one half of an endpoint.
+pub trait Waiter {
+    /// What it sleeps on. No other thread does.
+    fn bell(&self) -> Bell<'_>;
+
+    /// Who pays for the order between this thread and its ringers.
+    fn order(&self) -> &Order;
+
+    /// The word for sleeping on the bell's event, if it sleeps on that.
+    fn events(&self) -> Option<TrustedEvents> {
+        None
+    }
+
+    /// How it waits.
+    fn how(&self) -> Wait;
+
+    /// How it may poll, as far as it knows without a look at others.
+    fn polling(&self) -> Polling;
+
+    /// How an adaptive wait that begins now may poll.
+    fn begin_polling(&self) -> Polling {
+        self.polling()
+    }
+
+    /// Whether this process still holds the rank, and may write to its bell.
+    fn check(&self) -> Result<(), Lost>;
+
+    /// Tells, once, that an interrupter asks it to stop waiting.
+    fn take_interruption(&self) -> Result<(), Interrupted>;
+
+    /// Counts a call that found nothing; whether it is to ask the kernel for deaths.
+    fn count_try(&self) -> bool;
+
+    /// For now and then while it is awake: has its ringers fence no more if it sleeps seldom.
+    fn review_order(&self) {}
+
+    /// A wait is over.
+    fn end_wait(&self) {}
+}
+
+/// Does `operation` step by step, and waits in between, but not beyond the deadline. Whether it is done.
+///
+/// `publish` is called once, before the first wait or before this returns empty-handed: the peer may wait for what
+/// batches hold back. It says whether they may have.
+#[inline(always)]
+pub fn drive<W: Waiter, O: Operation>(
+    waiter: &W,
+    deadline: Deadline,
+    publish: impl Fn() -> bool,
+    operation: &mut O,
+) -> Result<bool, O::Error> {
+    let (mut steps, mut is_published) = (0, false);
+    loop {
+        // A call that does not wait has one look.
+        let mut is_found = operation.look(deadline.is_now())?;
+        if !is_found && !core::mem::replace(&mut is_published, true) && publish() {
+            // Some of it may have been for this rank itself.
+            is_found = operation.look(true)?;
+        }
+        if !is_found {
+            is_found = if deadline.is_now() {
+                operation.check(waiter.count_try())?
+            } else if operation.is_in_vain() {
+                operation.check(false)?
+            } else {
+                let is_found = strategy::wait(waiter, deadline, operation)?;
+                // While this process was stopped its rank may have been taken. What came is the successor's.
+                waiter.check()?;
+                is_found
+            };
+        }
+        if !is_found {
+            return Ok(false);
+        }
+        if operation.step()? == Step::Done {
+            return Ok(true);
+        }
+        // However long the peer goes on.
+        steps = BURST.min(steps + 1);
+        if deadline.is_now() {
+            if steps == BURST {
+                return Ok(false);
+            }
+        } else if deadline.has_passed(Instant::now) {
+            return Ok(false);
+        } else {
+            waiter.take_interruption()?;
+        }
+    }
+}
+
+/// Looks [`SOON`] times, a pause apart, before a wait is prepared, until a look is worth no other; whether one was. Not
+/// where this may not poll, or the wait is too short.
+#[inline(always)]
+pub fn look_soon<W: Waiter>(waiter: &W, deadline: Deadline, mut look: impl FnMut() -> bool) -> bool {
+    waiter.review_order();
+    let may_poll = matches!(waiter.how(), Wait::Spin | Wait::Adaptive)
+        && waiter.polling() == Polling::Free
+        && !deadline.has_passed(|| Instant::now() + pace::MOMENT);
+    if !may_poll {
+        return false;
+    }
+    for _ in 0..SOON {
+        if look() {
+            return true;
+        }
+        // Not more often: a look takes the line away from the peer that is about to write it.
+        pace::pause(1);
+    }
+    false
+}
