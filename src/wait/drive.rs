@@ -168,3 +168,163 @@ pub fn look_soon<W: Waiter>(waiter: &W, deadline: Deadline, mut look: impl FnMut
     }
     false
 }
+
+#[cfg(all(test, not(loom)))]
+pub(super) mod tests {
+    use super::*;
+    use crate::abi::Bells;
+    use crate::rank::FENCE;
+    use crate::sync::AtomicU32;
+    use core::cell::Cell;
+    use core::time::Duration;
+
+    /// A half that nobody rings.
+    pub struct Sleeper {
+        bells: Bells,
+        order: Order,
+        how: Wait,
+        polling: Polling,
+        interruptions: Cell<u32>,
+    }
+
+    impl Sleeper {
+        pub fn new(how: Wait, polling: Polling) -> Self {
+            let word = || AtomicU32::new(0);
+            let bells =
+                Bells { mail: word(), credit: word(), modes: [word(), word()], events: [word(), word()] };
+            Self { bells, order: Order::of(FENCE), how, polling, interruptions: 0.into() }
+        }
+    }
+
+    impl Waiter for Sleeper {
+        fn bell(&self) -> Bell<'_> {
+            Bell::mail(&self.bells)
+        }
+
+        fn order(&self) -> &Order {
+            &self.order
+        }
+
+        fn how(&self) -> Wait {
+            self.how
+        }
+
+        fn polling(&self) -> Polling {
+            self.polling
+        }
+
+        fn check(&self) -> Result<(), Lost> {
+            Ok(())
+        }
+
+        fn take_interruption(&self) -> Result<(), Interrupted> {
+            match self.interruptions.replace(self.interruptions.get().saturating_sub(1)) {
+                1 => Err(Interrupted),
+                _ => Ok(()),
+            }
+        }
+
+        fn count_try(&self) -> bool {
+            false
+        }
+    }
+
+    /// An operation that finds this many things to do, and is done with the last one, if there is one that ends it.
+    pub struct Script {
+        steps: Vec<Step>,
+        /// Looks that need not be thorough.
+        pub looks: u32,
+        checks: u32,
+    }
+
+    #[derive(Debug, PartialEq, Eq)]
+    pub enum Ended {
+        Interrupted,
+        Lost,
+    }
+
+    impl From<Interrupted> for Ended {
+        fn from(_: Interrupted) -> Self {
+            Ended::Interrupted
+        }
+    }
+
+    impl From<Lost> for Ended {
+        fn from(_: Lost) -> Self {
+            Ended::Lost
+        }
+    }
+
+    impl Script {
+        pub fn of(steps: &[Step]) -> Self {
+            Self { steps: steps.iter().rev().copied().collect(), looks: 0, checks: 0 }
+        }
+    }
+
+    impl Operation for Script {
+        type Error = Ended;
+
+        fn look(&mut self, thorough: bool) -> Result<bool, Ended> {
+            self.looks += u32::from(!thorough);
+            Ok(!self.steps.is_empty())
+        }
+
+        fn check(&mut self, _: bool) -> Result<bool, Ended> {
+            self.checks += 1;
+            Ok(false)
+        }
+
+        fn step(&mut self) -> Result<Step, Ended> {
+            Ok(self.steps.pop().expect("a look found it"))
+        }
+    }
+
+    fn run(sleeper: &Sleeper, deadline: Deadline, script: &mut Script) -> (Result<bool, Ended>, u32) {
+        let published = Cell::new(0);
+        let publish = || {
+            published.set(published.get() + 1);
+            false
+        };
+        (drive(sleeper, deadline, publish, script), published.get())
+    }
+
+    fn sleeper() -> Sleeper {
+        Sleeper::new(Wait::Block, Polling::Free)
+    }
+
+    #[test]
+    fn what_is_there_is_done_without_a_check_and_publishes_nothing() {
+        for deadline in [Deadline::Now, Duration::ZERO.into(), Deadline::Never] {
+            let mut script = Script::of(&[Step::Done]);
+            assert_eq!(run(&sleeper(), deadline, &mut script), (Ok(true), 0), "{deadline:?}");
+            assert_eq!(script.checks, 0);
+        }
+    }
+
+    #[test]
+    fn a_call_that_finds_nothing_publishes_once_and_checks() {
+        for deadline in [Deadline::Now, Duration::from_millis(1).into()] {
+            let mut script = Script::of(&[]);
+            assert_eq!(run(&sleeper(), deadline, &mut script), (Ok(false), 1), "{deadline:?}");
+            assert!(script.checks > 0);
+        }
+        // Also where it finds something, and then nothing any more.
+        let mut script = Script::of(&[Step::Went, Step::Went]);
+        assert_eq!(run(&sleeper(), Deadline::Now, &mut script), (Ok(false), 1));
+    }
+
+    #[test]
+    fn a_peer_that_goes_on_without_end_keeps_no_call() {
+        let endless = || Script::of(&[Step::Went; 1000]);
+        let left = |deadline, sleeper: &Sleeper| {
+            let mut script = endless();
+            let (result, _) = run(sleeper, deadline, &mut script);
+            (result, 1000 - script.steps.len() as u64)
+        };
+        assert_eq!(left(Deadline::Now, &sleeper()), (Ok(false), BURST));
+        assert_eq!(left(Duration::ZERO.into(), &sleeper()), (Ok(false), 1));
+        let interrupted = sleeper();
+        interrupted.interruptions.set(3);
+        assert_eq!(left(Deadline::Never, &interrupted), (Err(Ended::Interrupted), 3));
+    }
+}

@@ -166,103 +166,22 @@ fn doze<W: Waiter>(waiter: &W, since: Instant, time: Duration) {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::super::drive::{Interrupted, Step};
+    use super::super::drive::tests::{Script, Sleeper};
     use super::*;
-    use crate::abi::Bells;
-    use crate::error::Lost;
-    use crate::rank::{Bell, FENCE, Order};
-    use crate::sync::AtomicU32;
-
-    struct Sleeper {
-        bells: Bells,
-        order: Order,
-        how: Wait,
-        polling: Polling,
-    }
-
-    impl Waiter for Sleeper {
-        fn bell(&self) -> Bell<'_> {
-            Bell::mail(&self.bells)
-        }
-
-        fn order(&self) -> &Order {
-            &self.order
-        }
-
-        fn how(&self) -> Wait {
-            self.how
-        }
-
-        fn polling(&self) -> Polling {
-            self.polling
-        }
-
-        fn check(&self) -> Result<(), Lost> {
-            Ok(())
-        }
-
-        fn take_interruption(&self) -> Result<(), Interrupted> {
-            Ok(())
-        }
-
-        fn count_try(&self) -> bool {
-            false
-        }
-    }
-
-    /// What never comes.
-    #[derive(Default)]
-    struct Nothing {
-        polls: u32,
-    }
-
-    #[derive(Debug, PartialEq, Eq)]
-    struct Ended;
-
-    impl From<Interrupted> for Ended {
-        fn from(_: Interrupted) -> Self {
-            Ended
-        }
-    }
-
-    impl From<Lost> for Ended {
-        fn from(_: Lost) -> Self {
-            Ended
-        }
-    }
-
-    impl Operation for Nothing {
-        type Error = Ended;
-
-        fn look(&mut self, thorough: bool) -> Result<bool, Ended> {
-            self.polls += u32::from(!thorough);
-            Ok(false)
-        }
-
-        fn check(&mut self, _: bool) -> Result<bool, Ended> {
-            Ok(false)
-        }
-
-        fn step(&mut self) -> Result<Step, Ended> {
-            Ok(Step::Done)
-        }
-    }
 
     #[test]
     fn a_wait_polls_before_it_sleeps_where_it_may() {
-        let word = || AtomicU32::new(0);
         for (how, polling, least, most) in [
             (Wait::Adaptive, Polling::Free, 2, u32::MAX),
             (Wait::Adaptive, Polling::Polite, 2, u32::MAX),
             (Wait::Adaptive, Polling::Once, 1, 1),
             (Wait::Block, Polling::Free, 0, 0),
         ] {
-            let bells =
-                Bells { mail: word(), credit: word(), modes: [word(), word()], events: [word(), word()] };
-            let sleeper = Sleeper { bells, order: Order::of(FENCE), how, polling };
-            let mut nothing = Nothing::default();
-            assert_eq!(wait(&sleeper, Duration::from_millis(5).into(), &mut nothing), Ok(false));
-            assert!((least..=most).contains(&nothing.polls), "{how:?}, {polling:?}: {}", nothing.polls);
+            let mut nothing = Script::of(&[]);
+            let is_found =
+                wait(&Sleeper::new(how, polling), Duration::from_millis(5).into(), &mut nothing).unwrap();
+            assert!(!is_found);
+            assert!((least..=most).contains(&nothing.looks), "{how:?}, {polling:?}: {}", nothing.looks);
         }
     }
 }
