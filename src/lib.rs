@@ -17,7 +17,7 @@
 //! | receive, from anyone or one rank | [`Endpoint::recv`], [`Endpoint::recv_from`] |
 //! | ask, and get an answer | [`Endpoint::call`], [`Endpoint::try_call`]; [`Mail::reply`] |
 //! | send and receive large messages | the same; in parts: [`Endpoint::set_pieces`] |
-//! | send and receive many small ones | [`Endpoint::batch`] |
+//! | send and receive many small ones | [`Endpoint::batch`], [`Endpoint::drain`] |
 //! | leave, and know whether a file was closed | [`Endpoint::close`] |
 //! | send in one thread, receive in another | [`Endpoint::split`] |
 //! | choose how to wait, end a wait | [`Endpoint::set_wait`], [`Endpoint::interrupter`] |
@@ -119,7 +119,7 @@ pub use rank::{Source, Status, Wait};
 #[cfg(not(loom))]
 pub use {
     call::{Call, Reply},
-    endpoint::{Batch, Endpoint, JoinOptions, Mail, Receiver, Sender},
+    endpoint::{Batch, Drain, Endpoint, JoinOptions, Mail, Message, Receiver, Sender},
     half::{Interrupter, Piece},
     region::{Inspection, MAILBOX_FD, MailboxReport, OpenOptions, RankReport, Region, View},
     segment::{Leftover, LeftoverKind, Listed, Place},

@@ -136,6 +136,13 @@ fn receive(me: &Endpoint) -> u32 {
         }
     }
     drop(held);
+    for mut drain in [me.drain(), me.drain_from(0), me.drain_from(1)] {
+        for _ in 0..40 {
+            let Ok(Some(message)) = drain.next() else { continue };
+            mails += 1;
+            assert_eq!(message.to_vec().len(), message.len());
+        }
+    }
     mails
 }
 

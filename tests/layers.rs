@@ -28,7 +28,8 @@ const TABLE: &[(&str, &str)] = &[
 ];
 
 /// Where a process may spin, yield, or sleep.
-const WAITERS: &[&str] = &["os", "wait"];
+/// And where the reader of a stream rests before it looks again, a bounded time.
+const WAITERS: &[&str] = &["os", "wait", "ring"];
 /// What that looks like.
 const WAITING: &[&str] = &["spin_loop", "yield_now", "thread::sleep", "sleep_on"];
 /// The most lines of code in a file: without comments, blank lines and tests.

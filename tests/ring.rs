@@ -430,6 +430,23 @@ fn what_a_new_start_makes_new_again_is_not_taken_without_a_look_at_the_room() {
 }
 
 #[test]
+fn a_message_of_a_block_that_is_not_there_ends_it() {
+    for (stamp, is_corrupt) in [(0, false), (FIRST + 4 - 8, false), (FIRST + 3, true), (u64::MAX, true)] {
+        let mailbox = filled(&[8; 8]);
+        mailbox.cells.at(FIRST + 3).stamp.store(stamp, Relaxed);
+        let consumer = Consumer::resume(mailbox.clone());
+        consumer.grant(8);
+        for seq in FIRST..FIRST + 3 {
+            assert_eq!(consumer.take_new(usize::MAX).map(|letter| letter.seq), Some(seq));
+        }
+        assert!(consumer.take_new(usize::MAX).is_none(), "{stamp}");
+        assert_eq!(consumer.take().is_err(), is_corrupt, "{stamp}");
+        mailbox.cells.at(FIRST + 3).stamp.store(FIRST + 4, Relaxed);
+        assert_eq!(consumer.take_new(usize::MAX).map(|letter| letter.seq), Some(FIRST + 3));
+    }
+}
+
+#[test]
 fn a_head_outside_its_range_is_corrupt() {
     let full = FIRST + 8;
     for bad in [FIRST - 1, full + 1, full + 8, 0, u64::MAX, 1 << 32 | full] {

@@ -11,7 +11,13 @@ pub const BLOCK: u64 = 512;
 /// are used one after the other.
 #[inline(always)]
 pub const fn position(seq: u64, cells: u64) -> u64 {
-    (seq ^ seq.wrapping_mul(seq).wrapping_mul(2) & (BLOCK - 1)) & (cells - 1)
+    shuffle(seq) & (cells - 1)
+}
+
+/// As [`position`], in a ring without an end.
+#[inline(always)]
+pub const fn shuffle(seq: u64) -> u64 {
+    seq ^ seq.wrapping_mul(seq).wrapping_mul(2) & (BLOCK - 1)
 }
 
 #[cfg(test)]

@@ -12,13 +12,13 @@ pub struct Halves<'a> {
 }
 
 impl Halves<'_> {
-    /// Publishes what batches hold back, before a wait: the peer that is waited for may wait for it. Whether there may have
+    /// Publishes what batches and drains hold back, before a wait: the peer that is waited for may wait for it. Whether there may have
     /// been some.
     #[inline(always)]
     pub fn publish(self) -> bool {
         let mut is_in_batch = false;
         if let Some((member, inbox)) = self.receiving
-            && member.is_in_batch()
+            && member.holds_back()
         {
             inbox.settle(member);
             is_in_batch = true;

@@ -1,16 +1,16 @@
 //! A received message.
 
+use super::message::Message;
 use super::sender::Sender;
-use crate::abi::{INLINE, Kind, Ticket, epoch_of};
-use crate::error::{ReplyError, SendError, SizeError};
+use crate::abi::{INLINE, Kind, Ticket};
+use crate::error::{ReplyError, SendError};
 use crate::half::{Member, Piece};
-use crate::memory;
 use crate::receive::{Inbox, Incoming};
 use crate::ring::Letter;
 use crate::wait::Deadline;
-use bytemuck::Pod;
 use core::fmt;
 use core::mem::ManuallyDrop;
+use core::ops::Deref;
 use core::time::Duration;
 use std::thread::panicking;
 
@@ -39,12 +39,20 @@ use std::thread::panicking;
 /// this process, and end with it. Or it is a piece of such a message, in place as any mail: see
 /// [`Endpoint::set_pieces`](crate::Endpoint::set_pieces).
 pub struct Mail<'a> {
+    message: Message<'a>,
     member: &'a Member,
-    peer: &'a Incoming,
-    letter: Letter,
     /// By which a call is answered through the mailbox; `None`: by nothing.
     sender: Option<&'a Sender>,
     inbox: &'a Inbox,
+}
+
+impl<'a> Deref for Mail<'a> {
+    type Target = Message<'a>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Message<'a> {
+        &self.message
+    }
 }
 
 impl<'a> Mail<'a> {
@@ -56,77 +64,12 @@ impl<'a> Mail<'a> {
         sender: Option<&'a Sender>,
         inbox: &'a Inbox,
     ) -> Self {
-        Self { member, peer, letter, sender, inbox }
-    }
-
-    /// Who sent it.
-    #[inline]
-    pub fn from(&self) -> u32 {
-        self.peer.from
-    }
-
-    /// Its number among all that its sender ever sent to this rank, from 0 on. Without a gap, but that a
-    /// message in fragments takes a number for each, and bears its last one's; and that a call on its line has a
-    /// number of another kind.
-    #[inline]
-    pub fn seq(&self) -> u64 {
-        self.letter.seq
-    }
-
-    /// The sender's epoch when it was sent: how often that rank had been joined. Right as long as the sender
-    /// has been replaced fewer than 64 times since.
-    pub fn epoch(&self) -> u64 {
-        let now = self.member.region.registry.life(self.peer.from).epoch();
-        epoch_of(self.letter.envelope().epoch, now)
-    }
-
-    /// Whether it may have been received before, and not acknowledged: by this endpoint, which [left](Mail::leave) it or
-    /// panicked with it in hand, or by an earlier holder of the rank that died. False for what certainly was not. Of mails
-    /// that an earlier holder that died left unread, or that came before this endpoint first looked for mail, up to 32 of
-    /// each sender may be marked that it had not received.
-    pub fn redelivered(&self) -> bool {
-        self.letter.redelivered
+        Self { message: Message { peer, letter }, member, sender, inbox }
     }
 
     /// Which part of a message it is, if it is a piece of one; `None` for a message, in fragments or not.
     pub fn piece(&self) -> Option<Piece> {
         if self.letter.is_whole() { None } else { self.peer.piece(self.letter.seq) }
-    }
-
-    /// Its length in bytes.
-    #[inline]
-    pub fn len(&self) -> usize {
-        self.letter.len
-    }
-
-    /// Whether it has no bytes.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.letter.len == 0
-    }
-
-    /// Copies it to the front of `buffer`, as much as fits; how many bytes that are.
-    #[inline(always)]
-    pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
-        let len = self.letter.len.min(buffer.len());
-        self.peer.copy(&self.letter, 0, &mut buffer[..len]);
-        len
-    }
-
-    /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits; how many bytes
-    /// that are.
-    pub fn copy_from(&self, offset: usize, buffer: &mut [u8]) -> usize {
-        let offset = offset.min(self.letter.len);
-        let len = (self.letter.len - offset).min(buffer.len());
-        self.peer.copy(&self.letter, offset, &mut buffer[..len]);
-        len
-    }
-
-    /// Its bytes, copied to new memory.
-    pub fn to_vec(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.letter.len];
-        self.copy_to(&mut bytes);
-        bytes
     }
 
     /// Its bytes; acknowledges it. What came in fragments is not copied once more.
@@ -136,37 +79,6 @@ impl<'a> Mail<'a> {
         }
         let mail = ManuallyDrop::new(self);
         mail.peer.finish(mail.member, &mail.letter)
-    }
-
-    /// The value whose bytes it is, copied; [`SizeError`] if it has another length than a `T`. The sender's value
-    /// can be sent as `bytemuck::bytes_of(&value)`, and the crate is there as [`mailbox::bytemuck`](crate::bytemuck). Both processes must mean the same by `T`: nothing checks it.
-    #[inline(always)]
-    pub fn read<T: Pod>(&self) -> Result<T, SizeError> {
-        if self.letter.len != size_of::<T>() {
-            return Err(SizeError { len: self.letter.len, size: size_of::<T>() });
-        }
-        let mut value = T::zeroed();
-        self.peer.copy(&self.letter, 0, bytemuck::bytes_of_mut(&mut value));
-        Ok(value)
-    }
-
-    /// Its bytes in place.
-    ///
-    /// # Safety
-    /// The sender's process is trusted: it must not write to this message before it is acknowledged, as no
-    /// endpoint does. Others with access to the segment must not write there either. A forked child must not
-    /// use the slice: its parent may acknowledge the mail. None of this matters to a message that came in
-    /// fragments and was assembled.
-    #[expect(unsafe_code, reason = "the caller trusts the peer")]
-    pub unsafe fn as_slice(&self) -> &[u8] {
-        if self.letter.is_assembled() {
-            let bytes: *const [u8] = &*self.peer.message(self.letter.seq);
-            // SAFETY: nobody moves or changes the bytes of an assembled message until its mail, this one, is
-            // dropped; only the table that refers to them changes.
-            return unsafe { &*bytes };
-        }
-        // SAFETY: unacknowledged as long as `self` lives; the caller answers for the peers (I4).
-        unsafe { memory::borrow(self.peer.words(&self.letter), self.letter.len) }
     }
 
     /// Whether it is a call, whose sender waits for an answer: [`Mail::reply`] or [`Mail::refuse`]. One that is dropped
@@ -250,44 +162,35 @@ impl<'a> Mail<'a> {
 impl Drop for Mail<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        let Self { member, peer, ref letter, .. } = *self;
-        // The work on it was not finished. But a destructor that takes mail in a loop comes to an end.
-        if panicking() && !letter.in_unwinding {
-            return requeue(peer, *letter);
-        }
-        let hold = member.is_in_batch();
-        // In a batch it is done in private memory only, and in no need of a check.
-        let is_plain = letter.is_whole() && if hold { letter.is_in_cell() } else { member.check().is_ok() };
-        if !is_plain || !peer.consumer.pass_oldest(letter.seq) {
-            finish(member, peer, *letter);
-        } else if !hold {
-            peer.tell_head(member);
-        } else if peer.consumer.is_due() {
-            settle(member, peer);
-        }
+        let Self { member, message: Message { peer, ref letter }, .. } = *self;
+        let [seq, len, envelope, at] = letter.words();
+        put_down(member, peer, seq, len, envelope, at);
     }
 }
 
-// With the letter itself, as `finish`.
-#[cold]
+/// Done with a mail. Apart, and with each word of it, so that it need not lie in memory: where that is what a caller does
+/// with it, it never does.
 #[inline(never)]
-fn requeue(peer: &Incoming, letter: Letter) {
-    peer.requeue(&letter);
-}
-
-#[cold]
-fn settle(member: &Member, peer: &Incoming) {
-    if member.check().is_ok() {
-        peer.settle(member);
+fn put_down(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64, at: u64) {
+    let letter = Letter::of_words([seq, len, envelope, at]);
+    let is_plain = letter.is_whole() && !member.is_in_batch() && member.check().is_ok();
+    if is_plain && !panicking() && peer.consumer.pass_oldest(seq) {
+        peer.tell_head(member);
+    } else {
+        finish(member, peer, letter);
     }
 }
 
-/// Done with a mail; apart, and with its parts, so that a mail can be kept in registers.
+#[cold]
 #[inline(never)]
 fn finish(member: &Member, peer: &Incoming, letter: Letter) {
-    if letter.is_whole() && member.is_in_batch() {
-        if peer.consumer.retire(&letter) {
-            settle(member, peer);
+    // The work on it was not finished. But a destructor that takes mail in a loop comes to an end.
+    if panicking() && !letter.is_in_unwinding() {
+        peer.requeue(&letter);
+    } else if letter.is_whole() && member.is_in_batch() {
+        // Done in private memory only, and in no need of a check.
+        if peer.consumer.retire(&letter) && member.check().is_ok() {
+            peer.settle(member);
         }
     } else if member.check().is_ok() {
         if letter.is_whole() {

@@ -2,16 +2,20 @@
 #![cfg(not(loom))]
 
 mod batch;
+mod drain;
 mod halves;
 mod join;
 mod mail;
+mod message;
 mod receiver;
 mod sender;
 
 pub use batch::Batch;
+pub use drain::Drain;
 pub use halves::Halves;
 pub use join::JoinOptions;
 pub use mail::Mail;
+pub use message::Message;
 pub use receiver::Receiver;
 pub use sender::Sender;
 
@@ -219,6 +223,16 @@ impl Endpoint {
         timeout: Duration,
     ) -> Result<Mail<'_>, RecvError> {
         self.mail(source.into(), timeout)
+    }
+
+    /// Begins a [`Drain`] of the mail from anyone that is there now. As [`Receiver::drain`].
+    pub fn drain(&self) -> Drain<'_> {
+        self.receiver.drain()
+    }
+
+    /// Begins a [`Drain`] of the mail from `source` that is there now. As [`Receiver::drain_from`].
+    pub fn drain_from(&self, source: impl Into<Source>) -> Drain<'_> {
+        self.receiver.drain_from(source)
     }
 
     #[inline(always)]

@@ -1,6 +1,7 @@
 //! The half of an endpoint that receives.
 
 use super::batch::Batch;
+use super::drain::Drain;
 use super::halves::Halves;
 use super::mail::Mail;
 use super::sender::Sender;
@@ -118,6 +119,16 @@ impl Receiver {
         Batch::new(None, Some(self.parts()))
     }
 
+    /// Begins a [`Drain`] of the mail from anyone that is there now. Never waits.
+    pub fn drain(&self) -> Drain<'_> {
+        self.drain_from(Source::Anyone)
+    }
+
+    /// Begins a [`Drain`] of the mail from `source`, a rank or [`Source::Anyone`], that is there now. Never waits.
+    pub fn drain_from(&self, source: impl Into<Source>) -> Drain<'_> {
+        Drain::new(&self.member, &self.inbox, source.into())
+    }
+
     /// The next mail from anyone; waits until there is one.
     ///
     /// [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] once for each life of another rank that ended, when there
@@ -208,10 +219,10 @@ impl Receiver {
         (&self.member, &self.inbox)
     }
 
-    /// Tells the senders of what a batch acknowledged.
+    /// Tells the senders of what a batch or a drain acknowledged.
     #[inline(always)]
     pub(crate) fn settle(&self) {
-        if self.member.is_in_batch() {
+        if self.member.holds_back() {
             self.inbox.settle(&self.member);
         }
     }

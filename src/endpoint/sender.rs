@@ -173,7 +173,7 @@ impl Sender {
         let deadline = deadline.into();
         let peer = outbox.peer(member, to, len)?;
         let slot = self.claim(peer, len, deadline, receiving)?;
-        peer.producer.complicate();
+        peer.producer.revoke();
         Ok(Draft::new(outbox, member, peer, slot))
     }
 

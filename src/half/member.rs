@@ -73,6 +73,8 @@ pub struct Member {
     order: Order,
     /// How many batches are open.
     batches: Private<u32>,
+    /// How many drains are.
+    drains: Private<u32>,
     /// The longest message, in bytes.
     pub limit: usize,
     /// The longest message that lies in a mailbox as a whole, in bytes.
@@ -121,6 +123,7 @@ impl Member {
             ringer: ringer.into(),
             order: Order::of(ringer.mode()),
             batches: Private::default(),
+            drains: Private::default(),
             limit: geometry.max_message as usize,
             whole: geometry.whole() as usize,
             budget: Budget::new(geometry.max_message),
@@ -219,6 +222,22 @@ impl Member {
     #[inline(always)]
     pub fn is_in_batch(&self) -> bool {
         self.batches.get() > 0
+    }
+
+    /// A drain begins.
+    pub fn begin_drain(&self) {
+        self.drains.update(|count| count + 1);
+    }
+
+    /// A drain ends.
+    pub fn end_drain(&self) {
+        self.drains.update(|count| count - 1);
+    }
+
+    /// Whether a batch or a drain may keep from a peer what is acknowledged.
+    #[inline(always)]
+    pub fn holds_back(&self) -> bool {
+        self.batches.get() > 0 || self.drains.get() > 0
     }
 
     pub fn rank(&self) -> u32 {

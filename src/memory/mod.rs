@@ -7,7 +7,7 @@ mod words;
 
 pub use words::*;
 
-use crate::abi::{Cell, ConsumerLine, Geometry, Header, Lines, ProducerLine, Rank, position};
+use crate::abi::{Cell, ConsumerLine, Geometry, Header, Lines, ProducerLine, Rank, position, shuffle};
 use crate::sync::AtomicU64;
 use core::any::Any;
 use core::ops::Deref;
@@ -129,23 +129,33 @@ impl<T: Overlay + 'static> Shared<[T]> {
 
 /// The cells of a mailbox; their number is a power of two.
 #[derive(Clone)]
-pub struct Ring(Shared<[Cell]>);
+pub struct Ring {
+    cells: Shared<[Cell]>,
+    /// Their number, less one.
+    mask: u64,
+}
 
 impl Ring {
     /// # Panics
     /// If their number is not a power of two.
     fn new(cells: Shared<[Cell]>) -> Self {
         assert!(cells.len().is_power_of_two(), "a checked geometry");
-        Self(cells)
+        Self { mask: cells.len() as u64 - 1, cells }
     }
 
     /// The cell of message `seq`.
     #[inline(always)]
-    #[expect(unsafe_code, reason = "a check that cannot fail, several times a message")]
     pub fn at(&self, seq: u64) -> &Cell {
-        let index = position(seq, self.0.len() as u64) as usize;
-        // SAFETY: `new` saw that the length is a power of two, and the index is less.
-        unsafe { self.0.get_unchecked(index) }
+        self.find(seq).1
+    }
+
+    /// The index of the cell of message `seq`, and the cell.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a check that cannot fail, several times a message")]
+    pub fn find(&self, seq: u64) -> (usize, &Cell) {
+        let index = (shuffle(seq) & self.mask) as usize;
+        // SAFETY: the mask is less than the length.
+        (index, unsafe { self.cells.get_unchecked(index) })
     }
 }
 
@@ -154,7 +164,7 @@ impl Deref for Ring {
 
     #[inline(always)]
     fn deref(&self) -> &[Cell] {
-        &self.0
+        &self.cells
     }
 }
 

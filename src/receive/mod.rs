@@ -2,6 +2,7 @@
 #![cfg(not(loom))]
 
 mod answers;
+mod drained;
 mod ends;
 mod expected;
 mod fair;
@@ -22,7 +23,7 @@ use crate::half::{Member, Peers};
 use crate::rank::Source;
 use crate::ring::{Answerer, Consumer, Letter};
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
-use crate::wait::pace::{self, BURST, LEAD_PAUSES, RESPITE};
+use crate::wait::pace::{self, BURST, RESPITE};
 use crate::wait::{Deadline, Interrupted, look_soon};
 use core::cell::{Cell as Private, RefCell};
 use std::time::Instant;
@@ -104,7 +105,7 @@ impl Inbox {
         source: Source,
         deadline: Deadline,
     ) -> Option<(&Incoming, Letter)> {
-        if member.is_in_batch() {
+        if member.holds_back() {
             return None;
         }
         let peer = self.expected(source)?;
@@ -143,6 +144,31 @@ impl Inbox {
         Some(letter)
     }
 
+    /// The next mail of `peer`, which is ready and has no call; `None` if it was a fragment that completes nothing, or if
+    /// what it lacks was told.
+    #[inline(always)]
+    fn take(&self, member: &Member, source: Source, peer: &Incoming) -> Result<Option<Letter>, RecvError> {
+        let is_current = peer.from == self.current.get();
+        peer.grant(member, if is_current { self.left_of_turn(peer).max(1) } else { BURST });
+        if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
+            return Ok(Some(letter));
+        }
+        let next = peer.consumer.next();
+        let taken = peer.take(member, self.in_pieces.get(), &self.answers);
+        if taken.is_err() && peer.is_barred() {
+            self.bars.set(true);
+            if source == Source::Anyone && peer.told_bar.replace(true) {
+                return Ok(None);
+            }
+        }
+        let letter = taken?;
+        if letter.is_some() && is_current && peer.consumer.next() == next {
+            // One that had been left is one of the turn, too.
+            self.turn_end.set(self.turn_end.get().wrapping_sub(1));
+        }
+        Ok(letter)
+    }
+
     #[inline(always)]
     fn look(&self, member: &Member, source: Source, thorough: bool) -> Result<Option<&Incoming>, RecvError> {
         match source {
@@ -178,9 +204,8 @@ impl Inbox {
     /// thorough look finds all of those that were long silent.
     fn look_around(&self, member: &Member, thorough: bool) -> Option<&Incoming> {
         let current = self.current.get();
-        let mut is_over = false;
         if let Some(peer) = self.peers.get(current) {
-            is_over = self.left_of_turn(peer) == 0;
+            let is_over = self.left_of_turn(peer) == 0;
             if !is_over && peer.is_ready() {
                 return Some(peer);
             }
@@ -208,10 +233,6 @@ impl Inbox {
             pace::let_others_run();
         }
         let peer = self.peers.get(next)?;
-        if is_over && next == current && peer.has_mail() && !peer.consumer.is_behind() {
-            // A stream, and we are at its writer's heels: the two would fight for each line. Let it go ahead.
-            pace::pause(LEAD_PAUSES);
-        }
         self.current.set(next);
         self.begin_turn(peer);
         Some(peer)
@@ -317,7 +338,7 @@ impl Inbox {
         }
     }
 
-    /// Tells the senders of what a batch acknowledged.
+    /// Tells the senders of what a batch or a drain acknowledged.
     pub fn settle(&self, member: &Member) {
         if member.check().is_ok() {
             self.open_after(NOBODY).for_each(|peer| peer.settle(member));

@@ -5,7 +5,6 @@ use crate::error::RecvError;
 use crate::half::Member;
 use crate::rank::Source;
 use crate::ring::Letter;
-use crate::wait::pace::BURST;
 use crate::wait::{Operation, Step};
 
 /// Takes the next mail from `source`. Takes in fragments on the way.
@@ -33,25 +32,7 @@ impl<'a> Receive<'a> {
         if let Some(letter) = inbox.take_call(peer, source) {
             return Ok(Some(letter));
         }
-        let is_current = peer.from == inbox.current.get();
-        peer.ease(member, if is_current { inbox.left_of_turn(peer).max(1) } else { BURST });
-        if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
-            return Ok(Some(letter));
-        }
-        let next = peer.consumer.next();
-        let taken = peer.take(member, inbox.in_pieces.get(), &inbox.answers);
-        if taken.is_err() && peer.is_barred() {
-            inbox.bars.set(true);
-            if source == Source::Anyone && peer.told_bar.replace(true) {
-                return Ok(None);
-            }
-        }
-        let letter = taken?;
-        if letter.is_some() && is_current && peer.consumer.next() == next {
-            // One that had been left is one of the turn, too.
-            inbox.turn_end.set(inbox.turn_end.get().wrapping_sub(1));
-        }
-        Ok(letter)
+        inbox.take(member, source, peer)
     }
 
     /// Whether only the other half could send what is waited for, and it is gone.

@@ -12,8 +12,9 @@ use crate::error::RecvError;
 use crate::half::{Member, Piece, Train};
 use crate::memory::{self, Shared};
 use crate::os;
+use crate::rank::Life;
 use crate::ring::{Answerer, Consumer, Corrupt, Letter, count};
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, Edge, acquire};
 use crate::wait::pace::{RESPITE, STARVED};
 use core::cell::{Cell as Private, Ref, RefCell};
 use std::time::Instant;
@@ -86,7 +87,7 @@ impl Incoming {
     /// silent, but for calls: others go on.
     #[inline(always)]
     pub fn is_ready(&self) -> bool {
-        self.has_mail() || self.answerer.is_ready(|| self.next())
+        self.has_mail() || self.has_call()
     }
 
     /// As `is_ready`, but for calls.
@@ -100,7 +101,7 @@ impl Incoming {
     pub fn take_call(&self) -> Option<Letter> {
         let letter = self.answerer.take(|| self.next())?;
         // It is one of its sender's turn.
-        self.consumer.tire();
+        self.consumer.shorten();
         Some(letter.marked(letter.seq == self.requeued_call.get()))
     }
 
@@ -115,6 +116,17 @@ impl Incoming {
     /// Where it is not ready: whether its sender was woken to send more; said once.
     pub fn take_woken(&self) -> bool {
         self.woken.take()
+    }
+
+    /// The sender's present life, or its last.
+    pub fn life(&self) -> Life {
+        Life::from_word(self.record.identity.life.load(acquire(Edge::Life)))
+    }
+
+    /// Whether a call is to be received next.
+    #[inline(always)]
+    pub fn has_call(&self) -> bool {
+        self.answerer.is_ready(|| self.next())
     }
 
     pub fn is_corrupt(&self) -> bool {
@@ -169,10 +181,10 @@ impl Incoming {
         }
     }
 
-    /// Lets `take_new` of its consumer take so many messages.
-    pub fn ease(&self, member: &Member, count: u64) {
+    /// Lets `take_new` of its consumer take so many messages without asking.
+    pub fn grant(&self, member: &Member, count: u64) {
         let is_easy = self.plain.get() && member.limit >= INLINE;
-        self.consumer.ease(if is_easy { count } else { 0 });
+        self.consumer.grant(if is_easy { count } else { 0 });
     }
 
     /// The mail that `is_ready` saw; `None` if it was a fragment that completes nothing. `in_pieces`: a
@@ -197,7 +209,7 @@ impl Incoming {
         }
         self.plain.set(!self.silent.get() && self.train.borrow().is_none() && self.returned().is_none());
         if !self.plain.get() {
-            self.consumer.ease(0);
+            self.consumer.grant(0);
         }
         taken
     }
@@ -314,7 +326,7 @@ impl Incoming {
     /// From now on there is more to it than new whole messages.
     fn complicate(&self) {
         self.plain.set(false);
-        self.consumer.ease(0);
+        self.consumer.grant(0);
     }
 
     #[cold]
@@ -368,8 +380,8 @@ impl Incoming {
     /// Copies what begins at `offset` of a letter's payload to `buffer`, which is not longer than that.
     #[inline(always)]
     pub fn copy(&self, letter: &Letter, offset: usize, buffer: &mut [u8]) {
-        if letter.is_in_cell() && offset == 0 {
-            self.consumer.copy_small(letter, buffer);
+        if let (Some(index), 0) = (letter.cell(), offset) {
+            self.consumer.copy_small(index, buffer);
         } else if letter.is_on_line() && offset == 0 {
             memory::load_small(self.answerer.words(), buffer);
         } else {
@@ -408,6 +420,13 @@ impl Incoming {
     fn pass(&self, member: &Member, seq: u64) {
         self.acknowledge(member, seq);
         self.settle(member);
+    }
+
+    /// Done with a message of a drain; tells the sender of it, and of those before it, unless a batch holds that back.
+    pub fn finish_block(&self, member: &Member, letter: &Letter) {
+        if self.consumer.retire(letter) || !member.is_in_batch() {
+            self.settle(member);
+        }
     }
 
     /// Tells the sender of what a batch acknowledged.
@@ -459,7 +478,7 @@ impl Incoming {
     }
 
     /// Leaves a letter that was taken unread.
-    fn put_back(&self, letter: &Letter) {
+    pub fn put_back(&self, letter: &Letter) {
         if letter.is_on_line() {
             return self.answerer.put_back();
         }

@@ -1,6 +1,7 @@
 //! The reading end.
 
-use super::letter::{IN_CELL, Letter};
+use super::budget::Budget;
+use super::letter::{Letter, Lies};
 use super::marks::Marks;
 use super::{Corrupt, arena_range, cell, check_stale, is_much};
 use crate::abi::{Cell, ConsumerLine, Envelope, Kind, Place, Ticket};
@@ -12,8 +13,12 @@ use core::cell::Cell as Private;
 /// fast as lines travel rather than as long as one travels.
 const PREFETCH: u64 = 32;
 
-/// How many cells a consumer is behind at least when it is far behind.
-const LEAD: u64 = 512;
+/// Messages that are awaited together in a stream: a consumer at its producer's heels takes each line away half-written.
+const BLOCK: u64 = 16;
+/// How often it looks whether a block is complete before it takes what is there of it.
+const TRIES: u32 = 4;
+/// Pauses before each of these looks.
+const PAUSES: u32 = 16;
 
 /// The reading end. Everything but the mailbox is private to this process.
 pub struct Consumer {
@@ -22,8 +27,12 @@ pub struct Consumer {
     head: Private<u64>,
     /// The next message that was never looked at.
     next: Private<u64>,
-    /// Below it, new messages are taken without ado.
-    until: Private<u64>,
+    /// New messages that may be taken without asking: those of a sender's turn, as far as the producer can have sent.
+    turn: Budget,
+    /// Those of them before the next look ahead.
+    block: Budget,
+    /// Whether the last block was there as a whole when it began: it may be a stream.
+    streams: Private<bool>,
     /// Messages from `head` to `next` that are acknowledged already.
     acknowledged: Marks,
     /// Messages from `head` to `next` that were put back.
@@ -60,7 +69,9 @@ impl Consumer {
             claimed: claimed.into(),
             head: head.into(),
             next: head.into(),
-            until: head.into(),
+            turn: Budget::none(head),
+            block: Budget::none(head),
+            streams: false.into(),
             acknowledged: Marks::new(cells),
             unread: Marks::new(cells),
             owed: 0.into(),
@@ -101,7 +112,8 @@ impl Consumer {
         let start = self.mailbox.lines.producer.start.load(Relaxed);
         self.head.set(start);
         self.next.set(start);
-        self.until.set(start);
+        self.turn.revoke(start);
+        self.block.revoke(start);
         self.handed.set(start);
         self.claimed.set(start);
         let line = &self.mailbox.lines.consumer;
@@ -137,13 +149,6 @@ impl Consumer {
         is_new && !self.is_exhausted(seq)
     }
 
-    /// Whether so many messages wait that producer and consumer do not meet in the same lines.
-    pub fn is_behind(&self) -> bool {
-        let ahead = LEAD.min(self.cells() / 4);
-        let seq = self.next.get().wrapping_add(ahead);
-        cell(&self.mailbox, seq).stamp.load(Relaxed) == seq.wrapping_add(1)
-    }
-
     /// The oldest message that nobody holds, if there is one; it stays until it is acknowledged.
     ///
     /// Cost: one load of the line that the message is in.
@@ -177,18 +182,19 @@ impl Consumer {
         Ok(letter)
     }
 
-    /// Says of how many messages from now on `take_new` need not ask whether it may take them; of none where one
-    /// was put back, or where the next may have been handed out before.
-    pub fn ease(&self, count: u64) {
+    /// Lets `take_new` take so many messages from now on without asking whether it may; none where one was put back, or
+    /// where the next may have been handed out before.
+    pub fn grant(&self, count: u64) {
         let next = self.next.get();
         // As far as the producer knows: what it cannot have sent would make no sense to a successor.
         let told = self.mailbox.lines.consumer.head.load(Relaxed);
         let room = self.cells().saturating_sub(next.wrapping_sub(told));
         let is_easy = !self.unread.any() && !self.is_handed(next);
-        let until = next.wrapping_add(if is_easy { count.min(room) } else { 0 });
-        self.until.set(until);
-        if until != next {
-            self.claim(until);
+        let count = if is_easy { count.min(room) } else { 0 };
+        self.turn.grant(next, count);
+        self.block.revoke(next);
+        if count > 0 {
+            self.claim(next.wrapping_add(count));
         }
     }
 
@@ -221,9 +227,11 @@ impl Consumer {
         }
     }
 
-    /// Says that `take_new` may take one message fewer than `ease` allowed.
-    pub fn tire(&self) {
-        self.until.set(self.until.get().wrapping_sub(1));
+    /// Lets `take_new` take one message fewer than `grant` did.
+    pub fn shorten(&self) {
+        let next = self.next.get();
+        self.turn.shorten();
+        self.block.grant(next, self.block.left(next).min(self.turn.left(next)));
     }
 
     /// What the next message that was never looked at is, if there is one.
@@ -232,35 +240,100 @@ impl Consumer {
     }
 
     /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes if it does not lie in its
-    /// cell. `None` says nothing, and is all that it says after as many as `ease` allowed.
+    /// cell. `None` says nothing, and is all that it says after as many as `grant` allowed.
     #[inline(always)]
     pub fn take_new(&self, limit: usize) -> Option<Letter> {
         let seq = self.next.get();
-        if self.until.get().wrapping_sub(seq) as i64 <= 0 {
+        let (index, cell) = self.mailbox.cells.find(seq);
+        // Pairs with the producer's store: the envelope and the payload are there. In a block, too: a message that a batch
+        // held back is stamped long before the first of them is, and only that stamp carries it.
+        let edge = if self.block.covers(seq) { Edge::Block } else { Edge::Stamp };
+        if cell.stamp.load(acquire(edge)) != seq.wrapping_add(1) {
             return None;
         }
-        let cell = cell(&self.mailbox, seq);
-        // Pairs with the producer's store: the envelope and the payload are there.
-        if cell.stamp.load(acquire(Edge::Stamp)) != seq.wrapping_add(1) {
+        if !self.block.covers(seq) && !self.begin_block(seq) {
             return None;
         }
         let envelope = cell.envelope.load(Relaxed);
-        let (len, first) = match Envelope::small(envelope) {
-            Some(len) => (len, IN_CELL),
-            None => self.place_in_arena(cell, envelope, limit)?,
+        let letter = match Envelope::small(envelope) {
+            Some(len) => Letter::in_cell(seq, envelope, len, index),
+            None => self.find_in_arena(seq, cell, envelope, limit)?,
         };
         self.advance(seq);
-        Some(Letter { seq, len, envelope, first, redelivered: false, in_unwinding: false })
+        Some(letter)
     }
 
-    /// Length and first word of a whole message that lies in the arena.
+    /// Where the row ends that a drain with this letter in hand takes by `take_following`: that of its block, if the letter
+    /// lies in its cell and nothing before it is held.
+    pub fn end_of_row(&self, hand: &Letter) -> u64 {
+        let next = hand.seq.wrapping_add(1);
+        let is_row = hand.is_in_cell() && self.is_oldest(hand.seq) && self.next.get() == next;
+        if is_row { next.wrapping_add(self.block.left(next)) } else { next }
+    }
+
+    /// As `take_new`, for a drain that is done with the message before `seq`: a small message of its row, if nobody took it
+    /// meanwhile. Nothing before that is held then, for nothing behind it was taken.
+    #[inline(always)]
+    pub fn take_following(&self, seq: u64) -> Option<Letter> {
+        if self.next.get() != seq {
+            return None;
+        }
+        let (index, cell) = self.mailbox.cells.find(seq);
+        let after = seq.wrapping_add(1);
+        if cell.stamp.load(acquire(Edge::Block)) != after {
+            return None;
+        }
+        let envelope = cell.envelope.load(Relaxed);
+        let len = Envelope::small(envelope)?;
+        self.next.set(after);
+        self.head.set(seq);
+        Some(Letter::in_cell(seq, envelope, len, index))
+    }
+
+    /// Begins a block with message `seq`, which is there; whether it may be taken.
+    ///
+    /// Once a block it looks at the stamp that ends it. In a stream the producer is let go ahead until that is there, or
+    /// for a moment: then each line is taken once, and not while it is being written. What it sees is a hint, and a
+    /// block a number of messages: each is taken by its own stamp.
     #[inline(never)]
-    fn place_in_arena(&self, cell: &Cell, envelope: u64, limit: usize) -> Option<(usize, usize)> {
+    fn begin_block(&self, seq: u64) -> bool {
+        let count = self.turn.left(seq).min(BLOCK);
+        if count == 0 {
+            return false;
+        }
+        let last = seq.wrapping_add(count - 1);
+        let is_complete = self.is_stamped(last) || self.streams.get() && self.await_stamp(last);
+        self.streams.set(is_complete);
+        if is_complete {
+            for ahead in PREFETCH..PREFETCH + BLOCK {
+                memory::prefetch(cell(&self.mailbox, seq.wrapping_add(ahead)));
+            }
+        }
+        self.block.grant(seq, count);
+        true
+    }
+
+    /// Lets the producer go ahead for a moment; whether it has written message `seq` by then.
+    fn await_stamp(&self, seq: u64) -> bool {
+        (0..TRIES).any(|_| {
+            (0..PAUSES).for_each(|_| core::hint::spin_loop());
+            self.is_stamped(seq)
+        })
+    }
+
+    /// Whether message `seq` seems to be there.
+    fn is_stamped(&self, seq: u64) -> bool {
+        cell(&self.mailbox, seq).stamp.load(Relaxed) == seq.wrapping_add(1)
+    }
+
+    /// Message `seq`, if it is whole and lies in the arena.
+    #[inline(never)]
+    fn find_in_arena(&self, seq: u64, cell: &Cell, envelope: u64, limit: usize) -> Option<Letter> {
         if !Envelope::is_whole(envelope) || Envelope::unpack(envelope)?.place != Place::Arena {
             return None;
         }
         let (offset, len) = arena_range(cell, self.mailbox.arena.len() as u64 * 8)?;
-        (len as usize <= limit).then_some((len as usize, (offset / 8) as usize))
+        (len as usize <= limit).then(|| Letter::in_arena(seq, envelope, len as usize, (offset / 8) as usize))
     }
 
     /// The number of the oldest message that is not acknowledged.
@@ -276,7 +349,6 @@ impl Consumer {
     /// Message `seq`, the newest, is taken.
     #[inline(always)]
     fn advance(&self, seq: u64) {
-        memory::prefetch(cell(&self.mailbox, seq.wrapping_add(PREFETCH)));
         self.next.set(seq.wrapping_add(1));
     }
 
@@ -317,7 +389,7 @@ impl Consumer {
 
     /// Message `seq`, if it is there.
     fn look(&self, seq: u64) -> Result<Option<Letter>, Corrupt> {
-        let cell = cell(&self.mailbox, seq);
+        let (index, cell) = self.mailbox.cells.find(seq);
         // Pairs with the producer's store: the envelope and the payload are there.
         let stamp = cell.stamp.load(acquire(Edge::Stamp));
         if stamp != seq.wrapping_add(1) {
@@ -325,24 +397,24 @@ impl Consumer {
             return Ok(None);
         }
         let envelope = cell.envelope.load(Relaxed);
-        let (first, len) = match Envelope::unpack(envelope).ok_or(Corrupt)?.place {
-            Place::Inline(len) => (IN_CELL, len),
+        let letter = match Envelope::unpack(envelope).ok_or(Corrupt)?.place {
+            Place::Inline(len) => Letter::in_cell(seq, envelope, len, index),
             Place::Arena => {
                 let size = self.mailbox.arena.len() as u64 * 8;
                 let (offset, len) = arena_range(cell, size).ok_or(Corrupt)?;
-                ((offset / 8) as usize, len as usize)
+                Letter::in_arena(seq, envelope, len as usize, (offset / 8) as usize)
             }
         };
-        let letter = Letter { seq, envelope, len, first, redelivered: false, in_unwinding: false };
         Ok(Some(letter.marked(self.is_handed(seq))))
     }
 
     /// The payload words of a letter that was taken, is not yet acknowledged, and not assembled.
     #[inline(always)]
     pub fn words(&self, letter: &Letter) -> &[AtomicU64] {
-        match letter.first {
-            IN_CELL => &cell(&self.mailbox, letter.seq).payload,
-            first => &self.mailbox.arena[first..first + letter.len.div_ceil(8)],
+        match letter.lies() {
+            Lies::Cell(index) => &self.mailbox.cells[index].payload,
+            Lies::Arena(first) => &self.mailbox.arena[first..first + letter.len.div_ceil(8)],
+            Lies::Line | Lies::Assembled => &[],
         }
     }
 
@@ -352,10 +424,10 @@ impl Consumer {
         (!letter.is_in_cell()).then(|| Ticket::unpack([2, 3].map(|at| words[at].load(Relaxed))))?
     }
 
-    /// Copies the front of the payload of a letter that lies in its cell to `buffer`, which is not longer.
+    /// Copies the front of the payload in the cell of this index to `buffer`, which is not longer.
     #[inline(always)]
-    pub fn copy_small(&self, letter: &Letter, buffer: &mut [u8]) {
-        memory::load_small(&cell(&self.mailbox, letter.seq).payload, buffer);
+    pub fn copy_small(&self, index: usize, buffer: &mut [u8]) {
+        memory::load_small(&self.mailbox.cells[index].payload, buffer);
     }
 
     /// Gives the room of message `seq`, which was taken, back; in any order. `head` moves to the oldest
@@ -387,11 +459,16 @@ impl Consumer {
     /// whether that is so.
     #[inline(always)]
     pub fn pass_oldest(&self, seq: u64) -> bool {
-        let is_oldest = seq == self.head.get() && !self.acknowledged.any();
+        let is_oldest = self.is_oldest(seq);
         if is_oldest {
             self.head.set(seq.wrapping_add(1));
         }
         is_oldest
+    }
+
+    #[inline(always)]
+    fn is_oldest(&self, seq: u64) -> bool {
+        seq == self.head.get() && !self.acknowledged.any()
     }
 
     #[cold]
@@ -435,7 +512,7 @@ impl Consumer {
     /// Puts message `seq`, which was taken, back: it is the next to be taken again, in its place.
     pub fn put_back(&self, seq: u64) {
         self.unread.set(seq);
-        self.ease(0);
+        self.grant(0);
     }
 
     /// The receiver's words.

@@ -4,6 +4,8 @@ use crate::abi::{Envelope, Kind, Place};
 use std::thread::panicking;
 
 /// A message that the consumer has found: private copies of all that says where it is (I3).
+///
+/// Four words, for each mail has one.
 #[derive(Debug, Clone, Copy)]
 pub struct Letter {
     /// Its sequence number.
@@ -12,39 +14,114 @@ pub struct Letter {
     pub len: usize,
     /// A word that [`Envelope::unpack`] takes.
     pub(super) envelope: u64,
-    /// First word of the payload in the arena, or [`IN_CELL`].
-    pub(super) first: usize,
-    /// Whether it may have been handed out before: to an earlier holder of the rank that died, or here, where it was put
-    /// back.
-    pub redelivered: bool,
-    /// Whether its thread was unwinding when it took this. Known of redelivered ones and of calls on the line.
-    pub in_unwinding: bool,
+    /// Where the payload lies, and the marks.
+    at: usize,
 }
 
-/// The payload is in the cell: no arena has so many words.
-pub(super) const IN_CELL: usize = usize::MAX;
-/// The message came in fragments, and its payload is in private memory.
-const ASSEMBLED: usize = usize::MAX - 1;
-/// It is a call, on the call line.
-const ON_LINE: usize = usize::MAX - 2;
+/// Where a payload lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lies {
+    /// In the cell of this index.
+    Cell(usize),
+    /// In the arena, from this word on.
+    Arena(usize),
+    /// It is a call, on the call line.
+    Line,
+    /// The message came in fragments, and its payload is in private memory.
+    Assembled,
+}
+
+const PLACE: usize = 3;
+const CELL: usize = 0;
+const ARENA: usize = 1;
+const LINE: usize = 2;
+const ASSEMBLED: usize = 3;
+const REDELIVERED: usize = 1 << 2;
+const IN_UNWINDING: usize = 1 << 3;
+/// Above it is an index: no segment has so many words that it does not fit there.
+const INDEX_SHIFT: u32 = 4;
 
 impl Letter {
+    /// The words that it consists of.
+    #[inline(always)]
+    pub fn words(&self) -> [u64; 4] {
+        [self.seq, self.len as u64, self.envelope, self.at as u64]
+    }
+
+    /// The letter that consists of these words.
+    #[inline(always)]
+    pub fn of_words([seq, len, envelope, at]: [u64; 4]) -> Self {
+        Self { seq, len: len as usize, envelope, at: at as usize }
+    }
+
+    /// Message `seq`, whose payload of `len` bytes lies in the cell of this index.
+    #[inline(always)]
+    pub(super) fn in_cell(seq: u64, envelope: u64, len: usize, index: usize) -> Self {
+        Self { seq, len, envelope, at: CELL | index << INDEX_SHIFT }
+    }
+
+    /// Message `seq`, whose payload of `len` bytes lies in the arena from `word` on.
+    #[inline(always)]
+    pub(super) fn in_arena(seq: u64, envelope: u64, len: usize, word: usize) -> Self {
+        Self { seq, len, envelope, at: ARENA | word << INDEX_SHIFT }
+    }
+
+    /// The call with this stamp on the call line.
+    pub fn on_line(stamp: u64, envelope: Envelope, len: usize) -> Self {
+        Self { seq: stamp, len, envelope: envelope.pack(), at: LINE }
+    }
+
+    /// The whole message of `len` bytes of which this is the last fragment.
+    pub fn assembled(self, len: usize) -> Self {
+        Self { len, at: self.at & (REDELIVERED | IN_UNWINDING) | ASSEMBLED, ..self }
+    }
+
+    /// The same, taken just now, of which is known whether it may have been handed out before.
+    #[inline(always)]
+    pub fn marked(self, redelivered: bool) -> Self {
+        let marks = match redelivered {
+            true if panicking() => REDELIVERED | IN_UNWINDING,
+            true => REDELIVERED,
+            false => 0,
+        };
+        Self { at: self.at & !(REDELIVERED | IN_UNWINDING) | marks, ..self }
+    }
+
+    /// Whether it may have been handed out before: to an earlier holder of the rank that died, or here, where it was put
+    /// back.
+    #[inline(always)]
+    pub fn is_redelivered(&self) -> bool {
+        self.at & REDELIVERED != 0
+    }
+
+    /// Whether its thread was unwinding when it took this. Known of redelivered ones and of calls on the line.
+    #[inline(always)]
+    pub fn is_in_unwinding(&self) -> bool {
+        self.at & IN_UNWINDING != 0
+    }
+
+    /// Where its payload lies.
+    #[inline(always)]
+    pub fn lies(&self) -> Lies {
+        let index = self.at >> INDEX_SHIFT;
+        match self.at & PLACE {
+            CELL => Lies::Cell(index),
+            ARENA => Lies::Arena(index),
+            LINE => Lies::Line,
+            _ => Lies::Assembled,
+        }
+    }
+
     /// Whether it is a message, not a fragment of one.
     #[inline(always)]
     pub fn is_whole(&self) -> bool {
         Envelope::is_whole(self.envelope)
     }
 
-    /// The call with this stamp on the call line.
-    pub fn on_line(stamp: u64, envelope: Envelope, len: usize) -> Self {
-        let envelope = envelope.pack();
-        Self { seq: stamp, len, envelope, first: ON_LINE, redelivered: false, in_unwinding: false }
-    }
-
     /// Whether it is on the call line; its number is the stamp there.
     #[inline(always)]
     pub fn is_on_line(&self) -> bool {
-        self.first == ON_LINE
+        self.at & PLACE == LINE
     }
 
     /// Whether it is a call.
@@ -56,24 +133,19 @@ impl Letter {
     /// Whether its payload is in its cell.
     #[inline(always)]
     pub fn is_in_cell(&self) -> bool {
-        self.first == IN_CELL
+        self.at & PLACE == CELL
+    }
+
+    /// The index of its cell, if its payload is there.
+    #[inline(always)]
+    pub fn cell(&self) -> Option<usize> {
+        self.is_in_cell().then_some(self.at >> INDEX_SHIFT)
     }
 
     /// Whether its payload is in private memory.
     #[inline(always)]
     pub fn is_assembled(&self) -> bool {
-        self.first == ASSEMBLED
-    }
-
-    /// The whole message of `len` bytes of which this is the last fragment.
-    pub fn assembled(self, len: usize) -> Self {
-        Self { len, first: ASSEMBLED, ..self }
-    }
-
-    /// The same, taken just now, of which is known whether it may have been handed out before.
-    #[inline(always)]
-    pub fn marked(self, redelivered: bool) -> Self {
-        Self { redelivered, in_unwinding: redelivered && panicking(), ..self }
+        self.at & PLACE == ASSEMBLED
     }
 
     /// Its envelope.
@@ -86,5 +158,27 @@ impl Letter {
             kind: Kind::Whole,
             place: Place::Inline(0),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_letter_keeps_its_place_and_its_marks() {
+        for letter in
+            [Letter::in_cell(7, 8, 8, 4095), Letter::in_arena(7, 63, 100, usize::MAX >> INDEX_SHIFT)]
+        {
+            let marked = letter.marked(true);
+            assert!(marked.is_redelivered() && !marked.is_in_unwinding() && !letter.is_redelivered());
+            assert_eq!((marked.lies(), marked.is_in_cell()), (letter.lies(), letter.is_in_cell()));
+            assert!(!marked.marked(false).is_redelivered());
+            let assembled = marked.assembled(5000);
+            assert_eq!((assembled.lies(), assembled.len), (Lies::Assembled, 5000));
+            assert!(assembled.is_redelivered() && assembled.is_assembled() && !assembled.is_in_cell());
+        }
+        assert_eq!(Letter::in_cell(7, 8, 8, 4095).lies(), Lies::Cell(4095));
+        assert_eq!(Letter::in_arena(7, 63, 100, 4095).lies(), Lies::Arena(4095));
     }
 }

@@ -9,12 +9,12 @@
 //! The idea of a sequence number in every slot is Dmitry Vyukov's bounded queue; with one producer and one
 //! consumer no read-modify-write is left of it.
 
+mod budget;
 mod call_line;
 mod consumer;
 mod letter;
 mod marks;
 mod producer;
-mod stage;
 
 pub use call_line::{Answer, Answerer, Asker};
 pub use consumer::Consumer;

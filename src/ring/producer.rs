@@ -2,7 +2,7 @@
 
 mod recovery;
 
-use super::stage::Stage;
+use super::budget::Budget;
 use super::{Corrupt, cell, count, is_much};
 use crate::abi::{ARENA_ALIGN, Cell, Envelope, INLINE, Kind, Place, ProducerLine, Ticket};
 use crate::memory::{self, Mailbox};
@@ -77,23 +77,23 @@ pub struct Producer {
     cursor: Private<Cursor>,
     /// The arena position below which all is free: that of `head`, as stale as it.
     freed: Private<u64>,
-    /// Below it, messages that fit a cell are written without ado.
-    until: Private<u64>,
-    /// Below it, they are held back without ado: others are held back already, and not so much that the consumer had
+    /// Messages that fit a cell and may be written without asking.
+    room: Budget,
+    /// Those that may be held back without asking: others are held back already, and not so much that the consumer had
     /// better have it.
-    hold_until: Private<u64>,
+    patience: Budget,
     /// Payload bytes of all messages.
     bytes: Private<u64>,
-    /// The first of the messages that are held back, up to `tail`: all there, or on the stage, but for its stamp.
+    /// The first of the messages that are held back, up to `tail`: all there but for its stamp.
     held: Private<Option<u64>>,
     /// The live messages whose payload lies in the arena, oldest first.
     spans: RefCell<VecDeque<Span>>,
     /// The arena position behind the first of those that are held back.
     held_from: Private<u64>,
-    /// Those of them that are not yet in the ring.
-    stage: Stage,
     mailbox: Mailbox,
     epoch: u8,
+    /// The envelope of a whole message without bytes; that of one that fits a cell has its length besides.
+    envelope: u64,
     /// Whether the consumer gave up messages since somebody was told so.
     lost: Private<bool>,
     /// The last request for a new start that was answered.
@@ -217,77 +217,40 @@ impl Producer {
         self.stamp_held(slot.seq);
     }
 
-    /// Says that messages that fit a cell may be written without ado from now on, and how many of them held back with
-    /// others that are, as far as what was last seen of `head` leaves room.
-    pub fn ease(&self, hold: u64) {
+    /// Lets messages that fit a cell be written without asking from now on, as far as what was last seen of `head` leaves
+    /// room; and `hold` of them be held back, with others that are.
+    pub fn grant(&self, hold: u64) {
         let tail = self.tail.get();
         let room = if self.lost.get() { 0 } else { self.cells() - tail.wrapping_sub(self.head.get()) };
         let hold = if self.held.get().is_some() { room.min(hold) } else { 0 };
-        self.until.set(tail.wrapping_add(room));
-        self.hold_until.set(tail.wrapping_add(hold));
+        self.room.grant(tail, room);
+        self.patience.grant(tail, hold);
     }
 
-    /// Takes back what [`Producer::ease`] said.
-    pub fn complicate(&self) {
-        self.until.set(self.tail.get());
-        self.hold_until.set(self.tail.get());
+    /// Takes back what [`Producer::grant`] said.
+    pub fn revoke(&self) {
+        self.room.revoke(self.tail.get());
+        self.patience.revoke(self.tail.get());
     }
 
-    /// Writes one message that fits a cell and publishes it, if [`Producer::ease`] lets it; whether it did.
+    /// Writes one message that fits a cell, if [`Producer::grant`] lets it; whether it did. It is published, or, with
+    /// `held`, held back with others until [`Producer::reveal`].
     #[inline(always)]
-    pub fn push_small(&self, bytes: &[u8]) -> bool {
+    pub fn push_small(&self, bytes: &[u8], held: bool) -> bool {
         let seq = self.tail.get();
-        if self.until.get().wrapping_sub(seq) as i64 <= 0 {
+        let budget = if held { &self.patience } else { &self.room };
+        if !budget.covers(seq) {
             return false;
         }
         let cell = self.cell(seq);
         // First, so that nothing comes between the stores to the cell: a consumer that polls would take the
         // line away half-written.
         self.advance(seq, bytes.len());
-        self.write_small(cell, bytes);
+        memory::store_small(&cell.payload, bytes);
+        cell.envelope.store(self.envelope | bytes.len() as u64, Relaxed);
+        // One that is held back needs no order: the first one's stamp carries it. But one code for both is shorter.
         stamp(cell, seq);
         true
-    }
-
-    /// As [`Producer::push_small`], but held back, with others, until [`Producer::reveal`].
-    #[inline(never)]
-    pub fn hold_small(&self, bytes: &[u8]) -> bool {
-        let seq = self.tail.get();
-        if self.hold_until.get().wrapping_sub(seq) as i64 <= 0 {
-            return false;
-        }
-        self.advance(seq, bytes.len());
-        let staged = self.stage.next();
-        self.write_small(staged, bytes);
-        staged.stamp.store(seq.wrapping_add(1), Relaxed);
-        if self.stage.add() {
-            self.write_staged();
-        }
-        true
-    }
-
-    /// Writes all of a cell but its stamp.
-    #[inline(always)]
-    fn write_small(&self, cell: &Cell, bytes: &[u8]) {
-        memory::store_small(&cell.payload, bytes);
-        let place = Place::Inline(bytes.len());
-        let envelope = Envelope { tag: 0, context: 0, epoch: self.epoch, kind: Kind::Whole, place };
-        cell.envelope.store(envelope.pack(), Relaxed);
-    }
-
-    /// Writes what is gathered on the stage to the ring.
-    fn write_staged(&self) {
-        for staged in self.stage.take() {
-            let [stamp, envelope] = [&staged.stamp, &staged.envelope].map(|word| word.load(Relaxed));
-            let cell = self.cell(stamp.wrapping_sub(1));
-            let words = Envelope::small(envelope).unwrap_or(INLINE).div_ceil(8);
-            for (word, staged) in cell.payload.iter().zip(&staged.payload).take(words) {
-                word.store(staged.load(Relaxed), Relaxed);
-            }
-            cell.envelope.store(envelope, Relaxed);
-            // Relaxed: it is not the first of those that are held back, whose stamp carries it.
-            cell.stamp.store(stamp, Relaxed);
-        }
     }
 
     /// Writes `bytes` to `slot`.
@@ -339,11 +302,10 @@ impl Producer {
     /// Makes all that is held back visible to the consumer, with one store: the consumer looks at no message
     /// before it has seen those before it.
     pub fn reveal(&self) {
-        self.write_staged();
         if let Some(first) = self.held.take() {
             stamp(self.cell(first), first);
         }
-        self.hold_until.set(self.tail.get());
+        self.patience.revoke(self.tail.get());
     }
 
     /// Message `seq` is held back, the first of all perhaps.

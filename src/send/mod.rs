@@ -65,11 +65,9 @@ impl Outbox {
         if bytes.len() > INLINE || member.check().is_err() {
             return false;
         }
-        if member.is_in_batch() {
-            return peer.producer.hold_small(bytes);
-        }
+        let held = member.is_in_batch();
         // What was lost just now is told by the slow path, which sends nothing then.
-        peer.producer.push_small(bytes) && !peer.ring(member)
+        peer.producer.push_small(bytes, held) && (held || !peer.ring(member))
     }
 
     /// Writes `bytes`, a whole message, to `slot`, and publishes it, now or with its batch.
@@ -84,7 +82,7 @@ impl Outbox {
         }
         peer.tell_loss()?;
         if member.limit >= INLINE {
-            peer.producer.ease(peer.producer.holds_before_much());
+            peer.producer.grant(peer.producer.holds_before_much());
         }
         Ok(())
     }

@@ -31,6 +31,8 @@ pub use stops::*;
 pub enum Edge {
     /// Producer's store of a cell's stamp → consumer's load of it: carries the message.
     Stamp,
+    /// The same, within a block: the consumer may have seen the stamp of a later message.
+    Block,
     /// Asker's store of the call line's stamp → answerer's load of it: carries the request.
     Ask,
     /// Answerer's store of the call line's stamp → asker's load of it: carries the answer.

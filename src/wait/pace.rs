@@ -78,8 +78,6 @@ pub const STARVED: Duration = Duration::from_millis(50);
 /// The most mails of one sender that a receive from anyone takes while another sender's wait; also the most fragments
 /// that a call takes in which does not wait.
 pub const BURST: u64 = 32;
-/// Pauses of a receiver that is at the heels of a stream's writer: it lets the writer go ahead.
-pub const LEAD_PAUSES: u32 = 64;
 
 // --- Memory --------------------------------------------------------------------------------------------------------
 

@@ -192,6 +192,56 @@ pub fn stream_batched(
     Ok(Stream { messages: (batches - 1) * batch, bytes, time })
 }
 
+/// As [`stream_batched`], but the receiver drains its mailbox, and receives singly only where that is empty.
+pub fn stream_drained(
+    config: Config,
+    bytes: usize,
+    messages: u64,
+    batch: u64,
+    wait: Wait,
+) -> Outcome<Stream> {
+    let name = create(config)?;
+    check_length(&name, bytes)?;
+    let pair = Pair::of(&name, wait)?;
+    let batches = messages / batch;
+    let partner = Partner::start(1, || {
+        let me = pair.join(1).expect("the region is there");
+        let mut buffer = vec![1; bytes];
+        for first in (0..batches).map(|number| number * batch) {
+            let _batch = me.batch();
+            send_all(&me, first..first + batch, &mut buffer);
+        }
+    })?;
+    let me = pair.join(0)?;
+    let mut buffer = vec![0; bytes];
+    me.recv()?.copy_to(black_box(&mut buffer));
+    let start = Instant::now();
+    let mut received = 1;
+    while received < batches * batch {
+        received += drain_all(&me, &mut buffer)?;
+        if received < batches * batch {
+            me.recv()?.copy_to(black_box(&mut buffer));
+            received += 1;
+        }
+    }
+    let time = start.elapsed();
+    drop(me);
+    partner.finish()?;
+    Ok(Stream { messages: batches * batch - 1, bytes, time })
+}
+
+/// Reads all messages that are there; how many.
+#[inline(never)]
+fn drain_all(me: &Endpoint, buffer: &mut [u8]) -> Outcome<u64> {
+    let mut count = 0;
+    let mut drain = me.drain();
+    while let Some(message) = drain.next()? {
+        message.copy_to(black_box(buffer));
+        count += 1;
+    }
+    Ok(count)
+}
+
 /// As [`stream`], for messages that travel in fragments: what the receiver gets lies in its own memory, copied
 /// once as the messages of a stream are, and of that the last bytes are looked at.
 pub fn large(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcome<Stream> {

@@ -15,7 +15,7 @@ mod times;
 
 pub use conversation::{
     calls, calls_in, fan_in, fan_in_for, large, large_in, round_trip, round_trip_in, stream, stream_batched,
-    stream_in,
+    stream_drained, stream_in,
 };
 pub use fan_in::FanIn;
 pub use futex::futexes;

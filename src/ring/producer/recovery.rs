@@ -1,9 +1,10 @@
 //! Where a producer begins: where the last one stopped, or, when the consumer asks for that, anew.
 
 use super::{Cursor, Producer, Span};
-use crate::abi::{ARENA_ALIGN, Envelope, Place};
+use crate::abi::{ARENA_ALIGN, Envelope, Kind, Place};
 use crate::memory::Mailbox;
-use crate::ring::{COUNTED, Corrupt, arena_range, bytes, cell, check_stale, stage::Stage};
+use crate::ring::budget::Budget;
+use crate::ring::{COUNTED, Corrupt, arena_range, bytes, cell, check_stale};
 use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
 use core::cell::RefCell;
 
@@ -62,19 +63,21 @@ impl Producer {
             [&cell.envelope, &cell.payload[1]].map(|word| word.load(Relaxed))
         });
         let bytes = bytes(line.bytes.load(Relaxed), counted..tail, cells as u32, since);
+        let epoch = (epoch % 64) as u8;
+        let (kind, place) = (Kind::Whole, Place::Inline(0));
         Self {
-            epoch: (epoch % 64) as u8,
+            envelope: Envelope { tag: 0, context: 0, epoch, kind, place }.pack(),
+            epoch,
             counted: cells.min(COUNTED) - 1,
             tail: tail.into(),
             head: head.into(),
             cursor: Cursor::default().into(),
             freed: 0.into(),
-            until: tail.into(),
-            hold_until: tail.into(),
+            room: Budget::none(tail),
+            patience: Budget::none(tail),
             bytes: bytes.into(),
             held: None.into(),
             held_from: 0.into(),
-            stage: Stage::new(),
             spans: RefCell::default(),
             lost: false.into(),
             answered: 0.into(),
@@ -92,7 +95,7 @@ impl Producer {
         if is_asked && reset != self.answered.get() {
             self.begin_anew(reset);
             self.lost.set(true);
-            self.complicate();
+            self.revoke();
         }
         is_asked
     }

@@ -17,16 +17,20 @@ fn main() -> Outcome {
     let (me, other) = (region.join(0)?, region.join(1)?);
     let (what, bytes) = operation.split_once('-').ok_or("which operation?")?;
     let mut payload = vec![1; bytes.parse()?];
-    for _ in 0..times {
-        match what {
-            "message" => message(&me, &other, &mut payload)?,
-            "draft" => draft(&me, &other, &mut payload)?,
-            "batch" => batch(&me, &other, &mut payload)?,
-            "call" => call(&me, &other, &mut payload)?,
-            "nothing" => drop(black_box(me.try_recv())),
-            _ => return Err("which operation?".into()),
-        }
-    }
+    let operation = match what {
+        "message" => message,
+        "draft" => draft,
+        "batch" => batch,
+        "drain" => drain,
+        "call" => call,
+        "nothing" => nothing,
+        _ => return Err("which operation?".into()),
+    };
+    (0..times).try_for_each(|_| operation(&me, &other, &mut payload))
+}
+
+fn nothing(me: &Endpoint, _: &Endpoint, _: &mut [u8]) -> Outcome {
+    drop(black_box(me.try_recv()));
     Ok(())
 }
 
@@ -53,6 +57,19 @@ fn call(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
     mail.copy_to(black_box(payload));
     mail.reply(black_box(payload))?;
     black_box(payload).copy_from_slice(&call.reply()?);
+    Ok(())
+}
+
+fn drain(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    let batch = me.batch();
+    for _ in 0..BATCH {
+        me.try_send(1, black_box(payload))?;
+    }
+    drop(batch);
+    let mut drain = other.drain();
+    while let Some(message) = drain.next()? {
+        message.copy_to(black_box(payload));
+    }
     Ok(())
 }
 

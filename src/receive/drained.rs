@@ -1,0 +1,30 @@
+//! What a drain is given.
+
+use super::{BURST, Inbox, Incoming};
+use crate::error::RecvError;
+use crate::half::Member;
+use crate::rank::Source;
+use crate::ring::Letter;
+
+impl Inbox {
+    /// The next message for a drain, and the mailbox that it lies in, if it is there now; `None` also before what only a
+    /// receive takes. Takes in fragments on the way.
+    #[inline(never)]
+    pub fn drain(&self, member: &Member, source: Source) -> Result<Option<(&Incoming, Letter)>, RecvError> {
+        member.check()?;
+        for _ in 0..BURST {
+            let Some(peer) = self.look(member, source, true)? else { return Ok(None) };
+            if peer.has_call() {
+                return Ok(None);
+            }
+            if let Some(letter) = self.take(member, source, peer)? {
+                if letter.is_whole() && !letter.is_assembled() {
+                    return Ok(Some((peer, letter)));
+                }
+                peer.put_back(&letter);
+                return Ok(None);
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,67 @@
+//! How far an end may go without asking.
+
+use core::cell::Cell as Private;
+
+/// A row of messages that are handled without further questions: the slow path grants it, the fast path looks at it with
+/// one comparison.
+///
+/// It is the number of the first message that is not covered. So whatever moves the end of the mailbox on, by whichever
+/// way, uses the budget up with it.
+pub struct Budget(Private<u64>);
+
+impl Budget {
+    /// None: for an end whose next message is `next`.
+    pub fn none(next: u64) -> Self {
+        Self(next.into())
+    }
+
+    /// Covers so many messages from `next` on, and no others.
+    pub fn grant(&self, next: u64, count: u64) {
+        self.0.set(next.wrapping_add(count));
+    }
+
+    /// Covers none any more, for an end whose next message is `next`.
+    pub fn revoke(&self, next: u64) {
+        self.grant(next, 0);
+    }
+
+    /// Whether message `next` is covered.
+    #[inline(always)]
+    pub fn covers(&self, next: u64) -> bool {
+        self.left(next) > 0
+    }
+
+    /// How many messages from `next` on are covered.
+    #[inline(always)]
+    pub fn left(&self, next: u64) -> u64 {
+        (self.0.get().wrapping_sub(next) as i64).max(0) as u64
+    }
+
+    /// Covers one message fewer.
+    pub fn shorten(&self) {
+        self.0.set(self.0.get().wrapping_sub(1));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_covers_what_was_granted_and_no_more() {
+        let next = u64::MAX - 1;
+        let budget = Budget::none(next);
+        assert!(!budget.covers(next));
+        budget.grant(next, 3);
+        assert_eq!(
+            (0..4).map(|ahead| budget.left(next.wrapping_add(ahead))).collect::<Vec<_>>(),
+            [3, 2, 1, 0]
+        );
+        assert!(budget.covers(next) && budget.covers(0) && !budget.covers(1));
+        assert!(!budget.covers(1000), "an end that went on has used it up");
+        budget.shorten();
+        assert!(budget.covers(u64::MAX) && !budget.covers(0));
+        budget.revoke(next);
+        assert!(!budget.covers(next));
+    }
+}
