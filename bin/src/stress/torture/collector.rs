@@ -10,7 +10,7 @@ use super::server::{Again, Server};
 use super::verb::{Fetch, Verb};
 use crate::common::failure::Failure;
 use crate::stress::half::Half;
-use mailbox::{Batch, Mail, RecvError, Source};
+use mailbox::{Batch, Mail, Message, Piece, RecvError, Source};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -20,6 +20,8 @@ use std::time::Duration;
 
 /// The most mails that are received before all are acknowledged.
 const ROUND: u32 = 12;
+/// The most messages that a drain gives.
+const DRAINED: u32 = 60;
 
 /// What a handler in a torture panics with.
 pub struct Whim;
@@ -123,12 +125,49 @@ impl<'a> Collector<'a> {
             drop(mail);
         }
         drop(batch);
+        if self.random.random_ratio(1, 3) {
+            self.drain(fetch)?;
+        }
         self.settle();
         if self.has_ended() {
             self.beat.store(u64::MAX, Release);
             return Ok(true);
         }
         Ok(false)
+    }
+
+    /// Receives a few more by a drain, which now and then ends in a panic.
+    fn drain(&mut self, fetch: &impl Fetch) -> Result<(), Failure> {
+        let (_, source) = self.verb(true);
+        let mut drain = fetch.drain(source);
+        for _ in 0..self.random.random_range(1..=DRAINED) {
+            if self.has_ended() {
+                return Ok(());
+            }
+            let result = drain.next();
+            self.beat.fetch_add(1, Release);
+            self.lines.iter_mut().for_each(|line| line.reader.look());
+            let message = match result {
+                Ok(Some(message)) => message,
+                Ok(None) => return Ok(()),
+                Err(error) => return self.fail(error),
+            };
+            let (from, seq) = (message.from() as usize, message.seq());
+            let Some(number) = self.read(&message, None) else { continue };
+            if self.random.random_ratio(1, 256) {
+                self.book.count(self.rank, Count::Panics, 1);
+                self.lines[from].reader.give_back(number, seq);
+                let panicked = catch_unwind(AssertUnwindSafe(|| {
+                    let _drain = drain;
+                    resume_unwind(Box::new(Whim));
+                }));
+                debug_assert!(panicked.is_err());
+                return Ok(());
+            }
+            // Done with by the next step, or when the drain ends.
+            self.lines[from].reader.acknowledging(number);
+        }
+        Ok(())
     }
 
     /// What was acknowledged is known to be.
@@ -229,32 +268,44 @@ impl<'a> Collector<'a> {
         }
         match result {
             Ok(mail) => Ok(Some(mail)),
-            Err(RecvError::Cut(rank)) => {
-                self.lines[rank as usize].cut();
-                Ok(None)
-            }
-            Err(RecvError::PeerLeft(rank) | RecvError::PeerDead(rank)) => {
+            Err(error) => self.fail(error).map(|()| None),
+        }
+    }
+
+    /// What came instead of a message.
+    fn fail(&mut self, error: RecvError) -> Result<(), Failure> {
+        match error {
+            RecvError::Cut(rank) => self.lines[rank as usize].cut(),
+            RecvError::PeerLeft(rank) | RecvError::PeerDead(rank) => {
                 // Not of the rank that never sends.
                 if let Some(line) = self.lines.get_mut(rank as usize) {
                     line.doubt();
                 }
-                Ok(None)
             }
-            Err(RecvError::Empty | RecvError::Timeout | RecvError::Held(_)) => Ok(None),
-            Err(error) => Err(Failure::new(format_args!("rank {} cannot receive: {error}", self.rank))),
+            RecvError::Empty | RecvError::Timeout | RecvError::Held(_) => {}
+            error => {
+                return Err(Failure::new(format_args!("rank {} cannot receive: {error}", self.rank)));
+            }
         }
+        Ok(())
     }
 
     /// Judges a mail, or the message that it is the last piece of, or carries out a call; its number, if it has one.
     fn take(&mut self, mail: &Mail<'_>) -> Option<u64> {
-        let from = mail.from();
-        let line = &mut self.lines[from as usize];
         if mail.is_call() {
+            let line = &mut self.lines[mail.from() as usize];
             let number = self.server.carry_out(mail, line.reader.passed(), &mut line.calls);
             line.is_blocked &= !line.calls.is_empty();
             return number;
         }
-        let (seq, marked) = (mail.seq(), mail.redelivered());
+        self.read(mail, mail.piece())
+    }
+
+    /// Judges a message, or the one that this is the last piece of; its number, if it has one.
+    fn read(&mut self, message: &Message<'_>, piece: Option<Piece>) -> Option<u64> {
+        let from = message.from();
+        let line = &mut self.lines[from as usize];
+        let (seq, marked) = (message.seq(), message.redelivered());
         let left = line.untouched.iter().position(|place| *place == seq);
         if let Some(at) = left {
             line.untouched.swap_remove(at);
@@ -266,9 +317,9 @@ impl<'a> Collector<'a> {
             let arrival = Arrival { seq, marked, stays: true, left: false };
             let verdict = line.reader.come_again(arrival);
             self.book.judge(from, self.rank, line.reader.last(), number, verdict);
-            if mail.piece().is_none() {
-                self.bytes.resize(mail.len(), 0);
-                mail.copy_to(&mut self.bytes);
+            if piece.is_none() {
+                self.bytes.resize(message.len(), 0);
+                message.copy_to(&mut self.bytes);
                 let opened = line.parcels.open(&self.bytes, number - 1, &mut self.space);
                 if opened.is_none_or(|opened| opened.number != number) {
                     self.book.tear(from, self.rank, number);
@@ -276,9 +327,9 @@ impl<'a> Collector<'a> {
             }
             return Some(number);
         }
-        self.bytes.resize(mail.len(), 0);
-        mail.copy_to(&mut self.bytes);
-        if let Some(piece) = mail.piece() {
+        self.bytes.resize(message.len(), 0);
+        message.copy_to(&mut self.bytes);
+        if let Some(piece) = piece {
             match line.put(piece, &mut self.bytes) {
                 Put::Whole => {}
                 Put::Part => return None,
@@ -294,7 +345,7 @@ impl<'a> Collector<'a> {
             self.book.tear(from, self.rank, last);
             return None;
         };
-        let stays = mail.piece().is_some() || !line.parcels.is_train(opened.number);
+        let stays = piece.is_some() || !line.parcels.is_train(opened.number);
         let arrival = Arrival { seq, marked, stays, left: left.is_some() };
         let verdict = line.reader.arrive(opened.number, arrival, |number| line.parcels.is_train(number));
         // All that was given back, and takes room, was to come before it.

@@ -1,6 +1,6 @@
 //! The verbs of an endpoint or its halves, to be chosen at random.
 
-use mailbox::{Batch, Endpoint, Mail, Receiver, RecvError, SendError, Sender, Source};
+use mailbox::{Batch, Drain, Endpoint, Mail, Receiver, RecvError, SendError, Sender, Source};
 use std::time::Duration;
 
 /// How a call waits.
@@ -22,6 +22,7 @@ pub trait Post {
 /// What receives.
 pub trait Fetch {
     fn fetch(&self, verb: Verb, source: Source) -> Result<Mail<'_>, RecvError>;
+    fn drain(&self, source: Source) -> Drain<'_>;
     fn begin(&self) -> Batch<'_>;
     fn in_pieces(&self, pieces: bool);
 }
@@ -60,6 +61,10 @@ macro_rules! fetch {
                     Verb::Within(time) | Verb::Draft(time) => self.recv_from_timeout(source, time),
                     Verb::Try => self.try_recv_from(source),
                 }
+            }
+
+            fn drain(&self, source: Source) -> Drain<'_> {
+                self.drain_from(source)
             }
 
             fn begin(&self) -> Batch<'_> {
