@@ -21,9 +21,9 @@ mod not_loom {
     const SHARES: [(&str, f64); 4] = [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999)];
     /// Short runs and many: some machines change their pace every few seconds.
     const RUNS: usize = 15;
-    const STREAMS: [(usize, u64); 3] = [(48, 10_000_000), (256, 4_000_000), (4096, 500_000)];
-    /// Compared with the same in batches.
-    const SMALL: (usize, u64) = (8, 15_000_000);
+    const STREAMS: [(usize, u64); 2] = [(256, 4_000_000), (4096, 500_000)];
+    /// Compared with a ring of lines, in batches, and drained.
+    const SMALL: [(usize, u64); 2] = [(8, 15_000_000), (48, 10_000_000)];
     const BATCH: u64 = 256;
     /// Compared with a copy through fixed slots, and with messages in fragments.
     const COPIED: (usize, u64) = (64 << 10, 30_000);
@@ -78,14 +78,23 @@ mod not_loom {
 
     fn streams() -> Result<(), Box<dyn Error>> {
         println!(
-            "\nstream one way, default settings, {RUNS} runs; ratio of GB/s to the line above, run by run"
+            "\nstream one way, default settings, {RUNS} runs; ratio of GB/s to the first line of its group, run by run"
         );
         println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>7}", "", "median", "least", "most", "median", "ratio");
         println!("{:<22}{:>9}{:>9}{:>9}{:>9}", "", "M/s", "M/s", "M/s", "GB/s");
         let ours = |(bytes, messages)| measure::stream(CONFIG, bytes, messages, Wait::default());
         let batched =
             |(bytes, messages)| measure::stream_batched(CONFIG, bytes, messages, BATCH, Wait::default());
-        compare(&[("mailbox, 8 B", &|| ours(SMALL)), ("  in batches of 256", &|| batched(SMALL))])?;
+        let drained =
+            |(bytes, messages)| measure::stream_drained(CONFIG, bytes, messages, BATCH, Wait::default());
+        for small in SMALL {
+            compare(&[
+                (&format!("lines, raw, {} B", small.0), &|| Ok(measure::lines(small.0, small.1)?)),
+                (&format!("mailbox, {} B", small.0), &|| ours(small)),
+                ("  in batches of 256", &|| batched(small)),
+                ("  sent so, drained", &|| drained(small)),
+            ])?;
+        }
         for (bytes, messages) in STREAMS {
             compare(&[(&format!("mailbox, {bytes} B"), &|| ours((bytes, messages)))])?;
         }
@@ -98,7 +107,7 @@ mod not_loom {
 
     type Row<'a> = (&'a str, &'a dyn Fn() -> Result<Stream, Box<dyn Error>>);
 
-    /// Runs the rows in turn, so that all have the same weather; each is compared with the one before it.
+    /// Runs the rows in turn, so that all have the same weather; each is compared with the first.
     fn compare(rows: &[Row<'_>]) -> Result<(), Box<dyn Error>> {
         let (mut rates, mut bandwidths, mut ratios) = (
             vec![Sorted::default(); rows.len()],
@@ -106,14 +115,15 @@ mod not_loom {
             vec![Sorted::default(); rows.len()],
         );
         for _ in 0..RUNS {
-            let mut last = None;
+            let mut first = None;
             for (row, (_, run)) in rows.iter().enumerate() {
                 let stream = run()?;
                 let bandwidth = stream.rate() * stream.bytes as f64 / 1e9;
                 rates[row].add(stream.rate());
                 bandwidths[row].add(bandwidth);
-                if let Some(last) = last.replace(bandwidth) {
-                    ratios[row].add(bandwidth / last);
+                match first {
+                    None => first = Some(bandwidth),
+                    Some(first) => ratios[row].add(bandwidth / first),
                 }
             }
         }

@@ -20,7 +20,7 @@ pub use conversation::{
 pub use fan_in::FanIn;
 pub use futex::futexes;
 pub use kit::die_with_parent;
-pub use lines::{Lines, LinesEnd};
+pub use lines::{Lines, LinesEnd, lines};
 pub use pipeline::{Slots, pipeline};
 pub use process::{Partner, clock, cpu_time, pin, processors, unpin};
 pub use raw::{one_line, two_lines};

@@ -1,8 +1,12 @@
 //! What the machine allows: messages of one cache line each, through a ring.
 
+use crate::process::Partner;
 use crate::shared::Shared;
+use crate::stream::Stream;
+use std::hint::black_box;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 /// Messages that the ring holds: as many as a mailbox has cells by default.
 const LINES: usize = 4096;
@@ -45,6 +49,25 @@ impl Lines {
         let (lines, rest) = all.split_first_chunk().expect("made as long");
         LinesEnd { lines, taken: &rest[1][0], next: 0, limit: 0 }
     }
+}
+
+/// A multiple of 64 `messages` of `bytes`, up to 56 and a multiple of 8, one way between two processes through a ring of
+/// lines.
+pub fn lines(bytes: usize, messages: u64) -> io::Result<Stream> {
+    let ring = Lines::new()?;
+    let partner = Partner::start(1, || {
+        let mut end = ring.end();
+        let buffer = vec![1; bytes];
+        (0..messages).for_each(|_| end.write(black_box(&buffer)));
+    })?;
+    let mut end = ring.end();
+    let mut buffer = vec![0; bytes];
+    end.read(&mut buffer);
+    let start = Instant::now();
+    (1..messages).for_each(|_| end.read(black_box(&mut buffer)));
+    let time = start.elapsed();
+    partner.finish()?;
+    Ok(Stream { messages, bytes, time })
 }
 
 impl LinesEnd<'_> {
