@@ -45,9 +45,9 @@ use std::thread::panicking;
 /// acknowledged, and those behind it were not taken. If the process ends, the rank's next holder gets all messages again of
 /// which their sender was not told: up to 16 that this drain was done with. They are marked.
 ///
-/// **Cost.** A message of up to 48 bytes costs its cache line and about 30 instructions; every 16 messages a store to a line
-/// that the sender reads, and a system call if it sleeps for want of room. A drain that finds nothing costs what
-/// [`try_recv`](crate::Endpoint::try_recv) does, but does not ask whether somebody has ended.
+/// **Cost.** A message of up to 48 bytes costs its cache line and some 100 instructions, copying included; every 16
+/// messages a store to a line that the sender reads, and a system call if it sleeps for want of room. A drain that finds
+/// nothing costs what [`try_recv`](crate::Endpoint::try_recv) does, but does not ask whether somebody has ended.
 #[must_use = "it does nothing until it is asked for a message"]
 pub struct Drain<'a> {
     member: &'a Member,
