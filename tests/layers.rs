@@ -27,8 +27,7 @@ const TABLE: &[(&str, &str)] = &[
     ("lab", "sync abi os memory ring rank wait"),
 ];
 
-/// Where a process may spin, yield, or sleep.
-/// And where the reader of a stream rests before it looks again, a bounded time.
+/// Where a process may spin, yield, or sleep; and where the reader of a stream rests before it looks again.
 const WAITERS: &[&str] = &["os", "wait", "ring"];
 /// What that looks like.
 const WAITING: &[&str] = &["spin_loop", "yield_now", "thread::sleep", "sleep_on"];
