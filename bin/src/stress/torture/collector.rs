@@ -20,27 +20,25 @@ use std::time::Duration;
 
 /// The most mails that are received before all are acknowledged.
 const ROUND: u32 = 12;
-/// The most messages that a drain gives.
-const DRAINED: u32 = 60;
 
 /// What a handler in a torture panics with.
 pub struct Whim;
 
 /// All that one life of a rank receives.
 pub struct Collector<'a> {
-    rank: u32,
-    book: &'a Book<'a>,
-    lines: Vec<Line<'a>>,
+    pub(super) rank: u32,
+    pub(super) book: &'a Book<'a>,
+    pub(super) lines: Vec<Line<'a>>,
     server: Server<'a>,
     obituary: Obituary<'a>,
     /// The steps until a handler's panic ends this life.
     doom: Option<u32>,
-    random: Xoshiro256PlusPlus,
+    pub(super) random: Xoshiro256PlusPlus,
     bytes: Vec<u8>,
     space: Vec<u8>,
     /// Whether calls may wait as long as it takes.
     waits: bool,
-    beat: &'a AtomicU64,
+    pub(super) beat: &'a AtomicU64,
     call: &'a AtomicU64,
 }
 
@@ -136,40 +134,6 @@ impl<'a> Collector<'a> {
         Ok(false)
     }
 
-    /// Receives a few more by a drain, which now and then ends in a panic.
-    fn drain(&mut self, fetch: &impl Fetch) -> Result<(), Failure> {
-        let (_, source) = self.verb(true);
-        let mut drain = fetch.drain(source);
-        for _ in 0..self.random.random_range(1..=DRAINED) {
-            if self.has_ended() {
-                return Ok(());
-            }
-            let result = drain.next();
-            self.beat.fetch_add(1, Release);
-            self.lines.iter_mut().for_each(|line| line.reader.look());
-            let message = match result {
-                Ok(Some(message)) => message,
-                Ok(None) => return Ok(()),
-                Err(error) => return self.fail(error),
-            };
-            let (from, seq) = (message.from() as usize, message.seq());
-            let Some(number) = self.read(&message, None) else { continue };
-            if self.random.random_ratio(1, 256) {
-                self.book.count(self.rank, Count::Panics, 1);
-                self.lines[from].reader.give_back(number, seq);
-                let panicked = catch_unwind(AssertUnwindSafe(|| {
-                    let _drain = drain;
-                    resume_unwind(Box::new(Whim));
-                }));
-                debug_assert!(panicked.is_err());
-                return Ok(());
-            }
-            // Done with by the next step, or when the drain ends.
-            self.lines[from].reader.acknowledging(number);
-        }
-        Ok(())
-    }
-
     /// What was acknowledged is known to be.
     fn settle(&self) {
         self.lines.iter().filter(|line| !line.is_blocked).for_each(|line| line.reader.acknowledged());
@@ -222,11 +186,11 @@ impl<'a> Collector<'a> {
         })
     }
 
-    fn has_ended(&self) -> bool {
+    pub(super) fn has_ended(&self) -> bool {
         self.lines.iter().all(|line| line.has_ended)
     }
 
-    fn verb(&mut self, is_holding: bool) -> (Verb, Source) {
+    pub(super) fn verb(&mut self, is_holding: bool) -> (Verb, Source) {
         let longest = if self.random.random_ratio(1, 16) { 2000 } else { 100 };
         let time = Duration::from_micros(self.random.random_range(0..longest));
         let rank = self.random.random_range(0..self.lines.len() as u32);
@@ -273,7 +237,7 @@ impl<'a> Collector<'a> {
     }
 
     /// What came instead of a message.
-    fn fail(&mut self, error: RecvError) -> Result<(), Failure> {
+    pub(super) fn fail(&mut self, error: RecvError) -> Result<(), Failure> {
         match error {
             RecvError::Cut(rank) => self.lines[rank as usize].cut(),
             RecvError::PeerLeft(rank) | RecvError::PeerDead(rank) => {
@@ -302,7 +266,7 @@ impl<'a> Collector<'a> {
     }
 
     /// Judges a message, or the one that this is the last piece of; its number, if it has one.
-    fn read(&mut self, message: &Message<'_>, piece: Option<Piece>) -> Option<u64> {
+    pub(super) fn read(&mut self, message: &Message<'_>, piece: Option<Piece>) -> Option<u64> {
         let from = message.from();
         let line = &mut self.lines[from as usize];
         let (seq, marked) = (message.seq(), message.redelivered());

@@ -5,6 +5,7 @@ pub mod caller;
 pub mod collector;
 pub mod command;
 pub mod docket;
+mod drained;
 pub mod ledger;
 pub mod line;
 pub mod mourner;
