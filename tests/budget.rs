@@ -4,9 +4,9 @@
 mod common;
 
 use common::wire::Wire;
-use common::{GUARD, SHORT, Scratch, pattern};
+use common::{GUARD, SHORT, Scratch, die, pattern};
 use mailbox::lab::abi::Kind;
-use mailbox::{CallError, Config, Endpoint, RecvError};
+use mailbox::{CallError, Config, Endpoint, RecvError, SendError};
 use std::thread;
 
 const ARENA: u64 = 4096;
@@ -116,6 +116,25 @@ fn what_is_cut_off_or_given_up_is_given_back() {
 }
 
 #[test]
+fn what_a_sender_had_begun_that_died_is_given_back_though_its_successor_is_silent() {
+    let (scratch, [me, a, b]) = three(Config::ranks(3));
+    me.set_budget(1000);
+    let wire = Wire::new(&scratch, 1, 0);
+    wire.first(1000);
+    wire.push(Kind::More, &[1; 40]);
+    assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    die(a);
+    let _successor = scratch.open().join(1).expect("free");
+    assert_eq!(told(&me, None), RecvError::PeerDead(1));
+    let other = Wire::new(&scratch, 2, 0);
+    other.first(1000);
+    other.push(Kind::More, &[1; 952]);
+    other.push(Kind::Last, &[1; 48]);
+    assert_eq!(me.recv_timeout(GUARD).map(|mail| mail.len()), Ok(1000));
+    drop(b);
+}
+
+#[test]
 fn what_a_peer_announces_takes_no_memory_that_there_is_not() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(3).arena(ARENA).max_message(1 << 60));
@@ -126,6 +145,17 @@ fn what_a_peer_announces_takes_no_memory_that_there_is_not() {
     assert_eq!(told(&b, None), RecvError::NoMemory { rank: 0, len: 1 << 59, left: 1 << 60 });
     c.send(1, b"another's").expect("room");
     assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"another's");
+}
+
+#[test]
+fn a_death_is_told_beside_a_message_that_does_not_fit_and_whose_sender_has_left() {
+    let (_scratch, [me, a, b]) = three(Config::ranks(3));
+    me.set_budget(10);
+    assert_eq!(a.send_timeout(0, &pattern(LEN, 1), SHORT), Err(SendError::Timeout));
+    assert_eq!(told(&me, None), RecvError::NoMemory { rank: 1, len: LEN as u64, left: 10 });
+    drop(a);
+    die(b);
+    assert_eq!(told(&me, None), RecvError::PeerDead(2));
 }
 
 #[test]

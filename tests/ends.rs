@@ -4,7 +4,7 @@
 mod common;
 
 use common::wire::Wire;
-use common::{Child, GUARD, SHORT, Scratch, command, reply, role};
+use common::{Child, GUARD, SHORT, Scratch, command, die, reply, role};
 use mailbox::lab::abi::Kind;
 use mailbox::{Config, Endpoint, RecvError, Region};
 use std::thread;
@@ -127,11 +127,7 @@ fn the_end_of_a_life_that_was_followed_at_once_is_told_as_what_it_was() {
     let [b] = join(&region, [1]);
     assert_eq!(error(&me), RecvError::PeerLeft(1));
     expect_nothing(&me);
-    let died = thread::spawn(move || {
-        let _b = b;
-        std::panic::resume_unwind(Box::new("on purpose"));
-    });
-    assert!(died.join().is_err());
+    die(b);
     let [c] = join(&region, [1]);
     assert_eq!(error(&me), RecvError::PeerDead(1));
     expect_nothing(&me);
@@ -219,6 +215,44 @@ fn the_end_of_a_former_life_does_not_come_between_the_pieces_of_a_message() {
     drop(piece);
     assert_eq!(error(&me), RecvError::PeerLeft(1));
     expect_nothing(&me);
+}
+
+#[test]
+fn who_has_pieces_of_a_message_whose_sender_died_is_told_though_its_successor_is_silent() {
+    for from_anyone in [true, false] {
+        let (scratch, region) = region(3);
+        let [me, a, b] = join(&region, [0, 1, 2]);
+        me.set_pieces(true);
+        let wire = Wire::new(&scratch, 1, 0);
+        wire.first(100);
+        wire.push(Kind::More, &[1; 60]);
+        assert!(me.recv_timeout(GUARD).expect("a piece").piece().is_some_and(|piece| !piece.is_last));
+        die(a);
+        let [_successor] = join(&region, [1]);
+        if from_anyone {
+            assert_eq!(error(&me), RecvError::Cut(1));
+            assert_eq!(error(&me), RecvError::PeerDead(1));
+        } else {
+            assert_eq!(me.recv_from_timeout(1, GUARD).map(|mail| mail.len()), Err(RecvError::Cut(1)));
+            assert_eq!(me.recv_from_timeout(1, SHORT).map(|mail| mail.len()), Err(RecvError::Timeout));
+        }
+        drop(b);
+    }
+}
+
+#[test]
+fn the_end_of_another_is_told_beside_pieces_of_a_message_whose_sender_goes_on() {
+    let (scratch, region) = region(3);
+    let [me, a, b] = join(&region, [0, 1, 2]);
+    me.set_pieces(true);
+    drop(a);
+    let [_successor] = join(&region, [1]);
+    let wire = Wire::new(&scratch, 1, 0);
+    wire.first(100);
+    wire.push(Kind::More, &[1; 60]);
+    drop(me.recv_timeout(GUARD).expect("a piece"));
+    die(b);
+    assert_eq!(error(&me), RecvError::PeerDead(2));
 }
 
 #[test]

@@ -149,7 +149,7 @@ pub enum RecvError {
     /// There is no more mail from this rank, which died.
     #[error("rank {0} is dead")]
     PeerDead(u32),
-    /// This rank gave up a message of which pieces were received, or its successor sent another: see
+    /// This rank gave up a message of which pieces were received, or has a successor since: see
     /// [`Receiver::set_pieces`](crate::Receiver::set_pieces). What follows comes as ever.
     #[error("rank {0} gave up in the middle of a message")]
     Cut(u32),

@@ -39,6 +39,8 @@ pub struct Piece {
 pub struct Train {
     /// The number of its first cell.
     pub first: u64,
+    /// The sender's life that it is of.
+    pub epoch: u64,
     total: u64,
     received: u64,
     /// What arrived, where it is assembled, in a buffer for all of it.
@@ -46,10 +48,10 @@ pub struct Train {
 }
 
 impl Train {
-    /// A message of `total` bytes that begins with cell `first`, to be put together in `bytes`, which is empty,
-    /// or to be passed on in pieces.
-    pub fn new(first: u64, total: u64, bytes: Option<Vec<u8>>) -> Self {
-        Self { first, total, received: 0, bytes }
+    /// A message of `total` bytes from this life, that begins with cell `first`, to be put together in `bytes`, which is
+    /// empty, or to be passed on in pieces.
+    pub fn new(first: u64, epoch: u64, total: u64, bytes: Option<Vec<u8>>) -> Self {
+        Self { first, epoch, total, received: 0, bytes }
     }
 
     /// How many bytes of memory are taken for it.
@@ -85,7 +87,7 @@ mod tests {
             let bytes: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
             for fragment in [64, 128, 4096] {
                 let (body, last) = cut(&bytes, fragment);
-                let mut train = Train::new(0, len as u64, None);
+                let mut train = Train::new(0, 1, len as u64, None);
                 let mut whole = Vec::new();
                 for part in body {
                     assert!((1..=fragment).contains(&part.len()));
@@ -102,7 +104,7 @@ mod tests {
 
     #[test]
     fn more_or_less_than_announced_is_refused() {
-        let train = || Train::new(0, 100, None);
+        let train = || Train::new(0, 1, 100, None);
         assert_eq!(train().advance(101, false), None);
         assert_eq!(train().advance(101, true), None);
         assert_eq!(train().advance(99, true), None);

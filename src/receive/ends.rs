@@ -18,7 +18,7 @@ impl Inbox {
     /// Says that `rank` has ended; only after one more look for mail, made after it had.
     pub fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Option<&Incoming>, RecvError> {
         if query && let Some(peer) = self.peers.get(rank) {
-            peer.check()?;
+            peer.check(member)?;
         }
         let Some(end) = member.end_of(rank, query) else { return Ok(None) };
         match self.look_at(member, rank)? {
@@ -39,9 +39,44 @@ impl Inbox {
     /// others live is asked of the kernel, a few at a time.
     pub fn ends(&self, member: &Member, query: bool) -> Result<Option<&Incoming>, RecvError> {
         if query {
-            self.open_after(NOBODY).try_for_each(Incoming::check)?;
+            self.open_after(NOBODY).try_for_each(|peer| peer.check(member))?;
         }
-        let Some(rank) = self.ended(member, query) else { return Ok(None) };
+        let registry = &member.region.registry;
+        let is_other = |rank: &u32| *rank != member.rank();
+        let ranks = self.peers.ranks();
+        // A plain loop: calls that find nothing spend their time here.
+        for _ in 0..if query { ranks } else { LIVES.min(ranks) } {
+            let next = self.looked_at.get().wrapping_add(1);
+            let rank = if next < ranks { next } else { 0 };
+            self.looked_at.set(rank);
+            let life = registry.life(rank);
+            // A rank that says that it never joined has not ended, though it has sent.
+            let has_left = !life.joined() && life.epoch() != 0 && self.is_news(rank, life);
+            if is_other(&rank)
+                && (has_left || self.is_followed(rank, life))
+                && let Some(peer) = self.tell_end(member, rank)?
+            {
+                return Ok(Some(peer));
+            }
+        }
+        if !query {
+            return Ok(None);
+        }
+        let is_news = |rank: &u32| self.is_news(*rank, registry.life(*rank));
+        for rank in self.ranks_after(self.queried.get()).filter(is_other).filter(is_news).take(QUERIES) {
+            self.queried.set(rank);
+            if member.end_of(rank, true).is_some()
+                && let Some(peer) = self.tell_end(member, rank)?
+            {
+                return Ok(Some(peer));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Says that this rank has ended, whose end seems to be news; or which mailbox has something that comes before.
+    /// `None` if its end may not be told yet: there may be ends of others.
+    fn tell_end(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
         let registry = &member.region.registry;
         let (status, life) = registry.status(rank);
         let (end, epoch) = match status {
@@ -69,36 +104,6 @@ impl Inbox {
         }
         self.told[rank as usize].set(epoch);
         Err(told(rank, end))
-    }
-
-    /// A rank of which an end seems to be news.
-    fn ended(&self, member: &Member, query: bool) -> Option<u32> {
-        let registry = &member.region.registry;
-        let has_ended = |rank| {
-            let life = registry.life(rank);
-            // A rank that says that it never joined has not ended, though it has sent.
-            let has_left = !life.joined() && life.epoch() != 0 && self.is_news(rank, life);
-            rank != member.rank() && (has_left || self.is_followed(rank, life))
-        };
-        let ranks = self.peers.ranks();
-        // A plain loop: calls that find nothing spend their time here.
-        for _ in 0..if query { ranks } else { LIVES.min(ranks) } {
-            let next = self.looked_at.get().wrapping_add(1);
-            let rank = if next < ranks { next } else { 0 };
-            self.looked_at.set(rank);
-            if has_ended(rank) {
-                return Some(rank);
-            }
-        }
-        if !query {
-            return None;
-        }
-        let is_other = |rank: &u32| *rank != member.rank();
-        let is_news = |rank: &u32| self.is_news(*rank, registry.life(*rank));
-        self.ranks_after(self.queried.get()).filter(is_other).filter(is_news).take(QUERIES).find(|rank| {
-            self.queried.set(*rank);
-            member.end_of(*rank, true).is_some()
-        })
     }
 
     /// Whether the end of this life would be news.

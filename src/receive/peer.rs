@@ -337,13 +337,13 @@ impl Incoming {
         RecvError::Corrupt(self.from)
     }
 
-    /// Whether the sender may wait for a new start to be taken that nobody asked for; said once.
-    pub fn check(&self) -> Result<(), RecvError> {
+    /// Whether the sender may wait for a new start to be taken that nobody asked for, or a message under way never ends;
+    /// each is said once.
+    pub fn check(&self, member: &Member) -> Result<(), RecvError> {
         if !self.is_corrupt() && !self.consumer.is_asking() && self.consumer.is_belied() {
-            Err(self.corrupted())
-        } else {
-            Ok(())
+            return Err(self.corrupted());
         }
+        self.check_train(member)
     }
 
     /// The oldest assembled message that was left unread, unless a mail before it was left, too.

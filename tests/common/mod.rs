@@ -18,7 +18,7 @@ pub use kit::{
 
 use kit::{Lines, Name, SIGKILL, SIGSTOP, try_signal};
 use mailbox::lab::abi::{Bells, Rank};
-use mailbox::{Config, Place, Region, TrustedEvents, Wait};
+use mailbox::{Config, Endpoint, Place, Region, TrustedEvents, Wait};
 use std::env;
 use std::fs::{self, File};
 use std::io::Write;
@@ -28,6 +28,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::time::Duration;
+use std::{panic, thread};
 
 /// A timeout that is meant to run out: longer than a nap, after which a sleeper looks who lives.
 pub const SHORT: Duration = Duration::from_millis(120);
@@ -134,6 +135,15 @@ impl Scratch {
 /// Bytes of which no two parts are alike.
 pub fn pattern(len: usize, seed: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 31 + at / 251 + seed * 7) as u8).collect()
+}
+
+/// Ends an endpoint as a death does.
+pub fn die(endpoint: Endpoint) {
+    let died = thread::spawn(move || {
+        let _endpoint = endpoint;
+        panic::resume_unwind(Box::new("on purpose"));
+    });
+    assert!(died.join().is_err());
 }
 
 /// What tells a message from others, in short.

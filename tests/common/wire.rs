@@ -18,7 +18,7 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// The writing end from `from` to `to`, at that sender's tail. Whatever endpoint of `from` has written
+    /// The writing end from `from` to `to`, in that sender's life, or its first, at its tail. Whatever endpoint of `from` has written
     /// there before must not do so again.
     pub fn new(scratch: &Scratch, from: u32, to: u32) -> Self {
         let geometry = geometry(scratch);
@@ -31,7 +31,9 @@ impl Wire {
         let ranks = Shared::<[Rank]>::mapped(&mapping, geometry.rank(0), geometry.ranks as usize);
         ranks[to as usize].opened[from as usize / 64].fetch_or(1 << (from % 64), Relaxed);
         let mailbox = Mailbox::mapped(&mapping, &geometry, from, to);
-        Self { producer: Producer::recover(mailbox.clone(), 1).expect("a mailbox"), mailbox }
+        let epoch = ranks[from as usize].identity.life.load(Relaxed) >> 1;
+        let epoch = epoch.max(1);
+        Self { producer: Producer::recover(mailbox.clone(), epoch).expect("a mailbox"), mailbox }
     }
 
     /// Writes a cell of this kind, if there is room.

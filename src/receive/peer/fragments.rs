@@ -2,6 +2,7 @@
 
 use super::Incoming;
 use super::bar::Bar;
+use crate::abi::epoch_of;
 use crate::error::RecvError;
 use crate::half::{Member, Train};
 use crate::memory;
@@ -31,6 +32,18 @@ impl Incoming {
         if self.drop_train(member) {
             self.consumer.put_back(next.seq);
             self.cutting.set(Some(next.seq));
+            return Err(RecvError::Cut(self.from));
+        }
+        Ok(())
+    }
+
+    /// Drops what is under way if its sender's life is over and a successor has come, which may be silent for ever. A
+    /// receiver that takes it in pieces is told.
+    pub(super) fn check_train(&self, member: &Member) -> Result<(), RecvError> {
+        let Some(epoch) = self.train.borrow().as_ref().map(|train| train.epoch) else { return Ok(()) };
+        // All that a life before this one sent is visible from here on.
+        let is_over = member.region.registry.life(self.from).epoch() != epoch;
+        if is_over && !self.silent.get() && !self.has_mail() && self.drop_train(member) {
             return Err(RecvError::Cut(self.from));
         }
         Ok(())
@@ -68,7 +81,8 @@ impl Incoming {
                 return Err(self.bar(letter, Bar::Budget, error));
             }
         };
-        self.train.replace(Some(Train::new(letter.seq, total, bytes)));
+        let epoch = epoch_of(letter.envelope().epoch, member.region.registry.life(self.from).epoch());
+        self.train.replace(Some(Train::new(letter.seq, epoch, total, bytes)));
         self.pass(member, letter.seq);
         Ok(None)
     }
