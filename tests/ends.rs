@@ -3,10 +3,11 @@
 
 mod common;
 
-use common::wire::Wire;
+use common::wire::{Wire, geometry};
 use common::{Child, GUARD, SHORT, Scratch, command, die, reply, role};
-use mailbox::lab::abi::Kind;
+use mailbox::lab::abi::{Identity, Kind, Rank};
 use mailbox::{Config, Endpoint, RecvError, Region};
+use std::mem::offset_of;
 use std::thread;
 
 fn region(ranks: u32) -> (Scratch, Region) {
@@ -135,6 +136,21 @@ fn the_end_of_a_life_that_was_followed_at_once_is_told_as_what_it_was() {
     assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"alive");
     drop(c);
     assert_eq!(error(&me), RecvError::PeerLeft(1));
+}
+
+#[test]
+fn the_end_of_a_life_is_not_told_otherwise_while_another_process_joins() {
+    let (scratch, region) = region(2);
+    let [me, a] = join(&region, [0, 1]);
+    drop(a);
+    let [b] = join(&region, [1]);
+    // What the next to join writes first.
+    let former = offset_of!(Rank, identity) + offset_of!(Identity, former);
+    scratch.patch(geometry(&scratch).rank(1) + former as u64, &(b.epoch() << 1).to_ne_bytes());
+    expect_nothing(&me);
+    drop(b);
+    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    expect_nothing(&me);
 }
 
 #[test]

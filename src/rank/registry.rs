@@ -148,10 +148,12 @@ impl Registry {
         Ok(Some(Claim { record, rank, life, _lock: lock }))
     }
 
-    /// How the life of `rank` before the one of this epoch ended; dead, where its successor did not say.
-    pub fn former(&self, rank: u32, epoch: u64) -> Status {
+    /// How the life of `rank` before the one of this epoch ended; dead, where its successor did not say. `None` if that
+    /// successor is over, too: a claimer has said so of it, whose own life follows.
+    pub fn former(&self, rank: u32, epoch: u64) -> Option<Status> {
         let former = Life(self.rank(rank).identity.former.load(Relaxed));
-        if former == former.left() && former.epoch() + 1 == epoch { Status::Left } else { Status::Dead }
+        let has_left = former == former.left() && former.epoch() + 1 == epoch;
+        (former.epoch() < epoch).then_some(if has_left { Status::Left } else { Status::Dead })
     }
 
     /// The process id that the last holder of `rank` gave: to be shown, not to be trusted.

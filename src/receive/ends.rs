@@ -82,7 +82,9 @@ impl Inbox {
         let (end, epoch) = match status {
             Status::Left | Status::Dead => (status, life.epoch()),
             Status::Live if self.is_followed(rank, life) => {
-                (registry.former(rank, life.epoch()), life.epoch().wrapping_sub(1))
+                // Without it, the end of the life that goes on will be told.
+                let Some(end) = registry.former(rank, life.epoch()) else { return Ok(None) };
+                (end, life.epoch().wrapping_sub(1))
             }
             _ => return Ok(None), // A successor came in between.
         };
