@@ -5,7 +5,6 @@ use super::{Inbox, NOBODY};
 use crate::error::RecvError;
 use crate::half::Member;
 use crate::rank::{Life, Status};
-use crate::ring::Consumer;
 use crate::sync::Ordering::Relaxed;
 use crate::wait::pace::{LIVES, QUERIES};
 use core::cell::Cell as Private;
@@ -126,21 +125,21 @@ impl Inbox {
         (first..ranks).chain(0..first)
     }
 
-    /// Takes over, as the mailbox from `from` is opened, whether a former receiver was told of that rank's end. If it was
-    /// not, an end from before this endpoint is news, too: after the mail.
+    /// Takes over, as this mailbox is opened, whether a former receiver was told of its sender's end. If it was not, the end
+    /// of a life from before this endpoint is news, too, if there is mail, or that life sent the last: after the mail.
     ///
     /// As far as a peer's word says. Only that of a life that is over counts, and of those the last: so the word withholds
     /// no end that is to come.
-    pub(super) fn recall_end(&self, member: &Member, from: u32, consumer: &Consumer) {
-        let told = &self.told[from as usize];
-        let life = member.region.registry.life(from);
-        let (epoch, word) = (life.epoch(), consumer.line().told.load(Relaxed));
-        if word == epoch && member.end_of(from, true).is_some() {
+    pub(super) fn recall_end(&self, member: &Member, peer: &Incoming) {
+        let told = &self.told[peer.from as usize];
+        let life = member.region.registry.life(peer.from);
+        let (epoch, word) = (life.epoch(), peer.consumer.line().told.load(Relaxed));
+        if word == epoch && member.end_of(peer.from, true).is_some() {
             told.set(epoch);
         } else if word != 0 && word == epoch.wrapping_sub(1) && life.joined() {
             // Of the life before the one that goes on.
             told.set(word);
-        } else if told.get() == epoch {
+        } else if told.get() == epoch && (peer.is_ready() || peer.consumer.is_last_of(epoch)) {
             told.set(EARLIER | epoch);
         }
     }

@@ -332,8 +332,8 @@ impl Inbox {
                 member.set_asking(true);
             }
             let record = member.region.registry.record(from);
-            self.recall_end(member, from, &consumer);
-            self.peers.get_or_make(from, || Incoming::new(from, record, consumer, answerer));
+            let peer = self.peers.get_or_make(from, || Incoming::new(from, record, consumer, answerer));
+            self.recall_end(member, peer);
             self.turns.borrow_mut().add(from);
         }
     }

@@ -4,7 +4,7 @@ use super::budget::Budget;
 use super::letter::{Letter, Lies};
 use super::marks::Marks;
 use super::{Corrupt, arena_range, cell, check_stale, is_much};
-use crate::abi::{Cell, ConsumerLine, Envelope, Kind, Place, Ticket};
+use crate::abi::{Cell, ConsumerLine, Envelope, Kind, Place, Ticket, epoch_of};
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::Cell as Private;
@@ -196,6 +196,16 @@ impl Consumer {
         if count > 0 {
             self.claim(next.wrapping_add(count));
         }
+    }
+
+    /// Whether the last message that was acknowledged is of this life of the sender, as far as its words say.
+    pub fn is_last_of(&self, epoch: u64) -> bool {
+        let head = self.head.get();
+        let last = cell(&self.mailbox, head.wrapping_sub(1));
+        let envelope = Envelope::unpack(last.envelope.load(Relaxed));
+        head != 0
+            && last.stamp.load(Relaxed) == head
+            && envelope.is_some_and(|envelope| epoch_of(envelope.epoch, epoch) == epoch)
     }
 
     /// Tells a successor that messages below `end` may have been handed out; before they are.
