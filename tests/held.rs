@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{GUARD, SHORT, Scratch, pattern, wait_until};
-use mailbox::{Config, Endpoint, RecvError, SendError};
+use common::{Child, GUARD, SHORT, Scratch, pattern, reply, role, wait_until};
+use mailbox::{Config, Endpoint, RecvError, Region, SendError};
 use std::thread;
 
 const ARENA: u64 = 64 << 10;
@@ -132,6 +132,47 @@ fn who_holds_a_piece_and_waits_for_the_next_is_told() {
         assert!(bytes == message);
         assert_eq!(sender.join().expect("a thread"), Ok(()));
     });
+}
+
+#[test]
+fn second_process() {
+    let Some((_, region)) = role() else { return };
+    let me = Region::open(region.as_str()).expect("a region").join(1).expect("free");
+    reply("ready");
+    while me.send(0, &[1; 200]).is_ok() {}
+}
+
+#[test]
+fn nothing_keeps_a_sender_from_sending_that_was_killed_while_it_waited_for_room() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).cells(4).arena(1024));
+    let me = region.join(0).expect("free");
+    let mut sender = Child::start("fill", &scratch);
+    assert_eq!(sender.answer(), "ready");
+    scratch.wait_until_sender_sleeps(1);
+    let mut held = vec![me.recv_timeout(GUARD).expect("mail")];
+    sender.kill();
+    let end = loop {
+        match me.recv_timeout(GUARD) {
+            Ok(mail) => held.push(mail),
+            Err(error) => break error,
+        }
+    };
+    assert_eq!(end, RecvError::PeerDead(1));
+    assert_eq!(me.recv_timeout(SHORT).map(|mail| mail.len()), Err(RecvError::Timeout));
+    assert_eq!(me.recv_timeout(SHORT).map(|mail| mail.len()), Err(RecvError::Timeout));
+}
+
+#[test]
+fn nothing_keeps_a_sender_from_sending_that_has_left() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(3).cells(2).arena(1024));
+    let [me, a, _b] = [0, 1, 2].map(|rank| region.join(rank).expect("free"));
+    (0..2).for_each(|message| a.send(0, &[message]).expect("room"));
+    let _held = [me.recv().expect("mail"), me.recv().expect("mail")];
+    drop(a);
+    assert_eq!(me.recv_timeout(GUARD).map(|mail| mail.len()), Err(RecvError::PeerLeft(1)));
+    assert_eq!(me.recv_timeout(SHORT).map(|mail| mail.len()), Err(RecvError::Timeout));
 }
 
 #[test]

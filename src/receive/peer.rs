@@ -155,7 +155,8 @@ impl Incoming {
     /// Where it is not ready: whether that is so because this endpoint holds mails of it, and its sender can send no more
     /// before they are acknowledged. Remembers since when, and that it is to be told again where it is not so.
     pub fn note_held_up(&self, member: &Member) -> bool {
-        let is_held = self.consumer.is_full() || self.note_starved(member);
+        let is_full = self.consumer.is_full() && self.may_send(member);
+        let is_held = is_full || self.note_starved(member);
         let is_held_up = is_held && !self.is_barred();
         if !is_held_up {
             self.told_held.set(false);
@@ -173,12 +174,20 @@ impl Incoming {
             return false;
         }
         match self.starved.get() {
-            Some((since, start, end)) if held == (start..end) => since.elapsed() >= STARVED,
+            Some((since, start, end)) if held == (start..end) => {
+                // The word outlives a sender that was killed.
+                since.elapsed() >= STARVED && self.may_send(member)
+            }
             _ => {
                 self.starved.set(Some((Instant::now(), held.start, held.end)));
                 false
             }
         }
+    }
+
+    /// Whether its sender has not ended; asks the kernel.
+    fn may_send(&self, member: &Member) -> bool {
+        member.end_of(self.from, true).is_none()
     }
 
     /// Lets `take_new` of its consumer take so many messages without asking.
