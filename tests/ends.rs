@@ -6,6 +6,7 @@ mod common;
 use common::wire::{Wire, geometry};
 use common::{Child, GUARD, SHORT, Scratch, command, die, reply, role};
 use mailbox::lab::abi::{Identity, Kind, Rank};
+use mailbox::lab::os::COMPLETES;
 use mailbox::{Config, Endpoint, RecvError, Region};
 use std::mem::offset_of;
 use std::thread;
@@ -293,6 +294,80 @@ fn the_end_of_another_is_told_beside_pieces_of_a_message_whose_sender_goes_on() 
     drop(me.recv_timeout(GUARD).expect("a piece"));
     die(b);
     assert_eq!(error(&me), RecvError::PeerDead(2));
+}
+
+/// Has the system refuse this thread room in files at this offset.
+fn refuse_room_at(offset: u64) {
+    let statement = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
+    let mut filter = [
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_fallocate as u32, 0, 3),
+        // The low half of the third argument.
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 16 + 2 * 8, 0, 0),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, offset as u32, 0, 1),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::ENOSPC as u32, 0, 0),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ];
+    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
+    // SAFETY: `program` and what it points at outlive the calls.
+    #[expect(unsafe_code, reason = "system calls")]
+    unsafe {
+        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
+    }
+}
+
+/// What a receiver is told, from anyone or this rank, once there is no memory for the mailbox from rank 1, which is said
+/// to be open; after `end`.
+fn told_without_memory(
+    region: &Region,
+    scratch: &Scratch,
+    from: Option<u32>,
+    end: impl FnOnce() + Send,
+) -> Vec<Result<Vec<u8>, RecvError>> {
+    let [me] = join(region, [0]);
+    let _wire = Wire::new(scratch, 1, 0);
+    let offset = geometry(scratch).pages(1, 0);
+    let told = move || {
+        refuse_room_at(offset);
+        assert!(me.try_recv().is_err());
+        end();
+        let recv = |_| match from {
+            Some(rank) => me.recv_from_timeout(rank, SHORT),
+            None => me.recv_timeout(SHORT),
+        };
+        (0..4).map(recv).map(|mail| mail.map(|mail| mail.to_vec())).collect()
+    };
+    thread::scope(|scope| scope.spawn(told).join().expect("a thread"))
+}
+
+#[test]
+fn an_end_is_told_after_the_last_mail_though_another_mailbox_lacks_memory() {
+    for from in [None, Some(2)] {
+        let (scratch, region) = region(3);
+        let [honest] = join(&region, [2]);
+        let told = told_without_memory(&region, &scratch, from, || {
+            honest.send(0, b"the last").expect("room");
+            drop(honest);
+        });
+        assert_eq!(told[..2], [Ok(b"the last".to_vec()), Err(RecvError::PeerLeft(2))], "{from:?}");
+        let then = from.map_or(RecvError::Timeout, RecvError::PeerLeft);
+        assert_eq!(told[2..], [Err(then), Err(then)], "{from:?}");
+    }
+}
+
+#[test]
+fn no_end_is_told_before_mail_that_there_is_no_memory_for() {
+    if !COMPLETES {
+        return;
+    }
+    for from in [None, Some(1)] {
+        let (scratch, region) = region(3);
+        let [a] = join(&region, [1]);
+        let told = told_without_memory(&region, &scratch, from, || drop(a));
+        let then = from.map_or(RecvError::Timeout, RecvError::NoSpace);
+        assert_eq!(told, [RecvError::NoSpace(1), then, then, then].map(Err), "{from:?}");
+    }
 }
 
 #[test]

@@ -174,6 +174,7 @@ pub enum RecvError {
     },
     /// There is no shared memory for the pages of this rank's mailbox that the next mail is in: somebody took them away, or
     /// its sender did not reserve them. The mail stays and is tried again. A receive from anyone says so once, and goes on.
+    /// Where the whole mailbox lacks them, this is told once its sender has ended.
     #[error("no shared memory left for the mailbox from rank {0}")]
     NoSpace(u32),
     /// The system failed otherwise to give those pages. As [`RecvError::NoSpace`].

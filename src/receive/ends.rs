@@ -1,6 +1,6 @@
 //! What a receiver is told of the ends of its senders.
 
-use super::peer::Incoming;
+use super::peer::{Incoming, no_pages};
 use super::{Inbox, NOBODY};
 use crate::error::RecvError;
 use crate::half::Member;
@@ -23,6 +23,10 @@ impl Inbox {
         match self.look_at(member, rank)? {
             Some(peer) => Ok(Some(peer)),
             None => {
+                if self.lacks_memory(member, rank) {
+                    // Mail of it may be there.
+                    return self.complete(member, rank).map(|()| None);
+                }
                 if let Some(peer) = self.peers.get(rank) {
                     peer.drop_train(member);
                 }
@@ -103,8 +107,27 @@ impl Inbox {
                 peer.drop_train(member);
             }
         }
+        if self.lacks_memory(member, rank) {
+            // Mail of it may be there.
+            if self.lacking.is_news(rank) {
+                self.complete(member, rank)?;
+            }
+            return Ok(None);
+        }
         self.told[rank as usize].set(epoch);
         Err(told(rank, end))
+    }
+
+    /// Whether the mailbox from `rank` is said to be open, and is not, for want of memory.
+    fn lacks_memory(&self, member: &Member, rank: u32) -> bool {
+        let word = &member.record().opened[rank as usize / 64];
+        word.load(Relaxed) & 1 << (rank % 64) != 0 && self.lacking.has(rank)
+    }
+
+    /// Says why the mailbox from `rank`, which lacked memory when it was last to be opened, lacks it still.
+    fn complete(&self, member: &Member, rank: u32) -> Result<(), RecvError> {
+        let completed = member.region.segment.complete(rank, member.rank());
+        completed.map_err(|error| no_pages(rank, &error))
     }
 
     /// Whether the end of this life would be news.

@@ -6,6 +6,7 @@ mod drained;
 mod ends;
 mod expected;
 mod fair;
+mod lacking;
 mod operation;
 mod peer;
 mod reassembly;
@@ -16,6 +17,7 @@ pub use peer::Incoming;
 
 use expected::Answers;
 use fair::Turns;
+use lacking::Lacking;
 
 use crate::abi::{MAX_RANKS, OPENED_WORDS};
 use crate::error::RecvError;
@@ -23,10 +25,9 @@ use crate::half::{Member, Peers};
 use crate::rank::Source;
 use crate::ring::{Answerer, Consumer, Letter};
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
-use crate::wait::pace::{self, BURST, RESPITE};
+use crate::wait::pace::{self, BURST};
 use crate::wait::{Deadline, Interrupted, look_soon};
 use core::cell::{Cell as Private, RefCell};
-use std::time::Instant;
 
 const NOBODY: u32 = u32::MAX;
 
@@ -35,8 +36,8 @@ pub struct Inbox {
     peers: Peers<Incoming>,
     /// Bit `from % 64` of word `from / 64`: the mailbox is open.
     known: [Private<u64>; OPENED_WORDS],
-    /// When mailboxes that were said to be open and have no memory are tried again.
-    retry: Private<Option<Instant>>,
+    /// Those that are said to be open, and are not, for want of memory.
+    lacking: Lacking,
     turns: RefCell<Turns>,
     /// The sender whose turn it is.
     current: Private<u32>,
@@ -69,7 +70,7 @@ impl Inbox {
         Self {
             peers: Peers::new(member.region.ranks()),
             known: Default::default(),
-            retry: None.into(),
+            lacking: Lacking::default(),
             turns: RefCell::default(),
             current: NOBODY.into(),
             turn_end: 0.into(),
@@ -306,10 +307,7 @@ impl Inbox {
     /// Opens the mailboxes of the ranks from `first` on whose bits these are, and notes those that have memory.
     #[cold]
     fn open(&self, member: &Member, first: u32, mut bits: u64, known: &Private<u64>) {
-        if self.retry.get().is_some_and(|retry| Instant::now() < retry) {
-            return;
-        }
-        self.retry.set(None);
+        bits = self.lacking.may_try(first, bits);
         while bits != 0 {
             let at = bits.trailing_zeros();
             bits &= bits - 1;
@@ -319,9 +317,10 @@ impl Inbox {
                 continue;
             }
             if member.region.segment.complete(from, member.rank()).is_err() {
-                self.retry.set(Instant::now().checked_add(RESPITE));
+                self.lacking.note(from);
                 continue;
             }
+            self.lacking.forget(from);
             known.set(known.get() | 1 << at);
             let mailbox = member.region.segment.mailbox(from, member.rank());
             let answerer = Answerer::new(&mailbox, member.epoch());

@@ -17,6 +17,7 @@ use crate::ring::{Answerer, Consumer, Corrupt, Letter, count};
 use crate::sync::{AtomicU64, Edge, acquire};
 use crate::wait::pace::{RESPITE, STARVED};
 use core::cell::{Cell as Private, Ref, RefCell};
+use std::io;
 use std::time::Instant;
 
 /// One sender's mailbox to this endpoint, and what of it is under way.
@@ -271,10 +272,8 @@ impl Incoming {
             // An honest sender has reserved the arena before. Who touches one without memory gets SIGBUS.
             let completed = member.region.segment.complete_arena(self.from, member.rank());
             if let Err(error) = completed {
-                let (rank, code) = (self.from, os::error_number(&error));
-                let is_out = os::is_out_of_space(&error);
-                let error = if is_out { RecvError::NoSpace(rank) } else { RecvError::Os { rank, code } };
-                return Err(self.bar(&letter, Bar::Space(Instant::now() + RESPITE), error));
+                let bar = Bar::Space(Instant::now() + RESPITE);
+                return Err(self.bar(&letter, bar, no_pages(self.from, &error)));
             }
             self.limit.set(member.limit);
         }
@@ -498,4 +497,12 @@ impl Incoming {
             self.complicate();
         }
     }
+}
+
+/// Why pages of the mailbox from `rank` are lacking.
+pub fn no_pages(rank: u32, error: &io::Error) -> RecvError {
+    if os::is_out_of_space(error) {
+        return RecvError::NoSpace(rank);
+    }
+    RecvError::Os { rank, code: os::error_number(error) }
 }
