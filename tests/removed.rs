@@ -8,6 +8,10 @@ use common::{GUARD, Scratch, wait_until};
 use mailbox::{CallError, Config, Endpoint, JoinError, Lost, RecvError, Region, SendError, Wait};
 use std::fs;
 use std::thread;
+use std::time::Duration;
+
+/// Longer than a waiting endpoint lets pass until it looks again whether the name is there.
+const BETWEEN_LOOKS: Duration = Duration::from_millis(60);
 
 const SMALL: Config = Config::ranks(3).cells(4).arena(1024);
 
@@ -80,6 +84,23 @@ fn one_who_never_waits_is_told_that_the_region_was_removed() {
     wait_until("it is told", || me.try_recv().err() == Some(RecvError::Lost(Lost::Removed)));
     let send = || me.try_send(1, b"x").err();
     wait_until("it is told", || send() == Some(SendError::Lost(Lost::Removed)));
+}
+
+#[test]
+fn what_there_is_room_for_is_sent_though_the_name_is_gone() {
+    for how in [Wait::Adaptive, Wait::Block] {
+        let scratch = Scratch::new();
+        let region = scratch.create(Config::ranks(2).cells(16).arena(1024));
+        let [me, a] = [0, 1].map(|rank| region.join(rank).expect("a free rank"));
+        a.set_wait(how);
+        (0..16).for_each(|_| a.try_send(0, b"mail").expect("room"));
+        // Less than a sender that waits takes at once.
+        drop(me.try_recv().expect("mail"));
+        fs::remove_file(scratch.path()).expect("a name");
+        thread::sleep(BETWEEN_LOOKS);
+        assert_eq!(a.send(0, b"there is room for it"), Ok(()), "{how:?}");
+        assert_eq!(a.send(0, b"none"), Err(SendError::Lost(Lost::Removed)), "{how:?}");
+    }
 }
 
 #[test]

@@ -326,9 +326,13 @@ impl<'a> Call<'a> {
     #[cold]
     fn check_server(&self, query: bool) -> Result<Option<Reply>, CallError> {
         let (member, _) = self.receiver.parts();
-        member.check_place(query)?;
+        let place = member.check_place(query);
         if let Some(reply) = self.read_ahead()? {
             return Ok(Some(reply));
+        }
+        if let Err(lost) = place {
+            // An answer that is there comes first.
+            return self.look()?.ok_or(lost.into()).map(Some);
         }
         let to = self.peer.to;
         // A server answers before it acknowledges. A successor acknowledges, too: then there is one.

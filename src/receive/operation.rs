@@ -65,7 +65,11 @@ impl Operation for Receive<'_> {
 
     fn check(&mut self, query: bool) -> Result<bool, RecvError> {
         let Self { inbox, member, source, .. } = *self;
-        member.check_place(query)?;
+        if let Err(lost) = member.check_place(query) {
+            // What is there comes first.
+            self.ready = inbox.look(member, source, true)?;
+            return if self.ready.is_some() { Ok(true) } else { Err(lost.into()) };
+        }
         if self.is_only_its_own() {
             // The other half may have sent something before it went.
             self.ready = Some(inbox.look(member, source, true)?.ok_or(RecvError::Empty)?);

@@ -106,18 +106,20 @@ pub(super) fn is_in_vain(member: &Member, peer: &Outgoing) -> bool {
     peer.to == member.rank() && member.finds_alone()
 }
 
-/// Says that the receiver makes no room any more; only after one more attempt, made after the receiver ended.
+/// Says that the receiver makes no room any more, or that the region lost its name; only after one more attempt, made after
+/// that.
 pub(super) fn check(
     member: &Member,
     peer: &Outgoing,
     query: bool,
     mut attempt: impl FnMut() -> Result<bool, SendError>,
 ) -> Result<bool, SendError> {
-    member.check_place(query)?;
+    let place = member.check_place(query);
     let is_over = is_in_vain(member, peer);
     if attempt()? {
         return Ok(true);
     }
+    place?;
     if is_over {
         return Err(SendError::Full);
     }
