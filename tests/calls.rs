@@ -742,3 +742,18 @@ fn garbage_in_the_mailbox_is_corrupt_or_nobodys_answer() {
     wire.push(Kind::Whole, b"mail");
     assert_eq!(server.recv().expect("mail").to_vec(), b"mail");
 }
+
+#[test]
+fn corruption_that_a_call_comes_upon_is_told_to_a_receive_from_anyone() {
+    for calls in [false, true] {
+        let (scratch, caller, _server) = pair(Config::ranks(2));
+        let wire = Wire::new(&scratch, SERVER, 0);
+        wire.mailbox.cells.at(0).stamp.store(77, Relaxed);
+        let call = calls.then(|| caller.try_call(SERVER, b"?").expect("room"));
+        if let Some(call) = &call {
+            assert!(call.try_reply().is_ok_and(|reply| reply.is_none()));
+        }
+        assert_eq!(caller.recv_timeout(GUARD).err(), Some(RecvError::Corrupt(SERVER)), "calls: {calls}");
+        assert_eq!(caller.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "once");
+    }
+}

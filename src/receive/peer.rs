@@ -39,6 +39,8 @@ pub struct Incoming {
     lacking: Private<Option<u64>>,
     /// Whether a receive from anyone has said that memory is lacking.
     pub told_bar: Private<bool>,
+    /// What a call came upon that bars the mailbox, for the next receive to tell.
+    untold: Private<Option<RecvError>>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
     woken: Private<bool>,
     /// Whether new whole messages are all there is to it: not corrupt, no train, nothing returned.
@@ -70,6 +72,7 @@ impl Incoming {
             bar: Bar::Nothing.into(),
             lacking: None.into(),
             told_bar: false.into(),
+            untold: None.into(),
             woken: false.into(),
             plain: (!consumer.is_asking()).into(),
             consumer,
@@ -94,7 +97,10 @@ impl Incoming {
     /// As `is_ready`, but for calls.
     #[inline(always)]
     pub fn has_mail(&self) -> bool {
-        !self.silent.get() && (self.consumer.is_ready() || !self.plain.get() && self.returned().is_some())
+        if self.silent.get() {
+            return self.untold.get().is_some();
+        }
+        self.consumer.is_ready() || !self.plain.get() && self.returned().is_some()
     }
 
     /// The call on the call line, if there is one.
@@ -207,6 +213,9 @@ impl Incoming {
         answers: &Answers,
     ) -> Result<Option<Letter>, RecvError> {
         self.woken.set(false);
+        if let Some(error) = self.untold.take() {
+            return Err(error);
+        }
         let taken = match self.take_returned() {
             Some(letter) => Ok(Some(letter)),
             None => self.sort(member, self.consumer.take(), in_pieces, answers),
@@ -242,9 +251,14 @@ impl Incoming {
                 Some(seq) => self.consumer.take_again(seq),
                 None => self.consumer.take_unseen(),
             };
-            let taken = self.sort(member, taken, in_pieces, answers);
-            if let Ok(Some(letter)) = taken {
-                self.put_back(&letter);
+            match self.sort(member, taken, in_pieces, answers) {
+                Ok(letter) => {
+                    self.told_bar.set(false);
+                    if let Some(letter) = letter {
+                        self.put_back(&letter);
+                    }
+                }
+                Err(error) => self.untold.set(Some(error)),
             }
             // It may be mail that is not plain.
             self.complicate();
@@ -341,6 +355,7 @@ impl Incoming {
     pub fn corrupted(&self) -> RecvError {
         self.silent.set(true);
         self.bar.set(Bar::Nothing);
+        self.untold.set(None);
         self.complicate();
         RecvError::Corrupt(self.from)
     }

@@ -43,6 +43,7 @@ impl Incoming {
         if is_lifted {
             self.bar.set(Bar::Nothing);
             self.silent.set(false);
+            self.untold.set(None);
         }
         is_lifted
     }
