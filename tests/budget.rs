@@ -6,6 +6,7 @@ mod common;
 use common::wire::Wire;
 use common::{GUARD, SHORT, Scratch, die, pattern};
 use mailbox::lab::abi::Kind;
+use mailbox::lab::sync::Ordering::Relaxed;
 use mailbox::{CallError, Config, Endpoint, RecvError, SendError};
 use std::thread;
 
@@ -219,5 +220,32 @@ fn a_lack_of_memory_that_a_call_comes_upon_is_told_to_a_receive_from_anyone() {
         assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
         a.send(1, b"next").expect("room");
         assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"next");
+    }
+}
+
+#[test]
+fn what_a_mailbox_took_that_makes_no_sense_is_given_back_however_that_was_found() {
+    for found_by in ["mail", "check", "call"] {
+        let scratch = Scratch::new();
+        let region = scratch.create(Config::ranks(3).arena(ARENA));
+        let [a, b, c] = [0, 1, 2].map(|rank| region.join(rank).expect("free"));
+        b.set_budget(LEN as u64);
+        let wire = Wire::new(&scratch, 0, 1);
+        wire.first(LEN as u64);
+        wire.push(Kind::More, &[1; 40]);
+        assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+        match found_by {
+            "check" => wire.mailbox.lines.consumer.reset.store(77, Relaxed),
+            _ => wire.mailbox.cells.at(2).stamp.store(77, Relaxed),
+        }
+        if found_by == "call" {
+            assert!(b.try_call(0, b"?").expect("room").try_reply().is_ok());
+        }
+        assert_eq!(told(&b, None), RecvError::Corrupt(0), "{found_by}");
+        thread::scope(|scope| {
+            scope.spawn(move || (c.send_timeout(1, &pattern(LEN, 1), GUARD), c));
+            assert_eq!(b.recv_timeout(GUARD).map(|mail| mail.len()), Ok(LEN), "{found_by}");
+        });
+        drop(a);
     }
 }

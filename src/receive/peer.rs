@@ -223,9 +223,6 @@ impl Incoming {
         if taken.is_ok() {
             self.told_bar.set(false);
         }
-        if self.is_corrupt() {
-            self.drop_train(member);
-        }
         self.plain.set(!self.silent.get() && self.train.borrow().is_none() && self.returned().is_none());
         if !self.plain.get() {
             self.consumer.grant(0);
@@ -278,7 +275,7 @@ impl Incoming {
             // No endpoint sends more than the region carries.
             Ok(Some(letter)) if letter.len <= member.limit => letter,
             // `Ok(None)`: a stamp that was there is gone.
-            _ => return Err(self.corrupted()),
+            _ => return Err(self.corrupted(member)),
         };
         self.cutting.set(self.cutting.get().filter(|cutting| *cutting != letter.seq));
         self.lacking.set(self.lacking.get().filter(|lacking| *lacking != letter.seq));
@@ -311,19 +308,19 @@ impl Incoming {
                         self.pass(member, letter.seq);
                         Ok(None)
                     }
-                    _ => Err(self.corrupted()),
+                    _ => Err(self.corrupted(member)),
                 }
             }
             Kind::Answer | Kind::Refusal => {
                 self.end_train(member, &letter)?;
-                let Some(ticket) = self.consumer.ticket(&letter) else { return Err(self.corrupted()) };
+                let Some(ticket) = self.consumer.ticket(&letter) else { return Err(self.corrupted(member)) };
                 answers.fill(self.from, ticket, kind, |bytes| {
                     memory::append(self.consumer.words(&letter), letter.len, bytes);
                 });
                 self.pass(member, letter.seq);
                 Ok(None)
             }
-            Kind::Dropped | Kind::Elsewhere => Err(self.corrupted()),
+            Kind::Dropped | Kind::Elsewhere => Err(self.corrupted(member)),
         }
     }
 
@@ -351,12 +348,14 @@ impl Incoming {
         self.consumer.grant(0);
     }
 
+    /// Nothing more is taken from the mailbox: it makes no sense.
     #[cold]
-    pub fn corrupted(&self) -> RecvError {
+    fn corrupted(&self, member: &Member) -> RecvError {
         self.silent.set(true);
         self.bar.set(Bar::Nothing);
         self.untold.set(None);
         self.complicate();
+        self.drop_train(member);
         RecvError::Corrupt(self.from)
     }
 
@@ -364,7 +363,7 @@ impl Incoming {
     /// each is said once.
     pub fn check(&self, member: &Member) -> Result<(), RecvError> {
         if !self.is_corrupt() && !self.consumer.is_asking() && self.consumer.is_belied() {
-            return Err(self.corrupted());
+            return Err(self.corrupted(member));
         }
         self.check_train(member)
     }

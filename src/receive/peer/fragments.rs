@@ -66,12 +66,12 @@ impl Incoming {
     ) -> Result<Option<Letter>, RecvError> {
         let mut total = [0; 8];
         if letter.len != total.len() {
-            return Err(self.corrupted());
+            return Err(self.corrupted(member));
         }
         memory::load(self.consumer.words(letter), &mut total);
         let total = u64::from_ne_bytes(total);
         if total > member.limit as u64 {
-            return Err(self.corrupted());
+            return Err(self.corrupted(member));
         }
         let bytes = match (!in_pieces).then(|| member.budget.take(total)) {
             None => None,
@@ -105,7 +105,10 @@ impl Incoming {
             self.pass(member, letter.seq);
             return Ok(None);
         };
-        let Some(piece) = train.advance(letter.len, is_last) else { return Err(self.corrupted()) };
+        let Some(piece) = train.advance(letter.len, is_last) else {
+            drop(slot);
+            return Err(self.corrupted(member));
+        };
         if let Some(bytes) = &mut train.bytes {
             memory::append(self.consumer.words(&letter), letter.len, bytes);
             self.pass(member, letter.seq);
