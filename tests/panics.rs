@@ -34,6 +34,20 @@ fn drop_in_panic(mail: Mail<'_>) {
     });
 }
 
+/// Does this while a panic unwinds.
+fn while_unwinding(work: impl FnMut()) {
+    struct Finally<F: FnMut()>(F);
+    impl<F: FnMut()> Drop for Finally<F> {
+        fn drop(&mut self) {
+            (self.0)();
+        }
+    }
+    panics(|| {
+        let _finally = Finally(work);
+        std::panic::resume_unwind(Box::new("on purpose"));
+    });
+}
+
 #[test]
 fn a_mail_in_hand_comes_again_and_can_be_acknowledged() {
     // In its cell, in the arena, and in fragments.
@@ -81,6 +95,29 @@ fn a_call_in_hand_comes_again_and_is_answered() {
         assert!(!mail.redelivered(), "another one");
         drop(mail);
         assert_eq!(next.reply_timeout(GUARD).err(), Some(CallError::Dropped));
+    }
+}
+
+#[test]
+fn a_call_that_is_answered_while_a_panic_unwinds_does_not_come_again() {
+    for len in [5, 100] {
+        for answer in [5, 100] {
+            let (_scratch, [a, b]) = two();
+            let call = a.try_call(1, &pattern(len, 1)).expect("room");
+            while_unwinding(|| b.try_recv().expect("a call").reply(&pattern(answer, 2)).expect("room"));
+            assert_eq!(*call.reply_timeout(GUARD).expect("an answer"), pattern(answer, 2));
+            assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "{len} {answer}");
+        }
+    }
+}
+
+#[test]
+fn a_mail_whose_bytes_are_taken_while_a_panic_unwinds_does_not_come_again() {
+    for len in [5, 1000] {
+        let (_scratch, [a, b]) = two();
+        a.send(1, &pattern(len, 1)).expect("room");
+        while_unwinding(|| assert_eq!(b.try_recv().expect("mail").into_vec(), pattern(len, 1)));
+        assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "{len}");
     }
 }
 

@@ -75,7 +75,9 @@ impl<'a> Mail<'a> {
     /// Its bytes; acknowledges it. What came in fragments is not copied once more.
     pub fn into_vec(self) -> Vec<u8> {
         if !self.letter.is_assembled() {
-            return self.to_vec();
+            let bytes = self.to_vec();
+            self.acknowledge();
+            return bytes;
         }
         let mail = ManuallyDrop::new(self);
         mail.peer.finish(mail.member, &mail.letter)
@@ -146,6 +148,9 @@ impl<'a> Mail<'a> {
         if is_on_line {
             let mail = ManuallyDrop::new(self);
             mail.peer.answer(mail.member, number, Kind::Elsewhere, &[]);
+        } else {
+            // Whatever unwinds: nobody is to carry it out once more.
+            self.acknowledge();
         }
         Ok(())
     }
@@ -155,6 +160,12 @@ impl<'a> Mail<'a> {
     pub fn leave(self) {
         let mail = ManuallyDrop::new(self);
         mail.peer.requeue(&mail.letter);
+    }
+
+    /// It is done with, whatever unwinds.
+    fn acknowledge(self) {
+        let mail = ManuallyDrop::new(self);
+        acknowledge(mail.member, mail.message.peer, mail.message.letter);
     }
 }
 
@@ -187,7 +198,13 @@ fn finish(member: &Member, peer: &Incoming, letter: Letter) {
     // The work on it was not finished. But a destructor that takes mail in a loop comes to an end.
     if panicking() && !letter.is_in_unwinding() {
         peer.requeue(&letter);
-    } else if letter.is_whole() && member.is_in_batch() {
+    } else {
+        acknowledge(member, peer, letter);
+    }
+}
+
+fn acknowledge(member: &Member, peer: &Incoming, letter: Letter) {
+    if letter.is_whole() && member.is_in_batch() {
         // Done in private memory only, and in no need of a check.
         if peer.consumer.retire(&letter) && member.check().is_ok() {
             peer.settle(member);
