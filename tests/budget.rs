@@ -197,7 +197,7 @@ fn a_call_whose_answer_is_behind_one_that_does_not_fit_is_held_up_until_it_does(
 }
 
 #[test]
-fn a_lack_of_memory_that_a_call_comes_upon_is_told_to_a_receive_from_anyone() {
+fn a_lack_of_memory_that_a_call_comes_upon_is_told_to_a_receive_after_the_mail_before_it() {
     for calls in [false, true] {
         let (_scratch, [a, b, _c]) = three(Config::ranks(3).max_message(LEN as u64));
         let (a, held) = thread::scope(|scope| {
@@ -207,10 +207,13 @@ fn a_lack_of_memory_that_a_call_comes_upon_is_told_to_a_receive_from_anyone() {
             assert_eq!(sent, Ok(()));
             (a, held)
         });
+        a.send(1, b"before").expect("room");
         // It does not fit beside the one that is held.
         assert!(a.send_timeout(1, &pattern(LEN, 2), SHORT).is_err());
         let call = calls.then(|| b.try_call(0, b"?").expect("room"));
         let look = || call.iter().all(|call| call.try_reply().is_ok_and(|reply| reply.is_none()));
+        assert!(look());
+        assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"before", "calls: {calls}");
         assert!(look());
         assert_eq!(told(&b, None), RecvError::NoMemory { rank: 0, len: LEN as u64, left: 0 });
         assert!(look());

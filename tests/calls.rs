@@ -8,7 +8,7 @@ use common::{GUARD, ON_EVENTS, Scratch, pattern, wait_until};
 use mailbox::lab::abi::{Kind, Ticket};
 use mailbox::lab::ring::Slack;
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{CallError, Config, Endpoint, RecvError, ReplyError, SendError, Status, Wait};
+use mailbox::{CallError, Config, Endpoint, RecvError, ReplyError, SendError, Source, Status, Wait};
 use std::panic;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -744,16 +744,23 @@ fn garbage_in_the_mailbox_is_corrupt_or_nobodys_answer() {
 }
 
 #[test]
-fn corruption_that_a_call_comes_upon_is_told_to_a_receive_from_anyone() {
+fn corruption_that_a_call_comes_upon_is_told_to_a_receive_after_the_mail_before_it() {
     for calls in [false, true] {
-        let (scratch, caller, _server) = pair(Config::ranks(2));
-        let wire = Wire::new(&scratch, SERVER, 0);
-        wire.mailbox.cells.at(0).stamp.store(77, Relaxed);
-        let call = calls.then(|| caller.try_call(SERVER, b"?").expect("room"));
-        if let Some(call) = &call {
-            assert!(call.try_reply().is_ok_and(|reply| reply.is_none()));
+        for source in [Source::Anyone, Source::Rank(SERVER)] {
+            let (scratch, caller, server) = pair(Config::ranks(2));
+            server.send(0, b"before").expect("room");
+            let wire = Wire::new(&scratch, SERVER, 0);
+            wire.mailbox.cells.at(1).stamp.store(77, Relaxed);
+            let call = calls.then(|| caller.try_call(SERVER, b"?").expect("room"));
+            if let Some(call) = &call {
+                assert!(call.try_reply().is_ok_and(|reply| reply.is_none()));
+            }
+            let told = || caller.recv_from_timeout(source, GUARD).map(|mail| mail.to_vec());
+            assert_eq!(told(), Ok(b"before".to_vec()), "calls: {calls}");
+            assert_eq!(told(), Err(RecvError::Corrupt(SERVER)), "calls: {calls}");
+            let again = caller.recv_from_timeout(source, SHORT).map(|mail| mail.to_vec());
+            let is_once = source == Source::Anyone;
+            assert_eq!(again, Err(if is_once { RecvError::Timeout } else { RecvError::Corrupt(SERVER) }));
         }
-        assert_eq!(caller.recv_timeout(GUARD).err(), Some(RecvError::Corrupt(SERVER)), "calls: {calls}");
-        assert_eq!(caller.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "once");
     }
 }

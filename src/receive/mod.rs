@@ -194,7 +194,7 @@ impl Inbox {
             return Err(RecvError::NoSuchRank { rank, ranks: self.peers.ranks() });
         }
         match self.peer(member, rank) {
-            Some(peer) if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
+            Some(peer) if peer.is_corrupt() && !peer.has_mail() => Err(RecvError::Corrupt(rank)),
             // Whatever is lacking is told each time.
             Some(peer) if peer.is_barred() => Ok(peer.lift_bar(true, true).then_some(peer)),
             found => Ok(found.filter(|peer| peer.is_ready())),

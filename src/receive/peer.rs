@@ -39,7 +39,7 @@ pub struct Incoming {
     lacking: Private<Option<u64>>,
     /// Whether a receive from anyone has said that memory is lacking.
     pub told_bar: Private<bool>,
-    /// What a call came upon that bars the mailbox, for the next receive to tell.
+    /// What a call came upon that bars the mailbox, for the next receive to tell: after the mail before it.
     untold: Private<Option<RecvError>>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
     woken: Private<bool>,
@@ -117,7 +117,8 @@ impl Incoming {
     fn next(&self) -> Option<u64> {
         let unread = || self.consumer.next_unread().unwrap_or_else(|| self.consumer.next());
         let returned = || (!self.plain.get()).then(|| self.returned()).flatten();
-        (!self.silent.get()).then(|| returned().map_or_else(unread, |letter| letter.seq))
+        let is_to_come = !self.silent.get() || self.untold.get().is_some();
+        is_to_come.then(|| returned().map_or_else(unread, |letter| letter.seq))
     }
 
     /// Where it is not ready: whether its sender was woken to send more; said once.
@@ -213,7 +214,9 @@ impl Incoming {
         answers: &Answers,
     ) -> Result<Option<Letter>, RecvError> {
         self.woken.set(false);
-        if let Some(error) = self.untold.take() {
+        if !self.has_older()
+            && let Some(error) = self.untold.take()
+        {
             return Err(error);
         }
         let taken = match self.take_returned() {
@@ -373,6 +376,12 @@ impl Incoming {
         let letter = self.kept.returned()?;
         let is_next = |unread: u64| (unread.wrapping_sub(letter.seq) as i64) > 0;
         self.consumer.next_unread().is_none_or(is_next).then_some(letter)
+    }
+
+    /// Whether mail is unread that was sent before the message for which memory is lacking, or before what makes no sense.
+    fn has_older(&self) -> bool {
+        let is_older = |seq| Some(seq) != self.lacking.get();
+        self.returned().is_some() || self.consumer.next_unread().is_some_and(is_older)
     }
 
     fn take_returned(&self) -> Option<Letter> {
