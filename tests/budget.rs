@@ -7,7 +7,7 @@ use common::wire::Wire;
 use common::{GUARD, SHORT, Scratch, die, pattern};
 use mailbox::lab::abi::Kind;
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{CallError, Config, Endpoint, RecvError, SendError};
+use mailbox::{CallError, Config, Endpoint, RecvError, SendError, Source};
 use std::thread;
 
 const ARENA: u64 = 4096;
@@ -47,19 +47,50 @@ fn a_message_that_does_not_fit_is_told_and_arrives_once_it_does() {
 
 #[test]
 fn what_does_not_fit_comes_in_pieces() {
+    for source in [Source::Anyone, Source::Rank(0)] {
+        let (_scratch, [a, b, _c]) = three(Config::ranks(3));
+        b.set_budget(0);
+        thread::scope(|scope| {
+            let sender = scope.spawn(move || (a.send_timeout(1, &pattern(LEN, 1), GUARD), a).0);
+            assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
+            assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+            b.set_pieces(true);
+            let mut bytes = Vec::new();
+            while bytes.len() < LEN {
+                bytes.extend(b.recv_from_timeout(source, GUARD).expect("a piece").to_vec());
+            }
+            assert!(bytes == pattern(LEN, 1));
+            assert_eq!(sender.join().expect("a thread"), Ok(()));
+        });
+    }
+}
+
+#[test]
+fn a_call_comes_after_the_mail_before_it_though_memory_is_lacking_for_that() {
     let (_scratch, [a, b, _c]) = three(Config::ranks(3));
-    b.set_budget(0);
-    thread::scope(|scope| {
-        let sender = scope.spawn(move || (a.send_timeout(1, &pattern(LEN, 1), GUARD), a).0);
-        assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
-        b.set_pieces(true);
-        let mut bytes = Vec::new();
-        while bytes.len() < LEN {
-            bytes.extend(b.recv_from_timeout(0, GUARD).expect("a piece").to_vec());
-        }
-        assert!(bytes == pattern(LEN, 1));
-        assert_eq!(sender.join().expect("a thread"), Ok(()));
-    });
+    b.set_budget(10);
+    assert!(a.send_timeout(1, &pattern(LEN, 1), SHORT).is_err());
+    a.send(1, b"before").expect("room");
+    let _call = a.try_call(1, b"call").expect("room");
+    assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
+    assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "neither comes before it");
+    b.set_budget(LEN as u64);
+    let next = || b.recv_timeout(GUARD).expect("mail").to_vec();
+    assert_eq!([next(), next()], [b"before".to_vec(), b"call".to_vec()]);
+}
+
+#[test]
+fn a_mail_that_is_left_comes_again_though_memory_is_lacking_for_the_next_message() {
+    let (_scratch, [a, b, _c]) = three(Config::ranks(3));
+    b.set_budget(10);
+    a.send(1, b"before").expect("room");
+    assert!(a.send_timeout(1, &pattern(LEN, 1), SHORT).is_err());
+    let before = b.recv_timeout(GUARD).expect("mail");
+    assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
+    assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    before.leave();
+    assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"before");
+    assert!(matches!(told(&b, None), RecvError::NoMemory { .. }), "once more: what came before it did");
 }
 
 #[test]

@@ -86,6 +86,8 @@ impl Receiver {
     /// before it are. To hold one and wait for the next is [`RecvError::Held`].
     pub fn set_pieces(&self, pieces: bool) {
         self.inbox.in_pieces.set(pieces);
+        // In pieces it needs none.
+        self.member.budget.reconsider();
     }
 
     /// How many bytes of private memory messages above half the arena may take, of all senders together: from their

@@ -9,7 +9,7 @@ const SPARE: usize = 64 << 20;
 pub struct Budget {
     limit: Private<u64>,
     used: Private<u64>,
-    /// Whether more is left than when this was last asked.
+    /// Whether more may fit than when this was last asked.
     has_grown: Private<bool>,
     spare: RefCell<Vec<u8>>,
 }
@@ -23,6 +23,11 @@ impl Budget {
     /// Makes it so many bytes, whatever is used.
     pub fn set_limit(&self, limit: u64) {
         self.limit.set(limit);
+        self.reconsider();
+    }
+
+    /// Has what did not fit tried once more.
+    pub fn reconsider(&self) {
         self.has_grown.set(true);
     }
 
@@ -47,7 +52,7 @@ impl Budget {
     /// Gives back what a message of `len` bytes took.
     pub fn give_back(&self, len: u64) {
         self.used.set(self.used.get().saturating_sub(len));
-        self.has_grown.set(true);
+        self.reconsider();
     }
 
     /// Keeps the buffer of a message that was read for the next one.
@@ -58,7 +63,7 @@ impl Budget {
         }
     }
 
-    /// Whether more is left than when this was last asked.
+    /// Whether more may fit than when this was last asked.
     pub fn take_growth(&self) -> bool {
         self.has_grown.take()
     }

@@ -112,12 +112,13 @@ impl Incoming {
         Some(letter.marked(letter.seq == self.requeued_call.get()))
     }
 
-    /// The number of the next message to be received: one that was left, or read ahead, or the next never taken.
+    /// The number of the next message to be received, also where memory is lacking for it: one that was left, or read
+    /// ahead, or the next never taken.
     #[inline(always)]
     fn next(&self) -> Option<u64> {
         let unread = || self.consumer.next_unread().unwrap_or_else(|| self.consumer.next());
         let returned = || (!self.plain.get()).then(|| self.returned()).flatten();
-        let is_to_come = !self.silent.get() || self.untold.get().is_some();
+        let is_to_come = !self.silent.get() || self.untold.get().is_some() || self.is_barred();
         is_to_come.then(|| returned().map_or_else(unread, |letter| letter.seq))
     }
 
@@ -504,6 +505,8 @@ impl Incoming {
             self.requeued_call.set(letter.seq);
         } else {
             self.consumer.note_handed(letter.seq);
+            // It comes before the message for which memory is lacking.
+            self.lift_bar(true, true);
         }
         self.put_back(letter);
     }
