@@ -447,6 +447,22 @@ fn a_message_of_a_block_that_is_not_there_ends_it() {
 }
 
 #[test]
+fn no_more_is_taken_than_the_cells_hold_whatever_the_head_says() {
+    for forged in [4, 1, u64::MAX, 0] {
+        let mailbox = Mailbox::on_heap(4, 16, 0);
+        let consumer = Consumer::resume(mailbox.clone());
+        let producer = Producer::recover(mailbox.clone(), 1).expect("a mailbox");
+        (0..4).for_each(|_| producer.push(b"x", Slack::Any).expect("room"));
+        (0..4).for_each(|_| assert!(consumer.take().expect("sense").is_some()));
+        // All are held. Somebody says that they are not.
+        head(&mailbox).store(forged, Relaxed);
+        mailbox.cells.at(4).stamp.store(5, Relaxed);
+        consumer.grant(32);
+        assert!(consumer.take_new(100).is_none(), "a fifth of four cells");
+    }
+}
+
+#[test]
 fn a_head_outside_its_range_is_corrupt() {
     let full = FIRST + 8;
     for bad in [FIRST - 1, full + 1, full + 8, 0, u64::MAX, 1 << 32 | full] {

@@ -187,8 +187,8 @@ impl Consumer {
     pub fn grant(&self, count: u64) {
         let next = self.next.get();
         // As far as the producer knows: what it cannot have sent would make no sense to a successor.
-        let told = self.mailbox.lines.consumer.head.load(Relaxed);
-        let room = self.cells().saturating_sub(next.wrapping_sub(told));
+        let taken = next.wrapping_sub(self.head.get());
+        let room = self.cells().saturating_sub(taken).saturating_sub(self.unsettled());
         let is_easy = !self.unread.any() && !self.is_handed(next);
         let count = if is_easy { count.min(room) } else { 0 };
         self.turn.grant(next, count);
@@ -512,7 +512,7 @@ impl Consumer {
         is_much(self.unsettled(), self.cells())
     }
 
-    /// How many acknowledgements the producer was not told of.
+    /// How many acknowledgements the producer was not told of; more than there can be where a peer overwrote the word.
     #[inline(always)]
     pub fn unsettled(&self) -> u64 {
         // Ours alone to write: what a peer made of it changes no more than when we settle.
