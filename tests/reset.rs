@@ -6,7 +6,7 @@ mod common;
 use common::wire::geometry;
 use common::{GUARD, SHORT, Scratch};
 use mailbox::lab::abi::{ConsumerLine, Geometry};
-use mailbox::{Config, Endpoint, RecvError, Region, SendError};
+use mailbox::{Config, Endpoint, RecvError, Region, SendError, Source};
 use std::mem::{forget, offset_of};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -198,6 +198,38 @@ fn a_request_that_nobody_made_is_found_out() {
         assert_eq!(recv(&b).1, b"y");
         while b.try_recv_from(0).is_ok() {}
     }
+}
+
+#[test]
+fn a_request_that_somebody_overwrote_is_told_and_can_be_made_again() {
+    let (scratch, _region, [a, mut b, _c]) = endpoints();
+    a.send(1, b"x").expect("room");
+    assert_eq!(recv(&b).1, b"x");
+    let word = geometry(&scratch).mailbox(0, 1) + offset_of!(ConsumerLine, reset) as u64;
+    // What takes the request back, and another request.
+    for forged in [0u64, 4, 77] {
+        b.reset(0).expect("a rank");
+        scratch.patch(word, &forged.to_ne_bytes());
+        let _ = a.try_send(1, b"nobody sees it");
+        let told = |source, time| b.recv_from_timeout(source, time).map(|mail| mail.to_vec());
+        assert_eq!(told(Source::Anyone, GUARD), Err(RecvError::Corrupt(0)), "{forged}");
+        assert_eq!(told(Source::Anyone, SHORT), Err(RecvError::Timeout), "once");
+        assert_eq!(told(Source::Rank(0), SHORT), Err(RecvError::Corrupt(0)), "each time");
+        b.reset(0).expect("a rank");
+        while a.send_timeout(1, b"y", SHORT).is_err() {
+            let _ = b.try_recv_from(0);
+        }
+        assert_eq!(recv(&b).1, b"y");
+    }
+}
+
+#[test]
+fn a_call_that_was_left_is_marked_after_a_new_start() {
+    let (_scratch, _region, [a, mut b, _c]) = endpoints();
+    let _call = a.try_call(1, b"call").expect("room");
+    b.try_recv().expect("a call").leave();
+    b.reset(0).expect("a rank");
+    assert!(b.try_recv().expect("a call").redelivered());
 }
 
 #[test]

@@ -147,7 +147,10 @@ impl Incoming {
         let train = self.train.take().map_or(0, |train| train.memory());
         member.budget.give_back(self.kept.memory() + train);
         let (record, answerer) = (self.record.clone(), self.answerer.clone());
+        // A call on the line is not in the mailbox, and comes again.
+        let requeued_call = self.requeued_call.take();
         *self = Self::new(self.from, record, self.consumer.ask_anew(), answerer);
+        self.requeued_call.set(requeued_call);
         self.ring(member);
     }
 
@@ -363,10 +366,12 @@ impl Incoming {
         RecvError::Corrupt(self.from)
     }
 
-    /// Whether the sender may wait for a new start to be taken that nobody asked for, or a message under way never ends;
-    /// each is said once.
+    /// Says, once, that a peer overwrote what this receiver says of new starts, or that a message under way never ends. In
+    /// the first case its sender may wait for one to be taken that nobody asked for, or not know of the one that is asked
+    /// for.
     pub fn check(&self, member: &Member) -> Result<(), RecvError> {
-        if !self.is_corrupt() && !self.consumer.is_asking() && self.consumer.is_belied() {
+        if !self.is_corrupt() && self.consumer.is_belied() {
+            self.consumer.withdraw();
             return Err(self.corrupted(member));
         }
         self.check_train(member)

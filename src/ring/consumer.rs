@@ -125,8 +125,13 @@ impl Consumer {
         true
     }
 
-    /// Whether somebody else asked for a new start in this consumer's name: the producer may wait for it to begin
-    /// anew, and it does not.
+    /// Gives up a new start that was asked for, and is not taken.
+    pub fn withdraw(&self) {
+        self.reset.set(self.reset.get() & !1);
+    }
+
+    /// Whether a peer overwrote what this consumer says of new starts. The producer may not see that one is asked for, or
+    /// may wait for one to be taken that nobody asked for.
     pub fn is_belied(&self) -> bool {
         self.mailbox.lines.consumer.reset.load(Relaxed) != self.reset.get()
     }
