@@ -87,7 +87,7 @@ impl Endpoint {
     ///
     /// [`CallError::Request`] comes before anything is asked. [`CallError::Refused`] and [`CallError::Dropped`] are
     /// answers, too. The end of the server is told within 75 ms, and that it dropped a call that went through the
-    /// mailbox.
+    /// mailbox: once it has dropped the mail from before that call as well.
     #[inline]
     pub fn call(&self, to: u32, request: &[u8]) -> Result<Reply, CallError> {
         Call::begin(self, to, request, Deadline::Never)?.finish(Deadline::Never)
