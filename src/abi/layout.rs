@@ -185,7 +185,8 @@ pub struct ProducerLine {
     pub bytes: AtomicU64,
     /// A sequence number, at most [`COUNTED`](crate::ring::COUNTED) behind the last one.
     pub counted: AtomicU64,
-    /// Cells that are not the end of a message: all but the last of its fragments.
+    /// How many cells are not the end of a message, but one of its fragments before the last, in the low 40 bits; above
+    /// them those of the number of the last such. Written before that is stamped.
     pub fragments: AtomicU64,
     /// Times that the mailbox was full.
     pub full: AtomicU64,

@@ -1,6 +1,7 @@
 //! Calls: a request to another rank, and its answer.
 #![cfg(not(loom))]
 
+mod errors;
 mod reply;
 
 pub use reply::Reply;
@@ -12,7 +13,7 @@ use crate::rank::{Source, Status};
 use crate::ring::Corrupt;
 use crate::send::{Outgoing, taker};
 use crate::wait::pace::{self, CALL_PAUSES};
-use crate::wait::{Deadline, Interrupted, Operation, Step, drive, look_soon};
+use crate::wait::{Deadline, Operation, Step, drive, look_soon};
 use core::cell::Cell as Private;
 use core::fmt;
 use core::time::Duration;
@@ -106,40 +107,6 @@ impl Endpoint {
     pub fn call_timeout(&self, to: u32, request: &[u8], timeout: Duration) -> Result<Reply, CallError> {
         let deadline = Deadline::from(timeout);
         Call::begin(self, to, request, deadline)?.finish(deadline)
-    }
-}
-
-impl From<SendError> for CallError {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::Timeout => CallError::Timeout,
-            SendError::Interrupted => CallError::Interrupted,
-            SendError::Lost(lost) => CallError::Lost(lost),
-            error => CallError::Request(error),
-        }
-    }
-}
-
-impl From<Corrupt> for CallError {
-    fn from(_: Corrupt) -> Self {
-        CallError::Corrupt
-    }
-}
-
-impl From<Interrupted> for CallError {
-    fn from(_: Interrupted) -> Self {
-        CallError::Interrupted
-    }
-}
-
-impl From<RecvError> for CallError {
-    fn from(error: RecvError) -> Self {
-        match error {
-            RecvError::Held(_) => CallError::Held,
-            RecvError::Lost(lost) => CallError::Lost(lost),
-            RecvError::Interrupted => CallError::Interrupted,
-            _ => CallError::Corrupt,
-        }
     }
 }
 

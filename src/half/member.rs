@@ -1,11 +1,13 @@
 //! What each half of an endpoint has: the rank that both hold, and how it waits.
 
 use super::budget::Budget;
+use super::holder::Holder;
+use super::interrupter::Interrupter;
 use crate::abi::Rank;
 use crate::error::Lost;
 use crate::memory::Shared;
 use crate::os::{self, TrustedEvents};
-use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Source, Status, Wait, disturb};
+use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Source, Status, Wait};
 use crate::region::Region;
 use crate::ring::count;
 use crate::segment::{Outcome, Stay};
@@ -13,39 +15,9 @@ use crate::sync::Ordering::Relaxed;
 use crate::wait::pace::{BETWEEN_LOOKS, TRIES_PER_QUERY};
 use crate::wait::{Crowd, Interrupted, Processors, Waiter};
 use core::cell::Cell as Private;
-use core::fmt;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
-
-/// The rank that the halves of an endpoint hold; left when both are dropped.
-struct Holder {
-    region: Region,
-    claim: Claim,
-    process: u32,
-    /// Whether a half was dropped in a panic: that is a death.
-    died: AtomicBool,
-    /// The word of a half that has chosen events, if one has.
-    events: OnceLock<TrustedEvents>,
-    /// Last: a region is closed when its ranks are free.
-    stay: Stay,
-}
-
-impl Drop for Holder {
-    fn drop(&mut self) {
-        let is_forked = os::process_word().load(Ordering::Relaxed) != self.process;
-        if is_forked || self.died.load(Ordering::Relaxed) || self.claim.check().is_err() {
-            return;
-        }
-        self.claim.leave();
-        let ringer = Ringer::register().trusting(self.events.get().copied());
-        let registry = &self.region.registry;
-        for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
-            ringer.ring(Bell::mail(&peer.bells));
-            ringer.ring(Bell::credit(&peer.bells));
-        }
-    }
-}
 
 /// Which of its rank's two bells a half sleeps on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -402,40 +374,5 @@ impl Waiter for Member {
         if awaited.load(Relaxed) != 0 && self.is_holder() {
             awaited.store(0, Relaxed);
         }
-    }
-}
-
-/// Ends a wait of the endpoint or half that it came from, from any thread or signal handler.
-///
-/// When an endpoint splits, those made before go with the receiving half. It may outlive the endpoint: then it
-/// ends no wait.
-#[derive(Clone)]
-pub struct Interrupter {
-    flag: Arc<AtomicBool>,
-    record: Shared<Rank>,
-    life: Life,
-    process: u32,
-}
-
-impl Interrupter {
-    /// Makes a call that waits, or if none does the next one that would, return
-    /// [`SendError::Interrupted`](crate::SendError::Interrupted) or
-    /// [`RecvError::Interrupted`](crate::RecvError::Interrupted); once, however often this is called before.
-    ///
-    /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
-    pub fn interrupt(&self) {
-        self.flag.store(true, Ordering::Release);
-        let is_forked = os::process_word().load(Ordering::Relaxed) != self.process;
-        if is_forked || self.life.check(&self.record).is_err() {
-            return; // The bells are another's.
-        }
-        disturb(&self.record.bells.mail);
-        disturb(&self.record.bells.credit);
-    }
-}
-
-impl fmt::Debug for Interrupter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Interrupter").field("set", &self.flag.load(Ordering::Relaxed)).finish_non_exhaustive()
     }
 }

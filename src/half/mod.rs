@@ -4,8 +4,11 @@
 mod budget;
 mod by_rank;
 mod fragments;
+mod holder;
+mod interrupter;
 mod member;
 
 pub use by_rank::Peers;
 pub use fragments::{Piece, Train, cut};
-pub use member::{Interrupter, Member};
+pub use interrupter::Interrupter;
+pub use member::Member;

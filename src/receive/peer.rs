@@ -1,22 +1,25 @@
 //! A mailbox that an endpoint reads from.
 
+mod acknowledge;
 mod bar;
 mod fragments;
+mod payload;
+mod starved;
 
 use bar::Bar;
 
 use super::expected::Answers;
-use super::reassembly::{Content, Kept};
+use super::reassembly::Kept;
 use crate::abi::{INLINE, Kind, Rank, Ticket};
 use crate::error::RecvError;
-use crate::half::{Member, Piece, Train};
+use crate::half::{Member, Train};
 use crate::memory::{self, Shared};
 use crate::os;
 use crate::rank::Life;
-use crate::ring::{Answerer, Consumer, Corrupt, Letter, count};
-use crate::sync::{AtomicU64, Edge, acquire};
+use crate::ring::{Answerer, Consumer, Corrupt, Letter};
+use crate::sync::{Edge, acquire};
 use crate::wait::pace::{RESPITE, STARVED};
-use core::cell::{Cell as Private, Ref, RefCell};
+use core::cell::{Cell as Private, RefCell};
 use std::io;
 use std::time::Instant;
 
@@ -162,44 +165,6 @@ impl Incoming {
             // It may wait for room, of which there is none until now.
             self.ring(member);
         }
-    }
-
-    /// Where it is not ready: whether that is so because this endpoint holds mails of it, and its sender can send no more
-    /// before they are acknowledged. Remembers since when, and that it is to be told again where it is not so.
-    pub fn note_held_up(&self, member: &Member) -> bool {
-        let is_full = self.consumer.is_full() && self.may_send(member);
-        let is_held = is_full || self.note_starved(member);
-        let is_held_up = is_held && !self.is_barred();
-        if !is_held_up {
-            self.told_held.set(false);
-        }
-        is_held_up
-    }
-
-    /// Whether the sender has said for a while that it waits for room, and mails that are held or unread take some. They
-    /// need not fill the cells: they may keep the arena full, or the end of a message in fragments waits for them. The
-    /// sender's word may lie; then this is wrong, and no more. Remembers since when.
-    pub fn note_starved(&self, member: &Member) -> bool {
-        let held = self.consumer.head()..self.consumer.next();
-        if held.start == held.end || !member.is_awaited_by(&self.record) {
-            self.starved.set(None);
-            return false;
-        }
-        match self.starved.get() {
-            Some((since, start, end)) if held == (start..end) => {
-                // The word outlives a sender that was killed.
-                since.elapsed() >= STARVED && self.may_send(member)
-            }
-            _ => {
-                self.starved.set(Some((Instant::now(), held.start, held.end)));
-                false
-            }
-        }
-    }
-
-    /// Whether its sender has not ended; asks the kernel.
-    fn may_send(&self, member: &Member) -> bool {
-        member.end_of(self.from, true).is_none()
     }
 
     /// Lets `take_new` of its consumer take so many messages without asking.
@@ -397,136 +362,6 @@ impl Incoming {
         let letter = self.returned()?;
         self.kept.set_returned(letter.seq, false);
         Some(letter.marked(self.consumer.is_handed(letter.seq)))
-    }
-
-    /// The bytes of an assembled letter.
-    pub fn message(&self, seq: u64) -> Ref<'_, [u8]> {
-        self.kept.message(seq)
-    }
-
-    /// Where in its message the piece with this number lies.
-    pub fn piece(&self, seq: u64) -> Option<Piece> {
-        self.kept.piece(seq)
-    }
-
-    /// The payload words of a letter that is not assembled.
-    pub fn words(&self, letter: &Letter) -> &[AtomicU64] {
-        if letter.is_on_line() { self.answerer.words() } else { self.consumer.words(letter) }
-    }
-
-    /// Copies what begins at `offset` of a letter's payload to `buffer`, which is not longer than that.
-    #[inline(always)]
-    pub fn copy(&self, letter: &Letter, offset: usize, buffer: &mut [u8]) {
-        if let (Some(index), 0) = (letter.cell(), offset) {
-            self.consumer.copy_small(index, buffer);
-        } else if letter.is_on_line() && offset == 0 {
-            memory::load_small(self.answerer.words(), buffer);
-        } else {
-            self.copy_beyond(*letter, offset, buffer);
-        }
-    }
-
-    // Takes the letter, not a reference to it, as `mail::finish` does.
-    #[inline(never)]
-    fn copy_beyond(&self, letter: Letter, offset: usize, buffer: &mut [u8]) {
-        if letter.is_on_line() {
-            memory::load_at(self.answerer.words(), offset, buffer);
-        } else if letter.is_assembled() {
-            buffer.copy_from_slice(&self.message(letter.seq)[offset..offset + buffer.len()]);
-        } else if offset == 0 {
-            memory::load(self.consumer.words(&letter), buffer);
-        } else {
-            memory::load_at(self.consumer.words(&letter), offset, buffer);
-        }
-    }
-
-    /// Tells the sender what is acknowledged.
-    #[inline(always)]
-    pub fn tell_head(&self, member: &Member) {
-        self.consumer.publish_head();
-        self.ring(member);
-    }
-
-    /// Gives back the room of message `seq`.
-    pub fn acknowledge(&self, member: &Member, seq: u64) {
-        self.consumer.acknowledge(seq);
-        self.ring(member);
-    }
-
-    /// Gives back the room of fragment `seq` at once, whatever the batch: its sender waits for that.
-    fn pass(&self, member: &Member, seq: u64) {
-        self.acknowledge(member, seq);
-        self.settle(member);
-    }
-
-    /// Done with a message of a drain; tells the sender of it, and of those before it, unless a batch holds that back.
-    pub fn finish_block(&self, member: &Member, letter: &Letter) {
-        if self.consumer.retire(letter) || !member.is_in_batch() {
-            self.settle(member);
-        }
-    }
-
-    /// Tells the sender of what a batch acknowledged.
-    pub fn settle(&self, member: &Member) {
-        if self.consumer.unsettled() > 0 {
-            self.consumer.settle();
-            self.ring(member);
-        }
-    }
-
-    #[inline(always)]
-    fn ring(&self, member: &Member) {
-        if !member.is_credit_heard(&self.record) {
-            self.ring_aloud(member);
-        }
-    }
-
-    #[cold]
-    fn ring_aloud(&self, member: &Member) {
-        if member.ring_credit(&self.record) {
-            count(&self.consumer.line().wakes, 1);
-            self.woken.set(true);
-        }
-    }
-
-    /// Done with a mail that is not a whole message in the mailbox; the bytes, if it was assembled.
-    pub fn finish(&self, member: &Member, letter: &Letter) -> Vec<u8> {
-        match self.kept.take(letter.seq) {
-            Some(Content::Message { bytes, .. }) => {
-                member.budget.give_back(bytes.len() as u64);
-                bytes
-            }
-            _ => {
-                self.pass(member, letter.seq);
-                Vec::new()
-            }
-        }
-    }
-
-    /// Leaves a mail unread that was handed out.
-    #[cold]
-    pub fn requeue(&self, letter: &Letter) {
-        if letter.is_on_line() {
-            self.requeued_call.set(letter.seq);
-        } else {
-            self.consumer.note_handed(letter.seq);
-            // It comes before the message for which memory is lacking.
-            self.lift_bar(true, true);
-        }
-        self.put_back(letter);
-    }
-
-    /// Leaves a letter that was taken unread.
-    pub fn put_back(&self, letter: &Letter) {
-        if letter.is_on_line() {
-            return self.answerer.put_back();
-        }
-        if !letter.is_assembled() {
-            return self.consumer.put_back(letter.seq);
-        }
-        if self.kept.set_returned(letter.seq, true) {
-            self.complicate();
-        }
     }
 }
 

@@ -1,12 +1,16 @@
 //! The reading end.
 
+mod acknowledge;
+mod block;
+mod reset;
+
 use super::budget::Budget;
 use super::letter::{Letter, Lies};
 use super::marks::Marks;
 use super::{Corrupt, arena_range, cell, check_stale, is_much};
 use crate::abi::{Cell, ConsumerLine, Envelope, Kind, Place, Ticket, epoch_of};
 use crate::memory::{self, Mailbox};
-use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
+use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
 use core::cell::Cell as Private;
 
 /// How far ahead a consumer asks for cells: more than the processor overlaps by itself, and a stream is as
@@ -15,10 +19,6 @@ const PREFETCH: u64 = 32;
 
 /// Messages that are awaited together in a stream: a consumer at its producer's heels takes each line away half-written.
 const BLOCK: u64 = 16;
-/// How often it looks whether a block is complete before it takes what is there of it.
-const TRIES: u32 = 4;
-/// Pauses before each of these looks.
-const PAUSES: u32 = 16;
 
 /// The reading end. Everything but the mailbox is private to this process.
 pub struct Consumer {
@@ -78,62 +78,6 @@ impl Consumer {
             reset: reset.into(),
             mailbox,
         }
-    }
-
-    /// Asks the producer for a new start: the consumer that takes its place. All messages that are in the mailbox
-    /// are given up, those taken included. Until [`Consumer::begin_anew`] there is nothing to take.
-    pub fn ask_anew(&self) -> Self {
-        let line = &self.mailbox.lines.consumer;
-        let mut reset = (self.reset.get() | 1).wrapping_add(2);
-        // An answer to a request that was nobody's would be taken for one to this.
-        if line_answered(&self.mailbox) == reset {
-            reset = reset.wrapping_add(2);
-        }
-        let next = self.next.get();
-        // For a successor of the producer; then the request.
-        line.head.store(next, Relaxed);
-        line.reset.store(reset, release(Edge::Head));
-        Self::at(self.mailbox.clone(), next, reset)
-    }
-
-    /// Whether a new start was asked for and is not taken.
-    #[inline(always)]
-    pub fn is_asking(&self) -> bool {
-        self.reset.get() & 1 == 1
-    }
-
-    /// Takes the new start that was asked for, if the producer has given one; whether it has.
-    pub fn begin_anew(&self) -> bool {
-        let reset = self.reset.get();
-        if !self.is_asking() || line_answered(&self.mailbox) != reset {
-            return false;
-        }
-        // Whatever it is: nothing from there on was ever looked at, for nobody looks while a start is asked for.
-        let start = self.mailbox.lines.producer.start.load(Relaxed);
-        self.head.set(start);
-        self.next.set(start);
-        self.turn.revoke(start);
-        self.block.revoke(start);
-        self.handed.set(start);
-        self.claimed.set(start);
-        let line = &self.mailbox.lines.consumer;
-        line.handed.store(start, Relaxed);
-        line.head.store(start, Relaxed);
-        self.reset.set(reset.wrapping_add(1));
-        // Pairs with the producer's load: `head` is the new one.
-        line.reset.store(reset.wrapping_add(1), release(Edge::Head));
-        true
-    }
-
-    /// Gives up a new start that was asked for, and is not taken.
-    pub fn withdraw(&self) {
-        self.reset.set(self.reset.get() & !1);
-    }
-
-    /// Whether a peer overwrote what this consumer says of new starts. The producer may not see that one is asked for, or
-    /// may wait for one to be taken that nobody asked for.
-    pub fn is_belied(&self) -> bool {
-        self.mailbox.lines.consumer.reset.load(Relaxed) != self.reset.get()
     }
 
     /// Whether `take` would say anything but `Ok(None)`.
@@ -278,69 +222,6 @@ impl Consumer {
         Some(letter)
     }
 
-    /// Where the row ends that a drain with this letter in hand takes by `take_following`: that of its block, if the letter
-    /// lies in its cell and nothing before it is held.
-    pub fn end_of_row(&self, hand: &Letter) -> u64 {
-        let next = hand.seq.wrapping_add(1);
-        let is_row = hand.is_in_cell() && self.is_oldest(hand.seq) && self.next.get() == next;
-        if is_row { next.wrapping_add(self.block.left(next)) } else { next }
-    }
-
-    /// As `take_new`, for a drain that is done with the message before `seq`: a small message of its row, if nobody took it
-    /// meanwhile. Nothing before that is held then, for nothing behind it was taken.
-    #[inline(always)]
-    pub fn take_following(&self, seq: u64) -> Option<Letter> {
-        if self.next.get() != seq {
-            return None;
-        }
-        let (index, cell) = self.mailbox.cells.find(seq);
-        let after = seq.wrapping_add(1);
-        if cell.stamp.load(acquire(Edge::Block)) != after {
-            return None;
-        }
-        let envelope = cell.envelope.load(Relaxed);
-        let len = Envelope::small(envelope)?;
-        self.next.set(after);
-        self.head.set(seq);
-        Some(Letter::in_cell(seq, envelope, len, index))
-    }
-
-    /// Begins a block with message `seq`, which is there; whether it may be taken.
-    ///
-    /// Once a block it looks at the stamp that ends it. In a stream the producer is let go ahead until that is there, or
-    /// for a moment: then each line is taken once, and not while it is being written. What it sees is a hint, and a
-    /// block a number of messages: each is taken by its own stamp.
-    #[inline(never)]
-    fn begin_block(&self, seq: u64) -> bool {
-        let count = self.turn.left(seq).min(BLOCK);
-        if count == 0 {
-            return false;
-        }
-        let last = seq.wrapping_add(count - 1);
-        let is_complete = self.is_stamped(last) || self.streams.get() && self.await_stamp(last);
-        self.streams.set(is_complete);
-        if is_complete {
-            for ahead in PREFETCH..PREFETCH + BLOCK {
-                memory::prefetch(cell(&self.mailbox, seq.wrapping_add(ahead)));
-            }
-        }
-        self.block.grant(seq, count);
-        true
-    }
-
-    /// Lets the producer go ahead for a moment; whether it has written message `seq` by then.
-    fn await_stamp(&self, seq: u64) -> bool {
-        (0..TRIES).any(|_| {
-            (0..PAUSES).for_each(|_| core::hint::spin_loop());
-            self.is_stamped(seq)
-        })
-    }
-
-    /// Whether message `seq` seems to be there.
-    fn is_stamped(&self, seq: u64) -> bool {
-        cell(&self.mailbox, seq).stamp.load(Relaxed) == seq.wrapping_add(1)
-    }
-
     /// Message `seq`, if it is whole and lies in the arena.
     #[inline(never)]
     fn find_in_arena(&self, seq: u64, cell: &Cell, envelope: u64, limit: usize) -> Option<Letter> {
@@ -445,98 +326,8 @@ impl Consumer {
         memory::load_small(&self.mailbox.cells[index].payload, buffer);
     }
 
-    /// Gives the room of message `seq`, which was taken, back; in any order. `head` moves to the oldest
-    /// message that is not acknowledged.
-    pub fn acknowledge(&self, seq: u64) {
-        if self.pass(seq) {
-            self.settle();
-        }
-    }
-
-    /// As [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`]. Whether that is due:
-    /// it was not told of a quarter of the mailbox.
-    #[inline(always)]
-    pub fn retire(&self, letter: &Letter) -> bool {
-        if !letter.is_in_cell() {
-            self.owed.set(self.owed.get() + letter.len);
-        }
-        self.pass(letter.seq)
-            && (self.is_due() || is_much(self.owed.get() as u64, size_of_val(&*self.mailbox.arena) as u64))
-    }
-
-    /// Moves `head` beyond message `seq`, which is done with, if it can; whether it did.
-    #[inline(always)]
-    fn pass(&self, seq: u64) -> bool {
-        self.pass_oldest(seq) || self.pass_any(seq)
-    }
-
-    /// Moves `head` beyond message `seq`, which is done with, if it is the oldest and none behind it is done with;
-    /// whether that is so.
-    #[inline(always)]
-    pub fn pass_oldest(&self, seq: u64) -> bool {
-        let is_oldest = self.is_oldest(seq);
-        if is_oldest {
-            self.head.set(seq.wrapping_add(1));
-        }
-        is_oldest
-    }
-
-    #[inline(always)]
-    fn is_oldest(&self, seq: u64) -> bool {
-        seq == self.head.get() && !self.acknowledged.any()
-    }
-
-    #[cold]
-    fn pass_any(&self, seq: u64) -> bool {
-        self.acknowledged.set(seq);
-        let first = self.head.get();
-        let mut head = first;
-        while self.acknowledged.clear(head) {
-            head = head.wrapping_add(1);
-        }
-        self.head.set(head);
-        head != first
-    }
-
-    /// Tells the producer of all that is acknowledged.
-    pub fn settle(&self) {
-        self.owed.set(0);
-        self.publish_head();
-    }
-
-    /// Tells the producer of all that is acknowledged, whatever a batch retired.
-    #[inline(always)]
-    pub fn publish_head(&self) {
-        // Pairs with the producer's load: our reads of the payload are done.
-        self.mailbox.lines.consumer.head.store(self.head.get(), release(Edge::Head));
-    }
-
-    /// Whether the producer was not told of a quarter of the mailbox.
-    #[inline(always)]
-    pub fn is_due(&self) -> bool {
-        is_much(self.unsettled(), self.cells())
-    }
-
-    /// How many acknowledgements the producer was not told of; more than there can be where a peer overwrote the word.
-    #[inline(always)]
-    pub fn unsettled(&self) -> u64 {
-        // Ours alone to write: what a peer made of it changes no more than when we settle.
-        self.head.get().wrapping_sub(self.mailbox.lines.consumer.head.load(Relaxed))
-    }
-
-    /// Puts message `seq`, which was taken, back: it is the next to be taken again, in its place.
-    pub fn put_back(&self, seq: u64) {
-        self.unread.set(seq);
-        self.grant(0);
-    }
-
     /// The receiver's words.
     pub fn line(&self) -> &ConsumerLine {
         &self.mailbox.lines.consumer
     }
-}
-
-/// The request for a new start that the producer answered last; where it is ours, its stamps are wiped.
-fn line_answered(mailbox: &Mailbox) -> u64 {
-    mailbox.lines.producer.answered.load(acquire(Edge::Stamp))
 }

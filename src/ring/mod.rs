@@ -45,6 +45,23 @@ pub(crate) fn check_stale(stamp: u64, seq: u64, cells: u64) -> Result<(), Corrup
 /// is a lap.
 pub const COUNTED: u64 = 64;
 
+/// Bits of the word that counts fragments that are the count; the others are those of the last one's number.
+const COUNT_BITS: u32 = 40;
+
+/// Counts fragment `seq`, before it is stamped.
+fn count_fragment(word: &AtomicU64, seq: u64) {
+    let count = word.load(Relaxed).wrapping_add(1) & ((1 << COUNT_BITS) - 1);
+    word.store(seq << COUNT_BITS | count, Relaxed);
+}
+
+/// How many fragments there are among the first `sent` messages, as the word says that counts them: the last one may be
+/// counted and not be stamped yet.
+pub fn fragments(word: u64, sent: u64) -> u64 {
+    let count = word & ((1 << COUNT_BITS) - 1);
+    let is_ahead = word >> COUNT_BITS == sent & (u64::MAX >> COUNT_BITS);
+    count.saturating_sub(is_ahead.into())
+}
+
 /// Payload bytes that were ever sent through a mailbox of `ring` cells: those that the producer has counted, and those
 /// of the messages since, of whose cells `cells` says envelope and second payload word.
 pub fn bytes(counted: u64, since: Range<u64>, ring: u32, cells: impl Iterator<Item = [u64; 2]>) -> u64 {

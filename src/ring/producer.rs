@@ -3,7 +3,7 @@
 mod recovery;
 
 use super::budget::Budget;
-use super::{Corrupt, cell, count, is_much};
+use super::{Corrupt, cell, count_fragment, is_much};
 use crate::abi::{ARENA_ALIGN, Cell, Envelope, INLINE, Kind, Place, ProducerLine, Ticket};
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
@@ -266,11 +266,11 @@ impl Producer {
         self.account(slot);
         self.write(slot, bytes);
         self.describe(slot);
-        stamp(self.cell(slot.seq), slot.seq);
-        // Now that it is there: a look takes these from what was sent. They are never held back.
+        // They are never held back.
         if matches!(slot.kind, Kind::First | Kind::More | Kind::Cut) {
-            count(&self.mailbox.lines.producer.fragments, 1);
+            count_fragment(&self.mailbox.lines.producer.fragments, slot.seq);
         }
+        stamp(self.cell(slot.seq), slot.seq);
     }
 
     /// Writes `bytes`, which say something of a call, to `slot`, which lies in the arena, and publishes it.

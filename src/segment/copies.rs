@@ -54,7 +54,7 @@ impl<'a> Copies<'a> {
             // Between the two it is known how many of what was sent they are.
             if fragments[0] == fragments[1] || tries == TRIES {
                 let unread = sent.wrapping_sub(head).min(cells);
-                let messages = sent.saturating_sub(fragments[1]);
+                let messages = sent.saturating_sub(ring::fragments(fragments[1], sent));
                 let is_used = unread > 0 || after.0.iter().any(|byte| *byte != 0);
                 return Ok(is_used.then_some(MailboxCopy { lines: after, messages, bytes, unread }));
             }

@@ -1,0 +1,37 @@
+//! The rank that both halves of an endpoint hold.
+
+use crate::os::{self, TrustedEvents};
+use crate::rank::{Bell, Claim, Ringer};
+use crate::region::Region;
+use crate::segment::Stay;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::OnceLock;
+
+/// The rank that the halves of an endpoint hold; left when both are dropped.
+pub struct Holder {
+    pub region: Region,
+    pub claim: Claim,
+    pub process: u32,
+    /// Whether a half was dropped in a panic: that is a death.
+    pub died: AtomicBool,
+    /// The word of a half that has chosen events, if one has.
+    pub events: OnceLock<TrustedEvents>,
+    /// Last: a region is closed when its ranks are free.
+    pub stay: Stay,
+}
+
+impl Drop for Holder {
+    fn drop(&mut self) {
+        let is_forked = os::process_word().load(Ordering::Relaxed) != self.process;
+        if is_forked || self.died.load(Ordering::Relaxed) || self.claim.check().is_err() {
+            return;
+        }
+        self.claim.leave();
+        let ringer = Ringer::register().trusting(self.events.get().copied());
+        let registry = &self.region.registry;
+        for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
+            ringer.ring(Bell::mail(&peer.bells));
+            ringer.ring(Bell::credit(&peer.bells));
+        }
+    }
+}

@@ -1,0 +1,44 @@
+//! What ends a wait from outside.
+
+use crate::abi::Rank;
+use crate::memory::Shared;
+use crate::os;
+use crate::rank::{Life, disturb};
+use core::fmt;
+use core::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+
+/// Ends a wait of the endpoint or half that it came from, from any thread or signal handler.
+///
+/// When an endpoint splits, those made before go with the receiving half. It may outlive the endpoint: then it
+/// ends no wait.
+#[derive(Clone)]
+pub struct Interrupter {
+    pub(super) flag: Arc<AtomicBool>,
+    pub(super) record: Shared<Rank>,
+    pub(super) life: Life,
+    pub(super) process: u32,
+}
+
+impl Interrupter {
+    /// Makes a call that waits, or if none does the next one that would, return
+    /// [`SendError::Interrupted`](crate::SendError::Interrupted) or
+    /// [`RecvError::Interrupted`](crate::RecvError::Interrupted); once, however often this is called before.
+    ///
+    /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
+    pub fn interrupt(&self) {
+        self.flag.store(true, Ordering::Release);
+        let is_forked = os::process_word().load(Ordering::Relaxed) != self.process;
+        if is_forked || self.life.check(&self.record).is_err() {
+            return; // The bells are another's.
+        }
+        disturb(&self.record.bells.mail);
+        disturb(&self.record.bells.credit);
+    }
+}
+
+impl fmt::Debug for Interrupter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Interrupter").field("set", &self.flag.load(Ordering::Relaxed)).finish_non_exhaustive()
+    }
+}

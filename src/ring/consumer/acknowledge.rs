@@ -1,0 +1,92 @@
+//! Messages that the reader is done with, or puts back.
+
+use super::{Consumer, is_much};
+use crate::ring::letter::Letter;
+use crate::sync::{Edge, Ordering::Relaxed, release};
+
+impl Consumer {
+    /// Gives the room of message `seq`, which was taken, back; in any order. `head` moves to the oldest
+    /// message that is not acknowledged.
+    pub fn acknowledge(&self, seq: u64) {
+        if self.pass(seq) {
+            self.settle();
+        }
+    }
+
+    /// As [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`]. Whether that is due:
+    /// it was not told of a quarter of the mailbox.
+    #[inline(always)]
+    pub fn retire(&self, letter: &Letter) -> bool {
+        if !letter.is_in_cell() {
+            self.owed.set(self.owed.get() + letter.len);
+        }
+        self.pass(letter.seq)
+            && (self.is_due() || is_much(self.owed.get() as u64, size_of_val(&*self.mailbox.arena) as u64))
+    }
+
+    /// Moves `head` beyond message `seq`, which is done with, if it can; whether it did.
+    #[inline(always)]
+    pub(super) fn pass(&self, seq: u64) -> bool {
+        self.pass_oldest(seq) || self.pass_any(seq)
+    }
+
+    /// Moves `head` beyond message `seq`, which is done with, if it is the oldest and none behind it is done with;
+    /// whether that is so.
+    #[inline(always)]
+    pub fn pass_oldest(&self, seq: u64) -> bool {
+        let is_oldest = self.is_oldest(seq);
+        if is_oldest {
+            self.head.set(seq.wrapping_add(1));
+        }
+        is_oldest
+    }
+
+    #[inline(always)]
+    pub(super) fn is_oldest(&self, seq: u64) -> bool {
+        seq == self.head.get() && !self.acknowledged.any()
+    }
+
+    #[cold]
+    pub(super) fn pass_any(&self, seq: u64) -> bool {
+        self.acknowledged.set(seq);
+        let first = self.head.get();
+        let mut head = first;
+        while self.acknowledged.clear(head) {
+            head = head.wrapping_add(1);
+        }
+        self.head.set(head);
+        head != first
+    }
+
+    /// Tells the producer of all that is acknowledged.
+    pub fn settle(&self) {
+        self.owed.set(0);
+        self.publish_head();
+    }
+
+    /// Tells the producer of all that is acknowledged, whatever a batch retired.
+    #[inline(always)]
+    pub fn publish_head(&self) {
+        // Pairs with the producer's load: our reads of the payload are done.
+        self.mailbox.lines.consumer.head.store(self.head.get(), release(Edge::Head));
+    }
+
+    /// Whether the producer was not told of a quarter of the mailbox.
+    #[inline(always)]
+    pub fn is_due(&self) -> bool {
+        is_much(self.unsettled(), self.cells())
+    }
+
+    /// How many acknowledgements the producer was not told of; more than there can be where a peer overwrote the word.
+    #[inline(always)]
+    pub fn unsettled(&self) -> u64 {
+        // Ours alone to write: what a peer made of it changes no more than when we settle.
+        self.head.get().wrapping_sub(self.mailbox.lines.consumer.head.load(Relaxed))
+    }
+
+    /// Puts message `seq`, which was taken, back: it is the next to be taken again, in its place.
+    pub fn put_back(&self, seq: u64) {
+        self.unread.set(seq);
+        self.grant(0);
+    }
+}
