@@ -269,7 +269,7 @@ fn what_a_mailbox_took_that_makes_no_sense_is_given_back_however_that_was_found(
         wire.push(Kind::More, &[1; 40]);
         assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
         match found_by {
-            "check" => wire.mailbox.lines.consumer.reset.store(77, Relaxed),
+            "check" => wire.mailbox.lines.consumer.reset_request.store(77, Relaxed),
             _ => wire.mailbox.cells.at(2).stamp.store(77, Relaxed),
         }
         if found_by == "call" {

@@ -5,7 +5,7 @@ mod common;
 
 use common::wire::Wire;
 use common::{GUARD, ON_EVENTS, Scratch, pattern, wait_until};
-use mailbox::lab::abi::{Kind, Ticket};
+use mailbox::lab::abi::{CallId, Kind};
 use mailbox::lab::ring::Slack;
 use mailbox::lab::sync::Ordering::Relaxed;
 use mailbox::{CallError, Config, Endpoint, RecvError, ReplyError, SendError, Source, Status, Wait};
@@ -712,7 +712,7 @@ fn garbage_on_the_line_is_no_call_and_corrupts_an_answer() {
 fn garbage_in_the_mailbox_is_corrupt_or_nobodys_answer() {
     let ticketed = |wire: &Wire, kind: Kind, words: [u64; 2]| {
         let slot = wire.producer.claim(64, Slack::Any).expect("room").of(kind);
-        wire.producer.fill_ticketed(&slot, Ticket::For(1), &[7; 64]);
+        wire.producer.fill_of_call(&slot, CallId::For(1), &[7; 64]);
         let cell = wire.mailbox.cells.at(slot.seq);
         (2..4).zip(words).for_each(|(at, word)| cell.payload[at].store(word, Relaxed));
     };

@@ -47,8 +47,8 @@ enum Peer {
 use Peer::{Dead, Left, Live, NeverJoined, Replaced};
 
 impl Scene {
-    /// Rank 0 has joined; rank 1, after it has sent what `letters` say, is as `peer` says.
-    fn new(peer: Peer, letters: &[&str]) -> Self {
+    /// Rank 0 has joined; rank 1, after it has sent what `descriptors` say, is as `peer` says.
+    fn new(peer: Peer, descriptors: &[&str]) -> Self {
         let region = Scratch::new();
         region.create(Config::ranks(3).cells(CELLS as u32).arena(1024));
         let mut scene = Self { me: puppet(&region), peer: puppet(&region), region };
@@ -56,8 +56,8 @@ impl Scene {
         assert_eq!(scene.peer.does("open"), "ok");
         if peer != NeverJoined {
             scene.peer_joins();
-            for letter in letters {
-                assert_eq!(scene.peer.does(&format!("send 0 {letter}")), "ok");
+            for descriptor in descriptors {
+                assert_eq!(scene.peer.does(&format!("send 0 {descriptor}")), "ok");
             }
         }
         match peer {
@@ -613,7 +613,7 @@ fn a_successor_of_a_receiver_that_left_untold_is_told() {
 /// What a peer writes into the word that says whose end was told.
 fn forge_told(region: &Scratch, told: u64) {
     let mailbox = geometry(region).mailbox(1, 0);
-    region.patch(mailbox + offset_of!(ConsumerLine, told) as u64, &told.to_ne_bytes());
+    region.patch(mailbox + offset_of!(ConsumerLine, reported) as u64, &told.to_ne_bytes());
 }
 
 #[test]

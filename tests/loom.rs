@@ -22,10 +22,10 @@ use mailbox::lab::memory::Mailbox;
 use mailbox::lab::os::{File, Locker, end_of_ringer, have_barriers};
 use mailbox::lab::rank::Registry;
 use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, disturb};
-use mailbox::lab::ring::{Answerer, Asker};
-use mailbox::lab::ring::{Consumer, Letter, Producer, PushError, Slack, Slot};
+use mailbox::lab::ring::{Caller, Server};
+use mailbox::lab::ring::{Consumer, Descriptor, Producer, PushError, Slack, Slot};
 use mailbox::lab::sync::Edge::{
-    Answer as Answered, Ask, Block, Head, Life, RingerFence, SleeperFence, Stamp,
+    Answer as Answered, Ask, Block, Head, Life, ResetAnswer, ResetRequest, RingerFence, SleeperFence, Stamp,
 };
 use mailbox::lab::sync::Mutant::{self, Acquire, Busy, Clear, Fence, Lock, Release};
 use mailbox::lab::sync::{AtomicU32, AtomicU64, Ordering, set_mutant};
@@ -187,41 +187,41 @@ impl Receiver {
         Self { consumer: Consumer::resume(room.mailbox.clone()), room: room.clone() }
     }
 
-    fn try_recv(&self) -> Option<Letter> {
-        self.consumer.take().expect("the mailbox is sound").inspect(|letter| self.read(letter))
+    fn try_recv(&self) -> Option<Descriptor> {
+        self.consumer.take().expect("the mailbox is sound").inspect(|descriptor| self.read(descriptor))
     }
 
     /// The next message, once it is there.
-    fn recv(&self) -> Letter {
+    fn recv(&self) -> Descriptor {
         loop {
-            if let Some(letter) = self.try_recv() {
-                return letter;
+            if let Some(descriptor) = self.try_recv() {
+                return descriptor;
             }
             thread::yield_now();
         }
     }
 
     /// Finds in a message what its sender wrote.
-    fn read(&self, letter: &Letter) {
-        let words = self.consumer.words(letter);
-        self.room.parts(letter.seq, words).for_each(|part| part.with(|_| ()));
+    fn read(&self, descriptor: &Descriptor) {
+        let words = self.consumer.words(descriptor);
+        self.room.parts(descriptor.seq, words).for_each(|part| part.with(|_| ()));
         for word in ends(words) {
-            assert_eq!(word.load(Ordering::Relaxed), letter.seq, "not what was sent");
+            assert_eq!(word.load(Ordering::Relaxed), descriptor.seq, "not what was sent");
         }
     }
 
     /// Reads a message once more and gives its room back.
-    fn acknowledge(&self, letter: &Letter) {
-        self.read(letter);
-        self.consumer.acknowledge(letter.seq);
+    fn acknowledge(&self, descriptor: &Descriptor) {
+        self.read(descriptor);
+        self.consumer.acknowledge(descriptor.seq);
     }
 
     /// Receives and acknowledges messages with these sequence numbers.
     fn expect(&self, seqs: impl IntoIterator<Item = u64>) {
         for seq in seqs {
-            let letter = self.recv();
-            assert_eq!(letter.seq, seq, "a gap or a repeat");
-            self.acknowledge(&letter);
+            let descriptor = self.recv();
+            assert_eq!(descriptor.seq, seq, "a gap or a repeat");
+            self.acknowledge(&descriptor);
         }
     }
 }
@@ -272,14 +272,14 @@ fn small_messages_arrive_in_order_by_the_short_way() {
         let receive = move || {
             for seq in 0..4 {
                 receiver.consumer.grant(1);
-                let letter = loop {
+                let descriptor = loop {
                     match receiver.consumer.take_new(usize::MAX) {
-                        Some(letter) => break letter,
+                        Some(descriptor) => break descriptor,
                         None => thread::yield_now(),
                     }
                 };
-                assert_eq!(letter.seq, seq, "a gap or a repeat");
-                receiver.read(&letter);
+                assert_eq!(descriptor.seq, seq, "a gap or a repeat");
+                receiver.read(&descriptor);
                 assert!(receiver.consumer.pass_oldest(seq));
                 receiver.consumer.publish_head();
             }
@@ -392,7 +392,7 @@ fn hold_all<const N: usize>(sender: &Sender, lens: [usize; N]) {
         let is_held = len == 8 && sender.producer.push_small(&full(sender), true);
         if !is_held {
             let slot = sender.draft(len).expect("there is room");
-            sender.producer.hold(&slot);
+            sender.producer.hold_back(&slot);
             sender.producer.grant(u64::MAX);
         }
     }
@@ -423,14 +423,14 @@ fn messages_of_a_block_are_there_when_their_own_stamps_are() {
         let receive = move || {
             receiver.consumer.grant(3);
             for seq in 0..3 {
-                let letter = loop {
+                let descriptor = loop {
                     match receiver.consumer.take_new(usize::MAX) {
-                        Some(letter) => break letter,
+                        Some(descriptor) => break descriptor,
                         None => thread::yield_now(),
                     }
                 };
-                assert_eq!(letter.seq, seq, "a gap or a repeat");
-                receiver.read(&letter);
+                assert_eq!(descriptor.seq, seq, "a gap or a repeat");
+                receiver.read(&descriptor);
             }
         };
         side_by_side(turn, send, receive);
@@ -464,8 +464,8 @@ fn what_a_batch_acknowledged_is_written_again_only_once_it_is_settled() {
         sender.send_all([56, 56]);
         let receive = move || {
             for _ in 0..2 {
-                let letter = receiver.recv();
-                receiver.consumer.retire(&letter);
+                let descriptor = receiver.recv();
+                receiver.consumer.retire(&descriptor);
             }
             receiver.consumer.settle();
             receiver.expect(2..4);
@@ -497,8 +497,8 @@ fn what_a_stopped_receiver_acknowledged_in_a_batch_is_received_again() {
         sender.send_all([56, 8]);
         let receive = move || {
             for _ in 0..2 {
-                let letter = receiver.recv();
-                receiver.consumer.retire(&letter);
+                let descriptor = receiver.recv();
+                receiver.consumer.retire(&descriptor);
             }
             let successor = Receiver::resume(&receiver.room);
             drop(receiver);
@@ -508,23 +508,24 @@ fn what_a_stopped_receiver_acknowledged_in_a_batch_is_received_again() {
     });
 }
 
-// --- A new start -------------------------------------------------------------------------------------------
+// --- A reset -----------------------------------------------------------------------------------------------
 
 #[test]
-fn a_new_start_loses_what_was_there_and_nothing_that_follows() {
-    check(Some(4), &RING, |turn| {
+fn a_reset_loses_what_was_there_and_nothing_that_follows() {
+    let mutants = [Release(ResetRequest), Acquire(ResetRequest), Release(ResetAnswer), Acquire(ResetAnswer)];
+    check(Some(4), &mutants, |turn| {
         let (sender, mut receiver) = mailbox(2, 128, 0);
         sender.send(56);
         let send = move || {
-            while !sender.producer.take_loss() {
+            while !sender.producer.take_was_reset() {
                 sender.producer.answer();
                 thread::yield_now();
             }
             sender.send_all([56, 8, 56]);
         };
         let receive = move || {
-            receiver.consumer = receiver.consumer.ask_anew();
-            while !receiver.consumer.begin_anew() {
+            receiver.consumer = receiver.consumer.request_reset();
+            while !receiver.consumer.take_reset() {
                 thread::yield_now();
             }
             receiver.expect(1..4);
@@ -753,8 +754,8 @@ fn send_and_ring(sender: &Sender, bells: &Bells) {
 
 /// Acknowledges one message that is there, and rings.
 fn acknowledge_and_ring(receiver: &Receiver, bells: &Bells) {
-    let letter = receiver.try_recv().expect("there is a message");
-    receiver.acknowledge(&letter);
+    let descriptor = receiver.try_recv().expect("there is a message");
+    receiver.acknowledge(&descriptor);
     Ringer::register().ring(credit(bells));
 }
 
@@ -850,9 +851,9 @@ fn both_sides_sleep_and_wake_each_other() {
         };
         let receive = move || {
             for seq in 0..3 {
-                let letter = sleep(mail(&receivers), || receiver.try_recv());
-                assert_eq!(letter.seq, seq);
-                receiver.acknowledge(&letter);
+                let descriptor = sleep(mail(&receivers), || receiver.try_recv());
+                assert_eq!(descriptor.seq, seq);
+                receiver.acknowledge(&descriptor);
                 Ringer::register().ring(credit(&senders));
             }
         };
@@ -940,7 +941,7 @@ fn check_order(order: fn() -> Order, between: fn(&Order, Bell<'_>), mutants: &[M
             for number in 1..=2 {
                 counted.0.store(number, Ordering::Release);
                 let ringer = Ringer::register();
-                if !ringer.is_heard(mail(&rung)) {
+                if !ringer.needs_no_ring(mail(&rung)) {
                     ringer.ring(mail(&rung));
                 }
             }
@@ -1013,51 +1014,51 @@ impl Line {
         Arc::new(Self { mailbox: Mailbox::on_heap(2, 128, 0), payload: UnsafeCell::new(()) })
     }
 
-    fn asker(&self) -> Asker {
-        Asker::resume(&self.mailbox)
+    fn caller(&self) -> Caller {
+        Caller::resume(&self.mailbox)
     }
 
-    fn answerer(&self, epoch: u64) -> Answerer {
-        Answerer::new(&self.mailbox, epoch)
+    fn server(&self, epoch: u64) -> Server {
+        Server::new(&self.mailbox, epoch)
     }
 
     /// Asks a number of the server's life of this epoch, once the line is free.
-    fn ask(&self, asker: &Asker, epoch: u64, number: u64) -> u64 {
-        while !asker.is_free(epoch) {
+    fn ask(&self, caller: &Caller, epoch: u64, number: u64) -> u64 {
+        while !caller.is_free(epoch) {
             thread::yield_now();
         }
         self.payload.with_mut(|_| ());
-        asker.ask(epoch, 0, 1, &number.to_ne_bytes())
+        caller.ask(epoch, 0, 1, &number.to_ne_bytes())
     }
 
     /// The number that answers, if it has come.
-    fn answered(&self, asker: &Asker, stamp: u64) -> Option<u64> {
-        let answer = asker.answer(stamp).expect("it makes sense")?;
+    fn answered(&self, caller: &Caller, stamp: u64) -> Option<u64> {
+        let answer = caller.answer(stamp).expect("it makes sense")?;
         assert_eq!((answer.kind, answer.len), (Kind::Answer, 8));
         self.payload.with(|_| ());
-        asker.is_wanted.set(false);
-        asker.payload().first_chunk().map(|number| u64::from_ne_bytes(*number))
+        caller.is_wanted.set(false);
+        caller.payload().first_chunk().map(|number| u64::from_ne_bytes(*number))
     }
 
-    fn wait_for_answer(&self, asker: &Asker, stamp: u64) -> u64 {
-        wait(|| self.answered(asker, stamp))
+    fn wait_for_answer(&self, caller: &Caller, stamp: u64) -> u64 {
+        wait(|| self.answered(caller, stamp))
     }
 
     /// The call that is asked, if there is one, and its number.
-    fn taken(&self, answerer: &Answerer) -> Option<(u64, u64)> {
-        let letter = answerer.take(|| None)?;
+    fn taken(&self, server: &Server) -> Option<(u64, u64)> {
+        let descriptor = server.take(|| None)?;
         self.payload.with(|_| ());
-        Some((letter.seq, answerer.words()[0].load(Ordering::Relaxed)))
+        Some((descriptor.seq, server.words()[0].load(Ordering::Relaxed)))
     }
 
     /// Answers with the number that was asked, and a hundred more.
-    fn answer(&self, answerer: &Answerer, (stamp, number): (u64, u64)) {
+    fn answer(&self, server: &Server, (stamp, number): (u64, u64)) {
         self.payload.with_mut(|_| ());
-        answerer.answer(stamp, Kind::Answer, &(number + 100).to_ne_bytes());
+        server.answer(stamp, Kind::Answer, &(number + 100).to_ne_bytes());
     }
 
-    fn serve(&self, answerer: &Answerer) {
-        self.answer(answerer, wait(|| self.taken(answerer)));
+    fn serve(&self, server: &Server) {
+        self.answer(server, wait(|| self.taken(server)));
     }
 }
 
@@ -1076,15 +1077,15 @@ const LINE: [Mutant; 4] = [Release(Ask), Acquire(Ask), Release(Answered), Acquir
 fn request_and_answer_take_turns_in_a_line() {
     check(None, &LINE, |turn| {
         let line = Line::new();
-        let (asker, answerer) = (line.asker(), line.answerer(1));
+        let (caller, server) = (line.caller(), line.server(1));
         let other = line.clone();
         let ask = move || {
             for number in 0..2 {
-                let stamp = line.ask(&asker, 1, number);
-                assert_eq!(line.wait_for_answer(&asker, stamp), number + 100);
+                let stamp = line.ask(&caller, 1, number);
+                assert_eq!(line.wait_for_answer(&caller, stamp), number + 100);
             }
         };
-        side_by_side(turn, ask, move || (0..2).for_each(|_| other.serve(&answerer)));
+        side_by_side(turn, ask, move || (0..2).for_each(|_| other.serve(&server)));
     });
 }
 
@@ -1092,80 +1093,80 @@ fn request_and_answer_take_turns_in_a_line() {
 fn a_late_answer_meets_the_call_that_was_given_up() {
     check(None, &[Busy, Release(Answered), Acquire(Answered)], |turn| {
         let line = Line::new();
-        let (asker, answerer) = (line.asker(), line.answerer(1));
+        let (caller, server) = (line.caller(), line.server(1));
         let other = line.clone();
         let ask = move || {
-            line.ask(&asker, 1, 1);
-            asker.is_wanted.set(false);
-            let stamp = line.ask(&asker, 1, 2);
-            assert_eq!(line.wait_for_answer(&asker, stamp), 102);
+            line.ask(&caller, 1, 1);
+            caller.is_wanted.set(false);
+            let stamp = line.ask(&caller, 1, 2);
+            assert_eq!(line.wait_for_answer(&caller, stamp), 102);
         };
-        side_by_side(turn, ask, move || (0..2).for_each(|_| other.serve(&answerer)));
+        side_by_side(turn, ask, move || (0..2).for_each(|_| other.serve(&server)));
     });
 }
 
 #[test]
-fn a_late_answer_meets_the_call_of_an_asker_that_stopped() {
+fn a_late_answer_meets_the_call_of_a_caller_that_stopped() {
     check(None, &[Busy, Release(Answered), Acquire(Answered)], |turn| {
         let line = Line::new();
-        line.ask(&line.asker(), 1, 1);
-        let (successor, answerer) = (line.asker(), line.answerer(1));
+        line.ask(&line.caller(), 1, 1);
+        let (successor, server) = (line.caller(), line.server(1));
         let other = line.clone();
         let ask = move || {
             let stamp = line.ask(&successor, 1, 2);
             assert_eq!(line.wait_for_answer(&successor, stamp), 102);
         };
-        side_by_side(turn, ask, move || (0..2).for_each(|_| other.serve(&answerer)));
+        side_by_side(turn, ask, move || (0..2).for_each(|_| other.serve(&server)));
     });
 }
 
 #[test]
-fn the_successor_of_an_answerer_that_stopped_sees_no_call_of_before() {
+fn the_successor_of_a_server_that_stopped_sees_no_call_of_before() {
     check(None, &[Release(Ask), Acquire(Ask)], |turn| {
         let line = Line::new();
-        let asker = line.asker();
-        line.ask(&asker, 1, 1);
-        asker.is_wanted.set(false);
+        let caller = line.caller();
+        line.ask(&caller, 1, 1);
+        caller.is_wanted.set(false);
         let epoch = Arc::new(AtomicU64::new(1));
         let (other, next) = (line.clone(), epoch.clone());
         let ask = move || {
             // As the life of its rank says it.
             wait(|| (epoch.load(Ordering::Acquire) == 2).then_some(()));
-            let stamp = line.ask(&asker, 2, 2);
-            assert_eq!(line.wait_for_answer(&asker, stamp), 102);
+            let stamp = line.ask(&caller, 2, 2);
+            assert_eq!(line.wait_for_answer(&caller, stamp), 102);
         };
         let answer = move || {
             // It stops in the middle of its answer.
-            let (_, number) = other.taken(&other.answerer(1)).expect("it is there");
+            let (_, number) = other.taken(&other.server(1)).expect("it is there");
             assert_eq!(number, 1);
             other.payload.with_mut(|_| ());
             other.mailbox.lines.call.payload[0].store(101, Ordering::Relaxed);
             next.store(2, Ordering::Release);
-            other.serve(&other.answerer(2));
+            other.serve(&other.server(2));
         };
         side_by_side(turn, ask, answer);
     });
 }
 
 #[test]
-fn asker_and_answerer_sleep_and_wake_each_other() {
+fn caller_and_server_sleep_and_wake_each_other() {
     check(Some(3), &BELL, |turn| {
         let line = Line::new();
-        let (asker, answerer) = (line.asker(), line.answerer(1));
-        let (askers, answerers) = (bells(), bells());
-        let (other, mine, theirs) = (line.clone(), askers.clone(), answerers.clone());
+        let (caller, server) = (line.caller(), line.server(1));
+        let (callers, servers) = (bells(), bells());
+        let (other, mine, theirs) = (line.clone(), callers.clone(), servers.clone());
         let ask = move || {
             for number in 0..2 {
-                let stamp = line.ask(&asker, 1, number);
+                let stamp = line.ask(&caller, 1, number);
                 Ringer::register().ring(mail(&theirs));
-                assert_eq!(sleep(mail(&mine), || line.answered(&asker, stamp)), number + 100);
+                assert_eq!(sleep(mail(&mine), || line.answered(&caller, stamp)), number + 100);
             }
         };
         let answer = move || {
             for _ in 0..2 {
-                let call = sleep(mail(&answerers), || other.taken(&answerer));
-                other.answer(&answerer, call);
-                Ringer::register().ring(mail(&askers));
+                let call = sleep(mail(&servers), || other.taken(&server));
+                other.answer(&server, call);
+                Ringer::register().ring(mail(&callers));
             }
         };
         side_by_side(turn, ask, answer);

@@ -228,7 +228,7 @@ fn the_successor_of_who_panicked_has_the_mail_in_hand_marked() {
     assert_eq!(b.recv().expect("mail").to_vec(), b"not yet received");
 }
 
-// --- Marks across lives ------------------------------------------------------------------------------------
+// --- SeqSet across lives ------------------------------------------------------------------------------------
 
 #[test]
 fn who_leaves_cleanly_has_its_successor_marked_what_it_had_and_no_more() {

@@ -7,7 +7,7 @@ use common::puppet::{self, puppet};
 use common::wire::Wire;
 use common::{Child, GUARD, SHORT, Scratch, command, is_root, record, reply};
 use mailbox::lab::abi::{ABI, FEATURES, Geometry, Header, LABELS, RANKS, Rank, SECTION_WORDS, WIPED};
-use mailbox::lab::abi::{Envelope, Kind, Place};
+use mailbox::lab::abi::{Envelope, Kind, Location};
 use mailbox::lab::os;
 use mailbox::lab::sync::Ordering::{Relaxed, Release};
 use mailbox::{
@@ -684,7 +684,7 @@ fn live_among_stamps_without_memory(name: &str) {
         cell.payload[0].store(128 << 10, Relaxed);
         cell.payload[1].store(len, Relaxed);
         cell.envelope
-            .store(Envelope { tag: 0, context: 0, epoch: 1, kind, place: Place::Arena }.pack(), Relaxed);
+            .store(Envelope { tag: 0, context: 0, epoch: 1, kind, place: Location::Arena }.pack(), Relaxed);
         cell.stamp.store(seq + 1, Release);
     };
     for ((kind, len), (from, wire)) in CASES.into_iter().zip(&wires) {

@@ -182,7 +182,7 @@ fn a_request_that_nobody_made_is_found_out() {
     let (scratch, _region, [a, mut b, _c]) = endpoints();
     a.send(1, b"x").expect("room");
     assert_eq!(recv(&b).1, b"x");
-    let word = geometry(&scratch).mailbox(0, 1) + offset_of!(ConsumerLine, reset) as u64;
+    let word = geometry(&scratch).mailbox(0, 1) + offset_of!(ConsumerLine, reset_request) as u64;
     for forged in [1u64, 3, 5, u64::MAX] {
         scratch.patch(word, &forged.to_ne_bytes());
         while a.try_send(1, b"x").is_ok() {}
@@ -205,7 +205,7 @@ fn a_request_that_somebody_overwrote_is_told_and_can_be_made_again() {
     let (scratch, _region, [a, mut b, _c]) = endpoints();
     a.send(1, b"x").expect("room");
     assert_eq!(recv(&b).1, b"x");
-    let word = geometry(&scratch).mailbox(0, 1) + offset_of!(ConsumerLine, reset) as u64;
+    let word = geometry(&scratch).mailbox(0, 1) + offset_of!(ConsumerLine, reset_request) as u64;
     // What takes the request back, and another request.
     for forged in [0u64, 4, 77] {
         b.reset(0).expect("a rank");

@@ -1,9 +1,9 @@
 //! The mailbox's two ends against an oracle, and against words that no honest peer writes.
 #![cfg(not(loom))]
 
-use mailbox::lab::abi::{Envelope, INLINE, Kind, Place, epoch_of};
+use mailbox::lab::abi::{Envelope, INLINE, Kind, Location, epoch_of};
 use mailbox::lab::memory::{self, Mailbox};
-use mailbox::lab::ring::{self, Consumer, Corrupt, Letter, Producer, PushError, Slack};
+use mailbox::lab::ring::{self, Consumer, Corrupt, Descriptor, Producer, PushError, Slack};
 use mailbox::lab::sync::{AtomicU64, Ordering::Relaxed};
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -53,7 +53,7 @@ fn geometry() -> impl Strategy<Value = (usize, usize, u64)> {
 fn depth(mailbox: &Mailbox) -> (u64, u64) {
     let (head, cells) = (mailbox.lines.consumer.head.load(Relaxed), mailbox.cells.len());
     let cell = |ahead| mailbox.cells.at(head.wrapping_add(ahead));
-    let sent = ring::sent(head, (0..cells as u64).map(|ahead| cell(ahead).stamp.load(Relaxed)));
+    let sent = ring::sent(head, (0..cells as u64).map(|ahead| cell(ahead).stamp.load(Relaxed))).0;
     (head, sent.wrapping_sub(head).min(cells as u64))
 }
 
@@ -72,9 +72,9 @@ fn payload(seq: u64, len: usize) -> Vec<u8> {
     (0..len as u64).map(|at| (seq.wrapping_mul(0x9E37_79B9).wrapping_add(at * 0xA7) >> 3) as u8).collect()
 }
 
-fn bytes_of(consumer: &Consumer, letter: &Letter) -> Vec<u8> {
-    let mut bytes = vec![0; letter.len];
-    memory::load(consumer.words(letter), &mut bytes);
+fn bytes_of(consumer: &Consumer, descriptor: &Descriptor) -> Vec<u8> {
+    let mut bytes = vec![0; descriptor.len];
+    memory::load(consumer.words(descriptor), &mut bytes);
     bytes
 }
 
@@ -94,7 +94,7 @@ struct Message {
 enum State {
     /// To be taken.
     Waiting,
-    Held(Letter),
+    Held(Descriptor),
     Acknowledged,
 }
 
@@ -166,36 +166,36 @@ impl Run {
 
     fn take(&mut self) {
         let is_ready = self.consumer.is_ready();
-        let letter = self.consumer.take().unwrap();
-        assert_eq!(is_ready, letter.is_some());
+        let descriptor = self.consumer.take().unwrap();
+        assert_eq!(is_ready, descriptor.is_some());
         let waiting = self.messages.iter().position(|message| matches!(message.state, State::Waiting));
-        assert_eq!(letter.map(|letter| letter.seq), waiting.map(|at| self.seq(at)));
-        if let (Some(letter), Some(at)) = (letter, waiting) {
-            self.messages[at].state = State::Held(letter);
-            self.check(at, &letter);
+        assert_eq!(descriptor.map(|descriptor| descriptor.seq), waiting.map(|at| self.seq(at)));
+        if let (Some(descriptor), Some(at)) = (descriptor, waiting) {
+            self.messages[at].state = State::Held(descriptor);
+            self.check(at, &descriptor);
         }
     }
 
     /// What is held is what was sent, whatever happened since it was taken.
-    fn check(&self, at: usize, letter: &Letter) {
+    fn check(&self, at: usize, descriptor: &Descriptor) {
         let message = &self.messages[at];
-        assert_eq!(bytes_of(&self.consumer, letter), payload(self.seq(at), message.len));
-        assert_eq!(u64::from(letter.envelope().epoch), message.epoch % 64);
+        assert_eq!(bytes_of(&self.consumer, descriptor), payload(self.seq(at), message.len));
+        assert_eq!(u64::from(descriptor.envelope().epoch), message.epoch % 64);
     }
 
     /// One of the messages that are held.
-    fn held(&self, which: &Index) -> Option<(usize, Letter)> {
+    fn held(&self, which: &Index) -> Option<(usize, Descriptor)> {
         let held = self.messages.iter().enumerate().filter_map(|(at, message)| match message.state {
-            State::Held(letter) => Some((at, letter)),
+            State::Held(descriptor) => Some((at, descriptor)),
             _ => None,
         });
         let held: Vec<_> = held.collect();
         (!held.is_empty()).then(|| held[which.index(held.len())])
     }
 
-    fn acknowledge(&mut self, at: usize, letter: Letter) {
-        self.check(at, &letter);
-        self.consumer.acknowledge(letter.seq);
+    fn acknowledge(&mut self, at: usize, descriptor: Descriptor) {
+        self.check(at, &descriptor);
+        self.consumer.acknowledge(descriptor.seq);
         self.messages[at].state = State::Acknowledged;
         while matches!(self.messages.front(), Some(Message { state: State::Acknowledged, .. })) {
             self.messages.pop_front();
@@ -219,13 +219,13 @@ impl Run {
             Step::Abort(at) => self.abort(len_at(at, self.arena())),
             Step::Take => self.take(),
             Step::Acknowledge(which) => {
-                if let Some((at, letter)) = self.held(which) {
-                    self.acknowledge(at, letter);
+                if let Some((at, descriptor)) = self.held(which) {
+                    self.acknowledge(at, descriptor);
                 }
             }
             Step::PutBack(which) => {
-                if let Some((at, letter)) = self.held(which) {
-                    self.consumer.put_back(letter.seq);
+                if let Some((at, descriptor)) = self.held(which) {
+                    self.consumer.put_back(descriptor.seq);
                     self.messages[at].state = State::Waiting;
                 }
             }
@@ -241,8 +241,8 @@ impl Run {
         self.resume();
         while !self.messages.is_empty() {
             self.take();
-            let State::Held(letter) = self.messages[0].state else { panic!("a message is missing") };
-            self.acknowledge(0, letter);
+            let State::Held(descriptor) = self.messages[0].state else { panic!("a message is missing") };
+            self.acknowledge(0, descriptor);
         }
         assert!(self.consumer.take().unwrap().is_none());
         self.push((self.arena() / 2).max(INLINE), Slack::Quarter);
@@ -268,10 +268,10 @@ proptest! {
 }
 
 /// The next message, acknowledged.
-fn take_and_acknowledge(consumer: &Consumer) -> Letter {
-    let letter = consumer.take().unwrap().expect("a message");
-    consumer.acknowledge(letter.seq);
-    letter
+fn take_and_acknowledge(consumer: &Consumer) -> Descriptor {
+    let descriptor = consumer.take().unwrap().expect("a message");
+    consumer.acknowledge(descriptor.seq);
+    descriptor
 }
 
 #[test]
@@ -305,9 +305,9 @@ fn mail_names_the_epoch_that_sent_it() {
     let consumer = Consumer::resume(mailbox.clone());
     for epoch in [1, 63, 64, 65, 1 << 40] {
         Producer::recover(mailbox.clone(), epoch).unwrap().push(b"hello", Slack::Any).unwrap();
-        let letter = take_and_acknowledge(&consumer);
-        assert_eq!(epoch_of(letter.envelope().epoch, epoch), epoch);
-        assert_eq!(epoch_of(letter.envelope().epoch, epoch + 63), epoch);
+        let descriptor = take_and_acknowledge(&consumer);
+        assert_eq!(epoch_of(descriptor.envelope().epoch, epoch), epoch);
+        assert_eq!(epoch_of(descriptor.envelope().epoch, epoch + 63), epoch);
     }
 }
 
@@ -421,11 +421,11 @@ fn what_a_new_start_makes_new_again_is_not_taken_without_a_look_at_the_room() {
     let mailbox = filled(&[8, 8, 8]);
     let consumer = Consumer::resume(mailbox.clone());
     (0..3).for_each(|_| assert!(consumer.take().expect("sound").is_some()));
-    let consumer = consumer.ask_anew();
+    let consumer = consumer.request_reset();
     // An answer that leads back.
-    mailbox.lines.producer.start.store(FIRST, Relaxed);
-    mailbox.lines.producer.answered.store(mailbox.lines.consumer.reset.load(Relaxed), Relaxed);
-    assert!(consumer.begin_anew());
+    mailbox.lines.producer.reset_from.store(FIRST, Relaxed);
+    mailbox.lines.producer.reset_answer.store(mailbox.lines.consumer.reset_request.load(Relaxed), Relaxed);
+    assert!(consumer.take_reset());
     assert!(consumer.take_new(usize::MAX).is_none());
 }
 
@@ -437,12 +437,12 @@ fn a_message_of_a_block_that_is_not_there_ends_it() {
         let consumer = Consumer::resume(mailbox.clone());
         consumer.grant(8);
         for seq in FIRST..FIRST + 3 {
-            assert_eq!(consumer.take_new(usize::MAX).map(|letter| letter.seq), Some(seq));
+            assert_eq!(consumer.take_new(usize::MAX).map(|descriptor| descriptor.seq), Some(seq));
         }
         assert!(consumer.take_new(usize::MAX).is_none(), "{stamp}");
         assert_eq!(consumer.take().is_err(), is_corrupt, "{stamp}");
         mailbox.cells.at(FIRST + 3).stamp.store(FIRST + 4, Relaxed);
-        assert_eq!(consumer.take_new(usize::MAX).map(|letter| letter.seq), Some(FIRST + 3));
+        assert_eq!(consumer.take_new(usize::MAX).map(|descriptor| descriptor.seq), Some(FIRST + 3));
     }
 }
 
@@ -482,7 +482,7 @@ fn a_head_outside_its_range_is_corrupt() {
 
 /// A word that a dishonest peer may write: nonsense, or something that nearly makes sense at `start`.
 fn word(start: u64) -> impl Strategy<Value = u64> {
-    let place = prop_oneof![(0..=48_usize).prop_map(Place::Inline), Just(Place::Arena)];
+    let place = prop_oneof![(0..=48_usize).prop_map(Location::Inline), Just(Location::Arena)];
     let envelope = (place, 0..64_u8).prop_map(|(place, epoch)| Envelope {
         tag: 0,
         context: 0,
@@ -562,10 +562,10 @@ proptest! {
                     let is_ready = consumer.is_ready();
                     let taken = consumer.take();
                     prop_assert!(is_ready || matches!(taken, Ok(None)));
-                    if let Ok(Some(letter)) = taken {
-                        prop_assert!(letter.len <= (arena / 2).max(INLINE));
-                        prop_assert_eq!(bytes_of(&consumer, &letter).len(), letter.len);
-                        held.push(letter);
+                    if let Ok(Some(descriptor)) = taken {
+                        prop_assert!(descriptor.len <= (arena / 2).max(INLINE));
+                        prop_assert_eq!(bytes_of(&consumer, &descriptor).len(), descriptor.len);
+                        held.push(descriptor);
                         prop_assert!(held.len() <= cells);
                     }
                 }

@@ -88,7 +88,7 @@ ends_anywhere! {
     a_sender_that_falls_asleep: "fall_asleep_for_room", 10;
     who_wakes_a_receiver: "ring", 6;
     who_wakes_a_sender: "ring_for_room", 6;
-    a_receiver_that_asks_for_a_new_start: "ask_anew", 20;
+    a_receiver_that_asks_for_a_new_start: "request_reset", 20;
     a_sender_that_gives_a_new_start_in_a_send: "answer_in_send", 20;
     a_sender_that_gives_one_that_is_taken_later: "answer_in_send_unseen", 20;
     a_sender_that_gives_a_new_start_asleep: "answer_asleep", 20;

@@ -53,7 +53,7 @@ fn nothing_public_is_missing_here() {
     let (root, here) = (read("src/lib.rs"), read("tests/surface.rs"));
     let errors = read("src/error/region.rs") + &read("src/error/message.rs");
     let uses = root.split_once("pub use config::").expect("the first of them").1;
-    let words = uses.split(|letter: char| !letter.is_alphanumeric() && letter != '_');
+    let words = uses.split(|descriptor: char| !descriptor.is_alphanumeric() && descriptor != '_');
     let types =
         words.filter(|word| word.chars().any(char::is_lowercase) && word.starts_with(char::is_uppercase));
     let after =

@@ -13,7 +13,7 @@
 //! ```text
 //!  kind    payload                                              of a message
 //!  whole   all of it, in the cell or in the arena               up to half the arena
-//!  first   the message's length, a u64, in the cell             above that, a train:
+//!  first   the message's length, a u64, in the cell             above that, a message in fragments:
 //!  more    the next fragment, up to a quarter of the arena      first more more … last
 //!  last    what is left, at most 48 bytes, in the cell          or, if its sender gives up,
 //!  cut     none                                                 first more … cut
@@ -21,7 +21,7 @@
 //!  call, answer, refusal     in the arena, or on the call line  of a call: see `line`
 //!  dropped, elsewhere        none; on the call line only
 //! ```
-//! Words 4 and 5 of a call's cell, and of an answer's, say which call: see [`Ticket`].
+//! Words 4 and 5 of a call's cell, and of an answer's, say which call: see [`CallId`].
 
 /// Bytes of a cell.
 pub const CELL: usize = 64;
@@ -41,18 +41,18 @@ const KIND_MASK: u64 = 15;
 
 /// What a cell is of a message.
 ///
-/// A message above half the arena is a train: *first*, any number of *more*, *last*.
+/// A message above half the arena is a message in fragments: *first*, any number of *more*, *last*.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// A message.
     Whole = 0,
-    /// The beginning of a train: its length in bytes, as a `u64`.
+    /// The beginning of a message in fragments: its length in bytes, as a `u64`.
     First = 1,
-    /// The next fragment of a train: up to a quarter of the arena.
+    /// The next fragment of a message in fragments: up to a quarter of the arena.
     More = 2,
-    /// The end of a train: what is left, at most [`INLINE`] bytes.
+    /// The end of a message in fragments: what is left, at most [`INLINE`] bytes.
     Last = 3,
-    /// Its sender has given the train up; no bytes.
+    /// Its sender has given the message in fragments up; no bytes.
     Cut = 4,
     /// A request that wants an answer.
     Call = 5,
@@ -68,7 +68,7 @@ pub enum Kind {
 
 /// Where a message's payload lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Place {
+pub enum Location {
     /// In the cell itself; so many bytes, at most [`INLINE`].
     Inline(usize),
     /// In the arena; words 2 and 3 of the cell say where.
@@ -77,7 +77,7 @@ pub enum Place {
 
 /// Which call a message of the kinds [`Kind::Call`], [`Kind::Answer`] or [`Kind::Refusal`] belongs to, in two words.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Ticket {
+pub enum CallId {
     /// Of a call: the epoch of the server's life that it is for.
     For(u64),
     /// Of an answer: the stamp of the call line.
@@ -86,22 +86,22 @@ pub enum Ticket {
     Mailbox(u64),
 }
 
-impl Ticket {
+impl CallId {
     /// The words that stand for it.
     pub const fn pack(self) -> [u64; 2] {
         match self {
-            Ticket::For(epoch) => [0, epoch],
-            Ticket::Line(stamp) => [1, stamp],
-            Ticket::Mailbox(seq) => [2, seq],
+            CallId::For(epoch) => [0, epoch],
+            CallId::Line(stamp) => [1, stamp],
+            CallId::Mailbox(seq) => [2, seq],
         }
     }
 
     /// What these words stand for; `None` if nobody writes such words.
     pub const fn unpack(words: [u64; 2]) -> Option<Self> {
         match words {
-            [0, epoch] => Some(Ticket::For(epoch)),
-            [1, stamp] => Some(Ticket::Line(stamp)),
-            [2, seq] => Some(Ticket::Mailbox(seq)),
+            [0, epoch] => Some(CallId::For(epoch)),
+            [1, stamp] => Some(CallId::Line(stamp)),
+            [2, seq] => Some(CallId::Mailbox(seq)),
             _ => None,
         }
     }
@@ -121,7 +121,7 @@ pub struct Envelope {
     /// What it is of a message.
     pub kind: Kind,
     /// Where the payload lies.
-    pub place: Place,
+    pub place: Location,
 }
 
 // Every length that fits the cell can be told from the arena.
@@ -132,8 +132,8 @@ impl Envelope {
     #[inline(always)]
     pub const fn pack(self) -> u64 {
         let len = match self.place {
-            Place::Inline(len) => len as u64,
-            Place::Arena => IN_ARENA,
+            Location::Inline(len) => len as u64,
+            Location::Arena => IN_ARENA,
         };
         (self.tag as u64) << TAG_SHIFT
             | (self.context as u64) << CONTEXT_SHIFT
@@ -167,9 +167,9 @@ impl Envelope {
     pub const fn unpack(word: u64) -> Option<Self> {
         let len = word & LEN_MASK;
         let place = if len == IN_ARENA {
-            Place::Arena
+            Location::Arena
         } else if len <= INLINE as u64 {
-            Place::Inline(len as usize)
+            Location::Inline(len as usize)
         } else {
             return None;
         };
@@ -207,7 +207,7 @@ mod tests {
 
     #[test]
     fn envelopes_survive_packing() {
-        for place in (0..=INLINE).map(Place::Inline).chain([Place::Arena]) {
+        for place in (0..=INLINE).map(Location::Inline).chain([Location::Arena]) {
             for kind in
                 (0..16).filter_map(|kind| Envelope::unpack(kind << KIND_SHIFT)).map(|envelope| envelope.kind)
             {
@@ -217,7 +217,7 @@ mod tests {
                     assert_eq!(Envelope::is_whole(envelope.pack()), kind == Kind::Whole);
                     assert_eq!(Envelope::is_call(envelope.pack()), kind == Kind::Call);
                     let small = match (kind, place) {
-                        (Kind::Whole, Place::Inline(len)) => Some(len),
+                        (Kind::Whole, Location::Inline(len)) => Some(len),
                         _ => None,
                     };
                     assert_eq!(Envelope::small(envelope.pack()), small);

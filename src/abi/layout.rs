@@ -127,7 +127,7 @@ pub struct Identity {
 
 /// The bit of a bell's mode that asks ringers to look whether the receiver asks for a new start. It stays when a
 /// rank is claimed: the request does, too.
-pub const ASK: u32 = 8;
+pub const RESET: u32 = 8;
 
 /// The words that a rank sleeps on: its holder writes ASLEEP, holder and ringers write AWAKE.
 #[repr(C)]
@@ -164,14 +164,14 @@ pub struct ConsumerLine {
     /// Sequence number of the oldest message that is not acknowledged.
     pub head: AtomicU64,
     /// The last epoch of the sender whose end was told to a receiver that then left cleanly.
-    pub told: AtomicU64,
+    pub reported: AtomicU64,
     /// Times that an acknowledgement woke the sender.
     pub wakes: AtomicU64,
     /// Messages in fragments that were dropped because their end never came, and fragments without a
     /// beginning.
     pub drops: AtomicU64,
     /// Odd while the receiver asks for a new start, another number each time.
-    pub reset: AtomicU64,
+    pub reset_request: AtomicU64,
     /// A sequence number below which messages may have been handed out by a receiver that died before it
     /// acknowledged them.
     pub handed: AtomicU64,
@@ -181,9 +181,9 @@ pub struct ConsumerLine {
 /// dies may leave one short.
 #[repr(C)]
 pub struct ProducerLine {
-    /// Payload bytes of the messages below `counted`.
+    /// Payload bytes of the messages below `counted`, and which update of both this is: see [`pack_bytes`](super::pack_bytes).
     pub bytes: AtomicU64,
-    /// A sequence number, at most [`COUNTED`](crate::ring::COUNTED) behind the last one.
+    /// A sequence number, at most [`COUNTED`](super::COUNTED) behind the last one.
     pub counted: AtomicU64,
     /// How many cells are not the end of a message, but one of its fragments before the last, in the low 40 bits; above
     /// them those of the number of the last such. Written before that is stamped.
@@ -195,9 +195,9 @@ pub struct ProducerLine {
     /// Times that a message woke the receiver.
     pub wakes: AtomicU64,
     /// The number of the receiver's last request for a new start that was answered.
-    pub answered: AtomicU64,
+    pub reset_answer: AtomicU64,
     /// The answer: the sequence number from which on the mailbox makes sense.
-    pub start: AtomicU64,
+    pub reset_from: AtomicU64,
 }
 
 /// One slot of a mailbox; see `envelope` for its words. Written by the sender.

@@ -69,6 +69,7 @@
 //! - **I8** A message that lies in a mailbox as a whole is delivered at least once until it is acknowledged, whichever
 //!   side dies. What was acknowledged is never delivered again. A message in fragments is delivered at most once.
 
+mod counts;
 mod envelope;
 mod layout;
 mod locks;
@@ -76,6 +77,7 @@ mod order;
 mod padded;
 mod sections;
 
+pub use counts::*;
 pub use envelope::*;
 pub use layout::*;
 pub use locks::*;

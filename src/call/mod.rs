@@ -6,7 +6,7 @@ mod reply;
 
 pub use reply::Reply;
 
-use crate::abi::{Kind, Ticket};
+use crate::abi::{CallId, Kind};
 use crate::endpoint::{Endpoint, Halves, Receiver, Sender};
 use crate::error::{CallError, RecvError, SendError};
 use crate::rank::{Source, Status};
@@ -38,7 +38,7 @@ enum Way {
     /// There, but an answer in the mailbox is kept, too.
     LineOrMailbox(u64),
     /// In the mailbox.
-    Mailbox(Ticket),
+    Mailbox(CallId),
     /// It has come, or will not.
     Over,
 }
@@ -128,14 +128,14 @@ impl<'a> Call<'a> {
         let way = match peer.ask(member, epoch, request) {
             Some(stamp) => Way::Line(stamp),
             None => {
-                let what = (Kind::Call, Ticket::For(epoch));
-                let seq = sender.send_ticketed(to, what, request, deadline, Some(receiver.parts()))?;
-                Way::Mailbox(Ticket::Mailbox(seq))
+                let what = (Kind::Call, CallId::For(epoch));
+                let seq = sender.send_of_call(to, what, request, deadline, Some(receiver.parts()))?;
+                Way::Mailbox(CallId::Mailbox(seq))
             }
         };
         let call = Self { sender, receiver, peer, epoch, way: way.into() };
-        if let Way::Mailbox(ticket) = way {
-            receiver.parts().1.answers.expect(to, ticket);
+        if let Way::Mailbox(call_id) = way {
+            receiver.parts().1.answers.expect(to, call_id);
         }
         Ok(call)
     }
@@ -143,7 +143,7 @@ impl<'a> Call<'a> {
     /// Has an answer kept that a receive comes upon.
     fn keep_mailed(&self) {
         if let Way::Line(stamp) = self.way.get() {
-            self.receiver.parts().1.answers.expect(self.peer.to, Ticket::Line(stamp));
+            self.receiver.parts().1.answers.expect(self.peer.to, CallId::Line(stamp));
             self.way.set(Way::LineOrMailbox(stamp));
         }
     }
@@ -194,7 +194,7 @@ impl<'a> Call<'a> {
     #[inline(always)]
     fn may_have_come(&self) -> bool {
         match self.way.get() {
-            Way::Line(stamp) | Way::LineOrMailbox(stamp) => self.peer.asker.has_news(stamp),
+            Way::Line(stamp) | Way::LineOrMailbox(stamp) => self.peer.caller.has_news(stamp),
             Way::Mailbox(_) => self.receiver.parts().1.has_news(self.peer.to),
             Way::Over => true,
         }
@@ -220,8 +220,8 @@ impl<'a> Call<'a> {
         let (Way::Line(stamp) | Way::LineOrMailbox(stamp)) = self.way.get() else {
             return self.look_in_mailbox();
         };
-        let asker = &self.peer.asker;
-        let answer = match asker.answer(stamp) {
+        let caller = &self.peer.caller;
+        let answer = match caller.answer(stamp) {
             Ok(Some(answer)) => answer,
             Ok(None) => return Ok(None),
             Err(Corrupt) => {
@@ -231,11 +231,11 @@ impl<'a> Call<'a> {
         };
         if answer.kind == Kind::Elsewhere {
             self.keep_mailed();
-            asker.is_wanted.set(false);
-            self.way.set(Way::Mailbox(Ticket::Line(stamp)));
+            caller.is_wanted.set(false);
+            self.way.set(Way::Mailbox(CallId::Line(stamp)));
             return self.look_in_mailbox();
         }
-        let reply = Reply::few(asker.payload(), answer.len);
+        let reply = Reply::few(caller.payload(), answer.len);
         self.end();
         match answer.kind {
             Kind::Answer => Ok(Some(reply)),
@@ -246,9 +246,9 @@ impl<'a> Call<'a> {
 
     #[inline(never)]
     fn look_in_mailbox(&self) -> Result<Option<Reply>, CallError> {
-        let Way::Mailbox(ticket) = self.way.get() else { return Err(CallError::Over) };
+        let Way::Mailbox(call_id) = self.way.get() else { return Err(CallError::Over) };
         let (member, inbox) = self.receiver.parts();
-        match inbox.seek(member, self.peer.to, ticket) {
+        match inbox.seek(member, self.peer.to, call_id) {
             Ok(None) => Ok(None),
             Ok(Some(answer)) => self.take(answer).map(Some),
             Err(error @ RecvError::Corrupt(_)) => {
@@ -274,7 +274,7 @@ impl<'a> Call<'a> {
         self.keep_mailed();
         let Way::LineOrMailbox(stamp) = self.way.get() else { return Ok(None) };
         let (member, inbox) = self.receiver.parts();
-        match inbox.seek(member, self.peer.to, Ticket::Line(stamp)) {
+        match inbox.seek(member, self.peer.to, CallId::Line(stamp)) {
             Ok(Some(answer)) => self.take(answer).map(Some),
             // The answer may come on the line all the same.
             Ok(None) | Err(RecvError::Held(_) | RecvError::Corrupt(_)) => Ok(None),
@@ -304,7 +304,7 @@ impl<'a> Call<'a> {
         let to = self.peer.to;
         // A server answers before it acknowledges. A successor acknowledges, too: then there is one.
         let is_done = match self.way.get() {
-            Way::Mailbox(Ticket::Mailbox(seq)) => {
+            Way::Mailbox(CallId::Mailbox(seq)) => {
                 self.peer.producer.is_acknowledged(seq).inspect_err(|_| self.end())?
             }
             _ => false,
@@ -337,18 +337,18 @@ impl<'a> Call<'a> {
     fn end(&self) {
         let way = self.way.replace(Way::Over);
         if let Way::Line(_) | Way::LineOrMailbox(_) = way {
-            self.peer.asker.is_wanted.set(false);
+            self.peer.caller.is_wanted.set(false);
         }
         if let Way::LineOrMailbox(stamp) = way {
-            self.forget(Ticket::Line(stamp));
+            self.forget(CallId::Line(stamp));
         }
-        if let Way::Mailbox(ticket) = way {
-            self.forget(ticket);
+        if let Way::Mailbox(call_id) = way {
+            self.forget(call_id);
         }
     }
 
-    fn forget(&self, ticket: Ticket) {
-        self.receiver.parts().1.answers.forget(self.peer.to, ticket);
+    fn forget(&self, call_id: CallId) {
+        self.receiver.parts().1.answers.forget(self.peer.to, call_id);
     }
 }
 

@@ -5,7 +5,7 @@ use crate::error::RecvError;
 use crate::half::Member;
 use crate::rank::Source;
 use crate::receive::{Inbox, Incoming};
-use crate::ring::Letter;
+use crate::ring::Descriptor;
 use core::fmt;
 use std::thread::panicking;
 
@@ -54,7 +54,7 @@ pub struct Drain<'a> {
     inbox: &'a Inbox,
     source: Source,
     /// The message in hand.
-    hand: Option<(&'a Incoming, Letter)>,
+    hand: Option<(&'a Incoming, Descriptor)>,
     /// Messages before this one may follow it without further questions.
     end: u64,
 }
@@ -75,10 +75,10 @@ impl<'a> Drain<'a> {
     pub fn next(&mut self) -> Result<Option<Message<'_>>, RecvError> {
         if let Some((peer, last)) = self.hand
             && last.seq.wrapping_add(1) != self.end
-            && let Some(letter) = peer.consumer.take_following(last.seq.wrapping_add(1))
+            && let Some(descriptor) = peer.consumer.take_following(last.seq.wrapping_add(1))
         {
-            self.hand = Some((peer, letter));
-            return Ok(Some(Message { peer, letter }));
+            self.hand = Some((peer, descriptor));
+            return Ok(Some(Message { peer, descriptor }));
         }
         self.go_on()
     }
@@ -94,16 +94,16 @@ impl<'a> Drain<'a> {
             Some(following) => Some(following),
             None => self.inbox.drain(self.member, self.source)?,
         };
-        let Some((peer, letter)) = self.hand else { return Ok(None) };
-        self.end = peer.consumer.end_of_row(&letter);
-        Ok(Some(Message { peer, letter }))
+        let Some((peer, descriptor)) = self.hand else { return Ok(None) };
+        self.end = peer.consumer.end_of_row(&descriptor);
+        Ok(Some(Message { peer, descriptor }))
     }
 
     /// Done with the message in hand, and all before it; whose it was.
     fn put_down(&mut self) -> Option<&'a Incoming> {
-        let (peer, letter) = self.hand.take()?;
+        let (peer, descriptor) = self.hand.take()?;
         self.member.check().ok()?;
-        peer.finish_block(self.member, &letter);
+        peer.finish_block(self.member, &descriptor);
         Some(peer)
     }
 }
@@ -111,10 +111,10 @@ impl<'a> Drain<'a> {
 impl Drop for Drain<'_> {
     fn drop(&mut self) {
         if panicking()
-            && let Some((peer, letter)) = self.hand
-            && !letter.is_in_unwinding()
+            && let Some((peer, descriptor)) = self.hand
+            && !descriptor.is_in_unwinding()
         {
-            peer.requeue(&letter);
+            peer.requeue(&descriptor);
             self.hand = None;
             if self.member.check().is_ok() && !self.member.is_in_batch() {
                 peer.settle(self.member);

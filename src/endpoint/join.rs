@@ -7,7 +7,7 @@ use crate::half::Member;
 use crate::rank::{Claim, Ringer, Status};
 use crate::region::Region;
 use crate::segment;
-use crate::segment::{Stay, join_error};
+use crate::segment::{CleanShutdown, join_error};
 use crate::wait::pace;
 use core::ops::{Bound, Range, RangeBounds};
 use core::time::Duration;
@@ -218,8 +218,9 @@ impl Region {
         if !self.segment.is_bound() || self.segment.is_unlinked() {
             return Err(JoinError::Removed);
         }
-        let stay = Stay::begin(&self.segment).inspect_err(|_| claim.leave()).map_err(join_error)?;
-        Ok(Endpoint::new(Member::halves(self.clone(), claim, stay)))
+        let shutdown =
+            CleanShutdown::begin(&self.segment).inspect_err(|_| claim.leave()).map_err(join_error)?;
+        Ok(Endpoint::new(Member::halves(self.clone(), claim, shutdown)))
     }
 
     fn claim(&self, rank: u32, label: &[u8]) -> Result<Claim, JoinError> {

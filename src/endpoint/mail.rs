@@ -2,11 +2,11 @@
 
 use super::message::Message;
 use super::sender::Sender;
-use crate::abi::{INLINE, Kind, Ticket};
+use crate::abi::{CallId, INLINE, Kind};
 use crate::error::{ReplyError, SendError};
 use crate::half::{Member, Piece};
 use crate::receive::{Inbox, Incoming};
-use crate::ring::Letter;
+use crate::ring::Descriptor;
 use crate::wait::Deadline;
 use core::fmt;
 use core::mem::ManuallyDrop;
@@ -60,34 +60,34 @@ impl<'a> Mail<'a> {
     pub(crate) fn new(
         member: &'a Member,
         peer: &'a Incoming,
-        letter: Letter,
+        descriptor: Descriptor,
         sender: Option<&'a Sender>,
         inbox: &'a Inbox,
     ) -> Self {
-        Self { message: Message { peer, letter }, member, sender, inbox }
+        Self { message: Message { peer, descriptor }, member, sender, inbox }
     }
 
     /// Which part of a message it is, if it is a piece of one; `None` for a message, in fragments or not.
     pub fn piece(&self) -> Option<Piece> {
-        if self.letter.is_whole() { None } else { self.peer.piece(self.letter.seq) }
+        if self.descriptor.is_whole() { None } else { self.peer.piece(self.descriptor.seq) }
     }
 
     /// Its bytes; acknowledges it. What came in fragments is not copied once more.
     pub fn into_vec(self) -> Vec<u8> {
-        if !self.letter.is_assembled() {
+        if !self.descriptor.is_assembled() {
             let bytes = self.to_vec();
             self.acknowledge();
             return bytes;
         }
         let mail = ManuallyDrop::new(self);
-        mail.peer.finish(mail.member, &mail.letter)
+        mail.peer.finish(mail.member, &mail.descriptor)
     }
 
     /// Whether it is a call, whose sender waits for an answer: [`Mail::reply`] or [`Mail::refuse`]. One that is dropped
     /// instead is [`CallError::Dropped`](crate::CallError::Dropped) to it.
     #[inline(always)]
     pub fn is_call(&self) -> bool {
-        self.letter.is_call()
+        self.descriptor.is_call()
     }
 
     /// Answers a call.
@@ -126,25 +126,25 @@ impl<'a> Mail<'a> {
 
     #[inline(always)]
     fn answer(self, kind: Kind, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), ReplyError> {
-        if !self.letter.is_on_line() || bytes.len() > INLINE {
+        if !self.descriptor.is_on_line() || bytes.len() > INLINE {
             return self.answer_in_mailbox(kind, bytes, deadline.into());
         }
         self.member.check().map_err(SendError::Lost)?;
         let mail = ManuallyDrop::new(self);
-        mail.peer.answer(mail.member, mail.letter.seq, kind, bytes);
+        mail.peer.answer(mail.member, mail.descriptor.seq, kind, bytes);
         Ok(())
     }
 
     #[inline(never)]
     fn answer_in_mailbox(self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), ReplyError> {
-        if !self.letter.is_call() {
+        if !self.descriptor.is_call() {
             return Err(ReplyError::NotACall);
         }
         let Some(sender) = self.sender else { return Err(ReplyError::Split) };
-        let (number, is_on_line) = (self.letter.seq, self.letter.is_on_line());
-        let ticket = if is_on_line { Ticket::Line(number) } else { Ticket::Mailbox(number) };
+        let (number, is_on_line) = (self.descriptor.seq, self.descriptor.is_on_line());
+        let call_id = if is_on_line { CallId::Line(number) } else { CallId::Mailbox(number) };
         let receiving = Some((self.member, self.inbox));
-        sender.send_ticketed(self.peer.from, (kind, ticket), bytes, deadline, receiving)?;
+        sender.send_of_call(self.peer.from, (kind, call_id), bytes, deadline, receiving)?;
         if is_on_line {
             let mail = ManuallyDrop::new(self);
             mail.peer.answer(mail.member, number, Kind::Elsewhere, &[]);
@@ -159,13 +159,13 @@ impl<'a> Mail<'a> {
     /// this endpoint or the rank's next holder; a call, or a message that was assembled, by this endpoint only.
     pub fn leave(self) {
         let mail = ManuallyDrop::new(self);
-        mail.peer.requeue(&mail.letter);
+        mail.peer.requeue(&mail.descriptor);
     }
 
     /// It is done with, whatever unwinds.
     fn acknowledge(self) {
         let mail = ManuallyDrop::new(self);
-        acknowledge(mail.member, mail.message.peer, mail.message.letter);
+        acknowledge(mail.member, mail.message.peer, mail.message.descriptor);
     }
 }
 
@@ -173,8 +173,8 @@ impl<'a> Mail<'a> {
 impl Drop for Mail<'_> {
     #[inline(always)]
     fn drop(&mut self) {
-        let Self { member, message: Message { peer, ref letter }, .. } = *self;
-        let [seq, len, envelope, at] = letter.words();
+        let Self { member, message: Message { peer, ref descriptor }, .. } = *self;
+        let [seq, len, envelope, at] = descriptor.words();
         put_down(member, peer, seq, len, envelope, at);
     }
 }
@@ -183,39 +183,39 @@ impl Drop for Mail<'_> {
 /// with it, it never does.
 #[inline(never)]
 fn put_down(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64, at: u64) {
-    let letter = Letter::of_words([seq, len, envelope, at]);
-    let is_plain = letter.is_whole() && !member.is_in_batch() && member.check().is_ok();
+    let descriptor = Descriptor::of_words([seq, len, envelope, at]);
+    let is_plain = descriptor.is_whole() && !member.is_in_batch() && member.check().is_ok();
     if is_plain && !panicking() && peer.consumer.pass_oldest(seq) {
         peer.tell_head(member);
     } else {
-        finish(member, peer, letter);
+        finish(member, peer, descriptor);
     }
 }
 
 #[cold]
 #[inline(never)]
-fn finish(member: &Member, peer: &Incoming, letter: Letter) {
+fn finish(member: &Member, peer: &Incoming, descriptor: Descriptor) {
     // The work on it was not finished. But a destructor that takes mail in a loop comes to an end.
-    if panicking() && !letter.is_in_unwinding() {
-        peer.requeue(&letter);
+    if panicking() && !descriptor.is_in_unwinding() {
+        peer.requeue(&descriptor);
     } else {
-        acknowledge(member, peer, letter);
+        acknowledge(member, peer, descriptor);
     }
 }
 
-fn acknowledge(member: &Member, peer: &Incoming, letter: Letter) {
-    if letter.is_whole() && member.is_in_batch() {
+fn acknowledge(member: &Member, peer: &Incoming, descriptor: Descriptor) {
+    if descriptor.is_whole() && member.is_in_batch() {
         // Done in private memory only, and in no need of a check.
-        if peer.consumer.retire(&letter) && member.check().is_ok() {
+        if peer.consumer.retire(&descriptor) && member.check().is_ok() {
             peer.settle(member);
         }
     } else if member.check().is_ok() {
-        if letter.is_whole() {
-            peer.acknowledge(member, letter.seq);
-        } else if letter.is_call() {
-            peer.drop_call(member, &letter);
+        if descriptor.is_whole() {
+            peer.acknowledge(member, descriptor.seq);
+        } else if descriptor.is_call() {
+            peer.drop_call(member, &descriptor);
         } else {
-            member.budget.recycle(peer.finish(member, &letter));
+            member.budget.recycle(peer.finish(member, &descriptor));
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::abi::epoch_of;
 use crate::error::SizeError;
 use crate::memory;
 use crate::receive::Incoming;
-use crate::ring::Letter;
+use crate::ring::Descriptor;
 use bytemuck::Pod;
 use core::fmt;
 
@@ -14,7 +14,7 @@ use core::fmt;
 /// It can be read as long as its mail lives, or until its drain goes on.
 pub struct Message<'a> {
     pub(crate) peer: &'a Incoming,
-    pub(crate) letter: Letter,
+    pub(crate) descriptor: Descriptor,
 }
 
 impl Message<'_> {
@@ -29,14 +29,14 @@ impl Message<'_> {
     /// number of another kind.
     #[inline]
     pub fn seq(&self) -> u64 {
-        self.letter.seq
+        self.descriptor.seq
     }
 
     /// The sender's epoch when it was sent: how often that rank had been joined. Right as long as the sender
     /// has been replaced fewer than 64 times since.
     pub fn epoch(&self) -> u64 {
         let now = self.peer.life().epoch();
-        epoch_of(self.letter.envelope().epoch, now)
+        epoch_of(self.descriptor.envelope().epoch, now)
     }
 
     /// Whether it may have been received before, and not acknowledged: by this endpoint, which [left](Mail::leave) it or
@@ -44,41 +44,41 @@ impl Message<'_> {
     /// that an earlier holder that died left unread, or that came before this endpoint first looked for mail, up to 32 of
     /// each sender may be marked that it had not received.
     pub fn redelivered(&self) -> bool {
-        self.letter.is_redelivered()
+        self.descriptor.is_redelivered()
     }
 
     /// Its length in bytes.
     #[inline]
     pub fn len(&self) -> usize {
-        self.letter.len
+        self.descriptor.len
     }
 
     /// Whether it has no bytes.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.letter.len == 0
+        self.descriptor.len == 0
     }
 
     /// Copies it to the front of `buffer`, as much as fits; how many bytes that are.
     #[inline(always)]
     pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
-        let len = self.letter.len.min(buffer.len());
-        self.peer.copy(&self.letter, 0, &mut buffer[..len]);
+        let len = self.descriptor.len.min(buffer.len());
+        self.peer.copy(&self.descriptor, 0, &mut buffer[..len]);
         len
     }
 
     /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits; how many bytes
     /// that are.
     pub fn copy_from(&self, offset: usize, buffer: &mut [u8]) -> usize {
-        let offset = offset.min(self.letter.len);
-        let len = (self.letter.len - offset).min(buffer.len());
-        self.peer.copy(&self.letter, offset, &mut buffer[..len]);
+        let offset = offset.min(self.descriptor.len);
+        let len = (self.descriptor.len - offset).min(buffer.len());
+        self.peer.copy(&self.descriptor, offset, &mut buffer[..len]);
         len
     }
 
     /// Its bytes, copied to new memory.
     pub fn to_vec(&self) -> Vec<u8> {
-        let mut bytes = vec![0; self.letter.len];
+        let mut bytes = vec![0; self.descriptor.len];
         self.copy_to(&mut bytes);
         bytes
     }
@@ -87,11 +87,11 @@ impl Message<'_> {
     /// can be sent as `bytemuck::bytes_of(&value)`, and the crate is there as [`mailbox::bytemuck`](crate::bytemuck). Both processes must mean the same by `T`: nothing checks it.
     #[inline(always)]
     pub fn read<T: Pod>(&self) -> Result<T, SizeError> {
-        if self.letter.len != size_of::<T>() {
-            return Err(SizeError { len: self.letter.len, size: size_of::<T>() });
+        if self.descriptor.len != size_of::<T>() {
+            return Err(SizeError { len: self.descriptor.len, size: size_of::<T>() });
         }
         let mut value = T::zeroed();
-        self.peer.copy(&self.letter, 0, bytemuck::bytes_of_mut(&mut value));
+        self.peer.copy(&self.descriptor, 0, bytemuck::bytes_of_mut(&mut value));
         Ok(value)
     }
 
@@ -104,14 +104,14 @@ impl Message<'_> {
     /// fragments and was assembled.
     #[expect(unsafe_code, reason = "the caller trusts the peer")]
     pub unsafe fn as_slice(&self) -> &[u8] {
-        if self.letter.is_assembled() {
-            let bytes: *const [u8] = &*self.peer.message(self.letter.seq);
+        if self.descriptor.is_assembled() {
+            let bytes: *const [u8] = &*self.peer.message(self.descriptor.seq);
             // SAFETY: nobody moves or changes the bytes of an assembled message until its mail, this one, is
             // dropped; only the table that refers to them changes.
             return unsafe { &*bytes };
         }
         // SAFETY: unacknowledged as long as `self` lives; the caller answers for the peers (I4).
-        unsafe { memory::borrow(self.peer.words(&self.letter), self.letter.len) }
+        unsafe { memory::borrow(self.peer.words(&self.descriptor), self.descriptor.len) }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::half::{Interrupter, Member};
 use crate::rank::{Source, Wait};
 use crate::receive::{Inbox, Incoming, Receive};
 use crate::region::Region;
-use crate::ring::Letter;
+use crate::ring::Descriptor;
 use crate::wait::{Deadline, drive};
 use core::fmt;
 use core::time::Duration;
@@ -188,11 +188,11 @@ impl Receiver {
         deadline: impl Into<Deadline>,
         sender: Option<&'a Sender>,
     ) -> Result<Mail<'a>, RecvError> {
-        let (peer, letter) = match self.inbox.recv_new(&self.member, source) {
+        let (peer, descriptor) = match self.inbox.recv_new(&self.member, source) {
             Some(found) => found,
             None => self.wait_for_mail(source, deadline.into(), sender)?,
         };
-        Ok(Mail::new(&self.member, peer, letter, sender, &self.inbox))
+        Ok(Mail::new(&self.member, peer, descriptor, sender, &self.inbox))
     }
 
     /// As `mail`, where there is more to do than to take a new message.
@@ -202,7 +202,7 @@ impl Receiver {
         source: Source,
         deadline: Deadline,
         sender: Option<&Sender>,
-    ) -> Result<(&Incoming, Letter), RecvError> {
+    ) -> Result<(&Incoming, Descriptor), RecvError> {
         let Self { member, inbox } = self;
         member.check()?;
         if !deadline.is_now()

@@ -2,7 +2,7 @@
 
 use super::batch::Batch;
 use super::halves::Halves;
-use crate::abi::{Kind, Ticket};
+use crate::abi::{CallId, Kind};
 use crate::error::SendError;
 use crate::half::{Interrupter, Member};
 use crate::rank::Wait;
@@ -178,10 +178,10 @@ impl Sender {
     }
 
     /// Sends what says something of a call; its sequence number.
-    pub(crate) fn send_ticketed(
+    pub(crate) fn send_of_call(
         &self,
         to: u32,
-        what: (Kind, Ticket),
+        what: (Kind, CallId),
         bytes: &[u8],
         deadline: Deadline,
         receiving: Option<(&Member, &Inbox)>,
@@ -189,7 +189,7 @@ impl Sender {
         let Self { member, outbox } = self;
         let (peer, room) = outbox.peer_for_ticketed(member, to, bytes.len())?;
         let slot = self.claim(peer, room, deadline, receiving)?;
-        outbox.fill_ticketed(member, peer, slot, what, bytes)
+        outbox.fill_of_call(member, peer, slot, what, bytes)
     }
 
     /// A slot for `len` bytes, waited for if need be. It stays claimed until it is published or a draft ends.

@@ -3,12 +3,12 @@
 use core::cell::OnceCell;
 
 /// Values by rank, each made once and never moved; takes memory from the first one on.
-pub struct Peers<T> {
+pub struct ByRank<T> {
     ranks: u32,
     slots: OnceCell<Box<[OnceCell<Box<T>>]>>,
 }
 
-impl<T> Peers<T> {
+impl<T> ByRank<T> {
     /// No values, for ranks below `ranks`.
     pub fn new(ranks: u32) -> Self {
         Self { ranks, slots: OnceCell::new() }

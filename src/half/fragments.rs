@@ -8,7 +8,7 @@
 //! └────────┘└────────────┘└────────────┘   └─────────────────┘
 //!  8 B       up to a quarter of the arena each      written when all before it is acknowledged
 //! ```
-//! A train that is given up, or whose receiver ends, before *last* is written is never delivered. *Last* is one
+//! A message in fragments that is given up, or whose receiver ends, before *last* is written is never delivered. *Last* is one
 //! cell, so that the wait for it costs no more than a round trip. Instead of it there may be a *cut*, or
 //! another message: then its sender gave up, or died.
 
@@ -36,7 +36,7 @@ pub struct Piece {
 
 /// A message that has begun to arrive.
 #[derive(Debug)]
-pub struct Train {
+pub struct Fragments {
     /// The number of its first cell.
     pub first: u64,
     /// The sender's life that it is of.
@@ -47,7 +47,7 @@ pub struct Train {
     pub bytes: Option<Vec<u8>>,
 }
 
-impl Train {
+impl Fragments {
     /// A message of `total` bytes from this life, that begins with cell `first`, to be put together in `bytes`, which is
     /// empty, or to be passed on in pieces.
     pub fn new(first: u64, epoch: u64, total: u64, bytes: Option<Vec<u8>>) -> Self {
@@ -87,15 +87,15 @@ mod tests {
             let bytes: Vec<u8> = (0..len).map(|byte| byte as u8).collect();
             for fragment in [64, 128, 4096] {
                 let (body, last) = cut(&bytes, fragment);
-                let mut train = Train::new(0, 1, len as u64, None);
+                let mut fragments = Fragments::new(0, 1, len as u64, None);
                 let mut whole = Vec::new();
                 for part in body {
                     assert!((1..=fragment).contains(&part.len()));
-                    let piece = train.advance(part.len(), false).expect("as announced");
+                    let piece = fragments.advance(part.len(), false).expect("as announced");
                     assert_eq!((piece.offset, piece.is_last), (whole.len() as u64, false));
                     whole.extend_from_slice(part);
                 }
-                assert!(train.advance(last.len(), true).is_some_and(|piece| piece.is_last));
+                assert!(fragments.advance(last.len(), true).is_some_and(|piece| piece.is_last));
                 whole.extend_from_slice(last);
                 assert_eq!(whole, bytes);
             }
@@ -104,13 +104,13 @@ mod tests {
 
     #[test]
     fn more_or_less_than_announced_is_refused() {
-        let train = || Train::new(0, 1, 100, None);
-        assert_eq!(train().advance(101, false), None);
-        assert_eq!(train().advance(101, true), None);
-        assert_eq!(train().advance(99, true), None);
-        assert_eq!(train().advance(100, false), None, "the end without saying so");
-        assert_eq!(train().advance(usize::MAX, false), None);
-        assert_eq!(train().advance(0, false), None, "or it could go on for ever");
-        assert!(train().advance(100, true).is_some());
+        let fragments = || Fragments::new(0, 1, 100, None);
+        assert_eq!(fragments().advance(101, false), None);
+        assert_eq!(fragments().advance(101, true), None);
+        assert_eq!(fragments().advance(99, true), None);
+        assert_eq!(fragments().advance(100, false), None, "the end without saying so");
+        assert_eq!(fragments().advance(usize::MAX, false), None);
+        assert_eq!(fragments().advance(0, false), None, "or it could go on for ever");
+        assert!(fragments().advance(100, true).is_some());
     }
 }

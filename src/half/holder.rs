@@ -3,7 +3,7 @@
 use crate::os::{self, TrustedEvents};
 use crate::rank::{Bell, Claim, Ringer};
 use crate::region::Region;
-use crate::segment::Stay;
+use crate::segment::CleanShutdown;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::OnceLock;
 
@@ -17,7 +17,7 @@ pub struct Holder {
     /// The word of a half that has chosen events, if one has.
     pub events: OnceLock<TrustedEvents>,
     /// Last: a region is closed when its ranks are free.
-    pub stay: Stay,
+    pub shutdown: CleanShutdown,
 }
 
 impl Drop for Holder {

@@ -10,7 +10,7 @@ use crate::os::{self, TrustedEvents};
 use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Source, Status, Wait};
 use crate::region::Region;
 use crate::ring::count;
-use crate::segment::{Outcome, Stay};
+use crate::segment::{CleanShutdown, Outcome};
 use crate::sync::Ordering::Relaxed;
 use crate::wait::pace::{BETWEEN_LOOKS, TRIES_PER_QUERY};
 use crate::wait::{Crowd, Interrupted, Processors, Waiter};
@@ -74,10 +74,10 @@ pub struct Member {
 
 impl Member {
     /// Both halves of an endpoint that holds the rank of `claim`: the receiver's and the sender's.
-    pub fn halves(region: Region, claim: Claim, stay: Stay) -> (Self, Self) {
+    pub fn halves(region: Region, claim: Claim, shutdown: CleanShutdown) -> (Self, Self) {
         let process = os::process();
         let (died, events) = (AtomicBool::new(false), OnceLock::new());
-        let holder = Holder { region, claim, process, died, events, stay };
+        let holder = Holder { region, claim, process, died, events, shutdown };
         let holder = Arc::new(holder);
         let interrupted = Arc::default();
         let here = Processors::here();
@@ -150,7 +150,7 @@ impl Member {
 
     /// Where it is said what came of closing the region, once both halves have parted and it was to be closed.
     pub fn outcome(&self) -> Option<Outcome> {
-        self.holder.as_ref().map(|holder| holder.stay.outcome())
+        self.holder.as_ref().map(|holder| holder.shutdown.outcome())
     }
 
     /// Whether this process still holds the rank: two loads of lines that nobody writes.
@@ -227,14 +227,14 @@ impl Member {
 
     /// Whether a peer, whose record this is, need not be told that there is mail for it.
     #[inline(always)]
-    pub fn is_mail_heard(&self, peer: &Rank) -> bool {
-        self.ringer.get().is_heard(Bell::mail(&peer.bells))
+    pub fn mail_needs_no_ring(&self, peer: &Rank) -> bool {
+        self.ringer.get().needs_no_ring(Bell::mail(&peer.bells))
     }
 
     /// Whether a peer, whose record this is, need not be told that there is room for what it sends.
     #[inline(always)]
-    pub fn is_credit_heard(&self, peer: &Rank) -> bool {
-        self.ringer.get().is_heard(Bell::credit(&peer.bells))
+    pub fn room_needs_no_ring(&self, peer: &Rank) -> bool {
+        self.ringer.get().needs_no_ring(Bell::credit(&peer.bells))
     }
 
     /// Tells a peer, whose record this is, that there is mail for it.
@@ -248,9 +248,9 @@ impl Member {
     }
 
     /// Asks all senders to look whether this receiving half asks them for a new start; or no more.
-    pub fn set_asking(&self, asks: bool) {
+    pub fn set_resetting(&self, asks: bool) {
         if self.is_holder() {
-            self.half.bell(&self.record).set_asking(asks);
+            self.half.bell(&self.record).set_resetting(asks);
         }
     }
 

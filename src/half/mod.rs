@@ -8,7 +8,7 @@ mod holder;
 mod interrupter;
 mod member;
 
-pub use by_rank::Peers;
-pub use fragments::{Piece, Train, cut};
+pub use by_rank::ByRank;
+pub use fragments::{Fragments, Piece, cut};
 pub use interrupter::Interrupter;
 pub use member::Member;

@@ -7,7 +7,9 @@ mod words;
 
 pub use words::*;
 
-use crate::abi::{Cell, ConsumerLine, Geometry, Header, Lines, ProducerLine, Rank, position, shuffle};
+use crate::abi::{
+    Cell, ConsumerLine, Geometry, Header, Lines, ProducerLine, Rank, pack_bytes, position, shuffle,
+};
 use crate::sync::AtomicU64;
 use core::any::Any;
 use core::ops::Deref;
@@ -206,22 +208,22 @@ impl Mailbox {
         let lines = Lines {
             consumer: ConsumerLine {
                 head: AtomicU64::new(start),
-                told: atomic(),
+                reported: atomic(),
                 handed: atomic(),
                 wakes: atomic(),
                 drops: atomic(),
-                reset: atomic(),
+                reset_request: atomic(),
             }
             .into(),
             producer: ProducerLine {
-                bytes: atomic(),
+                bytes: pack_bytes(0, start, cells as u64).into(),
                 counted: start.into(),
                 fragments: atomic(),
                 full: atomic(),
                 sleeps: atomic(),
                 wakes: atomic(),
-                answered: atomic(),
-                start: atomic(),
+                reset_answer: atomic(),
+                reset_from: atomic(),
             }
             .into(),
             call: cell(0).into(),

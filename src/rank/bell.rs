@@ -30,7 +30,7 @@ mod order;
 
 pub use order::{Order, SETTLING, Seen};
 
-use crate::abi::{ASK, Bells};
+use crate::abi::{Bells, RESET};
 use crate::os::{self, TrustedEvents};
 use crate::sync::{AtomicU32, Edge, Mutant, Ordering::Relaxed, acquire, full_fence, mutated, release};
 
@@ -132,7 +132,7 @@ impl Ringer {
     ///
     /// Cost: two loads of one read-mostly line.
     #[inline(always)]
-    pub fn is_heard(self, bell: Bell<'_>) -> bool {
+    pub fn needs_no_ring(self, bell: Bell<'_>) -> bool {
         // Before the mode is looked at, too: `Order` says why.
         os::light_fence();
         if self.bits | bell.mode.load(Relaxed) != 0 {
@@ -144,7 +144,7 @@ impl Ringer {
 
     /// Wakes the sleeper on `bell`, if there is one. What was published before is seen by its next look.
     ///
-    /// Cost: as that of `is_heard`, a full fence where the bell or this ringer asks for one, a system call if there
+    /// Cost: as that of `needs_no_ring`, a full fence where the bell or this ringer asks for one, a system call if there
     /// is a sleeper.
     pub fn ring(self, bell: Bell<'_>) -> Rung {
         os::light_fence();
@@ -155,7 +155,7 @@ impl Ringer {
             os::light_fence();
         }
         let woken = bell.word.load(Relaxed) == ASLEEP && self.wake(bell);
-        Rung { woken, is_asked: mode & ASK != 0 }
+        Rung { woken, wants_reset: mode & RESET != 0 }
     }
 
     fn wake(self, Bell { word, mode, event }: Bell<'_>) -> bool {
@@ -177,7 +177,7 @@ pub struct Rung {
     /// Whether there was a sleeper.
     pub woken: bool,
     /// Whether the rank asks its senders to look whether it asks them for a new start.
-    pub is_asked: bool,
+    pub wants_reset: bool,
 }
 
 /// One of a rank's bells.
@@ -202,8 +202,8 @@ impl<'a> Bell<'a> {
     }
 
     /// Asks ringers, from now on or no more, to look at more than the bell.
-    pub fn set_asking(self, asks: bool) {
-        self.set(ASK, asks);
+    pub fn set_resetting(self, asks: bool) {
+        self.set(RESET, asks);
     }
 
     /// Sets a bit of the mode, or clears it. Its sleeper's alone to do.

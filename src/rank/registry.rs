@@ -12,7 +12,7 @@
 //! change, and a process that stops between two steps leaves either the old life or the new one; label and
 //! process id, which are for people, may then be those of the claim that was not finished.
 
-use crate::abi::{ASK, LABEL, Rank, lock_byte};
+use crate::abi::{LABEL, RESET, Rank, lock_byte};
 use crate::error::Lost;
 use crate::memory::Shared;
 use crate::os::{self, File, Lock, Locker};
@@ -138,7 +138,7 @@ impl Registry {
         for (word, bytes) in record.identity.label.iter().zip(padded(label).as_chunks::<8>().0) {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);
         }
-        record.bells.modes.iter().for_each(|word| word.store(word.load(Relaxed) & ASK | mode, Relaxed));
+        record.bells.modes.iter().for_each(|word| word.store(word.load(Relaxed) & RESET | mode, Relaxed));
         record.bells.mail.store(0, Relaxed);
         record.bells.credit.store(0, Relaxed);
         // Whoever was killed asleep waits for nobody any more.

@@ -1,7 +1,7 @@
 //! Answers to calls that come in a mailbox, among mail.
 
 use super::Inbox;
-use crate::abi::{Kind, Ticket};
+use crate::abi::{CallId, Kind};
 use crate::error::RecvError;
 use crate::half::Member;
 
@@ -12,12 +12,12 @@ impl Inbox {
         &self,
         member: &Member,
         rank: u32,
-        ticket: Ticket,
+        call_id: CallId,
     ) -> Result<Option<(Kind, Vec<u8>)>, RecvError> {
         let Some(peer) = self.peer(member, rank) else { return Ok(None) };
         let is_barred = peer.seek(member, &self.answers, self.in_pieces.get());
         self.bars.set(self.bars.get() || peer.is_barred());
-        match self.answers.take(rank, ticket) {
+        match self.answers.take(rank, call_id) {
             None if peer.is_corrupt() => Err(RecvError::Corrupt(rank)),
             None if is_barred => Err(RecvError::Held(rank)),
             answer => Ok(answer),

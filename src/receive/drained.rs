@@ -4,24 +4,28 @@ use super::{BURST, Inbox, Incoming};
 use crate::error::RecvError;
 use crate::half::Member;
 use crate::rank::Source;
-use crate::ring::Letter;
+use crate::ring::Descriptor;
 
 impl Inbox {
     /// The next message for a drain, and the mailbox that it lies in, if it is there now; `None` also before what only a
     /// receive takes. Takes in fragments on the way.
     #[inline(never)]
-    pub fn drain(&self, member: &Member, source: Source) -> Result<Option<(&Incoming, Letter)>, RecvError> {
+    pub fn drain(
+        &self,
+        member: &Member,
+        source: Source,
+    ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
         member.check()?;
         for _ in 0..BURST {
             let Some(peer) = self.look(member, source, true)? else { return Ok(None) };
             if peer.has_call() {
                 return Ok(None);
             }
-            if let Some(letter) = self.take(member, source, peer)? {
-                if letter.is_whole() && !letter.is_assembled() {
-                    return Ok(Some((peer, letter)));
+            if let Some(descriptor) = self.take(member, source, peer)? {
+                if descriptor.is_whole() && !descriptor.is_assembled() {
+                    return Ok(Some((peer, descriptor)));
                 }
-                peer.put_back(&letter);
+                peer.put_back(&descriptor);
                 return Ok(None);
             }
         }

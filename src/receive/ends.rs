@@ -28,7 +28,7 @@ impl Inbox {
                     return self.complete(member, rank).map(|()| None);
                 }
                 if let Some(peer) = self.peers.get(rank) {
-                    peer.drop_train(member);
+                    peer.drop_fragments(member);
                 }
                 Err(told(rank, end))
             }
@@ -104,7 +104,7 @@ impl Inbox {
                     return Ok(None); // Who has pieces of it would take this for its end.
                 }
             } else {
-                peer.drop_train(member);
+                peer.drop_fragments(member);
             }
         }
         if self.lacks_memory(member, rank) {
@@ -114,7 +114,7 @@ impl Inbox {
             }
             return Ok(None);
         }
-        self.told[rank as usize].set(epoch);
+        self.reported[rank as usize].set(epoch);
         Err(told(rank, end))
     }
 
@@ -133,12 +133,12 @@ impl Inbox {
     /// Whether the end of this life would be news.
     fn is_news(&self, rank: u32, life: Life) -> bool {
         // Not "later": a peer that forges a life keeps no true one's end from being told.
-        self.told[rank as usize].get() != life.epoch()
+        self.reported[rank as usize].get() != life.epoch()
     }
 
     /// Whether this life goes on, and the end of the one before it is news.
     fn is_followed(&self, rank: u32, life: Life) -> bool {
-        let told = self.told[rank as usize].get() & !EARLIER;
+        let told = self.reported[rank as usize].get() & !EARLIER;
         life.joined() && ![life.epoch(), life.epoch().wrapping_sub(1)].contains(&told)
     }
 
@@ -154,9 +154,9 @@ impl Inbox {
     /// As far as a peer's word says. Only that of a life that is over counts, and of those the last: so the word withholds
     /// no end that is to come.
     pub(super) fn recall_end(&self, member: &Member, peer: &Incoming) {
-        let told = &self.told[peer.from as usize];
+        let told = &self.reported[peer.from as usize];
         let life = member.region.registry.life(peer.from);
-        let (epoch, word) = (life.epoch(), peer.consumer.line().told.load(Relaxed));
+        let (epoch, word) = (life.epoch(), peer.consumer.line().reported.load(Relaxed));
         if word == epoch && member.end_of(peer.from, true).is_some() {
             told.set(epoch);
         } else if word != 0 && word == epoch.wrapping_sub(1) && life.joined() {
@@ -170,7 +170,7 @@ impl Inbox {
 
 /// By rank: the lives whose ends are no news for an endpoint that begins now: those that are over. Of a rank that is held
 /// that is the life before; and of one whose holder died, too, for nobody has asked the kernel.
-pub fn told_at_first(member: &Member) -> Box<[Private<u64>]> {
+pub fn reported_at_first(member: &Member) -> Box<[Private<u64>]> {
     let registry = &member.region.registry;
     let told = |life: Life| life.epoch().saturating_sub(u64::from(life.joined()));
     (0..registry.count()).map(|rank| told(registry.life(rank)).into()).collect()

@@ -1,24 +1,24 @@
 //! Whose mailbox a receive from anyone looks at next.
 //!
-//! Those that lately spoke are looked at each time, in turn. One that was silent for long goes to the quiet
+//! Those that lately spoke are looked at each time, in turn. One that was silent for long goes to the idle
 //! ones, of which a few are looked at each time, and all before anybody sleeps: those that once spoke should
 //! not cost those that do a thousand looks.
 
 /// How many are always looked at.
 const FEW: usize = 8;
-/// Looks in vain until one is quiet.
+/// Looks in vain until one is idle.
 const PATIENCE: u32 = 64;
 /// Quiet ones that each look tries.
 const SAMPLE: usize = 4;
 
 /// The order of looking.
 #[derive(Default)]
-pub struct Turns {
-    lively: Vec<Lively>,
-    /// Which of the lively ones was found last.
+pub struct FairQueue {
+    active: Vec<Lively>,
+    /// Which of the active ones was found last.
     at: usize,
-    quiet: Vec<u32>,
-    /// Where the next sample of the quiet ones begins.
+    idle: Vec<u32>,
+    /// Where the next sample of the idle ones begins.
     sampled: usize,
 }
 
@@ -28,40 +28,40 @@ struct Lively {
     misses: u32,
 }
 
-impl Turns {
+impl FairQueue {
     /// A new rank: the next to be looked at.
     pub fn add(&mut self, rank: u32) {
-        let next = (self.at + 1).min(self.lively.len());
-        self.lively.insert(next, Lively { rank, misses: 0 });
+        let next = (self.at + 1).min(self.active.len());
+        self.active.insert(next, Lively { rank, misses: 0 });
     }
 
     /// Whether one alone spoke lately.
     pub fn is_one(&self) -> bool {
-        self.lively.len() == 1
+        self.active.len() == 1
     }
 
     /// The next that `is_ready`: first those after the one found last, then that one itself. Without
-    /// `thorough` a quiet one may be missed, but not for ever.
+    /// `thorough` an idle one may be missed, but not for ever.
     pub fn next(&mut self, thorough: bool, is_ready: impl Fn(u32) -> bool) -> Option<u32> {
-        // Before the lively ones: where those always have mail, a quiet one has its turn nevertheless.
-        if !self.quiet.is_empty() {
+        // Before the active ones: where those always have mail, an idle one has its turn nevertheless.
+        if !self.idle.is_empty() {
             self.rouse(SAMPLE, &is_ready);
         }
-        let mut found = self.next_lively(&is_ready);
-        if found.is_none() && thorough && self.rouse(self.quiet.len(), &is_ready) {
-            found = self.next_lively(&is_ready);
+        let mut found = self.next_active(&is_ready);
+        if found.is_none() && thorough && self.rouse(self.idle.len(), &is_ready) {
+            found = self.next_active(&is_ready);
         }
         found
     }
 
-    fn next_lively(&mut self, is_ready: &impl Fn(u32) -> bool) -> Option<u32> {
-        let count = self.lively.len();
+    fn next_active(&mut self, is_ready: &impl Fn(u32) -> bool) -> Option<u32> {
+        let count = self.active.len();
         let mut found = None;
         let mut is_tired = false;
         let mut at = self.at;
         for _ in 0..count {
             at = if at + 1 < count { at + 1 } else { 0 };
-            let peer = &mut self.lively[at];
+            let peer = &mut self.active[at];
             if is_ready(peer.rank) {
                 peer.misses = 0;
                 self.at = at;
@@ -77,30 +77,30 @@ impl Turns {
         found
     }
 
-    /// Sends those that were long silent to the quiet ones, but for a few.
+    /// Sends those that were long silent to the idle ones, but for a few.
     fn calm(&mut self) {
-        let current = self.lively[self.at].rank;
+        let current = self.active[self.at].rank;
         let mut kept = Vec::new();
-        let mut left = self.lively.len();
-        for peer in self.lively.drain(..) {
+        let mut left = self.active.len();
+        for peer in self.active.drain(..) {
             if peer.misses >= PATIENCE && peer.rank != current && left > FEW {
-                self.quiet.push(peer.rank);
+                self.idle.push(peer.rank);
                 left -= 1;
             } else {
                 kept.push(peer);
             }
         }
-        self.lively = kept;
-        self.at = self.lively.iter().position(|peer| peer.rank == current).unwrap_or(0);
+        self.active = kept;
+        self.at = self.active.iter().position(|peer| peer.rank == current).unwrap_or(0);
     }
 
-    /// Looks at the next `count` quiet ones, and makes the first that `is_ready` the next of the lively ones;
+    /// Looks at the next `count` idle ones, and makes the first that `is_ready` the next of the active ones;
     /// whether there was one.
     fn rouse(&mut self, count: usize, is_ready: &impl Fn(u32) -> bool) -> bool {
-        for _ in 0..count.min(self.quiet.len()) {
-            self.sampled = self.sampled.wrapping_add(1) % self.quiet.len();
-            if is_ready(self.quiet[self.sampled]) {
-                let rank = self.quiet.swap_remove(self.sampled);
+        for _ in 0..count.min(self.idle.len()) {
+            self.sampled = self.sampled.wrapping_add(1) % self.idle.len();
+            if is_ready(self.idle[self.sampled]) {
+                let rank = self.idle.swap_remove(self.sampled);
                 // The one that took its place has its turn next.
                 self.sampled = self.sampled.wrapping_sub(1);
                 self.add(rank);
@@ -115,8 +115,8 @@ impl Turns {
 mod tests {
     use super::*;
 
-    fn of(ranks: u32) -> Turns {
-        let mut turns = Turns::default();
+    fn of(ranks: u32) -> FairQueue {
+        let mut turns = FairQueue::default();
         (0..ranks).for_each(|rank| turns.add(rank));
         turns
     }

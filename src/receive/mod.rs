@@ -16,14 +16,14 @@ pub use operation::Receive;
 pub use peer::Incoming;
 
 use expected::Answers;
-use fair::Turns;
+use fair::FairQueue;
 use lacking::Lacking;
 
 use crate::abi::{MAX_RANKS, OPENED_WORDS};
 use crate::error::RecvError;
-use crate::half::{Member, Peers};
+use crate::half::{ByRank, Member};
 use crate::rank::Source;
-use crate::ring::{Answerer, Consumer, Letter};
+use crate::ring::{Consumer, Descriptor, Server};
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
 use crate::wait::pace::{self, BURST};
 use crate::wait::{Deadline, Interrupted, look_soon};
@@ -33,12 +33,12 @@ const NOBODY: u32 = u32::MAX;
 
 /// Mailboxes by sender, each opened when its bit in `opened` is first seen.
 pub struct Inbox {
-    peers: Peers<Incoming>,
+    peers: ByRank<Incoming>,
     /// Bit `from % 64` of word `from / 64`: the mailbox is open.
     known: [Private<u64>; OPENED_WORDS],
     /// Those that are said to be open, and are not, for want of memory.
     lacking: Lacking,
-    turns: RefCell<Turns>,
+    turns: RefCell<FairQueue>,
     /// The sender whose turn it is.
     current: Private<u32>,
     /// The number of its first mail after that, less those that had been left and were taken again.
@@ -48,7 +48,7 @@ pub struct Inbox {
     /// Whether some sender was asked for a new start that it has not given.
     asks: Private<bool>,
     /// By rank: the life whose end is no news any more, by its epoch.
-    told: Box<[Private<u64>]>,
+    reported: Box<[Private<u64>]>,
     /// The rank whose life was last looked at, in rotation.
     looked_at: Private<u32>,
     /// The rank about which the kernel was last asked, in rotation.
@@ -68,7 +68,7 @@ impl From<Interrupted> for RecvError {
 impl Inbox {
     pub fn new(member: &Member) -> Self {
         Self {
-            peers: Peers::new(member.region.ranks()),
+            peers: ByRank::new(member.region.ranks()),
             known: Default::default(),
             lacking: Lacking::default(),
             turns: RefCell::default(),
@@ -76,7 +76,7 @@ impl Inbox {
             turn_end: 0.into(),
             bars: false.into(),
             asks: false.into(),
-            told: ends::told_at_first(member),
+            reported: ends::reported_at_first(member),
             looked_at: NOBODY.into(),
             queried: NOBODY.into(),
             in_pieces: false.into(),
@@ -87,13 +87,13 @@ impl Inbox {
     /// A new whole mail from `source`, if that is anyone from the sender whose turn it is, taken, if there is one and
     /// nothing else to do. `None` says nothing. Apart, so that this common case costs its caller no call.
     #[inline(always)]
-    pub fn recv_new(&self, member: &Member, source: Source) -> Option<(&Incoming, Letter)> {
+    pub fn recv_new(&self, member: &Member, source: Source) -> Option<(&Incoming, Descriptor)> {
         if member.check().is_err() {
             return None;
         }
         let peer = self.expected(source)?;
-        if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
-            return Some((peer, letter));
+        if let Some(descriptor) = peer.consumer.take_new(peer.limit.get()) {
+            return Some((peer, descriptor));
         }
         Some((peer, self.take_call(peer, source)?))
     }
@@ -105,7 +105,7 @@ impl Inbox {
         member: &Member,
         source: Source,
         deadline: Deadline,
-    ) -> Option<(&Incoming, Letter)> {
+    ) -> Option<(&Incoming, Descriptor)> {
         if member.holds_back() {
             return None;
         }
@@ -116,12 +116,12 @@ impl Inbox {
             return None;
         }
         // The same as `recv_new` does once, but fewer instructions: calls are a tenth faster for it.
-        let mut letter = None;
+        let mut descriptor = None;
         look_soon(member, deadline, || {
-            letter = peer.consumer.take_new(peer.limit.get()).or_else(|| self.take_call(peer, source));
-            letter.is_some() || peer.has_mail()
+            descriptor = peer.consumer.take_new(peer.limit.get()).or_else(|| self.take_call(peer, source));
+            descriptor.is_some() || peer.has_mail()
         });
-        Some((peer, letter?))
+        Some((peer, descriptor?))
     }
 
     /// The mailbox that the next mail from `source` is expected in.
@@ -135,39 +135,44 @@ impl Inbox {
 
     /// The call on the call line from `peer`, if there is one and it may come now.
     #[inline(always)]
-    fn take_call(&self, peer: &Incoming, source: Source) -> Option<Letter> {
+    fn take_call(&self, peer: &Incoming, source: Source) -> Option<Descriptor> {
         let is_turn = source == Source::Anyone && peer.from == self.current.get();
         if is_turn && self.left_of_turn(peer) == 0 {
             return None;
         }
-        let letter = peer.take_call()?;
+        let descriptor = peer.take_call()?;
         self.turn_end.set(self.turn_end.get().wrapping_sub(u64::from(is_turn)));
-        Some(letter)
+        Some(descriptor)
     }
 
     /// The next mail of `peer`, which is ready and has no call; `None` if it was a fragment that completes nothing, or if
     /// what it lacks was told.
     #[inline(always)]
-    fn take(&self, member: &Member, source: Source, peer: &Incoming) -> Result<Option<Letter>, RecvError> {
+    fn take(
+        &self,
+        member: &Member,
+        source: Source,
+        peer: &Incoming,
+    ) -> Result<Option<Descriptor>, RecvError> {
         let is_current = peer.from == self.current.get();
         peer.grant(member, if is_current { self.left_of_turn(peer).max(1) } else { BURST });
-        if let Some(letter) = peer.consumer.take_new(peer.limit.get()) {
-            return Ok(Some(letter));
+        if let Some(descriptor) = peer.consumer.take_new(peer.limit.get()) {
+            return Ok(Some(descriptor));
         }
         let next = peer.consumer.next();
         let taken = peer.take(member, self.in_pieces.get(), &self.answers);
         if taken.is_err() && peer.is_barred() {
             self.bars.set(true);
-            if source == Source::Anyone && peer.told_bar.replace(true) {
+            if source == Source::Anyone && peer.reported_bar.replace(true) {
                 return Ok(None);
             }
         }
-        let letter = taken?;
-        if letter.is_some() && is_current && peer.consumer.next() == next {
+        let descriptor = taken?;
+        if descriptor.is_some() && is_current && peer.consumer.next() == next {
             // One that had been left is one of the turn, too.
             self.turn_end.set(self.turn_end.get().wrapping_sub(1));
         }
-        Ok(letter)
+        Ok(descriptor)
     }
 
     #[inline(always)]
@@ -183,7 +188,7 @@ impl Inbox {
         if self.peers.get(rank).is_none() {
             self.discover(member);
         }
-        self.begin_anew(member);
+        self.take_reset(member);
         self.lift_bars(member);
         self.peers.get(rank)
     }
@@ -216,7 +221,7 @@ impl Inbox {
             }
         }
         self.discover(member);
-        self.begin_anew(member);
+        self.take_reset(member);
         self.lift_bars(member);
         let is_overdue = Private::new(false);
         let is_ready = |rank| {
@@ -323,15 +328,15 @@ impl Inbox {
             self.lacking.forget(from);
             known.set(known.get() | 1 << at);
             let mailbox = member.region.segment.mailbox(from, member.rank());
-            let answerer = Answerer::new(&mailbox, member.epoch());
+            let server = Server::new(&mailbox, member.epoch());
             let consumer = Consumer::resume(mailbox);
-            if consumer.is_asking() {
+            if consumer.is_resetting() {
                 // A predecessor did.
                 self.asks.set(true);
-                member.set_asking(true);
+                member.set_resetting(true);
             }
             let record = member.region.registry.record(from);
-            let peer = self.peers.get_or_make(from, || Incoming::new(from, record, consumer, answerer));
+            let peer = self.peers.get_or_make(from, || Incoming::new(from, record, consumer, server));
             self.recall_end(member, peer);
             self.turns.borrow_mut().add(from);
         }
@@ -347,7 +352,7 @@ impl Inbox {
     /// Leaves word for the next holder of this rank of whose end this one was told, and of which mails it had.
     pub fn leave(&self) {
         for peer in self.open_after(NOBODY) {
-            peer.consumer.line().told.store(self.told[peer.from as usize].get(), Relaxed);
+            peer.consumer.line().reported.store(self.reported[peer.from as usize].get(), Relaxed);
             peer.consumer.settle_claim();
         }
     }

@@ -4,7 +4,7 @@ use super::{Inbox, Incoming, NOBODY};
 use crate::error::RecvError;
 use crate::half::Member;
 use crate::rank::Source;
-use crate::ring::Letter;
+use crate::ring::Descriptor;
 use crate::wait::{Operation, Step};
 
 /// Takes the next mail from `source`. Takes in fragments on the way.
@@ -15,7 +15,7 @@ pub struct Receive<'a> {
     /// The mailbox that has something.
     ready: Option<&'a Incoming>,
     /// The mail, taken, and the mailbox that it lies in.
-    pub found: Option<(&'a Incoming, Letter)>,
+    pub found: Option<(&'a Incoming, Descriptor)>,
 }
 
 impl<'a> Receive<'a> {
@@ -26,11 +26,11 @@ impl<'a> Receive<'a> {
 
     /// Takes what is next in this mailbox; `None` if it was a fragment, or something that was told already.
     #[inline(always)]
-    fn take(&self, peer: &Incoming) -> Result<Option<Letter>, RecvError> {
+    fn take(&self, peer: &Incoming) -> Result<Option<Descriptor>, RecvError> {
         let Self { inbox, member, source, .. } = *self;
         // Before mail, of which there may always be more.
-        if let Some(letter) = inbox.take_call(peer, source) {
-            return Ok(Some(letter));
+        if let Some(descriptor) = inbox.take_call(peer, source) {
+            return Ok(Some(descriptor));
         }
         inbox.take(member, source, peer)
     }
@@ -49,7 +49,7 @@ impl<'a> Receive<'a> {
             Source::Rank(rank) => inbox.peers.get(rank).filter(|peer| peer.note_held_up(member)),
             Source::Anyone => inbox
                 .open_after(NOBODY)
-                .find(|peer| peer.note_held_up(member) && !peer.told_held.replace(true)),
+                .find(|peer| peer.note_held_up(member) && !peer.reported_held.replace(true)),
         };
         held.map_or(Ok(()), |peer| Err(RecvError::Held(peer.from)))
     }
@@ -88,7 +88,7 @@ impl Operation for Receive<'_> {
 
     fn step(&mut self) -> Result<Step, RecvError> {
         self.found = match self.ready {
-            Some(peer) => self.take(peer)?.map(|letter| (peer, letter)),
+            Some(peer) => self.take(peer)?.map(|descriptor| (peer, descriptor)),
             None => None,
         };
         Ok(if self.found.is_some() { Step::Done } else { Step::Went })

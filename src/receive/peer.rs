@@ -9,14 +9,14 @@ mod starved;
 use bar::Bar;
 
 use super::expected::Answers;
-use super::reassembly::Kept;
-use crate::abi::{INLINE, Kind, Rank, Ticket};
+use super::reassembly::Reassembly;
+use crate::abi::{CallId, INLINE, Kind, Rank};
 use crate::error::RecvError;
-use crate::half::{Member, Train};
+use crate::half::{Fragments, Member};
 use crate::memory::{self, Shared};
 use crate::os;
 use crate::rank::Life;
-use crate::ring::{Answerer, Consumer, Corrupt, Letter};
+use crate::ring::{Consumer, Corrupt, Descriptor, Server};
 use crate::sync::{Edge, acquire};
 use crate::wait::pace::{RESPITE, STARVED};
 use core::cell::{Cell as Private, RefCell};
@@ -30,7 +30,7 @@ pub struct Incoming {
     pub record: Shared<Rank>,
     pub consumer: Consumer,
     /// Where its calls come.
-    answerer: Answerer,
+    server: Server,
     /// The longest message, in bytes, that may be taken from the arena without ado: none that has any, until the arena is
     /// seen to have memory.
     pub limit: Private<usize>,
@@ -41,52 +41,52 @@ pub struct Incoming {
     /// The message for which memory was lacking: nothing behind it is taken before it.
     lacking: Private<Option<u64>>,
     /// Whether a receive from anyone has said that memory is lacking.
-    pub told_bar: Private<bool>,
+    pub reported_bar: Private<bool>,
     /// What a call came upon that bars the mailbox, for the next receive to tell: after the mail before it.
     untold: Private<Option<RecvError>>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
     woken: Private<bool>,
-    /// Whether new whole messages are all there is to it: not corrupt, no train, nothing returned.
+    /// Whether new whole messages are all there is to it: not corrupt, no fragments, nothing returned.
     plain: Private<bool>,
     /// The message that arrives in fragments.
-    train: RefCell<Option<Train>>,
+    fragments: RefCell<Option<Fragments>>,
     /// Whether fragments without a beginning are being dropped.
     stray: Private<bool>,
     /// What is to be taken again, after it was told that it cuts a message off.
     cutting: Private<Option<u64>>,
     /// Whether a receive from anyone has said that it is held up.
-    pub told_held: Private<bool>,
+    pub reported_held: Private<bool>,
     /// Since when its sender was seen to wait for room while mails are held here, and which ones these were: from the
     /// first number up to the second.
     starved: Private<Option<(Instant, u64, u64)>>,
     /// The stamp of the call on the line that was last put back; 0: none was.
     requeued_call: Private<u64>,
     /// What mails that are not whole messages in the mailbox stand for.
-    kept: Kept,
+    kept: Reassembly,
 }
 
 impl Incoming {
-    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, answerer: Answerer) -> Self {
+    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, server: Server) -> Self {
         Self {
             from,
             record,
             limit: 0.into(),
-            silent: consumer.is_asking().into(),
+            silent: consumer.is_resetting().into(),
             bar: Bar::Nothing.into(),
             lacking: None.into(),
-            told_bar: false.into(),
+            reported_bar: false.into(),
             untold: None.into(),
             woken: false.into(),
-            plain: (!consumer.is_asking()).into(),
+            plain: (!consumer.is_resetting()).into(),
             consumer,
-            answerer,
-            train: RefCell::default(),
+            server,
+            fragments: RefCell::default(),
             stray: false.into(),
             cutting: None.into(),
-            told_held: false.into(),
+            reported_held: false.into(),
             starved: None.into(),
             requeued_call: 0.into(),
-            kept: Kept::default(),
+            kept: Reassembly::default(),
         }
     }
 
@@ -108,11 +108,11 @@ impl Incoming {
 
     /// The call on the call line, if there is one.
     #[inline(always)]
-    pub fn take_call(&self) -> Option<Letter> {
-        let letter = self.answerer.take(|| self.next())?;
+    pub fn take_call(&self) -> Option<Descriptor> {
+        let descriptor = self.server.take(|| self.next())?;
         // It is one of its sender's turn.
         self.consumer.shorten();
-        Some(letter.marked(letter.seq == self.requeued_call.get()))
+        Some(descriptor.marked(descriptor.seq == self.requeued_call.get()))
     }
 
     /// The number of the next message to be received, also where memory is lacking for it: one that was left, or read
@@ -122,7 +122,7 @@ impl Incoming {
         let unread = || self.consumer.next_unread().unwrap_or_else(|| self.consumer.next());
         let returned = || (!self.plain.get()).then(|| self.returned()).flatten();
         let is_to_come = !self.silent.get() || self.untold.get().is_some() || self.is_barred();
-        is_to_come.then(|| returned().map_or_else(unread, |letter| letter.seq))
+        is_to_come.then(|| returned().map_or_else(unread, |descriptor| descriptor.seq))
     }
 
     /// Where it is not ready: whether its sender was woken to send more; said once.
@@ -138,28 +138,28 @@ impl Incoming {
     /// Whether a call is to be received next.
     #[inline(always)]
     pub fn has_call(&self) -> bool {
-        self.answerer.is_ready(|| self.next())
+        self.server.is_ready(|| self.next())
     }
 
     pub fn is_corrupt(&self) -> bool {
-        self.silent.get() && !self.consumer.is_asking() && !self.is_barred()
+        self.silent.get() && !self.consumer.is_resetting() && !self.is_barred()
     }
 
     /// Gives up all that is in the mailbox, and asks the sender for a new start. No mail of it is held any more.
     pub fn reset(&mut self, member: &Member) {
-        let train = self.train.take().map_or(0, |train| train.memory());
-        member.budget.give_back(self.kept.memory() + train);
-        let (record, answerer) = (self.record.clone(), self.answerer.clone());
+        let fragments = self.fragments.take().map_or(0, |fragments| fragments.memory());
+        member.budget.give_back(self.kept.memory() + fragments);
+        let (record, server) = (self.record.clone(), self.server.clone());
         // A call on the line is not in the mailbox, and comes again.
         let requeued_call = self.requeued_call.take();
-        *self = Self::new(self.from, record, self.consumer.ask_anew(), answerer);
+        *self = Self::new(self.from, record, self.consumer.request_reset(), server);
         self.requeued_call.set(requeued_call);
         self.ring(member);
     }
 
     /// Takes the new start that was asked for, if the sender has given one.
-    pub fn begin_anew(&self, member: &Member) {
-        if self.consumer.begin_anew() {
+    pub fn take_reset(&self, member: &Member) {
+        if self.consumer.take_reset() {
             self.silent.set(false);
             self.plain.set(true);
             // It may wait for room, of which there is none until now.
@@ -174,14 +174,14 @@ impl Incoming {
     }
 
     /// The mail that `is_ready` saw; `None` if it was a fragment that completes nothing. `in_pieces`: a
-    /// train that begins now is passed on as it comes.
+    /// message in fragments that begins now is passed on as it comes.
     #[inline(never)]
     pub fn take(
         &self,
         member: &Member,
         in_pieces: bool,
         answers: &Answers,
-    ) -> Result<Option<Letter>, RecvError> {
+    ) -> Result<Option<Descriptor>, RecvError> {
         self.woken.set(false);
         if !self.has_older()
             && let Some(error) = self.untold.take()
@@ -189,13 +189,13 @@ impl Incoming {
             return Err(error);
         }
         let taken = match self.take_returned() {
-            Some(letter) => Ok(Some(letter)),
+            Some(descriptor) => Ok(Some(descriptor)),
             None => self.sort(member, self.consumer.take(), in_pieces, answers),
         };
         if taken.is_ok() {
-            self.told_bar.set(false);
+            self.reported_bar.set(false);
         }
-        self.plain.set(!self.silent.get() && self.train.borrow().is_none() && self.returned().is_none());
+        self.plain.set(!self.silent.get() && self.fragments.borrow().is_none() && self.returned().is_none());
         if !self.plain.get() {
             self.consumer.grant(0);
         }
@@ -221,10 +221,10 @@ impl Incoming {
                 None => self.consumer.take_unseen(),
             };
             match self.sort(member, taken, in_pieces, answers) {
-                Ok(letter) => {
-                    self.told_bar.set(false);
-                    if let Some(letter) = letter {
-                        self.put_back(&letter);
+                Ok(descriptor) => {
+                    self.reported_bar.set(false);
+                    if let Some(descriptor) = descriptor {
+                        self.put_back(&descriptor);
                     }
                 }
                 Err(error) => self.untold.set(Some(error)),
@@ -239,57 +239,59 @@ impl Incoming {
     fn sort(
         &self,
         member: &Member,
-        taken: Result<Option<Letter>, Corrupt>,
+        taken: Result<Option<Descriptor>, Corrupt>,
         in_pieces: bool,
         answers: &Answers,
-    ) -> Result<Option<Letter>, RecvError> {
-        let letter = match taken {
+    ) -> Result<Option<Descriptor>, RecvError> {
+        let descriptor = match taken {
             // No endpoint sends more than the region carries.
-            Ok(Some(letter)) if letter.len <= member.limit => letter,
+            Ok(Some(descriptor)) if descriptor.len <= member.limit => descriptor,
             // `Ok(None)`: a stamp that was there is gone.
             _ => return Err(self.corrupted(member)),
         };
-        self.cutting.set(self.cutting.get().filter(|cutting| *cutting != letter.seq));
-        self.lacking.set(self.lacking.get().filter(|lacking| *lacking != letter.seq));
-        if !letter.is_in_cell() && self.limit.get() == 0 {
+        self.cutting.set(self.cutting.get().filter(|cutting| *cutting != descriptor.seq));
+        self.lacking.set(self.lacking.get().filter(|lacking| *lacking != descriptor.seq));
+        if !descriptor.is_in_cell() && self.limit.get() == 0 {
             // An honest sender has reserved the arena before. Who touches one without memory gets SIGBUS.
             let completed = member.region.segment.complete_arena(self.from, member.rank());
             if let Err(error) = completed {
                 let bar = Bar::Space(Instant::now() + RESPITE);
-                return Err(self.bar(&letter, bar, no_pages(self.from, &error)));
+                return Err(self.bar(&descriptor, bar, no_pages(self.from, &error)));
             }
             self.limit.set(member.limit);
         }
-        let kind = letter.envelope().kind;
+        let kind = descriptor.envelope().kind;
         match kind {
-            Kind::Whole => self.end_train(member, &letter).map(|()| Some(letter)),
-            Kind::First => {
-                self.end_train(member, &letter).and_then(|()| self.begin(member, &letter, in_pieces))
-            }
-            Kind::More | Kind::Last => self.go_on(member, letter, kind == Kind::Last),
+            Kind::Whole => self.end_fragments(member, &descriptor).map(|()| Some(descriptor)),
+            Kind::First => self
+                .end_fragments(member, &descriptor)
+                .and_then(|()| self.begin(member, &descriptor, in_pieces)),
+            Kind::More | Kind::Last => self.go_on(member, descriptor, kind == Kind::Last),
             Kind::Cut => {
-                self.pass(member, letter.seq);
-                if self.drop_train(member) { Err(RecvError::Cut(self.from)) } else { Ok(None) }
+                self.pass(member, descriptor.seq);
+                if self.drop_fragments(member) { Err(RecvError::Cut(self.from)) } else { Ok(None) }
             }
             Kind::Call => {
-                self.end_train(member, &letter)?;
-                match self.consumer.ticket(&letter) {
-                    Some(Ticket::For(epoch)) if epoch == member.epoch() => Ok(Some(letter)),
+                self.end_fragments(member, &descriptor)?;
+                match self.consumer.call_id(&descriptor) {
+                    Some(CallId::For(epoch)) if epoch == member.epoch() => Ok(Some(descriptor)),
                     // A predecessor may have begun to answer it.
-                    Some(Ticket::For(_)) => {
-                        self.pass(member, letter.seq);
+                    Some(CallId::For(_)) => {
+                        self.pass(member, descriptor.seq);
                         Ok(None)
                     }
                     _ => Err(self.corrupted(member)),
                 }
             }
             Kind::Answer | Kind::Refusal => {
-                self.end_train(member, &letter)?;
-                let Some(ticket) = self.consumer.ticket(&letter) else { return Err(self.corrupted(member)) };
-                answers.fill(self.from, ticket, kind, |bytes| {
-                    memory::append(self.consumer.words(&letter), letter.len, bytes);
+                self.end_fragments(member, &descriptor)?;
+                let Some(call_id) = self.consumer.call_id(&descriptor) else {
+                    return Err(self.corrupted(member));
+                };
+                answers.fill(self.from, call_id, kind, |bytes| {
+                    memory::append(self.consumer.words(&descriptor), descriptor.len, bytes);
                 });
-                self.pass(member, letter.seq);
+                self.pass(member, descriptor.seq);
                 Ok(None)
             }
             Kind::Dropped | Kind::Elsewhere => Err(self.corrupted(member)),
@@ -299,18 +301,18 @@ impl Incoming {
     /// Answers a call that was taken: on its line, where it was asked.
     #[inline(always)]
     pub fn answer(&self, member: &Member, stamp: u64, kind: Kind, bytes: &[u8]) {
-        self.answerer.answer(stamp, kind, bytes);
-        if !member.is_mail_heard(&self.record) {
+        self.server.answer(stamp, kind, bytes);
+        if !member.mail_needs_no_ring(&self.record) {
             member.ring_mail(&self.record);
         }
     }
 
-    /// Done with a call that is not answered: that tells its asker.
-    pub fn drop_call(&self, member: &Member, letter: &Letter) {
-        if letter.is_on_line() {
-            self.answer(member, letter.seq, Kind::Dropped, &[]);
+    /// Done with a call that is not answered: that tells its caller.
+    pub fn drop_call(&self, member: &Member, descriptor: &Descriptor) {
+        if descriptor.is_on_line() {
+            self.answer(member, descriptor.seq, Kind::Dropped, &[]);
         } else {
-            self.pass(member, letter.seq);
+            self.pass(member, descriptor.seq);
         }
     }
 
@@ -327,7 +329,7 @@ impl Incoming {
         self.bar.set(Bar::Nothing);
         self.untold.set(None);
         self.complicate();
-        self.drop_train(member);
+        self.drop_fragments(member);
         RecvError::Corrupt(self.from)
     }
 
@@ -335,18 +337,18 @@ impl Incoming {
     /// the first case its sender may wait for one to be taken that nobody asked for, or not know of the one that is asked
     /// for.
     pub fn check(&self, member: &Member) -> Result<(), RecvError> {
-        if !self.is_corrupt() && self.consumer.is_belied() {
+        if !self.is_corrupt() && self.consumer.is_reset_forged() {
             self.consumer.withdraw();
             return Err(self.corrupted(member));
         }
-        self.check_train(member)
+        self.check_fragments(member)
     }
 
     /// The oldest assembled message that was left unread, unless a mail before it was left, too.
-    fn returned(&self) -> Option<Letter> {
-        let letter = self.kept.returned()?;
-        let is_next = |unread: u64| (unread.wrapping_sub(letter.seq) as i64) > 0;
-        self.consumer.next_unread().is_none_or(is_next).then_some(letter)
+    fn returned(&self) -> Option<Descriptor> {
+        let descriptor = self.kept.returned()?;
+        let is_next = |unread: u64| (unread.wrapping_sub(descriptor.seq) as i64) > 0;
+        self.consumer.next_unread().is_none_or(is_next).then_some(descriptor)
     }
 
     /// Whether mail is unread that was sent before the message for which memory is lacking, or before what makes no sense.
@@ -355,13 +357,13 @@ impl Incoming {
         self.returned().is_some() || self.consumer.next_unread().is_some_and(is_older)
     }
 
-    fn take_returned(&self) -> Option<Letter> {
+    fn take_returned(&self) -> Option<Descriptor> {
         if self.plain.get() {
             return None;
         }
-        let letter = self.returned()?;
-        self.kept.set_returned(letter.seq, false);
-        Some(letter.marked(self.consumer.is_handed(letter.seq)))
+        let descriptor = self.returned()?;
+        self.kept.set_returned(descriptor.seq, false);
+        Some(descriptor.marked(self.consumer.is_handed(descriptor.seq)))
     }
 }
 

@@ -1,15 +1,15 @@
 //! What mails that are not whole messages in the mailbox stand for. Nothing here is shared.
 
 use crate::half::Piece;
-use crate::ring::Letter;
+use crate::ring::Descriptor;
 use core::cell::{Ref, RefCell};
 
 /// The assembled messages, and the pieces of messages, of one sender whose mails are not dropped.
 #[derive(Default)]
-pub struct Kept(RefCell<Vec<Entry>>);
+pub struct Reassembly(RefCell<Vec<Entry>>);
 
 struct Entry {
-    letter: Letter,
+    descriptor: Descriptor,
     content: Content,
 }
 
@@ -20,24 +20,24 @@ pub enum Content {
     Piece(Piece),
 }
 
-impl Kept {
-    /// Keeps what the letter stands for.
-    pub fn add(&self, letter: Letter, content: Content) {
-        self.0.borrow_mut().push(Entry { letter, content });
+impl Reassembly {
+    /// Keeps what the descriptor stands for.
+    pub fn add(&self, descriptor: Descriptor, content: Content) {
+        self.0.borrow_mut().push(Entry { descriptor, content });
     }
 
     /// The oldest assembled message that was left unread.
-    pub fn returned(&self) -> Option<Letter> {
+    pub fn returned(&self) -> Option<Descriptor> {
         let kept = self.0.borrow();
         let is_returned =
             |entry: &&Entry| matches!(entry.content, Content::Message { is_returned: true, .. });
-        kept.iter().filter(is_returned).map(|entry| entry.letter).min_by_key(|letter| letter.seq)
+        kept.iter().filter(is_returned).map(|entry| entry.descriptor).min_by_key(|descriptor| descriptor.seq)
     }
 
     /// Says that this assembled message, or its mail, is left unread, or not; whether it is there.
     pub fn set_returned(&self, seq: u64, now: bool) -> bool {
         let mut kept = self.0.borrow_mut();
-        kept.iter_mut().filter(|entry| entry.letter.seq == seq).any(|entry| match &mut entry.content {
+        kept.iter_mut().filter(|entry| entry.descriptor.seq == seq).any(|entry| match &mut entry.content {
             Content::Message { is_returned, .. } => {
                 *is_returned = now;
                 true
@@ -59,7 +59,7 @@ impl Kept {
     pub fn message(&self, seq: u64) -> Ref<'_, [u8]> {
         Ref::map(self.0.borrow(), |kept| {
             let message = kept.iter().find_map(|entry| match &entry.content {
-                Content::Message { bytes, .. } if entry.letter.seq == seq => Some(bytes.as_slice()),
+                Content::Message { bytes, .. } if entry.descriptor.seq == seq => Some(bytes.as_slice()),
                 _ => None,
             });
             message.unwrap_or_default()
@@ -69,7 +69,7 @@ impl Kept {
     /// Where in its message the piece with this number lies.
     pub fn piece(&self, seq: u64) -> Option<Piece> {
         self.0.borrow().iter().find_map(|entry| match entry.content {
-            Content::Piece(piece) if entry.letter.seq == seq => Some(piece),
+            Content::Piece(piece) if entry.descriptor.seq == seq => Some(piece),
             _ => None,
         })
     }
@@ -77,7 +77,7 @@ impl Kept {
     /// Keeps that no longer.
     pub fn take(&self, seq: u64) -> Option<Content> {
         let mut kept = self.0.borrow_mut();
-        let at = kept.iter().position(|entry| entry.letter.seq == seq)?;
+        let at = kept.iter().position(|entry| entry.descriptor.seq == seq)?;
         Some(kept.swap_remove(at).content)
     }
 }

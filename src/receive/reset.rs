@@ -16,27 +16,27 @@ impl Inbox {
         if let Some(peer) = self.peers.get_mut(from) {
             peer.reset(member);
             self.asks.set(true);
-            member.set_asking(true);
+            member.set_resetting(true);
         }
         Ok(())
     }
 
     /// Takes the new starts that were asked for, as far as senders have given them.
     #[inline(always)]
-    pub(super) fn begin_anew(&self, member: &Member) {
+    pub(super) fn take_reset(&self, member: &Member) {
         if self.asks.get() {
-            self.begin_all_anew(member);
+            self.take_all_resets(member);
         }
     }
 
     #[cold]
-    fn begin_all_anew(&self, member: &Member) {
+    fn take_all_resets(&self, member: &Member) {
         let mut asks = false;
-        for peer in self.open_after(NOBODY).filter(|peer| peer.consumer.is_asking()) {
-            peer.begin_anew(member);
-            asks |= peer.consumer.is_asking();
+        for peer in self.open_after(NOBODY).filter(|peer| peer.consumer.is_resetting()) {
+            peer.take_reset(member);
+            asks |= peer.consumer.is_resetting();
         }
         self.asks.set(asks);
-        member.set_asking(asks);
+        member.set_resetting(asks);
     }
 }

@@ -6,26 +6,26 @@
 //! │ number:40 │ epoch:23 │ is asked:1  │ envelope │ up to 48 bytes of payload │
 //! └────────────────────────────────────┴──────────┴───────────────────────────┘
 //!
-//!  asker                                answerer
+//!  caller                                server
 //!  payload, envelope,
 //!  stamp: a new number, asked      ───▶ takes it, once
 //!                                       payload, envelope,
 //!  copies the answer               ◀─── stamp: the same, not asked
 //! ```
 //! Whose turn it is says the stamp, and who does not have the turn writes nothing: of a call that is asked only the
-//! answerer, and only in the life whose `epoch` the stamp has; else only the asker. So an answer that comes late, to
-//! a call that was given up or whose asker died, meets its own request still there, and no other. Until then the
-//! line is busy. It is the asker's again when it is answered or that life is over; the answerer's next life leaves
-//! a call alone that is for another. Numbers go on over all lives of the asker, from what it finds in the line.
+//! server, and only in the life whose `epoch` the stamp has; else only the caller. So an answer that comes late, to
+//! a call that was given up or whose caller died, meets its own request still there, and no other. Until then the
+//! line is busy. It is the caller's again when it is answered or that life is over; the server's next life leaves
+//! a call alone that is for another. Numbers go on over all lives of the caller, from what it finds in the line.
 //!
 //! Either side may stop anywhere for ever: what it was writing has no stamp. Garbage in the stamp is at worst no call
-//! or, to the asker, corruption; nothing in the line is an index.
+//! or, to the caller, corruption; nothing in the line is an index.
 //!
-//! A call comes after the mail that its asker had sent before. So its envelope has, in place of tag and context, the
-//! low 48 bits of the asker's next sequence number.
+//! A call comes after the mail that its caller had sent before. So its envelope has, in place of tag and context, the
+//! low 48 bits of the caller's next sequence number.
 
-use super::{Corrupt, Letter};
-use crate::abi::{Cell, Envelope, INLINE, Kind, Lines, Place};
+use super::{Corrupt, Descriptor};
+use crate::abi::{Cell, Envelope, INLINE, Kind, Lines, Location};
 use crate::memory::{self, Mailbox, Shared};
 use crate::sync::{AtomicU64, Edge, Mutant, Ordering::Relaxed, acquire, mutated, release};
 use core::cell::Cell as Private;
@@ -38,7 +38,7 @@ const NUMBER: u64 = 1 << 24;
 const ORDER_BITS: u32 = 48;
 
 /// The end of a call line that asks.
-pub struct Asker {
+pub struct Caller {
     lines: Shared<Lines>,
     /// The last stamp, asked or found.
     last: Private<u64>,
@@ -55,7 +55,7 @@ pub struct Answer {
     pub len: usize,
 }
 
-impl Asker {
+impl Caller {
     /// The asking end of a mailbox' line. A call of the last one stays until it is answered.
     pub fn resume(mailbox: &Mailbox) -> Self {
         let lines = mailbox.lines.clone();
@@ -69,13 +69,13 @@ impl Asker {
         if mutated(Mutant::Busy) {
             return true;
         }
-        // Pairs with the answerer's store: it has done with the payload. That of a life that is over was over before
+        // Pairs with the server's store: it has done with the payload. That of a life that is over was over before
         // we could know of the next.
         let stamp = self.lines.call.stamp.load(acquire(Edge::Answer));
         !self.is_wanted.get() && (stamp & ASKED == 0 || (stamp >> EPOCH_SHIFT ^ epoch) & EPOCH_MASK != 0)
     }
 
-    /// Asks, where the line is free, the server's life of this epoch. `order` is the asker's next sequence number,
+    /// Asks, where the line is free, the server's life of this epoch. `order` is the caller's next sequence number,
     /// `from` its own epoch. `bytes` fit a cell. The stamp of the call.
     ///
     /// Cost: one line, written.
@@ -86,7 +86,7 @@ impl Asker {
         self.last.set(stamp);
         self.is_wanted.set(true);
         write(&self.lines.call, Kind::Call, order, from, bytes);
-        // Carries the request; the answerer's load of the stamp ends the edge.
+        // Carries the request; the server's load of the stamp ends the edge.
         self.lines.call.stamp.store(stamp, release(Edge::Ask));
         stamp
     }
@@ -101,7 +101,7 @@ impl Asker {
     #[inline(always)]
     pub fn answer(&self, stamp: u64) -> Result<Option<Answer>, Corrupt> {
         let cell = &self.lines.call;
-        // Pairs with the answerer's store: the answer is there.
+        // Pairs with the server's store: the answer is there.
         let now = cell.stamp.load(acquire(Edge::Answer));
         if now == stamp {
             return Ok(None);
@@ -110,7 +110,7 @@ impl Asker {
             return Err(Corrupt);
         }
         match Envelope::unpack(cell.envelope.load(Relaxed)) {
-            Some(Envelope { kind, place: Place::Inline(len), .. })
+            Some(Envelope { kind, place: Location::Inline(len), .. })
                 if matches!(kind, Kind::Answer | Kind::Refusal | Kind::Dropped | Kind::Elsewhere) =>
             {
                 Ok(Some(Answer { kind, len }))
@@ -128,7 +128,7 @@ impl Asker {
 
 /// The end of a call line that answers.
 #[derive(Clone)]
-pub struct Answerer {
+pub struct Server {
     lines: Shared<Lines>,
     /// The epoch of the life that answers.
     epoch: u64,
@@ -136,7 +136,7 @@ pub struct Answerer {
     seen: Private<u64>,
 }
 
-impl Answerer {
+impl Server {
     /// The answering end of a mailbox' line, for the life of this epoch.
     pub fn new(mailbox: &Mailbox, epoch: u64) -> Self {
         Self { lines: mailbox.lines.clone(), epoch, seen: 0.into() }
@@ -153,29 +153,29 @@ impl Answerer {
     ///
     /// Cost where there is none: one load of a line that changes with calls only.
     #[inline(always)]
-    pub fn take(&self, next: impl FnOnce() -> Option<u64>) -> Option<Letter> {
-        let letter = self.look(next)?;
-        self.seen.set(letter.seq);
-        Some(letter)
+    pub fn take(&self, next: impl FnOnce() -> Option<u64>) -> Option<Descriptor> {
+        let descriptor = self.look(next)?;
+        self.seen.set(descriptor.seq);
+        Some(descriptor)
     }
 
     /// The call in the line that is news.
     #[inline(always)]
-    fn look(&self, next: impl FnOnce() -> Option<u64>) -> Option<Letter> {
+    fn look(&self, next: impl FnOnce() -> Option<u64>) -> Option<Descriptor> {
         let cell = &self.lines.call;
         // Relaxed: nothing else is read where it is no news.
         if cell.stamp.load(Relaxed) == self.seen.get() {
             return None;
         }
-        // Pairs with the asker's store: the request is there.
+        // Pairs with the caller's store: the request is there.
         let stamp = cell.stamp.load(acquire(Edge::Ask));
         let is_for_us = stamp & ASKED != 0 && (stamp >> EPOCH_SHIFT ^ self.epoch) & EPOCH_MASK == 0;
         match Envelope::unpack(cell.envelope.load(Relaxed)) {
-            Some(call @ Envelope { kind: Kind::Call, place: Place::Inline(len), .. }) if is_for_us => {
+            Some(call @ Envelope { kind: Kind::Call, place: Location::Inline(len), .. }) if is_for_us => {
                 let order = u64::from(call.context) << 32 | u64::from(call.tag);
                 let is_due = |next: u64| (next.wrapping_sub(order) << (64 - ORDER_BITS)) as i64 >= 0;
                 let envelope = Envelope { tag: 0, context: 0, ..call };
-                next().is_none_or(is_due).then(|| Letter::on_line(stamp, envelope, len))
+                next().is_none_or(is_due).then(|| Descriptor::on_line(stamp, envelope, len))
             }
             _ => {
                 self.seen.set(stamp);
@@ -197,7 +197,7 @@ impl Answerer {
         let stamp = stamp & !ASKED;
         self.seen.set(stamp);
         write(&self.lines.call, kind, 0, self.epoch as u8, bytes);
-        // Carries the answer; the asker's load of the stamp ends the edge.
+        // Carries the answer; the caller's load of the stamp ends the edge.
         self.lines.call.stamp.store(stamp, release(Edge::Answer));
     }
 
@@ -212,6 +212,6 @@ impl Answerer {
 fn write(cell: &Cell, kind: Kind, order: u64, epoch: u8, bytes: &[u8]) {
     memory::store_small(&cell.payload, bytes);
     let (tag, context) = (order as u32, (order >> 32) as u16);
-    let place = Place::Inline(bytes.len());
+    let place = Location::Inline(bytes.len());
     cell.envelope.store(Envelope { tag, context, epoch, kind, place }.pack(), Relaxed);
 }

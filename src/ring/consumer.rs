@@ -5,10 +5,10 @@ mod block;
 mod reset;
 
 use super::budget::Budget;
-use super::letter::{Letter, Lies};
-use super::marks::Marks;
+use super::descriptor::{Descriptor, Lies};
+use super::seq_set::SeqSet;
 use super::{Corrupt, arena_range, cell, check_stale, is_much};
-use crate::abi::{Cell, ConsumerLine, Envelope, Kind, Place, Ticket, epoch_of};
+use crate::abi::{CallId, Cell, ConsumerLine, Envelope, Kind, Location, epoch_of};
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
 use core::cell::Cell as Private;
@@ -34,9 +34,9 @@ pub struct Consumer {
     /// Whether the last block was there as a whole when it began: it may be a stream.
     streams: Private<bool>,
     /// Messages from `head` to `next` that are acknowledged already.
-    acknowledged: Marks,
+    acknowledged: SeqSet,
     /// Messages from `head` to `next` that were put back.
-    unread: Marks,
+    unread: SeqSet,
     /// Below it, messages may have been handed out before.
     handed: Private<u64>,
     /// The shared word: below it, a successor takes messages for handed out.
@@ -51,7 +51,7 @@ impl Consumer {
     /// The consumer of `mailbox`: what the last one did not acknowledge is there again (I8).
     pub fn resume(mailbox: Mailbox) -> Self {
         let line = &mailbox.lines.consumer;
-        let (head, reset) = (line.head.load(Relaxed), line.reset.load(Relaxed));
+        let (head, reset) = (line.head.load(Relaxed), line.reset_request.load(Relaxed));
         Self::at(mailbox, head, reset)
     }
 
@@ -72,8 +72,8 @@ impl Consumer {
             turn: Budget::none(head),
             block: Budget::none(head),
             streams: false.into(),
-            acknowledged: Marks::new(cells),
-            unread: Marks::new(cells),
+            acknowledged: SeqSet::new(cells),
+            unread: SeqSet::new(cells),
             owed: 0.into(),
             reset: reset.into(),
             mailbox,
@@ -101,34 +101,34 @@ impl Consumer {
     /// The oldest message that nobody holds, if there is one; it stays until it is acknowledged.
     ///
     /// Cost: one load of the line that the message is in.
-    pub fn take(&self) -> Result<Option<Letter>, Corrupt> {
-        let letter = match self.next_unread() {
+    pub fn take(&self) -> Result<Option<Descriptor>, Corrupt> {
+        let descriptor = match self.next_unread() {
             Some(seq) => self.take_again(seq),
             None => self.take_unseen(),
         };
-        if let Ok(Some(letter)) = &letter {
-            self.claim(letter.seq.wrapping_add(1));
+        if let Ok(Some(descriptor)) = &descriptor {
+            self.claim(descriptor.seq.wrapping_add(1));
         }
-        letter
+        descriptor
     }
 
     /// Message `seq`, which was put back.
-    pub fn take_again(&self, seq: u64) -> Result<Option<Letter>, Corrupt> {
+    pub fn take_again(&self, seq: u64) -> Result<Option<Descriptor>, Corrupt> {
         self.unread.clear(seq);
         self.look(seq)
     }
 
     /// As `take`, but none that was put back; and no successor takes it for handed out.
-    pub fn take_unseen(&self) -> Result<Option<Letter>, Corrupt> {
+    pub fn take_unseen(&self) -> Result<Option<Descriptor>, Corrupt> {
         let seq = self.next.get();
         if self.is_exhausted(seq) {
             return Ok(None);
         }
-        let letter = self.look(seq)?;
-        if letter.is_some() {
+        let descriptor = self.look(seq)?;
+        if descriptor.is_some() {
             self.advance(seq);
         }
-        Ok(letter)
+        Ok(descriptor)
     }
 
     /// Lets `take_new` take so many messages from now on without asking whether it may; none where one was put back, or
@@ -195,13 +195,13 @@ impl Consumer {
 
     /// What the next message that was never looked at is, if there is one.
     pub fn next_kind(&self) -> Option<Kind> {
-        self.look(self.next.get()).ok()?.map(|letter| letter.envelope().kind)
+        self.look(self.next.get()).ok()?.map(|descriptor| descriptor.envelope().kind)
     }
 
     /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes if it does not lie in its
     /// cell. `None` says nothing, and is all that it says after as many as `grant` allowed.
     #[inline(always)]
-    pub fn take_new(&self, limit: usize) -> Option<Letter> {
+    pub fn take_new(&self, limit: usize) -> Option<Descriptor> {
         let seq = self.next.get();
         let (index, cell) = self.mailbox.cells.find(seq);
         // Pairs with the producer's store: the envelope and the payload are there. In a block, too: a message that a batch
@@ -214,22 +214,23 @@ impl Consumer {
             return None;
         }
         let envelope = cell.envelope.load(Relaxed);
-        let letter = match Envelope::small(envelope) {
-            Some(len) => Letter::in_cell(seq, envelope, len, index),
+        let descriptor = match Envelope::small(envelope) {
+            Some(len) => Descriptor::in_cell(seq, envelope, len, index),
             None => self.find_in_arena(seq, cell, envelope, limit)?,
         };
         self.advance(seq);
-        Some(letter)
+        Some(descriptor)
     }
 
     /// Message `seq`, if it is whole and lies in the arena.
     #[inline(never)]
-    fn find_in_arena(&self, seq: u64, cell: &Cell, envelope: u64, limit: usize) -> Option<Letter> {
-        if !Envelope::is_whole(envelope) || Envelope::unpack(envelope)?.place != Place::Arena {
+    fn find_in_arena(&self, seq: u64, cell: &Cell, envelope: u64, limit: usize) -> Option<Descriptor> {
+        if !Envelope::is_whole(envelope) || Envelope::unpack(envelope)?.place != Location::Arena {
             return None;
         }
         let (offset, len) = arena_range(cell, self.mailbox.arena.len() as u64 * 8)?;
-        (len as usize <= limit).then(|| Letter::in_arena(seq, envelope, len as usize, (offset / 8) as usize))
+        (len as usize <= limit)
+            .then(|| Descriptor::in_arena(seq, envelope, len as usize, (offset / 8) as usize))
     }
 
     /// The number of the oldest message that is not acknowledged.
@@ -284,7 +285,7 @@ impl Consumer {
     }
 
     /// Message `seq`, if it is there.
-    fn look(&self, seq: u64) -> Result<Option<Letter>, Corrupt> {
+    fn look(&self, seq: u64) -> Result<Option<Descriptor>, Corrupt> {
         let (index, cell) = self.mailbox.cells.find(seq);
         // Pairs with the producer's store: the envelope and the payload are there.
         let stamp = cell.stamp.load(acquire(Edge::Stamp));
@@ -293,31 +294,31 @@ impl Consumer {
             return Ok(None);
         }
         let envelope = cell.envelope.load(Relaxed);
-        let letter = match Envelope::unpack(envelope).ok_or(Corrupt)?.place {
-            Place::Inline(len) => Letter::in_cell(seq, envelope, len, index),
-            Place::Arena => {
+        let descriptor = match Envelope::unpack(envelope).ok_or(Corrupt)?.place {
+            Location::Inline(len) => Descriptor::in_cell(seq, envelope, len, index),
+            Location::Arena => {
                 let size = self.mailbox.arena.len() as u64 * 8;
                 let (offset, len) = arena_range(cell, size).ok_or(Corrupt)?;
-                Letter::in_arena(seq, envelope, len as usize, (offset / 8) as usize)
+                Descriptor::in_arena(seq, envelope, len as usize, (offset / 8) as usize)
             }
         };
-        Ok(Some(letter.marked(self.is_handed(seq))))
+        Ok(Some(descriptor.marked(self.is_handed(seq))))
     }
 
-    /// The payload words of a letter that was taken, is not yet acknowledged, and not assembled.
+    /// The payload words of a descriptor that was taken, is not yet acknowledged, and not assembled.
     #[inline(always)]
-    pub fn words(&self, letter: &Letter) -> &[AtomicU64] {
-        match letter.lies() {
+    pub fn words(&self, descriptor: &Descriptor) -> &[AtomicU64] {
+        match descriptor.lies() {
             Lies::Cell(index) => &self.mailbox.cells[index].payload,
-            Lies::Arena(first) => &self.mailbox.arena[first..first + letter.len.div_ceil(8)],
+            Lies::Arena(first) => &self.mailbox.arena[first..first + descriptor.len.div_ceil(8)],
             Lies::Line | Lies::Assembled => &[],
         }
     }
 
-    /// Which call a letter that lies in the arena says something of; `None`: none that makes sense.
-    pub fn ticket(&self, letter: &Letter) -> Option<Ticket> {
-        let words = &cell(&self.mailbox, letter.seq).payload;
-        (!letter.is_in_cell()).then(|| Ticket::unpack([2, 3].map(|at| words[at].load(Relaxed))))?
+    /// Which call a descriptor that lies in the arena says something of; `None`: none that makes sense.
+    pub fn call_id(&self, descriptor: &Descriptor) -> Option<CallId> {
+        let words = &cell(&self.mailbox, descriptor.seq).payload;
+        (!descriptor.is_in_cell()).then(|| CallId::unpack([2, 3].map(|at| words[at].load(Relaxed))))?
     }
 
     /// Copies the front of the payload in the cell of this index to `buffer`, which is not longer.

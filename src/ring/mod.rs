@@ -12,18 +12,20 @@
 mod budget;
 mod call_line;
 mod consumer;
-mod letter;
-mod marks;
+mod descriptor;
 mod producer;
+mod seq_set;
 
-pub use call_line::{Answer, Answerer, Asker};
+pub use call_line::{Answer, Caller, Server};
 pub use consumer::Consumer;
-pub use letter::Letter;
+pub use descriptor::Descriptor;
 pub use producer::{Producer, PushError, Slack, Slot};
 
-use crate::abi::{ARENA_ALIGN, Cell, Envelope, Kind, Place};
+use crate::abi::{ARENA_ALIGN, Cell, Envelope, Kind, Location, step};
 use crate::memory::Mailbox;
-use crate::sync::{AtomicU64, Ordering::Relaxed};
+#[cfg(not(loom))]
+use crate::sync::AtomicU64;
+use crate::sync::Ordering::Relaxed;
 use core::ops::Range;
 
 /// The peer's words make no sense (I1). The mailbox is of no use any more.
@@ -41,41 +43,20 @@ pub(crate) fn check_stale(stamp: u64, seq: u64, cells: u64) -> Result<(), Corrup
     if stamp == seq.wrapping_add(1).wrapping_sub(cells) || stamp == 0 { Ok(()) } else { Err(Corrupt) }
 }
 
-/// Cells between two updates of the shared count of bytes, which lies in a line of its own; in a smaller ring it
-/// is a lap.
-pub const COUNTED: u64 = 64;
-
-/// Bits of the word that counts fragments that are the count; the others are those of the last one's number.
-const COUNT_BITS: u32 = 40;
-
-/// Counts fragment `seq`, before it is stamped.
-fn count_fragment(word: &AtomicU64, seq: u64) {
-    let count = word.load(Relaxed).wrapping_add(1) & ((1 << COUNT_BITS) - 1);
-    word.store(seq << COUNT_BITS | count, Relaxed);
-}
-
-/// How many fragments there are among the first `sent` messages, as the word says that counts them: the last one may be
-/// counted and not be stamped yet.
-pub fn fragments(word: u64, sent: u64) -> u64 {
-    let count = word & ((1 << COUNT_BITS) - 1);
-    let is_ahead = word >> COUNT_BITS == sent & (u64::MAX >> COUNT_BITS);
-    count.saturating_sub(is_ahead.into())
-}
-
 /// Payload bytes that were ever sent through a mailbox of `ring` cells: those that the producer has counted, and those
 /// of the messages since, of whose cells `cells` says envelope and second payload word.
 pub fn bytes(counted: u64, since: Range<u64>, ring: u32, cells: impl Iterator<Item = [u64; 2]>) -> u64 {
     let uncounted = since.end.wrapping_sub(since.start);
     // Beyond it: the producer goes on meanwhile, holds messages back, or writes garbage.
-    if uncounted > COUNTED.min(ring.into()) {
+    if uncounted > step(ring.into()) {
         return counted;
     }
     cells.take(uncounted as usize).fold(counted, |bytes, [envelope, len]| {
         bytes.wrapping_add(match Envelope::unpack(envelope) {
             // Its payload is the message's length.
             None | Some(Envelope { kind: Kind::First, .. }) => 0,
-            Some(Envelope { place: Place::Inline(len), .. }) => len as u64,
-            Some(Envelope { place: Place::Arena, .. }) => len,
+            Some(Envelope { place: Location::Inline(len), .. }) => len as u64,
+            Some(Envelope { place: Location::Arena, .. }) => len,
         })
     })
 }
@@ -86,7 +67,8 @@ pub(crate) fn is_much(part: u64, whole: u64) -> bool {
     part >= (whole / 4).max(1)
 }
 
-/// Adds to a counter of which this side is the only writer.
+/// Adds to a counter of which this side is the only writer. In no model check is there one.
+#[cfg(not(loom))]
 #[inline(always)]
 pub(crate) fn count(counter: &AtomicU64, more: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(more), Relaxed);
@@ -102,18 +84,18 @@ pub(crate) fn arena_range(cell: &Cell, size: u64) -> Option<(u64, u64)> {
 }
 
 /// The number of the next message to be sent through a mailbox whose oldest message is `head`, as the stamps of its
-/// cells tell, a lap of them from there on. It is right for the moment at which the last of them was read, however far
-/// both sides have gone since `head` was.
-pub fn sent(head: u64, stamps: impl Iterator<Item = u64>) -> u64 {
+/// cells tell, a lap of them from there on; and whether that is sure. It is right for the moment at which the last of them
+/// was read. Where both sides have gone on by a lap since `head` was read, a stamp may be one that a batch holds back.
+pub fn sent(head: u64, stamps: impl Iterator<Item = u64>) -> (u64, bool) {
     let mut next = head;
     for stamp in stamps {
         let end = next.wrapping_add(1);
         if stamp != end {
-            // A later lap's: all before it was sent.
+            // A later lap's: all before it was sent, but for what a batch holds back.
             let is_later = stamp != 0 && stamp.wrapping_sub(end) as i64 > 0;
-            return if is_later { stamp } else { next };
+            return if is_later { (stamp, false) } else { (next, true) };
         }
         next = end;
     }
-    next
+    (next, true)
 }

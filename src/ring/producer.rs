@@ -3,8 +3,10 @@
 mod recovery;
 
 use super::budget::Budget;
-use super::{Corrupt, cell, count_fragment, is_much};
-use crate::abi::{ARENA_ALIGN, Cell, Envelope, INLINE, Kind, Place, ProducerLine, Ticket};
+use super::{Corrupt, cell, is_much};
+use crate::abi::{
+    ARENA_ALIGN, CallId, Cell, Envelope, INLINE, Kind, Location, ProducerLine, count_fragment, pack_bytes,
+};
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::{Cell as Private, RefCell};
@@ -111,14 +113,14 @@ struct Span {
 }
 
 impl Producer {
-    /// Whether the consumer gave up messages since [`Producer::take_loss`].
+    /// Whether the consumer gave up messages since [`Producer::take_was_reset`].
     #[inline(always)]
-    pub fn has_lost(&self) -> bool {
+    pub fn was_reset(&self) -> bool {
         self.lost.get()
     }
 
-    /// As [`Producer::has_lost`]; said once.
-    pub fn take_loss(&self) -> bool {
+    /// As [`Producer::was_reset`]; said once.
+    pub fn take_was_reset(&self) -> bool {
         self.lost.take()
     }
 
@@ -210,7 +212,7 @@ impl Producer {
 
     /// As [`Producer::publish`], but held back until [`Producer::reveal`].
     #[inline(always)]
-    pub fn hold(&self, slot: &Slot) {
+    pub fn hold_back(&self, slot: &Slot) {
         self.account(slot);
         self.describe(slot);
         self.begin_hold(slot.seq);
@@ -268,14 +270,15 @@ impl Producer {
         self.describe(slot);
         // They are never held back.
         if matches!(slot.kind, Kind::First | Kind::More | Kind::Cut) {
-            count_fragment(&self.mailbox.lines.producer.fragments, slot.seq);
+            let word = &self.mailbox.lines.producer.fragments;
+            word.store(count_fragment(word.load(Relaxed), slot.seq), Relaxed);
         }
         stamp(self.cell(slot.seq), slot.seq);
     }
 
     /// Writes `bytes`, which say something of a call, to `slot`, which lies in the arena, and publishes it.
-    pub fn fill_ticketed(&self, slot: &Slot, ticket: Ticket, bytes: &[u8]) {
-        for (word, value) in self.cell(slot.seq).payload[2..].iter().zip(ticket.pack()) {
+    pub fn fill_of_call(&self, slot: &Slot, call_id: CallId, bytes: &[u8]) {
+        for (word, value) in self.cell(slot.seq).payload[2..].iter().zip(call_id.pack()) {
             word.store(value, Relaxed);
         }
         self.fill(slot, bytes);
@@ -283,20 +286,21 @@ impl Producer {
 
     /// How many messages are held back.
     #[inline(always)]
-    pub fn held(&self) -> u64 {
+    pub fn held_back(&self) -> u64 {
         self.held.get().map_or(0, |first| self.tail.get().wrapping_sub(first))
     }
 
     /// Whether so much is held back that the consumer had better have it: a quarter of the mailbox.
     #[inline(always)]
-    pub fn holds_much(&self) -> bool {
+    pub fn holds_back_much(&self) -> bool {
         let in_arena = self.cursor.get().position.wrapping_sub(self.held_from.get());
-        is_much(self.held(), self.cells()) || self.held.get().is_some() && is_much(in_arena, self.arena_len())
+        is_much(self.held_back(), self.cells())
+            || self.held.get().is_some() && is_much(in_arena, self.arena_len())
     }
 
     /// How many small messages more may be held back before it is so much.
     pub fn holds_before_much(&self) -> u64 {
-        (self.cells() / 4).saturating_sub(self.held() + 1)
+        (self.cells() / 4).saturating_sub(self.held_back() + 1)
     }
 
     /// Makes all that is held back visible to the consumer, with one store: the consumer looks at no message
@@ -332,7 +336,7 @@ impl Producer {
             self.spans.borrow_mut().push_back(Span { seq: slot.seq, end: slot.cursor.position });
             self.cursor.set(slot.cursor);
         }
-        // The beginning of a train has its length, not its bytes.
+        // The beginning of a message in fragments has its length, not its bytes.
         self.advance(slot.seq, if slot.kind == Kind::First { 0 } else { slot.len });
     }
 
@@ -344,7 +348,7 @@ impl Producer {
         self.bytes.set(self.bytes.get().wrapping_add(len as u64));
         if tail & self.counted == 0 {
             let line = &self.mailbox.lines.producer;
-            line.bytes.store(self.bytes.get(), Relaxed);
+            line.bytes.store(pack_bytes(self.bytes.get(), tail, self.mailbox.cells.len() as u64), Relaxed);
             line.counted.store(tail, Relaxed);
         }
     }
@@ -353,11 +357,11 @@ impl Producer {
     fn describe(&self, slot: &Slot) {
         let cell = self.cell(slot.seq);
         let place = match slot.offset {
-            None => Place::Inline(slot.len),
+            None => Location::Inline(slot.len),
             Some(first) => {
                 cell.payload[0].store(first as u64 * 8, Relaxed);
                 cell.payload[1].store(slot.len as u64, Relaxed);
-                Place::Arena
+                Location::Arena
             }
         };
         let envelope = Envelope { tag: 0, context: 0, epoch: self.epoch, kind: slot.kind, place };

@@ -238,8 +238,8 @@ fn half_built(name: &OsStr, nonce: u64) -> OsString {
     let mut name = name.as_bytes();
     let room = LONGEST_FILE_NAME - HALF_BUILT.len() - DIGITS;
     if name.len() > room {
-        let ends_letter = |at: &usize| str::from_utf8(name).is_ok_and(|name| name.is_char_boundary(*at));
-        name = &name[..(room - 3..=room).rev().find(ends_letter).unwrap_or(room)];
+        let ends_descriptor = |at: &usize| str::from_utf8(name).is_ok_and(|name| name.is_char_boundary(*at));
+        name = &name[..(room - 3..=room).rev().find(ends_descriptor).unwrap_or(room)];
     }
     let suffix = format!("{HALF_BUILT}{nonce:016x}");
     OsString::from_vec([name, suffix.as_bytes()].concat())
@@ -278,7 +278,7 @@ mod tests {
             assert_eq!(built, OsString::from(format!("{name}.mailbox-0000000000000007")));
             assert!(is_half_built(&built));
         }
-        // A long one as far as there is room, and no letter in part.
+        // A long one as far as there is room, and no descriptor in part.
         for name in ["x".repeat(255), "\u{e9}".repeat(127), "\u{20ac}".repeat(85)] {
             let built = half_built(OsStr::new(&name), u64::MAX);
             let text = built.to_str().expect("text");

@@ -2,7 +2,8 @@
 //! nothing need be mapped, and reading is all that one must be allowed.
 
 use crate::abi::{
-    Activity, BLOCK, CELL, ConsumerLine, Geometry, Identity, LABEL, Lines, ProducerLine, Rank, position,
+    Activity, BLOCK, CELL, ConsumerLine, Geometry, Identity, LABEL, Lines, ProducerLine, Rank,
+    fragments as fragments_among, position, step, unpack_bytes,
 };
 use crate::os::{self, File};
 use crate::ring;
@@ -48,13 +49,13 @@ impl<'a> Copies<'a> {
         for tries in 1.. {
             let before = self.lines(start)?;
             let head = before.receiver(offset_of!(ConsumerLine, head));
-            let sent = ring::sent(head, self.cells(start, head).map(|[stamp, ..]| stamp));
+            let (sent, is_sure) = ring::sent(head, self.cells(start, head).map(|[stamp, ..]| stamp));
             let (after, bytes) = self.bytes(start, sent)?;
             let fragments = [&before, &after].map(|lines| lines.sender(offset_of!(ProducerLine, fragments)));
             // Between the two it is known how many of what was sent they are.
-            if fragments[0] == fragments[1] || tries == TRIES {
+            if is_sure && fragments[0] == fragments[1] || tries == TRIES {
                 let unread = sent.wrapping_sub(head).min(cells);
-                let messages = sent.saturating_sub(ring::fragments(fragments[1], sent));
+                let messages = sent.saturating_sub(fragments_among(fragments[1], sent));
                 let is_used = unread > 0 || after.0.iter().any(|byte| *byte != 0);
                 return Ok(is_used.then_some(MailboxCopy { lines: after, messages, bytes, unread }));
             }
@@ -70,8 +71,9 @@ impl<'a> Copies<'a> {
             let lines = self.lines(start)?;
             let counted = lines.sender(offset_of!(ProducerLine, counted));
             let bytes = lines.sender(offset_of!(ProducerLine, bytes));
+            let (bytes, counted) = unpack_bytes(bytes, counted, ring.into());
             let uncounted = sent.wrapping_sub(counted);
-            if uncounted as i64 <= 0 || uncounted > ring::COUNTED.min(ring.into()) {
+            if uncounted as i64 <= 0 || uncounted > step(ring.into()) {
                 return Ok((lines, bytes));
             }
             let since: Vec<[u64; 8]> = self.cells(start, counted).take(uncounted as usize).collect();

@@ -33,7 +33,7 @@ use std::sync::{Arc, OnceLock};
 const TRIES: u32 = 16;
 
 /// What a member of a region holds; dropped after its rank's lock. Does nothing unless the region is in a file.
-pub struct Stay {
+pub struct CleanShutdown {
     segment: Arc<Segment>,
     process: u32,
     outcome: Outcome,
@@ -42,7 +42,7 @@ pub struct Stay {
 /// What came of closing the region, once that was tried.
 pub type Outcome = Arc<OnceLock<Result<(), CloseError>>>;
 
-impl Stay {
+impl CleanShutdown {
     /// Begins one, with a rank's lock held and before anything is written to a mailbox.
     ///
     /// The first in a region waits for the disk.
@@ -64,7 +64,7 @@ impl Stay {
         self.outcome.clone()
     }
 
-    /// Marks the region clean unless somebody is in it.
+    /// SeqSet the region clean unless somebody is in it.
     fn close(&self) -> Result<(), CloseError> {
         let (file, boot) = (self.segment.file(), os::boot_id()?);
         // Once more if somebody came: it may have gone again, and left the closing to who had the gate. Not for
@@ -85,7 +85,7 @@ impl Stay {
         Ok(())
     }
 
-    /// Marks the region clean, with all locks held, if it can be.
+    /// SeqSet the region clean, with all locks held, if it can be.
     fn mark(&self, boot: u64) -> Result<(), CloseError> {
         let (file, word) = (self.segment.file(), self.segment.boot());
         if self.segment.failed().load(Relaxed) == boot {
@@ -126,7 +126,7 @@ fn sync(segment: &Segment, file: &File, boot: u64) -> io::Result<()> {
     file.sync_data().inspect_err(|_| segment.failed().store(boot, Relaxed))
 }
 
-impl Drop for Stay {
+impl Drop for CleanShutdown {
     fn drop(&mut self) {
         // A forked child's is its parent's.
         if self.segment.is_durable() && os::process() == self.process {

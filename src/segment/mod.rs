@@ -21,7 +21,7 @@ mod unnamed;
 
 pub use backing::Backing;
 pub use copies::{Copies, MailboxCopy, Record};
-pub use durable::{Outcome, Stay};
+pub use durable::{CleanShutdown, Outcome};
 pub use found::Opened;
 pub use leftover::{Leftover, LeftoverKind, clean, leftovers, leftovers_in};
 pub use listed::{Listed, list};

@@ -89,7 +89,7 @@ impl<'a> Draft<'a> {
     pub fn commit(self) -> Result<(), SendError> {
         self.member.check()?;
         self.outbox.publish(self.member, self.peer, &self.slot);
-        self.peer.tell_loss()
+        self.peer.tell_reset()
     }
 }
 

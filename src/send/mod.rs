@@ -9,12 +9,12 @@ pub use draft::Draft;
 pub use room::Room;
 pub use transfer::Transfer;
 
-use crate::abi::{INLINE, Kind, Rank, Ticket};
+use crate::abi::{CallId, INLINE, Kind, Rank};
 use crate::error::SendError;
-use crate::half::{Member, Peers};
+use crate::half::{ByRank, Member};
 use crate::memory::Shared;
 use crate::rank::Life;
-use crate::ring::{Asker, Corrupt, Producer, Slot, count};
+use crate::ring::{Caller, Corrupt, Producer, Slot, count};
 use crate::sync::{Edge, release};
 use crate::wait::Interrupted;
 use core::cell::{Cell as Private, RefCell};
@@ -26,7 +26,7 @@ pub struct Outgoing {
     pub record: Shared<Rank>,
     pub producer: Producer,
     /// Where calls go.
-    pub asker: Asker,
+    pub caller: Caller,
     /// The longest message, in bytes, for which the mailbox has memory: what fits a cell, until its arena is reserved.
     limit: Private<usize>,
     /// Whether a draft holds the next slot.
@@ -35,7 +35,7 @@ pub struct Outgoing {
 
 /// Mailboxes by receiver, each opened at the first message, its arena reserved at the first that does not fit a cell.
 pub struct Outbox {
-    peers: Peers<Outgoing>,
+    peers: ByRank<Outgoing>,
     /// The receivers for whom a batch holds something back.
     held: RefCell<Vec<u32>>,
 }
@@ -54,7 +54,7 @@ impl From<Corrupt> for SendError {
 
 impl Outbox {
     pub fn new(ranks: u32) -> Self {
-        Self { peers: Peers::new(ranks), held: RefCell::default() }
+        Self { peers: ByRank::new(ranks), held: RefCell::default() }
     }
 
     /// Sends `bytes` to `to` if they are few and there is nothing to do but that. `false` says nothing. Apart, so that
@@ -80,7 +80,7 @@ impl Outbox {
             peer.producer.fill(slot, bytes);
             peer.ring(member);
         }
-        peer.tell_loss()?;
+        peer.tell_reset()?;
         if member.limit >= INLINE {
             peer.producer.grant(peer.producer.holds_before_much());
         }
@@ -106,33 +106,33 @@ impl Outbox {
         }
         self.flush(member);
         // What the batch has lost: said later, it would be said of this, too, which is not.
-        peer.tell_loss()?;
-        // In the arena however short it is: the cell has the ticket.
+        peer.tell_reset()?;
+        // In the arena however short it is: the cell has the call_id.
         Ok((peer, len.max(INLINE + 1)))
     }
 
     /// Writes what says something of a call to `slot`, and publishes it; its sequence number.
     #[inline(always)]
-    pub fn fill_ticketed(
+    pub fn fill_of_call(
         &self,
         member: &Member,
         peer: &Outgoing,
         slot: Slot,
-        (kind, ticket): (Kind, Ticket),
+        (kind, call_id): (Kind, CallId),
         bytes: &[u8],
     ) -> Result<u64, SendError> {
         let slot = slot.of(kind).shortened(bytes.len());
-        peer.producer.fill_ticketed(&slot, ticket, bytes);
+        peer.producer.fill_of_call(&slot, call_id, bytes);
         peer.ring(member);
-        peer.tell_loss()?;
+        peer.tell_reset()?;
         Ok(slot.seq)
     }
 
     /// Publishes a slot that is written, now or with its batch. What is lost by then is to be told.
     pub fn publish(&self, member: &Member, peer: &Outgoing, slot: &Slot) {
         if member.is_in_batch() {
-            peer.producer.hold(slot);
-            self.note_held(member, peer);
+            peer.producer.hold_back(slot);
+            self.note_held_back(member, peer);
         } else {
             peer.producer.publish(slot);
             peer.ring(member);
@@ -140,11 +140,11 @@ impl Outbox {
     }
 
     /// After a message to this peer was held back.
-    fn note_held(&self, member: &Member, peer: &Outgoing) {
-        if peer.producer.held() == 1 {
+    fn note_held_back(&self, member: &Member, peer: &Outgoing) {
+        if peer.producer.held_back() == 1 {
             self.held.borrow_mut().push(peer.to);
         }
-        if peer.producer.holds_much() {
+        if peer.producer.holds_back_much() {
             self.flush(member);
         }
     }
@@ -174,7 +174,7 @@ impl Outbox {
         if peer.drafting.get() {
             return Err(SendError::Drafting);
         }
-        peer.tell_loss()?;
+        peer.tell_reset()?;
         Ok(peer)
     }
 
@@ -222,11 +222,11 @@ impl Outbox {
             word.fetch_or(1 << (me % 64), release(Edge::Opened));
         }
         let mailbox = region.segment.mailbox(me, to);
-        let asker = Asker::resume(&mailbox);
+        let caller = Caller::resume(&mailbox);
         let producer = Producer::recover(mailbox, member.epoch())?;
         let limit = INLINE.min(member.limit).into();
         let drafting = false.into();
-        Ok(self.peers.get_or_make(to, || Outgoing { to, record, producer, asker, limit, drafting }))
+        Ok(self.peers.get_or_make(to, || Outgoing { to, record, producer, caller, limit, drafting }))
     }
 }
 
@@ -234,10 +234,10 @@ impl Outgoing {
     /// Asks the receiver's life of this epoch on the call line, if that is free and `bytes` fit it; the call's stamp.
     #[inline(always)]
     pub fn ask(&self, member: &Member, epoch: u64, bytes: &[u8]) -> Option<u64> {
-        if bytes.len() > INLINE || !self.asker.is_free(epoch) {
+        if bytes.len() > INLINE || !self.caller.is_free(epoch) {
             return None;
         }
-        let stamp = self.asker.ask(epoch, self.producer.tail(), member.epoch() as u8, bytes);
+        let stamp = self.caller.ask(epoch, self.producer.tail(), member.epoch() as u8, bytes);
         self.ring(member);
         Some(stamp)
     }
@@ -245,7 +245,7 @@ impl Outgoing {
     /// Tells the receiver that there is mail; whether it has given up what is to be told as lost.
     #[inline(always)]
     fn ring(&self, member: &Member) -> bool {
-        !member.is_mail_heard(&self.record) && self.ring_aloud(member)
+        !member.mail_needs_no_ring(&self.record) && self.ring_aloud(member)
     }
 
     #[cold]
@@ -254,16 +254,20 @@ impl Outgoing {
         if rung.woken {
             count(&self.producer.counters().wakes, 1);
         }
-        if rung.is_asked {
+        if rung.wants_reset {
             self.producer.answer();
         }
-        self.producer.has_lost()
+        self.producer.was_reset()
     }
 
     /// Says, once, that the receiver gave up what it had not received.
     #[inline(always)]
-    pub fn tell_loss(&self) -> Result<(), SendError> {
-        if self.producer.has_lost() && self.producer.take_loss() { Err(SendError::Reset) } else { Ok(()) }
+    pub fn tell_reset(&self) -> Result<(), SendError> {
+        if self.producer.was_reset() && self.producer.take_was_reset() {
+            Err(SendError::Reset)
+        } else {
+            Ok(())
+        }
     }
 }
 

@@ -59,7 +59,7 @@ impl<'a> Room<'a> {
                 return Ok(false);
             }
         };
-        self.peer.tell_loss()?;
+        self.peer.tell_reset()?;
         self.slot = Some(slot);
         Ok(true)
     }

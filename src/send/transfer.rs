@@ -102,7 +102,7 @@ impl<'a> Transfer<'a> {
                     None => Stage::Acknowledged(slot.seq),
                 };
                 self.begin(next);
-                self.peer.tell_loss()?;
+                self.peer.tell_reset()?;
             }
             // It is delivered from here on, unless the receiver dies.
             (Stage::Acknowledged(_), _) => self.begin(Stage::Write(Kind::Last, self.last)),
@@ -128,7 +128,7 @@ impl<'a> Transfer<'a> {
     /// Whether the receiver that took the beginning is still there.
     fn check_taker(&mut self) -> Result<(), SendError> {
         let life = self.member.region.registry.life(self.peer.to);
-        self.peer.tell_loss()?;
+        self.peer.tell_reset()?;
         // Below it: nobody has joined yet.
         if life.epoch() <= self.epoch {
             return Ok(());

@@ -33,12 +33,17 @@ pub enum Edge {
     Stamp,
     /// The same, within a block: the consumer may have seen the stamp of a later message.
     Block,
-    /// Asker's store of the call line's stamp → answerer's load of it: carries the request.
+    /// Caller's store of the call line's stamp → server's load of it: carries the request.
     Ask,
-    /// Answerer's store of the call line's stamp → asker's load of it: carries the answer.
+    /// Server's store of the call line's stamp → caller's load of it: carries the answer.
     Answer,
     /// Consumer's store of `head` → producer's load of it: the bytes below it may be written again.
     Head,
+    /// Consumer's store of a request for a reset, or that it has taken one → producer's load of it: `head` goes with it.
+    ResetRequest,
+    /// Producer's store of its answer to that request → consumer's load of it: carries where the mailbox goes on, and that
+    /// nothing of before is stamped.
+    ResetAnswer,
     /// Sender's bit in `opened` → receiver's load of it: the mailbox's pages are reserved, but for the arena's.
     Opened,
     /// Owner's store of a rank's `life` → a peer's load of it: carries the label, and all its mail.

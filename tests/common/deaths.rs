@@ -114,7 +114,7 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("fall_asleep_for_room", bells::falls_asleep_for_room),
     ("ring", bells::rings),
     ("ring_for_room", bells::rings_for_room),
-    ("ask_anew", reset::asks_anew),
+    ("request_reset", reset::asks_anew),
     ("answer_in_send", |doom| reset::answers(doom, false, true)),
     ("answer_in_send_unseen", |doom| reset::answers(doom, false, false)),
     ("answer_asleep", |doom| reset::answers(doom, true, true)),
@@ -245,7 +245,7 @@ fn join(region: &Region, rank: u32) -> Endpoint {
 }
 
 /// The message of that number, of this length, that its sender sends in this life.
-fn letter(epoch: u64, index: u64, len: usize) -> Vec<u8> {
+fn descriptor(epoch: u64, index: u64, len: usize) -> Vec<u8> {
     let seed = (epoch * 64 + index) as usize * 8 + len;
     let mut bytes = pattern(len, seed);
     bytes[..2].copy_from_slice(&[epoch as u8, index as u8]);
@@ -254,7 +254,7 @@ fn letter(epoch: u64, index: u64, len: usize) -> Vec<u8> {
 
 /// Sends the next message of this life.
 fn send(me: &Endpoint, index: u64, len: usize) {
-    me.send_timeout(1 - me.rank(), &letter(me.epoch(), index, len), BOUND).expect("room");
+    me.send_timeout(1 - me.rank(), &descriptor(me.epoch(), index, len), BOUND).expect("room");
 }
 
 fn receive(me: &Endpoint) -> Mail<'_> {
@@ -284,7 +284,7 @@ impl Reader {
     fn read(&mut self, mail: &Mail<'_>) {
         let bytes = mail.to_vec();
         let (life, index) = (u64::from(bytes[0]), u64::from(bytes[1]));
-        assert_eq!(bytes, letter(life, index, bytes.len()), "torn");
+        assert_eq!(bytes, descriptor(life, index, bytes.len()), "torn");
         assert_eq!(mail.epoch(), life);
         assert!(life >= self.life, "a former life's");
         if life != self.life {
@@ -330,13 +330,13 @@ fn sends(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
     let process = scene.doomed(|region, tally| {
         let me = join(region, 1);
         (0..before).for_each(|index| send(&me, index, 20));
-        let letters: Vec<_> =
-            lens.iter().zip(before..).map(|(len, index)| letter(me.epoch(), index, *len)).collect();
+        let descriptors: Vec<_> =
+            lens.iter().zip(before..).map(|(len, index)| descriptor(me.epoch(), index, *len)).collect();
         doom.begin();
         let batch = (how == How::Batch).then(|| me.batch());
-        for letter in &letters {
+        for descriptor in &descriptors {
             tally.begun.fetch_add(1, SeqCst);
-            me.send(0, letter).expect("room");
+            me.send(0, descriptor).expect("room");
             if batch.is_none() {
                 tally.done.fetch_add(1, SeqCst);
             }
@@ -400,7 +400,7 @@ fn receives(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
         tally.done.store(lens.len() as u64, SeqCst);
         doom.end();
         for (buffer, index) in buffers.iter().zip(before..) {
-            assert_eq!(*buffer, letter(1, index, buffer.len()), "torn");
+            assert_eq!(*buffer, descriptor(1, index, buffer.len()), "torn");
         }
         std::mem::forget(me);
     });
@@ -485,13 +485,13 @@ fn receives_train(doom: &dyn Doom) -> bool {
         doom.begin();
         let mail = receive(&me);
         tally.begun.fetch_add(1, SeqCst);
-        assert_eq!(mail.to_vec(), letter(1, 1, TRAIN), "torn");
+        assert_eq!(mail.to_vec(), descriptor(1, 1, TRAIN), "torn");
         drop(mail);
         tally.done.fetch_add(1, SeqCst);
         doom.end();
         std::mem::forget(me);
     });
-    let sent = scene.survivor.send_timeout(1, &letter(1, 1, TRAIN), BOUND);
+    let sent = scene.survivor.send_timeout(1, &descriptor(1, 1, TRAIN), BOUND);
     let is_complete = doom.follow(process);
     // Whether it got it, or may have: its program had not seen it yet.
     let is_delivered = scene.tally.0.begun() > 0;
@@ -509,7 +509,7 @@ fn receives_train(doom: &dyn Doom) -> bool {
         let mail = receive(&successor);
         assert!(seq.replace(mail.seq()).is_none_or(|seq| seq < mail.seq()), "in order");
         let bytes = mail.to_vec();
-        assert_eq!(bytes, letter(1, u64::from(bytes[1]), bytes.len()), "torn");
+        assert_eq!(bytes, descriptor(1, u64::from(bytes[1]), bytes.len()), "torn");
         match bytes[1] {
             1 => assert!(!is_delivered, "at most once"),
             2 => break,

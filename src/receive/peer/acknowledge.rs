@@ -3,7 +3,7 @@
 use super::Incoming;
 use crate::half::Member;
 use crate::receive::reassembly::Content;
-use crate::ring::{Letter, count};
+use crate::ring::{Descriptor, count};
 
 impl Incoming {
     /// Tells the sender what is acknowledged.
@@ -26,8 +26,8 @@ impl Incoming {
     }
 
     /// Done with a message of a drain; tells the sender of it, and of those before it, unless a batch holds that back.
-    pub fn finish_block(&self, member: &Member, letter: &Letter) {
-        if self.consumer.retire(letter) || !member.is_in_batch() {
+    pub fn finish_block(&self, member: &Member, descriptor: &Descriptor) {
+        if self.consumer.retire(descriptor) || !member.is_in_batch() {
             self.settle(member);
         }
     }
@@ -42,7 +42,7 @@ impl Incoming {
 
     #[inline(always)]
     pub(super) fn ring(&self, member: &Member) {
-        if !member.is_credit_heard(&self.record) {
+        if !member.room_needs_no_ring(&self.record) {
             self.ring_aloud(member);
         }
     }
@@ -56,14 +56,14 @@ impl Incoming {
     }
 
     /// Done with a mail that is not a whole message in the mailbox; the bytes, if it was assembled.
-    pub fn finish(&self, member: &Member, letter: &Letter) -> Vec<u8> {
-        match self.kept.take(letter.seq) {
+    pub fn finish(&self, member: &Member, descriptor: &Descriptor) -> Vec<u8> {
+        match self.kept.take(descriptor.seq) {
             Some(Content::Message { bytes, .. }) => {
                 member.budget.give_back(bytes.len() as u64);
                 bytes
             }
             _ => {
-                self.pass(member, letter.seq);
+                self.pass(member, descriptor.seq);
                 Vec::new()
             }
         }
@@ -71,26 +71,26 @@ impl Incoming {
 
     /// Leaves a mail unread that was handed out.
     #[cold]
-    pub fn requeue(&self, letter: &Letter) {
-        if letter.is_on_line() {
-            self.requeued_call.set(letter.seq);
+    pub fn requeue(&self, descriptor: &Descriptor) {
+        if descriptor.is_on_line() {
+            self.requeued_call.set(descriptor.seq);
         } else {
-            self.consumer.note_handed(letter.seq);
+            self.consumer.note_handed(descriptor.seq);
             // It comes before the message for which memory is lacking.
             self.lift_bar(true, true);
         }
-        self.put_back(letter);
+        self.put_back(descriptor);
     }
 
-    /// Leaves a letter that was taken unread.
-    pub fn put_back(&self, letter: &Letter) {
-        if letter.is_on_line() {
-            return self.answerer.put_back();
+    /// Leaves a descriptor that was taken unread.
+    pub fn put_back(&self, descriptor: &Descriptor) {
+        if descriptor.is_on_line() {
+            return self.server.put_back();
         }
-        if !letter.is_assembled() {
-            return self.consumer.put_back(letter.seq);
+        if !descriptor.is_assembled() {
+            return self.consumer.put_back(descriptor.seq);
         }
-        if self.kept.set_returned(letter.seq, true) {
+        if self.kept.set_returned(descriptor.seq, true) {
             self.complicate();
         }
     }

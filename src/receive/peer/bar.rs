@@ -2,7 +2,7 @@
 
 use super::Incoming;
 use crate::error::RecvError;
-use crate::ring::Letter;
+use crate::ring::Descriptor;
 use std::time::Instant;
 
 /// What the next message of a mailbox lacks.
@@ -23,12 +23,12 @@ impl Incoming {
 
     /// Leaves a message unread for which memory is lacking. Nothing is taken before [`Incoming::lift_bar`].
     #[cold]
-    pub(super) fn bar(&self, letter: &Letter, bar: Bar, error: RecvError) -> RecvError {
-        self.consumer.put_back(letter.seq);
+    pub(super) fn bar(&self, descriptor: &Descriptor, bar: Bar, error: RecvError) -> RecvError {
+        self.consumer.put_back(descriptor.seq);
         self.complicate();
         self.silent.set(true);
         self.bar.set(bar);
-        self.lacking.set(Some(letter.seq));
+        self.lacking.set(Some(descriptor.seq));
         error
     }
 

@@ -3,12 +3,12 @@
 use super::Incoming;
 use crate::half::Piece;
 use crate::memory;
-use crate::ring::Letter;
+use crate::ring::Descriptor;
 use crate::sync::AtomicU64;
 use core::cell::Ref;
 
 impl Incoming {
-    /// The bytes of an assembled letter.
+    /// The bytes of an assembled descriptor.
     pub fn message(&self, seq: u64) -> Ref<'_, [u8]> {
         self.kept.message(seq)
     }
@@ -18,34 +18,34 @@ impl Incoming {
         self.kept.piece(seq)
     }
 
-    /// The payload words of a letter that is not assembled.
-    pub fn words(&self, letter: &Letter) -> &[AtomicU64] {
-        if letter.is_on_line() { self.answerer.words() } else { self.consumer.words(letter) }
+    /// The payload words of a descriptor that is not assembled.
+    pub fn words(&self, descriptor: &Descriptor) -> &[AtomicU64] {
+        if descriptor.is_on_line() { self.server.words() } else { self.consumer.words(descriptor) }
     }
 
-    /// Copies what begins at `offset` of a letter's payload to `buffer`, which is not longer than that.
+    /// Copies what begins at `offset` of a descriptor's payload to `buffer`, which is not longer than that.
     #[inline(always)]
-    pub fn copy(&self, letter: &Letter, offset: usize, buffer: &mut [u8]) {
-        if let (Some(index), 0) = (letter.cell(), offset) {
+    pub fn copy(&self, descriptor: &Descriptor, offset: usize, buffer: &mut [u8]) {
+        if let (Some(index), 0) = (descriptor.cell(), offset) {
             self.consumer.copy_small(index, buffer);
-        } else if letter.is_on_line() && offset == 0 {
-            memory::load_small(self.answerer.words(), buffer);
+        } else if descriptor.is_on_line() && offset == 0 {
+            memory::load_small(self.server.words(), buffer);
         } else {
-            self.copy_beyond(*letter, offset, buffer);
+            self.copy_beyond(*descriptor, offset, buffer);
         }
     }
 
-    // Takes the letter, not a reference to it, as `mail::finish` does.
+    // Takes the descriptor, not a reference to it, as `mail::finish` does.
     #[inline(never)]
-    pub(super) fn copy_beyond(&self, letter: Letter, offset: usize, buffer: &mut [u8]) {
-        if letter.is_on_line() {
-            memory::load_at(self.answerer.words(), offset, buffer);
-        } else if letter.is_assembled() {
-            buffer.copy_from_slice(&self.message(letter.seq)[offset..offset + buffer.len()]);
+    pub(super) fn copy_beyond(&self, descriptor: Descriptor, offset: usize, buffer: &mut [u8]) {
+        if descriptor.is_on_line() {
+            memory::load_at(self.server.words(), offset, buffer);
+        } else if descriptor.is_assembled() {
+            buffer.copy_from_slice(&self.message(descriptor.seq)[offset..offset + buffer.len()]);
         } else if offset == 0 {
-            memory::load(self.consumer.words(&letter), buffer);
+            memory::load(self.consumer.words(&descriptor), buffer);
         } else {
-            memory::load_at(self.consumer.words(&letter), offset, buffer);
+            memory::load_at(self.consumer.words(&descriptor), offset, buffer);
         }
     }
 }

@@ -12,7 +12,7 @@ impl Incoming {
         let is_held = is_full || self.note_starved(member);
         let is_held_up = is_held && !self.is_barred();
         if !is_held_up {
-            self.told_held.set(false);
+            self.reported_held.set(false);
         }
         is_held_up
     }

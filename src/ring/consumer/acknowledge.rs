@@ -1,7 +1,7 @@
 //! Messages that the reader is done with, or puts back.
 
 use super::{Consumer, is_much};
-use crate::ring::letter::Letter;
+use crate::ring::descriptor::Descriptor;
 use crate::sync::{Edge, Ordering::Relaxed, release};
 
 impl Consumer {
@@ -16,11 +16,11 @@ impl Consumer {
     /// As [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`]. Whether that is due:
     /// it was not told of a quarter of the mailbox.
     #[inline(always)]
-    pub fn retire(&self, letter: &Letter) -> bool {
-        if !letter.is_in_cell() {
-            self.owed.set(self.owed.get() + letter.len);
+    pub fn retire(&self, descriptor: &Descriptor) -> bool {
+        if !descriptor.is_in_cell() {
+            self.owed.set(self.owed.get() + descriptor.len);
         }
-        self.pass(letter.seq)
+        self.pass(descriptor.seq)
             && (self.is_due() || is_much(self.owed.get() as u64, size_of_val(&*self.mailbox.arena) as u64))
     }
 

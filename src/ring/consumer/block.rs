@@ -4,7 +4,7 @@ use super::{BLOCK, Consumer, PREFETCH};
 use crate::abi::Envelope;
 use crate::memory;
 use crate::ring::cell;
-use crate::ring::letter::Letter;
+use crate::ring::descriptor::Descriptor;
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
 
 /// How often it looks whether a block is complete before it takes what is there of it.
@@ -13,9 +13,9 @@ const TRIES: u32 = 4;
 const PAUSES: u32 = 16;
 
 impl Consumer {
-    /// Where the row ends that a drain with this letter in hand takes by `take_following`: that of its block, if the letter
+    /// Where the row ends that a drain with this descriptor in hand takes by `take_following`: that of its block, if the descriptor
     /// lies in its cell and nothing before it is held.
-    pub fn end_of_row(&self, hand: &Letter) -> u64 {
+    pub fn end_of_row(&self, hand: &Descriptor) -> u64 {
         let next = hand.seq.wrapping_add(1);
         let is_row = hand.is_in_cell() && self.is_oldest(hand.seq) && self.next.get() == next;
         if is_row { next.wrapping_add(self.block.left(next)) } else { next }
@@ -24,7 +24,7 @@ impl Consumer {
     /// As `take_new`, for a drain that is done with the message before `seq`: a small message of its row, if nobody took it
     /// meanwhile. Nothing before that is held then, for nothing behind it was taken.
     #[inline(always)]
-    pub fn take_following(&self, seq: u64) -> Option<Letter> {
+    pub fn take_following(&self, seq: u64) -> Option<Descriptor> {
         if self.next.get() != seq {
             return None;
         }
@@ -37,7 +37,7 @@ impl Consumer {
         let len = Envelope::small(envelope)?;
         self.next.set(after);
         self.head.set(seq);
-        Some(Letter::in_cell(seq, envelope, len, index))
+        Some(Descriptor::in_cell(seq, envelope, len, index))
     }
 
     /// Begins a block with message `seq`, which is there; whether it may be taken.

@@ -6,35 +6,35 @@ use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
 
 impl Consumer {
     /// Asks the producer for a new start: the consumer that takes its place. All messages that are in the mailbox
-    /// are given up, those taken included. Until [`Consumer::begin_anew`] there is nothing to take.
-    pub fn ask_anew(&self) -> Self {
+    /// are given up, those taken included. Until [`Consumer::take_reset`] there is nothing to take.
+    pub fn request_reset(&self) -> Self {
         let line = &self.mailbox.lines.consumer;
         let mut reset = (self.reset.get() | 1).wrapping_add(2);
         // An answer to a request that was nobody's would be taken for one to this.
-        if line_answered(&self.mailbox) == reset {
+        if reset_answer(&self.mailbox) == reset {
             reset = reset.wrapping_add(2);
         }
         let next = self.next.get();
         // For a successor of the producer; then the request.
         line.head.store(next, Relaxed);
-        line.reset.store(reset, release(Edge::Head));
+        line.reset_request.store(reset, release(Edge::ResetRequest));
         Self::at(self.mailbox.clone(), next, reset)
     }
 
     /// Whether a new start was asked for and is not taken.
     #[inline(always)]
-    pub fn is_asking(&self) -> bool {
+    pub fn is_resetting(&self) -> bool {
         self.reset.get() & 1 == 1
     }
 
     /// Takes the new start that was asked for, if the producer has given one; whether it has.
-    pub fn begin_anew(&self) -> bool {
+    pub fn take_reset(&self) -> bool {
         let reset = self.reset.get();
-        if !self.is_asking() || line_answered(&self.mailbox) != reset {
+        if !self.is_resetting() || reset_answer(&self.mailbox) != reset {
             return false;
         }
         // Whatever it is: nothing from there on was ever looked at, for nobody looks while a start is asked for.
-        let start = self.mailbox.lines.producer.start.load(Relaxed);
+        let start = self.mailbox.lines.producer.reset_from.load(Relaxed);
         self.head.set(start);
         self.next.set(start);
         self.turn.revoke(start);
@@ -46,7 +46,7 @@ impl Consumer {
         line.head.store(start, Relaxed);
         self.reset.set(reset.wrapping_add(1));
         // Pairs with the producer's load: `head` is the new one.
-        line.reset.store(reset.wrapping_add(1), release(Edge::Head));
+        line.reset_request.store(reset.wrapping_add(1), release(Edge::ResetRequest));
         true
     }
 
@@ -57,12 +57,12 @@ impl Consumer {
 
     /// Whether a peer overwrote what this consumer says of new starts. The producer may not see that one is asked for, or
     /// may wait for one to be taken that nobody asked for.
-    pub fn is_belied(&self) -> bool {
-        self.mailbox.lines.consumer.reset.load(Relaxed) != self.reset.get()
+    pub fn is_reset_forged(&self) -> bool {
+        self.mailbox.lines.consumer.reset_request.load(Relaxed) != self.reset.get()
     }
 }
 
 /// The request for a new start that the producer answered last; where it is ours, its stamps are wiped.
-fn line_answered(mailbox: &Mailbox) -> u64 {
-    mailbox.lines.producer.answered.load(acquire(Edge::Stamp))
+fn reset_answer(mailbox: &Mailbox) -> u64 {
+    mailbox.lines.producer.reset_answer.load(acquire(Edge::ResetAnswer))
 }

@@ -1,10 +1,10 @@
 //! Where a producer begins: where the last one stopped, or, when the consumer asks for that, anew.
 
 use super::{Cursor, Producer, Span};
-use crate::abi::{ARENA_ALIGN, Envelope, Kind, Place};
+use crate::abi::{ARENA_ALIGN, Envelope, Kind, Location, step, unpack_bytes};
 use crate::memory::Mailbox;
 use crate::ring::budget::Budget;
-use crate::ring::{COUNTED, Corrupt, arena_range, bytes, cell, check_stale};
+use crate::ring::{Corrupt, arena_range, bytes, cell, check_stale};
 use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
 use core::cell::RefCell;
 
@@ -16,17 +16,17 @@ impl Producer {
     pub fn recover(mailbox: Mailbox, epoch: u64) -> Result<Self, Corrupt> {
         let cells = mailbox.cells.len() as u64;
         // Pairs with the consumer's store: what it wrote to `head` before.
-        let reset = mailbox.lines.consumer.reset.load(acquire(Edge::Head));
-        let is_answered = mailbox.lines.producer.answered.load(Relaxed) == reset;
-        let is_asked = reset & 1 == 1;
-        let head = if is_asked && is_answered {
-            mailbox.lines.producer.start.load(Relaxed)
+        let reset = mailbox.lines.consumer.reset_request.load(acquire(Edge::ResetRequest));
+        let is_answered = mailbox.lines.producer.reset_answer.load(Relaxed) == reset;
+        let wants_reset = reset & 1 == 1;
+        let head = if wants_reset && is_answered {
+            mailbox.lines.producer.reset_from.load(Relaxed)
         } else {
             mailbox.lines.consumer.head.load(acquire(Edge::Head))
         };
-        if is_asked && !is_answered {
+        if wants_reset && !is_answered {
             let producer = Self::at(mailbox, epoch, head, head);
-            producer.begin_anew(reset);
+            producer.give_reset(reset);
             return Ok(producer);
         }
         let mut tail = head;
@@ -57,18 +57,19 @@ impl Producer {
     fn at(mailbox: Mailbox, epoch: u64, head: u64, tail: u64) -> Self {
         let cells = mailbox.cells.len() as u64;
         let line = &mailbox.lines.producer;
-        let counted = line.counted.load(Relaxed);
+        let (counted_bytes, counted) =
+            unpack_bytes(line.bytes.load(Relaxed), line.counted.load(Relaxed), cells);
         let since = (0..).map(|ahead| {
             let cell = cell(&mailbox, counted.wrapping_add(ahead));
             [&cell.envelope, &cell.payload[1]].map(|word| word.load(Relaxed))
         });
-        let bytes = bytes(line.bytes.load(Relaxed), counted..tail, cells as u32, since);
+        let bytes = bytes(counted_bytes, counted..tail, cells as u32, since);
         let epoch = (epoch % 64) as u8;
-        let (kind, place) = (Kind::Whole, Place::Inline(0));
+        let (kind, place) = (Kind::Whole, Location::Inline(0));
         Self {
             envelope: Envelope { tag: 0, context: 0, epoch, kind, place }.pack(),
             epoch,
-            counted: cells.min(COUNTED) - 1,
+            counted: step(cells) - 1,
             tail: tail.into(),
             head: head.into(),
             cursor: Cursor::default().into(),
@@ -90,18 +91,18 @@ impl Producer {
     /// Cost: the line of `head`; a store to each cell where it has asked.
     pub fn answer(&self) -> bool {
         // Pairs with the consumer's store: where it has begun anew, `head` says so.
-        let reset = self.mailbox.lines.consumer.reset.load(acquire(Edge::Head));
-        let is_asked = reset & 1 == 1;
-        if is_asked && reset != self.answered.get() {
-            self.begin_anew(reset);
+        let reset = self.mailbox.lines.consumer.reset_request.load(acquire(Edge::ResetRequest));
+        let wants_reset = reset & 1 == 1;
+        if wants_reset && reset != self.answered.get() {
+            self.give_reset(reset);
             self.lost.set(true);
             self.revoke();
         }
-        is_asked
+        wants_reset
     }
 
     /// Gives up all that was published, and says where the rest begins.
-    fn begin_anew(&self, reset: u64) {
+    fn give_reset(&self, reset: u64) {
         let tail = self.tail.get();
         let start = self.held.get().unwrap_or(tail);
         for ahead in 0..self.cells() {
@@ -122,9 +123,9 @@ impl Producer {
             spans.pop_front();
         }
         let line = &self.mailbox.lines.producer;
-        line.start.store(start, Relaxed);
+        line.reset_from.store(start, Relaxed);
         // Pairs with the consumer's load: the stamps are wiped.
-        line.answered.store(reset, release(Edge::Stamp));
+        line.reset_answer.store(reset, release(Edge::ResetAnswer));
         self.answered.set(reset);
     }
 
@@ -139,7 +140,7 @@ impl Producer {
         while seq != tail {
             let cell = self.cell(seq);
             let envelope = Envelope::unpack(cell.envelope.load(Relaxed)).ok_or(Corrupt)?;
-            if envelope.place == Place::Arena {
+            if envelope.place == Location::Arena {
                 let (offset, len) = arena_range(cell, size).ok_or(Corrupt)?;
                 if first.is_none() {
                     first = Some(offset);

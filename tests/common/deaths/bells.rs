@@ -113,7 +113,7 @@ pub fn rings_for_room(doom: &dyn Doom) -> bool {
         std::mem::forget(me);
     });
     // It is told of the death if nothing was acknowledged.
-    let sent = scene.survivor.send_timeout(1, &letter(1, 8, 20), BOUND);
+    let sent = scene.survivor.send_timeout(1, &descriptor(1, 8, 20), BOUND);
     let is_complete = doom.follow(process);
     match sent {
         Ok(()) => assert!(scene.tally.0.begun() > 0, "full"),

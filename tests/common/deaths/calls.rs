@@ -1,6 +1,6 @@
 //! Calls in which either side ends.
 
-use super::{BOUND, Doom, Scene, SeqCst, TRIES, join, letter, receive, send};
+use super::{BOUND, Doom, Scene, SeqCst, TRIES, descriptor, join, receive, send};
 use mailbox::{CallError, Endpoint, RecvError};
 
 /// Bytes of request and answer.
@@ -8,7 +8,7 @@ pub type Lens = (usize, usize);
 
 /// The answer to a request.
 fn answer(request: &[u8], len: usize) -> Vec<u8> {
-    let mut bytes = letter(7, 0, len);
+    let mut bytes = descriptor(7, 0, len);
     bytes[..2].copy_from_slice(&request[..2]);
     bytes
 }
@@ -21,7 +21,7 @@ fn serve(me: &Endpoint, (request, len): Lens) -> Vec<Vec<u8>> {
             Ok(call) => {
                 assert!(call.is_call());
                 let bytes = call.to_vec();
-                assert_eq!(bytes, letter(u64::from(bytes[0]), u64::from(bytes[1]), request), "torn");
+                assert_eq!(bytes, descriptor(u64::from(bytes[0]), u64::from(bytes[1]), request), "torn");
                 // Its caller may have ended.
                 let _ = call.reply_timeout(&answer(&bytes, len), BOUND);
                 served.push(bytes);
@@ -37,7 +37,7 @@ fn expect_calls(one: &Endpoint, other: &Endpoint) {
     for (caller, server) in [(one, other), (other, one)] {
         assert!((0..TRIES).all(|_| server.try_recv().is_err()), "nothing of before");
         for (index, len) in [(50, 20), (51, 200), (52, 48)] {
-            let request = letter(caller.epoch(), index, len);
+            let request = descriptor(caller.epoch(), index, len);
             let call = caller.try_call(server.rank(), &request).expect("room");
             let mail = receive(server);
             assert!(mail.is_call() && mail.to_vec() == request, "another call");
@@ -45,7 +45,7 @@ fn expect_calls(one: &Endpoint, other: &Endpoint) {
             assert_eq!(*call.reply().expect("an answer"), answer(&request, len));
         }
         send(caller, 9, 20);
-        assert_eq!(receive(server).to_vec(), letter(caller.epoch(), 9, 20));
+        assert_eq!(receive(server).to_vec(), descriptor(caller.epoch(), 9, 20));
     }
 }
 
@@ -54,7 +54,7 @@ pub fn calls(doom: &dyn Doom, lens: Lens, gives_up: bool) -> bool {
     let scene = Scene::new();
     let process = scene.doomed(|region, tally| {
         let me = join(region, 1);
-        let request = |index| letter(me.epoch(), index, lens.0);
+        let request = |index| descriptor(me.epoch(), index, lens.0);
         me.call_timeout(0, &request(0), BOUND).expect("an answer");
         doom.begin();
         if gives_up {
@@ -85,7 +85,7 @@ pub fn answers(doom: &dyn Doom, lens: Lens) -> bool {
         let first = receive(&me);
         let reply = answer(&first.to_vec(), lens.1);
         first.reply(&reply).expect("room");
-        let reply = answer(&letter(1, 1, lens.0), lens.1);
+        let reply = answer(&descriptor(1, 1, lens.0), lens.1);
         doom.begin();
         let call = receive(&me);
         assert!(call.is_call());
@@ -95,7 +95,7 @@ pub fn answers(doom: &dyn Doom, lens: Lens) -> bool {
         doom.end();
         std::mem::forget(me);
     });
-    let request = |index| letter(1, index, lens.0);
+    let request = |index| descriptor(1, index, lens.0);
     let first = scene.survivor.call_timeout(1, &request(0), BOUND).expect("an answer");
     assert_eq!(*first, answer(&request(0), lens.1));
     let reply = scene.survivor.call_timeout(1, &request(1), BOUND);

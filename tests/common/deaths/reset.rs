@@ -7,8 +7,8 @@ use mailbox::lab::abi::{ConsumerLine, Geometry};
 use std::mem::offset_of;
 
 /// Whether rank `to` asks rank `from` for a new start.
-fn is_asking(scratch: &Scratch, from: u32, to: u32) -> bool {
-    let word = geometry(scratch).mailbox(from, to) + offset_of!(ConsumerLine, reset) as u64;
+fn is_resetting(scratch: &Scratch, from: u32, to: u32) -> bool {
+    let word = geometry(scratch).mailbox(from, to) + offset_of!(ConsumerLine, reset_request) as u64;
     u64::from_ne_bytes(scratch.peek(word)) & 1 == 1
 }
 
@@ -33,7 +33,7 @@ impl Log {
     /// Sends one more, if there is room.
     fn try_send(&mut self, me: &Endpoint) {
         let len = if self.next % 3 == 1 { 200 } else { 20 };
-        match me.try_send(1 - me.rank(), &letter(me.epoch(), self.next, len)) {
+        match me.try_send(1 - me.rank(), &descriptor(me.epoch(), self.next, len)) {
             Ok(()) => self.sent.push(self.next),
             Err(SendError::Reset) => {
                 self.sent.clear();
@@ -55,7 +55,7 @@ impl Log {
 fn read_later(mail: &Mail<'_>, life: u64, last: &mut Option<(u64, u64)>) {
     let bytes = mail.to_vec();
     let number = u64::from(bytes[1]);
-    assert_eq!(bytes, letter(life, number, bytes.len()), "torn");
+    assert_eq!(bytes, descriptor(life, number, bytes.len()), "torn");
     assert!(last.is_none_or(|(seq, last)| seq < mail.seq() && last < number), "{number} after {last:?}");
     *last = Some((mail.seq(), number));
 }
@@ -83,7 +83,7 @@ pub fn asks_anew(doom: &dyn Doom) -> bool {
         doom.end();
         std::mem::forget(me);
     });
-    wait_until("rank 1 asks or has ended", || is_asking(&scene.scratch, 0, 1) || is_over(process));
+    wait_until("rank 1 asks or has ended", || is_resetting(&scene.scratch, 0, 1) || is_over(process));
     wait_until("rank 1 is answered or has ended", || {
         log.try_send(&scene.survivor);
         log.goes_on() || is_over(process)
@@ -110,7 +110,7 @@ pub fn asks_anew(doom: &dyn Doom) -> bool {
     }
     drain(&successor);
     assert!(log.told <= 1, "told once");
-    assert!(!is_asking(&scene.scratch, 0, 1), "a new start");
+    assert!(!is_resetting(&scene.scratch, 0, 1), "a new start");
     // Nothing but what was told to be lost, what its former holder had taken before it asked, and what that may have
     // acknowledged since.
     let firsts = match (log.told, begun) {
@@ -138,7 +138,7 @@ pub fn answers(doom: &dyn Doom, is_asleep: bool, is_seen: bool) -> bool {
         tally.begun.store(1, SeqCst);
         wait_until("rank 0 asks", || is_asleep || tally.begun() == 2);
         doom.begin();
-        let told = me.send_timeout(0, &letter(1, before, 20), BOUND);
+        let told = me.send_timeout(0, &descriptor(1, before, 20), BOUND);
         send(&me, before + 1, 200);
         tally.done.store(1, SeqCst);
         doom.end();
@@ -176,7 +176,7 @@ pub fn answers(doom: &dyn Doom, is_asleep: bool, is_seen: bool) -> bool {
     let seq = loop {
         let mail = receive(&scene.survivor);
         if mail.epoch() == 2 {
-            assert_eq!(mail.to_vec(), letter(2, 0, 200), "torn");
+            assert_eq!(mail.to_vec(), descriptor(2, 0, 200), "torn");
             assert!(last.is_none_or(|(seq, _)| seq < mail.seq()), "numbers go on");
             break mail.seq();
         }
@@ -184,7 +184,7 @@ pub fn answers(doom: &dyn Doom, is_asleep: bool, is_seen: bool) -> bool {
         received.push(u64::from(mail.to_vec()[1]));
     };
     assert!(received.is_empty() && scene.tally.0.done() == 0 || received == [before + 1], "{received:?}");
-    assert!(!is_asking(&scene.scratch, 1, 0), "a new start");
+    assert!(!is_resetting(&scene.scratch, 1, 0), "a new start");
     let mut reader = Reader { seq: seq + 1, life: 2, count: 1 };
     scene.expect_talk(&successor, &mut reader, &mut Reader::default());
     is_complete

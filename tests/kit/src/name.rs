@@ -21,7 +21,7 @@ impl Name {
     /// The path of a file.
     pub fn file() -> Self {
         let path = env::temp_dir().join(&*Self::new());
-        Self(path.into_os_string().into_string().expect("a path of letters"))
+        Self(path.into_os_string().into_string().expect("a path of descriptors"))
     }
 
     /// A name that is given.

@@ -11,13 +11,13 @@ fn index(seq: u64, len: usize) -> usize {
 /// A set of sequence numbers, all within one lap of the ring.
 ///
 /// Takes memory, a bit a slot, when the first number is put in.
-pub struct Marks {
+pub struct SeqSet {
     bits: OnceCell<Box<[Private<u64>]>>,
     lap: usize,
     count: Private<usize>,
 }
 
-impl Marks {
+impl SeqSet {
     /// No numbers, in a ring of `lap` slots, a power of two.
     pub fn new(lap: usize) -> Self {
         Self { bits: OnceCell::new(), lap, count: 0.into() }

@@ -1,13 +1,13 @@
 //! What a receiving end hands out.
 
-use crate::abi::{Envelope, Kind, Place};
+use crate::abi::{Envelope, Kind, Location};
 use std::thread::panicking;
 
 /// A message that the consumer has found: private copies of all that says where it is (I3).
 ///
 /// Four words, for each mail has one.
 #[derive(Debug, Clone, Copy)]
-pub struct Letter {
+pub struct Descriptor {
     /// Its sequence number.
     pub seq: u64,
     /// The payload's length in bytes.
@@ -41,14 +41,14 @@ const IN_UNWINDING: usize = 1 << 3;
 /// Above it is an index: no segment has so many words that it does not fit there.
 const INDEX_SHIFT: u32 = 4;
 
-impl Letter {
+impl Descriptor {
     /// The words that it consists of.
     #[inline(always)]
     pub fn words(&self) -> [u64; 4] {
         [self.seq, self.len as u64, self.envelope, self.at as u64]
     }
 
-    /// The letter that consists of these words.
+    /// The descriptor that consists of these words.
     #[inline(always)]
     pub fn of_words([seq, len, envelope, at]: [u64; 4]) -> Self {
         Self { seq, len: len as usize, envelope, at: at as usize }
@@ -156,7 +156,7 @@ impl Letter {
             context: 0,
             epoch: 0,
             kind: Kind::Whole,
-            place: Place::Inline(0),
+            place: Location::Inline(0),
         })
     }
 }
@@ -166,19 +166,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_keeps_its_place_and_its_marks() {
-        for letter in
-            [Letter::in_cell(7, 8, 8, 4095), Letter::in_arena(7, 63, 100, usize::MAX >> INDEX_SHIFT)]
+    fn a_descriptor_keeps_its_place_and_its_marks() {
+        for descriptor in
+            [Descriptor::in_cell(7, 8, 8, 4095), Descriptor::in_arena(7, 63, 100, usize::MAX >> INDEX_SHIFT)]
         {
-            let marked = letter.marked(true);
-            assert!(marked.is_redelivered() && !marked.is_in_unwinding() && !letter.is_redelivered());
-            assert_eq!((marked.lies(), marked.is_in_cell()), (letter.lies(), letter.is_in_cell()));
+            let marked = descriptor.marked(true);
+            assert!(marked.is_redelivered() && !marked.is_in_unwinding() && !descriptor.is_redelivered());
+            assert_eq!((marked.lies(), marked.is_in_cell()), (descriptor.lies(), descriptor.is_in_cell()));
             assert!(!marked.marked(false).is_redelivered());
             let assembled = marked.assembled(5000);
             assert_eq!((assembled.lies(), assembled.len), (Lies::Assembled, 5000));
             assert!(assembled.is_redelivered() && assembled.is_assembled() && !assembled.is_in_cell());
         }
-        assert_eq!(Letter::in_cell(7, 8, 8, 4095).lies(), Lies::Cell(4095));
-        assert_eq!(Letter::in_arena(7, 63, 100, 4095).lies(), Lies::Arena(4095));
+        assert_eq!(Descriptor::in_cell(7, 8, 8, 4095).lies(), Lies::Cell(4095));
+        assert_eq!(Descriptor::in_arena(7, 63, 100, 4095).lies(), Lies::Arena(4095));
     }
 }
