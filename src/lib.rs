@@ -108,7 +108,7 @@ mod wait;
 
 pub mod lab;
 
-/// What [`Mail::read`] takes its bound from, so that a program needs no dependency of its own.
+/// What [`Message::read`] takes its bound from, so that a program needs no dependency of its own.
 pub use bytemuck;
 pub use config::{Config, Reserve};
 pub use error::*;

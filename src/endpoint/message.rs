@@ -39,7 +39,7 @@ impl Message<'_> {
         epoch_of(self.descriptor.envelope().epoch, now)
     }
 
-    /// Whether it may have been received before, and not acknowledged: by this endpoint, which [left](Mail::leave) it or
+    /// Whether it may have been received before, and not acknowledged: by this endpoint, which [left](crate::Mail::leave) it or
     /// panicked with it in hand, or by an earlier holder of the rank that died. False for what certainly was not. Of mails
     /// that an earlier holder that died left unread, or that came before this endpoint first looked for mail, up to 32 of
     /// each sender may be marked that it had not received.

@@ -34,7 +34,7 @@ use core::time::Duration;
 /// Receiving from anyone says so once for each life that was there while this endpoint was, whether or not it ever sent
 /// anything; of a life from before only if it left mail for this rank. A rank whose holder was killed before this
 /// endpoint joined, and that nobody has taken since, counts as one that was there. Where a successor has followed at
-/// once, the end of the life before it may be told after mail of the successor, never between pieces of one message: [`Mail::epoch`] tells them apart. Of lives
+/// once, the end of the life before it may be told after mail of the successor, never between pieces of one message: [`Message::epoch`](crate::Message::epoch) tells them apart. Of lives
 /// of one rank that end between two looks only the last one's end is told.
 ///
 /// A clean leave is seen at once; a death within 75 ms by a receive from that rank, within a second by a receive from
@@ -103,7 +103,7 @@ impl Receiver {
     ///
     /// Mail comes again once the sender has found out, at its next message at the latest: that call is
     /// [`SendError::Reset`](crate::SendError::Reset), and what it sent before is lost unless it was received.
-    /// What it sends from then on comes in order and once. [`Mail::seq`] goes on where the sender is: the gap is
+    /// What it sends from then on comes in order and once. [`Message::seq`](crate::Message::seq) goes on where the sender is: the gap is
     /// what was lost. Until then a receive waits as if there were no mail, also in later lives of this rank.
     ///
     /// Never waits. Cost: the sender's, which looks at each cell of the mailbox.
