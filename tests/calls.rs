@@ -538,7 +538,7 @@ fn who_only_calls_takes_a_new_start_too() {
         let (_scratch, mut caller, server) = pair(Config::ranks(2));
         server.send(0, b"mail").expect("room");
         caller.reset(SERVER).expect("a request");
-        assert_eq!(server.send(0, b"lost"), Err(SendError::Reset), "the new start is given");
+        assert_eq!(server.send(0, b"lost"), Err(SendError::Reset), "the reset is given");
         let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
         server.try_recv().expect("the call").reply(&pattern(LONG, 1)).expect("room");
         assert_eq!(*call.reply_timeout(SHORT).expect("an answer"), pattern(LONG, 1), "{request}");

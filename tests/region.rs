@@ -705,7 +705,7 @@ fn live_among_stamps_without_memory(name: &str) {
     assert_eq!(me.recv_from(*from).expect("mail").to_vec(), b"before");
     assert_eq!(me.recv_from(*from).expect("mail").to_vec(), [0; 100]);
     assert_eq!(me.recv_from(1).expect("mail").to_vec(), [0; 100], "what lacked memory has stayed");
-    me.reset(1).expect("a new start");
+    me.reset(1).expect("a reset");
     let honest = region.join(1).expect("a free rank");
     honest.send(0, &[7; 100]).expect("room again");
     assert_eq!(me.recv_from_timeout(1, GUARD).expect("mail").to_vec(), [7; 100]);

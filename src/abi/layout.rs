@@ -125,7 +125,7 @@ pub struct Identity {
     pub former: AtomicU64,
 }
 
-/// The bit of a bell's mode that asks ringers to look whether the receiver asks for a new start. It stays when a
+/// The bit of a bell's mode that asks ringers to look whether the receiver asks for a reset. It stays when a
 /// rank is claimed: the request does, too.
 pub const RESET: u32 = 8;
 
@@ -170,7 +170,7 @@ pub struct ConsumerLine {
     /// Messages in fragments that were dropped because their end never came, and fragments without a
     /// beginning.
     pub drops: AtomicU64,
-    /// Odd while the receiver asks for a new start, another number each time.
+    /// Odd while the receiver asks for a reset, another number each time.
     pub reset_request: AtomicU64,
     /// A sequence number below which messages may have been handed out by a receiver that died before it
     /// acknowledged them.
@@ -194,7 +194,7 @@ pub struct ProducerLine {
     pub sleeps: AtomicU64,
     /// Times that a message woke the receiver.
     pub wakes: AtomicU64,
-    /// The number of the receiver's last request for a new start that was answered.
+    /// The number of the receiver's last request for a reset that was answered.
     pub reset_answer: AtomicU64,
     /// The answer: the sequence number from which on the mailbox makes sense.
     pub reset_from: AtomicU64,

@@ -247,7 +247,7 @@ impl Member {
         self.ringer.get().ring(Bell::credit(&peer.bells)).woken
     }
 
-    /// Asks all senders to look whether this receiving half asks them for a new start; or no more.
+    /// Asks all senders to look whether this receiving half asks them for a reset; or no more.
     pub fn set_resetting(&self, asks: bool) {
         if self.is_holder() {
             self.half.bell(&self.record).set_resetting(asks);

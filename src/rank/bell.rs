@@ -176,7 +176,7 @@ impl Ringer {
 pub struct Rung {
     /// Whether there was a sleeper.
     pub woken: bool,
-    /// Whether the rank asks its senders to look whether it asks them for a new start.
+    /// Whether the rank asks its senders to look whether it asks them for a reset.
     pub wants_reset: bool,
 }
 

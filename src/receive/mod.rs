@@ -45,7 +45,7 @@ pub struct Inbox {
     turn_end: Private<u64>,
     /// Whether memory is lacking for the next message of some sender.
     bars: Private<bool>,
-    /// Whether some sender was asked for a new start that it has not given.
+    /// Whether some sender was asked for a reset that it has not given.
     asks: Private<bool>,
     /// By rank: the life whose end is no news any more, by its epoch.
     reported: Box<[Private<u64>]>,
@@ -183,7 +183,7 @@ impl Inbox {
         }
     }
 
-    /// The mailbox from `rank`, if it is open; a new start that it was asked for is taken.
+    /// The mailbox from `rank`, if it is open; a reset that it was asked for is taken.
     fn peer(&self, member: &Member, rank: u32) -> Option<&Incoming> {
         if self.peers.get(rank).is_none() {
             self.discover(member);
@@ -252,7 +252,7 @@ impl Inbox {
     #[inline(always)]
     fn left_of_turn(&self, peer: &Incoming) -> u64 {
         let left = self.turn_end.get().wrapping_sub(peer.consumer.next());
-        // Beyond it: a new start was taken meanwhile.
+        // Beyond it: a reset was taken meanwhile.
         if left > BURST { 0 } else { left }
     }
 

@@ -1,12 +1,12 @@
 //! A mailbox that an endpoint reads from.
 
 mod acknowledge;
-mod bar;
 mod fragments;
 mod payload;
 mod starved;
+mod state;
 
-use bar::Bar;
+use state::State;
 
 use super::expected::Answers;
 use super::reassembly::Reassembly;
@@ -34,10 +34,7 @@ pub struct Incoming {
     /// The longest message, in bytes, that may be taken from the arena without ado: none that has any, until the arena is
     /// seen to have memory.
     pub limit: Private<usize>,
-    /// Whether nothing can be taken: what is there makes no sense, a new start is asked for, or memory is lacking.
-    silent: Private<bool>,
-    /// Which memory is lacking for the next message.
-    bar: Private<Bar>,
+    state: Private<State>,
     /// The message for which memory was lacking: nothing behind it is taken before it.
     lacking: Private<Option<u64>>,
     /// Whether a receive from anyone has said that memory is lacking.
@@ -46,8 +43,6 @@ pub struct Incoming {
     untold: Private<Option<RecvError>>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
     woken: Private<bool>,
-    /// Whether new whole messages are all there is to it: not corrupt, no fragments, nothing returned.
-    plain: Private<bool>,
     /// The message that arrives in fragments.
     fragments: RefCell<Option<Fragments>>,
     /// Whether fragments without a beginning are being dropped.
@@ -67,17 +62,16 @@ pub struct Incoming {
 
 impl Incoming {
     pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, server: Server) -> Self {
+        let state = if consumer.is_resetting() { State::Resetting } else { State::Plain };
         Self {
             from,
             record,
             limit: 0.into(),
-            silent: consumer.is_resetting().into(),
-            bar: Bar::Nothing.into(),
+            state: state.into(),
             lacking: None.into(),
             reported_bar: false.into(),
             untold: None.into(),
             woken: false.into(),
-            plain: (!consumer.is_resetting()).into(),
             consumer,
             server,
             fragments: RefCell::default(),
@@ -100,10 +94,11 @@ impl Incoming {
     /// As `is_ready`, but for calls.
     #[inline(always)]
     pub fn has_mail(&self) -> bool {
-        if self.silent.get() {
+        let state = self.state.get();
+        if state.is_silent() {
             return self.untold.get().is_some();
         }
-        self.consumer.is_ready() || !self.plain.get() && self.returned().is_some()
+        self.consumer.is_ready() || !state.is_plain() && self.returned().is_some()
     }
 
     /// The call on the call line, if there is one.
@@ -120,8 +115,9 @@ impl Incoming {
     #[inline(always)]
     fn next(&self) -> Option<u64> {
         let unread = || self.consumer.next_unread().unwrap_or_else(|| self.consumer.next());
-        let returned = || (!self.plain.get()).then(|| self.returned()).flatten();
-        let is_to_come = !self.silent.get() || self.untold.get().is_some() || self.is_barred();
+        let state = self.state.get();
+        let returned = || (!state.is_plain()).then(|| self.returned()).flatten();
+        let is_to_come = !state.is_silent() || self.untold.get().is_some() || self.is_barred();
         is_to_come.then(|| returned().map_or_else(unread, |descriptor| descriptor.seq))
     }
 
@@ -141,11 +137,7 @@ impl Incoming {
         self.server.is_ready(|| self.next())
     }
 
-    pub fn is_corrupt(&self) -> bool {
-        self.silent.get() && !self.consumer.is_resetting() && !self.is_barred()
-    }
-
-    /// Gives up all that is in the mailbox, and asks the sender for a new start. No mail of it is held any more.
+    /// Gives up all that is in the mailbox, and asks the sender for a reset. No mail of it is held any more.
     pub fn reset(&mut self, member: &Member) {
         let fragments = self.fragments.take().map_or(0, |fragments| fragments.memory());
         member.budget.give_back(self.kept.memory() + fragments);
@@ -157,11 +149,10 @@ impl Incoming {
         self.ring(member);
     }
 
-    /// Takes the new start that was asked for, if the sender has given one.
+    /// Takes the reset that was asked for, if the sender has given one.
     pub fn take_reset(&self, member: &Member) {
         if self.consumer.take_reset() {
-            self.silent.set(false);
-            self.plain.set(true);
+            self.state.set(State::Plain);
             // It may wait for room, of which there is none until now.
             self.ring(member);
         }
@@ -169,7 +160,7 @@ impl Incoming {
 
     /// Lets `take_new` of its consumer take so many messages without asking.
     pub fn grant(&self, member: &Member, count: u64) {
-        let is_easy = self.plain.get() && member.limit >= INLINE;
+        let is_easy = self.state.get().is_plain() && member.limit >= INLINE;
         self.consumer.grant(if is_easy { count } else { 0 });
     }
 
@@ -195,10 +186,7 @@ impl Incoming {
         if taken.is_ok() {
             self.reported_bar.set(false);
         }
-        self.plain.set(!self.silent.get() && self.fragments.borrow().is_none() && self.returned().is_none());
-        if !self.plain.get() {
-            self.consumer.grant(0);
-        }
+        self.settle_state();
         taken
     }
 
@@ -208,7 +196,7 @@ impl Incoming {
         // More is not there at once, unless the sender goes on meanwhile.
         for _ in 0..self.consumer.cells() {
             let lacking = self.lacking.get();
-            if self.silent.get() || lacking.is_none() && !self.consumer.is_new() {
+            if self.state.get().is_silent() || lacking.is_none() && !self.consumer.is_new() {
                 break;
             }
             // A message that is to be received in pieces is not put together.
@@ -255,8 +243,8 @@ impl Incoming {
             // An honest sender has reserved the arena before. Who touches one without memory gets SIGBUS.
             let completed = member.region.segment.complete_arena(self.from, member.rank());
             if let Err(error) = completed {
-                let bar = Bar::Space(Instant::now() + RESPITE);
-                return Err(self.bar(&descriptor, bar, no_pages(self.from, &error)));
+                let lacks = State::LacksSpace(Instant::now() + RESPITE);
+                return Err(self.bar(&descriptor, lacks, no_pages(self.from, &error)));
             }
             self.limit.set(member.limit);
         }
@@ -316,24 +304,16 @@ impl Incoming {
         }
     }
 
-    /// From now on there is more to it than new whole messages.
-    fn complicate(&self) {
-        self.plain.set(false);
-        self.consumer.grant(0);
-    }
-
     /// Nothing more is taken from the mailbox: it makes no sense.
     #[cold]
     fn corrupted(&self, member: &Member) -> RecvError {
-        self.silent.set(true);
-        self.bar.set(Bar::Nothing);
+        self.enter(State::Corrupt);
         self.untold.set(None);
-        self.complicate();
         self.drop_fragments(member);
         RecvError::Corrupt(self.from)
     }
 
-    /// Says, once, that a peer overwrote what this receiver says of new starts, or that a message under way never ends. In
+    /// Says, once, that a peer overwrote what this receiver says of resets, or that a message under way never ends. In
     /// the first case its sender may wait for one to be taken that nobody asked for, or not know of the one that is asked
     /// for.
     pub fn check(&self, member: &Member) -> Result<(), RecvError> {
@@ -358,7 +338,7 @@ impl Incoming {
     }
 
     fn take_returned(&self) -> Option<Descriptor> {
-        if self.plain.get() {
+        if self.state.get().is_plain() {
             return None;
         }
         let descriptor = self.returned()?;

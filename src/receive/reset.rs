@@ -5,7 +5,7 @@ use crate::error::RecvError;
 use crate::half::Member;
 
 impl Inbox {
-    /// Gives up all that is in the mailbox from `from`, and asks that sender for a new start.
+    /// Gives up all that is in the mailbox from `from`, and asks that sender for a reset.
     pub fn reset(&mut self, member: &Member, from: u32) -> Result<(), RecvError> {
         member.check()?;
         if !self.peers.reaches(from) {
@@ -21,7 +21,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Takes the new starts that were asked for, as far as senders have given them.
+    /// Takes the resets that were asked for, as far as senders have given them.
     #[inline(always)]
     pub(super) fn take_reset(&self, member: &Member) {
         if self.asks.get() {

@@ -43,7 +43,7 @@ pub struct Consumer {
     claimed: Private<u64>,
     /// Bytes of the arena in those that were retired and not settled.
     owed: Private<usize>,
-    /// The shared word: odd while a new start is asked for.
+    /// The shared word: odd while a reset is asked for.
     reset: Private<u64>,
 }
 

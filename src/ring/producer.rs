@@ -98,7 +98,7 @@ pub struct Producer {
     envelope: u64,
     /// Whether the consumer gave up messages since somebody was told so.
     lost: Private<bool>,
-    /// The last request for a new start that was answered.
+    /// The last request for a reset that was answered.
     answered: Private<u64>,
     /// Which bits of a sequence number say when to update the shared count of bytes.
     counted: u64,

@@ -1,7 +1,7 @@
 //! A message in fragments, as it arrives in a mailbox.
 
 use super::Incoming;
-use super::bar::Bar;
+use super::state::State;
 use crate::abi::epoch_of;
 use crate::error::RecvError;
 use crate::half::{Fragments, Member};
@@ -45,7 +45,7 @@ impl Incoming {
         };
         // All that a life before this one sent is visible from here on.
         let is_over = member.region.registry.life(self.from).epoch() != epoch;
-        if is_over && !self.silent.get() && !self.has_mail() && self.drop_fragments(member) {
+        if is_over && !self.state.get().is_silent() && !self.has_mail() && self.drop_fragments(member) {
             return Err(RecvError::Cut(self.from));
         }
         Ok(())
@@ -80,7 +80,7 @@ impl Incoming {
             Some(Some(bytes)) => Some(bytes),
             Some(None) => {
                 let error = RecvError::NoMemory { rank: self.from, len: total, left: member.budget.left() };
-                return Err(self.bar(descriptor, Bar::Budget, error));
+                return Err(self.bar(descriptor, State::LacksMemory, error));
             }
         };
         let epoch = epoch_of(descriptor.envelope().epoch, member.region.registry.life(self.from).epoch());

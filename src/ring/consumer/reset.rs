@@ -1,11 +1,11 @@
-//! A new start, asked for by the reader of a mailbox that makes no sense.
+//! A reset, asked for by the reader of a mailbox that makes no sense.
 
 use super::Consumer;
 use crate::memory::Mailbox;
 use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
 
 impl Consumer {
-    /// Asks the producer for a new start: the consumer that takes its place. All messages that are in the mailbox
+    /// Asks the producer for a reset: the consumer that takes its place. All messages that are in the mailbox
     /// are given up, those taken included. Until [`Consumer::take_reset`] there is nothing to take.
     pub fn request_reset(&self) -> Self {
         let line = &self.mailbox.lines.consumer;
@@ -21,13 +21,13 @@ impl Consumer {
         Self::at(self.mailbox.clone(), next, reset)
     }
 
-    /// Whether a new start was asked for and is not taken.
+    /// Whether a reset was asked for and is not taken.
     #[inline(always)]
     pub fn is_resetting(&self) -> bool {
         self.reset.get() & 1 == 1
     }
 
-    /// Takes the new start that was asked for, if the producer has given one; whether it has.
+    /// Takes the reset that was asked for, if the producer has given one; whether it has.
     pub fn take_reset(&self) -> bool {
         let reset = self.reset.get();
         if !self.is_resetting() || reset_answer(&self.mailbox) != reset {
@@ -50,19 +50,19 @@ impl Consumer {
         true
     }
 
-    /// Gives up a new start that was asked for, and is not taken.
+    /// Gives up a reset that was asked for, and is not taken.
     pub fn withdraw(&self) {
         self.reset.set(self.reset.get() & !1);
     }
 
-    /// Whether a peer overwrote what this consumer says of new starts. The producer may not see that one is asked for, or
+    /// Whether a peer overwrote what this consumer says of resets. The producer may not see that one is asked for, or
     /// may wait for one to be taken that nobody asked for.
     pub fn is_reset_forged(&self) -> bool {
         self.mailbox.lines.consumer.reset_request.load(Relaxed) != self.reset.get()
     }
 }
 
-/// The request for a new start that the producer answered last; where it is ours, its stamps are wiped.
+/// The request for a reset that the producer answered last; where it is ours, its stamps are wiped.
 fn reset_answer(mailbox: &Mailbox) -> u64 {
     mailbox.lines.producer.reset_answer.load(acquire(Edge::ResetAnswer))
 }

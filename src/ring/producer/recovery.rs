@@ -86,7 +86,7 @@ impl Producer {
         }
     }
 
-    /// Gives a consumer that asks for it a new start, once; whether it has asked and not yet taken it.
+    /// Gives a consumer that asks for it a reset, once; whether it has asked and not yet taken it.
     ///
     /// Cost: the line of `head`; a store to each cell where it has asked.
     pub fn answer(&self) -> bool {

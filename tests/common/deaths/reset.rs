@@ -6,7 +6,7 @@ use crate::common::wire::geometry;
 use mailbox::lab::abi::{ConsumerLine, Geometry};
 use std::mem::offset_of;
 
-/// Whether rank `to` asks rank `from` for a new start.
+/// Whether rank `to` asks rank `from` for a reset.
 fn is_resetting(scratch: &Scratch, from: u32, to: u32) -> bool {
     let word = geometry(scratch).mailbox(from, to) + offset_of!(ConsumerLine, reset_request) as u64;
     u64::from_ne_bytes(scratch.peek(word)) & 1 == 1
@@ -65,7 +65,7 @@ fn is_over(process: i32) -> bool {
     stat.rsplit(") ").next().is_some_and(|rest| rest.starts_with('Z'))
 }
 
-/// Rank 1 ends while it asks for a new start, or takes it.
+/// Rank 1 ends while it asks for a reset, or takes it.
 pub fn asks_anew(doom: &dyn Doom) -> bool {
     let scene = Scene::new();
     let mut log = Log::default();
@@ -110,7 +110,7 @@ pub fn asks_anew(doom: &dyn Doom) -> bool {
     }
     drain(&successor);
     assert!(log.told <= 1, "told once");
-    assert!(!is_resetting(&scene.scratch, 0, 1), "a new start");
+    assert!(!is_resetting(&scene.scratch, 0, 1), "a reset");
     // Nothing but what was told to be lost, what its former holder had taken before it asked, and what that may have
     // acknowledged since.
     let firsts = match (log.told, begun) {
@@ -127,7 +127,7 @@ pub fn asks_anew(doom: &dyn Doom) -> bool {
     is_complete
 }
 
-/// Rank 1 ends while it finds that it is asked for a new start, and gives it: in a send, or asleep for want of
+/// Rank 1 ends while it finds that it is asked for a reset, and gives it: in a send, or asleep for want of
 /// room. The receiver looks before there is a successor, or afterwards.
 pub fn answers(doom: &dyn Doom, is_asleep: bool, is_seen: bool) -> bool {
     let mut scene = Scene::new();
@@ -184,7 +184,7 @@ pub fn answers(doom: &dyn Doom, is_asleep: bool, is_seen: bool) -> bool {
         received.push(u64::from(mail.to_vec()[1]));
     };
     assert!(received.is_empty() && scene.tally.0.done() == 0 || received == [before + 1], "{received:?}");
-    assert!(!is_resetting(&scene.scratch, 1, 0), "a new start");
+    assert!(!is_resetting(&scene.scratch, 1, 0), "a reset");
     let mut reader = Reader { seq: seq + 1, life: 2, count: 1 };
     scene.expect_talk(&successor, &mut reader, &mut Reader::default());
     is_complete

@@ -49,7 +49,7 @@ pub enum Class {
     Head,
     /// Any word of the receiver's.
     Consumer,
-    /// Any word of the sender's: counters, and its part of a new start.
+    /// Any word of the sender's: counters, and its part of a reset.
     Counters,
     Stamp,
     Envelope,
