@@ -11,6 +11,7 @@ use std::io::Write;
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
+use std::time::Instant;
 
 #[test]
 fn second_process() {
@@ -456,6 +457,20 @@ fn mail_of_one_that_was_long_silent_is_found_however_short_the_time() {
 }
 
 // --- Joining -----------------------------------------------------------------------------------------------
+
+#[test]
+fn one_deadline_is_for_several_receives() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).cells(8).arena(1024));
+    let (me, other) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
+    let deadline = Instant::now() + SHORT;
+    other.send(0, b"one").expect("room");
+    assert_eq!(me.recv_until(1, deadline).expect("mail").to_vec(), b"one");
+    assert_eq!(me.recv_until(1, deadline).err(), Some(RecvError::Timeout));
+    assert!(Instant::now() >= deadline);
+    other.send(0, b"two").expect("room");
+    assert_eq!(me.recv_until(Source::Anyone, deadline).expect("mail that is there").to_vec(), b"two");
+}
 
 #[test]
 fn a_rank_is_joined_by_one_at_a_time() {

@@ -27,6 +27,7 @@ use crate::send::Draft;
 use crate::wait::Deadline;
 use core::fmt;
 use core::time::Duration;
+use std::time::Instant;
 
 /// What a process holds after joining a region as a rank.
 ///
@@ -203,6 +204,31 @@ impl Endpoint {
     /// The next mail from anyone; waits no longer than `timeout`. As [`Receiver::recv_timeout`].
     pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, timeout)
+    }
+
+    /// The next mail from `source`; waits no longer than until `deadline`. As [`Receiver::recv_until`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region, Source};
+    /// # use std::time::{Duration, Instant};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, b"one")?;
+    /// // All answers that come within a tenth of a second.
+    /// let deadline = Instant::now() + Duration::from_millis(100);
+    /// let mut answers = vec![];
+    /// loop {
+    ///     match me.recv_until(Source::Anyone, deadline) {
+    ///         Ok(mail) => answers.push(mail.to_vec()),
+    ///         Err(RecvError::Timeout) => break,
+    ///         Err(error) => return Err(error.into()),
+    ///     }
+    /// }
+    /// assert_eq!(answers, [b"one"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recv_until(&self, source: impl Into<Source>, deadline: Instant) -> Result<Mail<'_>, RecvError> {
+        self.mail(source.into(), deadline)
     }
 
     /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one. As

@@ -14,6 +14,7 @@ use crate::ring::Descriptor;
 use crate::wait::{Deadline, drive};
 use core::fmt;
 use core::time::Duration;
+use std::time::Instant;
 
 /// All the receiving of a rank; half of an [`Endpoint`](crate::Endpoint).
 ///
@@ -178,6 +179,12 @@ impl Receiver {
         timeout: Duration,
     ) -> Result<Mail<'_>, RecvError> {
         self.mail(source.into(), timeout, None)
+    }
+
+    /// The next mail from `source`; waits no longer than until `deadline`, then [`RecvError::Timeout`]: one deadline for
+    /// several receives. One that has passed gives what is there. Other errors as of [`Receiver::recv_from`].
+    pub fn recv_until(&self, source: impl Into<Source>, deadline: Instant) -> Result<Mail<'_>, RecvError> {
+        self.mail(source.into(), deadline, None)
     }
 
     /// `sender`: the other half, if the same thread has it.
