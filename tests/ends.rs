@@ -110,30 +110,6 @@ fn an_end_from_before_is_not_told_unless_there_is_mail() {
 }
 
 #[test]
-fn an_end_from_before_is_not_told_though_there_was_mail_of_an_earlier_life() {
-    let (_scratch, region) = region(2);
-    let [me, a] = join(&region, [0, 1]);
-    a.send(0, b"mail").expect("room");
-    drop(a);
-    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"mail");
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
-    drop(me);
-    drop(region.join(1).expect("free"));
-    let [me] = join(&region, [0]);
-    expect_nothing(&me);
-    drop(me);
-    // One that has sent, and of whose end nobody was told.
-    let [me, a] = join(&region, [0, 1]);
-    a.send(0, b"mail").expect("room");
-    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"mail");
-    drop(me);
-    drop(a);
-    let [me] = join(&region, [0]);
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
-    expect_nothing(&me);
-}
-
-#[test]
 fn the_end_of_one_that_spoke_is_told_after_its_last_mail_and_once() {
     let (_scratch, region) = region(2);
     let [me, a] = join(&region, [0, 1]);

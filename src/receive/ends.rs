@@ -148,8 +148,8 @@ impl Inbox {
         (first..ranks).chain(0..first)
     }
 
-    /// Takes over, as this mailbox is opened, whether a former receiver was told of its sender's end. If it was not, the end
-    /// of a life from before this endpoint is news, too, if there is mail, or that life sent the last: after the mail.
+    /// Takes over, as this mailbox is opened, whether a former receiver was told of its sender's end. If it was not, an end
+    /// from before this endpoint is news, too, also of a life that had nothing to send: after the mail.
     ///
     /// As far as a peer's word says. Only that of a life that is over counts, and of those the last: so the word withholds
     /// no end that is to come.
@@ -162,7 +162,7 @@ impl Inbox {
         } else if word != 0 && word == epoch.wrapping_sub(1) && life.joined() {
             // Of the life before the one that goes on.
             told.set(word);
-        } else if told.get() == epoch && (peer.is_ready() || peer.consumer.is_last_of(epoch)) {
+        } else if told.get() == epoch {
             told.set(EARLIER | epoch);
         }
     }

@@ -8,7 +8,7 @@ use super::budget::Budget;
 use super::descriptor::{Descriptor, Lies};
 use super::seq_set::SeqSet;
 use super::{Corrupt, arena_range, cell, check_stale, is_much};
-use crate::abi::{CallId, Cell, ConsumerLine, Envelope, Kind, Location, epoch_of};
+use crate::abi::{CallId, Cell, ConsumerLine, Envelope, Kind, Location};
 use crate::memory::{self, Mailbox};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
 use core::cell::Cell as Private;
@@ -145,16 +145,6 @@ impl Consumer {
         if count > 0 {
             self.claim(next.wrapping_add(count));
         }
-    }
-
-    /// Whether the last message that was acknowledged is of this life of the sender, as far as its words say.
-    pub fn is_last_of(&self, epoch: u64) -> bool {
-        let head = self.head.get();
-        let last = cell(&self.mailbox, head.wrapping_sub(1));
-        let envelope = Envelope::unpack(last.envelope.load(Relaxed));
-        head != 0
-            && last.stamp.load(Relaxed) == head
-            && envelope.is_some_and(|envelope| epoch_of(envelope.epoch, epoch) == epoch)
     }
 
     /// Tells a successor that messages below `end` may have been handed out; before they are.
