@@ -33,6 +33,8 @@ pub struct Consumer {
     block: Budget,
     /// Whether the last block was there as a whole when it began: it may be a stream.
     streams: Private<bool>,
+    /// Blocks that are begun without a look ahead, since the last look saw no stream.
+    unlooked: Private<u32>,
     /// Messages from `head` to `next` that are acknowledged already.
     acknowledged: SeqSet,
     /// Messages from `head` to `next` that were put back.
@@ -72,6 +74,7 @@ impl Consumer {
             turn: Budget::none(head),
             block: Budget::none(head),
             streams: false.into(),
+            unlooked: 0.into(),
             acknowledged: SeqSet::new(cells),
             unread: SeqSet::new(cells),
             owed: 0.into(),

@@ -11,6 +11,8 @@ use crate::sync::{Edge, Ordering::Relaxed, acquire};
 const TRIES: u32 = 4;
 /// Pauses before each of these looks.
 const PAUSES: u32 = 16;
+/// Blocks from one look to the next where no stream was seen.
+const SELDOM: u32 = 15;
 
 impl Consumer {
     /// Where the row ends that a drain with this descriptor in hand takes by `take_following`: that of its block, if the descriptor
@@ -52,7 +54,7 @@ impl Consumer {
             return false;
         }
         let last = seq.wrapping_add(count - 1);
-        let is_complete = self.is_stamped(last) || self.streams.get() && self.await_stamp(last);
+        let is_complete = self.is_stream(last);
         self.streams.set(is_complete);
         if is_complete {
             for ahead in PREFETCH..PREFETCH + BLOCK {
@@ -61,6 +63,18 @@ impl Consumer {
         }
         self.block.grant(seq, count);
         true
+    }
+
+    /// Whether messages up to `last` are there, or are in a moment where the block before was. Where it was not, it looks
+    /// seldom: a look takes the line of a message away that the producer is about to write, and messages that come one by
+    /// one would pay for it.
+    fn is_stream(&self, last: u64) -> bool {
+        if self.streams.get() {
+            return self.is_stamped(last) || self.await_stamp(last);
+        }
+        let unlooked = self.unlooked.get();
+        self.unlooked.set(unlooked.checked_sub(1).unwrap_or(SELDOM));
+        unlooked == 0 && self.is_stamped(last)
     }
 
     /// Lets the producer go ahead for a moment; whether it has written message `seq` by then.
