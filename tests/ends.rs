@@ -4,7 +4,7 @@
 mod common;
 
 use common::wire::{Wire, geometry};
-use common::{Child, GUARD, SHORT, Scratch, command, die, reply, role};
+use common::{Child, GUARD, SHORT, Scratch, command, die, filter_calls, reply, role, statement};
 use mailbox::lab::abi::{Identity, Kind, Rank};
 use mailbox::lab::os::COMPLETES;
 use mailbox::{Config, Endpoint, RecvError, Region};
@@ -274,8 +274,7 @@ fn the_end_of_another_is_told_beside_pieces_of_a_message_whose_sender_goes_on() 
 
 /// Has the system refuse this thread room in files at this offset.
 fn refuse_room_at(offset: u64) {
-    let statement = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
-    let mut filter = [
+    filter_calls(&mut [
         statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
         statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_fallocate as u32, 0, 3),
         // The low half of the third argument.
@@ -283,14 +282,7 @@ fn refuse_room_at(offset: u64) {
         statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, offset as u32, 0, 1),
         statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::ENOSPC as u32, 0, 0),
         statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
-    ];
-    let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
-    // SAFETY: `program` and what it points at outlive the calls.
-    #[expect(unsafe_code, reason = "system calls")]
-    unsafe {
-        assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-        assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
-    }
+    ]);
 }
 
 /// What a receiver is told, from anyone or this rank, once there is no memory for the mailbox from rank 1, which is said

@@ -12,8 +12,8 @@ pub struct Halves<'a> {
 }
 
 impl Halves<'_> {
-    /// Publishes what batches and drains hold back, before a wait: the peer that is waited for may wait for it. Whether there may have
-    /// been some.
+    /// Publishes what batches and drains hold back, before a wait: the peer that is waited for may wait for it. Whether
+    /// there may have been some.
     #[inline(always)]
     pub fn publish(self) -> bool {
         let mut is_in_batch = false;

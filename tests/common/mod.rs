@@ -356,17 +356,15 @@ pub fn is_registered_for_barriers() -> Option<bool> {
     (result >= 0).then_some(result & (GLOBAL_EXPEDITED | GLOBAL_EXPEDITED << 1) != 0)
 }
 
-/// Makes the system refuse this thread's barriers from now on, as a sandbox may that is entered late.
+/// A statement of a filter of system calls.
 #[cfg(target_os = "linux")]
-pub fn forbid_barriers() {
-    let statement = |code: u32, k: u32, jt, jf| libc::sock_filter { code: code as u16, jt, jf, k };
-    let mut filter = [
-        // The call's number; all but one are allowed, and that one is EPERM.
-        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
-        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_membarrier as u32, 0, 1),
-        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32, 0, 0),
-        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
-    ];
+pub fn statement(code: u32, k: u32, jt: u8, jf: u8) -> libc::sock_filter {
+    libc::sock_filter { code: code as u16, jt, jf, k }
+}
+
+/// Has the system ask this filter of each call that this thread makes from now on.
+#[cfg(target_os = "linux")]
+pub fn filter_calls(filter: &mut [libc::sock_filter]) {
     let program = libc::sock_fprog { len: filter.len() as u16, filter: filter.as_mut_ptr() };
     // SAFETY: `program` and what it points at outlive the calls.
     #[expect(unsafe_code, reason = "system calls")]
@@ -374,6 +372,18 @@ pub fn forbid_barriers() {
         assert_eq!(libc::prctl(libc::PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
         assert_eq!(libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program), 0);
     }
+}
+
+/// Makes the system refuse this thread's barriers from now on, as a sandbox may that is entered late.
+#[cfg(target_os = "linux")]
+pub fn forbid_barriers() {
+    filter_calls(&mut [
+        // The call's number; all but one are allowed, and that one is EPERM.
+        statement(libc::BPF_LD | libc::BPF_W | libc::BPF_ABS, 0, 0, 0),
+        statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, libc::SYS_membarrier as u32, 0, 1),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | libc::EPERM as u32, 0, 0),
+        statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0),
+    ]);
 }
 
 /// Elsewhere there are no barriers.

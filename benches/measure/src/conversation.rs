@@ -165,14 +165,7 @@ pub fn stream_batched(
     check_length(&name, bytes)?;
     let pair = Pair::of(&name, wait)?;
     let batches = messages / batch;
-    let partner = Partner::start(1, || {
-        let me = pair.join(1).expect("the region is there");
-        let mut buffer = vec![1; bytes];
-        for first in (0..batches).map(|number| number * batch) {
-            let _batch = me.batch();
-            send_all(&me, first..first + batch, &mut buffer);
-        }
-    })?;
+    let partner = start_batches(&pair, bytes, batches, batch)?;
     let me = pair.join(0)?;
     let mut buffer = vec![0; bytes];
     let mut receive = || {
@@ -204,14 +197,7 @@ pub fn stream_drained(
     check_length(&name, bytes)?;
     let pair = Pair::of(&name, wait)?;
     let batches = messages / batch;
-    let partner = Partner::start(1, || {
-        let me = pair.join(1).expect("the region is there");
-        let mut buffer = vec![1; bytes];
-        for first in (0..batches).map(|number| number * batch) {
-            let _batch = me.batch();
-            send_all(&me, first..first + batch, &mut buffer);
-        }
-    })?;
+    let partner = start_batches(&pair, bytes, batches, batch)?;
     let me = pair.join(0)?;
     let mut buffer = vec![0; bytes];
     me.recv()?.copy_to(black_box(&mut buffer));
@@ -228,6 +214,18 @@ pub fn stream_drained(
     drop(me);
     partner.finish()?;
     Ok(Stream { messages: batches * batch - 1, bytes, time })
+}
+
+/// Starts rank 1 of this pair, which sends so many batches, each of `batch` messages.
+fn start_batches(pair: &Pair, bytes: usize, batches: u64, batch: u64) -> Outcome<Partner> {
+    Ok(Partner::start(1, || {
+        let me = pair.join(1).expect("the region is there");
+        let mut buffer = vec![1; bytes];
+        for first in (0..batches).map(|number| number * batch) {
+            let _batch = me.batch();
+            send_all(&me, first..first + batch, &mut buffer);
+        }
+    })?)
 }
 
 /// Reads all messages that are there; how many.

@@ -3,7 +3,6 @@
 pub mod failure;
 pub mod output;
 pub mod place;
-pub mod process;
 pub mod processes;
 pub mod progress;
 pub mod random;

@@ -11,7 +11,6 @@ use super::tour::sleep::{Sleep, Wake};
 use super::tour::stream::Stream;
 use super::tour::talk::Talk;
 use crate::common::failure::Failure;
-use crate::common::process::die_with_parent;
 use crate::stress::chaos::bystander::Bystander;
 use crate::stress::chaos::spared::Spared;
 use crate::stress::chaos::vandal::Vandal;
@@ -19,6 +18,7 @@ use crate::stress::soak::soaker::Soaker;
 use crate::stress::torture::mourner::Mourner;
 use crate::stress::torture::victim::Victim;
 use clap::Subcommand;
+use measure::die_with_parent;
 
 /// Which.
 #[derive(Subcommand)]

@@ -48,7 +48,7 @@ impl Incoming {
     }
 
     #[cold]
-    pub(super) fn ring_aloud(&self, member: &Member) {
+    fn ring_aloud(&self, member: &Member) {
         if member.ring_credit(&self.record) {
             count(&self.consumer.line().wakes, 1);
             self.woken.set(true);

@@ -37,7 +37,7 @@ impl Incoming {
 
     // Takes the descriptor, not a reference to it, as `mail::finish` does.
     #[inline(never)]
-    pub(super) fn copy_beyond(&self, descriptor: Descriptor, offset: usize, buffer: &mut [u8]) {
+    fn copy_beyond(&self, descriptor: Descriptor, offset: usize, buffer: &mut [u8]) {
         if descriptor.is_on_line() {
             memory::load_at(self.server.words(), offset, buffer);
         } else if descriptor.is_assembled() {

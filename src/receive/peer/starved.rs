@@ -39,7 +39,7 @@ impl Incoming {
     }
 
     /// Whether its sender has not ended; asks the kernel.
-    pub(super) fn may_send(&self, member: &Member) -> bool {
+    fn may_send(&self, member: &Member) -> bool {
         member.end_of(self.from, true).is_none()
     }
 }

@@ -26,7 +26,7 @@ impl Consumer {
 
     /// Moves `head` beyond message `seq`, which is done with, if it can; whether it did.
     #[inline(always)]
-    pub(super) fn pass(&self, seq: u64) -> bool {
+    fn pass(&self, seq: u64) -> bool {
         self.pass_oldest(seq) || self.pass_any(seq)
     }
 
@@ -47,7 +47,7 @@ impl Consumer {
     }
 
     #[cold]
-    pub(super) fn pass_any(&self, seq: u64) -> bool {
+    fn pass_any(&self, seq: u64) -> bool {
         self.acknowledged.set(seq);
         let first = self.head.get();
         let mut head = first;

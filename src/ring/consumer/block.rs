@@ -15,8 +15,8 @@ const PAUSES: u32 = 16;
 const SELDOM: u32 = 15;
 
 impl Consumer {
-    /// Where the row ends that a drain with this descriptor in hand takes by `take_following`: that of its block, if the descriptor
-    /// lies in its cell and nothing before it is held.
+    /// Where the row ends that a drain with this descriptor in hand takes by `take_following`: that of its block, if the
+    /// descriptor lies in its cell and nothing before it is held.
     pub fn end_of_row(&self, hand: &Descriptor) -> u64 {
         let next = hand.seq.wrapping_add(1);
         let is_row = hand.is_in_cell() && self.is_oldest(hand.seq) && self.next.get() == next;
@@ -78,7 +78,7 @@ impl Consumer {
     }
 
     /// Lets the producer go ahead for a moment; whether it has written message `seq` by then.
-    pub(super) fn await_stamp(&self, seq: u64) -> bool {
+    fn await_stamp(&self, seq: u64) -> bool {
         (0..TRIES).any(|_| {
             (0..PAUSES).for_each(|_| core::hint::spin_loop());
             self.is_stamped(seq)
@@ -86,7 +86,7 @@ impl Consumer {
     }
 
     /// Whether message `seq` seems to be there.
-    pub(super) fn is_stamped(&self, seq: u64) -> bool {
+    fn is_stamped(&self, seq: u64) -> bool {
         cell(&self.mailbox, seq).stamp.load(Relaxed) == seq.wrapping_add(1)
     }
 }

@@ -3,10 +3,10 @@
 use super::order::{Fill, Order};
 use crate::common::failure::Failure;
 use crate::common::output::show;
-use crate::common::process::clock;
 use crate::common::processes::Processes;
 use clap::Args;
 use mailbox::Config;
+use measure::clock;
 use std::time::Duration;
 
 /// How long those who are told of a death have to say so.

@@ -3,9 +3,9 @@
 use super::chart;
 use crate::common::failure::Failure;
 use crate::common::output::time;
-use crate::common::process::processors;
 use mailbox::Wait;
 use measure::Times;
+use measure::processors;
 use std::time::{Duration, Instant};
 
 /// Round trips between two looks at the clock: few, for where two processes that spin share a processor, each takes

@@ -4,11 +4,11 @@ use super::pace::Pace;
 use crate::common::failure::Failure;
 use crate::common::output::{show, time};
 use crate::common::place::Where;
-use crate::common::process::processors;
 use crate::common::processes::Processes;
 use clap::Args;
 use mailbox::Wait;
 use measure::Times;
+use measure::processors;
 use std::time::Instant;
 
 /// Bytes each way: what a cell, or the line of a call, has room for.

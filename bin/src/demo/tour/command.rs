@@ -4,10 +4,10 @@ use super::pace::Pace;
 use super::{bounce, crowd, file, large, ring, sleep, stream, talk};
 use crate::common::failure::Failure;
 use crate::common::output::show;
-use crate::common::process::processors;
 use crate::common::processes::Processes;
 use crate::common::segments;
 use clap::Args;
+use measure::processors;
 
 #[derive(Args)]
 pub struct Tour {

@@ -4,11 +4,11 @@ use super::book::Book;
 use super::rack::{Rack, Terms};
 use crate::common::failure::Failure;
 use crate::common::output::show;
-use crate::common::process::clock;
 use crate::common::processes::Processes;
 use crate::stress::chaos::run::Chaos;
 use crate::stress::journal::Journal;
 use clap::Args;
+use measure::clock;
 use std::time::Duration;
 
 /// Kill processes that talk, at random, and check that nothing is lost, torn, out of order, repeated or stuck, and
