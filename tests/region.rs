@@ -330,7 +330,7 @@ fn features_that_only_a_newer_program_knows_are_told() {
         let refused = OpenError::Features { features: 1 << 40 };
         assert_eq!(Region::open(scratch.name()).err(), (!opens).then_some(refused));
         assert_eq!(Region::look(scratch.name()).err(), (!looks).then_some(refused));
-        // Whoever takes it away need not know what it has.
+        // A process that takes it away need not know what it has.
         assert_eq!(Region::remove_at(scratch.name()), Ok(()));
     }
 }

@@ -39,7 +39,7 @@ pub const BOOT: usize = 8;
 /// The bit of that word which says that the disk has it, too; the others are the boot's number.
 pub const SETTLED: u64 = 1;
 /// The word of the header that says in which boot of the machine the disk failed to take some of the region: 0 =
-/// in none. Written by whoever saw it, see `segment::durable`.
+/// in none. Written by the process that saw it, see `segment::durable`.
 pub const FAILED: usize = 9;
 
 /// The first of the header's three words of features, a bit each. Those of the first may be ignored by a program that
@@ -67,7 +67,7 @@ pub struct Control {
     pub abort: AtomicU64,
 }
 
-/// Where the word of a lock lies where the platform has no file locks: the process id of whoever holds it, or
+/// Where the word of a lock lies where the platform has no file locks: the process id of its holder, or
 /// 0. The locks are numbered as in `rank`: the gate and the labels, whose words are the
 /// header's last, then the ranks.
 pub const fn lock_word(lock: u32) -> u64 {
@@ -110,7 +110,7 @@ pub struct Activity {
     pub processors: [AtomicU64; 2],
 }
 
-/// A rank's life and name; written by whoever holds the rank's lock.
+/// A rank's life and name; written by the holder of the rank's lock.
 #[repr(C)]
 pub struct Identity {
     /// `epoch << 1 | joined`: how often the rank was claimed, and whether its last holder has left.
@@ -119,7 +119,7 @@ pub struct Identity {
     pub pid: AtomicU64,
     /// The label, padded with NULs.
     pub label: [AtomicU64; LABEL / 8],
-    /// Where the platform has no file locks: the process id of whoever holds the rank's lock, or 0.
+    /// Where the platform has no file locks: the process id of the holder of the rank's lock, or 0.
     pub lock: AtomicU64,
     /// What `life` was when the rank was last claimed: how the life before ended.
     pub former: AtomicU64,
@@ -137,7 +137,7 @@ pub struct Bells {
     /// Its sender, blocked on a full mailbox, sleeps here.
     pub credit: AtomicU32,
     /// What ringers of each of the two, in this order, must do beyond looking: see `rank::bell`.
-    /// Written by whoever sleeps there.
+    /// Written by the half that sleeps there.
     pub modes: [AtomicU32; 2],
     /// What is slept on instead where that is an event, one for each of the two. Nobody but the platform looks
     /// into it.

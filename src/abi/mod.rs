@@ -6,7 +6,7 @@
 //! │ Header │ rank table │ mailboxes to 0, from 0,1,2 … │ mailboxes to 1, from 0,1,2 … │  …  │
 //! └────────┴────────────┴──────────────────────────────┴──────────────────────────────┴─────┘
 //!  reserved at creation   each touched only after its bit in the receiver's `opened` is set, its arena only after
-//!                         whoever touches it has seen to it that it has memory
+//!                         the process that touches it has seen that it has memory
 //!
 //!  a rank's record, 1024 B
 //! ┌───────────────────┬───────────────────────┬──────────┬────────────────────┬──────────┐
@@ -26,7 +26,7 @@
 //!                                        in turns
 //! ```
 //! Below each part stands who writes it; of `identity`, the holder's lock, where it is a word, is also written
-//! by whoever takes all locks.
+//! by a process that takes all locks.
 //!
 //! Words of different writers are at least 128 bytes apart: a processor that fetches lines in pairs would
 //! otherwise make neighbours fight. All words are in the machine's byte order; the magic tells.

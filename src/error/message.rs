@@ -49,7 +49,7 @@ pub enum SendError {
     /// others are not affected.
     #[error("the mailbox is corrupt")]
     Corrupt,
-    /// The receiver has given up all that it had not received, to begin anew: see
+    /// The receiver has given up all that it had not received, and has reset the mailbox: see
     /// [`Receiver::reset`](crate::Receiver::reset). That is lost, and said once; this message is lost, too, unless
     /// the receiver had it before. What is sent from now on comes as ever.
     #[error("the receiver gave up all that it had not received, this message perhaps included")]

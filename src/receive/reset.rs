@@ -1,4 +1,4 @@
-//! New starts of mailboxes that made no sense.
+//! Resets of mailboxes that made no sense.
 
 use super::{Inbox, NOBODY};
 use crate::error::RecvError;

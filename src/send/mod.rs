@@ -213,7 +213,7 @@ impl Outbox {
         let (region, me) = (&member.region, member.rank());
         let record = region.registry.record(to);
         if region.is_opened(me, to) {
-            // By a predecessor, or by whoever may write there.
+            // By a predecessor, or by another process that may write there.
             region.segment.complete(me, to).map_err(|_| SendError::NoSpace)?;
         } else {
             region.segment.reserve(me, to).map_err(|_| SendError::NoSpace)?;
@@ -271,7 +271,7 @@ impl Outgoing {
     }
 }
 
-/// The epoch of whoever takes what is sent to a rank that is in this life.
+/// The epoch of the holder that takes what is sent to a rank that is in this life.
 pub fn taker(life: Life) -> u64 {
     life.epoch() + u64::from(!life.joined())
 }

@@ -10,7 +10,7 @@ use crate::receive::reassembly::Content;
 use crate::ring::{Descriptor, count};
 
 impl Incoming {
-    /// Whether nothing is read ahead: whoever takes a message in pieces is to be told if it ends, and then what ended it
+    /// Whether nothing is read ahead: a receiver that takes a message in pieces is told if it ends, and then what ended it
     /// comes first.
     pub(super) fn is_to_be_received(&self) -> bool {
         self.cutting.get().is_some() || self.has_begun()
@@ -21,7 +21,7 @@ impl Incoming {
         self.fragments.borrow().as_ref().is_some_and(Fragments::is_known)
     }
 
-    /// A message follows: what is under way never ends. Whoever takes it in pieces is told first.
+    /// A message follows: what is under way never ends. A receiver that takes it in pieces is told first.
     /// A mail from before it that had been left ends nothing.
     pub(super) fn end_fragments(&self, member: &Member, next: &Descriptor) -> Result<(), RecvError> {
         let is_older = |fragments: &Fragments| (next.seq.wrapping_sub(fragments.first) as i64) < 0;

@@ -1,4 +1,4 @@
-//! New starts of a mailbox: whoever asks for one, and whoever gives it, ends on the way.
+//! Resets of a mailbox: the receiver that asks for one, or the sender that gives it, ends on the way.
 
 use super::bells::wait_until_asleep_or_ended;
 use super::*;

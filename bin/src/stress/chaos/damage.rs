@@ -23,7 +23,7 @@ pub struct Damage {
     pub good: u64,
     /// Times that a mailbox was called corrupt.
     pub corrupt: u64,
-    /// New starts asked for with a mailbox that was called corrupt.
+    /// Resets asked for with a mailbox that was called corrupt.
     pub resets: u64,
     /// Those after which mail came, in the same life of the receiver.
     pub revived: u64,

@@ -139,7 +139,7 @@ pub enum Tally {
     Good = 3,
     /// Times that a mailbox was called corrupt.
     Corrupt = 4,
-    /// New starts asked for with a mailbox that was called corrupt.
+    /// Resets asked for with a mailbox that was called corrupt.
     Resets = 5,
     /// Those after which mail came.
     Revived = 6,
