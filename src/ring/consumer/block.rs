@@ -8,9 +8,9 @@ use crate::ring::descriptor::Descriptor;
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
 
 /// How often it looks whether a block is complete before it takes what is there of it.
-const TRIES: u32 = 4;
-/// Pauses before each of these looks.
-const PAUSES: u32 = 16;
+const TRIES: u32 = 16;
+/// Pauses before each of these looks: some processors pause for a hundred times as long as others.
+const PAUSES: u32 = 4;
 /// Blocks from one look to the next where no stream was seen.
 const SELDOM: u32 = 15;
 
