@@ -31,9 +31,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// A region of `ranks` participants, 1 to 1024, with 4096 cells and an arena of 2 MiB a mailbox. In memory is 1 KiB a
-    /// rank from the start on, and of the `ranks` x `ranks` mailboxes 264 KiB for each that carried nothing above 48
-    /// bytes, 2.3 MiB for each that did. Where there is little of it, as in a container whose `/dev/shm` has 64 MiB, a
+    /// A region of `ranks` participants, 1 to 1024, with 4096 cells and arenas of 2 MiB a mailbox. In memory is 1 KiB a
+    /// rank from the start on, and of the `ranks` x `ranks` mailboxes 272 KiB for each that carried nothing above 48
+    /// bytes, 2 MiB more for each that carried a message above that, and as much for each that carried such an answer. Where there is little of it, as in a container whose `/dev/shm` has 64 MiB, a
     /// smaller [`arena`](Config::arena) and fewer [`cells`](Config::cells) make room for more mailboxes.
     pub const fn ranks(ranks: u32) -> Self {
         Self {
@@ -51,8 +51,8 @@ impl Config {
         self
     }
 
-    /// Bytes of a mailbox for payloads above 48 bytes: a multiple of 128, up to 2^40; the default is 2 MiB, taken when
-    /// the first such message goes. A message above half of it travels in fragments of a quarter of it. One that both
+    /// Bytes of a mailbox for payloads above 48 bytes, and as many for such answers to calls: a multiple of 128, up to 2^40;
+    /// the default is 2 MiB, taken when the first such message, or answer, goes. A message above half of it travels in fragments of a quarter of it. One that both
     /// processors' second-level caches hold is slower by a multiple than a larger one.
     pub const fn arena(mut self, bytes: u64) -> Self {
         self.geometry.arena = bytes;
@@ -123,6 +123,6 @@ mod tests {
             assert_eq!(check(Config::ranks(2).mode(mode)), Err(ConfigError::Mode(mode)));
         }
         let large = Config::ranks(1024).cells(1 << 30).arena(1 << 40);
-        assert_eq!(check(large), Err(ConfigError::TooLarge { size: large.geometry.size(), ranks: 7 }));
+        assert_eq!(check(large), Err(ConfigError::TooLarge { size: large.geometry.size(), ranks: 5 }));
     }
 }

@@ -70,7 +70,7 @@
 //!
 //! # Trade-offs
 //!
-//! - Memory for a mailbox is taken at its first message and kept: by default 264 KiB, and 2 MiB more at the first
+//! - Memory for a mailbox is taken at its first message and kept: by default 272 KiB, and 2 MiB more at the first
 //!   message above 48 bytes. An endpoint takes 1 KiB of private memory, and less than 1.5 KiB more for each peer
 //!   and direction, the first 8 bytes a rank besides.
 //! - A receiver that does not acknowledge stops its sender, one mailbox later.
@@ -119,7 +119,7 @@ pub use rank::{Source, Status, Wait};
 #[cfg(not(loom))]
 pub use {
     call::{Call, Reply},
-    endpoint::{Batch, Drain, Endpoint, JoinOptions, Mail, Message, Receiver, Sender},
+    endpoint::{Batch, Drain, Endpoint, JoinOptions, Mail, Message, Receiver, Sender, Unanswered},
     half::{Interrupter, Piece},
     region::{Inspection, MAILBOX_FD, MailboxReport, OpenOptions, RankReport, Region, View},
     segment::{Leftover, LeftoverKind, Listed, Place},

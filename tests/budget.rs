@@ -7,7 +7,7 @@ use common::wire::Wire;
 use common::{GUARD, SHORT, Scratch, die, pattern};
 use mailbox::lab::abi::Kind;
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{CallError, Config, Endpoint, RecvError, SendError, Source};
+use mailbox::{Config, Endpoint, RecvError, SendError, Source};
 use std::thread;
 
 const ARENA: u64 = 4096;
@@ -209,57 +209,8 @@ fn the_end_of_a_sender_is_told_after_the_message_that_does_not_fit() {
 }
 
 #[test]
-fn a_call_whose_answer_is_behind_one_that_does_not_fit_is_held_up_until_it_does() {
-    let (_scratch, [a, b, _c]) = three(Config::ranks(3));
-    a.set_budget(LEN as u64 - 1);
-    let call = a.try_call(1, &[7; 100]).expect("room");
-    thread::scope(|scope| {
-        let server = scope.spawn(move || {
-            b.send_timeout(0, &pattern(LEN, 1), GUARD).expect("taken");
-            b.recv_timeout(GUARD).expect("a call").reply(&[8; 100]).expect("room");
-            b
-        });
-        assert_eq!(call.reply_timeout(GUARD).err(), Some(CallError::Held));
-        a.set_budget(LEN as u64);
-        assert_eq!(*call.reply_timeout(GUARD).expect("an answer"), [8; 100]);
-        assert_eq!(a.recv_from_timeout(1, GUARD).expect("mail").to_vec(), pattern(LEN, 1));
-        drop(server.join().expect("a thread"));
-    });
-}
-
-#[test]
-fn a_lack_of_memory_that_a_call_comes_upon_is_told_to_a_receive_after_the_mail_before_it() {
-    for calls in [false, true] {
-        let (_scratch, [a, b, _c]) = three(Config::ranks(3).max_message(LEN as u64));
-        let (a, held) = thread::scope(|scope| {
-            let sender = scope.spawn(move || (a.send_timeout(1, &pattern(LEN, 1), GUARD), a));
-            let held = b.recv_timeout(GUARD).expect("mail");
-            let (sent, a) = sender.join().expect("a thread");
-            assert_eq!(sent, Ok(()));
-            (a, held)
-        });
-        a.send(1, b"before").expect("room");
-        // It does not fit beside the one that is held.
-        assert!(a.send_timeout(1, &pattern(LEN, 2), SHORT).is_err());
-        let call = calls.then(|| b.try_call(0, b"?").expect("room"));
-        let look = || call.iter().all(|call| call.try_reply().is_ok_and(|reply| reply.is_none()));
-        assert!(look());
-        assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"before", "calls: {calls}");
-        assert!(look());
-        assert_eq!(told(&b, None), RecvError::NoMemory { rank: 0, len: LEN as u64, left: 0 });
-        assert!(look());
-        assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "once");
-        drop(held);
-        // Its sender has given it up.
-        assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
-        a.send(1, b"next").expect("room");
-        assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"next");
-    }
-}
-
-#[test]
 fn what_a_mailbox_took_that_makes_no_sense_is_given_back_however_that_was_found() {
-    for found_by in ["mail", "check", "call"] {
+    for found_by in ["mail", "check"] {
         let scratch = Scratch::new();
         let region = scratch.create(Config::ranks(3).arena(ARENA));
         let [a, b, c] = [0, 1, 2].map(|rank| region.join(rank).expect("free"));
@@ -269,11 +220,8 @@ fn what_a_mailbox_took_that_makes_no_sense_is_given_back_however_that_was_found(
         wire.push(Kind::More, &[1; 40]);
         assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
         match found_by {
-            "check" => wire.mailbox.lines.consumer.reset_request.store(77, Relaxed),
-            _ => wire.mailbox.cells.at(2).stamp.store(77, Relaxed),
-        }
-        if found_by == "call" {
-            assert!(b.try_call(0, b"?").expect("room").try_reply().is_ok());
+            "check" => wire.mailbox.mail.consumer.reset_request.store(77, Relaxed),
+            _ => wire.mailbox.mail.cells.at(2).stamp.store(77, Relaxed),
         }
         assert_eq!(told(&b, None), RecvError::Corrupt(0), "{found_by}");
         thread::scope(|scope| {

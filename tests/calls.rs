@@ -5,10 +5,13 @@ mod common;
 
 use common::wire::Wire;
 use common::{GUARD, ON_EVENTS, Scratch, pattern, wait_until};
-use mailbox::lab::abi::{CallId, Kind};
-use mailbox::lab::ring::Slack;
+use mailbox::lab::abi::{CREDITS, Kind, RETURN_CELLS};
+use mailbox::lab::memory::Lane;
+use mailbox::lab::ring::{Producer, Slack};
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{CallError, Config, Endpoint, RecvError, ReplyError, SendError, Source, Status, Wait};
+use mailbox::{
+    CallError, Config, Endpoint, Mail, RecvError, ReplyError, SendError, Status, Unanswered, Wait,
+};
 use std::panic;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -116,27 +119,19 @@ fn a_call_comes_after_the_mail_before_it() {
 }
 
 #[test]
-fn a_call_comes_after_mail_that_was_left_or_read_ahead() {
+fn a_call_comes_after_mail_that_was_left() {
     let (_scratch, caller, server) = pair(Config::ranks(2).cells(64));
-    for reads_ahead in [false, true] {
-        caller.send(SERVER, b"mail").expect("room");
-        if reads_ahead {
-            let own = server.try_call(0, &pattern(LONG, 0)).expect("room");
-            caller.try_recv().expect("the server's call").reply(&pattern(LONG, 1)).expect("room");
-            assert!(own.try_reply().expect("an answer").is_some());
-        } else {
-            server.try_recv().expect("mail").leave();
-        }
-        for request in [8, LONG] {
-            let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
-            let mail = server.try_recv().expect("mail");
-            assert!(!mail.is_call(), "{reads_ahead} {request}");
-            mail.leave();
-            drop(call);
-        }
-        assert_eq!(server.try_recv().expect("mail").to_vec(), b"mail");
-        (0..2).for_each(|_| drop(server.try_recv().expect("a call that was given up")));
+    caller.send(SERVER, b"mail").expect("room");
+    server.try_recv().expect("mail").leave();
+    for request in [8, LONG] {
+        let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
+        let mail = server.try_recv().expect("mail");
+        assert!(!mail.is_call(), "{request}");
+        mail.leave();
+        drop(call);
     }
+    assert_eq!(server.try_recv().expect("mail").to_vec(), b"mail");
+    (0..2).for_each(|_| drop(server.try_recv().expect("a call that was given up")));
 }
 
 #[test]
@@ -220,19 +215,55 @@ fn a_call_that_was_left_comes_again_and_one_only() {
 }
 
 #[test]
-fn an_answer_comes_through_mail_that_stays_unread() {
-    let (_scratch, caller, server) = pair(Config::ranks(2).cells(64));
-    for number in 0..50_u8 {
-        server.send(0, &[number]).expect("room");
+fn unread_mail_keeps_no_answer_from_coming() {
+    for request in [8, LONG / 2] {
+        for answer in [8, LONG / 2] {
+            // So much that no cell, or no arena, is left.
+            for (mails, len) in [(64, 1), (2, 512)] {
+                let (_scratch, caller, server) = pair(Config::ranks(2).cells(64).arena(1024));
+                let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
+                (0..mails).for_each(|number| server.send(0, &vec![number; len]).expect("room"));
+                assert_eq!(server.try_send(0, &vec![0; len]), Err(SendError::Full));
+                server.try_recv().expect("the call").try_reply(&pattern(answer, 1)).expect("room");
+                assert_eq!(*call.reply().expect("an answer"), pattern(answer, 1));
+                for number in 0..mails {
+                    assert_eq!(caller.try_recv().expect("mail").to_vec(), vec![number; len], "in order");
+                }
+                assert!(matches!(caller.try_recv(), Err(RecvError::Empty)));
+            }
+        }
     }
-    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
-    server.try_recv().expect("the call").reply(&pattern(LONG, 1)).expect("room");
-    server.send(0, &[50]).expect("room");
-    assert_eq!(*call.reply().expect("an answer"), pattern(LONG, 1));
-    for number in 0..=50 {
-        assert_eq!(caller.try_recv().expect("mail").to_vec(), [number], "in order");
+}
+
+#[test]
+fn an_answer_does_not_wait_for_a_message_in_fragments() {
+    for in_pieces in [false, true] {
+        let (_scratch, caller, server) = pair(Config::ranks(2).arena(1024));
+        caller.set_pieces(in_pieces);
+        // No memory for it.
+        caller.set_budget(0);
+        let call = caller.try_call(SERVER, &pattern(LONG / 2, 0)).expect("room");
+        let mail = server.try_recv().expect("the call");
+        assert_eq!(server.send_timeout(0, &pattern(5000, 0), SHORT), Err(SendError::Timeout));
+        mail.try_reply(&pattern(100, 1)).expect("room");
+        assert_eq!(*call.reply().expect("an answer"), pattern(100, 1));
+        // What was there is there.
+        let told = caller.try_recv().map(|mail| mail.piece().is_some());
+        assert!(matches!(told, Ok(true) | Err(RecvError::NoMemory { .. })), "{told:?}");
     }
-    assert!(matches!(caller.try_recv(), Err(RecvError::Empty)));
+}
+
+#[test]
+fn corruption_of_the_mail_keeps_no_answer_from_coming() {
+    let (scratch, caller, server) = pair(Config::ranks(2));
+    server.send(0, b"mail").expect("room");
+    Wire::new(&scratch, SERVER, 0).mailbox.mail.cells.at(0).stamp.store(77, Relaxed);
+    for request in [8, LONG] {
+        let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
+        server.try_recv().expect("the call").reply(&pattern(LONG, 1)).expect("room");
+        assert_eq!(*call.reply().expect("an answer"), pattern(LONG, 1));
+    }
+    assert!(matches!(caller.try_recv(), Err(RecvError::Corrupt(SERVER))));
 }
 
 #[test]
@@ -248,79 +279,173 @@ fn an_answer_that_a_receive_comes_upon_is_kept() {
 }
 
 #[test]
-fn an_answer_behind_a_message_that_never_ends_comes_once_that_is_told() {
-    let (_scratch, caller, server) = pair(Config::ranks(2).cells(4));
-    caller.set_pieces(true);
-    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
-    let mail = server.try_recv().expect("the call");
-    // All four cells: there is none to say that it is given up.
-    assert_eq!(server.send_timeout(0, &pattern(8 << 20, 0), SHORT), Err(SendError::Timeout));
-    drop(caller.try_recv().expect("a piece"));
-    mail.try_reply(b"done").expect("room");
-    for _ in 0..2 {
-        drop(caller.try_recv().expect("a piece"));
-    }
-    assert!(matches!(caller.try_recv(), Err(RecvError::Cut(SERVER))));
-    assert_eq!(call.try_reply().unwrap_err(), CallError::Held);
-    assert!(matches!(caller.try_recv(), Err(RecvError::Empty)));
-    assert_eq!(*call.reply().expect("an answer"), *b"done");
-}
-
-#[test]
-fn mail_that_fills_the_mailbox_bars_the_answer() {
-    let (scratch, caller, server) = pair(Config::ranks(2).cells(4));
-    for _ in 0..4 {
-        server.send(0, b"mail").expect("room");
-    }
-    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
-    let server = thread::spawn(move || {
-        server.recv().expect("the call").reply(b"done").expect("room, once the caller makes some");
-        server
-    });
-    scratch.wait_until_sender_sleeps(SERVER);
-    assert_eq!(call.reply_timeout(GUARD).unwrap_err(), CallError::Held);
-    for _ in 0..4 {
-        drop(caller.recv().expect("mail"));
-    }
-    assert_eq!(*call.reply().expect("an answer"), *b"done");
-    server.join().expect("a server");
-}
-
-#[test]
-fn mail_before_a_message_in_fragments_bars_the_answer() {
+fn a_call_that_cannot_be_answered_is_handed_back() {
     let (_scratch, caller, server) = pair(Config::ranks(2).arena(1024));
-    server.send(0, b"mail").expect("room");
-    let call = caller.try_call(SERVER, &pattern(LONG / 2, 0)).expect("room");
-    let server = thread::spawn(move || {
-        server.send(0, &pattern(5000, 0)).expect("it is taken");
-        server.recv().expect("the call").reply(&pattern(100, 1)).expect("room");
-        server
-    });
-    assert_eq!(call.reply_timeout(GUARD).unwrap_err(), CallError::Held);
-    assert_eq!(caller.recv().expect("mail").to_vec(), b"mail");
-    assert_eq!(caller.recv().expect("mail").to_vec(), pattern(5000, 0));
-    assert_eq!(*call.reply().expect("an answer"), pattern(100, 1));
-    server.join().expect("a server");
-}
-
-#[test]
-fn a_server_need_not_wait_for_a_caller() {
-    let (_scratch, caller, server) = pair(Config::ranks(2).cells(4));
-    while server.try_send(0, b"mail").is_ok() {}
-    type Answer = fn(mailbox::Mail<'_>) -> Result<(), ReplyError>;
-    let answers: [(SendError, Answer); 3] = [
-        (SendError::Full, |mail| mail.try_reply(b"done")),
-        (SendError::Timeout, |mail| mail.reply_timeout(b"done", SHORT)),
-        (SendError::Timeout, |mail| mail.refuse_timeout(b"done", SHORT)),
+    type Answer = for<'a> fn(Mail<'a>, &[u8]) -> Result<(), Unanswered<'a>>;
+    let answers: [(SendError, Answer); 4] = [
+        (SendError::Full, |mail, bytes| mail.try_reply(bytes)),
+        (SendError::Timeout, |mail, bytes| mail.reply_timeout(bytes, SHORT)),
+        (SendError::Timeout, |mail, bytes| mail.refuse_timeout(bytes, SHORT)),
+        (SendError::TooLarge { limit: 512 }, |mail, _| mail.try_reply(&[0; 513])),
     ];
     for (error, answer) in answers {
-        let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
-        let result = answer(server.try_recv().expect("the call"));
-        assert_eq!(result, Err(ReplyError::Send(error)));
-        while server.try_send(0, b"more").is_ok() {}
-        while caller.try_recv().is_ok() {}
-        assert_eq!(call.reply().unwrap_err(), CallError::Dropped);
-        while server.try_send(0, b"mail").is_ok() {}
+        let calls = [0; 3].map(|_| caller.try_call(SERVER, &pattern(60, 0)).expect("room"));
+        let [first, second, third] = [0; 3].map(|_| server.try_recv().expect("a call"));
+        // Both take all the room that there is for answers that do not fit a cell.
+        for mail in [first, second] {
+            mail.try_reply(&pattern(512, 1)).expect("room");
+        }
+        let unanswered = answer(third, &pattern(512, 2)).expect_err("no room");
+        assert_eq!(unanswered.error(), ReplyError::Send(error));
+        assert_eq!(unanswered.to_string(), format!("the answer was not sent: {error}"));
+        let call = unanswered.into_call();
+        let [first, second, third] = calls;
+        assert_eq!(third.try_reply().expect("no error").as_deref(), None);
+        // That look took both in.
+        call.try_reply(&pattern(512, 3)).expect("room");
+        assert_eq!(*third.reply().expect("an answer"), pattern(512, 3));
+        for call in [second, first] {
+            assert_eq!(*call.reply().expect("an answer"), pattern(512, 1));
+        }
+    }
+    let call = caller.try_call(SERVER, b"short").expect("room");
+    drop(server.try_recv().expect("the call").try_reply(&[0; 513]).expect_err("too long"));
+    assert_eq!(call.reply().unwrap_err(), CallError::Dropped);
+}
+
+#[test]
+fn a_server_waits_for_the_room_of_earlier_answers_until_its_caller_looks_or_ends() {
+    for how in [Wait::Spin, Wait::Adaptive, Wait::Block] {
+        for ends in [false, true] {
+            let (_scratch, caller, server) = pair(Config::ranks(2).arena(1024));
+            server.set_wait(how);
+            let calls = [0; 3].map(|_| caller.try_call(SERVER, &pattern(60, 0)).expect("room"));
+            let server = thread::spawn(move || {
+                for _ in 0..3 {
+                    server.recv().expect("a call").reply(&pattern(512, 1)).expect("room");
+                }
+                server
+            });
+            thread::sleep(SHORT);
+            if ends {
+                drop(calls);
+                kill(caller);
+            } else {
+                for call in calls {
+                    assert_eq!(*call.reply().expect("an answer"), pattern(512, 1));
+                }
+            }
+            drop(server.join().expect("a server"));
+        }
+    }
+}
+
+#[test]
+fn so_many_calls_may_be_under_way_and_no_more() {
+    let (_scratch, caller, server) = pair(Config::ranks(2));
+    let full = CallError::Request(SendError::Full);
+    let _line = caller.try_call(SERVER, b"on the line").expect("room");
+    let ask = |number: usize| caller.try_call(SERVER, &number.to_ne_bytes());
+    let mut calls: Vec<_> = (0..CREDITS).map(|number| ask(number).expect("a credit")).collect();
+    assert_eq!(ask(CREDITS).map(drop).unwrap_err(), full);
+    assert_eq!(caller.call_timeout(SERVER, b"", SHORT).unwrap_err(), CallError::Timeout);
+    // Giving up gives no credit back: the answer has its cell.
+    calls.truncate(CREDITS / 2);
+    assert_eq!(ask(CREDITS).map(drop).unwrap_err(), full);
+    let mut mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().expect("a call")).collect();
+    assert!(matches!(server.try_recv(), Err(RecvError::Empty)));
+    for mail in mails.drain(1..).rev() {
+        let number = mail.to_vec();
+        mail.try_reply(&number).expect("a cell");
+    }
+    // All are answered, also those that were given up and those whose answers nobody has taken.
+    let more: Vec<_> = (0..CREDITS).map(|number| ask(1000 + number).expect("a credit")).collect();
+    assert_eq!(ask(0).map(drop).unwrap_err(), full);
+    for (number, call) in calls.into_iter().enumerate() {
+        assert_eq!(*call.reply().expect("an answer"), number.to_ne_bytes());
+    }
+    assert_eq!(ask(0).map(drop).unwrap_err(), full);
+    for _ in 0..CREDITS {
+        let mail = server.try_recv().expect("a call");
+        let number = mail.to_vec();
+        mail.reply(&number).expect("an answer");
+    }
+    for (number, call) in more.into_iter().enumerate() {
+        assert_eq!(*call.reply().expect("an answer"), (1000 + number).to_ne_bytes());
+    }
+    drop(ask(7).expect("a credit"));
+}
+
+#[test]
+fn one_call_more_waits_until_another_is_answered() {
+    let (_scratch, caller, server) = pair(Config::ranks(2));
+    let calls: Vec<_> = (0..=CREDITS).map(|_| caller.try_call(SERVER, b"early").expect("room")).collect();
+    let server = serve(server, |request| {
+        if request == b"early" {
+            thread::sleep(Duration::from_millis(1));
+        }
+        request.to_vec()
+    });
+    assert_eq!(*caller.call_timeout(SERVER, &pattern(LONG, 0), GUARD).expect("an answer"), pattern(LONG, 0));
+    for call in calls {
+        assert_eq!(*call.reply().expect("an answer"), *b"early");
+    }
+    drop(caller);
+    server.join().expect("a server");
+}
+
+#[test]
+fn a_life_that_ended_gives_its_credits_back() {
+    for end in [drop as fn(_), kill] {
+        let (scratch, caller, mut server) = pair(Config::ranks(2));
+        for round in 0..3 {
+            let calls: Vec<_> =
+                (0..=CREDITS).map(|_| caller.try_call(SERVER, b"?").expect("a credit")).collect();
+            // Some are answered, and nobody looks; some are not.
+            let mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().expect("a call")).collect();
+            for mail in mails.into_iter().skip(round).step_by(2) {
+                mail.try_reply(b"!").expect("a cell");
+            }
+            drop(calls);
+            end(server);
+            server = scratch.open().join(SERVER).expect("a free rank");
+        }
+        let calls: Vec<_> = (0..=CREDITS).map(|_| caller.try_call(SERVER, b"?").expect("a credit")).collect();
+        (0..=CREDITS).for_each(|_| server.try_recv().expect("a call").try_reply(b"last").expect("a cell"));
+        for call in calls {
+            assert_eq!(*call.reply().expect("an answer"), *b"last");
+        }
+    }
+}
+
+#[test]
+fn what_a_caller_that_died_left_takes_no_cell_from_its_successor() {
+    let (scratch, mut caller, server) = pair(Config::ranks(2));
+    for _ in 0..3 {
+        (0..=CREDITS).for_each(|_| drop(caller.try_call(SERVER, b"?").expect("a credit")));
+        let mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().expect("a call")).collect();
+        mails.into_iter().for_each(|mail| mail.try_reply(b"to the dead").expect("a cell"));
+        kill(caller);
+        caller = scratch.open().join(0).expect("a free rank");
+        let calls: Vec<_> = (0..=CREDITS).map(|_| caller.try_call(SERVER, b"?").expect("a credit")).collect();
+        let mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().expect("a call")).collect();
+        mails.into_iter().for_each(|mail| mail.try_reply(b"to the living").expect("a cell"));
+        for call in calls {
+            assert_eq!(*call.reply().expect("an answer"), *b"to the living");
+        }
+    }
+}
+
+#[test]
+fn a_call_that_is_dropped_is_told_at_once() {
+    let (_scratch, caller, server) = pair(Config::ranks(2));
+    caller.send(SERVER, b"held").expect("room");
+    let calls = [8, LONG, LONG].map(|len| caller.try_call(SERVER, &pattern(len, 0)).expect("room"));
+    let _held = server.try_recv().expect("mail");
+    let mails: Vec<_> = (0..3).map(|_| server.try_recv().expect("a call")).collect();
+    drop(mails);
+    for call in calls {
+        assert_eq!(call.try_reply().unwrap_err(), CallError::Dropped);
     }
 }
 
@@ -376,17 +501,15 @@ fn mail_is_no_call() {
 }
 
 #[test]
-fn a_half_answers_what_came_on_the_line_and_fits_it() {
+fn a_half_answers_whatever_the_length() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     let (_sender, receiver) = server.split();
-    let call = caller.try_call(SERVER, b"short").expect("room");
-    receiver.try_recv().expect("the call").reply(b"short, too").expect("an answer");
-    assert_eq!(*call.reply().expect("an answer"), *b"short, too");
-    for (request, answer) in [(8, LONG), (LONG, 8)] {
-        let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
-        let mail = receiver.try_recv().expect("the call");
-        assert_eq!(mail.reply(&pattern(answer, 0)), Err(ReplyError::Split));
-        assert_eq!(call.reply().unwrap_err(), CallError::Dropped);
+    for request in [8, LONG] {
+        for answer in [8, LONG] {
+            let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
+            receiver.try_recv().expect("the call").reply(&pattern(answer, 1)).expect("an answer");
+            assert_eq!(*call.reply().expect("an answer"), pattern(answer, 1));
+        }
     }
 }
 
@@ -562,54 +685,30 @@ fn a_region_of_short_messages_carries_more_calls_than_one() {
     }
 }
 
-/// A call of `request`, whose `answer` has no room while the mail that was sent before it is not received, is told so.
-fn expect_barred(scratch: &Scratch, caller: &Endpoint, server: Endpoint, request: &[u8], answer: Vec<u8>) {
-    let call = caller.try_call(SERVER, request).expect("room");
-    let server = thread::spawn(move || {
-        let call = server.recv().expect("the call");
-        let answered = call.reply_timeout(&answer, Duration::from_secs(2));
-        (answered, server)
-    });
-    scratch.wait_until_sender_sleeps(SERVER);
-    let said = call.reply_timeout(Duration::from_secs(1)).unwrap_err();
-    drop(server.join().expect("a server"));
-    assert_eq!(said, CallError::Held, "both wait for each other");
-}
-
 #[test]
-fn mail_that_fills_the_mailbox_bars_a_long_answer_to_a_short_call() {
-    let (scratch, caller, server) = pair(Config::ranks(2).cells(4));
-    for _ in 0..4 {
-        server.send(0, b"mail").expect("room");
+fn a_wait_for_the_answer_of_a_server_that_waits_for_its_caller_says_so() {
+    type Send = fn(&Endpoint);
+    let sends: [(Send, usize); 3] = [
+        (|server| (0..65).for_each(|_| server.send(0, b"mail").expect("room")), 65),
+        (|server| (0..3).for_each(|_| server.send(0, &[1; 512]).expect("room")), 3),
+        (|server| server.send(0, &pattern(5000, 0)).expect("it is taken"), 1),
+    ];
+    for (send, mails) in sends {
+        for request in [8, LONG / 2] {
+            let (_scratch, caller, server) = pair(Config::ranks(2).cells(64).arena(1024));
+            let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
+            let server = thread::spawn(move || {
+                send(&server);
+                server.recv().expect("the call").reply(b"done").expect("room");
+                server
+            });
+            assert_eq!(call.reply_timeout(GUARD).unwrap_err(), CallError::Held);
+            assert!(matches!(call.try_reply(), Ok(None)), "who does not wait may receive meanwhile");
+            (0..mails).for_each(|_| drop(caller.recv().expect("mail")));
+            assert_eq!(*call.reply().expect("an answer"), *b"done");
+            drop(server.join().expect("a server"));
+        }
     }
-    expect_barred(&scratch, &caller, server, b"short", pattern(LONG, 1));
-}
-
-#[test]
-fn mail_that_fills_the_arena_bars_the_answer() {
-    let (scratch, caller, server) = pair(Config::ranks(2).cells(64).arena(1024));
-    for _ in 0..2 {
-        server.send(0, &[1; 512]).expect("room");
-    }
-    expect_barred(&scratch, &caller, server, &pattern(LONG / 2, 0), b"done".to_vec());
-}
-
-#[test]
-fn calls_keep_messages_in_pieces() {
-    let (_scratch, caller, server) = pair(Config::ranks(2).arena(1024));
-    caller.set_pieces(true);
-    let call = caller.try_call(SERVER, &pattern(LONG / 2, 0)).expect("room");
-    let server = thread::spawn(move || {
-        server.send(0, &pattern(5000, 0)).expect("it is taken");
-        server.recv().expect("the call").reply(b"done").expect("room");
-        server
-    });
-    let answer = call.reply_timeout(GUARD);
-    let mail = caller.recv().expect("mail");
-    assert!(mail.piece().is_some(), "{answer:?}, then a mail of {} bytes", mail.len());
-    drop(mail);
-    while caller.recv_timeout(SHORT).is_ok() {}
-    drop(server.join().expect("a server"));
 }
 
 #[test]
@@ -641,14 +740,59 @@ fn a_turn_is_of_calls_and_mail_together() {
 }
 
 #[test]
-fn a_call_that_ended_in_corruption_is_over() {
+fn a_lane_that_makes_no_sense_ends_its_calls_and_begins_anew() {
+    for garbage in [
+        |returns: &Lane| returns.cells.at(0).stamp.store(77, Relaxed),
+        |returns: &Lane| {
+            returns.cells.at(0).envelope.store(0, Relaxed);
+            returns.cells.at(0).stamp.store(1, Relaxed);
+        },
+        |returns: &Lane| {
+            // An answer in the arena, beyond its end.
+            returns.cells.at(0).envelope.store(6 << 6 | 63, Relaxed);
+            returns.cells.at(0).payload[0].store(1 << 40, Relaxed);
+            returns.cells.at(0).stamp.store(1, Relaxed);
+        },
+    ] {
+        let (scratch, caller, server) = pair(Config::ranks(2));
+        let wire = Wire::new(&scratch, 0, SERVER);
+        let line = caller.try_call(SERVER, b"on the line").expect("room");
+        let calls = [0; 2].map(|_| caller.try_call(SERVER, &pattern(LONG, 0)).expect("room"));
+        garbage(&wire.mailbox.returns);
+        for call in &calls {
+            assert!(matches!(call.try_reply(), Err(CallError::Corrupt)));
+            assert!(matches!(call.try_reply(), Err(CallError::Over)), "as it says");
+        }
+        for _ in 0..3 {
+            // Those that were lost, among others.
+            server.try_recv().expect("a call").reply(b"there").expect("room");
+        }
+        assert_eq!(*line.reply().expect("an answer"), *b"there");
+        for len in [8, LONG] {
+            let call = caller.try_call(SERVER, &pattern(LONG, 1)).expect("room");
+            server.try_recv().expect("the call").reply(&pattern(len, 2)).expect("room");
+            assert_eq!(*call.reply().expect("an answer"), pattern(len, 2));
+        }
+    }
+}
+
+#[test]
+fn a_lane_without_room_for_an_honest_answer_is_corrupt_to_its_server() {
     let (scratch, caller, server) = pair(Config::ranks(2));
-    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
-    server.send(0, b"mail").expect("room");
-    let wire = Wire::new(&scratch, SERVER, 0);
-    wire.mailbox.cells.at(0).stamp.store(77, Relaxed);
-    assert!(matches!(call.try_reply(), Err(CallError::Corrupt)));
-    assert!(matches!(call.try_reply(), Err(CallError::Over)), "as it says");
+    let calls = [0; 2].map(|_| caller.try_call(SERVER, &pattern(LONG, 0)).expect("room"));
+    server.try_recv().expect("a call").reply(b"there").expect("room");
+    let head = &Wire::new(&scratch, 0, SERVER).mailbox.returns.consumer.head;
+    head.store(1 << 40, Relaxed);
+    for _ in 0..RETURN_CELLS {
+        let (Ok(call), true) = (caller.try_call(SERVER, &pattern(LONG, 0)), true) else { break };
+        drop(call);
+    }
+    let mut said = Ok(());
+    while let Ok(call) = server.try_recv() {
+        said = said.and(call.reply(&pattern(LONG, 1)));
+    }
+    assert!(matches!(said, Ok(()) | Err(ReplyError::Send(SendError::Corrupt))), "{said:?}");
+    drop(calls);
 }
 
 #[test]
@@ -672,7 +816,7 @@ fn garbage_on_the_line_is_no_call_and_corrupts_an_answer() {
     let (scratch, caller, server) = pair(Config::ranks(2));
     assert!(matches!(server.try_recv(), Err(RecvError::Empty)));
     let line = |wire: &Wire, stamp: u64, envelope: u64| {
-        let call = &wire.mailbox.lines.call;
+        let call = &wire.mailbox.call;
         call.envelope.store(envelope, Relaxed);
         call.stamp.store(stamp, Relaxed);
     };
@@ -698,7 +842,7 @@ fn garbage_on_the_line_is_no_call_and_corrupts_an_answer() {
     line(&wire, 0, 0);
     for (change, envelope) in [(1_u64 << 30, 6 << 6), (1, call), (1, 0), (1, 6 << 6 | 63), (1, u64::MAX)] {
         let call = caller.try_call(SERVER, b"asked").expect("room");
-        let stamp = wire.mailbox.lines.call.stamp.load(Relaxed);
+        let stamp = wire.mailbox.call.stamp.load(Relaxed);
         line(&wire, stamp ^ change, envelope);
         assert_eq!(call.reply().unwrap_err(), CallError::Corrupt);
         line(&wire, stamp & !1, 0);
@@ -709,58 +853,29 @@ fn garbage_on_the_line_is_no_call_and_corrupts_an_answer() {
 }
 
 #[test]
-fn garbage_in_the_mailbox_is_corrupt_or_nobodys_answer() {
-    let ticketed = |wire: &Wire, kind: Kind, words: [u64; 2]| {
-        let slot = wire.producer.claim(64, Slack::Any).expect("room").of(kind);
-        wire.producer.fill_of_call(&slot, CallId::For(1), &[7; 64]);
-        let cell = wire.mailbox.cells.at(slot.seq);
-        (2..4).zip(words).for_each(|(at, word)| cell.payload[at].store(word, Relaxed));
-    };
-    type Forge<'a> = &'a dyn Fn(&Wire);
-    let corrupt: [Forge<'_>; 7] = [
-        &|wire| wire.push(Kind::Call, b"not in the arena"),
-        &|wire| wire.push(Kind::Answer, b"not in the arena"),
-        &|wire| wire.push(Kind::Dropped, b""),
-        &|wire| wire.push(Kind::Elsewhere, b""),
-        &|wire| ticketed(wire, Kind::Call, [9, 1]),
-        &|wire| ticketed(wire, Kind::Call, [2, 1]),
-        &|wire| ticketed(wire, Kind::Refusal, [u64::MAX, 1]),
-    ];
-    for (at, forge) in corrupt.into_iter().enumerate() {
+fn garbage_in_a_lane_is_corrupt_or_nobodys_answer() {
+    for kind in [Kind::Answer, Kind::Refusal, Kind::Dropped] {
         let (scratch, _caller, server) = pair(Config::ranks(2));
-        forge(&Wire::new(&scratch, 0, SERVER));
-        assert!(matches!(server.recv_from(0), Err(RecvError::Corrupt(0))), "{at}");
+        Wire::new(&scratch, 0, SERVER).push(kind, b"not there");
+        assert!(matches!(server.recv_from(0), Err(RecvError::Corrupt(0))), "{kind:?}");
     }
-    let harmless: [Forge<'_>; 3] = [
-        &|wire| ticketed(wire, Kind::Call, [0, 77]),
-        &|wire| ticketed(wire, Kind::Answer, [1, 77]),
-        &|wire| ticketed(wire, Kind::Refusal, [2, 77]),
-    ];
     let (scratch, _caller, server) = pair(Config::ranks(2));
     let wire = Wire::new(&scratch, 0, SERVER);
-    harmless.into_iter().for_each(|forge| forge(&wire));
+    let slot = wire.producer.claim(4, Slack::Any).expect("room");
+    wire.producer.fill(&slot.numbered(Kind::Call, 77), b"to whom?");
     wire.push(Kind::Whole, b"mail");
-    assert_eq!(server.recv().expect("mail").to_vec(), b"mail");
-}
+    assert_eq!(server.recv().expect("mail").to_vec(), b"mail", "a call to another life is nobody's");
 
-#[test]
-fn corruption_that_a_call_comes_upon_is_told_to_a_receive_after_the_mail_before_it() {
-    for calls in [false, true] {
-        for source in [Source::Anyone, Source::Rank(SERVER)] {
-            let (scratch, caller, server) = pair(Config::ranks(2));
-            server.send(0, b"before").expect("room");
-            let wire = Wire::new(&scratch, SERVER, 0);
-            wire.mailbox.cells.at(1).stamp.store(77, Relaxed);
-            let call = calls.then(|| caller.try_call(SERVER, b"?").expect("room"));
-            if let Some(call) = &call {
-                assert!(call.try_reply().is_ok_and(|reply| reply.is_none()));
-            }
-            let told = || caller.recv_from_timeout(source, GUARD).map(|mail| mail.to_vec());
-            assert_eq!(told(), Ok(b"before".to_vec()), "calls: {calls}");
-            assert_eq!(told(), Err(RecvError::Corrupt(SERVER)), "calls: {calls}");
-            let again = caller.recv_from_timeout(source, SHORT).map(|mail| mail.to_vec());
-            let is_once = source == Source::Anyone;
-            assert_eq!(again, Err(if is_once { RecvError::Timeout } else { RecvError::Corrupt(SERVER) }));
+    let (scratch, caller, server) = pair(Config::ranks(2));
+    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
+    let returns = Producer::recover(Wire::new(&scratch, 0, SERVER).mailbox.returns, 1).expect("a lane");
+    for kind in [Kind::Answer, Kind::Refusal, Kind::Dropped] {
+        for number in [77, u64::MAX, 1] {
+            let slot = returns.claim(4, Slack::Any).expect("room");
+            returns.fill(&slot.numbered(kind, number), b"none");
         }
     }
+    assert_eq!(call.try_reply().expect("no error").as_deref(), None);
+    server.try_recv().expect("the call").reply(b"this one").expect("room");
+    assert_eq!(*call.reply().expect("an answer"), *b"this one");
 }

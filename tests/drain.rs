@@ -341,7 +341,7 @@ fn garbage_in_a_block_is_told_after_what_was_before_it() {
     for stamp in [u64::MAX, 1 << 40, 9] {
         let (scratch, [a, b]) = two(64);
         send(&a, 1, 0..64);
-        Wire::new(&scratch, 0, 1).mailbox.cells.at(20).stamp.store(stamp, Relaxed);
+        Wire::new(&scratch, 0, 1).mailbox.mail.cells.at(20).stamp.store(stamp, Relaxed);
         let mut drain = b.drain_from(0);
         for number in 0..20u64 {
             assert_eq!(drain.next().expect("sound").expect("sent").read(), Ok(number));
@@ -355,7 +355,7 @@ fn garbage_in_a_block_is_told_after_what_was_before_it() {
     let (scratch, [a, b]) = two(64);
     send(&a, 1, 0..64);
     let wire = Wire::new(&scratch, 0, 1);
-    let cell = wire.mailbox.cells.at(20);
+    let cell = wire.mailbox.mail.cells.at(20);
     cell.stamp.store(0, Relaxed);
     let mut drain = b.drain();
     (0..20).for_each(|_| assert!(drain.next().expect("sound").is_some()));

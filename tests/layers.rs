@@ -22,7 +22,7 @@ const TABLE: &[(&str, &str)] = &[
     ("send", "sync abi memory ring rank wait half error"),
     ("receive", "sync abi os memory ring rank wait half error"),
     ("endpoint", "abi memory ring rank wait segment region half send receive error"),
-    ("call", "abi ring rank wait send endpoint error"),
+    ("call", "abi ring rank wait half send endpoint error"),
     // Nothing of the library knows of it.
     ("lab", "sync abi os memory ring rank wait"),
 ];

@@ -17,8 +17,8 @@
 use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::lab::abi::{Activity, Bells, Identity, Rank};
-use mailbox::lab::abi::{INLINE, Kind};
-use mailbox::lab::memory::Mailbox;
+use mailbox::lab::abi::{CallId, Cell, INLINE, Kind, Location};
+use mailbox::lab::memory::{self, Lane, Shared};
 use mailbox::lab::os::{File, Locker, end_of_ringer, have_barriers};
 use mailbox::lab::rank::Registry;
 use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, disturb};
@@ -92,7 +92,7 @@ fn side_by_side(turn: Turn, left: impl FnOnce() + Send + 'static, right: impl Fn
 /// Contents alone would not do: loom's loads never return what is stored later, so a consumer that gives
 /// room back too early would still read the old bytes.
 struct Room {
-    mailbox: Mailbox,
+    lane: Lane,
     cells: Vec<UnsafeCell<()>>,
     blocks: Vec<UnsafeCell<()>>,
 }
@@ -107,7 +107,7 @@ const BLOCK: usize = 8;
 impl Room {
     /// All parts of the room that the message `seq` with payload `words` takes.
     fn parts(&self, seq: u64, words: &[AtomicU64]) -> impl Iterator<Item = &UnsafeCell<()>> {
-        let arena = self.mailbox.arena.as_ptr_range();
+        let arena = self.lane.arena.as_ptr_range();
         let first = words.as_ptr();
         let blocks = if arena.contains(&first) {
             let first = (first as usize - arena.start as usize) / size_of::<AtomicU64>();
@@ -129,7 +129,7 @@ struct Sender {
 impl Sender {
     /// The producer that goes on where the last one stopped.
     fn recover(room: &Arc<Room>) -> Self {
-        let producer = Producer::recover(room.mailbox.clone(), 1).expect("the mailbox is sound");
+        let producer = Producer::recover(room.lane.clone(), 1).expect("the mailbox is sound");
         Self { producer, room: room.clone() }
     }
 
@@ -167,7 +167,7 @@ impl Sender {
             Stop::Drafted | Stop::Stampless => {
                 let Ok(slot) = self.draft(56) else { return };
                 if stop == Stop::Stampless {
-                    let cell = self.room.mailbox.cells.at(slot.seq);
+                    let cell = self.room.lane.cells.at(slot.seq);
                     cell.payload[1].store(u64::MAX, Ordering::Relaxed);
                     cell.envelope.store(u64::MAX, Ordering::Relaxed);
                 }
@@ -184,7 +184,7 @@ struct Receiver {
 impl Receiver {
     /// The consumer that begins with what the last one did not acknowledge.
     fn resume(room: &Arc<Room>) -> Self {
-        Self { consumer: Consumer::resume(room.mailbox.clone()), room: room.clone() }
+        Self { consumer: Consumer::resume(room.lane.clone()), room: room.clone() }
     }
 
     fn try_recv(&self) -> Option<Descriptor> {
@@ -235,12 +235,12 @@ fn ends(words: &[AtomicU64]) -> impl Iterator<Item = &AtomicU64> {
 /// An empty mailbox whose next sequence number is `start`.
 fn room(cells: usize, arena: usize, start: u64) -> Arc<Room> {
     let unwatched = |count| (0..count).map(|_| UnsafeCell::new(())).collect();
-    let mailbox = Mailbox::on_heap(cells, arena / 8, start);
-    Arc::new(Room { mailbox, cells: unwatched(cells), blocks: unwatched(arena / 8 / BLOCK) })
+    let lane = Lane::on_heap(cells, arena / 8, start);
+    Arc::new(Room { lane, cells: unwatched(cells), blocks: unwatched(arena / 8 / BLOCK) })
 }
 
 /// A mailbox with both its ends.
-fn mailbox(cells: usize, arena: usize, start: u64) -> (Sender, Receiver) {
+fn lane(cells: usize, arena: usize, start: u64) -> (Sender, Receiver) {
     let room = room(cells, arena, start);
     (Sender::recover(&room), Receiver::resume(&room))
 }
@@ -251,7 +251,7 @@ const RING: [Mutant; 4] = [Release(Stamp), Acquire(Stamp), Release(Head), Acquir
 fn messages_arrive_in_order_while_cells_are_used_again() {
     check(None, &RING, |turn| {
         let start = u64::MAX - 1;
-        let (sender, receiver) = mailbox(2, 128, start);
+        let (sender, receiver) = lane(2, 128, start);
         let seqs = (0..4).map(move |count| start.wrapping_add(count));
         side_by_side(turn, move || (0..4).for_each(|_| sender.send(8)), move || receiver.expect(seqs));
     });
@@ -260,7 +260,7 @@ fn messages_arrive_in_order_while_cells_are_used_again() {
 #[test]
 fn small_messages_arrive_in_order_by_the_short_way() {
     check(None, &RING, |turn| {
-        let (sender, receiver) = mailbox(2, 128, 0);
+        let (sender, receiver) = lane(2, 128, 0);
         let send = move || {
             for _ in 0..4 {
                 sender.producer.grant(0);
@@ -291,7 +291,7 @@ fn small_messages_arrive_in_order_by_the_short_way() {
 #[test]
 fn messages_arrive_in_order_while_the_arena_is_used_again() {
     check(None, &RING, |turn| {
-        let (sender, receiver) = mailbox(4, 128, 0);
+        let (sender, receiver) = lane(4, 128, 0);
         side_by_side(turn, move || (0..4).for_each(|_| sender.send(56)), move || receiver.expect(0..4));
     });
 }
@@ -299,7 +299,7 @@ fn messages_arrive_in_order_while_the_arena_is_used_again() {
 #[test]
 fn a_payload_that_does_not_fit_the_end_of_the_arena_waits_for_its_front() {
     check(None, &RING, |turn| {
-        let (sender, receiver) = mailbox(4, 256, 0);
+        let (sender, receiver) = lane(4, 256, 0);
         side_by_side(turn, move || sender.send_all([56, 120, 120]), move || receiver.expect(0..3));
     });
 }
@@ -307,7 +307,7 @@ fn a_payload_that_does_not_fit_the_end_of_the_arena_waits_for_its_front() {
 #[test]
 fn room_given_back_is_done_with() {
     check(None, &[Release(Head), Acquire(Head)], |turn| {
-        let (sender, receiver) = mailbox(2, 128, 0);
+        let (sender, receiver) = lane(2, 128, 0);
         sender.send_all([56, 8]);
         assert_eq!(sender.draft(8).unwrap_err(), PushError::Full);
         side_by_side(turn, move || sender.send_all([56, 8]), move || receiver.expect(0..4));
@@ -317,7 +317,7 @@ fn room_given_back_is_done_with() {
 #[test]
 fn room_acknowledged_out_of_order_is_free_from_the_oldest_on() {
     check(None, &[Release(Head), Acquire(Head)], |turn| {
-        let (sender, receiver) = mailbox(2, 128, 0);
+        let (sender, receiver) = lane(2, 128, 0);
         sender.send_all([56, 8]);
         let receive = move || {
             let (first, second) = (receiver.recv(), receiver.recv());
@@ -344,7 +344,7 @@ enum Stop {
 fn a_producer_that_stops_anywhere_is_succeeded_without_gap_or_repeat() {
     for stop in [Stop::Idle, Stop::Drafted, Stop::Stampless, Stop::Published] {
         check(Some(4), &RING, move |turn| {
-            let (sender, receiver) = mailbox(2, 128, 0);
+            let (sender, receiver) = lane(2, 128, 0);
             let messages = if stop == Stop::Published { 4 } else { 3 };
             // One thread for both: the rank's lock puts a successor behind all that its predecessor did.
             let send = move || {
@@ -366,7 +366,7 @@ fn a_producer_that_stops_anywhere_is_succeeded_without_gap_or_repeat() {
 #[test]
 fn a_consumer_is_succeeded_from_its_oldest_unacknowledged_message_on() {
     check(None, &RING, |turn| {
-        let (sender, receiver) = mailbox(2, 128, 0);
+        let (sender, receiver) = lane(2, 128, 0);
         let receive = move || {
             receiver.expect(0..1);
             let (_held, acknowledged) = (receiver.recv(), receiver.recv());
@@ -401,7 +401,7 @@ fn hold_all<const N: usize>(sender: &Sender, lens: [usize; N]) {
 #[test]
 fn a_batch_arrives_in_order_once_it_is_revealed() {
     check(None, &[Release(Stamp), Acquire(Stamp)], |turn| {
-        let (sender, receiver) = mailbox(4, 256, 0);
+        let (sender, receiver) = lane(4, 256, 0);
         let send = move || {
             hold_all(&sender, [8, 56, 8]);
             sender.producer.reveal();
@@ -414,7 +414,7 @@ fn a_batch_arrives_in_order_once_it_is_revealed() {
 fn messages_of_a_block_are_there_when_their_own_stamps_are() {
     // The block's last stamp may be that of a message which a batch still holds back.
     check(None, &[Release(Stamp), Acquire(Block)], |turn| {
-        let (sender, receiver) = mailbox(4, 256, 0);
+        let (sender, receiver) = lane(4, 256, 0);
         let send = move || {
             sender.send(8);
             hold_all(&sender, [8, 8]);
@@ -440,7 +440,7 @@ fn messages_of_a_block_are_there_when_their_own_stamps_are() {
 #[test]
 fn a_drain_gives_room_back_once_it_tells_of_its_block() {
     check(None, &[Release(Head), Acquire(Head)], |turn| {
-        let (sender, receiver) = mailbox(2, 128, 0);
+        let (sender, receiver) = lane(2, 128, 0);
         sender.send_all([8, 8]);
         let receive = move || {
             receiver.consumer.grant(2);
@@ -460,7 +460,7 @@ fn a_drain_gives_room_back_once_it_tells_of_its_block() {
 #[test]
 fn what_a_batch_acknowledged_is_written_again_only_once_it_is_settled() {
     check(None, &[Release(Head), Acquire(Head)], |turn| {
-        let (sender, receiver) = mailbox(2, 128, 0);
+        let (sender, receiver) = lane(2, 128, 0);
         sender.send_all([56, 56]);
         let receive = move || {
             for _ in 0..2 {
@@ -477,7 +477,7 @@ fn what_a_batch_acknowledged_is_written_again_only_once_it_is_settled() {
 #[test]
 fn what_a_stopped_sender_held_back_was_never_sent() {
     check(None, &[Release(Stamp), Acquire(Stamp)], |turn| {
-        let (sender, receiver) = mailbox(4, 256, 0);
+        let (sender, receiver) = lane(4, 256, 0);
         let send = move || {
             sender.send(56);
             hold_all(&sender, [56, 56]);
@@ -493,7 +493,7 @@ fn what_a_stopped_sender_held_back_was_never_sent() {
 #[test]
 fn what_a_stopped_receiver_acknowledged_in_a_batch_is_received_again() {
     check(None, &[Release(Head), Acquire(Head)], |turn| {
-        let (sender, receiver) = mailbox(2, 128, 0);
+        let (sender, receiver) = lane(2, 128, 0);
         sender.send_all([56, 8]);
         let receive = move || {
             for _ in 0..2 {
@@ -514,7 +514,7 @@ fn what_a_stopped_receiver_acknowledged_in_a_batch_is_received_again() {
 fn a_reset_loses_what_was_there_and_nothing_that_follows() {
     let mutants = [Release(ResetRequest), Acquire(ResetRequest), Release(ResetAnswer), Acquire(ResetAnswer)];
     check(Some(4), &mutants, |turn| {
-        let (sender, mut receiver) = mailbox(2, 128, 0);
+        let (sender, mut receiver) = lane(2, 128, 0);
         sender.send(56);
         let send = move || {
             while !sender.producer.take_was_reset() {
@@ -626,7 +626,7 @@ fn a_holder_is_never_called_dead() {
 #[test]
 fn who_sees_that_a_sender_left_sees_its_last_message() {
     check(None, &[Release(Life), Acquire(Life)], |turn| {
-        let (sender, receiver) = mailbox(2, 128, 0);
+        let (sender, receiver) = lane(2, 128, 0);
         let registry = registry();
         let claim = registry.claim(0, b"", 1, 0).unwrap().expect("the only claimant");
         let leave = move || {
@@ -770,7 +770,7 @@ const BELL: [Mutant; 3] = [Fence(SleeperFence), Fence(RingerFence), Clear];
 #[test]
 fn a_receiver_that_sleeps_is_woken_for_every_message() {
     check(None, &BELL, |turn| {
-        let (bells, (sender, receiver)) = (bells(), mailbox(2, 128, 0));
+        let (bells, (sender, receiver)) = (bells(), lane(2, 128, 0));
         let rung = bells.clone();
         let send = move || (0..2).for_each(|_| send_and_ring(&sender, &rung));
         let receive = move || {
@@ -786,7 +786,7 @@ fn a_receiver_that_sleeps_is_woken_for_every_message() {
 fn a_receiver_that_sleeps_is_woken_by_each_of_two_senders() {
     check(Some(3), &BELL, |turn| {
         let bells = bells();
-        let [(one, from_one), (other, from_other)] = [mailbox(2, 128, 0), mailbox(2, 128, 0)];
+        let [(one, from_one), (other, from_other)] = [lane(2, 128, 0), lane(2, 128, 0)];
         let rung = bells.clone();
         let send = move || {
             let also_rung = rung.clone();
@@ -806,7 +806,7 @@ fn a_receiver_that_sleeps_is_woken_by_each_of_two_senders() {
 #[test]
 fn a_sender_that_sleeps_is_woken_for_room() {
     check(None, &BELL, |turn| {
-        let (bells, (sender, receiver)) = (bells(), mailbox(2, 128, 0));
+        let (bells, (sender, receiver)) = (bells(), lane(2, 128, 0));
         sender.send_all([8, 8]);
         let rung = bells.clone();
         let receive = move || (0..2).for_each(|_| acknowledge_and_ring(&receiver, &rung));
@@ -819,7 +819,7 @@ fn a_sender_that_sleeps_is_woken_for_room() {
 fn a_sender_that_sleeps_is_woken_by_each_of_two_receivers() {
     check(Some(3), &BELL, |turn| {
         let bells = bells();
-        let [(to_one, one), (to_other, other)] = [mailbox(2, 128, 0), mailbox(2, 128, 0)];
+        let [(to_one, one), (to_other, other)] = [lane(2, 128, 0), lane(2, 128, 0)];
         to_one.send_all([8, 8]);
         to_other.send_all([8, 8]);
         let rung = bells.clone();
@@ -840,7 +840,7 @@ fn a_sender_that_sleeps_is_woken_by_each_of_two_receivers() {
 #[test]
 fn both_sides_sleep_and_wake_each_other() {
     check(Some(3), &BELL, |turn| {
-        let (sender, receiver) = mailbox(2, 128, 0);
+        let (sender, receiver) = lane(2, 128, 0);
         let (senders, receivers) = (bells(), bells());
         let (mine, theirs) = (senders.clone(), receivers.clone());
         let send = move || {
@@ -864,7 +864,7 @@ fn both_sides_sleep_and_wake_each_other() {
 #[test]
 fn a_sleeper_is_disturbed_whatever_else_wakes_it() {
     check(Some(3), &BELL, |turn| {
-        let (bells, (sender, receiver)) = (bells(), mailbox(2, 128, 0));
+        let (bells, (sender, receiver)) = (bells(), lane(2, 128, 0));
         let flag = Arc::new(AtomicU32::new(0));
         let (rung, raised) = (bells.clone(), flag.clone());
         let disturb = move || {
@@ -885,7 +885,7 @@ fn a_sleeper_is_disturbed_whatever_else_wakes_it() {
 #[test]
 fn the_successor_of_a_stopped_sleeper_is_woken_whoever_rings_meanwhile() {
     check(Some(3), &BELL, |turn| {
-        let (registry, (sender, receiver)) = (registry(), mailbox(2, 128, 0));
+        let (registry, (sender, receiver)) = (registry(), lane(2, 128, 0));
         // As it is left by whoever fell asleep and never woke.
         registry.rank(0).bells.mail.store(1, Ordering::Relaxed);
         let rung = registry.clone();
@@ -906,7 +906,7 @@ fn both_halves_of_an_endpoint_sleep_and_each_is_woken() {
     check(Some(3), &BELL, |turn| {
         // Two threads of one rank: its mailbox to the peer is full, that from the peer is empty.
         let bells = bells();
-        let [(out, peers_in), (peers_out, inward)] = [mailbox(2, 128, 0), mailbox(2, 128, 0)];
+        let [(out, peers_in), (peers_out, inward)] = [lane(2, 128, 0), lane(2, 128, 0)];
         out.send_all([8, 8]);
         let rung = bells.clone();
         let halves = move || {
@@ -1001,7 +1001,7 @@ fn no_wake_up_is_lost_to_barriers_and_back() {
 
 /// A call line, and its payload as loom's race detector sees it.
 struct Line {
-    mailbox: Mailbox,
+    cell: Shared<Cell>,
     payload: UnsafeCell<()>,
 }
 
@@ -1011,15 +1011,16 @@ unsafe impl Sync for Line {}
 
 impl Line {
     fn new() -> Arc<Self> {
-        Arc::new(Self { mailbox: Mailbox::on_heap(2, 128, 0), payload: UnsafeCell::new(()) })
+        let cell = Arc::new(memory::cell(0)).into();
+        Arc::new(Self { cell, payload: UnsafeCell::new(()) })
     }
 
     fn caller(&self) -> Caller {
-        Caller::resume(&self.mailbox)
+        Caller::resume(self.cell.clone())
     }
 
     fn server(&self, epoch: u64) -> Server {
-        Server::new(&self.mailbox, epoch)
+        Server::new(self.cell.clone(), epoch)
     }
 
     /// Asks a number of the server's life of this epoch, once the line is free.
@@ -1034,7 +1035,7 @@ impl Line {
     /// The number that answers, if it has come.
     fn answered(&self, caller: &Caller, stamp: u64) -> Option<u64> {
         let answer = caller.answer(stamp).expect("it makes sense")?;
-        assert_eq!((answer.kind, answer.len), (Kind::Answer, 8));
+        assert_eq!((answer.kind, answer.place), (Kind::Answer, Location::Inline(8)));
         self.payload.with(|_| ());
         caller.is_wanted.set(false);
         caller.payload().first_chunk().map(|number| u64::from_ne_bytes(*number))
@@ -1140,9 +1141,37 @@ fn the_successor_of_a_server_that_stopped_sees_no_call_of_before() {
             let (_, number) = other.taken(&other.server(1)).expect("it is there");
             assert_eq!(number, 1);
             other.payload.with_mut(|_| ());
-            other.mailbox.lines.call.payload[0].store(101, Ordering::Relaxed);
+            other.cell.payload[0].store(101, Ordering::Relaxed);
             next.store(2, Ordering::Release);
             other.serve(&other.server(2));
+        };
+        side_by_side(turn, ask, answer);
+    });
+}
+
+#[test]
+fn an_answer_that_the_line_says_lies_in_the_lane_is_there() {
+    check(None, &[Release(Answered), Acquire(Answered)], |turn| {
+        let line = Line::new();
+        let lane = Lane::on_heap(2, 16, 0);
+        let (caller, server) = (line.caller(), line.server(1));
+        let (other, returns) = (line.clone(), lane.clone());
+        let ask = move || {
+            let stamp = line.ask(&caller, 1, 1);
+            let answers = Consumer::resume(lane);
+            let answer = wait(|| caller.answer(stamp).expect("it makes sense"));
+            assert_eq!(answer.place, Location::Arena);
+            let found = answers.take().expect("it makes sense").expect("it was there first");
+            assert_eq!(answers.words(&found)[0].load(Ordering::Relaxed), 101);
+            answers.acknowledge(found.seq);
+        };
+        let answer = move || {
+            let (stamp, number) = wait(|| other.taken(&server));
+            let producer = Producer::recover(returns, 1).expect("a lane");
+            let bytes = (number + 100).to_ne_bytes();
+            let slot = producer.claim(bytes.len(), Slack::Any).expect("room");
+            producer.fill(&slot.numbered(Kind::Answer, CallId::of_line(stamp).number()), &bytes);
+            server.answer_in_lane(stamp, Kind::Answer);
         };
         side_by_side(turn, ask, answer);
     });

@@ -384,7 +384,7 @@ fn what_contradicts_itself_is_corrupt_and_others_go_on() {
         ("a beginning that is no length", |wire| wire.push(Kind::First, b"1234567")),
         ("a kind that nobody knows", |wire| {
             wire.push(Kind::Whole, b"x");
-            let cell = wire.mailbox.cells.at(0);
+            let cell = wire.mailbox.mail.cells.at(0);
             cell.envelope.store(cell.envelope.load(Relaxed) | 15 << 6, Relaxed);
         }),
     ];

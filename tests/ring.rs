@@ -2,7 +2,7 @@
 #![cfg(not(loom))]
 
 use mailbox::lab::abi::{Envelope, INLINE, Kind, Location, epoch_of};
-use mailbox::lab::memory::{self, Mailbox};
+use mailbox::lab::memory::{self, Lane};
 use mailbox::lab::ring::{self, Consumer, Corrupt, Descriptor, Producer, PushError, Slack};
 use mailbox::lab::sync::{AtomicU64, Ordering::Relaxed};
 use proptest::collection::vec;
@@ -50,9 +50,9 @@ fn geometry() -> impl Strategy<Value = (usize, usize, u64)> {
 }
 
 /// The sequence number of the oldest unacknowledged message in `mailbox`, and how many there are from it on.
-fn depth(mailbox: &Mailbox) -> (u64, u64) {
-    let (head, cells) = (mailbox.lines.consumer.head.load(Relaxed), mailbox.cells.len());
-    let cell = |ahead| mailbox.cells.at(head.wrapping_add(ahead));
+fn depth(lane: &Lane) -> (u64, u64) {
+    let (head, cells) = (lane.consumer.head.load(Relaxed), lane.cells.len());
+    let cell = |ahead| lane.cells.at(head.wrapping_add(ahead));
     let sent = ring::sent(head, (0..cells as u64).map(|ahead| cell(ahead).stamp.load(Relaxed))).0;
     (head, sent.wrapping_sub(head).min(cells as u64))
 }
@@ -78,8 +78,8 @@ fn bytes_of(consumer: &Consumer, descriptor: &Descriptor) -> Vec<u8> {
     bytes
 }
 
-fn head(mailbox: &Mailbox) -> &AtomicU64 {
-    &mailbox.lines.consumer.head
+fn head(lane: &Lane) -> &AtomicU64 {
+    &lane.consumer.head
 }
 
 // --- Honest peers ------------------------------------------------------------------------------------------
@@ -100,7 +100,7 @@ enum State {
 
 /// A mailbox, and what must be in it.
 struct Run {
-    mailbox: Mailbox,
+    lane: Lane,
     producer: Producer,
     consumer: Consumer,
     messages: VecDeque<Message>,
@@ -110,11 +110,11 @@ struct Run {
 
 impl Run {
     fn new((cells, arena, start): (usize, usize, u64)) -> Self {
-        let mailbox = Mailbox::on_heap(cells, arena / 8, start);
+        let lane = Lane::on_heap(cells, arena / 8, start);
         Self {
-            producer: Producer::recover(mailbox.clone(), 1).unwrap(),
-            consumer: Consumer::resume(mailbox.clone()),
-            mailbox,
+            producer: Producer::recover(lane.clone(), 1).unwrap(),
+            consumer: Consumer::resume(lane.clone()),
+            lane,
             messages: VecDeque::new(),
             head: start,
             epoch: 1,
@@ -122,7 +122,7 @@ impl Run {
     }
 
     fn arena(&self) -> usize {
-        self.mailbox.arena.len() * 8
+        self.lane.arena.len() * 8
     }
 
     fn seq(&self, at: usize) -> u64 {
@@ -131,7 +131,7 @@ impl Run {
 
     /// Whether there must be room for a payload: `None` where that depends on how the arena is cut up.
     fn must_fit(&self, len: usize, slack: Slack) -> Option<bool> {
-        let (cells, arena) = (self.mailbox.cells.len(), self.arena());
+        let (cells, arena) = (self.lane.cells.len(), self.arena());
         let needs = self.messages.iter().map(|message| need(message.len));
         let (live, largest, need) = (needs.clone().sum::<usize>(), needs.max().unwrap_or(0), need(len));
         if self.messages.len() == cells || (need > 0 && live + need > arena) {
@@ -205,11 +205,11 @@ impl Run {
 
     fn recover(&mut self) {
         self.epoch += 1;
-        self.producer = Producer::recover(self.mailbox.clone(), self.epoch).unwrap();
+        self.producer = Producer::recover(self.lane.clone(), self.epoch).unwrap();
     }
 
     fn resume(&mut self) {
-        self.consumer = Consumer::resume(self.mailbox.clone());
+        self.consumer = Consumer::resume(self.lane.clone());
         self.messages.iter_mut().for_each(|message| message.state = State::Waiting);
     }
 
@@ -232,8 +232,8 @@ impl Run {
             Step::Recover => self.recover(),
             Step::Resume => self.resume(),
         }
-        assert_eq!(head(&self.mailbox).load(Relaxed), self.head);
-        assert_eq!(depth(&self.mailbox).1, self.messages.len() as u64);
+        assert_eq!(head(&self.lane).load(Relaxed), self.head);
+        assert_eq!(depth(&self.lane).1, self.messages.len() as u64);
     }
 
     /// Every message comes out once more, and then the largest fits.
@@ -301,10 +301,10 @@ fn room_given_back_is_seen_without_insisting() {
 
 #[test]
 fn mail_names_the_epoch_that_sent_it() {
-    let mailbox = Mailbox::on_heap(2, 16, 0);
-    let consumer = Consumer::resume(mailbox.clone());
+    let lane = Lane::on_heap(2, 16, 0);
+    let consumer = Consumer::resume(lane.clone());
     for epoch in [1, 63, 64, 65, 1 << 40] {
-        Producer::recover(mailbox.clone(), epoch).unwrap().push(b"hello", Slack::Any).unwrap();
+        Producer::recover(lane.clone(), epoch).unwrap().push(b"hello", Slack::Any).unwrap();
         let descriptor = take_and_acknowledge(&consumer);
         assert_eq!(epoch_of(descriptor.envelope().epoch, epoch), epoch);
         assert_eq!(epoch_of(descriptor.envelope().epoch, epoch + 63), epoch);
@@ -313,39 +313,39 @@ fn mail_names_the_epoch_that_sent_it() {
 
 #[test]
 fn depth_counts_what_is_not_acknowledged() {
-    let Run { mailbox, producer, consumer, .. } = Run::new((4, 128, 6));
+    let Run { lane, producer, consumer, .. } = Run::new((4, 128, 6));
     for count in 1..=4 {
         producer.push(b"", Slack::Any).unwrap();
-        assert_eq!(depth(&mailbox).1, count);
+        assert_eq!(depth(&lane).1, count);
     }
     take_and_acknowledge(&consumer);
-    assert_eq!(depth(&mailbox).1, 3);
-    head(&mailbox).store(1 << 50, Relaxed);
-    assert_eq!(depth(&mailbox).1, 0, "of a head that makes no sense");
+    assert_eq!(depth(&lane).1, 3);
+    head(&lane).store(1 << 50, Relaxed);
+    assert_eq!(depth(&lane).1, 0, "of a head that makes no sense");
 }
 
 // --- Dishonest peers ---------------------------------------------------------------------------------------
 
 /// A mailbox with 1024 bytes of arena and messages of these lengths, the first of them in cell 4 of 8.
-fn filled(lens: &[usize]) -> Mailbox {
-    let mailbox = Mailbox::on_heap(8, 128, FIRST);
-    let producer = Producer::recover(mailbox.clone(), 1).unwrap();
+fn filled(lens: &[usize]) -> Lane {
+    let lane = Lane::on_heap(8, 128, FIRST);
+    let producer = Producer::recover(lane.clone(), 1).unwrap();
     lens.iter().for_each(|len| producer.push(&payload(0, *len), Slack::Any).unwrap());
-    mailbox
+    lane
 }
 
 const FIRST: u64 = 100;
 
 /// Whether a consumer and a producer's successor find the mailbox corrupt.
-fn judge(mailbox: &Mailbox) -> (bool, bool) {
-    let consumer = Consumer::resume(mailbox.clone());
+fn judge(lane: &Lane) -> (bool, bool) {
+    let consumer = Consumer::resume(lane.clone());
     let seen = loop {
         match consumer.take() {
             Ok(Some(_)) => {}
             end => break end.is_err(),
         }
     };
-    (seen, Producer::recover(mailbox.clone(), 2).is_err())
+    (seen, Producer::recover(lane.clone(), 2).is_err())
 }
 
 #[test]
@@ -354,20 +354,20 @@ fn a_stamp_is_expected_or_stale_or_corrupt() {
     let corrupt = [FIRST, FIRST + 2, FIRST + 1 + 8, FIRST + 1 - 16, 1, 1 << 32 | (FIRST + 1), u64::MAX];
     for (stamps, verdict) in [(&stale[..], false), (&corrupt[..], true)] {
         for stamp in stamps {
-            let mailbox = filled(&[]);
-            mailbox.cells.at(FIRST).stamp.store(*stamp, Relaxed);
-            assert_eq!(judge(&mailbox), (verdict, verdict), "{stamp}");
+            let lane = filled(&[]);
+            lane.cells.at(FIRST).stamp.store(*stamp, Relaxed);
+            assert_eq!(judge(&lane), (verdict, verdict), "{stamp}");
         }
     }
 }
 
 #[test]
 fn a_full_mailbox_is_recovered_where_the_numbers_end() {
-    let mailbox = Mailbox::on_heap(4, 16, u64::MAX - 4);
-    let producer = Producer::recover(mailbox.clone(), 1).expect("sound");
+    let lane = Lane::on_heap(4, 16, u64::MAX - 4);
+    let producer = Producer::recover(lane.clone(), 1).expect("sound");
     (0..4).for_each(|_| producer.push(&[7], Slack::Any).expect("room"));
-    let successor = Producer::recover(mailbox.clone(), 2).expect("sound");
-    assert_eq!((successor.tail(), depth(&mailbox)), (u64::MAX, (u64::MAX - 4, 4)));
+    let successor = Producer::recover(lane.clone(), 2).expect("sound");
+    assert_eq!((successor.tail(), depth(&lane)), (u64::MAX, (u64::MAX - 4, 4)));
 }
 
 #[test]
@@ -375,9 +375,9 @@ fn an_envelope_that_no_producer_writes_is_corrupt() {
     let lens = 49..=62;
     let kinds = (10..16).map(|kind| kind << 6);
     for word in lens.chain(kinds).chain([u64::MAX]) {
-        let mailbox = filled(&[8]);
-        mailbox.cells.at(FIRST).envelope.store(word, Relaxed);
-        assert_eq!(judge(&mailbox), (true, true), "{word:#x}");
+        let lane = filled(&[8]);
+        lane.cells.at(FIRST).envelope.store(word, Relaxed);
+        assert_eq!(judge(&lane), (true, true), "{word:#x}");
     }
 }
 
@@ -392,11 +392,11 @@ fn an_arena_payload_lies_in_bounds_and_aligned_and_in_one_half() {
         .into_iter()
         .chain([&misaligned[..], &outside[..], &too_long[..]].concat().into_iter().map(|range| (range, true)))
     {
-        let mailbox = filled(&[64]);
-        let cell = mailbox.cells.at(FIRST);
+        let lane = filled(&[64]);
+        let cell = lane.cells.at(FIRST);
         cell.payload[0].store(offset, Relaxed);
         cell.payload[1].store(len, Relaxed);
-        assert_eq!(judge(&mailbox), (verdict, verdict), "{len} at {offset}");
+        assert_eq!(judge(&lane), (verdict, verdict), "{len} at {offset}");
     }
 }
 
@@ -408,23 +408,23 @@ fn a_successor_finds_payloads_in_order_and_disjoint() {
     for (places, verdict) in
         good.map(|places| (places, false)).into_iter().chain(bad.map(|places| (places, true)))
     {
-        let mailbox = filled(&[64, 64, 64]);
+        let lane = filled(&[64, 64, 64]);
         for (seq, place) in (FIRST..).zip(places) {
-            mailbox.cells.at(seq).payload[0].store(place, Relaxed);
+            lane.cells.at(seq).payload[0].store(place, Relaxed);
         }
-        assert_eq!(judge(&mailbox), (false, verdict), "{places:?}");
+        assert_eq!(judge(&lane), (false, verdict), "{places:?}");
     }
 }
 
 #[test]
 fn what_a_new_start_makes_new_again_is_not_taken_without_a_look_at_the_room() {
-    let mailbox = filled(&[8, 8, 8]);
-    let consumer = Consumer::resume(mailbox.clone());
+    let lane = filled(&[8, 8, 8]);
+    let consumer = Consumer::resume(lane.clone());
     (0..3).for_each(|_| assert!(consumer.take().expect("sound").is_some()));
     let consumer = consumer.request_reset();
     // An answer that leads back.
-    mailbox.lines.producer.reset_from.store(FIRST, Relaxed);
-    mailbox.lines.producer.reset_answer.store(mailbox.lines.consumer.reset_request.load(Relaxed), Relaxed);
+    lane.producer.reset_from.store(FIRST, Relaxed);
+    lane.producer.reset_answer.store(lane.consumer.reset_request.load(Relaxed), Relaxed);
     assert!(consumer.take_reset());
     assert!(consumer.take_new(usize::MAX).is_none());
 }
@@ -432,16 +432,16 @@ fn what_a_new_start_makes_new_again_is_not_taken_without_a_look_at_the_room() {
 #[test]
 fn a_message_of_a_block_that_is_not_there_ends_it() {
     for (stamp, is_corrupt) in [(0, false), (FIRST + 4 - 8, false), (FIRST + 3, true), (u64::MAX, true)] {
-        let mailbox = filled(&[8; 8]);
-        mailbox.cells.at(FIRST + 3).stamp.store(stamp, Relaxed);
-        let consumer = Consumer::resume(mailbox.clone());
+        let lane = filled(&[8; 8]);
+        lane.cells.at(FIRST + 3).stamp.store(stamp, Relaxed);
+        let consumer = Consumer::resume(lane.clone());
         consumer.grant(8);
         for seq in FIRST..FIRST + 3 {
             assert_eq!(consumer.take_new(usize::MAX).map(|descriptor| descriptor.seq), Some(seq));
         }
         assert!(consumer.take_new(usize::MAX).is_none(), "{stamp}");
         assert_eq!(consumer.take().is_err(), is_corrupt, "{stamp}");
-        mailbox.cells.at(FIRST + 3).stamp.store(FIRST + 4, Relaxed);
+        lane.cells.at(FIRST + 3).stamp.store(FIRST + 4, Relaxed);
         assert_eq!(consumer.take_new(usize::MAX).map(|descriptor| descriptor.seq), Some(FIRST + 3));
     }
 }
@@ -449,14 +449,14 @@ fn a_message_of_a_block_that_is_not_there_ends_it() {
 #[test]
 fn no_more_is_taken_than_the_cells_hold_whatever_the_head_says() {
     for forged in [4, 1, u64::MAX, 0] {
-        let mailbox = Mailbox::on_heap(4, 16, 0);
-        let consumer = Consumer::resume(mailbox.clone());
-        let producer = Producer::recover(mailbox.clone(), 1).expect("a mailbox");
+        let lane = Lane::on_heap(4, 16, 0);
+        let consumer = Consumer::resume(lane.clone());
+        let producer = Producer::recover(lane.clone(), 1).expect("a mailbox");
         (0..4).for_each(|_| producer.push(b"x", Slack::Any).expect("room"));
         (0..4).for_each(|_| assert!(consumer.take().expect("sense").is_some()));
         // All are held. Somebody says that they are not.
-        head(&mailbox).store(forged, Relaxed);
-        mailbox.cells.at(4).stamp.store(5, Relaxed);
+        head(&lane).store(forged, Relaxed);
+        lane.cells.at(4).stamp.store(5, Relaxed);
         consumer.grant(32);
         assert!(consumer.take_new(100).is_none(), "a fifth of four cells");
     }
@@ -466,16 +466,16 @@ fn no_more_is_taken_than_the_cells_hold_whatever_the_head_says() {
 fn a_head_outside_its_range_is_corrupt() {
     let full = FIRST + 8;
     for bad in [FIRST - 1, full + 1, full + 8, 0, u64::MAX, 1 << 32 | full] {
-        let mailbox = filled(&[]);
-        let producer = Producer::recover(mailbox.clone(), 1).unwrap();
+        let lane = filled(&[]);
+        let producer = Producer::recover(lane.clone(), 1).unwrap();
         (0..8).for_each(|_| producer.push(b"", Slack::Any).unwrap());
-        head(&mailbox).store(bad, Relaxed);
+        head(&lane).store(bad, Relaxed);
         assert_eq!(producer.push(b"", Slack::Any), Err(PushError::Corrupt), "{bad}");
-        head(&mailbox).store(FIRST + 3, Relaxed);
+        head(&lane).store(FIRST + 3, Relaxed);
         producer.push(b"", Slack::Any).unwrap();
         // What was given back once cannot be taken back.
         (0..2).for_each(|_| producer.push(b"", Slack::Any).unwrap());
-        head(&mailbox).store(FIRST + 2, Relaxed);
+        head(&lane).store(FIRST + 2, Relaxed);
         assert_eq!(producer.push(b"", Slack::Any), Err(PushError::Corrupt));
     }
 }
@@ -520,10 +520,10 @@ fn attack() -> impl Strategy<Value = Attack> {
 }
 
 /// All words that either end believes: head, stamps, envelopes and payload.
-fn poke(mailbox: &Mailbox, at: &Index, value: u64) {
-    let cells = &mailbox.cells;
+fn poke(lane: &Lane, at: &Index, value: u64) {
+    let cells = &lane.cells;
     let word = match at.index(1 + 4 * cells.len()) {
-        0 => head(mailbox),
+        0 => head(lane),
         at => {
             let cell = &cells[(at - 1) / 4];
             [&cell.stamp, &cell.envelope, &cell.payload[0], &cell.payload[1]][(at - 1) % 4]
@@ -538,15 +538,15 @@ proptest! {
     #[test]
     fn whatever_a_peer_writes_nobody_panics_or_leaves_the_mailbox((geometry, deeds) in attack()) {
         let (cells, arena, start) = geometry;
-        let mailbox = Mailbox::on_heap(cells, arena / 8, start);
-        let mut producer = Producer::recover(mailbox.clone(), 1);
-        let mut consumer = Consumer::resume(mailbox.clone());
+        let lane = Lane::on_heap(cells, arena / 8, start);
+        let mut producer = Producer::recover(lane.clone(), 1);
+        let mut consumer = Consumer::resume(lane.clone());
         let mut held = Vec::new();
         for deed in &deeds {
             let step = match deed {
                 Deed::Own(step) => step,
                 Deed::Poke(at, value) => {
-                    poke(&mailbox, at, *value);
+                    poke(&lane, at, *value);
                     continue;
                 }
             };
@@ -576,13 +576,13 @@ proptest! {
                 (Step::PutBack(which), _) => {
                     consumer.put_back(held.swap_remove(which.index(held.len())).seq);
                 }
-                (Step::Recover, _) => producer = Producer::recover(mailbox.clone(), 2),
+                (Step::Recover, _) => producer = Producer::recover(lane.clone(), 2),
                 (Step::Resume, _) => {
-                    consumer = Consumer::resume(mailbox.clone());
+                    consumer = Consumer::resume(lane.clone());
                     held.clear();
                 }
             }
-            prop_assert!(depth(&mailbox).1 <= cells as u64);
+            prop_assert!(depth(&lane).1 <= cells as u64);
         }
     }
 }

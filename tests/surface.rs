@@ -6,7 +6,7 @@ use mailbox::{
     Endpoint, HandError, Inspection, Interrupter, JoinError, JoinOptions, Leftover, LeftoverKind, Listed,
     Lost, Mail, MailboxReport, Message, OpenError, OpenOptions, Piece, Place, RankReport, Receiver,
     RecvError, Region, RemoveError, Reply, ReplyError, Reserve, SendError, Sender, SizeError, Source, Status,
-    TrustedEvents, View, Wait, WaitError,
+    TrustedEvents, Unanswered, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
@@ -21,7 +21,7 @@ fn fails<T: Error + Clone + PartialEq + Send + Sync + 'static>() {}
 #[test]
 fn everything_shows_itself() {
     shows::<(Batch<'_>, Call<'_>, Config, Draft<'_>, Endpoint, Inspection, Interrupter, Mail<'_>)>();
-    shows::<(Drain<'_>, Leftover, Listed, Message<'_>, View)>();
+    shows::<(Drain<'_>, Leftover, Listed, Message<'_>, Unanswered<'_>, View)>();
     shows::<(MailboxReport, OpenOptions, Piece, RankReport, Receiver, Region, Reply, Sender)>();
     is_a_key::<(JoinOptions<'_>, LeftoverKind, Place<'_>, Reserve, Source, Status, TrustedEvents, Wait)>();
 }

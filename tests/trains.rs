@@ -82,7 +82,7 @@ impl Scene {
     /// Cells that the receiver has acknowledged.
     fn taken(&self) -> u64 {
         let mailbox = &Wire::new(&self.region, 0, 1).mailbox;
-        mailbox.lines.consumer.head.load(std::sync::atomic::Ordering::Relaxed)
+        mailbox.mail.consumer.head.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     fn receiver_is_replaced(&mut self) {

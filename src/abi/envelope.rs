@@ -8,7 +8,8 @@
 //! └────────────┴──────────────────────────────────────────────────┴──────────────────────────────┘
 //! ```
 //! `len` is the payload's length when it lies in the cell, or 63 for the arena. `epoch` is the sender's epoch
-//! modulo 64, enough to tell which of its last 64 lives wrote the message.
+//! modulo 64, enough to tell which of its last 64 lives wrote the message. What concerns a call has a number of 48 bits in
+//! place of tag and context: see [`Envelope::number`].
 //!
 //! ```text
 //!  kind    payload                                              of a message
@@ -18,10 +19,12 @@
 //!  last    what is left, at most 48 bytes, in the cell          or, if its sender gives up,
 //!  cut     none                                                 first more … cut
 //!
-//!  call, answer, refusal     in the arena, or on the call line  of a call: see `line`
-//!  dropped, elsewhere        none; on the call line only
+//!  call                      in the cell or in the arena        of a call: a request,
+//!  answer, refusal           the same, in a return lane         what its server says,
+//!  dropped                   none, in a return lane             or that it says nothing
 //! ```
-//! Words 4 and 5 of a call's cell, and of an answer's, say which call: see [`CallId`].
+//! All four are also on the call line: see `ring::call_line`. An answer there whose length is that for the arena lies in the
+//! return lane.
 
 /// Bytes of a cell.
 pub const CELL: usize = 64;
@@ -36,6 +39,9 @@ const KIND_SHIFT: u32 = 6;
 const EPOCH_SHIFT: u32 = 10;
 const CONTEXT_SHIFT: u32 = 16;
 const TAG_SHIFT: u32 = 32;
+/// Bits of a number that stands in place of tag and context.
+pub const NUMBER_BITS: u32 = 48;
+const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;
 const EPOCH_MASK: u64 = 63;
 const KIND_MASK: u64 = 15;
 
@@ -62,8 +68,6 @@ pub enum Kind {
     Refusal = 7,
     /// There will be no answer; no bytes.
     Dropped = 8,
-    /// The answer is in the mailbox; no bytes.
-    Elsewhere = 9,
 }
 
 /// Where a message's payload lies.
@@ -75,35 +79,31 @@ pub enum Location {
     Arena,
 }
 
-/// Which call a message of the kinds [`Kind::Call`], [`Kind::Answer`] or [`Kind::Refusal`] belongs to, in two words.
+/// Which call of a pair an answer is to; as an envelope's number.
+///
+/// The low bits of a sequence number or of a stamp: more than enough to tell those apart that may be under way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum CallId {
-    /// Of a call: the epoch of the server's life that it is for.
-    For(u64),
-    /// Of an answer: the stamp of the call line.
-    Line(u64),
-    /// Of an answer: the sequence number of the call in the mailbox.
-    Mailbox(u64),
-}
+pub struct CallId(u64);
 
 impl CallId {
-    /// The words that stand for it.
-    pub const fn pack(self) -> [u64; 2] {
-        match self {
-            CallId::For(epoch) => [0, epoch],
-            CallId::Line(stamp) => [1, stamp],
-            CallId::Mailbox(seq) => [2, seq],
-        }
+    /// Of the call that was sent as message `seq`.
+    pub const fn of_message(seq: u64) -> Self {
+        Self(seq << 1 & NUMBER_MASK)
     }
 
-    /// What these words stand for; `None` if nobody writes such words.
-    pub const fn unpack(words: [u64; 2]) -> Option<Self> {
-        match words {
-            [0, epoch] => Some(CallId::For(epoch)),
-            [1, stamp] => Some(CallId::Line(stamp)),
-            [2, seq] => Some(CallId::Mailbox(seq)),
-            _ => None,
-        }
+    /// Of the call that has this stamp on the call line.
+    pub const fn of_line(stamp: u64) -> Self {
+        Self((stamp << 1 | 1) & NUMBER_MASK)
+    }
+
+    /// Of the call that an answer with this envelope is to.
+    pub const fn of_answer(envelope: &Envelope) -> Self {
+        Self(envelope.number())
+    }
+
+    /// The number that stands for it.
+    pub const fn number(self) -> u64 {
+        self.0
     }
 }
 
@@ -128,6 +128,18 @@ pub struct Envelope {
 const _: () = assert!((INLINE as u64) < IN_ARENA);
 
 impl Envelope {
+    /// The envelope of what concerns a call, with the low bits of a number in place of tag and context.
+    pub const fn numbered(number: u64, epoch: u8, kind: Kind, place: Location) -> Self {
+        Self { tag: number as u32, context: (number >> 32) as u16, epoch, kind, place }
+    }
+
+    /// What stands in place of tag and context where it concerns a call: of a request, the epoch of the server's life that
+    /// it is for; of one on the call line, the sequence number of the mail that comes after it; of an answer in a return
+    /// lane, its [`CallId`].
+    pub const fn number(&self) -> u64 {
+        (self.context as u64) << 32 | self.tag as u64
+    }
+
     /// The word that stands for this envelope.
     #[inline(always)]
     pub const fn pack(self) -> u64 {
@@ -183,7 +195,6 @@ impl Envelope {
             6 => Kind::Answer,
             7 => Kind::Refusal,
             8 => Kind::Dropped,
-            9 => Kind::Elsewhere,
             _ => return None,
         };
         Some(Self {
@@ -229,8 +240,22 @@ mod tests {
     #[test]
     fn words_no_producer_writes_are_refused() {
         assert_eq!(Envelope::unpack(49), None, "a length that does not fit the cell");
-        assert_eq!(Envelope::unpack(10 << KIND_SHIFT), None, "a kind that nobody writes");
+        assert_eq!(Envelope::unpack(9 << KIND_SHIFT), None, "a kind that nobody writes");
         assert_eq!((Envelope::small(49), Envelope::small(1 << KIND_SHIFT)), (None, None));
+    }
+
+    #[test]
+    fn a_number_keeps_its_low_bits() {
+        for number in [0, 1, NUMBER_MASK, u64::MAX, 0x1234_5678_9ABC_DEF0] {
+            let envelope = Envelope::numbered(number, 3, Kind::Call, Location::Arena);
+            let unpacked = Envelope::unpack(envelope.pack()).expect("an envelope");
+            assert_eq!((unpacked, unpacked.number()), (envelope, number & NUMBER_MASK));
+            let id = CallId::of_message(number);
+            assert_ne!(id, CallId::of_line(number));
+            assert_ne!(id, CallId::of_message(number.wrapping_add(1)));
+            let answer = Envelope::numbered(id.number(), 0, Kind::Answer, Location::Arena);
+            assert_eq!(CallId::of_answer(&answer), id);
+        }
     }
 
     #[test]

@@ -4,9 +4,10 @@
 use super::{CELL, DIRECTORY_WORDS, INLINE, MAILBOXES, Padded, RANKS, Section};
 use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
+use core::ops::Range;
 
 /// The version of this layout.
-pub const ABI: u64 = 8;
+pub const ABI: u64 = 9;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -19,6 +20,10 @@ pub const OPENED_WORDS: usize = MAX_RANKS as usize / 64;
 pub const LABEL: usize = 48;
 /// Arena payloads begin at multiples of this.
 pub const ARENA_ALIGN: u64 = 64;
+/// Calls to one rank that may be under way: each has a cell in the return lane, whenever it is answered.
+pub const CREDITS: usize = 64;
+/// Cells of a return lane: for the calls of the present life, and what is left to a former one that died.
+pub const RETURN_CELLS: u32 = 2 * CREDITS as u32;
 
 /// Bytes of a rank's record.
 const RECORD: u64 = size_of::<Rank>() as u64;
@@ -147,15 +152,22 @@ pub struct Bells {
 /// The first lines of a mailbox.
 #[repr(C)]
 pub struct Lines {
-    /// Written by the receiver.
-    pub consumer: Padded<ConsumerLine>,
-    /// Written by the sender.
-    pub producer: Padded<ProducerLine>,
+    /// What the sender sends.
+    pub mail: LaneLines,
     /// For calls: a request and its answer, in turns; see `ring::call_line`. Written by the sender, or, while that
     /// has asked, by the receiver.
     pub call: Padded<Cell>,
-    /// For collectives, which must get through a full mailbox.
-    pub control: [Cell; 8],
+    /// What the receiver answers.
+    pub returns: LaneLines,
+}
+
+/// The lines of a lane's two ends.
+#[repr(C)]
+pub struct LaneLines {
+    /// Written by the end that reads.
+    pub consumer: Padded<ConsumerLine>,
+    /// Written by the end that writes.
+    pub producer: Padded<ProducerLine>,
 }
 
 /// The receiver's words.
@@ -223,8 +235,9 @@ const _: () = {
     assert!(offset_of!(Identity, label) == 16 && size_of::<Identity>() <= 128);
     assert!(size_of::<Bells>() == 24 && offset_of!(Bells, events) == 16);
     assert!(size_of::<Cell>() == CELL && offset_of!(Cell, payload) == CELL - INLINE);
-    assert!(size_of::<Lines>() == 3 * 128 + 8 * 64 && offset_of!(Lines, control) == 384);
+    assert!(size_of::<LaneLines>() == 256 && offset_of!(LaneLines, producer) == 128);
     assert!(offset_of!(Lines, call) == 256 && size_of::<Padded<Cell>>() == 128);
+    assert!(offset_of!(Lines, returns) == 384 && size_of::<Lines>() == 640);
 };
 
 /// The sizes that place everything in a region. A private copy, checked once.
@@ -234,9 +247,9 @@ pub struct Geometry {
     pub protocol: u64,
     /// Participants.
     pub ranks: u32,
-    /// Cells of a mailbox.
+    /// Cells of a mail lane.
     pub cells: u32,
-    /// Bytes of a mailbox's arena.
+    /// Bytes of each of a mailbox's two arenas.
     pub arena: u64,
     /// The longest message, in bytes.
     pub max_message: u64,
@@ -254,7 +267,7 @@ impl Geometry {
         if !self.arena.is_multiple_of(2 * ARENA_ALIGN) || !(128..=1 << 40).contains(&self.arena) {
             return Err(ConfigError::Arena(self.arena));
         }
-        // At most 2^20 mailboxes of at most 2^40 + 2^36 + 2^13 bytes: no product overflows.
+        // At most 2^20 mailboxes of at most 2^41 + 2^36 + 2^14 bytes: no product overflows.
         if self.size() > MAX_SIZE {
             return Err(ConfigError::TooLarge {
                 size: self.size(),
@@ -286,14 +299,24 @@ impl Geometry {
     }
 
     /// Bytes from the beginning of a mailbox's pages that are all that messages need which fit their cells: the rest is
-    /// the arena's alone.
+    /// the arenas' alone.
     pub fn small(&self) -> u64 {
-        (STAGGER + Self::CELLS + self.cells_size()).next_multiple_of(PAGE)
+        (STAGGER + self.arena_of_mail()).next_multiple_of(PAGE)
+    }
+
+    /// The pages of a mailbox, from its first one on, that the arena of its mail lane has to itself.
+    pub fn pages_of_mail(&self) -> Range<u64> {
+        self.small()..(STAGGER + self.arena_of_returns()).next_multiple_of(PAGE)
+    }
+
+    /// Those that the arena of its return lane lies in, but for those that all messages need.
+    pub fn pages_of_returns(&self) -> Range<u64> {
+        self.small().max(self.arena_of_returns() / PAGE * PAGE)..self.stride()
     }
 
     /// Bytes from the pages of one mailbox to those of the next.
     pub fn stride(&self) -> u64 {
-        (STAGGER + Self::CELLS + self.cells_size() + self.arena).next_multiple_of(PAGE)
+        (STAGGER + self.arena_of_returns() + self.arena).next_multiple_of(PAGE)
     }
 
     /// Offset of the pages of the mailbox in which `from` writes and `to` reads: those of a receiver lie together.
@@ -307,8 +330,24 @@ impl Geometry {
         self.pages(from, to) + from as u64 * 5 % 32 * 128
     }
 
-    /// Offset of the cells in a mailbox.
+    /// Offset of the cells of the mail lane in a mailbox. Those of the return lane follow, and then the arenas in the same
+    /// order.
     pub const CELLS: u64 = size_of::<Lines>() as u64;
+
+    /// Offset of the cells of the return lane in a mailbox.
+    pub fn return_cells(&self) -> u64 {
+        Self::CELLS + self.cells_size()
+    }
+
+    /// Offset of the arena of the mail lane in a mailbox.
+    pub fn arena_of_mail(&self) -> u64 {
+        self.return_cells() + RETURN_CELLS as u64 * CELL as u64
+    }
+
+    /// Offset of the arena of the return lane in a mailbox.
+    pub fn arena_of_returns(&self) -> u64 {
+        self.arena_of_mail() + self.arena
+    }
 
     /// The most ranks with which the region has a size that fits, all else the same; a smaller one fits as well.
     pub fn most_ranks(&self, fits: impl Fn(u64) -> bool) -> u32 {
@@ -324,7 +363,7 @@ impl Geometry {
         most
     }
 
-    /// Bytes of a mailbox's cells.
+    /// Bytes of the cells of a mail lane.
     pub fn cells_size(&self) -> u64 {
         self.cells as u64 * CELL as u64
     }
@@ -388,15 +427,32 @@ mod tests {
             assert!(g.rank(ranks - 1) + RECORD <= g.table());
             assert_eq!((g.pages(0, 0), g.mailbox(0, 0)), (g.table(), g.table()));
             assert_eq!(g.pages(ranks - 1, ranks - 1) + g.stride(), g.size());
-            assert_eq!((g.small(), g.stride()), (2 * PAGE, 2 * PAGE), "both in two pages");
+            assert_eq!((g.small(), g.stride()), (4 * PAGE, 4 * PAGE), "all in four pages");
             for from in 0..ranks {
                 let (pages, mailbox) = (g.pages(from, 0), g.mailbox(from, 0));
                 assert!(pages <= mailbox && mailbox.is_multiple_of(128));
-                assert!(mailbox + Geometry::CELLS + g.cells_size() <= pages + g.small());
-                assert!(mailbox + Geometry::CELLS + g.cells_size() + g.arena <= pages + g.stride());
+                assert!(mailbox + g.arena_of_mail() <= pages + g.small());
+                assert!(mailbox + g.arena_of_returns() + g.arena <= pages + g.stride());
             }
             let [table, mailboxes] = g.sections();
             assert_eq!((table.offset + table.len, mailboxes.offset + mailboxes.len), (g.table(), g.size()));
+        }
+    }
+
+    #[test]
+    fn each_arena_lies_in_pages_of_its_lane() {
+        for arena in [128, 1024, 4096, 4096 + 128, 1 << 21] {
+            let g = Config::ranks(32).cells(8).arena(arena).geometry;
+            for from in 0..32 {
+                let start = g.mailbox(from, 0) - g.pages(from, 0);
+                for (first, pages) in
+                    [(g.arena_of_mail(), g.pages_of_mail()), (g.arena_of_returns(), g.pages_of_returns())]
+                {
+                    assert!(pages.start.is_multiple_of(PAGE) && pages.start <= pages.end);
+                    assert!(pages.start <= (start + first).max(g.small()));
+                    assert!(start + first + g.arena <= pages.end);
+                }
+            }
         }
     }
 

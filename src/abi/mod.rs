@@ -5,7 +5,7 @@
 //! ┌────────┬────────────┬──────────────────────────────┬──────────────────────────────┬─────┐
 //! │ Header │ rank table │ mailboxes to 0, from 0,1,2 … │ mailboxes to 1, from 0,1,2 … │  …  │
 //! └────────┴────────────┴──────────────────────────────┴──────────────────────────────┴─────┘
-//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set, its arena only after
+//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set, an arena only after
 //!                         the process that touches it has seen that it has memory
 //!
 //!  a rank's record, 1024 B
@@ -17,12 +17,13 @@
 //!  holder              holder and ringers      senders    holder
 //!
 //!  mailbox (from, to), page-aligned
-//! ┌──────────────────┬──────────────────┬───────────┬──────────────┬──────────────┬─────────────┐
-//! │ consumer line:   │ producer line:   │ call line │ control lane │ cells x 64 B │ arena bytes │
-//! │ head, told, reset│ counters, answer │           │              │              │             │
-//! │ counters; 128 B  │ to reset; 128 B  │ 128 B     │ 8 x 64 B     │              │             │
-//! └──────────────────┴──────────────────┴───────────┴──────────────┴──────────────┴─────────────┘
-//!  receiver           sender             both,       nobody yet     sender         sender
+//!  mail lane                             call line   return lane                 cells of the   arenas of the
+//! ┌──────────────────┬──────────────────┬───────────┬─────────────┬─────────────┬──────┬───────┬──────┬───────┐
+//! │ consumer line:   │ producer line:   │           │ consumer    │ producer    │ mail │ return│ mail │ return│
+//! │ head, told, reset│ counters, answer │           │ line        │ line        │ lane:│ lane: │ lane │ lane  │
+//! │ counters; 128 B  │ to reset; 128 B  │ 128 B     │ 128 B       │ 128 B       │ x64 B│128x64B│      │       │
+//! └──────────────────┴──────────────────┴───────────┴─────────────┴─────────────┴──────┴───────┴──────┴───────┘
+//!  receiver           sender             both,       sender        receiver      sender receiver sender receiver
 //!                                        in turns
 //! ```
 //! Below each part stands who writes it; of `identity`, the holder's lock, where it is a word, is also written
@@ -40,13 +41,14 @@
 //! | rank | the number of a participant; at most one process holds it at a time |
 //! | epoch | how often a rank has been claimed |
 //! | life | a rank's epoch, and whether its holder has left |
-//! | mailbox | the ring in which one rank writes and another reads |
-//! | cell | 64 bytes of a mailbox: stamp, envelope, up to 48 bytes of payload |
+//! | mailbox | what one rank sends another, and what comes back to its calls: a mail lane, a call line, a return lane |
+//! | lane | a ring of cells that one end writes and the other reads, and its arena |
+//! | cell | 64 bytes of a lane: stamp, envelope, up to 48 bytes of payload |
 //! | stamp | the word of a cell that says which message is in it; published last |
 //! | envelope | the word of a cell that says all about a message but its payload |
-//! | arena | the bytes of a mailbox for payloads that do not fit a cell |
+//! | arena | the bytes of a lane for payloads that do not fit a cell |
 //! | head, tail | sequence numbers: of the oldest message that is not acknowledged; of the next one |
-//! | call line | the cell beside the ring through which calls and their answers go first |
+//! | call line | the cell beside the lanes through which calls and their answers go first |
 //! | bell | the word that a rank sleeps on |
 //! | fragments | the parts of a message that is too large to lie in a mailbox as a whole |
 //! | reset | a receiver asks for a mailbox that makes sense again, and its sender agrees |

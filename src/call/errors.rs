@@ -1,7 +1,8 @@
 //! What ends sending, receiving or waiting, as an error of a call.
 
-use crate::error::{CallError, RecvError, SendError};
+use crate::error::{CallError, SendError};
 use crate::ring::Corrupt;
+use crate::send::AnswerError;
 use crate::wait::Interrupted;
 
 impl From<SendError> for CallError {
@@ -27,13 +28,11 @@ impl From<Interrupted> for CallError {
     }
 }
 
-impl From<RecvError> for CallError {
-    fn from(error: RecvError) -> Self {
+impl From<AnswerError> for CallError {
+    fn from(error: AnswerError) -> Self {
         match error {
-            RecvError::Held(_) => CallError::Held,
-            RecvError::Lost(lost) => CallError::Lost(lost),
-            RecvError::Interrupted => CallError::Interrupted,
-            _ => CallError::Corrupt,
+            AnswerError::Corrupt => CallError::Corrupt,
+            AnswerError::NoMemory => CallError::NoMemory,
         }
     }
 }

@@ -1,17 +1,23 @@
 //! Calls: a request to another rank, and its answer.
 #![cfg(not(loom))]
 
+mod credit;
 mod errors;
 mod reply;
+mod starved;
 
 pub use reply::Reply;
 
-use crate::abi::{CallId, Kind};
+use credit::Credit;
+use starved::Starved;
+
+use crate::abi::{CallId, Kind, Location};
 use crate::endpoint::{Endpoint, Halves, Receiver, Sender};
-use crate::error::{CallError, RecvError, SendError};
+use crate::error::{CallError, SendError};
+use crate::half::Bytes;
 use crate::rank::{Source, Status};
 use crate::ring::Corrupt;
-use crate::send::{Outgoing, taker};
+use crate::send::{Answer, Outgoing, taker};
 use crate::wait::pace::{self, CALL_PAUSES};
 use crate::wait::{Deadline, Operation, Step, drive, look_soon};
 use core::cell::Cell as Private;
@@ -33,14 +39,23 @@ pub struct Call<'a> {
 /// Where the answer comes.
 #[derive(Clone, Copy)]
 enum Way {
-    /// On the call line, under this stamp.
+    /// On the call line, under this stamp; or the line says that it lies in the return lane.
     Line(u64),
-    /// There, but an answer in the mailbox is kept, too.
-    LineOrMailbox(u64),
-    /// In the mailbox.
-    Mailbox(CallId),
+    /// In the return lane; the request was this message.
+    Lane(u64),
     /// It has come, or will not.
     Over,
+}
+
+impl Way {
+    /// The name of the answer where it comes in the return lane.
+    fn id(self) -> Option<CallId> {
+        match self {
+            Way::Line(stamp) => Some(CallId::of_line(stamp)),
+            Way::Lane(seq) => Some(CallId::of_message(seq)),
+            Way::Over => None,
+        }
+    }
 }
 
 /// # Calling
@@ -54,10 +69,11 @@ enum Way {
 /// again. An answer that comes after the caller gave up, or died, is dropped; no other call ever gets it.
 ///
 /// **Cost.** A request and an answer of up to 48 bytes travel in one cache line: half the line transfers of two
-/// messages. One such call to each rank can be under way, one that was given up included until its server answers it;
-/// further ones, and longer requests and answers, up to [`Region::max_whole`](crate::Region::max_whole), go through the
-/// mailboxes. There an answer waits behind mail from its server, which stays unread: [`CallError::Held`] if that fills
-/// the mailbox, or if a message that is received in pieces comes first.
+/// messages. One such call to each rank can be under way, one that was given up included until its server answers it.
+/// Further requests, and longer ones, up to [`Region::max_whole`](crate::Region::max_whole), go through the mailbox, and
+/// answers to them, and longer ones, through a lane of their own beside it: no unread mail is in their way, and they come
+/// in whatever order the server gives them. 64 calls through the mailbox can be under way to a rank, those included that
+/// were given up and are not answered; the next one waits, or is [`SendError::Full`].
 ///
 /// ```
 /// # use mailbox::{CallError, Config, Region};
@@ -82,13 +98,12 @@ enum Way {
 /// ```
 ///
 /// Two that call each other at once, and serve nobody meanwhile, wait for ever: receive while a [`Call`] is under way,
-/// or give it a time.
+/// or give it a time. A server that first waits for room for its mail to the caller is seen: [`CallError::Held`].
 impl Endpoint {
     /// Asks `to`, and waits for the answer.
     ///
     /// [`CallError::Request`] comes before anything is asked. [`CallError::Refused`] and [`CallError::Dropped`] are
-    /// answers, too. The end of the server is told within 75 ms, and that it dropped a call that went through the
-    /// mailbox: once it has dropped the mail from before that call as well.
+    /// answers, too. The end of the server is told within 75 ms.
     #[inline]
     pub fn call(&self, to: u32, request: &[u8]) -> Result<Reply, CallError> {
         Call::begin(self, to, request, Deadline::Never)?.finish(Deadline::Never)
@@ -97,9 +112,7 @@ impl Endpoint {
     /// Begins a call, if there is room for the request now; never waits, else [`SendError::Full`]. Errors as of
     /// [`Endpoint::call`].
     pub fn try_call(&self, to: u32, request: &[u8]) -> Result<Call<'_>, CallError> {
-        let call = Call::begin(self, to, request, Deadline::Now)?;
-        call.keep_mailed();
-        Ok(call)
+        Call::begin(self, to, request, Deadline::Now)
     }
 
     /// As [`Endpoint::call`], but waits no longer than `timeout`, then [`CallError::Timeout`]: the server may carry it
@@ -127,25 +140,32 @@ impl<'a> Call<'a> {
         }
         let way = match peer.ask(member, epoch, request) {
             Some(stamp) => Way::Line(stamp),
-            None => {
-                let what = (Kind::Call, CallId::For(epoch));
-                let seq = sender.send_of_call(to, what, request, deadline, Some(receiver.parts()))?;
-                Way::Mailbox(CallId::Mailbox(seq))
-            }
+            None => Way::Lane(Self::begin_in_lane(me, peer, epoch, request, deadline)?),
         };
-        let call = Self { sender, receiver, peer, epoch, way: way.into() };
-        if let Way::Mailbox(call_id) = way {
-            receiver.parts().1.answers.expect(to, call_id);
-        }
-        Ok(call)
+        Ok(Self { sender, receiver, peer, epoch, way: way.into() })
     }
 
-    /// Has an answer kept that a receive comes upon.
-    fn keep_mailed(&self) {
-        if let Way::Line(stamp) = self.way.get() {
-            self.receiver.parts().1.answers.expect(self.peer.to, CallId::Line(stamp));
-            self.way.set(Way::LineOrMailbox(stamp));
+    /// Asks through the mailbox, once one of the calls that may be under way is free; the number of the request.
+    #[inline(never)]
+    fn begin_in_lane(
+        me: &Endpoint,
+        peer: &Outgoing,
+        epoch: u64,
+        request: &[u8],
+        deadline: Deadline,
+    ) -> Result<u64, CallError> {
+        let (sender, receiver) = me.halves();
+        let (member, _) = receiver.parts();
+        if !peer.answers.has_credit(member, peer, epoch)? {
+            let halves = Halves { sending: Some(sender.parts()), receiving: Some(receiver.parts()) };
+            let mut credit = Credit { member, peer, epoch, starved: Starved::default() };
+            if !drive(member, deadline, || halves.publish(), &mut credit)? {
+                return Err(if deadline.is_now() { SendError::Full.into() } else { CallError::Timeout });
+            }
         }
+        let seq = sender.request(peer.to, epoch, request, deadline, Some(receiver.parts()))?;
+        peer.answers.expect(CallId::of_message(seq), epoch);
+        Ok(seq)
     }
 
     /// The rank that was asked.
@@ -153,8 +173,8 @@ impl<'a> Call<'a> {
         self.peer.to
     }
 
-    /// The answer, if it is there now; never waits. Once it, or an error but [`CallError::Held`] and
-    /// [`CallError::Interrupted`], was said, the call is over, and this is [`CallError::Over`].
+    /// The answer, if it is there now; never waits. Once it, or an error but [`CallError::Held`],
+    /// [`CallError::NoMemory`] and [`CallError::Interrupted`], was said, the call is over, and this is [`CallError::Over`].
     pub fn try_reply(&self) -> Result<Option<Reply>, CallError> {
         let (member, _) = self.receiver.parts();
         member.check()?;
@@ -194,8 +214,8 @@ impl<'a> Call<'a> {
     #[inline(always)]
     fn may_have_come(&self) -> bool {
         match self.way.get() {
-            Way::Line(stamp) | Way::LineOrMailbox(stamp) => self.peer.caller.has_news(stamp),
-            Way::Mailbox(_) => self.receiver.parts().1.has_news(self.peer.to),
+            Way::Line(stamp) => self.peer.caller.has_news(stamp),
+            Way::Lane(seq) => self.peer.answers.has_news(CallId::of_message(seq)),
             Way::Over => true,
         }
     }
@@ -203,9 +223,9 @@ impl<'a> Call<'a> {
     #[inline(never)]
     fn drive(&self, deadline: Deadline) -> Result<Option<Reply>, CallError> {
         let (member, _) = self.receiver.parts();
-        let mut answer = Answer { call: self, reply: None };
-        drive(member, deadline, || self.halves().publish(), &mut answer)?;
-        Ok(answer.reply)
+        let mut waiting = Waiting { call: self, reply: None, starved: Starved::default() };
+        drive(member, deadline, || self.halves().publish(), &mut waiting)?;
+        Ok(waiting.reply)
     }
 
     /// What batches hold back is published before a wait.
@@ -217,96 +237,70 @@ impl<'a> Call<'a> {
     /// The answer, if it is there.
     #[inline(always)]
     fn look(&self) -> Result<Option<Reply>, CallError> {
-        let (Way::Line(stamp) | Way::LineOrMailbox(stamp)) = self.way.get() else {
-            return self.look_in_mailbox();
-        };
+        let Way::Line(stamp) = self.way.get() else { return self.look_in_lane() };
         let caller = &self.peer.caller;
         let answer = match caller.answer(stamp) {
             Ok(Some(answer)) => answer,
             Ok(None) => return Ok(None),
-            Err(Corrupt) => {
-                self.end();
-                return Err(CallError::Corrupt);
-            }
+            Err(Corrupt) => return self.end_corrupt(),
         };
-        if answer.kind == Kind::Elsewhere {
-            self.keep_mailed();
-            caller.is_wanted.set(false);
-            self.way.set(Way::Mailbox(CallId::Line(stamp)));
-            return self.look_in_mailbox();
-        }
-        let reply = Reply::few(caller.payload(), answer.len);
-        self.end();
-        match answer.kind {
-            Kind::Answer => Ok(Some(reply)),
-            Kind::Refusal => Err(CallError::Refused(reply.into_vec())),
-            _ => Err(CallError::Dropped),
+        match answer.place {
+            Location::Inline(len) => {
+                let bytes = Bytes::Few { bytes: caller.payload(), len };
+                self.conclude(Answer { kind: answer.kind, bytes }).map(Some)
+            }
+            // The server put it there first.
+            Location::Arena => match self.look_in_lane()? {
+                None => self.end_corrupt(),
+                reply => Ok(reply),
+            },
         }
     }
 
     #[inline(never)]
-    fn look_in_mailbox(&self) -> Result<Option<Reply>, CallError> {
-        let Way::Mailbox(call_id) = self.way.get() else { return Err(CallError::Over) };
-        let (member, inbox) = self.receiver.parts();
-        match inbox.seek(member, self.peer.to, call_id) {
+    fn look_in_lane(&self) -> Result<Option<Reply>, CallError> {
+        let way = self.way.get();
+        let Some(id) = way.id() else { return Err(CallError::Over) };
+        let answers = &self.peer.answers;
+        let answer = answers.take(self.receiver.parts().0, self.peer, id).map_err(CallError::from);
+        match answer {
+            Ok(Some(answer)) => self.conclude(answer).map(Some),
+            // Another call found that the lane makes no sense.
+            Ok(None) if matches!(way, Way::Lane(_)) && !answers.expects(id) => self.end_corrupt(),
+            Err(CallError::Corrupt) => self.end_corrupt(),
             Ok(None) => Ok(None),
-            Ok(Some(answer)) => self.take(answer).map(Some),
-            Err(error @ RecvError::Corrupt(_)) => {
-                self.end();
-                Err(error.into())
-            }
-            Err(error) => Err(error.into()),
+            Err(error) => Err(error),
         }
     }
 
-    /// An answer that came in the mailbox.
-    fn take(&self, (kind, bytes): (Kind, Vec<u8>)) -> Result<Reply, CallError> {
+    fn end_corrupt(&self) -> Result<Option<Reply>, CallError> {
+        self.end();
+        Err(CallError::Corrupt)
+    }
+
+    /// The call is over, with this answer.
+    #[inline(always)]
+    fn conclude(&self, Answer { kind, bytes }: Answer) -> Result<Reply, CallError> {
         self.end();
         match kind {
-            Kind::Answer => Ok(Reply::many(bytes)),
-            _ => Err(CallError::Refused(bytes)),
+            Kind::Answer => Ok(Reply(bytes)),
+            Kind::Refusal => Err(CallError::Refused(bytes.into_vec())),
+            _ => Err(CallError::Dropped),
         }
-    }
-
-    /// Reads the mailbox ahead for a call on the line: its answer may be there although the line does not say so, because
-    /// its server ended in between; and others, which nobody waits for, take room.
-    fn read_ahead(&self) -> Result<Option<Reply>, CallError> {
-        self.keep_mailed();
-        let Way::LineOrMailbox(stamp) = self.way.get() else { return Ok(None) };
-        let (member, inbox) = self.receiver.parts();
-        match inbox.seek(member, self.peer.to, CallId::Line(stamp)) {
-            Ok(Some(answer)) => self.take(answer).map(Some),
-            // The answer may come on the line all the same.
-            Ok(None) | Err(RecvError::Held(_) | RecvError::Corrupt(_)) => Ok(None),
-            Err(error) => Err(error.into()),
-        }
-    }
-
-    /// Says that the server waits for room in its mailbox to this rank, with this call's answer or before it, and mail that
-    /// this rank has not acknowledged takes that room.
-    fn held_up(&self) -> Result<(), CallError> {
-        let (member, inbox) = self.receiver.parts();
-        if inbox.note_starved(member, self.peer.to) { Err(CallError::Held) } else { Ok(()) }
     }
 
     /// Whether the answer can still come; the answer, if it has come meanwhile.
     #[cold]
     fn check_server(&self, query: bool) -> Result<Option<Reply>, CallError> {
         let (member, _) = self.receiver.parts();
-        let place = member.check_place(query);
-        if let Some(reply) = self.read_ahead()? {
-            return Ok(Some(reply));
-        }
-        if let Err(lost) = place {
+        if let Err(lost) = member.check_place(query) {
             // An answer that is there comes first.
             return self.look()?.ok_or(lost.into()).map(Some);
         }
         let to = self.peer.to;
         // A server answers before it acknowledges. A successor acknowledges, too: then there is one.
         let is_done = match self.way.get() {
-            Way::Mailbox(CallId::Mailbox(seq)) => {
-                self.peer.producer.is_acknowledged(seq).inspect_err(|_| self.end())?
-            }
+            Way::Lane(seq) => self.peer.producer.is_acknowledged(seq).inspect_err(|_| self.end())?,
             _ => false,
         };
         let epoch = member.region.registry.life(to).epoch();
@@ -318,11 +312,17 @@ impl<'a> Call<'a> {
             None
         };
         if !is_done && end.is_none() {
-            return self.held_up().map(|()| None);
+            return Ok(None);
         }
-        // What it did before it ended is visible now.
+        // What it did before it ended is visible now, also in the return lane of a call whose line does not say so.
         if let Some(reply) = self.look()? {
             return Ok(Some(reply));
+        }
+        if let Some(reply) = self.look_in_lane()? {
+            return Ok(Some(reply));
+        }
+        if let Some(id) = self.way.get().id() {
+            self.peer.answers.forget(id);
         }
         self.end();
         Err(match end {
@@ -335,30 +335,25 @@ impl<'a> Call<'a> {
     /// Nobody wants an answer any more.
     #[inline(always)]
     fn end(&self) {
-        let way = self.way.replace(Way::Over);
-        if let Way::Line(_) | Way::LineOrMailbox(_) = way {
-            self.peer.caller.is_wanted.set(false);
+        match self.way.replace(Way::Over) {
+            Way::Line(stamp) => {
+                self.peer.caller.is_wanted.set(false);
+                self.peer.answers.give_up(CallId::of_line(stamp));
+            }
+            Way::Lane(seq) => self.peer.answers.give_up(CallId::of_message(seq)),
+            Way::Over => {}
         }
-        if let Way::LineOrMailbox(stamp) = way {
-            self.forget(CallId::Line(stamp));
-        }
-        if let Way::Mailbox(call_id) = way {
-            self.forget(call_id);
-        }
-    }
-
-    fn forget(&self, call_id: CallId) {
-        self.receiver.parts().1.answers.forget(self.peer.to, call_id);
     }
 }
 
 /// A wait for the answer to a call.
-struct Answer<'a, 'c> {
+struct Waiting<'a, 'c> {
     call: &'a Call<'c>,
     reply: Option<Reply>,
+    starved: Starved,
 }
 
-impl Operation for Answer<'_, '_> {
+impl Operation for Waiting<'_, '_> {
     type Error = CallError;
 
     fn look(&mut self, _: bool) -> Result<bool, CallError> {
@@ -368,6 +363,9 @@ impl Operation for Answer<'_, '_> {
 
     fn check(&mut self, query: bool) -> Result<bool, CallError> {
         self.reply = self.call.check_server(query)?;
+        if self.reply.is_none() {
+            self.starved.check(self.call.receiver.parts().0, self.call.peer)?;
+        }
         Ok(self.reply.is_some())
     }
 

@@ -1,13 +1,15 @@
 //! A received message.
 
+use super::halves::Halves;
 use super::message::Message;
 use super::sender::Sender;
-use crate::abi::{CallId, INLINE, Kind};
+use super::unanswered::Unanswered;
+use crate::abi::{INLINE, Kind};
 use crate::error::{ReplyError, SendError};
 use crate::half::{Member, Piece};
-use crate::receive::{Inbox, Incoming};
+use crate::receive::{Answering, Inbox, Incoming};
 use crate::ring::Descriptor;
-use crate::wait::Deadline;
+use crate::wait::{Deadline, drive};
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
@@ -32,7 +34,7 @@ use std::thread::panicking;
 /// It may be a [call](Mail::is_call), whose sender waits for an answer: [`Mail::reply`]. One that is dropped instead is
 /// told so. A call is delivered to no later holder of the rank.
 ///
-/// Nothing here waits but an answer that does not fit a call's line. Dropping a mail costs a store to a line that the
+/// Nothing here waits but an answer above 48 bytes. Dropping a mail costs a store to a line that the
 /// sender reads, and a system call if the sender sleeps for want of room; in a [`Batch`](crate::Batch) neither.
 ///
 /// A message above half the arena came in fragments and is acknowledged already: its bytes are in memory of
@@ -41,7 +43,7 @@ use std::thread::panicking;
 pub struct Mail<'a> {
     message: Message<'a>,
     member: &'a Member,
-    /// By which a call is answered through the mailbox; `None`: by nothing.
+    /// The other half, if the same thread has it.
     sender: Option<&'a Sender>,
     inbox: &'a Inbox,
 }
@@ -94,65 +96,71 @@ impl<'a> Mail<'a> {
     ///
     /// Up to 48 bytes to a request of up to 48 bytes cost the line that it came in, and a system call if the caller
     /// sleeps; nothing waits, and nothing is said if the caller has ended. Other answers, of up to
-    /// [`Region::max_whole`](crate::Region::max_whole) bytes, go through the mailbox to the caller, as a message does:
-    /// this waits while that is full. On an error the call is dropped, and so is a mail that is no call:
+    /// [`Region::max_whole`](crate::Region::max_whole) bytes, go through a lane that is the caller's for answers. There is
+    /// a cell for each; but one above 48 bytes waits while those that were given before it, and that their caller has not
+    /// looked for, take the room. On an error the call is dropped, and so is a mail that is no call:
     /// [`ReplyError::NotACall`].
     #[inline(always)]
     pub fn reply(self, bytes: &[u8]) -> Result<(), ReplyError> {
-        self.answer(Kind::Answer, bytes, Deadline::Never)
+        Ok(self.answer(Kind::Answer, bytes, Deadline::Never)?)
     }
 
-    /// Answers a call if that is possible now; never waits, else [`SendError::Full`], and the call is dropped.
+    /// Answers a call if that is possible now; never waits, else [`SendError::Full`]. On an error the call is handed back.
     /// Otherwise as [`Mail::reply`].
-    pub fn try_reply(self, bytes: &[u8]) -> Result<(), ReplyError> {
+    pub fn try_reply(self, bytes: &[u8]) -> Result<(), Unanswered<'a>> {
         self.answer(Kind::Answer, bytes, Deadline::Now)
     }
 
-    /// Answers a call; waits no longer than `timeout`, then [`SendError::Timeout`], and the call is dropped: for a
-    /// server that no caller should hold up. Otherwise as [`Mail::reply`].
-    pub fn reply_timeout(self, bytes: &[u8], timeout: Duration) -> Result<(), ReplyError> {
+    /// Answers a call; waits no longer than `timeout`, then [`SendError::Timeout`]: for a server that no caller should hold
+    /// up. On an error the call is handed back. Otherwise as [`Mail::reply`].
+    pub fn reply_timeout(self, bytes: &[u8], timeout: Duration) -> Result<(), Unanswered<'a>> {
         self.answer(Kind::Answer, bytes, timeout)
     }
 
     /// Answers a call with an error, which these bytes describe. Otherwise as [`Mail::reply`].
     pub fn refuse(self, bytes: &[u8]) -> Result<(), ReplyError> {
-        self.answer(Kind::Refusal, bytes, Deadline::Never)
+        Ok(self.answer(Kind::Refusal, bytes, Deadline::Never)?)
     }
 
     /// As [`Mail::refuse`], but waits no longer than `timeout`, as [`Mail::reply_timeout`] does.
-    pub fn refuse_timeout(self, bytes: &[u8], timeout: Duration) -> Result<(), ReplyError> {
+    pub fn refuse_timeout(self, bytes: &[u8], timeout: Duration) -> Result<(), Unanswered<'a>> {
         self.answer(Kind::Refusal, bytes, timeout)
     }
 
     #[inline(always)]
-    fn answer(self, kind: Kind, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), ReplyError> {
-        if !self.descriptor.is_on_line() || bytes.len() > INLINE {
-            return self.answer_in_mailbox(kind, bytes, deadline.into());
+    fn answer(self, kind: Kind, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<'a>> {
+        if !self.descriptor.is_on_line() || bytes.len() > INLINE || self.member.check().is_err() {
+            return self.answer_in_lane(kind, bytes, deadline.into());
         }
-        self.member.check().map_err(SendError::Lost)?;
         let mail = ManuallyDrop::new(self);
         mail.peer.answer(mail.member, mail.descriptor.seq, kind, bytes);
         Ok(())
     }
 
     #[inline(never)]
-    fn answer_in_mailbox(self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), ReplyError> {
+    fn answer_in_lane(self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), Unanswered<'a>> {
+        match self.try_answer_in_lane(kind, bytes, deadline) {
+            Ok(()) => {
+                // It is acknowledged, whatever unwinds: nobody is to carry it out once more.
+                let _answered = ManuallyDrop::new(self);
+                Ok(())
+            }
+            Err(error) => Err(Unanswered::new(self, error)),
+        }
+    }
+
+    fn try_answer_in_lane(&self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), ReplyError> {
+        let Self { member, inbox, .. } = *self;
         if !self.descriptor.is_call() {
             return Err(ReplyError::NotACall);
         }
-        let Some(sender) = self.sender else { return Err(ReplyError::Split) };
-        let (number, is_on_line) = (self.descriptor.seq, self.descriptor.is_on_line());
-        let call_id = if is_on_line { CallId::Line(number) } else { CallId::Mailbox(number) };
-        let receiving = Some((self.member, self.inbox));
-        sender.send_of_call(self.peer.from, (kind, call_id), bytes, deadline, receiving)?;
-        if is_on_line {
-            let mail = ManuallyDrop::new(self);
-            mail.peer.answer(mail.member, number, Kind::Elsewhere, &[]);
-        } else {
-            // Whatever unwinds: nobody is to carry it out once more.
-            self.acknowledge();
+        member.check().map_err(SendError::Lost)?;
+        let halves = Halves { sending: self.sender.map(Sender::parts), receiving: Some((member, inbox)) };
+        let mut reply = Answering::new(member, self.message.peer, &self.message.descriptor, kind, bytes);
+        if drive(member, deadline, || halves.publish(), &mut reply)? {
+            return Ok(());
         }
-        Ok(())
+        Err(if deadline.is_now() { SendError::Full } else { SendError::Timeout }.into())
     }
 
     /// Leaves it unread: it stays in its place and is the first to be received from its sender again, by

@@ -9,6 +9,7 @@ mod mail;
 mod message;
 mod receiver;
 mod sender;
+mod unanswered;
 
 pub use batch::Batch;
 pub use drain::Drain;
@@ -18,6 +19,7 @@ pub use mail::Mail;
 pub use message::Message;
 pub use receiver::Receiver;
 pub use sender::Sender;
+pub use unanswered::Unanswered;
 
 use crate::error::{CloseError, RecvError, SendError};
 use crate::half::{Interrupter, Member};

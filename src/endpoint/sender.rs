@@ -2,7 +2,6 @@
 
 use super::batch::Batch;
 use super::halves::Halves;
-use crate::abi::{CallId, Kind};
 use crate::error::SendError;
 use crate::half::{Interrupter, Member};
 use crate::rank::Wait;
@@ -177,19 +176,26 @@ impl Sender {
         Ok(Draft::new(outbox, member, peer, slot))
     }
 
-    /// Sends what says something of a call; its sequence number.
-    pub(crate) fn send_of_call(
+    /// Sends a request to the life of `to` that has this epoch; its sequence number.
+    pub(crate) fn request(
         &self,
         to: u32,
-        what: (Kind, CallId),
+        epoch: u64,
         bytes: &[u8],
         deadline: Deadline,
         receiving: Option<(&Member, &Inbox)>,
     ) -> Result<u64, SendError> {
         let Self { member, outbox } = self;
-        let (peer, room) = outbox.peer_for_ticketed(member, to, bytes.len())?;
-        let slot = self.claim(peer, room, deadline, receiving)?;
-        outbox.fill_of_call(member, peer, slot, what, bytes)
+        if bytes.len() > member.whole {
+            return Err(SendError::TooLarge { limit: member.whole as u64 });
+        }
+        let peer = outbox.peer(member, to, bytes.len())?;
+        outbox.flush(member);
+        // What the batch has lost: said later, it would be said of this, too, which is not.
+        peer.tell_reset()?;
+        let slot = self.claim(peer, bytes.len(), deadline, receiving)?;
+        outbox.request(member, peer, slot, epoch, bytes)?;
+        Ok(slot.seq)
     }
 
     /// A slot for `len` bytes, waited for if need be. It stays claimed until it is published or a draft ends.

@@ -88,14 +88,18 @@ pub enum CallError {
     /// An [`Interrupter`](crate::Interrupter) ended the wait; otherwise as [`CallError::Timeout`].
     #[error("interrupted")]
     Interrupted,
-    /// Mail from the server that is not received, or that is held, takes the room that the server waits for, with the
-    /// answer or before it. Receive it, or drop it; the call goes on.
-    #[error("unread mail of the server keeps its answer from coming")]
+    /// The server waits for room in its mailbox to this rank, or for this rank to take a large message, and has done so for
+    /// 50 ms of this wait. Receive its mail; the call goes on.
+    #[error("the server waits for its mail to be received")]
     Held,
+    /// There is no memory for the answer, or none behind it. It stays where it is, and the call goes on.
+    #[error("no memory for the answer")]
+    NoMemory,
     /// This rank asks itself, and cannot answer while it waits.
     #[error("a call to oneself is answered by nobody meanwhile")]
     Oneself,
-    /// The words of the call line, or of a mailbox, make no sense.
+    /// The words of the call line, of the lane for answers, or of the mailbox make no sense. All calls to that rank that went
+    /// through the mailbox end so, where it is the lane; further ones go as ever.
     #[error("the answer is corrupt")]
     Corrupt,
     /// The call is over: its answer was taken.
@@ -113,11 +117,7 @@ pub enum ReplyError {
     /// The mail is no call. It is acknowledged.
     #[error("the mail is not a call")]
     NotACall,
-    /// The answer would go through a mailbox, and was to be given by the receiving half of an endpoint that was split:
-    /// it is longer than 48 bytes, or the request came that way. The caller is told that the call was dropped.
-    #[error("only an endpoint that is not split answers through the mailbox")]
-    Split,
-    /// As of a message to the caller. The call was dropped.
+    /// As of a message to the caller.
     #[error("the answer was not sent: {0}")]
     Send(#[from] SendError),
 }

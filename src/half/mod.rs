@@ -3,12 +3,14 @@
 
 mod budget;
 mod by_rank;
+mod bytes;
 mod fragments;
 mod holder;
 mod interrupter;
 mod member;
 
 pub use by_rank::ByRank;
+pub use bytes::Bytes;
 pub use fragments::{Fragments, Piece, cut};
 pub use interrupter::Interrupter;
 pub use member::Member;

@@ -8,7 +8,8 @@ mod words;
 pub use words::*;
 
 use crate::abi::{
-    Cell, ConsumerLine, Geometry, Header, Lines, ProducerLine, Rank, pack_bytes, position, shuffle,
+    Cell, ConsumerLine, Geometry, Header, LaneLines, Lines, ProducerLine, RETURN_CELLS, Rank, pack_bytes,
+    position, shuffle,
 };
 use crate::sync::AtomicU64;
 use core::any::Any;
@@ -102,6 +103,13 @@ impl<T: Send + Sync + 'static> From<Vec<T>> for Shared<[T]> {
     }
 }
 
+impl<T> Shared<T> {
+    /// Some part of the value, by itself.
+    pub fn part<U>(&self, part: impl FnOnce(&T) -> &U) -> Shared<U> {
+        Shared { target: NonNull::from(part(self)), _keeper: self._keeper.clone() }
+    }
+}
+
 impl<T> Shared<[T]> {
     /// The value at `index`, by itself.
     pub fn item(&self, index: usize) -> Shared<T> {
@@ -170,64 +178,55 @@ impl Deref for Ring {
     }
 }
 
-/// A mailbox's parts, all shared.
+/// A lane's parts, all shared.
 #[derive(Clone)]
-pub struct Mailbox {
-    /// Consumer, producer and call line, control lane.
-    pub lines: Shared<Lines>,
+pub struct Lane {
+    /// The reading end's words.
+    pub consumer: Shared<ConsumerLine>,
+    /// The writing end's words.
+    pub producer: Shared<ProducerLine>,
     /// The ring.
     pub cells: Ring,
     /// Payloads that do not fit a cell.
     pub arena: Shared<[AtomicU64]>,
 }
 
-impl Mailbox {
-    /// The mailbox from `from` to `to` in a mapping of this geometry.
-    pub fn mapped(mapping: &Arc<Mapping>, geometry: &Geometry, from: u32, to: u32) -> Self {
-        let base = geometry.mailbox(from, to);
-        let cells = base + Geometry::CELLS;
+impl Lane {
+    /// The lane of these lines in a mapping, with so many cells and bytes of arena at these offsets.
+    fn mapped(
+        mapping: &Arc<Mapping>,
+        lines: &Shared<LaneLines>,
+        (cells, count): (u64, u32),
+        (arena, bytes): (u64, u64),
+    ) -> Self {
         Self {
-            lines: Shared::<[Lines]>::mapped(mapping, base, 1).item(0),
-            cells: Ring::new(Shared::<[Cell]>::mapped(mapping, cells, geometry.cells as usize)),
-            arena: Shared::<[AtomicU64]>::mapped(
-                mapping,
-                cells + geometry.cells_size(),
-                (geometry.arena / 8) as usize,
-            ),
+            consumer: lines.part(|lines| &*lines.consumer),
+            producer: lines.part(|lines| &*lines.producer),
+            cells: Ring::new(Shared::<[Cell]>::mapped(mapping, cells, count as usize)),
+            arena: Shared::<[AtomicU64]>::mapped(mapping, arena, (bytes / 8) as usize),
         }
     }
 
-    /// A mailbox on the heap whose next sequence number is `start`.
+    /// A lane on the heap whose next sequence number is `start`.
     pub fn on_heap(cells: usize, arena_words: usize, start: u64) -> Self {
         let atomic = || AtomicU64::new(0);
-        let cell = |stamp| Cell {
-            stamp: AtomicU64::new(stamp),
-            envelope: atomic(),
-            payload: core::array::from_fn(|_| atomic()),
+        let consumer = ConsumerLine {
+            head: AtomicU64::new(start),
+            reported: atomic(),
+            handed: atomic(),
+            wakes: atomic(),
+            drops: atomic(),
+            reset_request: atomic(),
         };
-        let lines = Lines {
-            consumer: ConsumerLine {
-                head: AtomicU64::new(start),
-                reported: atomic(),
-                handed: atomic(),
-                wakes: atomic(),
-                drops: atomic(),
-                reset_request: atomic(),
-            }
-            .into(),
-            producer: ProducerLine {
-                bytes: pack_bytes(0, start, cells as u64).into(),
-                counted: start.into(),
-                fragments: atomic(),
-                full: atomic(),
-                sleeps: atomic(),
-                wakes: atomic(),
-                reset_answer: atomic(),
-                reset_from: atomic(),
-            }
-            .into(),
-            call: cell(0).into(),
-            control: core::array::from_fn(|_| cell(0)),
+        let producer = ProducerLine {
+            bytes: pack_bytes(0, start, cells as u64).into(),
+            counted: start.into(),
+            fragments: atomic(),
+            full: atomic(),
+            sleeps: atomic(),
+            wakes: atomic(),
+            reset_answer: atomic(),
+            reset_from: atomic(),
         };
         let mut stamps = vec![0; cells];
         if start > 0 {
@@ -237,9 +236,45 @@ impl Mailbox {
             }
         }
         Self {
-            lines: Arc::new(lines).into(),
+            consumer: Arc::new(consumer).into(),
+            producer: Arc::new(producer).into(),
             cells: Ring::new(stamps.into_iter().map(cell).collect::<Vec<_>>().into()),
             arena: (0..arena_words).map(|_| atomic()).collect::<Vec<_>>().into(),
+        }
+    }
+}
+
+/// A cell on the heap, empty but for this stamp.
+pub fn cell(stamp: u64) -> Cell {
+    let atomic = || AtomicU64::new(0);
+    Cell { stamp: stamp.into(), envelope: atomic(), payload: core::array::from_fn(|_| atomic()) }
+}
+
+/// A mailbox's parts, all shared.
+#[derive(Clone)]
+pub struct Mailbox {
+    /// What its sender sends.
+    pub mail: Lane,
+    /// What its receiver answers.
+    pub returns: Lane,
+    /// For one call at a time.
+    pub call: Shared<Cell>,
+}
+
+impl Mailbox {
+    /// The mailbox from `from` to `to` in a mapping of this geometry.
+    pub fn mapped(mapping: &Arc<Mapping>, geometry: &Geometry, from: u32, to: u32) -> Self {
+        let base = geometry.mailbox(from, to);
+        let lines = Shared::<[Lines]>::mapped(mapping, base, 1).item(0);
+        let lane = |lines: Shared<LaneLines>, (cells, count), arena| {
+            Lane::mapped(mapping, &lines, (base + cells, count), (base + arena, geometry.arena))
+        };
+        let mail_cells = (Geometry::CELLS, geometry.cells);
+        let return_cells = (geometry.return_cells(), RETURN_CELLS);
+        Self {
+            mail: lane(lines.part(|lines| &lines.mail), mail_cells, geometry.arena_of_mail()),
+            returns: lane(lines.part(|lines| &lines.returns), return_cells, geometry.arena_of_returns()),
+            call: lines.part(|lines| &*lines.call),
         }
     }
 }

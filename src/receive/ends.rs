@@ -157,7 +157,10 @@ impl Inbox {
         let told = &self.reported[peer.from as usize];
         let life = member.region.registry.life(peer.from);
         let (epoch, word) = (life.epoch(), peer.consumer.line().reported.load(Relaxed));
-        if word == epoch && member.end_of(peer.from, true).is_some() {
+        // A successor may come between two looks.
+        let is_over =
+            || member.end_of(peer.from, true).is_some() || member.region.registry.life(peer.from) != life;
+        if word == epoch && is_over() {
             told.set(epoch);
         } else if word != 0 && word == epoch.wrapping_sub(1) && life.joined() {
             // Of the life before the one that goes on.

@@ -1,10 +1,8 @@
 //! The receiving side of an endpoint.
 #![cfg(not(loom))]
 
-mod answers;
 mod drained;
 mod ends;
-mod expected;
 mod fair;
 mod lacking;
 mod operation;
@@ -13,9 +11,8 @@ mod reassembly;
 mod reset;
 
 pub use operation::Receive;
-pub use peer::Incoming;
+pub use peer::{Answering, Incoming};
 
-use expected::Answers;
 use fair::FairQueue;
 use lacking::Lacking;
 
@@ -55,8 +52,6 @@ pub struct Inbox {
     queried: Private<u32>,
     /// Whether messages in fragments are passed on in pieces.
     pub in_pieces: Private<bool>,
-    /// The answers that come in mailboxes.
-    pub answers: Answers,
 }
 
 impl From<Interrupted> for RecvError {
@@ -80,7 +75,6 @@ impl Inbox {
             looked_at: NOBODY.into(),
             queried: NOBODY.into(),
             in_pieces: false.into(),
-            answers: Answers::default(),
         }
     }
 
@@ -160,7 +154,7 @@ impl Inbox {
             return Ok(Some(descriptor));
         }
         let next = peer.consumer.next();
-        let taken = peer.take(member, self.in_pieces.get(), &self.answers);
+        let taken = peer.take(member, self.in_pieces.get());
         if taken.is_err() && peer.is_barred() {
             self.bars.set(true);
             if source == Source::Anyone && peer.reported_bar.replace(true) {
@@ -328,15 +322,17 @@ impl Inbox {
             self.lacking.forget(from);
             known.set(known.get() | 1 << at);
             let mailbox = member.region.segment.mailbox(from, member.rank());
-            let server = Server::new(&mailbox, member.epoch());
-            let consumer = Consumer::resume(mailbox);
+            let server = Server::new(mailbox.call, member.epoch());
+            let consumer = Consumer::resume(mailbox.mail);
             if consumer.is_resetting() {
                 // A predecessor did.
                 self.asks.set(true);
                 member.set_resetting(true);
             }
             let record = member.region.registry.record(from);
-            let peer = self.peers.get_or_make(from, || Incoming::new(from, record, consumer, server));
+            let peer = self
+                .peers
+                .get_or_make(from, || Incoming::new(from, record, consumer, server, mailbox.returns));
             self.recall_end(member, peer);
             self.turns.borrow_mut().add(from);
         }

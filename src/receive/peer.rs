@@ -1,19 +1,22 @@
 //! A mailbox that an endpoint reads from.
 
 mod acknowledge;
+mod answer;
 mod fragments;
 mod payload;
 mod starved;
 mod state;
 
+use answer::Answers;
 use state::State;
 
-use super::expected::Answers;
+pub use answer::Answering;
+
 use super::reassembly::Reassembly;
-use crate::abi::{CallId, INLINE, Kind, Rank};
+use crate::abi::{INLINE, Kind, NUMBER_BITS, Rank};
 use crate::error::RecvError;
 use crate::half::{Fragments, Member};
-use crate::memory::{self, Shared};
+use crate::memory::{Lane, Shared};
 use crate::os;
 use crate::rank::Life;
 use crate::ring::{Consumer, Corrupt, Descriptor, Server};
@@ -29,18 +32,16 @@ pub struct Incoming {
     /// The sender's record.
     pub record: Shared<Rank>,
     pub consumer: Consumer,
-    /// Where its calls come.
+    /// Where its calls come first.
     server: Server,
+    /// Where answers go that do not go there.
+    answers: Answers,
     /// The longest message, in bytes, that may be taken from the arena without ado: none that has any, until the arena is
     /// seen to have memory.
     pub limit: Private<usize>,
     state: Private<State>,
-    /// The message for which memory was lacking: nothing behind it is taken before it.
-    lacking: Private<Option<u64>>,
     /// Whether a receive from anyone has said that memory is lacking.
     pub reported_bar: Private<bool>,
-    /// What a call came upon that bars the mailbox, for the next receive to tell: after the mail before it.
-    untold: Private<Option<RecvError>>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
     woken: Private<bool>,
     /// The message that arrives in fragments.
@@ -61,19 +62,18 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, server: Server) -> Self {
+    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, server: Server, returns: Lane) -> Self {
         let state = if consumer.is_resetting() { State::Resetting } else { State::Plain };
         Self {
             from,
             record,
             limit: 0.into(),
             state: state.into(),
-            lacking: None.into(),
             reported_bar: false.into(),
-            untold: None.into(),
             woken: false.into(),
             consumer,
             server,
+            answers: Answers::new(returns),
             fragments: RefCell::default(),
             stray: false.into(),
             cutting: None.into(),
@@ -95,10 +95,7 @@ impl Incoming {
     #[inline(always)]
     pub fn has_mail(&self) -> bool {
         let state = self.state.get();
-        if state.is_silent() {
-            return self.untold.get().is_some();
-        }
-        self.consumer.is_ready() || !state.is_plain() && self.returned().is_some()
+        !state.is_silent() && (self.consumer.is_ready() || !state.is_plain() && self.returned().is_some())
     }
 
     /// The call on the call line, if there is one.
@@ -110,14 +107,14 @@ impl Incoming {
         Some(descriptor.marked(descriptor.seq == self.requeued_call.get()))
     }
 
-    /// The number of the next message to be received, also where memory is lacking for it: one that was left, or read
-    /// ahead, or the next never taken.
+    /// The number of the next message to be received, also where memory is lacking for it: one that was left, or the next
+    /// never taken.
     #[inline(always)]
     fn next(&self) -> Option<u64> {
         let unread = || self.consumer.next_unread().unwrap_or_else(|| self.consumer.next());
         let state = self.state.get();
         let returned = || (!state.is_plain()).then(|| self.returned()).flatten();
-        let is_to_come = !state.is_silent() || self.untold.get().is_some() || self.is_barred();
+        let is_to_come = !state.is_silent() || self.is_barred();
         is_to_come.then(|| returned().map_or_else(unread, |descriptor| descriptor.seq))
     }
 
@@ -142,9 +139,10 @@ impl Incoming {
         let fragments = self.fragments.take().map_or(0, |fragments| fragments.memory());
         member.budget.give_back(self.kept.memory() + fragments);
         let (record, server) = (self.record.clone(), self.server.clone());
+        let returns = self.answers.lane();
         // A call on the line is not in the mailbox, and comes again.
         let requeued_call = self.requeued_call.take();
-        *self = Self::new(self.from, record, self.consumer.request_reset(), server);
+        *self = Self::new(self.from, record, self.consumer.request_reset(), server, returns);
         self.requeued_call.set(requeued_call);
         self.ring(member);
     }
@@ -167,21 +165,11 @@ impl Incoming {
     /// The mail that `is_ready` saw; `None` if it was a fragment that completes nothing. `in_pieces`: a
     /// message in fragments that begins now is passed on as it comes.
     #[inline(never)]
-    pub fn take(
-        &self,
-        member: &Member,
-        in_pieces: bool,
-        answers: &Answers,
-    ) -> Result<Option<Descriptor>, RecvError> {
+    pub fn take(&self, member: &Member, in_pieces: bool) -> Result<Option<Descriptor>, RecvError> {
         self.woken.set(false);
-        if !self.has_older()
-            && let Some(error) = self.untold.take()
-        {
-            return Err(error);
-        }
         let taken = match self.take_returned() {
             Some(descriptor) => Ok(Some(descriptor)),
-            None => self.sort(member, self.consumer.take(), in_pieces, answers),
+            None => self.sort(member, self.consumer.take(), in_pieces),
         };
         if taken.is_ok() {
             self.reported_bar.set(false);
@@ -190,46 +178,12 @@ impl Incoming {
         taken
     }
 
-    /// Takes in what is in the mailbox and was never taken, answers among it, and leaves the mail unread. Whether an answer
-    /// cannot come before mail is received.
-    pub fn seek(&self, member: &Member, answers: &Answers, in_pieces: bool) -> bool {
-        // More is not there at once, unless the sender goes on meanwhile.
-        for _ in 0..self.consumer.cells() {
-            let lacking = self.lacking.get();
-            if self.state.get().is_silent() || lacking.is_none() && !self.consumer.is_new() {
-                break;
-            }
-            // A message that is to be received in pieces is not put together.
-            let is_first = || lacking.is_some() || self.consumer.next_kind() == Some(Kind::First);
-            if self.is_to_be_received() || in_pieces && is_first() {
-                return true;
-            }
-            let taken = match lacking {
-                Some(seq) => self.consumer.take_again(seq),
-                None => self.consumer.take_unseen(),
-            };
-            match self.sort(member, taken, in_pieces, answers) {
-                Ok(descriptor) => {
-                    self.reported_bar.set(false);
-                    if let Some(descriptor) = descriptor {
-                        self.put_back(&descriptor);
-                    }
-                }
-                Err(error) => self.untold.set(Some(error)),
-            }
-            // It may be mail that is not plain.
-            self.complicate();
-        }
-        self.note_held_up(member) || self.is_to_be_received() || self.is_barred()
-    }
-
     /// What a message that was taken is.
     fn sort(
         &self,
         member: &Member,
         taken: Result<Option<Descriptor>, Corrupt>,
         in_pieces: bool,
-        answers: &Answers,
     ) -> Result<Option<Descriptor>, RecvError> {
         let descriptor = match taken {
             // No endpoint sends more than the region carries.
@@ -238,7 +192,6 @@ impl Incoming {
             _ => return Err(self.corrupted(member)),
         };
         self.cutting.set(self.cutting.get().filter(|cutting| *cutting != descriptor.seq));
-        self.lacking.set(self.lacking.get().filter(|lacking| *lacking != descriptor.seq));
         if !descriptor.is_in_cell() && self.limit.get() == 0 {
             // An honest sender has reserved the arena before. Who touches one without memory gets SIGBUS.
             let completed = member.region.segment.complete_arena(self.from, member.rank());
@@ -261,46 +214,16 @@ impl Incoming {
             }
             Kind::Call => {
                 self.end_fragments(member, &descriptor)?;
-                match self.consumer.call_id(&descriptor) {
-                    Some(CallId::For(epoch)) if epoch == member.epoch() => Ok(Some(descriptor)),
-                    // A predecessor may have begun to answer it.
-                    Some(CallId::For(_)) => {
-                        self.pass(member, descriptor.seq);
-                        Ok(None)
-                    }
-                    _ => Err(self.corrupted(member)),
+                // Otherwise a predecessor may have begun to answer it.
+                let is_for_us = (descriptor.envelope().number() ^ member.epoch()) << (64 - NUMBER_BITS) == 0;
+                if is_for_us {
+                    return Ok(Some(descriptor));
                 }
-            }
-            Kind::Answer | Kind::Refusal => {
-                self.end_fragments(member, &descriptor)?;
-                let Some(call_id) = self.consumer.call_id(&descriptor) else {
-                    return Err(self.corrupted(member));
-                };
-                answers.fill(self.from, call_id, kind, |bytes| {
-                    memory::append(self.consumer.words(&descriptor), descriptor.len, bytes);
-                });
                 self.pass(member, descriptor.seq);
                 Ok(None)
             }
-            Kind::Dropped | Kind::Elsewhere => Err(self.corrupted(member)),
-        }
-    }
-
-    /// Answers a call that was taken: on its line, where it was asked.
-    #[inline(always)]
-    pub fn answer(&self, member: &Member, stamp: u64, kind: Kind, bytes: &[u8]) {
-        self.server.answer(stamp, kind, bytes);
-        if !member.mail_needs_no_ring(&self.record) {
-            member.ring_mail(&self.record);
-        }
-    }
-
-    /// Done with a call that is not answered: that tells its caller.
-    pub fn drop_call(&self, member: &Member, descriptor: &Descriptor) {
-        if descriptor.is_on_line() {
-            self.answer(member, descriptor.seq, Kind::Dropped, &[]);
-        } else {
-            self.pass(member, descriptor.seq);
+            // They are in return lanes, or on the line.
+            Kind::Answer | Kind::Refusal | Kind::Dropped => Err(self.corrupted(member)),
         }
     }
 
@@ -308,7 +231,6 @@ impl Incoming {
     #[cold]
     fn corrupted(&self, member: &Member) -> RecvError {
         self.enter(State::Corrupt);
-        self.untold.set(None);
         self.drop_fragments(member);
         RecvError::Corrupt(self.from)
     }
@@ -329,12 +251,6 @@ impl Incoming {
         let descriptor = self.kept.returned()?;
         let is_next = |unread: u64| (unread.wrapping_sub(descriptor.seq) as i64) > 0;
         self.consumer.next_unread().is_none_or(is_next).then_some(descriptor)
-    }
-
-    /// Whether mail is unread that was sent before the message for which memory is lacking, or before what makes no sense.
-    fn has_older(&self) -> bool {
-        let is_older = |seq| Some(seq) != self.lacking.get();
-        self.returned().is_some() || self.consumer.next_unread().is_some_and(is_older)
     }
 
     fn take_returned(&self) -> Option<Descriptor> {

@@ -21,12 +21,15 @@
 //! Either side may stop anywhere for ever: what it was writing has no stamp. Garbage in the stamp is at worst no call
 //! or, to the caller, corruption; nothing in the line is an index.
 //!
-//! A call comes after the mail that its caller had sent before. So its envelope has, in place of tag and context, the
-//! low 48 bits of the caller's next sequence number.
+//! A call comes after the mail that its caller had sent before. So its envelope has the low bits of the caller's next
+//! sequence number.
+//!
+//! An answer that does not fit lies in the return lane, whole, before the line says that it is there. A server that dies
+//! in between has answered: its caller looks there once more when it is told.
 
 use super::{Corrupt, Descriptor};
-use crate::abi::{Cell, Envelope, INLINE, Kind, Lines, Location};
-use crate::memory::{self, Mailbox, Shared};
+use crate::abi::{Cell, Envelope, INLINE, Kind, Location, NUMBER_BITS};
+use crate::memory::{self, Shared};
 use crate::sync::{AtomicU64, Edge, Mutant, Ordering::Relaxed, acquire, mutated, release};
 use core::cell::Cell as Private;
 
@@ -34,12 +37,10 @@ const ASKED: u64 = 1;
 const EPOCH_SHIFT: u32 = 1;
 const EPOCH_MASK: u64 = (1 << 23) - 1;
 const NUMBER: u64 = 1 << 24;
-/// Bits of a sequence number that an envelope has room for.
-const ORDER_BITS: u32 = 48;
 
 /// The end of a call line that asks.
 pub struct Caller {
-    lines: Shared<Lines>,
+    line: Shared<Cell>,
     /// The last stamp, asked or found.
     last: Private<u64>,
     /// Whether somebody still wants the answer to that call.
@@ -49,17 +50,21 @@ pub struct Caller {
 /// An answer in the line: private copies of all that says what it is (I3).
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
-    /// [`Kind::Answer`], [`Kind::Refusal`], [`Kind::Dropped`] or [`Kind::Elsewhere`].
+    /// [`Kind::Answer`], [`Kind::Refusal`] or [`Kind::Dropped`].
     pub kind: Kind,
-    /// Bytes of payload.
-    pub len: usize,
+    /// Bytes of payload; or it lies in the return lane.
+    pub place: Location,
 }
 
 impl Caller {
-    /// The asking end of a mailbox' line. A call of the last one stays until it is answered.
-    pub fn resume(mailbox: &Mailbox) -> Self {
-        let lines = mailbox.lines.clone();
-        Self { last: lines.call.stamp.load(Relaxed).into(), lines, is_wanted: false.into() }
+    /// The asking end of this line. A call of the last one stays until it is answered.
+    pub fn resume(line: Shared<Cell>) -> Self {
+        Self { last: line.stamp.load(Relaxed).into(), line, is_wanted: false.into() }
+    }
+
+    /// The stamp of the last call, if somebody still wants the answer to it.
+    pub fn wanted(&self) -> Option<u64> {
+        self.is_wanted.get().then(|| self.last.get())
     }
 
     /// Whether a call to the server's life of this epoch, its present one or, if it has none, its next, can be
@@ -71,7 +76,7 @@ impl Caller {
         }
         // Pairs with the server's store: it has done with the payload. That of a life that is over was over before
         // we could know of the next.
-        let stamp = self.lines.call.stamp.load(acquire(Edge::Answer));
+        let stamp = self.line.stamp.load(acquire(Edge::Answer));
         !self.is_wanted.get() && (stamp & ASKED == 0 || (stamp >> EPOCH_SHIFT ^ epoch) & EPOCH_MASK != 0)
     }
 
@@ -85,22 +90,22 @@ impl Caller {
         let stamp = number | (epoch & EPOCH_MASK) << EPOCH_SHIFT | ASKED;
         self.last.set(stamp);
         self.is_wanted.set(true);
-        write(&self.lines.call, Kind::Call, order, from, bytes);
+        write(&self.line, Kind::Call, order, from, bytes);
         // Carries the request; the server's load of the stamp ends the edge.
-        self.lines.call.stamp.store(stamp, release(Edge::Ask));
+        self.line.stamp.store(stamp, release(Edge::Ask));
         stamp
     }
 
     /// Whether the line says anything but that the call with this stamp is asked; what, says `answer`.
     #[inline(always)]
     pub fn has_news(&self, stamp: u64) -> bool {
-        self.lines.call.stamp.load(Relaxed) != stamp
+        self.line.stamp.load(Relaxed) != stamp
     }
 
     /// The answer to the call with this stamp, the last one, if there is one.
     #[inline(always)]
     pub fn answer(&self, stamp: u64) -> Result<Option<Answer>, Corrupt> {
-        let cell = &self.lines.call;
+        let cell = &self.line;
         // Pairs with the server's store: the answer is there.
         let now = cell.stamp.load(acquire(Edge::Answer));
         if now == stamp {
@@ -110,10 +115,10 @@ impl Caller {
             return Err(Corrupt);
         }
         match Envelope::unpack(cell.envelope.load(Relaxed)) {
-            Some(Envelope { kind, place: Location::Inline(len), .. })
-                if matches!(kind, Kind::Answer | Kind::Refusal | Kind::Dropped | Kind::Elsewhere) =>
+            Some(Envelope { kind, place, .. })
+                if matches!(kind, Kind::Answer | Kind::Refusal | Kind::Dropped) =>
             {
-                Ok(Some(Answer { kind, len }))
+                Ok(Some(Answer { kind, place }))
             }
             _ => Err(Corrupt),
         }
@@ -122,14 +127,14 @@ impl Caller {
     /// All payload of the line, of which an answer is the front.
     #[inline(always)]
     pub fn payload(&self) -> [u8; INLINE] {
-        bytemuck::cast(self.lines.call.payload.each_ref().map(|word| word.load(Relaxed)))
+        bytemuck::cast(self.line.payload.each_ref().map(|word| word.load(Relaxed)))
     }
 }
 
 /// The end of a call line that answers.
 #[derive(Clone)]
 pub struct Server {
-    lines: Shared<Lines>,
+    line: Shared<Cell>,
     /// The epoch of the life that answers.
     epoch: u64,
     /// The stamp that is no news: of a call that was taken, answered, or is not for this life.
@@ -137,9 +142,9 @@ pub struct Server {
 }
 
 impl Server {
-    /// The answering end of a mailbox' line, for the life of this epoch.
-    pub fn new(mailbox: &Mailbox, epoch: u64) -> Self {
-        Self { lines: mailbox.lines.clone(), epoch, seen: 0.into() }
+    /// The answering end of this line, for the life of this epoch.
+    pub fn new(line: Shared<Cell>, epoch: u64) -> Self {
+        Self { line, epoch, seen: 0.into() }
     }
 
     /// Whether there is a call to take: as `take`.
@@ -162,7 +167,7 @@ impl Server {
     /// The call in the line that is news.
     #[inline(always)]
     fn look(&self, next: impl FnOnce() -> Option<u64>) -> Option<Descriptor> {
-        let cell = &self.lines.call;
+        let cell = &self.line;
         // Relaxed: nothing else is read where it is no news.
         if cell.stamp.load(Relaxed) == self.seen.get() {
             return None;
@@ -172,8 +177,7 @@ impl Server {
         let is_for_us = stamp & ASKED != 0 && (stamp >> EPOCH_SHIFT ^ self.epoch) & EPOCH_MASK == 0;
         match Envelope::unpack(cell.envelope.load(Relaxed)) {
             Some(call @ Envelope { kind: Kind::Call, place: Location::Inline(len), .. }) if is_for_us => {
-                let order = u64::from(call.context) << 32 | u64::from(call.tag);
-                let is_due = |next: u64| (next.wrapping_sub(order) << (64 - ORDER_BITS)) as i64 >= 0;
+                let is_due = |next: u64| (next.wrapping_sub(call.number()) << (64 - NUMBER_BITS)) as i64 >= 0;
                 let envelope = Envelope { tag: 0, context: 0, ..call };
                 next().is_none_or(is_due).then(|| Descriptor::on_line(stamp, envelope, len))
             }
@@ -186,7 +190,7 @@ impl Server {
 
     /// The payload of the call that was taken and is not answered.
     pub fn words(&self) -> &[AtomicU64; INLINE / 8] {
-        &self.lines.call.payload
+        &self.line.payload
     }
 
     /// Answers the call with this stamp, which was taken; `bytes` fit a cell.
@@ -194,11 +198,23 @@ impl Server {
     /// Cost: the line, which is here already.
     #[inline(always)]
     pub fn answer(&self, stamp: u64, kind: Kind, bytes: &[u8]) {
+        write(&self.line, kind, 0, self.epoch as u8, bytes);
+        self.hand_back(stamp);
+    }
+
+    /// Says of the call with this stamp, which was taken, that the answer lies in the return lane.
+    pub fn answer_in_lane(&self, stamp: u64, kind: Kind) {
+        let envelope = Envelope::numbered(0, self.epoch as u8, kind, Location::Arena);
+        self.line.envelope.store(envelope.pack(), Relaxed);
+        self.hand_back(stamp);
+    }
+
+    #[inline(always)]
+    fn hand_back(&self, stamp: u64) {
         let stamp = stamp & !ASKED;
         self.seen.set(stamp);
-        write(&self.lines.call, kind, 0, self.epoch as u8, bytes);
         // Carries the answer; the caller's load of the stamp ends the edge.
-        self.lines.call.stamp.store(stamp, release(Edge::Answer));
+        self.line.stamp.store(stamp, release(Edge::Answer));
     }
 
     /// Puts the call that was taken back, to be taken again.
@@ -211,7 +227,6 @@ impl Server {
 #[inline(always)]
 fn write(cell: &Cell, kind: Kind, order: u64, epoch: u8, bytes: &[u8]) {
     memory::store_small(&cell.payload, bytes);
-    let (tag, context) = (order as u32, (order >> 32) as u16);
-    let place = Location::Inline(bytes.len());
-    cell.envelope.store(Envelope { tag, context, epoch, kind, place }.pack(), Relaxed);
+    let envelope = Envelope::numbered(order, epoch, kind, Location::Inline(bytes.len()));
+    cell.envelope.store(envelope.pack(), Relaxed);
 }

@@ -8,8 +8,8 @@ use super::budget::Budget;
 use super::descriptor::{Descriptor, Lies};
 use super::seq_set::SeqSet;
 use super::{Corrupt, arena_range, cell, check_stale, is_much};
-use crate::abi::{CallId, Cell, ConsumerLine, Envelope, Kind, Location};
-use crate::memory::{self, Mailbox};
+use crate::abi::{Cell, ConsumerLine, Envelope, Location};
+use crate::memory::{self, Lane};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
 use core::cell::Cell as Private;
 
@@ -22,7 +22,7 @@ const BLOCK: u64 = 16;
 
 /// The reading end. Everything but the mailbox is private to this process.
 pub struct Consumer {
-    mailbox: Mailbox,
+    lane: Lane,
     /// The oldest message that is not acknowledged; the same as the shared word.
     head: Private<u64>,
     /// The next message that was never looked at.
@@ -51,19 +51,19 @@ pub struct Consumer {
 
 impl Consumer {
     /// The consumer of `mailbox`: what the last one did not acknowledge is there again (I8).
-    pub fn resume(mailbox: Mailbox) -> Self {
-        let line = &mailbox.lines.consumer;
+    pub fn resume(lane: Lane) -> Self {
+        let line = &lane.consumer;
         let (head, reset) = (line.head.load(Relaxed), line.reset_request.load(Relaxed));
-        Self::at(mailbox, head, reset)
+        Self::at(lane, head, reset)
     }
 
-    fn at(mailbox: Mailbox, head: u64, reset: u64) -> Self {
-        let cells = mailbox.cells.len();
-        let claimed = mailbox.lines.consumer.handed.load(Relaxed);
+    fn at(lane: Lane, head: u64, reset: u64) -> Self {
+        let cells = lane.cells.len();
+        let claimed = lane.consumer.handed.load(Relaxed);
         // Beyond what the cells hold it means nothing: a peer, or an earlier start, left it there.
         let claimed = if claimed.wrapping_sub(head) <= cells as u64 { claimed } else { head };
         // It may be ahead of what was sent: nobody had what is sent from now on.
-        let is_there = |seq: &u64| cell(&mailbox, *seq).stamp.load(Relaxed) == seq.wrapping_add(1);
+        let is_there = |seq: &u64| cell(&lane, *seq).stamp.load(Relaxed) == seq.wrapping_add(1);
         let ahead = (0..claimed.wrapping_sub(head)).map(|ahead| head.wrapping_add(ahead));
         let handed = head.wrapping_add(ahead.take_while(is_there).count() as u64);
         Self {
@@ -79,7 +79,7 @@ impl Consumer {
             unread: SeqSet::new(cells),
             owed: 0.into(),
             reset: reset.into(),
-            mailbox,
+            lane,
         }
     }
 
@@ -96,7 +96,7 @@ impl Consumer {
     pub fn is_new(&self) -> bool {
         let seq = self.next.get();
         // Relaxed: whoever acts on it takes.
-        let stamp = cell(&self.mailbox, seq).stamp.load(Relaxed);
+        let stamp = cell(&self.lane, seq).stamp.load(Relaxed);
         let is_new = stamp == seq.wrapping_add(1) || check_stale(stamp, seq, self.cells()).is_err();
         is_new && !self.is_exhausted(seq)
     }
@@ -154,17 +154,16 @@ impl Consumer {
     fn claim(&self, end: u64) {
         if (end.wrapping_sub(self.claimed.get()) as i64) > 0 {
             self.claimed.set(end);
-            self.mailbox.lines.consumer.handed.store(end, Relaxed);
+            self.lane.consumer.handed.store(end, Relaxed);
         }
     }
 
-    /// Tells a successor, at a clean end, which messages were handed out: none but those that were taken, and not only
-    /// read ahead.
+    /// Tells a successor, at a clean end, which messages were handed out: those that were taken and not put back unseen.
     pub fn settle_claim(&self) {
         let (handed, next) = (self.handed.get(), self.next.get());
         let ahead = self.unread_from(handed);
         let end = if self.is_handed(next) { handed } else { ahead.unwrap_or(next) };
-        self.mailbox.lines.consumer.handed.store(end, Relaxed);
+        self.lane.consumer.handed.store(end, Relaxed);
     }
 
     /// Whether message `seq` may have been handed out before.
@@ -186,17 +185,12 @@ impl Consumer {
         self.block.grant(next, self.block.left(next).min(self.turn.left(next)));
     }
 
-    /// What the next message that was never looked at is, if there is one.
-    pub fn next_kind(&self) -> Option<Kind> {
-        self.look(self.next.get()).ok()?.map(|descriptor| descriptor.envelope().kind)
-    }
-
     /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes if it does not lie in its
     /// cell. `None` says nothing, and is all that it says after as many as `grant` allowed.
     #[inline(always)]
     pub fn take_new(&self, limit: usize) -> Option<Descriptor> {
         let seq = self.next.get();
-        let (index, cell) = self.mailbox.cells.find(seq);
+        let (index, cell) = self.lane.cells.find(seq);
         // Pairs with the producer's store: the envelope and the payload are there. In a block, too: a message that a batch
         // held back is stamped long before the first of them is, and only that stamp carries it.
         let edge = if self.block.covers(seq) { Edge::Block } else { Edge::Stamp };
@@ -221,7 +215,7 @@ impl Consumer {
         if !Envelope::is_whole(envelope) || Envelope::unpack(envelope)?.place != Location::Arena {
             return None;
         }
-        let (offset, len) = arena_range(cell, self.mailbox.arena.len() as u64 * 8)?;
+        let (offset, len) = arena_range(cell, self.lane.arena.len() as u64 * 8)?;
         (len as usize <= limit)
             .then(|| Descriptor::in_arena(seq, envelope, len as usize, (offset / 8) as usize))
     }
@@ -256,7 +250,7 @@ impl Consumer {
     /// How many cells there are.
     #[inline(always)]
     pub fn cells(&self) -> u64 {
-        self.mailbox.cells.len() as u64
+        self.lane.cells.len() as u64
     }
 
     /// The oldest message that was put back.
@@ -279,7 +273,7 @@ impl Consumer {
 
     /// Message `seq`, if it is there.
     fn look(&self, seq: u64) -> Result<Option<Descriptor>, Corrupt> {
-        let (index, cell) = self.mailbox.cells.find(seq);
+        let (index, cell) = self.lane.cells.find(seq);
         // Pairs with the producer's store: the envelope and the payload are there.
         let stamp = cell.stamp.load(acquire(Edge::Stamp));
         if stamp != seq.wrapping_add(1) {
@@ -290,7 +284,7 @@ impl Consumer {
         let descriptor = match Envelope::unpack(envelope).ok_or(Corrupt)?.place {
             Location::Inline(len) => Descriptor::in_cell(seq, envelope, len, index),
             Location::Arena => {
-                let size = self.mailbox.arena.len() as u64 * 8;
+                let size = self.lane.arena.len() as u64 * 8;
                 let (offset, len) = arena_range(cell, size).ok_or(Corrupt)?;
                 Descriptor::in_arena(seq, envelope, len as usize, (offset / 8) as usize)
             }
@@ -302,26 +296,20 @@ impl Consumer {
     #[inline(always)]
     pub fn words(&self, descriptor: &Descriptor) -> &[AtomicU64] {
         match descriptor.lies() {
-            Lies::Cell(index) => &self.mailbox.cells[index].payload,
-            Lies::Arena(first) => &self.mailbox.arena[first..first + descriptor.len.div_ceil(8)],
+            Lies::Cell(index) => &self.lane.cells[index].payload,
+            Lies::Arena(first) => &self.lane.arena[first..first + descriptor.len.div_ceil(8)],
             Lies::Line | Lies::Assembled => &[],
         }
-    }
-
-    /// Which call a descriptor that lies in the arena says something of; `None`: none that makes sense.
-    pub fn call_id(&self, descriptor: &Descriptor) -> Option<CallId> {
-        let words = &cell(&self.mailbox, descriptor.seq).payload;
-        (!descriptor.is_in_cell()).then(|| CallId::unpack([2, 3].map(|at| words[at].load(Relaxed))))?
     }
 
     /// Copies the front of the payload in the cell of this index to `buffer`, which is not longer.
     #[inline(always)]
     pub fn copy_small(&self, index: usize, buffer: &mut [u8]) {
-        memory::load_small(&self.mailbox.cells[index].payload, buffer);
+        memory::load_small(&self.lane.cells[index].payload, buffer);
     }
 
     /// The receiver's words.
     pub fn line(&self) -> &ConsumerLine {
-        &self.mailbox.lines.consumer
+        &self.lane.consumer
     }
 }

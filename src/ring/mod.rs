@@ -22,7 +22,7 @@ pub use descriptor::Descriptor;
 pub use producer::{Producer, PushError, Slack, Slot};
 
 use crate::abi::{ARENA_ALIGN, Cell, Envelope, Kind, Location, step};
-use crate::memory::Mailbox;
+use crate::memory::Lane;
 #[cfg(not(loom))]
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::Relaxed;
@@ -33,8 +33,8 @@ use core::ops::Range;
 pub struct Corrupt;
 
 #[inline(always)]
-pub(crate) fn cell(mailbox: &Mailbox, seq: u64) -> &Cell {
-    mailbox.cells.at(seq)
+pub(crate) fn cell(lane: &Lane, seq: u64) -> &Cell {
+    lane.cells.at(seq)
 }
 
 /// A stamp that is not the expected one of `seq` must be one lap old, or that of a cell never written.

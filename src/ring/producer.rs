@@ -5,9 +5,9 @@ mod recovery;
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};
 use crate::abi::{
-    ARENA_ALIGN, CallId, Cell, Envelope, INLINE, Kind, Location, ProducerLine, count_fragment, pack_bytes,
+    ARENA_ALIGN, Cell, Envelope, INLINE, Kind, Location, ProducerLine, count_fragment, pack_bytes,
 };
-use crate::memory::{self, Mailbox};
+use crate::memory::{self, Lane};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::{Cell as Private, RefCell};
 use std::collections::VecDeque;
@@ -40,6 +40,8 @@ pub struct Slot {
     pub len: usize,
     /// What it is of a message.
     pub kind: Kind,
+    /// The envelope's number, where it concerns a call.
+    number: u64,
     /// First word of the payload in the arena; `None`: in the cell.
     offset: Option<usize>,
     /// Where the free part of the arena begins, once this is published.
@@ -52,9 +54,9 @@ impl Slot {
         Self { kind, ..self }
     }
 
-    /// The same slot, for fewer bytes.
-    pub fn shortened(self, len: usize) -> Self {
-        Self { len, ..self }
+    /// The same slot, for what concerns a call, with this number.
+    pub fn numbered(self, kind: Kind, number: u64) -> Self {
+        Self { kind, number, ..self }
     }
 }
 
@@ -92,7 +94,7 @@ pub struct Producer {
     spans: RefCell<VecDeque<Span>>,
     /// The arena position behind the first of those that are held back.
     held_from: Private<u64>,
-    mailbox: Mailbox,
+    lane: Lane,
     epoch: u8,
     /// The envelope of a whole message without bytes; that of one that fits a cell has its length besides.
     envelope: u64,
@@ -163,7 +165,7 @@ impl Producer {
                 return None;
             }
         }
-        Some(Slot { seq, len, kind: Kind::Whole, offset, cursor })
+        Some(Slot { seq, len, kind: Kind::Whole, number: 0, offset, cursor })
     }
 
     /// Reads `head` once, checks it, and takes over what it frees.
@@ -173,7 +175,7 @@ impl Producer {
             return Ok(());
         }
         // Pairs with the consumer's store: what it read below `head` it has done with.
-        let head = self.mailbox.lines.consumer.head.load(acquire(Edge::Head));
+        let head = self.lane.consumer.head.load(acquire(Edge::Head));
         let last = self.head.get();
         let live = self.tail.get().wrapping_sub(last);
         // I1: `head` only grows, up to `tail`.
@@ -198,7 +200,7 @@ impl Producer {
     pub fn words(&self, slot: &Slot) -> &[AtomicU64] {
         match slot.offset {
             None => &self.cell(slot.seq).payload,
-            Some(first) => &self.mailbox.arena[first..first + slot.len.div_ceil(8)],
+            Some(first) => &self.lane.arena[first..first + slot.len.div_ceil(8)],
         }
     }
 
@@ -270,18 +272,10 @@ impl Producer {
         self.describe(slot);
         // They are never held back.
         if matches!(slot.kind, Kind::First | Kind::More | Kind::Cut) {
-            let word = &self.mailbox.lines.producer.fragments;
+            let word = &self.lane.producer.fragments;
             word.store(count_fragment(word.load(Relaxed), slot.seq), Relaxed);
         }
         stamp(self.cell(slot.seq), slot.seq);
-    }
-
-    /// Writes `bytes`, which say something of a call, to `slot`, which lies in the arena, and publishes it.
-    pub fn fill_of_call(&self, slot: &Slot, call_id: CallId, bytes: &[u8]) {
-        for (word, value) in self.cell(slot.seq).payload[2..].iter().zip(call_id.pack()) {
-            word.store(value, Relaxed);
-        }
-        self.fill(slot, bytes);
     }
 
     /// How many messages are held back.
@@ -347,8 +341,8 @@ impl Producer {
         self.tail.set(tail);
         self.bytes.set(self.bytes.get().wrapping_add(len as u64));
         if tail & self.counted == 0 {
-            let line = &self.mailbox.lines.producer;
-            line.bytes.store(pack_bytes(self.bytes.get(), tail, self.mailbox.cells.len() as u64), Relaxed);
+            let line = &self.lane.producer;
+            line.bytes.store(pack_bytes(self.bytes.get(), tail, self.lane.cells.len() as u64), Relaxed);
             line.counted.store(tail, Relaxed);
         }
     }
@@ -364,7 +358,7 @@ impl Producer {
                 Location::Arena
             }
         };
-        let envelope = Envelope { tag: 0, context: 0, epoch: self.epoch, kind: slot.kind, place };
+        let envelope = Envelope::numbered(slot.number, self.epoch, slot.kind, place);
         cell.envelope.store(envelope.pack(), Relaxed);
     }
 
@@ -384,7 +378,7 @@ impl Producer {
 
     /// The sender's counters.
     pub fn counters(&self) -> &ProducerLine {
-        &self.mailbox.lines.producer
+        &self.lane.producer
     }
 
     /// Writes one message: claim, fill, publish.
@@ -396,17 +390,17 @@ impl Producer {
 
     #[inline(always)]
     fn cell(&self, seq: u64) -> &Cell {
-        cell(&self.mailbox, seq)
+        cell(&self.lane, seq)
     }
 
     #[inline(always)]
     fn cells(&self) -> u64 {
-        self.mailbox.cells.len() as u64
+        self.lane.cells.len() as u64
     }
 
     #[inline(always)]
     fn arena_len(&self) -> u64 {
-        self.mailbox.arena.len() as u64 * 8
+        self.lane.arena.len() as u64 * 8
     }
 }
 

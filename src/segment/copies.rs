@@ -2,7 +2,7 @@
 //! nothing need be mapped, and reading is all that one must be allowed.
 
 use crate::abi::{
-    Activity, BLOCK, CELL, ConsumerLine, Geometry, Identity, LABEL, Lines, ProducerLine, Rank,
+    Activity, BLOCK, CELL, ConsumerLine, Geometry, Identity, LABEL, LaneLines, ProducerLine, Rank,
     fragments as fragments_among, position, step, unpack_bytes,
 };
 use crate::os::{self, File};
@@ -11,7 +11,7 @@ use core::mem::{offset_of, size_of};
 use std::io;
 
 /// Bytes of the lines that both ends of a mailbox write.
-const LINES: usize = offset_of!(Lines, call);
+const LINES: usize = size_of::<LaneLines>();
 
 /// How often a mailbox is looked at whose sender goes on too fast.
 const TRIES: u32 = 32;
@@ -181,12 +181,12 @@ pub struct LinesCopy([u8; LINES]);
 impl LinesCopy {
     /// The receiver's word of that offset in its line.
     pub fn receiver(&self, offset: usize) -> u64 {
-        word(&self.0, offset_of!(Lines, consumer) + offset)
+        word(&self.0, offset_of!(LaneLines, consumer) + offset)
     }
 
     /// The sender's word of that offset in its line.
     pub fn sender(&self, offset: usize) -> u64 {
-        word(&self.0, offset_of!(Lines, producer) + offset)
+        word(&self.0, offset_of!(LaneLines, producer) + offset)
     }
 }
 

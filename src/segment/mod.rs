@@ -14,6 +14,7 @@ mod durable;
 mod found;
 mod leftover;
 mod listed;
+mod pages;
 mod place;
 mod reason;
 mod removal;
@@ -296,35 +297,10 @@ impl Segment {
     }
 
     /// The mailbox from `from` to `to`, both in range. Before anything of it is touched, [`Segment::reserve`] or
-    /// [`Segment::complete`] must have said that it has memory; before its arena is, [`Segment::complete_arena`].
+    /// [`Segment::complete`] must have said that it has memory; before an arena of it is, [`Segment::complete_arena`] or
+    /// [`Segment::complete_returns`].
     pub fn mailbox(&self, from: u32, to: u32) -> Mailbox {
         Mailbox::mapped(&self.mapping, &self.geometry, from, to)
-    }
-
-    /// Takes the pages of the mailbox from `from` to `to` from the system, but for those that are its arena's alone.
-    pub fn reserve(&self, from: u32, to: u32) -> io::Result<()> {
-        os::allocate(&self.file, self.geometry.pages(from, to), self.first_part())
-    }
-
-    /// Takes those of these pages from the system that are lacking although the bit in `opened` is set. An honest
-    /// sender leaves none out; but who touches one that is lacking, where there is no room, gets SIGBUS.
-    pub fn complete(&self, from: u32, to: u32) -> io::Result<()> {
-        os::allocate_missing(&self.file, self.geometry.pages(from, to), self.first_part())
-    }
-
-    /// Takes those pages from the system that the arena of the mailbox from `from` to `to` lacks. Its sender does so
-    /// before the first message that goes there, and its receiver before it looks at one.
-    pub fn complete_arena(&self, from: u32, to: u32) -> io::Result<()> {
-        let first = self.first_part();
-        match self.geometry.stride() - first {
-            0 => Ok(()),
-            rest => os::allocate_missing(&self.file, self.geometry.pages(from, to) + first, rest),
-        }
-    }
-
-    /// How many bytes of a mailbox are reserved at its first message, whatever that is.
-    fn first_part(&self) -> u64 {
-        if os::COMPLETES { self.geometry.small() } else { self.geometry.stride() }
     }
 }
 

@@ -1,15 +1,19 @@
 //! The sending side of an endpoint. Nothing here waits.
 #![cfg(not(loom))]
 
+mod answers;
 mod draft;
 mod room;
 mod transfer;
 
+pub use answers::{Answer, AnswerError};
 pub use draft::Draft;
 pub use room::Room;
 pub use transfer::Transfer;
 
-use crate::abi::{CallId, INLINE, Kind, Rank};
+use answers::Answers;
+
+use crate::abi::{INLINE, Kind, Rank};
 use crate::error::SendError;
 use crate::half::{ByRank, Member};
 use crate::memory::Shared;
@@ -25,8 +29,10 @@ pub struct Outgoing {
     /// The receiver's record.
     pub record: Shared<Rank>,
     pub producer: Producer,
-    /// Where calls go.
+    /// Where calls go first.
     pub caller: Caller,
+    /// Where the answers come from that do not come there.
+    pub answers: Answers,
     /// The longest message, in bytes, for which the mailbox has memory: what fits a cell, until its arena is reserved.
     limit: Private<usize>,
     /// Whether a draft holds the next slot.
@@ -87,45 +93,19 @@ impl Outbox {
         Ok(())
     }
 
-    /// The open mailbox to `to`, ready for `len` bytes that say something of a call, and for how many bytes room is to be
-    /// claimed. They never go in fragments, and are never held back.
+    /// Writes a request to the life of this epoch to `slot`, and publishes it. It is never held back.
     #[inline(always)]
-    pub fn peer_for_ticketed(
-        &self,
-        member: &Member,
-        to: u32,
-        len: usize,
-    ) -> Result<(&Outgoing, usize), SendError> {
-        if len > member.whole {
-            return Err(SendError::TooLarge { limit: member.whole as u64 });
-        }
-        let peer = self.peer(member, to, len)?;
-        // Each time where no message is so long: the limit does not say then whether it was done.
-        if peer.limit.get() <= INLINE {
-            self.enlarge_arena(member, peer)?;
-        }
-        self.flush(member);
-        // What the batch has lost: said later, it would be said of this, too, which is not.
-        peer.tell_reset()?;
-        // In the arena however short it is: the cell has the call_id.
-        Ok((peer, len.max(INLINE + 1)))
-    }
-
-    /// Writes what says something of a call to `slot`, and publishes it; its sequence number.
-    #[inline(always)]
-    pub fn fill_of_call(
+    pub fn request(
         &self,
         member: &Member,
         peer: &Outgoing,
         slot: Slot,
-        (kind, call_id): (Kind, CallId),
+        epoch: u64,
         bytes: &[u8],
-    ) -> Result<u64, SendError> {
-        let slot = slot.of(kind).shortened(bytes.len());
-        peer.producer.fill_of_call(&slot, call_id, bytes);
+    ) -> Result<(), SendError> {
+        peer.producer.fill(&slot.numbered(Kind::Call, epoch), bytes);
         peer.ring(member);
-        peer.tell_reset()?;
-        Ok(slot.seq)
+        peer.tell_reset()
     }
 
     /// Publishes a slot that is written, now or with its batch. What is lost by then is to be told.
@@ -222,11 +202,12 @@ impl Outbox {
             word.fetch_or(1 << (me % 64), release(Edge::Opened));
         }
         let mailbox = region.segment.mailbox(me, to);
-        let caller = Caller::resume(&mailbox);
-        let producer = Producer::recover(mailbox, member.epoch())?;
+        let caller = Caller::resume(mailbox.call);
+        let answers = Answers::resume(mailbox.returns);
+        let producer = Producer::recover(mailbox.mail, member.epoch())?;
         let limit = INLINE.min(member.limit).into();
         let drafting = false.into();
-        Ok(self.peers.get_or_make(to, || Outgoing { to, record, producer, caller, limit, drafting }))
+        Ok(self.peers.get_or_make(to, || Outgoing { to, record, producer, caller, answers, limit, drafting }))
     }
 }
 

@@ -33,7 +33,7 @@ impl Wire {
         let mailbox = Mailbox::mapped(&mapping, &geometry, from, to);
         let epoch = ranks[from as usize].identity.life.load(Relaxed) >> 1;
         let epoch = epoch.max(1);
-        Self { producer: Producer::recover(mailbox.clone(), epoch).expect("a mailbox"), mailbox }
+        Self { producer: Producer::recover(mailbox.mail.clone(), epoch).expect("a mailbox"), mailbox }
     }
 
     /// Writes a cell of this kind, if there is room.

@@ -43,7 +43,7 @@ fn a_file_system_for_reading_only_can_be_looked_at() {
     let Some(process) = alone(script) else { return };
     let only = "the file system is mounted for reading only";
     let expected = format!(
-        "idle 3 272 KiB\n0 1 3 3 B 3 0 0 0 0 0\n\
+        "idle 3 280 KiB\n0 1 3 3 B 3 0 0 0 0 0\n\
          of user 0 (root), protocol 0\n\
          would remove \"demo\", with 3 unread messages\n\
          mbox: region \"demo\": {only}; it can be looked at: mbox stat demo\n\

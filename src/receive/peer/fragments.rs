@@ -10,12 +10,6 @@ use crate::receive::reassembly::Content;
 use crate::ring::{Descriptor, count};
 
 impl Incoming {
-    /// Whether nothing is read ahead: a receiver that takes a message in pieces is told if it ends, and then what ended it
-    /// comes first.
-    pub(super) fn is_to_be_received(&self) -> bool {
-        self.cutting.get().is_some() || self.has_begun()
-    }
-
     /// Whether pieces of a message were passed on, and more are to come.
     pub fn has_begun(&self) -> bool {
         self.fragments.borrow().as_ref().is_some_and(Fragments::is_known)

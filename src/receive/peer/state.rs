@@ -50,7 +50,6 @@ impl Incoming {
     pub(super) fn bar(&self, descriptor: &Descriptor, state: State, error: RecvError) -> RecvError {
         self.consumer.put_back(descriptor.seq);
         self.enter(state);
-        self.lacking.set(Some(descriptor.seq));
         error
     }
 
@@ -90,7 +89,6 @@ impl Incoming {
         };
         if is_lifted {
             self.state.set(State::Mixed);
-            self.untold.set(None);
         }
         is_lifted
     }

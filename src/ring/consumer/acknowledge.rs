@@ -21,7 +21,7 @@ impl Consumer {
             self.owed.set(self.owed.get() + descriptor.len);
         }
         self.pass(descriptor.seq)
-            && (self.is_due() || is_much(self.owed.get() as u64, size_of_val(&*self.mailbox.arena) as u64))
+            && (self.is_due() || is_much(self.owed.get() as u64, size_of_val(&*self.lane.arena) as u64))
     }
 
     /// Moves `head` beyond message `seq`, which is done with, if it can; whether it did.
@@ -68,7 +68,7 @@ impl Consumer {
     #[inline(always)]
     pub fn publish_head(&self) {
         // Pairs with the producer's load: our reads of the payload are done.
-        self.mailbox.lines.consumer.head.store(self.head.get(), release(Edge::Head));
+        self.lane.consumer.head.store(self.head.get(), release(Edge::Head));
     }
 
     /// Whether the producer was not told of a quarter of the mailbox.
@@ -81,7 +81,7 @@ impl Consumer {
     #[inline(always)]
     pub fn unsettled(&self) -> u64 {
         // Ours alone to write: what a peer made of it changes no more than when we settle.
-        self.head.get().wrapping_sub(self.mailbox.lines.consumer.head.load(Relaxed))
+        self.head.get().wrapping_sub(self.lane.consumer.head.load(Relaxed))
     }
 
     /// Puts message `seq`, which was taken, back: it is the next to be taken again, in its place.

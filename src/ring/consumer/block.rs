@@ -30,7 +30,7 @@ impl Consumer {
         if self.next.get() != seq {
             return None;
         }
-        let (index, cell) = self.mailbox.cells.find(seq);
+        let (index, cell) = self.lane.cells.find(seq);
         let after = seq.wrapping_add(1);
         if cell.stamp.load(acquire(Edge::Block)) != after {
             return None;
@@ -58,7 +58,7 @@ impl Consumer {
         self.streams.set(is_complete);
         if is_complete {
             for ahead in PREFETCH..PREFETCH + BLOCK {
-                memory::prefetch(cell(&self.mailbox, seq.wrapping_add(ahead)));
+                memory::prefetch(cell(&self.lane, seq.wrapping_add(ahead)));
             }
         }
         self.block.grant(seq, count);
@@ -87,6 +87,6 @@ impl Consumer {
 
     /// Whether message `seq` seems to be there.
     fn is_stamped(&self, seq: u64) -> bool {
-        cell(&self.mailbox, seq).stamp.load(Relaxed) == seq.wrapping_add(1)
+        cell(&self.lane, seq).stamp.load(Relaxed) == seq.wrapping_add(1)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{Cursor, Producer, Span};
 use crate::abi::{ARENA_ALIGN, Envelope, Kind, Location, step, unpack_bytes};
-use crate::memory::Mailbox;
+use crate::memory::Lane;
 use crate::ring::budget::Budget;
 use crate::ring::{Corrupt, arena_range, bytes, cell, check_stale};
 use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
@@ -13,26 +13,26 @@ impl Producer {
     /// its tail among the stamps, and for the arena's live part in the cells before it.
     ///
     /// `epoch` is the sender's. Cost: one look at every cell.
-    pub fn recover(mailbox: Mailbox, epoch: u64) -> Result<Self, Corrupt> {
-        let cells = mailbox.cells.len() as u64;
+    pub fn recover(lane: Lane, epoch: u64) -> Result<Self, Corrupt> {
+        let cells = lane.cells.len() as u64;
         // Pairs with the consumer's store: what it wrote to `head` before.
-        let reset = mailbox.lines.consumer.reset_request.load(acquire(Edge::ResetRequest));
-        let is_answered = mailbox.lines.producer.reset_answer.load(Relaxed) == reset;
+        let reset = lane.consumer.reset_request.load(acquire(Edge::ResetRequest));
+        let is_answered = lane.producer.reset_answer.load(Relaxed) == reset;
         let wants_reset = reset & 1 == 1;
         let head = if wants_reset && is_answered {
-            mailbox.lines.producer.reset_from.load(Relaxed)
+            lane.producer.reset_from.load(Relaxed)
         } else {
-            mailbox.lines.consumer.head.load(acquire(Edge::Head))
+            lane.consumer.head.load(acquire(Edge::Head))
         };
         if wants_reset && !is_answered {
-            let producer = Self::at(mailbox, epoch, head, head);
+            let producer = Self::at(lane, epoch, head, head);
             producer.give_reset(reset);
             return Ok(producer);
         }
         let mut tail = head;
         // Our own side wrote these stamps, in a former life; the consumer's lock-step makes them visible.
         while tail.wrapping_sub(head) < cells {
-            let stamp = cell(&mailbox, tail).stamp.load(acquire(Edge::Stamp));
+            let stamp = cell(&lane, tail).stamp.load(acquire(Edge::Stamp));
             if stamp != tail.wrapping_add(1) {
                 check_stale(stamp, tail, cells)?;
                 break;
@@ -43,24 +43,24 @@ impl Producer {
         // nobody has seen the message before it.
         for ahead in tail.wrapping_sub(head) + 1..cells {
             let seq = head.wrapping_add(ahead);
-            let stamp = &cell(&mailbox, seq).stamp;
+            let stamp = &cell(&lane, seq).stamp;
             if stamp.load(Relaxed) == seq.wrapping_add(1) {
                 stamp.store(0, Relaxed);
             }
         }
-        let producer = Self::at(mailbox, epoch, head, tail);
+        let producer = Self::at(lane, epoch, head, tail);
         producer.answered.set(reset);
         producer.recover_arena(head, tail)?;
         Ok(producer)
     }
 
-    fn at(mailbox: Mailbox, epoch: u64, head: u64, tail: u64) -> Self {
-        let cells = mailbox.cells.len() as u64;
-        let line = &mailbox.lines.producer;
+    fn at(lane: Lane, epoch: u64, head: u64, tail: u64) -> Self {
+        let cells = lane.cells.len() as u64;
+        let line = &lane.producer;
         let (counted_bytes, counted) =
             unpack_bytes(line.bytes.load(Relaxed), line.counted.load(Relaxed), cells);
         let since = (0..).map(|ahead| {
-            let cell = cell(&mailbox, counted.wrapping_add(ahead));
+            let cell = cell(&lane, counted.wrapping_add(ahead));
             [&cell.envelope, &cell.payload[1]].map(|word| word.load(Relaxed))
         });
         let bytes = bytes(counted_bytes, counted..tail, cells as u32, since);
@@ -82,7 +82,7 @@ impl Producer {
             spans: RefCell::default(),
             lost: false.into(),
             answered: 0.into(),
-            mailbox,
+            lane,
         }
     }
 
@@ -91,7 +91,7 @@ impl Producer {
     /// Cost: the line of `head`; a store to each cell where it has asked.
     pub fn answer(&self) -> bool {
         // Pairs with the consumer's store: where it has begun anew, `head` says so.
-        let reset = self.mailbox.lines.consumer.reset_request.load(acquire(Edge::ResetRequest));
+        let reset = self.lane.consumer.reset_request.load(acquire(Edge::ResetRequest));
         let wants_reset = reset & 1 == 1;
         if wants_reset && reset != self.answered.get() {
             self.give_reset(reset);
@@ -122,7 +122,7 @@ impl Producer {
             self.freed.set(span.end);
             spans.pop_front();
         }
-        let line = &self.mailbox.lines.producer;
+        let line = &self.lane.producer;
         line.reset_from.store(start, Relaxed);
         // Pairs with the consumer's load: the stamps are wiped.
         line.reset_answer.store(reset, release(Edge::ResetAnswer));

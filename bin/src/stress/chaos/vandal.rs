@@ -7,7 +7,8 @@ use crate::common::place::Where;
 use crate::stress::journal::Journal;
 use clap::Args;
 use mailbox::lab::abi::{
-    ARENA_ALIGN, Cell, ConsumerLine, Geometry, HEADER_BYTES, HEADER_WORDS, Lines, OPENED_WORDS, Rank,
+    ARENA_ALIGN, Cell, ConsumerLine, Geometry, HEADER_BYTES, HEADER_WORDS, LaneLines, Lines, OPENED_WORDS,
+    RETURN_CELLS, Rank,
 };
 use mailbox::lab::abi::{Kind, position};
 use mailbox::lab::os;
@@ -46,10 +47,11 @@ pub enum Class {
     Opened,
     /// Any word of a rank's record.
     Record,
+    /// The head of a lane, of mail or of answers: as all words of lanes below.
     Head,
-    /// Any word of the receiver's.
+    /// Any word of its reader's.
     Consumer,
-    /// Any word of the sender's: counters, and its part of a reset.
+    /// Any word of its writer's: counters, and its part of a reset.
     Counters,
     Stamp,
     Envelope,
@@ -60,7 +62,7 @@ pub enum Class {
     /// What a cell is of a message or a call.
     Kind,
     /// Which call a cell says it is about.
-    Ticket,
+    CallId,
     Arena,
     CallStamp,
     CallEnvelope,
@@ -86,7 +88,7 @@ impl Class {
         Self::Length,
         Self::Cell,
         Self::Kind,
-        Self::Ticket,
+        Self::CallId,
         Self::Arena,
         Self::CallStamp,
         Self::CallEnvelope,
@@ -210,16 +212,24 @@ impl Hand {
     /// The offset of some word of this class.
     fn place(&mut self, class: Class) -> io::Result<u64> {
         const CELL: u64 = size_of::<Cell>() as u64;
-        let Geometry { cells, arena, .. } = self.geometry;
+        let arena = self.geometry.arena;
         let record = self.geometry.rank(self.random.random_range(0..self.ranks));
         let (from, to) = self.pair();
         let mailbox = self.geometry.mailbox(from, to);
+        let (lines, first_cell, cells, first_of_arena) = if self.random.random_ratio(3, 4) {
+            (offset_of!(Lines, mail), Geometry::CELLS, self.geometry.cells, self.geometry.arena_of_mail())
+        } else {
+            let first_cell = self.geometry.return_cells();
+            (offset_of!(Lines, returns), first_cell, RETURN_CELLS, self.geometry.arena_of_returns())
+        };
+        let consumer = mailbox + (lines + offset_of!(LaneLines, consumer)) as u64;
+        let producer = mailbox + (lines + offset_of!(LaneLines, producer)) as u64;
         // Mostly one that is about to be read.
         let mut seq = self.random.random_range(0..u64::from(cells));
         if self.random.random_ratio(3, 4) {
-            seq = self.read(mailbox)?.wrapping_add(seq / 4);
+            seq = self.read(consumer)?.wrapping_add(seq / 4);
         }
-        let some_cell = mailbox + Geometry::CELLS + CELL * position(seq, cells.into());
+        let some_cell = mailbox + first_cell + CELL * position(seq, cells.into());
         let line = mailbox + offset_of!(Lines, call) as u64;
         let payload = some_cell + offset_of!(Cell, payload) as u64;
         let (first, words) = match class {
@@ -228,21 +238,20 @@ impl Hand {
             Class::Bells => (record + offset_of!(Rank, bells) as u64, 2),
             Class::Opened => (record + offset_of!(Rank, opened) as u64, OPENED_WORDS as u64),
             Class::Record => (record, size_of::<Rank>() as u64 / 8),
-            Class::Head => (mailbox + offset_of!(Lines, consumer) as u64, 1),
-            Class::Consumer => {
-                (mailbox + offset_of!(Lines, consumer) as u64, size_of::<ConsumerLine>() as u64 / 8)
-            }
-            Class::Counters => (mailbox + offset_of!(Lines, producer) as u64, 8),
+            Class::Head => (consumer, 1),
+            Class::Consumer => (consumer, size_of::<ConsumerLine>() as u64 / 8),
+            Class::Counters => (producer, 8),
             Class::Stamp => (some_cell, 1),
-            Class::Envelope | Class::Kind => (some_cell + offset_of!(Cell, envelope) as u64, 1),
+            Class::Envelope | Class::Kind | Class::CallId => {
+                (some_cell + offset_of!(Cell, envelope) as u64, 1)
+            }
             Class::Offset => (payload, 1),
             Class::Length => (payload + 8, 1),
             Class::Cell => (some_cell, CELL / 8),
-            Class::Ticket => (payload + 16, 2),
             Class::CallStamp => (line, 1),
             Class::CallEnvelope => (line + offset_of!(Cell, envelope) as u64, 1),
             Class::CallLine => (line, CELL / 8),
-            Class::Arena => (mailbox + Geometry::CELLS + CELL * u64::from(cells), arena / 8),
+            Class::Arena => (mailbox + first_of_arena, arena / 8),
             Class::Any => return Ok(self.anywhere()),
         };
         Ok(first + 8 * self.random.random_range(0..words))
@@ -282,14 +291,16 @@ impl Hand {
                 number << 24 | (epoch & EPOCHS) << 1 | random.random_range(0..2)
             }
             0..7 if matches!(class, Class::CallEnvelope | Class::Kind) => {
-                let kinds = [Kind::Call, Kind::Answer, Kind::Refusal, Kind::Dropped, Kind::Elsewhere];
+                let kinds = [Kind::Call, Kind::Answer, Kind::Refusal, Kind::Dropped];
                 let len = if random.random() { old & 63 } else { random.random_range(0..64) };
                 old & !1023 | (kinds[random.random_range(0..kinds.len())] as u64) << 6 | len
             }
-            // Which sort it is; or an epoch, a place in the mailbox, or a stamp.
-            0..3 if matches!(class, Class::Ticket) => random.random_range(0..4),
-            3..6 if matches!(class, Class::Ticket) => {
-                random.random_range(0..32) << 24 | random.random_range(0..16) << 1 | 1
+            // One near it, an epoch, a place in the mailbox, or a stamp.
+            0..2 if matches!(class, Class::CallId) => old.wrapping_add(1 << 16),
+            2 if matches!(class, Class::CallId) => old & 0xFFFF | random.random_range(0..64) << 16,
+            3..6 if matches!(class, Class::CallId) => {
+                let stamp = random.random_range(0..32) << 24 | random.random_range(0..16) << 1 | 1;
+                old & 0xFFFF | (stamp << 1 | 1) << 16
             }
             0 => random.next_u64(),
             1 => random.random_range(0..64),

@@ -207,8 +207,8 @@ impl Whim<'_> {
         let answered = self.pulse.call(Call::Answer, || match whim {
             0 => call.reply(&bytes),
             1 => call.refuse(&bytes),
-            2 => call.try_reply(&bytes),
-            3 => call.reply_timeout(&bytes, TIME),
+            2 => Ok(call.try_reply(&bytes)?),
+            3 => Ok(call.reply_timeout(&bytes, TIME)?),
             4 => {
                 call.leave();
                 Ok(())

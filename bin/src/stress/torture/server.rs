@@ -2,7 +2,6 @@
 
 use super::book::{Book, Count};
 use super::docket::{Docket, Word};
-use super::ledger::Ledger;
 use crate::stress::request::{Deed, Request, Requests};
 use mailbox::{Mail, Region, ReplyError, SendError, Status};
 use rand::RngExt;
@@ -33,7 +32,6 @@ impl Again {
 struct Line<'a> {
     docket: Docket<'a>,
     /// What this rank sends there, answers among it.
-    loose: Ledger<'a>,
     requests: Requests,
 }
 
@@ -48,11 +46,7 @@ pub struct Server<'a> {
 impl<'a> Server<'a> {
     /// What rank `rank` is asked in the life of this epoch.
     pub fn new(book: &'a Book<'a>, rank: u32, epoch: u64, requests: impl Iterator<Item = Requests>) -> Self {
-        let line = |(from, requests)| Line {
-            docket: book.docket(from, rank),
-            loose: book.ledger(rank, from),
-            requests,
-        };
+        let line = |(from, requests)| Line { docket: book.docket(from, rank), requests };
         Self { rank, epoch, book, lines: (0..).zip(requests).map(line).collect() }
     }
 
@@ -123,11 +117,11 @@ impl<'a> Server<'a> {
             // Its caller may give up meanwhile, and ask again.
             thread::sleep(2 * time);
         }
-        // It may take a place in the mailbox.
-        line.loose.loosen();
         let answered = match line.requests.deed(number) {
-            Deed::Answer(bytes) if random.random() => call.try_reply(&bytes).map(|()| true),
-            Deed::Answer(bytes) => call.reply_timeout(&bytes, time).map(|()| true),
+            Deed::Answer(bytes) if random.random() => {
+                call.try_reply(&bytes).map(|()| true).map_err(ReplyError::from)
+            }
+            Deed::Answer(bytes) => call.reply_timeout(&bytes, time).map(|()| true).map_err(ReplyError::from),
             // For as long as it takes: so no two may wait for each other.
             Deed::Refuse(bytes) if from < self.rank => call.refuse(&bytes).map(|()| true),
             Deed::Refuse(_) | Deed::Drop => {
@@ -138,14 +132,8 @@ impl<'a> Server<'a> {
         let word = if let Ok(true) = answered { Word::Answered } else { Word::Dropped };
         self.book.judge_word(self.rank, from, number, line.docket.say(number, word));
         match answered {
-            // Of a half; its caller has ended, does not receive, or has no room.
-            Err(
-                ReplyError::Split
-                | ReplyError::Send(
-                    SendError::Full | SendError::Timeout | SendError::PeerLeft(_) | SendError::PeerDead(_),
-                ),
-            )
-            | Ok(_) => Ok(()),
+            // Its caller does not look for its answers.
+            Err(ReplyError::Send(SendError::Full | SendError::Timeout)) | Ok(_) => Ok(()),
             Err(error) => Err(error),
         }
     }

@@ -1,0 +1,46 @@
+//! A wait until one more call may be under way.
+
+use super::starved::Starved;
+use crate::error::{CallError, SendError};
+use crate::half::Member;
+use crate::rank::{Source, Status};
+use crate::send::Outgoing;
+use crate::wait::{Operation, Step};
+
+/// For one call more to the server's life of this epoch.
+pub struct Credit<'a> {
+    pub member: &'a Member,
+    pub peer: &'a Outgoing,
+    pub epoch: u64,
+    pub starved: Starved,
+}
+
+impl Operation for Credit<'_> {
+    type Error = CallError;
+
+    fn look(&mut self, _: bool) -> Result<bool, CallError> {
+        Ok(self.peer.answers.has_credit(self.member, self.peer, self.epoch)?)
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, CallError> {
+        let place = self.member.check_place(query);
+        let end = self.member.end_of(self.peer.to, query);
+        if self.look(true)? {
+            return Ok(true);
+        }
+        place?;
+        match end {
+            None => self.starved.check(self.member, self.peer).map(|()| false),
+            Some(Status::Left) => Err(SendError::PeerLeft(self.peer.to).into()),
+            Some(_) => Err(SendError::PeerDead(self.peer.to).into()),
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, CallError> {
+        Ok(Step::Done)
+    }
+
+    fn fall_asleep(&self) {
+        self.member.fall_asleep_for_mail(Source::Rank(self.peer.to));
+    }
+}

@@ -1,0 +1,220 @@
+//! The answers to calls that come in a return lane.
+//!
+//! Whenever a call looks for its answer it takes in all that is there, also what other calls wait for: so one that is not
+//! looked at keeps no room from the others, and the server never waits for a cell. Each call through the mailbox has a
+//! *credit* from its request until its answer was seen, or its server's life is over; there are as many as a lane has room
+//! for. One that was given up keeps it.
+
+use super::Outgoing;
+use crate::abi::{CREDITS, CallId, Kind, RETURN_CELLS};
+use crate::half::{Bytes, Member};
+use crate::memory::Lane;
+use crate::ring::{Consumer, Corrupt, Descriptor};
+use core::cell::{Cell as Private, RefCell};
+
+/// The calls to one rank that are under way, and the reading end of the lane that brings their answers.
+pub struct Answers {
+    lane: RefCell<Consumer>,
+    /// Whether the lane's arena was seen to have memory.
+    has_arena: Private<bool>,
+    asked: RefCell<Vec<Asked>>,
+}
+
+struct Asked {
+    id: CallId,
+    /// Of the server's life that it is for.
+    epoch: u64,
+    /// Whether somebody wants the answer.
+    is_wanted: bool,
+    answer: Option<Answer>,
+}
+
+/// The answer to a call.
+pub struct Answer {
+    /// [`Kind::Answer`], [`Kind::Refusal`] or [`Kind::Dropped`].
+    pub kind: Kind,
+    pub bytes: Bytes,
+}
+
+/// Why an answer that is there cannot be taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AnswerError {
+    /// What is in the lane makes no sense.
+    Corrupt,
+    /// There is no memory for it, or none behind it; it stays.
+    NoMemory,
+}
+
+impl Answers {
+    pub fn resume(lane: Lane) -> Self {
+        let lane = RefCell::new(Consumer::resume(lane));
+        Self { lane, has_arena: false.into(), asked: RefCell::default() }
+    }
+
+    /// Whether one call more may be under way, to the server's life of this epoch. Takes in what is there if it seems not.
+    pub fn has_credit(&self, member: &Member, peer: &Outgoing, epoch: u64) -> Result<bool, AnswerError> {
+        if self.asked.borrow().len() < CREDITS {
+            return Ok(true);
+        }
+        self.take_in(member, peer)?;
+        let mut asked = self.asked.borrow_mut();
+        // All that earlier lives said was there.
+        asked.retain(|asked| asked.is_wanted || asked.epoch >= epoch);
+        Ok(asked.iter().filter(|asked| asked.answer.is_none()).count() < CREDITS)
+    }
+
+    /// A call with this id was sent to the server's life of this epoch.
+    pub fn expect(&self, id: CallId, epoch: u64) {
+        self.asked.borrow_mut().push(Asked { id, epoch, is_wanted: true, answer: None });
+    }
+
+    /// Nobody wants the answer to that call any more.
+    #[inline(always)]
+    pub fn give_up(&self, id: CallId) {
+        if !self.asked.borrow().is_empty() {
+            self.search_and_give_up(id);
+        }
+    }
+
+    #[inline(never)]
+    fn search_and_give_up(&self, id: CallId) {
+        let mut all = self.asked.borrow_mut();
+        if let Some(at) = all.iter().position(|asked| asked.id == id) {
+            if all[at].answer.is_some() {
+                all.swap_remove(at);
+            } else {
+                all[at].is_wanted = false;
+            }
+        }
+    }
+
+    /// That call has no answer, and will have none.
+    pub fn forget(&self, id: CallId) {
+        self.asked.borrow_mut().retain(|asked| asked.id != id);
+    }
+
+    /// Whether an answer may be there that was not looked for: the one to this call, perhaps. Cost: a load, as long as there
+    /// is none.
+    #[inline(always)]
+    pub fn has_news(&self, id: CallId) -> bool {
+        let is_new = |lane: &Consumer| lane.is_ready() || lane.is_resetting();
+        is_new(&self.lane.borrow())
+            || self.asked.borrow().iter().any(|asked| asked.id == id && asked.answer.is_some())
+    }
+
+    /// The answer to that call, if it has come.
+    pub fn take(&self, member: &Member, peer: &Outgoing, id: CallId) -> Result<Option<Answer>, AnswerError> {
+        if let Some(answer) = self.take_kept(id) {
+            return Ok(Some(answer));
+        }
+        self.take_in(member, peer)?;
+        Ok(self.take_kept(id))
+    }
+
+    /// Whether the answer to that call may still come.
+    pub fn expects(&self, id: CallId) -> bool {
+        self.asked.borrow().iter().any(|asked| asked.id == id)
+    }
+
+    fn take_kept(&self, id: CallId) -> Option<Answer> {
+        let mut all = self.asked.borrow_mut();
+        let at = all.iter().position(|asked| asked.id == id && asked.answer.is_some())?;
+        all.swap_remove(at).answer
+    }
+
+    /// Takes in all that is in the lane.
+    fn take_in(&self, member: &Member, peer: &Outgoing) -> Result<(), AnswerError> {
+        if member.check().is_err() {
+            return Ok(()); // The lane is a successor's.
+        }
+        let lane = self.lane.borrow();
+        if lane.is_resetting() && !lane.take_reset() {
+            return Ok(());
+        }
+        // More is not there at once, unless the server goes on meanwhile.
+        for _ in 0..RETURN_CELLS {
+            match lane.take() {
+                Ok(None) => return Ok(()),
+                Ok(Some(descriptor)) if is_answer(member, &descriptor) => {
+                    self.sort(member, peer, &lane, &descriptor)?;
+                }
+                _ => {
+                    drop(lane);
+                    self.begin_anew();
+                    return Err(AnswerError::Corrupt);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Keeps an answer for its call, if that wants it, and gives its room back.
+    fn sort(
+        &self,
+        member: &Member,
+        peer: &Outgoing,
+        lane: &Consumer,
+        descriptor: &Descriptor,
+    ) -> Result<(), AnswerError> {
+        let envelope = descriptor.envelope();
+        let id = CallId::of_answer(&envelope);
+        let mut all = self.asked.borrow_mut();
+        let at = all.iter().position(|asked| asked.id == id);
+        let is_of_line = || peer.caller.wanted().is_some_and(|stamp| CallId::of_line(stamp) == id);
+        let is_wanted = at.map_or_else(is_of_line, |at| all[at].is_wanted);
+        if is_wanted {
+            let bytes =
+                self.copy(member, peer, lane, descriptor).inspect_err(|_| lane.put_back(descriptor.seq))?;
+            let answer = Some(Answer { kind: envelope.kind, bytes });
+            match at {
+                Some(at) => all[at].answer = answer,
+                // It has no credit of its own: there is but one.
+                None => all.push(Asked { id, epoch: 0, is_wanted: true, answer }),
+            }
+        } else if let Some(at) = at {
+            all.swap_remove(at);
+        }
+        lane.acknowledge(descriptor.seq);
+        if !descriptor.is_in_cell() {
+            // Its server may wait for the room that it took.
+            member.ring_mail(&peer.record);
+        }
+        Ok(())
+    }
+
+    fn copy(
+        &self,
+        member: &Member,
+        peer: &Outgoing,
+        lane: &Consumer,
+        descriptor: &Descriptor,
+    ) -> Result<Bytes, AnswerError> {
+        if !descriptor.is_in_cell() && !self.has_arena.get() {
+            // An honest server has reserved it before. A process that touches one without memory gets SIGBUS.
+            let completed = member.region.segment.complete_returns(member.rank(), peer.to);
+            completed.map_err(|_| AnswerError::NoMemory)?;
+            self.has_arena.set(true);
+        }
+        Bytes::copy(lane.words(descriptor), descriptor.len).map_err(|_| AnswerError::NoMemory)
+    }
+
+    /// Has the server begin the lane anew. Whatever was under way has no answer.
+    #[cold]
+    fn begin_anew(&self) {
+        let lane = self.lane.borrow().request_reset();
+        self.lane.replace(lane);
+        self.asked.borrow_mut().clear();
+    }
+}
+
+/// Whether an honest server writes this to a return lane.
+fn is_answer(member: &Member, descriptor: &Descriptor) -> bool {
+    let is_whole = descriptor.len <= member.whole;
+    is_whole && matches!(descriptor.envelope().kind, Kind::Answer | Kind::Refusal | Kind::Dropped)
+}
+
+impl From<Corrupt> for AnswerError {
+    fn from(_: Corrupt) -> Self {
+        AnswerError::Corrupt
+    }
+}
