@@ -31,20 +31,28 @@ pub struct Config {
 }
 
 impl Config {
-    /// A region of `ranks` participants, 1 to 1024, with 4096 cells and arenas of 2 MiB a mailbox. In memory is 1 KiB a
-    /// rank from the start on, and of the `ranks` x `ranks` mailboxes 272 KiB for each that carried nothing above 48
-    /// bytes, 2 MiB more for each that carried a message above that, and as much for each that carried such an answer. Where there is little of it, as in a container whose `/dev/shm` has 64 MiB, a
+    /// A region of `ranks` participants, 1 to 1024, with arenas of 2 MiB a mailbox, and 4096 cells up to 4 ranks, 1024
+    /// above. In memory is 1 KiB a rank from the start on, and of the `ranks` x `ranks` mailboxes 272 KiB, above 4 ranks 80
+    /// KiB, for each that carried nothing above 48 bytes, 2 MiB more for each that carried a message above that, and as much
+    /// for each that carried such an answer. Where there is little of it, as in a container whose `/dev/shm` has 64 MiB, a
     /// smaller [`arena`](Config::arena) and fewer [`cells`](Config::cells) make room for more mailboxes.
     pub const fn ranks(ranks: u32) -> Self {
         Self {
-            geometry: Geometry { protocol: 0, ranks, cells: 4096, arena: 2 << 20, max_message: 1 << 30 },
+            geometry: Geometry {
+                protocol: 0,
+                ranks,
+                cells: cells_of(ranks),
+                arena: 2 << 20,
+                max_message: 1 << 30,
+            },
             mode: 0o600,
             group: None,
             reserve: Reserve::AtFirstUse,
         }
     }
 
-    /// Messages, or fragments of one, that fit a mailbox: a power of two from 2 to 2^30; the default is 4096.
+    /// Messages, or fragments of one, that fit a mailbox: a power of two from 2 to 2^30; the default is 4096 up to 4
+    /// ranks, 1024 above: their number grows with the square of the ranks.
     /// Each cell takes 64 bytes, whatever it holds.
     pub const fn cells(mut self, cells: u32) -> Self {
         self.geometry.cells = cells;
@@ -103,9 +111,27 @@ impl Config {
     }
 }
 
+/// Cells of a mailbox, unless somebody says how many. Few ranks stream to each other; of many, each pair says little.
+const fn cells_of(ranks: u32) -> u32 {
+    if ranks <= 4 { 4096 } else { 1024 }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_ranks_have_smaller_mailboxes() {
+        assert_eq!(
+            [1, 4, 5, 1024].map(|ranks| Config::ranks(ranks).geometry.cells),
+            [4096, 4096, 1024, 1024]
+        );
+        assert_eq!(
+            [4, 5].map(|ranks| Config::ranks(ranks).geometry.small()),
+            [272 << 10, 80 << 10],
+            "as said"
+        );
+    }
 
     #[test]
     fn bad_sizes_are_told_apart() {

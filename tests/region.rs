@@ -439,8 +439,8 @@ fn whom_the_mode_keeps_out_is_told() {
 fn memory_is_the_table_and_the_mailboxes_in_use() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(256));
-    let geometry = geometry(256, 4096, 2 << 20);
-    assert_eq!((geometry.small(), with_arena(&geometry)), (272 << 10, 2320 << 10), "as documented");
+    let geometry = geometry(256, 1024, 2 << 20);
+    assert_eq!((geometry.small(), with_arena(&geometry)), (80 << 10, 2128 << 10), "as documented");
     let memory = || scratch.open().inspect().memory;
     assert_eq!(region.inspect().size, geometry.size());
     assert_eq!(memory(), geometry.table());
@@ -493,7 +493,7 @@ fn looking_at_mailboxes_that_are_said_to_be_open_takes_no_memory() {
         seen.mailboxes.iter().map(|one| (one.from, one.to, one.unread)).collect::<Vec<_>>(),
         [(0, 1, 1)]
     );
-    let geometry = geometry(8, 4096, 2 << 20);
+    let geometry = geometry(8, 1024, 2 << 20);
     assert_eq!(region.inspect().memory, geometry.table() + small(&geometry));
 }
 
