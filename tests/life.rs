@@ -9,7 +9,7 @@ mod common;
 use common::puppet::{self, mail, puppet};
 use common::wire::geometry;
 use common::{Child, GUARD, Scratch, gist, pattern, record};
-use mailbox::lab::abi::{ConsumerLine, Identity, Rank};
+use mailbox::lab::abi::{ConsumerLine, Identity, MAIL, ROOM, Rank};
 use mailbox::{Config, RecvError, Status, Wait};
 use std::mem::offset_of;
 use std::sync::mpsc;
@@ -753,9 +753,9 @@ fn whoever_sleeps_when_it_loses_its_rank_is_told() {
         assert_eq!(successor.does("join 0"), "ok");
         // The successor falls asleep, as far as anyone can tell: its predecessor must not say that it wakes.
         let bells = record(0) + offset_of!(Rank, bells) as u64;
-        scene.region.patch(bells, &[1, 0, 0, 0, 1, 0, 0, 0]);
+        scene.region.patch(bells, &(MAIL | ROOM).to_ne_bytes());
         assert_eq!(scene.me.answer(), "Lost(Rank)", "{command}");
-        assert_eq!(scene.region.peek(bells), [1, 0, 0, 0, 1, 0, 0, 0], "{command}");
+        assert_eq!(scene.region.peek(bells), (MAIL | ROOM).to_ne_bytes(), "{command}");
     }
 }
 
@@ -772,7 +772,7 @@ fn whoever_lost_its_rank_writes_nothing_there() {
     assert_eq!(successor.does("join 0"), "ok");
     let bells = record(0) + offset_of!(Rank, bells) as u64;
     // As if it slept, and had chosen and asked for all that there is.
-    let words = [[1u32; 2], [u32::MAX; 2]].map(|words| words.map(u32::to_ne_bytes).concat()).concat();
+    let words = [MAIL | ROOM, u32::MAX, u32::MAX].map(u32::to_ne_bytes).concat();
     region.patch(bells, &words);
     for how in ["spin", "adaptive", "block", "event"] {
         assert_eq!(me.does(&format!("wait {how}")), "ok");
@@ -780,6 +780,6 @@ fn whoever_lost_its_rank_writes_nothing_there() {
             assert_eq!(me.does(command), "Lost(Rank)", "{how}");
         }
         assert_eq!(me.does("interrupt now"), "ok");
-        assert_eq!(region.peek::<16>(bells)[..], words, "{how}");
+        assert_eq!(region.peek::<12>(bells)[..], words, "{how}");
     }
 }

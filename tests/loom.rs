@@ -9,7 +9,7 @@
 //! Every model is run again with each mistake that it must notice.
 //!
 //! What is not weakened, because nothing could be seen of it:
-//! - `Edge::Bell`: whoever finds its bell rung fences before it looks again, and the ringer has fenced
+//! - `Edge::Bell`: a process that finds its bell rung fences before it looks again, and the ringer has fenced
 //!   before it rang, so the two fences carry what the edge would.
 //! - `Edge::Opened`: it guards against touching pages that the system has not reserved, and a heap has none.
 #![cfg(loom)]
@@ -17,17 +17,19 @@
 use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::lab::abi::{Activity, Bells, Identity, Rank};
-use mailbox::lab::abi::{CallId, Cell, INLINE, Kind, Location};
-use mailbox::lab::memory::{self, Lane, Shared};
+use mailbox::lab::abi::{CallId, Cell, INLINE, Kind, Location, MAIL};
+use mailbox::lab::memory::{self, Lane};
 use mailbox::lab::os::{File, Locker, end_of_ringer, have_barriers};
 use mailbox::lab::rank::Registry;
-use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, disturb};
+use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, Seen, disturb};
 use mailbox::lab::ring::{Caller, Server};
 use mailbox::lab::ring::{Consumer, Descriptor, Producer, PushError, Slack, Slot};
 use mailbox::lab::sync::Edge::{
     Answer as Answered, Ask, Block, Head, Life, ResetAnswer, ResetRequest, RingerFence, SleeperFence, Stamp,
 };
-use mailbox::lab::sync::Mutant::{self, Acquire, Busy, Clear, Fence, Lock, Release};
+use mailbox::lab::sync::Mutant::{
+    self, Acquire, Blind, Busy, Claim, Clear, Exit, Fence, Lock, Release, Shared,
+};
 use mailbox::lab::sync::{AtomicU32, AtomicU64, Ordering, set_mutant};
 use mailbox::lab::wait::{Deadline, Interrupted, Operation, Step, Waiter};
 use mailbox::{Lost, Status, Wait};
@@ -549,8 +551,7 @@ fn registry() -> Registry {
             former: word(),
         }
         .into(),
-        bells: Bells { mail: bell(), credit: bell(), modes: [bell(), bell()], events: [bell(), bell()] }
-            .into(),
+        bells: Bells { word: bell(), modes: [bell(), bell()], events: [bell(), bell()] }.into(),
         opened: std::array::from_fn(|_| word()).into(),
         activity: Activity { awaited: [word(), word()], sleeps: word(), processors: [word(), word()] }.into(),
         reserved: std::array::from_fn(|_| word().into()),
@@ -646,15 +647,15 @@ fn who_sees_that_a_sender_left_sees_its_last_message() {
 
 fn bells() -> Arc<Bells> {
     let bell = || AtomicU32::new(0);
-    Arc::new(Bells { mail: bell(), credit: bell(), modes: [bell(), bell()], events: [bell(), bell()] })
+    Arc::new(Bells { word: bell(), modes: [bell(), bell()], events: [bell(), bell()] })
 }
 
 fn mail(bells: &Bells) -> Bell<'_> {
     Bell::mail(bells)
 }
 
-fn credit(bells: &Bells) -> Bell<'_> {
-    Bell::credit(bells)
+fn room_bell(bells: &Bells) -> Bell<'_> {
+    Bell::room(bells)
 }
 
 /// Sleeps on `bell` until `look` finds something; both sides fence. There is no time in a model: a wake-up that is
@@ -665,24 +666,39 @@ fn sleep<T>(bell: Bell<'_>, look: impl FnMut() -> Option<T>) -> T {
 
 /// The same, in this order.
 fn sleep_in<T>(order: &Order, bell: Bell<'_>, look: impl FnMut() -> Option<T>) -> T {
-    let sleeper = Sleeper { bell, order };
+    sleep_for(bell, [(order, bell)], look)
+}
+
+/// Sleeps for mail and for room at once, each in its own order.
+fn sleep_for_both<T>(bells: &Bells, look: impl FnMut() -> Option<T>) -> T {
+    let orders = [Order::of(FENCE), Order::of(FENCE)];
+    sleep_for(Bell::both(bells), [(&orders[0], mail(bells)), (&orders[1], room_bell(bells))], look)
+}
+
+fn sleep_for<T, const N: usize>(
+    bell: Bell<'_>,
+    orders: [(&Order, Bell<'_>); N],
+    look: impl FnMut() -> Option<T>,
+) -> T {
+    let sleeper = Sleeper { bell, orders };
     let mut look = Look { look, found: None };
     assert!(mailbox::lab::wait::wait(&sleeper, Deadline::Never, &mut look).is_ok());
     look.found.expect("there is no deadline")
 }
 
-struct Sleeper<'a> {
+struct Sleeper<'a, const N: usize> {
     bell: Bell<'a>,
-    order: &'a Order,
+    orders: [(&'a Order, Bell<'a>); N],
 }
 
-impl Waiter for Sleeper<'_> {
+impl<const N: usize> Waiter for Sleeper<'_, N> {
     fn bell(&self) -> Bell<'_> {
         self.bell
     }
 
-    fn order(&self) -> &Order {
-        self.order
+    fn fall_asleep(&self, now: Instant) -> Seen {
+        let seen = self.orders.map(|(order, bell)| order.fall_asleep(bell, now));
+        if seen.contains(&Seen::Soon) { Seen::Soon } else { Seen::Now }
     }
 
     fn how(&self) -> Wait {
@@ -756,16 +772,16 @@ fn send_and_ring(sender: &Sender, bells: &Bells) {
 fn acknowledge_and_ring(receiver: &Receiver, bells: &Bells) {
     let descriptor = receiver.try_recv().expect("there is a message");
     receiver.acknowledge(&descriptor);
-    Ringer::register().ring(credit(bells));
+    Ringer::register().ring(room_bell(bells));
 }
 
 /// Sleeps until there is room, and sends one message.
 fn send_once_woken(sender: &Sender, bells: &Bells) {
-    let slot = sleep(credit(bells), || sender.draft(8).ok());
+    let slot = sleep(room_bell(bells), || sender.draft(8).ok());
     sender.producer.publish(&slot);
 }
 
-const BELL: [Mutant; 3] = [Fence(SleeperFence), Fence(RingerFence), Clear];
+const BELL: [Mutant; 4] = [Fence(SleeperFence), Fence(RingerFence), Clear, Blind];
 
 #[test]
 fn a_receiver_that_sleeps_is_woken_for_every_message() {
@@ -854,7 +870,7 @@ fn both_sides_sleep_and_wake_each_other() {
                 let descriptor = sleep(mail(&receivers), || receiver.try_recv());
                 assert_eq!(descriptor.seq, seq);
                 receiver.acknowledge(&descriptor);
-                Ringer::register().ring(credit(&senders));
+                Ringer::register().ring(room_bell(&senders));
             }
         };
         side_by_side(turn, send, receive);
@@ -871,7 +887,7 @@ fn a_sleeper_is_disturbed_whatever_else_wakes_it() {
             let also_rung = rung.clone();
             let sending = thread::spawn(move || send_and_ring(&sender, &also_rung));
             raised.store(1, Ordering::Release);
-            disturb(&rung.mail);
+            disturb(&rung);
             sending.join().unwrap();
         };
         let receive = move || {
@@ -887,7 +903,7 @@ fn the_successor_of_a_stopped_sleeper_is_woken_whoever_rings_meanwhile() {
     check(Some(3), &BELL, |turn| {
         let (registry, (sender, receiver)) = (registry(), lane(2, 128, 0));
         // As it is left by whoever fell asleep and never woke.
-        registry.rank(0).bells.mail.store(1, Ordering::Relaxed);
+        registry.rank(0).bells.word.store(MAIL, Ordering::Relaxed);
         let rung = registry.clone();
         let send = move || (0..2).for_each(|_| send_and_ring(&sender, &rung.rank(0).bells));
         let receive = move || {
@@ -920,6 +936,101 @@ fn both_halves_of_an_endpoint_sleep_and_each_is_woken() {
             acknowledge_and_ring(&peers_in, &rung);
         };
         side_by_side(turn, halves, peer);
+    });
+}
+
+/// Counts to one more, and rings.
+fn count_and_ring(count: &AtomicU64, bell: Bell<'_>) {
+    count.store(count.load(Ordering::Relaxed) + 1, Ordering::Release);
+    Ringer::register().ring(bell);
+}
+
+fn has_counted(count: &AtomicU64, number: u64) -> Option<()> {
+    (count.load(Ordering::Acquire) >= number).then_some(())
+}
+
+#[test]
+fn two_that_sleep_on_one_bell_are_woken_each_by_its_ringer() {
+    check(Some(2), &[Fence(SleeperFence), Fence(RingerFence), Clear, Blind, Exit, Shared], |turn| {
+        let bells = bells();
+        let [mails, rooms] = [0; 2].map(|start| Arc::new(AtomicU64::new(start)));
+        let (rung, told, given) = (bells.clone(), mails.clone(), rooms.clone());
+        let sleepers = move || {
+            let (other, rooms) = (bells.clone(), rooms.clone());
+            let sender = thread::spawn(move || sleep(room_bell(&other), || has_counted(&rooms, 1)));
+            sleep(mail(&bells), || has_counted(&mails, 1));
+            sender.join().unwrap();
+        };
+        let ringers = move || {
+            let (other, given) = (rung.clone(), given.clone());
+            let receiver = thread::spawn(move || count_and_ring(&given, room_bell(&other)));
+            count_and_ring(&told, mail(&rung));
+            receiver.join().unwrap();
+        };
+        side_by_side(turn, sleepers, ringers);
+    });
+}
+
+#[test]
+fn one_that_sleeps_again_and_again_wakes_and_disturbs_no_other_sleeper_on_its_bell() {
+    check(Some(2), &[Fence(SleeperFence), Fence(RingerFence), Clear, Blind, Exit, Shared], |turn| {
+        let bells = bells();
+        let [mails, rooms] = [0; 2].map(|start| Arc::new(AtomicU64::new(start)));
+        let (rung, told, given) = (bells.clone(), mails.clone(), rooms.clone());
+        let sleepers = move || {
+            let (other, rooms) = (bells.clone(), rooms.clone());
+            let sender = thread::spawn(move || sleep(room_bell(&other), || has_counted(&rooms, 1)));
+            (1..=2).for_each(|number| sleep(mail(&bells), || has_counted(&mails, number)));
+            sender.join().unwrap();
+        };
+        let ring = move || {
+            count_and_ring(&told, mail(&rung));
+            count_and_ring(&given, room_bell(&rung));
+            count_and_ring(&told, mail(&rung));
+        };
+        side_by_side(turn, sleepers, ring);
+    });
+}
+
+#[test]
+fn who_sleeps_for_mail_and_room_at_once_is_woken_by_either() {
+    check(Some(3), &BELL, |turn| {
+        let bells = bells();
+        let [mails, rooms] = [0; 2].map(|start| Arc::new(AtomicU64::new(start)));
+        let (rung, told, given) = (bells.clone(), mails.clone(), rooms.clone());
+        let sleeper = move || {
+            let mut seen = [false; 2];
+            while seen != [true; 2] {
+                sleep_for_both(&bells, || {
+                    let now = [&mails, &rooms].map(|count| has_counted(count, 1).is_some());
+                    (now != seen).then(|| seen = now)
+                });
+            }
+        };
+        let ringers = move || {
+            let (other, given) = (rung.clone(), given.clone());
+            let receiver = thread::spawn(move || count_and_ring(&given, room_bell(&other)));
+            count_and_ring(&told, mail(&rung));
+            receiver.join().unwrap();
+        };
+        side_by_side(turn, sleeper, ringers);
+    });
+}
+
+#[test]
+fn who_sleeps_on_a_rank_that_is_claimed_is_woken_all_the_same() {
+    check(Some(3), &[Fence(SleeperFence), Fence(RingerFence), Clear, Blind, Claim], |turn| {
+        let (registry, rooms) = (registry(), Arc::new(AtomicU64::new(0)));
+        let (claimed, given) = (registry.clone(), rooms.clone());
+        // Such as a process that lost the rank.
+        let sleeper = move || sleep(room_bell(&registry.rank(0).bells), || has_counted(&rooms, 1));
+        let claim = move || {
+            let ringing = claimed.clone();
+            let ringer = thread::spawn(move || count_and_ring(&given, room_bell(&ringing.rank(0).bells)));
+            std::mem::forget(claimed.claim(0, b"", 1, 0).unwrap().expect("the only claimant"));
+            ringer.join().unwrap();
+        };
+        side_by_side(turn, sleeper, claim);
     });
 }
 
@@ -1001,7 +1112,7 @@ fn no_wake_up_is_lost_to_barriers_and_back() {
 
 /// A call line, and its payload as loom's race detector sees it.
 struct Line {
-    cell: Shared<Cell>,
+    cell: memory::Shared<Cell>,
     payload: UnsafeCell<()>,
 }
 

@@ -5,10 +5,12 @@ mod common;
 
 use common::puppet::{self, mail, puppet, strategy};
 use common::{Child, GUARD, ON_EVENTS, SHORT, Scratch, command, reply, wait_until};
-use mailbox::lab::abi::{Bells, Rank};
+use mailbox::lab::abi::{Bells, MAIL, ROOM, Rank};
 use mailbox::{Config, Endpoint, RecvError, Region, SendError, Wait};
+use std::fs;
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -374,7 +376,7 @@ fn a_sleeper_on_an_event_uses_no_processor() {
 }
 
 const MODE: usize = offset_of!(Rank, bells) + offset_of!(Bells, modes);
-const MAIL: usize = offset_of!(Rank, bells) + offset_of!(Bells, mail);
+const BELL: usize = offset_of!(Rank, bells) + offset_of!(Bells, word);
 /// Where an event is one of several bytes.
 const EVENTS: usize = offset_of!(Rank, bells) + offset_of!(Bells, events);
 /// The bits of a mode that ask for fences and for events.
@@ -520,9 +522,9 @@ fn whoever_has_not_chosen_events_touches_nobodys() {
     let untouched = events();
     for how in [Wait::Adaptive, Wait::Block, ON_EVENTS] {
         me.set_wait(how);
-        region.patch(at(MAIL), &1u32.to_ne_bytes());
+        region.patch(at(BELL), &MAIL.to_ne_bytes());
         me.send(1, b"x").expect("room");
-        assert_eq!(region.peek(at(MAIL)), [0; 4], "rung");
+        assert_eq!(region.peek(at(BELL)), [0; 4], "rung");
         assert_eq!(events() == untouched, how != ON_EVENTS, "{how:?}");
     }
 }
@@ -539,7 +541,7 @@ fn events_that_make_no_sense_hang_nobody() {
             region.patch(at(MODE), &EVENT.to_ne_bytes());
             region.patch(at(EVENTS), &[garbage; 8]);
         }
-        region.patch(common::record(1) + MAIL as u64, &1u32.to_ne_bytes());
+        region.patch(common::record(1) + BELL as u64, &MAIL.to_ne_bytes());
         me.send(1, b"x").expect("room");
         assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "{garbage}");
     }
@@ -595,4 +597,84 @@ fn whoever_has_chosen_events_sleeps_on_one() {
         interrupter.interrupt();
         assert_eq!(sleeper.join().expect("a thread"), Some(RecvError::Interrupted));
     });
+}
+
+// --- Two that sleep on one bell ----------------------------------------------------------------------------
+
+#[test]
+fn a_half_that_sleeps_no_more_leaves_the_other_asleep() {
+    let (region, me) = full(4);
+    let (sender, receiver) = me.split();
+    sender.set_wait(Wait::Block);
+    receiver.set_wait(Wait::Block);
+    thread::scope(|scope| {
+        let interrupter = sender.interrupter();
+        let sleeper = scope.spawn(move || sender.send_timeout(1, b"x", GUARD).err());
+        region.wait_until_sender_sleeps(0);
+        assert_eq!(receiver.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+        assert!(region.sender_sleeps(0) && !region.receiver_sleeps(0));
+        interrupter.interrupt();
+        assert_eq!(sleeper.join().expect("a thread"), Some(SendError::Interrupted));
+    });
+}
+
+/// How often a thread of this process went to sleep.
+fn sleeps_of(thread: libc::pid_t) -> u64 {
+    let status = fs::read_to_string(format!("/proc/self/task/{thread}/status")).expect("a thread");
+    let line = status.lines().find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+    line.and_then(|count| count.trim().parse().ok()).expect("a number")
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "a sleeper looks between pauses")]
+fn mail_does_not_wake_a_half_that_sleeps_for_room() {
+    const MAILS: u64 = 2000;
+    let region = Scratch::new();
+    let opened = region.create(Config::ranks(3).cells(4).arena(128));
+    let [me, other] = [0, 2].map(|rank| opened.join(rank).expect("a free rank"));
+    while me.try_send(1, b"fill").is_ok() {}
+    let (sender, receiver) = me.split();
+    sender.set_wait(Wait::Block);
+    receiver.set_wait(Wait::Block);
+    thread::scope(|scope| {
+        let interrupter = sender.interrupter();
+        let (tell, told) = mpsc::channel();
+        let sleeper = scope.spawn(move || {
+            #[expect(unsafe_code, reason = "system call")]
+            // SAFETY: no pointers.
+            tell.send(unsafe { libc::gettid() }).expect("a listener");
+            sender.send_timeout(1, b"x", GUARD).err()
+        });
+        let thread = told.recv().expect("a number");
+        region.wait_until_sender_sleeps(0);
+        let reader = scope.spawn(move || {
+            (0..MAILS).for_each(|_| drop(receiver.recv_from_timeout(2, GUARD).expect("mail")))
+        });
+        let before = sleeps_of(thread);
+        for _ in 0..MAILS {
+            region.wait_until_receiver_sleeps(0);
+            other.send(0, b"mail").expect("room");
+        }
+        reader.join().expect("a thread");
+        let sleeps = sleeps_of(thread) - before;
+        interrupter.interrupt();
+        assert_eq!(sleeper.join().expect("a thread"), Some(SendError::Interrupted));
+        // Its naps, and where another half fell asleep or woke just before its system call.
+        assert!(sleeps < MAILS / 4, "{sleeps} sleeps");
+    });
+}
+
+#[test]
+fn whoever_claims_a_rank_clears_the_sleep_of_its_former_life() {
+    let region = Scratch::new();
+    let opened = region.create(Config::ranks(2));
+    let bell = common::record(0) + BELL as u64;
+    // Somebody was killed asleep; and bits that mean nothing.
+    region.patch(bell, &u32::MAX.to_ne_bytes());
+    let me = opened.join(0).expect("a free rank");
+    assert_eq!(u32::from_ne_bytes(region.peek(bell)), !(MAIL | ROOM));
+    me.send(0, b"x").expect("room");
+    assert_eq!(me.recv().expect("mail").to_vec(), b"x");
+    // Nor do those keep it from being rung, or seem to be a sleep.
+    assert!(!region.receiver_sleeps(0) && !region.sender_sleeps(0));
 }

@@ -7,7 +7,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use core::ops::Range;
 
 /// The version of this layout.
-pub const ABI: u64 = 9;
+pub const ABI: u64 = 10;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -134,15 +134,19 @@ pub struct Identity {
 /// rank is claimed: the request does, too.
 pub const RESET: u32 = 8;
 
-/// The words that a rank sleeps on: its holder writes ASLEEP, holder and ringers write AWAKE.
+/// The bit of a rank's bell that is set while its receiver sleeps, for mail.
+pub const MAIL: u32 = 1;
+/// The bit of a rank's bell that is set while its sender sleeps, blocked on a full mailbox, for room.
+pub const ROOM: u32 = 2;
+
+/// What a rank sleeps on.
 #[repr(C)]
 pub struct Bells {
-    /// Its receiver sleeps here.
-    pub mail: AtomicU32,
-    /// Its sender, blocked on a full mailbox, sleeps here.
-    pub credit: AtomicU32,
-    /// What ringers of each of the two, in this order, must do beyond looking: see `rank::bell`.
-    /// Written by the half that sleeps there.
+    /// The bell: a bit for each thing that a thread of the rank sleeps for, [`MAIL`] and [`ROOM`]. Its sleeper sets the
+    /// bit; its sleeper, ringers, and a process that claims the rank clear it. Nobody stores to the word.
+    pub word: AtomicU32,
+    /// What ringers for each of the two, in this order, must do beyond looking: see `rank::bell`.
+    /// Written by the half that sleeps for it.
     pub modes: [AtomicU32; 2],
     /// What is slept on instead where that is an event, one for each of the two. Nobody but the platform looks
     /// into it.
@@ -233,7 +237,7 @@ const _: () = {
     assert!(offset_of!(Rank, bells) == 128 && offset_of!(Rank, opened) == 256);
     assert!(offset_of!(Rank, activity) == 384 && offset_of!(Rank, reserved) == 512);
     assert!(offset_of!(Identity, label) == 16 && size_of::<Identity>() <= 128);
-    assert!(size_of::<Bells>() == 24 && offset_of!(Bells, events) == 16);
+    assert!(size_of::<Bells>() == 20 && offset_of!(Bells, events) == 12);
     assert!(size_of::<Cell>() == CELL && offset_of!(Cell, payload) == CELL - INLINE);
     assert!(size_of::<LaneLines>() == 256 && offset_of!(LaneLines, producer) == 128);
     assert!(offset_of!(Lines, call) == 256 && size_of::<Padded<Cell>>() == 128);

@@ -10,8 +10,8 @@
 //!
 //!  a rank's record, 1024 B
 //! ┌───────────────────┬───────────────────────┬──────────┬────────────────────┬──────────┐
-//! │ identity: life,   │ bells: mail, credit,  │ opened:  │ activity: awaited, │ reserved │
-//! │ pid, label, lock  │ two modes, two events │ 16 words │ sleeps, processors │          │
+//! │ identity: life,   │ bells: a word, two    │ opened:  │ activity: awaited, │ reserved │
+//! │ pid, label, lock  │ modes, two events     │ 16 words │ sleeps, processors │          │
 //! │ 128 B             │ 128 B                 │ 128 B    │ 128 B              │ 512 B    │
 //! └───────────────────┴───────────────────────┴──────────┴────────────────────┴──────────┘
 //!  holder              holder and ringers      senders    holder
@@ -49,7 +49,7 @@
 //! | arena | the bytes of a lane for payloads that do not fit a cell |
 //! | head, tail | sequence numbers: of the oldest message that is not acknowledged; of the next one |
 //! | call line | the cell beside the lanes through which calls and their answers go first |
-//! | bell | the word that a rank sleeps on |
+//! | bell | the word that a rank sleeps on, with a bit for each thing that it sleeps for: mail, room |
 //! | fragments | the parts of a message that is too large to lie in a mailbox as a whole |
 //! | reset | a receiver asks for a mailbox that makes sense again, and its sender agrees |
 //!

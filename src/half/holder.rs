@@ -31,7 +31,7 @@ impl Drop for Holder {
         let registry = &self.region.registry;
         for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
             ringer.ring(Bell::mail(&peer.bells));
-            ringer.ring(Bell::credit(&peer.bells));
+            ringer.ring(Bell::room(&peer.bells));
         }
     }
 }

@@ -30,10 +30,9 @@ impl Interrupter {
         self.flag.store(true, Ordering::Release);
         let is_forked = os::process_word().load(Ordering::Relaxed) != self.process;
         if is_forked || self.life.check(&self.record).is_err() {
-            return; // The bells are another's.
+            return; // The bell is another's.
         }
-        disturb(&self.record.bells.mail);
-        disturb(&self.record.bells.credit);
+        disturb(&self.record.bells);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::abi::Rank;
 use crate::error::Lost;
 use crate::memory::Shared;
 use crate::os::{self, TrustedEvents};
-use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Source, Status, Wait};
+use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Seen, Source, Status, Wait};
 use crate::region::Region;
 use crate::ring::count;
 use crate::segment::{CleanShutdown, Outcome};
@@ -19,7 +19,7 @@ use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-/// Which of its rank's two bells a half sleeps on.
+/// What a half sleeps for, on its rank's bell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
     /// The receiving half, for mail.
@@ -32,7 +32,7 @@ impl Half {
     fn bell(self, rank: &Rank) -> Bell<'_> {
         match self {
             Half::Receiver => Bell::mail(&rank.bells),
-            Half::Sender => Bell::credit(&rank.bells),
+            Half::Sender => Bell::room(&rank.bells),
         }
     }
 }
@@ -234,7 +234,7 @@ impl Member {
     /// Whether a peer, whose record this is, need not be told that there is room for what it sends.
     #[inline(always)]
     pub fn room_needs_no_ring(&self, peer: &Rank) -> bool {
-        self.ringer.get().needs_no_ring(Bell::credit(&peer.bells))
+        self.ringer.get().needs_no_ring(Bell::room(&peer.bells))
     }
 
     /// Tells a peer, whose record this is, that there is mail for it.
@@ -244,7 +244,7 @@ impl Member {
 
     /// Tells a peer, whose record this is, that there is room for what it sends; whether that woke it.
     pub fn ring_credit(&self, peer: &Rank) -> bool {
-        self.ringer.get().ring(Bell::credit(&peer.bells)).woken
+        self.ringer.get().ring(Bell::room(&peer.bells)).woken
     }
 
     /// Asks all senders to look whether this receiving half asks them for a reset; or no more.
@@ -323,8 +323,8 @@ impl Waiter for Member {
         self.half.bell(&self.record)
     }
 
-    fn order(&self) -> &Order {
-        &self.order
+    fn fall_asleep(&self, now: Instant) -> Seen {
+        self.order.fall_asleep(self.bell(), now)
     }
 
     fn events(&self) -> Option<TrustedEvents> {

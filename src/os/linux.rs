@@ -95,26 +95,46 @@ pub fn light_fence() {
 
 // --- Sleeping ----------------------------------------------------------------------------------------------
 
-/// Sleeps until woken, if `word` still is `expected`, at most for `time`; may also return for no reason. `_since` is
-/// when this sleep began.
-pub fn sleep_on(word: &AtomicU32, expected: u32, _since: Instant, time: Duration) {
-    let time = libc::timespec {
-        tv_sec: time.as_secs().try_into().unwrap_or(libc::c_long::MAX),
-        tv_nsec: time.subsec_nanos() as libc::c_long,
-    };
-    // SAFETY: `word` and `time` outlive the call. Not private: the sleeper may be another process' peer.
+/// Sleeps until woken for one of these `bits`, if `word` still is `seen`, at most for `time`; may also return for no
+/// reason. `_since` is when this sleep began.
+pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, _since: Instant, time: Duration) {
+    const NOBODY: *const AtomicU32 = core::ptr::null();
+    let end = monotonic_after(time);
+    // SAFETY: `word` and `end` outlive the call. Not private: the sleeper may be another process' peer.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
-        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAIT, expected, &raw const time);
+        let wait = libc::FUTEX_WAIT_BITSET;
+        libc::syscall(libc::SYS_futex, word.as_ptr(), wait, seen, &raw const end, NOBODY, bits);
     }
 }
 
-/// Wakes whoever sleeps on `word`. May be called from a signal handler.
-pub fn wake_on(word: &AtomicU32) {
+/// The time on the clock that the kernel measures sleeps by, so long from now.
+fn monotonic_after(time: Duration) -> libc::timespec {
+    let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: `now` outlives the call.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now);
+    }
+    let nanoseconds = now.tv_nsec + time.subsec_nanos() as libc::c_long;
+    let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
+    libc::timespec {
+        tv_sec: now
+            .tv_sec
+            .saturating_add(seconds)
+            .saturating_add((nanoseconds / 1_000_000_000) as libc::time_t),
+        tv_nsec: nanoseconds % 1_000_000_000,
+    }
+}
+
+/// Wakes those that sleep on `word` for one of these `bits`. May be called from a signal handler.
+pub fn wake_on(word: &AtomicU32, bits: u32) {
+    const NOTHING: *const AtomicU32 = core::ptr::null();
     // SAFETY: `word` outlives the call.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
-        libc::syscall(libc::SYS_futex, word.as_ptr(), libc::FUTEX_WAKE, c_int::MAX);
+        let wake = libc::FUTEX_WAKE_BITSET;
+        libc::syscall(libc::SYS_futex, word.as_ptr(), wake, c_int::MAX, NOTHING, NOTHING, bits);
     }
 }
 

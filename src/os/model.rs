@@ -10,9 +10,16 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
+/// The sleepers of all futexes: one on another word may be woken, too, as for no reason.
+struct Sleepers {
+    lock: Mutex<()>,
+    /// Those that sleep for mail, for room, and for both.
+    queues: [Condvar; 3],
+}
+
 loom::lazy_static! {
-    // One queue for all futexes: a wake reaches everybody, as a spurious wake-up may.
-    static ref QUEUE: (Mutex<()>, Condvar) = (Mutex::new(()), Condvar::new());
+    static ref SLEEPERS: Sleepers =
+        Sleepers { lock: Mutex::new(()), queues: [Condvar::new(), Condvar::new(), Condvar::new()] };
 }
 
 thread_local! {
@@ -97,19 +104,23 @@ impl Event {
     pub fn set(&self) {}
 }
 
-/// Sleeps until woken if `word` is `expected`. There is no time in a model: a lost wake-up is a deadlock,
-/// which loom reports.
-pub fn sleep_on(word: &AtomicU32, expected: u32, _since: Instant, _time: Duration) {
-    let guard = QUEUE.0.lock().unwrap();
-    if word.load(Ordering::Relaxed) == expected {
-        drop(QUEUE.1.wait(guard).unwrap());
+/// Sleeps until woken for one of these `bits` if `word` is as it was `seen`. There is no time in a model: a lost wake-up
+/// is a deadlock, which loom reports.
+pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, _since: Instant, _time: Duration) {
+    let guard = SLEEPERS.lock.lock().unwrap();
+    if word.load(Ordering::Relaxed) == seen {
+        drop(SLEEPERS.queues[bits as usize - 1].wait(guard).unwrap());
     }
 }
 
-/// Wakes the sleepers.
-pub fn wake_on(_word: &AtomicU32) {
-    let _guard = QUEUE.0.lock().unwrap();
-    QUEUE.1.notify_all();
+/// Wakes those that sleep for one of these `bits`.
+pub fn wake_on(_word: &AtomicU32, bits: u32) {
+    let _guard = SLEEPERS.lock.lock().unwrap();
+    for (queue, woken_by) in SLEEPERS.queues.iter().zip(1..) {
+        if woken_by & bits != 0 {
+            queue.notify_all();
+        }
+    }
 }
 
 /// What locks are taken on: the stand-in for a file.

@@ -182,14 +182,14 @@ pub fn light_fence() {
     compiler_fence(Ordering::SeqCst);
 }
 
-/// Looks at `word`, between pauses, until it is not `expected`, at most for `time`; never without a pause. `since` is
-/// when this sleep began.
-pub fn sleep_on(word: &AtomicU32, expected: u32, since: Instant, time: Duration) {
-    super::pause_until(since, time, || word.load(Ordering::Relaxed) != expected);
+/// Looks at `word`, between pauses, until one of these `bits` is not as it was `seen`, at most for `time`; never without
+/// a pause. `since` is when this sleep began.
+pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, since: Instant, time: Duration) {
+    super::pause_until(since, time, || (word.load(Ordering::Relaxed) ^ seen) & bits != 0);
 }
 
 /// Nothing: a sleeper looks at the word. May be called from a signal handler.
-pub fn wake_on(_word: &AtomicU32) {}
+pub fn wake_on(_word: &AtomicU32, _bits: u32) {}
 
 // --- Locks -------------------------------------------------------------------------------------------------
 

@@ -1,21 +1,36 @@
-//! Waiting: spin, yield, sleep; and waking whoever sleeps.
+//! Waiting: spin, yield, sleep; and waking a process that sleeps.
 //!
 //! Polls come with a pause between them, since each may take a line away from who is about to write it; after some
 //! microseconds the processor is offered to others now and then.
 //!
+//! A rank has one bell, a word with a bit for each thing that it may sleep for: mail, and room. Each bit has one sleeper
+//! at most, a half of the rank's endpoint; a thread that has both halves may sleep for both at once.
+//!
 //! ```text
-//!  sleeper                                  ringer
-//!  bell = ASLEEP                            publish (a stamp, or head)
-//!  barrier in every running ringer,         look at the bell's mode: full fence, if it asks for one
-//!    or full fence                          bell == ASLEEP, and swap(AWAKE) took it:
-//!  look once more; nothing:                 wake it
-//!  sleep on it, bounded
+//!  sleeper                                  ringer for one bit
+//!  set its bits                             publish (a stamp, or head)
+//!  barrier in every running ringer,         look at the mode of the bit: full fence, if it asks for one
+//!    or full fence                          the bit is set, and it is this ringer that cleared it:
+//!  look once more; nothing:                 wake those that sleep for the bit
+//!  sleep for its bits, if the word is
+//!    as it was seen, bounded
+//!  in the end: clear its bits
 //! ```
 //! The publishing side pays two loads of a line that is rarely written. Why no wake-up is lost: `membarrier` puts a full
 //! barrier into every running registered ringer. One that looked at the bell before that barrier had published before
-//! it, so the sleeper's look sees it; one that looks later sees ASLEEP. (Dice, Huang and Yang, "Asymmetric Dekker
+//! it, so the sleeper's look sees it; one that looks later sees the bit. (Dice, Huang and Yang, "Asymmetric Dekker
 //! Synchronization".) Who sleeps often, or cannot send barriers, has both sides fence instead: see [`Order`], also for
 //! the change from one to the other. A process registers for barriers before its first join.
+//!
+//! Two sleepers on one word do not disturb each other, because
+//! - nobody stores to the word: whoever changes it sets or clears bits, and leaves the others' as they are;
+//! - a sleeper clears its own bits only, when it goes, and the sleeper for another bit sleeps on;
+//! - a process that claims a rank finds bits of its former life set. It *rings* them: if somebody sleeps there after all,
+//!   such as a process that lost the rank, it wakes and looks;
+//! - a wake-up reaches those that sleep for the bit that was rung. The system lets nobody fall asleep on a word that is
+//!   not as it was seen, for whichever bit: a sleeper whose neighbour fell asleep or woke at that moment looks once more.
+//!
+//! A sleeper that was killed leaves its bit set: the next ringer clears it, and wakes nobody.
 //!
 //! What wakes is a futex or, where the sleeper has said so ([`EVENT`]) and the ringer, too, has chosen events, an
 //! event of `raw_sync`, at which the sleeper looks now and then. Either is a hint: the protocol of the words is the
@@ -23,21 +38,16 @@
 //! program has not vouched for its peers ([`TrustedEvents`]) leaves their events alone, whatever they ask for: a peer
 //! sees at its next look that its bell was rung.
 //!
-//! The ringer clears the bell: a flag that only the sleeper clears loses wake-ups, because a second ringer
+//! The ringer clears the bit: a flag that only the sleeper clears loses wake-ups, because a second ringer
 //! cannot tell a sleeper from one that is already on its way.
 
 mod order;
 
 pub use order::{Order, SETTLING, Seen};
 
-use crate::abi::{Bells, RESET};
+use crate::abi::{Bells, MAIL, RESET, ROOM};
 use crate::os::{self, TrustedEvents};
 use crate::sync::{AtomicU32, Edge, Mutant, Ordering::Relaxed, acquire, full_fence, mutated, release};
-
-/// A bell whose owner does not sleep.
-pub const AWAKE: u32 = 0;
-/// A bell whose owner sleeps, or is about to.
-pub const ASLEEP: u32 = 1;
 
 /// The bit of a bell's mode that asks ringers for a full fence.
 pub const FENCE: u32 = 1;
@@ -111,7 +121,7 @@ impl Ringer {
             _ => None,
         };
         if let Some(trusted) = self.events {
-            os::Event::prepare(bell.event, trusted);
+            os::Event::prepare(bell.event(), trusted);
         }
         bell.set(EVENT, self.events.is_some());
         self
@@ -135,11 +145,11 @@ impl Ringer {
     pub fn needs_no_ring(self, bell: Bell<'_>) -> bool {
         // Before the mode is looked at, too: `Order` says why.
         os::light_fence();
-        if self.bits | bell.mode.load(Relaxed) != 0 {
+        if self.bits | bell.mode().load(Relaxed) != 0 {
             return false;
         }
         os::light_fence();
-        bell.word.load(Relaxed) != ASLEEP
+        !bell.has_sleeper()
     }
 
     /// Wakes the sleeper on `bell`, if there is one. What was published before is seen by its next look.
@@ -148,22 +158,22 @@ impl Ringer {
     /// is a sleeper.
     pub fn ring(self, bell: Bell<'_>) -> Rung {
         os::light_fence();
-        let mode = bell.mode.load(Relaxed);
+        let mode = bell.mode().load(Relaxed);
         if (self.bits | mode) & FENCE != 0 {
             full_fence(Edge::RingerFence);
         } else {
             os::light_fence();
         }
-        let woken = bell.word.load(Relaxed) == ASLEEP && self.wake(bell);
+        let woken = bell.has_sleeper() && self.wake(bell);
         Rung { woken, wants_reset: mode & RESET != 0 }
     }
 
-    fn wake(self, Bell { word, mode, event }: Bell<'_>) -> bool {
-        let woken = wake(word);
+    fn wake(self, bell: Bell<'_>) -> bool {
+        let woken = bell.wake();
         if woken
             && let Some(trusted) = self.events
-            && mode.load(acquire(Edge::Mode)) & EVENT != 0
-            && let Some(event) = os::Event::prepared(event, trusted)
+            && bell.mode().load(acquire(Edge::Mode)) & EVENT != 0
+            && let Some(event) = os::Event::prepared(bell.event(), trusted)
         {
             event.set();
         }
@@ -180,25 +190,49 @@ pub struct Rung {
     pub wants_reset: bool,
 }
 
-/// One of a rank's bells.
+/// A rank's bell, and which of its bits are meant.
 #[derive(Clone, Copy)]
 pub struct Bell<'a> {
-    pub(crate) word: &'a AtomicU32,
-    mode: &'a AtomicU32,
-    pub(crate) event: &'a AtomicU32,
+    bells: &'a Bells,
+    pub(crate) bits: u32,
 }
 
 impl<'a> Bell<'a> {
-    /// The bell on which the receiver of a rank sleeps.
+    /// As the receiver of a rank sleeps on it, for mail.
     #[inline(always)]
-    pub fn mail(Bells { mail, modes: [mode, _], events: [event, _], .. }: &'a Bells) -> Self {
-        Self { word: mail, mode, event }
+    pub fn mail(bells: &'a Bells) -> Self {
+        Self { bells, bits: MAIL }
     }
 
-    /// The bell on which the sender of a rank sleeps.
+    /// As the sender of a rank sleeps on it, for room.
     #[inline(always)]
-    pub fn credit(Bells { credit, modes: [_, mode], events: [_, event], .. }: &'a Bells) -> Self {
-        Self { word: credit, mode, event }
+    pub fn room(bells: &'a Bells) -> Self {
+        Self { bells, bits: if mutated(Mutant::Shared) { MAIL } else { ROOM } }
+    }
+
+    /// As a thread sleeps on it that has both halves, for mail and for room at once. Each of the two has its own
+    /// [`Order`], and its own ringers.
+    pub fn both(bells: &'a Bells) -> Self {
+        Self { bells, bits: Self::mail(bells).bits | Self::room(bells).bits }
+    }
+
+    pub(crate) fn word(self) -> &'a AtomicU32 {
+        &self.bells.word
+    }
+
+    /// What ringers must do beyond looking; for both, what those must do that ring for mail.
+    #[inline(always)]
+    fn mode(self) -> &'a AtomicU32 {
+        &self.bells.modes[self.half()]
+    }
+
+    pub(crate) fn event(self) -> &'a AtomicU32 {
+        &self.bells.events[self.half()]
+    }
+
+    #[inline(always)]
+    fn half(self) -> usize {
+        usize::from(self.bits == ROOM)
     }
 
     /// Asks ringers, from now on or no more, to look at more than the bell.
@@ -208,35 +242,67 @@ impl<'a> Bell<'a> {
 
     /// Sets a bit of the mode, or clears it. Its sleeper's alone to do.
     fn set(self, bit: u32, is_set: bool) {
-        let mode = self.mode.load(Relaxed) & !bit;
-        self.mode.store(if is_set { mode | bit } else { mode }, release(Edge::Mode));
+        let mode = self.mode().load(Relaxed) & !bit;
+        self.mode().store(if is_set { mode | bit } else { mode }, release(Edge::Mode));
+    }
+
+    /// Whether somebody sleeps for one of the bits, as far as one can tell from outside.
+    #[inline(always)]
+    fn has_sleeper(self) -> bool {
+        self.bells.word.load(Relaxed) & self.bits != 0
+    }
+
+    /// Announces a sleep. The order is the caller's to keep.
+    fn announce(self) {
+        self.bells.word.fetch_or(self.bits, Relaxed);
+    }
+
+    /// The word, if no bit was rung since the sleep was announced; else what was published before is visible now.
+    pub(crate) fn unrung(self) -> Option<u32> {
+        let seen = self.bells.word.load(acquire(Edge::Bell));
+        (seen & self.bits == self.bits).then_some(seen)
+    }
+
+    /// The sleep is over.
+    pub fn wake_up(self) {
+        let bits = if mutated(Mutant::Exit) { u32::MAX } else { self.bits };
+        self.bells.word.fetch_and(!bits, Relaxed);
+    }
+
+    /// Whether it was this thread that woke a sleeper.
+    fn wake(self) -> bool {
+        if mutated(Mutant::Clear) {
+            os::wake_on(&self.bells.word, self.bits);
+            return true;
+        }
+        // Ends at the sleeper's load of the bell.
+        let woken = self.bells.word.fetch_and(!self.bits, release(Edge::Bell)) & self.bits;
+        if woken != 0 {
+            os::wake_on(&self.bells.word, woken);
+        }
+        woken != 0
     }
 }
 
-/// Whether it was this thread that woke a sleeper.
-fn wake(word: &AtomicU32) -> bool {
-    if mutated(Mutant::Clear) {
-        os::wake_on(word);
-        return true;
-    }
-    // Ends at the sleeper's load of the bell.
-    let woken = word.swap(AWAKE, release(Edge::Bell)) == ASLEEP;
-    if woken {
-        os::wake_on(word);
-    }
-    woken
-}
-
-/// Wakes the sleeper on `bell` because it is interrupted. May be called from a signal handler, which may not allocate:
-/// so it sets no event, and who sleeps on one sees at its next look that the bell was rung.
-pub fn disturb(bell: &AtomicU32) {
+/// Wakes all who sleep on this bell because they are interrupted. May be called from a signal handler, which may not
+/// allocate: so it sets no event, and who sleeps on one sees at its next look that the bell was rung.
+pub fn disturb(bells: &Bells) {
     full_fence(Edge::RingerFence);
-    if is_asleep(bell) {
-        let _ = wake(bell);
+    if is_asleep(bells) {
+        Bell::both(bells).wake();
     }
 }
 
-/// Whether the sleeper on this bell sleeps, as far as one can tell from outside.
-pub fn is_asleep(bell: &AtomicU32) -> bool {
-    bell.load(Relaxed) == ASLEEP
+/// For a process that has just claimed the rank: wakes all who seem to sleep in one of its former lives.
+pub(super) fn take_over(bells: &Bells) {
+    if mutated(Mutant::Claim) {
+        bells.word.fetch_and(0, Relaxed);
+    } else if is_asleep(bells) {
+        Bell::both(bells).wake();
+    }
+}
+
+/// Whether somebody sleeps on this bell, as far as one can tell from outside.
+pub fn is_asleep(bells: &Bells) -> bool {
+    Bell::both(bells).has_sleeper()
 }

@@ -12,6 +12,7 @@
 //! change, and a process that stops between two steps leaves either the old life or the new one; label and
 //! process id, which are for people, may then be those of the claim that was not finished.
 
+use super::bell::take_over;
 use crate::abi::{LABEL, RESET, Rank, lock_byte};
 use crate::error::Lost;
 use crate::memory::Shared;
@@ -139,12 +140,12 @@ impl Registry {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);
         }
         record.bells.modes.iter().for_each(|word| word.store(word.load(Relaxed) & RESET | mode, Relaxed));
-        record.bells.mail.store(0, Relaxed);
-        record.bells.credit.store(0, Relaxed);
         // Whoever was killed asleep waits for nobody any more.
         record.activity.awaited.iter().for_each(|word| word.store(0, Relaxed));
         // From here on peers see the new life, and with it all of the above.
         record.identity.life.store(life.0, release(Edge::Life));
+        // Not before: a process that lost the rank and still sleeps there is to see why it wakes.
+        take_over(&record.bells);
         Ok(Some(Claim { record, rank, life, _lock: lock }))
     }
 

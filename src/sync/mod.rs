@@ -6,8 +6,6 @@
 //!
 //! With `--cfg stops` the atomics count accesses, and a test can end a process at each of them.
 
-#[cfg(loom)]
-mod model;
 mod mutant;
 #[cfg(stops)]
 mod stops;
@@ -17,9 +15,7 @@ pub use core::sync::atomic::{AtomicU32, AtomicU64};
 #[cfg(not(loom))]
 pub use core::sync::atomic::{Ordering, compiler_fence, fence};
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicU64, Ordering, fence};
-#[cfg(loom)]
-pub use model::AtomicU32;
+pub use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 #[cfg(loom)]
 pub use mutant::set_mutant;
 pub use mutant::{Mutant, mutated};
@@ -48,7 +44,7 @@ pub enum Edge {
     Opened,
     /// Owner's store of a rank's `life` → a peer's load of it: carries the label, and all its mail.
     Life,
-    /// Ringer's swap of a bell → sleeper's load of it.
+    /// Ringer's clearing of a bell's bit → sleeper's load of it.
     Bell,
     /// Holder's store of its rank's `mode` → ringer's load of it: the events are prepared.
     Mode,

@@ -17,6 +17,14 @@ pub enum Mutant {
     Lock,
     /// A ringer wakes without clearing the bell.
     Clear,
+    /// A process that wakes clears the bits of others, too.
+    Exit,
+    /// A process that claims a rank clears its bell without waking anybody.
+    Claim,
+    /// A rank's sleepers for mail and for room share a bit.
+    Shared,
+    /// A process sleeps without a look after the order.
+    Blind,
     /// A call line is written although it was not answered.
     Busy,
     /// A barrier is a fence of the sleeper alone.

@@ -58,16 +58,16 @@ macro_rules! counted {
 
             /// As of the standard library.
             #[inline]
-            pub fn swap(&self, value: $value, order: Ordering) -> $value {
+            pub fn fetch_or(&self, value: $value, order: Ordering) -> $value {
                 step();
-                self.0.swap(value, order)
+                self.0.fetch_or(value, order)
             }
 
             /// As of the standard library.
             #[inline]
-            pub fn fetch_or(&self, value: $value, order: Ordering) -> $value {
+            pub fn fetch_and(&self, value: $value, order: Ordering) -> $value {
                 step();
-                self.0.fetch_or(value, order)
+                self.0.fetch_and(value, order)
             }
 
             /// As of the standard library.

@@ -200,7 +200,7 @@ impl Crowd {
 
 fn seems_awake(registry: &Registry, rank: u32) -> bool {
     let Rank { bells, .. } = registry.rank(rank);
-    registry.life(rank).joined() && !is_asleep(&bells.mail) && !is_asleep(&bells.credit)
+    registry.life(rank).joined() && !is_asleep(bells)
 }
 
 /// Says that a rank whose holder died in this life runs nowhere.
@@ -219,7 +219,7 @@ fn bury(registry: &Registry, rank: u32, life: Life) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::{Bells, Identity, RANKS_WORD, lock_word};
+    use crate::abi::{Bells, Identity, MAIL, RANKS_WORD, ROOM, lock_word};
     use crate::rank::Claim;
     use crate::sync::{AtomicU32, AtomicU64};
     use core::array::from_fn;
@@ -232,13 +232,7 @@ mod tests {
         let label = from_fn(|_| word());
         Rank {
             identity: Identity { life: word(), pid: word(), label, lock: word(), former: word() }.into(),
-            bells: Bells {
-                mail: bell(),
-                credit: bell(),
-                modes: from_fn(|_| bell()),
-                events: from_fn(|_| bell()),
-            }
-            .into(),
+            bells: Bells { word: bell(), modes: from_fn(|_| bell()), events: from_fn(|_| bell()) }.into(),
             opened: from_fn(|_| word()).into(),
             activity: Activity {
                 awaited: from_fn(|_| word()),
@@ -317,7 +311,7 @@ mod tests {
         assert_eq!(crowd.count(&registry, 2), Polling::Free);
         assert!(!crowd.bury_dead(&registry), "it is not asked for again");
         // Nor do those who ring it bring it back.
-        registry.rank(2).bells.mail.store(0, Relaxed);
+        registry.rank(2).bells.word.store(0, Relaxed);
         assert_eq!(crowd.count(&registry, 2), Polling::Free);
         let _successor = claim(&registry, 2);
         let halves = [0, 1].map(|half| Crowd::join(&registry, 2, half, Processors::here()));
@@ -343,8 +337,9 @@ mod tests {
         let (_mine, theirs) = (claim(&registry, 0), claim(&registry, 1));
         let crowd = Crowd::join(&registry, 0, 0, Processors::UNKNOWN);
         assert_eq!(crowd.count(&registry, 1), Polling::Polite);
-        for bell in [&registry.rank(1).bells.mail, &registry.rank(1).bells.credit] {
-            bell.store(1, Relaxed);
+        let bell = &registry.rank(1).bells.word;
+        for bits in [MAIL, ROOM, MAIL | ROOM] {
+            bell.store(bits, Relaxed);
             assert_eq!(crowd.count(&registry, 1), Polling::Free);
             bell.store(0, Relaxed);
         }

@@ -8,7 +8,7 @@ use super::pace::{self, BURST, SOON};
 use super::{Deadline, strategy};
 use crate::error::Lost;
 use crate::os::TrustedEvents;
-use crate::rank::{Bell, Order, Polling, Wait};
+use crate::rank::{Bell, Polling, Seen, Wait};
 use std::time::Instant;
 
 /// An interrupter ended a wait.
@@ -59,11 +59,11 @@ pub trait Operation {
 
 /// Who waits: one half of an endpoint.
 pub trait Waiter {
-    /// What it sleeps on. No other thread does.
+    /// What it sleeps on: no other thread does for the same bits.
     fn bell(&self) -> Bell<'_>;
 
-    /// Who pays for the order between this thread and its ringers.
-    fn order(&self) -> &Order;
+    /// Announces that it sleeps on its bell, in the order in which its ringers find out: one `Order` a bit.
+    fn fall_asleep(&self, now: Instant) -> Seen;
 
     /// The word for sleeping on the bell's event, if it sleeps on that.
     fn events(&self) -> Option<TrustedEvents> {
@@ -173,7 +173,7 @@ pub fn look_soon<W: Waiter>(waiter: &W, deadline: Deadline, mut look: impl FnMut
 pub(super) mod tests {
     use super::*;
     use crate::abi::Bells;
-    use crate::rank::FENCE;
+    use crate::rank::{FENCE, Order};
     use crate::sync::AtomicU32;
     use core::cell::Cell;
     use core::time::Duration;
@@ -190,8 +190,7 @@ pub(super) mod tests {
     impl Sleeper {
         pub fn new(how: Wait, polling: Polling) -> Self {
             let word = || AtomicU32::new(0);
-            let bells =
-                Bells { mail: word(), credit: word(), modes: [word(), word()], events: [word(), word()] };
+            let bells = Bells { word: word(), modes: [word(), word()], events: [word(), word()] };
             Self { bells, order: Order::of(FENCE), how, polling, interruptions: 0.into() }
         }
     }
@@ -201,8 +200,8 @@ pub(super) mod tests {
             Bell::mail(&self.bells)
         }
 
-        fn order(&self) -> &Order {
-            &self.order
+        fn fall_asleep(&self, now: Instant) -> Seen {
+            self.order.fall_asleep(self.bell(), now)
         }
 
         fn how(&self) -> Wait {

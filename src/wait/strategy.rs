@@ -4,8 +4,8 @@ use super::Deadline;
 use super::drive::{Operation, Waiter};
 use super::pace::{self, GREEDY, LONG_YIELD, LOOKS, NAP, PATIENCE};
 use crate::os;
-use crate::rank::{ASLEEP, AWAKE, Polling, SETTLING, Seen, Wait, is_asleep};
-use crate::sync::{Edge, Ordering::Relaxed, acquire};
+use crate::rank::{Polling, SETTLING, Seen, Wait};
+use crate::sync::{Mutant, mutated};
 use core::time::Duration;
 use std::time::Instant;
 
@@ -42,7 +42,7 @@ fn poll_and_sleep<W: Waiter, O: Operation>(
     }
     let result = sleep(waiter, deadline, operation);
     if waiter.check().is_ok() {
-        waiter.bell().word.store(AWAKE, Relaxed);
+        waiter.bell().wake_up();
     }
     result
 }
@@ -122,10 +122,10 @@ fn sleep<W: Waiter, O: Operation>(
             return operation.check(true);
         }
         operation.fall_asleep();
-        let mut seen = waiter.order().fall_asleep(waiter.bell(), Instant::now());
+        let mut seen = waiter.fall_asleep(Instant::now());
         // One barrier serves all naps until the bell is rung.
         loop {
-            if look(waiter, operation, true)? {
+            if !mutated(Mutant::Blind) && look(waiter, operation, true)? {
                 return Ok(true);
             }
             let now = Instant::now();
@@ -142,7 +142,7 @@ fn sleep<W: Waiter, O: Operation>(
                 _ => return Ok(false),
             };
             doze(waiter, since, nap);
-            if waiter.bell().word.load(acquire(Edge::Bell)) != ASLEEP {
+            if waiter.bell().unrung().is_none() {
                 // For what the operation waits for, or because a peer has left.
                 if look(waiter, operation, true)? {
                     return Ok(true);
@@ -157,10 +157,11 @@ fn sleep<W: Waiter, O: Operation>(
 /// Sleeps until the bell is rung, at most for `time`; may also return for no reason.
 fn doze<W: Waiter>(waiter: &W, since: Instant, time: Duration) {
     let bell = waiter.bell();
-    match waiter.events().and_then(|trusted| os::Event::prepared(bell.event, trusted)) {
+    let Some(seen) = bell.unrung() else { return };
+    match waiter.events().and_then(|trusted| os::Event::prepared(bell.event(), trusted)) {
         // The bell's word, too: others than those that set events may have rung.
-        Some(event) => event.wait(since, time, || !is_asleep(bell.word)),
-        None => os::sleep_on(bell.word, ASLEEP, since, time),
+        Some(event) => event.wait(since, time, || bell.unrung().is_none()),
+        None => os::sleep_on(bell.word(), seen, bell.bits, since, time),
     }
 }
 

@@ -17,7 +17,7 @@ pub use kit::{
 };
 
 use kit::{Lines, Name, SIGKILL, SIGSTOP, try_signal};
-use mailbox::lab::abi::{Bells, Rank};
+use mailbox::lab::abi::{Bells, MAIL, ROOM, Rank};
 use mailbox::{Config, Endpoint, Place, Region, TrustedEvents, Wait};
 use std::env;
 use std::fs::{self, File};
@@ -118,17 +118,17 @@ impl Scratch {
 
     /// Whether the endpoint of `rank` sleeps, or is about to, for want of mail.
     pub fn receiver_sleeps(&self, rank: u32) -> bool {
-        self.is_asleep(rank, offset_of!(Bells, mail))
+        self.is_asleep(rank, MAIL)
     }
 
     /// Whether the endpoint of `rank` sleeps, or is about to, for want of room.
     pub fn sender_sleeps(&self, rank: u32) -> bool {
-        self.is_asleep(rank, offset_of!(Bells, credit))
+        self.is_asleep(rank, ROOM)
     }
 
-    fn is_asleep(&self, rank: u32, bell: usize) -> bool {
-        let bell = record(rank) + (offset_of!(Rank, bells) + bell) as u64;
-        u32::from_ne_bytes(self.peek(bell)) == 1
+    fn is_asleep(&self, rank: u32, bit: u32) -> bool {
+        let word = record(rank) + (offset_of!(Rank, bells) + offset_of!(Bells, word)) as u64;
+        u32::from_ne_bytes(self.peek(word)) & bit != 0
     }
 }
 

@@ -1,7 +1,7 @@
 //! Who pays for the order between a sleeper and its ringers.
 //!
 //! ```text
-//!                        it slept over 1000 times in a second: tell the ringers, one last barrier
+//!                         it slept over 100 times in a second: tell the ringers, one last barrier
 //!  barriers: the sleeper ────────────────────────────────────────────────────────────────────────────▶ fences: both
 //!  alone pays, but each  ◀──────────────────────────────────────────────────────────────────────────── sides pay, a
 //!  interrupts strangers             a second went by with fewer: tell the ringers, barriers again      few ns each
@@ -22,15 +22,15 @@
 //!   of its processor, where no fence of ours reaches it. It is out within a microsecond or so: the sleeper looks once
 //!   more a millisecond later.
 
-use super::{ASLEEP, Bell, FENCE};
+use super::{Bell, FENCE};
 use crate::os;
-use crate::sync::{Edge, Mutant, Ordering::Relaxed, full_fence, mutated};
+use crate::sync::{Edge, Mutant, full_fence, mutated};
 use core::cell::Cell;
 use core::time::Duration;
 use std::time::Instant;
 
-/// Sleeps in [`QUIET`] that may each have a barrier: those cost a stranger half a percent of its processor.
-const RATE: u32 = 1000;
+/// Sleeps in [`QUIET`] that may each have a barrier: those cost a stranger less than a thousandth of its processor.
+const RATE: u32 = 100;
 /// What is a quiet time if there were no more in it.
 const QUIET: Duration = Duration::from_secs(1);
 /// How long it takes at most, by a wide margin, until what another processor stored is seen.
@@ -88,7 +88,7 @@ impl Order {
         self.quieten(bell, now);
         self.sleeps.set(self.sleeps.get().saturating_add(1));
         if self.fences.get() {
-            bell.word.store(ASLEEP, Relaxed);
+            bell.announce();
             full_fence(Edge::SleeperFence);
             return Seen::Now;
         }
@@ -96,7 +96,7 @@ impl Order {
         if is_last && !is_late() {
             self.set_fences(bell, true);
         }
-        bell.word.store(ASLEEP, Relaxed);
+        bell.announce();
         let is_sent = os::remote_fence();
         if is_last && is_late() {
             self.set_fences(bell, true);
@@ -153,15 +153,15 @@ fn is_late() -> bool {
 mod tests {
     use super::*;
     use crate::abi::Bells;
-    use crate::sync::AtomicU32;
+    use crate::sync::{AtomicU32, Ordering::Relaxed};
 
     fn bells() -> Bells {
         let word = || AtomicU32::new(0);
-        Bells { mail: word(), credit: word(), modes: [word(), word()], events: [word(), word()] }
+        Bells { word: word(), modes: [word(), word()], events: [word(), word()] }
     }
 
     fn has_fence(bell: Bell<'_>) -> bool {
-        bell.mode.load(Relaxed) & FENCE != 0
+        bell.mode().load(Relaxed) & FENCE != 0
     }
 
     #[test]
@@ -215,9 +215,9 @@ mod tests {
     #[test]
     fn the_mode_keeps_its_other_bits() {
         let bells = bells();
-        let (bell, order) = (Bell::credit(&bells), Order::new(true, true, RATE, Duration::ZERO));
-        bell.mode.store(u32::MAX, Relaxed);
+        let (bell, order) = (Bell::room(&bells), Order::new(true, true, RATE, Duration::ZERO));
+        bell.mode().store(u32::MAX, Relaxed);
         (0..2 * REVIEWS).for_each(|_| order.review(bell));
-        assert_eq!(bell.mode.load(Relaxed), !FENCE);
+        assert_eq!(bell.mode().load(Relaxed), !FENCE);
     }
 }

@@ -7,8 +7,8 @@ use crate::common::place::Where;
 use crate::stress::journal::Journal;
 use clap::Args;
 use mailbox::lab::abi::{
-    ARENA_ALIGN, Cell, ConsumerLine, Geometry, HEADER_BYTES, HEADER_WORDS, LaneLines, Lines, OPENED_WORDS,
-    RETURN_CELLS, Rank,
+    ARENA_ALIGN, Bells, Cell, ConsumerLine, Geometry, HEADER_BYTES, HEADER_WORDS, LaneLines, Lines,
+    OPENED_WORDS, RETURN_CELLS, Rank,
 };
 use mailbox::lab::abi::{Kind, position};
 use mailbox::lab::os;
@@ -235,7 +235,7 @@ impl Hand {
         let (first, words) = match class {
             Class::Header => (0, HEADER_BYTES as u64 / 8),
             Class::Identity => (record + offset_of!(Rank, identity) as u64, 9),
-            Class::Bells => (record + offset_of!(Rank, bells) as u64, 2),
+            Class::Bells => (record + offset_of!(Rank, bells) as u64, size_of::<Bells>() as u64 / 8),
             Class::Opened => (record + offset_of!(Rank, opened) as u64, OPENED_WORDS as u64),
             Class::Record => (record, size_of::<Rank>() as u64 / 8),
             Class::Head => (consumer, 1),
