@@ -78,6 +78,7 @@ ends_anywhere! {
     who_answers_a_call: "answer", 10;
     who_answers_a_call_through_the_mailbox: "answer_in_mailbox", 30;
     who_answers_a_call_that_came_through_it: "answer_to_mailbox", 30;
+    who_acknowledges_what_its_sender_waits_for: "acknowledge_sync", 10;
     who_joins: "join", 10;
     who_joins_by_a_label: "join_as", 10;
     who_leaves_while_somebody_waits_for_it: "leave_awaited", 5;

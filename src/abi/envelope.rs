@@ -22,8 +22,10 @@
 //!  call                      in the cell or in the arena        of a call: a request,
 //!  answer, refusal           the same, in a return lane         what its server says,
 //!  dropped                   none, in a return lane             or that it says nothing
+//!  sync                      all of it, as whole                a message whose sender waits for
+//!  ack                       none, in a return lane             the word that it is acknowledged
 //! ```
-//! All four are also on the call line: see `ring::call_line`. An answer there whose length is that for the arena lies in the
+//! The four of a call are also on the call line: see `ring::call_line`. An answer there whose length is that for the arena lies in the
 //! return lane.
 
 /// Bytes of a cell.
@@ -68,6 +70,10 @@ pub enum Kind {
     Refusal = 7,
     /// There will be no answer; no bytes.
     Dropped = 8,
+    /// A message, as [`Kind::Whole`], whose sender waits until it is acknowledged.
+    Sync = 9,
+    /// It was; no bytes.
+    Ack = 10,
 }
 
 /// Where a message's payload lies.
@@ -79,14 +85,14 @@ pub enum Location {
     Arena,
 }
 
-/// Which call of a pair an answer is to; as an envelope's number.
+/// Which call of a pair an answer is to, or which message an acknowledgement; as an envelope's number.
 ///
 /// The low bits of a sequence number or of a stamp: more than enough to tell those apart that may be under way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CallId(u64);
 
 impl CallId {
-    /// Of the call that was sent as message `seq`.
+    /// Of the call, or message, that was sent as message `seq`.
     pub const fn of_message(seq: u64) -> Self {
         Self(seq << 1 & NUMBER_MASK)
     }
@@ -195,6 +201,8 @@ impl Envelope {
             6 => Kind::Answer,
             7 => Kind::Refusal,
             8 => Kind::Dropped,
+            9 => Kind::Sync,
+            10 => Kind::Ack,
             _ => return None,
         };
         Some(Self {
@@ -240,7 +248,7 @@ mod tests {
     #[test]
     fn words_no_producer_writes_are_refused() {
         assert_eq!(Envelope::unpack(49), None, "a length that does not fit the cell");
-        assert_eq!(Envelope::unpack(9 << KIND_SHIFT), None, "a kind that nobody writes");
+        assert_eq!(Envelope::unpack(11 << KIND_SHIFT), None, "a kind that nobody writes");
         assert_eq!((Envelope::small(49), Envelope::small(1 << KIND_SHIFT)), (None, None));
     }
 

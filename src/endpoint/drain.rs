@@ -16,8 +16,8 @@ use std::thread::panicking;
 /// [`Batch`](crate::Batch) with the batch. Whatever waits while a drain is open tells them first.
 ///
 /// Messages come in the order in which a receive would give them, and from anyone in the same turns. A drain gives whole
-/// messages that lie in the mailbox. It ends before anything else: a [call](crate::Mail::is_call), a message that came in
-/// fragments, or a piece of one. So it goes with a receive, which gives what is next, whatever that is, and waits for it:
+/// messages that lie in the mailbox. It ends before anything else: a [call](crate::Mail::is_call), a message whose sender
+/// waits for its acknowledgement, one that came in fragments, or a piece of one. So it goes with a receive, which gives what is next, whatever that is, and waits for it:
 ///
 /// ```
 /// # use mailbox::{Config, Region};

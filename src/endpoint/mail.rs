@@ -222,6 +222,8 @@ fn acknowledge(member: &Member, peer: &Incoming, descriptor: Descriptor) {
             peer.acknowledge(member, descriptor.seq);
         } else if descriptor.is_call() {
             peer.drop_call(member, &descriptor);
+        } else if descriptor.is_sync() {
+            peer.acknowledge_sync(member, &descriptor);
         } else {
             member.budget.recycle(peer.finish(member, &descriptor));
         }

@@ -169,6 +169,27 @@ impl Endpoint {
         self.sender.send_with(to, bytes, timeout, Some(self.receiver.parts()))
     }
 
+    /// Sends `bytes` to `to`, and waits until the receiver has acknowledged them. As [`Sender::send_sync`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let other = std::thread::spawn(move || other.recv().map(|mail| mail.to_vec()));
+    /// me.send_sync(1, b"done with it?")?;
+    /// // It is: its mail was dropped.
+    /// # assert_eq!(other.join().unwrap()?, b"done with it?");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_sync(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
+        self.sender.send_synchronously(to, bytes, Deadline::Never, Some(self.receiver.parts()))
+    }
+
+    /// As [`Endpoint::send_sync`]; waits no longer than `timeout`. As [`Sender::send_sync_timeout`].
+    pub fn send_sync_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
+        self.sender.send_synchronously(to, bytes, timeout.into(), Some(self.receiver.parts()))
+    }
+
     /// A message of `len` bytes to `to`, to be written in place; waits while the mailbox is full. As
     /// [`Sender::reserve`].
     pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {

@@ -2,13 +2,14 @@
 
 use super::batch::Batch;
 use super::halves::Halves;
+use crate::abi::Kind;
 use crate::error::SendError;
 use crate::half::{Interrupter, Member};
 use crate::rank::Wait;
 use crate::receive::Inbox;
 use crate::region::Region;
 use crate::ring::{Slack, Slot};
-use crate::send::{Draft, Outbox, Outgoing, Room, Transfer};
+use crate::send::{Draft, Outbox, Outgoing, Room, Synchronous, Transfer};
 use crate::wait::{Deadline, Operation, drive};
 use core::fmt;
 use core::time::Duration;
@@ -100,6 +101,27 @@ impl Sender {
         self.send_with(to, bytes, timeout, None)
     }
 
+    /// Sends `bytes` to `to`, and waits until the receiver has acknowledged them: until it has dropped their mail.
+    ///
+    /// [`SendError::PeerLeft`] and [`SendError::PeerDead`] if the receiver's life ends before, also where it had not joined
+    /// yet: the message is there for the rank's next holder unless it was acknowledged just then, which is not known. To a
+    /// rank that has left nothing is sent. At most 64 such messages, and calls through the mailbox, can be under way to a
+    /// rank, those included whose sender gave up; one more waits. To oneself it is [`SendError::Full`], unless another
+    /// thread has the other half. Other errors as of [`Sender::send`].
+    ///
+    /// Two ranks that send to each other so, and receive nothing meanwhile, wait for ever.
+    ///
+    /// Cost: that of two messages.
+    pub fn send_sync(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
+        self.send_synchronously(to, bytes, Deadline::Never, None)
+    }
+
+    /// As [`Sender::send_sync`]; waits no longer than `timeout`, then [`SendError::Timeout`]: the message may have been sent,
+    /// and then stays sent.
+    pub fn send_sync_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
+        self.send_synchronously(to, bytes, timeout.into(), None)
+    }
+
     /// Reserves a message of `len` bytes to `to`, at most [`Region::max_whole`] (else [`SendError::TooLarge`]), to
     /// be written in place; waits while the mailbox is full. Errors as of [`Sender::send`].
     ///
@@ -185,6 +207,40 @@ impl Sender {
         deadline: Deadline,
         receiving: Option<(&Member, &Inbox)>,
     ) -> Result<u64, SendError> {
+        self.ask(to, (Kind::Call, epoch), bytes, deadline, receiving)
+    }
+
+    pub(crate) fn send_synchronously(
+        &self,
+        to: u32,
+        bytes: &[u8],
+        deadline: Deadline,
+        receiving: Option<(&Member, &Inbox)>,
+    ) -> Result<(), SendError> {
+        let Self { member, outbox } = self;
+        if bytes.len() > member.whole {
+            // It takes a receiver as it is.
+            return self.send_with(to, bytes, deadline, receiving);
+        }
+        let peer = outbox.peer(member, to, bytes.len())?;
+        let mut synchronous = Synchronous::new(member, peer)?;
+        let mut is_done = self.drive(&mut synchronous, deadline, receiving)?;
+        if is_done {
+            synchronous.expect(self.ask(to, (Kind::Sync, 0), bytes, deadline, receiving)?);
+            is_done = self.drive(&mut synchronous, deadline, receiving)?;
+        }
+        if is_done { Ok(()) } else { Err(SendError::Timeout) }
+    }
+
+    /// Sends what its receiver answers in the return lane; its sequence number.
+    fn ask(
+        &self,
+        to: u32,
+        (kind, number): (Kind, u64),
+        bytes: &[u8],
+        deadline: Deadline,
+        receiving: Option<(&Member, &Inbox)>,
+    ) -> Result<u64, SendError> {
         let Self { member, outbox } = self;
         if bytes.len() > member.whole {
             return Err(SendError::TooLarge { limit: member.whole as u64 });
@@ -194,7 +250,7 @@ impl Sender {
         // What the batch has lost: said later, it would be said of this, too, which is not.
         peer.tell_reset()?;
         let slot = self.claim(peer, bytes.len(), deadline, receiving)?;
-        outbox.request(member, peer, slot, epoch, bytes)?;
+        outbox.ask(member, peer, &slot.numbered(kind, number), bytes)?;
         Ok(slot.seq)
     }
 

@@ -203,7 +203,7 @@ impl Incoming {
         }
         let kind = descriptor.envelope().kind;
         match kind {
-            Kind::Whole => self.end_fragments(member, &descriptor).map(|()| Some(descriptor)),
+            Kind::Whole | Kind::Sync => self.end_fragments(member, &descriptor).map(|()| Some(descriptor)),
             Kind::First => self
                 .end_fragments(member, &descriptor)
                 .and_then(|()| self.begin(member, &descriptor, in_pieces)),
@@ -223,7 +223,7 @@ impl Incoming {
                 Ok(None)
             }
             // They are in return lanes, or on the line.
-            Kind::Answer | Kind::Refusal | Kind::Dropped => Err(self.corrupted(member)),
+            Kind::Answer | Kind::Refusal | Kind::Dropped | Kind::Ack => Err(self.corrupted(member)),
         }
     }
 

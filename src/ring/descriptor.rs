@@ -130,6 +130,11 @@ impl Descriptor {
         Envelope::is_call(self.envelope)
     }
 
+    /// Whether its sender waits until it is acknowledged.
+    pub fn is_sync(&self) -> bool {
+        self.envelope().kind == Kind::Sync
+    }
+
     /// Whether its payload is in its cell.
     #[inline(always)]
     pub fn is_in_cell(&self) -> bool {

@@ -1,15 +1,17 @@
 //! The answers to calls that come in a return lane.
 //!
 //! Whenever a call looks for its answer it takes in all that is there, also what other calls wait for: so one that is not
-//! looked at keeps no room from the others, and the server never waits for a cell. Each call through the mailbox has a
+//! looked at keeps no room from the others, and the server never waits for a cell. Each call through the mailbox, and each
+//! message whose sender waits for its acknowledgement, has a
 //! *credit* from its request until its answer was seen, or its server's life is over; there are as many as a lane has room
 //! for. One that was given up keeps it.
 
 use super::Outgoing;
 use crate::abi::{CREDITS, CallId, Kind, RETURN_CELLS};
+use crate::error::SendError;
 use crate::half::{Bytes, Member};
 use crate::memory::Lane;
-use crate::ring::{Consumer, Corrupt, Descriptor};
+use crate::ring::{Consumer, Descriptor};
 use core::cell::{Cell as Private, RefCell};
 
 /// The calls to one rank that are under way, and the reading end of the lane that brings their answers.
@@ -31,7 +33,7 @@ struct Asked {
 
 /// The answer to a call.
 pub struct Answer {
-    /// [`Kind::Answer`], [`Kind::Refusal`] or [`Kind::Dropped`].
+    /// [`Kind::Answer`], [`Kind::Refusal`], [`Kind::Dropped`] or [`Kind::Ack`].
     pub kind: Kind,
     pub bytes: Bytes,
 }
@@ -210,11 +212,15 @@ impl Answers {
 /// Whether an honest server writes this to a return lane.
 fn is_answer(member: &Member, descriptor: &Descriptor) -> bool {
     let is_whole = descriptor.len <= member.whole;
-    is_whole && matches!(descriptor.envelope().kind, Kind::Answer | Kind::Refusal | Kind::Dropped)
+    let kind = descriptor.envelope().kind;
+    is_whole && matches!(kind, Kind::Answer | Kind::Refusal | Kind::Dropped | Kind::Ack)
 }
 
-impl From<Corrupt> for AnswerError {
-    fn from(_: Corrupt) -> Self {
-        AnswerError::Corrupt
+impl From<AnswerError> for SendError {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Corrupt => SendError::Corrupt,
+            AnswerError::NoMemory => SendError::NoSpace,
+        }
     }
 }

@@ -4,16 +4,18 @@
 mod answers;
 mod draft;
 mod room;
+mod synchronous;
 mod transfer;
 
 pub use answers::{Answer, AnswerError};
 pub use draft::Draft;
 pub use room::Room;
+pub use synchronous::Synchronous;
 pub use transfer::Transfer;
 
 use answers::Answers;
 
-use crate::abi::{INLINE, Kind, Rank};
+use crate::abi::{INLINE, Rank};
 use crate::error::SendError;
 use crate::half::{ByRank, Member};
 use crate::memory::Shared;
@@ -93,17 +95,10 @@ impl Outbox {
         Ok(())
     }
 
-    /// Writes a request to the life of this epoch to `slot`, and publishes it. It is never held back.
+    /// Writes to `slot` what its receiver answers, and publishes it. It is never held back.
     #[inline(always)]
-    pub fn request(
-        &self,
-        member: &Member,
-        peer: &Outgoing,
-        slot: Slot,
-        epoch: u64,
-        bytes: &[u8],
-    ) -> Result<(), SendError> {
-        peer.producer.fill(&slot.numbered(Kind::Call, epoch), bytes);
+    pub fn ask(&self, member: &Member, peer: &Outgoing, slot: &Slot, bytes: &[u8]) -> Result<(), SendError> {
+        peer.producer.fill(slot, bytes);
         peer.ring(member);
         peer.tell_reset()
     }

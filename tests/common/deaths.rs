@@ -100,6 +100,7 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("answer", |doom| calls::answers(doom, (20, 20))),
     ("answer_in_mailbox", |doom| calls::answers(doom, (20, 200))),
     ("answer_to_mailbox", |doom| calls::answers(doom, (200, 20))),
+    ("acknowledge_sync", calls::acknowledges),
     ("join", |doom| joins(doom, None)),
     ("join_as", |doom| joins(doom, Some("doomed"))),
     ("leave", |doom| leaves(doom, false)),

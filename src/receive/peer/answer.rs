@@ -1,4 +1,4 @@
-//! Answers to the calls of a sender.
+//! Answers to the calls of a sender, and to messages that it waits for.
 
 use super::Incoming;
 use crate::abi::{CallId, INLINE, Kind};
@@ -72,6 +72,19 @@ impl Incoming {
             // Its caller sees it from the head of the mailbox.
             self.pass(member, descriptor.seq);
         }
+    }
+
+    /// Done with a message whose sender waits for that.
+    pub fn acknowledge_sync(&self, member: &Member, descriptor: &Descriptor) {
+        if self.is_wanted(descriptor)
+            && let Ok(producer) = self.answers.producer(member)
+            && let Ok(slot) = producer.claim(0, Slack::Any)
+        {
+            let id = CallId::of_message(descriptor.seq);
+            producer.fill(&slot.numbered(Kind::Ack, id.number()), &[]);
+        }
+        // First the word, then the room; the sender is rung for both.
+        self.pass(member, descriptor.seq);
     }
 
     /// Whether the life goes on whose call this is.

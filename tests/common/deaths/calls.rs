@@ -1,7 +1,7 @@
 //! Calls in which either side ends.
 
 use super::{BOUND, Doom, Scene, SeqCst, TRIES, descriptor, join, receive, send};
-use mailbox::{CallError, Endpoint, RecvError};
+use mailbox::{CallError, Endpoint, RecvError, SendError};
 
 /// Bytes of request and answer.
 pub type Lens = (usize, usize);
@@ -111,5 +111,40 @@ pub fn answers(doom: &dyn Doom, lens: Lens) -> bool {
     }
     // No successor sees it.
     expect_calls(&join(&scene.region, 1), &scene.survivor);
+    is_complete
+}
+
+/// Rank 1 ends while it acknowledges a message whose sender waits for that.
+pub fn acknowledges(doom: &dyn Doom) -> bool {
+    let scene = Scene::new();
+    let process = scene.doomed(|region, tally| {
+        let me = join(region, 1);
+        drop(receive(&me));
+        doom.begin();
+        let mail = receive(&me);
+        tally.begun.fetch_add(1, SeqCst);
+        drop(mail);
+        tally.done.fetch_add(1, SeqCst);
+        doom.end();
+        std::mem::forget(me);
+    });
+    let message = |index| descriptor(1, index, 20);
+    scene.survivor.send_sync_timeout(1, &message(0), BOUND).expect("it lives");
+    let told = scene.survivor.send_sync_timeout(1, &message(1), BOUND);
+    let is_complete = doom.follow(process);
+    let (begun, done) = (scene.tally.0.begun(), scene.tally.0.done());
+    let successor = join(&scene.region, 1);
+    let again = (0..TRIES).find_map(|_| successor.try_recv().ok());
+    match told {
+        Ok(()) => assert_eq!(begun, 1, "nobody had it"),
+        Err(SendError::PeerDead(1)) => assert_eq!(done, 0, "it was acknowledged"),
+        Err(error) => panic!("{error}"),
+    }
+    assert!(again.is_some() || begun == 1, "nobody had it, nobody has it");
+    assert!(again.is_none() || done == 0, "it was acknowledged");
+    if let Some(again) = again {
+        assert_eq!(again.to_vec(), message(1));
+    }
+    expect_calls(&successor, &scene.survivor);
     is_complete
 }

@@ -1,0 +1,111 @@
+//! A message whose sender waits until it is acknowledged.
+
+use super::room::is_in_vain;
+use super::{Answer, Outgoing, taker};
+use crate::abi::{CallId, Kind};
+use crate::error::SendError;
+use crate::half::Member;
+use crate::rank::{Source, Status};
+use crate::wait::{Operation, Step};
+
+/// The wait for such a message: first until one more may be under way, and then, once it was sent, for its acknowledgement.
+pub struct Synchronous<'a> {
+    member: &'a Member,
+    peer: &'a Outgoing,
+    /// Of the receiver's life that it waits for.
+    epoch: u64,
+    /// Once it was sent.
+    id: Option<(u64, CallId)>,
+}
+
+impl<'a> Synchronous<'a> {
+    /// To a rank that can acknowledge it while this thread waits.
+    pub fn new(member: &'a Member, peer: &'a Outgoing) -> Result<Self, SendError> {
+        if is_in_vain(member, peer) {
+            return Err(SendError::Full);
+        }
+        let life = member.region.registry.life(peer.to);
+        if !life.joined() && life.epoch() != 0 {
+            return Err(SendError::PeerLeft(peer.to));
+        }
+        Ok(Self { member, peer, epoch: taker(life), id: None })
+    }
+
+    /// It was sent as message `seq`.
+    pub fn expect(&mut self, seq: u64) {
+        let id = CallId::of_message(seq);
+        self.peer.answers.expect(id, self.epoch);
+        self.id = Some((seq, id));
+    }
+
+    fn is_acknowledged(&mut self, id: CallId) -> Result<bool, SendError> {
+        let answers = &self.peer.answers;
+        match answers.take(self.member, self.peer, id)? {
+            Some(Answer { kind: Kind::Ack, .. }) => {
+                self.id = None;
+                Ok(true)
+            }
+            None if answers.expects(id) => {
+                self.peer.tell_reset()?;
+                Ok(false)
+            }
+            // What came is none, or another found that the lane makes no sense.
+            _ => Err(SendError::Corrupt),
+        }
+    }
+}
+
+impl Operation for Synchronous<'_> {
+    type Error = SendError;
+
+    fn look(&mut self, _: bool) -> Result<bool, SendError> {
+        match self.id {
+            None => Ok(self.peer.answers.has_credit(self.member, self.peer, self.epoch)?),
+            Some((_, id)) => self.is_acknowledged(id),
+        }
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, SendError> {
+        let Self { member, peer, .. } = *self;
+        let place = member.check_place(query);
+        // An honest receiver says so before its head does.
+        let has_passed = match self.id {
+            Some((seq, _)) => peer.producer.is_acknowledged(seq)?,
+            None => false,
+        };
+        let epoch = member.region.registry.life(peer.to).epoch();
+        let end = if epoch > self.epoch {
+            Some(Status::Dead)
+        } else if epoch == self.epoch {
+            member.end_of(peer.to, query)
+        } else {
+            None
+        };
+        if self.look(true)? {
+            return Ok(true);
+        }
+        place?;
+        match end {
+            Some(Status::Left) => Err(SendError::PeerLeft(peer.to)),
+            Some(_) => Err(SendError::PeerDead(peer.to)),
+            None if has_passed => Err(SendError::Corrupt),
+            None => Ok(false),
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, SendError> {
+        Ok(Step::Done)
+    }
+
+    fn fall_asleep(&self) {
+        self.member.announce(Source::Rank(self.peer.to));
+    }
+}
+
+impl Drop for Synchronous<'_> {
+    fn drop(&mut self) {
+        if let Some((_, id)) = self.id {
+            self.peer.answers.give_up(id);
+        }
+    }
+}

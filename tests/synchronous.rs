@@ -1,0 +1,240 @@
+//! Messages whose senders wait until they are acknowledged.
+#![cfg(not(loom))]
+
+mod common;
+
+use common::wire::Wire;
+use common::{GUARD, Scratch, pattern, wait_until};
+use mailbox::lab::abi::{CREDITS, Kind};
+use mailbox::lab::ring::{Producer, Slack};
+use mailbox::{Config, Endpoint, RecvError, SendError, Wait};
+use std::panic;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+const SHORT: Duration = Duration::from_millis(20);
+
+fn pair(config: Config) -> (Scratch, Endpoint, Endpoint) {
+    let scratch = Scratch::new();
+    let region = scratch.create(config);
+    let [a, b] = [0, 1].map(|rank| region.join(rank).expect("a free rank"));
+    (scratch, a, b)
+}
+
+/// Ends an endpoint as a process does that dies.
+fn kill(me: Endpoint) {
+    let dying = thread::spawn(move || {
+        let _me = me;
+        panic::resume_unwind(Box::new(()));
+    });
+    assert!(dying.join().is_err());
+}
+
+#[test]
+fn it_is_sent_when_its_mail_was_dropped_and_no_sooner() {
+    for how in [Wait::Spin, Wait::Adaptive, Wait::Block] {
+        // In the cell, in the arena, and in fragments.
+        for len in [0, 48, 49, 512, 5000] {
+            let (_scratch, a, b) = pair(Config::ranks(2).arena(1024));
+            a.set_wait(how);
+            b.set_wait(how);
+            let is_dropped = AtomicBool::new(false);
+            thread::scope(|scope| {
+                let is_dropped = &is_dropped;
+                scope.spawn(move || {
+                    let mail = b.recv().expect("mail");
+                    assert_eq!(mail.to_vec(), pattern(len, 1));
+                    // What is assembled is acknowledged when it was taken.
+                    if len <= 512 {
+                        thread::sleep(SHORT);
+                    }
+                    is_dropped.store(true, SeqCst);
+                    drop(mail);
+                    b.recv().expect("the next").to_vec()
+                });
+                a.send_sync(1, &pattern(len, 1)).expect("it is received");
+                assert!(len > 512 || is_dropped.load(SeqCst), "{how:?} {len}");
+                a.send(1, b"next").expect("room");
+            });
+        }
+    }
+}
+
+#[test]
+fn each_half_does_so_too() {
+    let (_scratch, a, b) = pair(Config::ranks(2));
+    let (sender, _receiver) = a.split();
+    let (_sender, receiver) = b.split();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            (0..100u8).for_each(|number| assert_eq!(receiver.recv().expect("mail").to_vec(), [number]))
+        });
+        (0..100u8).for_each(|number| sender.send_sync(1, &[number]).expect("it is received"));
+    });
+}
+
+#[test]
+fn it_comes_in_its_place_and_ends_a_drain() {
+    let (_scratch, a, b) = pair(Config::ranks(2));
+    a.send(1, b"before").expect("room");
+    assert_eq!(a.send_sync_timeout(1, b"sync", SHORT), Err(SendError::Timeout));
+    a.send(1, b"after").expect("room");
+    {
+        let mut drain = b.drain();
+        assert_eq!(drain.next().expect("no error").expect("a message").to_vec(), b"before");
+        assert!(drain.next().expect("no error").is_none(), "a receive gives it");
+    }
+    for _ in 0..2 {
+        let mail = b.try_recv().expect("mail");
+        assert!(!mail.is_call());
+        assert_eq!(mail.to_vec(), b"sync");
+        mail.leave();
+    }
+    assert_eq!(b.try_recv().expect("mail").to_vec(), b"sync");
+    assert_eq!(b.try_recv().expect("mail").to_vec(), b"after");
+    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+}
+
+#[test]
+fn one_that_was_given_up_stays_sent_and_keeps_its_place_among_those_under_way() {
+    let (_scratch, a, b) = pair(Config::ranks(2));
+    let give_up = || a.send_sync_timeout(1, b"?", Duration::ZERO);
+    for _ in 0..CREDITS {
+        assert_eq!(give_up(), Err(SendError::Timeout));
+    }
+    assert_eq!(give_up(), Err(SendError::Timeout), "not sent");
+    let call = a.try_call(1, &[0; 100]).map(drop);
+    assert_eq!(call.unwrap_err(), mailbox::CallError::Request(SendError::Full));
+    for _ in 0..CREDITS {
+        drop(b.try_recv().expect("mail"));
+    }
+    assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "the last one was not sent");
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            drop(b.recv().expect("mail"));
+            b
+        });
+        a.send_sync(1, b"again").expect("it is received");
+    });
+}
+
+#[test]
+fn the_end_of_its_receiver_is_told_and_its_successor_has_it() {
+    for (end, told) in [(drop as fn(_), SendError::PeerLeft(1)), (kill, SendError::PeerDead(1))] {
+        let (scratch, a, b) = pair(Config::ranks(2));
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                // In hand, and not acknowledged.
+                std::mem::forget(b.recv().expect("mail"));
+                end(b);
+            });
+            assert_eq!(a.send_sync(1, b"late"), Err(told));
+        });
+        if told == SendError::PeerLeft(1) {
+            assert_eq!(a.send_sync(1, b"nobody"), Err(told), "nothing is sent");
+        }
+        let b = scratch.open().join(1).expect("a free rank");
+        let mail = b.recv().expect("mail");
+        assert!(mail.redelivered() && mail.to_vec() == b"late");
+        drop(mail);
+        // That acknowledgement is of nothing that is waited for.
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                assert_eq!(b.recv().expect("mail").to_vec(), b"next");
+                b
+            });
+            a.send_sync(1, b"next").expect("it is received");
+        });
+    }
+}
+
+#[test]
+fn a_panic_acknowledges_nothing() {
+    let (_scratch, a, b) = pair(Config::ranks(2));
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let result = panic::catch_unwind(panic::AssertUnwindSafe(|| {
+                let _mail = b.recv().expect("mail");
+                panic::resume_unwind(Box::new(()));
+            }));
+            assert!(result.is_err());
+            assert!(b.recv().expect("the same").redelivered());
+            b
+        });
+        a.send_sync(1, b"twice").expect("it is received");
+    });
+}
+
+#[test]
+fn a_batch_holds_no_acknowledgement_back() {
+    let (_scratch, a, b) = pair(Config::ranks(2));
+    thread::scope(|scope| {
+        let receiver = scope.spawn(move || {
+            let batch = b.batch();
+            drop(b.recv().expect("mail"));
+            drop(b.recv_timeout(GUARD).expect("the next, while the batch is open"));
+            drop(batch);
+            b
+        });
+        a.send_sync(1, b"in a batch").expect("it is received");
+        a.send(1, b"next").expect("room");
+        drop(receiver.join().expect("a receiver"));
+    });
+}
+
+#[test]
+fn who_could_only_wait_for_itself_is_told() {
+    let (_scratch, a, _b) = pair(Config::ranks(2));
+    assert_eq!(a.send_sync(0, b"me"), Err(SendError::Full));
+    let (sender, receiver) = a.split();
+    thread::scope(|scope| {
+        scope.spawn(move || assert_eq!(receiver.recv().expect("mail").to_vec(), b"me"));
+        sender.send_sync(0, b"me").expect("it is received");
+    });
+}
+
+#[test]
+fn a_rank_that_nobody_has_joined_is_waited_for() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2));
+    let a = region.join(0).expect("a free rank");
+    assert_eq!(a.send_sync_timeout(1, b"early", SHORT), Err(SendError::Timeout));
+    thread::scope(|scope| {
+        let scratch = &scratch;
+        scope.spawn(move || {
+            let b = scratch.open().join(1).expect("a free rank");
+            (0..2).for_each(|_| drop(b.recv().expect("mail")));
+            wait_until("the sender has left", || matches!(b.try_recv(), Err(RecvError::PeerLeft(0))));
+        });
+        a.send_sync(1, b"first").expect("it is received");
+        drop(a);
+    });
+}
+
+#[test]
+fn a_lie_is_told_or_nobodys() {
+    // An answer instead of an acknowledgement; a head that has passed without one.
+    for lie in [
+        |returns: &Producer, _: &Wire| {
+            let slot = returns.claim(0, Slack::Any).expect("room");
+            // What stands for the first message.
+            returns.fill(&slot.numbered(Kind::Answer, 0), &[]);
+        },
+        |_: &Producer, wire: &Wire| {
+            wire.mailbox.mail.consumer.head.store(1, std::sync::atomic::Ordering::Release);
+        },
+    ] {
+        let (scratch, a, _b) = pair(Config::ranks(2));
+        thread::scope(|scope| {
+            let scratch = &scratch;
+            scope.spawn(move || {
+                let wire = Wire::new(scratch, 0, 1);
+                let stamp = &wire.mailbox.mail.cells.at(0).stamp;
+                wait_until("it is sent", || stamp.load(std::sync::atomic::Ordering::Acquire) == 1);
+                lie(&Producer::recover(wire.mailbox.returns.clone(), 1).expect("a lane"), &wire);
+            });
+            assert_eq!(a.send_sync_timeout(1, b"?", GUARD), Err(SendError::Corrupt));
+        });
+    }
+}
