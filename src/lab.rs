@@ -18,6 +18,11 @@ pub mod os {
     pub use crate::os::*;
 }
 
+/// The allocator of a rank's payload memory.
+pub mod pool {
+    pub use crate::pool::*;
+}
+
 /// Who holds a rank, and what its holder sleeps on.
 pub mod rank {
     pub use crate::rank::*;

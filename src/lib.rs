@@ -97,6 +97,7 @@ mod error;
 mod half;
 mod memory;
 mod os;
+mod pool;
 mod rank;
 mod receive;
 mod region;

@@ -13,6 +13,7 @@ const TABLE: &[(&str, &str)] = &[
     ("config", "abi error"),
     ("os", "sync abi"),
     ("memory", "sync abi"),
+    ("pool", "abi"),
     ("ring", "sync abi memory"),
     ("rank", "sync abi os memory error"),
     ("wait", "sync abi os rank error"),
@@ -24,7 +25,7 @@ const TABLE: &[(&str, &str)] = &[
     ("endpoint", "abi memory ring rank wait segment region half send receive error"),
     ("call", "abi ring rank wait half send endpoint error"),
     // Nothing of the library knows of it.
-    ("lab", "sync abi os memory ring rank wait"),
+    ("lab", "sync abi os memory pool ring rank wait"),
 ];
 
 /// Where a process may spin, yield, or sleep; and where the reader of a stream rests before it looks again.

@@ -77,6 +77,7 @@ mod layout;
 mod locks;
 mod order;
 mod padded;
+mod pool;
 mod sections;
 
 pub use counts::*;
@@ -85,4 +86,5 @@ pub use layout::*;
 pub use locks::*;
 pub use order::*;
 pub use padded::Padded;
+pub use pool::*;
 pub use sections::*;

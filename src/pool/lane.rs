@@ -1,0 +1,184 @@
+//! What a lane has of a pool.
+
+use super::usage::Usage;
+use crate::abi::{Area, CORNER_PAGES, PoolLayout};
+use std::collections::VecDeque;
+
+/// The longest payload that lies in a corner.
+const SHORT: u64 = 1 << 10;
+/// A lane has gone round its corner quickly where the whole pool has placed fewer bytes meanwhile: its receiver has hardly
+/// read what it overwrites.
+const QUICK: u64 = 128 << 10;
+/// So many quick rounds, one after the other, and the lane leaves its corner for a chunk.
+const QUICK_ROUNDS: u32 = 16;
+
+/// What a lane has of a pool: the extents that it refers to, and those that it places payloads in.
+pub struct Lane {
+    /// Its number: that of its receiver.
+    number: u32,
+    /// The extents of the live payloads, each once, the one with the oldest last payload first.
+    held: VecDeque<Held>,
+    /// How many of them count as a page, a chunk, a run.
+    counts: [u32; 3],
+    /// The extents that payloads are placed in: a page, a chunk, a run.
+    pub fills: [Option<Fill>; 3],
+    /// Bytes that were ever placed.
+    pub placed: u64,
+    /// Bytes that the whole pool had placed when the lane began its round of the corner.
+    round_began: u64,
+    quick_rounds: u32,
+    /// Whether a successor could make no sense of it.
+    pub is_quarantined: bool,
+}
+
+/// An extent that a lane refers to.
+struct Held {
+    extent: u32,
+    /// The number of the last payload there.
+    last: u64,
+}
+
+/// An extent that payloads are placed in.
+#[derive(Clone, Copy)]
+pub struct Fill {
+    pub extent: u32,
+    /// Bytes that are used; no live payload lies behind them.
+    pub used: u64,
+}
+
+impl Lane {
+    pub fn new(number: u32) -> Self {
+        Self {
+            number,
+            held: VecDeque::new(),
+            counts: [0; 3],
+            fills: [None; 3],
+            placed: 0,
+            round_began: 0,
+            quick_rounds: 0,
+            is_quarantined: false,
+        }
+    }
+
+    /// In what kind of extent a payload goes that takes so many bytes.
+    #[inline(always)]
+    pub fn area_of(&self, layout: &PoolLayout, bytes: u64) -> Area {
+        if bytes > layout.extents(Area::Chunk).size {
+            Area::Run
+        } else if bytes <= SHORT && layout.share(Area::Page) > 0 && self.fills[Area::Chunk as usize].is_none()
+        {
+            Area::Page
+        } else {
+            Area::Chunk
+        }
+    }
+
+    /// As what an extent counts against the share. The page of another lane's corner counts as a chunk, so that the
+    /// list of what is held is bounded by the share.
+    #[inline(always)]
+    fn kind(&self, usage: &Usage, extent: u32) -> Area {
+        match usage.layout().area(extent) {
+            Area::Page if extent / CORNER_PAGES != self.number => Area::Chunk,
+            area => area,
+        }
+    }
+
+    /// Whether it may refer to one more extent of this kind.
+    #[inline(always)]
+    pub fn may_take(&self, usage: &Usage, area: Area) -> bool {
+        self.counts[area as usize] < usage.layout().share(area)
+    }
+
+    /// Whether it may refer to this extent.
+    #[inline(always)]
+    pub fn may_refer(&self, usage: &Usage, extent: u32) -> bool {
+        self.may_take(usage, self.kind(usage, extent)) || self.position(extent).is_some()
+    }
+
+    /// Where in the list an extent stands, most often at its end.
+    #[inline(always)]
+    fn position(&self, extent: u32) -> Option<usize> {
+        self.held.iter().rposition(|held| held.extent == extent)
+    }
+
+    /// Payload `seq`, the newest, lies in this extent.
+    #[inline(always)]
+    pub fn refer(&mut self, usage: &mut Usage, extent: u32, seq: u64) {
+        if let Some(newest) = self.held.back_mut()
+            && newest.extent == extent
+        {
+            newest.last = seq;
+            return;
+        }
+        match self.position(extent) {
+            Some(at) => drop(self.held.remove(at)),
+            None => {
+                usage.hold(extent);
+                self.counts[self.kind(usage, extent) as usize] += 1;
+            }
+        }
+        self.held.push_back(Held { extent, last: seq });
+    }
+
+    /// All payloads below `head` are done with.
+    pub fn free_below(&mut self, usage: &mut Usage, head: u64) {
+        while let Some(oldest) = self.held.front()
+            && (oldest.last.wrapping_sub(head) as i64) < 0
+        {
+            self.drop_oldest(usage);
+        }
+    }
+
+    /// All payloads are done with.
+    pub fn free_all(&mut self, usage: &mut Usage) {
+        while !self.held.is_empty() {
+            self.drop_oldest(usage);
+        }
+    }
+
+    fn drop_oldest(&mut self, usage: &mut Usage) {
+        if let Some(oldest) = self.held.pop_front() {
+            self.counts[self.kind(usage, oldest.extent) as usize] -= 1;
+            usage.release(oldest.extent);
+        }
+    }
+
+    /// Places payloads in this extent, which was taken for it, from now on.
+    pub fn fill(&mut self, usage: &mut Usage, extent: u32) {
+        let area = usage.layout().area(extent);
+        self.stop(usage, area);
+        self.fills[area as usize] = Some(Fill { extent, used: 0 });
+        if area == Area::Chunk {
+            self.stop(usage, Area::Page);
+        }
+    }
+
+    /// Places no more payloads in the extent of this kind.
+    fn stop(&mut self, usage: &mut Usage, area: Area) {
+        if let Some(fill) = self.fills[area as usize].take() {
+            usage.release(fill.extent);
+        }
+    }
+
+    /// The page of its corner that comes next, if that is free, and the corner is large enough for what goes through it.
+    /// `placed` is what the whole pool has placed by now.
+    pub fn next_page(&mut self, usage: &mut Usage, placed: u64) -> Option<u32> {
+        let first = self.number * CORNER_PAGES;
+        let page = match self.fills[Area::Page as usize] {
+            Some(Fill { extent, .. }) if extent + 1 < first + CORNER_PAGES => extent + 1,
+            _ => first,
+        };
+        if !usage.is_free(page) {
+            return None;
+        }
+        if page == first {
+            let is_quick = placed.wrapping_sub(self.round_began) < QUICK;
+            self.quick_rounds = if is_quick { self.quick_rounds + 1 } else { 0 };
+            self.round_began = placed;
+        }
+        (self.quick_rounds <= QUICK_ROUNDS).then(|| {
+            usage.hold(page);
+            page
+        })
+    }
+}
