@@ -9,7 +9,9 @@ use crate::wait::{Operation, Step};
 
 /// For one call more to the server's life of this epoch.
 pub struct Credit<'a> {
+    /// The half that waits, and the one that sends.
     pub member: &'a Member,
+    pub sender: &'a Member,
     pub peer: &'a Outgoing,
     pub epoch: u64,
     pub starved: Starved,
@@ -19,7 +21,7 @@ impl Operation for Credit<'_> {
     type Error = CallError;
 
     fn look(&mut self, _: bool) -> Result<bool, CallError> {
-        Ok(self.peer.answers.has_credit(self.member, self.peer, self.epoch)?)
+        Ok(self.peer.answers.has_credit(self.sender, self.peer, self.epoch)?)
     }
 
     fn check(&mut self, query: bool) -> Result<bool, CallError> {

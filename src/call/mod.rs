@@ -156,9 +156,10 @@ impl<'a> Call<'a> {
     ) -> Result<u64, CallError> {
         let (sender, receiver) = me.halves();
         let (member, _) = receiver.parts();
-        if !peer.answers.has_credit(member, peer, epoch)? {
+        let (sending, _) = sender.parts();
+        if !peer.answers.has_credit(sending, peer, epoch)? {
             let halves = Halves { sending: Some(sender.parts()), receiving: Some(receiver.parts()) };
-            let mut credit = Credit { member, peer, epoch, starved: Starved::default() };
+            let mut credit = Credit { member, sender: sending, peer, epoch, starved: Starved::default() };
             if !drive(member, deadline, || halves.publish(), &mut credit)? {
                 return Err(if deadline.is_now() { SendError::Full.into() } else { CallError::Timeout });
             }
@@ -262,7 +263,7 @@ impl<'a> Call<'a> {
         let way = self.way.get();
         let Some(id) = way.id() else { return Err(CallError::Over) };
         let answers = &self.peer.answers;
-        let answer = answers.take(self.receiver.parts().0, self.peer, id).map_err(CallError::from);
+        let answer = answers.take(self.sender.parts().0, self.peer, id).map_err(CallError::from);
         match answer {
             Ok(Some(answer)) => self.conclude(answer).map(Some),
             // Another call found that the lane makes no sense.

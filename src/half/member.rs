@@ -47,6 +47,8 @@ pub struct Member {
     batches: Private<u32>,
     /// How many drains are.
     drains: Private<u32>,
+    /// How many return lanes it asks to begin anew.
+    resets: Private<u32>,
     /// The longest message, in bytes.
     pub limit: usize,
     /// The longest message that lies in a mailbox as a whole, in bytes.
@@ -96,6 +98,7 @@ impl Member {
             order: Order::of(ringer.mode()),
             batches: Private::default(),
             drains: Private::default(),
+            resets: Private::default(),
             limit: geometry.max_message as usize,
             whole: geometry.whole() as usize,
             budget: Budget::new(geometry.max_message),
@@ -245,6 +248,18 @@ impl Member {
     /// Tells a peer, whose record this is, that there is room for what it sends; whether that woke it.
     pub fn ring_credit(&self, peer: &Rank) -> bool {
         self.ringer.get().ring(Bell::room(&peer.bells)).woken
+    }
+
+    /// This sending half asks for a reset of one more return lane: all who ring it for room are to look for that.
+    pub fn begin_reset(&self) {
+        self.resets.update(|count| count + 1);
+        self.set_resetting(true);
+    }
+
+    /// One such reset was given.
+    pub fn end_reset(&self) {
+        self.resets.update(|count| count - 1);
+        self.set_resetting(self.resets.get() > 0);
     }
 
     /// Asks all senders to look whether this receiving half asks them for a reset; or no more.

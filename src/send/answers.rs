@@ -48,9 +48,14 @@ pub enum AnswerError {
 }
 
 impl Answers {
-    pub fn resume(lane: Lane) -> Self {
-        let lane = RefCell::new(Consumer::resume(lane));
-        Self { lane, has_arena: false.into(), asked: RefCell::default() }
+    /// The reading end of this lane, for the half that sends.
+    pub fn resume(lane: Lane, member: &Member) -> Self {
+        let lane = Consumer::resume(lane);
+        if lane.is_resetting() {
+            // A predecessor asked.
+            member.begin_reset();
+        }
+        Self { lane: lane.into(), has_arena: false.into(), asked: RefCell::default() }
     }
 
     /// Whether one call more may be under way, to the server's life of this epoch. Takes in what is there if it seems not.
@@ -130,8 +135,11 @@ impl Answers {
             return Ok(()); // The lane is a successor's.
         }
         let lane = self.lane.borrow();
-        if lane.is_resetting() && !lane.take_reset() {
-            return Ok(());
+        if lane.is_resetting() {
+            if !lane.take_reset() {
+                return Ok(());
+            }
+            member.end_reset();
         }
         // More is not there at once, unless the server goes on meanwhile.
         for _ in 0..RETURN_CELLS {
@@ -142,7 +150,7 @@ impl Answers {
                 }
                 _ => {
                     drop(lane);
-                    self.begin_anew();
+                    self.begin_anew(member);
                     return Err(AnswerError::Corrupt);
                 }
             }
@@ -200,11 +208,13 @@ impl Answers {
         Bytes::copy(lane.words(descriptor), descriptor.len).map_err(|_| AnswerError::NoMemory)
     }
 
-    /// Has the server begin the lane anew. Whatever was under way has no answer.
+    /// Has the server begin the lane anew. Whatever was under way has no answer. What is asked from now on comes after this,
+    /// and the server looks for it before it answers.
     #[cold]
-    fn begin_anew(&self) {
+    fn begin_anew(&self, member: &Member) {
         let lane = self.lane.borrow().request_reset();
         self.lane.replace(lane);
+        member.begin_reset();
         self.asked.borrow_mut().clear();
     }
 }

@@ -198,7 +198,7 @@ impl Outbox {
         }
         let mailbox = region.segment.mailbox(me, to);
         let caller = Caller::resume(mailbox.call);
-        let answers = Answers::resume(mailbox.returns);
+        let answers = Answers::resume(mailbox.returns, member);
         let producer = Producer::recover(mailbox.mail, member.epoch())?;
         let limit = INLINE.min(member.limit).into();
         let drafting = false.into();

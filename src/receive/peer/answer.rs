@@ -1,7 +1,7 @@
 //! Answers to the calls of a sender, and to messages that it waits for.
 
 use super::Incoming;
-use crate::abi::{CallId, INLINE, Kind};
+use crate::abi::{CallId, INLINE, Kind, Rank};
 use crate::error::SendError;
 use crate::half::Member;
 use crate::memory::Lane;
@@ -29,8 +29,9 @@ impl Answers {
         self.lane.clone()
     }
 
-    /// The producer, where a reset was given if one is asked for.
-    fn producer(&self, member: &Member) -> Result<&Producer, Corrupt> {
+    /// The producer, where a reset was given if one is asked for. A caller that asks has its ringers look for it: the word
+    /// itself lies in a line that it writes with each answer that it takes in.
+    fn producer(&self, member: &Member, caller: &Rank) -> Result<&Producer, Corrupt> {
         let producer = match self.producer.get() {
             Some(producer) => producer,
             None => {
@@ -38,9 +39,11 @@ impl Answers {
                 self.producer.get_or_init(|| producer)
             }
         };
-        producer.answer();
-        // What it gave up with that is told to its callers by themselves.
-        producer.take_was_reset();
+        if !member.room_needs_no_ring(caller) {
+            producer.answer();
+            // Its callers know by themselves what they gave up.
+            producer.take_was_reset();
+        }
         Ok(producer)
     }
 }
@@ -77,7 +80,7 @@ impl Incoming {
     /// Done with a message whose sender waits for that.
     pub fn acknowledge_sync(&self, member: &Member, descriptor: &Descriptor) {
         if self.is_wanted(descriptor)
-            && let Ok(producer) = self.answers.producer(member)
+            && let Ok(producer) = self.answers.producer(member, &self.record)
             && let Ok(slot) = producer.claim(0, Slack::Any)
         {
             let id = CallId::of_message(descriptor.seq);
@@ -125,7 +128,7 @@ impl<'a> Answering<'a> {
         if len > member.whole {
             return Err(SendError::TooLarge { limit: member.whole as u64 });
         }
-        let producer = answers.producer(member)?;
+        let producer = answers.producer(member, &peer.record)?;
         if len > answers.limit.get() {
             let completed = member.region.segment.complete_returns(peer.from, member.rank());
             completed.map_err(|_| SendError::NoSpace)?;
