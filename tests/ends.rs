@@ -3,13 +3,16 @@
 
 mod common;
 
+use common::puppet::{self, puppet};
 use common::wire::{Wire, geometry};
 use common::{Child, GUARD, SHORT, Scratch, command, die, filter_calls, reply, role, statement};
-use mailbox::lab::abi::{Identity, Kind, Rank};
+use mailbox::lab::abi::{Bells, Control, Header, Identity, Kind, MAIL, Rank};
 use mailbox::lab::os::COMPLETES;
 use mailbox::{Config, Endpoint, RecvError, Region};
 use std::mem::offset_of;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
+use std::time::{Duration, Instant};
 
 fn region(ranks: u32) -> (Scratch, Region) {
     let scratch = Scratch::new();
@@ -59,7 +62,10 @@ fn a_worker_that_leaves_before_its_first_answer_is_told_too() {
 
 #[test]
 fn second_process() {
-    let Some((_, region)) = role() else { return };
+    let Some((role, region)) = role() else { return };
+    if role != "worker" {
+        return puppet::perform(&region);
+    }
     let region = Region::open(region.as_str()).expect("a region");
     let me = region.join(1).expect("free");
     assert_eq!(command().as_deref(), Some("work"));
@@ -383,4 +389,142 @@ fn who_never_waits_is_told_of_every_leave_among_many() {
     });
     told.sort_unstable();
     assert!(told.into_iter().eq(1..RANKS));
+}
+
+// --- Who is asked ------------------------------------------------------------------------------------------
+
+/// Another process, which has joined as this rank.
+fn joined(scratch: &Scratch, rank: u32) -> Child {
+    let mut process = puppet(scratch);
+    assert_eq!(process.does(&format!("join {rank}")), "ok");
+    process
+}
+
+#[test]
+fn a_death_is_told_though_another_rank_rings_again_and_again() {
+    let (scratch, region) = region(5);
+    let [me, other] = join(&region, [0, 4]);
+    let mut dying = joined(&scratch, 3);
+    let is_over = &AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            while !is_over.load(Ordering::Relaxed) {
+                other.try_send(0, b"chatter").expect("room");
+                thread::sleep(Duration::from_millis(10));
+            }
+        });
+        let told = scope.spawn(move || {
+            let told = me.recv_from_timeout(3, GUARD).map(|mail| mail.to_vec());
+            is_over.store(true, Ordering::Relaxed);
+            told
+        });
+        scratch.wait_until_receiver_sleeps(0);
+        dying.kill();
+        assert_eq!(told.join().expect("a thread"), Err(RecvError::PeerDead(3)));
+    });
+}
+
+#[test]
+fn a_death_is_told_to_a_receiver_that_always_finds_mail() {
+    let (scratch, region) = region(5);
+    let [me, busy] = join(&region, [0, 4]);
+    let mut dying = joined(&scratch, 3);
+    let next = || {
+        while busy.try_send(0, b"x").is_ok() {}
+        me.recv_timeout(GUARD).map(|mail| mail.from())
+    };
+    (0..1000).for_each(|_| assert_eq!(next(), Ok(4)));
+    dying.kill();
+    let mut told = next();
+    let start = Instant::now();
+    while told.is_ok() && start.elapsed() < GUARD {
+        told = next();
+    }
+    assert_eq!(told, Err(RecvError::PeerDead(3)));
+    // Once.
+    let start = Instant::now();
+    while start.elapsed() < SHORT {
+        assert_eq!(next(), Ok(4));
+    }
+}
+
+const CHANGES: u64 = (offset_of!(Header, control) + offset_of!(Control, changes)) as u64;
+
+fn changes(scratch: &Scratch) -> u64 {
+    u64::from_ne_bytes(scratch.peek(CHANGES))
+}
+
+fn expect_nothing_at_once(me: &Endpoint) {
+    for _ in 0..10 {
+        assert_eq!(me.try_recv().map(|mail| mail.to_vec()), Err(RecvError::Empty));
+    }
+}
+
+#[test]
+fn joining_and_leaving_are_counted_and_nobody_looks_at_lives_where_nothing_is() {
+    let (scratch, region) = region(40);
+    let [me, b] = join(&region, [0, 1]);
+    let mut others: Vec<Endpoint> = (2..40).map(|rank| region.join(rank).expect("free")).collect();
+    assert_eq!(changes(&scratch), 40);
+    assert_eq!(me.try_recv().map(|mail| mail.to_vec()), Err(RecvError::Empty));
+    drop(others.pop());
+    assert_eq!(changes(&scratch), 41);
+    // A peer that overwrites the count withholds nothing: the next wait, however short, looks at all lives all the same.
+    scratch.patch(CHANGES, &40u64.to_ne_bytes());
+    expect_nothing_at_once(&me);
+    assert_eq!(me.recv_timeout(Duration::ZERO).map(|mail| mail.to_vec()), Err(RecvError::PeerLeft(39)));
+    for garbage in [u64::MAX, 0, 1 << 40] {
+        scratch.patch(CHANGES, &garbage.to_ne_bytes());
+        expect_nothing_at_once(&me);
+        expect_nothing(&me);
+    }
+    drop(b);
+    assert_eq!(me.try_recv().map(|mail| mail.to_vec()), Err(RecvError::PeerLeft(1)));
+}
+
+#[test]
+fn whoever_finds_a_death_tells_all_others() {
+    let (scratch, region) = region(4);
+    let [me, other] = join(&region, [0, 2]);
+    let mut dying = joined(&scratch, 1);
+    assert_eq!(other.try_recv().map(|mail| mail.to_vec()), Err(RecvError::Empty));
+    let before = changes(&scratch);
+    let bell = common::record(3) + (offset_of!(Rank, bells) + offset_of!(Bells, word)) as u64;
+    scratch.patch(bell, &MAIL.to_ne_bytes());
+    dying.kill();
+    for _ in 0..3 {
+        assert_eq!(me.recv_from_timeout(1, GUARD).map(|mail| mail.to_vec()), Err(RecvError::PeerDead(1)));
+        assert_eq!(changes(&scratch), before + 1, "once");
+    }
+    assert_eq!(scratch.peek(bell), [0; 4], "all are rung");
+    // This one asks nobody of its own accord now.
+    assert_eq!(other.try_recv().map(|mail| mail.to_vec()), Err(RecvError::PeerDead(1)));
+    expect_nothing(&other);
+    // A successor lives.
+    let [_successor] = join(&region, [1]);
+    assert_eq!(me.recv_from_timeout(1, SHORT).map(|mail| mail.to_vec()), Err(RecvError::Timeout));
+}
+
+#[test]
+fn whoever_says_that_another_died_is_not_believed() {
+    let (scratch, region) = region(3);
+    let [me, a, _b] = join(&region, [0, 1, 2]);
+    let said_of = |rank| {
+        let identity = common::record(rank) + offset_of!(Rank, identity) as u64;
+        let life = scratch.peek::<8>(identity + offset_of!(Identity, life) as u64);
+        scratch.patch(identity + offset_of!(Identity, found_dead) as u64, &life);
+        scratch.patch(CHANGES, &u64::from(1000 + rank).to_ne_bytes());
+    };
+    for rank in [1, 2] {
+        said_of(rank);
+        expect_nothing_at_once(&me);
+        expect_nothing(&me);
+        assert_eq!(me.recv_from_timeout(rank, SHORT).map(|mail| mail.to_vec()), Err(RecvError::Timeout));
+    }
+    a.send(0, b"alive").expect("room");
+    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"alive");
+    // That keeps its true end from nobody.
+    die(a);
+    assert_eq!(error(&me), RecvError::PeerDead(1));
+    expect_nothing(&me);
 }

@@ -16,7 +16,7 @@
 
 use loom::cell::UnsafeCell;
 use loom::thread;
-use mailbox::lab::abi::{Activity, Bells, Identity, Rank};
+use mailbox::lab::abi::{Activity, Bells, Control, Identity, Rank};
 use mailbox::lab::abi::{CallId, Cell, INLINE, Kind, Location, MAIL};
 use mailbox::lab::memory::{self, Lane};
 use mailbox::lab::os::{File, Locker, end_of_ringer, have_barriers};
@@ -25,7 +25,8 @@ use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, Seen, disturb};
 use mailbox::lab::ring::{Caller, Server};
 use mailbox::lab::ring::{Consumer, Descriptor, Producer, PushError, Slack, Slot};
 use mailbox::lab::sync::Edge::{
-    Answer as Answered, Ask, Block, Head, Life, ResetAnswer, ResetRequest, RingerFence, SleeperFence, Stamp,
+    Answer as Answered, Ask, Block, Changes, Head, Life, ResetAnswer, ResetRequest, RingerFence,
+    SleeperFence, Stamp,
 };
 use mailbox::lab::sync::Mutant::{
     self, Acquire, Blind, Busy, Claim, Clear, Exit, Fence, Lock, Release, Shared,
@@ -549,6 +550,7 @@ fn registry() -> Registry {
             label: std::array::from_fn(|_| word()),
             lock: word(),
             former: word(),
+            found_dead: word(),
         }
         .into(),
         bells: Bells { word: bell(), modes: [bell(), bell()], events: [bell(), bell()] }.into(),
@@ -556,7 +558,8 @@ fn registry() -> Registry {
         activity: Activity { awaited: [word(), word()], sleeps: word(), processors: [word(), word()] }.into(),
         reserved: std::array::from_fn(|_| word().into()),
     };
-    Registry::new(vec![rank].into(), Locker::new(File::unlocked()))
+    let control = Arc::new(Control { changes: word(), abort: word() });
+    Registry::new(vec![rank].into(), control.into(), Locker::new(File::unlocked()))
 }
 
 /// Claims the rank, if nobody holds it, and gives it back as a process does that ends.
@@ -640,6 +643,30 @@ fn who_sees_that_a_sender_left_sees_its_last_message() {
             }
         };
         side_by_side(turn, leave, receive);
+    });
+}
+
+#[test]
+fn who_sees_that_lives_changed_sees_how() {
+    check(None, &[Release(Changes), Acquire(Changes)], |turn| {
+        let registry = registry();
+        let seen = registry.clone();
+        let change = move || {
+            let claim = registry.claim(0, b"", 1, 0).unwrap().expect("the only claimant");
+            registry.report_death(0, claim.life());
+            claim.leave();
+        };
+        let scan = move || {
+            let changes = seen.changes();
+            let life = seen.life(0);
+            match changes {
+                0 => {}
+                1 => assert_eq!(life.epoch(), 1, "not the claim"),
+                2 => assert!(!life.joined() || seen.is_said_dead(0, life), "not the death"),
+                _ => assert!(!life.joined(), "not the leave"),
+            }
+        };
+        side_by_side(turn, change, scan);
     });
 }
 

@@ -3,16 +3,21 @@
 
 mod common;
 
-use common::{Child, Scratch, command, memory, reply};
-use mailbox::{Config, Endpoint, Region};
+use common::puppet::{self, puppet};
+use common::{Child, GUARD, Scratch, command, memory, reply};
+use mailbox::{Config, Endpoint, RecvError, Region, Wait};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
+use std::thread;
+use std::time::{Duration, Instant};
 
 #[test]
 fn second_process() {
     if let Some((role, region)) = common::role() {
-        assert_eq!(role, "crowd");
-        crowd(&region);
+        match role.as_str() {
+            "crowd" => crowd(&region),
+            _ => puppet::perform(&region),
+        }
     }
 }
 
@@ -104,7 +109,11 @@ fn of_a_thousand_that_spoke_once_each_is_heard_beside_one_that_never_stops() {
         let mut before = 0;
         loop {
             fill();
-            let mail = me.recv().expect("mail");
+            let mail = match me.recv() {
+                // Of the one before.
+                Err(RecvError::PeerLeft(_)) => continue,
+                mail => mail.expect("mail"),
+            };
             if mail.from() == rank {
                 assert_eq!(mail.to_vec(), b"again");
                 break;
@@ -127,6 +136,39 @@ fn of_a_thousand_that_spoke_once_each_is_heard_beside_one_that_never_stops() {
         }
         assert!(before <= 16 * RANKS + 32 * RANKS, "{missing} are not heard");
     }
+}
+
+#[test]
+fn a_death_is_told_by_the_next_below_that_sleeps_to_one_that_asks_about_few() {
+    const WATCHER: u32 = 2 * EACH;
+    const DYING: u32 = WATCHER + 1;
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(RANKS).cells(2).arena(128));
+    // They are there, and wait for nothing.
+    let mut crowds = [0, EACH].map(|first| (first, Child::start("crowd", &scratch)));
+    for (first, crowd) in &mut crowds {
+        crowd.starts(&first.to_string());
+        crowd.answer();
+    }
+    let [me, watcher] = [RANKS - 1, WATCHER].map(|rank| region.join(rank).expect("free"));
+    let mut dying = puppet(&scratch);
+    assert_eq!(dying.does(&format!("join {DYING}")), "ok");
+    me.set_wait(Wait::Block);
+    watcher.set_wait(Wait::Block);
+    let start = Instant::now();
+    let interrupter = watcher.interrupter();
+    thread::scope(|scope| {
+        // It waits for somebody else.
+        let watching = scope.spawn(move || watcher.recv_from_timeout(0, GUARD).map(|mail| mail.from()));
+        let told = scope.spawn(move || me.recv_timeout(GUARD).map(|mail| mail.from()));
+        [RANKS - 1, WATCHER].iter().for_each(|rank| scratch.wait_until_receiver_sleeps(*rank));
+        dying.kill();
+        assert_eq!(told.join().expect("a thread"), Err(RecvError::PeerDead(DYING)));
+        interrupter.interrupt();
+        assert_eq!(watching.join().expect("a thread"), Err(RecvError::Interrupted));
+    });
+    // By itself it asks about eight a second.
+    assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
 }
 
 #[test]

@@ -63,12 +63,12 @@ pub struct Header {
     pub directory: [AtomicU64; DIRECTORY_WORDS],
 }
 
-/// What concerns all ranks; any of them writes it. Nothing writes or reads it yet.
+/// What concerns all ranks; any of them writes it.
 #[repr(C)]
 pub struct Control {
-    /// How often a rank was claimed, left, or found dead.
+    /// How often a rank was claimed, left, or found dead. A hint: who finds it changed looks at the lives of all ranks.
     pub changes: AtomicU64,
-    /// Not 0: all waits shall end.
+    /// Not 0: all waits shall end. Nothing writes or reads it yet.
     pub abort: AtomicU64,
 }
 
@@ -128,6 +128,8 @@ pub struct Identity {
     pub lock: AtomicU64,
     /// What `life` was when the rank was last claimed: how the life before ended.
     pub former: AtomicU64,
+    /// What `life` was when a peer last found the holder dead; that peer writes it. A hint: others ask the kernel, too.
+    pub found_dead: AtomicU64,
 }
 
 /// The bit of a bell's mode that asks ringers to look whether the receiver asks for a reset. It stays when a

@@ -27,7 +27,7 @@
 //!                                        in turns
 //! ```
 //! Below each part stands who writes it; of `identity`, the holder's lock, where it is a word, is also written
-//! by a process that takes all locks.
+//! by a process that takes all locks, and `found_dead` by a peer that finds the holder dead.
 //!
 //! Words of different writers are at least 128 bytes apart: a processor that fetches lines in pairs would
 //! otherwise make neighbours fight. All words are in the machine's byte order; the magic tells.
@@ -60,7 +60,8 @@
 //! - **I1** `0 ≤ tail − head ≤ cells`, and live arena bytes are at most its size. A peer's word outside its range is
 //!   `Corrupt`, never an index.
 //! - **I2** Every shared word has one writing role, which its comment names. The role changes hands on the call line.
-//!   The exceptions are the bells and their events, the `opened` words, and locks where they are words.
+//!   The exceptions are the bells and their events, the `opened` words, locks where they are words, and the hints
+//!   `changes` and `found_dead`.
 //! - **I3** Every shared word is read once into a local variable. The copy is checked, and the copy is used.
 //! - **I4** No reference and no slice points at bytes that a peer may write, except `&AtomicU32` and `&AtomicU64`.
 //!   To borrow a payload as `&[u8]` is `unsafe`: its contract is a trusted peer.

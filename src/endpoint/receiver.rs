@@ -39,8 +39,9 @@ use std::time::Instant;
 /// of one rank that end between two looks only the last one's end is told.
 ///
 /// A clean leave is seen at once; a death within 75 ms by a receive from that rank, within a second by a receive from
-/// any of up to 64. A receive from anyone that spins, or never waits long enough to sleep, tells ends only when no mail
-/// comes for 75 ms. `try_` calls ask for deaths every 64th time, and look at the leaves of 64 ranks each.
+/// any of up to 64. In a larger region those that wait watch the two ranks above their own and tell all others; besides,
+/// a receive from anyone asks about eight ranks a second. One that always finds mail tells ends every 75 ms. `try_` calls
+/// ask for deaths every 64th time.
 ///
 /// Cost: the cache line of the message, and a system call if the sender sleeps for want of room. What is copied
 /// out of a mail is copied once; a message that came in fragments was copied once on the way.
@@ -135,7 +136,7 @@ impl Receiver {
     /// The next mail from anyone; waits until there is one.
     ///
     /// [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] once for each life of another rank that ended, when there
-    /// is no mail; [`RecvError::Corrupt`] once for a mailbox that makes no sense, and the others go on.
+    /// is no mail of it; [`RecvError::Corrupt`] once for a mailbox that makes no sense, and the others go on.
     /// [`RecvError::Held`] once where mails that this endpoint holds keep a sender from sending; also from calls that do
     /// not wait, every 64th time.
     /// [`RecvError::Interrupted`] ends a wait. Where nobody could ever send it is [`RecvError::Empty`].

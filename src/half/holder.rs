@@ -1,7 +1,7 @@
 //! The rank that both halves of an endpoint hold.
 
 use crate::os::{self, TrustedEvents};
-use crate::rank::{Bell, Claim, Ringer};
+use crate::rank::{Claim, Ringer};
 use crate::region::Region;
 use crate::segment::CleanShutdown;
 use core::sync::atomic::{AtomicBool, Ordering};
@@ -28,10 +28,6 @@ impl Drop for Holder {
         }
         self.claim.leave();
         let ringer = Ringer::register().trusting(self.events.get().copied());
-        let registry = &self.region.registry;
-        for peer in (0..registry.count()).map(|rank| registry.rank(rank)) {
-            ringer.ring(Bell::mail(&peer.bells));
-            ringer.ring(Bell::room(&peer.bells));
-        }
+        self.region.registry.ring_all(ringer);
     }
 }

@@ -3,11 +3,12 @@
 use super::budget::Budget;
 use super::holder::Holder;
 use super::interrupter::Interrupter;
+use super::watch::Watch;
 use crate::abi::Rank;
 use crate::error::Lost;
 use crate::memory::Shared;
 use crate::os::{self, TrustedEvents};
-use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Seen, Source, Status, Wait};
+use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Seen, Source, Wait};
 use crate::region::Region;
 use crate::ring::count;
 use crate::segment::{CleanShutdown, Outcome};
@@ -16,6 +17,7 @@ use crate::wait::pace::{BETWEEN_LOOKS, TRIES_PER_QUERY};
 use crate::wait::{Crowd, Interrupted, Processors, Waiter};
 use core::cell::Cell as Private;
 use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use core::time::Duration;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
@@ -41,7 +43,7 @@ impl Half {
 pub struct Member {
     pub region: Region,
     wait: Private<Wait>,
-    ringer: Private<Ringer>,
+    pub(super) ringer: Private<Ringer>,
     order: Order,
     /// How many batches are open.
     batches: Private<u32>,
@@ -65,6 +67,7 @@ pub struct Member {
     split: bool,
     interrupted: Arc<AtomicBool>,
     tries: Private<u32>,
+    pub(super) watch: Watch,
     crowd: Crowd,
     /// When it was last looked whether the region still bears its name.
     looked: Private<Instant>,
@@ -111,6 +114,7 @@ impl Member {
             split: false,
             interrupted: interrupted.clone(),
             tries: Private::default(),
+            watch: Watch::default(),
             crowd: Crowd::join(&region.registry, rank, half as usize, here),
             looked: Instant::now().into(),
             removed: Private::default(),
@@ -269,19 +273,6 @@ impl Member {
         }
     }
 
-    /// Whether `rank` will neither send nor receive any more in this life; without `query` a death goes
-    /// unnoticed.
-    pub fn end_of(&self, rank: u32, query: bool) -> Option<Status> {
-        let registry = &self.region.registry;
-        if !query && registry.life(rank).joined() {
-            return None;
-        }
-        match registry.status(rank).0 {
-            Status::NeverJoined | Status::Live => None,
-            ended => Some(ended),
-        }
-    }
-
     /// Chooses how this half waits, and tells its peers what they must ring.
     pub fn set_wait(&self, wait: Wait) {
         self.wait.set(wait);
@@ -371,6 +362,18 @@ impl Waiter for Member {
             return Err(Interrupted);
         }
         Ok(())
+    }
+
+    fn until_question(&self) -> Duration {
+        Member::until_question(self)
+    }
+
+    fn is_question_due(&self) -> bool {
+        Member::is_question_due(self)
+    }
+
+    fn watch(&self) {
+        Member::watch(self);
     }
 
     fn count_try(&self) -> bool {

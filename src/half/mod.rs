@@ -8,6 +8,7 @@ mod fragments;
 mod holder;
 mod interrupter;
 mod member;
+mod watch;
 
 pub use by_rank::ByRank;
 pub use bytes::Bytes;

@@ -8,8 +8,8 @@ mod words;
 pub use words::*;
 
 use crate::abi::{
-    Cell, ConsumerLine, Geometry, Header, LaneLines, Lines, ProducerLine, RETURN_CELLS, Rank, pack_bytes,
-    position, shuffle,
+    Cell, ConsumerLine, Control, Geometry, Header, LaneLines, Lines, ProducerLine, RETURN_CELLS, Rank,
+    pack_bytes, position, shuffle,
 };
 use crate::sync::AtomicU64;
 use core::any::Any;
@@ -114,6 +114,13 @@ impl<T> Shared<[T]> {
     /// The value at `index`, by itself.
     pub fn item(&self, index: usize) -> Shared<T> {
         Shared { target: NonNull::from(&self[index]), _keeper: self._keeper.clone() }
+    }
+}
+
+impl Shared<Header> {
+    /// What concerns all ranks, by itself.
+    pub fn control(&self) -> Shared<Control> {
+        Shared { target: NonNull::from(&*self.control), _keeper: self._keeper.clone() }
     }
 }
 

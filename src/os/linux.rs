@@ -99,7 +99,11 @@ pub fn light_fence() {
 /// reason. `_since` is when this sleep began.
 pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, _since: Instant, time: Duration) {
     const NOBODY: *const AtomicU32 = core::ptr::null();
-    let end = monotonic_after(time);
+    let end = uptime().saturating_add(time);
+    let end = libc::timespec {
+        tv_sec: end.as_secs().try_into().unwrap_or(libc::c_long::MAX),
+        tv_nsec: end.subsec_nanos() as libc::c_long,
+    };
     // SAFETY: `word` and `end` outlive the call. Not private: the sleeper may be another process' peer.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
@@ -108,23 +112,24 @@ pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, _since: Instant, time: D
     }
 }
 
-/// The time on the clock that the kernel measures sleeps by, so long from now.
-fn monotonic_after(time: Duration) -> libc::timespec {
+/// Time since some moment, on the clock that the kernel measures sleeps by. Costs 20 to 40 ns.
+pub fn uptime() -> Duration {
+    read_clock(libc::CLOCK_MONOTONIC)
+}
+
+/// The same as it was some milliseconds ago at most. Costs some 5 ns.
+pub fn uptime_lately() -> Duration {
+    read_clock(libc::CLOCK_MONOTONIC_COARSE)
+}
+
+fn read_clock(clock: libc::clockid_t) -> Duration {
     let mut now = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: `now` outlives the call.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
-        libc::clock_gettime(libc::CLOCK_MONOTONIC, &raw mut now);
+        libc::clock_gettime(clock, &raw mut now);
     }
-    let nanoseconds = now.tv_nsec + time.subsec_nanos() as libc::c_long;
-    let seconds = libc::time_t::try_from(time.as_secs()).unwrap_or(libc::time_t::MAX);
-    libc::timespec {
-        tv_sec: now
-            .tv_sec
-            .saturating_add(seconds)
-            .saturating_add((nanoseconds / 1_000_000_000) as libc::time_t),
-        tv_nsec: nanoseconds % 1_000_000_000,
-    }
+    Duration::new(now.tv_sec.try_into().unwrap_or(0), now.tv_nsec as u32)
 }
 
 /// Wakes those that sleep on `word` for one of these `bits`. May be called from a signal handler.

@@ -24,7 +24,7 @@ use memmap2::{MmapOptions, MmapRaw};
 pub use std::fs::File;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 use std::{env, fs, process, thread};
 
@@ -180,6 +180,17 @@ pub fn remote_fence() -> bool {
 #[inline(always)]
 pub fn light_fence() {
     compiler_fence(Ordering::SeqCst);
+}
+
+/// Time since some moment.
+pub fn uptime() -> Duration {
+    static START: OnceLock<Instant> = OnceLock::new();
+    START.get_or_init(Instant::now).elapsed()
+}
+
+/// The same: there is no cheaper clock everywhere.
+pub fn uptime_lately() -> Duration {
+    uptime()
 }
 
 /// Looks at `word`, between pauses, until one of these `bits` is not as it was `seen`, at most for `time`; never without

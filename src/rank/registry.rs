@@ -12,8 +12,8 @@
 //! change, and a process that stops between two steps leaves either the old life or the new one; label and
 //! process id, which are for people, may then be those of the claim that was not finished.
 
-use super::bell::take_over;
-use crate::abi::{LABEL, RESET, Rank, lock_byte};
+use super::bell::{Bell, Ringer, take_over};
+use crate::abi::{Control, LABEL, RESET, Rank, lock_byte};
 use crate::error::Lost;
 use crate::memory::Shared;
 use crate::os::{self, File, Lock, Locker};
@@ -86,13 +86,14 @@ impl Life {
 #[derive(Clone)]
 pub struct Registry {
     ranks: Shared<[Rank]>,
+    control: Shared<Control>,
     locks: Arc<Locker>,
 }
 
 impl Registry {
     /// The registry over a rank table whose locks are these.
-    pub fn new(ranks: Shared<[Rank]>, locks: Arc<Locker>) -> Self {
-        Self { ranks, locks }
+    pub fn new(ranks: Shared<[Rank]>, control: Shared<Control>, locks: Arc<Locker>) -> Self {
+        Self { ranks, control, locks }
     }
 
     /// How many ranks there are.
@@ -144,9 +145,10 @@ impl Registry {
         record.activity.awaited.iter().for_each(|word| word.store(0, Relaxed));
         // From here on peers see the new life, and with it all of the above.
         record.identity.life.store(life.0, release(Edge::Life));
+        count_change(&self.control);
         // Not before: a process that lost the rank and still sleeps there is to see why it wakes.
         take_over(&record.bells);
-        Ok(Some(Claim { record, rank, life, _lock: lock }))
+        Ok(Some(Claim { record, control: self.control.clone(), rank, life, _lock: lock }))
     }
 
     /// How the life of `rank` before the one of this epoch ended; dead, where its successor did not say. `None` if that
@@ -155,6 +157,39 @@ impl Registry {
         let former = Life(self.rank(rank).identity.former.load(Relaxed));
         let has_left = former == former.left() && former.epoch() + 1 == epoch;
         (former.epoch() < epoch).then_some(if has_left { Status::Left } else { Status::Dead })
+    }
+
+    /// How often a rank was claimed, left, or found dead, as far as peers say: where it is what it was, looks at all
+    /// lives since then find nothing new. Whatever was counted is visible.
+    #[inline(always)]
+    pub fn changes(&self) -> u64 {
+        self.control.changes.load(acquire(Edge::Changes))
+    }
+
+    /// Tells all peers that the kernel said of this life of `rank` that its holder died; whether none of them had said so.
+    pub fn report_death(&self, rank: u32, life: Life) -> bool {
+        let word = &self.rank(rank).identity.found_dead;
+        if word.load(Relaxed) == life.0 {
+            return false;
+        }
+        // Of two that find it at once both may say so.
+        word.store(life.0, Relaxed);
+        count_change(&self.control);
+        true
+    }
+
+    /// Whether a peer says that this life of `rank` ended in its holder's death: a reason to ask the kernel.
+    #[inline(always)]
+    pub fn is_said_dead(&self, rank: u32, life: Life) -> bool {
+        life.joined() && self.rank(rank).identity.found_dead.load(Relaxed) == life.0
+    }
+
+    /// Wakes all that sleep, for they may wait for a rank that has ended.
+    pub fn ring_all(&self, ringer: Ringer) {
+        for Rank { bells, .. } in self.ranks.iter() {
+            ringer.ring(Bell::mail(bells));
+            ringer.ring(Bell::room(bells));
+        }
     }
 
     /// The process id that the last holder of `rank` gave: to be shown, not to be trusted.
@@ -182,6 +217,11 @@ pub fn status(file: &File, rank: u32, life: Life, again: impl FnOnce() -> Life) 
     if held || again() != life { Status::Live } else { Status::Dead }
 }
 
+/// Says that lives are not what they were: after it was done, and before anybody is rung.
+fn count_change(control: &Control) {
+    control.changes.fetch_add(1, release(Edge::Changes));
+}
+
 fn padded(label: &[u8]) -> [u8; LABEL] {
     let mut bytes = [0; LABEL];
     bytes[..label.len()].copy_from_slice(label);
@@ -191,6 +231,7 @@ fn padded(label: &[u8]) -> [u8; LABEL] {
 /// A rank that this process holds; dropping it gives it back as a dead holder would, unless it was left.
 pub struct Claim {
     record: Shared<Rank>,
+    control: Shared<Control>,
     rank: u32,
     life: Life,
     _lock: Lock,
@@ -226,5 +267,6 @@ impl Claim {
     pub fn leave(&self) {
         // Pairs with the load in `Registry::life`: whoever sees it sees our last mail.
         self.record.identity.life.store(self.life.left().0, release(Edge::Life));
+        count_change(&self.control);
     }
 }

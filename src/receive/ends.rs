@@ -4,9 +4,10 @@ use super::peer::{Incoming, no_pages};
 use super::{Inbox, NOBODY};
 use crate::error::RecvError;
 use crate::half::Member;
+use crate::os;
 use crate::rank::{Life, Status};
 use crate::sync::Ordering::Relaxed;
-use crate::wait::pace::{LIVES, QUERIES};
+use crate::wait::pace::{FEW_RANKS, QUERIES, ROUND};
 use core::cell::Cell as Private;
 
 /// With an epoch: this life was over before this endpoint, and its end is news as long as nobody has followed it. No rank
@@ -38,33 +39,25 @@ impl Inbox {
     /// Says that a rank has ended which was there while this endpoint was, or has mail for it: once for each life, after
     /// its last mail; but the end of a life that was followed by another at once perhaps after mail of that one.
     ///
-    /// Those that left, or were followed, are seen by one load each; without `query`, of a few ranks at a time. Whether the
-    /// others live is asked of the kernel, a few at a time.
+    /// Those that left, or were followed, or are said to be dead, are seen by one load each, which is left out where
+    /// nothing is said to have changed, but for a `query`. With that, the kernel is asked about the others, a few at a
+    /// time.
     pub fn ends(&self, member: &Member, query: bool) -> Result<Option<&Incoming>, RecvError> {
-        if query {
-            self.open_after(NOBODY).try_for_each(|peer| peer.check(member))?;
+        let changes = member.region.registry.changes();
+        if !query && self.looked_for.get() == Some(changes) {
+            return Ok(None);
+        }
+        self.open_after(NOBODY).try_for_each(|peer| peer.check(member))?;
+        let (found, is_complete) = self.look_at_lives(member)?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        self.looked_for.set(is_complete.then_some(changes));
+        if !query || !self.may_ask_around() {
+            return Ok(None);
         }
         let registry = &member.region.registry;
         let is_other = |rank: &u32| *rank != member.rank();
-        let ranks = self.peers.ranks();
-        // A plain loop: calls that find nothing spend their time here.
-        for _ in 0..if query { ranks } else { LIVES.min(ranks) } {
-            let next = self.looked_at.get().wrapping_add(1);
-            let rank = if next < ranks { next } else { 0 };
-            self.looked_at.set(rank);
-            let life = registry.life(rank);
-            // A rank that says that it never joined has not ended, though it has sent.
-            let has_left = !life.joined() && life.epoch() != 0 && self.is_news(rank, life);
-            if is_other(&rank)
-                && (has_left || self.is_followed(rank, life))
-                && let Some(peer) = self.tell_end(member, rank)?
-            {
-                return Ok(Some(peer));
-            }
-        }
-        if !query {
-            return Ok(None);
-        }
         let is_news = |rank: &u32| self.is_news(*rank, registry.life(*rank));
         for rank in self.ranks_after(self.queried.get()).filter(is_other).filter(is_news).take(QUERIES) {
             self.queried.set(rank);
@@ -75,6 +68,59 @@ impl Inbox {
             }
         }
         Ok(None)
+    }
+
+    /// Looks once at the life of each rank; says that one has ended, or has mail. Else also whether nobody is left whose
+    /// end may not be told yet.
+    fn look_at_lives(&self, member: &Member) -> Result<(Option<&Incoming>, bool), RecvError> {
+        let registry = &member.region.registry;
+        let ranks = self.peers.ranks();
+        let (mut is_complete, mut questions, mut asked) = (true, QUERIES, None);
+        // A plain loop: it is run for each change.
+        for _ in 0..ranks {
+            let next = self.looked_at.get().wrapping_add(1);
+            let rank = if next < ranks { next } else { 0 };
+            self.looked_at.set(rank);
+            if rank == member.rank() {
+                continue;
+            }
+            let (life, mut is_dead) = (registry.life(rank), false);
+            if self.is_news(rank, life) && registry.is_said_dead(rank, life) && questions > 0 {
+                // The next look begins behind it: peers that lie about many hide nobody.
+                (questions, asked) = (questions - 1, Some(rank));
+                is_dead = member.end_of(rank, true).is_some();
+            }
+            // A rank that says that it never joined has not ended, though it has sent.
+            let has_left = !life.joined() && life.epoch() != 0 && self.is_news(rank, life);
+            if is_dead || has_left || self.is_followed(rank, life) {
+                if let Some(peer) = self.tell_end(member, rank)? {
+                    return Ok((Some(peer), false));
+                }
+                // One that died is asked about again with the next query.
+                is_complete &= is_dead;
+            }
+        }
+        if let Some(rank) = asked {
+            self.looked_at.set(rank);
+        }
+        Ok((None, is_complete))
+    }
+
+    /// Whether a receive from anyone is to ask about some ranks more than this one watches; notes that it does.
+    fn may_ask_around(&self) -> bool {
+        let now = os::uptime_lately();
+        let is_due = self.peers.ranks() <= FEW_RANKS
+            || self.asked_around.get().is_none_or(|asked| now.saturating_sub(asked) >= ROUND);
+        if is_due {
+            self.asked_around.set(Some(now));
+        }
+        is_due
+    }
+
+    /// Whether it is time to look round because the sender whose turn it is had it for long.
+    #[inline(always)]
+    pub fn is_turn_over(&self) -> bool {
+        self.peers.get(self.current.get()).is_some_and(|peer| self.left_of_turn(peer) == 0)
     }
 
     /// Says that this rank has ended, whose end seems to be news; or which mailbox has something that comes before.

@@ -25,6 +25,7 @@ use crate::sync::{Edge, Ordering::Relaxed, acquire};
 use crate::wait::pace::{self, BURST};
 use crate::wait::{Deadline, Interrupted, look_soon};
 use core::cell::{Cell as Private, RefCell};
+use core::time::Duration;
 
 const NOBODY: u32 = u32::MAX;
 
@@ -48,8 +49,12 @@ pub struct Inbox {
     reported: Box<[Private<u64>]>,
     /// The rank whose life was last looked at, in rotation.
     looked_at: Private<u32>,
-    /// The rank about which the kernel was last asked, in rotation.
+    /// What was said to have changed when all lives were last looked at.
+    looked_for: Private<Option<u64>>,
+    /// The rank about which the kernel was last asked, in rotation: first its own, so that others ask about others.
     queried: Private<u32>,
+    /// When that was, for a receive from anyone.
+    asked_around: Private<Option<Duration>>,
     /// Whether messages in fragments are passed on in pieces.
     pub in_pieces: Private<bool>,
 }
@@ -73,7 +78,9 @@ impl Inbox {
             asks: false.into(),
             reported: ends::reported_at_first(member),
             looked_at: NOBODY.into(),
-            queried: NOBODY.into(),
+            looked_for: None.into(),
+            queried: member.rank().into(),
+            asked_around: None.into(),
             in_pieces: false.into(),
         }
     }

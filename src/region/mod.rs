@@ -233,7 +233,7 @@ impl Region {
     }
 
     pub(crate) fn over(segment: Segment) -> Self {
-        let registry = Registry::new(segment.ranks(), segment.locks().clone());
+        let registry = Registry::new(segment.ranks(), segment.control(), segment.locks().clone());
         Self { segment: Arc::new(segment), registry }
     }
 

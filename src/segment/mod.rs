@@ -33,8 +33,8 @@ use found::{Content, Found};
 use removal::lock_all;
 
 use crate::abi::{
-    ABI, ALL_LOCKS, BOOT, FAILED, FEATURES, GATE, GATE_AND_RANKS, Geometry, Header, MAGIC, Rank, WIPED,
-    to_directory,
+    ABI, ALL_LOCKS, BOOT, Control, FAILED, FEATURES, GATE, GATE_AND_RANKS, Geometry, Header, MAGIC, Rank,
+    WIPED, to_directory,
 };
 use crate::config::{Config, Reserve};
 use crate::error::{CreateError, OpenError, RemoveError};
@@ -289,6 +289,11 @@ impl Segment {
     /// The header's word of that name.
     pub fn failed(&self) -> &AtomicU64 {
         &self.header.words[FAILED]
+    }
+
+    /// What concerns all ranks.
+    pub fn control(&self) -> Shared<Control> {
+        self.header.control()
     }
 
     /// The rank table.

@@ -44,6 +44,8 @@ pub enum Edge {
     Opened,
     /// Owner's store of a rank's `life` → a peer's load of it: carries the label, and all its mail.
     Life,
+    /// A process' count of a rank's claim, end, or death that it found → a peer's load of that count: carries what it did.
+    Changes,
     /// Ringer's clearing of a bell's bit → sleeper's load of it.
     Bell,
     /// Holder's store of its rank's `mode` → ringer's load of it: the events are prepared.

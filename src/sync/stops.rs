@@ -65,6 +65,13 @@ macro_rules! counted {
 
             /// As of the standard library.
             #[inline]
+            pub fn fetch_add(&self, value: $value, order: Ordering) -> $value {
+                step();
+                self.0.fetch_add(value, order)
+            }
+
+            /// As of the standard library.
+            #[inline]
             pub fn fetch_and(&self, value: $value, order: Ordering) -> $value {
                 step();
                 self.0.fetch_and(value, order)

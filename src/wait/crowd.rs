@@ -219,10 +219,11 @@ fn bury(registry: &Registry, rank: u32, life: Life) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::abi::{Bells, Identity, MAIL, RANKS_WORD, ROOM, lock_word};
+    use crate::abi::{Bells, Control, Identity, MAIL, RANKS_WORD, ROOM, lock_word};
     use crate::rank::Claim;
     use crate::sync::{AtomicU32, AtomicU64};
     use core::array::from_fn;
+    use std::sync::Arc;
 
     const RANKS: u32 = 4;
 
@@ -231,7 +232,15 @@ mod tests {
         let word = || AtomicU64::new(0);
         let label = from_fn(|_| word());
         Rank {
-            identity: Identity { life: word(), pid: word(), label, lock: word(), former: word() }.into(),
+            identity: Identity {
+                life: word(),
+                pid: word(),
+                label,
+                lock: word(),
+                former: word(),
+                found_dead: word(),
+            }
+            .into(),
             bells: Bells { word: bell(), modes: from_fn(|_| bell()), events: from_fn(|_| bell()) }.into(),
             opened: from_fn(|_| word()).into(),
             activity: Activity {
@@ -248,8 +257,9 @@ mod tests {
         let file = os::memory_file().expect("a file");
         file.set_len(lock_word(RANKS + 2)).expect("room");
         os::write_at(&file, &u64::from(RANKS).to_ne_bytes(), RANKS_WORD).expect("a header");
+        let control = Control { changes: AtomicU64::new(0), abort: AtomicU64::new(0) };
         let ranks: Vec<Rank> = (0..RANKS).map(|_| rank()).collect();
-        Registry::new(ranks.into(), os::Locker::new(file.into()))
+        Registry::new(ranks.into(), Arc::new(control).into(), os::Locker::new(file.into()))
     }
 
     fn claim(registry: &Registry, rank: u32) -> Claim {

@@ -4,11 +4,12 @@
 //! do, and does one step of it; it never waits. [`drive`] has it look until it is done. In between it spins, yields and
 //! sleeps; it has the operation look whether the peer lives; and it obeys the deadline and the interrupter.
 
-use super::pace::{self, BURST, SOON};
+use super::pace::{self, BURST, NAP, SOON};
 use super::{Deadline, strategy};
 use crate::error::Lost;
 use crate::os::TrustedEvents;
 use crate::rank::{Bell, Polling, Seen, Wait};
+use core::time::Duration;
 use std::time::Instant;
 
 /// An interrupter ended a wait.
@@ -86,6 +87,19 @@ pub trait Waiter {
 
     /// Tells, once, that an interrupter asks it to stop waiting.
     fn take_interruption(&self) -> Result<(), Interrupted>;
+
+    /// How long it is until this half is to ask the kernel again who lives, however it spends the time.
+    fn until_question(&self) -> Duration {
+        NAP
+    }
+
+    /// Whether it is to ask now, for one who has no time: as some milliseconds ago.
+    fn is_question_due(&self) -> bool {
+        false
+    }
+
+    /// It asks now: notes that, and asks about the ranks that this one watches for all others.
+    fn watch(&self) {}
 
     /// Counts a call that found nothing; whether it is to ask the kernel for deaths.
     fn count_try(&self) -> bool;
@@ -173,10 +187,9 @@ pub fn look_soon<W: Waiter>(waiter: &W, deadline: Deadline, mut look: impl FnMut
 pub(super) mod tests {
     use super::*;
     use crate::abi::Bells;
-    use crate::rank::{FENCE, Order};
+    use crate::rank::{FENCE, Order, Ringer};
     use crate::sync::AtomicU32;
     use core::cell::Cell;
-    use core::time::Duration;
 
     /// A half that nobody rings.
     pub struct Sleeper {
@@ -185,13 +198,23 @@ pub(super) mod tests {
         how: Wait,
         polling: Polling,
         interruptions: Cell<u32>,
+        asked: Cell<Option<Instant>>,
+        /// How often it asked the kernel.
+        pub questions: Cell<u32>,
     }
 
     impl Sleeper {
         pub fn new(how: Wait, polling: Polling) -> Self {
             let word = || AtomicU32::new(0);
             let bells = Bells { word: word(), modes: [word(), word()], events: [word(), word()] };
-            Self { bells, order: Order::of(FENCE), how, polling, interruptions: 0.into() }
+            let order = Order::of(FENCE);
+            let (interruptions, questions) = (0.into(), 0.into());
+            Self { bells, order, how, polling, interruptions, asked: None.into(), questions }
+        }
+
+        /// Rings it, as a peer that has nothing for it.
+        pub fn ring(&self) {
+            Ringer::register().ring(self.bell());
         }
     }
 
@@ -221,6 +244,15 @@ pub(super) mod tests {
                 1 => Err(Interrupted),
                 _ => Ok(()),
             }
+        }
+
+        fn until_question(&self) -> Duration {
+            self.asked.get().map_or(Duration::ZERO, |asked| NAP.saturating_sub(asked.elapsed()))
+        }
+
+        fn watch(&self) {
+            self.asked.set(Some(Instant::now()));
+            self.questions.update(|count| count + 1);
         }
 
         fn count_try(&self) -> bool {

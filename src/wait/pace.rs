@@ -51,16 +51,23 @@ pub const CROWD_QUERIES: usize = 64;
 
 // --- Sleep ---------------------------------------------------------------------------------------------------------
 
-/// How long a sleeper sleeps before it looks whether those it waits for live.
+/// How long after a question to the kernel who lives a half that waits asks the next one, whatever it did meanwhile; the
+/// longest that it sleeps in between.
 pub const NAP: Duration = Duration::from_millis(75);
 /// What lies at least between two looks whether the region still bears its name: less than a nap.
 pub const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 /// Calls that find nothing until the next one looks whether a peer died: that look is a system call.
 pub const TRIES_PER_QUERY: u32 = 64;
-/// Ranks whose deaths one look asks the kernel about, in rotation.
+/// Ranks above its own that a rank watches: with each question it asks about them, too.
+pub const WATCHED: usize = 2;
+/// Ranks about which one look asks the kernel for a receive from anyone, in rotation; and of those that peers say are
+/// dead.
 pub const QUERIES: usize = 8;
-/// Ranks whose lives a call looks at that does not wait, in rotation.
-pub const LIVES: u32 = 64;
+/// In a region of more ranks, such a receive leaves most of the asking to those that watch: it asks in rotation only once
+/// in [`ROUND`].
+pub const FEW_RANKS: u32 = 64;
+/// What lies at least between two such questions there.
+pub const ROUND: Duration = Duration::from_secs(1);
 
 // --- Room ----------------------------------------------------------------------------------------------------------
 

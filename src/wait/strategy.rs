@@ -11,8 +11,8 @@ use std::time::Instant;
 
 /// Waits until `operation` finds something to do, but not beyond the deadline. Whether it did.
 ///
-/// The operation is checked when nothing came for a while, at least every 75 ms, when the bell was rung for nothing, and
-/// at the end (I6).
+/// The operation is checked before each nap. The kernel is asked when 75 ms have passed since this half last asked it,
+/// however often the bell is rung for nothing, and before a wait gives up (I6).
 pub fn wait<W: Waiter, O: Operation>(
     waiter: &W,
     deadline: Deadline,
@@ -73,7 +73,6 @@ fn poll<W: Waiter, O: Operation>(
         },
     };
     let start = Instant::now();
-    let mut checked = start;
     loop {
         for _ in 0..LOOKS {
             pace::pause(operation.pauses());
@@ -97,11 +96,11 @@ fn poll<W: Waiter, O: Operation>(
             }
         }
         greedy = greedy.saturating_sub(1);
-        if now - checked > NAP {
+        if waiter.is_question_due() {
+            waiter.watch();
             if operation.check(true)? {
                 return Ok(true);
             }
-            checked = now;
         }
         if deadline.has_passed(|| now) {
             return Ok(false);
@@ -115,7 +114,7 @@ fn sleep<W: Waiter, O: Operation>(
     deadline: Deadline,
     operation: &mut O,
 ) -> Result<bool, O::Error> {
-    let (since, mut checked) = (Instant::now(), None);
+    let (since, mut has_asked) = (Instant::now(), false);
     loop {
         if waiter.check().is_err() {
             // It says so.
@@ -128,26 +127,33 @@ fn sleep<W: Waiter, O: Operation>(
             if !mutated(Mutant::Blind) && look(waiter, operation, true)? {
                 return Ok(true);
             }
-            let now = Instant::now();
-            if checked.is_none_or(|last| now.duration_since(last) >= NAP) {
-                if operation.check(true)? {
-                    return Ok(true);
-                }
-                checked = Some(now);
+            let mut nap = waiter.until_question();
+            let is_due = nap.is_zero();
+            if is_due {
+                waiter.watch();
+                has_asked = true;
+                nap = NAP;
             }
-            let nap = if core::mem::replace(&mut seen, Seen::Now) == Seen::Soon { SETTLING } else { NAP };
+            // Also where it asks nobody: a peer that leaves says so before it rings.
+            if operation.check(is_due)? {
+                return Ok(true);
+            }
+            if core::mem::replace(&mut seen, Seen::Now) == Seen::Soon {
+                nap = SETTLING;
+            }
+            let now = Instant::now();
             let nap = match deadline {
                 Deadline::Never => nap,
                 Deadline::At(time) if time > now => nap.min(time - now),
-                _ => return Ok(false),
+                // As above: an end is told however short the time is.
+                _ => return if has_asked { Ok(false) } else { operation.check(true) },
             };
             doze(waiter, since, nap);
             if waiter.bell().unrung().is_none() {
-                // For what the operation waits for, or because a peer has left.
+                // For what the operation waits for, or because a peer has ended.
                 if look(waiter, operation, true)? {
                     return Ok(true);
                 }
-                checked = None;
                 break;
             }
         }
@@ -167,8 +173,55 @@ fn doze<W: Waiter>(waiter: &W, since: Instant, time: Duration) {
 
 #[cfg(all(test, not(loom)))]
 mod tests {
-    use super::super::drive::tests::{Script, Sleeper};
+    use super::super::Step;
+    use super::super::drive::tests::{Ended, Script, Sleeper};
     use super::*;
+
+    /// Nothing, while a peer rings at every look.
+    struct Chatter<'a> {
+        sleeper: &'a Sleeper,
+        looks: u32,
+        queries: u32,
+    }
+
+    impl Operation for Chatter<'_> {
+        type Error = Ended;
+
+        fn look(&mut self, _: bool) -> Result<bool, Ended> {
+            self.looks += 1;
+            pace::doze(Duration::from_millis(1));
+            self.sleeper.ring();
+            Ok(false)
+        }
+
+        fn check(&mut self, query: bool) -> Result<bool, Ended> {
+            self.queries += u32::from(query);
+            Ok(false)
+        }
+
+        fn step(&mut self) -> Result<Step, Ended> {
+            unreachable!("nothing is found")
+        }
+    }
+
+    #[test]
+    fn a_bell_that_is_rung_for_nothing_neither_keeps_questions_away_nor_makes_more() {
+        let sleeper = Sleeper::new(Wait::Block, Polling::Free);
+        let (mut looks, mut queries) = (0, 0);
+        let start = Instant::now();
+        // Over several waits.
+        for _ in 0..3 {
+            let mut chatter = Chatter { sleeper: &sleeper, looks: 0, queries: 0 };
+            assert_eq!(wait(&sleeper, (2 * NAP).into(), &mut chatter), Ok(false));
+            looks += chatter.looks;
+            queries += chatter.queries;
+        }
+        let most = start.elapsed().div_duration_f64(NAP) as u32 + 1;
+        assert!(looks > 20, "{looks} looks");
+        assert!((4..=most).contains(&sleeper.questions.get()), "{} questions", sleeper.questions.get());
+        // And one before each wait gives up that has asked nobody.
+        assert!((sleeper.questions.get()..=most + 3).contains(&queries), "{queries} queries");
+    }
 
     #[test]
     fn a_wait_polls_before_it_sleeps_where_it_may() {
