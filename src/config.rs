@@ -1,6 +1,6 @@
 //! What a region is made of.
 
-use crate::abi::Geometry;
+use crate::abi::{CELL, Geometry};
 use crate::error::ConfigError;
 
 /// When the pages of mailboxes are taken from the system.
@@ -31,9 +31,9 @@ pub struct Config {
 }
 
 impl Config {
-    /// A region of `ranks` participants, 1 to 1024, with arenas of 2 MiB a mailbox, and 4096 cells up to 4 ranks, 1024
-    /// above. In memory is 1 KiB a rank from the start on, and of the `ranks` x `ranks` mailboxes 272 KiB, above 4 ranks 80
-    /// KiB, for each that carried nothing above 48 bytes, 2 MiB more for each that carried a message above that, and as much
+    /// A region of `ranks` participants, 1 to 1024, with arenas of 2 MiB a mailbox, and 4096 cells up to 9 ranks, 2048
+    /// up to 13, 1024 above. In memory is 1 KiB a rank from the start on, and of the `ranks` x `ranks` mailboxes 272 KiB,
+    /// with fewer cells 144 or 80 KiB, for each that carried nothing above 48 bytes, 2 MiB more for each that carried a message above that, and as much
     /// for each that carried such an answer. Where there is little of it, as in a container whose `/dev/shm` has 64 MiB, a
     /// smaller [`arena`](Config::arena) and fewer [`cells`](Config::cells) make room for more mailboxes.
     pub const fn ranks(ranks: u32) -> Self {
@@ -51,8 +51,8 @@ impl Config {
         }
     }
 
-    /// Messages, or fragments of one, that fit a mailbox: a power of two from 2 to 2^30; the default is 4096 up to 4
-    /// ranks, 1024 above: their number grows with the square of the ranks.
+    /// Messages, or fragments of one, that fit a mailbox: a power of two from 2 to 2^30; the default is 4096, and
+    /// 2048 or 1024 where the cells of all mailboxes would take more than 24 MiB.
     /// Each cell takes 64 bytes, whatever it holds.
     pub const fn cells(mut self, cells: u32) -> Self {
         self.geometry.cells = cells;
@@ -111,9 +111,17 @@ impl Config {
     }
 }
 
-/// Cells of a mailbox, unless somebody says how many. Few ranks stream to each other; of many, each pair says little.
+/// Cells of a mailbox, unless somebody says how many.
 const fn cells_of(ranks: u32) -> u32 {
-    if ranks <= 4 { 4096 } else { 1024 }
+    const MOST: u64 = (24 << 20) / (4096 * CELL as u64);
+    let pairs = ranks as u64 * ranks as u64;
+    if pairs <= MOST {
+        4096
+    } else if pairs <= 2 * MOST {
+        2048
+    } else {
+        1024
+    }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -122,15 +130,10 @@ mod tests {
 
     #[test]
     fn many_ranks_have_smaller_mailboxes() {
-        assert_eq!(
-            [1, 4, 5, 1024].map(|ranks| Config::ranks(ranks).geometry.cells),
-            [4096, 4096, 1024, 1024]
-        );
-        assert_eq!(
-            [4, 5].map(|ranks| Config::ranks(ranks).geometry.small()),
-            [272 << 10, 80 << 10],
-            "as said"
-        );
+        let cells = [1, 9, 10, 13, 14, 1024].map(|ranks| Config::ranks(ranks).geometry.cells);
+        assert_eq!(cells, [4096, 4096, 2048, 2048, 1024, 1024]);
+        let small = [9, 13, 14].map(|ranks| Config::ranks(ranks).geometry.small() >> 10);
+        assert_eq!(small, [272, 144, 80], "as said");
     }
 
     #[test]

@@ -493,7 +493,7 @@ fn looking_at_mailboxes_that_are_said_to_be_open_takes_no_memory() {
         seen.mailboxes.iter().map(|one| (one.from, one.to, one.unread)).collect::<Vec<_>>(),
         [(0, 1, 1)]
     );
-    let geometry = geometry(8, 1024, 2 << 20);
+    let geometry = geometry(8, 4096, 2 << 20);
     assert_eq!(region.inspect().memory, geometry.table() + small(&geometry));
 }
 

@@ -7,7 +7,7 @@ use crate::sync::{AtomicU32, AtomicU64};
 use core::ops::Range;
 
 /// The version of this layout.
-pub const ABI: u64 = 11;
+pub const ABI: u64 = 12;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.

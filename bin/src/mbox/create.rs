@@ -29,7 +29,7 @@ pub struct Create {
     /// How many processes can take part, 1 to 1024
     #[arg(long, value_name = "N", value_parser = number::ranks)]
     ranks: u32,
-    /// Messages that fit a mailbox, a power of two [default: 4096 up to 4 ranks, 1024 above]
+    /// Messages that fit a mailbox, a power of two [default: 4096, fewer for more than 9 ranks]
     #[arg(long, value_name = "N", value_parser = number::cells)]
     cells: Option<u32>,
     /// Room for the bytes of messages in a mailbox, e.g. 1M; a message above half of it travels in fragments,
