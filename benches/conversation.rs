@@ -25,6 +25,7 @@ mod not_loom {
     /// Compared with a ring of lines, in batches, and drained.
     const SMALL: [(usize, u64); 2] = [(8, 15_000_000), (48, 10_000_000)];
     const BATCH: u64 = 256;
+    const CALLS: (usize, u64) = (48, 500_000);
     /// Compared with a copy through fixed slots, and with messages in fragments.
     const COPIED: (usize, u64) = (64 << 10, 30_000);
     const LARGE: (usize, u64) = (64 << 20, 30);
@@ -34,6 +35,7 @@ mod not_loom {
     pub fn main() -> Result<(), Box<dyn Error>> {
         measure::pin(0);
         round_trips()?;
+        calls_at_once()?;
         streams()?;
         fan_in()
     }
@@ -74,6 +76,20 @@ mod not_loom {
             format!("{:>9.0}{:>7.2}", time * 1e9, time / limit.quantile(share).as_secs_f64())
         });
         println!("{what:<22}{}", columns.concat());
+    }
+
+    fn calls_at_once() -> Result<(), Box<dyn Error>> {
+        println!("\ncalls of 48 B, both spin, {RUNS} runs; ratio of rates to one at a time, run by run");
+        println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>7}", "", "median", "least", "most", "median", "ratio");
+        println!("{:<22}{:>9}{:>9}{:>9}{:>9}", "", "M/s", "M/s", "M/s", "GB/s");
+        let (bytes, calls) = CALLS;
+        let at_once = |count| move || measure::calls_at_once(CONFIG, bytes, calls, count, Wait::Spin);
+        compare(&[
+            ("one at a time", &at_once(1)),
+            ("2 under way", &at_once(2)),
+            ("8 under way", &at_once(8)),
+            ("64 under way", &at_once(64)),
+        ])
     }
 
     fn streams() -> Result<(), Box<dyn Error>> {

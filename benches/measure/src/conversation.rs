@@ -5,8 +5,8 @@ use crate::process::{self, Partner};
 use crate::stream::Stream;
 use crate::times::Times;
 use kit::Name;
-use mailbox::{Config, Endpoint, Mail, Region, SendError, Wait};
-use std::collections::BTreeSet;
+use mailbox::{Call, Config, Endpoint, Mail, Region, SendError, Wait};
+use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::hint::black_box;
 use std::ops::Range;
@@ -115,6 +115,46 @@ pub fn calls_in(region: &str, bytes: usize, rounds: u32, wait: Wait) -> Outcome<
     drop(me);
     partner.finish()?;
     Ok(times)
+}
+
+/// Calls with `bytes` there and back, `at_once` of them under way at a time: how many a second are answered.
+pub fn calls_at_once(
+    config: Config,
+    bytes: usize,
+    calls: u64,
+    at_once: usize,
+    wait: Wait,
+) -> Outcome<Stream> {
+    let name = create(config)?;
+    let pair = Pair::of(&name, wait)?;
+    let partner = Partner::start(1, || {
+        let me = pair.join(1).expect("the region is there");
+        let mut buffer = vec![0; bytes];
+        for _ in 0..calls {
+            let call = me.recv().expect("the partner lives");
+            call.copy_to(black_box(&mut buffer));
+            call.reply(black_box(&buffer)).expect("the partner lives");
+        }
+    })?;
+    let me = pair.join(0)?;
+    let mut buffer = vec![1; bytes];
+    let mut under_way = VecDeque::with_capacity(at_once);
+    let start = Instant::now();
+    for _ in 0..calls {
+        if under_way.len() == at_once
+            && let Some(call) = under_way.pop_front()
+        {
+            black_box(&mut buffer).copy_from_slice(&Call::reply(call)?);
+        }
+        under_way.push_back(me.try_call(1, black_box(&buffer))?);
+    }
+    for call in under_way {
+        black_box(&mut buffer).copy_from_slice(&call.reply()?);
+    }
+    let time = start.elapsed();
+    drop(me);
+    partner.finish()?;
+    Ok(Stream { messages: calls, bytes, time })
 }
 
 /// `messages` of `bytes` one way between two processes in a region of this configuration.

@@ -14,8 +14,8 @@ mod stream;
 mod times;
 
 pub use conversation::{
-    calls, calls_in, fan_in, fan_in_for, large, large_in, round_trip, round_trip_in, stream, stream_batched,
-    stream_drained, stream_in,
+    calls, calls_at_once, calls_in, fan_in, fan_in_for, large, large_in, round_trip, round_trip_in, stream,
+    stream_batched, stream_drained, stream_in,
 };
 pub use fan_in::FanIn;
 pub use futex::futexes;

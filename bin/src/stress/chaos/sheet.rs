@@ -78,6 +78,7 @@ pub enum Call {
     Inspect,
     Send,
     SendTimeout,
+    SendSync,
     TrySend,
     ReserveTimeout,
     Commit,
@@ -99,13 +100,14 @@ pub enum Call {
 }
 
 impl Call {
-    const ALL: [Self; 24] = [
+    const ALL: [Self; 25] = [
         Self::Open,
         Self::Join,
         Self::Leave,
         Self::Inspect,
         Self::Send,
         Self::SendTimeout,
+        Self::SendSync,
         Self::TrySend,
         Self::ReserveTimeout,
         Self::Commit,

@@ -31,7 +31,7 @@ impl Whim<'_> {
             _ => self.random.random_range(0..16 * self.whole),
         };
         let bytes = vec![7; len];
-        match self.random.random_range(0..8) {
+        match self.random.random_range(0..9) {
             0 => {
                 let batch = me.batch();
                 for _ in 0..self.random.random_range(0..12) {
@@ -54,7 +54,8 @@ impl Whim<'_> {
                 }
             }
             2 => self.sent(pulse.call(Call::Send, || me.send(to, &bytes))),
-            3 | 4 => self.sent(pulse.call(Call::TrySend, || me.try_send(to, &bytes))),
+            3 => self.sent(pulse.call(Call::SendSync, || me.send_sync_timeout(to, &bytes, TIME))),
+            4 | 5 => self.sent(pulse.call(Call::TrySend, || me.try_send(to, &bytes))),
             _ => self.sent(pulse.call(Call::SendTimeout, || me.send_timeout(to, &bytes, TIME))),
         }
     }
