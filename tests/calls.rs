@@ -4,7 +4,7 @@
 mod common;
 
 use common::wire::Wire;
-use common::{GUARD, ON_EVENTS, Scratch, pattern, wait_until};
+use common::{GUARD, ON_EVENTS, Scratch, kill_endpoint, pattern, wait_until};
 use mailbox::lab::abi::{CREDITS, Kind, RETURN_CELLS};
 use mailbox::lab::memory::Lane;
 use mailbox::lab::ring::{Producer, Slack};
@@ -12,7 +12,6 @@ use mailbox::lab::sync::Ordering::Relaxed;
 use mailbox::{
     CallError, Config, Endpoint, Mail, RecvError, ReplyError, SendError, Status, Unanswered, Wait,
 };
-use std::panic;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -329,7 +328,7 @@ fn a_server_waits_for_the_room_of_earlier_answers_until_its_caller_looks_or_ends
             thread::sleep(SHORT);
             if ends {
                 drop(calls);
-                kill(caller);
+                kill_endpoint(caller);
             } else {
                 for call in calls {
                     assert_eq!(*call.reply().expect("an answer"), pattern(512, 1));
@@ -396,7 +395,7 @@ fn one_call_more_waits_until_another_is_answered() {
 
 #[test]
 fn a_life_that_ended_gives_its_credits_back() {
-    for end in [drop as fn(_), kill] {
+    for end in [drop as fn(_), kill_endpoint] {
         let (scratch, caller, mut server) = pair(Config::ranks(2));
         for round in 0..3 {
             let calls: Vec<_> =
@@ -425,7 +424,7 @@ fn what_a_caller_that_died_left_takes_no_cell_from_its_successor() {
         (0..=CREDITS).for_each(|_| drop(caller.try_call(SERVER, b"?").expect("a credit")));
         let mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().expect("a call")).collect();
         mails.into_iter().for_each(|mail| mail.try_reply(b"to the dead").expect("a cell"));
-        kill(caller);
+        kill_endpoint(caller);
         caller = scratch.open().join(0).expect("a free rank");
         let calls: Vec<_> = (0..=CREDITS).map(|_| caller.try_call(SERVER, b"?").expect("a credit")).collect();
         let mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().expect("a call")).collect();
@@ -553,16 +552,6 @@ fn a_call_that_is_dropped_leaves_nothing_behind() {
 
 // --- Lives -------------------------------------------------------------------------------------------------
 
-/// Ends an endpoint as a process does that dies.
-fn kill(me: Endpoint) {
-    let dying = thread::spawn(move || {
-        let _me = me;
-        // As `panic!`, but says nothing on standard error.
-        panic::resume_unwind(Box::new(()));
-    });
-    assert!(dying.join().is_err());
-}
-
 #[test]
 fn a_call_to_a_rank_that_was_never_joined_is_for_its_first_life() {
     for len in [8, LONG] {
@@ -581,7 +570,7 @@ fn a_call_to_a_rank_that_was_never_joined_is_for_its_first_life() {
 fn the_end_of_a_server_ends_its_calls_and_no_successor_sees_them() {
     for len in [8, LONG] {
         for is_taken in [false, true] {
-            for (end, told) in [(drop as fn(_), CallError::PeerLeft), (kill, CallError::PeerDead)] {
+            for (end, told) in [(drop as fn(_), CallError::PeerLeft), (kill_endpoint, CallError::PeerDead)] {
                 for is_replaced in [false, true] {
                     let (scratch, caller, server) = pair(Config::ranks(2));
                     let call = caller.try_call(SERVER, &pattern(len, 0)).expect("room");
@@ -612,7 +601,7 @@ fn the_end_of_a_server_ends_its_calls_and_no_successor_sees_them() {
 #[test]
 fn an_answer_of_a_server_that_ended_is_there() {
     for len in [8, LONG] {
-        for end in [drop as fn(_), kill] {
+        for end in [drop as fn(_), kill_endpoint] {
             let (_scratch, caller, server) = pair(Config::ranks(2));
             let call = caller.try_call(SERVER, &pattern(len, 0)).expect("room");
             server.try_recv().expect("the call").reply(b"last").expect("room");
@@ -625,7 +614,7 @@ fn an_answer_of_a_server_that_ended_is_there() {
 #[test]
 fn the_answer_to_a_caller_that_ended_is_nobodys() {
     for len in [8, LONG] {
-        for end in [drop as fn(_), kill] {
+        for end in [drop as fn(_), kill_endpoint] {
             let (scratch, caller, server) = pair(Config::ranks(2));
             std::mem::forget(caller.try_call(SERVER, &pattern(len, 0)).expect("room"));
             let late = server.try_recv().expect("the call");
@@ -646,7 +635,7 @@ fn the_answer_to_a_caller_that_ended_is_nobodys() {
 #[test]
 fn who_calls_a_rank_that_died_is_told() {
     let (scratch, caller, server) = pair(Config::ranks(2));
-    kill(server);
+    kill_endpoint(server);
     assert_eq!(scratch.open().status(SERVER), Some((Status::Dead, 1)));
     for len in [8, LONG] {
         assert_eq!(caller.call(SERVER, &pattern(len, 0)).unwrap_err(), CallError::PeerDead);

@@ -4,7 +4,7 @@
 mod common;
 
 use common::wire::Wire;
-use common::{GUARD, Scratch, pattern, wait_until};
+use common::{GUARD, Scratch, kill_endpoint, pattern, wait_until};
 use mailbox::lab::abi::{CREDITS, Kind};
 use mailbox::lab::ring::{Producer, Slack};
 use mailbox::{Config, Endpoint, RecvError, SendError, Wait};
@@ -20,15 +20,6 @@ fn pair(config: Config) -> (Scratch, Endpoint, Endpoint) {
     let region = scratch.create(config);
     let [a, b] = [0, 1].map(|rank| region.join(rank).expect("a free rank"));
     (scratch, a, b)
-}
-
-/// Ends an endpoint as a process does that dies.
-fn kill(me: Endpoint) {
-    let dying = thread::spawn(move || {
-        let _me = me;
-        panic::resume_unwind(Box::new(()));
-    });
-    assert!(dying.join().is_err());
 }
 
 #[test]
@@ -121,7 +112,7 @@ fn one_that_was_given_up_stays_sent_and_keeps_its_place_among_those_under_way() 
 
 #[test]
 fn the_end_of_its_receiver_is_told_and_its_successor_has_it() {
-    for (end, told) in [(drop as fn(_), SendError::PeerLeft(1)), (kill, SendError::PeerDead(1))] {
+    for (end, told) in [(drop as fn(_), SendError::PeerLeft(1)), (kill_endpoint, SendError::PeerDead(1))] {
         let (scratch, a, b) = pair(Config::ranks(2));
         thread::scope(|scope| {
             scope.spawn(move || {

@@ -96,15 +96,7 @@ pub fn calls(config: Config, bytes: usize, rounds: u32, wait: Wait) -> Outcome<T
 /// Calls with `bytes` there and back, by rank 0, this process, to rank 1 of a region that nobody has joined.
 pub fn calls_in(region: &str, bytes: usize, rounds: u32, wait: Wait) -> Outcome<Times> {
     let pair = Pair::of(region, wait)?;
-    let partner = Partner::start(1, || {
-        let me = pair.join(1).expect("the region is there");
-        let mut buffer = vec![0; bytes];
-        for _ in 0..Times::calls(rounds) {
-            let call = me.recv().expect("the partner lives");
-            call.copy_to(black_box(&mut buffer));
-            call.reply(black_box(&buffer)).expect("the partner lives");
-        }
-    })?;
+    let partner = start_server(&pair, bytes, Times::calls(rounds).into())?;
     let me = pair.join(0)?;
     let mut buffer = vec![1; bytes];
     let times = Times::of(rounds, || {
@@ -117,6 +109,19 @@ pub fn calls_in(region: &str, bytes: usize, rounds: u32, wait: Wait) -> Outcome<
     Ok(times)
 }
 
+/// Starts rank 1 of this pair, which answers so many calls.
+fn start_server(pair: &Pair, bytes: usize, calls: u64) -> Outcome<Partner> {
+    Ok(Partner::start(1, || {
+        let me = pair.join(1).expect("the region is there");
+        let mut buffer = vec![0; bytes];
+        for _ in 0..calls {
+            let call = me.recv().expect("the partner lives");
+            call.copy_to(black_box(&mut buffer));
+            call.reply(black_box(&buffer)).expect("the partner lives");
+        }
+    })?)
+}
+
 /// Calls with `bytes` there and back, `at_once` of them under way at a time: how many a second are answered.
 pub fn calls_at_once(
     config: Config,
@@ -127,15 +132,7 @@ pub fn calls_at_once(
 ) -> Outcome<Stream> {
     let name = create(config)?;
     let pair = Pair::of(&name, wait)?;
-    let partner = Partner::start(1, || {
-        let me = pair.join(1).expect("the region is there");
-        let mut buffer = vec![0; bytes];
-        for _ in 0..calls {
-            let call = me.recv().expect("the partner lives");
-            call.copy_to(black_box(&mut buffer));
-            call.reply(black_box(&buffer)).expect("the partner lives");
-        }
-    })?;
+    let partner = start_server(&pair, bytes, calls)?;
     let me = pair.join(0)?;
     let mut buffer = vec![1; bytes];
     let mut under_way = VecDeque::with_capacity(at_once);
