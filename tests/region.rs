@@ -440,7 +440,7 @@ fn memory_is_the_table_and_the_mailboxes_in_use() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(256));
     let geometry = geometry(256, 1024, 2 << 20);
-    assert_eq!((geometry.small(), with_arena(&geometry)), (80 << 10, 2128 << 10), "as documented");
+    assert_eq!((geometry.small(), geometry.pages_of_mail().end), (80 << 10, 2128 << 10), "as documented");
     let memory = || scratch.open().inspect().memory;
     assert_eq!(region.inspect().size, geometry.size());
     assert_eq!(memory(), geometry.table());

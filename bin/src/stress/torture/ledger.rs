@@ -30,7 +30,8 @@ const ACKNOWLEDGED: usize = GROUP + 2;
 pub enum Fate {
     /// It was sent.
     Sent,
-    /// It was a train that ended in an error, or was never begun; it may come, or not.
+    /// It was a train, or a message whose sender waited for its acknowledgement, that ended in an error, or was never begun;
+    /// it may come, or not.
     Given,
     /// Its sender died over it and those up to so many after it: they may come, but only those before one that does.
     Doubt(u64),

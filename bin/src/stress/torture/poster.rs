@@ -72,7 +72,8 @@ impl<'a> Poster<'a> {
         also: impl FnOnce(&Self) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         if self.random.random_ratio(3, 4) {
-            if let Some((to, number)) = self.one(post)? {
+            let verb_of = |poster: &mut Self, is_train| poster.verb(is_train, true);
+            if let Some((to, number)) = self.one(post, verb_of)? {
                 self.close(to, number);
             }
             return also(self);
@@ -80,7 +81,7 @@ impl<'a> Poster<'a> {
         let batch = post.begin();
         let mut sent = vec![];
         for _ in 0..self.random.random_range(1..=BATCH) {
-            sent.extend(self.one(post)?);
+            sent.extend(self.one(post, |poster, is_train| poster.verb(is_train, false))?);
             pause(&mut self.random);
         }
         also(self)?;
@@ -103,10 +104,12 @@ impl<'a> Poster<'a> {
         line.ledger.close(number);
     }
 
-    fn verb(&mut self, is_train: bool) -> Verb {
+    /// How the next message is sent; alone, perhaps, so that it is known at once whether it was.
+    fn verb(&mut self, is_train: bool, is_alone: bool) -> Verb {
         let longest = if is_train { 20_000 } else { [100, 100, 100, 2000][self.random.random_range(0..4)] };
         let time = Duration::from_micros(self.random.random_range(0..longest));
-        match self.random.random_range(0..8) {
+        match self.random.random_range(0..9) {
+            8 if !is_train && is_alone => Verb::Sync(time),
             0..3 if self.waits => Verb::Wait,
             0..3 => Verb::Within(Duration::from_millis(5)),
             3..5 if !is_train => Verb::Try,
@@ -116,14 +119,18 @@ impl<'a> Poster<'a> {
     }
 
     /// Sends the next message to some rank; its number if it will not be sent again.
-    fn one(&mut self, post: &impl Post) -> Result<Option<(usize, u64)>, Failure> {
+    fn one(
+        &mut self,
+        post: &impl Post,
+        verb: impl FnOnce(&mut Self, bool) -> Verb,
+    ) -> Result<Option<(usize, u64)>, Failure> {
         let to = self.random.random_range(0..self.lines.len());
         let mut bytes = std::mem::take(&mut self.bytes);
         let line = &self.lines[to];
         let number = line.next;
         let is_train = matches!(line.parcels.pack(number, false, &mut bytes), Shape::Train(_));
         line.ledger.intend(number);
-        let verb = self.verb(is_train);
+        let verb = verb(self, is_train);
         let result = self.call(post, verb, to, &bytes);
         self.bytes = bytes;
         let is_done = match result {
@@ -140,6 +147,13 @@ impl<'a> Poster<'a> {
         }
         if !is_train {
             if !is_done {
+                if let Verb::Sync(_) = verb {
+                    // It may have been sent.
+                    let line = &mut self.lines[to];
+                    line.ledger.settle(number, Fate::Given);
+                    line.ledger.close(number);
+                    line.next += 1;
+                }
                 return Ok(None);
             }
             self.lines[to].last_whole = number;

@@ -11,6 +11,8 @@ pub enum Verb {
     Try,
     /// In place; sends only.
     Draft(Duration),
+    /// Until it is acknowledged; sends only.
+    Sync(Duration),
 }
 
 /// What sends.
@@ -35,6 +37,7 @@ macro_rules! post {
                     Verb::Wait => self.send(to, bytes),
                     Verb::Within(time) => self.send_timeout(to, bytes, time),
                     Verb::Try => self.try_send(to, bytes),
+                    Verb::Sync(time) => self.send_sync_timeout(to, bytes, time),
                     Verb::Draft(time) => {
                         // One is thought better of.
                         drop(self.try_reserve(to, bytes.len()));
@@ -58,7 +61,9 @@ macro_rules! fetch {
             fn fetch(&self, verb: Verb, source: Source) -> Result<Mail<'_>, RecvError> {
                 match verb {
                     Verb::Wait => self.recv_from(source),
-                    Verb::Within(time) | Verb::Draft(time) => self.recv_from_timeout(source, time),
+                    Verb::Within(time) | Verb::Draft(time) | Verb::Sync(time) => {
+                        self.recv_from_timeout(source, time)
+                    }
                     Verb::Try => self.try_recv_from(source),
                 }
             }
