@@ -436,6 +436,123 @@ fn what_a_caller_that_died_left_takes_no_cell_from_its_successor() {
 }
 
 #[test]
+fn callers_that_died_one_after_the_other_fill_no_lane() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2));
+    let server = region.join(SERVER).expect("a free rank");
+    for _ in 0..4 {
+        let caller = scratch.open().join(0).expect("a free rank");
+        // Fewer than there are credits: none of them looks for answers.
+        for _ in 0..50 {
+            std::mem::forget(caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit"));
+        }
+        let calls = std::iter::from_fn(|| server.recv_timeout(SHORT).ok());
+        let answered = calls.map(|call| call.try_reply(b"!").expect("a cell")).count();
+        assert_eq!(answered, 50);
+        kill_endpoint(caller);
+        assert!(matches!(server.recv_timeout(GUARD), Err(RecvError::PeerDead(0))));
+    }
+}
+
+#[test]
+fn long_answers_to_calls_on_the_line_that_were_given_up_fill_no_lane() {
+    let (_scratch, caller, server) = pair(Config::ranks(2));
+    for _ in 0..=RETURN_CELLS {
+        drop(caller.try_call(SERVER, b"small").expect("the line is free"));
+        server.try_recv().expect("a call").try_reply(&pattern(100, 0)).expect("a cell, and room");
+    }
+    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit");
+    server.try_recv().expect("the call").try_reply(b"short").expect("a cell");
+    assert_eq!(*call.reply().expect("an answer"), *b"short");
+}
+
+#[test]
+fn calls_to_a_life_that_is_over_have_no_credit_of_the_next() {
+    let (scratch, caller, server) = pair(Config::ranks(2));
+    let ask = || caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit");
+    let calls: Vec<_> = (0..CREDITS).map(|_| ask()).collect();
+    kill_endpoint(server);
+    let server = scratch.open().join(SERVER).expect("a free rank");
+    let next = ask();
+    // After those that were for the life before.
+    server.recv_timeout(GUARD).expect("the call").reply(b"next").expect("an answer");
+    assert_eq!(*next.reply().expect("an answer"), *b"next");
+    for call in calls {
+        assert_eq!(call.reply().unwrap_err(), CallError::PeerDead);
+    }
+}
+
+#[test]
+fn a_reset_gives_back_the_credits_of_what_it_gave_up() {
+    for is_dropped in [true, false] {
+        let (_scratch, caller, mut server) = pair(Config::ranks(2));
+        let calls: Vec<_> =
+            (0..CREDITS).map(|_| caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit")).collect();
+        server.reset(0).expect("a request");
+        assert_eq!(caller.send(SERVER, b"lost"), Err(SendError::Reset));
+        assert!(matches!(server.try_recv(), Err(RecvError::Empty)), "it takes the reset");
+        if is_dropped {
+            drop(calls);
+        } else {
+            for call in calls {
+                assert_eq!(call.reply().unwrap_err(), CallError::Dropped);
+            }
+        }
+        let calls: Vec<_> =
+            (0..CREDITS).map(|_| caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit")).collect();
+        for _ in 0..CREDITS {
+            server.try_recv().expect("a call").reply(b"again").expect("an answer");
+        }
+        for call in calls {
+            assert_eq!(*call.reply().expect("an answer"), *b"again");
+        }
+    }
+}
+
+#[test]
+fn who_could_only_wait_for_its_own_answers_is_told() {
+    let (_scratch, me, _other) = pair(Config::ranks(2));
+    (0..CREDITS).for_each(|_| drop(me.try_call(0, &pattern(LONG, 0)).expect("a credit")));
+    let full = CallError::Request(SendError::Full);
+    assert_eq!(me.call(0, &pattern(LONG, 0)).unwrap_err(), full);
+}
+
+#[test]
+fn forged_words_of_a_reader_end_no_lane_for_good() {
+    type Forge = fn(&Lane);
+    let forges: [Forge; 3] = [
+        |returns| returns.consumer.reset_request.store(1, Relaxed),
+        |returns| returns.consumer.head.store(1 << 40, Relaxed),
+        |returns| {
+            // A stamp that makes no sense has the lane begun anew; then nobody seems to have asked for that.
+            returns.cells.at(1).stamp.store(77, Relaxed);
+        },
+    ];
+    for (at, forge) in forges.into_iter().enumerate() {
+        let (scratch, caller, server) = pair(Config::ranks(2));
+        let round = || {
+            let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit");
+            let answered = server.try_recv().expect("the call").try_reply(b"!").is_ok();
+            // As it does that has time: what is lacking is asked for, given, and taken.
+            let heard = (0..3).map(|_| call.try_reply()).find(|heard| !matches!(heard, Ok(None)));
+            answered && matches!(heard, Some(Ok(Some(_))))
+        };
+        assert!(round());
+        let returns = Wire::new(&scratch, 0, SERVER).mailbox.returns;
+        forge(&returns);
+        if at == 2 {
+            let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit");
+            forge(&returns);
+            assert!(matches!(call.try_reply(), Err(CallError::Corrupt)));
+            returns.consumer.reset_request.store(0, Relaxed);
+            server.try_recv().expect("a call").try_reply(b"late").expect("a cell");
+        }
+        let failed = (0..3 * RETURN_CELLS).filter(|_| !round()).count();
+        assert!(failed < 3, "{at}: {failed}");
+    }
+}
+
+#[test]
 fn a_call_that_is_dropped_is_told_at_once() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     caller.send(SERVER, b"held").expect("room");
@@ -698,6 +815,14 @@ fn a_wait_for_the_answer_of_a_server_that_waits_for_its_caller_says_so() {
             drop(server.join().expect("a server"));
         }
     }
+    // One that waits for an acknowledgement, and spins.
+    let (_scratch, caller, server) = pair(Config::ranks(2));
+    server.set_wait(Wait::Spin);
+    let call = caller.try_call(SERVER, b"?").expect("room");
+    let server = thread::spawn(move || server.send_sync(0, b"mail").map(|()| server));
+    assert_eq!(call.reply_timeout(GUARD).unwrap_err(), CallError::Held);
+    drop(caller.recv().expect("mail"));
+    drop(server.join().expect("a server"));
 }
 
 #[test]

@@ -186,6 +186,22 @@ fn who_could_only_wait_for_itself_is_told() {
 }
 
 #[test]
+fn a_half_that_is_left_alone_in_a_wait_for_the_other_is_told() {
+    for how in [Wait::Spin, Wait::Adaptive, Wait::Block] {
+        let (_scratch, a, _b) = pair(Config::ranks(2));
+        a.set_wait(how);
+        let (sender, receiver) = a.split();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                thread::sleep(SHORT);
+                drop(receiver);
+            });
+            assert_eq!(sender.send_sync_timeout(0, b"me", GUARD), Err(SendError::Full));
+        });
+    }
+}
+
+#[test]
 fn a_rank_that_nobody_has_joined_is_waited_for() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(2));

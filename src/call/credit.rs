@@ -31,6 +31,9 @@ impl Operation for Credit<'_> {
             return Ok(true);
         }
         place?;
+        if self.is_in_vain() {
+            return Err(SendError::Full.into());
+        }
         match end {
             None => self.starved.check(self.member, self.peer).map(|()| false),
             Some(Status::Left) => Err(SendError::PeerLeft(self.peer.to).into()),
@@ -40,6 +43,10 @@ impl Operation for Credit<'_> {
 
     fn step(&mut self) -> Result<Step, CallError> {
         Ok(Step::Done)
+    }
+
+    fn is_in_vain(&self) -> bool {
+        self.peer.to == self.member.rank()
     }
 
     fn fall_asleep(&self) {

@@ -165,7 +165,7 @@ impl<'a> Call<'a> {
             }
         }
         let seq = sender.request(peer.to, epoch, request, deadline, Some(receiver.parts()))?;
-        peer.answers.expect(CallId::of_message(seq), epoch);
+        peer.answers.expect(seq, epoch);
         Ok(seq)
     }
 
@@ -382,6 +382,9 @@ impl Operation for Waiting<'_, '_> {
 impl Drop for Call<'_> {
     #[inline(always)]
     fn drop(&mut self) {
+        if let Way::Line(_) = self.way.get() {
+            self.peer.answers.has_stray.set(true);
+        }
         self.end();
     }
 }

@@ -109,6 +109,9 @@ impl Sender {
     /// rank, those included whose sender gave up; one more waits. To oneself it is [`SendError::Full`], unless another
     /// thread has the other half. Other errors as of [`Sender::send`].
     ///
+    /// A receiver that dies just when it acknowledges may have said so already: then this is `Ok`, and the rank's next holder
+    /// gets the message again, marked.
+    ///
     /// Two ranks that send to each other so, and receive nothing meanwhile, wait for ever.
     ///
     /// Cost: that of two messages.

@@ -20,10 +20,15 @@ pub struct Answers {
     /// Whether the lane's arena was seen to have memory.
     has_arena: Private<bool>,
     asked: RefCell<Vec<Asked>>,
+    /// Whether a call on the line was given up, whose answer may come here: it has no credit, and is to be taken in
+    /// before the line is used again.
+    pub has_stray: Private<bool>,
 }
 
 struct Asked {
     id: CallId,
+    /// The request's number.
+    seq: Option<u64>,
     /// Of the server's life that it is for.
     epoch: u64,
     /// Whether somebody wants the answer.
@@ -55,7 +60,12 @@ impl Answers {
             // A predecessor asked.
             member.begin_reset();
         }
-        Self { lane: lane.into(), has_arena: false.into(), asked: RefCell::default() }
+        Self {
+            lane: lane.into(),
+            has_arena: false.into(),
+            asked: RefCell::default(),
+            has_stray: false.into(),
+        }
     }
 
     /// Whether one call more may be under way, to the server's life of this epoch. Takes in what is there if it seems not.
@@ -63,16 +73,26 @@ impl Answers {
         if self.asked.borrow().len() < CREDITS {
             return Ok(true);
         }
+        // Asked before the lane is looked at: a server answers a request before it is done with it. One that was given up
+        // in a reset is done with, too, and never answered.
+        let is_over = |asked: &Asked| {
+            let is_done = |seq| peer.producer.is_acknowledged(seq).unwrap_or(false);
+            !asked.is_wanted && asked.seq.is_some_and(is_done)
+        };
+        let over: Vec<CallId> =
+            self.asked.borrow().iter().filter(|asked| is_over(asked)).map(|asked| asked.id).collect();
         self.take_in(member, peer)?;
         let mut asked = self.asked.borrow_mut();
+        asked.retain(|asked| !over.contains(&asked.id));
         // All that earlier lives said was there.
         asked.retain(|asked| asked.is_wanted || asked.epoch >= epoch);
-        Ok(asked.iter().filter(|asked| asked.answer.is_none()).count() < CREDITS)
+        Ok(asked.iter().filter(|asked| asked.answer.is_none() && asked.epoch >= epoch).count() < CREDITS)
     }
 
     /// A call with this id was sent to the server's life of this epoch.
-    pub fn expect(&self, id: CallId, epoch: u64) {
-        self.asked.borrow_mut().push(Asked { id, epoch, is_wanted: true, answer: None });
+    pub fn expect(&self, seq: u64, epoch: u64) {
+        let id = CallId::of_message(seq);
+        self.asked.borrow_mut().push(Asked { id, seq: Some(seq), epoch, is_wanted: true, answer: None });
     }
 
     /// Nobody wants the answer to that call any more.
@@ -129,17 +149,24 @@ impl Answers {
         all.swap_remove(at).answer
     }
 
-    /// Takes in all that is in the lane.
-    fn take_in(&self, member: &Member, peer: &Outgoing) -> Result<(), AnswerError> {
+    /// Takes in all that is in the lane. Nothing where this half lost its rank.
+    pub fn take_in(&self, member: &Member, peer: &Outgoing) -> Result<(), AnswerError> {
         if member.check().is_err() {
             return Ok(()); // The lane is a successor's.
         }
         let lane = self.lane.borrow();
-        if lane.is_resetting() {
-            if !lane.take_reset() {
-                return Ok(());
-            }
+        if lane.is_resetting() && lane.take_reset() {
             member.end_reset();
+        } else if lane.is_reset_forged() {
+            // Its server would not see that one is asked for, or wait for one to be taken that nobody asked for.
+            drop(lane);
+            return self.begin_anew(member);
+        } else if lane.is_resetting() {
+            return Ok(());
+        }
+        if lane.unsettled() > 0 {
+            // A peer overwrote it.
+            lane.settle();
         }
         // More is not there at once, unless the server goes on meanwhile.
         for _ in 0..RETURN_CELLS {
@@ -150,8 +177,7 @@ impl Answers {
                 }
                 _ => {
                     drop(lane);
-                    self.begin_anew(member);
-                    return Err(AnswerError::Corrupt);
+                    return self.begin_anew(member);
                 }
             }
         }
@@ -179,7 +205,7 @@ impl Answers {
             match at {
                 Some(at) => all[at].answer = answer,
                 // It has no credit of its own: there is but one.
-                None => all.push(Asked { id, epoch: 0, is_wanted: true, answer }),
+                None => all.push(Asked { id, seq: None, epoch: 0, is_wanted: true, answer }),
             }
         } else if let Some(at) = at {
             all.swap_remove(at);
@@ -211,11 +237,15 @@ impl Answers {
     /// Has the server begin the lane anew. Whatever was under way has no answer. What is asked from now on comes after this,
     /// and the server looks for it before it answers.
     #[cold]
-    fn begin_anew(&self, member: &Member) {
+    fn begin_anew(&self, member: &Member) -> Result<(), AnswerError> {
+        let was_resetting = self.lane.borrow().is_resetting();
         let lane = self.lane.borrow().request_reset();
         self.lane.replace(lane);
-        member.begin_reset();
+        if !was_resetting {
+            member.begin_reset();
+        }
         self.asked.borrow_mut().clear();
+        Err(AnswerError::Corrupt)
     }
 }
 

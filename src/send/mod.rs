@@ -197,12 +197,23 @@ impl Outbox {
             word.fetch_or(1 << (me % 64), release(Edge::Opened));
         }
         let mailbox = region.segment.mailbox(me, to);
+        let producer = Producer::recover(mailbox.mail, member.epoch())?;
         let caller = Caller::resume(mailbox.call);
         let answers = Answers::resume(mailbox.returns, member);
-        let producer = Producer::recover(mailbox.mail, member.epoch())?;
         let limit = INLINE.min(member.limit).into();
         let drafting = false.into();
-        Ok(self.peers.get_or_make(to, || Outgoing { to, record, producer, caller, answers, limit, drafting }))
+        let peer = self.peers.get_or_make(to, || Outgoing {
+            to,
+            record,
+            producer,
+            caller,
+            answers,
+            limit,
+            drafting,
+        });
+        // What former lives did not look at is nobody's, and takes the cells of this one's calls.
+        let _ = peer.answers.take_in(member, peer);
+        Ok(peer)
     }
 }
 
@@ -212,6 +223,10 @@ impl Outgoing {
     pub fn ask(&self, member: &Member, epoch: u64, bytes: &[u8]) -> Option<u64> {
         if bytes.len() > INLINE || !self.caller.is_free(epoch) {
             return None;
+        }
+        if self.answers.has_stray.take() {
+            // If it makes no sense, the next call that looks there is told.
+            let _ = self.answers.take_in(member, self);
         }
         let stamp = self.caller.ask(epoch, self.producer.tail(), member.epoch() as u8, bytes);
         self.ring(member);

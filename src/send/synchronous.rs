@@ -34,7 +34,7 @@ impl<'a> Synchronous<'a> {
     /// It was sent as message `seq`.
     pub fn expect(&mut self, seq: u64) {
         let id = CallId::of_message(seq);
-        self.peer.answers.expect(id, self.epoch);
+        self.peer.answers.expect(seq, self.epoch);
         self.id = Some((seq, id));
     }
 
@@ -67,7 +67,9 @@ impl Operation for Synchronous<'_> {
 
     fn check(&mut self, query: bool) -> Result<bool, SendError> {
         let Self { member, peer, .. } = *self;
+        member.check()?;
         let place = member.check_place(query);
+        let is_over = is_in_vain(member, peer);
         // An honest receiver says so before its head does.
         let has_passed = match self.id {
             Some((seq, _)) => peer.producer.is_acknowledged(seq)?,
@@ -85,6 +87,9 @@ impl Operation for Synchronous<'_> {
             return Ok(true);
         }
         place?;
+        if is_over {
+            return Err(SendError::Full);
+        }
         match end {
             Some(Status::Left) => Err(SendError::PeerLeft(peer.to)),
             Some(_) => Err(SendError::PeerDead(peer.to)),
@@ -95,6 +100,14 @@ impl Operation for Synchronous<'_> {
 
     fn step(&mut self) -> Result<Step, SendError> {
         Ok(Step::Done)
+    }
+
+    fn begin_wait(&self) {
+        self.member.announce(Source::Rank(self.peer.to));
+    }
+
+    fn is_in_vain(&self) -> bool {
+        is_in_vain(self.member, self.peer)
     }
 
     fn fall_asleep(&self) {

@@ -74,6 +74,7 @@ impl Incoming {
         } else {
             // Its caller sees it from the head of the mailbox.
             self.pass(member, descriptor.seq);
+            self.ring_caller(member);
         }
     }
 
@@ -88,6 +89,8 @@ impl Incoming {
         }
         // First the word, then the room; the sender is rung for both.
         self.pass(member, descriptor.seq);
+        // It may wait for one more to be under way, as a caller does.
+        self.ring_caller(member);
     }
 
     /// Whether the life goes on whose call this is.
@@ -124,6 +127,8 @@ impl<'a> Answering<'a> {
     /// Claims room for it, if there is some; whether there is.
     fn claim(&mut self) -> Result<bool, SendError> {
         let Self { member, peer, .. } = *self;
+        // A look at the lane may write there, and where the rank is lost it is a successor's.
+        member.check()?;
         let (answers, len) = (&peer.answers, self.bytes.len());
         if len > member.whole {
             return Err(SendError::TooLarge { limit: member.whole as u64 });
