@@ -3,8 +3,8 @@
 use super::starved::Starved;
 use crate::error::{CallError, SendError};
 use crate::half::Member;
-use crate::rank::{Source, Status};
-use crate::send::Outgoing;
+use crate::rank::Source;
+use crate::send::{Outgoing, ended};
 use crate::wait::{Operation, Step};
 
 /// For one call more to the server's life of this epoch.
@@ -36,8 +36,7 @@ impl Operation for Credit<'_> {
         }
         match end {
             None => self.starved.check(self.member, self.peer).map(|()| false),
-            Some(Status::Left) => Err(SendError::PeerLeft(self.peer.to).into()),
-            Some(_) => Err(SendError::PeerDead(self.peer.to).into()),
+            Some(end) => Err(ended(self.peer.to, end).into()),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::error::{CallError, SendError};
 use crate::half::Bytes;
 use crate::rank::{Source, Status};
 use crate::ring::Corrupt;
-use crate::send::{Answer, Outgoing, taker};
+use crate::send::{Answer, Outgoing, end_of_taker, living_taker};
 use crate::wait::pace::{self, CALL_PAUSES};
 use crate::wait::{Deadline, Operation, Step, drive, look_soon};
 use core::cell::Cell as Private;
@@ -133,11 +133,7 @@ impl<'a> Call<'a> {
             // What was sent before comes before.
             outbox.flush(member);
         }
-        let life = member.region.registry.life(to);
-        let epoch = taker(life);
-        if !life.joined() && life.epoch() != 0 {
-            return Err(CallError::Request(SendError::PeerLeft(to)));
-        }
+        let epoch = living_taker(member, to)?;
         let way = match peer.ask(member, epoch, request) {
             Some(stamp) => Way::Line(stamp),
             None => Way::Lane(Self::begin_in_lane(me, peer, epoch, request, deadline)?),
@@ -164,7 +160,7 @@ impl<'a> Call<'a> {
                 return Err(if deadline.is_now() { SendError::Full.into() } else { CallError::Timeout });
             }
         }
-        let seq = sender.request(peer.to, epoch, request, deadline, Some(receiver.parts()))?;
+        let seq = sender.ask(peer.to, (Kind::Call, epoch), request, deadline, Some(receiver.parts()))?;
         peer.answers.expect(seq, epoch);
         Ok(seq)
     }
@@ -298,20 +294,12 @@ impl<'a> Call<'a> {
             // An answer that is there comes first.
             return self.look()?.ok_or(lost.into()).map(Some);
         }
-        let to = self.peer.to;
         // A server answers before it acknowledges. A successor acknowledges, too: then there is one.
         let is_done = match self.way.get() {
             Way::Lane(seq) => self.peer.producer.is_acknowledged(seq).inspect_err(|_| self.end())?,
             _ => false,
         };
-        let epoch = member.region.registry.life(to).epoch();
-        let end = if epoch > self.epoch {
-            Some(Status::Dead)
-        } else if epoch == self.epoch {
-            member.end_of(to, query)
-        } else {
-            None
-        };
+        let end = end_of_taker(member, self.peer.to, self.epoch, query);
         if !is_done && end.is_none() {
             return Ok(None);
         }

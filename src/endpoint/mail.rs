@@ -99,8 +99,8 @@ impl<'a> Mail<'a> {
     /// [`Region::max_whole`](crate::Region::max_whole) bytes, go through a lane that is the caller's for answers. There is
     /// a cell for each; but one above 48 bytes waits while those that were given before it, and that their caller has not
     /// looked for, take the room. So two ranks that answer each other at length, and look for no answer meanwhile, may
-    /// wait for ever: [`Mail::reply_timeout`] hands the call back. On an error the call is dropped, and so is a mail that is no call:
-    /// [`ReplyError::NotACall`].
+    /// wait for ever: [`Mail::reply_timeout`] hands the call back. On an error the call is dropped, and so is a mail that is
+    /// no call: [`ReplyError::NotACall`].
     #[inline(always)]
     pub fn reply(self, bytes: &[u8]) -> Result<(), ReplyError> {
         Ok(self.answer(Kind::Answer, bytes, Deadline::Never)?)

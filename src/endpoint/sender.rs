@@ -201,18 +201,6 @@ impl Sender {
         Ok(Draft::new(outbox, member, peer, slot))
     }
 
-    /// Sends a request to the life of `to` that has this epoch; its sequence number.
-    pub(crate) fn request(
-        &self,
-        to: u32,
-        epoch: u64,
-        bytes: &[u8],
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<u64, SendError> {
-        self.ask(to, (Kind::Call, epoch), bytes, deadline, receiving)
-    }
-
     pub(crate) fn send_synchronously(
         &self,
         to: u32,
@@ -235,8 +223,9 @@ impl Sender {
         if is_done { Ok(()) } else { Err(SendError::Timeout) }
     }
 
-    /// Sends what its receiver answers in the return lane; its sequence number.
-    fn ask(
+    /// Sends what its receiver answers in the return lane, of this kind and with this number in its envelope: of a call the
+    /// epoch that it is for. Its sequence number.
+    pub(crate) fn ask(
         &self,
         to: u32,
         (kind, number): (Kind, u64),

@@ -49,7 +49,7 @@ pub struct Member {
     batches: Private<u32>,
     /// How many drains are.
     drains: Private<u32>,
-    /// How many return lanes it asks to begin anew.
+    /// How many return lanes it has asked a reset of.
     resets: Private<u32>,
     /// The longest message, in bytes.
     pub limit: usize,

@@ -23,7 +23,7 @@
 //! the change from one to the other. A process registers for barriers before its first join.
 //!
 //! Two sleepers on one word do not disturb each other, because
-//! - nobody stores to the word: whoever changes it sets or clears bits, and leaves the others' as they are;
+//! - nobody stores to the word: a process that changes it sets or clears bits, and leaves the others as they are;
 //! - a sleeper clears its own bits only, when it goes, and the sleeper for another bit sleeps on;
 //! - a process that claims a rank finds bits of its former life set. It *rings* them: if somebody sleeps there after all,
 //!   such as a process that lost the rank, it wakes and looks;

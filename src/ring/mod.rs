@@ -19,7 +19,7 @@ mod seq_set;
 pub use call_line::{Answer, Caller, Server};
 pub use consumer::Consumer;
 pub use descriptor::Descriptor;
-pub use producer::{Producer, PushError, Slack, Slot};
+pub use producer::{Producer, PushError, Slack, Slot, is_below};
 
 use crate::abi::{ARENA_ALIGN, Cell, Envelope, Kind, Location, step};
 use crate::memory::Lane;

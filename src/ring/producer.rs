@@ -371,9 +371,15 @@ impl Producer {
     ///
     /// Cost: the line of `head`.
     pub fn is_acknowledged(&self, seq: u64) -> Result<bool, Corrupt> {
+        Ok(is_below(seq, self.acknowledged()?))
+    }
+
+    /// The number of the oldest message that is not acknowledged.
+    ///
+    /// Cost: the line of `head`.
+    pub fn acknowledged(&self) -> Result<u64, Corrupt> {
         self.refresh()?;
-        let tail = self.tail.get();
-        Ok(tail.wrapping_sub(self.head.get()) < tail.wrapping_sub(seq))
+        Ok(self.head.get())
     }
 
     /// The sender's counters.
@@ -402,6 +408,11 @@ impl Producer {
     fn arena_len(&self) -> u64 {
         self.lane.arena.len() as u64 * 8
     }
+}
+
+/// Whether message `seq` comes before message `other`.
+pub fn is_below(seq: u64, other: u64) -> bool {
+    (seq.wrapping_sub(other) as i64) < 0
 }
 
 #[inline(always)]

@@ -2,16 +2,15 @@
 //!
 //! Whenever a call looks for its answer it takes in all that is there, also what other calls wait for: so one that is not
 //! looked at keeps no room from the others, and the server never waits for a cell. Each call through the mailbox, and each
-//! message whose sender waits for its acknowledgement, has a
-//! *credit* from its request until its answer was seen, or its server's life is over; there are as many as a lane has room
-//! for. One that was given up keeps it.
+//! message whose sender waits for its acknowledgement, has a *credit* from its request until its answer was seen, or its
+//! server's life is over; there are as many as a lane has room for. One that was given up keeps it.
 
 use super::Outgoing;
 use crate::abi::{CREDITS, CallId, Kind, RETURN_CELLS};
 use crate::error::SendError;
 use crate::half::{Bytes, Member};
 use crate::memory::Lane;
-use crate::ring::{Consumer, Descriptor};
+use crate::ring::{Consumer, Descriptor, is_below};
 use core::cell::{Cell as Private, RefCell};
 
 /// The calls to one rank that are under way, and the reading end of the lane that brings their answers.
@@ -73,19 +72,13 @@ impl Answers {
         if self.asked.borrow().len() < CREDITS {
             return Ok(true);
         }
-        // Asked before the lane is looked at: a server answers a request before it is done with it. One that was given up
-        // in a reset is done with, too, and never answered.
-        let is_over = |asked: &Asked| {
-            let is_done = |seq| peer.producer.is_acknowledged(seq).unwrap_or(false);
-            !asked.is_wanted && asked.seq.is_some_and(is_done)
-        };
-        let over: Vec<CallId> =
-            self.asked.borrow().iter().filter(|asked| is_over(asked)).map(|asked| asked.id).collect();
+        // Read before the lane is looked at: a server answers a request before it is done with it. One that was given up in
+        // a reset is done with, too, and never answered. And all that earlier lives answered is in the lane.
+        let head = peer.producer.acknowledged().ok();
         self.take_in(member, peer)?;
+        let is_done = |seq: Option<u64>| seq.zip(head).is_some_and(|(seq, head)| is_below(seq, head));
         let mut asked = self.asked.borrow_mut();
-        asked.retain(|asked| !over.contains(&asked.id));
-        // All that earlier lives said was there.
-        asked.retain(|asked| asked.is_wanted || asked.epoch >= epoch);
+        asked.retain(|asked| asked.is_wanted || asked.epoch >= epoch && !is_done(asked.seq));
         Ok(asked.iter().filter(|asked| asked.answer.is_none() && asked.epoch >= epoch).count() < CREDITS)
     }
 
@@ -160,7 +153,7 @@ impl Answers {
         } else if lane.is_reset_forged() {
             // Its server would not see that one is asked for, or wait for one to be taken that nobody asked for.
             drop(lane);
-            return self.begin_anew(member);
+            return self.ask_for_reset(member);
         } else if lane.is_resetting() {
             return Ok(());
         }
@@ -177,7 +170,7 @@ impl Answers {
                 }
                 _ => {
                     drop(lane);
-                    return self.begin_anew(member);
+                    return self.ask_for_reset(member);
                 }
             }
         }
@@ -234,10 +227,10 @@ impl Answers {
         Bytes::copy(lane.words(descriptor), descriptor.len).map_err(|_| AnswerError::NoMemory)
     }
 
-    /// Has the server begin the lane anew. Whatever was under way has no answer. What is asked from now on comes after this,
+    /// Asks the server for a reset of the lane. What was under way has no answer. What is asked from now on comes after this,
     /// and the server looks for it before it answers.
     #[cold]
-    fn begin_anew(&self, member: &Member) -> Result<(), AnswerError> {
+    fn ask_for_reset(&self, member: &Member) -> Result<(), AnswerError> {
         let was_resetting = self.lane.borrow().is_resetting();
         let lane = self.lane.borrow().request_reset();
         self.lane.replace(lane);

@@ -19,11 +19,12 @@ use crate::abi::{INLINE, Rank};
 use crate::error::SendError;
 use crate::half::{ByRank, Member};
 use crate::memory::Shared;
-use crate::rank::Life;
+use crate::rank::{Life, Status};
 use crate::ring::{Caller, Corrupt, Producer, Slot, count};
 use crate::sync::{Edge, release};
 use crate::wait::Interrupted;
 use core::cell::{Cell as Private, RefCell};
+use core::cmp::Ordering;
 
 /// A mailbox that this endpoint writes to.
 pub struct Outgoing {
@@ -260,6 +261,26 @@ impl Outgoing {
             Ok(())
         }
     }
+}
+
+/// The epoch of the life that takes what is sent to `to` for one life only; an error where the rank has left.
+pub fn living_taker(member: &Member, to: u32) -> Result<u64, SendError> {
+    let life = member.region.registry.life(to);
+    if !life.joined() && life.epoch() != 0 { Err(SendError::PeerLeft(to)) } else { Ok(taker(life)) }
+}
+
+/// How the life of `to` that has this epoch, or is to have it, has ended; without `query` a death goes unnoticed.
+pub fn end_of_taker(member: &Member, to: u32, epoch: u64, query: bool) -> Option<Status> {
+    match member.region.registry.life(to).epoch().cmp(&epoch) {
+        Ordering::Greater => Some(Status::Dead),
+        Ordering::Equal => member.end_of(to, query),
+        Ordering::Less => None,
+    }
+}
+
+/// What is told of a rank whose life has ended so.
+pub fn ended(to: u32, end: Status) -> SendError {
+    if end == Status::Left { SendError::PeerLeft(to) } else { SendError::PeerDead(to) }
 }
 
 /// The epoch of the holder that takes what is sent to a rank that is in this life.

@@ -1,9 +1,9 @@
 //! A wait for room in a mailbox.
 
-use super::Outgoing;
+use super::{Outgoing, ended};
 use crate::error::SendError;
 use crate::half::Member;
-use crate::rank::{Source, Status};
+use crate::rank::Source;
 use crate::ring::{PushError, Slack, Slot, count};
 use crate::wait::pace::{PATIENT_POLLS, POLL_PAUSES};
 use crate::wait::{Operation, Step};
@@ -126,7 +126,6 @@ pub(super) fn check(
     let Some(end) = member.end_of(peer.to, query) else { return Ok(false) };
     match attempt()? {
         true => Ok(true),
-        false if end == Status::Left => Err(SendError::PeerLeft(peer.to)),
-        false => Err(SendError::PeerDead(peer.to)),
+        false => Err(ended(peer.to, end)),
     }
 }

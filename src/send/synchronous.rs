@@ -1,11 +1,11 @@
 //! A message whose sender waits until it is acknowledged.
 
 use super::room::is_in_vain;
-use super::{Answer, Outgoing, taker};
+use super::{Answer, Outgoing, end_of_taker, ended, living_taker};
 use crate::abi::{CallId, Kind};
 use crate::error::SendError;
 use crate::half::Member;
-use crate::rank::{Source, Status};
+use crate::rank::Source;
 use crate::wait::{Operation, Step};
 
 /// The wait for such a message: first until one more may be under way, and then, once it was sent, for its acknowledgement.
@@ -24,11 +24,7 @@ impl<'a> Synchronous<'a> {
         if is_in_vain(member, peer) {
             return Err(SendError::Full);
         }
-        let life = member.region.registry.life(peer.to);
-        if !life.joined() && life.epoch() != 0 {
-            return Err(SendError::PeerLeft(peer.to));
-        }
-        Ok(Self { member, peer, epoch: taker(life), id: None })
+        Ok(Self { member, peer, epoch: living_taker(member, peer.to)?, id: None })
     }
 
     /// It was sent as message `seq`.
@@ -75,14 +71,7 @@ impl Operation for Synchronous<'_> {
             Some((seq, _)) => peer.producer.is_acknowledged(seq)?,
             None => false,
         };
-        let epoch = member.region.registry.life(peer.to).epoch();
-        let end = if epoch > self.epoch {
-            Some(Status::Dead)
-        } else if epoch == self.epoch {
-            member.end_of(peer.to, query)
-        } else {
-            None
-        };
+        let end = end_of_taker(member, peer.to, self.epoch, query);
         if self.look(true)? {
             return Ok(true);
         }
@@ -91,8 +80,7 @@ impl Operation for Synchronous<'_> {
             return Err(SendError::Full);
         }
         match end {
-            Some(Status::Left) => Err(SendError::PeerLeft(peer.to)),
-            Some(_) => Err(SendError::PeerDead(peer.to)),
+            Some(end) => Err(ended(peer.to, end)),
             None if has_passed => Err(SendError::Corrupt),
             None => Ok(false),
         }
