@@ -129,6 +129,12 @@ impl<'a> Book<'a> {
         &self.page(rank)[half as usize * GROUP]
     }
 
+    /// Counts those of both.
+    pub fn beats(&self, rank: u32) -> u64 {
+        let count = |half| self.beat(rank, half).load(Acquire);
+        count(Half::Sending).wrapping_add(count(Half::Receiving))
+    }
+
     /// The call that this half is in: see `victim`.
     pub fn call(&self, rank: u32, half: Half) -> &'a AtomicU64 {
         &self.page(rank)[half as usize * GROUP + 1]

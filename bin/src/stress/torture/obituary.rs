@@ -34,8 +34,22 @@ struct Told {
     first: u64,
     last: u64,
     strikes: u32,
+    /// The calls of the rank that had returned at the last look that found no end.
+    beats: u64,
     /// Since when there is an end to tell.
     since: Option<Instant>,
+    doubt: Option<Doubt>,
+}
+
+/// The end of this life may be the one that was told: it seemed to go on, as a dead one does whose successor holds the
+/// lock and has not said its first word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Doubt {
+    life: u64,
+    /// The calls of its rank that had returned after that.
+    beats: u64,
+    /// What was told is not how the life before ended.
+    is_misfit: bool,
 }
 
 /// What is wrong with what was told.
@@ -53,34 +67,64 @@ impl Told {
         let may_be_told = u64::from(before.0 == Status::Left);
         let first = before.last_known() - may_be_told;
         let last = if has_word { after.last_end() } else { after.last_known() };
-        Self { first, last, strikes: 0, since: None }
+        Self { first, last, strikes: 0, beats: 0, since: None, doubt: None }
     }
 
-    /// An end was told: not before `before`, and now `after`. The life, if it is certain which.
+    /// An end was told: not before `before`, and now `after`. The life, if it is certain which, but for a doubt about the
+    /// one after it, which is noted where that seems to go on.
     fn hear(
         &mut self,
         before: Option<State>,
         mut after: impl FnMut() -> State,
+        beats: impl FnOnce() -> u64,
     ) -> Result<Option<u64>, Wrong> {
         // A successor that is about to come makes a death look like life, and the end before it the last.
         let first = (self.first + 1).max(before.map_or(0, State::last_known));
-        let last = after().last_end();
+        let after = after();
+        let last = after.last_end();
         if last < first {
             return Err(Wrong::Mistold(last));
         }
-        *self = Self { first, last: last.max(self.last), strikes: 0, since: None };
+        let doubt =
+            (after.0 == Status::Live).then(|| Doubt { life: after.1, beats: beats(), is_misfit: false });
+        *self = Self { first, last: last.max(self.last), strikes: 0, since: None, doubt, ..*self };
         Ok((first == last).then_some(last))
+    }
+
+    /// What was told is not how the life ended that it seems to be of.
+    fn misfit(&mut self, life: u64) -> Result<(), Wrong> {
+        let Some(doubt) = &mut self.doubt else { return Err(Wrong::Mistold(life)) };
+        doubt.is_misfit = true;
+        Ok(())
+    }
+
+    /// So many calls of the rank had returned, and after that things stood as `now`.
+    fn settle(&mut self, beats: u64, now: State) -> Result<(), Wrong> {
+        let Some(doubt) = self.doubt else { return Ok(()) };
+        // Those before it made no call while it went on.
+        if beats == doubt.beats || now.1 != doubt.life {
+            return Ok(());
+        }
+        self.doubt = None;
+        if doubt.is_misfit { Err(Wrong::Mistold(doubt.life - 1)) } else { Ok(()) }
     }
 
     /// The end of this life must be told, as it stands.
     fn due(&self, end: u64) -> Option<u64> {
-        (end > self.last).then_some(end)
+        let is_in_doubt = self.doubt.is_some_and(|doubt| doubt.life == end);
+        (end > self.last && !is_in_doubt).then_some(end)
     }
 
     /// Nothing was told by a call that began when things stood so, and that looks at all that have left, or have a
-    /// successor.
-    fn miss(&mut self, before: State) -> Result<(), Wrong> {
+    /// successor; since then so many calls of the rank have returned.
+    fn miss(&mut self, before: State, beats: u64) -> Result<(), Wrong> {
         let Some(end) = self.due(before.last_known()) else { return Ok(()) };
+        let has_lived = std::mem::replace(&mut self.beats, beats) != beats;
+        if before.0 == Status::Live && !has_lived {
+            // Perhaps that successor is dead, too, and the next one is about to come: it has overwritten how the life
+            // ended that is due.
+            return Ok(());
+        }
         self.strikes += 1;
         if self.strikes < STRIKES {
             return Ok(());
@@ -163,30 +207,44 @@ impl<'a> Obituary<'a> {
             }
             thread::yield_now();
         };
-        let heard = told.hear(before.map(|look| look.0[peer as usize]), after);
+        let heard = told.hear(before.map(|look| look.0[peer as usize]), after, || book.beats(peer));
         book.count(self.rank, Count::Ends, 1);
-        if let Ok(Some(life)) = heard {
-            let (end, is_silent) = book.end_of(peer, life);
-            if is_silent {
-                book.count(self.rank, Count::SilentEnds, 1);
+        let said = match heard {
+            Ok(Some(life)) => {
+                let (end, is_silent) = book.end_of(peer, life);
+                if is_silent {
+                    book.count(self.rank, Count::SilentEnds, 1);
+                }
+                let fits = match end {
+                    End::Death => !is_leave,
+                    End::Leaving => true,
+                    End::Left => is_leave,
+                };
+                if fits { Ok(()) } else { told.misfit(life) }
             }
-            let fits = match end {
-                End::Death => !is_leave,
-                End::Leaving => true,
-                End::Left => is_leave,
-            };
-            if !fits {
-                book.fail_end(self.rank, peer, life, Count::Mistold);
+            uncertain => uncertain.map(drop),
+        };
+        self.judge(peer, said);
+    }
+
+    /// Sees which lives went on when it was told of the one before.
+    fn settle(&mut self) {
+        for peer in 0..self.region.ranks() {
+            let told = &mut self.told[peer as usize];
+            if told.doubt.is_some() {
+                let beats = self.book.beats(peer);
+                let settled = told.settle(beats, state(&self.region, peer));
+                self.judge(peer, settled);
             }
         }
-        self.judge(peer, heard.map(drop));
     }
 
     /// A call that does not wait, and began when things stood so, has found nothing.
     pub fn miss(&mut self, before: &Look) {
+        self.settle();
         for (peer, state) in (0..).zip(&before.0) {
             if peer != self.rank {
-                let missed = self.told[peer as usize].miss(*state);
+                let missed = self.told[peer as usize].miss(*state, self.book.beats(peer));
                 self.judge(peer, missed);
             }
         }
@@ -195,6 +253,7 @@ impl<'a> Obituary<'a> {
     /// Calls that wait go on, the last since `lately`, which took so much longer than it was given; whether all ends
     /// that there were are told.
     pub fn wait(&mut self, lately: Instant, late: Duration, bound: Duration) -> bool {
+        self.settle();
         let now = self.look();
         for (peer, state) in (0..).zip(&now.0) {
             if peer != self.rank {
@@ -229,7 +288,7 @@ mod tests {
 
     fn hear(told: &mut Told, status: Status, epoch: u64) -> Result<Option<u64>, Wrong> {
         let state = State(status, epoch);
-        told.hear(Some(state), || state)
+        told.hear(Some(state), || state, || 0)
     }
 
     #[test]
@@ -255,17 +314,24 @@ mod tests {
 
     #[test]
     fn an_end_that_a_look_does_not_tell_is_seen() {
-        let mut told = told(Live, 3);
+        let (mut told, mut beats) = (told(Live, 3), 0);
+        let mut miss = |state, goes_on| {
+            beats += u64::from(goes_on);
+            told.miss(state, beats)
+        };
         for _ in 0..2 * STRIKES {
-            assert_eq!(told.miss(State(Live, 3)), Ok(()));
-            assert_eq!(told.miss(State(Dead, 3)), Ok(()), "it asks the kernel now and then only");
+            assert_eq!(miss(State(Live, 3), true), Ok(()));
+            assert_eq!(miss(State(Dead, 3), true), Ok(()), "it asks the kernel now and then only");
         }
-        for state in [State(Left, 3), State(Live, 5)] {
-            for _ in 1..STRIKES {
-                assert_eq!(told.miss(state), Ok(()));
+        for _ in 0..=STRIKES {
+            assert_eq!(miss(State(Live, 5), false), Ok(()), "it may be dead, and about to be followed");
+        }
+        for (state, goes_on, first) in [(State(Live, 5), true, 2), (State(Left, 5), false, 1)] {
+            for _ in first..STRIKES {
+                assert_eq!(miss(state, goes_on), Ok(()));
             }
-            assert_eq!(told.miss(state), Err(Wrong::Untold(state.last_known())));
-            assert_eq!(told.miss(state), Ok(()), "it is said once");
+            assert_eq!(miss(state, goes_on), Err(Wrong::Untold(state.last_known())));
+            assert_eq!(miss(state, goes_on), Ok(()), "it is said once");
         }
     }
 
@@ -278,6 +344,27 @@ mod tests {
         thread::sleep(Duration::from_millis(1));
         assert_eq!(wait(State(Dead, 3), Duration::ZERO), Err(Wrong::Untold(3)));
         assert_eq!(wait(State(Dead, 3), Duration::ZERO), Ok(()));
+    }
+
+    #[test]
+    fn an_end_may_be_that_of_the_life_that_seems_to_go_on_until_it_is_seen_to() {
+        for goes_on in [false, true] {
+            for is_misfit in [false, true] {
+                let mut told = told(Live, 3);
+                assert_eq!(hear(&mut told, Live, 4), Ok(Some(3)));
+                if is_misfit {
+                    assert_eq!(told.misfit(3), Ok(()));
+                }
+                assert_eq!(told.settle(0, State(Live, 4)), Ok(()), "it made no call");
+                assert_eq!(told.settle(1, State(Live, 5)), Ok(()), "its successor made it");
+                if goes_on {
+                    let settled = if is_misfit { Err(Wrong::Mistold(3)) } else { Ok(()) };
+                    assert_eq!(told.settle(1, State(Dead, 4)), settled);
+                }
+                assert_eq!(told.due(State(Dead, 4).last_end()), goes_on.then_some(4));
+                assert_eq!(told.due(State(Dead, 5).last_end()), Some(5));
+            }
+        }
     }
 
     #[test]
