@@ -6,8 +6,8 @@ use crate::error::ConfigError;
 /// When the pages of mailboxes are taken from the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Reserve {
-    /// When the first message goes through a mailbox, and those of the arena when the first goes that does not fit a
-    /// cell: [`SendError::NoSpace`](crate::SendError::NoSpace) if there are none, or the memory cgroup does not allow it. Those two
+    /// When the first message goes through a mailbox, and those of each part of its arena when the first goes that lies
+    /// there: [`SendError::NoSpace`](crate::SendError::NoSpace) if there are none, or the memory cgroup does not allow it. Those
     /// messages wait for it.
     #[default]
     AtFirstUse,
@@ -33,9 +33,10 @@ pub struct Config {
 impl Config {
     /// A region of `ranks` participants, 1 to 1024, with arenas of 2 MiB a mailbox, and 4096 cells up to 9 ranks, 2048
     /// up to 13, 1024 above. In memory is 1 KiB a rank from the start on, and of the `ranks` x `ranks` mailboxes 272 KiB,
-    /// with fewer cells 144 or 80 KiB, for each that carried nothing above 48 bytes, 2 MiB more for each that carried a message above that, and as much
-    /// for each that carried such an answer. Where there is little of it, as in a container whose `/dev/shm` has 64 MiB, a
-    /// smaller [`arena`](Config::arena) and fewer [`cells`](Config::cells) make room for more mailboxes.
+    /// with fewer cells 144 or 80 KiB, for each that carried nothing above 48 bytes. Larger messages, and as much again
+    /// answers, take what of them is under way at once: 8 to 20 KiB a mailbox up to 1 KiB each, else chunks of 256 KiB, nine at
+    /// most, and for messages above that 1 to 3 MiB more. Where there is little memory, as in a container whose `/dev/shm` has 64 MiB,
+    /// a smaller [`arena`](Config::arena) and fewer [`cells`](Config::cells) make room for more mailboxes.
     pub const fn ranks(ranks: u32) -> Self {
         Self {
             geometry: Geometry {
@@ -59,9 +60,10 @@ impl Config {
         self
     }
 
-    /// Bytes of a mailbox for payloads above 48 bytes, and as many for such answers to calls: a multiple of 128, up to 2^40;
-    /// the default is 2 MiB, taken when the first such message, or answer, goes. A message above half of it travels in fragments of a quarter of it. One that both
-    /// processors' second-level caches hold is slower by a multiple than a larger one.
+    /// Bytes of payloads above 48 bytes that may be under way in a mailbox, and as many of such answers to calls: a multiple
+    /// of 128, up to 2^40; the default is 2 MiB. Memory is taken as it is needed. A message above half of it travels in
+    /// fragments of an eighth of it, 256 KiB at most. What goes round in both processors' second-level caches is slower by a multiple
+    /// than through a larger arena.
     pub const fn arena(mut self, bytes: u64) -> Self {
         self.geometry.arena = bytes;
         self
@@ -152,6 +154,6 @@ mod tests {
             assert_eq!(check(Config::ranks(2).mode(mode)), Err(ConfigError::Mode(mode)));
         }
         let large = Config::ranks(1024).cells(1 << 30).arena(1 << 40);
-        assert_eq!(check(large), Err(ConfigError::TooLarge { size: large.geometry.size(), ranks: 5 }));
+        assert_eq!(check(large), Err(ConfigError::TooLarge { size: large.geometry.size(), ranks: 3 }));
     }
 }

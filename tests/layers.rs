@@ -14,7 +14,7 @@ const TABLE: &[(&str, &str)] = &[
     ("os", "sync abi"),
     ("memory", "sync abi"),
     ("pool", "abi"),
-    ("ring", "sync abi memory"),
+    ("ring", "sync abi memory pool"),
     ("rank", "sync abi os memory error"),
     ("wait", "sync abi os rank error"),
     ("segment", "sync abi config os memory ring wait error"),

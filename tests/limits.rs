@@ -52,23 +52,23 @@ fn an_arena_that_does_not_fit_takes_nothing() {
 }
 
 fn send_what_does_not_fit(name: &str) {
-    let region = Region::create(name, Config::ranks(2).cells(4).arena(200 << 20)).expect("room for a table");
+    let region = Region::create(name, Config::ranks(2).cells(4).arena(400 << 20)).expect("room for a table");
     let (a, b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
     a.send(1, b"small").expect("room");
     let before = region.inspect().memory;
     for _ in 0..3 {
-        assert_eq!(a.send(1, &[7; 100]), Err(SendError::NoSpace));
+        assert_eq!(a.reserve(1, 200 << 20).err(), Some(SendError::NoSpace));
         assert_eq!(region.inspect().memory, before, "the room is left to others");
     }
     assert_eq!(b.recv().expect("mail").to_vec(), b"small");
     drop((a, b));
     assert_eq!(Region::remove_at(name), Ok(()));
     // In more than one piece.
-    let region = Region::create(name, Config::ranks(2).cells(4).arena(130 << 20)).expect("room for a table");
+    let region = Region::create(name, Config::ranks(2).cells(4).arena(260 << 20)).expect("room for a table");
     let (a, b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
-    a.send(1, &[7; 100]).expect("room");
+    a.reserve(1, 100 << 20).expect("room").commit().expect("a reserved one");
     assert!(region.inspect().memory > 130 << 20);
-    assert_eq!(b.recv().expect("mail").to_vec(), [7; 100]);
+    assert_eq!(b.recv().expect("mail").len(), 100 << 20);
     drop((a, b));
     assert_eq!(Region::remove_at(name), Ok(()));
     assert_eq!(fs::read_dir("/dev/shm").expect("a folder").count(), 0, "nothing is left behind");
@@ -136,7 +136,7 @@ fn stay_within_a_group(name: &str) {
     let region = Region::open(name).expect("a region");
     let me = region.join(1).expect("a free rank");
     for _ in 0..3 {
-        assert_eq!(me.send(0, &[7; 100]), Err(SendError::NoSpace));
+        assert_eq!(me.reserve(0, 50 << 20).err(), Some(SendError::NoSpace));
     }
     me.send(0, b"small").expect("room");
     assert_eq!(me.recv().expect("mail").len(), 50 << 20);
@@ -198,8 +198,8 @@ fn a_region_that_the_address_space_is_too_small_for_is_refused() {
 
 /// A process has addresses for 4 GiB.
 fn map_little(name: &str) {
-    // 18 GiB.
-    let (config, new) = (Config::ranks(64).cells(16).arena(4 << 20), Scratch::new());
+    // 44 GiB.
+    let (config, new) = (Config::ranks(64).cells(16).arena(2 << 20), Scratch::new());
     for error in [Region::create(new.name(), config).err(), Region::create_unnamed(config).err()] {
         let Some(CreateError::AddressSpace { size, ranks }) = error else { panic!("{error:?}") };
         assert!(size > 16 << 30 && (16..32).contains(&ranks), "{size} bytes, {ranks} ranks");

@@ -238,8 +238,9 @@ fn ends(words: &[AtomicU64]) -> impl Iterator<Item = &AtomicU64> {
 /// An empty mailbox whose next sequence number is `start`.
 fn room(cells: usize, arena: usize, start: u64) -> Arc<Room> {
     let unwatched = |count| (0..count).map(|_| UnsafeCell::new(())).collect();
-    let lane = Lane::on_heap(cells, arena / 8, start);
-    Arc::new(Room { lane, cells: unwatched(cells), blocks: unwatched(arena / 8 / BLOCK) })
+    let lane = Lane::on_heap(cells, arena as u64, start);
+    let blocks = unwatched(lane.arena.len() / BLOCK);
+    Arc::new(Room { lane, cells: unwatched(cells), blocks })
 }
 
 /// A mailbox with both its ends.
@@ -300,10 +301,10 @@ fn messages_arrive_in_order_while_the_arena_is_used_again() {
 }
 
 #[test]
-fn a_payload_that_does_not_fit_the_end_of_the_arena_waits_for_its_front() {
+fn a_payload_that_is_longer_than_a_chunk_waits_for_a_run() {
     check(None, &RING, |turn| {
         let (sender, receiver) = lane(4, 256, 0);
-        side_by_side(turn, move || sender.send_all([56, 120, 120]), move || receiver.expect(0..3));
+        side_by_side(turn, move || sender.send_all([120; 3]), move || receiver.expect(0..3));
     });
 }
 
@@ -1291,7 +1292,7 @@ fn the_successor_of_a_server_that_stopped_sees_no_call_of_before() {
 fn an_answer_that_the_line_says_lies_in_the_lane_is_there() {
     check(None, &[Release(Answered), Acquire(Answered)], |turn| {
         let line = Line::new();
-        let lane = Lane::on_heap(2, 16, 0);
+        let lane = Lane::on_heap(2, 128, 0);
         let (caller, server) = (line.caller(), line.server(1));
         let (other, returns) = (line.clone(), lane.clone());
         let ask = move || {

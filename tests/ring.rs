@@ -1,7 +1,7 @@
 //! The mailbox's two ends against an oracle, and against words that no honest peer writes.
 #![cfg(not(loom))]
 
-use mailbox::lab::abi::{Envelope, INLINE, Kind, Location, epoch_of};
+use mailbox::lab::abi::{Area, Envelope, INLINE, Kind, Location, epoch_of};
 use mailbox::lab::memory::{self, Lane};
 use mailbox::lab::ring::{self, Consumer, Corrupt, Descriptor, Producer, PushError, Slack};
 use mailbox::lab::sync::{AtomicU64, Ordering::Relaxed};
@@ -103,6 +103,8 @@ struct Run {
     lane: Lane,
     producer: Producer,
     consumer: Consumer,
+    /// Bytes of arena, as it was asked for.
+    arena: usize,
     messages: VecDeque<Message>,
     head: u64,
     epoch: u64,
@@ -110,40 +112,43 @@ struct Run {
 
 impl Run {
     fn new((cells, arena, start): (usize, usize, u64)) -> Self {
-        let lane = Lane::on_heap(cells, arena / 8, start);
+        let lane = Lane::on_heap(cells, arena as u64, start);
         Self {
             producer: Producer::recover(lane.clone(), 1).unwrap(),
             consumer: Consumer::resume(lane.clone()),
             lane,
+            arena,
             messages: VecDeque::new(),
             head: start,
             epoch: 1,
         }
     }
 
-    fn arena(&self) -> usize {
-        self.lane.arena.len() * 8
-    }
-
     fn seq(&self, at: usize) -> u64 {
         self.head.wrapping_add(at as u64)
     }
 
-    /// Whether there must be room for a payload: `None` where that depends on how the arena is cut up.
+    /// Whether there must be room for a payload: `None` where that depends on which extents the others lie in.
     fn must_fit(&self, len: usize, slack: Slack) -> Option<bool> {
-        let (cells, arena) = (self.lane.cells.len(), self.arena());
+        let (cells, layout) = (self.lane.cells.len(), &self.lane.layout);
+        let chunk = layout.extents(Area::Chunk).size as usize;
+        let area = |bytes| if bytes > chunk { Area::Run } else { Area::Chunk };
         let needs = self.messages.iter().map(|message| need(message.len));
-        let (live, largest, need) = (needs.clone().sum::<usize>(), needs.max().unwrap_or(0), need(len));
-        if self.messages.len() == cells || (need > 0 && live + need > arena) {
+        let alike: Vec<_> = needs.filter(|live| *live > 0 && area(*live) == area(need(len))).collect();
+        let share = layout.share(area(need(len))) as usize;
+        let most = share * layout.extents(area(need(len))).size as usize;
+        let is_too_much = need(len) > 0 && alike.iter().sum::<usize>() + need(len) > most;
+        if self.messages.len() == cells || is_too_much {
             return Some(false);
         }
         if self.messages.is_empty() {
             return Some(true);
         }
-        let part = |whole, least: usize| if slack == Slack::Quarter { least.max(whole / 4) } else { least };
-        // A live message and this one may each skip the end of a lap that is too short for it.
-        let enough = need == 0 || live + largest + need + part(arena, need) <= arena;
-        (enough && cells - self.messages.len() >= part(cells, 1)).then_some(true)
+        let part = |whole: usize| if slack == Slack::Quarter { whole.div_ceil(4) } else { 1 };
+        let wanted = if slack == Slack::Quarter { (cells / 4).max(1) } else { 1 };
+        // Each may have an extent for itself.
+        let enough = need(len) == 0 || alike.len() + part(share) <= share;
+        (enough && cells - self.messages.len() >= wanted).then_some(true)
     }
 
     fn push(&mut self, len: usize, slack: Slack) {
@@ -215,8 +220,8 @@ impl Run {
 
     fn step(&mut self, step: &Step) {
         match step {
-            Step::Push(at, slack) => self.push(len_at(at, self.arena()), *slack),
-            Step::Abort(at) => self.abort(len_at(at, self.arena())),
+            Step::Push(at, slack) => self.push(len_at(at, self.arena), *slack),
+            Step::Abort(at) => self.abort(len_at(at, self.arena)),
             Step::Take => self.take(),
             Step::Acknowledge(which) => {
                 if let Some((at, descriptor)) = self.held(which) {
@@ -245,7 +250,7 @@ impl Run {
             self.acknowledge(0, descriptor);
         }
         assert!(self.consumer.take().unwrap().is_none());
-        self.push((self.arena() / 2).max(INLINE), Slack::Quarter);
+        self.push((self.arena / 2).max(INLINE), Slack::Quarter);
     }
 }
 
@@ -301,7 +306,7 @@ fn room_given_back_is_seen_without_insisting() {
 
 #[test]
 fn mail_names_the_epoch_that_sent_it() {
-    let lane = Lane::on_heap(2, 16, 0);
+    let lane = Lane::on_heap(2, 128, 0);
     let consumer = Consumer::resume(lane.clone());
     for epoch in [1, 63, 64, 65, 1 << 40] {
         Producer::recover(lane.clone(), epoch).unwrap().push(b"hello", Slack::Any).unwrap();
@@ -328,7 +333,7 @@ fn depth_counts_what_is_not_acknowledged() {
 
 /// A mailbox with 1024 bytes of arena and messages of these lengths, the first of them in cell 4 of 8.
 fn filled(lens: &[usize]) -> Lane {
-    let lane = Lane::on_heap(8, 128, FIRST);
+    let lane = Lane::on_heap(8, 1024, FIRST);
     let producer = Producer::recover(lane.clone(), 1).unwrap();
     lens.iter().for_each(|len| producer.push(&payload(0, *len), Slack::Any).unwrap());
     lane
@@ -363,7 +368,7 @@ fn a_stamp_is_expected_or_stale_or_corrupt() {
 
 #[test]
 fn a_full_mailbox_is_recovered_where_the_numbers_end() {
-    let lane = Lane::on_heap(4, 16, u64::MAX - 4);
+    let lane = Lane::on_heap(4, 128, u64::MAX - 4);
     let producer = Producer::recover(lane.clone(), 1).expect("sound");
     (0..4).for_each(|_| producer.push(&[7], Slack::Any).expect("room"));
     let successor = Producer::recover(lane.clone(), 2).expect("sound");
@@ -382,11 +387,14 @@ fn an_envelope_that_no_producer_writes_is_corrupt() {
 }
 
 #[test]
-fn an_arena_payload_lies_in_bounds_and_aligned_and_in_one_half() {
-    let good = [(0, 0), (64, 512), (512, 512), (960, 64), (1024, 0)];
+fn an_arena_payload_lies_in_an_extent_and_aligned() {
+    // Nine chunks of 128 bytes, then three runs of 512.
+    const RUNS: u64 = 9 * 128;
+    let good =
+        [(0, 0), (64, 64), (0, 128), (RUNS - 64, 64), (RUNS, 512), (RUNS + 448, 64), (RUNS + 1024, 512)];
     let misaligned = [(8, 64), (63, 64)];
-    let outside = [(576, 512), (960, 65), (1024, 1), (1088, 0), (1 << 63, 64), (u64::MAX - 63, 64)];
-    let too_long = [(0, 513), (0, 1024), (0, u64::MAX), (64, u64::MAX - 63)];
+    let outside = [(RUNS + 1536, 0), (RUNS + 1536 - 64, 65), (1 << 63, 64), (u64::MAX - 63, 64)];
+    let too_long = [(0, 129), (64, 65), (RUNS - 64, 65), (RUNS, 513), (RUNS + 64, 512), (0, u64::MAX)];
     for ((offset, len), verdict) in good
         .map(|range| (range, false))
         .into_iter()
@@ -401,10 +409,11 @@ fn an_arena_payload_lies_in_bounds_and_aligned_and_in_one_half() {
 }
 
 #[test]
-fn a_successor_finds_payloads_in_order_and_disjoint() {
-    // Where three payloads of 64 bytes lie.
-    let good = [[0, 64, 128], [0, 128, 512], [512, 960, 0], [960, 0, 64], [960, 0, 896]];
-    let bad = [[0, 0, 64], [64, 64, 128], [128, 64, 0], [64, 128, 64], [960, 0, 960], [512, 0, 512]];
+fn a_successor_finds_payloads_in_no_more_extents_than_a_lane_may_refer_to() {
+    const RUN: u64 = 9 * 128;
+    // Where three payloads of 64 bytes lie. A lane may refer to two runs.
+    let good = [[0, 64, 128], [128, 0, 0], [RUN, RUN + 64, RUN + 128], [RUN, 0, RUN + 512]];
+    let bad = [[RUN, RUN + 512, RUN + 1024]];
     for (places, verdict) in
         good.map(|places| (places, false)).into_iter().chain(bad.map(|places| (places, true)))
     {
@@ -449,7 +458,7 @@ fn a_message_of_a_block_that_is_not_there_ends_it() {
 #[test]
 fn no_more_is_taken_than_the_cells_hold_whatever_the_head_says() {
     for forged in [4, 1, u64::MAX, 0] {
-        let lane = Lane::on_heap(4, 16, 0);
+        let lane = Lane::on_heap(4, 128, 0);
         let consumer = Consumer::resume(lane.clone());
         let producer = Producer::recover(lane.clone(), 1).expect("a mailbox");
         (0..4).for_each(|_| producer.push(b"x", Slack::Any).expect("room"));
@@ -538,7 +547,7 @@ proptest! {
     #[test]
     fn whatever_a_peer_writes_nobody_panics_or_leaves_the_mailbox((geometry, deeds) in attack()) {
         let (cells, arena, start) = geometry;
-        let lane = Lane::on_heap(cells, arena / 8, start);
+        let lane = Lane::on_heap(cells, arena as u64, start);
         let mut producer = Producer::recover(lane.clone(), 1);
         let mut consumer = Consumer::resume(lane.clone());
         let mut held = Vec::new();

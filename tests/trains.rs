@@ -41,7 +41,7 @@ fn told(epoch: u64, seq: u64) -> String {
 }
 
 /// Number of the last cell of the train, if it is the first message.
-const LAST: u64 = (LONG as u64 - 48).div_ceil(1024 / 4) + 1;
+const LAST: u64 = (LONG as u64 - 48).div_ceil(1024 / 8) + 1;
 
 /// A region with two puppets.
 struct Scene {
@@ -53,7 +53,7 @@ struct Scene {
 impl Scene {
     fn new() -> Self {
         let region = Scratch::new();
-        region.create(Config::ranks(3).cells(8).arena(1024));
+        region.create(Config::ranks(3).cells(64).arena(1024));
         let mut scene = Self { sender: puppet(&region), receiver: puppet(&region), region };
         assert_eq!(scene.sender.does("join 0"), "ok");
         scene
@@ -112,11 +112,11 @@ impl Scene {
 fn messages_around_every_boundary_arrive() {
     for cells in [2, 4, 64] {
         let (_scratch, a, b) = pair(cells);
-        let quarter = ARENA as usize / 4;
-        let sizes: Vec<usize> = [2, 3, 4, 5, 9, 40]
+        let fragment = ARENA as usize / 8;
+        let sizes: Vec<usize> = [4, 5, 6, 8, 9, 17, 80]
             .iter()
-            .flat_map(|quarters| {
-                [-1, 0, 1, 47, 48, 49].map(|more| (quarters * quarter).strict_add_signed(more))
+            .flat_map(|fragments| {
+                [-1, 0, 1, 47, 48, 49].map(|more| (fragments * fragment).strict_add_signed(more))
             })
             .chain([10, 1_000_003, 0])
             .collect();
@@ -251,7 +251,7 @@ fn two_at_once_are_put_together_each_by_itself() {
 fn one_that_times_out_is_never_delivered() {
     let (_scratch, a, b) = pair(64);
     let message = pattern(ARENA as usize * 3, 1);
-    let sent = a.send_timeout(1, &message, Duration::from_millis(1));
+    let sent = a.send_timeout(1, &message, Duration::from_millis(50));
     assert_eq!(sent, Err(SendError::Timeout));
     assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
     a.send(1, b"next").expect("room");
@@ -261,7 +261,7 @@ fn one_that_times_out_is_never_delivered() {
 
 #[test]
 fn one_that_is_interrupted_is_never_delivered() {
-    let (scratch, a, b) = pair(8);
+    let (scratch, a, b) = pair(64);
     a.set_wait(mailbox::Wait::Block);
     let interrupter = a.interrupter();
     thread::scope(|scope| {

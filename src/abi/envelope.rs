@@ -15,7 +15,7 @@
 //!  kind    payload                                              of a message
 //!  whole   all of it, in the cell or in the arena               up to half the arena
 //!  first   the message's length, a u64, in the cell             above that, a message in fragments:
-//!  more    the next fragment, up to a quarter of the arena      first more more … last
+//!  more    the next fragment, up to a chunk of the arena        first more more … last
 //!  last    what is left, at most 48 bytes, in the cell          or, if its sender gives up,
 //!  cut     none                                                 first more … cut
 //!
@@ -56,7 +56,7 @@ pub enum Kind {
     Whole = 0,
     /// The beginning of a message in fragments: its length in bytes, as a `u64`.
     First = 1,
-    /// The next fragment of a message in fragments: up to a quarter of the arena.
+    /// The next fragment of a message in fragments: up to a chunk of the arena.
     More = 2,
     /// The end of a message in fragments: what is left, at most [`INLINE`] bytes.
     Last = 3,

@@ -1,13 +1,12 @@
 //! What lies where in a region's segment; the drawing stands in [`abi`](super). Nothing here runs; everything is
 //! checked.
 
-use super::{CELL, DIRECTORY_WORDS, INLINE, MAILBOXES, Padded, RANKS, Section};
+use super::{Area, CELL, DIRECTORY_WORDS, INLINE, MAILBOXES, Padded, PoolLayout, RANKS, Section};
 use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
-use core::ops::Range;
 
 /// The version of this layout.
-pub const ABI: u64 = 12;
+pub const ABI: u64 = 13;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -30,6 +29,9 @@ const RECORD: u64 = size_of::<Rank>() as u64;
 /// Bytes of a page, of which everything of a region that has memory of its own is made.
 pub const PAGE: u64 = 4096;
 const MAX_SIZE: u64 = 1 << 46;
+/// Bytes between the beginning of an arena's pages and the arena. Large private buffers begin where a page does, and some
+/// processors copy ten times slower between places that are nearly the same within their pages.
+const SKEW: u64 = PAGE / 2;
 /// The most bytes between the beginning of a mailbox's pages and the mailbox.
 const STAGGER: u64 = 31 * 128;
 
@@ -255,7 +257,7 @@ pub struct Geometry {
     pub ranks: u32,
     /// Cells of a mail lane.
     pub cells: u32,
-    /// Bytes of each of a mailbox's two arenas.
+    /// Bytes of payloads that may be live in each of a mailbox's two lanes, beside those in cells.
     pub arena: u64,
     /// The longest message, in bytes.
     pub max_message: u64,
@@ -273,7 +275,7 @@ impl Geometry {
         if !self.arena.is_multiple_of(2 * ARENA_ALIGN) || !(128..=1 << 40).contains(&self.arena) {
             return Err(ConfigError::Arena(self.arena));
         }
-        // At most 2^20 mailboxes of at most 2^41 + 2^36 + 2^14 bytes: no product overflows.
+        // At most 2^20 mailboxes of at most 2 x 2^42 + 2^36 + 2^14 bytes: no product overflows.
         if self.size() > MAX_SIZE {
             return Err(ConfigError::TooLarge {
                 size: self.size(),
@@ -283,15 +285,19 @@ impl Geometry {
         Ok(())
     }
 
-    /// The longest message that lies in a mailbox as a whole: at most half the arena, so that a wrap always
-    /// leaves room for it.
+    /// The longest message that lies in a mailbox as a whole: at most half the arena, so that two are under way.
     pub fn whole(&self) -> u64 {
         self.max_message.min((self.arena / 2).max(INLINE as u64))
     }
 
-    /// The length of the fragments of a longer one: four are under way.
+    /// The length of the fragments of a longer one: a chunk each.
     pub fn fragment(&self) -> u64 {
-        (self.arena / 4 / ARENA_ALIGN).max(1) * ARENA_ALIGN
+        self.payloads().extents(Area::Chunk).size
+    }
+
+    /// What lies where in the arena of a lane.
+    pub fn payloads(&self) -> PoolLayout {
+        PoolLayout::new(0, 1, self.arena, self.whole())
     }
 
     /// Bytes that are reserved at creation: header and rank table.
@@ -307,22 +313,17 @@ impl Geometry {
     /// Bytes from the beginning of a mailbox's pages that are all that messages need which fit their cells: the rest is
     /// the arenas' alone.
     pub fn small(&self) -> u64 {
-        (STAGGER + self.arena_of_mail()).next_multiple_of(PAGE)
+        (STAGGER + self.return_cells() + RETURN_CELLS as u64 * CELL as u64).next_multiple_of(PAGE)
     }
 
-    /// The pages of a mailbox, from its first one on, that the arena of its mail lane has to itself.
-    pub fn pages_of_mail(&self) -> Range<u64> {
-        self.small()..(STAGGER + self.arena_of_returns()).next_multiple_of(PAGE)
-    }
-
-    /// Those that the arena of its return lane lies in, but for those that all messages need.
-    pub fn pages_of_returns(&self) -> Range<u64> {
-        self.small().max(self.arena_of_returns() / PAGE * PAGE)..self.stride()
+    /// Bytes of the pages of an arena.
+    fn arena_pages(&self) -> u64 {
+        (SKEW + self.payloads().len()).next_multiple_of(PAGE)
     }
 
     /// Bytes from the pages of one mailbox to those of the next.
     pub fn stride(&self) -> u64 {
-        (STAGGER + self.arena_of_returns() + self.arena).next_multiple_of(PAGE)
+        self.small() + 2 * self.arena_pages()
     }
 
     /// Offset of the pages of the mailbox in which `from` writes and `to` reads: those of a receiver lie together.
@@ -336,8 +337,7 @@ impl Geometry {
         self.pages(from, to) + from as u64 * 5 % 32 * 128
     }
 
-    /// Offset of the cells of the mail lane in a mailbox. Those of the return lane follow, and then the arenas in the same
-    /// order.
+    /// Offset of the cells of the mail lane in a mailbox.
     pub const CELLS: u64 = size_of::<Lines>() as u64;
 
     /// Offset of the cells of the return lane in a mailbox.
@@ -345,14 +345,14 @@ impl Geometry {
         Self::CELLS + self.cells_size()
     }
 
-    /// Offset of the arena of the mail lane in a mailbox.
-    pub fn arena_of_mail(&self) -> u64 {
-        self.return_cells() + RETURN_CELLS as u64 * CELL as u64
+    /// Offset of the arena of that mailbox's mail lane, in pages of its own.
+    pub fn arena_of_mail(&self, from: u32, to: u32) -> u64 {
+        self.pages(from, to) + self.small() + SKEW
     }
 
-    /// Offset of the arena of the return lane in a mailbox.
-    pub fn arena_of_returns(&self) -> u64 {
-        self.arena_of_mail() + self.arena
+    /// Offset of the arena of that mailbox's return lane, in pages of its own.
+    pub fn arena_of_returns(&self, from: u32, to: u32) -> u64 {
+        self.arena_of_mail(from, to) + self.arena_pages()
     }
 
     /// The most ranks with which the region has a size that fits, all else the same; a smaller one fits as well.
@@ -433,32 +433,16 @@ mod tests {
             assert!(g.rank(ranks - 1) + RECORD <= g.table());
             assert_eq!((g.pages(0, 0), g.mailbox(0, 0)), (g.table(), g.table()));
             assert_eq!(g.pages(ranks - 1, ranks - 1) + g.stride(), g.size());
-            assert_eq!((g.small(), g.stride()), (4 * PAGE, 4 * PAGE), "all in four pages");
             for from in 0..ranks {
                 let (pages, mailbox) = (g.pages(from, 0), g.mailbox(from, 0));
                 assert!(pages <= mailbox && mailbox.is_multiple_of(128));
-                assert!(mailbox + g.arena_of_mail() <= pages + g.small());
-                assert!(mailbox + g.arena_of_returns() + g.arena <= pages + g.stride());
+                let end_of_cells = mailbox + g.return_cells() + RETURN_CELLS as u64 * CELL as u64;
+                assert!(end_of_cells <= g.arena_of_mail(from, 0));
+                assert!(g.arena_of_mail(from, 0) + g.payloads().len() <= g.arena_of_returns(from, 0));
+                assert!(g.arena_of_returns(from, 0) + g.payloads().len() <= pages + g.stride());
             }
             let [table, mailboxes] = g.sections();
             assert_eq!((table.offset + table.len, mailboxes.offset + mailboxes.len), (g.table(), g.size()));
-        }
-    }
-
-    #[test]
-    fn each_arena_lies_in_pages_of_its_lane() {
-        for arena in [128, 1024, 4096, 4096 + 128, 1 << 21] {
-            let g = Config::ranks(32).cells(8).arena(arena).geometry;
-            for from in 0..32 {
-                let start = g.mailbox(from, 0) - g.pages(from, 0);
-                for (first, pages) in
-                    [(g.arena_of_mail(), g.pages_of_mail()), (g.arena_of_returns(), g.pages_of_returns())]
-                {
-                    assert!(pages.start.is_multiple_of(PAGE) && pages.start <= pages.end);
-                    assert!(pages.start <= (start + first).max(g.small()));
-                    assert!(start + first + g.arena <= pages.end);
-                }
-            }
         }
     }
 

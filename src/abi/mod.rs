@@ -5,8 +5,8 @@
 //! ┌────────┬────────────┬──────────────────────────────┬──────────────────────────────┬─────┐
 //! │ Header │ rank table │ mailboxes to 0, from 0,1,2 … │ mailboxes to 1, from 0,1,2 … │  …  │
 //! └────────┴────────────┴──────────────────────────────┴──────────────────────────────┴─────┘
-//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set, an arena only after
-//!                         the process that touches it has seen that it has memory
+//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set, an extent of an arena only
+//!                         after the process that touches it has seen that it has memory
 //!
 //!  a rank's record, 1024 B
 //! ┌───────────────────┬───────────────────────┬──────────┬────────────────────┬──────────┐
@@ -46,7 +46,8 @@
 //! | cell | 64 bytes of a lane: stamp, envelope, up to 48 bytes of payload |
 //! | stamp | the word of a cell that says which message is in it; published last |
 //! | envelope | the word of a cell that says all about a message but its payload |
-//! | arena | the bytes of a lane for payloads that do not fit a cell |
+//! | arena | where the payloads of a lane lie that do not fit a cell; they begin at multiples of 64 |
+//! | extent | a part of an arena that is used, and has memory, as a whole: a page, a chunk, a run of chunks; see `abi::pool` |
 //! | head, tail | sequence numbers: of the oldest message that is not acknowledged; of the next one |
 //! | call line | the cell beside the lanes through which calls and their answers go first |
 //! | bell | the word that a rank sleeps on, with a bit for each thing that it sleeps for: mail, room |
@@ -57,7 +58,7 @@
 //!
 //! The code cites them by their numbers.
 //!
-//! - **I1** `0 ≤ tail − head ≤ cells`, and live arena bytes are at most its size. A peer's word outside its range is
+//! - **I1** `0 ≤ tail − head ≤ cells`, and live payloads lie in at most as many extents as an arena's share. A peer's word outside its range is
 //!   `Corrupt`, never an index.
 //! - **I2** Every shared word has one writing role, which its comment names. The role changes hands on the call line.
 //!   The exceptions are the bells and their events, the `opened` words, locks where they are words, and the hints

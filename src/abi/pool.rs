@@ -17,6 +17,7 @@
 //! of one.
 
 use super::layout::{ARENA_ALIGN, PAGE};
+use core::ops::Range;
 
 /// The most bytes of a chunk: what a lane takes of a pool at once.
 pub const CHUNK: u64 = 256 << 10;
@@ -109,6 +110,18 @@ impl PoolLayout {
     pub const fn len(&self) -> u64 {
         let runs = self.areas[Area::Run as usize];
         runs.start + runs.bytes() - self.base
+    }
+
+    /// Bytes that a lane may refer to, of each kind.
+    #[inline(always)]
+    pub const fn bytes_of_share(&self) -> u64 {
+        self.shares[Area::Chunk as usize] as u64 * self.extents(Area::Chunk).size
+    }
+
+    /// The bytes of an extent, from the beginning of the pool on.
+    pub const fn range(&self, extent: u32) -> Range<u64> {
+        let start = self.offset(extent);
+        start..start + self.extents(self.area(extent)).size
     }
 
     /// Whether it has no bytes: it has no lanes then.

@@ -88,7 +88,7 @@ impl<'a> Drain<'a> {
     fn go_on(&mut self) -> Result<Option<Message<'_>>, RecvError> {
         let following = self.put_down().and_then(|peer| {
             // It is still that sender's turn, if it has more.
-            Some((peer, peer.consumer.take_new(peer.limit.get())?))
+            Some((peer, peer.consumer.take_new(self.member.limit)?))
         });
         self.hand = match following {
             Some(following) => Some(following),

@@ -17,23 +17,24 @@ use core::time::Duration;
 /// All the sending of a rank; half of an [`Endpoint`](crate::Endpoint).
 ///
 /// A message that is sent lies in the mailbox until its receiver acknowledges it, whether or not anybody
-/// has joined as that rank. The first message to a peer reserves the mailbox's memory, once for all time; that of its
-/// arena, where payload above 48 bytes lies, the first message that goes there.
+/// has joined as that rank. The first message to a peer reserves the mailbox's memory, once for all time. That of its
+/// arena, where payload above 48 bytes lies, is reserved part by part, by the first message that goes to each. Where there
+/// is no memory for a further part, messages wait for those that the mailbox has; it is [`SendError::NoSpace`] if it has none.
 ///
 /// A full mailbox: `try_` calls return [`SendError::Full`], the others wait until the receiver makes room; both
 /// return [`SendError::PeerLeft`] or [`SendError::PeerDead`] once they find that it cannot, whoever waits at
 /// most 75 ms later, `try_` calls at most 64 calls later. Room in one's own mailbox is waited for only by a
 /// half, as long as there is the other one.
 ///
-/// A message above half the arena ([`Region::max_whole`], 1 MiB by default) travels in fragments of a quarter
-/// of it, while its receiver takes them. `send` returns when all are taken, and at most one life of the receiver
+/// A message above half the arena ([`Region::max_whole`], 1 MiB by default) travels in fragments of an eighth
+/// of it, 256 KiB at most, while its receiver takes them. `send` returns when all are taken, and at most one life of the receiver
 /// gets the message: if that one ends in between it is [`SendError::PeerDead`] or [`SendError::PeerLeft`],
 /// whoever follows. After an error the message is not delivered, but that it may be where its last 48 bytes,
 /// which go when all others are taken, were on their way.
 ///
 /// Cost: up to 48 bytes, the cache line of the message; above that, a copy into the arena, too; in fragments, a
 /// round trip more. A system call if the receiver sleeps. The first message to a peer takes a system call and a
-/// look at each cell of its mailbox, the first above 48 bytes a system call.
+/// look at each cell of its mailbox, and so does each part of the arena at first: a system call.
 pub struct Sender {
     member: Member,
     outbox: Outbox,

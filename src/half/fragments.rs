@@ -6,7 +6,7 @@
 //! ┌────────┐┌────────────┐┌────────────┐   ┌─────────────────┐
 //! │ length ││ a fragment ││ a fragment │ … │ up to 48 bytes  │
 //! └────────┘└────────────┘└────────────┘   └─────────────────┘
-//!  8 B       up to a quarter of the arena each      written when all before it is acknowledged
+//!  8 B       up to a chunk of the arena each         written when all before it is acknowledged
 //! ```
 //! A message in fragments that is given up, or whose receiver ends, before *last* is written is never delivered. *Last* is one
 //! cell, so that the wait for it costs no more than a round trip. Instead of it there may be a *cut*, or

@@ -4,6 +4,7 @@
 mod budget;
 mod by_rank;
 mod bytes;
+mod claim;
 mod fragments;
 mod holder;
 mod interrupter;

@@ -8,8 +8,8 @@ mod words;
 pub use words::*;
 
 use crate::abi::{
-    Cell, ConsumerLine, Control, Geometry, Header, LaneLines, Lines, ProducerLine, RETURN_CELLS, Rank,
-    pack_bytes, position, shuffle,
+    Cell, ConsumerLine, Control, Geometry, Header, LaneLines, Lines, PoolLayout, ProducerLine, RETURN_CELLS,
+    Rank, pack_bytes, position, shuffle,
 };
 use crate::sync::AtomicU64;
 use core::any::Any;
@@ -196,26 +196,33 @@ pub struct Lane {
     pub cells: Ring,
     /// Payloads that do not fit a cell.
     pub arena: Shared<[AtomicU64]>,
+    /// What lies where in it.
+    pub layout: PoolLayout,
+    /// Whether all of it has memory. Else who writes, or reads, there first has to see to it.
+    pub has_pages: bool,
 }
 
 impl Lane {
-    /// The lane of these lines in a mapping, with so many cells and bytes of arena at these offsets.
+    /// The lane of these lines in a mapping, with so many cells, and an arena of this layout, at these offsets.
     fn mapped(
         mapping: &Arc<Mapping>,
         lines: &Shared<LaneLines>,
         (cells, count): (u64, u32),
-        (arena, bytes): (u64, u64),
+        (arena, layout): (u64, PoolLayout),
     ) -> Self {
         Self {
             consumer: lines.part(|lines| &*lines.consumer),
             producer: lines.part(|lines| &*lines.producer),
             cells: Ring::new(Shared::<[Cell]>::mapped(mapping, cells, count as usize)),
-            arena: Shared::<[AtomicU64]>::mapped(mapping, arena, (bytes / 8) as usize),
+            arena: Shared::<[AtomicU64]>::mapped(mapping, arena, (layout.len() / 8) as usize),
+            layout,
+            has_pages: false,
         }
     }
 
-    /// A lane on the heap whose next sequence number is `start`.
-    pub fn on_heap(cells: usize, arena_words: usize, start: u64) -> Self {
+    /// A lane on the heap whose next sequence number is `start`, with an arena for so many bytes of payloads.
+    pub fn on_heap(cells: usize, arena: u64, start: u64) -> Self {
+        let layout = PoolLayout::new(0, 1, arena, arena / 2);
         let atomic = || AtomicU64::new(0);
         let consumer = ConsumerLine {
             head: AtomicU64::new(start),
@@ -246,7 +253,9 @@ impl Lane {
             consumer: Arc::new(consumer).into(),
             producer: Arc::new(producer).into(),
             cells: Ring::new(stamps.into_iter().map(cell).collect::<Vec<_>>().into()),
-            arena: (0..arena_words).map(|_| atomic()).collect::<Vec<_>>().into(),
+            arena: (0..layout.len() / 8).map(|_| atomic()).collect::<Vec<_>>().into(),
+            layout,
+            has_pages: true,
         }
     }
 }
@@ -274,13 +283,17 @@ impl Mailbox {
         let base = geometry.mailbox(from, to);
         let lines = Shared::<[Lines]>::mapped(mapping, base, 1).item(0);
         let lane = |lines: Shared<LaneLines>, (cells, count), arena| {
-            Lane::mapped(mapping, &lines, (base + cells, count), (base + arena, geometry.arena))
+            Lane::mapped(mapping, &lines, (base + cells, count), (arena, geometry.payloads()))
         };
         let mail_cells = (Geometry::CELLS, geometry.cells);
         let return_cells = (geometry.return_cells(), RETURN_CELLS);
         Self {
-            mail: lane(lines.part(|lines| &lines.mail), mail_cells, geometry.arena_of_mail()),
-            returns: lane(lines.part(|lines| &lines.returns), return_cells, geometry.arena_of_returns()),
+            mail: lane(lines.part(|lines| &lines.mail), mail_cells, geometry.arena_of_mail(from, to)),
+            returns: lane(
+                lines.part(|lines| &lines.returns),
+                return_cells,
+                geometry.arena_of_returns(from, to),
+            ),
             call: lines.part(|lines| &*lines.call),
         }
     }

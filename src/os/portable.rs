@@ -7,7 +7,7 @@
 //! | segments in `/dev/shm` | files where temporary files are, `mailbox.NAME` | disk writes, if that is a disk |
 //! | file locks | process ids in the segment | see below |
 //! | a page that a fork wipes | nothing: a forked child must not use its parent's endpoints | |
-//! | `fallocate` | zeros, written | time, at a mailbox' first message |
+//! | `fallocate` | zeros, written | time, where memory is taken |
 //! | sealed memory files | files without a name, unsealed | whoever has one can cut it short |
 //! | the boot's number, file systems | taken on trust | what a crash of the machine tore is not noticed |
 //!
@@ -15,7 +15,7 @@
 //! that process has ended *and its parent has taken note*; but a number that another process got since looks
 //! alive, and whose processes have numbers of their own, as containers do, must not share regions.
 
-use crate::abi::{MAX_RANKS, RANKS_WORD, lock_word};
+use crate::abi::{MAX_RANKS, PAGE, RANKS_WORD, lock_word};
 use crate::sync::AtomicU32;
 use core::ptr::NonNull;
 use core::sync::atomic::{AtomicU32 as Word, AtomicU64, Ordering, compiler_fence, fence};
@@ -81,8 +81,19 @@ pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether [`allocate_missing`] does what it says. No: all of a mailbox is reserved at once, by whoever finds that nobody
-/// has.
+/// As [`allocate`], where nobody needs what lies there; some of it may be taken already. Takes whole pages, for a file
+/// system may have smaller blocks: what lies beside it there, which nobody else writes, stays.
+pub fn allocate_free(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    let end = offset + len;
+    for (from, to) in [(offset / PAGE * PAGE, offset), (end, end.next_multiple_of(PAGE))] {
+        let mut beside = vec![0; (to - from) as usize];
+        super::read_at(file, &mut beside, from)?;
+        super::write_at(file, &beside, from)?;
+    }
+    allocate(file, offset, len)
+}
+
+/// Whether [`allocate_missing`] does what it says. No: a reader relies on the writer.
 pub const COMPLETES: bool = false;
 
 /// As [`allocate`], where others may have written something already: that stays. Nothing is done: there is no

@@ -89,6 +89,12 @@ impl Lane {
         self.counts[area as usize] < usage.layout().share(area)
     }
 
+    /// Whether it may refer to a quarter more of them. The pages of a corner come back soon.
+    pub fn has_slack(&self, usage: &Usage, area: Area) -> bool {
+        let share = usage.layout().share(area);
+        area == Area::Page || self.counts[area as usize] <= share - share.div_ceil(4)
+    }
+
     /// Whether it may refer to this extent.
     #[inline(always)]
     pub fn may_refer(&self, usage: &Usage, extent: u32) -> bool {
@@ -154,7 +160,7 @@ impl Lane {
     }
 
     /// Places no more payloads in the extent of this kind.
-    fn stop(&mut self, usage: &mut Usage, area: Area) {
+    pub fn stop(&mut self, usage: &mut Usage, area: Area) {
         if let Some(fill) = self.fills[area as usize].take() {
             usage.release(fill.extent);
         }

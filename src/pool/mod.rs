@@ -63,12 +63,21 @@ pub struct Pool {
 pub struct Spot {
     /// Where it begins, in bytes from the beginning of the pool: a multiple of 64.
     pub offset: u64,
-    extent: u32,
+    /// The extent that it lies in.
+    pub extent: u32,
     /// The lane that places payloads in the extent.
     lane: u32,
     /// Where it begins and ends in the extent.
     from: u64,
     to: u64,
+}
+
+impl Spot {
+    /// Bytes that it takes.
+    #[inline(always)]
+    pub fn size(&self) -> u64 {
+        self.to - self.from
+    }
 }
 
 impl Pool {
@@ -136,6 +145,20 @@ impl Pool {
         match &self.lanes[lane as usize] {
             Some(lane) => !lane.is_quarantined && lane.may_refer(&self.usage, spot.extent),
             None => true,
+        }
+    }
+
+    /// Whether this lane may refer to a quarter more of its share, of the extents that `len` bytes go in.
+    pub fn has_slack(&self, lane: u32, len: u64) -> bool {
+        let Some(lane) = &self.lanes[lane as usize] else { return true };
+        lane.has_slack(&self.usage, lane.area_of(self.layout(), need(len)))
+    }
+
+    /// Places nothing more in the extent of this spot, for which there is no memory: another one may have some.
+    pub fn forsake(&mut self, spot: &Spot) {
+        if let Some(lane) = &mut self.lanes[spot.lane as usize] {
+            let area = self.usage.layout().area(spot.extent);
+            lane.stop(&mut self.usage, area);
         }
     }
 

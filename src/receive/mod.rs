@@ -93,7 +93,7 @@ impl Inbox {
             return None;
         }
         let peer = self.expected(source)?;
-        if let Some(descriptor) = peer.consumer.take_new(peer.limit.get()) {
+        if let Some(descriptor) = peer.consumer.take_new(member.limit) {
             return Some((peer, descriptor));
         }
         Some((peer, self.take_call(peer, source)?))
@@ -119,7 +119,7 @@ impl Inbox {
         // The same as `recv_new` does once, but fewer instructions: calls are a tenth faster for it.
         let mut descriptor = None;
         look_soon(member, deadline, || {
-            descriptor = peer.consumer.take_new(peer.limit.get()).or_else(|| self.take_call(peer, source));
+            descriptor = peer.consumer.take_new(member.limit).or_else(|| self.take_call(peer, source));
             descriptor.is_some() || peer.has_mail()
         });
         Some((peer, descriptor?))
@@ -157,7 +157,7 @@ impl Inbox {
     ) -> Result<Option<Descriptor>, RecvError> {
         let is_current = peer.from == self.current.get();
         peer.grant(member, if is_current { self.left_of_turn(peer).max(1) } else { BURST });
-        if let Some(descriptor) = peer.consumer.take_new(peer.limit.get()) {
+        if let Some(descriptor) = peer.consumer.take_new(member.limit) {
             return Ok(Some(descriptor));
         }
         let next = peer.consumer.next();

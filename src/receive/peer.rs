@@ -36,9 +36,6 @@ pub struct Incoming {
     server: Server,
     /// Where answers go that do not go there.
     answers: Answers,
-    /// The longest message, in bytes, that may be taken from the arena without ado: none that has any, until the arena is
-    /// seen to have memory.
-    pub limit: Private<usize>,
     state: Private<State>,
     /// Whether a receive from anyone has said that memory is lacking.
     pub reported_bar: Private<bool>,
@@ -67,7 +64,6 @@ impl Incoming {
         Self {
             from,
             record,
-            limit: 0.into(),
             state: state.into(),
             reported_bar: false.into(),
             woken: false.into(),
@@ -192,14 +188,14 @@ impl Incoming {
             _ => return Err(self.corrupted(member)),
         };
         self.cutting.set(self.cutting.get().filter(|cutting| *cutting != descriptor.seq));
-        if !descriptor.is_in_cell() && self.limit.get() == 0 {
-            // An honest sender has reserved the arena before. Who touches one without memory gets SIGBUS.
-            let completed = member.region.segment.complete_arena(self.from, member.rank());
-            if let Err(error) = completed {
+        if let Some((extent, range)) = self.consumer.lacks_pages(&descriptor) {
+            let segment = &member.region.segment;
+            let arena = segment.geometry().arena_of_mail(self.from, member.rank());
+            if let Err(error) = segment.complete_extent(arena, range) {
                 let lacks = State::LacksSpace(Instant::now() + RESPITE);
                 return Err(self.bar(&descriptor, lacks, no_pages(self.from, &error)));
             }
-            self.limit.set(member.limit);
+            self.consumer.note_pages(extent);
         }
         let kind = descriptor.envelope().kind;
         match kind {

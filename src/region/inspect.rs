@@ -15,7 +15,7 @@ pub struct Inspection {
     pub protocol: u64,
     /// Cells of a mailbox.
     pub cells: u32,
-    /// Bytes of a mailbox's arena.
+    /// Bytes of payloads above 48 bytes that may be under way in a mailbox.
     pub arena: u64,
     /// The longest message, in bytes.
     pub max_message: u64,

@@ -7,11 +7,12 @@ mod reset;
 use super::budget::Budget;
 use super::descriptor::{Descriptor, Lies};
 use super::seq_set::SeqSet;
-use super::{Corrupt, arena_range, cell, check_stale, is_much};
+use super::{Corrupt, InArena, cell, check_stale, in_arena, is_much};
 use crate::abi::{Cell, ConsumerLine, Envelope, Location};
 use crate::memory::{self, Lane};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
 use core::cell::Cell as Private;
+use core::ops::Range;
 
 /// How far ahead a consumer asks for cells: more than the processor overlaps by itself, and a stream is as
 /// fast as lines travel rather than as long as one travels.
@@ -45,6 +46,8 @@ pub struct Consumer {
     claimed: Private<u64>,
     /// Bytes of the arena in those that were retired and not settled.
     owed: Private<usize>,
+    /// By extent of the arena: whether it has memory, as this consumer has seen to.
+    has_pages: Box<[Private<bool>]>,
     /// The shared word: odd while a reset is asked for.
     reset: Private<u64>,
 }
@@ -78,6 +81,7 @@ impl Consumer {
             acknowledged: SeqSet::new(cells),
             unread: SeqSet::new(cells),
             owed: 0.into(),
+            has_pages: (0..lane.layout.count()).map(|_| lane.has_pages.into()).collect(),
             reset: reset.into(),
             lane,
         }
@@ -186,7 +190,7 @@ impl Consumer {
     }
 
     /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes if it does not lie in its
-    /// cell. `None` says nothing, and is all that it says after as many as `grant` allowed.
+    /// cell, and then where the arena was seen to have memory. `None` says nothing, and is all that it says after as many as `grant` allowed.
     #[inline(always)]
     pub fn take_new(&self, limit: usize) -> Option<Descriptor> {
         let seq = self.next.get();
@@ -215,9 +219,23 @@ impl Consumer {
         if !Envelope::is_whole(envelope) || Envelope::unpack(envelope)?.place != Location::Arena {
             return None;
         }
-        let (offset, len) = arena_range(cell, self.lane.arena.len() as u64 * 8)?;
-        (len as usize <= limit)
+        let InArena { offset, len, extent } = in_arena(cell, &self.lane.layout)?;
+        (len as usize <= limit && self.has_pages[extent as usize].get())
             .then(|| Descriptor::in_arena(seq, envelope, len as usize, (offset / 8) as usize))
+    }
+
+    /// The extent in which the payload of a descriptor lies that was taken, if it was not seen to have memory: who touches
+    /// it before [`Consumer::note_pages`] gets SIGBUS, if there is none.
+    pub fn lacks_pages(&self, descriptor: &Descriptor) -> Option<(u32, Range<u64>)> {
+        let Lies::Arena(first) = descriptor.lies() else { return None };
+        // It was found before, by the same words.
+        let extent = self.lane.layout.find(first as u64 * 8, descriptor.len as u64)?;
+        (!self.has_pages[extent as usize].get()).then(|| (extent, self.lane.layout.range(extent)))
+    }
+
+    /// Says that this extent of the arena has memory.
+    pub fn note_pages(&self, extent: u32) {
+        self.has_pages[extent as usize].set(true);
     }
 
     /// The number of the oldest message that is not acknowledged.
@@ -284,8 +302,7 @@ impl Consumer {
         let descriptor = match Envelope::unpack(envelope).ok_or(Corrupt)?.place {
             Location::Inline(len) => Descriptor::in_cell(seq, envelope, len, index),
             Location::Arena => {
-                let size = self.lane.arena.len() as u64 * 8;
-                let (offset, len) = arena_range(cell, size).ok_or(Corrupt)?;
+                let InArena { offset, len, .. } = in_arena(cell, &self.lane.layout).ok_or(Corrupt)?;
                 Descriptor::in_arena(seq, envelope, len as usize, (offset / 8) as usize)
             }
         };

@@ -21,7 +21,7 @@ pub use consumer::Consumer;
 pub use descriptor::Descriptor;
 pub use producer::{Producer, PushError, Slack, Slot, is_below};
 
-use crate::abi::{ARENA_ALIGN, Cell, Envelope, Kind, Location, step};
+use crate::abi::{Cell, Envelope, Kind, Location, PoolLayout, step};
 use crate::memory::Lane;
 #[cfg(not(loom))]
 use crate::sync::AtomicU64;
@@ -74,13 +74,20 @@ pub(crate) fn count(counter: &AtomicU64, more: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(more), Relaxed);
 }
 
-/// Offset and length that an arena message claims, each read once; `None` if they are not in bounds (I1).
+/// Where a payload lies that is not in its cell, as that says.
+#[derive(Clone, Copy)]
+pub(crate) struct InArena {
+    pub offset: u64,
+    pub len: u64,
+    pub extent: u32,
+}
+
+/// Where the payload of a cell lies, each word of it read once; `None` if no payload lies so (I1).
 #[inline(always)]
-pub(crate) fn arena_range(cell: &Cell, size: u64) -> Option<(u64, u64)> {
+pub(crate) fn in_arena(cell: &Cell, layout: &PoolLayout) -> Option<InArena> {
     let offset = cell.payload[0].load(Relaxed);
     let len = cell.payload[1].load(Relaxed);
-    let fits = offset.is_multiple_of(ARENA_ALIGN) && len <= size / 2 && offset <= size - len;
-    fits.then_some((offset, len))
+    Some(InArena { offset, len, extent: layout.find(offset, len)? })
 }
 
 /// The number of the next message to be sent through a mailbox whose oldest message is `head`, as the stamps of its

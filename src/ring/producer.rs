@@ -4,13 +4,15 @@ mod recovery;
 
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};
-use crate::abi::{
-    ARENA_ALIGN, Cell, Envelope, INLINE, Kind, Location, ProducerLine, count_fragment, pack_bytes,
-};
+use crate::abi::{Cell, Envelope, INLINE, Kind, Location, ProducerLine, count_fragment, pack_bytes};
 use crate::memory::{self, Lane};
+use crate::pool::{Pool, Spot};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::{Cell as Private, RefCell};
-use std::collections::VecDeque;
+use core::ops::Range;
+
+/// The only lane of an arena's pool.
+const LANE: u32 = 0;
 
 /// Why a message was not written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +21,9 @@ pub enum PushError {
     Full,
     /// The consumer's `head` is outside its range.
     Corrupt,
+    /// There is room, in an extent of the arena that this producer has not seen to have memory: see
+    /// [`Producer::note_pages`] and [`Producer::forsake`].
+    NoPages(Spot),
 }
 
 /// How much of the mailbox must be free for a message to be written.
@@ -42,10 +47,8 @@ pub struct Slot {
     pub kind: Kind,
     /// The envelope's number, where it concerns a call.
     number: u64,
-    /// First word of the payload in the arena; `None`: in the cell.
-    offset: Option<usize>,
-    /// Where the free part of the arena begins, once this is published.
-    cursor: Cursor,
+    /// Where the payload lies in the arena; `None`: in the cell.
+    spot: Option<Spot>,
 }
 
 impl Slot {
@@ -60,15 +63,6 @@ impl Slot {
     }
 }
 
-/// A place in the arena.
-#[derive(Debug, Clone, Copy, Default)]
-struct Cursor {
-    /// Bytes that ever went by, those skipped at the end of a lap included.
-    position: u64,
-    /// Bytes from the beginning of the arena.
-    offset: u64,
-}
-
 /// The writing end. Everything but the mailbox is private to this process.
 ///
 /// What each message changes lies in one cache line. Stores leave a processor in order, and those to other lines
@@ -78,9 +72,6 @@ pub struct Producer {
     tail: Private<u64>,
     /// `head` when it was last read; the real one is at or above it.
     head: Private<u64>,
-    cursor: Private<Cursor>,
-    /// The arena position below which all is free: that of `head`, as stale as it.
-    freed: Private<u64>,
     /// Messages that fit a cell and may be written without asking.
     room: Budget,
     /// Those that may be held back without asking: others are held back already, and not so much that the consumer had
@@ -90,10 +81,14 @@ pub struct Producer {
     bytes: Private<u64>,
     /// The first of the messages that are held back, up to `tail`: all there but for its stamp.
     held: Private<Option<u64>>,
-    /// The live messages whose payload lies in the arena, oldest first.
-    spans: RefCell<VecDeque<Span>>,
-    /// The arena position behind the first of those that are held back.
-    held_from: Private<u64>,
+    /// Bytes of the arena in those.
+    held_bytes: Private<u64>,
+    /// What of the arena is free: as `head` says, as stale as it.
+    pool: RefCell<Pool>,
+    /// Whether the arena was full when it was last asked for more.
+    was_short: Private<bool>,
+    /// By extent of the arena: whether it has memory, as this producer has seen to.
+    has_pages: Box<[Private<bool>]>,
     lane: Lane,
     epoch: u8,
     /// The envelope of a whole message without bytes; that of one that fits a cell has its length besides.
@@ -104,14 +99,6 @@ pub struct Producer {
     answered: Private<u64>,
     /// Which bits of a sequence number say when to update the shared count of bytes.
     counted: u64,
-}
-
-/// A payload in the arena.
-struct Span {
-    /// Its message.
-    seq: u64,
-    /// The arena position behind it.
-    end: u64,
 }
 
 impl Producer {
@@ -139,33 +126,62 @@ impl Producer {
     /// Cost: the line of `head`, which the consumer writes with each acknowledgement.
     pub fn reclaim(&self, len: usize, slack: Slack) -> Result<Slot, PushError> {
         self.refresh().map_err(|Corrupt| PushError::Corrupt)?;
+        if len > INLINE && self.has_cells(slack) {
+            let mut pool = self.pool.borrow_mut();
+            let wants_more = slack == Slack::Quarter && self.was_short.get();
+            if wants_more && !pool.has_slack(LANE, len as u64) {
+                return Err(PushError::Full);
+            }
+            let spot = pool.place_anew(LANE, len as u64);
+            self.was_short.set(spot.is_none());
+            if let Some(spot) = spot.filter(|spot| !self.has_pages[spot.extent as usize].get()) {
+                return Err(PushError::NoPages(spot));
+            }
+        }
         self.place(len, slack).ok_or(PushError::Full)
+    }
+
+    /// The bytes of the extent of the arena that this lies in.
+    pub fn extent(&self, spot: &Spot) -> Range<u64> {
+        self.lane.layout.range(spot.extent)
+    }
+
+    /// Says that this extent of the arena has memory.
+    pub fn note_pages(&self, spot: &Spot) {
+        self.has_pages[spot.extent as usize].set(true);
+    }
+
+    /// Says that there is none for it: others are tried. Whether some extent of its kind has memory, and may be waited for.
+    pub fn forsake(&self, spot: &Spot) -> bool {
+        self.pool.borrow_mut().forsake(spot);
+        let layout = &self.lane.layout;
+        let alike = layout.extents(layout.area(spot.extent));
+        let is_some_live = self.head.get() != self.tail.get();
+        is_some_live && (alike.first..alike.end()).any(|extent| self.has_pages[extent as usize].get())
     }
 
     /// The next slot, if what was last seen of `head` leaves room for it: no shared word is touched.
     #[inline(always)]
     pub fn place(&self, len: usize, slack: Slack) -> Option<Slot> {
-        let (seq, cells) = (self.tail.get(), self.cells());
-        let wanted = if slack == Slack::Quarter { cells / 4 } else { 0 }.max(1);
-        if cells - seq.wrapping_sub(self.head.get()) < wanted {
+        if !self.has_cells(slack) {
             return None;
         }
-        let mut cursor = self.cursor.get();
-        let mut offset = None;
+        let mut spot = None;
         if len > INLINE {
-            let size = self.arena_len();
-            let need = (len as u64).next_multiple_of(ARENA_ALIGN);
-            if cursor.offset + need > size {
-                cursor = Cursor { position: cursor.position + (size - cursor.offset), offset: 0 };
-            }
-            offset = Some((cursor.offset / 8) as usize);
-            cursor = Cursor { position: cursor.position + need, offset: cursor.offset + need };
-            let wanted = if slack == Slack::Quarter { need.max(size / 4) } else { need };
-            if cursor.position - need + wanted - self.freed.get() > size {
+            let found = self.pool.borrow().place(LANE, len as u64)?;
+            if !self.has_pages[found.extent as usize].get() {
                 return None;
             }
+            spot = Some(found);
         }
-        Some(Slot { seq, len, kind: Kind::Whole, number: 0, offset, cursor })
+        Some(Slot { seq: self.tail.get(), len, kind: Kind::Whole, number: 0, spot })
+    }
+
+    /// Whether so many cells are free.
+    #[inline(always)]
+    fn has_cells(&self, slack: Slack) -> bool {
+        let wanted = if slack == Slack::Quarter { self.cells() / 4 } else { 0 }.max(1);
+        self.cells() - self.tail.get().wrapping_sub(self.head.get()) >= wanted
     }
 
     /// Reads `head` once, checks it, and takes over what it frees.
@@ -184,13 +200,7 @@ impl Producer {
         }
         if head != last {
             self.head.set(head);
-            let mut spans = self.spans.borrow_mut();
-            while let Some(span) = spans.front()
-                && span.seq.wrapping_sub(last) < head.wrapping_sub(last)
-            {
-                self.freed.set(span.end);
-                spans.pop_front();
-            }
+            self.pool.borrow_mut().free_below(LANE, head);
         }
         Ok(())
     }
@@ -198,9 +208,9 @@ impl Producer {
     /// The payload words of `slot`.
     #[inline(always)]
     pub fn words(&self, slot: &Slot) -> &[AtomicU64] {
-        match slot.offset {
+        match slot.spot {
             None => &self.cell(slot.seq).payload,
-            Some(first) => &self.lane.arena[first..first + slot.len.div_ceil(8)],
+            Some(spot) => &self.lane.arena[spot.offset as usize / 8..][..slot.len.div_ceil(8)],
         }
     }
 
@@ -217,7 +227,7 @@ impl Producer {
     pub fn hold_back(&self, slot: &Slot) {
         self.account(slot);
         self.describe(slot);
-        self.begin_hold(slot.seq);
+        self.begin_hold(slot);
         self.stamp_held(slot.seq);
     }
 
@@ -287,9 +297,8 @@ impl Producer {
     /// Whether so much is held back that the consumer had better have it: a quarter of the mailbox.
     #[inline(always)]
     pub fn holds_back_much(&self) -> bool {
-        let in_arena = self.cursor.get().position.wrapping_sub(self.held_from.get());
         is_much(self.held_back(), self.cells())
-            || self.held.get().is_some() && is_much(in_arena, self.arena_len())
+            || is_much(self.held_bytes.get(), self.lane.layout.bytes_of_share())
     }
 
     /// How many small messages more may be held back before it is so much.
@@ -301,17 +310,20 @@ impl Producer {
     /// before it has seen those before it.
     pub fn reveal(&self) {
         if let Some(first) = self.held.take() {
+            self.held_bytes.set(0);
             stamp(self.cell(first), first);
         }
         self.patience.revoke(self.tail.get());
     }
 
-    /// Message `seq` is held back, the first of all perhaps.
+    /// This is held back, the first of all perhaps.
     #[inline(always)]
-    fn begin_hold(&self, seq: u64) {
+    fn begin_hold(&self, slot: &Slot) {
         if self.held.get().is_none() {
-            self.held.set(Some(seq));
-            self.held_from.set(self.cursor.get().position);
+            self.held.set(Some(slot.seq));
+        }
+        if let Some(spot) = slot.spot {
+            self.held_bytes.set(self.held_bytes.get() + spot.size());
         }
     }
 
@@ -326,9 +338,8 @@ impl Producer {
 
     #[inline(always)]
     fn account(&self, slot: &Slot) {
-        if slot.offset.is_some() {
-            self.spans.borrow_mut().push_back(Span { seq: slot.seq, end: slot.cursor.position });
-            self.cursor.set(slot.cursor);
+        if let Some(spot) = &slot.spot {
+            self.pool.borrow_mut().commit(LANE, slot.seq, spot);
         }
         // The beginning of a message in fragments has its length, not its bytes.
         self.advance(slot.seq, if slot.kind == Kind::First { 0 } else { slot.len });
@@ -350,10 +361,10 @@ impl Producer {
     #[inline(always)]
     fn describe(&self, slot: &Slot) {
         let cell = self.cell(slot.seq);
-        let place = match slot.offset {
+        let place = match slot.spot {
             None => Location::Inline(slot.len),
-            Some(first) => {
-                cell.payload[0].store(first as u64 * 8, Relaxed);
+            Some(spot) => {
+                cell.payload[0].store(spot.offset, Relaxed);
                 cell.payload[1].store(slot.len as u64, Relaxed);
                 Location::Arena
             }
@@ -402,11 +413,6 @@ impl Producer {
     #[inline(always)]
     fn cells(&self) -> u64 {
         self.lane.cells.len() as u64
-    }
-
-    #[inline(always)]
-    fn arena_len(&self) -> u64 {
-        self.lane.arena.len() as u64 * 8
     }
 }
 

@@ -302,8 +302,8 @@ impl Segment {
     }
 
     /// The mailbox from `from` to `to`, both in range. Before anything of it is touched, [`Segment::reserve`] or
-    /// [`Segment::complete`] must have said that it has memory; before an arena of it is, [`Segment::complete_arena`] or
-    /// [`Segment::complete_returns`].
+    /// [`Segment::complete`] must have said that it has memory; before an extent of an arena is, [`Segment::reserve_extent`] or
+    /// [`Segment::complete_extent`].
     pub fn mailbox(&self, from: u32, to: u32) -> Mailbox {
         Mailbox::mapped(&self.mapping, &self.geometry, from, to)
     }

@@ -16,8 +16,6 @@ use core::cell::{Cell as Private, RefCell};
 /// The calls to one rank that are under way, and the reading end of the lane that brings their answers.
 pub struct Answers {
     lane: RefCell<Consumer>,
-    /// Whether the lane's arena was seen to have memory.
-    has_arena: Private<bool>,
     asked: RefCell<Vec<Asked>>,
     /// Whether a call on the line was given up, whose answer may come here: it has no credit, and is to be taken in
     /// before the line is used again.
@@ -59,12 +57,7 @@ impl Answers {
             // A predecessor asked.
             member.begin_reset();
         }
-        Self {
-            lane: lane.into(),
-            has_arena: false.into(),
-            asked: RefCell::default(),
-            has_stray: false.into(),
-        }
+        Self { lane: lane.into(), asked: RefCell::default(), has_stray: false.into() }
     }
 
     /// Whether one call more may be under way, to the server's life of this epoch. Takes in what is there if it seems not.
@@ -218,11 +211,11 @@ impl Answers {
         lane: &Consumer,
         descriptor: &Descriptor,
     ) -> Result<Bytes, AnswerError> {
-        if !descriptor.is_in_cell() && !self.has_arena.get() {
-            // An honest server has reserved it before. A process that touches one without memory gets SIGBUS.
-            let completed = member.region.segment.complete_returns(member.rank(), peer.to);
-            completed.map_err(|_| AnswerError::NoMemory)?;
-            self.has_arena.set(true);
+        if let Some((extent, range)) = lane.lacks_pages(descriptor) {
+            let segment = &member.region.segment;
+            let arena = segment.geometry().arena_of_returns(member.rank(), peer.to);
+            segment.complete_extent(arena, range).map_err(|_| AnswerError::NoMemory)?;
+            lane.note_pages(extent);
         }
         Bytes::copy(lane.words(descriptor), descriptor.len).map_err(|_| AnswerError::NoMemory)
     }

@@ -36,13 +36,11 @@ pub struct Outgoing {
     pub caller: Caller,
     /// Where the answers come from that do not come there.
     pub answers: Answers,
-    /// The longest message, in bytes, for which the mailbox has memory: what fits a cell, until its arena is reserved.
-    limit: Private<usize>,
     /// Whether a draft holds the next slot.
     pub drafting: Private<bool>,
 }
 
-/// Mailboxes by receiver, each opened at the first message, its arena reserved at the first that does not fit a cell.
+/// Mailboxes by receiver, each opened at the first message.
 pub struct Outbox {
     peers: ByRank<Outgoing>,
     /// The receivers for whom a batch holds something back.
@@ -144,8 +142,8 @@ impl Outbox {
     pub fn peer(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         member.check()?;
         let peer = match self.peers.get(to) {
-            Some(peer) if len <= peer.limit.get() => peer,
-            _ => self.enlarge(member, to, len)?,
+            Some(peer) if len <= member.limit => peer,
+            _ => self.find_or_open(member, to, len)?,
         };
         if peer.drafting.get() {
             return Err(SendError::Drafting);
@@ -154,33 +152,16 @@ impl Outbox {
         Ok(peer)
     }
 
-    /// The mailbox to `to`, with memory for `len` bytes: opened if it is not, and its arena reserved if they do not fit
-    /// a cell. Where there is no room for that, smaller messages go all the same.
+    /// The mailbox to `to`, opened if it is not, for a message of `len` bytes.
     #[cold]
-    fn enlarge(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
+    fn find_or_open(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         if !self.peers.reaches(to) {
             return Err(SendError::NoSuchRank { rank: to, ranks: self.peers.ranks() });
         }
         if len > member.limit {
             return Err(SendError::TooLarge { limit: member.limit as u64 });
         }
-        let peer = match self.peers.get(to) {
-            Some(peer) => peer,
-            None => self.open(member, to)?,
-        };
-        if len > INLINE {
-            self.enlarge_arena(member, peer)?;
-        }
-        Ok(peer)
-    }
-
-    /// Reserves the mailbox's arena.
-    #[cold]
-    fn enlarge_arena(&self, member: &Member, peer: &Outgoing) -> Result<(), SendError> {
-        let reserved = member.region.segment.complete_arena(member.rank(), peer.to);
-        reserved.map_err(|_| SendError::NoSpace)?;
-        peer.limit.set(member.limit);
-        Ok(())
+        self.peers.get(to).map_or_else(|| self.open(member, to), Ok)
     }
 
     /// Reserves what small messages need of the mailbox's pages, says so to the receiver unless an earlier holder of
@@ -201,17 +182,9 @@ impl Outbox {
         let producer = Producer::recover(mailbox.mail, member.epoch())?;
         let caller = Caller::resume(mailbox.call);
         let answers = Answers::resume(mailbox.returns, member);
-        let limit = INLINE.min(member.limit).into();
         let drafting = false.into();
-        let peer = self.peers.get_or_make(to, || Outgoing {
-            to,
-            record,
-            producer,
-            caller,
-            answers,
-            limit,
-            drafting,
-        });
+        let peer =
+            self.peers.get_or_make(to, || Outgoing { to, record, producer, caller, answers, drafting });
         // What former lives did not look at is nobody's, and takes the cells of this one's calls.
         let _ = peer.answers.take_in(member, peer);
         Ok(peer)

@@ -4,7 +4,7 @@ use super::{Outgoing, ended};
 use crate::error::SendError;
 use crate::half::Member;
 use crate::rank::Source;
-use crate::ring::{PushError, Slack, Slot, count};
+use crate::ring::{Slack, Slot, count};
 use crate::wait::pace::{PATIENT_POLLS, POLL_PAUSES};
 use crate::wait::{Operation, Step};
 
@@ -48,16 +48,19 @@ impl<'a> Room<'a> {
         if known.is_none() && !self.is_full {
             self.member.review_order();
         }
-        let slot = match known.map_or_else(|| producer.reclaim(self.len, slack), Ok) {
-            Ok(slot) => slot,
-            Err(PushError::Corrupt) => return Err(SendError::Corrupt),
-            Err(PushError::Full) => {
-                if !self.is_full {
-                    self.is_full = true;
-                    count(&producer.counters().full, 1);
-                }
-                return Ok(false);
+        let slot = match known {
+            Some(slot) => Some(slot),
+            None => {
+                let arena = self.member.region.geometry().arena_of_mail(self.member.rank(), self.peer.to);
+                self.member.reclaim(producer, arena, self.len, slack)?
             }
+        };
+        let Some(slot) = slot else {
+            if !self.is_full {
+                self.is_full = true;
+                count(&producer.counters().full, 1);
+            }
+            return Ok(false);
         };
         self.peer.tell_reset()?;
         self.slot = Some(slot);

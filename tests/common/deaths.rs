@@ -427,7 +427,7 @@ fn receives(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
 // --- Messages in fragments ---------------------------------------------------------------------------------
 
 /// Longer than half the arena: a few fragments.
-const TRAIN: usize = 1700;
+const TRAIN: usize = 1030;
 
 /// Rank 1 ends while it sends a message in fragments.
 fn sends_train(doom: &dyn Doom) -> bool {

@@ -30,7 +30,9 @@ impl Wire {
         let mapping = Arc::new(unsafe { Mapping::new(base, map.len(), Box::new(map)) });
         let ranks = Shared::<[Rank]>::mapped(&mapping, geometry.rank(0), geometry.ranks as usize);
         ranks[to as usize].opened[from as usize / 64].fetch_or(1 << (from % 64), Relaxed);
-        let mailbox = Mailbox::mapped(&mapping, &geometry, from, to);
+        let mut mailbox = Mailbox::mapped(&mapping, &geometry, from, to);
+        // It takes what it touches.
+        mailbox.mail.has_pages = true;
         let epoch = ranks[from as usize].identity.life.load(Relaxed) >> 1;
         let epoch = epoch.max(1);
         Self { producer: Producer::recover(mailbox.mail.clone(), epoch).expect("a mailbox"), mailbox }

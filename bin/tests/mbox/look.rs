@@ -20,10 +20,11 @@ fn stat_tells_people_and_programs_what_is_there() {
     assert!(pid.as_u64() > Some(1));
     // It begins up to 31 lines behind the beginning of its pages.
     let cells: u64 = 31 * 128 + 5 * 128 + 64 * 64 + 128 * 64;
-    let mailbox = cells + 2 * (8 << 10);
-    // Nothing went that does not fit a cell.
-    let used = if mailbox::lab::os::COMPLETES { cells } else { mailbox };
-    let size = 4096 + 2 * 4096 + 25 * mailbox.next_multiple_of(4096);
+    let cells = cells.next_multiple_of(4096);
+    // Nine chunks and three runs of them, as long as the longest whole message.
+    // They begin half a page behind the beginning of theirs.
+    let arena: u64 = 2048 + 9 * 1024 + 3 * 4096;
+    let size = 4096 + 2 * 4096 + 25 * (cells + 2 * arena.next_multiple_of(4096));
     let expected = json!({
         "name": &*region,
         "owner": region.path().metadata().expect("a region").uid(),
@@ -33,7 +34,8 @@ fn stat_tells_people_and_programs_what_is_there() {
         "max_message": 1 << 30,
         "max_whole": 4 << 10,
         "size": size,
-        "memory": 4096 + 2 * 4096 + used.next_multiple_of(4096),
+        // Nothing went that does not fit a cell.
+        "memory": 4096 + 2 * 4096 + cells,
         "ranks": 5,
         "live": 0,
         "unread": 3,

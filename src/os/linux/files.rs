@@ -2,6 +2,7 @@
 
 use super::super::Cause;
 use super::{File, cgroup, check};
+use crate::abi::PAGE;
 use core::ffi::c_int;
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::ffi::CString;
@@ -128,10 +129,18 @@ fn room(file: &File) -> io::Result<u64> {
 /// Whether [`allocate_missing`] does what it says.
 pub const COMPLETES: bool = true;
 
-/// As [`allocate`], where others may have written something already: that stays.
+/// As [`allocate`], where others may have written something already: that stays. Takes whole pages, for a file system may
+/// have smaller blocks.
 pub fn allocate_missing(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    let (start, end) = (offset / PAGE * PAGE, (offset + len).next_multiple_of(PAGE));
+    let (offset, len) = (start, end - start);
     check_memory(file, len, || missing(file, offset, len))?;
     take(file, offset, len)
+}
+
+/// As [`allocate`], where nobody needs what lies there; some of it may be taken already.
+pub fn allocate_free(file: &File, offset: u64, len: u64) -> io::Result<()> {
+    allocate_missing(file, offset, len)
 }
 
 /// What is so short is taken without a look at how much there is.

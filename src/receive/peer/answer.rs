@@ -6,22 +6,20 @@ use crate::error::SendError;
 use crate::half::Member;
 use crate::memory::Lane;
 use crate::rank::Source;
-use crate::ring::{Corrupt, Descriptor, Producer, PushError, Slack, Slot};
+use crate::ring::{Corrupt, Descriptor, Producer, Slack, Slot};
 use crate::wait::pace::POLL_PAUSES;
 use crate::wait::{Operation, Step};
-use core::cell::{Cell as Private, OnceCell};
+use core::cell::OnceCell;
 
 /// The writing end of the return lane, opened with the first answer that goes there.
 pub(super) struct Answers {
     lane: Lane,
     producer: OnceCell<Producer>,
-    /// The longest answer, in bytes, for which the lane has memory.
-    limit: Private<usize>,
 }
 
 impl Answers {
     pub fn new(lane: Lane) -> Self {
-        Self { lane, producer: OnceCell::new(), limit: INLINE.into() }
+        Self { lane, producer: OnceCell::new() }
     }
 
     /// The lane, for another end to go on where this one stopped.
@@ -134,17 +132,16 @@ impl<'a> Answering<'a> {
             return Err(SendError::TooLarge { limit: member.whole as u64 });
         }
         let producer = answers.producer(member, &peer.record)?;
-        if len > answers.limit.get() {
-            let completed = member.region.segment.complete_returns(peer.from, member.rank());
-            completed.map_err(|_| SendError::NoSpace)?;
-            answers.limit.set(member.whole);
-        }
-        match producer.claim(len, Slack::Any) {
-            Ok(slot) => self.slot = Some(slot),
+        self.slot = match producer.place(len, Slack::Any) {
+            Some(slot) => Some(slot),
+            None => {
+                let arena = member.region.geometry().arena_of_returns(peer.from, member.rank());
+                member.reclaim(producer, arena, len, Slack::Any)?
+            }
+        };
+        if self.slot.is_none() && len <= INLINE {
             // No honest caller has asked so often.
-            Err(PushError::Full) if len <= INLINE => return Err(SendError::Corrupt),
-            Err(PushError::Full) => {}
-            Err(PushError::Corrupt) => return Err(SendError::Corrupt),
+            return Err(SendError::Corrupt);
         }
         Ok(self.slot.is_some())
     }

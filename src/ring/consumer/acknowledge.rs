@@ -21,7 +21,7 @@ impl Consumer {
             self.owed.set(self.owed.get() + descriptor.len);
         }
         self.pass(descriptor.seq)
-            && (self.is_due() || is_much(self.owed.get() as u64, size_of_val(&*self.lane.arena) as u64))
+            && (self.is_due() || is_much(self.owed.get() as u64, self.lane.layout.bytes_of_share()))
     }
 
     /// Moves `head` beyond message `seq`, which is done with, if it can; whether it did.

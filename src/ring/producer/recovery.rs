@@ -1,10 +1,11 @@
 //! Where a producer begins: where the last one stopped, or, when the consumer asks for that, anew.
 
-use super::{Cursor, Producer, Span};
-use crate::abi::{ARENA_ALIGN, Envelope, Kind, Location, step, unpack_bytes};
+use super::{LANE, Producer};
+use crate::abi::{Envelope, Kind, Location, step, unpack_bytes};
 use crate::memory::Lane;
+use crate::pool::{Pool, Recovery, Reference};
 use crate::ring::budget::Budget;
-use crate::ring::{Corrupt, arena_range, bytes, cell, check_stale};
+use crate::ring::{Corrupt, bytes, cell, check_stale};
 use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
 use core::cell::RefCell;
 
@@ -48,9 +49,9 @@ impl Producer {
                 stamp.store(0, Relaxed);
             }
         }
-        let producer = Self::at(lane, epoch, head, tail);
+        let pool = recover_pool(&lane, head, tail)?;
+        let producer = Self { pool: pool.into(), ..Self::at(lane, epoch, head, tail) };
         producer.answered.set(reset);
-        producer.recover_arena(head, tail)?;
         Ok(producer)
     }
 
@@ -72,14 +73,14 @@ impl Producer {
             counted: step(cells) - 1,
             tail: tail.into(),
             head: head.into(),
-            cursor: Cursor::default().into(),
-            freed: 0.into(),
             room: Budget::none(tail),
             patience: Budget::none(tail),
             bytes: bytes.into(),
             held: None.into(),
-            held_from: 0.into(),
-            spans: RefCell::default(),
+            held_bytes: 0.into(),
+            was_short: false.into(),
+            has_pages: (0..lane.layout.count()).map(|_| lane.has_pages.into()).collect(),
+            pool: RefCell::new(Pool::new(lane.layout)),
             lost: false.into(),
             answered: 0.into(),
             lane,
@@ -115,54 +116,29 @@ impl Producer {
             }
         }
         self.head.set(start);
-        let mut spans = self.spans.borrow_mut();
-        while let Some(span) = spans.front()
-            && (span.seq.wrapping_sub(start) as i64) < 0
-        {
-            self.freed.set(span.end);
-            spans.pop_front();
-        }
+        self.pool.borrow_mut().begin_anew(LANE, start);
         let line = &self.lane.producer;
         line.reset_from.store(start, Relaxed);
         // Pairs with the consumer's load: the stamps are wiped.
         line.reset_answer.store(reset, release(Edge::ResetAnswer));
         self.answered.set(reset);
     }
+}
 
-    /// Rebuilds cursor and `spans` from the live messages `head..tail`: each payload in bounds, aligned, and
-    /// beyond the one before it.
-    fn recover_arena(&self, head: u64, tail: u64) -> Result<(), Corrupt> {
-        let size = self.arena_len();
-        let mut cursor = Cursor::default();
-        let mut first = None;
-        let mut spans = self.spans.borrow_mut();
-        let mut seq = head;
-        while seq != tail {
-            let cell = self.cell(seq);
-            let envelope = Envelope::unpack(cell.envelope.load(Relaxed)).ok_or(Corrupt)?;
-            if envelope.place == Location::Arena {
-                let (offset, len) = arena_range(cell, size).ok_or(Corrupt)?;
-                if first.is_none() {
-                    first = Some(offset);
-                    cursor = Cursor { position: offset, offset };
-                }
-                if offset < cursor.offset {
-                    if offset != 0 {
-                        return Err(Corrupt);
-                    }
-                    cursor = Cursor { position: cursor.position + (size - cursor.offset), offset: 0 };
-                }
-                let end = offset + len.next_multiple_of(ARENA_ALIGN);
-                cursor = Cursor { position: cursor.position + (end - cursor.offset), offset: end };
-                if cursor.position - first.unwrap_or(0) > size {
-                    return Err(Corrupt);
-                }
-                spans.push_back(Span { seq, end: cursor.position });
+/// What of the arena is in use: the payloads of the live messages `head..tail`, each in an extent.
+fn recover_pool(lane: &Lane, head: u64, tail: u64) -> Result<Pool, Corrupt> {
+    let mut recovery = Recovery::new(lane.layout);
+    let live = (0..tail.wrapping_sub(head)).map(|ahead| head.wrapping_add(ahead));
+    let references = live.filter_map(|seq| {
+        let cell = cell(lane, seq);
+        match Envelope::unpack(cell.envelope.load(Relaxed)).map(|envelope| envelope.place) {
+            Some(Location::Inline(_)) => None,
+            Some(Location::Arena) => {
+                let [offset, len] = [0, 1].map(|word| cell.payload[word].load(Relaxed));
+                Some(Some(Reference { seq, offset, len }))
             }
-            seq = seq.wrapping_add(1);
+            None => Some(None),
         }
-        self.cursor.set(cursor);
-        self.freed.set(first.unwrap_or(0));
-        Ok(())
-    }
+    });
+    if recovery.adopt(LANE, references) { Ok(recovery.finish()) } else { Err(Corrupt) }
 }

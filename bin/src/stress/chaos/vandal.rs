@@ -212,15 +212,16 @@ impl Hand {
     /// The offset of some word of this class.
     fn place(&mut self, class: Class) -> io::Result<u64> {
         const CELL: u64 = size_of::<Cell>() as u64;
-        let arena = self.geometry.arena;
         let record = self.geometry.rank(self.random.random_range(0..self.ranks));
         let (from, to) = self.pair();
         let mailbox = self.geometry.mailbox(from, to);
-        let (lines, first_cell, cells, first_of_arena) = if self.random.random_ratio(3, 4) {
-            (offset_of!(Lines, mail), Geometry::CELLS, self.geometry.cells, self.geometry.arena_of_mail())
+        let (lines, first_cell, cells, arena) = if self.random.random_ratio(3, 4) {
+            let arena = self.geometry.arena_of_mail(from, to);
+            (offset_of!(Lines, mail), Geometry::CELLS, self.geometry.cells, arena)
         } else {
             let first_cell = self.geometry.return_cells();
-            (offset_of!(Lines, returns), first_cell, RETURN_CELLS, self.geometry.arena_of_returns())
+            let arena = self.geometry.arena_of_returns(from, to);
+            (offset_of!(Lines, returns), first_cell, RETURN_CELLS, arena)
         };
         let consumer = mailbox + (lines + offset_of!(LaneLines, consumer)) as u64;
         let producer = mailbox + (lines + offset_of!(LaneLines, producer)) as u64;
@@ -251,7 +252,7 @@ impl Hand {
             Class::CallStamp => (line, 1),
             Class::CallEnvelope => (line + offset_of!(Cell, envelope) as u64, 1),
             Class::CallLine => (line, CELL / 8),
-            Class::Arena => (mailbox + first_of_arena, arena / 8),
+            Class::Arena => (arena, self.geometry.payloads().len() / 8),
             Class::Any => return Ok(self.anywhere()),
         };
         Ok(first + 8 * self.random.random_range(0..words))
@@ -275,7 +276,7 @@ impl Hand {
 
     /// What to write where `old` is: mostly what is near, or at some limit.
     fn word(&mut self, class: Class, old: u64) -> u64 {
-        let (cells, arena) = (u64::from(self.geometry.cells), self.geometry.arena);
+        let (cells, arena) = (u64::from(self.geometry.cells), self.geometry.payloads().len());
         let random = &mut self.random;
         match random.random_range(0..10) {
             // In the arena, or not far beyond it.

@@ -20,7 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// Messages after which everything was used once: each place of each mailbox between four ranks.
 const WARM: u64 = 500_000;
 /// Bytes of an arena: so few that this is true.
-const ARENA: u64 = 256 << 10;
+const ARENA: u64 = 16 << 10;
 
 /// Send messages between all ranks, check each, and check that memory and descriptors stay as they are
 #[derive(Args)]
