@@ -33,9 +33,9 @@ pub struct Config {
 impl Config {
     /// A region of `ranks` participants, 1 to 1024, with arenas of 2 MiB a mailbox, and 4096 cells up to 9 ranks, 2048
     /// up to 13, 1024 above. In memory is 1 KiB a rank from the start on, and of the `ranks` x `ranks` mailboxes 272 KiB,
-    /// with fewer cells 144 or 80 KiB, for each that carried nothing above 48 bytes. Larger messages, and as much again
-    /// answers, take what of them is under way at once: 8 to 20 KiB a mailbox up to 1 KiB each, else chunks of 256 KiB, nine at
-    /// most, and for messages above that 1 to 3 MiB more. Where there is little memory, as in a container whose `/dev/shm` has 64 MiB,
+    /// with fewer cells 144 or 80 KiB, for each that carried nothing above 48 bytes. Larger messages take what
+    /// of them is under way at once, and so do larger answers: 8 to 20 KiB a mailbox for messages of up to 1 KiB that do not
+    /// stream, else chunks of 256 KiB, nine at most, and for messages above that 1 to 3 MiB more. Where there is little memory, as in a container whose `/dev/shm` has 64 MiB,
     /// a smaller [`arena`](Config::arena) and fewer [`cells`](Config::cells) make room for more mailboxes.
     pub const fn ranks(ranks: u32) -> Self {
         Self {

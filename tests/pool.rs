@@ -638,3 +638,34 @@ fn what_a_successor_finds_live_it_leaves_alone() {
         run.exhaust(round % 3);
     }
 }
+
+#[test]
+fn what_has_no_memory_is_forsaken_and_others_come_round() {
+    let mut pool = Pool::new(usual(1));
+    let used = pool.place_anew(0, CHUNK).expect("room");
+    pool.commit(0, 0, &used);
+    let barren = pool.place_anew(0, CHUNK).expect("room");
+    pool.forsake(&barren);
+    pool.free_below(0, 1);
+    let tried: Vec<u32> = (0..2)
+        .map(|_| {
+            let spot = pool.place_anew(0, CHUNK).expect("room");
+            pool.forsake(&spot);
+            spot.extent
+        })
+        .collect();
+    assert_eq!(tried, [barren.extent, used.extent]);
+}
+
+#[test]
+fn a_lane_has_slack_until_more_than_three_quarters_of_its_share_are_in_use() {
+    let mut pool = Pool::new(usual(1));
+    for seq in 0..8 {
+        assert_eq!(pool.has_slack(0, CHUNK), seq <= 6, "{seq} chunks in use");
+        let spot = pool.place_anew(0, CHUNK).expect("room");
+        pool.commit(0, seq, &spot);
+    }
+    assert!(pool.place_anew(0, CHUNK).is_none() && pool.has_slack(0, MIB), "runs are counted apart");
+    pool.free_below(0, 2);
+    assert!(pool.has_slack(0, CHUNK));
+}

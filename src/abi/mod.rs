@@ -58,8 +58,8 @@
 //!
 //! The code cites them by their numbers.
 //!
-//! - **I1** `0 ≤ tail − head ≤ cells`, and live payloads lie in at most as many extents as an arena's share. A peer's word outside its range is
-//!   `Corrupt`, never an index.
+//! - **I1** `0 ≤ tail − head ≤ cells`, and live payloads lie in at most as many extents as a lane's share has. A peer's word
+//!   outside its range is `Corrupt`, never an index.
 //! - **I2** Every shared word has one writing role, which its comment names. The role changes hands on the call line.
 //!   The exceptions are the bells and their events, the `opened` words, locks where they are words, and the hints
 //!   `changes` and `found_dead`.

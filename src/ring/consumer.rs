@@ -190,7 +190,8 @@ impl Consumer {
     }
 
     /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes if it does not lie in its
-    /// cell, and then where the arena was seen to have memory. `None` says nothing, and is all that it says after as many as `grant` allowed.
+    /// cell, and then where the arena was seen to have memory. `None` says nothing, and is all that it says after as many as
+    /// `grant` allowed.
     #[inline(always)]
     pub fn take_new(&self, limit: usize) -> Option<Descriptor> {
         let seq = self.next.get();
