@@ -7,7 +7,7 @@ use crate::common::processes::Processes;
 use crate::common::progress;
 use crate::stress::journal::{GROUP, Journal};
 use clap::Args;
-use mailbox::Config;
+use mailbox::{Config, Reserve};
 use serde::Serialize;
 use std::sync::atomic::Ordering::{Acquire, Release};
 use std::thread;
@@ -67,7 +67,9 @@ impl Soak {
     }
 
     fn soak(&self, processes: &Processes, journal: &Journal) -> Result<Report, Failure> {
-        let region = processes.region(Config::ranks(self.ranks).arena(ARENA))?;
+        // At once: else as much of an arena is in memory as was ever under way, and that may be more the next day.
+        let config = Config::ranks(self.ranks).arena(ARENA).reserve(Reserve::AtCreation);
+        let region = processes.region(config)?;
         let start = Instant::now();
         let enter = |rank| {
             let (messages, path) = (self.messages, journal.path());
