@@ -71,8 +71,8 @@
 //! # Trade-offs
 //!
 //! - Memory for a mailbox is taken at its first message and kept: by default 272 KiB, in a region of many ranks 80
-//!   KiB, and 2 MiB more at the first message above 48 bytes. An endpoint takes 1 KiB of private memory, and less than
-//!   1.5 KiB more for each peer and direction, the first 8 bytes a rank besides.
+//!   KiB, and as much more as messages above 48 bytes were ever under way at once, some 5 MiB at most. An endpoint takes
+//!   1 KiB of private memory, and less than 1.6 KiB more for each peer and direction, the first 8 bytes a rank besides.
 //! - A receiver that does not acknowledge stops its sender, one mailbox later.
 //! - An endpoint is for one thread at a time, and so is each of its halves. A program with more threads joins
 //!   as more ranks.

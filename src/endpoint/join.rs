@@ -115,7 +115,7 @@ impl Region {
     /// it is [`JoinError::Closing`].
     ///
     /// Costs about 10 µs and 1 KiB of private memory; with each peer that is sent to or received
-    /// from, less than 1.5 KiB more, with the first 8 bytes a rank besides. The first in a region that is a file waits for
+    /// from, less than 1.6 KiB more, with the first 8 bytes a rank besides. The first in a region that is a file waits for
     /// the disk.
     pub fn join(&self, rank: u32) -> Result<Endpoint, JoinError> {
         self.join_with(rank, &[])
