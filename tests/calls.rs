@@ -524,7 +524,7 @@ fn forged_words_of_a_reader_end_no_lane_for_good() {
         |returns| returns.consumer.reset_request.store(1, Relaxed),
         |returns| returns.consumer.head.store(1 << 40, Relaxed),
         |returns| {
-            // A stamp that makes no sense has the lane begun anew; then nobody seems to have asked for that.
+            // A stamp that makes no sense makes the caller ask for a reset. Then the request is overwritten.
             returns.cells.at(1).stamp.store(77, Relaxed);
         },
     ];

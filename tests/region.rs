@@ -45,11 +45,6 @@ fn geometry(ranks: u32, cells: u32, arena: u64) -> Geometry {
     Geometry { protocol: 0, ranks, cells, arena, max_message: 1 << 30 }
 }
 
-/// What a mailbox takes that carried nothing but what fits its cells.
-fn small(geometry: &Geometry) -> u64 {
-    geometry.small()
-}
-
 fn open_error(scratch: &Scratch) -> Option<OpenError> {
     Region::open(scratch.name()).err()
 }
@@ -476,13 +471,13 @@ fn memory_is_the_table_and_the_mailboxes_in_use() {
             }
         };
         talk(48);
-        assert_eq!(memory(), before + small(&geometry), "what fits a cell needs no arena");
+        assert_eq!(memory(), before + geometry.small(), "what fits a cell needs no arena");
         from.send(to.rank(), &bytes[..49]).expect("room");
-        assert_eq!(memory(), before + small(&geometry) + 8192, "the first of a corner's");
+        assert_eq!(memory(), before + geometry.small() + 8192, "the first of a corner's");
         drop(to.recv().expect("mail"));
         talk(100);
         let busy = memory();
-        assert!(busy <= before + small(&geometry) + (20 << 10) + (9 << 18) + 4096, "a corner and all chunks");
+        assert!(busy <= before + geometry.small() + (20 << 10) + (9 << 18) + 4096, "a corner and all chunks");
         from.send(to.rank(), &bytes).expect("room");
         // It shares a page with the last chunk, which may have been used.
         let more = memory() - busy - bytes.len() as u64;
@@ -511,7 +506,7 @@ fn looking_at_mailboxes_that_are_said_to_be_open_takes_no_memory() {
         [(0, 1, 1)]
     );
     let geometry = geometry(8, 4096, 2 << 20);
-    assert_eq!(region.inspect().memory, geometry.table() + small(&geometry));
+    assert_eq!(region.inspect().memory, geometry.table() + geometry.small());
 }
 
 #[test]

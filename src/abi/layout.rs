@@ -313,7 +313,7 @@ impl Geometry {
     /// Bytes from the beginning of a mailbox's pages that are all that messages need which fit their cells: the rest is
     /// the arenas' alone.
     pub fn small(&self) -> u64 {
-        (STAGGER + self.return_cells() + RETURN_CELLS as u64 * CELL as u64).next_multiple_of(PAGE)
+        (STAGGER + self.end_of_cells()).next_multiple_of(PAGE)
     }
 
     /// Bytes of the pages of an arena.
@@ -343,6 +343,11 @@ impl Geometry {
     /// Offset of the cells of the return lane in a mailbox.
     pub fn return_cells(&self) -> u64 {
         Self::CELLS + self.cells_size()
+    }
+
+    /// Offset of what lies behind the cells of the return lane in a mailbox.
+    fn end_of_cells(&self) -> u64 {
+        self.return_cells() + RETURN_CELLS as u64 * CELL as u64
     }
 
     /// Offset of the arena of that mailbox's mail lane, in pages of its own.
@@ -436,8 +441,7 @@ mod tests {
             for from in 0..ranks {
                 let (pages, mailbox) = (g.pages(from, 0), g.mailbox(from, 0));
                 assert!(pages <= mailbox && mailbox.is_multiple_of(128));
-                let end_of_cells = mailbox + g.return_cells() + RETURN_CELLS as u64 * CELL as u64;
-                assert!(end_of_cells <= g.arena_of_mail(from, 0));
+                assert!(mailbox + g.end_of_cells() <= g.arena_of_mail(from, 0));
                 assert!(g.arena_of_mail(from, 0) + g.payloads().len() <= g.arena_of_returns(from, 0));
                 assert!(g.arena_of_returns(from, 0) + g.payloads().len() <= pages + g.stride());
             }

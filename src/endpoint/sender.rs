@@ -8,7 +8,7 @@ use crate::half::{Interrupter, Member};
 use crate::rank::Wait;
 use crate::receive::Inbox;
 use crate::region::Region;
-use crate::ring::{Slack, Slot};
+use crate::ring::Slot;
 use crate::send::{Draft, Outbox, Outgoing, Room, Synchronous, Transfer};
 use crate::wait::{Deadline, Operation, drive};
 use core::fmt;
@@ -256,7 +256,7 @@ impl Sender {
         deadline: Deadline,
         receiving: Option<(&Member, &Inbox)>,
     ) -> Result<Slot, SendError> {
-        match peer.producer.place(len, Slack::Any) {
+        match peer.producer.place(len) {
             Some(slot) => Ok(slot),
             None => self.wait_for_room(peer, len, deadline, receiving),
         }

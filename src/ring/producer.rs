@@ -81,8 +81,8 @@ pub struct Producer {
     bytes: Private<u64>,
     /// The first of the messages that are held back, up to `tail`: all there but for its stamp.
     held: Private<Option<u64>>,
-    /// Bytes of the arena in those.
-    held_bytes: Private<u64>,
+    /// Bytes that were placed in the arena before those.
+    held_from: Private<u64>,
     /// What of the arena is free: as `head` says, as stale as it.
     pool: RefCell<Pool>,
     /// Whether the arena was full when it was last asked for more.
@@ -118,7 +118,7 @@ impl Producer {
     ///
     /// `len` is at most the geometry's limit.
     pub fn claim(&self, len: usize, slack: Slack) -> Result<Slot, PushError> {
-        self.place(len, Slack::Any).map_or_else(|| self.reclaim(len, slack), Ok)
+        self.place(len).map_or_else(|| self.reclaim(len, slack), Ok)
     }
 
     /// As [`Producer::claim`], after a look at `head`, if there is `slack` then.
@@ -126,19 +126,24 @@ impl Producer {
     /// Cost: the line of `head`, which the consumer writes with each acknowledgement.
     pub fn reclaim(&self, len: usize, slack: Slack) -> Result<Slot, PushError> {
         self.refresh().map_err(|Corrupt| PushError::Corrupt)?;
-        if len > INLINE && self.has_cells(slack) {
-            let mut pool = self.pool.borrow_mut();
-            let wants_more = slack == Slack::Quarter && self.was_short.get();
-            if wants_more && !pool.has_slack(LANE, len as u64) {
-                return Err(PushError::Full);
-            }
-            let spot = pool.place_anew(LANE, len as u64);
-            self.was_short.set(spot.is_none());
-            if let Some(spot) = spot.filter(|spot| !self.has_pages[spot.extent as usize].get()) {
-                return Err(PushError::NoPages(spot));
-            }
+        if !self.has_cells(slack) {
+            return Err(PushError::Full);
         }
-        self.place(len, slack).ok_or(PushError::Full)
+        let spot = if len > INLINE { Some(self.place_anew(len as u64, slack)?) } else { None };
+        Ok(self.slot(len, spot))
+    }
+
+    /// Room in the arena, in a further extent where that is needed.
+    fn place_anew(&self, len: u64, slack: Slack) -> Result<Spot, PushError> {
+        let mut pool = self.pool.borrow_mut();
+        let wants_more = slack == Slack::Quarter && self.was_short.get();
+        if wants_more && !pool.has_slack(LANE, len) {
+            return Err(PushError::Full);
+        }
+        let spot = pool.place_anew(LANE, len);
+        self.was_short.set(spot.is_none());
+        let spot = spot.ok_or(PushError::Full)?;
+        if self.has_pages[spot.extent as usize].get() { Ok(spot) } else { Err(PushError::NoPages(spot)) }
     }
 
     /// The bytes of the extent of the arena that this lies in.
@@ -162,8 +167,8 @@ impl Producer {
 
     /// The next slot, if what was last seen of `head` leaves room for it: no shared word is touched.
     #[inline(always)]
-    pub fn place(&self, len: usize, slack: Slack) -> Option<Slot> {
-        if !self.has_cells(slack) {
+    pub fn place(&self, len: usize) -> Option<Slot> {
+        if !self.has_cells(Slack::Any) {
             return None;
         }
         let mut spot = None;
@@ -174,7 +179,12 @@ impl Producer {
             }
             spot = Some(found);
         }
-        Some(Slot { seq: self.tail.get(), len, kind: Kind::Whole, number: 0, spot })
+        Some(self.slot(len, spot))
+    }
+
+    #[inline(always)]
+    fn slot(&self, len: usize, spot: Option<Spot>) -> Slot {
+        Slot { seq: self.tail.get(), len, kind: Kind::Whole, number: 0, spot }
     }
 
     /// Whether so many cells are free.
@@ -297,8 +307,9 @@ impl Producer {
     /// Whether so much is held back that the consumer had better have it: a quarter of the mailbox.
     #[inline(always)]
     pub fn holds_back_much(&self) -> bool {
+        let in_arena = || self.pool.borrow().placed(LANE).wrapping_sub(self.held_from.get());
         is_much(self.held_back(), self.cells())
-            || is_much(self.held_bytes.get(), self.lane.layout.bytes_of_share())
+            || self.held.get().is_some() && is_much(in_arena(), self.lane.layout.bytes_of_share())
     }
 
     /// How many small messages more may be held back before it is so much.
@@ -310,7 +321,6 @@ impl Producer {
     /// before it has seen those before it.
     pub fn reveal(&self) {
         if let Some(first) = self.held.take() {
-            self.held_bytes.set(0);
             stamp(self.cell(first), first);
         }
         self.patience.revoke(self.tail.get());
@@ -321,9 +331,8 @@ impl Producer {
     fn begin_hold(&self, slot: &Slot) {
         if self.held.get().is_none() {
             self.held.set(Some(slot.seq));
-        }
-        if let Some(spot) = slot.spot {
-            self.held_bytes.set(self.held_bytes.get() + spot.size());
+            let own = slot.spot.map_or(0, |spot| spot.size());
+            self.held_from.set(self.pool.borrow().placed(LANE).wrapping_sub(own));
         }
     }
 

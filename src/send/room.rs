@@ -44,7 +44,7 @@ impl<'a> Room<'a> {
     /// Claims the slot, if there is room; whether there is.
     pub fn claim(&mut self, slack: Slack) -> Result<bool, SendError> {
         let producer = &self.peer.producer;
-        let known = if self.is_full { None } else { producer.place(self.len, Slack::Any) };
+        let known = if self.is_full { None } else { producer.place(self.len) };
         if known.is_none() && !self.is_full {
             self.member.review_order();
         }

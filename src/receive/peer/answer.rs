@@ -132,7 +132,7 @@ impl<'a> Answering<'a> {
             return Err(SendError::TooLarge { limit: member.whole as u64 });
         }
         let producer = answers.producer(member, &peer.record)?;
-        self.slot = match producer.place(len, Slack::Any) {
+        self.slot = match producer.place(len) {
             Some(slot) => Some(slot),
             None => {
                 let arena = member.region.geometry().arena_of_returns(peer.from, member.rank());

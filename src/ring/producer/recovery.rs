@@ -77,7 +77,7 @@ impl Producer {
             patience: Budget::none(tail),
             bytes: bytes.into(),
             held: None.into(),
-            held_bytes: 0.into(),
+            held_from: 0.into(),
             was_short: false.into(),
             has_pages: (0..lane.layout.count()).map(|_| lane.has_pages.into()).collect(),
             pool: RefCell::new(Pool::new(lane.layout)),
