@@ -26,7 +26,7 @@ mod not_loom {
     const SMALL: [(usize, u64); 2] = [(8, 15_000_000), (48, 10_000_000)];
     const BATCH: u64 = 256;
     const CALLS: (usize, u64) = (48, 500_000);
-    /// Compared with a copy through fixed slots, and with messages in fragments.
+    /// Compared with a copy through fixed slots, and with announced messages.
     const COPIED: (usize, u64) = (64 << 10, 30_000);
     const LARGE: (usize, u64) = (64 << 20, 30);
     const SENDERS: u32 = 8;

@@ -52,7 +52,7 @@ impl Config {
         }
     }
 
-    /// Messages, or fragments of one, that fit a mailbox: a power of two from 2 to 2^30; the default is 4096, and
+    /// Messages that fit a mailbox: a power of two from 2 to 2^30; the default is 4096, and
     /// 2048 or 1024 where the cells of all mailboxes would take more than 24 MiB.
     /// Each cell takes 64 bytes, whatever it holds.
     pub const fn cells(mut self, cells: u32) -> Self {
@@ -61,8 +61,8 @@ impl Config {
     }
 
     /// Bytes of payloads above 48 bytes that may be under way in a mailbox, and as many of such answers to calls: a multiple
-    /// of 128, up to 2^40; the default is 2 MiB. Memory is taken as it is needed. A message above half of it travels in
-    /// fragments of an eighth of it, 256 KiB at most. What goes round in both processors' second-level caches is slower by a multiple
+    /// of 128, up to 2^40; the default is 2 MiB. Memory is taken as it is needed. A message above half of it is
+    /// announced, and goes through a ring of 256 KiB beside it. What goes round in both processors' second-level caches is slower by a multiple
     /// than through a larger arena.
     pub const fn arena(mut self, bytes: u64) -> Self {
         self.geometry.arena = bytes;

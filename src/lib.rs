@@ -16,7 +16,7 @@
 //! | send, or write in place | [`Endpoint::send`], [`Endpoint::reserve`] |
 //! | receive, from anyone or one rank | [`Endpoint::recv`], [`Endpoint::recv_from`] |
 //! | ask, and get an answer | [`Endpoint::call`], [`Endpoint::try_call`]; [`Mail::reply`] |
-//! | send and receive large messages | the same; in parts: [`Endpoint::set_pieces`] |
+//! | send and receive large messages | the same; without waiting: [`Endpoint::announce`]; in parts: [`Endpoint::set_by_hand`], [`Mail::fetch`] |
 //! | send and receive many small ones | [`Endpoint::batch`], [`Endpoint::drain`] |
 //! | leave, and know whether a file was closed | [`Endpoint::close`] |
 //! | send in one thread, receive in another | [`Endpoint::split`] |
@@ -54,8 +54,8 @@
 //!
 //! - From one rank to another messages arrive in order and without a gap. An acknowledged one is never seen
 //!   again; one that is not is there for the receiving rank's next holder, whoever died.
-//! - But one above half the arena ([`Region::max_whole`], 1 MiB by default) travels in fragments and is
-//!   received at most once, by one holder of the rank: its sender is told if that one ended in between.
+//! - But one above half the arena ([`Region::max_whole`], 1 MiB by default) is announced, and goes when its receiver
+//!   wants it: it is received at most once, by one holder of the rank, and its sender is told if that one ended before.
 //! - A call is carried out at most once, in one life of its server, and its answer is nobody else's: neither that of
 //!   a call that was given up, nor after a restart. Who calls a server that ends is told.
 //! - Sending and receiving are lock-free. A message of up to 48 bytes costs a cache line, no fence, no locked
@@ -120,8 +120,10 @@ pub use rank::{Source, Status, Wait};
 #[cfg(not(loom))]
 pub use {
     call::{Call, Reply},
-    endpoint::{Batch, Drain, Endpoint, JoinOptions, Mail, Message, Receiver, Sender, Unanswered},
-    half::{Interrupter, Piece},
+    endpoint::{
+        Arrival, Batch, Drain, Endpoint, JoinOptions, Mail, Message, Receiver, Sender, Sending, Unanswered,
+    },
+    half::Interrupter,
     region::{Inspection, MAILBOX_FD, MailboxReport, OpenOptions, RankReport, Region, View},
     segment::{Leftover, LeftoverKind, Listed, Place},
     send::Draft,

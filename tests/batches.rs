@@ -12,6 +12,7 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 use std::cell::RefCell;
 use std::collections::VecDeque;
+use std::io::Read;
 use std::panic::{self, AssertUnwindSafe};
 use std::thread;
 
@@ -110,7 +111,9 @@ fn a_call_that_would_wait_or_finds_nothing_shows_what_is_held_back() {
         ("try_send", |a| assert_eq!(a.try_send(2, b"x"), Err(SendError::Full))),
         ("send_timeout", |a| assert_eq!(a.send_timeout(2, b"x", SHORT), Err(SendError::Timeout))),
         ("try_reserve", |a| assert_eq!(a.try_reserve(2, 1).err(), Some(SendError::Full))),
-        ("a train", |a| assert_eq!(a.send_timeout(2, &pattern(3000, 0), SHORT), Err(SendError::Timeout))),
+        ("an announced one", |a| {
+            assert_eq!(a.send_timeout(2, &pattern(3000, 0), SHORT), Err(SendError::Timeout))
+        }),
     ];
     while a.try_send(2, b"fill").is_ok() {}
     for (what, call) in calls {
@@ -125,19 +128,19 @@ fn a_call_that_would_wait_or_finds_nothing_shows_what_is_held_back() {
 }
 
 #[test]
-fn a_train_goes_behind_what_is_held_back() {
+fn an_announced_message_goes_behind_what_is_held_back() {
     let (_scratch, [a, b]) = endpoints(64);
-    let train = pattern(3 * ARENA as usize, 1);
+    let long = pattern(3 * ARENA as usize, 1);
     thread::scope(|scope| {
         scope.spawn(|| {
             let a = a;
             let _batch = a.batch();
             a.send(1, b"before").expect("room");
-            a.send(1, &train).expect("a receiver");
+            a.send(1, &long).expect("a receiver");
             a.send(1, b"after").expect("room");
         });
         let b = b;
-        for message in [b"before", train.as_slice(), b"after"] {
+        for message in [b"before", long.as_slice(), b"after"] {
             assert_eq!(b.recv().expect("mail").to_vec(), message);
         }
     });
@@ -295,15 +298,16 @@ fn a_call_that_would_wait_or_finds_nothing_acknowledges() {
 }
 
 #[test]
-fn the_sender_of_a_train_does_not_wait_for_its_receivers_batch() {
-    for pieces in [false, true] {
+fn the_sender_of_an_announced_message_does_not_wait_for_its_receivers_batch() {
+    for by_hand in [false, true] {
         let (_scratch, [a, b]) = endpoints(64);
-        b.set_pieces(pieces);
+        b.set_by_hand(by_hand);
         thread::scope(|scope| {
             let sender = scope.spawn(move || a.send_timeout(1, &pattern(3 * ARENA as usize, 1), GUARD));
             let b = b;
             let _batch = b.batch();
-            while b.recv().expect("mail").piece().is_some_and(|piece| !piece.is_last) {}
+            let mut bytes = Vec::new();
+            assert!(b.recv().expect("mail").fetch().read_to_end(&mut bytes).is_ok());
             assert_eq!(sender.join().expect("a thread"), Ok(()));
         });
     }

@@ -1,4 +1,4 @@
-//! Private memory for messages in fragments: a budget, and what does not fit stays where it is.
+//! Private memory for announced messages: a budget, and what does not fit stays where it is.
 #![cfg(not(loom))]
 
 mod common;
@@ -7,7 +7,8 @@ use common::wire::Wire;
 use common::{GUARD, SHORT, Scratch, die, pattern};
 use mailbox::lab::abi::Kind;
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{Config, Endpoint, RecvError, SendError, Source};
+use mailbox::{Config, Endpoint, RecvError, Source};
+use std::io::Read;
 use std::thread;
 
 const ARENA: u64 = 4096;
@@ -25,6 +26,15 @@ fn told(me: &Endpoint, source: Option<u32>) -> RecvError {
         None => me.recv_timeout(GUARD),
     };
     result.map(|mail| mail.to_vec().len()).expect_err("an error")
+}
+
+/// Announces a message of so many bytes; how many arrive.
+fn arrives(me: &Endpoint, wire: &Wire, len: usize) -> usize {
+    wire.announce(&vec![1; len]);
+    while !wire.serve() {
+        assert_eq!(me.try_recv().err(), Some(RecvError::Empty));
+    }
+    me.recv_timeout(GUARD).expect("mail").len()
 }
 
 #[test]
@@ -46,7 +56,7 @@ fn a_message_that_does_not_fit_is_told_and_arrives_once_it_does() {
 }
 
 #[test]
-fn what_does_not_fit_comes_in_pieces() {
+fn what_does_not_fit_is_fetched_by_hand() {
     for source in [Source::Anyone, Source::Rank(0)] {
         let (_scratch, [a, b, _c]) = three(Config::ranks(3));
         b.set_budget(0);
@@ -54,11 +64,10 @@ fn what_does_not_fit_comes_in_pieces() {
             let sender = scope.spawn(move || (a.send_timeout(1, &pattern(LEN, 1), GUARD), a).0);
             assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
             assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
-            b.set_pieces(true);
+            b.set_by_hand(true);
             let mut bytes = Vec::new();
-            while bytes.len() < LEN {
-                bytes.extend(b.recv_from_timeout(source, GUARD).expect("a piece").to_vec());
-            }
+            let mail = b.recv_from_timeout(source, GUARD).expect("an announcement");
+            assert!(mail.fetch().read_to_end(&mut bytes).is_ok());
             assert!(bytes == pattern(LEN, 1));
             assert_eq!(sender.join().expect("a thread"), Ok(()));
         });
@@ -69,11 +78,12 @@ fn what_does_not_fit_comes_in_pieces() {
 fn a_call_comes_after_the_mail_before_it_though_memory_is_lacking_for_that() {
     let (_scratch, [a, b, _c]) = three(Config::ranks(3));
     b.set_budget(10);
-    assert!(a.send_timeout(1, &pattern(LEN, 1), SHORT).is_err());
+    let sending = a.announce(1, pattern(LEN, 1)).expect("room");
     a.send(1, b"before").expect("room");
     let _call = a.try_call(1, b"call").expect("room");
     assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
     assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "neither comes before it");
+    drop(sending);
     b.set_budget(LEN as u64);
     let next = || b.recv_timeout(GUARD).expect("mail").to_vec();
     assert_eq!([next(), next()], [b"before".to_vec(), b"call".to_vec()]);
@@ -84,7 +94,7 @@ fn a_mail_that_is_left_comes_again_though_memory_is_lacking_for_the_next_message
     let (_scratch, [a, b, _c]) = three(Config::ranks(3));
     b.set_budget(10);
     a.send(1, b"before").expect("room");
-    assert!(a.send_timeout(1, &pattern(LEN, 1), SHORT).is_err());
+    let _sending = a.announce(1, pattern(LEN, 1)).expect("room");
     let before = b.recv_timeout(GUARD).expect("mail");
     assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
     assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
@@ -131,20 +141,17 @@ fn what_is_cut_off_or_given_up_is_given_back() {
     let (_a, mut b) = (region.join(0).expect("free"), region.join(1).expect("free"));
     b.set_budget(1000);
     for _ in 0..5 {
-        wire.first(1000);
-        wire.push(Kind::More, &[1; 40]);
+        let seq = wire.claim(1000);
+        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+        wire.producer.retract(seq);
         wire.push(Kind::Whole, b"instead");
         assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"instead");
     }
-    wire.first(1000);
-    wire.push(Kind::More, &[1; 40]);
+    wire.claim(1000);
     assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
     b.reset(0).expect("a rank");
     let other = Wire::new(&scratch, 2, 1);
-    other.first(100);
-    other.push(Kind::More, &[1; 60]);
-    other.push(Kind::Last, &[2; 40]);
-    assert_eq!(b.recv_timeout(GUARD).expect("mail").len(), 100);
+    assert_eq!(arrives(&b, &other, 1000), 1000);
 }
 
 #[test]
@@ -152,17 +159,13 @@ fn what_a_sender_had_begun_that_died_is_given_back_though_its_successor_is_silen
     let (scratch, [me, a, b]) = three(Config::ranks(3));
     me.set_budget(1000);
     let wire = Wire::new(&scratch, 1, 0);
-    wire.first(1000);
-    wire.push(Kind::More, &[1; 40]);
+    wire.claim(1000);
     assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
     die(a);
     let _successor = scratch.open().join(1).expect("free");
     assert_eq!(told(&me, None), RecvError::PeerDead(1));
     let other = Wire::new(&scratch, 2, 0);
-    other.first(1000);
-    other.push(Kind::More, &[1; 952]);
-    other.push(Kind::Last, &[1; 48]);
-    assert_eq!(me.recv_timeout(GUARD).map(|mail| mail.len()), Ok(1000));
+    assert_eq!(arrives(&me, &other, 1000), 1000);
     drop(b);
 }
 
@@ -172,8 +175,7 @@ fn what_a_peer_announces_takes_no_memory_that_there_is_not() {
     let region = scratch.create(Config::ranks(3).arena(ARENA).max_message(1 << 60));
     let wire = Wire::new(&scratch, 0, 1);
     let (_a, b, c) = [0, 1, 2].map(|rank| region.join(rank).expect("free")).into();
-    wire.first(1 << 59);
-    wire.push(Kind::More, &[1; 40]);
+    wire.claim(1 << 59);
     assert_eq!(told(&b, None), RecvError::NoMemory { rank: 0, len: 1 << 59, left: 1 << 60 });
     c.send(1, b"another's").expect("room");
     assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"another's");
@@ -183,29 +185,27 @@ fn what_a_peer_announces_takes_no_memory_that_there_is_not() {
 fn a_death_is_told_beside_a_message_that_does_not_fit_and_whose_sender_has_left() {
     let (_scratch, [me, a, b]) = three(Config::ranks(3));
     me.set_budget(10);
-    assert_eq!(a.send_timeout(0, &pattern(LEN, 1), SHORT), Err(SendError::Timeout));
+    let sending = a.announce(0, pattern(LEN, 1)).expect("room");
     assert_eq!(told(&me, None), RecvError::NoMemory { rank: 1, len: LEN as u64, left: 10 });
+    std::mem::forget(sending);
     drop(a);
     die(b);
+    assert_eq!(told(&me, None), RecvError::PeerLeft(1), "it comes no more");
     assert_eq!(told(&me, None), RecvError::PeerDead(2));
 }
 
 #[test]
-fn the_end_of_a_sender_is_told_after_the_message_that_does_not_fit() {
-    let scratch = Scratch::new();
-    let region = scratch.create(Config::ranks(3).arena(ARENA));
-    let wire = Wire::new(&scratch, 0, 1);
-    let [a, b] = [0, 1].map(|rank| region.join(rank).expect("free"));
-    b.set_budget(10);
-    wire.first(100);
-    wire.push(Kind::More, &[1; 60]);
-    wire.push(Kind::Last, &[2; 40]);
+fn mail_behind_a_message_that_does_not_fit_comes_once_its_sender_ended() {
+    let (_scratch, [me, a, _b]) = three(Config::ranks(3));
+    me.set_budget(10);
+    let sending = a.announce(0, pattern(LEN, 1)).expect("room");
+    a.send(0, b"behind it").expect("room");
+    assert!(matches!(told(&me, None), RecvError::NoMemory { rank: 1, .. }));
+    assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    std::mem::forget(sending);
     drop(a);
-    assert_eq!(told(&b, None), RecvError::NoMemory { rank: 0, len: 100, left: 10 });
-    assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
-    b.set_budget(100);
-    assert_eq!(b.recv_timeout(GUARD).expect("mail").len(), 100);
-    assert_eq!(told(&b, None), RecvError::PeerLeft(0));
+    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"behind it");
+    assert_eq!(told(&me, None), RecvError::PeerLeft(1));
 }
 
 #[test]
@@ -216,12 +216,15 @@ fn what_a_mailbox_took_that_makes_no_sense_is_given_back_however_that_was_found(
         let [a, b, c] = [0, 1, 2].map(|rank| region.join(rank).expect("free"));
         b.set_budget(LEN as u64);
         let wire = Wire::new(&scratch, 0, 1);
-        wire.first(LEN as u64);
-        wire.push(Kind::More, &[1; 40]);
+        wire.claim(LEN as u64);
         assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
         match found_by {
             "check" => wire.mailbox.mail.consumer.reset_request.store(77, Relaxed),
-            _ => wire.mailbox.mail.cells.at(2).stamp.store(77, Relaxed),
+            _ => {
+                let id = wire.mailbox.transfer.wanting.id.load(Relaxed);
+                wire.mailbox.transfer.serving.id.store(id, Relaxed);
+                wire.mailbox.transfer.serving.produced.store(u64::MAX, Relaxed);
+            }
         }
         assert_eq!(told(&b, None), RecvError::Corrupt(0), "{found_by}");
         thread::scope(|scope| {

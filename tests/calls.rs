@@ -235,19 +235,19 @@ fn unread_mail_keeps_no_answer_from_coming() {
 }
 
 #[test]
-fn an_answer_does_not_wait_for_a_message_in_fragments() {
-    for in_pieces in [false, true] {
+fn an_answer_does_not_wait_for_an_announced_message() {
+    for by_hand in [false, true] {
         let (_scratch, caller, server) = pair(Config::ranks(2).arena(1024));
-        caller.set_pieces(in_pieces);
+        caller.set_by_hand(by_hand);
         // No memory for it.
         caller.set_budget(0);
         let call = caller.try_call(SERVER, &pattern(LONG / 2, 0)).expect("room");
         let mail = server.try_recv().expect("the call");
-        assert_eq!(server.send_timeout(0, &pattern(5000, 0), SHORT), Err(SendError::Timeout));
+        let _sending = server.announce(0, pattern(5000, 0)).expect("room");
         mail.try_reply(&pattern(100, 1)).expect("room");
         assert_eq!(*call.reply().expect("an answer"), pattern(100, 1));
         // What was there is there.
-        let told = caller.try_recv().map(|mail| mail.piece().is_some());
+        let told = caller.try_recv().map(|mail| mail.announced().is_some());
         assert!(matches!(told, Ok(true) | Err(RecvError::NoMemory { .. })), "{told:?}");
     }
 }
@@ -935,7 +935,7 @@ fn garbage_on_the_line_is_no_call_and_corrupts_an_answer() {
         call.stamp.store(stamp, Relaxed);
     };
     let wire = Wire::new(&scratch, 0, SERVER);
-    let (asked, call) = (1 << 1 | 1, 5 << 6);
+    let (asked, call) = (1 << 1 | 1, 3 << 6);
     for number in 1..100_u64 {
         let stamp = number << 24 | asked;
         for (stamp, envelope) in [
@@ -944,7 +944,7 @@ fn garbage_on_the_line_is_no_call_and_corrupts_an_answer() {
             (stamp, call | 49),
             (stamp, call | 63),
             (stamp, 0),
-            (stamp, 6 << 6),
+            (stamp, 4 << 6),
             (u64::MAX, u64::MAX),
             // After mail that was never sent.
             (stamp, 5 << 32 | call),
@@ -954,7 +954,7 @@ fn garbage_on_the_line_is_no_call_and_corrupts_an_answer() {
         }
     }
     line(&wire, 0, 0);
-    for (change, envelope) in [(1_u64 << 30, 6 << 6), (1, call), (1, 0), (1, 6 << 6 | 63), (1, u64::MAX)] {
+    for (change, envelope) in [(1_u64 << 30, 4 << 6), (1, call), (1, 0), (1, 4 << 6 | 63), (1, u64::MAX)] {
         let call = caller.try_call(SERVER, b"asked").expect("room");
         let stamp = wire.mailbox.call.stamp.load(Relaxed);
         line(&wire, stamp ^ change, envelope);

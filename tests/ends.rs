@@ -6,7 +6,7 @@ mod common;
 use common::puppet::{self, puppet};
 use common::wire::{Wire, geometry};
 use common::{Child, GUARD, SHORT, Scratch, command, die, filter_calls, reply, role, statement};
-use mailbox::lab::abi::{Bells, Control, Header, Identity, Kind, MAIL, Rank};
+use mailbox::lab::abi::{Bells, Control, Header, Identity, MAIL, Rank};
 use mailbox::lab::os::COMPLETES;
 use mailbox::{Config, Endpoint, RecvError, Region};
 use std::mem::offset_of;
@@ -219,63 +219,40 @@ fn of_ends_that_follow_each_other_between_two_looks_the_last_is_told() {
 }
 
 #[test]
-fn the_end_of_a_former_life_does_not_come_between_the_pieces_of_a_message() {
-    let (scratch, region) = region(2);
-    let [me, a] = join(&region, [0, 1]);
-    me.set_pieces(true);
-    drop(a);
-    let _b = region.join(1).expect("free");
-    let wire = Wire::new(&scratch, 1, 0);
-    wire.first(100);
-    wire.push(Kind::More, &[1; 60]);
-    let piece = me.recv_timeout(GUARD).expect("a piece");
-    assert_eq!(piece.piece().map(|piece| piece.offset), Some(0));
-    drop(piece);
-    expect_nothing(&me);
-    wire.push(Kind::Last, &[2; 40]);
-    let piece = me.recv_timeout(GUARD).expect("a piece");
-    assert_eq!(piece.piece().map(|piece| piece.is_last), Some(true));
-    drop(piece);
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
-    expect_nothing(&me);
-}
-
-#[test]
-fn who_has_pieces_of_a_message_whose_sender_died_is_told_though_its_successor_is_silent() {
-    for from_anyone in [true, false] {
-        let (scratch, region) = region(3);
-        let [me, a, b] = join(&region, [0, 1, 2]);
-        me.set_pieces(true);
-        let wire = Wire::new(&scratch, 1, 0);
-        wire.first(100);
-        wire.push(Kind::More, &[1; 60]);
-        assert!(me.recv_timeout(GUARD).expect("a piece").piece().is_some_and(|piece| !piece.is_last));
+fn who_fetches_a_message_whose_sender_died_is_told_though_its_successor_is_silent() {
+    for has_successor in [true, false] {
+        let (_scratch, region) = region(3);
+        let [me, a, _b] = join(&region, [0, 1, 2]);
+        me.set_by_hand(true);
+        std::mem::forget(a.announce(0, [7; 100]).expect("room"));
+        let mut arrival = me.recv_timeout(GUARD).expect("an announcement").fetch();
+        assert_eq!(arrival.try_fetch(&mut [0; 8]), Err(RecvError::Empty));
         die(a);
-        let [_successor] = join(&region, [1]);
-        if from_anyone {
-            assert_eq!(error(&me), RecvError::Cut(1));
-            assert_eq!(error(&me), RecvError::PeerDead(1));
-        } else {
-            assert_eq!(me.recv_from_timeout(1, GUARD).map(|mail| mail.len()), Err(RecvError::Cut(1)));
-            assert_eq!(me.recv_from_timeout(1, SHORT).map(|mail| mail.len()), Err(RecvError::Timeout));
-        }
-        drop(b);
+        let _successor = has_successor.then(|| join(&region, [1]));
+        let told = if has_successor { RecvError::Cut(1) } else { RecvError::PeerDead(1) };
+        assert_eq!(arrival.fetch_timeout(&mut [0; 8], GUARD), Err(told));
+        assert_eq!(arrival.fetch_timeout(&mut [0; 8], GUARD), Err(RecvError::Cut(1)), "said again");
+        drop(arrival);
+        assert_eq!(error(&me), RecvError::PeerDead(1));
     }
 }
 
 #[test]
-fn the_end_of_another_is_told_beside_pieces_of_a_message_whose_sender_goes_on() {
-    let (scratch, region) = region(3);
-    let [me, a, b] = join(&region, [0, 1, 2]);
-    me.set_pieces(true);
-    drop(a);
-    let [_successor] = join(&region, [1]);
-    let wire = Wire::new(&scratch, 1, 0);
-    wire.first(100);
-    wire.push(Kind::More, &[1; 60]);
-    drop(me.recv_timeout(GUARD).expect("a piece"));
-    die(b);
-    assert_eq!(error(&me), RecvError::PeerDead(2));
+fn mail_behind_an_announced_message_whose_sender_ended_comes_before_its_end() {
+    for (by_hand, begun) in [(false, false), (false, true), (true, true)] {
+        let (_scratch, region) = region(2);
+        let [me, a] = join(&region, [0, 1]);
+        me.set_by_hand(by_hand);
+        std::mem::forget(a.announce(0, [7; 100]).expect("room"));
+        a.send(0, b"behind it").expect("room");
+        let mail = if begun { me.try_recv().ok() } else { None };
+        assert_eq!(mail.is_some(), by_hand);
+        drop(a);
+        assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"behind it");
+        drop(mail);
+        assert_eq!(error(&me), RecvError::PeerLeft(1));
+        assert_eq!(region.inspect().mailboxes.iter().map(|mailbox| mailbox.unread).sum::<u64>(), 0);
+    }
 }
 
 /// Has the system refuse this thread room in files at this offset.

@@ -14,7 +14,16 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("feed", &["100 ticks", "100 ticks", "100 ticks"]),
     ("file", &["the writer has ended: exit status: 0", "it wrote: first", "it wrote: second"]),
     ("halves", &["1000 replies, in order"]),
-    ("large", &["33554432 bytes in memory", "33554432 bytes in a file"]),
+    (
+        "large",
+        &[
+            "33554432 bytes in memory",
+            "33554432 bytes in a file",
+            "4194304 bytes of 3",
+            "4194304 bytes of 1",
+            "4194304 bytes of 2",
+        ],
+    ),
     (
         "monitor",
         &[

@@ -9,8 +9,7 @@ mod common;
 use common::Scratch;
 use common::dice::{Dice, number};
 use common::wire::{Wire, geometry};
-use mailbox::lab::abi::Kind;
-use mailbox::lab::abi::{Geometry, HEADER_BYTES};
+use mailbox::lab::abi::{Geometry, HEADER_BYTES, Lines};
 use mailbox::{Config, Endpoint, OpenOptions, Region};
 use std::fs;
 use std::time::{Duration, Instant};
@@ -22,7 +21,7 @@ const TIME: Duration = Duration::from_millis(1);
 const BOUND: Duration = Duration::from_secs(30);
 
 /// The bytes of a region in which each mailbox was used: wrapped, with whole messages in cells and in the arena
-/// that nobody has read, and the beginning of a train.
+/// that nobody has read, and an announced message that is half-way.
 fn used() -> (Vec<u8>, Geometry) {
     let scratch = Scratch::new();
     let region = scratch.create(CONFIG);
@@ -38,8 +37,11 @@ fn used() -> (Vec<u8>, Geometry) {
     }
     drop(all);
     let wire = Wire::new(&scratch, 0, 1);
-    wire.first(1000);
-    wire.push(Kind::More, &[2; 200]);
+    wire.announce(&[2; 1000]);
+    let b = region.join(1).expect("free");
+    while b.try_recv_from(0).is_ok() {}
+    assert!(wire.serve());
+    drop(b);
     (fs::read(scratch.path()).expect("bytes"), geometry(&scratch))
 }
 
@@ -64,7 +66,13 @@ fn change(bytes: &mut [u8], geometry: &Geometry, dice: &mut Dice) {
             2 => geometry.rank(dice.below(2) as u32) / 8 + dice.below(128),
             3..6 => mailbox + dice.below(4),
             6 => mailbox + 16 + dice.below(6),
-            7..9 => cell,
+            7 => {
+                mailbox
+                    + std::mem::offset_of!(Lines, transfer) as u64 / 8
+                    + 16 * dice.below(2)
+                    + dice.below(2)
+            }
+            8 => cell,
             9..12 => cell + 1,
             _ => cell + 2 + dice.below(2),
         };
@@ -92,8 +100,8 @@ fn use_it(region: &Region, dice: &mut Dice) -> u32 {
     let _ = (region.inspect(), region.find("x"), region.status(0));
     for rank in [1, 0] {
         let Ok(me) = region.join(rank) else { continue };
-        me.set_pieces(dice.below(2) == 0);
-        mails += receive(&me);
+        me.set_by_hand(dice.below(2) == 0);
+        mails += receive(&me, dice);
         for to in 0..2 {
             for len in [0, 48, 49, 512, 3000] {
                 let _ = me.send_timeout(to, &vec![3; len], TIME);
@@ -106,13 +114,13 @@ fn use_it(region: &Region, dice: &mut Dice) -> u32 {
             let _ = (me.try_send(to, b"x"), me.try_send(to, &[5; 90]));
             drop(batch);
         }
-        mails += receive(&me);
+        mails += receive(&me, dice);
     }
     let _ = region.inspect();
     mails
 }
 
-fn receive(me: &Endpoint) -> u32 {
+fn receive(me: &Endpoint, dice: &mut Dice) -> u32 {
     let mut mails = 0;
     let mut held = None;
     for from in [None, Some(0), Some(1)] {
@@ -126,7 +134,11 @@ fn receive(me: &Endpoint) -> u32 {
             assert_eq!(mail.to_vec().len(), mail.len());
             let mut buffer = [0; 30];
             mail.copy_from(mail.len() / 2, &mut buffer);
-            let _ = (mail.piece(), mail.epoch(), mail.read::<u64>());
+            let _ = (mail.epoch(), mail.read::<u64>());
+            if mail.announced().is_some() && dice.below(2) == 0 {
+                let _ = mail.fetch().fetch_timeout(&mut buffer, TIME);
+                continue;
+            }
             match mails % 4 {
                 0 => mail.leave(),
                 1 => held = Some(mail),

@@ -76,7 +76,7 @@ fn endpoints_and_halves_move_between_threads_and_are_not_shared_by_them() {
     }
 }
 
-/// Sends `count` messages to `peer` and receives as many from it, both at once; some travel in fragments.
+/// Sends `count` messages to `peer` and receives as many from it, both at once; some are announced.
 fn exchange(me: Endpoint, peer: u32, count: u64) {
     let len = |number: u64| if number.is_multiple_of(1000) { 300 } else { (number % 60) as usize };
     let message =
@@ -218,7 +218,7 @@ fn a_half_waits_for_its_own_rank_as_long_as_there_is_the_other() {
         drop(sender);
         assert_eq!(waiter.join().expect("a thread"), Some(RecvError::Empty));
     });
-    // The receiver goes while the sender waits: for room, and with a message in fragments.
+    // The receiver goes while the sender waits: for room, and with an announced message.
     for message in [b"x".to_vec(), pattern(1000, 1)] {
         let (sender, receiver) = join(&region, 0).split();
         while sender.try_send(0, b"x").is_ok() {}

@@ -5,6 +5,7 @@ mod common;
 
 use common::{Child, GUARD, SHORT, Scratch, pattern, reply, role, wait_until};
 use mailbox::{Config, Endpoint, RecvError, Region, SendError};
+use std::io::Read;
 use std::thread;
 
 const ARENA: u64 = 64 << 10;
@@ -110,25 +111,17 @@ fn who_never_waits_is_told_that_held_mails_fill_all_cells() {
 }
 
 #[test]
-fn who_holds_a_piece_and_waits_for_the_next_is_told() {
+fn who_holds_an_announcement_and_waits_for_the_next_is_told() {
     let (_scratch, [a, b, _c]) = three();
-    b.set_pieces(true);
+    b.set_by_hand(true);
     let message = pattern(4 * ARENA as usize, 0);
     thread::scope(|scope| {
         let sent = message.as_slice();
         let sender = scope.spawn(move || (a.send_timeout(1, sent, GUARD), a).0);
-        let held = b.recv().expect("a piece");
-        let mut bytes = held.to_vec();
-        loop {
-            match b.recv_from_timeout(0, GUARD) {
-                Ok(piece) => bytes.extend(piece.to_vec()),
-                Err(error) => break assert_eq!(error, RecvError::Held(0)),
-            }
-        }
-        drop(held);
-        while bytes.len() < message.len() {
-            bytes.extend(b.recv_from_timeout(0, GUARD).expect("a piece").to_vec());
-        }
+        let held = b.recv().expect("an announcement");
+        assert_eq!(b.recv_from_timeout(0, GUARD).err(), Some(RecvError::Held(0)));
+        let mut bytes = Vec::new();
+        assert!(held.fetch().read_to_end(&mut bytes).is_ok());
         assert!(bytes == message);
         assert_eq!(sender.join().expect("a thread"), Ok(()));
     });

@@ -528,7 +528,7 @@ fn a_senders_successor_goes_on_behind_what_lies_in_the_arena() {
     assert_eq!(me.does("join 0"), "ok");
     for life in 1..=2 {
         assert_eq!(peer.does("join 1"), "ok");
-        assert_eq!(peer.does(&format!("train 0 50000 {life}")), "ok");
+        assert_eq!(peer.does(&format!("send_long 0 50000 {life}")), "ok");
         peer.kill();
         peer = puppet(&region);
     }

@@ -179,7 +179,10 @@ fn write_short_files(name: &str) {
     assert!(is_told(Region::create_unnamed(config).err()));
     assert!(!new.path().exists() && !file.path().exists());
     // A small one is made, and a large one that others made is used.
-    drop(Region::create(new.name(), Config::ranks(1).cells(4).arena(1024)).expect("a new region"));
+    drop(
+        Region::create(new.name(), Config::ranks(1).cells(4).arena(1024).max_message(512))
+            .expect("a new region"),
+    );
     let me = Region::open(name).expect("a region").join(0).expect("a free rank");
     if !cfg!(portable) {
         me.send(0, &[7; 1000]).expect("room");

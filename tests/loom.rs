@@ -18,15 +18,15 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::lab::abi::{Activity, Bells, Control, Identity, Rank};
 use mailbox::lab::abi::{CallId, Cell, INLINE, Kind, Location, MAIL};
-use mailbox::lab::memory::{self, Lane};
+use mailbox::lab::memory::{self, Lane, TransferSlot};
 use mailbox::lab::os::{File, Locker, end_of_ringer, have_barriers};
 use mailbox::lab::rank::Registry;
 use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, Seen, disturb};
 use mailbox::lab::ring::{Caller, Server};
-use mailbox::lab::ring::{Consumer, Descriptor, Producer, PushError, Slack, Slot};
+use mailbox::lab::ring::{Consumer, Descriptor, Producer, PushError, Slack, Slot, Source, Target};
 use mailbox::lab::sync::Edge::{
-    Answer as Answered, Ask, Block, Changes, Head, Life, ResetAnswer, ResetRequest, RingerFence,
-    SleeperFence, Stamp,
+    Answer as Answered, Ask, Block, Changes, Consumed, Head, Life, Produced, ResetAnswer, ResetRequest,
+    RingerFence, Serving, SleeperFence, Stamp, Wanted,
 };
 use mailbox::lab::sync::Mutant::{
     self, Acquire, Blind, Busy, Claim, Clear, Exit, Fence, Lock, Release, Shared,
@@ -34,6 +34,7 @@ use mailbox::lab::sync::Mutant::{
 use mailbox::lab::sync::{AtomicU32, AtomicU64, Ordering, set_mutant};
 use mailbox::lab::wait::{Deadline, Interrupted, Operation, Step, Waiter};
 use mailbox::{Lost, Status, Wait};
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64 as Plain, Ordering::Relaxed};
@@ -1339,4 +1340,82 @@ fn caller_and_server_sleep_and_wake_each_other() {
         };
         side_by_side(turn, ask, answer);
     });
+}
+
+// --- Announced messages ------------------------------------------------------------------------------------
+
+/// The words of message `seq`, which goes through a ring of one word.
+fn message(seq: u64) -> [u64; 2] {
+    [10 * seq + 11, 10 * seq + 12]
+}
+
+/// Serves these messages as they are wanted. `word` is the ring's, as loom's race detector sees it.
+fn serve(slot: TransferSlot, seqs: Range<u64>, word: &UnsafeCell<()>) {
+    let source = Source::new(slot);
+    for seq in seqs {
+        let wanted = wait(|| source.wanted().filter(|wanted| wanted.is_of(seq)));
+        source.begin(wanted);
+        let bytes: Vec<u8> = message(seq).iter().flat_map(|word| word.to_ne_bytes()).collect();
+        for _ in message(seq) {
+            wait(|| (source.room() > 0).then_some(()));
+            word.with_mut(|_| ());
+            assert!(source.put(&bytes));
+        }
+    }
+}
+
+/// Takes these messages, one after the other, in the life of this epoch.
+fn fetch(slot: TransferSlot, epoch: u64, seqs: Range<u64>, word: &UnsafeCell<()>) {
+    let target = Target::new(slot, epoch);
+    for seq in seqs {
+        target.want(seq, 16);
+        for expected in message(seq) {
+            wait(|| {
+                let taken = target.take(16, |words, at, count| {
+                    word.with(|_| ());
+                    assert_eq!((words[0].load(Relaxed), at, count), (expected, 0, 8));
+                });
+                taken.expect("sense").then_some(())
+            });
+        }
+    }
+}
+
+/// Loom's cells are not `Sync`, as the real ones.
+struct RingWord(UnsafeCell<()>);
+
+// SAFETY: it holds nothing; it is there to have accesses to it checked.
+#[expect(unsafe_code, reason = "loom's cells are not Sync, as the real ones")]
+unsafe impl Sync for RingWord {}
+
+#[test]
+fn announced_messages_arrive_through_a_ring_that_is_shorter() {
+    let mutants = [Wanted, Serving, Produced, Consumed].map(|edge| [Release(edge), Acquire(edge)]);
+    check(Some(2), mutants.as_flattened(), |turn| {
+        let slot = TransferSlot::on_heap(8);
+        let word = Arc::new(RingWord(UnsafeCell::new(())));
+        let (other, other_word) = (slot.clone(), word.clone());
+        side_by_side(turn, move || serve(slot, 0..2, &word.0), move || fetch(other, 1, 0..2, &other_word.0));
+    });
+}
+
+#[test]
+fn what_a_stopped_receiver_left_of_a_transfer_is_not_taken_for_its_successors() {
+    check(Some(2), &[], |turn| {
+        let slot = TransferSlot::on_heap(8);
+        let word = Arc::new(RingWord(UnsafeCell::new(())));
+        let (other, other_word) = (slot.clone(), word.clone());
+        // It wanted the first message, and had its first word; its successor wants the second.
+        serve_first_word(&slot);
+        side_by_side(turn, move || serve(slot, 1..2, &word.0), move || fetch(other, 2, 1..2, &other_word.0));
+    });
+}
+
+/// The first word of message 0 goes through the ring to the receiver's first life.
+fn serve_first_word(slot: &TransferSlot) {
+    let (source, target) = (Source::new(slot.clone()), Target::new(slot.clone(), 1));
+    target.want(0, 16);
+    source.begin(source.wanted().expect("wanted"));
+    assert!(source.put(&[7; 16]));
+    assert_eq!(target.take(16, |_, _, _| ()), Ok(true));
 }

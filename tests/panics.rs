@@ -50,7 +50,7 @@ fn while_unwinding(work: impl FnMut()) {
 
 #[test]
 fn a_mail_in_hand_comes_again_and_can_be_acknowledged() {
-    // In its cell, in the arena, and in fragments.
+    // In its cell, in the arena, and announced.
     for len in [5, 1000, 5000] {
         let (scratch, [a, b]) = two();
         let message = pattern(len, 1);
@@ -119,31 +119,6 @@ fn a_mail_whose_bytes_are_taken_while_a_panic_unwinds_does_not_come_again() {
         while_unwinding(|| assert_eq!(b.try_recv().expect("mail").into_vec(), pattern(len, 1)));
         assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "{len}");
     }
-}
-
-#[test]
-fn a_piece_in_hand_comes_again_in_its_place() {
-    let (_scratch, [a, b]) = two();
-    b.set_pieces(true);
-    let message = pattern(10_000, 1);
-    thread::scope(|scope| {
-        let sent = message.as_slice();
-        let sender = scope.spawn(move || (a.send_timeout(1, sent, GUARD), a).0);
-        let mut bytes = Vec::new();
-        loop {
-            let piece = b.recv_timeout(GUARD).expect("a piece");
-            let before = piece.piece();
-            drop_in_panic(piece);
-            let piece = b.recv_timeout(GUARD).expect("a piece");
-            assert_eq!((piece.piece(), piece.redelivered()), (before, true));
-            bytes.extend(piece.to_vec());
-            if piece.piece().is_some_and(|piece| piece.is_last) {
-                break;
-            }
-        }
-        assert!(bytes == message);
-        assert_eq!(sender.join().expect("a thread"), Ok(()));
-    });
 }
 
 #[test]

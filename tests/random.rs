@@ -1,5 +1,5 @@
-//! Two senders and a receiver that do at random what they may, against an oracle: whole messages and trains,
-//! in batches or not, assembled or in pieces, with and without timeouts, through tiny mailboxes.
+//! Two senders and a receiver that do at random what they may, against an oracle: whole messages and announced ones,
+//! in batches or not, assembled or fetched by hand, with and without timeouts, through tiny mailboxes.
 #![cfg(not(loom))]
 
 mod common;
@@ -10,6 +10,7 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
 use std::collections::VecDeque;
+use std::io::Read;
 use std::thread;
 use std::time::Duration;
 
@@ -50,7 +51,7 @@ enum Receive {
         hold: bool,
         leave: bool,
     },
-    Pieces(bool),
+    ByHand(bool),
     Batch(usize),
 }
 
@@ -59,7 +60,7 @@ fn receive() -> impl Strategy<Value = Receive> {
     prop_oneof![
         12 => (from, select(vec![0, 0, 100, 1000]), any::<bool>(), any::<bool>())
             .prop_map(|(from, us, hold, leave)| Receive::Mail { from, patience: Some(us), hold, leave }),
-        1 => any::<bool>().prop_map(Receive::Pieces),
+        1 => any::<bool>().prop_map(Receive::ByHand),
         1 => (0..3usize).prop_map(Receive::Batch),
     ]
 }
@@ -105,30 +106,11 @@ fn send_all(me: Endpoint, script: &[Send]) -> VecDeque<Sent> {
     sent
 }
 
-/// What arrived of a sender: whole messages, and what there is of the next.
+/// What arrived of a sender.
 #[derive(Default)]
 struct Arrived {
     messages: Vec<Vec<u8>>,
-    pieces: Option<Vec<u8>>,
     has_left: bool,
-}
-
-impl Arrived {
-    fn take(&mut self, mail: &Mail<'_>) {
-        let bytes = mail.to_vec();
-        let Some(piece) = mail.piece() else {
-            assert!(self.pieces.is_none(), "no word that pieces will not go on");
-            return self.messages.push(bytes);
-        };
-        assert_eq!(piece.offset == 0, self.pieces.is_none(), "{piece:?}");
-        let message = self.pieces.get_or_insert_default();
-        assert_eq!(piece.offset, message.len() as u64);
-        message.extend(bytes);
-        assert_eq!(piece.is_last, piece.total == message.len() as u64);
-        if piece.is_last {
-            self.messages.extend(self.pieces.take());
-        }
-    }
 }
 
 /// Does what the script says, again and again, until all senders have left.
@@ -138,8 +120,8 @@ fn receive_all(me: &Endpoint, script: &[Receive]) -> [Arrived; SENDERS] {
     let mut held: Option<Mail<'_>> = None;
     for step in script.iter().cycle() {
         let (from, patience, hold, leave) = match step {
-            Receive::Pieces(pieces) => {
-                me.set_pieces(*pieces);
+            Receive::ByHand(by_hand) => {
+                me.set_by_hand(*by_hand);
                 continue;
             }
             Receive::Batch(open) => {
@@ -157,12 +139,20 @@ fn receive_all(me: &Endpoint, script: &[Receive]) -> [Arrived; SENDERS] {
         match got {
             Ok(mail) => {
                 // Nothing passes what is held, or it would come out of order: it is read when it is taken.
-                arrived[mail.from() as usize].take(&mail);
-                held = hold.then_some(mail);
+                let messages = &mut arrived[mail.from() as usize].messages;
+                if mail.announced().is_none() {
+                    messages.push(mail.to_vec());
+                    held = hold.then_some(mail);
+                    continue;
+                }
+                let mut bytes = Vec::new();
+                match mail.fetch().read_to_end(&mut bytes) {
+                    Ok(_) => messages.push(bytes),
+                    // Its sender gave it up.
+                    Err(error) => assert!(error.to_string().contains("gave up"), "{error}"),
+                }
             }
-            Err(RecvError::Cut(from)) => assert!(arrived[from as usize].pieces.take().is_some(), "once"),
             Err(RecvError::PeerLeft(from)) => {
-                arrived[from as usize].pieces = None;
                 arrived[from as usize].has_left = true;
                 if arrived.iter().all(|arrived| arrived.has_left) {
                     return arrived;
@@ -171,7 +161,7 @@ fn receive_all(me: &Endpoint, script: &[Receive]) -> [Arrived; SENDERS] {
             Err(error) => {
                 let is_held = held.as_ref().is_some_and(|mail| error == RecvError::Held(mail.from()));
                 assert!(is_held || matches!(error, RecvError::Timeout | RecvError::Empty), "{error}");
-                // In the middle of a train, perhaps: one from before it comes again.
+                // In the middle of an announced one, perhaps: one from before it comes again.
                 match held.take() {
                     Some(mail) if leave => {
                         let (from, seq) = (mail.from(), mail.seq());
@@ -225,16 +215,16 @@ proptest! {
         for (sent, arrived) in sent.into_iter().zip(arrived) {
             let mut arrived = VecDeque::from(arrived.messages);
             for (at, Sent { message, result }) in sent.into_iter().enumerate() {
-                let is_train = message.len() > region.max_whole() as usize;
+                let is_long = message.len() > region.max_whole() as usize;
                 let is_there = arrived.front() == Some(&message);
                 match result {
                     Ok(()) => {
                         prop_assert!(is_there, "message {} of {} bytes is missing", at, message.len());
                         arrived.pop_front();
                     }
-                    // Its end may have been on the way.
-                    Err(SendError::Timeout) if is_train => if is_there { arrived.pop_front(); },
-                    Err(SendError::TooLarge { .. }) => prop_assert!(is_train),
+                    // Its last bytes may have been on the way.
+                    Err(SendError::Timeout) if is_long => if is_there { arrived.pop_front(); },
+                    Err(SendError::TooLarge { .. }) => prop_assert!(is_long),
                     Err(error) => prop_assert!(
                         matches!(error, SendError::Timeout | SendError::Full), "{error}"
                     ),

@@ -678,11 +678,11 @@ fn live_among_stamps_without_memory(name: &str) {
         (Kind::Whole, 48),
         (Kind::Whole, 1),
         (Kind::Whole, 0),
-        (Kind::First, 8),
-        (Kind::More, 100),
-        (Kind::Last, 48),
-        (Kind::Cut, 0),
-        (Kind::Cut, 100),
+        (Kind::Announced, 16),
+        (Kind::Announced, 100),
+        (Kind::Sync, 100),
+        (Kind::Ack, 0),
+        (Kind::Dropped, 100),
         (Kind::Call, 100),
         (Kind::Answer, 100),
         (Kind::Refusal, 1),
@@ -703,9 +703,6 @@ fn live_among_stamps_without_memory(name: &str) {
     let layout = wire::geometry(&scratch).payloads();
     let beyond = layout.offset(layout.extents(Area::Chunk).first + 3);
     let misleads = |wire: &Wire, kind, len| {
-        if matches!(kind, Kind::More | Kind::Last) {
-            wire.first(100);
-        }
         let seq = wire.producer.tail();
         let cell = wire.mailbox.mail.cells.at(seq);
         cell.payload[0].store(beyond, Relaxed);

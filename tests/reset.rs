@@ -114,7 +114,7 @@ fn what_a_batch_holds_back_while_a_request_is_found_is_not_lost() {
 }
 
 #[test]
-fn a_train_that_is_under_way_is_lost_and_its_sender_told() {
+fn an_announced_message_that_is_under_way_is_lost_and_its_sender_told() {
     for held in [false, true] {
         let (scratch, _region, [a, mut b, _c]) = endpoints();
         if held {

@@ -70,8 +70,8 @@ ends_anywhere! {
     a_receiver_of_a_message_in_its_cell: "receive_in_cell", 6;
     a_receiver_of_a_message_in_the_arena: "receive_in_arena", 28;
     a_receiver_of_a_batch: "receive_batch", 40;
-    a_sender_of_a_message_in_fragments: "send_train", 200;
-    a_receiver_of_a_message_in_fragments: "receive_train", 200;
+    a_sender_of_an_announced_message: "send_announced", 60;
+    a_receiver_of_an_announced_message: "receive_announced", 60;
     who_calls: "call", 14;
     who_calls_through_the_mailbox: "call_in_mailbox", 30;
     who_calls_after_a_call_that_it_gave_up: "call_after_one_given_up", 30;

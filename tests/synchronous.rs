@@ -25,7 +25,7 @@ fn pair(config: Config) -> (Scratch, Endpoint, Endpoint) {
 #[test]
 fn it_is_sent_when_its_mail_was_dropped_and_no_sooner() {
     for how in [Wait::Spin, Wait::Adaptive, Wait::Block] {
-        // In the cell, in the arena, and in fragments.
+        // In the cell, in the arena, and announced.
         for len in [0, 48, 49, 512, 5000] {
             let (_scratch, a, b) = pair(Config::ranks(2).arena(1024));
             a.set_wait(how);

@@ -6,10 +6,6 @@
 /// Messages between two updates of the count of bytes, which lies in a line of its own; in a smaller ring it is a lap.
 pub const COUNTED: u64 = 64;
 
-/// Bits of the word that counts fragments that are the count; the others are those of the last one's number.
-const COUNT_BITS: u32 = 40;
-const COUNT_MASK: u64 = (1 << COUNT_BITS) - 1;
-
 /// Messages between two updates in a ring of so many cells.
 pub const fn step(cells: u64) -> u64 {
     if cells < COUNTED { cells } else { COUNTED }
@@ -26,17 +22,6 @@ pub const fn unpack_bytes(word: u64, counted: u64, cells: u64) -> (u64, u64) {
     (word >> 1, if is_late { counted.wrapping_add(step(cells)) } else { counted })
 }
 
-/// The word that counts fragments once fragment `seq` is counted, too: before it is stamped.
-pub const fn count_fragment(word: u64, seq: u64) -> u64 {
-    seq << COUNT_BITS | word.wrapping_add(1) & COUNT_MASK
-}
-
-/// How many fragments are among the first `sent` messages. The last one may be counted and not be stamped yet.
-pub const fn fragments(word: u64, sent: u64) -> u64 {
-    let is_ahead = word >> COUNT_BITS == sent & (u64::MAX >> COUNT_BITS);
-    (word & COUNT_MASK).saturating_sub(is_ahead as u64)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -50,14 +35,5 @@ mod tests {
             assert_eq!(unpack_bytes(word, after, cells), (500, after));
         }
         assert_eq!(unpack_bytes(0, 0, 8), (0, 0), "a mailbox that nobody used");
-    }
-
-    #[test]
-    fn a_fragment_counts_once_it_is_stamped() {
-        let word = count_fragment(count_fragment(0, 6), 9);
-        assert_eq!([9, 10, 11].map(|sent| fragments(word, sent)), [1, 2, 2]);
-        assert_eq!(fragments(0, 0), 0);
-        let many = count_fragment(COUNT_MASK - 1, u64::MAX);
-        assert_eq!(fragments(many, u64::MAX), COUNT_MASK - 1);
     }
 }

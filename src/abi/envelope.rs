@@ -12,26 +12,28 @@
 //! place of tag and context: see [`Envelope::number`].
 //!
 //! ```text
-//!  kind    payload                                              of a message
-//!  whole   all of it, in the cell or in the arena               up to half the arena
-//!  first   the message's length, a u64, in the cell             above that, a message in fragments:
-//!  more    the next fragment, up to a chunk of the arena        first more more … last
-//!  last    what is left, at most 48 bytes, in the cell          or, if its sender gives up,
-//!  cut     none                                                 first more … cut
+//!  kind             payload                                     of a message
+//!  whole            all of it, in the cell or in the arena      up to half the arena
+//!  announced        whether it is over, and its length, in      above that, or that is announced: its bytes go
+//!                   two words in the cell                       through the transfer ring once they are wanted
+//!  sync             all of it, as whole                         whose sender waits until it is acknowledged
 //!
-//!  call                      in the cell or in the arena        of a call: a request,
-//!  answer, refusal           the same, in a return lane         what its server says,
-//!  dropped                   none, in a return lane             or that it says nothing
-//!  sync                      all of it, as whole                a message whose sender waits for
-//!  ack                       none, in a return lane             the word that it is acknowledged
+//!  call             in the cell or in the arena                 of a call: a request,
+//!  answer, refusal  the same, in a return lane                  what its server says,
+//!  dropped          none, in a return lane                      or that it says nothing; of an announced
+//!                                                               message, that it is not wanted
+//!  ack              none, in a return lane                      of one that is announced or sync: its
+//!                                                               receiver has it, or acknowledged it
 //! ```
-//! The four of a call are also on the call line: see `ring::call_line`. An answer there whose length is that for the arena lies in the
+//! Those of a call are also on the call line: see `ring::call_line`. An answer there whose length is that for the arena lies in the
 //! return lane.
 
 /// Bytes of a cell.
 pub const CELL: usize = 64;
 /// Payload bytes that fit a cell: what its stamp and its envelope leave.
 pub const INLINE: usize = CELL - 16;
+/// Payload bytes of an announcement.
+pub const ANNOUNCEMENT: usize = 16;
 
 /// The value of `len` that says that the payload lies in the arena.
 const IN_ARENA: u64 = LEN_MASK;
@@ -48,32 +50,25 @@ const EPOCH_MASK: u64 = 63;
 const KIND_MASK: u64 = 15;
 
 /// What a cell is of a message.
-///
-/// A message above half the arena is a message in fragments: *first*, any number of *more*, *last*.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// A message.
     Whole = 0,
-    /// The beginning of a message in fragments: its length in bytes, as a `u64`.
-    First = 1,
-    /// The next fragment of a message in fragments: up to a chunk of the arena.
-    More = 2,
-    /// The end of a message in fragments: what is left, at most [`INLINE`] bytes.
-    Last = 3,
-    /// Its sender has given the message in fragments up; no bytes.
-    Cut = 4,
-    /// A request that wants an answer.
-    Call = 5,
-    /// The answer to one.
-    Answer = 6,
-    /// The answer to one, which says that it failed.
-    Refusal = 7,
-    /// There will be no answer; no bytes.
-    Dropped = 8,
+    /// The announcement of a message, of [`ANNOUNCEMENT`] bytes: a word that is not 0 once its sender is done with it,
+    /// and its length in bytes.
+    Announced = 1,
     /// A message, as [`Kind::Whole`], whose sender waits until it is acknowledged.
-    Sync = 9,
-    /// It was; no bytes.
-    Ack = 10,
+    Sync = 2,
+    /// A request that wants an answer.
+    Call = 3,
+    /// The answer to one.
+    Answer = 4,
+    /// The answer to one, which says that it failed.
+    Refusal = 5,
+    /// There will be no answer, or the announced message is not wanted; no bytes.
+    Dropped = 6,
+    /// The message was acknowledged, or the announced one received; no bytes.
+    Ack = 7,
 }
 
 /// Where a message's payload lies.
@@ -193,16 +188,13 @@ impl Envelope {
         };
         let kind = match (word >> KIND_SHIFT) & KIND_MASK {
             0 => Kind::Whole,
-            1 => Kind::First,
-            2 => Kind::More,
-            3 => Kind::Last,
-            4 => Kind::Cut,
-            5 => Kind::Call,
-            6 => Kind::Answer,
-            7 => Kind::Refusal,
-            8 => Kind::Dropped,
-            9 => Kind::Sync,
-            10 => Kind::Ack,
+            1 => Kind::Announced,
+            2 => Kind::Sync,
+            3 => Kind::Call,
+            4 => Kind::Answer,
+            5 => Kind::Refusal,
+            6 => Kind::Dropped,
+            7 => Kind::Ack,
             _ => return None,
         };
         Some(Self {
@@ -248,7 +240,7 @@ mod tests {
     #[test]
     fn words_no_producer_writes_are_refused() {
         assert_eq!(Envelope::unpack(49), None, "a length that does not fit the cell");
-        assert_eq!(Envelope::unpack(11 << KIND_SHIFT), None, "a kind that nobody writes");
+        assert_eq!(Envelope::unpack(8 << KIND_SHIFT), None, "a kind that nobody writes");
         assert_eq!((Envelope::small(49), Envelope::small(1 << KIND_SHIFT)), (None, None));
     }
 

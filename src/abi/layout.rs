@@ -1,12 +1,12 @@
 //! What lies where in a region's segment; the drawing stands in [`abi`](super). Nothing here runs; everything is
 //! checked.
 
-use super::{Area, CELL, DIRECTORY_WORDS, INLINE, MAILBOXES, Padded, PoolLayout, RANKS, Section};
+use super::{CELL, DIRECTORY_WORDS, INLINE, MAILBOXES, Padded, PoolLayout, RANKS, Section};
 use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// The version of this layout.
-pub const ABI: u64 = 13;
+pub const ABI: u64 = 14;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -21,6 +21,9 @@ pub const LABEL: usize = 48;
 pub const ARENA_ALIGN: u64 = 64;
 /// Calls to one rank that may be under way: each has a cell in the return lane, whenever it is answered.
 pub const CREDITS: usize = 64;
+/// Bytes of the ring through which announced messages travel from one rank to another: they are in the nearer caches when
+/// the receiver copies them. Larger ones are no faster.
+pub const TRANSFER_RING: u64 = 256 << 10;
 /// Cells of a return lane: for the calls of the present life, and what is left to a former one that died.
 pub const RETURN_CELLS: u32 = 2 * CREDITS as u32;
 
@@ -167,6 +170,35 @@ pub struct Lines {
     pub call: Padded<Cell>,
     /// What the receiver answers.
     pub returns: LaneLines,
+    /// For announced messages, one at a time.
+    pub transfer: TransferLines,
+}
+
+/// The lines of a transfer slot: see `ring::transfer`.
+#[repr(C)]
+pub struct TransferLines {
+    /// Written by the receiver.
+    pub wanting: Padded<Wanting>,
+    /// Written by the sender.
+    pub serving: Padded<Serving>,
+}
+
+/// What the receiver says of the transfer under way.
+#[repr(C)]
+pub struct Wanting {
+    /// The announcement's number and 1: it wants that message. 0: it wanted none yet.
+    pub id: AtomicU64,
+    /// Bytes of that message that it has copied.
+    pub consumed: AtomicU64,
+}
+
+/// What the sender says of the transfer under way.
+#[repr(C)]
+pub struct Serving {
+    /// The announcement's number and 1: that message goes through the ring. 0: none did yet.
+    pub id: AtomicU64,
+    /// Bytes of that message that were put in the ring.
+    pub produced: AtomicU64,
 }
 
 /// The lines of a lane's two ends.
@@ -187,8 +219,7 @@ pub struct ConsumerLine {
     pub reported: AtomicU64,
     /// Times that an acknowledgement woke the sender.
     pub wakes: AtomicU64,
-    /// Messages in fragments that were dropped because their end never came, and fragments without a
-    /// beginning.
+    /// Announced messages that were dropped because their sender, or a former receiver of theirs, gave them up or ended.
     pub drops: AtomicU64,
     /// Odd while the receiver asks for a reset, another number each time.
     pub reset_request: AtomicU64,
@@ -205,9 +236,6 @@ pub struct ProducerLine {
     pub bytes: AtomicU64,
     /// A sequence number, at most [`COUNTED`](super::COUNTED) behind the last one.
     pub counted: AtomicU64,
-    /// How many cells are not the end of a message, but one of its fragments before the last, in the low 40 bits; above
-    /// them those of the number of the last such. Written before that is stamped.
-    pub fragments: AtomicU64,
     /// Times that the mailbox was full.
     pub full: AtomicU64,
     /// Times that the sender fell asleep for want of room.
@@ -245,7 +273,8 @@ const _: () = {
     assert!(size_of::<Cell>() == CELL && offset_of!(Cell, payload) == CELL - INLINE);
     assert!(size_of::<LaneLines>() == 256 && offset_of!(LaneLines, producer) == 128);
     assert!(offset_of!(Lines, call) == 256 && size_of::<Padded<Cell>>() == 128);
-    assert!(offset_of!(Lines, returns) == 384 && size_of::<Lines>() == 640);
+    assert!(offset_of!(Lines, returns) == 384 && offset_of!(Lines, transfer) == 640);
+    assert!(size_of::<Lines>() == 896);
 };
 
 /// The sizes that place everything in a region. A private copy, checked once.
@@ -290,9 +319,9 @@ impl Geometry {
         self.max_message.min((self.arena / 2).max(INLINE as u64))
     }
 
-    /// The length of the fragments of a longer one: a chunk each.
-    pub fn fragment(&self) -> u64 {
-        self.payloads().extents(Area::Chunk).size
+    /// Bytes of the ring through which longer ones travel; 0 where there are none.
+    pub fn transfer_ring(&self) -> u64 {
+        if self.max_message > self.whole() { TRANSFER_RING } else { 0 }
     }
 
     /// What lies where in the arena of a lane.
@@ -321,9 +350,17 @@ impl Geometry {
         (SKEW + self.payloads().len()).next_multiple_of(PAGE)
     }
 
+    /// Bytes of the pages of a transfer ring.
+    fn transfer_pages(&self) -> u64 {
+        match self.transfer_ring() {
+            0 => 0,
+            ring => (SKEW + ring).next_multiple_of(PAGE),
+        }
+    }
+
     /// Bytes from the pages of one mailbox to those of the next.
     pub fn stride(&self) -> u64 {
-        self.small() + 2 * self.arena_pages()
+        self.small() + 2 * self.arena_pages() + self.transfer_pages()
     }
 
     /// Offset of the pages of the mailbox in which `from` writes and `to` reads: those of a receiver lie together.
@@ -358,6 +395,12 @@ impl Geometry {
     /// Offset of the arena of that mailbox's return lane, in pages of its own.
     pub fn arena_of_returns(&self, from: u32, to: u32) -> u64 {
         self.arena_of_mail(from, to) + self.arena_pages()
+    }
+
+    /// Offset of that mailbox's transfer ring, in pages of its own.
+    pub fn transfer(&self, from: u32, to: u32) -> u64 {
+        let pages = if self.transfer_ring() == 0 { 0 } else { self.arena_pages() };
+        self.arena_of_returns(from, to) + pages
     }
 
     /// The most ranks with which the region has a size that fits, all else the same; a smaller one fits as well.
@@ -443,7 +486,8 @@ mod tests {
                 assert!(pages <= mailbox && mailbox.is_multiple_of(128));
                 assert!(mailbox + g.end_of_cells() <= g.arena_of_mail(from, 0));
                 assert!(g.arena_of_mail(from, 0) + g.payloads().len() <= g.arena_of_returns(from, 0));
-                assert!(g.arena_of_returns(from, 0) + g.payloads().len() <= pages + g.stride());
+                assert!(g.arena_of_returns(from, 0) + g.payloads().len() <= g.transfer(from, 0));
+                assert!(g.transfer(from, 0) + g.transfer_ring() <= pages + g.stride());
             }
             let [table, mailboxes] = g.sections();
             assert_eq!((table.offset + table.len, mailboxes.offset + mailboxes.len), (g.table(), g.size()));

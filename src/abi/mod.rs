@@ -51,7 +51,8 @@
 //! | head, tail | sequence numbers: of the oldest message that is not acknowledged; of the next one |
 //! | call line | the cell beside the lanes through which calls and their answers go first |
 //! | bell | the word that a rank sleeps on, with a bit for each thing that it sleeps for: mail, room |
-//! | fragments | the parts of a message that is too large to lie in a mailbox as a whole |
+//! | announced | of a message: its cell says how long it is, and its bytes go through a ring once its receiver wants them |
+//! | transfer slot | two lines of a mailbox, and a ring of 256 KiB: where announced messages go, one at a time; see `ring::transfer` |
 //! | reset | a receiver asks for a mailbox that makes sense again, and its sender agrees |
 //!
 //! # Invariants
@@ -71,7 +72,7 @@
 //! - **I6** No operation waits for another process without a bound, after which it looks whether that process lives.
 //! - **I7** Bytes of a peer make an `Err`: no panic, no abort, no endless loop, no undefined behaviour.
 //! - **I8** A message that lies in a mailbox as a whole is delivered at least once until it is acknowledged, whichever
-//!   side dies. What was acknowledged is never delivered again. A message in fragments is delivered at most once.
+//!   side dies. What was acknowledged is never delivered again. An announced message is delivered at most once.
 
 mod counts;
 mod envelope;

@@ -19,7 +19,7 @@ use crate::rank::{Source, Status};
 use crate::ring::Corrupt;
 use crate::send::{Answer, Outgoing, end_of_taker, living_taker};
 use crate::wait::pace::{self, CALL_PAUSES};
-use crate::wait::{Deadline, Operation, Step, drive, look_soon};
+use crate::wait::{Deadline, Operation, Step, look_soon};
 use core::cell::Cell as Private;
 use core::fmt;
 use core::time::Duration;
@@ -156,7 +156,7 @@ impl<'a> Call<'a> {
         if !peer.answers.has_credit(sending, peer, epoch)? {
             let halves = Halves { sending: Some(sender.parts()), receiving: Some(receiver.parts()) };
             let mut credit = Credit { member, sender: sending, peer, epoch, starved: Starved::default() };
-            if !drive(member, deadline, || halves.publish(), &mut credit)? {
+            if !halves.drive(member, deadline, &mut credit)? {
                 return Err(if deadline.is_now() { SendError::Full.into() } else { CallError::Timeout });
             }
         }
@@ -221,7 +221,7 @@ impl<'a> Call<'a> {
     fn drive(&self, deadline: Deadline) -> Result<Option<Reply>, CallError> {
         let (member, _) = self.receiver.parts();
         let mut waiting = Waiting { call: self, reply: None, starved: Starved::default() };
-        drive(member, deadline, || self.halves().publish(), &mut waiting)?;
+        self.halves().drive(member, deadline, &mut waiting)?;
         Ok(waiting.reply)
     }
 

@@ -10,7 +10,7 @@ use core::fmt;
 ///
 /// And before: when what is held back from a peer is a quarter of a mailbox, of its cells or of its arena, when
 /// a call of the same half, or of an endpoint that was not split, would wait or finds nothing, when a message
-/// travels in fragments. So nobody ever waits for what a batch holds back, but one who waits for an endpoint
+/// is announced. So nobody ever waits for what a batch holds back, but one who waits for an endpoint
 /// that does nothing: do not keep a batch open for longer than it takes to send or receive it. If the process
 /// ends before, what was held back was not sent, and what was not acknowledged comes again.
 ///

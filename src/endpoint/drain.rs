@@ -17,7 +17,7 @@ use std::thread::panicking;
 ///
 /// Messages come in the order in which a receive would give them, and from anyone in the same turns. A drain gives whole
 /// messages that lie in the mailbox. It ends before anything else: a [call](crate::Mail::is_call), a message whose sender
-/// waits for its acknowledgement, one that came in fragments, or a piece of one. So it goes with a receive, which gives what is next, whatever that is, and waits for it:
+/// waits for its acknowledgement, or one that was announced. So it goes with a receive, which gives what is next, whatever that is, and waits for it:
 ///
 /// ```
 /// # use mailbox::{Config, Region};
@@ -66,7 +66,7 @@ impl<'a> Drain<'a> {
     }
 
     /// The next message, if it is there now and a drain gives it; done with the one before. Never waits. Takes in at most
-    /// 32 fragments of a large message.
+    /// 2 MiB of an announced message.
     ///
     /// Errors as of a receive from the same source, but [`RecvError::Empty`], which is `None`. The end of a rank is told by
     /// receives only.

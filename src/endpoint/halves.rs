@@ -1,8 +1,9 @@
-//! The halves of an endpoint, as far as they hold back what others may wait for.
+//! The halves of an endpoint, as far as others may wait for what they hold back or have announced.
 
 use crate::half::Member;
 use crate::receive::Inbox;
 use crate::send::Outbox;
+use crate::wait::{Deadline, Operation, Step, drive};
 
 /// What one thread has of an endpoint: either half, or both.
 #[derive(Clone, Copy)]
@@ -30,5 +31,65 @@ impl Halves<'_> {
             is_in_batch = true;
         }
         is_in_batch
+    }
+
+    /// Does `operation`, of `member`, as [`drive`] does. What batches hold back is published before a wait, and announced
+    /// messages go on with each look: the peer that is waited for may wait for either.
+    #[inline(always)]
+    pub fn drive<O: Operation>(
+        self,
+        member: &Member,
+        deadline: Deadline,
+        operation: &mut O,
+    ) -> Result<bool, O::Error> {
+        drive(member, deadline, || self.publish(), &mut Tending { sending: self.sending, operation })
+    }
+}
+
+/// An operation during which announced messages go on.
+struct Tending<'a, 'b, O> {
+    sending: Option<(&'a Member, &'a Outbox)>,
+    operation: &'b mut O,
+}
+
+impl<O: Operation> Operation for Tending<'_, '_, O> {
+    type Error = O::Error;
+
+    #[inline(always)]
+    fn look(&mut self, thorough: bool) -> Result<bool, O::Error> {
+        if let Some((member, outbox)) = self.sending {
+            outbox.tend(member);
+        }
+        self.operation.look(thorough)
+    }
+
+    #[inline(always)]
+    fn check(&mut self, query: bool) -> Result<bool, O::Error> {
+        self.operation.check(query)
+    }
+
+    #[inline(always)]
+    fn step(&mut self) -> Result<Step, O::Error> {
+        self.operation.step()
+    }
+
+    #[inline(always)]
+    fn is_in_vain(&self) -> bool {
+        self.operation.is_in_vain()
+    }
+
+    #[inline(always)]
+    fn pauses(&self) -> u32 {
+        self.operation.pauses()
+    }
+
+    #[inline(always)]
+    fn begin_wait(&self) {
+        self.operation.begin_wait();
+    }
+
+    #[inline(always)]
+    fn fall_asleep(&self) {
+        self.operation.fall_asleep();
     }
 }

@@ -1,15 +1,16 @@
 //! A received message.
 
+use super::arrival::Arrival;
 use super::halves::Halves;
 use super::message::Message;
 use super::sender::Sender;
 use super::unanswered::Unanswered;
 use crate::abi::{INLINE, Kind};
-use crate::error::{ReplyError, SendError};
-use crate::half::{Member, Piece};
-use crate::receive::{Answering, Inbox, Incoming};
+use crate::error::{RecvError, ReplyError, SendError};
+use crate::half::Member;
+use crate::receive::{Answering, Fetch, Inbox, Incoming};
 use crate::ring::Descriptor;
-use crate::wait::{Deadline, drive};
+use crate::wait::Deadline;
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
@@ -27,9 +28,8 @@ use std::thread::panicking;
 /// can acknowledge a message that makes its handler panic. If the endpoint ends with the panic, the rank's next holder
 /// gets it. A destructor that receives during the unwinding gets each mail at most twice.
 ///
-/// One that is held for long holds its sender up: when the cells or the arena are full behind it, or a message above half
-/// the arena follows, whose end is sent when all before it is acknowledged. To receive more of that sender is then
-/// [`RecvError::Held`](crate::RecvError::Held).
+/// One that is held for long holds its sender up, when the cells or the arena are full behind it. To receive more of that
+/// sender is then [`RecvError::Held`](crate::RecvError::Held).
 ///
 /// It may be a [call](Mail::is_call), whose sender waits for an answer: [`Mail::reply`]. One that is dropped instead is
 /// told so. A call is delivered to no later holder of the rank.
@@ -37,9 +37,9 @@ use std::thread::panicking;
 /// Nothing here waits but an answer above 48 bytes. Dropping a mail costs a store to a line that the
 /// sender reads, and a system call if the sender sleeps for want of room; in a [`Batch`](crate::Batch) neither.
 ///
-/// A message above half the arena came in fragments and is acknowledged already: its bytes are in memory of
-/// this process, and end with it. Or it is a piece of such a message, in place as any mail: see
-/// [`Endpoint::set_pieces`](crate::Endpoint::set_pieces).
+/// An announced message, as those above half the arena are, is acknowledged already: its bytes are in memory of
+/// this process, and end with it. Or it is the [announcement](Mail::announced) of such a message, without bytes: see
+/// [`Endpoint::set_by_hand`](crate::Endpoint::set_by_hand).
 pub struct Mail<'a> {
     message: Message<'a>,
     member: &'a Member,
@@ -69,12 +69,60 @@ impl<'a> Mail<'a> {
         Self { message: Message { peer, descriptor }, member, sender, inbox }
     }
 
-    /// Which part of a message it is, if it is a piece of one; `None` for a message, in fragments or not.
-    pub fn piece(&self) -> Option<Piece> {
-        if self.descriptor.is_whole() { None } else { self.peer.piece(self.descriptor.seq) }
+    /// The length of the message that it announces, which is to be [fetched](Mail::fetch); `None` for a message that is here.
+    pub fn announced(&self) -> Option<u64> {
+        self.descriptor.is_announcement().then(|| self.peer.announced(&self.descriptor))
     }
 
-    /// Its bytes; acknowledges it. What came in fragments is not copied once more.
+    /// The message that it announces, to be fetched from front to back; or itself, to be read so, if it announces none. Never
+    /// waits, and asks for nothing yet.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::io::Read;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let other = std::thread::spawn(move || other.send(0, &vec![7; 4 << 20]));
+    /// me.set_by_hand(true);
+    /// let mail = me.recv()?;
+    /// assert_eq!(mail.announced(), Some(4 << 20));
+    /// let mut sum = 0u64;
+    /// for byte in mail.fetch().bytes() {
+    ///     sum += u64::from(byte?);
+    /// }
+    /// assert_eq!(sum, 7 * (4 << 20));
+    /// # other.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn fetch(self) -> Arrival<'a> {
+        Arrival::new(self)
+    }
+
+    /// Asks for the message of `len` bytes that it announces.
+    pub(super) fn begin_fetch(&self, len: u64) -> Result<(), RecvError> {
+        self.member.check()?;
+        self.peer.begin_fetch(self.member, self.descriptor, len)
+    }
+
+    /// The next bytes of the message that was asked for, into a buffer that is not empty; how many they are.
+    pub(super) fn fetch_next(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+        self.member.check()?;
+        let mut fetch = Fetch::new(self.member, self.peer, &self.descriptor, buffer);
+        match self.halves().drive(self.member, deadline, &mut fetch)? {
+            true => Ok(fetch.taken),
+            false => Err(if deadline.is_now() { RecvError::Empty } else { RecvError::Timeout }),
+        }
+    }
+
+    /// Done with a message that was asked for.
+    pub(super) fn end_fetch(self, is_received: bool) {
+        let mail = ManuallyDrop::new(self);
+        if mail.member.check().is_ok() {
+            mail.peer.end_fetch(mail.member, &mail.descriptor, is_received);
+        }
+    }
+
+    /// Its bytes; acknowledges it. What was announced is not copied once more.
     pub fn into_vec(self) -> Vec<u8> {
         if !self.descriptor.is_assembled() {
             let bytes = self.to_vec();
@@ -151,14 +199,13 @@ impl<'a> Mail<'a> {
     }
 
     fn try_answer_in_lane(&self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), ReplyError> {
-        let Self { member, inbox, .. } = *self;
+        let member = self.member;
         if !self.descriptor.is_call() {
             return Err(ReplyError::NotACall);
         }
         member.check().map_err(SendError::Lost)?;
-        let halves = Halves { sending: self.sender.map(Sender::parts), receiving: Some((member, inbox)) };
         let mut reply = Answering::new(member, self.message.peer, &self.message.descriptor, kind, bytes);
-        if drive(member, deadline, || halves.publish(), &mut reply)? {
+        if self.halves().drive(member, deadline, &mut reply)? {
             return Ok(());
         }
         Err(if deadline.is_now() { SendError::Full } else { SendError::Timeout }.into())
@@ -169,6 +216,16 @@ impl<'a> Mail<'a> {
     pub fn leave(self) {
         let mail = ManuallyDrop::new(self);
         mail.peer.requeue(&mail.descriptor);
+    }
+
+    /// As [`Mail::leave`], but not as one that was handed out.
+    pub(super) fn put_back(self) {
+        let mail = ManuallyDrop::new(self);
+        mail.peer.put_back(&mail.descriptor);
+    }
+
+    fn halves(&self) -> Halves<'a> {
+        Halves { sending: self.sender.map(Sender::parts), receiving: Some((self.member, self.inbox)) }
     }
 
     /// It is done with, whatever unwinds.
@@ -224,7 +281,9 @@ fn acknowledge(member: &Member, peer: &Incoming, descriptor: Descriptor) {
         } else if descriptor.is_call() {
             peer.drop_call(member, &descriptor);
         } else if descriptor.is_sync() {
-            peer.acknowledge_sync(member, &descriptor);
+            peer.tell(member, &descriptor, Kind::Ack);
+        } else if descriptor.is_announcement() {
+            peer.end_fetch(member, &descriptor, false);
         } else {
             member.budget.recycle(peer.finish(member, &descriptor));
         }

@@ -24,9 +24,8 @@ impl Message<'_> {
         self.peer.from
     }
 
-    /// Its number among all that its sender ever sent to this rank, from 0 on. Without a gap, but that a
-    /// message in fragments takes a number for each, and bears its last one's; and that a call on its line has a
-    /// number of another kind.
+    /// Its number among all that its sender ever sent to this rank, from 0 on. Without a gap, but
+    /// that a call on its line has a number of another kind.
     #[inline]
     pub fn seq(&self) -> u64 {
         self.descriptor.seq
@@ -100,8 +99,8 @@ impl Message<'_> {
     /// # Safety
     /// The sender's process is trusted: it must not write to this message before it is acknowledged, as no
     /// endpoint does. Others with access to the segment must not write there either. A forked child must not
-    /// use the slice: its parent may acknowledge the mail. None of this matters to a message that came in
-    /// fragments and was assembled.
+    /// use the slice: its parent may acknowledge the mail. None of this matters to a message that was
+    /// announced and is here: its bytes are this process' own.
     #[expect(unsafe_code, reason = "the caller trusts the peer")]
     pub unsafe fn as_slice(&self) -> &[u8] {
         if self.descriptor.is_assembled() {

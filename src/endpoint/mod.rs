@@ -1,6 +1,7 @@
 //! What a process does once it has joined a region.
 #![cfg(not(loom))]
 
+mod arrival;
 mod batch;
 mod drain;
 mod halves;
@@ -9,8 +10,10 @@ mod mail;
 mod message;
 mod receiver;
 mod sender;
+mod sending;
 mod unanswered;
 
+pub use arrival::Arrival;
 pub use batch::Batch;
 pub use drain::Drain;
 pub use halves::Halves;
@@ -19,6 +22,7 @@ pub use mail::Mail;
 pub use message::Message;
 pub use receiver::Receiver;
 pub use sender::Sender;
+pub use sending::Sending;
 pub use unanswered::Unanswered;
 
 use crate::error::{CloseError, RecvError, SendError};
@@ -87,12 +91,12 @@ impl Endpoint {
         self.receiver.set_wait(wait);
     }
 
-    /// Chooses whether messages above half the arena are received in pieces. As [`Receiver::set_pieces`].
-    pub fn set_pieces(&self, pieces: bool) {
-        self.receiver.set_pieces(pieces);
+    /// Chooses whether announced messages are fetched by hand. As [`Receiver::set_by_hand`].
+    pub fn set_by_hand(&self, by_hand: bool) {
+        self.receiver.set_by_hand(by_hand);
     }
 
-    /// How much private memory messages above half the arena may take. As [`Receiver::set_budget`].
+    /// How much private memory announced messages may take. As [`Receiver::set_budget`].
     pub fn set_budget(&self, bytes: u64) {
         self.receiver.set_budget(bytes);
     }
@@ -190,6 +194,17 @@ impl Endpoint {
         self.sender.send_synchronously(to, bytes, timeout.into(), Some(self.receiver.parts()))
     }
 
+    /// Announces a message to `to`, which gets it when it wants it. As [`Sender::announce`]; while any call of this endpoint
+    /// waits, in either direction, announced messages go on.
+    pub fn announce(&self, to: u32, bytes: impl Into<Vec<u8>>) -> Result<Sending<'_>, SendError> {
+        self.sender.begin_sending(to, bytes.into(), Deadline::Never, Some(self.receiver.parts()))
+    }
+
+    /// As [`Endpoint::announce`], if there is room for the announcement now. As [`Sender::try_announce`].
+    pub fn try_announce(&self, to: u32, bytes: impl Into<Vec<u8>>) -> Result<Sending<'_>, SendError> {
+        self.sender.begin_sending(to, bytes.into(), Deadline::Now, Some(self.receiver.parts()))
+    }
+
     /// A message of `len` bytes to `to`, to be written in place; waits while the mailbox is full. As
     /// [`Sender::reserve`].
     pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
@@ -272,6 +287,21 @@ impl Endpoint {
         timeout: Duration,
     ) -> Result<Mail<'_>, RecvError> {
         self.mail(source.into(), timeout)
+    }
+
+    /// The next mail from `source`, whose bytes go straight to the front of `buffer`. As [`Receiver::recv_into`].
+    pub fn recv_into(&self, source: impl Into<Source>, buffer: &mut [u8]) -> Result<(u32, usize), RecvError> {
+        self.receiver.receive_into(source.into(), buffer, Deadline::Never, Some(&self.sender))
+    }
+
+    /// As [`Endpoint::recv_into`]; waits no longer than `timeout`. As [`Receiver::recv_into_timeout`].
+    pub fn recv_into_timeout(
+        &self,
+        source: impl Into<Source>,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> Result<(u32, usize), RecvError> {
+        self.receiver.receive_into(source.into(), buffer, timeout.into(), Some(&self.sender))
     }
 
     /// Begins a [`Drain`] of the mail from anyone that is there now. As [`Receiver::drain`].

@@ -11,7 +11,7 @@ use crate::rank::{Source, Wait};
 use crate::receive::{Inbox, Incoming, Receive};
 use crate::region::Region;
 use crate::ring::Descriptor;
-use crate::wait::{Deadline, drive};
+use crate::wait::Deadline;
 use core::fmt;
 use core::time::Duration;
 use std::time::Instant;
@@ -23,11 +23,12 @@ use std::time::Instant;
 /// less often: of `n` such each has its turn while at most `32 n` mails of others pass. A mail is taken once;
 /// received again only if it was left, or if its holder died.
 ///
-/// A message above half the arena comes in fragments, which any receive takes in that comes upon them; the
-/// message is received when it is complete. What has arrived is kept across timeouts and other senders'
+/// A message above half the arena is announced, and so is what [`Sender::announce`] sends. A receive that comes
+/// upon an announcement asks for the message and takes it in, as do later ones; it is received when it is complete, and what is
+/// behind it in the same mailbox comes after it. What has arrived is kept across timeouts and other senders'
 /// mails, in memory of this process that is taken at its announcement ([`Receiver::set_budget`]); a buffer of up to 64 MiB is kept
-/// for the next one.
-/// One whose sender gives up or ends is dropped.
+/// for the next one. One whose sender gives up or ends is dropped. [`Receiver::set_by_hand`] gives the announcement itself
+/// instead, and [`Receiver::recv_into`] takes no memory.
 ///
 /// When there is no mail, receiving from a rank that has left is [`RecvError::PeerLeft`], each time, and
 /// from one that died [`RecvError::PeerDead`].
@@ -35,7 +36,7 @@ use std::time::Instant;
 /// Receiving from anyone says so once for each life that was there while this endpoint was, whether or not it ever sent
 /// anything; of a life from before only if it left mail for this rank. A rank whose holder was killed before this
 /// endpoint joined, and that nobody has taken since, counts as one that was there. Where a successor has followed at
-/// once, the end of the life before it may be told after mail of the successor, never between pieces of one message: [`Message::epoch`](crate::Message::epoch) tells them apart. Of lives
+/// once, the end of the life before it may be told after mail of the successor, [`Message::epoch`](crate::Message::epoch) tells them apart. Of lives
 /// of one rank that end between two looks only the last one's end is told.
 ///
 /// A clean leave is seen at once; a death within 75 ms by a receive from that rank, within a second by a receive from
@@ -44,7 +45,7 @@ use std::time::Instant;
 /// ask for deaths every 64th time.
 ///
 /// Cost: the cache line of the message, and a system call if the sender sleeps for want of room. What is copied
-/// out of a mail is copied once; a message that came in fragments was copied once on the way.
+/// out of a mail is copied once; an announced message was copied once on the way.
 pub struct Receiver {
     member: Member,
     inbox: Inbox,
@@ -79,23 +80,22 @@ impl Receiver {
         self.member.set_wait(wait);
     }
 
-    /// Chooses whether messages above half the arena that begin from now on are received in pieces: each a
-    /// mail of its own, in place, with a [`Mail::piece`] that says which part of the message it is. Nothing of
-    /// them is put into private memory. A message that its sender gives up in between is [`RecvError::Cut`],
-    /// or the sender's end. Messages up to half the arena come whole, as ever. Off until this is called.
+    /// Chooses whether announced messages that are received from now on are fetched by hand: the announcement is a mail of
+    /// its own, without bytes, whose [`Mail::announced`] is the length of the message; [`Mail::fetch`] gets it,
+    /// now or later and in any order, and dropping the mail refuses it. Nothing of it is put into private memory. Other
+    /// messages come as ever. Off until this is called.
     ///
-    /// A piece keeps its room, as any mail does, until it is acknowledged, and the last one is only sent when all
-    /// before it are. To hold one and wait for the next is [`RecvError::Held`].
-    pub fn set_pieces(&self, pieces: bool) {
-        self.inbox.in_pieces.set(pieces);
-        // In pieces it needs none.
+    /// The sender keeps the message until then, and waits for it unless it [announced](Sender::announce) it.
+    pub fn set_by_hand(&self, by_hand: bool) {
+        self.inbox.by_hand.set(by_hand);
+        // By hand it needs none.
         self.member.budget.reconsider();
     }
 
-    /// How many bytes of private memory messages above half the arena may take, of all senders together: from their
-    /// announcement until their mails are dropped. [`Region::max_message`] until this is called. A message that does not
-    /// fit what is left is [`RecvError::NoMemory`] and stays where it is. Messages in [pieces](Receiver::set_pieces) take
-    /// none.
+    /// How many bytes of private memory announced messages may take, of all senders together: from when a receive comes
+    /// upon the announcement until their mails are dropped. [`Region::max_message`] until this is called. A message that does
+    /// not fit what is left is [`RecvError::NoMemory`] and stays where it is. What is fetched [by
+    /// hand](Receiver::set_by_hand) takes none.
     pub fn set_budget(&self, bytes: u64) {
         self.member.budget.set_limit(bytes);
     }
@@ -144,8 +144,8 @@ impl Receiver {
         self.mail(Source::Anyone, Deadline::Never, None)
     }
 
-    /// The next mail from anyone, if there is one now; never waits, else [`RecvError::Empty`]. Takes in at most 32
-    /// fragments: a large message may take some calls. Other errors as of [`Receiver::recv`].
+    /// The next mail from anyone, if there is one now; never waits, else [`RecvError::Empty`]. Takes in at most 2
+    /// MiB of an announced message: a large one may take some calls. Other errors as of [`Receiver::recv`].
     pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Deadline::Now, None)
     }
@@ -218,10 +218,79 @@ impl Receiver {
         {
             return Ok(found);
         }
-        let halves = Halves { sending: sender.map(Sender::parts), receiving: Some(self.parts()) };
         let mut receive = Receive::new(inbox, member, source);
-        drive(member, deadline, || halves.publish(), &mut receive)?;
+        self.halves(sender).drive(member, deadline, &mut receive)?;
         receive.found.ok_or(if deadline.is_now() { RecvError::Empty } else { RecvError::Timeout })
+    }
+
+    /// The next mail from `source`, a rank or [`Source::Anyone`], whose bytes go straight to the front of `buffer`, also
+    /// those of an announced message; who sent it, and how many they are. Waits for all of them.
+    ///
+    /// [`RecvError::TooSmall`] if it is longer than `buffer`: it stays, and is received next. [`RecvError::Cut`] if its
+    /// sender gives it up in between. A call is dropped when it was copied: receive calls as [`Mail`]s. Other errors as of
+    /// [`Receiver::recv_from`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, b"hello world")?;
+    /// let mut buffer = [0; 64];
+    /// assert_eq!(me.recv_into(1, &mut buffer[..5]), Err(RecvError::TooSmall { rank: 1, len: 11 }));
+    /// assert_eq!(me.recv_into(1, &mut buffer)?, (1, 11));
+    /// assert_eq!(&buffer[..11], b"hello world");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recv_into(&self, source: impl Into<Source>, buffer: &mut [u8]) -> Result<(u32, usize), RecvError> {
+        self.receive_into(source.into(), buffer, Deadline::Never, None)
+    }
+
+    /// As [`Receiver::recv_into`]; waits no longer than `timeout`, then [`RecvError::Timeout`]. A message of which a part had
+    /// come by then is refused.
+    pub fn recv_into_timeout(
+        &self,
+        source: impl Into<Source>,
+        buffer: &mut [u8],
+        timeout: Duration,
+    ) -> Result<(u32, usize), RecvError> {
+        self.receive_into(source.into(), buffer, timeout.into(), None)
+    }
+
+    pub(crate) fn receive_into(
+        &self,
+        source: Source,
+        buffer: &mut [u8],
+        deadline: Deadline,
+        sender: Option<&Sender>,
+    ) -> Result<(u32, usize), RecvError> {
+        let Self { member, inbox } = self;
+        member.check()?;
+        let mut receive = Receive::new(inbox, member, source).by_hand();
+        self.halves(sender).drive(member, deadline, &mut receive)?;
+        let (peer, descriptor) = receive.found.ok_or(RecvError::Timeout)?;
+        let mail = Mail::new(member, peer, descriptor, sender, inbox);
+        let rank = mail.from();
+        let len = mail.announced().unwrap_or(mail.len() as u64);
+        if len > buffer.len() as u64 {
+            mail.put_back();
+            return Err(RecvError::TooSmall { rank, len });
+        }
+        if mail.announced().is_none() {
+            return Ok((rank, mail.copy_to(buffer)));
+        }
+        let mut arrival = mail.fetch();
+        let mut filled = 0;
+        while arrival.left() > 0 || len == 0 {
+            match arrival.next(&mut buffer[filled..], deadline)? {
+                0 => break,
+                more => filled += more,
+            }
+        }
+        Ok((rank, filled))
+    }
+
+    fn halves<'a>(&'a self, sender: Option<&'a Sender>) -> Halves<'a> {
+        Halves { sending: sender.map(Sender::parts), receiving: Some(self.parts()) }
     }
 
     #[inline(always)]

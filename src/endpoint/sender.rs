@@ -2,17 +2,19 @@
 
 use super::batch::Batch;
 use super::halves::Halves;
-use crate::abi::Kind;
+use super::sending::Sending;
+use crate::abi::{ANNOUNCEMENT, Kind};
 use crate::error::SendError;
 use crate::half::{Interrupter, Member};
 use crate::rank::Wait;
 use crate::receive::Inbox;
 use crate::region::Region;
 use crate::ring::Slot;
-use crate::send::{Draft, Outbox, Outgoing, Room, Synchronous, Transfer};
-use crate::wait::{Deadline, Operation, drive};
+use crate::send::{Announcing, Draft, Outbox, Outgoing, Room, Synchronous};
+use crate::wait::{Deadline, Operation, Waiter};
 use core::fmt;
 use core::time::Duration;
+use std::time::Instant;
 
 /// All the sending of a rank; half of an [`Endpoint`](crate::Endpoint).
 ///
@@ -26,14 +28,16 @@ use core::time::Duration;
 /// most 75 ms later, `try_` calls at most 64 calls later. Room in one's own mailbox is waited for only by a
 /// half, as long as there is the other one.
 ///
-/// A message above half the arena ([`Region::max_whole`], 1 MiB by default) travels in fragments of an eighth
-/// of it, 256 KiB at most, while its receiver takes them. `send` returns when all are taken, and at most one life of the receiver
-/// gets the message: if that one ends in between it is [`SendError::PeerDead`] or [`SendError::PeerLeft`],
-/// whoever follows. After an error the message is not delivered, but that it may be where its last 48 bytes,
-/// which go when all others are taken, were on their way.
+/// A message above half the arena ([`Region::max_whole`], 1 MiB by default) is *announced* in the mailbox, in one cell, and
+/// goes through a ring of 256 KiB when its receiver wants it. `send` returns when the receiver has all of it. It is for one life
+/// of the receiver, the present one or, if nobody has joined, the first: if that ends before, it is [`SendError::PeerDead`]
+/// or [`SendError::PeerLeft`], and no later one gets it. After [`SendError::Timeout`] or [`SendError::Interrupted`] it is
+/// not delivered, unless its last bytes were on their way. [`Sender::announce`] sends so without waiting. At most 64
+/// announced messages, messages by [`Sender::send_sync`] and calls through the mailbox can be under way to a rank; one more
+/// waits.
 ///
-/// Cost: up to 48 bytes, the cache line of the message; above that, a copy into the arena, too; in fragments, a
-/// round trip more. A system call if the receiver sleeps. The first message to a peer takes a system call and a
+/// Cost: up to 48 bytes, the cache line of the message; above that, a copy into the arena, too; of an announced one, a copy
+/// into the ring, and a round trip more. A system call if the receiver sleeps. The first message to a peer takes a system call and a
 /// look at each cell of its mailbox, and so does each part of the arena at first: a system call.
 pub struct Sender {
     member: Member,
@@ -80,7 +84,8 @@ impl Sender {
     }
 
     /// Sends `bytes`, of any length up to [`Region::max_message`], to `to`; waits while the mailbox is full, and
-    /// for the receiver to take a message above [`Region::max_whole`].
+    /// until the receiver has a message above [`Region::max_whole`]: that is [`SendError::Refused`] where it does not want
+    /// it.
     ///
     /// [`SendError::NoSuchRank`], [`SendError::TooLarge`], [`SendError::Drafting`] and [`SendError::NoSpace`] come
     /// before anything is sent; [`SendError::PeerLeft`], [`SendError::PeerDead`], [`SendError::Interrupted`] and
@@ -124,6 +129,33 @@ impl Sender {
     /// and then stays sent.
     pub fn send_sync_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
         self.send_synchronously(to, bytes, timeout.into(), None)
+    }
+
+    /// Announces a message of any length up to [`Region::max_message`] to `to`, which gets it when it wants it; waits while
+    /// the mailbox is full, and while 64 such are under way. What becomes of it is told by [`Sending`].
+    ///
+    /// The bytes are kept until the receiver has them, or it is given up; several may be announced, and its receiver may
+    /// fetch them in any order ([`Receiver::set_by_hand`](crate::Receiver::set_by_hand)). To oneself it is
+    /// [`SendError::TooLarge`], unless another thread has the other half. Other errors as of [`Sender::send`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let other = std::thread::spawn(move || other.recv().map(|mail| mail.len()));
+    /// let mut sending = me.announce(1, vec![7; 4 << 20])?;
+    /// // … other work, and then:
+    /// sending.wait()?;
+    /// # assert_eq!(other.join().unwrap()?, 4 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn announce(&self, to: u32, bytes: impl Into<Vec<u8>>) -> Result<Sending<'_>, SendError> {
+        self.begin_sending(to, bytes.into(), Deadline::Never, None)
+    }
+
+    /// As [`Sender::announce`], if there is room for the announcement now; never waits, else [`SendError::Full`].
+    pub fn try_announce(&self, to: u32, bytes: impl Into<Vec<u8>>) -> Result<Sending<'_>, SendError> {
+        self.begin_sending(to, bytes.into(), Deadline::Now, None)
     }
 
     /// Reserves a message of `len` bytes to `to`, at most [`Region::max_whole`] (else [`SendError::TooLarge`]), to
@@ -173,15 +205,66 @@ impl Sender {
         let Self { member, outbox } = self;
         let peer = outbox.peer(member, to, bytes.len())?;
         if bytes.len() > member.whole {
-            let mut transfer = Transfer::new(member, outbox, peer, bytes, deadline)?;
-            return if self.drive(&mut transfer, deadline, receiving)? {
-                Ok(())
-            } else {
-                Err(SendError::Timeout)
-            };
+            // A receiver takes it while this call waits.
+            if deadline.is_now() {
+                return Err(SendError::TooLarge { limit: member.whole as u64 });
+            }
+            // Nothing is announced to be given up at once.
+            if deadline.has_passed(Instant::now) {
+                return Err(SendError::Timeout);
+            }
+            member.take_interruption()?;
+            let bytes = Announcing::Borrowed(bytes);
+            let mut announced = self.announce_any(to, bytes, deadline, receiving)?;
+            return self.wait_for(&mut announced, deadline, receiving);
         }
         let slot = self.claim(peer, bytes.len(), deadline, receiving)?;
         outbox.fill(member, peer, &slot, bytes)
+    }
+
+    pub(super) fn begin_sending<'a>(
+        &'a self,
+        to: u32,
+        bytes: Vec<u8>,
+        deadline: Deadline,
+        receiving: Option<(&'a Member, &'a Inbox)>,
+    ) -> Result<Sending<'a>, SendError> {
+        let announced = self.announce_any(to, Announcing::Owned(bytes), deadline, receiving)?;
+        self.outbox.begin_tending(to);
+        Ok(Sending::new(self, receiving, to, announced))
+    }
+
+    /// Announces a message, once there is room for that and one more may be under way.
+    fn announce_any<'a>(
+        &'a self,
+        to: u32,
+        bytes: Announcing<'a>,
+        deadline: Deadline,
+        receiving: Option<(&Member, &Inbox)>,
+    ) -> Result<Synchronous<'a>, SendError> {
+        let Self { member, outbox } = self;
+        let peer = outbox.peer(member, to, bytes.len())?;
+        let mut announced = match Synchronous::new(member, peer) {
+            Err(SendError::Full) => return Err(SendError::TooLarge { limit: member.whole as u64 }),
+            new => new?,
+        };
+        peer.transfers.prepare(member, to)?;
+        if !self.drive(&mut announced, deadline, receiving)? {
+            return Err(if deadline.is_now() { SendError::Full } else { SendError::Timeout });
+        }
+        let slot = self.claim_to_ask(to, ANNOUNCEMENT, deadline, receiving)?;
+        outbox.announce(member, peer, &slot, bytes.len() as u64)?;
+        announced.announced(slot.seq, bytes);
+        Ok(announced)
+    }
+
+    fn wait_for(
+        &self,
+        synchronous: &mut Synchronous<'_>,
+        deadline: Deadline,
+        receiving: Option<(&Member, &Inbox)>,
+    ) -> Result<(), SendError> {
+        if self.drive(synchronous, deadline, receiving)? { Ok(()) } else { Err(SendError::Timeout) }
     }
 
     pub(crate) fn draft(
@@ -216,12 +299,9 @@ impl Sender {
         }
         let peer = outbox.peer(member, to, bytes.len())?;
         let mut synchronous = Synchronous::new(member, peer)?;
-        let mut is_done = self.drive(&mut synchronous, deadline, receiving)?;
-        if is_done {
-            synchronous.expect(self.ask(to, (Kind::Sync, 0), bytes, deadline, receiving)?);
-            is_done = self.drive(&mut synchronous, deadline, receiving)?;
-        }
-        if is_done { Ok(()) } else { Err(SendError::Timeout) }
+        self.wait_for(&mut synchronous, deadline, receiving)?;
+        synchronous.expect(self.ask(to, (Kind::Sync, 0), bytes, deadline, receiving)?);
+        self.wait_for(&mut synchronous, deadline, receiving)
     }
 
     /// Sends what its receiver answers in the return lane, of this kind and with this number in its envelope: of a call the
@@ -238,13 +318,26 @@ impl Sender {
         if bytes.len() > member.whole {
             return Err(SendError::TooLarge { limit: member.whole as u64 });
         }
+        let slot = self.claim_to_ask(to, bytes.len(), deadline, receiving)?;
         let peer = outbox.peer(member, to, bytes.len())?;
+        outbox.ask(member, peer, &slot.numbered(kind, number), bytes)?;
+        Ok(slot.seq)
+    }
+
+    /// A slot for `len` bytes that are not held back, after what is.
+    fn claim_to_ask(
+        &self,
+        to: u32,
+        len: usize,
+        deadline: Deadline,
+        receiving: Option<(&Member, &Inbox)>,
+    ) -> Result<Slot, SendError> {
+        let Self { member, outbox } = self;
+        let peer = outbox.peer(member, to, len)?;
         outbox.flush(member);
         // What the batch has lost: said later, it would be said of this, too, which is not.
         peer.tell_reset()?;
-        let slot = self.claim(peer, bytes.len(), deadline, receiving)?;
-        outbox.ask(member, peer, &slot.numbered(kind, number), bytes)?;
-        Ok(slot.seq)
+        self.claim(peer, len, deadline, receiving)
     }
 
     /// A slot for `len` bytes, waited for if need be. It stays claimed until it is published or a draft ends.
@@ -277,14 +370,14 @@ impl Sender {
         room.slot.ok_or(if deadline.is_now() { SendError::Full } else { SendError::Timeout })
     }
 
-    fn drive<O: Operation<Error = SendError>>(
+    pub(super) fn drive<O: Operation<Error = SendError>>(
         &self,
         operation: &mut O,
         deadline: Deadline,
         receiving: Option<(&Member, &Inbox)>,
     ) -> Result<bool, SendError> {
         let halves = Halves { sending: Some(self.parts()), receiving };
-        drive(&self.member, deadline, || halves.publish(), operation)
+        halves.drive(&self.member, deadline, operation)
     }
 
     #[inline(always)]

@@ -26,19 +26,19 @@ pub enum SendError {
     /// was sent.
     #[error("the mailbox is full")]
     Full,
-    /// The time was over before there was room, or before a message in fragments was taken. Nothing was sent, or
-    /// will be delivered, unless the end of such a message was on its way.
+    /// The time was over before there was room, or before the receiver had an announced message. Nothing was sent, or
+    /// will be delivered, unless the last bytes of such a message were on their way.
     #[error("timed out")]
     Timeout,
     /// An [`Interrupter`](crate::Interrupter) ended the wait; otherwise as [`SendError::Timeout`].
     #[error("interrupted")]
     Interrupted,
-    /// The mailbox is full and its receiver, this rank, has left; or it left while it took a message in fragments, and nobody
-    /// has joined as that rank since: this one is not delivered, unless its end was on its way.
+    /// The mailbox is full and its receiver, this rank, has left; or it left before it had an announced message, and nobody
+    /// has joined as that rank since: this one is not delivered, unless its last bytes were on their way.
     #[error("rank {0} left before it made room or had the whole message")]
     PeerLeft(u32),
-    /// The mailbox is full and its receiver, this rank, is dead; or it ended while it took a message in fragments, and
-    /// may have been replaced: this one is not delivered, unless its end was on its way.
+    /// The mailbox is full and its receiver, this rank, is dead; or it ended before it had an announced message, and
+    /// may have been replaced: this one is not delivered, unless its last bytes were on their way.
     #[error("rank {0} died, or was replaced, before it made room or had the whole message")]
     PeerDead(u32),
     /// There is no memory, or disk, left for the first message to this peer, or for the first above 48 bytes: smaller
@@ -54,6 +54,9 @@ pub enum SendError {
     /// the receiver had it before. What is sent from now on comes as ever.
     #[error("the receiver gave up all that it had not received, this message perhaps included")]
     Reset,
+    /// The receiver, this rank, did not want the announced message, or no more of it.
+    #[error("rank {0} refused the message")]
+    Refused(u32),
     /// A draft to this peer is open: commit or drop it first.
     #[error("a draft to this peer is open")]
     Drafting,
@@ -88,7 +91,7 @@ pub enum CallError {
     /// An [`Interrupter`](crate::Interrupter) ended the wait; otherwise as [`CallError::Timeout`].
     #[error("interrupted")]
     Interrupted,
-    /// The server waits for room in its mailbox to this rank, or for this rank to take a large message, and has done so for
+    /// The server waits for room in its mailbox to this rank, or for this rank to take an announced message, and has done so for
     /// 50 ms of this wait. Receive its mail; the call goes on.
     #[error("the server waits for its mail to be received")]
     Held,
@@ -149,21 +152,27 @@ pub enum RecvError {
     /// There is no more mail from this rank, which died.
     #[error("rank {0} is dead")]
     PeerDead(u32),
-    /// This rank gave up a message of which pieces were received, or has a successor since: see
-    /// [`Receiver::set_pieces`](crate::Receiver::set_pieces). What follows comes as ever.
-    #[error("rank {0} gave up in the middle of a message")]
+    /// This rank gave up a message that is being [fetched](crate::Arrival), or has a successor since. What follows comes as
+    /// ever.
+    #[error("rank {0} gave up a message before all of it was fetched")]
     Cut(u32),
-    /// Mails of this rank that this endpoint holds keep the next from coming: they fill the cells, or that rank has waited
-    /// for 50 ms for the room that they take. Drop them. A receive from anyone says so once, and goes on.
+    /// The next mail of this rank is longer than the buffer that it is to go to. It stays where it is.
+    #[error("the next mail of rank {rank} has {len} bytes, and the buffer is too small for them")]
+    TooSmall {
+        /// The sender.
+        rank: u32,
+        /// The mail's length in bytes.
+        len: u64,
+    },
+    /// Mails of this rank that this endpoint holds keep the next from coming: they fill the cells, that rank has waited
+    /// for 50 ms for them, or one is being [fetched](crate::Arrival) and another is to be. Drop them. A receive from anyone says so once, and goes on.
     #[error("mails of rank {0} that are held keep its next from coming")]
     Held(u32),
-    /// A message in fragments is longer than what is left of this endpoint's budget for such messages
+    /// An announced message is longer than what is left of this endpoint's budget for such messages
     /// ([`Receiver::set_budget`](crate::Receiver::set_budget)), or than what the system gives. It stays, and is tried again
-    /// when mails of such messages are dropped, when the budget is raised, or in pieces. A receive from anyone says so once,
+    /// when mails of such messages are dropped, when the budget is raised, or by hand. A receive from anyone says so once,
     /// and goes on.
-    #[error(
-        "rank {rank} sends {len} bytes, of which {left} are left in the budget for messages in fragments"
-    )]
+    #[error("rank {rank} sends {len} bytes, of which {left} are left in the budget for announced messages")]
     NoMemory {
         /// The sender.
         rank: u32,

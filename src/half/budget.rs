@@ -1,11 +1,11 @@
-//! Private memory for messages in fragments.
+//! Private memory for announced messages.
 
 use core::cell::{Cell as Private, RefCell};
 
 /// The largest buffer that is kept for the next message: fresh memory costs more than copying does.
 const SPARE: usize = 64 << 20;
 
-/// What messages in fragments, of all senders together, may take: from their announcement until they are dropped.
+/// What announced messages, of all senders together, may take: from when they are asked for until they are dropped.
 pub struct Budget {
     limit: Private<u64>,
     used: Private<u64>,

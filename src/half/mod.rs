@@ -5,7 +5,6 @@ mod budget;
 mod by_rank;
 mod bytes;
 mod claim;
-mod fragments;
 mod holder;
 mod interrupter;
 mod member;
@@ -13,6 +12,5 @@ mod watch;
 
 pub use by_rank::ByRank;
 pub use bytes::Bytes;
-pub use fragments::{Fragments, Piece, cut};
 pub use interrupter::Interrupter;
 pub use member::Member;

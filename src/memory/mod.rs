@@ -9,7 +9,7 @@ pub use words::*;
 
 use crate::abi::{
     Cell, ConsumerLine, Control, Geometry, Header, LaneLines, Lines, PoolLayout, ProducerLine, RETURN_CELLS,
-    Rank, pack_bytes, position, shuffle,
+    Rank, Serving, Wanting, pack_bytes, position, shuffle,
 };
 use crate::sync::AtomicU64;
 use core::any::Any;
@@ -235,7 +235,6 @@ impl Lane {
         let producer = ProducerLine {
             bytes: pack_bytes(0, start, cells as u64).into(),
             counted: start.into(),
-            fragments: atomic(),
             full: atomic(),
             sleeps: atomic(),
             wakes: atomic(),
@@ -266,6 +265,29 @@ pub fn cell(stamp: u64) -> Cell {
     Cell { stamp: stamp.into(), envelope: atomic(), payload: core::array::from_fn(|_| atomic()) }
 }
 
+/// A transfer slot's parts, all shared.
+#[derive(Clone)]
+pub struct TransferSlot {
+    /// The receiver's words.
+    pub wanting: Shared<Wanting>,
+    /// The sender's words.
+    pub serving: Shared<Serving>,
+    /// What the messages go through.
+    pub ring: Shared<[AtomicU64]>,
+}
+
+impl TransferSlot {
+    /// A slot on the heap, with a ring of so many bytes, that nobody used yet.
+    pub fn on_heap(ring: u64) -> Self {
+        let atomic = || AtomicU64::new(0);
+        Self {
+            wanting: Arc::new(Wanting { id: atomic(), consumed: atomic() }).into(),
+            serving: Arc::new(Serving { id: atomic(), produced: atomic() }).into(),
+            ring: (0..ring / 8).map(|_| atomic()).collect::<Vec<_>>().into(),
+        }
+    }
+}
+
 /// A mailbox's parts, all shared.
 #[derive(Clone)]
 pub struct Mailbox {
@@ -275,6 +297,8 @@ pub struct Mailbox {
     pub returns: Lane,
     /// For one call at a time.
     pub call: Shared<Cell>,
+    /// For one announced message at a time.
+    pub transfer: TransferSlot,
 }
 
 impl Mailbox {
@@ -295,6 +319,15 @@ impl Mailbox {
                 geometry.arena_of_returns(from, to),
             ),
             call: lines.part(|lines| &*lines.call),
+            transfer: TransferSlot {
+                wanting: lines.part(|lines| &*lines.transfer.wanting),
+                serving: lines.part(|lines| &*lines.transfer.serving),
+                ring: Shared::<[AtomicU64]>::mapped(
+                    mapping,
+                    geometry.transfer(from, to),
+                    (geometry.transfer_ring() / 8) as usize,
+                ),
+            },
         }
     }
 }

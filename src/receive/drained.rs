@@ -8,7 +8,7 @@ use crate::ring::Descriptor;
 
 impl Inbox {
     /// The next message for a drain, and the mailbox that it lies in, if it is there now; `None` also before what only a
-    /// receive takes. Takes in fragments on the way.
+    /// receive takes. Takes in announced messages on the way.
     #[inline(never)]
     pub fn drain(
         &self,
@@ -21,7 +21,7 @@ impl Inbox {
             if peer.has_call() {
                 return Ok(None);
             }
-            if let Some(descriptor) = self.take(member, source, peer)? {
+            if let Some(descriptor) = self.take(member, source, peer, self.by_hand.get())? {
                 if descriptor.is_whole() && !descriptor.is_assembled() {
                     return Ok(Some((peer, descriptor)));
                 }

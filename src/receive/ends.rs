@@ -21,6 +21,9 @@ impl Inbox {
             peer.check(member)?;
         }
         let Some(end) = member.end_of(rank, query) else { return Ok(None) };
+        if let Some(peer) = self.peers.get(rank) {
+            peer.drop_waiting(member);
+        }
         match self.look_at(member, rank)? {
             Some(peer) => Ok(Some(peer)),
             None => {
@@ -28,8 +31,11 @@ impl Inbox {
                     // Mail of it may be there.
                     return self.complete(member, rank).map(|()| None);
                 }
-                if let Some(peer) = self.peers.get(rank) {
-                    peer.drop_fragments(member);
+                if let Some(peer) = self.peers.get(rank)
+                    && peer.drop_arriving(member)
+                {
+                    // There may be mail behind it.
+                    return self.end(member, rank, query);
                 }
                 Err(told(rank, end))
             }
@@ -139,18 +145,16 @@ impl Inbox {
         };
         // What it sent before is visible now, and that it opened its mailbox.
         if let Some(peer) = self.peer(member, rank) {
-            if peer.is_ready() {
+            if status != Status::Live {
+                peer.drop_waiting(member);
+            }
+            let is_ready =
+                || peer.is_ready() || status != Status::Live && peer.drop_arriving(member) && peer.is_ready();
+            if is_ready() {
                 return Ok(Some(peer));
             }
             if peer.is_barred() {
                 return Ok(None); // Mail of it is there.
-            }
-            if status == Status::Live {
-                if peer.has_begun() {
-                    return Ok(None); // Who has pieces of it would take this for its end.
-                }
-            } else {
-                peer.drop_fragments(member);
             }
         }
         if self.lacks_memory(member, rank) {

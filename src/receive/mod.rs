@@ -1,15 +1,17 @@
 //! The receiving side of an endpoint.
 #![cfg(not(loom))]
 
+mod assembled;
 mod drained;
 mod ends;
 mod fair;
+mod fetch;
 mod lacking;
 mod operation;
 mod peer;
-mod reassembly;
 mod reset;
 
+pub use fetch::Fetch;
 pub use operation::Receive;
 pub use peer::{Answering, Incoming};
 
@@ -55,8 +57,8 @@ pub struct Inbox {
     queried: Private<u32>,
     /// When that was, for a receive from anyone.
     asked_around: Private<Option<Duration>>,
-    /// Whether messages in fragments are passed on in pieces.
-    pub in_pieces: Private<bool>,
+    /// Whether announcements are mails by themselves.
+    pub by_hand: Private<bool>,
 }
 
 impl From<Interrupted> for RecvError {
@@ -81,7 +83,7 @@ impl Inbox {
             looked_for: None.into(),
             queried: member.rank().into(),
             asked_around: None.into(),
-            in_pieces: false.into(),
+            by_hand: false.into(),
         }
     }
 
@@ -146,7 +148,7 @@ impl Inbox {
         Some(descriptor)
     }
 
-    /// The next mail of `peer`, which is ready and has no call; `None` if it was a fragment that completes nothing, or if
+    /// The next mail of `peer`, which is ready and has no call; `None` if it was an announcement, or a part of a message, or if
     /// what it lacks was told.
     #[inline(always)]
     fn take(
@@ -154,6 +156,7 @@ impl Inbox {
         member: &Member,
         source: Source,
         peer: &Incoming,
+        by_hand: bool,
     ) -> Result<Option<Descriptor>, RecvError> {
         let is_current = peer.from == self.current.get();
         peer.grant(member, if is_current { self.left_of_turn(peer).max(1) } else { BURST });
@@ -161,7 +164,7 @@ impl Inbox {
             return Ok(Some(descriptor));
         }
         let next = peer.consumer.next();
-        let taken = peer.take(member, self.in_pieces.get());
+        let taken = peer.take(member, by_hand);
         if taken.is_err() && peer.is_barred() {
             self.bars.set(true);
             if source == Source::Anyone && peer.reported_bar.replace(true) {
@@ -329,8 +332,8 @@ impl Inbox {
             self.lacking.forget(from);
             known.set(known.get() | 1 << at);
             let mailbox = member.region.segment.mailbox(from, member.rank());
-            let server = Server::new(mailbox.call, member.epoch());
-            let consumer = Consumer::resume(mailbox.mail);
+            let server = Server::new(mailbox.call.clone(), member.epoch());
+            let consumer = Consumer::resume(mailbox.mail.clone());
             if consumer.is_resetting() {
                 // A predecessor did.
                 self.asks.set(true);
@@ -339,7 +342,7 @@ impl Inbox {
             let record = member.region.registry.record(from);
             let peer = self
                 .peers
-                .get_or_make(from, || Incoming::new(from, record, consumer, server, mailbox.returns));
+                .get_or_make(from, || Incoming::new(member, from, record, mailbox, consumer, server));
             self.recall_end(member, peer);
             self.turns.borrow_mut().add(from);
         }

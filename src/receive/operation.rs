@@ -7,11 +7,13 @@ use crate::rank::Source;
 use crate::ring::Descriptor;
 use crate::wait::{Operation, Step};
 
-/// Takes the next mail from `source`. Takes in fragments on the way.
+/// Takes the next mail from `source`. Takes in announced messages on the way.
 pub struct Receive<'a> {
     inbox: &'a Inbox,
     member: &'a Member,
     source: Source,
+    /// Whether an announcement is a mail by itself.
+    by_hand: bool,
     /// The mailbox that has something.
     ready: Option<&'a Incoming>,
     /// The mail, taken, and the mailbox that it lies in.
@@ -21,18 +23,23 @@ pub struct Receive<'a> {
 impl<'a> Receive<'a> {
     #[inline(always)]
     pub fn new(inbox: &'a Inbox, member: &'a Member, source: Source) -> Self {
-        Self { inbox, member, source, ready: None, found: None }
+        Self { inbox, member, source, by_hand: inbox.by_hand.get(), ready: None, found: None }
     }
 
-    /// Takes what is next in this mailbox; `None` if it was a fragment, or something that was told already.
+    /// The same, where an announcement is a mail by itself.
+    pub fn by_hand(self) -> Self {
+        Self { by_hand: true, ..self }
+    }
+
+    /// Takes what is next in this mailbox; `None` if it was a part of a message, or something that was told already.
     #[inline(always)]
     fn take(&self, peer: &Incoming) -> Result<Option<Descriptor>, RecvError> {
-        let Self { inbox, member, source, .. } = *self;
+        let Self { inbox, member, source, by_hand, .. } = *self;
         // Before mail, of which there may always be more.
         if let Some(descriptor) = inbox.take_call(peer, source) {
             return Ok(Some(descriptor));
         }
-        inbox.take(member, source, peer)
+        inbox.take(member, source, peer, by_hand)
     }
 
     /// Whether only the other half could send what is waited for, and it is gone.

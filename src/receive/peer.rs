@@ -2,24 +2,25 @@
 
 mod acknowledge;
 mod answer;
-mod fragments;
 mod payload;
 mod starved;
 mod state;
+mod transfer;
 
 use answer::Answers;
 use state::State;
+use transfer::Arriving;
 
 pub use answer::Answering;
 
-use super::reassembly::Reassembly;
+use super::assembled::Assembled;
 use crate::abi::{INLINE, Kind, NUMBER_BITS, Rank};
 use crate::error::RecvError;
-use crate::half::{Fragments, Member};
-use crate::memory::{Lane, Shared};
+use crate::half::Member;
+use crate::memory::{Mailbox, Shared};
 use crate::os;
 use crate::rank::Life;
-use crate::ring::{Consumer, Corrupt, Descriptor, Server};
+use crate::ring::{Consumer, Corrupt, Descriptor, Server, Target};
 use crate::sync::{Edge, acquire};
 use crate::wait::pace::{RESPITE, STARVED};
 use core::cell::{Cell as Private, RefCell};
@@ -41,12 +42,14 @@ pub struct Incoming {
     pub reported_bar: Private<bool>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
     woken: Private<bool>,
-    /// The message that arrives in fragments.
-    fragments: RefCell<Option<Fragments>>,
-    /// Whether fragments without a beginning are being dropped.
-    stray: Private<bool>,
-    /// What is to be taken again, after it was told that it cuts a message off.
-    cutting: Private<Option<u64>>,
+    /// The same, as it is shared.
+    mailbox: Mailbox,
+    /// Where announced messages come.
+    target: Target,
+    /// Whether their ring has memory, as this end has seen to.
+    has_ring: Private<bool>,
+    /// The announced message that is under way.
+    arriving: RefCell<Option<Arriving>>,
     /// Whether a receive from anyone has said that it is held up.
     pub reported_held: Private<bool>,
     /// Since when its sender was seen to wait for room while mails are held here, and which ones these were: from the
@@ -54,12 +57,20 @@ pub struct Incoming {
     starved: Private<Option<(Instant, u64, u64)>>,
     /// The stamp of the call on the line that was last put back; 0: none was.
     requeued_call: Private<u64>,
-    /// What mails that are not whole messages in the mailbox stand for.
-    kept: Reassembly,
+    /// Announced messages that came.
+    kept: Assembled,
 }
 
 impl Incoming {
-    pub fn new(from: u32, record: Shared<Rank>, consumer: Consumer, server: Server, returns: Lane) -> Self {
+    /// The reader's end of `mailbox`, from its former holder's on.
+    pub fn new(
+        member: &Member,
+        from: u32,
+        record: Shared<Rank>,
+        mailbox: Mailbox,
+        consumer: Consumer,
+        server: Server,
+    ) -> Self {
         let state = if consumer.is_resetting() { State::Resetting } else { State::Plain };
         Self {
             from,
@@ -69,18 +80,19 @@ impl Incoming {
             woken: false.into(),
             consumer,
             server,
-            answers: Answers::new(returns),
-            fragments: RefCell::default(),
-            stray: false.into(),
-            cutting: None.into(),
+            answers: Answers::new(mailbox.returns.clone()),
+            target: Target::new(mailbox.transfer.clone(), member.epoch()),
+            mailbox,
+            has_ring: false.into(),
+            arriving: RefCell::default(),
             reported_held: false.into(),
             starved: None.into(),
             requeued_call: 0.into(),
-            kept: Reassembly::default(),
+            kept: Assembled::default(),
         }
     }
 
-    /// Whether there is mail, fragments, a call, or news of corruption. A mailbox that was once found corrupt is
+    /// Whether there is mail, some of an announced message, a call, or news of corruption. A mailbox that was once found corrupt is
     /// silent, but for calls: others go on.
     #[inline(always)]
     pub fn is_ready(&self) -> bool {
@@ -90,8 +102,19 @@ impl Incoming {
     /// As `is_ready`, but for calls.
     #[inline(always)]
     pub fn has_mail(&self) -> bool {
-        let state = self.state.get();
-        !state.is_silent() && (self.consumer.is_ready() || !state.is_plain() && self.returned().is_some())
+        if self.state.get().is_plain() { self.consumer.is_ready() } else { self.has_other_mail() }
+    }
+
+    /// As `has_mail`, where there is more to it than new whole messages.
+    fn has_other_mail(&self) -> bool {
+        match self.state.get() {
+            State::Plain | State::Mixed => self.consumer.is_ready() || self.returned().is_some(),
+            // What was left comes before it.
+            State::Arriving => {
+                self.consumer.next_unread().is_some() || self.returned().is_some() || self.has_news()
+            }
+            _ => false,
+        }
     }
 
     /// The call on the call line, if there is one.
@@ -107,10 +130,11 @@ impl Incoming {
     /// never taken.
     #[inline(always)]
     fn next(&self) -> Option<u64> {
-        let unread = || self.consumer.next_unread().unwrap_or_else(|| self.consumer.next());
         let state = self.state.get();
+        let arriving = || matches!(state, State::Arriving).then(|| self.arriving()).flatten();
+        let unread = || self.consumer.next_unread().or_else(arriving).unwrap_or_else(|| self.consumer.next());
         let returned = || (!state.is_plain()).then(|| self.returned()).flatten();
-        let is_to_come = !state.is_silent() || self.is_barred();
+        let is_to_come = !state.is_silent() || self.is_barred() || matches!(state, State::Arriving);
         is_to_come.then(|| returned().map_or_else(unread, |descriptor| descriptor.seq))
     }
 
@@ -132,13 +156,13 @@ impl Incoming {
 
     /// Gives up all that is in the mailbox, and asks the sender for a reset. No mail of it is held any more.
     pub fn reset(&mut self, member: &Member) {
-        let fragments = self.fragments.take().map_or(0, |fragments| fragments.memory());
-        member.budget.give_back(self.kept.memory() + fragments);
+        let arriving = self.arriving.take().map_or(0, |arriving| arriving.memory());
+        member.budget.give_back(self.kept.memory() + arriving);
         let (record, server) = (self.record.clone(), self.server.clone());
-        let returns = self.answers.lane();
+        let mailbox = self.mailbox.clone();
         // A call on the line is not in the mailbox, and comes again.
         let requeued_call = self.requeued_call.take();
-        *self = Self::new(self.from, record, self.consumer.request_reset(), server, returns);
+        *self = Self::new(member, self.from, record, mailbox, self.consumer.request_reset(), server);
         self.requeued_call.set(requeued_call);
         self.ring(member);
     }
@@ -158,14 +182,18 @@ impl Incoming {
         self.consumer.grant(if is_easy { count } else { 0 });
     }
 
-    /// The mail that `is_ready` saw; `None` if it was a fragment that completes nothing. `in_pieces`: a
-    /// message in fragments that begins now is passed on as it comes.
+    /// The mail that `is_ready` saw; `None` if that was an announcement, or a part of an announced message. `by_hand`: an
+    /// announcement is a mail by itself.
     #[inline(never)]
-    pub fn take(&self, member: &Member, in_pieces: bool) -> Result<Option<Descriptor>, RecvError> {
+    pub fn take(&self, member: &Member, by_hand: bool) -> Result<Option<Descriptor>, RecvError> {
         self.woken.set(false);
-        let taken = match self.take_returned() {
-            Some(descriptor) => Ok(Some(descriptor)),
-            None => self.sort(member, self.consumer.take(), in_pieces),
+        let is_arriving = matches!(self.state.get(), State::Arriving);
+        let taken = if let Some(descriptor) = self.take_returned() {
+            Ok(Some(descriptor))
+        } else if is_arriving && self.consumer.next_unread().is_none() {
+            self.go_on(member)
+        } else {
+            self.sort(member, self.consumer.take(), by_hand)
         };
         if taken.is_ok() {
             self.reported_bar.set(false);
@@ -179,7 +207,7 @@ impl Incoming {
         &self,
         member: &Member,
         taken: Result<Option<Descriptor>, Corrupt>,
-        in_pieces: bool,
+        by_hand: bool,
     ) -> Result<Option<Descriptor>, RecvError> {
         let descriptor = match taken {
             // No endpoint sends more than the region carries.
@@ -187,7 +215,6 @@ impl Incoming {
             // `Ok(None)`: a stamp that was there is gone.
             _ => return Err(self.corrupted(member)),
         };
-        self.cutting.set(self.cutting.get().filter(|cutting| *cutting != descriptor.seq));
         if let Some((extent, range)) = self.consumer.lacks_pages(&descriptor) {
             let segment = &member.region.segment;
             let arena = segment.geometry().arena_of_mail(self.from, member.rank());
@@ -197,19 +224,10 @@ impl Incoming {
             }
             self.consumer.note_pages(extent);
         }
-        let kind = descriptor.envelope().kind;
-        match kind {
-            Kind::Whole | Kind::Sync => self.end_fragments(member, &descriptor).map(|()| Some(descriptor)),
-            Kind::First => self
-                .end_fragments(member, &descriptor)
-                .and_then(|()| self.begin(member, &descriptor, in_pieces)),
-            Kind::More | Kind::Last => self.go_on(member, descriptor, kind == Kind::Last),
-            Kind::Cut => {
-                self.pass(member, descriptor.seq);
-                if self.drop_fragments(member) { Err(RecvError::Cut(self.from)) } else { Ok(None) }
-            }
+        match descriptor.envelope().kind {
+            Kind::Whole | Kind::Sync => Ok(Some(descriptor)),
+            Kind::Announced => self.begin(member, descriptor, by_hand),
             Kind::Call => {
-                self.end_fragments(member, &descriptor)?;
                 // Otherwise a predecessor may have begun to answer it.
                 let is_for_us = (descriptor.envelope().number() ^ member.epoch()) << (64 - NUMBER_BITS) == 0;
                 if is_for_us {
@@ -226,20 +244,23 @@ impl Incoming {
     /// Nothing more is taken from the mailbox: it makes no sense.
     #[cold]
     fn corrupted(&self, member: &Member) -> RecvError {
+        if let Some(arriving) = self.arriving.take() {
+            member.budget.give_back(arriving.memory());
+        }
         self.enter(State::Corrupt);
-        self.drop_fragments(member);
         RecvError::Corrupt(self.from)
     }
 
-    /// Says, once, that a peer overwrote what this receiver says of resets, or that a message under way never ends. In
-    /// the first case its sender may wait for one to be taken that nobody asked for, or not know of the one that is asked
+    /// Says, once, that a peer overwrote what this receiver says of resets; drops a message under way that never ends. In
+    /// the first case the sender may wait for one to be taken that nobody asked for, or not know of the one that is asked
     /// for.
     pub fn check(&self, member: &Member) -> Result<(), RecvError> {
         if !self.is_corrupt() && self.consumer.is_reset_forged() {
             self.consumer.withdraw();
             return Err(self.corrupted(member));
         }
-        self.check_fragments(member)
+        self.check_arriving(member);
+        Ok(())
     }
 
     /// The oldest assembled message that was left unread, unless a mail before it was left, too.

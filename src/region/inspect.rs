@@ -52,8 +52,8 @@ pub struct RankReport {
 }
 
 /// What is known of a mailbox. Its counters go on over all holders of both ranks; one that died may have left one
-/// of them short. A sender counts bytes as it writes them, those included that a batch holds back or of which
-/// it gives the end up.
+/// of them short. A sender counts bytes as it writes them, those included that a batch holds back, and those of
+/// an announced message as it announces it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MailboxReport {
@@ -61,23 +61,22 @@ pub struct MailboxReport {
     pub from: u32,
     /// The receiver.
     pub to: u32,
-    /// Messages that ever were sent, each in fragments as one once its end is there; what a batch holds back is
-    /// not among them.
+    /// Messages that ever were sent or announced; what a batch holds back is not among them.
     pub messages: u64,
     /// Payload bytes that ever were written.
     pub bytes: u64,
-    /// Messages that are not acknowledged, each fragment of one counted; at most [`Inspection::cells`].
+    /// Messages that are not acknowledged; at most [`Inspection::cells`].
     pub unread: u64,
     /// Times that the sender found it full.
     pub full: u64,
-    /// Times that the sender fell asleep for want of room, or until a message in fragments was taken.
+    /// Times that the sender fell asleep for want of room, or until an announced message was received.
     pub sleeps: u64,
     /// Times that a message woke the receiver.
     pub mail_wakes: u64,
     /// Times that an acknowledgement woke the sender.
     pub credit_wakes: u64,
-    /// Messages in fragments that the receiver dropped, for their end never came or their beginning was lost
-    /// with a former holder of its rank.
+    /// Announced messages that the receiver dropped, because their sender gave them up or ended, or a former holder of
+    /// its rank had begun to receive them.
     pub drops: u64,
 }
 

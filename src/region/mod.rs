@@ -252,7 +252,7 @@ impl Region {
     }
 
     /// The longest message that lies in its mailbox as a whole, in bytes: half the arena, or less if no message
-    /// is that long. Longer ones travel in fragments.
+    /// is that long. Longer ones are announced.
     pub fn max_whole(&self) -> u64 {
         self.geometry().whole()
     }

@@ -46,8 +46,7 @@ impl View {
         Some((status, life.epoch()))
     }
 
-    /// Messages in all mailboxes that are not acknowledged, each fragment of one counted. What cannot be read is left
-    /// out.
+    /// Messages in all mailboxes that are not acknowledged. What cannot be read is left out.
     pub fn unread(&self) -> u64 {
         self.opened.copies().unread().unwrap_or(0)
     }

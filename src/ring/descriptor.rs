@@ -27,7 +27,7 @@ pub enum Lies {
     Arena(usize),
     /// It is a call, on the call line.
     Line,
-    /// The message came in fragments, and its payload is in private memory.
+    /// The message was announced, and its payload is in private memory.
     Assembled,
 }
 
@@ -71,7 +71,7 @@ impl Descriptor {
         Self { seq: stamp, len, envelope: envelope.pack(), at: LINE }
     }
 
-    /// The whole message of `len` bytes of which this is the last fragment.
+    /// The message of `len` bytes that this announces, in private memory.
     pub fn assembled(self, len: usize) -> Self {
         Self { len, at: self.at & (REDELIVERED | IN_UNWINDING) | ASSEMBLED, ..self }
     }
@@ -112,7 +112,7 @@ impl Descriptor {
         }
     }
 
-    /// Whether it is a message, not a fragment of one.
+    /// Whether it is a message that lies in the mailbox, and no more.
     #[inline(always)]
     pub fn is_whole(&self) -> bool {
         Envelope::is_whole(self.envelope)
@@ -133,6 +133,16 @@ impl Descriptor {
     /// Whether its sender waits until it is acknowledged.
     pub fn is_sync(&self) -> bool {
         self.envelope().kind == Kind::Sync
+    }
+
+    /// Whether it is the announcement of a message that did not come yet.
+    pub fn is_announcement(&self) -> bool {
+        self.is_in_cell() && self.envelope().kind == Kind::Announced
+    }
+
+    /// The same, as having no bytes: an announcement's are not for its receiver.
+    pub fn without_bytes(self) -> Self {
+        Self { len: 0, ..self }
     }
 
     /// Whether its payload is in its cell.

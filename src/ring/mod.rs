@@ -15,11 +15,13 @@ mod consumer;
 mod descriptor;
 mod producer;
 mod seq_set;
+mod transfer;
 
 pub use call_line::{Answer, Caller, Server};
 pub use consumer::Consumer;
 pub use descriptor::Descriptor;
 pub use producer::{Producer, PushError, Slack, Slot, is_below};
+pub use transfer::{Source, Target, TransferId};
 
 use crate::abi::{Cell, Envelope, Kind, Location, PoolLayout, step};
 use crate::memory::Lane;
@@ -53,10 +55,9 @@ pub fn bytes(counted: u64, since: Range<u64>, ring: u32, cells: impl Iterator<It
     }
     cells.take(uncounted as usize).fold(counted, |bytes, [envelope, len]| {
         bytes.wrapping_add(match Envelope::unpack(envelope) {
-            // Its payload is the message's length.
-            None | Some(Envelope { kind: Kind::First, .. }) => 0,
+            None => 0,
+            Some(Envelope { kind: Kind::Announced, .. } | Envelope { place: Location::Arena, .. }) => len,
             Some(Envelope { place: Location::Inline(len), .. }) => len as u64,
-            Some(Envelope { place: Location::Arena, .. }) => len,
         })
     })
 }

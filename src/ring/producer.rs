@@ -1,10 +1,11 @@
 //! The writing end.
 
+mod announce;
 mod recovery;
 
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};
-use crate::abi::{Cell, Envelope, INLINE, Kind, Location, ProducerLine, count_fragment, pack_bytes};
+use crate::abi::{Cell, Envelope, INLINE, Kind, Location, ProducerLine, pack_bytes};
 use crate::memory::{self, Lane};
 use crate::pool::{Pool, Spot};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
@@ -290,11 +291,6 @@ impl Producer {
         self.account(slot);
         self.write(slot, bytes);
         self.describe(slot);
-        // They are never held back.
-        if matches!(slot.kind, Kind::First | Kind::More | Kind::Cut) {
-            let word = &self.lane.producer.fragments;
-            word.store(count_fragment(word.load(Relaxed), slot.seq), Relaxed);
-        }
         stamp(self.cell(slot.seq), slot.seq);
     }
 
@@ -350,8 +346,7 @@ impl Producer {
         if let Some(spot) = &slot.spot {
             self.pool.borrow_mut().commit(LANE, slot.seq, spot);
         }
-        // The beginning of a message in fragments has its length, not its bytes.
-        self.advance(slot.seq, if slot.kind == Kind::First { 0 } else { slot.len });
+        self.advance(slot.seq, slot.len);
     }
 
     /// Message `seq`, of `len` bytes, is the last one.

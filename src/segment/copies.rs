@@ -2,8 +2,8 @@
 //! nothing need be mapped, and reading is all that one must be allowed.
 
 use crate::abi::{
-    Activity, BLOCK, CELL, ConsumerLine, Geometry, Identity, LABEL, LaneLines, ProducerLine, Rank,
-    fragments as fragments_among, position, step, unpack_bytes,
+    Activity, BLOCK, CELL, ConsumerLine, Geometry, Identity, LABEL, LaneLines, ProducerLine, Rank, position,
+    step, unpack_bytes,
 };
 use crate::os::{self, File};
 use crate::ring;
@@ -47,17 +47,13 @@ impl<'a> Copies<'a> {
         let start = self.geometry.mailbox(from, to);
         let cells = u64::from(self.geometry.cells);
         for tries in 1.. {
-            let before = self.lines(start)?;
-            let head = before.receiver(offset_of!(ConsumerLine, head));
+            let head = self.lines(start)?.receiver(offset_of!(ConsumerLine, head));
             let (sent, is_sure) = ring::sent(head, self.cells(start, head).map(|[stamp, ..]| stamp));
-            let (after, bytes) = self.bytes(start, sent)?;
-            let fragments = [&before, &after].map(|lines| lines.sender(offset_of!(ProducerLine, fragments)));
-            // Between the two it is known how many of what was sent they are.
-            if is_sure && fragments[0] == fragments[1] || tries == TRIES {
+            let (lines, bytes) = self.bytes(start, sent)?;
+            if is_sure || tries == TRIES {
                 let unread = sent.wrapping_sub(head).min(cells);
-                let messages = sent.saturating_sub(fragments_among(fragments[1], sent));
-                let is_used = unread > 0 || after.0.iter().any(|byte| *byte != 0);
-                return Ok(is_used.then_some(MailboxCopy { lines: after, messages, bytes, unread }));
+                let is_used = unread > 0 || lines.0.iter().any(|byte| *byte != 0);
+                return Ok(is_used.then_some(MailboxCopy { lines, messages: sent, bytes, unread }));
             }
         }
         Ok(None)
@@ -195,11 +191,11 @@ impl LinesCopy {
 pub struct MailboxCopy {
     /// Its lines.
     pub lines: LinesCopy,
-    /// Messages that ever were sent, those in fragments once.
+    /// Messages that ever were sent.
     pub messages: u64,
     /// Payload bytes that ever were written.
     pub bytes: u64,
-    /// Messages, or fragments, that are not acknowledged.
+    /// Messages that are not acknowledged.
     pub unread: u64,
 }
 

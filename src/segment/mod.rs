@@ -303,7 +303,8 @@ impl Segment {
 
     /// The mailbox from `from` to `to`, both in range. Before anything of it is touched, [`Segment::reserve`] or
     /// [`Segment::complete`] must have said that it has memory; before an extent of an arena is, [`Segment::reserve_extent`] or
-    /// [`Segment::complete_extent`].
+    /// [`Segment::complete_extent`]; and before the transfer ring is, [`Segment::reserve_transfer`] or
+    /// [`Segment::complete_transfer`].
     pub fn mailbox(&self, from: u32, to: u32) -> Mailbox {
         Mailbox::mapped(&self.mapping, &self.geometry, from, to)
     }

@@ -28,4 +28,14 @@ impl Segment {
     pub fn complete_extent(&self, arena: u64, extent: Range<u64>) -> io::Result<()> {
         os::allocate_missing(&self.file, arena + extent.start, extent.end - extent.start)
     }
+
+    /// Takes the pages of the transfer ring from `from` to `to` from the system, for its sender, who has put nothing there.
+    pub fn reserve_transfer(&self, from: u32, to: u32) -> io::Result<()> {
+        os::allocate_free(&self.file, self.geometry.transfer(from, to), self.geometry.transfer_ring())
+    }
+
+    /// As [`Segment::reserve_transfer`], for its receiver, before it looks there.
+    pub fn complete_transfer(&self, from: u32, to: u32) -> io::Result<()> {
+        os::allocate_missing(&self.file, self.geometry.transfer(from, to), self.geometry.transfer_ring())
+    }
 }

@@ -10,8 +10,8 @@ mod transfer;
 pub use answers::{Answer, AnswerError};
 pub use draft::Draft;
 pub use room::Room;
-pub use synchronous::Synchronous;
-pub use transfer::Transfer;
+pub use synchronous::{Announcing, Synchronous};
+pub use transfer::Transfers;
 
 use answers::Answers;
 
@@ -36,6 +36,8 @@ pub struct Outgoing {
     pub caller: Caller,
     /// Where the answers come from that do not come there.
     pub answers: Answers,
+    /// What goes through the transfer ring.
+    pub transfers: Transfers,
     /// Whether a draft holds the next slot.
     pub drafting: Private<bool>,
 }
@@ -45,6 +47,8 @@ pub struct Outbox {
     peers: ByRank<Outgoing>,
     /// The receivers for whom a batch holds something back.
     held: RefCell<Vec<u32>>,
+    /// The receivers to whom messages are announced whose bytes are this endpoint's.
+    tended: RefCell<Vec<u32>>,
 }
 
 impl From<Interrupted> for SendError {
@@ -61,7 +65,7 @@ impl From<Corrupt> for SendError {
 
 impl Outbox {
     pub fn new(ranks: u32) -> Self {
-        Self { peers: ByRank::new(ranks), held: RefCell::default() }
+        Self { peers: ByRank::new(ranks), held: RefCell::default(), tended: RefCell::default() }
     }
 
     /// Sends `bytes` to `to` if they are few and there is nothing to do but that. `false` says nothing. Apart, so that
@@ -98,6 +102,13 @@ impl Outbox {
     #[inline(always)]
     pub fn ask(&self, member: &Member, peer: &Outgoing, slot: &Slot, bytes: &[u8]) -> Result<(), SendError> {
         peer.producer.fill(slot, bytes);
+        peer.ring(member);
+        peer.tell_reset()
+    }
+
+    /// Announces in `slot` a message of `len` bytes. It is never held back.
+    pub fn announce(&self, member: &Member, peer: &Outgoing, slot: &Slot, len: u64) -> Result<(), SendError> {
+        peer.producer.announce(slot, len);
         peer.ring(member);
         peer.tell_reset()
     }
@@ -182,9 +193,9 @@ impl Outbox {
         let producer = Producer::recover(mailbox.mail, member.epoch())?;
         let caller = Caller::resume(mailbox.call);
         let answers = Answers::resume(mailbox.returns, member);
-        let drafting = false.into();
-        let peer =
-            self.peers.get_or_make(to, || Outgoing { to, record, producer, caller, answers, drafting });
+        let (transfers, drafting) = (Transfers::new(mailbox.transfer), false.into());
+        let new = || Outgoing { to, record, producer, caller, answers, transfers, drafting };
+        let peer = self.peers.get_or_make(to, new);
         // What former lives did not look at is nobody's, and takes the cells of this one's calls.
         let _ = peer.answers.take_in(member, peer);
         Ok(peer)

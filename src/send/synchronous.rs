@@ -1,4 +1,4 @@
-//! A message whose sender waits until it is acknowledged.
+//! A message whose sender waits until it is acknowledged, or, if it was announced, received.
 
 use super::room::is_in_vain;
 use super::{Answer, Outgoing, end_of_taker, ended, living_taker};
@@ -6,16 +6,28 @@ use crate::abi::{CallId, Kind};
 use crate::error::SendError;
 use crate::half::Member;
 use crate::rank::Source;
+use crate::ring::count;
 use crate::wait::{Operation, Step};
 
-/// The wait for such a message: first until one more may be under way, and then, once it was sent, for its acknowledgement.
+/// The wait for such a message: first until one more may be under way, and then, once it was sent, for its
+/// acknowledgement.
 pub struct Synchronous<'a> {
     member: &'a Member,
     peer: &'a Outgoing,
     /// Of the receiver's life that it waits for.
     epoch: u64,
     /// Once it was sent.
-    id: Option<(u64, CallId)>,
+    sent: Option<Sent<'a>>,
+    is_done: bool,
+}
+
+/// A message that was sent.
+#[derive(Clone, Copy)]
+struct Sent<'a> {
+    seq: u64,
+    id: CallId,
+    /// Of one that was announced: its bytes, unless the table of those has them.
+    announced: Option<Option<&'a [u8]>>,
 }
 
 impl<'a> Synchronous<'a> {
@@ -24,22 +36,53 @@ impl<'a> Synchronous<'a> {
         if is_in_vain(member, peer) {
             return Err(SendError::Full);
         }
-        Ok(Self { member, peer, epoch: living_taker(member, peer.to)?, id: None })
+        Ok(Self { member, peer, epoch: living_taker(member, peer.to)?, sent: None, is_done: false })
     }
 
     /// It was sent as message `seq`.
     pub fn expect(&mut self, seq: u64) {
-        let id = CallId::of_message(seq);
-        self.peer.answers.expect(seq, self.epoch);
-        self.id = Some((seq, id));
+        self.note(seq, None);
     }
 
-    fn is_acknowledged(&mut self, id: CallId) -> Result<bool, SendError> {
+    /// It was announced by cell `seq`.
+    pub fn announced(&mut self, seq: u64, bytes: Announcing<'a>) {
+        let (owned, borrowed) = match bytes {
+            Announcing::Owned(bytes) => (Some(bytes), None),
+            Announcing::Borrowed(bytes) => (None, Some(bytes)),
+        };
+        self.peer.transfers.add(seq, owned);
+        self.note(seq, Some(borrowed));
+    }
+
+    fn note(&mut self, seq: u64, announced: Option<Option<&'a [u8]>>) {
+        self.peer.answers.expect(seq, self.epoch);
+        self.sent = Some(Sent { seq, id: CallId::of_message(seq), announced });
+        self.is_done = false;
+    }
+
+    /// How far it went: whether there was anything to do for it.
+    fn go_on(&mut self, sent: Sent<'a>) -> Result<bool, SendError> {
+        let Self { member, peer, .. } = *self;
+        let has_served = sent.announced.is_some_and(|bytes| {
+            let borrowed = bytes.map(|bytes| (sent.seq, bytes));
+            peer.transfers.serve(member, peer, borrowed)
+        });
+        self.is_done = self.is_acknowledged(sent)?;
+        Ok(has_served || self.is_done)
+    }
+
+    fn is_acknowledged(&mut self, Sent { id, announced, .. }: Sent<'_>) -> Result<bool, SendError> {
         let answers = &self.peer.answers;
         match answers.take(self.member, self.peer, id)? {
             Some(Answer { kind: Kind::Ack, .. }) => {
-                self.id = None;
+                self.end();
                 Ok(true)
+            }
+            Some(Answer { kind: Kind::Dropped, .. }) if announced.is_some() => {
+                let to = self.peer.to;
+                let is_followed = self.member.region.registry.life(to).epoch() > self.epoch;
+                // A later life refuses what was announced to the one before it.
+                Err(if is_followed { SendError::PeerDead(to) } else { SendError::Refused(to) })
             }
             None if answers.expects(id) => {
                 self.peer.tell_reset()?;
@@ -49,15 +92,47 @@ impl<'a> Synchronous<'a> {
             _ => Err(SendError::Corrupt),
         }
     }
+
+    /// Nothing is waited for any more; an announced message that was not received is given up.
+    fn end(&mut self) {
+        let Some(Sent { seq, id, announced }) = self.sent.take() else { return };
+        self.peer.answers.give_up(id);
+        // A successor's mailbox is not touched.
+        if announced.is_some() && self.member.check().is_ok() {
+            self.peer.transfers.end(self.peer, seq);
+            self.peer.ring(self.member);
+        }
+    }
+}
+
+/// The bytes of a message that is announced.
+pub enum Announcing<'a> {
+    /// They go on while whatever is waited for.
+    Owned(Vec<u8>),
+    /// They go while the caller waits for that.
+    Borrowed(&'a [u8]),
+}
+
+impl Announcing<'_> {
+    /// How many they are.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Owned(bytes) => bytes.len(),
+            Self::Borrowed(bytes) => bytes.len(),
+        }
+    }
 }
 
 impl Operation for Synchronous<'_> {
     type Error = SendError;
 
     fn look(&mut self, _: bool) -> Result<bool, SendError> {
-        match self.id {
-            None => Ok(self.peer.answers.has_credit(self.member, self.peer, self.epoch)?),
-            Some((_, id)) => self.is_acknowledged(id),
+        match self.sent {
+            None => {
+                self.is_done = self.peer.answers.has_credit(self.member, self.peer, self.epoch)?;
+                Ok(self.is_done)
+            }
+            Some(sent) => self.go_on(sent),
         }
     }
 
@@ -67,8 +142,8 @@ impl Operation for Synchronous<'_> {
         let place = member.check_place(query);
         let is_over = is_in_vain(member, peer);
         // An honest receiver says so before its head does.
-        let has_passed = match self.id {
-            Some((seq, _)) => peer.producer.is_acknowledged(seq)?,
+        let has_passed = match self.sent {
+            Some(Sent { seq, .. }) => peer.producer.is_acknowledged(seq)?,
             None => false,
         };
         let end = end_of_taker(member, peer.to, self.epoch, query);
@@ -87,7 +162,7 @@ impl Operation for Synchronous<'_> {
     }
 
     fn step(&mut self) -> Result<Step, SendError> {
-        Ok(Step::Done)
+        Ok(if self.is_done { Step::Done } else { Step::Went })
     }
 
     fn begin_wait(&self) {
@@ -100,13 +175,14 @@ impl Operation for Synchronous<'_> {
 
     fn fall_asleep(&self) {
         self.member.announce(Source::Rank(self.peer.to));
+        if self.sent.is_some_and(|sent| sent.announced.is_some()) {
+            count(&self.peer.producer.counters().sleeps, 1);
+        }
     }
 }
 
 impl Drop for Synchronous<'_> {
     fn drop(&mut self) {
-        if let Some((_, id)) = self.id {
-            self.peer.answers.give_up(id);
-        }
+        self.end();
     }
 }

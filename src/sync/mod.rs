@@ -40,6 +40,14 @@ pub enum Edge {
     /// Producer's store of its answer to that request → consumer's load of it: carries where the mailbox goes on, and that
     /// nothing of before is stamped.
     ResetAnswer,
+    /// Receiver's store of the announced message that it wants → sender's load of it: nothing of it is consumed yet.
+    Wanted,
+    /// Sender's store of the message that it serves → receiver's load of it: nothing of it is produced yet.
+    Serving,
+    /// Sender's count of what it put in the transfer ring → receiver's load of it: carries the bytes.
+    Produced,
+    /// Receiver's count of what it took from there → sender's load of it: the bytes may be written again.
+    Consumed,
     /// Sender's bit in `opened` → receiver's load of it: the mailbox's pages are reserved, but for the arena's.
     Opened,
     /// Owner's store of a rank's `life` → a peer's load of it: carries the label, and all its mail.

@@ -1,6 +1,6 @@
 //! The only place where a thread waits for a peer.
 //!
-//! An operation (room for a message, a receive, a call, a message in fragments) looks whether there is something for it to
+//! An operation (room for a message, a receive, a call, an announced message) looks whether there is something for it to
 //! do, and does one step of it; it never waits. [`drive`] has it look until it is done. In between it spins, yields and
 //! sleeps; it has the operation look whether the peer lives; and it obeys the deadline and the interrupter.
 

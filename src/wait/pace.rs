@@ -82,8 +82,8 @@ pub const STARVED: Duration = Duration::from_millis(50);
 
 // --- Turns of senders ----------------------------------------------------------------------------------------------
 
-/// The most mails of one sender that a receive from anyone takes while another sender's wait; also the most fragments
-/// that a call takes in which does not wait.
+/// The most mails of one sender that a receive from anyone takes while another sender's wait; also the most parts,
+/// of 64 KiB each, of announced messages that a call takes in which does not wait.
 pub const BURST: u64 = 32;
 
 // --- Memory --------------------------------------------------------------------------------------------------------

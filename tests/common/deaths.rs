@@ -92,8 +92,8 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("receive_in_cell", |doom| receives(doom, How::Again, &[20])),
     ("receive_in_arena", |doom| receives(doom, How::Again, &[200])),
     ("receive_batch", |doom| receives(doom, How::Batch, &[20, 200, 48, 5])),
-    ("send_train", sends_train),
-    ("receive_train", receives_train),
+    ("send_announced", sends_announced),
+    ("receive_announced", receives_announced),
     ("call", |doom| calls::calls(doom, (20, 20), false)),
     ("call_in_mailbox", |doom| calls::calls(doom, (200, 20), false)),
     ("call_after_one_given_up", |doom| calls::calls(doom, (20, 20), true)),
@@ -293,9 +293,7 @@ impl Reader {
         }
         assert_eq!(index, self.count, "a gap or a repeat");
         self.count += 1;
-        if mail.piece().is_none() {
-            assert_eq!(mail.seq(), self.seq, "a gap or a repeat");
-        }
+        assert_eq!(mail.seq(), self.seq, "a gap or a repeat");
         self.seq = mail.seq() + 1;
     }
 
@@ -427,56 +425,54 @@ fn receives(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
 // --- Messages in fragments ---------------------------------------------------------------------------------
 
 /// Longer than half the arena: a few fragments.
-const TRAIN: usize = 1030;
+const LONG: usize = 1030;
 
-/// Rank 1 ends while it sends a message in fragments.
-fn sends_train(doom: &dyn Doom) -> bool {
+/// Rank 1 ends while it sends an announced message.
+fn sends_announced(doom: &dyn Doom) -> bool {
     let scene = Scene::new();
     let process = scene.doomed(|region, tally| {
         let me = join(region, 1);
         send(&me, 0, 20);
         doom.begin();
-        tally.count(|| send(&me, 1, TRAIN));
+        tally.count(|| send(&me, 1, LONG));
         doom.end();
         std::mem::forget(me);
     });
     let mut reader = Reader::default();
-    let mut trains = 0;
+    let mut count = 0;
     let told = loop {
         match scene.survivor.recv_from_timeout(1, BOUND) {
             Ok(mail) => {
-                // It takes a number for each fragment.
-                reader.seq = mail.seq();
                 reader.read(&mail);
-                trains += usize::from(mail.len() == TRAIN);
+                count += usize::from(mail.len() == LONG);
             }
             Err(error) => break error,
         }
     };
     assert_eq!(told, RecvError::PeerDead(1));
     let is_complete = doom.follow(process);
-    assert!(trains <= 1, "at most once");
-    assert!(trains == 1 || scene.tally.0.done() == 0, "what was sent arrives");
+    assert!(count <= 1, "at most once");
+    assert!(count == 1 || scene.tally.0.done() == 0, "what was sent arrives");
     let successor = join(&scene.region, 1);
     // Another one, and one that is whole: nothing is left of the first.
     std::thread::scope(|scope| {
         scope.spawn(move || {
             // An endpoint may go to another thread, not be lent to one.
             let successor = successor;
-            send(&successor, 0, TRAIN);
+            send(&successor, 0, LONG);
         });
         let mail = receive(&scene.survivor);
         reader.seq = mail.seq();
         reader.read(&mail);
-        assert_eq!((reader.life, mail.len()), (2, TRAIN));
+        assert_eq!((reader.life, mail.len()), (2, LONG));
     });
     let successor = join(&scene.region, 1);
     scene.expect_talk(&successor, &mut reader, &mut Reader::default());
     is_complete
 }
 
-/// Rank 1 ends while it receives a message in fragments.
-fn receives_train(doom: &dyn Doom) -> bool {
+/// Rank 1 ends while it receives an announced message.
+fn receives_announced(doom: &dyn Doom) -> bool {
     let scene = Scene::new();
     send(&scene.survivor, 0, 20);
     let process = scene.doomed(|region, tally| {
@@ -486,13 +482,13 @@ fn receives_train(doom: &dyn Doom) -> bool {
         doom.begin();
         let mail = receive(&me);
         tally.begun.fetch_add(1, SeqCst);
-        assert_eq!(mail.to_vec(), descriptor(1, 1, TRAIN), "torn");
+        assert_eq!(mail.to_vec(), descriptor(1, 1, LONG), "torn");
         drop(mail);
         tally.done.fetch_add(1, SeqCst);
         doom.end();
         std::mem::forget(me);
     });
-    let sent = scene.survivor.send_timeout(1, &descriptor(1, 1, TRAIN), BOUND);
+    let sent = scene.survivor.send_timeout(1, &descriptor(1, 1, LONG), BOUND);
     let is_complete = doom.follow(process);
     // Whether it got it, or may have: its program had not seen it yet.
     let is_delivered = scene.tally.0.begun() > 0;
@@ -504,7 +500,7 @@ fn receives_train(doom: &dyn Doom) -> bool {
     assert!(sent.is_ok() || scene.tally.0.done() == 0, "it was received, and its sender is not told");
     send(&scene.survivor, 2, 20);
     let successor = join(&scene.region, 1);
-    // The first may be there again; the train if all of it was left; then the last.
+    // The first may be there again; it if its sender still has it; then the last.
     let mut seq = None;
     loop {
         let mail = receive(&successor);

@@ -25,7 +25,7 @@ pub fn mail(from: u32, epoch: u64, seq: u64, text: &str) -> String {
 ///
 /// - `join RANK`; `leave`; `unwind`: leave in a panic; `exit`: end the process without leaving; `epoch`
 /// - `send|try_send|send_timeout|send_patiently TO TEXT`; `fill TO`: send until the mailbox is full, how many
-/// - `train TO LEN SEED`: send the pattern of that seed; `gist [FROM]`: receive, and answer with a gist
+/// - `send_long TO LEN SEED`: send the pattern of that seed; `gist [FROM]`: receive, and answer with a gist
 /// - `batch`: begin one that ends with the endpoint; `split`: only the sending half obeys from now on
 /// - `recv|try_recv|recv_timeout [FROM]`; `hold [FROM]`: receive, and not acknowledge before one's death
 /// - `wait spin|adaptive|block|event`; `interrupt`, from now on a signal does it; `interrupt now`
@@ -130,7 +130,7 @@ fn obey(me: &Endpoint, words: &[&str]) -> String {
         ["send_patiently", to, text] => {
             said(me.send_timeout(number(to), text.as_bytes(), Duration::from_secs(2)))
         }
-        ["train", to, len, seed] => {
+        ["send_long", to, len, seed] => {
             let bytes = pattern(number(len) as usize, number(seed) as usize);
             said(me.send(number(to), &bytes))
         }

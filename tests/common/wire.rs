@@ -1,12 +1,12 @@
 //! The writing end of a mailbox without an endpoint before it: what it writes, no honest sender may.
 
 use super::Scratch;
-use mailbox::lab::abi::Kind;
-use mailbox::lab::abi::{Geometry, HEADER_WORDS, Rank};
+use mailbox::lab::abi::{ANNOUNCEMENT, Geometry, HEADER_WORDS, Kind, Rank};
 use mailbox::lab::memory::{Mailbox, Mapping, Shared};
-use mailbox::lab::ring::{Producer, PushError, Slack};
+use mailbox::lab::ring::{Producer, PushError, Slack, Source};
 use mailbox::lab::sync::Ordering::Relaxed;
 use memmap2::MmapRaw;
+use std::cell::RefCell;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::ptr::NonNull;
@@ -15,6 +15,9 @@ use std::sync::Arc;
 pub struct Wire {
     pub mailbox: Mailbox,
     pub producer: Producer,
+    pub source: Source,
+    /// What was announced, each with its number.
+    announced: RefCell<Vec<(u64, Vec<u8>)>>,
 }
 
 impl Wire {
@@ -35,7 +38,9 @@ impl Wire {
         mailbox.mail.has_pages = true;
         let epoch = ranks[from as usize].identity.life.load(Relaxed) >> 1;
         let epoch = epoch.max(1);
-        Self { producer: Producer::recover(mailbox.mail.clone(), epoch).expect("a mailbox"), mailbox }
+        let producer = Producer::recover(mailbox.mail.clone(), epoch).expect("a mailbox");
+        let source = Source::new(mailbox.transfer.clone());
+        Self { producer, source, mailbox, announced: RefCell::default() }
     }
 
     /// Writes a cell of this kind, if there is room.
@@ -50,9 +55,32 @@ impl Wire {
         self.try_push(kind, bytes).expect("room");
     }
 
-    /// The beginning of a train of `total` bytes.
-    pub fn first(&self, total: u64) {
-        self.push(Kind::First, &total.to_ne_bytes());
+    /// Announces a message that claims to have so many bytes; the announcement's number.
+    pub fn claim(&self, len: u64) -> u64 {
+        let slot = self.producer.claim(ANNOUNCEMENT, Slack::Any).expect("room");
+        self.producer.announce(&slot, len);
+        slot.seq
+    }
+
+    /// Announces a message, for [`Wire::serve`].
+    pub fn announce(&self, bytes: &[u8]) {
+        let seq = self.claim(bytes.len() as u64);
+        self.announced.borrow_mut().push((seq, bytes.to_vec()));
+    }
+
+    /// Puts in the ring what is wanted and has room; whether it was any.
+    pub fn serve(&self) -> bool {
+        let announced = self.announced.borrow();
+        let Some(wanted) = self.source.wanted() else { return false };
+        let Some((_, bytes)) = announced.iter().find(|(seq, _)| wanted.is_of(*seq)) else { return false };
+        if self.source.serving() != Some(wanted) {
+            self.source.begin(wanted);
+        }
+        let mut is_any = false;
+        while self.source.put(bytes) {
+            is_any = true;
+        }
+        is_any
     }
 }
 

@@ -277,7 +277,7 @@ fn drain_all(me: &Endpoint, buffer: &mut [u8]) -> Outcome<u64> {
     Ok(count)
 }
 
-/// As [`stream`], for messages that travel in fragments: what the receiver gets lies in its own memory, copied
+/// As [`stream`], for messages that are announced: what the receiver gets lies in its own memory, copied
 /// once as the messages of a stream are, and of that the last bytes are looked at.
 pub fn large(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcome<Stream> {
     large_in(&create(config)?, bytes, messages, wait)

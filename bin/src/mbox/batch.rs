@@ -1,9 +1,11 @@
-//! Mail, and pieces of large messages, on their way to standard output: acknowledged only once they are written.
+//! Mail on its way to standard output: acknowledged only once it is written.
 
 use super::standard::Output;
+use super::stop::Stop;
 use crate::common::failure::Failure;
-use mailbox::Mail;
+use mailbox::{Arrival, Mail, RecvError};
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// Bytes that are gathered at most; larger mail goes through in parts of this size.
 const CAPACITY: usize = 128 << 10;
@@ -24,6 +26,16 @@ pub struct Batch<'a> {
     mails: VecDeque<(usize, Mail<'a>)>,
 }
 
+/// What became of an announced message.
+pub enum Carried {
+    /// All of it is written.
+    Whole,
+    /// A part is written; why no more came.
+    Part(RecvError),
+    /// Nothing came of it.
+    Nothing(RecvError),
+}
+
 impl<'a> Batch<'a> {
     /// Writes to `output`, with `end` after each message and, if `with_sender`, the sender's rank and a tab before it.
     pub fn new(output: Output, end: Option<u8>, with_sender: bool) -> Self {
@@ -33,10 +45,7 @@ impl<'a> Batch<'a> {
 
     /// Writes `mail` now or with one of the next.
     pub fn add(&mut self, mail: Mail<'a>) -> Result<(), Failure> {
-        let piece = mail.piece();
-        let begins = piece.is_none_or(|piece| piece.offset == 0);
-        let before = if self.with_sender && begins { format!("{}\t", mail.from()) } else { String::new() };
-        let after = self.end.filter(|_| piece.is_none_or(|piece| piece.is_last));
+        let (before, after) = (self.before(mail.from()), self.end);
         let len = before.len() + mail.len() + after.iter().len();
         if len > self.bytes.len() - self.filled {
             self.flush()?;
@@ -65,10 +74,57 @@ impl<'a> Batch<'a> {
         result
     }
 
-    /// Ends a message of which no more comes.
-    pub fn cut(&mut self) -> Result<(), Failure> {
+    /// Writes an announced message as it comes, each part within `patience`; memory does not grow with it.
+    pub fn carry(
+        &mut self,
+        mail: Mail<'a>,
+        patience: Option<Duration>,
+        stop: &Stop,
+    ) -> Result<Carried, Failure> {
         self.flush()?;
-        self.output.write_all(self.end.as_slice())
+        let mut arrival = mail.fetch();
+        let carried = self.carry_parts(&mut arrival, patience, stop);
+        if carried.is_err() {
+            arrival.refuse();
+        }
+        carried
+    }
+
+    fn carry_parts(
+        &mut self,
+        arrival: &mut Arrival<'_>,
+        patience: Option<Duration>,
+        stop: &Stop,
+    ) -> Result<Carried, Failure> {
+        let mut before = self.before(arrival.from());
+        loop {
+            let fetched = match patience {
+                None => arrival.fetch(&mut self.bytes),
+                Some(time) => arrival.fetch_timeout(&mut self.bytes, time),
+            };
+            let end = match fetched {
+                Ok(0) => None,
+                Ok(count) => {
+                    self.output.write_all(std::mem::take(&mut before).as_bytes())?;
+                    self.output.write_all(&self.bytes[..count])?;
+                    continue;
+                }
+                Err(RecvError::Interrupted) => {
+                    stop.check()?;
+                    continue;
+                }
+                Err(error) if arrival.left() == arrival.len() => return Ok(Carried::Nothing(error)),
+                Err(error) => Some(error),
+            };
+            self.output.write_all(before.as_bytes())?;
+            self.output.write_all(self.end.as_slice())?;
+            return Ok(end.map_or(Carried::Whole, Carried::Part));
+        }
+    }
+
+    /// What is written before a message from this rank.
+    fn before(&self, rank: u32) -> String {
+        if self.with_sender { format!("{rank}\t") } else { String::new() }
     }
 
     /// Writes a mail that is larger than the buffer, which is empty.

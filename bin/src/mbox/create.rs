@@ -32,11 +32,11 @@ pub struct Create {
     /// Messages that fit a mailbox, a power of two [default: 4096, fewer for more than 9 ranks]
     #[arg(long, value_name = "N", value_parser = number::cells)]
     cells: Option<u32>,
-    /// Room for the bytes of messages in a mailbox, e.g. 1M; a message above half of it travels in fragments,
-    /// while its receiver takes them [default: 2M]
+    /// Room for the bytes of messages in a mailbox, e.g. 1M; a message above half of it is announced,
+    /// and goes when its receiver takes it [default: 2M]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     arena: Option<u64>,
-    /// The longest message, in fragments or not [default: 1G]
+    /// The longest message, announced or not [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     max_message: Option<u64>,
     /// Who may use the region, as in chmod; others than its owner must say --owner [default: 600, with --group

@@ -1,7 +1,7 @@
 //! `mbox recv`
 
 use super::access::Access;
-use super::batch::Batch;
+use super::batch::{Batch, Carried};
 use super::framing::Framing;
 use super::number;
 use super::remedy::{command_for, joining, leave, lost};
@@ -92,7 +92,7 @@ impl Recv {
         stop.start(me.interrupter())?;
         output.watch(&stop)?;
         // Memory does not grow with a message.
-        me.set_pieces(true);
+        me.set_by_hand(true);
         let mut senders = Senders::default();
         let (end, taken) = self.receive(&me, output, &stop, &mut senders)?;
         leave(&self.access.name, me)?;
@@ -121,13 +121,12 @@ impl Recv {
                 break End::Senders;
             }
             stop.check()?;
-            // A message that has begun is written to its end before any other.
-            let source = senders.halfway.or(self.from).map_or(Source::Anyone, Source::Rank);
+            let source = self.from.map_or(Source::Anyone, Source::Rank);
             let received = match me.try_recv_from(source) {
                 // What the batch holds may be what keeps more from coming.
                 Err(RecvError::Empty | RecvError::Held(_)) => {
                     batch.flush()?;
-                    match self.patience(senders) {
+                    match self.patience() {
                         None => me.recv_from(source),
                         Some(time) => me.recv_from_timeout(source, time),
                     }
@@ -136,22 +135,31 @@ impl Recv {
             };
             match received {
                 Ok(mail) => {
-                    if mail.from() != self.me {
-                        senders.spoke(&mail);
+                    let rank = mail.from();
+                    if rank != self.me {
+                        senders.spoke(rank);
                     }
-                    taken += u64::from(mail.piece().is_none_or(|piece| piece.is_last));
-                    batch.add(mail)?;
-                }
-                Err(RecvError::Cut(rank)) => {
-                    senders.cut(rank);
-                    batch.cut()?;
-                }
-                // The end itself is told again to whoever receives from anyone.
-                Err(RecvError::PeerLeft(rank) | RecvError::PeerDead(rank))
-                    if senders.halfway == Some(rank) =>
-                {
-                    senders.cut(rank);
-                    batch.cut()?;
+                    if mail.announced().is_none() {
+                        taken += 1;
+                        batch.add(mail)?;
+                        continue;
+                    }
+                    // Its sender sends it as soon as there is room.
+                    let patience = self.patience().map(|time| time.max(HALFWAY));
+                    match batch.carry(mail, patience, stop)? {
+                        Carried::Whole => taken += 1,
+                        Carried::Part(error) => {
+                            senders.cut(rank);
+                            if error == RecvError::Timeout {
+                                break End::Time;
+                            }
+                        }
+                        Carried::Nothing(RecvError::Timeout) => break End::Time,
+                        Carried::Nothing(
+                            RecvError::Cut(_) | RecvError::PeerLeft(_) | RecvError::PeerDead(_),
+                        ) => {}
+                        Carried::Nothing(error) => return Err(self.failure(error)),
+                    }
                 }
                 // What it sends is for others.
                 Err(RecvError::PeerLeft(rank) | RecvError::PeerDead(rank))
@@ -162,13 +170,7 @@ impl Recv {
                 Err(RecvError::PeerLeft(rank)) => senders.left(rank),
                 Err(RecvError::PeerDead(rank)) => senders.died(rank),
                 Err(RecvError::Interrupted) => {}
-                Err(RecvError::Timeout) => {
-                    if let Some(rank) = senders.halfway {
-                        senders.cut(rank);
-                        batch.cut()?;
-                    }
-                    break End::Time;
-                }
+                Err(RecvError::Timeout) => break End::Time,
                 // There is nobody but ourselves to hear from.
                 Err(RecvError::Empty) => break End::Senders,
                 Err(error) => {
@@ -182,10 +184,8 @@ impl Recv {
     }
 
     /// How long the next mail may take; `None`: for ever.
-    fn patience(&self, senders: &Senders) -> Option<Duration> {
-        let time = if self.no_wait { Duration::ZERO } else { self.timeout? };
-        // Its sender sends the rest as soon as there is room.
-        Some(if senders.halfway.is_some() { time.max(HALFWAY) } else { time })
+    fn patience(&self) -> Option<Duration> {
+        if self.no_wait { Some(Duration::ZERO) } else { self.timeout }
     }
 
     fn too_few(&self, end: End, taken: u64) -> Failure {

@@ -160,7 +160,7 @@ impl Stream<'_> {
     }
 
     fn send(&self, bytes: &[u8]) -> Result<(), Failure> {
-        // A message in fragments is for one life of its receiver: not for one that is to end, or has.
+        // An announced message is for one life of its receiver: not for one that is to end, or has.
         while bytes.len() as u64 > self.endpoint.region().max_whole() && self.is_receiver_to_come() {
             self.stop.check()?;
             thread::sleep(POLL);

@@ -1,7 +1,6 @@
 //! Whom a receiver hears from.
 
 use crate::common::failure::Failure;
-use mailbox::Mail;
 use std::collections::BTreeSet;
 
 /// Those that are heard from.
@@ -11,16 +10,13 @@ pub struct Senders {
     dead: BTreeSet<u32>,
     /// Those of which a message was broken off.
     cut: BTreeSet<u32>,
-    /// The one of which a message has begun to be written.
-    pub halfway: Option<u32>,
     any_ended: bool,
 }
 
 impl Senders {
     /// A mail of one came.
-    pub fn spoke(&mut self, mail: &Mail) {
-        self.open.insert(mail.from());
-        self.halfway = mail.piece().filter(|piece| !piece.is_last).map(|_| mail.from());
+    pub fn spoke(&mut self, rank: u32) {
+        self.open.insert(rank);
     }
 
     /// Whether mail of one came.
@@ -31,7 +27,6 @@ impl Senders {
     /// A message of one was broken off.
     pub fn cut(&mut self, rank: u32) {
         self.cut.insert(rank);
-        self.halfway = None;
     }
 
     /// One has left.

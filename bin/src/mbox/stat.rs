@@ -176,8 +176,8 @@ fn page(name: &str, view: &View, seen: &Inspection) -> String {
     let whole = view.max_whole();
     let (ranks, joined_count) = (seen.ranks.len(), joined(seen).count());
     let [arena, limit] = [seen.arena, seen.max_message].map(size::show);
-    let fragments = if whole < seen.max_message {
-        format!(", above {} in fragments", size::show(whole))
+    let announced = if whole < seen.max_message {
+        format!(", above {} announced", size::show(whole))
     } else {
         String::new()
     };
@@ -186,7 +186,7 @@ fn page(name: &str, view: &View, seen: &Inspection) -> String {
     let _ = writeln!(text, "region    {name}, of user {owner}, protocol {}", seen.protocol);
     let _ = writeln!(text, "memory    {} in use, at most {}", size::show(seen.memory), size::show(seen.size));
     let _ =
-        writeln!(text, "mailbox   {} cells, arena of {arena}, messages up to {limit}{fragments}", seen.cells);
+        writeln!(text, "mailbox   {} cells, arena of {arena}, messages up to {limit}{announced}", seen.cells);
     let _ = writeln!(text, "ranks     {ranks}, of which {} never joined", ranks - joined_count);
     if joined_count > 0 {
         let _ = write!(text, "\n{}", table_of_ranks(seen));

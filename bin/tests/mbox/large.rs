@@ -155,7 +155,7 @@ fn a_sender_that_is_killed_in_the_middle_of_a_message() {
         let input = [b"whole\n", &line[..], b"\n"].concat();
         let mut sender = mbox_reading(&send_lines(&region), file_of(&input));
         // It is in the middle as long as nobody reads.
-        region.wait_until(|stat| stat["mailboxes"][0]["full"].as_u64() > Some(0));
+        region.wait_until(|stat| stat["mailboxes"][0]["sleeps"].as_u64() > Some(0));
         sender.kill();
         region.wait_for(0, "dead");
         let mut written = Vec::new();
@@ -199,7 +199,7 @@ fn a_receiver_that_ends_in_the_middle_of_a_message_fails_its_sender() {
     let mut output = receiver.output();
     region.wait_for(1, "live");
     let sender = mbox_reading(&send_lines(&region), file_of(&[text(4 << 20, 0), b"\n".to_vec()].concat()));
-    region.wait_until(|stat| stat["mailboxes"][0]["full"].as_u64() > Some(0));
+    region.wait_until(|stat| stat["mailboxes"][0]["sleeps"].as_u64() > Some(0));
     // It has the beginning.
     output.read_exact(&mut [0]).expect("a byte");
     receiver.kill();

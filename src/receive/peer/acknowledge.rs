@@ -2,7 +2,6 @@
 
 use super::Incoming;
 use crate::half::Member;
-use crate::receive::reassembly::Content;
 use crate::ring::{Descriptor, count};
 
 impl Incoming {
@@ -19,7 +18,7 @@ impl Incoming {
         self.ring(member);
     }
 
-    /// Gives back the room of fragment `seq` at once, whatever the batch: its sender waits for that.
+    /// Gives back the room of message `seq` at once, whatever the batch: its sender waits for that.
     pub(super) fn pass(&self, member: &Member, seq: u64) {
         self.acknowledge(member, seq);
         self.settle(member);
@@ -55,18 +54,11 @@ impl Incoming {
         }
     }
 
-    /// Done with a mail that is not a whole message in the mailbox; the bytes, if it was assembled.
+    /// Done with an assembled message; its bytes.
     pub fn finish(&self, member: &Member, descriptor: &Descriptor) -> Vec<u8> {
-        match self.kept.take(descriptor.seq) {
-            Some(Content::Message { bytes, .. }) => {
-                member.budget.give_back(bytes.len() as u64);
-                bytes
-            }
-            _ => {
-                self.pass(member, descriptor.seq);
-                Vec::new()
-            }
-        }
+        let bytes = self.kept.take(descriptor.seq).unwrap_or_default();
+        member.budget.give_back(bytes.len() as u64);
+        bytes
     }
 
     /// Leaves a mail unread that was handed out.

@@ -22,11 +22,6 @@ impl Answers {
         Self { lane, producer: OnceCell::new() }
     }
 
-    /// The lane, for another end to go on where this one stopped.
-    pub fn lane(&self) -> Lane {
-        self.lane.clone()
-    }
-
     /// The producer, where a reset was given if one is asked for. A caller that asks has its ringers look for it: the word
     /// itself lies in a line that it writes with each answer that it takes in.
     fn producer(&self, member: &Member, caller: &Rank) -> Result<&Producer, Corrupt> {
@@ -55,7 +50,7 @@ impl Incoming {
     }
 
     #[inline(always)]
-    fn ring_caller(&self, member: &Member) {
+    pub(super) fn ring_caller(&self, member: &Member) {
         if !member.mail_needs_no_ring(&self.record) {
             member.ring_mail(&self.record);
         }
@@ -76,14 +71,14 @@ impl Incoming {
         }
     }
 
-    /// Done with a message whose sender waits for that.
-    pub fn acknowledge_sync(&self, member: &Member, descriptor: &Descriptor) {
+    /// Done with a message whose sender waits for that: tells it so, or that an announced one is not wanted.
+    pub fn tell(&self, member: &Member, descriptor: &Descriptor, kind: Kind) {
         if self.is_wanted(descriptor)
             && let Ok(producer) = self.answers.producer(member, &self.record)
             && let Ok(slot) = producer.claim(0, Slack::Any)
         {
             let id = CallId::of_message(descriptor.seq);
-            producer.fill(&slot.numbered(Kind::Ack, id.number()), &[]);
+            producer.fill(&slot.numbered(kind, id.number()), &[]);
         }
         // First the word, then the room; the sender is rung for both.
         self.pass(member, descriptor.seq);

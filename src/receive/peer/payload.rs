@@ -1,7 +1,6 @@
 //! What is in a mail.
 
 use super::Incoming;
-use crate::half::Piece;
 use crate::memory;
 use crate::ring::Descriptor;
 use crate::sync::AtomicU64;
@@ -11,11 +10,6 @@ impl Incoming {
     /// The bytes of an assembled descriptor.
     pub fn message(&self, seq: u64) -> Ref<'_, [u8]> {
         self.kept.message(seq)
-    }
-
-    /// Where in its message the piece with this number lies.
-    pub fn piece(&self, seq: u64) -> Option<Piece> {
-        self.kept.piece(seq)
     }
 
     /// The payload words of a descriptor that is not assembled.

@@ -1,5 +1,6 @@
 //! A sender that the mails held here keep from sending.
 
+use super::state::State;
 use super::{Incoming, STARVED};
 use crate::half::Member;
 use std::time::Instant;
@@ -9,8 +10,9 @@ impl Incoming {
     /// before they are acknowledged. Remembers since when, and that it is to be told again where it is not so.
     pub fn note_held_up(&self, member: &Member) -> bool {
         let is_full = self.consumer.is_full() && self.may_send(member);
-        let is_held = is_full || self.note_starved(member);
-        let is_held_up = is_held && !self.is_barred();
+        let is_held = is_full || matches!(self.state.get(), State::Behind) || self.note_starved(member);
+        // What a receive takes in comes whatever is held.
+        let is_held_up = is_held && !self.is_barred() && !matches!(self.state.get(), State::Arriving);
         if !is_held_up {
             self.reported_held.set(false);
         }
@@ -18,8 +20,7 @@ impl Incoming {
     }
 
     /// Whether the sender has said for a while that it waits for room, and mails that are held or unread take some. They
-    /// need not fill the cells: they may keep the arena full, or the end of a message in fragments waits for them. The
-    /// sender's word may lie; then this is wrong, and no more. Remembers since when.
+    /// need not fill the cells: they may keep the arena full, or be what it waits for. The sender's word may lie; then this is wrong, and no more. Remembers since when.
     pub fn note_starved(&self, member: &Member) -> bool {
         let held = self.consumer.head()..self.consumer.next();
         if held.start == held.end || !member.is_awaited_by(&self.record) {

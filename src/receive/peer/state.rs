@@ -10,8 +10,12 @@ use std::time::Instant;
 pub(super) enum State {
     /// New whole messages are all there is to it.
     Plain,
-    /// There may be more: fragments, or mail that was left.
+    /// There may be more: mail that was left.
     Mixed,
+    /// The next message was announced and is taken in; what is behind it waits.
+    Arriving,
+    /// The next message was announced, and waits until another was fetched.
+    Behind,
     /// Private memory is lacking for the next message.
     LacksMemory,
     /// Shared memory is lacking for the next message; until then nothing is tried.
@@ -23,7 +27,7 @@ pub(super) enum State {
 }
 
 impl State {
-    /// Whether nothing can be taken.
+    /// Whether nothing can be taken from the lane.
     #[inline(always)]
     pub fn is_silent(self) -> bool {
         !matches!(self, State::Plain | State::Mixed)
@@ -72,7 +76,7 @@ impl Incoming {
         if self.state.get().is_silent() {
             return self.consumer.grant(0);
         }
-        if self.fragments.borrow().is_none() && self.returned().is_none() {
+        if self.returned().is_none() {
             self.state.set(State::Plain);
         } else {
             self.enter(State::Mixed);
@@ -85,6 +89,7 @@ impl Incoming {
         let is_lifted = match self.state.get() {
             State::LacksMemory => has_budget,
             State::LacksSpace(until) => has_space || Instant::now() >= until,
+            State::Behind => has_budget && has_space,
             _ => return true,
         };
         if is_lifted {

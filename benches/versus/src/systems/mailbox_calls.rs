@@ -26,7 +26,7 @@ fn play(job: &Job, wait: Wait) -> Outcome<Figures> {
     let named = Named(&job.name);
     let region = Region::create(named.0, Config::ranks(2))?;
     if job.bytes as u64 > region.max_whole() {
-        return Err(Declined("calls do not travel in fragments").into());
+        return Err(Declined("calls are not announced").into());
     }
     drive::processes(job, &Calls { region, wait })
 }

@@ -95,12 +95,14 @@ pub enum Call {
     Ask,
     AskTimeout,
     TryAsk,
+    Fetch,
+    Announce,
     Hear,
     Answer,
 }
 
 impl Call {
-    const ALL: [Self; 25] = [
+    const ALL: [Self; 27] = [
         Self::Open,
         Self::Join,
         Self::Leave,
@@ -124,6 +126,8 @@ impl Call {
         Self::Ask,
         Self::AskTimeout,
         Self::TryAsk,
+        Self::Fetch,
+        Self::Announce,
         Self::Hear,
         Self::Answer,
     ];

@@ -8,7 +8,7 @@ use crate::stress::journal::Journal;
 use clap::Args;
 use mailbox::lab::abi::{
     ARENA_ALIGN, Bells, Cell, ConsumerLine, Geometry, HEADER_BYTES, HEADER_WORDS, LaneLines, Lines,
-    OPENED_WORDS, RETURN_CELLS, Rank,
+    OPENED_WORDS, RETURN_CELLS, Rank, TransferLines,
 };
 use mailbox::lab::abi::{Kind, position};
 use mailbox::lab::os;
@@ -68,12 +68,14 @@ pub enum Class {
     CallEnvelope,
     /// Any word of a call line.
     CallLine,
+    /// Any word of a transfer slot.
+    Transfer,
     /// Any word of the region, but of those that are spared.
     Any,
 }
 
 impl Class {
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Header,
         Self::Identity,
         Self::Bells,
@@ -93,6 +95,7 @@ impl Class {
         Self::CallStamp,
         Self::CallEnvelope,
         Self::CallLine,
+        Self::Transfer,
         Self::Any,
     ];
 
@@ -252,6 +255,11 @@ impl Hand {
             Class::CallStamp => (line, 1),
             Class::CallEnvelope => (line + offset_of!(Cell, envelope) as u64, 1),
             Class::CallLine => (line, CELL / 8),
+            Class::Transfer => {
+                let lines = mailbox + offset_of!(Lines, transfer) as u64;
+                let side = self.random.random_range(0..2) * size_of::<TransferLines>() as u64 / 2;
+                (lines + side, 2)
+            }
             Class::Arena => (arena, self.geometry.payloads().len() / 8),
             Class::Any => return Ok(self.anywhere()),
         };

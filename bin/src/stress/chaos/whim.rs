@@ -55,6 +55,10 @@ impl Whim<'_> {
             }
             2 => self.sent(pulse.call(Call::Send, || me.send(to, &bytes))),
             3 => self.sent(pulse.call(Call::SendSync, || me.send_sync_timeout(to, &bytes, TIME))),
+            4 if self.random.random() => match pulse.call(Call::Announce, || me.try_announce(to, bytes)) {
+                Ok(mut sending) => self.sent(pulse.call(Call::Announce, || sending.wait_timeout(TIME))),
+                Err(error) => self.sent(Err(error)),
+            },
             4 | 5 => self.sent(pulse.call(Call::TrySend, || me.try_send(to, &bytes))),
             _ => self.sent(pulse.call(Call::SendTimeout, || me.send_timeout(to, &bytes, TIME))),
         }
@@ -73,7 +77,7 @@ impl Whim<'_> {
     pub fn receive(&mut self, me: &mut Receiver, ills: &mut Ills) -> Result<bool, Failure> {
         let pulse = self.pulse;
         let from = self.random.random_range(0..self.ranks);
-        me.set_pieces(self.random.random_ratio(1, 4));
+        me.set_by_hand(self.random.random_ratio(1, 4));
         if self.random.random_ratio(1, if ills.has(from) { 4 } else { 32 }) {
             let _ = pulse.call(Call::Reset, || me.reset(from));
             ills.reset(from, pulse);
@@ -106,7 +110,11 @@ impl Whim<'_> {
             if mail.to_vec().len() != mail.len() || copied > mail.len().saturating_sub(offset) {
                 return Err(Failure::new("a mail has another length than it says"));
             }
-            let _ = (mail.piece(), mail.epoch(), mail.read::<[u64; 2]>());
+            let _ = (mail.epoch(), mail.read::<[u64; 2]>());
+            if mail.announced().is_some() && self.random.random_ratio(3, 4) {
+                self.fetch(mail);
+                continue;
+            }
             if mail.is_call() && self.random.random_ratio(3, 4) {
                 if !self.answer(mail)? {
                     return Ok(false);
@@ -126,6 +134,24 @@ impl Whim<'_> {
         pulse.act(Call::Acknowledge, || drop(held));
         pulse.act(Call::Settle, || drop(batch));
         Ok(true)
+    }
+
+    /// Fetches some of an announced message.
+    fn fetch(&mut self, mail: Mail<'_>) {
+        let pulse = self.pulse;
+        let mut arrival = mail.fetch();
+        let mut buffer = vec![0; self.random.random_range(1..=2 * self.whole)];
+        for _ in 0..self.random.random_range(0..24) {
+            let result = if self.random.random() {
+                pulse.call(Call::Fetch, || arrival.try_fetch(&mut buffer))
+            } else {
+                pulse.call(Call::Fetch, || arrival.fetch_timeout(&mut buffer, TIME))
+            };
+            if matches!(result, Ok(0) | Err(RecvError::Cut(_) | RecvError::Held(_))) {
+                break;
+            }
+        }
+        pulse.act(Call::Acknowledge, || drop(arrival));
     }
 
     /// Asks a rank something, and serves others until there is an answer or not; whether it still is an endpoint.

@@ -2,7 +2,7 @@
 
 use super::book::{Book, Count};
 use super::ledger::{Arrival, Verdict};
-use super::line::{Line, Put};
+use super::line::Line;
 use super::obituary::Obituary;
 use super::parcel::Parcels;
 use super::poster::pause;
@@ -10,7 +10,7 @@ use super::server::{Again, Server};
 use super::verb::{Fetch, Verb};
 use crate::common::failure::Failure;
 use crate::stress::half::Half;
-use mailbox::{Batch, Mail, Message, Piece, RecvError, Source};
+use mailbox::{Batch, Mail, Message, RecvError, Source};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -34,12 +34,12 @@ pub struct Collector<'a> {
     /// The steps until a handler's panic ends this life.
     doom: Option<u32>,
     pub(super) random: Xoshiro256PlusPlus,
-    bytes: Vec<u8>,
+    pub(super) bytes: Vec<u8>,
     space: Vec<u8>,
     /// Whether calls may wait as long as it takes.
     waits: bool,
     pub(super) beat: &'a AtomicU64,
-    call: &'a AtomicU64,
+    pub(super) call: &'a AtomicU64,
 }
 
 impl<'a> Collector<'a> {
@@ -63,7 +63,7 @@ impl<'a> Collector<'a> {
     /// Receives a few messages and acknowledges them, and serves calls; whether those were the last.
     pub fn step(&mut self, fetch: &impl Fetch) -> Result<bool, Failure> {
         if self.random.random_ratio(1, 16) {
-            fetch.in_pieces(self.random.random());
+            fetch.by_hand(self.random.random());
         }
         let doom = self.doom.filter(|_| !self.book.is_over());
         self.doom = doom.map(|steps| steps.saturating_sub(1));
@@ -89,6 +89,10 @@ impl<'a> Collector<'a> {
                 self.note_untouched(&mail);
                 self.panic(batch, held, Some(mail));
                 return Ok(false);
+            }
+            if mail.announced().is_some() {
+                self.fetch(mail)?;
+                continue;
             }
             let Some(number) = self.take(&mail) else { continue };
             if self.random.random_ratio(1, 128) || self.doom == Some(0) {
@@ -239,14 +243,12 @@ impl<'a> Collector<'a> {
     /// What came instead of a message.
     pub(super) fn fail(&mut self, error: RecvError) -> Result<(), Failure> {
         match error {
-            RecvError::Cut(rank) => self.lines[rank as usize].cut(),
-            RecvError::PeerLeft(rank) | RecvError::PeerDead(rank) => {
-                // Not of the rank that never sends.
-                if let Some(line) = self.lines.get_mut(rank as usize) {
-                    line.doubt();
-                }
-            }
-            RecvError::Empty | RecvError::Timeout | RecvError::Held(_) => {}
+            RecvError::Empty
+            | RecvError::Timeout
+            | RecvError::Held(_)
+            | RecvError::Cut(_)
+            | RecvError::PeerLeft(_)
+            | RecvError::PeerDead(_) => {}
             error => {
                 return Err(Failure::new(format_args!("rank {} cannot receive: {error}", self.rank)));
             }
@@ -254,7 +256,7 @@ impl<'a> Collector<'a> {
         Ok(())
     }
 
-    /// Judges a mail, or the message that it is the last piece of, or carries out a call; its number, if it has one.
+    /// Judges a mail, or carries out a call; its number, if it has one.
     fn take(&mut self, mail: &Mail<'_>) -> Option<u64> {
         if mail.is_call() {
             let line = &mut self.lines[mail.from() as usize];
@@ -262,14 +264,19 @@ impl<'a> Collector<'a> {
             line.is_blocked &= !line.calls.is_empty();
             return number;
         }
-        self.read(mail, mail.piece())
+        self.read(mail)
     }
 
-    /// Judges a message, or the one that this is the last piece of; its number, if it has one.
-    pub(super) fn read(&mut self, message: &Message<'_>, piece: Option<Piece>) -> Option<u64> {
-        let from = message.from();
+    /// Judges a message; its number, if it has one.
+    pub(super) fn read(&mut self, message: &Message<'_>) -> Option<u64> {
+        self.bytes.resize(message.len(), 0);
+        message.copy_to(&mut self.bytes);
+        self.judge(message.from(), message.seq(), message.redelivered())
+    }
+
+    /// Judges the message that was copied, and that came in this place; its number, if it has one.
+    pub(super) fn judge(&mut self, from: u32, seq: u64, marked: bool) -> Option<u64> {
         let line = &mut self.lines[from as usize];
-        let (seq, marked) = (message.seq(), message.redelivered());
         let left = line.untouched.iter().position(|place| *place == seq);
         if let Some(at) = left {
             line.untouched.swap_remove(at);
@@ -281,27 +288,11 @@ impl<'a> Collector<'a> {
             let arrival = Arrival { seq, marked, stays: true, left: false };
             let verdict = line.reader.come_again(arrival);
             self.book.judge(from, self.rank, line.reader.last(), number, verdict);
-            if piece.is_none() {
-                self.bytes.resize(message.len(), 0);
-                message.copy_to(&mut self.bytes);
-                let opened = line.parcels.open(&self.bytes, number - 1, &mut self.space);
-                if opened.is_none_or(|opened| opened.number != number) {
-                    self.book.tear(from, self.rank, number);
-                }
+            let opened = line.parcels.open(&self.bytes, number - 1, &mut self.space);
+            if opened.is_none_or(|opened| opened.number != number) {
+                self.book.tear(from, self.rank, number);
             }
             return Some(number);
-        }
-        self.bytes.resize(message.len(), 0);
-        message.copy_to(&mut self.bytes);
-        if let Some(piece) = piece {
-            match line.put(piece, &mut self.bytes) {
-                Put::Whole => {}
-                Put::Part => return None,
-                Put::Gap => {
-                    self.book.tear(from, self.rank, line.reader.last());
-                    return None;
-                }
-            }
         }
         let last = line.reader.last();
         let opened = line.parcels.open(&self.bytes, last, &mut self.space);
@@ -309,7 +300,7 @@ impl<'a> Collector<'a> {
             self.book.tear(from, self.rank, last);
             return None;
         };
-        let stays = piece.is_some() || !line.parcels.is_train(opened.number);
+        let stays = !line.parcels.is_train(opened.number);
         let arrival = Arrival { seq, marked, stays, left: left.is_some() };
         let verdict = line.reader.arrive(opened.number, arrival, |number| line.parcels.is_train(number));
         // All that was given back, and takes room, was to come before it.

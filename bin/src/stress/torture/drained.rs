@@ -29,7 +29,7 @@ impl Collector<'_> {
                 Err(error) => return self.fail(error),
             };
             let (from, seq) = (message.from() as usize, message.seq());
-            let Some(number) = self.read(&message, None) else { continue };
+            let Some(number) = self.read(&message) else { continue };
             if self.random.random_ratio(1, 256) {
                 self.book.count(self.rank, Count::Panics, 1);
                 self.lines[from].reader.give_back(number, seq);

@@ -6,6 +6,7 @@ pub mod collector;
 pub mod command;
 pub mod docket;
 mod drained;
+mod fetched;
 pub mod ledger;
 pub mod line;
 pub mod mourner;

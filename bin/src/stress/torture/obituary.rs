@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// How long a successor may take from the lock of a rank to its first word: until then the life before seems to go on.
 const BOUND: Duration = Duration::from_secs(1);
-/// How many calls that find nothing may come upon so many fragments that they do not look who has ended.
+/// How many calls that find nothing may come upon so much of announced messages that they do not look who has ended.
 const STRIKES: u32 = 4;
 
 /// A rank's status and epoch, at one moment.

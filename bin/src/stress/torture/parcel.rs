@@ -27,7 +27,7 @@ pub enum Shape {
     Cell(usize),
     /// It lies in the arena.
     Arena(usize),
-    /// It travels in fragments.
+    /// It is announced.
     Train(usize),
 }
 
@@ -66,7 +66,7 @@ impl Parcels {
         }
     }
 
-    /// Whether parcel `number` travels in fragments.
+    /// Whether parcel `number` is announced.
     pub fn is_train(&self, number: u64) -> bool {
         matches!(self.shape(number), Shape::Train(_))
     }

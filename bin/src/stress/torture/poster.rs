@@ -138,6 +138,7 @@ impl<'a> Poster<'a> {
             Err(SendError::Full | SendError::Timeout | SendError::PeerLeft(_) | SendError::PeerDead(_)) => {
                 false
             }
+            Err(SendError::Refused(_)) if is_train => false,
             // One thread cannot take what it sends.
             Err(SendError::TooLarge { .. }) if is_train && to == self.rank as usize => false,
             Err(error) => return Err(self.failure(to, number, error)),

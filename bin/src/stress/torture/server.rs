@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering::Acquire;
 use std::thread;
 use std::time::Duration;
 
-/// How many receives may come upon so many fragments that they do not look for calls.
+/// How many receives may come upon so much of announced messages that they do not look for calls.
 const STRIKES: u32 = 4;
 
 /// A call that was in hand in a panic, and has to come again.

@@ -26,7 +26,7 @@ pub trait Fetch {
     fn fetch(&self, verb: Verb, source: Source) -> Result<Mail<'_>, RecvError>;
     fn drain(&self, source: Source) -> Drain<'_>;
     fn begin(&self) -> Batch<'_>;
-    fn in_pieces(&self, pieces: bool);
+    fn by_hand(&self, by_hand: bool);
 }
 
 macro_rules! post {
@@ -76,8 +76,8 @@ macro_rules! fetch {
                 self.batch()
             }
 
-            fn in_pieces(&self, pieces: bool) {
-                self.set_pieces(pieces);
+            fn by_hand(&self, by_hand: bool) {
+                self.set_by_hand(by_hand);
             }
         }
     )*};

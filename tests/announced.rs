@@ -1,12 +1,11 @@
-//! Messages above half the arena: in fragments, one life to one life, whole or not at all.
+//! Messages above half the arena between lives: one life to one life, whole or not at all.
 #![cfg(not(loom))]
 
 mod common;
 
 use common::puppet::{self, mail, puppet};
 use common::wire::Wire;
-use common::{Child, GUARD, SHORT, Scratch, gist, pattern, wait_until};
-use mailbox::lab::abi::Kind;
+use common::{Child, SHORT, Scratch, gist, pattern, wait_until};
 use mailbox::{Config, Endpoint, RecvError, SendError};
 use std::thread;
 use std::time::Duration;
@@ -27,21 +26,18 @@ fn pair(cells: u32) -> (Scratch, Endpoint, Endpoint) {
     (scratch, a, b)
 }
 
-/// So long that no single call takes all of it in which does not wait: its sender sleeps in between.
-const LONG: usize = 1 << 20;
+/// So long that no single call takes all of it in which does not wait.
+const LONG: usize = 3 << 20;
 const SEED: usize = 5;
 
-fn train() -> Vec<u8> {
+fn long() -> Vec<u8> {
     pattern(LONG, SEED)
 }
 
-/// How a puppet tells of the train, whose last cell has the number `seq`.
+/// How a puppet tells of it, announced as number `seq`.
 fn told(epoch: u64, seq: u64) -> String {
-    mail(0, epoch, seq, &gist(&train()))
+    mail(0, epoch, seq, &gist(&long()))
 }
-
-/// Number of the last cell of the train, if it is the first message.
-const LAST: u64 = (LONG as u64 - 48).div_ceil(1024 / 8) + 1;
 
 /// A region with two puppets.
 struct Scene {
@@ -63,26 +59,27 @@ impl Scene {
         assert_eq!(self.receiver.does("join 1"), "ok");
     }
 
-    fn train_starts(&mut self) {
-        self.sender.starts(&format!("train 1 {LONG} {SEED}"));
+    fn message_starts(&mut self) {
+        self.sender.starts(&format!("send_long 1 {LONG} {SEED}"));
         self.region.wait_until_sender_sleeps(0);
     }
 
-    /// The receiver has taken in a part of the train, and more of it fills the mailbox.
+    /// The receiver has taken in a part of the message, and more of it fills the ring.
     fn half_way() -> Self {
         let mut scene = Self::new();
         scene.receiver_joins();
-        scene.train_starts();
-        assert_eq!(scene.receiver.does("try_recv"), "Empty");
-        assert!(scene.taken() > 0);
+        scene.message_starts();
+        while scene.taken() == 0 {
+            assert_eq!(scene.receiver.does("try_recv"), "Empty");
+        }
         scene.region.wait_until_sender_sleeps(0);
         scene
     }
 
-    /// Cells that the receiver has acknowledged.
+    /// Bytes that the receiver has taken in.
     fn taken(&self) -> u64 {
         let mailbox = &Wire::new(&self.region, 0, 1).mailbox;
-        mailbox.mail.consumer.head.load(std::sync::atomic::Ordering::Relaxed)
+        mailbox.transfer.wanting.consumed.load(std::sync::atomic::Ordering::Relaxed)
     }
 
     fn receiver_is_replaced(&mut self) {
@@ -109,51 +106,22 @@ impl Scene {
 // --- Whole -------------------------------------------------------------------------------------------------
 
 #[test]
-fn messages_around_every_boundary_arrive() {
-    for cells in [2, 4, 64] {
-        let (_scratch, a, b) = pair(cells);
-        let fragment = ARENA as usize / 8;
-        let sizes: Vec<usize> = [4, 5, 6, 8, 9, 17, 80]
-            .iter()
-            .flat_map(|fragments| {
-                [-1, 0, 1, 47, 48, 49].map(|more| (fragments * fragment).strict_add_signed(more))
-            })
-            .chain([10, 1_000_003, 0])
-            .collect();
-        thread::scope(|scope| {
-            let sizes = &sizes;
-            scope.spawn(move || {
-                for (seed, size) in sizes.iter().enumerate() {
-                    a.send(1, &pattern(*size, seed)).expect("a receiver");
-                }
-            });
-
-            for (seed, size) in sizes.iter().enumerate() {
-                let mail = b.recv().expect("mail");
-                assert_eq!((mail.from(), mail.len()), (0, *size));
-                assert!(mail.to_vec() == pattern(*size, seed), "{size} bytes");
-            }
-        });
-    }
-}
-
-#[test]
-fn one_bears_its_last_cells_number_and_its_senders_epoch() {
+fn one_bears_its_announcements_number_and_its_senders_epoch() {
     let mut scene = Scene::new();
     assert_eq!(scene.sender.does("leave"), "ok");
     assert_eq!(scene.sender.does("join 0"), "ok");
     scene.receiver_joins();
     scene.receiver.starts("gist");
-    assert_eq!(scene.sender.does(&format!("train 1 {LONG} {SEED}")), "ok");
-    assert_eq!(scene.receiver.answer(), told(2, LAST));
+    assert_eq!(scene.sender.does(&format!("send_long 1 {LONG} {SEED}")), "ok");
+    assert_eq!(scene.receiver.answer(), told(2, 0));
     assert_eq!(scene.sender.does("send 1 x"), "ok");
-    assert_eq!(scene.receiver.does("recv"), mail(0, 2, LAST + 1, "x"));
+    assert_eq!(scene.receiver.does("recv"), mail(0, 2, 1, "x"));
 }
 
 #[test]
 fn what_has_arrived_stays_when_a_receive_times_out() {
     let (scratch, a, b) = pair(8);
-    let message = &pattern(ARENA as usize * 9, 1);
+    let message = &long();
     thread::scope(|scope| {
         scope.spawn(move || a.send(1, message).expect("a receiver"));
         let mut timeouts = 0;
@@ -171,49 +139,6 @@ fn what_has_arrived_stays_when_a_receive_times_out() {
         assert!(timeouts > 2, "it was cut short in between");
         assert!(mail.to_vec() == *message);
     });
-}
-
-#[test]
-fn a_call_that_does_not_wait_takes_no_more_than_32_fragments() {
-    let (scratch, _a, b) = pair(128);
-    let wire = Wire::new(&scratch, 0, 1);
-    wire.first(1000);
-    (0..100).for_each(|_| wire.push(Kind::More, b"x"));
-    let unread = || scratch.open().inspect().mailboxes[0].unread;
-    for left in [69, 37, 5] {
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
-        assert_eq!(unread(), left);
-    }
-}
-
-#[test]
-fn a_call_whose_time_is_over_takes_no_further_fragment() {
-    let (scratch, _a, b) = pair(128);
-    let wire = Wire::new(&scratch, 0, 1);
-    wire.first(1000);
-    (0..100).for_each(|_| wire.push(Kind::More, b"x"));
-    for left in [100, 99, 98] {
-        assert_eq!(b.recv_timeout(Duration::ZERO).err(), Some(RecvError::Timeout));
-        assert_eq!(scratch.open().inspect().mailboxes[0].unread, left);
-    }
-}
-
-#[test]
-fn others_mail_passes_one_that_is_half_way() {
-    let (scratch, _a, b) = pair(8);
-    let c = scratch.open().join(2).expect("a free rank");
-    let wire = Wire::new(&scratch, 0, 1);
-    wire.first(100);
-    wire.push(Kind::More, &[1; 60]);
-    for round in 0..3u8 {
-        c.send(1, &[round]).expect("room");
-        let mail = b.recv().expect("mail");
-        assert_eq!((mail.from(), mail.to_vec()), (2, vec![round]));
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
-    }
-    wire.push(Kind::Last, &[2; 40]);
-    let mail = b.recv().expect("mail");
-    assert_eq!((mail.from(), mail.to_vec()), (0, [vec![1; 60], vec![2; 40]].concat()));
 }
 
 #[test]
@@ -265,29 +190,15 @@ fn one_that_is_interrupted_is_never_delivered() {
     a.set_wait(mailbox::Wait::Block);
     let interrupter = a.interrupter();
     thread::scope(|scope| {
-        let sent = scope.spawn(move || (a.send(1, &train()), a.send(1, b"next")));
+        let sent = scope.spawn(move || (a.send(1, &long()), a.send(1, b"next")));
         scratch.wait_until_sender_sleeps(0);
         assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "it has begun");
         interrupter.interrupt();
-        let (train, next) = sent.join().expect("a thread");
-        assert_eq!((train, next), (Err(SendError::Interrupted), Ok(())));
+        let (long, next) = sent.join().expect("a thread");
+        assert_eq!((long, next), (Err(SendError::Interrupted), Ok(())));
         assert_eq!(b.recv().expect("mail").to_vec(), b"next");
     });
     assert_eq!(b.region().inspect().mailboxes[0].drops, 1);
-}
-
-#[test]
-fn a_receive_that_is_interrupted_goes_on_later() {
-    let (scratch, _a, b) = pair(64);
-    let wire = Wire::new(&scratch, 0, 1);
-    wire.first(100);
-    wire.push(Kind::More, &[1; 60]);
-    b.interrupter().interrupt();
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "it would not have waited");
-    wire.push(Kind::More, &[2; 30]);
-    assert_eq!(b.recv_timeout(GUARD).err(), Some(RecvError::Interrupted));
-    wire.push(Kind::Last, &[3; 10]);
-    assert_eq!(b.recv().expect("mail").to_vec(), [vec![1; 60], vec![2; 30], vec![3; 10]].concat());
 }
 
 #[test]
@@ -297,29 +208,8 @@ fn a_sender_that_need_not_wait_hears_of_its_deadline_and_interruptions_all_the_s
     assert_eq!(a.send_timeout(1, &short, Duration::ZERO), Err(SendError::Timeout));
     a.interrupter().interrupt();
     assert_eq!(a.send(1, &short), Err(SendError::Interrupted));
-    assert_eq!(a.region().inspect().mailboxes[0].bytes, 0, "none of it was sent");
+    assert!(a.region().inspect().mailboxes.is_empty(), "none of it was sent");
     assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
-}
-
-#[test]
-fn one_that_a_held_mail_holds_up_is_an_error_and_arrives_after_it_is_dropped() {
-    for anyone in [false, true] {
-        let (_scratch, a, b) = pair(64);
-        let receive = |timeout| {
-            if anyone { b.recv_timeout(timeout) } else { b.recv_from_timeout(0, timeout) }
-        };
-        a.send(1, b"held").expect("room");
-        let held = receive(GUARD).expect("mail");
-        thread::scope(|scope| {
-            let sender = scope.spawn(move || (a.send_timeout(1, &train(), GUARD), a).0);
-            assert_eq!(receive(GUARD).err(), Some(RecvError::Held(0)));
-            let again = if anyone { RecvError::Timeout } else { RecvError::Held(0) };
-            assert_eq!(receive(SHORT).err(), Some(again), "from anyone it is said once");
-            drop(held);
-            assert_eq!(gist(&receive(GUARD).expect("mail").to_vec()), gist(&train()));
-            assert_eq!(sender.join().expect("a thread"), Ok(()));
-        });
-    }
 }
 
 #[test]
@@ -343,9 +233,9 @@ fn nobody_sends_one_without_waiting_or_to_oneself_alone() {
 #[test]
 fn one_to_a_rank_never_joined_waits_for_it() {
     let mut scene = Scene::new();
-    scene.train_starts();
+    scene.message_starts();
     scene.receiver_joins();
-    assert_eq!(scene.receiver.does("gist"), told(1, LAST));
+    assert_eq!(scene.receiver.does("gist"), told(1, 0));
     assert_eq!(scene.sender.answer(), "ok");
     assert_eq!(scene.drops(), 0);
 }
@@ -355,7 +245,7 @@ fn one_to_a_rank_that_left_is_refused_and_not_its_successors() {
     let mut scene = Scene::new();
     scene.receiver_joins();
     assert_eq!(scene.receiver.does("leave"), "ok");
-    assert_eq!(scene.sender.does(&format!("train 1 {LONG} {SEED}")), "PeerLeft(1)");
+    assert_eq!(scene.sender.does(&format!("send_long 1 {LONG} {SEED}")), "PeerLeft(1)");
     scene.receiver_is_replaced();
     scene.expect_next(1);
 }
@@ -416,19 +306,19 @@ fn a_sender_that_died_on_the_way_leaves_nothing_of_it() {
 
 #[test]
 fn a_senders_successor_begins_anew() {
-    for train in [false, true] {
+    for is_long in [false, true] {
         let mut scene = Scene::half_way();
         scene.receiver.stop();
         scene.sender.kill();
         scene.sender = puppet(&scene.region);
         assert_eq!(scene.sender.does("join 0"), "ok");
         scene.receiver.signal(libc::SIGCONT);
-        if train {
+        if is_long {
             assert_eq!(scene.receiver.does("recv"), "PeerDead(0)", "of the former life");
             scene.receiver.starts("gist");
-            assert_eq!(scene.sender.does(&format!("train 1 {LONG} {SEED}")), "ok");
+            assert_eq!(scene.sender.does(&format!("send_long 1 {LONG} {SEED}")), "ok");
             let answer = scene.receiver.answer();
-            assert!(answer.starts_with("0.2 #") && answer.ends_with(&gist(&self::train())), "{answer}");
+            assert!(answer.starts_with("0.2 #") && answer.ends_with(&gist(&self::long())), "{answer}");
         }
         scene.expect_next(2);
         assert_eq!(scene.drops(), 1);
@@ -441,10 +331,10 @@ fn a_stopped_peer_goes_on_with_it() {
     scene.receiver.starts("gist");
     scene.receiver.stop();
     wait_until("the sender sleeps, or the message has passed", || {
-        scene.taken() > LAST || scene.region.open().inspect().ranks[0].sender_awaits.is_some()
+        scene.taken() == LONG as u64 || scene.region.open().inspect().ranks[0].sender_awaits.is_some()
     });
     scene.receiver.signal(libc::SIGCONT);
-    assert_eq!(scene.receiver.answer(), told(1, LAST));
+    assert_eq!(scene.receiver.answer(), told(1, 0));
     assert_eq!(scene.sender.answer(), "ok");
 
     let mut scene = Scene::half_way();
@@ -453,6 +343,6 @@ fn a_stopped_peer_goes_on_with_it() {
     scene.receiver.starts("gist");
     scene.region.wait_until_receiver_sleeps(1);
     scene.sender.signal(libc::SIGCONT);
-    assert_eq!(scene.receiver.answer(), told(1, LAST));
+    assert_eq!(scene.receiver.answer(), told(1, 0));
     assert_eq!(scene.sender.answer(), "ok");
 }

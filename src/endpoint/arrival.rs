@@ -1,0 +1,136 @@
+//! An announced message under way, as its receiver sees it.
+
+use super::Mail;
+use crate::error::RecvError;
+use crate::wait::Deadline;
+use core::fmt;
+use core::time::Duration;
+use std::io;
+use std::thread::panicking;
+
+/// An announced message that is fetched: what [`Mail::fetch`](crate::Mail::fetch) gives, of any other mail, too. Dropping it
+/// acknowledges the message if all of it was fetched, and otherwise refuses it: also while the thread unwinds from a panic.
+///
+/// Its bytes come from front to back, straight into the buffers given here: nothing of them is kept in between. As an
+/// [`io::Read`] it can be copied from, also in parts, until it gives 0 bytes: the end.
+///
+/// One message of a sender is fetched at a time. To begin with a second, or to receive a further one that is not fetched by
+/// hand, is [`RecvError::Held`] until this one is dropped.
+#[must_use = "dropping it refuses the message"]
+pub struct Arrival<'a> {
+    /// The announcement, or the mail that has the bytes; `None` once all of them came, or no more will.
+    mail: Option<Mail<'a>>,
+    from: u32,
+    len: u64,
+    left: u64,
+    /// Whether it was asked for.
+    comes: bool,
+}
+
+impl<'a> Arrival<'a> {
+    pub(super) fn new(mail: Mail<'a>) -> Self {
+        let len = mail.announced().unwrap_or(mail.len() as u64);
+        Self { from: mail.from(), mail: Some(mail), len, left: len, comes: false }
+    }
+
+    /// Who sends it.
+    pub fn from(&self) -> u32 {
+        self.from
+    }
+
+    /// The length of the message in bytes.
+    pub fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Whether the message has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// How many of its bytes were not fetched yet.
+    pub fn left(&self) -> u64 {
+        self.left
+    }
+
+    /// Copies the next bytes to the front of `buffer`, as many as are there and fit, at least one; how many they are: 0 at
+    /// the end, or if `buffer` has no room. Waits until there is one.
+    ///
+    /// [`RecvError::Cut`] if its sender gave it up, or was replaced; [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] if
+    /// it ended; then no more of it comes. [`RecvError::NoSpace`] and [`RecvError::Held`] come before the first byte, and it
+    /// can be tried again.
+    pub fn fetch(&mut self, buffer: &mut [u8]) -> Result<usize, RecvError> {
+        self.next(buffer, Deadline::Never)
+    }
+
+    /// As [`Arrival::fetch`], of what is there now; never waits, else [`RecvError::Empty`]. The first call asks for the
+    /// message.
+    pub fn try_fetch(&mut self, buffer: &mut [u8]) -> Result<usize, RecvError> {
+        self.next(buffer, Deadline::Now)
+    }
+
+    /// As [`Arrival::fetch`]; waits no longer than `timeout`, then [`RecvError::Timeout`], and nothing is lost.
+    pub fn fetch_timeout(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<usize, RecvError> {
+        self.next(buffer, timeout.into())
+    }
+
+    pub(super) fn next(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+        let Some(mail) = &self.mail else {
+            return if self.left == 0 { Ok(0) } else { Err(RecvError::Cut(self.from)) };
+        };
+        if mail.announced().is_none() {
+            let taken = mail.copy_from((self.len - self.left) as usize, buffer);
+            self.left -= taken as u64;
+            return Ok(taken);
+        }
+        if !self.comes {
+            mail.begin_fetch(self.len)?;
+            self.comes = true;
+        }
+        let most = buffer.len().min(usize::try_from(self.left).unwrap_or(usize::MAX));
+        let taken = if most == 0 { Ok(0) } else { mail.fetch_next(&mut buffer[..most], deadline) };
+        match taken {
+            Ok(taken) => self.left -= taken as u64,
+            Err(RecvError::Empty | RecvError::Timeout | RecvError::Interrupted) => {}
+            Err(_) => self.end(false),
+        }
+        taken
+    }
+
+    /// Refuses the message, also if all of it was fetched.
+    pub fn refuse(mut self) {
+        self.end(false);
+    }
+
+    /// Tells the sender, once, that all of it came, or that it is not wanted.
+    fn end(&mut self, is_received: bool) {
+        if self.comes
+            && let Some(mail) = self.mail.take()
+        {
+            mail.end_fetch(is_received);
+        }
+    }
+}
+
+impl io::Read for Arrival<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.fetch(buffer).map_err(io::Error::other)
+    }
+}
+
+impl Drop for Arrival<'_> {
+    fn drop(&mut self) {
+        // One that was not asked for is a mail as any.
+        self.end(self.left == 0 && !panicking());
+    }
+}
+
+impl fmt::Debug for Arrival<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Arrival")
+            .field("from", &self.from)
+            .field("len", &self.len)
+            .field("left", &self.left)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,69 @@
+//! A fetch by hand under way.
+
+use super::Incoming;
+use crate::error::RecvError;
+use crate::half::Member;
+use crate::rank::{Source, Status};
+use crate::ring::Descriptor;
+use crate::wait::{Operation, Step};
+
+/// Takes the next bytes of an announced message that was asked for.
+pub struct Fetch<'a> {
+    member: &'a Member,
+    peer: &'a Incoming,
+    announcement: &'a Descriptor,
+    buffer: &'a mut [u8],
+    /// How many bytes came: 0 until it is done.
+    pub taken: usize,
+}
+
+impl<'a> Fetch<'a> {
+    /// Into `buffer`, which is not empty.
+    pub fn new(
+        member: &'a Member,
+        peer: &'a Incoming,
+        announcement: &'a Descriptor,
+        buffer: &'a mut [u8],
+    ) -> Self {
+        Self { member, peer, announcement, buffer, taken: 0 }
+    }
+}
+
+impl Operation for Fetch<'_> {
+    type Error = RecvError;
+
+    fn look(&mut self, _: bool) -> Result<bool, RecvError> {
+        Ok(self.peer.has_fetch(self.announcement))
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, RecvError> {
+        let Self { member, peer, .. } = *self;
+        let place = member.check_place(query);
+        let is_cut = peer.is_cut(self.announcement);
+        let end = member.end_of(peer.from, query);
+        // What it put there before comes first.
+        if self.look(true)? {
+            return Ok(true);
+        }
+        place?;
+        match end {
+            _ if is_cut => Err(RecvError::Cut(peer.from)),
+            Some(Status::Left) => Err(RecvError::PeerLeft(peer.from)),
+            Some(_) => Err(RecvError::PeerDead(peer.from)),
+            None => Ok(false),
+        }
+    }
+
+    fn step(&mut self) -> Result<Step, RecvError> {
+        self.taken = self.peer.fetch(self.member, self.announcement, self.buffer)?;
+        Ok(if self.taken > 0 { Step::Done } else { Step::Went })
+    }
+
+    fn is_in_vain(&self) -> bool {
+        self.peer.from == self.member.rank() && self.member.finds_alone()
+    }
+
+    fn fall_asleep(&self) {
+        self.member.fall_asleep_for_mail(Source::Rank(self.peer.from));
+    }
+}

@@ -1,0 +1,264 @@
+//! An announced message, as it comes.
+
+use super::state::State;
+use super::{Incoming, no_pages};
+use crate::abi::{ANNOUNCEMENT, Kind, epoch_of};
+use crate::error::RecvError;
+use crate::half::Member;
+use crate::memory;
+use crate::ring::{Descriptor, count};
+use crate::sync::Ordering::Relaxed;
+use std::time::Instant;
+
+/// How many pieces are taken in one look.
+const PIECES: u32 = 2;
+
+/// An announced message under way.
+pub struct Arriving {
+    /// Its announcement, which is taken and not acknowledged.
+    descriptor: Descriptor,
+    len: u64,
+    /// The sender's life that it is of.
+    epoch: u64,
+    /// What came, in a buffer for all of it; `None`: it is fetched by hand.
+    bytes: Option<Vec<u8>>,
+}
+
+impl Arriving {
+    /// How many bytes of memory are taken for it.
+    pub fn memory(&self) -> u64 {
+        if self.bytes.is_some() { self.len } else { 0 }
+    }
+}
+
+impl Incoming {
+    /// The length of the message that this announces.
+    pub fn announced(&self, announcement: &Descriptor) -> u64 {
+        self.consumer.words(announcement)[1].load(Relaxed)
+    }
+
+    /// Whether the sender of the message that this announces has given it up.
+    fn is_retracted(&self, announcement: &Descriptor) -> bool {
+        self.consumer.words(announcement)[0].load(Relaxed) != 0
+    }
+
+    /// What is to be done with an announcement that was taken: with `by_hand` it is a mail by itself, else the message is
+    /// asked for. `None`: the message is to come, or never does.
+    pub(super) fn begin(
+        &self,
+        member: &Member,
+        descriptor: Descriptor,
+        by_hand: bool,
+    ) -> Result<Option<Descriptor>, RecvError> {
+        if !descriptor.is_in_cell() || descriptor.len != ANNOUNCEMENT {
+            return Err(self.corrupted(member));
+        }
+        let len = self.announced(&descriptor);
+        if len > member.limit as u64 {
+            return Err(self.corrupted(member));
+        }
+        let is_over = self.is_retracted(&descriptor) || self.epoch_of(&descriptor) != self.life().epoch();
+        // A former receiver of this rank may have had it.
+        if is_over || self.target.was_wanted(descriptor.seq) {
+            count(&self.consumer.line().drops, 1);
+            self.tell(member, &descriptor, Kind::Dropped);
+            return Ok(None);
+        }
+        if by_hand {
+            return Ok(Some(descriptor.without_bytes()));
+        }
+        if self.arriving.borrow().is_some() {
+            // One that is fetched by hand.
+            self.consumer.put_back(descriptor.seq);
+            self.enter(State::Behind);
+            return Ok(None);
+        }
+        let Some(bytes) = member.budget.take(len) else {
+            let error = RecvError::NoMemory { rank: self.from, len, left: member.budget.left() };
+            return Err(self.bar(&descriptor, State::LacksMemory, error));
+        };
+        if let Err(error) = self.ask_for(member, descriptor, len, Some(bytes)) {
+            member.budget.give_back(len);
+            return Err(self.bar(&descriptor, State::LacksSpace(Instant::now() + super::RESPITE), error));
+        }
+        self.enter(State::Arriving);
+        Ok(None)
+    }
+
+    /// Asks for the message that this announces, to be fetched by hand. Once for each. An error where another is under way.
+    pub fn begin_fetch(&self, member: &Member, descriptor: Descriptor, len: u64) -> Result<(), RecvError> {
+        if self.arriving.borrow().is_some() {
+            return Err(RecvError::Held(self.from));
+        }
+        self.ask_for(member, descriptor, len, None)
+    }
+
+    fn ask_for(
+        &self,
+        member: &Member,
+        descriptor: Descriptor,
+        len: u64,
+        bytes: Option<Vec<u8>>,
+    ) -> Result<(), RecvError> {
+        if !self.has_ring.get() {
+            let completed = member.region.segment.complete_transfer(self.from, member.rank());
+            completed.map_err(|error| no_pages(self.from, &error))?;
+            self.has_ring.set(true);
+        }
+        let epoch = self.epoch_of(&descriptor);
+        self.arriving.replace(Some(Arriving { descriptor, len, epoch, bytes }));
+        self.target.want(descriptor.seq, len);
+        self.ring_both(member);
+        Ok(())
+    }
+
+    /// Whether there is something new of the message that a receive takes in.
+    pub(super) fn has_news(&self) -> bool {
+        self.arriving.borrow().as_ref().is_some_and(|arriving| {
+            let has_all = self.target.consumed() == arriving.len;
+            has_all || self.target.ready() != Ok(0) || self.is_retracted(&arriving.descriptor)
+        })
+    }
+
+    /// The number of the message that a receive takes in.
+    pub(super) fn arriving(&self) -> Option<u64> {
+        self.arriving.borrow().as_ref().map(|arriving| arriving.descriptor.seq)
+    }
+
+    /// Takes in what came of it; the message, if that was all.
+    pub(super) fn go_on(&self, member: &Member) -> Result<Option<Descriptor>, RecvError> {
+        let mut slot = self.arriving.borrow_mut();
+        let Some(Arriving { descriptor, len, bytes: Some(bytes), .. }) = slot.as_mut() else {
+            return Ok(None);
+        };
+        let (descriptor, len) = (*descriptor, *len);
+        for _ in 0..PIECES {
+            let taken = self.target.take(len - bytes.len() as u64, |words, _, count| {
+                // A piece begins where a word does: all before it were taken as they came, and end so.
+                memory::append(words, count, bytes);
+            });
+            match taken {
+                Ok(true) => self.ring_both(member),
+                Ok(false) => break,
+                Err(_) => {
+                    drop(slot);
+                    return Err(self.corrupted(member));
+                }
+            }
+        }
+        if bytes.len() as u64 == len {
+            let bytes = core::mem::take(bytes);
+            *slot = None;
+            drop(slot);
+            self.tell(member, &descriptor, Kind::Ack);
+            self.state.set(State::Mixed);
+            let assembled = descriptor.assembled(bytes.len());
+            self.kept.add(assembled, bytes);
+            return Ok(Some(assembled));
+        }
+        drop(slot);
+        if self.target.ready() == Ok(0) && self.is_retracted(&descriptor) {
+            self.drop_arriving(member);
+        }
+        Ok(None)
+    }
+
+    /// The next bytes of the message that is fetched by hand, which this announces: as many as are there, lie in a row, and
+    /// fit. An error where it comes no more.
+    pub fn fetch(
+        &self,
+        member: &Member,
+        descriptor: &Descriptor,
+        buffer: &mut [u8],
+    ) -> Result<usize, RecvError> {
+        if self.arriving() != Some(descriptor.seq) {
+            return Err(RecvError::Cut(self.from)); // A reset, or garbage.
+        }
+        let mut taken = 0;
+        let result = self.target.take(buffer.len() as u64, |words, at, count| {
+            memory::load_at(words, at, &mut buffer[..count]);
+            taken = count;
+        });
+        if result.is_err() {
+            return Err(self.corrupted(member));
+        }
+        if taken > 0 {
+            self.ring_both(member);
+        }
+        Ok(taken)
+    }
+
+    /// Whether there is something to fetch, or it comes no more.
+    pub fn has_fetch(&self, descriptor: &Descriptor) -> bool {
+        self.arriving() != Some(descriptor.seq) || self.target.ready() != Ok(0)
+    }
+
+    /// Whether what is fetched by hand comes no more: its sender gave it up, or lives no more as it did.
+    pub fn is_cut(&self, descriptor: &Descriptor) -> bool {
+        self.is_retracted(descriptor) || self.epoch_of(descriptor) != self.life().epoch()
+    }
+
+    /// Done with a fetch by hand, of all or of a part; or with a mail that was not fetched.
+    pub fn end_fetch(&self, member: &Member, descriptor: &Descriptor, is_received: bool) {
+        if self.arriving() == Some(descriptor.seq) {
+            self.arriving.replace(None);
+            if matches!(self.state.get(), State::Behind) {
+                self.state.set(State::Mixed);
+            }
+        }
+        self.tell(member, descriptor, if is_received { Kind::Ack } else { Kind::Dropped });
+    }
+
+    /// Drops what a receive takes in, if its sender's life is over and a successor has come, which may be silent for ever.
+    pub(super) fn check_arriving(&self, member: &Member) {
+        let epoch = self.arriving.borrow().as_ref().map(|arriving| arriving.epoch);
+        // All that a life before this one sent is visible from here on.
+        if epoch.is_some_and(|epoch| epoch != member.region.registry.life(self.from).epoch())
+            && !self.has_mail()
+        {
+            self.drop_arriving(member);
+        }
+    }
+
+    /// Drops the announcement that waits, for memory or until another message was fetched, which is counted: its sender is
+    /// gone.
+    pub fn drop_waiting(&self, member: &Member) {
+        if !matches!(self.state.get(), State::LacksMemory | State::Behind) {
+            return;
+        }
+        self.state.set(State::Mixed);
+        match self.consumer.take() {
+            Ok(Some(descriptor)) if descriptor.is_announcement() => {
+                count(&self.consumer.line().drops, 1);
+                self.tell(member, &descriptor, Kind::Dropped);
+            }
+            Ok(Some(descriptor)) => self.consumer.put_back(descriptor.seq),
+            // The next look finds out why.
+            _ => {}
+        }
+    }
+
+    /// Drops the message that a receive takes in, which is counted; whether there was one.
+    pub fn drop_arriving(&self, member: &Member) -> bool {
+        if !matches!(self.state.get(), State::Arriving) {
+            return false;
+        }
+        let Some(arriving) = self.arriving.take() else { return false };
+        count(&self.consumer.line().drops, 1);
+        member.budget.give_back(arriving.memory());
+        self.state.set(State::Mixed);
+        self.tell(member, &arriving.descriptor, Kind::Dropped);
+        true
+    }
+
+    /// The sender's life that wrote this.
+    fn epoch_of(&self, descriptor: &Descriptor) -> u64 {
+        epoch_of(descriptor.envelope().epoch, self.life().epoch())
+    }
+
+    /// Rings a sender that may sleep for whatever.
+    fn ring_both(&self, member: &Member) {
+        self.ring(member);
+        self.ring_caller(member);
+    }
+}

@@ -1,0 +1,246 @@
+//! Announced messages: one life to one life, whole or not at all, in whatever order their receiver wants them.
+#![cfg(not(loom))]
+
+mod common;
+
+use common::{GUARD, Scratch, pattern};
+use mailbox::{Config, Endpoint, RecvError, SendError};
+use std::io::Read;
+use std::thread;
+use std::time::Duration;
+
+const ARENA: u64 = 16 << 10;
+const LONG: usize = 1 << 20;
+
+fn pair(cells: u32) -> (Scratch, Endpoint, Endpoint) {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(3).cells(cells).arena(ARENA));
+    let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
+    (scratch, a, b)
+}
+
+#[test]
+fn messages_around_every_boundary_arrive() {
+    for cells in [2, 4, 64] {
+        let (_scratch, a, b) = pair(cells);
+        let ring = 256 << 10;
+        let sizes: Vec<usize> = [ARENA as usize / 2, 32 << 10, ring, ring + (32 << 10), 2 * ring]
+            .iter()
+            .flat_map(|border| [-1, 0, 1, 7, 8, 9].map(|more| border.strict_add_signed(more)))
+            .chain([10, 1_000_003, 0])
+            .collect();
+        thread::scope(|scope| {
+            let sizes = &sizes;
+            scope.spawn(move || {
+                for (seed, size) in sizes.iter().enumerate() {
+                    a.send(1, &pattern(*size, seed)).expect("a receiver");
+                }
+            });
+            for (seed, size) in sizes.iter().enumerate() {
+                let mail = b.recv().expect("mail");
+                assert_eq!((mail.from(), mail.len(), mail.seq()), (0, *size, seed as u64));
+                assert!(mail.to_vec() == pattern(*size, seed), "{size} bytes");
+            }
+        });
+    }
+}
+
+#[test]
+fn thirty_two_of_ten_mebibytes_are_received_in_reverse() {
+    const COUNT: usize = 32;
+    const SIZE: usize = 10 << 20;
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2));
+    let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
+    let sender = thread::spawn(move || {
+        let bytes = pattern(SIZE + COUNT, 0);
+        let mut all: Vec<_> =
+            (0..COUNT).map(|at| a.announce(1, &bytes[at..at + SIZE]).expect("a receiver")).collect();
+        for small in 0..COUNT as u64 {
+            a.send(1, &small.to_ne_bytes()).expect("a receiver");
+        }
+        all.iter_mut().try_for_each(|sending| sending.wait())
+    });
+    b.set_by_hand(true);
+    let mut mails: Vec<_> = (0..COUNT).map(|_| b.recv_timeout(GUARD).expect("an announcement")).collect();
+    assert!(mails.iter().all(|mail| mail.announced() == Some(SIZE as u64) && mail.is_empty()));
+    let bytes = pattern(SIZE + COUNT, 0);
+    let mut buffer = vec![0; SIZE];
+    for at in (0..COUNT).rev() {
+        let mut arrival = mails.pop().expect("one for each").fetch();
+        arrival.read_exact(&mut buffer).expect("all of it");
+        assert!(buffer == bytes[at..at + SIZE], "message {at}");
+        // Small ones go on in between.
+        let small = b.recv_timeout(GUARD).expect("a small one");
+        assert_eq!(small.read(), Ok((COUNT - 1 - at) as u64));
+    }
+    assert_eq!(sender.join().expect("no panic"), Ok(()));
+    assert_eq!(b.try_recv().err(), Some(RecvError::PeerLeft(0)));
+}
+
+#[test]
+fn what_is_dropped_is_refused_and_what_is_given_up_never_comes() {
+    let (_scratch, a, b) = pair(64);
+    b.set_by_hand(true);
+    let mut sendings: Vec<_> =
+        (0..4).map(|seed| a.announce(1, pattern(LONG, seed)).expect("a receiver")).collect();
+    let mails: Vec<_> = (0..4).map(|_| b.try_recv().expect("an announcement")).collect();
+    let mut mails = mails.into_iter();
+    // One is dropped, one given up after its announcement was received.
+    drop(mails.next());
+    assert_eq!(sendings[0].is_received(), Err(SendError::Refused(1)));
+    assert_eq!(sendings[0].wait(), Err(SendError::Refused(1)), "said again");
+    drop(sendings.remove(1));
+    let mut arrival = mails.next().expect("the second").fetch();
+    assert_eq!(arrival.fetch_timeout(&mut [0; 8], GUARD), Err(RecvError::Cut(0)));
+    drop(arrival);
+    // One is refused in the middle of it, and one given up there.
+    let mut buffer = vec![0; 1000];
+    let mut begin = |mail: mailbox::Mail<'_>, sending: &mut mailbox::Sending<'_>| {
+        let mut arrival = mail.fetch();
+        assert_eq!(arrival.try_fetch(&mut buffer), Err(RecvError::Empty));
+        assert_eq!(sending.is_received(), Ok(false));
+        assert_eq!(arrival.try_fetch(&mut buffer), Ok(1000));
+        (arrival.left(), arrival.refuse()).0
+    };
+    assert_eq!(begin(mails.next().expect("the third"), &mut sendings[1]), LONG as u64 - 1000);
+    assert_eq!(sendings[1].is_received(), Err(SendError::Refused(1)));
+    let mut arrival = mails.next().expect("the fourth").fetch();
+    assert_eq!(arrival.try_fetch(&mut [0; 8]), Err(RecvError::Empty));
+    assert_eq!(sendings[2].is_received(), Ok(false));
+    assert_eq!(arrival.try_fetch(&mut [0; 8]), Ok(8));
+    drop(sendings);
+    let mut rest = Vec::new();
+    assert!(arrival.read_to_end(&mut rest).is_err());
+    drop(arrival);
+    // Whole ones follow, and another announced one.
+    a.send(1, b"next").expect("room");
+    assert_eq!(b.recv().expect("mail").to_vec(), b"next");
+    let mut sending = a.announce(1, b"short").expect("a receiver");
+    let mut arrival = b.recv().expect("an announcement").fetch();
+    assert_eq!(arrival.try_fetch(&mut buffer), Err(RecvError::Empty));
+    assert_eq!(sending.is_received(), Ok(false));
+    assert_eq!((arrival.try_fetch(&mut buffer), &buffer[..5]), (Ok(5), b"short".as_slice()));
+    drop(arrival);
+    assert_eq!(sending.wait(), Ok(()));
+}
+
+#[test]
+fn one_at_a_time_is_fetched() {
+    let (_scratch, a, b) = pair(64);
+    b.set_by_hand(true);
+    let _sendings: Vec<_> =
+        (0..2).map(|seed| a.announce(1, pattern(LONG, seed)).expect("a receiver")).collect();
+    let (first, second) = (b.recv().expect("one"), b.recv().expect("another"));
+    let (mut first, mut second) = (first.fetch(), second.fetch());
+    let mut buffer = [0; 8];
+    assert_eq!(first.try_fetch(&mut buffer), Err(RecvError::Empty));
+    assert_eq!(second.try_fetch(&mut buffer), Err(RecvError::Held(0)));
+    drop(first);
+    assert_eq!(second.try_fetch(&mut buffer), Err(RecvError::Empty));
+    // One that is not fetched by hand would have to wait, too.
+    b.set_by_hand(false);
+    let _third = a.announce(1, pattern(LONG, 3)).expect("a receiver");
+    assert_eq!(b.recv_from_timeout(0, GUARD).err(), Some(RecvError::Held(0)));
+    drop(second);
+    assert_eq!(b.recv_from_timeout(0, Duration::ZERO).err(), Some(RecvError::Timeout));
+}
+
+#[test]
+fn a_buffer_is_filled_without_memory_in_between_or_the_mail_stays() {
+    let (_scratch, a, b) = pair(64);
+    b.set_budget(0);
+    let message = &pattern(LONG, 1);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            a.send(1, message).expect("a receiver");
+            a.send(1, b"small").expect("room");
+            a.send(1, &[]).expect("room");
+        });
+        let mut buffer = vec![0; LONG + 8];
+        let too_small = Err(RecvError::TooSmall { rank: 0, len: LONG as u64 });
+        for _ in 0..2 {
+            assert_eq!(b.recv_into_timeout(0, &mut buffer[..LONG - 1], GUARD), too_small);
+        }
+        assert_eq!(b.recv_into_timeout(0, &mut buffer, GUARD), Ok((0, LONG)));
+        assert!(buffer[..LONG] == *message);
+        assert_eq!(b.recv_into(0, &mut buffer[..4]), Err(RecvError::TooSmall { rank: 0, len: 5 }));
+        assert_eq!((b.recv_into(0, &mut buffer), &buffer[..5]), (Ok((0, 5)), b"small".as_slice()));
+        assert_eq!(b.recv_into(0, &mut []), Ok((0, 0)));
+        assert_eq!(b.recv_into_timeout(2, &mut buffer, Duration::ZERO), Err(RecvError::Timeout));
+    });
+}
+
+#[test]
+fn an_announced_message_of_no_bytes_is_received() {
+    let (_scratch, a, b) = pair(8);
+    for by_hand in [false, true] {
+        b.set_by_hand(by_hand);
+        let mut sending = a.announce(1, []).expect("a receiver");
+        let mail = loop {
+            match b.try_recv() {
+                Ok(mail) => break mail,
+                Err(error) => assert_eq!(error, RecvError::Empty),
+            }
+        };
+        assert_eq!(mail.announced(), by_hand.then_some(0));
+        let mut arrival = mail.fetch();
+        assert_eq!(arrival.fetch(&mut [0; 8]), Ok(0));
+        drop(arrival);
+        assert_eq!(sending.is_received(), Ok(true));
+    }
+}
+
+#[test]
+fn announced_messages_go_on_while_their_sender_waits_for_mail() {
+    let (_scratch, a, b) = pair(8);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let mail = b.recv().expect("mail");
+            assert!(mail.into_vec() == pattern(LONG, 2));
+            b.send(0, b"thanks").expect("room");
+        });
+        let _sending = a.announce(1, pattern(LONG, 2)).expect("a receiver");
+        assert_eq!(a.recv_timeout(GUARD).expect("mail").to_vec(), b"thanks");
+    });
+}
+
+#[test]
+fn a_handler_that_panics_sees_the_announcement_again_or_refuses_what_it_began_with() {
+    let (_scratch, a, b) = pair(8);
+    b.set_by_hand(true);
+    let mut sending = a.announce(1, pattern(LONG, 2)).expect("a receiver");
+    let panicked = thread::scope(|scope| {
+        let b = &b;
+        std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            let _ = scope;
+            let _arrival = b.recv().expect("an announcement").fetch();
+            std::panic::resume_unwind(Box::new(()));
+        }))
+    });
+    assert!(panicked.is_err());
+    assert_eq!(sending.is_received(), Ok(false));
+    let mail = b.try_recv().expect("again");
+    assert!(mail.redelivered() && mail.announced() == Some(LONG as u64));
+    let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        let mut arrival = mail.fetch();
+        assert_eq!(arrival.try_fetch(&mut [0; 8]), Err(RecvError::Empty));
+        std::panic::resume_unwind(Box::new(()));
+    }));
+    assert!(panicked.is_err());
+    assert_eq!(sending.is_received(), Err(SendError::Refused(1)));
+    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+}
+
+#[test]
+fn sixty_four_are_announced_and_one_more_waits() {
+    let (_scratch, a, b) = pair(128);
+    let mut sendings: Vec<_> = (0..64).map(|seed| a.announce(1, [seed; 3]).expect("a receiver")).collect();
+    assert_eq!(a.try_announce(1, [7]).err(), Some(SendError::Full));
+    assert_eq!(a.send_timeout(1, &pattern(LONG, 1), Duration::ZERO), Err(SendError::Timeout));
+    b.set_by_hand(true);
+    drop(b.recv().expect("an announcement"));
+    assert_eq!(sendings[0].is_received(), Err(SendError::Refused(1)));
+    let _more = a.try_announce(1, [7]).expect("room for one");
+    assert_eq!(a.try_announce(1, [7]).err(), Some(SendError::Full));
+}
