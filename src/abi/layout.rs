@@ -6,7 +6,7 @@ use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// The version of this layout.
-pub const ABI: u64 = 13;
+pub const ABI: u64 = 14;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -107,8 +107,8 @@ pub struct Rank {
 /// What a rank's holder does, and where; written by it, for people and as hints to peers.
 #[repr(C)]
 pub struct Activity {
-    /// What its receiver and its sender, in this order, wait for: 0 nothing, 1 anyone, `2 + rank` that rank. The
-    /// receiver's where it sleeps; the sender's, which who waits for its answer looks at, always.
+    /// What its receiver and its sender, in this order, wait for where they sleep: 0 nothing, 1 anyone, `2 + rank` that
+    /// rank. For people.
     pub awaited: [AtomicU64; 2],
     /// Times that a receiver of this rank fell asleep for want of mail.
     pub sleeps: AtomicU64,
@@ -197,7 +197,7 @@ pub struct ConsumerLine {
     pub handed: AtomicU64,
 }
 
-/// The sender's words. All but the last two are counters, for people. Only differences mean anything: a sender that
+/// The sender's words. All but the last three are counters, for people. Only differences mean anything: a sender that
 /// dies may leave one short.
 #[repr(C)]
 pub struct ProducerLine {
@@ -218,6 +218,8 @@ pub struct ProducerLine {
     pub reset_answer: AtomicU64,
     /// The answer: the sequence number from which on the mailbox makes sense.
     pub reset_from: AtomicU64,
+    /// Not 0: the sender waits until a message is acknowledged, as a packed [`Starved`](super::Starved) says.
+    pub starved: AtomicU64,
 }
 
 /// One slot of a mailbox; see `envelope` for its words. Written by the sender.

@@ -20,8 +20,8 @@
 //!  mail lane                             call line   return lane                 cells of the   arenas of the
 //! ┌──────────────────┬──────────────────┬───────────┬─────────────┬─────────────┬──────┬───────┬──────┬───────┐
 //! │ consumer line:   │ producer line:   │           │ consumer    │ producer    │ mail │ return│ mail │ return│
-//! │ head, told, reset│ counters, answer │           │ line        │ line        │ lane:│ lane: │ lane │ lane  │
-//! │ counters; 128 B  │ to reset; 128 B  │ 128 B     │ 128 B       │ 128 B       │ x64 B│128x64B│      │       │
+//! │ head, told, reset│ counters, reset, │           │ line        │ line        │ lane:│ lane: │ lane │ lane  │
+//! │ counters; 128 B  │ starved; 128 B   │ 128 B     │ 128 B       │ 128 B       │ x64 B│128x64B│      │       │
 //! └──────────────────┴──────────────────┴───────────┴─────────────┴─────────────┴──────┴───────┴──────┴───────┘
 //!  receiver           sender             both,       sender        receiver      sender receiver sender receiver
 //!                                        in turns
@@ -53,6 +53,7 @@
 //! | bell | the word that a rank sleeps on, with a bit for each thing that it sleeps for: mail, room |
 //! | fragments | the parts of a message that is too large to lie in a mailbox as a whole |
 //! | reset | a receiver asks for a mailbox that makes sense again, and its sender agrees |
+//! | starved | of a sender: it waits until a message is acknowledged, and has told its receiver which |
 //!
 //! # Invariants
 //!
@@ -72,6 +73,8 @@
 //! - **I7** Bytes of a peer make an `Err`: no panic, no abort, no endless loop, no undefined behaviour.
 //! - **I8** A message that lies in a mailbox as a whole is delivered at least once until it is acknowledged, whichever
 //!   side dies. What was acknowledged is never delivered again. A message in fragments is delivered at most once.
+//! - **I9** A payload is written only where no payload lies that a cell refers to and that is not acknowledged.
+//! - **I10** Nobody sleeps for want of room without having told the one who can give it.
 
 mod counts;
 mod envelope;
@@ -81,6 +84,7 @@ mod order;
 mod padded;
 mod pool;
 mod sections;
+mod starved;
 
 pub use counts::*;
 pub use envelope::*;
@@ -90,3 +94,4 @@ pub use order::*;
 pub use padded::Padded;
 pub use pool::*;
 pub use sections::*;
+pub use starved::Starved;

@@ -68,8 +68,8 @@ impl<'a> Drain<'a> {
     /// The next message, if it is there now and a drain gives it; done with the one before. Never waits. Takes in at most
     /// 32 fragments of a large message.
     ///
-    /// Errors as of a receive from the same source, but [`RecvError::Empty`], which is `None`. The end of a rank is told by
-    /// receives only.
+    /// Errors as of a receive from the same source, but [`RecvError::Empty`], which is `None`. The end of a rank, and that its
+    /// mails are [held](RecvError::Held), is told by receives only.
     #[inline(always)]
     #[expect(clippy::should_implement_trait, reason = "what it gives must go before it is asked again")]
     pub fn next(&mut self) -> Result<Option<Message<'_>>, RecvError> {

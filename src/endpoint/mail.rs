@@ -98,8 +98,8 @@ impl<'a> Mail<'a> {
     /// sleeps; nothing waits, and nothing is said if the caller has ended. Other answers, of up to
     /// [`Region::max_whole`](crate::Region::max_whole) bytes, go through a lane that is the caller's for answers. There is
     /// a cell for each; but one above 48 bytes waits while those that were given before it, and that their caller has not
-    /// looked for, take the room. So two ranks that answer each other at length, and look for no answer meanwhile, may
-    /// wait for ever: [`Mail::reply_timeout`] hands the call back. On an error the call is dropped, and so is a mail that is
+    /// looked for, take the room. A caller that waits for some answer takes in all. So two ranks that answer each other at
+    /// length, and look for no answer meanwhile, may wait for ever: [`Mail::reply_timeout`] hands the call back. On an error the call is dropped, and so is a mail that is
     /// no call: [`ReplyError::NotACall`].
     #[inline(always)]
     pub fn reply(self, bytes: &[u8]) -> Result<(), ReplyError> {

@@ -9,6 +9,7 @@ mod fragments;
 mod holder;
 mod interrupter;
 mod member;
+mod starving;
 mod watch;
 
 pub use by_rank::ByRank;
@@ -16,3 +17,4 @@ pub use bytes::Bytes;
 pub use fragments::{Fragments, Piece, cut};
 pub use interrupter::Interrupter;
 pub use member::Member;
+pub use starving::Starving;

@@ -241,6 +241,7 @@ impl Lane {
             wakes: atomic(),
             reset_answer: atomic(),
             reset_from: atomic(),
+            starved: atomic(),
         };
         let mut stamps = vec![0; cells];
         if start > 0 {

@@ -5,13 +5,14 @@ use crate::error::RecvError;
 use crate::half::Member;
 use crate::rank::Source;
 use crate::ring::Descriptor;
-use crate::wait::{Operation, Step};
+use crate::wait::{Looks, Operation, Step};
 
 /// Takes the next mail from `source`. Takes in fragments on the way.
 pub struct Receive<'a> {
     inbox: &'a Inbox,
     member: &'a Member,
     source: Source,
+    looks: Looks,
     /// The mailbox that has something.
     ready: Option<&'a Incoming>,
     /// The mail, taken, and the mailbox that it lies in.
@@ -21,7 +22,7 @@ pub struct Receive<'a> {
 impl<'a> Receive<'a> {
     #[inline(always)]
     pub fn new(inbox: &'a Inbox, member: &'a Member, source: Source) -> Self {
-        Self { inbox, member, source, ready: None, found: None }
+        Self { inbox, member, source, looks: Looks::default(), ready: None, found: None }
     }
 
     /// Takes what is next in this mailbox; `None` if it was a fragment, or something that was told already.
@@ -46,10 +47,8 @@ impl<'a> Receive<'a> {
     fn tell_held(&self) -> Result<(), RecvError> {
         let Self { inbox, member, source, .. } = *self;
         let held = match source {
-            Source::Rank(rank) => inbox.peers.get(rank).filter(|peer| peer.note_held_up(member)),
-            Source::Anyone => inbox
-                .open_after(NOBODY)
-                .find(|peer| peer.note_held_up(member) && !peer.reported_held.replace(true)),
+            Source::Rank(rank) => inbox.peers.get(rank).filter(|peer| peer.is_held_up(member)),
+            Source::Anyone => inbox.open_after(NOBODY).find(|peer| peer.take_held_up(member)),
         };
         held.map_or(Ok(()), |peer| Err(RecvError::Held(peer.from)))
     }
@@ -68,6 +67,10 @@ impl Operation for Receive<'_> {
         }
         if self.ready.is_none() {
             self.ready = inbox.look(member, source, thorough)?;
+        }
+        // Who polls long is not checked for long.
+        if self.ready.is_none() && !thorough && self.looks.is_due() {
+            self.tell_held()?;
         }
         Ok(self.ready.is_some())
     }
@@ -88,8 +91,7 @@ impl Operation for Receive<'_> {
             Source::Anyone => inbox.ends(member, query)?,
             Source::Rank(rank) => inbox.end(member, rank, query)?,
         };
-        // From anyone that takes a look at each mailbox.
-        if self.ready.is_none() && (query || source != Source::Anyone) {
+        if self.ready.is_none() {
             self.tell_held()?;
         }
         Ok(self.ready.is_some())

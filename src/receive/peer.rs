@@ -21,7 +21,7 @@ use crate::os;
 use crate::rank::Life;
 use crate::ring::{Consumer, Corrupt, Descriptor, Server};
 use crate::sync::{Edge, acquire};
-use crate::wait::pace::{RESPITE, STARVED};
+use crate::wait::pace::RESPITE;
 use core::cell::{Cell as Private, RefCell};
 use std::io;
 use std::time::Instant;
@@ -47,11 +47,8 @@ pub struct Incoming {
     stray: Private<bool>,
     /// What is to be taken again, after it was told that it cuts a message off.
     cutting: Private<Option<u64>>,
-    /// Whether a receive from anyone has said that it is held up.
-    pub reported_held: Private<bool>,
-    /// Since when its sender was seen to wait for room while mails are held here, and which ones these were: from the
-    /// first number up to the second.
-    starved: Private<Option<(Instant, u64, u64)>>,
+    /// The mail of which a receive from anyone has said that it holds its sender up.
+    reported_held: Private<Option<u64>>,
     /// The stamp of the call on the line that was last put back; 0: none was.
     requeued_call: Private<u64>,
     /// What mails that are not whole messages in the mailbox stand for.
@@ -73,8 +70,7 @@ impl Incoming {
             fragments: RefCell::default(),
             stray: false.into(),
             cutting: None.into(),
-            reported_held: false.into(),
-            starved: None.into(),
+            reported_held: None.into(),
             requeued_call: 0.into(),
             kept: Reassembly::default(),
         }

@@ -3,6 +3,7 @@
 mod acknowledge;
 mod block;
 mod reset;
+mod starved;
 
 use super::budget::Budget;
 use super::descriptor::{Descriptor, Lies};

@@ -1,6 +1,7 @@
 //! The writing end.
 
 mod recovery;
+mod starved;
 
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};

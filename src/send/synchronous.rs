@@ -4,9 +4,9 @@ use super::room::is_in_vain;
 use super::{Answer, Outgoing, end_of_taker, ended, living_taker};
 use crate::abi::{CallId, Kind};
 use crate::error::SendError;
-use crate::half::Member;
+use crate::half::{Member, Starving};
 use crate::rank::Source;
-use crate::wait::{Operation, Step};
+use crate::wait::{Looks, Operation, Step};
 
 /// The wait for such a message: first until one more may be under way, and then, once it was sent, for its acknowledgement.
 pub struct Synchronous<'a> {
@@ -16,6 +16,8 @@ pub struct Synchronous<'a> {
     epoch: u64,
     /// Once it was sent.
     id: Option<(u64, CallId)>,
+    looks: Looks,
+    starving: Starving<'a>,
 }
 
 impl<'a> Synchronous<'a> {
@@ -24,7 +26,8 @@ impl<'a> Synchronous<'a> {
         if is_in_vain(member, peer) {
             return Err(SendError::Full);
         }
-        Ok(Self { member, peer, epoch: living_taker(member, peer.to)?, id: None })
+        let epoch = living_taker(member, peer.to)?;
+        Ok(Self { member, peer, epoch, id: None, looks: Looks::default(), starving: Starving::default() })
     }
 
     /// It was sent as message `seq`.
@@ -54,11 +57,16 @@ impl<'a> Synchronous<'a> {
 impl Operation for Synchronous<'_> {
     type Error = SendError;
 
-    fn look(&mut self, _: bool) -> Result<bool, SendError> {
-        match self.id {
-            None => Ok(self.peer.answers.has_credit(self.member, self.peer, self.epoch)?),
-            Some((_, id)) => self.is_acknowledged(id),
+    fn look(&mut self, thorough: bool) -> Result<bool, SendError> {
+        let Self { member, peer, .. } = *self;
+        let Some((seq, id)) = self.id else {
+            return Ok(peer.answers.has_credit(member, peer, self.epoch)?);
+        };
+        let is_acknowledged = self.is_acknowledged(id)?;
+        if !is_acknowledged && (thorough || self.looks.is_due()) {
+            self.starving.tell(member, &peer.record, &peer.producer, seq);
         }
+        Ok(is_acknowledged)
     }
 
     fn check(&mut self, query: bool) -> Result<bool, SendError> {
@@ -91,7 +99,7 @@ impl Operation for Synchronous<'_> {
     }
 
     fn begin_wait(&self) {
-        self.member.announce(Source::Rank(self.peer.to));
+        self.starving.begin();
     }
 
     fn is_in_vain(&self) -> bool {

@@ -77,7 +77,11 @@ impl<'a> Transfer<'a> {
             Stage::Begin => Ok(true),
             Stage::Write(..) => self.room.claim(slack),
             Stage::Acknowledged(seq) | Stage::Delivered(seq) => {
-                self.peer.producer.is_acknowledged(seq).map_err(SendError::from)
+                let is_acknowledged = self.peer.producer.is_acknowledged(seq).map_err(SendError::from);
+                if slack == Slack::Any && is_acknowledged == Ok(false) {
+                    self.room.starve();
+                }
+                is_acknowledged
             }
             Stage::Over => Ok(false),
         };

@@ -40,6 +40,8 @@ pub enum Edge {
     /// Producer's store of its answer to that request → consumer's load of it: carries where the mailbox goes on, and that
     /// nothing of before is stamped.
     ResetAnswer,
+    /// Producer's store of the word that it is starved → consumer's load of it: all that it had sent is there.
+    Starved,
     /// Sender's bit in `opened` → receiver's load of it: the mailbox's pages are reserved, but for the arena's.
     Opened,
     /// Owner's store of a rank's `life` → a peer's load of it: carries the label, and all its mail.
