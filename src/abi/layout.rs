@@ -195,6 +195,9 @@ pub struct ConsumerLine {
     /// A sequence number below which messages may have been handed out by a receiver that died before it
     /// acknowledged them.
     pub handed: AtomicU64,
+    /// Of a mail lane: which message the receiver handed out that had been handed out before, the last such, and how often:
+    /// see [`pack_redelivery`](super::pack_redelivery).
+    pub redelivered: AtomicU64,
 }
 
 /// The sender's words. All but the last three are counters, for people. Only differences mean anything: a sender that

@@ -83,6 +83,7 @@ mod locks;
 mod order;
 mod padded;
 mod pool;
+mod redelivery;
 mod sections;
 mod starved;
 
@@ -93,5 +94,6 @@ pub use locks::*;
 pub use order::*;
 pub use padded::Padded;
 pub use pool::*;
+pub use redelivery::*;
 pub use sections::*;
 pub use starved::Starved;

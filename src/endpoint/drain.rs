@@ -41,9 +41,9 @@ use std::thread::panicking;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// **In a panic** the message in hand is left unread, and comes again marked [`Message::redelivered`]; those before it are
+/// **In a panic** the message in hand is left unread, and comes again, counted by [`Message::redelivered`]; those before it are
 /// acknowledged, and those behind it were not taken. If the process ends, the rank's next holder gets all messages again of
-/// which their sender was not told: up to 16 that this drain was done with. They are marked.
+/// which their sender was not told: up to 16 that this drain was done with. They are counted, too.
 ///
 /// **Cost.** A message of up to 48 bytes costs its cache line and some 100 instructions, copying included; every 16
 /// messages a store to a line that the sender reads, and a system call if it sleeps for want of room. A drain that finds

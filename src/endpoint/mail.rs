@@ -23,7 +23,7 @@ use std::thread::panicking;
 /// ([`core::mem::forget`]) keeps its room, and that of all after it, until then.
 ///
 /// A mail that is dropped while its thread unwinds from a panic is not acknowledged. It is left unread, as by
-/// [`Mail::leave`]: the next receive gives it again, marked [`Message::redelivered`](crate::Message::redelivered), and so a loop that catches panics
+/// [`Mail::leave`]: the next receive gives it again, counted by [`Message::redelivered`](crate::Message::redelivered), and so a loop that catches panics
 /// can acknowledge a message that makes its handler panic. If the endpoint ends with the panic, the rank's next holder
 /// gets it. A destructor that receives during the unwinding gets each mail at most twice.
 ///

@@ -228,6 +228,7 @@ impl Lane {
             head: AtomicU64::new(start),
             reported: atomic(),
             handed: atomic(),
+            redelivered: atomic(),
             wakes: atomic(),
             drops: atomic(),
             reset_request: atomic(),

@@ -49,8 +49,8 @@ pub struct Incoming {
     cutting: Private<Option<u64>>,
     /// The mail of which a receive from anyone has said that it holds its sender up.
     reported_held: Private<Option<u64>>,
-    /// The stamp of the call on the line that was last put back; 0: none was.
-    requeued_call: Private<u64>,
+    /// The stamp of the call on the line that was last put back, and how often it was handed out by then; 0: none was.
+    requeued_call: Private<(u64, u32)>,
     /// What mails that are not whole messages in the mailbox stand for.
     kept: Reassembly,
 }
@@ -71,7 +71,7 @@ impl Incoming {
             stray: false.into(),
             cutting: None.into(),
             reported_held: None.into(),
-            requeued_call: 0.into(),
+            requeued_call: (0, 0).into(),
             kept: Reassembly::default(),
         }
     }
@@ -96,7 +96,7 @@ impl Incoming {
         let descriptor = self.server.take(|| self.next())?;
         // It is one of its sender's turn.
         self.consumer.shorten();
-        Some(descriptor.marked(descriptor.seq == self.requeued_call.get()))
+        Some(descriptor.marked(descriptor.seq == self.requeued_call.get().0))
     }
 
     /// The number of the next message to be received, also where memory is lacking for it: one that was left, or the next
@@ -163,8 +163,12 @@ impl Incoming {
             Some(descriptor) => Ok(Some(descriptor)),
             None => self.sort(member, self.consumer.take(), in_pieces),
         };
-        if taken.is_ok() {
+        if let Ok(descriptor) = &taken {
             self.reported_bar.set(false);
+            if let Some(again) = descriptor.filter(Descriptor::is_redelivered) {
+                // If it ends this process, a successor counts on.
+                self.consumer.tell_redelivered(again.seq);
+            }
         }
         self.settle_state();
         taken

@@ -269,7 +269,7 @@ impl<'a> Collector<'a> {
     pub(super) fn read(&mut self, message: &Message<'_>, piece: Option<Piece>) -> Option<u64> {
         let from = message.from();
         let line = &mut self.lines[from as usize];
-        let (seq, marked) = (message.seq(), message.redelivered());
+        let (seq, marked) = (message.seq(), message.redelivered() > 0);
         let left = line.untouched.iter().position(|place| *place == seq);
         if let Some(at) = left {
             line.untouched.swap_remove(at);
