@@ -3,10 +3,15 @@
 
 mod common;
 
-use common::{Child, GUARD, SHORT, Scratch, pattern, reply, role, wait_until};
-use mailbox::{Config, Endpoint, RecvError, Region, SendError};
+use common::wire::Wire;
+use common::{Child, GUARD, SHORT, Scratch, command, pattern, record, reply, role, wait_until};
+use mailbox::lab::abi::{Bells, MAIL, Rank, Starved};
+use mailbox::lab::sync::Ordering::Relaxed;
+use mailbox::{CallError, Config, Endpoint, Mail, RecvError, Region, SendError, Wait};
 use std::io::Read;
+use std::mem::offset_of;
 use std::thread;
+use std::time::Duration;
 
 const ARENA: u64 = 64 << 10;
 /// Some of these fill the arena long before they fill the cells.
@@ -72,26 +77,93 @@ fn who_receives_from_anyone_is_told_once_and_hears_of_others_all_the_same() {
     });
 }
 
+/// The word in which `from` says to `to` that it waits.
+fn said(wire: &Wire) -> u64 {
+    wire.mailbox.mail.producer.starved.load(Relaxed)
+}
+
+fn wait_until_starved(wire: &Wire) {
+    wait_until("a sender says that it waits", || said(wire) != 0);
+}
+
+/// What there is to receive, which is kept.
+fn take_all(me: &Endpoint) -> Vec<Mail<'_>> {
+    std::iter::from_fn(|| me.try_recv_from(0).ok()).collect()
+}
+
 #[test]
-fn who_never_waits_is_told_too() {
-    for anyone in [false, true] {
-        let (_scratch, [a, b, _c]) = three();
+fn who_never_waits_is_told_at_once() {
+    for how in [Wait::Adaptive, Wait::Block, Wait::Spin] {
+        let (scratch, [a, b, _c]) = three();
+        let wire = Wire::new(&scratch, 0, 1);
+        a.set_wait(how);
         thread::scope(|scope| {
             let sender = scope.spawn(move || (stream(&a, 20), a).0);
-            let held = b.recv().expect("mail");
-            let mut told = None;
-            wait_until("a poller is told", || {
-                let result = if anyone { b.try_recv() } else { b.try_recv_from(0) };
-                told = result.err().filter(|error| *error != RecvError::Empty);
-                told.is_some()
-            });
-            assert_eq!(told, Some(RecvError::Held(0)));
+            wait_until_starved(&wire);
+            let held = take_all(&b);
+            assert!(!held.is_empty());
+            assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Held(0)), "{how:?}");
+            assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Held(0)), "each time");
+            assert_eq!(b.try_recv().err(), Some(RecvError::Held(0)), "from anyone, too");
+            assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "once");
             drop(held);
             while !sender.is_finished() {
                 let _ = b.recv_timeout(SHORT);
             }
             assert_eq!(sender.join().expect("a thread"), Ok(()));
+            assert_eq!(said(&wire), 0, "it waits no more");
         });
+    }
+}
+
+#[test]
+fn who_sleeps_is_rung_by_a_sender_that_waits() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).cells(4));
+    let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
+    (0..4).for_each(|_| a.send(1, b"mail").expect("room"));
+    // As it is while somebody sleeps there who holds them.
+    scratch
+        .patch(record(1) + (offset_of!(Rank, bells) + offset_of!(Bells, word)) as u64, &MAIL.to_ne_bytes());
+    thread::scope(|scope| {
+        let sender = scope.spawn(move || (a.send_timeout(1, b"more", GUARD), a).0);
+        wait_until("its bell is rung", || !scratch.receiver_sleeps(1));
+        (0..5).for_each(|_| drop(b.recv_timeout(GUARD).expect("mail")));
+        assert_eq!(sender.join().expect("a thread"), Ok(()));
+    });
+}
+
+#[test]
+fn a_receiver_that_sleeps_or_polls_when_its_sender_has_no_room_left_is_told() {
+    for how in [Wait::Adaptive, Wait::Block, Wait::Spin] {
+        for anyone in [false, true] {
+            let scratch = Scratch::new();
+            let region = scratch.create(Config::ranks(2));
+            let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
+            b.set_wait(how);
+            a.send(1, b"held").expect("room");
+            thread::scope(|scope| {
+                let receiver = scope.spawn(move || {
+                    let b = b;
+                    let _held = b.recv().expect("mail");
+                    let wait = || if anyone { b.recv() } else { b.recv_from(0) };
+                    // It holds them, too.
+                    let mut more = Vec::new();
+                    loop {
+                        match wait() {
+                            Ok(mail) => more.push(mail),
+                            Err(error) => return (error, more.len()),
+                        }
+                    }
+                });
+                if how == Wait::Block {
+                    scratch.wait_until_receiver_sleeps(1);
+                }
+                (0..2).for_each(|_| a.send(1, b"more").expect("room"));
+                a.send_sync_timeout(1, b"waits", GUARD).expect("its receiver is told");
+                assert_eq!(receiver.join().expect("a thread"), (RecvError::Held(0), 3), "{how:?}");
+            });
+        }
     }
 }
 
@@ -132,7 +204,153 @@ fn second_process() {
     let Some((_, region)) = role() else { return };
     let me = Region::open(region.as_str()).expect("a region").join(1).expect("free");
     reply("ready");
-    while me.send(0, &[1; 200]).is_ok() {}
+    while let Some(command) = command() {
+        match command.as_str() {
+            "fill" => while me.send(0, &[1; 200]).is_ok() {},
+            "send" => me.send(0, b"before").expect("room"),
+            "wait" => me.send_sync(0, b"wait for it").expect("it is acknowledged"),
+            other => panic!("{other}"),
+        }
+        reply("done");
+    }
+}
+
+/// A second process of rank 1 that is stopped while it waits, and the reader of its mailbox to rank 0.
+fn stopped<'a>(scratch: &Scratch, me: &'a Endpoint, commands: [&str; 2]) -> (Child, Vec<Mail<'a>>) {
+    let wire = Wire::new(scratch, 1, 0);
+    let mut sender = Child::start("sender", scratch);
+    assert_eq!(sender.answer(), "ready");
+    if commands[0] != "fill" {
+        assert_eq!(sender.does(commands[0]), "done");
+    }
+    sender.starts(commands[1]);
+    wait_until_starved(&wire);
+    sender.stop();
+    let held = std::iter::from_fn(|| me.try_recv_from(1).ok()).collect();
+    (sender, held)
+}
+
+#[test]
+fn a_sender_that_is_about_to_run_and_take_the_room_that_it_was_given_is_not_held_up() {
+    let scratch = Scratch::new();
+    // A quarter is two cells.
+    let region = scratch.create(Config::ranks(2).cells(8));
+    let me = region.join(0).expect("free");
+    let (mut sender, mut held) = stopped(&scratch, &me, ["fill", "fill"]);
+    assert_eq!(held.len(), 8);
+    assert_eq!(me.try_recv_from(1).err(), Some(RecvError::Held(1)));
+    held.remove(0);
+    for _ in 0..100 {
+        assert_eq!(me.try_recv_from(1).err(), Some(RecvError::Empty), "one cell is free");
+        assert_eq!(me.try_recv().err(), Some(RecvError::Empty));
+    }
+    sender.kill();
+}
+
+#[test]
+fn a_sender_whose_message_is_acknowledged_is_not_held_up_by_one_before_it() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2));
+    let me = region.join(0).expect("free");
+    let (mut sender, mut held) = stopped(&scratch, &me, ["send", "wait"]);
+    assert_eq!(held.len(), 2);
+    assert_eq!(me.try_recv_from(1).err(), Some(RecvError::Held(1)));
+    held.remove(1);
+    for _ in 0..100 {
+        assert_eq!(me.try_recv_from(1).err(), Some(RecvError::Empty), "it is about to go on");
+    }
+    sender.kill();
+}
+
+#[test]
+fn the_word_of_a_life_that_is_over_is_not_its_successors() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).arena(1024));
+    let me = region.join(0).expect("free");
+    let wire = Wire::new(&scratch, 1, 0);
+    let (mut sender, held) = stopped(&scratch, &me, ["fill", "fill"]);
+    sender.kill();
+    assert_eq!(me.recv_from_timeout(1, GUARD).err(), Some(RecvError::PeerDead(1)));
+    let successor = region.join(1).expect("free");
+    let word = said(&wire);
+    let oldest = held.first().expect("mail").seq();
+    assert_eq!(Starved::unpack(word, oldest).map(|starved| starved.seq), Some(oldest), "nobody took it back");
+    assert_eq!(me.recv_from_timeout(1, SHORT).err(), Some(RecvError::Timeout));
+    assert_eq!(successor.try_send(0, &[1; 200]), Err(SendError::Full));
+    assert_eq!(said(&wire), 0, "a successor's own word");
+}
+
+#[test]
+fn a_call_that_waits_does_not_wait_for_a_server_whose_other_half_has_no_room() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).cells(4));
+    let (caller, server) = (region.join(0).expect("free"), region.join(1).expect("free"));
+    let wire = Wire::new(&scratch, 1, 0);
+    let (sender, receiver) = server.split();
+    thread::scope(|scope| {
+        let sending = scope.spawn(move || {
+            (0..5).for_each(|_| sender.send_timeout(0, b"mail", GUARD).expect("room"));
+            sender
+        });
+        wait_until_starved(&wire);
+        let asleep = &scratch;
+        let answering = scope.spawn(move || {
+            let call = receiver.recv_timeout(GUARD).expect("a call");
+            // The caller had all the time to be told.
+            asleep.wait_until_receiver_sleeps(0);
+            call.reply(b"yes").expect("an answer");
+            receiver
+        });
+        caller.set_wait(Wait::Block);
+        assert_eq!(caller.call_timeout(1, b"?", GUARD).map(|reply| reply.to_vec()), Ok(b"yes".to_vec()));
+        (0..5).for_each(|_| drop(caller.recv().expect("mail")));
+        drop((sending.join().expect("a thread"), answering.join().expect("a thread")));
+    });
+}
+
+#[test]
+fn a_call_that_waits_takes_in_the_answers_that_its_server_has_no_room_behind() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).arena(1024));
+    let (caller, server) = (region.join(0).expect("free"), region.join(1).expect("free"));
+    let on_line = caller.try_call(1, b"last").expect("room");
+    let calls: Vec<_> = (0..20).map(|_| caller.try_call(1, b"long").expect("room")).collect();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            let last = server.recv().expect("a call");
+            for number in 0..20 {
+                let call = server.recv().expect("a call");
+                assert_eq!(call.reply_timeout(&pattern(500, number), GUARD).map_err(|e| e.error()), Ok(()));
+            }
+            last.reply(b"done").expect("room");
+        });
+        assert_eq!(on_line.reply_timeout(GUARD).map(|reply| reply.to_vec()), Ok(b"done".to_vec()));
+        for (number, call) in calls.into_iter().enumerate() {
+            assert_eq!(call.reply().map(|reply| reply.to_vec()), Ok(pattern(500, number)));
+        }
+    });
+}
+
+#[test]
+fn whatever_a_sender_says_costs_its_receiver_an_error_at_most() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2));
+    let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
+    let wire = Wire::new(&scratch, 0, 1);
+    a.send(1, b"held").expect("room");
+    let held = b.recv().expect("mail");
+    for word in (0..64).flat_map(|bit| [1 << bit, u64::MAX << bit, !(1 << bit), (1 << bit) | 1]) {
+        wire.mailbox.mail.producer.starved.store(word, Relaxed);
+        let told = b.try_recv_from(0).err();
+        assert!([Some(RecvError::Held(0)), Some(RecvError::Empty)].contains(&told), "{word:#x}: {told:?}");
+        let told = b.try_recv().err();
+        assert!([Some(RecvError::Held(0)), Some(RecvError::Empty)].contains(&told), "{word:#x}: {told:?}");
+        let told = b.call_timeout(0, b"?", Duration::ZERO).map(|_| ()).err();
+        assert!([Some(CallError::Held), Some(CallError::Timeout)].contains(&told), "{word:#x}: {told:?}");
+    }
+    drop(held);
+    a.send(1, b"more").expect("room");
+    assert_eq!(b.try_recv().expect("mail").to_vec(), b"more");
 }
 
 #[test]
@@ -142,6 +360,7 @@ fn nothing_keeps_a_sender_from_sending_that_was_killed_while_it_waited_for_room(
     let me = region.join(0).expect("free");
     let mut sender = Child::start("fill", &scratch);
     assert_eq!(sender.answer(), "ready");
+    sender.starts("fill");
     scratch.wait_until_sender_sleeps(1);
     let mut held = vec![me.recv_timeout(GUARD).expect("mail")];
     sender.kill();

@@ -17,7 +17,7 @@
 use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::lab::abi::{Activity, Bells, Control, Identity, Rank};
-use mailbox::lab::abi::{CallId, Cell, INLINE, Kind, Location, MAIL};
+use mailbox::lab::abi::{CallId, Cell, INLINE, Kind, Location, MAIL, Starved};
 use mailbox::lab::memory::{self, Lane, TransferSlot};
 use mailbox::lab::os::{File, Locker, end_of_ringer, have_barriers};
 use mailbox::lab::rank::Registry;
@@ -26,10 +26,10 @@ use mailbox::lab::ring::{Caller, Server};
 use mailbox::lab::ring::{Consumer, Descriptor, Producer, PushError, Slack, Slot, Source, Target};
 use mailbox::lab::sync::Edge::{
     Answer as Answered, Ask, Block, Changes, Consumed, Head, Life, Produced, ResetAnswer, ResetRequest,
-    RingerFence, Serving, SleeperFence, Stamp, Wanted,
+    RingerFence, Serving, SleeperFence, Stamp, Starved as StarvedEdge, Wanted,
 };
 use mailbox::lab::sync::Mutant::{
-    self, Acquire, Blind, Busy, Claim, Clear, Exit, Fence, Lock, Release, Shared,
+    self, Acquire, Anew, Blind, Busy, Claim, Clear, Exit, Fence, Lock, Release, Shared,
 };
 use mailbox::lab::sync::{AtomicU32, AtomicU64, Ordering, set_mutant};
 use mailbox::lab::wait::{Deadline, Interrupted, Operation, Step, Waiter};
@@ -877,6 +877,85 @@ fn a_sender_that_sleeps_is_woken_by_each_of_two_receivers() {
         let send = move || {
             send_once_woken(&to_one, &bells);
             send_once_woken(&to_other, &bells);
+        };
+        side_by_side(turn, send, receive);
+    });
+}
+
+/// Says that this producer, which has just found no room, waits.
+fn starve(sender: &Sender) {
+    let seq = sender.producer.seen_head();
+    sender.producer.starve(Starved { seq, epoch: 1, is_alone: true });
+}
+
+/// The message that the producer waits for, if that is held.
+fn held_up(receiver: &Receiver) -> Option<u64> {
+    let seq = receiver.consumer.starved()?.seq;
+    receiver.consumer.holds(seq).then_some(seq)
+}
+
+#[test]
+fn who_is_told_that_a_sender_waits_sees_all_that_it_sent_before() {
+    check(None, &[Release(StarvedEdge), Acquire(StarvedEdge)], |turn| {
+        let (sender, receiver) = lane(2, 128, 0);
+        sender.send(8);
+        let send = move || {
+            sender.send(8);
+            assert_eq!(sender.draft(8).unwrap_err(), PushError::Full);
+            starve(&sender);
+        };
+        let receive = move || {
+            let held = receiver.try_recv().expect("it was sent");
+            if held_up(&receiver) == Some(held.seq) {
+                assert!(receiver.consumer.is_ready(), "there is something to take");
+            }
+        };
+        side_by_side(turn, send, receive);
+    });
+}
+
+#[test]
+fn nobody_is_told_that_a_sender_waits_which_has_room() {
+    check(None, &[Anew], |turn| {
+        let (sender, receiver) = lane(2, 128, 0);
+        sender.send_all([8, 8]);
+        let send = move || {
+            if sender.draft(8).is_err() {
+                starve(&sender);
+            }
+        };
+        let receive = move || {
+            let held = [receiver.recv(), receiver.recv()];
+            receiver.acknowledge(&held[0]);
+            assert_eq!(held_up(&receiver), None, "a cell is free");
+        };
+        side_by_side(turn, send, receive);
+    });
+}
+
+#[test]
+fn a_receiver_that_sleeps_is_woken_when_what_it_holds_leaves_no_room() {
+    check(Some(3), &BELL, |turn| {
+        let (sender, receiver) = lane(2, 128, 0);
+        sender.send_all([8, 8]);
+        let (senders, receivers) = (bells(), bells());
+        let (mine, theirs) = (senders.clone(), receivers.clone());
+        let send = move || {
+            let slot = sleep(room_bell(&mine), || match sender.draft(8) {
+                Ok(slot) => Some(slot),
+                Err(_) => {
+                    starve(&sender);
+                    Ringer::register().ring(mail(&theirs));
+                    None
+                }
+            });
+            sender.producer.publish(&slot);
+        };
+        let receive = move || {
+            let held = [receiver.recv(), receiver.recv()];
+            assert_eq!(sleep(mail(&receivers), || held_up(&receiver)), 0);
+            receiver.acknowledge(&held[0]);
+            Ringer::register().ring(room_bell(&senders));
         };
         side_by_side(turn, send, receive);
     });

@@ -5,6 +5,7 @@ mod common;
 
 use common::{Child, GUARD, Scratch, command, pattern, reply, role};
 use mailbox::{CallError, Config, Endpoint, Mail, RecvError};
+use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
@@ -63,12 +64,12 @@ fn a_mail_in_hand_comes_again_and_can_be_acknowledged() {
             });
             for attempt in 0..3 {
                 let mail = b.recv_timeout(GUARD).expect("mail");
-                assert_eq!((mail.to_vec(), mail.redelivered()), (message.clone(), attempt > 0));
+                assert_eq!((mail.to_vec(), mail.redelivered()), (message.clone(), attempt));
                 drop_in_panic(mail);
             }
             drop(b.recv_timeout(GUARD).expect("mail"));
             let next = b.recv_timeout(GUARD).expect("mail");
-            assert_eq!((next.to_vec(), next.redelivered()), (b"next".to_vec(), false));
+            assert_eq!((next.to_vec(), next.redelivered()), (b"next".to_vec(), 0));
             drop(next);
             let _a = sender.join().expect("a thread");
             assert_eq!(scratch.open().inspect().mailboxes[0].unread, 0, "all is acknowledged");
@@ -84,7 +85,7 @@ fn a_call_in_hand_comes_again_and_is_answered() {
         let call = a.try_call(1, &pattern(len, 1)).expect("room");
         for attempt in 0..3 {
             let mail = b.recv().expect("a call");
-            assert_eq!((mail.is_call(), mail.redelivered()), (true, attempt > 0));
+            assert_eq!((mail.is_call(), mail.redelivered()), (true, attempt));
             drop_in_panic(mail);
         }
         assert!(matches!(call.try_reply(), Ok(None)), "nobody has dropped it");
@@ -92,7 +93,7 @@ fn a_call_in_hand_comes_again_and_is_answered() {
         assert_eq!(*call.reply_timeout(GUARD).expect("an answer"), *b"done");
         let next = a.try_call(1, &pattern(len, 2)).expect("room");
         let mail = b.recv().expect("a call");
-        assert!(!mail.redelivered(), "another one");
+        assert_eq!(mail.redelivered(), 0, "another one");
         drop(mail);
         assert_eq!(next.reply_timeout(GUARD).err(), Some(CallError::Dropped));
     }
@@ -137,7 +138,7 @@ fn a_batch_settles_what_was_done_and_leaves_the_rest() {
     assert_eq!(a.try_recv().expect("mail").to_vec(), b"done with two");
     for number in 2..5 {
         let mail = b.recv().expect("mail");
-        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], number == 2));
+        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], u32::from(number == 2)));
     }
 }
 
@@ -151,7 +152,7 @@ fn mails_in_hand_are_given_again_in_order() {
     });
     for number in 0..4 {
         let mail = b.recv().expect("mail");
-        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], number < 3));
+        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], u32::from(number < 3)));
     }
 }
 
@@ -198,7 +199,7 @@ fn the_successor_of_who_panicked_has_the_mail_in_hand_marked() {
     assert_eq!(a.recv_from(1).err(), Some(RecvError::PeerDead(1)));
     let b = region.join(1).expect("free");
     let mail = b.recv().expect("mail");
-    assert_eq!((mail.to_vec(), mail.redelivered()), (b"in hand".to_vec(), true));
+    assert_eq!((mail.to_vec(), mail.redelivered()), (b"in hand".to_vec(), 1));
     drop(mail);
     assert_eq!(b.recv().expect("mail").to_vec(), b"not yet received");
 }
@@ -218,10 +219,10 @@ fn who_leaves_cleanly_has_its_successor_marked_what_it_had_and_no_more() {
     for number in 0..100 {
         let mail = b.recv().expect("mail");
         // The second one, which was acknowledged behind one that was not, comes again, too.
-        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], number < 3));
+        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], u32::from(number < 3)));
     }
     a.send(1, b"new").expect("room");
-    assert!(!b.recv().expect("mail").redelivered());
+    assert_eq!(b.recv().expect("mail").redelivered(), 0);
 }
 
 #[test]
@@ -238,7 +239,7 @@ fn who_is_killed_has_its_successor_marked_what_it_may_have_had() {
         .map(|number| {
             let mail = b.recv().expect("mail");
             assert_eq!(mail.to_vec(), [number]);
-            mail.redelivered()
+            mail.redelivered() > 0
         })
         .collect();
     let marked = marks.iter().take_while(|mark| **mark).count();
@@ -256,10 +257,10 @@ fn who_is_killed_in_a_batch_has_its_successor_marked_what_it_had() {
     assert_eq!(child.does("batch"), "in it");
     child.kill();
     let b = region.join(1).expect("free");
-    // What it acknowledged was not told to anybody.
+    // What it acknowledged was not told to anybody. One it had left, and had again.
     for number in 0..5 {
         let mail = b.recv().expect("mail");
-        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], true));
+        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], if number == 3 { 2 } else { 1 }));
     }
 }
 
@@ -273,11 +274,11 @@ fn what_was_sent_after_a_successor_had_looked_is_not_marked() {
     assert_eq!(child.does("hold 1"), "1");
     child.kill();
     let b = region.join(1).expect("free");
-    assert!(b.recv().expect("mail").redelivered());
+    assert_eq!(b.recv().expect("mail").redelivered(), 1);
     (0..100u8).for_each(|number| a.send(1, &[number]).expect("room"));
     for number in 0..100 {
         let mail = b.recv().expect("mail");
-        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], false));
+        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], 0));
     }
 }
 
@@ -288,7 +289,65 @@ fn what_was_never_received_is_not_marked_for_a_first_life() {
     let a = region.join(0).expect("free");
     (0..100u8).for_each(|number| a.send(1, &[number]).expect("room"));
     let b = region.join(1).expect("free");
-    assert!((0..100).all(|_| !b.recv().expect("mail").redelivered()));
+    assert!((0..100).all(|_| b.recv().expect("mail").redelivered() == 0));
+}
+
+#[test]
+fn a_message_that_kills_each_receiver_is_counted() {
+    // In its cell, and in the arena; behind mail that was acknowledged, and behind mail that is held.
+    for (len, acknowledged, held) in [(5, 0, 0), (1000, 3, 0), (5, 3, 2)] {
+        let scratch = Scratch::new();
+        let region = scratch.create(Config::ranks(2).arena(1 << 16));
+        let a = region.join(0).expect("free");
+        (0..acknowledged + held).for_each(|_| a.send(1, b"harmless").expect("room"));
+        let poison = pattern(len, 1);
+        a.send(1, &poison).expect("room");
+        a.send(1, b"behind it").expect("room");
+        for life in 0..3 {
+            let mut child = Child::start("takes", &scratch);
+            if life == 0 {
+                assert_eq!(child.does(&format!("acknowledge {acknowledged}")), "done");
+            }
+            // Of those that it does not end with no more is known than that they came before.
+            let mut counts = vec![life.min(1); held];
+            counts.push(life);
+            assert_eq!(child.does(&format!("counts {}", held + 1)), format!("{counts:?}"));
+            child.kill();
+        }
+        let b = region.join(1).expect("free");
+        let _held: Vec<_> = (0..held).map(|_| b.recv().expect("mail")).collect();
+        let mail = b.recv().expect("mail");
+        assert_eq!((mail.to_vec(), mail.redelivered()), (poison, 3));
+        drop(mail);
+        assert!(b.recv().expect("mail").redelivered() <= 1, "nobody had it");
+    }
+}
+
+#[test]
+fn what_is_left_is_counted_here_and_by_a_successor() {
+    let (_scratch, [a, b]) = two();
+    let region = a.region().clone();
+    (0..100u8).for_each(|number| a.send(1, &[number]).expect("room"));
+    for count in 0..5 {
+        let mail = b.recv().expect("mail");
+        assert_eq!((mail.to_vec(), mail.redelivered()), (vec![0], count));
+        mail.leave();
+    }
+    drop(b);
+    let b = region.join(1).expect("free");
+    let mail = b.recv().expect("mail");
+    assert_eq!((mail.to_vec(), mail.redelivered()), (vec![0], 5));
+    // Of more than so many no more is known than that they came before.
+    let mut held: Vec<_> = (1..100).map(|_| b.recv().expect("mail")).collect();
+    for count in 0..3 {
+        assert!(held.iter().skip(60).all(|mail| (count.min(1)..=count).contains(&mail.redelivered())));
+        assert!(held.iter().take(60).all(|mail| mail.redelivered() == count));
+        held.drain(..).for_each(Mail::leave);
+        held = (1..100).map(|_| b.recv().expect("mail")).collect();
+    }
+    drop((mail, held));
+    a.send(1, b"new").expect("room");
+    assert_eq!(b.recv().expect("mail").redelivered(), 0);
 }
 
 #[test]
@@ -300,12 +359,36 @@ fn a_senseless_mark_means_nothing() {
         let a = region.join(0).expect("free");
         (0..10u8).for_each(|number| a.send(1, &[number]).expect("room"));
         let geometry = Geometry { protocol: 0, ranks: 2, cells: 4096, arena: ARENA, max_message: 1 << 30 };
-        let handed = std::mem::offset_of!(ConsumerLine, handed) as u64;
-        scratch.patch(geometry.mailbox(0, 1) + handed, &garbage.to_ne_bytes());
+        for word in [offset_of!(ConsumerLine, handed), offset_of!(ConsumerLine, redelivered)] {
+            scratch.patch(geometry.mailbox(0, 1) + word as u64, &garbage.to_ne_bytes());
+        }
         let b = region.join(1).expect("free");
         for number in 0..10 {
             let mail = b.recv().expect("mail");
-            assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], false), "{garbage:#x}");
+            assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], 0), "{garbage:#x}");
+        }
+    }
+}
+
+#[test]
+fn a_senseless_count_is_wrong_and_no_more() {
+    use mailbox::lab::abi::{ConsumerLine, Geometry};
+    for garbage in [u64::MAX, u64::MAX << 40, 1 << 40, (1 << 40) - 1] {
+        let scratch = Scratch::new();
+        let region = scratch.create(Config::ranks(2).arena(ARENA));
+        let a = region.join(0).expect("free");
+        (0..10u8).for_each(|number| a.send(1, &[number]).expect("room"));
+        let mut child = Child::start("takes", &scratch);
+        assert_eq!(child.does("hold 1"), "1");
+        child.kill();
+        let geometry = Geometry { protocol: 0, ranks: 2, cells: 4096, arena: ARENA, max_message: 1 << 30 };
+        let word = geometry.mailbox(0, 1) + offset_of!(ConsumerLine, redelivered) as u64;
+        scratch.patch(word, &garbage.to_ne_bytes());
+        let b = region.join(1).expect("free");
+        for number in 0..10 {
+            let mail = b.recv().expect("mail");
+            assert_eq!(mail.to_vec(), [number], "{garbage:#x}");
+            assert!(number > 0 || mail.redelivered() > 0);
         }
     }
 }
@@ -324,6 +407,18 @@ fn second_process() {
             me.recv().expect("mail").leave();
             held.extend((0..2).map(|_| me.recv().expect("mail")));
             reply("in it");
+            continue;
+        }
+        if let Some(count) = command.strip_prefix("acknowledge ") {
+            (0..count.parse().expect("a number")).for_each(|_| drop(me.recv().expect("mail")));
+            reply("done");
+            continue;
+        }
+        if let Some(count) = command.strip_prefix("counts ") {
+            let first = held.len();
+            held.extend((0..count.parse().expect("a number")).map(|_| me.recv().expect("mail")));
+            let counts: Vec<_> = held[first..].iter().map(|mail| mail.redelivered()).collect();
+            reply(&format!("{counts:?}"));
             continue;
         }
         let count: usize = command.strip_prefix("hold ").and_then(|n| n.parse().ok()).expect("hold N");

@@ -127,7 +127,7 @@ fn the_end_of_its_receiver_is_told_and_its_successor_has_it() {
         }
         let b = scratch.open().join(1).expect("a free rank");
         let mail = b.recv().expect("mail");
-        assert!(mail.redelivered() && mail.to_vec() == b"late");
+        assert_eq!((mail.to_vec(), mail.redelivered()), (b"late".to_vec(), 1));
         drop(mail);
         // That acknowledgement is of nothing that is waited for.
         thread::scope(|scope| {
@@ -150,7 +150,7 @@ fn a_panic_acknowledges_nothing() {
                 panic::resume_unwind(Box::new(()));
             }));
             assert!(result.is_err());
-            assert!(b.recv().expect("the same").redelivered());
+            assert_eq!(b.recv().expect("the same").redelivered(), 1);
             b
         });
         a.send_sync(1, b"twice").expect("it is received");

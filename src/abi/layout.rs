@@ -6,7 +6,7 @@ use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// The version of this layout.
-pub const ABI: u64 = 14;
+pub const ABI: u64 = 15;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -110,8 +110,8 @@ pub struct Rank {
 /// What a rank's holder does, and where; written by it, for people and as hints to peers.
 #[repr(C)]
 pub struct Activity {
-    /// What its receiver and its sender, in this order, wait for: 0 nothing, 1 anyone, `2 + rank` that rank. The
-    /// receiver's where it sleeps; the sender's, which who waits for its answer looks at, always.
+    /// What its receiver and its sender, in this order, wait for where they sleep: 0 nothing, 1 anyone, `2 + rank` that
+    /// rank. For people.
     pub awaited: [AtomicU64; 2],
     /// Times that a receiver of this rank fell asleep for want of mail.
     pub sleeps: AtomicU64,
@@ -226,9 +226,12 @@ pub struct ConsumerLine {
     /// A sequence number below which messages may have been handed out by a receiver that died before it
     /// acknowledged them.
     pub handed: AtomicU64,
+    /// Of a mail lane: which message the receiver handed out that had been handed out before, the last such, and how often:
+    /// see [`pack_redelivery`](super::pack_redelivery).
+    pub redelivered: AtomicU64,
 }
 
-/// The sender's words. All but the last two are counters, for people. Only differences mean anything: a sender that
+/// The sender's words. All but the last three are counters, for people. Only differences mean anything: a sender that
 /// dies may leave one short.
 #[repr(C)]
 pub struct ProducerLine {
@@ -246,6 +249,8 @@ pub struct ProducerLine {
     pub reset_answer: AtomicU64,
     /// The answer: the sequence number from which on the mailbox makes sense.
     pub reset_from: AtomicU64,
+    /// Not 0: the sender waits until a message is acknowledged, as a packed [`Starved`](super::Starved) says.
+    pub starved: AtomicU64,
 }
 
 /// One slot of a mailbox; see `envelope` for its words. Written by the sender.

@@ -20,8 +20,8 @@
 //!  mail lane                             call line   return lane                 cells of the   arenas of the
 //! ┌──────────────────┬──────────────────┬───────────┬─────────────┬─────────────┬──────┬───────┬──────┬───────┐
 //! │ consumer line:   │ producer line:   │           │ consumer    │ producer    │ mail │ return│ mail │ return│
-//! │ head, told, reset│ counters, answer │           │ line        │ line        │ lane:│ lane: │ lane │ lane  │
-//! │ counters; 128 B  │ to reset; 128 B  │ 128 B     │ 128 B       │ 128 B       │ x64 B│128x64B│      │       │
+//! │ head, told, reset│ counters, reset, │           │ line        │ line        │ lane:│ lane: │ lane │ lane  │
+//! │ counters; 128 B  │ starved; 128 B   │ 128 B     │ 128 B       │ 128 B       │ x64 B│128x64B│      │       │
 //! └──────────────────┴──────────────────┴───────────┴─────────────┴─────────────┴──────┴───────┴──────┴───────┘
 //!  receiver           sender             both,       sender        receiver      sender receiver sender receiver
 //!                                        in turns
@@ -54,6 +54,7 @@
 //! | announced | of a message: its cell says how long it is, and its bytes go through a ring once its receiver wants them |
 //! | transfer slot | two lines of a mailbox, and a ring of 256 KiB: where announced messages go, one at a time; see `ring::transfer` |
 //! | reset | a receiver asks for a mailbox that makes sense again, and its sender agrees |
+//! | starved | of a sender: it waits until a message is acknowledged, and has told its receiver which |
 //!
 //! # Invariants
 //!
@@ -73,6 +74,8 @@
 //! - **I7** Bytes of a peer make an `Err`: no panic, no abort, no endless loop, no undefined behaviour.
 //! - **I8** A message that lies in a mailbox as a whole is delivered at least once until it is acknowledged, whichever
 //!   side dies. What was acknowledged is never delivered again. An announced message is delivered at most once.
+//! - **I9** A payload is written only where no payload lies that a cell refers to and that is not acknowledged.
+//! - **I10** Nobody sleeps for want of room without having told the one who can give it.
 
 mod counts;
 mod envelope;
@@ -81,7 +84,9 @@ mod locks;
 mod order;
 mod padded;
 mod pool;
+mod redelivery;
 mod sections;
+mod starved;
 
 pub use counts::*;
 pub use envelope::*;
@@ -90,4 +95,6 @@ pub use locks::*;
 pub use order::*;
 pub use padded::Padded;
 pub use pool::*;
+pub use redelivery::*;
 pub use sections::*;
+pub use starved::Starved;

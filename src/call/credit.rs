@@ -1,6 +1,6 @@
 //! A wait until one more call may be under way.
 
-use super::starved::Starved;
+use super::held::HeldUp;
 use crate::error::{CallError, SendError};
 use crate::half::Member;
 use crate::rank::Source;
@@ -14,14 +14,18 @@ pub struct Credit<'a> {
     pub sender: &'a Member,
     pub peer: &'a Outgoing,
     pub epoch: u64,
-    pub starved: Starved,
+    pub held_up: HeldUp<'a>,
 }
 
 impl Operation for Credit<'_> {
     type Error = CallError;
 
     fn look(&mut self, _: bool) -> Result<bool, CallError> {
-        Ok(self.peer.answers.has_credit(self.sender, self.peer, self.epoch)?)
+        let has_credit = self.peer.answers.has_credit(self.sender, self.peer, self.epoch)?;
+        if !has_credit {
+            self.held_up.check_now_and_then()?;
+        }
+        Ok(has_credit)
     }
 
     fn check(&mut self, query: bool) -> Result<bool, CallError> {
@@ -35,13 +39,17 @@ impl Operation for Credit<'_> {
             return Err(SendError::Full.into());
         }
         match end {
-            None => self.starved.check(self.member, self.peer).map(|()| false),
+            None => self.held_up.check().map(|()| false),
             Some(end) => Err(ended(self.peer.to, end).into()),
         }
     }
 
     fn step(&mut self) -> Result<Step, CallError> {
         Ok(Step::Done)
+    }
+
+    fn begin_wait(&self) {
+        self.held_up.begin();
     }
 
     fn is_in_vain(&self) -> bool {

@@ -3,13 +3,13 @@
 
 mod credit;
 mod errors;
+mod held;
 mod reply;
-mod starved;
 
 pub use reply::Reply;
 
 use credit::Credit;
-use starved::Starved;
+use held::HeldUp;
 
 use crate::abi::{CallId, Kind, Location};
 use crate::endpoint::{Endpoint, Halves, Receiver, Sender};
@@ -155,7 +155,8 @@ impl<'a> Call<'a> {
         let (sending, _) = sender.parts();
         if !peer.answers.has_credit(sending, peer, epoch)? {
             let halves = Halves { sending: Some(sender.parts()), receiving: Some(receiver.parts()) };
-            let mut credit = Credit { member, sender: sending, peer, epoch, starved: Starved::default() };
+            let held_up = HeldUp::new(sender, receiver, peer);
+            let mut credit = Credit { member, sender: sending, peer, epoch, held_up };
             if !halves.drive(member, deadline, &mut credit)? {
                 return Err(if deadline.is_now() { SendError::Full.into() } else { CallError::Timeout });
             }
@@ -220,7 +221,8 @@ impl<'a> Call<'a> {
     #[inline(never)]
     fn drive(&self, deadline: Deadline) -> Result<Option<Reply>, CallError> {
         let (member, _) = self.receiver.parts();
-        let mut waiting = Waiting { call: self, reply: None, starved: Starved::default() };
+        let held_up = HeldUp::new(self.sender, self.receiver, self.peer);
+        let mut waiting = Waiting { call: self, reply: None, held_up };
         self.halves().drive(member, deadline, &mut waiting)?;
         Ok(waiting.reply)
     }
@@ -339,7 +341,7 @@ impl<'a> Call<'a> {
 struct Waiting<'a, 'c> {
     call: &'a Call<'c>,
     reply: Option<Reply>,
-    starved: Starved,
+    held_up: HeldUp<'a>,
 }
 
 impl Operation for Waiting<'_, '_> {
@@ -347,19 +349,26 @@ impl Operation for Waiting<'_, '_> {
 
     fn look(&mut self, _: bool) -> Result<bool, CallError> {
         self.reply = self.call.look()?;
+        if self.reply.is_none() {
+            self.held_up.check_now_and_then()?;
+        }
         Ok(self.reply.is_some())
     }
 
     fn check(&mut self, query: bool) -> Result<bool, CallError> {
         self.reply = self.call.check_server(query)?;
         if self.reply.is_none() {
-            self.starved.check(self.call.receiver.parts().0, self.call.peer)?;
+            self.held_up.check()?;
         }
         Ok(self.reply.is_some())
     }
 
     fn step(&mut self) -> Result<Step, CallError> {
         Ok(Step::Done)
+    }
+
+    fn begin_wait(&self) {
+        self.held_up.begin();
     }
 
     fn fall_asleep(&self) {

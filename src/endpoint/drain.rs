@@ -41,9 +41,9 @@ use std::thread::panicking;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// **In a panic** the message in hand is left unread, and comes again marked [`Message::redelivered`]; those before it are
+/// **In a panic** the message in hand is left unread, and comes again, counted by [`Message::redelivered`]; those before it are
 /// acknowledged, and those behind it were not taken. If the process ends, the rank's next holder gets all messages again of
-/// which their sender was not told: up to 16 that this drain was done with. They are marked.
+/// which their sender was not told: up to 16 that this drain was done with. They are counted, too.
 ///
 /// **Cost.** A message of up to 48 bytes costs its cache line and some 100 instructions, copying included; every 16
 /// messages a store to a line that the sender reads, and a system call if it sleeps for want of room. A drain that finds
@@ -68,8 +68,8 @@ impl<'a> Drain<'a> {
     /// The next message, if it is there now and a drain gives it; done with the one before. Never waits. Takes in at most
     /// 2 MiB of an announced message.
     ///
-    /// Errors as of a receive from the same source, but [`RecvError::Empty`], which is `None`. The end of a rank is told by
-    /// receives only.
+    /// Errors as of a receive from the same source, but [`RecvError::Empty`], which is `None`. The end of a rank, and that its
+    /// mails are [held](RecvError::Held), is told by receives only.
     #[inline(always)]
     #[expect(clippy::should_implement_trait, reason = "what it gives must go before it is asked again")]
     pub fn next(&mut self) -> Result<Option<Message<'_>>, RecvError> {

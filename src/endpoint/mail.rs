@@ -24,7 +24,7 @@ use std::thread::panicking;
 /// ([`core::mem::forget`]) keeps its room, and that of all after it, until then.
 ///
 /// A mail that is dropped while its thread unwinds from a panic is not acknowledged. It is left unread, as by
-/// [`Mail::leave`]: the next receive gives it again, marked [`Message::redelivered`](crate::Message::redelivered), and so a loop that catches panics
+/// [`Mail::leave`]: the next receive gives it again, counted by [`Message::redelivered`](crate::Message::redelivered), and so a loop that catches panics
 /// can acknowledge a message that makes its handler panic. If the endpoint ends with the panic, the rank's next holder
 /// gets it. A destructor that receives during the unwinding gets each mail at most twice.
 ///
@@ -146,8 +146,8 @@ impl<'a> Mail<'a> {
     /// sleeps; nothing waits, and nothing is said if the caller has ended. Other answers, of up to
     /// [`Region::max_whole`](crate::Region::max_whole) bytes, go through a lane that is the caller's for answers. There is
     /// a cell for each; but one above 48 bytes waits while those that were given before it, and that their caller has not
-    /// looked for, take the room. So two ranks that answer each other at length, and look for no answer meanwhile, may
-    /// wait for ever: [`Mail::reply_timeout`] hands the call back. On an error the call is dropped, and so is a mail that is
+    /// looked for, take the room. A caller that waits for some answer takes in all. So two ranks that answer each other at
+    /// length, and look for no answer meanwhile, may wait for ever: [`Mail::reply_timeout`] hands the call back. On an error the call is dropped, and so is a mail that is
     /// no call: [`ReplyError::NotACall`].
     #[inline(always)]
     pub fn reply(self, bytes: &[u8]) -> Result<(), ReplyError> {

@@ -38,12 +38,31 @@ impl Message<'_> {
         epoch_of(self.descriptor.envelope().epoch, now)
     }
 
-    /// Whether it may have been received before, and not acknowledged: by this endpoint, which [left](crate::Mail::leave) it or
-    /// panicked with it in hand, or by an earlier holder of the rank that died. False for what certainly was not. Of mails
-    /// that an earlier holder that died left unread, or that came before this endpoint first looked for mail, up to 32 of
-    /// each sender may be marked that it had not received.
-    pub fn redelivered(&self) -> bool {
-        self.descriptor.is_redelivered()
+    /// How often it may have been received before, and not acknowledged: by this endpoint, which [left](crate::Mail::leave)
+    /// it or panicked with it in hand, or by earlier holders of the rank that died. 0 for what certainly was not. A message
+    /// that ends each process that receives it is recognised by it, and can be acknowledged instead of handled:
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, b"poison")?;
+    /// # for _ in 0..3 { me.recv()?.leave(); }
+    /// let mail = me.recv()?;
+    /// if mail.redelivered() >= 3 {
+    ///     eprintln!("message {} of rank {} is set aside", mail.seq(), mail.from());
+    /// }
+    /// # assert_eq!(mail.redelivered(), 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// The count goes on over lives for the message of each sender that a dead holder received last of those that were not
+    /// new to it: the one that it had in hand if it handles one at a time. For others, and for more than 64 of a sender at
+    /// once, it may be less than it was, but not 0. Of mails that an earlier holder that died left unread, or that came
+    /// before this endpoint first looked for mail, up to 32 of each sender may have a 1 that it had not received. The count
+    /// of a call ends with this endpoint.
+    pub fn redelivered(&self) -> u32 {
+        self.peer.redeliveries(&self.descriptor)
     }
 
     /// Its length in bytes.

@@ -138,7 +138,7 @@ impl Receiver {
     /// [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] once for each life of another rank that ended, when there
     /// is no mail of it; [`RecvError::Corrupt`] once for a mailbox that makes no sense, and the others go on.
     /// [`RecvError::Held`] once where mails that this endpoint holds keep a sender from sending; also from calls that do
-    /// not wait, every 64th time.
+    /// not wait.
     /// [`RecvError::Interrupted`] ends a wait. Where nobody could ever send it is [`RecvError::Empty`].
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
         self.mail(Source::Anyone, Deadline::Never, None)

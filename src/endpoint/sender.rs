@@ -23,7 +23,8 @@ use std::time::Instant;
 /// arena, where payload above 48 bytes lies, is reserved part by part, by the first message that goes to each. Where there
 /// is no memory for a further part, messages wait for those that the mailbox has; it is [`SendError::NoSpace`] if it has none.
 ///
-/// A full mailbox: `try_` calls return [`SendError::Full`], the others wait until the receiver makes room; both
+/// A full mailbox: `try_` calls return [`SendError::Full`], the others wait until the receiver makes room, and tell it that
+/// they do, so that it does not wait for them ([`RecvError::Held`](crate::RecvError::Held)); both
 /// return [`SendError::PeerLeft`] or [`SendError::PeerDead`] once they find that it cannot, whoever waits at
 /// most 75 ms later, `try_` calls at most 64 calls later. Room in one's own mailbox is waited for only by a
 /// half, as long as there is the other one.

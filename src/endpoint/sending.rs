@@ -64,6 +64,7 @@ impl<'a> Sending<'a> {
             return outcome.map(|()| true);
         }
         let result = self.sender.drive(&mut self.synchronous, deadline, self.receiving);
+        self.synchronous.end_wait();
         match result {
             Ok(true) => self.outcome = Some(Ok(())),
             Ok(false) | Err(SendError::Interrupted | SendError::NoSpace) => {}

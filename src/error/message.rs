@@ -91,8 +91,9 @@ pub enum CallError {
     /// An [`Interrupter`](crate::Interrupter) ended the wait; otherwise as [`CallError::Timeout`].
     #[error("interrupted")]
     Interrupted,
-    /// The server waits for room in its mailbox to this rank, or for this rank to take an announced message, and has done so for
-    /// 50 ms of this wait. Receive its mail; the call goes on.
+    /// The server does nothing before mail of it is received and acknowledged: it waits for room in its mailbox to this
+    /// rank, for this rank to take an announced message, or for its acknowledgement. Receive its mail; the call goes on. A call
+    /// that does not wait is not told.
     #[error("the server waits for its mail to be received")]
     Held,
     /// There is no memory for the answer, or none behind it. It stays where it is, and the call goes on.
@@ -164,8 +165,9 @@ pub enum RecvError {
         /// The mail's length in bytes.
         len: u64,
     },
-    /// Mails of this rank that this endpoint holds keep the next from coming: they fill the cells, that rank has waited
-    /// for 50 ms for them, or one is being [fetched](crate::Arrival) and another is to be. Drop them. A receive from anyone says so once, and goes on.
+    /// A mail of this rank that this endpoint holds keeps the next from coming: such mails fill the cells, that rank waits
+    /// until the oldest is acknowledged, or one is being [fetched](crate::Arrival) and another is to be. Drop them. It is told
+    /// at once, when nothing else of that rank is there. A receive from anyone says so once, and goes on.
     #[error("mails of rank {0} that are held keep its next from coming")]
     Held(u32),
     /// An announced message is longer than what is left of this endpoint's budget for such messages

@@ -300,7 +300,7 @@ impl Member {
         }
     }
 
-    /// Says whom the wait is for that begins; not for people alone: see `is_awaited_by`.
+    /// This half falls asleep: says whom it waits for.
     pub fn announce(&self, whom: Source) {
         if self.is_holder() {
             self.record.activity.awaited[self.half as usize].store(whom.to_word(), Relaxed);
@@ -311,11 +311,6 @@ impl Member {
     pub fn fall_asleep_for_mail(&self, whom: Source) {
         self.announce(whom);
         count(&self.record.activity.sleeps, 1);
-    }
-
-    /// Whether the rank whose record this is seems to wait for room in its mailbox to this one.
-    pub fn is_awaited_by(&self, peer: &Rank) -> bool {
-        peer.activity.awaited[Half::Sender as usize].load(Relaxed) == Source::Rank(self.rank).to_word()
     }
 
     pub fn interrupter(&self) -> Interrupter {

@@ -8,9 +8,11 @@ mod claim;
 mod holder;
 mod interrupter;
 mod member;
+mod starving;
 mod watch;
 
 pub use by_rank::ByRank;
 pub use bytes::Bytes;
 pub use interrupter::Interrupter;
 pub use member::Member;
+pub use starving::Starving;

@@ -228,6 +228,7 @@ impl Lane {
             head: AtomicU64::new(start),
             reported: atomic(),
             handed: atomic(),
+            redelivered: atomic(),
             wakes: atomic(),
             drops: atomic(),
             reset_request: atomic(),
@@ -240,6 +241,7 @@ impl Lane {
             wakes: atomic(),
             reset_answer: atomic(),
             reset_from: atomic(),
+            starved: atomic(),
         };
         let mut stamps = vec![0; cells];
         if start > 0 {

@@ -197,6 +197,11 @@ impl Inbox {
         self.peers.get(rank)
     }
 
+    /// Whether `rank` says that it does nothing before this one receives and acknowledges mail of it that is there.
+    pub fn keeps_waiting(&self, member: &Member, rank: u32) -> bool {
+        self.peer(member, rank).is_some_and(|peer| peer.waits_for_us(member))
+    }
+
     /// `rank`, if it has mail.
     fn look_at(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
         if !self.peers.reaches(rank) {

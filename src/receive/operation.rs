@@ -5,7 +5,7 @@ use crate::error::RecvError;
 use crate::half::Member;
 use crate::rank::Source;
 use crate::ring::Descriptor;
-use crate::wait::{Operation, Step};
+use crate::wait::{Looks, Operation, Step};
 
 /// Takes the next mail from `source`. Takes in announced messages on the way.
 pub struct Receive<'a> {
@@ -14,6 +14,7 @@ pub struct Receive<'a> {
     source: Source,
     /// Whether an announcement is a mail by itself.
     by_hand: bool,
+    looks: Looks,
     /// The mailbox that has something.
     ready: Option<&'a Incoming>,
     /// The mail, taken, and the mailbox that it lies in.
@@ -23,7 +24,8 @@ pub struct Receive<'a> {
 impl<'a> Receive<'a> {
     #[inline(always)]
     pub fn new(inbox: &'a Inbox, member: &'a Member, source: Source) -> Self {
-        Self { inbox, member, source, by_hand: inbox.by_hand.get(), ready: None, found: None }
+        let by_hand = inbox.by_hand.get();
+        Self { inbox, member, source, by_hand, looks: Looks::default(), ready: None, found: None }
     }
 
     /// The same, where an announcement is a mail by itself.
@@ -53,10 +55,8 @@ impl<'a> Receive<'a> {
     fn tell_held(&self) -> Result<(), RecvError> {
         let Self { inbox, member, source, .. } = *self;
         let held = match source {
-            Source::Rank(rank) => inbox.peers.get(rank).filter(|peer| peer.note_held_up(member)),
-            Source::Anyone => inbox
-                .open_after(NOBODY)
-                .find(|peer| peer.note_held_up(member) && !peer.reported_held.replace(true)),
+            Source::Rank(rank) => inbox.peers.get(rank).filter(|peer| peer.is_held_up(member)),
+            Source::Anyone => inbox.open_after(NOBODY).find(|peer| peer.take_held_up(member)),
         };
         held.map_or(Ok(()), |peer| Err(RecvError::Held(peer.from)))
     }
@@ -75,6 +75,10 @@ impl Operation for Receive<'_> {
         }
         if self.ready.is_none() {
             self.ready = inbox.look(member, source, thorough)?;
+        }
+        // Who polls long is not checked for long.
+        if self.ready.is_none() && !thorough && self.looks.is_due() {
+            self.tell_held()?;
         }
         Ok(self.ready.is_some())
     }
@@ -95,8 +99,7 @@ impl Operation for Receive<'_> {
             Source::Anyone => inbox.ends(member, query)?,
             Source::Rank(rank) => inbox.end(member, rank, query)?,
         };
-        // From anyone that takes a look at each mailbox.
-        if self.ready.is_none() && (query || source != Source::Anyone) {
+        if self.ready.is_none() {
             self.tell_held()?;
         }
         Ok(self.ready.is_some())

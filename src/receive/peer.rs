@@ -22,7 +22,7 @@ use crate::os;
 use crate::rank::Life;
 use crate::ring::{Consumer, Corrupt, Descriptor, Server, Target};
 use crate::sync::{Edge, acquire};
-use crate::wait::pace::{RESPITE, STARVED};
+use crate::wait::pace::RESPITE;
 use core::cell::{Cell as Private, RefCell};
 use std::io;
 use std::time::Instant;
@@ -50,13 +50,10 @@ pub struct Incoming {
     has_ring: Private<bool>,
     /// The announced message that is under way.
     arriving: RefCell<Option<Arriving>>,
-    /// Whether a receive from anyone has said that it is held up.
-    pub reported_held: Private<bool>,
-    /// Since when its sender was seen to wait for room while mails are held here, and which ones these were: from the
-    /// first number up to the second.
-    starved: Private<Option<(Instant, u64, u64)>>,
-    /// The stamp of the call on the line that was last put back; 0: none was.
-    requeued_call: Private<u64>,
+    /// The mail of which a receive from anyone has said that it holds its sender up.
+    reported_held: Private<Option<u64>>,
+    /// The stamp of the call on the line that was last put back, and how often it was handed out by then; 0: none was.
+    requeued_call: Private<(u64, u32)>,
     /// Announced messages that came.
     kept: Assembled,
 }
@@ -85,9 +82,8 @@ impl Incoming {
             mailbox,
             has_ring: false.into(),
             arriving: RefCell::default(),
-            reported_held: false.into(),
-            starved: None.into(),
-            requeued_call: 0.into(),
+            reported_held: None.into(),
+            requeued_call: (0, 0).into(),
             kept: Assembled::default(),
         }
     }
@@ -123,7 +119,7 @@ impl Incoming {
         let descriptor = self.server.take(|| self.next())?;
         // It is one of its sender's turn.
         self.consumer.shorten();
-        Some(descriptor.marked(descriptor.seq == self.requeued_call.get()))
+        Some(descriptor.marked(descriptor.seq == self.requeued_call.get().0))
     }
 
     /// The number of the next message to be received, also where memory is lacking for it: one that was left, or the next
@@ -195,8 +191,12 @@ impl Incoming {
         } else {
             self.sort(member, self.consumer.take(), by_hand)
         };
-        if taken.is_ok() {
+        if let Ok(descriptor) = &taken {
             self.reported_bar.set(false);
+            if let Some(again) = descriptor.filter(Descriptor::is_redelivered) {
+                // If it ends this process, a successor counts on.
+                self.consumer.tell_redelivered(again.seq);
+            }
         }
         self.settle_state();
         taken

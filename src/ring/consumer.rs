@@ -2,7 +2,9 @@
 
 mod acknowledge;
 mod block;
+mod redeliveries;
 mod reset;
+mod starved;
 
 use super::budget::Budget;
 use super::descriptor::{Descriptor, Lies};
@@ -13,6 +15,7 @@ use crate::memory::{self, Lane};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
 use core::cell::Cell as Private;
 use core::ops::Range;
+use redeliveries::Redeliveries;
 
 /// How far ahead a consumer asks for cells: more than the processor overlaps by itself, and a stream is as
 /// fast as lines travel rather than as long as one travels.
@@ -42,6 +45,8 @@ pub struct Consumer {
     unread: SeqSet,
     /// Below it, messages may have been handed out before.
     handed: Private<u64>,
+    /// How often.
+    redeliveries: Redeliveries,
     /// The shared word: below it, a successor takes messages for handed out.
     claimed: Private<u64>,
     /// Bytes of the arena in those that were retired and not settled.
@@ -68,9 +73,10 @@ impl Consumer {
         // It may be ahead of what was sent: nobody had what is sent from now on.
         let is_there = |seq: &u64| cell(&lane, *seq).stamp.load(Relaxed) == seq.wrapping_add(1);
         let ahead = (0..claimed.wrapping_sub(head)).map(|ahead| head.wrapping_add(ahead));
-        let handed = head.wrapping_add(ahead.take_while(is_there).count() as u64);
+        let count = ahead.take_while(is_there).count() as u64;
         Self {
-            handed: handed.into(),
+            handed: head.wrapping_add(count).into(),
+            redeliveries: Redeliveries::recall(&lane, head, count),
             claimed: claimed.into(),
             head: head.into(),
             next: head.into(),
@@ -173,13 +179,6 @@ impl Consumer {
     /// Whether message `seq` may have been handed out before.
     pub fn is_handed(&self, seq: u64) -> bool {
         (self.handed.get().wrapping_sub(seq) as i64) > 0
-    }
-
-    /// Says that message `seq` was handed out.
-    pub fn note_handed(&self, seq: u64) {
-        if !self.is_handed(seq) {
-            self.handed.set(seq.wrapping_add(1));
-        }
     }
 
     /// Lets `take_new` take one message fewer than `grant` did.

@@ -2,6 +2,7 @@
 
 mod announce;
 mod recovery;
+mod starved;
 
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};

@@ -31,8 +31,10 @@ impl SeqSet {
 
     /// Whether `seq` is in.
     pub fn has(&self, seq: u64) -> bool {
-        let (word, bit) = self.bit(seq);
-        self.any() && word.get() & bit != 0
+        self.any() && {
+            let (word, bit) = self.bit(seq);
+            word.get() & bit != 0
+        }
     }
 
     fn bit(&self, seq: u64) -> (&Private<u64>, u64) {

@@ -2,7 +2,7 @@
 
 use super::{Outgoing, ended};
 use crate::error::SendError;
-use crate::half::Member;
+use crate::half::{Member, Starving};
 use crate::rank::Source;
 use crate::ring::{Slack, Slot, count};
 use crate::wait::pace::{PATIENT_POLLS, POLL_PAUSES};
@@ -20,11 +20,12 @@ pub struct Room<'a> {
     is_full: bool,
     /// The slot, once there is one.
     pub slot: Option<Slot>,
+    starving: Starving<'a>,
 }
 
 impl<'a> Room<'a> {
     pub fn new(member: &'a Member, peer: &'a Outgoing, len: usize) -> Self {
-        Self { member, peer, len, looks: 0, is_full: false, slot: None }
+        Self { member, peer, len, looks: 0, is_full: false, slot: None, starving: Starving::default() }
     }
 
     /// As `new`, for a call that does not wait: it takes any room at once.
@@ -60,11 +61,21 @@ impl<'a> Room<'a> {
                 self.is_full = true;
                 count(&producer.counters().full, 1);
             }
+            // Where it insists on more it may be about to take what there is.
+            if slack == Slack::Any {
+                self.starve();
+            }
             return Ok(false);
         };
         self.peer.tell_reset()?;
         self.slot = Some(slot);
         Ok(true)
+    }
+
+    /// Tells the receiver that the mailbox as it was last seen leaves no way on.
+    pub fn starve(&self) {
+        let producer = &self.peer.producer;
+        self.starving.tell(self.member, &self.peer.record, producer, producer.seen_head());
     }
 }
 
@@ -94,8 +105,7 @@ impl Operation for Room<'_> {
     }
 
     fn begin_wait(&self) {
-        // Its receiver sees from it that mails which it holds keep this sender waiting.
-        self.member.announce(Source::Rank(self.peer.to));
+        self.starving.begin();
     }
 
     fn fall_asleep(&self) {

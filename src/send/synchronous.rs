@@ -4,10 +4,10 @@ use super::room::is_in_vain;
 use super::{Answer, Outgoing, end_of_taker, ended, living_taker};
 use crate::abi::{CallId, Kind};
 use crate::error::SendError;
-use crate::half::Member;
+use crate::half::{Member, Starving};
 use crate::rank::Source;
 use crate::ring::count;
-use crate::wait::{Operation, Step};
+use crate::wait::{Looks, Operation, Step};
 
 /// The wait for such a message: first until one more may be under way, and then, once it was sent, for its
 /// acknowledgement.
@@ -19,6 +19,8 @@ pub struct Synchronous<'a> {
     /// Once it was sent.
     sent: Option<Sent<'a>>,
     is_done: bool,
+    looks: Looks,
+    starving: Starving<'a>,
 }
 
 /// A message that was sent.
@@ -36,7 +38,9 @@ impl<'a> Synchronous<'a> {
         if is_in_vain(member, peer) {
             return Err(SendError::Full);
         }
-        Ok(Self { member, peer, epoch: living_taker(member, peer.to)?, sent: None, is_done: false })
+        let epoch = living_taker(member, peer.to)?;
+        let (looks, starving) = (Looks::default(), Starving::default());
+        Ok(Self { member, peer, epoch, sent: None, is_done: false, looks, starving })
     }
 
     /// It was sent as message `seq`.
@@ -58,6 +62,11 @@ impl<'a> Synchronous<'a> {
         self.peer.answers.expect(seq, self.epoch);
         self.sent = Some(Sent { seq, id: CallId::of_message(seq), announced });
         self.is_done = false;
+    }
+
+    /// Its thread waits no more, for now: what it told its receiver does not hold any longer.
+    pub fn end_wait(&mut self) {
+        self.starving = Starving::default();
     }
 
     /// How far it went: whether there was anything to do for it.
@@ -126,14 +135,17 @@ impl Announcing<'_> {
 impl Operation for Synchronous<'_> {
     type Error = SendError;
 
-    fn look(&mut self, _: bool) -> Result<bool, SendError> {
-        match self.sent {
-            None => {
-                self.is_done = self.peer.answers.has_credit(self.member, self.peer, self.epoch)?;
-                Ok(self.is_done)
-            }
-            Some(sent) => self.go_on(sent),
+    fn look(&mut self, thorough: bool) -> Result<bool, SendError> {
+        let Self { member, peer, .. } = *self;
+        let Some(sent) = self.sent else {
+            self.is_done = peer.answers.has_credit(member, peer, self.epoch)?;
+            return Ok(self.is_done);
+        };
+        let is_any = self.go_on(sent)?;
+        if !is_any && (thorough || self.looks.is_due()) {
+            self.starving.tell(member, &peer.record, &peer.producer, sent.seq);
         }
+        Ok(is_any)
     }
 
     fn check(&mut self, query: bool) -> Result<bool, SendError> {
@@ -166,7 +178,7 @@ impl Operation for Synchronous<'_> {
     }
 
     fn begin_wait(&self) {
-        self.member.announce(Source::Rank(self.peer.to));
+        self.starving.begin();
     }
 
     fn is_in_vain(&self) -> bool {

@@ -48,6 +48,8 @@ pub enum Edge {
     Produced,
     /// Receiver's count of what it took from there → sender's load of it: the bytes may be written again.
     Consumed,
+    /// Producer's store of the word that it is starved → consumer's load of it: all that it had sent is there.
+    Starved,
     /// Sender's bit in `opened` → receiver's load of it: the mailbox's pages are reserved, but for the arena's.
     Opened,
     /// Owner's store of a rank's `life` → a peer's load of it: carries the label, and all its mail.

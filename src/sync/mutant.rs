@@ -31,6 +31,8 @@ pub enum Mutant {
     Barrier,
     /// The mode of a bell is changed after the last barrier.
     Late,
+    /// A starved producer names the head that is there now, not the one that left it no room.
+    Anew,
 }
 
 #[cfg(loom)]

@@ -35,7 +35,7 @@ pub const CALL_PAUSES: u32 = 2;
 
 /// How long an adaptive wait polls before it sleeps: about what a sleep and a wake-up cost together.
 pub const PATIENCE: Duration = Duration::from_micros(50);
-/// Looks between two readings of the clock.
+/// Looks between two readings of the clock, and between two that look for more.
 pub const LOOKS: u32 = 16;
 /// Readings of the clock before the processor is offered for the first time: a reply that is on its way is taken as it
 /// comes.
@@ -76,9 +76,6 @@ pub const PATIENT_POLLS: u32 = 64;
 /// Pauses before each of these polls: a poll takes the line of `head` away from a receiver that writes it with each
 /// message.
 pub const POLL_PAUSES: u32 = 64;
-/// How long a sender seems to wait for room that held mails take until the receiver is told: the sender may have found
-/// some just before.
-pub const STARVED: Duration = Duration::from_millis(50);
 
 // --- Turns of senders ----------------------------------------------------------------------------------------------
 

@@ -61,13 +61,25 @@ impl Incoming {
         bytes
     }
 
+    /// How often a mail that was taken may have been handed out before.
+    pub fn redeliveries(&self, descriptor: &Descriptor) -> u32 {
+        if !descriptor.is_redelivered() {
+            0
+        } else if descriptor.is_on_line() {
+            self.requeued_call.get().1
+        } else {
+            self.consumer.redeliveries(descriptor.seq)
+        }
+    }
+
     /// Leaves a mail unread that was handed out.
     #[cold]
     pub fn requeue(&self, descriptor: &Descriptor) {
+        let count = self.redeliveries(descriptor).saturating_add(1);
         if descriptor.is_on_line() {
-            self.requeued_call.set(descriptor.seq);
+            self.requeued_call.set((descriptor.seq, count));
         } else {
-            self.consumer.note_handed(descriptor.seq);
+            self.consumer.note_handed(descriptor.seq, count);
             // It comes before the message for which memory is lacking.
             self.lift_bar(true, true);
         }

@@ -3,7 +3,7 @@
 use super::Incoming;
 use crate::abi::{CallId, INLINE, Kind, Rank};
 use crate::error::SendError;
-use crate::half::Member;
+use crate::half::{Member, Starving};
 use crate::memory::Lane;
 use crate::rank::Source;
 use crate::ring::{Corrupt, Descriptor, Producer, Slack, Slot};
@@ -103,6 +103,7 @@ pub struct Answering<'a> {
     bytes: &'a [u8],
     /// Where it goes, once there is room.
     slot: Option<Slot>,
+    starving: Starving<'a>,
 }
 
 impl<'a> Answering<'a> {
@@ -114,7 +115,7 @@ impl<'a> Answering<'a> {
         kind: Kind,
         bytes: &'a [u8],
     ) -> Self {
-        Self { member, peer, call, kind, bytes, slot: None }
+        Self { member, peer, call, kind, bytes, slot: None, starving: Starving::default() }
     }
 
     /// Claims room for it, if there is some; whether there is.
@@ -137,6 +138,10 @@ impl<'a> Answering<'a> {
         if self.slot.is_none() && len <= INLINE {
             // No honest caller has asked so often.
             return Err(SendError::Corrupt);
+        }
+        if self.slot.is_none() {
+            // A caller that waits for whatever answer takes in those that are there.
+            self.starving.tell(member, &peer.record, producer, producer.seen_head());
         }
         Ok(self.slot.is_some())
     }
@@ -202,6 +207,10 @@ impl Operation for Answering<'_> {
 
     fn pauses(&self) -> u32 {
         POLL_PAUSES
+    }
+
+    fn begin_wait(&self) {
+        self.starving.begin();
     }
 
     fn fall_asleep(&self) {

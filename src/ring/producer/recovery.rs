@@ -58,6 +58,10 @@ impl Producer {
     fn at(lane: Lane, epoch: u64, head: u64, tail: u64) -> Self {
         let cells = lane.cells.len() as u64;
         let line = &lane.producer;
+        if line.starved.load(Relaxed) != 0 {
+            // Of a life that ended while it waited.
+            line.starved.store(0, Relaxed);
+        }
         let (counted_bytes, counted) =
             unpack_bytes(line.bytes.load(Relaxed), line.counted.load(Relaxed), cells);
         let since = (0..).map(|ahead| {

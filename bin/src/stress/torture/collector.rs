@@ -271,7 +271,7 @@ impl<'a> Collector<'a> {
     pub(super) fn read(&mut self, message: &Message<'_>) -> Option<u64> {
         self.bytes.resize(message.len(), 0);
         message.copy_to(&mut self.bytes);
-        self.judge(message.from(), message.seq(), message.redelivered())
+        self.judge(message.from(), message.seq(), message.redelivered() > 0)
     }
 
     /// Judges the message that was copied, and that came in this place; its number, if it has one.

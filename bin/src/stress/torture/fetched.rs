@@ -13,7 +13,7 @@ const PART: usize = 4000;
 impl Collector<'_> {
     /// Fetches an announced message, or refuses it half-way, and judges it.
     pub(super) fn fetch(&mut self, mail: Mail<'_>) -> Result<(), Failure> {
-        let (from, seq, marked) = (mail.from(), mail.seq(), mail.redelivered());
+        let (from, seq, marked) = (mail.from(), mail.seq(), mail.redelivered() > 0);
         let mut arrival = mail.fetch();
         self.bytes.clear();
         let enough = self.random.random_ratio(1, 16).then(|| self.random.random_range(0..arrival.len()));

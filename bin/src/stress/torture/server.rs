@@ -90,7 +90,7 @@ impl<'a> Server<'a> {
         if let Some(at) = again.iter().position(|again| again.number == number) {
             again.swap_remove(at);
             self.book.count(self.rank, Count::Again, 1);
-            if !call.redelivered() {
+            if call.redelivered() == 0 {
                 self.book.fail(self.rank, from, number, Count::Unmarked);
             }
             return Some(number);

@@ -1,0 +1,78 @@
+//! What a sender says that waits for its receiver; pure.
+//!
+//! ```text
+//! ┌───────────┬──────────┬─────────────┬───────────────┐
+//! │ number:40 │ epoch:22 │ is alone: 1 │ is starved: 1 │
+//! └───────────┴──────────┴─────────────┴───────────────┘
+//! ```
+
+const STARVED: u64 = 1;
+const ALONE: u64 = 1 << 1;
+const EPOCH_SHIFT: u32 = 2;
+const EPOCH_MASK: u64 = (1 << 22) - 1;
+const SEQ_SHIFT: u32 = 24;
+const SEQ_MASK: u64 = (1 << 40) - 1;
+
+/// A sender waits until one of its messages is acknowledged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Starved {
+    /// The number of that message.
+    pub seq: u64,
+    /// The sender's epoch.
+    pub epoch: u64,
+    /// Whether the thread that waits has the rank to itself: so the rank answers no call meanwhile.
+    pub is_alone: bool,
+}
+
+impl Starved {
+    /// The word that says so; never 0, which says that nothing is waited for.
+    pub const fn pack(self) -> u64 {
+        let alone = if self.is_alone { ALONE } else { 0 };
+        self.seq << SEQ_SHIFT | (self.epoch & EPOCH_MASK) << EPOCH_SHIFT | alone | STARVED
+    }
+
+    /// What a word says to a receiver whose oldest message is `head`: the message is the first from there on whose number
+    /// ends so.
+    pub const fn unpack(word: u64, head: u64) -> Option<Self> {
+        if word & STARVED == 0 {
+            return None;
+        }
+        let ahead = (word >> SEQ_SHIFT).wrapping_sub(head) & SEQ_MASK;
+        Some(Self {
+            seq: head.wrapping_add(ahead),
+            epoch: word >> EPOCH_SHIFT & EPOCH_MASK,
+            is_alone: word & ALONE != 0,
+        })
+    }
+
+    /// Whether the sender's life of this epoch says so, not one before it.
+    pub const fn is_of(self, epoch: u64) -> bool {
+        (self.epoch ^ epoch) & EPOCH_MASK == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_names_the_message_the_life_and_whether_it_is_alone() {
+        for head in [0, 5, SEQ_MASK, u64::MAX - 1] {
+            for (ahead, epoch, is_alone) in [(0, 1, true), (1, EPOCH_MASK + 3, false), (4095, 0, true)] {
+                let said = Starved { seq: head.wrapping_add(ahead), epoch, is_alone };
+                assert_ne!(said.pack(), 0);
+                let read = Starved::unpack(said.pack(), head).expect("it is starved");
+                assert_eq!((read.seq, read.is_alone), (said.seq, is_alone));
+                assert!(read.is_of(epoch) && !read.is_of(epoch + 1));
+            }
+        }
+        assert_eq!(Starved::unpack(0, 7), None);
+        assert_eq!(Starved::unpack(u64::MAX - 1, 7), None);
+    }
+
+    #[test]
+    fn a_message_that_is_acknowledged_is_not_the_oldest_again() {
+        let said = Starved { seq: 7, epoch: 1, is_alone: true }.pack();
+        assert_eq!(Starved::unpack(said, 8).expect("it is starved").seq, 7 + (1 << 40));
+    }
+}

@@ -1,0 +1,45 @@
+//! A server that waits for its caller.
+
+use crate::endpoint::{Receiver, Sender};
+use crate::error::CallError;
+use crate::send::Outgoing;
+use crate::wait::Looks;
+use core::cell::Cell as Private;
+
+/// A wait for a server, which may itself wait for this rank, that receives nothing meanwhile.
+pub struct HeldUp<'a> {
+    sender: &'a Sender,
+    receiver: &'a Receiver,
+    peer: &'a Outgoing,
+    /// Whether a thread waits: one that does not may receive meanwhile.
+    waits: Private<bool>,
+    looks: Looks,
+}
+
+impl<'a> HeldUp<'a> {
+    pub fn new(sender: &'a Sender, receiver: &'a Receiver, peer: &'a Outgoing) -> Self {
+        Self { sender, receiver, peer, waits: false.into(), looks: Looks::default() }
+    }
+
+    /// The thread begins to wait.
+    pub fn begin(&self) {
+        self.waits.set(true);
+    }
+
+    /// As `check`, for one of many looks.
+    pub fn check_now_and_then(&self) -> Result<(), CallError> {
+        if self.looks.is_due() { self.check() } else { Ok(()) }
+    }
+
+    /// Gives the room for its answers back that the server waits for; says that it waits for mail to be received. Its words
+    /// may lie; then this is wrong, and no more.
+    pub fn check(&self) -> Result<(), CallError> {
+        if !self.waits.get() {
+            return Ok(());
+        }
+        let Self { sender, receiver, peer, .. } = *self;
+        peer.answers.relieve(sender.parts().0, peer);
+        let (member, inbox) = receiver.parts();
+        if inbox.keeps_waiting(member, peer.to) { Err(CallError::Held) } else { Ok(()) }
+    }
+}

@@ -1,0 +1,59 @@
+//! How often a message was handed out before.
+
+use super::Consumer;
+use crate::abi::{pack_redelivery, unpack_redelivery};
+use crate::memory::Lane;
+use crate::sync::Ordering::Relaxed;
+use core::cell::RefCell;
+
+/// The most messages of which more is known than that they may have been handed out once.
+const KNOWN: usize = 64;
+
+/// How often messages may have been handed out before, by their numbers, where that may be more than once.
+#[derive(Default)]
+pub(super) struct Redeliveries(RefCell<Vec<(u64, u32)>>);
+
+impl Redeliveries {
+    /// What the last life says of one of the `count` messages from `head` on, which it may have handed out.
+    pub fn recall(lane: &Lane, head: u64, count: u64) -> Self {
+        let word = lane.consumer.redelivered.load(Relaxed);
+        // It handed it out itself, too, or was about to.
+        let recalled = unpack_redelivery(word, head, count).map(|(seq, count)| (seq, count + 1));
+        Self(RefCell::new(recalled.into_iter().collect()))
+    }
+}
+
+impl Consumer {
+    /// How often message `seq`, which was handed out before, may have been; perhaps too few, but once.
+    pub fn redeliveries(&self, seq: u64) -> u32 {
+        let known = self.redeliveries.0.borrow();
+        known.iter().find(|(of, _)| *of == seq).map_or(1, |(_, count)| *count)
+    }
+
+    /// Says that message `seq` was handed out so often.
+    pub fn note_handed(&self, seq: u64, count: u32) {
+        if !self.is_handed(seq) {
+            self.handed.set(seq.wrapping_add(1));
+        }
+        let mut known = self.redeliveries.0.borrow_mut();
+        if let Some((_, redeliveries)) = known.iter_mut().find(|(of, _)| *of == seq) {
+            *redeliveries = count;
+        } else if count > 1 {
+            let head = self.head.get();
+            known.retain(|(of, _)| of.wrapping_sub(head) as i64 >= 0);
+            if known.len() < KNOWN {
+                known.push((seq, count));
+            }
+        }
+    }
+
+    /// Tells a successor that message `seq` is handed out once more; before it is.
+    ///
+    /// The word is about the last such message: the one that is in hand if this process ends with it. What it said of another
+    /// is lost to the successor, but not to this life. Relaxed: the successor sees it with the rank's lock, and garbage makes
+    /// a count wrong, no more.
+    pub fn tell_redelivered(&self, seq: u64) {
+        let word = pack_redelivery(seq, self.redeliveries(seq));
+        self.lane.consumer.redelivered.store(word, Relaxed);
+    }
+}

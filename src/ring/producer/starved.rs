@@ -1,0 +1,27 @@
+//! A producer that waits for its consumer, and says so.
+
+use super::Producer;
+use crate::abi::Starved;
+use crate::sync::{Edge, Mutant, Ordering::Relaxed, mutated, release};
+
+impl Producer {
+    /// The head that the last claim found: where that found no room, there is none before the message of this number is
+    /// acknowledged.
+    pub fn seen_head(&self) -> u64 {
+        if mutated(Mutant::Anew) {
+            return self.lane.consumer.head.load(Relaxed);
+        }
+        self.head.get()
+    }
+
+    /// Tells the consumer that this producer waits; whoever does so rings its bell afterwards.
+    pub fn starve(&self, starved: Starved) {
+        // Pairs with the consumer's load: it sees all that was sent, and does not think that it had taken everything.
+        self.lane.producer.starved.store(starved.pack(), release(Edge::Starved));
+    }
+
+    /// Takes that back.
+    pub fn end_starving(&self) {
+        self.lane.producer.starved.store(0, Relaxed);
+    }
+}
