@@ -324,7 +324,8 @@ fn a_senseless_mark_means_nothing() {
         let region = scratch.create(Config::ranks(2).arena(ARENA));
         let a = region.join(0).expect("free");
         (0..10u8).for_each(|number| a.send(1, &[number]).expect("room"));
-        let geometry = Geometry { protocol: 0, ranks: 2, cells: 4096, arena: ARENA, max_message: 1 << 30 };
+        let geometry =
+            Geometry { protocol: 0, ranks: 2, cells: 4096, arena: ARENA, max_message: 1 << 30, loans: 0 };
         let handed = std::mem::offset_of!(ConsumerLine, handed) as u64;
         scratch.patch(geometry.mailbox(0, 1) + handed, &garbage.to_ne_bytes());
         let b = region.join(1).expect("free");

@@ -3,6 +3,7 @@
 mod acknowledge;
 mod answer;
 mod fragments;
+mod loan;
 mod payload;
 mod starved;
 mod state;
@@ -182,8 +183,8 @@ impl Incoming {
         in_pieces: bool,
     ) -> Result<Option<Descriptor>, RecvError> {
         let descriptor = match taken {
-            // No endpoint sends more than the region carries.
-            Ok(Some(descriptor)) if descriptor.len <= member.limit => descriptor,
+            // No endpoint sends more than the region carries, but on loan: what lies in its sender's area is none too many.
+            Ok(Some(descriptor)) if descriptor.len <= member.limit || descriptor.is_loan() => descriptor,
             // `Ok(None)`: a stamp that was there is gone.
             _ => return Err(self.corrupted(member)),
         };
@@ -197,6 +198,7 @@ impl Incoming {
             }
             self.consumer.note_pages(extent);
         }
+        self.complete_loan(member, &descriptor)?;
         let kind = descriptor.envelope().kind;
         match kind {
             Kind::Whole | Kind::Sync => self.end_fragments(member, &descriptor).map(|()| Some(descriptor)),

@@ -13,12 +13,14 @@ mod budget;
 mod call_line;
 mod consumer;
 mod descriptor;
+mod loan;
 mod producer;
 mod seq_set;
 
 pub use call_line::{Answer, Caller, Server};
 pub use consumer::Consumer;
 pub use descriptor::Descriptor;
+pub use loan::Loan;
 pub use producer::{Producer, PushError, Slack, Slot, is_below};
 
 use crate::abi::{Cell, Envelope, Kind, Location, PoolLayout, step};
@@ -56,7 +58,7 @@ pub fn bytes(counted: u64, since: Range<u64>, ring: u32, cells: impl Iterator<It
             // Its payload is the message's length.
             None | Some(Envelope { kind: Kind::First, .. }) => 0,
             Some(Envelope { place: Location::Inline(len), .. }) => len as u64,
-            Some(Envelope { place: Location::Arena, .. }) => len,
+            Some(Envelope { place: Location::Arena | Location::Loan, .. }) => len,
         })
     })
 }
