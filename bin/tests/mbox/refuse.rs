@@ -47,7 +47,7 @@ fn regions_that_cannot_be() {
         ),
         (
             &["--ranks", "1024", "--arena", "64M"],
-            "the region would have 353037722849280 bytes, more than a process can map; at most 457 ranks would fit",
+            "the region would have 353042022010880 bytes, more than a process can map; at most 457 ranks would fit",
         ),
         (
             &["--ranks", "2", "--mode", "4777"],
