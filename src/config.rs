@@ -1,6 +1,6 @@
 //! What a region is made of.
 
-use crate::abi::{CELL, Geometry};
+use crate::abi::{CELL, CHUNK, Geometry};
 use crate::error::ConfigError;
 
 /// When the pages of mailboxes are taken from the system.
@@ -45,6 +45,7 @@ impl Config {
                 cells: cells_of(ranks),
                 arena: 2 << 20,
                 max_message: 1 << 30,
+                loans: loans_of(ranks),
             },
             mode: 0o600,
             group: None,
@@ -73,6 +74,14 @@ impl Config {
     /// above half the arena: up to that for all senders together, or its [budget](crate::Receiver::set_budget).
     pub const fn max_message(mut self, bytes: u64) -> Self {
         self.geometry.max_message = bytes;
+        self
+    }
+
+    /// Bytes of each rank's area for [loans](crate::Endpoint::loan), all of them together, and so the longest: a multiple of 256
+    /// KiB, up to 2^40; 0 is none. The default is 64 MiB, and above 64 ranks a part of 4 GiB for each. Memory is taken as it is
+    /// needed, about what was on loan at once, by and by 2 MiB at least.
+    pub const fn loans(mut self, bytes: u64) -> Self {
+        self.geometry.loans = bytes;
         self
     }
 
@@ -126,9 +135,29 @@ const fn cells_of(ranks: u32) -> u32 {
     }
 }
 
+/// Bytes of each rank's area for loans, unless somebody says how many.
+const fn loans_of(ranks: u32) -> u64 {
+    const ALL: u64 = 4 << 30;
+    const MOST: u64 = 64 << 20;
+    // No ranks are no configuration, but are said to be that later.
+    let part = ALL / if ranks == 0 { 1 } else { ranks as u64 };
+    if part > MOST { MOST } else { part / CHUNK * CHUNK }
+}
+
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_ranks_have_smaller_areas_for_loans() {
+        let loans = [1, 64, 65, 1024].map(|ranks| Config::ranks(ranks).geometry.loans);
+        assert_eq!(loans, [64 << 20, 64 << 20, 252 << 18, 4 << 20], "as said");
+        assert_eq!(Config::ranks(1024).check(), Ok(()));
+        for bytes in [1, CHUNK - 1, CHUNK + 4096, u64::MAX, 1 << 41] {
+            assert_eq!(Config::ranks(2).loans(bytes).check(), Err(ConfigError::Loans(bytes)));
+        }
+        assert_eq!(Config::ranks(2).loans(0).check(), Ok(()));
+    }
 
     #[test]
     fn many_ranks_have_smaller_mailboxes() {

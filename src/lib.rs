@@ -14,6 +14,7 @@
 //! | make a region, open it, take it away | [`Region`], [`Config`], [`Place`], [`OpenOptions`] |
 //! | take part, wait for others to | [`Region::join`], [`Region::join_any`], [`Region::join_as`]; [`JoinOptions`]; [`Region::wait_for`] |
 //! | send, or write in place | [`Endpoint::send`], [`Endpoint::reserve`] |
+//! | write once for several receivers | [`Endpoint::loan`]; [`Block::send`] |
 //! | receive, from anyone or one rank | [`Endpoint::recv`], [`Endpoint::recv_from`] |
 //! | ask, and get an answer | [`Endpoint::call`], [`Endpoint::try_call`]; [`Mail::reply`] |
 //! | send and receive large messages | the same; without waiting: [`Endpoint::announce`]; in parts: [`Endpoint::set_by_hand`], [`Mail::fetch`] |
@@ -121,7 +122,8 @@ pub use rank::{Source, Status, Wait};
 pub use {
     call::{Call, Reply},
     endpoint::{
-        Arrival, Batch, Drain, Endpoint, JoinOptions, Mail, Message, Receiver, Sender, Sending, Unanswered,
+        Arrival, Batch, Block, Drain, Endpoint, JoinOptions, Loan, Mail, Message, Receiver, Sender, Sending,
+        Unanswered,
     },
     half::Interrupter,
     region::{Inspection, MAILBOX_FD, MailboxReport, OpenOptions, RankReport, Region, View},

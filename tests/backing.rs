@@ -37,8 +37,9 @@ fn second_process() {
     }
 }
 
-const SMALL: Config = Config::ranks(3).cells(4).arena(1024);
-const GEOMETRY: Geometry = Geometry { protocol: 0, ranks: 3, cells: 4, arena: 1024, max_message: 1 << 30 };
+const SMALL: Config = Config::ranks(3).cells(4).arena(1024).loans(0);
+const GEOMETRY: Geometry =
+    Geometry { protocol: 0, ranks: 3, cells: 4, arena: 1024, max_message: 1 << 30, loans: 0 };
 /// Every lock of a region.
 const ALL_LOCKS: u32 = 2 + 1024;
 
@@ -916,7 +917,7 @@ fn live_on_a_full_disk(folder: &str) {
     let path = &folder.join("region");
     let entries = || fs::read_dir(folder).expect("a folder").count();
     let refused = Some(CreateError::NoSpace);
-    let large = Config::ranks(8).cells(1024).arena(1 << 16).reserve(Reserve::AtCreation);
+    let large = Config::ranks(8).cells(1024).arena(1 << 16).loans(0).reserve(Reserve::AtCreation);
     assert_eq!(Region::create(path, large).err(), refused);
     assert_eq!(Region::create_or_open(path, large).err(), Some(CreateError::NoSpace.into()));
     assert_eq!(entries(), 0, "nothing is left behind");

@@ -14,6 +14,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ("feed", &["100 ticks", "100 ticks", "100 ticks"]),
     ("file", &["the writer has ended: exit status: 0", "it wrote: first", "it wrote: second"]),
     ("halves", &["1000 replies, in order"]),
+    ("loan", &["10000000 bytes, the last frame is of 9"; 3]),
     (
         "large",
         &[

@@ -9,12 +9,12 @@ mod common;
 use common::Scratch;
 use common::dice::{Dice, number};
 use common::wire::{Wire, geometry};
-use mailbox::lab::abi::{Geometry, HEADER_BYTES, Lines};
+use mailbox::lab::abi::{CHUNK, Geometry, HEADER_BYTES, Lines};
 use mailbox::{Config, Endpoint, OpenOptions, Region};
 use std::fs;
 use std::time::{Duration, Instant};
 
-const CONFIG: Config = Config::ranks(2).cells(8).arena(1024).max_message(1 << 14);
+const CONFIG: Config = Config::ranks(2).cells(8).arena(1024).max_message(1 << 14).loans(2 * CHUNK);
 /// For a call that takes a time.
 const TIME: Duration = Duration::from_millis(1);
 /// For all that is done with one region; most of it is what a busy machine or valgrind needs.
@@ -34,6 +34,7 @@ fn used() -> (Vec<u8>, Geometry) {
         for len in [5, 48, 100, 300] {
             all[from].send(to, &vec![1; len]).expect("room");
         }
+        all[from].loan(1000).expect("room").commit(700).send(to).expect("room");
     }
     drop(all);
     let wire = Wire::new(&scratch, 0, 1);
@@ -110,6 +111,8 @@ fn use_it(region: &Region, dice: &mut Dice) -> u32 {
                 draft.write_at(3, &[4; 67]);
                 let _ = draft.commit();
             }
+            let block = me.loan(CHUNK as usize).map(|loan| loan.commit(CHUNK as usize - 7));
+            let _ = block.map(|block| block.try_send(to));
             let batch = me.batch();
             let _ = (me.try_send(to, b"x"), me.try_send(to, &[5; 90]));
             drop(batch);

@@ -20,7 +20,7 @@ const TABLE: &[(&str, &str)] = &[
     ("segment", "sync abi config os memory ring wait error"),
     ("region", "sync abi config os rank wait segment error"),
     ("half", "sync abi os memory ring rank wait segment region error"),
-    ("send", "sync abi memory ring rank wait half error"),
+    ("send", "sync abi memory pool ring rank wait half error"),
     ("receive", "sync abi os memory ring rank wait half error"),
     ("endpoint", "abi memory ring rank wait segment region half send receive error"),
     ("call", "abi ring rank wait half send endpoint error"),

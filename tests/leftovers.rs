@@ -32,7 +32,7 @@ fn second_process() {
     }
 }
 
-const SMALL: Config = Config::ranks(2).cells(4).arena(1024);
+const SMALL: Config = Config::ranks(2).cells(4).arena(1024).loans(0);
 /// A user that this process is not.
 const SOMEBODY: u32 = 65_534;
 const GATE: u32 = 1;
@@ -237,7 +237,7 @@ fn kill_creators(name: &str, folder: &Path, clean: impl Fn() -> Vec<String>) {
 }
 
 /// Takes a while to build.
-const CREATED: Config = Config::ranks(2).cells(64).arena(2 << 20).reserve(Reserve::AtCreation);
+const CREATED: Config = Config::ranks(2).cells(64).arena(2 << 20).loans(0).reserve(Reserve::AtCreation);
 
 fn create_for_ever(name: &str) {
     reply("ok");

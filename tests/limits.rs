@@ -4,7 +4,9 @@
 mod common;
 
 use common::{Child, Scratch, become_user, is_root, reply};
-use mailbox::{Config, CreateError, JoinError, OpenError, OpenOptions, Region, Reserve, SendError};
+use mailbox::{
+    Config, CreateError, JoinError, OpenError, OpenOptions, RecvError, Region, Reserve, SendError,
+};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -14,6 +16,7 @@ use std::{fs, io, thread};
 fn second_process() {
     match common::role() {
         Some((role, region)) if role == "cramped" => send_what_does_not_fit(&region),
+        Some((role, region)) if role == "lending" => lend_what_does_not_fit(&region),
         Some((role, region)) if role == "grouped" => stay_within_a_group(&region),
         Some((role, region)) if role == "short" => write_short_files(&region),
         Some((role, region)) if role == "shortest" => write_nothing(&region),
@@ -74,6 +77,82 @@ fn send_what_does_not_fit(name: &str) {
     assert_eq!(fs::read_dir("/dev/shm").expect("a folder").count(), 0, "nothing is left behind");
     reply("ok");
 }
+
+#[test]
+#[cfg_attr(portable, ignore = "an area for loans is not reserved apart")]
+fn a_loan_that_does_not_fit_is_an_error_and_no_signal() {
+    play_apart(&["-m"], "mount -t tmpfs -o size=8m none /dev/shm", "lending", &Scratch::new());
+}
+
+fn lend_what_does_not_fit(name: &str) {
+    const MIB: usize = 1 << 20;
+    let region = Region::create(name, Config::ranks(3).cells(4).arena(128)).expect("room for a table");
+    let [a, b, c] = [0, 1, 2].map(|rank| region.join(rank).expect("a free rank"));
+    (0..3).for_each(|to| a.send(to, b"small").expect("room"));
+    let before = region.inspect().memory;
+    for _ in 0..3 {
+        assert_eq!(a.loan(10 * MIB).err(), Some(SendError::NoSpace));
+        assert_eq!(region.inspect().memory, before, "the room is left to others");
+    }
+    let mut loan = a.loan(5 * MIB).expect("room");
+    loan.write_at(5 * MIB - 1, &[7]);
+    let block = loan.commit(5 * MIB);
+    block.send(1).expect("room");
+    drop(block);
+    // What has memory is used as long as some of it is free.
+    let filler = || fs::write("/dev/shm/filler", vec![1; 8 * MIB]).expect_err("too little room");
+    filler();
+    for _ in 0..50 {
+        assert_eq!(a.loan(1).err(), Some(SendError::NoSpace));
+        a.send(2, b"small ones go on").expect("room");
+        assert_eq!(b.try_recv_from(2).err(), Some(RecvError::Empty));
+        drop(c.recv_from(0).expect("mail"));
+    }
+    assert_eq!(b.recv().expect("mail").to_vec(), b"small");
+    drop(b.recv().expect("mail"));
+    for _ in 0..50 {
+        let block = a.loan(MIB).expect("memory that it had before").commit(MIB);
+        block.send(2).expect("room");
+        while c.recv_from(0).expect("mail").len() != MIB {}
+    }
+    assert_eq!(a.loan(6 * MIB).err(), Some(SendError::NoSpace));
+    // A reader of what has no memory, whoever took it away, is told, and the mail stays.
+    a.loan(MIB).expect("room").commit(MIB).send(1).expect("room");
+    fs::remove_file("/dev/shm/filler").expect("a file");
+    drop(b);
+    punch(name);
+    filler();
+    let b = region.join(1).expect("a free rank");
+    for _ in 0..3 {
+        assert_eq!(b.try_recv_from(0).err(), Some(RecvError::NoSpace(0)));
+    }
+    fs::remove_file("/dev/shm/filler").expect("a file");
+    let late = b.recv_from_timeout(0, Duration::from_secs(60)).expect("mail");
+    assert_eq!(late.to_vec(), vec![0; MIB], "what is left of it");
+    drop(late);
+    drop((a, b, c));
+    assert_eq!(Region::remove_at(name), Ok(()));
+    assert_eq!(fs::read_dir("/dev/shm").expect("a folder").count(), 0, "nothing is left behind");
+    reply("ok");
+}
+
+/// Takes away the memory of the region's last section, the areas for loans.
+#[cfg(target_os = "linux")]
+fn punch(name: &str) {
+    use std::os::fd::AsRawFd;
+    let file = fs::File::options().write(true).open(Path::new("/dev/shm").join(name)).expect("a region");
+    let end = file.metadata().expect("facts").len() as i64;
+    let flags = libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE;
+    let start = end - 3 * ((64 << 20) + 4096);
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::fallocate(file.as_raw_fd(), flags, start, end - start) };
+    assert_eq!(result, 0, "a hole");
+}
+
+/// Elsewhere it is not tried.
+#[cfg(not(target_os = "linux"))]
+fn punch(_name: &str) {}
 
 /// A memory cgroup that goes with its last process, or is removed with the test.
 struct Group(PathBuf);
@@ -140,7 +219,7 @@ fn stay_within_a_group(name: &str) {
     }
     me.send(0, b"small").expect("room");
     assert_eq!(me.recv().expect("mail").len(), 50 << 20);
-    let config = Config::ranks(4).arena(8 << 20).reserve(Reserve::AtCreation);
+    let config = Config::ranks(4).arena(8 << 20).loans(0).reserve(Reserve::AtCreation);
     let scratch = Scratch::new();
     assert_eq!(Region::create(scratch.name(), config).err(), Some(CreateError::NoSpace));
     assert_eq!(Region::create_unnamed(config).err(), Some(CreateError::NoSpace));
@@ -180,7 +259,7 @@ fn write_short_files(name: &str) {
     assert!(!new.path().exists() && !file.path().exists());
     // A small one is made, and a large one that others made is used.
     drop(
-        Region::create(new.name(), Config::ranks(1).cells(4).arena(1024).max_message(512))
+        Region::create(new.name(), Config::ranks(1).cells(4).arena(1024).max_message(512).loans(0))
             .expect("a new region"),
     );
     let me = Region::open(name).expect("a region").join(0).expect("a free rank");
@@ -291,7 +370,7 @@ fn lock_too_much_memory(name: &str) {
 
 // --- What is not shown -------------------------------------------------------------------------------------
 
-const SMALL: Config = Config::ranks(2).cells(4).arena(1024);
+const SMALL: Config = Config::ranks(2).cells(4).arena(1024).loans(0);
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const DESCRIPTORS: &str = "/proc/self/fd";
 

@@ -18,12 +18,13 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::lab::abi::{Activity, Bells, Control, Identity, Rank};
 use mailbox::lab::abi::{CallId, Cell, INLINE, Kind, Location, MAIL, Starved};
-use mailbox::lab::memory::{self, Lane, TransferSlot};
+use mailbox::lab::memory::{self, Lane, Shared as Words, TransferSlot};
 use mailbox::lab::os::{File, Locker, end_of_ringer, have_barriers};
+use mailbox::lab::pool::{Blocks, Which};
 use mailbox::lab::rank::Registry;
 use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, Seen, disturb};
 use mailbox::lab::ring::{Caller, Server};
-use mailbox::lab::ring::{Consumer, Descriptor, Producer, PushError, Slack, Slot, Source, Target};
+use mailbox::lab::ring::{Consumer, Descriptor, Loan, Producer, PushError, Slack, Slot, Source, Target};
 use mailbox::lab::sync::Edge::{
     Answer as Answered, Ask, Block, Changes, Consumed, Head, Life, Produced, ResetAnswer, ResetRequest,
     RingerFence, Serving, SleeperFence, Stamp, Starved as StarvedEdge, Wanted,
@@ -510,6 +511,118 @@ fn what_a_stopped_receiver_acknowledged_in_a_batch_is_received_again() {
             successor.expect(0..3);
         };
         side_by_side(turn, move || sender.send(56), receive);
+    });
+}
+
+// --- Loans -------------------------------------------------------------------------------------------------
+
+/// An area for loans with room for one, to which two lanes may refer; `part` as in a [`Room`].
+struct Area {
+    words: Words<[AtomicU64]>,
+    part: UnsafeCell<()>,
+    lanes: [Lane; 2],
+}
+
+// SAFETY: as of `Room`.
+#[expect(unsafe_code, reason = "loom's cells are not Sync, as the real ones")]
+unsafe impl Sync for Area {}
+
+const ONLY: Loan = Loan { offset: 0, len: 8 };
+
+/// The owner of an area, in one life.
+struct Owner {
+    area: Arc<Area>,
+    blocks: Blocks,
+    producers: [Producer; 2],
+}
+
+impl Area {
+    fn new() -> Arc<Self> {
+        let words: Words<[AtomicU64]> = vec![AtomicU64::new(0)].into();
+        let lane = || Lane { loans: words.clone(), ..Lane::on_heap(2, 128, 0) };
+        Arc::new(Self { lanes: [lane(), lane()], part: UnsafeCell::new(()), words })
+    }
+
+    /// Receives a loan of this value, which is there, from one of the lanes, and is done with it.
+    fn expect(&self, consumer: &Consumer, value: u64) {
+        let descriptor = consumer.take().expect("the mailbox is sound").expect("a loan");
+        self.part.with(|_| ());
+        assert!(descriptor.is_loan());
+        assert_eq!(consumer.words(&descriptor)[0].load(Ordering::Relaxed), value, "not what was lent");
+        consumer.acknowledge(descriptor.seq);
+    }
+
+    fn readers(&self) -> [Consumer; 2] {
+        [0, 1].map(|lane| Consumer::resume(self.lanes[lane].clone()))
+    }
+}
+
+impl Owner {
+    /// The successor of whoever had the area, or the first.
+    fn recover(area: &Arc<Area>, epoch: u64) -> Self {
+        let producer = |lane: &Lane| Producer::recover(lane.clone(), epoch).expect("the mailbox is sound");
+        let producers = [producer(&area.lanes[0]), producer(&area.lanes[1])];
+        let mut blocks = Blocks::new(1);
+        for (lane, producer) in (0..).zip(&producers) {
+            producer.loans().for_each(|(seq, loan)| blocks.adopt(lane, seq, loan.chunks()));
+        }
+        Self { area: area.clone(), blocks, producers }
+    }
+
+    /// Lends a value through the first so many lanes, once there is room.
+    fn lend(&mut self, value: u64, lanes: usize) {
+        let Self { area, blocks, producers } = self;
+        let first = loop {
+            for lane in blocks.readers() {
+                blocks.free_below(lane, producers[lane as usize].acknowledged().expect("a sound head"));
+            }
+            match blocks.find(1, Which::Any) {
+                Some(first) => break first,
+                None => thread::yield_now(),
+            }
+        };
+        blocks.take(first, 1);
+        area.part.with_mut(|_| ());
+        area.words[0].store(value, Ordering::Relaxed);
+        for (lane, producer) in (0..).zip(&producers[..lanes]) {
+            let slot = producer.claim(0, Slack::Any).expect("a free cell");
+            blocks.refer(first, lane, slot.seq);
+            producer.publish(&slot.of_loan(ONLY));
+        }
+        blocks.release(first);
+    }
+}
+
+/// Both readers at once read what was lent to them first, and are done with it.
+fn read_first(area: Arc<Area>, lanes: usize) {
+    let [one, other] = area.readers();
+    let also = area.clone();
+    let reading = thread::spawn(move || also.expect(&one, 1));
+    if lanes == 2 {
+        area.expect(&other, 1);
+    }
+    reading.join().unwrap();
+}
+
+#[test]
+fn a_block_is_written_again_once_both_its_readers_are_done_with_it() {
+    check(Some(4), &[Release(Head), Acquire(Head)], |turn| {
+        let area = Area::new();
+        let mut owner = Owner::recover(&area, 1);
+        owner.lend(1, 2);
+        side_by_side(turn, move || owner.lend(2, 2), move || read_first(area, 2));
+    });
+}
+
+#[test]
+fn the_successor_of_a_stopped_owner_waits_for_all_that_have_what_it_lent() {
+    check(Some(4), &[Release(Head), Acquire(Head)], move |turn| {
+        for lanes in [1, 2] {
+            let area = Area::new();
+            Owner::recover(&area, 1).lend(1, lanes);
+            let own = area.clone();
+            side_by_side(turn, move || Owner::recover(&own, 2).lend(2, 2), move || read_first(area, lanes));
+        }
     });
 }
 

@@ -358,7 +358,8 @@ fn a_senseless_mark_means_nothing() {
         let region = scratch.create(Config::ranks(2).arena(ARENA));
         let a = region.join(0).expect("free");
         (0..10u8).for_each(|number| a.send(1, &[number]).expect("room"));
-        let geometry = Geometry { protocol: 0, ranks: 2, cells: 4096, arena: ARENA, max_message: 1 << 30 };
+        let geometry =
+            Geometry { protocol: 0, ranks: 2, cells: 4096, arena: ARENA, max_message: 1 << 30, loans: 0 };
         for word in [offset_of!(ConsumerLine, handed), offset_of!(ConsumerLine, redelivered)] {
             scratch.patch(geometry.mailbox(0, 1) + word as u64, &garbage.to_ne_bytes());
         }
@@ -381,7 +382,8 @@ fn a_senseless_count_is_wrong_and_no_more() {
         let mut child = Child::start("takes", &scratch);
         assert_eq!(child.does("hold 1"), "1");
         child.kill();
-        let geometry = Geometry { protocol: 0, ranks: 2, cells: 4096, arena: ARENA, max_message: 1 << 30 };
+        let geometry =
+            Geometry { protocol: 0, ranks: 2, cells: 4096, arena: ARENA, max_message: 1 << 30, loans: 0 };
         let word = geometry.mailbox(0, 1) + offset_of!(ConsumerLine, redelivered) as u64;
         scratch.patch(word, &garbage.to_ne_bytes());
         let b = region.join(1).expect("free");

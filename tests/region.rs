@@ -6,7 +6,9 @@ mod common;
 use common::puppet::{self, puppet};
 use common::wire::{self, Wire};
 use common::{Child, GUARD, SHORT, Scratch, command, is_root, record, reply};
-use mailbox::lab::abi::{ABI, FEATURES, Geometry, Header, LABELS, RANKS, Rank, SECTION_WORDS, WIPED};
+use mailbox::lab::abi::{
+    ABI, FEATURES, Geometry, Header, LABELS, LAST_WORD, RANKS, Rank, SECTION_WORDS, WIPED,
+};
 use mailbox::lab::abi::{Area, Envelope, Kind, Location};
 use mailbox::lab::os;
 use mailbox::lab::sync::Ordering::{Relaxed, Release};
@@ -37,12 +39,12 @@ fn is_listed(name: &str) -> bool {
     Region::list().expect("a list").iter().any(|listed| listed.name == name && listed.refusal.is_none())
 }
 
-const SMALL: Config = Config::ranks(2).cells(4).arena(1024);
+const SMALL: Config = Config::ranks(2).cells(4).arena(1024).loans(0);
 /// A user that this process is not.
 const SOMEBODY: u32 = 65_534;
 
 fn geometry(ranks: u32, cells: u32, arena: u64) -> Geometry {
-    Geometry { protocol: 0, ranks, cells, arena, max_message: 1 << 30 }
+    Geometry { protocol: 0, ranks, cells, arena, max_message: 1 << 30, loans: 0 }
 }
 
 fn open_error(scratch: &Scratch) -> Option<OpenError> {
@@ -66,7 +68,7 @@ fn bad_names_are_refused_by_every_verb() {
 fn bad_sizes_are_told_apart_and_leave_nothing() {
     let scratch = Scratch::new();
     let (ranks, cells, arena) = (1024, 1 << 30, 1 << 40);
-    let size = Geometry { protocol: 0, ranks, cells, arena, max_message: 1 << 30 }.size();
+    let size = Geometry { protocol: 0, ranks, cells, arena, max_message: 1 << 30, loans: 0 }.size();
     let cases = [
         (Config::ranks(0), ConfigError::Ranks(0)),
         (Config::ranks(1025), ConfigError::Ranks(1025)),
@@ -78,9 +80,11 @@ fn bad_sizes_are_told_apart_and_leave_nothing() {
         (SMALL.arena(0), ConfigError::Arena(0)),
         (SMALL.arena(100), ConfigError::Arena(100)),
         (SMALL.arena(u64::MAX), ConfigError::Arena(u64::MAX)),
+        (SMALL.loans(1), ConfigError::Loans(1)),
+        (SMALL.loans(1 << 41), ConfigError::Loans(1 << 41)),
         (SMALL.mode(0o400), ConfigError::Mode(0o400)),
         (SMALL.mode(0o1600), ConfigError::Mode(0o1600)),
-        (Config::ranks(ranks).cells(cells).arena(arena), ConfigError::TooLarge { size, ranks: 3 }),
+        (Config::ranks(ranks).cells(cells).arena(arena).loans(0), ConfigError::TooLarge { size, ranks: 3 }),
     ];
     for (config, error) in cases {
         assert_eq!(Region::create(scratch.name(), config).err(), Some(CreateError::Config(error)));
@@ -257,11 +261,11 @@ fn a_region_of_another_length_is_refused() {
 
 #[test]
 fn a_header_that_makes_no_sense_is_not_a_regions() {
-    // Ranks, cells, arena: what no region has, or not this one, whose sections lie elsewhere.
-    for word in [4, 5, 6] {
+    // Ranks, cells, arena, loans: what no region has, or not this one, whose sections lie elsewhere.
+    for word in [4, 5, 6, LAST_WORD as u64] {
         for value in [0, 3, 1 << 20, u64::MAX] {
             let scratch = Scratch::new();
-            scratch.create(SMALL);
+            scratch.create(SMALL.loans(3 << 18));
             scratch.patch(8 * word, &u64::to_ne_bytes(value));
             expect_refusal(&scratch, OpenError::Foreign);
         }
@@ -295,7 +299,7 @@ fn sections_that_make_no_sense_are_not_a_regions() {
         let scratch = Scratch::new();
         scratch.create(SMALL);
         for (field, value) in [99, 1, offset, len].into_iter().enumerate() {
-            scratch.patch(entry(2) + 8 * field as u64, &u64::to_ne_bytes(value));
+            scratch.patch(entry(3) + 8 * field as u64, &u64::to_ne_bytes(value));
         }
         expect_refusal(&scratch, error);
     }
@@ -309,7 +313,7 @@ fn a_section_of_an_unknown_kind_is_ignored() {
     let file = File::options().write(true).open(scratch.path()).expect("a segment");
     file.set_len(size + 4096).expect("more room");
     for (field, value) in [99, 1, size, 4096].into_iter().enumerate() {
-        scratch.patch(entry(2) + 8 * field as u64, &u64::to_ne_bytes(value));
+        scratch.patch(entry(3) + 8 * field as u64, &u64::to_ne_bytes(value));
     }
     let me = scratch.open().join(0).expect("a free rank");
     me.send(0, b"hello").expect("room");
@@ -448,7 +452,7 @@ fn sixteen_ranks_that_all_talk_take_little_memory() {
 fn memory_is_the_table_and_the_mailboxes_in_use() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(256));
-    let geometry = geometry(256, 1024, 2 << 20);
+    let geometry = Geometry { loans: 16 << 20, ..geometry(256, 1024, 2 << 20) };
     assert_eq!(geometry.small(), 80 << 10, "as documented");
     let memory = || scratch.open().inspect().memory;
     assert_eq!(region.inspect().size, geometry.size());
@@ -512,13 +516,15 @@ fn looking_at_mailboxes_that_are_said_to_be_open_takes_no_memory() {
 #[test]
 fn memory_can_be_reserved_at_creation() {
     let scratch = Scratch::new();
-    let region = scratch.create(Config::ranks(4).cells(16).arena(4096).reserve(Reserve::AtCreation));
-    let size = geometry(4, 16, 4096).size();
+    let config = Config::ranks(4).cells(16).arena(4096).loans(1 << 20);
+    let region = scratch.create(config.reserve(Reserve::AtCreation));
+    let size = Geometry { loans: 1 << 20, ..geometry(4, 16, 4096) }.size();
     assert_eq!((region.inspect().size, region.inspect().memory), (size, size));
     let me = region.join(0).expect("a free rank");
     for to in 0..4 {
         me.send(to, &[1; 2048]).expect("room");
     }
+    me.loan(1 << 20).expect("room").commit(9).send(1).expect("room");
     assert_eq!(region.inspect().memory, size);
 }
 
@@ -572,7 +578,7 @@ fn live_in_a_cramped_place(name: &str) {
         Ok(()) => panic!("too much room"),
     };
     let whole = vec![7; region.max_whole() as usize];
-    let train = vec![8; whole.len() + 1];
+    let long = vec![8; whole.len() + 1];
     fill();
     for _ in 0..3 {
         assert_eq!(a.send(2, b"x").err(), Some(SendError::NoSpace));
@@ -590,7 +596,7 @@ fn live_in_a_cramped_place(name: &str) {
         // Without room for its arena a mailbox carries what fits its cells, and nothing else.
         assert_eq!(a.try_send(1, &whole).err(), Some(SendError::NoSpace));
         assert_eq!(a.send(1, &[7; 49]).err(), Some(SendError::NoSpace));
-        assert_eq!(a.send_timeout(1, &train, GUARD).err(), Some(SendError::NoSpace));
+        assert_eq!(a.send_timeout(1, &long, GUARD).err(), Some(SendError::NoSpace));
         assert_eq!(a.reserve(1, 49).err(), Some(SendError::NoSpace));
         let batch = a.batch();
         a.send(1, &[round; 48]).expect("reserved");
@@ -613,9 +619,9 @@ fn live_in_a_cramped_place(name: &str) {
     let ride = |b: mailbox::Endpoint| {
         std::thread::scope(|scope| {
             let receiver = scope.spawn(move || (b.recv_timeout(GUARD).map(|mail| mail.to_vec()), b));
-            a.send(1, &train).expect("reserved");
+            a.send(1, &long).expect("reserved");
             let (received, b) = receiver.join().expect("a thread");
-            assert_eq!(received, Ok(train.clone()));
+            assert_eq!(received, Ok(long.clone()));
             b
         })
     };

@@ -1,7 +1,7 @@
 //! The mailbox's two ends against an oracle, and against words that no honest peer writes.
 #![cfg(not(loom))]
 
-use mailbox::lab::abi::{Area, Envelope, INLINE, Kind, Location, epoch_of};
+use mailbox::lab::abi::{Area, CHUNK, Envelope, INLINE, Kind, Location, epoch_of};
 use mailbox::lab::memory::{self, Lane};
 use mailbox::lab::ring::{self, Consumer, Corrupt, Descriptor, Producer, PushError, Slack};
 use mailbox::lab::sync::{AtomicU64, Ordering::Relaxed};
@@ -377,12 +377,39 @@ fn a_full_mailbox_is_recovered_where_the_numbers_end() {
 
 #[test]
 fn an_envelope_that_no_producer_writes_is_corrupt() {
-    let lens = 49..=62;
+    let lens = 49..=61;
     let kinds = (11..16).map(|kind| kind << 6);
     for word in lens.chain(kinds).chain([u64::MAX]) {
         let lane = filled(&[8]);
         lane.cells.at(FIRST).envelope.store(word, Relaxed);
         assert_eq!(judge(&lane), (true, true), "{word:#x}");
+    }
+}
+
+#[test]
+fn a_loan_lies_in_its_senders_area_and_begins_with_a_chunk() {
+    let area = 2 * CHUNK;
+    let judge = |offset, len, word| {
+        let lane = filled(&[8]);
+        let lane =
+            Lane { loans: (0..area / 8).map(|_| AtomicU64::new(0)).collect::<Vec<_>>().into(), ..lane };
+        let cell = lane.cells.at(FIRST);
+        cell.envelope.store(word, Relaxed);
+        cell.payload[0].store(offset, Relaxed);
+        cell.payload[1].store(len, Relaxed);
+        judge(&lane)
+    };
+    for (offset, len) in [(0, 0), (0, area), (CHUNK, 0), (CHUNK, CHUNK)] {
+        assert_eq!(judge(offset, len, 62), (false, false), "{len} at {offset}");
+    }
+    let wrong =
+        [(0, area + 1), (CHUNK, CHUNK + 1), (area, 0), (8, 1), (CHUNK + 64, 1), (u64::MAX, 1), (0, u64::MAX)];
+    for (offset, len) in wrong {
+        // The reader alone minds: to a successor it refers to nothing.
+        assert_eq!(judge(offset, len, 62), (true, false), "{len} at {offset}");
+    }
+    for kind in 1..16 {
+        assert_eq!(judge(0, 0, 62 | kind << 6), (true, true), "of kind {kind}");
     }
 }
 
@@ -489,9 +516,13 @@ fn a_head_outside_its_range_is_corrupt() {
     }
 }
 
+/// Bytes of an area for loans.
+const AREA: u64 = 2 * CHUNK;
+
 /// A word that a dishonest peer may write: nonsense, or something that nearly makes sense at `start`.
 fn word(start: u64) -> impl Strategy<Value = u64> {
-    let place = prop_oneof![(0..=48_usize).prop_map(Location::Inline), Just(Location::Arena)];
+    let beyond = prop_oneof![Just(Location::Arena), Just(Location::Loan)];
+    let place = prop_oneof![(0..=48_usize).prop_map(Location::Inline), beyond];
     let envelope = (place, 0..64_u8).prop_map(|(place, epoch)| Envelope {
         tag: 0,
         context: 0,
@@ -503,6 +534,7 @@ fn word(start: u64) -> impl Strategy<Value = u64> {
         1 => any::<u64>(),
         2 => (0..=40_u64).prop_map(|blocks| blocks * 64),
         2 => 0..300_u64,
+        1 => (0..=AREA / CHUNK).prop_map(|chunks| chunks * CHUNK),
         4 => (-70..140_i64).prop_map(move |near| start.wrapping_add_signed(near)),
         3 => envelope.prop_map(Envelope::pack),
     ]
@@ -547,7 +579,9 @@ proptest! {
     #[test]
     fn whatever_a_peer_writes_nobody_panics_or_leaves_the_mailbox((geometry, deeds) in attack()) {
         let (cells, arena, start) = geometry;
-        let lane = Lane::on_heap(cells, arena as u64, start);
+        let loans = (0..AREA / 8).map(|_| AtomicU64::new(0)).collect::<Vec<_>>();
+        let lane = Lane { loans: loans.into(), ..Lane::on_heap(cells, arena as u64, start) };
+        let longest = lane.layout.extents(Area::Chunk).size.max(lane.layout.extents(Area::Run).size);
         let mut producer = Producer::recover(lane.clone(), 1);
         let mut consumer = Consumer::resume(lane.clone());
         let mut held = Vec::new();
@@ -572,7 +606,8 @@ proptest! {
                     let taken = consumer.take();
                     prop_assert!(is_ready || matches!(taken, Ok(None)));
                     if let Ok(Some(descriptor)) = taken {
-                        prop_assert!(descriptor.len <= (arena / 2).max(INLINE));
+                        let most = if descriptor.is_loan() { AREA } else { longest.max(INLINE as u64) };
+                        prop_assert!(descriptor.len as u64 <= most);
                         prop_assert_eq!(bytes_of(&consumer, &descriptor).len(), descriptor.len);
                         held.push(descriptor);
                         prop_assert!(held.len() <= cells);
@@ -585,7 +620,11 @@ proptest! {
                 (Step::PutBack(which), _) => {
                     consumer.put_back(held.swap_remove(which.index(held.len())).seq);
                 }
-                (Step::Recover, _) => producer = Producer::recover(lane.clone(), 2),
+                (Step::Recover, _) => {
+                    producer = Producer::recover(lane.clone(), 2);
+                    let loans = producer.as_ref().into_iter().flat_map(Producer::loans);
+                    loans.for_each(|(_, loan)| assert!(loan.offset + loan.len <= AREA));
+                }
                 (Step::Resume, _) => {
                     consumer = Consumer::resume(lane.clone());
                     held.clear();

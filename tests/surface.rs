@@ -2,11 +2,11 @@
 #![cfg(not(loom))]
 
 use mailbox::{
-    Arrival, Batch, Call, CallError, CloseError, Config, ConfigError, CreateError, CreateOrOpenError, Draft,
-    Drain, Endpoint, HandError, Inspection, Interrupter, JoinError, JoinOptions, Leftover, LeftoverKind,
-    Listed, Lost, Mail, MailboxReport, Message, OpenError, OpenOptions, Place, RankReport, Receiver,
-    RecvError, Region, RemoveError, Reply, ReplyError, Reserve, SendError, Sender, Sending, SizeError,
-    Source, Status, TrustedEvents, Unanswered, View, Wait, WaitError,
+    Arrival, Batch, Block, Call, CallError, CloseError, Config, ConfigError, CreateError, CreateOrOpenError,
+    Draft, Drain, Endpoint, HandError, Inspection, Interrupter, JoinError, JoinOptions, Leftover,
+    LeftoverKind, Listed, Loan, Lost, Mail, MailboxReport, Message, OpenError, OpenOptions, Place,
+    RankReport, Receiver, RecvError, Region, RemoveError, Reply, ReplyError, Reserve, SendError, Sender,
+    Sending, SizeError, Source, Status, TrustedEvents, Unanswered, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
@@ -21,8 +21,9 @@ fn fails<T: Error + Clone + PartialEq + Send + Sync + 'static>() {}
 #[test]
 fn everything_shows_itself() {
     shows::<(Batch<'_>, Call<'_>, Config, Draft<'_>, Endpoint, Inspection, Interrupter, Mail<'_>)>();
-    shows::<(Arrival<'_>, Drain<'_>, Leftover, Listed, Message<'_>, Sending<'_>, Unanswered<'_>, View)>();
-    shows::<(MailboxReport, OpenOptions, RankReport, Receiver, Region, Reply, Sender)>();
+    shows::<(Arrival<'_>, Block<'_>, Drain<'_>, Leftover, Loan<'_>, Listed, Message<'_>, Sending<'_>)>();
+    shows::<(MailboxReport, OpenOptions, RankReport, Receiver, Region, Reply, Sender, Unanswered<'_>, View)>(
+    );
     is_a_key::<(JoinOptions<'_>, LeftoverKind, Place<'_>, Reserve, Source, Status, TrustedEvents, Wait)>();
 }
 

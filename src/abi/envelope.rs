@@ -7,13 +7,15 @@
 //! │ = seq + 1  │                                                  │ arena offset · length         │
 //! └────────────┴──────────────────────────────────────────────────┴──────────────────────────────┘
 //! ```
-//! `len` is the payload's length when it lies in the cell, or 63 for the arena. `epoch` is the sender's epoch
+//! `len` is the payload's length when it lies in the cell, 63 for the arena, or 62 for a loan: then the offset is one of the
+//! sender's area for loans, of a chunk's beginning. `epoch` is the sender's epoch
 //! modulo 64, enough to tell which of its last 64 lives wrote the message. What concerns a call has a number of 48 bits in
 //! place of tag and context: see [`Envelope::number`].
 //!
 //! ```text
 //!  kind             payload                                     of a message
 //!  whole            all of it, in the cell or in the arena      up to half the arena
+//!                   the same, a loan                            up to the sender's area for loans
 //!  announced        whether it is over, and its length, in      above that, or that is announced: its bytes go
 //!                   two words in the cell                       through the transfer ring once they are wanted
 //!  sync             all of it, as whole                         whose sender waits until it is acknowledged
@@ -37,6 +39,8 @@ pub const ANNOUNCEMENT: usize = 16;
 
 /// The value of `len` that says that the payload lies in the arena.
 const IN_ARENA: u64 = LEN_MASK;
+/// The value of `len` that says that the payload is a loan.
+const IN_LOAN: u64 = LEN_MASK - 1;
 
 const LEN_MASK: u64 = 63;
 const KIND_SHIFT: u32 = 6;
@@ -78,6 +82,8 @@ pub enum Location {
     Inline(usize),
     /// In the arena; words 2 and 3 of the cell say where.
     Arena,
+    /// In the sender's area for loans; words 2 and 3 of the cell say where. Only of [`Kind::Whole`].
+    Loan,
 }
 
 /// Which call of a pair an answer is to, or which message an acknowledgement; as an envelope's number.
@@ -125,8 +131,8 @@ pub struct Envelope {
     pub place: Location,
 }
 
-// Every length that fits the cell can be told from the arena.
-const _: () = assert!((INLINE as u64) < IN_ARENA);
+// Every length that fits the cell can be told from the arena and from a loan.
+const _: () = assert!((INLINE as u64) < IN_LOAN);
 
 impl Envelope {
     /// The envelope of what concerns a call, with the low bits of a number in place of tag and context.
@@ -147,6 +153,7 @@ impl Envelope {
         let len = match self.place {
             Location::Inline(len) => len as u64,
             Location::Arena => IN_ARENA,
+            Location::Loan => IN_LOAN,
         };
         (self.tag as u64) << TAG_SHIFT
             | (self.context as u64) << CONTEXT_SHIFT
@@ -161,6 +168,13 @@ impl Envelope {
         // Kind and length at once: `Whole` is zero.
         let kind_and_len = word & ((1 << EPOCH_SHIFT) - 1);
         if kind_and_len <= INLINE as u64 { Some(kind_and_len as usize) } else { None }
+    }
+
+    /// Whether `word` stands for a whole message that is a loan.
+    #[inline(always)]
+    pub const fn is_loan(word: u64) -> bool {
+        // As in `small`.
+        word & ((1 << EPOCH_SHIFT) - 1) == IN_LOAN
     }
 
     /// Whether `word` stands for a call.
@@ -181,6 +195,8 @@ impl Envelope {
         let len = word & LEN_MASK;
         let place = if len == IN_ARENA {
             Location::Arena
+        } else if Self::is_loan(word) {
+            Location::Loan
         } else if len <= INLINE as u64 {
             Location::Inline(len as usize)
         } else {
@@ -232,8 +248,22 @@ mod tests {
                         _ => None,
                     };
                     assert_eq!(Envelope::small(envelope.pack()), small);
+                    assert!(!Envelope::is_loan(envelope.pack()));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn only_a_whole_message_is_a_loan() {
+        let (epoch, kind, place) = (63, Kind::Whole, Location::Loan);
+        let envelope = Envelope { tag: u32::MAX, context: 0xABCD, epoch, kind, place };
+        let word = envelope.pack();
+        assert_eq!((Envelope::unpack(word), Envelope::small(word)), (Some(envelope), None));
+        assert!(Envelope::is_loan(word) && Envelope::is_whole(word));
+        for kind in 1..16 {
+            let word = word | kind << KIND_SHIFT;
+            assert_eq!((Envelope::unpack(word), Envelope::is_loan(word)), (None, false));
         }
     }
 

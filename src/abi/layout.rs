@@ -1,12 +1,12 @@
 //! What lies where in a region's segment; the drawing stands in [`abi`](super). Nothing here runs; everything is
 //! checked.
 
-use super::{CELL, DIRECTORY_WORDS, INLINE, MAILBOXES, Padded, PoolLayout, RANKS, Section};
+use super::{CELL, CHUNK, DIRECTORY_WORDS, INLINE, LOANS, MAILBOXES, Padded, PoolLayout, RANKS, Section};
 use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// The version of this layout.
-pub const ABI: u64 = 15;
+pub const ABI: u64 = 16;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.
@@ -32,7 +32,7 @@ const RECORD: u64 = size_of::<Rank>() as u64;
 /// Bytes of a page, of which everything of a region that has memory of its own is made.
 pub const PAGE: u64 = 4096;
 const MAX_SIZE: u64 = 1 << 46;
-/// Bytes between the beginning of an arena's pages and the arena. Large private buffers begin where a page does, and some
+/// Bytes between the beginning of an arena's pages and the arena, and likewise of an area for loans. Large private buffers begin where a page does, and some
 /// processors copy ten times slower between places that are nearly the same within their pages.
 const SKEW: u64 = PAGE / 2;
 /// The most bytes between the beginning of a mailbox's pages and the mailbox.
@@ -56,6 +56,9 @@ pub const FAILED: usize = 9;
 /// does not know them, those of the second by one that only looks, and those of the third by none. The creator writes
 /// them.
 pub const FEATURES: usize = 10;
+/// The last word of the header that the creator writes: how many bytes each rank's area for loans has. Those behind it
+/// may be locks.
+pub const LAST_WORD: usize = FEATURES + 3;
 
 /// The first page of a region: see [`Geometry::to_words`] for the order of its words.
 #[repr(C)]
@@ -295,6 +298,8 @@ pub struct Geometry {
     pub arena: u64,
     /// The longest message, in bytes.
     pub max_message: u64,
+    /// Bytes of each rank's area for loans.
+    pub loans: u64,
 }
 
 impl Geometry {
@@ -309,7 +314,11 @@ impl Geometry {
         if !self.arena.is_multiple_of(2 * ARENA_ALIGN) || !(128..=1 << 40).contains(&self.arena) {
             return Err(ConfigError::Arena(self.arena));
         }
-        // At most 2^20 mailboxes of at most 2 x 2^42 + 2^36 + 2^14 bytes: no product overflows.
+        if !self.loans.is_multiple_of(CHUNK) || self.loans > 1 << 40 {
+            return Err(ConfigError::Loans(self.loans));
+        }
+        // At most 2^20 mailboxes of at most 2 x 2^42 + 2^36 + 2^14 bytes, and 2^10 areas for loans of 2^40: no product or
+        // sum overflows.
         if self.size() > MAX_SIZE {
             return Err(ConfigError::TooLarge {
                 size: self.size(),
@@ -428,17 +437,32 @@ impl Geometry {
     }
 
     /// What the region consists of behind its first page, in this order.
-    pub fn sections(&self) -> [Section; 2] {
-        let table = self.table();
+    pub fn sections(&self) -> [Section; 3] {
+        let (table, loans) = (self.table(), self.end_of_mailboxes());
         [
             Section { kind: RANKS, version: 1, offset: PAGE, len: table - PAGE },
-            Section { kind: MAILBOXES, version: 1, offset: table, len: self.size() - table },
+            Section { kind: MAILBOXES, version: 1, offset: table, len: loans - table },
+            Section { kind: LOANS, version: 1, offset: loans, len: self.size() - loans },
         ]
+    }
+
+    fn end_of_mailboxes(&self) -> u64 {
+        self.table() + self.ranks as u64 * self.ranks as u64 * self.stride()
+    }
+
+    /// Offset of the area for the loans of `rank`, in pages of its own: it alone writes there.
+    pub fn loans_of(&self, rank: u32) -> u64 {
+        self.end_of_mailboxes() + rank as u64 * self.loan_pages() + SKEW
+    }
+
+    /// Bytes of the pages of an area for loans.
+    fn loan_pages(&self) -> u64 {
+        if self.loans == 0 { 0 } else { (SKEW + self.loans).next_multiple_of(PAGE) }
     }
 
     /// Bytes of the whole region.
     pub fn size(&self) -> u64 {
-        self.table() + self.ranks as u64 * self.ranks as u64 * self.stride()
+        self.end_of_mailboxes() + self.ranks as u64 * self.loan_pages()
     }
 
     /// The header of a region of this geometry, in the order of its words, in use in no boot.
@@ -454,6 +478,7 @@ impl Geometry {
             self.arena,
             self.max_message,
         ]);
+        words[LAST_WORD] = self.loans;
         words
     }
 
@@ -467,6 +492,7 @@ impl Geometry {
             cells: cells.try_into().ok()?,
             arena,
             max_message,
+            loans: words[LAST_WORD],
         };
         geometry.check().ok()?;
         Some((geometry, nonce))
@@ -481,11 +507,12 @@ mod tests {
     #[test]
     fn parts_do_not_overlap() {
         for ranks in [1, 2, 3, 7, 1024] {
-            let g = Config::ranks(ranks).cells(2).arena(128).geometry;
+            let g = Config::ranks(ranks).cells(2).arena(128).loans(CHUNK).geometry;
             assert_eq!(g.check(), Ok(()));
             assert!(g.rank(ranks - 1) + RECORD <= g.table());
             assert_eq!((g.pages(0, 0), g.mailbox(0, 0)), (g.table(), g.table()));
-            assert_eq!(g.pages(ranks - 1, ranks - 1) + g.stride(), g.size());
+            let loans = g.loans_of(0) - SKEW;
+            assert_eq!(g.pages(ranks - 1, ranks - 1) + g.stride(), loans);
             for from in 0..ranks {
                 let (pages, mailbox) = (g.pages(from, 0), g.mailbox(from, 0));
                 assert!(pages <= mailbox && mailbox.is_multiple_of(128));
@@ -494,14 +521,20 @@ mod tests {
                 assert!(g.arena_of_returns(from, 0) + g.payloads().len() <= g.transfer(from, 0));
                 assert!(g.transfer(from, 0) + g.transfer_ring() <= pages + g.stride());
             }
-            let [table, mailboxes] = g.sections();
-            assert_eq!((table.offset + table.len, mailboxes.offset + mailboxes.len), (g.table(), g.size()));
+            for rank in 1..ranks {
+                assert!(g.loans_of(rank - 1) + g.loans <= g.loans_of(rank) - SKEW);
+            }
+            assert!(g.loans_of(ranks - 1) + g.loans <= g.size());
+            let ends = g.sections().map(|section| section.offset + section.len);
+            assert_eq!(ends, [g.table(), loans, g.size()]);
+            let none = Geometry { loans: 0, ..g };
+            assert_eq!((none.size(), none.check()), (loans, Ok(())));
         }
     }
 
     #[test]
     fn a_header_says_what_was_written() {
-        let geometry = Config::ranks(9).cells(64).arena(4096).protocol(77).geometry;
+        let geometry = Config::ranks(9).cells(64).arena(4096).protocol(77).loans(3 * CHUNK).geometry;
         let mut words = geometry.to_words(5);
         assert_eq!(Geometry::from_words(&words), Some((geometry, 5)));
         words[4] = u64::MAX;

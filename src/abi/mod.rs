@@ -2,11 +2,11 @@
 //!
 //! ```text
 //!  0        4096        4096 + 1024 x ranks, to a page
-//! ┌────────┬────────────┬──────────────────────────────┬──────────────────────────────┬─────┐
-//! │ Header │ rank table │ mailboxes to 0, from 0,1,2 … │ mailboxes to 1, from 0,1,2 … │  …  │
-//! └────────┴────────────┴──────────────────────────────┴──────────────────────────────┴─────┘
-//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set, an extent of an arena only
-//!                         after the process that touches it has seen that it has memory
+//! ┌────────┬────────────┬──────────────────────────────┬──────────────────────────────┬─────┬────────────┬────────────┬───┐
+//! │ Header │ rank table │ mailboxes to 0, from 0,1,2 … │ mailboxes to 1, from 0,1,2 … │  …  │ loans of 0 │ loans of 1 │ … │
+//! └────────┴────────────┴──────────────────────────────┴──────────────────────────────┴─────┴────────────┴────────────┴───┘
+//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set; an extent of an arena, and a
+//!                         chunk of loans, only after the process that touches it has seen that it has memory
 //!
 //!  a rank's record, 1024 B
 //! ┌───────────────────┬───────────────────────┬──────────┬────────────────────┬──────────┐
@@ -26,6 +26,8 @@
 //!  receiver           sender             both,       sender        receiver      sender receiver sender receiver
 //!                                        in turns
 //! ```
+//! An area for loans is its rank's alone to write; the cells of all its mail lanes may refer to it.
+//!
 //! Below each part stands who writes it; of `identity`, the holder's lock, where it is a word, is also written
 //! by a process that takes all locks, and `found_dead` by a peer that finds the holder dead.
 //!
@@ -48,6 +50,8 @@
 //! | envelope | the word of a cell that says all about a message but its payload |
 //! | arena | where the payloads of a lane lie that do not fit a cell; they begin at multiples of 64 |
 //! | extent | a part of an arena that is used, and has memory, as a whole: a page, a chunk, a run of chunks; see `abi::pool` |
+//! | loan | a payload in its sender's own area, written in place once, to which the cells of any number of lanes refer |
+//! | block | the chunks, in a row, that a loan takes |
 //! | head, tail | sequence numbers: of the oldest message that is not acknowledged; of the next one |
 //! | call line | the cell beside the lanes through which calls and their answers go first |
 //! | bell | the word that a rank sleeps on, with a bit for each thing that it sleeps for: mail, room |
@@ -74,7 +78,8 @@
 //! - **I7** Bytes of a peer make an `Err`: no panic, no abort, no endless loop, no undefined behaviour.
 //! - **I8** A message that lies in a mailbox as a whole is delivered at least once until it is acknowledged, whichever
 //!   side dies. What was acknowledged is never delivered again. An announced message is delivered at most once.
-//! - **I9** A payload is written only where no payload lies that a cell refers to and that is not acknowledged.
+//! - **I9** An owner never hands out bytes that a live reference names: a cell that is not acknowledged, in an arena or on loan,
+//!   whichever life wrote it.
 //! - **I10** Nobody sleeps for want of room without having told the one who can give it.
 
 mod counts;

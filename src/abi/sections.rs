@@ -16,6 +16,8 @@ pub const DIRECTORY_WORDS: usize = SECTIONS * SECTION_WORDS;
 pub const RANKS: u64 = 1;
 /// The kind of the mailboxes.
 pub const MAILBOXES: u64 = 2;
+/// The kind of the ranks' areas for loans.
+pub const LOANS: u64 = 3;
 
 /// A part of a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -248,6 +248,8 @@ impl<'a> Call<'a> {
                 let bytes = Bytes::Few { bytes: caller.payload(), len };
                 self.conclude(Answer { kind: answer.kind, bytes }).map(Some)
             }
+            // No answer is one.
+            Location::Loan => self.end_corrupt(),
             // The server put it there first.
             Location::Arena => match self.look_in_lane()? {
                 None => self.end_corrupt(),

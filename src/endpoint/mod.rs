@@ -3,9 +3,11 @@
 
 mod arrival;
 mod batch;
+mod block;
 mod drain;
 mod halves;
 mod join;
+mod loan;
 mod mail;
 mod message;
 mod receiver;
@@ -15,9 +17,11 @@ mod unanswered;
 
 pub use arrival::Arrival;
 pub use batch::Batch;
+pub use block::Block;
 pub use drain::Drain;
 pub use halves::Halves;
 pub use join::JoinOptions;
+pub use loan::Loan;
 pub use mail::Mail;
 pub use message::Message;
 pub use receiver::Receiver;
@@ -219,6 +223,30 @@ impl Endpoint {
     /// A message of `len` bytes to `to`; waits no longer than `timeout`. As [`Sender::reserve_timeout`].
     pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
         self.sender.draft(to, len, timeout, Some(self.receiver.parts()))
+    }
+
+    /// Begins a loan of up to `max` bytes: written once, and read in place by any number of receivers. As [`Sender::loan`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let all = [region.join(0)?, region.join(1)?, region.join(2)?];
+    /// # let me = &all[0];
+    /// use std::io::Write;
+    /// let mut loan = me.loan(10 << 20)?;
+    /// writeln!(loan, "written once")?;
+    /// let len = loan.written();
+    /// let block = loan.commit(len);
+    /// block.send(1)?;
+    /// block.send(2)?;
+    /// drop(block); // it stays until both have acknowledged it
+    /// # for other in &all[1..] {
+    /// assert_eq!(other.recv()?.to_vec(), b"written once\n");
+    /// # }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn loan(&self, max: usize) -> Result<Loan<'_>, SendError> {
+        self.sender.lend(max, Some(self.receiver.parts()))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::batch::Batch;
 use super::halves::Halves;
+use super::loan::Loan;
 use super::sending::Sending;
 use crate::abi::{ANNOUNCEMENT, Kind};
 use crate::error::SendError;
@@ -9,7 +10,7 @@ use crate::half::{Interrupter, Member};
 use crate::rank::Wait;
 use crate::receive::Inbox;
 use crate::region::Region;
-use crate::ring::Slot;
+use crate::ring::{Loan as Lent, Slot};
 use crate::send::{Announcing, Draft, Outbox, Outgoing, Room, Synchronous};
 use crate::wait::{Deadline, Operation, Waiter};
 use core::fmt;
@@ -177,6 +178,46 @@ impl Sender {
     /// Otherwise as [`Sender::reserve`].
     pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
         self.draft(to, len, timeout, None)
+    }
+
+    /// Begins a loan of up to `max` bytes in this rank's [area for loans](crate::Config::loans), to be written in place and sent
+    /// to one receiver or several, which read it there. So however long it is, and however many they are, it costs
+    /// a cell for each. Never waits. Any number of loans may be open.
+    ///
+    /// [`SendError::TooLarge`] if the area has fewer bytes; [`SendError::Full`] if no part of it is free that is long enough,
+    /// until receivers acknowledge what they were sent; [`SendError::NoSpace`] if there is no memory for it.
+    ///
+    /// A receiver that is absent, dead, or that holds what it was sent keeps that, and no more: the rest of the area is for
+    /// the others. A successor of this rank leaves alone what its predecessors sent and receivers have not acknowledged;
+    /// its first loan looks for that in each mailbox that it ever had.
+    ///
+    /// Cost: a look at which parts are free, and now and then at what receivers acknowledged; a system call where memory is
+    /// taken, and in each receiver at its first look at each 256 KiB.
+    pub fn loan(&self, max: usize) -> Result<Loan<'_>, SendError> {
+        self.lend(max, None)
+    }
+
+    pub(crate) fn lend<'a>(
+        &'a self,
+        max: usize,
+        receiving: Option<(&'a Member, &'a Inbox)>,
+    ) -> Result<Loan<'a>, SendError> {
+        let lent = self.outbox.begin_loan(&self.member, max)?;
+        Ok(Loan::new(self, receiving, lent))
+    }
+
+    /// Sends a reference to a block.
+    pub(super) fn refer(
+        &self,
+        to: u32,
+        lent: Lent,
+        deadline: Deadline,
+        receiving: Option<(&Member, &Inbox)>,
+    ) -> Result<(), SendError> {
+        let Self { member, outbox } = self;
+        let peer = outbox.peer(member, to, 0)?;
+        let slot = self.claim(peer, 0, deadline, receiving)?;
+        outbox.refer(member, peer, slot, lent)
     }
 
     /// `receiving`: the other half, if the same thread has it.

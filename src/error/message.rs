@@ -16,13 +16,13 @@ pub enum SendError {
         ranks: u32,
     },
     /// The message is longer than this region carries; or, where nobody waits or a draft is asked for, than
-    /// what a mailbox holds as a whole: half its arena.
+    /// what a mailbox holds as a whole: half its arena; or, where a loan is asked for, than the area for loans.
     #[error("the message is above the limit of {limit} bytes")]
     TooLarge {
         /// The longest message, in bytes.
         limit: u64,
     },
-    /// There is no room now, and nobody waits for it: `try_send`, `try_reserve`, or a message to oneself. Nothing
+    /// There is no room now, and nobody waits for it: `try_send`, `try_reserve`, `loan`, or a message to oneself. Nothing
     /// was sent.
     #[error("the mailbox is full")]
     Full,
@@ -41,8 +41,8 @@ pub enum SendError {
     /// may have been replaced: this one is not delivered, unless its last bytes were on their way.
     #[error("rank {0} died, or was replaced, before it made room or had the whole message")]
     PeerDead(u32),
-    /// There is no memory, or disk, left for the first message to this peer, or for the first above 48 bytes: smaller
-    /// ones go all the same then. Nothing was sent; it can be tried again.
+    /// There is no memory, or disk, left for the first message to this peer, for the first above 48 bytes, or for a loan: smaller
+    /// messages go all the same then. Nothing was sent; it can be tried again.
     #[error("no shared memory left for the mailbox")]
     NoSpace,
     /// The words in the mailbox make no sense: its receiver, or who else writes there, is broken. Mailboxes to

@@ -15,10 +15,13 @@ pub enum ConfigError {
     /// `arena`, of this value, is not a multiple of 128 from 128 bytes to 2^40 bytes.
     #[error("the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not {0} bytes")]
     Arena(u64),
+    /// `loans`, of this value, is not a multiple of 256 KiB up to 2^40 bytes.
+    #[error("the area for loans must be a multiple of 256 KiB, up to 1 TiB, not {0} bytes")]
+    Loans(u64),
     /// This mode has bits beyond `0o777`, or its owner may not read and write.
     #[error("the mode must let the owner read and write, and have no bits beyond 0777, unlike {0:#o}")]
     Mode(u32),
-    /// Ranks, cells and arena multiply to more bytes than a process can map (2^46 bytes).
+    /// Ranks, cells, arena and loans make up more bytes than a process can map (2^46 bytes).
     #[error(
         "the region would have {size} bytes, more than a process can map; at most {ranks} ranks would fit"
     )]
@@ -200,7 +203,7 @@ pub enum CreateOrOpenError {
     /// There is something, and it cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// There is a region, whose ranks, cells, arena or largest message differ from the configuration.
+    /// There is a region, whose ranks, cells, arena, loans or largest message differ from the configuration.
     #[error("the region exists with another configuration")]
     Differs,
 }

@@ -198,7 +198,9 @@ pub struct Lane {
     pub arena: Shared<[AtomicU64]>,
     /// What lies where in it.
     pub layout: PoolLayout,
-    /// Whether all of it has memory. Else who writes, or reads, there first has to see to it.
+    /// The area for loans of the end that writes, to which cells may refer; none of a return lane.
+    pub loans: Shared<[AtomicU64]>,
+    /// Whether all of both has memory. Else who writes, or reads, there first has to see to it.
     pub has_pages: bool,
 }
 
@@ -216,6 +218,7 @@ impl Lane {
             cells: Ring::new(Shared::<[Cell]>::mapped(mapping, cells, count as usize)),
             arena: Shared::<[AtomicU64]>::mapped(mapping, arena, (layout.len() / 8) as usize),
             layout,
+            loans: Shared::<[AtomicU64]>::mapped(mapping, 0, 0),
             has_pages: false,
         }
     }
@@ -256,6 +259,7 @@ impl Lane {
             cells: Ring::new(stamps.into_iter().map(cell).collect::<Vec<_>>().into()),
             arena: (0..layout.len() / 8).map(|_| atomic()).collect::<Vec<_>>().into(),
             layout,
+            loans: Vec::new().into(),
             has_pages: true,
         }
     }
@@ -314,7 +318,10 @@ impl Mailbox {
         let mail_cells = (Geometry::CELLS, geometry.cells);
         let return_cells = (geometry.return_cells(), RETURN_CELLS);
         Self {
-            mail: lane(lines.part(|lines| &lines.mail), mail_cells, geometry.arena_of_mail(from, to)),
+            mail: Lane {
+                loans: loans(mapping, geometry, from),
+                ..lane(lines.part(|lines| &lines.mail), mail_cells, geometry.arena_of_mail(from, to))
+            },
             returns: lane(
                 lines.part(|lines| &lines.returns),
                 return_cells,
@@ -332,6 +339,13 @@ impl Mailbox {
             },
         }
     }
+}
+
+/// The area for the loans of `rank` in a mapping of this geometry.
+pub fn loans(mapping: &Arc<Mapping>, geometry: &Geometry, rank: u32) -> Shared<[AtomicU64]> {
+    let (offset, bytes) =
+        if geometry.loans == 0 { (0, 0) } else { (geometry.loans_of(rank), geometry.loans) };
+    Shared::<[AtomicU64]>::mapped(mapping, offset, (bytes / 8) as usize)
 }
 
 #[cfg(all(test, not(loom)))]

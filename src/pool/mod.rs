@@ -39,10 +39,12 @@
 //! Who took a count to zero has read, with Acquire, the head of every lane that referred to the extent. So all readers' loads
 //! come before the stores of the payload that is placed there next.
 
+mod blocks;
 mod lane;
 mod recovery;
 mod usage;
 
+pub use blocks::{Blocks, Which};
 pub use recovery::{Recovery, Reference};
 
 use crate::abi::{ARENA_ALIGN, Area, PoolLayout};

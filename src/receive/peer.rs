@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod answer;
+mod loan;
 mod payload;
 mod starved;
 mod state;
@@ -210,8 +211,8 @@ impl Incoming {
         by_hand: bool,
     ) -> Result<Option<Descriptor>, RecvError> {
         let descriptor = match taken {
-            // No endpoint sends more than the region carries.
-            Ok(Some(descriptor)) if descriptor.len <= member.limit => descriptor,
+            // No endpoint sends more than the region carries, but on loan: what lies in its sender's area is none too many.
+            Ok(Some(descriptor)) if descriptor.len <= member.limit || descriptor.is_loan() => descriptor,
             // `Ok(None)`: a stamp that was there is gone.
             _ => return Err(self.corrupted(member)),
         };
@@ -224,6 +225,7 @@ impl Incoming {
             }
             self.consumer.note_pages(extent);
         }
+        self.complete_loan(member, &descriptor)?;
         match descriptor.envelope().kind {
             Kind::Whole | Kind::Sync => Ok(Some(descriptor)),
             Kind::Announced => self.begin(member, descriptor, by_hand),

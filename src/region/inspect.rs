@@ -17,6 +17,8 @@ pub struct Inspection {
     pub cells: u32,
     /// Bytes of payloads above 48 bytes that may be under way in a mailbox.
     pub arena: u64,
+    /// Bytes of each rank's area for loans.
+    pub loans: u64,
     /// The longest message, in bytes.
     pub max_message: u64,
     /// Bytes of the whole region, most of them never touched.
@@ -99,6 +101,7 @@ impl Inspection {
             protocol: geometry.protocol,
             cells: geometry.cells,
             arena: geometry.arena,
+            loans: geometry.loans,
             max_message: geometry.max_message,
             size: geometry.size(),
             memory: os::facts(file).map_or(0, |facts| facts.allocated),

@@ -257,6 +257,12 @@ impl Region {
         self.geometry().whole()
     }
 
+    /// The longest [loan](crate::Endpoint::loan), in bytes, and what all loans of a rank have: its
+    /// [area](crate::Config::loans).
+    pub fn max_loan(&self) -> u64 {
+        self.geometry().loans
+    }
+
     /// The rank whose last holder joined with this label, if there is one; it need not live, but one that has not left
     /// comes first. A label that is being written at this moment may be missed or seen in part. Costs a look at each
     /// rank's record.

@@ -2,6 +2,7 @@
 
 mod acknowledge;
 mod block;
+mod loan;
 mod redeliveries;
 mod reset;
 mod starved;
@@ -13,7 +14,7 @@ use super::{Corrupt, InArena, cell, check_stale, in_arena, is_much};
 use crate::abi::{Cell, ConsumerLine, Envelope, Location};
 use crate::memory::{self, Lane};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
-use core::cell::Cell as Private;
+use core::cell::{Cell as Private, OnceCell};
 use core::ops::Range;
 use redeliveries::Redeliveries;
 
@@ -53,6 +54,8 @@ pub struct Consumer {
     owed: Private<usize>,
     /// By extent of the arena: whether it has memory, as this consumer has seen to.
     has_pages: Box<[Private<bool>]>,
+    /// The same by chunk of the sender's area for loans; takes memory at the first loan.
+    has_loan_pages: OnceCell<Box<[Private<bool>]>>,
     /// The shared word: odd while a reset is asked for.
     reset: Private<u64>,
 }
@@ -88,6 +91,7 @@ impl Consumer {
             unread: SeqSet::new(cells),
             owed: 0.into(),
             has_pages: (0..lane.layout.count()).map(|_| lane.has_pages.into()).collect(),
+            has_loan_pages: OnceCell::new(),
             reset: reset.into(),
             lane,
         }
@@ -189,7 +193,7 @@ impl Consumer {
     }
 
     /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes if it does not lie in its
-    /// cell, and then where the arena was seen to have memory. `None` says nothing, and is all that it says after as many as
+    /// cell, and then where the arena was seen to have memory, or a loan where the area for loans was. `None` says nothing, and is all that it says after as many as
     /// `grant` allowed.
     #[inline(always)]
     pub fn take_new(&self, limit: usize) -> Option<Descriptor> {
@@ -213,9 +217,12 @@ impl Consumer {
         Some(descriptor)
     }
 
-    /// Message `seq`, if it is whole and lies in the arena.
+    /// Message `seq`, if it is whole and lies in the arena, or is a loan.
     #[inline(never)]
     fn find_in_arena(&self, seq: u64, cell: &Cell, envelope: u64, limit: usize) -> Option<Descriptor> {
+        if Envelope::is_loan(envelope) {
+            return self.find_loan(seq, cell, envelope);
+        }
         if !Envelope::is_whole(envelope) || Envelope::unpack(envelope)?.place != Location::Arena {
             return None;
         }
@@ -301,6 +308,7 @@ impl Consumer {
         let envelope = cell.envelope.load(Relaxed);
         let descriptor = match Envelope::unpack(envelope).ok_or(Corrupt)?.place {
             Location::Inline(len) => Descriptor::in_cell(seq, envelope, len, index),
+            Location::Loan => self.look_at_loan(seq, cell, envelope)?,
             Location::Arena => {
                 let InArena { offset, len, .. } = in_arena(cell, &self.lane.layout).ok_or(Corrupt)?;
                 Descriptor::in_arena(seq, envelope, len as usize, (offset / 8) as usize)
@@ -315,6 +323,7 @@ impl Consumer {
         match descriptor.lies() {
             Lies::Cell(index) => &self.lane.cells[index].payload,
             Lies::Arena(first) => &self.lane.arena[first..first + descriptor.len.div_ceil(8)],
+            Lies::Loan(first) => &self.lane.loans[first..first + descriptor.len.div_ceil(8)],
             Lies::Line | Lies::Assembled => &[],
         }
     }

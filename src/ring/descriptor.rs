@@ -25,21 +25,24 @@ pub enum Lies {
     Cell(usize),
     /// In the arena, from this word on.
     Arena(usize),
+    /// In the sender's area for loans, from this word on.
+    Loan(usize),
     /// It is a call, on the call line.
     Line,
     /// The message was announced, and its payload is in private memory.
     Assembled,
 }
 
-const PLACE: usize = 3;
+const PLACE: usize = 7;
 const CELL: usize = 0;
 const ARENA: usize = 1;
 const LINE: usize = 2;
 const ASSEMBLED: usize = 3;
-const REDELIVERED: usize = 1 << 2;
-const IN_UNWINDING: usize = 1 << 3;
+const LOAN: usize = 4;
+const REDELIVERED: usize = 1 << 3;
+const IN_UNWINDING: usize = 1 << 4;
 /// Above it is an index: no segment has so many words that it does not fit there.
-const INDEX_SHIFT: u32 = 4;
+const INDEX_SHIFT: u32 = 5;
 
 impl Descriptor {
     /// The words that it consists of.
@@ -64,6 +67,11 @@ impl Descriptor {
     #[inline(always)]
     pub(super) fn in_arena(seq: u64, envelope: u64, len: usize, word: usize) -> Self {
         Self { seq, len, envelope, at: ARENA | word << INDEX_SHIFT }
+    }
+
+    /// Message `seq`, whose payload of `len` bytes lies in the sender's area for loans from `word` on.
+    pub(super) fn in_loan(seq: u64, envelope: u64, len: usize, word: usize) -> Self {
+        Self { seq, len, envelope, at: LOAN | word << INDEX_SHIFT }
     }
 
     /// The call with this stamp on the call line.
@@ -107,6 +115,7 @@ impl Descriptor {
         match self.at & PLACE {
             CELL => Lies::Cell(index),
             ARENA => Lies::Arena(index),
+            LOAN => Lies::Loan(index),
             LINE => Lies::Line,
             _ => Lies::Assembled,
         }
@@ -157,6 +166,12 @@ impl Descriptor {
         self.is_in_cell().then_some(self.at >> INDEX_SHIFT)
     }
 
+    /// Whether it is a loan.
+    #[inline(always)]
+    pub fn is_loan(&self) -> bool {
+        self.at & PLACE == LOAN
+    }
+
     /// Whether its payload is in private memory.
     #[inline(always)]
     pub fn is_assembled(&self) -> bool {
@@ -182,9 +197,11 @@ mod tests {
 
     #[test]
     fn a_descriptor_keeps_its_place_and_its_marks() {
-        for descriptor in
-            [Descriptor::in_cell(7, 8, 8, 4095), Descriptor::in_arena(7, 63, 100, usize::MAX >> INDEX_SHIFT)]
-        {
+        for descriptor in [
+            Descriptor::in_cell(7, 8, 8, 4095),
+            Descriptor::in_arena(7, 63, 100, usize::MAX >> INDEX_SHIFT),
+            Descriptor::in_loan(7, 62, 100, usize::MAX >> INDEX_SHIFT),
+        ] {
             let marked = descriptor.marked(true);
             assert!(marked.is_redelivered() && !marked.is_in_unwinding() && !descriptor.is_redelivered());
             assert_eq!((marked.lies(), marked.is_in_cell()), (descriptor.lies(), descriptor.is_in_cell()));
@@ -195,5 +212,7 @@ mod tests {
         }
         assert_eq!(Descriptor::in_cell(7, 8, 8, 4095).lies(), Lies::Cell(4095));
         assert_eq!(Descriptor::in_arena(7, 63, 100, 4095).lies(), Lies::Arena(4095));
+        let loan = Descriptor::in_loan(7, 62, 100, 4095);
+        assert_eq!((loan.lies(), loan.is_loan(), loan.is_whole()), (Lies::Loan(4095), true, true));
     }
 }

@@ -13,6 +13,7 @@ mod budget;
 mod call_line;
 mod consumer;
 mod descriptor;
+mod loan;
 mod producer;
 mod seq_set;
 mod transfer;
@@ -20,6 +21,7 @@ mod transfer;
 pub use call_line::{Answer, Caller, Server};
 pub use consumer::Consumer;
 pub use descriptor::Descriptor;
+pub use loan::Loan;
 pub use producer::{Producer, PushError, Slack, Slot, is_below};
 pub use transfer::{Source, Target, TransferId};
 
@@ -56,7 +58,10 @@ pub fn bytes(counted: u64, since: Range<u64>, ring: u32, cells: impl Iterator<It
     cells.take(uncounted as usize).fold(counted, |bytes, [envelope, len]| {
         bytes.wrapping_add(match Envelope::unpack(envelope) {
             None => 0,
-            Some(Envelope { kind: Kind::Announced, .. } | Envelope { place: Location::Arena, .. }) => len,
+            Some(
+                Envelope { kind: Kind::Announced, .. }
+                | Envelope { place: Location::Arena | Location::Loan, .. },
+            ) => len,
             Some(Envelope { place: Location::Inline(len), .. }) => len as u64,
         })
     })

@@ -1,17 +1,22 @@
 //! The writing end.
 
 mod announce;
+mod loan;
 mod recovery;
+mod slot;
 mod starved;
+
+pub use slot::Slot;
 
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};
-use crate::abi::{Cell, Envelope, INLINE, Kind, Location, ProducerLine, pack_bytes};
+use crate::abi::{Cell, Envelope, INLINE, Location, ProducerLine, pack_bytes};
 use crate::memory::{self, Lane};
 use crate::pool::{Pool, Spot};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::{Cell as Private, RefCell};
 use core::ops::Range;
+use slot::Lies;
 
 /// The only lane of an arena's pool.
 const LANE: u32 = 0;
@@ -36,33 +41,6 @@ pub enum Slack {
     /// A quarter of the mailbox: whoever was full waits for more than one cell, or the two sides would take
     /// turns on the line of `head`.
     Quarter,
-}
-
-/// A cell that is claimed, and where its payload goes; not visible to the consumer until it is published.
-#[derive(Debug, Clone, Copy)]
-pub struct Slot {
-    /// The sequence number that the message will have.
-    pub seq: u64,
-    /// The payload's length in bytes.
-    pub len: usize,
-    /// What it is of a message.
-    pub kind: Kind,
-    /// The envelope's number, where it concerns a call.
-    number: u64,
-    /// Where the payload lies in the arena; `None`: in the cell.
-    spot: Option<Spot>,
-}
-
-impl Slot {
-    /// The same slot, for a cell of this kind.
-    pub fn of(self, kind: Kind) -> Self {
-        Self { kind, ..self }
-    }
-
-    /// The same slot, for what concerns a call, with this number.
-    pub fn numbered(self, kind: Kind, number: u64) -> Self {
-        Self { kind, number, ..self }
-    }
 }
 
 /// The writing end. Everything but the mailbox is private to this process.
@@ -186,7 +164,7 @@ impl Producer {
 
     #[inline(always)]
     fn slot(&self, len: usize, spot: Option<Spot>) -> Slot {
-        Slot { seq: self.tail.get(), len, kind: Kind::Whole, number: 0, spot }
+        Slot::new(self.tail.get(), len, spot)
     }
 
     /// Whether so many cells are free.
@@ -217,12 +195,13 @@ impl Producer {
         Ok(())
     }
 
-    /// The payload words of `slot`.
+    /// The payload words of `slot`; none of a loan, which is written already.
     #[inline(always)]
     pub fn words(&self, slot: &Slot) -> &[AtomicU64] {
-        match slot.spot {
-            None => &self.cell(slot.seq).payload,
-            Some(spot) => &self.lane.arena[spot.offset as usize / 8..][..slot.len.div_ceil(8)],
+        match slot.lies {
+            Lies::Cell => &self.cell(slot.seq).payload,
+            Lies::Arena(spot) => &self.lane.arena[spot.offset as usize / 8..][..slot.len.div_ceil(8)],
+            Lies::Loan(_) => &[],
         }
     }
 
@@ -328,7 +307,7 @@ impl Producer {
     fn begin_hold(&self, slot: &Slot) {
         if self.held.get().is_none() {
             self.held.set(Some(slot.seq));
-            let own = slot.spot.map_or(0, |spot| spot.size());
+            let own = slot.spot().map_or(0, Spot::size);
             self.held_from.set(self.pool.borrow().placed(LANE).wrapping_sub(own));
         }
     }
@@ -344,7 +323,7 @@ impl Producer {
 
     #[inline(always)]
     fn account(&self, slot: &Slot) {
-        if let Some(spot) = &slot.spot {
+        if let Some(spot) = slot.spot() {
             self.pool.borrow_mut().commit(LANE, slot.seq, spot);
         }
         self.advance(slot.seq, slot.len);
@@ -366,13 +345,15 @@ impl Producer {
     #[inline(always)]
     fn describe(&self, slot: &Slot) {
         let cell = self.cell(slot.seq);
-        let place = match slot.spot {
-            None => Location::Inline(slot.len),
-            Some(spot) => {
-                cell.payload[0].store(spot.offset, Relaxed);
-                cell.payload[1].store(slot.len as u64, Relaxed);
-                Location::Arena
-            }
+        let refer = |offset, place| {
+            cell.payload[0].store(offset, Relaxed);
+            cell.payload[1].store(slot.len as u64, Relaxed);
+            place
+        };
+        let place = match slot.lies {
+            Lies::Cell => Location::Inline(slot.len),
+            Lies::Arena(spot) => refer(spot.offset, Location::Arena),
+            Lies::Loan(offset) => refer(offset, Location::Loan),
         };
         let envelope = Envelope::numbered(slot.number, self.epoch, slot.kind, place);
         cell.envelope.store(envelope.pack(), Relaxed);

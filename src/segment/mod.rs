@@ -33,12 +33,12 @@ use found::{Content, Found};
 use removal::lock_all;
 
 use crate::abi::{
-    ABI, ALL_LOCKS, BOOT, Control, FAILED, FEATURES, GATE, GATE_AND_RANKS, Geometry, Header, MAGIC, Rank,
+    ABI, ALL_LOCKS, BOOT, Control, FAILED, GATE, GATE_AND_RANKS, Geometry, Header, LAST_WORD, MAGIC, Rank,
     WIPED, to_directory,
 };
 use crate::config::{Config, Reserve};
 use crate::error::{CreateError, OpenError, RemoveError};
-use crate::memory::{Mailbox, Mapping, Shared};
+use crate::memory::{self, Mailbox, Mapping, Shared};
 use crate::os::{self, File, Lock, Locker};
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
@@ -154,7 +154,7 @@ impl Segment {
         }
         let words = self.geometry.to_words(nonce);
         // Not the last, which may be locks.
-        for (word, value) in self.header.words.iter().zip(words).take(FEATURES + 3).skip(1) {
+        for (word, value) in self.header.words.iter().zip(words).take(LAST_WORD + 1).skip(1) {
             word.store(value, Relaxed);
         }
         // Last: whoever sees the magic sees the geometry.
@@ -299,6 +299,11 @@ impl Segment {
     /// The rank table.
     pub fn ranks(&self) -> Shared<[Rank]> {
         Shared::<[Rank]>::mapped(&self.mapping, self.geometry.rank(0), self.geometry.ranks as usize)
+    }
+
+    /// The area for the loans of `rank`, which is in range. What holds for an extent of an arena holds for parts of it.
+    pub fn loans(&self, rank: u32) -> Shared<[AtomicU64]> {
+        memory::loans(&self.mapping, &self.geometry, rank)
     }
 
     /// The mailbox from `from` to `to`, both in range. Before anything of it is touched, [`Segment::reserve`] or

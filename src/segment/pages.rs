@@ -1,6 +1,7 @@
 //! The pages of mailboxes, taken from the system.
 
 use super::Segment;
+use crate::abi::CHUNK;
 use crate::os;
 use core::ops::Range;
 use std::io;
@@ -38,4 +39,18 @@ impl Segment {
     pub fn complete_transfer(&self, from: u32, to: u32) -> io::Result<()> {
         os::allocate_missing(&self.file, self.geometry.transfer(from, to), self.geometry.transfer_ring())
     }
+
+    /// As [`Segment::reserve_extent`], for these chunks of the area for the loans of `rank`, by that rank.
+    pub fn reserve_loan(&self, rank: u32, chunks: Range<u32>) -> io::Result<()> {
+        self.reserve_extent(self.geometry.loans_of(rank), bytes(chunks))
+    }
+
+    /// As [`Segment::complete_extent`], for these chunks of that area, by whoever reads there.
+    pub fn complete_loan(&self, rank: u32, chunks: Range<u32>) -> io::Result<()> {
+        self.complete_extent(self.geometry.loans_of(rank), bytes(chunks))
+    }
+}
+
+fn bytes(chunks: Range<u32>) -> Range<u64> {
+    CHUNK * u64::from(chunks.start)..CHUNK * u64::from(chunks.end)
 }

@@ -3,6 +3,7 @@
 
 mod answers;
 mod draft;
+mod loans;
 mod room;
 mod synchronous;
 mod transfer;
@@ -14,6 +15,7 @@ pub use synchronous::{Announcing, Synchronous};
 pub use transfer::Transfers;
 
 use answers::Answers;
+use loans::Loans;
 
 use crate::abi::{INLINE, Rank};
 use crate::error::SendError;
@@ -23,7 +25,7 @@ use crate::rank::{Life, Status};
 use crate::ring::{Caller, Corrupt, Producer, Slot, count};
 use crate::sync::{Edge, release};
 use crate::wait::Interrupted;
-use core::cell::{Cell as Private, RefCell};
+use core::cell::{Cell as Private, OnceCell, RefCell};
 use core::cmp::Ordering;
 
 /// A mailbox that this endpoint writes to.
@@ -49,6 +51,8 @@ pub struct Outbox {
     held: RefCell<Vec<u32>>,
     /// The receivers to whom messages are announced whose bytes are this endpoint's.
     tended: RefCell<Vec<u32>>,
+    /// Made at the first loan.
+    loans: OnceCell<Loans>,
 }
 
 impl From<Interrupted> for SendError {
@@ -65,7 +69,8 @@ impl From<Corrupt> for SendError {
 
 impl Outbox {
     pub fn new(ranks: u32) -> Self {
-        Self { peers: ByRank::new(ranks), held: RefCell::default(), tended: RefCell::default() }
+        let (held, tended) = (RefCell::default(), RefCell::default());
+        Self { peers: ByRank::new(ranks), held, tended, loans: OnceCell::new() }
     }
 
     /// Sends `bytes` to `to` if they are few and there is nothing to do but that. `false` says nothing. Apart, so that

@@ -422,9 +422,9 @@ fn receives(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
     is_complete
 }
 
-// --- Messages in fragments ---------------------------------------------------------------------------------
+// --- Announced messages ------------------------------------------------------------------------------------
 
-/// Longer than half the arena: a few fragments.
+/// Longer than half the arena.
 const LONG: usize = 1030;
 
 /// Rank 1 ends while it sends an announced message.

@@ -26,6 +26,8 @@ pub fn mail(from: u32, epoch: u64, seq: u64, text: &str) -> String {
 /// - `join RANK`; `leave`; `unwind`: leave in a panic; `exit`: end the process without leaving; `epoch`
 /// - `send|try_send|send_timeout|send_patiently TO TEXT`; `fill TO`: send until the mailbox is full, how many
 /// - `send_long TO LEN SEED`: send the pattern of that seed; `gist [FROM]`: receive, and answer with a gist
+/// - `loan LEN SEED TO…`: send the pattern of that seed on loan to these ranks; `lend LEN SEED`: the same to nobody
+/// - `exhaust SEED`: begin loans of 256 KiB until there is no room, write them and keep them; how many
 /// - `batch`: begin one that ends with the endpoint; `split`: only the sending half obeys from now on
 /// - `recv|try_recv|recv_timeout [FROM]`; `hold [FROM]`: receive, and not acknowledge before one's death
 /// - `wait spin|adaptive|block|event`; `interrupt`, from now on a signal does it; `interrupt now`
@@ -133,6 +135,26 @@ fn obey(me: &Endpoint, words: &[&str]) -> String {
         ["send_long", to, len, seed] => {
             let bytes = pattern(number(len) as usize, number(seed) as usize);
             said(me.send(number(to), &bytes))
+        }
+        ["loan", len, seed, ref to @ ..] | ["lend", len, seed, ref to @ ..] => {
+            let bytes = pattern(number(len) as usize, number(seed) as usize);
+            match me.loan(bytes.len()) {
+                Ok(mut loan) => {
+                    loan.write_at(0, &bytes);
+                    let block = loan.commit(bytes.len());
+                    said(to.iter().try_for_each(|to| block.send(number(to))))
+                }
+                Err(error) => told(error),
+            }
+        }
+        ["exhaust", seed] => {
+            let bytes = pattern(256 << 10, number(seed) as usize);
+            let loans = std::iter::from_fn(|| me.loan(bytes.len()).ok());
+            let written = loans.map(|mut loan| {
+                loan.write_at(0, &bytes);
+                std::mem::forget(loan);
+            });
+            written.count().to_string()
         }
         ["gist", ref from @ ..] => match me.recv_from(source(from)) {
             Ok(got) => mail(got.from(), got.epoch(), got.seq(), &gist(&got.to_vec())),

@@ -36,6 +36,9 @@ pub struct Create {
     /// and goes when its receiver takes it [default: 2M]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     arena: Option<u64>,
+    /// Room for what each rank has on loan, e.g. 256M; 0: none [default: 64M, less for more than 64 ranks]
+    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
+    loans: Option<u64>,
     /// The longest message, announced or not [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     max_message: Option<u64>,
@@ -94,6 +97,7 @@ impl Create {
         let mut config = Config::ranks(self.ranks);
         config = self.cells.map_or(config, |cells| config.cells(cells));
         config = self.arena.map_or(config, |bytes| config.arena(bytes));
+        config = self.loans.map_or(config, |bytes| config.loans(bytes));
         config = self.max_message.map_or(config, |bytes| config.max_message(bytes));
         config = self.group.map_or(config, |gid| config.group(gid).mode(0o660));
         config = self.mode.map_or(config, |mode| config.mode(mode));

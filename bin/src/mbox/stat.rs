@@ -73,6 +73,7 @@ struct Object<'a> {
     protocol: u64,
     cells: u32,
     arena: u64,
+    loans: u64,
     max_message: u64,
     max_whole: u64,
     size: u64,
@@ -126,6 +127,7 @@ impl<'a> Object<'a> {
             protocol: seen.protocol,
             cells: seen.cells,
             arena: seen.arena,
+            loans: seen.loans,
             max_message: seen.max_message,
             max_whole: view.max_whole(),
             size: seen.size,
@@ -175,7 +177,7 @@ impl Mailbox {
 fn page(name: &str, view: &View, seen: &Inspection) -> String {
     let whole = view.max_whole();
     let (ranks, joined_count) = (seen.ranks.len(), joined(seen).count());
-    let [arena, limit] = [seen.arena, seen.max_message].map(size::show);
+    let [arena, limit, loans] = [seen.arena, seen.max_message, seen.loans].map(size::show);
     let announced = if whole < seen.max_message {
         format!(", above {} announced", size::show(whole))
     } else {
@@ -187,6 +189,7 @@ fn page(name: &str, view: &View, seen: &Inspection) -> String {
     let _ = writeln!(text, "memory    {} in use, at most {}", size::show(seen.memory), size::show(seen.size));
     let _ =
         writeln!(text, "mailbox   {} cells, arena of {arena}, messages up to {limit}{announced}", seen.cells);
+    let _ = writeln!(text, "loans     at most {loans} a rank");
     let _ = writeln!(text, "ranks     {ranks}, of which {} never joined", ranks - joined_count);
     if joined_count > 0 {
         let _ = write!(text, "\n{}", table_of_ranks(seen));

@@ -25,13 +25,15 @@ fn stat_tells_people_and_programs_what_is_there() {
     // They begin half a page behind the beginning of theirs.
     let arena: u64 = 2048 + 9 * 1024 + 3 * 4096;
     let ring = (2048_u64 + (256 << 10)).next_multiple_of(4096);
-    let size = 4096 + 2 * 4096 + 25 * (cells + 2 * arena.next_multiple_of(4096) + ring);
+    let size =
+        4096 + 2 * 4096 + 25 * (cells + 2 * arena.next_multiple_of(4096) + ring) + 5 * ((64 << 20) + 4096);
     let expected = json!({
         "name": &*region,
         "owner": region.path().metadata().expect("a region").uid(),
         "protocol": 7,
         "cells": 64,
         "arena": 8 << 10,
+        "loans": 64 << 20,
         "max_message": 1 << 30,
         "max_whole": 4 << 10,
         "size": size,

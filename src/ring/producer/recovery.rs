@@ -136,7 +136,8 @@ fn recover_pool(lane: &Lane, head: u64, tail: u64) -> Result<Pool, Corrupt> {
     let references = live.filter_map(|seq| {
         let cell = cell(lane, seq);
         match Envelope::unpack(cell.envelope.load(Relaxed)).map(|envelope| envelope.place) {
-            Some(Location::Inline(_)) => None,
+            // Nothing refers to loans but blocks.
+            Some(Location::Inline(_) | Location::Loan) => None,
             Some(Location::Arena) => {
                 let [offset, len] = [0, 1].map(|word| cell.payload[word].load(Relaxed));
                 Some(Some(Reference { seq, offset, len }))

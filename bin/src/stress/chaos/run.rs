@@ -75,7 +75,7 @@ impl<'a> Scene<'a> {
         // One that nobody holds; small, so that each place is used again and again.
         let region = self
             .processes
-            .ruin(Config::ranks(ranks + 1 + PAIR).cells(16).arena(2048).max_message(1 << 16))?;
+            .ruin(Config::ranks(ranks + 1 + PAIR).cells(16).arena(2048).max_message(1 << 16).loans(0))?;
         let terms = format!("--ranks {ranks} --seed {seed} --journal {}", journal.path());
         for rank in 0..ranks {
             self.processes.enter(&region, &format!("bystander --rank {rank} {terms}"))?;

@@ -68,7 +68,7 @@ impl Soak {
 
     fn soak(&self, processes: &Processes, journal: &Journal) -> Result<Report, Failure> {
         // At once: else as much of an arena is in memory as was ever under way, and that may be more the next day.
-        let config = Config::ranks(self.ranks).arena(ARENA).reserve(Reserve::AtCreation);
+        let config = Config::ranks(self.ranks).arena(ARENA).loans(0).reserve(Reserve::AtCreation);
         let region = processes.region(config)?;
         let start = Instant::now();
         let enter = |rank| {

@@ -300,9 +300,9 @@ impl<'a> Collector<'a> {
             self.book.tear(from, self.rank, last);
             return None;
         };
-        let stays = !line.parcels.is_train(opened.number);
+        let stays = !line.parcels.is_long(opened.number);
         let arrival = Arrival { seq, marked, stays, left: left.is_some() };
-        let verdict = line.reader.arrive(opened.number, arrival, |number| line.parcels.is_train(number));
+        let verdict = line.reader.arrive(opened.number, arrival, |number| line.parcels.is_long(number));
         // All that was given back, and takes room, was to come before it.
         line.untouched.clear();
         line.is_blocked = false;

@@ -30,7 +30,7 @@ const ACKNOWLEDGED: usize = GROUP + 2;
 pub enum Fate {
     /// It was sent.
     Sent,
-    /// It was a train, or a message whose sender waited for its acknowledgement, that ended in an error, or was never begun;
+    /// It was a long one, or a message whose sender waited for its acknowledgement, that ended in an error, or was never begun;
     /// it may come, or not.
     Given,
     /// Its sender died over it and those up to so many after it: they may come, but only those before one that does.
@@ -122,13 +122,13 @@ impl<'a> Ledger<'a> {
 pub struct Verdict {
     /// It was taken before, by a receiver that died.
     pub redelivered: bool,
-    /// Whole messages that should have come before it, or trains whose sender was told that they had.
+    /// Whole messages that should have come before it, or long ones whose sender was told that they had.
     pub lost: u64,
     /// It came after one that was sent later, or with the wrong place in the mailbox.
     pub disordered: bool,
-    /// It was acknowledged, or is a train that was taken.
+    /// It was acknowledged, or is a long one that was taken.
     pub repeated: bool,
-    /// Trains that did not come, as may be.
+    /// Long ones that did not come, as may be.
     pub missing: u64,
     /// It was given back by this receiver, and comes again.
     pub again: bool,
@@ -247,11 +247,11 @@ impl<'a> Reader<'a> {
     }
 
     /// Message `number` has come, and is not `due` in its place.
-    pub fn arrive(&mut self, number: u64, mail: Arrival, is_train: impl Fn(u64) -> bool) -> Verdict {
+    pub fn arrive(&mut self, number: u64, mail: Arrival, is_long: impl Fn(u64) -> bool) -> Verdict {
         let Arrival { seq, marked, stays, left } = mail;
         let mut verdict = Verdict { lost: self.skip(u64::MAX), ..Verdict::default() };
         let acknowledged = self.ledger.0[ACKNOWLEDGED].load(Relaxed);
-        if number <= acknowledged || is_train(number) && number <= self.taken {
+        if number <= acknowledged || is_long(number) && number <= self.taken {
             verdict.repeated = true;
             return verdict;
         }
@@ -266,11 +266,11 @@ impl<'a> Reader<'a> {
             verdict.mismarked = number > self.old || self.guessed > GUESSES;
         }
         let known = self.last.map_or(self.passed, |(last, _)| last);
-        let mut has_train = is_train(number);
+        let mut has_long = is_long(number);
         for skipped in known + 1..number {
             let fate = self.ledger.fate(skipped);
-            if is_train(skipped) {
-                has_train = true;
+            if is_long(skipped) {
+                has_long = true;
                 // A predecessor may have been told all of it, and died.
                 let is_lost = fate == Some(Fate::Sent) && self.last.is_some();
                 *if is_lost { &mut verdict.lost } else { &mut verdict.missing } += 1;
@@ -282,10 +282,10 @@ impl<'a> Reader<'a> {
                 };
             }
         }
-        // Only trains take more than one place, and only calls and answers have places and no numbers.
+        // Only long ones take more than one place, and only calls and answers have places and no numbers.
         if let Some((last, before)) = self.last {
             let loose = self.ledger.loose(number).saturating_sub(self.ledger.loose(last));
-            let latest = if has_train { u64::MAX } else { before + 1 + loose };
+            let latest = if has_long { u64::MAX } else { before + 1 + loose };
             verdict.disordered = !(before + 1..=latest).contains(&seq);
         }
         self.last = Some((number, seq));
@@ -305,8 +305,8 @@ mod tests {
         (0..LEDGER).map(|_| AtomicU64::new(0)).collect()
     }
 
-    /// Numbers 10, 20, … are trains.
-    fn is_train(number: u64) -> bool {
+    /// Numbers 10, 20, … are long ones.
+    fn is_long(number: u64) -> bool {
         number.is_multiple_of(10)
     }
 
@@ -321,13 +321,13 @@ mod tests {
 
     /// A mail in this place that is marked as the receiver must mark it.
     fn at(reader: &Reader<'_>, number: u64, seq: u64) -> Arrival {
-        Arrival { seq, marked: number <= reader.taken, stays: !is_train(number), left: false }
+        Arrival { seq, marked: number <= reader.taken, stays: !is_long(number), left: false }
     }
 
     /// Message `number` comes in this place.
     fn come(reader: &mut Reader<'_>, number: u64, seq: u64) -> Verdict {
         let mail = at(reader, number, seq);
-        reader.arrive(number, mail, is_train)
+        reader.arrive(number, mail, is_long)
     }
 
     /// These come, each in the place of its number.
@@ -395,7 +395,7 @@ mod tests {
     }
 
     #[test]
-    fn a_train_that_was_taken_comes_no_more() {
+    fn a_long_one_that_was_taken_comes_no_more() {
         let words = words();
         let ledger = Ledger::new(&words);
         send(ledger, 12);
@@ -441,7 +441,7 @@ mod tests {
     }
 
     #[test]
-    fn a_train_may_be_missing_unless_its_sender_was_told_otherwise() {
+    fn a_long_one_may_be_missing_unless_its_sender_was_told_otherwise() {
         let words = words();
         let ledger = Ledger::new(&words);
         send(ledger, 9);
@@ -534,7 +534,7 @@ mod tests {
         let mut reader = holding(ledger, 1..=4);
         reader.give_back(4, 4);
         assert!(reader.come_again(again(4, false)).unmarked);
-        let verdict = Reader::new(ledger).arrive(1, again(1, false), is_train);
+        let verdict = Reader::new(ledger).arrive(1, again(1, false), is_long);
         assert_eq!(verdict, Verdict { redelivered: true, unmarked: true, ..Verdict::default() });
     }
 
@@ -563,7 +563,7 @@ mod tests {
         reader.look();
         send(ledger, 3);
         for (number, mismarked) in [(1, false), (2, false), (3, true)] {
-            let verdict = reader.arrive(number, again(number, true), is_train);
+            let verdict = reader.arrive(number, again(number, true), is_long);
             assert_eq!(verdict, Verdict { mismarked, ..Verdict::default() }, "{number}");
         }
     }
@@ -575,7 +575,7 @@ mod tests {
         send(ledger, 100);
         let mut reader = Reader::new(ledger);
         reader.look();
-        let found = (1..=GUESSES + 1).map(|number| reader.arrive(number, again(number, true), is_train));
+        let found = (1..=GUESSES + 1).map(|number| reader.arrive(number, again(number, true), is_long));
         let found: Vec<_> = found.map(|verdict| verdict.mismarked).collect();
         assert_eq!(found.iter().position(|mismarked| *mismarked), Some(GUESSES as usize));
     }

@@ -28,7 +28,7 @@ pub enum Shape {
     /// It lies in the arena.
     Arena(usize),
     /// It is announced.
-    Train(usize),
+    Long(usize),
 }
 
 /// A parcel that makes sense.
@@ -62,20 +62,20 @@ impl Parcels {
         match random.random_range(0..100) {
             0..60 => Shape::Cell(random.random_range(HEAD..=48)),
             60..95 => Shape::Arena(random.random_range(49..=self.whole)),
-            _ => Shape::Train(random.random_range(self.whole + 1..=8 * self.whole)),
+            _ => Shape::Long(random.random_range(self.whole + 1..=8 * self.whole)),
         }
     }
 
     /// Whether parcel `number` is announced.
-    pub fn is_train(&self, number: u64) -> bool {
-        matches!(self.shape(number), Shape::Train(_))
+    pub fn is_long(&self, number: u64) -> bool {
+        matches!(self.shape(number), Shape::Long(_))
     }
 
     /// The bytes of parcel `number`, in `bytes`.
     pub fn pack(&self, number: u64, is_end: bool, bytes: &mut Vec<u8>) -> Shape {
         let mut random = self.random(number);
         let shape = self.shape_by(&mut random, number);
-        let (Shape::Short(len) | Shape::Cell(len) | Shape::Arena(len) | Shape::Train(len)) = shape;
+        let (Shape::Short(len) | Shape::Cell(len) | Shape::Arena(len) | Shape::Long(len)) = shape;
         bytes.resize(len.max(HEAD), 0);
         random.fill_bytes(&mut bytes[8..]);
         let head = if is_end { number | END } else { number };
@@ -110,7 +110,7 @@ mod tests {
         let (mut bytes, mut space) = (vec![], vec![]);
         for number in 1..2000 {
             let shape = parcels.pack(number, false, &mut bytes);
-            assert_eq!(matches!(shape, Shape::Train(_)), bytes.len() > 512);
+            assert_eq!(matches!(shape, Shape::Long(_)), bytes.len() > 512);
             let opened = parcels.open(&bytes, number - 1, &mut space);
             assert_eq!(opened, Some(Opened { number, is_end: false }));
             if let Some(at) = (number as usize).checked_rem(bytes.len()) {

@@ -72,7 +72,7 @@ impl<'a> Poster<'a> {
         also: impl FnOnce(&Self) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         if self.random.random_ratio(3, 4) {
-            let verb_of = |poster: &mut Self, is_train| poster.verb(is_train, true);
+            let verb_of = |poster: &mut Self, is_long| poster.verb(is_long, true);
             if let Some((to, number)) = self.one(post, verb_of)? {
                 self.close(to, number);
             }
@@ -81,7 +81,7 @@ impl<'a> Poster<'a> {
         let batch = post.begin();
         let mut sent = vec![];
         for _ in 0..self.random.random_range(1..=BATCH) {
-            sent.extend(self.one(post, |poster, is_train| poster.verb(is_train, false))?);
+            sent.extend(self.one(post, |poster, is_long| poster.verb(is_long, false))?);
             pause(&mut self.random);
         }
         also(self)?;
@@ -97,23 +97,23 @@ impl<'a> Poster<'a> {
 
     fn close(&self, to: usize, number: u64) {
         let line = &self.lines[to];
-        // What became of trains is known already.
-        if !line.parcels.is_train(number) {
+        // What became of long ones is known already.
+        if !line.parcels.is_long(number) {
             line.ledger.settle(number, Fate::Sent);
         }
         line.ledger.close(number);
     }
 
     /// How the next message is sent; alone, perhaps, so that it is known at once whether it was.
-    fn verb(&mut self, is_train: bool, is_alone: bool) -> Verb {
-        let longest = if is_train { 20_000 } else { [100, 100, 100, 2000][self.random.random_range(0..4)] };
+    fn verb(&mut self, is_long: bool, is_alone: bool) -> Verb {
+        let longest = if is_long { 20_000 } else { [100, 100, 100, 2000][self.random.random_range(0..4)] };
         let time = Duration::from_micros(self.random.random_range(0..longest));
         match self.random.random_range(0..9) {
-            8 if !is_train && is_alone => Verb::Sync(time),
+            8 if !is_long && is_alone => Verb::Sync(time),
             0..3 if self.waits => Verb::Wait,
             0..3 => Verb::Within(Duration::from_millis(5)),
-            3..5 if !is_train => Verb::Try,
-            5 if !is_train => Verb::Draft(time),
+            3..5 if !is_long => Verb::Try,
+            5 if !is_long => Verb::Draft(time),
             _ => Verb::Within(time),
         }
     }
@@ -128,9 +128,9 @@ impl<'a> Poster<'a> {
         let mut bytes = std::mem::take(&mut self.bytes);
         let line = &self.lines[to];
         let number = line.next;
-        let is_train = matches!(line.parcels.pack(number, false, &mut bytes), Shape::Train(_));
+        let is_long = matches!(line.parcels.pack(number, false, &mut bytes), Shape::Long(_));
         line.ledger.intend(number);
-        let verb = verb(self, is_train);
+        let verb = verb(self, is_long);
         let result = self.call(post, verb, to, &bytes);
         self.bytes = bytes;
         let is_done = match result {
@@ -138,15 +138,15 @@ impl<'a> Poster<'a> {
             Err(SendError::Full | SendError::Timeout | SendError::PeerLeft(_) | SendError::PeerDead(_)) => {
                 false
             }
-            Err(SendError::Refused(_)) if is_train => false,
+            Err(SendError::Refused(_)) if is_long => false,
             // One thread cannot take what it sends.
-            Err(SendError::TooLarge { .. }) if is_train && to == self.rank as usize => false,
+            Err(SendError::TooLarge { .. }) if is_long && to == self.rank as usize => false,
             Err(error) => return Err(self.failure(to, number, error)),
         };
-        if is_train {
+        if is_long {
             self.lines[to].ledger.settle(number, if is_done { Fate::Sent } else { Fate::Given });
         }
-        if !is_train {
+        if !is_long {
             if !is_done {
                 if let Verb::Sync(_) = verb {
                     // It may have been sent.
@@ -177,7 +177,7 @@ impl<'a> Poster<'a> {
             return Ok(true);
         };
         let line = &mut self.lines[to];
-        while matches!(line.parcels.shape(line.next), Shape::Short(_) | Shape::Train(_)) {
+        while matches!(line.parcels.shape(line.next), Shape::Short(_) | Shape::Long(_)) {
             line.ledger.intend(line.next);
             line.ledger.settle(line.next, Fate::Given);
             line.ledger.close(line.next);

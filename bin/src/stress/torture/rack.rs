@@ -284,7 +284,7 @@ impl<'a> Rack<'a> {
             lives: (0..ranks).filter_map(epoch).sum(),
             messages: total(Count::Messages),
             redeliveries: total(Count::Redeliveries),
-            trains_missing: total(Count::Missing),
+            long_missing: total(Count::Missing),
             calls: total(Count::Calls),
             calls_answered: total(Count::Answered),
             calls_ended: total(Count::Ended),

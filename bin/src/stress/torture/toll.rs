@@ -21,8 +21,8 @@ pub struct Toll {
     pub lives: u64,
     pub messages: u64,
     pub redeliveries: u64,
-    /// Trains that did not arrive because one side died, or gave them up.
-    pub trains_missing: u64,
+    /// Long ones that did not arrive because one side died, or gave them up.
+    pub long_missing: u64,
     pub calls: u64,
     /// Of these, answered, refused or dropped; ended with the server's life; not asked for want of room or of a server;
     /// given up.
@@ -94,7 +94,7 @@ impl Display for Toll {
         writeln!(f, "own ends                  {:>12}", self.own_ends)?;
         writeln!(f, "messages                  {:>12}", self.messages)?;
         writeln!(f, "delivered again           {:>12}", self.redeliveries)?;
-        writeln!(f, "trains given up           {:>12}", self.trains_missing)?;
+        writeln!(f, "long ones given up           {:>12}", self.long_missing)?;
         writeln!(f, "calls                     {:>12}", self.calls)?;
         writeln!(f, "  answered                {:>12}", self.calls_answered)?;
         writeln!(f, "  ended by a death        {:>12}", self.calls_ended)?;

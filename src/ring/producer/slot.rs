@@ -1,0 +1,58 @@
+//! A place for a message.
+
+use crate::abi::Kind;
+use crate::pool::Spot;
+use crate::ring::Loan;
+
+/// A cell that is claimed, and where its payload goes; not visible to the consumer until it is published.
+#[derive(Debug, Clone, Copy)]
+pub struct Slot {
+    /// The sequence number that the message will have.
+    pub seq: u64,
+    /// The payload's length in bytes.
+    pub len: usize,
+    /// What it is of a message.
+    pub kind: Kind,
+    /// The envelope's number, where it concerns a call.
+    pub(super) number: u64,
+    pub(super) lies: Lies,
+}
+
+/// Where the payload lies.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lies {
+    Cell,
+    Arena(Spot),
+    /// At this offset of the sender's area for loans.
+    Loan(u64),
+}
+
+impl Slot {
+    /// For message `seq`, whose payload lies in the arena where there is a spot for it.
+    #[inline(always)]
+    pub(super) fn new(seq: u64, len: usize, spot: Option<Spot>) -> Self {
+        let lies = spot.map_or(Lies::Cell, Lies::Arena);
+        Self { seq, len, kind: Kind::Whole, number: 0, lies }
+    }
+
+    /// The same slot, for a cell of this kind.
+    pub fn of(self, kind: Kind) -> Self {
+        Self { kind, ..self }
+    }
+
+    /// The same slot, for what concerns a call, with this number.
+    pub fn numbered(self, kind: Kind, number: u64) -> Self {
+        Self { kind, number, ..self }
+    }
+
+    /// The same slot, which was claimed for no bytes, for a loan.
+    pub fn of_loan(self, loan: Loan) -> Self {
+        Self { len: loan.len as usize, lies: Lies::Loan(loan.offset), ..self }
+    }
+
+    /// Where in the arena the payload lies, if it does.
+    #[inline(always)]
+    pub(super) fn spot(&self) -> Option<&Spot> {
+        if let Lies::Arena(spot) = &self.lies { Some(spot) } else { None }
+    }
+}
