@@ -2,6 +2,7 @@
 #![cfg(not(loom))]
 
 mod batch;
+mod discard;
 mod drain;
 mod halves;
 mod join;

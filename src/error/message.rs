@@ -54,6 +54,10 @@ pub enum SendError {
     /// the receiver had it before. What is sent from now on comes as ever.
     #[error("the receiver gave up all that it had not received, this message perhaps included")]
     Reset,
+    /// What was sent is not given up: this rank is there, or was kept from being found absent by a process that removes or closes
+    /// the region. Only [`Sender::discard`](crate::Sender::discard) says so.
+    #[error("rank {0} is there")]
+    Present(u32),
     /// A draft to this peer is open: commit or drop it first.
     #[error("a draft to this peer is open")]
     Drafting,

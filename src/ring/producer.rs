@@ -1,5 +1,6 @@
 //! The writing end.
 
+mod discard;
 mod recovery;
 mod starved;
 
