@@ -219,6 +219,21 @@ fn who_is_killed_while_it_gives_up_leaves_all_or_nothing() {
 }
 
 #[test]
+fn who_joins_as_a_rank_that_died_is_not_told_that_somebody_has_it() {
+    let (_scratch, region, me) = region();
+    thread::scope(|scope| {
+        let joining = scope.spawn(|| {
+            (0..300).for_each(|_| kill_endpoint(region.join(1).expect("nobody is there")));
+        });
+        while !joining.is_finished() {
+            let _ = me.try_send(1, b"news");
+            assert!(matches!(me.discard(1), Ok(_) | Err(SendError::Present(1))));
+        }
+        joining.join().expect("a thread");
+    });
+}
+
+#[test]
 fn whoever_joins_another_rank_does_not_mind() {
     let (_scratch, region, me) = region();
     thread::scope(|scope| {
