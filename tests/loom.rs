@@ -652,6 +652,39 @@ fn a_reset_loses_what_was_there_and_nothing_that_follows() {
     });
 }
 
+// --- Giving up what an absent rank has not received ----------------------------------------------------------
+
+#[test]
+fn who_joins_while_mail_is_given_up_gets_all_of_it_or_none() {
+    check(None, &[Lock], |turn| {
+        let (sender, receiver) = lane(2, 128, 0);
+        sender.send_all([56, 8]);
+        let (registry, room) = (registry(), receiver.room.clone());
+        let joined = registry.clone();
+        let give_up = move || {
+            if let Some(_absence) = registry.keep_away(0).unwrap() {
+                assert_eq!(sender.producer.discard(), Ok(2));
+            }
+            // It is written where that was.
+            if let Ok(slot) = sender.draft(56) {
+                sender.producer.publish(&slot);
+            }
+        };
+        let join = move || {
+            let Some(_claim) = joined.claim(0, b"", 1, 0).unwrap() else { return };
+            let receiver = Receiver::resume(&room);
+            let seqs: Vec<u64> = std::iter::from_fn(|| {
+                let mail = receiver.try_recv()?;
+                receiver.read(&mail);
+                Some(mail.seq)
+            })
+            .collect();
+            assert!([&[0, 1][..], &[2], &[]].contains(&&seqs[..]), "{seqs:?}");
+        };
+        side_by_side(turn, give_up, join);
+    });
+}
+
 // --- The registry ------------------------------------------------------------------------------------------
 
 /// A registry of one rank that nobody ever held.

@@ -213,7 +213,7 @@ pub struct LaneLines {
     pub producer: Padded<ProducerLine>,
 }
 
-/// The receiver's words.
+/// The receiver's words; also a sender's that holds its lock, for a moment, because nobody else does.
 #[repr(C)]
 pub struct ConsumerLine {
     /// Sequence number of the oldest message that is not acknowledged.

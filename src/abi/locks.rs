@@ -5,7 +5,8 @@ use super::MAX_RANKS;
 /// Held by a process that looks for a label. It is no lock of those who are in the region: a process that removes or
 /// closes it waits for nobody who only looks.
 pub const LABELS: u32 = 0;
-/// Held by a process that creates, removes or closes the region; those of the ranks follow.
+/// Held by a process that creates, removes or closes the region, or that keeps others from a rank for a moment; those of the
+/// ranks follow.
 pub const GATE: u32 = 1;
 /// The gate and the locks of all ranks.
 pub const GATE_AND_RANKS: u32 = 1 + MAX_RANKS;

@@ -66,7 +66,8 @@
 //!
 //! - **I1** `0 ≤ tail − head ≤ cells`, and live payloads lie in at most as many extents as a lane's share has. A peer's word
 //!   outside its range is `Corrupt`, never an index.
-//! - **I2** Every shared word has one writing role, which its comment names. The role changes hands on the call line.
+//! - **I2** Every shared word has one writing role, which its comment names. The role changes hands on the call line, and
+//!   that of a rank is its lock's: a sender that holds the lock of an absent receiver acts in its place.
 //!   The exceptions are the bells and their events, the `opened` words, locks where they are words, and the hints
 //!   `changes` and `found_dead`.
 //! - **I3** Every shared word is read once into a local variable. The copy is checked, and the copy is used.

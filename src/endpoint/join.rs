@@ -4,13 +4,14 @@ use super::Endpoint;
 use crate::abi::{LABEL, LABELS, lock_byte};
 use crate::error::JoinError;
 use crate::half::Member;
-use crate::rank::{Claim, Ringer, Status};
+use crate::rank::{Absence, Claim, Ringer, Status};
 use crate::region::Region;
 use crate::segment;
 use crate::segment::{CleanShutdown, join_error};
 use crate::wait::pace;
 use core::ops::{Bound, Range, RangeBounds};
 use core::time::Duration;
+use std::io;
 use std::time::Instant;
 
 /// How long joining waits for a process that has said that it left and still holds the rank: far less than a
@@ -224,11 +225,20 @@ impl Region {
     }
 
     fn claim(&self, rank: u32, label: &[u8]) -> Result<Claim, JoinError> {
+        self.take(rank, || self.registry.claim(rank, label, std::process::id(), Ringer::register().mode()))
+    }
+
+    /// Keeps everybody from joining as `rank` as long as the value lives. Errors and waits as those of a join.
+    pub(super) fn keep_away(&self, rank: u32) -> Result<Absence, JoinError> {
+        self.take(rank, || self.registry.keep_away(rank))
+    }
+
+    /// What `lock` gives once nobody has the rank who is about to let go of it.
+    fn take<T>(&self, rank: u32, lock: impl Fn() -> io::Result<Option<T>>) -> Result<T, JoinError> {
         let begin = Instant::now();
         loop {
-            let claim = self.registry.claim(rank, label, std::process::id(), Ringer::register().mode());
-            if let Some(claim) = claim.map_err(join_error)? {
-                return Ok(claim);
+            if let Some(taken) = lock().map_err(join_error)? {
+                return Ok(taken);
             }
             // A remover holds all ranks for a moment; then there is nothing to join, or it gave up. So does who
             // closes a file. A leaver says that it left before it lets go.

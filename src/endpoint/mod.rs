@@ -4,6 +4,7 @@
 mod arrival;
 mod batch;
 mod block;
+mod discard;
 mod drain;
 mod halves;
 mod join;

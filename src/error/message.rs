@@ -57,6 +57,10 @@ pub enum SendError {
     /// The receiver, this rank, did not want the announced message, or no more of it.
     #[error("rank {0} refused the message")]
     Refused(u32),
+    /// What was sent is not given up: this rank is there, or was kept from being found absent by a process that removes or closes
+    /// the region. Only [`Sender::discard`](crate::Sender::discard) says so.
+    #[error("rank {0} is there")]
+    Present(u32),
     /// A draft to this peer is open: commit or drop it first.
     #[error("a draft to this peer is open")]
     Drafting,

@@ -13,7 +13,7 @@
 //! process id, which are for people, may then be those of the claim that was not finished.
 
 use super::bell::{Bell, Ringer, take_over};
-use crate::abi::{Control, LABEL, RESET, Rank, lock_byte};
+use crate::abi::{Control, GATE, LABEL, RESET, Rank, lock_byte};
 use crate::error::Lost;
 use crate::memory::Shared;
 use crate::os::{self, File, Lock, Locker};
@@ -151,6 +151,13 @@ impl Registry {
         Ok(Some(Claim { record, control: self.control.clone(), rank, life, _lock: lock }))
     }
 
+    /// Keeps everybody from holding `rank` as long as the value lives; `None` if somebody holds it. The gate comes first: a
+    /// process that wants the rank sees by it that nobody is there, and waits.
+    pub fn keep_away(&self, rank: u32) -> std::io::Result<Option<Absence>> {
+        let Some(gate) = self.locks.take(GATE, 1)? else { return Ok(None) };
+        Ok(self.locks.take(lock_byte(rank), 1)?.map(|lock| Absence { _lock: lock, _gate: gate }))
+    }
+
     /// How the life of `rank` before the one of this epoch ended; dead, where its successor did not say. `None` if that
     /// successor is over, too: a claimer has said so of it, whose own life follows.
     pub fn former(&self, rank: u32, epoch: u64) -> Option<Status> {
@@ -226,6 +233,12 @@ fn padded(label: &[u8]) -> [u8; LABEL] {
     let mut bytes = [0; LABEL];
     bytes[..label.len()].copy_from_slice(label);
     bytes
+}
+
+/// Nobody holds a rank as long as this lives. Its fields are dropped in their order.
+pub struct Absence {
+    _lock: Lock,
+    _gate: Lock,
 }
 
 /// A rank that this process holds; dropping it gives it back as a dead holder would, unless it was left.

@@ -1,6 +1,7 @@
 //! The writing end.
 
 mod announce;
+mod discard;
 mod loan;
 mod recovery;
 mod slot;

@@ -168,6 +168,13 @@ impl Outbox {
         Ok(peer)
     }
 
+    /// The open mailbox to `to`, if this life of the rank or an earlier one has ever used it.
+    pub fn used(&self, member: &Member, to: u32) -> Result<Option<&Outgoing>, SendError> {
+        member.check()?;
+        let is_unused = self.peers.reaches(to) && !member.region.is_opened(member.rank(), to);
+        if is_unused { Ok(None) } else { self.peer(member, to, 0).map(Some) }
+    }
+
     /// The mailbox to `to`, opened if it is not, for a message of `len` bytes.
     #[cold]
     fn find_or_open(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {

@@ -168,8 +168,12 @@ impl Operation for Synchronous<'_> {
         }
         match end {
             Some(end) => Err(ended(peer.to, end)),
-            None if has_passed => Err(SendError::Corrupt),
-            None => Ok(false),
+            None if !has_passed => Ok(false),
+            // Nobody said that it was received: it was discarded, perhaps.
+            None if self.sent.is_some_and(|sent| sent.announced.is_some()) => {
+                Err(SendError::Refused(peer.to))
+            }
+            None => Err(SendError::Corrupt),
         }
     }
 
