@@ -289,14 +289,17 @@ impl Region {
             return Err(WaitError::NoSuchRank { rank, ranks });
         }
         let deadline = Instant::now().checked_add(timeout);
-        let mut pause = Duration::from_micros(50);
+        let (mut pause, mut dead) = (Duration::from_micros(50), None);
         loop {
             let life = self.registry.life(rank);
             // Not `status`: the dead look alive while somebody closes the region.
             let is_held = || segment::is_held(self.segment.file(), lock_byte(rank), 1).unwrap_or(true);
-            if life.joined() && is_held() {
+            if life.joined() && !is_held() {
+                dead = Some(life);
+            } else if life.joined() && dead != Some(life) {
                 return Ok(life.epoch());
             }
+            // Held, and of a life that was over: its claimer has yet to say that it is another's.
             if !self.segment.is_bound() || self.segment.is_unlinked() {
                 return Err(WaitError::Removed);
             }
