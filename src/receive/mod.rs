@@ -172,8 +172,8 @@ impl Inbox {
             }
         }
         let descriptor = taken?;
-        if descriptor.is_some() && is_current && peer.consumer.next() == next {
-            // One that had been left is one of the turn, too.
+        if is_current && peer.consumer.next() == next {
+            // One that had been left is one of the turn, too, and a part of an announced one.
             self.turn_end.set(self.turn_end.get().wrapping_sub(1));
         }
         Ok(descriptor)
