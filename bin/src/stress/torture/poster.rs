@@ -108,12 +108,14 @@ impl<'a> Poster<'a> {
     fn verb(&mut self, is_long: bool, is_alone: bool) -> Verb {
         let longest = if is_long { 20_000 } else { [100, 100, 100, 2000][self.random.random_range(0..4)] };
         let time = Duration::from_micros(self.random.random_range(0..longest));
-        match self.random.random_range(0..9) {
+        match self.random.random_range(0..10) {
+            3..5 if !is_long => Verb::Try,
+            5 if !is_long => Verb::Draft(time),
+            9 if !is_long => Verb::Lend(time),
+            3..6 | 9 => Verb::Announce(time),
             8 if !is_long && is_alone => Verb::Sync(time),
             0..3 if self.waits => Verb::Wait,
             0..3 => Verb::Within(Duration::from_millis(5)),
-            3..5 if !is_long => Verb::Try,
-            5 if !is_long => Verb::Draft(time),
             _ => Verb::Within(time),
         }
     }

@@ -13,6 +13,10 @@ pub enum Verb {
     Draft(Duration),
     /// Until it is acknowledged; sends only.
     Sync(Duration),
+    /// By reference to what is written in an area of the sender's own; sends only.
+    Lend(Duration),
+    /// Announced, and waited for or given up; sends only.
+    Announce(Duration),
 }
 
 /// What sends.
@@ -38,6 +42,12 @@ macro_rules! post {
                     Verb::Within(time) => self.send_timeout(to, bytes, time),
                     Verb::Try => self.try_send(to, bytes),
                     Verb::Sync(time) => self.send_sync_timeout(to, bytes, time),
+                    Verb::Announce(time) => self.try_announce(to, bytes)?.wait_timeout(time),
+                    Verb::Lend(time) => {
+                        let mut loan = self.loan(bytes.len() + 1)?;
+                        loan.write_at(0, bytes);
+                        loan.commit(bytes.len()).send_timeout(to, time)
+                    }
                     Verb::Draft(time) => {
                         // One is thought better of.
                         drop(self.try_reserve(to, bytes.len()));
@@ -61,7 +71,7 @@ macro_rules! fetch {
             fn fetch(&self, verb: Verb, source: Source) -> Result<Mail<'_>, RecvError> {
                 match verb {
                     Verb::Wait => self.recv_from(source),
-                    Verb::Within(time) | Verb::Draft(time) | Verb::Sync(time) => {
+                    Verb::Within(time) | Verb::Draft(time) | Verb::Sync(time) | Verb::Lend(time) | Verb::Announce(time) => {
                         self.recv_from_timeout(source, time)
                     }
                     Verb::Try => self.try_recv_from(source),
