@@ -237,3 +237,33 @@ fn what_a_mailbox_took_that_makes_no_sense_is_given_back_however_that_was_found(
         drop(a);
     }
 }
+
+#[test]
+fn what_was_given_up_bars_nothing_though_no_memory_came_back() {
+    let (_scratch, [a, b, _c]) = three(Config::ranks(3));
+    b.set_budget(10);
+    for source in [None, Some(0)] {
+        let sending = a.announce(1, pattern(LEN, 1)).expect("room");
+        a.send(1, b"behind it").expect("room");
+        assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
+        assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+        drop(sending);
+        let mail = match source {
+            None => b.recv_timeout(GUARD),
+            Some(rank) => b.recv_from_timeout(rank, GUARD),
+        };
+        assert_eq!(mail.expect("mail").to_vec(), b"behind it");
+    }
+}
+
+#[test]
+fn a_dead_senders_message_that_does_not_fit_keeps_nothing_from_a_receive_from_it() {
+    let (_scratch, [a, b, _c]) = three(Config::ranks(3));
+    b.set_budget(10);
+    std::mem::forget(a.announce(1, pattern(LEN, 1)).expect("room"));
+    a.send(1, b"behind it").expect("room");
+    assert!(matches!(told(&b, Some(0)), RecvError::NoMemory { .. }));
+    die(a);
+    assert_eq!(b.recv_from_timeout(0, GUARD).expect("mail").to_vec(), b"behind it");
+    assert_eq!(told(&b, Some(0)), RecvError::PeerDead(0));
+}

@@ -4,8 +4,9 @@
 mod common;
 
 use common::{GUARD, Scratch, pattern};
-use mailbox::{Config, Endpoint, RecvError, SendError};
+use mailbox::{Config, Endpoint, RecvError, SendError, Source};
 use std::io::Read;
+use std::mem::forget;
 use std::thread;
 use std::time::Duration;
 
@@ -243,4 +244,103 @@ fn sixty_four_are_announced_and_one_more_waits() {
     assert_eq!(sendings[0].is_received(), Err(SendError::Refused(1)));
     let _more = a.try_announce(1, [7]).expect("room for one");
     assert_eq!(a.try_announce(1, [7]).err(), Some(SendError::Full));
+}
+
+#[test]
+fn what_was_announced_to_one_life_is_no_later_ones() {
+    let (scratch, a, b) = pair(64);
+    let mut sending = a.announce(1, pattern(100, 1)).expect("a receiver");
+    drop(b);
+    let b = scratch.open().join(1).expect("free");
+    // It asks before the sender knows.
+    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    assert_eq!(sending.is_received(), Err(SendError::PeerDead(1)));
+    for _ in 0..2 {
+        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+        assert!(a.try_recv().is_err());
+    }
+    a.send(1, b"next").expect("room");
+    assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"next");
+}
+
+#[test]
+fn a_successor_does_not_wait_for_what_its_predecessor_had() {
+    let (scratch, a, b) = pair(64);
+    a.send(1, b"held").expect("room");
+    let _first = a.announce(1, pattern(100, 1)).expect("a receiver");
+    let mut second = a.announce(1, pattern(100, 2)).expect("a receiver");
+    b.set_by_hand(true);
+    forget(b.recv().expect("mail"));
+    let mut arrival = b.recv().expect("an announcement").fetch();
+    let mut buffer = [0; 200];
+    assert_eq!(arrival.try_fetch(&mut buffer), Err(RecvError::Empty));
+    assert_eq!(second.is_received(), Ok(false));
+    assert_eq!(arrival.try_fetch(&mut buffer), Ok(100));
+    drop(arrival);
+    let mut arrival = b.recv().expect("an announcement").fetch();
+    assert_eq!(arrival.try_fetch(&mut buffer), Err(RecvError::Empty));
+    forget(arrival);
+    drop(b);
+    let b = scratch.open().join(1).expect("free");
+    assert_eq!(b.try_recv().expect("again").to_vec(), b"held");
+    assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "it asks for the first, perhaps");
+    assert_eq!(second.is_received(), Err(SendError::PeerDead(1)));
+    a.send(1, b"after").expect("room");
+    assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"after");
+}
+
+#[test]
+fn an_announcement_that_is_left_beside_another_that_is_taken_in_is_no_hindrance() {
+    let (_scratch, a, b) = pair(64);
+    b.set_by_hand(true);
+    let mut first = a.announce(1, pattern(100, 1)).expect("a receiver");
+    let mut second = a.announce(1, pattern(100, 2)).expect("a receiver");
+    let mail = b.recv().expect("an announcement");
+    b.set_by_hand(false);
+    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    mail.leave();
+    let mail = b.try_recv().expect("it again");
+    assert_eq!((mail.announced(), mail.redelivered()), (Some(100), 1));
+    assert_eq!(second.is_received(), Ok(false));
+    assert_eq!(b.try_recv().expect("the second").to_vec(), pattern(100, 2));
+    assert_eq!(second.is_received(), Ok(true));
+    let mut arrival = mail.fetch();
+    assert_eq!(arrival.try_fetch(&mut [0; 8]), Err(RecvError::Empty));
+    assert_eq!(first.is_received(), Ok(false));
+    assert_eq!(arrival.try_fetch(&mut [0; 200]), Ok(100));
+    drop(arrival);
+    assert_eq!(first.is_received(), Ok(true));
+}
+
+#[test]
+fn a_message_that_cannot_be_received_to_a_buffer_now_stays() {
+    let (_scratch, a, b) = pair(64);
+    b.set_by_hand(true);
+    let mut first = a.announce(1, pattern(100, 1)).expect("a receiver");
+    let mut second = a.announce(1, pattern(100, 2)).expect("a receiver");
+    let mut arrival = b.recv().expect("an announcement").fetch();
+    let mut buffer = [0; 200];
+    assert_eq!(arrival.try_fetch(&mut buffer), Err(RecvError::Empty));
+    assert_eq!(b.recv_into(0, &mut buffer), Err(RecvError::Held(0)));
+    drop(arrival);
+    assert_eq!(first.is_received(), Err(SendError::Refused(1)));
+    thread::scope(|scope| {
+        let received = scope.spawn(move || b.recv_into_timeout(0, &mut buffer, GUARD));
+        assert_eq!(second.wait_timeout(GUARD), Ok(()));
+        assert_eq!(received.join().expect("a thread"), Ok((0, 100)));
+    });
+}
+
+#[test]
+fn a_buffer_takes_what_the_budget_has_no_room_for() {
+    let (_scratch, a, b) = pair(64);
+    b.set_budget(0);
+    thread::scope(|scope| {
+        scope.spawn(move || a.send_timeout(1, &pattern(LONG, 1), GUARD).expect("a receiver"));
+        assert!(matches!(b.recv_timeout(GUARD).err(), Some(RecvError::NoMemory { .. })));
+        assert_eq!(b.recv_timeout(Duration::from_millis(50)).err(), Some(RecvError::Timeout));
+        let mut buffer = vec![0; LONG];
+        assert_eq!(b.recv_into_timeout(Source::Anyone, &mut buffer, GUARD), Ok((0, LONG)));
+        assert!(buffer == pattern(LONG, 1));
+    });
 }

@@ -97,6 +97,17 @@ impl<'a> Arrival<'a> {
         taken
     }
 
+    /// Leaves a message that was not asked for where it is, as if it had not been received; refuses another.
+    pub(super) fn put_back(mut self) {
+        match self.mail.take() {
+            Some(mail) if !self.comes => mail.put_back(),
+            mail => {
+                self.mail = mail;
+                self.end(false);
+            }
+        }
+    }
+
     /// Refuses the message, also if all of it was fetched.
     pub fn refuse(mut self) {
         self.end(false);

@@ -88,8 +88,9 @@ impl Receiver {
     /// The sender keeps the message until then, and waits for it unless it [announced](Sender::announce) it.
     pub fn set_by_hand(&self, by_hand: bool) {
         self.inbox.by_hand.set(by_hand);
-        // By hand it needs none.
+        // By hand it needs none, and waits for no other.
         self.member.budget.reconsider();
+        self.inbox.lift_waiting();
     }
 
     /// How many bytes of private memory announced messages may take, of all senders together: from when a receive comes
@@ -265,6 +266,8 @@ impl Receiver {
     ) -> Result<(u32, usize), RecvError> {
         let Self { member, inbox } = self;
         member.check()?;
+        // It needs none.
+        member.budget.reconsider();
         let mut receive = Receive::new(inbox, member, source).by_hand();
         self.halves(sender).drive(member, deadline, &mut receive)?;
         let (peer, descriptor) = receive.found.ok_or(RecvError::Timeout)?;
@@ -281,9 +284,13 @@ impl Receiver {
         let mut arrival = mail.fetch();
         let mut filled = 0;
         while arrival.left() > 0 || len == 0 {
-            match arrival.next(&mut buffer[filled..], deadline)? {
-                0 => break,
-                more => filled += more,
+            match arrival.next(&mut buffer[filled..], deadline) {
+                Ok(0) => break,
+                Ok(more) => filled += more,
+                Err(error) => {
+                    arrival.put_back();
+                    return Err(error);
+                }
             }
         }
         Ok((rank, filled))

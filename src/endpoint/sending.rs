@@ -68,7 +68,10 @@ impl<'a> Sending<'a> {
         match result {
             Ok(true) => self.outcome = Some(Ok(())),
             Ok(false) | Err(SendError::Interrupted | SendError::NoSpace) => {}
-            Err(error) => self.outcome = Some(Err(error)),
+            Err(error) => {
+                self.synchronous.end();
+                self.outcome = Some(Err(error));
+            }
         }
         result
     }

@@ -2,6 +2,7 @@
 #![cfg(not(loom))]
 
 mod assembled;
+mod bars;
 mod drained;
 mod ends;
 mod fair;
@@ -165,6 +166,13 @@ impl Inbox {
         }
         let next = peer.consumer.next();
         let taken = peer.take(member, by_hand);
+        if let (Err(RecvError::NoMemory { .. }), Source::Rank(rank)) = (&taken, source)
+            && member.end_of(rank, true).is_some()
+        {
+            // Its bytes went with its sender.
+            peer.drop_waiting(member);
+            return Ok(None);
+        }
         if taken.is_err() && peer.is_barred() {
             self.bars.set(true);
             if source == Source::Anyone && peer.reported_bar.replace(true) {
@@ -263,16 +271,6 @@ impl Inbox {
         let left = self.turn_end.get().wrapping_sub(peer.consumer.next());
         // Beyond it: a reset was taken meanwhile.
         if left > BURST { 0 } else { left }
-    }
-
-    /// Lets messages be taken again for which memory was lacking, where there may be some now.
-    #[inline(always)]
-    fn lift_bars(&self, member: &Member) {
-        if self.bars.get() {
-            let has_budget = member.budget.take_growth();
-            let barred = self.open_after(NOBODY).filter(|peer| !peer.lift_bar(has_budget, false));
-            self.bars.set(barred.count() > 0);
-        }
     }
 
     /// Words of the bitmaps that have bits of this region's ranks.

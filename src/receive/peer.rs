@@ -131,7 +131,8 @@ impl Incoming {
         let arriving = || matches!(state, State::Arriving).then(|| self.arriving()).flatten();
         let unread = || self.consumer.next_unread().or_else(arriving).unwrap_or_else(|| self.consumer.next());
         let returned = || (!state.is_plain()).then(|| self.returned()).flatten();
-        let is_to_come = !state.is_silent() || self.is_barred() || matches!(state, State::Arriving);
+        let is_to_come =
+            !state.is_silent() || self.is_barred() || matches!(state, State::Arriving | State::Behind);
         is_to_come.then(|| returned().map_or_else(unread, |descriptor| descriptor.seq))
     }
 

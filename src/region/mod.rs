@@ -294,12 +294,14 @@ impl Region {
             let life = self.registry.life(rank);
             // Not `status`: the dead look alive while somebody closes the region.
             let is_held = || segment::is_held(self.segment.file(), lock_byte(rank), 1).unwrap_or(true);
-            if life.joined() && !is_held() {
+            if life.joined() && is_held() {
+                if dead != Some(life) {
+                    return Ok(life.epoch());
+                }
+                // Of a life that was over: its claimer has yet to say that it is another's.
+            } else if life.joined() && segment::is_free(self.segment.file(), lock_byte(rank)) {
                 dead = Some(life);
-            } else if life.joined() && dead != Some(life) {
-                return Ok(life.epoch());
             }
-            // Held, and of a life that was over: its claimer has yet to say that it is another's.
             if !self.segment.is_bound() || self.segment.is_unlinked() {
                 return Err(WaitError::Removed);
             }

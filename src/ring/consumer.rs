@@ -1,6 +1,7 @@
 //! The reading end.
 
 mod acknowledge;
+mod announced;
 mod block;
 mod loan;
 mod redeliveries;

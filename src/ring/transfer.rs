@@ -19,7 +19,7 @@
 //!
 //! An id names one announcement, whose number never comes again, and the receiver's life that wants it: so what is left in
 //! the words and the ring from a former life is never taken for what this one wants. That a message arrives at most once
-//! rests on the sender, which begins with each once, whatever the life.
+//! rests on the sender, which begins with each once, for the life that it is for.
 
 use super::Corrupt;
 use crate::memory::{self, TransferSlot};
@@ -49,6 +49,11 @@ impl TransferId {
     /// Whether that is the one announced by cell `seq`: as far as the low bits say, more than enough for those under way.
     pub fn is_of(self, seq: u64) -> bool {
         self.0 & SEQ_MASK == Self::low(seq)
+    }
+
+    /// Whether it is for the receiver's life of this epoch: as far as the low bits say.
+    pub fn is_for(self, epoch: u64) -> bool {
+        self.0 >> SEQ_BITS == epoch & (u64::MAX >> SEQ_BITS)
     }
 
     fn low(seq: u64) -> u64 {

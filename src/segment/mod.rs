@@ -326,6 +326,11 @@ pub fn is_held(file: &File, first: u32, count: u32) -> io::Result<bool> {
     Ok(look()? && look()?)
 }
 
+/// Whether nobody holds this lock byte, as far as can be told.
+pub fn is_free(file: &File, byte: u32) -> bool {
+    os::is_locked(file, byte, 1).is_ok_and(|is_locked| !is_locked)
+}
+
 /// Whether somebody takes all locks, or has them: to remove the region, or to close a file.
 pub fn is_closing(file: &File) -> io::Result<bool> {
     os::is_locked(file, GATE, 1)

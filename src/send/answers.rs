@@ -193,7 +193,9 @@ impl Answers {
         let at = all.iter().position(|asked| asked.id == id);
         let is_of_line = || peer.caller.wanted().is_some_and(|stamp| CallId::of_line(stamp) == id);
         let is_wanted = at.map_or_else(is_of_line, |at| all[at].is_wanted);
-        if is_wanted {
+        if at.is_some_and(|at| all[at].answer.is_some()) {
+            // One life has answered; what a later one says of it is nobody's.
+        } else if is_wanted {
             let bytes =
                 self.copy(member, peer, lane, descriptor).inspect_err(|_| lane.put_back(descriptor.seq))?;
             let answer = Some(Answer { kind: envelope.kind, bytes });

@@ -54,7 +54,7 @@ impl<'a> Synchronous<'a> {
             Announcing::Owned(bytes) => (Some(bytes), None),
             Announcing::Borrowed(bytes) => (None, Some(bytes)),
         };
-        self.peer.transfers.add(seq, owned);
+        self.peer.transfers.add(seq, self.epoch, owned);
         self.note(seq, Some(borrowed));
     }
 
@@ -103,7 +103,7 @@ impl<'a> Synchronous<'a> {
     }
 
     /// Nothing is waited for any more; an announced message that was not received is given up.
-    fn end(&mut self) {
+    pub fn end(&mut self) {
         let Some(Sent { seq, id, announced }) = self.sent.take() else { return };
         self.peer.answers.give_up(id);
         // A successor's mailbox is not touched.

@@ -24,6 +24,8 @@ pub struct Transfers {
 struct Announced {
     /// The announcement's number.
     seq: u64,
+    /// Of the receiver's life that it is for.
+    epoch: u64,
     /// The message; `None`: the call that sends it has it.
     bytes: Option<Vec<u8>>,
     /// Whether its receiver was given some of it. No other is.
@@ -45,9 +47,10 @@ impl Transfers {
         Ok(())
     }
 
-    /// A message was announced by cell `seq`. With `bytes` they are sent when they are wanted, else by [`Transfers::serve`].
-    pub fn add(&self, seq: u64, bytes: Option<Vec<u8>>) {
-        self.announced.borrow_mut().push(Announced { seq, bytes, has_begun: false });
+    /// A message was announced by cell `seq`, for the receiver's life of this epoch. With `bytes` they are sent when they are
+    /// wanted, else by [`Transfers::serve`].
+    pub fn add(&self, seq: u64, epoch: u64, bytes: Option<Vec<u8>>) {
+        self.announced.borrow_mut().push(Announced { seq, epoch, bytes, has_begun: false });
     }
 
     /// Whether nothing is announced.
@@ -71,13 +74,16 @@ impl Transfers {
         let Some(announced) = all.iter_mut().find(|announced| wanted.is_of(announced.seq)) else {
             return false;
         };
+        let is_new = self.source.serving() != Some(wanted);
+        if is_new && (announced.has_begun || !wanted.is_for(announced.epoch)) {
+            // It is one life's, and goes there once. A later one that found its announcement waits for nothing.
+            peer.producer.retract(announced.seq);
+            peer.ring(member);
+            return false;
+        }
         let borrowed = borrowed.filter(|(seq, _)| *seq == announced.seq).map(|(_, bytes)| bytes);
         let Some(bytes) = announced.bytes.as_deref().or(borrowed) else { return false };
-        if self.source.serving() != Some(wanted) {
-            // It is one life's, and goes there once.
-            if announced.has_begun {
-                return false;
-            }
+        if is_new {
             announced.has_begun = true;
             self.source.begin(wanted);
         }

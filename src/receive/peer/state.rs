@@ -83,17 +83,24 @@ impl Incoming {
         }
     }
 
+    /// Lets an announcement be taken again that waits until another message was fetched.
+    pub fn lift_waiting(&self) {
+        if matches!(self.state.get(), State::Behind) {
+            self.state.set(State::Mixed);
+        }
+    }
+
     /// Lets the next message be taken again, for which memory is lacking, if more of it is left by now. Whether nothing is
     /// lacking any more, as far as one knows.
     pub fn lift_bar(&self, has_budget: bool, has_space: bool) -> bool {
         let is_lifted = match self.state.get() {
-            State::LacksMemory => has_budget,
+            State::LacksMemory => has_budget || self.consumer.is_put_back_over(self.life().epoch()),
             State::LacksSpace(until) => has_space || Instant::now() >= until,
             State::Behind => has_budget && has_space,
             _ => return true,
         };
         if is_lifted {
-            self.state.set(State::Mixed);
+            self.state.set(if self.is_taken_in() { State::Arriving } else { State::Mixed });
         }
         is_lifted
     }

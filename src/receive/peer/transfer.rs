@@ -64,7 +64,8 @@ impl Incoming {
             self.tell(member, &descriptor, Kind::Dropped);
             return Ok(None);
         }
-        if by_hand {
+        // One that was left while another is taken in was given by hand before.
+        if by_hand || self.is_taken_in() {
             return Ok(Some(descriptor.without_bytes()));
         }
         if self.arriving.borrow().is_some() {
@@ -120,7 +121,12 @@ impl Incoming {
         })
     }
 
-    /// The number of the message that a receive takes in.
+    /// Whether a receive takes in what is under way.
+    pub(super) fn is_taken_in(&self) -> bool {
+        self.arriving.borrow().as_ref().is_some_and(|arriving| arriving.bytes.is_some())
+    }
+
+    /// The number of the message that is under way.
     pub(super) fn arriving(&self) -> Option<u64> {
         self.arriving.borrow().as_ref().map(|arriving| arriving.descriptor.seq)
     }

@@ -271,8 +271,9 @@ impl<'a> Reader<'a> {
             let fate = self.ledger.fate(skipped);
             if is_long(skipped) {
                 has_long = true;
-                // A predecessor may have been told all of it, and died.
-                let is_lost = fate == Some(Fate::Sent) && self.last.is_some();
+                // A predecessor may have had all of it, and died, with what came before it still in hand.
+                let is_lost =
+                    fate == Some(Fate::Sent) && self.last.is_some_and(|(last, _)| last > self.taken);
                 *if is_lost { &mut verdict.lost } else { &mut verdict.missing } += 1;
             } else {
                 verdict.lost += match fate {
