@@ -43,8 +43,6 @@ pub struct Incoming {
     pub reported_bar: Private<bool>,
     /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
     woken: Private<bool>,
-    /// The same, as it is shared.
-    mailbox: Mailbox,
     /// Where announced messages come.
     target: Target,
     /// Whether their ring has memory, as this end has seen to.
@@ -78,9 +76,8 @@ impl Incoming {
             woken: false.into(),
             consumer,
             server,
-            answers: Answers::new(mailbox.returns.clone()),
-            target: Target::new(mailbox.transfer.clone(), member.epoch()),
-            mailbox,
+            answers: Answers::new(mailbox.returns),
+            target: Target::new(mailbox.transfer, member.epoch()),
             has_ring: false.into(),
             arriving: RefCell::default(),
             reported_held: None.into(),
@@ -157,7 +154,7 @@ impl Incoming {
         let arriving = self.arriving.take().map_or(0, |arriving| arriving.memory());
         member.budget.give_back(self.kept.memory() + arriving);
         let (record, server) = (self.record.clone(), self.server.clone());
-        let mailbox = self.mailbox.clone();
+        let mailbox = member.region.segment.mailbox(self.from, member.rank());
         // A call on the line is not in the mailbox, and comes again.
         let requeued_call = self.requeued_call.take();
         *self = Self::new(member, self.from, record, mailbox, self.consumer.request_reset(), server);
