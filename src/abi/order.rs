@@ -20,6 +20,12 @@ pub const fn shuffle(seq: u64) -> u64 {
     seq ^ seq.wrapping_mul(seq).wrapping_mul(2) & (BLOCK - 1)
 }
 
+/// Whether message `seq` comes before message `other`.
+#[inline(always)]
+pub const fn is_below(seq: u64, other: u64) -> bool {
+    (seq.wrapping_sub(other) as i64) < 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

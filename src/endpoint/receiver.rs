@@ -271,21 +271,16 @@ impl Receiver {
         let mut receive = Receive::new(inbox, member, source).by_hand();
         self.halves(sender).drive(member, deadline, &mut receive)?;
         let (peer, descriptor) = receive.found.ok_or(RecvError::Timeout)?;
-        let mail = Mail::new(member, peer, descriptor, sender, inbox);
-        let rank = mail.from();
-        let len = mail.announced().unwrap_or(mail.len() as u64);
+        let mut arrival = Mail::new(member, peer, descriptor, sender, inbox).fetch();
+        let (rank, len) = (arrival.from(), arrival.len());
         if len > buffer.len() as u64 {
-            mail.put_back();
+            arrival.put_back();
             return Err(RecvError::TooSmall { rank, len });
         }
-        if mail.announced().is_none() {
-            return Ok((rank, mail.copy_to(buffer)));
-        }
-        let mut arrival = mail.fetch();
         let mut filled = 0;
-        while arrival.left() > 0 || len == 0 {
+        loop {
             match arrival.next(&mut buffer[filled..], deadline) {
-                Ok(0) => break,
+                Ok(0) => return Ok((rank, filled)),
                 Ok(more) => filled += more,
                 Err(error) => {
                     arrival.put_back();
@@ -293,7 +288,6 @@ impl Receiver {
                 }
             }
         }
-        Ok((rank, filled))
     }
 
     fn halves<'a>(&'a self, sender: Option<&'a Sender>) -> Halves<'a> {

@@ -20,6 +20,7 @@
 //! every lane that referred to it. So all readers' loads come before the stores of what is written there next. A successor
 //! asks all lanes before it takes anything: [`Blocks::adopt`].
 
+use crate::abi::is_below;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
@@ -192,9 +193,4 @@ impl Live {
 
 fn free(chunks: &mut [Chunk], range: Range<u32>) {
     chunks[range.start as usize..range.end as usize].iter_mut().for_each(|chunk| chunk.is_used = false);
-}
-
-/// Whether message `seq` comes before message `other`.
-fn is_below(seq: u64, other: u64) -> bool {
-    (seq.wrapping_sub(other) as i64) < 0
 }

@@ -1,7 +1,7 @@
 //! What a lane has of a pool.
 
 use super::usage::Usage;
-use crate::abi::{Area, CORNER_PAGES, PoolLayout};
+use crate::abi::{Area, CORNER_PAGES, PoolLayout, is_below};
 use std::collections::VecDeque;
 
 /// The longest payload that lies in a corner.
@@ -129,7 +129,7 @@ impl Lane {
     /// All payloads below `head` are done with.
     pub fn free_below(&mut self, usage: &mut Usage, head: u64) {
         while let Some(oldest) = self.held.front()
-            && (oldest.last.wrapping_sub(head) as i64) < 0
+            && is_below(oldest.last, head)
         {
             self.drop_oldest(usage);
         }

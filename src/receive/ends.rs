@@ -22,7 +22,7 @@ impl Inbox {
         }
         let Some(end) = member.end_of(rank, query) else { return Ok(None) };
         if let Some(peer) = self.peers.get(rank) {
-            peer.drop_waiting(member);
+            peer.drop_of_gone(member);
         }
         match self.look_at(member, rank)? {
             Some(peer) => Ok(Some(peer)),
@@ -30,12 +30,6 @@ impl Inbox {
                 if self.lacks_memory(member, rank) {
                     // Mail of it may be there.
                     return self.complete(member, rank).map(|()| None);
-                }
-                if let Some(peer) = self.peers.get(rank)
-                    && peer.drop_arriving(member)
-                {
-                    // There may be mail behind it.
-                    return self.end(member, rank, query);
                 }
                 Err(told(rank, end))
             }
@@ -146,11 +140,9 @@ impl Inbox {
         // What it sent before is visible now, and that it opened its mailbox.
         if let Some(peer) = self.peer(member, rank) {
             if status != Status::Live {
-                peer.drop_waiting(member);
+                peer.drop_of_gone(member);
             }
-            let is_ready =
-                || peer.is_ready() || status != Status::Live && peer.drop_arriving(member) && peer.is_ready();
-            if is_ready() {
+            if peer.is_ready() {
                 return Ok(Some(peer));
             }
             if peer.is_barred() {

@@ -166,13 +166,6 @@ impl Inbox {
         }
         let next = peer.consumer.next();
         let taken = peer.take(member, by_hand);
-        if let (Err(RecvError::NoMemory { .. }), Source::Rank(rank)) = (&taken, source)
-            && member.end_of(rank, true).is_some()
-        {
-            // Its bytes went with its sender.
-            peer.drop_waiting(member);
-            return Ok(None);
-        }
         if taken.is_err() && peer.is_barred() {
             self.bars.set(true);
             if source == Source::Anyone && peer.reported_bar.replace(true) {

@@ -15,7 +15,7 @@ use transfer::Arriving;
 pub use answer::Answering;
 
 use super::assembled::Assembled;
-use crate::abi::{INLINE, Kind, NUMBER_BITS, Rank};
+use crate::abi::{INLINE, Kind, NUMBER_BITS, Rank, is_below};
 use crate::error::RecvError;
 use crate::half::Member;
 use crate::memory::{Mailbox, Shared};
@@ -266,7 +266,7 @@ impl Incoming {
     /// The oldest assembled message that was left unread, unless a mail before it was left, too.
     fn returned(&self) -> Option<Descriptor> {
         let descriptor = self.kept.returned()?;
-        let is_next = |unread: u64| (unread.wrapping_sub(descriptor.seq) as i64) > 0;
+        let is_next = |unread: u64| is_below(descriptor.seq, unread);
         self.consumer.next_unread().is_none_or(is_next).then_some(descriptor)
     }
 

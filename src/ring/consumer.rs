@@ -1,7 +1,6 @@
 //! The reading end.
 
 mod acknowledge;
-mod announced;
 mod block;
 mod loan;
 mod redeliveries;
@@ -12,7 +11,7 @@ use super::budget::Budget;
 use super::descriptor::{Descriptor, Lies};
 use super::seq_set::SeqSet;
 use super::{Corrupt, InArena, cell, check_stale, in_arena, is_much};
-use crate::abi::{Cell, ConsumerLine, Envelope, Location};
+use crate::abi::{Cell, ConsumerLine, Envelope, Location, is_below};
 use crate::memory::{self, Lane};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
 use core::cell::{Cell as Private, OnceCell};
@@ -167,7 +166,7 @@ impl Consumer {
 
     /// Tells a successor that messages below `end` may have been handed out; before they are.
     fn claim(&self, end: u64) {
-        if (end.wrapping_sub(self.claimed.get()) as i64) > 0 {
+        if is_below(self.claimed.get(), end) {
             self.claimed.set(end);
             self.lane.consumer.handed.store(end, Relaxed);
         }
@@ -183,7 +182,7 @@ impl Consumer {
 
     /// Whether message `seq` may have been handed out before.
     pub fn is_handed(&self, seq: u64) -> bool {
-        (self.handed.get().wrapping_sub(seq) as i64) > 0
+        is_below(seq, self.handed.get())
     }
 
     /// Lets `take_new` take one message fewer than `grant` did.
@@ -284,6 +283,11 @@ impl Consumer {
         if self.unread.any() { self.search_unread() } else { None }
     }
 
+    /// The same, as it lies there; it stays put back.
+    pub fn peek_unread(&self) -> Option<Descriptor> {
+        self.next_unread().and_then(|seq| self.look(seq).ok().flatten())
+    }
+
     #[cold]
     fn search_unread(&self) -> Option<u64> {
         self.unread_from(self.head.get())
@@ -294,7 +298,7 @@ impl Consumer {
         let head = self.head.get();
         let taken = self.next.get().wrapping_sub(head);
         let mut seqs = (0..taken).map(|ahead| head.wrapping_add(ahead));
-        seqs.find(|seq| seq.wrapping_sub(first) as i64 >= 0 && self.unread.has(*seq))
+        seqs.find(|seq| !is_below(*seq, first) && self.unread.has(*seq))
     }
 
     /// Message `seq`, if it is there.

@@ -22,7 +22,7 @@ pub use call_line::{Answer, Caller, Server};
 pub use consumer::Consumer;
 pub use descriptor::Descriptor;
 pub use loan::Loan;
-pub use producer::{Producer, PushError, Slack, Slot, is_below};
+pub use producer::{Producer, PushError, Slack, Slot};
 pub use transfer::{Source, Target, TransferId};
 
 use crate::abi::{Cell, Envelope, Kind, Location, PoolLayout, step};

@@ -11,7 +11,7 @@ pub use slot::Slot;
 
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};
-use crate::abi::{Cell, Envelope, INLINE, Location, ProducerLine, pack_bytes};
+use crate::abi::{Cell, Envelope, INLINE, Location, ProducerLine, is_below, pack_bytes};
 use crate::memory::{self, Lane};
 use crate::pool::{Pool, Spot};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
@@ -401,11 +401,6 @@ impl Producer {
     fn cells(&self) -> u64 {
         self.lane.cells.len() as u64
     }
-}
-
-/// Whether message `seq` comes before message `other`.
-pub fn is_below(seq: u64, other: u64) -> bool {
-    (seq.wrapping_sub(other) as i64) < 0
 }
 
 #[inline(always)]

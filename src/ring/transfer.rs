@@ -72,7 +72,7 @@ pub struct Source {
 }
 
 impl Source {
-    /// The sender's end of this slot, whoever had it before: nothing is served.
+    /// The sender's end of this slot: nothing is served, also where a former sender left its words.
     pub fn new(slot: TransferSlot) -> Self {
         Self { slot, serving: None.into(), produced: 0.into(), consumed: 0.into() }
     }
@@ -141,7 +141,8 @@ pub struct Target {
 }
 
 impl Target {
-    /// The receiver's end of this slot in the life of this epoch, whoever had it before: nothing is wanted.
+    /// The receiver's end of this slot in the life of this epoch: nothing is wanted, also where a former
+    /// receiver left its words.
     pub fn new(slot: TransferSlot, epoch: u64) -> Self {
         Self { slot, epoch, wanted: None.into(), consumed: 0.into() }
     }

@@ -45,7 +45,7 @@ impl Segment {
         self.reserve_extent(self.geometry.loans_of(rank), bytes(chunks))
     }
 
-    /// As [`Segment::complete_extent`], for these chunks of that area, by whoever reads there.
+    /// As [`Segment::complete_extent`], for these chunks of that area, by a process that reads there.
     pub fn complete_loan(&self, rank: u32, chunks: Range<u32>) -> io::Result<()> {
         self.complete_extent(self.geometry.loans_of(rank), bytes(chunks))
     }

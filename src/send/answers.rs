@@ -6,11 +6,11 @@
 //! server's life is over; there are as many as a lane has room for. One that was given up keeps it.
 
 use super::Outgoing;
-use crate::abi::{CREDITS, CallId, Kind, RETURN_CELLS};
+use crate::abi::{CREDITS, CallId, Kind, RETURN_CELLS, is_below};
 use crate::error::SendError;
 use crate::half::{Bytes, Member};
 use crate::memory::Lane;
-use crate::ring::{Consumer, Descriptor, is_below};
+use crate::ring::{Consumer, Descriptor};
 use core::cell::{Cell as Private, RefCell};
 
 /// The calls to one rank that are under way, and the reading end of the lane that brings their answers.

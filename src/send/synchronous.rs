@@ -28,8 +28,9 @@ pub struct Synchronous<'a> {
 struct Sent<'a> {
     seq: u64,
     id: CallId,
+    is_announced: bool,
     /// Of one that was announced: its bytes, unless the table of those has them.
-    announced: Option<Option<&'a [u8]>>,
+    borrowed: Option<&'a [u8]>,
 }
 
 impl<'a> Synchronous<'a> {
@@ -45,7 +46,7 @@ impl<'a> Synchronous<'a> {
 
     /// It was sent as message `seq`.
     pub fn expect(&mut self, seq: u64) {
-        self.note(seq, None);
+        self.note(seq, false, None);
     }
 
     /// It was announced by cell `seq`.
@@ -55,12 +56,12 @@ impl<'a> Synchronous<'a> {
             Announcing::Borrowed(bytes) => (None, Some(bytes)),
         };
         self.peer.transfers.add(seq, self.epoch, owned);
-        self.note(seq, Some(borrowed));
+        self.note(seq, true, borrowed);
     }
 
-    fn note(&mut self, seq: u64, announced: Option<Option<&'a [u8]>>) {
+    fn note(&mut self, seq: u64, is_announced: bool, borrowed: Option<&'a [u8]>) {
         self.peer.answers.expect(seq, self.epoch);
-        self.sent = Some(Sent { seq, id: CallId::of_message(seq), announced });
+        self.sent = Some(Sent { seq, id: CallId::of_message(seq), is_announced, borrowed });
         self.is_done = false;
     }
 
@@ -72,22 +73,20 @@ impl<'a> Synchronous<'a> {
     /// How far it went: whether there was anything to do for it.
     fn go_on(&mut self, sent: Sent<'a>) -> Result<bool, SendError> {
         let Self { member, peer, .. } = *self;
-        let has_served = sent.announced.is_some_and(|bytes| {
-            let borrowed = bytes.map(|bytes| (sent.seq, bytes));
-            peer.transfers.serve(member, peer, borrowed)
-        });
+        let borrowed = sent.borrowed.map(|bytes| (sent.seq, bytes));
+        let has_served = sent.is_announced && peer.transfers.serve(member, peer, borrowed);
         self.is_done = self.is_acknowledged(sent)?;
         Ok(has_served || self.is_done)
     }
 
-    fn is_acknowledged(&mut self, Sent { id, announced, .. }: Sent<'_>) -> Result<bool, SendError> {
+    fn is_acknowledged(&mut self, Sent { id, is_announced, .. }: Sent<'_>) -> Result<bool, SendError> {
         let answers = &self.peer.answers;
         match answers.take(self.member, self.peer, id)? {
             Some(Answer { kind: Kind::Ack, .. }) => {
                 self.end();
                 Ok(true)
             }
-            Some(Answer { kind: Kind::Dropped, .. }) if announced.is_some() => {
+            Some(Answer { kind: Kind::Dropped, .. }) if is_announced => {
                 let to = self.peer.to;
                 let is_followed = self.member.region.registry.life(to).epoch() > self.epoch;
                 // A later life refuses what was announced to the one before it.
@@ -104,10 +103,10 @@ impl<'a> Synchronous<'a> {
 
     /// Nothing is waited for any more; an announced message that was not received is given up.
     pub fn end(&mut self) {
-        let Some(Sent { seq, id, announced }) = self.sent.take() else { return };
+        let Some(Sent { seq, id, is_announced, .. }) = self.sent.take() else { return };
         self.peer.answers.give_up(id);
         // A successor's mailbox is not touched.
-        if announced.is_some() && self.member.check().is_ok() {
+        if is_announced && self.member.check().is_ok() {
             self.peer.transfers.end(self.peer, seq);
             self.peer.ring(self.member);
         }
@@ -116,7 +115,7 @@ impl<'a> Synchronous<'a> {
 
 /// The bytes of a message that is announced.
 pub enum Announcing<'a> {
-    /// They go on while whatever is waited for.
+    /// They go while any call of the endpoint waits.
     Owned(Vec<u8>),
     /// They go while the caller waits for that.
     Borrowed(&'a [u8]),
@@ -170,9 +169,7 @@ impl Operation for Synchronous<'_> {
             Some(end) => Err(ended(peer.to, end)),
             None if !has_passed => Ok(false),
             // Nobody said that it was received: it was discarded, perhaps.
-            None if self.sent.is_some_and(|sent| sent.announced.is_some()) => {
-                Err(SendError::Refused(peer.to))
-            }
+            None if self.sent.is_some_and(|sent| sent.is_announced) => Err(SendError::Refused(peer.to)),
             None => Err(SendError::Corrupt),
         }
     }
@@ -191,7 +188,7 @@ impl Operation for Synchronous<'_> {
 
     fn fall_asleep(&self) {
         self.member.announce(Source::Rank(self.peer.to));
-        if self.sent.is_some_and(|sent| sent.announced.is_some()) {
+        if self.sent.is_some_and(|sent| sent.is_announced) {
             count(&self.peer.producer.counters().sleeps, 1);
         }
     }

@@ -140,7 +140,7 @@ impl<'a> Answering<'a> {
             return Err(SendError::Corrupt);
         }
         if self.slot.is_none() {
-            // A caller that waits for whatever answer takes in those that are there.
+            // A caller that waits for any answer takes in all that are there.
             self.starving.tell(member, &peer.record, producer, producer.seen_head());
         }
         Ok(self.slot.is_some())

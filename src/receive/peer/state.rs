@@ -94,7 +94,7 @@ impl Incoming {
     /// lacking any more, as far as one knows.
     pub fn lift_bar(&self, has_budget: bool, has_space: bool) -> bool {
         let is_lifted = match self.state.get() {
-            State::LacksMemory => has_budget || self.consumer.is_put_back_over(self.life().epoch()),
+            State::LacksMemory => has_budget || self.is_waiting_in_vain(),
             State::LacksSpace(until) => has_space || Instant::now() >= until,
             State::Behind => has_budget && has_space,
             _ => return true,

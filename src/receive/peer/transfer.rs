@@ -18,8 +18,6 @@ pub struct Arriving {
     /// Its announcement, which is taken and not acknowledged.
     descriptor: Descriptor,
     len: u64,
-    /// The sender's life that it is of.
-    epoch: u64,
     /// What came, in a buffer for all of it; `None`: it is fetched by hand.
     bytes: Option<Vec<u8>>,
 }
@@ -57,11 +55,9 @@ impl Incoming {
         if len > member.limit as u64 {
             return Err(self.corrupted(member));
         }
-        let is_over = self.is_retracted(&descriptor) || self.epoch_of(&descriptor) != self.life().epoch();
         // A former receiver of this rank may have had it.
-        if is_over || self.target.was_wanted(descriptor.seq) {
-            count(&self.consumer.line().drops, 1);
-            self.tell(member, &descriptor, Kind::Dropped);
+        if self.is_cut(&descriptor) || self.target.was_wanted(descriptor.seq) {
+            self.drop_announced(member, &descriptor);
             return Ok(None);
         }
         // One that was left while another is taken in was given by hand before.
@@ -75,6 +71,11 @@ impl Incoming {
             return Ok(None);
         }
         let Some(bytes) = member.budget.take(len) else {
+            if member.end_of(self.from, true).is_some() {
+                // Its bytes went with its sender.
+                self.drop_announced(member, &descriptor);
+                return Ok(None);
+            }
             let error = RecvError::NoMemory { rank: self.from, len, left: member.budget.left() };
             return Err(self.bar(&descriptor, State::LacksMemory, error));
         };
@@ -106,8 +107,7 @@ impl Incoming {
             completed.map_err(|error| no_pages(self.from, &error))?;
             self.has_ring.set(true);
         }
-        let epoch = self.epoch_of(&descriptor);
-        self.arriving.replace(Some(Arriving { descriptor, len, epoch, bytes }));
+        self.arriving.replace(Some(Arriving { descriptor, len, bytes }));
         self.target.want(descriptor.seq, len);
         self.ring_both(member);
         Ok(())
@@ -199,7 +199,7 @@ impl Incoming {
         self.arriving() != Some(descriptor.seq) || self.target.ready() != Ok(0)
     }
 
-    /// Whether what is fetched by hand comes no more: its sender gave it up, or lives no more as it did.
+    /// Whether the message that this announces comes no more: its sender gave it up, or lives no more as it did.
     pub fn is_cut(&self, descriptor: &Descriptor) -> bool {
         self.is_retracted(descriptor) || self.epoch_of(descriptor) != self.life().epoch()
     }
@@ -217,44 +217,57 @@ impl Incoming {
 
     /// Drops what a receive takes in, if its sender's life is over and a successor has come, which may be silent for ever.
     pub(super) fn check_arriving(&self, member: &Member) {
-        let epoch = self.arriving.borrow().as_ref().map(|arriving| arriving.epoch);
+        let is_cut =
+            self.arriving.borrow().as_ref().is_some_and(|arriving| self.is_cut(&arriving.descriptor));
         // All that a life before this one sent is visible from here on.
-        if epoch.is_some_and(|epoch| epoch != member.region.registry.life(self.from).epoch())
-            && !self.has_mail()
-        {
+        if is_cut && !self.has_mail() {
             self.drop_arriving(member);
         }
     }
 
-    /// Drops the announcement that waits, for memory or until another message was fetched, which is counted: its sender is
-    /// gone.
-    pub fn drop_waiting(&self, member: &Member) {
-        if !matches!(self.state.get(), State::LacksMemory | State::Behind) {
+    /// Whether the announcement that waits, for memory or until another message was fetched, is over.
+    pub(super) fn is_waiting_in_vain(&self) -> bool {
+        let waiting = self.consumer.peek_unread().filter(Descriptor::is_announcement);
+        waiting.is_none_or(|descriptor| self.is_cut(&descriptor))
+    }
+
+    /// Where it is not ready: drops what its sender, which is gone, announced and had not sent.
+    pub fn drop_of_gone(&self, member: &Member) {
+        if self.is_ready() {
             return;
         }
+        match self.state.get() {
+            State::LacksMemory | State::Behind => self.drop_waiting(member),
+            _ => self.drop_arriving(member),
+        }
+    }
+
+    /// Drops the announcement that waits.
+    fn drop_waiting(&self, member: &Member) {
         self.state.set(State::Mixed);
         match self.consumer.take() {
-            Ok(Some(descriptor)) if descriptor.is_announcement() => {
-                count(&self.consumer.line().drops, 1);
-                self.tell(member, &descriptor, Kind::Dropped);
-            }
+            Ok(Some(descriptor)) if descriptor.is_announcement() => self.drop_announced(member, &descriptor),
             Ok(Some(descriptor)) => self.consumer.put_back(descriptor.seq),
             // The next look finds out why.
             _ => {}
         }
     }
 
-    /// Drops the message that a receive takes in, which is counted; whether there was one.
-    pub fn drop_arriving(&self, member: &Member) -> bool {
+    /// Drops the message that a receive takes in, if there is one.
+    fn drop_arriving(&self, member: &Member) {
         if !matches!(self.state.get(), State::Arriving) {
-            return false;
+            return;
         }
-        let Some(arriving) = self.arriving.take() else { return false };
-        count(&self.consumer.line().drops, 1);
+        let Some(arriving) = self.arriving.take() else { return };
         member.budget.give_back(arriving.memory());
         self.state.set(State::Mixed);
-        self.tell(member, &arriving.descriptor, Kind::Dropped);
-        true
+        self.drop_announced(member, &arriving.descriptor);
+    }
+
+    /// Drops an announced message, which is counted, and tells its sender.
+    fn drop_announced(&self, member: &Member, announcement: &Descriptor) {
+        count(&self.consumer.line().drops, 1);
+        self.tell(member, announcement, Kind::Dropped);
     }
 
     /// The sender's life that wrote this.
@@ -262,7 +275,7 @@ impl Incoming {
         epoch_of(descriptor.envelope().epoch, self.life().epoch())
     }
 
-    /// Rings a sender that may sleep for whatever.
+    /// Rings a sender, which may sleep for room or for mail.
     fn ring_both(&self, member: &Member) {
         self.ring(member);
         self.ring_caller(member);

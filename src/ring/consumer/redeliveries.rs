@@ -1,7 +1,7 @@
 //! How often a message was handed out before.
 
 use super::Consumer;
-use crate::abi::{pack_redelivery, unpack_redelivery};
+use crate::abi::{is_below, pack_redelivery, unpack_redelivery};
 use crate::memory::Lane;
 use crate::sync::Ordering::Relaxed;
 use core::cell::RefCell;
@@ -40,7 +40,7 @@ impl Consumer {
             *redeliveries = count;
         } else if count > 1 {
             let head = self.head.get();
-            known.retain(|(of, _)| of.wrapping_sub(head) as i64 >= 0);
+            known.retain(|(of, _)| !is_below(*of, head));
             if known.len() < KNOWN {
                 known.push((seq, count));
             }

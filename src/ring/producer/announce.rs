@@ -1,7 +1,7 @@
 //! Announcements of messages.
 
-use super::{Producer, Slot, is_below, stamp};
-use crate::abi::{ANNOUNCEMENT, Kind};
+use super::{Producer, Slot, stamp};
+use crate::abi::{ANNOUNCEMENT, Kind, is_below};
 use crate::sync::Ordering::Relaxed;
 
 impl Producer {
