@@ -62,7 +62,7 @@ mod not_loom {
         let endpoints: Vec<Endpoint> = ranks.map(|rank| region.join(rank)).collect::<Result<_, _>>()?;
         for me in &endpoints {
             // What a victim before this one left unread.
-            while me.try_recv_from(0).is_ok() {}
+            while me.from(0).try_recv().is_ok() {}
             for number in 0..if role == "silent" { 0 } else { LAST } {
                 me.send(0, &number.to_ne_bytes())?;
             }
@@ -137,15 +137,15 @@ mod not_loom {
         loop {
             let received = match awaited {
                 Awaited::Room => match me.send(VICTIM, b"x") {
-                    Err(SendError::PeerDead(_)) => return Ok(()),
+                    Err(SendError::Gone { died: true, .. }) => return Ok(()),
                     other => return Err(format!("{other:?} instead of a death").into()),
                 },
-                Awaited::ItsMail => me.recv_from(VICTIM),
+                Awaited::ItsMail => me.from(VICTIM).recv(),
                 Awaited::AnyMail => me.recv(),
             };
             match received {
                 Ok(_) => mails += 1,
-                Err(RecvError::PeerDead(VICTIM)) if mails == LAST => return Ok(()),
+                Err(RecvError::Gone { rank: VICTIM, died: true }) if mails == LAST => return Ok(()),
                 Err(error) => return Err(format!("{error:?} after {mails} mails").into()),
             }
         }

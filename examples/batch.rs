@@ -16,7 +16,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let batch = to.batch();
     let mut sum = 0;
     for _ in 0..COUNT {
-        sum += to.recv()?.read::<u64>()?;
+        sum += to.recv()?.value::<u64>()?;
     }
     drop(batch); // the sender is told of what is acknowledged and not yet told
     sender.join().expect("a sender that ends")?;

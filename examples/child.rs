@@ -14,7 +14,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut child = command.spawn()?;
 
     me.send(1, b"hello")?; // it lies there until the child has joined
-    let reply = me.recv_from(1)?.into_vec();
+    let reply = me.from(1).recv()?.into_vec();
     println!("the child says: {}", String::from_utf8_lossy(&reply));
     child.wait()?;
     Ok(())
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// What the child does.
 fn answer(region: &Region) -> Result<(), Box<dyn std::error::Error>> {
     let me = region.join(1)?;
-    let mail = me.recv_from(0)?;
+    let mail = me.from(0).recv()?;
     me.send(0, &mail.to_vec().to_ascii_uppercase())?;
     Ok(())
 }

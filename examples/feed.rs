@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     let me = region.join(0)?;
     for tick in 0..100u64 {
-        (1..4).try_for_each(|rank| me.send_timeout(rank, &tick.to_ne_bytes(), PATIENCE))?;
+        (1..4).try_for_each(|rank| me.to(rank).within(PATIENCE).send(&tick.to_ne_bytes()))?;
     }
     subscribers.iter_mut().try_for_each(|subscriber| subscriber.wait().map(drop))?;
     drop(me);
@@ -31,7 +31,7 @@ fn subscribe(name: &str) -> Result<(), Box<dyn std::error::Error>> {
     let me = JoinOptions::new().ranks(1..).join(&region)?;
     region.wait_for(0, PATIENCE)?; // or the end of yesterday's publisher would be told
     for tick in 0..100u64 {
-        assert_eq!(me.recv_from_timeout(0, PATIENCE)?.read::<u64>()?, tick);
+        assert_eq!(me.from(0).within(PATIENCE).recv()?.value::<u64>()?, tick);
     }
     println!("100 ticks");
     Ok(())

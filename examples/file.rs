@@ -14,9 +14,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let me = Region::open(&path)?.join(1)?;
     loop {
-        match me.recv_from(0) {
+        match me.from(0).recv() {
             Ok(mail) => println!("it wrote: {}", String::from_utf8_lossy(&mail.to_vec())),
-            Err(RecvError::PeerLeft(_)) => break, // after its last mail
+            Err(RecvError::Gone { died: false, .. }) => break, // after its last mail
             Err(error) => return Err(error.into()),
         }
     }

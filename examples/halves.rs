@@ -15,14 +15,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     });
 
     // A mailbox has room for 16: one thread that sent 1000 before it received would wait for ever.
-    let (sender, receiver) = me.split();
+    let (sender, receiver) = me.into_split();
     let sending =
         thread::spawn(move || (0..1000u64).try_for_each(|number| sender.send(1, &number.to_ne_bytes())));
     let mut replies = 0;
     loop {
-        match receiver.recv_from(1) {
-            Ok(mail) => replies += u64::from(mail.read::<u64>()? == replies),
-            Err(RecvError::PeerLeft(_)) => break,
+        match receiver.from(1).recv() {
+            Ok(mail) => replies += u64::from(mail.value::<u64>()? == replies),
+            Err(RecvError::Gone { died: false, .. }) => break,
             Err(error) => return Err(error.into()),
         }
     }

@@ -15,7 +15,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         from.send(1, &bytes)?;
         from.send(1, &bytes)?;
         // Announced without waiting; each goes when it is wanted.
-        let all: Result<Vec<_>, _> = (1..=3).map(|number| from.announce(1, vec![number; 4 << 20])).collect();
+        let all: Result<Vec<_>, _> =
+            (1..=3).map(|number| from.to(1).announce(vec![number; 4 << 20])).collect();
         all?.iter_mut().try_for_each(|sending| sending.wait())
     });
 

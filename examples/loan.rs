@@ -33,9 +33,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn read(me: &Endpoint) -> Result<(usize, u8), RecvError> {
     let (mut bytes, mut last) = (0, [0]);
     for _ in 0..FRAMES {
-        let frame = me.recv_from(0)?; // from anyone it would hear of the others' ends, too
+        let frame = me.from(0).recv()?; // from anyone it would hear of the others' ends, too
         bytes += frame.len();
-        frame.copy_from(frame.len() - 1, &mut last);
+        frame.read_at(frame.len() - 1, &mut last);
     } // dropped, each is acknowledged
     Ok((bytes, last[0]))
 }

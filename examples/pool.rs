@@ -20,13 +20,13 @@ fn main() -> Result<(), Box<dyn Error>> {
             me.send(rank, &job.to_ne_bytes())?;
             given.insert(rank, job);
         }
-        match me.recv().map(|result| (result.from(), result.read::<u64>())) {
+        match me.recv().map(|result| (result.from(), result.value::<u64>())) {
             Ok((rank, square)) => {
                 sum += square?;
                 given.remove(&rank);
                 idle.push(rank);
             }
-            Err(RecvError::PeerDead(rank)) => jobs.extend(given.remove(&rank)),
+            Err(RecvError::Gone { rank, died: true }) => jobs.extend(given.remove(&rank)),
             Err(error) => return Err(error.into()),
         }
     }
@@ -36,8 +36,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn work(me: &Endpoint) -> Result<(), Box<dyn Error>> {
-    while let Ok(job) = me.recv_from(0) {
-        let square = job.read::<u64>()?.pow(2);
+    while let Ok(job) = me.from(0).recv() {
+        let square = job.value::<u64>()?.pow(2);
         (me.rank() == 2).then(|| process::exit(1));
         me.send(0, &square.to_ne_bytes())?;
     }

@@ -15,12 +15,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut clients = [start()?, start()?, start()?];
     let (mut answers, mut gone) = (0, 0);
     while gone < clients.len() {
-        match me.recv_timeout(PATIENCE) {
+        match me.from_any().within(PATIENCE).recv() {
             Ok(mail) => {
-                let square = mail.read::<u64>()?.pow(2).to_ne_bytes();
-                answers += u32::from(me.send_timeout(mail.from(), &square, PATIENCE).is_ok());
+                let square = mail.value::<u64>()?.pow(2).to_ne_bytes();
+                answers += u32::from(me.to(mail.from()).within(PATIENCE).send(&square).is_ok());
             }
-            Err(RecvError::PeerLeft(_) | RecvError::PeerDead(_)) => gone += 1,
+            Err(RecvError::Gone { .. }) => gone += 1,
             Err(error) => return Err(error.into()),
         }
     }
@@ -33,8 +33,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn ask(server: &str) -> Result<(), Box<dyn std::error::Error>> {
     let me = Region::open(server)?.join_any()?;
     (1..=10u64).try_for_each(|number| {
-        me.send_timeout(0, &number.to_ne_bytes(), PATIENCE)?;
-        assert_eq!(me.recv_from_timeout(0, PATIENCE)?.read::<u64>()?, number * number);
+        me.to(0).within(PATIENCE).send(&number.to_ne_bytes())?;
+        assert_eq!(me.from(0).within(PATIENCE).recv()?.value::<u64>()?, number * number);
         Ok(())
     })
 }

@@ -1,5 +1,6 @@
-//! One small enum per verb.
+//! One small enum per verb, and one of what may befall any of them.
 
+mod kind;
 mod message;
 mod region;
 

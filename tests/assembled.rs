@@ -7,7 +7,7 @@ use common::wire::Wire;
 use common::{GUARD, Scratch, memory, pattern};
 use mailbox::lab::abi::Kind;
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{Config, Endpoint, Mail, RecvError};
+use mailbox::{Broken, Config, Deadline, Endpoint, Mail, RecvError};
 use std::thread;
 
 const ARENA: u64 = 4096;
@@ -33,8 +33,8 @@ impl Scene {
     fn next(&self) -> Mail<'_> {
         for _ in 0..1000 {
             match self.b.try_recv() {
-                Ok(mail) => return mail,
-                Err(error) => assert_eq!(error, RecvError::Empty),
+                Ok(Some(mail)) => return mail,
+                told => assert!(told.is_ok(), "{told:?}"),
             }
             self.wire.serve();
         }
@@ -42,7 +42,7 @@ impl Scene {
     }
 
     fn expect_nothing(&self) {
-        assert_eq!(self.b.try_recv().err(), Some(RecvError::Empty));
+        assert!(self.b.try_recv().is_ok_and(|mail| mail.is_none()));
     }
 
     fn drops(&self) -> u64 {
@@ -72,13 +72,13 @@ fn an_assembled_mail_is_read_in_every_way() {
         for offset in [0, 1, 99, 100, 157, 255, 256, 257, usize::MAX] {
             for room in [0, 1, 8, 256, 400] {
                 let mut buffer = vec![0; room];
-                let count = mail.copy_from(offset, &mut buffer);
+                let count = mail.read_at(offset, &mut buffer);
                 assert_eq!(count, 256_usize.saturating_sub(offset).min(room));
                 assert_eq!(buffer[..count], message[offset.min(256)..][..count]);
             }
         }
-        assert_eq!(mail.read::<[u8; 256]>().expect("256 bytes")[..], message);
-        assert_eq!(mail.read::<u64>().err().map(|error| error.len), Some(256));
+        assert_eq!(mail.value::<[u8; 256]>().expect("256 bytes")[..], message);
+        assert_eq!(mail.value::<u64>().err().map(|error| error.len), Some(256));
         assert_eq!(scene.unread(), 0, "acknowledged already");
         assert_eq!(mail.into_vec(), message);
         scene.expect_nothing();
@@ -105,7 +105,7 @@ fn an_assembled_mail_that_is_left_is_the_next_again() {
     for _ in 0..3 {
         scene.wire.announce(&message);
         scene.wire.push(Kind::Whole, b"after");
-        scene.next().leave();
+        scene.next().requeue();
         assert_eq!(scene.next().to_vec(), message);
         assert_eq!(scene.next().to_vec(), b"after");
         scene.expect_nothing();
@@ -126,7 +126,7 @@ fn mails_of_both_kinds_that_are_left_come_again_in_order() {
         let mut mails: Vec<_> = (0..5).map(|_| Some(scene.next())).collect();
         scene.expect_nothing();
         for at in order {
-            mails[at].take().expect("each once").leave();
+            mails[at].take().expect("each once").requeue();
         }
     }
     for message in expected {
@@ -142,8 +142,8 @@ fn a_mail_that_is_left_comes_before_one_that_is_taken_in() {
     let before = scene.next();
     scene.wire.announce(&pattern(100_000, 1));
     scene.expect_nothing();
-    before.leave();
-    assert_eq!(scene.b.try_recv().expect("mail").to_vec(), b"before");
+    before.requeue();
+    assert_eq!(scene.b.try_recv().unwrap().expect("mail").to_vec(), b"before");
     assert_eq!(scene.next().to_vec(), pattern(100_000, 1));
     assert_eq!(scene.drops(), 0);
 }
@@ -156,7 +156,7 @@ fn what_follows_waits_and_others_mail_passes() {
     scene.wire.push(Kind::Whole, b"after");
     for round in 0..3u8 {
         c.send(1, &[round]).expect("room");
-        let mail = scene.b.try_recv().expect("mail");
+        let mail = scene.b.try_recv().unwrap().expect("mail");
         assert_eq!((mail.from(), mail.to_vec()), (2, vec![round]));
         scene.expect_nothing();
     }
@@ -170,7 +170,7 @@ fn a_receive_that_is_interrupted_goes_on_later() {
     scene.wire.announce(&pattern(100, 1));
     scene.expect_nothing();
     scene.b.interrupter().interrupt();
-    assert_eq!(scene.b.recv_timeout(GUARD).err(), Some(RecvError::Interrupted));
+    assert_eq!(scene.b.from_any().within(GUARD).recv().err(), Some(RecvError::Interrupted));
     assert_eq!(scene.next().to_vec(), pattern(100, 1));
 }
 
@@ -191,7 +191,7 @@ fn a_left_message_that_was_assembled_is_nobodys_after_its_receiver() {
     let scene = scene();
     scene.wire.announce(&pattern(100, 1));
     scene.wire.push(Kind::Whole, b"after");
-    scene.next().leave();
+    scene.next().requeue();
     let Scene { b, _a, scratch, wire: _ } = scene;
     drop(b);
     let b = scratch.open().join(1).expect("a free rank");
@@ -274,21 +274,29 @@ fn what_contradicts_itself_is_corrupt_and_others_go_on() {
             write(&scene.wire);
             let error = loop {
                 match scene.b.try_recv() {
-                    Ok(mail) => {
+                    Ok(Some(mail)) => {
                         assert!(by_hand && mail.announced().is_some(), "{what}");
                         let mut arrival = mail.fetch();
-                        assert_eq!(arrival.try_fetch(&mut [0; 8]), Err(RecvError::Empty), "{what}");
+                        assert_eq!(
+                            arrival.fetch_within(&mut [0; 8], Deadline::Now),
+                            Err(RecvError::Timeout),
+                            "{what}"
+                        );
                         serve(&scene.wire, produced);
-                        break arrival.try_fetch(&mut [0; 8]).expect_err(what);
+                        break arrival.fetch_within(&mut [0; 8], Deadline::Now).expect_err(what);
                     }
-                    Err(RecvError::Empty) => serve(&scene.wire, produced),
+                    Ok(None) => serve(&scene.wire, produced),
                     Err(error) => break error,
                 }
             };
-            assert_eq!(error, RecvError::Corrupt(0), "{what}");
+            assert_eq!(error, RecvError::Broken(Broken::Corrupt(0)), "{what}");
             c.send(1, b"good").expect("room");
             assert_eq!(scene.b.recv().expect("mail").to_vec(), b"good", "{what}");
-            assert_eq!(scene.b.try_recv_from(0).err(), Some(RecvError::Corrupt(0)), "{what}");
+            assert_eq!(
+                scene.b.from(0).try_recv().err(),
+                Some(RecvError::Broken(Broken::Corrupt(0))),
+                "{what}"
+            );
             scene.expect_nothing();
         }
     }
@@ -300,7 +308,7 @@ fn a_receivers_words_that_make_no_sense_harm_that_receiver_alone() {
     let (a, message) = (&scene._a, pattern(1 << 20, 1));
     // The wire's part is the receiver's here.
     let slot = &Wire::new(&scene.scratch, 0, 2).mailbox.transfer;
-    let mut sending = a.announce(2, message.as_slice()).expect("a rank");
+    let mut sending = a.to(2).announce(message.as_slice()).expect("a rank");
     for id in [1, 1 << 48 | 1, u64::MAX, 77, 0] {
         for consumed in [0, 1, 1 << 20, u64::MAX, 1 << 63] {
             slot.wanting.consumed.store(consumed, Relaxed);

@@ -7,7 +7,7 @@ use common::wire::Wire;
 use common::{GUARD, SHORT, Scratch, die, pattern};
 use mailbox::lab::abi::Kind;
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{Config, Endpoint, RecvError, Source};
+use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, Source};
 use std::io::Read;
 use std::thread;
 
@@ -22,8 +22,8 @@ fn three(config: Config) -> (Scratch, [Endpoint; 3]) {
 
 fn told(me: &Endpoint, source: Option<u32>) -> RecvError {
     let result = match source {
-        Some(rank) => me.recv_from_timeout(rank, GUARD),
-        None => me.recv_timeout(GUARD),
+        Some(rank) => me.from(rank).within(GUARD).recv(),
+        None => me.from_any().within(GUARD).recv(),
     };
     result.map(|mail| mail.to_vec().len()).expect_err("an error")
 }
@@ -32,12 +32,12 @@ fn told(me: &Endpoint, source: Option<u32>) -> RecvError {
 fn arrives(me: &Endpoint, wire: &Wire, len: usize) -> usize {
     wire.announce(&vec![1; len]);
     for _ in 0..100 {
-        assert_eq!(me.try_recv().err(), Some(RecvError::Empty));
+        assert!(me.try_recv().is_ok_and(|mail| mail.is_none()));
         if wire.serve() {
             break;
         }
     }
-    me.recv_timeout(GUARD).expect("mail").len()
+    me.from_any().within(GUARD).recv().expect("mail").len()
 }
 
 #[test]
@@ -45,15 +45,15 @@ fn a_message_that_does_not_fit_is_told_and_arrives_once_it_does() {
     let (_scratch, [a, b, c]) = three(Config::ranks(3));
     b.set_budget(LEN as u64 - 1);
     thread::scope(|scope| {
-        let sender = scope.spawn(move || (a.send_timeout(1, &pattern(LEN, 1), GUARD), a).0);
-        let lacking = RecvError::NoMemory { rank: 0, len: LEN as u64, left: LEN as u64 - 1 };
+        let sender = scope.spawn(move || (a.to(1).within(GUARD).send(&pattern(LEN, 1)), a).0);
+        let lacking = RecvError::Broken(Broken::NoMemory { rank: 0, len: LEN as u64, left: LEN as u64 - 1 });
         assert_eq!(told(&b, None), lacking);
-        assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "once");
+        assert_eq!(b.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout), "once");
         assert_eq!([told(&b, Some(0)), told(&b, Some(0))], [lacking, lacking], "each time");
         c.send(1, b"another's").expect("room");
-        assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"another's");
+        assert_eq!(b.from_any().within(GUARD).recv().expect("mail").to_vec(), b"another's");
         b.set_budget(LEN as u64);
-        assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), pattern(LEN, 1));
+        assert_eq!(b.from_any().within(GUARD).recv().expect("mail").to_vec(), pattern(LEN, 1));
         assert_eq!(sender.join().expect("a thread"), Ok(()));
     });
 }
@@ -64,12 +64,12 @@ fn what_does_not_fit_is_fetched_by_hand() {
         let (_scratch, [a, b, _c]) = three(Config::ranks(3));
         b.set_budget(0);
         thread::scope(|scope| {
-            let sender = scope.spawn(move || (a.send_timeout(1, &pattern(LEN, 1), GUARD), a).0);
-            assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
-            assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+            let sender = scope.spawn(move || (a.to(1).within(GUARD).send(&pattern(LEN, 1)), a).0);
+            assert!(matches!(told(&b, None), RecvError::Broken(Broken::NoMemory { .. })));
+            assert_eq!(b.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
             b.set_by_hand(true);
             let mut bytes = Vec::new();
-            let mail = b.recv_from_timeout(source, GUARD).expect("an announcement");
+            let mail = b.from(source).within(GUARD).recv().expect("an announcement");
             assert!(mail.fetch().read_to_end(&mut bytes).is_ok());
             assert!(bytes == pattern(LEN, 1));
             assert_eq!(sender.join().expect("a thread"), Ok(()));
@@ -81,14 +81,14 @@ fn what_does_not_fit_is_fetched_by_hand() {
 fn a_call_comes_after_the_mail_before_it_though_memory_is_lacking_for_that() {
     let (_scratch, [a, b, _c]) = three(Config::ranks(3));
     b.set_budget(10);
-    let sending = a.announce(1, pattern(LEN, 1)).expect("room");
+    let sending = a.to(1).announce(pattern(LEN, 1)).expect("room");
     a.send(1, b"before").expect("room");
-    let _call = a.try_call(1, b"call").expect("room");
-    assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
-    assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "neither comes before it");
+    let _call = a.to(1).within(Deadline::Now).start_call(b"call").expect("room");
+    assert!(matches!(told(&b, None), RecvError::Broken(Broken::NoMemory { .. })));
+    assert_eq!(b.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout), "neither comes before it");
     drop(sending);
     b.set_budget(LEN as u64);
-    let next = || b.recv_timeout(GUARD).expect("mail").to_vec();
+    let next = || b.from_any().within(GUARD).recv().expect("mail").to_vec();
     assert_eq!([next(), next()], [b"before".to_vec(), b"call".to_vec()]);
 }
 
@@ -97,13 +97,16 @@ fn a_mail_that_is_left_comes_again_though_memory_is_lacking_for_the_next_message
     let (_scratch, [a, b, _c]) = three(Config::ranks(3));
     b.set_budget(10);
     a.send(1, b"before").expect("room");
-    let _sending = a.announce(1, pattern(LEN, 1)).expect("room");
-    let before = b.recv_timeout(GUARD).expect("mail");
-    assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
-    assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
-    before.leave();
-    assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"before");
-    assert!(matches!(told(&b, None), RecvError::NoMemory { .. }), "once more: what came before it did");
+    let _sending = a.to(1).announce(pattern(LEN, 1)).expect("room");
+    let before = b.from_any().within(GUARD).recv().expect("mail");
+    assert!(matches!(told(&b, None), RecvError::Broken(Broken::NoMemory { .. })));
+    assert_eq!(b.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
+    before.requeue();
+    assert_eq!(b.from_any().within(GUARD).recv().expect("mail").to_vec(), b"before");
+    assert!(
+        matches!(told(&b, None), RecvError::Broken(Broken::NoMemory { .. })),
+        "once more: what came before it did"
+    );
 }
 
 #[test]
@@ -111,13 +114,13 @@ fn all_senders_share_it_and_mails_that_are_held_count() {
     let (_scratch, [a, b, c]) = three(Config::ranks(3));
     b.set_budget(LEN as u64 * 3 / 2);
     thread::scope(|scope| {
-        let first = scope.spawn(move || (a.send_timeout(1, &pattern(LEN, 1), GUARD), a));
-        let held = b.recv_from_timeout(0, GUARD).expect("mail");
-        let second = scope.spawn(move || (c.send_timeout(1, &pattern(LEN, 2), GUARD), c));
-        let lacking = RecvError::NoMemory { rank: 2, len: LEN as u64, left: LEN as u64 / 2 };
+        let first = scope.spawn(move || (a.to(1).within(GUARD).send(&pattern(LEN, 1)), a));
+        let held = b.from(0).within(GUARD).recv().expect("mail");
+        let second = scope.spawn(move || (c.to(1).within(GUARD).send(&pattern(LEN, 2)), c));
+        let lacking = RecvError::Broken(Broken::NoMemory { rank: 2, len: LEN as u64, left: LEN as u64 / 2 });
         assert_eq!([told(&b, Some(2)), told(&b, None)], [lacking, lacking]);
         drop(held);
-        assert_eq!(b.recv_timeout(GUARD).expect("mail").into_vec(), pattern(LEN, 2));
+        assert_eq!(b.from_any().within(GUARD).recv().expect("mail").into_vec(), pattern(LEN, 2));
         let (a, c) = (first.join().expect("a thread"), second.join().expect("a thread"));
         assert_eq!((a.0, c.0), (Ok(()), Ok(())));
     });
@@ -126,11 +129,11 @@ fn all_senders_share_it_and_mails_that_are_held_count() {
     b.set_budget(LEN as u64);
     thread::scope(|scope| {
         scope.spawn(move || {
-            (0..20).for_each(|seed| a.send_timeout(1, &pattern(LEN, seed), GUARD).expect("taken"));
+            (0..20).for_each(|seed| a.to(1).within(GUARD).send(&pattern(LEN, seed)).expect("taken"));
             a
         });
         for seed in 0..20 {
-            let mail = b.recv_timeout(GUARD).expect("mail");
+            let mail = b.from_any().within(GUARD).recv().expect("mail");
             assert!(if seed % 2 == 0 { mail.to_vec() } else { mail.into_vec() } == pattern(LEN, seed));
         }
     });
@@ -145,13 +148,13 @@ fn what_is_cut_off_or_given_up_is_given_back() {
     b.set_budget(1000);
     for _ in 0..5 {
         let seq = wire.claim(1000);
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+        assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
         wire.producer.retract(seq);
         wire.push(Kind::Whole, b"instead");
-        assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"instead");
+        assert_eq!(b.from_any().within(GUARD).recv().expect("mail").to_vec(), b"instead");
     }
     wire.claim(1000);
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
     b.reset(0).expect("a rank");
     let other = Wire::new(&scratch, 2, 1);
     assert_eq!(arrives(&b, &other, 1000), 1000);
@@ -163,10 +166,10 @@ fn what_a_sender_had_begun_that_died_is_given_back_though_its_successor_is_silen
     me.set_budget(1000);
     let wire = Wire::new(&scratch, 1, 0);
     wire.claim(1000);
-    assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    assert_eq!(me.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
     die(a);
     let _successor = scratch.open().join(1).expect("free");
-    assert_eq!(told(&me, None), RecvError::PeerDead(1));
+    assert_eq!(told(&me, None), RecvError::Gone { rank: 1, died: true });
     let other = Wire::new(&scratch, 2, 0);
     assert_eq!(arrives(&me, &other, 1000), 1000);
     drop(b);
@@ -179,36 +182,36 @@ fn what_a_peer_announces_takes_no_memory_that_there_is_not() {
     let wire = Wire::new(&scratch, 0, 1);
     let (_a, b, c) = [0, 1, 2].map(|rank| region.join(rank).expect("free")).into();
     wire.claim(1 << 59);
-    assert_eq!(told(&b, None), RecvError::NoMemory { rank: 0, len: 1 << 59, left: 1 << 60 });
+    assert_eq!(told(&b, None), RecvError::Broken(Broken::NoMemory { rank: 0, len: 1 << 59, left: 1 << 60 }));
     c.send(1, b"another's").expect("room");
-    assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"another's");
+    assert_eq!(b.from_any().within(GUARD).recv().expect("mail").to_vec(), b"another's");
 }
 
 #[test]
 fn a_death_is_told_beside_a_message_that_does_not_fit_and_whose_sender_has_left() {
     let (_scratch, [me, a, b]) = three(Config::ranks(3));
     me.set_budget(10);
-    let sending = a.announce(0, pattern(LEN, 1)).expect("room");
-    assert_eq!(told(&me, None), RecvError::NoMemory { rank: 1, len: LEN as u64, left: 10 });
+    let sending = a.to(0).announce(pattern(LEN, 1)).expect("room");
+    assert_eq!(told(&me, None), RecvError::Broken(Broken::NoMemory { rank: 1, len: LEN as u64, left: 10 }));
     std::mem::forget(sending);
     drop(a);
     die(b);
-    assert_eq!(told(&me, None), RecvError::PeerLeft(1), "it comes no more");
-    assert_eq!(told(&me, None), RecvError::PeerDead(2));
+    assert_eq!(told(&me, None), RecvError::Gone { rank: 1, died: false }, "it comes no more");
+    assert_eq!(told(&me, None), RecvError::Gone { rank: 2, died: true });
 }
 
 #[test]
 fn mail_behind_a_message_that_does_not_fit_comes_once_its_sender_ended() {
     let (_scratch, [me, a, _b]) = three(Config::ranks(3));
     me.set_budget(10);
-    let sending = a.announce(0, pattern(LEN, 1)).expect("room");
+    let sending = a.to(0).announce(pattern(LEN, 1)).expect("room");
     a.send(0, b"behind it").expect("room");
-    assert!(matches!(told(&me, None), RecvError::NoMemory { rank: 1, .. }));
-    assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    assert!(matches!(told(&me, None), RecvError::Broken(Broken::NoMemory { rank: 1, .. })));
+    assert_eq!(me.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
     std::mem::forget(sending);
     drop(a);
-    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"behind it");
-    assert_eq!(told(&me, None), RecvError::PeerLeft(1));
+    assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"behind it");
+    assert_eq!(told(&me, None), RecvError::Gone { rank: 1, died: false });
 }
 
 #[test]
@@ -220,7 +223,7 @@ fn what_a_mailbox_took_that_makes_no_sense_is_given_back_however_that_was_found(
         b.set_budget(LEN as u64);
         let wire = Wire::new(&scratch, 0, 1);
         wire.claim(LEN as u64);
-        assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+        assert_eq!(b.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
         match found_by {
             "check" => wire.mailbox.mail.consumer.reset_request.store(77, Relaxed),
             _ => {
@@ -229,10 +232,10 @@ fn what_a_mailbox_took_that_makes_no_sense_is_given_back_however_that_was_found(
                 wire.mailbox.transfer.serving.produced.store(u64::MAX, Relaxed);
             }
         }
-        assert_eq!(told(&b, None), RecvError::Corrupt(0), "{found_by}");
+        assert_eq!(told(&b, None), RecvError::Broken(Broken::Corrupt(0)), "{found_by}");
         thread::scope(|scope| {
-            scope.spawn(move || (c.send_timeout(1, &pattern(LEN, 1), GUARD), c));
-            assert_eq!(b.recv_timeout(GUARD).map(|mail| mail.len()), Ok(LEN), "{found_by}");
+            scope.spawn(move || (c.to(1).within(GUARD).send(&pattern(LEN, 1)), c));
+            assert_eq!(b.from_any().within(GUARD).recv().map(|mail| mail.len()), Ok(LEN), "{found_by}");
         });
         drop(a);
     }
@@ -243,14 +246,14 @@ fn what_was_given_up_bars_nothing_though_no_memory_came_back() {
     let (_scratch, [a, b, _c]) = three(Config::ranks(3));
     b.set_budget(10);
     for source in [None, Some(0)] {
-        let sending = a.announce(1, pattern(LEN, 1)).expect("room");
+        let sending = a.to(1).announce(pattern(LEN, 1)).expect("room");
         a.send(1, b"behind it").expect("room");
-        assert!(matches!(told(&b, None), RecvError::NoMemory { .. }));
-        assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+        assert!(matches!(told(&b, None), RecvError::Broken(Broken::NoMemory { .. })));
+        assert_eq!(b.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
         drop(sending);
         let mail = match source {
-            None => b.recv_timeout(GUARD),
-            Some(rank) => b.recv_from_timeout(rank, GUARD),
+            None => b.from_any().within(GUARD).recv(),
+            Some(rank) => b.from(rank).within(GUARD).recv(),
         };
         assert_eq!(mail.expect("mail").to_vec(), b"behind it");
     }
@@ -260,10 +263,10 @@ fn what_was_given_up_bars_nothing_though_no_memory_came_back() {
 fn a_dead_senders_message_that_does_not_fit_keeps_nothing_from_a_receive_from_it() {
     let (_scratch, [a, b, _c]) = three(Config::ranks(3));
     b.set_budget(10);
-    std::mem::forget(a.announce(1, pattern(LEN, 1)).expect("room"));
+    std::mem::forget(a.to(1).announce(pattern(LEN, 1)).expect("room"));
     a.send(1, b"behind it").expect("room");
-    assert!(matches!(told(&b, Some(0)), RecvError::NoMemory { .. }));
+    assert!(matches!(told(&b, Some(0)), RecvError::Broken(Broken::NoMemory { .. })));
     die(a);
-    assert_eq!(b.recv_from_timeout(0, GUARD).expect("mail").to_vec(), b"behind it");
-    assert_eq!(told(&b, Some(0)), RecvError::PeerDead(0));
+    assert_eq!(b.from(0).within(GUARD).recv().expect("mail").to_vec(), b"behind it");
+    assert_eq!(told(&b, Some(0)), RecvError::Gone { rank: 0, died: true });
 }

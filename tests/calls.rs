@@ -10,7 +10,8 @@ use mailbox::lab::memory::Lane;
 use mailbox::lab::ring::{Producer, Slack};
 use mailbox::lab::sync::Ordering::Relaxed;
 use mailbox::{
-    CallError, Config, Endpoint, Mail, RecvError, ReplyError, SendError, Status, Unanswered, Wait,
+    Broken, CallError, Config, Deadline, End, Endpoint, Mail, RecvError, ReplyError, SendError, Status,
+    Unanswered, Wait,
 };
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -32,13 +33,13 @@ fn pair(config: Config) -> (Scratch, Endpoint, Endpoint) {
 fn serve(server: Endpoint, answer: impl Fn(&[u8]) -> Vec<u8> + Send + 'static) -> JoinHandle<()> {
     thread::spawn(move || {
         loop {
-            match server.recv_timeout(GUARD) {
+            match server.from_any().within(GUARD).recv() {
                 Ok(call) => {
                     assert!(call.is_call());
                     let answer = answer(&call.to_vec());
                     call.reply(&answer).expect("an answer");
                 }
-                Err(RecvError::PeerLeft(_)) => return,
+                Err(RecvError::Gone { died: false, .. }) => return,
                 Err(error) => panic!("{error}"),
             }
         }
@@ -92,16 +93,17 @@ fn a_call_comes_after_the_mail_before_it() {
             for number in 0..40_u8 {
                 caller.send(SERVER, &[number]).expect("room");
             }
-            let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
+            let call =
+                caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
             drop(batch);
             caller.try_send(SERVER, b"after").expect("room");
             for number in 0..40 {
-                let mail = server.try_recv().expect("mail");
+                let mail = server.try_recv().unwrap().expect("mail");
                 assert!(!mail.is_call() && mail.to_vec() == [number]);
             }
             let (mut calls, mut mails) = (0, 0);
             for _ in 0..2 {
-                let mail = server.try_recv().expect("the call, and what was sent after it");
+                let mail = server.try_recv().unwrap().expect("the call, and what was sent after it");
                 if mail.is_call() {
                     calls += 1;
                     assert_eq!(mail.to_vec(), pattern(request, 0));
@@ -111,8 +113,8 @@ fn a_call_comes_after_the_mail_before_it() {
                 }
             }
             assert_eq!((calls, mails), (1, 1));
-            assert_eq!(call.try_reply().expect("an answer").as_deref(), Some(&b"done"[..]));
-            assert!(matches!(call.try_reply(), Err(CallError::Over)));
+            assert_eq!(call.try_wait().expect("an answer").as_deref(), Some(&b"done"[..]));
+            assert!(matches!(call.try_wait(), Err(CallError::Unanswered { end: End::Dropped, .. })));
         }
     }
 }
@@ -121,16 +123,16 @@ fn a_call_comes_after_the_mail_before_it() {
 fn a_call_comes_after_mail_that_was_left() {
     let (_scratch, caller, server) = pair(Config::ranks(2).cells(64));
     caller.send(SERVER, b"mail").expect("room");
-    server.try_recv().expect("mail").leave();
+    server.try_recv().unwrap().expect("mail").requeue();
     for request in [8, LONG] {
-        let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
-        let mail = server.try_recv().expect("mail");
+        let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
+        let mail = server.try_recv().unwrap().expect("mail");
         assert!(!mail.is_call(), "{request}");
-        mail.leave();
+        mail.requeue();
         drop(call);
     }
-    assert_eq!(server.try_recv().expect("mail").to_vec(), b"mail");
-    (0..2).for_each(|_| drop(server.try_recv().expect("a call that was given up")));
+    assert_eq!(server.try_recv().unwrap().expect("mail").to_vec(), b"mail");
+    (0..2).for_each(|_| drop(server.try_recv().unwrap().expect("a call that was given up")));
 }
 
 #[test]
@@ -139,11 +141,11 @@ fn many_calls_at_once_are_answered_in_any_order() {
     let calls: Vec<_> = (0..20_u8)
         .map(|number| {
             let len = if number % 4 == 3 { LONG } else { 1 };
-            caller.try_call(SERVER, &vec![number; len]).expect("room")
+            caller.to(SERVER).within(Deadline::Now).start_call(&vec![number; len]).expect("room")
         })
         .collect();
-    let mut mails: Vec<_> = (0..20).map(|_| server.try_recv().expect("a call")).collect();
-    assert!(matches!(server.try_recv(), Err(RecvError::Empty)));
+    let mut mails: Vec<_> = (0..20).map(|_| server.try_recv().unwrap().expect("a call")).collect();
+    assert!(matches!(server.try_recv(), Ok(None)));
     mails.rotate_left(7);
     for mail in mails.into_iter().rev() {
         let number = mail.to_vec()[0];
@@ -151,7 +153,7 @@ fn many_calls_at_once_are_answered_in_any_order() {
         mail.reply(&vec![number; len]).expect("an answer");
     }
     for (call, number) in calls.into_iter().zip(0..) {
-        let reply = call.reply().expect("an answer").into_vec();
+        let reply = call.wait().expect("an answer").into_vec();
         assert!(reply.iter().all(|byte| *byte == number), "{number}");
         assert_eq!(reply.len(), if number % 3 == 2 { LONG } else { 1 });
     }
@@ -162,14 +164,15 @@ fn an_answer_may_be_an_error_or_none() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     for request in [8, LONG] {
         for answer in [3, LONG] {
-            let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
-            assert_eq!(call.try_reply().expect("no error").as_deref(), None);
-            server.try_recv().expect("the call").refuse(&pattern(answer, 1)).expect("an answer");
-            assert_eq!(call.reply().unwrap_err(), CallError::Refused(pattern(answer, 1)));
+            let call =
+                caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
+            assert_eq!(call.try_wait().expect("no error").as_deref(), None);
+            server.try_recv().unwrap().expect("the call").refuse(&pattern(answer, 1)).expect("an answer");
+            assert_eq!(call.wait().unwrap_err(), CallError::Refused(pattern(answer, 1)));
         }
-        let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
-        drop(server.try_recv().expect("the call"));
-        assert_eq!(call.reply().unwrap_err(), CallError::Dropped);
+        let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
+        drop(server.try_recv().unwrap().expect("the call"));
+        assert_eq!(call.wait().unwrap_err(), CallError::Unanswered { rank: SERVER, end: End::Dropped });
     }
 }
 
@@ -180,36 +183,40 @@ fn a_late_answer_is_never_that_of_another_call() {
         for answer in [8, LONG] {
             for number in 0..5_u8 {
                 assert_eq!(
-                    caller.call_timeout(SERVER, &vec![number; request], SHORT).unwrap_err(),
+                    caller.to(SERVER).within(SHORT).call(&vec![number; request]).unwrap_err(),
                     CallError::Timeout
                 );
-                let late = server.try_recv().expect("the call that was given up");
-                let next = caller.try_call(SERVER, &vec![number + 100; request]).expect("room");
+                let late = server.try_recv().unwrap().expect("the call that was given up");
+                let next = caller
+                    .to(SERVER)
+                    .within(Deadline::Now)
+                    .start_call(&vec![number + 100; request])
+                    .expect("room");
                 late.reply(&vec![number; answer]).expect("nobody minds");
-                assert_eq!(next.try_reply().expect("no error").as_deref(), None);
-                let mail = server.try_recv().expect("the next call");
+                assert_eq!(next.try_wait().expect("no error").as_deref(), None);
+                let mail = server.try_recv().unwrap().expect("the next call");
                 assert_eq!(mail.to_vec(), vec![number + 100; request]);
                 mail.reply(&vec![number + 100; answer]).expect("an answer");
-                assert_eq!(*next.reply().expect("an answer"), vec![number + 100; answer]);
+                assert_eq!(*next.wait().expect("an answer"), vec![number + 100; answer]);
             }
         }
     }
-    assert!(matches!(caller.try_recv(), Err(RecvError::Empty)), "late answers are no mail");
+    assert!(matches!(caller.try_recv(), Ok(None)), "late answers are no mail");
 }
 
 #[test]
 fn a_call_that_was_left_comes_again_and_one_only() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     for request in [8, LONG] {
-        let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
+        let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
         for _ in 0..3 {
-            server.try_recv().expect("the call").leave();
+            server.try_recv().unwrap().expect("the call").requeue();
         }
-        let mail = server.try_recv().expect("the call");
-        assert!(matches!(server.try_recv(), Err(RecvError::Empty)), "it is held");
+        let mail = server.try_recv().unwrap().expect("the call");
+        assert!(matches!(server.try_recv(), Ok(None)), "it is held");
         mail.reply(b"once").expect("an answer");
-        assert_eq!(*call.reply().expect("an answer"), *b"once");
-        assert!(matches!(server.try_recv(), Err(RecvError::Empty)));
+        assert_eq!(*call.wait().expect("an answer"), *b"once");
+        assert!(matches!(server.try_recv(), Ok(None)));
     }
 }
 
@@ -220,15 +227,25 @@ fn unread_mail_keeps_no_answer_from_coming() {
             // So much that no cell, or no arena, is left.
             for (mails, len) in [(64, 1), (2, 512)] {
                 let (_scratch, caller, server) = pair(Config::ranks(2).cells(64).arena(1024));
-                let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
+                let call =
+                    caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
                 (0..mails).for_each(|number| server.send(0, &vec![number; len]).expect("room"));
                 assert_eq!(server.try_send(0, &vec![0; len]), Err(SendError::Full));
-                server.try_recv().expect("the call").try_reply(&pattern(answer, 1)).expect("room");
-                assert_eq!(*call.reply().expect("an answer"), pattern(answer, 1));
+                server
+                    .try_recv()
+                    .unwrap()
+                    .expect("the call")
+                    .reply_within(&pattern(answer, 1), Deadline::Now)
+                    .expect("room");
+                assert_eq!(*call.wait().expect("an answer"), pattern(answer, 1));
                 for number in 0..mails {
-                    assert_eq!(caller.try_recv().expect("mail").to_vec(), vec![number; len], "in order");
+                    assert_eq!(
+                        caller.try_recv().unwrap().expect("mail").to_vec(),
+                        vec![number; len],
+                        "in order"
+                    );
                 }
-                assert!(matches!(caller.try_recv(), Err(RecvError::Empty)));
+                assert!(matches!(caller.try_recv(), Ok(None)));
             }
         }
     }
@@ -241,14 +258,14 @@ fn an_answer_does_not_wait_for_an_announced_message() {
         caller.set_by_hand(by_hand);
         // No memory for it.
         caller.set_budget(0);
-        let call = caller.try_call(SERVER, &pattern(LONG / 2, 0)).expect("room");
-        let mail = server.try_recv().expect("the call");
-        let _sending = server.announce(0, pattern(5000, 0)).expect("room");
-        mail.try_reply(&pattern(100, 1)).expect("room");
-        assert_eq!(*call.reply().expect("an answer"), pattern(100, 1));
+        let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG / 2, 0)).expect("room");
+        let mail = server.try_recv().unwrap().expect("the call");
+        let _sending = server.to(0).announce(pattern(5000, 0)).expect("room");
+        mail.reply_within(&pattern(100, 1), Deadline::Now).expect("room");
+        assert_eq!(*call.wait().expect("an answer"), pattern(100, 1));
         // What was there is there.
-        let told = caller.try_recv().map(|mail| mail.announced().is_some());
-        assert!(matches!(told, Ok(true) | Err(RecvError::NoMemory { .. })), "{told:?}");
+        let told = caller.try_recv().map(|mail| mail.map(|mail| mail.announced().is_some()));
+        assert!(matches!(told, Ok(Some(true)) | Err(RecvError::Broken(Broken::NoMemory { .. }))), "{told:?}");
     }
 }
 
@@ -258,22 +275,22 @@ fn corruption_of_the_mail_keeps_no_answer_from_coming() {
     server.send(0, b"mail").expect("room");
     Wire::new(&scratch, SERVER, 0).mailbox.mail.cells.at(0).stamp.store(77, Relaxed);
     for request in [8, LONG] {
-        let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
-        server.try_recv().expect("the call").reply(&pattern(LONG, 1)).expect("room");
-        assert_eq!(*call.reply().expect("an answer"), pattern(LONG, 1));
+        let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
+        server.try_recv().unwrap().expect("the call").reply(&pattern(LONG, 1)).expect("room");
+        assert_eq!(*call.wait().expect("an answer"), pattern(LONG, 1));
     }
-    assert!(matches!(caller.try_recv(), Err(RecvError::Corrupt(SERVER))));
+    assert!(matches!(caller.try_recv(), Err(RecvError::Broken(Broken::Corrupt(SERVER)))));
 }
 
 #[test]
 fn an_answer_that_a_receive_comes_upon_is_kept() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     for request in [8, LONG] {
-        let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
-        server.try_recv().expect("the call").reply(&pattern(LONG, 1)).expect("room");
+        let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
+        server.try_recv().unwrap().expect("the call").reply(&pattern(LONG, 1)).expect("room");
         server.send(0, b"mail").expect("room");
-        assert_eq!(caller.try_recv().expect("mail").to_vec(), b"mail");
-        assert_eq!(*call.reply().expect("an answer"), pattern(LONG, 1));
+        assert_eq!(caller.try_recv().unwrap().expect("mail").to_vec(), b"mail");
+        assert_eq!(*call.wait().expect("an answer"), pattern(LONG, 1));
     }
 }
 
@@ -282,34 +299,42 @@ fn a_call_that_cannot_be_answered_is_handed_back() {
     let (_scratch, caller, server) = pair(Config::ranks(2).arena(1024));
     type Answer = for<'a> fn(Mail<'a>, &[u8]) -> Result<(), Unanswered<'a>>;
     let answers: [(SendError, Answer); 4] = [
-        (SendError::Full, |mail, bytes| mail.try_reply(bytes)),
-        (SendError::Timeout, |mail, bytes| mail.reply_timeout(bytes, SHORT)),
-        (SendError::Timeout, |mail, bytes| mail.refuse_timeout(bytes, SHORT)),
-        (SendError::TooLarge { limit: 512 }, |mail, _| mail.try_reply(&[0; 513])),
+        (SendError::Full, |mail, bytes| mail.reply_within(bytes, Deadline::Now)),
+        (SendError::Timeout, |mail, bytes| mail.reply_within(bytes, SHORT)),
+        (SendError::Timeout, |mail, bytes| mail.refuse_within(bytes, SHORT)),
+        (SendError::TooLarge { len: 513, limit: 512 }, |mail, _| mail.reply_within(&[0; 513], Deadline::Now)),
     ];
     for (error, answer) in answers {
-        let calls = [0; 3].map(|_| caller.try_call(SERVER, &pattern(60, 0)).expect("room"));
-        let [first, second, third] = [0; 3].map(|_| server.try_recv().expect("a call"));
+        let calls = [0; 3]
+            .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(&pattern(60, 0)).expect("room"));
+        let [first, second, third] = [0; 3].map(|_| server.try_recv().unwrap().expect("a call"));
         // Both take all the room that there is for answers that do not fit a cell.
         for mail in [first, second] {
-            mail.try_reply(&pattern(512, 1)).expect("room");
+            mail.reply_within(&pattern(512, 1), Deadline::Now).expect("room");
         }
         let unanswered = answer(third, &pattern(512, 2)).expect_err("no room");
         assert_eq!(unanswered.error(), ReplyError::Send(error));
         assert_eq!(unanswered.to_string(), format!("the answer was not sent: {error}"));
         let call = unanswered.into_call();
         let [first, second, third] = calls;
-        assert_eq!(third.try_reply().expect("no error").as_deref(), None);
+        assert_eq!(third.try_wait().expect("no error").as_deref(), None);
         // That look took both in.
-        call.try_reply(&pattern(512, 3)).expect("room");
-        assert_eq!(*third.reply().expect("an answer"), pattern(512, 3));
+        call.reply_within(&pattern(512, 3), Deadline::Now).expect("room");
+        assert_eq!(*third.wait().expect("an answer"), pattern(512, 3));
         for call in [second, first] {
-            assert_eq!(*call.reply().expect("an answer"), pattern(512, 1));
+            assert_eq!(*call.wait().expect("an answer"), pattern(512, 1));
         }
     }
-    let call = caller.try_call(SERVER, b"short").expect("room");
-    drop(server.try_recv().expect("the call").try_reply(&[0; 513]).expect_err("too long"));
-    assert_eq!(call.reply().unwrap_err(), CallError::Dropped);
+    let call = caller.to(SERVER).within(Deadline::Now).start_call(b"short").expect("room");
+    drop(
+        server
+            .try_recv()
+            .unwrap()
+            .expect("the call")
+            .reply_within(&[0; 513], Deadline::Now)
+            .expect_err("too long"),
+    );
+    assert_eq!(call.wait().unwrap_err(), CallError::Unanswered { rank: SERVER, end: End::Dropped });
 }
 
 #[test]
@@ -318,7 +343,8 @@ fn a_server_waits_for_the_room_of_earlier_answers_until_its_caller_looks_or_ends
         for ends in [false, true] {
             let (_scratch, caller, server) = pair(Config::ranks(2).arena(1024));
             server.set_wait(how);
-            let calls = [0; 3].map(|_| caller.try_call(SERVER, &pattern(60, 0)).expect("room"));
+            let calls = [0; 3]
+                .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(&pattern(60, 0)).expect("room"));
             let server = thread::spawn(move || {
                 for _ in 0..3 {
                     server.recv().expect("a call").reply(&pattern(512, 1)).expect("room");
@@ -331,7 +357,7 @@ fn a_server_waits_for_the_room_of_earlier_answers_until_its_caller_looks_or_ends
                 kill_endpoint(caller);
             } else {
                 for call in calls {
-                    assert_eq!(*call.reply().expect("an answer"), pattern(512, 1));
+                    assert_eq!(*call.wait().expect("an answer"), pattern(512, 1));
                 }
             }
             drop(server.join().expect("a server"));
@@ -343,34 +369,34 @@ fn a_server_waits_for_the_room_of_earlier_answers_until_its_caller_looks_or_ends
 fn so_many_calls_may_be_under_way_and_no_more() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     let full = CallError::Request(SendError::Full);
-    let _line = caller.try_call(SERVER, b"on the line").expect("room");
-    let ask = |number: usize| caller.try_call(SERVER, &number.to_ne_bytes());
+    let _line = caller.to(SERVER).within(Deadline::Now).start_call(b"on the line").expect("room");
+    let ask = |number: usize| caller.to(SERVER).within(Deadline::Now).start_call(&number.to_ne_bytes());
     let mut calls: Vec<_> = (0..CREDITS).map(|number| ask(number).expect("a credit")).collect();
     assert_eq!(ask(CREDITS).map(drop).unwrap_err(), full);
-    assert_eq!(caller.call_timeout(SERVER, b"", SHORT).unwrap_err(), CallError::Timeout);
+    assert_eq!(caller.to(SERVER).within(SHORT).call(b"").unwrap_err(), CallError::Timeout);
     // Giving up gives no credit back: the answer has its cell.
     calls.truncate(CREDITS / 2);
     assert_eq!(ask(CREDITS).map(drop).unwrap_err(), full);
-    let mut mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().expect("a call")).collect();
-    assert!(matches!(server.try_recv(), Err(RecvError::Empty)));
+    let mut mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().unwrap().expect("a call")).collect();
+    assert!(matches!(server.try_recv(), Ok(None)));
     for mail in mails.drain(1..).rev() {
         let number = mail.to_vec();
-        mail.try_reply(&number).expect("a cell");
+        mail.reply_within(&number, Deadline::Now).expect("a cell");
     }
     // All are answered, also those that were given up and those whose answers nobody has taken.
     let more: Vec<_> = (0..CREDITS).map(|number| ask(1000 + number).expect("a credit")).collect();
     assert_eq!(ask(0).map(drop).unwrap_err(), full);
     for (number, call) in calls.into_iter().enumerate() {
-        assert_eq!(*call.reply().expect("an answer"), number.to_ne_bytes());
+        assert_eq!(*call.wait().expect("an answer"), number.to_ne_bytes());
     }
     assert_eq!(ask(0).map(drop).unwrap_err(), full);
     for _ in 0..CREDITS {
-        let mail = server.try_recv().expect("a call");
+        let mail = server.try_recv().unwrap().expect("a call");
         let number = mail.to_vec();
         mail.reply(&number).expect("an answer");
     }
     for (number, call) in more.into_iter().enumerate() {
-        assert_eq!(*call.reply().expect("an answer"), (1000 + number).to_ne_bytes());
+        assert_eq!(*call.wait().expect("an answer"), (1000 + number).to_ne_bytes());
     }
     drop(ask(7).expect("a credit"));
 }
@@ -378,16 +404,21 @@ fn so_many_calls_may_be_under_way_and_no_more() {
 #[test]
 fn one_call_more_waits_until_another_is_answered() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
-    let calls: Vec<_> = (0..=CREDITS).map(|_| caller.try_call(SERVER, b"early").expect("room")).collect();
+    let calls: Vec<_> = (0..=CREDITS)
+        .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(b"early").expect("room"))
+        .collect();
     let server = serve(server, |request| {
         if request == b"early" {
             thread::sleep(Duration::from_millis(1));
         }
         request.to_vec()
     });
-    assert_eq!(*caller.call_timeout(SERVER, &pattern(LONG, 0), GUARD).expect("an answer"), pattern(LONG, 0));
+    assert_eq!(
+        *caller.to(SERVER).within(GUARD).call(&pattern(LONG, 0)).expect("an answer"),
+        pattern(LONG, 0)
+    );
     for call in calls {
-        assert_eq!(*call.reply().expect("an answer"), *b"early");
+        assert_eq!(*call.wait().expect("an answer"), *b"early");
     }
     drop(caller);
     server.join().expect("a server");
@@ -398,21 +429,26 @@ fn a_life_that_ended_gives_its_credits_back() {
     for end in [drop as fn(_), kill_endpoint] {
         let (scratch, caller, mut server) = pair(Config::ranks(2));
         for round in 0..3 {
-            let calls: Vec<_> =
-                (0..=CREDITS).map(|_| caller.try_call(SERVER, b"?").expect("a credit")).collect();
+            let calls: Vec<_> = (0..=CREDITS)
+                .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(b"?").expect("a credit"))
+                .collect();
             // Some are answered, and nobody looks; some are not.
-            let mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().expect("a call")).collect();
+            let mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().unwrap().expect("a call")).collect();
             for mail in mails.into_iter().skip(round).step_by(2) {
-                mail.try_reply(b"!").expect("a cell");
+                mail.reply_within(b"!", Deadline::Now).expect("a cell");
             }
             drop(calls);
             end(server);
             server = scratch.open().join(SERVER).expect("a free rank");
         }
-        let calls: Vec<_> = (0..=CREDITS).map(|_| caller.try_call(SERVER, b"?").expect("a credit")).collect();
-        (0..=CREDITS).for_each(|_| server.try_recv().expect("a call").try_reply(b"last").expect("a cell"));
+        let calls: Vec<_> = (0..=CREDITS)
+            .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(b"?").expect("a credit"))
+            .collect();
+        (0..=CREDITS).for_each(|_| {
+            server.try_recv().unwrap().expect("a call").reply_within(b"last", Deadline::Now).expect("a cell")
+        });
         for call in calls {
-            assert_eq!(*call.reply().expect("an answer"), *b"last");
+            assert_eq!(*call.wait().expect("an answer"), *b"last");
         }
     }
 }
@@ -421,16 +457,21 @@ fn a_life_that_ended_gives_its_credits_back() {
 fn what_a_caller_that_died_left_takes_no_cell_from_its_successor() {
     let (scratch, mut caller, server) = pair(Config::ranks(2));
     for _ in 0..3 {
-        (0..=CREDITS).for_each(|_| drop(caller.try_call(SERVER, b"?").expect("a credit")));
-        let mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().expect("a call")).collect();
-        mails.into_iter().for_each(|mail| mail.try_reply(b"to the dead").expect("a cell"));
+        (0..=CREDITS)
+            .for_each(|_| drop(caller.to(SERVER).within(Deadline::Now).start_call(b"?").expect("a credit")));
+        let mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().unwrap().expect("a call")).collect();
+        mails.into_iter().for_each(|mail| mail.reply_within(b"to the dead", Deadline::Now).expect("a cell"));
         kill_endpoint(caller);
         caller = scratch.open().join(0).expect("a free rank");
-        let calls: Vec<_> = (0..=CREDITS).map(|_| caller.try_call(SERVER, b"?").expect("a credit")).collect();
-        let mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().expect("a call")).collect();
-        mails.into_iter().for_each(|mail| mail.try_reply(b"to the living").expect("a cell"));
+        let calls: Vec<_> = (0..=CREDITS)
+            .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(b"?").expect("a credit"))
+            .collect();
+        let mails: Vec<_> = (0..=CREDITS).map(|_| server.try_recv().unwrap().expect("a call")).collect();
+        mails
+            .into_iter()
+            .for_each(|mail| mail.reply_within(b"to the living", Deadline::Now).expect("a cell"));
         for call in calls {
-            assert_eq!(*call.reply().expect("an answer"), *b"to the living");
+            assert_eq!(*call.wait().expect("an answer"), *b"to the living");
         }
     }
 }
@@ -444,13 +485,18 @@ fn callers_that_died_one_after_the_other_fill_no_lane() {
         let caller = scratch.open().join(0).expect("a free rank");
         // Fewer than there are credits: none of them looks for answers.
         for _ in 0..50 {
-            std::mem::forget(caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit"));
+            std::mem::forget(
+                caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("a credit"),
+            );
         }
-        let calls = std::iter::from_fn(|| server.recv_timeout(SHORT).ok());
-        let answered = calls.map(|call| call.try_reply(b"!").expect("a cell")).count();
+        let calls = std::iter::from_fn(|| server.from_any().within(SHORT).recv().ok());
+        let answered = calls.map(|call| call.reply_within(b"!", Deadline::Now).expect("a cell")).count();
         assert_eq!(answered, 50);
         kill_endpoint(caller);
-        assert!(matches!(server.recv_timeout(GUARD), Err(RecvError::PeerDead(0))));
+        assert!(matches!(
+            server.from_any().within(GUARD).recv(),
+            Err(RecvError::Gone { rank: 0, died: true })
+        ));
     }
 }
 
@@ -458,27 +504,32 @@ fn callers_that_died_one_after_the_other_fill_no_lane() {
 fn long_answers_to_calls_on_the_line_that_were_given_up_fill_no_lane() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     for _ in 0..=RETURN_CELLS {
-        drop(caller.try_call(SERVER, b"small").expect("the line is free"));
-        server.try_recv().expect("a call").try_reply(&pattern(100, 0)).expect("a cell, and room");
+        drop(caller.to(SERVER).within(Deadline::Now).start_call(b"small").expect("the line is free"));
+        server
+            .try_recv()
+            .unwrap()
+            .expect("a call")
+            .reply_within(&pattern(100, 0), Deadline::Now)
+            .expect("a cell, and room");
     }
-    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit");
-    server.try_recv().expect("the call").try_reply(b"short").expect("a cell");
-    assert_eq!(*call.reply().expect("an answer"), *b"short");
+    let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("a credit");
+    server.try_recv().unwrap().expect("the call").reply_within(b"short", Deadline::Now).expect("a cell");
+    assert_eq!(*call.wait().expect("an answer"), *b"short");
 }
 
 #[test]
 fn calls_to_a_life_that_is_over_have_no_credit_of_the_next() {
     let (scratch, caller, server) = pair(Config::ranks(2));
-    let ask = || caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit");
+    let ask = || caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("a credit");
     let calls: Vec<_> = (0..CREDITS).map(|_| ask()).collect();
     kill_endpoint(server);
     let server = scratch.open().join(SERVER).expect("a free rank");
     let next = ask();
     // After those that were for the life before.
-    server.recv_timeout(GUARD).expect("the call").reply(b"next").expect("an answer");
-    assert_eq!(*next.reply().expect("an answer"), *b"next");
+    server.from_any().within(GUARD).recv().expect("the call").reply(b"next").expect("an answer");
+    assert_eq!(*next.wait().expect("an answer"), *b"next");
     for call in calls {
-        assert_eq!(call.reply().unwrap_err(), CallError::PeerDead);
+        assert_eq!(call.wait().unwrap_err(), CallError::Unanswered { rank: SERVER, end: End::Died });
     }
 }
 
@@ -486,25 +537,30 @@ fn calls_to_a_life_that_is_over_have_no_credit_of_the_next() {
 fn a_reset_gives_back_the_credits_of_what_it_gave_up() {
     for is_dropped in [true, false] {
         let (_scratch, caller, mut server) = pair(Config::ranks(2));
-        let calls: Vec<_> =
-            (0..CREDITS).map(|_| caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit")).collect();
+        let calls: Vec<_> = (0..CREDITS)
+            .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("a credit"))
+            .collect();
         server.reset(0).expect("a request");
-        assert_eq!(caller.send(SERVER, b"lost"), Err(SendError::Reset));
-        assert!(matches!(server.try_recv(), Err(RecvError::Empty)), "it takes the reset");
+        assert_eq!(caller.send(SERVER, b"lost"), Err(SendError::Broken(Broken::Reset(SERVER))));
+        assert!(matches!(server.try_recv(), Ok(None)), "it takes the reset");
         if is_dropped {
             drop(calls);
         } else {
             for call in calls {
-                assert_eq!(call.reply().unwrap_err(), CallError::Dropped);
+                assert_eq!(
+                    call.wait().unwrap_err(),
+                    CallError::Unanswered { rank: SERVER, end: End::Dropped }
+                );
             }
         }
-        let calls: Vec<_> =
-            (0..CREDITS).map(|_| caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit")).collect();
+        let calls: Vec<_> = (0..CREDITS)
+            .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("a credit"))
+            .collect();
         for _ in 0..CREDITS {
-            server.try_recv().expect("a call").reply(b"again").expect("an answer");
+            server.try_recv().unwrap().expect("a call").reply(b"again").expect("an answer");
         }
         for call in calls {
-            assert_eq!(*call.reply().expect("an answer"), *b"again");
+            assert_eq!(*call.wait().expect("an answer"), *b"again");
         }
     }
 }
@@ -512,7 +568,8 @@ fn a_reset_gives_back_the_credits_of_what_it_gave_up() {
 #[test]
 fn who_could_only_wait_for_its_own_answers_is_told() {
     let (_scratch, me, _other) = pair(Config::ranks(2));
-    (0..CREDITS).for_each(|_| drop(me.try_call(0, &pattern(LONG, 0)).expect("a credit")));
+    (0..CREDITS)
+        .for_each(|_| drop(me.to(0).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("a credit")));
     let full = CallError::Request(SendError::Full);
     assert_eq!(me.call(0, &pattern(LONG, 0)).unwrap_err(), full);
 }
@@ -531,21 +588,24 @@ fn forged_words_of_a_reader_end_no_lane_for_good() {
     for (at, forge) in forges.into_iter().enumerate() {
         let (scratch, caller, server) = pair(Config::ranks(2));
         let round = || {
-            let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit");
-            let answered = server.try_recv().expect("the call").try_reply(b"!").is_ok();
+            let call =
+                caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("a credit");
+            let answered =
+                server.try_recv().unwrap().expect("the call").reply_within(b"!", Deadline::Now).is_ok();
             // As it does that has time: what is lacking is asked for, given, and taken.
-            let heard = (0..3).map(|_| call.try_reply()).find(|heard| !matches!(heard, Ok(None)));
+            let heard = (0..3).map(|_| call.try_wait()).find(|heard| !matches!(heard, Ok(None)));
             answered && matches!(heard, Some(Ok(Some(_))))
         };
         assert!(round());
         let returns = Wire::new(&scratch, 0, SERVER).mailbox.returns;
         forge(&returns);
         if at == 2 {
-            let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("a credit");
+            let call =
+                caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("a credit");
             forge(&returns);
-            assert!(matches!(call.try_reply(), Err(CallError::Corrupt)));
+            assert!(matches!(call.try_wait(), Err(CallError::Broken(Broken::Corrupt(SERVER)))));
             returns.consumer.reset_request.store(0, Relaxed);
-            server.try_recv().expect("a call").try_reply(b"late").expect("a cell");
+            server.try_recv().unwrap().expect("a call").reply_within(b"late", Deadline::Now).expect("a cell");
         }
         let failed = (0..3 * RETURN_CELLS).filter(|_| !round()).count();
         assert!(failed < 3, "{at}: {failed}");
@@ -556,12 +616,13 @@ fn forged_words_of_a_reader_end_no_lane_for_good() {
 fn a_call_that_is_dropped_is_told_at_once() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     caller.send(SERVER, b"held").expect("room");
-    let calls = [8, LONG, LONG].map(|len| caller.try_call(SERVER, &pattern(len, 0)).expect("room"));
-    let _held = server.try_recv().expect("mail");
-    let mails: Vec<_> = (0..3).map(|_| server.try_recv().expect("a call")).collect();
+    let calls = [8, LONG, LONG]
+        .map(|len| caller.to(SERVER).within(Deadline::Now).start_call(&pattern(len, 0)).expect("room"));
+    let _held = server.try_recv().unwrap().expect("mail");
+    let mails: Vec<_> = (0..3).map(|_| server.try_recv().unwrap().expect("a call")).collect();
     drop(mails);
     for call in calls {
-        assert_eq!(call.try_reply().unwrap_err(), CallError::Dropped);
+        assert_eq!(call.try_wait().unwrap_err(), CallError::Unanswered { rank: SERVER, end: End::Dropped });
     }
 }
 
@@ -569,42 +630,47 @@ fn a_call_that_is_dropped_is_told_at_once() {
 fn what_was_never_asked_says_so() {
     let (_scratch, caller, server) = pair(Config::ranks(3).arena(1024));
     let request = |error| Err::<(), _>(CallError::Request(error));
-    assert_eq!(caller.call(3, b"").map(drop), request(SendError::NoSuchRank { rank: 3, ranks: 3 }));
-    assert_eq!(caller.call(SERVER, &[0; 513]).map(drop), request(SendError::TooLarge { limit: 512 }));
-    let draft = caller.reserve(SERVER, 8).expect("room");
-    assert_eq!(caller.call(SERVER, b"").map(drop), request(SendError::Drafting));
-    drop(draft);
-    assert_eq!(caller.call_timeout(2, b"", SHORT).map(drop), Err(CallError::Timeout), "it may yet join");
-    assert_eq!(caller.call(0, b"").map(drop), Err(CallError::Oneself));
+    assert_eq!(
+        caller.call(3, b"").map(drop),
+        request(SendError::Broken(Broken::NoSuchRank { rank: 3, ranks: 3 }))
+    );
+    assert_eq!(
+        caller.call(SERVER, &[0; 513]).map(drop),
+        request(SendError::TooLarge { len: 513, limit: 512 })
+    );
+    assert_eq!(caller.to(2).within(SHORT).call(b"").map(drop), Err(CallError::Timeout), "it may yet join");
+    assert_eq!(caller.call(0, b"").map(drop), Err(CallError::Broken(Broken::Oneself)));
     let wait = caller.interrupter();
     wait.interrupt();
     assert_eq!(caller.call(SERVER, b"").map(drop), Err(CallError::Interrupted));
     drop(server);
-    assert_eq!(caller.call(SERVER, b"").map(drop), request(SendError::PeerLeft(SERVER)));
+    assert_eq!(caller.call(SERVER, b"").map(drop), request(SendError::Gone { rank: SERVER, died: false }));
 }
 
 #[test]
 fn a_full_mailbox_refuses_a_call_that_does_not_wait() {
     let (_scratch, caller, server) = pair(Config::ranks(2).cells(4));
-    let _line = caller.try_call(SERVER, b"on the line").expect("room");
-    let calls: Vec<_> = (0..4).map(|_| caller.try_call(SERVER, b"in the mailbox").expect("room")).collect();
+    let _line = caller.to(SERVER).within(Deadline::Now).start_call(b"on the line").expect("room");
+    let calls: Vec<_> = (0..4)
+        .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(b"in the mailbox").expect("room"))
+        .collect();
     let full = CallError::Request(SendError::Full);
-    assert_eq!(caller.try_call(SERVER, b"").map(drop).unwrap_err(), full);
-    assert_eq!(caller.call_timeout(SERVER, b"", SHORT).unwrap_err(), CallError::Timeout);
+    assert_eq!(caller.to(SERVER).within(Deadline::Now).start_call(b"").map(drop).unwrap_err(), full);
+    assert_eq!(caller.to(SERVER).within(SHORT).call(b"").unwrap_err(), CallError::Timeout);
     drop(calls);
-    (0..5).for_each(|_| drop(server.try_recv().expect("a call")));
-    assert!(matches!(server.try_recv(), Err(RecvError::Empty)));
+    (0..5).for_each(|_| drop(server.try_recv().unwrap().expect("a call")));
+    assert!(matches!(server.try_recv(), Ok(None)));
 }
 
 #[test]
 fn a_rank_that_asks_itself_may_answer_itself() {
     let (_scratch, me, _other) = pair(Config::ranks(2));
     for len in [8, LONG] {
-        let call = me.try_call(0, &pattern(len, 0)).expect("room");
-        let mail = me.try_recv().expect("the call");
+        let call = me.to(0).within(Deadline::Now).start_call(&pattern(len, 0)).expect("room");
+        let mail = me.try_recv().unwrap().expect("the call");
         assert_eq!((mail.from(), mail.to_vec()), (0, pattern(len, 0)));
         mail.reply(&pattern(len, 1)).expect("room");
-        assert_eq!(*call.reply().expect("an answer"), pattern(len, 1));
+        assert_eq!(*call.wait().expect("an answer"), pattern(len, 1));
     }
 }
 
@@ -613,18 +679,19 @@ fn mail_is_no_call() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     caller.send(SERVER, b"mail").expect("room");
     assert_eq!(server.recv().expect("mail").reply(b"what?"), Err(ReplyError::NotACall));
-    assert!(matches!(server.try_recv(), Err(RecvError::Empty)), "it is acknowledged");
+    assert!(matches!(server.try_recv(), Ok(None)), "it is acknowledged");
 }
 
 #[test]
 fn a_half_answers_whatever_the_length() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
-    let (_sender, receiver) = server.split();
+    let (_sender, receiver) = server.into_split();
     for request in [8, LONG] {
         for answer in [8, LONG] {
-            let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
-            receiver.try_recv().expect("the call").reply(&pattern(answer, 1)).expect("an answer");
-            assert_eq!(*call.reply().expect("an answer"), pattern(answer, 1));
+            let call =
+                caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
+            receiver.try_recv().unwrap().expect("the call").reply(&pattern(answer, 1)).expect("an answer");
+            assert_eq!(*call.wait().expect("an answer"), pattern(answer, 1));
         }
     }
 }
@@ -635,17 +702,17 @@ fn callers_and_senders_have_their_turns() {
     let region = scratch.create(Config::ranks(4).cells(64));
     let server = region.join(0).expect("a free rank");
     let busy: Vec<_> = (1..=3).map(|rank| region.join(rank).expect("a free rank")).collect();
-    let call = |rank: usize| busy[rank - 1].try_call(0, b"call").expect("room");
+    let call = |rank: usize| busy[rank - 1].to(0).within(Deadline::Now).start_call(b"call").expect("room");
     let mut calls = [call(1), call(2)];
     let mut served = [0; 4];
     for _ in 0..1000 {
         while busy[2].try_send(0, b"mail").is_ok() {}
-        let mail = server.try_recv().expect("something");
+        let mail = server.try_recv().unwrap().expect("something");
         let from = mail.from() as usize;
         served[from] += 1;
         if mail.is_call() {
             mail.reply(b"").expect("an answer");
-            assert!(calls[from - 1].try_reply().expect("an answer").is_some());
+            assert!(calls[from - 1].try_wait().expect("an answer").is_some());
             calls[from - 1] = call(from);
         }
     }
@@ -656,15 +723,16 @@ fn callers_and_senders_have_their_turns() {
 fn a_call_that_is_dropped_leaves_nothing_behind() {
     let (_scratch, caller, server) = pair(Config::ranks(2).cells(8));
     for round in 0..100 {
-        let calls: Vec<_> =
-            (0..4).map(|_| caller.try_call(SERVER, &pattern(LONG, 0)).expect("room")).collect();
+        let calls: Vec<_> = (0..4)
+            .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("room"))
+            .collect();
         drop(calls);
         for _ in 0..4 {
-            server.try_recv().expect("a call").reply(&pattern(LONG, round)).expect("room");
+            server.try_recv().unwrap().expect("a call").reply(&pattern(LONG, round)).expect("room");
         }
-        assert!(matches!(caller.try_recv(), Err(RecvError::Empty)));
+        assert!(matches!(caller.try_recv(), Ok(None)));
     }
-    wait_until("it is idle", || matches!(server.try_recv(), Err(RecvError::Empty)));
+    wait_until("it is idle", || matches!(server.try_recv(), Ok(None)));
 }
 
 // --- Lives -------------------------------------------------------------------------------------------------
@@ -675,11 +743,11 @@ fn a_call_to_a_rank_that_was_never_joined_is_for_its_first_life() {
         let scratch = Scratch::new();
         let region = scratch.create(Config::ranks(2));
         let caller = region.join(0).expect("a free rank");
-        let call = caller.try_call(SERVER, &pattern(len, 0)).expect("room");
-        assert_eq!(call.reply_timeout(SHORT).unwrap_err(), CallError::Timeout);
+        let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(len, 0)).expect("room");
+        assert_eq!(call.wait_within(SHORT).unwrap_err(), CallError::Timeout);
         let server = region.join(SERVER).expect("a free rank");
-        server.try_recv().expect("the call").reply(b"first").expect("room");
-        assert_eq!(*call.reply().expect("an answer"), *b"first");
+        server.try_recv().unwrap().expect("the call").reply(b"first").expect("room");
+        assert_eq!(*call.wait().expect("an answer"), *b"first");
     }
 }
 
@@ -687,27 +755,39 @@ fn a_call_to_a_rank_that_was_never_joined_is_for_its_first_life() {
 fn the_end_of_a_server_ends_its_calls_and_no_successor_sees_them() {
     for len in [8, LONG] {
         for is_taken in [false, true] {
-            for (end, told) in [(drop as fn(_), CallError::PeerLeft), (kill_endpoint, CallError::PeerDead)] {
+            for (end, told) in [
+                (drop as fn(_), CallError::Unanswered { rank: SERVER, end: End::Left }),
+                (kill_endpoint, CallError::Unanswered { rank: SERVER, end: End::Died }),
+            ] {
                 for is_replaced in [false, true] {
                     let (scratch, caller, server) = pair(Config::ranks(2));
-                    let call = caller.try_call(SERVER, &pattern(len, 0)).expect("room");
+                    let call =
+                        caller.to(SERVER).within(Deadline::Now).start_call(&pattern(len, 0)).expect("room");
                     if is_taken {
-                        std::mem::forget(server.try_recv().expect("the call"));
+                        std::mem::forget(server.try_recv().unwrap().expect("the call"));
                     }
                     end(server);
                     let region = scratch.open();
                     let successor = is_replaced.then(|| region.join(SERVER).expect("a free rank"));
                     // A life that has a successor is not asked how it ended.
-                    let told = if is_replaced { CallError::PeerDead } else { told.clone() };
-                    assert_eq!(call.reply_timeout(GUARD).unwrap_err(), told);
+                    let told = if is_replaced {
+                        CallError::Unanswered { rank: SERVER, end: End::Died }
+                    } else {
+                        told.clone()
+                    };
+                    assert_eq!(call.wait_within(GUARD).unwrap_err(), told);
                     let successor = successor.unwrap_or_else(|| region.join(SERVER).expect("a free rank"));
-                    assert!(matches!(successor.try_recv(), Err(RecvError::Empty)), "it was for another");
+                    assert!(matches!(successor.try_recv(), Ok(None)), "it was for another");
                     for len in [8, LONG] {
-                        let call = caller.try_call(SERVER, &pattern(len, 1)).expect("room");
-                        let mail = successor.try_recv().expect("the next call");
+                        let call = caller
+                            .to(SERVER)
+                            .within(Deadline::Now)
+                            .start_call(&pattern(len, 1))
+                            .expect("room");
+                        let mail = successor.try_recv().unwrap().expect("the next call");
                         assert_eq!(mail.to_vec(), pattern(len, 1));
                         mail.reply(b"next").expect("room");
-                        assert_eq!(*call.reply().expect("an answer"), *b"next");
+                        assert_eq!(*call.wait().expect("an answer"), *b"next");
                     }
                 }
             }
@@ -720,10 +800,10 @@ fn an_answer_of_a_server_that_ended_is_there() {
     for len in [8, LONG] {
         for end in [drop as fn(_), kill_endpoint] {
             let (_scratch, caller, server) = pair(Config::ranks(2));
-            let call = caller.try_call(SERVER, &pattern(len, 0)).expect("room");
-            server.try_recv().expect("the call").reply(b"last").expect("room");
+            let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(len, 0)).expect("room");
+            server.try_recv().unwrap().expect("the call").reply(b"last").expect("room");
             end(server);
-            assert_eq!(*call.reply().expect("an answer"), *b"last");
+            assert_eq!(*call.wait().expect("an answer"), *b"last");
         }
     }
 }
@@ -733,18 +813,20 @@ fn the_answer_to_a_caller_that_ended_is_nobodys() {
     for len in [8, LONG] {
         for end in [drop as fn(_), kill_endpoint] {
             let (scratch, caller, server) = pair(Config::ranks(2));
-            std::mem::forget(caller.try_call(SERVER, &pattern(len, 0)).expect("room"));
-            let late = server.try_recv().expect("the call");
+            std::mem::forget(
+                caller.to(SERVER).within(Deadline::Now).start_call(&pattern(len, 0)).expect("room"),
+            );
+            let late = server.try_recv().unwrap().expect("the call");
             end(caller);
             let successor = scratch.open().join(0).expect("a free rank");
-            let call = successor.try_call(SERVER, &pattern(len, 1)).expect("room");
+            let call = successor.to(SERVER).within(Deadline::Now).start_call(&pattern(len, 1)).expect("room");
             late.reply(&pattern(len, 2)).expect("room");
-            assert_eq!(call.try_reply().expect("no error").as_deref(), None);
-            let mail = server.try_recv().expect("the next call");
+            assert_eq!(call.try_wait().expect("no error").as_deref(), None);
+            let mail = server.try_recv().unwrap().expect("the next call");
             assert_eq!((mail.epoch(), mail.to_vec()), (2, pattern(len, 1)));
             mail.reply(b"mine").expect("room");
-            assert_eq!(*call.reply().expect("an answer"), *b"mine");
-            assert!(matches!(successor.try_recv(), Err(RecvError::Empty)));
+            assert_eq!(*call.wait().expect("an answer"), *b"mine");
+            assert!(matches!(successor.try_recv(), Ok(None)));
         }
     }
 }
@@ -755,7 +837,10 @@ fn who_calls_a_rank_that_died_is_told() {
     kill_endpoint(server);
     assert_eq!(scratch.open().status(SERVER), Some((Status::Dead, 1)));
     for len in [8, LONG] {
-        assert_eq!(caller.call(SERVER, &pattern(len, 0)).unwrap_err(), CallError::PeerDead);
+        assert_eq!(
+            caller.call(SERVER, &pattern(len, 0)).unwrap_err(),
+            CallError::Unanswered { rank: SERVER, end: End::Died }
+        );
     }
 }
 
@@ -767,10 +852,10 @@ fn who_only_calls_takes_a_new_start_too() {
         let (_scratch, mut caller, server) = pair(Config::ranks(2));
         server.send(0, b"mail").expect("room");
         caller.reset(SERVER).expect("a request");
-        assert_eq!(server.send(0, b"lost"), Err(SendError::Reset), "the reset is given");
-        let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
-        server.try_recv().expect("the call").reply(&pattern(LONG, 1)).expect("room");
-        assert_eq!(*call.reply_timeout(SHORT).expect("an answer"), pattern(LONG, 1), "{request}");
+        assert_eq!(server.send(0, b"lost"), Err(SendError::Broken(Broken::Reset(0))), "the reset is given");
+        let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
+        server.try_recv().unwrap().expect("the call").reply(&pattern(LONG, 1)).expect("room");
+        assert_eq!(*call.wait_within(SHORT).expect("an answer"), pattern(LONG, 1), "{request}");
     }
 }
 
@@ -778,13 +863,13 @@ fn who_only_calls_takes_a_new_start_too() {
 fn a_region_of_short_messages_carries_more_calls_than_one() {
     for limit in [16, 48, 49] {
         let (_scratch, caller, server) = pair(Config::ranks(2).max_message(limit));
-        let first = caller.try_call(SERVER, b"first").expect("room");
-        let second = caller.try_call(SERVER, b"second").expect("room");
+        let first = caller.to(SERVER).within(Deadline::Now).start_call(b"first").expect("room");
+        let second = caller.to(SERVER).within(Deadline::Now).start_call(b"second").expect("room");
         for answer in [b"1", b"2"] {
-            server.try_recv().expect("a call").reply(answer).expect("room");
+            server.try_recv().unwrap().expect("a call").reply(answer).expect("room");
         }
         assert_eq!(
-            (&*first.reply().expect("an answer"), &*second.reply().expect("an answer")),
+            (&*first.wait().expect("an answer"), &*second.wait().expect("an answer")),
             (&b"1"[..], &b"2"[..]),
             "{limit}"
         );
@@ -802,25 +887,26 @@ fn a_wait_for_the_answer_of_a_server_that_waits_for_its_caller_says_so() {
     for (send, mails) in sends {
         for request in [8, LONG / 2] {
             let (_scratch, caller, server) = pair(Config::ranks(2).cells(64).arena(1024));
-            let call = caller.try_call(SERVER, &pattern(request, 0)).expect("room");
+            let call =
+                caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
             let server = thread::spawn(move || {
                 send(&server);
                 server.recv().expect("the call").reply(b"done").expect("room");
                 server
             });
-            assert_eq!(call.reply_timeout(GUARD).unwrap_err(), CallError::Held);
-            assert!(matches!(call.try_reply(), Ok(None)), "who does not wait may receive meanwhile");
+            assert_eq!(call.wait_within(GUARD).unwrap_err(), CallError::Held(SERVER));
+            assert!(matches!(call.try_wait(), Ok(None)), "who does not wait may receive meanwhile");
             (0..mails).for_each(|_| drop(caller.recv().expect("mail")));
-            assert_eq!(*call.reply().expect("an answer"), *b"done");
+            assert_eq!(*call.wait().expect("an answer"), *b"done");
             drop(server.join().expect("a server"));
         }
     }
     // One that waits for an acknowledgement, and spins.
     let (_scratch, caller, server) = pair(Config::ranks(2));
     server.set_wait(Wait::Spin);
-    let call = caller.try_call(SERVER, b"?").expect("room");
-    let server = thread::spawn(move || server.send_sync(0, b"mail").map(|()| server));
-    assert_eq!(call.reply_timeout(GUARD).unwrap_err(), CallError::Held);
+    let call = caller.to(SERVER).within(Deadline::Now).start_call(b"?").expect("room");
+    let server = thread::spawn(move || server.to(0).sync().send(b"mail").map(|()| server));
+    assert_eq!(call.wait_within(GUARD).unwrap_err(), CallError::Held(SERVER));
     drop(caller.recv().expect("mail"));
     drop(server.join().expect("a server"));
 }
@@ -831,17 +917,17 @@ fn a_turn_is_of_calls_and_mail_together() {
     let region = scratch.create(Config::ranks(3));
     let [server, busy, other] = [0, 1, 2].map(|rank| region.join(rank).expect("a free rank"));
     busy.send(0, b"mail").expect("room");
-    assert_eq!(server.try_recv().expect("mail").from(), 1);
+    assert_eq!(server.try_recv().unwrap().expect("mail").from(), 1);
     other.send(0, b"waits").expect("room");
     let mut passed = 0;
     let mut calls = 0;
     loop {
-        let call = (calls < 30).then(|| busy.try_call(0, b"call").expect("room"));
+        let call = (calls < 30).then(|| busy.to(0).within(Deadline::Now).start_call(b"call").expect("room"));
         if call.is_none() {
             while busy.try_send(0, b"mail").is_ok() {}
         }
         calls += 1;
-        let mail = server.try_recv().expect("something");
+        let mail = server.try_recv().unwrap().expect("something");
         if mail.from() == 2 {
             break;
         }
@@ -870,22 +956,26 @@ fn a_lane_that_makes_no_sense_ends_its_calls_and_begins_anew() {
     ] {
         let (scratch, caller, server) = pair(Config::ranks(2));
         let wire = Wire::new(&scratch, 0, SERVER);
-        let line = caller.try_call(SERVER, b"on the line").expect("room");
-        let calls = [0; 2].map(|_| caller.try_call(SERVER, &pattern(LONG, 0)).expect("room"));
+        let line = caller.to(SERVER).within(Deadline::Now).start_call(b"on the line").expect("room");
+        let calls = [0; 2]
+            .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("room"));
         garbage(&wire.mailbox.returns);
         for call in &calls {
-            assert!(matches!(call.try_reply(), Err(CallError::Corrupt)));
-            assert!(matches!(call.try_reply(), Err(CallError::Over)), "as it says");
+            assert!(matches!(call.try_wait(), Err(CallError::Broken(Broken::Corrupt(SERVER)))));
+            assert!(
+                matches!(call.try_wait(), Err(CallError::Unanswered { end: End::Dropped, .. })),
+                "as it says"
+            );
         }
         for _ in 0..3 {
             // Those that were lost, among others.
-            server.try_recv().expect("a call").reply(b"there").expect("room");
+            server.try_recv().unwrap().expect("a call").reply(b"there").expect("room");
         }
-        assert_eq!(*line.reply().expect("an answer"), *b"there");
+        assert_eq!(*line.wait().expect("an answer"), *b"there");
         for len in [8, LONG] {
-            let call = caller.try_call(SERVER, &pattern(LONG, 1)).expect("room");
-            server.try_recv().expect("the call").reply(&pattern(len, 2)).expect("room");
-            assert_eq!(*call.reply().expect("an answer"), pattern(len, 2));
+            let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 1)).expect("room");
+            server.try_recv().unwrap().expect("the call").reply(&pattern(len, 2)).expect("room");
+            assert_eq!(*call.wait().expect("an answer"), pattern(len, 2));
         }
     }
 }
@@ -900,13 +990,13 @@ fn answers_beyond_the_credits_are_refused_and_dropping_waits_for_nothing() {
     };
     for number in 0..RETURN_CELLS + 10 {
         ask();
-        let answered = server.try_recv().expect("a call").reply(b"!");
-        let full = Err(ReplyError::Send(SendError::Corrupt));
+        let answered = server.try_recv().unwrap().expect("a call").reply(b"!");
+        let full = Err(ReplyError::Send(SendError::Broken(Broken::Corrupt(0))));
         assert_eq!(answered, if number < RETURN_CELLS { Ok(()) } else { full }, "{number}");
     }
     ask();
-    drop(server.try_recv().expect("a call"));
-    assert!(matches!(server.try_recv(), Err(RecvError::Empty)));
+    drop(server.try_recv().unwrap().expect("a call"));
+    assert!(matches!(server.try_recv(), Ok(None)));
 }
 
 #[test]
@@ -914,12 +1004,12 @@ fn an_answer_that_is_said_to_be_lost_is_lost() {
     let (_scratch, mut caller, server) = pair(Config::ranks(2));
     server.send(0, b"mail").expect("room");
     caller.reset(SERVER).expect("a request");
-    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
+    let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("room");
     let batch = server.batch();
-    server.send(0, b"held").map_or_else(|error| assert_eq!(error, SendError::Reset), drop);
-    let result = server.try_recv().expect("the call").reply(b"done");
+    server.send(0, b"held").map_or_else(|error| assert_eq!(error, SendError::Broken(Broken::Reset(0))), drop);
+    let result = server.try_recv().unwrap().expect("the call").reply(b"done");
     drop(batch);
-    let said = call.reply_timeout(SHORT).map(|reply| reply.to_vec());
+    let said = call.wait_within(SHORT).map(|reply| reply.to_vec());
     assert_eq!(result.is_ok(), said.is_ok(), "{result:?} {said:?}");
 }
 
@@ -928,7 +1018,7 @@ fn an_answer_that_is_said_to_be_lost_is_lost() {
 #[test]
 fn garbage_on_the_line_is_no_call_and_corrupts_an_answer() {
     let (scratch, caller, server) = pair(Config::ranks(2));
-    assert!(matches!(server.try_recv(), Err(RecvError::Empty)));
+    assert!(matches!(server.try_recv(), Ok(None)));
     let line = |wire: &Wire, stamp: u64, envelope: u64| {
         let call = &wire.mailbox.call;
         call.envelope.store(envelope, Relaxed);
@@ -950,20 +1040,20 @@ fn garbage_on_the_line_is_no_call_and_corrupts_an_answer() {
             (stamp, 5 << 32 | call),
         ] {
             line(&wire, stamp, envelope);
-            assert!(matches!(server.try_recv(), Err(RecvError::Empty)), "{stamp:x} {envelope:x}");
+            assert!(matches!(server.try_recv(), Ok(None)), "{stamp:x} {envelope:x}");
         }
     }
     line(&wire, 0, 0);
     for (change, envelope) in [(1_u64 << 30, 4 << 6), (1, call), (1, 0), (1, 4 << 6 | 63), (1, u64::MAX)] {
-        let call = caller.try_call(SERVER, b"asked").expect("room");
+        let call = caller.to(SERVER).within(Deadline::Now).start_call(b"asked").expect("room");
         let stamp = wire.mailbox.call.stamp.load(Relaxed);
         line(&wire, stamp ^ change, envelope);
-        assert_eq!(call.reply().unwrap_err(), CallError::Corrupt);
+        assert_eq!(call.wait().unwrap_err(), CallError::Broken(Broken::Corrupt(SERVER)));
         line(&wire, stamp & !1, 0);
     }
-    let call = caller.try_call(SERVER, b"asked").expect("room");
-    server.try_recv().expect("the call").reply(b"answered").expect("room");
-    assert_eq!(*call.reply().expect("an answer"), *b"answered", "the line is as good as new");
+    let call = caller.to(SERVER).within(Deadline::Now).start_call(b"asked").expect("room");
+    server.try_recv().unwrap().expect("the call").reply(b"answered").expect("room");
+    assert_eq!(*call.wait().expect("an answer"), *b"answered", "the line is as good as new");
 }
 
 #[test]
@@ -971,7 +1061,7 @@ fn garbage_in_a_lane_is_corrupt_or_nobodys_answer() {
     for kind in [Kind::Answer, Kind::Refusal, Kind::Dropped] {
         let (scratch, _caller, server) = pair(Config::ranks(2));
         Wire::new(&scratch, 0, SERVER).push(kind, b"not there");
-        assert!(matches!(server.recv_from(0), Err(RecvError::Corrupt(0))), "{kind:?}");
+        assert!(matches!(server.from(0).recv(), Err(RecvError::Broken(Broken::Corrupt(0)))), "{kind:?}");
     }
     let (scratch, _caller, server) = pair(Config::ranks(2));
     let wire = Wire::new(&scratch, 0, SERVER);
@@ -981,7 +1071,7 @@ fn garbage_in_a_lane_is_corrupt_or_nobodys_answer() {
     assert_eq!(server.recv().expect("mail").to_vec(), b"mail", "a call to another life is nobody's");
 
     let (scratch, caller, server) = pair(Config::ranks(2));
-    let call = caller.try_call(SERVER, &pattern(LONG, 0)).expect("room");
+    let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("room");
     let returns = Producer::recover(Wire::new(&scratch, 0, SERVER).mailbox.returns, 1).expect("a lane");
     for kind in [Kind::Answer, Kind::Refusal, Kind::Dropped] {
         for number in [77, u64::MAX, 1] {
@@ -989,7 +1079,7 @@ fn garbage_in_a_lane_is_corrupt_or_nobodys_answer() {
             returns.fill(&slot.numbered(kind, number), b"none");
         }
     }
-    assert_eq!(call.try_reply().expect("no error").as_deref(), None);
-    server.try_recv().expect("the call").reply(b"this one").expect("room");
-    assert_eq!(*call.reply().expect("an answer"), *b"this one");
+    assert_eq!(call.try_wait().expect("no error").as_deref(), None);
+    server.try_recv().unwrap().expect("the call").reply(b"this one").expect("room");
+    assert_eq!(*call.wait().expect("an answer"), *b"this one");
 }

@@ -44,7 +44,7 @@ fn expect_clean(role: &str, scratch: &Scratch) {
     assert_eq!(word(scratch, BOOT), 0, "closed");
     let me = scratch.open().join(1).expect("a free rank");
     for (from, text) in [(0, b"a"), (2, b"b")] {
-        assert_eq!(me.try_recv_from(from).expect("mail").to_vec(), text);
+        assert_eq!(me.from(from).try_recv().unwrap().expect("mail").to_vec(), text);
     }
 }
 

@@ -6,7 +6,7 @@ mod common;
 use common::puppet::{self, puppet};
 use common::{SHORT, Scratch, pattern, wait_until};
 use mailbox::{
-    Config, Endpoint, Inspection, MailboxReport, RankReport, RecvError, Region, SendError, Source,
+    Config, Deadline, Endpoint, Inspection, MailboxReport, RankReport, RecvError, Region, SendError, Source,
 };
 use mailbox::{Status, Wait};
 use std::os::unix::fs::MetadataExt;
@@ -48,9 +48,9 @@ fn messages_and_their_bytes_are_counted() {
         if at % 2 == 0 {
             a.send(1, &pattern(len, at)).expect("room");
         } else {
-            a.reserve(1, len).and_then(|draft| draft.commit()).expect("room");
+            a.loan(len).and_then(|loan| loan.commit(len).send(1)).expect("room");
         }
-        drop(a.reserve(1, len).expect("room"));
+        drop(a.loan(len).expect("room"));
         bytes += len as u64;
         let seen = mailbox(&region);
         assert_eq!((seen.messages, seen.bytes, seen.unread), (at as u64 + 1, bytes, at as u64 + 1));
@@ -60,7 +60,7 @@ fn messages_and_their_bytes_are_counted() {
     let seen = mailbox(&region);
     assert_eq!((seen.messages, seen.bytes, seen.unread), (5, bytes, 4), "a held one is unread");
     drop(held);
-    b.recv().expect("mail").leave();
+    b.recv().expect("mail").requeue();
     assert_eq!(mailbox(&region).unread, 3);
     assert_eq!((seen.full, seen.drops), (0, 0));
 }
@@ -107,7 +107,7 @@ fn an_announced_message_counts_once_with_its_bytes() {
         for len in lens {
             assert_eq!(b.recv().expect("mail").len(), len);
         }
-        assert_eq!(b.recv().err(), Some(RecvError::PeerLeft(0)));
+        assert_eq!(b.recv().err(), Some(RecvError::Gone { rank: 0, died: false }));
     });
     let seen = mailbox(&region);
     assert_eq!((seen.messages, seen.bytes, seen.unread), (5, lens.iter().sum::<usize>() as u64, 0));
@@ -118,8 +118,8 @@ fn an_announced_message_counts_once_with_its_bytes() {
 fn a_message_that_was_given_up_counts_as_dropped() {
     let (_scratch, region, a, b) = pair(64);
     for count in 1..4 {
-        assert_eq!(a.send_timeout(1, &pattern(5000, 0), SHORT), Err(SendError::Timeout));
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+        assert_eq!(a.to(1).within(SHORT).send(&pattern(5000, 0)), Err(SendError::Timeout));
+        assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
         let seen = mailbox(&region);
         assert_eq!((seen.messages, seen.drops, seen.unread), (count, count, 0));
     }
@@ -134,8 +134,8 @@ fn a_full_mailbox_is_counted_each_time() {
         assert_eq!(a.try_send(1, b"x"), Err(SendError::Full));
         assert_eq!(mailbox(&region).full, count);
     }
-    assert_eq!(a.try_reserve(1, 5).err(), Some(SendError::Full));
-    assert_eq!(a.send_timeout(1, b"x", SHORT), Err(SendError::Timeout));
+    assert_eq!(a.to(1).within(Deadline::Now).send(b"x"), Err(SendError::Full));
+    assert_eq!(a.to(1).within(SHORT).send(b"x"), Err(SendError::Timeout));
     let seen = mailbox(&region);
     assert_eq!((seen.full, seen.messages), (6, 4));
 }
@@ -174,7 +174,7 @@ fn sleeps_and_what_ended_them_are_counted_on_both_sides() {
     });
     assert_eq!(counts(), (1, 1, 1, 1));
     // Whom nobody wakes has slept nevertheless.
-    assert_eq!(a.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    assert_eq!(a.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
     assert_eq!(rank(&region, 0).sleeps, 1);
     assert_eq!(counts(), (1, 1, 1, 1));
 }
@@ -192,13 +192,13 @@ fn it_says_for_whom_a_rank_waits_and_when_it_does_no_longer() {
         thread::scope(|scope| {
             let (sender, receiver) = scope
                 .spawn(|| {
-                    let (sender, receiver) = region.join(2).expect("free").split();
+                    let (sender, receiver) = region.join(2).expect("free").into_split();
                     receiver.set_wait(Wait::Block);
                     (sender, receiver)
                 })
                 .join()
                 .expect("a thread");
-            scope.spawn(move || drop(receiver.recv_from(source).expect("mail")));
+            scope.spawn(move || drop(receiver.from(source).recv().expect("mail")));
             scratch.wait_until_receiver_sleeps(2);
             wait_until("it says so", || rank(&region, 2).receiver_awaits == Some(source));
             assert_eq!(rank(&region, 2).sender_awaits, None);
@@ -254,9 +254,9 @@ fn counters_go_on_with_successors() {
         let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
         a.send(1, b"12345").expect("room");
         drop(b.recv().expect("mail"));
-        assert_eq!(a.send_timeout(1, &pattern(5000, 0), SHORT), Err(SendError::Timeout));
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
-        assert_eq!(b.recv_from_timeout(0, SHORT).err(), Some(RecvError::Timeout));
+        assert_eq!(a.to(1).within(SHORT).send(&pattern(5000, 0)), Err(SendError::Timeout));
+        assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
+        assert_eq!(b.from(0).within(SHORT).recv().err(), Some(RecvError::Timeout));
         let seen = mailbox(&region);
         assert_eq!((seen.messages, seen.drops), (2 * life, life));
         assert!(seen.bytes >= 5 * life && seen.sleeps >= life);
@@ -316,7 +316,7 @@ fn look_at_traffic(cells: u32, mix: impl Fn(&Endpoint, u64) -> Result<(), SendEr
         });
         scope.spawn(move || {
             let b = b;
-            while b.recv_from(0).is_ok() {}
+            while b.from(0).recv().is_ok() {}
         });
         let mut before = region.inspect();
         while Instant::now() < end {

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Child, GUARD, Scratch, command, kill_endpoint, pattern, reply, role};
-use mailbox::{CallError, Config, Endpoint, RecvError, Region, SendError, Status};
+use mailbox::{Broken, CallError, Config, Deadline, DiscardError, End, Endpoint, Region, SendError, Status};
 use std::thread;
 
 const CELLS: u32 = 8;
@@ -47,13 +47,16 @@ fn what_an_absent_rank_has_not_received_is_given_up() {
             assert_eq!(region.status(1), status, "nobody sees anything of it");
             me.send(1, b"from then on").expect("room");
             let other = region.join(1).expect("free");
-            let mail = other.recv_from_timeout(0, GUARD).expect("mail");
+            let mail = other.from(0).within(GUARD).recv().expect("mail");
             assert_eq!((mail.to_vec(), mail.redelivered()), (b"from then on".to_vec(), 0));
             drop(mail);
-            assert_eq!(other.try_recv_from(0).err(), Some(RecvError::Empty));
+            assert!(other.from(0).try_recv().is_ok_and(|mail| mail.is_none()));
             for number in 0..100 {
-                me.send_timeout(1, &pattern(len, number), GUARD).expect("room");
-                assert_eq!(other.recv_timeout(GUARD).expect("mail").to_vec(), pattern(len, number));
+                me.to(1).within(GUARD).send(&pattern(len, number)).expect("room");
+                assert_eq!(
+                    other.from_any().within(GUARD).recv().expect("mail").to_vec(),
+                    pattern(len, number)
+                );
             }
         }
     }
@@ -63,48 +66,44 @@ fn what_an_absent_rank_has_not_received_is_given_up() {
 fn nothing_is_given_up_that_a_rank_which_is_there_may_receive() {
     let (_scratch, region, me) = region();
     assert_eq!(me.discard(1), Ok(0), "nothing was ever sent");
-    assert_eq!(me.discard(3), Err(SendError::NoSuchRank { rank: 3, ranks: 3 }));
+    assert_eq!(me.discard(3), Err(DiscardError::Broken(Broken::NoSuchRank { rank: 3, ranks: 3 })));
     let other = region.join(1).expect("free");
     (0..3u8).for_each(|number| me.send(1, &[number]).expect("room"));
-    assert_eq!(me.discard(1), Err(SendError::Present(1)));
+    assert_eq!(me.discard(1), Err(DiscardError::Present(1)));
     me.send(0, b"to itself").expect("room");
-    assert_eq!(me.discard(0), Err(SendError::Present(0)));
-    let (sender, receiver) = me.split();
-    assert_eq!(sender.discard(1), Err(SendError::Present(1)));
+    assert_eq!(me.discard(0), Err(DiscardError::Present(0)));
+    let (sender, receiver) = me.into_split();
+    assert_eq!(sender.discard(1), Err(DiscardError::Present(1)));
     (0..3u8).for_each(|number| assert_eq!(other.recv().expect("mail").to_vec(), [number]));
     drop(other);
     assert_eq!(sender.discard(1), Ok(0), "all was received");
-    assert_eq!(receiver.recv_from(0).expect("mail").to_vec(), b"to itself");
+    assert_eq!(receiver.from(0).recv().expect("mail").to_vec(), b"to itself");
 }
 
 #[test]
-fn what_a_batch_holds_back_is_given_up_and_a_draft_is_not() {
+fn what_a_batch_holds_back_is_given_up() {
     let (_scratch, region, me) = region();
     let batch = me.batch();
     me.send(1, b"held back").expect("room");
     assert_eq!(me.discard(1), Ok(1));
     me.send(1, b"after it").expect("room");
     drop(batch);
-    let draft = me.reserve(1, 4).expect("room");
-    assert_eq!(me.discard(1), Err(SendError::Drafting));
-    draft.commit().expect("a mailbox");
     let other = region.join(1).expect("free");
     assert_eq!(other.recv().expect("mail").to_vec(), b"after it");
-    assert_eq!(other.recv().expect("mail").len(), 4);
-    assert_eq!(other.try_recv().err(), Some(RecvError::Empty));
+    assert!(other.try_recv().is_ok_and(|mail| mail.is_none()));
 }
 
 #[test]
 fn a_call_that_is_given_up_says_so() {
     let (_scratch, region, me) = region();
-    let on_line = me.try_call(1, b"on the line").expect("room");
-    let call = me.try_call(1, b"in the mailbox").expect("room");
+    let on_line = me.to(1).within(Deadline::Now).start_call(b"on the line").expect("room");
+    let call = me.to(1).within(Deadline::Now).start_call(b"in the mailbox").expect("room");
     assert_eq!(me.discard(1), Ok(1));
-    assert_eq!(call.try_reply().map(drop), Err(CallError::Dropped));
+    assert_eq!(call.try_wait().map(drop), Err(CallError::Unanswered { rank: 1, end: End::Dropped }));
     let server = region.join(1).expect("free");
     server.recv().expect("a call").reply(b"yes").expect("room");
-    assert_eq!(*on_line.reply_timeout(GUARD).expect("an answer"), *b"yes");
-    assert_eq!(server.try_recv().err(), Some(RecvError::Empty));
+    assert_eq!(*on_line.wait_within(GUARD).expect("an answer"), *b"yes");
+    assert!(server.try_recv().is_ok_and(|mail| mail.is_none()));
 }
 
 #[test]
@@ -127,16 +126,16 @@ fn a_reset_that_a_dead_receiver_asked_for_is_given_all_the_same() {
     let (_scratch, region, me) = region();
     let mut other = region.join(1).expect("free");
     me.send(1, b"lost").expect("room");
-    other.try_recv().expect("mail").leave();
+    other.try_recv().unwrap().expect("mail").requeue();
     other.reset(0).expect("a rank");
     kill_endpoint(other);
-    assert_eq!(me.send(1, b"lost, too"), Err(SendError::Reset));
+    assert_eq!(me.send(1, b"lost, too"), Err(SendError::Broken(Broken::Reset(1))));
     let sent = fill(&me, 8);
     assert_eq!(me.discard(1), Ok(sent));
     me.send(1, b"from then on").expect("room");
     let other = region.join(1).expect("free");
-    assert_eq!(other.recv_timeout(GUARD).expect("mail").to_vec(), b"from then on");
-    assert_eq!(other.try_recv().err(), Some(RecvError::Empty));
+    assert_eq!(other.from_any().within(GUARD).recv().expect("mail").to_vec(), b"from then on");
+    assert!(other.try_recv().is_ok_and(|mail| mail.is_none()));
 }
 
 #[test]
@@ -154,7 +153,7 @@ fn second_process() {
         // All of a round, in order, or nothing of it.
         let me = region.join(1).expect("nobody is there");
         let mut numbers = Vec::new();
-        while let Ok(mail) = me.try_recv_from(0) {
+        while let Ok(Some(mail)) = me.from(0).try_recv() {
             let bytes = mail.to_vec();
             let number = bytes[0];
             assert!(bytes.iter().all(|byte| *byte == number), "written while it was read");
@@ -178,7 +177,7 @@ fn who_joins_at_that_very_moment_gets_all_or_nothing() {
             match me.discard(1) {
                 Ok(given_up) => break given_up,
                 // It comes and goes.
-                Err(error) => assert_eq!(error, SendError::Present(1)),
+                Err(error) => assert_eq!(error, DiscardError::Present(1)),
             }
         };
         // It is written where that was.
@@ -210,7 +209,7 @@ fn who_is_killed_while_it_gives_up_leaves_all_or_nothing() {
         other.kill();
         let receiver = region.join(1).expect("nobody holds its lock");
         let mut mails = Vec::new();
-        while let Ok(mail) = receiver.try_recv_from(2) {
+        while let Ok(Some(mail)) = receiver.from(2).try_recv() {
             // Each round begins anew.
             assert_eq!(mail.to_vec(), pattern(600, mails.len()));
             mails.push(mail);
@@ -227,7 +226,7 @@ fn who_joins_as_a_rank_that_died_is_not_told_that_somebody_has_it() {
         });
         while !joining.is_finished() {
             let _ = me.try_send(1, b"news");
-            assert!(matches!(me.discard(1), Ok(_) | Err(SendError::Present(1))));
+            assert!(matches!(me.discard(1), Ok(_) | Err(DiscardError::Present(1))));
         }
         joining.join().expect("a thread");
     });
@@ -251,10 +250,10 @@ fn an_announced_message_that_is_given_up_so_is_told() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(2));
     let a = region.join(0).expect("free");
-    let mut sending = a.announce(1, [7; 100]).expect("room");
+    let mut sending = a.to(1).announce([7; 100]).expect("room");
     assert_eq!(sending.is_received(), Ok(false));
     assert_eq!(a.discard(1), Ok(1));
     assert_eq!(sending.wait(), Err(SendError::Refused(1)));
     let b = region.join(1).expect("free");
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
 }

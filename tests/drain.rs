@@ -6,7 +6,7 @@ mod common;
 use common::wire::Wire;
 use common::{Child, GUARD, Scratch, command, pattern, reply, role};
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{Config, Endpoint, RecvError};
+use mailbox::{Broken, Config, Deadline, Endpoint, RecvError};
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
@@ -36,11 +36,11 @@ fn send(from: &Endpoint, to: u32, numbers: impl IntoIterator<Item = u64>) {
 fn drained(me: &Endpoint, source: Option<u32>) -> Vec<u64> {
     let mut drain = match source {
         None => me.drain(),
-        Some(rank) => me.drain_from(rank),
+        Some(rank) => me.from(rank).drain(),
     };
     let mut numbers = vec![];
     while let Some(message) = drain.next().expect("sound") {
-        numbers.push(message.read().expect("a number"));
+        numbers.push(message.value().expect("a number"));
     }
     numbers
 }
@@ -59,7 +59,7 @@ fn messages_of_all_sizes_come_in_order_and_once() {
             for (at, len) in lens.into_iter().enumerate() {
                 a.send(1, &pattern(len, round + at)).expect("room");
             }
-            let mut drain = if source.is_none() { b.drain() } else { b.drain_from(0) };
+            let mut drain = if source.is_none() { b.drain() } else { b.from(0).drain() };
             for (at, len) in lens.into_iter().enumerate() {
                 let message = drain.next().expect("sound").expect("it was sent");
                 assert_eq!((message.from(), message.epoch(), message.redelivered()), (0, 1, 0));
@@ -126,15 +126,15 @@ fn a_stream_through_a_small_mailbox_comes_whole() {
                 for number in 0..COUNT {
                     // A row of singles, then a batch.
                     let batch = (number / 10 % 2 == 0).then(|| a.batch());
-                    a.send_timeout(1, &number.to_ne_bytes(), GUARD).expect("room");
+                    a.to(1).within(GUARD).send(&number.to_ne_bytes()).expect("room");
                     drop(batch);
                 }
                 // Not before all is received: an end would be told.
-                assert_eq!(a.recv_timeout(GUARD).expect("mail").len(), 0);
+                assert_eq!(a.from_any().within(GUARD).recv().expect("mail").len(), 0);
             });
             let mut next = 0;
             while next < COUNT {
-                assert_eq!(b.recv_timeout(GUARD).expect("mail").read(), Ok(next));
+                assert_eq!(b.from_any().within(GUARD).recv().expect("mail").value(), Ok(next));
                 next += 1;
                 for number in drained(&b, if next % 2 == 0 { None } else { Some(0) }) {
                     assert_eq!(number, next);
@@ -153,16 +153,16 @@ fn receives_in_a_drain_go_on_with_what_is_next() {
     let mut drain = b.drain();
     let mut held = vec![];
     for round in 0..10 {
-        let first = drain.next().expect("sound").expect("sent").read::<u64>();
+        let first = drain.next().expect("sound").expect("sent").value::<u64>();
         assert_eq!(first, Ok(3 * round));
         let mail = b.recv().expect("mail");
-        assert_eq!(mail.read(), Ok(3 * round + 1));
+        assert_eq!(mail.value(), Ok(3 * round + 1));
         held.push(mail);
-        assert_eq!(b.drain_from(0).next().expect("sound").expect("sent").read(), Ok(3 * round + 2));
+        assert_eq!(b.from(0).drain().next().expect("sound").expect("sent").value(), Ok(3 * round + 2));
     }
     drop(drain);
     assert_eq!(unread(&scratch), 49, "the second one is held");
-    held.remove(0);
+    held.remove(0).ack();
     assert_eq!(unread(&scratch), 46);
     held.clear();
     assert_eq!(unread(&scratch), 20);
@@ -174,20 +174,20 @@ fn who_waits_in_a_drain_tells_first_what_it_is_done_with() {
     let (_scratch, [a, b]) = two(4);
     thread::scope(|scope| {
         let sender = scope.spawn(move || {
-            (0..8u64).for_each(|number| a.send_timeout(1, &number.to_ne_bytes(), GUARD).expect("room"));
+            (0..8u64).for_each(|number| a.to(1).within(GUARD).send(&number.to_ne_bytes()).expect("room"));
             a
         });
-        assert_eq!(b.recv().expect("mail").read(), Ok(0_u64));
+        assert_eq!(b.recv().expect("mail").value(), Ok(0_u64));
         while b.region().inspect().mailboxes[0].unread < 4 {
             thread::yield_now();
         }
         let mut drain = b.drain();
         (1..5u64).for_each(|number| {
-            assert_eq!(drain.next().expect("sound").expect("sent").read(), Ok(number));
+            assert_eq!(drain.next().expect("sound").expect("sent").value(), Ok(number));
         });
         // One is in hand, three are done with, and the sender waits for their room.
         for number in 5..8u64 {
-            assert_eq!(b.recv_from_timeout(0, GUARD).expect("mail").read(), Ok(number));
+            assert_eq!(b.from(0).within(GUARD).recv().expect("mail").value(), Ok(number));
         }
         drop(drain);
         sender.join().expect("a thread");
@@ -201,7 +201,7 @@ fn a_message_in_hand_can_keep_its_sender_from_sending() {
     let mail = b.recv().expect("mail");
     let mut drain = b.drain();
     assert!(drain.next().expect("sound").is_some());
-    assert_eq!(b.recv_from_timeout(0, GUARD).err(), Some(RecvError::Held(0)));
+    assert_eq!(b.from(0).within(GUARD).recv().err(), Some(RecvError::Held(0)));
     drop(drain);
     drop(mail);
     send(&a, 1, 2..4);
@@ -214,25 +214,25 @@ fn it_ends_before_a_call_which_a_receive_gives() {
     for len in [8, 100] {
         let (_scratch, [a, b]) = two(64);
         send(&a, 1, 0..20);
-        let call = a.try_call(1, &pattern(len, 1)).expect("room");
+        let call = a.to(1).within(Deadline::Now).start_call(&pattern(len, 1)).expect("room");
         send(&a, 1, 20..40);
         let mut numbers = vec![];
         let mut served = 0;
         while numbers.len() < 40 || served == 0 {
             numbers.extend(drained(&b, None));
-            if let Ok(mail) = b.try_recv() {
+            if let Ok(Some(mail)) = b.try_recv() {
                 if mail.is_call() {
                     assert_eq!(mail.to_vec(), pattern(len, 1));
                     assert!(numbers.len() >= 20, "it comes after what was sent before");
                     mail.reply(b"done").expect("room");
                     served += 1;
                 } else {
-                    numbers.push(mail.read().expect("a number"));
+                    numbers.push(mail.value().expect("a number"));
                 }
             }
         }
         assert_eq!((numbers, served), (Vec::from_iter(0..40), 1));
-        assert_eq!(*call.reply_timeout(GUARD).expect("an answer"), *b"done");
+        assert_eq!(*call.wait_within(GUARD).expect("an answer"), *b"done");
     }
 }
 
@@ -246,16 +246,16 @@ fn it_ends_before_an_announced_message_which_a_receive_gives() {
             let long = message.as_slice();
             let sender = scope.spawn(move || {
                 send(&a, 1, 0..20);
-                a.send_timeout(1, long, GUARD).expect("taken");
+                a.to(1).within(GUARD).send(long).expect("taken");
                 send(&a, 1, 20..40);
                 a
             });
             let (mut numbers, mut bytes) = (vec![], vec![]);
             while numbers.len() < 40 {
                 numbers.extend(drained(&b, None));
-                if let Ok(mail) = b.try_recv() {
+                if let Ok(Some(mail)) = b.try_recv() {
                     assert_eq!(mail.redelivered(), 0);
-                    match mail.read() {
+                    match mail.value() {
                         Ok(number) => numbers.push(number),
                         _ => assert!(mail.fetch().read_to_end(&mut bytes).is_ok()),
                     }
@@ -278,7 +278,7 @@ fn senders_have_their_turns() {
         let from = message.from() as usize;
         row = if from == last { row + 1 } else { 1 };
         last = from;
-        assert_eq!(message.read(), Ok(200 - left[from] as u64));
+        assert_eq!(message.value(), Ok(200 - left[from] as u64));
         left[from] -= 1;
         let others = (1..4).any(|other| other != from && left[other] > 0);
         assert!(row <= TURN || !others, "{row} of {from}");
@@ -343,14 +343,14 @@ fn garbage_in_a_block_is_told_after_what_was_before_it() {
         let (scratch, [a, b]) = two(64);
         send(&a, 1, 0..64);
         Wire::new(&scratch, 0, 1).mailbox.mail.cells.at(20).stamp.store(stamp, Relaxed);
-        let mut drain = b.drain_from(0);
+        let mut drain = b.from(0).drain();
         for number in 0..20u64 {
-            assert_eq!(drain.next().expect("sound").expect("sent").read(), Ok(number));
+            assert_eq!(drain.next().expect("sound").expect("sent").value(), Ok(number));
         }
-        assert_eq!(drain.next().err(), Some(RecvError::Corrupt(0)));
-        assert_eq!(drain.next().err(), Some(RecvError::Corrupt(0)), "each time");
+        assert_eq!(drain.next().err(), Some(RecvError::Broken(Broken::Corrupt(0))));
+        assert_eq!(drain.next().err(), Some(RecvError::Broken(Broken::Corrupt(0))), "each time");
         drop(drain);
-        assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Corrupt(0)));
+        assert_eq!(b.from(0).try_recv().err(), Some(RecvError::Broken(Broken::Corrupt(0))));
     }
     // One that is not written yet is no garbage.
     let (scratch, [a, b]) = two(64);
@@ -362,14 +362,17 @@ fn garbage_in_a_block_is_told_after_what_was_before_it() {
     (0..20).for_each(|_| assert!(drain.next().expect("sound").is_some()));
     assert!(drain.next().expect("sound").is_none());
     cell.stamp.store(21, Relaxed);
-    assert_eq!(drain.next().expect("sound").expect("there").read(), Ok(20_u64));
+    assert_eq!(drain.next().expect("sound").expect("there").value(), Ok(20_u64));
 }
 
 #[test]
 fn a_rank_that_does_not_exist_is_told() {
     let (_scratch, [_a, b]) = two(64);
-    assert_eq!(b.drain_from(7).next().err(), Some(RecvError::NoSuchRank { rank: 7, ranks: 2 }));
-    assert!(b.drain_from(0).next().expect("sound").is_none());
+    assert_eq!(
+        b.from(7).drain().next().err(),
+        Some(RecvError::Broken(Broken::NoSuchRank { rank: 7, ranks: 2 }))
+    );
+    assert!(b.from(0).drain().next().expect("sound").is_none());
 }
 
 #[test]
@@ -381,7 +384,7 @@ fn second_process() {
         let count: u64 = command.parse().expect("a number");
         let mut last = None;
         for _ in 0..count {
-            last = drain.next().expect("sound").and_then(|message| message.read::<u64>().ok());
+            last = drain.next().expect("sound").and_then(|message| message.value::<u64>().ok());
         }
         reply(&format!("{last:?}"));
     }
@@ -400,11 +403,11 @@ fn a_successor_of_who_is_killed_in_a_drain_has_all_that_was_not_told_and_no_gap(
         let b = region.join(1).expect("free");
         let mut drain = b.drain();
         let first = drain.next().expect("sound").expect("mail");
-        let (number, redelivered) = (first.read::<u64>().expect("a number"), first.redelivered() > 0);
+        let (number, redelivered) = (first.value::<u64>().expect("a number"), first.redelivered() > 0);
         assert!(number < taken && number + BLOCK >= taken && redelivered, "{number} after {taken}");
         let mut next = number + 1;
         while let Some(message) = drain.next().expect("sound") {
-            assert_eq!(message.read(), Ok(next));
+            assert_eq!(message.value(), Ok(next));
             assert!(message.redelivered() > 0 || next >= taken, "{next} was handed out");
             next += 1;
         }

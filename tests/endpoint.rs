@@ -1,4 +1,4 @@
-//! What an endpoint does: messages of every size, drafts, mails, order, fairness, joining.
+//! What an endpoint does: messages of every size, mails, order, fairness, joining.
 #![cfg(not(loom))]
 
 mod common;
@@ -6,8 +6,9 @@ mod common;
 use common::puppet::{self, puppet};
 use common::{Child, SHORT, Scratch, reply};
 use mailbox::lab::abi::Geometry;
-use mailbox::{Config, Endpoint, JoinError, Mail, RecvError, Region, SendError, SizeError, Source, Status};
-use std::io::Write;
+use mailbox::{
+    Broken, Config, Endpoint, JoinError, Mail, RecvError, Region, SendError, SizeError, Source, Status,
+};
 use std::sync::Barrier;
 use std::thread;
 use std::time::Duration;
@@ -45,7 +46,7 @@ fn texts<const N: usize>(mails: &[Mail<'_>; N]) -> [String; N] {
 #[test]
 fn messages_of_every_size_arrive() {
     let (_scratch, [a, b]) = endpoints(16);
-    let limit = a.region().max_whole() as usize;
+    let limit = a.region().eager_limit() as usize;
     assert_eq!(limit as u64, ARENA / 2);
     for (seq, len) in (0..).zip([0, 1, 7, 8, 47, 48, 49, 63, 64, 65, 4096, limit - 1, limit, 0, limit]) {
         let bytes = pattern(len, seq as usize);
@@ -67,7 +68,7 @@ fn messages_of_all_sizes_share_a_mailbox() {
             sent += 1;
         } else {
             for _ in 0..received % 5 + 1 {
-                let Ok(mail) = b.try_recv() else { break };
+                let Ok(Some(mail)) = b.try_recv() else { break };
                 assert!(mail.to_vec() == pattern(size(received), received), "message {received}");
                 received += 1;
             }
@@ -80,12 +81,10 @@ fn what_nobody_waits_for_is_at_most_half_the_arena() {
     let (_scratch, [a, b]) = endpoints(4);
     let limit = ARENA / 2;
     let bytes = pattern(limit as usize + 1, 0);
-    let refused = Some(SendError::TooLarge { limit });
+    let refused = Some(SendError::TooLarge { len: limit + 1, limit });
     assert_eq!(a.try_send(1, &bytes).err(), refused);
-    assert_eq!(a.reserve(1, bytes.len()).err(), refused);
-    assert_eq!(a.reserve(1, usize::MAX).err(), refused);
     assert_eq!(a.send(0, &bytes).err(), refused, "to oneself");
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
 }
 
 #[test]
@@ -94,10 +93,10 @@ fn a_message_above_the_limit_is_refused_with_the_limit() {
         let scratch = Scratch::new();
         let config = Config::ranks(1).cells(2).arena(arena).max_message(max_message);
         let me = scratch.create(config).join(0).expect("a free rank");
-        assert_eq!((me.region().max_message(), me.region().max_whole()), (max_message, whole));
+        assert_eq!((me.region().max_message(), me.region().eager_limit()), (max_message, whole));
         assert_eq!(me.send(0, &pattern(whole as usize, 1)), Ok(()));
         let above = me.send(0, &pattern(max_message as usize + 1, 1));
-        assert_eq!(above, Err(SendError::TooLarge { limit: max_message }));
+        assert_eq!(above, Err(SendError::TooLarge { len: max_message + 1, limit: max_message }));
     }
 }
 
@@ -105,10 +104,12 @@ fn a_message_above_the_limit_is_refused_with_the_limit() {
 fn there_are_no_other_ranks_than_the_regions() {
     let (_scratch, [a, _b]) = endpoints(4);
     for rank in [2, 3, 1024, u32::MAX] {
-        assert_eq!(a.send(rank, b"x").err(), Some(SendError::NoSuchRank { rank, ranks: 2 }));
-        assert_eq!(a.reserve(rank, 1).err(), Some(SendError::NoSuchRank { rank, ranks: 2 }));
-        assert_eq!(a.recv_from(rank).err(), Some(RecvError::NoSuchRank { rank, ranks: 2 }));
-        assert_eq!(a.try_recv_from(Source::Rank(rank)).err(), Some(RecvError::NoSuchRank { rank, ranks: 2 }));
+        assert_eq!(a.send(rank, b"x").err(), Some(SendError::Broken(Broken::NoSuchRank { rank, ranks: 2 })));
+        assert_eq!(a.from(rank).recv().err(), Some(RecvError::Broken(Broken::NoSuchRank { rank, ranks: 2 })));
+        assert_eq!(
+            a.from(Source::Rank(rank)).try_recv().err(),
+            Some(RecvError::Broken(Broken::NoSuchRank { rank, ranks: 2 }))
+        );
         assert_eq!(a.region().status(rank), None);
     }
 }
@@ -125,82 +126,13 @@ fn oneself_is_a_peer_that_never_waits() {
     // Nobody else could make room, or send.
     while a.try_send(0, b"x").is_ok() {}
     assert_eq!(a.send(0, b"x").err(), Some(SendError::Full));
-    assert_eq!(a.send_timeout(0, b"x", common::GUARD).err(), Some(SendError::Full));
-    assert_eq!(a.reserve(0, 1).err(), Some(SendError::Full));
-    while a.try_recv().is_ok() {}
-    assert_eq!(a.recv_from(0).err(), Some(RecvError::Empty));
-    assert_eq!(a.recv_from_timeout(0, common::GUARD).err(), Some(RecvError::Empty));
+    assert_eq!(a.to(0).within(common::GUARD).send(b"x").err(), Some(SendError::Full));
+    while a.try_recv().is_ok_and(|mail| mail.is_some()) {}
+    assert_eq!(a.from(0).recv().err(), Some(RecvError::Broken(Broken::Oneself)));
+    assert_eq!(a.from(0).within(common::GUARD).recv().err(), Some(RecvError::Broken(Broken::Oneself)));
     drop(b);
     let (_scratch, [alone]) = endpoints(4);
-    assert_eq!(alone.recv().err(), Some(RecvError::Empty));
-}
-
-// --- Drafts ------------------------------------------------------------------------------------------------
-
-#[test]
-fn a_draft_is_written_in_any_order_and_sent_once() {
-    let (_scratch, [a, b]) = endpoints(4);
-    for len in [0, 5, 48, 49, 1000, ARENA as usize / 2] {
-        let bytes = pattern(len, len);
-        let mut draft = a.reserve(1, len).expect("room");
-        assert_eq!((draft.len(), draft.is_empty()), (len, len == 0));
-        let middle = len / 3;
-        draft.write_at(middle, &bytes[middle..]);
-        draft.write_at(0, &bytes[..middle]);
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "not committed");
-        draft.commit().expect("a draft");
-        assert!(b.recv().expect("mail").to_vec() == bytes, "{len} bytes");
-    }
-}
-
-#[test]
-fn a_draft_is_a_writer_of_its_length() {
-    let (_scratch, [a, b]) = endpoints(4);
-    let mut draft = a.try_reserve(1, 100).expect("room");
-    for at in 0..100u8 {
-        write!(draft, "{}", at % 10).expect("within the draft");
-    }
-    assert_eq!(draft.write(b"x").expect("a writer"), 0, "cut off");
-    draft.flush().expect("a writer");
-    draft.commit().expect("a draft");
-    assert_eq!(b.recv().expect("mail").to_vec(), "0123456789".repeat(10).as_bytes());
-}
-
-#[test]
-#[should_panic(expected = "beyond the draft")]
-fn a_draft_is_not_written_beyond_its_end() {
-    let (_scratch, [a]) = endpoints(4);
-    a.reserve(0, 10).expect("room").write_at(9, b"xx");
-}
-
-#[test]
-fn a_draft_that_is_dropped_was_never_there() {
-    let (_scratch, [a, b]) = endpoints(4);
-    for round in 0..20 {
-        let mut draft = a.reserve(1, 1000).expect("room");
-        draft.write_at(0, b"never");
-        drop(draft);
-        a.send(1, &pattern(1000, round)).expect("room");
-        let mail = b.recv().expect("mail");
-        assert_eq!(mail.seq(), round as u64, "no gap");
-        assert!(mail.to_vec() == pattern(1000, round));
-    }
-}
-
-#[test]
-fn one_draft_to_a_peer_at_a_time() {
-    let (_scratch, [a, b]) = endpoints(4);
-    let draft = a.reserve(1, 3).expect("room");
-    assert_eq!(a.send(1, b"x").err(), Some(SendError::Drafting));
-    assert_eq!(a.try_send(1, b"x").err(), Some(SendError::Drafting));
-    assert_eq!(a.reserve(1, 3).err(), Some(SendError::Drafting));
-    // Other peers, and what the peer sends, are not concerned.
-    assert_eq!(a.send(0, b"me"), Ok(()));
-    assert_eq!(a.reserve(0, 2).map(|draft| draft.commit()), Ok(Ok(())));
-    b.send(0, b"you").expect("room");
-    assert_eq!(a.recv_from(1).expect("mail").to_vec(), b"you");
-    drop(draft);
-    assert_eq!(a.send(1, b"x"), Ok(()));
+    assert_eq!(alone.recv().err(), Some(RecvError::Broken(Broken::Oneself)));
 }
 
 // --- Mails -------------------------------------------------------------------------------------------------
@@ -220,7 +152,7 @@ fn a_mail_is_copied_in_whole_or_part() {
             assert!(buffer[count..].iter().all(|byte| *byte == 0xEE), "nothing beyond");
             for offset in [0, 1, 7, 8, 9, len, len + 1, usize::MAX] {
                 let mut buffer = vec![0xEE; room];
-                let count = mail.copy_from(offset, &mut buffer);
+                let count = mail.read_at(offset, &mut buffer);
                 assert_eq!(count, len.saturating_sub(offset).min(room));
                 assert_eq!(buffer[..count], bytes[offset.min(len)..][..count]);
             }
@@ -233,16 +165,16 @@ fn a_mail_is_read_as_a_value_of_its_size() {
     let (_scratch, [a, b]) = endpoints(4);
     a.send(1, &0x0102_0304_0506_0708_u64.to_ne_bytes()).expect("room");
     let mail = b.recv().expect("mail");
-    assert_eq!(mail.read(), Ok(0x0102_0304_0506_0708_u64));
-    assert_eq!(mail.read::<[u8; 8]>().map(u64::from_ne_bytes), Ok(0x0102_0304_0506_0708));
-    assert_eq!(mail.read::<u32>(), Err(SizeError { len: 8, size: 4 }));
-    assert_eq!(mail.read::<[u64; 9]>(), Err(SizeError { len: 8, size: 72 }));
+    assert_eq!(mail.value(), Ok(0x0102_0304_0506_0708_u64));
+    assert_eq!(mail.value::<[u8; 8]>().map(u64::from_ne_bytes), Ok(0x0102_0304_0506_0708));
+    assert_eq!(mail.value::<u32>(), Err(SizeError { len: 8, size: 4 }));
+    assert_eq!(mail.value::<[u64; 9]>(), Err(SizeError { len: 8, size: 72 }));
     drop(mail);
     let values: [u64; 9] = std::array::from_fn(|at| at as u64 * 7);
     a.send(1, bytemuck::bytes_of(&values)).expect("room");
-    assert_eq!(b.recv().expect("mail").read(), Ok(values));
+    assert_eq!(b.recv().expect("mail").value(), Ok(values));
     a.send(1, b"").expect("room");
-    assert_eq!(b.recv().expect("mail").read::<()>(), Ok(()));
+    assert_eq!(b.recv().expect("mail").value::<()>(), Ok(()));
 }
 
 #[test]
@@ -254,17 +186,17 @@ fn a_mail_that_is_left_is_the_next_again() {
     for _ in 0..3 {
         let mail = b.recv().expect("mail");
         assert_eq!((mail.seq(), mail.to_vec()), (0, b"a".to_vec()));
-        mail.leave();
+        mail.requeue();
     }
     let mails = [b.recv(), b.recv(), b.recv()].map(|mail| mail.expect("mail"));
     assert_eq!(texts(&mails), ["a", "b", "c"]);
     let [first, second, third] = mails;
     drop(second);
-    third.leave();
+    third.requeue();
     assert_eq!(b.recv().expect("mail").to_vec(), b"c", "while an older one is held");
-    first.leave();
+    first.requeue();
     assert_eq!(b.recv().expect("mail").to_vec(), b"a");
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
     assert_eq!(a.region().inspect().mailboxes[0].unread, 0);
 }
 
@@ -275,7 +207,7 @@ fn a_mail_that_is_left_is_there_for_the_successor() {
         a.send(1, text.as_bytes()).expect("room");
     }
     assert_eq!(b.recv().expect("mail").to_vec(), b"a");
-    b.recv().expect("mail").leave();
+    b.recv().expect("mail").requeue();
     drop(b);
     let b = scratch.open().join(1).expect("a free rank");
     assert_eq!(b.epoch(), 2);
@@ -295,8 +227,8 @@ fn mails_are_dropped_in_any_order() {
             a.try_send(1, &pattern(100, at)).expect("room");
         }
         assert_eq!(a.try_send(1, b"x").err(), Some(SendError::Full));
-        let mut mails: [_; 4] = std::array::from_fn(|_| Some(b.try_recv().expect("mail")));
-        assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Held(0)));
+        let mut mails: [_; 4] = std::array::from_fn(|_| Some(b.try_recv().unwrap().expect("mail")));
+        assert_eq!(b.from(0).try_recv().err(), Some(RecvError::Held(0)));
         for (count, drops) in order.into_iter().enumerate() {
             for (at, mail) in mails.iter().enumerate().filter_map(|(at, mail)| Some((at, mail.as_ref()?))) {
                 assert!(mail.to_vec() == pattern(100, at), "intact after {count} of {order:?}");
@@ -334,12 +266,12 @@ fn one_can_receive_from_one_rank_and_find_the_others_mail_later() {
         c.send(0, text.as_bytes()).expect("room");
     }
     for text in ["1", "2"] {
-        let mail = a.recv_from(2).expect("mail");
+        let mail = a.from(2).recv().expect("mail");
         assert_eq!((mail.from(), mail.to_vec()), (2, text.into()));
     }
-    assert_eq!(a.try_recv_from(2).err(), Some(RecvError::Empty));
+    assert!(a.from(2).try_recv().is_ok_and(|mail| mail.is_none()));
     for text in ["1", "2"] {
-        let mail = a.recv_from(Source::Anyone).expect("mail");
+        let mail = a.from_any().recv().expect("mail");
         assert_eq!((mail.from(), mail.to_vec()), (1, text.into()));
     }
 }
@@ -365,7 +297,7 @@ fn senders_with_full_mailboxes_take_turns_of_32() {
     for sender in [&a, &b, &c] {
         while sender.try_send(0, b"x").is_ok() {}
     }
-    let next = || me.try_recv().expect("mail").from();
+    let next = || me.try_recv().unwrap().expect("mail").from();
     let runs = runs((0..3 * 256).map(|_| next()));
     assert_eq!(runs.len(), 3 * 256 / BURST);
     assert!(runs.iter().all(|(_, count)| *count == BURST), "{runs:?}");
@@ -428,7 +360,7 @@ fn mails_that_are_left_keep_nobody_else_waiting() {
     for _ in 0..2 * BURST {
         let mail = me.recv().expect("mail");
         seen[mail.from() as usize] = true;
-        mail.leave();
+        mail.requeue();
     }
     assert_eq!(seen, [false, true, true]);
 }
@@ -450,9 +382,9 @@ fn mail_of_one_that_was_long_silent_is_found_however_short_the_time() {
     }
     for other in others {
         other.send(0, b"again").expect("room");
-        assert_eq!(me.recv_timeout(Duration::ZERO).expect("mail").from(), other.rank());
+        assert_eq!(me.from_any().within(Duration::ZERO).recv().expect("mail").from(), other.rank());
         other.send(0, b"again").expect("room");
-        assert_eq!(me.try_recv().expect("mail").from(), other.rank());
+        assert_eq!(me.try_recv().unwrap().expect("mail").from(), other.rank());
     }
 }
 
@@ -465,11 +397,11 @@ fn one_deadline_is_for_several_receives() {
     let (me, other) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
     let deadline = Instant::now() + SHORT;
     other.send(0, b"one").expect("room");
-    assert_eq!(me.recv_until(1, deadline).expect("mail").to_vec(), b"one");
-    assert_eq!(me.recv_until(1, deadline).err(), Some(RecvError::Timeout));
+    assert_eq!(me.from(1).within(deadline).recv().expect("mail").to_vec(), b"one");
+    assert_eq!(me.from(1).within(deadline).recv().err(), Some(RecvError::Timeout));
     assert!(Instant::now() >= deadline);
     other.send(0, b"two").expect("room");
-    assert_eq!(me.recv_until(Source::Anyone, deadline).expect("mail that is there").to_vec(), b"two");
+    assert_eq!(me.from_any().within(deadline).recv().expect("mail that is there").to_vec(), b"two");
 }
 
 #[test]
@@ -487,7 +419,7 @@ fn a_rank_is_joined_by_one_at_a_time() {
         assert_eq!((a.rank(), a.epoch()), (0, epoch));
         assert_eq!(region.status(0), Some((Status::Live, epoch)));
         a.send(1, b"x").expect("room");
-        assert_eq!(b.recv_from(0).expect("mail").epoch(), epoch);
+        assert_eq!(b.from(0).recv().expect("mail").epoch(), epoch);
         drop(a);
         assert_eq!(region.status(0), Some((Status::Left, epoch)));
     }
@@ -501,7 +433,7 @@ fn an_endpoint_is_sent_to_another_thread() {
     let sender = thread::spawn(move || a.send(1, b"from a thread").map(|()| a.rank()));
     assert_eq!(sender.join().expect("a thread"), Ok(0));
     assert_eq!(b.recv().expect("mail").to_vec(), b"from a thread");
-    assert_eq!(b.recv().err(), Some(RecvError::PeerLeft(0)));
+    assert_eq!(b.recv().err(), Some(RecvError::Gone { rank: 0, died: false }));
 }
 
 #[test]
@@ -602,7 +534,7 @@ fn join_every_rank(name: &str) {
         from.send(0, &from.rank().to_ne_bytes()).expect("room");
     }
     let mut from: Vec<u32> =
-        (1..1024).map(|_| all[0].recv().expect("mail").read().expect("a rank")).collect();
+        (1..1024).map(|_| all[0].recv().expect("mail").value().expect("a rank")).collect();
     from.sort_unstable();
     assert!(from.into_iter().eq(1..1024));
     reply("ok");
@@ -616,10 +548,19 @@ fn a_mailbox_that_makes_no_sense_is_an_error_and_others_go_on() {
     // The stamp of the first cell from 0 to 1.
     let geometry = Geometry { protocol: 0, ranks: 2, cells: 4, arena: ARENA, max_message: 1 << 30, loans: 0 };
     scratch.patch(geometry.mailbox(0, 1) + Geometry::CELLS, &77u64.to_ne_bytes());
-    let got = [b.try_recv(), b.try_recv(), b.try_recv()].map(|result| result.map(|mail| mail.to_vec()));
-    assert!(got.contains(&Ok(b"x".to_vec())), "{got:?}");
-    assert_eq!(got.iter().filter(|result| **result == Err(RecvError::Corrupt(0))).count(), 1, "told once");
-    assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Corrupt(0)), "whoever asks is told");
+    let got = [b.try_recv(), b.try_recv(), b.try_recv()]
+        .map(|result| result.map(|mail| mail.map(|mail| mail.to_vec())));
+    assert!(got.contains(&Ok(Some(b"x".to_vec()))), "{got:?}");
+    assert_eq!(
+        got.iter().filter(|result| **result == Err(RecvError::Broken(Broken::Corrupt(0)))).count(),
+        1,
+        "told once"
+    );
+    assert_eq!(
+        b.from(0).try_recv().err(),
+        Some(RecvError::Broken(Broken::Corrupt(0))),
+        "whoever asks is told"
+    );
 }
 
 #[test]
@@ -629,9 +570,9 @@ fn whoever_holds_all_of_a_mailbox_and_waits_for_more_is_told() {
     let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
     (0..2).for_each(|message| a.send(1, &[message]).expect("room"));
     let held = [b.recv().expect("mail"), b.recv().expect("mail")];
-    assert_eq!(b.recv_from(0).err(), Some(RecvError::Held(0)));
+    assert_eq!(b.from(0).recv().err(), Some(RecvError::Held(0)));
     assert_eq!(b.recv().err(), Some(RecvError::Held(0)));
-    assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "once");
+    assert_eq!(b.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout), "once");
     drop(held);
     a.send(1, &[2]).expect("room");
     assert_eq!(b.recv().expect("mail").to_vec(), [2]);

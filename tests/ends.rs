@@ -8,7 +8,7 @@ use common::wire::{Wire, geometry};
 use common::{Child, GUARD, SHORT, Scratch, command, die, filter_calls, reply, role, statement};
 use mailbox::lab::abi::{Bells, Control, Header, Identity, MAIL, Rank};
 use mailbox::lab::os::COMPLETES;
-use mailbox::{Config, Endpoint, RecvError, Region};
+use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, Region};
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,11 +25,11 @@ fn join<const N: usize>(region: &Region, ranks: [u32; N]) -> [Endpoint; N] {
 }
 
 fn error(me: &Endpoint) -> RecvError {
-    me.recv_timeout(GUARD).map(|mail| mail.to_vec()).expect_err("no mail")
+    me.from_any().within(GUARD).recv().map(|mail| mail.to_vec()).expect_err("no mail")
 }
 
 fn expect_nothing(me: &Endpoint) {
-    assert_eq!(me.recv_timeout(SHORT).map(|mail| mail.to_vec()), Err(RecvError::Timeout));
+    assert_eq!(me.from_any().within(SHORT).recv().map(|mail| mail.to_vec()), Err(RecvError::Timeout));
 }
 
 // --- A pool of workers -------------------------------------------------------------------------------------
@@ -51,13 +51,13 @@ fn master(crash: &str) -> RecvError {
 #[test]
 fn a_worker_that_dies_before_its_first_answer_is_told_to_a_master_that_receives_from_anyone() {
     for crash in ["exit", "abort", "panic", "kill"] {
-        assert_eq!(master(crash), RecvError::PeerDead(1), "{crash}");
+        assert_eq!(master(crash), RecvError::Gone { rank: 1, died: true }, "{crash}");
     }
 }
 
 #[test]
 fn a_worker_that_leaves_before_its_first_answer_is_told_too() {
-    assert_eq!(master("leave"), RecvError::PeerLeft(1));
+    assert_eq!(master("leave"), RecvError::Gone { rank: 1, died: false });
 }
 
 #[test]
@@ -69,7 +69,7 @@ fn second_process() {
     let region = Region::open(region.as_str()).expect("a region");
     let me = region.join(1).expect("free");
     assert_eq!(command().as_deref(), Some("work"));
-    let crash = me.recv_from(0).expect("a job").to_vec();
+    let crash = me.from(0).recv().expect("a job").to_vec();
     match crash.as_slice() {
         b"exit" => std::process::exit(3),
         b"abort" => {
@@ -92,14 +92,14 @@ fn each_end_is_told_once() {
     let (_scratch, region) = region(4);
     let [me, a, b] = join(&region, [0, 1, 2]);
     drop(a);
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
     expect_nothing(&me);
     drop(b);
-    assert_eq!(error(&me), RecvError::PeerLeft(2));
+    assert_eq!(error(&me), RecvError::Gone { rank: 2, died: false });
     expect_nothing(&me);
     // One that came later.
     drop(region.join(3).expect("free"));
-    assert_eq!(error(&me), RecvError::PeerLeft(3));
+    assert_eq!(error(&me), RecvError::Gone { rank: 3, died: false });
     expect_nothing(&me);
 }
 
@@ -110,8 +110,8 @@ fn an_end_from_before_is_not_told_unless_there_is_mail() {
     speaker.send(0, b"before").expect("room");
     drop((silent, speaker));
     let [me] = join(&region, [0]);
-    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"before");
-    assert_eq!(error(&me), RecvError::PeerLeft(2));
+    assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"before");
+    assert_eq!(error(&me), RecvError::Gone { rank: 2, died: false });
     expect_nothing(&me);
 }
 
@@ -122,8 +122,8 @@ fn the_end_of_one_that_spoke_is_told_after_its_last_mail_and_once() {
     expect_nothing(&me);
     a.send(0, b"the first and last").expect("room");
     drop(a);
-    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"the first and last");
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"the first and last");
+    assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
     expect_nothing(&me);
 }
 
@@ -133,16 +133,16 @@ fn the_end_of_a_life_that_was_followed_at_once_is_told_as_what_it_was() {
     let [me, a] = join(&region, [0, 1]);
     drop(a);
     let [b] = join(&region, [1]);
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
     expect_nothing(&me);
     die(b);
     let [c] = join(&region, [1]);
-    assert_eq!(error(&me), RecvError::PeerDead(1));
+    assert_eq!(error(&me), RecvError::Gone { rank: 1, died: true });
     expect_nothing(&me);
     c.send(0, b"alive").expect("room");
-    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"alive");
+    assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"alive");
     drop(c);
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn the_end_of_a_life_is_not_told_otherwise_while_another_process_joins() {
     scratch.patch(geometry(&scratch).rank(1) + former as u64, &(b.epoch() << 1).to_ne_bytes());
     expect_nothing(&me);
     drop(b);
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
     expect_nothing(&me);
 }
 
@@ -167,10 +167,10 @@ fn the_ends_of_those_that_had_come_before_are_told() {
     let [me] = join(&region, [0]);
     b.send(0, b"spoke").expect("room");
     drop((a, b));
-    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"spoke");
+    assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"spoke");
     let mut told = [error(&me), error(&me)];
     told.sort_by_key(|error| format!("{error:?}"));
-    assert_eq!(told, [RecvError::PeerLeft(1), RecvError::PeerLeft(2)]);
+    assert_eq!(told, [RecvError::Gone { rank: 1, died: false }, RecvError::Gone { rank: 2, died: false }]);
     expect_nothing(&me);
 }
 
@@ -181,11 +181,11 @@ fn an_end_from_before_is_not_told_once_there_is_a_successor() {
     a.send(0, b"of the first life").expect("room");
     drop(a);
     let [me] = join(&region, [0]);
-    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"of the first life");
+    assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"of the first life");
     let [b] = join(&region, [1]);
     expect_nothing(&me);
     drop(b);
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
     expect_nothing(&me);
 }
 
@@ -196,12 +196,12 @@ fn the_end_of_a_successor_is_told_though_it_is_followed_at_once() {
     a.send(0, b"of the first life").expect("room");
     drop(a);
     let [me] = join(&region, [0]);
-    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"of the first life");
+    assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"of the first life");
     let [b] = join(&region, [1]);
     expect_nothing(&me);
     drop(b);
     let [_c] = join(&region, [1]);
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
     expect_nothing(&me);
 }
 
@@ -214,7 +214,7 @@ fn of_ends_that_follow_each_other_between_two_looks_the_last_is_told() {
         drop(region.join(1).expect("free"));
     }
     let [_last] = join(&region, [1]);
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
     expect_nothing(&me);
 }
 
@@ -224,16 +224,16 @@ fn who_fetches_a_message_whose_sender_died_is_told_though_its_successor_is_silen
         let (_scratch, region) = region(3);
         let [me, a, _b] = join(&region, [0, 1, 2]);
         me.set_by_hand(true);
-        std::mem::forget(a.announce(0, [7; 100]).expect("room"));
-        let mut arrival = me.recv_timeout(GUARD).expect("an announcement").fetch();
-        assert_eq!(arrival.try_fetch(&mut [0; 8]), Err(RecvError::Empty));
+        std::mem::forget(a.to(0).announce([7; 100]).expect("room"));
+        let mut arrival = me.from_any().within(GUARD).recv().expect("an announcement").fetch();
+        assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(RecvError::Timeout));
         die(a);
         let _successor = has_successor.then(|| join(&region, [1]));
-        let told = if has_successor { RecvError::Cut(1) } else { RecvError::PeerDead(1) };
-        assert_eq!(arrival.fetch_timeout(&mut [0; 8], GUARD), Err(told));
-        assert_eq!(arrival.fetch_timeout(&mut [0; 8], GUARD), Err(RecvError::Cut(1)), "said again");
+        let told = if has_successor { RecvError::Cut(1) } else { RecvError::Gone { rank: 1, died: true } };
+        assert_eq!(arrival.fetch_within(&mut [0; 8], GUARD), Err(told));
+        assert_eq!(arrival.fetch_within(&mut [0; 8], GUARD), Err(RecvError::Cut(1)), "said again");
         drop(arrival);
-        assert_eq!(error(&me), RecvError::PeerDead(1));
+        assert_eq!(error(&me), RecvError::Gone { rank: 1, died: true });
     }
 }
 
@@ -243,14 +243,14 @@ fn mail_behind_an_announced_message_whose_sender_ended_comes_before_its_end() {
         let (_scratch, region) = region(2);
         let [me, a] = join(&region, [0, 1]);
         me.set_by_hand(by_hand);
-        std::mem::forget(a.announce(0, [7; 100]).expect("room"));
+        std::mem::forget(a.to(0).announce([7; 100]).expect("room"));
         a.send(0, b"behind it").expect("room");
-        let mail = if begun { me.try_recv().ok() } else { None };
+        let mail = if begun { me.try_recv().ok().flatten() } else { None };
         assert_eq!(mail.is_some(), by_hand);
         drop(a);
-        assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"behind it");
+        assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"behind it");
         drop(mail);
-        assert_eq!(error(&me), RecvError::PeerLeft(1));
+        assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
         assert_eq!(region.inspect().mailboxes.iter().map(|mailbox| mailbox.unread).sum::<u64>(), 0);
     }
 }
@@ -281,11 +281,11 @@ fn told_without_memory(
     let offset = geometry(scratch).pages(1, 0);
     let told = move || {
         refuse_room_at(offset);
-        assert!(me.try_recv().is_err());
+        assert!(me.try_recv().is_ok_and(|mail| mail.is_none()));
         end();
         let recv = |_| match from {
-            Some(rank) => me.recv_from_timeout(rank, SHORT),
-            None => me.recv_timeout(SHORT),
+            Some(rank) => me.from(rank).within(SHORT).recv(),
+            None => me.from_any().within(SHORT).recv(),
         };
         (0..4).map(recv).map(|mail| mail.map(|mail| mail.to_vec())).collect()
     };
@@ -301,8 +301,12 @@ fn an_end_is_told_after_the_last_mail_though_another_mailbox_lacks_memory() {
             honest.send(0, b"the last").expect("room");
             drop(honest);
         });
-        assert_eq!(told[..2], [Ok(b"the last".to_vec()), Err(RecvError::PeerLeft(2))], "{from:?}");
-        let then = from.map_or(RecvError::Timeout, RecvError::PeerLeft);
+        assert_eq!(
+            told[..2],
+            [Ok(b"the last".to_vec()), Err(RecvError::Gone { rank: 2, died: false })],
+            "{from:?}"
+        );
+        let then = from.map_or(RecvError::Timeout, |rank| RecvError::Gone { rank, died: false });
         assert_eq!(told[2..], [Err(then), Err(then)], "{from:?}");
     }
 }
@@ -316,8 +320,8 @@ fn no_end_is_told_before_mail_that_there_is_no_memory_for() {
         let (scratch, region) = region(3);
         let [a] = join(&region, [1]);
         let told = told_without_memory(&region, &scratch, from, || drop(a));
-        let then = from.map_or(RecvError::Timeout, RecvError::NoSpace);
-        assert_eq!(told, [RecvError::NoSpace(1), then, then, then].map(Err), "{from:?}");
+        let then = from.map_or(RecvError::Timeout, |rank| RecvError::Broken(Broken::NoSpace(rank)));
+        assert_eq!(told, [RecvError::Broken(Broken::NoSpace(1)), then, then, then].map(Err), "{from:?}");
     }
 }
 
@@ -328,10 +332,10 @@ fn lives_from_before_that_were_followed_are_no_news() {
     a.send(0, b"of the first life").expect("room");
     drop(a);
     let [me, b] = join(&region, [0, 1]);
-    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"of the first life");
+    assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"of the first life");
     expect_nothing(&me);
     drop(b);
-    assert_eq!(error(&me), RecvError::PeerLeft(1));
+    assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
 }
 
 #[test]
@@ -339,11 +343,11 @@ fn a_receiver_that_left_had_been_told_and_its_successor_is_not() {
     let (_scratch, region) = region(3);
     let [me, a, b] = join(&region, [0, 1, 2]);
     a.send(0, b"x").expect("room");
-    drop(me.recv_timeout(GUARD).expect("mail"));
+    drop(me.from_any().within(GUARD).recv().expect("mail"));
     drop((a, b));
     let mut told = [error(&me), error(&me)];
     told.sort_by_key(|error| format!("{error:?}"));
-    assert_eq!(told, [RecvError::PeerLeft(1), RecvError::PeerLeft(2)]);
+    assert_eq!(told, [RecvError::Gone { rank: 1, died: false }, RecvError::Gone { rank: 2, died: false }]);
     drop(me);
     let [me] = join(&region, [0]);
     expect_nothing(&me);
@@ -358,9 +362,9 @@ fn who_never_waits_is_told_of_every_leave_among_many() {
     drop(others);
     let mut told: Vec<u32> = Vec::new();
     common::wait_until("all ends are told", || {
-        match me.try_recv().map(|mail| mail.to_vec()) {
-            Err(RecvError::PeerLeft(rank)) => told.push(rank),
-            other => assert_eq!(other, Err(RecvError::Empty)),
+        match me.try_recv() {
+            Err(RecvError::Gone { rank, died: false }) => told.push(rank),
+            other => assert!(matches!(other, Ok(None)), "{other:?}"),
         }
         told.len() as u32 == RANKS - 1
     });
@@ -391,13 +395,13 @@ fn a_death_is_told_though_another_rank_rings_again_and_again() {
             }
         });
         let told = scope.spawn(move || {
-            let told = me.recv_from_timeout(3, GUARD).map(|mail| mail.to_vec());
+            let told = me.from(3).within(GUARD).recv().map(|mail| mail.to_vec());
             is_over.store(true, Ordering::Relaxed);
             told
         });
         scratch.wait_until_receiver_sleeps(0);
         dying.kill();
-        assert_eq!(told.join().expect("a thread"), Err(RecvError::PeerDead(3)));
+        assert_eq!(told.join().expect("a thread"), Err(RecvError::Gone { rank: 3, died: true }));
     });
 }
 
@@ -408,7 +412,7 @@ fn a_death_is_told_to_a_receiver_that_always_finds_mail() {
     let mut dying = joined(&scratch, 3);
     let next = || {
         while busy.try_send(0, b"x").is_ok() {}
-        me.recv_timeout(GUARD).map(|mail| mail.from())
+        me.from_any().within(GUARD).recv().map(|mail| mail.from())
     };
     (0..1000).for_each(|_| assert_eq!(next(), Ok(4)));
     dying.kill();
@@ -417,7 +421,7 @@ fn a_death_is_told_to_a_receiver_that_always_finds_mail() {
     while told.is_ok() && start.elapsed() < GUARD {
         told = next();
     }
-    assert_eq!(told, Err(RecvError::PeerDead(3)));
+    assert_eq!(told, Err(RecvError::Gone { rank: 3, died: true }));
     // Once.
     let start = Instant::now();
     while start.elapsed() < SHORT {
@@ -433,7 +437,7 @@ fn changes(scratch: &Scratch) -> u64 {
 
 fn expect_nothing_at_once(me: &Endpoint) {
     for _ in 0..10 {
-        assert_eq!(me.try_recv().map(|mail| mail.to_vec()), Err(RecvError::Empty));
+        assert_eq!(me.try_recv().map(|mail| mail.map(|mail| mail.to_vec())), Ok(None));
     }
 }
 
@@ -443,20 +447,26 @@ fn joining_and_leaving_are_counted_and_nobody_looks_at_lives_where_nothing_is() 
     let [me, b] = join(&region, [0, 1]);
     let mut others: Vec<Endpoint> = (2..40).map(|rank| region.join(rank).expect("free")).collect();
     assert_eq!(changes(&scratch), 40);
-    assert_eq!(me.try_recv().map(|mail| mail.to_vec()), Err(RecvError::Empty));
+    assert_eq!(me.try_recv().map(|mail| mail.map(|mail| mail.to_vec())), Ok(None));
     drop(others.pop());
     assert_eq!(changes(&scratch), 41);
     // A peer that overwrites the count withholds nothing: the next wait, however short, looks at all lives all the same.
     scratch.patch(CHANGES, &40u64.to_ne_bytes());
     expect_nothing_at_once(&me);
-    assert_eq!(me.recv_timeout(Duration::ZERO).map(|mail| mail.to_vec()), Err(RecvError::PeerLeft(39)));
+    assert_eq!(
+        me.from_any().within(Duration::ZERO).recv().map(|mail| mail.to_vec()),
+        Err(RecvError::Gone { rank: 39, died: false })
+    );
     for garbage in [u64::MAX, 0, 1 << 40] {
         scratch.patch(CHANGES, &garbage.to_ne_bytes());
         expect_nothing_at_once(&me);
         expect_nothing(&me);
     }
     drop(b);
-    assert_eq!(me.try_recv().map(|mail| mail.to_vec()), Err(RecvError::PeerLeft(1)));
+    assert_eq!(
+        me.try_recv().map(|mail| mail.map(|mail| mail.to_vec())),
+        Err(RecvError::Gone { rank: 1, died: false })
+    );
 }
 
 #[test]
@@ -464,22 +474,28 @@ fn whoever_finds_a_death_tells_all_others() {
     let (scratch, region) = region(4);
     let [me, other] = join(&region, [0, 2]);
     let mut dying = joined(&scratch, 1);
-    assert_eq!(other.try_recv().map(|mail| mail.to_vec()), Err(RecvError::Empty));
+    assert_eq!(other.try_recv().map(|mail| mail.map(|mail| mail.to_vec())), Ok(None));
     let before = changes(&scratch);
     let bell = common::record(3) + (offset_of!(Rank, bells) + offset_of!(Bells, word)) as u64;
     scratch.patch(bell, &MAIL.to_ne_bytes());
     dying.kill();
     for _ in 0..3 {
-        assert_eq!(me.recv_from_timeout(1, GUARD).map(|mail| mail.to_vec()), Err(RecvError::PeerDead(1)));
+        assert_eq!(
+            me.from(1).within(GUARD).recv().map(|mail| mail.to_vec()),
+            Err(RecvError::Gone { rank: 1, died: true })
+        );
         assert_eq!(changes(&scratch), before + 1, "once");
     }
     assert_eq!(scratch.peek(bell), [0; 4], "all are rung");
     // This one asks nobody of its own accord now.
-    assert_eq!(other.try_recv().map(|mail| mail.to_vec()), Err(RecvError::PeerDead(1)));
+    assert_eq!(
+        other.try_recv().map(|mail| mail.map(|mail| mail.to_vec())),
+        Err(RecvError::Gone { rank: 1, died: true })
+    );
     expect_nothing(&other);
     // A successor lives.
     let [_successor] = join(&region, [1]);
-    assert_eq!(me.recv_from_timeout(1, SHORT).map(|mail| mail.to_vec()), Err(RecvError::Timeout));
+    assert_eq!(me.from(1).within(SHORT).recv().map(|mail| mail.to_vec()), Err(RecvError::Timeout));
 }
 
 #[test]
@@ -496,12 +512,12 @@ fn whoever_says_that_another_died_is_not_believed() {
         said_of(rank);
         expect_nothing_at_once(&me);
         expect_nothing(&me);
-        assert_eq!(me.recv_from_timeout(rank, SHORT).map(|mail| mail.to_vec()), Err(RecvError::Timeout));
+        assert_eq!(me.from(rank).within(SHORT).recv().map(|mail| mail.to_vec()), Err(RecvError::Timeout));
     }
     a.send(0, b"alive").expect("room");
-    assert_eq!(me.recv_timeout(GUARD).expect("mail").to_vec(), b"alive");
+    assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"alive");
     // That keeps its true end from nobody.
     die(a);
-    assert_eq!(error(&me), RecvError::PeerDead(1));
+    assert_eq!(error(&me), RecvError::Gone { rank: 1, died: true });
     expect_nothing(&me);
 }

@@ -6,7 +6,7 @@ mod common;
 use common::puppet::{self, mail, puppet};
 use common::{Child, Scratch, command, end_within, exit_at_once, fork, kill, reply, wait_for, wait_until};
 use mailbox::lab::abi::{MAIL, ROOM, Rank};
-use mailbox::{Config, Lost, RecvError, Region, SendError, Status};
+use mailbox::{Broken, Config, Lost, RecvError, Region, SendError, Status};
 use std::hint::spin_loop;
 use std::mem::offset_of;
 use std::os::unix::process::parent_id;
@@ -102,7 +102,7 @@ fn a_forked_child_joins_through_the_region_it_inherits() {
     process.starts("exit");
     assert_eq!(process.answer(), "ended");
     assert_eq!(process.does("recv"), mail(1, 1, 0, "hello"));
-    assert_eq!(process.does("recv"), "PeerDead(1)");
+    assert_eq!(process.does("recv"), "Gone { rank: 1, died: true }");
 }
 
 #[test]
@@ -115,7 +115,7 @@ fn a_forked_child_that_lives_on_does_not_hold_its_dead_parents_rank() {
     assert_eq!(process.does("recv"), "Lost(Forked)", "the child lives");
     let mut peer = puppet(&region);
     assert_eq!(peer.does("join 1"), "ok");
-    assert_eq!(peer.does("recv 0"), "PeerDead(0)");
+    assert_eq!(peer.does("recv 0"), "Gone { rank: 0, died: true }");
     assert_eq!(process.does("join 0"), "ok", "and may be its parent's successor");
     assert_eq!(process.does("epoch"), "2");
     assert_eq!(process.does("send 1 hello"), "ok");
@@ -173,29 +173,29 @@ fn a_forked_child_neither_acknowledges_nor_commits() {
     assert_eq!(holder.answer(), "ok", "the parent");
 }
 
-/// Forks with a mail and a draft in hand.
+/// Forks with a mail and a loan in hand.
 fn hold_through_a_fork(region: &str) {
     let me = Region::open(region).expect("a region").join(0).expect("a free rank");
     me.send(0, b"a").expect("room");
     let mail = me.recv().expect("mail");
-    let mut draft = me.reserve(0, 1).expect("room");
-    draft.write_at(0, b"b");
+    let mut loan = me.loan(1).expect("room");
+    loan.write_at(0, b"b");
     match fork() {
         0 => {
-            draft.write_at(0, b"c");
-            let committed = draft.commit();
+            loan.write_at(0, b"c");
+            let sent = loan.commit(1).send(0);
             drop(mail);
-            reply(match committed {
-                Err(SendError::Lost(Lost::Forked)) => "ok",
-                _ => "the child committed",
+            reply(match sent {
+                Err(SendError::Broken(Broken::Lost(Lost::Forked))) => "ok",
+                _ => "the child sent it",
             });
             exit_at_once();
         }
         child => wait_for(child),
     }
     assert_eq!(me.region().inspect().mailboxes[0].unread, 1, "not acknowledged, nothing sent");
-    assert_eq!(me.try_recv().err(), Some(RecvError::Empty));
-    draft.commit().expect("the parent's rank");
+    assert!(me.try_recv().is_ok_and(|mail| mail.is_none()));
+    loan.commit(1).send(0).expect("the parent's rank");
     drop(mail);
     assert_eq!(me.recv().expect("mail").to_vec(), b"b");
     reply("ok");

@@ -10,7 +10,7 @@ use common::Scratch;
 use common::dice::{Dice, number};
 use common::wire::{Wire, geometry};
 use mailbox::lab::abi::{CHUNK, Geometry, HEADER_BYTES, Lines};
-use mailbox::{Config, Endpoint, OpenOptions, Region};
+use mailbox::{Config, Deadline, Endpoint, OpenOptions, Region};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -29,7 +29,7 @@ fn used() -> (Vec<u8>, Geometry) {
     for (from, to) in [(0, 0), (0, 1), (1, 0), (1, 1)] {
         for len in (0..60).map(|at| at * 8) {
             all[from].send(to, &vec![at_len(len); len]).expect("room");
-            drop(all[to as usize].recv_from(from as u32).expect("mail"));
+            drop(all[to as usize].from(from as u32).recv().expect("mail"));
         }
         for len in [5, 48, 100, 300] {
             all[from].send(to, &vec![1; len]).expect("room");
@@ -40,7 +40,7 @@ fn used() -> (Vec<u8>, Geometry) {
     let wire = Wire::new(&scratch, 0, 1);
     wire.announce(&[2; 1000]);
     let b = region.join(1).expect("free");
-    while b.try_recv_from(0).is_ok() {}
+    while b.from(0).try_recv().is_ok_and(|mail| mail.is_some()) {}
     assert!(wire.serve());
     drop(b);
     (fs::read(scratch.path()).expect("bytes"), geometry(&scratch))
@@ -105,14 +105,10 @@ fn use_it(region: &Region, dice: &mut Dice) -> u32 {
         mails += receive(&me, dice);
         for to in 0..2 {
             for len in [0, 48, 49, 512, 3000] {
-                let _ = me.send_timeout(to, &vec![3; len], TIME);
-            }
-            if let Ok(mut draft) = me.try_reserve(to, 70) {
-                draft.write_at(3, &[4; 67]);
-                let _ = draft.commit();
+                let _ = me.to(to).within(TIME).send(&vec![3; len]);
             }
             let block = me.loan(CHUNK as usize).map(|loan| loan.commit(CHUNK as usize - 7));
-            let _ = block.map(|block| block.try_send(to));
+            let _ = block.map(|block| block.send_within(to, Deadline::Now));
             let batch = me.batch();
             let _ = (me.try_send(to, b"x"), me.try_send(to, &[5; 90]));
             drop(batch);
@@ -130,20 +126,20 @@ fn receive(me: &Endpoint, dice: &mut Dice) -> u32 {
         for _ in 0..12 {
             let mail = match from {
                 None => me.try_recv(),
-                Some(from) => me.try_recv_from(from),
+                Some(from) => me.from(from).try_recv(),
             };
-            let Ok(mail) = mail else { continue };
+            let Ok(Some(mail)) = mail else { continue };
             mails += 1;
             assert_eq!(mail.to_vec().len(), mail.len());
             let mut buffer = [0; 30];
-            mail.copy_from(mail.len() / 2, &mut buffer);
-            let _ = (mail.epoch(), mail.read::<u64>());
+            mail.read_at(mail.len() / 2, &mut buffer);
+            let _ = (mail.epoch(), mail.value::<u64>());
             if mail.announced().is_some() && dice.below(2) == 0 {
-                let _ = mail.fetch().fetch_timeout(&mut buffer, TIME);
+                let _ = mail.fetch().fetch_within(&mut buffer, TIME);
                 continue;
             }
             match mails % 4 {
-                0 => mail.leave(),
+                0 => mail.requeue(),
                 1 => held = Some(mail),
                 2 => drop(mail.into_vec()),
                 _ => drop(mail),
@@ -151,7 +147,7 @@ fn receive(me: &Endpoint, dice: &mut Dice) -> u32 {
         }
     }
     drop(held);
-    for mut drain in [me.drain(), me.drain_from(0), me.drain_from(1)] {
+    for mut drain in [me.drain(), me.from(0).drain(), me.from(1).drain()] {
         for _ in 0..40 {
             let Ok(Some(message)) = drain.next() else { continue };
             mails += 1;

@@ -5,7 +5,10 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::{Child, GUARD, SHORT, Scratch, command, pattern, reply, wait_until};
-use mailbox::{Config, Endpoint, Interrupter, Receiver, RecvError, Region, SendError, Sender, Status, Wait};
+use mailbox::{
+    Broken, CallError, Config, End, Endpoint, Interrupter, RecvError, RecvHalf, Region, SendError, SendHalf,
+    Status, Wait,
+};
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc;
 use std::thread;
@@ -65,14 +68,14 @@ fn endpoints_and_halves_move_between_threads_and_are_not_shared_by_them() {
     const fn is_shared<T: Send + Sync>() {}
     const {
         is_send::<Endpoint>();
-        is_send::<Sender>();
-        is_send::<Receiver>();
+        is_send::<SendHalf>();
+        is_send::<RecvHalf>();
         is_shared::<Region>();
         is_shared::<Interrupter>();
         assert!(IsSync::<Region>::VALUE, "the trick works");
         assert!(!IsSync::<Endpoint>::VALUE);
-        assert!(!IsSync::<Sender>::VALUE);
-        assert!(!IsSync::<Receiver>::VALUE);
+        assert!(!IsSync::<SendHalf>::VALUE);
+        assert!(!IsSync::<RecvHalf>::VALUE);
     }
 }
 
@@ -82,7 +85,7 @@ fn exchange(me: Endpoint, peer: u32, count: u64) {
     let message =
         |number: u64| [number.to_ne_bytes().to_vec(), pattern(len(number), number as usize)].concat();
     me.set_wait(Wait::Block);
-    let (sender, receiver) = me.split();
+    let (sender, receiver) = me.into_split();
     thread::scope(|scope| {
         scope.spawn(move || {
             for number in 0..count {
@@ -91,7 +94,7 @@ fn exchange(me: Endpoint, peer: u32, count: u64) {
         });
         let receiver = receiver;
         for number in 0..count {
-            let mail = receiver.recv_from(peer).expect("mail");
+            let mail = receiver.from(peer).recv().expect("mail");
             assert!(mail.to_vec() == message(number), "number {number}");
         }
     });
@@ -134,7 +137,7 @@ fn the_rank_is_left_with_the_second_half() {
     for sender_first in [false, true] {
         let (_scratch, region) = region(2, 4, 256);
         let peer = join(&region, 1);
-        let (sender, receiver) = join(&region, 0).split();
+        let (sender, receiver) = join(&region, 0).into_split();
         assert_eq!((sender.rank(), receiver.rank()), (0, 0));
         assert_eq!((sender.epoch(), receiver.epoch()), (1, 1));
         sender.send(1, b"a").expect("room");
@@ -151,10 +154,10 @@ fn the_rank_is_left_with_the_second_half() {
         }
         assert_eq!(region.status(0), Some((Status::Live, 1)));
         assert!(region.join(0).is_err());
-        assert_eq!(peer.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+        assert_eq!(peer.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
         drop((sender, receiver));
         assert_eq!(region.status(0), Some((Status::Left, 1)));
-        assert_eq!(peer.recv().err(), Some(RecvError::PeerLeft(0)));
+        assert_eq!(peer.recv().err(), Some(RecvError::Gone { rank: 0, died: false }));
         assert_eq!(join(&region, 0).epoch(), 2);
     }
 }
@@ -165,7 +168,7 @@ fn a_panic_in_one_half_is_a_death_once_the_other_ends() {
         for sender_first in [false, true] {
             let (_scratch, region) = region(2, 4, 256);
             let peer = join(&region, 1);
-            let (sender, receiver) = join(&region, 0).split();
+            let (sender, receiver) = join(&region, 0).into_split();
             sender.send(1, b"a").expect("room");
             drop(peer.recv().expect("mail"));
             let end_sender = || if sender_panics { unwind(sender) } else { drop(sender) };
@@ -180,7 +183,7 @@ fn a_panic_in_one_half_is_a_death_once_the_other_ends() {
                 end_sender();
             }
             assert_eq!(region.status(0), Some((Status::Dead, 1)));
-            assert_eq!(peer.recv().err(), Some(RecvError::PeerDead(0)));
+            assert_eq!(peer.recv().err(), Some(RecvError::Gone { rank: 0, died: true }));
         }
     }
 }
@@ -195,16 +198,16 @@ fn a_process_that_ends_with_halves_has_died() {
     }
     puppet.kill();
     assert_eq!(peer.recv().expect("mail").to_vec(), b"a");
-    assert_eq!(peer.recv().err(), Some(RecvError::PeerDead(0)));
+    assert_eq!(peer.recv().err(), Some(RecvError::Gone { rank: 0, died: true }));
 }
 
 #[test]
 fn a_half_waits_for_its_own_rank_as_long_as_there_is_the_other() {
     let (scratch, region) = region(2, 4, 256);
-    let (sender, receiver) = join(&region, 0).split();
-    assert_eq!(receiver.recv_from_timeout(0, SHORT).err(), Some(RecvError::Timeout));
+    let (sender, receiver) = join(&region, 0).into_split();
+    assert_eq!(receiver.from(0).within(SHORT).recv().err(), Some(RecvError::Timeout));
     while sender.try_send(0, b"x").is_ok() {}
-    assert_eq!(sender.send_timeout(0, b"x", SHORT), Err(SendError::Timeout));
+    assert_eq!(sender.to(0).within(SHORT).send(b"x"), Err(SendError::Timeout));
     (0..4).for_each(|_| drop(receiver.recv().expect("mail")));
 
     // The sender goes while the receiver waits.
@@ -212,15 +215,15 @@ fn a_half_waits_for_its_own_rank_as_long_as_there_is_the_other() {
     thread::scope(|scope| {
         let waiter = scope.spawn(|| {
             let receiver = receiver;
-            receiver.recv_from(0).err()
+            receiver.from(0).recv().err()
         });
         scratch.wait_until_receiver_sleeps(0);
         drop(sender);
-        assert_eq!(waiter.join().expect("a thread"), Some(RecvError::Empty));
+        assert_eq!(waiter.join().expect("a thread"), Some(RecvError::Broken(Broken::Oneself)));
     });
     // The receiver goes while the sender waits: for room, and with an announced message.
     for message in [b"x".to_vec(), pattern(1000, 1)] {
-        let (sender, receiver) = join(&region, 0).split();
+        let (sender, receiver) = join(&region, 0).into_split();
         while sender.try_send(0, b"x").is_ok() {}
         sender.set_wait(Wait::Block);
         thread::scope(|scope| {
@@ -239,12 +242,12 @@ fn a_half_waits_for_its_own_rank_as_long_as_there_is_the_other() {
 fn what_the_other_half_did_before_it_went_is_seen() {
     for round in 0..3000 {
         let (_scratch, region) = region(1, 2, 256);
-        let (sender, receiver) = join(&region, 0).split();
+        let (sender, receiver) = join(&region, 0).into_split();
         if round % 2 == 0 {
             thread::scope(|scope| {
                 scope.spawn(move || sender.send(0, b"x").expect("room"));
-                assert_eq!(receiver.recv_from(0).map(|mail| mail.to_vec()), Ok(b"x".to_vec()));
-                assert_eq!(receiver.recv_from(0).err(), Some(RecvError::Empty));
+                assert_eq!(receiver.from(0).recv().map(|mail| mail.to_vec()), Ok(b"x".to_vec()));
+                assert_eq!(receiver.from(0).recv().err(), Some(RecvError::Broken(Broken::Oneself)));
             });
         } else {
             while sender.try_send(0, b"x").is_ok() {}
@@ -279,28 +282,28 @@ fn interrupters_from_before_go_with_the_receiver_and_each_half_has_its_own() {
     let me = join(&region, 0);
     me.set_wait(Wait::Block);
     let before = me.interrupter();
-    let (sender, receiver) = me.split();
+    let (sender, receiver) = me.into_split();
     let (of_sender, of_receiver) = (sender.interrupter(), receiver.interrupter());
     while sender.try_send(1, b"fill").is_ok() {}
 
     for interrupter in [&before, &of_receiver] {
         interrupter.interrupt();
-        assert_eq!(sender.send_timeout(1, b"x", SHORT), Err(SendError::Timeout), "not its own");
-        assert_eq!(receiver.recv_timeout(GUARD).err(), Some(RecvError::Interrupted));
+        assert_eq!(sender.to(1).within(SHORT).send(b"x"), Err(SendError::Timeout), "not its own");
+        assert_eq!(receiver.from_any().within(GUARD).recv().err(), Some(RecvError::Interrupted));
     }
     of_sender.interrupt();
-    assert_eq!(receiver.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "not its own");
-    assert_eq!(sender.send_timeout(1, b"x", GUARD), Err(SendError::Interrupted));
+    assert_eq!(receiver.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout), "not its own");
+    assert_eq!(sender.to(1).within(GUARD).send(b"x"), Err(SendError::Interrupted));
 
     let (sent, received) = thread::scope(|scope| {
         let (sent, told) = mpsc::channel();
         scope.spawn(move || {
-            let _ = sent.send(sender.send_timeout(1, b"x", GUARD));
+            let _ = sent.send(sender.to(1).within(GUARD).send(b"x"));
         });
         scratch.wait_until_sender_sleeps(0);
         let received = interrupted(
             &before,
-            move || receiver.recv_timeout(GUARD).map(drop),
+            move || receiver.from_any().within(GUARD).recv().map(drop),
             || scratch.wait_until_receiver_sleeps(0),
         );
         assert!(told.try_recv().is_err(), "the sender waits on");
@@ -316,21 +319,21 @@ fn an_endpoint_that_is_not_split_has_one_interrupt_for_both_directions() {
     let me = join(&region, 0);
     while me.try_send(1, b"fill").is_ok() {}
     me.interrupter().interrupt();
-    assert_eq!(me.send_timeout(1, b"x", GUARD), Err(SendError::Interrupted));
-    assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    assert_eq!(me.to(1).within(GUARD).send(b"x"), Err(SendError::Interrupted));
+    assert_eq!(me.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
 }
 
 #[test]
 fn each_half_waits_in_its_own_way() {
     for blocks in [false, true] {
         let (_scratch, region) = region(2, 4, 256);
-        let (sender, receiver) = join(&region, 0).split();
+        let (sender, receiver) = join(&region, 0).into_split();
         while sender.try_send(1, b"fill").is_ok() {}
         let how = |blocks| if blocks { Wait::Block } else { Wait::Spin };
         sender.set_wait(how(blocks));
         receiver.set_wait(how(!blocks));
-        assert_eq!(sender.send_timeout(1, b"x", SHORT), Err(SendError::Timeout));
-        assert_eq!(receiver.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+        assert_eq!(sender.to(1).within(SHORT).send(b"x"), Err(SendError::Timeout));
+        assert_eq!(receiver.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
         let inspection = region.inspect();
         assert_eq!(inspection.mailboxes[0].sleeps > 0, blocks);
         assert_eq!(inspection.ranks[0].sleeps > 0, !blocks);
@@ -343,7 +346,7 @@ fn both_halves_wait_at_once_and_what_wakes_one_does_not_end_the_others_wait() {
     let me = join(&region, 0);
     let peer = join(&region, 1);
     me.set_wait(Wait::Block);
-    let (sender, receiver) = me.split();
+    let (sender, receiver) = me.into_split();
     while sender.try_send(1, b"fill").is_ok() {}
     thread::scope(|scope| {
         let receives = scope.spawn(move || receiver.recv().map(|mail| mail.to_vec()));
@@ -357,4 +360,102 @@ fn both_halves_wait_at_once_and_what_wakes_one_does_not_end_the_others_wait() {
         (0..4).for_each(|_| drop(peer.recv().expect("mail")));
         assert_eq!(sends.join().expect("a thread"), Ok(()));
     });
+}
+
+// --- Calls and reunion -------------------------------------------------------------------------------------
+
+/// Answers this many calls with what they ask, and drops the next one.
+fn serve(server: &Endpoint, calls: usize) {
+    for _ in 0..calls {
+        let call = server.from_any().within(GUARD).recv().expect("a call");
+        let bytes = call.to_vec();
+        call.reply(&bytes).expect("room");
+    }
+    server.from_any().within(GUARD).recv().expect("a call").ack();
+}
+
+#[test]
+fn a_sending_half_calls_asleep_or_awake_while_the_other_receives() {
+    for how in [Wait::Block, Wait::Adaptive] {
+        let (scratch, region) = region(2, 16, 1 << 16);
+        let (sender, receiver) = join(&region, 0).into_split();
+        let server = join(&region, 1);
+        sender.set_wait(how);
+        receiver.set_wait(Wait::Block);
+        thread::scope(|scope| {
+            let ears = scope.spawn(move || {
+                let mail = receiver.from(1).within(GUARD).recv().expect("mail").to_vec();
+                (mail, receiver)
+            });
+            scope.spawn(move || {
+                if how == Wait::Block {
+                    scratch.wait_until_sender_sleeps(0);
+                }
+                serve(&server, 20);
+                server.send(0, b"news").expect("room");
+                drop(server);
+                scratch
+            });
+            for round in 0..20 {
+                // On the line, and through the lanes.
+                let question = pattern(if round % 2 == 0 { 8 } else { 1000 }, round);
+                let answer = sender.to(1).within(GUARD).call(&question).expect("an answer");
+                assert!(*answer == *question, "{how:?}, {round}");
+            }
+            let dropped = CallError::Unanswered { rank: 1, end: End::Dropped };
+            assert_eq!(sender.to(1).within(GUARD).call(b"?").expect_err("none"), dropped);
+            let (mail, _receiver) = ears.join().expect("a thread");
+            assert_eq!(mail, b"news");
+            let left = sender.to(1).within(GUARD).call(b"?").expect_err("nobody");
+            assert!(left.is_gone(), "{left}");
+        });
+    }
+}
+
+#[test]
+fn a_half_that_calls_its_own_rank_is_answered_by_the_other_while_there_is_one() {
+    let (_scratch, region) = region(1, 16, 1 << 16);
+    let (sender, receiver) = join(&region, 0).into_split();
+    assert_eq!(sender.to(0).within(SHORT).call(b"?").expect_err("nobody yet"), CallError::Timeout);
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            for _ in 0..2 {
+                let call = receiver.from_any().within(GUARD).recv().expect("a call");
+                let bytes = call.to_vec();
+                call.reply(&bytes).expect("room");
+            }
+        });
+        assert_eq!(*sender.to(0).within(GUARD).call(b"myself").expect("an answer"), *b"myself");
+    });
+    let alone = sender.to(0).within(GUARD).call(b"?").expect_err("nobody any more");
+    assert_eq!(alone, CallError::Broken(Broken::Oneself));
+}
+
+#[test]
+fn halves_of_one_endpoint_become_one_again_and_others_do_not() {
+    let (_scratch, region) = region(3, 16, 1 << 16);
+    let (first, second) = (join(&region, 0), join(&region, 1));
+    let before = first.interrupter();
+    let ((sender, receiver), (other_sender, other_receiver)) = (first.into_split(), second.into_split());
+    let of_sender = sender.interrupter();
+    let halves = sender.reunite(other_receiver).expect_err("of two");
+    let (sender, other_receiver) = *halves;
+    let first = sender.reunite(receiver).expect("of one");
+    let second = other_sender.reunite(other_receiver).expect("of one");
+    // As one that was never split: it alone could send what it waits for.
+    assert_eq!(first.from(0).recv().err(), Some(RecvError::Broken(Broken::Oneself)));
+    before.interrupt();
+    assert_eq!(first.from_any().within(GUARD).recv().err(), Some(RecvError::Interrupted));
+    of_sender.interrupt();
+    assert_eq!(
+        first.from_any().within(SHORT).recv().err(),
+        Some(RecvError::Timeout),
+        "of a half that is none"
+    );
+    first.send(1, b"hello").expect("room");
+    assert_eq!(second.recv().expect("mail").to_vec(), b"hello");
+    first.close().expect("nothing to close");
+    assert_eq!(second.from(0).recv().err(), Some(RecvError::Gone { rank: 0, died: false }));
+    second.abandon();
+    assert_eq!(region.status(1).map(|(status, _)| status), Some(Status::Dead));
 }

@@ -7,7 +7,7 @@ use common::wire::Wire;
 use common::{Child, GUARD, SHORT, Scratch, command, pattern, record, reply, role, wait_until};
 use mailbox::lab::abi::{Bells, MAIL, Rank, Starved};
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{CallError, Config, Endpoint, Mail, RecvError, Region, SendError, Wait};
+use mailbox::{CallError, Config, Deadline, Endpoint, Mail, RecvError, Region, SendError, Wait};
 use std::io::Read;
 use std::mem::offset_of;
 use std::thread;
@@ -26,7 +26,7 @@ fn three() -> (Scratch, [Endpoint; 3]) {
 
 /// Sends that many messages to rank 1.
 fn stream(a: &Endpoint, messages: usize) -> Result<(), SendError> {
-    (0..messages).try_for_each(|number| a.send_timeout(1, &pattern(LARGE, number), GUARD))
+    (0..messages).try_for_each(|number| a.to(1).within(GUARD).send(&pattern(LARGE, number)))
 }
 
 #[test]
@@ -37,17 +37,17 @@ fn one_held_mail_that_keeps_the_arena_full_is_told_to_who_waits_for_that_sender(
         let held = b.recv().expect("mail");
         let mut received = 1;
         loop {
-            match b.recv_from_timeout(0, GUARD) {
+            match b.from(0).within(GUARD).recv() {
                 Ok(mail) => assert_eq!(mail.to_vec(), pattern(LARGE, received)),
                 Err(error) => break assert_eq!(error, RecvError::Held(0)),
             }
             received += 1;
         }
         assert!(received < 20, "the held mail is in the way");
-        assert_eq!(b.recv_from_timeout(0, GUARD).err(), Some(RecvError::Held(0)), "each time");
+        assert_eq!(b.from(0).within(GUARD).recv().err(), Some(RecvError::Held(0)), "each time");
         drop(held);
         for number in received..20 {
-            assert_eq!(b.recv_from_timeout(0, GUARD).expect("mail").to_vec(), pattern(LARGE, number));
+            assert_eq!(b.from(0).within(GUARD).recv().expect("mail").to_vec(), pattern(LARGE, number));
         }
         assert_eq!(sender.join().expect("a thread"), Ok(()));
     });
@@ -60,18 +60,18 @@ fn who_receives_from_anyone_is_told_once_and_hears_of_others_all_the_same() {
         let sender = scope.spawn(move || (stream(&a, 20), a).0);
         let held = b.recv().expect("mail");
         let told = loop {
-            match b.recv_timeout(GUARD) {
+            match b.from_any().within(GUARD).recv() {
                 Ok(_) => {}
                 Err(error) => break error,
             }
         };
         assert_eq!(told, RecvError::Held(0));
-        assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "once");
+        assert_eq!(b.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout), "once");
         c.send(1, b"another's").expect("room");
-        assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"another's");
+        assert_eq!(b.from_any().within(GUARD).recv().expect("mail").to_vec(), b"another's");
         drop(held);
         while !sender.is_finished() {
-            let _ = b.recv_timeout(SHORT);
+            let _ = b.from_any().within(SHORT).recv();
         }
         assert_eq!(sender.join().expect("a thread"), Ok(()));
     });
@@ -88,7 +88,7 @@ fn wait_until_starved(wire: &Wire) {
 
 /// What there is to receive, which is kept.
 fn take_all(me: &Endpoint) -> Vec<Mail<'_>> {
-    std::iter::from_fn(|| me.try_recv_from(0).ok()).collect()
+    std::iter::from_fn(|| me.from(0).try_recv().ok().flatten()).collect()
 }
 
 #[test]
@@ -102,13 +102,13 @@ fn who_never_waits_is_told_at_once() {
             wait_until_starved(&wire);
             let held = take_all(&b);
             assert!(!held.is_empty());
-            assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Held(0)), "{how:?}");
-            assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Held(0)), "each time");
+            assert_eq!(b.from(0).try_recv().err(), Some(RecvError::Held(0)), "{how:?}");
+            assert_eq!(b.from(0).try_recv().err(), Some(RecvError::Held(0)), "each time");
             assert_eq!(b.try_recv().err(), Some(RecvError::Held(0)), "from anyone, too");
-            assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "once");
+            assert!(b.try_recv().is_ok_and(|mail| mail.is_none()), "once");
             drop(held);
             while !sender.is_finished() {
-                let _ = b.recv_timeout(SHORT);
+                let _ = b.from_any().within(SHORT).recv();
             }
             assert_eq!(sender.join().expect("a thread"), Ok(()));
             assert_eq!(said(&wire), 0, "it waits no more");
@@ -126,9 +126,9 @@ fn who_sleeps_is_rung_by_a_sender_that_waits() {
     scratch
         .patch(record(1) + (offset_of!(Rank, bells) + offset_of!(Bells, word)) as u64, &MAIL.to_ne_bytes());
     thread::scope(|scope| {
-        let sender = scope.spawn(move || (a.send_timeout(1, b"more", GUARD), a).0);
+        let sender = scope.spawn(move || (a.to(1).within(GUARD).send(b"more"), a).0);
         wait_until("its bell is rung", || !scratch.receiver_sleeps(1));
-        (0..5).for_each(|_| drop(b.recv_timeout(GUARD).expect("mail")));
+        (0..5).for_each(|_| drop(b.from_any().within(GUARD).recv().expect("mail")));
         assert_eq!(sender.join().expect("a thread"), Ok(()));
     });
 }
@@ -146,7 +146,7 @@ fn a_receiver_that_sleeps_or_polls_when_its_sender_has_no_room_left_is_told() {
                 let receiver = scope.spawn(move || {
                     let b = b;
                     let _held = b.recv().expect("mail");
-                    let wait = || if anyone { b.recv() } else { b.recv_from(0) };
+                    let wait = || if anyone { b.recv() } else { b.from(0).recv() };
                     // It holds them, too.
                     let mut more = Vec::new();
                     loop {
@@ -160,7 +160,7 @@ fn a_receiver_that_sleeps_or_polls_when_its_sender_has_no_room_left_is_told() {
                     scratch.wait_until_receiver_sleeps(1);
                 }
                 (0..2).for_each(|_| a.send(1, b"more").expect("room"));
-                a.send_sync_timeout(1, b"waits", GUARD).expect("its receiver is told");
+                a.to(1).within(GUARD).sync().send(b"waits").expect("its receiver is told");
                 assert_eq!(receiver.join().expect("a thread"), (RecvError::Held(0), 3), "{how:?}");
             });
         }
@@ -174,12 +174,12 @@ fn who_never_waits_is_told_that_held_mails_fill_all_cells() {
     let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
     (0..2).for_each(|message| a.send(1, &[message]).expect("room"));
     let held = [b.recv().expect("mail"), b.recv().expect("mail")];
-    assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Held(0)));
-    let told: Vec<RecvError> = (0..200).filter_map(|_| b.try_recv().err()).collect();
-    assert_eq!(told.iter().filter(|error| **error == RecvError::Held(0)).count(), 1, "once");
-    assert_eq!(told.iter().filter(|error| **error == RecvError::Empty).count(), 199);
+    assert_eq!(b.from(0).try_recv().err(), Some(RecvError::Held(0)));
+    let told: Vec<_> = (0..200).map(|_| b.try_recv().map(drop)).collect();
+    assert_eq!(told.iter().filter(|told| **told == Err(RecvError::Held(0))).count(), 1, "once");
+    assert_eq!(told.iter().filter(|told| told.is_ok()).count(), 199);
     drop(held);
-    assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Empty));
+    assert!(b.from(0).try_recv().is_ok_and(|mail| mail.is_none()));
 }
 
 #[test]
@@ -189,9 +189,9 @@ fn who_holds_an_announcement_and_waits_for_the_next_is_told() {
     let message = pattern(4 * ARENA as usize, 0);
     thread::scope(|scope| {
         let sent = message.as_slice();
-        let sender = scope.spawn(move || (a.send_timeout(1, sent, GUARD), a).0);
+        let sender = scope.spawn(move || (a.to(1).within(GUARD).send(sent), a).0);
         let held = b.recv().expect("an announcement");
-        assert_eq!(b.recv_from_timeout(0, GUARD).err(), Some(RecvError::Held(0)));
+        assert_eq!(b.from(0).within(GUARD).recv().err(), Some(RecvError::Held(0)));
         let mut bytes = Vec::new();
         assert!(held.fetch().read_to_end(&mut bytes).is_ok());
         assert!(bytes == message);
@@ -208,7 +208,7 @@ fn second_process() {
         match command.as_str() {
             "fill" => while me.send(0, &[1; 200]).is_ok() {},
             "send" => me.send(0, b"before").expect("room"),
-            "wait" => me.send_sync(0, b"wait for it").expect("it is acknowledged"),
+            "wait" => me.to(0).sync().send(b"wait for it").expect("it is acknowledged"),
             other => panic!("{other}"),
         }
         reply("done");
@@ -226,7 +226,7 @@ fn stopped<'a>(scratch: &Scratch, me: &'a Endpoint, commands: [&str; 2]) -> (Chi
     sender.starts(commands[1]);
     wait_until_starved(&wire);
     sender.stop();
-    let held = std::iter::from_fn(|| me.try_recv_from(1).ok()).collect();
+    let held = std::iter::from_fn(|| me.from(1).try_recv().ok().flatten()).collect();
     (sender, held)
 }
 
@@ -238,11 +238,11 @@ fn a_sender_that_is_about_to_run_and_take_the_room_that_it_was_given_is_not_held
     let me = region.join(0).expect("free");
     let (mut sender, mut held) = stopped(&scratch, &me, ["fill", "fill"]);
     assert_eq!(held.len(), 8);
-    assert_eq!(me.try_recv_from(1).err(), Some(RecvError::Held(1)));
-    held.remove(0);
+    assert_eq!(me.from(1).try_recv().err(), Some(RecvError::Held(1)));
+    held.remove(0).ack();
     for _ in 0..100 {
-        assert_eq!(me.try_recv_from(1).err(), Some(RecvError::Empty), "one cell is free");
-        assert_eq!(me.try_recv().err(), Some(RecvError::Empty));
+        assert!(me.from(1).try_recv().is_ok_and(|mail| mail.is_none()), "one cell is free");
+        assert!(me.try_recv().is_ok_and(|mail| mail.is_none()));
     }
     sender.kill();
 }
@@ -254,10 +254,10 @@ fn a_sender_whose_message_is_acknowledged_is_not_held_up_by_one_before_it() {
     let me = region.join(0).expect("free");
     let (mut sender, mut held) = stopped(&scratch, &me, ["send", "wait"]);
     assert_eq!(held.len(), 2);
-    assert_eq!(me.try_recv_from(1).err(), Some(RecvError::Held(1)));
-    held.remove(1);
+    assert_eq!(me.from(1).try_recv().err(), Some(RecvError::Held(1)));
+    held.remove(1).ack();
     for _ in 0..100 {
-        assert_eq!(me.try_recv_from(1).err(), Some(RecvError::Empty), "it is about to go on");
+        assert!(me.from(1).try_recv().is_ok_and(|mail| mail.is_none()), "it is about to go on");
     }
     sender.kill();
 }
@@ -270,12 +270,12 @@ fn the_word_of_a_life_that_is_over_is_not_its_successors() {
     let wire = Wire::new(&scratch, 1, 0);
     let (mut sender, held) = stopped(&scratch, &me, ["fill", "fill"]);
     sender.kill();
-    assert_eq!(me.recv_from_timeout(1, GUARD).err(), Some(RecvError::PeerDead(1)));
+    assert_eq!(me.from(1).within(GUARD).recv().err(), Some(RecvError::Gone { rank: 1, died: true }));
     let successor = region.join(1).expect("free");
     let word = said(&wire);
     let oldest = held.first().expect("mail").seq();
     assert_eq!(Starved::unpack(word, oldest).map(|starved| starved.seq), Some(oldest), "nobody took it back");
-    assert_eq!(me.recv_from_timeout(1, SHORT).err(), Some(RecvError::Timeout));
+    assert_eq!(me.from(1).within(SHORT).recv().err(), Some(RecvError::Timeout));
     assert_eq!(successor.try_send(0, &[1; 200]), Err(SendError::Full));
     assert_eq!(said(&wire), 0, "a successor's own word");
 }
@@ -286,23 +286,23 @@ fn a_call_that_waits_does_not_wait_for_a_server_whose_other_half_has_no_room() {
     let region = scratch.create(Config::ranks(2).cells(4));
     let (caller, server) = (region.join(0).expect("free"), region.join(1).expect("free"));
     let wire = Wire::new(&scratch, 1, 0);
-    let (sender, receiver) = server.split();
+    let (sender, receiver) = server.into_split();
     thread::scope(|scope| {
         let sending = scope.spawn(move || {
-            (0..5).for_each(|_| sender.send_timeout(0, b"mail", GUARD).expect("room"));
+            (0..5).for_each(|_| sender.to(0).within(GUARD).send(b"mail").expect("room"));
             sender
         });
         wait_until_starved(&wire);
         let asleep = &scratch;
         let answering = scope.spawn(move || {
-            let call = receiver.recv_timeout(GUARD).expect("a call");
+            let call = receiver.from_any().within(GUARD).recv().expect("a call");
             // The caller had all the time to be told.
             asleep.wait_until_receiver_sleeps(0);
             call.reply(b"yes").expect("an answer");
             receiver
         });
         caller.set_wait(Wait::Block);
-        assert_eq!(caller.call_timeout(1, b"?", GUARD).map(|reply| reply.to_vec()), Ok(b"yes".to_vec()));
+        assert_eq!(caller.to(1).within(GUARD).call(b"?").map(|reply| reply.to_vec()), Ok(b"yes".to_vec()));
         (0..5).for_each(|_| drop(caller.recv().expect("mail")));
         drop((sending.join().expect("a thread"), answering.join().expect("a thread")));
     });
@@ -313,20 +313,21 @@ fn a_call_that_waits_takes_in_the_answers_that_its_server_has_no_room_behind() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(2).arena(1024));
     let (caller, server) = (region.join(0).expect("free"), region.join(1).expect("free"));
-    let on_line = caller.try_call(1, b"last").expect("room");
-    let calls: Vec<_> = (0..20).map(|_| caller.try_call(1, b"long").expect("room")).collect();
+    let on_line = caller.to(1).within(Deadline::Now).start_call(b"last").expect("room");
+    let calls: Vec<_> =
+        (0..20).map(|_| caller.to(1).within(Deadline::Now).start_call(b"long").expect("room")).collect();
     thread::scope(|scope| {
         scope.spawn(move || {
             let last = server.recv().expect("a call");
             for number in 0..20 {
                 let call = server.recv().expect("a call");
-                assert_eq!(call.reply_timeout(&pattern(500, number), GUARD).map_err(|e| e.error()), Ok(()));
+                assert_eq!(call.reply_within(&pattern(500, number), GUARD).map_err(|e| e.error()), Ok(()));
             }
             last.reply(b"done").expect("room");
         });
-        assert_eq!(on_line.reply_timeout(GUARD).map(|reply| reply.to_vec()), Ok(b"done".to_vec()));
+        assert_eq!(on_line.wait_within(GUARD).map(|reply| reply.to_vec()), Ok(b"done".to_vec()));
         for (number, call) in calls.into_iter().enumerate() {
-            assert_eq!(call.reply().map(|reply| reply.to_vec()), Ok(pattern(500, number)));
+            assert_eq!(call.wait().map(|reply| reply.to_vec()), Ok(pattern(500, number)));
         }
     });
 }
@@ -341,16 +342,15 @@ fn whatever_a_sender_says_costs_its_receiver_an_error_at_most() {
     let held = b.recv().expect("mail");
     for word in (0..64).flat_map(|bit| [1 << bit, u64::MAX << bit, !(1 << bit), (1 << bit) | 1]) {
         wire.mailbox.mail.producer.starved.store(word, Relaxed);
-        let told = b.try_recv_from(0).err();
-        assert!([Some(RecvError::Held(0)), Some(RecvError::Empty)].contains(&told), "{word:#x}: {told:?}");
-        let told = b.try_recv().err();
-        assert!([Some(RecvError::Held(0)), Some(RecvError::Empty)].contains(&told), "{word:#x}: {told:?}");
-        let told = b.call_timeout(0, b"?", Duration::ZERO).map(|_| ()).err();
-        assert!([Some(CallError::Held), Some(CallError::Timeout)].contains(&told), "{word:#x}: {told:?}");
+        for told in [b.from(0).try_recv(), b.try_recv()] {
+            assert!(matches!(told, Ok(None) | Err(RecvError::Held(0))), "{word:#x}: {told:?}");
+        }
+        let told = b.to(0).within(Duration::ZERO).call(b"?").map(|_| ()).err();
+        assert!([Some(CallError::Held(1)), Some(CallError::Timeout)].contains(&told), "{word:#x}: {told:?}");
     }
     drop(held);
     a.send(1, b"more").expect("room");
-    assert_eq!(b.try_recv().expect("mail").to_vec(), b"more");
+    assert_eq!(b.try_recv().unwrap().expect("mail").to_vec(), b"more");
 }
 
 #[test]
@@ -362,17 +362,17 @@ fn nothing_keeps_a_sender_from_sending_that_was_killed_while_it_waited_for_room(
     assert_eq!(sender.answer(), "ready");
     sender.starts("fill");
     scratch.wait_until_sender_sleeps(1);
-    let mut held = vec![me.recv_timeout(GUARD).expect("mail")];
+    let mut held = vec![me.from_any().within(GUARD).recv().expect("mail")];
     sender.kill();
     let end = loop {
-        match me.recv_timeout(GUARD) {
+        match me.from_any().within(GUARD).recv() {
             Ok(mail) => held.push(mail),
             Err(error) => break error,
         }
     };
-    assert_eq!(end, RecvError::PeerDead(1));
-    assert_eq!(me.recv_timeout(SHORT).map(|mail| mail.len()), Err(RecvError::Timeout));
-    assert_eq!(me.recv_timeout(SHORT).map(|mail| mail.len()), Err(RecvError::Timeout));
+    assert_eq!(end, RecvError::Gone { rank: 1, died: true });
+    assert_eq!(me.from_any().within(SHORT).recv().map(|mail| mail.len()), Err(RecvError::Timeout));
+    assert_eq!(me.from_any().within(SHORT).recv().map(|mail| mail.len()), Err(RecvError::Timeout));
 }
 
 #[test]
@@ -383,8 +383,11 @@ fn nothing_keeps_a_sender_from_sending_that_has_left() {
     (0..2).for_each(|message| a.send(0, &[message]).expect("room"));
     let _held = [me.recv().expect("mail"), me.recv().expect("mail")];
     drop(a);
-    assert_eq!(me.recv_timeout(GUARD).map(|mail| mail.len()), Err(RecvError::PeerLeft(1)));
-    assert_eq!(me.recv_timeout(SHORT).map(|mail| mail.len()), Err(RecvError::Timeout));
+    assert_eq!(
+        me.from_any().within(GUARD).recv().map(|mail| mail.len()),
+        Err(RecvError::Gone { rank: 1, died: false })
+    );
+    assert_eq!(me.from_any().within(SHORT).recv().map(|mail| mail.len()), Err(RecvError::Timeout));
 }
 
 #[test]
@@ -392,6 +395,6 @@ fn a_sender_that_waits_for_another_reason_is_not_held_up() {
     let (_scratch, [a, b, _c]) = three();
     a.send(1, b"held").expect("room");
     let _held = b.recv().expect("mail");
-    assert_eq!(b.recv_from_timeout(0, SHORT).err(), Some(RecvError::Timeout));
-    assert_eq!(b.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    assert_eq!(b.from(0).within(SHORT).recv().err(), Some(RecvError::Timeout));
+    assert_eq!(b.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
 }

@@ -64,11 +64,14 @@ fn a_death_is_told_across_pid_namespaces() {
     other.starts("recv 0");
     here.starts("recv");
     one.kill();
-    assert_eq!((other.answer(), here.answer()), ("PeerDead(0)".into(), "PeerDead(0)".into()));
+    assert_eq!(
+        (other.answer(), here.answer()),
+        ("Gone { rank: 0, died: true }".into(), "Gone { rank: 0, died: true }".into())
+    );
     // And the other way: who dies here is told there.
     other.starts("recv 2");
     here.kill();
-    assert_eq!(other.answer(), "PeerDead(2)");
+    assert_eq!(other.answer(), "Gone { rank: 2, died: true }");
     let mut successor = elsewhere(0);
     assert_eq!(successor.does("epoch"), "2");
 }
@@ -112,8 +115,8 @@ fn use_an_id_again(region: Scratch) -> String {
     }
     let Some(mut second) = second else { return "skipped".into() };
     assert_eq!(me.region().status(1), Some((Status::Dead, 1)), "whoever has its number now");
-    assert_eq!(me.recv_from(1).expect("mail").to_vec(), b"last");
-    assert_eq!(me.recv_from(1).err(), Some(RecvError::PeerDead(1)));
+    assert_eq!(me.from(1).recv().expect("mail").to_vec(), b"last");
+    assert_eq!(me.from(1).recv().err(), Some(RecvError::Gone { rank: 1, died: true }));
     assert_eq!(me.region().status(2).map(|(status, _)| status), Some(Status::Live));
     // The rank is free, for whoever has the number too.
     assert_eq!(second.does("leave"), "ok");

@@ -219,7 +219,7 @@ fn kill_creators(name: &str, folder: &Path, clean: impl Fn() -> Vec<String>) {
         let me = Region::create_or_open(place(name), CREATED).expect("a region").join_any();
         let me = me.expect("a free rank");
         me.send(me.rank(), b"x").expect("room");
-        assert_eq!(me.recv_from(me.rank()).expect("mail").to_vec(), b"x");
+        assert_eq!(me.from(me.rank()).recv().expect("mail").to_vec(), b"x");
         drop(me);
         half_built += clean().len();
     }

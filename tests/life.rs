@@ -203,12 +203,12 @@ fn send_when_full_to_a_live_rank_waits() {
 
 #[test]
 fn send_when_full_to_a_rank_that_left_is_peer_left() {
-    send_when_full_fails(Left, "PeerLeft(1)");
+    send_when_full_fails(Left, "Gone { rank: 1, died: false }");
 }
 
 #[test]
 fn send_when_full_to_a_dead_rank_is_peer_dead() {
-    send_when_full_fails(Dead, "PeerDead(1)");
+    send_when_full_fails(Dead, "Gone { rank: 1, died: true }");
 }
 
 #[test]
@@ -228,7 +228,7 @@ fn receive_waits(peer: Peer, from: &str) {
         seq = 1;
     }
     if peer == Replaced && from.is_empty() {
-        assert_eq!(scene.me.does("try_recv"), "PeerDead(1)", "of the former life, once");
+        assert_eq!(scene.me.does("try_recv"), "Gone { rank: 1, died: true }", "of the former life, once");
     }
     for _ in 0..=TRIES {
         assert_eq!(scene.me.does(&format!("try_recv{from}")), "Empty");
@@ -293,12 +293,12 @@ fn receive_from_a_live_rank_waits() {
 
 #[test]
 fn receive_from_a_rank_that_left_is_what_is_there_then_peer_left() {
-    receive_from_it_fails(Left, "PeerLeft(1)");
+    receive_from_it_fails(Left, "Gone { rank: 1, died: false }");
 }
 
 #[test]
 fn receive_from_a_dead_rank_is_what_is_there_then_peer_dead() {
-    receive_from_it_fails(Dead, "PeerDead(1)");
+    receive_from_it_fails(Dead, "Gone { rank: 1, died: true }");
 }
 
 #[test]
@@ -319,14 +319,14 @@ fn receive_from_anyone_while_all_live_waits() {
 #[test]
 fn receive_from_anyone_after_a_leave_is_what_is_there_then_peer_left_once() {
     for verb in ["try_recv", "recv_timeout", "recv"] {
-        receive_from_anyone_fails_once(Left, verb, "PeerLeft(1)");
+        receive_from_anyone_fails_once(Left, verb, "Gone { rank: 1, died: false }");
     }
 }
 
 #[test]
 fn receive_from_anyone_after_a_death_is_what_is_there_then_peer_dead_once() {
     for verb in ["try_recv", "recv_timeout", "recv"] {
-        receive_from_anyone_fails_once(Dead, verb, "PeerDead(1)");
+        receive_from_anyone_fails_once(Dead, verb, "Gone { rank: 1, died: true }");
     }
 }
 
@@ -355,17 +355,17 @@ fn told_while_asleep(command: &str, end: fn(&mut Scene)) -> String {
 #[test]
 fn a_sleeper_is_told_of_a_leave() {
     for command in ["recv", "recv 1"] {
-        assert_eq!(told_while_asleep(command, Scene::peer_leaves), "PeerLeft(1)");
+        assert_eq!(told_while_asleep(command, Scene::peer_leaves), "Gone { rank: 1, died: false }");
     }
-    assert_eq!(told_while_asleep("send 1 x", Scene::peer_leaves), "PeerLeft(1)");
+    assert_eq!(told_while_asleep("send 1 x", Scene::peer_leaves), "Gone { rank: 1, died: false }");
 }
 
 #[test]
 fn a_sleeper_is_told_of_a_death() {
     for command in ["recv", "recv 1"] {
-        assert_eq!(told_while_asleep(command, |scene| scene.peer.kill()), "PeerDead(1)");
+        assert_eq!(told_while_asleep(command, |scene| scene.peer.kill()), "Gone { rank: 1, died: true }");
     }
-    assert_eq!(told_while_asleep("send 1 x", |scene| scene.peer.kill()), "PeerDead(1)");
+    assert_eq!(told_while_asleep("send 1 x", |scene| scene.peer.kill()), "Gone { rank: 1, died: true }");
 }
 
 #[test]
@@ -382,7 +382,7 @@ fn whoever_sleeps_on_one_rank_does_not_hear_of_another() {
     assert_eq!(scene.peer.does("send 0 b"), "ok");
     assert_eq!(scene.me.answer(), mail(1, 1, 1, "b"));
     assert_eq!(scene.me.does("recv"), mail(2, 1, 0, "x"));
-    assert_eq!(scene.me.does("recv"), "PeerDead(2)");
+    assert_eq!(scene.me.does("recv"), "Gone { rank: 2, died: true }");
 }
 
 #[test]
@@ -395,17 +395,17 @@ fn an_end_is_not_told_before_the_mail_that_came_just_before_it() {
     let live_and_leave = |rank| region.join(rank).expect("a free rank").send(0, b"x").expect("room");
     let me = region.join(0).expect("a free rank");
     let next = || {
-        let mut told = Err(RecvError::Empty);
+        let mut told = Ok(None);
         let deadline = Instant::now() + GUARD;
-        while told == Err(RecvError::Empty) && Instant::now() < deadline {
+        while told == Ok(None) && Instant::now() < deadline {
             thread::yield_now();
-            told = me.try_recv().map(|mail| mail.from());
+            told = me.try_recv().map(|mail| mail.map(|mail| mail.from()));
         }
         told
     };
     for rank in 2..2 + OTHERS {
         live_and_leave(rank);
-        assert_eq!([next(), next()], [Ok(rank), Err(RecvError::PeerLeft(rank))]);
+        assert_eq!([next(), next()], [Ok(Some(rank)), Err(RecvError::Gone { rank, died: false })]);
     }
     let told = thread::scope(|scope| {
         // Hangs up if the other thread fails.
@@ -417,7 +417,7 @@ fn an_end_is_not_told_before_the_mail_that_came_just_before_it() {
         });
         lives.collect::<Vec<_>>()
     });
-    let expected = [Ok(1), Err(RecvError::PeerLeft(1))];
+    let expected = [Ok(Some(1)), Err(RecvError::Gone { rank: 1, died: false })];
     assert_eq!(told.into_iter().filter(|told| *told != expected).count(), 0, "of {ROUNDS} lives");
 }
 
@@ -437,17 +437,17 @@ fn told_after(command: &str) -> String {
 
 #[test]
 fn dropping_an_endpoint_is_leaving() {
-    assert_eq!(told_after("leave"), "PeerLeft(1)");
+    assert_eq!(told_after("leave"), "Gone { rank: 1, died: false }");
 }
 
 #[test]
 fn dropping_an_endpoint_in_a_panic_is_dying() {
-    assert_eq!(told_after("unwind"), "PeerDead(1)");
+    assert_eq!(told_after("unwind"), "Gone { rank: 1, died: true }");
 }
 
 #[test]
 fn exiting_without_dropping_is_dying() {
-    assert_eq!(told_after("exit"), "PeerDead(1)");
+    assert_eq!(told_after("exit"), "Gone { rank: 1, died: true }");
 }
 
 #[test]
@@ -466,13 +466,15 @@ fn a_stopped_process_is_alive() {
 
 #[test]
 fn an_end_is_told_when_it_is_polled_for_however_short_the_timeout() {
-    for (peer, error) in [(Left, RecvError::PeerLeft(1)), (Dead, RecvError::PeerDead(1))] {
+    for (peer, error) in
+        [(Left, RecvError::Gone { rank: 1, died: false }), (Dead, RecvError::Gone { rank: 1, died: true })]
+    {
         let scene = Scene::new(peer, &[]);
         let third = scene.region.open().join(2).expect("a free rank");
         for how in [Wait::Spin, Wait::Adaptive, Wait::Block] {
             third.set_wait(how);
             for timeout in [Duration::ZERO, Duration::from_millis(1)] {
-                let told = (0..=TRIES).any(|_| third.recv_from_timeout(1, timeout).err() == Some(error));
+                let told = (0..=TRIES).any(|_| third.from(1).within(timeout).recv().err() == Some(error));
                 assert!(told, "{peer:?}, {how:?}, polled every {timeout:?}");
             }
         }
@@ -497,7 +499,7 @@ fn a_replaced_sender_is_not_told_of_before_its_successors_mail() {
     scene.peer.kill();
     assert_eq!(scene.me.does("recv"), mail(1, 1, 0, "a"));
     // Two lives have ended; whoever did not look in between hears of the last.
-    assert_eq!(scene.me.does("recv"), "PeerDead(1)");
+    assert_eq!(scene.me.does("recv"), "Gone { rank: 1, died: true }");
     assert_eq!(scene.me.does("recv_timeout"), "Timeout");
 }
 
@@ -567,7 +569,7 @@ fn a_sender_blocked_when_its_receiver_is_replaced_goes_on() {
     scene.peer_joins();
     assert_eq!(scene.peer.does("recv"), mail(0, 1, 0, "fill"));
     let answer = scene.me.answer();
-    assert!(answer == "ok" || answer == "PeerDead(1)", "{answer}");
+    assert!(answer == "ok" || answer == "Gone { rank: 1, died: true }", "{answer}");
     assert_eq!(scene.peer.does("recv"), mail(0, 1, 1, "fill"));
     assert_eq!(scene.me.does("send_timeout 1 y"), "ok");
 }
@@ -576,7 +578,7 @@ fn a_sender_blocked_when_its_receiver_is_replaced_goes_on() {
 
 #[test]
 fn a_successor_of_a_receiver_that_was_told_and_left_is_not_told_again() {
-    for (peer, error) in [(Left, "PeerLeft(1)"), (Dead, "PeerDead(1)")] {
+    for (peer, error) in [(Left, "Gone { rank: 1, died: false }"), (Dead, "Gone { rank: 1, died: true }")] {
         let mut scene = Scene::new(peer, &["a"]);
         assert_eq!(scene.me.does("recv"), mail(1, 1, 0, "a"));
         assert_eq!(scene.me.does("recv"), error);
@@ -589,7 +591,7 @@ fn a_successor_of_a_receiver_that_was_told_and_left_is_not_told_again() {
 
 #[test]
 fn a_successor_of_a_receiver_that_was_told_and_died_is_told_again() {
-    for (peer, error) in [(Left, "PeerLeft(1)"), (Dead, "PeerDead(1)")] {
+    for (peer, error) in [(Left, "Gone { rank: 1, died: false }"), (Dead, "Gone { rank: 1, died: true }")] {
         let mut scene = Scene::new(peer, &["a"]);
         assert_eq!(scene.me.does("recv"), mail(1, 1, 0, "a"));
         assert_eq!(scene.me.does("recv"), error);
@@ -601,7 +603,7 @@ fn a_successor_of_a_receiver_that_was_told_and_died_is_told_again() {
 
 #[test]
 fn a_successor_of_a_receiver_that_left_untold_is_told() {
-    for (peer, error) in [(Left, "PeerLeft(1)"), (Dead, "PeerDead(1)")] {
+    for (peer, error) in [(Left, "Gone { rank: 1, died: false }"), (Dead, "Gone { rank: 1, died: true }")] {
         let mut scene = Scene::new(peer, &["a"]);
         assert_eq!(scene.me.does("leave"), "ok");
         scene.i_am_replaced();
@@ -618,8 +620,10 @@ fn forge_told(region: &Scratch, told: u64) {
 
 #[test]
 fn no_word_of_a_peer_withholds_an_end_that_is_to_come() {
-    let ends: [(fn(&mut Scene), _); 2] =
-        [(Scene::peer_leaves, "PeerLeft(1)"), (|scene| scene.peer.kill(), "PeerDead(1)")];
+    let ends: [(fn(&mut Scene), _); 2] = [
+        (Scene::peer_leaves, "Gone { rank: 1, died: false }"),
+        (|scene| scene.peer.kill(), "Gone { rank: 1, died: true }"),
+    ];
     for (end, error) in ends {
         for told in [1, 2, 1 << 62, u64::MAX] {
             let mut scene = Scene::new(Live, &["a"]);
@@ -644,7 +648,7 @@ fn no_word_of_a_peer_but_the_right_one_withholds_an_end_that_came_before() {
             scene.peer_joins();
             scene.peer_leaves();
         }
-        assert_eq!(scene.me.does("recv"), "PeerLeft(1)", "{told}, {has_successor}");
+        assert_eq!(scene.me.does("recv"), "Gone { rank: 1, died: false }", "{told}, {has_successor}");
         assert_eq!(scene.me.does("recv_timeout"), "Timeout", "once");
     }
 }
@@ -656,7 +660,7 @@ fn an_end_that_never_was_withholds_none() {
     let life = record(1) + offset_of!(Identity, life) as u64;
     let live: [u8; 8] = scene.region.peek(life);
     scene.region.patch(life, &u64::to_ne_bytes(1 << 62));
-    assert_eq!(scene.me.does("recv"), "PeerLeft(1)", "forged");
+    assert_eq!(scene.me.does("recv"), "Gone { rank: 1, died: false }", "forged");
     // As if it had never joined: others' ends are told.
     scene.region.patch(life, &[0; 8]);
     let mut third = puppet(&scene.region);
@@ -664,10 +668,10 @@ fn an_end_that_never_was_withholds_none() {
     assert_eq!(third.does("send 0 x"), "ok");
     assert_eq!(scene.me.does("recv"), mail(2, 1, 0, "x"));
     third.kill();
-    assert_eq!(scene.me.does("recv"), "PeerDead(2)");
+    assert_eq!(scene.me.does("recv"), "Gone { rank: 2, died: true }");
     scene.region.patch(life, &live);
     scene.peer_leaves();
-    assert_eq!(scene.me.does("recv"), "PeerLeft(1)", "true");
+    assert_eq!(scene.me.does("recv"), "Gone { rank: 1, died: false }", "true");
     assert_eq!(scene.me.does("recv_timeout"), "Timeout");
 }
 
@@ -681,7 +685,15 @@ fn one_who_receives_from_anyone_hears_of_each_end() {
     scene.peer_leaves();
     let mut told: Vec<String> = (0..4).map(|_| scene.me.does("recv")).collect();
     told.sort();
-    assert_eq!(told, [mail(1, 1, 0, "a"), mail(2, 1, 0, "x"), "PeerDead(2)".into(), "PeerLeft(1)".into()]);
+    assert_eq!(
+        told,
+        [
+            mail(1, 1, 0, "a"),
+            mail(2, 1, 0, "x"),
+            "Gone { rank: 1, died: false }".into(),
+            "Gone { rank: 2, died: true }".into()
+        ]
+    );
     assert_eq!(scene.me.does("recv_timeout"), "Timeout");
 }
 

@@ -5,7 +5,7 @@ mod common;
 
 use common::{Child, Scratch, become_user, is_root, reply};
 use mailbox::{
-    Config, CreateError, JoinError, OpenError, OpenOptions, RecvError, Region, Reserve, SendError,
+    Broken, Config, CreateError, JoinError, OpenError, OpenOptions, RecvError, Region, Reserve, SendError,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -60,7 +60,7 @@ fn send_what_does_not_fit(name: &str) {
     a.send(1, b"small").expect("room");
     let before = region.inspect().memory;
     for _ in 0..3 {
-        assert_eq!(a.reserve(1, 200 << 20).err(), Some(SendError::NoSpace));
+        assert_eq!(a.send(1, &vec![7; 200 << 20]).err(), Some(SendError::Broken(Broken::NoSpace(1))));
         assert_eq!(region.inspect().memory, before, "the room is left to others");
     }
     assert_eq!(b.recv().expect("mail").to_vec(), b"small");
@@ -69,7 +69,7 @@ fn send_what_does_not_fit(name: &str) {
     // In more than one piece.
     let region = Region::create(name, Config::ranks(2).cells(4).arena(260 << 20)).expect("room for a table");
     let (a, b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
-    a.reserve(1, 100 << 20).expect("room").commit().expect("a reserved one");
+    a.send(1, &vec![7; 100 << 20]).expect("room");
     assert!(region.inspect().memory > 130 << 20);
     assert_eq!(b.recv().expect("mail").len(), 100 << 20);
     drop((a, b));
@@ -91,7 +91,7 @@ fn lend_what_does_not_fit(name: &str) {
     (0..3).for_each(|to| a.send(to, b"small").expect("room"));
     let before = region.inspect().memory;
     for _ in 0..3 {
-        assert_eq!(a.loan(10 * MIB).err(), Some(SendError::NoSpace));
+        assert_eq!(a.loan(10 * MIB).err(), Some(SendError::Broken(Broken::NoSpace(0))));
         assert_eq!(region.inspect().memory, before, "the room is left to others");
     }
     let mut loan = a.loan(5 * MIB).expect("room");
@@ -103,19 +103,19 @@ fn lend_what_does_not_fit(name: &str) {
     let filler = || fs::write("/dev/shm/filler", vec![1; 8 * MIB]).expect_err("too little room");
     filler();
     for _ in 0..50 {
-        assert_eq!(a.loan(1).err(), Some(SendError::NoSpace));
+        assert_eq!(a.loan(1).err(), Some(SendError::Broken(Broken::NoSpace(0))));
         a.send(2, b"small ones go on").expect("room");
-        assert_eq!(b.try_recv_from(2).err(), Some(RecvError::Empty));
-        drop(c.recv_from(0).expect("mail"));
+        assert!(b.from(2).try_recv().is_ok_and(|mail| mail.is_none()));
+        drop(c.from(0).recv().expect("mail"));
     }
     assert_eq!(b.recv().expect("mail").to_vec(), b"small");
     drop(b.recv().expect("mail"));
     for _ in 0..50 {
         let block = a.loan(MIB).expect("memory that it had before").commit(MIB);
         block.send(2).expect("room");
-        while c.recv_from(0).expect("mail").len() != MIB {}
+        while c.from(0).recv().expect("mail").len() != MIB {}
     }
-    assert_eq!(a.loan(6 * MIB).err(), Some(SendError::NoSpace));
+    assert_eq!(a.loan(6 * MIB).err(), Some(SendError::Broken(Broken::NoSpace(0))));
     // A reader of what has no memory, whoever took it away, is told, and the mail stays.
     a.loan(MIB).expect("room").commit(MIB).send(1).expect("room");
     fs::remove_file("/dev/shm/filler").expect("a file");
@@ -124,10 +124,10 @@ fn lend_what_does_not_fit(name: &str) {
     filler();
     let b = region.join(1).expect("a free rank");
     for _ in 0..3 {
-        assert_eq!(b.try_recv_from(0).err(), Some(RecvError::NoSpace(0)));
+        assert_eq!(b.from(0).try_recv().err(), Some(RecvError::Broken(Broken::NoSpace(0))));
     }
     fs::remove_file("/dev/shm/filler").expect("a file");
-    let late = b.recv_from_timeout(0, Duration::from_secs(60)).expect("mail");
+    let late = b.from(0).within(Duration::from_secs(60)).recv().expect("mail");
     assert_eq!(late.to_vec(), vec![0; MIB], "what is left of it");
     drop(late);
     drop((a, b, c));
@@ -215,7 +215,7 @@ fn stay_within_a_group(name: &str) {
     let region = Region::open(name).expect("a region");
     let me = region.join(1).expect("a free rank");
     for _ in 0..3 {
-        assert_eq!(me.reserve(0, 50 << 20).err(), Some(SendError::NoSpace));
+        assert_eq!(me.send(0, &vec![7; 50 << 20]).err(), Some(SendError::Broken(Broken::NoSpace(0))));
     }
     me.send(0, b"small").expect("room");
     assert_eq!(me.recv().expect("mail").len(), 50 << 20);
@@ -265,7 +265,7 @@ fn write_short_files(name: &str) {
     let me = Region::open(name).expect("a region").join(0).expect("a free rank");
     if !cfg!(portable) {
         me.send(0, &[7; 1000]).expect("room");
-        assert_eq!(me.recv_from(0).expect("mail").len(), 1000);
+        assert_eq!(me.from(0).recv().expect("mail").len(), 1000);
     }
     drop(me);
     reply("ok");

@@ -9,7 +9,7 @@ use common::wire::{Wire, geometry};
 use common::{GUARD, Scratch, die, gist, kill_endpoint, pattern};
 use mailbox::lab::abi::{CHUNK, ConsumerLine};
 use mailbox::lab::ring::{Loan as Reference, Slack};
-use mailbox::{Config, Endpoint, RecvError, Region, SendError};
+use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, Region, SendError};
 use std::io::Write;
 use std::mem::{forget, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -48,7 +48,7 @@ fn lend(me: &Endpoint, len: usize, seed: usize, to: &[u32]) -> Result<(), SendEr
 }
 
 fn expect(me: &Endpoint, from: u32, len: usize, seed: usize) {
-    let mail = me.recv_from_timeout(from, GUARD).expect("mail");
+    let mail = me.from(from).within(GUARD).recv().expect("mail");
     assert_eq!((mail.len(), mail.announced()), (len, None));
     assert!(mail.to_vec() == pattern(len, seed), "{len} bytes of seed {seed}");
 }
@@ -91,10 +91,10 @@ fn it_comes_in_order_with_other_messages_and_counts_as_one() {
         let batch = a.batch();
         a.send(1, b"in a batch").expect("room");
         lend(&a, 10, round, &[1]).expect("room");
-        assert_eq!(b.try_recv_from(0).expect("mail").to_vec(), b"before");
+        assert_eq!(b.from(0).try_recv().unwrap().expect("mail").to_vec(), b"before");
         expect(&b, 0, 100_000, round);
         assert_eq!(b.recv().expect("mail").len(), 300);
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+        assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
         drop(batch);
         assert_eq!(b.recv().expect("mail").to_vec(), b"in a batch");
         let mail = b.recv().expect("mail");
@@ -120,8 +120,8 @@ fn it_is_written_in_place_in_any_order_and_cut_off_where_it_ends() {
     bytes[0] = b'W';
     let block = loan.commit(10);
     assert_eq!((block.len(), block.is_empty()), (10, false));
-    block.try_send(1).expect("room");
-    block.send_timeout(1, GUARD).expect("room");
+    block.send_within(1, Deadline::Now).expect("room");
+    block.send_within(1, GUARD).expect("room");
     for _ in 0..2 {
         let mail = b.recv().expect("mail");
         #[expect(unsafe_code, reason = "reads in place")]
@@ -129,7 +129,7 @@ fn it_is_written_in_place_in_any_order_and_cut_off_where_it_ends() {
         let bytes = unsafe { mail.as_slice() };
         assert_eq!(bytes, b"Written mo");
         let mut end = [0; 4];
-        assert_eq!((mail.copy_from(8, &mut end), &end[..2]), (2, &b"mo"[..]));
+        assert_eq!((mail.read_at(8, &mut end), &end[..2]), (2, &b"mo"[..]));
     }
     for wrong in [1 << 40, 3] {
         let beyond = catch_unwind(AssertUnwindSafe(|| a.loan(10).expect("room").write_at(wrong, &[0; 8])));
@@ -146,7 +146,7 @@ fn a_drain_gives_loans_and_what_is_left_comes_again() {
     for seed in 0..3 {
         lend(&a, 1000, seed, &[1]).expect("room");
     }
-    b.recv().expect("mail").leave();
+    b.recv().expect("mail").requeue();
     let mail = b.recv().expect("mail");
     assert_eq!(mail.redelivered(), 1);
     assert_eq!(mail.to_vec(), pattern(1000, 0));
@@ -163,7 +163,7 @@ fn a_drain_gives_loans_and_what_is_left_comes_again() {
 #[test]
 fn halves_lend_and_receive() {
     let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG);
-    let (sender, _receiver) = a.split();
+    let (sender, _receiver) = a.into_split();
     thread::scope(|scope| {
         scope.spawn(move || {
             for seed in 0..200 {
@@ -216,16 +216,19 @@ fn a_full_area_is_full_until_somebody_gives_something_back() {
 #[test]
 fn what_is_longer_than_the_area_is_too_large_and_without_an_area_all_is() {
     let (_scratch, region, [a]) = endpoints::<1>(CONFIG);
-    assert_eq!(a.loan(AREA + 1).err(), Some(SendError::TooLarge { limit: AREA as u64 }));
-    assert_eq!(a.loan(usize::MAX).err(), Some(SendError::TooLarge { limit: AREA as u64 }));
+    assert_eq!(
+        a.loan(AREA + 1).err(),
+        Some(SendError::TooLarge { len: AREA as u64 + 1, limit: AREA as u64 })
+    );
+    assert_eq!(a.loan(usize::MAX).err(), Some(SendError::TooLarge { len: u64::MAX, limit: AREA as u64 }));
     assert_eq!(region.inspect().loans, AREA as u64);
     let (_scratch, region, [a]) = endpoints::<1>(CONFIG.loans(0));
     for len in [0, 1, usize::MAX] {
-        assert_eq!(a.loan(len).err(), Some(SendError::TooLarge { limit: 0 }));
+        assert_eq!(a.loan(len).err(), Some(SendError::TooLarge { len: len as u64, limit: 0 }));
     }
     assert_eq!((region.max_loan(), region.inspect().loans), (0, 0));
     a.send(0, b"small").expect("room");
-    assert_eq!(a.recv_from(0).expect("mail").to_vec(), b"small");
+    assert_eq!(a.from(0).recv().expect("mail").to_vec(), b"small");
 }
 
 #[test]
@@ -233,12 +236,10 @@ fn a_mailbox_without_a_cell_is_full_and_keeps_nothing() {
     let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG.cells(2));
     (0..2).for_each(|_| a.send(1, b"x").expect("room"));
     let block = a.loan(AREA).expect("room").commit(AREA);
-    assert_eq!(block.try_send(1).err(), Some(SendError::Full));
-    assert_eq!(block.send_timeout(1, common::SHORT).err(), Some(SendError::Timeout));
-    assert_eq!(block.send(5).err(), Some(SendError::NoSuchRank { rank: 5, ranks: 5 }));
-    let draft = a.reserve(0, 3).expect("room");
-    assert_eq!(block.send(0).err(), Some(SendError::Drafting));
-    drop((draft, block));
+    assert_eq!(block.send_within(1, Deadline::Now).err(), Some(SendError::Full));
+    assert_eq!(block.send_within(1, common::SHORT).err(), Some(SendError::Timeout));
+    assert_eq!(block.send(5).err(), Some(SendError::Broken(Broken::NoSuchRank { rank: 5, ranks: 5 })));
+    drop(block);
     assert_eq!(overwrite(&a), CHUNKS);
     drop((b.recv(), b.recv()));
 }
@@ -248,7 +249,7 @@ fn a_batch_that_holds_all_back_is_published_where_there_is_no_room() {
     let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG);
     let batch = a.batch();
     lend(&a, AREA, 1, &[1]).expect("room");
-    assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Empty));
+    assert!(b.from(0).try_recv().is_ok_and(|mail| mail.is_none()));
     assert_eq!(a.loan(1).err(), Some(SendError::Full));
     expect(&b, 0, AREA, 1);
     assert_eq!(overwrite(&a), CHUNKS);
@@ -295,7 +296,7 @@ fn a_killed_owners_successor_overwrites_nothing_that_a_receiver_still_reads() {
     let me = region.join(2).expect("a free rank");
     assert_eq!(owner.does("loan 100000 1 1 2"), "ok");
     assert_eq!(owner.does("loan 300000 2 2"), "ok");
-    let held = me.recv_from(0).expect("mail");
+    let held = me.from(0).recv().expect("mail");
     owner.kill();
     for life in 2..4 {
         owner = puppet(&scratch);
@@ -335,7 +336,7 @@ fn what_a_dead_batch_held_back_is_nobodys() {
         assert_eq!(owner.does("join 0"), "ok");
         assert_eq!(owner.does("exhaust 99"), (CHUNKS - 1).to_string(), "all but one that was published");
         expect(&me, 0, 5000, life);
-        assert!(me.try_recv_from(0).is_err(), "what was held back was never sent");
+        assert!(me.from(0).try_recv().is_ok_and(|mail| mail.is_none()), "what was held back was never sent");
         owner.kill();
         owner = puppet(&scratch);
     }
@@ -349,7 +350,7 @@ fn a_receivers_successor_reads_what_it_left() {
     die(b);
     assert_eq!(overwrite(&a), CHUNKS - 1);
     let b = region.join(1).expect("a free rank");
-    let mail = b.recv_from(0).expect("mail");
+    let mail = b.from(0).recv().expect("mail");
     assert_eq!(mail.redelivered(), 1);
     assert_eq!(mail.to_vec(), pattern(5000, 1));
     drop(mail);
@@ -361,13 +362,13 @@ fn a_reset_gives_back_what_was_sent_before_it() {
     let (_scratch, _region, [a, mut b, c]) = endpoints::<3>(CONFIG);
     lend(&a, 5000, 1, &[1, 2]).expect("room");
     lend(&a, 5000, 2, &[1]).expect("room");
-    forget(b.recv_from(0).expect("mail"));
+    forget(b.from(0).recv().expect("mail"));
     b.reset(0).expect("a rank");
     assert_eq!(overwrite(&a), CHUNKS - 1, "one that another has not read");
     expect(&c, 0, 5000, 1);
     assert_eq!(overwrite(&a), CHUNKS);
-    assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Empty), "the reset is taken");
-    assert_eq!(a.send(1, b"x").err(), Some(SendError::Reset));
+    assert!(b.from(0).try_recv().is_ok_and(|mail| mail.is_none()), "the reset is taken");
+    assert_eq!(a.send(1, b"x").err(), Some(SendError::Broken(Broken::Reset(1))));
     lend(&a, 5000, 3, &[1]).expect("room");
     expect(&b, 0, 5000, 3);
 }
@@ -385,7 +386,7 @@ fn a_mailbox_that_makes_no_sense_keeps_no_successor_from_lending_to_others() {
     expect(&c, 0, 5000, 1);
     lend(&a, AREA, 2, &[2]).expect("room");
     expect(&c, 0, AREA, 2);
-    assert_eq!(lend(&a, 10, 2, &[1]), Err(SendError::Corrupt));
+    assert_eq!(lend(&a, 10, 2, &[1]), Err(SendError::Broken(Broken::Corrupt(1))));
     drop(b);
 }
 
@@ -422,8 +423,12 @@ fn a_reference_that_makes_no_sense_is_corrupt_of_its_pair_alone() {
         refer(area - chunk, chunk);
         refer(offset, len);
         lend(&a, 100, 1, &[1]).expect("room");
-        assert_eq!(b.recv_from(0).expect("mail").to_vec(), vec![0; KIB_256], "the last chunk is one");
-        assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)), "{len} bytes at {offset}");
+        assert_eq!(b.from(0).recv().expect("mail").to_vec(), vec![0; KIB_256], "the last chunk is one");
+        assert_eq!(
+            b.from(0).recv().err(),
+            Some(RecvError::Broken(Broken::Corrupt(0))),
+            "{len} bytes at {offset}"
+        );
         expect(&b, 2, 100, 1);
         b.reset(0).expect("a rank");
         // A successor of who wrote that is not misled either.
@@ -440,5 +445,5 @@ fn a_reference_into_an_area_that_is_not_there_is_corrupt() {
     let wire = Wire::new(&scratch, 0, 1);
     let slot = wire.producer.claim(0, Slack::Any).expect("room");
     wire.producer.publish(&slot.of_loan(Reference { offset: 0, len: 0 }));
-    assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+    assert_eq!(b.from(0).recv().err(), Some(RecvError::Broken(Broken::Corrupt(0))));
 }

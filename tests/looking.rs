@@ -53,7 +53,7 @@ fn a_view_says_what_an_open_region_says() {
         assert_eq!(other.does("open"), "Protocol { protocol: 5 }");
         let view = Region::look(place(scratch.name())).expect("a region");
         assert_eq!(view.inspect(), region.inspect());
-        assert_eq!((view.ranks(), view.max_whole(), view.unread()), (3, 512, 2));
+        assert_eq!((view.ranks(), view.eager_limit(), view.unread()), (3, 512, 2));
         assert_eq!(view.status(0), Some((Status::Live, 1)));
         assert_eq!((view.status(2), view.status(3)), (Some((Status::NeverJoined, 0)), None));
         assert_eq!(view.check_boot(), Ok(()));

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{Child, GUARD, Scratch, command, pattern, reply, role};
-use mailbox::{CallError, Config, Endpoint, Mail, RecvError};
+use mailbox::{CallError, Config, Deadline, End, Endpoint, Mail, RecvError};
 use std::mem::offset_of;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
@@ -58,17 +58,17 @@ fn a_mail_in_hand_comes_again_and_can_be_acknowledged() {
         thread::scope(|scope| {
             let sent = message.as_slice();
             let sender = scope.spawn(move || {
-                a.send_timeout(1, sent, GUARD).expect("taken");
+                a.to(1).within(GUARD).send(sent).expect("taken");
                 a.send(1, b"next").expect("room");
                 a
             });
             for attempt in 0..3 {
-                let mail = b.recv_timeout(GUARD).expect("mail");
+                let mail = b.from_any().within(GUARD).recv().expect("mail");
                 assert_eq!((mail.to_vec(), mail.redelivered()), (message.clone(), attempt));
                 drop_in_panic(mail);
             }
-            drop(b.recv_timeout(GUARD).expect("mail"));
-            let next = b.recv_timeout(GUARD).expect("mail");
+            drop(b.from_any().within(GUARD).recv().expect("mail"));
+            let next = b.from_any().within(GUARD).recv().expect("mail");
             assert_eq!((next.to_vec(), next.redelivered()), (b"next".to_vec(), 0));
             drop(next);
             let _a = sender.join().expect("a thread");
@@ -82,20 +82,20 @@ fn a_call_in_hand_comes_again_and_is_answered() {
     // On the line, and through the mailbox.
     for len in [5, 100] {
         let (_scratch, [a, b]) = two();
-        let call = a.try_call(1, &pattern(len, 1)).expect("room");
+        let call = a.to(1).within(Deadline::Now).start_call(&pattern(len, 1)).expect("room");
         for attempt in 0..3 {
             let mail = b.recv().expect("a call");
             assert_eq!((mail.is_call(), mail.redelivered()), (true, attempt));
             drop_in_panic(mail);
         }
-        assert!(matches!(call.try_reply(), Ok(None)), "nobody has dropped it");
+        assert!(matches!(call.try_wait(), Ok(None)), "nobody has dropped it");
         b.recv().expect("a call").reply(b"done").expect("room");
-        assert_eq!(*call.reply_timeout(GUARD).expect("an answer"), *b"done");
-        let next = a.try_call(1, &pattern(len, 2)).expect("room");
+        assert_eq!(*call.wait_within(GUARD).expect("an answer"), *b"done");
+        let next = a.to(1).within(Deadline::Now).start_call(&pattern(len, 2)).expect("room");
         let mail = b.recv().expect("a call");
         assert_eq!(mail.redelivered(), 0, "another one");
         drop(mail);
-        assert_eq!(next.reply_timeout(GUARD).err(), Some(CallError::Dropped));
+        assert_eq!(next.wait_within(GUARD).err(), Some(CallError::Unanswered { rank: 1, end: End::Dropped }));
     }
 }
 
@@ -104,10 +104,12 @@ fn a_call_that_is_answered_while_a_panic_unwinds_does_not_come_again() {
     for len in [5, 100] {
         for answer in [5, 100] {
             let (_scratch, [a, b]) = two();
-            let call = a.try_call(1, &pattern(len, 1)).expect("room");
-            while_unwinding(|| b.try_recv().expect("a call").reply(&pattern(answer, 2)).expect("room"));
-            assert_eq!(*call.reply_timeout(GUARD).expect("an answer"), pattern(answer, 2));
-            assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "{len} {answer}");
+            let call = a.to(1).within(Deadline::Now).start_call(&pattern(len, 1)).expect("room");
+            while_unwinding(|| {
+                b.try_recv().unwrap().expect("a call").reply(&pattern(answer, 2)).expect("room")
+            });
+            assert_eq!(*call.wait_within(GUARD).expect("an answer"), pattern(answer, 2));
+            assert!(b.try_recv().is_ok_and(|mail| mail.is_none()), "{len} {answer}");
         }
     }
 }
@@ -117,8 +119,8 @@ fn a_mail_whose_bytes_are_taken_while_a_panic_unwinds_does_not_come_again() {
     for len in [5, 1000] {
         let (_scratch, [a, b]) = two();
         a.send(1, &pattern(len, 1)).expect("room");
-        while_unwinding(|| assert_eq!(b.try_recv().expect("mail").into_vec(), pattern(len, 1)));
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "{len}");
+        while_unwinding(|| assert_eq!(b.try_recv().unwrap().expect("mail").into_vec(), pattern(len, 1)));
+        assert!(b.try_recv().is_ok_and(|mail| mail.is_none()), "{len}");
     }
 }
 
@@ -135,7 +137,7 @@ fn a_batch_settles_what_was_done_and_leaves_the_rest() {
         std::panic::resume_unwind(Box::new("on purpose"));
     });
     assert_eq!(scratch.open().inspect().mailboxes.iter().map(|mailbox| mailbox.unread).sum::<u64>(), 4);
-    assert_eq!(a.try_recv().expect("mail").to_vec(), b"done with two");
+    assert_eq!(a.try_recv().unwrap().expect("mail").to_vec(), b"done with two");
     for number in 2..5 {
         let mail = b.recv().expect("mail");
         assert_eq!((mail.to_vec(), mail.redelivered()), (vec![number], u32::from(number == 2)));
@@ -161,7 +163,7 @@ struct Drains<'a>(&'a Endpoint, Vec<Vec<u8>>);
 
 impl Drop for Drains<'_> {
     fn drop(&mut self) {
-        while let Ok(mail) = self.0.try_recv() {
+        while let Ok(Some(mail)) = self.0.try_recv() {
             self.1.push(mail.to_vec());
         }
         assert!(self.1.len() <= 2 * 3, "{:?}", self.1);
@@ -174,13 +176,13 @@ fn a_destructor_that_receives_until_nothing_is_left_comes_to_an_end() {
         let (_scratch, [a, b]) = two();
         a.send(1, &pattern(len, 0)).expect("room");
         a.send(1, &pattern(len, 1)).expect("room");
-        let call = a.try_call(1, b"a question").expect("room");
+        let call = a.to(1).within(Deadline::Now).start_call(b"a question").expect("room");
         panics(|| {
             let _drains = Drains(&b, Vec::new());
             std::panic::resume_unwind(Box::new("on purpose"));
         });
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
-        assert_eq!(call.reply_timeout(GUARD).err(), Some(CallError::Dropped));
+        assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
+        assert_eq!(call.wait_within(GUARD).err(), Some(CallError::Unanswered { rank: 1, end: End::Dropped }));
     }
 }
 
@@ -196,7 +198,7 @@ fn the_successor_of_who_panicked_has_the_mail_in_hand_marked() {
         std::panic::resume_unwind(Box::new("on purpose"));
     });
     assert!(died.join().is_err());
-    assert_eq!(a.recv_from(1).err(), Some(RecvError::PeerDead(1)));
+    assert_eq!(a.from(1).recv().err(), Some(RecvError::Gone { rank: 1, died: true }));
     let b = region.join(1).expect("free");
     let mail = b.recv().expect("mail");
     assert_eq!((mail.to_vec(), mail.redelivered()), (b"in hand".to_vec(), 1));
@@ -213,7 +215,7 @@ fn who_leaves_cleanly_has_its_successor_marked_what_it_had_and_no_more() {
     (0..100u8).for_each(|number| a.send(1, &[number]).expect("room"));
     std::mem::forget(b.recv().expect("mail"));
     drop(b.recv().expect("mail"));
-    b.recv().expect("mail").leave();
+    b.recv().expect("mail").requeue();
     drop(b);
     let b = region.join(1).expect("free");
     for number in 0..100 {
@@ -331,7 +333,7 @@ fn what_is_left_is_counted_here_and_by_a_successor() {
     for count in 0..5 {
         let mail = b.recv().expect("mail");
         assert_eq!((mail.to_vec(), mail.redelivered()), (vec![0], count));
-        mail.leave();
+        mail.requeue();
     }
     drop(b);
     let b = region.join(1).expect("free");
@@ -342,7 +344,7 @@ fn what_is_left_is_counted_here_and_by_a_successor() {
     for count in 0..3 {
         assert!(held.iter().skip(60).all(|mail| (count.min(1)..=count).contains(&mail.redelivered())));
         assert!(held.iter().take(60).all(|mail| mail.redelivered() == count));
-        held.drain(..).for_each(Mail::leave);
+        held.drain(..).for_each(Mail::requeue);
         held = (1..100).map(|_| b.recv().expect("mail")).collect();
     }
     drop((mail, held));
@@ -406,7 +408,7 @@ fn second_process() {
         if command == "batch" {
             std::mem::forget(me.batch());
             (0..3).for_each(|_| drop(me.recv().expect("mail")));
-            me.recv().expect("mail").leave();
+            me.recv().expect("mail").requeue();
             held.extend((0..2).map(|_| me.recv().expect("mail")));
             reply("in it");
             continue;

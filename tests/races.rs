@@ -197,8 +197,8 @@ fn visit(name: &str, region: &Region) -> Option<Endpoint> {
     let seen = Region::open(place(name)).expect("the region, which is joined");
     assert_eq!(identity(&seen), identity(region), "two regions of one name");
     assert_eq!(seen.status(me.rank()), Some((Status::Live, me.epoch())));
-    me.send_timeout(me.rank(), b"x", GUARD).expect("room");
-    assert_eq!(me.recv_from(me.rank()).expect("mail").to_vec(), b"x");
+    me.to(me.rank()).within(GUARD).send(b"x").expect("room");
+    assert_eq!(me.from(me.rank()).recv().expect("mail").to_vec(), b"x");
     Some(me)
 }
 

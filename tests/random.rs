@@ -5,7 +5,7 @@
 mod common;
 
 use common::{Scratch, pattern};
-use mailbox::{Config, Endpoint, Mail, RecvError, SendError};
+use mailbox::{Config, Deadline, Endpoint, Mail, RecvError, SendError};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::{Index, select};
@@ -27,7 +27,7 @@ fn patience() -> impl Strategy<Value = Patience> {
 #[derive(Debug, Clone)]
 enum Send {
     Message { len: usize, patience: Patience, tries: bool },
-    Draft(Index),
+    Lend(Index),
     Batch(usize),
 }
 
@@ -37,7 +37,7 @@ fn send(arena: usize) -> impl Strategy<Value = Send> {
     prop_oneof![
         8 => (len, patience(), any::<bool>())
             .prop_map(|(len, patience, tries)| Send::Message { len, patience, tries }),
-        1 => any::<Index>().prop_map(Send::Draft),
+        1 => any::<Index>().prop_map(Send::Lend),
         1 => (0..3usize).prop_map(Send::Batch),
     ]
 }
@@ -75,7 +75,7 @@ struct Sent {
 fn send_all(me: Endpoint, script: &[Send]) -> VecDeque<Sent> {
     let mut sent = VecDeque::new();
     let mut batches = Vec::new();
-    let whole = me.region().max_whole() as usize;
+    let whole = me.region().eager_limit() as usize;
     for (at, step) in script.iter().enumerate() {
         let seed = at * 3 + me.rank() as usize;
         let (message, result) = match step {
@@ -83,11 +83,11 @@ fn send_all(me: Endpoint, script: &[Send]) -> VecDeque<Sent> {
                 batches.resize_with(*open, || me.batch());
                 continue;
             }
-            Send::Draft(len) => {
+            Send::Lend(len) => {
                 let message = pattern(len.index(whole + 1), seed);
-                let result = me.reserve(RECEIVER, message.len()).and_then(|mut draft| {
-                    draft.write_at(0, &message);
-                    draft.commit()
+                let result = me.loan(message.len()).and_then(|mut loan| {
+                    loan.write_at(0, &message);
+                    loan.commit(message.len()).send(RECEIVER)
                 });
                 (message, result)
             }
@@ -96,7 +96,7 @@ fn send_all(me: Endpoint, script: &[Send]) -> VecDeque<Sent> {
                 let result = match patience {
                     None => me.send(RECEIVER, &message),
                     Some(0) if *tries => me.try_send(RECEIVER, &message),
-                    Some(us) => me.send_timeout(RECEIVER, &message, Duration::from_micros(*us)),
+                    Some(us) => me.to(RECEIVER).within(Duration::from_micros(*us)).send(&message),
                 };
                 (message, result)
             }
@@ -132,9 +132,9 @@ fn receive_all(me: &Endpoint, script: &[Receive]) -> [Arrived; SENDERS] {
         };
         let source = from.map_or(mailbox::Source::Anyone, mailbox::Source::Rank);
         let got = match patience {
-            Some(0) if hold => me.try_recv_from(source),
-            Some(us) => me.recv_from_timeout(source, Duration::from_micros(us)),
-            None => me.recv_from(source),
+            Some(0) if hold => me.from(source).within(Deadline::Now).recv(),
+            Some(us) => me.from(source).within(Duration::from_micros(us)).recv(),
+            None => me.from(source).recv(),
         };
         match got {
             Ok(mail) => {
@@ -152,7 +152,7 @@ fn receive_all(me: &Endpoint, script: &[Receive]) -> [Arrived; SENDERS] {
                     Err(error) => assert!(error.to_string().contains("gave up"), "{error}"),
                 }
             }
-            Err(RecvError::PeerLeft(from)) => {
+            Err(RecvError::Gone { rank: from, died: false }) => {
                 arrived[from as usize].has_left = true;
                 if arrived.iter().all(|arrived| arrived.has_left) {
                     return arrived;
@@ -160,13 +160,13 @@ fn receive_all(me: &Endpoint, script: &[Receive]) -> [Arrived; SENDERS] {
             }
             Err(error) => {
                 let is_held = held.as_ref().is_some_and(|mail| error == RecvError::Held(mail.from()));
-                assert!(is_held || matches!(error, RecvError::Timeout | RecvError::Empty), "{error}");
+                assert!(is_held || matches!(error, RecvError::Timeout), "{error}");
                 // In the middle of an announced one, perhaps: one from before it comes again.
                 match held.take() {
                     Some(mail) if leave => {
                         let (from, seq) = (mail.from(), mail.seq());
-                        mail.leave();
-                        let again = me.try_recv_from(from).expect("what was left");
+                        mail.requeue();
+                        let again = me.from(from).try_recv().unwrap().expect("what was left");
                         assert_eq!((again.from(), again.seq()), (from, seq));
                     }
                     mail => drop(mail),
@@ -206,7 +206,7 @@ proptest! {
             let senders: Vec<_> = (0..).zip(&scripts).map(|(rank, script)| {
                 let sender = join(rank);
                 sender.send(RECEIVER, b"").expect("room");
-                drop(me.recv_from(rank).expect("mail"));
+                drop(me.from(rank).recv().expect("mail"));
                 scope.spawn(move || send_all(sender, script))
             }).collect();
             let arrived = receive_all(&me, &script);
@@ -215,7 +215,7 @@ proptest! {
         for (sent, arrived) in sent.into_iter().zip(arrived) {
             let mut arrived = VecDeque::from(arrived.messages);
             for (at, Sent { message, result }) in sent.into_iter().enumerate() {
-                let is_long = message.len() > region.max_whole() as usize;
+                let is_long = message.len() > region.eager_limit() as usize;
                 let is_there = arrived.front() == Some(&message);
                 match result {
                     Ok(()) => {

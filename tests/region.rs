@@ -13,8 +13,8 @@ use mailbox::lab::abi::{Area, Envelope, Kind, Location};
 use mailbox::lab::os;
 use mailbox::lab::sync::Ordering::{Relaxed, Release};
 use mailbox::{
-    Config, ConfigError, CreateError, CreateOrOpenError, JoinError, OpenError, OpenOptions, RecvError,
-    Region, RemoveError, Reserve, SendError, Status,
+    Broken, Config, ConfigError, CreateError, CreateOrOpenError, JoinError, OpenError, OpenOptions,
+    RecvError, Region, RemoveError, Reserve, SendError, Status,
 };
 use std::fs::{self, File};
 use std::io;
@@ -129,7 +129,7 @@ fn a_region_outlives_whoever_made_it_with_its_mail() {
     scratch.create(SMALL).join(0).expect("a free rank").send(1, b"hello").expect("room");
     let me = scratch.open().join(1).expect("a free rank");
     assert_eq!(me.recv().expect("mail").to_vec(), b"hello");
-    assert_eq!(me.recv().err(), Some(RecvError::PeerLeft(0)));
+    assert_eq!(me.recv().err(), Some(RecvError::Gone { rank: 0, died: false }));
 }
 
 #[test]
@@ -459,13 +459,13 @@ fn memory_is_the_table_and_the_mailboxes_in_use() {
     assert_eq!(memory(), geometry.table());
     let (a, b) = (region.join(3).expect("a free rank"), region.join(200).expect("a free rank"));
     for endpoint in [&a, &b] {
-        assert_eq!(endpoint.try_recv().err(), Some(RecvError::Empty));
-        assert_eq!(endpoint.try_recv_from(7).err(), Some(RecvError::Empty));
-        assert_eq!(endpoint.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
-        assert_eq!(endpoint.recv_from_timeout(8, SHORT).err(), Some(RecvError::Timeout));
+        assert!(endpoint.try_recv().is_ok_and(|mail| mail.is_none()));
+        assert!(endpoint.from(7).try_recv().is_ok_and(|mail| mail.is_none()));
+        assert_eq!(endpoint.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
+        assert_eq!(endpoint.from(8).within(SHORT).recv().err(), Some(RecvError::Timeout));
     }
     assert_eq!(memory(), geometry.table(), "listening to the silent costs nothing");
-    let bytes = vec![1; region.max_whole() as usize];
+    let bytes = vec![1; region.eager_limit() as usize];
     for (from, to) in [(&a, &b), (&b, &a)] {
         let before = memory();
         let talk = |len: usize| {
@@ -577,35 +577,35 @@ fn live_in_a_cramped_place(name: &str) {
         Err(error) => assert_eq!(error.kind(), io::ErrorKind::StorageFull),
         Ok(()) => panic!("too much room"),
     };
-    let whole = vec![7; region.max_whole() as usize];
+    let whole = vec![7; region.eager_limit() as usize];
     let long = vec![8; whole.len() + 1];
     fill();
     for _ in 0..3 {
-        assert_eq!(a.send(2, b"x").err(), Some(SendError::NoSpace));
-        assert_eq!(a.try_reserve(2, 1).err(), Some(SendError::NoSpace));
-        assert_eq!(b.send(0, b"x").err(), Some(SendError::NoSpace));
+        assert_eq!(a.send(2, b"x").err(), Some(SendError::Broken(Broken::NoSpace(2))));
+        assert_eq!(a.try_send(2, b"x").err(), Some(SendError::Broken(Broken::NoSpace(2))));
+        assert_eq!(b.send(0, b"x").err(), Some(SendError::Broken(Broken::NoSpace(0))));
     }
     // Whoever has a mailbox goes on; looking and listening need no memory, or they would end in SIGBUS.
     let c = region.join(2).expect("a free rank");
     for rank in 0..16 {
-        assert_eq!(c.try_recv_from(rank).err(), Some(RecvError::Empty));
+        assert!(c.from(rank).try_recv().is_ok_and(|mail| mail.is_none()));
     }
-    assert_eq!(c.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    assert_eq!(c.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
     assert_eq!(b.recv().expect("mail").to_vec(), b"before");
     for round in 0..3 {
         // Without room for its arena a mailbox carries what fits its cells, and nothing else.
-        assert_eq!(a.try_send(1, &whole).err(), Some(SendError::NoSpace));
-        assert_eq!(a.send(1, &[7; 49]).err(), Some(SendError::NoSpace));
-        assert_eq!(a.send_timeout(1, &long, GUARD).err(), Some(SendError::NoSpace));
-        assert_eq!(a.reserve(1, 49).err(), Some(SendError::NoSpace));
+        assert_eq!(a.try_send(1, &whole).err(), Some(SendError::Broken(Broken::NoSpace(1))));
+        assert_eq!(a.send(1, &[7; 49]).err(), Some(SendError::Broken(Broken::NoSpace(1))));
+        assert_eq!(a.to(1).within(GUARD).send(&long).err(), Some(SendError::Broken(Broken::NoSpace(1))));
+        assert_eq!(a.loan(49).err(), Some(SendError::Broken(Broken::NoSpace(0))));
         let batch = a.batch();
         a.send(1, &[round; 48]).expect("reserved");
-        assert_eq!(a.send(1, &whole).err(), Some(SendError::NoSpace));
+        assert_eq!(a.send(1, &whole).err(), Some(SendError::Broken(Broken::NoSpace(1))));
         drop(batch);
-        a.reserve(1, 48).expect("reserved").commit().expect("a reserved one");
+        a.send(1, &[round; 48]).expect("reserved");
         assert_eq!(b.recv().expect("mail").to_vec(), [round; 48]);
-        assert_eq!(b.recv().expect("mail").len(), 48);
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+        assert_eq!(b.recv().expect("mail").to_vec(), [round; 48]);
+        assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
     }
     assert_eq!(region.inspect().memory, full);
     assert!(full > table);
@@ -618,7 +618,8 @@ fn live_in_a_cramped_place(name: &str) {
     assert_eq!(b.recv().expect("mail").to_vec(), whole);
     let ride = |b: mailbox::Endpoint| {
         std::thread::scope(|scope| {
-            let receiver = scope.spawn(move || (b.recv_timeout(GUARD).map(|mail| mail.to_vec()), b));
+            let receiver =
+                scope.spawn(move || (b.from_any().within(GUARD).recv().map(|mail| mail.to_vec()), b));
             a.send(1, &long).expect("reserved");
             let (received, b) = receiver.join().expect("a thread");
             assert_eq!(received, Ok(long.clone()));
@@ -633,7 +634,7 @@ fn live_in_a_cramped_place(name: &str) {
         assert_eq!(b.recv().expect("mail").to_vec(), whole);
     }
     let b = ride(b);
-    assert_eq!(b.send(0, b"x").err(), Some(SendError::NoSpace));
+    assert_eq!(b.send(0, b"x").err(), Some(SendError::Broken(Broken::NoSpace(0))));
 
     fs::remove_file("/dev/shm/filler").expect("a file");
     a.send(2, b"after").expect("room again");
@@ -660,20 +661,20 @@ fn live_among_mailboxes_without_memory(name: &str) {
         scratch.patch(record(rank) + offset_of!(Rank, opened) as u64, &[0xFF; 128]);
     }
     for _ in 0..3 {
-        assert_eq!(a.send(2, b"x").err(), Some(SendError::NoSpace));
-        assert_eq!(a.try_recv().err(), Some(RecvError::Empty));
-        assert_eq!(a.try_recv_from(3).err(), Some(RecvError::Empty));
+        assert_eq!(a.send(2, b"x").err(), Some(SendError::Broken(Broken::NoSpace(2))));
+        assert!(a.try_recv().is_ok_and(|mail| mail.is_none()));
+        assert!(a.from(3).try_recv().is_ok_and(|mail| mail.is_none()));
         assert_eq!(region.inspect().mailboxes.len(), 1);
     }
-    assert_eq!(a.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+    assert_eq!(a.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
     assert_eq!(b.recv().expect("mail").to_vec(), b"before");
 
     fs::remove_file("/dev/shm/filler").expect("a file");
     a.send(2, b"after").expect("room again");
     b.send(0, b"after").expect("room again");
     let c = region.join(2).expect("a free rank");
-    assert_eq!(c.recv_from(0).expect("mail").to_vec(), b"after");
-    assert_eq!(a.recv_from_timeout(1, GUARD).expect("mail").to_vec(), b"after");
+    assert_eq!(c.from(0).recv().expect("mail").to_vec(), b"after");
+    assert_eq!(a.from(1).within(GUARD).recv().expect("mail").to_vec(), b"after");
     reply("ok");
 }
 
@@ -719,11 +720,11 @@ fn live_among_stamps_without_memory(name: &str) {
     };
     for ((kind, len), (from, wire)) in CASES.into_iter().zip(&wires) {
         misleads(wire, kind, len);
-        assert_eq!(me.recv_from(*from).expect("mail").to_vec(), b"before");
-        match me.recv_from_timeout(*from, GUARD) {
+        assert_eq!(me.from(*from).recv().expect("mail").to_vec(), b"before");
+        match me.from(*from).within(GUARD).recv() {
             // No bytes are nowhere.
             Ok(mail) => assert_eq!((kind, len, mail.to_vec()), (Kind::Whole, 0, vec![])),
-            Err(error) => assert_eq!(error, RecvError::NoSpace(*from), "{kind:?} of {len}"),
+            Err(error) => assert_eq!(error, RecvError::Broken(Broken::NoSpace(*from)), "{kind:?} of {len}"),
         }
     }
     assert_eq!(region.inspect().memory, full);
@@ -732,13 +733,13 @@ fn live_among_stamps_without_memory(name: &str) {
     fs::remove_file("/dev/shm/filler").expect("a file");
     let (from, wire) = wires.last().expect("one that is left");
     misleads(wire, Kind::Whole, 100);
-    assert_eq!(me.recv_from(*from).expect("mail").to_vec(), b"before");
-    assert_eq!(me.recv_from(*from).expect("mail").to_vec(), [0; 100]);
-    assert_eq!(me.recv_from(1).expect("mail").to_vec(), [0; 100], "what lacked memory has stayed");
+    assert_eq!(me.from(*from).recv().expect("mail").to_vec(), b"before");
+    assert_eq!(me.from(*from).recv().expect("mail").to_vec(), [0; 100]);
+    assert_eq!(me.from(1).recv().expect("mail").to_vec(), [0; 100], "what lacked memory has stayed");
     me.reset(1).expect("a reset");
     let honest = region.join(1).expect("a free rank");
     honest.send(0, &[7; 100]).expect("room again");
-    assert_eq!(me.recv_from_timeout(1, GUARD).expect("mail").to_vec(), [7; 100]);
+    assert_eq!(me.from(1).within(GUARD).recv().expect("mail").to_vec(), [7; 100]);
     reply("ok");
 }
 
@@ -771,8 +772,8 @@ fn race(name: &str) {
             Ok(me) => {
                 let seen = Region::open(name).expect("the region").status(me.rank());
                 assert_eq!(seen, Some((Status::Live, me.epoch())), "one region");
-                me.send_timeout(me.rank(), b"x", GUARD).expect("room");
-                assert_eq!(me.recv_from(me.rank()).expect("mail").to_vec(), b"x");
+                me.to(me.rank()).within(GUARD).send(b"x").expect("room");
+                assert_eq!(me.from(me.rank()).recv().expect("mail").to_vec(), b"x");
             }
             Err(JoinError::Removed | JoinError::Full) => {}
             Err(error) => panic!("{error:?}"),

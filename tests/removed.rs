@@ -5,7 +5,7 @@
 mod common;
 
 use common::{GUARD, Scratch, wait_until};
-use mailbox::{CallError, Config, Endpoint, JoinError, Lost, RecvError, Region, SendError, Wait};
+use mailbox::{Broken, CallError, Config, Endpoint, JoinError, Lost, RecvError, Region, SendError, Wait};
 use std::fs;
 use std::thread;
 use std::time::Duration;
@@ -44,31 +44,31 @@ fn told<E: Send + PartialEq + std::fmt::Debug>(wait: impl Fn(&Endpoint) -> E + C
 
 #[test]
 fn a_receiver_is_told_that_the_region_was_removed() {
-    let error = RecvError::Lost(Lost::Removed);
-    told(|me| me.recv_timeout(GUARD).map(drop).expect_err("no mail"), error);
-    told(|me| me.recv_from_timeout(1, GUARD).map(drop).expect_err("no mail"), error);
+    let error = RecvError::Broken(Broken::Lost(Lost::Removed));
+    told(|me| me.from_any().within(GUARD).recv().map(drop).expect_err("no mail"), error);
+    told(|me| me.from(1).within(GUARD).recv().map(drop).expect_err("no mail"), error);
 }
 
 #[test]
 fn a_sender_is_told_that_the_region_was_removed() {
     told(
         |me| {
-            let mut sent = (0..10).map(|_| me.send_timeout(1, b"x", GUARD));
+            let mut sent = (0..10).map(|_| me.to(1).within(GUARD).send(b"x"));
             sent.find_map(Result::err).expect("a full mailbox")
         },
-        SendError::Lost(Lost::Removed),
+        SendError::Broken(Broken::Lost(Lost::Removed)),
     );
     told(
-        |me| me.send_timeout(1, &[0; 5000], GUARD).expect_err("nobody takes it"),
-        SendError::Lost(Lost::Removed),
+        |me| me.to(1).within(GUARD).send(&[0; 5000]).expect_err("nobody takes it"),
+        SendError::Broken(Broken::Lost(Lost::Removed)),
     );
 }
 
 #[test]
 fn a_caller_is_told_that_the_region_was_removed() {
     told(
-        |me| me.call_timeout(1, b"x", GUARD).map(drop).expect_err("no answer"),
-        CallError::Lost(Lost::Removed),
+        |me| me.to(1).within(GUARD).call(b"x").map(drop).expect_err("no answer"),
+        CallError::Broken(Broken::Lost(Lost::Removed)),
     );
 }
 
@@ -80,10 +80,10 @@ fn one_who_never_waits_is_told_that_the_region_was_removed() {
     peer.send(0, b"before").expect("room");
     fs::remove_file(scratch.path()).expect("a name");
     // What was sent is there all the same.
-    assert_eq!(me.try_recv().expect("mail").to_vec(), b"before");
-    wait_until("it is told", || me.try_recv().err() == Some(RecvError::Lost(Lost::Removed)));
+    assert_eq!(me.try_recv().unwrap().expect("mail").to_vec(), b"before");
+    wait_until("it is told", || me.try_recv().err() == Some(RecvError::Broken(Broken::Lost(Lost::Removed))));
     let send = || me.try_send(1, b"x").err();
-    wait_until("it is told", || send() == Some(SendError::Lost(Lost::Removed)));
+    wait_until("it is told", || send() == Some(SendError::Broken(Broken::Lost(Lost::Removed))));
 }
 
 #[test]
@@ -95,11 +95,11 @@ fn what_there_is_room_for_is_sent_though_the_name_is_gone() {
         a.set_wait(how);
         (0..16).for_each(|_| a.try_send(0, b"mail").expect("room"));
         // Less than a sender that waits takes at once.
-        drop(me.try_recv().expect("mail"));
+        drop(me.try_recv().unwrap().expect("mail"));
         fs::remove_file(scratch.path()).expect("a name");
         thread::sleep(BETWEEN_LOOKS);
         assert_eq!(a.send(0, b"there is room for it"), Ok(()), "{how:?}");
-        assert_eq!(a.send(0, b"none"), Err(SendError::Lost(Lost::Removed)), "{how:?}");
+        assert_eq!(a.send(0, b"none"), Err(SendError::Broken(Broken::Lost(Lost::Removed))), "{how:?}");
     }
 }
 
@@ -107,7 +107,7 @@ fn what_there_is_room_for_is_sent_though_the_name_is_gone() {
 fn a_region_without_a_name_was_not_removed() {
     let region = Region::create_unnamed(SMALL).expect("a new region");
     let me = region.join(0).expect("a free rank");
-    assert_eq!(me.recv_timeout(common::SHORT).map(drop), Err(RecvError::Timeout));
+    assert_eq!(me.from_any().within(common::SHORT).recv().map(drop), Err(RecvError::Timeout));
 }
 
 #[test]
@@ -117,7 +117,7 @@ fn one_name_of_two_is_enough() {
     let me = region.join(0).expect("a free rank");
     fs::hard_link(scratch.path(), other.path()).expect("a second name");
     fs::remove_file(scratch.path()).expect("a name");
-    assert_eq!(me.recv_timeout(common::SHORT).map(drop), Err(RecvError::Timeout));
+    assert_eq!(me.from_any().within(common::SHORT).recv().map(drop), Err(RecvError::Timeout));
     drop(me);
     // Closed, and whole, under the name that is left.
     assert_eq!(other.open().join(0).expect("a free rank").epoch(), 2);

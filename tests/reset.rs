@@ -6,7 +6,7 @@ mod common;
 use common::wire::geometry;
 use common::{GUARD, SHORT, Scratch};
 use mailbox::lab::abi::{ConsumerLine, Geometry};
-use mailbox::{Config, Endpoint, RecvError, Region, SendError, Source};
+use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, Region, SendError, Source};
 use std::mem::{forget, offset_of};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -28,7 +28,7 @@ fn poison(scratch: &Scratch) {
 }
 
 fn recv(me: &Endpoint) -> (u64, Vec<u8>) {
-    let mail = me.recv_from_timeout(0, GUARD).expect("mail");
+    let mail = me.from(0).within(GUARD).recv().expect("mail");
     (mail.seq(), mail.to_vec())
 }
 
@@ -41,11 +41,11 @@ fn a_mailbox_that_makes_no_sense_begins_anew_and_others_go_on() {
         a.send(1, &vec![1; round * 12]).expect("room");
         c.send(1, b"from another").expect("room");
         poison(&scratch);
-        assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
-        assert_eq!(b.recv_from(2).expect("mail").to_vec(), b"from another");
+        assert_eq!(b.from(0).recv().err(), Some(RecvError::Broken(Broken::Corrupt(0))));
+        assert_eq!(b.from(2).recv().expect("mail").to_vec(), b"from another");
         b.reset(0).expect("a rank");
-        assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Empty));
-        assert_eq!(a.send(1, b"lost").err(), Some(SendError::Reset), "said");
+        assert!(b.from(0).try_recv().is_ok_and(|mail| mail.is_none()));
+        assert_eq!(a.send(1, b"lost").err(), Some(SendError::Broken(Broken::Reset(1))), "said");
         let len = round * 12;
         for _ in 0..3 {
             a.send(1, &vec![2; len]).expect("room");
@@ -54,9 +54,9 @@ fn a_mailbox_that_makes_no_sense_begins_anew_and_others_go_on() {
         let seq = (round as u64 + 1) * 8 + 1 - 6;
         assert_eq!(recv(&b), (seq, vec![2; len]), "the numbers go on");
         (1..6).for_each(|ahead| assert_eq!(recv(&b).0, seq + ahead));
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+        assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
     }
-    assert_eq!(b.reset(3).err(), Some(RecvError::NoSuchRank { rank: 3, ranks: 3 }));
+    assert_eq!(b.reset(3).err(), Some(RecvError::Broken(Broken::NoSuchRank { rank: 3, ranks: 3 })));
     b.reset(1).expect("nothing to give up");
 }
 
@@ -65,10 +65,10 @@ fn a_sender_that_sleeps_for_room_is_told_and_goes_on() {
     let (scratch, _region, [a, mut b, _c]) = endpoints();
     while a.try_send(1, b"x").is_ok() {}
     poison(&scratch);
-    assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+    assert_eq!(b.from(0).recv().err(), Some(RecvError::Broken(Broken::Corrupt(0))));
     thread::scope(|scope| {
         let a = scope.spawn(move || {
-            assert_eq!(a.send(1, b"x").err(), Some(SendError::Reset));
+            assert_eq!(a.send(1, b"x").err(), Some(SendError::Broken(Broken::Reset(1))));
             (0..40u8).for_each(|message| a.send(1, &[message]).expect("room"));
             a
         });
@@ -84,14 +84,12 @@ fn a_batch_that_comes_upon_a_request_is_lost_and_told() {
     let (scratch, _region, [a, mut b, _c]) = endpoints();
     a.send(1, &[0; 100]).expect("room");
     let batch = a.batch();
-    let mut draft = a.reserve(1, 3).expect("room");
-    draft.write_at(0, b"abc");
+    a.send(1, b"held back").expect("room");
     poison(&scratch);
-    assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+    assert_eq!(b.from(0).recv().err(), Some(RecvError::Broken(Broken::Corrupt(0))));
     b.reset(0).expect("a rank");
-    draft.commit().expect("held back");
     drop(batch);
-    assert_eq!(a.send(1, b"told").err(), Some(SendError::Reset));
+    assert_eq!(a.send(1, b"told").err(), Some(SendError::Broken(Broken::Reset(1))));
     a.send(1, b"after").expect("room");
     assert_eq!(recv(&b).1, b"after");
 }
@@ -102,11 +100,11 @@ fn what_a_batch_holds_back_while_a_request_is_found_is_not_lost() {
     a.send(1, &[0; 512]).expect("room");
     a.send(1, &[0; 400]).expect("room");
     poison(&scratch);
-    assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+    assert_eq!(b.from(0).recv().err(), Some(RecvError::Broken(Broken::Corrupt(0))));
     b.reset(0).expect("a rank");
     let batch = a.batch();
     a.send(1, b"held").expect("held back");
-    assert_eq!(a.send(1, &[0; 300]).err(), Some(SendError::Reset), "it looks for room");
+    assert_eq!(a.send(1, &[0; 300]).err(), Some(SendError::Broken(Broken::Reset(1))), "it looks for room");
     drop(batch);
     assert_eq!(recv(&b).1, b"held");
     a.send(1, b"after").expect("room");
@@ -123,14 +121,14 @@ fn an_announced_message_that_is_under_way_is_lost_and_its_sender_told() {
         }
         thread::scope(|scope| {
             let sender = scope.spawn(move || {
-                assert_eq!(a.send(1, &[7; 10_000]).err(), Some(SendError::Reset));
+                assert_eq!(a.send(1, &[7; 10_000]).err(), Some(SendError::Broken(Broken::Reset(1))));
                 a.send(1, &[8; 10_000]).expect("taken");
                 a.send(1, b"after").expect("room");
             });
             scratch.wait_until_sender_sleeps(0);
             if !held {
                 poison(&scratch);
-                assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+                assert_eq!(b.from(0).recv().err(), Some(RecvError::Broken(Broken::Corrupt(0))));
             }
             b.reset(0).expect("a rank");
             assert_eq!(recv(&b).1, [8; 10_000]);
@@ -148,10 +146,10 @@ fn a_request_outlives_either_side() {
         let (scratch, region, [mut a, mut b, _c]) = endpoints();
         (0..5).for_each(|_| a.send(1, &[9; 60]).expect("room"));
         poison(&scratch);
-        assert_eq!(b.recv_from(0).err(), Some(RecvError::Corrupt(0)));
+        assert_eq!(b.from(0).recv().err(), Some(RecvError::Broken(Broken::Corrupt(0))));
         b.reset(0).expect("a rank");
         if answered {
-            assert_eq!(a.send(1, b"x").err(), Some(SendError::Reset));
+            assert_eq!(a.send(1, b"x").err(), Some(SendError::Broken(Broken::Reset(1))));
             a.send(1, b"first").expect("room");
         }
         if receiver_ends {
@@ -165,7 +163,7 @@ fn a_request_outlives_either_side() {
         match a.send(1, b"second") {
             Ok(()) => assert!(answered || sender_ends),
             Err(error) => {
-                assert_eq!((error, answered || sender_ends), (SendError::Reset, false));
+                assert_eq!((error, answered || sender_ends), (SendError::Broken(Broken::Reset(1)), false));
                 a.send(1, b"second").expect("room");
             }
         }
@@ -173,7 +171,7 @@ fn a_request_outlives_either_side() {
             assert_eq!(recv(&b).1, b"first");
         }
         assert_eq!(recv(&b).1, b"second");
-        assert_eq!(b.try_recv_from(0).err(), Some(RecvError::Empty));
+        assert!(b.from(0).try_recv().is_ok_and(|mail| mail.is_none()));
     }
 }
 
@@ -186,17 +184,17 @@ fn a_request_that_nobody_made_is_found_out() {
     for forged in [1u64, 3, 5, u64::MAX] {
         scratch.patch(word, &forged.to_ne_bytes());
         while a.try_send(1, b"x").is_ok() {}
-        let told = (0..200).find_map(|_| match b.recv_from_timeout(0, SHORT) {
+        let told = (0..200).find_map(|_| match b.from(0).within(SHORT).recv() {
             Ok(_) | Err(RecvError::Timeout) => None,
             Err(error) => Some(error),
         });
-        assert_eq!(told, Some(RecvError::Corrupt(0)), "{forged}");
+        assert_eq!(told, Some(RecvError::Broken(Broken::Corrupt(0))), "{forged}");
         b.reset(0).expect("a rank");
-        while a.send_timeout(1, b"y", SHORT).is_err() {
-            let _ = b.try_recv_from(0);
+        while a.to(1).within(SHORT).send(b"y").is_err() {
+            let _ = b.from(0).try_recv();
         }
         assert_eq!(recv(&b).1, b"y");
-        while b.try_recv_from(0).is_ok() {}
+        while b.from(0).try_recv().is_ok_and(|mail| mail.is_some()) {}
     }
 }
 
@@ -211,13 +209,13 @@ fn a_request_that_somebody_overwrote_is_told_and_can_be_made_again() {
         b.reset(0).expect("a rank");
         scratch.patch(word, &forged.to_ne_bytes());
         let _ = a.try_send(1, b"nobody sees it");
-        let told = |source, time| b.recv_from_timeout(source, time).map(|mail| mail.to_vec());
-        assert_eq!(told(Source::Anyone, GUARD), Err(RecvError::Corrupt(0)), "{forged}");
+        let told = |source, time| b.from(source).within(time).recv().map(|mail| mail.to_vec());
+        assert_eq!(told(Source::Anyone, GUARD), Err(RecvError::Broken(Broken::Corrupt(0))), "{forged}");
         assert_eq!(told(Source::Anyone, SHORT), Err(RecvError::Timeout), "once");
-        assert_eq!(told(Source::Rank(0), SHORT), Err(RecvError::Corrupt(0)), "each time");
+        assert_eq!(told(Source::Rank(0), SHORT), Err(RecvError::Broken(Broken::Corrupt(0))), "each time");
         b.reset(0).expect("a rank");
-        while a.send_timeout(1, b"y", SHORT).is_err() {
-            let _ = b.try_recv_from(0);
+        while a.to(1).within(SHORT).send(b"y").is_err() {
+            let _ = b.from(0).try_recv();
         }
         assert_eq!(recv(&b).1, b"y");
     }
@@ -226,10 +224,10 @@ fn a_request_that_somebody_overwrote_is_told_and_can_be_made_again() {
 #[test]
 fn a_call_that_was_left_is_marked_after_a_new_start() {
     let (_scratch, _region, [a, mut b, _c]) = endpoints();
-    let _call = a.try_call(1, b"call").expect("room");
-    b.try_recv().expect("a call").leave();
+    let _call = a.to(1).within(Deadline::Now).start_call(b"call").expect("room");
+    b.try_recv().unwrap().expect("a call").requeue();
     b.reset(0).expect("a rank");
-    assert_eq!(b.try_recv().expect("a call").redelivered(), 1);
+    assert_eq!(b.try_recv().unwrap().expect("a call").redelivered(), 1);
 }
 
 #[test]
@@ -246,9 +244,9 @@ fn order_and_at_most_once_hold_whenever_a_receiver_begins_anew() {
                 let mut bytes = vec![number as u8; len];
                 bytes[..8].copy_from_slice(&number.to_ne_bytes());
                 let batch = (number % 5 == 0).then(|| a.batch());
-                match a.send_timeout(1, &bytes, GUARD) {
+                match a.to(1).within(GUARD).send(&bytes) {
                     Ok(()) => {}
-                    Err(SendError::Reset) => told += 1,
+                    Err(SendError::Broken(Broken::Reset(_))) => told += 1,
                     Err(error) => panic!("{error}"),
                 }
                 drop(batch);
@@ -260,7 +258,7 @@ fn order_and_at_most_once_hold_whenever_a_receiver_begins_anew() {
         let mut seq = None;
         loop {
             let ended = is_over.load(Relaxed);
-            match b.recv_from_timeout(0, SHORT / 10) {
+            match b.from(0).within(SHORT / 10).recv() {
                 Ok(mail) => {
                     let bytes = mail.to_vec();
                     let number = u64::from_ne_bytes(bytes[..8].try_into().expect("a number"));
@@ -271,7 +269,7 @@ fn order_and_at_most_once_hold_whenever_a_receiver_begins_anew() {
                     received += 1;
                 }
                 Err(RecvError::Timeout) if ended => break,
-                Err(RecvError::PeerLeft(0)) => break,
+                Err(RecvError::Gone { rank: 0, died: false }) => break,
                 Err(RecvError::Timeout) => {}
                 Err(error) => panic!("{error}"),
             }

@@ -92,7 +92,7 @@ fn of_a_thousand_that_spoke_once_each_is_heard_beside_one_that_never_stops() {
     while heard < 2 * (RANKS - 2) {
         match me.recv() {
             Ok(mail) => assert_eq!(mail.to_vec(), b"hello"),
-            Err(error) => assert!(matches!(error, mailbox::RecvError::PeerLeft(_)), "{error}"),
+            Err(error) => assert!(matches!(error, mailbox::RecvError::Gone { died: false, .. }), "{error}"),
         }
         heard += 1;
     }
@@ -100,7 +100,7 @@ fn of_a_thousand_that_spoke_once_each_is_heard_beside_one_that_never_stops() {
     for _ in 0..200 {
         fill();
         for _ in 0..64 {
-            assert_eq!(me.try_recv().expect("mail").from(), 1);
+            assert_eq!(me.try_recv().unwrap().expect("mail").from(), 1);
         }
     }
     // Now and then one of the others speaks again: all are quiet by now.
@@ -112,7 +112,7 @@ fn of_a_thousand_that_spoke_once_each_is_heard_beside_one_that_never_stops() {
             fill();
             let mail = match me.recv() {
                 // Of the one before.
-                Err(RecvError::PeerLeft(_)) => continue,
+                Err(RecvError::Gone { died: false, .. }) => continue,
                 mail => mail.expect("mail"),
             };
             if mail.from() == rank {
@@ -133,7 +133,7 @@ fn of_a_thousand_that_spoke_once_each_is_heard_beside_one_that_never_stops() {
         match me.recv() {
             Ok(mail) if mail.from() == 1 => before += 1,
             Ok(_) => missing -= 1,
-            Err(error) => assert!(matches!(error, mailbox::RecvError::PeerLeft(_)), "{error}"),
+            Err(error) => assert!(matches!(error, mailbox::RecvError::Gone { died: false, .. }), "{error}"),
         }
         assert!(before <= 16 * RANKS + 32 * RANKS, "{missing} are not heard");
     }
@@ -160,11 +160,11 @@ fn a_death_is_told_by_the_next_below_that_sleeps_to_one_that_asks_about_few() {
     let interrupter = watcher.interrupter();
     thread::scope(|scope| {
         // It waits for somebody else.
-        let watching = scope.spawn(move || watcher.recv_from_timeout(0, GUARD).map(|mail| mail.from()));
-        let told = scope.spawn(move || me.recv_timeout(GUARD).map(|mail| mail.from()));
+        let watching = scope.spawn(move || watcher.from(0).within(GUARD).recv().map(|mail| mail.from()));
+        let told = scope.spawn(move || me.from_any().within(GUARD).recv().map(|mail| mail.from()));
         [RANKS - 1, WATCHER].iter().for_each(|rank| scratch.wait_until_receiver_sleeps(*rank));
         dying.kill();
-        assert_eq!(told.join().expect("a thread"), Err(RecvError::PeerDead(DYING)));
+        assert_eq!(told.join().expect("a thread"), Err(RecvError::Gone { rank: DYING, died: true }));
         interrupter.interrupt();
         assert_eq!(watching.join().expect("a thread"), Err(RecvError::Interrupted));
     });
@@ -185,12 +185,12 @@ fn lives(name: &str) {
     const LIVES: u64 = 100_000;
     let region = Region::open(name).expect("a region");
     let peer = region.join(1).expect("free");
-    let live = |epoch| {
+    let live = |epoch: u64| {
         let me = region.join(0).expect("free");
         assert_eq!(me.epoch(), epoch);
         if epoch.is_multiple_of(10) {
             me.send(1, b"x").expect("room");
-            drop(peer.recv_from(0).expect("mail"));
+            drop(peer.from(0).recv().expect("mail"));
         }
     };
     (1..=LIVES / 10).for_each(live);

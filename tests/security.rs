@@ -193,8 +193,8 @@ fn do_everything(scratch: &Scratch) {
         for wait in [Wait::Spin, Wait::Adaptive, Wait::Block, ON_EVENTS] {
             me.set_wait(wait);
             me.send(0, b"x").expect("room");
-            assert_eq!(me.recv_from(0).expect("mail").to_vec(), b"x");
-            assert!(me.recv_timeout(SHORT).is_err());
+            assert_eq!(me.from(0).recv().expect("mail").to_vec(), b"x");
+            assert!(me.from_any().within(SHORT).recv().is_err());
         }
         me.interrupter().interrupt();
         assert!(me.recv().is_err());

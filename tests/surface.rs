@@ -2,11 +2,12 @@
 #![cfg(not(loom))]
 
 use mailbox::{
-    Arrival, Batch, Block, Call, CallError, CloseError, Config, ConfigError, CreateError, CreateOrOpenError,
-    Draft, Drain, Endpoint, HandError, Inspection, Interrupter, JoinError, JoinOptions, Leftover,
-    LeftoverKind, Listed, Loan, Lost, Mail, MailboxReport, Message, OpenError, OpenOptions, Place,
-    RankReport, Receiver, RecvError, Region, RemoveError, Reply, ReplyError, Reserve, SendError, Sender,
-    Sending, SizeError, Source, Status, TrustedEvents, Unanswered, View, Wait, WaitError,
+    Arrival, Batch, Block, Broken, Call, CallError, CloseError, Config, ConfigError, CreateError,
+    CreateOrOpenError, Deadline, DiscardError, Drain, End, Endpoint, HandError, Inspection, Interrupter,
+    JoinError, JoinOptions, Leftover, LeftoverKind, Listed, Loan, Lost, Mail, MailboxReport, Message,
+    OpenError, OpenOptions, Place, RankReport, RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply,
+    ReplyError, Reserve, SendError, SendHalf, SendTo, Sending, SizeError, Source, Status, TrustedEvents,
+    Unanswered, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
@@ -16,24 +17,38 @@ fn shows<T: Debug>() {}
 
 fn is_a_key<T: Copy + Eq + Hash + Debug>() {}
 
-fn fails<T: Error + Clone + PartialEq + Send + Sync + 'static>() {}
+fn fails<T: Error + Clone + Eq + Hash + Send + Sync + 'static>() {}
 
 #[test]
 fn everything_shows_itself() {
-    shows::<(Batch<'_>, Call<'_>, Config, Draft<'_>, Endpoint, Inspection, Interrupter, Mail<'_>)>();
+    shows::<(Batch<'_>, Call<'_>, Config, Endpoint, Inspection, Interrupter, Mail<'_>)>();
+    shows::<(RecvFrom<'_>, SendTo<'_>)>();
     shows::<(Arrival<'_>, Block<'_>, Drain<'_>, Leftover, Loan<'_>, Listed, Message<'_>, Sending<'_>)>();
-    shows::<(MailboxReport, OpenOptions, RankReport, Receiver, Region, Reply, Sender, Unanswered<'_>, View)>(
+    shows::<(MailboxReport, OpenOptions, RankReport, RecvHalf, Region, Reply, SendHalf, Unanswered<'_>, View)>(
     );
-    is_a_key::<(JoinOptions<'_>, LeftoverKind, Place<'_>, Reserve, Source, Status, TrustedEvents, Wait)>();
+    is_a_key::<(
+        Deadline,
+        End,
+        JoinOptions<'_>,
+        LeftoverKind,
+        Place<'_>,
+        Reserve,
+        Source,
+        Status,
+        TrustedEvents,
+        Wait,
+    )>();
 }
 
 #[test]
 fn every_error_is_one() {
+    fails::<Broken>();
     fails::<CallError>();
     fails::<CloseError>();
     fails::<ConfigError>();
     fails::<CreateError>();
     fails::<CreateOrOpenError>();
+    fails::<DiscardError>();
     fails::<HandError>();
     fails::<JoinError>();
     fails::<Lost>();

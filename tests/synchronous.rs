@@ -7,7 +7,7 @@ use common::wire::Wire;
 use common::{GUARD, Scratch, kill_endpoint, pattern, wait_until};
 use mailbox::lab::abi::{CREDITS, Kind};
 use mailbox::lab::ring::{Producer, Slack};
-use mailbox::{Config, Endpoint, RecvError, SendError, Wait};
+use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, SendError, Wait};
 use std::panic;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::thread;
@@ -44,7 +44,7 @@ fn it_is_sent_when_its_mail_was_dropped_and_no_sooner() {
                     drop(mail);
                     b.recv().expect("the next").to_vec()
                 });
-                a.send_sync(1, &pattern(len, 1)).expect("it is received");
+                a.to(1).sync().send(&pattern(len, 1)).expect("it is received");
                 assert!(len > 512 || is_dropped.load(SeqCst), "{how:?} {len}");
                 a.send(1, b"next").expect("room");
             });
@@ -55,13 +55,13 @@ fn it_is_sent_when_its_mail_was_dropped_and_no_sooner() {
 #[test]
 fn each_half_does_so_too() {
     let (_scratch, a, b) = pair(Config::ranks(2));
-    let (sender, _receiver) = a.split();
-    let (_sender, receiver) = b.split();
+    let (sender, _receiver) = a.into_split();
+    let (_sender, receiver) = b.into_split();
     thread::scope(|scope| {
         scope.spawn(move || {
             (0..100u8).for_each(|number| assert_eq!(receiver.recv().expect("mail").to_vec(), [number]))
         });
-        (0..100u8).for_each(|number| sender.send_sync(1, &[number]).expect("it is received"));
+        (0..100u8).for_each(|number| sender.to(1).sync().send(&[number]).expect("it is received"));
     });
 }
 
@@ -69,7 +69,7 @@ fn each_half_does_so_too() {
 fn it_comes_in_its_place_and_ends_a_drain() {
     let (_scratch, a, b) = pair(Config::ranks(2));
     a.send(1, b"before").expect("room");
-    assert_eq!(a.send_sync_timeout(1, b"sync", SHORT), Err(SendError::Timeout));
+    assert_eq!(a.to(1).within(SHORT).sync().send(b"sync"), Err(SendError::Timeout));
     a.send(1, b"after").expect("room");
     {
         let mut drain = b.drain();
@@ -77,42 +77,45 @@ fn it_comes_in_its_place_and_ends_a_drain() {
         assert!(drain.next().expect("no error").is_none(), "a receive gives it");
     }
     for _ in 0..2 {
-        let mail = b.try_recv().expect("mail");
+        let mail = b.try_recv().unwrap().expect("mail");
         assert!(!mail.is_call());
         assert_eq!(mail.to_vec(), b"sync");
-        mail.leave();
+        mail.requeue();
     }
-    assert_eq!(b.try_recv().expect("mail").to_vec(), b"sync");
-    assert_eq!(b.try_recv().expect("mail").to_vec(), b"after");
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    assert_eq!(b.try_recv().unwrap().expect("mail").to_vec(), b"sync");
+    assert_eq!(b.try_recv().unwrap().expect("mail").to_vec(), b"after");
+    assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
 }
 
 #[test]
 fn one_that_was_given_up_stays_sent_and_keeps_its_place_among_those_under_way() {
     let (_scratch, a, b) = pair(Config::ranks(2));
-    let give_up = || a.send_sync_timeout(1, b"?", Duration::ZERO);
+    let give_up = || a.to(1).within(Duration::ZERO).sync().send(b"?");
     for _ in 0..CREDITS {
         assert_eq!(give_up(), Err(SendError::Timeout));
     }
     assert_eq!(give_up(), Err(SendError::Timeout), "not sent");
-    let call = a.try_call(1, &[0; 100]).map(drop);
+    let call = a.to(1).within(Deadline::Now).start_call(&[0; 100]).map(drop);
     assert_eq!(call.unwrap_err(), mailbox::CallError::Request(SendError::Full));
     for _ in 0..CREDITS {
-        drop(b.try_recv().expect("mail"));
+        drop(b.try_recv().unwrap().expect("mail"));
     }
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "the last one was not sent");
+    assert!(b.try_recv().is_ok_and(|mail| mail.is_none()), "the last one was not sent");
     thread::scope(|scope| {
         scope.spawn(move || {
             drop(b.recv().expect("mail"));
             b
         });
-        a.send_sync(1, b"again").expect("it is received");
+        a.to(1).sync().send(b"again").expect("it is received");
     });
 }
 
 #[test]
 fn the_end_of_its_receiver_is_told_and_its_successor_has_it() {
-    for (end, told) in [(drop as fn(_), SendError::PeerLeft(1)), (kill_endpoint, SendError::PeerDead(1))] {
+    for (end, told) in [
+        (drop as fn(_), SendError::Gone { rank: 1, died: false }),
+        (kill_endpoint, SendError::Gone { rank: 1, died: true }),
+    ] {
         let (scratch, a, b) = pair(Config::ranks(2));
         thread::scope(|scope| {
             scope.spawn(move || {
@@ -120,10 +123,10 @@ fn the_end_of_its_receiver_is_told_and_its_successor_has_it() {
                 std::mem::forget(b.recv().expect("mail"));
                 end(b);
             });
-            assert_eq!(a.send_sync(1, b"late"), Err(told));
+            assert_eq!(a.to(1).sync().send(b"late"), Err(told));
         });
-        if told == SendError::PeerLeft(1) {
-            assert_eq!(a.send_sync(1, b"nobody"), Err(told), "nothing is sent");
+        if told == (SendError::Gone { rank: 1, died: false }) {
+            assert_eq!(a.to(1).sync().send(b"nobody"), Err(told), "nothing is sent");
         }
         let b = scratch.open().join(1).expect("a free rank");
         let mail = b.recv().expect("mail");
@@ -135,7 +138,7 @@ fn the_end_of_its_receiver_is_told_and_its_successor_has_it() {
                 assert_eq!(b.recv().expect("mail").to_vec(), b"next");
                 b
             });
-            a.send_sync(1, b"next").expect("it is received");
+            a.to(1).sync().send(b"next").expect("it is received");
         });
     }
 }
@@ -153,7 +156,7 @@ fn a_panic_acknowledges_nothing() {
             assert_eq!(b.recv().expect("the same").redelivered(), 1);
             b
         });
-        a.send_sync(1, b"twice").expect("it is received");
+        a.to(1).sync().send(b"twice").expect("it is received");
     });
 }
 
@@ -164,11 +167,11 @@ fn a_batch_holds_no_acknowledgement_back() {
         let receiver = scope.spawn(move || {
             let batch = b.batch();
             drop(b.recv().expect("mail"));
-            drop(b.recv_timeout(GUARD).expect("the next, while the batch is open"));
+            drop(b.from_any().within(GUARD).recv().expect("the next, while the batch is open"));
             drop(batch);
             b
         });
-        a.send_sync(1, b"in a batch").expect("it is received");
+        a.to(1).sync().send(b"in a batch").expect("it is received");
         a.send(1, b"next").expect("room");
         drop(receiver.join().expect("a receiver"));
     });
@@ -177,11 +180,11 @@ fn a_batch_holds_no_acknowledgement_back() {
 #[test]
 fn who_could_only_wait_for_itself_is_told() {
     let (_scratch, a, _b) = pair(Config::ranks(2));
-    assert_eq!(a.send_sync(0, b"me"), Err(SendError::Full));
-    let (sender, receiver) = a.split();
+    assert_eq!(a.to(0).sync().send(b"me"), Err(SendError::Full));
+    let (sender, receiver) = a.into_split();
     thread::scope(|scope| {
         scope.spawn(move || assert_eq!(receiver.recv().expect("mail").to_vec(), b"me"));
-        sender.send_sync(0, b"me").expect("it is received");
+        sender.to(0).sync().send(b"me").expect("it is received");
     });
 }
 
@@ -190,13 +193,13 @@ fn a_half_that_is_left_alone_in_a_wait_for_the_other_is_told() {
     for how in [Wait::Spin, Wait::Adaptive, Wait::Block] {
         let (_scratch, a, _b) = pair(Config::ranks(2));
         a.set_wait(how);
-        let (sender, receiver) = a.split();
+        let (sender, receiver) = a.into_split();
         thread::scope(|scope| {
             scope.spawn(move || {
                 thread::sleep(SHORT);
                 drop(receiver);
             });
-            assert_eq!(sender.send_sync_timeout(0, b"me", GUARD), Err(SendError::Full));
+            assert_eq!(sender.to(0).within(GUARD).sync().send(b"me"), Err(SendError::Full));
         });
     }
 }
@@ -206,15 +209,17 @@ fn a_rank_that_nobody_has_joined_is_waited_for() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(2));
     let a = region.join(0).expect("a free rank");
-    assert_eq!(a.send_sync_timeout(1, b"early", SHORT), Err(SendError::Timeout));
+    assert_eq!(a.to(1).within(SHORT).sync().send(b"early"), Err(SendError::Timeout));
     thread::scope(|scope| {
         let scratch = &scratch;
         scope.spawn(move || {
             let b = scratch.open().join(1).expect("a free rank");
             (0..2).for_each(|_| drop(b.recv().expect("mail")));
-            wait_until("the sender has left", || matches!(b.try_recv(), Err(RecvError::PeerLeft(0))));
+            wait_until("the sender has left", || {
+                matches!(b.try_recv(), Err(RecvError::Gone { rank: 0, died: false }))
+            });
         });
-        a.send_sync(1, b"first").expect("it is received");
+        a.to(1).sync().send(b"first").expect("it is received");
         drop(a);
     });
 }
@@ -241,7 +246,7 @@ fn a_lie_is_told_or_nobodys() {
                 wait_until("it is sent", || stamp.load(std::sync::atomic::Ordering::Acquire) == 1);
                 lie(&Producer::recover(wire.mailbox.returns.clone(), 1).expect("a lane"), &wire);
             });
-            assert_eq!(a.send_sync_timeout(1, b"?", GUARD), Err(SendError::Corrupt));
+            assert_eq!(a.to(1).within(GUARD).sync().send(b"?"), Err(SendError::Broken(Broken::Corrupt(1))));
         });
     }
 }

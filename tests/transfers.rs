@@ -4,7 +4,7 @@
 mod common;
 
 use common::{GUARD, Scratch, pattern};
-use mailbox::{Config, Endpoint, RecvError, SendError, Source};
+use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, SendError};
 use std::io::Read;
 use std::mem::forget;
 use std::thread;
@@ -56,14 +56,15 @@ fn thirty_two_of_ten_mebibytes_are_received_in_reverse() {
     let sender = thread::spawn(move || {
         let bytes = pattern(SIZE + COUNT, 0);
         let mut all: Vec<_> =
-            (0..COUNT).map(|at| a.announce(1, &bytes[at..at + SIZE]).expect("a receiver")).collect();
+            (0..COUNT).map(|at| a.to(1).announce(&bytes[at..at + SIZE]).expect("a receiver")).collect();
         for small in 0..COUNT as u64 {
             a.send(1, &small.to_ne_bytes()).expect("a receiver");
         }
         all.iter_mut().try_for_each(|sending| sending.wait())
     });
     b.set_by_hand(true);
-    let mut mails: Vec<_> = (0..COUNT).map(|_| b.recv_timeout(GUARD).expect("an announcement")).collect();
+    let mut mails: Vec<_> =
+        (0..COUNT).map(|_| b.from_any().within(GUARD).recv().expect("an announcement")).collect();
     assert!(mails.iter().all(|mail| mail.announced() == Some(SIZE as u64) && mail.is_empty()));
     let bytes = pattern(SIZE + COUNT, 0);
     let mut buffer = vec![0; SIZE];
@@ -72,11 +73,11 @@ fn thirty_two_of_ten_mebibytes_are_received_in_reverse() {
         arrival.read_exact(&mut buffer).expect("all of it");
         assert!(buffer == bytes[at..at + SIZE], "message {at}");
         // Small ones go on in between.
-        let small = b.recv_timeout(GUARD).expect("a small one");
-        assert_eq!(small.read(), Ok((COUNT - 1 - at) as u64));
+        let small = b.from_any().within(GUARD).recv().expect("a small one");
+        assert_eq!(small.value(), Ok((COUNT - 1 - at) as u64));
     }
     assert_eq!(sender.join().expect("no panic"), Ok(()));
-    assert_eq!(b.try_recv().err(), Some(RecvError::PeerLeft(0)));
+    assert_eq!(b.try_recv().err(), Some(RecvError::Gone { rank: 0, died: false }));
 }
 
 #[test]
@@ -84,8 +85,8 @@ fn what_is_dropped_is_refused_and_what_is_given_up_never_comes() {
     let (_scratch, a, b) = pair(64);
     b.set_by_hand(true);
     let mut sendings: Vec<_> =
-        (0..4).map(|seed| a.announce(1, pattern(LONG, seed)).expect("a receiver")).collect();
-    let mails: Vec<_> = (0..4).map(|_| b.try_recv().expect("an announcement")).collect();
+        (0..4).map(|seed| a.to(1).announce(pattern(LONG, seed)).expect("a receiver")).collect();
+    let mails: Vec<_> = (0..4).map(|_| b.try_recv().unwrap().expect("an announcement")).collect();
     let mut mails = mails.into_iter();
     // One is dropped, one given up after its announcement was received.
     drop(mails.next());
@@ -93,23 +94,23 @@ fn what_is_dropped_is_refused_and_what_is_given_up_never_comes() {
     assert_eq!(sendings[0].wait(), Err(SendError::Refused(1)), "said again");
     drop(sendings.remove(1));
     let mut arrival = mails.next().expect("the second").fetch();
-    assert_eq!(arrival.fetch_timeout(&mut [0; 8], GUARD), Err(RecvError::Cut(0)));
+    assert_eq!(arrival.fetch_within(&mut [0; 8], GUARD), Err(RecvError::Cut(0)));
     drop(arrival);
     // One is refused in the middle of it, and one given up there.
     let mut buffer = vec![0; 1000];
     let mut begin = |mail: mailbox::Mail<'_>, sending: &mut mailbox::Sending<'_>| {
         let mut arrival = mail.fetch();
-        assert_eq!(arrival.try_fetch(&mut buffer), Err(RecvError::Empty));
+        assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
         assert_eq!(sending.is_received(), Ok(false));
-        assert_eq!(arrival.try_fetch(&mut buffer), Ok(1000));
+        assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Ok(1000));
         (arrival.left(), arrival.refuse()).0
     };
     assert_eq!(begin(mails.next().expect("the third"), &mut sendings[1]), LONG as u64 - 1000);
     assert_eq!(sendings[1].is_received(), Err(SendError::Refused(1)));
     let mut arrival = mails.next().expect("the fourth").fetch();
-    assert_eq!(arrival.try_fetch(&mut [0; 8]), Err(RecvError::Empty));
+    assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(RecvError::Timeout));
     assert_eq!(sendings[2].is_received(), Ok(false));
-    assert_eq!(arrival.try_fetch(&mut [0; 8]), Ok(8));
+    assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Ok(8));
     drop(sendings);
     let mut rest = Vec::new();
     assert!(arrival.read_to_end(&mut rest).is_err());
@@ -117,11 +118,14 @@ fn what_is_dropped_is_refused_and_what_is_given_up_never_comes() {
     // Whole ones follow, and another announced one.
     a.send(1, b"next").expect("room");
     assert_eq!(b.recv().expect("mail").to_vec(), b"next");
-    let mut sending = a.announce(1, b"short").expect("a receiver");
+    let mut sending = a.to(1).announce(b"short").expect("a receiver");
     let mut arrival = b.recv().expect("an announcement").fetch();
-    assert_eq!(arrival.try_fetch(&mut buffer), Err(RecvError::Empty));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
     assert_eq!(sending.is_received(), Ok(false));
-    assert_eq!((arrival.try_fetch(&mut buffer), &buffer[..5]), (Ok(5), b"short".as_slice()));
+    assert_eq!(
+        (arrival.fetch_within(&mut buffer, Deadline::Now), &buffer[..5]),
+        (Ok(5), b"short".as_slice())
+    );
     drop(arrival);
     assert_eq!(sending.wait(), Ok(()));
 }
@@ -131,20 +135,20 @@ fn one_at_a_time_is_fetched() {
     let (_scratch, a, b) = pair(64);
     b.set_by_hand(true);
     let _sendings: Vec<_> =
-        (0..2).map(|seed| a.announce(1, pattern(LONG, seed)).expect("a receiver")).collect();
+        (0..2).map(|seed| a.to(1).announce(pattern(LONG, seed)).expect("a receiver")).collect();
     let (first, second) = (b.recv().expect("one"), b.recv().expect("another"));
     let (mut first, mut second) = (first.fetch(), second.fetch());
     let mut buffer = [0; 8];
-    assert_eq!(first.try_fetch(&mut buffer), Err(RecvError::Empty));
-    assert_eq!(second.try_fetch(&mut buffer), Err(RecvError::Held(0)));
+    assert_eq!(first.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
+    assert_eq!(second.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Held(0)));
     drop(first);
-    assert_eq!(second.try_fetch(&mut buffer), Err(RecvError::Empty));
+    assert_eq!(second.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
     // One that is not fetched by hand would have to wait, too.
     b.set_by_hand(false);
-    let _third = a.announce(1, pattern(LONG, 3)).expect("a receiver");
-    assert_eq!(b.recv_from_timeout(0, GUARD).err(), Some(RecvError::Held(0)));
+    let _third = a.to(1).announce(pattern(LONG, 3)).expect("a receiver");
+    assert_eq!(b.from(0).within(GUARD).recv().err(), Some(RecvError::Held(0)));
     drop(second);
-    assert_eq!(b.recv_from_timeout(0, Duration::ZERO).err(), Some(RecvError::Timeout));
+    assert_eq!(b.from(0).within(Duration::ZERO).recv().err(), Some(RecvError::Timeout));
 }
 
 #[test]
@@ -161,14 +165,14 @@ fn a_buffer_is_filled_without_memory_in_between_or_the_mail_stays() {
         let mut buffer = vec![0; LONG + 8];
         let too_small = Err(RecvError::TooSmall { rank: 0, len: LONG as u64 });
         for _ in 0..2 {
-            assert_eq!(b.recv_into_timeout(0, &mut buffer[..LONG - 1], GUARD), too_small);
+            assert_eq!(b.from(0).within(GUARD).recv_into(&mut buffer[..LONG - 1]), too_small);
         }
-        assert_eq!(b.recv_into_timeout(0, &mut buffer, GUARD), Ok((0, LONG)));
+        assert_eq!(b.from(0).within(GUARD).recv_into(&mut buffer), Ok((0, LONG)));
         assert!(buffer[..LONG] == *message);
-        assert_eq!(b.recv_into(0, &mut buffer[..4]), Err(RecvError::TooSmall { rank: 0, len: 5 }));
-        assert_eq!((b.recv_into(0, &mut buffer), &buffer[..5]), (Ok((0, 5)), b"small".as_slice()));
-        assert_eq!(b.recv_into(0, &mut []), Ok((0, 0)));
-        assert_eq!(b.recv_into_timeout(2, &mut buffer, Duration::ZERO), Err(RecvError::Timeout));
+        assert_eq!(b.from(0).recv_into(&mut buffer[..4]), Err(RecvError::TooSmall { rank: 0, len: 5 }));
+        assert_eq!((b.from(0).recv_into(&mut buffer), &buffer[..5]), (Ok((0, 5)), b"small".as_slice()));
+        assert_eq!(b.from(0).recv_into(&mut []), Ok((0, 0)));
+        assert_eq!(b.from(2).within(Duration::ZERO).recv_into(&mut buffer), Err(RecvError::Timeout));
     });
 }
 
@@ -177,11 +181,11 @@ fn an_announced_message_of_no_bytes_is_received() {
     let (_scratch, a, b) = pair(8);
     for by_hand in [false, true] {
         b.set_by_hand(by_hand);
-        let mut sending = a.announce(1, []).expect("a receiver");
+        let mut sending = a.to(1).announce([]).expect("a receiver");
         let mail = loop {
             match b.try_recv() {
-                Ok(mail) => break mail,
-                Err(error) => assert_eq!(error, RecvError::Empty),
+                Ok(Some(mail)) => break mail,
+                told => assert!(told.is_ok(), "{told:?}"),
             }
         };
         assert_eq!(mail.announced(), by_hand.then_some(0));
@@ -201,8 +205,8 @@ fn announced_messages_go_on_while_their_sender_waits_for_mail() {
             assert!(mail.into_vec() == pattern(LONG, 2));
             b.send(0, b"thanks").expect("room");
         });
-        let _sending = a.announce(1, pattern(LONG, 2)).expect("a receiver");
-        assert_eq!(a.recv_timeout(GUARD).expect("mail").to_vec(), b"thanks");
+        let _sending = a.to(1).announce(pattern(LONG, 2)).expect("a receiver");
+        assert_eq!(a.from_any().within(GUARD).recv().expect("mail").to_vec(), b"thanks");
     });
 }
 
@@ -210,7 +214,7 @@ fn announced_messages_go_on_while_their_sender_waits_for_mail() {
 fn a_handler_that_panics_sees_the_announcement_again_or_refuses_what_it_began_with() {
     let (_scratch, a, b) = pair(8);
     b.set_by_hand(true);
-    let mut sending = a.announce(1, pattern(LONG, 2)).expect("a receiver");
+    let mut sending = a.to(1).announce(pattern(LONG, 2)).expect("a receiver");
     let panicked = thread::scope(|scope| {
         let b = &b;
         std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
@@ -221,93 +225,93 @@ fn a_handler_that_panics_sees_the_announcement_again_or_refuses_what_it_began_wi
     });
     assert!(panicked.is_err());
     assert_eq!(sending.is_received(), Ok(false));
-    let mail = b.try_recv().expect("again");
+    let mail = b.try_recv().unwrap().expect("again");
     assert!(mail.redelivered() == 1 && mail.announced() == Some(LONG as u64));
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut arrival = mail.fetch();
-        assert_eq!(arrival.try_fetch(&mut [0; 8]), Err(RecvError::Empty));
+        assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(RecvError::Timeout));
         std::panic::resume_unwind(Box::new(()));
     }));
     assert!(panicked.is_err());
     assert_eq!(sending.is_received(), Err(SendError::Refused(1)));
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
+    assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
 }
 
 #[test]
 fn sixty_four_are_announced_and_one_more_waits() {
     let (_scratch, a, b) = pair(128);
-    let mut sendings: Vec<_> = (0..64).map(|seed| a.announce(1, [seed; 3]).expect("a receiver")).collect();
-    assert_eq!(a.try_announce(1, [7]).err(), Some(SendError::Full));
-    assert_eq!(a.send_timeout(1, &pattern(LONG, 1), Duration::ZERO), Err(SendError::Timeout));
+    let mut sendings: Vec<_> = (0..64).map(|seed| a.to(1).announce([seed; 3]).expect("a receiver")).collect();
+    assert_eq!(a.to(1).within(Deadline::Now).announce([7]).err(), Some(SendError::Full));
+    assert_eq!(a.to(1).within(Duration::ZERO).send(&pattern(LONG, 1)), Err(SendError::Timeout));
     b.set_by_hand(true);
     drop(b.recv().expect("an announcement"));
     assert_eq!(sendings[0].is_received(), Err(SendError::Refused(1)));
-    let _more = a.try_announce(1, [7]).expect("room for one");
-    assert_eq!(a.try_announce(1, [7]).err(), Some(SendError::Full));
+    let _more = a.to(1).within(Deadline::Now).announce([7]).expect("room for one");
+    assert_eq!(a.to(1).within(Deadline::Now).announce([7]).err(), Some(SendError::Full));
 }
 
 #[test]
 fn what_was_announced_to_one_life_is_no_later_ones() {
     let (scratch, a, b) = pair(64);
-    let mut sending = a.announce(1, pattern(100, 1)).expect("a receiver");
+    let mut sending = a.to(1).announce(pattern(100, 1)).expect("a receiver");
     drop(b);
     let b = scratch.open().join(1).expect("free");
     // It asks before the sender knows.
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
-    assert_eq!(sending.is_received(), Err(SendError::PeerDead(1)));
+    assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
+    assert_eq!(sending.is_received(), Err(SendError::Gone { rank: 1, died: true }));
     for _ in 0..2 {
-        assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
-        assert!(a.try_recv().is_err());
+        assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
+        assert!(a.try_recv().is_ok_and(|mail| mail.is_none()));
     }
     a.send(1, b"next").expect("room");
-    assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"next");
+    assert_eq!(b.from_any().within(GUARD).recv().expect("mail").to_vec(), b"next");
 }
 
 #[test]
 fn a_successor_does_not_wait_for_what_its_predecessor_had() {
     let (scratch, a, b) = pair(64);
     a.send(1, b"held").expect("room");
-    let _first = a.announce(1, pattern(100, 1)).expect("a receiver");
-    let mut second = a.announce(1, pattern(100, 2)).expect("a receiver");
+    let _first = a.to(1).announce(pattern(100, 1)).expect("a receiver");
+    let mut second = a.to(1).announce(pattern(100, 2)).expect("a receiver");
     b.set_by_hand(true);
     forget(b.recv().expect("mail"));
     let mut arrival = b.recv().expect("an announcement").fetch();
     let mut buffer = [0; 200];
-    assert_eq!(arrival.try_fetch(&mut buffer), Err(RecvError::Empty));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
     assert_eq!(second.is_received(), Ok(false));
-    assert_eq!(arrival.try_fetch(&mut buffer), Ok(100));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Ok(100));
     drop(arrival);
     let mut arrival = b.recv().expect("an announcement").fetch();
-    assert_eq!(arrival.try_fetch(&mut buffer), Err(RecvError::Empty));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
     forget(arrival);
     drop(b);
     let b = scratch.open().join(1).expect("free");
-    assert_eq!(b.try_recv().expect("again").to_vec(), b"held");
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty), "it asks for the first, perhaps");
-    assert_eq!(second.is_received(), Err(SendError::PeerDead(1)));
+    assert_eq!(b.try_recv().unwrap().expect("again").to_vec(), b"held");
+    assert!(b.try_recv().is_ok_and(|mail| mail.is_none()), "it asks for the first, perhaps");
+    assert_eq!(second.is_received(), Err(SendError::Gone { rank: 1, died: true }));
     a.send(1, b"after").expect("room");
-    assert_eq!(b.recv_timeout(GUARD).expect("mail").to_vec(), b"after");
+    assert_eq!(b.from_any().within(GUARD).recv().expect("mail").to_vec(), b"after");
 }
 
 #[test]
 fn an_announcement_that_is_left_beside_another_that_is_taken_in_is_no_hindrance() {
     let (_scratch, a, b) = pair(64);
     b.set_by_hand(true);
-    let mut first = a.announce(1, pattern(100, 1)).expect("a receiver");
-    let mut second = a.announce(1, pattern(100, 2)).expect("a receiver");
+    let mut first = a.to(1).announce(pattern(100, 1)).expect("a receiver");
+    let mut second = a.to(1).announce(pattern(100, 2)).expect("a receiver");
     let mail = b.recv().expect("an announcement");
     b.set_by_hand(false);
-    assert_eq!(b.try_recv().err(), Some(RecvError::Empty));
-    mail.leave();
-    let mail = b.try_recv().expect("it again");
+    assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
+    mail.requeue();
+    let mail = b.try_recv().unwrap().expect("it again");
     assert_eq!((mail.announced(), mail.redelivered()), (Some(100), 1));
     assert_eq!(second.is_received(), Ok(false));
-    assert_eq!(b.try_recv().expect("the second").to_vec(), pattern(100, 2));
+    assert_eq!(b.try_recv().unwrap().expect("the second").to_vec(), pattern(100, 2));
     assert_eq!(second.is_received(), Ok(true));
     let mut arrival = mail.fetch();
-    assert_eq!(arrival.try_fetch(&mut [0; 8]), Err(RecvError::Empty));
+    assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(RecvError::Timeout));
     assert_eq!(first.is_received(), Ok(false));
-    assert_eq!(arrival.try_fetch(&mut [0; 200]), Ok(100));
+    assert_eq!(arrival.fetch_within(&mut [0; 200], Deadline::Now), Ok(100));
     drop(arrival);
     assert_eq!(first.is_received(), Ok(true));
 }
@@ -316,17 +320,17 @@ fn an_announcement_that_is_left_beside_another_that_is_taken_in_is_no_hindrance(
 fn a_message_that_cannot_be_received_to_a_buffer_now_stays() {
     let (_scratch, a, b) = pair(64);
     b.set_by_hand(true);
-    let mut first = a.announce(1, pattern(100, 1)).expect("a receiver");
-    let mut second = a.announce(1, pattern(100, 2)).expect("a receiver");
+    let mut first = a.to(1).announce(pattern(100, 1)).expect("a receiver");
+    let mut second = a.to(1).announce(pattern(100, 2)).expect("a receiver");
     let mut arrival = b.recv().expect("an announcement").fetch();
     let mut buffer = [0; 200];
-    assert_eq!(arrival.try_fetch(&mut buffer), Err(RecvError::Empty));
-    assert_eq!(b.recv_into(0, &mut buffer), Err(RecvError::Held(0)));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
+    assert_eq!(b.from(0).recv_into(&mut buffer), Err(RecvError::Held(0)));
     drop(arrival);
     assert_eq!(first.is_received(), Err(SendError::Refused(1)));
     thread::scope(|scope| {
-        let received = scope.spawn(move || b.recv_into_timeout(0, &mut buffer, GUARD));
-        assert_eq!(second.wait_timeout(GUARD), Ok(()));
+        let received = scope.spawn(move || b.from(0).within(GUARD).recv_into(&mut buffer));
+        assert_eq!(second.wait_within(GUARD), Ok(()));
         assert_eq!(received.join().expect("a thread"), Ok((0, 100)));
     });
 }
@@ -336,11 +340,14 @@ fn a_buffer_takes_what_the_budget_has_no_room_for() {
     let (_scratch, a, b) = pair(64);
     b.set_budget(0);
     thread::scope(|scope| {
-        scope.spawn(move || a.send_timeout(1, &pattern(LONG, 1), GUARD).expect("a receiver"));
-        assert!(matches!(b.recv_timeout(GUARD).err(), Some(RecvError::NoMemory { .. })));
-        assert_eq!(b.recv_timeout(Duration::from_millis(50)).err(), Some(RecvError::Timeout));
+        scope.spawn(move || a.to(1).within(GUARD).send(&pattern(LONG, 1)).expect("a receiver"));
+        assert!(matches!(
+            b.from_any().within(GUARD).recv().err(),
+            Some(RecvError::Broken(Broken::NoMemory { .. }))
+        ));
+        assert_eq!(b.from_any().within(Duration::from_millis(50)).recv().err(), Some(RecvError::Timeout));
         let mut buffer = vec![0; LONG];
-        assert_eq!(b.recv_into_timeout(Source::Anyone, &mut buffer, GUARD), Ok((0, LONG)));
+        assert_eq!(b.from_any().within(GUARD).recv_into(&mut buffer), Ok((0, LONG)));
         assert!(buffer == pattern(LONG, 1));
     });
 }

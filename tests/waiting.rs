@@ -64,19 +64,19 @@ fn ping(me: &Endpoint, rounds: u64) {
         me.send(ECHOER, &round.to_ne_bytes()).expect("to be sent");
         let echo = loop {
             match me.recv() {
-                Err(RecvError::PeerDead(ECHOER)) => {} // One that was killed before this round.
+                Err(RecvError::Gone { rank: ECHOER, died: true }) => {} // One that was killed before this round.
                 echo => break echo.expect("an echo"),
             }
         };
-        assert_eq!(echo.read(), Ok(round));
+        assert_eq!(echo.value(), Ok(round));
     }
 }
 
 fn echo(me: &Endpoint) {
     loop {
-        match me.recv_from(PINGER) {
+        match me.from(PINGER).recv() {
             Ok(mail) => me.send(PINGER, &mail.to_vec()).expect("to be sent"),
-            Err(RecvError::PeerLeft(_)) => return,
+            Err(RecvError::Gone { died: false, .. }) => return,
             Err(error) => panic!("{error}"),
         }
     }
@@ -89,10 +89,10 @@ fn drain(me: &Endpoint, mut senders: usize) {
         match me.recv() {
             Ok(mail) => {
                 let next = &mut next[mail.from() as usize];
-                assert_eq!((mail.read(), mail.seq()), (Ok(*next), *next));
+                assert_eq!((mail.value(), mail.seq()), (Ok(*next), *next));
                 *next += 1;
             }
-            Err(RecvError::PeerLeft(_)) => senders -= 1,
+            Err(RecvError::Gone { died: false, .. }) => senders -= 1,
             Err(error) => panic!("{error}"),
         }
     }
@@ -194,12 +194,12 @@ fn timeouts_end_waits_and_not_too_early() {
             call();
             assert!(start.elapsed() >= SHORT, "{how:?}");
         };
-        outlasts(&|| assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout)));
-        outlasts(&|| assert_eq!(me.recv_from_timeout(1, SHORT).err(), Some(RecvError::Timeout)));
-        outlasts(&|| assert_eq!(me.send_timeout(1, b"x", SHORT).err(), Some(SendError::Timeout)));
-        outlasts(&|| assert_eq!(me.reserve_timeout(1, 1, SHORT).err(), Some(SendError::Timeout)));
-        assert_eq!(me.recv_timeout(Duration::ZERO).err(), Some(RecvError::Timeout));
-        assert_eq!(me.send_timeout(1, b"x", Duration::ZERO).err(), Some(SendError::Timeout));
+        outlasts(&|| assert_eq!(me.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout)));
+        outlasts(&|| assert_eq!(me.from(1).within(SHORT).recv().err(), Some(RecvError::Timeout)));
+        outlasts(&|| assert_eq!(me.to(1).within(SHORT).send(b"x").err(), Some(SendError::Timeout)));
+        outlasts(&|| assert_eq!(me.to(1).within(SHORT).sync().send(b"x").err(), Some(SendError::Timeout)));
+        assert_eq!(me.from_any().within(Duration::ZERO).recv().err(), Some(RecvError::Timeout));
+        assert_eq!(me.to(1).within(Duration::ZERO).send(b"x").err(), Some(SendError::Timeout));
     }
 }
 
@@ -207,9 +207,9 @@ fn timeouts_end_waits_and_not_too_early() {
 fn a_timeout_beyond_all_time_is_none() {
     let (_region, me) = full(4);
     me.send(0, b"a").expect("room");
-    assert_eq!(me.recv_timeout(Duration::MAX).expect("mail").to_vec(), b"a");
+    assert_eq!(me.from_any().within(Duration::MAX).recv().expect("mail").to_vec(), b"a");
     me.interrupter().interrupt();
-    assert_eq!(me.recv_timeout(Duration::MAX).err(), Some(RecvError::Interrupted));
+    assert_eq!(me.from_any().within(Duration::MAX).recv().err(), Some(RecvError::Interrupted));
 }
 
 #[test]
@@ -241,9 +241,9 @@ fn an_interrupter_ends_a_wait_in_another_thread() {
         let interrupter = me.interrupter();
         thread::scope(|scope| {
             let waiter = scope.spawn(move || {
-                let received = me.recv_timeout(GUARD).err();
-                let sent = me.send_timeout(1, b"x", GUARD).err();
-                (received, sent, me.recv_timeout(SHORT).err())
+                let received = me.from_any().within(GUARD).recv().err();
+                let sent = me.to(1).within(GUARD).send(b"x").err();
+                (received, sent, me.from_any().within(SHORT).recv().err())
             });
             // Asleep or not: whatever it does, an interrupt is not lost.
             if how == Wait::Block {
@@ -287,7 +287,7 @@ fn wakes(how: Wait) {
     thread::scope(|scope| {
         let woken = &woken;
         scope.spawn(move || {
-            while me.recv_timeout(GUARD).err() == Some(RecvError::Interrupted)
+            while me.from_any().within(GUARD).recv().err() == Some(RecvError::Interrupted)
                 && woken.fetch_add(1, Ordering::Relaxed) + 1 < TIMES
             {}
         });
@@ -308,15 +308,15 @@ fn an_interrupt_before_a_wait_ends_it_once() {
         me.interrupter().interrupt();
         me.interrupter().interrupt();
         // Calls that do not wait do not use it up.
-        assert_eq!(me.try_recv().err(), Some(RecvError::Empty));
+        assert!(me.try_recv().is_ok_and(|mail| mail.is_none()));
         assert_eq!(me.try_send(1, b"x").err(), Some(SendError::Full));
         me.send(0, b"a").expect("room");
         assert_eq!(me.recv().expect("mail").to_vec(), b"a");
-        assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Interrupted));
-        assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+        assert_eq!(me.from_any().within(SHORT).recv().err(), Some(RecvError::Interrupted));
+        assert_eq!(me.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
         me.interrupter().interrupt();
-        assert_eq!(me.reserve_timeout(1, 1, SHORT).err(), Some(SendError::Interrupted));
-        assert_eq!(me.send_timeout(1, b"x", SHORT).err(), Some(SendError::Timeout));
+        assert_eq!(me.to(1).within(SHORT).sync().send(b"x").err(), Some(SendError::Interrupted));
+        assert_eq!(me.to(1).within(SHORT).send(b"x").err(), Some(SendError::Timeout));
     }
 }
 
@@ -409,7 +409,7 @@ fn who_sleeps_often_asks_its_ringers_to_fence_and_later_no_more() {
             mode(&region, PINGER) & FENCE == 0
         });
     };
-    ask(&|| drop(me.recv_timeout(SHORT)));
+    ask(&|| drop(me.from_any().within(SHORT).recv()));
     // The same for one that does not sleep any more.
     wait_until("it asks for fences", || {
         ping(&me, 200);
@@ -432,7 +432,7 @@ fn whoever_rings_for_nothing_makes_a_sleeper_send_no_more_barriers() {
     let [me, awaited, other] = [0, 1, 2].map(|rank| opened.join(rank).expect("a free rank"));
     me.set_wait(Wait::Block);
     thread::scope(|scope| {
-        let sleeper = scope.spawn(move || me.recv_from_timeout(1, GUARD).map(drop));
+        let sleeper = scope.spawn(move || me.from(1).within(GUARD).recv().map(drop));
         let end = Instant::now() + GUARD;
         while mode(&region, 0) & FENCE == 0 {
             assert!(Instant::now() < end, "it asks for no fences");
@@ -543,7 +543,7 @@ fn events_that_make_no_sense_hang_nobody() {
         }
         region.patch(common::record(1) + BELL as u64, &MAIL.to_ne_bytes());
         me.send(1, b"x").expect("room");
-        assert_eq!(me.recv_timeout(SHORT).err(), Some(RecvError::Timeout), "{garbage}");
+        assert_eq!(me.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout), "{garbage}");
     }
 }
 
@@ -590,7 +590,7 @@ fn whoever_has_chosen_events_sleeps_on_one() {
     let untouched = event();
     thread::scope(|scope| {
         let interrupter = me.interrupter();
-        let sleeper = scope.spawn(move || me.recv_timeout(GUARD).err());
+        let sleeper = scope.spawn(move || me.from_any().within(GUARD).recv().err());
         region.wait_until_receiver_sleeps(0);
         region.patch(common::record(0) + EVENTS as u64, &[1; 2]);
         wait_until("it has used the event up", || event() == untouched);
@@ -604,14 +604,14 @@ fn whoever_has_chosen_events_sleeps_on_one() {
 #[test]
 fn a_half_that_sleeps_no_more_leaves_the_other_asleep() {
     let (region, me) = full(4);
-    let (sender, receiver) = me.split();
+    let (sender, receiver) = me.into_split();
     sender.set_wait(Wait::Block);
     receiver.set_wait(Wait::Block);
     thread::scope(|scope| {
         let interrupter = sender.interrupter();
-        let sleeper = scope.spawn(move || sender.send_timeout(1, b"x", GUARD).err());
+        let sleeper = scope.spawn(move || sender.to(1).within(GUARD).send(b"x").err());
         region.wait_until_sender_sleeps(0);
-        assert_eq!(receiver.recv_timeout(SHORT).err(), Some(RecvError::Timeout));
+        assert_eq!(receiver.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
         assert!(region.sender_sleeps(0) && !region.receiver_sleeps(0));
         interrupter.interrupt();
         assert_eq!(sleeper.join().expect("a thread"), Some(SendError::Interrupted));
@@ -633,7 +633,7 @@ fn mail_does_not_wake_a_half_that_sleeps_for_room() {
     let opened = region.create(Config::ranks(3).cells(4).arena(128));
     let [me, other] = [0, 2].map(|rank| opened.join(rank).expect("a free rank"));
     while me.try_send(1, b"fill").is_ok() {}
-    let (sender, receiver) = me.split();
+    let (sender, receiver) = me.into_split();
     sender.set_wait(Wait::Block);
     receiver.set_wait(Wait::Block);
     thread::scope(|scope| {
@@ -643,12 +643,12 @@ fn mail_does_not_wake_a_half_that_sleeps_for_room() {
             #[expect(unsafe_code, reason = "system call")]
             // SAFETY: no pointers.
             tell.send(unsafe { libc::gettid() }).expect("a listener");
-            sender.send_timeout(1, b"x", GUARD).err()
+            sender.to(1).within(GUARD).send(b"x").err()
         });
         let thread = told.recv().expect("a number");
         region.wait_until_sender_sleeps(0);
         let reader = scope.spawn(move || {
-            (0..MAILS).for_each(|_| drop(receiver.recv_from_timeout(2, GUARD).expect("mail")))
+            (0..MAILS).for_each(|_| drop(receiver.from(2).within(GUARD).recv().expect("mail")))
         });
         let before = sleeps_of(thread);
         for _ in 0..MAILS {

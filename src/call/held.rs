@@ -1,6 +1,6 @@
 //! A server that waits for its caller.
 
-use crate::endpoint::{Receiver, Sender};
+use crate::endpoint::{RecvHalf, SendHalf};
 use crate::error::CallError;
 use crate::send::Outgoing;
 use crate::wait::Looks;
@@ -8,8 +8,9 @@ use core::cell::Cell as Private;
 
 /// A wait for a server, which may itself wait for this rank, that receives nothing meanwhile.
 pub struct HeldUp<'a> {
-    sender: &'a Sender,
-    receiver: &'a Receiver,
+    sender: &'a SendHalf,
+    /// The other half, if the same thread has it.
+    receiver: Option<&'a RecvHalf>,
     peer: &'a Outgoing,
     /// Whether a thread waits: one that does not may receive meanwhile.
     waits: Private<bool>,
@@ -17,7 +18,7 @@ pub struct HeldUp<'a> {
 }
 
 impl<'a> HeldUp<'a> {
-    pub fn new(sender: &'a Sender, receiver: &'a Receiver, peer: &'a Outgoing) -> Self {
+    pub fn new(sender: &'a SendHalf, receiver: Option<&'a RecvHalf>, peer: &'a Outgoing) -> Self {
         Self { sender, receiver, peer, waits: false.into(), looks: Looks::default() }
     }
 
@@ -39,7 +40,8 @@ impl<'a> HeldUp<'a> {
         }
         let Self { sender, receiver, peer, .. } = *self;
         peer.answers.relieve(sender.parts().0, peer);
-        let (member, inbox) = receiver.parts();
-        if inbox.keeps_waiting(member, peer.to) { Err(CallError::Held) } else { Ok(()) }
+        // Another thread may receive meanwhile.
+        let keeps_waiting = |half: &RecvHalf| half.parts().1.keeps_waiting(half.parts().0, peer.to);
+        if receiver.is_some_and(keeps_waiting) { Err(CallError::Held(peer.to)) } else { Ok(()) }
     }
 }

@@ -12,9 +12,9 @@ use credit::Credit;
 use held::HeldUp;
 
 use crate::abi::{CallId, Kind, Location};
-use crate::endpoint::{Endpoint, Halves, Receiver, Sender};
-use crate::error::{CallError, SendError};
-use crate::half::Bytes;
+use crate::endpoint::{Endpoint, Halves, RecvHalf, SendHalf, SendTo};
+use crate::error::{Broken, CallError, End, SendError};
+use crate::half::{Bytes, Member};
 use crate::rank::{Source, Status};
 use crate::ring::Corrupt;
 use crate::send::{Answer, Outgoing, end_of_taker, living_taker};
@@ -22,14 +22,14 @@ use crate::wait::pace::{self, CALL_PAUSES};
 use crate::wait::{Deadline, Operation, Step, look_soon};
 use core::cell::Cell as Private;
 use core::fmt;
-use core::time::Duration;
 
-/// A call under way: what [`Endpoint::try_call`] gives. Dropping it gives the call up; its server may answer it all
-/// the same, and nobody is told.
-#[must_use = "who drops it gives the call up"]
+/// A call under way: what [`SendTo::start_call`](crate::SendTo::start_call) returns. Dropping it gives the call up. Its
+/// server may answer it all the same, and nobody is told.
+#[must_use = "dropping it gives the call up"]
 pub struct Call<'a> {
-    sender: &'a Sender,
-    receiver: &'a Receiver,
+    sender: &'a SendHalf,
+    /// The other half, if the same thread has it.
+    receiver: Option<&'a RecvHalf>,
     peer: &'a Outgoing,
     /// Of the server's life that it is for.
     epoch: u64,
@@ -60,27 +60,30 @@ impl Way {
 
 /// # Calling
 ///
-/// A call is a request to another rank that wants an answer. There it arrives as a [`Mail`](crate::Mail), by the same
-/// receives as any: [`Mail::is_call`](crate::Mail::is_call). It comes after the mail that was sent before it.
+/// A call is a request to another rank that wants an answer. The server receives it as a [`Mail`](crate::Mail), like any
+/// message, after the mail that was sent before it: [`Mail::is_call`](crate::Mail::is_call).
 ///
-/// **Once at most.** A call is for one life of the server: the present one or, if the rank was never joined, its
-/// first. If that ends before it answers, the call ends in [`CallError::PeerLeft`] or [`CallError::PeerDead`], and no
-/// successor sees it: whether it was carried out before is not known. Nothing is tried again unless the caller calls
-/// again. An answer that comes after the caller gave up, or died, is dropped; no other call ever gets it.
+/// **At most once.** A call is for one life of the server: the present one or, if the rank was never joined, its first. If
+/// that life ends before it answers, the call ends in [`CallError::Unanswered`], and no successor sees it. Whether it was
+/// carried out before is not known. Nothing is tried again unless the caller calls again. An answer that comes after the
+/// caller gave up or died is dropped. No other call ever gets it.
 ///
-/// **Cost.** A request and an answer of up to 48 bytes travel in one cache line: half the line transfers of two
-/// messages. One such call to each rank can be under way, one that was given up included until its server answers it.
-/// Further requests, and longer ones, up to [`Region::max_whole`](crate::Region::max_whole), go through the mailbox, and
-/// answers to them, and longer ones, through a lane of their own beside it: no unread mail is in their way, and they come
-/// in whatever order the server gives them. 64 calls through the mailbox can be under way to a rank, those included that
-/// were given up and are not answered; the next one waits, or is [`SendError::Full`].
+/// **Cost.** A request and an answer of up to 48 bytes travel in one cache line: half the line transfers of two messages. One
+/// such call to each rank can be under way; one that was given up counts until its server answers it. Other requests, of up
+/// to [`Region::eager_limit`](crate::Region::eager_limit) bytes, go through the mailbox. Answers to them, and long
+/// answers, go through a lane of their own: no unread mail is in their way, and the server may give them in any order. 64
+/// calls through the mailbox can be under way to a rank; those that were given up count until they are answered. The
+/// next one waits, or is [`SendError::Full`].
+///
+/// **Deadlocks.** Two ranks that call each other at once, and serve nobody meanwhile, wait for ever. Receive while a [`Call`] is
+/// under way, or give it a deadline. If the server itself waits for this endpoint to receive its mail, the call
+/// returns [`CallError::Held`].
 ///
 /// ```
 /// # use mailbox::{CallError, Config, Region};
-/// # let name = format!("doc-call-{}", std::process::id());
-/// # let region = Region::create(&name, Config::ranks(2))?;
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
 /// # let (me, server) = (region.join(0)?, region.join(1)?);
-/// let call = me.try_call(1, b"2 + 2")?; // or `call`, which waits for the answer
+/// let call = me.to(1).start_call(b"2 + 2")?; // or `call`, which waits for the answer
 ///
 /// // The server
 /// let mail = server.recv()?;
@@ -91,79 +94,77 @@ impl Way {
 /// }
 ///
 /// // The caller
-/// assert_eq!(*call.reply()?, *b"4");
-/// # drop((me, server));
-/// # Region::remove_at(&name)?;
+/// assert_eq!(*call.wait()?, *b"4");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-///
-/// Two that call each other at once, and serve nobody meanwhile, wait for ever: receive while a [`Call`] is under way,
-/// or give it a time. A server that first waits for room for its mail to the caller is seen: [`CallError::Held`].
-impl Endpoint {
-    /// Asks `to`, and waits for the answer.
+impl<'a> SendTo<'a> {
+    /// Sends a request, and waits for the answer.
     ///
-    /// [`CallError::Request`] comes before anything is asked. [`CallError::Refused`] and [`CallError::Dropped`] are
-    /// answers, too. The end of the server is told within 75 ms.
-    #[inline]
-    pub fn call(&self, to: u32, request: &[u8]) -> Result<Reply, CallError> {
-        Call::begin(self, to, request, Deadline::Never)?.finish(Deadline::Never)
+    /// [`CallError::Request`]: nothing was asked. [`CallError::Unanswered`] if the server ends, within 75 ms, or drops the
+    /// call. [`CallError::Timeout`]: the server may carry it out all the same.
+    #[inline(always)]
+    pub fn call(self, request: &[u8]) -> Result<Reply, CallError> {
+        Call::begin(self, request)?.finish(self.deadline)
     }
 
-    /// Begins a call, if there is room for the request now; never waits, else [`SendError::Full`]. Errors as of
-    /// [`Endpoint::call`].
-    pub fn try_call(&self, to: u32, request: &[u8]) -> Result<Call<'_>, CallError> {
-        Call::begin(self, to, request, Deadline::Now)
+    /// Sends a request, and returns while the call is under way. Waits while there is no room for the request. Errors as for
+    /// [`SendTo::call`].
+    #[inline(always)]
+    pub fn start_call(self, request: &[u8]) -> Result<Call<'a>, CallError> {
+        Call::begin(self, request)
     }
+}
 
-    /// As [`Endpoint::call`], but waits no longer than `timeout`, then [`CallError::Timeout`]: the server may carry it
-    /// out all the same.
-    pub fn call_timeout(&self, to: u32, request: &[u8], timeout: Duration) -> Result<Reply, CallError> {
-        let deadline = Deadline::from(timeout);
-        Call::begin(self, to, request, deadline)?.finish(deadline)
+impl Endpoint {
+    /// Sends a request to `rank`, and waits for the answer. The same as [`SendTo::call`].
+    #[inline(always)]
+    pub fn call(&self, rank: u32, request: &[u8]) -> Result<Reply, CallError> {
+        self.to(rank).call(request)
     }
 }
 
 impl<'a> Call<'a> {
     #[inline(always)]
-    fn begin(me: &'a Endpoint, to: u32, request: &[u8], deadline: Deadline) -> Result<Self, CallError> {
-        let (sender, receiver) = me.halves();
+    fn begin(to: SendTo<'a>, request: &[u8]) -> Result<Self, CallError> {
+        let SendTo { sender, receiver, to: rank, .. } = to;
         let (member, outbox) = sender.parts();
-        let peer = outbox.peer(member, to, request.len())?;
+        let peer = outbox.peer(member, rank, request.len())?;
         if member.is_in_batch() {
             // What was sent before comes before.
             outbox.flush(member);
         }
-        let epoch = living_taker(member, to)?;
+        let epoch = living_taker(member, rank)?;
         let way = match peer.ask(member, epoch, request) {
             Some(stamp) => Way::Line(stamp),
-            None => Way::Lane(Self::begin_in_lane(me, peer, epoch, request, deadline)?),
+            None => Way::Lane(Self::begin_in_lane(to, peer, epoch, request)?),
         };
         Ok(Self { sender, receiver, peer, epoch, way: way.into() })
     }
 
     /// Asks through the mailbox, once one of the calls that may be under way is free; the number of the request.
     #[inline(never)]
-    fn begin_in_lane(
-        me: &Endpoint,
-        peer: &Outgoing,
-        epoch: u64,
-        request: &[u8],
-        deadline: Deadline,
-    ) -> Result<u64, CallError> {
-        let (sender, receiver) = me.halves();
-        let (member, _) = receiver.parts();
-        let (sending, _) = sender.parts();
-        if !peer.answers.has_credit(sending, peer, epoch)? {
-            let halves = Halves { sending: Some(sender.parts()), receiving: Some(receiver.parts()) };
+    fn begin_in_lane(to: SendTo<'_>, peer: &Outgoing, epoch: u64, request: &[u8]) -> Result<u64, CallError> {
+        let SendTo { sender, receiver, deadline, .. } = to;
+        let receiving = receiver.map(RecvHalf::parts);
+        let (member, _) = sender.parts();
+        if !peer.answers.has_credit(member, peer, epoch)? {
+            let halves = Halves { sending: Some(sender.parts()), receiving };
             let held_up = HeldUp::new(sender, receiver, peer);
-            let mut credit = Credit { member, sender: sending, peer, epoch, held_up };
-            if !halves.drive(member, deadline, &mut credit)? {
+            let waiter = halves.waiter(member);
+            let mut credit = Credit { member: waiter, sender: member, peer, epoch, held_up };
+            if !halves.drive(waiter, deadline, &mut credit)? {
                 return Err(if deadline.is_now() { SendError::Full.into() } else { CallError::Timeout });
             }
         }
-        let seq = sender.ask(peer.to, (Kind::Call, epoch), request, deadline, Some(receiver.parts()))?;
+        let seq = sender.ask(peer.to, (Kind::Call, epoch), request, deadline, receiving)?;
         peer.answers.expect(seq, epoch);
         Ok(seq)
+    }
+
+    /// The half that waits for the answer.
+    #[inline(always)]
+    fn member(&self) -> &Member {
+        self.halves().waiter(self.sender.parts().0)
     }
 
     /// The rank that was asked.
@@ -171,33 +172,35 @@ impl<'a> Call<'a> {
         self.peer.to
     }
 
-    /// The answer, if it is there now; never waits. Once it, or an error but [`CallError::Held`],
-    /// [`CallError::NoMemory`] and [`CallError::Interrupted`], was said, the call is over, and this is [`CallError::Over`].
-    pub fn try_reply(&self) -> Result<Option<Reply>, CallError> {
-        let (member, _) = self.receiver.parts();
-        member.check()?;
+    /// The answer, or `None` if it is not there now. Never waits. Errors as for [`Call::wait`].
+    pub fn try_wait(&self) -> Result<Option<Reply>, CallError> {
+        self.member().check()?;
         self.drive(Deadline::Now)
     }
 
-    /// Waits for the answer. Errors as of [`Endpoint::call`].
-    pub fn reply(self) -> Result<Reply, CallError> {
+    /// Waits for the answer.
+    ///
+    /// Once the answer was given, or an error other than [`CallError::Held`], [`CallError::Timeout`],
+    /// [`CallError::Interrupted`] and [`Broken::NoSpace`], the call is over. What is asked of it from then on returns
+    /// [`CallError::Unanswered`]. Errors as for [`SendTo::call`].
+    pub fn wait(&self) -> Result<Reply, CallError> {
         self.finish(Deadline::Never)
     }
 
-    /// Waits for the answer, no longer than `timeout`: then [`CallError::Timeout`], and the call goes on. Other errors
-    /// as of [`Endpoint::call`].
-    pub fn reply_timeout(&self, timeout: Duration) -> Result<Reply, CallError> {
-        self.finish(timeout.into())
+    /// Waits for the answer, but no longer than `deadline`. Then it returns [`CallError::Timeout`], and the call goes on.
+    /// Otherwise as [`Call::wait`].
+    pub fn wait_within(&self, deadline: impl Into<Deadline>) -> Result<Reply, CallError> {
+        self.finish(deadline.into())
     }
 
     #[inline(always)]
     fn finish(&self, deadline: Deadline) -> Result<Reply, CallError> {
-        let (member, _) = self.receiver.parts();
+        let member = self.member();
         member.check()?;
         self.halves().publish();
         // Nobody else answers what this rank asks itself.
-        if self.peer.to == member.rank() {
-            return self.look()?.ok_or(CallError::Oneself);
+        if self.peer.to == member.rank() && member.finds_alone() {
+            return self.look()?.ok_or(Broken::Oneself.into());
         }
         pace::pause(CALL_PAUSES);
         if look_soon(member, deadline, || self.may_have_come())
@@ -220,7 +223,7 @@ impl<'a> Call<'a> {
 
     #[inline(never)]
     fn drive(&self, deadline: Deadline) -> Result<Option<Reply>, CallError> {
-        let (member, _) = self.receiver.parts();
+        let member = self.member();
         let held_up = HeldUp::new(self.sender, self.receiver, self.peer);
         let mut waiting = Waiting { call: self, reply: None, held_up };
         self.halves().drive(member, deadline, &mut waiting)?;
@@ -230,7 +233,7 @@ impl<'a> Call<'a> {
     /// What batches hold back is published before a wait.
     #[inline(always)]
     fn halves(&self) -> Halves<'_> {
-        Halves { sending: Some(self.sender.parts()), receiving: Some(self.receiver.parts()) }
+        Halves { sending: Some(self.sender.parts()), receiving: self.receiver.map(RecvHalf::parts) }
     }
 
     /// The answer, if it is there.
@@ -261,22 +264,22 @@ impl<'a> Call<'a> {
     #[inline(never)]
     fn look_in_lane(&self) -> Result<Option<Reply>, CallError> {
         let way = self.way.get();
-        let Some(id) = way.id() else { return Err(CallError::Over) };
+        let Some(id) = way.id() else { return Err(self.unanswered(End::Dropped)) };
         let answers = &self.peer.answers;
-        let answer = answers.take(self.sender.parts().0, self.peer, id).map_err(CallError::from);
+        let answer = answers.take(self.sender.parts().0, self.peer, id);
         match answer {
             Ok(Some(answer)) => self.conclude(answer).map(Some),
             // Another call found that the lane makes no sense.
             Ok(None) if matches!(way, Way::Lane(_)) && !answers.expects(id) => self.end_corrupt(),
-            Err(CallError::Corrupt) => self.end_corrupt(),
+            Err(Broken::Corrupt(_)) => self.end_corrupt(),
             Ok(None) => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => Err(error.into()),
         }
     }
 
     fn end_corrupt(&self) -> Result<Option<Reply>, CallError> {
         self.end();
-        Err(CallError::Corrupt)
+        Err(Broken::Corrupt(self.peer.to).into())
     }
 
     /// The call is over, with this answer.
@@ -286,21 +289,21 @@ impl<'a> Call<'a> {
         match kind {
             Kind::Answer => Ok(Reply(bytes)),
             Kind::Refusal => Err(CallError::Refused(bytes.into_vec())),
-            _ => Err(CallError::Dropped),
+            _ => Err(self.unanswered(End::Dropped)),
         }
     }
 
     /// Whether the answer can still come; the answer, if it has come meanwhile.
     #[cold]
     fn check_server(&self, query: bool) -> Result<Option<Reply>, CallError> {
-        let (member, _) = self.receiver.parts();
+        let member = self.member();
         if let Err(lost) = member.check_place(query) {
             // An answer that is there comes first.
             return self.look()?.ok_or(lost.into()).map(Some);
         }
         // A server answers before it acknowledges. A successor acknowledges, too: then there is one.
         let is_done = match self.way.get() {
-            Way::Lane(seq) => self.peer.producer.is_acknowledged(seq).inspect_err(|_| self.end())?,
+            Way::Lane(seq) => self.peer.is_acknowledged(seq).inspect_err(|_| self.end())?,
             _ => false,
         };
         let end = end_of_taker(member, self.peer.to, self.epoch, query);
@@ -319,10 +322,14 @@ impl<'a> Call<'a> {
         }
         self.end();
         Err(match end {
-            Some(Status::Left) => CallError::PeerLeft,
-            Some(_) => CallError::PeerDead,
-            None => CallError::Dropped,
+            Some(Status::Left) => self.unanswered(End::Left),
+            Some(_) => self.unanswered(End::Died),
+            None => self.unanswered(End::Dropped),
         })
+    }
+
+    fn unanswered(&self, end: End) -> CallError {
+        CallError::Unanswered { rank: self.peer.to, end }
     }
 
     /// Nobody wants an answer any more.
@@ -374,7 +381,7 @@ impl Operation for Waiting<'_, '_> {
     }
 
     fn fall_asleep(&self) {
-        self.call.receiver.parts().0.fall_asleep_for_mail(Source::Rank(self.call.peer.to));
+        self.call.member().fall_asleep_for_mail(Source::Rank(self.call.peer.to));
     }
 }
 

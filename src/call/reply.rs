@@ -18,7 +18,7 @@ impl Reply {
 
     /// The value whose bytes it is; [`SizeError`] if it has another length than a `T`. Both processes must mean the same
     /// by `T`: nothing checks it.
-    pub fn read<T: Pod>(&self) -> Result<T, SizeError> {
+    pub fn value<T: Pod>(&self) -> Result<T, SizeError> {
         bytemuck::try_pod_read_unaligned(self)
             .map_err(|_| SizeError { len: self.len(), size: size_of::<T>() })
     }

@@ -4,18 +4,17 @@ use super::Mail;
 use crate::error::RecvError;
 use crate::wait::Deadline;
 use core::fmt;
-use core::time::Duration;
 use std::io;
 use std::thread::panicking;
 
-/// An announced message that is fetched: what [`Mail::fetch`](crate::Mail::fetch) gives, of any other mail, too. Dropping it
-/// acknowledges the message if all of it was fetched, and otherwise refuses it: also while the thread unwinds from a panic.
+/// An announced message that is fetched: what [`Mail::fetch`](crate::Mail::fetch) returns, for any other mail, too. Dropping it
+/// acknowledges the message if all of it was fetched. Otherwise, and while the thread unwinds from a panic, it refuses it.
 ///
-/// Its bytes come from front to back, straight into the buffers given here: nothing of them is kept in between. As an
-/// [`io::Read`] it can be copied from, also in parts, until it gives 0 bytes: the end.
+/// Its bytes come from front to back, straight into the buffers given here. Nothing of them is kept in between. It is an
+/// [`io::Read`], too.
 ///
-/// One message of a sender is fetched at a time. To begin with a second, or to receive a further one that is not fetched by
-/// hand, is [`RecvError::Held`] until this one is dropped.
+/// One message of a sender is fetched at a time. Until this one is dropped, to fetch a second one, or to receive one that is
+/// not fetched by hand, returns [`RecvError::Held`].
 #[must_use = "dropping it refuses the message"]
 pub struct Arrival<'a> {
     /// The announcement, or the mail that has the bytes; `None` once all of them came, or no more will.
@@ -53,25 +52,24 @@ impl<'a> Arrival<'a> {
         self.left
     }
 
-    /// Copies the next bytes to the front of `buffer`, as many as are there and fit, at least one; how many they are: 0 at
-    /// the end, or if `buffer` has no room. Waits until there is one.
+    /// Copies the next bytes to the front of `buffer`, as many as are there and fit, and returns how many: 0 at the end, or if
+    /// `buffer` is empty. Waits until there is one. The first call asks the sender for the message.
     ///
-    /// [`RecvError::Cut`] if its sender gave it up, or was replaced; [`RecvError::PeerLeft`] and [`RecvError::PeerDead`] if
-    /// it ended; then no more of it comes. [`RecvError::NoSpace`] and [`RecvError::Held`] come before the first byte, and it
-    /// can be tried again.
+    /// [`RecvError::Cut`] if its sender gave it up or was replaced, and [`RecvError::Gone`] if its sender ended: then no more
+    /// of it comes. [`Broken::NoSpace`](crate::Broken::NoSpace) and [`RecvError::Held`] come before the first byte, and
+    /// the call can be tried again.
     pub fn fetch(&mut self, buffer: &mut [u8]) -> Result<usize, RecvError> {
         self.next(buffer, Deadline::Never)
     }
 
-    /// As [`Arrival::fetch`], of what is there now; never waits, else [`RecvError::Empty`]. The first call asks for the
-    /// message.
-    pub fn try_fetch(&mut self, buffer: &mut [u8]) -> Result<usize, RecvError> {
-        self.next(buffer, Deadline::Now)
-    }
-
-    /// As [`Arrival::fetch`]; waits no longer than `timeout`, then [`RecvError::Timeout`], and nothing is lost.
-    pub fn fetch_timeout(&mut self, buffer: &mut [u8], timeout: Duration) -> Result<usize, RecvError> {
-        self.next(buffer, timeout.into())
+    /// Waits no longer than `deadline`. Then it returns [`RecvError::Timeout`], and nothing is lost. Otherwise as
+    /// [`Arrival::fetch`].
+    pub fn fetch_within(
+        &mut self,
+        buffer: &mut [u8],
+        deadline: impl Into<Deadline>,
+    ) -> Result<usize, RecvError> {
+        self.next(buffer, deadline.into())
     }
 
     pub(super) fn next(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
@@ -79,7 +77,7 @@ impl<'a> Arrival<'a> {
             return if self.left == 0 { Ok(0) } else { Err(RecvError::Cut(self.from)) };
         };
         if mail.announced().is_none() {
-            let taken = mail.copy_from((self.len - self.left) as usize, buffer);
+            let taken = mail.read_at((self.len - self.left) as usize, buffer);
             self.left -= taken as u64;
             return Ok(taken);
         }
@@ -91,7 +89,7 @@ impl<'a> Arrival<'a> {
         let taken = if most == 0 { Ok(0) } else { mail.fetch_next(&mut buffer[..most], deadline) };
         match taken {
             Ok(taken) => self.left -= taken as u64,
-            Err(RecvError::Empty | RecvError::Timeout | RecvError::Interrupted) => {}
+            Err(RecvError::Timeout | RecvError::Interrupted) => {}
             Err(_) => self.end(false),
         }
         taken
@@ -125,7 +123,7 @@ impl<'a> Arrival<'a> {
 
 impl io::Read for Arrival<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.fetch(buffer).map_err(io::Error::other)
+        Ok(self.fetch(buffer)?)
     }
 }
 

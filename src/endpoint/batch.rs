@@ -5,17 +5,18 @@ use crate::receive::Inbox;
 use crate::send::Outbox;
 use core::fmt;
 
-/// A time in which an endpoint keeps what it does to itself: what it sends, drafts included, is not yet seen,
-/// and what it acknowledges is not yet known. Both happen at once when this is dropped.
+/// While it lives, an endpoint holds back what it does: what it sends is not yet seen, and what it acknowledges is not yet
+/// known. Both happen at once when it is dropped. Dropping never waits.
 ///
-/// And before: when what is held back from a peer is a quarter of a mailbox, of its cells or of its arena, when
-/// a call of the same half, or of an endpoint that was not split, would wait or finds nothing, when a message
-/// is announced. So nobody ever waits for what a batch holds back, but one who waits for an endpoint
-/// that does nothing: do not keep a batch open for longer than it takes to send or receive it. If the process
-/// ends before, what was held back was not sent, and what was not acknowledged comes again.
+/// They happen earlier when what is held back from a peer is a quarter of a mailbox, of its cells or of its arena; when a call
+/// of the same half, or of an endpoint that was not split, would wait or finds nothing; and when a message is
+/// announced. So the only process that waits for what a batch holds back is one that waits for an endpoint that does nothing:
+/// keep a batch open no longer than it takes to send or receive it. If the process ends before, what was held back was not
+/// sent, and what was not acknowledged comes again.
 ///
-/// Batches may overlap: what they hold back is published when the last one is dropped. Dropping never waits.
-/// Cost: for a peer one store, and a system call if it sleeps, instead of one for each message.
+/// Batches may overlap. What they hold back is published when the last one is dropped.
+///
+/// Cost: for each peer one store, and a system call if it sleeps, instead of one for each message.
 ///
 /// ```
 /// # use mailbox::{Config, Region};
@@ -26,12 +27,12 @@ use core::fmt;
 /// for number in 0..100u64 {
 ///     me.send(1, &number.to_ne_bytes())?;
 /// }
-/// assert!(other.try_recv().is_err(), "not yet");
+/// assert!(other.try_recv()?.is_none(), "not yet");
 /// drop(batch);
 ///
 /// let _batch = other.batch(); // one acknowledgement for all
 /// for number in 0..100 {
-///     assert_eq!(other.try_recv()?.read::<u64>()?, number);
+///     assert_eq!(other.recv()?.value::<u64>()?, number);
 /// }
 /// # drop(_batch);
 /// # drop((me, other));

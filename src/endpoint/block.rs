@@ -4,15 +4,13 @@ use super::loan::Held;
 use crate::error::SendError;
 use crate::wait::Deadline;
 use core::fmt;
-use core::time::Duration;
 
-/// A payload that is written, and can be sent to any number of receivers: what becomes of a [`Loan`](crate::Loan).
+/// A payload that can be sent to any number of receivers: a [`Loan`](crate::Loan) that was committed.
 ///
-/// Each receives it as a [`Mail`](crate::Mail) like any, in order with what else it is sent, and reads it in place. Each time
-/// it is sent is a delivery of its own. Dropping it ends only this endpoint's use of it: its room is free when those to
-/// whom it was sent have acknowledged it, too.
+/// Each receiver gets it as a [`Mail`](crate::Mail) like any, in order with other messages, and reads it in place. Dropping
+/// it ends this endpoint's use of it. Its memory is free when all receivers have acknowledged it, too.
 ///
-/// Its length may be above [`Region::max_message`](crate::Region::max_message).
+/// It may be longer than [`Region::max_message`](crate::Region::max_message).
 pub struct Block<'a> {
     held: Held<'a>,
 }
@@ -32,22 +30,18 @@ impl<'a> Block<'a> {
         self.len() == 0
     }
 
-    /// Sends it to `to`; waits while the mailbox has no cell free. Errors as of [`Sender::send`](crate::Sender::send), but
-    /// that it is never too large.
+    /// Sends it to `rank`. Waits while the mailbox has no free cell. Errors as for
+    /// [`SendTo::send`](crate::SendTo::send), but it is never too large.
     ///
     /// Cost: that of a message of 16 bytes.
-    pub fn send(&self, to: u32) -> Result<(), SendError> {
-        self.refer(to, Deadline::Never)
+    pub fn send(&self, rank: u32) -> Result<(), SendError> {
+        self.refer(rank, Deadline::Never)
     }
 
-    /// Sends it to `to` if there is a cell now; never waits, else [`SendError::Full`]. Otherwise as [`Block::send`].
-    pub fn try_send(&self, to: u32) -> Result<(), SendError> {
-        self.refer(to, Deadline::Now)
-    }
-
-    /// Sends it to `to`; waits no longer than `timeout`, then [`SendError::Timeout`]. Otherwise as [`Block::send`].
-    pub fn send_timeout(&self, to: u32, timeout: Duration) -> Result<(), SendError> {
-        self.refer(to, timeout.into())
+    /// Sends it to `rank`, and waits no longer than `deadline`. Then it returns [`SendError::Timeout`], or, with
+    /// [`Deadline::Now`], [`SendError::Full`]. Otherwise as [`Block::send`].
+    pub fn send_within(&self, rank: u32, deadline: impl Into<Deadline>) -> Result<(), SendError> {
+        self.refer(rank, deadline.into())
     }
 
     fn refer(&self, to: u32, deadline: Deadline) -> Result<(), SendError> {

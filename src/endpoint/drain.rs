@@ -12,12 +12,12 @@ use std::thread::panicking;
 /// The messages that are there now, one after the other: the fastest way to receive many small ones.
 ///
 /// Each [`Drain::next`] is done with the message before it. Senders are told of that after 16 messages at the latest, after
-/// each message that does not lie in a cell, and when the drain is dropped or finds nothing; in a
-/// [`Batch`](crate::Batch) with the batch. Whatever waits while a drain is open tells them first.
+/// each message that does not lie in a cell, and when the drain is dropped or finds nothing. In a [`Batch`](crate::Batch)
+/// they are told with the batch. A call of this endpoint that waits while a drain is open tells them first.
 ///
-/// Messages come in the order in which a receive would give them, and from anyone in the same turns. A drain gives whole
-/// messages that lie in the mailbox. It ends before anything else: a [call](crate::Mail::is_call), a message whose sender
-/// waits for its acknowledgement, or one that was announced. So it goes with a receive, which gives what is next, whatever that is, and waits for it:
+/// Messages come in the same order and in the same turns as by a receive. A drain gives whole messages that lie in the
+/// mailbox. It ends before anything else: a [call](crate::Mail::is_call), a message whose sender waits for its acknowledgement,
+/// and an announced message. So use it together with a receive, which gives whatever is next, and waits for it:
 ///
 /// ```
 /// # use mailbox::{Config, Region};
@@ -29,10 +29,10 @@ use std::thread::panicking;
 /// # }
 /// let mut sum = 0;
 /// while sum < 5050 {
-///     sum += me.recv()?.read::<u64>()?;
+///     sum += me.recv()?.value::<u64>()?;
 ///     let mut drain = me.drain();
 ///     while let Some(message) = drain.next()? {
-///         sum += message.read::<u64>()?;
+///         sum += message.value::<u64>()?;
 ///     }
 /// }
 /// assert_eq!(sum, 5050);
@@ -41,13 +41,13 @@ use std::thread::panicking;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// **In a panic** the message in hand is left unread, and comes again, counted by [`Message::redelivered`]; those before it are
-/// acknowledged, and those behind it were not taken. If the process ends, the rank's next holder gets all messages again of
-/// which their sender was not told: up to 16 that this drain was done with. They are counted, too.
+/// **In a panic** the message in hand is requeued, and counted by [`Message::redelivered`]. Those before it are acknowledged;
+/// those behind it were not taken. If the process ends, the rank's next holder gets all messages again whose sender was not
+/// told: up to 16 that this drain was done with. They are counted, too.
 ///
-/// **Cost.** A message of up to 48 bytes costs its cache line and some 100 instructions, copying included; every 16
-/// messages a store to a line that the sender reads, and a system call if it sleeps for want of room. A drain that finds
-/// nothing costs what [`try_recv`](crate::Endpoint::try_recv) does, but does not ask whether somebody has ended.
+/// **Cost.** A message of up to 48 bytes costs its cache line and some 100 instructions, copying included. Every 16 messages
+/// cost a store to a line that the sender reads, and a system call if it sleeps for want of room. A drain that finds nothing
+/// costs what [`try_recv`](crate::Endpoint::try_recv) does, but does not ask whether a rank has ended.
 #[must_use = "it does nothing until it is asked for a message"]
 pub struct Drain<'a> {
     member: &'a Member,
@@ -65,11 +65,11 @@ impl<'a> Drain<'a> {
         Self { member, inbox, source, hand: None, end: 0 }
     }
 
-    /// The next message, if it is there now and a drain gives it; done with the one before. Never waits. Takes in at most
-    /// 2 MiB of an announced message.
+    /// The next message, or `None` if none is there now that a drain gives. It is done with the message before. Never waits.
+    /// Takes in at most 2 MiB of an announced message.
     ///
-    /// Errors as of a receive from the same source, but [`RecvError::Empty`], which is `None`. The end of a rank, and that its
-    /// mails are [held](RecvError::Held), is told by receives only.
+    /// Errors as for [`RecvFrom::recv`](crate::RecvFrom::recv). Ends of ranks, and that mails are
+    /// [held](RecvError::Held), are told by receives only.
     #[inline(always)]
     #[expect(clippy::should_implement_trait, reason = "what it gives must go before it is asked again")]
     pub fn next(&mut self) -> Result<Option<Message<'_>>, RecvError> {

@@ -12,7 +12,16 @@ pub struct Halves<'a> {
     pub receiving: Option<(&'a Member, &'a Inbox)>,
 }
 
-impl Halves<'_> {
+impl<'a> Halves<'a> {
+    /// Which half waits for what comes for both: the receiving one, if it is there.
+    #[inline(always)]
+    pub fn waiter<'b>(self, sending: &'b Member) -> &'b Member
+    where
+        'a: 'b,
+    {
+        self.receiving.map_or(sending, |(member, _)| member)
+    }
+
     /// Publishes what batches and drains hold back, before a wait: the peer that is waited for may wait for it. Whether
     /// there may have been some.
     #[inline(always)]

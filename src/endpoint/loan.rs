@@ -1,7 +1,7 @@
 //! What is written once for any number of receivers.
 
 use super::block::Block;
-use super::sender::Sender;
+use super::send_half::SendHalf;
 use crate::half::Member;
 use crate::memory;
 use crate::receive::Inbox;
@@ -9,13 +9,12 @@ use crate::ring::Loan as Lent;
 use core::fmt;
 use std::io;
 
-/// A payload being written where its receivers will read it: [`Endpoint::loan`](crate::Endpoint::loan). Dropping it gives it
-/// back.
+/// A payload that is being written where its receivers will read it: what [`Endpoint::loan`](crate::Endpoint::loan) returns.
+/// Dropping it gives the memory back.
 ///
-/// What is not written is whatever an earlier loan left there.
+/// Bytes that are not written are what an earlier loan left there.
 ///
-/// Through [`std::io::Write`] it is written from front to back; a write beyond the end is cut off, and says how much was
-/// written.
+/// It is an [`io::Write`], which writes from front to back. A write beyond the end is cut short, and says how much it wrote.
 pub struct Loan<'a> {
     held: Held<'a>,
     written: usize,
@@ -23,7 +22,7 @@ pub struct Loan<'a> {
 
 /// A part of the area for loans that its owner holds, until this is dropped.
 pub(super) struct Held<'a> {
-    pub sender: &'a Sender,
+    pub sender: &'a SendHalf,
     /// The other half, if the same thread has it.
     pub receiving: Option<(&'a Member, &'a Inbox)>,
     pub lent: Lent,
@@ -37,30 +36,30 @@ impl Drop for Held<'_> {
 }
 
 impl<'a> Loan<'a> {
-    pub(super) fn new(sender: &'a Sender, receiving: Option<(&'a Member, &'a Inbox)>, lent: Lent) -> Self {
+    pub(super) fn new(sender: &'a SendHalf, receiving: Option<(&'a Member, &'a Inbox)>, lent: Lent) -> Self {
         Self { held: Held { sender, receiving, lent }, written: 0 }
     }
 
-    /// How many bytes it can have, as asked for.
+    /// How many bytes it can hold: as many as were asked for.
     pub fn len(&self) -> usize {
         self.held.lent.len as usize
     }
 
-    /// Whether it can have none.
+    /// Whether it can hold none.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many bytes were written through [`std::io::Write`].
+    /// How many bytes were written through [`io::Write`].
     pub fn written(&self) -> usize {
         self.written
     }
 
-    /// Writes `bytes` at `offset`. Writes nothing once the endpoint is lost, in a forked child for one; sending says so.
-    /// Cost: that of copying `bytes`.
+    /// Writes `bytes` at `offset`. Once the endpoint is [lost](crate::Lost), as in a forked child, it writes nothing, and
+    /// sending says so. Cost: that of copying `bytes`.
     ///
     /// # Panics
-    /// If they do not lie within the loan.
+    /// If `bytes` do not fit behind `offset`.
     pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
         assert!(offset.checked_add(bytes.len()).is_some_and(|end| end <= self.len()), "beyond the loan");
         let (member, outbox) = self.held.sender.parts();
@@ -70,11 +69,11 @@ impl<'a> Loan<'a> {
         }
     }
 
-    /// The payload in place, to be read into or computed into.
+    /// The payload in place.
     ///
     /// # Safety
-    /// Others with access to the segment are trusted: they must not touch these bytes before they are sent, as no endpoint
-    /// does, nor may a forked child.
+    /// The caller trusts all processes with access to the segment not to touch these bytes before they are sent. No endpoint
+    /// does; a forked child of this process must not.
     #[expect(unsafe_code, reason = "the caller trusts the peers")]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
         let (_, outbox) = self.held.sender.parts();
@@ -82,10 +81,10 @@ impl<'a> Loan<'a> {
         unsafe { memory::borrow_mut(outbox.words(&self.held.lent), self.len()) }
     }
 
-    /// Ends the writing: its first `len` bytes are what is sent from now on. Never waits.
+    /// Ends the writing. The first `len` bytes can be sent from now on. Never waits.
     ///
     /// # Panics
-    /// If it has fewer.
+    /// If `len` is larger than [`Loan::len`].
     pub fn commit(self, len: usize) -> Block<'a> {
         assert!(len <= self.len(), "beyond the loan");
         let Self { mut held, .. } = self;

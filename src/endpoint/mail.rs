@@ -3,7 +3,7 @@
 use super::arrival::Arrival;
 use super::halves::Halves;
 use super::message::Message;
-use super::sender::Sender;
+use super::send_half::SendHalf;
 use super::unanswered::Unanswered;
 use crate::abi::{INLINE, Kind};
 use crate::error::{RecvError, ReplyError, SendError};
@@ -14,37 +14,64 @@ use crate::wait::Deadline;
 use core::fmt;
 use core::mem::ManuallyDrop;
 use core::ops::Deref;
-use core::time::Duration;
+use std::io;
 use std::thread::panicking;
 
-/// A received message, still where its sender wrote it; dropping it acknowledges it.
+/// A received message, still where its sender wrote it. Dropping it acknowledges it.
 ///
-/// Mails may be dropped in any order; their room is given back in order. A mail that its holder's death
-/// keeps from being dropped is delivered again, to the rank's next holder. One that is forgotten
-/// ([`core::mem::forget`]) keeps its room, and that of all after it, until then.
+/// It is read as a [`Message`], to which it derefs, or as an [`io::Read`].
 ///
-/// A mail that is dropped while its thread unwinds from a panic is not acknowledged. It is left unread, as by
-/// [`Mail::leave`]: the next receive gives it again, counted by [`Message::redelivered`](crate::Message::redelivered), and so a loop that catches panics
-/// can acknowledge a message that makes its handler panic. If the endpoint ends with the panic, the rank's next holder
-/// gets it. A destructor that receives during the unwinding gets each mail at most twice.
+/// **Acknowledging.** Mails may be dropped in any order. Their room is given back in order. A mail that was not acknowledged
+/// when its holder died is delivered again, to the rank's next holder. One that is forgotten ([`core::mem::forget`]) keeps its
+/// room, and that of all behind it, until then. [`Mail::requeue`] puts it back. Dropping costs a store to a line that
+/// the sender reads, and a system call if the sender sleeps for want of room; in a [`Batch`](crate::Batch) neither.
 ///
-/// One that is held for long holds its sender up, when the cells or the arena are full behind it. To receive more of that
-/// sender is then [`RecvError::Held`](crate::RecvError::Held).
+/// **Panics.** A mail that is dropped while its thread unwinds from a panic is requeued, not acknowledged. The next receive
+/// gives it again, counted by [`Message::redelivered`], so that a loop that catches panics can acknowledge a message that
+/// makes its handler panic. If the endpoint ends with the panic, the rank's next holder gets it. A destructor that receives
+/// during the unwinding gets each mail at most twice.
 ///
-/// It may be a [call](Mail::is_call), whose sender waits for an answer: [`Mail::reply`]. One that is dropped instead is
-/// told so. A call is delivered to no later holder of the rank.
+/// **Holding.** Keep a mail for long, and its sender waits once the mailbox behind it is full. To receive more of that sender
+/// then returns [`RecvError::Held`](crate::RecvError::Held).
 ///
-/// Nothing here waits but an answer above 48 bytes. Dropping a mail costs a store to a line that the
-/// sender reads, and a system call if the sender sleeps for want of room; in a [`Batch`](crate::Batch) neither.
+/// **Calls.** Its sender may wait for an answer ([`Mail::is_call`], [`Mail::reply`]). If a call is dropped instead, its sender
+/// is told. A call is delivered to no later holder of the rank.
 ///
-/// An announced message, as those above half the arena are, is acknowledged already: its bytes are in memory of
-/// this process, and end with it. Or it is the [announcement](Mail::announced) of such a message, without bytes: see
-/// [`Endpoint::set_by_hand`](crate::Endpoint::set_by_hand).
+/// **Announced messages.** A message that was announced and taken in is acknowledged already. Its bytes are in memory of this
+/// process, and end with it. With [`Endpoint::set_by_hand`](crate::Endpoint::set_by_hand) the mail is the announcement,
+/// without bytes: see [`Mail::announced`].
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # other.send(0, &7u32.to_ne_bytes())?;
+/// let mail = me.recv()?;
+/// let number: u32 = mail.value()?;
+/// assert_eq!((mail.from(), number), (1, 7));
+/// mail.ack(); // as dropping it would
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// It borrows its endpoint, which therefore lives longer. This does not compile:
+///
+/// ```compile_fail,E0505
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let me = region.join(0)?;
+/// let mail = me.recv()?;
+/// drop(me);
+/// println!("{} bytes", mail.len());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping a mail acknowledges it: say `ack()`"]
 pub struct Mail<'a> {
     message: Message<'a>,
+    /// How many bytes were read through [`io::Read`].
+    read: usize,
     member: &'a Member,
     /// The other half, if the same thread has it.
-    sender: Option<&'a Sender>,
+    sender: Option<&'a SendHalf>,
     inbox: &'a Inbox,
 }
 
@@ -63,19 +90,19 @@ impl<'a> Mail<'a> {
         member: &'a Member,
         peer: &'a Incoming,
         descriptor: Descriptor,
-        sender: Option<&'a Sender>,
+        sender: Option<&'a SendHalf>,
         inbox: &'a Inbox,
     ) -> Self {
-        Self { message: Message { peer, descriptor }, member, sender, inbox }
+        Self { message: Message { peer, descriptor }, read: 0, member, sender, inbox }
     }
 
-    /// The length of the message that it announces, which is to be [fetched](Mail::fetch); `None` for a message that is here.
+    /// The length of the message that it announces, which is to be [fetched](Mail::fetch). `None` for a message that is here.
     pub fn announced(&self) -> Option<u64> {
         self.descriptor.is_announcement().then(|| self.peer.announced(&self.descriptor))
     }
 
-    /// The message that it announces, to be fetched from front to back; or itself, to be read so, if it announces none. Never
-    /// waits, and asks for nothing yet.
+    /// The message that it announces, to be fetched from front to back. If it announces none, the mail itself, to be read in the
+    /// same way. Never waits, and asks for nothing yet.
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -110,7 +137,7 @@ impl<'a> Mail<'a> {
         let mut fetch = Fetch::new(self.member, self.peer, &self.descriptor, buffer);
         match self.halves().drive(self.member, deadline, &mut fetch)? {
             true => Ok(fetch.taken),
-            false => Err(if deadline.is_now() { RecvError::Empty } else { RecvError::Timeout }),
+            false => Err(RecvError::Timeout),
         }
     }
 
@@ -122,7 +149,7 @@ impl<'a> Mail<'a> {
         }
     }
 
-    /// Its bytes; acknowledges it. What was announced is not copied once more.
+    /// Its bytes, and acknowledges it. A message that was announced is not copied once more.
     pub fn into_vec(self) -> Vec<u8> {
         if !self.descriptor.is_assembled() {
             let bytes = self.to_vec();
@@ -133,37 +160,37 @@ impl<'a> Mail<'a> {
         mail.peer.finish(mail.member, &mail.descriptor)
     }
 
-    /// Whether it is a call, whose sender waits for an answer: [`Mail::reply`] or [`Mail::refuse`]. One that is dropped
-    /// instead is [`CallError::Dropped`](crate::CallError::Dropped) to it.
+    /// Whether it is a call, whose sender waits for an answer: [`Mail::reply`] or [`Mail::refuse`]. If it is dropped instead, its
+    /// sender gets [`CallError::Unanswered`](crate::CallError::Unanswered).
     #[inline(always)]
     pub fn is_call(&self) -> bool {
         self.descriptor.is_call()
     }
 
-    /// Answers a call.
+    /// Acknowledges it, as dropping it does, and says so to a reader.
+    #[inline(always)]
+    pub fn ack(self) {}
+
+    /// Answers a call. On an error the call is dropped, and so is a mail that is no call: [`ReplyError::NotACall`].
     ///
-    /// Up to 48 bytes to a request of up to 48 bytes cost the line that it came in, and a system call if the caller
-    /// sleeps; nothing waits, and nothing is said if the caller has ended. Other answers, of up to
-    /// [`Region::max_whole`](crate::Region::max_whole) bytes, go through a lane that is the caller's for answers. There is
-    /// a cell for each; but one above 48 bytes waits while those that were given before it, and that their caller has not
-    /// looked for, take the room. A caller that waits for some answer takes in all. So two ranks that answer each other at
-    /// length, and look for no answer meanwhile, may wait for ever: [`Mail::reply_timeout`] hands the call back. On an error the call is dropped, and so is a mail that is
-    /// no call: [`ReplyError::NotACall`].
+    /// An answer of up to 48 bytes to a request of up to 48 bytes costs the cache line that the request came in, and a
+    /// system call if the caller sleeps. It never waits, and nothing is said if the caller has ended.
+    ///
+    /// Other answers, of up to [`Region::eager_limit`](crate::Region::eager_limit) bytes, go through a lane for answers to that
+    /// caller, which has a cell for each. But one longer than 48 bytes waits while earlier answers that the caller has not
+    /// looked for take the room. A caller that waits for any answer takes in all of them. So two ranks that send each other
+    /// long answers, and look for none meanwhile, can wait for ever: [`Mail::reply_within`] hands the call back.
     #[inline(always)]
     pub fn reply(self, bytes: &[u8]) -> Result<(), ReplyError> {
         Ok(self.answer(Kind::Answer, bytes, Deadline::Never)?)
     }
 
-    /// Answers a call if that is possible now; never waits, else [`SendError::Full`]. On an error the call is handed back.
-    /// Otherwise as [`Mail::reply`].
-    pub fn try_reply(self, bytes: &[u8]) -> Result<(), Unanswered<'a>> {
-        self.answer(Kind::Answer, bytes, Deadline::Now)
-    }
-
-    /// Answers a call; waits no longer than `timeout`, then [`SendError::Timeout`]: for a server that no caller should hold
-    /// up. On an error the call is handed back. Otherwise as [`Mail::reply`].
-    pub fn reply_timeout(self, bytes: &[u8], timeout: Duration) -> Result<(), Unanswered<'a>> {
-        self.answer(Kind::Answer, bytes, timeout)
+    /// Answers a call, and waits no longer than `deadline`: for a server that no caller should hold up. On an error it hands
+    /// the call back. The error is [`SendError::Timeout`] when the time has passed, and with [`Deadline::Now`], which never
+    /// waits, [`SendError::Full`]. Otherwise as [`Mail::reply`].
+    #[inline(always)]
+    pub fn reply_within(self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<'a>> {
+        self.answer(Kind::Answer, bytes, deadline.into())
     }
 
     /// Answers a call with an error, which these bytes describe. Otherwise as [`Mail::reply`].
@@ -171,15 +198,15 @@ impl<'a> Mail<'a> {
         Ok(self.answer(Kind::Refusal, bytes, Deadline::Never)?)
     }
 
-    /// As [`Mail::refuse`], but waits no longer than `timeout`, as [`Mail::reply_timeout`] does.
-    pub fn refuse_timeout(self, bytes: &[u8], timeout: Duration) -> Result<(), Unanswered<'a>> {
-        self.answer(Kind::Refusal, bytes, timeout)
+    /// Answers a call with an error, which these bytes describe. Otherwise as [`Mail::reply_within`].
+    pub fn refuse_within(self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<'a>> {
+        self.answer(Kind::Refusal, bytes, deadline.into())
     }
 
     #[inline(always)]
-    fn answer(self, kind: Kind, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<'a>> {
+    fn answer(self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), Unanswered<'a>> {
         if !self.descriptor.is_on_line() || bytes.len() > INLINE || self.member.check().is_err() {
-            return self.answer_in_lane(kind, bytes, deadline.into());
+            return self.answer_in_lane(kind, bytes, deadline);
         }
         let mail = ManuallyDrop::new(self);
         mail.peer.answer(mail.member, mail.descriptor.seq, kind, bytes);
@@ -203,7 +230,7 @@ impl<'a> Mail<'a> {
         if !self.descriptor.is_call() {
             return Err(ReplyError::NotACall);
         }
-        member.check().map_err(SendError::Lost)?;
+        member.check().map_err(SendError::from)?;
         let mut reply = Answering::new(member, self.message.peer, &self.message.descriptor, kind, bytes);
         if self.halves().drive(member, deadline, &mut reply)? {
             return Ok(());
@@ -211,27 +238,36 @@ impl<'a> Mail<'a> {
         Err(if deadline.is_now() { SendError::Full } else { SendError::Timeout }.into())
     }
 
-    /// Leaves it unread: it stays in its place and is the first to be received from its sender again, by
-    /// this endpoint or the rank's next holder; a call, or a message that was assembled, by this endpoint only.
-    pub fn leave(self) {
+    /// Puts it back unread. It keeps its place, and is the next to be received from its sender: by this endpoint or, if it is
+    /// neither a call nor an announced message, by the rank's next holder.
+    pub fn requeue(self) {
         let mail = ManuallyDrop::new(self);
         mail.peer.requeue(&mail.descriptor);
     }
 
-    /// As [`Mail::leave`], but not as one that was handed out.
+    /// As [`Mail::requeue`], but not as one that was handed out.
     pub(super) fn put_back(self) {
         let mail = ManuallyDrop::new(self);
         mail.peer.put_back(&mail.descriptor);
     }
 
     fn halves(&self) -> Halves<'a> {
-        Halves { sending: self.sender.map(Sender::parts), receiving: Some((self.member, self.inbox)) }
+        Halves { sending: self.sender.map(SendHalf::parts), receiving: Some((self.member, self.inbox)) }
     }
 
     /// It is done with, whatever unwinds.
     fn acknowledge(self) {
         let mail = ManuallyDrop::new(self);
         acknowledge(mail.member, mail.message.peer, mail.message.descriptor);
+    }
+}
+
+/// Reads it from front to back; each read goes on where the one before ended.
+impl io::Read for Mail<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.message.read_at(self.read, buffer);
+        self.read += count;
+        Ok(count)
     }
 }
 

@@ -8,10 +8,8 @@ use crate::ring::Descriptor;
 use bytemuck::Pod;
 use core::fmt;
 
-/// A received message, still where its sender wrote it: what a [`Mail`](crate::Mail) and a [`Drain`](crate::Drain) give
-/// to read.
-///
-/// It can be read as long as its mail lives, or until its drain goes on.
+/// A received message to be read, still where its sender wrote it: what a [`Mail`](crate::Mail) derefs to, and what a
+/// [`Drain`](crate::Drain) gives.
 pub struct Message<'a> {
     pub(crate) peer: &'a Incoming,
     pub(crate) descriptor: Descriptor,
@@ -24,8 +22,8 @@ impl Message<'_> {
         self.peer.from
     }
 
-    /// Its number among all that its sender ever sent to this rank, from 0 on. Without a gap, but
-    /// that a call on its line has a number of another kind.
+    /// Its number among all messages that its sender ever sent to this rank, from 0 on, without a gap. A call that came on
+    /// its line has a number of another kind.
     #[inline]
     pub fn seq(&self) -> u64 {
         self.descriptor.seq
@@ -38,16 +36,17 @@ impl Message<'_> {
         epoch_of(self.descriptor.envelope().epoch, now)
     }
 
-    /// How often it may have been received before, and not acknowledged: by this endpoint, which [left](crate::Mail::leave)
-    /// it or panicked with it in hand, or by earlier holders of the rank that died. 0 for what certainly was not. A message
-    /// that ends each process that receives it is recognised by it, and can be acknowledged instead of handled:
+    /// How often it may have been received before without being acknowledged: by this endpoint, which
+    /// [requeued](crate::Mail::requeue) it or panicked with it in hand, or by earlier holders of the rank that died. It is 0 if
+    /// that never happened. It reveals a message that ends each process which receives it, so that it can be acknowledged
+    /// instead of handled:
     ///
     /// ```
     /// # use mailbox::{Config, Region};
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// # other.send(0, b"poison")?;
-    /// # for _ in 0..3 { me.recv()?.leave(); }
+    /// # for _ in 0..3 { me.recv()?.requeue(); }
     /// let mail = me.recv()?;
     /// if mail.redelivered() >= 3 {
     ///     eprintln!("message {} of rank {} is set aside", mail.seq(), mail.from());
@@ -56,11 +55,11 @@ impl Message<'_> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
-    /// The count goes on over lives for the message of each sender that a dead holder received last of those that were not
-    /// new to it: the one that it had in hand if it handles one at a time. For others, and for more than 64 of a sender at
-    /// once, it may be less than it was, but not 0. Of mails that an earlier holder that died left unread, or that came
-    /// before this endpoint first looked for mail, up to 32 of each sender may have a 1 that it had not received. The count
-    /// of a call ends with this endpoint.
+    /// Across deaths it is exact for one message of each sender: the last one that the dead holder received and had not
+    /// received before. That is the one in hand, if a process handles one at a time. For others, and if more than 64 of a
+    /// sender come again at once, it may be less than it was, but not 0. Up to 32 messages of each sender that an earlier
+    /// holder left unread when it died, or that came before this endpoint first looked for mail, may show 1 though nobody
+    /// received them. The count of a call ends with this endpoint.
     pub fn redelivered(&self) -> u32 {
         self.peer.redeliveries(&self.descriptor)
     }
@@ -77,7 +76,7 @@ impl Message<'_> {
         self.descriptor.len == 0
     }
 
-    /// Copies it to the front of `buffer`, as much as fits; how many bytes that are.
+    /// Copies it to the front of `buffer`, as much as fits, and returns how many bytes that are.
     #[inline(always)]
     pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
         let len = self.descriptor.len.min(buffer.len());
@@ -85,9 +84,9 @@ impl Message<'_> {
         len
     }
 
-    /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits; how many bytes
-    /// that are.
-    pub fn copy_from(&self, offset: usize, buffer: &mut [u8]) -> usize {
+    /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits, and returns how many bytes that
+    /// are.
+    pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> usize {
         let offset = offset.min(self.descriptor.len);
         let len = (self.descriptor.len - offset).min(buffer.len());
         self.peer.copy(&self.descriptor, offset, &mut buffer[..len]);
@@ -101,10 +100,12 @@ impl Message<'_> {
         bytes
     }
 
-    /// The value whose bytes it is, copied; [`SizeError`] if it has another length than a `T`. The sender's value
-    /// can be sent as `bytemuck::bytes_of(&value)`, and the crate is there as [`mailbox::bytemuck`](crate::bytemuck). Both processes must mean the same by `T`: nothing checks it.
+    /// The value whose bytes it is, copied. [`SizeError`] if a `T` has another length.
+    ///
+    /// Send a value as `bytemuck::bytes_of(&value)`; the crate is re-exported as [`mailbox::bytemuck`](crate::bytemuck).
+    /// Sender and receiver must mean the same type: nothing checks that.
     #[inline(always)]
-    pub fn read<T: Pod>(&self) -> Result<T, SizeError> {
+    pub fn value<T: Pod>(&self) -> Result<T, SizeError> {
         if self.descriptor.len != size_of::<T>() {
             return Err(SizeError { len: self.descriptor.len, size: size_of::<T>() });
         }
@@ -116,10 +117,9 @@ impl Message<'_> {
     /// Its bytes in place.
     ///
     /// # Safety
-    /// The sender's process is trusted: it must not write to this message before it is acknowledged, as no
-    /// endpoint does. Others with access to the segment must not write there either. A forked child must not
-    /// use the slice: its parent may acknowledge the mail. None of this matters to a message that was
-    /// announced and is here: its bytes are this process' own.
+    /// The caller trusts the sender, and all processes with access to the segment, not to write to this message before it is
+    /// acknowledged. No endpoint does. A forked child must not use the slice: its parent may acknowledge the mail. The
+    /// bytes of a message that was announced and taken in are this process' own, and trust nobody.
     #[expect(unsafe_code, reason = "the caller trusts the peer")]
     pub unsafe fn as_slice(&self) -> &[u8] {
         if self.descriptor.is_assembled() {

@@ -11,8 +11,10 @@ mod join;
 mod loan;
 mod mail;
 mod message;
-mod receiver;
-mod sender;
+mod recv_from;
+mod recv_half;
+mod send_half;
+mod send_to;
 mod sending;
 mod unanswered;
 
@@ -25,8 +27,10 @@ pub use join::JoinOptions;
 pub use loan::Loan;
 pub use mail::Mail;
 pub use message::Message;
-pub use receiver::Receiver;
-pub use sender::Sender;
+pub use recv_from::RecvFrom;
+pub use recv_half::RecvHalf;
+pub use send_half::SendHalf;
+pub use send_to::SendTo;
 pub use sending::Sending;
 pub use unanswered::Unanswered;
 
@@ -34,45 +38,59 @@ use crate::error::{CloseError, RecvError, SendError};
 use crate::half::{Interrupter, Member};
 use crate::rank::{Source, Wait};
 use crate::region::Region;
-use crate::send::Draft;
-use crate::wait::Deadline;
 use core::fmt;
-use core::time::Duration;
-use std::time::Instant;
 
-/// What a process holds after joining a region as a rank.
+/// What a process holds after it has joined a region as a rank.
 ///
-/// **Sending.** What is sent lies in the mailbox until its receiver acknowledges it, whether or not anybody has
-/// joined as that rank. A full mailbox is waited for, until the receiver makes room or is found to have ended;
-/// `try_` calls return [`SendError::Full`]. [`Sender`] says more, and what a message above half the arena is
-/// promised.
+/// **Sending.** A message lies in the mailbox until its receiver acknowledges it, whether or not a process has joined as that
+/// rank. While a mailbox is full a send waits, until the receiver makes room or is found to have ended. [`Endpoint::to`] says
+/// how long to wait, and for what; [`SendHalf`] says more.
 ///
-/// **Receiving.** A [`Mail`] is read where its sender wrote it, and acknowledged when it is dropped. Mail comes
-/// in order for each sender, and in turn between them. The end of a sender is told after its last mail, as
-/// [`RecvError::PeerLeft`] or [`RecvError::PeerDead`]. [`Receiver`] says more.
+/// **Receiving.** A [`Mail`] is read where its sender wrote it, and acknowledged when it is dropped. Mail comes in order for
+/// each sender, and senders take turns. The end of a sender is told after its last mail, as [`RecvError::Gone`].
+/// [`Endpoint::from`] says from whom, and how long to wait; [`RecvHalf`] says more.
 ///
-/// **Leaving.** Dropping it leaves the region: peers are told [`RecvError::PeerLeft`] after its last mail; mail
-/// for it stays for the rank's next holder. A process that ends without dropping it, or drops it in a panic,
-/// has died: [`RecvError::PeerDead`]. The last to leave a region in a file waits for the disk;
+/// **Leaving.** Dropping it leaves the region. Mail for the rank stays for its next holder. A process that ends without
+/// dropping its endpoint, or drops it in a panic, has died. The last to leave a region in a file waits for the disk;
 /// [`Endpoint::close`] says whether that worked.
 ///
-/// **Threads.** It may move between threads, not be shared by them. It [splits](Endpoint::split) into two halves
-/// for two threads; a program with more joins as more ranks. A forked child does not inherit it: there every
-/// call is [`Lost::Forked`](crate::Lost::Forked). A child of a raw `clone` or `_Fork`, which run nobody's
-/// `pthread_atfork` handlers, still holds the rank: if its parent dies, the death is told when the child ends, too, or
-/// calls `exec`. [`Lost::Rank`](crate::Lost::Rank), also from any call, says
-/// that something in this process closed the descriptor that holds the rank, and another process has it now.
-/// [`Lost::Removed`](crate::Lost::Removed), from a call that would wait, says that somebody took the region's name
-/// away, and with it the hope for others to come.
+/// **Threads.** It may move to another thread, but two threads cannot use it at once. This does not compile, and names types of
+/// this crate that are not `Sync`:
+///
+/// ```compile_fail,E0277
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(1))?;
+/// let me = region.join(0)?;
+/// std::thread::scope(|scope| {
+///     scope.spawn(|| me.send(0, b"from one thread"));
+///     scope.spawn(|| me.recv().map(|mail| mail.to_vec()));
+/// });
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// [`Endpoint::into_split`] makes two halves for two threads. Threads can also join as ranks of their own.
+///
+/// **What ends it early** is [`Lost`](crate::Lost), from every call. [`Lost::Forked`](crate::Lost::Forked): this process is a
+/// forked child, which does not inherit the endpoint. (A child of a raw `clone` or of `_Fork`, which run no `pthread_atfork`
+/// handlers, still holds the rank: if its parent dies, the death is told when the child ends, too, or calls `exec`.)
+/// [`Lost::Rank`](crate::Lost::Rank): something in this process closed the descriptor that holds the rank, and another process
+/// has joined as it. [`Lost::Removed`](crate::Lost::Removed), only from a call that would wait: the region's name was taken
+/// away, so that nobody can come any more.
 pub struct Endpoint {
-    sender: Sender,
-    receiver: Receiver,
+    sender: SendHalf,
+    receiver: RecvHalf,
 }
 
 impl Endpoint {
     /// An endpoint of both halves of one member.
     pub(crate) fn new((receiver, sender): (Member, Member)) -> Self {
-        Self { sender: Sender::new(sender), receiver: Receiver::new(receiver) }
+        Self { sender: SendHalf::new(sender), receiver: RecvHalf::new(receiver) }
+    }
+
+    fn of_halves(mut sender: SendHalf, mut receiver: RecvHalf) -> Self {
+        sender.unite(receiver.parts().0);
+        receiver.unite(sender.parts().0);
+        Self { sender, receiver }
     }
 
     /// This endpoint's rank.
@@ -90,33 +108,41 @@ impl Endpoint {
         self.sender.region()
     }
 
-    /// Chooses how this endpoint waits from now on; [`Wait::Adaptive`] until then. Never waits.
+    /// Chooses how this endpoint waits from now on. [`Wait::Adaptive`] until this is called. Never waits.
     pub fn set_wait(&self, wait: Wait) {
         self.sender.set_wait(wait);
         self.receiver.set_wait(wait);
     }
 
-    /// Chooses whether announced messages are fetched by hand. As [`Receiver::set_by_hand`].
+    /// Chooses whether announced messages are fetched by hand. The same as [`RecvHalf::set_by_hand`].
     pub fn set_by_hand(&self, by_hand: bool) {
         self.receiver.set_by_hand(by_hand);
     }
 
-    /// How much private memory announced messages may take. As [`Receiver::set_budget`].
+    /// How much private memory announced messages may take. The same as [`RecvHalf::set_budget`].
     pub fn set_budget(&self, bytes: u64) {
         self.receiver.set_budget(bytes);
     }
 
-    /// Begins anew with a mailbox that makes no sense. As [`Receiver::reset`].
+    /// Gives up and starts again a mailbox that makes no sense. The same as [`RecvHalf::reset`].
     pub fn reset(&mut self, from: u32) -> Result<(), RecvError> {
         self.receiver.reset(from)
     }
 
-    /// Leaves the region, as dropping it does, and says whether the region was closed: the last to leave one in a file
-    /// does that, so that it outlives a reboot with its mail. `Ok` if it was, if there is nothing to close, or if others
-    /// are still in it.
+    /// Leaves the region, as dropping the endpoint does, and says whether the region was closed. The last endpoint to leave a
+    /// region in a file closes it, so that it outlives a reboot with its mail. Returns `Ok` if that worked, if there is
+    /// nothing to close, or if others are still there.
     ///
-    /// Waits for the disk where dropping it does. What closing takes is there since the join: it fails for want neither
-    /// of descriptors nor of this user's rights. Halves have no such call; who wants to know joins once more.
+    /// Waits for the disk, as dropping does. All that closing needs was taken when the rank was joined, so that it fails
+    /// neither for want of descriptors nor for want of rights. Halves are [reunited](SendHalf::reunite) first.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(1))?;
+    /// let me = region.join(0)?;
+    /// me.close()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close(self) -> Result<(), CloseError> {
         let (member, _) = self.receiver.parts();
         member.check()?;
@@ -125,7 +151,23 @@ impl Endpoint {
         outcome.and_then(|outcome| outcome.get().copied()).unwrap_or(Ok(()))
     }
 
-    /// What ends a wait of this endpoint, in either direction, from another thread or a signal handler.
+    /// Ends this endpoint as if its process had died: its peers get [`RecvError::Gone`] with `died`, and what it received and
+    /// did not acknowledge is there for the rank's next holder. For a program that speaks for something that died, or
+    /// that tests what its peers do then. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.abandon();
+    /// assert_eq!(me.from(1).recv().unwrap_err(), RecvError::Gone { rank: 1, died: true });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn abandon(self) {
+        self.receiver.parts().0.abandon();
+    }
+
+    /// An [`Interrupter`]: it ends a wait of this endpoint, in either direction, from another thread or a signal handler.
     pub fn interrupter(&self) -> Interrupter {
         self.receiver.interrupter()
     }
@@ -135,19 +177,26 @@ impl Endpoint {
         Batch::new(Some(self.sender.parts()), Some(self.receiver.parts()))
     }
 
-    #[inline(always)]
-    pub(crate) fn halves(&self) -> (&Sender, &Receiver) {
-        (&self.sender, &self.receiver)
-    }
-
-    /// Two halves for two threads: one does all the sending, the other all the receiving. Each sleeps on a
-    /// bell of its own, and chooses how. The rank is left when both are dropped, and lives until then: whoever
-    /// sends to a rank of which only the sending half is left waits once the mailbox is full, and whoever
-    /// receives from one of which only the receiving half is left waits as well. If one of them is dropped in
-    /// a panic, the rank is dead instead when both are.
+    /// Two halves for two threads: one does all the sending, the other all the receiving. Each chooses how it waits, and
+    /// sleeps by itself. [`SendHalf::reunite`] makes one endpoint of them again. Never waits. [`Interrupter`]s that
+    /// were made before go with the receiving half.
     ///
-    /// Never waits. [`Interrupter`]s made before go with the receiving half.
-    pub fn split(self) -> (Sender, Receiver) {
+    /// The rank is left when both halves are dropped. It lives until then: a process that sends to a rank of which only the
+    /// sending half is left waits once the mailbox is full, and one that receives from a rank of which only the receiving
+    /// half is left waits, too. If a half is dropped in a panic, the rank dies when both are dropped.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, b"out of the way")?;
+    /// let (send_half, recv_half) = me.into_split();
+    /// let reader = std::thread::spawn(move || recv_half.recv().map(|mail| mail.to_vec()));
+    /// send_half.send(1, b"meanwhile")?;
+    /// assert_eq!(reader.join().unwrap()?, b"out of the way");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn into_split(self) -> (SendHalf, RecvHalf) {
         let Self { mut sender, mut receiver } = self;
         sender.split();
         receiver.split();
@@ -155,78 +204,43 @@ impl Endpoint {
     }
 }
 
-/// # Sending: as by a [`Sender`]
+/// # Sending
 ///
-/// The same calls, but one thread has both directions: what waits here publishes what a batch holds back of
-/// either, and nobody else makes room in the mailbox of this rank to itself, so that a full one is
-/// [`SendError::Full`] at once.
+/// As with a [`SendHalf`]. But one thread has both directions. While it waits, what a batch of either direction holds back
+/// is published. And nobody else makes room in the mailbox of this rank to itself: when that is full, a send to oneself
+/// returns [`SendError::Full`] at once.
 impl Endpoint {
-    /// Sends `bytes` to `to`; waits while the mailbox is full. As [`Sender::send`].
+    /// How to send to this rank, or to call it: [`SendTo`] says more.
     #[inline(always)]
-    pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.sender.send_with(to, bytes, Deadline::Never, Some(self.receiver.parts()))
+    pub fn to(&self, rank: u32) -> SendTo<'_> {
+        SendTo::new(&self.sender, Some(&self.receiver), rank)
     }
 
-    /// Sends `bytes` to `to` if there is room now. As [`Sender::try_send`].
-    #[inline]
-    pub fn try_send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.sender.send_with(to, bytes, Deadline::Now, Some(self.receiver.parts()))
+    /// Sends `bytes` to `rank`. Waits while the mailbox is full. The same as [`SendTo::send`].
+    #[inline(always)]
+    pub fn send(&self, rank: u32, bytes: &[u8]) -> Result<(), SendError> {
+        self.to(rank).send(bytes)
     }
 
-    /// Sends `bytes` to `to`; waits no longer than `timeout`. As [`Sender::send_timeout`].
-    pub fn send_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
-        self.sender.send_with(to, bytes, timeout, Some(self.receiver.parts()))
+    /// Sends `bytes` to `rank` if there is room now. The same as [`SendTo::try_send`].
+    #[inline(always)]
+    pub fn try_send(&self, rank: u32, bytes: &[u8]) -> Result<(), SendError> {
+        self.to(rank).try_send(bytes)
     }
 
-    /// Sends `bytes` to `to`, and waits until the receiver has acknowledged them. As [`Sender::send_sync`].
+    /// Begins a [`Loan`] of up to `max` bytes in this rank's [area for loans](crate::Config::loans). It is written in place,
+    /// sent to one receiver or several, and read in place. So each receiver costs one cell, however long the loan is. Any
+    /// number of loans may be open. Never waits.
     ///
-    /// ```
-    /// # use mailbox::{Config, Region};
-    /// # let region = Region::create_unnamed(Config::ranks(2))?;
-    /// # let (me, other) = (region.join(0)?, region.join(1)?);
-    /// # let other = std::thread::spawn(move || other.recv().map(|mail| mail.to_vec()));
-    /// me.send_sync(1, b"done with it?")?;
-    /// // It is: its mail was dropped.
-    /// # assert_eq!(other.join().unwrap()?, b"done with it?");
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn send_sync(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
-        self.sender.send_synchronously(to, bytes, Deadline::Never, Some(self.receiver.parts()))
-    }
-
-    /// As [`Endpoint::send_sync`]; waits no longer than `timeout`. As [`Sender::send_sync_timeout`].
-    pub fn send_sync_timeout(&self, to: u32, bytes: &[u8], timeout: Duration) -> Result<(), SendError> {
-        self.sender.send_synchronously(to, bytes, timeout.into(), Some(self.receiver.parts()))
-    }
-
-    /// Announces a message to `to`, which gets it when it wants it. As [`Sender::announce`]; while any call of this endpoint
-    /// waits, in either direction, announced messages go on.
-    pub fn announce(&self, to: u32, bytes: impl Into<Vec<u8>>) -> Result<Sending<'_>, SendError> {
-        self.sender.begin_sending(to, bytes.into(), Deadline::Never, Some(self.receiver.parts()))
-    }
-
-    /// As [`Endpoint::announce`], if there is room for the announcement now. As [`Sender::try_announce`].
-    pub fn try_announce(&self, to: u32, bytes: impl Into<Vec<u8>>) -> Result<Sending<'_>, SendError> {
-        self.sender.begin_sending(to, bytes.into(), Deadline::Now, Some(self.receiver.parts()))
-    }
-
-    /// A message of `len` bytes to `to`, to be written in place; waits while the mailbox is full. As
-    /// [`Sender::reserve`].
-    pub fn reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.sender.draft(to, len, Deadline::Never, Some(self.receiver.parts()))
-    }
-
-    /// A message of `len` bytes to `to` if there is room now. As [`Sender::try_reserve`].
-    pub fn try_reserve(&self, to: u32, len: usize) -> Result<Draft<'_>, SendError> {
-        self.sender.draft(to, len, Deadline::Now, Some(self.receiver.parts()))
-    }
-
-    /// A message of `len` bytes to `to`; waits no longer than `timeout`. As [`Sender::reserve_timeout`].
-    pub fn reserve_timeout(&self, to: u32, len: usize, timeout: Duration) -> Result<Draft<'_>, SendError> {
-        self.sender.draft(to, len, timeout, Some(self.receiver.parts()))
-    }
-
-    /// Begins a loan of up to `max` bytes: written once, and read in place by any number of receivers. As [`Sender::loan`].
+    /// [`SendError::TooLarge`] if the area has fewer bytes. [`SendError::Full`] if no free part of it is long enough, until
+    /// receivers acknowledge what they were sent. [`Broken::NoSpace`](crate::Broken::NoSpace) if there is no memory for it.
+    ///
+    /// A receiver that is absent or dead, or that holds what it was sent, keeps that part and no more. A successor of this
+    /// rank leaves alone what its predecessors sent and receivers have not acknowledged: its first loan looks for that in
+    /// each mailbox that the rank ever had.
+    ///
+    /// Cost: a look at which parts are free, and now and then at what receivers acknowledged. A system call where memory is
+    /// taken. A system call in each receiver, at its first look at each 256 KiB.
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -240,7 +254,7 @@ impl Endpoint {
     /// let block = loan.commit(len);
     /// block.send(1)?;
     /// block.send(2)?;
-    /// drop(block); // it stays until both have acknowledged it
+    /// drop(block); // its memory is free when both have acknowledged it
     /// # for other in &all[1..] {
     /// assert_eq!(other.recv()?.to_vec(), b"written once\n");
     /// # }
@@ -251,101 +265,38 @@ impl Endpoint {
     }
 }
 
-/// # Receiving: as by a [`Receiver`]
+/// # Receiving
 ///
-/// The same calls, but nobody else sends as this rank: waiting for mail from oneself alone is
-/// [`RecvError::Empty`] at once.
+/// As with a [`RecvHalf`]. But nobody else sends as this rank: to wait for mail from oneself alone returns
+/// [`Broken::Oneself`](crate::Broken::Oneself) at once.
 impl Endpoint {
-    /// The next mail from anyone; waits until there is one. As [`Receiver::recv`].
+    /// How to receive from this rank: [`RecvFrom`] says more.
+    #[inline(always)]
+    pub fn from(&self, source: impl Into<Source>) -> RecvFrom<'_> {
+        RecvFrom::new(&self.receiver, Some(&self.sender), source.into())
+    }
+
+    /// How to receive from anyone: [`RecvFrom`] says more.
+    #[inline(always)]
+    pub fn from_any(&self) -> RecvFrom<'_> {
+        RecvFrom::new(&self.receiver, Some(&self.sender), Source::Anyone)
+    }
+
+    /// The next mail from anyone. Waits until there is one. The same as [`RecvFrom::recv`].
     #[inline(always)]
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Deadline::Never)
+        self.from_any().recv()
     }
 
-    /// The next mail from anyone, if there is one now. As [`Receiver::try_recv`].
-    #[inline]
-    pub fn try_recv(&self) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, Deadline::Now)
-    }
-
-    /// The next mail from anyone; waits no longer than `timeout`. As [`Receiver::recv_timeout`].
-    pub fn recv_timeout(&self, timeout: Duration) -> Result<Mail<'_>, RecvError> {
-        self.mail(Source::Anyone, timeout)
-    }
-
-    /// The next mail from `source`; waits no longer than until `deadline`. As [`Receiver::recv_until`].
-    ///
-    /// ```
-    /// # use mailbox::{Config, RecvError, Region, Source};
-    /// # use std::time::{Duration, Instant};
-    /// # let region = Region::create_unnamed(Config::ranks(2))?;
-    /// # let (me, other) = (region.join(0)?, region.join(1)?);
-    /// # other.send(0, b"one")?;
-    /// // All answers that come within a tenth of a second.
-    /// let deadline = Instant::now() + Duration::from_millis(100);
-    /// let mut answers = vec![];
-    /// loop {
-    ///     match me.recv_until(Source::Anyone, deadline) {
-    ///         Ok(mail) => answers.push(mail.to_vec()),
-    ///         Err(RecvError::Timeout) => break,
-    ///         Err(error) => return Err(error.into()),
-    ///     }
-    /// }
-    /// assert_eq!(answers, [b"one"]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn recv_until(&self, source: impl Into<Source>, deadline: Instant) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), deadline)
-    }
-
-    /// The next mail from `source`, a rank or [`Source::Anyone`]; waits until there is one. As
-    /// [`Receiver::recv_from`].
-    pub fn recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Deadline::Never)
-    }
-
-    /// The next mail from `source`, if there is one now. As [`Receiver::try_recv_from`].
-    pub fn try_recv_from(&self, source: impl Into<Source>) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), Deadline::Now)
-    }
-
-    /// The next mail from `source`; waits no longer than `timeout`. As [`Receiver::recv_from_timeout`].
-    pub fn recv_from_timeout(
-        &self,
-        source: impl Into<Source>,
-        timeout: Duration,
-    ) -> Result<Mail<'_>, RecvError> {
-        self.mail(source.into(), timeout)
-    }
-
-    /// The next mail from `source`, whose bytes go straight to the front of `buffer`. As [`Receiver::recv_into`].
-    pub fn recv_into(&self, source: impl Into<Source>, buffer: &mut [u8]) -> Result<(u32, usize), RecvError> {
-        self.receiver.receive_into(source.into(), buffer, Deadline::Never, Some(&self.sender))
-    }
-
-    /// As [`Endpoint::recv_into`]; waits no longer than `timeout`. As [`Receiver::recv_into_timeout`].
-    pub fn recv_into_timeout(
-        &self,
-        source: impl Into<Source>,
-        buffer: &mut [u8],
-        timeout: Duration,
-    ) -> Result<(u32, usize), RecvError> {
-        self.receiver.receive_into(source.into(), buffer, timeout.into(), Some(&self.sender))
-    }
-
-    /// Begins a [`Drain`] of the mail from anyone that is there now. As [`Receiver::drain`].
-    pub fn drain(&self) -> Drain<'_> {
-        self.receiver.drain()
-    }
-
-    /// Begins a [`Drain`] of the mail from `source` that is there now. As [`Receiver::drain_from`].
-    pub fn drain_from(&self, source: impl Into<Source>) -> Drain<'_> {
-        self.receiver.drain_from(source)
-    }
-
+    /// The next mail from anyone, or `None` if there is none now. The same as [`RecvFrom::try_recv`].
     #[inline(always)]
-    fn mail(&self, source: Source, deadline: impl Into<Deadline>) -> Result<Mail<'_>, RecvError> {
-        self.receiver.mail(source, deadline, Some(&self.sender))
+    pub fn try_recv(&self) -> Result<Option<Mail<'_>>, RecvError> {
+        self.from_any().try_recv()
+    }
+
+    /// Begins a [`Drain`] of the mail from anyone that is there now. Never waits.
+    pub fn drain(&self) -> Drain<'_> {
+        self.from_any().drain()
     }
 }
 

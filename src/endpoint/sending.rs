@@ -1,22 +1,21 @@
 //! An announced message under way, as its sender sees it.
 
-use super::sender::Sender;
-use crate::error::SendError;
+use super::send_half::SendHalf;
+use crate::error::{Broken, SendError};
 use crate::half::Member;
 use crate::receive::Inbox;
 use crate::send::Synchronous;
 use crate::wait::Deadline;
 use core::fmt;
-use core::time::Duration;
 
-/// An announced message on its way: what [`Sender::announce`] gives. Dropping it gives the message up, unless it was
-/// received.
+/// An announced message under way: what [`SendTo::announce`](crate::SendTo::announce) returns. Dropping it gives the message
+/// up, unless it was received.
 ///
-/// Its bytes go when its receiver wants them, while this endpoint waits in any call or makes one that would wait; nothing
-/// goes in between. Of several to one rank one goes at a time, in whatever order the receiver wants them.
+/// Its bytes go when its receiver wants them, while this endpoint waits in any call or makes one that would wait. Nothing goes
+/// in between. Of several messages to one rank one goes at a time, in the order in which the receiver wants them.
 #[must_use = "dropping it gives the message up"]
 pub struct Sending<'a> {
-    sender: &'a Sender,
+    sender: &'a SendHalf,
     /// The other half, if the same thread has it.
     receiving: Option<(&'a Member, &'a Inbox)>,
     to: u32,
@@ -26,7 +25,7 @@ pub struct Sending<'a> {
 
 impl<'a> Sending<'a> {
     pub(super) fn new(
-        sender: &'a Sender,
+        sender: &'a SendHalf,
         receiving: Option<(&'a Member, &'a Inbox)>,
         to: u32,
         synchronous: Synchronous<'a>,
@@ -41,20 +40,19 @@ impl<'a> Sending<'a> {
 
     /// Waits until the receiver has all of it.
     ///
-    /// [`SendError::Refused`] if the receiver does not want it; [`SendError::PeerLeft`] and [`SendError::PeerDead`] if the
-    /// receiver's life ends before, also where it had not joined yet. Other errors as of [`Sender::send`]. Said again each
-    /// time.
+    /// [`SendError::Refused`] if the receiver does not want it. [`SendError::Gone`] if the receiver's life ends before, also if
+    /// that had not begun. Other errors as for [`SendTo::send`](crate::SendTo::send). They are returned again each time.
     pub fn wait(&mut self) -> Result<(), SendError> {
-        self.finish(Deadline::Never).map(|_| ())
+        self.wait_within(Deadline::Never)
     }
 
-    /// As [`Sending::wait`]; waits no longer than `timeout`, then [`SendError::Timeout`], and the message stays announced.
-    pub fn wait_timeout(&mut self, timeout: Duration) -> Result<(), SendError> {
-        if self.finish(timeout.into())? { Ok(()) } else { Err(SendError::Timeout) }
-    }
-
-    /// Whether the receiver has all of it; sends what is wanted and has room, and never waits. Errors as of
+    /// Waits no longer than `deadline`. Then it returns [`SendError::Timeout`], and the message stays announced. Otherwise as
     /// [`Sending::wait`].
+    pub fn wait_within(&mut self, deadline: impl Into<Deadline>) -> Result<(), SendError> {
+        if self.finish(deadline.into())? { Ok(()) } else { Err(SendError::Timeout) }
+    }
+
+    /// Whether the receiver has all of it. Sends what is wanted and has room. Never waits. Errors as for [`Sending::wait`].
     pub fn is_received(&mut self) -> Result<bool, SendError> {
         self.finish(Deadline::Now)
     }
@@ -67,7 +65,7 @@ impl<'a> Sending<'a> {
         self.synchronous.end_wait();
         match result {
             Ok(true) => self.outcome = Some(Ok(())),
-            Ok(false) | Err(SendError::Interrupted | SendError::NoSpace) => {}
+            Ok(false) | Err(SendError::Interrupted | SendError::Broken(Broken::NoSpace(_))) => {}
             Err(error) => {
                 self.synchronous.end();
                 self.outcome = Some(Err(error));

@@ -5,21 +5,22 @@ use crate::error::ReplyError;
 use core::error::Error;
 use core::fmt;
 
-/// A call that could not be answered, handed back: to be answered again, later or otherwise. Dropping it drops the call,
-/// and its caller is told.
+/// A call that could not be answered, handed back so that it can be answered later, or in another way. Dropping it drops the
+/// call, and its caller is told.
 ///
 /// ```
+/// use mailbox::Deadline;
 /// # use mailbox::{Config, Region};
 /// # let region = Region::create_unnamed(Config::ranks(2))?;
 /// # let (me, server) = (region.join(0)?, region.join(1)?);
-/// let question = me.try_call(1, b"how long?")?;
+/// let question = me.to(1).start_call(b"how long?")?;
 /// let call = server.recv()?;
 /// // More than the region carries as a whole.
-/// if let Err(unanswered) = call.try_reply(&vec![0; 2 << 20]) {
+/// if let Err(unanswered) = call.reply_within(&vec![0; 2 << 20], Deadline::Now) {
 ///     println!("{unanswered}");
 ///     unanswered.into_call().reply(b"2 MiB")?;
 /// }
-/// assert_eq!(*question.reply()?, *b"2 MiB");
+/// assert_eq!(*question.wait()?, *b"2 MiB");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "dropping it drops the call"]

@@ -3,7 +3,7 @@
 use thiserror::Error;
 
 /// Why a [`Config`](crate::Config) describes no region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
     /// `ranks`, of this value, is not 1 to 1024.
@@ -34,7 +34,7 @@ pub enum ConfigError {
 }
 
 /// Why a region was not created.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CreateError {
     /// The name is empty, longer than 200 bytes, begins with a dot, has a byte other than `A-Z a-z 0-9 . _ -`, or is
@@ -105,7 +105,7 @@ pub enum CreateError {
 }
 
 /// Why a region was not opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// As [`CreateError::BadName`].
@@ -194,7 +194,7 @@ pub enum OpenError {
 }
 
 /// Why a region was neither created nor opened.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CreateOrOpenError {
     /// There was nothing to open and creating failed.
@@ -209,7 +209,7 @@ pub enum CreateOrOpenError {
 }
 
 /// Why a region was not removed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum RemoveError {
     /// It cannot be opened.
@@ -230,7 +230,7 @@ pub enum RemoveError {
 }
 
 /// Why a region was not handed to a child.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum HandError {
     /// It has a name, or is a file: the child can open it.
@@ -242,7 +242,7 @@ pub enum HandError {
 }
 
 /// Why a rank was not joined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum JoinError {
     /// The region has no such rank.
@@ -298,7 +298,7 @@ pub enum JoinError {
 }
 
 /// Why [`Region::wait_for`](crate::Region::wait_for) did not find who it waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum WaitError {
     /// The region has no such rank.
@@ -322,7 +322,7 @@ pub enum WaitError {
 
 /// Why a region in a file was not closed when its last endpoint was: after the next reboot it is
 /// [`OpenError::Incompatible`], and its mail is lost.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CloseError {
     /// The disk failed to take a part of it before, in this boot; nobody can close it any more.
@@ -340,7 +340,7 @@ pub enum CloseError {
 }
 
 /// Why this endpoint can do nothing any more; join again, after [`Lost::Removed`] another region.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum Lost {
     /// Another process has claimed the rank: something closed this process's lock.
     #[error("another process holds this rank now")]

@@ -12,7 +12,7 @@ pub struct Holder {
     pub region: Region,
     pub claim: Claim,
     pub process: u32,
-    /// Whether a half was dropped in a panic: that is a death.
+    /// Whether a half was dropped in a panic, or abandoned: that is a death.
     pub died: AtomicBool,
     /// The word of a half that has chosen events, if one has.
     pub events: OnceLock<TrustedEvents>,

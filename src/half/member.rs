@@ -11,12 +11,12 @@ use crate::os::{self, TrustedEvents};
 use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Seen, Source, Wait};
 use crate::region::Region;
 use crate::ring::count;
-use crate::segment::{CleanShutdown, Outcome};
+use crate::segment::CleanShutdown;
 use crate::sync::Ordering::Relaxed;
 use crate::wait::pace::{BETWEEN_LOOKS, TRIES_PER_QUERY};
 use crate::wait::{Crowd, Interrupted, Processors, Waiter};
 use core::cell::Cell as Private;
-use core::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
+use core::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use core::time::Duration;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
@@ -57,15 +57,15 @@ pub struct Member {
     pub whole: usize,
     /// The memory for messages that are assembled.
     pub budget: Budget,
-    half: Half,
+    pub(super) half: Half,
     rank: u32,
     record: Shared<Rank>,
     life: Life,
     process: u32,
     process_word: &'static AtomicU32,
     /// Whether the other half may be in another thread.
-    split: bool,
-    interrupted: Arc<AtomicBool>,
+    pub(super) split: bool,
+    pub(super) interrupted: Arc<AtomicBool>,
     tries: Private<u32>,
     pub(super) watch: Watch,
     crowd: Crowd,
@@ -74,7 +74,7 @@ pub struct Member {
     /// Whether it was found that it does not.
     removed: Private<bool>,
     /// `None` once this half has parted.
-    holder: Option<Arc<Holder>>,
+    pub(super) holder: Option<Arc<Holder>>,
 }
 
 impl Member {
@@ -121,43 +121,6 @@ impl Member {
             holder: Some(holder.clone()),
             region,
         }
-    }
-
-    /// Says that the other half may go to another thread. Interrupters made so far are the receiver's.
-    pub fn split(&mut self) {
-        self.split = true;
-        if self.half == Half::Sender {
-            self.interrupted = Arc::default();
-        }
-    }
-
-    /// Whether nobody but this thread could be at work on the other half. What that did before is visible then:
-    /// who acts on it looks once more.
-    pub fn finds_alone(&self) -> bool {
-        let is_alone =
-            !self.split || self.holder.as_ref().is_none_or(|holder| Arc::strong_count(holder) == 1);
-        // Pairs with the drop of the other half's reference; the count is read without an order of its own.
-        fence(Ordering::Acquire);
-        is_alone
-    }
-
-    /// Takes leave of the other half, which may wait for this one; with the second, the rank is left.
-    pub fn part(&mut self) {
-        let Some(holder) = self.holder.take() else { return };
-        if std::thread::panicking() {
-            holder.died.store(true, Ordering::Relaxed);
-        }
-        // First, or the other half would not find itself alone when it wakes.
-        drop(holder);
-        if self.split && self.check().is_ok() {
-            self.ring_mail(self.record());
-            self.ring_credit(self.record());
-        }
-    }
-
-    /// Where it is said what came of closing the region, once both halves have parted and it was to be closed.
-    pub fn outcome(&self) -> Option<Outcome> {
-        self.holder.as_ref().map(|holder| holder.shutdown.outcome())
     }
 
     /// Whether this process still holds the rank: two loads of lines that nobody writes.

@@ -8,6 +8,7 @@ mod claim;
 mod holder;
 mod interrupter;
 mod member;
+mod other;
 mod starving;
 mod watch;
 

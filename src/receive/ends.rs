@@ -222,5 +222,5 @@ pub fn reported_at_first(member: &Member) -> Box<[Private<u64>]> {
 }
 
 fn told(rank: u32, end: Status) -> RecvError {
-    if end == Status::Left { RecvError::PeerLeft(rank) } else { RecvError::PeerDead(rank) }
+    RecvError::Gone { rank, died: end != Status::Left }
 }

@@ -48,8 +48,7 @@ impl Operation for Fetch<'_> {
         place?;
         match end {
             _ if is_cut => Err(RecvError::Cut(peer.from)),
-            Some(Status::Left) => Err(RecvError::PeerLeft(peer.from)),
-            Some(_) => Err(RecvError::PeerDead(peer.from)),
+            Some(end) => Err(RecvError::Gone { rank: peer.from, died: end != Status::Left }),
             None => Ok(false),
         }
     }

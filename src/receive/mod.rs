@@ -20,7 +20,7 @@ use fair::FairQueue;
 use lacking::Lacking;
 
 use crate::abi::{MAX_RANKS, OPENED_WORDS};
-use crate::error::RecvError;
+use crate::error::{Broken, RecvError};
 use crate::half::{ByRank, Member};
 use crate::rank::Source;
 use crate::ring::{Consumer, Descriptor, Server};
@@ -206,10 +206,10 @@ impl Inbox {
     /// `rank`, if it has mail.
     fn look_at(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
         if !self.peers.reaches(rank) {
-            return Err(RecvError::NoSuchRank { rank, ranks: self.peers.ranks() });
+            return Err(Broken::NoSuchRank { rank, ranks: self.peers.ranks() }.into());
         }
         match self.peer(member, rank) {
-            Some(peer) if peer.is_corrupt() && !peer.has_mail() => Err(RecvError::Corrupt(rank)),
+            Some(peer) if peer.is_corrupt() && !peer.has_mail() => Err(Broken::Corrupt(rank).into()),
             // Whatever is lacking is told each time.
             Some(peer) if peer.is_barred() => Ok(peer.lift_bar(true, true).then_some(peer)),
             found => Ok(found.filter(|peer| peer.is_ready())),

@@ -1,7 +1,7 @@
 //! A receive under way.
 
 use super::{Inbox, Incoming, NOBODY};
-use crate::error::RecvError;
+use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::rank::Source;
 use crate::ring::Descriptor;
@@ -92,7 +92,7 @@ impl Operation for Receive<'_> {
         }
         if self.is_only_its_own() {
             // The other half may have sent something before it went.
-            self.ready = Some(inbox.look(member, source, true)?.ok_or(RecvError::Empty)?);
+            self.ready = Some(inbox.look(member, source, true)?.ok_or(Broken::Oneself)?);
             return Ok(true);
         }
         self.ready = match source {

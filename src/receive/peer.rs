@@ -16,7 +16,7 @@ pub use answer::Answering;
 
 use super::assembled::Assembled;
 use crate::abi::{INLINE, Kind, NUMBER_BITS, Rank, is_below};
-use crate::error::RecvError;
+use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::memory::{Mailbox, Shared};
 use crate::os;
@@ -248,7 +248,7 @@ impl Incoming {
             member.budget.give_back(arriving.memory());
         }
         self.enter(State::Corrupt);
-        RecvError::Corrupt(self.from)
+        Broken::Corrupt(self.from).into()
     }
 
     /// Says, once, that a peer overwrote what this receiver says of resets; drops a message under way that never ends. In
@@ -283,7 +283,7 @@ impl Incoming {
 /// Why pages of the mailbox from `rank` are lacking.
 pub fn no_pages(rank: u32, error: &io::Error) -> RecvError {
     if os::is_out_of_space(error) {
-        return RecvError::NoSpace(rank);
+        return Broken::NoSpace(rank).into();
     }
-    RecvError::Os { rank, code: os::error_number(error) }
+    Broken::Os { rank, code: os::error_number(error) }.into()
 }

@@ -1,7 +1,7 @@
 //! Resets of mailboxes that made no sense.
 
 use super::{Inbox, NOBODY};
-use crate::error::RecvError;
+use crate::error::{Broken, RecvError};
 use crate::half::Member;
 
 impl Inbox {
@@ -9,7 +9,7 @@ impl Inbox {
     pub fn reset(&mut self, member: &Member, from: u32) -> Result<(), RecvError> {
         member.check()?;
         if !self.peers.reaches(from) {
-            return Err(RecvError::NoSuchRank { rank: from, ranks: self.peers.ranks() });
+            return Err(Broken::NoSuchRank { rank: from, ranks: self.peers.ranks() }.into());
         }
         self.discover(member);
         // If nothing was ever sent, there is nothing to give up.

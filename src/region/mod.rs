@@ -253,7 +253,7 @@ impl Region {
 
     /// The longest message that lies in its mailbox as a whole, in bytes: half the arena, or less if no message
     /// is that long. Longer ones are announced.
-    pub fn max_whole(&self) -> u64 {
+    pub fn eager_limit(&self) -> u64 {
         self.geometry().whole()
     }
 

@@ -29,8 +29,8 @@ impl View {
     }
 
     /// The longest message that lies in its mailbox as a whole, in bytes; as
-    /// [`Region::max_whole`](crate::Region::max_whole).
-    pub fn max_whole(&self) -> u64 {
+    /// [`Region::eager_limit`](crate::Region::eager_limit).
+    pub fn eager_limit(&self) -> u64 {
         self.opened.geometry.whole()
     }
 

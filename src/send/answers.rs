@@ -7,7 +7,7 @@
 
 use super::Outgoing;
 use crate::abi::{CREDITS, CallId, Kind, RETURN_CELLS, is_below};
-use crate::error::SendError;
+use crate::error::Broken;
 use crate::half::{Bytes, Member};
 use crate::memory::Lane;
 use crate::ring::{Consumer, Descriptor};
@@ -40,15 +40,6 @@ pub struct Answer {
     pub bytes: Bytes,
 }
 
-/// Why an answer that is there cannot be taken.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum AnswerError {
-    /// What is in the lane makes no sense.
-    Corrupt,
-    /// There is no memory for it, or none behind it; it stays.
-    NoMemory,
-}
-
 impl Answers {
     /// The reading end of this lane, for the half that sends.
     pub fn resume(lane: Lane, member: &Member) -> Self {
@@ -61,7 +52,7 @@ impl Answers {
     }
 
     /// Whether one call more may be under way, to the server's life of this epoch. Takes in what is there if it seems not.
-    pub fn has_credit(&self, member: &Member, peer: &Outgoing, epoch: u64) -> Result<bool, AnswerError> {
+    pub fn has_credit(&self, member: &Member, peer: &Outgoing, epoch: u64) -> Result<bool, Broken> {
         if self.asked.borrow().len() < CREDITS {
             return Ok(true);
         }
@@ -116,7 +107,7 @@ impl Answers {
     }
 
     /// The answer to that call, if it has come.
-    pub fn take(&self, member: &Member, peer: &Outgoing, id: CallId) -> Result<Option<Answer>, AnswerError> {
+    pub fn take(&self, member: &Member, peer: &Outgoing, id: CallId) -> Result<Option<Answer>, Broken> {
         if let Some(answer) = self.take_kept(id) {
             return Ok(Some(answer));
         }
@@ -145,7 +136,7 @@ impl Answers {
     }
 
     /// Takes in all that is in the lane. Nothing where this half lost its rank.
-    pub fn take_in(&self, member: &Member, peer: &Outgoing) -> Result<(), AnswerError> {
+    pub fn take_in(&self, member: &Member, peer: &Outgoing) -> Result<(), Broken> {
         if member.check().is_err() {
             return Ok(()); // The lane is a successor's.
         }
@@ -155,7 +146,7 @@ impl Answers {
         } else if lane.is_reset_forged() {
             // Its server would not see that one is asked for, or wait for one to be taken that nobody asked for.
             drop(lane);
-            return self.ask_for_reset(member);
+            return self.ask_for_reset(member, peer.to);
         } else if lane.is_resetting() {
             return Ok(());
         }
@@ -172,7 +163,7 @@ impl Answers {
                 }
                 _ => {
                     drop(lane);
-                    return self.ask_for_reset(member);
+                    return self.ask_for_reset(member, peer.to);
                 }
             }
         }
@@ -186,7 +177,7 @@ impl Answers {
         peer: &Outgoing,
         lane: &Consumer,
         descriptor: &Descriptor,
-    ) -> Result<(), AnswerError> {
+    ) -> Result<(), Broken> {
         let envelope = descriptor.envelope();
         let id = CallId::of_answer(&envelope);
         let mut all = self.asked.borrow_mut();
@@ -221,20 +212,20 @@ impl Answers {
         peer: &Outgoing,
         lane: &Consumer,
         descriptor: &Descriptor,
-    ) -> Result<Bytes, AnswerError> {
+    ) -> Result<Bytes, Broken> {
         if let Some((extent, range)) = lane.lacks_pages(descriptor) {
             let segment = &member.region.segment;
             let arena = segment.geometry().arena_of_returns(member.rank(), peer.to);
-            segment.complete_extent(arena, range).map_err(|_| AnswerError::NoMemory)?;
+            segment.complete_extent(arena, range).map_err(|_| Broken::NoSpace(peer.to))?;
             lane.note_pages(extent);
         }
-        Bytes::copy(lane.words(descriptor), descriptor.len).map_err(|_| AnswerError::NoMemory)
+        Bytes::copy(lane.words(descriptor), descriptor.len).map_err(|_| Broken::NoSpace(peer.to))
     }
 
     /// Asks the server for a reset of the lane. What was under way has no answer. What is asked from now on comes after this,
     /// and the server looks for it before it answers.
     #[cold]
-    fn ask_for_reset(&self, member: &Member) -> Result<(), AnswerError> {
+    fn ask_for_reset(&self, member: &Member, to: u32) -> Result<(), Broken> {
         let was_resetting = self.lane.borrow().is_resetting();
         let lane = self.lane.borrow().request_reset();
         self.lane.replace(lane);
@@ -242,7 +233,7 @@ impl Answers {
             member.begin_reset();
         }
         self.asked.borrow_mut().clear();
-        Err(AnswerError::Corrupt)
+        Err(Broken::Corrupt(to))
     }
 }
 
@@ -251,13 +242,4 @@ fn is_answer(member: &Member, descriptor: &Descriptor) -> bool {
     let is_whole = descriptor.len <= member.whole;
     let kind = descriptor.envelope().kind;
     is_whole && matches!(kind, Kind::Answer | Kind::Refusal | Kind::Dropped | Kind::Ack)
-}
-
-impl From<AnswerError> for SendError {
-    fn from(error: AnswerError) -> Self {
-        match error {
-            AnswerError::Corrupt => SendError::Corrupt,
-            AnswerError::NoMemory => SendError::NoSpace,
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use super::{Outbox, Outgoing};
 use crate::abi::CHUNK;
-use crate::error::SendError;
+use crate::error::{Broken, SendError};
 use crate::half::Member;
 use crate::memory::Shared;
 use crate::pool::{Blocks, Which};
@@ -24,7 +24,7 @@ impl Outbox {
         let limit = member.region.geometry().loans;
         let len = len as u64;
         if limit == 0 || len > limit {
-            return Err(SendError::TooLarge { limit });
+            return Err(SendError::TooLarge { len, limit });
         }
         let loans = self.find_loans(member)?;
         let count = len.div_ceil(CHUNK).max(1) as u32;
@@ -49,7 +49,7 @@ impl Outbox {
     pub fn refer(&self, member: &Member, peer: &Outgoing, slot: Slot, loan: Loan) -> Result<(), SendError> {
         self.change(|blocks| blocks.refer(loan.chunks().start, peer.to, slot.seq));
         self.publish(member, peer, &slot.of_loan(loan));
-        peer.tell_reset()
+        Ok(peer.tell_reset()?)
     }
 
     /// The owner is done with this loan: its block is free once those have acknowledged it to whom it was sent.
@@ -64,7 +64,7 @@ impl Outbox {
     }
 
     /// The area, once it is known what of it former lives have on loan.
-    fn find_loans(&self, member: &Member) -> Result<&Loans, SendError> {
+    fn find_loans(&self, member: &Member) -> Result<&Loans, Broken> {
         match self.loans.get() {
             Some(loans) => Ok(loans),
             None => {
@@ -78,14 +78,14 @@ impl Outbox {
     /// life that died held back is wiped there first. A lane that makes no sense refers to nothing: its messages are
     /// lost in its reset. One that cannot be asked for want of memory is an error, or what it refers to would be overwritten.
     #[cold]
-    fn recover_loans(&self, member: &Member) -> Result<Loans, SendError> {
+    fn recover_loans(&self, member: &Member) -> Result<Loans, Broken> {
         let (region, me) = (&member.region, member.rank());
         let mut blocks = Blocks::new((region.geometry().loans / CHUNK) as u32);
         let has_lane = |to: &u32| self.peers.get(*to).is_some() || region.is_opened(me, *to);
         for to in (0..region.ranks()).filter(has_lane) {
-            let peer = match self.peers.get(to).map_or_else(|| self.open(member, to), Ok) {
+            let peer = match self.find_or_open(member, to) {
                 Ok(peer) => peer,
-                Err(SendError::Corrupt) => continue,
+                Err(Broken::Corrupt(_)) => continue,
                 Err(error) => return Err(error),
             };
             // Only to know less of it; where that word makes no sense, what was seen of it before still holds.
@@ -121,7 +121,7 @@ impl Loans {
             outbox.flush(member);
             return Err(SendError::Full);
         };
-        if reserve(first) { Ok(first) } else { Err(SendError::NoSpace) }
+        if reserve(first) { Ok(first) } else { Err(Broken::NoSpace(member.rank()).into()) }
     }
 }
 

@@ -2,14 +2,12 @@
 #![cfg(not(loom))]
 
 mod answers;
-mod draft;
 mod loans;
 mod room;
 mod synchronous;
 mod transfer;
 
-pub use answers::{Answer, AnswerError};
-pub use draft::Draft;
+pub use answers::Answer;
 pub use room::Room;
 pub use synchronous::{Announcing, Synchronous};
 pub use transfer::Transfers;
@@ -18,14 +16,14 @@ use answers::Answers;
 use loans::Loans;
 
 use crate::abi::{INLINE, Rank};
-use crate::error::SendError;
+use crate::error::{Broken, SendError};
 use crate::half::{ByRank, Member};
 use crate::memory::Shared;
 use crate::rank::{Life, Status};
 use crate::ring::{Caller, Corrupt, Producer, Slot, count};
 use crate::sync::{Edge, release};
 use crate::wait::Interrupted;
-use core::cell::{Cell as Private, OnceCell, RefCell};
+use core::cell::{OnceCell, RefCell};
 use core::cmp::Ordering;
 
 /// A mailbox that this endpoint writes to.
@@ -40,8 +38,6 @@ pub struct Outgoing {
     pub answers: Answers,
     /// What goes through the transfer ring.
     pub transfers: Transfers,
-    /// Whether a draft holds the next slot.
-    pub drafting: Private<bool>,
 }
 
 /// Mailboxes by receiver, each opened at the first message.
@@ -58,12 +54,6 @@ pub struct Outbox {
 impl From<Interrupted> for SendError {
     fn from(_: Interrupted) -> Self {
         SendError::Interrupted
-    }
-}
-
-impl From<Corrupt> for SendError {
-    fn from(_: Corrupt) -> Self {
-        SendError::Corrupt
     }
 }
 
@@ -108,14 +98,14 @@ impl Outbox {
     pub fn ask(&self, member: &Member, peer: &Outgoing, slot: &Slot, bytes: &[u8]) -> Result<(), SendError> {
         peer.producer.fill(slot, bytes);
         peer.ring(member);
-        peer.tell_reset()
+        Ok(peer.tell_reset()?)
     }
 
     /// Announces in `slot` a message of `len` bytes. It is never held back.
     pub fn announce(&self, member: &Member, peer: &Outgoing, slot: &Slot, len: u64) -> Result<(), SendError> {
         peer.producer.announce(slot, len);
         peer.ring(member);
-        peer.tell_reset()
+        Ok(peer.tell_reset()?)
     }
 
     /// Publishes a slot that is written, now or with its batch. What is lost by then is to be told.
@@ -159,54 +149,64 @@ impl Outbox {
         member.check()?;
         let peer = match self.peers.get(to) {
             Some(peer) if len <= member.limit => peer,
-            _ => self.find_or_open(member, to, len)?,
+            _ => self.check_or_open(member, to, len)?,
         };
-        if peer.drafting.get() {
-            return Err(SendError::Drafting);
-        }
         peer.tell_reset()?;
         Ok(peer)
     }
 
     /// The open mailbox to `to`, if this life of the rank or an earlier one has ever used it.
-    pub fn used(&self, member: &Member, to: u32) -> Result<Option<&Outgoing>, SendError> {
+    pub fn used(&self, member: &Member, to: u32) -> Result<Option<&Outgoing>, Broken> {
         member.check()?;
-        let is_unused = self.peers.reaches(to) && !member.region.is_opened(member.rank(), to);
-        if is_unused { Ok(None) } else { self.peer(member, to, 0).map(Some) }
+        self.check_rank(to)?;
+        if !member.region.is_opened(member.rank(), to) {
+            return Ok(None);
+        }
+        let peer = self.find_or_open(member, to)?;
+        peer.tell_reset()?;
+        Ok(Some(peer))
     }
 
-    /// The mailbox to `to`, opened if it is not, for a message of `len` bytes.
+    fn check_rank(&self, to: u32) -> Result<(), Broken> {
+        let ranks = self.peers.ranks();
+        if self.peers.reaches(to) { Ok(()) } else { Err(Broken::NoSuchRank { rank: to, ranks }) }
+    }
+
+    /// As `peer`, where that is not open, or the message is too long.
     #[cold]
-    fn find_or_open(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
-        if !self.peers.reaches(to) {
-            return Err(SendError::NoSuchRank { rank: to, ranks: self.peers.ranks() });
-        }
+    fn check_or_open(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
+        self.check_rank(to)?;
         if len > member.limit {
-            return Err(SendError::TooLarge { limit: member.limit as u64 });
+            return Err(SendError::TooLarge { len: len as u64, limit: member.limit as u64 });
         }
+        Ok(self.find_or_open(member, to)?)
+    }
+
+    fn find_or_open(&self, member: &Member, to: u32) -> Result<&Outgoing, Broken> {
         self.peers.get(to).map_or_else(|| self.open(member, to), Ok)
     }
 
     /// Reserves what small messages need of the mailbox's pages, says so to the receiver unless an earlier holder of
     /// this rank did, and goes on where that holder stopped.
-    fn open(&self, member: &Member, to: u32) -> Result<&Outgoing, SendError> {
+    fn open(&self, member: &Member, to: u32) -> Result<&Outgoing, Broken> {
         let (region, me) = (&member.region, member.rank());
         let record = region.registry.record(to);
         if region.is_opened(me, to) {
             // By a predecessor, or by another process that may write there.
-            region.segment.complete(me, to).map_err(|_| SendError::NoSpace)?;
+            region.segment.complete(me, to).map_err(|_| Broken::NoSpace(to))?;
         } else {
-            region.segment.reserve(me, to).map_err(|_| SendError::NoSpace)?;
+            region.segment.reserve(me, to).map_err(|_| Broken::NoSpace(to))?;
             let word = &record.opened[me as usize / 64];
             // Pairs with the receiver's load: from here on it may touch the pages.
             word.fetch_or(1 << (me % 64), release(Edge::Opened));
         }
         let mailbox = region.segment.mailbox(me, to);
-        let producer = Producer::recover(mailbox.mail, member.epoch())?;
+        let producer =
+            Producer::recover(mailbox.mail, member.epoch()).map_err(|Corrupt| Broken::Corrupt(to))?;
         let caller = Caller::resume(mailbox.call);
         let answers = Answers::resume(mailbox.returns, member);
-        let (transfers, drafting) = (Transfers::new(mailbox.transfer), false.into());
-        let new = || Outgoing { to, record, producer, caller, answers, transfers, drafting };
+        let transfers = Transfers::new(mailbox.transfer);
+        let new = || Outgoing { to, record, producer, caller, answers, transfers };
         let peer = self.peers.get_or_make(to, new);
         // What former lives did not look at is nobody's, and takes the cells of this one's calls.
         let _ = peer.answers.take_in(member, peer);
@@ -215,6 +215,11 @@ impl Outbox {
 }
 
 impl Outgoing {
+    /// Whether the receiver has acknowledged the message of this number.
+    pub fn is_acknowledged(&self, seq: u64) -> Result<bool, Broken> {
+        self.producer.is_acknowledged(seq).map_err(|Corrupt| Broken::Corrupt(self.to))
+    }
+
     /// Asks the receiver's life of this epoch on the call line, if that is free and `bytes` fit it; the call's stamp.
     #[inline(always)]
     pub fn ask(&self, member: &Member, epoch: u64, bytes: &[u8]) -> Option<u64> {
@@ -250,9 +255,9 @@ impl Outgoing {
 
     /// Says, once, that the receiver gave up what it had not received.
     #[inline(always)]
-    pub fn tell_reset(&self) -> Result<(), SendError> {
+    pub fn tell_reset(&self) -> Result<(), Broken> {
         if self.producer.was_reset() && self.producer.take_was_reset() {
-            Err(SendError::Reset)
+            Err(Broken::Reset(self.to))
         } else {
             Ok(())
         }
@@ -262,7 +267,11 @@ impl Outgoing {
 /// The epoch of the life that takes what is sent to `to` for one life only; an error where the rank has left.
 pub fn living_taker(member: &Member, to: u32) -> Result<u64, SendError> {
     let life = member.region.registry.life(to);
-    if !life.joined() && life.epoch() != 0 { Err(SendError::PeerLeft(to)) } else { Ok(taker(life)) }
+    if !life.joined() && life.epoch() != 0 {
+        Err(SendError::Gone { rank: to, died: false })
+    } else {
+        Ok(taker(life))
+    }
 }
 
 /// How the life of `to` that has this epoch, or is to have it, has ended; without `query` a death goes unnoticed.
@@ -276,7 +285,7 @@ pub fn end_of_taker(member: &Member, to: u32, epoch: u64, query: bool) -> Option
 
 /// What is told of a rank whose life has ended so.
 pub fn ended(to: u32, end: Status) -> SendError {
-    if end == Status::Left { SendError::PeerLeft(to) } else { SendError::PeerDead(to) }
+    SendError::Gone { rank: to, died: end != Status::Left }
 }
 
 /// The epoch of the holder that takes what is sent to a rank that is in this life.

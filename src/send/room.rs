@@ -53,7 +53,7 @@ impl<'a> Room<'a> {
             Some(slot) => Some(slot),
             None => {
                 let arena = self.member.region.geometry().arena_of_mail(self.member.rank(), self.peer.to);
-                self.member.reclaim(producer, arena, self.len, slack)?
+                self.member.reclaim((producer, self.peer.to), arena, self.len, slack)?
             }
         };
         let Some(slot) = slot else {

@@ -3,7 +3,7 @@
 use super::room::is_in_vain;
 use super::{Answer, Outgoing, end_of_taker, ended, living_taker};
 use crate::abi::{CallId, Kind};
-use crate::error::SendError;
+use crate::error::{Broken, SendError};
 use crate::half::{Member, Starving};
 use crate::rank::Source;
 use crate::ring::count;
@@ -90,14 +90,18 @@ impl<'a> Synchronous<'a> {
                 let to = self.peer.to;
                 let is_followed = self.member.region.registry.life(to).epoch() > self.epoch;
                 // A later life refuses what was announced to the one before it.
-                Err(if is_followed { SendError::PeerDead(to) } else { SendError::Refused(to) })
+                Err(if is_followed {
+                    SendError::Gone { rank: to, died: true }
+                } else {
+                    SendError::Refused(to)
+                })
             }
             None if answers.expects(id) => {
                 self.peer.tell_reset()?;
                 Ok(false)
             }
             // What came is none, or another found that the lane makes no sense.
-            _ => Err(SendError::Corrupt),
+            _ => Err(Broken::Corrupt(self.peer.to).into()),
         }
     }
 
@@ -154,7 +158,7 @@ impl Operation for Synchronous<'_> {
         let is_over = is_in_vain(member, peer);
         // An honest receiver says so before its head does.
         let has_passed = match self.sent {
-            Some(Sent { seq, .. }) => peer.producer.is_acknowledged(seq)?,
+            Some(Sent { seq, .. }) => peer.is_acknowledged(seq)?,
             None => false,
         };
         let end = end_of_taker(member, peer.to, self.epoch, query);
@@ -170,7 +174,7 @@ impl Operation for Synchronous<'_> {
             None if !has_passed => Ok(false),
             // Nobody said that it was received: it was discarded, perhaps.
             None if self.sent.is_some_and(|sent| sent.is_announced) => Err(SendError::Refused(peer.to)),
-            None => Err(SendError::Corrupt),
+            None => Err(Broken::Corrupt(self.peer.to).into()),
         }
     }
 

@@ -4,7 +4,7 @@
 //! are borrowed goes on while the call that sends it waits.
 
 use super::{Outbox, Outgoing};
-use crate::error::SendError;
+use crate::error::{Broken, SendError};
 use crate::half::Member;
 use crate::memory::TransferSlot;
 use crate::ring::Source;
@@ -41,7 +41,7 @@ impl Transfers {
     pub fn prepare(&self, member: &Member, to: u32) -> Result<(), SendError> {
         if !self.has_ring.get() {
             let reserved = member.region.segment.reserve_transfer(member.rank(), to);
-            reserved.map_err(|_| SendError::NoSpace)?;
+            reserved.map_err(|_| Broken::NoSpace(to))?;
             self.has_ring.set(true);
         }
         Ok(())

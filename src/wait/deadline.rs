@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::time::Instant;
 
 /// When a call stops waiting. It reads the clock only where it waits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Deadline {
     /// It does not wait.
     Now,

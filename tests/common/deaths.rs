@@ -220,8 +220,7 @@ impl Scene {
             to_successor.expect_next(&self.survivor, successor, len);
         }
         for me in [&self.survivor, successor] {
-            let mut tries = (0..TRIES).map(|_| me.try_recv().err());
-            assert!(tries.all(|told| told == Some(RecvError::Empty)), "nothing more");
+            assert!((0..TRIES).all(|_| matches!(me.try_recv(), Ok(None))), "nothing more");
         }
     }
 }
@@ -255,19 +254,19 @@ fn descriptor(epoch: u64, index: u64, len: usize) -> Vec<u8> {
 
 /// Sends the next message of this life.
 fn send(me: &Endpoint, index: u64, len: usize) {
-    me.send_timeout(1 - me.rank(), &descriptor(me.epoch(), index, len), BOUND).expect("room");
+    me.to(1 - me.rank()).within(BOUND).send(&descriptor(me.epoch(), index, len)).expect("room");
 }
 
 fn receive(me: &Endpoint) -> Mail<'_> {
-    me.recv_from_timeout(1 - me.rank(), BOUND).expect("mail")
+    me.from(1 - me.rank()).within(BOUND).recv().expect("mail")
 }
 
 /// Nothing is there; but of a former life of the other the end may be told, once.
 fn expect_no_mail(me: &Endpoint) {
-    let told = |error| matches!(error, Some(RecvError::PeerDead(_) | RecvError::PeerLeft(_)));
-    let first = me.try_recv().err();
-    let next = if told(first) { me.try_recv().err() } else { first };
-    assert_eq!(next, Some(RecvError::Empty), "after {first:?}");
+    let first = me.try_recv();
+    let is_told = matches!(first, Err(RecvError::Gone { .. }));
+    let next = if is_told { me.try_recv() } else { first };
+    assert!(matches!(next, Ok(None)), "{next:?}");
 }
 
 /// What is known of a mailbox by what came out of it.
@@ -441,7 +440,7 @@ fn sends_announced(doom: &dyn Doom) -> bool {
     let mut reader = Reader::default();
     let mut count = 0;
     let told = loop {
-        match scene.survivor.recv_from_timeout(1, BOUND) {
+        match scene.survivor.from(1).within(BOUND).recv() {
             Ok(mail) => {
                 reader.read(&mail);
                 count += usize::from(mail.len() == LONG);
@@ -449,7 +448,7 @@ fn sends_announced(doom: &dyn Doom) -> bool {
             Err(error) => break error,
         }
     };
-    assert_eq!(told, RecvError::PeerDead(1));
+    assert_eq!(told, RecvError::Gone { rank: 1, died: true });
     let is_complete = doom.follow(process);
     assert!(count <= 1, "at most once");
     assert!(count == 1 || scene.tally.0.done() == 0, "what was sent arrives");
@@ -488,13 +487,13 @@ fn receives_announced(doom: &dyn Doom) -> bool {
         doom.end();
         std::mem::forget(me);
     });
-    let sent = scene.survivor.send_timeout(1, &descriptor(1, 1, LONG), BOUND);
+    let sent = scene.survivor.to(1).within(BOUND).send(&descriptor(1, 1, LONG));
     let is_complete = doom.follow(process);
     // Whether it got it, or may have: its program had not seen it yet.
     let is_delivered = scene.tally.0.begun() > 0;
     match sent {
         Ok(()) => {}
-        Err(SendError::PeerDead(_)) => assert!(!is_complete, "it was received"),
+        Err(SendError::Gone { died: true, .. }) => assert!(!is_complete, "it was received"),
         Err(error) => panic!("{error:?}"),
     }
     assert!(sent.is_ok() || scene.tally.0.done() == 0, "it was received, and its sender is not told");
@@ -568,11 +567,11 @@ fn leaves(doom: &dyn Doom, is_awaited: bool) -> bool {
     let before = (!is_awaited).then(|| doom.follow(process));
     let mut reader = Reader::default();
     reader.receive(&scene.survivor);
-    let told = scene.survivor.recv_from_timeout(1, BOUND).map(|mail| mail.len());
+    let told = scene.survivor.from(1).within(BOUND).recv().map(|mail| mail.len());
     let is_complete = before.unwrap_or_else(|| doom.follow(process));
     match told {
-        Err(RecvError::PeerLeft(1)) => {}
-        Err(RecvError::PeerDead(1)) => assert!(!is_complete),
+        Err(RecvError::Gone { rank: 1, died: false }) => {}
+        Err(RecvError::Gone { rank: 1, died: true }) => assert!(!is_complete),
         _ => panic!("{told:?}"),
     }
     let successor = join(&scene.region, 1);

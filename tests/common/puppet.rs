@@ -4,7 +4,9 @@ use super::{
     Child, ON_EVENTS, SHORT, Scratch, UNNAMED, become_user, clone, command, exit_at_once, fork, gist, handle,
     lose_locks, pattern, place, processor_time, reply, wait_for,
 };
-use mailbox::{Endpoint, Interrupter, Mail, OpenOptions, Receiver, RecvError, Region, Sender, Source, Wait};
+use mailbox::{
+    Endpoint, Interrupter, Mail, OpenOptions, RecvError, RecvHalf, Region, SendHalf, Source, Wait,
+};
 use std::fmt::Debug;
 use std::panic::{self, AssertUnwindSafe};
 use std::process;
@@ -23,7 +25,7 @@ pub fn mail(from: u32, epoch: u64, seq: u64, text: &str) -> String {
 
 /// What is done in the second process. Every command has one answer: `ok`, what was asked for, or the error.
 ///
-/// - `join RANK`; `leave`; `unwind`: leave in a panic; `exit`: end the process without leaving; `epoch`
+/// - `join 1`; `leave`; `unwind`: leave in a panic; `exit`: end the process without leaving; `epoch`
 /// - `send|try_send|send_timeout|send_patiently TO TEXT`; `fill TO`: send until the mailbox is full, how many
 /// - `send_long TO LEN SEED`: send the pattern of that seed; `gist [FROM]`: receive, and answer with a gist
 /// - `loan LEN SEED TO…`: send the pattern of that seed on loan to these ranks; `lend LEN SEED`: the same to nobody
@@ -49,7 +51,7 @@ struct Puppet<'a> {
     region: Option<Region>,
     name: &'a str,
     endpoint: Option<Endpoint>,
-    halves: Option<(Sender, Receiver)>,
+    halves: Option<(SendHalf, RecvHalf)>,
 }
 
 impl Puppet<'_> {
@@ -100,7 +102,7 @@ impl Puppet<'_> {
                 "ok".to_string()
             }
             ["split"] => {
-                self.halves = self.endpoint.take().map(Endpoint::split);
+                self.halves = self.endpoint.take().map(Endpoint::into_split);
                 "ok".to_string()
             }
             _ => match (&self.endpoint, &self.halves) {
@@ -128,9 +130,9 @@ fn obey(me: &Endpoint, words: &[&str]) -> String {
         ["epoch"] => me.epoch().to_string(),
         ["send", to, text] => said(me.send(number(to), text.as_bytes())),
         ["try_send", to, text] => said(me.try_send(number(to), text.as_bytes())),
-        ["send_timeout", to, text] => said(me.send_timeout(number(to), text.as_bytes(), SHORT)),
+        ["send_timeout", to, text] => said(me.to(number(to)).within(SHORT).send(text.as_bytes())),
         ["send_patiently", to, text] => {
-            said(me.send_timeout(number(to), text.as_bytes(), Duration::from_secs(2)))
+            said(me.to(number(to)).within(Duration::from_secs(2)).send(text.as_bytes()))
         }
         ["send_long", to, len, seed] => {
             let bytes = pattern(number(len) as usize, number(seed) as usize);
@@ -156,7 +158,7 @@ fn obey(me: &Endpoint, words: &[&str]) -> String {
             });
             written.count().to_string()
         }
-        ["gist", ref from @ ..] => match me.recv_from(source(from)) {
+        ["gist", ref from @ ..] => match me.from(source(from)).recv() {
             Ok(got) => mail(got.from(), got.epoch(), got.seq(), &gist(&got.to_vec())),
             Err(error) => told(error),
         },
@@ -165,10 +167,14 @@ fn obey(me: &Endpoint, words: &[&str]) -> String {
             "ok".to_string()
         }
         ["fill", to] => (0..).take_while(|_| me.try_send(number(to), b"fill").is_ok()).count().to_string(),
-        ["recv", ref from @ ..] => heard(me.recv_from(source(from))),
-        ["try_recv", ref from @ ..] => heard(me.try_recv_from(source(from))),
-        ["recv_timeout", ref from @ ..] => heard(me.recv_from_timeout(source(from), SHORT)),
-        ["hold", ref from @ ..] => match me.recv_from_timeout(source(from), SHORT) {
+        ["recv", ref from @ ..] => heard(me.from(source(from)).recv()),
+        ["try_recv", ref from @ ..] => match me.from(source(from)).try_recv() {
+            Ok(None) => "Empty".to_string(),
+            Ok(Some(mail)) => heard(Ok(mail)),
+            Err(error) => told(error),
+        },
+        ["recv_timeout", ref from @ ..] => heard(me.from(source(from)).within(SHORT).recv()),
+        ["hold", ref from @ ..] => match me.from(source(from)).within(SHORT).recv() {
             Ok(mail) => {
                 let answer = tell(&mail);
                 std::mem::forget(mail);
@@ -240,5 +246,8 @@ fn tell(got: &Mail<'_>) -> String {
 }
 
 fn told(error: impl Debug) -> String {
-    format!("{error:?}")
+    let text = format!("{error:?}");
+    // What is broken is named without its wrapper.
+    let inner = text.strip_prefix("Broken(").and_then(|rest| rest.strip_suffix(')'));
+    inner.map_or(text.clone(), str::to_string)
 }

@@ -5,7 +5,7 @@ use crate::process::{self, Partner};
 use crate::stream::Stream;
 use crate::times::Times;
 use kit::Name;
-use mailbox::{Call, Config, Endpoint, Mail, Region, SendError, Wait};
+use mailbox::{Call, Config, Deadline, Endpoint, Mail, Region, SendError, Wait};
 use std::collections::{BTreeSet, VecDeque};
 use std::error::Error;
 use std::hint::black_box;
@@ -135,18 +135,18 @@ pub fn calls_at_once(
     let partner = start_server(&pair, bytes, calls)?;
     let me = pair.join(0)?;
     let mut buffer = vec![1; bytes];
-    let mut under_way = VecDeque::with_capacity(at_once);
+    let mut under_way = VecDeque::<Call<'_>>::with_capacity(at_once);
     let start = Instant::now();
     for _ in 0..calls {
         if under_way.len() == at_once
             && let Some(call) = under_way.pop_front()
         {
-            black_box(&mut buffer).copy_from_slice(&Call::reply(call)?);
+            black_box(&mut buffer).copy_from_slice(&call.wait()?);
         }
-        under_way.push_back(me.try_call(1, black_box(&buffer))?);
+        under_way.push_back(me.to(1).within(Deadline::Now).start_call(black_box(&buffer))?);
     }
     for call in under_way {
-        black_box(&mut buffer).copy_from_slice(&call.reply()?);
+        black_box(&mut buffer).copy_from_slice(&call.wait()?);
     }
     let time = start.elapsed();
     drop(me);
@@ -287,7 +287,7 @@ pub fn large(config: Config, bytes: usize, messages: u64, wait: Wait) -> Outcome
 pub fn large_in(region: &str, bytes: usize, messages: u64, wait: Wait) -> Outcome<Stream> {
     one_way(region, bytes, messages, wait, |mail| {
         let mut last = [0; 64];
-        mail.copy_from(mail.len().saturating_sub(last.len()), black_box(&mut last));
+        mail.read_at(mail.len().saturating_sub(last.len()), black_box(&mut last));
     })
 }
 
@@ -319,7 +319,7 @@ fn one_way(
 /// failed with its first message.
 fn check_length(region: &str, bytes: usize) -> Outcome<()> {
     let limit = Region::open(region)?.max_message();
-    if bytes as u64 > limit { Err(SendError::TooLarge { limit }.into()) } else { Ok(()) }
+    if bytes as u64 > limit { Err(SendError::TooLarge { len: bytes as u64, limit }.into()) } else { Ok(()) }
 }
 
 /// `messages` of `bytes` from anyone to rank 0, this process, in a region of this configuration. All its
@@ -362,7 +362,7 @@ fn many_to_one(
                 }
                 match me.send(0, black_box(&buffer)) {
                     Ok(()) => {}
-                    Err(SendError::PeerLeft(_)) => return,
+                    Err(SendError::Gone { died: false, .. }) => return,
                     Err(error) => panic!("the receiver lives: {error}"),
                 }
             }
@@ -378,7 +378,7 @@ fn many_to_one(
     let mut silent: BTreeSet<u32> = (1..region.ranks()).collect();
     let deadline = Instant::now() + PATIENCE;
     while !silent.is_empty() {
-        let mail = me.recv_timeout(deadline.saturating_duration_since(Instant::now()))?;
+        let mail = me.from_any().within(deadline.saturating_duration_since(Instant::now())).recv()?;
         silent.remove(&mail.from());
         if Instant::now() > deadline {
             return Err("a sender does not come".into());

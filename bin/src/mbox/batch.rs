@@ -100,7 +100,7 @@ impl<'a> Batch<'a> {
         loop {
             let fetched = match patience {
                 None => arrival.fetch(&mut self.bytes),
-                Some(time) => arrival.fetch_timeout(&mut self.bytes, time),
+                Some(time) => arrival.fetch_within(&mut self.bytes, time),
             };
             let end = match fetched {
                 Ok(0) => None,
@@ -131,7 +131,7 @@ impl<'a> Batch<'a> {
     fn pass(&mut self, mail: Mail<'a>, before: &str, after: Option<u8>) -> Result<(), Failure> {
         let written = self.write_in_parts(&mail, before, after);
         if written.is_err() {
-            mail.leave();
+            mail.requeue();
         }
         written
     }
@@ -140,7 +140,7 @@ impl<'a> Batch<'a> {
         self.output.write_all(before.as_bytes())?;
         let mut at = 0;
         while at < mail.len() {
-            let count = mail.copy_from(at, &mut self.bytes);
+            let count = mail.read_at(at, &mut self.bytes);
             self.output.write_all(&self.bytes[..count])?;
             at += count;
         }
@@ -151,7 +151,7 @@ impl<'a> Batch<'a> {
 impl Drop for Batch<'_> {
     fn drop(&mut self) {
         for (_, mail) in self.mails.drain(..) {
-            mail.leave();
+            mail.requeue();
         }
     }
 }

@@ -11,7 +11,7 @@ use super::standard::Output;
 use super::stop::Stop;
 use crate::common::failure::Failure;
 use clap::Args;
-use mailbox::{Endpoint, RecvError, Source};
+use mailbox::{Broken, Endpoint, RecvError, Source};
 use std::time::Duration;
 
 const MORE: &str = "\
@@ -122,16 +122,17 @@ impl Recv {
             }
             stop.check()?;
             let source = self.from.map_or(Source::Anyone, Source::Rank);
-            let received = match me.try_recv_from(source) {
+            let received = match me.from(source).try_recv() {
+                Ok(Some(mail)) => Ok(mail),
                 // What the batch holds may be what keeps more from coming.
-                Err(RecvError::Empty | RecvError::Held(_)) => {
+                Ok(None) | Err(RecvError::Held(_)) => {
                     batch.flush()?;
                     match self.patience() {
-                        None => me.recv_from(source),
-                        Some(time) => me.recv_from_timeout(source, time),
+                        None => me.from(source).recv(),
+                        Some(time) => me.from(source).within(time).recv(),
                     }
                 }
-                received => received,
+                Err(error) => Err(error),
             };
             match received {
                 Ok(mail) => {
@@ -155,24 +156,22 @@ impl Recv {
                             }
                         }
                         Carried::Nothing(RecvError::Timeout) => break End::Time,
-                        Carried::Nothing(
-                            RecvError::Cut(_) | RecvError::PeerLeft(_) | RecvError::PeerDead(_),
-                        ) => {}
+                        Carried::Nothing(RecvError::Cut(_) | RecvError::Gone { .. }) => {}
                         Carried::Nothing(error) => return Err(self.failure(error)),
                     }
                 }
                 // What it sends is for others.
-                Err(RecvError::PeerLeft(rank) | RecvError::PeerDead(rank))
+                Err(RecvError::Gone { rank, .. })
                     if self.from.is_none() && !me.region().has_mailbox(rank, self.me) => {}
                 // Mail was asked for, and this rank's was taken before: others may send some.
-                Err(RecvError::PeerLeft(rank))
+                Err(RecvError::Gone { rank, died: false })
                     if self.count.is_some() && self.from.is_none() && !senders.has_spoken(rank) => {}
-                Err(RecvError::PeerLeft(rank)) => senders.left(rank),
-                Err(RecvError::PeerDead(rank)) => senders.died(rank),
+                Err(RecvError::Gone { rank, died: false }) => senders.left(rank),
+                Err(RecvError::Gone { rank, died: true }) => senders.died(rank),
                 Err(RecvError::Interrupted) => {}
                 Err(RecvError::Timeout) => break End::Time,
                 // There is nobody but ourselves to hear from.
-                Err(RecvError::Empty) => break End::Senders,
+                Err(RecvError::Broken(Broken::Oneself)) => break End::Senders,
                 Err(error) => {
                     batch.flush()?;
                     return Err(self.failure(error));
@@ -204,10 +203,10 @@ impl Recv {
 
     fn failure(&self, error: RecvError) -> Failure {
         let hint = match error {
-            RecvError::Corrupt(_) => {
+            RecvError::Broken(Broken::Corrupt(_)) => {
                 format!("remove the region and create it again: {}", command_for("rm", &self.access.name))
             }
-            RecvError::Lost(why) => lost(&self.access.name, why),
+            RecvError::Broken(Broken::Lost(why)) => lost(&self.access.name, why),
             _ => String::new(),
         };
         Failure::of_region(&self.access.name, error).hint(&hint)

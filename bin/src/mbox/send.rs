@@ -8,7 +8,7 @@ use super::standard::{Input, input_failure};
 use super::stop::Stop;
 use crate::common::failure::Failure;
 use clap::Args;
-use mailbox::{Endpoint, SendError, Status};
+use mailbox::{Broken, Endpoint, SendError, Status};
 use std::io::{self, BufRead, BufReader, ErrorKind, Read};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
@@ -106,18 +106,14 @@ struct Stream<'a> {
 impl Stream<'_> {
     /// Opens the mailbox even if there will be nothing to send: the receiver waits for our leave.
     fn open(&self) -> Result<(), Failure> {
-        match self.endpoint.try_reserve(self.to, 0).map(drop) {
-            // It is open, and full; there is time to wait when there is something to send.
-            Err(SendError::Full | SendError::PeerLeft(_) | SendError::PeerDead(_)) => Ok(()),
-            opened => opened.map_err(|error| self.failure(error)),
-        }
+        self.endpoint.to(self.to).open().map_err(|error| self.failure(error))
     }
 
     fn carry_bytes(&self, mut input: Input) -> Result<(), Failure> {
         // What lies in the mailbox as a whole needs no receiver, and is there for the next one if this one dies.
-        let whole = self.endpoint.region().max_whole().min(CHUNK) as usize;
+        let whole = self.endpoint.region().eager_limit().min(CHUNK) as usize;
         if whole == 0 {
-            return Err(self.failure(SendError::TooLarge { limit: 0 }));
+            return Err(self.failure(SendError::TooLarge { len: 1, limit: 0 }));
         }
         let mut buffer = vec![0; CHUNK as usize];
         loop {
@@ -161,14 +157,14 @@ impl Stream<'_> {
 
     fn send(&self, bytes: &[u8]) -> Result<(), Failure> {
         // An announced message is for one life of its receiver: not for one that is to end, or has.
-        while bytes.len() as u64 > self.endpoint.region().max_whole() && self.is_receiver_to_come() {
+        while bytes.len() as u64 > self.endpoint.region().eager_limit() && self.is_receiver_to_come() {
             self.stop.check()?;
             thread::sleep(POLL);
         }
         loop {
             self.stop.check()?;
             match self.endpoint.send(self.to, bytes) {
-                Err(SendError::PeerLeft(_) | SendError::PeerDead(_)) if self.is_receiver_to_come() => {
+                Err(SendError::Gone { .. }) if self.is_receiver_to_come() => {
                     thread::sleep(POLL);
                 }
                 Err(SendError::Interrupted) => {}
@@ -196,28 +192,25 @@ impl Stream<'_> {
     fn failure(&self, error: SendError) -> Failure {
         let max_message = self.endpoint.region().max_message();
         let hint = match error {
-            SendError::NoSpace if is_file(self.name) => {
+            SendError::Broken(Broken::NoSpace(_)) if is_file(self.name) => {
                 format!("make room on the disk of {:?}; nothing of this message was sent", folder(self.name))
             }
-            SendError::NoSpace => "remove other regions (mbox ls, mbox rm), or create with --reserve".into(),
-            SendError::TooLarge { limit } if limit < max_message => {
+            SendError::Broken(Broken::NoSpace(_)) => "remove other regions (mbox ls, mbox rm), or create with --reserve".into(),
+            SendError::TooLarge { limit, .. } if limit < max_message => {
                 "only another process can take more; leave --lines or --null away, or create with a larger --arena"
                     .into()
             }
             SendError::TooLarge { .. } => "create the region with a larger --max-message".into(),
-            SendError::PeerLeft(_) | SendError::PeerDead(_) => "not all was sent; start both again".into(),
+            SendError::Gone { .. } => "not all was sent; start both again".into(),
             SendError::Full => "only another process can empty it; send less, or to another rank".into(),
-            SendError::Corrupt => {
+            SendError::Broken(Broken::Corrupt(_)) => {
                 format!("remove the region and create it again: {}", command_for("rm", self.name))
             }
-            SendError::Lost(why) => lost(self.name, why),
+            SendError::Broken(Broken::Lost(why)) => lost(self.name, why),
             _ => String::new(),
         };
         let what = match error {
-            SendError::NoSuchRank { .. }
-            | SendError::PeerLeft(_)
-            | SendError::PeerDead(_)
-            | SendError::Lost(_) => error.to_string(),
+            SendError::Broken(_) | SendError::Gone { .. } => error.to_string(),
             _ => format!("rank {}: {error}", self.to),
         };
         Failure::of_region(self.name, what).hint(&hint)

@@ -75,7 +75,7 @@ struct Object<'a> {
     arena: u64,
     loans: u64,
     max_message: u64,
-    max_whole: u64,
+    eager_limit: u64,
     size: u64,
     memory: u64,
     ranks: usize,
@@ -129,7 +129,7 @@ impl<'a> Object<'a> {
             arena: seen.arena,
             loans: seen.loans,
             max_message: seen.max_message,
-            max_whole: view.max_whole(),
+            eager_limit: view.eager_limit(),
             size: seen.size,
             memory: seen.memory,
             ranks: seen.ranks.len(),
@@ -175,7 +175,7 @@ impl Mailbox {
 
 /// What people read.
 fn page(name: &str, view: &View, seen: &Inspection) -> String {
-    let whole = view.max_whole();
+    let whole = view.eager_limit();
     let (ranks, joined_count) = (seen.ranks.len(), joined(seen).count());
     let [arena, limit, loans] = [seen.arena, seen.max_message, seen.loans].map(size::show);
     let announced = if whole < seen.max_message {

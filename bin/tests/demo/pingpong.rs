@@ -51,12 +51,12 @@ fn the_last_to_end_removes_the_region() {
         if ping_first {
             interrupt(ping);
             assert!(region.exists());
-            pong.shows("rank 0 has left (PeerLeft)");
+            pong.shows("rank 0 has left");
             interrupt(pong);
         } else {
             interrupt(pong);
             assert!(region.exists());
-            ping.shows("rank 1 has left (PeerLeft)");
+            ping.shows("rank 1 has left");
             interrupt(ping);
         }
         assert!(!region.exists());
@@ -70,7 +70,7 @@ fn ping_sees_pong_die_and_come_back() {
     let (ping, mut victim) = both(&region);
     for epoch in 2..5 {
         victim.signal(SIGKILL);
-        ping.shows("rank 1 died (PeerDead)");
+        ping.shows("rank 1 died");
         victim = pong(&region);
         ping.shows(&format!("rank 1 is here, epoch {epoch}"));
         let line = ping.shows("ping ");
@@ -78,7 +78,7 @@ fn ping_sees_pong_die_and_come_back() {
         victim.shows("pong ");
     }
     victim.signal(SIGKILL);
-    ping.shows("rank 1 died (PeerDead)");
+    ping.shows("rank 1 died");
     interrupt(ping);
     assert!(!region.exists());
 }
@@ -90,7 +90,7 @@ fn pong_sees_ping_die_and_come_back() {
     let (mut victim, pong) = both(&region);
     for epoch in 2..5 {
         victim.signal(SIGKILL);
-        pong.shows("rank 0 died (PeerDead)");
+        pong.shows("rank 0 died");
         victim = ping(&region);
         pong.shows(&format!("rank 0 is here, epoch {epoch}"));
         let line = pong.shows("pong ");
@@ -98,7 +98,7 @@ fn pong_sees_ping_die_and_come_back() {
         victim.shows("ping 2");
     }
     victim.signal(SIGKILL);
-    pong.shows("rank 0 died (PeerDead)");
+    pong.shows("rank 0 died");
     interrupt(pong);
     assert!(!region.exists());
 }
@@ -194,7 +194,7 @@ fn they_meet_in_a_file() {
     pong.shows("pong 2: ");
     assert!(std::path::Path::new(&path).is_file());
     interrupt(ping);
-    pong.shows("rank 0 has left (PeerLeft)");
+    pong.shows("rank 0 has left");
     interrupt(pong);
     // It is empty only if the last to end removed the region.
     std::fs::remove_dir(&folder).expect("an empty folder");

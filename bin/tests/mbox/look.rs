@@ -35,7 +35,7 @@ fn stat_tells_people_and_programs_what_is_there() {
         "arena": 8 << 10,
         "loans": 64 << 20,
         "max_message": 1 << 30,
-        "max_whole": 4 << 10,
+        "eager_limit": 4 << 10,
         "size": size,
         // Nothing went that does not fit a cell.
         "memory": 4096 + 2 * 4096 + cells,

@@ -2,7 +2,7 @@
 
 use super::Incoming;
 use crate::abi::{CallId, INLINE, Kind, Rank};
-use crate::error::SendError;
+use crate::error::{Broken, SendError};
 use crate::half::{Member, Starving};
 use crate::memory::Lane;
 use crate::rank::Source;
@@ -53,6 +53,10 @@ impl Incoming {
     pub(super) fn ring_caller(&self, member: &Member) {
         if !member.mail_needs_no_ring(&self.record) {
             member.ring_mail(&self.record);
+        }
+        // A half that calls sleeps for that.
+        if !member.room_needs_no_ring(&self.record) {
+            member.ring_credit(&self.record);
         }
     }
 
@@ -125,19 +129,20 @@ impl<'a> Answering<'a> {
         member.check()?;
         let (answers, len) = (&peer.answers, self.bytes.len());
         if len > member.whole {
-            return Err(SendError::TooLarge { limit: member.whole as u64 });
+            return Err(SendError::TooLarge { len: len as u64, limit: member.whole as u64 });
         }
-        let producer = answers.producer(member, &peer.record)?;
+        let producer =
+            answers.producer(member, &peer.record).map_err(|Corrupt| Broken::Corrupt(peer.from))?;
         self.slot = match producer.place(len) {
             Some(slot) => Some(slot),
             None => {
                 let arena = member.region.geometry().arena_of_returns(peer.from, member.rank());
-                member.reclaim(producer, arena, len, Slack::Any)?
+                member.reclaim((producer, peer.from), arena, len, Slack::Any)?
             }
         };
         if self.slot.is_none() && len <= INLINE {
             // No honest caller has asked so often.
-            return Err(SendError::Corrupt);
+            return Err(Broken::Corrupt(peer.from).into());
         }
         if self.slot.is_none() {
             // A caller that waits for any answer takes in all that are there.

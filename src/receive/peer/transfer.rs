@@ -3,7 +3,7 @@
 use super::state::State;
 use super::{Incoming, no_pages};
 use crate::abi::{ANNOUNCEMENT, Kind, epoch_of};
-use crate::error::RecvError;
+use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::memory;
 use crate::ring::{Descriptor, count};
@@ -76,7 +76,7 @@ impl Incoming {
                 self.drop_announced(member, &descriptor);
                 return Ok(None);
             }
-            let error = RecvError::NoMemory { rank: self.from, len, left: member.budget.left() };
+            let error = Broken::NoMemory { rank: self.from, len, left: member.budget.left() }.into();
             return Err(self.bar(&descriptor, State::LacksMemory, error));
         };
         if let Err(error) = self.ask_for(member, descriptor, len, Some(bytes)) {

@@ -30,12 +30,12 @@ pub fn falls_asleep(doom: &dyn Doom) -> bool {
     let successor = join(&scene.region, 1);
     let mut reader = Reader::default();
     match successor.try_recv() {
-        Ok(mail) => {
+        Ok(Some(mail)) => {
             assert_eq!(scene.tally.0.done(), 0, "a repeat");
             reader.read(&mail);
         }
-        Err(error) => {
-            assert_eq!((error, scene.tally.0.begun()), (RecvError::Empty, 1), "lost");
+        told => {
+            assert!(told.is_ok() && scene.tally.0.begun() == 1, "lost: {told:?}");
             reader = Reader { seq: 1, life: 1, count: 1 };
         }
     }
@@ -59,8 +59,8 @@ pub fn falls_asleep_for_room(doom: &dyn Doom) -> bool {
     (0..8).for_each(|_| reader.receive(&scene.survivor));
     let is_complete = doom.follow(process);
     match scene.survivor.try_recv() {
-        Ok(mail) => reader.read(&mail),
-        Err(error) => assert!(scene.tally.0.done() == 0, "{error:?}"),
+        Ok(Some(mail)) => reader.read(&mail),
+        told => assert!(scene.tally.0.done() == 0, "{told:?}"),
     }
     let successor = join(&scene.region, 1);
     scene.expect_talk(&successor, &mut reader, &mut Reader::default());
@@ -81,7 +81,7 @@ pub fn rings(doom: &dyn Doom) -> bool {
     let mut reader = Reader::default();
     let mut arrived = 0;
     let told = loop {
-        match scene.survivor.recv_from_timeout(1, BOUND) {
+        match scene.survivor.from(1).within(BOUND).recv() {
             Ok(mail) => {
                 reader.read(&mail);
                 arrived += 1;
@@ -89,7 +89,7 @@ pub fn rings(doom: &dyn Doom) -> bool {
             Err(error) => break error,
         }
     };
-    assert_eq!(told, RecvError::PeerDead(1));
+    assert_eq!(told, RecvError::Gone { rank: 1, died: true });
     let is_complete = doom.follow(process);
     assert!(arrived == 1 || scene.tally.0.done() == 0, "what was sent arrives");
     let successor = join(&scene.region, 1);
@@ -113,11 +113,11 @@ pub fn rings_for_room(doom: &dyn Doom) -> bool {
         std::mem::forget(me);
     });
     // It is told of the death if nothing was acknowledged.
-    let sent = scene.survivor.send_timeout(1, &descriptor(1, 8, 20), BOUND);
+    let sent = scene.survivor.to(1).within(BOUND).send(&descriptor(1, 8, 20));
     let is_complete = doom.follow(process);
     match sent {
         Ok(()) => assert!(scene.tally.0.begun() > 0, "full"),
-        Err(SendError::PeerDead(_)) => assert!(scene.tally.0.done() == 0, "there was room"),
+        Err(SendError::Gone { died: true, .. }) => assert!(scene.tally.0.done() == 0, "there was room"),
         Err(error) => panic!("{error:?}"),
     }
     let successor = join(&scene.region, 1);

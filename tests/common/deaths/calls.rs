@@ -1,7 +1,7 @@
 //! Calls in which either side ends.
 
 use super::{BOUND, Doom, Scene, SeqCst, TRIES, descriptor, join, receive, send};
-use mailbox::{CallError, Endpoint, RecvError, SendError};
+use mailbox::{CallError, Deadline, End, Endpoint, RecvError, SendError};
 
 /// Bytes of request and answer.
 pub type Lens = (usize, usize);
@@ -17,16 +17,16 @@ fn answer(request: &[u8], len: usize) -> Vec<u8> {
 fn serve(me: &Endpoint, (request, len): Lens) -> Vec<Vec<u8>> {
     let mut served = Vec::new();
     loop {
-        match me.recv_from_timeout(1 - me.rank(), BOUND) {
+        match me.from(1 - me.rank()).within(BOUND).recv() {
             Ok(call) => {
                 assert!(call.is_call());
                 let bytes = call.to_vec();
                 assert_eq!(bytes, descriptor(u64::from(bytes[0]), u64::from(bytes[1]), request), "torn");
                 // Its caller may have ended.
-                let _ = call.reply_timeout(&answer(&bytes, len), BOUND);
+                let _ = call.reply_within(&answer(&bytes, len), BOUND);
                 served.push(bytes);
             }
-            Err(RecvError::PeerDead(_)) => return served,
+            Err(RecvError::Gone { died: true, .. }) => return served,
             Err(error) => panic!("{error}"),
         }
     }
@@ -35,14 +35,14 @@ fn serve(me: &Endpoint, (request, len): Lens) -> Vec<Vec<u8>> {
 /// Calls, and mail, between both go their way; nothing of before is there.
 fn expect_calls(one: &Endpoint, other: &Endpoint) {
     for (caller, server) in [(one, other), (other, one)] {
-        assert!((0..TRIES).all(|_| server.try_recv().is_err()), "nothing of before");
+        assert!((0..TRIES).all(|_| server.try_recv().is_ok_and(|mail| mail.is_none())), "nothing of before");
         for (index, len) in [(50, 20), (51, 200), (52, 48)] {
             let request = descriptor(caller.epoch(), index, len);
-            let call = caller.try_call(server.rank(), &request).expect("room");
+            let call = caller.to(server.rank()).within(Deadline::Now).start_call(&request).expect("room");
             let mail = receive(server);
             assert!(mail.is_call() && mail.to_vec() == request, "another call");
             mail.reply(&answer(&request, len)).expect("room");
-            assert_eq!(*call.reply().expect("an answer"), answer(&request, len));
+            assert_eq!(*call.wait().expect("an answer"), answer(&request, len));
         }
         send(caller, 9, 20);
         assert_eq!(receive(server).to_vec(), descriptor(caller.epoch(), 9, 20));
@@ -55,12 +55,12 @@ pub fn calls(doom: &dyn Doom, lens: Lens, gives_up: bool) -> bool {
     let process = scene.doomed(|region, tally| {
         let me = join(region, 1);
         let request = |index| descriptor(me.epoch(), index, lens.0);
-        me.call_timeout(0, &request(0), BOUND).expect("an answer");
+        me.to(0).within(BOUND).call(&request(0)).expect("an answer");
         doom.begin();
         if gives_up {
-            tally.count(|| drop(me.try_call(0, &request(1)).expect("room")));
+            tally.count(|| drop(me.to(0).within(Deadline::Now).start_call(&request(1)).expect("room")));
         }
-        let reply = me.call_timeout(0, &request(2), BOUND).expect("an answer");
+        let reply = me.to(0).within(BOUND).call(&request(2)).expect("an answer");
         tally.done.fetch_add(1, SeqCst);
         assert_eq!(*reply, answer(&request(2), lens.1), "another answer");
         doom.end();
@@ -96,9 +96,9 @@ pub fn answers(doom: &dyn Doom, lens: Lens) -> bool {
         std::mem::forget(me);
     });
     let request = |index| descriptor(1, index, lens.0);
-    let first = scene.survivor.call_timeout(1, &request(0), BOUND).expect("an answer");
+    let first = scene.survivor.to(1).within(BOUND).call(&request(0)).expect("an answer");
     assert_eq!(*first, answer(&request(0), lens.1));
-    let reply = scene.survivor.call_timeout(1, &request(1), BOUND);
+    let reply = scene.survivor.to(1).within(BOUND).call(&request(1));
     let is_complete = doom.follow(process);
     let tally = scene.tally.0;
     match reply {
@@ -106,7 +106,9 @@ pub fn answers(doom: &dyn Doom, lens: Lens) -> bool {
             assert_eq!(*reply, answer(&request(1), lens.1), "another answer");
             assert_eq!(tally.begun(), 1);
         }
-        Err(CallError::PeerDead) => assert_eq!(tally.done(), 0, "it was answered"),
+        Err(CallError::Unanswered { rank: 1, end: End::Died }) => {
+            assert_eq!(tally.done(), 0, "it was answered")
+        }
         Err(error) => panic!("{error}"),
     }
     // No successor sees it.
@@ -129,15 +131,15 @@ pub fn acknowledges(doom: &dyn Doom) -> bool {
         std::mem::forget(me);
     });
     let message = |index| descriptor(1, index, 20);
-    scene.survivor.send_sync_timeout(1, &message(0), BOUND).expect("it lives");
-    let told = scene.survivor.send_sync_timeout(1, &message(1), BOUND);
+    scene.survivor.to(1).within(BOUND).sync().send(&message(0)).expect("it lives");
+    let told = scene.survivor.to(1).within(BOUND).sync().send(&message(1));
     let is_complete = doom.follow(process);
     let (begun, done) = (scene.tally.0.begun(), scene.tally.0.done());
     let successor = join(&scene.region, 1);
-    let again = (0..TRIES).find_map(|_| successor.try_recv().ok());
+    let again = (0..TRIES).find_map(|_| successor.try_recv().ok().flatten());
     match told {
         Ok(()) => assert_eq!(begun, 1, "nobody had it"),
-        Err(SendError::PeerDead(1)) => assert_eq!(done, 0, "it was acknowledged"),
+        Err(SendError::Gone { rank: 1, died: true }) => assert_eq!(done, 0, "it was acknowledged"),
         Err(error) => panic!("{error}"),
     }
     assert!(again.is_some() || begun == 1, "nobody had it, nobody has it");

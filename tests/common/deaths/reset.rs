@@ -35,11 +35,11 @@ impl Log {
         let len = if self.next % 3 == 1 { 200 } else { 20 };
         match me.try_send(1 - me.rank(), &descriptor(me.epoch(), self.next, len)) {
             Ok(()) => self.sent.push(self.next),
-            Err(SendError::Reset) => {
+            Err(SendError::Broken(mailbox::Broken::Reset(_))) => {
                 self.sent.clear();
                 self.told += 1;
             }
-            Err(SendError::Full | SendError::PeerDead(_)) => return,
+            Err(SendError::Full | SendError::Gone { died: true, .. }) => return,
             Err(error) => panic!("{error:?}"),
         }
         self.next += 1;
@@ -97,7 +97,7 @@ pub fn asks_anew(doom: &dyn Doom) -> bool {
     let mut received = Vec::new();
     let mut drain = |successor: &Endpoint| {
         (0..TRIES).for_each(|_| {
-            if let Ok(mail) = successor.try_recv() {
+            if let Ok(Some(mail)) = successor.try_recv() {
                 read_later(&mail, 1, &mut last);
                 received.push(u64::from(mail.to_vec()[1]));
             }
@@ -138,11 +138,11 @@ pub fn answers(doom: &dyn Doom, is_asleep: bool, is_seen: bool) -> bool {
         tally.begun.store(1, SeqCst);
         wait_until("rank 0 asks", || is_asleep || tally.begun() == 2);
         doom.begin();
-        let told = me.send_timeout(0, &descriptor(1, before, 20), BOUND);
+        let told = me.to(0).within(BOUND).send(&descriptor(1, before, 20));
         send(&me, before + 1, 200);
         tally.done.store(1, SeqCst);
         doom.end();
-        assert_eq!(told.err(), Some(SendError::Reset));
+        assert_eq!(told.err(), Some(SendError::Broken(mailbox::Broken::Reset(0))));
         std::mem::forget(me);
     });
     let mut last = None;
@@ -161,7 +161,7 @@ pub fn answers(doom: &dyn Doom, is_asleep: bool, is_seen: bool) -> bool {
     let mut received = Vec::new();
     if is_seen {
         let told = loop {
-            match scene.survivor.recv_from_timeout(1, BOUND) {
+            match scene.survivor.from(1).within(BOUND).recv() {
                 Ok(mail) => {
                     read_later(&mail, 1, &mut last);
                     received.push(u64::from(mail.to_vec()[1]));
@@ -169,7 +169,7 @@ pub fn answers(doom: &dyn Doom, is_asleep: bool, is_seen: bool) -> bool {
                 Err(error) => break error,
             }
         };
-        assert_eq!(told, RecvError::PeerDead(1));
+        assert_eq!(told, RecvError::Gone { rank: 1, died: true });
     }
     let successor = join(&scene.region, 1);
     send(&successor, 0, 200);

@@ -1,6 +1,6 @@
 //! Does one operation so many times, in a single thread: for a tool that counts instructions. See `.ci/instructions`.
 
-use mailbox::{Config, Endpoint, Region};
+use mailbox::{Config, Deadline, Endpoint, Region};
 use std::error::Error;
 use std::hint::black_box;
 
@@ -19,7 +19,6 @@ fn main() -> Outcome {
     let mut payload = vec![1; bytes.parse()?];
     let operation = match what {
         "message" => message,
-        "draft" => draft,
         "batch" => batch,
         "drain" => drain,
         "call" => call,
@@ -35,7 +34,7 @@ fn nothing(me: &Endpoint, _: &Endpoint, _: &mut [u8]) -> Outcome {
 }
 
 fn receive(other: &Endpoint, payload: &mut [u8]) -> Outcome {
-    other.try_recv()?.copy_to(black_box(payload));
+    other.try_recv()?.ok_or("no mail")?.copy_to(black_box(payload));
     Ok(())
 }
 
@@ -44,19 +43,12 @@ fn message(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
     receive(other, payload)
 }
 
-fn draft(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
-    let mut draft = me.try_reserve(1, payload.len())?;
-    draft.write_at(0, black_box(payload));
-    draft.commit()?;
-    receive(other, payload)
-}
-
 fn call(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
-    let call = me.try_call(1, black_box(payload))?;
-    let mail = other.try_recv()?;
+    let call = me.to(1).within(Deadline::Now).start_call(black_box(payload))?;
+    let mail = other.try_recv()?.ok_or("no mail")?;
     mail.copy_to(black_box(payload));
     mail.reply(black_box(payload))?;
-    black_box(payload).copy_from_slice(&call.reply()?);
+    black_box(payload).copy_from_slice(&call.wait()?);
     Ok(())
 }
 

@@ -160,7 +160,7 @@ fn from_anyone(job: &Job, others: u32, spoke: bool) -> Outcome<Figures> {
         me.set_wait(Wait::Spin);
         let mut bytes = vec![0; job.bytes];
         for _ in 0..Times::calls(job.count as u32) {
-            me.recv_from(0).expect("the other side lives").copy_to(black_box(&mut bytes));
+            me.from(0).recv().expect("the other side lives").copy_to(black_box(&mut bytes));
             me.send(0, black_box(&bytes)).expect("the other side lives");
         }
     })?;
@@ -169,7 +169,7 @@ fn from_anyone(job: &Job, others: u32, spoke: bool) -> Outcome<Figures> {
     let crowds = crowds.collect::<Result<Vec<_>, _>>()?;
     let me = region.join(0)?;
     for _ in &ranks {
-        drop(me.recv_timeout(Duration::from_secs(10))?);
+        drop(me.from_any().within(Duration::from_secs(10)).recv()?);
     }
     me.set_wait(Wait::Spin);
     let mut bytes = vec![1; job.bytes];

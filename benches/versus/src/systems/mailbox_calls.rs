@@ -25,7 +25,7 @@ fn play(job: &Job, wait: Wait) -> Outcome<Figures> {
     let (Case::RoundTrip | Case::Asleep) = job.case else { return Err(Declined(ASKS).into()) };
     let named = Named(&job.name);
     let region = Region::create(named.0, Config::ranks(2))?;
-    if job.bytes as u64 > region.max_whole() {
+    if job.bytes as u64 > region.eager_limit() {
         return Err(Declined("calls are not announced").into());
     }
     drive::processes(job, &Calls { region, wait })

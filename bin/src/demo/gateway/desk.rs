@@ -59,7 +59,7 @@ impl Desk {
         while pit.accounts.iter().any(Option::is_none) {
             match me.recv() {
                 Ok(mail) => pit.answer(mail).map_err(|failure| self.place.failure(failure))?,
-                Err(RecvError::PeerLeft(rank)) if pit.has_done(rank) => {}
+                Err(RecvError::Gone { rank, died: false }) if pit.has_done(rank) => {}
                 Err(error) => {
                     show(&format!("the gateway is told after order {}: {error}", pit.orders))?;
                     return Err(self.place.failure(error));
@@ -103,7 +103,7 @@ impl Pit {
     /// Requests are told apart by their length.
     fn answer(&mut self, call: Mail<'_>) -> Result<(), Failure> {
         let rank = call.from();
-        let result = if let Ok(order) = call.read::<Order>() {
+        let result = if let Ok(order) = call.value::<Order>() {
             let last = &mut self.last[rank as usize - 1];
             if order.number != *last + 1 {
                 let number = order.number;
@@ -118,7 +118,7 @@ impl Pit {
                     call.refuse(bytemuck::bytes_of(&refusal))
                 }
             }
-        } else if let Ok(query) = call.read::<Snapshot>() {
+        } else if let Ok(query) = call.value::<Snapshot>() {
             match self.books.get(query.symbol as usize) {
                 Some(book) => call.reply(bytemuck::bytes_of(&book.depth())),
                 None => call.refuse(b"no such symbol"),

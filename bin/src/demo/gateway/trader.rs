@@ -92,7 +92,7 @@ impl Trader {
         claim.asked += 1;
         let news = match (answer, order.check()) {
             (Ok(reply), Ok(side)) => {
-                let fill: Fill = reply.read().map_err(|error| self.place.failure(error))?;
+                let fill: Fill = reply.value().map_err(|error| self.place.failure(error))?;
                 if !fill.fits(order, side) {
                     return Err(self.place.failure(format_args!("{order:?} is answered by {fill:?}")));
                 }
@@ -119,7 +119,7 @@ impl Trader {
 
     fn look(&self, query: &Snapshot, answer: &Answer, account: &mut Account) -> Result<(), Failure> {
         let Ok(reply) = answer else { return Err(self.place.failure("a snapshot is refused")) };
-        let depth: Depth = reply.read().map_err(|error| self.place.failure(error))?;
+        let depth: Depth = reply.value().map_err(|error| self.place.failure(error))?;
         if !depth.makes_sense() {
             return Err(self.place.failure(format_args!("{} is {depth:?}", SYMBOLS[query.symbol as usize])));
         }

@@ -123,7 +123,7 @@ impl Seat {
     pub fn send(&self, ball: Ball) -> Result<bool, Failure> {
         match self.me().send(self.other, bytemuck::bytes_of(&ball.words())) {
             Ok(()) => Ok(true),
-            Err(SendError::Interrupted | SendError::PeerLeft(_) | SendError::PeerDead(_)) => Ok(false),
+            Err(SendError::Interrupted | SendError::Gone { .. }) => Ok(false),
             Err(error) => Err(self.failure(error)),
         }
     }
@@ -133,19 +133,19 @@ impl Seat {
     pub fn hear(&self, deadline: Option<Instant>) -> Result<Option<(Mail<'_>, Ball)>, Failure> {
         while !self.is_over() {
             let timeout = deadline.map_or(Duration::MAX, |end| end.saturating_duration_since(Instant::now()));
-            match self.me().recv_from_timeout(self.other, timeout) {
+            match self.me().from(self.other).within(timeout).recv() {
                 Ok(mail) => {
                     self.show_here(mail.epoch())?;
-                    let ball = Ball::of(mail.read().map_err(|error| self.failure(error))?);
+                    let ball = Ball::of(mail.value().map_err(|error| self.failure(error))?);
                     return Ok(Some((mail, ball)));
                 }
                 Err(RecvError::Timeout) => return Ok(None),
                 Err(RecvError::Interrupted) => {}
-                Err(RecvError::PeerLeft(rank)) => {
-                    self.lose(&format!("rank {rank} has left (PeerLeft)"), deadline)?
+                Err(RecvError::Gone { rank, died: false }) => {
+                    self.lose(&format!("rank {rank} has left"), deadline)?
                 }
-                Err(RecvError::PeerDead(rank)) => {
-                    self.lose(&format!("rank {rank} died (PeerDead)"), deadline)?
+                Err(RecvError::Gone { rank, died: true }) => {
+                    self.lose(&format!("rank {rank} died"), deadline)?
                 }
                 Err(error) => return Err(self.failure(error)),
             }

@@ -62,10 +62,10 @@ impl Read {
         let start = Instant::now();
         let mut number = 0;
         loop {
-            match me.recv_from(0) {
-                Ok(mail) if mail.read() == Ok(message(number)) => number += 1,
+            match me.from(0).recv() {
+                Ok(mail) if mail.value() == Ok(message(number)) => number += 1,
                 Ok(_) => return Err(self.place.failure(format_args!("message {number} is another"))),
-                Err(RecvError::PeerLeft(_)) if number == MESSAGES => break,
+                Err(RecvError::Gone { died: false, .. }) if number == MESSAGES => break,
                 Err(error) => return Err(self.place.failure(error)),
             }
         }

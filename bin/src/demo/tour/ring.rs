@@ -78,7 +78,7 @@ impl Pass {
 
     fn take(&self, me: &Endpoint) -> Result<u64, Failure> {
         let previous = (self.rank + RANKS - 1) % RANKS;
-        let mail = me.recv_from(previous).map_err(|error| self.place.failure(error))?;
-        mail.read().map_err(|error| self.place.failure(error))
+        let mail = me.from(previous).recv().map_err(|error| self.place.failure(error))?;
+        mail.value().map_err(|error| self.place.failure(error))
     }
 }

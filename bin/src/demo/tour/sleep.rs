@@ -31,13 +31,13 @@ impl Sleep {
         let mut latencies = Times::default();
         let mut longest = Duration::ZERO;
         loop {
-            let latency = match me.recv_from(1) {
+            let latency = match me.from(1).recv() {
                 Ok(mail) => {
                     let now = clock();
-                    let sent: u64 = mail.read().map_err(|error| self.place.failure(error))?;
+                    let sent: u64 = mail.value().map_err(|error| self.place.failure(error))?;
                     now.saturating_sub(Duration::from_nanos(sent))
                 }
-                Err(RecvError::PeerLeft(_)) => break,
+                Err(RecvError::Gone { died: false, .. }) => break,
                 Err(error) => return Err(self.place.failure(error)),
             };
             if longest.is_zero() {

@@ -41,9 +41,9 @@ impl Talk {
 
     fn hear(&self, me: &Endpoint) -> Result<(), Failure> {
         let other = 1 - self.rank;
-        let news = match me.recv_from(other) {
+        let news = match me.from(other).recv() {
             Ok(mail) => format!("hears from rank {other}: {}", String::from_utf8_lossy(&mail.to_vec())),
-            Err(RecvError::PeerLeft(rank)) => format!("is told: rank {rank} has left"),
+            Err(RecvError::Gone { rank, died: false }) => format!("is told: rank {rank} has left"),
             Err(error) => return Err(self.place.failure(error)),
         };
         show(&format!("rank {} {news}", self.rank))

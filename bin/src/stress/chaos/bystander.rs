@@ -9,7 +9,9 @@ use crate::common::random::mix;
 use crate::stress::half::Half;
 use crate::stress::journal::Journal;
 use clap::Args;
-use mailbox::{Endpoint, Interrupter, JoinError, Receiver, RecvError, Region, SendError, Sender, Wait};
+use mailbox::{
+    Broken, Endpoint, Interrupter, JoinError, RecvError, RecvHalf, Region, SendError, SendHalf, Wait,
+};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use std::path::PathBuf;
@@ -59,7 +61,7 @@ impl Bystander {
         let open = || Region::open(place(&self.place.region));
         let mut region = open().map_err(|error| self.place.failure(error))?;
         // One more than talk. Those that are spared are left alone.
-        let (all, whole) = (self.ranks + 1, region.max_whole() as usize);
+        let (all, whole) = (self.ranks + 1, region.eager_limit() as usize);
         let mut random = Xoshiro256PlusPlus::seed_from_u64(mix(self.seed, u64::from(self.rank) << 32));
         while !sheet.is_over() {
             if let Ok(opened) = pulse.call(Call::Open, open) {
@@ -104,7 +106,7 @@ impl Bystander {
         }
         // Whoever overwrites may say that anybody sends.
         let all = me.region().ranks();
-        let (sender, mut receiver) = me.split();
+        let (sender, mut receiver) = me.into_split();
         let interrupters = [sender.interrupter(), receiver.interrupter()];
         let has_ended = &AtomicBool::new(false);
         thread::scope(|scope| {
@@ -136,7 +138,7 @@ impl Bystander {
     /// Nobody overwrites anything any more: each mailbox can be made to carry mail again.
     fn calm(&self, me: Endpoint, sheet: &Sheet<'_>) -> Result<(), Failure> {
         let all = u64::from(self.ranks);
-        let (sender, mut receiver) = me.split();
+        let (sender, mut receiver) = me.into_split();
         thread::scope(|scope| {
             let sending = scope.spawn(move || {
                 while !sheet.has_each(Tally::Heard, all) {
@@ -153,10 +155,10 @@ impl Bystander {
         })
     }
 
-    fn call(&self, me: &Sender, pulse: Pulse<'_>) -> Result<(), Failure> {
+    fn call(&self, me: &SendHalf, pulse: Pulse<'_>) -> Result<(), Failure> {
         for to in 0..self.ranks {
-            if let Err(SendError::Lost(lost)) =
-                pulse.call(Call::SendTimeout, || me.send_timeout(to, WORD, TIME))
+            if let Err(SendError::Broken(Broken::Lost(lost))) =
+                pulse.call(Call::SendTimeout, || me.to(to).within(TIME).send(WORD))
             {
                 return Err(self.place.failure(lost));
             }
@@ -165,17 +167,17 @@ impl Bystander {
     }
 
     /// Waits for the word from this rank.
-    fn hear(&self, me: &mut Receiver, from: u32, pulse: Pulse<'_>) -> Result<(), Failure> {
+    fn hear(&self, me: &mut RecvHalf, from: u32, pulse: Pulse<'_>) -> Result<(), Failure> {
         let mut since = None::<Instant>;
         loop {
             if since.is_none_or(|since| since.elapsed() > SILENCE) {
                 let _ = pulse.call(Call::Reset, || me.reset(from));
                 since = Some(Instant::now());
             }
-            match pulse.call(Call::RecvFromTimeout, || me.recv_from_timeout(from, TIME)) {
+            match pulse.call(Call::RecvFromTimeout, || me.from(from).within(TIME).recv()) {
                 Ok(mail) if mail.to_vec() == WORD => return Ok(()),
-                Err(RecvError::Corrupt(_)) => since = None,
-                Err(RecvError::Lost(lost)) => return Err(self.place.failure(lost)),
+                Err(RecvError::Broken(Broken::Corrupt(_))) => since = None,
+                Err(RecvError::Broken(Broken::Lost(lost))) => return Err(self.place.failure(lost)),
                 _ => {}
             }
         }

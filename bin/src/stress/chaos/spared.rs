@@ -7,7 +7,7 @@ use crate::stress::half::Half;
 use crate::stress::journal::Journal;
 use crate::stress::request::{Deed, Request, Requests};
 use clap::Args;
-use mailbox::{CallError, Endpoint, RecvError, SendError};
+use mailbox::{CallError, Deadline, End, Endpoint, RecvError, SendError};
 use std::path::PathBuf;
 use std::thread;
 use std::time::Duration;
@@ -48,26 +48,27 @@ impl Spared {
         let [rank, partner] = [self.seat, PAIR - 1 - self.seat].map(|seat| rank(self.ranks, seat));
         let me = self.place.join(rank)?;
         // All that is under way fits the arena: so both may answer at once, however long that takes.
-        let longest = me.region().max_whole() as usize / 4;
+        let longest = me.region().eager_limit() as usize / 4;
         let [asked, served] =
             [(rank, partner), (partner, rank)].map(|(from, to)| Requests::new(self.seed, from, to, longest));
         let mut number = 0;
         while !sheet.is_over() {
             number += 1;
             let bytes = asked.pack(Request { number, epoch: me.epoch(), after: 0 });
-            let call = match pulse.call(Call::TryAsk, || me.try_call(partner, &bytes)) {
-                Ok(call) => call,
-                Err(CallError::Request(SendError::PeerLeft(_))) => continue,
-                Err(error) => return Err(self.place.failure(error)),
-            };
+            let call =
+                match pulse.call(Call::TryAsk, || me.to(partner).within(Deadline::Now).start_call(&bytes)) {
+                    Ok(call) => call,
+                    Err(CallError::Request(SendError::Gone { died: false, .. })) => continue,
+                    Err(error) => return Err(self.place.failure(error)),
+                };
             let deed = loop {
-                match pulse.call(Call::Hear, || call.reply_timeout(WAIT)) {
+                match pulse.call(Call::Hear, || call.wait_within(WAIT)) {
                     Ok(reply) => break Some(Deed::Answer(reply.into_vec())),
                     Err(CallError::Refused(bytes)) => break Some(Deed::Refuse(bytes)),
-                    Err(CallError::Dropped) => break Some(Deed::Drop),
+                    Err(CallError::Unanswered { end: End::Dropped, .. }) => break Some(Deed::Drop),
                     Err(CallError::Timeout) => self.serve(&me, partner, &served, pulse)?,
                     // In the end only: the loop does not go on.
-                    Err(CallError::PeerLeft) => break None,
+                    Err(CallError::Unanswered { end: End::Left, .. }) => break None,
                     Err(error) => return Err(self.place.failure(error)),
                 }
             };
@@ -83,9 +84,9 @@ impl Spared {
 
     /// Answers what the other has asked.
     fn serve(&self, me: &Endpoint, partner: u32, served: &Requests, pulse: Pulse<'_>) -> Result<(), Failure> {
-        let call = match pulse.call(Call::TryRecvFrom, || me.try_recv_from(partner)) {
-            Ok(call) => call,
-            Err(RecvError::Empty | RecvError::PeerLeft(_)) => return Ok(()),
+        let call = match pulse.call(Call::TryRecvFrom, || me.from(partner).try_recv()) {
+            Ok(Some(call)) => call,
+            Ok(None) | Err(RecvError::Gone { died: false, .. }) => return Ok(()),
             Err(error) => return Err(self.place.failure(error)),
         };
         let Some(request) = served.open(&call) else {

@@ -2,7 +2,10 @@
 
 use super::sheet::{Call, Pulse, Tally};
 use crate::common::failure::Failure;
-use mailbox::{CallError, Endpoint, Lost, Mail, Receiver, RecvError, Reply, ReplyError, SendError, Sender};
+use mailbox::{
+    Broken, CallError, Deadline, Endpoint, Lost, Mail, RecvError, RecvHalf, Reply, ReplyError, SendError,
+    SendHalf,
+};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use std::time::Duration;
@@ -22,7 +25,7 @@ pub struct Whim<'a> {
 
 impl Whim<'_> {
     /// Some call of the sending half; whether it still is one.
-    pub fn send(&mut self, me: &Sender) -> Result<bool, Failure> {
+    pub fn send(&mut self, me: &SendHalf) -> Result<bool, Failure> {
         let pulse = self.pulse;
         let to = self.random.random_range(0..self.ranks);
         let len = match self.random.random_range(0..8) {
@@ -44,37 +47,40 @@ impl Whim<'_> {
             }
             1 => {
                 let len = len.min(self.whole);
-                match pulse.call(Call::ReserveTimeout, || me.reserve_timeout(to, len, TIME)) {
-                    Ok(mut draft) => {
-                        let half = draft.len() / 2;
-                        draft.write_at(half, &bytes[..draft.len() - half]);
-                        self.sent(pulse.call(Call::Commit, || draft.commit()))
+                match pulse.call(Call::Loan, || me.loan(len)) {
+                    Ok(mut loan) => {
+                        let half = len / 2;
+                        loan.write_at(half, &bytes[..len - half]);
+                        let block = loan.commit(len);
+                        self.sent(pulse.call(Call::SendLoan, || block.send_within(to, TIME)))
                     }
                     Err(error) => self.sent(Err(error)),
                 }
             }
             2 => self.sent(pulse.call(Call::Send, || me.send(to, &bytes))),
-            3 => self.sent(pulse.call(Call::SendSync, || me.send_sync_timeout(to, &bytes, TIME))),
-            4 if self.random.random() => match pulse.call(Call::Announce, || me.try_announce(to, bytes)) {
-                Ok(mut sending) => self.sent(pulse.call(Call::Announce, || sending.wait_timeout(TIME))),
-                Err(error) => self.sent(Err(error)),
-            },
+            3 => self.sent(pulse.call(Call::SendSync, || me.to(to).within(TIME).sync().send(&bytes))),
+            4 if self.random.random() => {
+                match pulse.call(Call::Announce, || me.to(to).within(Deadline::Now).announce(bytes)) {
+                    Ok(mut sending) => self.sent(pulse.call(Call::Announce, || sending.wait_within(TIME))),
+                    Err(error) => self.sent(Err(error)),
+                }
+            }
             4 | 5 => self.sent(pulse.call(Call::TrySend, || me.try_send(to, &bytes))),
-            _ => self.sent(pulse.call(Call::SendTimeout, || me.send_timeout(to, &bytes, TIME))),
+            _ => self.sent(pulse.call(Call::SendTimeout, || me.to(to).within(TIME).send(&bytes))),
         }
     }
 
     fn sent(&self, result: Result<(), SendError>) -> Result<bool, Failure> {
         match result {
-            Err(SendError::Corrupt) => self.pulse.count(Tally::Corrupt),
-            Err(SendError::Lost(lost)) => return is_lost(lost),
+            Err(SendError::Broken(Broken::Corrupt(_))) => self.pulse.count(Tally::Corrupt),
+            Err(SendError::Broken(Broken::Lost(lost))) => return is_lost(lost),
             _ => {}
         }
         Ok(true)
     }
 
     /// Some calls of the receiving half; whether it still is one.
-    pub fn receive(&mut self, me: &mut Receiver, ills: &mut Ills) -> Result<bool, Failure> {
+    pub fn receive(&mut self, me: &mut RecvHalf, ills: &mut Ills) -> Result<bool, Failure> {
         let pulse = self.pulse;
         let from = self.random.random_range(0..self.ranks);
         me.set_by_hand(self.random.random_ratio(1, 4));
@@ -86,17 +92,18 @@ impl Whim<'_> {
         let batch = self.random.random_ratio(1, 4).then(|| me.batch());
         for _ in 0..self.random.random_range(1..=6) {
             let result = match self.random.random_range(0..8) {
-                0 => pulse.call(Call::Recv, || me.recv()),
-                1 => pulse.call(Call::RecvFrom, || me.recv_from(from)),
-                2 => pulse.call(Call::RecvFromTimeout, || me.recv_from_timeout(from, TIME)),
-                3 => pulse.call(Call::TryRecvFrom, || me.try_recv_from(from)),
-                4 => pulse.call(Call::RecvTimeout, || me.recv_timeout(TIME)),
+                0 => pulse.call(Call::Recv, || me.recv().map(Some)),
+                1 => pulse.call(Call::RecvFrom, || me.from(from).recv().map(Some)),
+                2 => pulse.call(Call::RecvFromTimeout, || me.from(from).within(TIME).recv().map(Some)),
+                3 => pulse.call(Call::TryRecvFrom, || me.from(from).try_recv()),
+                4 => pulse.call(Call::RecvTimeout, || me.from_any().within(TIME).recv().map(Some)),
                 _ => pulse.call(Call::TryRecv, || me.try_recv()),
             };
             let mail = match result {
-                Ok(mail) => mail,
-                Err(RecvError::Lost(lost)) => return is_lost(lost),
-                Err(RecvError::Corrupt(from)) => {
+                Ok(Some(mail)) => mail,
+                Ok(None) => continue,
+                Err(RecvError::Broken(Broken::Lost(lost))) => return is_lost(lost),
+                Err(RecvError::Broken(Broken::Corrupt(from))) => {
                     pulse.count(Tally::Corrupt);
                     ills.fall(from);
                     continue;
@@ -106,11 +113,11 @@ impl Whim<'_> {
             ills.hear(mail.from(), pulse);
             let mut buffer = [0; 100];
             let offset = self.random.random_range(0..200);
-            let copied = mail.copy_from(offset, &mut buffer);
+            let copied = mail.read_at(offset, &mut buffer);
             if mail.to_vec().len() != mail.len() || copied > mail.len().saturating_sub(offset) {
                 return Err(Failure::new("a mail has another length than it says"));
             }
-            let _ = (mail.epoch(), mail.read::<[u64; 2]>());
+            let _ = (mail.epoch(), mail.value::<[u64; 2]>());
             if mail.announced().is_some() && self.random.random_ratio(3, 4) {
                 self.fetch(mail);
                 continue;
@@ -122,7 +129,7 @@ impl Whim<'_> {
                 continue;
             }
             match self.random.random_range(0..6) {
-                0 => pulse.act(Call::Acknowledge, || mail.leave()),
+                0 => pulse.act(Call::Acknowledge, || mail.requeue()),
                 1 => drop(pulse.act(Call::Acknowledge, || mail.into_vec())),
                 2 => held.push(mail),
                 3 if !held.is_empty() => {
@@ -143,9 +150,9 @@ impl Whim<'_> {
         let mut buffer = vec![0; self.random.random_range(1..=2 * self.whole)];
         for _ in 0..self.random.random_range(0..24) {
             let result = if self.random.random() {
-                pulse.call(Call::Fetch, || arrival.try_fetch(&mut buffer))
+                pulse.call(Call::Fetch, || arrival.fetch_within(&mut buffer, Deadline::Now))
             } else {
-                pulse.call(Call::Fetch, || arrival.fetch_timeout(&mut buffer, TIME))
+                pulse.call(Call::Fetch, || arrival.fetch_within(&mut buffer, TIME))
             };
             if matches!(result, Ok(0) | Err(RecvError::Cut(_) | RecvError::Held(_))) {
                 break;
@@ -162,10 +169,12 @@ impl Whim<'_> {
         let asked = match self.random.random_range(0..4) {
             0 => pulse.call(Call::Ask, || me.call(to, &bytes)).map(|reply| (Some(reply), None)),
             1 => {
-                let asked = pulse.call(Call::AskTimeout, || me.call_timeout(to, &bytes, TIME));
+                let asked = pulse.call(Call::AskTimeout, || me.to(to).within(TIME).call(&bytes));
                 asked.map(|reply| (Some(reply), None))
             }
-            _ => pulse.call(Call::TryAsk, || me.try_call(to, &bytes)).map(|call| (None, Some(call))),
+            _ => pulse
+                .call(Call::TryAsk, || me.to(to).within(Deadline::Now).start_call(&bytes))
+                .map(|call| (None, Some(call))),
         };
         let (reply, call) = match asked {
             Ok(asked) => asked,
@@ -183,9 +192,9 @@ impl Whim<'_> {
             }
             let Some(call) = &call else { continue };
             let heard = if self.random.random() {
-                pulse.call(Call::Hear, || call.reply_timeout(TIME)).map(Some)
+                pulse.call(Call::Hear, || call.wait_within(TIME)).map(Some)
             } else {
-                pulse.call(Call::Hear, || call.try_reply())
+                pulse.call(Call::Hear, || call.try_wait())
             };
             if !self.heard(heard)? {
                 return Ok(false);
@@ -203,8 +212,8 @@ impl Whim<'_> {
     fn heard(&self, result: Result<Option<Reply>, CallError>) -> Result<bool, Failure> {
         match result {
             Ok(Some(_)) | Err(CallError::Refused(_)) => self.pulse.count(Tally::Answers),
-            Err(CallError::Corrupt) => self.pulse.count(Tally::Corrupt),
-            Err(CallError::Lost(lost)) => return is_lost(lost),
+            Err(CallError::Broken(Broken::Corrupt(_))) => self.pulse.count(Tally::Corrupt),
+            Err(CallError::Broken(Broken::Lost(lost))) => return is_lost(lost),
             _ => {}
         }
         Ok(true)
@@ -213,16 +222,16 @@ impl Whim<'_> {
     fn serve(&mut self, me: &Endpoint) -> Result<bool, Failure> {
         let pulse = self.pulse;
         let received = if self.random.random_ratio(1, 64) {
-            pulse.call(Call::RecvTimeout, || me.recv_timeout(TIME))
+            pulse.call(Call::RecvTimeout, || me.from_any().within(TIME).recv().map(Some))
         } else {
             pulse.call(Call::TryRecv, || me.try_recv())
         };
         match received {
-            Ok(mail) if mail.is_call() => return self.answer(mail),
-            Ok(mail) => pulse.act(Call::Acknowledge, || drop(mail)),
-            Err(RecvError::Lost(lost)) => return is_lost(lost),
-            Err(RecvError::Corrupt(_)) => pulse.count(Tally::Corrupt),
-            Err(_) => {}
+            Ok(Some(mail)) if mail.is_call() => return self.answer(mail),
+            Ok(Some(mail)) => pulse.act(Call::Acknowledge, || drop(mail)),
+            Err(RecvError::Broken(Broken::Lost(lost))) => return is_lost(lost),
+            Err(RecvError::Broken(Broken::Corrupt(_))) => pulse.count(Tally::Corrupt),
+            Ok(None) | Err(_) => {}
         }
         Ok(true)
     }
@@ -234,10 +243,10 @@ impl Whim<'_> {
         let answered = self.pulse.call(Call::Answer, || match whim {
             0 => call.reply(&bytes),
             1 => call.refuse(&bytes),
-            2 => Ok(call.try_reply(&bytes)?),
-            3 => Ok(call.reply_timeout(&bytes, TIME)?),
+            2 => Ok(call.reply_within(&bytes, Deadline::Now)?),
+            3 => Ok(call.reply_within(&bytes, TIME)?),
             4 => {
-                call.leave();
+                call.requeue();
                 Ok(())
             }
             _ => {

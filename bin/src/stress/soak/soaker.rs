@@ -75,17 +75,17 @@ impl Soaker {
             }
             for _ in 0..BATCH * lines.len() as u32 {
                 match me.try_recv() {
-                    Ok(mail) => self.check(&mail, lines, received, &mut bytes, &mut space)?,
-                    Err(RecvError::Empty | RecvError::PeerLeft(_)) => break,
+                    Ok(Some(mail)) => self.check(&mail, lines, received, &mut bytes, &mut space)?,
+                    Ok(None) | Err(RecvError::Gone { died: false, .. }) => break,
                     Err(error) => return Err(self.place.failure(error)),
                 }
                 is_idle = false;
             }
             drop(batch);
             if is_idle {
-                match me.recv_timeout(PAUSE) {
+                match me.from_any().within(PAUSE).recv() {
                     Ok(mail) => self.check(&mail, lines, received, &mut bytes, &mut space)?,
-                    Err(RecvError::Timeout | RecvError::PeerLeft(_)) => {}
+                    Err(RecvError::Timeout | RecvError::Gone { died: false, .. }) => {}
                     Err(error) => return Err(self.place.failure(error)),
                 }
             }

@@ -7,7 +7,7 @@ use super::poster::Poster;
 use crate::common::failure::Failure;
 use crate::stress::half::Half;
 use crate::stress::request::{Deed, Request, Requests};
-use mailbox::{Call, CallError, Endpoint, Reply, SendError, Status};
+use mailbox::{Broken, Call, CallError, Deadline, End, Endpoint, Reply, SendError, Status};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use std::sync::atomic::AtomicU64;
@@ -92,11 +92,11 @@ impl<'a> Caller<'a> {
                 self.conclude(self.asked(to, number, first), result)
             }
             0 | 1 => {
-                let result = self.me.call_timeout(to, &bytes, time);
+                let result = self.me.to(to).within(time).call(&bytes);
                 self.conclude(self.asked(to, number, first), result)
             }
             _ => {
-                let result = self.me.try_call(to, &bytes);
+                let result = self.me.to(to).within(Deadline::Now).start_call(&bytes);
                 let asked = self.asked(to, number, first);
                 match result {
                     Ok(call) => {
@@ -126,9 +126,9 @@ impl<'a> Caller<'a> {
             let waits = to != self.me.rank() && self.random.random_ratio(1, 4);
             let result = if waits {
                 let time = Duration::from_micros(self.random.random_range(0..1000));
-                call.reply_timeout(time).map(Some)
+                call.wait_within(time).map(Some)
             } else {
-                call.try_reply()
+                call.try_wait()
             };
             self.beat.fetch_add(1, Release);
             let result = match result {
@@ -144,7 +144,7 @@ impl<'a> Caller<'a> {
                 // That is told soon.
                 Ok(None) | Err(CallError::Timeout) => {
                     let (_, call) = &self.under_way[at];
-                    let result = call.reply_timeout(BOUND);
+                    let result = call.wait_within(BOUND);
                     self.beat.fetch_add(1, Release);
                     if let Err(CallError::Timeout) = result {
                         self.belie(asked);
@@ -154,7 +154,7 @@ impl<'a> Caller<'a> {
                 Err(error) => Err(error),
             };
             // Until mail is received.
-            if let Err(CallError::Held) = result {
+            if let Err(CallError::Held(_)) = result {
                 continue;
             }
             self.loosen(asked);
@@ -193,17 +193,17 @@ impl<'a> Caller<'a> {
                 self.compare(asked, deed() == Deed::Refuse(bytes));
                 (Count::Answered, Word::HasAnswer)
             }
-            Err(CallError::Dropped) => (Count::Answered, Word::ToldDropped),
-            Err(CallError::PeerDead | CallError::PeerLeft) => {
+            Err(CallError::Unanswered { end: End::Dropped, .. }) => (Count::Answered, Word::ToldDropped),
+            Err(CallError::Unanswered { end: End::Died | End::Left, .. }) => {
                 if !self.will_be_over(to, first) {
                     self.belie(asked);
                 }
                 (Count::Ended, Word::ToldOver)
             }
-            Err(CallError::Request(SendError::Full | SendError::PeerLeft(_) | SendError::PeerDead(_))) => {
+            Err(CallError::Request(SendError::Full | SendError::Gone { .. })) => {
                 (Count::Unasked, Word::ToldUnasked)
             }
-            Err(CallError::Timeout | CallError::Held | CallError::Oneself) => {
+            Err(CallError::Timeout | CallError::Held(_) | CallError::Broken(Broken::Oneself)) => {
                 self.book.count(me, Count::GivenUp, 1);
                 return Ok(());
             }

@@ -82,7 +82,7 @@ impl<'a> Collector<'a> {
             // Before anything is made of it.
             if self.random.random_ratio(1, if mail.is_call() { 16 } else { 64 }) {
                 self.note_untouched(&mail);
-                mail.leave();
+                mail.requeue();
                 continue;
             }
             if self.random.random_ratio(1, 256) {
@@ -218,16 +218,13 @@ impl<'a> Collector<'a> {
         self.beat.fetch_add(1, Release);
         self.lines.iter_mut().for_each(|line| line.reader.look());
         match (&result, look) {
-            (Err(RecvError::PeerLeft(rank)), look) if is_anyone => {
-                self.obituary.hear(*rank, true, look.as_ref());
+            (Err(RecvError::Gone { rank, died }), look) if is_anyone => {
+                self.obituary.hear(*rank, !died, look.as_ref());
             }
-            (Err(RecvError::PeerDead(rank)), look) if is_anyone => {
-                self.obituary.hear(*rank, false, look.as_ref());
-            }
-            (Err(RecvError::Empty), Some(look)) => self.obituary.miss(&look),
+            (Ok(None), Some(look)) => self.obituary.miss(&look),
             _ => {}
         }
-        if let (Err(RecvError::Empty), Verb::Try) = (&result, verb) {
+        if let (Ok(None), Verb::Try) = (&result, verb) {
             for (from, line) in (0..).zip(&mut self.lines) {
                 if is_anyone || source == Source::Rank(from) {
                     self.server.miss(self.obituary.region(), from, &mut line.calls);
@@ -235,7 +232,7 @@ impl<'a> Collector<'a> {
             }
         }
         match result {
-            Ok(mail) => Ok(Some(mail)),
+            Ok(mail) => Ok(mail),
             Err(error) => self.fail(error).map(|()| None),
         }
     }
@@ -243,12 +240,7 @@ impl<'a> Collector<'a> {
     /// What came instead of a message.
     pub(super) fn fail(&mut self, error: RecvError) -> Result<(), Failure> {
         match error {
-            RecvError::Empty
-            | RecvError::Timeout
-            | RecvError::Held(_)
-            | RecvError::Cut(_)
-            | RecvError::PeerLeft(_)
-            | RecvError::PeerDead(_) => {}
+            RecvError::Timeout | RecvError::Held(_) | RecvError::Cut(_) | RecvError::Gone { .. } => {}
             error => {
                 return Err(Failure::new(format_args!("rank {} cannot receive: {error}", self.rank)));
             }

@@ -25,7 +25,7 @@ impl Collector<'_> {
             }
             self.call.store(u64::from(from) << 32, Relaxed);
             let most = self.random.random_range(1..=part.len());
-            let result = arrival.fetch_timeout(&mut part[..most], Duration::from_millis(20));
+            let result = arrival.fetch_within(&mut part[..most], Duration::from_millis(20));
             self.beat.fetch_add(1, Release);
             match result {
                 Ok(0) => break,

@@ -52,14 +52,13 @@ impl Mourner {
             let late = begin.elapsed().saturating_sub(time);
             beat.fetch_add(1, Release);
             match result {
-                Err(RecvError::PeerLeft(peer)) => obituary.hear(peer, true, Some(&look)),
-                Err(RecvError::PeerDead(peer)) => obituary.hear(peer, false, Some(&look)),
-                Err(RecvError::Empty) => obituary.miss(&look),
+                Err(RecvError::Gone { rank: peer, died }) => obituary.hear(peer, !died, Some(&look)),
+                Ok(None) => obituary.miss(&look),
                 Err(RecvError::Timeout) => {}
                 Err(error) => {
                     return Err(Failure::new(format_args!("rank {rank} cannot receive: {error}")));
                 }
-                Ok(mail) => {
+                Ok(Some(mail)) => {
                     let from = mail.from();
                     return Err(Failure::new(format_args!("rank {rank} has mail from rank {from}")));
                 }

@@ -110,8 +110,7 @@ impl<'a> Poster<'a> {
         let time = Duration::from_micros(self.random.random_range(0..longest));
         match self.random.random_range(0..10) {
             3..5 if !is_long => Verb::Try,
-            5 if !is_long => Verb::Draft(time),
-            9 if !is_long => Verb::Lend(time),
+            5 | 9 if !is_long => Verb::Lend(time),
             3..6 | 9 => Verb::Announce(time),
             8 if !is_long && is_alone => Verb::Sync(time),
             0..3 if self.waits => Verb::Wait,
@@ -137,9 +136,7 @@ impl<'a> Poster<'a> {
         self.bytes = bytes;
         let is_done = match result {
             Ok(()) => true,
-            Err(SendError::Full | SendError::Timeout | SendError::PeerLeft(_) | SendError::PeerDead(_)) => {
-                false
-            }
+            Err(SendError::Full | SendError::Timeout | SendError::Gone { .. }) => false,
             Err(SendError::Refused(_)) if is_long => false,
             // One thread cannot take what it sends.
             Err(SendError::TooLarge { .. }) if is_long && to == self.rank as usize => false,
@@ -195,7 +192,7 @@ impl<'a> Poster<'a> {
                 self.lines[to].has_ended = true;
             }
             // One that has left before its last message has a successor.
-            Err(SendError::Full | SendError::Timeout | SendError::PeerLeft(_) | SendError::PeerDead(_)) => {}
+            Err(SendError::Full | SendError::Timeout | SendError::Gone { .. }) => {}
             Err(error) => return Err(self.failure(to, number, error)),
         }
         Ok(false)

@@ -3,7 +3,7 @@
 use super::book::{Book, Count};
 use super::docket::{Docket, Word};
 use crate::stress::request::{Deed, Request, Requests};
-use mailbox::{Mail, Region, ReplyError, SendError, Status};
+use mailbox::{Deadline, Mail, Region, ReplyError, SendError, Status};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use std::sync::atomic::Ordering::Acquire;
@@ -119,9 +119,9 @@ impl<'a> Server<'a> {
         }
         let answered = match line.requests.deed(number) {
             Deed::Answer(bytes) if random.random() => {
-                call.try_reply(&bytes).map(|()| true).map_err(ReplyError::from)
+                call.reply_within(&bytes, Deadline::Now).map(|()| true).map_err(ReplyError::from)
             }
-            Deed::Answer(bytes) => call.reply_timeout(&bytes, time).map(|()| true).map_err(ReplyError::from),
+            Deed::Answer(bytes) => call.reply_within(&bytes, time).map(|()| true).map_err(ReplyError::from),
             // For as long as it takes: so no two may wait for each other.
             Deed::Refuse(bytes) if from < self.rank => call.refuse(&bytes).map(|()| true),
             Deed::Refuse(_) | Deed::Drop => {

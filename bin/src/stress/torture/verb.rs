@@ -1,6 +1,6 @@
 //! The verbs of an endpoint or its halves, to be chosen at random.
 
-use mailbox::{Batch, Drain, Endpoint, Mail, Receiver, RecvError, SendError, Sender, Source};
+use mailbox::{Batch, Deadline, Drain, Endpoint, Mail, RecvError, RecvHalf, SendError, SendHalf, Source};
 use std::time::Duration;
 
 /// How a call waits.
@@ -9,8 +9,6 @@ pub enum Verb {
     Wait,
     Within(Duration),
     Try,
-    /// In place; sends only.
-    Draft(Duration),
     /// Until it is acknowledged; sends only.
     Sync(Duration),
     /// By reference to what is written in an area of the sender's own; sends only.
@@ -27,7 +25,7 @@ pub trait Post {
 
 /// What receives.
 pub trait Fetch {
-    fn fetch(&self, verb: Verb, source: Source) -> Result<Mail<'_>, RecvError>;
+    fn fetch(&self, verb: Verb, source: Source) -> Result<Option<Mail<'_>>, RecvError>;
     fn drain(&self, source: Source) -> Drain<'_>;
     fn begin(&self) -> Batch<'_>;
     fn by_hand(&self, by_hand: bool);
@@ -39,21 +37,14 @@ macro_rules! post {
             fn post(&self, verb: Verb, to: u32, bytes: &[u8]) -> Result<(), SendError> {
                 match verb {
                     Verb::Wait => self.send(to, bytes),
-                    Verb::Within(time) => self.send_timeout(to, bytes, time),
+                    Verb::Within(time) => self.to(to).within(time).send(bytes),
                     Verb::Try => self.try_send(to, bytes),
-                    Verb::Sync(time) => self.send_sync_timeout(to, bytes, time),
-                    Verb::Announce(time) => self.try_announce(to, bytes)?.wait_timeout(time),
+                    Verb::Sync(time) => self.to(to).within(time).sync().send(bytes),
+                    Verb::Announce(time) => self.to(to).within(Deadline::Now).announce(bytes)?.wait_within(time),
                     Verb::Lend(time) => {
                         let mut loan = self.loan(bytes.len() + 1)?;
                         loan.write_at(0, bytes);
-                        loan.commit(bytes.len()).send_timeout(to, time)
-                    }
-                    Verb::Draft(time) => {
-                        // One is thought better of.
-                        drop(self.try_reserve(to, bytes.len()));
-                        let mut draft = self.reserve_timeout(to, bytes.len(), time)?;
-                        draft.write_at(0, bytes);
-                        draft.commit()
+                        loan.commit(bytes.len()).send_within(to, time)
                     }
                 }
             }
@@ -68,18 +59,18 @@ macro_rules! post {
 macro_rules! fetch {
     ($($half:ty),*) => {$(
         impl Fetch for $half {
-            fn fetch(&self, verb: Verb, source: Source) -> Result<Mail<'_>, RecvError> {
+            fn fetch(&self, verb: Verb, source: Source) -> Result<Option<Mail<'_>>, RecvError> {
                 match verb {
-                    Verb::Wait => self.recv_from(source),
-                    Verb::Within(time) | Verb::Draft(time) | Verb::Sync(time) | Verb::Lend(time) | Verb::Announce(time) => {
-                        self.recv_from_timeout(source, time)
+                    Verb::Wait => self.from(source).recv().map(Some),
+                    Verb::Within(time) | Verb::Sync(time) | Verb::Lend(time) | Verb::Announce(time) => {
+                        self.from(source).within(time).recv().map(Some)
                     }
-                    Verb::Try => self.try_recv_from(source),
+                    Verb::Try => self.from(source).try_recv(),
                 }
             }
 
             fn drain(&self, source: Source) -> Drain<'_> {
-                self.drain_from(source)
+                self.from(source).drain()
             }
 
             fn begin(&self) -> Batch<'_> {
@@ -93,5 +84,5 @@ macro_rules! fetch {
     )*};
 }
 
-post!(Sender, Endpoint);
-fetch!(Receiver, Endpoint);
+post!(SendHalf, Endpoint);
+fetch!(RecvHalf, Endpoint);

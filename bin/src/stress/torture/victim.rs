@@ -14,7 +14,7 @@ use crate::common::random::mix;
 use crate::stress::journal::Journal;
 use crate::stress::request::Requests;
 use clap::Args;
-use mailbox::{Endpoint, Receiver, Region, Sender};
+use mailbox::{Endpoint, RecvHalf, Region, SendHalf};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -53,7 +53,7 @@ impl Victim {
         // One more: the mourner.
         let ranks = region.ranks() - 1;
         let book = Book::new(&journal, region.ranks());
-        let whole = me.region().max_whole() as usize;
+        let whole = me.region().eager_limit() as usize;
         let parcels = |from, to| Parcels::new(self.seed, from, to, whole);
         let requests = |from, to| Requests::new(self.seed, from, to, whole);
         let life = mix(self.seed, u64::from(self.rank) << 32 | me.epoch());
@@ -156,7 +156,7 @@ fn in_two(
     collector: Collector<'_>,
     leaving: impl Fn(),
 ) -> Result<(), Failure> {
-    let (sender, receiver) = me.split();
+    let (sender, receiver) = me.into_split();
     thread::scope(|scope| {
         scope.spawn(|| give_up_on(send(sender, book, poster)));
         let received = catch_unwind(AssertUnwindSafe(move || {
@@ -183,7 +183,7 @@ fn give_up_on(result: Result<(), Failure>) {
     }
 }
 
-fn send(sender: Sender, book: &Book<'_>, mut poster: Poster<'_>) -> Result<(), Failure> {
+fn send(sender: SendHalf, book: &Book<'_>, mut poster: Poster<'_>) -> Result<(), Failure> {
     while !book.is_over() {
         poster.step(&sender, |_| Ok(()))?;
     }
@@ -191,7 +191,7 @@ fn send(sender: Sender, book: &Book<'_>, mut poster: Poster<'_>) -> Result<(), F
     Ok(())
 }
 
-fn receive(receiver: &Receiver, mut collector: Collector<'_>) -> Result<(), Failure> {
+fn receive(receiver: &RecvHalf, mut collector: Collector<'_>) -> Result<(), Failure> {
     while !collector.step(receiver)? {}
     Ok(())
 }

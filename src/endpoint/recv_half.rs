@@ -1,0 +1,264 @@
+//! The half of an endpoint that receives.
+
+use super::batch::Batch;
+use super::drain::Drain;
+use super::halves::Halves;
+use super::mail::Mail;
+use super::recv_from::RecvFrom;
+use super::send_half::SendHalf;
+use crate::error::RecvError;
+use crate::half::{Interrupter, Member};
+use crate::rank::{Source, Wait};
+use crate::receive::{Inbox, Incoming, Receive};
+use crate::region::Region;
+use crate::ring::Descriptor;
+use crate::wait::Deadline;
+use core::fmt;
+
+/// The half of an [`Endpoint`](crate::Endpoint) that receives: what [`Endpoint::into_split`](crate::Endpoint::into_split)
+/// gives to one thread.
+///
+/// **Order.** Mail comes in order for each sender. A receive from anyone takes senders in turn: it gives at most 32 mails
+/// of one sender while mail of another waits. With more than eight senders it looks less often at those that were silent
+/// for long: if `n` are silent, it looks at each of them at least once in `32 n` mails of others. A mail is received once.
+/// It comes again only if it was requeued, or if its holder died.
+///
+/// **Ends.** Once a rank has ended and there is no more mail of it, a receive from that rank returns
+/// [`RecvError::Gone`], each time. A receive from anyone returns it once for each life that existed while this endpoint
+/// did, whether or not that life ever sent anything. It returns the end of an earlier life only if that left mail for this
+/// rank. A rank whose holder was killed before this endpoint joined, and that no process has joined since, counts as one
+/// that existed. If a successor has joined at once, the end of the life before may be told after mail of the successor;
+/// [`Message::epoch`](crate::Message::epoch) tells them apart. Of several lives of one rank that end between two looks,
+/// only the last end is told.
+///
+/// A clean leave is seen at once. A death is seen within 75 ms by a receive from that rank, and within a second by a receive
+/// from any of up to 64 ranks. In a larger region each waiting process watches the two ranks above its own and tells all
+/// others; besides, a receive from anyone asks about eight ranks a second. A receive that always finds mail looks for ends
+/// every 75 ms. `try_` calls look for deaths every 64th time.
+///
+/// **Announced messages.** A message longer than [`Region::eager_limit`] arrives as an announcement. A receive that comes
+/// upon it asks for the message and takes it in, as later receives do. It is received when it is complete, and what lies
+/// behind it in the same mailbox comes after it. What has arrived is kept across timeouts and mail of other senders, in
+/// private memory that is taken at the announcement ([`RecvHalf::set_budget`]). A buffer of up to 64 MiB is kept for
+/// the next one. If the sender gives up or ends, the message is dropped. [`RecvHalf::set_by_hand`] gives the announcement
+/// itself instead, and [`RecvFrom::recv_into`] takes no memory.
+///
+/// **Cost.** The cache line of the message, and a system call if the sender sleeps for want of room. What is copied out of a
+/// mail is copied once; an announced message was copied once on the way.
+pub struct RecvHalf {
+    member: Member,
+    inbox: Inbox,
+}
+
+impl RecvHalf {
+    pub(crate) fn new(member: Member) -> Self {
+        Self { inbox: Inbox::new(&member), member }
+    }
+
+    pub(super) fn split(&mut self) {
+        self.member.split();
+    }
+
+    pub(super) fn unite(&mut self, other: &Member) {
+        self.member.unite(other);
+    }
+
+    /// This half's rank.
+    pub fn rank(&self) -> u32 {
+        self.member.rank()
+    }
+
+    /// How often the rank has been joined, this time included.
+    pub fn epoch(&self) -> u64 {
+        self.member.epoch()
+    }
+
+    /// The region.
+    pub fn region(&self) -> &Region {
+        &self.member.region
+    }
+
+    /// Chooses how this half waits from now on; before the endpoint was split, as it did. Never waits.
+    pub fn set_wait(&self, wait: Wait) {
+        self.member.set_wait(wait);
+    }
+
+    /// Chooses whether announced messages that are received from now on are fetched by hand. Then the announcement is a mail
+    /// of its own, without bytes. [`Mail::announced`] is the length of the message. [`Mail::fetch`] gets it, now or
+    /// later and in any order. Dropping the mail refuses it. Nothing of it is put into private memory. Other messages come as
+    /// usual. Off until this is called.
+    ///
+    /// The sender keeps the message until then. It waits for that unless it [announced](crate::SendTo::announce) the message.
+    pub fn set_by_hand(&self, by_hand: bool) {
+        self.inbox.by_hand.set(by_hand);
+        // By hand it needs none, and waits for no other.
+        self.member.budget.reconsider();
+        self.inbox.lift_waiting();
+    }
+
+    /// How many bytes of private memory announced messages may take, of all senders together: from the time when a receive
+    /// comes upon the announcement until the mail is dropped. [`Region::max_message`] until this is called. A message that
+    /// does not fit what is left is [`Broken::NoMemory`](crate::Broken::NoMemory) and stays where it is. What is fetched
+    /// [by hand](RecvHalf::set_by_hand) takes none.
+    pub fn set_budget(&self, bytes: u64) {
+        self.member.budget.set_limit(bytes);
+    }
+
+    /// Gives up all that is in the mailbox from `from` and was not received, with mails of it that were requeued or
+    /// forgotten, and starts that mailbox again: for one that is [`Broken::Corrupt`](crate::Broken::Corrupt). Other
+    /// mailboxes are not touched. Never waits.
+    ///
+    /// Mail comes again once the sender has found out, at its next message at the latest. That call returns
+    /// [`Broken::Reset`](crate::Broken::Reset), and what the sender sent before is lost unless it was received. What it sends
+    /// from then on comes in order and once. [`Message::seq`](crate::Message::seq) goes on where the sender is; the gap is what
+    /// was lost. Until then a receive waits as if there were no mail, also in later lives of this rank.
+    ///
+    /// Cost: the sender looks at each cell of the mailbox.
+    pub fn reset(&mut self, from: u32) -> Result<(), RecvError> {
+        self.inbox.reset(&self.member, from)
+    }
+
+    /// An [`Interrupter`]: it ends a wait of this half from another thread or a signal handler.
+    pub fn interrupter(&self) -> Interrupter {
+        self.member.interrupter()
+    }
+
+    /// Begins a [`Batch`] of what this half acknowledges. Never waits.
+    pub fn batch(&self) -> Batch<'_> {
+        Batch::new(None, Some(self.parts()))
+    }
+
+    /// How to receive from this rank: [`RecvFrom`] says more.
+    #[inline(always)]
+    pub fn from(&self, source: impl Into<Source>) -> RecvFrom<'_> {
+        RecvFrom::new(self, None, source.into())
+    }
+
+    /// How to receive from anyone: [`RecvFrom`] says more.
+    #[inline(always)]
+    pub fn from_any(&self) -> RecvFrom<'_> {
+        RecvFrom::new(self, None, Source::Anyone)
+    }
+
+    /// The next mail from anyone. Waits until there is one. The same as [`RecvFrom::recv`].
+    #[inline(always)]
+    pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
+        self.from_any().recv()
+    }
+
+    /// The next mail from anyone, or `None` if there is none now. The same as [`RecvFrom::try_recv`].
+    #[inline(always)]
+    pub fn try_recv(&self) -> Result<Option<Mail<'_>>, RecvError> {
+        self.from_any().try_recv()
+    }
+
+    /// Begins a [`Drain`] of the mail from anyone that is there now. Never waits.
+    pub fn drain(&self) -> Drain<'_> {
+        self.from_any().drain()
+    }
+
+    /// `sender`: the other half, if the same thread has it.
+    #[inline(always)]
+    pub(crate) fn mail<'a>(
+        &'a self,
+        source: Source,
+        deadline: Deadline,
+        sender: Option<&'a SendHalf>,
+    ) -> Result<Option<Mail<'a>>, RecvError> {
+        let found = match self.inbox.recv_new(&self.member, source) {
+            None => self.wait_for_mail(source, deadline, sender)?,
+            found => found,
+        };
+        Ok(found.map(|(peer, descriptor)| Mail::new(&self.member, peer, descriptor, sender, &self.inbox)))
+    }
+
+    /// As `mail`, where there is more to do than to take a new message.
+    #[inline(never)]
+    fn wait_for_mail(
+        &self,
+        source: Source,
+        deadline: Deadline,
+        sender: Option<&SendHalf>,
+    ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
+        let Self { member, inbox } = self;
+        member.check()?;
+        if !deadline.is_now()
+            && let Some(found) = inbox.recv_soon(member, source, deadline)
+        {
+            return Ok(Some(found));
+        }
+        let mut receive = Receive::new(inbox, member, source);
+        self.halves(sender).drive(member, deadline, &mut receive)?;
+        Ok(receive.found)
+    }
+
+    /// As [`RecvFrom::recv_into`].
+    pub(super) fn receive_into(
+        &self,
+        source: Source,
+        buffer: &mut [u8],
+        deadline: Deadline,
+        sender: Option<&SendHalf>,
+    ) -> Result<(u32, usize), RecvError> {
+        let Self { member, inbox } = self;
+        member.check()?;
+        // It needs none.
+        member.budget.reconsider();
+        let mut receive = Receive::new(inbox, member, source).by_hand();
+        self.halves(sender).drive(member, deadline, &mut receive)?;
+        let (peer, descriptor) = receive.found.ok_or(RecvError::Timeout)?;
+        let mut arrival = Mail::new(member, peer, descriptor, sender, inbox).fetch();
+        let (rank, len) = (arrival.from(), arrival.len());
+        if len > buffer.len() as u64 {
+            arrival.put_back();
+            return Err(RecvError::TooSmall { rank, len });
+        }
+        let mut filled = 0;
+        loop {
+            match arrival.next(&mut buffer[filled..], deadline) {
+                Ok(0) => return Ok((rank, filled)),
+                Ok(more) => filled += more,
+                Err(error) => {
+                    arrival.put_back();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    fn halves<'a>(&'a self, sender: Option<&'a SendHalf>) -> Halves<'a> {
+        Halves { sending: sender.map(SendHalf::parts), receiving: Some(self.parts()) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn parts(&self) -> (&Member, &Inbox) {
+        (&self.member, &self.inbox)
+    }
+
+    /// Tells the senders of what a batch or a drain acknowledged.
+    #[inline(always)]
+    pub(crate) fn settle(&self) {
+        if self.member.holds_back() {
+            self.inbox.settle(&self.member);
+        }
+    }
+}
+
+impl Drop for RecvHalf {
+    fn drop(&mut self) {
+        self.settle();
+        if self.member.check().is_ok() && !self.member.dies() {
+            self.inbox.leave();
+        }
+        self.member.part();
+    }
+}
+
+impl fmt::Debug for RecvHalf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RecvHalf")
+            .field("rank", &self.rank())
+            .field("epoch", &self.epoch())
+            .finish_non_exhaustive()
+    }
+}

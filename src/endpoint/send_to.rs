@@ -1,0 +1,154 @@
+//! Sending, to one rank.
+
+use super::recv_half::RecvHalf;
+use super::send_half::SendHalf;
+use super::sending::Sending;
+use crate::error::SendError;
+use crate::wait::Deadline;
+use core::fmt;
+
+/// How something is sent to a rank: what [`Endpoint::to`](crate::Endpoint::to) and [`SendHalf::to`] return.
+///
+/// It is a small value that can be copied and used again. It says to which rank, and then how long a call may wait and
+/// for what. The last method does it.
+///
+/// ```
+/// # use mailbox::{Config, Region, SendError};
+/// # use std::time::Duration;
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, _other) = (region.join(0)?, region.join(1)?);
+/// let soon = me.to(1).within(Duration::from_millis(20));
+/// soon.send(b"in the mailbox within 20 ms, or an error")?;
+/// // Nobody receives it, so nobody acknowledges it.
+/// assert_eq!(soon.sync().send(b"acknowledged?"), Err(SendError::Timeout));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Copy)]
+#[must_use = "it sends nothing until it is told what"]
+pub struct SendTo<'a> {
+    pub(crate) sender: &'a SendHalf,
+    /// The other half, if the same thread has it.
+    pub(crate) receiver: Option<&'a RecvHalf>,
+    pub(crate) to: u32,
+    pub(crate) deadline: Deadline,
+    is_sync: bool,
+}
+
+impl<'a> SendTo<'a> {
+    #[inline(always)]
+    pub(super) fn new(sender: &'a SendHalf, receiver: Option<&'a RecvHalf>, to: u32) -> Self {
+        Self { sender, receiver, to, deadline: Deadline::Never, is_sync: false }
+    }
+
+    /// The call waits no longer than `deadline`: a [`Duration`](core::time::Duration) from now, an
+    /// [`Instant`](std::time::Instant), or a [`Deadline`]. Then it returns [`SendError::Timeout`]. Without this it waits as
+    /// long as the receiver lives, or has not come yet.
+    ///
+    /// With [`Deadline::Now`] it does not wait, and returns [`SendError::Full`] instead.
+    #[inline(always)]
+    pub fn within(self, deadline: impl Into<Deadline>) -> Self {
+        Self { deadline: deadline.into(), ..self }
+    }
+
+    /// [`SendTo::send`] waits until the receiver has acknowledged the message, too: until it has dropped its mail.
+    ///
+    /// It returns [`SendError::Gone`] if the receiver's life ends before, also if that had not begun. The message is then
+    /// there for the rank's next holder, unless it was acknowledged just before, which is not known. To a rank that has left
+    /// nothing is sent. After [`SendError::Timeout`] the message may have been sent, and stays sent.
+    ///
+    /// A receiver that dies just after it acknowledged is not told apart from one that goes on: the call succeeds, and the
+    /// rank's next holder gets the message again, marked as [redelivered](crate::Message::redelivered).
+    ///
+    /// At most 64 such messages, announced messages and calls through the mailbox can be under way to a rank, with those that
+    /// their sender gave up. The next one waits. To oneself it returns [`SendError::Full`], unless another thread has the
+    /// other half. Two ranks that send to each other so, and receive nothing meanwhile, wait for ever.
+    ///
+    /// Cost: that of two messages.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let other = std::thread::spawn(move || other.recv().map(|mail| mail.to_vec()));
+    /// me.to(1).sync().send(b"done with it?")?;
+    /// // It is: its mail was dropped.
+    /// # assert_eq!(other.join().unwrap()?, b"done with it?");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub fn sync(self) -> Self {
+        Self { is_sync: true, ..self }
+    }
+
+    /// Sends `bytes`. Waits while the mailbox is full. A message longer than
+    /// [`Region::eager_limit`](crate::Region::eager_limit) is announced, and waited for until its receiver has all of it.
+    ///
+    /// Errors that come before anything is sent: [`SendError::TooLarge`], [`Broken::NoSuchRank`](crate::Broken::NoSuchRank),
+    /// [`Broken::NoSpace`](crate::Broken::NoSpace). Errors that end a wait: [`SendError::Timeout`], [`SendError::Gone`],
+    /// [`SendError::Interrupted`], [`SendError::Refused`], [`Broken::Corrupt`](crate::Broken::Corrupt).
+    #[inline(always)]
+    pub fn send(self, bytes: &[u8]) -> Result<(), SendError> {
+        let receiving = self.receiver.map(RecvHalf::parts);
+        if self.is_sync {
+            return self.sender.send_synchronously(self.to, bytes, self.deadline, receiving);
+        }
+        self.sender.send_with(self.to, bytes, self.deadline, receiving)
+    }
+
+    /// Sends `bytes` if there is room now. It never waits, and otherwise returns [`SendError::Full`]. A message longer than
+    /// [`Region::eager_limit`](crate::Region::eager_limit) takes a receiver, and returns [`SendError::TooLarge`].
+    #[inline(always)]
+    pub fn try_send(self, bytes: &[u8]) -> Result<(), SendError> {
+        self.within(Deadline::Now).send(bytes)
+    }
+
+    /// Opens the mailbox to the rank without sending anything, as the first message otherwise does: it reserves the memory that
+    /// short messages need, so that later ones wait for no system call, and the receiver sees that this rank means to
+    /// send. Never waits. Errors as for [`SendTo::send`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let me = region.join(0)?;
+    /// me.to(1).open()?;
+    /// assert!(region.has_mailbox(0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open(self) -> Result<(), SendError> {
+        let (member, outbox) = self.sender.parts();
+        outbox.peer(member, self.to, 0).map(|_| ())
+    }
+
+    /// Announces a message of any length up to [`Region::max_message`](crate::Region::max_message), and returns while it is
+    /// under way. Its receiver gets it when it wants it. Waits while the mailbox is full, and while 64 such are under way.
+    ///
+    /// [`Sending`] tells what becomes of it, and keeps the bytes until the receiver has them. Announced messages go on
+    /// while any call of this endpoint waits. Several may be announced, and a receiver may fetch them in any order
+    /// ([`RecvHalf::set_by_hand`]). To oneself it returns [`SendError::TooLarge`], unless another thread has the other half.
+    /// Other errors as for [`SendTo::send`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let other = std::thread::spawn(move || other.recv().map(|mail| mail.len()));
+    /// let mut sending = me.to(1).announce(vec![7; 4 << 20])?;
+    /// // … other work, and then:
+    /// sending.wait()?;
+    /// # assert_eq!(other.join().unwrap()?, 4 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn announce(self, bytes: impl Into<Vec<u8>>) -> Result<Sending<'a>, SendError> {
+        self.sender.begin_sending(self.to, bytes.into(), self.deadline, self.receiver.map(RecvHalf::parts))
+    }
+}
+
+impl fmt::Debug for SendTo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SendTo")
+            .field("to", &self.to)
+            .field("deadline", &self.deadline)
+            .field("sync", &self.is_sync)
+            .finish_non_exhaustive()
+    }
+}

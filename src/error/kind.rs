@@ -1,0 +1,190 @@
+//! What errors have in common, and what they are as errors of the standard library.
+
+use super::{Broken, CallError, DiscardError, End, Lost, RecvError, ReplyError, SendError};
+use std::io::{Error, ErrorKind};
+
+impl From<Lost> for SendError {
+    fn from(lost: Lost) -> Self {
+        Broken::Lost(lost).into()
+    }
+}
+
+impl From<Lost> for RecvError {
+    fn from(lost: Lost) -> Self {
+        Broken::Lost(lost).into()
+    }
+}
+
+impl From<Lost> for CallError {
+    fn from(lost: Lost) -> Self {
+        Broken::Lost(lost).into()
+    }
+}
+
+impl From<SendError> for CallError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Timeout => CallError::Timeout,
+            SendError::Interrupted => CallError::Interrupted,
+            SendError::Broken(broken @ Broken::Lost(_)) => CallError::Broken(broken),
+            error => CallError::Request(error),
+        }
+    }
+}
+
+impl SendError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        *self == SendError::Timeout
+    }
+
+    /// Whether the receiver has ended.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, SendError::Gone { .. })
+    }
+}
+
+impl RecvError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        *self == RecvError::Timeout
+    }
+
+    /// Whether the sender has ended.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, RecvError::Gone { .. })
+    }
+}
+
+impl CallError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        *self == CallError::Timeout
+    }
+
+    /// Whether the server has ended, before or after the request was sent.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            CallError::Request(error) => error.is_gone(),
+            CallError::Unanswered { end, .. } => *end != End::Dropped,
+            _ => false,
+        }
+    }
+}
+
+impl Broken {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            Broken::NoSuchRank { .. } => ErrorKind::InvalidInput,
+            Broken::Oneself => ErrorKind::Deadlock,
+            Broken::NoSpace(_) => ErrorKind::StorageFull,
+            Broken::Os { code, .. } => Error::from_raw_os_error(*code).kind(),
+            Broken::NoMemory { .. } => ErrorKind::OutOfMemory,
+            Broken::Corrupt(_) => ErrorKind::InvalidData,
+            Broken::Reset(_) => ErrorKind::ConnectionReset,
+            Broken::Lost(_) => ErrorKind::NotConnected,
+        }
+    }
+}
+
+impl SendError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            SendError::Full => ErrorKind::WouldBlock,
+            SendError::Timeout => ErrorKind::TimedOut,
+            // Not `Interrupted`: what reads or writes in a loop would try again.
+            SendError::Interrupted => ErrorKind::Other,
+            SendError::Gone { .. } => ErrorKind::BrokenPipe,
+            SendError::TooLarge { .. } => ErrorKind::InvalidInput,
+            SendError::Refused(_) => ErrorKind::ConnectionRefused,
+            SendError::Broken(broken) => broken.kind(),
+        }
+    }
+}
+
+impl RecvError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            RecvError::Timeout => ErrorKind::TimedOut,
+            RecvError::Interrupted => ErrorKind::Other,
+            RecvError::Gone { died: false, .. } => ErrorKind::UnexpectedEof,
+            RecvError::Gone { died: true, .. } => ErrorKind::ConnectionReset,
+            RecvError::Held(_) => ErrorKind::ResourceBusy,
+            RecvError::Cut(_) => ErrorKind::ConnectionAborted,
+            RecvError::TooSmall { .. } => ErrorKind::InvalidInput,
+            RecvError::Broken(broken) => broken.kind(),
+        }
+    }
+}
+
+impl CallError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            CallError::Request(error) => error.kind(),
+            CallError::Refused(_) => ErrorKind::ConnectionRefused,
+            CallError::Unanswered { .. } => ErrorKind::ConnectionAborted,
+            CallError::Timeout => ErrorKind::TimedOut,
+            CallError::Interrupted => ErrorKind::Other,
+            CallError::Held(_) => ErrorKind::ResourceBusy,
+            CallError::Broken(broken) => broken.kind(),
+        }
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Error::new(error.kind(), error)
+    }
+}
+
+impl From<RecvError> for Error {
+    fn from(error: RecvError) -> Self {
+        Error::new(error.kind(), error)
+    }
+}
+
+impl From<CallError> for Error {
+    fn from(error: CallError) -> Self {
+        Error::new(error.kind(), error)
+    }
+}
+
+impl From<ReplyError> for Error {
+    fn from(error: ReplyError) -> Self {
+        match error {
+            ReplyError::NotACall => Error::new(ErrorKind::InvalidInput, error),
+            ReplyError::Send(sent) => Error::new(sent.kind(), error),
+        }
+    }
+}
+
+impl From<DiscardError> for Error {
+    fn from(error: DiscardError) -> Self {
+        match error {
+            DiscardError::Present(_) => Error::new(ErrorKind::ResourceBusy, error),
+            DiscardError::Broken(broken) => Error::new(broken.kind(), error),
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_of_the_standard_library_keeps_its_cause() {
+        let error = RecvError::Gone { rank: 3, died: true };
+        let standard = Error::from(error);
+        assert_eq!(standard.kind(), ErrorKind::ConnectionReset);
+        assert_eq!(standard.get_ref().and_then(|inner| inner.downcast_ref::<RecvError>()), Some(&error));
+        assert_eq!(standard.to_string(), "rank 3 is dead");
+    }
+
+    #[test]
+    fn what_is_gone_is_told_before_and_after_the_request() {
+        assert!(CallError::from(SendError::Gone { rank: 1, died: false }).is_gone());
+        assert!(CallError::Unanswered { rank: 1, end: End::Died }.is_gone());
+        assert!(!CallError::Unanswered { rank: 1, end: End::Dropped }.is_gone());
+        assert!(CallError::from(SendError::Timeout).is_timeout());
+    }
+}
