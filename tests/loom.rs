@@ -26,8 +26,8 @@ use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, Seen, disturb};
 use mailbox::lab::ring::{Caller, Server};
 use mailbox::lab::ring::{Consumer, Descriptor, Loan, Producer, PushError, Slack, Slot, Source, Target};
 use mailbox::lab::sync::Edge::{
-    Answer as Answered, Ask, Block, Changes, Consumed, Head, Life, Produced, ResetAnswer, ResetRequest,
-    RingerFence, Serving, SleeperFence, Stamp, Starved as StarvedEdge, Wanted,
+    Answer as Answered, Ask, Changes, Consumed, Head, Life, Produced, ResetAnswer, ResetRequest, RingerFence,
+    Row, Serving, SleeperFence, Stamp, Starved as StarvedEdge, Wanted,
 };
 use mailbox::lab::sync::Mutant::{
     self, Acquire, Anew, Blind, Busy, Claim, Clear, Exit, Fence, Lock, Release, Shared,
@@ -419,7 +419,7 @@ fn a_batch_arrives_in_order_once_it_is_revealed() {
 #[test]
 fn messages_of_a_block_are_there_when_their_own_stamps_are() {
     // The block's last stamp may be that of a message which a batch still holds back.
-    check(None, &[Release(Stamp), Acquire(Block)], |turn| {
+    check(None, &[Release(Stamp), Acquire(Row)], |turn| {
         let (sender, receiver) = lane(4, 256, 0);
         let send = move || {
             sender.send(8);

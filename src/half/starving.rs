@@ -1,15 +1,15 @@
-//! A wait for a receiver that may have no reason to go on: it is told.
+//! Tells a receiver that a sender waits for it; otherwise the receiver may see no reason to go on.
 
 use super::Member;
 use crate::abi::{Rank, Starved};
 use crate::ring::Producer;
 use core::cell::Cell as Private;
 
-/// What a wait has told the receiver of a lane: which message is to be acknowledged before this goes on (I10). Taken back
-/// when this is dropped.
+/// What a waiting sender told the receiver of a lane: which message must be acknowledged before the sender can go on
+/// (I10). Taken back on drop.
 #[derive(Default)]
 pub struct Starving<'a> {
-    /// Whether a thread waits: a call that does not wait starves nobody.
+    /// Whether a thread waits. A call that does not wait is never starved.
     waits: Private<bool>,
     told: Private<Option<Told<'a>>>,
 }
@@ -27,12 +27,12 @@ impl<'a> Starving<'a> {
         self.waits.set(true);
     }
 
-    /// Tells the receiver, whose record this is, once, that the half of `member` goes on only when message `seq` of
-    /// `producer` is acknowledged; where a thread waits.
+    /// If a thread waits: tells the receiver, once, that the half of `member` can go on only when message `seq` of
+    /// `producer` is acknowledged. `receiver` is the receiver's record.
     ///
-    /// The word comes before the ring, as any message does. So a receiver that fell asleep before is woken, and one that
-    /// falls asleep later sees the word at the look that follows (`rank::bell`). A process that stops between the two wakes
-    /// nobody: its receiver looks at the end of its nap.
+    /// The word is stored before the ring, as with any message. So a receiver that is asleep is woken, and one that
+    /// falls asleep later sees the word when it looks once more (`rank::bell`). If this process stops between the two
+    /// steps, nobody is woken; the receiver then looks when its nap ends.
     pub fn tell(&self, member: &'a Member, receiver: &Rank, producer: &'a Producer, seq: u64) {
         let is_told = self.told.get().is_some_and(|told| told.seq == seq);
         if !self.waits.get() || is_told || member.check().is_err() {

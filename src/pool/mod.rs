@@ -114,7 +114,7 @@ impl Pool {
 
     /// As [`Pool::place`], but takes more for the lane where that is needed; after [`Pool::free_below`]. `None`: the lane has
     /// used its share, and only its receiver can change that.
-    pub fn place_anew(&mut self, lane: u32, len: u64) -> Option<Spot> {
+    pub fn place_or_grow(&mut self, lane: u32, len: u64) -> Option<Spot> {
         self.place(lane, len).or_else(|| {
             self.enlarge(lane, need(len))?;
             self.place(lane, len)

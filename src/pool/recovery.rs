@@ -27,7 +27,7 @@ impl Recovery {
 
     /// All that the live cells of this lane refer to, in order; `None` is a cell that makes no sense. Whether the lane
     /// makes sense as a whole. If not it is quarantined: nothing is placed for it, and what it refers to, up to
-    /// its share, is placed for nobody, before [`Pool::begin_anew`]. The other lanes do not mind.
+    /// its share, is placed for nobody, before [`Pool::restart`]. The other lanes do not mind.
     ///
     /// That it refers to what another lane refers to is no evidence against it: a payload may have many readers.
     pub fn adopt(&mut self, lane: u32, references: impl IntoIterator<Item = Option<Reference>>) -> bool {
@@ -56,7 +56,7 @@ impl Recovery {
 impl Pool {
     /// As [`Pool::free_below`], where the pair begins anew at `start`, to which its receiver has agreed: a lane that was
     /// quarantined is like any other from then on.
-    pub fn begin_anew(&mut self, lane: u32, start: u64) {
+    pub fn restart(&mut self, lane: u32, start: u64) {
         if let Some(lane) = &mut self.lanes[lane as usize]
             && lane.is_quarantined
         {

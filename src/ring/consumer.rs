@@ -1,10 +1,10 @@
 //! The reading end.
 
 mod acknowledge;
-mod block;
 mod loan;
 mod redeliveries;
 mod reset;
+mod row;
 mod starved;
 
 use super::budget::Budget;
@@ -23,7 +23,7 @@ use redeliveries::Redeliveries;
 const PREFETCH: u64 = 32;
 
 /// Messages that are awaited together in a stream: a consumer at its producer's heels takes each line away half-written.
-const BLOCK: u64 = 16;
+const ROW: u64 = 16;
 
 /// The reading end. Everything but the mailbox is private to this process.
 pub struct Consumer {
@@ -35,7 +35,7 @@ pub struct Consumer {
     /// New messages that may be taken without asking: those of a sender's turn, as far as the producer can have sent.
     turn: Budget,
     /// Those of them before the next look ahead.
-    block: Budget,
+    row: Budget,
     /// Whether the last block was there as a whole when it began: it may be a stream.
     streams: Private<bool>,
     /// Blocks that are begun without a look ahead, since the last look saw no stream.
@@ -84,7 +84,7 @@ impl Consumer {
             head: head.into(),
             next: head.into(),
             turn: Budget::none(head),
-            block: Budget::none(head),
+            row: Budget::none(head),
             streams: false.into(),
             unlooked: 0.into(),
             acknowledged: SeqSet::new(cells),
@@ -158,7 +158,7 @@ impl Consumer {
         let is_easy = !self.unread.any() && !self.is_handed(next);
         let count = if is_easy { count.min(room) } else { 0 };
         self.turn.grant(next, count);
-        self.block.revoke(next);
+        self.row.revoke(next);
         if count > 0 {
             self.claim(next.wrapping_add(count));
         }
@@ -189,7 +189,7 @@ impl Consumer {
     pub fn shorten(&self) {
         let next = self.next.get();
         self.turn.shorten();
-        self.block.grant(next, self.block.left(next).min(self.turn.left(next)));
+        self.row.grant(next, self.row.left(next).min(self.turn.left(next)));
     }
 
     /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes if it does not lie in its
@@ -201,11 +201,11 @@ impl Consumer {
         let (index, cell) = self.lane.cells.find(seq);
         // Pairs with the producer's store: the envelope and the payload are there. In a block, too: a message that a batch
         // held back is stamped long before the first of them is, and only that stamp carries it.
-        let edge = if self.block.covers(seq) { Edge::Block } else { Edge::Stamp };
+        let edge = if self.row.covers(seq) { Edge::Row } else { Edge::Stamp };
         if cell.stamp.load(acquire(edge)) != seq.wrapping_add(1) {
             return None;
         }
-        if !self.block.covers(seq) && !self.begin_block(seq) {
+        if !self.row.covers(seq) && !self.begin_row(seq) {
             return None;
         }
         let envelope = cell.envelope.load(Relaxed);

@@ -110,18 +110,18 @@ impl Producer {
         if !self.has_cells(slack) {
             return Err(PushError::Full);
         }
-        let spot = if len > INLINE { Some(self.place_anew(len as u64, slack)?) } else { None };
+        let spot = if len > INLINE { Some(self.place_or_grow(len as u64, slack)?) } else { None };
         Ok(self.slot(len, spot))
     }
 
     /// Room in the arena, in a further extent where that is needed.
-    fn place_anew(&self, len: u64, slack: Slack) -> Result<Spot, PushError> {
+    fn place_or_grow(&self, len: u64, slack: Slack) -> Result<Spot, PushError> {
         let mut pool = self.pool.borrow_mut();
         let wants_more = slack == Slack::Quarter && self.was_short.get();
         if wants_more && !pool.has_slack(LANE, len) {
             return Err(PushError::Full);
         }
-        let spot = pool.place_anew(LANE, len);
+        let spot = pool.place_or_grow(LANE, len);
         self.was_short.set(spot.is_none());
         let spot = spot.ok_or(PushError::Full)?;
         if self.has_pages[spot.extent as usize].get() { Ok(spot) } else { Err(PushError::NoPages(spot)) }

@@ -1,4 +1,4 @@
-//! The pages of mailboxes, taken from the system.
+//! Taking the pages of mailboxes from the system.
 
 use super::Segment;
 use crate::abi::CHUNK;
@@ -7,45 +7,44 @@ use core::ops::Range;
 use std::io;
 
 impl Segment {
-    /// Takes the pages of the mailbox from `from` to `to` from the system, but for those that are its arenas' alone.
+    /// Takes the pages of the mailbox from `from` to `to`, except for those of its arenas.
     pub fn reserve(&self, from: u32, to: u32) -> io::Result<()> {
         os::allocate(&self.file, self.geometry.pages(from, to), self.geometry.small())
     }
 
-    /// Takes those of these pages from the system that are lacking although the bit in `opened` is set. An honest
-    /// sender leaves none out; but who touches one that is lacking, where there is no room, gets SIGBUS.
+    /// Takes those of these pages that are missing although the bit in `opened` is set. An honest sender leaves none
+    /// out. But if one is missing and there is no room, touching it raises SIGBUS.
     pub fn complete(&self, from: u32, to: u32) -> io::Result<()> {
         os::allocate_missing(&self.file, self.geometry.pages(from, to), self.geometry.small())
     }
 
-    /// Takes those pages from the system that a lane's writer needs for this extent of the arena at `arena`: no payload lies
-    /// there.
+    /// For a lane's writer: takes the pages of this extent of the arena at `arena`. No payload lies there yet.
     pub fn reserve_extent(&self, arena: u64, extent: Range<u64>) -> io::Result<()> {
         os::allocate_free(&self.file, arena + extent.start, extent.end - extent.start)
     }
 
-    /// As [`Segment::reserve_extent`], for a lane's reader, before it looks at the first payload there. An honest writer
-    /// leaves no page out.
+    /// Like [`Segment::reserve_extent`], for a lane's reader, before it touches the first payload there. An honest
+    /// writer leaves no page out.
     pub fn complete_extent(&self, arena: u64, extent: Range<u64>) -> io::Result<()> {
         os::allocate_missing(&self.file, arena + extent.start, extent.end - extent.start)
     }
 
-    /// Takes the pages of the transfer ring from `from` to `to` from the system, for its sender, who has put nothing there.
+    /// Takes the pages of the transfer ring from `from` to `to`, for the sender, which has put nothing there yet.
     pub fn reserve_transfer(&self, from: u32, to: u32) -> io::Result<()> {
         os::allocate_free(&self.file, self.geometry.transfer(from, to), self.geometry.transfer_ring())
     }
 
-    /// As [`Segment::reserve_transfer`], for its receiver, before it looks there.
+    /// Like [`Segment::reserve_transfer`], for the receiver, before it looks there.
     pub fn complete_transfer(&self, from: u32, to: u32) -> io::Result<()> {
         os::allocate_missing(&self.file, self.geometry.transfer(from, to), self.geometry.transfer_ring())
     }
 
-    /// As [`Segment::reserve_extent`], for these chunks of the area for the loans of `rank`, by that rank.
+    /// Like [`Segment::reserve_extent`], for these chunks of the area for loans of `rank`, by that rank.
     pub fn reserve_loan(&self, rank: u32, chunks: Range<u32>) -> io::Result<()> {
         self.reserve_extent(self.geometry.loans_of(rank), bytes(chunks))
     }
 
-    /// As [`Segment::complete_extent`], for these chunks of that area, by a process that reads there.
+    /// Like [`Segment::complete_extent`], for these chunks, by a process that reads there.
     pub fn complete_loan(&self, rank: u32, chunks: Range<u32>) -> io::Result<()> {
         self.complete_extent(self.geometry.loans_of(rank), bytes(chunks))
     }

@@ -115,7 +115,7 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("fall_asleep_for_room", bells::falls_asleep_for_room),
     ("ring", bells::rings),
     ("ring_for_room", bells::rings_for_room),
-    ("request_reset", reset::asks_anew),
+    ("request_reset", reset::asks_for_reset),
     ("answer_in_send", |doom| reset::answers(doom, false, true)),
     ("answer_in_send_unseen", |doom| reset::answers(doom, false, false)),
     ("answer_asleep", |doom| reset::answers(doom, true, true)),

@@ -38,7 +38,7 @@ impl Consumer {
         self.head.set(start);
         self.next.set(start);
         self.turn.revoke(start);
-        self.block.revoke(start);
+        self.row.revoke(start);
         self.handed.set(start);
         self.claimed.set(start);
         let line = &self.lane.consumer;

@@ -120,7 +120,7 @@ impl Producer {
             }
         }
         self.head.set(start);
-        self.pool.borrow_mut().begin_anew(LANE, start);
+        self.pool.borrow_mut().restart(LANE, start);
         let line = &self.lane.producer;
         line.reset_from.store(start, Relaxed);
         // Pairs with the consumer's load: the stamps are wiped.

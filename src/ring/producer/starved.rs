@@ -8,7 +8,7 @@ impl Producer {
     /// The head that the last claim found: where that found no room, there is none before the message of this number is
     /// acknowledged.
     pub fn seen_head(&self) -> u64 {
-        if mutated(Mutant::Anew) {
+        if mutated(Mutant::FreshHead) {
             return self.lane.consumer.head.load(Relaxed);
         }
         self.head.get()

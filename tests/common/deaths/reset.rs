@@ -66,7 +66,7 @@ fn is_over(process: i32) -> bool {
 }
 
 /// Rank 1 ends while it asks for a reset, or takes it.
-pub fn asks_anew(doom: &dyn Doom) -> bool {
+pub fn asks_for_reset(doom: &dyn Doom) -> bool {
     let scene = Scene::new();
     let mut log = Log::default();
     (0..3).for_each(|_| log.try_send(&scene.survivor));

@@ -1,6 +1,6 @@
 //! Messages that are awaited together in a stream.
 
-use super::{BLOCK, Consumer, PREFETCH};
+use super::{Consumer, PREFETCH, ROW};
 use crate::abi::Envelope;
 use crate::memory;
 use crate::ring::cell;
@@ -20,7 +20,7 @@ impl Consumer {
     pub fn end_of_row(&self, hand: &Descriptor) -> u64 {
         let next = hand.seq.wrapping_add(1);
         let is_row = hand.is_in_cell() && self.is_oldest(hand.seq) && self.next.get() == next;
-        if is_row { next.wrapping_add(self.block.left(next)) } else { next }
+        if is_row { next.wrapping_add(self.row.left(next)) } else { next }
     }
 
     /// As `take_new`, for a drain that is done with the message before `seq`: a small message of its row, if nobody took it
@@ -32,7 +32,7 @@ impl Consumer {
         }
         let (index, cell) = self.lane.cells.find(seq);
         let after = seq.wrapping_add(1);
-        if cell.stamp.load(acquire(Edge::Block)) != after {
+        if cell.stamp.load(acquire(Edge::Row)) != after {
             return None;
         }
         let envelope = cell.envelope.load(Relaxed);
@@ -48,8 +48,8 @@ impl Consumer {
     /// for a moment: then each line is taken once, and not while it is being written. What it sees is a hint, and a
     /// block a number of messages: each is taken by its own stamp.
     #[inline(never)]
-    pub(super) fn begin_block(&self, seq: u64) -> bool {
-        let count = self.turn.left(seq).min(BLOCK);
+    pub(super) fn begin_row(&self, seq: u64) -> bool {
+        let count = self.turn.left(seq).min(ROW);
         if count == 0 {
             return false;
         }
@@ -57,11 +57,11 @@ impl Consumer {
         let is_complete = self.is_stream(last);
         self.streams.set(is_complete);
         if is_complete {
-            for ahead in PREFETCH..PREFETCH + BLOCK {
+            for ahead in PREFETCH..PREFETCH + ROW {
                 memory::prefetch(cell(&self.lane, seq.wrapping_add(ahead)));
             }
         }
-        self.block.grant(seq, count);
+        self.row.grant(seq, count);
         true
     }
 
