@@ -1,4 +1,4 @@
-//! Messages that are awaited together in a stream.
+//! Rows: messages of a stream that are awaited together.
 
 use super::{Consumer, PREFETCH, ROW};
 use crate::abi::Envelope;
@@ -7,24 +7,24 @@ use crate::ring::cell;
 use crate::ring::descriptor::Descriptor;
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
 
-/// How often it looks whether a block is complete before it takes what is there of it.
+/// How many times to check whether a row is complete before taking what is there of it.
 const TRIES: u32 = 16;
-/// Pauses before each of these looks: some processors pause for a hundred times as long as others.
+/// Pauses before each of these checks. Some processors pause a hundred times longer than others.
 const PAUSES: u32 = 4;
-/// Blocks from one look to the next where no stream was seen.
+/// Rows from one look ahead to the next while no stream is seen.
 const SELDOM: u32 = 15;
 
 impl Consumer {
-    /// Where the row ends that a drain with this descriptor in hand takes by `take_following`: that of its block, if the
-    /// descriptor lies in its cell and nothing before it is held.
+    /// The end of the row that a drain with this descriptor in hand can take by `take_following`. The row continues
+    /// only if the descriptor lies in its cell and nothing before it is held.
     pub fn end_of_row(&self, hand: &Descriptor) -> u64 {
         let next = hand.seq.wrapping_add(1);
         let is_row = hand.is_in_cell() && self.is_oldest(hand.seq) && self.next.get() == next;
         if is_row { next.wrapping_add(self.row.left(next)) } else { next }
     }
 
-    /// As `take_new`, for a drain that is done with the message before `seq`: a small message of its row, if nobody took it
-    /// meanwhile. Nothing before that is held then, for nothing behind it was taken.
+    /// Like `take_new`, for a drain that is done with the message before `seq`: returns a small message of its row,
+    /// unless another call took it meanwhile. Nothing before `seq` is held then, because nothing after it was taken.
     #[inline(always)]
     pub fn take_following(&self, seq: u64) -> Option<Descriptor> {
         if self.next.get() != seq {
@@ -42,11 +42,11 @@ impl Consumer {
         Some(Descriptor::in_cell(seq, envelope, len, index))
     }
 
-    /// Begins a block with message `seq`, which is there; whether it may be taken.
+    /// Begins a row with message `seq`, which is there. Returns whether it may be taken.
     ///
-    /// Once a block it looks at the stamp that ends it. In a stream the producer is let go ahead until that is there, or
-    /// for a moment: then each line is taken once, and not while it is being written. What it sees is a hint, and a
-    /// block a number of messages: each is taken by its own stamp.
+    /// Looks once at the stamp that ends the row. In a stream, waits a moment to let the producer get that far. Then
+    /// each line is taken once, and not while it is being written. What it sees is only a hint, and a row is only a
+    /// number of messages: each is taken by its own stamp.
     #[inline(never)]
     pub(super) fn begin_row(&self, seq: u64) -> bool {
         let count = self.turn.left(seq).min(ROW);
@@ -65,9 +65,9 @@ impl Consumer {
         true
     }
 
-    /// Whether messages up to `last` are there, or are in a moment where the block before was. Where it was not, it looks
-    /// seldom: a look takes the line of a message away that the producer is about to write, and messages that come one by
-    /// one would pay for it.
+    /// Whether messages up to `last` are there. If the row before was a stream, also waits a moment for them. If it
+    /// was not, looks only seldom: a look takes a line away from the producer, which is about to write it, and would
+    /// delay messages that come one by one.
     fn is_stream(&self, last: u64) -> bool {
         if self.streams.get() {
             return self.is_stamped(last) || self.await_stamp(last);
@@ -77,7 +77,7 @@ impl Consumer {
         unlooked == 0 && self.is_stamped(last)
     }
 
-    /// Lets the producer go ahead for a moment; whether it has written message `seq` by then.
+    /// Lets the producer go ahead for a moment. Returns whether it has written message `seq` by then.
     fn await_stamp(&self, seq: u64) -> bool {
         (0..TRIES).any(|_| {
             (0..PAUSES).for_each(|_| core::hint::spin_loop());
