@@ -1,4 +1,17 @@
 //! What lies where in a region's segment; the drawing is in [`abi`](super). Pure functions on checked values.
+//!
+//! # Why it lies like this
+//!
+//! - Mailboxes are ordered by receiver, then by sender. So the mailboxes of one receiver lie together, which takes a
+//!   twentieth of the page tables that the other order takes.
+//! - Each region has a *directory*: up to 16 sections with kind, version, offset and length. Every section begins at
+//!   a page, and none overlaps another or the header. A program ignores sections of kinds that it does not know. A
+//!   section that must not be ignored comes with a bit of the incompatible features.
+//! - Mailboxes are staggered: the one from `from` begins `(from × 5 mod 32) × 128` bytes after its first page.
+//!   Otherwise the lines that a receiver looks at would all fall into the same sets of a cache. This costs up to 4
+//!   KiB for each mailbox.
+//! - The default number of cells is 4096, and less if the cells of all mailboxes would take more than 24 MiB, because
+//!   memory grows with the square of the ranks.
 
 use super::{CELL, CHUNK, DIRECTORY_WORDS, INLINE, LOANS, MAILBOXES, Padded, PoolLayout, RANKS, Section};
 use crate::error::ConfigError;

@@ -1,4 +1,8 @@
 //! Which cell a message lies in. Pure functions.
+//!
+//! Within this distance a receiver that lags behind is in other lines than its sender, and pages are still used one
+//! after the other. Without the permutation, round trips took 20 to 30 ns longer, and streams were a sixth to a third
+//! slower.
 
 /// Cells (a power of two) within which consecutive messages are permuted.
 pub const PERMUTED: u64 = 512;

@@ -1,4 +1,15 @@
 //! Tells a receiver that a sender waits for it; otherwise the receiver may see no reason to go on.
+//!
+//! What it names is a message: the sender cannot go on until that one is acknowledged. For room, it is the oldest
+//! message that the sender saw when it found no room at all (a look that asks for a quarter of the mailbox proves
+//! nothing); for a synchronous message, it is the message itself. The receiver compares it with its own private head.
+//! Once that message is acknowledged, the word says nothing, whether or not the sender has run since. So there is no
+//! clock in it, and no false alarm.
+//!
+//! A receiver that holds that very message, with nothing else of that sender to take, returns `Held`. It first asks
+//! the kernel whether the sender lives, because the word outlives the sender. A caller that waits for an answer
+//! returns `Held`, too, if its server waits for it and has no other thread that would answer. Garbage in the word
+//! causes at worst a wrong `Held`, or a missing one.
 
 use super::Member;
 use crate::abi::{Rank, Starved};

@@ -6,6 +6,10 @@
 //!
 //! An event is a hint, and none of our state depends on one. `raw_sync` takes its bytes by `&mut` and reads one
 //! without atomics. So no code touches events without a [`TrustedEvents`], which only unsafe code makes.
+//!
+//! Its price is that the sleeper must poll: a wake-up comes up to an eighth of the slept time late. `raw_sync`'s
+//! accesses are relaxed, so a fence stands before its store and after its swap. Its `set` may allocate, so an
+//! interrupter, which a signal handler may use, never sets an event.
 
 use super::{TrustedEvents, pause_until};
 use crate::sync::AtomicU32;

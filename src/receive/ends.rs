@@ -1,4 +1,15 @@
 //! How a receiver is told that its senders have ended.
+//!
+//! For each rank, a private word holds the last life whose end is not news. When an endpoint begins, that is the
+//! present life if it is over, otherwise the one before. A claimer stores how the life before its own ended
+//! (`former`), so that an end that is followed at once is still reported as what it was; of several ends between two
+//! looks, only the last is reported. A process that claims or leaves stores `life`, then counts `changes`, then rings
+//! (`Edge::Changes`). So a look at all lives is one load while nothing has changed.
+//!
+//! A death is reported only after one more empty look, made *after* the lock was seen free. Epochs are compared, not
+//! only locks. A timeout alone never means death: a stopped process is alive. A receiver that leaves cleanly writes
+//! into its line which ends it was told of, so that its successor is not told again. A receiver that dies writes
+//! nothing, and its successor is told again.
 
 use super::peer::{Incoming, no_pages};
 use super::{Inbox, NOBODY};

@@ -1,4 +1,9 @@
 //! How far one end of a lane may go without further checks.
+//!
+//! The producer has a budget for published messages (the room that it knows of) and one for messages held back behind
+//! others (up to a quarter of the mailbox). The consumer has one for a sender's turn, and within it one for the
+//! present row. Whatever makes a mailbox more than a sequence of new whole messages revokes them: a message that was
+//! put back, an announced message, corruption, a reset.
 
 use core::cell::Cell as Private;
 

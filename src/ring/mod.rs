@@ -8,6 +8,15 @@
 //!
 //! The idea of a sequence number in every slot comes from Dmitry Vyukov's bounded queue. With one producer and one
 //! consumer, it needs no read-modify-write.
+//!
+//! The *consumer* compares the stamp of the next cell with the expected one. A stamp that is neither the expected
+//! one, nor one lap old, nor that of an unused cell is `Corrupt`. Mails may be dropped in any order, so a private
+//! bitmap says which are acknowledged; `head` moves to the oldest one that is not. The consumer may read ahead of
+//! `head`, so that a filtered receive leaves other mail in place.
+//!
+//! A *producer* that found the cells full waits for a quarter of them; after 64 polls it takes any. Otherwise the two
+//! sides would take turns on the line of `head`. No other store comes between the stores to a cell, or a consumer
+//! that polls would take the line away half-written. Sequence numbers never start again during a region's life.
 
 mod budget;
 mod call_line;

@@ -1,4 +1,15 @@
 //! The writing end of a lane.
+//!
+//! # Batches
+//!
+//! While a batch is open, messages are written to their cells, and all of them except the first are stamped, relaxed.
+//! A consumer sees no message before it has seen those before it. So one Release store, of the first stamp, publishes
+//! all, and one look at the bell is enough. At most about a quarter of a mailbox is held back. It is published when
+//! that is reached, before the half would wait, when it finds nothing, before a message is announced, and when the
+//! batch ends; otherwise two processes could wait for each other's batches.
+//!
+//! A sender that dies within a batch leaves stamped cells after one that is not. Its successor wipes them before it
+//! writes there.
 
 mod announce;
 mod discard;

@@ -2,6 +2,22 @@
 //!
 //! The rest of the code treats all three as files that are locked, reserved, read and renamed. They differ in how
 //! they are created and mapped, and in whether they outlive the machine's boot.
+//!
+//! | | made by | mapped by | removed by | may be made shorter by |
+//! |---|---|---|---|---|
+//! | named segment | `shared_memory`, in `/dev/shm`, bound by rename | `shared_memory`, by name; the nonce is compared | `remove`, a reboot | processes that may write: SIGBUS |
+//! | file | `NAME.mailbox-<nonce>` beside its path, reserved, synced, bound by rename, folder synced | `memmap2`, through the checked descriptor | `remove` | processes that may write: SIGBUS |
+//! | unnamed | memfd without execute permission, sealed `SHRINK, GROW, SEAL` when it is whole | `memmap2` | the end of the last process that has it | nobody |
+//!
+//! - Nothing is mapped before its length was checked. A region with another length than its header says is `Length`,
+//!   not `Foreign`.
+//! - File systems that another machine or process may serve are refused, and so are those without `fallocate` or
+//!   `RENAME_NOREPLACE`. The list names the refused ones; an unknown file system counts as local. FUSE is refused
+//!   although it may be local, because the process that serves it may be stopped.
+//! - A descriptor is trusted as a region only if its size is sealed, so that a peer cannot change the size between
+//!   check and use. It is opened again through `/proc/self/fd/N`, because its sender may hold locks through the
+//!   description that it came with.
+//! - Mappings are kept out of core dumps (`MADV_DONTDUMP`); otherwise a dump would allocate the whole sparse segment.
 
 use super::place::Place;
 use crate::memory::Mapping;

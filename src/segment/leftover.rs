@@ -1,4 +1,10 @@
 //! What ended processes have left behind.
+//!
+//! A region is stale if, with all locks held, some `life` still says *joined*. `clean` removes stale regions without
+//! unread mail, and what a killed remover left. A region with unread mail, or that all processes have left, may be
+//! worth something to somebody, and stays. Cleaning takes all locks, checks that the name still leads to the same
+//! file and that it has no more mail, and unlinks it. A region of another ABI counts as a leftover if no lock at all
+//! is held on its file.
 
 use super::backing::{Site, is_half_built, leads_to};
 use super::copies::Copies;

@@ -6,6 +6,21 @@
 //! A joiner checks the magic once more after it has its lock. Named segments and files work the same way.
 //!
 //! A process that builds a region holds the gate of it, so that others can tell it from what a killed creator left.
+//!
+//! # Creation and removal
+//!
+//! A creator builds under a temporary name (`NAME.mailbox-<nonce>`), writes the magic last, and binds the name with
+//! `renameat2(RENAME_NOREPLACE)`. It holds the gate of what it builds until just before the rename, so that a
+//! leftover of a killed creator can be told from a region under construction. It unlocks before the rename, because a
+//! last leaver that finds the gate held would leave its file unclosed. A creator that finds its temporary name gone
+//! starts again.
+//!
+//! # Looking is reading
+//!
+//! What has a name is first looked at with `lstat`. Only a regular file is opened, for reading, and only a file with
+//! the header of a region is then opened for writing, if it is still the same file. So no pipe ever sees a writer.
+//! `look`, `list` and `leftovers` read through the file (`pread`, `F_OFD_GETLK`). They need only permission to read,
+//! map nothing, and do not need `/proc`.
 #![cfg(not(loom))]
 
 mod backing;

@@ -1,4 +1,25 @@
 //! Taking the pages of mailboxes from the system.
+//!
+//! # Memory is taken late
+//!
+//! Reading an untouched page of a segment in memory allocates it, and raises SIGBUS if there is no room. So a process
+//! never touches a mailbox whose bit in the receiver's `opened` bitmap is clear. Before its first stamp, the sender
+//! reserves the pages of the pair (`fallocate`; if it fails, the send returns `NoSpace`), then sets the bit once.
+//! Bits are never cleared, and reserving again after a kill does no harm.
+//!
+//! A bit is a peer's word. So a sender and a receiver that first touch a mailbox reserve its pages themselves. If
+//! there is no room, the sender gets `NoSpace`, and the receiver regards the mailbox as not open yet. It tries again
+//! after 10 ms and opens others meanwhile.
+//!
+//! Arenas are reserved extent by extent, by the sender before it places the first payload there. So a mailbox with
+//! small messages takes no more than its cells. No word says that an extent is reserved: each end makes sure of it
+//! for itself, once. If there is no memory for an extent, the sender tries the other free ones, some of which may
+//! have memory; if none has, it waits for its receiver as if the mailbox were full. Only if no extent of the kind has
+//! memory, or nothing is under way that could come back, does it return `NoSpace`. Small messages still go. A
+//! receiver that finds no memory behind a mail returns an error and keeps the mail.
+//!
+//! A process that takes 1 MiB or more first checks what its memory cgroups have left, because beyond that the kernel
+//! kills it.
 
 use super::Segment;
 use crate::abi::CHUNK;

@@ -5,6 +5,25 @@
 //! mailbox has a *credit*, and so has each message whose sender waits for its acknowledgement. It keeps the credit
 //! from the request until its answer was seen or its server's life is over. There are as many credits as a lane has
 //! room for. A call that was given up keeps its credit.
+//!
+//! # Credits
+//!
+//! Because the caller reserves a cell for each answer, an honest server always finds one, and never waits for one.
+//! There are twice as many cells as credits: a caller that died may leave 64 answers to its successor, which takes
+//! them in when it opens the mailbox. Room in the arena is not reserved, so an answer longer than 48 bytes waits
+//! while earlier ones fill it.
+//!
+//! # The end of a server
+//!
+//! What a life answered is in the lane before the next life is seen. So a caller that is told of the end looks once
+//! more, and has all credits for that life back after that look. A server that died between writing a long answer and
+//! saying so on the line has answered: the caller finds the answer in the lane.
+//!
+//! # A lane that makes no sense
+//!
+//! The reader asks for a reset, in the same way as for a mailbox, as soon as it finds that. A server sees the request
+//! by the mode of the caller's bell before it answers. All calls that were under way through the mailbox end with an
+//! error; late answers to them are ignored.
 
 use super::Outgoing;
 use crate::abi::{CREDITS, CallId, Kind, RETURN_CELLS, is_below};

@@ -1,4 +1,18 @@
 //! What this rank has on loan.
+//!
+//! `loan` takes a block, `commit` gives back the chunks that are not needed, and each `send` puts a reference into
+//! one mail lane: a cell with the offset and the length. In all else it is a message: it keeps its order, may be held
+//! back by a batch, left unread, drained and redelivered. It may be longer than `max_message`, which only limits what
+//! receivers copy.
+//!
+//! - A reference whose offset is not that of a chunk, or that reaches beyond the area, is `Corrupt` for its pair, and
+//!   for no other.
+//! - The owner makes sure that a block has memory when it first takes its chunks. A reader does so at its first
+//!   reference to a chunk; if there is none, the mail stays.
+//! - The first loan of a life asks every lane that the rank ever had. So a successor hands out nothing that an
+//!   unacknowledged cell names. A lane that makes no sense counts for nothing, or one receiver could keep the whole
+//!   area from all others. What the predecessor wrote and did not send is free at once.
+//! - A loan never waits. It reads heads only if no run with memory is free, and returns `Full` if that frees none.
 
 use super::{Outbox, Outgoing};
 use crate::abi::CHUNK;

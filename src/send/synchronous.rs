@@ -1,4 +1,9 @@
 //! A message whose sender waits until it is acknowledged or, if it was announced, received.
+//!
+//! Its cell has the kind `sync`; in all else it is an ordinary message. When the receiver acknowledges it, it writes
+//! `ack` with the message's number to the return lane, and moves its head only after that. The sender is done when it
+//! has seen the `ack`. If the receiver's life ends first, the sender is told, and the message stays for a successor;
+//! whether the dead receiver had acknowledged it is not known. A batch never holds such an acknowledgement back.
 
 use super::room::is_in_vain;
 use super::{Answer, Outgoing, end_of_taker, ended, living_taker};

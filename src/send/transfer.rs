@@ -2,6 +2,15 @@
 //!
 //! Every call that waits or looks makes progress with the messages whose bytes this endpoint owns: see
 //! [`Outbox::tend`]. A message whose bytes are borrowed makes progress while the call that sends it waits.
+//!
+//! - *Any number, in any order.* Announcing takes a cell and a credit, of which there are 64 for each receiver,
+//!   shared with calls and synchronous messages. The bytes of a message lie in no lane, so other mail passes. One
+//!   message goes through the slot at a time.
+//! - *The end* is an acknowledgement in the return lane when the receiver has all bytes, or a refusal.
+//! - *At most once.* A message is for one life of the receiver, and the sender starts it only once. The announcement
+//!   stays in its cell until it is acknowledged. A receiver drops an announcement if its sender has ended or given it
+//!   up, or if a former receiver was the last to want it. It counts that and tells the sender.
+//! - *Giving up* stores a word in the cell, which needs neither room nor the receiver's consent.
 
 use super::{Outbox, Outgoing};
 use crate::error::SendError;

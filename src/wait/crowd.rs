@@ -4,6 +4,11 @@
 //! ranks than processors for them: among those that must share this rank's processors, or among all whose processors
 //! it may share. Ranks that are each pinned to a processor of their own crowd nobody. Everything read from peers is a
 //! hint: garbage makes a wait poll or sleep at the wrong time, and nothing worse.
+//!
+//! Every 16th wait counts. Two counts decide: the ranks that may run only where this one may, against the processors
+//! that it may use; and all ranks whose processors meet its own, against the union of these. If a count is too high,
+//! the kernel is asked, at most once a second, whether up to 64 ranks that seem awake are alive. A yield that takes
+//! longer than 10 µs has let another thread run; from then on the rank sleeps at once.
 
 use crate::abi::{Activity, Rank};
 use crate::os;

@@ -1,4 +1,14 @@
 //! Answers to the calls of a sender, and acknowledgements that it waits for.
+//!
+//! The return lane is a ring like that of the mail, with 128 cells and an arena of its own. The receiver's receiving
+//! half writes it, and the sender's sending half reads it. So no position is used by two threads, a half can answer
+//! whatever it received, and a server opens no mailbox only to answer. An answer's envelope names its call, by the
+//! low bits of the stamp or of the request's number, which never repeat. No mail delays an answer, and no answer
+//! delays mail: the two are not ordered.
+//!
+//! A call is for the life of the server that goes on when it is sent, or for the first life of a rank that was never
+//! joined. If that life ends without an answer, the caller is told and no successor sees the call; a server that
+//! finds a call for another life drops it. A call that is dropped is reported at once.
 
 use super::Incoming;
 use crate::abi::{CallId, INLINE, Kind, Rank};

@@ -1,4 +1,10 @@
 //! An announced message on its way.
+//!
+//! A receive that finds an announcement asks for the message and takes it in, into private memory that is reserved at
+//! once, if the endpoint's *budget* has it left. All senders share the budget. A message that does not fit stays in
+//! its cell, and the receive returns an error that says how much is needed and how much is left. It bars only its own
+//! mailbox. A receive that does not wait takes in at most 2 MiB. A receive into the caller's buffer, and a fetch by
+//! hand, take no private memory.
 
 use super::state::State;
 use super::{Incoming, no_pages};

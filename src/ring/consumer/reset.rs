@@ -1,4 +1,30 @@
 //! A reset, which the reader of a mailbox asks for if the mailbox makes no sense.
+//!
+//! | word | written by | meaning |
+//! |---|---|---|
+//! | `reset_request`, consumer line | receiver | odd: a reset is wanted, with another number each time; even: none is |
+//! | `RESET`, in the mode of its bell for mail | receiver | asks all ringers to check the word above; so a send checks it only then |
+//! | `reset_from`, then `reset_answer`, producer line | sender | the first message of the rest; then which request this answers |
+//!
+//! - The receiver stores `head` (beyond all that it took), then the odd number, sets the bit, and rings the sender.
+//!   It holds no mails meanwhile. From then on it looks at no cell.
+//! - The sender finds the request when it next rings, looks for room, waits or recovers. It wipes all stamps except
+//!   those of messages that a batch holds back, counts all that it published as acknowledged, and stores the answer.
+//!   Its tail, its arena and its batch stay as they are. That call returns `Reset`, once.
+//! - The receiver sees the answer, stores `head = reset_from`, then the even number, and rings for room. Until then
+//!   the sender does not look at `head`.
+//!
+//! *Order, and at most once.* Nothing from `reset_from` on was published before the answer, and the receiver looked
+//! at nothing between request and answer. So nothing from there on was delivered before, whatever the value is. The
+//! gap in the numbers is what was lost.
+//!
+//! *A stop at any point.* The receiver, before the odd number: what it had taken is given up, and nothing else
+//! happens. After it: its successor finds the odd number and goes on. Between `head` and the even number: its
+//! successor takes the same answer again. The sender, before its answer: its successor wipes and answers itself.
+//! After it: its successor recovers from `reset_from`.
+//!
+//! *Garbage.* An odd number that nobody wrote makes the sender wipe and wait. The receiver compares the word with its
+//! own copy whenever it asks the kernel who lives, and then returns an error and may ask for a reset.
 
 use super::Consumer;
 use crate::memory::Lane;

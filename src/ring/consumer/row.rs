@@ -1,4 +1,15 @@
 //! Rows: messages of a stream that are awaited together.
+//!
+//! Every 16 messages, once the next message is there, the consumer looks at the stamp 16 ahead. So a lone message
+//! waits for nothing. If that stamp is there, the consumer prefetches the 16 lines that lie 32 cells ahead, because
+//! nothing else fetches cells in their permuted order. If it is not, and the row before was complete, this is a
+//! stream and the consumer is close behind its producer: it pauses up to 64 times until the row is complete.
+//! Otherwise both would fight for each line.
+//!
+//! The last stamp of a row proves nothing about the messages before it. A batch stamps the messages that it holds
+//! back first, and the first message of the batch last. So the last stamp may be there while a message in the middle
+//! is not published yet. That is why each message is taken by an Acquire load of its own stamp (`Edge::Row`); on
+//! x86-64 that is a plain load.
 
 use super::{Consumer, PREFETCH, ROW};
 use crate::abi::Envelope;

@@ -1,4 +1,9 @@
 //! Gives up messages in place of their receiver.
+//!
+//! *The lock decides.* The sender takes the absent receiver's lock for a moment, after the gate. If a process has
+//! joined already, it holds that lock, and nothing changes. A process that joins later begins at the new head. So a
+//! successor gets all of the mail or none. A process that is about to join meanwhile finds the gate held as well as
+//! the lock, knows that nobody is there, and tries again.
 
 use super::{LANE, Producer};
 use crate::ring::Corrupt;

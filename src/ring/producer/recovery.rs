@@ -1,4 +1,9 @@
 //! Where a producer begins: where the last one stopped or, if the consumer asks for a reset, at a new start.
+//!
+//! A successor scans `[head, head + cells]` for consecutive valid stamps to find its tail. It asks these cells which
+//! extents they refer to, and places nothing there until they are free. A cell that names a place where no payload
+//! can lie, or more extents than a lane may refer to, is `Corrupt`. Stamps after the first gap belong to a batch that
+//! died, and are wiped.
 
 use super::{LANE, Producer};
 use crate::abi::{Envelope, Kind, Location, step, unpack_bytes};
