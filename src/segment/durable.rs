@@ -18,7 +18,7 @@
 //!   memory, which is true as well.
 //! - A disk that fails to store a page reports that only once. Afterwards the system regards the page as written, and
 //!   waiting for the disk succeeds. So the process that is told writes the boot's name into
-//!   [`FAILED`](crate::layout::FAILED), and for the rest of this boot nobody clears the word. Nobody waits for the
+//!   [`FAILED`](crate::abi::FAILED), and for the rest of this boot nobody clears the word. Nobody waits for the
 //!   disk without a lock, and a process that has all locks sees what was written under any of them. So no failure is
 //!   overlooked when two processes close or join at once. One gap remains: if a process is killed while it waits, a
 //!   failure that only it was told of is lost.
