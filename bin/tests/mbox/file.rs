@@ -80,7 +80,7 @@ fn what_cannot_be_a_region_in_a_file() {
         &format!("{}/none/x", &*folder),
         &format!("there is no folder \"{0}/none\"; create it with: mkdir -p {0}/none", &*folder),
     );
-    create(&folder, "the name is taken; it is no region; choose another path");
+    create(&folder, "the name is taken; it is not a region; choose another path");
     // What the system serves itself is no disk.
     for path in ["/sys/x", "/proc/x"] {
         let process = mbox(["create", path, "--ranks", "2"]).finish();
@@ -89,7 +89,7 @@ fn what_cannot_be_a_region_in_a_file() {
     let path = format!("{}/x", &*folder);
     for (command, hint) in [
         ("stat", format!("create it with: mbox create {path} --ranks N")),
-        ("rm", format!("see which there are with: ls {}", &*folder)),
+        ("rm", format!("list the regions with: ls {}", &*folder)),
     ] {
         mbox([command, &path]).fails(&format!("region {path:?}: there is no such region; {hint}"));
     }
@@ -138,7 +138,7 @@ fn a_file_that_was_open_when_the_machine_went_down() {
     // The ninth word of its header names the boot in which it was in use.
     file.write_all_at(&0x1234_5679_u64.to_ne_bytes(), 8 * 8).expect("its header");
     mbox(["stat", &name]).fails(&format!(
-        "region {:?}: {}; if nobody uses it, remove it with: mbox rm {}",
+        "region {:?}: {}; if it is not in use, remove it with: mbox rm {}",
         &*name,
         mailbox::OpenError::Incompatible,
         &*name

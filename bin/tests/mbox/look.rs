@@ -283,6 +283,6 @@ fn regions_are_created_as_asked() {
 fn rm_removes_what_it_can() {
     let (one, other, none) = (Name::create(&["--ranks", "2"]), Name::create(&["--ranks", "2"]), Name::new());
     mbox(["rm", &one, &none, &other])
-        .fails(&format!("region {:?}: there is no such region; see which there are with: mbox ls", &*none));
+        .fails(&format!("region {:?}: there is no such region; list the regions with: mbox ls", &*none));
     assert!(!one.exists() && !other.exists());
 }

@@ -49,7 +49,7 @@ fn a_file_system_for_reading_only_can_be_looked_at() {
          mbox: region \"demo\": {only}; it can be looked at: mbox stat demo\n\
          mbox: region \"demo\": {only}; it can be looked at: mbox stat demo\n\
          mbox: region \"demo\": {only}; nothing can be removed there\n\
-         mbox: region \"other\": {only}; that of \"/dev/shm\"; a region can be in a file, too: ./NAME\n\
+         mbox: region \"other\": {only}; that of \"/dev/shm\"; a region can also be in a file: ./NAME\n\
          mbox: region \"/dev/shm/files/other\": {only}; that of \"/dev/shm/files\"; choose another folder\n"
     );
     assert_eq!(said(process), expected);
@@ -101,7 +101,7 @@ fn ls_says_that_it_could_not_look() {
     let mut isolated = Command::new("unshare");
     isolated.args(["-m", "sh", "-c", script, MBOX]).stdin(Stdio::null());
     Process::start(&mut isolated).fails(
-        "/dev/shm: No such file or directory (os error 2); regions in memory need it; a region can be in a file: \
+        "/dev/shm: No such file or directory (os error 2); regions in memory need that folder; a region can also be in a file: \
          ./NAME",
     );
 }

@@ -14,7 +14,7 @@ const WORDS: usize = 16;
 
 /// Shows that mail outlives whoever wrote it.
 pub fn watch(processes: &Processes) -> Result<(), Failure> {
-    show("\n7. A region in a file: the reader is started when the writer has ended")?;
+    show("\n7. A region in a file: the reader starts after the writer has ended")?;
     processes.play_in_file(2, &["write".into(), "read".into()])
 }
 
