@@ -1,4 +1,4 @@
-//! Drains: all that is there, in order, acknowledged a block at a time, and nothing lost whatever ends them.
+//! Drains: all that is there, in order, acknowledged a row at a time, and nothing is lost however they end.
 #![cfg(not(loom))]
 
 mod common;
@@ -288,7 +288,7 @@ fn senders_have_their_turns() {
 
 #[test]
 fn a_panic_leaves_the_message_in_hand_unread() {
-    // In the first block, at its end, in the next one; in the arena.
+    // In the first row, at its end, in the next one; in the arena.
     for (len, taken) in [(8, 1), (8, 10), (8, 16), (8, 17), (8, 30), (500, 5)] {
         let (scratch, [a, b]) = two(64);
         let count = if len == 8 { 40 } else { 10 };

@@ -1,4 +1,4 @@
-//! Forks: a rank is its process' alone, and dies with it whatever its children do.
+//! Forks: a rank belongs to one process, and dies with it no matter what its children do.
 #![cfg(not(loom))]
 
 mod common;

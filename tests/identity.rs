@@ -1,4 +1,4 @@
-//! Who lives is the kernel's to say, not a process id's: across PID namespaces, and where ids are used again.
+//! The kernel says which process lives, not a process id: across PID namespaces, and if ids are used again.
 #![cfg(not(loom))]
 
 mod common;
@@ -115,7 +115,7 @@ fn use_an_id_again(region: Scratch) -> String {
     assert_eq!(me.recv_from(1).expect("mail").to_vec(), b"last");
     assert_eq!(me.recv_from(1).err(), Some(RecvError::PeerDead(1)));
     assert_eq!(me.region().status(2).map(|(status, _)| status), Some(Status::Live));
-    // The rank is free, for whoever has the number too.
+    // The rank is free, also for the process that has the number.
     assert_eq!(second.does("leave"), "ok");
     wait_until("the rank was left", || me.region().status(2).map(|seen| seen.0) == Some(Status::Left));
     assert_eq!(second.does("join 1"), "ok");

@@ -310,7 +310,7 @@ proptest! {
     ) {
         let mut run = Run::new(layout, longest, start);
         steps.iter().for_each(|step| run.step(step));
-        // What has no live payloads has room for the longest, whatever the others hold.
+        // A lane without live payloads has room for the longest one, no matter what other lanes hold.
         for lane in 0..layout.lanes() {
             run.acknowledge_all(lane);
             prop_assert!(run.send(lane, &HashSet::new(), longest));
@@ -348,7 +348,7 @@ fn a_lane_has_its_share_though_others_make_no_sense() {
     let layout = usual(4);
     let mut recovery = Recovery::new(layout);
     let all = 0..layout.len() / PAGE;
-    // They refer to whatever there is, from either end on.
+    // They refer to what there is, beginning at either end.
     let reference = |page| Some(Reference { seq: 0, offset: page * PAGE, len: 1 });
     assert!(!recovery.adopt(0, all.clone().map(reference)));
     assert!(!recovery.adopt(1, all.clone().rev().map(reference)));
@@ -578,7 +578,7 @@ fn a_lane_that_makes_no_sense_is_quarantined_alone() {
         assert_eq!(run.pool.place_or_grow(0, 1), None, "{what}");
         let spot = run.place(1, CHUNK).expect("room");
         assert!(!run.pool.may_refer(0, &spot), "{what}");
-        // Nothing that it refers to is handed out, whatever its head says.
+        // Nothing that it refers to is handed out, no matter what its head says.
         run.pool.free_below(0, 1000);
         run.acknowledge_all(1);
         for _ in 0..3 {

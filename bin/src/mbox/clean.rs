@@ -93,7 +93,7 @@ impl Clean {
         for name in &self.names {
             failures.extend(self.named(name, &mut entries).err());
         }
-        // What was removed is told, whatever else failed.
+        // What was removed is reported, even if something else failed.
         let told = if self.json { json(&entries) } else { text(&entries, failures.is_empty()) };
         output.write_all(told.as_bytes())?;
         Failure::all(failures)

@@ -236,7 +236,7 @@ fn now(report: &RankReport) -> String {
     }
 }
 
-/// A label is whatever its rank wrote: escaped, it cannot drive a terminal.
+/// A label may have any bytes that its rank wrote. Escaped, it cannot control a terminal.
 fn shown(label: &str) -> String {
     let escaped = label.escape_debug().to_string();
     if escaped.chars().count() <= LABEL {

@@ -16,7 +16,7 @@ fn unread_mail_outlives_both_processes() {
     let input: Vec<u8> = (0..200_000_u32).map(|at| (at * 31) as u8).collect();
     mbox_reading(&["send", &region, "--as", "0", "--to", "1"], file_of(&input)).succeeds();
 
-    // All have left: what is there is there for whoever comes.
+    // All have left. The mail waits for the next process.
     let stat = region.stat();
     assert_eq!(
         (&stat["name"], &stat["live"], &stat["mailboxes"][0]["bytes"]),

@@ -142,7 +142,7 @@ fn stat_tells_what_each_rank_waits_for() {
         let pid = &stat["joined"][rank]["pid"];
         assert!(has_row(&page, &format!("{rank} dead 1 {pid} {sleeps}")), "{page}");
     }
-    // Nor do their successors, who are awake.
+    // Nor do their successors, which are awake.
     let _successor = opened.join(1).expect("the rank of the dead");
     let stat = region.stat();
     assert_eq!(

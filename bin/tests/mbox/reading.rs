@@ -94,7 +94,7 @@ fn ls_says_that_it_could_not_look() {
     let script = r#"chmod 711 /dev/shm; setpriv --reuid=65534 --clear-groups "$0" ls"#;
     let Some(process) = alone(script) else { return };
     process.fails(
-        "/dev/shm: Permission denied (os error 13); this user may not read it; its regions are seen by name: mbox \
+        "/dev/shm: Permission denied (os error 13); this user may not read it; look at single regions: mbox \
          stat NAME",
     );
     let script = r#"umount /dev/shm; mount -t tmpfs none /dev; exec "$0" ls"#;

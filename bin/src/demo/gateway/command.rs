@@ -40,7 +40,7 @@ impl Gateway {
         };
         let traders = if self.traders == 1 { "trader" } else { "traders" };
         show(&format!(
-            "An order gateway and {} {traders}. Each order is a call of {} bytes, answered with a fill of {} bytes",
+            "An order gateway and {} {traders}. An order is a call of {} bytes, a fill has {}",
             self.traders,
             size_of::<Order>(),
             size_of::<Fill>()

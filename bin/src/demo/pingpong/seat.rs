@@ -1,4 +1,4 @@
-//! One of two players at a region, who sees the other come and go.
+//! One of two players at a region. It sees the other one come and go.
 
 use crate::common::failure::Failure;
 use crate::common::output::{DEMO, complain, show};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Keeps regions of other programs out, whatever their name.
+/// Keeps regions of other programs out, even if they have the same name.
 const PROTOCOL: u64 = u64::from_be_bytes(*b"pingpong");
 /// How often one looks whether a player who is gone is back.
 const LOOK: Duration = Duration::from_millis(10);
