@@ -49,7 +49,7 @@ pub enum CreateError {
     /// The configuration describes no region.
     #[error(transparent)]
     Config(#[from] ConfigError),
-    /// Something already bears the name.
+    /// Something already has the name.
     #[error("the name is taken")]
     Exists,
     /// There is not enough room: in shared memory, in the file system, in this user's quota, or in this process's
@@ -57,7 +57,7 @@ pub enum CreateError {
     #[error("no space left for the region")]
     NoSpace,
     /// The region is longer than a file that this process may write (`ulimit -f`).
-    #[error("the region has {size} bytes, and this process may write files of {limit} at most (ulimit -f)")]
+    #[error("the region has {size} bytes; this process may write files of at most {limit} bytes (ulimit -f)")]
     FileSize {
         /// Bytes of the region.
         size: u64,
@@ -67,7 +67,7 @@ pub enum CreateError {
     /// The region does not fit in what is left of this process's address space. `ulimit -v` may limit it, or the
     /// processor has fewer address bits than others.
     #[error(
-        "the region has {size} bytes, and this process cannot map as many (ulimit -v); at most {ranks} ranks would fit"
+        "the region has {size} bytes, more than this process can map (ulimit -v); at most {ranks} ranks would fit"
     )]
     AddressSpace {
         /// Bytes of the region.
@@ -88,7 +88,7 @@ pub enum CreateError {
     )]
     MemoryLock,
     /// This process cannot read a file that the system normally provides.
-    #[error("{path} cannot be read, and is needed")]
+    #[error("{path} is needed, and cannot be read")]
     Missing {
         /// The path of that file.
         path: &'static str,
@@ -98,7 +98,7 @@ pub enum CreateError {
     NoFolder,
     /// Regions cannot be on this file system. Other machines or processes may serve it (NFS, SMB, FUSE, 9P, ...), or
     /// it cannot reserve space, or cannot rename without replacing.
-    #[error("no region can be on this file system; take one of this machine's disks, or a name")]
+    #[error("regions cannot be on this file system; use a disk of this machine, or a name")]
     FileSystem,
     /// Any other failure of the operating system, by its error number.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
@@ -120,10 +120,10 @@ pub enum OpenError {
     NotFound,
     /// The name belongs to something that is not a region: another program's file, an empty one, or one with
     /// impossible sizes.
-    #[error("this is not a region of ours; another program may own the name")]
+    #[error("this is not a region; the name may belong to another program")]
     Foreign,
     /// The region does not have the length that it was created with: somebody cut it, or copied only a part.
-    #[error("the region has {len} bytes instead of {expected}; somebody cut or extended it")]
+    #[error("the region has {len} bytes instead of {expected}; somebody changed its length")]
     Length {
         /// Its length in bytes.
         len: u64,
@@ -131,7 +131,7 @@ pub enum OpenError {
         expected: u64,
     },
     /// The region has another layout: a program that was built with another version of this library created it.
-    #[error("the region has ABI version {abi}, and this program speaks version {ours}")]
+    #[error("the region has ABI version {abi}, and this program uses version {ours}")]
     Version {
         /// The version found.
         abi: u64,
@@ -146,7 +146,7 @@ pub enum OpenError {
         features: u64,
     },
     /// The region is for programs that speak another protocol.
-    #[error("the region is for protocol {protocol}, this program speaks another")]
+    #[error("the region has protocol {protocol}; this program uses another one")]
     Protocol {
         /// The protocol found.
         protocol: u64,
@@ -168,11 +168,11 @@ pub enum OpenError {
     )]
     Incompatible,
     /// Regions cannot be on this file system: other machines or processes may serve it (NFS, SMB, FUSE, 9P, ...).
-    #[error("no region can be on this file system; take one of this machine's disks, or a name")]
+    #[error("regions cannot be on this file system; use a disk of this machine, or a name")]
     FileSystem,
     /// The descriptor does not belong to an unnamed region: it is not a file in memory, or its size can still be
     /// changed.
-    #[error("the descriptor is not that of a region without a name, sealed against another size")]
+    #[error("the descriptor does not belong to an unnamed region whose size is sealed")]
     Unsealed,
     /// The operating system does not let this user open the region.
     #[error("permission denied: the region's mode does not let this user in")]
@@ -186,7 +186,7 @@ pub enum OpenError {
     )]
     MemoryLock,
     /// The same as [`CreateError::Missing`].
-    #[error("{path} cannot be read, and is needed")]
+    #[error("{path} is needed, and cannot be read")]
     Missing {
         /// The path of the missing file.
         path: &'static str,
@@ -222,7 +222,7 @@ pub enum RemoveError {
     #[error("the region is in use by a live process")]
     InUse,
     /// This user may open the region, but may not remove its name.
-    #[error("permission denied: this user may not take the name out of its folder")]
+    #[error("permission denied: this user may not remove the name from its folder")]
     Denied,
     /// Another process has been closing or removing the region for five seconds: its disk is slow, or the process is
     /// stopped.
@@ -238,7 +238,7 @@ pub enum RemoveError {
 #[non_exhaustive]
 pub enum HandError {
     /// The region has a name or is a file; the child can open it itself.
-    #[error("the region bears a name; let the child open it by that")]
+    #[error("the region has a name; the child can open it by that name")]
     Named,
     /// Any other failure of the operating system, by its error number.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
@@ -287,7 +287,7 @@ pub enum JoinError {
     #[error("the region was removed")]
     Removed,
     /// The same as [`CreateError::Missing`].
-    #[error("{path} cannot be read, and is needed")]
+    #[error("{path} is needed, and cannot be read")]
     Missing {
         /// The path of the missing file.
         path: &'static str,
@@ -295,7 +295,7 @@ pub enum JoinError {
     /// The operating system does not let this user open the region again; the process has changed its user since it
     /// opened it. Joining opens the region again only in a forked child, or if something closed the descriptor that
     /// it needs.
-    #[error("permission denied: this user cannot open the region again, which joining takes here")]
+    #[error("permission denied: joining must open the region again here, and this user may not")]
     Denied,
     /// Any other failure of the operating system, including disk errors, by its error number.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
@@ -331,16 +331,16 @@ pub enum WaitError {
 #[non_exhaustive]
 pub enum CloseError {
     /// Earlier in this boot, the disk failed to store a part of the region. Nobody can close it any more.
-    #[error("the disk failed to take a part of the region earlier; it does not outlive a reboot")]
+    #[error("the disk failed earlier to store a part of the region; the region does not outlive a reboot")]
     Failed,
     /// The file was removed.
-    #[error("the region was removed under its users")]
+    #[error("the region was removed while it was in use")]
     Removed,
     /// This endpoint had already lost its rank. Whether the region is closed is up to its other users.
     #[error(transparent)]
     Lost(#[from] Lost),
     /// Any other failure of the operating system, including disk errors, by its error number.
-    #[error("the region is not closed, and does not outlive a reboot: {}", std::io::Error::from_raw_os_error(*.0))]
+    #[error("the region was not closed, and does not outlive a reboot: {}", std::io::Error::from_raw_os_error(*.0))]
     Os(i32),
 }
 
@@ -357,6 +357,6 @@ pub enum Lost {
     /// a logout (`RemoveIPC=`). Nobody can open the region any more; whatever has the name now is another region.
     /// Only calls that would wait return this. Mail that is already there is still received, and messages that have
     /// room are still sent.
-    #[error("the region was removed under its users")]
+    #[error("the region was removed while it was in use")]
     Removed,
 }

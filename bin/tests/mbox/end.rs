@@ -148,7 +148,7 @@ fn whoever_waits_in_a_region_that_is_removed_is_told() {
     let region = Name::create(SMALL);
     let (receiver, _output) = stuck_receiver(&region);
     let told = format!(
-        "region {name:?}: the region was removed under its users; create it again with: mbox create {name} --ranks N; \
+        "region {name:?}: the region was removed while it was in use; create it again with: mbox create {name} --ranks N; \
          where a logout did it, set RemoveIPC=no in logind.conf, or use a file",
         name = &*region
     );

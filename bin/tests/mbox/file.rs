@@ -106,7 +106,7 @@ fn what_is_no_region_in_a_file() {
     for make in make {
         let name = Name::file();
         make(&name);
-        let what = "this is not a region of ours; another program may own the name; choose another path";
+        let what = "this is not a region; the name may belong to another program; choose another path";
         for command in ["stat", "rm"] {
             mbox([command, &name]).fails(&format!("region {:?}: {what}", &*name));
         }
@@ -121,7 +121,7 @@ fn a_file_that_was_cut() {
     let expected = file.metadata().expect("a region").len();
     file.set_len(4096).expect("a shorter region");
     let what = format!(
-        "the region has 4096 bytes instead of {expected}; somebody cut or extended it; its mail is lost; remove it \
+        "the region has 4096 bytes instead of {expected}; somebody changed its length; its mail is lost; remove it \
          with: rm {}",
         &*name
     );

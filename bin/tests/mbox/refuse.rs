@@ -196,7 +196,7 @@ fn what_is_not_a_region() {
         let name = Name::new();
         make(&name);
         for args in openers(&name) {
-            let what = "this is not a region of ours; another program may own the name; choose another name";
+            let what = "this is not a region; the name may belong to another program; choose another name";
             refuses(&args, &name, what);
         }
         let what = "the name is taken; it is not a region; choose another name";
@@ -212,7 +212,7 @@ fn a_region_that_was_cut() {
     let expected = region.metadata().expect("a region").len();
     region.set_len(4096).expect("a shorter region");
     let what = format!(
-        "the region has 4096 bytes instead of {expected}; somebody cut or extended it; its mail is lost; remove it \
+        "the region has 4096 bytes instead of {expected}; somebody changed its length; its mail is lost; remove it \
          with: rm {}",
         name.path().display()
     );
@@ -245,7 +245,7 @@ fn another_version() {
 #[test]
 fn another_protocol() {
     let region = Name::create(&["--ranks", "2", "--protocol", "7"]);
-    let what = "the region is for protocol 7, this program speaks another; if mbox may use that protocol, add: --protocol 7";
+    let what = "the region has protocol 7; this program uses another one; if mbox may use that protocol, add: --protocol 7";
     for args in &openers(&region)[2..] {
         refuses(args, &region, what);
     }
