@@ -30,7 +30,7 @@ use mailbox::lab::sync::Edge::{
     Row, Serving, SleeperFence, Stamp, Starved as StarvedEdge, Wanted,
 };
 use mailbox::lab::sync::Mutant::{
-    self, Acquire, Anew, Blind, Busy, Claim, Clear, Exit, Fence, Lock, Release, Shared,
+    self, Acquire, Blind, Busy, Claim, Clear, Exit, Fence, FreshHead, Lock, Release, Shared,
 };
 use mailbox::lab::sync::{AtomicU32, AtomicU64, Ordering, set_mutant};
 use mailbox::lab::wait::{Deadline, Interrupted, Operation, Step, Waiter};
@@ -1062,7 +1062,7 @@ fn who_is_told_that_a_sender_waits_sees_all_that_it_sent_before() {
 
 #[test]
 fn nobody_is_told_that_a_sender_waits_which_has_room() {
-    check(None, &[Anew], |turn| {
+    check(None, &[FreshHead], |turn| {
         let (sender, receiver) = lane(2, 128, 0);
         sender.send_all([8, 8]);
         let send = move || {
