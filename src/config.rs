@@ -3,19 +3,19 @@
 use crate::abi::{CELL, CHUNK, Geometry};
 use crate::error::ConfigError;
 
-/// When the pages of mailboxes are taken from the system.
+/// When the memory of mailboxes is taken from the system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Reserve {
-    /// When the first message goes through a mailbox, and those of each part of its arena when the first goes that lies
-    /// there: [`SendError::NoSpace`](crate::SendError::NoSpace) if there are none, or the memory cgroup does not allow it. Those
-    /// messages wait for it.
+    /// At first use. A mailbox takes its memory when the first message goes through it. Each part of its arena takes
+    /// memory when the first payload is placed there. If there is none, or the memory cgroup does not allow it, the
+    /// send returns [`Broken::NoSpace`](crate::Broken::NoSpace). These few messages take longer than others.
     #[default]
     AtFirstUse,
-    /// When the region is created: [`CreateError::NoSpace`](crate::CreateError::NoSpace) if there are too few.
+    /// When the region is created; [`CreateError::NoSpace`](crate::CreateError::NoSpace) if there is too little.
     AtCreation,
 }
 
-/// What a region is made of; [`Config::ranks`] begins one.
+/// The sizes of a region; start with [`Config::ranks`].
 ///
 /// ```
 /// use mailbox::Config;
@@ -31,12 +31,15 @@ pub struct Config {
 }
 
 impl Config {
-    /// A region of `ranks` participants, 1 to 1024, with arenas of 2 MiB a mailbox, and 4096 cells up to 9 ranks, 2048
-    /// up to 13, 1024 above. In memory is 1 KiB a rank from the start on, and of the `ranks` x `ranks` mailboxes 272 KiB,
-    /// with fewer cells 144 or 80 KiB, for each that carried nothing above 48 bytes. Larger messages take what
-    /// of them is under way at once, and so do larger answers: 8 to 20 KiB a mailbox for messages of up to 1 KiB that do not
-    /// stream, else chunks of 256 KiB, nine at most, and for messages above that 1 to 3 MiB more. Where there is little memory, as in a container whose `/dev/shm` has 64 MiB,
-    /// a smaller [`arena`](Config::arena) and fewer [`cells`](Config::cells) make room for more mailboxes.
+    /// A region of `ranks` participants, 1 to 1024. Arenas have 2 MiB for each mailbox. A mailbox has 4096 cells in a
+    /// region of up to 9 ranks, 2048 up to 13, and 1024 above.
+    ///
+    /// The rank table takes 1 KiB of memory for each rank from the start. Each of the `ranks` x `ranks` mailboxes
+    /// takes memory when it is first used: 272 KiB (144 or 80 KiB with fewer cells) while no message is longer than
+    /// 48 bytes. Longer messages take what is under way at once, and so do longer answers: 8 to 20 KiB for a mailbox
+    /// with messages of up to 1 KiB that do not stream, otherwise up to nine chunks of 256 KiB, and 1 to 3 MiB more
+    /// for messages longer than a chunk. Where memory is scarce, as in a container whose `/dev/shm` has 64 MiB, a
+    /// smaller [`arena`](Config::arena) and fewer [`cells`](Config::cells) leave room for more mailboxes.
     pub const fn ranks(ranks: u32) -> Self {
         Self {
             geometry: Geometry {
@@ -53,67 +56,68 @@ impl Config {
         }
     }
 
-    /// Messages that fit a mailbox: a power of two from 2 to 2^30; the default is 4096, and
-    /// 2048 or 1024 where the cells of all mailboxes would take more than 24 MiB.
-    /// Each cell takes 64 bytes, whatever it holds.
+    /// How many messages fit a mailbox: a power of two from 2 to 2^30. The default is 4096, or 2048 or 1024 if the
+    /// cells of all mailboxes would take more than 24 MiB. Each cell takes 64 bytes.
     pub const fn cells(mut self, cells: u32) -> Self {
         self.geometry.cells = cells;
         self
     }
 
-    /// Bytes of payloads above 48 bytes that may be under way in a mailbox, and as many of such answers to calls: a multiple
-    /// of 128, up to 2^40; the default is 2 MiB. Memory is taken as it is needed. A message above half of it is
-    /// announced, and goes through a ring of 256 KiB beside it. What goes round in both processors' second-level caches is slower by a multiple
-    /// than through a larger arena.
+    /// How many bytes of payloads longer than 48 bytes may be under way in a mailbox, and as many of answers to
+    /// calls: a multiple of 128, up to 2^40. The default is 2 MiB. Memory is taken as it is needed. A message longer
+    /// than half of it is announced, and travels through a ring of 256 KiB. Arenas that fit in the second-level
+    /// caches of both processors are several times slower than larger ones.
     pub const fn arena(mut self, bytes: u64) -> Self {
         self.geometry.arena = bytes;
         self
     }
 
-    /// The longest message in bytes; the default is 1 GiB. A receiver takes private memory for those
-    /// above half the arena: up to that for all senders together, or its [budget](crate::Receiver::set_budget).
+    /// The longest message in bytes; the default is 1 GiB. A receiver takes private memory for messages longer than
+    /// half the arena: up to this much for all senders together, or its [budget](crate::RecvHalf::set_budget).
     pub const fn max_message(mut self, bytes: u64) -> Self {
         self.geometry.max_message = bytes;
         self
     }
 
-    /// Bytes of each rank's area for [loans](crate::Endpoint::loan), all of them together, and so the longest: a multiple of 256
-    /// KiB, up to 2^40; 0 is none. The default is 64 MiB, and above 64 ranks a part of 4 GiB for each. Memory is taken as it is
-    /// needed, about what was on loan at once, by and by 2 MiB at least.
+    /// Bytes of each rank's area for [loans](crate::Endpoint::loan), which is also the longest loan: a multiple of
+    /// 256 KiB, up to 2^40; 0 for no loans. The default is 64 MiB; with more than 64 ranks, 4 GiB divided by the
+    /// number of ranks. Memory is taken as it is needed: about as much as was on loan at once, and 2 MiB in time even
+    /// if that is less.
     pub const fn loans(mut self, bytes: u64) -> Self {
         self.geometry.loans = bytes;
         self
     }
 
-    /// Permission bits of the region, whatever the umask; the default is `0o600`. Its owner must be allowed to
-    /// read and write; other users need both as well, and [`OpenOptions::owner`](crate::OpenOptions::owner).
+    /// Permission bits of the region; the umask does not change them. The default is `0o600`. The owner must be
+    /// allowed to read and write. Other users need both as well, and
+    /// [`OpenOptions::owner`](crate::OpenOptions::owner).
     pub const fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self
     }
 
-    /// The group of the region, by its number: one of this process' own, or any if it may do so, else it is
-    /// [`CreateError::Denied`](crate::CreateError::Denied). Says nothing without a [`mode`](Config::mode) that lets
-    /// the group read and write, as `0o660`.
+    /// The group of the region, by its number. Unprivileged processes may choose among their own groups; any other
+    /// one returns [`CreateError::Denied`](crate::CreateError::Denied). It matters only with a [`mode`](Config::mode)
+    /// that lets the group read and write, such as `0o660`.
     pub const fn group(mut self, gid: u32) -> Self {
         self.group = Some(gid);
         self
     }
 
-    /// When the mailboxes' pages are taken from the system; the default is [`Reserve::AtFirstUse`].
+    /// When the memory of mailboxes is taken from the system; the default is [`Reserve::AtFirstUse`].
     pub const fn reserve(mut self, reserve: Reserve) -> Self {
         self.reserve = reserve;
         self
     }
 
-    /// A number that keeps programs apart that speak different protocols; the default is 0.
+    /// A number that keeps programs with different protocols apart; the default is 0.
     pub const fn protocol(mut self, protocol: u64) -> Self {
         self.geometry.protocol = protocol;
         self
     }
 
-    /// Whether this describes a region; [`Region::create`](crate::Region::create) checks it too. The first thing
-    /// that is wrong, if not. Costs nothing: no memory is touched.
+    /// Whether this describes a region; if not, the first thing that is wrong.
+    /// [`Region::create`](crate::Region::create) checks it, too. Touches no memory.
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.mode & !0o777 != 0 || self.mode & 0o600 != 0o600 {
             return Err(ConfigError::Mode(self.mode));
@@ -122,7 +126,7 @@ impl Config {
     }
 }
 
-/// Cells of a mailbox, unless somebody says how many.
+/// The default number of cells of a mailbox.
 const fn cells_of(ranks: u32) -> u32 {
     const MOST: u64 = (24 << 20) / (4096 * CELL as u64);
     let pairs = ranks as u64 * ranks as u64;
@@ -135,11 +139,11 @@ const fn cells_of(ranks: u32) -> u32 {
     }
 }
 
-/// Bytes of each rank's area for loans, unless somebody says how many.
+/// The default number of bytes of each rank's area for loans.
 const fn loans_of(ranks: u32) -> u64 {
     const ALL: u64 = 4 << 30;
     const MOST: u64 = 64 << 20;
-    // No ranks are no configuration, but are said to be that later.
+    // Zero ranks are rejected later; here they must only not divide by zero.
     let part = ALL / if ranks == 0 { 1 } else { ranks as u64 };
     if part > MOST { MOST } else { part / CHUNK * CHUNK }
 }

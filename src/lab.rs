@@ -1,7 +1,8 @@
-//! What lies under the endpoint, for model checks, property tests, benchmarks, and programs that look at the bytes of a
-//! region or damage them on purpose.
+//! The parts below the endpoint: for model checks, property tests and benchmarks, and for programs that read or
+//! damage the bytes of a region on purpose.
 //!
-//! No promise covers it: any version may change any of it. A program that only sends and receives needs nothing of it.
+//! No promise covers this module: any version may change all of it. Programs that only send and receive do not need
+//! it.
 
 /// What lies where in a region's segment.
 pub mod abi {
@@ -23,17 +24,17 @@ pub mod pool {
     pub use crate::pool::*;
 }
 
-/// Who holds a rank, and what its holder sleeps on.
+/// Which process holds a rank, and what it sleeps on.
 pub mod rank {
     pub use crate::rank::*;
 }
 
-/// The writer and the reader of a mailbox.
+/// The two ends of a mailbox's lanes.
 pub mod ring {
     pub use crate::ring::*;
 }
 
-/// Atomics, and the edges that the protocols rest on.
+/// Atomics, and the named edges that the protocols rest on.
 pub mod sync {
     pub use crate::sync::*;
 }

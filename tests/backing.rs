@@ -224,7 +224,7 @@ fn what_has_a_place_is_created_opened_and_removed() {
 #[test]
 fn a_region_removes_itself_and_nothing_else() {
     for scratch in [Scratch::new(), Scratch::file()] {
-        // Whatever its protocol: who has it open need not say that again.
+        // With any protocol: a process that has it open need not name the protocol again.
         let region = scratch.create(SMALL.protocol(7));
         let me = region.join(0).expect("a free rank");
         assert_eq!(region.remove(), Err(RemoveError::InUse), "by this process");
@@ -663,9 +663,9 @@ fn meet_a_failing_disk(folder: &str) {
     reply("ok");
 }
 
-/// Whoever joins and leaves, the region is not clean; it goes in the end.
+/// The region is not clean, no matter who joins and leaves. It is removed in the end.
 fn stays_in_use(live: &Scratch, region: Region) {
-    // Whoever had the file open when it failed, and whoever opens it then.
+    // For a process that had the file open when the disk failed, and for one that opens it later.
     for region in [region, live.open()] {
         for rank in [0, 2] {
             drop(region.join(rank).expect("a free rank"));
@@ -793,7 +793,7 @@ fn live_in_this_folder() {
     let region = Region::create(path, SMALL).expect("a new region");
     assert!(path.exists());
     assert_eq!(Region::create(path, SMALL).err(), Some(CreateError::Exists));
-    // Where it is, whoever goes where.
+    // At the same place, even if processes change their folder.
     env::set_current_dir("/").expect("a folder");
     region.join(0).expect("a free rank").send(0, b"x").expect("room");
     env::set_current_dir(region_folder(&region)).expect("a folder");
@@ -987,7 +987,7 @@ fn an_unnamed_region_keeps_its_size() {
     }
     assert_eq!(file.metadata().expect("a file").len(), size());
     assert_eq!(file.metadata().expect("a file").permissions().mode() & 0o111, 0);
-    // Nor can what was opened from it be changed in size, whatever is done to the descriptor.
+    // Nor can the size of the opened region be changed, whatever is done to the descriptor.
     let other = Region::from_fd(file.into()).expect("a region");
     assert_eq!(seals(&other.as_fd()) & expected, expected);
 }
@@ -1019,7 +1019,7 @@ fn only_a_sealed_region_is_opened_from_a_descriptor() {
     }
     let length = OpenError::Length { len: 4096, expected: size() };
     assert_eq!(error(memory_file(&whole[..4096], SIZE_SEALS)), Some(length));
-    // The region has a description of its own: whoever sent this one may lock through it.
+    // The region has a description of its own: the sender of this one may lock through it.
     let mut sent = File::from(memory_file(&whole, SIZE_SEALS));
     sent.seek(SeekFrom::Start(123)).expect("a position");
     let region = Region::from_fd(sent.into()).expect("a region");

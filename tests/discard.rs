@@ -193,7 +193,7 @@ fn who_joins_at_that_very_moment_gets_all_or_nothing() {
             }
             _ => panic!("{given_up}"),
         }
-        // Whatever of the second kind came too late for it.
+        // Messages of the second kind that came too late for it.
         let _ = me.discard(1);
     }
     assert_eq!(region.status(1).map(|(status, _)| status), Some(Status::Left));
@@ -210,7 +210,7 @@ fn who_is_killed_while_it_gives_up_leaves_all_or_nothing() {
         let receiver = region.join(1).expect("nobody holds its lock");
         let mut mails = Vec::new();
         while let Ok(Some(mail)) = receiver.from(2).try_recv() {
-            // Each round begins anew.
+            // Each round begins again.
             assert_eq!(mail.to_vec(), pattern(600, mails.len()));
             mails.push(mail);
         }

@@ -1,4 +1,4 @@
-//! Drains: all that is there, in order, acknowledged a block at a time, and nothing lost whatever ends them.
+//! Drains: all that is there, in order, acknowledged a row at a time, and nothing is lost however they end.
 #![cfg(not(loom))]
 
 mod common;
@@ -12,7 +12,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::thread;
 
 /// Messages after which a sender is told at the latest.
-const BLOCK: u64 = 16;
+const ROW: u64 = 16;
 /// Mails of a sender's turn.
 const TURN: usize = 32;
 
@@ -80,7 +80,7 @@ fn senders_are_told_after_a_block_at_the_latest_and_of_all_at_the_end() {
     for taken in 1..=50 {
         assert!(drain.next().expect("sound").is_some());
         let told = 100 - unread(&scratch);
-        assert!(told < taken && told + BLOCK >= taken, "{told} of {taken}");
+        assert!(told < taken && told + ROW >= taken, "{told} of {taken}");
     }
     drop(drain);
     assert_eq!(unread(&scratch), 50);
@@ -288,7 +288,7 @@ fn senders_have_their_turns() {
 
 #[test]
 fn a_panic_leaves_the_message_in_hand_unread() {
-    // In the first block, at its end, in the next one; in the arena.
+    // In the first row, at its end, in the next one; in the arena.
     for (len, taken) in [(8, 1), (8, 10), (8, 16), (8, 17), (8, 30), (500, 5)] {
         let (scratch, [a, b]) = two(64);
         let count = if len == 8 { 40 } else { 10 };
@@ -404,7 +404,7 @@ fn a_successor_of_who_is_killed_in_a_drain_has_all_that_was_not_told_and_no_gap(
         let mut drain = b.drain();
         let first = drain.next().expect("sound").expect("mail");
         let (number, redelivered) = (first.value::<u64>().expect("a number"), first.redelivered() > 0);
-        assert!(number < taken && number + BLOCK >= taken && redelivered, "{number} after {taken}");
+        assert!(number < taken && number + ROW >= taken && redelivered, "{number} after {taken}");
         let mut next = number + 1;
         while let Some(message) = drain.next().expect("sound") {
             assert_eq!(message.value(), Ok(next));

@@ -470,7 +470,7 @@ fn a_label_finds_its_rank_again() {
     let news = region.join_as("news").expect("a free rank");
     assert_eq!((news.rank(), news.epoch()), (rank, 2));
     drop(news);
-    // Whoever joins without it takes the label off.
+    // Joining without the label removes it.
     drop(region.join(rank).expect("a free rank"));
     assert_eq!(region.find("news"), None);
     assert_eq!(region.inspect().ranks[other.rank() as usize].label, "news-2");

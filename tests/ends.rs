@@ -85,7 +85,7 @@ fn second_process() {
     reply("left");
 }
 
-// --- Who was there -----------------------------------------------------------------------------------------
+// --- Ranks that were there -----------------------------------------------------------------------------------------
 
 #[test]
 fn each_end_is_told_once() {
@@ -372,7 +372,7 @@ fn who_never_waits_is_told_of_every_leave_among_many() {
     assert!(told.into_iter().eq(1..RANKS));
 }
 
-// --- Who is asked ------------------------------------------------------------------------------------------
+// --- Which ranks are asked about ------------------------------------------------------------------------------------------
 
 /// Another process, which has joined as this rank.
 fn joined(scratch: &Scratch, rank: u32) -> Child {

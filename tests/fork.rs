@@ -1,4 +1,4 @@
-//! Forks: a rank is its process' alone, and dies with it whatever its children do.
+//! Forks: a rank belongs to one process, and dies with it no matter what its children do.
 #![cfg(not(loom))]
 
 mod common;
@@ -6,7 +6,7 @@ mod common;
 use common::puppet::{self, mail, puppet};
 use common::{Child, Scratch, command, end_within, exit_at_once, fork, kill, reply, wait_for, wait_until};
 use mailbox::lab::abi::{MAIL, ROOM, Rank};
-use mailbox::{Broken, Config, Lost, RecvError, Region, SendError, Status};
+use mailbox::{Broken, Config, Lost, Region, SendError, Status};
 use std::hint::spin_loop;
 use std::mem::offset_of;
 use std::os::unix::process::parent_id;

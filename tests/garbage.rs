@@ -1,5 +1,5 @@
 //! Regions of arbitrary bytes: a valid one with some words changed, or a valid header before nothing but garbage,
-//! is opened, looked at, joined, read and written. Whatever comes of it, it is a result, in time.
+//! is opened, looked at, joined, read and written. Each of these returns a result, in time.
 //!
 //! `GARBAGE_COUNT` says how many, `GARBAGE_SEED` with which numbers.
 #![cfg(not(loom))]
@@ -95,7 +95,7 @@ fn change(bytes: &mut [u8], geometry: &Geometry, dice: &mut Dice) {
     }
 }
 
-/// Does with a region whatever can be done with one; how many mails there were.
+/// Does everything that can be done with a region. Returns how many mails there were.
 fn use_it(region: &Region, dice: &mut Dice) -> u32 {
     let mut mails = 0;
     let _ = (region.inspect(), region.find("x"), region.status(0));

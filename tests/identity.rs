@@ -1,4 +1,4 @@
-//! Who lives is the kernel's to say, not a process id's: across PID namespaces, and where ids are used again.
+//! The kernel says which process lives, not a process id: across PID namespaces, and if ids are used again.
 #![cfg(not(loom))]
 
 mod common;
@@ -118,7 +118,7 @@ fn use_an_id_again(region: Scratch) -> String {
     assert_eq!(me.from(1).recv().expect("mail").to_vec(), b"last");
     assert_eq!(me.from(1).recv().err(), Some(RecvError::Gone { rank: 1, died: true }));
     assert_eq!(me.region().status(2).map(|(status, _)| status), Some(Status::Live));
-    // The rank is free, for whoever has the number too.
+    // The rank is free, also for the process that has the number.
     assert_eq!(second.does("leave"), "ok");
     wait_until("the rank was left", || me.region().status(2).map(|seen| seen.0) == Some(Status::Left));
     assert_eq!(second.does("join 1"), "ok");

@@ -110,7 +110,7 @@ fn nobody_is_given_the_unread_mail_of_another_label() {
     assert_eq!(bob.recv().expect("mail").to_vec(), b"for your eyes only");
     drop(bob);
     assert_eq!(as_one_of(others.label("dora"), &region), 0, "it has read everything");
-    // Who asks for the rank by its number means it.
+    // Joining by number takes the rank in any case.
     sender.send(0, b"x").expect("room");
     assert_eq!(others.join(&region).err(), unread);
     let me = region.join(0).expect("a free rank");
@@ -225,7 +225,7 @@ fn a_region_that_is_closed_for_long_is_said_to_be() {
     assert_eq!(region.wait_for(2, SHORT), Err(WaitError::Timeout { rank: 2 }), "it is dead");
     drop(locks);
     wait_until("it can be joined", || region.join(2).is_ok());
-    // Who holds a rank is not mistaken for one who closes.
+    // A holder of a rank is not mistaken for a process that closes the region.
     let me = region.join(0).expect("a free rank");
     assert_eq!(region.join(0).err(), Some(JoinError::Taken { rank: 0 }));
     assert_eq!(region.remove(), Err(RemoveError::InUse));

@@ -156,7 +156,7 @@ fn clean_a_folder_of_ones_own() {
     expect_removed(&folder, &["region.mailbox-0000000000000009".into()], &|| {
         Region::clean().expect("a folder")
     });
-    // Whoever was there notices nothing.
+    // The processes that were there notice nothing.
     assert_eq!(half_stale.open().status(0), Some((Status::Live, 1)));
     for region in [left, stale_with_mail] {
         assert_eq!(region.open().join(1).expect("a free rank").recv().expect("mail").to_vec(), b"mail");

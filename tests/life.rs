@@ -498,7 +498,7 @@ fn a_replaced_sender_is_not_told_of_before_its_successors_mail() {
     let mut scene = Scene::new(Replaced, &["a"]);
     scene.peer.kill();
     assert_eq!(scene.me.does("recv"), mail(1, 1, 0, "a"));
-    // Two lives have ended; whoever did not look in between hears of the last.
+    // Two lives have ended. A peer that did not look in between is told of the last one.
     assert_eq!(scene.me.does("recv"), "Gone { rank: 1, died: true }");
     assert_eq!(scene.me.does("recv_timeout"), "Timeout");
 }
@@ -574,7 +574,7 @@ fn a_sender_blocked_when_its_receiver_is_replaced_goes_on() {
     assert_eq!(scene.me.does("send_timeout 1 y"), "ok");
 }
 
-// --- Who was told ------------------------------------------------------------------------------------------
+// --- Reported ends ------------------------------------------------------------------------------------------
 
 #[test]
 fn a_successor_of_a_receiver_that_was_told_and_left_is_not_told_again() {

@@ -116,7 +116,7 @@ fn lend_what_does_not_fit(name: &str) {
         while c.from(0).recv().expect("mail").len() != MIB {}
     }
     assert_eq!(a.loan(6 * MIB).err(), Some(SendError::Broken(Broken::NoSpace(0))));
-    // A reader of what has no memory, whoever took it away, is told, and the mail stays.
+    // A reader of a payload without memory is told, no matter who took the memory away. The mail stays.
     a.loan(MIB).expect("room").commit(MIB).send(1).expect("room");
     fs::remove_file("/dev/shm/filler").expect("a file");
     drop(b);

@@ -26,11 +26,11 @@ use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, Seen, disturb};
 use mailbox::lab::ring::{Caller, Server};
 use mailbox::lab::ring::{Consumer, Descriptor, Loan, Producer, PushError, Slack, Slot, Source, Target};
 use mailbox::lab::sync::Edge::{
-    Answer as Answered, Ask, Block, Changes, Consumed, Head, Life, Produced, ResetAnswer, ResetRequest,
-    RingerFence, Serving, SleeperFence, Stamp, Starved as StarvedEdge, Wanted,
+    Answer as Answered, Ask, Changes, Consumed, Head, Life, Produced, ResetAnswer, ResetRequest, RingerFence,
+    Row, Serving, SleeperFence, Stamp, Starved as StarvedEdge, Wanted,
 };
 use mailbox::lab::sync::Mutant::{
-    self, Acquire, Anew, Blind, Busy, Claim, Clear, Exit, Fence, Lock, Release, Shared,
+    self, Acquire, Blind, Busy, Claim, Clear, Exit, Fence, FreshHead, Lock, Release, Shared,
 };
 use mailbox::lab::sync::{AtomicU32, AtomicU64, Ordering, set_mutant};
 use mailbox::lab::wait::{Deadline, Interrupted, Operation, Step, Waiter};
@@ -341,7 +341,7 @@ fn room_acknowledged_out_of_order_is_free_from_the_oldest_on() {
 enum Stop {
     Idle,
     Drafted,
-    /// All words of the cell are written but its stamp, in whatever order.
+    /// All words of the cell except its stamp are written, in any order.
     Stampless,
     Published,
 }
@@ -418,8 +418,8 @@ fn a_batch_arrives_in_order_once_it_is_revealed() {
 
 #[test]
 fn messages_of_a_block_are_there_when_their_own_stamps_are() {
-    // The block's last stamp may be that of a message which a batch still holds back.
-    check(None, &[Release(Stamp), Acquire(Block)], |turn| {
+    // The row's last stamp may be that of a message which a batch still holds back.
+    check(None, &[Release(Stamp), Acquire(Row)], |turn| {
         let (sender, receiver) = lane(4, 256, 0);
         let send = move || {
             sender.send(8);
@@ -523,7 +523,7 @@ struct Area {
     lanes: [Lane; 2],
 }
 
-// SAFETY: as of `Room`.
+// SAFETY: as for `Room`.
 #[expect(unsafe_code, reason = "loom's cells are not Sync, as the real ones")]
 unsafe impl Sync for Area {}
 
@@ -558,7 +558,7 @@ impl Area {
 }
 
 impl Owner {
-    /// The successor of whoever had the area, or the first.
+    /// The successor of the area's last owner, or the first owner.
     fn recover(area: &Arc<Area>, epoch: u64) -> Self {
         let producer = |lane: &Lane| Producer::recover(lane.clone(), epoch).expect("the mailbox is sound");
         let producers = [producer(&area.lanes[0]), producer(&area.lanes[1])];
@@ -1062,7 +1062,7 @@ fn who_is_told_that_a_sender_waits_sees_all_that_it_sent_before() {
 
 #[test]
 fn nobody_is_told_that_a_sender_waits_which_has_room() {
-    check(None, &[Anew], |turn| {
+    check(None, &[FreshHead], |turn| {
         let (sender, receiver) = lane(2, 128, 0);
         sender.send_all([8, 8]);
         let send = move || {
@@ -1156,7 +1156,7 @@ fn a_sleeper_is_disturbed_whatever_else_wakes_it() {
 fn the_successor_of_a_stopped_sleeper_is_woken_whoever_rings_meanwhile() {
     check(Some(3), &BELL, |turn| {
         let (registry, (sender, receiver)) = (registry(), lane(2, 128, 0));
-        // As it is left by whoever fell asleep and never woke.
+        // As a process leaves it that fell asleep and never woke.
         registry.rank(0).bells.word.store(MAIL, Ordering::Relaxed);
         let rung = registry.clone();
         let send = move || (0..2).for_each(|_| send_and_ring(&sender, &rung.rank(0).bells));
@@ -1288,7 +1288,7 @@ fn who_sleeps_on_a_rank_that_is_claimed_is_woken_all_the_same() {
     });
 }
 
-// --- Who pays for the order --------------------------------------------------------------------------------
+// --- Which side pays for the order --------------------------------------------------------------------------------
 
 /// A number that grows: what is published, at its plainest.
 struct Count(AtomicU64);
@@ -1370,7 +1370,7 @@ struct Line {
     payload: UnsafeCell<()>,
 }
 
-// SAFETY: as of `Room`.
+// SAFETY: as for `Room`.
 #[expect(unsafe_code, reason = "loom's cells are not Sync, as the real ones")]
 unsafe impl Sync for Line {}
 

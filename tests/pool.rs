@@ -117,7 +117,7 @@ impl Run {
         let mut spot = self.pool.place(lane, len);
         if spot.is_none() {
             self.hear(lane);
-            spot = self.pool.place_anew(lane, len);
+            spot = self.pool.place_or_grow(lane, len);
         }
         let Some(spot) = spot else {
             let kind = if len > self.chunk() { Area::Run } else { Area::Chunk };
@@ -310,7 +310,7 @@ proptest! {
     ) {
         let mut run = Run::new(layout, longest, start);
         steps.iter().for_each(|step| run.step(step));
-        // What has no live payloads has room for the longest, whatever the others hold.
+        // A lane without live payloads has room for the longest one, no matter what other lanes hold.
         for lane in 0..layout.lanes() {
             run.acknowledge_all(lane);
             prop_assert!(run.send(lane, &HashSet::new(), longest));
@@ -348,7 +348,7 @@ fn a_lane_has_its_share_though_others_make_no_sense() {
     let layout = usual(4);
     let mut recovery = Recovery::new(layout);
     let all = 0..layout.len() / PAGE;
-    // They refer to whatever there is, from either end on.
+    // They refer to what there is, beginning at either end.
     let reference = |page| Some(Reference { seq: 0, offset: page * PAGE, len: 1 });
     assert!(!recovery.adopt(0, all.clone().map(reference)));
     assert!(!recovery.adopt(1, all.clone().rev().map(reference)));
@@ -391,7 +391,7 @@ impl Stream {
         let seq = &mut self.seqs[lane as usize];
         let spot = self.pool.place(lane, len).or_else(|| {
             self.pool.free_below(lane, seq.saturating_sub(self.behind));
-            self.pool.place_anew(lane, len)
+            self.pool.place_or_grow(lane, len)
         });
         let spot = spot.expect("room");
         self.pages.touch(&spot, len);
@@ -487,10 +487,10 @@ fn a_payload_is_not_freed_before_its_last_reader() {
 fn what_is_not_committed_was_not_placed() {
     let mut pool = Pool::new(usual(2));
     for len in [64, 5000, CHUNK, 2 * CHUNK, MIB] {
-        let first = pool.place_anew(0, len).expect("room");
+        let first = pool.place_or_grow(0, len).expect("room");
         for _ in 0..100 {
             assert_eq!(pool.place(0, len), Some(first));
-            assert_eq!(pool.place_anew(0, len), Some(first));
+            assert_eq!(pool.place_or_grow(0, len), Some(first));
         }
         assert_eq!(pool.placed(0), 0);
     }
@@ -501,7 +501,7 @@ fn what_is_not_committed_was_not_placed() {
 fn a_lane_says_how_many_bytes_it_has_placed() {
     let mut pool = Pool::new(usual(2));
     for (seq, (len, placed)) in [(1, 64), (64, 128), (65, 256), (MIB, 256 + MIB)].into_iter().enumerate() {
-        let spot = pool.place_anew(0, len).expect("room");
+        let spot = pool.place_or_grow(0, len).expect("room");
         pool.commit(0, seq as u64, &spot);
         assert_eq!((pool.placed(0), pool.placed(1)), (placed, 0));
     }
@@ -513,9 +513,9 @@ fn a_payload_that_is_too_long_has_no_room() {
     for (layout, longest) in [(usual(2), MIB), (answers, CHUNK)] {
         let mut pool = Pool::new(layout);
         for len in [longest + 1, layout.len(), u64::MAX] {
-            assert_eq!(pool.place_anew(0, len), None, "{len}");
+            assert_eq!(pool.place_or_grow(0, len), None, "{len}");
         }
-        assert!(pool.place_anew(0, longest).is_some());
+        assert!(pool.place_or_grow(0, longest).is_some());
     }
 }
 
@@ -575,10 +575,10 @@ fn a_lane_that_makes_no_sense_is_quarantined_alone() {
             run.lanes[lane].messages.push_back(Message { payload, is_acknowledged: false });
         }
         run.lanes[1].head = 5;
-        assert_eq!(run.pool.place_anew(0, 1), None, "{what}");
+        assert_eq!(run.pool.place_or_grow(0, 1), None, "{what}");
         let spot = run.place(1, CHUNK).expect("room");
         assert!(!run.pool.may_refer(0, &spot), "{what}");
-        // Nothing that it refers to is handed out, whatever its head says.
+        // Nothing that it refers to is handed out, no matter what its head says.
         run.pool.free_below(0, 1000);
         run.acknowledge_all(1);
         for _ in 0..3 {
@@ -586,7 +586,7 @@ fn a_lane_that_makes_no_sense_is_quarantined_alone() {
             run.acknowledge_all(1);
             run.hear(1);
         }
-        run.pool.begin_anew(0, 0);
+        run.pool.restart(0, 0);
         run.acknowledge_all(0);
         // It is a lane like any, and all that it referred to is free.
         run.exhaust(1);
@@ -602,10 +602,10 @@ fn what_a_quarantined_lane_referred_to_comes_back() {
     assert!(!recovery.adopt(0, [Some(Reference { seq: 0, offset: chunk, len: 1 }), None]));
     let mut pool = recovery.finish();
     for seq in 0..100 {
-        pool.begin_anew(0, seq);
-        let spot = pool.place_anew(0, 64).expect("room");
+        pool.restart(0, seq);
+        let spot = pool.place_or_grow(0, 64).expect("room");
         pool.commit(0, seq, &spot);
-        assert_eq!(pool.place_anew(0, 64), None);
+        assert_eq!(pool.place_or_grow(0, 64), None);
     }
 }
 
@@ -616,7 +616,7 @@ fn a_pair_that_begins_anew_keeps_what_is_sent_from_then_on() {
     let kept = run.lanes[0].messages.split_off(5);
     run.acknowledge_all(0);
     run.lanes[0].messages = kept;
-    run.pool.begin_anew(0, 5);
+    run.pool.restart(0, 5);
     // `place` says so where one of the three is overwritten, or where the others are not free.
     (0..5).for_each(|_| assert!(run.send(0, &HashSet::new(), CHUNK)));
     assert!(!run.send(0, &HashSet::new(), CHUNK));
@@ -642,14 +642,14 @@ fn what_a_successor_finds_live_it_leaves_alone() {
 #[test]
 fn what_has_no_memory_is_forsaken_and_others_come_round() {
     let mut pool = Pool::new(usual(1));
-    let used = pool.place_anew(0, CHUNK).expect("room");
+    let used = pool.place_or_grow(0, CHUNK).expect("room");
     pool.commit(0, 0, &used);
-    let barren = pool.place_anew(0, CHUNK).expect("room");
+    let barren = pool.place_or_grow(0, CHUNK).expect("room");
     pool.forsake(&barren);
     pool.free_below(0, 1);
     let tried: Vec<u32> = (0..2)
         .map(|_| {
-            let spot = pool.place_anew(0, CHUNK).expect("room");
+            let spot = pool.place_or_grow(0, CHUNK).expect("room");
             pool.forsake(&spot);
             spot.extent
         })
@@ -662,10 +662,10 @@ fn a_lane_has_slack_until_more_than_three_quarters_of_its_share_are_in_use() {
     let mut pool = Pool::new(usual(1));
     for seq in 0..8 {
         assert_eq!(pool.has_slack(0, CHUNK), seq <= 6, "{seq} chunks in use");
-        let spot = pool.place_anew(0, CHUNK).expect("room");
+        let spot = pool.place_or_grow(0, CHUNK).expect("room");
         pool.commit(0, seq, &spot);
     }
-    assert!(pool.place_anew(0, CHUNK).is_none() && pool.has_slack(0, MIB), "runs are counted apart");
+    assert!(pool.place_or_grow(0, CHUNK).is_none() && pool.has_slack(0, MIB), "runs are counted apart");
     pool.free_below(0, 2);
     assert!(pool.has_slack(0, CHUNK));
 }

@@ -200,7 +200,7 @@ proptest! {
         let region = scratch.create(config);
         let join = |rank: u32| region.join(rank).expect("a free rank");
         let (sent, arrived) = thread::scope(|scope| {
-            // A receiver that panics goes, and with it whoever waits for it.
+            // If a receiver panics, the threads that wait for it end, too.
             let me = join(RECEIVER);
             // Each has spoken: or nobody would hear of its end.
             let senders: Vec<_> = (0..).zip(&scripts).map(|(rank, script)| {

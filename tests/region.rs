@@ -1,4 +1,4 @@
-//! Regions: created, opened and removed by whoever comes, whatever bears their name, and what they weigh.
+//! Regions: creating, opening and removing them, whatever has their name, and how much memory they take.
 #![cfg(not(loom))]
 
 mod common;
@@ -408,7 +408,7 @@ fn whom_the_mode_keeps_out_is_told() {
         assert_eq!(stranger.does("open"), error, "{mode:o}");
         assert_eq!(stranger.does("remove"), format!("Open({error})"), "{mode:o}");
     }
-    // Who may write to a region may still not unlink it, and then it is as it was.
+    // A user that may write to a region may still not be allowed to unlink it; then the region stays as it was.
     let scratch = Scratch::new();
     scratch.create(SMALL.mode(0o666));
     let mut stranger = puppet(&scratch);
@@ -585,7 +585,7 @@ fn live_in_a_cramped_place(name: &str) {
         assert_eq!(a.try_send(2, b"x").err(), Some(SendError::Broken(Broken::NoSpace(2))));
         assert_eq!(b.send(0, b"x").err(), Some(SendError::Broken(Broken::NoSpace(0))));
     }
-    // Whoever has a mailbox goes on; looking and listening need no memory, or they would end in SIGBUS.
+    // Processes with a mailbox go on. Looking and listening need no memory; otherwise they would end by SIGBUS.
     let c = region.join(2).expect("a free rank");
     for rank in 0..16 {
         assert!(c.from(rank).try_recv().is_ok_and(|mail| mail.is_none()));
@@ -678,7 +678,7 @@ fn live_among_mailboxes_without_memory(name: &str) {
     reply("ok");
 }
 
-/// Whatever a sender says of an arena that it has not reserved.
+/// Anything that a sender may say about an arena that it has not reserved.
 fn live_among_stamps_without_memory(name: &str) {
     const CASES: [(Kind, u64); 12] = [
         (Kind::Whole, 100),

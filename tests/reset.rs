@@ -1,4 +1,4 @@
-//! A mailbox that makes no sense begins anew, and nobody else notices; its ends may be at anything meanwhile.
+//! A mailbox that makes no sense starts again, and nobody else notices. Its ends may be doing anything meanwhile.
 #![cfg(not(loom))]
 
 mod common;

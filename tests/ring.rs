@@ -181,7 +181,7 @@ impl Run {
         }
     }
 
-    /// What is held is what was sent, whatever happened since it was taken.
+    /// What is held is what was sent, no matter what happened since it was taken.
     fn check(&self, at: usize, descriptor: &Descriptor) {
         let message = &self.messages[at];
         assert_eq!(bytes_of(&self.consumer, descriptor), payload(self.seq(at), message.len));

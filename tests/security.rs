@@ -135,7 +135,7 @@ fn meet_those_without_a_number(name: &str) {
     let leftovers = Region::leftovers().expect("a folder");
     assert!(!leftovers.iter().any(|leftover| leftover.name.starts_with(name)));
     assert!(!Region::clean().expect("a folder").iter().any(|removed| removed.starts_with(name)));
-    // Who is trusted by number is trusted.
+    // A user that is named by number is trusted.
     let trusting = OpenOptions::new().owner(OVERFLOW);
     assert_eq!(trusting.open(name).map(|region| region.ranks()), Ok(2));
     // What this process makes shows the same owner: it has its own region, and says whom it trusts to open it.

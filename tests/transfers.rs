@@ -1,4 +1,4 @@
-//! Announced messages: one life to one life, whole or not at all, in whatever order their receiver wants them.
+//! Announced messages: one life to one life, whole or not at all, in the order that their receiver wants.
 #![cfg(not(loom))]
 
 mod common;

@@ -245,7 +245,7 @@ fn an_interrupter_ends_a_wait_in_another_thread() {
                 let sent = me.to(1).within(GUARD).send(b"x").err();
                 (received, sent, me.from_any().within(SHORT).recv().err())
             });
-            // Asleep or not: whatever it does, an interrupt is not lost.
+            // An interrupt is not lost, whether the thread is asleep or not.
             if how == Wait::Block {
                 region.wait_until_receiver_sleeps(0);
                 interrupter.interrupt();
@@ -355,7 +355,7 @@ fn sleeps_without_a_processor(how: &str) {
     thread::sleep(Duration::from_secs(2));
     me.send(1, b"wake up").expect("room");
     let used: u64 = sleeper.answer().parse().expect("microseconds");
-    // Whoever sleeps on an event is awake 400 times, not 40.
+    // A sleeper on an event wakes 400 times, not 40.
     let bound = if how == "event" || cfg!(portable) { 60_000 } else { 20_000 };
     assert!(used < bound, "{used} us");
 }
@@ -571,7 +571,7 @@ fn a_successor_is_woken_though_a_sleeper_was_killed() {
     sleeper.starts("recv");
     region.wait_until_receiver_sleeps(ECHOER);
     sleeper.kill();
-    // Neither whoever finds it asleep may wait for it, nor the successor: naps would take ten minutes.
+    // Neither a ringer that finds it asleep may wait for it, nor the successor: naps would take ten minutes.
     let mut pinger = Child::start("worker", &region);
     pinger.starts("ping event 10000");
     region.wait_until_receiver_sleeps(PINGER);

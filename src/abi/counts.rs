@@ -1,22 +1,25 @@
-//! Counters that an observer reads while their writer goes on; pure.
+//! Counters that an observer reads while their writer goes on. Pure functions.
 //!
-//! A counter says which message it was last written for, so that an observer knows what else to count, and a successor
-//! does if the writer dies between two words.
+//! Each counter also says up to which message it counts. So an observer can count the rest by itself, and a successor
+//! can continue if the writer dies between two words.
 
-/// Messages between two updates of the count of bytes, which lies in a line of its own; in a smaller ring it is a lap.
+/// The count of bytes lies in a line of its own, so it is updated only once in this many messages, or once a lap in a
+/// smaller ring.
 pub const COUNTED: u64 = 64;
 
-/// Messages between two updates in a ring of so many cells.
+/// Messages between two updates in a ring with this many cells.
 pub const fn step(cells: u64) -> u64 {
     if cells < COUNTED { cells } else { COUNTED }
 }
 
-/// The word that says how many bytes the messages below `counted` have. It is written before `counted` is.
+/// The word that says how many bytes the messages below `counted` have. The writer stores it before it stores
+/// `counted`.
 pub const fn pack_bytes(bytes: u64, counted: u64, cells: u64) -> u64 {
     bytes << 1 | (counted / step(cells)) & 1
 }
 
-/// How many bytes, and of the messages below which; `counted` as it was read, which may be of one update before.
+/// How many bytes there are, and the sequence number up to which they are counted. `counted` may be one update
+/// behind.
 pub const fn unpack_bytes(word: u64, counted: u64, cells: u64) -> (u64, u64) {
     let is_late = (counted / step(cells)) & 1 != word & 1;
     (word >> 1, if is_late { counted.wrapping_add(step(cells)) } else { counted })

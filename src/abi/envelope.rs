@@ -1,4 +1,4 @@
-//! The words of a cell, packed and unpacked; pure.
+//! The words of a cell, packed and unpacked. Pure functions.
 //!
 //! ```text
 //!  word 0       word 1                                              words 2..8
@@ -7,10 +7,10 @@
 //! │ = seq + 1  │                                                  │ arena offset · length         │
 //! └────────────┴──────────────────────────────────────────────────┴──────────────────────────────┘
 //! ```
-//! `len` is the payload's length when it lies in the cell, 63 for the arena, or 62 for a loan: then the offset is one of the
-//! sender's area for loans, of a chunk's beginning. `epoch` is the sender's epoch
-//! modulo 64, enough to tell which of its last 64 lives wrote the message. What concerns a call has a number of 48 bits in
-//! place of tag and context: see [`Envelope::number`].
+//! `len` is the payload's length if the payload lies in the cell. 63 means that it lies in the arena, 62 that it is a
+//! loan; the offset of a loan counts from the beginning of the sender's area for loans. `epoch` is the sender's epoch
+//! modulo 64, which tells its last 64 lives apart. The cells of a call, its answer and its acknowledgement have a
+//! number of 48 bits in place of tag and context: see [`Envelope::number`].
 //!
 //! ```text
 //!  kind             payload                                     of a message
@@ -27,19 +27,19 @@
 //!  ack              none, in a return lane                      of one that is announced or sync: its
 //!                                                               receiver has it, or acknowledged it
 //! ```
-//! Those of a call are also on the call line: see `ring::call_line`. An answer there whose length is that for the arena lies in the
-//! return lane.
+//! The call line has calls and answers, too: see `ring::call_line`. If an answer there has the length 63, its payload
+//! lies in the return lane.
 
 /// Bytes of a cell.
 pub const CELL: usize = 64;
-/// Payload bytes that fit a cell: what its stamp and its envelope leave.
+/// Payload bytes that fit a cell beside its stamp and its envelope.
 pub const INLINE: usize = CELL - 16;
 /// Payload bytes of an announcement.
 pub const ANNOUNCEMENT: usize = 16;
 
-/// The value of `len` that says that the payload lies in the arena.
+/// The value of `len` if the payload lies in the arena.
 const IN_ARENA: u64 = LEN_MASK;
-/// The value of `len` that says that the payload is a loan.
+/// The value of `len` if the payload is a loan.
 const IN_LOAN: u64 = LEN_MASK - 1;
 
 const LEN_MASK: u64 = 63;
@@ -53,23 +53,23 @@ const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;
 const EPOCH_MASK: u64 = 63;
 const KIND_MASK: u64 = 15;
 
-/// What a cell is of a message.
+/// What a cell holds.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Kind {
     /// A message.
     Whole = 0,
-    /// The announcement of a message, of [`ANNOUNCEMENT`] bytes: a word that is not 0 once its sender is done with it,
-    /// and its length in bytes.
+    /// The announcement of a message, in [`ANNOUNCEMENT`] bytes: a word that is not 0 once the sender has given the
+    /// message up or is done with it, and its length in bytes.
     Announced = 1,
-    /// A message, as [`Kind::Whole`], whose sender waits until it is acknowledged.
+    /// A message like [`Kind::Whole`]. Its sender waits until it is acknowledged.
     Sync = 2,
     /// A request that wants an answer.
     Call = 3,
-    /// The answer to one.
+    /// The answer to a call.
     Answer = 4,
-    /// The answer to one, which says that it failed.
+    /// The server's refusal of a call.
     Refusal = 5,
-    /// There will be no answer, or the announced message is not wanted; no bytes.
+    /// The server will not answer, or the receiver does not want the announced message; no bytes.
     Dropped = 6,
     /// The message was acknowledged, or the announced one received; no bytes.
     Ack = 7,
@@ -78,32 +78,32 @@ pub enum Kind {
 /// Where a message's payload lies.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Location {
-    /// In the cell itself; so many bytes, at most [`INLINE`].
+    /// In the cell itself: this many bytes, at most [`INLINE`].
     Inline(usize),
     /// In the arena; words 2 and 3 of the cell say where.
     Arena,
-    /// In the sender's area for loans; words 2 and 3 of the cell say where. Only of [`Kind::Whole`].
+    /// In the sender's area for loans; words 2 and 3 of the cell say where. Only for [`Kind::Whole`].
     Loan,
 }
 
-/// Which call of a pair an answer is to, or which message an acknowledgement; as an envelope's number.
+/// Identifies the call that an answer is for, or the message that an acknowledgement is for.
 ///
-/// The low bits of a sequence number or of a stamp: more than enough to tell those apart that may be under way.
+/// It is the low bits of a sequence number or of a stamp: enough to tell apart all that may be under way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct CallId(u64);
 
 impl CallId {
-    /// Of the call, or message, that was sent as message `seq`.
+    /// For the call, or the message, with sequence number `seq`.
     pub const fn of_message(seq: u64) -> Self {
         Self(seq << 1 & NUMBER_MASK)
     }
 
-    /// Of the call that has this stamp on the call line.
+    /// For the call that has this stamp on the call line.
     pub const fn of_line(stamp: u64) -> Self {
         Self((stamp << 1 | 1) & NUMBER_MASK)
     }
 
-    /// Of the call that an answer with this envelope is to.
+    /// For the call that an answer with this envelope belongs to.
     pub const fn of_answer(envelope: &Envelope) -> Self {
         Self(envelope.number())
     }
@@ -114,9 +114,9 @@ impl CallId {
     }
 }
 
-/// Word 1 of a cell: everything about a message but its payload.
+/// Word 1 of a cell: everything about a message except its payload.
 ///
-/// Tag and context are zero so far.
+/// Tag and context are always zero at present.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Envelope {
     /// The application's tag.
@@ -125,7 +125,7 @@ pub struct Envelope {
     pub context: u16,
     /// The sender's epoch modulo 64.
     pub epoch: u8,
-    /// What it is of a message.
+    /// What the cell holds.
     pub kind: Kind,
     /// Where the payload lies.
     pub place: Location,
@@ -135,14 +135,14 @@ pub struct Envelope {
 const _: () = assert!((INLINE as u64) < IN_LOAN);
 
 impl Envelope {
-    /// The envelope of what concerns a call, with the low bits of a number in place of tag and context.
+    /// The envelope of a cell that concerns a call. The low bits of `number` take the place of tag and context.
     pub const fn numbered(number: u64, epoch: u8, kind: Kind, place: Location) -> Self {
         Self { tag: number as u32, context: (number >> 32) as u16, epoch, kind, place }
     }
 
-    /// What stands in place of tag and context where it concerns a call: of a request, the epoch of the server's life that
-    /// it is for; of one on the call line, the sequence number of the mail that comes after it; of an answer in a return
-    /// lane, its [`CallId`].
+    /// The number in place of tag and context. In a request it is the epoch of the server's life that shall answer.
+    /// On the call line it is the sequence number of the mail that comes after the call. In a return lane it is the
+    /// [`CallId`].
     pub const fn number(&self) -> u64 {
         (self.context as u64) << 32 | self.tag as u64
     }
@@ -162,7 +162,7 @@ impl Envelope {
             | len
     }
 
-    /// The payload's length if `word` stands for a whole message that lies in its cell: one comparison.
+    /// The payload's length if `word` stands for a whole message that lies in its cell. One comparison.
     #[inline(always)]
     pub const fn small(word: u64) -> Option<usize> {
         // Kind and length at once: `Whole` is zero.
@@ -223,7 +223,7 @@ impl Envelope {
     }
 }
 
-/// The latest epoch up to `now` whose low six bits are `bits`.
+/// The latest epoch, not after `now`, whose low six bits are `bits`.
 pub const fn epoch_of(bits: u8, now: u64) -> u64 {
     now.wrapping_sub(now.wrapping_sub(bits as u64) & EPOCH_MASK)
 }

@@ -1,5 +1,17 @@
-//! What lies where in a region's segment; the drawing stands in [`abi`](super). Nothing here runs; everything is
-//! checked.
+//! What lies where in a region's segment; the drawing is in [`abi`](super). Pure functions on checked values.
+//!
+//! # Why it lies like this
+//!
+//! - Mailboxes are ordered by receiver, then by sender. So the mailboxes of one receiver lie together, which takes a
+//!   twentieth of the page tables that the other order takes.
+//! - Each region has a *directory*: up to 16 sections with kind, version, offset and length. Every section begins at
+//!   a page, and none overlaps another or the header. A program ignores sections of kinds that it does not know. A
+//!   section that must not be ignored comes with a bit of the incompatible features.
+//! - Mailboxes are staggered: the one from `from` begins `(from × 5 mod 32) × 128` bytes after its first page.
+//!   Otherwise the lines that a receiver looks at would all fall into the same sets of a cache. This costs up to 4
+//!   KiB for each mailbox.
+//! - The default number of cells is 4096, and less if the cells of all mailboxes would take more than 24 MiB, because
+//!   memory grows with the square of the ranks.
 
 use super::{CELL, CHUNK, DIRECTORY_WORDS, INLINE, LOANS, MAILBOXES, Padded, PoolLayout, RANKS, Section};
 use crate::error::ConfigError;
@@ -19,44 +31,45 @@ pub const OPENED_WORDS: usize = MAX_RANKS as usize / 64;
 pub const LABEL: usize = 48;
 /// Arena payloads begin at multiples of this.
 pub const ARENA_ALIGN: u64 = 64;
-/// Calls to one rank that may be under way: each has a cell in the return lane, whenever it is answered.
+/// Calls to one rank that may be under way. A cell of the return lane is kept free for each.
 pub const CREDITS: usize = 64;
-/// Bytes of the ring through which announced messages travel from one rank to another: they are in the nearer caches when
-/// the receiver copies them. Larger ones are no faster.
+/// Bytes of the ring through which announced messages travel from one rank to another. This much still lies in the
+/// nearer caches when the receiver copies it; larger rings are no faster.
 pub const TRANSFER_RING: u64 = 256 << 10;
-/// Cells of a return lane: for the calls of the present life, and what is left to a former one that died.
+/// Cells of a return lane: for the calls of the present life, and for answers to a former life that died.
 pub const RETURN_CELLS: u32 = 2 * CREDITS as u32;
 
 /// Bytes of a rank's record.
 const RECORD: u64 = size_of::<Rank>() as u64;
-/// Bytes of a page, of which everything of a region that has memory of its own is made.
+/// Bytes of a page. Everything in a region that has memory of its own is made of pages.
 pub const PAGE: u64 = 4096;
 const MAX_SIZE: u64 = 1 << 46;
-/// Bytes between the beginning of an arena's pages and the arena, and likewise of an area for loans. Large private buffers begin where a page does, and some
-/// processors copy ten times slower between places that are nearly the same within their pages.
+/// Bytes between the beginning of an arena's pages and the arena; also for an area for loans. Large private buffers
+/// begin where a page does, and some processors copy ten times slower between addresses that are nearly the same
+/// within their pages.
 const SKEW: u64 = PAGE / 2;
 /// The most bytes between the beginning of a mailbox's pages and the mailbox.
 const STAGGER: u64 = 31 * 128;
 
-/// Words of the header. All are written once, by the creator, but the magic, which a remover wipes, and the two
-/// that say what the disk has.
+/// Words of the header. The creator writes all of them once. Two are written later as well: the magic, which a
+/// remover wipes, and the pair that says what the disk has.
 pub const HEADER_WORDS: usize = 16;
 /// Bytes of the header that say something.
 pub const HEADER_BYTES: usize = 2 * 128 + 8 * DIRECTORY_WORDS;
-/// The word of the header that says in which boot of the machine the region is in use: 0 = in none, it was
-/// closed. Written by joiners and by the last to leave, see `segment::durable`.
+/// The word of the header that says in which boot of the machine the region is in use; 0 means that it was closed.
+/// Written by joiners and by the last process to leave, see `segment::durable`.
 pub const BOOT: usize = 8;
-/// The bit of that word which says that the disk has it, too; the others are the boot's number.
+/// The bit of that word which says that the disk has the word, too. The other bits are the boot's number.
 pub const SETTLED: u64 = 1;
-/// The word of the header that says in which boot of the machine the disk failed to take some of the region: 0 =
-/// in none. Written by the process that saw it, see `segment::durable`.
+/// The word of the header that says in which boot of the machine the disk failed to store a part of the region; 0
+/// means in none. Written by the process that saw the failure, see `segment::durable`.
 pub const FAILED: usize = 9;
 
-/// The first of the header's three words of features, a bit each. Those of the first may be ignored by a program that
-/// does not know them, those of the second by one that only looks, and those of the third by none. The creator writes
-/// them.
+/// The first of the header's three words of features, one bit for each feature. A program that does not know a bit
+/// may ignore it in the first word; in the second, it may still look at the region; in the third, it must refuse the
+/// region. The creator writes them.
 pub const FEATURES: usize = 10;
-/// The last word of the header that the creator writes: how many bytes each rank's area for loans has. Those behind it
+/// The last word of the header that the creator writes: the bytes of each rank's area for loans. The words after it
 /// may be locks.
 pub const LAST_WORD: usize = FEATURES + 3;
 
@@ -71,18 +84,18 @@ pub struct Header {
     pub directory: [AtomicU64; DIRECTORY_WORDS],
 }
 
-/// What concerns all ranks; any of them writes it.
+/// What concerns all ranks. Any rank may write it.
 #[repr(C)]
 pub struct Control {
-    /// How often a rank was claimed, left, or found dead. A hint: who finds it changed looks at the lives of all ranks.
+    /// How many times a rank was claimed, left, or found dead. A hint: a process that finds it changed looks at the
+    /// lives of all ranks.
     pub changes: AtomicU64,
     /// Not 0: all waits shall end. Nothing writes or reads it yet.
     pub abort: AtomicU64,
 }
 
-/// Where the word of a lock lies where the platform has no file locks: the process id of its holder, or
-/// 0. The locks are numbered as in `rank`: the gate and the labels, whose words are the
-/// header's last, then the ranks.
+/// Offset of a lock's word, on platforms without file locks. The word is the process id of the holder, or 0. The
+/// locks are numbered as in `rank`: the labels and the gate have the last words of the header, then come the ranks.
 pub const fn lock_word(lock: u32) -> u64 {
     const FREE: u64 = HEADER_WORDS as u64 - 2;
     match lock {
@@ -94,72 +107,73 @@ pub const fn lock_word(lock: u32) -> u64 {
 /// Where the header says how many ranks there are.
 pub const RANKS_WORD: u64 = 4 * 8;
 
-/// What everybody knows of a rank. Its owner writes it, but for the bells and `opened`.
+/// What everybody knows of a rank. The rank's holder writes it, except for the bells and `opened`.
 #[repr(C)]
 pub struct Rank {
-    /// Who holds the rank.
+    /// The holder of the rank.
     pub identity: Padded<Identity>,
     /// What its holder sleeps on.
     pub bells: Padded<Bells>,
-    /// Bit `from % 64` of word `from / 64`: the mailbox from `from` to this rank is reserved, but for its arena.
-    /// Senders set bits; nobody clears them.
+    /// Bit `from % 64` of word `from / 64`: the pages of the mailbox from `from` to this rank are reserved, except
+    /// for its arena. Senders set bits; nobody clears them.
     pub opened: Padded<[AtomicU64; OPENED_WORDS]>,
-    /// What its holder does, and where, for people and as hints.
+    /// What the holder does, and on which processors.
     pub activity: Padded<Activity>,
-    /// Nothing yet: what comes here changes no record's length.
+    /// Unused; fields that are added here change no offset.
     pub reserved: [Padded<AtomicU64>; 4],
 }
 
-/// What a rank's holder does, and where; written by it, for people and as hints to peers.
+/// What a rank's holder does, and on which processors. Written by the holder, for people and as hints to peers.
 #[repr(C)]
 pub struct Activity {
-    /// What its receiver and its sender, in this order, wait for where they sleep: 0 nothing, 1 anyone, `2 + rank` that
-    /// rank. For people.
+    /// What the receiver and the sender (in this order) wait for while they sleep: 0 nothing, 1 anyone, `2 + rank`
+    /// that rank. For people.
     pub awaited: [AtomicU64; 2],
-    /// Times that a receiver of this rank fell asleep for want of mail.
+    /// How many times a receiver of this rank fell asleep because there was no mail.
     pub sleeps: AtomicU64,
-    /// Where its receiver and its sender, in this order, may run: see `wait::crowd`. 0 is anywhere. Also
-    /// written by a peer that finds the holder dead.
+    /// The processors on which the receiver and the sender (in this order) may run: see `wait::crowd`. 0 means any. A
+    /// peer that finds the holder dead writes it, too.
     pub processors: [AtomicU64; 2],
 }
 
 /// A rank's life and name; written by the holder of the rank's lock.
 #[repr(C)]
 pub struct Identity {
-    /// `epoch << 1 | joined`: how often the rank was claimed, and whether its last holder has left.
+    /// `epoch << 1 | joined`: how many times the rank was claimed, and whether its holder has not left yet.
     pub life: AtomicU64,
-    /// The holder's process id in its own PID namespace; to be shown, never to be trusted.
+    /// The holder's process id in its own PID namespace. For display only; never trusted.
     pub pid: AtomicU64,
     /// The label, padded with NULs.
     pub label: [AtomicU64; LABEL / 8],
-    /// Where the platform has no file locks: the process id of the holder of the rank's lock, or 0.
+    /// On platforms without file locks: the process id of the holder of the rank's lock, or 0.
     pub lock: AtomicU64,
-    /// What `life` was when the rank was last claimed: how the life before ended.
+    /// The value of `life` when the rank was last claimed. It says how the previous life ended.
     pub former: AtomicU64,
-    /// What `life` was when a peer last found the holder dead; that peer writes it. A hint: others ask the kernel, too.
+    /// The value of `life` when a peer last found the holder dead; written by that peer. A hint: others ask the
+    /// kernel, too.
     pub found_dead: AtomicU64,
 }
 
-/// The bit of a bell's mode that asks ringers to look whether the receiver asks for a reset. It stays when a
-/// rank is claimed: the request does, too.
+/// The bit of a bell's mode that asks ringers to check whether the receiver asks for a reset. The bit outlives its
+/// rank's holder, because the request does, too.
 pub const RESET: u32 = 8;
 
-/// The bit of a rank's bell that is set while its receiver sleeps, for mail.
+/// The bit of a rank's bell that is set while its receiver sleeps until there is mail.
 pub const MAIL: u32 = 1;
-/// The bit of a rank's bell that is set while its sender sleeps, blocked on a full mailbox, for room.
+/// The bit of a rank's bell that is set while its sender sleeps until there is room.
 pub const ROOM: u32 = 2;
 
 /// What a rank sleeps on.
 #[repr(C)]
 pub struct Bells {
-    /// The bell: a bit for each thing that a thread of the rank sleeps for, [`MAIL`] and [`ROOM`]. Its sleeper sets the
-    /// bit; its sleeper, ringers, and a process that claims the rank clear it. Nobody stores to the word.
+    /// The bell: one bit for each thing that a thread of the rank sleeps for, [`MAIL`] and [`ROOM`]. The sleeper sets
+    /// its bit. The sleeper, a ringer, or a process that claims the rank clears it. Nobody stores to the whole word.
     pub word: AtomicU32,
-    /// What ringers for each of the two, in this order, must do beyond looking: see `rank::bell`.
-    /// Written by the half that sleeps for it.
+    /// What a ringer must do beyond reading the bell, for mail and for room: see `rank::bell`. Written by the half
+    /// that sleeps.
     pub modes: [AtomicU32; 2],
-    /// What is slept on instead where that is an event, one for each of the two. Nobody but the platform looks
-    /// into it.
+    /// The events that a rank sleeps on if it has chosen events, for mail and for room. Only the platform knows what
+    /// is in them.
     pub events: [AtomicU32; 2],
 }
 
@@ -168,8 +182,8 @@ pub struct Bells {
 pub struct Lines {
     /// What the sender sends.
     pub mail: LaneLines,
-    /// For calls: a request and its answer, in turns; see `ring::call_line`. Written by the sender, or, while that
-    /// has asked, by the receiver.
+    /// For calls: a request and its answer, in turns; see `ring::call_line`. Written by the sender; by the receiver
+    /// while a call waits for its answer.
     pub call: Padded<Cell>,
     /// What the receiver answers.
     pub returns: LaneLines,
@@ -189,7 +203,7 @@ pub struct TransferLines {
 /// What the receiver says of the transfer under way.
 #[repr(C)]
 pub struct Wanting {
-    /// The announcement's number and 1: it wants that message. 0: it wanted none yet.
+    /// 1 + the number of the announcement that the receiver wants; 0 if it never wanted one.
     pub id: AtomicU64,
     /// Bytes of that message that it has copied.
     pub consumed: AtomicU64,
@@ -198,7 +212,7 @@ pub struct Wanting {
 /// What the sender says of the transfer under way.
 #[repr(C)]
 pub struct Serving {
-    /// The announcement's number and 1: that message goes through the ring. 0: none did yet.
+    /// 1 + the number of the announcement whose bytes go through the ring; 0 if none ever did.
     pub id: AtomicU64,
     /// Bytes of that message that were put in the ring.
     pub produced: AtomicU64,
@@ -213,50 +227,52 @@ pub struct LaneLines {
     pub producer: Padded<ProducerLine>,
 }
 
-/// The receiver's words; also a sender's that holds its lock, for a moment, because nobody else does.
+/// The receiver's words. A sender writes them for a moment if it holds the lock of a receiver that is absent.
 #[repr(C)]
 pub struct ConsumerLine {
     /// Sequence number of the oldest message that is not acknowledged.
     pub head: AtomicU64,
-    /// The last epoch of the sender whose end was told to a receiver that then left cleanly.
+    /// The last epoch of the sender whose end was reported to a receiver that then left cleanly.
     pub reported: AtomicU64,
     /// Times that an acknowledgement woke the sender.
     pub wakes: AtomicU64,
-    /// Announced messages that were dropped because their sender, or a former receiver of theirs, gave them up or ended.
+    /// Announced messages that were dropped: their sender gave them up or ended, or a former receiver had begun to
+    /// receive them.
     pub drops: AtomicU64,
-    /// Odd while the receiver asks for a reset, another number each time.
+    /// Odd while the receiver asks for a reset; it grows with each request.
     pub reset_request: AtomicU64,
-    /// A sequence number below which messages may have been handed out by a receiver that died before it
-    /// acknowledged them.
+    /// Messages below this sequence number may have been handed out by a receiver that died before it acknowledged
+    /// them.
     pub handed: AtomicU64,
-    /// Of a mail lane: which message the receiver handed out that had been handed out before, the last such, and how often:
-    /// see [`pack_redelivery`](super::pack_redelivery).
+    /// Mail lanes only: the last message that the receiver handed out a second time or more, and how many times: see
+    /// [`pack_redelivery`](super::pack_redelivery).
     pub redelivered: AtomicU64,
 }
 
-/// The sender's words. All but the last three are counters, for people. Only differences mean anything: a sender that
-/// dies may leave one short.
+/// The sender's words. All but the last three are counters for people. Only differences mean anything: a sender that
+/// dies may leave one too small.
 #[repr(C)]
 pub struct ProducerLine {
-    /// Payload bytes of the messages below `counted`, and which update of both this is: see [`pack_bytes`](super::pack_bytes).
+    /// Payload bytes of the messages below `counted`, and which update of both words this is: see
+    /// [`pack_bytes`](super::pack_bytes).
     pub bytes: AtomicU64,
-    /// A sequence number, at most [`COUNTED`](super::COUNTED) behind the last one.
+    /// A sequence number, at most [`COUNTED`](super::COUNTED) less than the last one.
     pub counted: AtomicU64,
     /// Times that the mailbox was full.
     pub full: AtomicU64,
-    /// Times that the sender fell asleep for want of room.
+    /// How many times the sender fell asleep because there was no room.
     pub sleeps: AtomicU64,
     /// Times that a message woke the receiver.
     pub wakes: AtomicU64,
-    /// The number of the receiver's last request for a reset that was answered.
+    /// The receiver's last request for a reset that was answered.
     pub reset_answer: AtomicU64,
-    /// The answer: the sequence number from which on the mailbox makes sense.
+    /// The answer: the mailbox makes sense from this sequence number on.
     pub reset_from: AtomicU64,
-    /// Not 0: the sender waits until a message is acknowledged, as a packed [`Starved`](super::Starved) says.
+    /// Not 0: the sender waits until a message is acknowledged. The word is a packed [`Starved`](super::Starved).
     pub starved: AtomicU64,
 }
 
-/// One slot of a mailbox; see `envelope` for its words. Written by the sender.
+/// One slot of a lane; see `envelope` for its words. Written by the sender.
 #[repr(C, align(64))]
 pub struct Cell {
     /// `seq + 1` of the message in the cell; published last.
@@ -285,7 +301,7 @@ const _: () = {
     assert!(size_of::<Lines>() == 896);
 };
 
-/// The sizes that place everything in a region. A private copy, checked once.
+/// The sizes that fix the place of everything in a region. A private copy, checked once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Geometry {
     /// The application's protocol.
@@ -294,7 +310,7 @@ pub struct Geometry {
     pub ranks: u32,
     /// Cells of a mail lane.
     pub cells: u32,
-    /// Bytes of payloads that may be live in each of a mailbox's two lanes, beside those in cells.
+    /// Bytes of payloads that may be live in each of a mailbox's two lanes, in addition to those in cells.
     pub arena: u64,
     /// The longest message, in bytes.
     pub max_message: u64,
@@ -328,12 +344,12 @@ impl Geometry {
         Ok(())
     }
 
-    /// The longest message that lies in a mailbox as a whole: at most half the arena, so that two are under way.
+    /// The longest message that lies in a mailbox as a whole: at most half the arena, so that there is room for two.
     pub fn whole(&self) -> u64 {
         self.max_message.min((self.arena / 2).max(INLINE as u64))
     }
 
-    /// Bytes of the ring through which longer ones travel; 0 where there are none.
+    /// Bytes of the ring through which longer messages travel; 0 if the region has no longer ones.
     pub fn transfer_ring(&self) -> u64 {
         if self.max_message > self.whole() { TRANSFER_RING } else { 0 }
     }
@@ -353,8 +369,8 @@ impl Geometry {
         PAGE + rank as u64 * RECORD
     }
 
-    /// Bytes from the beginning of a mailbox's pages that are all that messages need which fit their cells: the rest is
-    /// the arenas' alone.
+    /// Bytes from the beginning of a mailbox's pages up to the arenas. Messages that fit their cells need no other
+    /// memory.
     pub fn small(&self) -> u64 {
         (STAGGER + self.end_of_cells()).next_multiple_of(PAGE)
     }
@@ -382,8 +398,8 @@ impl Geometry {
         self.table() + (to as u64 * self.ranks as u64 + from as u64) * self.stride()
     }
 
-    /// Offset of that mailbox. It does not begin where its pages do: a receiver looks at the same few lines of each
-    /// mailbox, and a cache has few places for lines whose addresses end alike.
+    /// Offset of that mailbox. It does not begin at the beginning of its pages: a receiver looks at the same few
+    /// lines of each mailbox, and a cache has few places for lines whose addresses end in the same bits.
     pub fn mailbox(&self, from: u32, to: u32) -> u64 {
         self.pages(from, to) + from as u64 * 5 % 32 * 128
     }
@@ -396,7 +412,7 @@ impl Geometry {
         Self::CELLS + self.cells_size()
     }
 
-    /// Offset of what lies behind the cells of the return lane in a mailbox.
+    /// Offset of what follows the cells of the return lane in a mailbox.
     fn end_of_cells(&self) -> u64 {
         self.return_cells() + RETURN_CELLS as u64 * CELL as u64
     }
@@ -417,7 +433,7 @@ impl Geometry {
         self.arena_of_returns(from, to) + pages
     }
 
-    /// The most ranks with which the region has a size that fits, all else the same; a smaller one fits as well.
+    /// The most ranks for which the region's size fits, everything else unchanged. Fewer ranks fit as well.
     pub fn most_ranks(&self, fits: impl Fn(u64) -> bool) -> u32 {
         let (mut most, mut too_many) = (0, MAX_RANKS + 1);
         while too_many - most > 1 {
@@ -436,7 +452,7 @@ impl Geometry {
         self.cells as u64 * CELL as u64
     }
 
-    /// What the region consists of behind its first page, in this order.
+    /// The parts of the region after its first page, in this order.
     pub fn sections(&self) -> [Section; 3] {
         let (table, loans) = (self.table(), self.end_of_mailboxes());
         [
@@ -450,7 +466,7 @@ impl Geometry {
         self.table() + self.ranks as u64 * self.ranks as u64 * self.stride()
     }
 
-    /// Offset of the area for the loans of `rank`, in pages of its own: it alone writes there.
+    /// Offset of the area for the loans of `rank`, in pages of its own. Only `rank` writes there.
     pub fn loans_of(&self, rank: u32) -> u64 {
         self.end_of_mailboxes() + rank as u64 * self.loan_pages() + SKEW
     }
@@ -465,7 +481,7 @@ impl Geometry {
         self.end_of_mailboxes() + self.ranks as u64 * self.loan_pages()
     }
 
-    /// The header of a region of this geometry, in the order of its words, in use in no boot.
+    /// The header of a region of this geometry that is in use in no boot, in the order of its words.
     pub fn to_words(self, nonce: u64) -> [u64; HEADER_WORDS] {
         let mut words = [0; HEADER_WORDS];
         words[..8].copy_from_slice(&[
@@ -482,8 +498,8 @@ impl Geometry {
         words
     }
 
-    /// The geometry and the nonce that a header names; `None` where it does not describe a region.
-    /// Magic and ABI are the caller's to check first.
+    /// The geometry and the nonce that a header names; `None` if it does not describe a region. The caller checks
+    /// magic and ABI first.
     pub fn from_words(words: &[u64; HEADER_WORDS]) -> Option<(Self, u64)> {
         let [_, _, protocol, nonce, ranks, cells, arena, max_message, ..] = *words;
         let geometry = Self {

@@ -26,13 +26,14 @@
 //!  receiver           sender             both,       sender        receiver      sender receiver sender receiver
 //!                                        in turns
 //! ```
-//! An area for loans is its rank's alone to write; the cells of all its mail lanes may refer to it.
+//! The area for loans of a rank is written by that rank only. The cells of all its mail lanes may refer to it.
 //!
-//! Below each part stands who writes it; of `identity`, the holder's lock, where it is a word, is also written
-//! by a process that takes all locks, and `found_dead` by a peer that finds the holder dead.
+//! Below each part stands its writer. Two words have a second one: the lock in `identity` (on platforms where it is a
+//! word) is also written by a process that takes all locks, and `found_dead` is written by a peer that finds the
+//! holder dead.
 //!
-//! Words of different writers are at least 128 bytes apart: a processor that fetches lines in pairs would
-//! otherwise make neighbours fight. All words are in the machine's byte order; the magic tells.
+//! Words of different writers are at least 128 bytes apart, because some processors fetch cache lines in pairs. All
+//! words are in the machine's byte order; the magic number tells which.
 //!
 //! # Words
 //!
@@ -41,47 +42,51 @@
 //! | segment | the memory that the processes share |
 //! | region | a segment that is laid out as above |
 //! | rank | the number of a participant; at most one process holds it at a time |
-//! | epoch | how often a rank has been claimed |
+//! | epoch | how many times a rank has been claimed |
 //! | life | a rank's epoch, and whether its holder has left |
-//! | mailbox | what one rank sends another, and what comes back to its calls: a mail lane, a call line, a return lane |
-//! | lane | a ring of cells that one end writes and the other reads, and its arena |
+//! | mailbox | all that one rank sends to another, and the answers to its calls: a mail lane, a call line, a return lane |
+//! | lane | a ring of cells with one writer and one reader, and an arena |
 //! | cell | 64 bytes of a lane: stamp, envelope, up to 48 bytes of payload |
-//! | stamp | the word of a cell that says which message is in it; published last |
-//! | envelope | the word of a cell that says all about a message but its payload |
-//! | arena | where the payloads of a lane lie that do not fit a cell; they begin at multiples of 64 |
-//! | extent | a part of an arena that is used, and has memory, as a whole: a page, a chunk, a run of chunks; see `abi::pool` |
-//! | loan | a payload in its sender's own area, written in place once, to which the cells of any number of lanes refer |
-//! | block | the chunks, in a row, that a loan takes |
-//! | head, tail | sequence numbers: of the oldest message that is not acknowledged; of the next one |
-//! | call line | the cell beside the lanes through which calls and their answers go first |
-//! | bell | the word that a rank sleeps on, with a bit for each thing that it sleeps for: mail, room |
-//! | announced | of a message: its cell says how long it is, and its bytes go through a ring once its receiver wants them |
-//! | transfer slot | two lines of a mailbox, and a ring of 256 KiB: where announced messages go, one at a time; see `ring::transfer` |
-//! | reset | a receiver asks for a mailbox that makes sense again, and its sender agrees |
-//! | starved | of a sender: it waits until a message is acknowledged, and has told its receiver which |
+//! | stamp | the word of a cell that says which message is in it; written last |
+//! | envelope | the word of a cell that describes the message: kind, length, place of the payload, sender's epoch |
+//! | arena | where a lane keeps the payloads that are too large for a cell; each begins at a multiple of 64 |
+//! | extent | a part of an arena that is taken and freed as a whole: a page, a chunk, or a run of chunks; see `abi::pool` |
+//! | loan | a payload that is written once, in place, in its sender's own area; cells of several lanes may refer to it |
+//! | block | the consecutive chunks that hold a loan |
+//! | row | up to 16 consecutive messages, which a consumer takes after one look ahead |
+//! | head, tail | sequence numbers: of the oldest message that is not acknowledged; of the next message |
+//! | call line | a cell beside the lanes; a call and its answer travel through it when it is free |
+//! | bell | the word that a rank sleeps on, with one bit for each thing that it waits for: mail, room |
+//! | announced | of a message: its cell holds only its length; its bytes follow when the receiver wants them |
+//! | transfer slot | two lines of a mailbox and a ring of 256 KiB; announced messages go through it one at a time; see `ring::transfer` |
+//! | reset | the receiver asks to start again with a mailbox whose words make no sense, and its sender agrees |
+//! | starved | of a sender: it waits until a certain message is acknowledged, and has told its receiver which one |
 //!
 //! # Invariants
 //!
-//! The code cites them by their numbers.
+//! The code refers to them by number.
 //!
-//! - **I1** `0 ≤ tail − head ≤ cells`, and live payloads lie in at most as many extents as a lane's share has. A peer's word
-//!   outside its range is `Corrupt`, never an index.
-//! - **I2** Every shared word has one writing role, which its comment names. The role changes hands on the call line, and
-//!   that of a rank is its lock's: a sender that holds the lock of an absent receiver acts in its place.
-//!   The exceptions are the bells and their events, the `opened` words, locks where they are words, and the hints
-//!   `changes` and `found_dead`.
+//! - **I1** `0 ≤ tail − head ≤ cells`, and the live payloads of a lane occupy no more extents than its share. A
+//!   peer's word outside its range leads to `Corrupt`; it is never used as an index.
+//! - **I2** Every shared word has one writing role, which its comment names. Caller and server take turns on the call
+//!   line. The role of a rank belongs to the process that holds its lock; a sender that holds the lock of an absent
+//!   receiver acts in its place. The exceptions are the bells and their events, the `opened` words, locks where they
+//!   are words, and the hints `changes` and `found_dead`.
 //! - **I3** Every shared word is read once into a local variable. The copy is checked, and the copy is used.
 //! - **I4** No reference and no slice points at bytes that a peer may write, except `&AtomicU32` and `&AtomicU64`.
-//!   To borrow a payload as `&[u8]` is `unsafe`: its contract is a trusted peer.
-//! - **I5** A rank is held by the open file description that holds its lock. The kernel lets go of it when its holder
-//!   dies, whatever the PID namespace.
-//! - **I6** No operation waits for another process without a bound, after which it looks whether that process lives.
-//! - **I7** Bytes of a peer make an `Err`: no panic, no abort, no endless loop, no undefined behaviour.
-//! - **I8** A message that lies in a mailbox as a whole is delivered at least once until it is acknowledged, whichever
-//!   side dies. What was acknowledged is never delivered again. An announced message is delivered at most once.
-//! - **I9** An owner never hands out bytes that a live reference names: a cell that is not acknowledged, in an arena or on loan,
-//!   whichever life wrote it.
-//! - **I10** Nobody sleeps for want of room without having told the one who can give it.
+//!   Borrowing a payload as `&[u8]` is `unsafe`; its contract is a trusted peer.
+//! - **I5** A rank is held by the open file description that holds its lock. The kernel releases the lock when the
+//!   holder dies, in any PID namespace.
+//! - **I6** Every wait for another process has a bound. When it is reached, the waiting process checks whether the
+//!   other one lives.
+//! - **I7** A peer's bytes can cause an `Err` and nothing worse: no panic, no abort, no endless loop, no undefined
+//!   behaviour.
+//! - **I8** A message that lies in a mailbox as a whole is delivered at least once until it is acknowledged, even if
+//!   either side dies. An acknowledged message is never delivered again. An announced message is delivered at most
+//!   once.
+//! - **I9** The owner of an arena or an area for loans never hands out bytes that an unacknowledged cell refers to,
+//!   no matter which life wrote the cell.
+//! - **I10** A process that sleeps until it has room has first told the process that can make room.
 
 mod counts;
 mod envelope;

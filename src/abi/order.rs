@@ -1,23 +1,27 @@
-//! In which order the messages lie in their cells; pure.
+//! Which cell a message lies in. Pure functions.
+//!
+//! Within this distance a receiver that lags behind is in other lines than its sender, and pages are still used one
+//! after the other. Without the permutation, round trips took 20 to 30 ns longer, and streams were a sixth to a third
+//! slower.
 
-/// Cells, a power of two, in which messages that follow each other lie in mixed order.
-pub const BLOCK: u64 = 512;
+/// Cells (a power of two) within which consecutive messages are permuted.
+pub const PERMUTED: u64 = 512;
 
-/// Where in a ring of `cells`, a power of two, message `seq` lies.
+/// The cell of message `seq` in a ring of `cells`, a power of two.
 ///
-/// Not in a row: a processor that guesses which line comes next would take it away from the other side, which is about
-/// to write it. Bit `i` of `2 seq²` depends on the bits of `seq` below it alone, so this is a permutation of each block
-/// and, cut to fewer bits, of a ring that is smaller (Klimov and Shamir, "A New Class of Invertible Mappings"). Pages
-/// are used one after the other.
+/// Consecutive messages do not lie in consecutive cells. A processor that guesses which line comes next would
+/// otherwise take it away from the other side, which is about to write it. Bit `i` of `2 seq²` depends only on the
+/// bits of `seq` below it. So this is a permutation of each [`PERMUTED`] cells and, cut to fewer bits, of a smaller
+/// ring (Klimov and Shamir, "A New Class of Invertible Mappings"). Pages are still used one after the other.
 #[inline(always)]
 pub const fn position(seq: u64, cells: u64) -> u64 {
     shuffle(seq) & (cells - 1)
 }
 
-/// As [`position`], in a ring without an end.
+/// Like [`position`], in a ring without an end.
 #[inline(always)]
 pub const fn shuffle(seq: u64) -> u64 {
-    seq ^ seq.wrapping_mul(seq).wrapping_mul(2) & (BLOCK - 1)
+    seq ^ seq.wrapping_mul(seq).wrapping_mul(2) & (PERMUTED - 1)
 }
 
 /// Whether message `seq` comes before message `other`.

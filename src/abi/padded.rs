@@ -3,7 +3,7 @@
 use core::ops::Deref;
 use crossbeam_utils::CachePadded;
 
-/// What lies 128 bytes apart from its neighbours on every machine; on some, `CachePadded` alone has less.
+/// A value that lies 128 bytes from its neighbours on every machine; `CachePadded` uses less on some.
 #[repr(C, align(128))]
 pub struct Padded<T>(CachePadded<T>);
 

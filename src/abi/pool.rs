@@ -1,7 +1,7 @@
-//! What lies where in a stretch of a pool; pure.
+//! What lies where in a stretch of a pool. Pure functions.
 //!
-//! A pool is a rank's payload memory: the rank alone writes there, and its lanes, one a receiver, refer to what lies
-//! there. It consists of stretches, each with an allocator of its own.
+//! A pool is a rank's payload memory. Only that rank writes to it. The cells of its lanes, one lane for each
+//! receiver, refer to the payloads. A pool consists of stretches; each stretch has an allocator of its own.
 //!
 //! ```text
 //!  base
@@ -11,24 +11,25 @@
 //! └──────────────────────┴────────────────────────────────┴────────────────────────────────────────┘
 //!  for short payloads     up to a chunk                    for longer ones, if there are any
 //! ```
-//! A chunk is an eighth of a share, up to 256 KiB. Where that is less than a corner there are none.
+//! A chunk is an eighth of a share, and at most 256 KiB. If a chunk would be smaller than a corner, there are no
+//! corners.
 //!
-//! A page of a corner, a chunk, and a run are *extents*: what is handed out and freed as a whole. No payload crosses the border
-//! of one.
+//! A page of a corner, a chunk, and a run of chunks are called *extents*. Each is taken and freed as a whole. No
+//! payload crosses the border of an extent.
 
 use super::layout::{ARENA_ALIGN, PAGE};
 use core::ops::Range;
 
-/// The most bytes of a chunk: what a lane takes of a pool at once.
+/// The most bytes of a chunk, which is what a lane takes of a pool at once.
 pub const CHUNK: u64 = 256 << 10;
-/// A share is so many chunks, about, or more: its room comes back in parts.
+/// A share consists of about this many chunks or more, so that its room comes back in parts.
 const PARTS: u64 = 8;
 /// Bytes of the corner in which a lane begins.
 pub const CORNER: u64 = 16 << 10;
 /// Pages of a corner.
 pub const CORNER_PAGES: u32 = (CORNER / PAGE) as u32;
 
-/// Of which kind an extent is.
+/// The kind of an extent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Area {
     /// A page of a lane's corner.
@@ -39,7 +40,7 @@ pub enum Area {
     Run = 2,
 }
 
-/// The extents of one kind, which lie and are numbered in a row.
+/// The extents of one kind. They are adjacent and have consecutive numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Extents {
     /// The number of the first.
@@ -53,7 +54,7 @@ pub struct Extents {
 }
 
 impl Extents {
-    /// The number behind that of the last.
+    /// The number after that of the last one.
     pub const fn end(&self) -> u32 {
         self.first + self.count
     }
@@ -73,9 +74,9 @@ pub struct PoolLayout {
 }
 
 impl PoolLayout {
-    /// The stretch that begins `base` bytes, a multiple of [`CHUNK`], behind the beginning of the pool: for so many lanes,
-    /// of which each may refer to `share` bytes, rounded up to chunks, of each kind, and payloads of up to `longest` bytes,
-    /// at most `share`. `lanes` x `share` is at most 2^46.
+    /// The stretch that begins `base` bytes (a multiple of [`CHUNK`]) after the beginning of the pool. It has `lanes`
+    /// lanes. Each may refer to `share` bytes of each kind, rounded up to chunks. The longest payload has `longest`
+    /// bytes, at most `share`. `lanes` x `share` is at most 2^46.
     pub const fn new(base: u64, lanes: u32, share: u64, longest: u64) -> Self {
         let part = share.div_ceil(PARTS);
         let chunk = if part > CHUNK {
@@ -112,7 +113,7 @@ impl PoolLayout {
         runs.start + runs.bytes() - self.base
     }
 
-    /// Bytes that a lane may refer to, of each kind.
+    /// Bytes of each kind that a lane may refer to.
     #[inline(always)]
     pub const fn bytes_of_share(&self) -> u64 {
         self.shares[Area::Chunk as usize] as u64 * self.extents(Area::Chunk).size
@@ -124,7 +125,7 @@ impl PoolLayout {
         start..start + self.extents(self.area(extent)).size
     }
 
-    /// Whether it has no bytes: it has no lanes then.
+    /// Whether it has no bytes, because it has no lanes.
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -170,7 +171,7 @@ impl PoolLayout {
         extents.start + (extent - extents.first) as u64 * extents.size
     }
 
-    /// The extent in which `len` bytes at `offset` lie; `None` where no payload lies so.
+    /// The extent that contains the `len` bytes at `offset`; `None` if no payload can lie there.
     pub const fn find(&self, offset: u64, len: u64) -> Option<u32> {
         if !offset.is_multiple_of(ARENA_ALIGN) {
             return None;

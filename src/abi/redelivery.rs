@@ -1,17 +1,18 @@
-//! What a receiver says of a message that it gives once more; pure.
+//! The word with which a receiver says how many times it handed out a message. Pure functions.
 
 const SEQ_BITS: u32 = 40;
 const SEQ_MASK: u64 = (1 << SEQ_BITS) - 1;
 const MOST: u32 = (1 << (64 - SEQ_BITS)) - 1;
 
-/// The word that says that message `seq` may have been handed out so often before it is now; never 0, for it was once at
-/// least. The count stops at its most.
+/// The word that says that message `seq` may have been handed out `count` times before it is handed out now. Never 0,
+/// because `count` is at least 1. The count stops at its largest value.
 pub const fn pack_redelivery(seq: u64, count: u32) -> u64 {
     let count = if count < MOST { count } else { MOST };
     (count as u64) << SEQ_BITS | seq & SEQ_MASK
 }
 
-/// Which of the `count` messages from `head` on a word is about, and how often it may have been handed out before.
+/// Which of the `count` messages from `head` on the word is about, and how many times it may have been handed out
+/// before.
 pub const fn unpack_redelivery(word: u64, head: u64, count: u64) -> Option<(u64, u32)> {
     let ahead = word.wrapping_sub(head) & SEQ_MASK;
     let redeliveries = (word >> SEQ_BITS) as u32;

@@ -1,7 +1,7 @@
-//! The parts of a region, as its header lists them; pure.
+//! The parts of a region, as its header lists them. Pure functions.
 //!
-//! A program that does not know a kind ignores the section. One that must not be ignored comes with a bit of the
-//! header's incompatible features.
+//! A program ignores a section of a kind that it does not know. A section that must not be ignored comes with a bit
+//! of the header's incompatible features.
 
 use super::layout::PAGE;
 
@@ -22,7 +22,7 @@ pub const LOANS: u64 = 3;
 /// A part of a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Section {
-    /// What it is; 0 is an entry that is not used.
+    /// What it is; 0 means that the entry is unused.
     pub kind: u64,
     /// The version of its layout.
     pub version: u64,
@@ -41,8 +41,8 @@ pub fn to_directory(sections: &[Section]) -> [u64; DIRECTORY_WORDS] {
     words
 }
 
-/// The sections that a directory lists, in the order of their offsets; `None` where two overlap, or one begins inside
-/// the first page or a page, or ends beyond what a number can say.
+/// The sections that a directory lists, ordered by offset. `None` if two overlap, if one begins inside the first page
+/// or not at a page, or if one ends beyond the range of a number.
 pub fn from_directory(words: &[u64; DIRECTORY_WORDS]) -> Option<Vec<Section>> {
     let entries = words.as_chunks::<SECTION_WORDS>().0.iter().filter(|entry| entry[0] != 0);
     let mut sections: Vec<Section> =
@@ -58,7 +58,7 @@ pub fn from_directory(words: &[u64; DIRECTORY_WORDS]) -> Option<Vec<Section>> {
     Some(sections)
 }
 
-/// The length of a region of these sections, which are in the order of their offsets.
+/// The length of a region with these sections, which are ordered by offset.
 pub fn end(sections: &[Section]) -> u64 {
     sections.last().map_or(PAGE, |last| last.offset + last.len)
 }

@@ -1,4 +1,4 @@
-//! What a sender says that waits for its receiver; pure.
+//! The word with which a sender says that it waits for its receiver. Pure functions.
 //!
 //! ```text
 //! ┌───────────┬──────────┬─────────────┬───────────────┐
@@ -20,19 +20,19 @@ pub struct Starved {
     pub seq: u64,
     /// The sender's epoch.
     pub epoch: u64,
-    /// Whether the thread that waits has the rank to itself: so the rank answers no call meanwhile.
+    /// Whether no other thread has a half of the rank. Then the rank answers no calls while it waits.
     pub is_alone: bool,
 }
 
 impl Starved {
-    /// The word that says so; never 0, which says that nothing is waited for.
+    /// The word that says so. Never 0, which means that the sender waits for nothing.
     pub const fn pack(self) -> u64 {
         let alone = if self.is_alone { ALONE } else { 0 };
         self.seq << SEQ_SHIFT | (self.epoch & EPOCH_MASK) << EPOCH_SHIFT | alone | STARVED
     }
 
-    /// What a word says to a receiver whose oldest message is `head`: the message is the first from there on whose number
-    /// ends so.
+    /// What a word says to a receiver whose oldest message is `head`. The message is the first one, from `head` on,
+    /// whose number ends in these bits.
     pub const fn unpack(word: u64, head: u64) -> Option<Self> {
         if word & STARVED == 0 {
             return None;
@@ -45,7 +45,7 @@ impl Starved {
         })
     }
 
-    /// Whether the sender's life of this epoch says so, not one before it.
+    /// Whether the sender's life with this epoch wrote it, not an earlier one.
     pub const fn is_of(self, epoch: u64) -> bool {
         (self.epoch ^ epoch) & EPOCH_MASK == 0
     }

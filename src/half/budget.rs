@@ -2,14 +2,15 @@
 
 use core::cell::{Cell as Private, RefCell};
 
-/// The largest buffer that is kept for the next message: fresh memory costs more than copying does.
+/// The largest buffer that is kept for the next message, because fresh memory costs more than copying.
 const SPARE: usize = 64 << 20;
 
-/// What announced messages, of all senders together, may take: from when they are asked for until they are dropped.
+/// Limits the private memory of announced messages, of all senders together. Memory counts from when a message is
+/// asked for until it is dropped.
 pub struct Budget {
     limit: Private<u64>,
     used: Private<u64>,
-    /// Whether more may fit than when this was last asked.
+    /// Whether there may be more room than when this was last asked.
     has_grown: Private<bool>,
     spare: RefCell<Vec<u8>>,
 }
@@ -20,13 +21,13 @@ impl Budget {
         Self { limit: limit.into(), used: 0.into(), has_grown: false.into(), spare: RefCell::default() }
     }
 
-    /// Makes it so many bytes, whatever is used.
+    /// Sets the limit, even if more than that is in use.
     pub fn set_limit(&self, limit: u64) {
         self.limit.set(limit);
         self.reconsider();
     }
 
-    /// Has what did not fit tried once more.
+    /// Has messages that did not fit tried again.
     pub fn reconsider(&self) {
         self.has_grown.set(true);
     }
@@ -36,7 +37,7 @@ impl Budget {
         self.limit.get().saturating_sub(self.used.get())
     }
 
-    /// An empty buffer for a message of `len` bytes; `None` if they are not left, or the system has no memory.
+    /// An empty buffer for a message of `len` bytes; `None` if the budget or the system does not have that much.
     pub fn take(&self, len: u64) -> Option<Vec<u8>> {
         let capacity = usize::try_from(len).ok().filter(|_| len <= self.left())?;
         let mut bytes = self.spare.take();
@@ -55,7 +56,7 @@ impl Budget {
         self.reconsider();
     }
 
-    /// Keeps the buffer of a message that was read for the next one.
+    /// Keeps the buffer of a message that was read, for the next one.
     pub fn recycle(&self, bytes: Vec<u8>) {
         let mut spare = self.spare.borrow_mut();
         if bytes.capacity() <= SPARE && bytes.capacity() > spare.capacity() {
@@ -63,7 +64,7 @@ impl Budget {
         }
     }
 
-    /// Whether more may fit than when this was last asked.
+    /// Whether there may be more room than when this was last asked.
     pub fn take_growth(&self) -> bool {
         self.has_grown.take()
     }

@@ -2,7 +2,7 @@
 
 use core::cell::OnceCell;
 
-/// Values by rank, each made once and never moved; takes memory from the first one on.
+/// Values by rank. Each is made once and never moved. The table takes memory when the first one is made.
 pub struct ByRank<T> {
     ranks: u32,
     slots: OnceCell<Box<[OnceCell<Box<T>>]>>,
@@ -36,7 +36,7 @@ impl<T> ByRank<T> {
         self.slots.get_mut()?.get_mut(rank as usize)?.get_mut().map(|value| &mut **value)
     }
 
-    /// The value of `rank`, which is below `ranks`; made if there is none.
+    /// The value of `rank`, which is below `ranks`. It is made if there is none.
     pub fn get_or_make(&self, rank: u32, make: impl FnOnce() -> T) -> &T {
         let slots = self.slots.get_or_init(|| (0..self.ranks).map(|_| OnceCell::new()).collect());
         slots[rank as usize].get_or_init(|| Box::new(make()))

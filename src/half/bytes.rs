@@ -1,4 +1,4 @@
-//! Bytes of this process' own.
+//! Bytes in private memory.
 
 use crate::abi::INLINE;
 use crate::memory;
@@ -6,7 +6,7 @@ use crate::sync::AtomicU64;
 use core::ops::Deref;
 use std::collections::TryReserveError;
 
-/// Bytes in private memory; no more than fit a cell take none from the heap.
+/// Bytes in private memory. As many as fit a cell need no heap.
 #[derive(Clone)]
 pub enum Bytes {
     /// The first `len` of these.
@@ -29,7 +29,7 @@ impl Bytes {
         Ok(Self::Many(bytes))
     }
 
-    /// The bytes; not copied if they are on the heap.
+    /// The bytes. They are not copied if they are on the heap.
     pub fn into_vec(self) -> Vec<u8> {
         match self {
             Self::Many(bytes) => bytes,

@@ -1,16 +1,17 @@
-//! Room in a lane, whose pages are taken from the system where nobody has.
+//! Room in a lane, with memory from the system where there is none yet.
 
 use super::Member;
 use crate::error::{Broken, SendError};
 use crate::ring::{Producer, PushError, Slack, Slot};
 
-/// How many extents are tried for which there is no memory: among those that are free may be one that has some.
+/// How many extents without memory are tried. One of the free ones may have some already.
 const TRIES: u32 = 64;
 
 impl Member {
-    /// As [`Producer::reclaim`], of a lane to `to` whose arena is at `arena` of the region; `None`: it is full. Takes the pages of an
-    /// extent from the system that this message is the first to need. Where there are none, it waits for one that has
-    /// memory; where none has any, smaller messages go all the same.
+    /// Like [`Producer::reclaim`], for a lane to `to` whose arena is at offset `arena` of the region. `None` means that the
+    /// lane is full. If this message is the first in an extent, it takes the extent's pages from the system. If the
+    /// system has none, it waits for an extent that has memory; if no extent has any, smaller messages still go
+    /// through.
     pub fn reclaim(
         &self,
         (producer, to): (&Producer, u32),
@@ -32,7 +33,7 @@ impl Member {
                     }
                     let is_worth_a_wait = producer.forsake(&spot);
                     tries += 1;
-                    // They come round.
+                    // The extents come round again.
                     if tries == TRIES || first == Some(spot.extent) {
                         return if is_worth_a_wait { Ok(None) } else { Err(Broken::NoSpace(to).into()) };
                     }

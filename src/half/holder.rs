@@ -7,16 +7,16 @@ use crate::segment::CleanShutdown;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::OnceLock;
 
-/// The rank that the halves of an endpoint hold; left when both are dropped.
+/// The rank that both halves of an endpoint hold. It is left when both are dropped.
 pub struct Holder {
     pub region: Region,
     pub claim: Claim,
     pub process: u32,
-    /// Whether a half was dropped in a panic, or abandoned: that is a death.
+    /// Whether a half was dropped during a panic, or abandoned, which counts as a death.
     pub died: AtomicBool,
-    /// The word of a half that has chosen events, if one has.
+    /// The program's promise about its peers, if a half has chosen events.
     pub events: OnceLock<TrustedEvents>,
-    /// Last: a region is closed when its ranks are free.
+    /// The last field: a region is closed after its ranks are free.
     pub shutdown: CleanShutdown,
 }
 

@@ -1,4 +1,4 @@
-//! What ends a wait from outside.
+//! Ends a wait from outside.
 
 use crate::abi::Rank;
 use crate::memory::Shared;
@@ -8,10 +8,10 @@ use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
 
-/// Ends a wait of the endpoint or half that it came from, from any thread or signal handler.
+/// Ends a wait of the endpoint or half that it was made by. May be used by any thread or signal handler.
 ///
-/// When an endpoint splits, those made before go with the receiving half. It may outlive the endpoint: then it
-/// ends no wait.
+/// When an endpoint splits, its earlier interrupters belong to the receiving half. An interrupter may outlive the
+/// endpoint; then it has no effect.
 #[derive(Clone)]
 pub struct Interrupter {
     pub(super) flag: Arc<AtomicBool>,
@@ -21,9 +21,9 @@ pub struct Interrupter {
 }
 
 impl Interrupter {
-    /// Makes a call that waits, or if none does the next one that would, return
-    /// [`SendError::Interrupted`](crate::SendError::Interrupted) or
-    /// [`RecvError::Interrupted`](crate::RecvError::Interrupted); once, however often this is called before.
+    /// Makes one waiting call return [`SendError::Interrupted`](crate::SendError::Interrupted) or
+    /// [`RecvError::Interrupted`](crate::RecvError::Interrupted): the present one, or, if none waits, the next one
+    /// that would. Several interrupts before that count as one.
     ///
     /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
     pub fn interrupt(&self) {

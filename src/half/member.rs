@@ -21,7 +21,7 @@ use core::time::Duration;
 use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
-/// What a half sleeps for, on its rank's bell.
+/// What a half sleeps for on its rank's bell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Half {
     /// The receiving half, for mail.
@@ -47,15 +47,15 @@ pub struct Member {
     order: Order,
     /// How many batches are open.
     batches: Private<u32>,
-    /// How many drains are.
+    /// How many drains are open.
     drains: Private<u32>,
-    /// How many return lanes it has asked a reset of.
+    /// How many return lanes this half has asked to be reset.
     resets: Private<u32>,
     /// The longest message, in bytes.
     pub limit: usize,
     /// The longest message that lies in a mailbox as a whole, in bytes.
     pub whole: usize,
-    /// The memory for messages that are assembled.
+    /// The private memory for announced messages.
     pub budget: Budget,
     pub(super) half: Half,
     rank: u32,
@@ -69,16 +69,16 @@ pub struct Member {
     tries: Private<u32>,
     pub(super) watch: Watch,
     crowd: Crowd,
-    /// When it was last looked whether the region still bears its name.
+    /// When this half last checked whether the region still has its name.
     looked: Private<Instant>,
-    /// Whether it was found that it does not.
+    /// Whether it found that the region has lost its name.
     removed: Private<bool>,
     /// `None` once this half has parted.
     pub(super) holder: Option<Arc<Holder>>,
 }
 
 impl Member {
-    /// Both halves of an endpoint that holds the rank of `claim`: the receiver's and the sender's.
+    /// Both halves (receiver, sender) of an endpoint that holds the rank of `claim`.
     pub fn halves(region: Region, claim: Claim, shutdown: CleanShutdown) -> (Self, Self) {
         let process = os::process();
         let (died, events) = (AtomicBool::new(false), OnceLock::new());
@@ -123,7 +123,7 @@ impl Member {
         }
     }
 
-    /// Whether this process still holds the rank: two loads of lines that nobody writes.
+    /// Whether this process still holds the rank. Two loads of lines that are never written.
     #[inline(always)]
     pub fn check(&self) -> Result<(), Lost> {
         if self.process_word.load(Ordering::Relaxed) != self.process {
@@ -132,14 +132,14 @@ impl Member {
         self.life.check(&self.record)
     }
 
-    /// Whether what this half would write into its rank's record is its own to write: it is not where the process
-    /// was forked, nor where the rank has another holder.
+    /// Whether this half may write into its rank's record. It may not in a forked child, or if the rank has another
+    /// holder.
     fn is_holder(&self) -> bool {
         self.check().is_ok()
     }
 
-    /// As [`Member::check`], and, if there is a `query`, whether the region still bears its name: a system call,
-    /// now and then. Asked by those who would wait, for nobody may ever come.
+    /// Like [`Member::check`]. With `query`, it also checks now and then, by a system call, whether the region still
+    /// has its name. Calls that would wait ask this, because nobody can join a region without a name.
     pub fn check_place(&self, query: bool) -> Result<(), Lost> {
         self.check()?;
         if query && !self.removed.get() && self.looked.get().elapsed() >= BETWEEN_LOOKS {
@@ -154,13 +154,13 @@ impl Member {
         self.batches.update(|count| count + 1);
     }
 
-    /// A batch ends; whether it was the last one open.
+    /// A batch ends. Returns whether it was the last one open.
     pub fn end_batch(&self) -> bool {
         self.batches.update(|count| count - 1);
         !self.is_in_batch()
     }
 
-    /// Whether what this half does is held back.
+    /// Whether a batch holds back what this half does.
     #[inline(always)]
     pub fn is_in_batch(&self) -> bool {
         self.batches.get() > 0
@@ -176,7 +176,7 @@ impl Member {
         self.drains.update(|count| count - 1);
     }
 
-    /// Whether a batch or a drain may keep from a peer what is acknowledged.
+    /// Whether a batch or a drain may hold back acknowledgements from a peer.
     #[inline(always)]
     pub fn holds_back(&self) -> bool {
         self.batches.get() > 0 || self.drains.get() > 0
@@ -195,48 +195,49 @@ impl Member {
         &self.record
     }
 
-    /// Whether a peer, whose record this is, need not be told that there is mail for it.
+    /// Whether this peer can be left alone when there is mail for it: it is not asleep.
     #[inline(always)]
     pub fn mail_needs_no_ring(&self, peer: &Rank) -> bool {
         self.ringer.get().needs_no_ring(Bell::mail(&peer.bells))
     }
 
-    /// Whether a peer, whose record this is, need not be told that there is room for what it sends.
+    /// Whether this peer can be left alone when there is room for its messages: it is not asleep.
     #[inline(always)]
     pub fn room_needs_no_ring(&self, peer: &Rank) -> bool {
         self.ringer.get().needs_no_ring(Bell::room(&peer.bells))
     }
 
-    /// Tells a peer, whose record this is, that there is mail for it.
+    /// Tells a peer, by its record, that there is mail for it.
     pub fn ring_mail(&self, peer: &Rank) -> Rung {
         self.ringer.get().ring(Bell::mail(&peer.bells))
     }
 
-    /// Tells a peer, whose record this is, that there is room for what it sends; whether that woke it.
+    /// Tells a peer, by its record, that there is room for its messages. Returns whether that woke it.
     pub fn ring_credit(&self, peer: &Rank) -> bool {
         self.ringer.get().ring(Bell::room(&peer.bells)).woken
     }
 
-    /// This sending half asks for a reset of one more return lane: all who ring it for room are to look for that.
+    /// The sending half asks for a reset of one more return lane. From now on all that ring it for room check for the
+    /// request.
     pub fn begin_reset(&self) {
         self.resets.update(|count| count + 1);
         self.set_resetting(true);
     }
 
-    /// One such reset was given.
+    /// One of these resets was given.
     pub fn end_reset(&self) {
         self.resets.update(|count| count - 1);
         self.set_resetting(self.resets.get() > 0);
     }
 
-    /// Asks all senders to look whether this receiving half asks them for a reset; or no more.
+    /// Starts or ends asking all senders to check whether this receiving half wants a reset.
     pub fn set_resetting(&self, asks: bool) {
         if self.is_holder() {
             self.half.bell(&self.record).set_resetting(asks);
         }
     }
 
-    /// Chooses how this half waits, and tells its peers what they must ring.
+    /// Chooses how this half waits, and tells peers how to ring it.
     pub fn set_wait(&self, wait: Wait) {
         self.wait.set(wait);
         if !self.is_holder() {
@@ -248,7 +249,7 @@ impl Member {
         }
     }
 
-    /// For now and then while this half is awake: if it does not sleep often any more, its ringers need not fence.
+    /// Called now and then while this half is awake: if it no longer sleeps often, its ringers need not fence.
     #[inline(always)]
     pub fn review_order(&self) {
         if self.order.fences() {
@@ -263,14 +264,14 @@ impl Member {
         }
     }
 
-    /// This half falls asleep: says whom it waits for.
+    /// This half falls asleep and says whom it waits for.
     pub fn announce(&self, whom: Source) {
         if self.is_holder() {
             self.record.activity.awaited[self.half as usize].store(whom.to_word(), Relaxed);
         }
     }
 
-    /// The receiving half falls asleep: says whom it waits for, and counts it.
+    /// The receiving half falls asleep, says whom it waits for, and counts the sleep.
     pub fn fall_asleep_for_mail(&self, whom: Source) {
         self.announce(whom);
         count(&self.record.activity.sleeps, 1);

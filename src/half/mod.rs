@@ -1,4 +1,4 @@
-//! What both halves of an endpoint, the receiving and the sending one, are made of.
+//! The parts that both halves of an endpoint, the receiving and the sending one, share.
 #![cfg(not(loom))]
 
 mod budget;

@@ -6,7 +6,7 @@ use core::sync::atomic::{Ordering, fence};
 use std::sync::Arc;
 
 impl Member {
-    /// Says that the other half may go to another thread. Interrupters made so far are the receiver's.
+    /// Allows the other half to go to another thread. Interrupters made so far belong to the receiver.
     pub fn split(&mut self) {
         self.split = true;
         if self.half == Half::Sender {
@@ -40,23 +40,23 @@ impl Member {
             || self.holder.as_ref().is_some_and(|holder| holder.died.load(Ordering::Relaxed))
     }
 
-    /// Whether nobody but this thread could be at work on the other half. What that did before is visible then:
-    /// who acts on it looks once more.
+    /// Whether no other thread can be using the other half. What that half did before is visible then, so the caller
+    /// looks once more before it acts on this.
     pub fn finds_alone(&self) -> bool {
         let is_alone =
             !self.split || self.holder.as_ref().is_none_or(|holder| Arc::strong_count(holder) == 1);
-        // Pairs with the drop of the other half's reference; the count is read without an order of its own.
+        // Pairs with the drop of the other half's reference; `strong_count` reads the count without an ordering.
         fence(Ordering::Acquire);
         is_alone
     }
 
-    /// Takes leave of the other half, which may wait for this one; with the second, the rank is left.
+    /// Parts from the other half, which may be waiting for this one. When the second half parts, the rank is left.
     pub fn part(&mut self) {
         let Some(holder) = self.holder.take() else { return };
         if std::thread::panicking() {
             holder.died.store(true, Ordering::Relaxed);
         }
-        // First, or the other half would not find itself alone when it wakes.
+        // First: the other half must find itself alone when it wakes.
         drop(holder);
         if self.split && self.check().is_ok() {
             self.ring_mail(self.record());
@@ -64,7 +64,7 @@ impl Member {
         }
     }
 
-    /// Where it is said what came of closing the region, once both halves have parted and it was to be closed.
+    /// Where to read whether the region was closed after both halves parted.
     pub fn outcome(&self) -> Option<Outcome> {
         self.holder.as_ref().map(|holder| holder.shutdown.outcome())
     }

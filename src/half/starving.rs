@@ -1,15 +1,26 @@
-//! A wait for a receiver that may have no reason to go on: it is told.
+//! Tells a receiver that a sender waits for it; otherwise the receiver may see no reason to go on.
+//!
+//! What it names is a message: the sender cannot go on until that one is acknowledged. For room, it is the oldest
+//! message that the sender saw when it found no room at all (a look that asks for a quarter of the mailbox proves
+//! nothing); for a synchronous message, it is the message itself. The receiver compares it with its own private head.
+//! Once that message is acknowledged, the word says nothing, whether or not the sender has run since. So there is no
+//! clock in it, and no false alarm.
+//!
+//! A receiver that holds that very message, with nothing else of that sender to take, returns `Held`. It first asks
+//! the kernel whether the sender lives, because the word outlives the sender. A caller that waits for an answer
+//! returns `Held`, too, if its server waits for it and has no other thread that would answer. Garbage in the word
+//! causes at worst a wrong `Held`, or a missing one.
 
 use super::Member;
 use crate::abi::{Rank, Starved};
 use crate::ring::Producer;
 use core::cell::Cell as Private;
 
-/// What a wait has told the receiver of a lane: which message is to be acknowledged before this goes on (I10). Taken back
-/// when this is dropped.
+/// What a waiting sender told the receiver of a lane: which message must be acknowledged before the sender can go on
+/// (I10). Taken back on drop.
 #[derive(Default)]
 pub struct Starving<'a> {
-    /// Whether a thread waits: a call that does not wait starves nobody.
+    /// Whether a thread waits. A call that does not wait is never starved.
     waits: Private<bool>,
     told: Private<Option<Told<'a>>>,
 }
@@ -27,12 +38,12 @@ impl<'a> Starving<'a> {
         self.waits.set(true);
     }
 
-    /// Tells the receiver, whose record this is, once, that the half of `member` goes on only when message `seq` of
-    /// `producer` is acknowledged; where a thread waits.
+    /// If a thread waits: tells the receiver, once, that the half of `member` can go on only when message `seq` of
+    /// `producer` is acknowledged. `receiver` is the receiver's record.
     ///
-    /// The word comes before the ring, as any message does. So a receiver that fell asleep before is woken, and one that
-    /// falls asleep later sees the word at the look that follows (`rank::bell`). A process that stops between the two wakes
-    /// nobody: its receiver looks at the end of its nap.
+    /// The word is stored before the ring, as with any message. So a receiver that is asleep is woken, and one that
+    /// falls asleep later sees the word when it looks once more (`rank::bell`). If this process stops between the two
+    /// steps, nobody is woken; the receiver then looks when its nap ends.
     pub fn tell(&self, member: &'a Member, receiver: &Rank, producer: &'a Producer, seq: u64) {
         let is_told = self.told.get().is_some_and(|told| told.seq == seq);
         if !self.waits.get() || is_told || member.check().is_err() {

@@ -1,7 +1,7 @@
 //! The only place where mapped bytes become references.
 //!
-//! Everything above works on [`Shared`] values, whether they lie in a mapping or, for model checks and
-//! property tests, on the heap.
+//! Everything above works on [`Shared`] values. They lie in a mapping or, in model checks and property tests, on the
+//! heap.
 
 mod words;
 
@@ -32,7 +32,7 @@ unsafe impl Send for Mapping {}
 unsafe impl Sync for Mapping {}
 
 impl Mapping {
-    /// Takes over the mapping of `len` bytes at `base`, which lives as long as `owner`.
+    /// Takes over the mapping of `len` bytes at `base`, which lives until `owner` is dropped.
     ///
     /// # Safety
     /// - `base` points at `len` bytes, readable and writable for as long as `owner` is not dropped, and
@@ -44,7 +44,7 @@ impl Mapping {
     }
 }
 
-/// A type that is nothing but atomic integers, so that any bytes are a value of it.
+/// A type that consists of atomic integers only, so that any bytes are a valid value of it.
 ///
 /// # Safety
 /// The type is `repr(C)` or an atomic, and all its fields are atomics or such types.
@@ -60,7 +60,7 @@ macro_rules! overlay {
 }
 overlay!(Header, Rank, Lines, Cell, AtomicU64);
 
-/// A reference to shared words that keeps them where they are.
+/// A reference to shared words that keeps their memory alive.
 pub struct Shared<T: ?Sized> {
     target: NonNull<T>,
     _keeper: Arc<dyn Any + Send + Sync>,
@@ -104,21 +104,21 @@ impl<T: Send + Sync + 'static> From<Vec<T>> for Shared<[T]> {
 }
 
 impl<T> Shared<T> {
-    /// Some part of the value, by itself.
+    /// A part of the value, as a `Shared` of its own.
     pub fn part<U>(&self, part: impl FnOnce(&T) -> &U) -> Shared<U> {
         Shared { target: NonNull::from(part(self)), _keeper: self._keeper.clone() }
     }
 }
 
 impl<T> Shared<[T]> {
-    /// The value at `index`, by itself.
+    /// The value at `index`, as a `Shared` of its own.
     pub fn item(&self, index: usize) -> Shared<T> {
         Shared { target: NonNull::from(&self[index]), _keeper: self._keeper.clone() }
     }
 }
 
 impl Shared<Header> {
-    /// What concerns all ranks, by itself.
+    /// What concerns all ranks, as a `Shared` of its own.
     pub fn control(&self) -> Shared<Control> {
         Shared { target: NonNull::from(&*self.control), _keeper: self._keeper.clone() }
     }
@@ -185,7 +185,7 @@ impl Deref for Ring {
     }
 }
 
-/// A lane's parts, all shared.
+/// The parts of a lane, all shared.
 #[derive(Clone)]
 pub struct Lane {
     /// The reading end's words.
@@ -194,18 +194,19 @@ pub struct Lane {
     pub producer: Shared<ProducerLine>,
     /// The ring.
     pub cells: Ring,
-    /// Payloads that do not fit a cell.
+    /// The payloads that do not fit a cell.
     pub arena: Shared<[AtomicU64]>,
-    /// What lies where in it.
+    /// What lies where in the arena.
     pub layout: PoolLayout,
-    /// The area for loans of the end that writes, to which cells may refer; none of a return lane.
+    /// The area for loans of the writing end, to which cells may refer; empty for a return lane.
     pub loans: Shared<[AtomicU64]>,
-    /// Whether all of both has memory. Else who writes, or reads, there first has to see to it.
+    /// Whether the whole arena and the whole area for loans have memory. If not, each writer and reader first makes
+    /// sure of the part that it touches.
     pub has_pages: bool,
 }
 
 impl Lane {
-    /// The lane of these lines in a mapping, with so many cells, and an arena of this layout, at these offsets.
+    /// The lane in a mapping with `cells` cells and an arena of this layout, whose parts lie at these offsets.
     fn mapped(
         mapping: &Arc<Mapping>,
         lines: &Shared<LaneLines>,
@@ -223,7 +224,7 @@ impl Lane {
         }
     }
 
-    /// A lane on the heap whose next sequence number is `start`, with an arena for so many bytes of payloads.
+    /// A lane on the heap whose next sequence number is `start`, with an arena for `arena` bytes of payloads.
     pub fn on_heap(cells: usize, arena: u64, start: u64) -> Self {
         let layout = PoolLayout::new(0, 1, arena, arena / 2);
         let atomic = || AtomicU64::new(0);
@@ -248,7 +249,7 @@ impl Lane {
         };
         let mut stamps = vec![0; cells];
         if start > 0 {
-            // What a longer past would have left: stamps of one lap ago.
+            // The stamps that a longer past would have left: those of the lap before.
             for seq in (0..cells as u64).map(|back| start.wrapping_sub(back + 1)) {
                 stamps[position(seq, cells as u64) as usize] = seq.wrapping_add(1);
             }
@@ -265,25 +266,25 @@ impl Lane {
     }
 }
 
-/// A cell on the heap, empty but for this stamp.
+/// A cell on the heap, empty except for this stamp.
 pub fn cell(stamp: u64) -> Cell {
     let atomic = || AtomicU64::new(0);
     Cell { stamp: stamp.into(), envelope: atomic(), payload: core::array::from_fn(|_| atomic()) }
 }
 
-/// A transfer slot's parts, all shared.
+/// The parts of a transfer slot, all shared.
 #[derive(Clone)]
 pub struct TransferSlot {
     /// The receiver's words.
     pub wanting: Shared<Wanting>,
     /// The sender's words.
     pub serving: Shared<Serving>,
-    /// What the messages go through.
+    /// The ring that the messages go through.
     pub ring: Shared<[AtomicU64]>,
 }
 
 impl TransferSlot {
-    /// A slot on the heap, with a ring of so many bytes, that nobody used yet.
+    /// A slot on the heap that was never used, with a ring of `ring` bytes.
     pub fn on_heap(ring: u64) -> Self {
         let atomic = || AtomicU64::new(0);
         Self {
@@ -294,12 +295,12 @@ impl TransferSlot {
     }
 }
 
-/// A mailbox's parts, all shared.
+/// The parts of a mailbox, all shared.
 #[derive(Clone)]
 pub struct Mailbox {
-    /// What its sender sends.
+    /// The messages of its sender.
     pub mail: Lane,
-    /// What its receiver answers.
+    /// The answers of its receiver.
     pub returns: Lane,
     /// For one call at a time.
     pub call: Shared<Cell>,

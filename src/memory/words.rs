@@ -3,7 +3,7 @@
 use crate::abi::INLINE;
 use crate::sync::{AtomicU64, Ordering::Relaxed};
 
-/// Asks the processor to fetch the line of `value`, where it can be asked.
+/// Asks the processor to fetch the line of `value`, on processors that can be asked.
 #[inline(always)]
 pub fn prefetch<T>(value: &T) {
     #[cfg(target_arch = "x86_64")]
@@ -17,19 +17,20 @@ pub fn prefetch<T>(value: &T) {
     let _ = value;
 }
 
-/// Copies `len` bytes, by the instruction for that where there is one that is worth it; whether it did.
+/// Copies `len` bytes with the processor's copy instruction if that is worth it. Returns whether it did.
 ///
-/// Its loads come after those before it and its stores before those after it, as the processor promises: among
-/// each other they have no order, as those of relaxed words have none.
+/// Its loads come after earlier loads and its stores before later stores, as the processor guarantees. Among each
+/// other they have no order, and neither have those of relaxed words.
 ///
 /// # Safety
-/// `from` is valid to load `len` bytes from, `to` to store them to. Either may be memory that other processes write:
-/// what an instruction does to it is no data race of this program.
+/// `from` is valid for loads of `len` bytes, `to` for stores. Either may be memory that other processes write: what
+/// an instruction does to it is no data race of this program.
 #[inline(always)]
 #[expect(unsafe_code, reason = "an instruction that takes pointers")]
 unsafe fn copy_much(from: *const u8, to: *mut u8, len: usize) -> bool {
     #[cfg(all(target_arch = "x86_64", not(any(loom, stops))))]
-    // Below, a loop is faster. From here on it counts that the lines are taken without being fetched first.
+    // For shorter ones a loop is faster. For longer ones it helps that the instruction writes lines without fetching
+    // them first.
     if len >= 2048 {
         // SAFETY: as the caller says; the direction flag is clear, as it always is in Rust.
         unsafe {
@@ -45,7 +46,7 @@ unsafe fn copy_much(from: *const u8, to: *mut u8, len: usize) -> bool {
     false
 }
 
-/// Stores `bytes` from the beginning of `words`; bytes that share the last word with them become zero.
+/// Stores `bytes` at the beginning of `words`. Bytes that share the last word with them become zero.
 ///
 /// Cost: what `memcpy` costs.
 #[inline(always)]
@@ -95,7 +96,7 @@ pub fn append(words: &[AtomicU64], len: usize, bytes: &mut Vec<u8>) {
     }
 }
 
-/// Loads `len` bytes from the beginning of `words` to `to`, which may hold nothing yet.
+/// Loads `len` bytes from the beginning of `words` to `to`, which may be uninitialized.
 ///
 /// # Safety
 /// `to` is valid to store that many bytes to.
@@ -103,7 +104,7 @@ pub fn append(words: &[AtomicU64], len: usize, bytes: &mut Vec<u8>) {
 #[expect(unsafe_code, reason = "bytes that may not be there yet")]
 unsafe fn load_to(words: &[AtomicU64], to: *mut u8, len: usize) {
     let (whole, rest) = words[..len.div_ceil(8)].split_at(len / 8);
-    // SAFETY: both are that long; the words, to be loaded from, and the bytes, as the caller says.
+    // SAFETY: `words` has `len` bytes; the caller vouches for `to`.
     unsafe {
         if !copy_much(whole.as_ptr().cast(), to, size_of_val(whole)) {
             for (at, word) in whole.iter().enumerate() {
@@ -117,14 +118,14 @@ unsafe fn load_to(words: &[AtomicU64], to: *mut u8, len: usize) {
     }
 }
 
-/// As [`store`], for a payload that fits a cell: few instructions rather than many words.
+/// Like [`store`], for a payload that fits a cell: tuned for few instructions.
 #[inline(always)]
 pub fn store_small(words: &[AtomicU64; INLINE / 8], bytes: &[u8]) {
     let (whole, rest) = bytes.as_chunks();
     for (at, word) in words.iter().enumerate() {
         let Some(first) = whole.get(at) else {
             if !rest.is_empty() {
-                // Byte by byte: a call to copy seven bytes would have every caller save its registers.
+                // Byte by byte: a call that copies seven bytes would make every caller save its registers.
                 let byte = |value, (at, byte): (usize, &u8)| value | u64::from(*byte) << (8 * at);
                 word.store(rest.iter().enumerate().fold(0, byte).to_le(), Relaxed);
             }
@@ -134,7 +135,7 @@ pub fn store_small(words: &[AtomicU64; INLINE / 8], bytes: &[u8]) {
     }
 }
 
-/// As [`load`], for a payload that fits a cell.
+/// Like [`load`], for a payload that fits a cell.
 #[inline(always)]
 pub fn load_small(words: &[AtomicU64; INLINE / 8], bytes: &mut [u8]) {
     let (whole, rest) = bytes.as_chunks_mut();
@@ -150,12 +151,13 @@ pub fn load_small(words: &[AtomicU64; INLINE / 8], bytes: &mut [u8]) {
     }
 }
 
-/// Splits a byte range that need not begin at a word: the bytes up to the first whole word, and that word.
+/// Splits a byte range that need not begin at a word boundary: the bytes before the first whole word, and the index
+/// of that word.
 fn unaligned(offset: usize, len: usize) -> (usize, usize) {
     ((offset.next_multiple_of(8) - offset).min(len), offset.div_ceil(8))
 }
 
-/// Stores `bytes` at byte `offset` of `words` and leaves all other bytes as they are. The caller is the only
+/// Stores `bytes` at byte `offset` of `words` and leaves all other bytes as they are. The caller must be the only
 /// writer of these words.
 pub fn store_at(words: &[AtomicU64], offset: usize, bytes: &[u8]) {
     let patch = |index: usize, at: usize, bytes: &[u8]| {

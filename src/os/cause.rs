@@ -1,29 +1,29 @@
-//! What an error of the system means for a region: each error number is looked at here, and nowhere else.
+//! What an error of the system means for a region. Error numbers are interpreted here and nowhere else.
 
 use std::error::Error;
 use std::fmt;
 use std::io::{self, ErrorKind};
 
-/// Why something could not be done with what a region's bytes lie in.
+/// Why an operation on the memory or file of a region failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Cause {
-    /// Something bears the name.
+    /// The name is taken.
     Exists,
-    /// Nothing bears it, or a folder on the way is missing.
+    /// Nothing has the name, or a folder of the path is missing.
     NotFound,
-    /// There is too little memory, room on the disk, or quota.
+    /// There is not enough memory, room on the disk, or quota.
     NoSpace,
-    /// This user may not.
+    /// This user may not do that.
     Denied,
     /// The file system is mounted for reading only.
     ReadOnly,
-    /// The name is that of a directory, a symbolic link, a device or a pipe.
+    /// The name belongs to a directory, a symbolic link, a device or a pipe.
     NoFile,
-    /// The file system does not know the operation.
+    /// The file system does not support the operation.
     Unsupported,
-    /// This process locks its memory, and would lock more than it may.
+    /// This process locks its memory, and would exceed its limit.
     MemoryLock,
-    /// This system does not show the file of that path, which is needed.
+    /// This system does not show the file with this path, which is needed.
     Missing(&'static str),
     /// Anything else, by its number.
     Other(i32),
@@ -52,13 +52,13 @@ impl Cause {
         }
     }
 
-    /// An error of this cause, for a caller that knows it better than the number says.
+    /// An error with this cause, for a caller that knows the cause better than the error number does.
     pub fn error(self) -> io::Error {
         io::Error::other(Marked(self))
     }
 }
 
-/// Whether an operation failed because there is too little memory, or room on the disk: of no peer's doing.
+/// Whether an operation failed because there is not enough memory or room on the disk. No peer causes that.
 pub fn is_out_of_space(error: &io::Error) -> bool {
     Cause::of(error) == Cause::NoSpace
 }
@@ -68,7 +68,7 @@ pub fn error_number(error: &io::Error) -> i32 {
     error.raw_os_error().unwrap_or(libc::EIO)
 }
 
-/// A cause on its way in an error.
+/// A cause, wrapped in an error.
 #[derive(Debug)]
 struct Marked(Cause);
 

@@ -1,11 +1,15 @@
-//! Events for processes that trust each other: `raw_sync`'s busy event, a byte in shared memory that is set by
-//! one store. Its sleeper looks at it between [pauses](super::pause_until).
+//! Events for processes that trust each other: `raw_sync`'s busy event, a byte in shared memory that is set by one
+//! store. Its sleeper polls it between [pauses](super::pause_until).
 //!
-//! Nobody can be killed with anything in its hands: `raw_sync`'s other event, a mutex and a condition variable,
-//! is lost for good to all when somebody is killed in the midst of it, and hangs them.
+//! A process that is killed while it uses the busy event leaves nothing locked. `raw_sync`'s other event is a mutex
+//! and a condition variable; a process that is killed inside it makes it unusable for all others, and they hang.
 //!
-//! An event is a hint, and no state of ours depends on one. `raw_sync` takes its bytes by `&mut` and reads one
-//! without atomics. So nobody touches anybody's events without a [`TrustedEvents`], which only unsafe code makes.
+//! An event is a hint, and none of our state depends on one. `raw_sync` takes its bytes by `&mut` and reads one
+//! without atomics. So no code touches events without a [`TrustedEvents`], which only unsafe code makes.
+//!
+//! Its price is that the sleeper must poll: a wake-up comes up to an eighth of the slept time late. `raw_sync`'s
+//! accesses are relaxed, so a fence stands before its store and after its swap. Its `set` may allocate, so an
+//! interrupter, which a signal handler may use, never sets an event.
 
 use super::{TrustedEvents, pause_until};
 use crate::sync::AtomicU32;
@@ -16,23 +20,23 @@ use raw_sync::Timeout;
 use raw_sync::events::{BusyEvent, EventImpl, EventInit, EventState};
 use std::time::Instant;
 
-/// An event in shared memory: waiting uses it up.
+/// An event in shared memory. A wait that ends resets it.
 pub struct Event<'a> {
     event: Box<dyn EventImpl>,
     _word: PhantomData<&'a AtomicU32>,
 }
 
 impl<'a> Event<'a> {
-    /// Makes `word` an event, unless it is one.
+    /// Makes `word` an event, unless it is one already.
     ///
-    /// One that a former holder of the rank made stays as it is, set or not: a late ringer may be reading the byte
-    /// that would be written, and not with atomics.
+    /// An event of a former holder of the rank stays as it is, set or not: a late ringer may be reading the byte that
+    /// would be written, and not with atomics.
     pub fn prepare(word: &AtomicU32, _trusted: TrustedEvents) {
         assert!(BusyEvent::size_of(None) <= size_of::<AtomicU32>(), "an event is two bytes");
         #[expect(unsafe_code, reason = "an object in shared memory")]
-        // SAFETY: bytes, within `word`, which may be written through a shared reference, being an atomic. No thread
-        // of this process is at them, nor does another process write the second one: nobody else is told of this
-        // event before it is made, and one that was made before is left alone. The token vouches for both.
+        // SAFETY: the bytes lie within `word`, an atomic, so they may be written through a shared reference. No thread of this
+        // process uses them, and no other process writes the second one: nobody is told of this event before it is made, and one
+        // that was made before is left alone. The token vouches for both.
         unsafe {
             let bytes = word.as_ptr().cast::<u8>();
             let [signal, resets] = [0, 1].map(|at| AtomicU8::from_ptr(bytes.add(at)).load(Ordering::Relaxed));
@@ -42,7 +46,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// The event that somebody has prepared in `word`; `None` if it makes no sense. Cost: an allocation.
+    /// The event that was prepared in `word`; `None` if the word makes no sense. Costs an allocation.
     pub fn prepared(word: &'a AtomicU32, _trusted: TrustedEvents) -> Option<Self> {
         #[expect(unsafe_code, reason = "an object in shared memory")]
         // SAFETY: as in `prepare`, which has seen that it fits; `word` outlives the event.
@@ -50,18 +54,18 @@ impl<'a> Event<'a> {
         Some(Self { event, _word: PhantomData })
     }
 
-    /// Sleeps until the event is set or `is_rung`, at most for `time`; may also return for no reason, but not
+    /// Sleeps until the event is set or `is_rung`, at most for `time`. May return early without a reason, but not
     /// without a pause. `since` is when this sleep began.
     pub fn wait(&self, since: Instant, time: Duration, is_rung: impl Fn() -> bool) {
-        // An error says that it is not set, or makes no sense any more.
+        // An error says that it is not set, or that it no longer makes sense.
         pause_until(since, time, || is_rung() || self.event.wait(Timeout::Val(Duration::ZERO)).is_ok());
-        // What was written before it was set is seen: `raw_sync` is relaxed.
+        // `raw_sync` loads it relaxed. The fence makes visible what was written before it was set.
         fence(Ordering::Acquire);
     }
 
-    /// Sets the event: this wakes its sleeper, or else its next sleep.
+    /// Sets the event. This wakes its sleeper or, if there is none, ends its next sleep at once.
     ///
-    /// Never waits; a store.
+    /// Never waits. One store.
     pub fn set(&self) {
         fence(Ordering::Release);
         let _ = self.event.set(EventState::Signaled);
@@ -104,7 +108,7 @@ mod tests {
             prepared(&word).expect("an event").wait(start, LONG, || false);
         });
         assert!(start.elapsed() < LONG);
-        // It was used up.
+        // The wait has reset it.
         let start = Instant::now();
         prepared(&word).expect("an event").wait(start, SHORT, || false);
         assert!(start.elapsed() >= SHORT);

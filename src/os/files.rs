@@ -1,4 +1,4 @@
-//! Files, as every Unix has them: how they are opened, what is known of them, and handing them on.
+//! Files, as on every Unix: opening them, asking about them, and handing them on.
 
 use super::{Cause, File};
 use core::ffi::c_int;
@@ -12,18 +12,18 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
 
-/// What a system call returned, or its error.
+/// The result of a system call, or its error.
 pub fn check(result: c_int) -> io::Result<c_int> {
     if result < 0 { Err(io::Error::last_os_error()) } else { Ok(result) }
 }
 
-/// Opens an existing file for reading and writing, following no symbolic link and waiting for nothing.
+/// Opens an existing file for reading and writing. Follows no symbolic link, and waits for nothing.
 pub fn open(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path)
 }
 
-/// Opens an existing file for reading, if it is one; as [`open`]. What is none is not opened: to open a pipe or a
-/// device may already do something.
+/// Like [`open`], for reading. Anything but a file is not opened: opening a pipe or a device may already have an
+/// effect.
 pub fn look(path: &Path) -> io::Result<File> {
     if !facts_of_path(path)?.is_file {
         return Err(Cause::NoFile.error());
@@ -32,7 +32,7 @@ pub fn look(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).custom_flags(flags).open(path)
 }
 
-/// Whether the permissions of what bears the path let this process write to it, as far as one can say.
+/// Whether this process seems to have permission to write to the file at `path`.
 pub fn may_write(path: &Path) -> bool {
     let Ok(path) = CString::new(path.as_os_str().as_encoded_bytes()) else { return false };
     // SAFETY: a NUL-terminated string that outlives the call.
@@ -41,24 +41,24 @@ pub fn may_write(path: &Path) -> bool {
     result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::EACCES)
 }
 
-/// Creates a file that is there for this user only.
+/// Creates a file that only this user may use.
 pub fn create_new(path: &Path) -> io::Result<File> {
     OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
 }
 
-/// Whether `len` bytes in a row of this process' address space are free, as far as one can say. Takes none of them, and
-/// no memory.
+/// Whether `len` consecutive bytes of this process's address space seem to be free. Takes none of them, and no
+/// memory.
 pub fn has_addresses(len: u64) -> bool {
     let Ok(len) = usize::try_from(len) else { return false };
     let flags = libc::MAP_PRIVATE | libc::MAP_ANON | libc::MAP_NORESERVE;
-    // SAFETY: a new mapping that nobody may touch, wherever there is room for it.
+    // SAFETY: a new mapping that nobody may touch; the system chooses its place.
     #[expect(unsafe_code, reason = "system call")]
     let base = unsafe { libc::mmap(ptr::null_mut(), len, libc::PROT_NONE, flags, -1, 0) };
     if base == libc::MAP_FAILED {
-        // Otherwise it is not addresses that it lacks.
+        // With any other error, the addresses are not the problem.
         return io::Error::last_os_error().raw_os_error() != Some(libc::ENOMEM);
     }
-    // SAFETY: just mapped, and nobody knows of it.
+    // SAFETY: just mapped, and known to nobody else.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
         libc::munmap(base, len)
@@ -66,20 +66,20 @@ pub fn has_addresses(len: u64) -> bool {
     true
 }
 
-/// What is known of a file.
+/// Facts about a file.
 #[derive(Debug, Clone, Copy)]
 pub struct Facts {
-    /// Whether it is one, and not a directory or a device.
+    /// Whether it is a regular file, and not a directory or a device.
     pub is_file: bool,
-    /// Bytes.
+    /// Length in bytes.
     pub len: u64,
-    /// Bytes that were taken from the system for it.
+    /// Bytes that the system has allocated for it.
     pub allocated: u64,
-    /// To whom it belongs.
+    /// The user that owns it.
     pub owner: u32,
     /// How many names it has.
     pub links: u64,
-    /// What tells it from all other files of this machine.
+    /// Identifies it among all files of this machine.
     pub identity: (u64, u64),
 }
 
@@ -96,12 +96,12 @@ impl From<fs::Metadata> for Facts {
     }
 }
 
-/// What is known of an open file.
+/// The facts about an open file.
 pub fn facts(file: &File) -> io::Result<Facts> {
     file.metadata().map(Facts::from)
 }
 
-/// What is known of what bears the path, be it a symbolic link.
+/// The facts about what has this path, even if it is a symbolic link.
 pub fn facts_of_path(path: &Path) -> io::Result<Facts> {
     fs::symlink_metadata(path).map(Facts::from)
 }
@@ -111,7 +111,8 @@ pub fn read_at(file: &File, bytes: &mut [u8], offset: u64) -> io::Result<()> {
     file.read_exact_at(bytes, offset)
 }
 
-/// The longest file, in bytes, that this process may write (`ulimit -f`): beyond it the system sends SIGXFSZ.
+/// The longest file, in bytes, that this process may write (`ulimit -f`). If it writes more, the system sends
+/// SIGXFSZ.
 pub fn file_size_limit() -> u64 {
     let mut limit = libc::rlimit { rlim_cur: libc::RLIM_INFINITY, rlim_max: libc::RLIM_INFINITY };
     // SAFETY: `limit` outlives the call.
@@ -124,7 +125,7 @@ pub fn file_size_limit() -> u64 {
     if limit.rlim_cur == libc::RLIM_INFINITY { u64::MAX } else { bytes }
 }
 
-/// Writes `bytes` from `offset` on. Never a signal.
+/// Writes `bytes` at `offset`. Never raises a signal.
 pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     if offset + bytes.len() as u64 > file_size_limit() {
         return Err(io::Error::from_raw_os_error(libc::EFBIG));
@@ -132,17 +133,17 @@ pub fn write_at(file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
     file.write_all_at(bytes, offset)
 }
 
-/// Gives a file these permission bits, whatever the umask.
+/// Gives a file these permission bits; the umask does not matter.
 pub fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(Permissions::from_mode(mode))
 }
 
-/// Gives a file to this group.
+/// Gives a file this group.
 pub fn set_group(file: &File, group: u32) -> io::Result<()> {
     fchown(file, None, Some(group))
 }
 
-/// This process' effective user.
+/// The effective user of this process.
 pub fn user() -> u32 {
     // SAFETY: cannot fail.
     #[expect(unsafe_code, reason = "system call")]
@@ -151,14 +152,14 @@ pub fn user() -> u32 {
     }
 }
 
-/// Makes the names in the folder `path` last, as far as the file system does that.
+/// Makes the names in the folder that contains `path` durable, as far as the file system supports that.
 pub fn sync_folder(path: &Path) {
     let _ = File::open(path).and_then(|folder| folder.sync_all());
 }
 
-/// A duplicate of the descriptor of this number, if there is one; never one of the standard streams'.
+/// A duplicate of the descriptor with this number, if there is one; never of a standard stream.
 pub fn duplicate(descriptor: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: a number that is no descriptor is an error; what is returned is a new descriptor of ours.
+    // SAFETY: a number that is no descriptor returns an error. The result is a new descriptor that we own.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
         let duplicate = libc::fcntl(descriptor, libc::F_DUPFD_CLOEXEC, 3);
@@ -166,7 +167,7 @@ pub fn duplicate(descriptor: RawFd) -> io::Result<OwnedFd> {
     }
 }
 
-/// Lets the child that `command` starts have `descriptor`, under its number; no other child gets it.
+/// Lets the child that `command` starts inherit `descriptor` under its number. No other child gets it.
 pub fn let_inherit(command: &mut Command, descriptor: OwnedFd) {
     let keep = move || {
         // SAFETY: no pointers; `fcntl` is async-signal-safe.
@@ -174,7 +175,7 @@ pub fn let_inherit(command: &mut Command, descriptor: OwnedFd) {
         let result = unsafe { libc::fcntl(descriptor.as_raw_fd(), libc::F_SETFD, 0) };
         check(result).map(drop)
     };
-    // SAFETY: the closure makes one system call, and takes no memory on its way to an error either.
+    // SAFETY: the closure makes one system call. It allocates nothing, not even for an error.
     #[expect(unsafe_code, reason = "runs between fork and exec")]
     unsafe {
         command.pre_exec(keep);

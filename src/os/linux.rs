@@ -20,21 +20,21 @@ use core::time::Duration;
 pub use std::fs::File;
 use std::time::Instant;
 
-/// Keeps a mapping out of core dumps: writing one would allocate every page of it.
+/// Keeps a mapping out of core dumps, because writing one would allocate each of its pages.
 pub fn exclude_from_dumps(base: NonNull<u8>, len: usize) {
     // SAFETY: advice on a mapping of ours; it changes no content. Failure only makes a dump larger.
     #[expect(unsafe_code, reason = "system call")]
     let _ = unsafe { libc::madvise(base.as_ptr().cast(), len, libc::MADV_DONTDUMP) };
 }
 
-/// Processors that this thread may use at once: those of [`affinity`], or as many as its group's quota is worth.
+/// How many processors this thread may use at once: those of [`affinity`], or fewer if its group has a quota.
 pub fn processors() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The numbers of the processors that this thread may run on; none if the system does not say.
+/// The numbers of the processors that this thread may run on; empty if the system does not say.
 pub fn affinity() -> Vec<usize> {
-    // Room for 1024; where there are more, the system says no more than that.
+    // Room for 1024 processors. On a larger machine, this returns an empty list.
     let mut set = [0u64; 16];
     // SAFETY: the buffer has the length that is given. 0 is this thread.
     #[expect(unsafe_code, reason = "system call")]
@@ -63,14 +63,14 @@ fn membarrier(command: c_int) -> bool {
     result == 0
 }
 
-/// Asks the kernel to let other processes' [`remote_fence`]s reach this one; whether it does.
+/// Registers this process, so that other processes' [`remote_fence`]s reach it. Returns whether the kernel agrees.
 ///
 /// Inherited by fork, lost by exec. Costs 0.1 to 0.4 ms once, 7 to 15 ms in a process that has threads.
 pub fn register_for_fences() -> bool {
     const UNKNOWN: u32 = 0;
     const YES: u32 = 1;
     const NO: u32 = 2;
-    // No lock, here and below: a child that is forked meanwhile would wait for ever for who held it.
+    // No lock, here and below: a child that is forked meanwhile would wait for ever for the lock's holder.
     static ANSWER: Word = Word::new(UNKNOWN);
     if ANSWER.load(Ordering::Relaxed) == UNKNOWN {
         // Asking twice does no harm.
@@ -81,13 +81,13 @@ pub fn register_for_fences() -> bool {
 
 /// A full fence here and, before it returns, in every running thread of every registered process.
 ///
-/// `false`: it was not done, because this process may not, or may not any more. Costs 0.2 to 15 µs, and whoever it
-/// interrupts some as well.
+/// Returns `false` if it was not done, because this process may not (or no longer) do it. Costs 0.2 to 15 µs here,
+/// and some time in each process that it interrupts.
 pub fn remote_fence() -> bool {
     membarrier(GLOBAL_EXPEDITED)
 }
 
-/// The other side of [`remote_fence`]: an order for the compiler, nothing for the processor.
+/// The other side of [`remote_fence`]: an ordering for the compiler; the processor executes nothing.
 #[inline(always)]
 pub fn light_fence() {
     compiler_fence(Ordering::SeqCst);
@@ -95,8 +95,8 @@ pub fn light_fence() {
 
 // --- Sleeping ----------------------------------------------------------------------------------------------
 
-/// Sleeps until woken for one of these `bits`, if `word` still is `seen`, at most for `time`; may also return for no
-/// reason. `_since` is when this sleep began.
+/// Sleeps until woken for one of these `bits` if `word` is still `seen`, at most for `time`. May return early without
+/// a reason. `_since` is when this sleep began.
 pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, _since: Instant, time: Duration) {
     const NOBODY: *const AtomicU32 = core::ptr::null();
     let end = uptime().saturating_add(time);
@@ -104,7 +104,7 @@ pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, _since: Instant, time: D
         tv_sec: end.as_secs().try_into().unwrap_or(libc::c_long::MAX),
         tv_nsec: end.subsec_nanos() as libc::c_long,
     };
-    // SAFETY: `word` and `end` outlive the call. Not private: the sleeper may be another process' peer.
+    // SAFETY: `word` and `end` outlive the call. The futex is not private: the waker may be another process.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
         let wait = libc::FUTEX_WAIT_BITSET;
@@ -112,12 +112,12 @@ pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, _since: Instant, time: D
     }
 }
 
-/// Time since some moment, on the clock that the kernel measures sleeps by. Costs 20 to 40 ns.
+/// Time since a fixed moment, on the clock by which the kernel measures sleeps. Costs 20 to 40 ns.
 pub fn uptime() -> Duration {
     read_clock(libc::CLOCK_MONOTONIC)
 }
 
-/// The same as it was some milliseconds ago at most. Costs some 5 ns.
+/// The same, up to some milliseconds old. Costs about 5 ns.
 pub fn uptime_lately() -> Duration {
     read_clock(libc::CLOCK_MONOTONIC_COARSE)
 }
@@ -132,7 +132,7 @@ fn read_clock(clock: libc::clockid_t) -> Duration {
     Duration::new(now.tv_sec.try_into().unwrap_or(0), now.tv_nsec as u32)
 }
 
-/// Wakes those that sleep on `word` for one of these `bits`. May be called from a signal handler.
+/// Wakes the sleepers on `word` for one of these `bits`. May be called from a signal handler.
 pub fn wake_on(word: &AtomicU32, bits: u32) {
     const NOTHING: *const AtomicU32 = core::ptr::null();
     // SAFETY: `word` outlives the call.
@@ -147,7 +147,7 @@ pub fn wake_on(word: &AtomicU32, bits: u32) {
 
 /// A page that the kernel clears in a forked child.
 static PAGE: AtomicPtr<Word> = AtomicPtr::new(core::ptr::null_mut());
-/// The number of the last process, in this line of forks, that asked for its own.
+/// The number of the last process, in this line of forks, that asked for one.
 static LAST: Word = Word::new(0);
 static BROKEN: AtomicBool = AtomicBool::new(false);
 
@@ -165,7 +165,7 @@ pub fn process_word() -> &'static Word {
     }
 }
 
-/// A number that tells this process from those it was forked from: never zero.
+/// A number that differs from those of all processes that this one was forked from; never zero.
 pub fn process() -> u32 {
     if PAGE.load(Ordering::Acquire).is_null() && !BROKEN.load(Ordering::Relaxed) {
         watch_forks();
@@ -174,7 +174,7 @@ pub fn process() -> u32 {
     match word.load(Ordering::Relaxed) {
         0 => {
             let number = LAST.fetch_add(1, Ordering::Relaxed) + 1;
-            // Two threads of a young child may both come here: the first number stays.
+            // Two threads of a young child may both get here. The first number stays.
             match word.compare_exchange(0, number, Ordering::Relaxed, Ordering::Relaxed) {
                 Ok(_) => number,
                 Err(number) => number,
@@ -184,11 +184,11 @@ pub fn process() -> u32 {
     }
 }
 
-/// Provides for forks. Several threads may do so at once: the page of one stays.
+/// Prepares for forks. Several threads may do so at once; one page stays.
 #[expect(unsafe_code, reason = "system calls")]
 fn watch_forks() {
     const LEN: usize = 4096;
-    // First: whoever finds the page takes locks. SAFETY: three functions that stay.
+    // First: a thread that finds the page may take locks. SAFETY: three functions that are never unloaded.
     unsafe {
         libc::pthread_atfork(
             Some(locks::before_fork),
@@ -214,7 +214,7 @@ fn watch_forks() {
     }
     let nobodys = core::ptr::null_mut();
     if PAGE.compare_exchange(nobodys, page.cast(), Ordering::Release, Ordering::Relaxed).is_err() {
-        // SAFETY: the mapping from above, which nobody else has seen.
+        // SAFETY: the mapping made above, which nobody else has seen.
         unsafe {
             libc::munmap(page, LEN);
         }

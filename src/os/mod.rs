@@ -1,6 +1,6 @@
 //! Every system call, one file per platform. Loom's model of a system is a platform like the others.
 //!
-//! `--cfg portable` makes Linux one of the other Unixes, so that their code runs somewhere: see `portable`.
+//! With `--cfg portable`, Linux runs the code of the other Unixes, so that it can be tested: see `portable`.
 
 #[cfg(all(target_os = "linux", not(any(portable, loom))))]
 mod linux;
@@ -12,7 +12,7 @@ mod portable;
 #[cfg(all(unix, any(portable, not(target_os = "linux")), not(loom)))]
 pub use portable::*;
 
-// What all of them have.
+// Shared by all platforms.
 #[cfg(all(unix, not(loom)))]
 mod cause;
 #[cfg(all(unix, not(loom)))]

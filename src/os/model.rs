@@ -1,4 +1,4 @@
-//! Loom's model of a system: what the shared-memory code asks of one, on loom's primitives.
+//! Loom's model of a system: what the shared-memory code needs of one, built on loom's primitives.
 
 use super::TrustedEvents;
 use crate::sync::{AtomicU32, Mutant, Ordering, fence, mutated};
@@ -10,10 +10,10 @@ use std::io;
 use std::sync::Arc;
 use std::time::Instant;
 
-/// The sleepers of all futexes: one on another word may be woken, too, as for no reason.
+/// The sleepers of all futexes. Sleepers on another word may be woken, too, as if without a reason.
 struct Sleepers {
     lock: Mutex<()>,
-    /// Those that sleep for mail, for room, and for both.
+    /// The sleepers for mail, for room, and for both.
     queues: [Condvar; 3],
 }
 
@@ -35,14 +35,14 @@ loom::lazy_static! {
     };
 }
 
-/// A barrier in the one ringer of a model, which may come wherever a [`light_fence`] stands.
+/// A barrier in the one ringer of a model. It may take effect at any [`light_fence`].
 struct Barrier {
     asked: Word,
     done: Word,
     ended: Word,
 }
 
-/// Whether the models that this thread runs from now on have barriers; else both sides fence.
+/// Whether the models that this thread runs from now on have barriers. Without them, both sides fence.
 pub fn have_barriers(have: bool) {
     HAS_BARRIERS.set(have);
 }
@@ -52,7 +52,7 @@ pub fn register_for_fences() -> bool {
     HAS_BARRIERS.get()
 }
 
-/// A full fence here and, before it returns, in the ringer, unless that has ended.
+/// A full fence here and, before it returns, in the ringer, unless the ringer has ended.
 pub fn remote_fence() -> bool {
     if !register_for_fences() {
         return false;
@@ -70,7 +70,7 @@ pub fn remote_fence() -> bool {
     true
 }
 
-/// Where a barrier may come in.
+/// A point at which a barrier may take effect.
 pub fn light_fence() {
     if register_for_fences() && BARRIER.asked.load(Ordering::Relaxed) == 1 {
         fence(Ordering::SeqCst);
@@ -79,17 +79,17 @@ pub fn light_fence() {
     }
 }
 
-/// The ringer does nothing any more: a thread that does not run needs no barrier.
+/// The ringer does nothing any more. A thread that does not run needs no barrier.
 pub fn end_of_ringer() {
     fence(Ordering::SeqCst);
     BARRIER.ended.store(1, Ordering::Release);
 }
 
-/// There are no events in a model: they are hints, and it is the word that counts.
+/// A model has no events: they are hints, and only the word matters.
 pub struct Event;
 
 impl Event {
-    /// Nothing.
+    /// Does nothing.
     pub fn prepare(_word: &AtomicU32, _trusted: TrustedEvents) {}
 
     /// There is none.
@@ -104,8 +104,8 @@ impl Event {
     pub fn set(&self) {}
 }
 
-/// Sleeps until woken for one of these `bits` if `word` is as it was `seen`. There is no time in a model: a lost wake-up
-/// is a deadlock, which loom reports.
+/// Sleeps until woken for one of these `bits` if `word` is still `seen`. A model has no time: a lost wake-up is a
+/// deadlock, which loom reports.
 pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, _since: Instant, _time: Duration) {
     let guard = SLEEPERS.lock.lock().unwrap();
     if word.load(Ordering::Relaxed) == seen {
@@ -123,7 +123,7 @@ pub fn wake_on(_word: &AtomicU32, bits: u32) {
     }
 }
 
-/// What locks are taken on: the stand-in for a file.
+/// The stand-in for a file, on which locks are taken.
 pub struct File {
     held: Mutex<Vec<u32>>,
 }
@@ -135,7 +135,7 @@ impl File {
     }
 }
 
-/// Whether somebody holds one of the lock bytes `first..first + count`.
+/// Whether one of the lock bytes `first..first + count` is held.
 pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
     Ok(file.held.lock().unwrap().iter().any(|byte| (first..first + count).contains(byte)))
 }
@@ -156,7 +156,7 @@ impl Locker {
         &self.file
     }
 
-    /// As [`Lock::take`].
+    /// See [`Lock::take`].
     pub fn take(self: &Arc<Self>, first: u32, count: u32) -> io::Result<Option<Lock>> {
         Lock::take(&self.file, first, count)
     }

@@ -1,17 +1,18 @@
-//! Pauses of a sleeper that nobody wakes: it looks, between pauses that grow with the time that it has slept.
+//! A sleep that nobody ends: the sleeper polls, and its pauses grow with the time that it has slept.
 
 use core::time::Duration;
 use std::thread::sleep;
 use std::time::Instant;
 
-/// A look for each so many parts of the time slept: the sleeper sees so much later at most that it was rung.
+/// A pause is this fraction of the time slept so far, so a sleeper sees the ring at most this fraction later.
 const PARTS: u32 = 8;
-/// The first pauses: about what a system makes of any shorter one.
+/// The first pauses. Systems turn shorter ones into about this length.
 const SHORTEST: Duration = Duration::from_micros(50);
-/// The pauses of a long sleep: each look is a wake-up, some 20 µs of a processor.
+/// The pauses of a long sleep. Each poll is a wake-up and takes about 20 µs of a processor.
 const LONGEST: Duration = Duration::from_millis(5);
 
-/// Pauses until `is_over`, at most for `time`; never without a pause. `since` is when this sleep began, naps before.
+/// Pauses until `is_over`, at most for `time`, and at least once. `since` is when this sleep began, including earlier
+/// naps.
 pub fn pause_until(since: Instant, time: Duration, is_over: impl Fn() -> bool) {
     let end = Instant::now() + time;
     loop {

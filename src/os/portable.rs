@@ -1,19 +1,19 @@
-//! Any Unix: what `linux` does with a kernel's help, without it.
+//! Any Unix: does without a kernel's help what `linux` does with it.
 //!
-//! | there | here | which costs |
+//! | in `linux` | here | drawback |
 //! |---|---|---|
-//! | futexes | looks at the word, between pauses | late wake-ups |
-//! | `membarrier` | a full fence by whoever rings | throughput |
-//! | segments in `/dev/shm` | files where temporary files are, `mailbox.NAME` | disk writes, if that is a disk |
+//! | futexes | polls the word, between pauses | late wake-ups |
+//! | `membarrier` | each ringer executes a full fence | throughput |
+//! | segments in `/dev/shm` | files `mailbox.NAME` in the folder for temporary files | disk writes, if that is a disk |
 //! | file locks | process ids in the segment | see below |
 //! | a page that a fork wipes | nothing: a forked child must not use its parent's endpoints | |
-//! | `fallocate` | zeros, written | time, where memory is taken |
-//! | sealed memory files | files without a name, unsealed | whoever has one can cut it short |
-//! | the boot's number, file systems | taken on trust | what a crash of the machine tore is not noticed |
+//! | `fallocate` | zeros, written | time, when memory is taken |
+//! | sealed memory files | files without a name, unsealed | a process that has one can make it shorter |
+//! | the boot's number, file systems | not checked | damage by a crash of the machine is not noticed |
 //!
-//! A lock is held by the process whose number is in its word, if there is such a process. It is free again once
-//! that process has ended *and its parent has taken note*; but a number that another process got since looks
-//! alive, and whose processes have numbers of their own, as containers do, must not share regions.
+//! A lock is held by the process whose number is in its word, if that process exists. It is free again after the
+//! process has ended *and its parent has waited for it*. If another process has got the number since, the lock still
+//! looks held. Processes with separate process ids, as in containers, must not share regions.
 
 use crate::abi::{MAX_RANKS, PAGE, RANKS_WORD, lock_word};
 use crate::sync::AtomicU32;
@@ -30,23 +30,23 @@ use std::{env, fs, process, thread};
 
 // --- Files -------------------------------------------------------------------------------------------------
 
-/// Whether named segments are the system's, and files only besides.
+/// Whether named segments are different from files.
 pub const SEGMENTS: bool = false;
 
-/// What names of segments begin with among temporary files.
+/// The names of segments begin with this among temporary files.
 const PREFIX: &str = "mailbox.";
 
-/// Where named segments are files.
+/// The folder with the files of named segments.
 pub fn shm_folder() -> PathBuf {
     env::temp_dir()
 }
 
-/// The file that is the named segment `name`.
+/// The file of the named segment `name`.
 pub fn shm_path(name: &str) -> PathBuf {
     shm_folder().join(format!("{PREFIX}{name}"))
 }
 
-/// The names of all segments, and of whatever else looks like one.
+/// The names of all segments, and of other files that look like one.
 pub fn shm_names() -> io::Result<Vec<String>> {
     let name = |entry: io::Result<fs::DirEntry>| {
         Some(entry.ok()?.file_name().to_str()?.strip_prefix(PREFIX)?.to_string())
@@ -59,17 +59,17 @@ pub fn reopen(file: &File) -> io::Result<File> {
     file.try_clone()
 }
 
-/// Renames `from` to `to` unless something bears that name.
+/// Renames `from` to `to`, unless something has that name.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     fs::hard_link(from, to)?;
-    // Whoever is killed here leaves a second name, which nobody looks for but who cleans up.
+    // A process that is killed here leaves a second name. Only cleaning up looks for it.
     match fs::remove_file(from) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         result => result,
     }
 }
 
-/// Takes a range of `file`, in which there is nothing but zeros yet, from the system.
+/// Takes a range of `file` from the system. The range must contain nothing but zeros yet.
 pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     static ZEROS: [u8; 1 << 16] = [0; 1 << 16];
     let mut at = offset;
@@ -81,8 +81,8 @@ pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// As [`allocate`], where nobody needs what lies there; some of it may be taken already. Takes whole pages, for a file
-/// system may have smaller blocks: what lies beside it there, which nobody else writes, stays.
+/// Like [`allocate`], for a range whose content nobody needs; some of it may be taken already. Takes whole pages; a
+/// file system may have smaller units. The rest of those pages stays as it is; nobody else writes there.
 pub fn allocate_free(file: &File, offset: u64, len: u64) -> io::Result<()> {
     let end = offset + len;
     for (from, to) in [(offset / PAGE * PAGE, offset), (end, end.next_multiple_of(PAGE))] {
@@ -93,36 +93,36 @@ pub fn allocate_free(file: &File, offset: u64, len: u64) -> io::Result<()> {
     allocate(file, offset, len)
 }
 
-/// Whether [`allocate_missing`] does what it says. No: a reader relies on the writer.
+/// Whether [`allocate_missing`] has an effect. No: a reader relies on the writer.
 pub const COMPLETES: bool = false;
 
-/// As [`allocate`], where others may have written something already: that stays. Nothing is done: there is no
-/// portable way to tell.
+/// Like [`allocate`], for a range in which others may have written already; that stays. Does nothing here, because
+/// there is no portable way to tell.
 pub fn allocate_missing(_file: &File, _offset: u64, _len: u64) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the kernel of this machine alone keeps `file`: there is no portable way to know.
+/// Whether only this machine's kernel serves `file`. There is no portable way to know.
 pub fn is_local(_file: &File) -> io::Result<bool> {
     Ok(true)
 }
 
-/// Whether `file` is gone when the machine is booted: there is no portable way to know.
+/// Whether `file` disappears when the machine reboots. There is no portable way to know.
 pub fn is_in_memory(_file: &File) -> io::Result<bool> {
     Ok(false)
 }
 
-/// A number for this boot: there is no portable one.
+/// A number for this boot. There is no portable one.
 pub fn boot_id() -> io::Result<u64> {
     Ok(2)
 }
 
-/// Whether all pages of whatever this process maps are taken at once: there is no portable way to know.
+/// Whether the system takes all pages of a mapping at once. There is no portable way to know.
 pub fn locks_all_it_maps() -> bool {
     false
 }
 
-/// A mapping as any other.
+/// An ordinary mapping.
 pub struct Pages(MmapRaw);
 
 impl Pages {
@@ -131,7 +131,7 @@ impl Pages {
         MmapOptions::new().len(len).map_raw(file).map(Self)
     }
 
-    /// Where it begins.
+    /// The beginning of the mapping.
     pub fn as_mut_ptr(&self) -> *mut u8 {
         self.0.as_mut_ptr()
     }
@@ -142,7 +142,7 @@ pub fn map_error(error: io::Error) -> io::Error {
     if error.raw_os_error() == Some(libc::EAGAIN) { super::Cause::MemoryLock.error() } else { error }
 }
 
-/// A file that has no name any more and goes with whoever has it open.
+/// A file without a name, which disappears when the last process closes it.
 pub fn memory_file() -> io::Result<File> {
     use std::hash::{BuildHasher, RandomState};
     let number = RandomState::new().hash_one(process::id());
@@ -152,75 +152,75 @@ pub fn memory_file() -> io::Result<File> {
     Ok(file)
 }
 
-/// Would fix the size of a memory file.
+/// Cannot fix the size of a memory file; does nothing.
 pub fn seal_size(_file: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Whether the size of `file` may be relied on: it must be.
+/// Whether the size of `file` may be relied on. There is no choice but yes.
 pub fn is_size_sealed(_file: &File) -> bool {
     true
 }
 
-/// Would keep a mapping out of core dumps.
+/// Cannot keep a mapping out of core dumps; does nothing.
 pub fn exclude_from_dumps(_base: NonNull<u8>, _len: usize) {}
 
-/// Processors that this process may use.
+/// How many processors this process may use.
 pub fn processors() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// The numbers of the processors that this thread may run on: there is no portable way to know.
+/// The numbers of the processors that this thread may run on. There is no portable way to know.
 pub fn affinity() -> Vec<usize> {
     Vec::new()
 }
 
 // --- Barriers and sleeping ---------------------------------------------------------------------------------
 
-/// No: both sides fence.
+/// Not available: both sides fence.
 pub fn register_for_fences() -> bool {
     false
 }
 
-/// Nor can anybody else be made to.
+/// Not available.
 pub fn remote_fence() -> bool {
     false
 }
 
-/// An order for the compiler.
+/// An ordering for the compiler.
 #[inline(always)]
 pub fn light_fence() {
     compiler_fence(Ordering::SeqCst);
 }
 
-/// Time since some moment.
+/// Time since a fixed moment.
 pub fn uptime() -> Duration {
     static START: OnceLock<Instant> = OnceLock::new();
     START.get_or_init(Instant::now).elapsed()
 }
 
-/// The same: there is no cheaper clock everywhere.
+/// The same; not every system has a cheaper clock.
 pub fn uptime_lately() -> Duration {
     uptime()
 }
 
-/// Looks at `word`, between pauses, until one of these `bits` is not as it was `seen`, at most for `time`; never without
-/// a pause. `since` is when this sleep began.
+/// Polls `word`, between pauses, until one of these `bits` differs from `seen`, at most for `time`, and with at least
+/// one pause. `since` is when this sleep began.
 pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, since: Instant, time: Duration) {
     super::pause_until(since, time, || (word.load(Ordering::Relaxed) ^ seen) & bits != 0);
 }
 
-/// Nothing: a sleeper looks at the word. May be called from a signal handler.
+/// Does nothing: a sleeper polls the word. May be called from a signal handler.
 pub fn wake_on(_word: &AtomicU32, _bits: u32) {}
 
 // --- Locks -------------------------------------------------------------------------------------------------
 
-/// Whether there is such a process. One that has ended counts until its parent has taken note.
+/// Whether this process exists. One that has ended still counts until its parent has waited for it.
 fn is_alive(process: u64) -> bool {
     let Some(process) = libc::pid_t::try_from(process).ok().filter(|process| *process > 0) else {
         return false; // Nobody's number.
     };
-    // SAFETY: no pointers; signal 0 is none.
+    // SAFETY: no pointers; signal 0 only checks.
     #[expect(unsafe_code, reason = "system call")]
     let result = unsafe { libc::kill(process, 0) };
     result == 0 || io::Error::last_os_error().raw_os_error() != Some(libc::ESRCH)
@@ -236,7 +236,7 @@ fn read_word(file: &File, offset: u64) -> io::Result<Option<u64>> {
     }
 }
 
-/// Where the words of the locks `first..first + count` lie, as far as the region behind `file` has them.
+/// Offsets of the words of the locks `first..first + count`, as far as the region in `file` has them.
 fn lock_words(file: &File, first: u32, count: u32) -> io::Result<impl Iterator<Item = u64>> {
     let ranks = read_word(file, RANKS_WORD)?.unwrap_or(0).min(MAX_RANKS.into()) as u32;
     let len = file.metadata()?.len();
@@ -244,27 +244,27 @@ fn lock_words(file: &File, first: u32, count: u32) -> io::Result<impl Iterator<I
     Ok(words.filter(move |word| word + 8 <= len))
 }
 
-/// Whether somebody holds one of the locks `first..first + count`.
+/// Whether a process holds one of the locks `first..first + count`.
 pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
     for word in lock_words(file, first, count)? {
         if read_word(file, word)?.is_some_and(|holder| holder != 0 && is_alive(holder)) {
             return Ok(true);
         }
     }
-    // What the last holder wrote is seen after this.
+    // Makes visible what the last holder wrote.
     fence(Ordering::Acquire);
     Ok(false)
 }
 
-/// Whether the locks of any version can be seen: no, their words may be elsewhere.
+/// Whether the locks of other versions can be seen. No, their words may lie elsewhere.
 pub const LOCKS_OF_ALL_VERSIONS: bool = false;
 
-/// Whether somebody holds any lock of the region in `file`.
+/// Whether a process holds any lock of the region in `file`.
 pub fn is_locked_anywhere(file: &File) -> io::Result<bool> {
     is_locked(file, 0, 2 + MAX_RANKS)
 }
 
-/// Whether a file of this user is this process': always.
+/// Whether a file of this user belongs to this process. Always.
 pub fn is_own(user: u32) -> bool {
     user == super::user()
 }
@@ -285,14 +285,14 @@ impl Locker {
         &self.file
     }
 
-    /// As [`Lock::take`].
+    /// See [`Lock::take`].
     pub fn take(self: &Arc<Self>, first: u32, count: u32) -> io::Result<Option<Lock>> {
         Lock::take(&self.file, first, count)
     }
 }
 
-/// Locks, given back when this is dropped by the process that took them; until then they are held as long as
-/// there is a process of its number.
+/// Locks. They are given back when the process that took them drops this. Until then they count as held as long as a
+/// process with its number exists.
 pub struct Lock {
     table: MmapRaw,
     held: Vec<u64>,
@@ -300,9 +300,9 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the locks `first..first + count` of the region in `file`; `None` if somebody holds one.
+    /// Takes the locks `first..first + count` of the region in `file`; `None` if one is held.
     ///
-    /// In order, each for itself: who waits for all of them to be free looks at the first.
+    /// They are taken one by one, in order. So a process that waits until all are free looks at the first.
     pub fn take(file: &File, first: u32, count: u32) -> io::Result<Option<Self>> {
         let words: Vec<u64> = lock_words(file, first, count)?.collect();
         let Some(last) = words.last() else {
@@ -326,7 +326,7 @@ impl Lock {
 
     fn word(&self, offset: u64) -> &AtomicU64 {
         #[expect(unsafe_code, reason = "a word of the mapping")]
-        // SAFETY: the mapping reaches to the last of the words, which are aligned, and lives as long as `self`.
+        // SAFETY: the mapping contains all the words, which are aligned, and lives as long as `self`.
         unsafe {
             AtomicU64::from_ptr(self.table.as_mut_ptr().add(offset as usize).cast())
         }
@@ -338,9 +338,9 @@ impl Drop for Lock {
         if u64::from(process::id()) != self.process {
             return; // A forked child's: they are its parent's.
         }
-        // The gate last, as it was taken first: who finds anything held finds the gate held.
+        // The gate is released last, as it was taken first: a process that finds any lock held finds the gate held.
         for offset in self.held.iter().rev() {
-            // Unless somebody took it meanwhile who thought that this process had ended.
+            // Unless a process that thought this one had ended has taken it.
             let _ =
                 self.word(*offset).compare_exchange(self.process, 0, Ordering::Release, Ordering::Relaxed);
         }
@@ -349,13 +349,13 @@ impl Drop for Lock {
 
 // --- Forks -------------------------------------------------------------------------------------------------
 
-/// A word that holds [`process`], and goes on doing so in a forked child: forks go unnoticed.
+/// A word that holds [`process`]. A forked child keeps the value, so forks go unnoticed.
 pub fn process_word() -> &'static Word {
     static NONE: Word = Word::new(1);
     &NONE
 }
 
-/// The number of every process.
+/// The same number for every process.
 pub fn process() -> u32 {
     1
 }
@@ -420,7 +420,7 @@ mod tests {
             assert!(!is_locked(&file, 2, 1).expect("a look"), "{free}");
             drop(Lock::take(&file, 2, 1).expect("no error").expect("a free one"));
         }
-        // Everybody's parent lives.
+        // Process 1, which always exists.
         set_holder(&file, 2, 1);
         assert!(is_locked(&file, 2, 1).expect("a look"));
         assert!(Lock::take(&file, 2, 1).expect("no error").is_none());

@@ -1,38 +1,40 @@
-//! A rank's area for loans: where its owner writes what any number of lanes refer to, and when it may write there again.
+//! A rank's area for loans: where its owner writes payloads that any number of lanes refer to, and when it may reuse
+//! the place.
 //!
-//! A *block* is a run of chunks that one loan takes. Its owner has it from [`Blocks::take`] to [`Blocks::release`]; each lane
-//! with a cell that refers to it needs it until the head of that lane has gone by the last such cell. Nothing else needs it: it
-//! is free when its owner and all these lanes are done with it, in whatever order. All of this is private to the
-//! owner, which alone writes in its area.
+//! A *block* is the run of chunks that one loan takes. Its owner has it from [`Blocks::take`] to [`Blocks::release`].
+//! Each lane with a cell that refers to it needs it until the head of that lane has passed the last such cell. The
+//! block is free when its owner and all these lanes are done with it, in any order. All of this is private to the
+//! owner; only the owner writes in its area.
 //!
-//! So a receiver that is dead, that stopped, or that never came keeps the blocks that it was sent, and no others. Runs
-//! are of any length, so the chunks that are free may lie too far apart for a long one.
+//! So a receiver that is dead, stopped, or never came keeps the blocks that were sent to it, and no others. Runs have
+//! any length, so the free chunks may lie too far apart for a long one.
 //!
 //! # Where
 //!
-//! Memory is taken for what was in use at once, not for the whole area: a block goes where chunks have memory, as long as a
-//! run of these is free, from the end of the last one taken on and then from the beginning. Only the first
-//! [`YOUNG`] chunks are used one after the other in any case: a store to what a reader has just read waits for its cache.
+//! Memory is taken for what is in use at once, not for the whole area. A block goes where chunks already have memory,
+//! as long as there is a free run of them: first from the end of the last block on, then from the beginning. Only the
+//! first [`YOUNG`] chunks are always used one after the other, because a store to bytes that a reader has just read
+//! waits for the reader's cache.
 //!
 //! # Reuse
 //!
-//! An owner never hands out bytes that a live reference names. Who found a block free has read, with Acquire, the head of
-//! every lane that referred to it. So all readers' loads come before the stores of what is written there next. A successor
-//! asks all lanes before it takes anything: [`Blocks::adopt`].
+//! An owner never hands out bytes that a live reference names (I9). An owner that finds a block free has read, with
+//! Acquire, the head of every lane that referred to it. So all loads of the readers come before the stores of what is
+//! written there next. A successor asks all lanes before it takes anything: [`Blocks::adopt`].
 
 use crate::abi::is_below;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-/// Chunks that are used by and by, however few are needed at once: 2 MiB.
+/// Chunks that are all used in time, even if fewer are needed at once: 2 MiB.
 const YOUNG: u32 = 8;
 
 /// The owner's allocator of its area for loans.
 pub struct Blocks {
     chunks: Box<[Chunk]>,
-    /// The blocks that somebody needs, by their first chunks.
+    /// The blocks in use, by their first chunks.
     live: BTreeMap<u32, Live>,
-    /// The chunk behind the last block that was taken.
+    /// The chunk after the last block that was taken.
     rover: u32,
     /// How many chunks have memory.
     warm: u32,
@@ -41,21 +43,21 @@ pub struct Blocks {
 #[derive(Clone, Copy, Default)]
 struct Chunk {
     is_used: bool,
-    /// Whether it has memory, as this owner has seen to.
+    /// Whether this owner has made sure that it has memory.
     is_warm: bool,
 }
 
-/// A block that somebody needs.
+/// A block in use.
 struct Live {
-    /// The chunk behind its last one.
+    /// The chunk after its last one.
     end: u32,
-    /// Whether its owner does.
+    /// Whether its owner still has it.
     is_owned: bool,
-    /// The lanes that refer to it, with the number of the last message of each that does.
+    /// The lanes that refer to it, each with the number of its last message that does.
     readers: Vec<(u32, u64)>,
 }
 
-/// Which chunks a block is to be made of.
+/// Which chunks to look for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {
     /// Those that have memory.
@@ -67,19 +69,19 @@ pub enum Which {
 }
 
 impl Blocks {
-    /// The allocator of an area of so many chunks that nobody refers to.
+    /// The allocator of an area of `chunks` chunks that nothing refers to.
     pub fn new(chunks: u32) -> Self {
         let chunks = vec![Chunk::default(); chunks as usize].into();
         Self { chunks, live: BTreeMap::new(), rover: 0, warm: 0 }
     }
 
-    /// Whether a block had better be made of cold chunks.
+    /// Whether a block should better be made of cold chunks.
     pub fn is_young(&self) -> bool {
         self.warm < YOUNG
     }
 
-    /// The first of `count` free chunks in a row, at least one; `None`: there are none of this kind. Cost: a look at each
-    /// chunk at most twice.
+    /// The first of `count` (at least one) consecutive free chunks; `None` if there are none of this kind. Cost:
+    /// looks at each chunk at most twice.
     pub fn find(&self, count: u32, which: Which) -> Option<u32> {
         let first = if which == Which::Warm { self.rover } else { 0 };
         let end = self.chunks.len() as u32;
@@ -103,7 +105,7 @@ impl Blocks {
         None
     }
 
-    /// Makes a block of the `count` chunks from `first` on, which are free and have memory, for its owner.
+    /// Makes a block of the `count` chunks from `first` on, for its owner. They are free and have memory.
     pub fn take(&mut self, first: u32, count: u32) {
         let end = first + count;
         for chunk in &mut self.chunks[first as usize..end as usize] {
@@ -114,7 +116,7 @@ impl Blocks {
         self.live.insert(first, Live { end, is_owned: true, readers: Vec::new() });
     }
 
-    /// Gives back what the block that begins at `first` has behind its first `count` chunks, at least one. No lane refers to it.
+    /// Shortens the block that begins at `first` to `count` chunks, at least one. No lane refers to it yet.
     pub fn shorten(&mut self, first: u32, count: u32) {
         if let Some(block) = self.live.get_mut(&first) {
             let rest = first + count..block.end;
@@ -123,7 +125,8 @@ impl Blocks {
         }
     }
 
-    /// Message `seq` of this lane, its newest, refers to the block that begins at `first`, which its owner has.
+    /// Message `seq` of this lane, its newest, refers to the block that begins at `first`. The owner still has the
+    /// block.
     pub fn refer(&mut self, first: u32, lane: u32, seq: u64) {
         if let Some(block) = self.live.get_mut(&first) {
             block.refer(lane, seq);
@@ -143,7 +146,7 @@ impl Blocks {
         self.live.values().flat_map(|block| block.readers.iter().map(|(lane, _)| *lane)).collect()
     }
 
-    /// The cells of this lane below `head` are done with.
+    /// This lane is done with its cells below `head`.
     pub fn free_below(&mut self, lane: u32, head: u64) {
         for block in self.live.values_mut() {
             block.readers.retain(|(reader, last)| *reader != lane || !is_below(*last, head));
@@ -151,8 +154,9 @@ impl Blocks {
         self.sweep();
     }
 
-    /// A message of a former life, which is not acknowledged, refers to these chunks, at least one. To which others refer is
-    /// one block with those: an honest owner refers to blocks as it made them, and garbage keeps what it names.
+    /// A message of a former life, which is not acknowledged, refers to these chunks, at least one. If other
+    /// references overlap them, all become one block: an honest owner refers to blocks as it made them, and garbage
+    /// keeps what it names.
     pub fn adopt(&mut self, lane: u32, seq: u64, range: Range<u32>) {
         let Range { start: mut first, mut end } = range;
         let mut readers = vec![(lane, seq)];
@@ -168,7 +172,7 @@ impl Blocks {
         self.live.insert(first, block);
     }
 
-    /// Frees what nobody needs any more.
+    /// Frees the blocks that are no longer needed.
     fn sweep(&mut self) {
         let Self { chunks, live, .. } = self;
         live.retain(|first, block| {

@@ -1,4 +1,4 @@
-//! What a lane has of a pool.
+//! A lane's part of a pool.
 
 use super::usage::Usage;
 use crate::abi::{Area, CORNER_PAGES, PoolLayout, is_below};
@@ -6,28 +6,28 @@ use std::collections::VecDeque;
 
 /// The longest payload that lies in a corner.
 const SHORT: u64 = 1 << 10;
-/// A lane has gone round its corner quickly where the whole pool has placed fewer bytes meanwhile: its receiver has hardly
-/// read what it overwrites.
+/// A round of the corner is quick if the whole pool has placed fewer bytes meanwhile. Then the receiver has only just
+/// read what the lane overwrites.
 const QUICK: u64 = 128 << 10;
-/// So many quick rounds, one after the other, and the lane leaves its corner for a chunk.
+/// After this many quick rounds in a row, the lane leaves its corner and takes a chunk.
 const QUICK_ROUNDS: u32 = 16;
 
-/// What a lane has of a pool: the extents that it refers to, and those that it places payloads in.
+/// A lane's part of a pool: the extents that it refers to, and those in which it places payloads.
 pub struct Lane {
     /// Its number: that of its receiver.
     number: u32,
-    /// The extents of the live payloads, each once, the one with the oldest last payload first.
+    /// The extents of the live payloads, each once. The extent with the oldest last payload comes first.
     held: VecDeque<Held>,
-    /// How many of them count as a page, a chunk, a run.
+    /// How many of them count as a page, a chunk, or a run.
     counts: [u32; 3],
-    /// The extents that payloads are placed in: a page, a chunk, a run.
+    /// The extents in which payloads are placed: a page, a chunk, a run.
     pub fills: [Option<Fill>; 3],
     /// Bytes that were ever placed.
     pub placed: u64,
-    /// Bytes that the whole pool had placed when the lane began its round of the corner.
+    /// Bytes that the whole pool had placed when the lane began its present round of the corner.
     round_began: u64,
     quick_rounds: u32,
-    /// Whether a successor could make no sense of it.
+    /// Whether a successor could not make sense of it.
     pub is_quarantined: bool,
 }
 
@@ -38,11 +38,11 @@ struct Held {
     last: u64,
 }
 
-/// An extent that payloads are placed in.
+/// An extent in which payloads are placed.
 #[derive(Clone, Copy)]
 pub struct Fill {
     pub extent: u32,
-    /// Bytes that are used; no live payload lies behind them.
+    /// Bytes in use. No live payload lies after them.
     pub used: u64,
 }
 
@@ -60,7 +60,7 @@ impl Lane {
         }
     }
 
-    /// In what kind of extent a payload goes that takes so many bytes.
+    /// The kind of extent for a payload that takes `bytes` bytes.
     #[inline(always)]
     pub fn area_of(&self, layout: &PoolLayout, bytes: u64) -> Area {
         if bytes > layout.extents(Area::Chunk).size {
@@ -73,8 +73,8 @@ impl Lane {
         }
     }
 
-    /// As what an extent counts against the share. The page of another lane's corner counts as a chunk, so that the
-    /// list of what is held is bounded by the share.
+    /// As which kind an extent counts against the share. A page of another lane's corner counts as a chunk, so that
+    /// the share bounds the list of held extents.
     #[inline(always)]
     fn kind(&self, usage: &Usage, extent: u32) -> Area {
         match usage.layout().area(extent) {
@@ -83,13 +83,13 @@ impl Lane {
         }
     }
 
-    /// Whether it may refer to one more extent of this kind.
+    /// Whether it may refer to another extent of this kind.
     #[inline(always)]
     pub fn may_take(&self, usage: &Usage, area: Area) -> bool {
         self.counts[area as usize] < usage.layout().share(area)
     }
 
-    /// Whether it may refer to a quarter more of them. The pages of a corner come back soon.
+    /// Whether it may refer to a quarter of its share more. Always true for pages of a corner, which come back soon.
     pub fn has_slack(&self, usage: &Usage, area: Area) -> bool {
         let share = usage.layout().share(area);
         area == Area::Page || self.counts[area as usize] <= share - share.div_ceil(4)
@@ -101,7 +101,7 @@ impl Lane {
         self.may_take(usage, self.kind(usage, extent)) || self.position(extent).is_some()
     }
 
-    /// Where in the list an extent stands, most often at its end.
+    /// The position of an extent in the list; most often at its end.
     #[inline(always)]
     fn position(&self, extent: u32) -> Option<usize> {
         self.held.iter().rposition(|held| held.extent == extent)
@@ -126,7 +126,7 @@ impl Lane {
         self.held.push_back(Held { extent, last: seq });
     }
 
-    /// All payloads below `head` are done with.
+    /// The payloads below `head` are done with.
     pub fn free_below(&mut self, usage: &mut Usage, head: u64) {
         while let Some(oldest) = self.held.front()
             && is_below(oldest.last, head)
@@ -149,7 +149,7 @@ impl Lane {
         }
     }
 
-    /// Places payloads in this extent, which was taken for it, from now on.
+    /// From now on places payloads in this extent, which was taken for it.
     pub fn fill(&mut self, usage: &mut Usage, extent: u32) {
         let area = usage.layout().area(extent);
         self.stop(usage, area);
@@ -166,8 +166,8 @@ impl Lane {
         }
     }
 
-    /// The page of its corner that comes next, if that is free, and the corner is large enough for what goes through it.
-    /// `placed` is what the whole pool has placed by now.
+    /// The next page of its corner, if it is free and the corner is large enough for the traffic through it. `placed`
+    /// is what the whole pool has placed so far.
     pub fn next_page(&mut self, usage: &mut Usage, placed: u64) -> Option<u32> {
         let first = self.number * CORNER_PAGES;
         let page = match self.fills[Area::Page as usize] {

@@ -1,43 +1,45 @@
-//! A rank's payload memory: where its owner places payloads, and when it may place others there.
+//! A rank's payload memory: where its owner places payloads, and when it may reuse the place.
 //!
-//! All of this is private to the owner, which alone writes to its pool. What it deals in are offsets; the payloads
-//! are referred to by cells of its *lanes*, one a receiver, and each of those is live until the head of its lane has gone
-//! by. So an allocator needs nothing shared but the heads that it is told of, and one thread has it: the half that sends
-//! has the one of messages, the half that receives the one of answers, in a stretch of its own.
+//! All of this is private to the owner; only the owner writes to its pool. The allocator deals in offsets. The cells
+//! of the pool's *lanes*, one lane for each receiver, refer to the payloads. A payload is live until the head of its
+//! lane has passed its cell. So the allocator needs nothing shared except the heads that it is told of, and one
+//! thread has it: the sending half has the allocator for messages, and the receiving half the one for answers, in
+//! another stretch.
 //!
 //! # Extents
 //!
-//! A payload lies in one extent (see [`PoolLayout`]): a page of its lane's corner, a chunk, or a run of chunks. A lane
-//! places one payload behind the other in an extent, and then takes another one. An extent has one count: how many lanes
-//! refer to it, and one more for a lane that places payloads in it. It is free at zero, and only as a whole. So payloads
-//! may be acknowledged in any order, and one may be referred to by several lanes, at no cost a payload: a lane keeps
-//! of each extent only the number of its last payload there.
+//! A payload lies in one extent (see [`PoolLayout`]): a page of its lane's corner, a chunk, or a run of chunks. A
+//! lane places one payload after the other in an extent, then takes another extent. An extent has one count: how many
+//! lanes refer to it, plus one for a lane that places payloads in it. It is free, as a whole, when the count is zero.
+//! So payloads may be acknowledged in any order, and several lanes may refer to the same one, at no cost for each
+//! payload: a lane remembers for each extent only the number of its last payload there.
 //!
-//! A lane begins in a corner of 16 KiB, in which no other lane places anything: many lanes carry short payloads only. It goes
-//! round the four pages there as long as the next one is free when it gets there, unless it comes round quickly time and again.
-//! Then it takes chunks, and does not return.
+//! A lane begins in a corner of 16 KiB of its own, because many lanes carry only short payloads. It uses the four
+//! pages in turn, as long as the next one is free when it is needed. If it comes round quickly again and again, it
+//! leaves the corner for chunks, and does not return.
 //!
-//! Chunks go round: the first freed is the first taken, and one that was never used only where all others are in use, or
-//! now and then until some are free. Memory is what was in use at once, not the address space.
+//! Chunks are reused in the order in which they were freed. One that was never used is taken only if all others are
+//! in use, and now and then until some are free. So the pool takes as much memory as is in use at once, not as much
+//! as its address space.
 //!
 //! # Progress to one receiver depends on that receiver alone
 //!
-//! *Whatever other lanes hold, a lane that may refer to one more chunk finds one.* A lane may refer to `s` chunks, its
-//! share, and place payloads in one. There are `n (s + 1)` chunks for `n` lanes. A lane that takes a chunk refers to at
-//! most `s - 1`, the others to at most `s` each, and all of them place payloads in at most `n`: at most
-//! `n s - 1 + n` chunks are in use, so one is free. Any free one will do, for chunks and runs are apart, and
-//! all extents of a kind are of one size: nothing is ever cut up. The same holds for runs. A payload in another lane's
-//! corner or chunk counts for each lane that refers to it, and for no other; a quarantined lane refers to its share, too, and
-//! places nothing. The pages of a corner are its lane's alone; where another lane refers to one
-//! for long, it takes a chunk instead.
+//! *A lane that may refer to another chunk finds one, no matter what other lanes hold.* A lane may refer to `s`
+//! chunks, its share, and place payloads in one more. There are `n (s + 1)` chunks for `n` lanes. A lane that takes a
+//! chunk refers to at most `s - 1`, the others to at most `s` each, and all of them place payloads in at most `n`. So
+//! at most `n s - 1 + n` chunks are in use, and one is free. Any free chunk will do, because chunks and runs are kept
+//! apart, and all extents of a kind have the same size: nothing is ever cut up. The same holds for runs. A payload in
+//! another lane's corner or chunk counts for each lane that refers to it, and for no other. A quarantined lane refers
+//! to its share, too, and places nothing. The pages of a corner belong to its lane; if another lane refers to one for
+//! a long time, the owner of the corner takes a chunk instead.
 //!
-//! So there is no room exactly where the lane refers to its share, and that ends as its receiver acknowledges: a lane
-//! without live payloads has room for the longest.
+//! So there is no room only while the lane refers to its whole share. That ends when its receiver acknowledges: a
+//! lane without live payloads has room for the longest one.
 //!
 //! # Reuse
 //!
-//! Who took a count to zero has read, with Acquire, the head of every lane that referred to the extent. So all readers' loads
-//! come before the stores of the payload that is placed there next.
+//! An owner that takes a count to zero has read, with Acquire, the head of every lane that referred to the extent. So
+//! all loads of the readers come before the stores of the payload that is placed there next.
 
 mod blocks;
 mod lane;
@@ -54,22 +56,23 @@ use usage::Usage;
 /// The owner's allocator of a stretch of its pool.
 pub struct Pool {
     usage: Usage,
-    /// Those that were ever used.
+    /// The lanes that were ever used.
     lanes: Box<[Option<Box<Lane>>]>,
     /// Bytes that all lanes ever placed.
     placed: u64,
 }
 
-/// Room for a payload. It is the lane's until the next payload is placed for that lane, or for good when it is committed.
+/// Room for a payload. It belongs to the lane until the next payload is placed for that lane, or, once committed,
+/// until the cell that refers to it is acknowledged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Spot {
-    /// Where it begins, in bytes from the beginning of the pool: a multiple of 64.
+    /// Its offset in the pool: a multiple of 64.
     pub offset: u64,
     /// The extent that it lies in.
     pub extent: u32,
     /// The lane that places payloads in the extent.
     lane: u32,
-    /// Where it begins and ends in the extent.
+    /// Its beginning in the extent, and its end.
     from: u64,
     to: u64,
 }
@@ -94,7 +97,8 @@ impl Pool {
         self.usage.layout()
     }
 
-    /// Room for `len` bytes to this lane, if what the lane has already has some. Where it has not, a look at its head is due.
+    /// Room for `len` bytes for this lane, if there is some in an extent that the lane already has. If not, read the
+    /// lane's head next.
     #[inline(always)]
     pub fn place(&self, lane: u32, len: u64) -> Option<Spot> {
         let has = self.lanes[lane as usize].as_ref()?;
@@ -112,9 +116,9 @@ impl Pool {
         })
     }
 
-    /// As [`Pool::place`], but takes more for the lane where that is needed; after [`Pool::free_below`]. `None`: the lane has
-    /// used its share, and only its receiver can change that.
-    pub fn place_anew(&mut self, lane: u32, len: u64) -> Option<Spot> {
+    /// Like [`Pool::place`], but takes another extent for the lane if needed. Call [`Pool::free_below`] first. `None`
+    /// if the lane has used up its share, which only its receiver can change.
+    pub fn place_or_grow(&mut self, lane: u32, len: u64) -> Option<Spot> {
         self.place(lane, len).or_else(|| {
             self.enlarge(lane, need(len))?;
             self.place(lane, len)
@@ -142,7 +146,7 @@ impl Pool {
         Some(())
     }
 
-    /// Whether this lane may refer to `spot`, which was placed for another: its share is not used up.
+    /// Whether this lane may refer to `spot`, which was placed for another lane, within its share.
     pub fn may_refer(&self, lane: u32, spot: &Spot) -> bool {
         match &self.lanes[lane as usize] {
             Some(lane) => !lane.is_quarantined && lane.may_refer(&self.usage, spot.extent),
@@ -150,13 +154,14 @@ impl Pool {
         }
     }
 
-    /// Whether this lane may refer to a quarter more of its share, of the extents that `len` bytes go in.
+    /// Whether this lane may refer to a quarter of its share more, in extents for `len` bytes.
     pub fn has_slack(&self, lane: u32, len: u64) -> bool {
         let Some(lane) = &self.lanes[lane as usize] else { return true };
         lane.has_slack(&self.usage, lane.area_of(self.layout(), need(len)))
     }
 
-    /// Places nothing more in the extent of this spot, for which there is no memory: another one may have some.
+    /// Places nothing more in the extent of this spot, because there is no memory for it; another extent may have
+    /// some.
     pub fn forsake(&mut self, spot: &Spot) {
         if let Some(lane) = &mut self.lanes[spot.lane as usize] {
             let area = self.usage.layout().area(spot.extent);
@@ -164,8 +169,8 @@ impl Pool {
         }
     }
 
-    /// Cell `seq` of this lane, its newest, refers to `spot` from now on. The lane is the one that the spot was placed
-    /// for, or one that may refer to it; a spot that no cell refers to is as if it had not been placed.
+    /// From now on, cell `seq` of this lane, its newest, refers to `spot`. The lane is the one that the spot was
+    /// placed for, or one that may refer to it. A spot that no cell refers to has no effect.
     #[inline(always)]
     pub fn commit(&mut self, lane: u32, seq: u64, spot: &Spot) {
         let Self { usage, lanes, placed } = self;
@@ -190,7 +195,7 @@ impl Pool {
         }
     }
 
-    /// How many bytes were ever placed and committed for this lane: only differences mean anything.
+    /// How many bytes were ever placed and committed for this lane. Only differences mean anything.
     #[inline(always)]
     pub fn placed(&self, lane: u32) -> u64 {
         self.lanes[lane as usize].as_ref().map_or(0, |lane| lane.placed)

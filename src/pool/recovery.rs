@@ -4,32 +4,33 @@ use super::Pool;
 use super::lane::Lane;
 use crate::abi::PoolLayout;
 
-/// What a cell says of a payload: read once, and not to be trusted.
+/// What a cell says about a payload. It was read once, and is not trusted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Reference {
     /// The cell's sequence number.
     pub seq: u64,
-    /// Where the payload begins, in bytes from the beginning of the pool.
+    /// The payload's offset in the pool.
     pub offset: u64,
     /// Its length in bytes.
     pub len: u64,
 }
 
-/// The allocator of a stretch that an earlier life has used, before all lanes have said what they refer to: until then
+/// The allocator of a stretch that an earlier life has used, until all lanes have said what they refer to. Until then
 /// nothing can be placed.
 pub struct Recovery(Pool);
 
 impl Recovery {
-    /// No lane has said anything.
+    /// No lane has said anything yet.
     pub fn new(layout: PoolLayout) -> Self {
         Self(Pool::new(layout))
     }
 
-    /// All that the live cells of this lane refer to, in order; `None` is a cell that makes no sense. Whether the lane
-    /// makes sense as a whole. If not it is quarantined: nothing is placed for it, and what it refers to, up to
-    /// its share, is placed for nobody, before [`Pool::begin_anew`]. The other lanes do not mind.
+    /// Everything that the live cells of this lane refer to, in order; `None` stands for a cell that makes no sense.
+    /// Returns whether the lane makes sense as a whole. If not, the lane is quarantined until [`Pool::restart`]:
+    /// nothing is placed for it, and nothing is placed where it refers to, up to its share. Other lanes are not
+    /// affected.
     ///
-    /// That it refers to what another lane refers to is no evidence against it: a payload may have many readers.
+    /// Two lanes may refer to the same payload, which may have several readers.
     pub fn adopt(&mut self, lane: u32, references: impl IntoIterator<Item = Option<Reference>>) -> bool {
         let usage = &mut self.0.usage;
         let mut adopted = Lane::new(lane);
@@ -47,16 +48,16 @@ impl Recovery {
         makes_sense
     }
 
-    /// The allocator: it hands out nothing that an adopted lane refers to.
+    /// The allocator. It hands out nothing that an adopted lane refers to.
     pub fn finish(self) -> Pool {
         self.0
     }
 }
 
 impl Pool {
-    /// As [`Pool::free_below`], where the pair begins anew at `start`, to which its receiver has agreed: a lane that was
-    /// quarantined is like any other from then on.
-    pub fn begin_anew(&mut self, lane: u32, start: u64) {
+    /// Like [`Pool::free_below`], when the lane starts again at `start` after a reset that its receiver has agreed
+    /// to. From then on a quarantined lane is like any other.
+    pub fn restart(&mut self, lane: u32, start: u64) {
         if let Some(lane) = &mut self.lanes[lane as usize]
             && lane.is_quarantined
         {

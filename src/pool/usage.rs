@@ -5,16 +5,16 @@ use std::collections::VecDeque;
 
 /// The count of an extent that was never used.
 const COLD: u16 = u16::MAX;
-/// Bytes of chunks that a busy pool uses by and by, however few it needs: a store to what a reader has just read waits for
-/// the reader's cache.
+/// Bytes of chunks that a busy pool uses in turn even if it needs fewer: a store to bytes that a reader has just read
+/// waits for the reader's cache.
 const ROVE: u64 = 2 << 20;
-/// How often a chunk is taken before one more is used.
+/// How many times a chunk is taken before another one comes into use.
 const TURNS: u32 = 16;
 
-/// Which extents are free, and how many need each of the others.
+/// Which extents are free, and how many lanes need each of the others.
 pub struct Usage {
     layout: PoolLayout,
-    /// How many lanes refer to an extent, and one more while a lane places payloads in it.
+    /// How many lanes refer to an extent, plus one while a lane places payloads in it.
     counts: Box<[u16]>,
     chunks: Stock,
     runs: Stock,
@@ -23,7 +23,7 @@ pub struct Usage {
 impl Usage {
     pub fn new(layout: PoolLayout) -> Self {
         let pages = layout.extents(Area::Page).count;
-        // The pages of a corner are never looked for.
+        // Nobody searches for pages of a corner.
         let counts = (0..layout.count()).map(|extent| if extent < pages { 0 } else { COLD });
         Self {
             counts: counts.collect(),
@@ -37,12 +37,12 @@ impl Usage {
         &self.layout
     }
 
-    /// Whether nobody needs it.
+    /// Whether no lane needs it.
     pub fn is_free(&self, extent: u32) -> bool {
         matches!(self.counts[extent as usize], 0 | COLD)
     }
 
-    /// A chunk or a run that was free, needed from now on by one; `None`: none is free.
+    /// A chunk or a run that was free and is now needed once; `None` if none is free.
     pub fn take(&mut self, area: Area) -> Option<u32> {
         let stock = match area {
             Area::Page => return None,
@@ -54,13 +54,13 @@ impl Usage {
         Some(extent)
     }
 
-    /// One more needs this extent.
+    /// One more lane needs this extent.
     pub fn hold(&mut self, extent: u32) {
         let count = &mut self.counts[extent as usize];
         *count = if *count == COLD { 1 } else { *count + 1 };
     }
 
-    /// One fewer needs this extent.
+    /// One lane fewer needs this extent.
     pub fn release(&mut self, extent: u32) {
         let count = &mut self.counts[extent as usize];
         *count -= 1;
@@ -76,15 +76,15 @@ impl Usage {
 
 /// Extents of a kind that are free.
 struct Stock {
-    /// Those that were used before, the first freed first.
+    /// Those that were used before, in the order in which they were freed.
     free: VecDeque<u32>,
-    /// Below it none is cold.
+    /// No extent below it is cold.
     cold: u32,
-    /// The number behind that of the last.
+    /// The number after that of the last.
     end: u32,
-    /// How many are used at least, by and by.
+    /// The least number that is brought into use in time.
     rove: u32,
-    /// How often one was taken.
+    /// How many times one was taken.
     turns: u32,
 }
 
@@ -103,10 +103,10 @@ impl Stock {
 
     /// The first that was never used.
     fn take_cold(&mut self, counts: &[u16]) -> Option<u32> {
-        // Amortised: it only moves up.
+        // Amortised: `cold` only grows.
         while self.cold < self.end {
             self.cold += 1;
-            // What a recovery found in use is none.
+            // Extents that a recovery found in use are not cold.
             if counts[self.cold as usize - 1] == COLD {
                 return Some(self.cold - 1);
             }

@@ -1,4 +1,4 @@
-//! A rank, as all see it: who holds it, and what its holder sleeps on.
+//! A rank as all processes see it: which process holds it, and what that process sleeps on.
 
 mod bell;
 mod registry;

@@ -1,4 +1,4 @@
-//! Who holds which rank, and whether they live.
+//! Which process holds which rank, and whether it lives.
 //!
 //! ```text
 //!            claim: lock, label, epoch + 1, joined               leave: not joined, unlock
@@ -8,9 +8,9 @@
 //!                      unlocks                     ▼ └──────◀─────────────────────────────────┘
 //!                                                 dead
 //! ```
-//! A rank is held by whoever holds its lock byte (I5). `life` is one word, so no reader ever sees half a
-//! change, and a process that stops between two steps leaves either the old life or the new one; label and
-//! process id, which are for people, may then be those of the claim that was not finished.
+//! The process that holds a rank's lock byte holds the rank (I5). `life` is one word, so no reader sees half a
+//! change. A process that stops between two steps leaves either the old life or the new one. The label and the
+//! process id, which are for people, may then be those of the unfinished claim.
 
 use super::bell::{Bell, Ringer, take_over};
 use crate::abi::{Control, GATE, LABEL, RESET, Rank, lock_byte};
@@ -31,17 +31,17 @@ use std::sync::Arc;
 ///        is dropped    ▼  │
 ///        in a panic   Dead
 /// ```
-/// An epoch begins with each join. A mailbox outlives all of this: what was sent and not acknowledged is there
-/// for the rank's next holder.
+/// Each join begins an epoch. A mailbox outlives all of this: messages that were not acknowledged wait for the rank's
+/// next holder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
-    /// Nobody ever held the rank. What is sent to it waits in its mailbox.
+    /// No process ever held the rank. Messages to it wait in its mailbox.
     NeverJoined,
-    /// A process holds it; it may be stopped.
+    /// A process holds it. The process may be stopped.
     Live,
-    /// Its last holder dropped its endpoint: what it sent is all there will be.
+    /// Its last holder dropped its endpoint and will send nothing more.
     Left,
-    /// Its last holder's process ended with the endpoint, or dropped it in a panic.
+    /// Its last holder's process ended without dropping the endpoint, or dropped it during a panic.
     Dead,
 }
 
@@ -50,23 +50,22 @@ pub enum Status {
 pub struct Life(u64);
 
 impl Life {
-    /// The copy that was read elsewhere.
+    /// The life that this word stands for.
     pub fn from_word(word: u64) -> Self {
         Self(word)
     }
 
-    /// How often the rank was claimed.
+    /// How many times the rank was claimed.
     pub fn epoch(self) -> u64 {
         self.0 >> 1
     }
 
-    /// Whether its last holder has not left.
+    /// Whether its last holder has not left yet.
     pub fn joined(self) -> bool {
         self.0 & 1 == 1
     }
 
-    /// Whether this is still the life of the rank whose record this is: another one means that somebody closed
-    /// our lock.
+    /// Whether this is still the life of the rank with this record. If not, something closed this process's lock.
     #[inline(always)]
     pub fn check(self, record: &Rank) -> Result<(), Lost> {
         let now = record.identity.life.load(Relaxed);
@@ -82,7 +81,7 @@ impl Life {
     }
 }
 
-/// The rank table and what locks ranks.
+/// The rank table and the locks of its ranks.
 #[derive(Clone)]
 pub struct Registry {
     ranks: Shared<[Rank]>,
@@ -91,7 +90,7 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// The registry over a rank table whose locks are these.
+    /// The registry over this rank table and these locks.
     pub fn new(ranks: Shared<[Rank]>, control: Shared<Control>, locks: Arc<Locker>) -> Self {
         Self { ranks, control, locks }
     }
@@ -107,27 +106,27 @@ impl Registry {
         &self.ranks[rank as usize]
     }
 
-    /// The record of `rank`, by itself.
+    /// The record of `rank`, as a `Shared` of its own.
     pub fn record(&self, rank: u32) -> Shared<Rank> {
         self.ranks.item(rank as usize)
     }
 
-    /// The life of `rank`: one load. Mail that its holder sent before it left is visible now.
+    /// The life of `rank`. One load. If its holder has left, all its mail is visible now.
     #[inline(always)]
     pub fn life(&self, rank: u32) -> Life {
         // Pairs with the store in `claim` and `leave`.
         Life(self.rank(rank).identity.life.load(acquire(Edge::Life)))
     }
 
-    /// Whether the holder of `rank` lives, and in which life it is.
+    /// Whether the holder of `rank` lives, and which life that is.
     ///
-    /// Costs a system call if it has joined and not left: 0.2 to 5.4 µs, the more ranks are locked the more.
+    /// Costs a system call if it has joined and not left: 0.2 to 5.4 µs, more if more ranks are locked.
     pub fn status(&self, rank: u32) -> (Status, Life) {
         let life = self.life(rank);
         (status(self.locks.file(), rank, life, || self.life(rank)), life)
     }
 
-    /// Claims `rank`: afterwards this process holds it, in a new epoch. `None` if somebody holds it.
+    /// Claims `rank`: afterwards this process holds it, in a new epoch. `None` if another process holds it.
     pub fn claim(&self, rank: u32, label: &[u8], pid: u32, mode: u32) -> std::io::Result<Option<Claim>> {
         let Some(lock) = self.locks.take(lock_byte(rank), 1)? else {
             return Ok(None);
@@ -141,57 +140,58 @@ impl Registry {
             word.store(u64::from_ne_bytes(*bytes), Relaxed);
         }
         record.bells.modes.iter().for_each(|word| word.store(word.load(Relaxed) & RESET | mode, Relaxed));
-        // Whoever was killed asleep waits for nobody any more.
+        // A holder that was killed in its sleep no longer waits for anybody.
         record.activity.awaited.iter().for_each(|word| word.store(0, Relaxed));
-        // From here on peers see the new life, and with it all of the above.
+        // From here on peers see the new life, and all of the above.
         record.identity.life.store(life.0, release(Edge::Life));
         count_change(&self.control);
-        // Not before: a process that lost the rank and still sleeps there is to see why it wakes.
+        // Only now: a process that lost the rank and still sleeps there must see why it wakes.
         take_over(&record.bells);
         Ok(Some(Claim { record, control: self.control.clone(), rank, life, _lock: lock }))
     }
 
-    /// Keeps everybody from holding `rank` as long as the value lives; `None` if somebody holds it. The gate comes first: a
-    /// process that wants the rank sees by it that nobody is there, and waits.
+    /// Keeps every process from holding `rank` as long as the value lives; `None` if one holds it. The gate is locked
+    /// first. By it, a process that wants the rank sees that nobody holds the rank, and waits.
     pub fn keep_away(&self, rank: u32) -> std::io::Result<Option<Absence>> {
         let Some(gate) = self.locks.take(GATE, 1)? else { return Ok(None) };
         Ok(self.locks.take(lock_byte(rank), 1)?.map(|lock| Absence { _lock: lock, _gate: gate }))
     }
 
-    /// How the life of `rank` before the one of this epoch ended; dead, where its successor did not say. `None` if that
-    /// successor is over, too: a claimer has said so of it, whose own life follows.
+    /// How the life of `rank` before the one with this epoch ended; `Dead` if its successor did not say. `None` if
+    /// that successor has ended, too: a further process has claimed the rank and written about the successor instead.
     pub fn former(&self, rank: u32, epoch: u64) -> Option<Status> {
         let former = Life(self.rank(rank).identity.former.load(Relaxed));
         let has_left = former == former.left() && former.epoch() + 1 == epoch;
         (former.epoch() < epoch).then_some(if has_left { Status::Left } else { Status::Dead })
     }
 
-    /// How often a rank was claimed, left, or found dead, as far as peers say: where it is what it was, looks at all
-    /// lives since then find nothing new. Whatever was counted is visible.
+    /// How many times a rank was claimed, left, or found dead, as far as peers say. If it has not changed, a look at
+    /// all lives finds nothing new. All that was counted is visible.
     #[inline(always)]
     pub fn changes(&self) -> u64 {
         self.control.changes.load(acquire(Edge::Changes))
     }
 
-    /// Tells all peers that the kernel said of this life of `rank` that its holder died; whether none of them had said so.
+    /// Tells all peers that the kernel reported the death of the holder of `rank` in this life. Returns whether it
+    /// was not yet reported.
     pub fn report_death(&self, rank: u32, life: Life) -> bool {
         let word = &self.rank(rank).identity.found_dead;
         if word.load(Relaxed) == life.0 {
             return false;
         }
-        // Of two that find it at once both may say so.
+        // Two processes that find it at the same time may both return true.
         word.store(life.0, Relaxed);
         count_change(&self.control);
         true
     }
 
-    /// Whether a peer says that this life of `rank` ended in its holder's death: a reason to ask the kernel.
+    /// Whether a peer says that the holder died in this life of `rank`; a reason to ask the kernel.
     #[inline(always)]
     pub fn is_said_dead(&self, rank: u32, life: Life) -> bool {
         life.joined() && self.rank(rank).identity.found_dead.load(Relaxed) == life.0
     }
 
-    /// Wakes all that sleep, for they may wait for a rank that has ended.
+    /// Wakes all sleepers, which may wait for a rank that has ended.
     pub fn ring_all(&self, ringer: Ringer) {
         for Rank { bells, .. } in self.ranks.iter() {
             ringer.ring(Bell::mail(bells));
@@ -199,7 +199,7 @@ impl Registry {
         }
     }
 
-    /// The process id that the last holder of `rank` gave: to be shown, not to be trusted.
+    /// The process id that the last holder of `rank` gave. For display only; never trusted.
     pub fn pid(&self, rank: u32) -> u32 {
         self.rank(rank).identity.pid.load(Relaxed) as u32
     }
@@ -213,18 +213,18 @@ impl Registry {
     }
 }
 
-/// What it is to be in this life of `rank`, of the region in `file`; `again` reads it once more.
+/// The status of `rank` of the region in `file`, if `life` is the life that was read. `again` reads it once more.
 pub fn status(file: &File, rank: u32, life: Life, again: impl FnOnce() -> Life) -> Status {
     if !life.joined() {
         return if life.epoch() == 0 { Status::NeverJoined } else { Status::Left };
     }
-    // A query that fails says nothing of anybody's death.
+    // If the query fails, nothing is known of a death.
     let held = os::is_locked(file, lock_byte(rank), 1).unwrap_or(true);
     // A successor may have come since the word was read: then this life ended, but the rank lives.
     if held || again() != life { Status::Live } else { Status::Dead }
 }
 
-/// Says that lives are not what they were: after it was done, and before anybody is rung.
+/// Counts a change of lives, after it was made and before anybody is rung.
 fn count_change(control: &Control) {
     control.changes.fetch_add(1, release(Edge::Changes));
 }
@@ -235,13 +235,13 @@ fn padded(label: &[u8]) -> [u8; LABEL] {
     bytes
 }
 
-/// Nobody holds a rank as long as this lives. Its fields are dropped in their order.
+/// Nobody holds a rank as long as this lives. The fields are dropped in their order.
 pub struct Absence {
     _lock: Lock,
     _gate: Lock,
 }
 
-/// A rank that this process holds; dropping it gives it back as a dead holder would, unless it was left.
+/// A rank that this process holds. If it is dropped without having left, the rank looks like that of a dead holder.
 pub struct Claim {
     record: Shared<Rank>,
     control: Shared<Control>,
@@ -261,7 +261,7 @@ impl Claim {
         &self.record
     }
 
-    /// How often the rank has been claimed, this time included.
+    /// How many times the rank has been claimed, including this time.
     pub fn epoch(&self) -> u64 {
         self.life.epoch()
     }
@@ -271,14 +271,14 @@ impl Claim {
         self.life
     }
 
-    /// Whether the rank is still ours.
+    /// Whether this process still holds the rank.
     pub fn check(&self) -> Result<(), Lost> {
         self.life.check(&self.record)
     }
 
-    /// Says that this holder has left: what it sent is all there will be.
+    /// Says that this holder leaves and will send nothing more.
     pub fn leave(&self) {
-        // Pairs with the load in `Registry::life`: whoever sees it sees our last mail.
+        // Pairs with the load in `Registry::life`: a peer that sees it sees our last mail.
         self.record.identity.life.store(self.life.left().0, release(Edge::Life));
         count_change(&self.control);
     }

@@ -1,10 +1,10 @@
-//! Whose mail.
+//! The sender or senders to receive from.
 
-/// Whom to receive from.
+/// Which sender to receive from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {
-    /// Whoever has sent something: in order for each sender, in turn between them.
+    /// Any sender: in order for each of them, and in turns between them.
     Anyone,
     /// This rank.
     Rank(u32),
@@ -17,7 +17,7 @@ impl From<u32> for Source {
 }
 
 impl Source {
-    /// The word of a rank's record that says that this is waited for.
+    /// The word of a rank's record that says that the rank waits for this.
     pub fn to_word(self) -> u64 {
         match self {
             Source::Anyone => 1,
@@ -25,7 +25,7 @@ impl Source {
         }
     }
 
-    /// What a word of a rank's record says is waited for; 0 and senseless ones: nothing.
+    /// What such a word says the rank waits for; `None` for 0 and for words that make no sense.
     pub fn from_word(word: u64) -> Option<Self> {
         match word {
             0 => None,

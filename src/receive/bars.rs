@@ -1,10 +1,10 @@
-//! Mailboxes of which nothing is taken for a while.
+//! Mailboxes from which nothing is taken for a while.
 
 use super::{Inbox, Incoming, NOBODY};
 use crate::half::Member;
 
 impl Inbox {
-    /// Lets messages be taken again for which memory was lacking, where there may be some now.
+    /// Lets messages be taken again that lacked memory, if there may be some now.
     #[inline(always)]
     pub(super) fn lift_bars(&self, member: &Member) {
         if self.bars.get() {
@@ -14,7 +14,7 @@ impl Inbox {
         }
     }
 
-    /// Lets announcements be taken again that wait until another message was fetched.
+    /// Lets announcements be taken again that waited until another message was fetched.
     pub fn lift_waiting(&self) {
         self.open_after(NOBODY).for_each(Incoming::lift_waiting);
     }

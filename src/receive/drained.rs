@@ -1,4 +1,4 @@
-//! What a drain is given.
+//! The messages that a drain returns.
 
 use super::{BURST, Inbox, Incoming};
 use crate::error::RecvError;
@@ -7,8 +7,8 @@ use crate::rank::Source;
 use crate::ring::Descriptor;
 
 impl Inbox {
-    /// The next message for a drain, and the mailbox that it lies in, if it is there now; `None` also before what only a
-    /// receive takes. Takes in announced messages on the way.
+    /// The next message for a drain, and its mailbox, if it is there now. `None` also if only a receive can take what
+    /// comes next. Takes in announced messages on the way.
     #[inline(never)]
     pub fn drain(
         &self,

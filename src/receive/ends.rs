@@ -1,4 +1,15 @@
-//! What a receiver is told of the ends of its senders.
+//! How a receiver is told that its senders have ended.
+//!
+//! For each rank, a private word holds the last life whose end is not news. When an endpoint begins, that is the
+//! present life if it is over, otherwise the one before. A claimer stores how the life before its own ended
+//! (`former`), so that an end that is followed at once is still reported as what it was; of several ends between two
+//! looks, only the last is reported. A process that claims or leaves stores `life`, then counts `changes`, then rings
+//! (`Edge::Changes`). So a look at all lives is one load while nothing has changed.
+//!
+//! A death is reported only after one more empty look, made *after* the lock was seen free. Epochs are compared, not
+//! only locks. A timeout alone never means death: a stopped process is alive. A receiver that leaves cleanly writes
+//! into its line which ends it was told of, so that its successor is not told again. A receiver that dies writes
+//! nothing, and its successor is told again.
 
 use super::peer::{Incoming, no_pages};
 use super::{Inbox, NOBODY};
@@ -10,12 +21,12 @@ use crate::sync::Ordering::Relaxed;
 use crate::wait::pace::{FEW_RANKS, QUERIES, ROUND};
 use core::cell::Cell as Private;
 
-/// With an epoch: this life was over before this endpoint, and its end is news as long as nobody has followed it. No rank
-/// is joined so often.
+/// Added to an epoch: that life was over before this endpoint began, and its end is news as long as no life has
+/// followed it. No rank is joined this many times.
 const EARLIER: u64 = 1 << 63;
 
 impl Inbox {
-    /// Says that `rank` has ended; only after one more look for mail, made after it had.
+    /// Reports that `rank` has ended, after one more look for mail that is made after it had ended.
     pub fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Option<&Incoming>, RecvError> {
         if query && let Some(peer) = self.peers.get(rank) {
             peer.check(member)?;
@@ -28,7 +39,7 @@ impl Inbox {
             Some(peer) => Ok(Some(peer)),
             None => {
                 if self.lacks_memory(member, rank) {
-                    // Mail of it may be there.
+                    // There may be mail of it in there.
                     return self.complete(member, rank).map(|()| None);
                 }
                 Err(told(rank, end))
@@ -36,12 +47,13 @@ impl Inbox {
         }
     }
 
-    /// Says that a rank has ended which was there while this endpoint was, or has mail for it: once for each life, after
-    /// its last mail; but the end of a life that was followed by another at once perhaps after mail of that one.
+    /// Reports the end of a rank that was there while this endpoint was, or the mailbox of one that has mail. Each
+    /// end is reported once, after the last mail of that life; if another life followed at once, perhaps after some
+    /// mail of that one.
     ///
-    /// Those that left, or were followed, or are said to be dead, are seen by one load each, which is left out where
-    /// nothing is said to have changed, but for a `query`. With that, the kernel is asked about the others, a few at a
-    /// time.
+    /// A rank that has left, was followed, or is reported dead is found with one load. The loads are left out if
+    /// nothing has changed since the last time, except with `query`. With `query`, the kernel is asked about the
+    /// other ranks, a few at a time.
     pub fn ends(&self, member: &Member, query: bool) -> Result<Option<&Incoming>, RecvError> {
         let changes = member.region.registry.changes();
         if !query && self.looked_for.get() == Some(changes) {
@@ -70,13 +82,13 @@ impl Inbox {
         Ok(None)
     }
 
-    /// Looks once at the life of each rank; says that one has ended, or has mail. Else also whether nobody is left whose
-    /// end may not be told yet.
+    /// Looks once at the life of each rank. Returns a rank that has ended, or one that has mail. If there is none,
+    /// also returns whether no end is left that may not be reported yet.
     fn look_at_lives(&self, member: &Member) -> Result<(Option<&Incoming>, bool), RecvError> {
         let registry = &member.region.registry;
         let ranks = self.peers.ranks();
         let (mut is_complete, mut questions, mut asked) = (true, QUERIES, None);
-        // A plain loop: it is run for each change.
+        // A plain loop, because it runs at every change.
         for _ in 0..ranks {
             let next = self.looked_at.get().wrapping_add(1);
             let rank = if next < ranks { next } else { 0 };
@@ -86,17 +98,17 @@ impl Inbox {
             }
             let (life, mut is_dead) = (registry.life(rank), false);
             if self.is_news(rank, life) && registry.is_said_dead(rank, life) && questions > 0 {
-                // The next look begins behind it: peers that lie about many hide nobody.
+                // The next look begins after this rank, so peers that lie about many ranks hide none.
                 (questions, asked) = (questions - 1, Some(rank));
                 is_dead = member.end_of(rank, true).is_some();
             }
-            // A rank that says that it never joined has not ended, though it has sent.
+            // A rank that never joined, by its word, has not ended, even if it has sent something.
             let has_left = !life.joined() && life.epoch() != 0 && self.is_news(rank, life);
             if is_dead || has_left || self.is_followed(rank, life) {
                 if let Some(peer) = self.tell_end(member, rank)? {
                     return Ok((Some(peer), false));
                 }
-                // One that died is asked about again with the next query.
+                // A rank that died is asked about again with the next query.
                 is_complete &= is_dead;
             }
         }
@@ -106,7 +118,7 @@ impl Inbox {
         Ok((None, is_complete))
     }
 
-    /// Whether a receive from anyone is to ask about some ranks more than this one watches; notes that it does.
+    /// Whether a receive from anyone is to ask about more ranks than this one watches. Notes that it does.
     fn may_ask_around(&self) -> bool {
         let now = os::uptime_lately();
         let is_due = self.peers.ranks() <= FEW_RANKS
@@ -117,27 +129,27 @@ impl Inbox {
         is_due
     }
 
-    /// Whether it is time to look round because the sender whose turn it is had it for long.
+    /// Whether the current sender has had its turn for so long that others should be looked at.
     #[inline(always)]
     pub fn is_turn_over(&self) -> bool {
         self.peers.get(self.current.get()).is_some_and(|peer| self.left_of_turn(peer) == 0)
     }
 
-    /// Says that this rank has ended, whose end seems to be news; or which mailbox has something that comes before.
-    /// `None` if its end may not be told yet: there may be ends of others.
+    /// Reports the end of this rank, which seems to be news, or returns its mailbox if mail comes first. `None` if
+    /// the end may not be reported yet; others may.
     fn tell_end(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
         let registry = &member.region.registry;
         let (status, life) = registry.status(rank);
         let (end, epoch) = match status {
             Status::Left | Status::Dead => (status, life.epoch()),
             Status::Live if self.is_followed(rank, life) => {
-                // Without it, the end of the life that goes on will be told.
+                // If this is unknown, the end of the present life will be reported in time.
                 let Some(end) = registry.former(rank, life.epoch()) else { return Ok(None) };
                 (end, life.epoch().wrapping_sub(1))
             }
             _ => return Ok(None), // A successor came in between.
         };
-        // What it sent before is visible now, and that it opened its mailbox.
+        // What it sent before its end is visible now, and so is its bit in `opened`.
         if let Some(peer) = self.peer(member, rank) {
             if status != Status::Live {
                 peer.drop_of_gone(member);
@@ -150,7 +162,7 @@ impl Inbox {
             }
         }
         if self.lacks_memory(member, rank) {
-            // Mail of it may be there.
+            // There may be mail of it in there.
             if self.lacking.is_news(rank) {
                 self.complete(member, rank)?;
             }
@@ -160,13 +172,13 @@ impl Inbox {
         Err(told(rank, end))
     }
 
-    /// Whether the mailbox from `rank` is said to be open, and is not, for want of memory.
+    /// Whether the mailbox from `rank` has its bit in `opened` but could not be opened for want of memory.
     fn lacks_memory(&self, member: &Member, rank: u32) -> bool {
         let word = &member.record().opened[rank as usize / 64];
         word.load(Relaxed) & 1 << (rank % 64) != 0 && self.lacking.has(rank)
     }
 
-    /// Says why the mailbox from `rank`, which lacked memory when it was last to be opened, lacks it still.
+    /// Tries again to open the mailbox from `rank`, which lacked memory. An error if it still does.
     fn complete(&self, member: &Member, rank: u32) -> Result<(), RecvError> {
         let completed = member.region.segment.complete(rank, member.rank());
         completed.map_err(|error| no_pages(rank, &error))
@@ -174,7 +186,7 @@ impl Inbox {
 
     /// Whether the end of this life would be news.
     fn is_news(&self, rank: u32, life: Life) -> bool {
-        // Not "later": a peer that forges a life keeps no true one's end from being told.
+        // Not "later than": a peer that forges a life must not hide the end of a real one.
         self.reported[rank as usize].get() != life.epoch()
     }
 
@@ -184,28 +196,29 @@ impl Inbox {
         life.joined() && ![life.epoch(), life.epoch().wrapping_sub(1)].contains(&told)
     }
 
-    /// All ranks, those above `rank` first.
+    /// All ranks, beginning after `rank`.
     fn ranks_after(&self, rank: u32) -> impl Iterator<Item = u32> + use<> {
         let (first, ranks) = (rank.wrapping_add(1), self.peers.ranks());
         (first..ranks).chain(0..first)
     }
 
-    /// Takes over, as this mailbox is opened, whether a former receiver was told of its sender's end. If it was not, an end
-    /// from before this endpoint is news, too, also of a life that had nothing to send: after the mail.
+    /// Called when this mailbox is opened. Finds out whether a former receiver was told of the end of its sender. If
+    /// not, an end before this endpoint began is news, too, and is reported after the mail, even for a life that sent
+    /// nothing.
     ///
-    /// As far as a peer's word says. Only that of a life that is over counts, and of those the last: so the word withholds
-    /// no end that is to come.
+    /// This relies on a word that a peer could write. The word counts only if it names the last life of the sender
+    /// and that life is over. So it cannot hide an end that is still to come.
     pub(super) fn recall_end(&self, member: &Member, peer: &Incoming) {
         let told = &self.reported[peer.from as usize];
         let life = member.region.registry.life(peer.from);
         let (epoch, word) = (life.epoch(), peer.consumer.line().reported.load(Relaxed));
-        // A successor may come between two looks.
+        // A successor may join between two looks.
         let is_over =
             || member.end_of(peer.from, true).is_some() || member.region.registry.life(peer.from) != life;
         if word == epoch && is_over() {
             told.set(epoch);
         } else if word != 0 && word == epoch.wrapping_sub(1) && life.joined() {
-            // Of the life before the one that goes on.
+            // It names the life before the present one.
             told.set(word);
         } else if told.get() == epoch {
             told.set(EARLIER | epoch);
@@ -213,8 +226,8 @@ impl Inbox {
     }
 }
 
-/// By rank: the lives whose ends are no news for an endpoint that begins now: those that are over. Of a rank that is held
-/// that is the life before; and of one whose holder died, too, for nobody has asked the kernel.
+/// By rank: the lives whose ends are not news for an endpoint that begins now, because they are over. For a rank that
+/// is held, that is the life before. Also for a rank whose holder died, because nobody has asked the kernel yet.
 pub fn reported_at_first(member: &Member) -> Box<[Private<u64>]> {
     let registry = &member.region.registry;
     let told = |life: Life| life.epoch().saturating_sub(u64::from(life.joined()));

@@ -1,49 +1,49 @@
-//! Whose mailbox a receive from anyone looks at next.
+//! Which mailbox a receive from anyone looks at next.
 //!
-//! Those that lately spoke are looked at each time, in turn. One that was silent for long goes to the idle
-//! ones, of which a few are looked at each time, and all before anybody sleeps: those that once spoke should
-//! not cost those that do a thousand looks.
+//! Senders that sent something lately are looked at every time, in turns. A sender that was silent for a long time
+//! becomes idle. Each look includes only a few of the idle ones; the last look before a sleep includes all. So many
+//! silent senders do not slow down the active ones.
 
-/// How many are always looked at.
+/// This many senders are always looked at.
 const FEW: usize = 8;
-/// Looks in vain until one is idle.
+/// Looks in vain until a sender becomes idle.
 const PATIENCE: u32 = 64;
-/// Quiet ones that each look tries.
+/// How many idle senders each look includes.
 const SAMPLE: usize = 4;
 
-/// The order of looking.
+/// The order in which senders are looked at.
 #[derive(Default)]
 pub struct FairQueue {
     active: Vec<Lively>,
-    /// Which of the active ones was found last.
+    /// The active sender that was found last.
     at: usize,
     idle: Vec<u32>,
-    /// Where the next sample of the idle ones begins.
+    /// Where the next sample of idle senders begins.
     sampled: usize,
 }
 
 struct Lively {
     rank: u32,
-    /// Looks in vain, one after the other.
+    /// Looks in vain since the last success.
     misses: u32,
 }
 
 impl FairQueue {
-    /// A new rank: the next to be looked at.
+    /// Adds a rank. It is the next to be looked at.
     pub fn add(&mut self, rank: u32) {
         let next = (self.at + 1).min(self.active.len());
         self.active.insert(next, Lively { rank, misses: 0 });
     }
 
-    /// Whether one alone spoke lately.
+    /// Whether only one sender has sent something lately.
     pub fn is_one(&self) -> bool {
         self.active.len() == 1
     }
 
-    /// The next that `is_ready`: first those after the one found last, then that one itself. Without
-    /// `thorough` an idle one may be missed, but not for ever.
+    /// The next sender that `is_ready`: first those after the one found last, then that one itself. Without
+    /// `thorough`, an idle one may be missed this time, but not for ever.
     pub fn next(&mut self, thorough: bool, is_ready: impl Fn(u32) -> bool) -> Option<u32> {
-        // Before the active ones: where those always have mail, an idle one has its turn nevertheless.
+        // Before the active ones, so that idle ones have their turn even if the active ones always have mail.
         if !self.idle.is_empty() {
             self.rouse(SAMPLE, &is_ready);
         }
@@ -77,7 +77,7 @@ impl FairQueue {
         found
     }
 
-    /// Sends those that were long silent to the idle ones, but for a few.
+    /// Makes senders idle that were silent for a long time, except for a few.
     fn calm(&mut self) {
         let current = self.active[self.at].rank;
         let mut kept = Vec::new();
@@ -94,14 +94,14 @@ impl FairQueue {
         self.at = self.active.iter().position(|peer| peer.rank == current).unwrap_or(0);
     }
 
-    /// Looks at the next `count` idle ones, and makes the first that `is_ready` the next of the active ones;
+    /// Looks at the next `count` idle senders. Makes the first one that `is_ready` the next active one. Returns
     /// whether there was one.
     fn rouse(&mut self, count: usize, is_ready: &impl Fn(u32) -> bool) -> bool {
         for _ in 0..count.min(self.idle.len()) {
             self.sampled = self.sampled.wrapping_add(1) % self.idle.len();
             if is_ready(self.idle[self.sampled]) {
                 let rank = self.idle.swap_remove(self.sampled);
-                // The one that took its place has its turn next.
+                // The sender that took its place in the list is the next to be looked at.
                 self.sampled = self.sampled.wrapping_sub(1);
                 self.add(rank);
                 return true;

@@ -1,4 +1,4 @@
-//! A fetch by hand under way.
+//! A fetch by hand that is under way.
 
 use super::Incoming;
 use crate::error::RecvError;
@@ -13,12 +13,12 @@ pub struct Fetch<'a> {
     peer: &'a Incoming,
     announcement: &'a Descriptor,
     buffer: &'a mut [u8],
-    /// How many bytes came: 0 until it is done.
+    /// How many bytes came; 0 until it is done.
     pub taken: usize,
 }
 
 impl<'a> Fetch<'a> {
-    /// Into `buffer`, which is not empty.
+    /// Fetches into `buffer`, which is not empty.
     pub fn new(
         member: &'a Member,
         peer: &'a Incoming,
@@ -41,7 +41,7 @@ impl Operation for Fetch<'_> {
         let place = member.check_place(query);
         let is_cut = peer.is_cut(self.announcement);
         let end = member.end_of(peer.from, query);
-        // What it put there before comes first.
+        // What its sender put there before it ended comes first.
         if self.look(true)? {
             return Ok(true);
         }

@@ -1,4 +1,8 @@
 //! The receiving side of an endpoint.
+//!
+//! A look finds a mailbox that has something; a step takes it. A receive from one rank looks only at that rank's
+//! mailbox, one from anyone in the order of `fair`, up to 32 mails of one sender at a time. A call on the call line
+//! comes before the mail of its sender's turn, but never before mail that its caller had sent earlier.
 #![cfg(not(loom))]
 
 mod assembled;
@@ -32,33 +36,34 @@ use core::time::Duration;
 
 const NOBODY: u32 = u32::MAX;
 
-/// Mailboxes by sender, each opened when its bit in `opened` is first seen.
+/// The mailboxes to this rank, by sender. Each is opened when its bit in `opened` is first seen.
 pub struct Inbox {
     peers: ByRank<Incoming>,
     /// Bit `from % 64` of word `from / 64`: the mailbox is open.
     known: [Private<u64>; OPENED_WORDS],
-    /// Those that are said to be open, and are not, for want of memory.
+    /// Mailboxes that should be open, but for which there is no memory.
     lacking: Lacking,
     turns: RefCell<FairQueue>,
     /// The sender whose turn it is.
     current: Private<u32>,
-    /// The number of its first mail after that, less those that had been left and were taken again.
+    /// The number of the first mail after its turn, less the mails of the turn that were taken a second time.
     turn_end: Private<u64>,
-    /// Whether memory is lacking for the next message of some sender.
+    /// Whether the next message of some sender lacks memory.
     bars: Private<bool>,
-    /// Whether some sender was asked for a reset that it has not given.
+    /// Whether some sender was asked for a reset and has not given it yet.
     asks: Private<bool>,
-    /// By rank: the life whose end is no news any more, by its epoch.
+    /// By rank: the epoch of the life whose end is no longer news.
     reported: Box<[Private<u64>]>,
-    /// The rank whose life was last looked at, in rotation.
+    /// The rank whose life was looked at last, in rotation.
     looked_at: Private<u32>,
-    /// What was said to have changed when all lives were last looked at.
+    /// The count of changes when all lives were last looked at.
     looked_for: Private<Option<u64>>,
-    /// The rank about which the kernel was last asked, in rotation: first its own, so that others ask about others.
+    /// The rank that the kernel was last asked about, in rotation. Starts at its own rank, so that each process asks
+    /// about others.
     queried: Private<u32>,
-    /// When that was, for a receive from anyone.
+    /// When a receive from anyone last asked.
     asked_around: Private<Option<Duration>>,
-    /// Whether announcements are mails by themselves.
+    /// Whether announcements are returned as mails.
     pub by_hand: Private<bool>,
 }
 
@@ -88,8 +93,9 @@ impl Inbox {
         }
     }
 
-    /// A new whole mail from `source`, if that is anyone from the sender whose turn it is, taken, if there is one and
-    /// nothing else to do. `None` says nothing. Apart, so that this common case costs its caller no call.
+    /// Takes a new whole mail from `source`, if there is one and nothing else needs to be done; from anyone, only of
+    /// the current sender. `None` means nothing. Apart from the rest, so that this common case costs its caller no
+    /// call.
     #[inline(always)]
     pub fn recv_new(&self, member: &Member, source: Source) -> Option<(&Incoming, Descriptor)> {
         if member.check().is_err() {
@@ -102,7 +108,7 @@ impl Inbox {
         Some((peer, self.take_call(peer, source)?))
     }
 
-    /// What `recv_new` gives, if it comes in a moment and nobody else spoke lately. `None` says nothing.
+    /// Waits a moment for what `recv_new` returns, if no other sender sent something lately. `None` means nothing.
     #[inline(always)]
     pub fn recv_soon(
         &self,
@@ -116,10 +122,10 @@ impl Inbox {
         let peer = self.expected(source)?;
         let is_alone = || self.turns.borrow().is_one() && self.left_of_turn(peer) > 0;
         if source == Source::Anyone && !is_alone() {
-            // It is time to look round.
+            // It is time to look at other senders.
             return None;
         }
-        // The same as `recv_new` does once, but fewer instructions: calls are a tenth faster for it.
+        // The same as `recv_new` does, with fewer instructions; calls are a tenth faster by this.
         let mut descriptor = None;
         look_soon(member, deadline, || {
             descriptor = peer.consumer.take_new(member.limit).or_else(|| self.take_call(peer, source));
@@ -128,7 +134,7 @@ impl Inbox {
         Some((peer, descriptor?))
     }
 
-    /// The mailbox that the next mail from `source` is expected in.
+    /// The mailbox in which the next mail from `source` is expected.
     #[inline(always)]
     fn expected(&self, source: Source) -> Option<&Incoming> {
         self.peers.get(match source {
@@ -137,7 +143,7 @@ impl Inbox {
         })
     }
 
-    /// The call on the call line from `peer`, if there is one and it may come now.
+    /// The call on the call line from `peer`, if there is one that may be received now.
     #[inline(always)]
     fn take_call(&self, peer: &Incoming, source: Source) -> Option<Descriptor> {
         let is_turn = source == Source::Anyone && peer.from == self.current.get();
@@ -149,8 +155,8 @@ impl Inbox {
         Some(descriptor)
     }
 
-    /// The next mail of `peer`, which is ready and has no call; `None` if it was an announcement, or a part of a message, or if
-    /// what it lacks was told.
+    /// The next mail of `peer`, which is ready and has no call. `None` if it was an announcement or a part of a
+    /// message, or if the error for it was reported before.
     #[inline(always)]
     fn take(
         &self,
@@ -174,7 +180,8 @@ impl Inbox {
         }
         let descriptor = taken?;
         if is_current && peer.consumer.next() == next {
-            // One that had been left is one of the turn, too, and a part of an announced one.
+            // A mail that was taken a second time counts as one of the turn, too; so does a part of an announced
+            // message.
             self.turn_end.set(self.turn_end.get().wrapping_sub(1));
         }
         Ok(descriptor)
@@ -188,7 +195,7 @@ impl Inbox {
         }
     }
 
-    /// The mailbox from `rank`, if it is open; a reset that it was asked for is taken.
+    /// The mailbox from `rank`, if it is open. Takes a reset that was asked for.
     fn peer(&self, member: &Member, rank: u32) -> Option<&Incoming> {
         if self.peers.get(rank).is_none() {
             self.discover(member);
@@ -198,26 +205,27 @@ impl Inbox {
         self.peers.get(rank)
     }
 
-    /// Whether `rank` says that it does nothing before this one receives and acknowledges mail of it that is there.
+    /// Whether `rank` says that it can do nothing before this rank receives and acknowledges mail from it that is
+    /// there.
     pub fn keeps_waiting(&self, member: &Member, rank: u32) -> bool {
         self.peer(member, rank).is_some_and(|peer| peer.waits_for_us(member))
     }
 
-    /// `rank`, if it has mail.
+    /// The mailbox of `rank`, if it has mail.
     fn look_at(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
         if !self.peers.reaches(rank) {
             return Err(Broken::NoSuchRank { rank, ranks: self.peers.ranks() }.into());
         }
         match self.peer(member, rank) {
             Some(peer) if peer.is_corrupt() && !peer.has_mail() => Err(Broken::Corrupt(rank).into()),
-            // Whatever is lacking is told each time.
+            // A receive from one rank returns the error every time.
             Some(peer) if peer.is_barred() => Ok(peer.lift_bar(true, true).then_some(peer)),
             found => Ok(found.filter(|peer| peer.is_ready())),
         }
     }
 
-    /// The current sender until its burst is over, else the next in turn that has mail: its burst begins. Only a
-    /// thorough look finds all of those that were long silent.
+    /// The current sender until its turn is over, then the next sender that has mail, whose turn begins. Only a
+    /// thorough look finds all senders that were silent for a long time.
     fn look_around(&self, member: &Member, thorough: bool) -> Option<&Incoming> {
         let current = self.current.get();
         if let Some(peer) = self.peers.get(current) {
@@ -226,7 +234,7 @@ impl Inbox {
                 return Some(peer);
             }
             if is_over {
-                // Unless another's begins.
+                // Unless another sender's turn begins.
                 self.begin_turn(peer);
             }
         }
@@ -244,8 +252,8 @@ impl Inbox {
         };
         let next = self.turns.borrow_mut().next(thorough, is_ready)?;
         if is_overdue.get() {
-            // Whoever was woken and has not sent yet may wait for this very processor; those on another would
-            // leave it behind.
+            // A sender that was woken and has not sent yet may wait for this very processor. Senders on other
+            // processors would leave it behind.
             pace::let_others_run();
         }
         let peer = self.peers.get(next)?;
@@ -258,25 +266,25 @@ impl Inbox {
         self.turn_end.set(peer.consumer.next().wrapping_add(BURST));
     }
 
-    /// How many mails the sender whose turn it is may give before others have theirs.
+    /// How many mails the current sender may give before it is others' turn.
     #[inline(always)]
     fn left_of_turn(&self, peer: &Incoming) -> u64 {
         let left = self.turn_end.get().wrapping_sub(peer.consumer.next());
-        // Beyond it: a reset was taken meanwhile.
+        // More than that: a reset was taken meanwhile.
         if left > BURST { 0 } else { left }
     }
 
-    /// Words of the bitmaps that have bits of this region's ranks.
+    /// How many words of the bitmaps contain ranks of this region.
     #[inline(always)]
     fn words(&self) -> usize {
         self.peers.ranks().div_ceil(64) as usize
     }
 
-    /// Every open mailbox once, those of the ranks above `after` first.
+    /// Every open mailbox once, beginning with the ranks after `after`.
     fn open_after(&self, after: u32) -> impl Iterator<Item = &Incoming> {
         let first = after.wrapping_add(1) as usize % MAX_RANKS as usize;
         let above = u64::MAX << (first % 64);
-        // The first word twice: its upper part in the beginning, the rest in the end.
+        // The first word is used twice: its upper part first, the rest at the end.
         let words = self.words();
         (0..=words).flat_map(move |step| {
             let at = (first / 64 + step) % words;
@@ -301,7 +309,7 @@ impl Inbox {
     fn discover(&self, member: &Member) {
         let opened = &member.record().opened[..self.words()];
         for (at, (word, known)) in opened.iter().zip(&self.known).enumerate() {
-            // Pairs with the sender's `fetch_or`: the pages are reserved, but for the arena's.
+            // Pairs with the sender's `fetch_or`: the pages are reserved, except for the arena's.
             let new = word.load(acquire(Edge::Opened)) & !known.get();
             if new != 0 {
                 self.open(member, at as u32 * 64, new, known);
@@ -309,7 +317,7 @@ impl Inbox {
         }
     }
 
-    /// Opens the mailboxes of the ranks from `first` on whose bits these are, and notes those that have memory.
+    /// Opens the mailboxes with these bits, for ranks from `first` on. Notes those that have memory.
     #[cold]
     fn open(&self, member: &Member, first: u32, mut bits: u64, known: &Private<u64>) {
         bits = self.lacking.may_try(first, bits);
@@ -331,7 +339,7 @@ impl Inbox {
             let server = Server::new(mailbox.call.clone(), member.epoch());
             let consumer = Consumer::resume(mailbox.mail.clone());
             if consumer.is_resetting() {
-                // A predecessor did.
+                // A former life asked for it.
                 self.asks.set(true);
                 member.set_resetting(true);
             }
@@ -344,14 +352,14 @@ impl Inbox {
         }
     }
 
-    /// Tells the senders of what a batch or a drain acknowledged.
+    /// Tells senders what a batch or a drain acknowledged.
     pub fn settle(&self, member: &Member) {
         if member.check().is_ok() {
             self.open_after(NOBODY).for_each(|peer| peer.settle(member));
         }
     }
 
-    /// Leaves word for the next holder of this rank of whose end this one was told, and of which mails it had.
+    /// Leaves notes for the next holder of this rank: which ends were reported, and which mails were handed out.
     pub fn leave(&self) {
         for peer in self.open_after(NOBODY) {
             peer.consumer.line().reported.store(self.reported[peer.from as usize].get(), Relaxed);

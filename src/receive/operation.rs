@@ -1,4 +1,4 @@
-//! A receive under way.
+//! A receive that is under way.
 
 use super::{Inbox, Incoming, NOBODY};
 use crate::error::{Broken, RecvError};
@@ -12,12 +12,12 @@ pub struct Receive<'a> {
     inbox: &'a Inbox,
     member: &'a Member,
     source: Source,
-    /// Whether an announcement is a mail by itself.
+    /// Whether announcements are returned as mails.
     by_hand: bool,
     looks: Looks,
     /// The mailbox that has something.
     ready: Option<&'a Incoming>,
-    /// The mail, taken, and the mailbox that it lies in.
+    /// The mail that was taken, and its mailbox.
     pub found: Option<(&'a Incoming, Descriptor)>,
 }
 
@@ -28,30 +28,31 @@ impl<'a> Receive<'a> {
         Self { inbox, member, source, by_hand, looks: Looks::default(), ready: None, found: None }
     }
 
-    /// The same, where an announcement is a mail by itself.
+    /// The same, with announcements returned as mails.
     pub fn by_hand(self) -> Self {
         Self { by_hand: true, ..self }
     }
 
-    /// Takes what is next in this mailbox; `None` if it was a part of a message, or something that was told already.
+    /// Takes what is next in this mailbox. `None` if it was a part of a message, or something that was reported
+    /// before.
     #[inline(always)]
     fn take(&self, peer: &Incoming) -> Result<Option<Descriptor>, RecvError> {
         let Self { inbox, member, source, by_hand, .. } = *self;
-        // Before mail, of which there may always be more.
+        // Before mail, because there may always be more mail.
         if let Some(descriptor) = inbox.take_call(peer, source) {
             return Ok(Some(descriptor));
         }
         inbox.take(member, source, peer, by_hand)
     }
 
-    /// Whether only the other half could send what is waited for, and it is gone.
+    /// Whether only the other half could send what this waits for, and that half is gone.
     fn is_only_its_own(&self) -> bool {
         let is_own = self.source == Source::Rank(self.member.rank()) || self.member.region.ranks() == 1;
         is_own && self.member.finds_alone()
     }
 
-    /// Says that what is waited for cannot come because mails are held, which nobody drops meanwhile; from anyone
-    /// once, because others may send.
+    /// An error if nothing can come because mails are held, which nobody drops while this waits. A receive from
+    /// anyone reports it only once, because other ranks may send.
     fn tell_held(&self) -> Result<(), RecvError> {
         let Self { inbox, member, source, .. } = *self;
         let held = match source {
@@ -68,7 +69,7 @@ impl Operation for Receive<'_> {
     fn look(&mut self, thorough: bool) -> Result<bool, RecvError> {
         let Self { inbox, member, source, .. } = *self;
         self.ready = None;
-        // Once in a turn: a receive that always finds mail hears of a death, too.
+        // Once in a turn: so a receive that always finds mail is told of a death, too.
         if source == Source::Anyone && inbox.is_turn_over() && member.is_question_due() {
             member.watch();
             self.ready = inbox.ends(member, true)?;
@@ -76,7 +77,7 @@ impl Operation for Receive<'_> {
         if self.ready.is_none() {
             self.ready = inbox.look(member, source, thorough)?;
         }
-        // Who polls long is not checked for long.
+        // A half that polls for a long time is not checked meanwhile.
         if self.ready.is_none() && !thorough && self.looks.is_due() {
             self.tell_held()?;
         }

@@ -28,37 +28,38 @@ use core::cell::{Cell as Private, RefCell};
 use std::io;
 use std::time::Instant;
 
-/// One sender's mailbox to this endpoint, and what of it is under way.
+/// One sender's mailbox to this endpoint, and what is under way in it.
 pub struct Incoming {
     pub from: u32,
     /// The sender's record.
     pub record: Shared<Rank>,
     pub consumer: Consumer,
-    /// Where its calls come first.
+    /// Receives calls through the call line.
     server: Server,
-    /// Where answers go that do not go there.
+    /// Sends answers that do not go through the call line.
     answers: Answers,
     state: Private<State>,
-    /// Whether a receive from anyone has said that memory is lacking.
+    /// Whether a receive from anyone has reported that memory is lacking.
     pub reported_bar: Private<bool>,
-    /// Whether its sender slept for want of room and was woken, and has sent nothing that was seen since.
+    /// Whether its sender slept until there was room, was woken, and nothing of it was seen since.
     woken: Private<bool>,
-    /// Where announced messages come.
+    /// Receives announced messages.
     target: Target,
-    /// Whether their ring has memory, as this end has seen to.
+    /// Whether this end has made sure that their ring has memory.
     has_ring: Private<bool>,
     /// The announced message that is under way.
     arriving: RefCell<Option<Arriving>>,
-    /// The mail of which a receive from anyone has said that it holds its sender up.
+    /// The mail of which a receive from anyone has reported that it keeps its sender from sending.
     reported_held: Private<Option<u64>>,
-    /// The stamp of the call on the line that was last put back, and how often it was handed out by then; 0: none was.
+    /// The stamp of the call on the line that was last put back, and how many times it had been handed out; 0 for
+    /// none.
     requeued_call: Private<(u64, u32)>,
-    /// Announced messages that came.
+    /// Announced messages that have arrived.
     kept: Assembled,
 }
 
 impl Incoming {
-    /// The reader's end of `mailbox`, from its former holder's on.
+    /// The receiving end of `mailbox`. It goes on where the former holder stopped.
     pub fn new(
         member: &Member,
         from: u32,
@@ -86,24 +87,24 @@ impl Incoming {
         }
     }
 
-    /// Whether there is mail, some of an announced message, a call, or news of corruption. A mailbox that was once found corrupt is
-    /// silent, but for calls: others go on.
+    /// Whether there is mail, a part of an announced message, a call, or an error to report. A mailbox that was found
+    /// corrupt reports nothing more, except for calls, so that others go on.
     #[inline(always)]
     pub fn is_ready(&self) -> bool {
         self.has_mail() || self.has_call()
     }
 
-    /// As `is_ready`, but for calls.
+    /// Like `is_ready`, without calls.
     #[inline(always)]
     pub fn has_mail(&self) -> bool {
         if self.state.get().is_plain() { self.consumer.is_ready() } else { self.has_other_mail() }
     }
 
-    /// As `has_mail`, where there is more to it than new whole messages.
+    /// Like `has_mail`, if there may be more in it than new whole messages.
     fn has_other_mail(&self) -> bool {
         match self.state.get() {
             State::Plain | State::Mixed => self.consumer.is_ready() || self.returned().is_some(),
-            // What was left comes before it.
+            // What was put back comes before it.
             State::Arriving => {
                 self.consumer.next_unread().is_some() || self.returned().is_some() || self.has_news()
             }
@@ -115,13 +116,13 @@ impl Incoming {
     #[inline(always)]
     pub fn take_call(&self) -> Option<Descriptor> {
         let descriptor = self.server.take(|| self.next())?;
-        // It is one of its sender's turn.
+        // It counts as one of its sender's turn.
         self.consumer.shorten();
         Some(descriptor.marked(descriptor.seq == self.requeued_call.get().0))
     }
 
-    /// The number of the next message to be received, also where memory is lacking for it: one that was left, or the next
-    /// never taken.
+    /// The number of the next message to be received, even if it lacks memory: one that was put back, or the next
+    /// that was never taken.
     #[inline(always)]
     fn next(&self) -> Option<u64> {
         let state = self.state.get();
@@ -133,52 +134,52 @@ impl Incoming {
         is_to_come.then(|| returned().map_or_else(unread, |descriptor| descriptor.seq))
     }
 
-    /// Where it is not ready: whether its sender was woken to send more; said once.
+    /// If the mailbox is not ready: whether its sender was woken to send more. Returns true only once.
     pub fn take_woken(&self) -> bool {
         self.woken.take()
     }
 
-    /// The sender's present life, or its last.
+    /// The present or last life of the sender.
     pub fn life(&self) -> Life {
         Life::from_word(self.record.identity.life.load(acquire(Edge::Life)))
     }
 
-    /// Whether a call is to be received next.
+    /// Whether a call is received next.
     #[inline(always)]
     pub fn has_call(&self) -> bool {
         self.server.is_ready(|| self.next())
     }
 
-    /// Gives up all that is in the mailbox, and asks the sender for a reset. No mail of it is held any more.
+    /// Gives up all that is in the mailbox, and asks the sender for a reset. No mail of it is held at this time.
     pub fn reset(&mut self, member: &Member) {
         let arriving = self.arriving.take().map_or(0, |arriving| arriving.memory());
         member.budget.give_back(self.kept.memory() + arriving);
         let (record, server) = (self.record.clone(), self.server.clone());
         let mailbox = member.region.segment.mailbox(self.from, member.rank());
-        // A call on the line is not in the mailbox, and comes again.
+        // A call on the line is not part of the mailbox, and is received again.
         let requeued_call = self.requeued_call.take();
         *self = Self::new(member, self.from, record, mailbox, self.consumer.request_reset(), server);
         self.requeued_call.set(requeued_call);
         self.ring(member);
     }
 
-    /// Takes the reset that was asked for, if the sender has given one.
+    /// Takes the reset that was asked for, if the sender has given it.
     pub fn take_reset(&self, member: &Member) {
         if self.consumer.take_reset() {
             self.state.set(State::Plain);
-            // It may wait for room, of which there is none until now.
+            // The sender may wait for room, and there was none until now.
             self.ring(member);
         }
     }
 
-    /// Lets `take_new` of its consumer take so many messages without asking.
+    /// Allows `take_new` of its consumer to take `count` messages without asking.
     pub fn grant(&self, member: &Member, count: u64) {
         let is_easy = self.state.get().is_plain() && member.limit >= INLINE;
         self.consumer.grant(if is_easy { count } else { 0 });
     }
 
-    /// The mail that `is_ready` saw; `None` if that was an announcement, or a part of an announced message. `by_hand`: an
-    /// announcement is a mail by itself.
+    /// The mail that `is_ready` saw. `None` if it was an announcement, or a part of an announced message. With
+    /// `by_hand`, announcements are returned as mails.
     #[inline(never)]
     pub fn take(&self, member: &Member, by_hand: bool) -> Result<Option<Descriptor>, RecvError> {
         self.woken.set(false);
@@ -193,7 +194,7 @@ impl Incoming {
         if let Ok(descriptor) = &taken {
             self.reported_bar.set(false);
             if let Some(again) = descriptor.filter(Descriptor::is_redelivered) {
-                // If it ends this process, a successor counts on.
+                // If handling it ends this process, a successor continues the count.
                 self.consumer.tell_redelivered(again.seq);
             }
         }
@@ -201,7 +202,7 @@ impl Incoming {
         taken
     }
 
-    /// What a message that was taken is.
+    /// Finds out what a message that was taken is.
     fn sort(
         &self,
         member: &Member,
@@ -209,9 +210,10 @@ impl Incoming {
         by_hand: bool,
     ) -> Result<Option<Descriptor>, RecvError> {
         let descriptor = match taken {
-            // No endpoint sends more than the region carries, but on loan: what lies in its sender's area is none too many.
+            // No endpoint sends more than the region's limit. Loans are the exception: anything that lies in the
+            // sender's area is allowed.
             Ok(Some(descriptor)) if descriptor.len <= member.limit || descriptor.is_loan() => descriptor,
-            // `Ok(None)`: a stamp that was there is gone.
+            // `Ok(None)` means that a stamp that was there is gone.
             _ => return Err(self.corrupted(member)),
         };
         if let Some((extent, range)) = self.consumer.lacks_pages(&descriptor) {
@@ -228,7 +230,7 @@ impl Incoming {
             Kind::Whole | Kind::Sync => Ok(Some(descriptor)),
             Kind::Announced => self.begin(member, descriptor, by_hand),
             Kind::Call => {
-                // Otherwise a predecessor may have begun to answer it.
+                // If it is for another life, that life may have begun to answer it.
                 let is_for_us = (descriptor.envelope().number() ^ member.epoch()) << (64 - NUMBER_BITS) == 0;
                 if is_for_us {
                     return Ok(Some(descriptor));
@@ -236,12 +238,12 @@ impl Incoming {
                 self.pass(member, descriptor.seq);
                 Ok(None)
             }
-            // They are in return lanes, or on the line.
+            // These belong in return lanes, or on the call line.
             Kind::Answer | Kind::Refusal | Kind::Dropped | Kind::Ack => Err(self.corrupted(member)),
         }
     }
 
-    /// Nothing more is taken from the mailbox: it makes no sense.
+    /// The mailbox makes no sense. Nothing more is taken from it.
     #[cold]
     fn corrupted(&self, member: &Member) -> RecvError {
         if let Some(arriving) = self.arriving.take() {
@@ -251,9 +253,9 @@ impl Incoming {
         Broken::Corrupt(self.from).into()
     }
 
-    /// Says, once, that a peer overwrote what this receiver says of resets; drops a message under way that never ends. In
-    /// the first case the sender may wait for one to be taken that nobody asked for, or not know of the one that is asked
-    /// for.
+    /// An error, once, if a peer overwrote this receiver's words about resets. The sender may then wait for a reset
+    /// to be taken that nobody asked for, or may not know of the one that was asked for. Also drops a message under
+    /// way that never ends.
     pub fn check(&self, member: &Member) -> Result<(), RecvError> {
         if !self.is_corrupt() && self.consumer.is_reset_forged() {
             self.consumer.withdraw();
@@ -263,7 +265,7 @@ impl Incoming {
         Ok(())
     }
 
-    /// The oldest assembled message that was left unread, unless a mail before it was left, too.
+    /// The oldest assembled message that was left unread, unless an earlier mail was left unread, too.
     fn returned(&self) -> Option<Descriptor> {
         let descriptor = self.kept.returned()?;
         let is_next = |unread: u64| is_below(descriptor.seq, unread);
@@ -280,7 +282,7 @@ impl Incoming {
     }
 }
 
-/// Why pages of the mailbox from `rank` are lacking.
+/// The error if the mailbox from `rank` has no memory.
 pub fn no_pages(rank: u32, error: &io::Error) -> RecvError {
     if os::is_out_of_space(error) {
         return Broken::NoSpace(rank).into();

@@ -1,4 +1,4 @@
-//! Resets of mailboxes that made no sense.
+//! Resets of mailboxes that make no sense.
 
 use super::{Inbox, NOBODY};
 use crate::error::{Broken, RecvError};
@@ -21,7 +21,7 @@ impl Inbox {
         Ok(())
     }
 
-    /// Takes the resets that were asked for, as far as senders have given them.
+    /// Takes the resets that were asked for, as far as the senders have given them.
     #[inline(always)]
     pub(super) fn take_reset(&self, member: &Member) {
         if self.asks.get() {

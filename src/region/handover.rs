@@ -1,4 +1,4 @@
-//! Regions without a name, and how another process comes by one.
+//! Regions without a name, and how another process gets one.
 
 use super::{OpenOptions, Region};
 use crate::config::Config;
@@ -14,9 +14,9 @@ pub const MAILBOX_FD: &str = "MAILBOX_FD";
 
 /// # Without a name
 ///
-/// An unnamed region is in memory that no name leads to, and that nobody can make shorter. Other processes
-/// come by it as a descriptor: a child with [`hand_to`](Region::hand_to), any other through a UNIX socket. It
-/// is gone with the last process that has it.
+/// No name leads to the memory of an unnamed region, and nobody can make it shorter. Other processes get it as a
+/// descriptor: a child by [`hand_to`](Region::hand_to), any other process through a UNIX socket. It disappears with
+/// the last process that has it open.
 ///
 /// ```
 /// use mailbox::{Config, Region};
@@ -32,33 +32,35 @@ pub const MAILBOX_FD: &str = "MAILBOX_FD";
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl Region {
-    /// Creates a region without a name. [`CreateError::Config`], [`CreateError::NoSpace`] or
-    /// [`CreateError::Os`]; waits for nothing, and costs what [`Region::create`] does.
+    /// Creates a region without a name. Errors: [`CreateError::Config`], [`CreateError::NoSpace`] or
+    /// [`CreateError::Os`]. Never waits. Costs the same as [`Region::create`].
     pub fn create_unnamed(config: Config) -> Result<Self, CreateError> {
         Segment::create_unnamed(&config).map(Self::over)
     }
 
-    /// Opens the region without a name whose descriptor this is; it belongs to this process' user and is for
-    /// protocol 0, see [`OpenOptions::from_fd`] for others. Whoever sent the descriptor is not trusted: what is
-    /// no such region is an error, [`OpenError::Unsealed`] if its size can be changed. The descriptor is opened
-    /// anew, which takes `/proc`, and closed. Waits for nothing, and costs what [`Region::open`] does.
+    /// Opens the unnamed region that this descriptor belongs to. It must belong to this process's user and have
+    /// protocol 0; [`OpenOptions::from_fd`] allows others. The sender of the descriptor is not trusted: anything else
+    /// than such a region is an error, for example [`OpenError::Unsealed`] if its size can be changed. The region
+    /// gets a descriptor of its own, for which `/proc` is needed; `fd` is closed. Never waits. Costs the same as
+    /// [`Region::open`].
     pub fn from_fd(fd: OwnedFd) -> Result<Self, OpenError> {
         OpenOptions::new().from_fd(fd)
     }
 
-    /// Opens the region that this process' parent gave it with [`Region::hand_to`]; as [`Region::from_fd`].
-    /// [`OpenError::NotFound`] if there is none.
+    /// Opens the region that this process's parent gave it with [`Region::hand_to`]; otherwise the same as
+    /// [`Region::from_fd`]. Returns [`OpenError::NotFound`] if the parent gave none.
     ///
-    /// The descriptor stays open, so that it can be called again, and this process' children have it and the
-    /// variable too.
+    /// The descriptor stays open, so this can be called again. This process's own children inherit the descriptor and
+    /// the variable.
     pub fn from_env() -> Result<Self, OpenError> {
         OpenOptions::new().from_env()
     }
 
-    /// Lets the process that `command` starts open this region with [`Region::from_env`]; one region a command.
+    /// Lets the process that `command` starts open this region with [`Region::from_env`]. One region for each
+    /// command.
     ///
-    /// A region that bears a name is opened by that: [`HandError::Named`]. `command` holds a descriptor of the
-    /// region as long as it exists.
+    /// Returns [`HandError::Named`] if the region has a name: the child can open it by name. `command` keeps a
+    /// descriptor of the region as long as it exists.
     pub fn hand_to(&self, command: &mut Command) -> Result<(), HandError> {
         if self.segment.backing() != Backing::Unnamed {
             return Err(HandError::Named);
@@ -71,8 +73,8 @@ impl Region {
     }
 }
 
-/// The descriptor of what holds the region, whatever that is. Another process can open an unnamed region with
-/// it; who locks or unlocks something through it may make ranks seem alive, or dead.
+/// The descriptor of the memory or file that holds the region. Another process can open an unnamed region with it. A
+/// process that sets or clears locks through it can make ranks look alive or dead.
 impl AsFd for Region {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.segment.file().as_fd()
@@ -80,12 +82,12 @@ impl AsFd for Region {
 }
 
 impl OpenOptions {
-    /// Opens the region without a name whose descriptor this is; as [`Region::from_fd`].
+    /// Opens the unnamed region that this descriptor belongs to; see [`Region::from_fd`].
     pub fn from_fd(self, fd: OwnedFd) -> Result<Region, OpenError> {
         Segment::from_file(&File::from(fd), self.trust()).map(Region::over)
     }
 
-    /// Opens the region that this process' parent gave it; as [`Region::from_env`].
+    /// Opens the region that this process's parent gave it; see [`Region::from_env`].
     pub fn from_env(self) -> Result<Region, OpenError> {
         let number = env::var(MAILBOX_FD).ok().and_then(|number| number.parse().ok());
         let number: u32 = number.ok_or(OpenError::NotFound)?;

@@ -1,4 +1,4 @@
-//! What is seen by whoever looks into a region without a part in it.
+//! What an observer sees of a region without joining it.
 
 use crate::abi::{ConsumerLine, Geometry, ProducerLine};
 use crate::os::{self, File};
@@ -6,8 +6,9 @@ use crate::rank::{self, Life, Source, Status};
 use crate::segment::{Copies, MailboxCopy, Record};
 use core::mem::offset_of;
 
-/// What [`Region::inspect`](crate::Region::inspect) saw. Ranks go on meanwhile, so parts of it may be of different
-/// moments, each during the look: what only grows is never smaller than it was seen before. It is for people: ranks write these words themselves, and nothing relies on them.
+/// The result of [`Region::inspect`](crate::Region::inspect). Ranks go on while it is made, so its parts may be from
+/// different moments. A counter that only grows is never smaller than in an earlier inspection. All of it is for
+/// people: ranks write these words themselves, and nothing relies on them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inspection {
@@ -15,19 +16,19 @@ pub struct Inspection {
     pub protocol: u64,
     /// Cells of a mailbox.
     pub cells: u32,
-    /// Bytes of payloads above 48 bytes that may be under way in a mailbox.
+    /// Bytes of payloads longer than 48 bytes that may be under way in a mailbox.
     pub arena: u64,
     /// Bytes of each rank's area for loans.
     pub loans: u64,
     /// The longest message, in bytes.
     pub max_message: u64,
-    /// Bytes of the whole region, most of them never touched.
+    /// Bytes of the whole region. Most of them are never touched.
     pub size: u64,
     /// Bytes of memory, or of the disk, in use.
     pub memory: u64,
     /// Every rank.
     pub ranks: Vec<RankReport>,
-    /// Every mailbox that was ever used: those to rank 0 first, each by sender.
+    /// Every mailbox that was ever used, ordered by receiver, then by sender.
     pub mailboxes: Vec<MailboxReport>,
 }
 
@@ -37,25 +38,25 @@ pub struct Inspection {
 pub struct RankReport {
     /// The rank.
     pub rank: u32,
-    /// Whether somebody holds it.
+    /// Whether a process holds it.
     pub status: Status,
-    /// How often it was joined.
+    /// How many times it was joined.
     pub epoch: u64,
     /// Process id of its last holder, in that process' PID namespace.
     pub pid: u32,
-    /// The label that its last holder joined with; empty if with none.
+    /// The label that its last holder joined with; empty if it had none.
     pub label: String,
-    /// Whose mail its receiver sleeps for; `None`: it is awake.
+    /// The sender whose mail its receiver sleeps for; `None` if it is awake.
     pub receiver_awaits: Option<Source>,
-    /// In whose mailbox its sender sleeps for room; `None`: it is awake.
+    /// The receiver in whose mailbox its sender sleeps until there is room; `None` if it is awake.
     pub sender_awaits: Option<Source>,
-    /// Times that its receivers fell asleep for want of mail, over all holders.
+    /// How many times its receivers fell asleep because there was no mail, over all holders.
     pub sleeps: u64,
 }
 
-/// What is known of a mailbox. Its counters go on over all holders of both ranks; one that died may have left one
-/// of them short. A sender counts bytes as it writes them, those included that a batch holds back, and those of
-/// an announced message as it announces it.
+/// What is known of a mailbox. The counters continue over all holders of both ranks; a holder that died may have left
+/// one of them too small. A sender counts bytes when it writes them, even if a batch still holds them back, and the
+/// bytes of an announced message when it announces it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MailboxReport {
@@ -63,28 +64,27 @@ pub struct MailboxReport {
     pub from: u32,
     /// The receiver.
     pub to: u32,
-    /// Messages that ever were sent or announced; what a batch holds back is not among them.
+    /// Messages that were ever sent or announced. Messages that a batch holds back do not count yet.
     pub messages: u64,
-    /// Payload bytes that ever were written.
+    /// Payload bytes that were ever written.
     pub bytes: u64,
     /// Messages that are not acknowledged; at most [`Inspection::cells`].
     pub unread: u64,
-    /// Times that the sender found it full.
+    /// How many times the sender found it full.
     pub full: u64,
-    /// Times that the sender fell asleep for want of room, or until an announced message was received.
+    /// How many times the sender fell asleep: until there was room, or until an announced message was received.
     pub sleeps: u64,
-    /// Times that a message woke the receiver.
+    /// How many times a message woke the receiver.
     pub mail_wakes: u64,
-    /// Times that an acknowledgement woke the sender.
+    /// How many times an acknowledgement woke the sender.
     pub credit_wakes: u64,
-    /// Announced messages that the receiver dropped, because their sender gave them up or ended, or a former holder of
-    /// its rank had begun to receive them.
+    /// Announced messages that the receiver dropped: the sender gave them up or ended, or a former holder of the
+    /// receiving rank had begun to receive them.
     pub drops: u64,
 }
 
 impl Inspection {
-    /// What copies say of the words of the region of this geometry in `file`. What cannot be read is left out, or
-    /// zero.
+    /// Reads the region of this geometry in `file`. What cannot be read is left out, or zero.
     pub(crate) fn of(file: &File, geometry: &Geometry) -> Self {
         let copies = Copies::new(file, geometry);
         let ranks = 0..geometry.ranks;
@@ -95,7 +95,7 @@ impl Inspection {
             opened.filter_map(move |from| MailboxReport::of(copies, from, to))
         });
         let mailboxes = mailboxes.collect();
-        // After the mailboxes: so each of these has a sender that has joined.
+        // Read after the mailboxes, so the sender of each of them is seen to have joined.
         let ranks = ranks.clone().map(|rank| RankReport::of(file, &copies, rank, &record(rank))).collect();
         Self {
             protocol: geometry.protocol,

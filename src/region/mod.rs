@@ -28,24 +28,25 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Shared memory that holds a mailbox for every ordered pair of ranks.
 ///
-/// What it lies in decides what it survives, with all mail that is not acknowledged:
+/// What holds the region decides what it survives, together with all mail that is not acknowledged:
 ///
-/// | | made with | all its processes end | the machine is booted | made shorter by |
+/// | | made with | all its processes end | the machine reboots | may be made shorter by |
 /// |---|---|---|---|---|
-/// | named segment | [`Place::Name`] | it stays | it is gone | whoever may write to it |
-/// | file | [`Place::File`] | it stays | it stays, if it was closed | whoever may write to it |
-/// | unnamed | [`Region::create_unnamed`] | it is gone | it is gone | nobody |
+/// | named segment | [`Place::Name`] | stays | disappears | processes that may write to it |
+/// | file | [`Place::File`] | stays | stays, if it was closed | processes that may write to it |
+/// | unnamed | [`Region::create_unnamed`] | disappears | disappears | nobody |
 ///
-/// The first two stay until [`Region::remove`]. Who makes a region shorter ends the processes that use it (the
-/// system sends them SIGBUS): [`Config::mode`] says who may write, by default the owner only.
+/// The first two stay until [`Region::remove`]. Making a region shorter kills the processes that use it (by SIGBUS).
+/// [`Config::mode`] says who may write; the default is the owner only.
 ///
-/// A file is closed when its last endpoint is dropped. If the machine goes down before, or processes were
-/// killed and nobody joined after them, what came to the disk may be of different moments: then it is
-/// [`OpenError::Incompatible`]. It must be on a file system of this machine; on one that copies what it
-/// writes (Btrfs, ZFS), reserved space does not keep a full disk from ending a writer with SIGBUS. The system
-/// writes to the disk now and then meanwhile, and a message to a page that it just wrote takes longer.
+/// A file is closed when its last endpoint is dropped. If the machine goes down before that, or if processes were
+/// killed and nobody joined after them, the pages on the disk may be from different moments. Then opening the region
+/// returns [`OpenError::Incompatible`]. The file must be on a file system of this machine. On a file system that
+/// copies on write (Btrfs, ZFS), a full disk can kill a writer by SIGBUS, because space cannot be reserved there.
+/// While the region is in use, the system writes pages to the disk now and then; a message to a page that was just
+/// written takes longer.
 ///
-/// A region stays open in a forked child, which may join it as a rank of its own.
+/// A forked child keeps the region open, and may join it as a rank of its own.
 #[derive(Clone)]
 pub struct Region {
     pub(crate) segment: Arc<Segment>,
@@ -58,7 +59,7 @@ impl fmt::Debug for Region {
     }
 }
 
-/// Which regions to open, beyond those that [`Region::open`] does.
+/// Which regions may be opened, in addition to those that [`Region::open`] opens.
 #[derive(Debug, Clone, Copy)]
 pub struct OpenOptions {
     trust: Trust,
@@ -76,37 +77,38 @@ impl OpenOptions {
         Self { trust: Trust { protocol: Some(0), owner: None } }
     }
 
-    /// The region must be for this protocol, else [`OpenError::Protocol`].
+    /// The region must have this protocol; otherwise the error is [`OpenError::Protocol`].
     pub const fn protocol(mut self, protocol: u64) -> Self {
         self.trust.protocol = Some(protocol);
         self
     }
 
-    /// The region may be for any protocol: for tools that do not read mail.
+    /// The region may have any protocol. For tools that do not read mail.
     pub const fn any_protocol(mut self) -> Self {
         self.trust.protocol = None;
         self
     }
 
-    /// The region may belong to this user, too, by its number; else [`OpenError::Owner`]. Whoever owns a region
-    /// can make its users fail. In a user namespace 65534 is everybody who has no number there.
+    /// The region may also belong to this user, given by number; otherwise the error is [`OpenError::Owner`]. The
+    /// owner of a region can make the processes that use it fail. In a user namespace, 65534 stands for all users
+    /// without a number there.
     pub const fn owner(mut self, uid: u32) -> Self {
         self.trust.owner = Some(uid);
         self
     }
 
-    /// Opens the region at `place`; waits, costs and fails as [`Region::open`].
+    /// Opens the region at `place`. Errors, waiting and cost are those of [`Region::open`].
     pub fn open<'a>(self, place: impl Into<Place<'a>>) -> Result<Region, OpenError> {
         Segment::open(place.into(), self.trust).map(Region::over)
     }
 
-    /// Opens the region at `place` to look at it; as [`Region::look`].
+    /// Opens the region at `place` for looking at it; see [`Region::look`].
     pub fn look<'a>(self, place: impl Into<Place<'a>>) -> Result<View, OpenError> {
         Segment::look(place.into(), self.trust).map(View::new)
     }
 
-    /// Removes the region at `place`; waits and fails as [`Region::remove_at`], and if these options do not let it be
-    /// opened.
+    /// Removes the region at `place`, if these options allow opening it. Errors and waiting are those of
+    /// [`Region::remove_at`].
     pub fn remove<'a>(self, place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
         Segment::remove(place.into(), self.trust)
     }
@@ -119,37 +121,38 @@ impl OpenOptions {
 impl Region {
     /// Creates a region at `place`: a string is a name, a path a file.
     ///
-    /// Nobody sees it before it is complete. [`CreateError::Exists`] if something bears the name, whatever it is.
+    /// Nobody sees the region before it is complete. Returns [`CreateError::Exists`] if anything has that name.
     ///
-    /// Costs 0.1 ms, the first time in a process that has threads up to 15 ms, and the memory of the rank table:
-    /// 4 KiB and 1 KiB a rank. A file waits for the disk; nothing else is waited for.
+    /// Costs 0.1 ms (up to 15 ms the first time in a process with several threads) and the memory of the rank table:
+    /// 4 KiB, and 1 KiB for each rank. A file waits for the disk; nothing else waits.
     pub fn create<'a>(place: impl Into<Place<'a>>, config: Config) -> Result<Self, CreateError> {
         Segment::create(place.into(), &config).map(Self::over)
     }
 
-    /// Opens the region at `place`, which belongs to this process' user and is for protocol 0; see
-    /// [`OpenOptions`] for others. What is no whole region of this version is an error that says so; nothing is
-    /// mapped before that was checked.
+    /// Opens the region at `place`. It must belong to this process's user and have protocol 0; [`OpenOptions`] allows
+    /// others. Anything that is not a whole region of this version returns an error that says so. All of this is
+    /// checked before anything is mapped.
     ///
-    /// Never waits. Costs what [`Region::create`] does, without the memory and the disk. An open region is three
-    /// descriptors at most, however many ranks are joined, and address space of [`Inspection::size`] bytes; clones share them.
+    /// Never waits. Costs the same as [`Region::create`], without the memory and the disk. An open region uses at
+    /// most three descriptors, for any number of joined ranks, and [`Inspection::size`] bytes of address space.
+    /// Clones share them.
     pub fn open<'a>(place: impl Into<Place<'a>>) -> Result<Self, OpenError> {
         OpenOptions::new().open(place)
     }
 
-    /// Opens the region at `place`, or creates it if there is none; processes that do so at the same time end
-    /// up in one region. One of other ranks, cells, arena or largest message is
-    /// [`CreateOrOpenError::Differs`], one of another protocol [`OpenError::Protocol`]; mode and reservation are
-    /// not compared.
+    /// Opens the region at `place`, or creates it if there is none. Processes that do so at the same time get the
+    /// same region. Returns [`CreateOrOpenError::Differs`] if the existing region has other ranks, cells, arena,
+    /// loans or largest message, and [`OpenError::Protocol`] if it has another protocol. Mode and reservation are not
+    /// compared.
     ///
-    /// Waits, at most two seconds, for whoever is about to remove what bears the name.
+    /// If another process is removing a region with this name, waits for that, at most two seconds.
     pub fn create_or_open<'a>(
         place: impl Into<Place<'a>>,
         config: Config,
     ) -> Result<Self, CreateOrOpenError> {
         let place = place.into();
-        // Whatever is to be opened may be removed before, whatever is to be created may exist by then: whoever
-        // has not won such a race by the deadline meets a remover that is stopped, or mischief.
+        // What is to be opened may be removed first, and what is to be created may exist by then. A process that has
+        // not won such a race by the deadline meets a stopped remover, or mischief.
         let deadline = Instant::now() + PATIENCE;
         let options = OpenOptions::new().protocol(config.geometry.protocol);
         loop {
@@ -168,66 +171,65 @@ impl Region {
         }
     }
 
-    /// Removes this region with all its mail, unless a live process, this one included, has joined it:
-    /// [`RemoveError::InUse`]. If somebody else did, or gave its name to something else, it is
-    /// [`OpenError::NotFound`]; one that bears no name is [`RemoveError::Unnamed`].
+    /// Removes this region with all its mail. Returns [`RemoveError::InUse`] if a live process (perhaps this one) has
+    /// joined it, [`OpenError::NotFound`] if it was removed already or its name belongs to something else now, and
+    /// [`RemoveError::Unnamed`] if it has no name.
     ///
-    /// Processes that have opened it and not joined find it removed when they join. Waits, at most five
-    /// seconds, while the last to leave a file waits for the disk.
+    /// Processes that have opened it and not joined find out when they join. If the last process to leave a file
+    /// waits for the disk, this waits for that process, at most five seconds.
     pub fn remove(&self) -> Result<(), RemoveError> {
         self.segment.remove_this()
     }
 
-    /// Removes the region at `place`, of this process' user, whatever its protocol; as [`Region::remove`].
+    /// Removes the region at `place`, of this process's user and with any protocol; see [`Region::remove`].
     pub fn remove_at<'a>(place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
         OpenOptions::new().any_protocol().remove(place)
     }
 
-    /// Opens the region at `place`, which belongs to this process' user, for whatever protocol, to look at it:
-    /// permission to read is enough, also on a file system that is mounted for reading only, and `/proc` is not
-    /// needed. Nothing is mapped, locked or written, and what is no region is not opened for writing.
+    /// Opens the region at `place`, of this process's user and with any protocol, for looking at it. Permission to
+    /// read is enough, a file system may be mounted for reading only, and `/proc` is not needed. Nothing is mapped,
+    /// locked or written. Anything that is not a region is never opened for writing.
     ///
-    /// Never waits. Costs some 20 µs, and one descriptor.
+    /// Never waits. Costs about 20 µs and one descriptor.
     pub fn look<'a>(place: impl Into<Place<'a>>) -> Result<View, OpenError> {
         OpenOptions::new().any_protocol().look(place)
     }
 
-    /// What processes of this user that ended have left in memory, sorted by name: whatever nobody uses now, be it
-    /// worth something or not. What this user may not look at is passed over. Changes nothing;
-    /// [`Leftover::remove`] does.
+    /// What ended processes of this user have left in memory and nobody uses now, sorted by name; it may still be
+    /// worth something. What this user may not look at is left out. Changes nothing; [`Leftover::remove`] does.
     pub fn leftovers() -> io::Result<Vec<Leftover>> {
         segment::leftovers()
     }
 
-    /// What is left in `folder` of regions in files whose creator, of this user, was killed; sorted by name. As
-    /// [`Region::leftovers`]; regions that bear a name are not among it.
+    /// What is left in `folder` of regions in files whose creator (of this user) was killed, sorted by name. Like
+    /// [`Region::leftovers`]; regions that have a name of their own are not included.
     pub fn leftovers_in(folder: &Path) -> io::Result<Vec<Leftover>> {
         segment::leftovers_in(folder)
     }
 
-    /// Removes what processes of this user that ended have left in memory, and says under which names it was;
-    /// sorted:
+    /// Removes what ended processes of this user have left in memory. Returns the names that it had, sorted:
     ///
-    /// - regions in which nobody lives, somebody died without leaving, and no mail is unread;
-    /// - what is left of regions whose creator or remover was killed on the way: of the former, the names end in
-    ///   `.mailbox-` and 16 hexadecimal digits.
+    /// - regions without a live process and without unread mail, in which a process died without leaving;
+    /// - parts of regions whose creator or remover was killed at its work. The names of those that were never
+    ///   complete end in `.mailbox-` and 16 hexadecimal digits.
     ///
-    /// Regions with unread mail, or that everybody left, or that nobody has joined yet, stay: [`Region::remove_at`] takes
-    /// them, and [`Region::leftovers`] names them. A process that joins, creates or removes meanwhile goes first. What cannot
-    /// be removed is passed over. Waits, at most five seconds a region, for a process that is removing it.
+    /// Three kinds of regions stay: those with unread mail, those that every process left, and those that nobody has
+    /// joined yet. [`Region::leftovers`] lists them, and [`Region::remove_at`] removes them. A process that joins,
+    /// creates or removes at the same time goes first. What cannot be removed is left out. Waits for a process that
+    /// is removing a region, at most five seconds for each.
     pub fn clean() -> io::Result<Vec<String>> {
         segment::leftovers().map(segment::clean)
     }
 
-    /// Removes what is left in `folder` of regions in files whose creator, of this user, was killed on the way,
-    /// and says under which names it was; sorted. As [`Region::clean`]; regions that bear a name stay.
+    /// Removes what is left in `folder` of regions in files whose creator (of this user) was killed. Returns the
+    /// names that it had, sorted. Like [`Region::clean`]; regions that have a name of their own stay.
     pub fn clean_folder(folder: &Path) -> io::Result<Vec<String>> {
         segment::leftovers_in(folder).map(segment::clean)
     }
 
-    /// The regions in memory, whosever they are and whatever their protocol, and what could be one and may not be
-    /// read; sorted by name. Those in files and those without a name are not among them. Reads the first words of
-    /// each; what is no file, or has the wrong length, is not opened.
+    /// The regions in memory, of any user and any protocol, and what may be a region but cannot be read; sorted by
+    /// name. Regions in files and unnamed ones are not included. Reads the first words of each. What is not a file,
+    /// or has a wrong length, is not opened.
     pub fn list() -> io::Result<Vec<Listed>> {
         segment::list()
     }
@@ -251,38 +253,39 @@ impl Region {
         self.geometry().max_message
     }
 
-    /// The longest message that lies in its mailbox as a whole, in bytes: half the arena, or less if no message
-    /// is that long. Longer ones are announced.
+    /// The longest message that lies in its mailbox as a whole, in bytes: half the arena, or the longest message if
+    /// that is shorter. Longer ones are announced.
     pub fn eager_limit(&self) -> u64 {
         self.geometry().whole()
     }
 
-    /// The longest [loan](crate::Endpoint::loan), in bytes, and what all loans of a rank have: its
-    /// [area](crate::Config::loans).
+    /// The longest [loan](crate::Endpoint::loan), in bytes. It is also the [area](crate::Config::loans) for all loans
+    /// of a rank.
     pub fn max_loan(&self) -> u64 {
         self.geometry().loans
     }
 
-    /// The rank whose last holder joined with this label, if there is one; it need not live, but one that has not left
-    /// comes first. A label that is being written at this moment may be missed or seen in part. Costs a look at each
-    /// rank's record.
+    /// The rank whose last holder joined with this label, if there is one. The holder need not be alive; a rank whose
+    /// holder has not left comes first. A label that is being written at this moment may be missed. Costs a look at
+    /// each rank's record.
     pub fn find(&self, label: &str) -> Option<u32> {
         let bears = |rank: &u32| !label.is_empty() && self.registry.label(*rank) == label.as_bytes();
         (0..self.ranks()).filter(bears).min_by_key(|rank| !self.registry.life(*rank).joined())
     }
 
-    /// The label that the last holder of `rank` joined with; `None` if with none, or if there is no such rank. What is
-    /// not UTF-8 in it, which only a program that breaks the rules writes there, is shown as U+FFFD. Costs a look at the
-    /// rank's record.
+    /// The label that the last holder of `rank` joined with; `None` if it had none, or if there is no such rank.
+    /// Bytes that are not UTF-8 are shown as U+FFFD; only a program that breaks the rules writes such a label. Costs
+    /// a look at the rank's record.
     pub fn label(&self, rank: u32) -> Option<String> {
         let label = (rank < self.ranks()).then(|| self.registry.label(rank))?;
         (!label.is_empty()).then(|| String::from_utf8_lossy(&label).into_owned())
     }
 
-    /// Waits until a live process has joined as `rank`, no longer than `timeout`; its epoch. Needs no rank itself.
+    /// Waits until a live process has joined as `rank`, at most for `timeout`. Returns the rank's epoch. The caller
+    /// needs no rank itself.
     ///
-    /// Looks between pauses that grow to 10 ms. One that comes and goes between two looks is missed; what it sent is
-    /// there all the same.
+    /// Looks at growing intervals, up to 10 ms. A process that joins and leaves between two looks is missed; its
+    /// messages are still there.
     pub fn wait_for(&self, rank: u32, timeout: Duration) -> Result<u64, WaitError> {
         let ranks = self.ranks();
         if rank >= ranks {
@@ -292,13 +295,14 @@ impl Region {
         let (mut pause, mut dead) = (Duration::from_micros(50), None);
         loop {
             let life = self.registry.life(rank);
-            // Not `status`: the dead look alive while somebody closes the region.
+            // Not `status`: a process that closes the region holds all locks for a moment, so the dead look alive.
             let is_held = || segment::is_held(self.segment.file(), lock_byte(rank), 1).unwrap_or(true);
             if life.joined() && is_held() {
                 if dead != Some(life) {
                     return Ok(life.epoch());
                 }
-                // Of a life that was over: its claimer has yet to say that it is another's.
+                // The lock is taken, but the word is of a life that is over: the new holder has not stored its own
+                // yet.
             } else if life.joined() && segment::is_free(self.segment.file(), lock_byte(rank)) {
                 dead = Some(life);
             }
@@ -314,10 +318,10 @@ impl Region {
         }
     }
 
-    /// Whether somebody holds `rank`, and the rank's epoch: how often it has been joined. `None` if there is no
+    /// Whether a process holds `rank`, and the rank's epoch: how many times it has been joined. `None` if there is no
     /// such rank.
     ///
-    /// Never waits. Costs a system call, 0.2 to 5.4 µs, if the rank has joined and not left.
+    /// Never waits. Costs a system call (0.2 to 5.4 µs) if the last holder of the rank has not left.
     pub fn status(&self, rank: u32) -> Option<(Status, u64)> {
         (rank < self.ranks()).then(|| {
             let (status, life) = self.registry.status(rank);
@@ -325,30 +329,30 @@ impl Region {
         })
     }
 
-    /// Looks at everything. Takes no memory in the segment, whatever ranks wrote there.
+    /// Looks at everything. Takes no memory in the segment, no matter what ranks wrote there.
     ///
-    /// Never waits, and needs no rank. Costs three system calls a rank and three, some 4 µs, a mailbox in use, and a look at
-    /// each message that waits.
+    /// Never waits, and needs no rank. Costs three system calls for each rank, three (about 4 µs) for each mailbox in
+    /// use, and a look at each waiting message.
     pub fn inspect(&self) -> Inspection {
         Inspection::of(self.segment.file(), self.geometry())
     }
 
-    /// Whether `rank` has unread mail, as far as can be read.
+    /// Whether `rank` has unread mail, as far as it can be read.
     pub(crate) fn has_unread(&self, rank: u32) -> bool {
         let has_mail = |from| self.is_opened(from, rank) && self.segment.copies().has_unread(from, rank);
         (0..self.ranks()).any(has_mail)
     }
 
-    /// Whether `from` ever had a mailbox to `to`: it has sent something, or was about to. `false` if there is no such
-    /// rank. Costs a load.
+    /// Whether `from` ever had a mailbox to `to`, because it sent something or was about to. `false` if there is no
+    /// such rank. Costs one load.
     pub fn has_mailbox(&self, from: u32, to: u32) -> bool {
         from.max(to) < self.ranks() && self.is_opened(from, to)
     }
 
-    /// Whether it is said that the mailbox from `from` to `to` is reserved.
+    /// Whether the `opened` word says that the mailbox from `from` to `to` is reserved.
     pub(crate) fn is_opened(&self, from: u32, to: u32) -> bool {
         let word = &self.registry.rank(to).opened[from as usize / 64];
-        // Pairs with the sender's `fetch_or`: the pages are reserved, but for the arena's.
+        // Pairs with the sender's `fetch_or`: the pages are reserved, except for the arena's.
         word.load(acquire(Edge::Opened)) >> (from % 64) & 1 == 1
     }
 }

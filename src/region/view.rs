@@ -1,4 +1,4 @@
-//! A region as a bystander sees it: read through its file, with nothing mapped, locked or written.
+//! A region as an observer sees it: read through its file, with nothing mapped, locked or written.
 
 use super::inspect::Inspection;
 use crate::error::OpenError;
@@ -6,7 +6,7 @@ use crate::rank::{self, Life, Status};
 use crate::segment::Opened;
 use std::sync::Arc;
 
-/// A region that was opened to be looked at: see [`Region::look`](crate::Region::look). It can be kept, and looked
+/// A region that was opened for looking at it: see [`Region::look`](crate::Region::look). It may be kept, and looked
 /// at again.
 #[derive(Debug, Clone)]
 pub struct View {
@@ -18,7 +18,7 @@ impl View {
         Self { opened: Arc::new(opened) }
     }
 
-    /// Looks at everything; as [`Region::inspect`](crate::Region::inspect).
+    /// Looks at everything; see [`Region::inspect`](crate::Region::inspect).
     pub fn inspect(&self) -> Inspection {
         Inspection::of(&self.opened.file, &self.opened.geometry)
     }
@@ -28,13 +28,13 @@ impl View {
         self.opened.geometry.ranks
     }
 
-    /// The longest message that lies in its mailbox as a whole, in bytes; as
+    /// The longest message that lies in its mailbox as a whole, in bytes; see
     /// [`Region::eager_limit`](crate::Region::eager_limit).
     pub fn eager_limit(&self) -> u64 {
         self.opened.geometry.whole()
     }
 
-    /// Whether somebody holds `rank`, and the rank's epoch; as [`Region::status`](crate::Region::status).
+    /// Whether a process holds `rank`, and the rank's epoch; see [`Region::status`](crate::Region::status).
     pub fn status(&self, rank: u32) -> Option<(Status, u64)> {
         if rank >= self.ranks() {
             return None;
@@ -51,13 +51,13 @@ impl View {
         self.opened.copies().unread().unwrap_or(0)
     }
 
-    /// To which user the region belongs, by number.
+    /// The user that the region belongs to, by number.
     pub fn owner(&self) -> u32 {
         self.opened.owner
     }
 
-    /// Whether the region may be used in this boot of the machine: else it is [`OpenError::Incompatible`] to who opens
-    /// it, or [`OpenError::Missing`] if nobody can say.
+    /// Whether the region may be used in this boot of the machine. If not, opening it returns
+    /// [`OpenError::Incompatible`], or [`OpenError::Missing`] if the boot cannot be found out.
     pub fn check_boot(&self) -> Result<(), OpenError> {
         self.opened.check_boot()
     }

@@ -1,26 +1,31 @@
-//! How far an end may go without asking.
+//! How far one end of a lane may go without further checks.
+//!
+//! The producer has a budget for published messages (the room that it knows of) and one for messages held back behind
+//! others (up to a quarter of the mailbox). The consumer has one for a sender's turn, and within it one for the
+//! present row. Whatever makes a mailbox more than a sequence of new whole messages revokes them: a message that was
+//! put back, an announced message, corruption, a reset.
 
 use core::cell::Cell as Private;
 
-/// A row of messages that are handled without further questions: the slow path grants it, the fast path looks at it with
-/// one comparison.
+/// Consecutive messages that are handled without further checks. The slow path grants them; the fast path needs one
+/// comparison.
 ///
-/// It is the number of the first message that is not covered. So whatever moves the end of the mailbox on, by whichever
-/// way, uses the budget up with it.
+/// It is the number of the first message that is not covered. So anything that moves this end of the lane on also
+/// uses up the budget.
 pub struct Budget(Private<u64>);
 
 impl Budget {
-    /// None: for an end whose next message is `next`.
+    /// No messages, for an end whose next message is `next`.
     pub fn none(next: u64) -> Self {
         Self(next.into())
     }
 
-    /// Covers so many messages from `next` on, and no others.
+    /// Covers `count` messages from `next` on, and no others.
     pub fn grant(&self, next: u64, count: u64) {
         self.0.set(next.wrapping_add(count));
     }
 
-    /// Covers none any more, for an end whose next message is `next`.
+    /// Covers none from now on, for an end whose next message is `next`.
     pub fn revoke(&self, next: u64) {
         self.grant(next, 0);
     }

@@ -12,20 +12,21 @@
 //!                                       payload, envelope,
 //!  copies the answer               ◀─── stamp: the same, not asked
 //! ```
-//! Whose turn it is says the stamp, and who does not have the turn writes nothing: of a call that is asked only the
-//! server, and only in the life whose `epoch` the stamp has; else only the caller. So an answer that comes late, to
-//! a call that was given up or whose caller died, meets its own request still there, and no other. Until then the
-//! line is busy. It is the caller's again when it is answered or that life is over; the server's next life leaves
-//! a call alone that is for another. Numbers go on over all lives of the caller, from what it finds in the line.
+//! The stamp says whose turn it is. While a call is asked, only the server writes the line, and only in the life
+//! whose `epoch` is in the stamp; otherwise only the caller does. So an answer that comes late, after the caller gave
+//! the call up or died, meets its own request still there, and no other. Until then the line is busy. The line is the
+//! caller's again when the call is answered or that life of the server is over. The server's next life leaves a call
+//! alone that is for another life. The numbers continue over all lives of the caller, from the one that it finds in
+//! the line.
 //!
-//! Either side may stop anywhere for ever: what it was writing has no stamp. Garbage in the stamp is at worst no call
-//! or, to the caller, corruption; nothing in the line is an index.
+//! Either side may stop for ever at any point: what it was writing has no stamp. Garbage in the stamp means at worst
+//! that there is no call, or, for the caller, corruption. Nothing in the line is an index.
 //!
-//! A call comes after the mail that its caller had sent before. So its envelope has the low bits of the caller's next
-//! sequence number.
+//! A call must not overtake the mail that its caller sent before it. So its envelope has the low bits of the caller's
+//! next sequence number.
 //!
-//! An answer that does not fit lies in the return lane, whole, before the line says that it is there. A server that dies
-//! in between has answered: its caller looks there once more when it is told.
+//! An answer that does not fit lies in the return lane, whole, before the line says that it is there. A server that
+//! dies in between has answered; its caller looks there once more when it is told of the death.
 
 use super::{Corrupt, Descriptor};
 use crate::abi::{Cell, Envelope, INLINE, Kind, Location, NUMBER_BITS};
@@ -38,52 +39,52 @@ const EPOCH_SHIFT: u32 = 1;
 const EPOCH_MASK: u64 = (1 << 23) - 1;
 const NUMBER: u64 = 1 << 24;
 
-/// The end of a call line that asks.
+/// The end of a call line that calls.
 pub struct Caller {
     line: Shared<Cell>,
-    /// The last stamp, asked or found.
+    /// The last stamp, written or found.
     last: Private<u64>,
-    /// Whether somebody still wants the answer to that call.
+    /// Whether the answer to that call is still wanted.
     pub is_wanted: Private<bool>,
 }
 
-/// An answer in the line: private copies of all that says what it is (I3).
+/// An answer in the line: private copies of all its words (I3).
 #[derive(Debug, Clone, Copy)]
 pub struct Answer {
     /// [`Kind::Answer`], [`Kind::Refusal`] or [`Kind::Dropped`].
     pub kind: Kind,
-    /// Bytes of payload; or it lies in the return lane.
+    /// Where the payload lies: in the line or in the return lane.
     pub place: Location,
 }
 
 impl Caller {
-    /// The asking end of this line. A call of the last one stays until it is answered.
+    /// The calling end of this line. A former life's call stays until it is answered.
     pub fn resume(line: Shared<Cell>) -> Self {
         Self { last: line.stamp.load(Relaxed).into(), line, is_wanted: false.into() }
     }
 
-    /// The stamp of the last call, if somebody still wants the answer to it.
+    /// The stamp of the last call, if its answer is still wanted.
     pub fn wanted(&self) -> Option<u64> {
         self.is_wanted.get().then(|| self.last.get())
     }
 
-    /// Whether a call to the server's life of this epoch, its present one or, if it has none, its next, can be
-    /// asked now.
+    /// Whether the line is free for a call to the server's life with this epoch: its present life or, if it has none,
+    /// its next.
     #[inline(always)]
     pub fn is_free(&self, epoch: u64) -> bool {
         if mutated(Mutant::Busy) {
             return true;
         }
-        // Pairs with the server's store: it has done with the payload. That of a life that is over was over before
-        // we could know of the next.
+        // Pairs with the server's store: the server is done with the payload. If that life is over, it was over
+        // before we could know of the next one.
         let stamp = self.line.stamp.load(acquire(Edge::Answer));
         !self.is_wanted.get() && (stamp & ASKED == 0 || (stamp >> EPOCH_SHIFT ^ epoch) & EPOCH_MASK != 0)
     }
 
-    /// Asks, where the line is free, the server's life of this epoch. `order` is the caller's next sequence number,
-    /// `from` its own epoch. `bytes` fit a cell. The stamp of the call.
+    /// If the line is free, asks the server's life with this epoch. `order` is the caller's next sequence number,
+    /// `from` its own epoch. `bytes` fit a cell. Returns the stamp of the call.
     ///
-    /// Cost: one line, written.
+    /// Cost: writes one line.
     #[inline(always)]
     pub fn ask(&self, epoch: u64, order: u64, from: u8, bytes: &[u8]) -> u64 {
         let number = (self.last.get() & !(NUMBER - 1)).wrapping_add(NUMBER);
@@ -91,18 +92,18 @@ impl Caller {
         self.last.set(stamp);
         self.is_wanted.set(true);
         write(&self.line, Kind::Call, order, from, bytes);
-        // Carries the request; the server's load of the stamp ends the edge.
+        // Carries the request. Pairs with the server's load of the stamp.
         self.line.stamp.store(stamp, release(Edge::Ask));
         stamp
     }
 
-    /// Whether the line says anything but that the call with this stamp is asked; what, says `answer`.
+    /// Whether the line says anything else than that the call with this stamp is asked. `answer` says what.
     #[inline(always)]
     pub fn has_news(&self, stamp: u64) -> bool {
         self.line.stamp.load(Relaxed) != stamp
     }
 
-    /// The answer to the call with this stamp, the last one, if there is one.
+    /// The answer to the call with this stamp (the last one), if it is there.
     #[inline(always)]
     pub fn answer(&self, stamp: u64) -> Result<Option<Answer>, Corrupt> {
         let cell = &self.line;
@@ -124,7 +125,7 @@ impl Caller {
         }
     }
 
-    /// All payload of the line, of which an answer is the front.
+    /// All payload words of the line. An answer is at their beginning.
     #[inline(always)]
     pub fn payload(&self) -> [u8; INLINE] {
         bytemuck::cast(self.line.payload.each_ref().map(|word| word.load(Relaxed)))
@@ -135,28 +136,28 @@ impl Caller {
 #[derive(Clone)]
 pub struct Server {
     line: Shared<Cell>,
-    /// The epoch of the life that answers.
+    /// The epoch of the answering life.
     epoch: u64,
-    /// The stamp that is no news: of a call that was taken, answered, or is not for this life.
+    /// The stamp that is not news: its call was taken, was answered, or is for another life.
     seen: Private<u64>,
 }
 
 impl Server {
-    /// The answering end of this line, for the life of this epoch.
+    /// The answering end of this line, for the life with this epoch.
     pub fn new(line: Shared<Cell>, epoch: u64) -> Self {
         Self { line, epoch, seen: 0.into() }
     }
 
-    /// Whether there is a call to take: as `take`.
+    /// Whether there is a call to take; see `take`.
     #[inline(always)]
     pub fn is_ready(&self, next: impl FnOnce() -> Option<u64>) -> bool {
         self.look(next).is_some()
     }
 
-    /// The call that is asked, once. Not before the mail that was sent before it: `next` gives the number of the next
-    /// message of the mailbox that is to be received, if that matters.
+    /// Takes the call that is asked, once, but not before the mail that was sent before it. `next` gives the number
+    /// of the next message to be received from the mailbox, if that matters.
     ///
-    /// Cost where there is none: one load of a line that changes with calls only.
+    /// Cost if there is none: one load of a line that changes only with calls.
     #[inline(always)]
     pub fn take(&self, next: impl FnOnce() -> Option<u64>) -> Option<Descriptor> {
         let descriptor = self.look(next)?;
@@ -164,11 +165,11 @@ impl Server {
         Some(descriptor)
     }
 
-    /// The call in the line that is news.
+    /// The call in the line, if it is news.
     #[inline(always)]
     fn look(&self, next: impl FnOnce() -> Option<u64>) -> Option<Descriptor> {
         let cell = &self.line;
-        // Relaxed: nothing else is read where it is no news.
+        // Relaxed: if it is not news, nothing else is read.
         if cell.stamp.load(Relaxed) == self.seen.get() {
             return None;
         }
@@ -188,21 +189,21 @@ impl Server {
         }
     }
 
-    /// The payload of the call that was taken and is not answered.
+    /// The payload of the call that was taken and is not answered yet.
     pub fn words(&self) -> &[AtomicU64; INLINE / 8] {
         &self.line.payload
     }
 
-    /// Answers the call with this stamp, which was taken; `bytes` fit a cell.
+    /// Answers the call with this stamp, which was taken. `bytes` fit a cell.
     ///
-    /// Cost: the line, which is here already.
+    /// Cost: the line, which is in this cache already.
     #[inline(always)]
     pub fn answer(&self, stamp: u64, kind: Kind, bytes: &[u8]) {
         write(&self.line, kind, 0, self.epoch as u8, bytes);
         self.hand_back(stamp);
     }
 
-    /// Says of the call with this stamp, which was taken, that the answer lies in the return lane.
+    /// Says that the answer to the call with this stamp, which was taken, lies in the return lane.
     pub fn answer_in_lane(&self, stamp: u64, kind: Kind) {
         let envelope = Envelope::numbered(0, self.epoch as u8, kind, Location::Arena);
         self.line.envelope.store(envelope.pack(), Relaxed);
@@ -213,11 +214,11 @@ impl Server {
     fn hand_back(&self, stamp: u64) {
         let stamp = stamp & !ASKED;
         self.seen.set(stamp);
-        // Carries the answer; the caller's load of the stamp ends the edge.
+        // Carries the answer. Pairs with the caller's load of the stamp.
         self.line.stamp.store(stamp, release(Edge::Answer));
     }
 
-    /// Puts the call that was taken back, to be taken again.
+    /// Puts the call that was taken back, so that it can be taken again.
     pub fn put_back(&self) {
         self.seen.set(0);
     }

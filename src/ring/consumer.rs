@@ -1,10 +1,10 @@
-//! The reading end.
+//! The reading end of a lane.
 
 mod acknowledge;
-mod block;
 mod loan;
 mod redeliveries;
 mod reset;
+mod row;
 mod starved;
 
 use super::budget::Budget;
@@ -18,50 +18,52 @@ use core::cell::{Cell as Private, OnceCell};
 use core::ops::Range;
 use redeliveries::Redeliveries;
 
-/// How far ahead a consumer asks for cells: more than the processor overlaps by itself, and a stream is as
-/// fast as lines travel rather than as long as one travels.
+/// How many cells ahead a consumer prefetches. It is more than the processor overlaps by itself, so that a stream is
+/// as fast as many lines travel at once, instead of one after the other.
 const PREFETCH: u64 = 32;
 
-/// Messages that are awaited together in a stream: a consumer at its producer's heels takes each line away half-written.
-const BLOCK: u64 = 16;
+/// Messages that are awaited together in a stream. A consumer close behind its producer would take each line away
+/// half-written.
+const ROW: u64 = 16;
 
-/// The reading end. Everything but the mailbox is private to this process.
+/// The reading end. Everything except the lane is private to this process.
 pub struct Consumer {
     lane: Lane,
-    /// The oldest message that is not acknowledged; the same as the shared word.
+    /// The oldest message that is not acknowledged; may be ahead of the shared word.
     head: Private<u64>,
-    /// The next message that was never looked at.
+    /// The next message that was never taken.
     next: Private<u64>,
-    /// New messages that may be taken without asking: those of a sender's turn, as far as the producer can have sent.
+    /// New messages that may be taken without asking: those of a sender's turn, no more than the producer can have
+    /// sent.
     turn: Budget,
-    /// Those of them before the next look ahead.
-    block: Budget,
-    /// Whether the last block was there as a whole when it began: it may be a stream.
+    /// Those of the turn that may be taken before the next look ahead.
+    row: Budget,
+    /// Whether the last row was complete when it began; then it may be a stream.
     streams: Private<bool>,
-    /// Blocks that are begun without a look ahead, since the last look saw no stream.
+    /// Rows to begin without a look ahead, because the last look saw no stream.
     unlooked: Private<u32>,
-    /// Messages from `head` to `next` that are acknowledged already.
+    /// Messages from `head` to `next` that are already acknowledged.
     acknowledged: SeqSet,
     /// Messages from `head` to `next` that were put back.
     unread: SeqSet,
-    /// Below it, messages may have been handed out before.
+    /// Messages below this may have been handed out before.
     handed: Private<u64>,
-    /// How often.
+    /// How many times they may have been.
     redeliveries: Redeliveries,
-    /// The shared word: below it, a successor takes messages for handed out.
+    /// The shared word: a successor assumes that messages below it were handed out.
     claimed: Private<u64>,
-    /// Bytes of the arena in those that were retired and not settled.
+    /// Arena bytes of the messages that were retired and not settled.
     owed: Private<usize>,
-    /// By extent of the arena: whether it has memory, as this consumer has seen to.
+    /// By extent of the arena: whether this consumer has made sure that it has memory.
     has_pages: Box<[Private<bool>]>,
-    /// The same by chunk of the sender's area for loans; takes memory at the first loan.
+    /// The same by chunk of the sender's area for loans. Takes memory at the first loan.
     has_loan_pages: OnceCell<Box<[Private<bool>]>>,
     /// The shared word: odd while a reset is asked for.
     reset: Private<u64>,
 }
 
 impl Consumer {
-    /// The consumer of `mailbox`: what the last one did not acknowledge is there again (I8).
+    /// The consumer of `lane`. It finds everything again that the last one did not acknowledge (I8).
     pub fn resume(lane: Lane) -> Self {
         let line = &lane.consumer;
         let (head, reset) = (line.head.load(Relaxed), line.reset_request.load(Relaxed));
@@ -71,9 +73,9 @@ impl Consumer {
     fn at(lane: Lane, head: u64, reset: u64) -> Self {
         let cells = lane.cells.len();
         let claimed = lane.consumer.handed.load(Relaxed);
-        // Beyond what the cells hold it means nothing: a peer, or an earlier start, left it there.
+        // Beyond the number of cells it means nothing: a peer, or an earlier start, left it there.
         let claimed = if claimed.wrapping_sub(head) <= cells as u64 { claimed } else { head };
-        // It may be ahead of what was sent: nobody had what is sent from now on.
+        // It may be ahead of what was sent: nobody has been handed messages that are sent from now on.
         let is_there = |seq: &u64| cell(&lane, *seq).stamp.load(Relaxed) == seq.wrapping_add(1);
         let ahead = (0..claimed.wrapping_sub(head)).map(|ahead| head.wrapping_add(ahead));
         let count = ahead.take_while(is_there).count() as u64;
@@ -84,7 +86,7 @@ impl Consumer {
             head: head.into(),
             next: head.into(),
             turn: Budget::none(head),
-            block: Budget::none(head),
+            row: Budget::none(head),
             streams: false.into(),
             unlooked: 0.into(),
             acknowledged: SeqSet::new(cells),
@@ -97,25 +99,25 @@ impl Consumer {
         }
     }
 
-    /// Whether `take` would say anything but `Ok(None)`.
+    /// Whether `take` would return anything but `Ok(None)`.
     ///
-    /// Cost: one load of the line that the next message will be in.
+    /// Cost: one load of the line in which the next message will be.
     #[inline]
     pub fn is_ready(&self) -> bool {
         self.is_new() || self.unread.any()
     }
 
-    /// Whether `take_unseen` would say anything but `Ok(None)`.
+    /// Whether `take_unseen` would return anything but `Ok(None)`.
     #[inline(always)]
     pub fn is_new(&self) -> bool {
         let seq = self.next.get();
-        // Relaxed: whoever acts on it takes.
+        // Relaxed: a caller that acts on it calls `take`.
         let stamp = cell(&self.lane, seq).stamp.load(Relaxed);
         let is_new = stamp == seq.wrapping_add(1) || check_stale(stamp, seq, self.cells()).is_err();
         is_new && !self.is_exhausted(seq)
     }
 
-    /// The oldest message that nobody holds, if there is one; it stays until it is acknowledged.
+    /// The oldest message that is not handed out, if there is one. It stays in the lane until it is acknowledged.
     ///
     /// Cost: one load of the line that the message is in.
     pub fn take(&self) -> Result<Option<Descriptor>, Corrupt> {
@@ -135,7 +137,8 @@ impl Consumer {
         self.look(seq)
     }
 
-    /// As `take`, but none that was put back; and no successor takes it for handed out.
+    /// Like `take`, except that it returns no message that was put back, and a successor does not assume that it was
+    /// handed out.
     pub fn take_unseen(&self) -> Result<Option<Descriptor>, Corrupt> {
         let seq = self.next.get();
         if self.is_exhausted(seq) {
@@ -148,23 +151,23 @@ impl Consumer {
         Ok(descriptor)
     }
 
-    /// Lets `take_new` take so many messages from now on without asking whether it may; none where one was put back, or
-    /// where the next may have been handed out before.
+    /// Allows `take_new` to take `count` messages from now on without asking; none if a message was put back, or if
+    /// the next one may have been handed out before.
     pub fn grant(&self, count: u64) {
         let next = self.next.get();
-        // As far as the producer knows: what it cannot have sent would make no sense to a successor.
+        // No more than the producer can have sent. Otherwise `claimed` would make no sense to a successor.
         let taken = next.wrapping_sub(self.head.get());
         let room = self.cells().saturating_sub(taken).saturating_sub(self.unsettled());
         let is_easy = !self.unread.any() && !self.is_handed(next);
         let count = if is_easy { count.min(room) } else { 0 };
         self.turn.grant(next, count);
-        self.block.revoke(next);
+        self.row.revoke(next);
         if count > 0 {
             self.claim(next.wrapping_add(count));
         }
     }
 
-    /// Tells a successor that messages below `end` may have been handed out; before they are.
+    /// Tells a successor that messages below `end` may have been handed out. Called before they are.
     fn claim(&self, end: u64) {
         if is_below(self.claimed.get(), end) {
             self.claimed.set(end);
@@ -172,7 +175,8 @@ impl Consumer {
         }
     }
 
-    /// Tells a successor, at a clean end, which messages were handed out: those that were taken and not put back unseen.
+    /// Tells a successor, at a clean end, which messages were handed out: those that were taken and not put back
+    /// unseen.
     pub fn settle_claim(&self) {
         let (handed, next) = (self.handed.get(), self.next.get());
         let ahead = self.unread_from(handed);
@@ -185,27 +189,27 @@ impl Consumer {
         is_below(seq, self.handed.get())
     }
 
-    /// Lets `take_new` take one message fewer than `grant` did.
+    /// Allows `take_new` one message fewer than `grant` did.
     pub fn shorten(&self) {
         let next = self.next.get();
         self.turn.shorten();
-        self.block.grant(next, self.block.left(next).min(self.turn.left(next)));
+        self.row.grant(next, self.row.left(next).min(self.turn.left(next)));
     }
 
-    /// As `take`, for the common case only: a new message, whole, of at most `limit` bytes if it does not lie in its
-    /// cell, and then where the arena was seen to have memory, or a loan where the area for loans was. `None` says nothing, and is all that it says after as many as
-    /// `grant` allowed.
+    /// Like `take`, for the common case only: a new, whole message. One that does not lie in its cell must have at most
+    /// `limit` bytes, and its extent of the arena, or the chunks of its loan, must have been seen to have memory. `None`
+    /// means nothing, and is all that it returns after as many messages as `grant` allowed.
     #[inline(always)]
     pub fn take_new(&self, limit: usize) -> Option<Descriptor> {
         let seq = self.next.get();
         let (index, cell) = self.lane.cells.find(seq);
-        // Pairs with the producer's store: the envelope and the payload are there. In a block, too: a message that a batch
-        // held back is stamped long before the first of them is, and only that stamp carries it.
-        let edge = if self.block.covers(seq) { Edge::Block } else { Edge::Stamp };
+        // Pairs with the producer's store: the envelope and the payload are there. Within a row, too: a message that
+        // a batch held back is stamped long before the first of the batch, and only the first one's stamp carries it.
+        let edge = if self.row.covers(seq) { Edge::Row } else { Edge::Stamp };
         if cell.stamp.load(acquire(edge)) != seq.wrapping_add(1) {
             return None;
         }
-        if !self.block.covers(seq) && !self.begin_block(seq) {
+        if !self.row.covers(seq) && !self.begin_row(seq) {
             return None;
         }
         let envelope = cell.envelope.load(Relaxed);
@@ -217,7 +221,7 @@ impl Consumer {
         Some(descriptor)
     }
 
-    /// Message `seq`, if it is whole and lies in the arena, or is a loan.
+    /// Message `seq`, if it is whole and is in the arena or on loan.
     #[inline(never)]
     fn find_in_arena(&self, seq: u64, cell: &Cell, envelope: u64, limit: usize) -> Option<Descriptor> {
         if Envelope::is_loan(envelope) {
@@ -231,16 +235,16 @@ impl Consumer {
             .then(|| Descriptor::in_arena(seq, envelope, len as usize, (offset / 8) as usize))
     }
 
-    /// The extent in which the payload of a descriptor lies that was taken, if it was not seen to have memory: who touches
-    /// it before [`Consumer::note_pages`] gets SIGBUS, if there is none.
+    /// The extent that contains the payload of a descriptor that was taken, if it was not seen to have memory yet.
+    /// Touching it before [`Consumer::note_pages`] may raise SIGBUS.
     pub fn lacks_pages(&self, descriptor: &Descriptor) -> Option<(u32, Range<u64>)> {
         let Lies::Arena(first) = descriptor.lies() else { return None };
-        // It was found before, by the same words.
+        // The same words gave a valid extent before.
         let extent = self.lane.layout.find(first as u64 * 8, descriptor.len as u64)?;
         (!self.has_pages[extent as usize].get()).then(|| (extent, self.lane.layout.range(extent)))
     }
 
-    /// Says that this extent of the arena has memory.
+    /// Records that this extent of the arena has memory.
     pub fn note_pages(&self, extent: u32) {
         self.has_pages[extent as usize].set(true);
     }
@@ -261,12 +265,12 @@ impl Consumer {
         self.next.set(seq.wrapping_add(1));
     }
 
-    /// Whether all cells are held, and nothing comes before one of them is acknowledged.
+    /// Whether all cells are taken: nothing new can come before one of them is acknowledged.
     pub fn is_full(&self) -> bool {
         self.is_exhausted(self.next.get())
     }
 
-    /// Whether all cells are held: no honest producer can have written another message (I1).
+    /// Whether all cells are taken: no honest producer can have written another message (I1).
     #[inline(always)]
     fn is_exhausted(&self, next: u64) -> bool {
         next.wrapping_sub(self.head.get()) == self.cells()
@@ -283,7 +287,7 @@ impl Consumer {
         if self.unread.any() { self.search_unread() } else { None }
     }
 
-    /// The same, as it lies there; it stays put back.
+    /// The same message, as it lies there; it stays put back.
     pub fn peek_unread(&self) -> Option<Descriptor> {
         self.next_unread().and_then(|seq| self.look(seq).ok().flatten())
     }
@@ -293,7 +297,7 @@ impl Consumer {
         self.unread_from(self.head.get())
     }
 
-    /// The oldest message that was put back, of those from `first` on.
+    /// The oldest message from `first` on that was put back.
     fn unread_from(&self, first: u64) -> Option<u64> {
         let head = self.head.get();
         let taken = self.next.get().wrapping_sub(head);
@@ -322,7 +326,7 @@ impl Consumer {
         Ok(Some(descriptor.marked(self.is_handed(seq))))
     }
 
-    /// The payload words of a descriptor that was taken, is not yet acknowledged, and not assembled.
+    /// The payload words of a descriptor that was taken, is not acknowledged, and is not assembled.
     #[inline(always)]
     pub fn words(&self, descriptor: &Descriptor) -> &[AtomicU64] {
         match descriptor.lies() {
@@ -333,7 +337,8 @@ impl Consumer {
         }
     }
 
-    /// Copies the front of the payload in the cell of this index to `buffer`, which is not longer.
+    /// Copies the beginning of the payload in the cell with this index to `buffer`, which is not longer than the
+    /// payload.
     #[inline(always)]
     pub fn copy_small(&self, index: usize, buffer: &mut [u8]) {
         memory::load_small(&self.lane.cells[index].payload, buffer);

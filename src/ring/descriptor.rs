@@ -1,11 +1,11 @@
-//! What a receiving end hands out.
+//! What the receiving end hands out.
 
 use crate::abi::{Envelope, Kind, Location};
 use std::thread::panicking;
 
-/// A message that the consumer has found: private copies of all that says where it is (I3).
+/// A message that the consumer has found: private copies of the words that say where it is (I3).
 ///
-/// Four words, for each mail has one.
+/// Only four words, because each mail contains one.
 #[derive(Debug, Clone, Copy)]
 pub struct Descriptor {
     /// Its sequence number.
@@ -14,22 +14,22 @@ pub struct Descriptor {
     pub len: usize,
     /// A word that [`Envelope::unpack`] takes.
     pub(super) envelope: u64,
-    /// Where the payload lies, and the marks.
+    /// Where the payload lies, and some flags.
     at: usize,
 }
 
 /// Where a payload lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lies {
-    /// In the cell of this index.
+    /// In the cell with this index.
     Cell(usize),
-    /// In the arena, from this word on.
+    /// In the arena, beginning at this word.
     Arena(usize),
-    /// In the sender's area for loans, from this word on.
+    /// In the sender's area for loans, beginning at this word.
     Loan(usize),
-    /// It is a call, on the call line.
+    /// On the call line; it is a call.
     Line,
-    /// The message was announced, and its payload is in private memory.
+    /// In private memory; the message was announced.
     Assembled,
 }
 
@@ -41,35 +41,35 @@ const ASSEMBLED: usize = 3;
 const LOAN: usize = 4;
 const REDELIVERED: usize = 1 << 3;
 const IN_UNWINDING: usize = 1 << 4;
-/// Above it is an index: no segment has so many words that it does not fit there.
+/// The bits above it are an index. No segment has so many words that the index does not fit.
 const INDEX_SHIFT: u32 = 5;
 
 impl Descriptor {
-    /// The words that it consists of.
+    /// The words of the descriptor.
     #[inline(always)]
     pub fn words(&self) -> [u64; 4] {
         [self.seq, self.len as u64, self.envelope, self.at as u64]
     }
 
-    /// The descriptor that consists of these words.
+    /// The descriptor with these words.
     #[inline(always)]
     pub fn of_words([seq, len, envelope, at]: [u64; 4]) -> Self {
         Self { seq, len: len as usize, envelope, at: at as usize }
     }
 
-    /// Message `seq`, whose payload of `len` bytes lies in the cell of this index.
+    /// Message `seq`, with a payload of `len` bytes in the cell with this index.
     #[inline(always)]
     pub(super) fn in_cell(seq: u64, envelope: u64, len: usize, index: usize) -> Self {
         Self { seq, len, envelope, at: CELL | index << INDEX_SHIFT }
     }
 
-    /// Message `seq`, whose payload of `len` bytes lies in the arena from `word` on.
+    /// Message `seq`, with a payload of `len` bytes in the arena, beginning at `word`.
     #[inline(always)]
     pub(super) fn in_arena(seq: u64, envelope: u64, len: usize, word: usize) -> Self {
         Self { seq, len, envelope, at: ARENA | word << INDEX_SHIFT }
     }
 
-    /// Message `seq`, whose payload of `len` bytes lies in the sender's area for loans from `word` on.
+    /// Message `seq`, with a payload of `len` bytes in the sender's area for loans, beginning at `word`.
     pub(super) fn in_loan(seq: u64, envelope: u64, len: usize, word: usize) -> Self {
         Self { seq, len, envelope, at: LOAN | word << INDEX_SHIFT }
     }
@@ -84,7 +84,7 @@ impl Descriptor {
         Self { len, at: self.at & (REDELIVERED | IN_UNWINDING) | ASSEMBLED, ..self }
     }
 
-    /// The same, taken just now, of which is known whether it may have been handed out before.
+    /// The same, taken just now, with the knowledge whether it may have been handed out before.
     #[inline(always)]
     pub fn marked(self, redelivered: bool) -> Self {
         let marks = match redelivered {
@@ -95,14 +95,14 @@ impl Descriptor {
         Self { at: self.at & !(REDELIVERED | IN_UNWINDING) | marks, ..self }
     }
 
-    /// Whether it may have been handed out before: to an earlier holder of the rank that died, or here, where it was put
+    /// Whether it may have been handed out before: to an earlier holder of the rank that died, or here, if it was put
     /// back.
     #[inline(always)]
     pub fn is_redelivered(&self) -> bool {
         self.at & REDELIVERED != 0
     }
 
-    /// Whether its thread was unwinding when it took this. Known of redelivered ones and of calls on the line.
+    /// Whether its thread was unwinding when it took this. Known only for redelivered messages and calls on the line.
     #[inline(always)]
     pub fn is_in_unwinding(&self) -> bool {
         self.at & IN_UNWINDING != 0
@@ -121,13 +121,13 @@ impl Descriptor {
         }
     }
 
-    /// Whether it is a message that lies in the mailbox, and no more.
+    /// Whether it is an ordinary message that lies in the mailbox.
     #[inline(always)]
     pub fn is_whole(&self) -> bool {
         Envelope::is_whole(self.envelope)
     }
 
-    /// Whether it is on the call line; its number is the stamp there.
+    /// Whether it is on the call line. Then its number is the stamp there.
     #[inline(always)]
     pub fn is_on_line(&self) -> bool {
         self.at & PLACE == LINE
@@ -144,12 +144,12 @@ impl Descriptor {
         self.envelope().kind == Kind::Sync
     }
 
-    /// Whether it is the announcement of a message that did not come yet.
+    /// Whether it is the announcement of a message that has not come yet.
     pub fn is_announcement(&self) -> bool {
         self.is_in_cell() && self.envelope().kind == Kind::Announced
     }
 
-    /// The same, as having no bytes: an announcement's are not for its receiver.
+    /// The same without bytes: those of an announcement are not for its receiver.
     pub fn without_bytes(self) -> Self {
         Self { len: 0, ..self }
     }

@@ -1,4 +1,4 @@
-//! What a cell says of a loan.
+//! What a cell says about a loan.
 
 use crate::abi::{CHUNK, Cell};
 use crate::memory::Lane;
@@ -8,14 +8,14 @@ use core::ops::Range;
 /// A payload in its sender's area for loans.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Loan {
-    /// Where it begins, in bytes from the beginning of the area: a multiple of [`CHUNK`].
+    /// Its offset in the area: a multiple of [`CHUNK`].
     pub offset: u64,
     /// Its length in bytes.
     pub len: u64,
 }
 
 impl Loan {
-    /// The one that a cell of this lane refers to, each word of it read once; `None` if none lies so (I1).
+    /// The loan that a cell of this lane refers to. Reads each word once. `None` if no loan can lie there (I1).
     pub(super) fn of(cell: &Cell, lane: &Lane) -> Option<Self> {
         let offset = cell.payload[0].load(Relaxed);
         let len = cell.payload[1].load(Relaxed);
@@ -24,7 +24,7 @@ impl Loan {
         is_one.then_some(Self { offset, len })
     }
 
-    /// The chunks of the area that it lies in: at least one, for that is what it takes.
+    /// The chunks of the area that it takes, at least one.
     pub fn chunks(&self) -> Range<u32> {
         let first = (self.offset / CHUNK) as u32;
         first..first + self.len.div_ceil(CHUNK).max(1) as u32

@@ -1,4 +1,15 @@
-//! The writing end.
+//! The writing end of a lane.
+//!
+//! # Batches
+//!
+//! While a batch is open, messages are written to their cells, and all of them except the first are stamped, relaxed.
+//! A consumer sees no message before it has seen those before it. So one Release store, of the first stamp, publishes
+//! all, and one look at the bell is enough. At most about a quarter of a mailbox is held back. It is published when
+//! that is reached, before the half would wait, when it finds nothing, before a message is announced, and when the
+//! batch ends; otherwise two processes could wait for each other's batches.
+//!
+//! A sender that dies within a batch leaves stamped cells after one that is not. Its successor wipes them before it
+//! writes there.
 
 mod announce;
 mod discard;
@@ -29,7 +40,7 @@ pub enum PushError {
     Full,
     /// The consumer's `head` is outside its range.
     Corrupt,
-    /// There is room, in an extent of the arena that this producer has not seen to have memory: see
+    /// There is room, but in an extent of the arena that this producer has not seen to have memory: see
     /// [`Producer::note_pages`] and [`Producer::forsake`].
     NoPages(Spot),
 }
@@ -39,46 +50,46 @@ pub enum PushError {
 pub enum Slack {
     /// What the message needs.
     Any,
-    /// A quarter of the mailbox: whoever was full waits for more than one cell, or the two sides would take
-    /// turns on the line of `head`.
+    /// A quarter of the mailbox. A sender that found it full waits for more than one cell; otherwise the two sides
+    /// would take turns on the line of `head`.
     Quarter,
 }
 
-/// The writing end. Everything but the mailbox is private to this process.
+/// The writing end. Everything except the lane is private to this process.
 ///
-/// What each message changes lies in one cache line. Stores leave a processor in order, and those to other lines
-/// keep it from fetching the next cells ahead: each such line takes a fifth of a stream's speed.
+/// What each message changes lies in one cache line. Stores leave a processor in order, and stores to other lines
+/// keep it from fetching the next cells ahead: each such line costs a fifth of a stream's speed.
 #[repr(C, align(64))]
 pub struct Producer {
     tail: Private<u64>,
-    /// `head` when it was last read; the real one is at or above it.
+    /// `head` when it was last read; the real one may be larger.
     head: Private<u64>,
     /// Messages that fit a cell and may be written without asking.
     room: Budget,
-    /// Those that may be held back without asking: others are held back already, and not so much that the consumer had
-    /// better have it.
+    /// How many of them may be held back without asking: only if others are held back already, and not yet so many
+    /// that the consumer should have them.
     patience: Budget,
     /// Payload bytes of all messages.
     bytes: Private<u64>,
-    /// The first of the messages that are held back, up to `tail`: all there but for its stamp.
+    /// The first message that is held back. The messages from it up to `tail` are complete, except for its stamp.
     held: Private<Option<u64>>,
-    /// Bytes that were placed in the arena before those.
+    /// Bytes that were placed in the arena before the messages that are held back.
     held_from: Private<u64>,
-    /// What of the arena is free: as `head` says, as stale as it.
+    /// What is free in the arena, by the last known `head`.
     pool: RefCell<Pool>,
     /// Whether the arena was full when it was last asked for more.
     was_short: Private<bool>,
-    /// By extent of the arena: whether it has memory, as this producer has seen to.
+    /// By extent of the arena: whether this producer has made sure that it has memory.
     has_pages: Box<[Private<bool>]>,
     lane: Lane,
     epoch: u8,
-    /// The envelope of a whole message without bytes; that of one that fits a cell has its length besides.
+    /// The envelope of a whole message without bytes. For one that fits a cell, its length is added.
     envelope: u64,
-    /// Whether the consumer gave up messages since somebody was told so.
+    /// Whether the consumer gave up messages, and nobody has been told yet.
     lost: Private<bool>,
     /// The last request for a reset that was answered.
     answered: Private<u64>,
-    /// Which bits of a sequence number say when to update the shared count of bytes.
+    /// A mask of sequence numbers: says when to update the shared count of bytes.
     counted: u64,
 }
 
@@ -89,20 +100,20 @@ impl Producer {
         self.lost.get()
     }
 
-    /// As [`Producer::was_reset`]; said once.
+    /// Like [`Producer::was_reset`]; returns true only once.
     pub fn take_was_reset(&self) -> bool {
         self.lost.take()
     }
 
-    /// Claims the next cell, and arena for `len` bytes; not published, it is as if it had not been claimed.
-    /// If what was last seen of `head` leaves no room, as [`Producer::reclaim`] with `slack`.
+    /// Claims the next cell, and room in the arena for `len` bytes. A claim that is not published has no effect. If
+    /// the last known `head` leaves no room, does what [`Producer::reclaim`] does with `slack`.
     ///
     /// `len` is at most the geometry's limit.
     pub fn claim(&self, len: usize, slack: Slack) -> Result<Slot, PushError> {
         self.place(len).map_or_else(|| self.reclaim(len, slack), Ok)
     }
 
-    /// As [`Producer::claim`], after a look at `head`, if there is `slack` then.
+    /// Like [`Producer::claim`], after reading `head`, if there is `slack` then.
     ///
     /// Cost: the line of `head`, which the consumer writes with each acknowledgement.
     pub fn reclaim(&self, len: usize, slack: Slack) -> Result<Slot, PushError> {
@@ -110,34 +121,35 @@ impl Producer {
         if !self.has_cells(slack) {
             return Err(PushError::Full);
         }
-        let spot = if len > INLINE { Some(self.place_anew(len as u64, slack)?) } else { None };
+        let spot = if len > INLINE { Some(self.place_or_grow(len as u64, slack)?) } else { None };
         Ok(self.slot(len, spot))
     }
 
-    /// Room in the arena, in a further extent where that is needed.
-    fn place_anew(&self, len: u64, slack: Slack) -> Result<Spot, PushError> {
+    /// Room in the arena, in another extent if needed.
+    fn place_or_grow(&self, len: u64, slack: Slack) -> Result<Spot, PushError> {
         let mut pool = self.pool.borrow_mut();
         let wants_more = slack == Slack::Quarter && self.was_short.get();
         if wants_more && !pool.has_slack(LANE, len) {
             return Err(PushError::Full);
         }
-        let spot = pool.place_anew(LANE, len);
+        let spot = pool.place_or_grow(LANE, len);
         self.was_short.set(spot.is_none());
         let spot = spot.ok_or(PushError::Full)?;
         if self.has_pages[spot.extent as usize].get() { Ok(spot) } else { Err(PushError::NoPages(spot)) }
     }
 
-    /// The bytes of the extent of the arena that this lies in.
+    /// The bytes of the extent of the arena that contains this spot.
     pub fn extent(&self, spot: &Spot) -> Range<u64> {
         self.lane.layout.range(spot.extent)
     }
 
-    /// Says that this extent of the arena has memory.
+    /// Records that this extent of the arena has memory.
     pub fn note_pages(&self, spot: &Spot) {
         self.has_pages[spot.extent as usize].set(true);
     }
 
-    /// Says that there is none for it: others are tried. Whether some extent of its kind has memory, and may be waited for.
+    /// Records that there is no memory for it, so others are tried. Returns whether some extent of its kind has
+    /// memory and may be waited for.
     pub fn forsake(&self, spot: &Spot) -> bool {
         self.pool.borrow_mut().forsake(spot);
         let layout = &self.lane.layout;
@@ -146,7 +158,7 @@ impl Producer {
         is_some_live && (alike.first..alike.end()).any(|extent| self.has_pages[extent as usize].get())
     }
 
-    /// The next slot, if what was last seen of `head` leaves room for it: no shared word is touched.
+    /// The next slot, if the last known `head` leaves room for it. Touches no shared word.
     #[inline(always)]
     pub fn place(&self, len: usize) -> Option<Slot> {
         if !self.has_cells(Slack::Any) {
@@ -168,20 +180,20 @@ impl Producer {
         Slot::new(self.tail.get(), len, spot)
     }
 
-    /// Whether so many cells are free.
+    /// Whether that many cells are free.
     #[inline(always)]
     fn has_cells(&self, slack: Slack) -> bool {
         let wanted = if slack == Slack::Quarter { self.cells() / 4 } else { 0 }.max(1);
         self.cells() - self.tail.get().wrapping_sub(self.head.get()) >= wanted
     }
 
-    /// Reads `head` once, checks it, and takes over what it frees.
+    /// Reads `head` once, checks it, and frees what it allows.
     fn refresh(&self) -> Result<(), Corrupt> {
         if self.answer() {
-            // Until the consumer has begun anew `head` is of before.
+            // Until the consumer has taken the reset, `head` is the one from before it.
             return Ok(());
         }
-        // Pairs with the consumer's store: what it read below `head` it has done with.
+        // Pairs with the consumer's store: the consumer is done with everything below `head`.
         let head = self.lane.consumer.head.load(acquire(Edge::Head));
         let last = self.head.get();
         let live = self.tail.get().wrapping_sub(last);
@@ -196,7 +208,7 @@ impl Producer {
         Ok(())
     }
 
-    /// The payload words of `slot`; none of a loan, which is written already.
+    /// The payload words of `slot`; empty for a loan, which is written already.
     #[inline(always)]
     pub fn words(&self, slot: &Slot) -> &[AtomicU64] {
         match slot.lies {
@@ -214,7 +226,7 @@ impl Producer {
         stamp(self.cell(slot.seq), slot.seq);
     }
 
-    /// As [`Producer::publish`], but held back until [`Producer::reveal`].
+    /// Like [`Producer::publish`], but the message is held back until [`Producer::reveal`].
     #[inline(always)]
     pub fn hold_back(&self, slot: &Slot) {
         self.account(slot);
@@ -223,8 +235,8 @@ impl Producer {
         self.stamp_held(slot.seq);
     }
 
-    /// Lets messages that fit a cell be written without asking from now on, as far as what was last seen of `head` leaves
-    /// room; and `hold` of them be held back, with others that are.
+    /// From now on, messages that fit a cell may be written without asking, as far as the last known `head` leaves
+    /// room. `hold` of them may be held back, if others are held back already.
     pub fn grant(&self, hold: u64) {
         let tail = self.tail.get();
         let room = if self.lost.get() { 0 } else { self.cells() - tail.wrapping_sub(self.head.get()) };
@@ -233,14 +245,14 @@ impl Producer {
         self.patience.grant(tail, hold);
     }
 
-    /// Takes back what [`Producer::grant`] said.
+    /// Takes back what [`Producer::grant`] allowed.
     pub fn revoke(&self) {
         self.room.revoke(self.tail.get());
         self.patience.revoke(self.tail.get());
     }
 
-    /// Writes one message that fits a cell, if [`Producer::grant`] lets it; whether it did. It is published, or, with
-    /// `held`, held back with others until [`Producer::reveal`].
+    /// Writes one message that fits a cell, if [`Producer::grant`] allows it. Returns whether it did. It is
+    /// published; with `held`, it is held back with others until [`Producer::reveal`].
     #[inline(always)]
     pub fn push_small(&self, bytes: &[u8], held: bool) -> bool {
         let seq = self.tail.get();
@@ -249,12 +261,13 @@ impl Producer {
             return false;
         }
         let cell = self.cell(seq);
-        // First, so that nothing comes between the stores to the cell: a consumer that polls would take the
-        // line away half-written.
+        // First, so that nothing comes between the stores to the cell: a consumer that polls would take the line away
+        // half-written.
         self.advance(seq, bytes.len());
         memory::store_small(&cell.payload, bytes);
         cell.envelope.store(self.envelope | bytes.len() as u64, Relaxed);
-        // One that is held back needs no order: the first one's stamp carries it. But one code for both is shorter.
+        // A message that is held back needs no order, because the first one's stamp carries it. But using the same
+        // code is shorter.
         stamp(cell, seq);
         true
     }
@@ -268,7 +281,7 @@ impl Producer {
     /// Writes `bytes` to `slot` and publishes it.
     #[inline(always)]
     pub fn fill(&self, slot: &Slot, bytes: &[u8]) {
-        // First, as in `push_small`.
+        // First, for the same reason as in `push_small`.
         self.account(slot);
         self.write(slot, bytes);
         self.describe(slot);
@@ -281,7 +294,7 @@ impl Producer {
         self.held.get().map_or(0, |first| self.tail.get().wrapping_sub(first))
     }
 
-    /// Whether so much is held back that the consumer had better have it: a quarter of the mailbox.
+    /// Whether so much is held back (a quarter of the mailbox) that the consumer should have it.
     #[inline(always)]
     pub fn holds_back_much(&self) -> bool {
         let in_arena = || self.pool.borrow().placed(LANE).wrapping_sub(self.held_from.get());
@@ -289,13 +302,13 @@ impl Producer {
             || self.held.get().is_some() && is_much(in_arena(), self.lane.layout.bytes_of_share())
     }
 
-    /// How many small messages more may be held back before it is so much.
+    /// How many more small messages may be held back until it is so much.
     pub fn holds_before_much(&self) -> u64 {
         (self.cells() / 4).saturating_sub(self.held_back() + 1)
     }
 
-    /// Makes all that is held back visible to the consumer, with one store: the consumer looks at no message
-    /// before it has seen those before it.
+    /// Makes all that is held back visible to the consumer with one store. The consumer looks at no message before it
+    /// has seen those before it.
     pub fn reveal(&self) {
         if let Some(first) = self.held.take() {
             stamp(self.cell(first), first);
@@ -303,7 +316,7 @@ impl Producer {
         self.patience.revoke(self.tail.get());
     }
 
-    /// This is held back, the first of all perhaps.
+    /// The message is held back; perhaps it is the first.
     #[inline(always)]
     fn begin_hold(&self, slot: &Slot) {
         if self.held.get().is_none() {
@@ -330,7 +343,7 @@ impl Producer {
         self.advance(slot.seq, slot.len);
     }
 
-    /// Message `seq`, of `len` bytes, is the last one.
+    /// Message `seq`, of `len` bytes, becomes the last one.
     #[inline(always)]
     fn advance(&self, seq: u64, len: usize) {
         let tail = seq.wrapping_add(1);
@@ -365,7 +378,7 @@ impl Producer {
         self.tail.get()
     }
 
-    /// Whether message `seq`, which was published, is acknowledged, and all before it.
+    /// Whether message `seq`, which was published, and all before it are acknowledged.
     ///
     /// Cost: the line of `head`.
     pub fn is_acknowledged(&self, seq: u64) -> Result<bool, Corrupt> {
@@ -405,6 +418,6 @@ impl Producer {
 
 #[inline(always)]
 fn stamp(cell: &Cell, seq: u64) {
-    // Carries payload and envelope; the consumer's load of the stamp ends the edge.
+    // Carries payload and envelope. Pairs with the consumer's load of the stamp.
     cell.stamp.store(seq.wrapping_add(1), release(Edge::Stamp));
 }

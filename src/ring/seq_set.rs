@@ -10,7 +10,7 @@ fn index(seq: u64, len: usize) -> usize {
 
 /// A set of sequence numbers, all within one lap of the ring.
 ///
-/// Takes memory, a bit a slot, when the first number is put in.
+/// Takes memory, one bit for each slot, when the first number is added.
 pub struct SeqSet {
     bits: OnceCell<Box<[Private<u64>]>>,
     lap: usize,
@@ -23,7 +23,7 @@ impl SeqSet {
         Self { bits: OnceCell::new(), lap, count: 0.into() }
     }
 
-    /// Whether there are any.
+    /// Whether it has any numbers.
     #[inline(always)]
     pub fn any(&self) -> bool {
         self.count.get() > 0
@@ -52,7 +52,7 @@ impl SeqSet {
         }
     }
 
-    /// Takes `seq` out; whether it was in.
+    /// Takes `seq` out. Returns whether it was in.
     pub fn clear(&self, seq: u64) -> bool {
         if !self.any() {
             return false;

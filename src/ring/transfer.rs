@@ -1,5 +1,5 @@
-//! The two ends of a transfer slot: announced messages go through its byte ring, one at a time, as their receiver wants
-//! them.
+//! The two ends of a transfer slot. Announced messages go through its byte ring, one at a time, in the order in which
+//! their receiver wants them.
 //!
 //! ```text
 //!  receiver                          sender
@@ -8,18 +8,20 @@
 //!  sees X; copies    ◀─(Produced)── produced = 65536 …
 //!  consumed = 65536 … ──(Consumed)─▶ writes there again
 //! ```
-//! Each side writes its own two words. Both counts begin at 0 for each message. A side that sees the other's id sees its
-//! count of this message, or a later one of it: the count was set back first. Where a sender still serves a message that
-//! its receiver gave up, it may see the count of the next; that is below what it saw before, or means no more room than
-//! there is, for nothing of the next is in the ring.
+//! Each side writes its own two words. Both counts start at 0 for each message. The count is reset before the id is
+//! stored. So a side that sees the other's new id also sees its count for that message, or a later one. One case
+//! remains: a sender that still serves a message that its receiver gave up may see the count for the next one. That
+//! count is lower than the last one, or allows no more room than there is, because nothing of the next message is in
+//! the ring.
 //!
-//! If either stops for ever, the other waits, and finds out by itself whether it lives: the words say nothing of that. If
-//! the receiver's words are garbage, the sender writes where nobody reads yet, and harms that receiver alone. If the
-//! sender's are, the receiver says so ([`Corrupt`]), or takes garbage for the message: the sender could have sent that.
+//! If either side stops for ever, the other waits and finds out by itself whether it lives; the words say nothing
+//! about that. If the receiver's words are garbage, the sender writes where the receiver still reads, and harms only
+//! that receiver. If the sender's words are garbage, the receiver returns [`Corrupt`] or takes garbage for the
+//! message, which the sender could have sent anyway.
 //!
-//! An id names one announcement, whose number never comes again, and the receiver's life that wants it: so what is left in
-//! the words and the ring from a former life is never taken for what this one wants. That a message arrives at most once
-//! rests on the sender, which begins with each once, for the life that it is for.
+//! An id names one announcement, whose number is never used again, and the life of the receiver that wants it. So
+//! what a former life left in the words and the ring is never taken for what this life wants. The sender makes sure
+//! that a message arrives at most once: it starts each message once, for the life that the message is for.
 
 use super::Corrupt;
 use crate::memory::{self, TransferSlot};
@@ -27,37 +29,38 @@ use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::Cell as Private;
 use core::ops::Range;
 
-/// Bytes that the sender puts in the ring, at most, before it says so: the receiver copies them while the sender goes on.
+/// The most bytes that the sender puts in the ring before it says so, so that the receiver can copy them while the
+/// sender goes on.
 const PIECE: u64 = 32 << 10;
-/// Pieces begin at multiples of this: where a word does.
+/// Pieces begin at multiples of this, so at words.
 const ALIGN: u64 = 8;
 
-/// Bits of an id that name the announcement; the others name the receiver's life.
+/// Bits of an id that name the announcement. The others name the receiver's life.
 const SEQ_BITS: u32 = 48;
 const SEQ_MASK: u64 = (1 << SEQ_BITS) - 1;
 
-/// Which message one life of a receiver wants; never 0.
+/// Which message a life of the receiver wants; never 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransferId(u64);
 
 impl TransferId {
-    /// The message announced by cell `seq`, for the receiver's life of this epoch.
+    /// The message announced by cell `seq`, for the receiver's life with this epoch.
     fn new(seq: u64, epoch: u64) -> Self {
         Self(epoch << SEQ_BITS | Self::low(seq))
     }
 
-    /// Whether that is the one announced by cell `seq`: as far as the low bits say, more than enough for those under way.
+    /// Whether that is the message announced by cell `seq`, by the low bits; enough for all that may be under way.
     pub fn is_of(self, seq: u64) -> bool {
         self.0 & SEQ_MASK == Self::low(seq)
     }
 
-    /// Whether it is for the receiver's life of this epoch: as far as the low bits say.
+    /// Whether it is for the receiver's life with this epoch, by the low bits.
     pub fn is_for(self, epoch: u64) -> bool {
         self.0 >> SEQ_BITS == epoch & (u64::MAX >> SEQ_BITS)
     }
 
     fn low(seq: u64) -> u64 {
-        // Not 0.
+        // Adds 1, so that it is never 0.
         (seq & (SEQ_MASK >> 1)) + 1
     }
 }
@@ -67,12 +70,12 @@ pub struct Source {
     slot: TransferSlot,
     serving: Private<Option<TransferId>>,
     produced: Private<u64>,
-    /// The last count of the receiver's that made sense.
+    /// The last count of the receiver that made sense.
     consumed: Private<u64>,
 }
 
 impl Source {
-    /// The sender's end of this slot: nothing is served, also where a former sender left its words.
+    /// The sender's end of this slot. It serves nothing yet, even if a former sender left its words.
     pub fn new(slot: TransferSlot) -> Self {
         Self { slot, serving: None.into(), produced: 0.into(), consumed: 0.into() }
     }
@@ -90,7 +93,7 @@ impl Source {
         self.serving.get()
     }
 
-    /// Begins with this message, which is wanted: nothing of any other is read any more.
+    /// Begins with this message, which is wanted. The receiver no longer reads any other.
     pub fn begin(&self, wanted: TransferId) {
         self.serving.set(Some(wanted));
         self.produced.set(0);
@@ -100,7 +103,7 @@ impl Source {
         line.id.store(wanted.0, release(Edge::Serving));
     }
 
-    /// Puts as much of the message's `bytes` in the ring as has room there, up to a piece; whether it was any.
+    /// Puts as many of the message's `bytes` in the ring as fit, up to one piece. Returns whether there were any.
     pub fn put(&self, bytes: &[u8]) -> bool {
         let produced = self.produced.get();
         let rest = &bytes[(produced as usize).min(bytes.len())..];
@@ -109,7 +112,7 @@ impl Source {
         if piece.is_empty() {
             return false;
         }
-        // It crosses the ring's end nowhere, for both are multiples of ALIGN, and a piece that would is cut there.
+        // It does not cross the end of the ring: both are multiples of ALIGN, and a piece that would is cut there.
         let span = span(&self.slot, produced, piece.len() as u64);
         let piece = &piece[..(span.end - span.start) as usize];
         memory::store(&self.slot.ring[(span.start / 8) as usize..], piece);
@@ -118,13 +121,13 @@ impl Source {
         true
     }
 
-    /// How many bytes have room in the ring.
+    /// How many bytes fit in the ring now.
     ///
     /// Cost: the receiver's line.
     pub fn room(&self) -> u64 {
         let (produced, last) = (self.produced.get(), self.consumed.get());
         let consumed = self.slot.wanting.consumed.load(acquire(Edge::Consumed));
-        // Another is stale, or garbage: see above.
+        // Any other count is stale or garbage: see above.
         let consumed = if consumed.wrapping_sub(last) <= produced - last { consumed } else { last };
         self.consumed.set(consumed);
         size_of_val(&*self.slot.ring) as u64 - (produced - consumed)
@@ -135,24 +138,25 @@ impl Source {
 pub struct Target {
     slot: TransferSlot,
     epoch: u64,
-    /// The message that is wanted, its length, and whether its sender was seen to serve it.
+    /// The wanted message, its length, and whether its sender was seen to serve it.
     wanted: Private<Option<(TransferId, u64, bool)>>,
     consumed: Private<u64>,
 }
 
 impl Target {
-    /// The receiver's end of this slot in the life of this epoch: nothing is wanted, also where a former
-    /// receiver left its words.
+    /// The receiver's end of this slot, in the life with this epoch. It wants nothing yet, even if a former receiver
+    /// left its words.
     pub fn new(slot: TransferSlot, epoch: u64) -> Self {
         Self { slot, epoch, wanted: None.into(), consumed: 0.into() }
     }
 
-    /// Whether a former receiver wanted the message announced by cell `seq` last: then no other gets it.
+    /// Whether the message announced by cell `seq` was the last that a former receiver wanted. Then no other receiver
+    /// gets it.
     pub fn was_wanted(&self, seq: u64) -> bool {
         self.wanted.get().is_none() && TransferId(self.slot.wanting.id.load(Relaxed)).is_of(seq)
     }
 
-    /// Asks for the message of `len` bytes announced by cell `seq`, and for no other any more. Once for each.
+    /// Asks for the message of `len` bytes announced by cell `seq`, instead of any other. Called once for each.
     pub fn want(&self, seq: u64, len: u64) {
         let id = TransferId::new(seq, self.epoch);
         self.wanted.set(Some((id, len, false)));
@@ -185,8 +189,9 @@ impl Target {
         if ready > size || produced > len { Err(Corrupt) } else { Ok(ready) }
     }
 
-    /// Hands the next bytes to `copy`, at most `most` of them and as far as they lie in a row: as words, the byte among them
-    /// at which they begin, and how many they are. Their room is given back afterwards. Whether there were any.
+    /// Gives the next bytes to `copy`: at most `most`, and only up to the end of the ring. `copy` gets the words, the
+    /// byte at which they begin, and their number. Afterwards their room is given back. Returns whether there were
+    /// any.
     pub fn take(&self, most: u64, copy: impl FnOnce(&[AtomicU64], usize, usize)) -> Result<bool, Corrupt> {
         let count = self.ready()?.min(most).min(PIECE);
         if count == 0 {
@@ -205,7 +210,8 @@ impl Target {
     }
 }
 
-/// Where byte `at` of a message lies in the ring, and those behind it, `count` or as many as the ring has before its end.
+/// Where byte `at` of a message lies in the ring, and the bytes after it: `count`, or as many as there are before the
+/// ring's end.
 fn span(slot: &TransferSlot, at: u64, count: u64) -> Range<u64> {
     let size = size_of_val(&*slot.ring) as u64;
     let start = at % size;

@@ -1,7 +1,23 @@
-//! What a region's bytes lie in, a named segment, a file or a memory file, and how each is mapped.
+//! What holds a region's bytes (a named segment, a file or a memory file), and how each is mapped.
 //!
-//! All three are files to the rest: what is locked, reserved, read and renamed is a file. They differ in how
-//! that comes to be, in how it is mapped, and in whether it outlives the machine's boot.
+//! The rest of the code treats all three as files that are locked, reserved, read and renamed. They differ in how
+//! they are created and mapped, and in whether they outlive the machine's boot.
+//!
+//! | | made by | mapped by | removed by | may be made shorter by |
+//! |---|---|---|---|---|
+//! | named segment | `shared_memory`, in `/dev/shm`, bound by rename | `shared_memory`, by name; the nonce is compared | `remove`, a reboot | processes that may write: SIGBUS |
+//! | file | `NAME.mailbox-<nonce>` beside its path, reserved, synced, bound by rename, folder synced | `memmap2`, through the checked descriptor | `remove` | processes that may write: SIGBUS |
+//! | unnamed | memfd without execute permission, sealed `SHRINK, GROW, SEAL` when it is whole | `memmap2` | the end of the last process that has it | nobody |
+//!
+//! - Nothing is mapped before its length was checked. A region with another length than its header says is `Length`,
+//!   not `Foreign`.
+//! - File systems that another machine or process may serve are refused, and so are those without `fallocate` or
+//!   `RENAME_NOREPLACE`. The list names the refused ones; an unknown file system counts as local. FUSE is refused
+//!   although it may be local, because the process that serves it may be stopped.
+//! - A descriptor is trusted as a region only if its size is sealed, so that a peer cannot change the size between
+//!   check and use. It is opened again through `/proc/self/fd/N`, because its sender may hold locks through the
+//!   description that it came with.
+//! - Mappings are kept out of core dumps (`MADV_DONTDUMP`); otherwise a dump would allocate the whole sparse segment.
 
 use super::place::Place;
 use crate::memory::Mapping;
@@ -18,24 +34,24 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 const LONGEST_NAME: usize = 200;
-/// What follows its name in the one under which a region is built; 16 digits follow.
+/// Follows a region's name in the temporary name under which it is built; 16 digits come after it.
 const HALF_BUILT: &str = ".mailbox-";
 const DIGITS: usize = 16;
 /// The longest name of a file.
 const LONGEST_FILE_NAME: usize = 255;
 
-/// What a region's bytes lie in.
+/// What holds a region's bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Backing {
-    /// A named segment: gone with the boot.
+    /// A named segment, which disappears with the boot.
     Named,
     /// A file, which outlives the boot.
     File,
-    /// A memory file without a name: gone with the last process that has it.
+    /// A memory file without a name, which disappears when the last process closes it.
     Unnamed,
 }
 
-/// The path that a region is bound to, or could be, and the backing of what lies there.
+/// The path of a region, or of a possible one, and the backing of what lies there.
 #[derive(Clone)]
 pub struct Site {
     backing: Backing,
@@ -43,7 +59,7 @@ pub struct Site {
 }
 
 impl Site {
-    /// The site of a place; `None` if it cannot be one's name.
+    /// The site of a place; `None` if no region can have that place.
     pub fn of(place: Place<'_>) -> Option<Self> {
         match place {
             Place::Name(name) => {
@@ -51,16 +67,17 @@ impl Site {
             }
             Place::File(path) => {
                 let bytes = path.as_os_str().as_encoded_bytes();
-                // With a slash at its end it means a folder.
+                // A path with a slash at its end means a folder.
                 let name = path.file_name().filter(|_| !bytes.contains(&0) && !bytes.ends_with(b"/"))?;
                 (!is_half_built(name)).then(|| Self { backing: Backing::File, path: path.to_path_buf() })
             }
         }
     }
 
-    /// The same, whichever folder this process is in.
+    /// The same site, independent of the current folder of this process.
     pub fn absolute(&self) -> Self {
-        // Without a folder that it is in, this process finds nothing by this path either.
+        // If this fails, the current folder is gone, and this process cannot find anything by the relative path
+        // either.
         let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
         Self { path, ..*self }
     }
@@ -75,7 +92,7 @@ impl Site {
         self.backing
     }
 
-    /// Whether the folder is there in which something would lie here.
+    /// Whether the folder of this path exists.
     pub fn has_folder(&self) -> bool {
         self.folder().is_dir()
     }
@@ -85,22 +102,22 @@ impl Site {
         folder.unwrap_or(Path::new("."))
     }
 
-    /// Opens what lies here. `Unsupported` if it is on a file system that another machine may serve.
+    /// Opens what lies here. `Unsupported` if another machine may serve its file system.
     pub fn open(&self) -> io::Result<File> {
         let file = os::open(&self.path)?;
         self.check_file_system(&file)?;
         Ok(file)
     }
 
-    /// Opens what lies here for reading; as [`Site::open`].
+    /// Opens what lies here for reading; see [`Site::open`].
     pub fn look(&self) -> io::Result<File> {
         let file = os::look(&self.path)?;
         self.check_file_system(&file)?;
         Ok(file)
     }
 
-    /// Whether the system is asked for it by name: elsewhere a name is that of a file, and so it is to a process that
-    /// must map sparingly.
+    /// Whether the system is asked for it by name. On other platforms a name is that of a file. A process that must
+    /// map sparingly opens the file, too.
     fn is_segment(&self) -> bool {
         os::SEGMENTS && self.backing == Backing::Named && !os::locks_all_it_maps()
     }
@@ -110,12 +127,12 @@ impl Site {
         if is_fit { Ok(()) } else { Err(ErrorKind::Unsupported.into()) }
     }
 
-    /// Makes a file of `len` zeros in this site's folder, under its name and that number, and maps it. `NotFound`,
-    /// with the folder there, if somebody took it for a leftover meanwhile.
+    /// Makes a file of `len` zeros in this site's folder, under its name and this number, and maps it. Returns
+    /// `NotFound` although the folder exists if another process took the file for a leftover meanwhile.
     pub fn build(&self, nonce: u64, len: u64) -> io::Result<(Unbound, File, Arc<Mapping>)> {
         let name = self.path.file_name().unwrap_or_default();
         match self.build_as(half_built(name, nonce), len) {
-            // A file system of shorter names.
+            // A file system with shorter names.
             Err(error) if error.raw_os_error() == Some(libc::ENAMETOOLONG) => {
                 self.build_as(half_built(OsStr::new(""), nonce), len)
             }
@@ -141,12 +158,12 @@ impl Site {
         Ok((unbound, file, mapping))
     }
 
-    /// Maps `file`, which lies here and has `len` bytes; `None` if something else does by now.
+    /// Maps `file`, which lies here and has `len` bytes; `None` if something else lies here by now.
     pub fn map(&self, file: &File, len: u64) -> io::Result<Option<Arc<Mapping>>> {
         if !self.is_segment() {
             return map_file(file, len).map(Some);
         }
-        // Opened by name a second time: the caller sees from the nonce whether it is the same segment.
+        // Opens the name a second time. The caller compares the nonce to see whether it is the same segment.
         let name = self.path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
         match ShmemConf::new().os_id(name).open().map_err(os_error) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
@@ -156,16 +173,16 @@ impl Site {
     }
 }
 
-/// A region that does not bear its name yet; unlinked unless it is bound.
+/// A region that does not have its own name yet. It is unlinked unless it is bound.
 pub struct Unbound(PathBuf);
 
 impl Unbound {
-    /// Whether its first name still leads to `file`: nobody took it for a leftover.
+    /// Whether its temporary name still leads to `file`, so that no process took it for a leftover.
     pub fn is(&self, file: &File) -> io::Result<bool> {
         leads_to(&self.0, file)
     }
 
-    /// Gives it the site's name, unless something bears that.
+    /// Gives it the site's name, unless something has that name.
     pub fn bind(&self, site: &Site) -> io::Result<()> {
         os::rename_new(&self.0, &site.path)?;
         if site.backing == Backing::File {
@@ -181,23 +198,23 @@ impl Drop for Unbound {
     }
 }
 
-/// Maps `len` bytes of `file`, which has as many.
+/// Maps `len` bytes of `file`, which has that many.
 ///
-/// Whoever may write to a file can cut it short later, and the next look at what was cut off ends this process:
-/// no check can help. A memory file is sealed against it.
+/// A process that may write to a file can make it shorter later. Touching the missing part then kills this process;
+/// no check can prevent it. A memory file is sealed against that.
 pub fn map_file(file: &File, len: u64) -> io::Result<Arc<Mapping>> {
     if os::locks_all_it_maps() {
         let pages = Pages::of(file, len as usize)?;
         let (base, len) = (pages.as_mut_ptr(), len as usize);
         #[expect(unsafe_code, reason = "hands the mapping over")]
-        // SAFETY: `pages` maps `len` bytes there, page-aligned, until it is dropped, on whatever thread.
+        // SAFETY: `pages` maps `len` bytes there, page-aligned, until it is dropped, on any thread.
         return unsafe { mapping(base, len, Box::new(pages)) };
     }
-    // No lock is ever held through this description: a mapping would pin it.
+    // No lock is ever held through this description, because a mapping would keep it open.
     let map = MmapOptions::new().len(len as usize).map_raw(file).map_err(os::map_error)?;
     let (base, len) = (map.as_mut_ptr(), map.len());
     #[expect(unsafe_code, reason = "hands the mapping over")]
-    // SAFETY: `map` maps `len` bytes there, page-aligned, until it is dropped, on whatever thread.
+    // SAFETY: `map` maps `len` bytes there, page-aligned, until it is dropped, on any thread.
     unsafe {
         mapping(base, len, Box::new(map))
     }
@@ -214,7 +231,7 @@ fn hand_over(shmem: Shmem) -> io::Result<Arc<Mapping>> {
 }
 
 /// # Safety
-/// As [`Mapping::new`], but for a null pointer.
+/// The same as for [`Mapping::new`], except that the pointer may be null.
 #[expect(unsafe_code, reason = "the caller answers for the pointer")]
 unsafe fn mapping(base: *mut u8, len: usize, owner: Box<dyn Any>) -> io::Result<Arc<Mapping>> {
     let base = NonNull::new(base).ok_or(ErrorKind::OutOfMemory)?;
@@ -232,8 +249,8 @@ pub fn leads_to(path: &Path, file: &File) -> io::Result<bool> {
     }
 }
 
-/// The name under which a region is built that is to be called `name`. It begins with that, as far as there is room:
-/// what a rule lets a program do with names that begin so, it lets it do with this one.
+/// The temporary name under which the region `name` is built. It begins with `name`, as far as there is room, so that
+/// a security rule about names with that beginning covers this one, too.
 fn half_built(name: &OsStr, nonce: u64) -> OsString {
     let mut name = name.as_bytes();
     let room = LONGEST_FILE_NAME - HALF_BUILT.len() - DIGITS;
@@ -245,7 +262,7 @@ fn half_built(name: &OsStr, nonce: u64) -> OsString {
     OsString::from_vec([name, suffix.as_bytes()].concat())
 }
 
-/// Whether regions are built under names like this; none is bound to one.
+/// Whether this is a temporary name under which regions are built. No region is ever bound to one.
 pub fn is_half_built(name: &OsStr) -> bool {
     let Some((rest, digits)) = name.as_bytes().split_last_chunk::<DIGITS>() else { return false };
     rest.ends_with(HALF_BUILT.as_bytes()) && digits.iter().all(u8::is_ascii_hexdigit)

@@ -1,29 +1,29 @@
-//! Copies of a region's words, read through its file: what was never touched needs no memory for it and gets none,
-//! nothing need be mapped, and reading is all that one must be allowed.
+//! Copies of a region's words, read through its file. Pages that were never touched take no memory by this, nothing
+//! needs to be mapped, and permission to read is enough.
 
 use crate::abi::{
-    Activity, BLOCK, CELL, ConsumerLine, Geometry, Identity, LABEL, LaneLines, ProducerLine, Rank, position,
-    step, unpack_bytes,
+    Activity, CELL, ConsumerLine, Geometry, Identity, LABEL, LaneLines, PERMUTED, ProducerLine, Rank,
+    position, step, unpack_bytes,
 };
 use crate::os::{self, File};
 use crate::ring;
 use core::mem::{offset_of, size_of};
 use std::io;
 
-/// Bytes of the lines that both ends of a mailbox write.
+/// Bytes of the lines of a mailbox's mail lane.
 const LINES: usize = size_of::<LaneLines>();
 
-/// How often a mailbox is looked at whose sender goes on too fast.
+/// How many times a mailbox is read again if its sender goes on too fast.
 const TRIES: u32 = 32;
 
-/// Looks into the region of this geometry that lies in `file`.
+/// Reads the region of this geometry in `file`.
 pub struct Copies<'a> {
     file: &'a File,
     geometry: &'a Geometry,
 }
 
 impl<'a> Copies<'a> {
-    /// Will look there. The file may have become shorter since: what is beyond its end is an error.
+    /// Reads from `file`. If the file has become shorter since, reading beyond its end returns an error.
     pub fn new(file: &'a File, geometry: &'a Geometry) -> Self {
         Self { file, geometry }
     }
@@ -59,7 +59,7 @@ impl<'a> Copies<'a> {
         Ok(None)
     }
 
-    /// The lines of a mailbox, and the payload bytes that were ever sent through it, at least those of the messages
+    /// The lines of a mailbox, and how many payload bytes were ever sent through it, including at least the messages
     /// below `sent`.
     fn bytes(&self, start: u64, sent: u64) -> io::Result<(LinesCopy, u64)> {
         let ring = self.geometry.cells;
@@ -76,7 +76,7 @@ impl<'a> Copies<'a> {
             let stamps = (1..).map(|ahead: u64| counted.wrapping_add(ahead));
             let is_there = since.len() as u64 == uncounted
                 && stamps.zip(&since).all(|(stamp, [found, ..])| stamp == *found);
-            // Otherwise its sender has gone on by a lap, and has counted them.
+            // If not, its sender has gone on by a lap and has counted those messages itself.
             if is_there || tries == TRIES {
                 let since = since.into_iter().map(|[_, envelope, _, len, ..]| [envelope, len]);
                 return Ok((lines, ring::bytes(bytes, counted..sent, ring, since)));
@@ -91,29 +91,29 @@ impl<'a> Copies<'a> {
         Ok(LinesCopy(lines))
     }
 
-    /// The cells of a mailbox from that of message `first` on, a lap of them, as far as they can be read.
+    /// One lap of the cells of a mailbox, from that of message `first` on, as far as they can be read.
     fn cells(&self, start: u64, first: u64) -> impl Iterator<Item = [u64; 8]> + '_ {
         let count = u64::from(self.geometry.cells);
-        let mut bytes = vec![0; CELL * BLOCK.min(count) as usize];
+        let mut bytes = vec![0; CELL * PERMUTED.min(count) as usize];
         let mut read = None;
         (0..count).map_while(move |ahead| {
             let at = position(first.wrapping_add(ahead), count);
-            let block = at / BLOCK;
-            if read.replace(block) != Some(block) {
-                os::read_at(self.file, &mut bytes, start + Geometry::CELLS + CELL as u64 * BLOCK * block)
+            let span = at / PERMUTED;
+            if read.replace(span) != Some(span) {
+                os::read_at(self.file, &mut bytes, start + Geometry::CELLS + CELL as u64 * PERMUTED * span)
                     .ok()?;
             }
-            let cell = CELL * (at % BLOCK) as usize;
+            let cell = CELL * (at % PERMUTED) as usize;
             Some(core::array::from_fn(|index| word(&bytes, cell + 8 * index)))
         })
     }
 
-    /// Whether a mailbox has a message that is not acknowledged, as far as can be read.
+    /// Whether a mailbox has a message that is not acknowledged, as far as it can be read.
     pub fn has_unread(&self, from: u32, to: u32) -> bool {
         self.mailbox(from, to).is_ok_and(|mailbox| mailbox.is_some_and(|mailbox| mailbox.unread > 0))
     }
 
-    /// Messages of all mailboxes that are not acknowledged.
+    /// How many messages of all mailboxes are not acknowledged.
     pub fn unread(&self) -> io::Result<u64> {
         let ranks = self.geometry.ranks;
         let mut unread = 0u64;
@@ -154,7 +154,7 @@ impl Record {
         &label[..label.iter().position(|byte| *byte == 0).unwrap_or(LABEL)]
     }
 
-    /// Whether it is said that the mailbox from `from` is reserved.
+    /// Whether the `opened` word says that the mailbox from `from` is reserved.
     pub fn is_opened(&self, from: u32) -> bool {
         word(&self.0, offset_of!(Rank, opened) + 8 * (from as usize / 64)) >> (from % 64) & 1 == 1
     }
@@ -165,35 +165,35 @@ impl Record {
             .map(|half| word(&self.0, offset_of!(Rank, activity) + offset_of!(Activity, awaited) + 8 * half))
     }
 
-    /// Times that a receiver fell asleep.
+    /// How many times a receiver fell asleep.
     pub fn sleeps(&self) -> u64 {
         word(&self.0, offset_of!(Rank, activity) + offset_of!(Activity, sleeps))
     }
 }
 
-/// A copy of the lines of a mailbox that both ends write.
+/// A copy of the lines of a mail lane.
 pub struct LinesCopy([u8; LINES]);
 
 impl LinesCopy {
-    /// The receiver's word of that offset in its line.
+    /// The word at this offset of the receiver's line.
     pub fn receiver(&self, offset: usize) -> u64 {
         word(&self.0, offset_of!(LaneLines, consumer) + offset)
     }
 
-    /// The sender's word of that offset in its line.
+    /// The word at this offset of the sender's line.
     pub fn sender(&self, offset: usize) -> u64 {
         word(&self.0, offset_of!(LaneLines, producer) + offset)
     }
 }
 
-/// What copies of a mailbox's words say. Both sides go on meanwhile: each number is right for some moment of the look,
-/// so none that only grows is smaller than in a look before.
+/// What the words of a mailbox say. Both sides go on while they are read. Each number is right for some moment of the
+/// look, so a counter that only grows is never smaller than in an earlier look.
 pub struct MailboxCopy {
     /// Its lines.
     pub lines: LinesCopy,
-    /// Messages that ever were sent.
+    /// Messages that were ever sent.
     pub messages: u64,
-    /// Payload bytes that ever were written.
+    /// Payload bytes that were ever written.
     pub bytes: u64,
     /// Messages that are not acknowledged.
     pub unread: u64,

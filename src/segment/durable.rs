@@ -1,25 +1,29 @@
-//! From joining to leaving: what the header's boot word says of the disk.
+//! What the header's boot word says about the disk, from the first join to the last leave.
 //!
-//! A region in a file is *clean* (0) when nobody is in it and the disk has all of it, else it names the boot
-//! whose memory holds the rest. The disk must never say that a region is clean while it lacks a page:
+//! A region in a file is *clean* (boot word 0) when no process is in it and the disk has all of it. Otherwise the
+//! word names the boot whose memory holds the rest. The disk must never say that a region is clean while it lacks a
+//! page.
 //!
-//! - Whoever joins a clean region stores its boot and waits for the disk before it writes to a mailbox: from
-//!   then on a crash leaves the boot's name there. [`SETTLED`] in the word says that the disk has it; who does
-//!   not find it there waits itself. Several joiners may do so at once: they store the same value, and the disk
-//!   has one of its forms as soon as the first of them goes on. The claim of its rank comes before, and may
-//!   reach the disk or not: it is in one line, and half a claim is what a claimer that is killed leaves, too.
-//! - The last to leave locks the gate, lets the disk catch up, takes every other lock, so that nobody is in the
-//!   region and nobody comes, and lets it catch up once more, on what somebody may have written who came and went
-//!   meanwhile. Now nobody writes and the disk has everything, under the boot's name. Only then is the word
-//!   cleared, and the locks are held until the disk has that. A crash before leaves the name, one after 0, and in
-//!   both cases the pages are whole; a closer that is killed between leaves 0 in memory, which is as true.
-//! - A disk that fails to take a page says so once; afterwards the system holds the page for written, and waiting
-//!   for the disk succeeds. So whoever is told writes the boot's name into [`FAILED`](crate::layout::FAILED), and
-//!   for the rest of this boot nobody clears the word. Nobody waits for the disk without a lock, and whoever has
-//!   all locks sees what was written under any of them: no failure is overlooked because two closed, or joined, at
-//!   once. But one that is killed while it waits may take with it what only it was told.
+//! - A process that joins a clean region stores its boot and waits for the disk before it writes to a mailbox. From
+//!   then on, a crash leaves the boot's name there. The bit [`SETTLED`] says that the disk has the word; a joiner
+//!   that does not find the bit waits for the disk itself. Several joiners may do so at once: they store the same
+//!   value, and the disk has it, with or without the bit, when the first of them goes on. The claim of the rank comes
+//!   earlier and may or may not reach the disk. It lies in one line, and half a claim is also what a process leaves
+//!   that is killed while it claims.
+//! - The last process to leave locks the gate and waits for the disk. Then it takes every other lock, so that no
+//!   process is in the region and none can come, and waits for the disk once more, because a process may have come,
+//!   written and gone meanwhile. Now nobody writes, and the disk has everything, under the boot's name. Only then
+//!   does it clear the word, and it holds the locks until the disk has that. A crash before that leaves the name, a
+//!   crash after it leaves 0; the pages are whole in both cases. A closer that is killed in between leaves 0 in
+//!   memory, which is true as well.
+//! - A disk that fails to store a page reports that only once. Afterwards the system regards the page as written, and
+//!   waiting for the disk succeeds. So the process that is told writes the boot's name into
+//!   [`FAILED`](crate::abi::FAILED), and for the rest of this boot nobody clears the word. Nobody waits for the
+//!   disk without a lock, and a process that has all locks sees what was written under any of them. So no failure is
+//!   overlooked when two processes close or join at once. One gap remains: if a process is killed while it waits, a
+//!   failure that only it was told of is lost.
 //!
-//! What is not clean is no worse for a process that comes in the same boot: memory has it all.
+//! A region that is not clean is as good as any other for a process of the same boot, because memory has all of it.
 
 use super::Segment;
 use crate::abi::{GATE, MAX_RANKS, SETTLED, lock_byte};
@@ -29,23 +33,23 @@ use crate::sync::Ordering::{Acquire, Relaxed, Release};
 use std::io;
 use std::sync::{Arc, OnceLock};
 
-/// How often a closer begins anew because somebody came meanwhile.
+/// How many times a closer starts again because another process came meanwhile.
 const TRIES: u32 = 16;
 
-/// What a member of a region holds; dropped after its rank's lock. Does nothing unless the region is in a file.
+/// What a member of a region holds; dropped after its rank's lock. It does nothing unless the region is in a file.
 pub struct CleanShutdown {
     segment: Arc<Segment>,
     process: u32,
     outcome: Outcome,
 }
 
-/// What came of closing the region, once that was tried.
+/// The result of closing the region, once that was tried.
 pub type Outcome = Arc<OnceLock<Result<(), CloseError>>>;
 
 impl CleanShutdown {
-    /// Begins one, with a rank's lock held and before anything is written to a mailbox.
+    /// Begins one. The caller holds a rank's lock and has not written to a mailbox yet.
     ///
-    /// The first in a region waits for the disk.
+    /// The first process in a region waits for the disk.
     pub fn begin(segment: &Arc<Segment>) -> io::Result<Self> {
         if segment.is_durable() {
             let boot = os::boot_id()?;
@@ -59,16 +63,16 @@ impl CleanShutdown {
         Ok(Self { segment: segment.clone(), process: os::process(), outcome: Outcome::default() })
     }
 
-    /// Where it will be said what came of closing the region.
+    /// Where the result of closing the region will be.
     pub fn outcome(&self) -> Outcome {
         self.outcome.clone()
     }
 
-    /// SeqSet the region clean unless somebody is in it.
+    /// Marks the region clean unless a process is in it.
     fn close(&self) -> Result<(), CloseError> {
         let (file, boot) = (self.segment.file(), os::boot_id()?);
-        // Once more if somebody came: it may have gone again, and left the closing to who had the gate. Not for
-        // ever: who comes and goes without end leaves the region as it is, and that is safe.
+        // Try again if another process came: it may have gone already, and left the closing to the process that had
+        // the gate. Not for ever: if processes come and go without end, the region stays unclean, which is safe.
         for _ in 0..TRIES {
             if os::is_locked(file, lock_byte(0), MAX_RANKS)? {
                 return Ok(());
@@ -85,7 +89,7 @@ impl CleanShutdown {
         Ok(())
     }
 
-    /// SeqSet the region clean, with all locks held, if it can be.
+    /// Marks the region clean, if possible. The caller holds all locks.
     fn mark(&self, boot: u64) -> Result<(), CloseError> {
         let (file, word) = (self.segment.file(), self.segment.boot());
         if self.segment.failed().load(Relaxed) == boot {
@@ -111,26 +115,26 @@ impl From<io::Error> for CloseError {
 
 /// Waits until the disk has the boot's name.
 fn reach_disk(segment: &Segment, boot: u64) -> io::Result<()> {
-    // A description of its own: of several that wait on one, only the first is told of a failure.
+    // Through a description of its own: if several threads wait on one, only the first is told of a failure.
     if let Ok(file) = os::reopen(segment.file()) {
         return sync(segment, &file, boot);
     }
-    // There is none, or this user may not have one.
+    // No descriptor is left, or this user may not open one.
     sync(segment, segment.file(), boot)?;
     let is_told_another = segment.failed().load(Relaxed) == boot;
     if is_told_another { Err(io::Error::from_raw_os_error(libc::EIO)) } else { Ok(()) }
 }
 
-/// Lets the disk catch up, through `file`, with a lock held until what came of it is written down.
+/// Waits for the disk, through `file`. The caller holds a lock until the result is stored.
 fn sync(segment: &Segment, file: &File, boot: u64) -> io::Result<()> {
     file.sync_data().inspect_err(|_| segment.failed().store(boot, Relaxed))
 }
 
 impl Drop for CleanShutdown {
     fn drop(&mut self) {
-        // A forked child's is its parent's.
+        // A forked child's copy belongs to its parent.
         if self.segment.is_durable() && os::process() == self.process {
-            // A disk that fails leaves the region as a crash would, for good.
+            // If the disk fails, the region stays as after a crash, for good.
             let _ = self.outcome.set(self.close());
         }
     }

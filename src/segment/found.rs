@@ -1,4 +1,4 @@
-//! What lies at a site, as its header says; read through the file, where no page is allocated by reading.
+//! What lies at a site, as its header says. Read through the file, because reading that way allocates no page.
 
 use super::Trust;
 use super::backing::{Backing, Site};
@@ -13,7 +13,7 @@ use crate::os::{self, Facts, File};
 use core::mem::offset_of;
 use std::io::{self, ErrorKind};
 
-/// How often it is looked again at what somebody replaces meanwhile: so many times in a row are mischief.
+/// How many times a place is looked at again because it was replaced meanwhile. So many times in a row are mischief.
 const TRIES: u32 = 100;
 
 /// A file that is, or was, a region.
@@ -23,15 +23,15 @@ pub struct Found {
     pub content: Content,
 }
 
-/// What a file's first words say.
+/// What the first words of a file say.
 pub enum Content {
     /// A region of this ABI.
     Region(Header),
-    /// A region of this ABI that has these features, which only a newer program knows.
+    /// A region of this ABI with these features, which only a newer program knows.
     Newer(u64),
-    /// A region of this other ABI.
+    /// A region of another ABI.
     Other(u64),
-    /// A region that somebody began to remove.
+    /// A region whose removal has begun.
     Wiped,
 }
 
@@ -39,21 +39,21 @@ pub enum Content {
 pub struct Header {
     pub geometry: Geometry,
     nonce: u64,
-    /// Features that this program does not know, and that only one may ignore that writes nothing.
+    /// Features that this program does not know. A program that writes nothing may ignore them.
     unknown: u64,
 }
 
 impl Found {
-    /// Looks at what lies at `site`, and asks for nothing but to read it. It may be for any protocol.
+    /// Looks at what lies at `site`, for reading only. It may have any protocol.
     pub fn look(site: &Site, trust: Trust) -> Result<Self, OpenError> {
         Self::of(site.look().map_err(open_error)?, trust)
     }
 
-    /// As [`Found::look`], and opens it for writing too once it was seen to be a region.
+    /// Like [`Found::look`]. Once it has seen that it is a region, opens it for writing, too.
     pub fn open(site: &Site, trust: Trust) -> Result<Self, OpenError> {
         for _ in 0..TRIES {
             let seen = match Self::look(site, trust) {
-                // Whom its mode keeps out would be helped by no trust.
+                // Trust would not help a user whom the region's mode keeps out.
                 Err(OpenError::Owner { .. }) if !os::may_write(site.path()) => return Err(OpenError::Denied),
                 seen => seen?,
             };
@@ -65,7 +65,7 @@ impl Found {
         Err(OpenError::NotFound)
     }
 
-    /// Reads what `file` is.
+    /// Reads what is in `file`.
     pub fn of(file: File, trust: Trust) -> Result<Self, OpenError> {
         let facts = os::facts(&file).map_err(open_error)?;
         if !facts.is_file {
@@ -93,7 +93,7 @@ impl Found {
         Ok(Self { file, facts, content })
     }
 
-    /// Whether it may be for the protocol that it is for.
+    /// Whether `trust` allows the region's protocol.
     pub fn check_protocol(&self, trust: Trust) -> Result<(), OpenError> {
         match (&self.content, trust.protocol) {
             (Content::Region(header), Some(trusted)) if header.geometry.protocol != trusted => {
@@ -103,7 +103,7 @@ impl Found {
         }
     }
 
-    /// What was found, if it is a region that can be read and is for the protocol that `trust` names.
+    /// What was found, if it is a region that can be read and has the protocol that `trust` names.
     pub fn region(self, trust: Trust, backing: Backing) -> Result<Opened, OpenError> {
         self.check_protocol(trust)?;
         let Self { file, facts, content } = self;
@@ -117,7 +117,7 @@ impl Found {
     }
 }
 
-/// What the first words of a file of `len` bytes say that is a region of this ABI.
+/// What the first words of a file of `len` bytes say, for a region of this ABI.
 fn content(
     words: &[u64; HEADER_WORDS],
     directory: &[u64; DIRECTORY_WORDS],
@@ -129,7 +129,7 @@ fn content(
     }
     let (geometry, nonce) = Geometry::from_words(words).ok_or(OpenError::Foreign)?;
     let sections = from_directory(directory).ok_or(OpenError::Foreign)?;
-    // Other sections are of kinds that may be ignored: they come with no feature.
+    // Sections of other kinds may be ignored; if not, they come with a feature.
     if geometry.sections().iter().any(|section| !sections.contains(section)) {
         return Err(OpenError::Foreign);
     }
@@ -140,7 +140,7 @@ fn content(
     Ok(Content::Region(Header { geometry, nonce, unknown: to_write }))
 }
 
-/// The words that begin at that offset.
+/// The words that begin at this offset.
 fn words_at<const COUNT: usize>(bytes: &[u8], offset: usize) -> [u64; COUNT] {
     let bytes = bytes[offset..].as_chunks::<8>().0;
     core::array::from_fn(|at| u64::from_ne_bytes(bytes[at]))
@@ -150,7 +150,7 @@ fn words_at<const COUNT: usize>(bytes: &[u8], offset: usize) -> [u64; COUNT] {
 #[derive(Debug)]
 pub struct Opened {
     pub file: File,
-    /// Its length, of which a newer program may use more than this one knows of.
+    /// Its length. A newer program may use more of it than this one knows of.
     pub len: u64,
     pub geometry: Geometry,
     pub nonce: u64,
@@ -160,7 +160,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Whether a program may write to it that knows the features that this one knows.
+    /// Whether this program knows all features that matter for writing.
     pub fn check_features(&self) -> Result<(), OpenError> {
         if self.unknown == 0 { Ok(()) } else { Err(OpenError::Features { features: self.unknown }) }
     }
@@ -170,8 +170,8 @@ impl Opened {
         if self.is_torn().map_err(open_error)? { Err(OpenError::Incompatible) } else { Ok(()) }
     }
 
-    /// Whether another boot left it open: its pages may have come to the disk in any order, if that boot has ended.
-    /// What lies in memory outlives none.
+    /// Whether another boot left it open. If that boot has ended, its pages may have reached the disk in any order. A
+    /// region in memory outlives no boot.
     fn is_torn(&self) -> io::Result<bool> {
         if self.backing != Backing::File || os::is_in_memory(&self.file)? {
             return Ok(false);

@@ -1,4 +1,10 @@
-//! What processes have left that ended without clearing it away.
+//! What ended processes have left behind.
+//!
+//! A region is stale if, with all locks held, some `life` still says *joined*. `clean` removes stale regions without
+//! unread mail, and what a killed remover left. A region with unread mail, or that all processes have left, may be
+//! worth something to somebody, and stays. Cleaning takes all locks, checks that the name still leads to the same
+//! file and that it has no more mail, and unlinks it. A region of another ABI counts as a leftover if no lock at all
+//! is held on its file.
 
 use super::backing::{Site, is_half_built, leads_to};
 use super::copies::Copies;
@@ -14,15 +20,16 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Something of this user's that nobody uses now. [`Region::leftovers`](crate::Region::leftovers) looks for it.
+/// Something that this user's processes left and nobody uses now. [`Region::leftovers`](crate::Region::leftovers)
+/// finds them.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Leftover {
-    /// The region's name; of what is half-built, the name of its file.
+    /// The region's name; for one that is half-built, the name of its file.
     pub name: String,
     /// What it is.
     pub kind: LeftoverKind,
-    /// Messages that are in it and not acknowledged; `None` if nobody can say.
+    /// How many messages in it are not acknowledged; `None` if that cannot be found out.
     pub unread: Option<u64>,
     path: PathBuf,
     identity: (u64, u64),
@@ -32,15 +39,15 @@ pub struct Leftover {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LeftoverKind {
-    /// A region in which somebody died without leaving.
+    /// A region in which a process died without leaving.
     Stale,
-    /// A region that nobody has joined yet, or that all have left.
+    /// A region that nobody has joined yet, or that all processes have left.
     Idle,
-    /// A region whose creator was killed before it bore its name.
+    /// A region whose creator was killed before the region had its name.
     HalfBuilt,
     /// A region whose remover was killed.
     HalfRemoved,
-    /// A region of programs with another layout.
+    /// A region with another layout.
     OtherVersion {
         /// The version found.
         abi: u64,
@@ -48,10 +55,10 @@ pub enum LeftoverKind {
 }
 
 impl Leftover {
-    /// Removes it. `false`, and it stays, if it is no longer what was seen: somebody has joined or removed it
-    /// meanwhile, or it has more mail.
+    /// Removes it. Returns `false`, and leaves it, if it has changed: a process has joined or removed it meanwhile,
+    /// or it has more mail.
     ///
-    /// Waits, at most five seconds, for a process that is removing it.
+    /// If another process is removing it, waits for that process, at most five seconds.
     pub fn remove(&self) -> Result<bool, RemoveError> {
         if self.kind == LeftoverKind::HalfBuilt {
             return self.remove_half_built().map_err(remove_error);
@@ -69,7 +76,7 @@ impl Leftover {
         }
     }
 
-    /// Removes what never bore a name of its own, unless somebody builds it.
+    /// Removes a region that never had its own name, unless a process is building it.
     fn remove_half_built(&self) -> io::Result<bool> {
         let file = match os::open(&self.path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
@@ -78,12 +85,13 @@ impl Leftover {
         if os::facts(&file)?.identity != self.identity {
             return Ok(false);
         }
-        // Its creator, if it has not come to lock it, or is just about to bind it, finds it gone and begins anew.
+        // If its creator has not locked it yet, or is just about to bind it, it finds the file gone and starts again.
         let Some(_locks) = Lock::take(&file, 0, ALL_LOCKS)? else { return Ok(false) };
         if !leads_to(&self.path, &file)? {
             return Ok(false);
         }
-        // Not wiped: a region may bear it as a second name, if the platform links and unlinks where others rename.
+        // It is not wiped: on a platform that links and unlinks instead of renaming, it may be the second name of a
+        // region.
         fs::remove_file(&self.path).map(|()| true)
     }
 
@@ -94,7 +102,7 @@ impl Leftover {
     }
 }
 
-/// Everything in memory that this user's processes left, sorted by name. What cannot be looked at is passed over.
+/// Everything in memory that this user's processes left, sorted by name. What cannot be looked at is left out.
 pub fn leftovers() -> io::Result<Vec<Leftover>> {
     let names = os::shm_names()?;
     let mut leftovers: Vec<Leftover> = names.iter().filter_map(|name| left_region(name)).collect();
@@ -113,13 +121,13 @@ pub fn leftovers_in(folder: &Path) -> io::Result<Vec<Leftover>> {
     Ok(leftovers)
 }
 
-/// Removes what is worth nothing to anybody; its names.
+/// Removes what is worth nothing to anybody. Returns the names.
 pub fn clean(leftovers: Vec<Leftover>) -> Vec<String> {
     let worthless = leftovers.into_iter().filter(Leftover::is_worthless);
     worthless.filter(|leftover| leftover.remove().unwrap_or(false)).map(|leftover| leftover.name).collect()
 }
 
-/// The region in memory of that name, if nobody lives in it.
+/// The region in memory with that name, if no process lives in it.
 fn left_region(name: &str) -> Option<Leftover> {
     let site = Site::of(Place::Name(name))?;
     let found = Found::look(&site, NOBODY_ELSE).ok()?;
@@ -135,7 +143,7 @@ fn left_region(name: &str) -> Option<Leftover> {
     })
 }
 
-/// What a creator left under this name, unless somebody builds it.
+/// What a creator left under this name, unless a process is building it.
 fn left_half_built(folder: &Path, name: &OsStr) -> io::Result<Option<Leftover>> {
     let path = folder.join(name);
     let file = os::look(&path)?;
@@ -148,7 +156,7 @@ fn left_half_built(folder: &Path, name: &OsStr) -> io::Result<Option<Leftover>> 
     Ok(Some(Leftover { name, kind, unread: Some(0), path, identity: facts.identity }))
 }
 
-/// What it is, if nobody lives in it.
+/// What it is, if no process lives in it.
 fn kind(found: &Found) -> io::Result<LeftoverKind> {
     let geometry = match &found.content {
         Content::Region(header) => &header.geometry,

@@ -1,4 +1,4 @@
-//! What bears a name, as far as this user may see.
+//! What has a name, as far as this user may see.
 
 use super::NOBODY_ELSE;
 use super::backing::Site;
@@ -10,24 +10,24 @@ use std::io;
 
 const PAGE: u64 = 4096;
 
-/// What bears a name: a region, or perhaps one. [`Region::list`](crate::Region::list) lists them.
+/// Something that has a name and is a region, or may be one. [`Region::list`](crate::Region::list) lists them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Listed {
     /// The name, or the path.
     pub name: String,
-    /// To which user it belongs, by number.
+    /// The user that it belongs to, by number.
     pub owner: u32,
     /// Bytes of memory, or of the disk, in use.
     pub memory: u64,
-    /// Why this user may not look into it; `None`: [`Region::look`](crate::Region::look) works.
-    /// [`OpenError::Denied`]: it may not even be read, and need not be a region.
+    /// Why this user may not look into it; `None` if [`Region::look`](crate::Region::look) works.
+    /// [`OpenError::Denied`] means that it may not even be read, and need not be a region.
     pub refusal: Option<OpenError>,
 }
 
 impl Listed {
-    /// What bears this name, whatever it is; `None` if nothing does, or it is being removed. It is looked at, and
-    /// opened for reading if it is a file.
+    /// What has this name; `None` if nothing has, or it is being removed. It is looked at, and opened for reading if
+    /// it is a file.
     pub fn at<'a>(place: impl Into<Place<'a>>) -> Option<Self> {
         let place = place.into();
         let name = match place {
@@ -50,18 +50,18 @@ impl Listed {
         Some((Self { name, owner: facts.owner, memory: facts.allocated, refusal }, facts.len))
     }
 
-    /// Whether it is a region, or could be, for all that may be seen.
+    /// Whether it is a region or could be one, as far as this user may see.
     fn is_plausible(&self, len: u64) -> bool {
         match self.refusal {
             Some(OpenError::Foreign) => false,
-            // Header, rank table, a mailbox.
+            // The least: header, rank table, one mailbox.
             Some(OpenError::Denied) => len.is_multiple_of(PAGE) && len >= 3 * PAGE,
             _ => true,
         }
     }
 }
 
-/// What is in memory and is a region, or could be one; sorted by name.
+/// What is in memory and is a region or could be one; sorted by name.
 pub fn list() -> io::Result<Vec<Listed>> {
     let mut listed: Vec<Listed> = os::shm_names()?
         .into_iter()

@@ -1,11 +1,26 @@
-//! A region's memory: create, open and remove it, whoever else does so at the same time.
+//! A region's memory: creating, opening and removing it, also when other processes do so at the same time.
 //!
-//! What is to bear a name is built under a random one and bound to its own with one rename, so what bears a
-//! name is whole. To take a binding away one locks the gate and every rank (which proves that nobody lives and
-//! bars joiners), looks again whether the name still leads there, wipes the magic and unlinks. Whoever joins
-//! looks at the magic once more when it has its lock. Named segments and files are treated alike.
+//! A region is built under a random temporary name and bound to its own name with one rename. So whatever has a name
+//! is whole. To remove a region, a process locks the gate and every rank, which proves that no process lives in it
+//! and keeps joiners out. It checks once more that the name still leads there, wipes the magic and unlinks the name.
+//! A joiner checks the magic once more after it has its lock. Named segments and files work the same way.
 //!
-//! Whoever builds holds the gate of what it builds, so that what a killed creator left can be told from it.
+//! A process that builds a region holds the gate of it, so that others can tell it from what a killed creator left.
+//!
+//! # Creation and removal
+//!
+//! A creator builds under a temporary name (`NAME.mailbox-<nonce>`), writes the magic last, and binds the name with
+//! `renameat2(RENAME_NOREPLACE)`. It holds the gate of what it builds until just before the rename, so that a
+//! leftover of a killed creator can be told from a region under construction. It unlocks before the rename, because a
+//! last leaver that finds the gate held would leave its file unclosed. A creator that finds its temporary name gone
+//! starts again.
+//!
+//! # Looking is reading
+//!
+//! What has a name is first looked at with `lstat`. Only a regular file is opened, for reading, and only a file with
+//! the header of a region is then opened for writing, if it is still the same file. So no pipe ever sees a writer.
+//! `look`, `list` and `leftovers` read through the file (`pread`, `F_OFD_GETLK`). They need only permission to read,
+//! map nothing, and do not need `/proc`.
 #![cfg(not(loom))]
 
 mod backing;
@@ -48,18 +63,18 @@ use std::io::{self, ErrorKind};
 use std::path::Path;
 use std::sync::Arc;
 
-/// How often something is begun anew that somebody else undid: so many times in a row are mischief.
+/// How many times to start again after another process has undone a step. So many times in a row are mischief.
 const TRIES: u32 = 100;
 
-/// Whoever it is, no other user than this process' own.
+/// Only regions of this process's own user, with any protocol.
 const NOBODY_ELSE: Trust = Trust { protocol: None, owner: None };
 
-/// Whom [`Segment::open`] lets in.
+/// Which regions [`Segment::open`] accepts.
 #[derive(Debug, Clone, Copy)]
 pub struct Trust {
-    /// The protocol that the region must be for; `None`: any.
+    /// The protocol that the region must have; `None` for any.
     pub protocol: Option<u64>,
-    /// The user, beside this process' own, to whom the region may belong.
+    /// Another user to whom the region may belong.
     pub owner: Option<u32>,
 }
 
@@ -69,9 +84,9 @@ pub struct Segment {
     header: Shared<Header>,
     geometry: Geometry,
     backing: Backing,
-    /// Where it was found or made; `None`: it has no name.
+    /// Where it was found or made; `None` if it has no name.
     site: Option<Site>,
-    /// For lock queries and reservations; no lock is ever held through it.
+    /// For lock queries and reservations. No lock is ever held through it.
     file: Arc<File>,
     locks: Arc<Locker>,
 }
@@ -92,14 +107,14 @@ impl Segment {
         Err(CreateError::Os(libc::EBUSY))
     }
 
-    /// Creates a segment; `None` if somebody took it for a leftover before it bore its name.
+    /// Creates a segment; `None` if another process took it for a leftover before it had its name.
     fn build(site: &Site, config: &Config) -> Result<Option<Self>, CreateError> {
         let nonce = nonce();
         let (unbound, file, mapping) = match site.build(nonce, config.geometry.size()) {
             Err(error) if error.kind() == ErrorKind::NotFound && site.has_folder() => return Ok(None),
             built => built.map_err(create_error)?,
         };
-        // First: locks may be words of it.
+        // First of all, because locks may be words in it.
         os::allocate(&file, 0, config.geometry.table()).map_err(create_error)?;
         let Some(building) = Lock::take(&file, GATE, 1).map_err(create_error)? else {
             return Ok(None);
@@ -109,7 +124,7 @@ impl Segment {
         }
         let segment = Self::assemble(mapping, file, config.geometry, site.backing()).at(site);
         segment.fill(config, nonce).map_err(create_error)?;
-        // Before it can be joined: whoever leaves a file and finds the gate held leaves the closing to others.
+        // Before it can be joined: a process that leaves a file and finds the gate held leaves the closing to others.
         drop(building);
         loop {
             match unbound.bind(site) {
@@ -121,7 +136,8 @@ impl Segment {
         }
     }
 
-    /// Lets those in whom the configuration names. The group first: no mode is ever another group's.
+    /// Admits the group and mode of the configuration. The group comes first, so that the mode never applies to
+    /// another group.
     fn admit(&self, config: &Config) -> io::Result<()> {
         if let Some(group) = config.group {
             os::set_group(&self.file, group)?;
@@ -137,7 +153,7 @@ impl Segment {
         self.admit(config)?;
         self.write_header(config.reserve, nonce)?;
         if self.is_durable() {
-            // What bears a name after a crash is whole, too.
+            // So that a region with a name is whole even after a crash.
             self.file.sync_all()?;
         }
         Ok(())
@@ -153,11 +169,11 @@ impl Segment {
             word.store(value, Relaxed);
         }
         let words = self.geometry.to_words(nonce);
-        // Not the last, which may be locks.
+        // Only up to `LAST_WORD`; the words after it may be locks.
         for (word, value) in self.header.words.iter().zip(words).take(LAST_WORD + 1).skip(1) {
             word.store(value, Relaxed);
         }
-        // Last: whoever sees the magic sees the geometry.
+        // Last: a process that sees the magic sees the geometry.
         self.header.words[0].store(MAGIC, Release);
         Ok(())
     }
@@ -165,7 +181,7 @@ impl Segment {
     /// Opens the segment at `place`.
     pub fn open(place: Place<'_>, trust: Trust) -> Result<Self, OpenError> {
         let site = site(place)?;
-        // A segment that is replaced while it is opened is opened anew.
+        // A segment that is replaced while it is opened is opened again.
         for _ in 0..TRIES {
             let opened = Found::open(&site, trust)?.region(trust, site.backing())?;
             opened.check_features()?;
@@ -180,19 +196,19 @@ impl Segment {
         Err(OpenError::NotFound)
     }
 
-    /// Looks at the segment at `place`; nothing is mapped, and nothing can be written.
+    /// Looks at the segment at `place`. Nothing is mapped, and nothing can be written.
     pub fn look(place: Place<'_>, trust: Trust) -> Result<Opened, OpenError> {
         let site = site(place)?;
         Found::look(&site, trust)?.region(trust, site.backing())
     }
 
-    /// Takes the segment at `place` away, if nobody lives in it.
+    /// Removes the segment at `place`, if no process lives in it.
     pub fn remove(place: Place<'_>, trust: Trust) -> Result<(), RemoveError> {
         Self::remove_if(&site(place)?, trust, |_| Ok(true)).map(drop)
     }
 
-    /// As [`Segment::remove`], if `is_due` agrees, which is asked when nobody can come any more. Whether it was
-    /// this process that removed it.
+    /// Like [`Segment::remove`], if `is_due` agrees. It is asked when no process can come any more. Returns whether
+    /// this process removed the segment.
     fn remove_if(
         site: &Site,
         trust: Trust,
@@ -202,7 +218,7 @@ impl Segment {
         found.check_protocol(trust)?;
         let file = &found.file;
         if let Content::Other(abi) = found.content {
-            // Its locks may be others than those of this version.
+            // The locks may be others than those of this version.
             if !os::LOCKS_OF_ALL_VERSIONS {
                 return Err(OpenError::Version { abi, ours: ABI }.into());
             }
@@ -228,7 +244,7 @@ impl Segment {
         let file = Arc::new(file);
         let locks = Locker::new(file.clone());
         if backing == Backing::File {
-            // Asked now, when there are descriptors and rights to do so, and known from then on.
+            // Asked now, while there are descriptors and permissions to do so, and remembered.
             let _ = os::boot_id();
         }
         Self { mapping, header, geometry, backing, site: None, file, locks }
@@ -249,44 +265,44 @@ impl Segment {
         &self.file
     }
 
-    /// What locks ranks, and whatever else there is to lock.
+    /// The locks of its ranks, its gate and its labels.
     pub fn locks(&self) -> &Arc<Locker> {
         &self.locks
     }
 
-    /// Whether the segment has not been removed. Asked with a rank's lock held the answer stays true.
+    /// Whether the segment has not been removed. With a rank's lock held, the answer stays true.
     pub fn is_bound(&self) -> bool {
         self.header.words[0].load(Acquire) == MAGIC
     }
 
-    /// Whether somebody took its name away, and may have given it to another region: that is no way to remove one in
-    /// which somebody lives. One without a name never had any.
+    /// Whether its name was removed, and may belong to another region now. This is no proper way to remove a region
+    /// in which processes live. A segment without a name never had one.
     pub fn is_unlinked(&self) -> bool {
-        // A look that fails says nothing.
+        // If the check fails, nothing is known.
         self.backing != Backing::Unnamed && os::facts(&self.file).is_ok_and(|facts| facts.links == 0)
     }
 
-    /// Whether what was written may be there after the machine was booted again.
+    /// Whether what was written may still be there after a reboot.
     pub fn is_durable(&self) -> bool {
         self.backing == Backing::File
     }
 
-    /// The path that it was found or made at; `None`: it has no name.
+    /// The path at which it was found or made; `None` if it has no name.
     pub fn path(&self) -> Option<&Path> {
         self.site.as_ref().map(Site::path)
     }
 
-    /// What lies behind it.
+    /// What holds its bytes.
     pub fn backing(&self) -> Backing {
         self.backing
     }
 
-    /// The header's word of that name.
+    /// The header's boot word.
     pub fn boot(&self) -> &AtomicU64 {
         &self.header.words[BOOT]
     }
 
-    /// The header's word of that name.
+    /// The header's word about failures of the disk.
     pub fn failed(&self) -> &AtomicU64 {
         &self.header.words[FAILED]
     }
@@ -301,48 +317,48 @@ impl Segment {
         Shared::<[Rank]>::mapped(&self.mapping, self.geometry.rank(0), self.geometry.ranks as usize)
     }
 
-    /// The area for the loans of `rank`, which is in range. What holds for an extent of an arena holds for parts of it.
+    /// The area for the loans of `rank`, which is in range. Parts of it follow the same rule as extents of an arena.
     pub fn loans(&self, rank: u32) -> Shared<[AtomicU64]> {
         memory::loans(&self.mapping, &self.geometry, rank)
     }
 
-    /// The mailbox from `from` to `to`, both in range. Before anything of it is touched, [`Segment::reserve`] or
-    /// [`Segment::complete`] must have said that it has memory; before an extent of an arena is, [`Segment::reserve_extent`] or
-    /// [`Segment::complete_extent`]; and before the transfer ring is, [`Segment::reserve_transfer`] or
-    /// [`Segment::complete_transfer`].
+    /// The mailbox from `from` to `to`, both in range. Three parts must be reserved or completed before they are
+    /// touched: the mailbox itself by [`Segment::reserve`] or [`Segment::complete`], an extent of an arena by
+    /// [`Segment::reserve_extent`] or [`Segment::complete_extent`], and the transfer ring by
+    /// [`Segment::reserve_transfer`] or [`Segment::complete_transfer`].
     pub fn mailbox(&self, from: u32, to: u32) -> Mailbox {
         Mailbox::mapped(&self.mapping, &self.geometry, from, to)
     }
 }
 
-/// Whether somebody holds one of these lock bytes while nobody takes all of them, for a moment, to remove or to
+/// Whether one of these lock bytes is held, leaving out a process that takes all of them for a moment to remove or
 /// close the region.
 pub fn is_held(file: &File, first: u32, count: u32) -> io::Result<bool> {
     let is_gate_free = || os::is_locked(file, GATE, 1).map(|is_locked| !is_locked);
-    // Before and after, and twice: who closes may come, or go, between two looks, and rarely both.
+    // Before and after, and twice: a closer may come or go between two looks, but rarely both times.
     let look = || -> io::Result<bool> {
         Ok(is_gate_free()? && os::is_locked(file, first, count)? && is_gate_free()?)
     };
     Ok(look()? && look()?)
 }
 
-/// Whether nobody holds this lock byte, as far as can be told.
+/// Whether this lock byte seems to be free.
 pub fn is_free(file: &File, byte: u32) -> bool {
     os::is_locked(file, byte, 1).is_ok_and(|is_locked| !is_locked)
 }
 
-/// Whether somebody takes all locks, or has them: to remove the region, or to close a file.
+/// Whether a process takes or has all locks, to remove the region or to close a file.
 pub fn is_closing(file: &File) -> io::Result<bool> {
     os::is_locked(file, GATE, 1)
 }
 
-/// A random number for a region's first name and its identity.
+/// A random number for a region's temporary name and its identity.
 fn nonce() -> u64 {
     use std::hash::{BuildHasher, RandomState};
     RandomState::new().hash_one((std::process::id(), std::time::SystemTime::now()))
 }
 
-/// Whether there can be such a region, and this process may make it.
+/// Whether such a region can exist, and this process may make it.
 fn check(config: &Config) -> Result<(), CreateError> {
     config.check()?;
     let (size, limit) = (config.geometry.size(), os::file_size_limit());
@@ -363,8 +379,8 @@ fn site(place: Place<'_>) -> Result<Site, OpenError> {
     })
 }
 
-/// Wipes and unlinks what lies at `site`, if that is `file`, all of whose locks are held. `false` if somebody
-/// else did.
+/// Wipes and unlinks what lies at `site`, if that is `file`. The caller holds all its locks. Returns `false` if
+/// another process did so.
 fn unbind(site: &Site, file: &File) -> io::Result<bool> {
     let mut magic = [0; 8];
     os::read_at(file, &mut magic, 0)?;
@@ -373,15 +389,15 @@ fn unbind(site: &Site, file: &File) -> io::Result<bool> {
     }
     os::write_at(file, &WIPED.to_ne_bytes(), 0)?;
     fs::remove_file(site.path()).inspect_err(|_| {
-        // Who may write there may still not unlink (the directory is sticky). Nobody has joined: our locks are
-        // held.
+        // A user that may write to the file may still not be allowed to unlink it (the directory is sticky). No
+        // process has joined: we hold the locks.
         let _ = os::write_at(file, &magic, 0);
     })?;
     Ok(true)
 }
 
-/// Unlinks what lies at `site` if its remover stopped after wiping it. `Ok(false)` if nothing does now;
-/// an error if a region, or something foreign, does.
+/// Unlinks what lies at `site` if its remover stopped after wiping it. `Ok(false)` if nothing lies there now; an
+/// error if it is a region, or something foreign.
 fn unlink_wiped(site: &Site) -> Result<bool, CreateError> {
     let found = match Found::look(site, NOBODY_ELSE) {
         Ok(Found { content: Content::Wiped, .. }) => Found::open(site, NOBODY_ELSE),

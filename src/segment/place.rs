@@ -1,4 +1,4 @@
-//! Where a region is: which backing it has, and under which name.
+//! Where a region is: what holds it, and under which name.
 
 use std::path::{Path, PathBuf};
 
@@ -13,9 +13,9 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Place<'a> {
-    /// A shared segment of this machine, in memory. It has 1 to 200 of `A-Z a-z 0-9 . _ -` and does not begin
-    /// with a dot. What ends in `.mailbox-` and 16 hexadecimal digits is no name: a region is built under its own name
-    /// and that.
+    /// A shared segment of this machine, in memory. The name has 1 to 200 of `A-Z a-z 0-9 . _ -` and does not begin
+    /// with a dot. It must not end in `.mailbox-` and 16 hexadecimal digits, because regions are built under
+    /// temporary names of that form.
     Name(&'a str),
     /// A file on a file system of this machine.
     File(&'a Path),

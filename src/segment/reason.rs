@@ -1,4 +1,4 @@
-//! What an error of the system is called by each verb.
+//! Translates errors of the system into the error of each verb.
 
 use crate::error::{CreateError, JoinError, OpenError, RemoveError};
 use crate::os::{Cause, error_number};

@@ -1,4 +1,4 @@
-//! Taking a region away: who may, and who waits for whom.
+//! Removing a region: who may do it, and how long it waits for others.
 
 use super::reason::{open_error, remove_error};
 use super::{Segment, is_held, unbind};
@@ -10,11 +10,11 @@ use core::time::Duration;
 use std::io;
 use std::time::Instant;
 
-/// How long removing waits for another process that removes or closes the region.
+/// How long a removal waits for another process that removes or closes the region.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 impl Segment {
-    /// Takes this segment away, if nobody lives in it.
+    /// Removes this segment, if no process lives in it.
     pub fn remove_this(&self) -> Result<(), RemoveError> {
         let site = self.site.as_ref().ok_or(RemoveError::Unnamed)?;
         let _locks = lock_all(&self.file, || self.locks.take(GATE, GATE_AND_RANKS))?;
@@ -23,14 +23,14 @@ impl Segment {
     }
 }
 
-/// Takes the gate and the locks of all ranks of the region in `file`: nobody lives in it then, and nobody comes.
+/// Takes the gate and the locks of all ranks of the region in `file`. Then no process lives in it, and none can come.
 pub fn lock_all(file: &File, take: impl Fn() -> io::Result<Option<Lock>>) -> Result<Lock, RemoveError> {
     let deadline = Instant::now() + PATIENCE;
     loop {
         if let Some(locks) = take().map_err(open_error)? {
             return Ok(locks);
         }
-        // Whoever closes a file's region holds all locks until the disk has it.
+        // A process that closes a file's region holds all locks until the disk has it.
         if is_held(file, lock_byte(0), MAX_RANKS).map_err(open_error)? {
             return Err(RemoveError::InUse);
         }

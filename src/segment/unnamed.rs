@@ -9,11 +9,11 @@ use crate::error::{CreateError, OpenError};
 use crate::os::{self, File};
 use std::io;
 
-/// Nobody executes a region, and the kernel may forbid that anybody could.
+/// A region is never executed, and the kernel may forbid it altogether.
 const NOT_EXECUTABLE: u32 = !0o111;
 
 impl Segment {
-    /// Creates a segment that bears no name.
+    /// Creates a segment without a name.
     pub fn create_unnamed(config: &Config) -> Result<Self, CreateError> {
         check(config)?;
         Self::build_unnamed(config).map_err(create_error)
@@ -25,7 +25,7 @@ impl Segment {
         os::allocate(&file, 0, config.geometry.table())?;
         let mapping = backing::map_file(&file, config.geometry.size())?;
         let segment = Self::assemble(mapping, file, config.geometry, Backing::Unnamed);
-        // Memory files are everybody's at first.
+        // A new memory file is open to every user.
         os::set_mode(segment.file(), 0o600)?;
         segment.admit(&config.mode(config.mode & NOT_EXECUTABLE))?;
         segment.write_header(config.reserve, nonce())?;
@@ -33,12 +33,12 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Opens the segment without a name behind `file`, a descriptor from wherever.
+    /// Opens the unnamed segment behind `file`, a descriptor from any source.
     pub fn from_file(file: &File, trust: Trust) -> Result<Self, OpenError> {
         if !os::is_size_sealed(file) {
             return Err(OpenError::Unsealed);
         }
-        // Whoever else has the descriptor may lock through it.
+        // Another process with the same descriptor could set locks through it.
         let found = Found::of(os::reopen(file).map_err(open_error)?, trust)?;
         let opened = found.region(trust, Backing::Unnamed)?;
         opened.check_features()?;

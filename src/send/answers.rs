@@ -1,9 +1,29 @@
-//! The answers to calls that come in a return lane.
+//! The answers to calls, which come through a return lane.
 //!
-//! Whenever a call looks for its answer it takes in all that is there, also what other calls wait for: so one that is not
-//! looked at keeps no room from the others, and the server never waits for a cell. Each call through the mailbox, and each
-//! message whose sender waits for its acknowledgement, has a *credit* from its request until its answer was seen, or its
-//! server's life is over; there are as many as a lane has room for. One that was given up keeps it.
+//! A call that looks for its answer takes in all that are there, also those that other calls wait for. So an answer
+//! that nobody looks for takes no room from others, and the server never waits for a cell. Each call through the
+//! mailbox has a *credit*, and so has each message whose sender waits for its acknowledgement. It keeps the credit
+//! from the request until its answer was seen or its server's life is over. There are as many credits as a lane has
+//! room for. A call that was given up keeps its credit.
+//!
+//! # Credits
+//!
+//! Because the caller reserves a cell for each answer, an honest server always finds one, and never waits for one.
+//! There are twice as many cells as credits: a caller that died may leave 64 answers to its successor, which takes
+//! them in when it opens the mailbox. Room in the arena is not reserved, so an answer longer than 48 bytes waits
+//! while earlier ones fill it.
+//!
+//! # The end of a server
+//!
+//! What a life answered is in the lane before the next life is seen. So a caller that is told of the end looks once
+//! more, and has all credits for that life back after that look. A server that died between writing a long answer and
+//! saying so on the line has answered: the caller finds the answer in the lane.
+//!
+//! # A lane that makes no sense
+//!
+//! The reader asks for a reset, in the same way as for a mailbox, as soon as it finds that. A server sees the request
+//! by the mode of the caller's bell before it answers. All calls that were under way through the mailbox end with an
+//! error; late answers to them are ignored.
 
 use super::Outgoing;
 use crate::abi::{CREDITS, CallId, Kind, RETURN_CELLS, is_below};
@@ -17,8 +37,8 @@ use core::cell::{Cell as Private, RefCell};
 pub struct Answers {
     lane: RefCell<Consumer>,
     asked: RefCell<Vec<Asked>>,
-    /// Whether a call on the line was given up, whose answer may come here: it has no credit, and is to be taken in
-    /// before the line is used again.
+    /// Whether a call on the line was given up whose answer may come here. It has no credit. Its answer must be taken
+    /// in before the line is used again.
     pub has_stray: Private<bool>,
 }
 
@@ -26,9 +46,9 @@ struct Asked {
     id: CallId,
     /// The request's number.
     seq: Option<u64>,
-    /// Of the server's life that it is for.
+    /// The epoch of the server's life that shall answer.
     epoch: u64,
-    /// Whether somebody wants the answer.
+    /// Whether the answer is still wanted.
     is_wanted: bool,
     answer: Option<Answer>,
 }
@@ -41,23 +61,25 @@ pub struct Answer {
 }
 
 impl Answers {
-    /// The reading end of this lane, for the half that sends.
+    /// The reading end of this lane, for the sending half.
     pub fn resume(lane: Lane, member: &Member) -> Self {
         let lane = Consumer::resume(lane);
         if lane.is_resetting() {
-            // A predecessor asked.
+            // A former life asked for a reset.
             member.begin_reset();
         }
         Self { lane: lane.into(), asked: RefCell::default(), has_stray: false.into() }
     }
 
-    /// Whether one call more may be under way, to the server's life of this epoch. Takes in what is there if it seems not.
+    /// Whether another call may be under way to the server's life with this epoch. If it seems not, takes in what is
+    /// there first.
     pub fn has_credit(&self, member: &Member, peer: &Outgoing, epoch: u64) -> Result<bool, Broken> {
         if self.asked.borrow().len() < CREDITS {
             return Ok(true);
         }
-        // Read before the lane is looked at: a server answers a request before it is done with it. One that was given up in
-        // a reset is done with, too, and never answered. And all that earlier lives answered is in the lane.
+        // Read before the lane is looked at, because a server answers a request before it acknowledges it. A request
+        // that was given up in a reset is acknowledged, too, and never answered. And all that earlier lives answered
+        // is in the lane.
         let head = peer.producer.acknowledged().ok();
         self.take_in(member, peer)?;
         let is_done = |seq: Option<u64>| seq.zip(head).is_some_and(|(seq, head)| is_below(seq, head));
@@ -66,13 +88,13 @@ impl Answers {
         Ok(asked.iter().filter(|asked| asked.answer.is_none() && asked.epoch >= epoch).count() < CREDITS)
     }
 
-    /// A call with this id was sent to the server's life of this epoch.
+    /// Message `seq` was sent as a call to the server's life with this epoch.
     pub fn expect(&self, seq: u64, epoch: u64) {
         let id = CallId::of_message(seq);
         self.asked.borrow_mut().push(Asked { id, seq: Some(seq), epoch, is_wanted: true, answer: None });
     }
 
-    /// Nobody wants the answer to that call any more.
+    /// The answer to that call is no longer wanted.
     #[inline(always)]
     pub fn give_up(&self, id: CallId) {
         if !self.asked.borrow().is_empty() {
@@ -97,8 +119,8 @@ impl Answers {
         self.asked.borrow_mut().retain(|asked| asked.id != id);
     }
 
-    /// Whether an answer may be there that was not looked for: the one to this call, perhaps. Cost: a load, as long as there
-    /// is none.
+    /// Whether there may be an answer that was not looked at yet, perhaps the one to this call. Cost if there is
+    /// none: one load.
     #[inline(always)]
     pub fn has_news(&self, id: CallId) -> bool {
         let is_new = |lane: &Consumer| lane.is_ready() || lane.is_resetting();
@@ -120,11 +142,11 @@ impl Answers {
         self.asked.borrow().iter().any(|asked| asked.id == id)
     }
 
-    /// Takes in what the server waits for, if it says that it does.
+    /// If the server says that it waits for room here, takes in what is there.
     pub fn relieve(&self, member: &Member, peer: &Outgoing) {
         let is_starved = self.lane.borrow().starved().is_some();
         if is_starved {
-            // If it makes no sense, the next call that looks there is told.
+            // If the lane makes no sense, the next call that looks there returns the error.
             let _ = self.take_in(member, peer);
         }
     }
@@ -135,7 +157,7 @@ impl Answers {
         all.swap_remove(at).answer
     }
 
-    /// Takes in all that is in the lane. Nothing where this half lost its rank.
+    /// Takes in all that is in the lane. Does nothing if this half has lost its rank.
     pub fn take_in(&self, member: &Member, peer: &Outgoing) -> Result<(), Broken> {
         if member.check().is_err() {
             return Ok(()); // The lane is a successor's.
@@ -144,7 +166,8 @@ impl Answers {
         if lane.is_resetting() && lane.take_reset() {
             member.end_reset();
         } else if lane.is_reset_forged() {
-            // Its server would not see that one is asked for, or wait for one to be taken that nobody asked for.
+            // The server would not see the request for a reset, or would wait for a reset to be taken that nobody
+            // asked for.
             drop(lane);
             return self.ask_for_reset(member, peer.to);
         } else if lane.is_resetting() {
@@ -154,7 +177,7 @@ impl Answers {
             // A peer overwrote it.
             lane.settle();
         }
-        // More is not there at once, unless the server goes on meanwhile.
+        // The lane holds no more at once, unless the server adds some meanwhile.
         for _ in 0..RETURN_CELLS {
             match lane.take() {
                 Ok(None) => return Ok(()),
@@ -170,7 +193,7 @@ impl Answers {
         Ok(())
     }
 
-    /// Keeps an answer for its call, if that wants it, and gives its room back.
+    /// Keeps an answer for its call, if the call wants it, and gives its room back.
     fn sort(
         &self,
         member: &Member,
@@ -185,14 +208,14 @@ impl Answers {
         let is_of_line = || peer.caller.wanted().is_some_and(|stamp| CallId::of_line(stamp) == id);
         let is_wanted = at.map_or_else(is_of_line, |at| all[at].is_wanted);
         if at.is_some_and(|at| all[at].answer.is_some()) {
-            // One life has answered; what a later one says of it is nobody's.
+            // A life has answered already. What a later life says about the call is ignored.
         } else if is_wanted {
             let bytes =
                 self.copy(member, peer, lane, descriptor).inspect_err(|_| lane.put_back(descriptor.seq))?;
             let answer = Some(Answer { kind: envelope.kind, bytes });
             match at {
                 Some(at) => all[at].answer = answer,
-                // It has no credit of its own: there is but one.
+                // It has no credit of its own; there is only one such call.
                 None => all.push(Asked { id, seq: None, epoch: 0, is_wanted: true, answer }),
             }
         } else if let Some(at) = at {
@@ -200,7 +223,7 @@ impl Answers {
         }
         lane.acknowledge(descriptor.seq);
         if !descriptor.is_in_cell() {
-            // Its server may wait for the room that it took.
+            // The server may wait for the room that it took.
             member.ring_mail(&peer.record);
         }
         Ok(())
@@ -222,8 +245,8 @@ impl Answers {
         Bytes::copy(lane.words(descriptor), descriptor.len).map_err(|_| Broken::NoSpace(peer.to))
     }
 
-    /// Asks the server for a reset of the lane. What was under way has no answer. What is asked from now on comes after this,
-    /// and the server looks for it before it answers.
+    /// Asks the server for a reset of the lane. Calls under way get no answer. Later calls come after this request,
+    /// and the server checks for it before it answers.
     #[cold]
     fn ask_for_reset(&self, member: &Member, to: u32) -> Result<(), Broken> {
         let was_resetting = self.lane.borrow().is_resetting();

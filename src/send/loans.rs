@@ -1,4 +1,18 @@
 //! What this rank has on loan.
+//!
+//! `loan` takes a block, `commit` gives back the chunks that are not needed, and each `send` puts a reference into
+//! one mail lane: a cell with the offset and the length. In all else it is a message: it keeps its order, may be held
+//! back by a batch, left unread, drained and redelivered. It may be longer than `max_message`, which only limits what
+//! receivers copy.
+//!
+//! - A reference whose offset is not that of a chunk, or that reaches beyond the area, is `Corrupt` for its pair, and
+//!   for no other.
+//! - The owner makes sure that a block has memory when it first takes its chunks. A reader does so at its first
+//!   reference to a chunk; if there is none, the mail stays.
+//! - The first loan of a life asks every lane that the rank ever had. So a successor hands out nothing that an
+//!   unacknowledged cell names. A lane that makes no sense counts for nothing, or one receiver could keep the whole
+//!   area from all others. What the predecessor wrote and did not send is free at once.
+//! - A loan never waits. It reads heads only if no run with memory is free, and returns `Full` if that frees none.
 
 use super::{Outbox, Outgoing};
 use crate::abi::CHUNK;
@@ -10,15 +24,15 @@ use crate::ring::{Loan, Slot};
 use crate::sync::AtomicU64;
 use core::cell::RefCell;
 
-/// This rank's area for loans, and what of it is in use.
+/// This rank's area for loans, and which part of it is in use.
 pub struct Loans {
     words: Shared<[AtomicU64]>,
     blocks: RefCell<Blocks>,
 }
 
 impl Outbox {
-    /// Takes a block for `len` bytes, until [`Outbox::end_loan`]. Never waits: if it is [`SendError::Full`], what batches hold
-    /// back is published, or nobody could make room.
+    /// Takes a block for `len` bytes, until [`Outbox::end_loan`]. Never waits. Before it returns [`SendError::Full`],
+    /// it publishes what batches hold back; otherwise no receiver could make room.
     pub fn begin_loan(&self, member: &Member, len: usize) -> Result<Loan, SendError> {
         member.check()?;
         let limit = member.region.geometry().loans;
@@ -33,26 +47,26 @@ impl Outbox {
         Ok(Loan { offset: CHUNK * u64::from(first), len })
     }
 
-    /// The words of a loan that was begun and has not ended.
+    /// The words of a loan that has begun and not ended.
     pub fn words(&self, loan: &Loan) -> &[AtomicU64] {
         let first = (loan.offset / 8) as usize;
         self.loans.get().map_or(&[], |loans| &loans.words[first..first + loan.len.div_ceil(8) as usize])
     }
 
-    /// Gives back what this loan has behind its first `len` bytes, which are all that it is from now on.
+    /// Shortens the loan to its first `len` bytes and gives the rest back.
     pub fn shorten_loan(&self, loan: &mut Loan, len: usize) {
         loan.len = len as u64;
         self.change(|blocks| blocks.shorten(loan.chunks().start, loan.chunks().len() as u32));
     }
 
-    /// Sends `peer` a reference to a loan that was begun and has not ended, in this slot, now or with its batch.
+    /// Sends `peer` a reference to a loan that has begun and not ended, in this slot, now or with its batch.
     pub fn refer(&self, member: &Member, peer: &Outgoing, slot: Slot, loan: Loan) -> Result<(), SendError> {
         self.change(|blocks| blocks.refer(loan.chunks().start, peer.to, slot.seq));
         self.publish(member, peer, &slot.of_loan(loan));
         Ok(peer.tell_reset()?)
     }
 
-    /// The owner is done with this loan: its block is free once those have acknowledged it to whom it was sent.
+    /// The owner is done with this loan. Its block is free when all its receivers have acknowledged it.
     pub fn end_loan(&self, loan: &Loan) {
         self.change(|blocks| blocks.release(loan.chunks().start));
     }
@@ -63,7 +77,7 @@ impl Outbox {
         }
     }
 
-    /// The area, once it is known what of it former lives have on loan.
+    /// The area, once it is known what former lives still have on loan there.
     fn find_loans(&self, member: &Member) -> Result<&Loans, Broken> {
         match self.loans.get() {
             Some(loans) => Ok(loans),
@@ -74,9 +88,10 @@ impl Outbox {
         }
     }
 
-    /// Asks all lanes that this rank ever opened what their messages refer to that are not acknowledged; what a batch of a
-    /// life that died held back is wiped there first. A lane that makes no sense refers to nothing: its messages are
-    /// lost in its reset. One that cannot be asked for want of memory is an error, or what it refers to would be overwritten.
+    /// Asks all lanes that this rank ever opened what their unacknowledged messages refer to. What a batch of a dead
+    /// life held back is wiped first. A lane that makes no sense refers to nothing, because its messages are lost in
+    /// its reset. If a lane cannot be asked because there is no memory, that is an error; otherwise what it refers to
+    /// could be overwritten.
     #[cold]
     fn recover_loans(&self, member: &Member) -> Result<Loans, Broken> {
         let (region, me) = (&member.region, member.rank());
@@ -88,7 +103,7 @@ impl Outbox {
                 Err(Broken::Corrupt(_)) => continue,
                 Err(error) => return Err(error),
             };
-            // Only to know less of it; where that word makes no sense, what was seen of it before still holds.
+            // This only frees more. If that word makes no sense, what was seen before still holds.
             let _ = peer.producer.acknowledged();
             for (seq, loan) in peer.producer.loans() {
                 blocks.adopt(to, seq, loan.chunks());
@@ -99,7 +114,7 @@ impl Outbox {
 }
 
 impl Loans {
-    /// The first of `count` free chunks in a row that have memory.
+    /// The first of `count` consecutive free chunks that have memory.
     fn find(&self, outbox: &Outbox, member: &Member, count: u32) -> Result<u32, SendError> {
         let mut blocks = self.blocks.borrow_mut();
         let reserve = |first| member.region.segment.reserve_loan(member.rank(), first..first + count).is_ok();
@@ -117,7 +132,7 @@ impl Loans {
             return Ok(first);
         }
         let Some(first) = blocks.find(count, Which::Any) else {
-            // Else a program that tries again and again would wait for what nobody sees.
+            // Otherwise a program that tries again and again would wait for messages that nobody can see.
             outbox.flush(member);
             return Err(SendError::Full);
         };
@@ -126,7 +141,7 @@ impl Loans {
 }
 
 impl Outbox {
-    /// Looks at what those acknowledged to whom blocks were sent. A lane whose head makes no sense keeps its own.
+    /// Reads what the receivers of blocks have acknowledged. A lane whose head makes no sense keeps its blocks.
     fn hear(&self, blocks: &mut Blocks) {
         for to in blocks.readers() {
             if let Some(Ok(head)) = self.peers.get(to).map(|peer| peer.producer.acknowledged()) {

@@ -1,4 +1,8 @@
 //! The sending side of an endpoint. Nothing here waits.
+//!
+//! A small message goes to its cell at once, on the short path of [`Producer`]. Everything that may have to wait is
+//! an operation that `wait::drive` polls: room in a mailbox ([`Room`]), an acknowledgement ([`Synchronous`]), an
+//! announced message.
 #![cfg(not(loom))]
 
 mod answers;
@@ -32,20 +36,20 @@ pub struct Outgoing {
     /// The receiver's record.
     pub record: Shared<Rank>,
     pub producer: Producer,
-    /// Where calls go first.
+    /// Sends calls through the call line.
     pub caller: Caller,
-    /// Where the answers come from that do not come there.
+    /// The answers that come through the return lane.
     pub answers: Answers,
-    /// What goes through the transfer ring.
+    /// The messages for the transfer ring.
     pub transfers: Transfers,
 }
 
 /// Mailboxes by receiver, each opened at the first message.
 pub struct Outbox {
     peers: ByRank<Outgoing>,
-    /// The receivers for whom a batch holds something back.
+    /// The receivers for which a batch holds something back.
     held: RefCell<Vec<u32>>,
-    /// The receivers to whom messages are announced whose bytes are this endpoint's.
+    /// The receivers of announced messages whose bytes this endpoint owns.
     tended: RefCell<Vec<u32>>,
     /// Made at the first loan.
     loans: OnceCell<Loans>,
@@ -63,8 +67,8 @@ impl Outbox {
         Self { peers: ByRank::new(ranks), held, tended, loans: OnceCell::new() }
     }
 
-    /// Sends `bytes` to `to` if they are few and there is nothing to do but that. `false` says nothing. Apart, so that
-    /// this common case costs its caller no call.
+    /// Sends `bytes` to `to` if they are few and nothing else needs to be done. `false` means nothing. Apart from the
+    /// rest, so that this common case costs its caller no call.
     #[inline(always)]
     pub fn send_small(&self, member: &Member, to: u32, bytes: &[u8]) -> bool {
         let Some(peer) = self.peers.get(to) else { return false };
@@ -72,7 +76,7 @@ impl Outbox {
             return false;
         }
         let held = member.is_in_batch();
-        // What was lost just now is told by the slow path, which sends nothing then.
+        // What was lost just now is reported by the slow path, which then sends nothing.
         peer.producer.push_small(bytes, held) && (held || !peer.ring(member))
     }
 
@@ -93,7 +97,7 @@ impl Outbox {
         Ok(())
     }
 
-    /// Writes to `slot` what its receiver answers, and publishes it. It is never held back.
+    /// Writes to `slot` what its receiver answers, and publishes it. Never held back.
     #[inline(always)]
     pub fn ask(&self, member: &Member, peer: &Outgoing, slot: &Slot, bytes: &[u8]) -> Result<(), SendError> {
         peer.producer.fill(slot, bytes);
@@ -101,14 +105,15 @@ impl Outbox {
         Ok(peer.tell_reset()?)
     }
 
-    /// Announces in `slot` a message of `len` bytes. It is never held back.
+    /// Announces a message of `len` bytes in `slot`. Never held back.
     pub fn announce(&self, member: &Member, peer: &Outgoing, slot: &Slot, len: u64) -> Result<(), SendError> {
         peer.producer.announce(slot, len);
         peer.ring(member);
         Ok(peer.tell_reset()?)
     }
 
-    /// Publishes a slot that is written, now or with its batch. What is lost by then is to be told.
+    /// Publishes a slot that is written, now or with its batch. If messages were lost by then, that is reported
+    /// later.
     pub fn publish(&self, member: &Member, peer: &Outgoing, slot: &Slot) {
         if member.is_in_batch() {
             peer.producer.hold_back(slot);
@@ -172,7 +177,7 @@ impl Outbox {
         if self.peers.reaches(to) { Ok(()) } else { Err(Broken::NoSuchRank { rank: to, ranks }) }
     }
 
-    /// As `peer`, where that is not open, or the message is too long.
+    /// The mailbox to `to` for a message of `len` bytes. Opens it if necessary.
     #[cold]
     fn check_or_open(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         self.check_rank(to)?;
@@ -186,18 +191,18 @@ impl Outbox {
         self.peers.get(to).map_or_else(|| self.open(member, to), Ok)
     }
 
-    /// Reserves what small messages need of the mailbox's pages, says so to the receiver unless an earlier holder of
-    /// this rank did, and goes on where that holder stopped.
+    /// Reserves the pages that small messages need. Tells the receiver, unless an earlier holder of this rank has.
+    /// Goes on where that holder stopped.
     fn open(&self, member: &Member, to: u32) -> Result<&Outgoing, Broken> {
         let (region, me) = (&member.region, member.rank());
         let record = region.registry.record(to);
         if region.is_opened(me, to) {
-            // By a predecessor, or by another process that may write there.
+            // By a former life, or by another process that may write there.
             region.segment.complete(me, to).map_err(|_| Broken::NoSpace(to))?;
         } else {
             region.segment.reserve(me, to).map_err(|_| Broken::NoSpace(to))?;
             let word = &record.opened[me as usize / 64];
-            // Pairs with the receiver's load: from here on it may touch the pages.
+            // Pairs with the receiver's load: from here on the receiver may touch the pages.
             word.fetch_or(1 << (me % 64), release(Edge::Opened));
         }
         let mailbox = region.segment.mailbox(me, to);
@@ -208,7 +213,8 @@ impl Outbox {
         let transfers = Transfers::new(mailbox.transfer);
         let new = || Outgoing { to, record, producer, caller, answers, transfers };
         let peer = self.peers.get_or_make(to, new);
-        // What former lives did not look at is nobody's, and takes the cells of this one's calls.
+        // Answers that former lives did not look at are no longer wanted, and they occupy cells that this life's
+        // calls need.
         let _ = peer.answers.take_in(member, peer);
         Ok(peer)
     }
@@ -227,7 +233,7 @@ impl Outgoing {
             return None;
         }
         if self.answers.has_stray.take() {
-            // If it makes no sense, the next call that looks there is told.
+            // If the lane makes no sense, the next call that looks there returns the error.
             let _ = self.answers.take_in(member, self);
         }
         let stamp = self.caller.ask(epoch, self.producer.tail(), member.epoch() as u8, bytes);
@@ -235,7 +241,7 @@ impl Outgoing {
         Some(stamp)
     }
 
-    /// Tells the receiver that there is mail; whether it has given up what is to be told as lost.
+    /// Tells the receiver that there is mail. Returns whether it has given up messages that must be reported as lost.
     #[inline(always)]
     fn ring(&self, member: &Member) -> bool {
         !member.mail_needs_no_ring(&self.record) && self.ring_aloud(member)
@@ -253,7 +259,7 @@ impl Outgoing {
         self.producer.was_reset()
     }
 
-    /// Says, once, that the receiver gave up what it had not received.
+    /// Reports, once, that the receiver gave up what it had not received.
     #[inline(always)]
     pub fn tell_reset(&self) -> Result<(), Broken> {
         if self.producer.was_reset() && self.producer.take_was_reset() {
@@ -264,7 +270,7 @@ impl Outgoing {
     }
 }
 
-/// The epoch of the life that takes what is sent to `to` for one life only; an error where the rank has left.
+/// The epoch of the life that takes what is sent to `to` for one life only. An error if the rank has left.
 pub fn living_taker(member: &Member, to: u32) -> Result<u64, SendError> {
     let life = member.region.registry.life(to);
     if !life.joined() && life.epoch() != 0 {
@@ -274,7 +280,7 @@ pub fn living_taker(member: &Member, to: u32) -> Result<u64, SendError> {
     }
 }
 
-/// How the life of `to` that has this epoch, or is to have it, has ended; without `query` a death goes unnoticed.
+/// How the life of `to` with this epoch (perhaps still to come) has ended. Without `query`, a death goes unnoticed.
 pub fn end_of_taker(member: &Member, to: u32, epoch: u64, query: bool) -> Option<Status> {
     match member.region.registry.life(to).epoch().cmp(&epoch) {
         Ordering::Greater => Some(Status::Dead),
@@ -283,12 +289,12 @@ pub fn end_of_taker(member: &Member, to: u32, epoch: u64, query: bool) -> Option
     }
 }
 
-/// What is told of a rank whose life has ended so.
+/// The error for a rank whose life has ended like this.
 pub fn ended(to: u32, end: Status) -> SendError {
     SendError::Gone { rank: to, died: end != Status::Left }
 }
 
-/// The epoch of the holder that takes what is sent to a rank that is in this life.
+/// The epoch of the holder that takes what is sent to a rank in this life.
 pub fn taker(life: Life) -> u64 {
     life.epoch() + u64::from(!life.joined())
 }

@@ -1,4 +1,4 @@
-//! A wait for room in a mailbox.
+//! Waiting for room in a mailbox.
 
 use super::{Outgoing, ended};
 use crate::error::SendError;
@@ -8,13 +8,13 @@ use crate::ring::{Slack, Slot, count};
 use crate::wait::pace::{PATIENT_POLLS, POLL_PAUSES};
 use crate::wait::{Operation, Step};
 
-/// A slot for a message, once there is room for it.
+/// Gets a slot for a message once there is room for it.
 pub struct Room<'a> {
     member: &'a Member,
     peer: &'a Outgoing,
     /// Bytes of the message.
     len: usize,
-    /// Looks so far; the first of them insist on a quarter of the mailbox.
+    /// Looks so far. The first ones wait for a quarter of the mailbox.
     looks: u32,
     /// Whether the mailbox was found full.
     is_full: bool,
@@ -28,12 +28,12 @@ impl<'a> Room<'a> {
         Self { member, peer, len, looks: 0, is_full: false, slot: None, starving: Starving::default() }
     }
 
-    /// As `new`, for a call that does not wait: it takes any room at once.
+    /// Like `new`, for a call that does not wait: it takes any room at once.
     pub fn at_once(member: &'a Member, peer: &'a Outgoing, len: usize) -> Self {
         Self { looks: PATIENT_POLLS + 1, ..Self::new(member, peer, len) }
     }
 
-    /// How much room the next look insists on; counts it.
+    /// How much room the next look asks for. Counts the look.
     pub fn count_look(&mut self) -> Slack {
         if self.looks > PATIENT_POLLS {
             return Slack::Any;
@@ -42,7 +42,7 @@ impl<'a> Room<'a> {
         Slack::Quarter
     }
 
-    /// Claims the slot, if there is room; whether there is.
+    /// Claims the slot, if there is room. Returns whether there is.
     pub fn claim(&mut self, slack: Slack) -> Result<bool, SendError> {
         let producer = &self.peer.producer;
         let known = if self.is_full { None } else { producer.place(self.len) };
@@ -61,7 +61,7 @@ impl<'a> Room<'a> {
                 self.is_full = true;
                 count(&producer.counters().full, 1);
             }
-            // Where it insists on more it may be about to take what there is.
+            // While it waits for more, it may be about to take what there is.
             if slack == Slack::Any {
                 self.starve();
             }
@@ -72,7 +72,7 @@ impl<'a> Room<'a> {
         Ok(true)
     }
 
-    /// Tells the receiver that the mailbox as it was last seen leaves no way on.
+    /// Tells the receiver that, as the mailbox was last seen, this sender cannot go on.
     pub fn starve(&self) {
         let producer = &self.peer.producer;
         self.starving.tell(self.member, &self.peer.record, producer, producer.seen_head());
@@ -114,13 +114,13 @@ impl Operation for Room<'_> {
     }
 }
 
-/// Whether nobody could make room: only the other half could, in the mailbox of this rank to itself.
+/// Whether nobody could make room: in this rank's mailbox to itself, only the other half could.
 pub(super) fn is_in_vain(member: &Member, peer: &Outgoing) -> bool {
     peer.to == member.rank() && member.finds_alone()
 }
 
-/// Says that the receiver makes no room any more, or that the region lost its name; only after one more attempt, made after
-/// that.
+/// An error if the receiver will make no more room, or if the region has lost its name. First tries once more, after
+/// that was seen.
 pub(super) fn check(
     member: &Member,
     peer: &Outgoing,

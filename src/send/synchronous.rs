@@ -1,4 +1,9 @@
-//! A message whose sender waits until it is acknowledged, or, if it was announced, received.
+//! A message whose sender waits until it is acknowledged or, if it was announced, received.
+//!
+//! Its cell has the kind `sync`; in all else it is an ordinary message. When the receiver acknowledges it, it writes
+//! `ack` with the message's number to the return lane, and moves its head only after that. The sender is done when it
+//! has seen the `ack`. If the receiver's life ends first, the sender is told, and the message stays for a successor;
+//! whether the dead receiver had acknowledged it is not known. A batch never holds such an acknowledgement back.
 
 use super::room::is_in_vain;
 use super::{Answer, Outgoing, end_of_taker, ended, living_taker};
@@ -9,14 +14,14 @@ use crate::rank::Source;
 use crate::ring::count;
 use crate::wait::{Looks, Operation, Step};
 
-/// The wait for such a message: first until one more may be under way, and then, once it was sent, for its
+/// The wait for such a message: first until another one may be under way, then, after it was sent, for its
 /// acknowledgement.
 pub struct Synchronous<'a> {
     member: &'a Member,
     peer: &'a Outgoing,
-    /// Of the receiver's life that it waits for.
+    /// The epoch of the receiver's life that it waits for.
     epoch: u64,
-    /// Once it was sent.
+    /// The message, after it was sent.
     sent: Option<Sent<'a>>,
     is_done: bool,
     looks: Looks,
@@ -29,12 +34,12 @@ struct Sent<'a> {
     seq: u64,
     id: CallId,
     is_announced: bool,
-    /// Of one that was announced: its bytes, unless the table of those has them.
+    /// The bytes of an announced message, unless the table of announced messages has them.
     borrowed: Option<&'a [u8]>,
 }
 
 impl<'a> Synchronous<'a> {
-    /// To a rank that can acknowledge it while this thread waits.
+    /// For a rank that can acknowledge it while this thread waits.
     pub fn new(member: &'a Member, peer: &'a Outgoing) -> Result<Self, SendError> {
         if is_in_vain(member, peer) {
             return Err(SendError::Full);
@@ -65,12 +70,12 @@ impl<'a> Synchronous<'a> {
         self.is_done = false;
     }
 
-    /// Its thread waits no more, for now: what it told its receiver does not hold any longer.
+    /// Its thread stops waiting for now. What it told its receiver is withdrawn.
     pub fn end_wait(&mut self) {
         self.starving = Starving::default();
     }
 
-    /// How far it went: whether there was anything to do for it.
+    /// Makes progress. Returns whether there was anything to do.
     fn go_on(&mut self, sent: Sent<'a>) -> Result<bool, SendError> {
         let Self { member, peer, .. } = *self;
         let borrowed = sent.borrowed.map(|bytes| (sent.seq, bytes));
@@ -100,16 +105,16 @@ impl<'a> Synchronous<'a> {
                 self.peer.tell_reset()?;
                 Ok(false)
             }
-            // What came is none, or another found that the lane makes no sense.
+            // The lane holds no answer, or another call found that it makes no sense.
             _ => Err(Broken::Corrupt(self.peer.to).into()),
         }
     }
 
-    /// Nothing is waited for any more; an announced message that was not received is given up.
+    /// Ends the wait. An announced message that was not received is given up.
     pub fn end(&mut self) {
         let Some(Sent { seq, id, is_announced, .. }) = self.sent.take() else { return };
         self.peer.answers.give_up(id);
-        // A successor's mailbox is not touched.
+        // If the rank is lost, the mailbox belongs to a successor and is not touched.
         if is_announced && self.member.check().is_ok() {
             self.peer.transfers.end(self.peer, seq);
             self.peer.ring(self.member);
@@ -119,14 +124,14 @@ impl<'a> Synchronous<'a> {
 
 /// The bytes of a message that is announced.
 pub enum Announcing<'a> {
-    /// They go while any call of the endpoint waits.
+    /// Sent while any call of the endpoint waits.
     Owned(Vec<u8>),
-    /// They go while the caller waits for that.
+    /// Sent while the caller waits for this message.
     Borrowed(&'a [u8]),
 }
 
 impl Announcing<'_> {
-    /// How many they are.
+    /// How many bytes there are.
     pub fn len(&self) -> usize {
         match self {
             Self::Owned(bytes) => bytes.len(),
@@ -156,7 +161,7 @@ impl Operation for Synchronous<'_> {
         member.check()?;
         let place = member.check_place(query);
         let is_over = is_in_vain(member, peer);
-        // An honest receiver says so before its head does.
+        // An honest receiver says so before its head moves.
         let has_passed = match self.sent {
             Some(Sent { seq, .. }) => peer.is_acknowledged(seq)?,
             None => false,
@@ -172,7 +177,7 @@ impl Operation for Synchronous<'_> {
         match end {
             Some(end) => Err(ended(peer.to, end)),
             None if !has_passed => Ok(false),
-            // Nobody said that it was received: it was discarded, perhaps.
+            // The receiver did not say that it has received the message; perhaps it was discarded.
             None if self.sent.is_some_and(|sent| sent.is_announced) => Err(SendError::Refused(peer.to)),
             None => Err(Broken::Corrupt(self.peer.to).into()),
         }

@@ -1,7 +1,16 @@
 //! The announced messages to one rank.
 //!
-//! Any verb that waits, or looks, lets those go on whose bytes this endpoint owns: see [`Outbox::tend`]. One whose bytes
-//! are borrowed goes on while the call that sends it waits.
+//! Every call that waits or looks makes progress with the messages whose bytes this endpoint owns: see
+//! [`Outbox::tend`]. A message whose bytes are borrowed makes progress while the call that sends it waits.
+//!
+//! - *Any number, in any order.* Announcing takes a cell and a credit, of which there are 64 for each receiver,
+//!   shared with calls and synchronous messages. The bytes of a message lie in no lane, so other mail passes. One
+//!   message goes through the slot at a time.
+//! - *The end* is an acknowledgement in the return lane when the receiver has all bytes, or a refusal.
+//! - *At most once.* A message is for one life of the receiver, and the sender starts it only once. The announcement
+//!   stays in its cell until it is acknowledged. A receiver drops an announcement if its sender has ended or given it
+//!   up, or if a former receiver was the last to want it. It counts that and tells the sender.
+//! - *Giving up* stores a word in the cell, which needs neither room nor the receiver's consent.
 
 use super::{Outbox, Outgoing};
 use crate::error::{Broken, SendError};
@@ -10,10 +19,10 @@ use crate::memory::TransferSlot;
 use crate::ring::Source;
 use core::cell::{Cell as Private, RefCell};
 
-/// How many pieces are put in the ring in one look.
+/// How many pieces one look puts in the ring.
 const PIECES: u32 = 8;
 
-/// What is announced to one rank and not received, and where it goes.
+/// The messages that are announced to one rank and not yet received, and the ring that they go through.
 pub struct Transfers {
     source: Source,
     /// Whether the ring has memory.
@@ -24,11 +33,11 @@ pub struct Transfers {
 struct Announced {
     /// The announcement's number.
     seq: u64,
-    /// Of the receiver's life that it is for.
+    /// The epoch of the receiver's life that it is for.
     epoch: u64,
-    /// The message; `None`: the call that sends it has it.
+    /// The message; `None` if the call that sends it has the bytes.
     bytes: Option<Vec<u8>>,
-    /// Whether its receiver was given some of it. No other is.
+    /// Whether its receiver was given a part of it. Then no other receiver gets it.
     has_begun: bool,
 }
 
@@ -37,7 +46,7 @@ impl Transfers {
         Self { source: Source::new(slot), has_ring: false.into(), announced: RefCell::default() }
     }
 
-    /// Sees to it that the ring to `to` has memory.
+    /// Makes sure that the ring to `to` has memory.
     pub fn prepare(&self, member: &Member, to: u32) -> Result<(), SendError> {
         if !self.has_ring.get() {
             let reserved = member.region.segment.reserve_transfer(member.rank(), to);
@@ -47,8 +56,8 @@ impl Transfers {
         Ok(())
     }
 
-    /// A message was announced by cell `seq`, for the receiver's life of this epoch. With `bytes` they are sent when they are
-    /// wanted, else by [`Transfers::serve`].
+    /// A message was announced in cell `seq`, for the receiver's life with this epoch. If `bytes` are given, they are
+    /// sent when they are wanted; otherwise [`Transfers::serve`] sends them.
     pub fn add(&self, seq: u64, epoch: u64, bytes: Option<Vec<u8>>) {
         self.announced.borrow_mut().push(Announced { seq, epoch, bytes, has_begun: false });
     }
@@ -58,14 +67,14 @@ impl Transfers {
         self.announced.borrow().is_empty()
     }
 
-    /// That message was received, or is given up; a later holder of the rank is told, too.
+    /// That message was received or is given up. A later holder of the rank is told, too.
     pub fn end(&self, peer: &Outgoing, seq: u64) {
         self.announced.borrow_mut().retain(|announced| announced.seq != seq);
         peer.producer.retract(seq);
     }
 
-    /// Puts in the ring what is wanted and has room; whether it was any. `borrowed`: the bytes of a message that the caller
-    /// has, and its number.
+    /// Puts in the ring what is wanted and fits. Returns whether there was anything. `borrowed`: the number and the
+    /// bytes of a message that the caller has.
     ///
     /// Cost: the receiver's line.
     pub fn serve(&self, member: &Member, peer: &Outgoing, borrowed: Option<(u64, &[u8])>) -> bool {
@@ -76,7 +85,7 @@ impl Transfers {
         };
         let is_new = self.source.serving() != Some(wanted);
         if is_new && (announced.has_begun || !wanted.is_for(announced.epoch)) {
-            // It is one life's, and goes there once. A later one that found its announcement waits for nothing.
+            // It is for one life, and goes there once. A later life that finds its announcement waits for nothing.
             peer.producer.retract(announced.seq);
             peer.ring(member);
             return false;
@@ -100,9 +109,9 @@ impl Transfers {
 }
 
 impl Outbox {
-    /// Lets all announced messages go on whose bytes this endpoint owns. Nothing where it lost its rank.
+    /// Makes progress with all announced messages whose bytes this endpoint owns. Does nothing if the rank is lost.
     ///
-    /// Cost: a load, where there are none.
+    /// Cost if there are none: one load.
     #[inline(always)]
     pub fn tend(&self, member: &Member) {
         if !self.tended.borrow().is_empty() {
@@ -122,7 +131,7 @@ impl Outbox {
         });
     }
 
-    /// From now on [`Outbox::tend`] looks at the messages that are announced to this rank.
+    /// From now on, [`Outbox::tend`] includes the messages that are announced to this rank.
     pub fn begin_tending(&self, to: u32) {
         let mut tended = self.tended.borrow_mut();
         if !tended.contains(&to) {

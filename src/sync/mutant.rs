@@ -1,17 +1,17 @@
-//! Deliberate mistakes, which the model checks must notice.
+//! Deliberate mistakes that the model checks must notice.
 
 use super::Edge;
 #[cfg(loom)]
 use std::cell::Cell;
 
-/// One deliberate mistake, which a model must notice.
+/// One deliberate mistake that a model must notice.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Mutant {
     /// The store that begins the edge is `Relaxed`.
     Release(Edge),
     /// The load that ends the edge is `Relaxed`.
     Acquire(Edge),
-    /// The fence is not there.
+    /// The fence is missing.
     Fence(Edge),
     /// A rank is claimed without its lock.
     Lock,
@@ -23,16 +23,16 @@ pub enum Mutant {
     Claim,
     /// A rank's sleepers for mail and for room share a bit.
     Shared,
-    /// A process sleeps without a look after the order.
+    /// A process sleeps without looking once more.
     Blind,
-    /// A call line is written although it was not answered.
+    /// A caller writes a call line that is not answered yet.
     Busy,
-    /// A barrier is a fence of the sleeper alone.
+    /// A barrier is only a fence of the sleeper.
     Barrier,
     /// The mode of a bell is changed after the last barrier.
     Late,
-    /// A starved producer names the head that is there now, not the one that left it no room.
-    Anew,
+    /// A starved producer names the `head` that is there now, not the one that left it no room.
+    FreshHead,
 }
 
 #[cfg(loom)]
@@ -41,19 +41,19 @@ thread_local! {
     static MUTANT: Cell<Option<Mutant>> = const { Cell::new(None) };
 }
 
-/// Makes `mutant` part of the code for what this thread runs from now on.
+/// Makes `mutant` part of the code that this thread runs from now on.
 #[cfg(loom)]
 pub fn set_mutant(mutant: Option<Mutant>) {
     MUTANT.set(mutant);
 }
 
-/// True if `mutant` is in force.
+/// Whether `mutant` is in force.
 #[cfg(loom)]
 pub fn mutated(mutant: Mutant) -> bool {
     MUTANT.get() == Some(mutant)
 }
 
-/// True if `mutant` is in force: never outside of a model check.
+/// Whether `mutant` is in force: never outside of a model check.
 #[cfg(not(loom))]
 #[inline(always)]
 pub const fn mutated(_mutant: Mutant) -> bool {

@@ -1,20 +1,19 @@
-//! The machine's atomics, each access to one counted: for tests that end a process before its k-th.
+//! The machine's atomics with every access counted, for tests that end a process before its k-th access.
 //!
-//! `--cfg stops` puts these in the place of the real ones. They have the same layout, and nobody above `sync`
-//! knows of them: so every step of the shipped code at which a peer could see a difference is one to stop at,
-//! and none has to be marked.
+//! `--cfg stops` puts these in the place of the real ones. They have the same layout, and code above `sync` does not
+//! know of them. So a test can stop the shipped code at every step that a peer could see, and no step needs a mark.
 
 use core::sync::atomic::{self, Ordering};
 use std::sync::OnceLock;
 
-/// Accesses that are still to be made; zero: nobody counts.
+/// How many accesses are still to be made; zero if nobody counts.
 static LEFT: atomic::AtomicU64 = atomic::AtomicU64::new(0);
-/// What is done instead of the last one.
+/// The function that is called instead of the last one.
 static STOP: OnceLock<fn() -> !> = OnceLock::new();
 
-/// Has `stop` called in place of the `count`-th access from now on, by whichever thread; zero: never.
+/// Has `stop` called instead of the `count`-th access from now on, by any thread; zero means never.
 ///
-/// The function stays the one that was given first.
+/// Later calls do not change the function.
 pub fn arm(count: u64, stop: fn() -> !) {
     STOP.get_or_init(|| stop);
     LEFT.store(count, Ordering::Relaxed);
@@ -32,7 +31,7 @@ fn step() {
 
 macro_rules! counted {
     ($($name:ident $value:ty),*) => {$(
-        /// As of the standard library, but counted.
+        /// The standard library's type, but counted.
         #[repr(transparent)]
         pub struct $name(atomic::$name);
 
@@ -42,42 +41,42 @@ macro_rules! counted {
                 Self(atomic::$name::new(value))
             }
 
-            /// As of the standard library.
+            /// As in the standard library.
             #[inline]
             pub fn load(&self, order: Ordering) -> $value {
                 step();
                 self.0.load(order)
             }
 
-            /// As of the standard library.
+            /// As in the standard library.
             #[inline]
             pub fn store(&self, value: $value, order: Ordering) {
                 step();
                 self.0.store(value, order);
             }
 
-            /// As of the standard library.
+            /// As in the standard library.
             #[inline]
             pub fn fetch_or(&self, value: $value, order: Ordering) -> $value {
                 step();
                 self.0.fetch_or(value, order)
             }
 
-            /// As of the standard library.
+            /// As in the standard library.
             #[inline]
             pub fn fetch_add(&self, value: $value, order: Ordering) -> $value {
                 step();
                 self.0.fetch_add(value, order)
             }
 
-            /// As of the standard library.
+            /// As in the standard library.
             #[inline]
             pub fn fetch_and(&self, value: $value, order: Ordering) -> $value {
                 step();
                 self.0.fetch_and(value, order)
             }
 
-            /// As of the standard library.
+            /// As in the standard library.
             pub const fn as_ptr(&self) -> *mut $value {
                 self.0.as_ptr()
             }

@@ -1,9 +1,14 @@
-//! Whether the ranks that are awake have processors enough to run at once, as one of them sees it when it waits.
+//! Whether there are enough processors for all awake ranks to run at once, as one rank sees it when it waits.
 //!
-//! Each half says in its rank's record on which processors it may run. A rank is crowded if there are more awake ranks
-//! than processors for them: among those that must share this rank's processors, or among all whose processors it may
-//! share. Ranks that are pinned each to a processor of its own crowd nobody. All that is read of peers is a hint:
-//! garbage makes a wait poll or sleep at the wrong time, no more.
+//! Each half writes into its rank's record on which processors it may run. A rank is crowded if there are more awake
+//! ranks than processors for them: among those that must share this rank's processors, or among all whose processors
+//! it may share. Ranks that are each pinned to a processor of their own crowd nobody. Everything read from peers is a
+//! hint: garbage makes a wait poll or sleep at the wrong time, and nothing worse.
+//!
+//! Every 16th wait counts. Two counts decide: the ranks that may run only where this one may, against the processors
+//! that it may use; and all ranks whose processors meet its own, against the union of these. If a count is too high,
+//! the kernel is asked, at most once a second, whether up to 64 ranks that seem awake are alive. A yield that takes
+//! longer than 10 µs has let another thread run; from then on the rank sleeps at once.
 
 use crate::abi::{Activity, Rank};
 use crate::os;
@@ -13,21 +18,21 @@ use crate::wait::pace::{CROWD_QUERIES, VALID, WAITS_PER_COUNT};
 use core::cell::Cell;
 use std::time::Instant;
 
-/// A set of processors, in a word: which one, or by their numbers modulo [`FOLD`](Self::FOLD) which ones.
+/// A set of processors in a word: a single processor, or several by their numbers modulo [`FOLD`](Self::FOLD).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Processors(u64);
 
 impl Processors {
-    /// Nobody has said anything: all of them.
+    /// Unknown, which counts as all of them.
     const UNKNOWN: Self = Self(0);
-    /// Those of a rank whose holder has died.
+    /// The set of a rank whose holder has died.
     const NONE: Self = Self(Self::KNOWN);
     const KNOWN: u64 = 1 << 63;
     const SINGLE: u64 = 1 << 62;
     const FOLD: usize = 62;
     const ALL: u64 = Self::SINGLE - 1;
 
-    /// Those on which this thread may run.
+    /// The processors on which this thread may run.
     pub fn here() -> Self {
         Self::of(&os::affinity())
     }
@@ -40,7 +45,7 @@ impl Processors {
         }
     }
 
-    /// The only one, if it is known to be one.
+    /// The single processor of the set, if it is known to have only one.
     fn single(self) -> Option<u64> {
         (self.0 & Self::KNOWN != 0 && self.0 & Self::SINGLE != 0).then_some(self.0 & Self::ALL)
     }
@@ -67,7 +72,7 @@ impl Processors {
         }
     }
 
-    /// Those of a rank: of either of its halves.
+    /// The processors of a rank: those of both its halves.
     fn of_rank(activity: &Activity) -> Self {
         let [one, other] = activity.processors.each_ref().map(|word| Self(word.load(Relaxed)));
         if one == other {
@@ -87,15 +92,15 @@ pub struct Crowd {
     waits: Cell<u32>,
     polling: Cell<Polling>,
     processors: Cell<Processors>,
-    /// How many of them it may use at once, as of then: a quota may allow fewer.
+    /// How many of them it could use at once when that was last asked; a quota may allow fewer than there are.
     usable: Cell<Option<(usize, Instant)>>,
-    /// When lives were asked for, and the rank to go on with.
+    /// When lives were last asked for, and the rank to go on with.
     queried: Cell<Option<Instant>>,
     next: Cell<u32>,
 }
 
 impl Crowd {
-    /// For the half of this number of a rank that this process has just joined as, in a thread that may run `here`.
+    /// For half number `half` of a rank that this process has just joined as, in a thread that may run on `here`.
     pub fn join(registry: &Registry, rank: u32, half: usize, here: Processors) -> Self {
         let crowd = Self {
             rank,
@@ -111,7 +116,7 @@ impl Crowd {
         crowd
     }
 
-    /// How to poll, as of the last count.
+    /// How to poll, by the last count.
     #[inline(always)]
     pub fn polling(&self) -> Polling {
         self.polling.get()
@@ -145,13 +150,13 @@ impl Crowd {
         self.polling.get()
     }
 
-    /// Tells the peers on which processors this thread may run.
+    /// Tells peers on which processors this thread may run.
     fn tell(&self, registry: &Registry, here: Processors) {
         self.processors.set(here);
         registry.rank(self.rank).activity.processors[self.half].store(here.0, Relaxed);
     }
 
-    /// Counts the ranks that seem to be awake; this one is.
+    /// Counts the ranks that seem to be awake. This rank is one of them.
     fn count(&self, registry: &Registry, usable: usize) -> Polling {
         let mine = self.processors.get();
         let (mut within, mut meeting, mut union) = (1, 1, mine.bits());
@@ -177,8 +182,8 @@ impl Crowd {
         (0..registry.count()).filter(|rank| *rank != self.rank)
     }
 
-    /// Asks the kernel about some of those that seem to be awake; whether one has died. Nobody counts that one again
-    /// before its rank has another holder.
+    /// Asks the kernel about some of the ranks that seem to be awake. Returns whether one has died. A dead rank is
+    /// not counted again before it has another holder.
     fn bury_dead(&self, registry: &Registry) -> bool {
         let mine = self.processors.get();
         let (count, first) = (registry.count(), self.next.get());
@@ -203,10 +208,11 @@ fn seems_awake(registry: &Registry, rank: u32) -> bool {
     registry.life(rank).joined() && !is_asleep(bells)
 }
 
-/// Says that a rank whose holder died in this life runs nowhere.
+/// Records that a rank whose holder died in this life runs nowhere.
 ///
-/// A successor says where it runs after it has claimed the rank. If this comes later, it sees that life and takes its
-/// word back; if both miss each other, the successor is not counted before it says so again.
+/// A successor writes its processors after it has claimed the rank. If this call comes later, it sees the new life
+/// and takes its word back. If each misses the other, the successor is not counted until it writes its processors
+/// again.
 fn bury(registry: &Registry, rank: u32, life: Life) {
     let words = &registry.rank(rank).activity.processors;
     words.iter().for_each(|word| word.store(Processors::NONE.0, Relaxed));

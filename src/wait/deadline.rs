@@ -1,16 +1,16 @@
-//! How long a call waits.
+//! How long a call may wait.
 
 use core::time::Duration;
 use std::time::Instant;
 
-/// When a call stops waiting. It reads the clock only where it waits.
+/// When a call stops waiting. The clock is read only when the call really waits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Deadline {
-    /// It does not wait.
+    /// The call does not wait.
     Now,
-    /// At this time.
+    /// The call waits until this time.
     At(Instant),
-    /// It waits as long as that makes sense.
+    /// The call waits without a limit.
     Never,
 }
 
@@ -32,7 +32,7 @@ impl Deadline {
     }
 }
 
-/// So long from now on; beyond the end of the clock it is [`Deadline::Never`].
+/// This long from now. Beyond the range of the clock it is [`Deadline::Never`].
 impl From<Duration> for Deadline {
     fn from(timeout: Duration) -> Self {
         Instant::now().checked_add(timeout).map_or(Deadline::Never, Deadline::At)

@@ -1,8 +1,8 @@
 //! The only place where a thread waits for a peer.
 //!
-//! An operation (room for a message, a receive, a call, an announced message) looks whether there is something for it to
-//! do, and does one step of it; it never waits. [`drive`] has it look until it is done. In between it spins, yields and
-//! sleeps; it has the operation look whether the peer lives; and it obeys the deadline and the interrupter.
+//! An operation (room for a message, a receive, a call, an announced message) looks whether it has something to do,
+//! and does one step of it. It never waits. [`drive`] calls it until it is done. In between, `drive` spins, yields
+//! and sleeps, makes the operation check that the peer lives, and obeys the deadline and the interrupter.
 
 use super::pace::{self, BURST, NAP, SOON};
 use super::{Deadline, strategy};
@@ -16,57 +16,57 @@ use std::time::Instant;
 #[derive(Debug)]
 pub struct Interrupted;
 
-/// What came of a step.
+/// The result of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// The operation is done, and holds what came of it.
+    /// The operation is done and holds its result.
     Done,
-    /// It went on. There are more steps to do.
+    /// It made progress, and has more steps to do.
     Went,
 }
 
-/// What a call does step by step, without waiting in any of them.
+/// A call that is done step by step. No step waits.
 pub trait Operation {
-    /// What ends it early.
+    /// The error that ends it early.
     type Error: From<Interrupted> + From<Lost>;
 
-    /// Whether there is something to do, which it remembers for [`Operation::step`]. Cheap, and called often; a thorough
-    /// look misses nothing that is there.
+    /// Looks whether there is something to do, and remembers it for [`Operation::step`]. Cheap, and called often. A
+    /// thorough look misses nothing that is there.
     fn look(&mut self, thorough: bool) -> Result<bool, Self::Error>;
 
-    /// Whether there is something to do, after nothing was found for a while; an error if nothing can come any more.
-    /// Without `query` it does not ask the kernel.
+    /// The same, after looks have found nothing for a while. An error if nothing can come any more. Without `query`,
+    /// it does not ask the kernel.
     fn check(&mut self, query: bool) -> Result<bool, Self::Error>;
 
     /// Does what the look or the check found.
     fn step(&mut self) -> Result<Step, Self::Error>;
 
-    /// Whether nobody could bring what it waits for. Then [`Operation::check`] says so, and nothing is waited for.
+    /// Whether nobody could bring what it waits for. Then [`Operation::check`] says so, and there is no wait.
     fn is_in_vain(&self) -> bool {
         false
     }
 
-    /// Pauses before the next look.
+    /// How many pauses to make before the next look.
     fn pauses(&self) -> u32 {
         1
     }
 
-    /// Its thread begins to wait.
+    /// Called when its thread begins to wait.
     fn begin_wait(&self) {}
 
-    /// Its thread falls asleep.
+    /// Called when its thread falls asleep.
     fn fall_asleep(&self) {}
 }
 
-/// Who waits: one half of an endpoint.
+/// The waiting side: one half of an endpoint.
 pub trait Waiter {
-    /// What it sleeps on: no other thread does for the same bits.
+    /// The bell that it sleeps on. No other thread sleeps on the same bits.
     fn bell(&self) -> Bell<'_>;
 
-    /// Announces that it sleeps on its bell, in the order in which its ringers find out: one `Order` a bit.
+    /// Announces that it sleeps on its bell, in the order that its ringers rely on: one `Order` for each bit.
     fn fall_asleep(&self, now: Instant) -> Seen;
 
-    /// The word for sleeping on the bell's event, if it sleeps on that.
+    /// The program's promise about events, if it sleeps on its bell's event.
     fn events(&self) -> Option<TrustedEvents> {
         None
     }
@@ -74,7 +74,7 @@ pub trait Waiter {
     /// How it waits.
     fn how(&self) -> Wait;
 
-    /// How it may poll, as far as it knows without a look at others.
+    /// How it may poll, as far as it knows without looking at others.
     fn polling(&self) -> Polling;
 
     /// How an adaptive wait that begins now may poll.
@@ -82,39 +82,40 @@ pub trait Waiter {
         self.polling()
     }
 
-    /// Whether this process still holds the rank, and may write to its bell.
+    /// Whether this process still holds the rank, and so may write to its bell.
     fn check(&self) -> Result<(), Lost>;
 
-    /// Tells, once, that an interrupter asks it to stop waiting.
+    /// An error, once, if an interrupter asks it to stop waiting.
     fn take_interruption(&self) -> Result<(), Interrupted>;
 
-    /// How long it is until this half is to ask the kernel again who lives, however it spends the time.
+    /// How long it is until this half must ask the kernel again which peers live.
     fn until_question(&self) -> Duration {
         NAP
     }
 
-    /// Whether it is to ask now, for one who has no time: as some milliseconds ago.
+    /// Whether that time has come. Cheaper: uses a clock that may be some milliseconds behind.
     fn is_question_due(&self) -> bool {
         false
     }
 
-    /// It asks now: notes that, and asks about the ranks that this one watches for all others.
+    /// Notes that it asks now, and asks about the ranks that it watches on behalf of all.
     fn watch(&self) {}
 
-    /// Counts a call that found nothing; whether it is to ask the kernel for deaths.
+    /// Counts a call that found nothing. Returns whether this call is to ask the kernel for deaths.
     fn count_try(&self) -> bool;
 
-    /// For now and then while it is awake: has its ringers fence no more if it sleeps seldom.
+    /// Called now and then while it is awake: if it sleeps seldom, its ringers need not fence any more.
     fn review_order(&self) {}
 
-    /// A wait is over.
+    /// Called when a wait is over.
     fn end_wait(&self) {}
 }
 
-/// Does `operation` step by step, and waits in between, but not beyond the deadline. Whether it is done.
+/// Does `operation` step by step and waits in between, until it is done or the deadline has passed. Returns whether
+/// it is done.
 ///
-/// `publish` is called once, before the first wait or before this returns empty-handed: the peer may wait for what
-/// batches hold back. It says whether they may have.
+/// `publish` is called once, before the first wait or before this returns without a result, because the peer may wait
+/// for what batches hold back. It returns whether they may have held something back.
 #[inline(always)]
 pub fn drive<W: Waiter, O: Operation>(
     waiter: &W,
@@ -124,10 +125,10 @@ pub fn drive<W: Waiter, O: Operation>(
 ) -> Result<bool, O::Error> {
     let (mut steps, mut is_published) = (0, false);
     loop {
-        // A call that does not wait has one look.
+        // A call that does not wait has only one look, so it must be thorough.
         let mut is_found = operation.look(deadline.is_now())?;
         if !is_found && !core::mem::replace(&mut is_published, true) && publish() {
-            // Some of it may have been for this rank itself.
+            // Some of what was published may have been for this rank itself.
             is_found = operation.look(true)?;
         }
         if !is_found {
@@ -137,7 +138,8 @@ pub fn drive<W: Waiter, O: Operation>(
                 operation.check(false)?
             } else {
                 let is_found = strategy::wait(waiter, deadline, operation)?;
-                // While this process was stopped its rank may have been taken. What came is the successor's.
+                // The rank may have been taken while this process was stopped. Then what has come belongs to the
+                // successor.
                 waiter.check()?;
                 is_found
             };
@@ -148,7 +150,7 @@ pub fn drive<W: Waiter, O: Operation>(
         if operation.step()? == Step::Done {
             return Ok(true);
         }
-        // However long the peer goes on.
+        // Keeps the count small, however long the peer goes on.
         steps = BURST.min(steps + 1);
         if deadline.is_now() {
             if steps == BURST {
@@ -162,8 +164,8 @@ pub fn drive<W: Waiter, O: Operation>(
     }
 }
 
-/// Looks [`SOON`] times, a pause apart, before a wait is prepared, until a look is worth no other; whether one was. Not
-/// where this may not poll, or the wait is too short.
+/// Looks up to [`SOON`] times, with pauses, before a real wait is prepared. Returns whether a look found something.
+/// Does nothing if this half may not poll, or if the wait is too short.
 #[inline(always)]
 pub fn look_soon<W: Waiter>(waiter: &W, deadline: Deadline, mut look: impl FnMut() -> bool) -> bool {
     waiter.review_order();

@@ -1,4 +1,4 @@
-//! How a wait is done: polls, then sleeps between looks.
+//! How to wait: polls first, then sleeps with looks in between.
 
 use super::Deadline;
 use super::drive::{Operation, Waiter};
@@ -9,10 +9,10 @@ use crate::sync::{Mutant, mutated};
 use core::time::Duration;
 use std::time::Instant;
 
-/// Waits until `operation` finds something to do, but not beyond the deadline. Whether it did.
+/// Waits until `operation` finds something to do or the deadline has passed. Returns whether it found something.
 ///
-/// The operation is checked before each nap. The kernel is asked when 75 ms have passed since this half last asked it,
-/// however often the bell is rung for nothing, and before a wait gives up (I6).
+/// The operation is checked before each nap. The kernel is asked when 75 ms have passed since this half last asked,
+/// even if the bell is rung all the time for nothing, and before a wait gives up (I6).
 pub fn wait<W: Waiter, O: Operation>(
     waiter: &W,
     deadline: Deadline,
@@ -37,7 +37,8 @@ fn poll_and_sleep<W: Waiter, O: Operation>(
         if look(waiter, operation, true)? {
             return Ok(true);
         }
-        // An end is told however short the time is, or a caller that polls with short waits never hears of it.
+        // An end is reported even if the wait is very short. Otherwise a caller that polls with short waits would
+        // never hear of it.
         return operation.check(true);
     }
     let result = sleep(waiter, deadline, operation);
@@ -65,7 +66,7 @@ fn poll<W: Waiter, O: Operation>(
         Wait::Adaptive => match waiter.begin_polling() {
             Polling::Free => GREEDY,
             Polling::Polite => 0,
-            // The peer that has what is waited for may need this very processor.
+            // The peer that is waited for may need this very processor.
             Polling::Once => {
                 pace::let_others_run();
                 return look(waiter, operation, false);
@@ -86,7 +87,7 @@ fn poll<W: Waiter, O: Operation>(
                 let offered = now;
                 pace::let_others_run();
                 now = Instant::now();
-                // A process that has to share its processor is better woken than run in turn.
+                // If this process must share its processor, waking it up costs less than taking turns.
                 if now - offered > LONG_YIELD {
                     return Ok(false);
                 }
@@ -117,7 +118,7 @@ fn sleep<W: Waiter, O: Operation>(
     let (since, mut has_asked) = (Instant::now(), false);
     loop {
         if waiter.check().is_err() {
-            // It says so.
+            // The operation reports that it waits in vain.
             return operation.check(true);
         }
         operation.fall_asleep();
@@ -134,7 +135,7 @@ fn sleep<W: Waiter, O: Operation>(
                 has_asked = true;
                 nap = NAP;
             }
-            // Also where it asks nobody: a peer that leaves says so before it rings.
+            // Also if it asks nobody: a peer that leaves says so before it rings.
             if operation.check(is_due)? {
                 return Ok(true);
             }
@@ -145,12 +146,12 @@ fn sleep<W: Waiter, O: Operation>(
             let nap = match deadline {
                 Deadline::Never => nap,
                 Deadline::At(time) if time > now => nap.min(time - now),
-                // As above: an end is told however short the time is.
+                // As above: an end is reported even if the wait is very short.
                 _ => return if has_asked { Ok(false) } else { operation.check(true) },
             };
             doze(waiter, since, nap);
             if waiter.bell().unrung().is_none() {
-                // For what the operation waits for, or because a peer has ended.
+                // The bell was rung for what the operation waits for, or because a peer has ended.
                 if look(waiter, operation, true)? {
                     return Ok(true);
                 }
@@ -160,12 +161,12 @@ fn sleep<W: Waiter, O: Operation>(
     }
 }
 
-/// Sleeps until the bell is rung, at most for `time`; may also return for no reason.
+/// Sleeps until the bell is rung, at most for `time`. May return early without a reason.
 fn doze<W: Waiter>(waiter: &W, since: Instant, time: Duration) {
     let bell = waiter.bell();
     let Some(seen) = bell.unrung() else { return };
     match waiter.events().and_then(|trusted| os::Event::prepared(bell.event(), trusted)) {
-        // The bell's word, too: others than those that set events may have rung.
+        // The bell's word is checked, too: a ringer that does not set events may have rung.
         Some(event) => event.wait(since, time, || bell.unrung().is_none()),
         None => os::sleep_on(bell.word(), seen, bell.bits, since, time),
     }

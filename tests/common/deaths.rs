@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// What takes longer hangs.
 const BOUND: Duration = Duration::from_secs(10);
-/// After so many seconds the kernel ends whoever hangs in spite of that.
+/// After this many seconds the kernel kills a process that hangs in spite of that.
 const ALARM: u32 = 30;
 /// Tries that find nothing, of which one at least asks whether somebody died.
 const TRIES: usize = 65;
@@ -115,7 +115,7 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("fall_asleep_for_room", bells::falls_asleep_for_room),
     ("ring", bells::rings),
     ("ring_for_room", bells::rings_for_room),
-    ("request_reset", reset::asks_anew),
+    ("request_reset", reset::asks_for_reset),
     ("answer_in_send", |doom| reset::answers(doom, false, true)),
     ("answer_in_send_unseen", |doom| reset::answers(doom, false, false)),
     ("answer_asleep", |doom| reset::answers(doom, true, true)),
@@ -153,7 +153,7 @@ impl Tally {
         }
     }
 
-    /// Does a step that begins and is done at once for whoever looks from outside, or not at all.
+    /// Does a step that, seen from outside, either happens at once or not at all.
     fn count(&self, act: impl FnOnce()) {
         self.begun.fetch_add(1, SeqCst);
         act();

@@ -53,7 +53,7 @@ pub fn place(name: &str) -> Place<'_> {
     if name.starts_with('/') { Place::File(Path::new(name)) } else { Place::Name(name) }
 }
 
-/// A name for a region that nobody else uses; whatever bears it is gone after the test.
+/// A name for a region that nobody else uses. What has it is removed after the test.
 pub struct Scratch(Name);
 
 impl Scratch {
@@ -342,7 +342,7 @@ pub fn reply(answer: &str) {
 /// Forks without the C library's knowledge: what it was asked to do at forks is not done.
 #[cfg(target_os = "linux")]
 pub fn clone() -> i32 {
-    // SAFETY: as of `fork`; no pointers.
+    // SAFETY: as for `fork`; no pointers.
     #[expect(unsafe_code, reason = "system call")]
     let process = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
     assert!(process >= 0, "clone");

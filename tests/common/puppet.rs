@@ -42,7 +42,7 @@ pub fn perform(name: &str) {
         let words: Vec<&str> = command.split(' ').collect();
         reply(&puppet.obey(&words));
     }
-    // Whoever did not say `leave` has died; and a forked process must not go on as its parent would.
+    // A puppet that did not say `leave` has died. And a forked process must not continue its parent's code.
     exit_at_once();
 }
 

@@ -21,15 +21,15 @@ pub struct Wire {
 }
 
 impl Wire {
-    /// The writing end from `from` to `to`, in that sender's life, or its first, at its tail. Whatever endpoint of `from` has written
-    /// there before must not do so again.
+    /// The writing end from `from` to `to`, at its tail, in that sender's present life, or in its first one. An endpoint
+    /// of `from` that has written there before must not do so again.
     pub fn new(scratch: &Scratch, from: u32, to: u32) -> Self {
         let geometry = geometry(scratch);
         let file = File::options().read(true).write(true).open(scratch.path()).expect("a region");
         let map = MmapRaw::map_raw(&file).expect("a mapping");
         let base = NonNull::new(map.as_mut_ptr()).expect("a mapping");
         #[expect(unsafe_code, reason = "hands the mapping over")]
-        // SAFETY: `map` maps that many bytes there until it is dropped, on whatever thread.
+        // SAFETY: `map` maps that many bytes there until it is dropped, on any thread.
         let mapping = Arc::new(unsafe { Mapping::new(base, map.len(), Box::new(map)) });
         let ranks = Shared::<[Rank]>::mapped(&mapping, geometry.rank(0), geometry.ranks as usize);
         ranks[to as usize].opened[from as usize / 64].fetch_or(1 << (from % 64), Relaxed);

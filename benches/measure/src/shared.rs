@@ -39,8 +39,8 @@ impl Shared {
 
     /// All of it, as words.
     pub fn words(&self) -> &[AtomicU64] {
-        // SAFETY: as long as that, aligned to a page, zero at first, and mapped as long as `self` lives. Who also
-        // writes bytes through `start` keeps them apart from words in use.
+        // SAFETY: as long as that, aligned to a page, zero at first, and mapped as long as `self` lives. Code that
+        // also writes bytes through `start` keeps them apart from words in use.
         #[expect(unsafe_code, reason = "memory that another process writes")]
         unsafe {
             std::slice::from_raw_parts(self.start.cast().as_ptr(), self.len / size_of::<AtomicU64>())

@@ -36,7 +36,7 @@ impl Times {
                 last = now;
             }
         }
-        // Whatever came in between: the shortest says how long one takes.
+        // The shortest says how long one takes; other work may have come in between.
         let batch = if least > LONG * BATCH && least < Duration::MAX { 1 } else { BATCH };
         last = Instant::now();
         for _ in 0..rounds / BATCH * BATCH / batch {

@@ -11,7 +11,7 @@ const PREFIX: &str = "versus-";
 /// What MPIs call the segments that they leave when they are killed.
 const SEGMENTS: [&str; 3] = ["vader_segment.", "mpich_shar_tmp", "psm2_shm"];
 
-/// A name and a folder for whatever systems leave; removed at the end.
+/// A name and a folder for what the systems leave behind; removed at the end.
 pub struct Ground {
     /// What names begin with.
     pub name: String,

@@ -47,7 +47,7 @@ impl Failure {
 
     /// Something that happened to a region.
     pub fn of_region(name: &str, what: impl Display) -> Self {
-        // A name is quoted as in a program: whatever is in it stays on its line.
+        // A name is quoted as in source code, so that any character in it stays on its line.
         Self::new(format_args!("region {name:?}: {what}"))
     }
 

@@ -42,7 +42,7 @@ struct Player {
     child: Child,
 }
 
-/// Starts processes; whatever ends the play, they end before, and their regions go.
+/// Starts processes. However the play ends, they end before it, and their regions are removed.
 pub struct Processes(Arc<Mutex<State>>);
 
 impl Processes {
@@ -93,7 +93,7 @@ impl Processes {
         state.create_at(name, config)
     }
 
-    /// As `region`, for players one of whom makes a ruin of it: whatever is left of it goes.
+    /// Like `region`, for players one of which damages it: what is left of it is removed.
     pub fn ruin(&self, config: Config) -> Result<String, Failure> {
         lock(&self.0).ruins = true;
         self.region(config)
@@ -206,7 +206,7 @@ impl Drop for Processes {
     }
 }
 
-/// Whoever panicked while it was locked did not make it worse.
+/// A thread that panicked while it was locked did no harm to it.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

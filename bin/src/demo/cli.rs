@@ -14,15 +14,15 @@ use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
 const EXAMPLES: &str = "\
-Without a command: the tour, some 35 seconds; a few with --quick.
+Without a command, it shows the tour: about 35 seconds, or a few with --quick.
 
-In two terminals, to watch one end (Ctrl-C, kill -9) and come back:
+To watch one process end (Ctrl-C, kill -9) and come back, run these in two terminals:
   mbox-demo ping
   mbox-demo pong";
 
-/// Shows what message passing over shared memory does
+/// Shows message passing over shared memory
 #[derive(Parser)]
-#[command(name = "mbox-demo", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
+#[command(name = "mbox-demo", version, after_help = EXAMPLES, args_conflicts_with_subcommands = true, max_term_width = 80)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

@@ -11,7 +11,7 @@ use mailbox::{OpenOptions, Region};
 /// A region whose mail is not read: its protocol does not matter.
 #[derive(Args)]
 pub struct Trust {
-    /// Accept a region of this user, too, who can make its users fail: a number, or a name in /etc/passwd
+    /// Also accept a region of this user, a number or a name in /etc/passwd. Its owner can make mbox fail
     #[arg(long, value_name = "USER", value_parser = account::user)]
     owner: Option<u32>,
 }
@@ -27,9 +27,9 @@ impl Trust {
 /// A region whose mail is read or written.
 #[derive(Args)]
 pub struct Access {
-    /// The region; with a slash in it, the path of one in a file
+    /// The region's name; or, with a slash, the path of its file
     pub name: String,
-    /// The protocol that the region must be for
+    /// The protocol that the region must have
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = number::protocol)]
     protocol: u64,
     #[command(flatten)]

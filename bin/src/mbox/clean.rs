@@ -12,40 +12,40 @@ use serde::Serialize;
 use std::path::Path;
 
 const WHAT: &str = "\
-Without a NAME, it removes these in memory, if they are this user's and have no unread mail:
-  what mbox ls calls stale
-  with --idle: also what nobody has joined, or what all have left
-  what was being created or removed by a process that was killed
+Without a NAME, mbox clean removes, in memory, what belongs to this user and has no unread mail:
+  regions that mbox ls calls stale
+  with --idle: also regions that are idle
+  parts of regions whose creation or removal was interrupted by a kill
 
-With NAMEs, it removes those regions, stale or idle. A region that a live process has joined stays, and one that is not \
-there is no failure. With a slash in it, a NAME is the path of a region in a file; what was being created beside it by a \
-process that was killed is removed, too.
+With NAMEs, it removes those regions if they are stale or idle. A region that a live process has joined stays. A region \
+that does not exist is no failure. A NAME with a slash is the path of a region in a file; parts that a killed creator \
+left beside it are removed, too.
 
-What has unread mail stays, and is told, unless --unread is given. So is a region of another version, whose mail cannot \
-be counted.
+A region with unread mail stays, and is reported, unless --unread is given. So does a region of another version, because \
+its mail cannot be counted.
 
 Examples:
   mbox clean --dry-run
   mbox clean demo ./jobs
   mbox clean --idle --unread";
 
-/// Remove what processes that ended left behind, and say what
+/// Remove what ended processes left behind, and report it
 #[derive(Args)]
 #[command(after_help = WHAT)]
 pub struct Clean {
-    /// Regions; with a slash in it, the path of one in a file
+    /// Names of regions; or, with a slash, paths of their files
     #[arg(value_name = "NAME")]
     names: Vec<String>,
-    /// Also the regions in memory that nobody has joined, or that all have left
+    /// Also remove regions in memory that are idle
     #[arg(long, conflicts_with = "names")]
     idle: bool,
-    /// Also what has unread mail, which is lost
+    /// Also remove regions with unread mail; the mail is lost
     #[arg(long)]
     unread: bool,
-    /// Say what would be removed, and remove nothing
+    /// Report what would be removed, and remove nothing
     #[arg(long)]
     dry_run: bool,
-    /// A JSON array of objects
+    /// Print a JSON array of objects
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -93,7 +93,7 @@ impl Clean {
         for name in &self.names {
             failures.extend(self.named(name, &mut entries).err());
         }
-        // What was removed is told, whatever else failed.
+        // What was removed is reported, even if something else failed.
         let told = if self.json { json(&entries) } else { text(&entries, failures.is_empty()) };
         output.write_all(told.as_bytes())?;
         Failure::all(failures)
@@ -192,7 +192,7 @@ impl Entry {
             None => format!("removed {name:?}{what}{mail}\n"),
             Some(Kept::DryRun) => format!("would remove {name:?}{what}{mail}\n"),
             Some(Kept::Live) => format!("kept {name:?}: a live process has joined it\n"),
-            Some(Kept::Changed) => format!("kept {name:?}: it is used, or was removed, at this moment\n"),
+            Some(Kept::Changed) => format!("kept {name:?}: it is being used or removed\n"),
             Some(Kept::Unread) => {
                 let mail = match unread {
                     None => "it is of another version, and may have unread mail".into(),

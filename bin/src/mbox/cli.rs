@@ -17,15 +17,15 @@ Examples:
   mbox stat demo
   mbox rm demo
 
-A NAME is that of a region in memory. With a slash in it, it is the path of a region in a file, which outlives its \
-processes and a reboot: ./demo, /var/lib/demo.
+A NAME without a slash names a region in memory. A NAME with a slash is the path of a file that holds the region: \
+./demo, /var/lib/demo. Such a region outlives its processes, and a reboot.
 
-Exit status: 0 if all was done, 1 if not, 2 if the command line makes no sense. Those of send and recv say more: \
-mbox recv --help. What went wrong is one line on standard error.";
+Exit status: 0 for success, 1 for a failure, 2 for a wrong command line. send and recv have more, see: \
+mbox recv --help. Each failure is one line on standard error.";
 
 /// Passes messages between processes over shared memory
 #[derive(Parser)]
-#[command(name = "mbox", version, after_help = EXAMPLES, max_term_width = 100)]
+#[command(name = "mbox", version, after_help = EXAMPLES, max_term_width = 80)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -72,8 +72,8 @@ fn direction(error: &Error, command: Option<&str>) -> Option<&'static str> {
     let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return None };
     let is_word = error.kind() == ErrorKind::UnknownArgument && !argument.starts_with('-');
     match command {
-        Some("send") if is_word => Some("a file is sent from standard input: < FILE"),
-        Some("recv") if is_word => Some("what comes is written to standard output: > FILE"),
+        Some("send") if is_word => Some("to send a file, redirect standard input: < FILE"),
+        Some("recv") if is_word => Some("to receive into a file, redirect standard output: > FILE"),
         _ => None,
     }
 }

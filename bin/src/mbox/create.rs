@@ -9,7 +9,7 @@ use mailbox::{Config, CreateError, Region, Reserve};
 use rustix::fs::statvfs;
 
 const EXAMPLES: &str = "\
-Sizes are written as stat shows them: 4096, 64K, 1.5M, \"2 MiB\".
+Sizes may be written like this: 4096, 64K, 1.5M, \"2 MiB\".
 
 Examples:
   mbox create demo --ranks 2
@@ -19,40 +19,40 @@ Examples:
 /// What is larger is no configuration.
 const MAX_ARENA: u64 = 1 << 40;
 
-/// Create a region, which stays until it is removed
+/// Create a region. It stays until it is removed
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Create {
-    /// The region: 1 to 200 of A-Z a-z 0-9 . _ -; with a slash in it, the path of a file on a disk of this
+    /// The region's name, 1 to 200 of A-Z a-z 0-9 . _ -; or, with a slash, the path of a file on a disk of this
     /// machine
     name: String,
-    /// How many processes can take part, 1 to 1024
+    /// How many processes can join, 1 to 1024
     #[arg(long, value_name = "N", value_parser = number::ranks)]
     ranks: u32,
-    /// Messages that fit a mailbox, a power of two [default: 4096, fewer for more than 9 ranks]
+    /// How many messages fit a mailbox, a power of two [default: 4096, fewer for more than 9 ranks]
     #[arg(long, value_name = "N", value_parser = number::cells)]
     cells: Option<u32>,
-    /// Room for the bytes of messages in a mailbox, e.g. 1M; a message above half of it is announced,
-    /// and goes when its receiver takes it [default: 2M]
+    /// Room for the bytes of messages in a mailbox, e.g. 1M. The bytes of a message larger than half of it stay
+    /// with the sender until the receiver takes them [default: 2M]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     arena: Option<u64>,
-    /// Room for what each rank has on loan, e.g. 256M; 0: none [default: 64M, less for more than 64 ranks]
+    /// Room for the loans of each rank, e.g. 256M; 0 for none [default: 64M, less for more than 64 ranks]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     loans: Option<u64>,
-    /// The longest message, announced or not [default: 1G]
+    /// The longest message [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     max_message: Option<u64>,
-    /// Who may use the region, as in chmod; others than its owner must say --owner [default: 600, with --group
-    /// 660]
+    /// Which users may use the region, as in chmod. Users other than its owner must also give --owner [default:
+    /// 600; with --group, 660]
     #[arg(long, value_name = "OCTAL", value_parser = octal)]
     mode: Option<u32>,
-    /// The region's group, by its number or its name in /etc/group; one of yours
+    /// The region's group, a number or a name in /etc/group. You must be in it
     #[arg(long, value_name = "GROUP", value_parser = account::group)]
     group: Option<u32>,
-    /// A number that keeps programs apart that speak different protocols [default: 0]
+    /// A number that keeps programs with different protocols apart [default: 0]
     #[arg(long, value_name = "N", value_parser = number::protocol)]
     protocol: Option<u64>,
-    /// Take all memory now, not when a mailbox is first used
+    /// Take all memory now, instead of when a mailbox is first used
     #[arg(long)]
     reserve: bool,
 }

@@ -5,10 +5,10 @@ use clap::Args;
 /// What ends a message, if its end can be seen.
 #[derive(Args, Clone, Copy)]
 pub struct Framing {
-    /// A message is a line: its newline is not a part of it
+    /// Each line is a message; the newline is not part of it
     #[arg(long)]
     lines: bool,
-    /// A message ends with a NUL, which is not a part of it
+    /// Each message ends with a NUL, which is not part of it
     #[arg(short = '0', long, conflicts_with = "lines")]
     null: bool,
 }

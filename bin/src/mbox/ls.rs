@@ -13,26 +13,26 @@ use serde::Serialize;
 
 const STATES: &str = "\
 States:
-  live           somebody alive has joined
-  idle           nobody has joined yet, or all have left
-  stale          nobody is alive, and somebody died without leaving;
+  live           a live process has joined
+  idle           no process has joined yet, or all have left
+  stale          all its processes ended, and one of them did not leave;
                  mbox clean removes the region once all its mail is read
-  other user     look at it with: mbox stat NAME --owner USER
-  denied         this user may not read it; it may be another program's
-  other version  of programs with another layout; mbox rm removes it
-  damaged        somebody cut or extended it
+  other user     to look at it: mbox stat NAME --owner USER
+  denied         this user may not read it; it may not be a region
+  other version  programs with another layout use it; mbox rm removes it
+  damaged        it does not have the length that it was created with
 
-Looking opens regions for reading only. Regions in files are not listed; see: mbox stat PATH
+ls opens regions for reading only. It does not list regions in files; see: mbox stat PATH
 
 Examples:
   mbox ls
   mbox ls --json | jq -r '.[] | select(.unread > 0) | .name'";
 
-/// List the regions in memory, whose they are and what is in them
+/// List the regions in memory, their owners and their messages
 #[derive(Args)]
 #[command(after_help = STATES)]
 pub struct Ls {
-    /// A JSON array of objects
+    /// Print a JSON array of objects
     #[arg(long)]
     json: bool,
     #[command(flatten)]

@@ -19,13 +19,13 @@ pub fn ranks(text: &str) -> Result<u32, String> {
 pub fn cells(text: &str) -> Result<u32, String> {
     let cells =
         text.parse().ok().filter(|cells: &u32| cells.is_power_of_two() && (2..=1 << 30).contains(cells));
-    cells.ok_or_else(|| format!("cells are a power of two from 2 to {}, as 64 or 4096", 1 << 30))
+    cells.ok_or_else(|| format!("cells are a power of two from 2 to {}, such as 64 or 4096", 1 << 30))
 }
 
 /// How many messages.
 pub fn count(text: &str) -> Result<u64, String> {
     let count = text.parse().ok().filter(|count| *count > 0);
-    count.ok_or_else(|| "that is to be a number from 1 on".into())
+    count.ok_or_else(|| "it must be a number of at least 1".into())
 }
 
 /// A protocol.

@@ -15,20 +15,20 @@ use mailbox::{Broken, Endpoint, RecvError, Source};
 use std::time::Duration;
 
 const MORE: &str = "\
-It waits for the first message, however long that takes, and ends when all ranks that sent something have left; with \
---count, when all that it heard from have. A signal ends it earlier: what was not written stays unread.
+mbox recv waits for the first message without a limit. It ends when every rank that sent something has left. With \
+--count, only the ranks that it received from matter. A signal ends it earlier; what it did not write stays unread.
 
-A message is acknowledged, and so never received again, once it is written. With \"| head -3\" that includes what lies \
-in the pipe when head ends; --count 3 takes three. A message that has a newline in it is two lines with --lines; \
---null keeps it whole.
+A message that was written is never received again. With \"| head -3\", messages that are still in the pipe when head \
+ends count as written; use --count 3 to take exactly three. With --lines, a message with a newline in it becomes two \
+lines; --null keeps it whole.
 
 Exit status:
-  0    all was written; with --count: as many messages as asked for
-  1    it failed, or a sender died before its end
-  2    the command line makes no sense
+  0    all was written; with --count: as many messages as requested
+  1    it failed, or a sender died before the end of its input
+  2    the command line is wrong
   3    too few messages: fewer than --count, or none before --timeout
        or with --no-wait
-  128 + N  ended by signal N: 130 by Ctrl-C, 141 if nobody reads the output
+  128 + N  signal N ended it: 130 for Ctrl-C, 141 if its output is not read
 
 Examples:
   mbox recv demo --as 1 > copy
@@ -39,7 +39,7 @@ Examples:
 /// How long a large message that has begun to come is waited for, where no longer time is given.
 const HALFWAY: Duration = Duration::from_secs(5);
 
-/// Write what is sent to standard output, until all that sent something have left
+/// Write received messages to standard output, until every sender has left
 #[derive(Args)]
 #[command(after_help = MORE)]
 pub struct Recv {
@@ -48,21 +48,21 @@ pub struct Recv {
     /// The rank to join as
     #[arg(long = "as", value_name = "R", value_parser = number::rank)]
     me: u32,
-    /// Receive from this rank only, until it has left, also if it did so before
+    /// Receive only from this rank, until it has left; at once if it has left already
     #[arg(long, value_name = "R", value_parser = number::rank)]
     from: Option<u32>,
-    /// End after so many messages; what follows stays unread
+    /// End after N messages; later ones stay unread
     #[arg(long, value_name = "N", value_parser = number::count)]
     count: Option<u64>,
-    /// End when nothing has come for so long: 5, 0.5, 500ms, 2m
+    /// End when nothing has come for this time: 5, 0.5, 500ms, 2m
     #[arg(long, value_name = "TIME", value_parser = span::parse)]
     timeout: Option<Duration>,
-    /// Take what is there, and wait for no more
+    /// Take the messages that are there, and do not wait for more
     #[arg(long, conflicts_with = "timeout")]
     no_wait: bool,
     #[command(flatten)]
     framing: Framing,
-    /// Write the sender's rank and a tab before each message; with --lines or --null
+    /// Write the sender's rank and a tab before each message; needs --lines or --null
     #[arg(long)]
     with_sender: bool,
 }
@@ -82,7 +82,7 @@ impl Recv {
     pub fn run(&self) -> Result<(), Failure> {
         if self.with_sender && self.framing.end().is_none() {
             return Err(Failure::usage(
-                "--with-sender needs --lines or --null: else no message has a beginning; see: mbox recv --help",
+                "--with-sender needs --lines or --null: a stream has no beginnings of messages; see: mbox recv --help",
             ));
         }
         let stop = Stop::on_signals()?;
@@ -194,8 +194,8 @@ impl Recv {
         };
         let why = match (end, self.timeout) {
             (End::Time, Some(time)) => format!("nothing came for {}", span::show(time)),
-            (End::Time, None) => "no more is there".into(),
-            _ => "all that sent something have left".into(),
+            (End::Time, None) => "there are no more messages".into(),
+            _ => "every sender has left".into(),
         };
         Failure::of_region(&self.access.name, format_args!("{messages} for rank {}: {why}", self.me))
             .too_few()

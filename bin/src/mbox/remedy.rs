@@ -14,9 +14,11 @@ use std::{fs, io};
 pub fn listing(error: io::Error) -> Failure {
     let folder = segments::folder();
     let hint = match error.kind() {
-        io::ErrorKind::NotFound => "; regions in memory need it; a region can be in a file: ./NAME",
+        io::ErrorKind::NotFound => {
+            "; regions in memory need that folder; a region can also be in a file: ./NAME"
+        }
         io::ErrorKind::PermissionDenied => {
-            "; this user may not read it; its regions are seen by name: mbox stat NAME"
+            "; this user may not read it; look at single regions: mbox stat NAME"
         }
         _ => "",
     };
@@ -38,7 +40,7 @@ pub fn creating(name: &str, error: CreateError) -> Failure {
         }
         CreateError::ReadOnly => format!("that of {folder:?}; {}", elsewhere(name)),
         CreateError::FileSize { .. } | CreateError::AddressSpace { .. } => {
-            "raise that, or make the region smaller".into()
+            "raise the limit, or make the region smaller".into()
         }
         CreateError::NoFolder => return no_folder(name),
         CreateError::Os(_) => format!("no file can be created in {folder:?}; {}", elsewhere(name)),
@@ -54,13 +56,13 @@ fn taken(name: &str) -> String {
     };
     let is_own = owner == account::me();
     match refusal {
-        Some(OpenError::Foreign) => format!("it is no region; {}", another(name)),
+        Some(OpenError::Foreign) => format!("it is not a region; {}", another(name)),
         _ if !is_own => {
             format!("it belongs to user {}; {}", account::show(owner), another(name))
         }
         Some(OpenError::Denied) => {
             format!(
-                "it is this user's, and its mode does not let it in; change that with: chmod 600 {}",
+                "it belongs to this user, and its mode does not let this user in; change that with: chmod 600 {}",
                 quoted(&path(name).to_string_lossy())
             )
         }
@@ -77,7 +79,7 @@ fn another(name: &str) -> &'static str {
 
 /// Where a region could be instead.
 fn elsewhere(name: &str) -> &'static str {
-    if is_file(name) { "choose another folder" } else { "a region can be in a file, too: ./NAME" }
+    if is_file(name) { "choose another folder" } else { "a region can also be in a file: ./NAME" }
 }
 
 /// Why the region was not opened.
@@ -90,16 +92,18 @@ pub fn opening(name: &str, error: OpenError) -> Failure {
             format!("its mail is lost; remove it with: rm {}", quoted(&path(name).to_string_lossy()))
         }
         OpenError::Version { .. } | OpenError::Features { .. } => {
-            format!("if it is of no use any more, remove it with: {}", command_for("rm", name))
+            format!("if it is no longer needed, remove it with: {}", command_for("rm", name))
         }
-        OpenError::Protocol { protocol } => format!("if mbox may speak it, add: --protocol {protocol}"),
+        OpenError::Protocol { protocol } => {
+            format!("if mbox may use that protocol, add: --protocol {protocol}")
+        }
         OpenError::Owner { uid } => {
             let what = format!("the region belongs to user {}, who is not trusted", account::show(uid));
             return Failure::of_region(name, what)
                 .hint(&format!("if you trust that user, add: --owner {uid}"));
         }
         OpenError::Incompatible => {
-            format!("if nobody uses it, remove it with: {}", command_for("rm", name))
+            format!("if it is not in use, remove it with: {}", command_for("rm", name))
         }
         OpenError::Denied => return denied(name),
         OpenError::ReadOnly => format!("it can be looked at: {}", command_for("stat", name)),
@@ -123,7 +127,7 @@ fn no_folder(name: &str) -> Failure {
     let nearest = folder.ancestors().find(|path| path.exists());
     let hint = match nearest {
         // An empty path is the current folder.
-        Some(path) if !path.is_dir() => format!("{path:?} is no folder; choose another path"),
+        Some(path) if !path.is_dir() => format!("{path:?} is not a folder; choose another path"),
         _ => format!("create it with: mkdir -p {}", quoted(&folder.to_string_lossy())),
     };
     Failure::of_region(name, format_args!("there is no folder {folder:?}")).hint(&hint)
@@ -139,7 +143,9 @@ fn denied(name: &str) -> Failure {
         return Failure::of_region(name, what).hint(another(name));
     };
     let (what, hint) = if owner == account::me() {
-        let what = "permission denied: the region is this user's, and its mode does not let it in".to_owned();
+        let what =
+            "permission denied: the region belongs to this user, but its mode does not let this user in"
+                .to_owned();
         (what, format!("change that with: chmod 600 {quoted_path}"))
     } else {
         let what = format!("permission denied: the region belongs to user {}", account::show(owner));
@@ -158,7 +164,7 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
             } else {
                 "mbox ls".into()
             };
-            Failure::of_region(name, OpenError::NotFound).hint(&format!("see which there are with: {list}"))
+            Failure::of_region(name, OpenError::NotFound).hint(&format!("list the regions with: {list}"))
         }
         RemoveError::Open(OpenError::ReadOnly) => {
             Failure::of_region(name, error).hint("nothing can be removed there")
@@ -178,7 +184,7 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
         // Where locks are words of the region, nobody can say who uses it.
         RemoveError::Open(OpenError::Version { .. } | OpenError::Features { .. }) => {
             let hint =
-                format!("if nobody uses it, remove it with: rm {}", quoted(&path(name).to_string_lossy()));
+                format!("if it is not in use, remove it with: rm {}", quoted(&path(name).to_string_lossy()));
             Failure::of_region(name, error).hint(&hint)
         }
         RemoveError::Open(error) => opening(name, error),
@@ -228,7 +234,7 @@ pub fn joining(name: &str, error: JoinError) -> Failure {
 pub fn leave(name: &str, endpoint: Endpoint) -> Result<(), Failure> {
     match endpoint.close() {
         Err(error @ (CloseError::Failed | CloseError::Os(_))) => {
-            Err(Failure::of_region(name, error).hint("its mail is there until the machine is booted again"))
+            Err(Failure::of_region(name, error).hint("its mail is lost when the machine reboots"))
         }
         // What was to be done in the region is done.
         _ => Ok(()),

@@ -15,7 +15,7 @@ Examples:
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Rm {
-    /// The regions; with a slash in it, the path of one in a file
+    /// Names of regions; or, with a slash, paths of their files
     #[arg(required = true, value_name = "NAME")]
     names: Vec<String>,
     #[command(flatten)]

@@ -21,24 +21,24 @@ const CHUNK: u64 = 64 << 10;
 const POLL: Duration = Duration::from_millis(10);
 
 const MORE: &str = "\
-Without --lines or --null the input is one stream of bytes. It is cut into messages of up to 64 KiB, which mbox recv \
-puts together again. With them each message is read into memory before it is sent.
+Without --lines or --null, the input is one stream of bytes. It is cut into messages of up to 64 KiB, which mbox recv \
+joins again. With --lines or --null, each message is read into memory before it is sent.
 
-If it is ended before its input is, its rank counts as dead on purpose: so its receiver does not take a part for the \
-whole.
+If a signal ends mbox send before the end of its input, its rank counts as dead. So the receiver knows that the input \
+is not complete.
 
 Exit status:
   0    all was sent, and waits in the mailbox until it is received
-  1    it failed; what was sent before that is there
-  2    the command line makes no sense
-  128 + N  ended by signal N before the end of its input: 130 by Ctrl-C
+  1    it failed; what was sent before that stays in the mailbox
+  2    the command line is wrong
+  128 + N  signal N ended it before the end of its input: 130 for Ctrl-C
 
 Examples:
   mbox send demo --as 0 --to 1 < file
   tail -f log | mbox send demo --as 0 --to 1 --lines
   find . -name '*.c' -print0 | mbox send jobs --as 0 --to 1 -0";
 
-/// Send standard input; waits while the mailbox is full, for a receiver that is still to come, too
+/// Send standard input. While the mailbox is full, it waits, even if no receiver has come yet
 #[derive(Args)]
 #[command(after_help = MORE)]
 pub struct Send {
@@ -184,8 +184,8 @@ impl Stream<'_> {
     fn too_long(&self, number: u64, limit: u64) -> Failure {
         let option = self.framing.option();
         let noun = if option == "--lines" { "line" } else { "message" };
-        let what = format!("{noun} {number} is above the limit of {limit} bytes a message");
-        let hint = format!("leave {option} away, or create the region with a larger --max-message");
+        let what = format!("{noun} {number} is larger than the limit of {limit} bytes");
+        let hint = format!("omit {option}, or create the region with a larger --max-message");
         Failure::of_region(self.name, what).hint(&hint)
     }
 
@@ -197,12 +197,12 @@ impl Stream<'_> {
             }
             SendError::Broken(Broken::NoSpace(_)) => "remove other regions (mbox ls, mbox rm), or create with --reserve".into(),
             SendError::TooLarge { limit, .. } if limit < max_message => {
-                "only another process can take more; leave --lines or --null away, or create with a larger --arena"
+                "only another process can receive it; omit --lines or --null, or create the region with a larger --arena"
                     .into()
             }
             SendError::TooLarge { .. } => "create the region with a larger --max-message".into(),
-            SendError::Gone { .. } => "not all was sent; start both again".into(),
-            SendError::Full => "only another process can empty it; send less, or to another rank".into(),
+            SendError::Gone { .. } => "not everything was sent; start both again".into(),
+            SendError::Full => "only another process can make room; send less, or send to another rank".into(),
             SendError::Broken(Broken::Corrupt(_)) => {
                 format!("remove the region and create it again: {}", command_for("rm", self.name))
             }

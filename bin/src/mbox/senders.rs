@@ -53,14 +53,14 @@ impl Senders {
             let what = format!("{} {what}", names.join(" and "));
             (!ranks.is_empty()).then(|| Failure::of_region(name, what).hint(hint))
         };
-        let cut = "broke off in the middle of a message";
-        let dead = "died before the end";
+        let cut = "ended in the middle of a message";
+        let dead = "died before the end of its input";
         // A sender that died in the middle of a message is told of once.
         let others = self.dead.difference(&self.cut).copied().collect();
         Failure::all(
             [
-                failure(&self.cut, cut, "what is written of it is incomplete; send it again"),
-                failure(&others, dead, "what had been sent is written; send it again"),
+                failure(&self.cut, cut, "the written part is incomplete; send it again"),
+                failure(&others, dead, "what it had sent is written; send it again"),
             ]
             .into_iter()
             .flatten(),

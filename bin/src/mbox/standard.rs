@@ -13,7 +13,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::AsFd;
 
-/// What a pipe that is ready takes at once, whatever else is in it.
+/// What a pipe that is ready takes at once, no matter what else is in it.
 const SMALL: usize = 4096;
 
 /// Standard input.

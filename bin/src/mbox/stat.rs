@@ -15,18 +15,18 @@ use std::fmt::Write;
 const COLUMNS: &str = "\
 Of a rank:
   epoch   how often the rank was joined
-  now     what a live process does: it is awake, or asleep until there is
-          mail, or room in a mailbox
-  sleeps  times that it slept for want of mail, in all its lives
+  now     whether its process is awake, or sleeps until there is mail, or
+          room in a mailbox
+  sleeps  how often it slept because there was no mail, over all holders
 
 Of a mailbox, since it was first used:
   messages, bytes  sent
-  unread           not acknowledged; each fragment of a large message counts
-  full             times that the sender found no room
-  sleeps           times that it slept for want of room
-  mail wakes       times that a message woke the receiver
-  credit wakes     times that an acknowledgement woke the sender
-  drops            large messages of which a part never came
+  unread           not acknowledged; a large message counts as one
+  full             how often the sender found no room
+  sleeps           how often the sender slept because there was no room
+  mail wakes       how often a message woke the receiver
+  credit wakes     how often an acknowledgement woke the sender
+  drops            large messages that were dropped before they had come
 
 Examples:
   mbox stat demo
@@ -35,13 +35,13 @@ Examples:
 /// The most of a label that people are shown.
 const LABEL: usize = 40;
 
-/// Show who has joined a region, what waits in its mailboxes, and what it costs; opens it for reading only
+/// Show the ranks of a region, the messages in its mailboxes, and its memory; opens it for reading only
 #[derive(Args)]
 #[command(after_help = COLUMNS)]
 pub struct Stat {
-    /// The region; with a slash in it, the path of one in a file
+    /// The region's name; or, with a slash, the path of its file
     name: String,
-    /// A JSON object
+    /// Print a JSON object
     #[arg(long)]
     json: bool,
     #[command(flatten)]
@@ -236,7 +236,7 @@ fn now(report: &RankReport) -> String {
     }
 }
 
-/// A label is whatever its rank wrote: escaped, it cannot drive a terminal.
+/// A label may have any bytes that its rank wrote. Escaped, it cannot control a terminal.
 fn shown(label: &str) -> String {
     let escaped = label.escape_debug().to_string();
     if escaped.chars().count() <= LABEL {

@@ -1,4 +1,4 @@
-//! Who makes no progress.
+//! Finds processes that make no progress.
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Acquire;

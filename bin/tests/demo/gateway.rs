@@ -132,7 +132,7 @@ fn players_end_with_their_parent() {
     let regions: Vec<String> = mailbox::lab::os::shm_names().expect("a list");
     demo.signal(SIGKILL);
     wait_until("all have ended", || players("gateway", pid).is_empty());
-    // Who is killed cannot tidy up: that is for `mbox clean`, or here the test.
+    // A killed process cannot clean up. `mbox clean` does that, or here the test.
     for region in regions.iter().filter(|name| name.starts_with(&format!("mbox-demo-gateway-{pid}-"))) {
         fs::remove_file(mailbox::lab::os::shm_path(region)).expect("it is left");
     }

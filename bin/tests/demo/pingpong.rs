@@ -140,7 +140,7 @@ fn a_second_ping_is_told_so() {
     let region = Name::new();
     let (first, other) = both(&region);
     ping(&region).fails(&format!(
-        "region {:?}: rank 0 is held by a live process; meet in another: --region NAME",
+        "region {:?}: rank 0 is held by a live process; choose another region: --region NAME",
         &*region
     ));
     first.shows("ping ");
@@ -165,7 +165,7 @@ fn a_bad_name_is_told() {
     Demo::start(&["pong", "--region", ".hidden"])
         .fails("region \".hidden\": a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot");
     Demo::start(&["pong", "--region", "/nowhere/x"]).fails(
-        "region \"/nowhere/x\": the folder that the region would be in does not exist; meet in another: --region NAME",
+        "region \"/nowhere/x\": the folder that the region would be in does not exist; choose another region: --region NAME",
     );
 }
 

@@ -40,11 +40,10 @@ fn it_shows_a_figure_for_each_step_and_leaves_nothing() {
     demo.shows("8. ");
     assert!(demo.line().expect("a figure").contains(" M/s "));
     let shares = demo.line().expect("shares");
-    let share = |what: &str| {
-        let share = shares.split_once(what).expect("a share").1.split(',').next().expect("a number");
-        share.trim().parse::<f64>().expect("a number")
-    };
-    let (least, most) = (share("a sender got: "), share("the most: "));
+    let (_, rest) = shares.split_once("each sender got ").expect("shares");
+    let (share, _) = rest.split_once(" of an equal share").expect("shares");
+    let (least, most) = share.split_once(" to ").expect("two shares");
+    let [least, most] = [least, most].map(|share| share.parse::<f64>().expect("a number"));
     assert!((0.0..=1.0).contains(&least) && (1.0..=8.0).contains(&most), "{shares}");
     demo.shows(&format!("{} is as it was", mailbox::lab::os::shm_folder().display()));
     assert_eq!(demo.line(), None);

@@ -142,7 +142,7 @@ fn clean_leaves_what_is_not_a_region() {
     let foreign = Name::new();
     fs::write(foreign.path(), "a letter").expect("a file");
     mbox(["clean", &foreign]).fails(&format!(
-        "region {:?}: this is not a region of ours; another program may own the name; choose another name",
+        "region {:?}: this is not a region; the name may belong to another program; choose another name",
         &*foreign
     ));
     assert!(foreign.exists());

@@ -15,7 +15,9 @@ fn sender(region: &str, input: impl Into<Stdio>) -> Process {
 }
 
 fn died(region: &str) -> String {
-    format!("region {region:?}: rank 0 died before the end; what had been sent is written; send it again")
+    format!(
+        "region {region:?}: rank 0 died before the end of its input; what it had sent is written; send it again"
+    )
 }
 
 #[test]
@@ -78,7 +80,7 @@ fn a_line_above_the_limit_is_told_with_its_number() {
     let input = fits.clone() + &line(513);
     mbox_reading(&["send", &region, "--as", "0", "--to", "1", "--lines"], file_of(input.as_bytes())).fails(
         &format!(
-            "region {:?}: line 4 is above the limit of 512 bytes a message; leave --lines away, or create the \
+            "region {:?}: line 4 is larger than the limit of 512 bytes; omit --lines, or create the \
              region with a larger --max-message",
             &*region
         ),
@@ -146,7 +148,7 @@ fn whoever_waits_in_a_region_that_is_removed_is_told() {
     let region = Name::create(SMALL);
     let (receiver, _output) = stuck_receiver(&region);
     let told = format!(
-        "region {name:?}: the region was removed under its users; create it again with: mbox create {name} --ranks N; \
+        "region {name:?}: the region was removed while it was in use; create it again with: mbox create {name} --ranks N; \
          where a logout did it, set RemoveIPC=no in logind.conf, or use a file",
         name = &*region
     );
@@ -169,7 +171,7 @@ fn a_receiver_that_dies_half_way_fails_its_sender() {
     receiver.kill();
     sender.fails(&format!(
         "region {:?}: rank 1 died, or was replaced, before it made room or had the whole message; \
-         not all was sent; start both again",
+         not everything was sent; start both again",
         &*region
     ));
 }
@@ -184,7 +186,7 @@ fn a_receiver_that_leaves_half_way_fails_its_sender() {
     receiver.ends_by(SIGPIPE);
     sender.fails(&format!(
         "region {:?}: rank 1 left before it made room or had the whole message; \
-         not all was sent; start both again",
+         not everything was sent; start both again",
         &*region
     ));
 }

@@ -16,7 +16,7 @@ fn unread_mail_outlives_both_processes() {
     let input: Vec<u8> = (0..200_000_u32).map(|at| (at * 31) as u8).collect();
     mbox_reading(&["send", &region, "--as", "0", "--to", "1"], file_of(&input)).succeeds();
 
-    // All have left: what is there is there for whoever comes.
+    // All have left. The mail waits for the next process.
     let stat = region.stat();
     assert_eq!(
         (&stat["name"], &stat["live"], &stat["mailboxes"][0]["bytes"]),
@@ -80,7 +80,7 @@ fn what_cannot_be_a_region_in_a_file() {
         &format!("{}/none/x", &*folder),
         &format!("there is no folder \"{0}/none\"; create it with: mkdir -p {0}/none", &*folder),
     );
-    create(&folder, "the name is taken; it is no region; choose another path");
+    create(&folder, "the name is taken; it is not a region; choose another path");
     // What the system serves itself is no disk.
     for path in ["/sys/x", "/proc/x"] {
         let process = mbox(["create", path, "--ranks", "2"]).finish();
@@ -89,7 +89,7 @@ fn what_cannot_be_a_region_in_a_file() {
     let path = format!("{}/x", &*folder);
     for (command, hint) in [
         ("stat", format!("create it with: mbox create {path} --ranks N")),
-        ("rm", format!("see which there are with: ls {}", &*folder)),
+        ("rm", format!("list the regions with: ls {}", &*folder)),
     ] {
         mbox([command, &path]).fails(&format!("region {path:?}: there is no such region; {hint}"));
     }
@@ -106,7 +106,7 @@ fn what_is_no_region_in_a_file() {
     for make in make {
         let name = Name::file();
         make(&name);
-        let what = "this is not a region of ours; another program may own the name; choose another path";
+        let what = "this is not a region; the name may belong to another program; choose another path";
         for command in ["stat", "rm"] {
             mbox([command, &name]).fails(&format!("region {:?}: {what}", &*name));
         }
@@ -121,7 +121,7 @@ fn a_file_that_was_cut() {
     let expected = file.metadata().expect("a region").len();
     file.set_len(4096).expect("a shorter region");
     let what = format!(
-        "the region has 4096 bytes instead of {expected}; somebody cut or extended it; its mail is lost; remove it \
+        "the region has 4096 bytes instead of {expected}; somebody changed its length; its mail is lost; remove it \
          with: rm {}",
         &*name
     );
@@ -138,7 +138,7 @@ fn a_file_that_was_open_when_the_machine_went_down() {
     // The ninth word of its header names the boot in which it was in use.
     file.write_all_at(&0x1234_5679_u64.to_ne_bytes(), 8 * 8).expect("its header");
     mbox(["stat", &name]).fails(&format!(
-        "region {:?}: {}; if nobody uses it, remove it with: mbox rm {}",
+        "region {:?}: {}; if it is not in use, remove it with: mbox rm {}",
         &*name,
         mailbox::OpenError::Incompatible,
         &*name

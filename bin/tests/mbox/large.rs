@@ -18,7 +18,7 @@ fn text(len: usize, seed: usize) -> Vec<u8> {
 
 fn broke_off(region: &str) -> String {
     format!(
-        "region {region:?}: rank 0 broke off in the middle of a message; what is written of it is incomplete; \
+        "region {region:?}: rank 0 ended in the middle of a message; the written part is incomplete; \
          send it again"
     )
 }
@@ -205,7 +205,7 @@ fn a_receiver_that_ends_in_the_middle_of_a_message_fails_its_sender() {
     receiver.kill();
     sender.fails(&format!(
         "region {:?}: rank 1 died, or was replaced, before it made room or had the whole message; \
-         not all was sent; start both again",
+         not everything was sent; start both again",
         &*region
     ));
     // What is left of it is no message.
@@ -225,8 +225,8 @@ fn a_large_line_to_oneself_has_nobody_to_take_it() {
     let region = Name::create(&["--ranks", "1", "--arena", "256K"]);
     let input = [text(200_000, 0), b"\n".to_vec()].concat();
     mbox_reading(&["send", &region, "--as", "0", "--to", "0", "--lines"], file_of(&input)).fails(&format!(
-        "region {:?}: rank 0: the message is above the limit of 131072 bytes; only another process can take more; \
-         leave --lines or --null away, or create with a larger --arena",
+        "region {:?}: rank 0: the message is above the limit of 131072 bytes; only another process can receive it; \
+         omit --lines or --null, or create the region with a larger --arena",
         &*region
     ));
 }

@@ -142,7 +142,7 @@ fn stat_tells_what_each_rank_waits_for() {
         let pid = &stat["joined"][rank]["pid"];
         assert!(has_row(&page, &format!("{rank} dead 1 {pid} {sleeps}")), "{page}");
     }
-    // Nor do their successors, who are awake.
+    // Nor do their successors, which are awake.
     let _successor = opened.join(1).expect("the rank of the dead");
     let stat = region.stat();
     assert_eq!(
@@ -283,6 +283,6 @@ fn regions_are_created_as_asked() {
 fn rm_removes_what_it_can() {
     let (one, other, none) = (Name::create(&["--ranks", "2"]), Name::create(&["--ranks", "2"]), Name::new());
     mbox(["rm", &one, &none, &other])
-        .fails(&format!("region {:?}: there is no such region; see which there are with: mbox ls", &*none));
+        .fails(&format!("region {:?}: there is no such region; list the regions with: mbox ls", &*none));
     assert!(!one.exists() && !other.exists());
 }

@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 pub const MBOX: &str = env!("CARGO_BIN_EXE_mbox");
 
-/// A name for a region, which is gone when this is dropped, whoever created it.
+/// A name for a region. The region is removed on drop, no matter who created it.
 pub struct Name(kit::Name);
 
 impl Name {

@@ -49,7 +49,7 @@ fn a_file_system_for_reading_only_can_be_looked_at() {
          mbox: region \"demo\": {only}; it can be looked at: mbox stat demo\n\
          mbox: region \"demo\": {only}; it can be looked at: mbox stat demo\n\
          mbox: region \"demo\": {only}; nothing can be removed there\n\
-         mbox: region \"other\": {only}; that of \"/dev/shm\"; a region can be in a file, too: ./NAME\n\
+         mbox: region \"other\": {only}; that of \"/dev/shm\"; a region can also be in a file: ./NAME\n\
          mbox: region \"/dev/shm/files/other\": {only}; that of \"/dev/shm/files\"; choose another folder\n"
     );
     assert_eq!(said(process), expected);
@@ -94,14 +94,14 @@ fn ls_says_that_it_could_not_look() {
     let script = r#"chmod 711 /dev/shm; setpriv --reuid=65534 --clear-groups "$0" ls"#;
     let Some(process) = alone(script) else { return };
     process.fails(
-        "/dev/shm: Permission denied (os error 13); this user may not read it; its regions are seen by name: mbox \
+        "/dev/shm: Permission denied (os error 13); this user may not read it; look at single regions: mbox \
          stat NAME",
     );
     let script = r#"umount /dev/shm; mount -t tmpfs none /dev; exec "$0" ls"#;
     let mut isolated = Command::new("unshare");
     isolated.args(["-m", "sh", "-c", script, MBOX]).stdin(Stdio::null());
     Process::start(&mut isolated).fails(
-        "/dev/shm: No such file or directory (os error 2); regions in memory need it; a region can be in a file: \
+        "/dev/shm: No such file or directory (os error 2); regions in memory need that folder; a region can also be in a file: \
          ./NAME",
     );
 }

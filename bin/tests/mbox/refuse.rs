@@ -68,7 +68,7 @@ fn command_lines_that_make_no_sense() {
         |value: &str| format!("invalid value '{value}' for '--ranks <N>': a region has 1 to 1024 ranks");
     let cells = |value: &str| {
         format!(
-            "invalid value '{value}' for '--cells <N>': cells are a power of two from 2 to 1073741824, as 64 or 4096"
+            "invalid value '{value}' for '--cells <N>': cells are a power of two from 2 to 1073741824, such as 64 or 4096"
         )
     };
     let rank =
@@ -100,17 +100,17 @@ fn command_lines_that_make_no_sense() {
         (&["recv", "x", "--as", "1", "--from", "two"], &rank("--from"), "recv "),
         (
             &["send", "x", "--as", "0", "--to", "1", "FILE"],
-            "unexpected argument 'FILE' found; a file is sent from standard input: < FILE",
+            "unexpected argument 'FILE' found; to send a file, redirect standard input: < FILE",
             "send ",
         ),
         (
             &["recv", "x", "--as", "1", "FILE"],
-            "unexpected argument 'FILE' found; what comes is written to standard output: > FILE",
+            "unexpected argument 'FILE' found; to receive into a file, redirect standard output: > FILE",
             "recv ",
         ),
         (
             &["recv", "x", "--as", "1", "--count", "0"],
-            "invalid value '0' for '--count <N>': that is to be a number from 1 on",
+            "invalid value '0' for '--count <N>': it must be a number of at least 1",
             "recv ",
         ),
         (
@@ -176,7 +176,7 @@ fn a_region_that_does_not_exist() {
     let name = Name::new();
     for args in openers(&name) {
         let hint = match args[0] {
-            "rm" => "see which there are with: mbox ls".to_owned(),
+            "rm" => "list the regions with: mbox ls".to_owned(),
             _ => format!("create it with: mbox create {} --ranks N", &*name),
         };
         refuses(&args, &name, &format!("there is no such region; {hint}"));
@@ -196,10 +196,10 @@ fn what_is_not_a_region() {
         let name = Name::new();
         make(&name);
         for args in openers(&name) {
-            let what = "this is not a region of ours; another program may own the name; choose another name";
+            let what = "this is not a region; the name may belong to another program; choose another name";
             refuses(&args, &name, what);
         }
-        let what = "the name is taken; it is no region; choose another name";
+        let what = "the name is taken; it is not a region; choose another name";
         refuses(&["create", &name, "--ranks", "2"], &name, what);
         assert!(fs::symlink_metadata(name.path()).is_ok(), "it is not ours to remove");
     }
@@ -212,7 +212,7 @@ fn a_region_that_was_cut() {
     let expected = region.metadata().expect("a region").len();
     region.set_len(4096).expect("a shorter region");
     let what = format!(
-        "the region has 4096 bytes instead of {expected}; somebody cut or extended it; its mail is lost; remove it \
+        "the region has 4096 bytes instead of {expected}; somebody changed its length; its mail is lost; remove it \
          with: rm {}",
         name.path().display()
     );
@@ -228,14 +228,14 @@ fn another_version() {
     file.write_all_at(&99_u64.to_ne_bytes(), 8).expect("its version");
     let what = OpenError::Version { abi: 99, ours: ABI };
     let what =
-        format!("{what}; if it is of no use any more, remove it with: mbox rm {region}", region = &*region);
+        format!("{what}; if it is no longer needed, remove it with: mbox rm {region}", region = &*region);
     for args in openers(&region).iter().filter(|args| args[0] != "rm") {
         refuses(args, &region, &what);
     }
     if cfg!(portable) {
         // Its locks are words that may be anywhere.
         let what = OpenError::Version { abi: 99, ours: ABI };
-        let what = format!("{what}; if nobody uses it, remove it with: rm {}", region.path().display());
+        let what = format!("{what}; if it is not in use, remove it with: rm {}", region.path().display());
         refuses(&["rm", &region], &region, &what);
     } else {
         mbox(["rm", &region]).succeeds();
@@ -245,8 +245,7 @@ fn another_version() {
 #[test]
 fn another_protocol() {
     let region = Name::create(&["--ranks", "2", "--protocol", "7"]);
-    let what =
-        "the region is for protocol 7, this program speaks another; if mbox may speak it, add: --protocol 7";
+    let what = "the region has protocol 7; this program uses another one; if mbox may use that protocol, add: --protocol 7";
     for args in &openers(&region)[2..] {
         refuses(args, &region, what);
     }
@@ -297,7 +296,7 @@ fn a_rank_and_a_region_in_use() {
 fn a_full_mailbox_to_oneself() {
     let region = Name::create(&["--ranks", "1", "--arena", "256K"]);
     mbox_reading(&["send", &region, "--as", "0", "--to", "0"], file_of(&vec![0; 1 << 20])).fails(&format!(
-        "region {:?}: rank 0: the mailbox is full; only another process can empty it; send less, or to another rank",
+        "region {:?}: rank 0: the mailbox is full; only another process can make room; send less, or send to another rank",
         &*region
     ));
 }

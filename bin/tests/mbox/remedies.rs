@@ -78,9 +78,8 @@ fn a_region_of_another_user() {
 #[test]
 #[cfg_attr(portable, ignore = "looks into /dev/shm")]
 fn a_region_of_ones_own_that_was_closed_to_oneself() {
-    let own =
-        "it is this user's, and its mode does not let it in; change that with: chmod 600 /dev/shm/locked";
-    let denied = "permission denied: the region is this user's, and its mode does not let it in; change that with: \
+    let own = "it belongs to this user, and its mode does not let this user in; change that with: chmod 600 /dev/shm/locked";
+    let denied = "permission denied: the region belongs to this user, but its mode does not let this user in; change that with: \
                   chmod 600 /dev/shm/locked";
     let denied = format!("region \"locked\": {denied}");
     check(
@@ -101,7 +100,7 @@ fn folders_that_are_not_there_or_closed() {
         : > /dev/shm/letter; mkdir -m 700 /dev/shm/closed; "$0" create /dev/shm/closed/x --ranks 2
         mkdir -m 755 /dev/shm/fixed; "$0" create /dev/shm/fixed/x --ranks 2"#;
     let none = "region \"/dev/shm/none/x\": there is no folder \"/dev/shm/none\"; create it with: mkdir -p /dev/shm/none";
-    let letter = "region \"/dev/shm/letter/x\": there is no folder \"/dev/shm/letter\"; \"/dev/shm/letter\" is no folder; \
+    let letter = "region \"/dev/shm/letter/x\": there is no folder \"/dev/shm/letter\"; \"/dev/shm/letter\" is not a folder; \
                   choose another path";
     let closed = "region \"/dev/shm/closed/x\": permission denied: user 65534 (nobody) may not look into \
                   \"/dev/shm/closed\"; choose another path";
@@ -188,5 +187,5 @@ fn a_limit_of_the_shell() {
     assert_eq!(String::from_utf8(finished.output).expect("UTF-8"), "1\n");
     let complaint = finished.complaints;
     assert!(complaint.starts_with("mbox: region \"large\": the region has "), "{complaint}");
-    assert!(complaint.ends_with("(ulimit -f); raise that, or make the region smaller\n"), "{complaint}");
+    assert!(complaint.ends_with("(ulimit -f); raise the limit, or make the region smaller\n"), "{complaint}");
 }

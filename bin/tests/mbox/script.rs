@@ -55,7 +55,7 @@ fn too_few_messages_have_a_status_of_their_own() {
     let region = Name::create(&["--ranks", "2"]);
     let none = "no message for rank 1: nothing came for 0.05 s";
     assert_eq!(too_few(recv(&region, &["--timeout", "50ms"]), &region, none), b"");
-    let none = "no message for rank 1: no more is there";
+    let none = "no message for rank 1: there are no more messages";
     assert_eq!(too_few(recv(&region, &["--no-wait"]), &region, none), b"");
     let mut sender = mbox_reading(&["send", &region, "--as", "0", "--to", "1", "--lines"], Stdio::piped());
     let mut input = sender.input();
@@ -66,12 +66,12 @@ fn too_few_messages_have_a_status_of_their_own() {
     assert_eq!(output, b"1\n2\n");
     feed(&mut input, b"3\n");
     region.wait_for_unread(1);
-    let few = "1 of 2 messages for rank 1: no more is there";
+    let few = "1 of 2 messages for rank 1: there are no more messages";
     assert_eq!(too_few(recv(&region, &["--lines", "--count", "2", "--no-wait"]), &region, few), b"3\n");
     feed(&mut input, b"4\n");
     drop(input);
     sender.succeeds();
-    let few = "1 of 2 messages for rank 1: all that sent something have left";
+    let few = "1 of 2 messages for rank 1: every sender has left";
     assert_eq!(too_few(recv(&region, &["--lines", "--count", "2"]), &region, few), b"4\n");
 }
 
@@ -100,7 +100,7 @@ fn a_receiver_that_does_not_wait_hears_of_a_death() {
     region.wait_for_unread(1);
     sender.kill();
     let output = recv(&region, &["--no-wait", "--lines"]).fails(&format!(
-        "region {:?}: rank 0 died before the end; what had been sent is written; send it again",
+        "region {:?}: rank 0 died before the end of its input; what it had sent is written; send it again",
         &*region
     ));
     assert_eq!(output, b"1\n");
@@ -132,11 +132,13 @@ fn a_nul_separates_messages_that_have_newlines() {
         assert_eq!(recv(&region, &["--null"]).succeeds(), output);
     }
     let small = Name::create(&["--ranks", "2", "--max-message", "4"]);
-    mbox_reading(&["send", &small, "--as", "0", "--to", "1", "-0"], file_of(b"four\0fives\0")).fails(&format!(
-        "region {:?}: message 2 is above the limit of 4 bytes a message; leave --null away, or create the region \
+    mbox_reading(&["send", &small, "--as", "0", "--to", "1", "-0"], file_of(b"four\0fives\0")).fails(
+        &format!(
+            "region {:?}: message 2 is larger than the limit of 4 bytes; omit --null, or create the region \
          with a larger --max-message",
-        &*small
-    ));
+            &*small
+        ),
+    );
 }
 
 #[test]
@@ -160,7 +162,7 @@ fn the_sender_is_written_before_each_message() {
     }
     recv(&region, &["--with-sender"]).fails_with(
         2,
-        "--with-sender needs --lines or --null: else no message has a beginning; see: mbox recv --help",
+        "--with-sender needs --lines or --null: a stream has no beginnings of messages; see: mbox recv --help",
     );
 }
 

@@ -70,7 +70,7 @@ fn a_sender_that_is_interrupted_does_not_leave_as_if_that_were_all() {
         sender.signal(number);
         sender.ends_by(number);
         let output = mbox(["recv", &region, "--as", "1", "--lines"]).fails(&format!(
-            "region {:?}: rank 0 died before the end; what had been sent is written; send it again",
+            "region {:?}: rank 0 died before the end of its input; what it had sent is written; send it again",
             &*region
         ));
         assert_eq!(output, b"half of it\n");

@@ -129,6 +129,6 @@ fn a_shared_memory_that_may_not_be_written() {
     let Some(process) = with_little_memory(script) else { return };
     process.fails(
         "region \"little\": permission denied where the region would be; user 65534 (nobody) may not create files in \
-         \"/dev/shm\"; a region can be in a file, too: ./NAME",
+         \"/dev/shm\"; a region can also be in a file: ./NAME",
     );
 }

@@ -1,18 +1,18 @@
-//! How much memory the system lets this process have: beyond it, taking pages ends the process with SIGKILL where one
-//! would expect an error.
+//! How much memory the system lets this process have. If it takes more, the kernel kills it instead of returning an
+//! error.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// Where the hierarchies are, by custom.
+/// Where the hierarchies are usually mounted.
 const MOUNTED: &str = "/sys/fs/cgroup";
-/// The most levels that are looked at.
+/// The most levels that are read.
 const LEVELS: usize = 32;
 
-/// Bytes that this process' memory cgroup, and those above it, still let it take; `None` if there is no limit, or
-/// nothing is known of one. What the system would get back by dropping caches and by swapping counts as free.
+/// Bytes that this process's memory cgroup, and those above it, still let it take; `None` if there is no limit or
+/// none is known. Memory that the system could reclaim by dropping caches or by swapping counts as free.
 ///
-/// Costs some 10 µs, and as much for each level with a limit.
+/// Costs about 10 µs, and as much again for each level with a limit.
 pub fn memory_left() -> Option<u64> {
     let membership = fs::read_to_string("/proc/self/cgroup").ok()?;
     left(&membership, Path::new(MOUNTED), free_swap())
@@ -39,11 +39,11 @@ enum Version {
     Two,
 }
 
-/// The least that a group at `path` and those above it have left.
+/// The least that the group at `path` and those above it have left.
 fn left_in(version: Version, mounted: &Path, path: &str, swap: u64) -> Option<u64> {
     let mut folder = mounted.join(path.trim_start_matches('/'));
     if !folder.is_dir() {
-        // A container that sees its own group as the first one, under the name that it has outside.
+        // In a container that sees its own group as the root, the path is the one outside.
         folder = mounted.to_path_buf();
     }
     let groups = folder.ancestors().take_while(|folder| folder.starts_with(mounted)).take(LEVELS);
@@ -74,7 +74,7 @@ impl Group {
 
     /// What is left of a limit, if there is one.
     fn free(&self, limit: &str, usage: &str, prefix: &str) -> Option<u64> {
-        // What has no limit says so in a word, or by more than any machine has.
+        // No limit is written as a word, or as more bytes than any machine has.
         let limit = self.number(limit).filter(|limit| *limit < 1 << 60)?;
         let usage = self.number(usage)?;
         let stat = fs::read_to_string(self.0.join("memory.stat")).unwrap_or_default();
@@ -92,10 +92,10 @@ impl Group {
     }
 }
 
-/// Bytes of the machine's swap that are free.
+/// Free bytes of the machine's swap.
 fn free_swap() -> u64 {
     let mut about = core::mem::MaybeUninit::<libc::sysinfo>::zeroed();
-    // SAFETY: `about` outlives the call, and any bytes, zeros too, are a value of it.
+    // SAFETY: `about` outlives the call, and any bytes, including zeros, are a valid value of it.
     #[expect(unsafe_code, reason = "system call")]
     let about = unsafe {
         libc::sysinfo(about.as_mut_ptr());
@@ -104,7 +104,7 @@ fn free_swap() -> u64 {
     (about.freeswap as u64).saturating_mul(about.mem_unit.into())
 }
 
-/// Bytes that the machine has left, as it says itself.
+/// Bytes that the machine has available, as the kernel reports them.
 pub fn available() -> Option<u64> {
     let text = fs::read_to_string("/proc/meminfo").ok()?;
     let kilobytes = |name: &str| {
@@ -118,7 +118,7 @@ pub fn available() -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// A folder of groups that is gone when this is dropped.
+    /// A folder of groups that is removed on drop.
     struct Groups(PathBuf);
 
     impl Groups {
@@ -158,7 +158,7 @@ mod tests {
         assert_eq!(left("0::/a/b\n", 0), Some(350), "caches can go");
         groups.write("a/b", &[("memory.max", "100\n"), ("memory.current", "500\n")]);
         assert_eq!(left("0::/a/b\n", 0), Some(0));
-        // A container's group that it sees as the first one.
+        // A container that sees its own group as the root.
         groups.write("", &[("memory.max", "64\n"), ("memory.current", "4\n")]);
         assert_eq!(left("0::/outside/name\n", 0), Some(60));
         assert_eq!(left("", 0), None);

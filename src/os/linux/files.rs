@@ -1,4 +1,4 @@
-//! What only Linux can do with files: where segments lie, room, file systems, boots, and memory files.
+//! File operations that only Linux has: where segments lie, room, file systems, boots, and memory files.
 
 use super::super::Cause;
 use super::{File, cgroup, check};
@@ -11,7 +11,7 @@ use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, FromRawFd};
 use std::path::{Path, PathBuf};
 
-/// Whether named segments are the system's, and files only besides.
+/// Whether named segments are different from files.
 pub const SEGMENTS: bool = true;
 
 /// Where named segments appear as files.
@@ -19,20 +19,20 @@ pub fn shm_folder() -> PathBuf {
     "/dev/shm".into()
 }
 
-/// The file that is the named segment `name`.
+/// The file of the named segment `name`.
 pub fn shm_path(name: &str) -> PathBuf {
     shm_folder().join(name)
 }
 
-/// The names of all segments, and of whatever else looks like one.
+/// The names of all segments, and of other files that look like one.
 pub fn shm_names() -> io::Result<Vec<String>> {
     Ok(fs::read_dir(shm_folder())?.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
 }
 
-/// A description of its own of the file behind `file`: it shares no locks, and no position, with it.
+/// A new description of the file behind `file`. It shares neither locks nor position with it.
 pub fn reopen(file: &File) -> io::Result<File> {
     match OpenOptions::new().read(true).write(true).open(format!("/proc/self/fd/{}", file.as_raw_fd())) {
-        // A file that is open is found there, whatever became of its name.
+        // An open file is found there even if its name is gone.
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             Err(Cause::Missing("/proc/self/fd").error())
         }
@@ -40,19 +40,19 @@ pub fn reopen(file: &File) -> io::Result<File> {
     }
 }
 
-/// Renames `from` to `to` unless something bears that name.
+/// Renames `from` to `to`, unless something has that name.
 pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
     let c = |path: &Path| CString::new(path.as_os_str().as_encoded_bytes());
     let (from, to) = (c(from)?, c(to)?);
     let here = libc::AT_FDCWD;
-    // By its number, for the musl that Rust links has no such function.
+    // By its number, because the musl that Rust links has no such function.
     // SAFETY: two NUL-terminated strings that outlive the call.
     #[expect(unsafe_code, reason = "system call")]
     let result = unsafe {
         libc::syscall(libc::SYS_renameat2, here, from.as_ptr(), here, to.as_ptr(), libc::RENAME_NOREPLACE)
     };
     match check(result as c_int) {
-        // What a file system says that does not know the flag.
+        // The answer of a file system that does not know the flag.
         Err(error) if error.raw_os_error() == Some(libc::EINVAL) => Err(ErrorKind::Unsupported.into()),
         result => result.map(drop),
     }
@@ -60,16 +60,16 @@ pub fn rename_new(from: &Path, to: &Path) -> io::Result<()> {
 
 /// The most that is taken from the system at once.
 const PIECE: u64 = 64 << 20;
-/// What an interrupted try may shrink to.
+/// How small an interrupted attempt may get.
 const SMALLEST_PIECE: u64 = 1 << 20;
-/// How often in a row a try may be interrupted.
+/// How many times in a row an attempt may be interrupted.
 const TRIES: u32 = 100;
 
 /// Takes the pages of a range of `file` from the system, so that touching them cannot fail later.
 ///
-/// What does not fit this process' memory cgroup, or the machine, is an error before anything is taken, as far as one
-/// can know. In pieces, so that signals do not keep it from getting on; but at once what there is too little room for, so that
-/// the system gives back what it took.
+/// If they do not fit this process's memory cgroup, or the machine, returns an error before anything is taken, as far
+/// as that can be known. Works in pieces, so that signals cannot stop its progress. If there is too little room, asks
+/// for all at once, so that the system gives back what it took.
 pub fn allocate(file: &File, offset: u64, len: u64) -> io::Result<()> {
     check_memory(file, len, || Some(len))?;
     take(file, offset, len)
@@ -86,7 +86,7 @@ fn take(file: &File, offset: u64, len: u64) -> io::Result<()> {
     })
 }
 
-/// Calls `take` for one piece after another, smaller ones once it is interrupted.
+/// Calls `take` for one piece after another, and for smaller ones after an interruption.
 fn in_pieces(
     mut offset: u64,
     mut len: u64,
@@ -108,7 +108,7 @@ fn in_pieces(
     Ok(())
 }
 
-/// What is known of the file system of `file`.
+/// Facts about the file system of `file`.
 fn file_system(file: &File) -> io::Result<libc::statfs> {
     let mut about = core::mem::MaybeUninit::<libc::statfs>::zeroed();
     // SAFETY: `about` outlives the call, and any bytes, zeros too, are a value of it.
@@ -118,19 +118,19 @@ fn file_system(file: &File) -> io::Result<libc::statfs> {
     check(result).map(|_| about)
 }
 
-/// The bytes that this user can still take on the file system of `file`.
+/// How many bytes this user can still take on the file system of `file`.
 fn room(file: &File) -> io::Result<u64> {
     let about = file_system(file)?;
-    // A file system without a limit says that it has no blocks at all.
+    // A file system without a limit reports zero blocks.
     let is_limited = about.f_blocks > 0;
     Ok(if is_limited { (about.f_bavail as u64).saturating_mul(about.f_bsize as u64) } else { u64::MAX })
 }
 
-/// Whether [`allocate_missing`] does what it says.
+/// Whether [`allocate_missing`] has an effect.
 pub const COMPLETES: bool = true;
 
-/// As [`allocate`], where others may have written something already: that stays. Takes whole pages, for a file system may
-/// have smaller blocks.
+/// Like [`allocate`], for a range in which others may have written already; that stays. Takes whole pages; a file
+/// system may have smaller units.
 pub fn allocate_missing(file: &File, offset: u64, len: u64) -> io::Result<()> {
     let (start, end) = (offset / PAGE * PAGE, (offset + len).next_multiple_of(PAGE));
     let (offset, len) = (start, end - start);
@@ -138,15 +138,15 @@ pub fn allocate_missing(file: &File, offset: u64, len: u64) -> io::Result<()> {
     take(file, offset, len)
 }
 
-/// As [`allocate`], where nobody needs what lies there; some of it may be taken already.
+/// Like [`allocate`], for a range whose content nobody needs; some of it may be taken already.
 pub fn allocate_free(file: &File, offset: u64, len: u64) -> io::Result<()> {
     allocate_missing(file, offset, len)
 }
 
-/// What is so short is taken without a look at how much there is.
+/// Shorter ranges are taken without checking how much memory is left.
 const WORTH_A_LOOK: u64 = 1 << 20;
 
-/// Whether `len` bytes of memory could be taken for `file`; if not, whether those that are `missing` could.
+/// Whether `len` bytes of memory could be taken for `file`; if not, whether the `missing` part of them could.
 fn check_memory(file: &File, len: u64, missing: impl Fn() -> Option<u64>) -> io::Result<()> {
     if len < WORTH_A_LOOK || !is_in_memory(file)? {
         return Ok(());
@@ -154,13 +154,13 @@ fn check_memory(file: &File, len: u64, missing: impl Fn() -> Option<u64>) -> io:
     let left = cgroup::memory_left().unwrap_or(u64::MAX);
     let available = if len > PIECE { cgroup::available().unwrap_or(u64::MAX) } else { u64::MAX };
     let left = left.min(available);
-    // The system's own tables come on top.
+    // The system's own tables need memory, too.
     let fits = |len: u64| len + len / 256 <= left;
     if fits(len) || missing().is_none_or(fits) { Ok(()) } else { Err(Cause::NoSpace.error()) }
 }
 
-/// The bytes of a range of a file in memory that were not taken yet; `None` on a system that does not say (before
-/// Linux 6.5).
+/// How many bytes of a range of a file in memory are not taken yet; `None` if the system does not say (before Linux
+/// 6.5).
 fn missing(file: &File, offset: u64, len: u64) -> Option<u64> {
     const CACHESTAT: libc::c_long = 451;
     #[repr(C)]
@@ -173,7 +173,7 @@ fn missing(file: &File, offset: u64, len: u64) -> Option<u64> {
         recently_evicted: u64,
     }
     let (range, mut stat) = ([offset, len], CacheStat::default());
-    // SAFETY: both outlive the call, and are as it reads and writes them.
+    // SAFETY: both outlive the call, and have the layout that it reads and writes.
     #[expect(unsafe_code, reason = "system call")]
     let result = unsafe {
         libc::syscall(CACHESTAT, file.as_raw_fd(), range.as_ptr(), &raw mut stat, 0 as libc::c_uint)
@@ -186,8 +186,8 @@ fn missing(file: &File, offset: u64, len: u64) -> Option<u64> {
 
 // --- File systems and boots --------------------------------------------------------------------------------
 
-/// File systems that another machine, or another process, may serve: there a mapping is not the memory that
-/// everybody else sees, or locks are not the kernel's.
+/// File systems that another machine, or another process, may serve. There, a mapping may not be the memory that all
+/// others see, or the locks may not be the kernel's.
 const SERVED: &[u32] = &[
     0x0000_6969, // NFS
     0x0000_517B, // SMB
@@ -217,21 +217,21 @@ fn is_served(magic: u32) -> bool {
     SERVED.contains(&magic)
 }
 
-/// Whether the kernel of this machine alone keeps `file`.
+/// Whether only this machine's kernel serves `file`.
 pub fn is_local(file: &File) -> io::Result<bool> {
     let about = file_system(file)?;
-    // As wide as the magic numbers are; the field's type differs between machines.
+    // As wide as the magic numbers; the field's type differs between machines.
     Ok(!is_served(about.f_type as u32))
 }
 
-/// Whether `file` lies in memory, and is gone when the machine is booted.
+/// Whether `file` lies in memory, and so disappears when the machine reboots.
 pub fn is_in_memory(file: &File) -> io::Result<bool> {
     const TMPFS: u32 = 0x0102_1994;
     const RAMFS: u32 = 0x8584_58F6;
     Ok([TMPFS, RAMFS].contains(&(file_system(file)?.f_type as u32)))
 }
 
-/// A number that this boot of the machine has in common with no other: even, and never zero.
+/// A number that identifies this boot of the machine: even, and never zero.
 pub fn boot_id() -> io::Result<u64> {
     // No lock: a child that is forked meanwhile would wait for it for ever.
     static BOOT: AtomicU64 = AtomicU64::new(0);
@@ -247,7 +247,7 @@ pub fn boot_id() -> io::Result<u64> {
     }
 }
 
-/// The halves of a UUID, one over the other.
+/// The two halves of a UUID, combined by XOR.
 fn parse_boot_id(text: &str) -> Option<u64> {
     let digits: String = text.trim().chars().filter(|digit| *digit != '-').collect();
     let id = u128::from_str_radix(&digits, 16).ok()?;
@@ -257,10 +257,10 @@ fn parse_boot_id(text: &str) -> Option<u64> {
 
 // --- Memory files ------------------------------------------------------------------------------------------
 
-/// A file that has no name anywhere and goes with whoever has it open.
+/// A file that has no name and disappears when the last process closes it.
 pub fn memory_file() -> io::Result<File> {
     let create = |flags: libc::c_uint| {
-        // SAFETY: a NUL-terminated string; what is returned is a new descriptor of ours, or an error.
+        // SAFETY: a NUL-terminated string. The result is a new descriptor that we own, or an error.
         #[expect(unsafe_code, reason = "system call")]
         unsafe {
             let descriptor = libc::memfd_create(c"mailbox".as_ptr(), flags);
@@ -277,7 +277,7 @@ pub fn memory_file() -> io::Result<File> {
 
 const SIZE_SEALS: c_int = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW;
 
-/// Fixes the size of a memory file for good.
+/// Fixes the size of a memory file for ever.
 pub fn seal_size(file: &File) -> io::Result<()> {
     // SAFETY: no pointers.
     #[expect(unsafe_code, reason = "system call")]
@@ -285,7 +285,7 @@ pub fn seal_size(file: &File) -> io::Result<()> {
     check(result).map(drop)
 }
 
-/// Whether `file` is a memory file whose size nobody can change any more.
+/// Whether `file` is a memory file whose size can never change again.
 pub fn is_size_sealed(file: &File) -> bool {
     // SAFETY: no pointers.
     #[expect(unsafe_code, reason = "system call")]
@@ -309,7 +309,7 @@ mod tests {
     }
     use std::cell::RefCell;
 
-    /// What was taken, by a system that interrupts each try of which `is_interrupted` says so.
+    /// What is taken from a system that interrupts each attempt for which `is_interrupted` returns true.
     fn taken(len: u64, is_interrupted: impl Fn(usize, u64) -> bool) -> (io::Result<()>, Vec<(u64, u64)>) {
         let (tries, taken) = (RefCell::new(0), RefCell::new(Vec::new()));
         let result = in_pieces(4096, len, PIECE, |offset, len| {
@@ -338,7 +338,7 @@ mod tests {
             assert_eq!(pieces.len() as u64, len.div_ceil(PIECE));
             let (result, pieces) = taken(len, |tries, _| tries % 50 != 0);
             assert!(result.is_ok() && is_whole(&pieces, len));
-            // A system that never gets further than this before it is interrupted.
+            // A system that interrupts every attempt longer than this.
             let (result, pieces) = taken(len, |_, len| len > 5 << 20);
             assert!(result.is_ok() && is_whole(&pieces, len));
         }

@@ -1,9 +1,9 @@
-//! Locks on files, which the kernel lets go of when their process ends, and what a fork does to them.
+//! Locks on files, which the kernel releases when their process ends, and what a fork does to them.
 //!
-//! A lock belongs to an *open file description*. A region has one for all that this process locks in it, from when
-//! it is opened: so neither a lack of descriptors nor another user's rights keep a lock from being taken later, or a
-//! file from being closed. Nothing else goes through it: a mapping would pin it, and queries see only the locks of
-//! other descriptions.
+//! A lock belongs to an *open file description*. For each region, this process has one description for all its locks,
+//! from when the region is opened. So locks can be taken later, and files closed, even if no descriptors are left or
+//! the process has changed its user. The description serves nothing else: a mapping would keep it open, and queries
+//! see only the locks of other descriptions.
 
 use super::super::facts;
 use super::{File, check, process, reopen};
@@ -15,7 +15,7 @@ use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Locks are taken on bytes that no file reaches, so that nobody else's locks meet them.
+/// Locks are on bytes that no file reaches, so that they do not meet the locks of other programs.
 const LOCK_BASE: i64 = 1 << 61;
 
 fn range(kind: c_int, first: u32, count: u32) -> libc::flock {
@@ -38,10 +38,10 @@ pub fn is_locked(file: &File, first: u32, count: u32) -> io::Result<bool> {
     Ok(c_int::from(lock.l_type) != libc::F_UNLCK)
 }
 
-/// Whether the locks of any version, and of any other program that locks a region's file, can be seen.
+/// Whether the locks of all versions, and of any other program that locks a region's file, can be seen.
 pub const LOCKS_OF_ALL_VERSIONS: bool = true;
 
-/// Whether a description other than `file` holds any lock on its file, whatever bytes that is on.
+/// Whether a description other than `file` holds any lock on its file, on any bytes.
 pub fn is_locked_anywhere(file: &File) -> io::Result<bool> {
     let mut lock = range(libc::F_WRLCK, 0, 0);
     lock.l_start = 0;
@@ -59,11 +59,11 @@ pub struct Locker {
     number: AtomicU64,
 }
 
-/// The number of no description.
+/// The number that stands for no description.
 const NONE: u64 = 0;
 
 impl Locker {
-    /// A locker of the file behind `file`. Opens its description now if it can, else when it is needed.
+    /// A locker of the file behind `file`. Opens its description now if it can, otherwise when it is needed.
     pub fn new(file: Arc<File>) -> Arc<Self> {
         let locker = Self { file, number: NONE.into() };
         let process = process();
@@ -71,18 +71,18 @@ impl Locker {
         Arc::new(locker)
     }
 
-    /// The file, for queries: no lock is held through it.
+    /// The file, for queries. No lock is held through it.
     pub fn file(&self) -> &File {
         &self.file
     }
 
-    /// Takes the lock bytes `first..first + count`; `None` if somebody holds one, be it through this locker.
+    /// Takes the lock bytes `first..first + count`; `None` if one is held, perhaps through this locker itself.
     pub fn take(self: &Arc<Self>, first: u32, count: u32) -> io::Result<Option<Lock>> {
-        // Before the table is locked: it provides for forks.
+        // Before the table is locked, because this prepares for forks.
         let process = process();
         let mut table = Table::lock();
         let description = self.description(&mut table, process)?;
-        // The kernel lets a description take what it has.
+        // The kernel would let a description take a lock that it already has.
         if description.held.iter().any(|held| held.first < first + count && first < held.first + held.count) {
             return Ok(None);
         }
@@ -97,16 +97,17 @@ impl Locker {
         }
     }
 
-    /// The description, opened anew if there is none, as in a forked child, or something closed it.
+    /// The description. It is opened again if there is none, as in a forked child, or if something closed it.
     fn description<'a>(&self, table: &'a mut Table, process: u32) -> io::Result<&'a mut Description> {
         let number = self.number.load(Ordering::Relaxed);
         let found = table.descriptions.iter().position(|description| description.number == number);
         let at = match found {
             Some(at) if table.descriptions[at].is_of(process, &self.file) => at,
             lost => {
-                // One of a parent, if nothing has closed it since the fork, would keep its locks.
+                // A parent's description, if nothing has closed it since the fork, would keep the parent's locks.
                 lost.into_iter().for_each(|at| table.descriptions.swap_remove(at).close(&self.file));
-                // A new description: `dup` would share locks with `file`, and with any process that inherits it.
+                // A new description: `dup` would share its locks with `file`, and with every process that inherits
+                // it.
                 let file = reopen(&self.file)?;
                 self.number.store(table.add(file, process), Ordering::Relaxed);
                 table.descriptions.len() - 1
@@ -132,8 +133,8 @@ struct Held {
     count: u32,
 }
 
-/// Lock bytes, given back when this is dropped. The kernel lets go of them when the process ends; a forked child, which
-/// would hold them too, closes their descriptions first thing.
+/// Lock bytes, given back on drop. The kernel releases them when the process ends. A forked child would hold them,
+/// too, so it closes their descriptions first of all.
 pub struct Lock {
     /// The number of the description that holds them.
     number: u64,
@@ -142,8 +143,8 @@ pub struct Lock {
 }
 
 impl Lock {
-    /// Takes the lock bytes `first..first + count` of the file behind `file`, through a description for these alone;
-    /// `None` if somebody holds one.
+    /// Takes the lock bytes `first..first + count` of the file behind `file`, through a description that serves
+    /// nothing else; `None` if one is held.
     pub fn take(file: &File, first: u32, count: u32) -> io::Result<Option<Self>> {
         Locker::new(Arc::new(file.try_clone()?)).take(first, count)
     }
@@ -154,7 +155,7 @@ impl Drop for Lock {
         let process = process();
         let mut table = Table::lock();
         let mut all = table.descriptions.iter_mut();
-        // There is none in a forked child.
+        // A forked child has none.
         if let Some(description) = all.find(|description| description.number == self.number)
             && description.is_of(process, &self.locker.file)
         {
@@ -166,17 +167,17 @@ impl Drop for Lock {
 
 // --- Forks -------------------------------------------------------------------------------------------------
 
-/// A description through which this process locks.
+/// A description through which this process takes locks.
 struct Description {
     number: u64,
-    /// Not closed when this is dropped: something else in the process may have done so, and have its number.
+    /// Not closed on drop: something else in the process may have closed the descriptor and reused its number.
     file: ManuallyDrop<File>,
     process: u32,
     held: Vec<Held>,
 }
 
 impl Description {
-    /// Whether it is this process' own, and still leads to what is behind `file`.
+    /// Whether it belongs to this process and still leads to the file behind `file`.
     fn is_of(&self, process: u32, file: &File) -> bool {
         let identity = |file| facts(file).map(|facts| facts.identity).ok();
         self.process == process && identity(&self.file).is_some_and(|own| identity(file) == Some(own))
@@ -190,11 +191,12 @@ impl Description {
         check(result).map(drop)
     }
 
-    /// Closes what leads to what is behind `file`.
+    /// Closes the descriptor if it leads to the file behind `file`.
     fn close(self, file: &File) {
         if self.is_of(self.process, file) {
             if self.process == process() {
-                // Closing would do, but for a child that is being started and has not come to its `exec` yet.
+                // Closing alone would not be enough for a child that is being started and has not reached its `exec`
+                // yet.
                 let _ = self.set(libc::F_UNLCK, 0, 0);
             }
             drop(ManuallyDrop::into_inner(self.file));
@@ -202,10 +204,10 @@ impl Description {
     }
 }
 
-/// The descriptions that a forked child must close at once: they hold its parent's locks.
+/// The descriptions that a forked child must close at once, because they hold its parent's locks.
 struct Table {
     descriptions: Vec<Description>,
-    /// The number of the last one.
+    /// The number of the last description.
     last: u64,
 }
 
@@ -216,14 +218,14 @@ thread_local! {
 }
 
 impl Table {
-    /// The table; no fork happens while it is locked.
+    /// The table, locked. No fork happens while it is locked.
     fn lock() -> MutexGuard<'static, Self> {
         TABLE.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Adds a description that was just opened; its number.
+    /// Adds a description that was just opened. Returns its number.
     fn add(&mut self, file: File, process: u32) -> u64 {
-        // One of the same descriptor was closed by something else.
+        // An entry with the same descriptor was closed by something else.
         let descriptor: RawFd = file.as_raw_fd();
         self.descriptions.retain(|former| former.file.as_raw_fd() != descriptor);
         self.last += 1;
@@ -234,8 +236,8 @@ impl Table {
 }
 
 pub extern "C" fn before_fork() {
-    // A thread that is past its thread-locals forks without the table's lock. One that finds itself forking already
-    // has it: this was registered more than once.
+    // A thread that is past its thread-locals forks without the table's lock. If this function was registered twice,
+    // the second call finds that the thread has the lock already.
     let _ = FORKING.try_with(|guard| guard.set(Some(guard.take().unwrap_or_else(Table::lock))));
 }
 

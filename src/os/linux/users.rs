@@ -1,20 +1,20 @@
-//! Whose files are this process' own.
+//! Which users' files count as this process's own.
 
 use core::sync::atomic::{AtomicU64, Ordering};
 use std::fs;
 
-/// Whether a file that shows this owner is this process'.
+/// Whether a file that shows this owner belongs to this process's user.
 ///
-/// Not where every user who has no number in this process' namespace shows the same owner, and that is this process'.
-/// Costs a few µs the first time; where it is that user, each time.
+/// `false` if the owner is the number that is shown for all users without a number in this process's namespace, even
+/// if this process has that number itself. Costs a few µs the first time; for that number, every time.
 pub fn is_own(user: u32) -> bool {
     user == super::super::user() && (user != overflow_user() || is_identity(&read("/proc/self/uid_map")))
 }
 
-/// The user that is shown for those who have no number in this process' namespace.
+/// The number that is shown for users without one in this process's namespace.
 fn overflow_user() -> u32 {
     const DEFAULT: u32 = 65_534;
-    // One more than the number; 0: not known yet.
+    // One more than the number; 0 if it is not known yet.
     static KNOWN: AtomicU64 = AtomicU64::new(0);
     match KNOWN.load(Ordering::Relaxed) {
         0 => {
@@ -32,7 +32,7 @@ fn read(path: &str) -> String {
     fs::read_to_string(path).unwrap_or_default()
 }
 
-/// Whether a map of users says that each has its own number: then nobody shows as another one.
+/// Whether a map of users gives each user its own number. Then no user is shown as another one.
 fn is_identity(map: &str) -> bool {
     let fields: Vec<u32> = map.split_whitespace().filter_map(|field| field.parse().ok()).collect();
     fields == [0, 0, u32::MAX]

@@ -1,4 +1,4 @@
-//! Who pays for the order between a sleeper and its ringers.
+//! Which side pays for the order between a sleeper and its ringers.
 //!
 //! ```text
 //!                        it slept over 1000 times in a second: tell the ringers, one last barrier
@@ -6,21 +6,21 @@
 //!  alone pays, but each  ◀──────────────────────────────────────────────────────────────────────────── sides pay, a
 //!  interrupts strangers             a second went by with fewer: tell the ringers, barriers again      few ns each
 //! ```
-//! `membarrier` interrupts every running process that has joined a region, whichever. So a sleeper sends few of them,
-//! however often it is woken: a peer that rings for nothing, or clears the bell, cannot make it send more.
+//! `membarrier` interrupts every running process that has joined any region. So a sleeper sends only few of them,
+//! however often it is woken. A peer that rings for nothing, or clears the bell, cannot make it send more.
 //!
-//! Why no wake-up is lost on the way. A ringer publishes, loads the mode, fences if that says so, and loads the bell, in
-//! this order, which nothing but a processor's store buffer can upset.
+//! No wake-up is lost during a change. A ringer publishes, loads the mode, fences if the mode says so, and loads the
+//! bell, in this order. Only a processor's store buffer can change the order.
 //!
-//! - *To fences.* The sleeper stores the mode, then the bell, then sends its last barrier. A ringer that loaded the old
-//!   mode did so before the barrier reached it; so it had published before, and this and all later looks see that. One
-//!   that loads the mode later sees that it must fence, and both sides fence.
-//! - *To barriers.* The sleeper stores the mode before it falls asleep, and from then on each sleep has its barrier,
-//!   which does for ringers of either mind: a fence more than is needed does no harm.
-//! - *A barrier that fails*, because the process was forbidden the call after it joined: the sleeper stores the mode and
-//!   fences, for good. A ringer that loaded the old mode just before has published, but that may still be on its way out
-//!   of its processor, where no fence of ours reaches it. It is out within a microsecond or so: the sleeper looks once
-//!   more a millisecond later.
+//! - *To fences.* The sleeper stores the mode, then the bell, then sends its last barrier. A ringer that loaded the
+//!   old mode did so before the barrier reached it. So it had published before, and this and all later looks see
+//!   that. A ringer that loads the mode later sees that it must fence, and both sides fence.
+//! - *To barriers.* The sleeper stores the mode before it falls asleep, and from then on each sleep has its barrier.
+//!   The barrier works with ringers that saw either mode: an unneeded fence does no harm.
+//! - *A barrier that fails*, because the process was forbidden the call after it joined: the sleeper stores the mode
+//!   and fences from then on. A ringer that loaded the old mode just before has published, but the message may still
+//!   be in its store buffer, where no fence of the sleeper reaches it. It leaves within about a microsecond, so the
+//!   sleeper looks once more a millisecond later.
 
 use super::{Bell, FENCE};
 use crate::os;
@@ -29,17 +29,18 @@ use core::cell::Cell;
 use core::time::Duration;
 use std::time::Instant;
 
-/// Sleeps in [`QUIET`] that may each have a barrier: those cost a stranger half a percent of its processor. With a tenth
-/// of them, many that send to one whose sleeps are short pay a fence a message: a fifth to a third fewer messages.
+/// How many sleeps within [`QUIET`] may have a barrier. This many cost an unrelated process half a percent of its
+/// processor. With a tenth of them, many senders to one receiver with short sleeps pay a fence for each message: a
+/// fifth to a third fewer messages.
 const RATE: u32 = 1000;
-/// What is a quiet time if there were no more in it.
+/// The period over which sleeps are counted.
 const QUIET: Duration = Duration::from_secs(1);
-/// How long it takes at most, by a wide margin, until what another processor stored is seen.
+/// Within this time, by a wide margin, a store of another processor becomes visible.
 pub const SETTLING: Duration = Duration::from_millis(1);
 /// Calls of [`Order::review`] for one look at the clock.
 const REVIEWS: u32 = 16;
 
-/// What the sleeper on one bell knows of how often it sleeps.
+/// What the sleeper on one bell knows about how often it sleeps.
 pub struct Order {
     rate: u32,
     quiet: Duration,
@@ -53,24 +54,24 @@ pub struct Order {
     reviews: Cell<u32>,
 }
 
-/// Whether what a ringer published before it looked at the bell is seen now.
+/// Whether a look now sees what a ringer published before it looked at the bell.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Seen {
-    /// It is.
+    /// Yes.
     Now,
-    /// It is within a millisecond.
+    /// Within a millisecond.
     Soon,
 }
 
 impl Order {
-    /// For the bells of this mode that a process has when it joins.
+    /// For a bell that begins with this mode, when a process joins.
     pub fn of(mode: u32) -> Self {
         let fences = mode & FENCE != 0;
         Self::new(fences, !fences, RATE, QUIET)
     }
 
-    /// For a bell that asks for fences or not, of a process that can send barriers or not, and for another idea of what
-    /// is often.
+    /// For a bell that asks for fences or not, of a process that can send barriers or not, with this limit of `rate`
+    /// sleeps in `quiet`.
     pub fn new(fences: bool, has_barriers: bool, rate: u32, quiet: Duration) -> Self {
         Self {
             rate,
@@ -83,8 +84,8 @@ impl Order {
         }
     }
 
-    /// Announces a sleep on `bell`: who publishes from then on sees it, and what was published before is seen by the
-    /// next look, or soon.
+    /// Announces a sleep on `bell`. A process that publishes from then on sees it. The next look sees what was
+    /// published before, at once or soon.
     pub fn fall_asleep(&self, bell: Bell<'_>, now: Instant) -> Seen {
         self.quieten(bell, now);
         self.sleeps.set(self.sleeps.get().saturating_add(1));
@@ -117,7 +118,7 @@ impl Order {
         self.fences.get()
     }
 
-    /// For one who is awake and has a moment: its ringers need not fence any more once it sleeps seldom.
+    /// Called now and then by a half that is awake: once it sleeps seldom, its ringers need not fence any more.
     pub fn review(&self, bell: Bell<'_>) {
         let reviews = self.reviews.get();
         self.reviews.set(reviews.wrapping_add(1));
@@ -126,7 +127,7 @@ impl Order {
         }
     }
 
-    /// Ends a count of sleeps that has lasted long enough, and, if they were few, the fences.
+    /// Ends a count of sleeps that has lasted long enough. If they were few, it ends the fences, too.
     pub fn quieten(&self, bell: Bell<'_>, now: Instant) {
         let Some(since) = self.since.get() else { return self.since.set(Some(now)) };
         if now.duration_since(since) < self.quiet {
@@ -185,7 +186,7 @@ mod tests {
             order.fall_asleep(bell, now);
             assert!(has_fence(bell));
         }
-        // That was a busy second, and it is over.
+        // That busy second is over.
         order.fall_asleep(bell, start + 3 * QUIET);
         assert!(has_fence(bell));
         order.fall_asleep(bell, start + 4 * QUIET);

@@ -1,4 +1,4 @@
-//! Mail that this receiver is done with, or puts back.
+//! Mail that this receiver is done with or puts back.
 
 use super::Incoming;
 use crate::half::Member;
@@ -18,20 +18,20 @@ impl Incoming {
         self.ring(member);
     }
 
-    /// Gives back the room of message `seq` at once, whatever the batch: its sender waits for that.
+    /// Gives back the room of message `seq` at once, even within a batch, because its sender waits for that.
     pub(super) fn pass(&self, member: &Member, seq: u64) {
         self.acknowledge(member, seq);
         self.settle(member);
     }
 
-    /// Done with a message of a drain; tells the sender of it, and of those before it, unless a batch holds that back.
+    /// Finishes a message of a drain. Tells the sender about it and those before it, unless a batch holds that back.
     pub fn finish_block(&self, member: &Member, descriptor: &Descriptor) {
         if self.consumer.retire(descriptor) || !member.is_in_batch() {
             self.settle(member);
         }
     }
 
-    /// Tells the sender of what a batch acknowledged.
+    /// Tells the sender what a batch acknowledged.
     pub fn settle(&self, member: &Member) {
         if self.consumer.unsettled() > 0 {
             self.consumer.settle();
@@ -54,14 +54,14 @@ impl Incoming {
         }
     }
 
-    /// Done with an assembled message; its bytes.
+    /// Finishes an assembled message. Returns its bytes.
     pub fn finish(&self, member: &Member, descriptor: &Descriptor) -> Vec<u8> {
         let bytes = self.kept.take(descriptor.seq).unwrap_or_default();
         member.budget.give_back(bytes.len() as u64);
         bytes
     }
 
-    /// How often a mail that was taken may have been handed out before.
+    /// How many times a mail that was taken may have been handed out before.
     pub fn redeliveries(&self, descriptor: &Descriptor) -> u32 {
         if !descriptor.is_redelivered() {
             0
@@ -80,13 +80,13 @@ impl Incoming {
             self.requeued_call.set((descriptor.seq, count));
         } else {
             self.consumer.note_handed(descriptor.seq, count);
-            // It comes before the message for which memory is lacking.
+            // It comes before the message that lacks memory.
             self.lift_bar(true, true);
         }
         self.put_back(descriptor);
     }
 
-    /// Leaves a descriptor that was taken unread.
+    /// Leaves a descriptor unread that was taken.
     pub fn put_back(&self, descriptor: &Descriptor) {
         if descriptor.is_on_line() {
             return self.server.put_back();

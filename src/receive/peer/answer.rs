@@ -1,4 +1,14 @@
-//! Answers to the calls of a sender, and to messages that it waits for.
+//! Answers to the calls of a sender, and acknowledgements that it waits for.
+//!
+//! The return lane is a ring like that of the mail, with 128 cells and an arena of its own. The receiver's receiving
+//! half writes it, and the sender's sending half reads it. So no position is used by two threads, a half can answer
+//! whatever it received, and a server opens no mailbox only to answer. An answer's envelope names its call, by the
+//! low bits of the stamp or of the request's number, which never repeat. No mail delays an answer, and no answer
+//! delays mail: the two are not ordered.
+//!
+//! A call is for the life of the server that goes on when it is sent, or for the first life of a rank that was never
+//! joined. If that life ends without an answer, the caller is told and no successor sees the call; a server that
+//! finds a call for another life drops it. A call that is dropped is reported at once.
 
 use super::Incoming;
 use crate::abi::{CallId, INLINE, Kind, Rank};
@@ -11,7 +21,7 @@ use crate::wait::pace::POLL_PAUSES;
 use crate::wait::{Operation, Step};
 use core::cell::OnceCell;
 
-/// The writing end of the return lane, opened with the first answer that goes there.
+/// The writing end of the return lane. Opened when the first answer goes there.
 pub(super) struct Answers {
     lane: Lane,
     producer: OnceCell<Producer>,
@@ -22,8 +32,8 @@ impl Answers {
         Self { lane, producer: OnceCell::new() }
     }
 
-    /// The producer, where a reset was given if one is asked for. A caller that asks has its ringers look for it: the word
-    /// itself lies in a line that it writes with each answer that it takes in.
+    /// The producer. If the caller asks for a reset, gives it first. A caller that asks makes its ringers check for
+    /// the request, because the request lies in a line that it writes with each answer that it takes in.
     fn producer(&self, member: &Member, caller: &Rank) -> Result<&Producer, Corrupt> {
         let producer = match self.producer.get() {
             Some(producer) => producer,
@@ -34,7 +44,7 @@ impl Answers {
         };
         if !member.room_needs_no_ring(caller) {
             producer.answer();
-            // Its callers know by themselves what they gave up.
+            // The callers know themselves what they gave up.
             producer.take_was_reset();
         }
         Ok(producer)
@@ -42,7 +52,7 @@ impl Answers {
 }
 
 impl Incoming {
-    /// Answers a call that was taken: on its line, where it was asked.
+    /// Answers a call that was taken. A call on the call line is answered there.
     #[inline(always)]
     pub fn answer(&self, member: &Member, stamp: u64, kind: Kind, bytes: &[u8]) {
         self.server.answer(stamp, kind, bytes);
@@ -60,7 +70,7 @@ impl Incoming {
         }
     }
 
-    /// Done with a call that is not answered: its caller is told.
+    /// Finishes a call that is not answered. Its caller is told.
     pub fn drop_call(&self, member: &Member, descriptor: &Descriptor) {
         if descriptor.is_on_line() {
             return self.answer(member, descriptor.seq, Kind::Dropped, &[]);
@@ -69,13 +79,14 @@ impl Incoming {
         if self.is_wanted(descriptor) && reply.claim().is_ok_and(|is_found| is_found) {
             reply.publish();
         } else {
-            // Its caller sees it from the head of the mailbox.
+            // Its caller sees that by the head of the mailbox.
             self.pass(member, descriptor.seq);
             self.ring_caller(member);
         }
     }
 
-    /// Done with a message whose sender waits for that: tells it so, or that an announced one is not wanted.
+    /// Finishes a message whose sender waits. Tells the sender that it is acknowledged, or that an announced one is
+    /// not wanted.
     pub fn tell(&self, member: &Member, descriptor: &Descriptor, kind: Kind) {
         if self.is_wanted(descriptor)
             && let Ok(producer) = self.answers.producer(member, &self.record)
@@ -84,34 +95,34 @@ impl Incoming {
             let id = CallId::of_message(descriptor.seq);
             producer.fill(&slot.numbered(kind, id.number()), &[]);
         }
-        // First the word, then the room; the sender is rung for both.
+        // First the word, then the room. The sender is rung for both.
         self.pass(member, descriptor.seq);
-        // It may wait for one more to be under way, as a caller does.
+        // Like a caller, the sender may wait until another one may be under way.
         self.ring_caller(member);
     }
 
-    /// Whether the life goes on whose call this is.
+    /// Whether the life that made this call still goes on.
     fn is_wanted(&self, call: &Descriptor) -> bool {
         let life = self.life();
         life.joined() && (life.epoch() % 64) as u8 == call.envelope().epoch
     }
 }
 
-/// An answer on its way through the return lane. It waits for the room of earlier answers, never for a cell: the caller
-/// has reserved that.
+/// An answer on its way through the return lane. It waits until earlier answers have left room for its payload. It
+/// never waits for a cell, because the caller has reserved one.
 pub struct Answering<'a> {
     member: &'a Member,
     peer: &'a Incoming,
     call: &'a Descriptor,
     kind: Kind,
     bytes: &'a [u8],
-    /// Where it goes, once there is room.
+    /// Its place, once there is room.
     slot: Option<Slot>,
     starving: Starving<'a>,
 }
 
 impl<'a> Answering<'a> {
-    /// To a call that was taken.
+    /// For a call that was taken.
     pub fn new(
         member: &'a Member,
         peer: &'a Incoming,
@@ -122,10 +133,10 @@ impl<'a> Answering<'a> {
         Self { member, peer, call, kind, bytes, slot: None, starving: Starving::default() }
     }
 
-    /// Claims room for it, if there is some; whether there is.
+    /// Claims room, if there is some. Returns whether there is.
     fn claim(&mut self) -> Result<bool, SendError> {
         let Self { member, peer, .. } = *self;
-        // A look at the lane may write there, and where the rank is lost it is a successor's.
+        // A look at the lane may write there. If the rank is lost, the lane belongs to a successor.
         member.check()?;
         let (answers, len) = (&peer.answers, self.bytes.len());
         if len > member.whole {
@@ -141,7 +152,7 @@ impl<'a> Answering<'a> {
             }
         };
         if self.slot.is_none() && len <= INLINE {
-            // No honest caller has asked so often.
+            // No honest caller has made so many calls.
             return Err(Broken::Corrupt(peer.from).into());
         }
         if self.slot.is_none() {
@@ -151,13 +162,13 @@ impl<'a> Answering<'a> {
         Ok(self.slot.is_some())
     }
 
-    /// Writes it, and is done with the call.
+    /// Writes the answer, and finishes the call.
     fn publish(&mut self) {
         let Self { member, peer, call, .. } = *self;
         let (Some(slot), Some(producer)) = (self.slot.take(), peer.answers.producer.get()) else { return };
         let id = if call.is_on_line() { CallId::of_line(call.seq) } else { CallId::of_message(call.seq) };
         producer.fill(&slot.numbered(self.kind, id.number()), self.bytes);
-        // From here on it is answered, whatever ends this process.
+        // From here on the call is answered, even if this process ends.
         if call.is_on_line() {
             peer.server.answer_in_lane(call.seq, self.kind);
         } else {
@@ -166,7 +177,7 @@ impl<'a> Answering<'a> {
         peer.ring_caller(member);
     }
 
-    /// Gives the answer up, which nobody wants.
+    /// Gives up the answer, which nobody wants.
     fn discard(&self) {
         if self.call.is_on_line() {
             self.peer.answer(self.member, self.call.seq, Kind::Dropped, &[]);

@@ -8,8 +8,8 @@ use crate::ring::Descriptor;
 use std::time::Instant;
 
 impl Incoming {
-    /// Sees to it that a loan has memory, before it is touched: an honest sender took it, and this does nothing. Where there is
-    /// none, the message stays, and is tried again.
+    /// Makes sure that a loan has memory before it is touched. An honest sender took it, and then this does nothing.
+    /// If there is none, the message stays, and is tried again later.
     pub(super) fn complete_loan(&self, member: &Member, descriptor: &Descriptor) -> Result<(), RecvError> {
         let Some(loan) = self.consumer.lacks_loan_pages(descriptor) else { return Ok(()) };
         if let Err(error) = member.region.segment.complete_loan(self.from, loan.chunks()) {

@@ -1,4 +1,4 @@
-//! What is in a mail.
+//! The payload of a mail.
 
 use super::Incoming;
 use crate::memory;
@@ -17,7 +17,8 @@ impl Incoming {
         if descriptor.is_on_line() { self.server.words() } else { self.consumer.words(descriptor) }
     }
 
-    /// Copies what begins at `offset` of a descriptor's payload to `buffer`, which is not longer than that.
+    /// Copies the payload of a descriptor from `offset` on to `buffer`, which is not longer than the rest of the
+    /// payload.
     #[inline(always)]
     pub fn copy(&self, descriptor: &Descriptor, offset: usize, buffer: &mut [u8]) {
         if let (Some(index), 0) = (descriptor.cell(), offset) {

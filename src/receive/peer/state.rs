@@ -5,24 +5,24 @@ use crate::error::RecvError;
 use crate::ring::Descriptor;
 use std::time::Instant;
 
-/// What a mailbox is in.
+/// The state of a mailbox.
 #[derive(Clone, Copy)]
 pub(super) enum State {
-    /// New whole messages are all there is to it.
+    /// It has only new whole messages.
     Plain,
-    /// There may be more: mail that was left.
+    /// It may have other mail, too: mail that was put back.
     Mixed,
-    /// The next message was announced and is taken in; what is behind it waits.
+    /// The next message is announced and is being taken in. Later ones wait.
     Arriving,
-    /// The next message was announced, and waits until another was fetched.
+    /// The next message is announced, and waits until another one was fetched.
     Behind,
-    /// Private memory is lacking for the next message.
+    /// The next message lacks private memory.
     LacksMemory,
-    /// Shared memory is lacking for the next message; until then nothing is tried.
+    /// The next message lacks shared memory. Nothing is tried before this time.
     LacksSpace(Instant),
-    /// A reset is asked for.
+    /// A reset was asked for.
     Resetting,
-    /// It makes no sense.
+    /// Its words make no sense.
     Corrupt,
 }
 
@@ -40,7 +40,7 @@ impl State {
 }
 
 impl Incoming {
-    /// Whether memory is lacking for the next message.
+    /// Whether the next message lacks memory.
     pub fn is_barred(&self) -> bool {
         matches!(self.state.get(), State::LacksMemory | State::LacksSpace(_))
     }
@@ -49,7 +49,7 @@ impl Incoming {
         matches!(self.state.get(), State::Corrupt)
     }
 
-    /// Leaves a message unread for which memory is lacking. Nothing is taken before [`Incoming::lift_bar`].
+    /// Leaves a message unread that lacks memory. Nothing is taken before [`Incoming::lift_bar`].
     #[cold]
     pub(super) fn bar(&self, descriptor: &Descriptor, state: State, error: RecvError) -> RecvError {
         self.consumer.put_back(descriptor.seq);
@@ -57,13 +57,13 @@ impl Incoming {
         error
     }
 
-    /// From now on nothing is taken without asking.
+    /// Enters this state. Nothing is taken without asking from now on.
     pub(super) fn enter(&self, state: State) {
         self.state.set(state);
         self.consumer.grant(0);
     }
 
-    /// From now on there is more to it than new whole messages.
+    /// From now on there is more in it than new whole messages.
     pub(super) fn complicate(&self) {
         if self.state.get().is_plain() {
             self.state.set(State::Mixed);
@@ -71,7 +71,7 @@ impl Incoming {
         self.consumer.grant(0);
     }
 
-    /// Something was taken: sees whether new whole messages are all there is to it.
+    /// Something was taken: checks whether there are only new whole messages now.
     pub(super) fn settle_state(&self) {
         if self.state.get().is_silent() {
             return self.consumer.grant(0);
@@ -90,8 +90,8 @@ impl Incoming {
         }
     }
 
-    /// Lets the next message be taken again, for which memory is lacking, if more of it is left by now. Whether nothing is
-    /// lacking any more, as far as one knows.
+    /// Lets the next message be taken again, which lacked memory, if there may be more of that by now. Returns
+    /// whether nothing is lacking any more, as far as is known.
     pub fn lift_bar(&self, has_budget: bool, has_space: bool) -> bool {
         let is_lifted = match self.state.get() {
             State::LacksMemory => has_budget || self.is_waiting_in_vain(),

@@ -1,4 +1,10 @@
-//! An announced message, as it comes.
+//! An announced message on its way.
+//!
+//! A receive that finds an announcement asks for the message and takes it in, into private memory that is reserved at
+//! once, if the endpoint's *budget* has it left. All senders share the budget. A message that does not fit stays in
+//! its cell, and the receive returns an error that says how much is needed and how much is left. It bars only its own
+//! mailbox. A receive that does not wait takes in at most 2 MiB. A receive into the caller's buffer, and a fetch by
+//! hand, take no private memory.
 
 use super::state::State;
 use super::{Incoming, no_pages};
@@ -10,38 +16,38 @@ use crate::ring::{Descriptor, count};
 use crate::sync::Ordering::Relaxed;
 use std::time::Instant;
 
-/// How many pieces are taken in one look.
+/// How many pieces one look takes.
 const PIECES: u32 = 2;
 
-/// An announced message under way.
+/// An announced message on its way.
 pub struct Arriving {
-    /// Its announcement, which is taken and not acknowledged.
+    /// Its announcement, which was taken and is not acknowledged.
     descriptor: Descriptor,
     len: u64,
-    /// What came, in a buffer for all of it; `None`: it is fetched by hand.
+    /// The bytes that came, in a buffer for all of it; `None` if it is fetched by hand.
     bytes: Option<Vec<u8>>,
 }
 
 impl Arriving {
-    /// How many bytes of memory are taken for it.
+    /// How many bytes of memory it takes.
     pub fn memory(&self) -> u64 {
         if self.bytes.is_some() { self.len } else { 0 }
     }
 }
 
 impl Incoming {
-    /// The length of the message that this announces.
+    /// The length of the announced message.
     pub fn announced(&self, announcement: &Descriptor) -> u64 {
         self.consumer.words(announcement)[1].load(Relaxed)
     }
 
-    /// Whether the sender of the message that this announces has given it up.
+    /// Whether the sender has given the announced message up.
     fn is_retracted(&self, announcement: &Descriptor) -> bool {
         self.consumer.words(announcement)[0].load(Relaxed) != 0
     }
 
-    /// What is to be done with an announcement that was taken: with `by_hand` it is a mail by itself, else the message is
-    /// asked for. `None`: the message is to come, or never does.
+    /// Handles an announcement that was taken. With `by_hand` it is returned as a mail, otherwise the message is
+    /// asked for. `None` if the message is to come, or never comes.
     pub(super) fn begin(
         &self,
         member: &Member,
@@ -60,19 +66,19 @@ impl Incoming {
             self.drop_announced(member, &descriptor);
             return Ok(None);
         }
-        // One that was left while another is taken in was given by hand before.
+        // An announcement that was put back while another message is taken in was returned by hand before.
         if by_hand || self.is_taken_in() {
             return Ok(Some(descriptor.without_bytes()));
         }
         if self.arriving.borrow().is_some() {
-            // One that is fetched by hand.
+            // Another message is being fetched by hand.
             self.consumer.put_back(descriptor.seq);
             self.enter(State::Behind);
             return Ok(None);
         }
         let Some(bytes) = member.budget.take(len) else {
             if member.end_of(self.from, true).is_some() {
-                // Its bytes went with its sender.
+                // Its bytes are gone with its sender.
                 self.drop_announced(member, &descriptor);
                 return Ok(None);
             }
@@ -87,7 +93,8 @@ impl Incoming {
         Ok(None)
     }
 
-    /// Asks for the message that this announces, to be fetched by hand. Once for each. An error where another is under way.
+    /// Asks for the announced message, to be fetched by hand. Once for each. An error if another message is under
+    /// way.
     pub fn begin_fetch(&self, member: &Member, descriptor: Descriptor, len: u64) -> Result<(), RecvError> {
         if self.arriving.borrow().is_some() {
             return Err(RecvError::Held(self.from));
@@ -121,7 +128,7 @@ impl Incoming {
         })
     }
 
-    /// Whether a receive takes in what is under way.
+    /// Whether a receive takes in the message that is under way.
     pub(super) fn is_taken_in(&self) -> bool {
         self.arriving.borrow().as_ref().is_some_and(|arriving| arriving.bytes.is_some())
     }
@@ -131,7 +138,7 @@ impl Incoming {
         self.arriving.borrow().as_ref().map(|arriving| arriving.descriptor.seq)
     }
 
-    /// Takes in what came of it; the message, if that was all.
+    /// Takes in what has come. Returns the message if it is complete.
     pub(super) fn go_on(&self, member: &Member) -> Result<Option<Descriptor>, RecvError> {
         let mut slot = self.arriving.borrow_mut();
         let Some(Arriving { descriptor, len, bytes: Some(bytes), .. }) = slot.as_mut() else {
@@ -140,7 +147,7 @@ impl Incoming {
         let (descriptor, len) = (*descriptor, *len);
         for _ in 0..PIECES {
             let taken = self.target.take(len - bytes.len() as u64, |words, _, count| {
-                // A piece begins where a word does: all before it were taken as they came, and end so.
+                // A piece begins at a word, because all pieces before it were taken whole and end at one.
                 memory::append(words, count, bytes);
             });
             match taken {
@@ -169,8 +176,8 @@ impl Incoming {
         Ok(None)
     }
 
-    /// The next bytes of the message that is fetched by hand, which this announces: as many as are there, lie in a row, and
-    /// fit. An error where it comes no more.
+    /// The next bytes of the announced message, which is fetched by hand: as many as are there, are contiguous, and
+    /// fit. An error if no more will come.
     pub fn fetch(
         &self,
         member: &Member,
@@ -194,17 +201,17 @@ impl Incoming {
         Ok(taken)
     }
 
-    /// Whether there is something to fetch, or it comes no more.
+    /// Whether there is something to fetch, or no more will come.
     pub fn has_fetch(&self, descriptor: &Descriptor) -> bool {
         self.arriving() != Some(descriptor.seq) || self.target.ready() != Ok(0)
     }
 
-    /// Whether the message that this announces comes no more: its sender gave it up, or lives no more as it did.
+    /// Whether no more of the announced message will come: its sender gave it up, or that life of the sender is over.
     pub fn is_cut(&self, descriptor: &Descriptor) -> bool {
         self.is_retracted(descriptor) || self.epoch_of(descriptor) != self.life().epoch()
     }
 
-    /// Done with a fetch by hand, of all or of a part; or with a mail that was not fetched.
+    /// Finishes a fetch by hand, of all or a part, or a mail that was not fetched.
     pub fn end_fetch(&self, member: &Member, descriptor: &Descriptor, is_received: bool) {
         if self.arriving() == Some(descriptor.seq) {
             self.arriving.replace(None);
@@ -215,23 +222,24 @@ impl Incoming {
         self.tell(member, descriptor, if is_received { Kind::Ack } else { Kind::Dropped });
     }
 
-    /// Drops what a receive takes in, if its sender's life is over and a successor has come, which may be silent for ever.
+    /// Drops the message that a receive takes in, if its sender's life is over and a successor has come, which may
+    /// never send anything.
     pub(super) fn check_arriving(&self, member: &Member) {
         let is_cut =
             self.arriving.borrow().as_ref().is_some_and(|arriving| self.is_cut(&arriving.descriptor));
-        // All that a life before this one sent is visible from here on.
+        // All that earlier lives sent is visible from here on.
         if is_cut && !self.has_mail() {
             self.drop_arriving(member);
         }
     }
 
-    /// Whether the announcement that waits, for memory or until another message was fetched, is over.
+    /// Whether the announcement that waits (for memory, or until another message was fetched) is over.
     pub(super) fn is_waiting_in_vain(&self) -> bool {
         let waiting = self.consumer.peek_unread().filter(Descriptor::is_announcement);
         waiting.is_none_or(|descriptor| self.is_cut(&descriptor))
     }
 
-    /// Where it is not ready: drops what its sender, which is gone, announced and had not sent.
+    /// If the mailbox is not ready: drops what its sender, which is gone, announced and had not sent.
     pub fn drop_of_gone(&self, member: &Member) {
         if self.is_ready() {
             return;
@@ -248,7 +256,7 @@ impl Incoming {
         match self.consumer.take() {
             Ok(Some(descriptor)) if descriptor.is_announcement() => self.drop_announced(member, &descriptor),
             Ok(Some(descriptor)) => self.consumer.put_back(descriptor.seq),
-            // The next look finds out why.
+            // The next look finds out the reason.
             _ => {}
         }
     }
@@ -264,18 +272,18 @@ impl Incoming {
         self.drop_announced(member, &arriving.descriptor);
     }
 
-    /// Drops an announced message, which is counted, and tells its sender.
+    /// Drops an announced message, counts it, and tells its sender.
     fn drop_announced(&self, member: &Member, announcement: &Descriptor) {
         count(&self.consumer.line().drops, 1);
         self.tell(member, announcement, Kind::Dropped);
     }
 
-    /// The sender's life that wrote this.
+    /// The epoch of the sender's life that wrote this.
     fn epoch_of(&self, descriptor: &Descriptor) -> u64 {
         epoch_of(descriptor.envelope().epoch, self.life().epoch())
     }
 
-    /// Rings a sender, which may sleep for room or for mail.
+    /// Rings a sender that may sleep for room or for mail.
     fn ring_both(&self, member: &Member) {
         self.ring(member);
         self.ring_caller(member);

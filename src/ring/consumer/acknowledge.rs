@@ -1,20 +1,20 @@
-//! Messages that the reader is done with, or puts back.
+//! Messages that the reader is done with or puts back.
 
 use super::{Consumer, is_much};
 use crate::ring::descriptor::Descriptor;
 use crate::sync::{Edge, Ordering::Relaxed, release};
 
 impl Consumer {
-    /// Gives the room of message `seq`, which was taken, back; in any order. `head` moves to the oldest
-    /// message that is not acknowledged.
+    /// Acknowledges message `seq`, which was taken; in any order. `head` moves to the oldest message that is not
+    /// acknowledged.
     pub fn acknowledge(&self, seq: u64) {
         if self.pass(seq) {
             self.settle();
         }
     }
 
-    /// As [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`]. Whether that is due:
-    /// it was not told of a quarter of the mailbox.
+    /// Like [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`]. Returns whether that
+    /// is due, because a quarter of the mailbox has not been told.
     #[inline(always)]
     pub fn retire(&self, descriptor: &Descriptor) -> bool {
         if !descriptor.is_in_cell() {
@@ -24,14 +24,14 @@ impl Consumer {
             && (self.is_due() || is_much(self.owed.get() as u64, self.lane.layout.bytes_of_share()))
     }
 
-    /// Moves `head` beyond message `seq`, which is done with, if it can; whether it did.
+    /// Moves `head` past message `seq`, which is done with, if possible. Returns whether it did.
     #[inline(always)]
     fn pass(&self, seq: u64) -> bool {
         self.pass_oldest(seq) || self.pass_any(seq)
     }
 
-    /// Moves `head` beyond message `seq`, which is done with, if it is the oldest and none behind it is done with;
-    /// whether that is so.
+    /// Moves `head` past message `seq`, which is done with, if it is the oldest and no later one is done with.
+    /// Returns whether it did.
     #[inline(always)]
     pub fn pass_oldest(&self, seq: u64) -> bool {
         let is_oldest = self.is_oldest(seq);
@@ -64,27 +64,28 @@ impl Consumer {
         self.publish_head();
     }
 
-    /// Tells the producer of all that is acknowledged, whatever a batch retired.
+    /// Tells the producer of all that is acknowledged, including what a batch retired.
     #[inline(always)]
     pub fn publish_head(&self) {
-        // Pairs with the producer's load: our reads of the payload are done.
+        // Pairs with the producer's load: our reads of the payload are finished.
         self.lane.consumer.head.store(self.head.get(), release(Edge::Head));
     }
 
-    /// Whether the producer was not told of a quarter of the mailbox.
+    /// Whether the producer has not been told of a quarter of the mailbox.
     #[inline(always)]
     pub fn is_due(&self) -> bool {
         is_much(self.unsettled(), self.cells())
     }
 
-    /// How many acknowledgements the producer was not told of; more than there can be where a peer overwrote the word.
+    /// How many acknowledgements the producer has not been told of. May be impossibly many if a peer overwrote the
+    /// word.
     #[inline(always)]
     pub fn unsettled(&self) -> u64 {
-        // Ours alone to write: what a peer made of it changes no more than when we settle.
+        // Only this side writes the word. If a peer has changed it, that only changes when we settle.
         self.head.get().wrapping_sub(self.lane.consumer.head.load(Relaxed))
     }
 
-    /// Puts message `seq`, which was taken, back: it is the next to be taken again, in its place.
+    /// Puts message `seq`, which was taken, back. It is the next to be taken, and keeps its place.
     pub fn put_back(&self, seq: u64) {
         self.unread.set(seq);
         self.grant(0);

@@ -1,4 +1,4 @@
-//! Loans, which are read in their sender's area.
+//! Loans. They are read in their sender's area.
 
 use super::Consumer;
 use crate::abi::{CHUNK, Cell};
@@ -8,7 +8,7 @@ use core::cell::Cell as Private;
 use core::ops::Range;
 
 impl Consumer {
-    /// Message `seq`, which is a loan, where its area was seen to have memory.
+    /// Message `seq`, which is a loan, if its chunks were seen to have memory.
     pub(super) fn find_loan(&self, seq: u64, cell: &Cell, envelope: u64) -> Option<Descriptor> {
         let loan = Loan::of(cell, &self.lane)?;
         (!self.lacks(&loan)).then(|| describe(seq, envelope, &loan))
@@ -19,15 +19,15 @@ impl Consumer {
         Loan::of(cell, &self.lane).map(|loan| describe(seq, envelope, &loan)).ok_or(Corrupt)
     }
 
-    /// The loan that a descriptor is, if it was not seen to have memory: who touches it before
-    /// [`Consumer::note_loan_pages`] gets SIGBUS, if there is none.
+    /// The loan of a descriptor, if it was not seen to have memory yet. Touching it before
+    /// [`Consumer::note_loan_pages`] may raise SIGBUS.
     pub fn lacks_loan_pages(&self, descriptor: &Descriptor) -> Option<Loan> {
         let Lies::Loan(first) = descriptor.lies() else { return None };
         let loan = Loan { offset: 8 * first as u64, len: descriptor.len as u64 };
         self.lacks(&loan).then_some(loan)
     }
 
-    /// Says that the chunks of this loan, which was found here, have memory.
+    /// Records that the chunks of this loan have memory.
     pub fn note_loan_pages(&self, loan: &Loan) {
         range(loan).for_each(|chunk| self.chunks()[chunk].set(true));
     }

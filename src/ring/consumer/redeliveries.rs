@@ -1,4 +1,13 @@
-//! How often a message was handed out before.
+//! How many times messages were handed out before.
+//!
+//! A mail that is dropped during a panic is put back, and counts as *redelivered* when it is taken again. If it is
+//! taken again during the same panic, it is acknowledged; otherwise a destructor could receive it for ever.
+//!
+//! Across lives, two words of the receiver's line carry the knowledge. Before a receiver may take up to 32 messages
+//! on the short path, it stores the number after them in `handed`. A clean leave stores how far it really came. A
+//! successor marks the messages below that number, and none if the word lies beyond the cells. The word `redelivered`
+//! holds the last message that was handed out again and its count. So a message that kills each of its receivers is
+//! recognised. A process that stops between the store and the handing out has counted one too many.
 
 use super::Consumer;
 use crate::abi::{is_below, pack_redelivery, unpack_redelivery};
@@ -6,10 +15,10 @@ use crate::memory::Lane;
 use crate::sync::Ordering::Relaxed;
 use core::cell::RefCell;
 
-/// The most messages of which more is known than that they may have been handed out once.
+/// How many messages are remembered with a count. Of others it is only known that they may have been handed out once.
 const KNOWN: usize = 64;
 
-/// How often messages may have been handed out before, by their numbers, where that may be more than once.
+/// The messages that may have been handed out more than once before, by number, and how many times.
 #[derive(Default)]
 pub(super) struct Redeliveries(RefCell<Vec<(u64, u32)>>);
 
@@ -17,20 +26,20 @@ impl Redeliveries {
     /// What the last life says of one of the `count` messages from `head` on, which it may have handed out.
     pub fn recall(lane: &Lane, head: u64, count: u64) -> Self {
         let word = lane.consumer.redelivered.load(Relaxed);
-        // It handed it out itself, too, or was about to.
+        // That life handed it out itself, too, or was about to.
         let recalled = unpack_redelivery(word, head, count).map(|(seq, count)| (seq, count + 1));
         Self(RefCell::new(recalled.into_iter().collect()))
     }
 }
 
 impl Consumer {
-    /// How often message `seq`, which was handed out before, may have been; perhaps too few, but once.
+    /// How many times message `seq`, which was handed out before, may have been. Perhaps too few, but at least once.
     pub fn redeliveries(&self, seq: u64) -> u32 {
         let known = self.redeliveries.0.borrow();
         known.iter().find(|(of, _)| *of == seq).map_or(1, |(_, count)| *count)
     }
 
-    /// Says that message `seq` was handed out so often.
+    /// Records that message `seq` was handed out `count` times.
     pub fn note_handed(&self, seq: u64, count: u32) {
         if !self.is_handed(seq) {
             self.handed.set(seq.wrapping_add(1));
@@ -47,11 +56,11 @@ impl Consumer {
         }
     }
 
-    /// Tells a successor that message `seq` is handed out once more; before it is.
+    /// Tells a successor that message `seq` is handed out once more. Called before it is.
     ///
-    /// The word is about the last such message: the one that is in hand if this process ends with it. What it said of another
-    /// is lost to the successor, but not to this life. Relaxed: the successor sees it with the rank's lock, and garbage makes
-    /// a count wrong, no more.
+    /// The word names only the last such message: the one that this process has in hand if the message kills it. The
+    /// counts of others are lost to the successor, but not to this life. Relaxed: the successor sees the word by the
+    /// rank's lock, and garbage only makes a count wrong.
     pub fn tell_redelivered(&self, seq: u64) {
         let word = pack_redelivery(seq, self.redeliveries(seq));
         self.lane.consumer.redelivered.store(word, Relaxed);

@@ -5,11 +5,12 @@ use crate::abi::Starved;
 use crate::sync::{Edge, acquire};
 
 impl Consumer {
-    /// What the producer waits for, if it says so and that message is not acknowledged. All that it had sent is visible
-    /// then.
+    /// The message that the producer waits for, if it says that it waits and that message is not acknowledged. All
+    /// that it had sent is visible then.
     ///
-    /// The word names the message that the producer saw to be the oldest when it found no room. So it says nothing any more
-    /// from the moment on at which that is acknowledged, whether or not the producer has run since: it is never taken for a
+    /// The word names the message that was the oldest when the producer found no room. Once that message is
+    /// acknowledged, the word says nothing any more, whether or not the producer has run since. So it cannot be
+    /// mistaken for a producer that is about to go on.
     /// producer that is only about to go on.
     pub fn starved(&self) -> Option<Starved> {
         let head = self.head.get();
@@ -19,7 +20,7 @@ impl Consumer {
         Starved::unpack(word, head).filter(|starved| is_live(starved.seq))
     }
 
-    /// Whether some message was taken and is not acknowledged.
+    /// Whether any message was taken and is not acknowledged.
     pub fn holds_any(&self) -> bool {
         self.head.get() != self.next.get()
     }

@@ -5,7 +5,8 @@ use crate::abi::{ANNOUNCEMENT, Kind, is_below};
 use crate::sync::Ordering::Relaxed;
 
 impl Producer {
-    /// Announces a message of `len` bytes in `slot`, which is of [`ANNOUNCEMENT`] bytes, and publishes that.
+    /// Announces a message of `len` bytes in `slot`, which has [`ANNOUNCEMENT`] bytes, and publishes the
+    /// announcement.
     pub fn announce(&self, slot: &Slot, len: u64) {
         let cell = self.cell(slot.seq);
         self.advance(slot.seq, len as usize);
@@ -15,10 +16,10 @@ impl Producer {
         stamp(cell, slot.seq);
     }
 
-    /// Says in the announcement `seq`, unless it is acknowledged, that its message does not come, or comes no more: the
-    /// receiver, or a later one, looks there.
+    /// Marks the announcement `seq`, unless it is acknowledged: its message will not come, or not come any more. The
+    /// receiver, or a later one, checks the mark.
     pub fn retract(&self, seq: u64) {
-        // The cell is not written again before this end sees that it is acknowledged.
+        // This end does not write the cell again before it has seen that it is acknowledged.
         if !is_below(seq, self.head.get()) {
             self.cell(seq).payload[0].store(1, Relaxed);
         }

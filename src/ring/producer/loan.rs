@@ -1,4 +1,4 @@
-//! Loans that messages refer to.
+//! The loans that messages refer to.
 
 use super::Producer;
 use crate::abi::Envelope;
@@ -6,8 +6,8 @@ use crate::ring::Loan;
 use crate::sync::Ordering::Relaxed;
 
 impl Producer {
-    /// The loans that messages refer to which are not acknowledged, as far as this producer has seen, with the numbers of these
-    /// messages. Whoever wrote these cells, a reference that makes no sense is none.
+    /// The loans that unacknowledged messages refer to, as far as this producer has seen, with the numbers of these
+    /// messages. A reference that makes no sense is left out, no matter who wrote the cell.
     pub fn loans(&self) -> impl Iterator<Item = (u64, Loan)> {
         let head = self.head.get();
         let live = (0..self.tail.get().wrapping_sub(head)).map(move |ahead| head.wrapping_add(ahead));

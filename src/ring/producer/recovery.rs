@@ -1,4 +1,9 @@
-//! Where a producer begins: where the last one stopped, or, when the consumer asks for that, anew.
+//! Where a producer begins: where the last one stopped or, if the consumer asks for a reset, at a new start.
+//!
+//! A successor scans `[head, head + cells]` for consecutive valid stamps to find its tail. It asks these cells which
+//! extents they refer to, and places nothing there until they are free. A cell that names a place where no payload
+//! can lie, or more extents than a lane may refer to, is `Corrupt`. Stamps after the first gap belong to a batch that
+//! died, and are wiped.
 
 use super::{LANE, Producer};
 use crate::abi::{Envelope, Kind, Location, step, unpack_bytes};
@@ -10,13 +15,13 @@ use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
 use core::cell::RefCell;
 
 impl Producer {
-    /// The producer of `mailbox`, going on where the last one stopped, wherever that was (I8): it looks for
-    /// its tail among the stamps, and for the arena's live part in the cells before it.
+    /// The producer of `lane`. It goes on where the last one stopped, wherever that was (I8): it finds its tail by
+    /// the stamps, and the live part of the arena by the cells before it.
     ///
     /// `epoch` is the sender's. Cost: one look at every cell.
     pub fn recover(lane: Lane, epoch: u64) -> Result<Self, Corrupt> {
         let cells = lane.cells.len() as u64;
-        // Pairs with the consumer's store: what it wrote to `head` before.
+        // Pairs with the consumer's store: makes the `head` visible that was stored before it.
         let reset = lane.consumer.reset_request.load(acquire(Edge::ResetRequest));
         let is_answered = lane.producer.reset_answer.load(Relaxed) == reset;
         let wants_reset = reset & 1 == 1;
@@ -31,7 +36,7 @@ impl Producer {
             return Ok(producer);
         }
         let mut tail = head;
-        // Our own side wrote these stamps, in a former life; the consumer's lock-step makes them visible.
+        // Our own side wrote these stamps, in a former life. The rank's lock and `head` make them visible.
         while tail.wrapping_sub(head) < cells {
             let stamp = cell(&lane, tail).stamp.load(acquire(Edge::Stamp));
             if stamp != tail.wrapping_add(1) {
@@ -40,8 +45,8 @@ impl Producer {
             }
             tail = tail.wrapping_add(1);
         }
-        // What a former life held back for a batch: stamped, but for the first. Nobody has looked at it, for
-        // nobody has seen the message before it.
+        // What a former life held back for a batch: all stamped, except for the first. Nobody has looked at it,
+        // because nobody has seen the first.
         for ahead in tail.wrapping_sub(head) + 1..cells {
             let seq = head.wrapping_add(ahead);
             let stamp = &cell(&lane, seq).stamp;
@@ -59,7 +64,7 @@ impl Producer {
         let cells = lane.cells.len() as u64;
         let line = &lane.producer;
         if line.starved.load(Relaxed) != 0 {
-            // Of a life that ended while it waited.
+            // From a life that ended while it waited.
             line.starved.store(0, Relaxed);
         }
         let (counted_bytes, counted) =
@@ -91,11 +96,12 @@ impl Producer {
         }
     }
 
-    /// Gives a consumer that asks for it a reset, once; whether it has asked and not yet taken it.
+    /// Gives the consumer a reset if it asks for one, once. Returns whether the consumer has asked and not yet taken
+    /// it.
     ///
-    /// Cost: the line of `head`; a store to each cell where it has asked.
+    /// Cost: the line of `head`; and a store to each cell if the consumer has asked.
     pub fn answer(&self) -> bool {
-        // Pairs with the consumer's store: where it has begun anew, `head` says so.
+        // Pairs with the consumer's store: if the consumer has taken the reset, `head` is the new one.
         let reset = self.lane.consumer.reset_request.load(acquire(Edge::ResetRequest));
         let wants_reset = reset & 1 == 1;
         if wants_reset && reset != self.answered.get() {
@@ -113,14 +119,14 @@ impl Producer {
         for ahead in 0..self.cells() {
             let seq = start.wrapping_add(ahead);
             let stamp = &self.cell(seq).stamp;
-            // Whatever somebody wrote there; but not what is held back.
+            // Wipes whatever is stamped there, except for what is held back.
             let is_held = ahead > 0 && ahead < tail.wrapping_sub(start);
             if !is_held || stamp.load(Relaxed) != seq.wrapping_add(1) {
                 stamp.store(0, Relaxed);
             }
         }
         self.head.set(start);
-        self.pool.borrow_mut().begin_anew(LANE, start);
+        self.pool.borrow_mut().restart(LANE, start);
         let line = &self.lane.producer;
         line.reset_from.store(start, Relaxed);
         // Pairs with the consumer's load: the stamps are wiped.
@@ -129,14 +135,14 @@ impl Producer {
     }
 }
 
-/// What of the arena is in use: the payloads of the live messages `head..tail`, each in an extent.
+/// What is in use in the arena: the payloads of the live messages `head..tail`, each in an extent.
 fn recover_pool(lane: &Lane, head: u64, tail: u64) -> Result<Pool, Corrupt> {
     let mut recovery = Recovery::new(lane.layout);
     let live = (0..tail.wrapping_sub(head)).map(|ahead| head.wrapping_add(ahead));
     let references = live.filter_map(|seq| {
         let cell = cell(lane, seq);
         match Envelope::unpack(cell.envelope.load(Relaxed)).map(|envelope| envelope.place) {
-            // Nothing refers to loans but blocks.
+            // The arena does not hold loans.
             Some(Location::Inline(_) | Location::Loan) => None,
             Some(Location::Arena) => {
                 let [offset, len] = [0, 1].map(|word| cell.payload[word].load(Relaxed));

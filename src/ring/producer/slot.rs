@@ -4,16 +4,16 @@ use crate::abi::Kind;
 use crate::pool::Spot;
 use crate::ring::Loan;
 
-/// A cell that is claimed, and where its payload goes; not visible to the consumer until it is published.
+/// A claimed cell and the place for its payload. The consumer cannot see it until it is published.
 #[derive(Debug, Clone, Copy)]
 pub struct Slot {
     /// The sequence number that the message will have.
     pub seq: u64,
     /// The payload's length in bytes.
     pub len: usize,
-    /// What it is of a message.
+    /// What the cell holds.
     pub kind: Kind,
-    /// The envelope's number, where it concerns a call.
+    /// The envelope's number, if the cell concerns a call.
     pub(super) number: u64,
     pub(super) lies: Lies,
 }
@@ -28,7 +28,7 @@ pub(super) enum Lies {
 }
 
 impl Slot {
-    /// For message `seq`, whose payload lies in the arena where there is a spot for it.
+    /// For message `seq`. Its payload lies in the arena if there is a spot for it.
     #[inline(always)]
     pub(super) fn new(seq: u64, len: usize, spot: Option<Spot>) -> Self {
         let lies = spot.map_or(Lies::Cell, Lies::Arena);
@@ -40,7 +40,7 @@ impl Slot {
         Self { kind, ..self }
     }
 
-    /// The same slot, for what concerns a call, with this number.
+    /// The same slot with this number, for a cell that concerns a call.
     pub fn numbered(self, kind: Kind, number: u64) -> Self {
         Self { kind, number, ..self }
     }
@@ -50,7 +50,7 @@ impl Slot {
         Self { len: loan.len as usize, lies: Lies::Loan(loan.offset), ..self }
     }
 
-    /// Where in the arena the payload lies, if it does.
+    /// The place of the payload in the arena, if it lies there.
     #[inline(always)]
     pub(super) fn spot(&self) -> Option<&Spot> {
         if let Lies::Arena(spot) = &self.lies { Some(spot) } else { None }

@@ -5,22 +5,23 @@ use crate::abi::Starved;
 use crate::sync::{Edge, Mutant, Ordering::Relaxed, mutated, release};
 
 impl Producer {
-    /// The head that the last claim found: where that found no room, there is none before the message of this number is
-    /// acknowledged.
+    /// The `head` that the last claim found. If that claim found no room, there is none until the message with this
+    /// number is acknowledged.
     pub fn seen_head(&self) -> u64 {
-        if mutated(Mutant::Anew) {
+        if mutated(Mutant::FreshHead) {
             return self.lane.consumer.head.load(Relaxed);
         }
         self.head.get()
     }
 
-    /// Tells the consumer that this producer waits; whoever does so rings its bell afterwards.
+    /// Tells the consumer that this producer waits. The caller rings the consumer's bell afterwards.
     pub fn starve(&self, starved: Starved) {
-        // Pairs with the consumer's load: it sees all that was sent, and does not think that it had taken everything.
+        // Pairs with the consumer's load: the consumer sees all that was sent, and does not think that it had taken
+        // everything.
         self.lane.producer.starved.store(starved.pack(), release(Edge::Starved));
     }
 
-    /// Takes that back.
+    /// Withdraws that.
     pub fn end_starving(&self) {
         self.lane.producer.starved.store(0, Relaxed);
     }

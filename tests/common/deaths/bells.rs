@@ -1,4 +1,4 @@
-//! Bells: whoever falls asleep, or wakes another, ends on the way.
+//! Bells: the process that falls asleep, or wakes another, ends on the way.
 
 use super::*;
 

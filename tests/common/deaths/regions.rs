@@ -1,4 +1,4 @@
-//! Regions: whoever creates or removes one ends on the way.
+//! Regions: the process that creates or removes one ends on the way.
 
 use super::*;
 use mailbox::lab::abi::WIPED;

@@ -66,7 +66,7 @@ fn is_over(process: i32) -> bool {
 }
 
 /// Rank 1 ends while it asks for a reset, or takes it.
-pub fn asks_anew(doom: &dyn Doom) -> bool {
+pub fn asks_for_reset(doom: &dyn Doom) -> bool {
     let scene = Scene::new();
     let mut log = Log::default();
     (0..3).for_each(|_| log.try_send(&scene.survivor));
@@ -91,7 +91,7 @@ pub fn asks_anew(doom: &dyn Doom) -> bool {
     let is_complete = doom.follow(process);
     let (begun, done) = (scene.tally.0.begun(), scene.tally.0.done());
     assert!(!is_complete || log.told == 1 && done == log.sent[0], "the first after the loss comes first");
-    // Its successor, whatever it meets.
+    // Its successor, whatever it finds.
     let successor = join(&scene.region, 1);
     let mut last = None;
     let mut received = Vec::new();

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 /// How long the sides wait for each other.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Who waits polls.
+/// A waiting side polls.
 pub fn polling(job: &Job) -> Outcome<Figures> {
     match job.case {
         Case::Asleep => Err(Declined("never sleeps").into()),

@@ -9,7 +9,7 @@ use iceoryx2::port::client::Client;
 use iceoryx2::port::server::Server;
 use iceoryx2::prelude::*;
 
-/// Who waits polls.
+/// A waiting side polls.
 pub fn play(job: &Job) -> Outcome<Figures> {
     match job.case {
         Case::RoundTrip => drive::processes(job, &Service { job: job.clone() }),

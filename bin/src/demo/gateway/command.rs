@@ -12,19 +12,19 @@ use std::time::Duration;
 /// How long those who are told of a death have to say so.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
-/// Trade: processes call a gateway with orders, which answers with fills; draws how long the calls take
+/// Run an order gateway: traders send it orders as calls, and it answers with fills. Draws how long the calls take
 #[derive(Args)]
 pub struct Gateway {
-    /// How many processes order, each as fast as it is answered
+    /// How many traders there are; each sends its next order when the last one is answered
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=64))]
     traders: u32,
-    /// End after so many orders of each trader
+    /// End after N orders of each trader
     #[arg(long, value_name = "N", conflicts_with = "seconds", value_parser = clap::value_parser!(u64).range(1..))]
     orders: Option<u64>,
-    /// End after so many seconds
+    /// End after S seconds
     #[arg(long, value_name = "S", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
-    /// What the orders come from
+    /// Seed of the random orders
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
 }
@@ -40,7 +40,7 @@ impl Gateway {
         };
         let traders = if self.traders == 1 { "trader" } else { "traders" };
         show(&format!(
-            "An order gateway and {} {traders}; an order is a call, of {} bytes, its fill of {}",
+            "An order gateway and {} {traders}. An order is a call of {} bytes, a fill has {}",
             self.traders,
             size_of::<Order>(),
             size_of::<Fill>()

@@ -40,7 +40,7 @@ impl Market {
         self.number += 1;
         let side = Side::BOTH[random.random_range(0..2)];
         let waits = random.random_bool(WAITING);
-        // Whoever takes goes beyond all who wait.
+        // An order that trades at once goes beyond the prices of all waiting ones.
         let reach = random.random_range(REACH) + if waits { 0 } else { *REACH.end() };
         let is_above = waits == (side == Side::Sell);
         let mut order = Order {

@@ -6,15 +6,15 @@ use crate::common::output::{show, time};
 use clap::Args;
 use std::time::{Duration, Instant};
 
-/// Send a message a second to pong, and show how long its answer takes
+/// Send pong a message every second, and show how long the answer takes
 #[derive(Args)]
 pub struct Ping {
     #[command(flatten)]
     place: Place,
-    /// Milliseconds from one message to the next
+    /// Milliseconds between two messages
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     interval: u64,
-    /// End after so many exchanges
+    /// End after N exchanges
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 }

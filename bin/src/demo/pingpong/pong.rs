@@ -6,12 +6,12 @@ use crate::common::output::{show, time};
 use clap::Args;
 use std::time::Duration;
 
-/// Answer what ping sends
+/// Answer the messages of ping
 #[derive(Args)]
 pub struct Pong {
     #[command(flatten)]
     place: Place,
-    /// End after so many exchanges
+    /// End after N exchanges
     #[arg(long, value_name = "N")]
     count: Option<u64>,
 }

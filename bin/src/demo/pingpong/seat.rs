@@ -1,4 +1,4 @@
-//! One of two players at a region, who sees the other come and go.
+//! One of two players at a region. It sees the other one come and go.
 
 use crate::common::failure::Failure;
 use crate::common::output::{DEMO, complain, show};
@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Keeps regions of other programs out, whatever their name.
+/// Keeps regions of other programs out, even if they have the same name.
 const PROTOCOL: u64 = u64::from_be_bytes(*b"pingpong");
 /// How often one looks whether a player who is gone is back.
 const LOOK: Duration = Duration::from_millis(10);
@@ -23,8 +23,8 @@ const LOOK: Duration = Duration::from_millis(10);
 /// Where to play.
 #[derive(Args)]
 pub struct Place {
-    /// The region to meet in, with a slash in it the path of one in a file; whoever comes first creates it,
-    /// whoever ends last removes it
+    /// The region to meet in: a name or, with a slash, the path of a file. The first process creates it, the last
+    /// one removes it
     #[arg(long, value_name = "NAME", default_value = "mbox-demo")]
     region: String,
 }
@@ -223,7 +223,7 @@ fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {
             Err(error) => {
                 return Err(Failure::of_region(
                     name,
-                    format_args!("{error}; meet in another: --region NAME"),
+                    format_args!("{error}; choose another region: --region NAME"),
                 ));
             }
         }
@@ -235,6 +235,6 @@ fn hint(error: CreateOrOpenError) -> &'static str {
         CreateOrOpenError::Create(CreateError::NoSpace) => "; remove regions: mbox ls, mbox rm",
         CreateOrOpenError::Create(CreateError::BadName) | CreateOrOpenError::Open(OpenError::BadName) => "",
         CreateOrOpenError::Open(OpenError::Incompatible) => "; if nobody uses it: mbox rm",
-        _ => "; meet in another: --region NAME",
+        _ => "; choose another region: --region NAME",
     }
 }

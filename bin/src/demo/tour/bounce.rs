@@ -16,8 +16,8 @@ const BYTES: usize = 48;
 
 /// Shows how long a question and its answer take, as two messages and as a call, beside what the machine allows.
 pub fn watch(processes: &Processes, pace: &Pace) -> Result<(), Failure> {
-    let place = if processors() > 1 { "each on a processor of its own" } else { "on one processor" };
-    show(&format!("\n2. A question and its answer, {BYTES} bytes each: both processes spin, {place}"))?;
+    let place = if processors() > 1 { "each on its own processor" } else { "on one processor" };
+    show(&format!("\n2. A question and its answer, {BYTES} bytes each; both spin, {place}"))?;
     processes.play(2, &[format!("bounce --rounds {} --seconds {}", pace.rounds, pace.bounce)])
 }
 

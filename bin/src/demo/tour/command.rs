@@ -11,7 +11,7 @@ use measure::processors;
 
 #[derive(Args)]
 pub struct Tour {
-    /// Make it a few seconds; the figures are rough then
+    /// Take only a few seconds; the figures are rough then
     #[arg(long)]
     quick: bool,
 }
@@ -23,7 +23,7 @@ impl Tour {
         let processors = processors();
         show("mailbox: message passing between processes over shared memory")?;
         if processors == 1 {
-            show("There is one processor, so no two processes run at once: the figures show the scheduler.")?;
+            show("There is only one processor, so the figures show the scheduler.")?;
         }
         if self.quick {
             show("A quick tour: the figures are rough.")?;

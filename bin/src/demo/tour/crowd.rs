@@ -13,7 +13,7 @@ const SENDERS: u32 = 8;
 
 /// Shows how much many senders give to one receiver, and how evenly it hears them.
 pub fn watch(processes: &Processes, pace: &Pace) -> Result<(), Failure> {
-    show("\n8. Eight senders and one receiver: a process each, 8 B messages, each as fast as it can")?;
+    show("\n8. Eight sending processes and one receiver: 8 B messages, at full speed")?;
     processes.play(SENDERS + 1, &[format!("crowd --seconds {}", pace.crowd)])
 }
 
@@ -35,6 +35,6 @@ impl Crowd {
         let (rate, seconds) = (fan_in.rate() / 1e6, fan_in.time.as_secs_f64());
         let [least, most] = fan_in.shares();
         show(&format!("all together{rate:>13.2} M/s   ({count} in {seconds:.1} s)"))?;
-        show(&format!("of an equal share, the least that a sender got: {least:.2}, the most: {most:.2}"))
+        show(&format!("each sender got {least:.2} to {most:.2} of an equal share"))
     }
 }

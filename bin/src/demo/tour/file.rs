@@ -12,9 +12,9 @@ use std::time::Instant;
 const MESSAGES: u64 = 1000;
 const WORDS: usize = 16;
 
-/// Shows that mail outlives whoever wrote it.
+/// Shows that mail outlives the process that wrote it.
 pub fn watch(processes: &Processes) -> Result<(), Failure> {
-    show("\n7. A region in a file: the reader is started when the writer has ended")?;
+    show("\n7. A region in a file: the reader starts after the writer has ended")?;
     processes.play_in_file(2, &["write".into(), "read".into()])
 }
 

@@ -14,9 +14,7 @@ const SMALL: usize = 64 << 10;
 
 /// Shows how fast a message goes that is far larger than its mailbox.
 pub fn watch(processes: &Processes, pace: &Pace) -> Result<(), Failure> {
-    show(
-        "\n6. A message of 64 MiB: the mailbox holds 2 MiB, so it is announced, and goes as it is taken; copied once",
-    )?;
+    show("\n6. A message of 64 MiB through a mailbox of 2 MiB: sent as it is received")?;
     processes.play(2, &[format!("large --messages {} --seconds {}", pace.messages, pace.large)])
 }
 

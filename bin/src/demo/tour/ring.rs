@@ -15,7 +15,7 @@ const END: u64 = u64::MAX;
 
 /// Shows eight processes that pass a token on.
 pub fn watch(processes: &Processes, pace: &Pace) -> Result<(), Failure> {
-    show(&format!("\n4. A token round a ring of {RANKS}: a process for each rank"))?;
+    show(&format!("\n4. A token that goes round a ring of {RANKS} processes"))?;
     let part = |rank| format!("pass --rank {rank} --seconds {}", pace.ring);
     processes.play(RANKS, &(0..RANKS).map(part).collect::<Vec<_>>())
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 /// Shows what it costs to wait for mail, and to be woken by it.
 pub fn watch(processes: &Processes, pace: &Pace) -> Result<(), Failure> {
-    show("\n5. A receiver asleep: default settings, blocked in recv until a message comes")?;
+    show("\n5. A sleeping receiver: blocked in recv, with default settings")?;
     let wake = format!("wake --seconds {} --wakes {}", pace.sleep, pace.wakes);
     processes.play(2, &["sleep".into(), wake])
 }

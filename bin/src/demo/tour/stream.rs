@@ -10,7 +10,7 @@ use mailbox::Wait;
 
 /// Shows how much goes one way.
 pub fn watch(processes: &Processes, pace: &Pace) -> Result<(), Failure> {
-    show("\n3. A stream one way: default settings, written and read")?;
+    show("\n3. A one-way stream with default settings; payload written and read")?;
     for bytes in [8, 64 << 10] {
         processes.play(2, &[format!("stream --bytes {bytes} --seconds {}", pace.stream)])?;
     }

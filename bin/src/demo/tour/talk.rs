@@ -10,7 +10,7 @@ use std::process;
 
 /// Shows two processes that talk.
 pub fn watch(processes: &Processes) -> Result<(), Failure> {
-    show("\n1. A conversation: two processes that share nothing but a region's name")?;
+    show("\n1. A conversation of two processes that share only a region's name")?;
     processes.play(2, &["talk --rank 0".into(), "talk --rank 1".into()])
 }
 
@@ -33,7 +33,7 @@ impl Talk {
             say("So did I. Goodbye.".into())
         } else {
             self.hear(&me)?;
-            say(format!("Process {} here; all I knew was a name.", process::id()))?;
+            say(format!("Process {} here; I only knew the name.", process::id()))?;
             self.hear(&me)?;
             self.hear(&me)
         }

@@ -104,7 +104,7 @@ impl Bystander {
         if receiving.random.random() {
             return converse(me, receiving, calls);
         }
-        // Whoever overwrites may say that anybody sends.
+        // The overwriting process may make any rank look like a sender.
         let all = me.region().ranks();
         let (sender, mut receiver) = me.into_split();
         let interrupters = [sender.interrupter(), receiver.interrupter()];

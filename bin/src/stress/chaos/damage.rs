@@ -27,7 +27,7 @@ pub struct Damage {
     pub resets: u64,
     /// Those after which mail came, in the same life of the receiver.
     pub revived: u64,
-    /// Requests that were answered, whatever that says.
+    /// Requests that were answered, with any content.
     pub answers: u64,
     /// The same, rightly, among the ranks that are spared.
     pub right_answers: u64,

@@ -153,7 +153,7 @@ pub enum Tally {
     Over = 7,
     /// Senders that were heard since.
     Heard = 8,
-    /// Answers, whatever they say.
+    /// Answers of any content.
     Answers = 11,
     /// Answers among the spared that were that of their request, and those that were not.
     Right = 12,

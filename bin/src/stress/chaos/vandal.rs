@@ -186,7 +186,7 @@ impl Hand {
             self.write(offset, old)?;
         }
         if offset < self.header.len() as u64 {
-            // Who opens or joins meets it for a moment; nobody would be left if it stayed.
+            // Processes that open or join meet it for a moment. If it stayed, no process would be left.
             self.file.write_all_at(&self.header, 0)?;
         }
         if self.random.random_ratio(1, WRITES_PER_WIPE) {

@@ -1,4 +1,4 @@
-//! Calls of an endpoint and of its halves, whatever comes of them.
+//! Calls of an endpoint and of its halves, with any result.
 
 use super::sheet::{Call, Pulse, Tally};
 use crate::common::failure::Failure;

@@ -22,16 +22,16 @@ const WARM: u64 = 500_000;
 /// Bytes of an arena: so few that this is true.
 const ARENA: u64 = 16 << 10;
 
-/// Send messages between all ranks, check each, and check that memory and descriptors stay as they are
+/// Send messages between all ranks and check each; check that memory and descriptors do not grow
 #[derive(Args)]
 pub struct Soak {
-    /// How many messages, all ranks together
+    /// How many messages all ranks send together
     #[arg(long, value_name = "N", default_value_t = 1_000_000_000)]
     messages: u64,
-    /// How many processes send, each to all others
+    /// How many processes there are; each sends to all others
     #[arg(long, value_name = "R", default_value_t = 4, value_parser = clap::value_parser!(u32).range(2..=64))]
     ranks: u32,
-    /// Report as a JSON object
+    /// Print the report as a JSON object
     #[arg(long)]
     json: bool,
 }

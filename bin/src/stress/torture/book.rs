@@ -11,7 +11,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
 /// of its lives.
 const PAGE: usize = 5 * GROUP + LIVES;
 
-/// What is counted, a word each, by whatever receives, or by the only thread of a rank.
+/// What is counted, one word each, by the receiving half, or by the only thread of a rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Count {
     Messages,

@@ -11,33 +11,33 @@ use clap::Args;
 use measure::clock;
 use std::time::Duration;
 
-/// Kill processes that talk, at random, and check that nothing is lost, torn, out of order, repeated or stuck, and
-/// that calls get their own answers and are carried out once at most;
-/// or overwrite their region, and check that none of them ends or is stuck
+/// Kill processes at random while they send and call each other. Check that nothing is lost, torn, out of order,
+/// repeated or stuck, and that each call gets its own answer and is carried out at most once. With --chaos, overwrite
+/// their region instead, and check that no process ends or is stuck
 #[derive(Args)]
 pub struct Torture {
     /// How many processes to kill
     #[arg(long, value_name = "N", default_value_t = 300, conflicts_with = "chaos")]
     kills: u64,
-    /// Kill nobody, but overwrite words of the region, of every kind
+    /// Kill no process, but overwrite words of the region, of every kind
     #[arg(long)]
     chaos: bool,
     /// How many words to overwrite
     #[arg(long, value_name = "N", default_value_t = 10_000_000, requires = "chaos")]
     writes: u64,
-    /// How many processes talk, each with all and with itself
+    /// How many processes there are; each talks to all of them and to itself
     #[arg(long, value_name = "R", default_value_t = 3, value_parser = clap::value_parser!(u32).range(2..=64))]
     ranks: u32,
-    /// What sizes and moments come from; shown in the end if it is not given
+    /// Seed of the random choices; reported at the end if it is not given
     #[arg(long, value_name = "S")]
     seed: Option<u64>,
     /// Kills a second
     #[arg(long, value_name = "N", default_value_t = 50, conflicts_with = "chaos", value_parser = clap::value_parser!(u32).range(1..=1000))]
     rate: u32,
-    /// Seconds after which a call that does not return is stuck
+    /// Seconds after which a call that does not return counts as stuck
     #[arg(long, value_name = "S", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=3600))]
     patience: u64,
-    /// Report as a JSON object
+    /// Print the report as a JSON object
     #[arg(long)]
     json: bool,
 }

@@ -47,7 +47,7 @@ impl<'a> Ledger<'a> {
         Self(&words[..LEDGER])
     }
 
-    /// The number that a sender, who may have had predecessors, has to begin with.
+    /// The number that a sender, which may have had predecessors, must begin with.
     pub fn resume(&self) -> u64 {
         let (done, intent) = (self.0[DONE].load(Acquire), self.0[INTENT].load(Acquire));
         for number in done + 1..=intent {

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 
 /// How often one looks at the survivors.
 const LOOK: Duration = Duration::from_millis(5);
-/// How long the same rank is spared, which must make progress whatever becomes of the others.
+/// How long the same rank is spared. It must make progress, no matter what happens to the others.
 const SPARED: Duration = Duration::from_secs(3);
 /// How long all are spared, now and then: nobody's end helps a call that hangs.
 const PEACE: Duration = Duration::from_millis(1500);
@@ -63,7 +63,7 @@ pub struct Rack<'a> {
     cells: u32,
     arena: u64,
     lives: Vec<Life<'a>>,
-    /// Who is told of ends, and the last rank.
+    /// The process that is told of ends; the last rank.
     mourner: Option<Life<'a>>,
     spared: Option<u32>,
     kills: u64,
