@@ -16,6 +16,7 @@
 //! | send and receive many small ones | [`Endpoint::batch`], [`Endpoint::drain`] |
 //! | leave, and know whether a file was closed | [`Endpoint::close`] |
 //! | send in one thread, receive in another | [`Endpoint::into_split`] |
+//! | serve several ranks in one thread | [`wait_any`] |
 //! | choose how to wait, end a wait | [`Endpoint::set_wait`], [`Endpoint::interrupter`] |
 //! | see who lives, and what goes on | [`Region::status`], [`Region::inspect`] |
 //!
@@ -118,8 +119,8 @@ pub use rank::{Source, Status, Wait};
 pub use {
     call::{Call, Reply},
     endpoint::{
-        Arrival, Batch, Block, Drain, Endpoint, JoinOptions, Loan, Mail, Message, RecvFrom, RecvHalf,
-        SendHalf, SendTo, Sending, Unanswered,
+        Arrival, Batch, Block, Drain, Endpoint, JoinOptions, Loan, Mail, Message, Receives, RecvFrom,
+        RecvHalf, SendHalf, SendTo, Sending, Unanswered, wait_any,
     },
     half::Interrupter,
     region::{Inspection, MAILBOX_FD, MailboxReport, OpenOptions, RankReport, Region, View},

@@ -37,6 +37,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("pool", &["all squares: 333833500"]),
     ("server", &["30 answers to 3 clients"]),
+    ("several", &["all squares: 71820100"]),
 ];
 
 /// A folder for an example's temporary files; gone after the test.

@@ -22,7 +22,7 @@ use mailbox::lab::memory::{self, Lane, Shared as Words, TransferSlot};
 use mailbox::lab::os::{File, Locker, end_of_ringer, have_barriers};
 use mailbox::lab::pool::{Blocks, Which};
 use mailbox::lab::rank::Registry;
-use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, Seen, disturb};
+use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, disturb};
 use mailbox::lab::ring::{Caller, Server};
 use mailbox::lab::ring::{Consumer, Descriptor, Loan, Producer, PushError, Slack, Slot, Source, Target};
 use mailbox::lab::sync::Edge::{
@@ -841,39 +841,30 @@ fn sleep<T>(bell: Bell<'_>, look: impl FnMut() -> Option<T>) -> T {
 
 /// The same, in this order.
 fn sleep_in<T>(order: &Order, bell: Bell<'_>, look: impl FnMut() -> Option<T>) -> T {
-    sleep_for(bell, [(order, bell)], look)
+    sleep_for([(order, bell)], look)
 }
 
 /// Sleeps for mail and for room at once, each in its own order.
 fn sleep_for_both<T>(bells: &Bells, look: impl FnMut() -> Option<T>) -> T {
     let orders = [Order::of(FENCE), Order::of(FENCE)];
-    sleep_for(Bell::both(bells), [(&orders[0], mail(bells)), (&orders[1], room_bell(bells))], look)
+    sleep_for([(&orders[0], mail(bells)), (&orders[1], room_bell(bells))], look)
 }
 
-fn sleep_for<T, const N: usize>(
-    bell: Bell<'_>,
-    orders: [(&Order, Bell<'_>); N],
-    look: impl FnMut() -> Option<T>,
-) -> T {
-    let sleeper = Sleeper { bell, orders };
+/// Sleeps on all these bells at once, each in its order.
+fn sleep_for<T, const N: usize>(sleeps: [(&Order, Bell<'_>); N], look: impl FnMut() -> Option<T>) -> T {
+    let sleeper = Sleeper { sleeps };
     let mut look = Look { look, found: None };
     assert!(mailbox::lab::wait::wait(&sleeper, Deadline::Never, &mut look).is_ok());
     look.found.expect("there is no deadline")
 }
 
 struct Sleeper<'a, const N: usize> {
-    bell: Bell<'a>,
-    orders: [(&'a Order, Bell<'a>); N],
+    sleeps: [(&'a Order, Bell<'a>); N],
 }
 
 impl<const N: usize> Waiter for Sleeper<'_, N> {
-    fn bell(&self) -> Bell<'_> {
-        self.bell
-    }
-
-    fn fall_asleep(&self, now: Instant) -> Seen {
-        let seen = self.orders.map(|(order, bell)| order.fall_asleep(bell, now));
-        if seen.contains(&Seen::Soon) { Seen::Soon } else { Seen::Now }
+    fn sleeps(&self) -> impl Iterator<Item = (&Order, Bell<'_>)> + Clone {
+        self.sleeps.iter().copied()
     }
 
     fn how(&self) -> Wait {
@@ -1271,6 +1262,58 @@ fn who_sleeps_for_mail_and_room_at_once_is_woken_by_either() {
     });
 }
 
+/// Sleeps for the mail of two ranks at once until both counts are 1.
+fn sleep_as_two_ranks(orders: [&Order; 2], bells: &[Arc<Bells>; 2], counts: &[Arc<AtomicU64>; 2]) {
+    let sleeps = [0, 1].map(|at| (orders[at], mail(&bells[at])));
+    let mut seen = [false; 2];
+    while seen != [true; 2] {
+        sleep_for(sleeps, || {
+            let now = counts.each_ref().map(|count| has_counted(count, 1).is_some());
+            (now != seen).then(|| seen = now)
+        });
+    }
+}
+
+#[test]
+fn who_sleeps_as_two_ranks_is_woken_for_either() {
+    check(Some(3), &[Fence(SleeperFence), Fence(RingerFence), Clear, Blind], |turn| {
+        let (both, counts) = ([bells(), bells()], [0; 2].map(|start| Arc::new(AtomicU64::new(start))));
+        let ([first, second], [one, other]) = (both.clone(), counts.clone());
+        let sleeper = move || {
+            let orders = [Order::of(FENCE), Order::of(FENCE)];
+            sleep_as_two_ranks(orders.each_ref(), &both, &counts);
+        };
+        let ringers = move || {
+            let (first, one) = (first.clone(), one.clone());
+            let ringer = thread::spawn(move || count_and_ring(&one, mail(&first)));
+            count_and_ring(&other, mail(&second));
+            ringer.join().unwrap();
+        };
+        side_by_side(turn, sleeper, ringers);
+    });
+}
+
+#[test]
+fn who_sleeps_as_two_ranks_takes_no_wake_up_from_the_half_of_one_that_sleeps_for_room() {
+    check(Some(2), &[Fence(SleeperFence), Fence(RingerFence), Clear, Blind, Exit, Shared], |turn| {
+        let (both, counts) = ([bells(), bells()], [1, 0].map(|start| Arc::new(AtomicU64::new(start))));
+        let rooms = Arc::new(AtomicU64::new(0));
+        let (rung, told, given) = (both[1].clone(), counts[1].clone(), rooms.clone());
+        let sleepers = move || {
+            let (other, rooms) = (both[1].clone(), rooms.clone());
+            let sender = thread::spawn(move || sleep(room_bell(&other), || has_counted(&rooms, 1)));
+            let orders = [Order::of(FENCE), Order::of(FENCE)];
+            sleep_as_two_ranks(orders.each_ref(), &both, &counts);
+            sender.join().unwrap();
+        };
+        let ring = move || {
+            count_and_ring(&given, room_bell(&rung));
+            count_and_ring(&told, mail(&rung));
+        };
+        side_by_side(turn, sleepers, ring);
+    });
+}
+
 #[test]
 fn who_sleeps_on_a_rank_that_is_claimed_is_woken_all_the_same() {
     check(Some(3), &[Fence(SleeperFence), Fence(RingerFence), Clear, Blind, Claim], |turn| {
@@ -1322,6 +1365,29 @@ fn check_order(order: fn() -> Order, between: fn(&Order, Bell<'_>), mutants: &[M
         };
         side_by_side(turn, ring, sleep);
     });
+    have_barriers(false);
+}
+
+#[test]
+fn one_barrier_does_for_all_bells_of_a_sleeper() {
+    have_barriers(true);
+    // One of the bells is that of a rank whose ringers fence.
+    for is_mixed in [false, true] {
+        check(Some(3), &[Mutant::Barrier, Blind], move |turn| {
+            let (both, counts) = ([bells(), bells()], [1, 0].map(|start| Arc::new(AtomicU64::new(start))));
+            both[0].modes[0].store(if is_mixed { FENCE } else { 0 }, Ordering::Relaxed);
+            let (rung, told) = (both[1].clone(), counts[1].clone());
+            let ring = move || {
+                count_and_ring(&told, mail(&rung));
+                end_of_ringer();
+            };
+            let sleep = move || {
+                let orders = [is_mixed, false].map(|fences| Order::new(fences, true, SELDOM, AGE));
+                sleep_as_two_ranks(orders.each_ref(), &both, &counts);
+            };
+            side_by_side(turn, ring, sleep);
+        });
+    }
     have_barriers(false);
 }
 

@@ -5,15 +5,17 @@ use mailbox::{
     Arrival, Batch, Block, Broken, Call, CallError, CloseError, Config, ConfigError, CreateError,
     CreateOrOpenError, Deadline, DiscardError, Drain, End, Endpoint, HandError, Inspection, Interrupter,
     JoinError, JoinOptions, Leftover, LeftoverKind, Listed, Loan, Lost, Mail, MailboxReport, Message,
-    OpenError, OpenOptions, Place, RankReport, RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply,
-    ReplyError, Reserve, SendError, SendHalf, SendTo, Sending, SizeError, Source, Status, TrustedEvents,
-    Unanswered, View, Wait, WaitError,
+    OpenError, OpenOptions, Place, RankReport, Receives, RecvError, RecvFrom, RecvHalf, Region, RemoveError,
+    Reply, ReplyError, Reserve, SendError, SendHalf, SendTo, Sending, SizeError, Source, Status,
+    TrustedEvents, Unanswered, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
 use std::hash::Hash;
 
 fn shows<T: Debug>() {}
+
+fn receives<T: Receives>() {}
 
 fn is_a_key<T: Copy + Eq + Hash + Debug>() {}
 
@@ -38,6 +40,12 @@ fn everything_shows_itself() {
         TrustedEvents,
         Wait,
     )>();
+}
+
+#[test]
+fn endpoints_and_their_halves_receive() {
+    receives::<Endpoint>();
+    receives::<RecvHalf>();
 }
 
 #[test]

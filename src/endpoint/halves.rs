@@ -42,6 +42,14 @@ impl<'a> Halves<'a> {
         is_in_batch
     }
 
+    /// Announced messages go on.
+    #[inline(always)]
+    pub fn tend(self) {
+        if let Some((member, outbox)) = self.sending {
+            outbox.tend(member);
+        }
+    }
+
     /// Does `operation`, of `member`, as [`drive`] does. What batches hold back is published before a wait, and announced
     /// messages go on with each look: the peer that is waited for may wait for either.
     #[inline(always)]
@@ -51,13 +59,13 @@ impl<'a> Halves<'a> {
         deadline: Deadline,
         operation: &mut O,
     ) -> Result<bool, O::Error> {
-        drive(member, deadline, || self.publish(), &mut Tending { sending: self.sending, operation })
+        drive(member, deadline, || self.publish(), &mut Tending { halves: self, operation })
     }
 }
 
 /// An operation during which announced messages go on.
 struct Tending<'a, 'b, O> {
-    sending: Option<(&'a Member, &'a Outbox)>,
+    halves: Halves<'a>,
     operation: &'b mut O,
 }
 
@@ -66,9 +74,7 @@ impl<O: Operation> Operation for Tending<'_, '_, O> {
 
     #[inline(always)]
     fn look(&mut self, thorough: bool) -> Result<bool, O::Error> {
-        if let Some((member, outbox)) = self.sending {
-            outbox.tend(member);
-        }
+        self.halves.tend();
         self.operation.look(thorough)
     }
 

@@ -1,6 +1,7 @@
 //! What a process does once it has joined a region.
 #![cfg(not(loom))]
 
+mod any;
 mod arrival;
 mod batch;
 mod block;
@@ -18,6 +19,7 @@ mod send_to;
 mod sending;
 mod unanswered;
 
+pub use any::{Receives, wait_any};
 pub use arrival::Arrival;
 pub use batch::Batch;
 pub use block::Block;

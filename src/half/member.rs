@@ -8,7 +8,7 @@ use crate::abi::Rank;
 use crate::error::Lost;
 use crate::memory::Shared;
 use crate::os::{self, TrustedEvents};
-use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Seen, Source, Wait};
+use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Source, Wait};
 use crate::region::Region;
 use crate::ring::count;
 use crate::segment::CleanShutdown;
@@ -284,12 +284,8 @@ impl Member {
 }
 
 impl Waiter for Member {
-    fn bell(&self) -> Bell<'_> {
-        self.half.bell(&self.record)
-    }
-
-    fn fall_asleep(&self, now: Instant) -> Seen {
-        self.order.fall_asleep(self.bell(), now)
+    fn sleeps(&self) -> impl Iterator<Item = (&Order, Bell<'_>)> + Clone {
+        self.is_holder().then(|| (&self.order, self.half.bell(&self.record))).into_iter()
     }
 
     fn events(&self) -> Option<TrustedEvents> {

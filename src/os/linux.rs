@@ -18,6 +18,7 @@ use core::ptr::NonNull;
 use core::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32 as Word, Ordering, compiler_fence};
 use core::time::Duration;
 pub use std::fs::File;
+use std::io::{self, ErrorKind};
 use std::time::Instant;
 
 /// Keeps a mapping out of core dumps, because writing one would allocate each of its pages.
@@ -99,16 +100,62 @@ pub fn light_fence() {
 /// a reason. `_since` is when this sleep began.
 pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, _since: Instant, time: Duration) {
     const NOBODY: *const AtomicU32 = core::ptr::null();
-    let end = uptime().saturating_add(time);
-    let end = libc::timespec {
-        tv_sec: end.as_secs().try_into().unwrap_or(libc::c_long::MAX),
-        tv_nsec: end.subsec_nanos() as libc::c_long,
-    };
+    let end = from_now(time);
     // SAFETY: `word` and `end` outlive the call. The futex is not private: the waker may be another process.
     #[expect(unsafe_code, reason = "system call")]
     unsafe {
         let wait = libc::FUTEX_WAIT_BITSET;
         libc::syscall(libc::SYS_futex, word.as_ptr(), wait, seen, &raw const end, NOBODY, bits);
+    }
+}
+
+/// The most words that one system call sleeps on.
+const MOST_WORDS: usize = 128;
+
+/// Sleeps until woken on one of these words, for any bit, if each still is as it was seen; at most for `time`. May return
+/// early without a reason. Returns `false` if it did not sleep because the system cannot, or because there are too many.
+///
+/// Costs some 50 ns a word more than [`sleep_on`].
+pub fn sleep_on_any(words: &[(&AtomicU32, u32)], time: Duration) -> bool {
+    /// What the kernel is told of a word.
+    #[derive(Clone, Copy)]
+    #[repr(C)]
+    struct Waiter {
+        seen: u64,
+        word: u64,
+        flags: u32,
+        reserved: u32,
+    }
+    /// A word of 32 bits, and not private: the waker may be another process.
+    const SHARED_32: u32 = 2;
+    const NONE: Waiter = Waiter { seen: 0, word: 0, flags: SHARED_32, reserved: 0 };
+
+    if words.len() > MOST_WORDS {
+        return false;
+    }
+    let mut waiters = [NONE; MOST_WORDS];
+    for (waiter, (word, seen)) in waiters.iter_mut().zip(words) {
+        *waiter = Waiter { seen: u64::from(*seen), word: word.as_ptr() as u64, ..NONE };
+    }
+    let end = from_now(time);
+    // SAFETY: `waiters`, the words in it and `end` outlive the call.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe {
+        let (count, no_flags) = (words.len(), 0);
+        let clock = libc::CLOCK_MONOTONIC;
+        libc::syscall(libc::SYS_futex_waitv, waiters.as_ptr(), count, no_flags, &raw const end, clock)
+    };
+    // Anything else says that it cannot: an old kernel, a sandbox, no memory.
+    let is_over = [ErrorKind::WouldBlock, ErrorKind::TimedOut, ErrorKind::Interrupted];
+    result >= 0 || is_over.contains(&io::Error::last_os_error().kind())
+}
+
+/// The moment `time` from now, on the clock by which the kernel measures sleeps.
+fn from_now(time: Duration) -> libc::timespec {
+    let end = uptime().saturating_add(time);
+    libc::timespec {
+        tv_sec: end.as_secs().try_into().unwrap_or(libc::c_long::MAX),
+        tv_nsec: end.subsec_nanos() as libc::c_long,
     }
 }
 

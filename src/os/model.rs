@@ -113,6 +113,19 @@ pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, _since: Instant, _time: 
     }
 }
 
+/// Sleeps until woken on one of these words for any bits, if each is as it was seen.
+pub fn sleep_on_any(words: &[(&AtomicU32, u32)], _time: Duration) -> bool {
+    const ALL: usize = 3;
+    let guard = SLEEPERS.lock.lock().unwrap();
+    if words.iter().all(|(word, seen)| word.load(Ordering::Relaxed) == *seen) {
+        drop(SLEEPERS.queues[ALL - 1].wait(guard).unwrap());
+    }
+    true
+}
+
+/// Never called: a model can sleep on any.
+pub fn pause_until(_since: Instant, _time: Duration, _is_over: impl Fn() -> bool) {}
+
 /// Wakes those that sleep for one of these `bits`.
 pub fn wake_on(_word: &AtomicU32, bits: u32) {
     let _guard = SLEEPERS.lock.lock().unwrap();

@@ -210,6 +210,11 @@ pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, since: Instant, time: Du
     super::pause_until(since, time, || (word.load(Ordering::Relaxed) ^ seen) & bits != 0);
 }
 
+/// Never sleeps: a sleeper polls its words.
+pub fn sleep_on_any(_words: &[(&AtomicU32, u32)], _time: Duration) -> bool {
+    false
+}
+
 /// Does nothing: a sleeper polls the word. May be called from a signal handler.
 pub fn wake_on(_word: &AtomicU32, _bits: u32) {}
 

@@ -28,9 +28,18 @@
 //! - A sleeper that wakes clears only its own bit. The sleeper for the other bit sleeps on.
 //! - A process that claims a rank may find bits of a former life set. It *rings* them. If some process does sleep
 //!   there, such as one that lost the rank, it wakes up and looks.
-//! - A wake-up reaches only the sleepers for the bit that was rung. The kernel lets no process fall asleep if the
-//!   word has changed in any bit since the process read it. So a process that falls asleep while the other sleeper
-//!   comes or goes looks once more.
+//! - A wake-up reaches all that sleep for the bit that was rung, and not only one of them. The kernel lets no process fall
+//!   asleep if the word has changed in any bit since the process read it. So a process that falls asleep while the
+//!   other sleeper comes or goes looks once more.
+//!
+//! One thread may sleep on several words: [`wait_any`](crate::wait_any). It sets its bit in each, sends one barrier for all,
+//! looks at all, and sleeps with one `futex_waitv`. The argument above holds for each word, because all bits are set before
+//! the barrier and all looks come after it. The kernel queues such a sleeper on every word for *any* bit, and returns
+//! `EAGAIN` if one word has changed. It takes no wake-up from the sleeper for the other bit, because a ringer wakes all
+//! (`FUTEX_WAKE_BITSET` with `INT_MAX`); had it woken one, that could have been the wrong one. In return it is also woken
+//! for the other bit, looks, and sleeps on. In the end it clears its bits on all words. If it is killed, it leaves several
+//! bits, each as a single sleeper leaves one. Without the system call (an old kernel, a sandbox, more than 128 words,
+//! another system) it looks between naps of 1 ms.
 //!
 //! A killed sleeper leaves its bit set. The next ringer clears the bit, and wakes nobody.
 //!
@@ -45,7 +54,7 @@
 
 mod order;
 
-pub use order::{Order, SETTLING, Seen};
+pub use order::{Order, SETTLING, Seen, fall_asleep};
 
 use crate::abi::{Bells, MAIL, RESET, ROOM};
 use crate::os::{self, TrustedEvents};
@@ -84,8 +93,8 @@ pub enum Wait {
     Event(TrustedEvents),
 }
 
-/// How an adaptive wait may poll.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// How an adaptive wait may poll, less and less.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Polling {
     /// All awake ranks can run at once.
     #[default]

@@ -14,11 +14,13 @@ mod fetch;
 mod lacking;
 mod operation;
 mod peer;
+mod ready;
 mod reset;
 
 pub use fetch::Fetch;
 pub use operation::Receive;
 pub use peer::{Answering, Incoming};
+pub use ready::Ready;
 
 use fair::FairQueue;
 use lacking::Lacking;
@@ -65,6 +67,8 @@ pub struct Inbox {
     asked_around: Private<Option<Duration>>,
     /// Whether announcements are returned as mails.
     pub by_hand: Private<bool>,
+    /// What the next receive from anyone is to say: a wait has found it.
+    kept_error: Private<Option<RecvError>>,
 }
 
 impl From<Interrupted> for RecvError {
@@ -90,6 +94,7 @@ impl Inbox {
             queried: member.rank().into(),
             asked_around: None.into(),
             by_hand: false.into(),
+            kept_error: None.into(),
         }
     }
 
@@ -362,7 +367,9 @@ impl Inbox {
     /// Leaves notes for the next holder of this rank: which ends were reported, and which mails were handed out.
     pub fn leave(&self) {
         for peer in self.open_after(NOBODY) {
-            peer.consumer.line().reported.store(self.reported[peer.from as usize].get(), Relaxed);
+            if !self.keeps_end_of(peer.from) {
+                peer.consumer.line().reported.store(self.reported[peer.from as usize].get(), Relaxed);
+            }
             peer.consumer.settle_claim();
         }
     }

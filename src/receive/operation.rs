@@ -45,6 +45,11 @@ impl<'a> Receive<'a> {
         inbox.take(member, source, peer, by_hand)
     }
 
+    /// Whether what the look found is a mail, whatever else there is to it.
+    pub(super) fn has_certain_mail(&self) -> bool {
+        self.ready.is_some_and(Incoming::has_certain_mail)
+    }
+
     /// Whether only the other half could send what this waits for, and that half is gone.
     fn is_only_its_own(&self) -> bool {
         let is_own = self.source == Source::Rank(self.member.rank()) || self.member.region.ranks() == 1;
@@ -69,6 +74,9 @@ impl Operation for Receive<'_> {
     fn look(&mut self, thorough: bool) -> Result<bool, RecvError> {
         let Self { inbox, member, source, .. } = *self;
         self.ready = None;
+        if source == Source::Anyone {
+            inbox.take_kept_error()?;
+        }
         // Once in a turn: so a receive that always finds mail is told of a death, too.
         if source == Source::Anyone && inbox.is_turn_over() && member.is_question_due() {
             member.watch();

@@ -100,6 +100,12 @@ impl Incoming {
         if self.state.get().is_plain() { self.consumer.is_ready() } else { self.has_other_mail() }
     }
 
+    /// Whether what a receive takes next from here is a mail for certain: no announcement, nothing that lacks memory.
+    pub fn has_certain_mail(&self) -> bool {
+        let is_mail = |next: Descriptor| next.is_in_cell() && (next.is_whole() || next.is_sync());
+        self.has_call() || self.state.get().is_plain() && self.consumer.peek().is_some_and(is_mail)
+    }
+
     /// Like `has_mail`, if there may be more in it than new whole messages.
     fn has_other_mail(&self) -> bool {
         match self.state.get() {

@@ -12,6 +12,7 @@ impl Inbox {
             return Err(Broken::NoSuchRank { rank: from, ranks: self.peers.ranks() }.into());
         }
         self.discover(member);
+        self.forget_error_of(from);
         // If nothing was ever sent, there is nothing to give up.
         if let Some(peer) = self.peers.get_mut(from) {
             peer.reset(member);

@@ -287,7 +287,12 @@ impl Consumer {
         if self.unread.any() { self.search_unread() } else { None }
     }
 
-    /// The same message, as it lies there; it stays put back.
+    /// What `take` would return, as it lies there, if that is a message. It is not taken.
+    pub fn peek(&self) -> Option<Descriptor> {
+        self.look(self.next_unread().unwrap_or_else(|| self.next.get())).ok().flatten()
+    }
+
+    /// The oldest message that was put back, as it lies there. It stays put back.
     pub fn peek_unread(&self) -> Option<Descriptor> {
         self.next_unread().and_then(|seq| self.look(seq).ok().flatten())
     }

@@ -8,7 +8,7 @@ use super::pace::{self, BURST, NAP, SOON};
 use super::{Deadline, strategy};
 use crate::error::Lost;
 use crate::os::TrustedEvents;
-use crate::rank::{Bell, Polling, Seen, Wait};
+use crate::rank::{Bell, Order, Polling, Wait};
 use core::time::Duration;
 use std::time::Instant;
 
@@ -58,15 +58,13 @@ pub trait Operation {
     fn fall_asleep(&self) {}
 }
 
-/// The waiting side: one half of an endpoint.
+/// The waiting side: one half of an endpoint, or those of several.
 pub trait Waiter {
-    /// The bell that it sleeps on. No other thread sleeps on the same bits.
-    fn bell(&self) -> Bell<'_>;
+    /// The bells that it sleeps on, with the order that their ringers rely on. No other thread sleeps on the same bits. It
+    /// leaves out ranks that this process no longer holds.
+    fn sleeps(&self) -> impl Iterator<Item = (&Order, Bell<'_>)> + Clone;
 
-    /// Announces that it sleeps on its bell, in the order that its ringers rely on: one `Order` for each bit.
-    fn fall_asleep(&self, now: Instant) -> Seen;
-
-    /// The program's promise about events, if it sleeps on its bell's event.
+    /// The program's promise about events, if it sleeps on its one bell's event.
     fn events(&self) -> Option<TrustedEvents> {
         None
     }
@@ -82,7 +80,7 @@ pub trait Waiter {
         self.polling()
     }
 
-    /// Whether this process still holds the rank, and so may write to its bell.
+    /// Whether this process still holds the rank.
     fn check(&self) -> Result<(), Lost>;
 
     /// An error, once, if an interrupter asks it to stop waiting.
@@ -189,9 +187,10 @@ pub fn look_soon<W: Waiter>(waiter: &W, deadline: Deadline, mut look: impl FnMut
 pub(super) mod tests {
     use super::*;
     use crate::abi::Bells;
-    use crate::rank::{FENCE, Order, Ringer};
+    use crate::rank::{FENCE, Ringer};
     use crate::sync::AtomicU32;
     use core::cell::Cell;
+    use core::iter::once;
 
     /// A half that nobody rings.
     pub struct Sleeper {
@@ -216,17 +215,13 @@ pub(super) mod tests {
 
         /// Rings it, as a peer that has nothing for it.
         pub fn ring(&self) {
-            Ringer::register().ring(self.bell());
+            Ringer::register().ring(Bell::mail(&self.bells));
         }
     }
 
     impl Waiter for Sleeper {
-        fn bell(&self) -> Bell<'_> {
-            Bell::mail(&self.bells)
-        }
-
-        fn fall_asleep(&self, now: Instant) -> Seen {
-            self.order.fall_asleep(self.bell(), now)
+        fn sleeps(&self) -> impl Iterator<Item = (&Order, Bell<'_>)> + Clone {
+            once((&self.order, Bell::mail(&self.bells)))
         }
 
         fn how(&self) -> Wait {

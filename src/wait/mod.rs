@@ -5,6 +5,13 @@
 //! first, then yields, then sleeps. Before the first wait, it publishes what batches hold back. A call that does not
 //! wait is the same operation with the deadline `Now`: one thorough look, one check, no wait. `pace` has all tuning
 //! constants, except for those of the bells' order and of pauses that nobody ends.
+//!
+//! [`wait_any`](crate::wait_any) is the same driver with a waiter that is several halves ([`Together`]) and an operation that
+//! looks at each of them in turn (`receive::Ready`). It polls as the least eager of them would, and sleeps on all bells. An
+//! interrupter of any of them ends it. *What it finds stays:* a small whole message or a call is left as it is. For
+//! anything else, the operation must take it to know whether a receive would return it; it puts that back unseen. What a
+//! receive returns only once (an end, corruption, held mails) is kept in private memory, one word for each endpoint,
+//! until the next receive from anyone returns it.
 
 #[cfg(not(loom))]
 mod crowd;
@@ -14,6 +21,8 @@ mod drive;
 mod looks;
 pub mod pace;
 mod strategy;
+#[cfg(not(loom))]
+mod together;
 
 #[cfg(not(loom))]
 pub use crowd::{Crowd, Processors};
@@ -22,3 +31,5 @@ pub use drive::{Interrupted, Operation, Step, Waiter, drive, look_soon};
 #[cfg(not(loom))]
 pub use looks::Looks;
 pub use strategy::wait;
+#[cfg(not(loom))]
+pub use together::Together;

@@ -4,7 +4,7 @@ use super::Deadline;
 use super::drive::{Operation, Waiter};
 use super::pace::{self, GREEDY, LONG_YIELD, LOOKS, NAP, PATIENCE};
 use crate::os;
-use crate::rank::{Polling, SETTLING, Seen, Wait};
+use crate::rank::{Bell, Polling, SETTLING, Seen, Wait, fall_asleep};
 use crate::sync::{Mutant, mutated};
 use core::time::Duration;
 use std::time::Instant;
@@ -42,9 +42,7 @@ fn poll_and_sleep<W: Waiter, O: Operation>(
         return operation.check(true);
     }
     let result = sleep(waiter, deadline, operation);
-    if waiter.check().is_ok() {
-        waiter.bell().wake_up();
-    }
+    bells(waiter).for_each(Bell::wake_up);
     result
 }
 
@@ -122,7 +120,7 @@ fn sleep<W: Waiter, O: Operation>(
             return operation.check(true);
         }
         operation.fall_asleep();
-        let mut seen = waiter.fall_asleep(Instant::now());
+        let mut seen = fall_asleep(waiter.sleeps(), Instant::now());
         // One barrier serves all naps until the bell is rung.
         loop {
             if !mutated(Mutant::Blind) && look(waiter, operation, true)? {
@@ -150,7 +148,7 @@ fn sleep<W: Waiter, O: Operation>(
                 _ => return if has_asked { Ok(false) } else { operation.check(true) },
             };
             doze(waiter, since, nap);
-            if waiter.bell().unrung().is_none() {
+            if is_rung(waiter) {
                 // The bell was rung for what the operation waits for, or because a peer has ended.
                 if look(waiter, operation, true)? {
                     return Ok(true);
@@ -161,9 +159,36 @@ fn sleep<W: Waiter, O: Operation>(
     }
 }
 
-/// Sleeps until the bell is rung, at most for `time`. May return early without a reason.
+fn bells<W: Waiter>(waiter: &W) -> impl Iterator<Item = Bell<'_>> {
+    waiter.sleeps().map(|(_, bell)| bell)
+}
+
+/// Whether a bell was rung since the sleep was announced.
+fn is_rung<W: Waiter>(waiter: &W) -> bool {
+    bells(waiter).any(|bell| bell.unrung().is_none())
+}
+
+/// Sleeps until a bell is rung, at most for `time`. May return early without a reason.
 fn doze<W: Waiter>(waiter: &W, since: Instant, time: Duration) {
-    let bell = waiter.bell();
+    let mut all = bells(waiter);
+    match (all.next(), all.next()) {
+        (None, _) => {}
+        (Some(bell), None) => doze_on(waiter, bell, since, time),
+        (Some(_), Some(_)) => doze_on_any(waiter, since, time),
+    }
+}
+
+/// As `doze`, on several bells. Whoever rings one that asks for events wakes a sleeper on its word, too.
+fn doze_on_any<W: Waiter>(waiter: &W, since: Instant, time: Duration) {
+    let seen: Option<Vec<_>> = bells(waiter).map(|bell| Some((bell.word(), bell.unrung()?))).collect();
+    let Some(seen) = seen else { return };
+    if !os::sleep_on_any(&seen, time) {
+        os::pause_until(since, time, || is_rung(waiter));
+    }
+}
+
+/// As `doze`, on the only one.
+fn doze_on<W: Waiter>(waiter: &W, bell: Bell<'_>, since: Instant, time: Duration) {
     let Some(seen) = bell.unrung() else { return };
     match waiter.events().and_then(|trusted| os::Event::prepared(bell.event(), trusted)) {
         // The bell's word is checked, too: a ringer that does not set events may have rung.

@@ -5,7 +5,7 @@ use super::{
     lose_locks, pattern, place, processor_time, reply, wait_for,
 };
 use mailbox::{
-    Endpoint, Interrupter, Mail, OpenOptions, RecvError, RecvHalf, Region, SendHalf, Source, Wait,
+    Endpoint, Interrupter, Mail, OpenOptions, RecvError, RecvHalf, Region, SendHalf, Source, Wait, wait_any,
 };
 use std::fmt::Debug;
 use std::panic::{self, AssertUnwindSafe};
@@ -32,6 +32,7 @@ pub fn mail(from: u32, epoch: u64, seq: u64, text: &str) -> String {
 /// - `exhaust SEED`: begin loans of 256 KiB until there is no room, write them and keep them; how many
 /// - `batch`: begin one that ends with the endpoint; `split`: only the sending half obeys from now on
 /// - `recv|try_recv|recv_timeout [FROM]`; `hold [FROM]`: receive, and not acknowledge before one's death
+/// - `wait_any`: whether there is something within a short time
 /// - `wait spin|adaptive|block|event`; `interrupt`, from now on a signal does it; `interrupt now`
 /// - `idle`: the microseconds of processor time that a `recv` took
 /// - `fork`: the new process goes on; `clone`: the same, unknown to the C library; `spawn`: start some program
@@ -186,6 +187,7 @@ fn obey(me: &Endpoint, words: &[&str]) -> String {
             me.set_wait(strategy(how));
             "ok".to_string()
         }
+        ["wait_any"] => format!("{:?}", wait_any(&[me], SHORT)),
         ["interrupt"] => {
             let _ = INTERRUPTER.set(me.interrupter());
             handle(libc::SIGUSR1, interrupt);

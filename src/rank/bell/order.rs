@@ -84,32 +84,32 @@ impl Order {
         }
     }
 
-    /// Announces a sleep on `bell`. A process that publishes from then on sees it. The next look sees what was
-    /// published before, at once or soon.
-    pub fn fall_asleep(&self, bell: Bell<'_>, now: Instant) -> Seen {
+    /// Announces a sleep on `bell`. Returns whether a barrier must follow, and not only a fence.
+    fn announce(&self, bell: Bell<'_>, now: Instant) -> bool {
         self.quieten(bell, now);
         self.sleeps.set(self.sleeps.get().saturating_add(1));
-        if self.fences.get() {
-            bell.announce();
-            full_fence(Edge::SleeperFence);
-            return Seen::Now;
-        }
-        let is_last = self.sleeps.get() > self.rate;
-        if is_last && !is_late() {
+        let needs_barrier = !self.fences.get();
+        if needs_barrier && self.is_frequent() && !is_late() {
             self.set_fences(bell, true);
         }
         bell.announce();
-        let is_sent = os::remote_fence();
-        if is_last && is_late() {
+        needs_barrier
+    }
+
+    /// A barrier followed, or could not be sent.
+    fn conclude(&self, bell: Bell<'_>, is_sent: bool) {
+        if self.is_frequent() && is_late() {
             self.set_fences(bell, true);
         }
-        if is_sent {
-            return Seen::Now;
+        if !is_sent {
+            self.has_barriers.set(false);
+            self.set_fences(bell, true);
         }
-        self.has_barriers.set(false);
-        self.set_fences(bell, true);
-        full_fence(Edge::SleeperFence);
-        Seen::Soon
+    }
+
+    /// Whether there were more sleeps than may each have a barrier.
+    fn is_frequent(&self) -> bool {
+        self.sleeps.get() > self.rate
     }
 
     /// Whether ringers are asked to fence.
@@ -146,6 +146,28 @@ impl Order {
     }
 }
 
+/// Announces one sleep on all these bells, each in its own order: who publishes from then on sees it, and what was
+/// published before is seen by the next look, or soon.
+///
+/// One barrier does for all of them. What is said above of one bell holds for each: its mode and its bit are stored before
+/// the barrier, and all is looked at after it.
+pub fn fall_asleep<'a>(sleeps: impl Iterator<Item = (&'a Order, Bell<'a>)> + Clone, now: Instant) -> Seen {
+    let (mut needs_barrier, mut needs_fence) = (false, false);
+    for (order, bell) in sleeps.clone() {
+        let is_for_barrier = order.announce(bell, now);
+        needs_barrier |= is_for_barrier;
+        needs_fence |= !is_for_barrier;
+    }
+    let is_sent = needs_barrier && os::remote_fence();
+    if needs_barrier {
+        sleeps.for_each(|(order, bell)| order.conclude(bell, is_sent));
+    }
+    if needs_fence || !is_sent {
+        full_fence(Edge::SleeperFence);
+    }
+    if needs_barrier && !is_sent { Seen::Soon } else { Seen::Now }
+}
+
 /// Whether a model check has the mode changed after the last barrier rather than before it.
 fn is_late() -> bool {
     mutated(Mutant::Late)
@@ -156,6 +178,7 @@ mod tests {
     use super::*;
     use crate::abi::Bells;
     use crate::sync::{AtomicU32, Ordering::Relaxed};
+    use core::iter::once;
 
     fn bells() -> Bells {
         let word = || AtomicU32::new(0);
@@ -177,19 +200,19 @@ mod tests {
         for second in 0..3 {
             let now = start + second * QUIET;
             for sleep in 0..RATE {
-                order.fall_asleep(bell, now);
+                fall_asleep(once((&order, bell)), now);
                 assert!(!has_fence(bell), "{second}, {sleep}");
             }
         }
         let now = start + 2 * QUIET;
         for _ in 0..1000 {
-            order.fall_asleep(bell, now);
+            fall_asleep(once((&order, bell)), now);
             assert!(has_fence(bell));
         }
         // That busy second is over.
-        order.fall_asleep(bell, start + 3 * QUIET);
+        fall_asleep(once((&order, bell)), start + 3 * QUIET);
         assert!(has_fence(bell));
-        order.fall_asleep(bell, start + 4 * QUIET);
+        fall_asleep(once((&order, bell)), start + 4 * QUIET);
         assert!(!has_fence(bell), "the last one was quiet");
     }
 
@@ -209,7 +232,7 @@ mod tests {
         bell.set(FENCE, true);
         for _ in 0..2 * REVIEWS {
             order.review(bell);
-            assert_eq!(order.fall_asleep(bell, Instant::now()), Seen::Now);
+            assert_eq!(fall_asleep(once((&order, bell)), Instant::now()), Seen::Now);
         }
         assert!(has_fence(bell) && order.fences());
     }
