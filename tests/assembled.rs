@@ -149,6 +149,23 @@ fn a_mail_that_is_left_comes_before_one_that_is_taken_in() {
 }
 
 #[test]
+fn a_mail_that_is_left_within_a_row_of_a_drain_comes_before_the_rest_of_it() {
+    let scene = scene();
+    scene.wire.announce(&pattern(256, 1));
+    let mail = scene.next();
+    (0..20u8).for_each(|number| scene.wire.push(Kind::Whole, &[number]));
+    let mut drain = scene.b.drain();
+    for number in 0..3 {
+        assert_eq!(drain.next().expect("sound").expect("it was sent").to_vec(), [number]);
+    }
+    mail.requeue();
+    assert!(drain.next().expect("sound").is_none(), "a receive gives it");
+    drop(drain);
+    assert_eq!(scene.next().to_vec(), pattern(256, 1));
+    assert_eq!(scene.next().to_vec(), [3]);
+}
+
+#[test]
 fn what_follows_waits_and_others_mail_passes() {
     let scene = scene();
     let c = scene.scratch.open().join(2).expect("a free rank");

@@ -55,14 +55,14 @@ pub struct Drain<'a> {
     source: Source,
     /// The message in hand.
     hand: Option<(&'a Incoming, Descriptor)>,
-    /// Messages before this one may follow it without further questions.
-    end: u64,
+    /// Whether those of its block may follow it without further questions.
+    is_row: bool,
 }
 
 impl<'a> Drain<'a> {
     pub(crate) fn new(member: &'a Member, inbox: &'a Inbox, source: Source) -> Self {
         member.begin_drain();
-        Self { member, inbox, source, hand: None, end: 0 }
+        Self { member, inbox, source, hand: None, is_row: false }
     }
 
     /// The next message, or `None` if none is there now that a drain gives. It is done with the message before. Never waits.
@@ -74,7 +74,7 @@ impl<'a> Drain<'a> {
     #[expect(clippy::should_implement_trait, reason = "what it gives must go before it is asked again")]
     pub fn next(&mut self) -> Result<Option<Message<'_>>, RecvError> {
         if let Some((peer, last)) = self.hand
-            && last.seq.wrapping_add(1) != self.end
+            && self.is_row
             && let Some(descriptor) = peer.consumer.take_following(last.seq.wrapping_add(1))
         {
             self.hand = Some((peer, descriptor));
@@ -95,7 +95,7 @@ impl<'a> Drain<'a> {
             None => self.inbox.drain(self.member, self.source)?,
         };
         let Some((peer, descriptor)) = self.hand else { return Ok(None) };
-        self.end = peer.consumer.end_of_row(&descriptor);
+        self.is_row = peer.consumer.begins_row(&descriptor);
         Ok(Some(Message { peer, descriptor }))
     }
 

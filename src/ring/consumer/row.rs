@@ -26,19 +26,18 @@ const PAUSES: u32 = 4;
 const SELDOM: u32 = 15;
 
 impl Consumer {
-    /// The end of the row that a drain with this descriptor in hand can take by `take_following`. The row continues
-    /// only if the descriptor lies in its cell and nothing before it is held.
-    pub fn end_of_row(&self, hand: &Descriptor) -> u64 {
-        let next = hand.seq.wrapping_add(1);
-        let is_row = hand.is_in_cell() && self.is_oldest(hand.seq) && self.next.get() == next;
-        if is_row { next.wrapping_add(self.row.left(next)) } else { next }
+    /// Whether a drain with this descriptor in hand may go on by `take_following`: the descriptor lies in its cell, and
+    /// nothing else is held.
+    pub fn begins_row(&self, hand: &Descriptor) -> bool {
+        hand.is_in_cell() && self.is_oldest(hand.seq) && self.next.get() == hand.seq.wrapping_add(1)
     }
 
     /// Like `take_new`, for a drain that is done with the message before `seq`: returns a small message of its row,
-    /// unless another call took it meanwhile. Nothing before `seq` is held then, because nothing after it was taken.
+    /// unless another call took it meanwhile, or put one back that comes before it. Nothing before `seq` is held then,
+    /// because nothing after it was taken.
     #[inline(always)]
     pub fn take_following(&self, seq: u64) -> Option<Descriptor> {
-        if self.next.get() != seq {
+        if self.next.get() != seq || !self.row.covers(seq) {
             return None;
         }
         let (index, cell) = self.lane.cells.find(seq);
