@@ -10,6 +10,7 @@ use mailbox::lab::sync::Ordering::Relaxed;
 use mailbox::{CallError, Config, Deadline, Endpoint, Mail, RecvError, Region, SendError, Wait};
 use std::io::Read;
 use std::mem::offset_of;
+use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
@@ -330,6 +331,91 @@ fn a_call_that_waits_takes_in_the_answers_that_its_server_has_no_room_behind() {
             assert_eq!(call.wait().map(|reply| reply.to_vec()), Ok(pattern(500, number)));
         }
     });
+}
+
+/// Messages to one rank that may wait for its answer.
+const CREDITS: u64 = 64;
+
+#[test]
+fn announcements_that_are_held_keep_their_sender_from_the_next_one() {
+    for how in [Wait::Adaptive, Wait::Block] {
+        let (scratch, [a, b, _c]) = three();
+        let wire = Wire::new(&scratch, 0, 1);
+        a.set_wait(how);
+        b.set_by_hand(true);
+        let (tell, received) = mpsc::channel();
+        thread::scope(|scope| {
+            let sender = scope.spawn(move || {
+                let announce = |number: u64| a.to(1).announce(pattern(100, number as usize));
+                let sent: Result<Vec<_>, _> = (0..CREDITS + 3).map(announce).collect();
+                // None of them is given up before it is received.
+                received.recv().expect("that it was");
+                drop(sent.expect("announced"));
+                a
+            });
+            let mut held: Vec<_> = (0..CREDITS).map(|_| b.from(0).recv().expect("mail")).collect();
+            // It waits for what nobody would do.
+            assert_eq!(b.from(0).recv().err(), Some(RecvError::Held(0)), "{how:?}");
+            for number in CREDITS..CREDITS + 3 {
+                // Whichever it is.
+                drop(held.swap_remove(number as usize % 5));
+                held.push(b.from(0).recv().expect("mail"));
+                assert_eq!(held.last().map(|mail| mail.seq()), Some(number));
+                if number < CREDITS + 2 {
+                    assert_eq!(b.recv().err(), Some(RecvError::Held(0)), "from anyone, for each");
+                }
+            }
+            assert_eq!(said(&wire), 0, "it waits no more");
+            tell.send(()).expect("a listener");
+            let a = sender.join().expect("a thread");
+            assert_eq!(b.from(0).try_recv().map(|mail| mail.is_none()), Ok(true));
+            drop((held, a));
+        });
+    }
+}
+
+#[test]
+fn calls_that_are_held_keep_their_caller_from_the_next_one() {
+    let (scratch, [a, b, _c]) = three();
+    let wire = Wire::new(&scratch, 0, 1);
+    thread::scope(|scope| {
+        let caller = scope.spawn(move || {
+            // The first goes on the line, and has no credit.
+            let ask = |_| a.to(1).start_call(b"?").expect("a credit");
+            let calls: Vec<_> = (0..=CREDITS).map(ask).collect();
+            drop(calls);
+            let asked = a.to(1).within(GUARD).call(&[0; 100]).map(|reply| reply.to_vec());
+            (asked, a)
+        });
+        let mut held: Vec<_> = (0..=CREDITS).map(|_| b.from(0).recv().expect("a call")).collect();
+        assert_eq!(b.from(0).recv().err(), Some(RecvError::Held(0)));
+        drop(held.swap_remove(7));
+        let last = b.from(0).recv().expect("a call");
+        assert_eq!(said(&wire), 0);
+        last.reply(b"yes").expect("room");
+        assert_eq!(caller.join().expect("a thread").0, Ok(b"yes".to_vec()));
+    });
+}
+
+#[test]
+fn one_that_is_about_to_take_the_credit_that_it_was_given_is_not_held_up() {
+    let (scratch, [a, b, _c]) = three();
+    let wire = Wire::new(&scratch, 0, 1);
+    b.set_by_hand(true);
+    a.send(1, b"has no credit").expect("room");
+    let announce = |number| a.to(1).announce(pattern(100, number)).expect("a credit");
+    let sent: Vec<_> = (0..CREDITS as usize).map(announce).collect();
+    let mut held = take_all(&b);
+    let word = Starved { seq: CREDITS, is_any: true, epoch: 1, is_alone: true }.pack();
+    wire.mailbox.mail.producer.starved.store(word, Relaxed);
+    assert_eq!(b.from(0).try_recv().err(), Some(RecvError::Held(0)));
+    assert_eq!(b.to(0).within(GUARD).call(b"?").map(|_| ()).err(), Some(CallError::Held(0)));
+    drop(held.swap_remove(9));
+    for _ in 0..10 {
+        assert_eq!(b.from(0).try_recv().map(|mail| mail.is_none()), Ok(true), "one has its answer");
+        assert_eq!(b.try_recv().map(|mail| mail.is_none()), Ok(true));
+    }
+    drop((held, sent));
 }
 
 #[test]

@@ -1022,7 +1022,7 @@ fn a_sender_that_sleeps_is_woken_by_each_of_two_receivers() {
 /// Says that this producer, which has just found no room, waits.
 fn starve(sender: &Sender) {
     let seq = sender.producer.seen_head();
-    sender.producer.starve(Starved { seq, epoch: 1, is_alone: true });
+    sender.producer.starve(Starved { seq, is_any: false, epoch: 1, is_alone: true });
 }
 
 /// The message that the producer waits for, if that is held.

@@ -18,7 +18,7 @@ use crate::error::ConfigError;
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// The version of this layout.
-pub const ABI: u64 = 16;
+pub const ABI: u64 = 17;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.

@@ -2,7 +2,7 @@
 
 use super::held::HeldUp;
 use crate::error::{CallError, SendError};
-use crate::half::Member;
+use crate::half::{Member, Starving};
 use crate::rank::Source;
 use crate::send::{Outgoing, ended};
 use crate::wait::{Operation, Step};
@@ -15,6 +15,7 @@ pub struct Credit<'a> {
     pub peer: &'a Outgoing,
     pub epoch: u64,
     pub held_up: HeldUp<'a>,
+    pub starving: Starving<'a>,
 }
 
 impl Operation for Credit<'_> {
@@ -23,6 +24,9 @@ impl Operation for Credit<'_> {
     fn look(&mut self, _: bool) -> Result<bool, CallError> {
         let has_credit = self.peer.answers.has_credit(self.sender, self.peer, self.epoch)?;
         if !has_credit {
+            if let Some(last) = self.peer.answers.last_asked() {
+                self.starving.tell_any(self.sender, &self.peer.record, &self.peer.producer, last);
+            }
             self.held_up.check_now_and_then()?;
         }
         Ok(has_credit)
@@ -50,6 +54,7 @@ impl Operation for Credit<'_> {
 
     fn begin_wait(&self) {
         self.held_up.begin();
+        self.starving.begin();
     }
 
     fn is_in_vain(&self) -> bool {

@@ -14,7 +14,7 @@ use held::HeldUp;
 use crate::abi::{CallId, Kind, Location};
 use crate::endpoint::{Endpoint, Halves, RecvHalf, SendHalf, SendTo};
 use crate::error::{Broken, CallError, End, SendError};
-use crate::half::{Bytes, Member};
+use crate::half::{Bytes, Member, Starving};
 use crate::rank::{Source, Status};
 use crate::ring::Corrupt;
 use crate::send::{Answer, Outgoing, end_of_taker, living_taker};
@@ -151,7 +151,8 @@ impl<'a> Call<'a> {
             let halves = Halves { sending: Some(sender.parts()), receiving };
             let held_up = HeldUp::new(sender, receiver, peer);
             let waiter = halves.waiter(member);
-            let mut credit = Credit { member: waiter, sender: member, peer, epoch, held_up };
+            let starving = Starving::default();
+            let mut credit = Credit { member: waiter, sender: member, peer, epoch, held_up, starving };
             if !halves.drive(waiter, deadline, &mut credit)? {
                 return Err(if deadline.is_now() { SendError::Full.into() } else { CallError::Timeout });
             }

@@ -6,6 +6,11 @@
 //! Once that message is acknowledged, the word says nothing, whether or not the sender has run since. So there is no
 //! clock in it, and no false alarm.
 //!
+//! A sender that waits for a credit can go on when *any* of the messages that have one is answered. It says so with a bit,
+//! and names the last of them. The receiver counts the messages of that life, up to the named one, that it has not
+//! acknowledged. If they are as many as there are credits, the word holds. If they are fewer, one has its answer, because an
+//! honest receiver answers before it acknowledges. The count looks at no more cells than there are.
+//!
 //! A receiver that holds that very message, with nothing else of that sender to take, returns `Held`. It first asks
 //! the kernel whether the sender lives, because the word outlives the sender. A caller that waits for an answer
 //! returns `Held`, too, if its server waits for it and has no other thread that would answer. Garbage in the word
@@ -30,6 +35,7 @@ struct Told<'a> {
     member: &'a Member,
     producer: &'a Producer,
     seq: u64,
+    is_any: bool,
 }
 
 impl<'a> Starving<'a> {
@@ -45,12 +51,22 @@ impl<'a> Starving<'a> {
     /// falls asleep later sees the word when it looks once more (`rank::bell`). If this process stops between the two
     /// steps, nobody is woken; the receiver then looks when its nap ends.
     pub fn tell(&self, member: &'a Member, receiver: &Rank, producer: &'a Producer, seq: u64) {
-        let is_told = self.told.get().is_some_and(|told| told.seq == seq);
+        self.say(receiver, Told { member, producer, seq, is_any: false });
+    }
+
+    /// As `tell`, where it goes on when any of its messages is answered that have a credit, of which `last` is the last.
+    pub fn tell_any(&self, member: &'a Member, receiver: &Rank, producer: &'a Producer, last: u64) {
+        self.say(receiver, Told { member, producer, seq: last, is_any: true });
+    }
+
+    fn say(&self, receiver: &Rank, told: Told<'a>) {
+        let Told { member, producer, seq, is_any } = told;
+        let is_told = self.told.get().is_some_and(|told| (told.seq, told.is_any) == (seq, is_any));
         if !self.waits.get() || is_told || member.check().is_err() {
             return;
         }
-        self.told.set(Some(Told { member, producer, seq }));
-        producer.starve(Starved { seq, epoch: member.epoch(), is_alone: member.finds_alone() });
+        self.told.set(Some(told));
+        producer.starve(Starved { seq, is_any, epoch: member.epoch(), is_alone: member.finds_alone() });
         member.ring_mail(receiver);
     }
 }

@@ -88,6 +88,13 @@ impl Answers {
         Ok(asked.iter().filter(|asked| asked.answer.is_none() && asked.epoch >= epoch).count() < CREDITS)
     }
 
+    /// The last message with a credit that was not answered.
+    pub fn last_asked(&self) -> Option<u64> {
+        let asked = self.asked.borrow();
+        let seqs = asked.iter().filter(|asked| asked.answer.is_none()).filter_map(|asked| asked.seq);
+        seqs.reduce(|last, seq| if is_below(last, seq) { seq } else { last })
+    }
+
     /// Message `seq` was sent as a call to the server's life with this epoch.
     pub fn expect(&self, seq: u64, epoch: u64) {
         let id = CallId::of_message(seq);

@@ -147,6 +147,13 @@ impl Operation for Synchronous<'_> {
         let Self { member, peer, .. } = *self;
         let Some(sent) = self.sent else {
             self.is_done = peer.answers.has_credit(member, peer, self.epoch)?;
+            if self.is_done {
+                self.end_wait();
+            } else if (thorough || self.looks.is_due())
+                && let Some(last) = peer.answers.last_asked()
+            {
+                self.starving.tell_any(member, &peer.record, &peer.producer, last);
+            }
             return Ok(self.is_done);
         };
         let is_any = self.go_on(sent)?;

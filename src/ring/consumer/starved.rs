@@ -1,8 +1,9 @@
 //! A producer that waits for this consumer.
 
 use super::Consumer;
-use crate::abi::Starved;
-use crate::sync::{Edge, acquire};
+use crate::abi::{CREDITS, Envelope, Starved};
+use crate::ring::cell;
+use crate::sync::{Edge, Ordering::Relaxed, acquire};
 
 impl Consumer {
     /// The message that the producer waits for, if it says that it waits and that message is not acknowledged. All
@@ -16,8 +17,26 @@ impl Consumer {
         let head = self.head.get();
         // Pairs with the producer's store.
         let word = self.lane.producer.starved.load(acquire(Edge::Starved));
-        let is_live = |seq: u64| seq.wrapping_sub(head) < self.cells() && !self.acknowledged.has(seq);
-        Starved::unpack(word, head).filter(|starved| is_live(starved.seq))
+        let starved = Starved::unpack(word, head)?;
+        let ahead = starved.seq.wrapping_sub(head);
+        let is_live = ahead < self.cells() && !self.acknowledged.has(starved.seq);
+        (is_live && (!starved.is_any || self.has_all_credits(starved))).then_some(starved)
+    }
+
+    /// Whether as many messages are not acknowledged, up to the one that is named, as the producer has credits: one that is
+    /// done with has given its credit back, whether or not the producer has seen that.
+    #[cold]
+    fn has_all_credits(&self, starved: Starved) -> bool {
+        let head = self.head.get();
+        let seqs = (0..=starved.seq.wrapping_sub(head)).map(|ahead| head.wrapping_add(ahead));
+        let has_credit = |seq: &u64| {
+            let cell = cell(&self.lane, *seq);
+            // Relaxed: the word was published after the message, and nothing but the kind is looked at.
+            let is_there = cell.stamp.load(Relaxed) == seq.wrapping_add(1);
+            let envelope = is_there.then(|| Envelope::unpack(cell.envelope.load(Relaxed))).flatten();
+            !self.acknowledged.has(*seq) && envelope.is_some_and(|envelope| starved.has_asked(&envelope))
+        };
+        seqs.filter(has_credit).nth(CREDITS - 1).is_some()
     }
 
     /// Whether any message was taken and is not acknowledged.
