@@ -6,6 +6,8 @@ mod common;
 use common::puppet::{self, mail, puppet};
 use common::wire::Wire;
 use common::{Child, SHORT, Scratch, gist, pattern, wait_until};
+use mailbox::lab::abi::Kind;
+use mailbox::lab::sync::Ordering::Relaxed;
 use mailbox::{Config, Endpoint, RecvError, SendError};
 use std::thread;
 use std::time::Duration;
@@ -342,4 +344,30 @@ fn a_stopped_peer_goes_on_with_it() {
     scene.sender.signal(libc::SIGCONT);
     assert_eq!(scene.receiver.answer(), told(1, 0));
     assert_eq!(scene.sender.answer(), "ok");
+}
+
+#[test]
+fn parts_of_long_messages_count_in_their_senders_turn() {
+    // Four parts, and the announcement.
+    const LEN: u64 = 256 << 10;
+    const TURN: u64 = 32;
+    let (scratch, _a, b) = pair(64);
+    let c = scratch.open().join(2).expect("free");
+    let wire = Wire::new(&scratch, 0, 1);
+    wire.push(Kind::Whole, b"it is its turn");
+    assert_eq!(b.recv().expect("mail").from(), 0);
+    c.send(1, b"has its turn, too").expect("room");
+    let mut taken = 0;
+    loop {
+        // All of it is there before it is wanted: whenever the receiver looks, this sender has something.
+        let seq = wire.claim(LEN);
+        let serving = &wire.mailbox.transfer.serving;
+        serving.produced.store(LEN, Relaxed);
+        serving.id.store(b.epoch() << 48 | (seq + 1), Relaxed);
+        if b.recv().expect("mail").from() == 2 {
+            break;
+        }
+        taken += 1;
+    }
+    assert!((1..=TURN / 5).contains(&taken), "{taken} messages of one sender before another's");
 }
