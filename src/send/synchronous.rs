@@ -78,8 +78,11 @@ impl<'a> Synchronous<'a> {
     /// Makes progress. Returns whether there was anything to do.
     fn go_on(&mut self, sent: Sent<'a>) -> Result<bool, SendError> {
         let Self { member, peer, .. } = *self;
-        let borrowed = sent.borrowed.map(|bytes| (sent.seq, bytes));
-        let has_served = sent.is_announced && peer.transfers.serve(member, peer, borrowed);
+        let has_served = match sent.borrowed {
+            Some(bytes) => peer.transfers.serve(member, peer, Some((sent.seq, bytes))),
+            // It has gone on already, before this look, with all that this endpoint owns.
+            None => sent.is_announced && peer.transfers.take_moved(),
+        };
         self.is_done = self.is_acknowledged(sent)?;
         Ok(has_served || self.is_done)
     }

@@ -28,6 +28,8 @@ pub struct Transfers {
     /// Whether the ring has memory.
     has_ring: Private<bool>,
     announced: RefCell<Vec<Announced>>,
+    /// Whether anything was put in the ring since that was last asked.
+    has_moved: Private<bool>,
 }
 
 struct Announced {
@@ -43,7 +45,12 @@ struct Announced {
 
 impl Transfers {
     pub fn new(slot: TransferSlot) -> Self {
-        Self { source: Source::new(slot), has_ring: false.into(), announced: RefCell::default() }
+        Self {
+            source: Source::new(slot),
+            has_ring: false.into(),
+            announced: RefCell::default(),
+            has_moved: false.into(),
+        }
     }
 
     /// Makes sure that the ring to `to` has memory.
@@ -104,7 +111,15 @@ impl Transfers {
             is_any = true;
             peer.ring(member);
         }
+        if is_any {
+            self.has_moved.set(true);
+        }
         is_any
+    }
+
+    /// Whether anything was put in the ring since this was last asked.
+    pub fn take_moved(&self) -> bool {
+        self.has_moved.take()
     }
 }
 
