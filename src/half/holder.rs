@@ -12,7 +12,7 @@ pub struct Holder {
     pub region: Region,
     pub claim: Claim,
     pub process: u32,
-    /// Whether a half was dropped during a panic, or abandoned, which counts as a death.
+    /// Whether a half was dropped during a panic, or abandoned. Either counts as a death.
     pub died: AtomicBool,
     /// The program's promise about its peers, if a half has chosen events.
     pub events: OnceLock<TrustedEvents>,

@@ -1,4 +1,4 @@
-//! What one half of an endpoint has to do with the other.
+//! How one half of an endpoint depends on the other.
 
 use super::member::{Half, Member};
 use crate::segment::Outcome;
@@ -19,7 +19,7 @@ impl Member {
         matches!((&self.holder, &other.holder), (Some(mine), Some(its)) if Arc::ptr_eq(mine, its))
     }
 
-    /// Says that the other half is in the same thread again.
+    /// Takes the other half back into the same thread.
     pub fn unite(&mut self, other: &Member) {
         self.split = false;
         if self.half == Half::Sender {
@@ -27,14 +27,14 @@ impl Member {
         }
     }
 
-    /// This endpoint is to end as if its process had died.
+    /// Makes this endpoint end as if its process had died.
     pub fn abandon(&self) {
         if let Some(holder) = &self.holder {
             holder.died.store(true, Ordering::Relaxed);
         }
     }
 
-    /// Whether this half, which is dropped now, ends as dead.
+    /// Whether this half, which is being dropped, counts as dead.
     pub fn dies(&self) -> bool {
         std::thread::panicking()
             || self.holder.as_ref().is_some_and(|holder| holder.died.load(Ordering::Relaxed))

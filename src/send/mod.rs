@@ -177,7 +177,7 @@ impl Outbox {
         if self.peers.reaches(to) { Ok(()) } else { Err(Broken::NoSuchRank { rank: to, ranks }) }
     }
 
-    /// The mailbox to `to` for a message of `len` bytes. Opens it if necessary.
+    /// Like `peer`, if the mailbox is not open yet or the message is too long.
     #[cold]
     fn check_or_open(&self, member: &Member, to: u32, len: usize) -> Result<&Outgoing, SendError> {
         self.check_rank(to)?;
@@ -226,7 +226,8 @@ impl Outgoing {
         self.producer.is_acknowledged(seq).map_err(|Corrupt| Broken::Corrupt(self.to))
     }
 
-    /// Asks the receiver's life of this epoch on the call line, if that is free and `bytes` fit it; the call's stamp.
+    /// Sends a call on the call line to the receiver's life with this epoch, if the line is free and `bytes` fit it.
+    /// Returns the call's stamp.
     #[inline(always)]
     pub fn ask(&self, member: &Member, epoch: u64, bytes: &[u8]) -> Option<u64> {
         if bytes.len() > INLINE || !self.caller.is_free(epoch) {
