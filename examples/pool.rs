@@ -1,6 +1,6 @@
 //! A pool of three workers. One dies at its first job: the master is told, and another gets the job.
 
-use mailbox::{Config, Endpoint, RecvError, Region};
+use mailbox::{Config, Endpoint, Event, Region};
 use std::{collections::BTreeMap, env, error::Error, process};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -12,22 +12,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut worker = process::Command::new(env::current_exe()?);
     region.hand_to(&mut worker)?;
     let mut workers = [worker.spawn()?, worker.spawn()?, worker.spawn()?];
-    let (mut idle, mut jobs) = (vec![1, 2, 3], (1..=1000).collect::<Vec<u64>>());
+    let (mut idle, mut jobs) = (vec![], (1..=1000).collect::<Vec<u64>>());
     let (mut given, mut sum) = (BTreeMap::new(), 0);
     while !jobs.is_empty() || !given.is_empty() {
-        let count = idle.len().min(jobs.len());
-        for (rank, job) in idle.drain(..count).zip(jobs.drain(..count)) {
-            me.send(rank, &job.to_ne_bytes())?;
-            given.insert(rank, job);
-        }
-        match me.recv().map(|result| (result.from(), result.value::<u64>())) {
-            Ok((rank, square)) => {
-                sum += square?;
-                given.remove(&rank);
-                idle.push(rank);
+        match me.next_event()? {
+            Event::Joined { rank, .. } => idle.push(rank),
+            Event::Mail(result) => {
+                sum += result.value::<u64>()?;
+                given.remove(&result.from());
+                idle.push(result.from());
             }
-            Err(RecvError::Gone { rank, died: true }) => jobs.extend(given.remove(&rank)),
-            Err(error) => return Err(error.into()),
+            Event::Left { rank, .. } | Event::Died { rank, .. } => {
+                idle.retain(|worker| *worker != rank);
+                jobs.extend(given.remove(&rank));
+            }
+            Event::Alone => return Err("all workers have ended".into()),
+            _ => {}
+        }
+        while let (Some(rank), Some(job)) = (idle.last(), jobs.last()) {
+            me.send(*rank, &job.to_ne_bytes())?;
+            given.extend(idle.pop().zip(jobs.pop()));
         }
     }
     drop(me); // which ends the workers

@@ -10,6 +10,8 @@
 //! | take part, wait until others do | [`Region::join`], [`JoinOptions`], [`Region::wait_for`] |
 //! | send | [`Endpoint::send`]; [`Endpoint::to`], which says how long to wait, and for what |
 //! | receive | [`Endpoint::recv`]; [`Endpoint::from`] and [`Endpoint::from_any`], which say from whom, and how long to wait |
+//! | hear who joins, leaves and dies; receive until nobody else is left | [`Endpoint::next_event`], [`Endpoint::until_alone`] |
+//! | receive in a loop; look at the next message and leave it | [`RecvFrom::iter`], [`RecvFrom::peek`] |
 //! | write in place, once for several receivers | [`Endpoint::loan`], [`Block::send`] |
 //! | ask, and get an answer | [`Endpoint::call`], [`SendTo::start_call`]; [`Mail::reply`] |
 //! | send and receive large messages | the same; without waiting: [`SendTo::announce`]; in parts: [`Mail::fetch`] |
@@ -119,8 +121,8 @@ pub use rank::{Source, Status, Wait};
 pub use {
     call::{Call, Reply},
     endpoint::{
-        Arrival, Batch, Block, Drain, Endpoint, JoinOptions, Loan, Mail, Message, Receives, RecvFrom,
-        RecvHalf, SendHalf, SendTo, Sending, Unanswered, wait_any,
+        Arrival, Batch, Block, Drain, Endpoint, Envelope, Event, Iter, JoinOptions, Loan, Mail, Message,
+        Receives, RecvFrom, RecvHalf, SendHalf, SendTo, Sending, Unanswered, UntilAlone, wait_any,
     },
     half::Interrupter,
     region::{Inspection, MAILBOX_FD, MailboxReport, OpenOptions, RankReport, Region, View},

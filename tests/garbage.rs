@@ -10,7 +10,7 @@ use common::Scratch;
 use common::dice::{Dice, number};
 use common::wire::{Wire, geometry};
 use mailbox::lab::abi::{CHUNK, Geometry, HEADER_BYTES, Lines};
-use mailbox::{Config, Deadline, Endpoint, OpenOptions, Region};
+use mailbox::{Config, Deadline, Endpoint, Event, OpenOptions, Region, Source};
 use std::fs;
 use std::time::{Duration, Instant};
 
@@ -124,12 +124,20 @@ fn receive(me: &Endpoint, dice: &mut Dice) -> u32 {
     let mut held = None;
     for from in [None, Some(0), Some(1)] {
         for _ in 0..12 {
+            let source = from.map_or(Source::Anyone, Source::Rank);
+            let next = if dice.below(2) == 0 { me.from(source).peek().ok().flatten() } else { None };
             let mail = match from {
+                None if dice.below(2) == 0 => match me.next_event_within(Deadline::Now) {
+                    Ok(Event::Mail(mail)) => Ok(Some(mail)),
+                    Ok(_) => continue,
+                    Err(error) => Err(error),
+                },
                 None => me.try_recv(),
                 Some(from) => me.from(from).try_recv(),
             };
             let Ok(Some(mail)) = mail else { continue };
             mails += 1;
+            assert!(next.is_none_or(|next| (next.from, next.seq) == (mail.from(), mail.seq())), "{next:?}");
             assert_eq!(mail.to_vec().len(), mail.len());
             let mut buffer = [0; 30];
             mail.read_at(mail.len() / 2, &mut buffer);

@@ -3,11 +3,11 @@
 
 use mailbox::{
     Arrival, Batch, Block, Broken, Call, CallError, CloseError, Config, ConfigError, CreateError,
-    CreateOrOpenError, Deadline, DiscardError, Drain, End, Endpoint, HandError, Inspection, Interrupter,
-    JoinError, JoinOptions, Leftover, LeftoverKind, Listed, Loan, Lost, Mail, MailboxReport, Message,
-    OpenError, OpenOptions, Place, RankReport, Receives, RecvError, RecvFrom, RecvHalf, Region, RemoveError,
-    Reply, ReplyError, Reserve, SendError, SendHalf, SendTo, Sending, SizeError, Source, Status,
-    TrustedEvents, Unanswered, View, Wait, WaitError,
+    CreateOrOpenError, Deadline, DiscardError, Drain, End, Endpoint, Envelope, Event, HandError, Inspection,
+    Interrupter, Iter, JoinError, JoinOptions, Leftover, LeftoverKind, Listed, Loan, Lost, Mail,
+    MailboxReport, Message, OpenError, OpenOptions, Place, RankReport, Receives, RecvError, RecvFrom,
+    RecvHalf, Region, RemoveError, Reply, ReplyError, Reserve, SendError, SendHalf, SendTo, Sending,
+    SizeError, Source, Status, TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
@@ -25,12 +25,14 @@ fn fails<T: Error + Clone + Eq + Hash + Send + Sync + 'static>() {}
 fn everything_shows_itself() {
     shows::<(Batch<'_>, Call<'_>, Config, Endpoint, Inspection, Interrupter, Mail<'_>)>();
     shows::<(RecvFrom<'_>, SendTo<'_>)>();
+    shows::<(Event<'_>, Iter<'_>, UntilAlone<'_>)>();
     shows::<(Arrival<'_>, Block<'_>, Drain<'_>, Leftover, Loan<'_>, Listed, Message<'_>, Sending<'_>)>();
     shows::<(MailboxReport, OpenOptions, RankReport, RecvHalf, Region, Reply, SendHalf, Unanswered<'_>, View)>(
     );
     is_a_key::<(
         Deadline,
         End,
+        Envelope,
         JoinOptions<'_>,
         LeftoverKind,
         Place<'_>,

@@ -37,11 +37,11 @@ use core::fmt;
 #[derive(Clone, Copy)]
 #[must_use = "it receives nothing until it is told how"]
 pub struct RecvFrom<'a> {
-    receiver: &'a RecvHalf,
+    pub(super) receiver: &'a RecvHalf,
     /// The other half, if the same thread has it.
-    sender: Option<&'a SendHalf>,
-    source: Source,
-    deadline: Deadline,
+    pub(super) sender: Option<&'a SendHalf>,
+    pub(super) source: Source,
+    pub(super) deadline: Deadline,
 }
 
 impl<'a> RecvFrom<'a> {

@@ -226,7 +226,7 @@ impl RecvHalf {
         }
     }
 
-    fn halves<'a>(&'a self, sender: Option<&'a SendHalf>) -> Halves<'a> {
+    pub(super) fn halves<'a>(&'a self, sender: Option<&'a SendHalf>) -> Halves<'a> {
         Halves { sending: sender.map(SendHalf::parts), receiving: Some(self.parts()) }
     }
 

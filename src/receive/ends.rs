@@ -11,6 +11,7 @@
 //! into its line which ends it was told of, so that its successor is not told again. A receiver that dies writes
 //! nothing, and its successor is told again.
 
+use super::news::Ended;
 use super::peer::{Incoming, no_pages};
 use super::{Inbox, NOBODY};
 use crate::error::RecvError;
@@ -24,6 +25,14 @@ use core::cell::Cell as Private;
 /// Added to an epoch: that life was over before this endpoint began, and its end is news as long as no life has
 /// followed it. No rank is joined this many times.
 const EARLIER: u64 = 1 << 63;
+
+/// What a look for ends has found.
+pub enum Found<'a> {
+    /// This mailbox has something that comes before them.
+    Mail(&'a Incoming),
+    /// This is to be told next.
+    End(Ended),
+}
 
 impl Inbox {
     /// Reports that `rank` has ended, after one more look for mail that is made after it had ended.
@@ -42,23 +51,34 @@ impl Inbox {
                     // There may be mail of it in there.
                     return self.complete(member, rank).map(|()| None);
                 }
-                Err(told(rank, end))
+                Err(ended(rank, end != Status::Left))
             }
         }
     }
 
-    /// Reports the end of a rank that was there while this endpoint was, or the mailbox of one that has mail. Each
-    /// end is reported once, after the last mail of that life; if another life followed at once, perhaps after some
-    /// mail of that one.
+    /// Finds the end of a rank that was there while this endpoint was, or the mailbox of one that has mail. Each
+    /// end comes after the last mail of that life; if another life followed at once, perhaps after some mail of that
+    /// one. It is found again until [`Inbox::note`] says that it was reported.
     ///
     /// A rank that has left, was followed, or is reported dead is found with one load. The loads are left out if
     /// nothing has changed since the last time, except with `query`. With `query`, the kernel is asked about the
     /// other ranks, a few at a time.
-    pub fn ends(&self, member: &Member, query: bool) -> Result<Option<&Incoming>, RecvError> {
+    #[inline(always)]
+    pub fn ends(&self, member: &Member, query: bool) -> Result<Option<Found<'_>>, RecvError> {
         let changes = member.region.registry.changes();
         if !query && self.looked_for.get() == Some(changes) {
             return Ok(None);
         }
+        self.look_for_end(member, query, changes)
+    }
+
+    #[inline(never)]
+    fn look_for_end(
+        &self,
+        member: &Member,
+        query: bool,
+        changes: u64,
+    ) -> Result<Option<Found<'_>>, RecvError> {
         self.open_after(NOBODY).try_for_each(|peer| peer.check(member))?;
         let (found, is_complete) = self.look_at_lives(member)?;
         if found.is_some() {
@@ -74,9 +94,9 @@ impl Inbox {
         for rank in self.ranks_after(self.queried.get()).filter(is_other).filter(is_news).take(QUERIES) {
             self.queried.set(rank);
             if member.end_of(rank, true).is_some()
-                && let Some(peer) = self.tell_end(member, rank)?
+                && let Some(found) = self.find_end(member, rank)?
             {
-                return Ok(Some(peer));
+                return Ok(Some(found));
             }
         }
         Ok(None)
@@ -84,7 +104,7 @@ impl Inbox {
 
     /// Looks once at the life of each rank. Returns a rank that has ended, or one that has mail. If there is none,
     /// also returns whether no end is left that may not be reported yet.
-    fn look_at_lives(&self, member: &Member) -> Result<(Option<&Incoming>, bool), RecvError> {
+    fn look_at_lives(&self, member: &Member) -> Result<(Option<Found<'_>>, bool), RecvError> {
         let registry = &member.region.registry;
         let ranks = self.peers.ranks();
         let (mut is_complete, mut questions, mut asked) = (true, QUERIES, None);
@@ -105,8 +125,8 @@ impl Inbox {
             // A rank that never joined, by its word, has not ended, even if it has sent something.
             let has_left = !life.joined() && life.epoch() != 0 && self.is_news(rank, life);
             if is_dead || has_left || self.is_followed(rank, life) {
-                if let Some(peer) = self.tell_end(member, rank)? {
-                    return Ok((Some(peer), false));
+                if let Some(found) = self.find_end(member, rank)? {
+                    return Ok((Some(found), false));
                 }
                 // A rank that died is asked about again with the next query.
                 is_complete &= is_dead;
@@ -135,9 +155,9 @@ impl Inbox {
         self.peers.get(self.current.get()).is_some_and(|peer| self.left_of_turn(peer) == 0)
     }
 
-    /// Reports the end of this rank, which seems to be news, or returns its mailbox if mail comes first. `None` if
+    /// Finds the end of this rank, which seems to be news, or returns its mailbox if mail comes first. `None` if
     /// the end may not be reported yet; others may.
-    fn tell_end(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
+    fn find_end(&self, member: &Member, rank: u32) -> Result<Option<Found<'_>>, RecvError> {
         let registry = &member.region.registry;
         let (status, life) = registry.status(rank);
         let (end, epoch) = match status {
@@ -155,7 +175,7 @@ impl Inbox {
                 peer.drop_of_gone(member);
             }
             if peer.is_ready() {
-                return Ok(Some(peer));
+                return Ok(Some(Found::Mail(peer)));
             }
             if peer.is_barred() {
                 return Ok(None); // Mail of it is there.
@@ -168,8 +188,7 @@ impl Inbox {
             }
             return Ok(None);
         }
-        self.reported[rank as usize].set(epoch);
-        Err(told(rank, end))
+        Ok(Some(Found::End(Ended { rank, epoch, died: end != Status::Left })))
     }
 
     /// Whether the mailbox from `rank` has its bit in `opened` but could not be opened for want of memory.
@@ -184,20 +203,25 @@ impl Inbox {
         completed.map_err(|error| no_pages(rank, &error))
     }
 
+    /// The end of the life with this epoch is no news any more.
+    pub(super) fn set_reported(&self, rank: u32, epoch: u64) {
+        self.reported[rank as usize].set(epoch);
+    }
+
     /// Whether the end of this life would be news.
-    fn is_news(&self, rank: u32, life: Life) -> bool {
+    pub(super) fn is_news(&self, rank: u32, life: Life) -> bool {
         // Not "later than": a peer that forges a life must not hide the end of a real one.
         self.reported[rank as usize].get() != life.epoch()
     }
 
     /// Whether this life goes on, and the end of the one before it is news.
-    fn is_followed(&self, rank: u32, life: Life) -> bool {
+    pub(super) fn is_followed(&self, rank: u32, life: Life) -> bool {
         let told = self.reported[rank as usize].get() & !EARLIER;
         life.joined() && ![life.epoch(), life.epoch().wrapping_sub(1)].contains(&told)
     }
 
     /// All ranks, beginning after `rank`.
-    fn ranks_after(&self, rank: u32) -> impl Iterator<Item = u32> + use<> {
+    pub(super) fn ranks_after(&self, rank: u32) -> impl Iterator<Item = u32> + use<> {
         let (first, ranks) = (rank.wrapping_add(1), self.peers.ranks());
         (first..ranks).chain(0..first)
     }
@@ -224,6 +248,14 @@ impl Inbox {
             told.set(EARLIER | epoch);
         }
     }
+
+    /// Leaves notes for the next holder of this rank: which ends were reported, and which mails were handed out.
+    pub fn leave(&self) {
+        for peer in self.open_after(NOBODY) {
+            peer.consumer.line().reported.store(self.reported[peer.from as usize].get(), Relaxed);
+            peer.consumer.settle_claim();
+        }
+    }
 }
 
 /// By rank: the lives whose ends are not news for an endpoint that begins now, because they are over. For a rank that
@@ -234,6 +266,7 @@ pub fn reported_at_first(member: &Member) -> Box<[Private<u64>]> {
     (0..registry.count()).map(|rank| told(registry.life(rank)).into()).collect()
 }
 
-fn told(rank: u32, end: Status) -> RecvError {
-    RecvError::Gone { rank, died: end != Status::Left }
+/// What a receive says of the end of this rank.
+pub fn ended(rank: u32, died: bool) -> RecvError {
+    RecvError::Gone { rank, died }
 }

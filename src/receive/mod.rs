@@ -6,22 +6,29 @@
 #![cfg(not(loom))]
 
 mod assembled;
+mod attendance;
 mod bars;
 mod drained;
 mod ends;
 mod fair;
 mod fetch;
 mod lacking;
+mod news;
+mod next;
 mod operation;
+mod peeked;
 mod peer;
 mod ready;
 mod reset;
 
 pub use fetch::Fetch;
+pub use news::{Ended, News};
+pub use next::Next;
 pub use operation::Receive;
 pub use peer::{Answering, Incoming};
 pub use ready::Ready;
 
+use attendance::Attendance;
 use fair::FairQueue;
 use lacking::Lacking;
 
@@ -30,7 +37,7 @@ use crate::error::{Broken, RecvError};
 use crate::half::{ByRank, Member};
 use crate::rank::Source;
 use crate::ring::{Consumer, Descriptor, Server};
-use crate::sync::{Edge, Ordering::Relaxed, acquire};
+use crate::sync::{Edge, acquire};
 use crate::wait::pace::{self, BURST};
 use crate::wait::{Deadline, Interrupted, look_soon};
 use core::cell::{Cell as Private, RefCell};
@@ -56,6 +63,8 @@ pub struct Inbox {
     asks: Private<bool>,
     /// By rank: the epoch of the life whose end is no longer news.
     reported: Box<[Private<u64>]>,
+    /// Which ranks are there, as far as was reported.
+    attendance: Attendance,
     /// The rank whose life was looked at last, in rotation.
     looked_at: Private<u32>,
     /// The count of changes when all lives were last looked at.
@@ -89,6 +98,7 @@ impl Inbox {
             bars: false.into(),
             asks: false.into(),
             reported: ends::reported_at_first(member),
+            attendance: Attendance::new(member.region.ranks(), member.rank()),
             looked_at: NOBODY.into(),
             looked_for: None.into(),
             queried: member.rank().into(),
@@ -361,16 +371,6 @@ impl Inbox {
     pub fn settle(&self, member: &Member) {
         if member.check().is_ok() {
             self.open_after(NOBODY).for_each(|peer| peer.settle(member));
-        }
-    }
-
-    /// Leaves notes for the next holder of this rank: which ends were reported, and which mails were handed out.
-    pub fn leave(&self) {
-        for peer in self.open_after(NOBODY) {
-            if !self.keeps_end_of(peer.from) {
-                peer.consumer.line().reported.store(self.reported[peer.from as usize].get(), Relaxed);
-            }
-            peer.consumer.settle_claim();
         }
     }
 }

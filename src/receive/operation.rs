@@ -1,5 +1,7 @@
 //! A receive that is under way.
 
+use super::ends::{Found, ended};
+use super::news::News;
 use super::{Inbox, Incoming, NOBODY};
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
@@ -15,8 +17,8 @@ pub struct Receive<'a> {
     /// Whether announcements are returned as mails.
     by_hand: bool,
     looks: Looks,
-    /// The mailbox that has something.
-    ready: Option<&'a Incoming>,
+    /// The mailbox that has something, or the end to be reported.
+    pub(super) ready: Option<Found<'a>>,
     /// The mail that was taken, and its mailbox.
     pub found: Option<(&'a Incoming, Descriptor)>,
 }
@@ -45,9 +47,13 @@ impl<'a> Receive<'a> {
         inbox.take(member, source, peer, by_hand)
     }
 
-    /// Whether what the look found is a mail, whatever else there is to it.
-    pub(super) fn has_certain_mail(&self) -> bool {
-        self.ready.is_some_and(Incoming::has_certain_mail)
+    /// Whether a step would return what the look found: an end, or a mail, whatever else there is to it.
+    pub(super) fn is_certain(&self) -> bool {
+        match self.ready {
+            Some(Found::Mail(peer)) => peer.has_certain_mail(),
+            Some(Found::End(_)) => true,
+            None => false,
+        }
     }
 
     /// Whether only the other half could send what this waits for, and that half is gone.
@@ -83,7 +89,7 @@ impl Operation for Receive<'_> {
             self.ready = inbox.ends(member, true)?;
         }
         if self.ready.is_none() {
-            self.ready = inbox.look(member, source, thorough)?;
+            self.ready = inbox.look(member, source, thorough)?.map(Found::Mail);
         }
         // A half that polls for a long time is not checked meanwhile.
         if self.ready.is_none() && !thorough && self.looks.is_due() {
@@ -96,17 +102,17 @@ impl Operation for Receive<'_> {
         let Self { inbox, member, source, .. } = *self;
         if let Err(lost) = member.check_place(query) {
             // What is there comes first.
-            self.ready = inbox.look(member, source, true)?;
+            self.ready = inbox.look(member, source, true)?.map(Found::Mail);
             return if self.ready.is_some() { Ok(true) } else { Err(lost.into()) };
         }
         if self.is_only_its_own() {
             // The other half may have sent something before it went.
-            self.ready = Some(inbox.look(member, source, true)?.ok_or(Broken::Oneself)?);
+            self.ready = Some(Found::Mail(inbox.look(member, source, true)?.ok_or(Broken::Oneself)?));
             return Ok(true);
         }
         self.ready = match source {
             Source::Anyone => inbox.ends(member, query)?,
-            Source::Rank(rank) => inbox.end(member, rank, query)?,
+            Source::Rank(rank) => inbox.end(member, rank, query)?.map(Found::Mail),
         };
         if self.ready.is_none() {
             self.tell_held()?;
@@ -116,7 +122,11 @@ impl Operation for Receive<'_> {
 
     fn step(&mut self) -> Result<Step, RecvError> {
         self.found = match self.ready {
-            Some(peer) => self.take(peer)?.map(|descriptor| (peer, descriptor)),
+            Some(Found::Mail(peer)) => self.take(peer)?.map(|descriptor| (peer, descriptor)),
+            Some(Found::End(end)) => {
+                self.inbox.note(News::Ended(end));
+                return Err(ended(end.rank, end.died));
+            }
             None => None,
         };
         Ok(if self.found.is_some() { Step::Done } else { Step::Went })

@@ -1,10 +1,9 @@
 //! Whether a receive would return, for who waits for several.
 
-use super::{Inbox, Incoming, Receive};
+use super::{Inbox, Receive};
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::rank::Source;
-use crate::ring::Descriptor;
 use crate::wait::{Operation, Step};
 
 /// Whether a receive from anyone would return something: a mail, an end, an error. What it finds is left to that receive.
@@ -42,12 +41,12 @@ impl<'a> Ready<'a> {
 
     /// Goes on with what was found; whether a receive would return.
     pub fn step(&mut self) -> bool {
-        if self.tells || self.has_something_to_tell() || self.receive.has_certain_mail() {
+        if self.tells || self.has_something_to_tell() || self.receive.is_certain() {
             return true;
         }
         let step = self.receive.step();
         if let Some((peer, descriptor)) = self.receive.found.take() {
-            self.inbox.put_back_unseen(peer, &descriptor);
+            self.inbox.untake(peer, &descriptor);
         }
         self.keep(step.map(|step| step == Step::Done))
     }
@@ -77,15 +76,6 @@ impl<'a> Ready<'a> {
 }
 
 impl Inbox {
-    /// Leaves a mail that was taken to the next receive, as if it had not been.
-    fn put_back_unseen(&self, peer: &Incoming, descriptor: &Descriptor) {
-        peer.put_back(descriptor);
-        // It is one of its sender's turn when it is taken again, and was one just now.
-        if peer.from == self.current.get() {
-            self.turn_end.update(|end| end.wrapping_add(1));
-        }
-    }
-
     /// Leaves this to the next receive from anyone, which may have it to tell once only.
     fn keep_error(&self, error: RecvError) {
         self.kept_error.set(Some(error));
@@ -100,11 +90,6 @@ impl Inbox {
     #[inline(always)]
     pub(super) fn take_kept_error(&self) -> Result<(), RecvError> {
         self.kept_error.take().map_or(Ok(()), Err)
-    }
-
-    /// Whether it is the end of this rank, which nobody was told, then.
-    pub(super) fn keeps_end_of(&self, rank: u32) -> bool {
-        matches!(self.kept_error.get(), Some(RecvError::Gone { rank: of, .. }) if of == rank)
     }
 
     /// The mailbox from this rank begins anew: what is wrong with it is of before.

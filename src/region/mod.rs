@@ -286,6 +286,18 @@ impl Region {
     ///
     /// Looks at growing intervals, up to 10 ms. A process that joins and leaves between two looks is missed; its
     /// messages are still there.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let late = region.clone();
+    /// # let late = std::thread::spawn(move || late.join(1));
+    /// let epoch = region.wait_for(1, Duration::from_secs(10))?;
+    /// println!("rank 1 is there, in its life {epoch}");
+    /// # assert_eq!(epoch, late.join().unwrap()?.epoch());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_for(&self, rank: u32, timeout: Duration) -> Result<u64, WaitError> {
         let ranks = self.ranks();
         if rank >= ranks {

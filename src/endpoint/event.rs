@@ -1,0 +1,144 @@
+//! What happens to an endpoint: mail, and who comes and goes.
+
+use super::{Endpoint, Mail, RecvHalf, SendHalf};
+use crate::error::RecvError;
+use crate::receive::{Ended, News, Next};
+use crate::wait::Deadline;
+
+/// The next thing that a receiver is told: what [`Endpoint::next_event`] returns.
+///
+/// Of each other rank, joinings and ends take turns. A joining comes before the first mail of that life, and an end after
+/// its last mail. So between its `Joined` and its `Left` or `Died` a rank is there, and it sends at no other time. A message
+/// that was requeued after its sender's end, by [`Mail::requeue`] or by a panic, is the exception.
+///
+/// Lives of one rank that come and go between two looks are merged. At most two events are to be told of a rank at any
+/// time, and an event of a merged life has the epoch of the latest.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A message.
+    Mail(Mail<'a>),
+    /// A process has joined as this rank. Those that were there before this endpoint are told, too, and those that had
+    /// ended and left mail for it.
+    Joined {
+        /// The rank.
+        rank: u32,
+        /// How often it was joined, this time included.
+        epoch: u64,
+    },
+    /// The holder of this rank has left, and all of its mail was received.
+    Left {
+        /// The rank.
+        rank: u32,
+        /// The epoch of the life that ended.
+        epoch: u64,
+    },
+    /// The holder of this rank has died, and all of its mail was received.
+    Died {
+        /// The rank.
+        rank: u32,
+        /// The epoch of the life that ended.
+        epoch: u64,
+    },
+    /// The last other rank that was there has ended. It is told once each time, and never before somebody has joined.
+    Alone,
+}
+
+impl From<News> for Event<'_> {
+    fn from(news: News) -> Self {
+        match news {
+            News::Joined { rank, epoch } => Event::Joined { rank, epoch },
+            News::Ended(Ended { rank, epoch, died: false }) => Event::Left { rank, epoch },
+            News::Ended(Ended { rank, epoch, died: true }) => Event::Died { rank, epoch },
+            News::Alone => Event::Alone,
+        }
+    }
+}
+
+impl Endpoint {
+    /// The next mail from anyone, or who has joined, left or died; waits until there is something to tell.
+    ///
+    /// An end is an [`Event`] here and no error. What a receive has told is not told again, and the other way round; a
+    /// receive tells no joinings. Errors are those of a receive from anyone ([`RecvFrom::recv`](crate::RecvFrom::recv)) but
+    /// [`RecvError::Gone`].
+    ///
+    /// A leave wakes an endpoint that sleeps here. Nobody rings for a joining: an endpoint that sleeps is told of one within
+    /// 75 ms, or at the first mail of the new rank. [`wait_any`](crate::wait_any) does not return for a joining or
+    /// [`Event::Alone`]. Deaths are told as by a [`RecvHalf`].
+    ///
+    /// Cost: that of a receive, and a load of the sender's life for each mail. A look at the lives of all ranks where one
+    /// has changed. 8 bytes of private memory a rank, from the first event on.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Event, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let me = region.join(0)?;
+    /// # let worker = region.join(1)?;
+    /// # worker.send(0, b"done")?;
+    /// # drop(worker);
+    /// loop {
+    ///     match me.next_event()? {
+    ///         Event::Joined { rank, .. } => me.send(rank, b"a job")?,
+    ///         Event::Mail(mail) => println!("rank {} says {:?}", mail.from(), mail.to_vec()),
+    ///         Event::Left { rank, .. } => println!("rank {rank} has left"),
+    ///         Event::Died { rank, .. } => println!("rank {rank} has died, and somebody must do its job"),
+    ///         Event::Alone => break,
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn next_event(&self) -> Result<Event<'_>, RecvError> {
+        self.receiver.event(Deadline::Never, Some(&self.sender))
+    }
+
+    /// As [`Endpoint::next_event`]; waits no longer than until `deadline`, then [`RecvError::Timeout`]. With
+    /// [`Deadline::Now`] it never waits.
+    pub fn next_event_within(&self, deadline: impl Into<Deadline>) -> Result<Event<'_>, RecvError> {
+        self.receiver.event(deadline.into(), Some(&self.sender))
+    }
+}
+
+impl RecvHalf {
+    /// The next event. As [`Endpoint::next_event`].
+    pub fn next_event(&self) -> Result<Event<'_>, RecvError> {
+        self.event(Deadline::Never, None)
+    }
+
+    /// The next event; waits no longer than until `deadline`. As [`Endpoint::next_event_within`].
+    pub fn next_event_within(&self, deadline: impl Into<Deadline>) -> Result<Event<'_>, RecvError> {
+        self.event(deadline.into(), None)
+    }
+
+    /// `sender`: the other half, if the same thread has it.
+    #[inline]
+    pub(super) fn event<'a>(
+        &'a self,
+        deadline: Deadline,
+        sender: Option<&'a SendHalf>,
+    ) -> Result<Event<'a>, RecvError> {
+        let (member, inbox) = self.parts();
+        match inbox.next_mail(member, deadline) {
+            Some((peer, mail)) => Ok(Event::Mail(Mail::new(member, peer, mail, sender, inbox))),
+            None => self.wait_for_event(deadline, sender),
+        }
+    }
+
+    /// As `event`, where there is more to do than to take a new message.
+    #[inline(never)]
+    fn wait_for_event<'a>(
+        &'a self,
+        deadline: Deadline,
+        sender: Option<&'a SendHalf>,
+    ) -> Result<Event<'a>, RecvError> {
+        let (member, inbox) = self.parts();
+        member.check()?;
+        let mut next = Next::new(inbox, member);
+        self.halves(sender).drive(member, deadline, &mut next)?;
+        match (next.news, next.mail()) {
+            (Some(news), _) => Ok(news.into()),
+            (None, Some((peer, mail))) => Ok(Event::Mail(Mail::new(member, peer, mail, sender, inbox))),
+            (None, None) => Err(RecvError::Timeout),
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! A look at the next message.
+
+use super::RecvFrom;
+use crate::abi::epoch_of;
+use crate::error::RecvError;
+
+/// What is known of a message that was not taken: what [`RecvFrom::peek`] returns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub struct Envelope {
+    /// Who sent it.
+    pub from: u32,
+    /// Its length in bytes; where it is an [announcement](crate::Mail::announced), that of the message that it announces.
+    pub len: u64,
+    /// Its number. As [`Message::seq`](crate::Message::seq).
+    pub seq: u64,
+    /// The sender's epoch when it was sent. As [`Message::epoch`](crate::Message::epoch).
+    pub epoch: u64,
+    /// Whether it is a [call](crate::Mail::is_call).
+    pub is_call: bool,
+}
+
+impl RecvFrom<'_> {
+    /// The envelope of the next message, or `None` if none is there now. The message stays where it is, and the next receive
+    /// from the same source takes it; that does not count as [redelivered](crate::Message::redelivered).
+    ///
+    /// Never waits. It takes in at most 2 MiB of an announced message, as [`RecvFrom::try_recv`] does. Errors as for
+    /// [`RecvFrom::recv`]; but it tells no ends, and not that mails are [held](RecvError::Held).
+    ///
+    /// Cost: that of a receive, and some more for the next one.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, b"hello")?;
+    /// let next = me.from_any().peek()?.expect("a message is there");
+    /// assert_eq!((next.from, next.len), (1, 5));
+    /// assert_eq!(me.recv()?.to_vec(), b"hello");
+    /// assert_eq!(me.from(1).peek()?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn peek(self) -> Result<Option<Envelope>, RecvError> {
+        let (member, inbox) = self.receiver.parts();
+        let Some((peer, next)) = inbox.peek(member, self.source)? else { return Ok(None) };
+        let len = if next.is_announcement() { peer.announced(&next) } else { next.len as u64 };
+        let epoch = epoch_of(next.envelope().epoch, peer.life().epoch());
+        Ok(Some(Envelope { from: peer.from, len, seq: next.seq, epoch, is_call: next.is_call() }))
+    }
+}

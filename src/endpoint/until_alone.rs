@@ -1,0 +1,92 @@
+//! Mail until nobody is left to send any.
+
+use super::iter::is_last;
+use super::{Endpoint, Event, Mail, RecvHalf, SendHalf};
+use crate::error::RecvError;
+use crate::rank::Source;
+use crate::wait::Deadline;
+use core::fmt;
+use core::iter::FusedIterator;
+
+/// An iterator over mail that ends when nobody is left: what [`Endpoint::until_alone`] returns.
+#[must_use = "it receives nothing until it is asked for mail"]
+pub struct UntilAlone<'a> {
+    receiver: &'a RecvHalf,
+    /// The other half, if the same thread has it.
+    sender: Option<&'a SendHalf>,
+    deadline: Deadline,
+    is_over: bool,
+}
+
+impl Endpoint {
+    /// An iterator over the mail from anyone that ends when the last other rank has ended which was there, after all of
+    /// their mail. It waits for each. Before anybody has come it waits for the first.
+    ///
+    /// It passes over joinings and ends, which are told then: no receive tells them again. Other errors of a receive are
+    /// items. It also ends when this endpoint is [lost](crate::Lost), after that error.
+    ///
+    /// It ends where [`Event::Alone`] is told: at once, if all that were there have ended and nobody was told that.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let me = region.join(0)?;
+    /// # for rank in 1..3 { region.join(rank)?.send(0, &u64::from(rank).to_ne_bytes())?; }
+    /// let mut sum = 0;
+    /// for mail in me.until_alone() {
+    ///     sum += mail?.value::<u64>()?;
+    /// }
+    /// // All others have left, or died.
+    /// assert_eq!(sum, 1 + 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn until_alone(&self) -> UntilAlone<'_> {
+        UntilAlone::new(&self.receiver, Some(&self.sender))
+    }
+}
+
+impl RecvHalf {
+    /// An iterator over the mail from anyone that ends when nobody else is left. As [`Endpoint::until_alone`].
+    pub fn until_alone(&self) -> UntilAlone<'_> {
+        UntilAlone::new(self, None)
+    }
+}
+
+impl<'a> UntilAlone<'a> {
+    fn new(receiver: &'a RecvHalf, sender: Option<&'a SendHalf>) -> Self {
+        Self { receiver, sender, deadline: Deadline::Never, is_over: false }
+    }
+
+    /// It waits no longer than until `deadline`, for all mail together. Then it gives [`RecvError::Timeout`], and ends.
+    pub fn within(self, deadline: impl Into<Deadline>) -> Self {
+        Self { deadline: deadline.into(), ..self }
+    }
+}
+
+impl<'a> Iterator for UntilAlone<'a> {
+    type Item = Result<Mail<'a>, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.is_over {
+            match self.receiver.event(self.deadline, self.sender) {
+                Ok(Event::Mail(mail)) => return Some(Ok(mail)),
+                Ok(Event::Alone) => self.is_over = true,
+                // Somebody comes or goes.
+                Ok(_) => {}
+                Err(error) => {
+                    self.is_over = is_last(&error, Source::Anyone);
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
+}
+
+impl FusedIterator for UntilAlone<'_> {}
+
+impl fmt::Debug for UntilAlone<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("UntilAlone").field("is_over", &self.is_over).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,45 @@
+//! A look at the next message, which stays.
+
+use super::{Inbox, Incoming};
+use crate::error::RecvError;
+use crate::half::Member;
+use crate::rank::Source;
+use crate::ring::Descriptor;
+use crate::wait::pace::BURST;
+
+impl Inbox {
+    /// The next message from `source`, if it is there now; it stays where it is, and is what the next receive from there
+    /// takes. Takes in announced messages on the way.
+    pub fn peek(
+        &self,
+        member: &Member,
+        source: Source,
+    ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
+        member.check()?;
+        for _ in 0..BURST {
+            let Some(peer) = self.look(member, source, true)? else { return Ok(None) };
+            if let Some(call) = self.take_call(peer, source) {
+                self.untake(peer, &call);
+                return Ok(Some((peer, call)));
+            }
+            if let Some(mail) = self.take(member, source, peer, self.by_hand.get())? {
+                self.untake(peer, &mail);
+                // A call that was asked before this message was sent comes before it, and may have been missed.
+                if !peer.has_call() {
+                    return Ok(Some((peer, mail)));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    /// Leaves unread what was just taken, as if nobody had looked: it is what the next receive from there takes.
+    pub(super) fn untake(&self, peer: &Incoming, descriptor: &Descriptor) {
+        peer.put_back(descriptor);
+        let left = self.turn_end.get().wrapping_sub(peer.consumer.next());
+        if peer.from == self.current.get() && left < BURST {
+            // It is one of the turn once more.
+            self.turn_end.set(self.turn_end.get().wrapping_add(1));
+        }
+    }
+}
