@@ -11,7 +11,7 @@ pub enum Reserve {
     /// send returns [`Broken::NoSpace`](crate::Broken::NoSpace). These few messages take longer than others.
     #[default]
     AtFirstUse,
-    /// When the region is created; [`CreateError::NoSpace`](crate::CreateError::NoSpace) if there is too little.
+    /// When the region is created; [`System::NoSpace`](crate::System::NoSpace) if there is too little.
     AtCreation,
 }
 

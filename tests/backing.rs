@@ -8,8 +8,9 @@ use common::{Child, GUARD, SHORT, Scratch, UNNAMED, command, memory_file, place,
 use mailbox::lab::abi::{ABI, BOOT, Geometry, MAGIC, SETTLED, WIPED};
 use mailbox::lab::os::{self, Lock};
 use mailbox::{
-    Broken, Config, ConfigError, CreateError, CreateOrOpenError, Deadline, HandError, JoinError, MAILBOX_FD,
-    OpenError, OpenOptions, Place, RecvError, Region, RemoveError, Reserve, SendError, Status,
+    Broken, Config, ConfigError, CreateError, CreateOrOpenError, Deadline, HandError, JoinError, Lost,
+    MAILBOX_FD, Mismatch, OpenError, OpenOptions, Place, RecvError, Region, RemoveError, Reserve, SendError,
+    Status, System,
 };
 use std::env;
 use std::fs::{self, File};
@@ -169,7 +170,7 @@ fn everything_can_be_reserved_at_creation() {
 #[test]
 fn protocols_are_kept_apart() {
     for home in Home::all(SMALL.protocol(7)) {
-        let refused = OpenError::Protocol { protocol: 7 };
+        let refused = OpenError::Mismatch(Mismatch::Protocol { protocol: 7 });
         assert_eq!(home.open_with(OpenOptions::new()).err(), Some(refused));
         assert_eq!(home.open_with(OpenOptions::new().protocol(8)).err(), Some(refused));
         for options in [OpenOptions::new().protocol(7), OpenOptions::new().any_protocol()] {
@@ -207,7 +208,7 @@ fn what_has_a_place_is_created_opened_and_removed() {
         assert_eq!(Region::remove_at(place), Err(RemoveError::InUse));
         drop(me);
         assert_eq!(Region::remove_at(place), Ok(()));
-        assert_eq!(region.join(0).err(), Some(JoinError::Removed));
+        assert_eq!(region.join(0).err(), Some(JoinError::Broken(Broken::Lost(Lost::Removed))));
         assert!(!scratch.path().exists());
         assert_eq!(Region::open(place).err(), Some(nothing));
         assert_eq!(Region::create_or_open(place, SMALL).map(|region| region.ranks()), Ok(3));
@@ -230,10 +231,10 @@ fn a_region_removes_itself_and_nothing_else() {
         assert_eq!(region.remove(), Err(RemoveError::InUse), "by this process");
         drop(me);
         let other = Region::open(place(scratch.name())).err();
-        assert_eq!(other, Some(OpenError::Protocol { protocol: 7 }));
+        assert_eq!(other, Some(OpenError::Mismatch(Mismatch::Protocol { protocol: 7 })));
         assert_eq!(region.remove(), Ok(()));
         assert!(!scratch.path().exists());
-        assert_eq!(region.join(0).err(), Some(JoinError::Removed));
+        assert_eq!(region.join(0).err(), Some(JoinError::Broken(Broken::Lost(Lost::Removed))));
         let gone = Err(RemoveError::Open(OpenError::NotFound));
         assert_eq!(region.remove(), gone);
         // Another one has the name by now.
@@ -241,7 +242,7 @@ fn a_region_removes_itself_and_nothing_else() {
         assert_eq!(region.remove(), gone);
         assert!(scratch.path().exists());
         assert_eq!(Region::remove_at(place(scratch.name())), Ok(()), "whatever its protocol");
-        assert_eq!(next.join(0).err(), Some(JoinError::Removed));
+        assert_eq!(next.join(0).err(), Some(JoinError::Broken(Broken::Lost(Lost::Removed))));
     }
     let region = Region::create_unnamed(SMALL).expect("a new region");
     assert_eq!(region.remove(), Err(RemoveError::Unnamed));
@@ -294,7 +295,7 @@ fn come_and_go(name: &str) {
                 me.to(me.rank()).within(GUARD).send(b"x").expect("room");
                 assert_eq!(me.from(me.rank()).recv().expect("mail").to_vec(), b"x");
             }
-            Err(JoinError::Removed | JoinError::Full) => {}
+            Err(JoinError::Broken(Broken::Lost(Lost::Removed)) | JoinError::Full) => {}
             Err(error) => panic!("{error:?}"),
         }
         match Region::remove_at(place(name)) {
@@ -373,7 +374,7 @@ fn looking_at_a_file_changes_nothing() {
     assert_eq!(region.find("x"), None);
     drop(region);
     let me = scratch.open();
-    assert_eq!(me.join(9).err(), Some(JoinError::NoSuchRank { rank: 9, ranks: 3 }));
+    assert_eq!(me.join(9).err(), Some(JoinError::Broken(Broken::NoSuchRank { rank: 9, ranks: 3 })));
     drop(me);
     assert!(before == (fs::read(scratch.path()).expect("a file"), modified(&scratch)));
 }
@@ -464,7 +465,7 @@ fn a_file_in_use_outlives_no_boot() {
     for word in [another, another | SETTLED, u64::MAX, SETTLED] {
         drop(scratch.create(SMALL));
         set_boot(&scratch, word);
-        let refused = OpenError::Incompatible;
+        let refused = OpenError::Mismatch(Mismatch::Incompatible);
         assert_eq!(open_error(&scratch), Some(refused));
         let path = scratch.path();
         assert_eq!(Region::create(&path, SMALL).err(), Some(CreateError::Exists));
@@ -472,12 +473,12 @@ fn a_file_in_use_outlives_no_boot() {
         assert!(!path.exists());
     }
     let both = ["before a reboot", "another boot id is shown"];
-    assert!(both.iter().all(|cause| OpenError::Incompatible.to_string().contains(cause)));
+    assert!(both.iter().all(|cause| OpenError::Mismatch(Mismatch::Incompatible).to_string().contains(cause)));
     // Nobody takes it away but who is told to: it may be in use in a container that is shown another boot's number.
     let region = scratch.create(SMALL);
     region.join(0).expect("a free rank").send(1, b"unread").expect("room");
     set_boot(&scratch, another);
-    let refused = CreateOrOpenError::Open(OpenError::Incompatible);
+    let refused = CreateOrOpenError::Open(OpenError::Mismatch(Mismatch::Incompatible));
     assert_eq!(Region::create_or_open(&scratch.path(), SMALL).err(), Some(refused));
     assert_eq!(Region::look(&scratch.path()).map(|view| view.unread()), Ok(1));
     set_boot(&scratch, in_use());
@@ -647,7 +648,7 @@ fn meet_a_failing_disk(folder: &str) {
         if fails == "join" {
             live.patch(1 << 20, &[7; 100_000]);
             assert!(fill().is_err());
-            assert!(matches!(region.join(0).err(), Some(JoinError::Os(_))));
+            assert!(matches!(region.join(0).err(), Some(JoinError::System(System::Os(_)))));
         } else {
             let me = region.join(0).expect("a free rank");
             me.send(1, &[7; 100_000]).expect("room");
@@ -680,7 +681,7 @@ fn stays_in_use(live: &Scratch, region: Region) {
 fn expect_refusal(scratch: &Scratch, error: OpenError) {
     let path = scratch.path();
     assert_eq!(Region::open(&path).err(), Some(error));
-    if !matches!(error, OpenError::Version { .. }) {
+    if !matches!(error, OpenError::Mismatch(Mismatch::Version { .. })) {
         assert_eq!(Region::remove_at(&path), Err(error.into()));
     }
     assert_eq!(Region::create_or_open(&path, SMALL).err(), Some(error.into()));
@@ -695,7 +696,7 @@ fn what_is_no_region_is_refused() {
     let magic = MAGIC.to_ne_bytes();
     for content in [&[][..], &[7; 10], &magic, &[0; 127], &[0; 128], &vec![0; size() as usize], &random] {
         fs::write(scratch.path(), content).expect("a file");
-        expect_refusal(&scratch, OpenError::Foreign);
+        expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Foreign));
         assert!(fs::read(scratch.path()).expect("a file") == content, "untouched");
     }
     fs::remove_file(scratch.path()).expect("a file");
@@ -703,18 +704,18 @@ fn what_is_no_region_is_refused() {
     let file = File::options().write(true).open(scratch.path()).expect("a file");
     for len in [4096, size() - 4096, size() - 1, size() + 1, 2 * size()] {
         file.set_len(len).expect("another length");
-        expect_refusal(&scratch, OpenError::Length { len, expected: size() });
+        expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Length { len, expected: size() }));
     }
     file.set_len(size()).expect("another length");
     scratch.open();
     scratch.patch(8, &(ABI + 1).to_ne_bytes());
-    expect_refusal(&scratch, OpenError::Version { abi: ABI + 1, ours: ABI });
+    expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Version { abi: ABI + 1, ours: ABI }));
     scratch.patch(8, &ABI.to_ne_bytes());
     scratch.patch(32, &0u64.to_ne_bytes());
-    expect_refusal(&scratch, OpenError::Foreign);
+    expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Foreign));
     // Not even its header is there.
     file.set_len(128).expect("another length");
-    expect_refusal(&scratch, OpenError::Foreign);
+    expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Foreign));
 }
 
 #[test]
@@ -722,18 +723,18 @@ fn what_is_no_file_is_refused() {
     let scratch = Scratch::file();
     let path = scratch.path();
     fs::create_dir(&path).expect("a folder");
-    expect_refusal(&scratch, OpenError::Foreign);
+    expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Foreign));
     fs::remove_dir(&path).expect("a folder");
     assert!(Command::new("mkfifo").arg(&path).status().expect("mkfifo").success());
-    expect_refusal(&scratch, OpenError::Foreign);
+    expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Foreign));
     fs::remove_file(&path).expect("a pipe");
     let target = Scratch::file();
     drop(target.create(SMALL));
     symlink(target.path(), &path).expect("a link");
-    expect_refusal(&scratch, OpenError::Foreign);
+    expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Foreign));
     fs::remove_file(&path).expect("a link");
     symlink("nowhere", &path).expect("a link");
-    expect_refusal(&scratch, OpenError::Foreign);
+    expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Foreign));
     assert!(!path.with_file_name("nowhere").exists());
 }
 
@@ -746,9 +747,9 @@ fn paths_that_lead_nowhere_are_told_apart() {
         assert_eq!(Region::open(place).err(), Some(open), "{place:?}");
         assert_eq!(Region::remove_at(place), Err(open.into()), "{place:?}");
     };
-    check(Place::File(&nowhere), CreateError::NoFolder, OpenError::NotFound);
+    check(Place::File(&nowhere), CreateError::System(System::NoFolder), OpenError::NotFound);
     fs::write(scratch.path(), "a file, not a folder").expect("a file");
-    check(Place::File(&nowhere), CreateError::NoFolder, OpenError::NotFound);
+    check(Place::File(&nowhere), CreateError::System(System::NoFolder), OpenError::NotFound);
     for path in ["", "/", "..", "x/..", "x/", "a\0b"] {
         check(Place::File(Path::new(path)), CreateError::BadPath, OpenError::BadPath);
     }
@@ -916,10 +917,10 @@ fn live_on_a_full_disk(folder: &str) {
     let folder = Path::new(folder);
     let path = &folder.join("region");
     let entries = || fs::read_dir(folder).expect("a folder").count();
-    let refused = Some(CreateError::NoSpace);
+    let refused = Some(CreateError::System(System::NoSpace));
     let large = Config::ranks(8).cells(1024).arena(1 << 16).loans(0).reserve(Reserve::AtCreation);
     assert_eq!(Region::create(path, large).err(), refused);
-    assert_eq!(Region::create_or_open(path, large).err(), Some(CreateError::NoSpace.into()));
+    assert_eq!(Region::create_or_open(path, large).err(), Some(CreateError::System(System::NoSpace).into()));
     assert_eq!(entries(), 0, "nothing is left behind");
     let region = Region::create(path, SMALL.cells(512).arena(1 << 16)).expect("room for a table");
     let (a, b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
@@ -1000,24 +1001,33 @@ fn only_a_sealed_region_is_opened_from_a_descriptor() {
     let filed = Scratch::file();
     for region in [named.create(SMALL), filed.create(SMALL)] {
         let descriptor = region.as_fd().try_clone_to_owned().expect("a descriptor");
-        assert_eq!(error(descriptor), Some(OpenError::Unsealed));
+        assert_eq!(error(descriptor), Some(OpenError::Mismatch(Mismatch::Unsealed)));
     }
     let (receiver, sender) = io::pipe().expect("a pipe");
-    assert_eq!(error(receiver.into()), Some(OpenError::Unsealed));
-    assert_eq!(error(sender.into()), Some(OpenError::Unsealed));
-    assert_eq!(error(File::open("/").expect("a folder").into()), Some(OpenError::Unsealed));
-    assert_eq!(error(File::open("/dev/null").expect("a device").into()), Some(OpenError::Unsealed));
+    assert_eq!(error(receiver.into()), Some(OpenError::Mismatch(Mismatch::Unsealed)));
+    assert_eq!(error(sender.into()), Some(OpenError::Mismatch(Mismatch::Unsealed)));
+    assert_eq!(
+        error(File::open("/").expect("a folder").into()),
+        Some(OpenError::Mismatch(Mismatch::Unsealed))
+    );
+    assert_eq!(
+        error(File::open("/dev/null").expect("a device").into()),
+        Some(OpenError::Mismatch(Mismatch::Unsealed))
+    );
     // A whole region in a memory file, but one that can be cut.
     let whole = fs::read(named.path()).expect("a region");
     for seals in [0, libc::F_SEAL_GROW, libc::F_SEAL_SHRINK] {
-        assert_eq!(error(memory_file(&whole, seals)), Some(OpenError::Unsealed));
+        assert_eq!(error(memory_file(&whole, seals)), Some(OpenError::Mismatch(Mismatch::Unsealed)));
     }
     assert_eq!(error(memory_file(&whole, SIZE_SEALS)), None);
     // Sealed, and not a region, or one of another length, or one that nobody may write to.
     for len in [0, 100, 4096, size() as usize] {
-        assert_eq!(error(memory_file(&vec![0; len], SIZE_SEALS)), Some(OpenError::Foreign));
+        assert_eq!(
+            error(memory_file(&vec![0; len], SIZE_SEALS)),
+            Some(OpenError::Mismatch(Mismatch::Foreign))
+        );
     }
-    let length = OpenError::Length { len: 4096, expected: size() };
+    let length = OpenError::Mismatch(Mismatch::Length { len: 4096, expected: size() });
     assert_eq!(error(memory_file(&whole[..4096], SIZE_SEALS)), Some(length));
     // The region has a description of its own: the sender of this one may lock through it.
     let mut sent = File::from(memory_file(&whole, SIZE_SEALS));

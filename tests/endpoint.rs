@@ -410,7 +410,7 @@ fn a_rank_is_joined_by_one_at_a_time() {
     let region = scratch.open();
     assert_eq!(region.join(0).err(), Some(JoinError::Taken { rank: 0 }));
     for rank in [2, 1024, u32::MAX] {
-        assert_eq!(region.join(rank).err(), Some(JoinError::NoSuchRank { rank, ranks: 2 }));
+        assert_eq!(region.join(rank).err(), Some(JoinError::Broken(Broken::NoSuchRank { rank, ranks: 2 })));
     }
     assert_eq!(region.join_any().err(), Some(JoinError::Full));
     drop(a);

@@ -6,7 +6,7 @@ mod common;
 use common::puppet::{self, puppet};
 use common::{GUARD, SHORT, Scratch, place, wait_until};
 use mailbox::lab::os::Lock;
-use mailbox::{Config, Endpoint, JoinError, JoinOptions, Region, RemoveError, Status, WaitError};
+use mailbox::{Broken, Config, Endpoint, JoinError, JoinOptions, Region, RemoveError, Status, WaitError};
 use std::fs::{self, File};
 use std::ops::Bound;
 use std::thread;
@@ -47,8 +47,9 @@ fn a_rank_is_one_of_those_asked_for() {
     // As far as there are any.
     assert_eq!(as_one_of(any.ranks(3..100), &region), 3);
     assert_eq!(any.ranks(1..2).join(&region).err(), Some(JoinError::Full), "whoever else could be had");
-    assert_eq!(any.ranks(1..1).join(&region).err(), Some(JoinError::NoRanks));
-    let none = Some(JoinError::NoSuchRank { rank: 4, ranks: 4 });
+    let none = JoinError::Broken(Broken::NoSuchRank { rank: 1, ranks: region.ranks() });
+    assert_eq!(any.ranks(1..1).join(&region).err(), Some(none));
+    let none = Some(JoinError::Broken(Broken::NoSuchRank { rank: 4, ranks: 4 }));
     assert_eq!(any.ranks(4..).join(&region).err(), none);
     drop(others);
     assert_eq!(as_one_of(any.ranks(1..2), &region), 1);

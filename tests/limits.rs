@@ -6,6 +6,7 @@ mod common;
 use common::{Child, Scratch, become_user, is_root, reply};
 use mailbox::{
     Broken, Config, CreateError, JoinError, OpenError, OpenOptions, RecvError, Region, Reserve, SendError,
+    System,
 };
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -221,8 +222,8 @@ fn stay_within_a_group(name: &str) {
     assert_eq!(me.recv().expect("mail").len(), 50 << 20);
     let config = Config::ranks(4).arena(8 << 20).loans(0).reserve(Reserve::AtCreation);
     let scratch = Scratch::new();
-    assert_eq!(Region::create(scratch.name(), config).err(), Some(CreateError::NoSpace));
-    assert_eq!(Region::create_unnamed(config).err(), Some(CreateError::NoSpace));
+    assert_eq!(Region::create(scratch.name(), config).err(), Some(CreateError::System(System::NoSpace)));
+    assert_eq!(Region::create_unnamed(config).err(), Some(CreateError::System(System::NoSpace)));
     assert!(!scratch.path().exists(), "nothing is left behind");
     reply("ok");
 }
@@ -250,7 +251,9 @@ fn write_short_files(name: &str) {
     let [new, file] = [Scratch::new(), Scratch::file()];
     let is_told = |error: Option<CreateError>| match error {
         // In blocks of half a KiB or of one, as the shell likes.
-        Some(CreateError::FileSize { size, limit }) => size > 9 << 20 && [51_200, 102_400].contains(&limit),
+        Some(CreateError::System(System::FileSize { size, limit })) => {
+            size > 9 << 20 && [51_200, 102_400].contains(&limit)
+        }
         _ => false,
     };
     assert!(is_told(Region::create(new.name(), config).err()));
@@ -283,7 +286,9 @@ fn map_little(name: &str) {
     // 44 GiB.
     let (config, new) = (Config::ranks(64).cells(16).arena(2 << 20), Scratch::new());
     for error in [Region::create(new.name(), config).err(), Region::create_unnamed(config).err()] {
-        let Some(CreateError::AddressSpace { size, ranks }) = error else { panic!("{error:?}") };
+        let Some(CreateError::System(System::AddressSpace { size, ranks })) = error else {
+            panic!("{error:?}")
+        };
         assert!(size > 16 << 30 && (16..32).contains(&ranks), "{size} bytes, {ranks} ranks");
     }
     assert!(!new.path().exists());
@@ -354,15 +359,18 @@ fn lock_too_much_memory(name: &str) {
     }
     let [new, file] = [Scratch::new(), Scratch::file()];
     let config = Config::ranks(8);
-    let refused = Some(CreateError::MemoryLock);
+    let refused = Some(CreateError::System(System::MemoryLock));
     assert_eq!(Region::create(new.name(), config).err(), refused);
     assert_eq!(Region::create(&file.path(), config).err(), refused);
     assert_eq!(Region::create_unnamed(config).err(), refused);
     assert!(!new.path().exists() && !file.path().exists());
     let trusting = OpenOptions::new().owner(0);
-    assert_eq!(trusting.open(name).err(), Some(OpenError::MemoryLock));
+    assert_eq!(trusting.open(name).err(), Some(OpenError::System(System::MemoryLock)));
     assert_eq!(trusting.look(name).map(|view| view.ranks()), Ok(8));
-    for said in [CreateError::MemoryLock.to_string(), OpenError::MemoryLock.to_string()] {
+    for said in [
+        CreateError::System(System::MemoryLock).to_string(),
+        OpenError::System(System::MemoryLock).to_string(),
+    ] {
         assert!(said.contains("mlockall") && said.contains("RLIMIT_MEMLOCK"), "{said}");
     }
     reply("ok");
@@ -405,7 +413,7 @@ fn live_without_a_boot(file: &str) {
     );
     assert_eq!(Region::remove_at(name.name()), Ok(()));
     // A file in use was used in some boot, which must be this one.
-    let missing = OpenError::Missing { path: BOOT_ID };
+    let missing = OpenError::System(System::Missing { path: BOOT_ID });
     let file = Scratch::at(file);
     assert_eq!(Region::open(&file.path()).err(), Some(missing));
     assert_eq!(Region::create_or_open(&file.path(), SMALL).err(), Some(missing.into()));
@@ -413,7 +421,7 @@ fn live_without_a_boot(file: &str) {
     assert_eq!((view.unread(), view.check_boot()), (1, Err(missing)));
     let new = Scratch::file();
     let region = Region::create(&new.path(), SMALL).expect("a new region");
-    assert_eq!(region.join(0).err(), Some(JoinError::Missing { path: BOOT_ID }));
+    assert_eq!(region.join(0).err(), Some(JoinError::System(System::Missing { path: BOOT_ID })));
     assert_eq!(Region::open(&new.path()).map(|region| region.ranks()), Ok(2), "it is nobody's");
     assert!(missing.to_string().contains(BOOT_ID));
     std::mem::forget(file);
@@ -434,7 +442,7 @@ fn live_without_proc(name: &str) {
             .expect("a folder")
             .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
     };
-    let missing = OpenError::Missing { path: DESCRIPTORS };
+    let missing = OpenError::System(System::Missing { path: DESCRIPTORS });
     assert_eq!(Region::look(name).map(|view| view.unread()), Ok(1));
     assert!(
         Region::list().expect("a list").iter().any(|listed| listed.name == name && listed.refusal.is_none())
@@ -442,13 +450,13 @@ fn live_without_proc(name: &str) {
     assert!(Region::leftovers().expect("leftovers").iter().any(|leftover| leftover.name == name));
     assert_eq!(Region::remove_at(name), Err(missing.into()));
     let region = Region::open(name).expect("a region");
-    assert_eq!(region.join(1).err(), Some(JoinError::Missing { path: DESCRIPTORS }));
+    assert_eq!(region.join(1).err(), Some(JoinError::System(System::Missing { path: DESCRIPTORS })));
     let new = Scratch::new();
-    let refused = Some(CreateError::Missing { path: DESCRIPTORS });
+    let refused = Some(CreateError::System(System::Missing { path: DESCRIPTORS }));
     assert_eq!(Region::create(new.name(), SMALL).err(), refused);
     assert_eq!(
         Region::create_or_open(new.name(), SMALL).err(),
-        Some(CreateError::Missing { path: DESCRIPTORS }.into())
+        Some(CreateError::System(System::Missing { path: DESCRIPTORS }).into())
     );
     assert_eq!(entries().filter(|entry| entry.starts_with(new.name())).count(), 0, "nothing is left behind");
     reply("ok");

@@ -8,7 +8,8 @@ use common::{Child, Scratch, become_user, is_root, place, reply};
 use mailbox::lab::abi::ABI;
 use mailbox::lab::os::{self, Lock};
 use mailbox::{
-    Config, Leftover, LeftoverKind, Listed, OpenError, OpenOptions, Region, RemoveError, Status, View,
+    Config, Leftover, LeftoverKind, Listed, Mismatch, OpenError, OpenOptions, Region, RemoveError, Status,
+    System, View,
 };
 use std::fs::{self, File};
 use std::os::fd::AsRawFd;
@@ -61,7 +62,7 @@ fn a_view_says_what_an_open_region_says() {
         drop(me);
         assert_eq!(kept.status(0), Some((Status::Left, 1)), "it can be looked at again");
         let refused = OpenOptions::new().look(place(scratch.name())).err();
-        assert_eq!(refused, Some(OpenError::Protocol { protocol: 5 }));
+        assert_eq!(refused, Some(OpenError::Mismatch(Mismatch::Protocol { protocol: 5 })));
         fs::remove_file(scratch.path()).expect("a region");
         assert_eq!(Region::look(place(scratch.name())).err(), Some(OpenError::NotFound));
         assert_eq!(kept.unread(), 2, "it stays what it was");
@@ -92,14 +93,14 @@ fn look_at_those_of_others() {
     let listed = Region::list().expect("a list");
     assert_eq!(names(&listed), ["closed", "open", "readable"]);
     let refusals: Vec<_> = listed.iter().map(|listed| (listed.owner, listed.refusal)).collect();
-    let others = (0, Some(OpenError::Owner { uid: 0 }));
+    let others = (0, Some(OpenError::Mismatch(Mismatch::Owner { uid: 0 })));
     assert_eq!(refusals, [(0, Some(OpenError::Denied)), others, others]);
     let trusting = OpenOptions::new().owner(0);
     let look = |name: &str| trusting.look(name).map(|view| (view.owner(), view.unread()));
     assert_eq!(look("readable"), Ok((0, 1)));
     assert_eq!(look("open"), Ok((0, 1)));
     assert_eq!(look("closed"), Err(OpenError::Denied));
-    assert_eq!(Region::look("readable").err(), Some(OpenError::Owner { uid: 0 }));
+    assert_eq!(Region::look("readable").err(), Some(OpenError::Mismatch(Mismatch::Owner { uid: 0 })));
     assert_eq!(trusting.open("readable").err(), Some(OpenError::Denied));
     assert_eq!(Listed::at("closed").map(|listed| listed.owner), Some(0));
     assert_eq!(Listed::at("nothing"), None);
@@ -125,15 +126,18 @@ fn look_where_nobody_writes() {
     let unread = |view: View| view.unread();
     assert_eq!(Region::look("prices").map(unread), Ok(1));
     assert_eq!(Region::look(&file.path()).map(unread), Ok(1));
-    assert_eq!(Region::open("prices").err(), Some(OpenError::ReadOnly));
-    assert_eq!(Region::open(&file.path()).err(), Some(OpenError::ReadOnly));
-    assert_eq!(Region::remove_at("prices"), Err(OpenError::ReadOnly.into()));
-    assert_eq!(Region::create("other", SMALL).err(), Some(mailbox::CreateError::ReadOnly));
+    assert_eq!(Region::open("prices").err(), Some(OpenError::System(System::ReadOnly)));
+    assert_eq!(Region::open(&file.path()).err(), Some(OpenError::System(System::ReadOnly)));
+    assert_eq!(Region::remove_at("prices"), Err(OpenError::System(System::ReadOnly).into()));
+    assert_eq!(
+        Region::create("other", SMALL).err(),
+        Some(mailbox::CreateError::System(mailbox::System::ReadOnly))
+    );
     assert_eq!(
         Region::create(&file.path().with_file_name("x"), SMALL).err(),
-        Some(mailbox::CreateError::ReadOnly)
+        Some(mailbox::CreateError::System(mailbox::System::ReadOnly))
     );
-    assert!(OpenError::ReadOnly.to_string().contains("for reading only"));
+    assert!(OpenError::System(System::ReadOnly).to_string().contains("for reading only"));
     reply("ok");
 }
 
@@ -185,11 +189,14 @@ fn look_at_what_is_none() {
         [(half_built.as_str(), LeftoverKind::HalfBuilt)]
     );
     for name in ["foreign", "small", "fifo", "link"] {
-        assert_eq!(Region::look(name).err(), Some(OpenError::Foreign));
-        assert_eq!(Region::open(name).err(), Some(OpenError::Foreign));
-        assert_eq!(Region::remove_at(name), Err(OpenError::Foreign.into()));
+        assert_eq!(Region::look(name).err(), Some(OpenError::Mismatch(Mismatch::Foreign)));
+        assert_eq!(Region::open(name).err(), Some(OpenError::Mismatch(Mismatch::Foreign)));
+        assert_eq!(Region::remove_at(name), Err(OpenError::Mismatch(Mismatch::Foreign).into()));
         assert_eq!(Region::create(name, SMALL).err(), Some(mailbox::CreateError::Exists));
-        assert_eq!(Listed::at(name).map(|listed| listed.refusal), Some(Some(OpenError::Foreign)));
+        assert_eq!(
+            Listed::at(name).map(|listed| listed.refusal),
+            Some(Some(OpenError::Mismatch(Mismatch::Foreign)))
+        );
     }
     assert_eq!(Region::clean().expect("a folder"), [half_built]);
     assert!(files.iter().all(is_leased), "nobody opened them for writing");
@@ -249,7 +256,7 @@ fn find_leftovers() {
     // One of another layout: nobody knows what is in it, but everybody sees its locks.
     let other = region("other");
     other.patch(8, &(ABI - 1).to_ne_bytes());
-    let version = OpenError::Version { abi: ABI - 1, ours: ABI };
+    let version = OpenError::Mismatch(Mismatch::Version { abi: ABI - 1, ours: ABI });
     assert_eq!(Region::list().expect("a list")[0].refusal, Some(version));
     assert_eq!(Region::open("other").err(), Some(version));
     let kind = LeftoverKind::OtherVersion { abi: ABI - 1 };

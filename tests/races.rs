@@ -5,7 +5,9 @@ mod common;
 
 use common::{Child, GUARD, Scratch, command, place, reply};
 use mailbox::lab::os;
-use mailbox::{Config, CreateError, Endpoint, JoinError, OpenError, Region, RemoveError, Status};
+use mailbox::{
+    Broken, Config, CreateError, Endpoint, JoinError, Lost, OpenError, Region, RemoveError, Status,
+};
 use std::fs;
 use std::os::fd::AsFd;
 use std::os::unix::fs::MetadataExt;
@@ -191,7 +193,7 @@ fn act(name: &str, what: u64) {
 fn visit(name: &str, region: &Region) -> Option<Endpoint> {
     let me = match region.join_any() {
         Ok(me) => me,
-        Err(JoinError::Removed) => return None,
+        Err(JoinError::Broken(Broken::Lost(Lost::Removed))) => return None,
         Err(error) => panic!("{error:?}: each holds one rank, and there is one for each"),
     };
     let seen = Region::open(place(name)).expect("the region, which is joined");

@@ -13,8 +13,8 @@ use mailbox::lab::abi::{Area, Envelope, Kind, Location};
 use mailbox::lab::os;
 use mailbox::lab::sync::Ordering::{Relaxed, Release};
 use mailbox::{
-    Broken, Config, ConfigError, CreateError, CreateOrOpenError, JoinError, OpenError, OpenOptions,
-    RecvError, Region, RemoveError, Reserve, SendError, Status,
+    Broken, Config, ConfigError, CreateError, CreateOrOpenError, JoinError, Lost, Mismatch, OpenError,
+    OpenOptions, RecvError, Region, RemoveError, Reserve, SendError, Status, System,
 };
 use std::fs::{self, File};
 use std::io;
@@ -144,7 +144,7 @@ fn create_or_open_does_one_or_the_other() {
     for config in [config.cells(8), config.arena(2048), config.max_message(9), Config::ranks(3).protocol(7)] {
         assert_eq!(Region::create_or_open(name, config).err(), Some(CreateOrOpenError::Differs));
     }
-    let protocol = CreateOrOpenError::Open(OpenError::Protocol { protocol: 7 });
+    let protocol = CreateOrOpenError::Open(OpenError::Mismatch(Mismatch::Protocol { protocol: 7 }));
     assert_eq!(Region::create_or_open(name, SMALL).err(), Some(protocol));
     drop(me);
 }
@@ -191,9 +191,9 @@ fn a_region_removed_after_it_was_opened_is_not_joined() {
             scratch.create(SMALL);
         }
         for region in [&old, &opened] {
-            assert_eq!(region.join(0).err(), Some(JoinError::Removed));
-            assert_eq!(region.join_any().err(), Some(JoinError::Removed));
-            assert_eq!(region.join_as("x").err(), Some(JoinError::Removed));
+            assert_eq!(region.join(0).err(), Some(JoinError::Broken(Broken::Lost(Lost::Removed))));
+            assert_eq!(region.join_any().err(), Some(JoinError::Broken(Broken::Lost(Lost::Removed))));
+            assert_eq!(region.join_as("x").err(), Some(JoinError::Broken(Broken::Lost(Lost::Removed))));
         }
     }
     let me = scratch.open().join(0).expect("the new one");
@@ -206,7 +206,7 @@ fn what_a_remover_left_half_removed_is_as_good_as_gone() {
         let scratch = Scratch::new();
         let region = scratch.create(SMALL);
         scratch.patch(0, &WIPED.to_ne_bytes());
-        assert_eq!(region.join(0).err(), Some(JoinError::Removed));
+        assert_eq!(region.join(0).err(), Some(JoinError::Broken(Broken::Lost(Lost::Removed))));
         assert_eq!(open_error(&scratch), Some(OpenError::NotFound));
         assert!(!is_listed(scratch.name()));
         scratch
@@ -227,7 +227,7 @@ fn what_a_remover_left_half_removed_is_as_good_as_gone() {
 fn expect_refusal(scratch: &Scratch, error: OpenError) {
     let name = scratch.name();
     assert_eq!(Region::open(name).err(), Some(error));
-    if !matches!(error, OpenError::Version { .. }) {
+    if !matches!(error, OpenError::Mismatch(Mismatch::Version { .. })) {
         assert_eq!(Region::remove_at(name), Err(error.into()));
     }
     assert_eq!(Region::create_or_open(name, SMALL).err(), Some(error.into()));
@@ -242,7 +242,7 @@ fn a_foreign_segment_is_not_a_region() {
     for content in [&[][..], &[7; 10], &[0; 127], &[0; 128], &[0; 4096], &[0; 100_000], &random] {
         let scratch = Scratch::new();
         fs::write(scratch.path(), content).expect("a file");
-        expect_refusal(&scratch, OpenError::Foreign);
+        expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Foreign));
         assert!(fs::read(scratch.path()).expect("a file") == content, "untouched");
     }
 }
@@ -255,7 +255,7 @@ fn a_region_of_another_length_is_refused() {
         scratch.create(SMALL);
         let file = File::options().write(true).open(scratch.path()).expect("a segment");
         file.set_len(len).expect("another length");
-        expect_refusal(&scratch, OpenError::Length { len, expected: size });
+        expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Length { len, expected: size }));
     }
 }
 
@@ -267,7 +267,7 @@ fn a_header_that_makes_no_sense_is_not_a_regions() {
             let scratch = Scratch::new();
             scratch.create(SMALL.loans(3 << 18));
             scratch.patch(8 * word, &u64::to_ne_bytes(value));
-            expect_refusal(&scratch, OpenError::Foreign);
+            expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Foreign));
         }
     }
 }
@@ -288,13 +288,13 @@ fn sections_that_make_no_sense_are_not_a_regions() {
         let scratch = Scratch::new();
         scratch.create(SMALL);
         scratch.patch(at, &u64::to_ne_bytes(value));
-        expect_refusal(&scratch, OpenError::Foreign);
+        expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Foreign));
     }
     // A section of a kind that nobody knows: over another, or beyond the end.
     for (offset, len, error) in [
-        (4096, 1, OpenError::Foreign),
-        (size, 1 << 20, OpenError::Length { len: size, expected: size + (1 << 20) }),
-        (size, u64::MAX, OpenError::Foreign),
+        (4096, 1, OpenError::Mismatch(Mismatch::Foreign)),
+        (size, 1 << 20, OpenError::Mismatch(Mismatch::Length { len: size, expected: size + (1 << 20) })),
+        (size, u64::MAX, OpenError::Mismatch(Mismatch::Foreign)),
     ] {
         let scratch = Scratch::new();
         scratch.create(SMALL);
@@ -326,7 +326,7 @@ fn features_that_only_a_newer_program_knows_are_told() {
         let scratch = Scratch::new();
         scratch.create(SMALL);
         scratch.patch(8 * (FEATURES + word) as u64, &u64::to_ne_bytes(1 << 40));
-        let refused = OpenError::Features { features: 1 << 40 };
+        let refused = OpenError::Mismatch(Mismatch::Features { features: 1 << 40 });
         assert_eq!(Region::open(scratch.name()).err(), (!opens).then_some(refused));
         assert_eq!(Region::look(scratch.name()).err(), (!looks).then_some(refused));
         // A process that takes it away need not know what it has.
@@ -340,7 +340,7 @@ fn another_abi_version_is_told() {
         let scratch = Scratch::new();
         scratch.create(SMALL);
         scratch.patch(8, &abi.to_ne_bytes());
-        expect_refusal(&scratch, OpenError::Version { abi, ours: ABI });
+        expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Version { abi, ours: ABI }));
     }
 }
 
@@ -349,7 +349,7 @@ fn another_protocol_is_told_and_tools_do_not_mind() {
     let scratch = Scratch::new();
     scratch.create(SMALL.protocol(7));
     let name = scratch.name();
-    let refused = OpenError::Protocol { protocol: 7 };
+    let refused = OpenError::Mismatch(Mismatch::Protocol { protocol: 7 });
     assert_eq!(Region::open(name).err(), Some(refused));
     assert_eq!(OpenOptions::new().protocol(8).open(name).err(), Some(refused));
     assert_eq!(OpenOptions::new().remove(name), Err(refused.into()));
@@ -366,17 +366,17 @@ fn no_link_pipe_or_directory_is_followed() {
     target.create(SMALL);
     let link = Scratch::new();
     symlink(target.path(), link.path()).expect("a link");
-    expect_refusal(&link, OpenError::Foreign);
+    expect_refusal(&link, OpenError::Mismatch(Mismatch::Foreign));
     let dangling = Scratch::new();
     symlink("nowhere", dangling.path()).expect("a link");
-    expect_refusal(&dangling, OpenError::Foreign);
+    expect_refusal(&dangling, OpenError::Mismatch(Mismatch::Foreign));
     assert!(!dangling.path().with_file_name("nowhere").exists());
     let directory = Scratch::new();
     fs::create_dir(directory.path()).expect("a directory");
-    expect_refusal(&directory, OpenError::Foreign);
+    expect_refusal(&directory, OpenError::Mismatch(Mismatch::Foreign));
     let pipe = Scratch::new();
     assert!(Command::new("mkfifo").arg(pipe.path()).status().expect("mkfifo").success());
-    expect_refusal(&pipe, OpenError::Foreign);
+    expect_refusal(&pipe, OpenError::Mismatch(Mismatch::Foreign));
 }
 
 #[test]
@@ -388,8 +388,11 @@ fn another_users_region_is_opened_by_those_only_who_trust_that_user() {
     scratch.create(SMALL);
     chown(scratch.path(), Some(SOMEBODY), None).expect("another owner");
     let name = scratch.name();
-    expect_refusal(&scratch, OpenError::Owner { uid: SOMEBODY });
-    assert_eq!(OpenOptions::new().owner(1).open(name).err(), Some(OpenError::Owner { uid: SOMEBODY }));
+    expect_refusal(&scratch, OpenError::Mismatch(Mismatch::Owner { uid: SOMEBODY }));
+    assert_eq!(
+        OpenOptions::new().owner(1).open(name).err(),
+        Some(OpenError::Mismatch(Mismatch::Owner { uid: SOMEBODY }))
+    );
     let trusting = OpenOptions::new().owner(SOMEBODY);
     assert_eq!(trusting.open(name).map(|region| region.ranks()), Ok(2));
     assert_eq!(trusting.remove(name), Ok(()));
@@ -560,7 +563,7 @@ fn in_a_cramped_place(role: &str) {
 
 fn live_in_a_cramped_place(name: &str) {
     let entries = || fs::read_dir("/dev/shm").expect("a directory").count();
-    let refused = Some(CreateError::NoSpace);
+    let refused = Some(CreateError::System(System::NoSpace));
     // The table alone is too large; or the mailboxes are, if they are reserved now.
     assert_eq!(Region::create(name, Config::ranks(1024)).err(), refused);
     assert_eq!(Region::create(name, Config::ranks(8).reserve(Reserve::AtCreation)).err(), refused);
@@ -775,7 +778,7 @@ fn race(name: &str) {
                 me.to(me.rank()).within(GUARD).send(b"x").expect("room");
                 assert_eq!(me.from(me.rank()).recv().expect("mail").to_vec(), b"x");
             }
-            Err(JoinError::Removed | JoinError::Full) => {}
+            Err(JoinError::Broken(Broken::Lost(Lost::Removed)) | JoinError::Full) => {}
             Err(error) => panic!("{error:?}"),
         }
         match Region::remove_at(name) {

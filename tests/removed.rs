@@ -37,7 +37,7 @@ fn told<E: Send + PartialEq + std::fmt::Debug>(wait: impl Fn(&Endpoint) -> E + C
                 assert_eq!((&told.0, &told.1), (&error, &error), "{}", scratch.name());
             });
             // A process that joined would be alone.
-            assert_eq!(region.join(2).err(), Some(JoinError::Removed));
+            assert_eq!(region.join(2).err(), Some(JoinError::Broken(Broken::Lost(Lost::Removed))));
         }
     }
 }

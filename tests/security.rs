@@ -6,7 +6,7 @@ mod common;
 use common::puppet::{self, puppet};
 use common::{Child, ON_EVENTS, SHORT, Scratch, become_user, is_root, reply};
 use mailbox::lab::os;
-use mailbox::{Config, CreateError, Endpoint, OpenError, OpenOptions, Region, Wait};
+use mailbox::{Config, CreateError, Endpoint, Mismatch, OpenError, OpenOptions, Region, Wait};
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -124,7 +124,7 @@ fn who_has_no_number_in_a_namespace_is_a_stranger() {
 }
 
 fn meet_those_without_a_number(name: &str) {
-    let stranger = OpenError::Owner { uid: OVERFLOW };
+    let stranger = OpenError::Mismatch(Mismatch::Owner { uid: OVERFLOW });
     assert_eq!(os::user(), OVERFLOW);
     assert_eq!(Region::open(name).err(), Some(stranger));
     assert_eq!(Region::look(name).err(), Some(stranger));

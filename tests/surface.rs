@@ -5,9 +5,9 @@ use mailbox::{
     Arrival, Batch, Block, Broken, Call, CallError, CloseError, Config, ConfigError, CreateError,
     CreateOrOpenError, Deadline, DiscardError, Drain, End, Endpoint, Envelope, Event, HandError, Inspection,
     Interrupter, Iter, JoinError, JoinOptions, Leftover, LeftoverKind, Listed, Loan, Lost, Mail,
-    MailboxReport, Message, OpenError, OpenOptions, Place, RankReport, Receives, RecvError, RecvFrom,
-    RecvHalf, Region, RemoveError, Reply, ReplyError, Reserve, SendError, SendHalf, SendTo, Sending,
-    SizeError, Source, Status, TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
+    MailboxReport, Message, Mismatch, OpenError, OpenOptions, Place, RankReport, Receives, RecvError,
+    RecvFrom, RecvHalf, Region, RemoveError, Reply, ReplyError, Reserve, SendError, SendHalf, SendTo,
+    Sending, SizeError, Source, Status, System, TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
@@ -62,12 +62,14 @@ fn every_error_is_one() {
     fails::<HandError>();
     fails::<JoinError>();
     fails::<Lost>();
+    fails::<Mismatch>();
     fails::<OpenError>();
     fails::<RecvError>();
     fails::<RemoveError>();
     fails::<ReplyError>();
     fails::<SendError>();
     fails::<SizeError>();
+    fails::<System>();
     fails::<WaitError>();
 }
 

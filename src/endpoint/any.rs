@@ -43,8 +43,7 @@ impl Receives for RecvHalf {
 /// go on. Up to 128 endpoints it sleeps in one system call (Linux 5.16 or later). Above, and elsewhere, it looks at them now
 /// and then, as [`Wait::Event`](crate::Wait::Event) does.
 ///
-/// Cost: a look at each endpoint, some 100 ns of which are for the list, and where it sleeps, what one receive pays for that and
-/// some 100 ns more for each endpoint.
+/// Cost: a look at each endpoint. Where it sleeps, what one receive pays for that, and a little more for each endpoint.
 ///
 /// ```
 /// # use mailbox::{Config, Region, wait_any};

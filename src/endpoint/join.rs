@@ -2,7 +2,7 @@
 
 use super::Endpoint;
 use crate::abi::{LABEL, LABELS, lock_byte};
-use crate::error::JoinError;
+use crate::error::{Broken, JoinError, Lost};
 use crate::half::Member;
 use crate::rank::{Absence, Claim, Ringer, Status};
 use crate::region::Region;
@@ -90,11 +90,8 @@ impl<'a> JoinOptions<'a> {
     pub fn join(self, region: &Region) -> Result<Endpoint, JoinError> {
         let ranks = region.ranks();
         let among = self.first..self.end.min(ranks);
-        if self.first >= ranks {
-            return Err(JoinError::NoSuchRank { rank: self.first, ranks });
-        }
         if among.is_empty() {
-            return Err(JoinError::NoRanks);
+            return Err(Broken::NoSuchRank { rank: self.first, ranks }.into());
         }
         match self.label {
             None => region.join_free(among, &[]),
@@ -138,7 +135,9 @@ impl Region {
         let _lock = loop {
             match self.segment.locks().take(LABELS, 1).map_err(join_error)? {
                 Some(lock) => break lock,
-                None if !self.segment.is_bound() => return Err(JoinError::Removed),
+                None if !self.segment.is_bound() => {
+                    return Err(JoinError::Broken(Broken::Lost(Lost::Removed)));
+                }
                 None if Instant::now() >= deadline => return Err(self.without_end(JoinError::Full)),
                 None => pace::doze(Duration::from_millis(1)),
             }
@@ -165,7 +164,7 @@ impl Region {
                 return Err(error);
             }
             if !self.segment.is_bound() {
-                return Err(JoinError::Removed);
+                return Err(JoinError::Broken(Broken::Lost(Lost::Removed)));
             }
             if Instant::now() >= deadline {
                 return Err(self.without_end(error));
@@ -212,12 +211,12 @@ impl Region {
     fn join_with(&self, rank: u32, label: &[u8]) -> Result<Endpoint, JoinError> {
         let ranks = self.ranks();
         if rank >= ranks {
-            return Err(JoinError::NoSuchRank { rank, ranks });
+            return Err(JoinError::Broken(Broken::NoSuchRank { rank, ranks }));
         }
         let claim = self.claim(rank, label)?;
         // With the lock held nobody can remove the region any more; was it removed before?
         if !self.segment.is_bound() || self.segment.is_unlinked() {
-            return Err(JoinError::Removed);
+            return Err(JoinError::Broken(Broken::Lost(Lost::Removed)));
         }
         let shutdown =
             CleanShutdown::begin(&self.segment).inspect_err(|_| claim.leave()).map_err(join_error)?;
@@ -245,7 +244,7 @@ impl Region {
             let removing = !segment::is_held(self.segment.file(), lock_byte(rank), 1).map_err(join_error)?;
             let leaving = !self.registry.life(rank).joined();
             if !self.segment.is_bound() {
-                return Err(JoinError::Removed);
+                return Err(JoinError::Broken(Broken::Lost(Lost::Removed)));
             }
             let patience = if removing { JOIN_PATIENCE } else { LEAVE_PATIENCE };
             if !(removing || leaving) {

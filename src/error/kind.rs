@@ -1,6 +1,9 @@
 //! What errors have in common, and what they are as errors of the standard library.
 
-use super::{Broken, CallError, DiscardError, End, Lost, RecvError, ReplyError, SendError};
+use super::{
+    Broken, CallError, CloseError, CreateError, CreateOrOpenError, DiscardError, End, HandError, JoinError,
+    Lost, OpenError, RecvError, RemoveError, ReplyError, SendError, SizeError, System, WaitError,
+};
 use std::io::{Error, ErrorKind};
 
 impl From<Lost> for SendError {
@@ -164,6 +167,121 @@ impl From<DiscardError> for Error {
             DiscardError::Present(_) => Error::new(ErrorKind::ResourceBusy, error),
             DiscardError::Broken(broken) => Error::new(broken.kind(), error),
         }
+    }
+}
+
+impl System {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            System::NoSpace => ErrorKind::StorageFull,
+            System::FileSize { .. } => ErrorKind::FileTooLarge,
+            System::AddressSpace { .. } | System::MemoryLock => ErrorKind::OutOfMemory,
+            System::ReadOnly => ErrorKind::ReadOnlyFilesystem,
+            System::Missing { .. } | System::NoFolder => ErrorKind::NotFound,
+            System::FileSystem => ErrorKind::Unsupported,
+            System::Denied => ErrorKind::PermissionDenied,
+            System::Os(code) => Error::from_raw_os_error(*code).kind(),
+        }
+    }
+}
+
+impl CreateError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            CreateError::BadName | CreateError::BadPath | CreateError::Config(_) => ErrorKind::InvalidInput,
+            CreateError::Exists => ErrorKind::AlreadyExists,
+            CreateError::Denied => ErrorKind::PermissionDenied,
+            CreateError::System(system) => system.kind(),
+        }
+    }
+}
+
+impl OpenError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            OpenError::BadName | OpenError::BadPath => ErrorKind::InvalidInput,
+            OpenError::NotFound => ErrorKind::NotFound,
+            OpenError::Mismatch(_) => ErrorKind::InvalidData,
+            OpenError::Denied => ErrorKind::PermissionDenied,
+            OpenError::System(system) => system.kind(),
+        }
+    }
+}
+
+impl From<CreateError> for Error {
+    fn from(error: CreateError) -> Self {
+        Error::new(error.kind(), error)
+    }
+}
+
+impl From<OpenError> for Error {
+    fn from(error: OpenError) -> Self {
+        Error::new(error.kind(), error)
+    }
+}
+
+impl From<CreateOrOpenError> for Error {
+    fn from(error: CreateOrOpenError) -> Self {
+        let kind = match &error {
+            CreateOrOpenError::Create(error) => error.kind(),
+            CreateOrOpenError::Open(error) => error.kind(),
+            CreateOrOpenError::Differs => ErrorKind::AlreadyExists,
+        };
+        Error::new(kind, error)
+    }
+}
+
+impl From<RemoveError> for Error {
+    fn from(error: RemoveError) -> Self {
+        let kind = match &error {
+            RemoveError::Open(error) => error.kind(),
+            RemoveError::InUse | RemoveError::Closing => ErrorKind::ResourceBusy,
+            RemoveError::Denied => ErrorKind::PermissionDenied,
+            RemoveError::Unnamed => ErrorKind::Unsupported,
+        };
+        Error::new(kind, error)
+    }
+}
+
+impl From<JoinError> for Error {
+    fn from(error: JoinError) -> Self {
+        let kind = match &error {
+            JoinError::Taken { .. } | JoinError::Full | JoinError::Unread { .. } => ErrorKind::AddrInUse,
+            JoinError::Closing => ErrorKind::ResourceBusy,
+            JoinError::BadLabel => ErrorKind::InvalidInput,
+            JoinError::System(system) => system.kind(),
+            JoinError::Broken(broken) => broken.kind(),
+        };
+        Error::new(kind, error)
+    }
+}
+
+impl From<WaitError> for Error {
+    fn from(error: WaitError) -> Self {
+        let kind = match &error {
+            WaitError::NoSuchRank { .. } => ErrorKind::InvalidInput,
+            WaitError::Timeout { .. } => ErrorKind::TimedOut,
+            WaitError::Removed => ErrorKind::NotConnected,
+        };
+        Error::new(kind, error)
+    }
+}
+
+impl From<CloseError> for Error {
+    fn from(error: CloseError) -> Self {
+        Error::other(error)
+    }
+}
+
+impl From<HandError> for Error {
+    fn from(error: HandError) -> Self {
+        Error::other(error)
+    }
+}
+
+impl From<SizeError> for Error {
+    fn from(error: SizeError) -> Self {
+        Error::new(ErrorKind::InvalidData, error)
     }
 }
 

@@ -1,5 +1,6 @@
 //! Errors of regions, and of joining and leaving them.
 
+use super::Broken;
 use thiserror::Error;
 
 /// Why a [`Config`](crate::Config) describes no region.
@@ -33,25 +34,10 @@ pub enum ConfigError {
     },
 }
 
-/// Why a region was not created.
+/// What the operating system refuses when a region is created, opened or joined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum CreateError {
-    /// The name is empty, longer than 200 bytes, begins with a dot, or has a byte other than `A-Z a-z 0-9 . _ -`. Or
-    /// it has the form of a temporary name under which regions are built: it ends in `.mailbox-` and 16 hexadecimal
-    /// digits.
-    #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
-    BadName,
-    /// The path does not end in the name of a file, or ends in a temporary name as described at
-    /// [`CreateError::BadName`].
-    #[error("the path does not end in the name of a file")]
-    BadPath,
-    /// The configuration describes no region.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-    /// Something already has the name.
-    #[error("the name is taken")]
-    Exists,
+pub enum System {
     /// There is not enough room: in shared memory, in the file system, in this user's quota, or in this process's
     /// memory cgroup.
     #[error("no space left for the region")]
@@ -75,9 +61,6 @@ pub enum CreateError {
         /// The most ranks with which it would fit, everything else unchanged; 0 if even one is too many.
         ranks: u32,
     },
-    /// The operating system refuses to create the region for this user.
-    #[error("permission denied where the region would be")]
-    Denied,
     /// The file system is mounted for reading only.
     #[error("the file system is mounted for reading only")]
     ReadOnly,
@@ -100,24 +83,20 @@ pub enum CreateError {
     /// it cannot reserve space, or cannot rename without replacing.
     #[error("regions cannot be on this file system; use a disk of this machine, or a name")]
     FileSystem,
+    /// The operating system does not let this user open the region again; the process has changed its user since it
+    /// opened it. Joining opens the region again only in a forked child, or if something closed the descriptor that
+    /// it needs.
+    #[error("permission denied: joining must open the region again here, and this user may not")]
+    Denied,
     /// Any other failure of the operating system, by its error number.
     #[error("{}", std::io::Error::from_raw_os_error(*.0))]
     Os(i32),
 }
 
-/// Why a region was not opened.
+/// Why a thing with the right name or path cannot be used as a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
-pub enum OpenError {
-    /// The same as [`CreateError::BadName`].
-    #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
-    BadName,
-    /// The same as [`CreateError::BadPath`].
-    #[error("the path does not end in the name of a file")]
-    BadPath,
-    /// Nothing has this name, or the region that had it is being removed.
-    #[error("there is no such region")]
-    NotFound,
+pub enum Mismatch {
     /// The name belongs to something that is not a region: another program's file, an empty one, or one with
     /// impossible sizes.
     #[error("this is not a region; the name may belong to another program")]
@@ -167,33 +146,61 @@ pub enum OpenError {
         "the region was not closed before a reboot, or is used where another boot id is shown, as in a container"
     )]
     Incompatible,
-    /// Regions cannot be on this file system: other machines or processes may serve it (NFS, SMB, FUSE, 9P, ...).
-    #[error("regions cannot be on this file system; use a disk of this machine, or a name")]
-    FileSystem,
     /// The descriptor does not belong to an unnamed region: it is not a file in memory, or its size can still be
     /// changed.
     #[error("the descriptor does not belong to an unnamed region whose size is sealed")]
     Unsealed,
+}
+
+/// Why a region was not created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum CreateError {
+    /// The name is empty, longer than 200 bytes, begins with a dot, or has a byte other than `A-Z a-z 0-9 . _ -`. Or
+    /// it has the form of a temporary name under which regions are built: it ends in `.mailbox-` and 16 hexadecimal
+    /// digits.
+    #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
+    BadName,
+    /// The path does not end in the name of a file, or ends in a temporary name as described at
+    /// [`CreateError::BadName`].
+    #[error("the path does not end in the name of a file")]
+    BadPath,
+    /// The configuration describes no region.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// Something already has the name.
+    #[error("the name is taken")]
+    Exists,
+    /// The operating system refuses to create the region for this user.
+    #[error("permission denied where the region would be")]
+    Denied,
+    /// The operating system refuses. See [`System`].
+    #[error(transparent)]
+    System(#[from] System),
+}
+
+/// Why a region was not opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The same as [`CreateError::BadName`].
+    #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
+    BadName,
+    /// The same as [`CreateError::BadPath`].
+    #[error("the path does not end in the name of a file")]
+    BadPath,
+    /// Nothing has this name, or the region that had it is being removed.
+    #[error("there is no such region")]
+    NotFound,
     /// The operating system does not let this user open the region.
     #[error("permission denied: the region's mode does not let this user in")]
     Denied,
-    /// The file system is mounted for reading only; [`Region::look`](crate::Region::look) still works.
-    #[error("the file system is mounted for reading only")]
-    ReadOnly,
-    /// The same as [`CreateError::MemoryLock`].
-    #[error(
-        "this process locks its memory (mlockall), and may not lock as much as the region (RLIMIT_MEMLOCK)"
-    )]
-    MemoryLock,
-    /// The same as [`CreateError::Missing`].
-    #[error("{path} is needed, and cannot be read")]
-    Missing {
-        /// The path of the missing file.
-        path: &'static str,
-    },
-    /// Any other failure of the operating system, by its error number.
-    #[error("{}", std::io::Error::from_raw_os_error(*.0))]
-    Os(i32),
+    /// There is something, and this program cannot use it as a region. See [`Mismatch`].
+    #[error(transparent)]
+    Mismatch(#[from] Mismatch),
+    /// The operating system refuses. See [`System`].
+    #[error(transparent)]
+    System(#[from] System),
 }
 
 /// Why a region was neither opened nor created.
@@ -249,14 +256,6 @@ pub enum HandError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum JoinError {
-    /// The region has no such rank.
-    #[error("there is no rank {rank}: the region has ranks 0 to {}", .ranks - 1)]
-    NoSuchRank {
-        /// The rank that was asked for.
-        rank: u32,
-        /// How many ranks the region has.
-        ranks: u32,
-    },
     /// A live process holds the rank (or, when joining with a label, the rank of that label).
     #[error("rank {rank} is held by a live process")]
     Taken {
@@ -273,9 +272,6 @@ pub enum JoinError {
         /// The rank.
         rank: u32,
     },
-    /// The range of ranks that was asked for has none.
-    #[error("the range of ranks is empty")]
-    NoRanks,
     /// For five seconds, another process has been closing the region (as the last one to leave it) or removing it:
     /// its disk is slow, or the process is stopped. The rank may be free.
     #[error("the region is being closed by another process, which waits for its disk; try again")]
@@ -283,23 +279,12 @@ pub enum JoinError {
     /// A label is 1 to 48 bytes without a NUL.
     #[error("a label has 1 to 48 bytes and no NUL")]
     BadLabel,
-    /// The region was removed after this process opened it.
-    #[error("the region was removed")]
-    Removed,
-    /// The same as [`CreateError::Missing`].
-    #[error("{path} is needed, and cannot be read")]
-    Missing {
-        /// The path of the missing file.
-        path: &'static str,
-    },
-    /// The operating system does not let this user open the region again; the process has changed its user since it
-    /// opened it. Joining opens the region again only in a forked child, or if something closed the descriptor that
-    /// it needs.
-    #[error("permission denied: joining must open the region again here, and this user may not")]
-    Denied,
-    /// Any other failure of the operating system, including disk errors, by its error number.
-    #[error("{}", std::io::Error::from_raw_os_error(*.0))]
-    Os(i32),
+    /// The operating system refuses. See [`System`].
+    #[error(transparent)]
+    System(#[from] System),
+    /// The region has no such rank, or was removed after this process opened it.
+    #[error(transparent)]
+    Broken(#[from] Broken),
 }
 
 /// Why [`Region::wait_for`](crate::Region::wait_for) found nobody.
@@ -326,7 +311,7 @@ pub enum WaitError {
 }
 
 /// Why a region in a file was not closed when its last endpoint was. After the next reboot, opening it returns
-/// [`OpenError::Incompatible`], and its mail is lost.
+/// [`Mismatch::Incompatible`], and its mail is lost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CloseError {

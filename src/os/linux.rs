@@ -114,8 +114,6 @@ const MOST_WORDS: usize = 128;
 
 /// Sleeps until woken on one of these words, for any bit, if each still is as it was seen; at most for `time`. May return
 /// early without a reason. Returns `false` if it did not sleep because the system cannot, or because there are too many.
-///
-/// Costs some 50 ns a word more than [`sleep_on`].
 pub fn sleep_on_any(words: &[(&AtomicU32, u32)], time: Duration) -> bool {
     /// What the kernel is told of a word.
     #[derive(Clone, Copy)]

@@ -32,15 +32,15 @@ pub const MAILBOX_FD: &str = "MAILBOX_FD";
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl Region {
-    /// Creates a region without a name. Errors: [`CreateError::Config`], [`CreateError::NoSpace`] or
-    /// [`CreateError::Os`]. Never waits. Costs the same as [`Region::create`].
+    /// Creates a region without a name. Errors: [`CreateError::Config`], [`System::NoSpace`](crate::System::NoSpace) or
+    /// [`System::Os`](crate::System::Os). Never waits. Costs the same as [`Region::create`].
     pub fn create_unnamed(config: Config) -> Result<Self, CreateError> {
         Segment::create_unnamed(&config).map(Self::over)
     }
 
     /// Opens the unnamed region that this descriptor belongs to. It must belong to this process's user and have
     /// protocol 0; [`OpenOptions::from_fd`] allows others. The sender of the descriptor is not trusted: anything else
-    /// than such a region is an error, for example [`OpenError::Unsealed`] if its size can be changed. The region
+    /// than such a region is an error, for example [`Mismatch::Unsealed`](crate::Mismatch::Unsealed) if its size can be changed. The region
     /// gets a descriptor of its own, for which `/proc` is needed; `fd` is closed. Never waits. Costs the same as
     /// [`Region::open`].
     pub fn from_fd(fd: OwnedFd) -> Result<Self, OpenError> {

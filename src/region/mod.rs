@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 ///
 /// A file is closed when its last endpoint is dropped. If the machine goes down before that, or if processes were
 /// killed and nobody joined after them, the pages on the disk may be from different moments. Then opening the region
-/// returns [`OpenError::Incompatible`]. The file must be on a file system of this machine. On a file system that
+/// returns [`Mismatch::Incompatible`](crate::Mismatch::Incompatible). The file must be on a file system of this machine. On a file system that
 /// copies on write (Btrfs, ZFS), a full disk can kill a writer by SIGBUS, because space cannot be reserved there.
 /// While the region is in use, the system writes pages to the disk now and then; a message to a page that was just
 /// written takes longer.
@@ -77,7 +77,7 @@ impl OpenOptions {
         Self { trust: Trust { protocol: Some(0), owner: None } }
     }
 
-    /// The region must have this protocol; otherwise the error is [`OpenError::Protocol`].
+    /// The region must have this protocol; otherwise the error is [`Mismatch::Protocol`](crate::Mismatch::Protocol).
     pub const fn protocol(mut self, protocol: u64) -> Self {
         self.trust.protocol = Some(protocol);
         self
@@ -89,7 +89,7 @@ impl OpenOptions {
         self
     }
 
-    /// The region may also belong to this user, given by number; otherwise the error is [`OpenError::Owner`]. The
+    /// The region may also belong to this user, given by number; otherwise the error is [`Mismatch::Owner`](crate::Mismatch::Owner). The
     /// owner of a region can make the processes that use it fail. In a user namespace, 65534 stands for all users
     /// without a number there.
     pub const fn owner(mut self, uid: u32) -> Self {
@@ -142,7 +142,7 @@ impl Region {
 
     /// Opens the region at `place`, or creates it if there is none. Processes that do so at the same time get the
     /// same region. Returns [`CreateOrOpenError::Differs`] if the existing region has other ranks, cells, arena,
-    /// loans or largest message, and [`OpenError::Protocol`] if it has another protocol. Mode and reservation are not
+    /// loans or largest message, and [`Mismatch::Protocol`](crate::Mismatch::Protocol) if it has another protocol. Mode and reservation are not
     /// compared.
     ///
     /// If another process is removing a region with this name, waits for that, at most two seconds.

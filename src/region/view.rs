@@ -57,7 +57,7 @@ impl View {
     }
 
     /// Whether the region may be used in this boot of the machine. If not, opening it returns
-    /// [`OpenError::Incompatible`], or [`OpenError::Missing`] if the boot cannot be found out.
+    /// [`Mismatch::Incompatible`](crate::Mismatch::Incompatible), or [`System::Missing`](crate::System::Missing) if the boot cannot be found out.
     pub fn check_boot(&self) -> Result<(), OpenError> {
         self.opened.check_boot()
     }

@@ -8,7 +8,7 @@ use crate::abi::{
     self, ABI, BOOT, DIRECTORY_WORDS, FEATURES, Geometry, HEADER_BYTES, HEADER_WORDS, MAGIC, SETTLED, WIPED,
     end, from_directory,
 };
-use crate::error::OpenError;
+use crate::error::{Mismatch, OpenError};
 use crate::os::{self, Facts, File};
 use core::mem::offset_of;
 use std::io::{self, ErrorKind};
@@ -54,7 +54,9 @@ impl Found {
         for _ in 0..TRIES {
             let seen = match Self::look(site, trust) {
                 // Trust would not help a user whom the region's mode keeps out.
-                Err(OpenError::Owner { .. }) if !os::may_write(site.path()) => return Err(OpenError::Denied),
+                Err(OpenError::Mismatch(Mismatch::Owner { .. })) if !os::may_write(site.path()) => {
+                    return Err(OpenError::Denied);
+                }
                 seen => seen?,
             };
             let file = site.open().map_err(open_error)?;
@@ -69,20 +71,22 @@ impl Found {
     pub fn of(file: File, trust: Trust) -> Result<Self, OpenError> {
         let facts = os::facts(&file).map_err(open_error)?;
         if !facts.is_file {
-            return Err(OpenError::Foreign);
+            return Err(OpenError::Mismatch(Mismatch::Foreign));
         }
         let mut bytes = [0; HEADER_BYTES];
         match os::read_at(&file, &mut bytes, 0) {
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Err(OpenError::Foreign),
+            Err(error) if error.kind() == ErrorKind::UnexpectedEof => {
+                return Err(OpenError::Mismatch(Mismatch::Foreign));
+            }
             result => result.map_err(open_error)?,
         }
         let words: [u64; HEADER_WORDS] = words_at(&bytes, 0);
         if ![MAGIC, WIPED].contains(&words[0]) {
-            return Err(OpenError::Foreign);
+            return Err(OpenError::Mismatch(Mismatch::Foreign));
         }
         let uid = facts.owner;
         if !os::is_own(uid) && Some(uid) != trust.owner {
-            return Err(OpenError::Owner { uid });
+            return Err(OpenError::Mismatch(Mismatch::Owner { uid }));
         }
         let directory = words_at(&bytes, offset_of!(abi::Header, directory));
         let content = match words {
@@ -97,7 +101,7 @@ impl Found {
     pub fn check_protocol(&self, trust: Trust) -> Result<(), OpenError> {
         match (&self.content, trust.protocol) {
             (Content::Region(header), Some(trusted)) if header.geometry.protocol != trusted => {
-                Err(OpenError::Protocol { protocol: header.geometry.protocol })
+                Err(OpenError::Mismatch(Mismatch::Protocol { protocol: header.geometry.protocol }))
             }
             _ => Ok(()),
         }
@@ -109,8 +113,8 @@ impl Found {
         let Self { file, facts, content } = self;
         let Header { geometry, nonce, unknown } = match content {
             Content::Region(header) => header,
-            Content::Newer(features) => return Err(OpenError::Features { features }),
-            Content::Other(abi) => return Err(OpenError::Version { abi, ours: ABI }),
+            Content::Newer(features) => return Err(OpenError::Mismatch(Mismatch::Features { features })),
+            Content::Other(abi) => return Err(OpenError::Mismatch(Mismatch::Version { abi, ours: ABI })),
             Content::Wiped => return Err(OpenError::NotFound),
         };
         Ok(Opened { file, len: facts.len, geometry, nonce, unknown, owner: facts.owner, backing })
@@ -127,15 +131,15 @@ fn content(
     if to_use != 0 {
         return Ok(Content::Newer(to_use));
     }
-    let (geometry, nonce) = Geometry::from_words(words).ok_or(OpenError::Foreign)?;
-    let sections = from_directory(directory).ok_or(OpenError::Foreign)?;
+    let (geometry, nonce) = Geometry::from_words(words).ok_or(OpenError::Mismatch(Mismatch::Foreign))?;
+    let sections = from_directory(directory).ok_or(OpenError::Mismatch(Mismatch::Foreign))?;
     // Sections of other kinds may be ignored; if not, they come with a feature.
     if geometry.sections().iter().any(|section| !sections.contains(section)) {
-        return Err(OpenError::Foreign);
+        return Err(OpenError::Mismatch(Mismatch::Foreign));
     }
     let expected = end(&sections);
     if len != expected {
-        return Err(OpenError::Length { len, expected });
+        return Err(OpenError::Mismatch(Mismatch::Length { len, expected }));
     }
     Ok(Content::Region(Header { geometry, nonce, unknown: to_write }))
 }
@@ -162,12 +166,20 @@ pub struct Opened {
 impl Opened {
     /// Whether this program knows all features that matter for writing.
     pub fn check_features(&self) -> Result<(), OpenError> {
-        if self.unknown == 0 { Ok(()) } else { Err(OpenError::Features { features: self.unknown }) }
+        if self.unknown == 0 {
+            Ok(())
+        } else {
+            Err(OpenError::Mismatch(Mismatch::Features { features: self.unknown }))
+        }
     }
 
     /// Whether it may be used in this boot.
     pub fn check_boot(&self) -> Result<(), OpenError> {
-        if self.is_torn().map_err(open_error)? { Err(OpenError::Incompatible) } else { Ok(()) }
+        if self.is_torn().map_err(open_error)? {
+            Err(OpenError::Mismatch(Mismatch::Incompatible))
+        } else {
+            Ok(())
+        }
     }
 
     /// Whether another boot left it open. If that boot has ended, its pages may have reached the disk in any order. A

@@ -4,7 +4,7 @@ use super::NOBODY_ELSE;
 use super::backing::Site;
 use super::found::Found;
 use super::place::Place;
-use crate::error::OpenError;
+use crate::error::{Mismatch, OpenError};
 use crate::os;
 use std::io;
 
@@ -53,7 +53,7 @@ impl Listed {
     /// Whether it is a region or could be one, as far as this user may see.
     fn is_plausible(&self, len: u64) -> bool {
         match self.refusal {
-            Some(OpenError::Foreign) => false,
+            Some(OpenError::Mismatch(Mismatch::Foreign)) => false,
             // The least: header, rank table, one mailbox.
             Some(OpenError::Denied) => len.is_multiple_of(PAGE) && len >= 3 * PAGE,
             _ => true,

@@ -52,7 +52,7 @@ use crate::abi::{
     WIPED, to_directory,
 };
 use crate::config::{Config, Reserve};
-use crate::error::{CreateError, OpenError, RemoveError};
+use crate::error::{CreateError, Mismatch, OpenError, RemoveError, System};
 use crate::memory::{self, Mailbox, Mapping, Shared};
 use crate::os::{self, File, Lock, Locker};
 use crate::sync::AtomicU64;
@@ -104,7 +104,7 @@ impl Segment {
                 return Ok(segment);
             }
         }
-        Err(CreateError::Os(libc::EBUSY))
+        Err(CreateError::System(System::Os(libc::EBUSY)))
     }
 
     /// Creates a segment; `None` if another process took it for a leftover before it had its name.
@@ -220,7 +220,7 @@ impl Segment {
         if let Content::Other(abi) = found.content {
             // The locks may be others than those of this version.
             if !os::LOCKS_OF_ALL_VERSIONS {
-                return Err(OpenError::Version { abi, ours: ABI }.into());
+                return Err(OpenError::Mismatch(Mismatch::Version { abi, ours: ABI }).into());
             }
             if os::is_locked_anywhere(file).map_err(open_error)? {
                 return Err(RemoveError::InUse);
@@ -363,11 +363,11 @@ fn check(config: &Config) -> Result<(), CreateError> {
     config.check()?;
     let (size, limit) = (config.geometry.size(), os::file_size_limit());
     if size > limit {
-        return Err(CreateError::FileSize { size, limit });
+        return Err(CreateError::System(System::FileSize { size, limit }));
     }
     if !os::has_addresses(size) {
         let ranks = config.geometry.most_ranks(os::has_addresses);
-        return Err(CreateError::AddressSpace { size, ranks });
+        return Err(CreateError::System(System::AddressSpace { size, ranks }));
     }
     Ok(())
 }

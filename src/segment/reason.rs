@@ -1,6 +1,6 @@
 //! Translates errors of the system into the error of each verb.
 
-use crate::error::{CreateError, JoinError, OpenError, RemoveError};
+use crate::error::{CreateError, JoinError, Mismatch, OpenError, RemoveError, System};
 use crate::os::{Cause, error_number};
 use std::io;
 
@@ -8,14 +8,14 @@ use std::io;
 pub fn create_error(error: io::Error) -> CreateError {
     match Cause::of(&error) {
         Cause::Exists => CreateError::Exists,
-        Cause::NotFound => CreateError::NoFolder,
-        Cause::NoSpace => CreateError::NoSpace,
+        Cause::NotFound => CreateError::System(System::NoFolder),
+        Cause::NoSpace => CreateError::System(System::NoSpace),
         Cause::Denied => CreateError::Denied,
-        Cause::ReadOnly => CreateError::ReadOnly,
-        Cause::Unsupported => CreateError::FileSystem,
-        Cause::MemoryLock => CreateError::MemoryLock,
-        Cause::Missing(path) => CreateError::Missing { path },
-        Cause::NoFile | Cause::Other(_) => CreateError::Os(error_number(&error)),
+        Cause::ReadOnly => CreateError::System(System::ReadOnly),
+        Cause::Unsupported => CreateError::System(System::FileSystem),
+        Cause::MemoryLock => CreateError::System(System::MemoryLock),
+        Cause::Missing(path) => CreateError::System(System::Missing { path }),
+        Cause::NoFile | Cause::Other(_) => CreateError::System(System::Os(error_number(&error))),
     }
 }
 
@@ -24,12 +24,14 @@ pub fn open_error(error: io::Error) -> OpenError {
     match Cause::of(&error) {
         Cause::NotFound => OpenError::NotFound,
         Cause::Denied => OpenError::Denied,
-        Cause::ReadOnly => OpenError::ReadOnly,
-        Cause::NoFile => OpenError::Foreign,
-        Cause::Unsupported => OpenError::FileSystem,
-        Cause::MemoryLock => OpenError::MemoryLock,
-        Cause::Missing(path) => OpenError::Missing { path },
-        Cause::Exists | Cause::NoSpace | Cause::Other(_) => OpenError::Os(error_number(&error)),
+        Cause::ReadOnly => OpenError::System(System::ReadOnly),
+        Cause::NoFile => OpenError::Mismatch(Mismatch::Foreign),
+        Cause::Unsupported => OpenError::System(System::FileSystem),
+        Cause::MemoryLock => OpenError::System(System::MemoryLock),
+        Cause::Missing(path) => OpenError::System(System::Missing { path }),
+        Cause::Exists | Cause::NoSpace | Cause::Other(_) => {
+            OpenError::System(System::Os(error_number(&error)))
+        }
     }
 }
 
@@ -44,8 +46,8 @@ pub fn remove_error(error: io::Error) -> RemoveError {
 /// Why a region that was opened is not joined.
 pub fn join_error(error: io::Error) -> JoinError {
     match Cause::of(&error) {
-        Cause::Denied => JoinError::Denied,
-        Cause::Missing(path) => JoinError::Missing { path },
-        _ => JoinError::Os(error_number(&error)),
+        Cause::Denied => JoinError::System(System::Denied),
+        Cause::Missing(path) => JoinError::System(System::Missing { path }),
+        _ => JoinError::System(System::Os(error_number(&error))),
     }
 }

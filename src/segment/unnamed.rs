@@ -5,7 +5,7 @@ use super::found::Found;
 use super::reason::{create_error, open_error};
 use super::{Opened, Segment, Trust, check, nonce};
 use crate::config::Config;
-use crate::error::{CreateError, OpenError};
+use crate::error::{CreateError, Mismatch, OpenError};
 use crate::os::{self, File};
 use std::io;
 
@@ -36,7 +36,7 @@ impl Segment {
     /// Opens the unnamed segment behind `file`, a descriptor from any source.
     pub fn from_file(file: &File, trust: Trust) -> Result<Self, OpenError> {
         if !os::is_size_sealed(file) {
-            return Err(OpenError::Unsealed);
+            return Err(OpenError::Mismatch(Mismatch::Unsealed));
         }
         // Another process with the same descriptor could set locks through it.
         let found = Found::of(os::reopen(file).map_err(open_error)?, trust)?;

@@ -7,7 +7,7 @@ use super::stat::json;
 use crate::common::failure::Failure;
 use crate::common::place::place;
 use clap::Args;
-use mailbox::{Leftover, LeftoverKind, OpenError, Place, Region, RemoveError, Status};
+use mailbox::{Leftover, LeftoverKind, Mismatch, OpenError, Place, Region, RemoveError, Status};
 use serde::Serialize;
 use std::path::Path;
 
@@ -133,7 +133,10 @@ impl Clean {
                     .any(|rank| view.status(rank).is_some_and(|(status, _)| status == Status::Live));
                 ("region", Some(view.unread()), is_live)
             }
-            Err(OpenError::Version { .. } | OpenError::Features { .. }) => ("other version", None, false),
+            Err(
+                OpenError::Mismatch(Mismatch::Version { .. })
+                | OpenError::Mismatch(Mismatch::Features { .. }),
+            ) => ("other version", None, false),
             Err(OpenError::NotFound) => return self.beside(name, entries),
             Err(error) => return Err(removing(name, error.into())),
         };

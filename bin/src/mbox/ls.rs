@@ -8,7 +8,7 @@ use super::table::Table;
 use super::{size, standard};
 use crate::common::failure::Failure;
 use clap::Args;
-use mailbox::{Listed, OpenError, RankReport, Region, Status};
+use mailbox::{Listed, Mismatch, OpenError, RankReport, Region, Status};
 use serde::Serialize;
 
 const STATES: &str = "\
@@ -66,12 +66,15 @@ impl Ls {
             |state| Entry { name: name.clone(), owner, ranks: None, live: None, state, unread: None, memory };
         let seen = match self.trust.options().look(&*name) {
             Ok(view) => view.inspect(),
-            Err(OpenError::NotFound | OpenError::Foreign) => return None,
-            Err(OpenError::Owner { .. }) => return Some(refused("other user")),
-            Err(OpenError::Version { .. } | OpenError::Features { .. }) => {
+            Err(OpenError::NotFound | OpenError::Mismatch(Mismatch::Foreign)) => return None,
+            Err(OpenError::Mismatch(Mismatch::Owner { .. })) => return Some(refused("other user")),
+            Err(
+                OpenError::Mismatch(Mismatch::Version { .. })
+                | OpenError::Mismatch(Mismatch::Features { .. }),
+            ) => {
                 return Some(refused("other version"));
             }
-            Err(OpenError::Length { .. }) => return Some(refused("damaged")),
+            Err(OpenError::Mismatch(Mismatch::Length { .. })) => return Some(refused("damaged")),
             Err(_) => return Some(refused("denied")),
         };
         Some(Entry {

@@ -4,7 +4,10 @@ use super::account;
 use crate::common::failure::Failure;
 use crate::common::place::place;
 use crate::common::segments;
-use mailbox::{CloseError, CreateError, Endpoint, JoinError, Listed, Lost, OpenError, Place, RemoveError};
+use mailbox::{
+    Broken, CloseError, CreateError, Endpoint, JoinError, Listed, Lost, Mismatch, OpenError, Place,
+    RemoveError, System,
+};
 use rustix::fs::{Access, access};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -31,19 +34,23 @@ pub fn creating(name: &str, error: CreateError) -> Failure {
     let hint = match error {
         CreateError::BadPath => BAD_PATH.into(),
         CreateError::Exists => taken(name),
-        CreateError::NoSpace if is_file(name) => {
+        CreateError::System(System::NoSpace) if is_file(name) => {
             format!("make the region smaller, or make room on the disk of {folder:?}")
         }
-        CreateError::NoSpace => "make the region smaller, or remove others: mbox ls, mbox rm".into(),
+        CreateError::System(System::NoSpace) => {
+            "make the region smaller, or remove others: mbox ls, mbox rm".into()
+        }
         CreateError::Denied => {
             format!("user {} may not create files in {folder:?}; {}", account::show_me(), elsewhere(name))
         }
-        CreateError::ReadOnly => format!("that of {folder:?}; {}", elsewhere(name)),
-        CreateError::FileSize { .. } | CreateError::AddressSpace { .. } => {
+        CreateError::System(System::ReadOnly) => format!("that of {folder:?}; {}", elsewhere(name)),
+        CreateError::System(System::FileSize { .. }) | CreateError::System(System::AddressSpace { .. }) => {
             "raise the limit, or make the region smaller".into()
         }
-        CreateError::NoFolder => return no_folder(name),
-        CreateError::Os(_) => format!("no file can be created in {folder:?}; {}", elsewhere(name)),
+        CreateError::System(System::NoFolder) => return no_folder(name),
+        CreateError::System(System::Os(_)) => {
+            format!("no file can be created in {folder:?}; {}", elsewhere(name))
+        }
         _ => String::new(),
     };
     Failure::of_region(name, error).hint(&hint)
@@ -56,7 +63,7 @@ fn taken(name: &str) -> String {
     };
     let is_own = owner == account::me();
     match refusal {
-        Some(OpenError::Foreign) => format!("it is not a region; {}", another(name)),
+        Some(OpenError::Mismatch(Mismatch::Foreign)) => format!("it is not a region; {}", another(name)),
         _ if !is_own => {
             format!("it belongs to user {}; {}", account::show(owner), another(name))
         }
@@ -66,7 +73,7 @@ fn taken(name: &str) -> String {
                 quoted(&path(name).to_string_lossy())
             )
         }
-        Some(OpenError::Length { .. }) => {
+        Some(OpenError::Mismatch(Mismatch::Length { .. })) => {
             format!("the region is damaged; remove it with: rm {}", quoted(&path(name).to_string_lossy()))
         }
         _ => format!("use it, or remove it with: {}", command_for("rm", name)),
@@ -87,26 +94,26 @@ pub fn opening(name: &str, error: OpenError) -> Failure {
     let hint = match error {
         OpenError::BadPath => BAD_PATH.into(),
         OpenError::NotFound => return missing(name),
-        OpenError::Foreign => another(name).into(),
-        OpenError::Length { .. } => {
+        OpenError::Mismatch(Mismatch::Foreign) => another(name).into(),
+        OpenError::Mismatch(Mismatch::Length { .. }) => {
             format!("its mail is lost; remove it with: rm {}", quoted(&path(name).to_string_lossy()))
         }
-        OpenError::Version { .. } | OpenError::Features { .. } => {
+        OpenError::Mismatch(Mismatch::Version { .. }) | OpenError::Mismatch(Mismatch::Features { .. }) => {
             format!("if it is no longer needed, remove it with: {}", command_for("rm", name))
         }
-        OpenError::Protocol { protocol } => {
+        OpenError::Mismatch(Mismatch::Protocol { protocol }) => {
             format!("if mbox may use that protocol, add: --protocol {protocol}")
         }
-        OpenError::Owner { uid } => {
+        OpenError::Mismatch(Mismatch::Owner { uid }) => {
             let what = format!("the region belongs to user {}, who is not trusted", account::show(uid));
             return Failure::of_region(name, what)
                 .hint(&format!("if you trust that user, add: --owner {uid}"));
         }
-        OpenError::Incompatible => {
+        OpenError::Mismatch(Mismatch::Incompatible) => {
             format!("if it is not in use, remove it with: {}", command_for("rm", name))
         }
         OpenError::Denied => return denied(name),
-        OpenError::ReadOnly => format!("it can be looked at: {}", command_for("stat", name)),
+        OpenError::System(System::ReadOnly) => format!("it can be looked at: {}", command_for("stat", name)),
         _ => String::new(),
     };
     Failure::of_region(name, error).hint(&hint)
@@ -166,10 +173,11 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
             };
             Failure::of_region(name, OpenError::NotFound).hint(&format!("list the regions with: {list}"))
         }
-        RemoveError::Open(OpenError::ReadOnly) => {
+        RemoveError::Open(OpenError::System(System::ReadOnly)) => {
             Failure::of_region(name, error).hint("nothing can be removed there")
         }
-        RemoveError::Open(OpenError::Owner { .. } | OpenError::Denied) | RemoveError::Denied
+        RemoveError::Open(OpenError::Mismatch(Mismatch::Owner { .. }) | OpenError::Denied)
+        | RemoveError::Denied
             if !may_remove(name) =>
         {
             let what = format!("permission denied: user {} may not remove it", account::show_me());
@@ -182,7 +190,9 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
             Failure::of_region(name, what).hint(&hint)
         }
         // Where locks are words of the region, nobody can say who uses it.
-        RemoveError::Open(OpenError::Version { .. } | OpenError::Features { .. }) => {
+        RemoveError::Open(
+            OpenError::Mismatch(Mismatch::Version { .. }) | OpenError::Mismatch(Mismatch::Features { .. }),
+        ) => {
             let hint =
                 format!("if it is not in use, remove it with: rm {}", quoted(&path(name).to_string_lossy()));
             Failure::of_region(name, error).hint(&hint)
@@ -224,7 +234,9 @@ pub fn joining(name: &str, error: JoinError) -> Failure {
         JoinError::Taken { .. } => {
             format!("end it or join --as another; see by whom with: {}", command_for("stat", name))
         }
-        JoinError::Removed => format!("create it again with: {} --ranks N", command_for("create", name)),
+        JoinError::Broken(Broken::Lost(Lost::Removed)) => {
+            format!("create it again with: {} --ranks N", command_for("create", name))
+        }
         _ => String::new(),
     };
     Failure::of_region(name, error).hint(&hint)

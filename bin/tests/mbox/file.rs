@@ -140,7 +140,7 @@ fn a_file_that_was_open_when_the_machine_went_down() {
     mbox(["stat", &name]).fails(&format!(
         "region {:?}: {}; if it is not in use, remove it with: mbox rm {}",
         &*name,
-        mailbox::OpenError::Incompatible,
+        mailbox::OpenError::Mismatch(mailbox::Mismatch::Incompatible),
         &*name
     ));
     mbox(["rm", &name]).succeeds();

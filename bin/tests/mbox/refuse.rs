@@ -1,8 +1,8 @@
 //! What cannot be done is told in one line, and leaves nothing behind.
 
 use crate::program::{Name, file_of, mbox, mbox_reading};
-use mailbox::OpenError;
 use mailbox::lab::abi::ABI;
+use mailbox::{Mismatch, OpenError};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
@@ -226,7 +226,7 @@ fn another_version() {
     let region = Name::create(&["--ranks", "2"]);
     let file = File::options().write(true).open(region.path()).expect("a region");
     file.write_all_at(&99_u64.to_ne_bytes(), 8).expect("its version");
-    let what = OpenError::Version { abi: 99, ours: ABI };
+    let what = OpenError::Mismatch(Mismatch::Version { abi: 99, ours: ABI });
     let what =
         format!("{what}; if it is no longer needed, remove it with: mbox rm {region}", region = &*region);
     for args in openers(&region).iter().filter(|args| args[0] != "rm") {
@@ -234,7 +234,7 @@ fn another_version() {
     }
     if cfg!(portable) {
         // Its locks are words that may be anywhere.
-        let what = OpenError::Version { abi: 99, ours: ABI };
+        let what = OpenError::Mismatch(Mismatch::Version { abi: 99, ours: ABI });
         let what = format!("{what}; if it is not in use, remove it with: rm {}", region.path().display());
         refuses(&["rm", &region], &region, &what);
     } else {

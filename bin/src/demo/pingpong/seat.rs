@@ -6,8 +6,8 @@ use crate::common::place::place;
 use crate::common::signals;
 use clap::Args;
 use mailbox::{
-    Config, CreateError, CreateOrOpenError, Endpoint, Interrupter, JoinError, Mail, OpenError, OpenOptions,
-    RecvError, Region, RemoveError, SendError, Status,
+    Broken, Config, CreateError, CreateOrOpenError, Endpoint, Interrupter, JoinError, Lost, Mail, Mismatch,
+    OpenError, OpenOptions, RecvError, Region, RemoveError, SendError, Status, System,
 };
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -219,7 +219,7 @@ fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {
         match region.join(rank) {
             Ok(me) => return Ok(me),
             // The other was here, and the last to end, just now.
-            Err(JoinError::Removed) => {}
+            Err(JoinError::Broken(Broken::Lost(Lost::Removed))) => {}
             Err(error) => {
                 return Err(Failure::of_region(
                     name,
@@ -232,9 +232,13 @@ fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {
 
 fn hint(error: CreateOrOpenError) -> &'static str {
     match error {
-        CreateOrOpenError::Create(CreateError::NoSpace) => "; remove regions: mbox ls, mbox rm",
+        CreateOrOpenError::Create(CreateError::System(System::NoSpace)) => {
+            "; remove regions: mbox ls, mbox rm"
+        }
         CreateOrOpenError::Create(CreateError::BadName) | CreateOrOpenError::Open(OpenError::BadName) => "",
-        CreateOrOpenError::Open(OpenError::Incompatible) => "; if nobody uses it: mbox rm",
+        CreateOrOpenError::Open(OpenError::Mismatch(Mismatch::Incompatible)) => {
+            "; if nobody uses it: mbox rm"
+        }
         _ => "; choose another region: --region NAME",
     }
 }

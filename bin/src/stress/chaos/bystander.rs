@@ -10,7 +10,7 @@ use crate::stress::half::Half;
 use crate::stress::journal::Journal;
 use clap::Args;
 use mailbox::{
-    Broken, Endpoint, Interrupter, JoinError, RecvError, RecvHalf, Region, SendError, SendHalf, Wait,
+    Broken, Endpoint, Interrupter, JoinError, Lost, RecvError, RecvHalf, Region, SendError, SendHalf, Wait,
 };
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
@@ -89,7 +89,9 @@ impl Bystander {
         loop {
             match pulse.call(Call::Join, || region.join(self.rank)) {
                 Ok(me) => return Ok(me),
-                Err(JoinError::Removed) if begin.elapsed() < PATIENCE => thread::yield_now(),
+                Err(JoinError::Broken(Broken::Lost(Lost::Removed))) if begin.elapsed() < PATIENCE => {
+                    thread::yield_now()
+                }
                 Err(error) => return Err(self.place.failure(format_args!("cannot join: {error}"))),
             }
         }
