@@ -41,5 +41,8 @@ pub mod sync {
 
 /// How a process waits for another.
 pub mod wait {
-    pub use crate::wait::{Deadline, Interrupted, Operation, Step, Waiter, drive, look_soon, pace, wait};
+    pub use crate::wait::{
+        Common, Crew, Deadline, Found, Interrupted, Look, Operation, Step, Waiter, drive, look_soon, pace,
+        wait,
+    };
 }

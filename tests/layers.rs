@@ -16,7 +16,7 @@ const TABLE: &[(&str, &str)] = &[
     ("pool", "abi"),
     ("ring", "sync abi memory pool"),
     ("rank", "sync abi os memory error"),
-    ("wait", "sync abi os rank error"),
+    ("wait", "sync abi os memory rank error"),
     ("segment", "sync abi config os memory ring wait error"),
     ("region", "sync abi config os rank wait segment error"),
     ("half", "sync abi os memory ring rank wait segment region error"),

@@ -17,12 +17,12 @@
 use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::lab::abi::{Activity, Bells, Control, Identity, Rank};
-use mailbox::lab::abi::{CallId, Cell, INLINE, Kind, Location, MAIL, Starved};
+use mailbox::lab::abi::{CallId, Cell, INLINE, Kind, Location, MAIL, ROOM, Starved};
 use mailbox::lab::memory::{self, Lane, Shared as Words, TransferSlot};
 use mailbox::lab::os::{File, Locker, end_of_ringer, have_barriers};
 use mailbox::lab::pool::{Blocks, Which};
 use mailbox::lab::rank::Registry;
-use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, disturb};
+use mailbox::lab::rank::{Bell, FENCE, Order, Polling, Ringer, Seen, disturb, fall_asleep};
 use mailbox::lab::ring::{Caller, Server};
 use mailbox::lab::ring::{Consumer, Descriptor, Loan, Producer, PushError, Slack, Slot, Source, Target};
 use mailbox::lab::sync::Edge::{
@@ -33,8 +33,11 @@ use mailbox::lab::sync::Mutant::{
     self, Acquire, Blind, Busy, Claim, Clear, Exit, Fence, FreshHead, Lock, Release, Shared,
 };
 use mailbox::lab::sync::{AtomicU32, AtomicU64, Ordering, set_mutant};
-use mailbox::lab::wait::{Deadline, Interrupted, Operation, Step, Waiter};
+use mailbox::lab::wait::{
+    Common, Crew, Deadline, Found, Interrupted, Look as Thoroughness, Operation, Step, Waiter,
+};
 use mailbox::{Lost, Status, Wait};
+use std::cell::RefCell;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -1426,6 +1429,168 @@ fn no_wake_up_is_lost_to_barriers_and_back() {
     };
     let mutants = [Mutant::Barrier, Fence(SleeperFence), Fence(RingerFence), Clear];
     check_order(|| Order::new(true, true, 0, AGE), between, &mutants);
+}
+
+// --- A crew ------------------------------------------------------------------------------------------------
+
+/// What a crew has here: what peers counted, and how much of it was taken.
+struct Counted {
+    bells: Arc<Bells>,
+    orders: [Order; 2],
+    counts: [Arc<AtomicU64>; 3],
+    taken: RefCell<[u64; 3]>,
+}
+
+/// What a thread of a crew waits for: one more of a count. The first and the last are rung for as mail, the other as room.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Want {
+    Mail = 0,
+    Room = 1,
+    Answer = 2,
+}
+
+impl Counted {
+    /// Takes one more, if there is one.
+    fn take(&self, want: Want) -> Option<()> {
+        let taken = &mut self.taken.borrow_mut()[want as usize];
+        has_counted(&self.counts[want as usize], *taken + 1).map(|()| *taken += 1)
+    }
+
+    fn bell(&self, bit: u32) -> (&Order, Bell<'_>) {
+        let at = usize::from(bit == ROOM);
+        (&self.orders[at], Bell::of(&self.bells, bit))
+    }
+}
+
+impl Common for Counted {
+    type Want = Want;
+
+    fn bits(want: &Want) -> u32 {
+        if *want == Want::Room { ROOM } else { MAIL }
+    }
+
+    fn is_alike(one: &Want, other: &Want) -> bool {
+        one == other
+    }
+
+    fn has_news(&self, want: &Want, is_first: bool) -> bool {
+        let taken = self.taken.borrow()[*want as usize];
+        is_first && has_counted(&self.counts[*want as usize], taken + 1).is_some()
+    }
+
+    fn fall_asleep(&self, _: &Want, bits: u32, now: Instant) -> Seen {
+        let bits = [MAIL, ROOM].into_iter().filter(|bit| bits & bit != 0);
+        fall_asleep(bits.map(|bit| self.bell(bit)), now)
+    }
+
+    fn wake_up(&self, bits: u32) {
+        Bell::of(&self.bells, bits).wake_up();
+    }
+
+    fn until_question(&self) -> Duration {
+        Duration::MAX
+    }
+
+    fn how(&self) -> Wait {
+        Wait::Block
+    }
+
+    fn polling(&self) -> Polling {
+        Polling::Free
+    }
+}
+
+/// A crew, and what its peers count and ring.
+#[derive(Clone)]
+struct Peers {
+    crew: Arc<Crew<Counted>>,
+    bells: Arc<Bells>,
+    counts: [Arc<AtomicU64>; 3],
+}
+
+impl Peers {
+    fn new() -> Self {
+        let (bells, counts) = (bells(), [0; 3].map(|start| Arc::new(AtomicU64::new(start))));
+        let orders = [Order::of(FENCE), Order::of(FENCE)];
+        let taken = RefCell::default();
+        let common = Counted { bells: bells.clone(), orders, counts: counts.clone(), taken };
+        Self { crew: Arc::new(Crew::new(bells.clone().into(), common)), bells, counts }
+    }
+
+    /// Waits for one more as a thread of the crew does: it looks before it takes a seat.
+    fn wait(&self, want: Want) {
+        if self.crew.with(|counted| counted.take(want)).is_some() {
+            return;
+        }
+        let look = |counted: &Counted, how| match how {
+            Thoroughness::Thorough if counted.take(want).is_some() => Ok::<_, Never>(Found::All(())),
+            _ => Ok(Found::Nothing),
+        };
+        assert!(self.crew.wait(want, Deadline::Never, look).unwrap().is_some(), "there is no deadline");
+    }
+
+    /// Counts one more, as a peer, and rings.
+    fn give(&self, want: Want) {
+        self.counts[want as usize].fetch_add(1, Ordering::Release);
+        Ringer::register().ring(Bell::of(&self.bells, Counted::bits(&want)));
+    }
+
+    /// Two threads of the crew, which wait for one thing each, beside peers.
+    fn check(wants: [Want; 2], mutants: &[Mutant], give: impl Fn(&Self) + Copy + Send + Sync + 'static) {
+        check(Some(2), mutants, move |turn| {
+            let peers = Self::new();
+            let [one, other] = [peers.clone(), peers.clone()];
+            let wait = move || {
+                let second = thread::spawn(move || other.wait(wants[1]));
+                one.wait(wants[0]);
+                second.join().unwrap();
+            };
+            side_by_side(turn, wait, move || give(&peers));
+        });
+    }
+}
+
+#[test]
+fn two_threads_of_a_crew_that_wait_for_the_same_get_one_each() {
+    let mutants = [Mutant::Desert, Fence(SleeperFence), Fence(RingerFence), Clear];
+    Peers::check([Want::Mail, Want::Mail], &mutants, |peers| {
+        peers.give(Want::Mail);
+        peers.give(Want::Mail);
+    });
+}
+
+#[test]
+fn two_threads_of_a_crew_that_wait_for_mail_and_for_room_each_get_theirs() {
+    let mutants = [Mutant::Desert, Fence(SleeperFence), Fence(RingerFence), Clear];
+    Peers::check([Want::Mail, Want::Room], &mutants, |peers| {
+        peers.give(Want::Mail);
+        peers.give(Want::Room);
+    });
+}
+
+/// What the second thread waits for comes once the first has got its own: no other ring helps that one.
+fn check_first(want: Want, mutants: &[Mutant]) {
+    check(Some(3), mutants, move |turn| {
+        let peers = Peers::new();
+        let [one, other] = [peers.clone(), peers.clone()];
+        let wait = move || {
+            let second = thread::spawn(move || other.wait(Want::Answer));
+            one.wait(want);
+            one.give(Want::Answer);
+            second.join().unwrap();
+        };
+        side_by_side(turn, wait, move || peers.give(want));
+    });
+}
+
+#[test]
+fn a_thread_of_a_crew_gets_what_is_rung_for_while_another_sits_down() {
+    check_first(Want::Mail, &[Mutant::Selfish, Mutant::Stale, Mutant::Again]);
+}
+
+#[test]
+fn a_thread_of_a_crew_gets_room_while_another_waits_for_mail() {
+    check_first(Want::Room, &[Mutant::Selfish, Mutant::Stale, Mutant::Overtake]);
 }
 
 // --- The call line -----------------------------------------------------------------------------------------

@@ -162,12 +162,16 @@ pub const RESET: u32 = 8;
 pub const MAIL: u32 = 1;
 /// The bit of a rank's bell that is set while its sender sleeps until there is room.
 pub const ROOM: u32 = 2;
+/// The bit of a rank's bell that several threads of it have for themselves: set while the one that sleeps for all has seen
+/// what the others sleep for. Peers leave it as it is.
+pub const LED: u32 = 8;
 
 /// What a rank sleeps on.
 #[repr(C)]
 pub struct Bells {
     /// The bell: one bit for each thing that a thread of the rank sleeps for, [`MAIL`] and [`ROOM`]. The sleeper sets
     /// its bit. The sleeper, a ringer, or a process that claims the rank clears it. Nobody stores to the whole word.
+    /// [`LED`] besides.
     pub word: AtomicU32,
     /// What a ringer must do beyond reading the bell, for mail and for room: see `rank::bell`. Written by the half
     /// that sleeps.

@@ -63,8 +63,8 @@ pub struct Member {
     life: Life,
     process: u32,
     process_word: &'static AtomicU32,
-    /// Whether the other half may be in another thread.
-    pub(super) split: bool,
+    /// Whether the other half, or another user of this one, may be in another thread.
+    pub(super) split: Private<bool>,
     pub(super) interrupted: Arc<AtomicBool>,
     tries: Private<u32>,
     pub(super) watch: Watch,
@@ -111,7 +111,7 @@ impl Member {
             life: holder.claim.life(),
             process: holder.process,
             process_word: os::process_word(),
-            split: false,
+            split: false.into(),
             interrupted: interrupted.clone(),
             tries: Private::default(),
             watch: Watch::default(),

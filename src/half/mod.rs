@@ -16,4 +16,4 @@ pub use by_rank::ByRank;
 pub use bytes::Bytes;
 pub use interrupter::Interrupter;
 pub use member::Member;
-pub use starving::Starving;
+pub use starving::{Starving, end_starving};

@@ -8,10 +8,15 @@ use std::sync::Arc;
 impl Member {
     /// Allows the other half to go to another thread. Interrupters made so far belong to the receiver.
     pub fn split(&mut self) {
-        self.split = true;
+        self.share(true);
         if self.half == Half::Sender {
             self.interrupted = Arc::default();
         }
+    }
+
+    /// Says whether several threads use both halves from now on: then each of them finds itself never alone.
+    pub fn share(&self, is_shared: bool) {
+        self.split.set(is_shared);
     }
 
     /// Whether both are halves of one endpoint.
@@ -21,7 +26,7 @@ impl Member {
 
     /// Takes the other half back into the same thread.
     pub fn unite(&mut self, other: &Member) {
-        self.split = false;
+        self.share(false);
         if self.half == Half::Sender {
             self.interrupted = other.interrupted.clone();
         }
@@ -44,7 +49,7 @@ impl Member {
     /// looks once more before it acts on this.
     pub fn finds_alone(&self) -> bool {
         let is_alone =
-            !self.split || self.holder.as_ref().is_none_or(|holder| Arc::strong_count(holder) == 1);
+            !self.split.get() || self.holder.as_ref().is_none_or(|holder| Arc::strong_count(holder) == 1);
         // Pairs with the drop of the other half's reference; `strong_count` reads the count without an ordering.
         fence(Ordering::Acquire);
         is_alone
@@ -58,7 +63,7 @@ impl Member {
         }
         // First: the other half must find itself alone when it wakes.
         drop(holder);
-        if self.split && self.check().is_ok() {
+        if self.split.get() && self.check().is_ok() {
             self.ring_mail(self.record());
             self.ring_credit(self.record());
         }

@@ -23,6 +23,9 @@ use core::cell::Cell as Private;
 
 /// What a waiting sender told the receiver of a lane: which message must be acknowledged before the sender can go on
 /// (I10). Taken back on drop.
+///
+/// Several threads that share the sending half may wait for the same lane. What one of them told holds for all, since all
+/// wait for the same message. When one takes it back, another tells it again.
 #[derive(Default)]
 pub struct Starving<'a> {
     /// Whether a thread waits. A call that does not wait is never starved.
@@ -61,7 +64,7 @@ impl<'a> Starving<'a> {
 
     fn say(&self, receiver: &Rank, told: Told<'a>) {
         let Told { member, producer, seq, is_any } = told;
-        let is_told = self.told.get().is_some_and(|told| (told.seq, told.is_any) == (seq, is_any));
+        let is_told = producer.starving() == Some((seq, is_any));
         if !self.waits.get() || is_told || member.check().is_err() {
             return;
         }
@@ -69,14 +72,24 @@ impl<'a> Starving<'a> {
         producer.starve(Starved { seq, is_any, epoch: member.epoch(), is_alone: member.finds_alone() });
         member.ring_mail(receiver);
     }
+
+    /// The thread goes on waiting without this: what was told holds, and is another's to take back.
+    pub fn pause(&self) {
+        self.told.set(None);
+    }
+}
+
+/// Takes back what the receiver of a lane was told, if it was told something.
+pub fn end_starving(member: &Member, producer: &Producer) {
+    if producer.starving().is_some() && member.check().is_ok() {
+        producer.end_starving();
+    }
 }
 
 impl Drop for Starving<'_> {
     fn drop(&mut self) {
-        if let Some(Told { member, producer, .. }) = self.told.get()
-            && member.check().is_ok()
-        {
-            producer.end_starving();
+        if let Some(Told { member, producer, .. }) = self.told.get() {
+            end_starving(member, producer);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Loom's model of a system: what the shared-memory code needs of one, built on loom's primitives.
 
 use super::TrustedEvents;
+use crate::abi::{MAIL, ROOM};
 use crate::sync::{AtomicU32, Mutant, Ordering, fence, mutated};
 use core::cell::Cell;
 use core::time::Duration;
@@ -109,7 +110,7 @@ impl Event {
 pub fn sleep_on(word: &AtomicU32, seen: u32, bits: u32, _since: Instant, _time: Duration) {
     let guard = SLEEPERS.lock.lock().unwrap();
     if word.load(Ordering::Relaxed) == seen {
-        drop(SLEEPERS.queues[bits as usize - 1].wait(guard).unwrap());
+        drop(SLEEPERS.queues[(bits & (MAIL | ROOM)) as usize - 1].wait(guard).unwrap());
     }
 }
 

@@ -56,7 +56,7 @@ mod order;
 
 pub use order::{Order, SETTLING, Seen, fall_asleep};
 
-use crate::abi::{Bells, MAIL, RESET, ROOM};
+use crate::abi::{Bells, LED, MAIL, RESET, ROOM};
 use crate::os::{self, TrustedEvents};
 use crate::sync::{AtomicU32, Edge, Mutant, Ordering::Relaxed, acquire, full_fence, mutated, release};
 
@@ -230,6 +230,11 @@ impl<'a> Bell<'a> {
         Self { bells, bits: Self::mail(bells).bits | Self::room(bells).bits }
     }
 
+    /// With these of its bits.
+    pub fn of(bells: &'a Bells, bits: u32) -> Self {
+        Self { bells, bits }
+    }
+
     pub(crate) fn word(self) -> &'a AtomicU32 {
         &self.bells.word
     }
@@ -276,6 +281,20 @@ impl<'a> Bell<'a> {
     pub(crate) fn unrung(self) -> Option<u32> {
         let seen = self.bells.word.load(acquire(Edge::Bell));
         (seen & self.bits == self.bits).then_some(seen)
+    }
+
+    /// For the thread that sleeps for all threads of the rank: it has seen what the others sleep for. The word as it is now,
+    /// if no bit was rung since it was set.
+    pub(crate) fn lead(self) -> Option<u32> {
+        self.bells.word.fetch_or(LED, Relaxed);
+        self.unrung()
+    }
+
+    /// For a thread that sets a bit which that one has not seen: the word does not become what that one saw, whatever rings.
+    pub(crate) fn overtake(self) {
+        if !mutated(Mutant::Overtake) {
+            self.bells.word.fetch_and(!LED, Relaxed);
+        }
     }
 
     /// The sleep is over.

@@ -89,6 +89,8 @@ pub struct Producer {
     lost: Private<bool>,
     /// The last request for a reset that was answered.
     answered: Private<u64>,
+    /// The message that the consumer was told this waits for, and whether any up to that will do.
+    starving: Private<Option<(u64, bool)>>,
     /// A mask of sequence numbers: says when to update the shared count of bytes.
     counted: u64,
 }

@@ -18,8 +18,12 @@ pub use core::sync::atomic::{Ordering, compiler_fence, fence};
 #[cfg(loom)]
 pub use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
 #[cfg(loom)]
+pub use loom::sync::{Condvar, Mutex, MutexGuard};
+#[cfg(loom)]
 pub use mutant::set_mutant;
 pub use mutant::{Mutant, mutated};
+#[cfg(not(loom))]
+pub use std::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(stops)]
 pub use stops::*;
 

@@ -33,6 +33,16 @@ pub enum Mutant {
     Late,
     /// A starved producer names the `head` that is there now, not the one that left it no room.
     FreshHead,
+    /// A thread that leads a crew leaves without calling another.
+    Desert,
+    /// A thread of a crew follows without a look after it took its seat.
+    Stale,
+    /// A thread that follows sets bits again that were rung.
+    Again,
+    /// A thread that follows sets a bit of which the leader on its way to sleep does not hear.
+    Overtake,
+    /// A thread that leads looks for what it waits for itself only.
+    Selfish,
 }
 
 #[cfg(loom)]

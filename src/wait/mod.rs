@@ -13,6 +13,7 @@
 //! receive returns only once (an end, corruption, held mails) is kept in private memory, one word for each endpoint,
 //! until the next receive from anyone returns it.
 
+mod crew;
 #[cfg(not(loom))]
 mod crowd;
 mod deadline;
@@ -24,6 +25,7 @@ mod strategy;
 #[cfg(not(loom))]
 mod together;
 
+pub use crew::{Common, Crew, Found, Look};
 #[cfg(not(loom))]
 pub use crowd::{Crowd, Processors};
 pub use deadline::Deadline;

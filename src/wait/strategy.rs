@@ -51,8 +51,8 @@ fn look<W: Waiter, O: Operation>(waiter: &W, operation: &mut O, thorough: bool) 
     operation.look(thorough)
 }
 
-/// Polls as long as the strategy allows.
-fn poll<W: Waiter, O: Operation>(
+/// Polls as long as the strategy allows. Returns whether `operation` found something to do.
+pub fn poll<W: Waiter, O: Operation>(
     waiter: &W,
     deadline: Deadline,
     operation: &mut O,

@@ -92,6 +92,7 @@ impl Producer {
             pool: RefCell::new(Pool::new(lane.layout)),
             lost: false.into(),
             answered: 0.into(),
+            starving: None.into(),
             lane,
         }
     }

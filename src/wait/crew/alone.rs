@@ -1,0 +1,133 @@
+//! A thread of a crew that waits while no other does: it polls.
+
+use super::{Common, Crew, Found, Look};
+use crate::error::Lost;
+use crate::rank::{Bell, Order, Polling, Wait};
+use crate::wait::drive::{Interrupted, Operation, Step, Waiter, look_soon};
+use crate::wait::{Deadline, strategy};
+use core::iter::empty;
+use std::time::Instant;
+
+impl<T: Common> Crew<T> {
+    /// Polls, if no other thread waits: as long as one that has an endpoint alone does.
+    pub fn poll<R, E: From<Interrupted> + From<Lost>>(
+        &self,
+        deadline: Deadline,
+        pauses: u32,
+        look: impl FnMut(&T, Look) -> Result<Found<R>, E>,
+    ) -> Result<Option<R>, E> {
+        {
+            let mut watch = self.lock();
+            if !watch.is_idle() {
+                return Ok(None);
+            }
+            watch.polls = true;
+        }
+        let mut poll = Polled { crew: self, pauses, look, found: None };
+        let mut soon = Ok(false);
+        look_soon(&Alone(self), deadline, || {
+            soon = poll.look(Look::Brief);
+            !matches!(soon, Ok(false))
+        });
+        soon?;
+        // However long the peer goes on.
+        while poll.found.is_none()
+            && !deadline.has_passed(Instant::now)
+            && strategy::poll(&Alone(self), deadline, &mut poll)?
+        {}
+        Ok(poll.found.take())
+    }
+}
+
+/// A thread that polls while no other waits.
+struct Alone<'a, T: Common>(&'a Crew<T>);
+
+impl<T: Common> Waiter for Alone<'_, T> {
+    fn sleeps(&self) -> impl Iterator<Item = (&Order, Bell<'_>)> + Clone {
+        empty() // It only polls.
+    }
+
+    fn check(&self) -> Result<(), Lost> {
+        Ok(()) // Its look does.
+    }
+
+    fn count_try(&self) -> bool {
+        false
+    }
+
+    fn how(&self) -> Wait {
+        self.0.with(Common::how)
+    }
+
+    fn polling(&self) -> Polling {
+        self.0.with(Common::polling)
+    }
+
+    fn begin_polling(&self) -> Polling {
+        self.0.with(Common::begin_polling)
+    }
+
+    fn take_interruption(&self) -> Result<(), Interrupted> {
+        Ok(()) // Its look does.
+    }
+
+    fn is_question_due(&self) -> bool {
+        self.0.with(Common::is_question_due)
+    }
+
+    fn watch(&self) {
+        self.0.with(Common::watch);
+    }
+}
+
+/// What it polls for.
+struct Polled<'a, T: Common, R, F> {
+    crew: &'a Crew<T>,
+    pauses: u32,
+    look: F,
+    found: Option<R>,
+}
+
+impl<T: Common, R, F> Drop for Polled<'_, T, R, F> {
+    fn drop(&mut self) {
+        self.crew.lock().polls = false;
+    }
+}
+
+impl<T: Common, R, E, F> Polled<'_, T, R, F>
+where
+    F: FnMut(&T, Look) -> Result<Found<R>, E>,
+{
+    fn look(&mut self, how: Look) -> Result<bool, E> {
+        match (self.look)(&self.crew.lock().common, how)? {
+            Found::All(result) => self.found = Some(result),
+            Found::Some => {}
+            Found::Nothing => return Ok(false),
+        }
+        Ok(true)
+    }
+}
+
+impl<T: Common, R, E, F> Operation for Polled<'_, T, R, F>
+where
+    E: From<Interrupted> + From<Lost>,
+    F: FnMut(&T, Look) -> Result<Found<R>, E>,
+{
+    type Error = E;
+
+    fn look(&mut self, thorough: bool) -> Result<bool, E> {
+        Polled::look(self, if thorough { Look::Thorough } else { Look::Brief })
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, E> {
+        Polled::look(self, Look::Check { query })
+    }
+
+    fn step(&mut self) -> Result<Step, E> {
+        Ok(Step::Done) // It was done with the look.
+    }
+
+    fn pauses(&self) -> u32 {
+        self.pauses
+    }
+}
