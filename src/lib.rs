@@ -18,6 +18,7 @@
 //! | send and receive many small ones | [`Endpoint::batch`], [`Endpoint::drain`] |
 //! | leave, and know whether a file was closed | [`Endpoint::close`] |
 //! | send in one thread, receive in another | [`Endpoint::into_split`] |
+//! | send, receive and call in several threads | [`Endpoint::into_shared`]; [`OwnedMail`] |
 //! | serve several ranks in one thread | [`wait_any`] |
 //! | choose how to wait, end a wait | [`Endpoint::set_wait`], [`Endpoint::interrupter`] |
 //! | see who lives, and what goes on | [`Region::status`], [`Region::inspect`] |
@@ -76,7 +77,8 @@
 //!   much more as longer messages ever needed at once, some 5 MiB at most. An endpoint takes 1 KiB of private memory. Each
 //!   peer adds less than 1.8 KiB in each direction, and the first peer 8 bytes for each rank of the region.
 //! - A receiver that does not acknowledge stops its sender, one mailbox later.
-//! - An endpoint is used by one thread at a time, and so is each of its halves.
+//! - An endpoint is used by one thread at a time, and so is each of its halves. A [`Shared`] one takes a lock for each call; a
+//!   program whose threads have much to send each joins as more ranks.
 //! - Messages that a [`Batch`] holds back are seen when the batch is dropped, when its holder waits, or when much is held back.
 //! - A process that shortens a named segment or a file ends its users with a signal. A region without a name is safe from that.
 //! - A forked child has its parent's regions but not its ranks. `mlockall` locks what is used of the regions that are opened
@@ -104,6 +106,7 @@ mod region;
 mod ring;
 mod segment;
 mod send;
+mod shared;
 mod sync;
 mod wait;
 
@@ -127,5 +130,6 @@ pub use {
     half::Interrupter,
     region::{Inspection, MAILBOX_FD, MailboxReport, OpenOptions, RankReport, Region, View},
     segment::{Leftover, LeftoverKind, Listed, Place},
+    shared::{OwnedMail, Shared, SharedFrom, SharedTo},
     wait::Deadline,
 };

@@ -1083,7 +1083,7 @@ fn what_the_environment_says_is_checked() {
         assert_eq!(heir(Some(senseless)), "Err(NotFound)", "{senseless:?}");
     }
     for standard_stream in ["0", "1"] {
-        assert_eq!(heir(Some(standard_stream)), "Err(Unsealed)");
+        assert_eq!(heir(Some(standard_stream)), "Err(Mismatch(Unsealed))");
     }
     for config in [SMALL, SMALL.protocol(9)] {
         let region = Region::create_unnamed(config).expect("a new region");

@@ -5,9 +5,10 @@ use mailbox::{
     Arrival, Batch, Block, Broken, Call, CallError, CloseError, Config, ConfigError, CreateError,
     CreateOrOpenError, Deadline, DiscardError, Drain, End, Endpoint, Envelope, Event, HandError, Inspection,
     Interrupter, Iter, JoinError, JoinOptions, Leftover, LeftoverKind, Listed, Loan, Lost, Mail,
-    MailboxReport, Message, Mismatch, OpenError, OpenOptions, Place, RankReport, Receives, RecvError,
-    RecvFrom, RecvHalf, Region, RemoveError, Reply, ReplyError, Reserve, SendError, SendHalf, SendTo,
-    Sending, SizeError, Source, Status, System, TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
+    MailboxReport, Message, Mismatch, OpenError, OpenOptions, OwnedMail, Place, RankReport, Receives,
+    RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply, ReplyError, Reserve, SendError, SendHalf,
+    SendTo, Sending, Shared, SharedFrom, SharedTo, SizeError, Source, Status, System, TrustedEvents,
+    Unanswered, UntilAlone, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
@@ -42,6 +43,15 @@ fn everything_shows_itself() {
         TrustedEvents,
         Wait,
     )>();
+}
+
+fn is_for_threads<T: Send + Sync + 'static>() {}
+
+#[test]
+fn what_threads_share_goes_to_any_of_them() {
+    shows::<(Deadline, OwnedMail, Shared, SharedFrom<'_>, SharedTo<'_>)>();
+    is_for_threads::<(Deadline, OwnedMail, Shared)>();
+    is_for_threads::<(SharedFrom<'static>, SharedTo<'static>)>();
 }
 
 #[test]

@@ -41,7 +41,10 @@ impl<'a> HeldUp<'a> {
         let Self { sender, receiver, peer, .. } = *self;
         peer.answers.relieve(sender.parts().0, peer);
         // Another thread may receive meanwhile.
-        let keeps_waiting = |half: &RecvHalf| half.parts().1.keeps_waiting(half.parts().0, peer.to);
+        let keeps_waiting = |half: &RecvHalf| {
+            let (member, inbox) = half.parts();
+            member.finds_alone() && inbox.keeps_waiting(member, peer.to)
+        };
         if receiver.is_some_and(keeps_waiting) { Err(CallError::Held(peer.to)) } else { Ok(()) }
     }
 }

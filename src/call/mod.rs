@@ -4,8 +4,10 @@
 mod credit;
 mod errors;
 mod held;
+mod paused;
 mod reply;
 
+pub use paused::PausedCall;
 pub use reply::Reply;
 
 use credit::Credit;

@@ -78,7 +78,8 @@ use core::fmt;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// [`Endpoint::into_split`] makes two halves for two threads. Threads can also join as ranks of their own.
+/// [`Endpoint::into_split`] makes two halves for two threads, and [`Endpoint::into_shared`] one that any number of threads use
+/// at once. Threads can also join as ranks of their own.
 ///
 /// **What ends it early** is [`Lost`](crate::Lost), from every call. [`Lost::Forked`](crate::Lost::Forked): this process is a
 /// forked child, which does not inherit the endpoint. (A child of a raw `clone` or of `_Fork`, which run no `pthread_atfork`
@@ -95,6 +96,11 @@ impl Endpoint {
     /// An endpoint of both halves of one member.
     pub(crate) fn new((receiver, sender): (Member, Member)) -> Self {
         Self { sender: SendHalf::new(sender), receiver: RecvHalf::new(receiver) }
+    }
+
+    #[inline(always)]
+    pub(crate) fn halves(&self) -> (&SendHalf, &RecvHalf) {
+        (&self.sender, &self.receiver)
     }
 
     fn of_halves(mut sender: SendHalf, mut receiver: RecvHalf) -> Self {

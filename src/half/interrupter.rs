@@ -21,6 +21,21 @@ pub struct Interrupter {
 }
 
 impl Interrupter {
+    /// One for those who look at another flag, and sleep on the same bell.
+    pub(crate) fn for_another(&self) -> Self {
+        Self { flag: Arc::default(), ..self.clone() }
+    }
+
+    /// Tells, once, that it asked to stop waiting.
+    pub(crate) fn take(&self) -> bool {
+        self.is_set() && self.flag.swap(false, Ordering::Acquire)
+    }
+
+    /// Whether it asks to stop waiting.
+    pub(crate) fn is_set(&self) -> bool {
+        self.flag.load(Ordering::Relaxed)
+    }
+
     /// Makes one waiting call return [`SendError::Interrupted`](crate::SendError::Interrupted) or
     /// [`RecvError::Interrupted`](crate::RecvError::Interrupted): the present one, or, if none waits, the next one
     /// that would. Several interrupts before that count as one.

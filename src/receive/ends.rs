@@ -17,7 +17,7 @@ use super::{Inbox, NOBODY};
 use crate::error::RecvError;
 use crate::half::Member;
 use crate::os;
-use crate::rank::{Life, Status};
+use crate::rank::{Life, Source, Status};
 use crate::sync::Ordering::Relaxed;
 use crate::wait::pace::{FEW_RANKS, QUERIES, ROUND};
 use core::cell::Cell as Private;
@@ -35,6 +35,20 @@ pub enum Found<'a> {
 }
 
 impl Inbox {
+    /// The mailbox from `rank`, if it was opened.
+    pub fn opened(&self, rank: u32) -> Option<&Incoming> {
+        self.peers.get(rank)
+    }
+
+    /// Whether a receive from `source` may find something, were it to look now: mail, or an end.
+    pub fn has_news(&self, member: &Member, source: Source) -> bool {
+        let is_ended = || match source {
+            Source::Anyone => self.looked_for.get() != Some(member.region.registry.changes()),
+            Source::Rank(rank) => member.end_of(rank, false).is_some(),
+        };
+        !matches!(self.look(member, source, true), Ok(None)) || is_ended()
+    }
+
     /// Reports that `rank` has ended, after one more look for mail that is made after it had ended.
     pub fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Option<&Incoming>, RecvError> {
         if query && let Some(peer) = self.peers.get(rank) {

@@ -12,8 +12,8 @@ mod synchronous;
 mod transfer;
 
 pub use answers::Answer;
-pub use room::Room;
-pub use synchronous::{Announcing, Synchronous};
+pub use room::{Progress, Room};
+pub use synchronous::{Announcing, Paused, Synchronous};
 pub use transfer::Transfers;
 
 use answers::Answers;
@@ -146,6 +146,11 @@ impl Outbox {
                 peer.ring(member);
             }
         }
+    }
+
+    /// The mailbox to `to`, if it was opened.
+    pub fn opened(&self, to: u32) -> Option<&Outgoing> {
+        self.peers.get(to)
     }
 
     /// The open mailbox to `to`, ready for `len` bytes.

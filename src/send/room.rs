@@ -14,39 +14,61 @@ pub struct Room<'a> {
     peer: &'a Outgoing,
     /// Bytes of the message.
     len: usize,
-    /// Looks so far. The first ones wait for a quarter of the mailbox.
-    looks: u32,
-    /// Whether the mailbox was found full.
-    is_full: bool,
+    progress: Progress,
     /// The slot, once there is one.
     pub slot: Option<Slot>,
     starving: Starving<'a>,
 }
 
+/// How far a wait for room has gone.
+#[derive(Clone, Copy, Default)]
+pub struct Progress {
+    /// Looks so far. The first ones wait for a quarter of the mailbox.
+    looks: u32,
+    /// Whether the mailbox was found full.
+    is_full: bool,
+}
+
+impl Progress {
+    /// Where any room is taken at once.
+    pub const AT_ONCE: Self = Self { looks: PATIENT_POLLS + 1, is_full: false };
+}
+
 impl<'a> Room<'a> {
     pub fn new(member: &'a Member, peer: &'a Outgoing, len: usize) -> Self {
-        Self { member, peer, len, looks: 0, is_full: false, slot: None, starving: Starving::default() }
+        Self::resume(member, peer, len, Progress::default())
     }
 
     /// Like `new`, for a call that does not wait: it takes any room at once.
     pub fn at_once(member: &'a Member, peer: &'a Outgoing, len: usize) -> Self {
-        Self { looks: PATIENT_POLLS + 1, ..Self::new(member, peer, len) }
+        Self::resume(member, peer, len, Progress::AT_ONCE)
+    }
+
+    /// A wait that has gone so far.
+    pub fn resume(member: &'a Member, peer: &'a Outgoing, len: usize, progress: Progress) -> Self {
+        Self { member, peer, len, progress, slot: None, starving: Starving::default() }
+    }
+
+    /// How far it has gone: it is resumed later, and what it has told its receiver holds until then.
+    pub fn pause(self) -> Progress {
+        self.starving.pause();
+        self.progress
     }
 
     /// How much room the next look asks for. Counts the look.
     pub fn count_look(&mut self) -> Slack {
-        if self.looks > PATIENT_POLLS {
+        if self.progress.looks > PATIENT_POLLS {
             return Slack::Any;
         }
-        self.looks += 1;
+        self.progress.looks += 1;
         Slack::Quarter
     }
 
     /// Claims the slot, if there is room. Returns whether there is.
     pub fn claim(&mut self, slack: Slack) -> Result<bool, SendError> {
         let producer = &self.peer.producer;
-        let known = if self.is_full { None } else { producer.place(self.len) };
-        if known.is_none() && !self.is_full {
+        let known = if self.progress.is_full { None } else { producer.place(self.len) };
+        if known.is_none() && !self.progress.is_full {
             self.member.review_order();
         }
         let slot = match known {
@@ -57,8 +79,8 @@ impl<'a> Room<'a> {
             }
         };
         let Some(slot) = slot else {
-            if !self.is_full {
-                self.is_full = true;
+            if !self.progress.is_full {
+                self.progress.is_full = true;
                 count(&producer.counters().full, 1);
             }
             // While it waits for more, it may be about to take what there is.
@@ -101,7 +123,7 @@ impl Operation for Room<'_> {
     }
 
     fn pauses(&self) -> u32 {
-        if self.looks > PATIENT_POLLS { 1 } else { POLL_PAUSES }
+        if self.progress.looks > PATIENT_POLLS { 1 } else { POLL_PAUSES }
     }
 
     fn begin_wait(&self) {

@@ -13,6 +13,7 @@ use crate::half::{Member, Starving};
 use crate::rank::Source;
 use crate::ring::count;
 use crate::wait::{Looks, Operation, Step};
+use core::mem::ManuallyDrop;
 
 /// The wait for such a message: first until another one may be under way, then, after it was sent, for its
 /// acknowledgement.
@@ -26,6 +27,13 @@ pub struct Synchronous<'a> {
     is_done: bool,
     looks: Looks,
     starving: Starving<'a>,
+}
+
+/// A wait for an announced message that goes on later.
+#[derive(Clone, Copy)]
+pub struct Paused {
+    epoch: u64,
+    seq: u64,
 }
 
 /// A message that was sent.
@@ -47,6 +55,22 @@ impl<'a> Synchronous<'a> {
         let epoch = living_taker(member, peer.to)?;
         let (looks, starving) = (Looks::default(), Starving::default());
         Ok(Self { member, peer, epoch, sent: None, is_done: false, looks, starving })
+    }
+
+    /// Lets go of the half that waits for the announced message of this number. What its receiver was told holds until the
+    /// wait is resumed, and given up or over.
+    pub fn pause(self, seq: u64) -> Paused {
+        let wait = ManuallyDrop::new(self);
+        wait.starving.pause();
+        Paused { epoch: wait.epoch, seq }
+    }
+
+    /// Goes on with a wait of this half, for an announced message whose bytes these are.
+    pub fn resume(member: &'a Member, peer: &'a Outgoing, paused: Paused, bytes: &'a [u8]) -> Self {
+        let Paused { epoch, seq } = paused;
+        let (looks, starving) = (Looks::default(), Starving::default());
+        let sent = Sent { seq, id: CallId::of_message(seq), is_announced: true, borrowed: Some(bytes) };
+        Self { member, peer, epoch, sent: Some(sent), is_done: false, looks, starving }
     }
 
     /// It was sent as message `seq`.

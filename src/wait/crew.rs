@@ -44,8 +44,9 @@
 //! - *A ringer dies* between clearing the bit and waking the leader, or a thread of the crew is stopped: as ever, all
 //!   sleeps are bounded, and who wakes looks.
 //!
-//! Of those that wait for the same, the first asks the kernel who lives, once each 75 ms; who leaves before makes the next
-//! one the first.
+//! Of those that wait for the same, the first asks the kernel every 75 ms whether what it waits for can still come,
+//! whatever the others have asked meanwhile; when it leaves, the next is the first. One of all does what a rank does for the
+//! others, and asks about those that it watches.
 
 mod alone;
 mod watch;
@@ -184,7 +185,8 @@ impl<T: Common> Crew<T> {
         let (mut has_asked, mut is_blind) = (false, mutated(Mutant::Stale) && watch.leader.is_some());
         loop {
             let seen = watch.announce(sitting.number, &self.bells);
-            let query = watch.is_to_ask(sitting.number);
+            let left = watch.until_question(sitting.number, Instant::now());
+            let query = left.is_zero();
             has_asked |= query;
             let mut has_gone_on = false;
             for how in [Look::Thorough, Look::Check { query }] {
@@ -207,12 +209,14 @@ impl<T: Common> Crew<T> {
                 return Ok(if let Found::All(result) = last { Some(result) } else { None });
             }
             if has_gone_on {
-                // Others go on meanwhile, too.
+                // However long the peer goes on, the others do meanwhile, too.
+                let called = watch.hand_out();
                 drop(watch);
+                called.iter().for_each(|place| place.notify_one());
                 watch = self.lock();
                 continue;
             }
-            let mut nap = watch.common.until_question().min(NAP);
+            let mut nap = if query { NAP } else { left };
             if let Deadline::At(time) = deadline {
                 nap = nap.min(time - now);
             }

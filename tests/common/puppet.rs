@@ -248,8 +248,13 @@ fn tell(got: &Mail<'_>) -> String {
 }
 
 fn told(error: impl Debug) -> String {
-    let text = format!("{error:?}");
-    // What is broken is named without its wrapper.
-    let inner = text.strip_prefix("Broken(").and_then(|rest| rest.strip_suffix(')'));
-    inner.map_or(text.clone(), str::to_string)
+    let mut text = format!("{error:?}");
+    // What several verbs share is named without its wrapper.
+    for wrapper in ["Broken(", "Mismatch(", "System("] {
+        if let Some(at) = text.find(wrapper) {
+            text.replace_range(at..at + wrapper.len(), "");
+            text.pop();
+        }
+    }
+    text
 }

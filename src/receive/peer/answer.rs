@@ -13,7 +13,7 @@
 use super::Incoming;
 use crate::abi::{CallId, INLINE, Kind, Rank};
 use crate::error::{Broken, SendError};
-use crate::half::{Member, Starving};
+use crate::half::{Member, Starving, end_starving};
 use crate::memory::Lane;
 use crate::rank::Source;
 use crate::ring::{Corrupt, Descriptor, Producer, Slack, Slot};
@@ -85,6 +85,13 @@ impl Incoming {
         }
     }
 
+    /// No answer waits for room any more that is worth telling the caller.
+    pub fn end_starving(&self, member: &Member) {
+        if let Some(producer) = self.answers.producer.get() {
+            end_starving(member, producer);
+        }
+    }
+
     /// Finishes a message whose sender waits. Tells the sender that it is acknowledged, or that an announced one is
     /// not wanted.
     pub fn tell(&self, member: &Member, descriptor: &Descriptor, kind: Kind) {
@@ -131,6 +138,11 @@ impl<'a> Answering<'a> {
         bytes: &'a [u8],
     ) -> Self {
         Self { member, peer, call, kind, bytes, slot: None, starving: Starving::default() }
+    }
+
+    /// What it has told its caller holds: it is tried once more, later.
+    pub fn pause(self) {
+        self.starving.pause();
     }
 
     /// Claims room, if there is some. Returns whether there is.

@@ -22,6 +22,7 @@ impl<T: Common> Crew<T> {
                 return Ok(None);
             }
             watch.polls = true;
+            watch.common.review_order();
         }
         let mut poll = Polled { crew: self, pauses, look, found: None };
         let mut soon = Ok(false);

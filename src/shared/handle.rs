@@ -1,0 +1,356 @@
+//! What several threads hold of one endpoint.
+
+use super::from::SharedFrom;
+use super::joint::{Joint, Thread, Want, What};
+use super::mail::OwnedMail;
+use super::to::SharedTo;
+use crate::call::Reply;
+use crate::endpoint::Endpoint;
+use crate::error::{CallError, CloseError, Lost, RecvError, SendError};
+use crate::half::Interrupter;
+use crate::os;
+use crate::rank::Source;
+use crate::region::Region;
+use crate::wait::pace::BURST;
+use crate::wait::{Crew, Deadline, Found, Interrupted, Look, Waiter};
+use core::fmt;
+use core::sync::atomic::Ordering;
+use std::sync::Arc;
+
+/// An endpoint that several threads of a process use: what [`Endpoint::into_shared`] gives.
+///
+/// Each thread may send, receive and call at any time, whatever the others wait for: a clone for each, or a reference.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let other = region.join(1)?;
+/// # for _ in 0..4 { other.send(0, b"work")?; }
+/// let shared = region.join(0)?.into_shared();
+/// std::thread::scope(|scope| {
+///     for _ in 0..4 {
+///         scope.spawn(|| {
+///             let mail = shared.recv().expect("mail"); // each of them once, to one of the threads
+///             shared.send(mail.from(), b"done").expect("room");
+///         });
+///     }
+/// });
+/// # for _ in 0..4 { assert_eq!(other.recv()?.to_vec(), b"done"); }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// **The same as with an endpoint.** The mails of one sender are taken in order, and senders have turns. Which thread is
+/// done first is up to the threads. A call that waits for a peer is told of its end within 75 ms. Receives from anyone are
+/// told of each end once, in one of the threads.
+///
+/// **Different.** A mail is an [`OwnedMail`]. A receive returns [`RecvError::Held`] only for mails that its own thread took:
+/// other threads are expected to drop theirs. So if mails go to a thread that waits for more without dropping them, nobody is
+/// told; use a deadline. Mail from oneself, room in one's own mailbox, and an answer from oneself are waited for, because
+/// another thread may bring them. Announced messages are received as a whole ([`Endpoint::set_by_hand`] is off).
+///
+/// **Waiting.** Nothing is locked while a thread waits. A thread that waits alone polls as the endpoint would
+/// ([`Endpoint::set_wait`]). Where several wait, at most one polls. One of those that sleep sleeps on the rank's bell, and
+/// wakes another when there is something for it.
+///
+/// **Leaving.** The rank is left when the last clone and the last [`OwnedMail`] are dropped. If the last of them is dropped in
+/// a panic, the rank dies. A forked child does not inherit it: there every call returns [`Lost::Forked`].
+///
+/// **Cost.** A lock: some 20 ns for each call if no other thread has it. Bytes are copied under the lock, so threads that move
+/// long messages wait for each other. A program whose threads have much to send each joins as several ranks instead.
+pub struct Shared {
+    pub(super) handle: Arc<Handle>,
+}
+
+/// What a clone has of its own.
+pub struct Handle {
+    state: Arc<State>,
+    interrupter: Interrupter,
+}
+
+/// What all have.
+struct State {
+    crew: Crew<Joint>,
+    rank: u32,
+    epoch: u64,
+    region: Region,
+    process: u32,
+}
+
+impl Handle {
+    /// Whether this is the process that joined. A lock that another thread held as it was forked is held in the child for
+    /// ever.
+    #[inline(always)]
+    fn check(&self) -> Result<(), Lost> {
+        let is_forked = os::process_word().load(Ordering::Relaxed) != self.state.process;
+        if is_forked { Err(Lost::Forked) } else { Ok(()) }
+    }
+
+    /// Does something with the endpoint. Waits for other threads that do, never for a peer.
+    #[inline(always)]
+    pub fn with<R>(&self, work: impl FnOnce(&Joint) -> R) -> Result<R, Lost> {
+        self.check()?;
+        Ok(self.state.crew.with(work))
+    }
+
+    /// As `with`, where it may bring what another thread waits for.
+    pub fn stir<R>(&self, work: impl FnOnce(&Joint) -> R) -> Result<R, Lost> {
+        self.check()?;
+        Ok(self.state.crew.stir(work))
+    }
+
+    /// Waits, but not beyond the deadline, until `look` finds what is wanted; `None`: it did not. `pauses` are those between
+    /// two polls.
+    pub fn wait<R, E: From<Lost> + From<Interrupted>>(
+        &self,
+        what: What,
+        deadline: Deadline,
+        pauses: u32,
+        mut look: impl FnMut(&Joint, Look) -> Result<Found<R>, E>,
+    ) -> Result<Option<R>, E> {
+        let mut look = |joint: &Joint, how| {
+            joint.receiving().0.check()?;
+            look(joint, how)
+        };
+        if let Some(found) = self.look_at_once(deadline, &mut look)? {
+            return Ok(Some(found));
+        }
+        if deadline.is_now() {
+            return Ok(None);
+        }
+        let crew = &self.state.crew;
+        let mut look = |joint: &Joint, how| {
+            if self.interrupter.take() { Err(Interrupted.into()) } else { look(joint, how) }
+        };
+        if let Some(found) = crew.poll(deadline, pauses, &mut look)? {
+            return Ok(Some(found));
+        }
+        let want = Want { what, interrupter: self.interrupter.clone(), thread: Thread::this() };
+        crew.wait(want, deadline, look)
+    }
+
+    /// What is there now. A call that does not wait hears of an end, too.
+    fn look_at_once<R, E: From<Lost>>(
+        &self,
+        deadline: Deadline,
+        look: &mut impl FnMut(&Joint, Look) -> Result<Found<R>, E>,
+    ) -> Result<Option<R>, E> {
+        self.check()?;
+        // However long the peer goes on.
+        for _ in 0..BURST {
+            let found = self.state.crew.with(|joint| {
+                if !deadline.is_now() {
+                    return look(joint, Look::Brief);
+                }
+                match look(joint, Look::Thorough)? {
+                    Found::Nothing => look(joint, Look::Check { query: joint.receiving().0.count_try() }),
+                    found => Ok(found),
+                }
+            })?;
+            match found {
+                Found::All(found) => return Ok(Some(found)),
+                Found::Some => {}
+                Found::Nothing => break,
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl Endpoint {
+    /// An endpoint that several threads use at once. Never waits.
+    ///
+    /// An endpoint itself is for one thread at a time, which the compiler sees to; [`Endpoint::into_split`] makes halves for two.
+    ///
+    /// ```compile_fail,E0277
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// let me = region.join(0)?;
+    /// std::thread::scope(|scope| {
+    ///     // `Cell<…>` cannot be shared between threads safely: use `me.into_shared()`, or `me.into_split()`.
+    ///     scope.spawn(|| me.send(1, b"one"));
+    ///     scope.spawn(|| me.send(1, b"two"));
+    /// });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// [`Interrupter`]s made before end waits of the handle that this gives. Announced messages that are fetched
+    /// [by hand](Endpoint::set_by_hand) are not from then on.
+    pub fn into_shared(self) -> Shared {
+        self.set_by_hand(false);
+        let (rank, epoch, region) = (self.rank(), self.epoch(), self.region().clone());
+        let joint = Joint::new(self);
+        joint.share(true);
+        let bells = region.registry.record(rank).part(|record| &*record.bells);
+        let interrupter = joint.endpoint.interrupter();
+        let state = State { crew: Crew::new(bells, joint), rank, epoch, region, process: os::process() };
+        Shared { handle: Arc::new(Handle { state: Arc::new(state), interrupter }) }
+    }
+}
+
+impl Shared {
+    /// The rank.
+    pub fn rank(&self) -> u32 {
+        self.handle.state.rank
+    }
+
+    /// How often the rank has been joined, this time included.
+    pub fn epoch(&self) -> u64 {
+        self.handle.state.epoch
+    }
+
+    /// The region.
+    pub fn region(&self) -> &Region {
+        &self.handle.state.region
+    }
+
+    /// What is sent to `rank`, and how long that may wait: as long as it takes, if nothing else is said.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// me.to(1).within(Duration::from_millis(50)).send(b"hello")?;
+    /// # assert_eq!(other.recv()?.to_vec(), b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn to(&self, rank: u32) -> SharedTo<'_> {
+        SharedTo::new(&self.handle, rank)
+    }
+
+    /// What is received from `rank`, and how long that may wait: as long as it takes, if nothing else is said.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// # other.send(0, b"hello")?;
+    /// let mail = me.from(1).within(Duration::from_millis(50)).recv()?;
+    /// assert_eq!(mail.to_vec(), b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn from(&self, rank: u32) -> SharedFrom<'_> {
+        SharedFrom::new(&self.handle, Source::Rank(rank))
+    }
+
+    /// As [`Shared::from`], from whichever rank.
+    #[inline]
+    pub fn from_any(&self) -> SharedFrom<'_> {
+        SharedFrom::new(&self.handle, Source::Anyone)
+    }
+
+    /// Sends `bytes` to `to`; waits while the mailbox is full. As [`Endpoint::send`].
+    #[inline]
+    pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
+        self.to(to).send(bytes)
+    }
+
+    /// Sends `bytes` to `to` if there is room now, else [`SendError::Full`]. As [`Endpoint::try_send`].
+    #[inline]
+    pub fn try_send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
+        self.to(to).try_send(bytes)
+    }
+
+    /// The next mail from anyone; waits until there is one. As [`Endpoint::recv`].
+    #[inline]
+    pub fn recv(&self) -> Result<OwnedMail, RecvError> {
+        self.from_any().recv()
+    }
+
+    /// The next mail from anyone, if there is one now. As [`Endpoint::try_recv`].
+    #[inline]
+    pub fn try_recv(&self) -> Result<Option<OwnedMail>, RecvError> {
+        self.from_any().try_recv()
+    }
+
+    /// Asks `to`, and waits for the answer. As [`Endpoint::call`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, server) = (region.join(0)?.into_shared(), region.join(1)?.into_shared());
+    /// # let serving = std::thread::spawn(move || {
+    /// #     for _ in 0..2 { server.recv().unwrap().reply(b"4").unwrap(); }
+    /// # });
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..2 {
+    ///         scope.spawn(|| assert_eq!(*me.call(1, b"2 + 2").unwrap(), *b"4"));
+    ///     }
+    /// });
+    /// # serving.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn call(&self, to: u32, request: &[u8]) -> Result<Reply, CallError> {
+        self.to(to).call(request)
+    }
+
+    /// What ends a wait of a call made through this handle, or on a mail that it gave, from any thread or signal handler.
+    /// Clones have their own.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, RecvError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let me = region.join(0)?.into_shared();
+    /// let worker = me.clone();
+    /// let interrupter = worker.interrupter();
+    /// let waiting = std::thread::spawn(move || worker.recv().map(drop));
+    /// interrupter.interrupt();
+    /// assert_eq!(waiting.join().unwrap(), Err(RecvError::Interrupted));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn interrupter(&self) -> Interrupter {
+        self.handle.interrupter.clone()
+    }
+
+    /// The endpoint, if this is the last handle and no [`OwnedMail`] is left; else itself.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// let shared = region.join(0)?.into_shared();
+    /// let clone = shared.clone();
+    /// let shared = shared.reunite().unwrap_err();
+    /// drop(clone);
+    /// let me = shared.reunite().unwrap();
+    /// # assert_eq!(me.rank(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reunite(self) -> Result<Endpoint, Self> {
+        let Handle { state, interrupter } = Arc::try_unwrap(self.handle).map_err(|handle| Self { handle })?;
+        match Arc::try_unwrap(state) {
+            Ok(state) => {
+                let joint = state.crew.into_inner();
+                joint.share(false);
+                Ok(joint.endpoint)
+            }
+            Err(state) => Err(Self { handle: Arc::new(Handle { state, interrupter }) }),
+        }
+    }
+
+    /// Drops this handle. If it was the last one, and no [`OwnedMail`] is left, it leaves the region, and says whether that
+    /// was closed, as [`Endpoint::close`] does.
+    pub fn close(self) -> Result<(), CloseError> {
+        self.reunite().map_or(Ok(()), Endpoint::close)
+    }
+}
+
+impl Clone for Shared {
+    fn clone(&self) -> Self {
+        let Handle { state, interrupter } = &*self.handle;
+        let (state, interrupter) = (state.clone(), interrupter.for_another());
+        Self { handle: Arc::new(Handle { state, interrupter }) }
+    }
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared")
+            .field("rank", &self.rank())
+            .field("epoch", &self.epoch())
+            .finish_non_exhaustive()
+    }
+}

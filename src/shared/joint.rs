@@ -1,0 +1,233 @@
+//! What the threads of a shared endpoint use, each while it has the lock.
+
+use crate::abi::{INLINE, MAIL, ROOM};
+use crate::call::PausedCall;
+use crate::endpoint::Endpoint;
+use crate::half::{Interrupter, Member};
+use crate::rank::{Bell, Polling, Seen, Source, Wait, fall_asleep};
+use crate::receive::{Inbox, Incoming};
+use crate::send::{Outbox, Outgoing};
+use crate::wait::{Common, Waiter};
+use core::cell::RefCell;
+use core::time::Duration;
+use std::time::Instant;
+
+/// An endpoint, and the mails that its threads have taken.
+pub struct Joint {
+    pub endpoint: Endpoint,
+    taken: RefCell<Vec<Taken>>,
+}
+
+/// A mail that a thread took, and that is not done with.
+struct Taken {
+    from: u32,
+    seq: u64,
+    by: Thread,
+    /// Whether its thread was told that it keeps its sender from sending.
+    is_told: bool,
+}
+
+/// A thread of this process, as long as it lives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Thread(usize);
+
+impl Thread {
+    pub fn this() -> Self {
+        thread_local!(static MARK: u8 = const { 0 });
+        Self(MARK.with(|mark| &raw const *mark as usize))
+    }
+}
+
+/// What a thread waits for.
+pub struct Want {
+    pub what: What,
+    /// What ends its wait.
+    pub interrupter: Interrupter,
+    pub thread: Thread,
+}
+
+/// What it is.
+#[derive(Clone, Copy)]
+pub enum What {
+    /// Mail.
+    Mail(Source),
+    /// Room for a message of so many bytes to this rank.
+    Room(u32, usize),
+    /// That one message more may be announced to this rank, and room for that.
+    Announcing(u32),
+    /// That this rank has a message that was announced to it.
+    Announced(u32),
+    /// That one more call to this rank may be under way, and room for its request of so many bytes.
+    Asking(u32, usize),
+    /// The answer to this call.
+    Answer(PausedCall),
+    /// Room for an answer.
+    Replying,
+}
+
+impl Joint {
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, taken: RefCell::default() }
+    }
+
+    /// Says whether several threads use it from now on.
+    pub fn share(&self, is_shared: bool) {
+        self.sending().0.share(is_shared);
+        self.receiving().0.share(is_shared);
+    }
+
+    pub fn sending(&self) -> (&Member, &Outbox) {
+        self.endpoint.halves().0.parts()
+    }
+
+    pub fn receiving(&self) -> (&Member, &Inbox) {
+        self.endpoint.halves().1.parts()
+    }
+
+    /// The mailbox that a mail was taken from.
+    pub fn mailbox(&self, from: u32) -> Option<&Incoming> {
+        self.receiving().1.opened(from)
+    }
+
+    /// Notes that this thread has a mail.
+    #[inline(always)]
+    pub fn note_taken(&self, from: u32, seq: u64, by: Thread) {
+        self.taken.borrow_mut().push(Taken { from, seq, by, is_told: false });
+    }
+
+    /// Notes that a mail is done with.
+    #[inline(always)]
+    pub fn note_done(&self, from: u32, seq: u64) {
+        let mut taken = self.taken.borrow_mut();
+        if let Some(at) = taken.iter().rposition(|taken| taken.seq == seq && taken.from == from) {
+            taken.swap_remove(at);
+        }
+    }
+
+    /// The sender that can send no more before a mail is done with that this thread took, if it waits for mail of that one;
+    /// of anyone it is told once for each mail. What other threads took is no reason to end a wait: they go on.
+    pub fn held_up(&self, source: Source, thread: Thread, tell: bool) -> Option<u32> {
+        let (member, _) = self.receiving();
+        let mut taken = self.taken.borrow_mut();
+        let is_meant = |taken: &Taken| match source {
+            Source::Anyone => !taken.is_told,
+            Source::Rank(rank) => taken.from == rank,
+        };
+        let is_held_up = |from| self.mailbox(from).is_some_and(|peer| peer.is_held_up(member));
+        let held = taken.iter_mut().filter(|taken| taken.by == thread && is_meant(taken));
+        let held = held.into_iter().find(|taken| is_held_up(taken.from))?;
+        held.is_told |= tell;
+        Some(held.from)
+    }
+
+    fn has(&self, what: &What) -> bool {
+        let (member, outbox) = self.sending();
+        match *what {
+            What::Mail(source) => {
+                let (member, inbox) = self.receiving();
+                inbox.has_news(member, source)
+            }
+            What::Answer(call) => {
+                call.may_have_come(&self.endpoint) || member.end_of(call.to(), false).is_some()
+            }
+            What::Room(to, _) => {
+                let has_room = |peer: &Outgoing| {
+                    let seen = peer.producer.seen_head();
+                    // Or nobody tells the receiver any more that it is waited for.
+                    peer.producer.starving().is_none() || peer.producer.acknowledged() != Ok(seen)
+                };
+                outbox.opened(to).is_none_or(has_room) || member.end_of(to, false).is_some()
+            }
+            What::Announcing(_) | What::Announced(_) | What::Asking(..) | What::Replying => true,
+        }
+    }
+}
+
+impl Common for Joint {
+    type Want = Want;
+
+    fn bits(want: &Want) -> u32 {
+        match want.what {
+            What::Mail(_) | What::Answer(_) | What::Replying => MAIL,
+            What::Room(..) | What::Announced(_) => ROOM,
+            What::Announcing(_) | What::Asking(..) => MAIL | ROOM,
+        }
+    }
+
+    fn is_alike(one: &Want, other: &Want) -> bool {
+        match (&one.what, &other.what) {
+            (What::Mail(one), What::Mail(other)) => one == other,
+            // Those that take more than a cell may have to wait for more than a cell.
+            (What::Room(one, a), What::Room(other, b)) | (What::Asking(one, a), What::Asking(other, b)) => {
+                one == other && *a.max(b) <= INLINE
+            }
+            (What::Announcing(one), What::Announcing(other)) => one == other,
+            // Each waits for its own.
+            _ => false,
+        }
+    }
+
+    fn has_news(&self, want: &Want, is_first: bool) -> bool {
+        let is_held_up = || match want.what {
+            What::Mail(source) => self.held_up(source, want.thread, false).is_some(),
+            _ => false,
+        };
+        want.interrupter.is_set() || is_first && self.has(&want.what) || is_held_up()
+    }
+
+    fn fall_asleep(&self, want: &Want, bits: u32, now: Instant) -> Seen {
+        let (receiver, sender) = (self.receiving().0, self.sending().0);
+        // Those that were rung, or are new.
+        let is_to_set = |bit, member: &Member| {
+            bits & bit != 0 && Bell::of(&member.record().bells, bit).unrung().is_none()
+        };
+        let mail = is_to_set(MAIL, receiver).then_some(receiver);
+        let room = is_to_set(ROOM, sender).then_some(sender);
+        match want.what {
+            What::Mail(source) if mail.is_some() => receiver.fall_asleep_for_mail(source),
+            What::Room(to, _) | What::Announcing(to) | What::Announced(to) if room.is_some() => {
+                sender.announce(Source::Rank(to));
+            }
+            _ => {}
+        }
+        fall_asleep(mail.into_iter().chain(room).flat_map(Waiter::sleeps), now)
+    }
+
+    fn wake_up(&self, bits: u32) {
+        for (bit, member) in [(MAIL, self.receiving().0), (ROOM, self.sending().0)] {
+            if bits & bit != 0 && member.check().is_ok() {
+                Bell::of(&member.record().bells, bit).wake_up();
+                member.end_wait();
+            }
+        }
+    }
+
+    fn until_question(&self) -> Duration {
+        self.receiving().0.until_question()
+    }
+
+    fn is_question_due(&self) -> bool {
+        self.receiving().0.is_question_due()
+    }
+
+    fn watch(&self) {
+        self.receiving().0.watch();
+    }
+
+    fn how(&self) -> Wait {
+        self.receiving().0.how()
+    }
+
+    fn polling(&self) -> Polling {
+        self.receiving().0.polling()
+    }
+
+    fn begin_polling(&self) -> Polling {
+        self.receiving().0.begin_polling()
+    }
+
+    fn review_order(&self) {
+        self.receiving().0.review_order();
+        self.sending().0.review_order();
+    }
+}

@@ -1,0 +1,71 @@
+//! Receives through a shared endpoint.
+
+use super::handle::Handle;
+use super::joint::{Joint, Thread, What};
+use super::mail::OwnedMail;
+use crate::error::RecvError;
+use crate::rank::Source;
+use crate::receive::Receive;
+use crate::ring::Descriptor;
+use crate::wait::{Deadline, Found, Look, Operation, Step};
+use std::sync::Arc;
+
+/// The next mail from `source`; `None`: there is none by then.
+#[inline]
+pub fn recv(
+    handle: &Arc<Handle>,
+    source: Source,
+    deadline: Deadline,
+) -> Result<Option<OwnedMail>, RecvError> {
+    let thread = Thread::this();
+    let taken = match handle.with(|joint| take_new(joint, source, thread))? {
+        None => {
+            handle.wait(What::Mail(source), deadline, 1, |joint, how| look(joint, source, thread, how))?
+        }
+        taken => taken,
+    };
+    Ok(taken.map(|(from, descriptor)| OwnedMail::new(handle.clone(), from, descriptor)))
+}
+
+/// A new mail that there is nothing to do for but to take it.
+#[inline(always)]
+fn take_new(joint: &Joint, source: Source, thread: Thread) -> Option<(u32, Descriptor)> {
+    let (member, inbox) = joint.receiving();
+    let (peer, descriptor) = inbox.recv_new(member, source)?;
+    joint.note_taken(peer.from, descriptor.seq, thread);
+    Some((peer.from, descriptor))
+}
+
+fn look(
+    joint: &Joint,
+    source: Source,
+    thread: Thread,
+    how: Look,
+) -> Result<Found<(u32, Descriptor)>, RecvError> {
+    if let Some(taken) = take_new(joint, source, thread) {
+        return Ok(Found::All(taken));
+    }
+    let (member, inbox) = joint.receiving();
+    let mut receive = Receive::new(inbox, member, source);
+    let is_found = match how {
+        Look::Brief => receive.look(false),
+        Look::Thorough => receive.look(true),
+        Look::Check { query } => receive.check(query),
+    };
+    match is_found {
+        Ok(true) => {}
+        // Which thread's mails they are is asked below.
+        Ok(false) | Err(RecvError::Held(_)) => {
+            let held = if how == Look::Brief { None } else { joint.held_up(source, thread, true) };
+            return held.map_or(Ok(Found::Nothing), |from| Err(RecvError::Held(from)));
+        }
+        Err(error) => return Err(error),
+    }
+    match (receive.step()?, receive.found) {
+        (Step::Done, Some((peer, descriptor))) => {
+            joint.note_taken(peer.from, descriptor.seq, thread);
+            Ok(Found::All((peer.from, descriptor)))
+        }
+        _ => Ok(Found::Some),
+    }
+}

@@ -1,0 +1,197 @@
+//! Sends through a shared endpoint.
+
+use super::handle::Handle;
+use super::joint::{Joint, What};
+use crate::abi::ANNOUNCEMENT;
+use crate::error::{Broken, SendError};
+use crate::half::end_starving;
+use crate::send::{Announcing, Paused, Progress, Room, Synchronous};
+use crate::wait::pace::POLL_PAUSES;
+use crate::wait::{Deadline, Found, Look, Operation, Step};
+use std::time::Instant;
+
+/// Sends `bytes`, whatever their length.
+#[inline]
+pub fn send(handle: &Handle, to: u32, bytes: &[u8], deadline: Deadline) -> Result<(), SendError> {
+    let is_sent = handle.with(|joint| {
+        let (member, outbox) = joint.sending();
+        outbox.send_small(member, to, bytes)
+    })?;
+    if is_sent { Ok(()) } else { send_any(handle, to, bytes, deadline) }
+}
+
+#[inline(never)]
+fn send_any(handle: &Handle, to: u32, bytes: &[u8], deadline: Deadline) -> Result<(), SendError> {
+    let whole = handle.with(|joint| joint.sending().0.whole)?;
+    if bytes.len() > whole {
+        return send_announced(handle, to, bytes, whole, deadline);
+    }
+    let mut progress = if deadline.is_now() { Progress::AT_ONCE } else { Progress::default() };
+    let mut waits = false;
+    let sent: Result<_, SendError> =
+        handle.wait(What::Room(to, bytes.len()), deadline, POLL_PAUSES, |joint, how| {
+            let found = send_whole(joint, to, bytes, (&mut progress, waits), how)?;
+            waits = !deadline.is_now();
+            Ok(found)
+        });
+    end_wait(handle, to, waits);
+    sent?.ok_or(if deadline.is_now() { SendError::Full } else { SendError::Timeout })
+}
+
+/// Sends `bytes` if there is room. A thread that `waits` has the receiver told so.
+fn send_whole(
+    joint: &Joint,
+    to: u32,
+    bytes: &[u8],
+    (progress, waits): (&mut Progress, bool),
+    how: Look,
+) -> Result<Found<()>, SendError> {
+    let (member, outbox) = joint.sending();
+    let peer = outbox.peer(member, to, bytes.len())?;
+    let mut room = Room::resume(member, peer, bytes.len(), *progress);
+    if waits {
+        room.begin_wait();
+    }
+    let is_found = match how {
+        Look::Brief => room.look(false),
+        Look::Thorough => room.look(true),
+        Look::Check { query } => room.check(query),
+    };
+    let slot = room.slot.take();
+    *progress = room.pause();
+    match slot.filter(|_| is_found == Ok(true)) {
+        Some(slot) => outbox.fill(member, peer, &slot, bytes).map(Found::All),
+        None => is_found.map(|_| Found::Nothing),
+    }
+}
+
+/// A thread waits no more for room in the mailbox to `to`: its receiver is told so, unless others do, who tell it again.
+fn end_wait(handle: &Handle, to: u32, waited: bool) {
+    if waited {
+        // Where it was forked meanwhile there is nothing to take back.
+        let _ = handle.stir(|joint| {
+            let (member, outbox) = joint.sending();
+            if let Some(peer) = outbox.opened(to) {
+                end_starving(member, &peer.producer);
+            }
+        });
+    }
+}
+
+/// Announces `bytes`, and sends them when their receiver wants them.
+fn send_announced(
+    handle: &Handle,
+    to: u32,
+    bytes: &[u8],
+    whole: usize,
+    deadline: Deadline,
+) -> Result<(), SendError> {
+    // A receiver takes it while this call waits.
+    if deadline.is_now() {
+        return Err(SendError::TooLarge { len: bytes.len() as u64, limit: whole as u64 });
+    }
+    // Nothing is announced to be given up at once.
+    if deadline.has_passed(Instant::now) {
+        return Err(SendError::Timeout);
+    }
+    let mut waits = false;
+    let announced: Result<_, SendError> =
+        handle.wait(What::Announcing(to), deadline, POLL_PAUSES, |joint, how| {
+            let found = announce(joint, to, bytes, waits, how)?;
+            waits = true;
+            Ok(found)
+        });
+    end_wait(handle, to, waits);
+    let (seq, paused) = announced?.ok_or(SendError::Timeout)?;
+    let mut is_over = false;
+    let sent: Result<_, SendError> = handle.wait(What::Announced(to), deadline, 1, |joint, how| {
+        // On an error it gives itself up.
+        is_over = true;
+        let found = serve(joint, to, (seq, paused), bytes, how)?;
+        is_over = matches!(found, Found::All(()));
+        Ok(found)
+    });
+    // Others may wait until one more may be under way.
+    let ended = handle.stir(|joint| {
+        if !is_over {
+            give_up(joint, to, paused, bytes);
+        }
+    });
+    end_wait(handle, to, true);
+    ended?;
+    sent?.ok_or(SendError::Timeout)
+}
+
+/// Announces `bytes` if there is room for that, and one more may be under way; its number.
+fn announce(
+    joint: &Joint,
+    to: u32,
+    bytes: &[u8],
+    waits: bool,
+    how: Look,
+) -> Result<Found<(u64, Paused)>, SendError> {
+    let (member, outbox) = joint.sending();
+    let peer = outbox.peer(member, to, bytes.len())?;
+    let mut announced = Synchronous::new(member, peer)?;
+    peer.transfers.prepare(member, to)?;
+    if waits {
+        announced.begin_wait();
+    }
+    let has_credit = match how {
+        Look::Check { query } => announced.check(query)?,
+        _ => announced.look(true)?,
+    };
+    if !has_credit {
+        // Nothing was announced yet.
+        announced.pause(0);
+        return Ok(Found::Nothing);
+    }
+    let mut room = Room::resume(member, peer, ANNOUNCEMENT, Progress::AT_ONCE);
+    if waits {
+        room.begin_wait();
+    }
+    let has_room = match how {
+        Look::Check { query } => room.check(query),
+        _ => room.look(true),
+    };
+    let slot = room.slot.take();
+    room.pause();
+    has_room?;
+    let Some(slot) = slot else { return Ok(Found::Nothing) };
+    outbox.announce(member, peer, &slot, bytes.len() as u64)?;
+    // Whose bytes they are is said again with each look.
+    announced.announced(slot.seq, Announcing::Borrowed(&[]));
+    Ok(Found::All((slot.seq, announced.pause(slot.seq))))
+}
+
+/// Sends what the receiver wants of an announced message.
+fn serve(
+    joint: &Joint,
+    to: u32,
+    (seq, paused): (u64, Paused),
+    bytes: &[u8],
+    how: Look,
+) -> Result<Found<()>, SendError> {
+    let (member, outbox) = joint.sending();
+    let Some(peer) = outbox.opened(to) else { return Err(Broken::Corrupt(to).into()) };
+    let mut announced = Synchronous::resume(member, peer, paused, bytes);
+    announced.begin_wait();
+    let is_found = match how {
+        Look::Brief => announced.look(false)?,
+        Look::Thorough => announced.look(true)?,
+        Look::Check { query } => announced.check(query)?,
+    };
+    if is_found && announced.step()? == Step::Done {
+        return Ok(Found::All(()));
+    }
+    announced.pause(seq);
+    Ok(if is_found { Found::Some } else { Found::Nothing })
+}
+
+/// The announced message is not sent any more.
+fn give_up(joint: &Joint, to: u32, paused: Paused, bytes: &[u8]) {
+    let (member, outbox) = joint.sending();
+    if let Some(peer) = outbox.opened(to) {
+        drop(Synchronous::resume(member, peer, paused, bytes));
+    }
+}

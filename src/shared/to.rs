@@ -1,0 +1,59 @@
+//! What is sent to a rank through a shared endpoint, and how long that waits.
+
+use super::handle::Handle;
+use super::{asking, sending};
+use crate::call::Reply;
+use crate::error::{CallError, SendError};
+use crate::wait::Deadline;
+use core::fmt;
+use std::sync::Arc;
+
+/// What [`Shared::to`](crate::Shared::to) gives: to which rank, and how long it may wait.
+#[derive(Clone, Copy)]
+#[must_use = "it says how to send, and sends nothing"]
+pub struct SharedTo<'a> {
+    handle: &'a Arc<Handle>,
+    rank: u32,
+    deadline: Deadline,
+}
+
+impl<'a> SharedTo<'a> {
+    #[inline(always)]
+    pub(super) fn new(handle: &'a Arc<Handle>, rank: u32) -> Self {
+        Self { handle, rank, deadline: Deadline::Never }
+    }
+
+    /// Waits no longer than this: a time from now on, or until a moment.
+    pub fn within(self, deadline: impl Into<Deadline>) -> Self {
+        Self { deadline: deadline.into(), ..self }
+    }
+
+    /// Sends `bytes`, of any length up to [`Region::max_message`](crate::Region::max_message); waits while the mailbox is
+    /// full, and until the receiver has a message above [`Region::eager_limit`](crate::Region::eager_limit). Errors as of
+    /// [`Endpoint::send`](crate::Endpoint::send).
+    #[inline]
+    pub fn send(self, bytes: &[u8]) -> Result<(), SendError> {
+        sending::send(self.handle, self.rank, bytes, self.deadline)
+    }
+
+    /// Sends `bytes` if there is room now; never waits for a peer, else [`SendError::Full`]. Errors as of
+    /// [`Endpoint::try_send`](crate::Endpoint::try_send).
+    #[inline]
+    pub fn try_send(self, bytes: &[u8]) -> Result<(), SendError> {
+        sending::send(self.handle, self.rank, bytes, Deadline::Now)
+    }
+
+    /// Asks, and waits for the answer. Several threads may ask the same rank at once. Errors as of
+    /// [`Endpoint::call`](crate::Endpoint::call), but that a call is never [`CallError::Held`]: another thread may receive
+    /// what the server waits to have received.
+    #[inline]
+    pub fn call(self, request: &[u8]) -> Result<Reply, CallError> {
+        asking::call(self.handle, self.rank, request, self.deadline)
+    }
+}
+
+impl fmt::Debug for SharedTo<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedTo").field("rank", &self.rank).field("deadline", &self.deadline).finish()
+    }
+}
