@@ -1,9 +1,10 @@
-//! A server of many clients, each a process: nobody waits longer than ten seconds for anybody.
+//! A server of many clients, each a process: they call, and it replies. Nobody waits longer than ten seconds for anybody.
 
-use mailbox::{Config, RecvError, Region};
+use mailbox::{Config, Event, JoinOptions, Region};
 use std::process::Command;
+use std::time::Duration;
 
-const PATIENCE: std::time::Duration = std::time::Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     if let Some(name) = std::env::args().nth(1) {
@@ -13,28 +14,32 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let me = Region::create(&name, Config::ranks(16))?.join(0)?;
     let start = || Command::new(std::env::current_exe()?).arg(&name).spawn();
     let mut clients = [start()?, start()?, start()?];
-    let (mut answers, mut gone) = (0, 0);
+    let (mut replies, mut gone) = (0, 0);
     while gone < clients.len() {
-        match me.from_any().within(PATIENCE).recv() {
-            Ok(mail) => {
-                let square = mail.value::<u64>()?.pow(2).to_ne_bytes();
-                answers += u32::from(me.to(mail.from()).within(PATIENCE).send(&square).is_ok());
+        match me.next_event_within(PATIENCE)? {
+            Event::Mail(call) => {
+                let number: u64 = call.value()?;
+                let answered = match number.checked_pow(2) {
+                    Some(square) => call.reply_within(&square.to_ne_bytes(), PATIENCE),
+                    None => call.refuse_within(b"too large", PATIENCE),
+                };
+                replies += u32::from(answered.is_ok());
             }
-            Err(RecvError::Gone { .. }) => gone += 1,
-            Err(error) => return Err(error.into()),
+            Event::Left { .. } | Event::Died { .. } => gone += 1, // it may have left without a call
+            _ => {}
         }
     }
     clients.iter_mut().try_for_each(|client| client.wait().map(drop))?;
-    println!("{answers} answers to {gone} clients");
+    println!("{replies} replies to {gone} clients");
     drop(me);
     Ok(Region::remove_at(&name)?)
 }
 
 fn ask(server: &str) -> Result<(), Box<dyn std::error::Error>> {
-    let me = Region::open(server)?.join_any()?;
+    let me = JoinOptions::new().ranks(1..).join(&Region::open(server)?)?;
     (1..=10u64).try_for_each(|number| {
-        me.to(0).within(PATIENCE).send(&number.to_ne_bytes())?;
-        assert_eq!(me.from(0).within(PATIENCE).recv()?.value::<u64>()?, number * number);
+        let reply = me.to(0).within(PATIENCE).call(&number.to_ne_bytes())?;
+        assert_eq!(reply.value::<u64>()?, number * number);
         Ok(())
     })
 }

@@ -36,7 +36,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
         ],
     ),
     ("pool", &["all squares: 333833500"]),
-    ("server", &["30 answers to 3 clients"]),
+    ("server", &["30 replies to 3 clients"]),
     ("several", &["all squares: 71820100"]),
 ];
 
