@@ -16,17 +16,18 @@ impl<T: Common> Crew<T> {
         pauses: u32,
         look: impl FnMut(&T, Look) -> Result<Found<R>, E>,
     ) -> Result<Option<R>, E> {
-        {
+        let alone = {
             let mut watch = self.lock();
             if !watch.is_idle() {
                 return Ok(None);
             }
             watch.polls = true;
             watch.common.review_order();
-        }
+            Alone { crew: self, how: watch.common.how(), polling: watch.common.polling() }
+        };
         let mut poll = Polled { crew: self, pauses, look, found: None };
         let mut soon = Ok(false);
-        look_soon(&Alone(self), deadline, || {
+        look_soon(&alone, deadline, || {
             soon = poll.look(Look::Brief);
             !matches!(soon, Ok(false))
         });
@@ -34,14 +35,19 @@ impl<T: Common> Crew<T> {
         // However long the peer goes on.
         while poll.found.is_none()
             && !deadline.has_passed(Instant::now)
-            && strategy::poll(&Alone(self), deadline, &mut poll)?
+            && strategy::poll(&alone, deadline, &mut poll)?
         {}
         Ok(poll.found.take())
     }
 }
 
 /// A thread that polls while no other waits.
-struct Alone<'a, T: Common>(&'a Crew<T>);
+struct Alone<'a, T: Common> {
+    crew: &'a Crew<T>,
+    /// How it waits, and how it may poll, as of the beginning.
+    how: Wait,
+    polling: Polling,
+}
 
 impl<T: Common> Waiter for Alone<'_, T> {
     fn sleeps(&self) -> impl Iterator<Item = (&Order, Bell<'_>)> + Clone {
@@ -57,15 +63,15 @@ impl<T: Common> Waiter for Alone<'_, T> {
     }
 
     fn how(&self) -> Wait {
-        self.0.with(Common::how)
+        self.how
     }
 
     fn polling(&self) -> Polling {
-        self.0.with(Common::polling)
+        self.polling
     }
 
     fn begin_polling(&self) -> Polling {
-        self.0.with(Common::begin_polling)
+        self.crew.with(Common::begin_polling)
     }
 
     fn take_interruption(&self) -> Result<(), Interrupted> {
@@ -73,11 +79,11 @@ impl<T: Common> Waiter for Alone<'_, T> {
     }
 
     fn is_question_due(&self) -> bool {
-        self.0.with(Common::is_question_due)
+        self.crew.with(Common::is_question_due)
     }
 
     fn watch(&self) {
-        self.0.with(Common::watch);
+        self.crew.with(Common::watch);
     }
 }
 
