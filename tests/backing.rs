@@ -1089,7 +1089,10 @@ fn what_the_environment_says_is_checked() {
         let region = Region::create_unnamed(config).expect("a new region");
         let hand = |command: &mut Command| region.hand_to(command).expect("a descriptor");
         let answer = Child::start_with(&[], "heir", "", hand).answer();
-        assert_eq!(answer, if config == SMALL { "Ok(())" } else { "Err(Mismatch(Protocol { protocol: 9 }))" });
+        assert_eq!(
+            answer,
+            if config == SMALL { "Ok(())" } else { "Err(Mismatch(Protocol { protocol: 9 }))" }
+        );
     }
     for scratch in [Scratch::new(), Scratch::file()] {
         let mut command = Command::new("true");

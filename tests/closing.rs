@@ -118,7 +118,7 @@ fn who_opened_a_region_joins_it_as_another_user() {
         let mut child = Child::start("join", &scratch);
         assert_eq!(child.answer(), "Ok(1)", "{}", scratch.name());
         // Where it takes a new descriptor, it says why there is none.
-        let told = if cfg!(portable) { "Ok(2)" } else { "Err(Denied)" };
+        let told = if cfg!(portable) { "Ok(2)" } else { "Err(System(Denied))" };
         assert_eq!(child.answer(), told, "{}", scratch.name());
     }
 }

@@ -7,6 +7,7 @@ use common::puppet::{self, mail, puppet};
 use common::{Child, Scratch, command, end_within, exit_at_once, fork, kill, reply, wait_for, wait_until};
 use mailbox::lab::abi::{MAIL, ROOM, Rank};
 use mailbox::{Broken, Config, Lost, Region, SendError, Status};
+use std::fmt::Debug;
 use std::hint::spin_loop;
 use std::mem::offset_of;
 use std::os::unix::process::parent_id;
@@ -282,8 +283,10 @@ fn fork_while_young(name: &str) {
         }
         let step = if opened.is_none() { Duration::from_micros(100) } else { Duration::from_micros(2) };
         let join = |rank| match &opened {
-            Some(region) => region.join(rank).is_ok(),
-            None => Region::open(name).is_ok_and(|region| region.join(rank).is_ok()),
+            Some(region) => region.join(rank).map(drop).map_err(|error| error.to_string()),
+            None => Region::open(name)
+                .map_err(|error| error.to_string())
+                .and_then(|region| region.join(rank).map(drop).map_err(|error| error.to_string())),
         };
         match fork() {
             0 => {
@@ -297,14 +300,18 @@ fn fork_while_young(name: &str) {
 }
 
 /// Calls `first` in a thread and forks a child a moment after it began, which replies whether `then` is true.
-fn fork_while(first: impl Fn() -> bool + Sync, moment: Duration, then: impl Fn() -> bool) {
+fn fork_while<E: Debug>(
+    first: impl Fn() -> Result<(), E> + Sync,
+    moment: Duration,
+    then: impl Fn() -> Result<(), E>,
+) {
     const PATIENCE: u32 = 5;
     end_within(2 * PATIENCE);
     let has_begun = AtomicBool::new(false);
     thread::scope(|scope| {
         scope.spawn(|| {
             has_begun.store(true, Ordering::Release);
-            assert!(first());
+            first().expect("its parent's call");
         });
         while !has_begun.load(Ordering::Acquire) {
             spin_loop();
@@ -316,7 +323,7 @@ fn fork_while(first: impl Fn() -> bool + Sync, moment: Duration, then: impl Fn()
         match fork() {
             0 => {
                 end_within(PATIENCE);
-                reply(if then() { "ok" } else { "the child cannot join" });
+                reply(&then().map_or_else(|error| format!("{error:?}"), |()| "ok".to_string()));
                 exit_at_once();
             }
             child => wait_for(child),
