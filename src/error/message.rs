@@ -72,7 +72,7 @@ pub enum SendError {
     Interrupted,
     /// The receiver ended before it made room, or before it had the whole of an announced message. The message is not
     /// delivered, unless the last bytes of an announced message were on their way.
-    #[error("rank {rank} {} before it made room or had the whole message", if *.died { "died" } else { "left" })]
+    #[error("rank {rank} {} before it made room or had the whole message", if *.died { "died, or was replaced," } else { "left" })]
     Gone {
         /// The receiver.
         rank: u32,

@@ -95,7 +95,7 @@ fn a_killed_gateway_is_told_by_its_traders() {
     let mut told = vec![];
     while let Some(line) = demo.line() {
         if let Some((trader, news)) = line.split_once(" is told by its call: ") {
-            assert_eq!(news, "the server died, or was replaced, without an answer");
+            assert_eq!(news, "rank 0 died, or was replaced, without an answer");
             told.push(trader.trim().to_owned());
         }
     }

@@ -155,7 +155,7 @@ fn a_region_of_others_is_left_alone() {
     let _theirs = mailbox::Region::create(&*region, mailbox::Config::ranks(2)).expect("a new region");
     let End { code, complaints } = ping(&region).end();
     assert_eq!(code, Some(1));
-    assert!(complaints.contains("the region is for protocol 0"), "{complaints}");
+    assert!(complaints.contains("the region has protocol 0"), "{complaints}");
     assert_eq!(complaints.lines().count(), 1, "{complaints}");
     assert!(region.exists());
 }

@@ -225,7 +225,7 @@ fn a_large_line_to_oneself_has_nobody_to_take_it() {
     let region = Name::create(&["--ranks", "1", "--arena", "256K"]);
     let input = [text(200_000, 0), b"\n".to_vec()].concat();
     mbox_reading(&["send", &region, "--as", "0", "--to", "0", "--lines"], file_of(&input)).fails(&format!(
-        "region {:?}: rank 0: the message is above the limit of 131072 bytes; only another process can receive it; \
+        "region {:?}: rank 0: a message of 200000 bytes is longer than the limit of 131072; only another process can receive it; \
          omit --lines or --null, or create the region with a larger --arena",
         &*region
     ));

@@ -305,7 +305,7 @@ fn a_full_mailbox_to_oneself() {
 fn a_region_for_empty_messages_carries_no_bytes() {
     let region = Name::create(&["--ranks", "2", "--max-message", "0"]);
     mbox_reading(&["send", &region, "--as", "0", "--to", "1"], file_of(b"x")).fails(&format!(
-        "region {:?}: rank 1: the message is above the limit of 0 bytes; create the region with a larger \
+        "region {:?}: rank 1: a message of 1 bytes is longer than the limit of 0; create the region with a larger \
          --max-message",
         &*region
     ));

@@ -162,12 +162,12 @@ fn too_little_room() {
             ),
             (
                 "send small --as 0 --to 1",
-                "region \"small\": rank 1: no shared memory left for the mailbox; remove other regions (mbox ls, mbox \
+                "region \"small\": no shared memory is left for the mailbox of rank 1; remove other regions (mbox ls, mbox \
                  rm), or create with --reserve",
             ),
             (
                 "send /dev/shm/disk/small --as 0 --to 1",
-                "region \"/dev/shm/disk/small\": rank 1: no shared memory left for the mailbox; make room on the disk of \
+                "region \"/dev/shm/disk/small\": no shared memory is left for the mailbox of rank 1; make room on the disk of \
                  \"/dev/shm/disk\"; nothing of this message was sent",
             ),
             ("stat small", ""),

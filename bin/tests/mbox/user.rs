@@ -113,7 +113,7 @@ fn a_shared_memory_too_small_for_a_mailbox() {
         exit $status"#;
     let Some(process) = with_little_memory(script) else { return };
     let output = process.fails(
-        "region \"little\": rank 1: no shared memory left for the mailbox; remove other regions (mbox ls, mbox \
+        "region \"little\": no shared memory is left for the mailbox of rank 1; remove other regions (mbox ls, mbox \
          rm), or create with --reserve",
     );
     assert_eq!(output, b"");

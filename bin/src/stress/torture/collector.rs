@@ -10,7 +10,7 @@ use super::server::{Again, Server};
 use super::verb::{Fetch, Verb};
 use crate::common::failure::Failure;
 use crate::stress::half::Half;
-use mailbox::{Batch, Mail, Message, RecvError, Source};
+use mailbox::{Batch, Broken, Mail, Message, RecvError, Source};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -240,7 +240,11 @@ impl<'a> Collector<'a> {
     /// What came instead of a message.
     pub(super) fn fail(&mut self, error: RecvError) -> Result<(), Failure> {
         match error {
-            RecvError::Timeout | RecvError::Held(_) | RecvError::Cut(_) | RecvError::Gone { .. } => {}
+            RecvError::Timeout
+            | RecvError::Broken(Broken::Oneself)
+            | RecvError::Held(_)
+            | RecvError::Cut(_)
+            | RecvError::Gone { .. } => {}
             error => {
                 return Err(Failure::new(format_args!("rank {} cannot receive: {error}", self.rank)));
             }
