@@ -37,6 +37,14 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("pool", &["all squares: 333833500"]),
     ("server", &["30 replies to 3 clients"]),
+    (
+        "shared",
+        &[
+            "a client's sum of squares: 5239625",
+            "a client's sum of squares: 5239625",
+            "500 calls in 4 threads",
+        ],
+    ),
     ("several", &["all squares: 71820100"]),
 ];
 

@@ -36,7 +36,7 @@ impl Receives for RecvHalf {
 /// before the next wait, or begin with another each time ([`rotate_left`](slice::rotate_left)).
 ///
 /// [`RecvError::Interrupted`] when an [`Interrupter`](crate::Interrupter) of any of them ends the wait. There is no other
-/// error: whatever ends a receive is told by that receive.
+/// error: what ends a receive is told by that receive.
 ///
 /// It waits as the least eager of them does ([`Wait`](crate::Wait); one that waits on events sleeps here like one that
 /// blocks). While it waits, all that batches and drains of these endpoints hold back is published, and their announced messages

@@ -21,7 +21,7 @@ const LEAVE_PATIENCE: Duration = Duration::from_millis(500);
 /// fast, or is the last to leave a file and waits for the disk.
 const JOIN_PATIENCE: Duration = Duration::from_secs(5);
 
-/// As which rank to join a region: any, one of some, or the one of a label.
+/// As which rank to join a region: any, one of a range, or the one that has a label.
 ///
 /// ```
 /// # use mailbox::{Config, JoinOptions, Region};
@@ -51,7 +51,7 @@ impl<'a> JoinOptions<'a> {
         Self { first: 0, end: u32::MAX, label: None }
     }
 
-    /// One of these ranks, as far as the region has them: `1..` keeps rank 0 for a server that comes later.
+    /// One of these ranks, as far as the region has them. `1..` keeps rank 0 for a server that comes later.
     pub fn ranks(mut self, ranks: impl RangeBounds<u32>) -> Self {
         self.first = match ranks.start_bound() {
             Bound::Included(first) => *first,
@@ -66,8 +66,8 @@ impl<'a> JoinOptions<'a> {
         self
     }
 
-    /// Under this label, of 1 to 48 bytes without a NUL: [`Region::find`] finds it. The rank is the one that last bore
-    /// it, if there is one among those asked for.
+    /// Under this label, of 1 to 48 bytes without a NUL. [`Region::find`] finds the rank by it. If one of the ranks asked for
+    /// last had this label, it is that one.
     pub const fn label(mut self, label: &'a str) -> Self {
         self.label = Some(label);
         self
@@ -75,18 +75,17 @@ impl<'a> JoinOptions<'a> {
 
     /// Joins.
     ///
-    /// Of the ranks asked for it takes the one that last bore the label; else one that no live process holds, rather one
-    /// that was never held than one that was left, and rather that than one whose holder died. A rank with unread mail
-    /// is for those who join under the same label as its last holder, or like it without one: others pass it over,
-    /// and it is [`JoinError::Unread`] if no further one is free. Joining it by its number, [`Region::join`], takes
-    /// it all the same. (Mail that is sent to it at this very moment may be missed.)
+    /// Of the ranks asked for it takes the one that last had the label. Otherwise it takes one that no live process holds: first
+    /// one that was never held, then one that was left, then one whose holder died. A rank with unread mail is kept for
+    /// processes that join with the same label as its last holder, or without one if that had none. Others pass over it,
+    /// and get [`JoinError::Unread`] if no other rank is free. [`Region::join`] takes it all the same, by its number.
+    /// (Mail that is sent to it at this very moment may be missed.)
     ///
-    /// [`JoinError::Taken`] if a live process bears the label, [`JoinError::Full`] if live processes hold all ranks
-    /// asked for.
+    /// [`JoinError::Taken`] if a live process has the label. [`JoinError::Full`] if live processes hold all ranks asked for.
     ///
-    /// Waits and costs as [`Region::join`], a system call for each rank that has joined and not left, and a few
-    /// microseconds for each mailbox to a rank that is thought of. Under a label it also waits, at most five seconds,
-    /// while another process joins under one.
+    /// Waits and costs as [`Region::join`]; besides, a system call for each rank that has joined and not left, and a few
+    /// microseconds for each mailbox to a rank that it considers. With a label it also waits, at most five seconds,
+    /// while another process joins with one.
     pub fn join(self, region: &Region) -> Result<Endpoint, JoinError> {
         let ranks = region.ranks();
         let among = self.first..self.end.min(ranks);
@@ -105,26 +104,26 @@ impl<'a> JoinOptions<'a> {
 
 /// # Joining
 impl Region {
-    /// Joins as `rank`, which no live process holds. What the rank's last holder did not acknowledge is
-    /// there again; what it sent stays sent.
+    /// Joins as `rank`, which no live process may hold. What the rank's last holder did not acknowledge is there again. What it
+    /// sent stays sent.
     ///
-    /// [`JoinError::Taken`] if a live process, this one included, holds it. One that is about to let go of it is
-    /// waited for, at most half a second; one that removes the region, or closes a file, at most five seconds, then
-    /// it is [`JoinError::Closing`].
+    /// [`JoinError::Taken`] if a live process holds the rank; it may be this one. If that process is about to let go of it, this
+    /// waits for that, at most half a second. It waits at most five seconds for a process that removes the region or closes
+    /// a file, and then returns [`JoinError::Closing`].
     ///
-    /// Costs about 10 µs and 1 KiB of private memory; with each peer that is sent to or received
-    /// from, less than 1.6 KiB more, with the first 8 bytes a rank besides. The first in a region that is a file waits for
-    /// the disk.
+    /// Costs about 10 µs and 1 KiB of private memory. Each peer that is sent to or received from adds less than 1.8 KiB in each
+    /// direction, and the first one 8 bytes for each rank of the region. The first process in a region in a file waits for the
+    /// disk.
     pub fn join(&self, rank: u32) -> Result<Endpoint, JoinError> {
         self.join_with(rank, &[])
     }
 
-    /// Joins as some rank that no live process holds, as [`JoinOptions`] do that ask for nothing more.
+    /// Joins as any rank that no live process holds. The same as [`JoinOptions::join`] without further wishes.
     pub fn join_any(&self) -> Result<Endpoint, JoinError> {
         JoinOptions::new().join(self)
     }
 
-    /// Joins as the rank that last bore this label, or, if none does, as some rank: as [`JoinOptions::label`].
+    /// Joins as the rank that last had this label or, if none had it, as any rank. The same as [`JoinOptions::label`].
     pub fn join_as(&self, label: &str) -> Result<Endpoint, JoinError> {
         JoinOptions::new().label(label).join(self)
     }

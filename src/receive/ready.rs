@@ -1,4 +1,4 @@
-//! Whether a receive would return, for who waits for several.
+//! Whether a receive would return, for a thread that waits for several endpoints.
 
 use super::{Inbox, Receive};
 use crate::error::{Broken, RecvError};
@@ -92,7 +92,7 @@ impl Inbox {
         self.kept_error.take().map_or(Ok(()), Err)
     }
 
-    /// The mailbox from this rank begins anew: what is wrong with it is of before.
+    /// The mailbox from this rank was reset: what was wrong with it is over.
     pub(super) fn forget_error_of(&self, rank: u32) {
         let of = match self.kept_error.get() {
             Some(RecvError::Held(of)) => of,

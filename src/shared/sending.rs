@@ -65,7 +65,8 @@ fn send_whole(
     }
 }
 
-/// A thread waits no more for room in the mailbox to `to`: its receiver is told so, unless others do, who tell it again.
+/// A thread no longer waits for room in the mailbox to `to`. The receiver is told so; other threads that still wait tell it
+/// again.
 fn end_wait(handle: &Handle, to: u32, waited: bool) {
     if waited {
         // Where it was forked meanwhile there is nothing to take back.

@@ -16,7 +16,7 @@
 //!    it follows: sleep until called
 //!    either sleep is bounded
 //!  leave: clear the bits that nobody waits for any more
-//!         it led: call another, who will lead
+//!         it led: call another, which will lead
 //!         else: look for what the others wait for
 //! ```
 //!
@@ -42,7 +42,7 @@
 //!   whom one may be called for what came behind that.
 //! - *Something changes without a ring*, by what a thread of the crew does: that thread has all looked for ([`Crew::stir`]).
 //! - *A ringer dies* between clearing the bit and waking the leader, or a thread of the crew is stopped: as ever, all
-//!   sleeps are bounded, and who wakes looks.
+//!   sleeps are bounded, and a thread that wakes looks.
 //!
 //! Of those that wait for the same, the first asks the kernel every 75 ms whether what it waits for can still come,
 //! whatever the others have asked meanwhile; when it leaves, the next is the first. One of all does what a rank does for the
@@ -78,7 +78,7 @@ pub trait Common {
     /// Whether there may be something for a thread that waits for this. `is_first`: nobody gets it before.
     fn has_news(&self, want: &Self::Want, is_first: bool) -> bool;
 
-    /// Sets these bits of the bell, in their order, for one who waits for this.
+    /// Sets these bits of the bell, in their order, for a thread that waits for this.
     fn fall_asleep(&self, want: &Self::Want, bits: u32, now: Instant) -> Seen;
 
     /// Clears these bits.

@@ -178,7 +178,7 @@ fn doze<W: Waiter>(waiter: &W, since: Instant, time: Duration) {
     }
 }
 
-/// As `doze`, on several bells. Whoever rings one that asks for events wakes a sleeper on its word, too.
+/// As `doze`, on several bells. A process that rings a bell which asks for events wakes a sleeper on its word, too.
 fn doze_on_any<W: Waiter>(waiter: &W, since: Instant, time: Duration) {
     let seen: Option<Vec<_>> = bells(waiter).map(|bell| Some((bell.word(), bell.unrung()?))).collect();
     let Some(seen) = seen else { return };

@@ -5,7 +5,7 @@ use crate::error::Lost;
 use crate::rank::{Bell, Order, Polling, Wait};
 use core::time::Duration;
 
-/// These, as one that waits: it sleeps on all their bells, and whatever ends the wait of one ends this. It is no more eager
+/// Several waiters as one: it sleeps on all their bells, and what ends the wait of one ends this. It is no more eager
 /// than the least eager of them.
 pub struct Together<'a, W>(pub &'a [&'a W]);
 
