@@ -432,6 +432,23 @@ fn a_half_that_calls_its_own_rank_is_answered_by_the_other_while_there_is_one() 
 }
 
 #[test]
+fn a_half_that_calls_its_own_rank_is_told_when_the_other_goes() {
+    for how in [Wait::Block, Wait::Adaptive] {
+        let (scratch, region) = region(1, 16, 1 << 16);
+        let (sender, receiver) = join(&region, 0).into_split();
+        sender.set_wait(how);
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                scratch.wait_until_sender_sleeps(0);
+                drop(receiver);
+            });
+            let told = sender.to(0).within(GUARD).call(b"?").expect_err("nobody any more");
+            assert_eq!(told, CallError::Broken(Broken::Oneself), "{how:?}");
+        });
+    }
+}
+
+#[test]
 fn halves_of_one_endpoint_become_one_again_and_others_do_not() {
     let (_scratch, region) = region(3, 16, 1 << 16);
     let (first, second) = (join(&region, 0), join(&region, 1));

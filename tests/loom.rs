@@ -1469,6 +1469,10 @@ impl Common for Counted {
         if *want == Want::Room { ROOM } else { MAIL }
     }
 
+    fn hears_of_ends(_: &Want) -> bool {
+        false
+    }
+
     fn is_alike(one: &Want, other: &Want) -> bool {
         one == other
     }

@@ -3,7 +3,6 @@
 use super::held::HeldUp;
 use crate::error::{CallError, SendError};
 use crate::half::{Member, Starving};
-use crate::rank::Source;
 use crate::send::{Outgoing, ended};
 use crate::wait::{Operation, Step};
 
@@ -58,10 +57,10 @@ impl Operation for Credit<'_> {
     }
 
     fn is_in_vain(&self) -> bool {
-        self.peer.to == self.member.rank()
+        self.peer.to == self.member.rank() && self.member.finds_alone()
     }
 
     fn fall_asleep(&self) {
-        self.member.fall_asleep_for_mail(Source::Rank(self.peer.to));
+        self.held_up.fall_asleep();
     }
 }

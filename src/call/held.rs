@@ -2,6 +2,7 @@
 
 use crate::endpoint::{RecvHalf, SendHalf};
 use crate::error::CallError;
+use crate::rank::Source;
 use crate::send::Outgoing;
 use crate::wait::Looks;
 use core::cell::Cell as Private;
@@ -20,6 +21,20 @@ pub struct HeldUp<'a> {
 impl<'a> HeldUp<'a> {
     pub fn new(sender: &'a SendHalf, receiver: Option<&'a RecvHalf>, peer: &'a Outgoing) -> Self {
         Self { sender, receiver, peer, waits: false.into(), looks: Looks::default() }
+    }
+
+    /// Whether the thread waits.
+    pub fn waits(&self) -> bool {
+        self.waits.get()
+    }
+
+    /// The thread falls asleep: says whom it waits for.
+    pub fn fall_asleep(&self) {
+        let whom = Source::Rank(self.peer.to);
+        match self.receiver {
+            Some(receiver) => receiver.parts().0.fall_asleep_for_mail(whom),
+            None => self.sender.parts().0.announce(whom),
+        }
     }
 
     /// The thread begins to wait.

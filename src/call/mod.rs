@@ -17,7 +17,7 @@ use crate::abi::{CallId, Kind, Location};
 use crate::endpoint::{Endpoint, Halves, RecvHalf, SendHalf, SendTo};
 use crate::error::{Broken, CallError, End, SendError};
 use crate::half::{Bytes, Member, Starving};
-use crate::rank::{Source, Status};
+use crate::rank::Status;
 use crate::ring::Corrupt;
 use crate::send::{Answer, Outgoing, end_of_taker, living_taker};
 use crate::wait::pace::{self, CALL_PAUSES};
@@ -79,7 +79,7 @@ impl Way {
 ///
 /// **Deadlocks.** Two ranks that call each other at once, and serve nobody meanwhile, wait for ever. Receive while a [`Call`] is
 /// under way, or give it a deadline. If the server itself waits for this endpoint to receive its mail, the call
-/// returns [`CallError::Held`].
+/// returns [`CallError::Held`]; not that of a sending half, whose other half may receive meanwhile.
 ///
 /// ```
 /// # use mailbox::{CallError, Config, Region};
@@ -368,9 +368,15 @@ impl Operation for Waiting<'_, '_> {
     }
 
     fn check(&mut self, query: bool) -> Result<bool, CallError> {
+        let member = self.call.member();
+        // Before the look: the other half may have answered before it went.
+        let is_alone = self.call.to() == member.rank() && member.finds_alone();
         self.reply = self.call.check_server(query)?;
         if self.reply.is_none() {
             self.held_up.check()?;
+            if is_alone && self.held_up.waits() {
+                return Err(Broken::Oneself.into());
+            }
         }
         Ok(self.reply.is_some())
     }
@@ -384,7 +390,7 @@ impl Operation for Waiting<'_, '_> {
     }
 
     fn fall_asleep(&self) {
-        self.call.member().fall_asleep_for_mail(Source::Rank(self.call.peer.to));
+        self.held_up.fall_asleep();
     }
 }
 

@@ -3,7 +3,6 @@
 use super::{Call, Reply, Way};
 use crate::endpoint::Endpoint;
 use crate::error::{CallError, End, SendError};
-use crate::half::Starving;
 use crate::send::{Progress, Room, living_taker};
 use crate::wait::{Deadline, Operation};
 use core::cell::Cell as Private;
@@ -31,20 +30,14 @@ impl PausedCall {
         }
     }
 
-    /// Tells the server what this rank waits for: room, or one more call that may be under way. Takes in answers that the server
-    /// waits for itself.
+    /// Tells the server that this rank waits for room. Takes in answers that the server waits for itself.
     fn wait(me: &Endpoint, to: u32, len: usize) -> Result<(), CallError> {
         let (sender, _) = me.halves();
         let (member, outbox) = sender.parts();
         let Some(peer) = outbox.opened(to) else { return Ok(()) };
         peer.answers.relieve(member, peer);
         if !peer.answers.has_credit(member, peer, living_taker(member, to)?)? {
-            if let Some(last) = peer.answers.last_asked() {
-                let starving = Starving::default();
-                starving.begin();
-                starving.tell_any(member, &peer.record, &peer.producer, last);
-                starving.pause();
-            }
+            // That is not told: to the server it means that nothing more comes, and here others may send.
             return Ok(());
         }
         let mut room = Room::resume(member, peer, len, Progress::AT_ONCE);

@@ -12,8 +12,10 @@ use crate::rank::{Source, Wait};
 use crate::receive::{Inbox, Incoming, Receive};
 use crate::region::Region;
 use crate::ring::Descriptor;
-use crate::wait::Deadline;
+use crate::wait::pace::BURST;
+use crate::wait::{Deadline, Waiter};
 use core::fmt;
+use std::time::Instant;
 
 /// The half of an [`Endpoint`](crate::Endpoint) that receives: what [`Endpoint::into_split`](crate::Endpoint::into_split)
 /// gives to one thread.
@@ -190,6 +192,15 @@ impl RecvHalf {
         let mut receive = Receive::new(inbox, member, source);
         self.halves(sender).drive(member, deadline, &mut receive)?;
         Ok(receive.found)
+    }
+
+    /// Whether a call that has passed over so many events may go on.
+    pub(super) fn check_patience(&self, deadline: Deadline, passed: u64) -> Result<(), RecvError> {
+        let is_over = if deadline.is_now() { passed >= BURST } else { deadline.has_passed(Instant::now) };
+        if is_over {
+            return Err(RecvError::Timeout);
+        }
+        Ok(self.member.take_interruption()?)
     }
 
     /// As [`RecvFrom::recv_into`].

@@ -67,7 +67,17 @@ impl<'a> Iterator for UntilAlone<'a> {
     type Item = Result<Mail<'a>, RecvError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while !self.is_over {
+        for passed in 0.. {
+            if self.is_over {
+                break;
+            }
+            // However fast they come and go.
+            if passed > 0
+                && let Err(error) = self.receiver.check_patience(self.deadline, passed)
+            {
+                self.is_over = is_last(&error, Source::Anyone);
+                return Some(Err(error));
+            }
             match self.receiver.event(self.deadline, self.sender) {
                 Ok(Event::Mail(mail)) => return Some(Ok(mail)),
                 Ok(Event::Alone) => self.is_over = true,

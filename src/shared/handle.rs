@@ -46,7 +46,8 @@ use std::sync::Arc;
 /// **Different.** A mail is an [`OwnedMail`]. A receive returns [`RecvError::Held`] only for mails that its own thread took:
 /// other threads are expected to drop theirs. So if mails go to a thread that waits for more without dropping them, nobody is
 /// told; use a deadline. Mail from oneself, room in one's own mailbox, and an answer from oneself are waited for, because
-/// another thread may bring them. Announced messages are received as a whole ([`Endpoint::set_by_hand`] is off).
+/// another thread may bring them. Announced messages are received as a whole ([`Endpoint::set_by_hand`] is off). There are no
+/// events, batches, drains, loans and announcements.
 ///
 /// **Waiting.** Nothing is locked while a thread waits. A thread that waits alone polls as the endpoint would
 /// ([`Endpoint::set_wait`]). Where several wait, at most one polls. One of those that sleep sleeps on the rank's bell, and
@@ -55,7 +56,7 @@ use std::sync::Arc;
 /// **Leaving.** The rank is left when the last clone and the last [`OwnedMail`] are dropped. If the last of them is dropped in
 /// a panic, the rank dies. A forked child does not inherit it: there every call returns [`Lost::Forked`].
 ///
-/// **Cost.** A lock: some 20 ns for each call if no other thread has it. Bytes are copied under the lock, so threads that move
+/// **Cost.** A lock for each call, and a few more for one that waits. Bytes are copied under the lock, so threads that move
 /// long messages wait for each other. A program whose threads have much to send each joins as several ranks instead.
 pub struct Shared {
     pub(super) handle: Arc<Handle>,
@@ -306,7 +307,8 @@ impl Shared {
         self.handle.interrupter.clone()
     }
 
-    /// The endpoint, if this is the last handle and no [`OwnedMail`] is left; else itself.
+    /// The endpoint, if this is the last handle and no [`OwnedMail`] is left; else itself. The [`Interrupter`]s of the first
+    /// handle are the endpoint's, those of clones end nothing any more.
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -334,7 +336,12 @@ impl Shared {
     /// Drops this handle. If it was the last one, and no [`OwnedMail`] is left, it leaves the region, and says whether that
     /// was closed, as [`Endpoint::close`] does.
     pub fn close(self) -> Result<(), CloseError> {
-        self.reunite().map_or(Ok(()), Endpoint::close)
+        // Of handles that are closed at once, exactly one is the last.
+        let state = Arc::into_inner(self.handle).and_then(|handle| Arc::into_inner(handle.state));
+        let Some(state) = state else { return Ok(()) };
+        let joint = state.crew.into_inner();
+        joint.share(false);
+        joint.endpoint.close()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::receive::{Inbox, Incoming};
 use crate::send::{Outbox, Outgoing};
 use crate::wait::{Common, Waiter};
 use core::cell::RefCell;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use std::time::Instant;
 
@@ -27,14 +28,15 @@ struct Taken {
     is_told: bool,
 }
 
-/// A thread of this process, as long as it lives.
+/// A thread of this process. No later one has the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Thread(usize);
+pub struct Thread(u64);
 
 impl Thread {
     pub fn this() -> Self {
-        thread_local!(static MARK: u8 = const { 0 });
-        Self(MARK.with(|mark| &raw const *mark as usize))
+        static THREADS: AtomicU64 = AtomicU64::new(0);
+        thread_local!(static NUMBER: u64 = THREADS.fetch_add(1, Relaxed));
+        Self(NUMBER.with(|number| *number))
     }
 }
 
@@ -113,9 +115,11 @@ impl Joint {
             Source::Anyone => !taken.is_told,
             Source::Rank(rank) => taken.from == rank,
         };
-        let is_held_up = |from| self.mailbox(from).is_some_and(|peer| peer.is_held_up(member));
+        let is_in_the_way = |taken: &Taken| {
+            self.mailbox(taken.from).is_some_and(|peer| peer.held_up(member) == Some(taken.seq))
+        };
         let held = taken.iter_mut().filter(|taken| taken.by == thread && is_meant(taken));
-        let held = held.into_iter().find(|taken| is_held_up(taken.from))?;
+        let held = held.into_iter().find(|taken| is_in_the_way(taken))?;
         held.is_told |= tell;
         Some(held.from)
     }
@@ -132,9 +136,10 @@ impl Joint {
             }
             What::Room(to, _) => {
                 let has_room = |peer: &Outgoing| {
-                    let seen = peer.producer.seen_head();
-                    // Or nobody tells the receiver any more that it is waited for.
-                    peer.producer.starving().is_none() || peer.producer.acknowledged() != Ok(seen)
+                    // Not what was last seen of it, which another thread may have done. Or nobody tells the receiver any
+                    // more that it is waited for.
+                    let starving = peer.producer.starving();
+                    starving.is_none_or(|(oldest, _)| peer.producer.acknowledged() != Ok(oldest))
                 };
                 outbox.opened(to).is_none_or(has_room) || member.end_of(to, false).is_some()
             }
@@ -152,6 +157,10 @@ impl Common for Joint {
             What::Room(..) | What::Announced(_) => ROOM,
             What::Announcing(_) | What::Asking(..) => MAIL | ROOM,
         }
+    }
+
+    fn hears_of_ends(want: &Want) -> bool {
+        matches!(want.what, What::Mail(Source::Anyone))
     }
 
     fn is_alike(one: &Want, other: &Want) -> bool {

@@ -17,9 +17,9 @@ use std::thread::panicking;
 /// A received message, still where its sender wrote it, that may go to any thread: what a [`Shared`](crate::Shared)
 /// receives. Dropping it acknowledges it.
 ///
-/// It is a [`Mail`] in all that it does, but that it keeps the endpoint: it may outlive the handle that gave it, and the rank
-/// is left when it is dropped, too. One that is dropped while its thread unwinds from a panic is left unread, and the next
-/// receive, of any thread, gives it again.
+/// It keeps the endpoint: it may outlive the handle that received it, and the rank is left only when it is dropped, too. If it is
+/// dropped while its thread unwinds from a panic it is requeued, and the next receive, of any thread, gives it again. It has no
+/// [`Mail::fetch`], [`Mail::into_vec`] and [`Mail::reply_within`].
 ///
 /// ```
 /// # use mailbox::{Config, Region};
@@ -188,7 +188,12 @@ impl Drop for OwnedMail {
             return self.end(|joint, peer, descriptor| put_down(joint, peer.from, descriptor));
         }
         // In a forked child it is its parent's.
-        let _ = self.handle.with(|joint| put_down(joint, self.from, self.descriptor));
+        let _ = if self.descriptor.is_assembled() {
+            // Another thread may wait for the memory.
+            self.handle.stir(|joint| put_down(joint, self.from, self.descriptor))
+        } else {
+            self.handle.with(|joint| put_down(joint, self.from, self.descriptor))
+        };
     }
 }
 

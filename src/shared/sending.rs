@@ -31,7 +31,7 @@ fn send_any(handle: &Handle, to: u32, bytes: &[u8], deadline: Deadline) -> Resul
     let sent: Result<_, SendError> =
         handle.wait(What::Room(to, bytes.len()), deadline, POLL_PAUSES, |joint, how| {
             let found = send_whole(joint, to, bytes, (&mut progress, waits), how)?;
-            waits = !deadline.is_now();
+            waits |= matches!(found, Found::Nothing) && !deadline.is_now();
             Ok(found)
         });
     end_wait(handle, to, waits);
@@ -99,7 +99,7 @@ fn send_announced(
     let announced: Result<_, SendError> =
         handle.wait(What::Announcing(to), deadline, POLL_PAUSES, |joint, how| {
             let found = announce(joint, to, bytes, waits, how)?;
-            waits = true;
+            waits |= matches!(found, Found::Nothing);
             Ok(found)
         });
     end_wait(handle, to, waits);
@@ -135,9 +135,7 @@ fn announce(
     let peer = outbox.peer(member, to, bytes.len())?;
     let mut announced = Synchronous::new(member, peer)?;
     peer.transfers.prepare(member, to)?;
-    if waits {
-        announced.begin_wait();
-    }
+    // That it waits for a credit is not told: to its receiver that means that nothing more comes, and here others may send.
     let has_credit = match how {
         Look::Check { query } => announced.check(query)?,
         _ => announced.look(true)?,
@@ -176,7 +174,6 @@ fn serve(
     let (member, outbox) = joint.sending();
     let Some(peer) = outbox.opened(to) else { return Err(Broken::Corrupt(to).into()) };
     let mut announced = Synchronous::resume(member, peer, paused, bytes);
-    announced.begin_wait();
     let is_found = match how {
         Look::Brief => announced.look(false)?,
         Look::Thorough => announced.look(true)?,

@@ -36,8 +36,8 @@
 //!   the leader saw. So the leader marks the word ([`LED`]) when it has looked, and the follower takes the mark away: then
 //!   the leader does not fall asleep but looks again. One that is asleep already is woken by either bit.
 //! - *The leader leaves.* It calls another under the same hold of the lock, unless one is called already. That one is
-//!   awake, finds that nobody leads, leads, and looks for all. If it leaves at once, for its time is over, it has led, too,
-//!   and calls the next.
+//!   awake. It finds that nobody leads, leads, and looks for all; or it is done and on its way out. Each thread that leaves
+//!   while nobody leads and nobody is called calls another, so that the last one awake does.
 //! - *A follower is called* for something that several wait for, and takes it: when it leaves it looks for the others, of
 //!   whom one may be called for what came behind that.
 //! - *Something changes without a ring*, by what a thread of the crew does: that thread has all looked for ([`Crew::stir`]).
@@ -46,7 +46,8 @@
 //!
 //! Of those that wait for the same, the first asks the kernel every 75 ms whether what it waits for can still come,
 //! whatever the others have asked meanwhile; when it leaves, the next is the first. One of all does what a rank does for the
-//! others, and asks about those that it watches.
+//! others every 75 ms, and asks about those that it watches. The next thread that receives from anyone then asks, too: so
+//! ends are told though each wait is short.
 
 mod alone;
 mod watch;
@@ -74,6 +75,9 @@ pub trait Common {
 
     /// Whether these two wait for the same, so that it is enough to call one of them.
     fn is_alike(one: &Self::Want, other: &Self::Want) -> bool;
+
+    /// Whether a thread that waits for this is told of the ends of all.
+    fn hears_of_ends(want: &Self::Want) -> bool;
 
     /// Whether there may be something for a thread that waits for this. `is_first`: nobody gets it before.
     fn has_news(&self, want: &Self::Want, is_first: bool) -> bool;

@@ -7,7 +7,12 @@ use crate::half::Member;
 impl Incoming {
     /// Whether the sender can send nothing more until a mail that is held here is acknowledged.
     pub fn is_held_up(&self, member: &Member) -> bool {
-        self.held_up_by().is_some() && self.may_send(member)
+        self.held_up(member).is_some()
+    }
+
+    /// The number of that mail.
+    pub fn held_up(&self, member: &Member) -> Option<u64> {
+        self.held_up_by().filter(|_| self.may_send(member))
     }
 
     /// Like `is_held_up`; returns true only once for the same mail.

@@ -12,7 +12,6 @@ impl Consumer {
     /// The word names the message that was the oldest when the producer found no room. Once that message is
     /// acknowledged, the word says nothing any more, whether or not the producer has run since. So it cannot be
     /// mistaken for a producer that is about to go on.
-    /// producer that is only about to go on.
     pub fn starved(&self) -> Option<Starved> {
         let head = self.head.get();
         // Pairs with the producer's store.

@@ -22,6 +22,8 @@ pub struct Watch<T: Common> {
     next: u64,
     /// Whether a thread polls that has no seat.
     pub polls: bool,
+    /// Whether the next thread that hears of the ends of all is to ask the kernel.
+    owes_question: bool,
     /// For seats to come.
     spare: Vec<Arc<Condvar>>,
 }
@@ -41,7 +43,7 @@ impl<T: Common> Watch<T> {
     /// Of a crew of which nobody waits.
     pub fn new(common: T) -> Self {
         let (seats, spare) = (vec![], vec![]);
-        Self { common, seats, leader: None, announced: 0, next: 0, polls: false, spare }
+        Self { common, seats, leader: None, announced: 0, next: 0, polls: false, owes_question: false, spare }
     }
 
     /// Whether no thread waits.
@@ -89,12 +91,18 @@ impl<T: Common> Watch<T> {
     }
 
     /// How long it is until this seat is to ask the kernel who lives; zero: it asks now. Of those that wait for the same it
-    /// is the first.
+    /// is the first; or it hears of the ends of all, and nobody that does has asked for that long, as where each wait is short.
     pub fn until_question(&mut self, number: u64, now: Instant) -> Duration {
         if self.common.until_question().is_zero() {
             self.common.watch();
+            self.owes_question = true;
         }
         let at = self.at(number);
+        if self.owes_question && T::hears_of_ends(&self.seats[at].want) {
+            self.owes_question = false;
+            self.seats[at].asked = now;
+            return Duration::ZERO;
+        }
         if !self.is_first(at) {
             return NAP;
         }
@@ -138,17 +146,21 @@ impl<T: Common> Watch<T> {
             self.announced = still;
         }
         self.spare.push(seat.place);
-        if self.leader != Some(number) {
-            return self.hand_out();
+        let mut called = if self.leader == Some(number) {
+            self.leader = None;
+            vec![]
+        } else {
+            self.hand_out()
+        };
+        // One that was called is awake, and will lead or come here.
+        let is_vacant = self.leader.is_none() && !self.seats.iter().any(|seat| seat.called);
+        if is_vacant && !self.seats.is_empty() && !mutated(Mutant::Desert) {
+            // There may be more of the same.
+            let next = self.seats.iter().position(|other| T::is_alike(&other.want, &seat.want)).unwrap_or(0);
+            self.seats[next].called = true;
+            called.push(self.seats[next].place.clone());
         }
-        self.leader = None;
-        if self.seats.is_empty() || self.seats.iter().any(|seat| seat.called) || mutated(Mutant::Desert) {
-            return vec![];
-        }
-        // There may be more of the same.
-        let next = self.seats.iter().position(|other| T::is_alike(&other.want, &seat.want)).unwrap_or(0);
-        self.seats[next].called = true;
-        vec![self.seats[next].place.clone()]
+        called
     }
 }
 
@@ -179,6 +191,10 @@ mod tests {
 
         fn is_alike(one: &u32, other: &u32) -> bool {
             one == other
+        }
+
+        fn hears_of_ends(want: &u32) -> bool {
+            *want == 5
         }
 
         fn has_news(&self, want: &u32, is_first: bool) -> bool {
@@ -266,6 +282,34 @@ mod tests {
         assert_eq!(watch.leave(same).len(), 1);
         assert_eq!(called(&watch), [other]);
         assert!(watch.leave(other).is_empty());
+    }
+
+    #[test]
+    fn one_that_was_called_to_lead_and_leaves_instead_calls_another() {
+        let (mut watch, [leader, asleep, also]) = asleep([1, 2, 3]);
+        // It has found what it wants, and leaves when it gets the lock.
+        let done = watch.sit(4);
+        assert!(watch.leave(leader).is_empty());
+        assert_eq!((watch.leave(done).len(), called(&watch)), (1, vec![asleep]));
+        // One that is called as the leader leaves, and was done before.
+        assert_eq!((watch.leave(asleep).len(), called(&watch)), (1, vec![also]));
+    }
+
+    #[test]
+    fn a_question_is_asked_by_one_that_hears_of_ends_however_short_its_waits_are() {
+        let (mut watch, [_room]) = asleep([10]);
+        let now = Instant::now();
+        watch.until_question(0, now);
+        for _ in 0..3 {
+            let number = watch.sit(5);
+            assert_eq!(watch.until_question(number, now), Duration::ZERO, "it is due");
+            assert_eq!(watch.until_question(number, now), NAP);
+            watch.leave(number);
+            let number = watch.sit(5);
+            assert_eq!(watch.until_question(number, now), NAP, "it was asked");
+            watch.leave(number);
+            watch.common.until_question.set(Duration::ZERO);
+        }
     }
 
     #[test]
