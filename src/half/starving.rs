@@ -24,8 +24,8 @@ use core::cell::Cell as Private;
 /// What a waiting sender told the receiver of a lane: which message must be acknowledged before the sender can go on
 /// (I10). Taken back on drop.
 ///
-/// Several threads that share the sending half may wait for the same lane. What one of them told holds for all, since all
-/// wait for the same message. When one takes it back, another tells it again.
+/// Several threads that share the sending half may wait for the same lane. The lane has one word: what one of them told
+/// replaces what another did, and when one takes it back, another tells its own again at its next look.
 #[derive(Default)]
 pub struct Starving<'a> {
     /// Whether a thread waits. A call that does not wait is never starved.
