@@ -560,6 +560,7 @@ fn an_endpoint_that_was_shared_is_one_thread_s_again() {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "forks")]
 fn a_forked_child_has_no_part_in_it_whatever_thread_has_the_lock() {
     let scratch = Scratch::new();
     let other = join(&scratch.create(Config::ranks(2)), 1);
