@@ -15,7 +15,7 @@ use held::HeldUp;
 
 use crate::abi::{CallId, Kind, Location};
 use crate::endpoint::{Endpoint, Halves, RecvHalf, SendHalf, SendTo};
-use crate::error::{Broken, CallError, End, SendError};
+use crate::error::{Broken, CallError, End};
 use crate::half::{Bytes, Member, Starving};
 use crate::rank::Status;
 use crate::ring::Corrupt;
@@ -75,7 +75,7 @@ impl Way {
 /// to [`Region::eager_limit`](crate::Region::eager_limit) bytes, go through the mailbox. Answers to them, and long
 /// answers, go through a lane of their own: no unread mail is in their way, and the server may give them in any order. 64
 /// calls through the mailbox can be under way to a rank; those that were given up count until they are answered. The
-/// next one waits, or is [`SendError::Full`].
+/// next one waits, or is [`SendError::Full`](crate::SendError::Full).
 ///
 /// **Deadlocks.** Two ranks that call each other at once, and serve nobody meanwhile, wait for ever. Receive while a [`Call`] is
 /// under way, or give it a deadline. If the server itself waits for this endpoint to receive its mail, the call
@@ -156,7 +156,7 @@ impl<'a> Call<'a> {
             let starving = Starving::default();
             let mut credit = Credit { member: waiter, sender: member, peer, epoch, held_up, starving };
             if !halves.drive(waiter, deadline, &mut credit)? {
-                return Err(if deadline.is_now() { SendError::Full.into() } else { CallError::Timeout });
+                return Err(deadline.without_room().into());
             }
         }
         let seq = sender.ask(peer.to, (Kind::Call, epoch), request, deadline, receiving)?;

@@ -17,7 +17,7 @@ use std::thread::panicking;
 ///
 /// Messages come in the same order and in the same turns as by a receive. A drain gives whole messages that lie in the
 /// mailbox. It ends before anything else: a [call](crate::Mail::is_call), a message whose sender waits for its acknowledgement,
-/// and an announced message. So use it together with a receive, which gives what is next, whatever that is, and waits for it:
+/// and an announced message. So use it together with a receive, which gives any kind of message, and waits for it:
 ///
 /// ```
 /// # use mailbox::{Config, Region};

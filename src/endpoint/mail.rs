@@ -235,7 +235,7 @@ impl<'a> Mail<'a> {
         if self.halves().drive(member, deadline, &mut reply)? {
             return Ok(());
         }
-        Err(if deadline.is_now() { SendError::Full } else { SendError::Timeout }.into())
+        Err(deadline.without_room().into())
     }
 
     /// Puts it back unread. It keeps its place, and is the next to be received from its sender: by this endpoint or, if it is

@@ -226,7 +226,7 @@ impl SendHalf {
         };
         peer.transfers.prepare(member, to)?;
         if !self.drive(&mut announced, deadline, receiving)? {
-            return Err(if deadline.is_now() { SendError::Full } else { SendError::Timeout });
+            return Err(deadline.without_room());
         }
         let slot = self.claim_to_ask(to, ANNOUNCEMENT, deadline, receiving)?;
         outbox.announce(member, peer, &slot, bytes.len() as u64)?;
@@ -325,7 +325,7 @@ impl SendHalf {
         let new = if deadline.is_now() { Room::at_once } else { Room::new };
         let mut room = new(&self.member, peer, len);
         self.drive(&mut room, deadline, receiving)?;
-        room.slot.ok_or(if deadline.is_now() { SendError::Full } else { SendError::Timeout })
+        room.slot.ok_or(deadline.without_room())
     }
 
     pub(super) fn drive<O: Operation<Error = SendError>>(

@@ -290,7 +290,7 @@ impl<'a> Bell<'a> {
         self.unrung()
     }
 
-    /// For a thread that sets a bit which that one has not seen: the word does not become what that one saw, whatever rings.
+    /// For a thread that sets a bit which that one has not seen: the word does not become what that one saw, also if it is rung.
     pub(crate) fn overtake(self) {
         if !mutated(Mutant::Overtake) {
             self.bells.word.fetch_and(!LED, Relaxed);

@@ -47,7 +47,7 @@ impl<'a> Receive<'a> {
         inbox.take(member, source, peer, by_hand)
     }
 
-    /// Whether a step would return what the look found: an end, or a mail, whatever else there is to it.
+    /// Whether a step would return what the look found: an end, or any kind of mail.
     pub(super) fn is_certain(&self) -> bool {
         match self.ready {
             Some(Found::Mail(peer)) => peer.has_certain_mail(),

@@ -3,7 +3,7 @@
 use super::handle::Handle;
 use super::joint::What;
 use crate::call::{PausedCall, Reply};
-use crate::error::{CallError, SendError};
+use crate::error::CallError;
 use crate::half::end_starving;
 use crate::send::ended;
 use crate::wait::pace::CALL_PAUSES;
@@ -55,5 +55,5 @@ fn begin(handle: &Handle, to: u32, request: &[u8], deadline: Deadline) -> Result
         }
     });
     end?;
-    begun?.ok_or(if waits { CallError::Timeout } else { SendError::Full.into() })
+    begun?.ok_or(deadline.without_room().into())
 }

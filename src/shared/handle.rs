@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// An endpoint that several threads of a process use: what [`Endpoint::into_shared`] gives.
 ///
-/// Each thread may send, receive and call at any time, whatever the others wait for: a clone for each, or a reference.
+/// Each thread may send, receive and call at any time, also while others wait. It has a clone, or a reference.
 ///
 /// ```
 /// # use mailbox::{Config, Region};

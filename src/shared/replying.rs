@@ -53,5 +53,5 @@ pub fn answer(
             })
             .map_err(SendError::from)?;
     }
-    Ok(answered?.ok_or(if deadline.is_now() { SendError::Full } else { SendError::Timeout })?)
+    Ok(answered?.ok_or(deadline.without_room())?)
 }

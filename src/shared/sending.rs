@@ -10,7 +10,7 @@ use crate::wait::pace::POLL_PAUSES;
 use crate::wait::{Deadline, Found, Look, Operation, Step};
 use std::time::Instant;
 
-/// Sends `bytes`, whatever their length.
+/// Sends `bytes`, of any length.
 #[inline]
 pub fn send(handle: &Handle, to: u32, bytes: &[u8], deadline: Deadline) -> Result<(), SendError> {
     let is_sent = handle.with(|joint| {
@@ -35,7 +35,7 @@ fn send_any(handle: &Handle, to: u32, bytes: &[u8], deadline: Deadline) -> Resul
             Ok(found)
         });
     end_wait(handle, to, waits);
-    sent?.ok_or(if deadline.is_now() { SendError::Full } else { SendError::Timeout })
+    sent?.ok_or(deadline.without_room())
 }
 
 /// Sends `bytes` if there is room. A thread that `waits` has the receiver told so.

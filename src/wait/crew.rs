@@ -45,7 +45,7 @@
 //!   sleeps are bounded, and a thread that wakes looks.
 //!
 //! Of those that wait for the same, the first asks the kernel every 75 ms whether what it waits for can still come,
-//! whatever the others have asked meanwhile; when it leaves, the next is the first. One of all does what a rank does for the
+//! also if others have asked meanwhile. When it leaves, the next is the first. One of all does what a rank does for the
 //! others every 75 ms, and asks about those that it watches. The next thread that receives from anyone then asks, too: so
 //! ends are told though each wait is short.
 
@@ -276,7 +276,7 @@ impl<T: Common> Crew<T> {
     }
 }
 
-/// A seat that is taken; left when this is dropped, whatever unwinds.
+/// A seat that is taken. Dropping this leaves it, also while the thread unwinds.
 struct Sitting<'a, T: Common> {
     crew: &'a Crew<T>,
     number: u64,

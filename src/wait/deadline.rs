@@ -1,5 +1,7 @@
 //! How long a call may wait.
 
+#[cfg(not(loom))]
+use crate::error::SendError;
 use core::time::Duration;
 use std::time::Instant;
 
@@ -29,6 +31,13 @@ impl Deadline {
             Deadline::At(time) => now() >= time,
             Deadline::Never => false,
         }
+    }
+
+    /// What a call returns that found no room by then.
+    #[cfg(not(loom))]
+    #[inline(always)]
+    pub(crate) fn without_room(self) -> SendError {
+        if self.is_now() { SendError::Full } else { SendError::Timeout }
     }
 }
 
