@@ -5,31 +5,20 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::wire::{Wire, geometry};
-use common::{Child, GUARD, SHORT, Scratch, command, die, filter_calls, reply, role, statement};
+use common::{
+    Child, GUARD, SHORT, Scratch, command, die, filter_calls, join, recv, recv_nothing, region, reply, role,
+    statement,
+};
 use mailbox::lab::abi::{Bells, Control, Header, Identity, MAIL, Rank};
 use mailbox::lab::os::COMPLETES;
-use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, Region};
+use mailbox::{Broken, Deadline, Endpoint, RecvError, Region};
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-fn region(ranks: u32) -> (Scratch, Region) {
-    let scratch = Scratch::new();
-    let region = scratch.create(Config::ranks(ranks).arena(4096));
-    (scratch, region)
-}
-
-fn join<const N: usize>(region: &Region, ranks: [u32; N]) -> [Endpoint; N] {
-    ranks.map(|rank| region.join(rank).expect("free"))
-}
-
 fn error(me: &Endpoint) -> RecvError {
-    me.from_any().within(GUARD).recv().map(|mail| mail.to_vec()).expect_err("no mail")
-}
-
-fn expect_nothing(me: &Endpoint) {
-    assert_eq!(me.from_any().within(SHORT).recv().map(|mail| mail.to_vec()), Err(RecvError::Timeout));
+    recv(me).expect_err("no mail")
 }
 
 // --- A pool of workers -------------------------------------------------------------------------------------
@@ -93,14 +82,14 @@ fn each_end_is_told_once() {
     let [me, a, b] = join(&region, [0, 1, 2]);
     drop(a);
     assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
-    expect_nothing(&me);
+    recv_nothing(&me);
     drop(b);
     assert_eq!(error(&me), RecvError::Gone { rank: 2, died: false });
-    expect_nothing(&me);
+    recv_nothing(&me);
     // One that came later.
     drop(region.join(3).expect("free"));
     assert_eq!(error(&me), RecvError::Gone { rank: 3, died: false });
-    expect_nothing(&me);
+    recv_nothing(&me);
 }
 
 #[test]
@@ -112,19 +101,19 @@ fn an_end_from_before_is_not_told_unless_there_is_mail() {
     let [me] = join(&region, [0]);
     assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"before");
     assert_eq!(error(&me), RecvError::Gone { rank: 2, died: false });
-    expect_nothing(&me);
+    recv_nothing(&me);
 }
 
 #[test]
 fn the_end_of_one_that_spoke_is_told_after_its_last_mail_and_once() {
     let (_scratch, region) = region(2);
     let [me, a] = join(&region, [0, 1]);
-    expect_nothing(&me);
+    recv_nothing(&me);
     a.send(0, b"the first and last").expect("room");
     drop(a);
     assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"the first and last");
     assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
-    expect_nothing(&me);
+    recv_nothing(&me);
 }
 
 #[test]
@@ -134,11 +123,11 @@ fn the_end_of_a_life_that_was_followed_at_once_is_told_as_what_it_was() {
     drop(a);
     let [b] = join(&region, [1]);
     assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
-    expect_nothing(&me);
+    recv_nothing(&me);
     die(b);
     let [c] = join(&region, [1]);
     assert_eq!(error(&me), RecvError::Gone { rank: 1, died: true });
-    expect_nothing(&me);
+    recv_nothing(&me);
     c.send(0, b"alive").expect("room");
     assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"alive");
     drop(c);
@@ -154,10 +143,10 @@ fn the_end_of_a_life_is_not_told_otherwise_while_another_process_joins() {
     // What the next to join writes first.
     let former = offset_of!(Rank, identity) + offset_of!(Identity, former);
     scratch.patch(geometry(&scratch).rank(1) + former as u64, &(b.epoch() << 1).to_ne_bytes());
-    expect_nothing(&me);
+    recv_nothing(&me);
     drop(b);
     assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
-    expect_nothing(&me);
+    recv_nothing(&me);
 }
 
 #[test]
@@ -171,7 +160,7 @@ fn the_ends_of_those_that_had_come_before_are_told() {
     let mut told = [error(&me), error(&me)];
     told.sort_by_key(|error| format!("{error:?}"));
     assert_eq!(told, [RecvError::Gone { rank: 1, died: false }, RecvError::Gone { rank: 2, died: false }]);
-    expect_nothing(&me);
+    recv_nothing(&me);
 }
 
 #[test]
@@ -183,10 +172,10 @@ fn an_end_from_before_is_not_told_once_there_is_a_successor() {
     let [me] = join(&region, [0]);
     assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"of the first life");
     let [b] = join(&region, [1]);
-    expect_nothing(&me);
+    recv_nothing(&me);
     drop(b);
     assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
-    expect_nothing(&me);
+    recv_nothing(&me);
 }
 
 #[test]
@@ -198,11 +187,11 @@ fn the_end_of_a_successor_is_told_though_it_is_followed_at_once() {
     let [me] = join(&region, [0]);
     assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"of the first life");
     let [b] = join(&region, [1]);
-    expect_nothing(&me);
+    recv_nothing(&me);
     drop(b);
     let [_c] = join(&region, [1]);
     assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
-    expect_nothing(&me);
+    recv_nothing(&me);
 }
 
 #[test]
@@ -215,7 +204,7 @@ fn of_ends_that_follow_each_other_between_two_looks_the_last_is_told() {
     }
     let [_last] = join(&region, [1]);
     assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
-    expect_nothing(&me);
+    recv_nothing(&me);
 }
 
 #[test]
@@ -333,7 +322,7 @@ fn lives_from_before_that_were_followed_are_no_news() {
     drop(a);
     let [me, b] = join(&region, [0, 1]);
     assert_eq!(me.from_any().within(GUARD).recv().expect("mail").to_vec(), b"of the first life");
-    expect_nothing(&me);
+    recv_nothing(&me);
     drop(b);
     assert_eq!(error(&me), RecvError::Gone { rank: 1, died: false });
 }
@@ -350,7 +339,7 @@ fn a_receiver_that_left_had_been_told_and_its_successor_is_not() {
     assert_eq!(told, [RecvError::Gone { rank: 1, died: false }, RecvError::Gone { rank: 2, died: false }]);
     drop(me);
     let [me] = join(&region, [0]);
-    expect_nothing(&me);
+    recv_nothing(&me);
 }
 
 #[test]
@@ -460,7 +449,7 @@ fn joining_and_leaving_are_counted_and_nobody_looks_at_lives_where_nothing_is() 
     for garbage in [u64::MAX, 0, 1 << 40] {
         scratch.patch(CHANGES, &garbage.to_ne_bytes());
         expect_nothing_at_once(&me);
-        expect_nothing(&me);
+        recv_nothing(&me);
     }
     drop(b);
     assert_eq!(
@@ -492,7 +481,7 @@ fn whoever_finds_a_death_tells_all_others() {
         other.try_recv().map(|mail| mail.map(|mail| mail.to_vec())),
         Err(RecvError::Gone { rank: 1, died: true })
     );
-    expect_nothing(&other);
+    recv_nothing(&other);
     // A successor lives.
     let [_successor] = join(&region, [1]);
     assert_eq!(me.from(1).within(SHORT).recv().map(|mail| mail.to_vec()), Err(RecvError::Timeout));
@@ -511,7 +500,7 @@ fn whoever_says_that_another_died_is_not_believed() {
     for rank in [1, 2] {
         said_of(rank);
         expect_nothing_at_once(&me);
-        expect_nothing(&me);
+        recv_nothing(&me);
         assert_eq!(me.from(rank).within(SHORT).recv().map(|mail| mail.to_vec()), Err(RecvError::Timeout));
     }
     a.send(0, b"alive").expect("room");
@@ -519,5 +508,5 @@ fn whoever_says_that_another_died_is_not_believed() {
     // That keeps its true end from nobody.
     die(a);
     assert_eq!(error(&me), RecvError::Gone { rank: 1, died: true });
-    expect_nothing(&me);
+    recv_nothing(&me);
 }

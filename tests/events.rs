@@ -1,26 +1,16 @@
-//! Events: mail, who has joined, who has ended, and that nobody is left; and the other ways to look at mail.
+//! Events: mail, who has joined, who has ended, and that nobody is left.
 #![cfg(not(loom))]
 
 mod common;
 
 use common::dice::{Dice, number};
 use common::puppet::{self, puppet};
-use common::{Child, GUARD, SHORT, Scratch, die, role};
+use common::{Child, GUARD, SHORT, Scratch, die, join, left, recv, recv_nothing, region, role};
 use mailbox::lab::abi::{Control, Header, Identity, Rank};
-use mailbox::{Config, Deadline, Endpoint, Event, RecvError, Region, Source};
+use mailbox::{Deadline, Endpoint, Event, RecvError};
 use std::mem::offset_of;
 use std::thread;
 use std::time::{Duration, Instant};
-
-fn region(ranks: u32) -> (Scratch, Region) {
-    let scratch = Scratch::new();
-    let region = scratch.create(Config::ranks(ranks).arena(4096));
-    (scratch, region)
-}
-
-fn join<const N: usize>(region: &Region, ranks: [u32; N]) -> [Endpoint; N] {
-    ranks.map(|rank| region.join(rank).expect("free"))
-}
 
 /// An event, to be compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -72,20 +62,6 @@ fn expect_nothing(me: &Endpoint) {
         assert_eq!(told(me.next_event_within(Deadline::Now)), None);
     }
     assert_eq!(within(me, SHORT), None);
-}
-
-/// What a receive gives, which comes in time.
-fn recv(me: &Endpoint) -> Result<Vec<u8>, RecvError> {
-    me.from_any().within(GUARD).recv().map(|mail| mail.to_vec())
-}
-
-/// What a receive says of a rank that has left.
-fn left(rank: u32) -> RecvError {
-    RecvError::Gone { rank, died: false }
-}
-
-fn recv_nothing(me: &Endpoint) {
-    assert_eq!(me.from_any().within(SHORT).recv().map(|mail| mail.to_vec()), Err(RecvError::Timeout));
 }
 
 #[test]
@@ -533,7 +509,7 @@ fn a_peer_that_overwrites_the_count_of_changes_withholds_nobody() {
     }
 }
 
-/// Words that peers own are overwritten all the time. Whatever is told, joinings and ends take turns, each call ends, and
+/// Words that peers own are overwritten all the time. In all that is told, joinings and ends take turns, each call ends, and
 /// what is true is told in the end.
 #[test]
 fn garbage_in_the_records_ends_nothing_and_hides_nobody() {
@@ -589,7 +565,7 @@ fn garbage_in_the_records_ends_nothing_and_hides_nobody() {
     expect_nothing(&me);
 }
 
-/// Whoever joins, speaks, leaves and dies: joinings and ends take turns, and no rank that is not there speaks.
+/// Ranks join, speak, leave and die at random: joinings and ends take turns, and no rank that is not there speaks.
 #[test]
 fn a_rank_is_there_between_its_joining_and_its_end() {
     let mut dice = Dice(number("EVENTS_SEED", 11));
@@ -636,128 +612,4 @@ fn a_rank_is_there_between_its_joining_and_its_end() {
         }
         assert!(is_alone && received == sent, "{received} of {sent}");
     }
-}
-
-// --- Mail until nobody is left -----------------------------------------------------------------------------
-
-#[test]
-fn mail_comes_until_nobody_is_left() {
-    let (_scratch, region) = region(3);
-    let [me] = join(&region, [0]);
-    thread::scope(|scope| {
-        scope.spawn(|| {
-            let [a, b] = join(&region, [1, 2]);
-            (0..100).for_each(|_| a.send(0, b"x").expect("room"));
-            die(a);
-            b.send(0, b"x").expect("room");
-        });
-        // It begins before anybody has come.
-        assert_eq!(me.until_alone().map(|mail| mail.expect("mail").len()).sum::<usize>(), 101);
-    });
-    recv_nothing(&me);
-    expect_nothing(&me);
-    // And once more, for those that come later.
-    drop(region.join(1).expect("free"));
-    let mut mails = me.until_alone();
-    assert!(mails.next().is_none());
-    region.join(1).expect("free").send(0, b"late").expect("room");
-    assert!(mails.next().is_none() && mails.next().is_none(), "it is over");
-}
-
-#[test]
-fn an_error_is_an_item_and_an_interruption_ends_nothing() {
-    let (_scratch, region) = region(2);
-    let [me, a] = join(&region, [0, 1]);
-    a.send(0, b"mail").expect("room");
-    let mut mails = me.until_alone();
-    assert_eq!(mails.next().map(|mail| mail.map(|mail| mail.to_vec())), Some(Ok(b"mail".to_vec())));
-    me.interrupter().interrupt();
-    assert_eq!(mails.next().map(|mail| mail.map(drop)), Some(Err(RecvError::Interrupted)));
-    a.send(0, b"more").expect("room");
-    drop(a);
-    assert_eq!(mails.next().map(|mail| mail.map(|mail| mail.to_vec())), Some(Ok(b"more".to_vec())));
-    assert!(mails.next().is_none());
-}
-
-#[test]
-fn the_mail_of_one_rank_comes_until_its_end() {
-    let (_scratch, region) = region(3);
-    let [me, a, b] = join(&region, [0, 1, 2]);
-    b.send(0, b"of another").expect("room");
-    (0..3).for_each(|_| a.send(0, b"x").expect("room"));
-    drop(a);
-    let items: Vec<_> = me.from(1).iter().map(|mail| mail.map(|mail| mail.to_vec())).collect();
-    let x = Ok(b"x".to_vec());
-    assert_eq!(items, [x.clone(), x.clone(), x, Err(left(1))]);
-    // From anyone an end ends nothing.
-    let mut all = me.from_any().iter().map(|mail| mail.map(|mail| mail.to_vec()));
-    assert_eq!(all.next(), Some(Ok(b"of another".to_vec())));
-    assert_eq!(all.next(), Some(Err(left(1))));
-    drop(b);
-    assert_eq!(all.next(), Some(Err(left(2))));
-    assert_eq!(me.from(7).iter().count(), 1, "no such rank");
-}
-
-// --- A look at the next message ----------------------------------------------------------------------------
-
-#[test]
-fn what_was_looked_at_is_taken_next() {
-    let (_scratch, region) = region(4);
-    let [me, a, b, c] = join(&region, [0, 1, 2, 3]);
-    assert_eq!(me.from_any().peek(), Ok(None));
-    let mut dice = Dice(number("EVENTS_SEED", 3));
-    // More than a turn, in cells and beside them.
-    for number in 0..200u64 {
-        for other in [&a, &b, &c] {
-            let len = [8, 48, 49, 300][dice.below(4) as usize];
-            let mut bytes = vec![0; len];
-            bytes[..8].copy_from_slice(&number.to_ne_bytes());
-            // A full mailbox is no matter here.
-            let _ = other.try_send(0, &bytes);
-        }
-    }
-    let mut seen = 0;
-    loop {
-        let source = match dice.below(4) {
-            0 => Source::Rank(1 + dice.below(3) as u32),
-            _ => Source::Anyone,
-        };
-        let mut next = None;
-        for _ in 0..dice.below(3) {
-            next = me.from(source).peek().expect("a look");
-            assert_eq!(me.from(source).peek(), Ok(next));
-        }
-        let Ok(Some(mail)) = me.from(source).try_recv() else {
-            assert_eq!(next, None);
-            if source == Source::Anyone {
-                break;
-            }
-            continue;
-        };
-        seen += 1;
-        assert_eq!(mail.redelivered(), 0);
-        if let Some(next) = next {
-            let is = (mail.from(), mail.len() as u64, mail.seq(), mail.epoch(), mail.is_call());
-            assert_eq!((next.from, next.len, next.seq, next.epoch, next.is_call), is);
-        }
-    }
-    let unread: u64 = region.inspect().mailboxes.iter().map(|mailbox| mailbox.unread).sum();
-    assert!(seen > 100 && unread == 0, "{seen}, {unread}");
-}
-
-#[test]
-fn a_look_tells_no_end_and_an_announcement_by_its_length() {
-    let (_scratch, region) = region(2);
-    let [me, a] = join(&region, [0, 1]);
-    me.set_by_hand(true);
-    let sending = a.to(0).announce([7; 3000]).expect("room");
-    let next = me.from(1).peek().expect("a look").expect("an announcement");
-    assert_eq!((next.len, next.is_call), (3000, false));
-    assert_eq!(me.from_any().within(GUARD).recv().expect("the same").announced(), Some(3000));
-    drop(sending);
-    drop(a);
-    assert_eq!(me.from(1).peek(), Ok(None));
-    assert_eq!(me.from_any().peek(), Ok(None));
-    assert!(me.from(9).peek().is_err());
-    assert_eq!(recv(&me), Err(left(1)));
 }

@@ -301,7 +301,7 @@ fn a_sleeper_on_several_words_wakes_for_any_bit_and_takes_no_wake_up_from_its_ne
         let both_sleep = |several: &Asleep<'_>, one: &Asleep<'_>| {
             wait_until("both sleep", || several.is_in(libc::SYS_futex_waitv) && one.is_in(libc::SYS_futex));
         };
-        // Whoever of the two fell asleep first.
+        // In either order of falling asleep.
         for several_first in [true, false] {
             let (several, one) = if several_first {
                 let several = asleep(scope, any);

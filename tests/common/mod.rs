@@ -18,7 +18,7 @@ pub use kit::{
 
 use kit::{Lines, Name, SIGKILL, SIGSTOP, try_signal};
 use mailbox::lab::abi::{Bells, MAIL, ROOM, Rank};
-use mailbox::{Config, Endpoint, Place, Region, TrustedEvents, Wait};
+use mailbox::{Config, Endpoint, Place, RecvError, Region, TrustedEvents, Wait};
 use std::env;
 use std::fs::{self, File};
 use std::io::Write;
@@ -145,6 +145,33 @@ pub fn kill_endpoint(me: Endpoint) {
 /// Bytes of which no two parts are alike.
 pub fn pattern(len: usize, seed: usize) -> Vec<u8> {
     (0..len).map(|at| (at * 31 + at / 251 + seed * 7) as u8).collect()
+}
+
+/// A region of small arenas.
+pub fn region(ranks: u32) -> (Scratch, Region) {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(ranks).arena(4096));
+    (scratch, region)
+}
+
+/// Joins as these ranks.
+pub fn join<const N: usize>(region: &Region, ranks: [u32; N]) -> [Endpoint; N] {
+    ranks.map(|rank| region.join(rank).expect("free"))
+}
+
+/// What a receive from anyone gives, which comes in time.
+pub fn recv(me: &Endpoint) -> Result<Vec<u8>, RecvError> {
+    me.from_any().within(GUARD).recv().map(|mail| mail.to_vec())
+}
+
+/// A receive from anyone finds nothing.
+pub fn recv_nothing(me: &Endpoint) {
+    assert_eq!(me.from_any().within(SHORT).recv().map(|mail| mail.to_vec()), Err(RecvError::Timeout));
+}
+
+/// What a receive says of a rank that has left.
+pub fn left(rank: u32) -> RecvError {
+    RecvError::Gone { rank, died: false }
 }
 
 /// Ends an endpoint as a death does.

@@ -91,7 +91,7 @@ pub fn asks_for_reset(doom: &dyn Doom) -> bool {
     let is_complete = doom.follow(process);
     let (begun, done) = (scene.tally.0.begun(), scene.tally.0.done());
     assert!(!is_complete || log.told == 1 && done == log.sent[0], "the first after the loss comes first");
-    // Its successor, whatever it finds.
+    // Its successor, in any state of the mailbox.
     let successor = join(&scene.region, 1);
     let mut last = None;
     let mut received = Vec::new();
