@@ -409,7 +409,8 @@ fn what_a_wait_finds_is_received_once() {
         let peer = scope.spawn(move || {
             peer.to(0).sync().send(b"wait for it")?;
             peer.to(0).announce(vec![9; 1000])?.wait()?;
-            Ok::<_, Box<dyn std::error::Error + Send + Sync>>(peer.call(0, b"question")?.to_vec())
+            let answer = peer.call(0, b"question")?.to_vec();
+            Ok::<_, Box<dyn std::error::Error + Send + Sync>>((answer, peer))
         });
         let mut told = vec![];
         while told.len() < 6 {
@@ -428,7 +429,10 @@ fn what_a_wait_finds_is_received_once() {
                 Err(error) => told.push(error.to_string()),
             }
         }
-        assert_eq!(peer.join().expect("a thread").expect("an answer"), b"answer");
+        // The end of rank 1 could come before that of rank 2, so it comes after all the rest.
+        let (answer, peer) = peer.join().expect("a thread").expect("an answer");
+        assert_eq!(answer, b"answer");
+        drop(peer);
         let end = told.iter().position(|what| *what == RecvError::Gone { rank: 2, died: false }.to_string());
         told.remove(end.expect("an end"));
         assert_eq!(told, ["5", "100", "11", "1000", "call"]);
