@@ -17,7 +17,7 @@
 use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::lab::abi::{Activity, Bells, Control, Identity, Rank};
-use mailbox::lab::abi::{CallId, Cell, INLINE, Kind, Location, MAIL, ROOM, Starved};
+use mailbox::lab::abi::{CallId, Cell, Filter, INLINE, Kind, Label, Location, MAIL, ROOM, Starved};
 use mailbox::lab::memory::{self, Lane, Shared as Words, TransferSlot};
 use mailbox::lab::os::{File, Locker, end_of_ringer, have_barriers};
 use mailbox::lab::pool::{Blocks, Which};
@@ -273,7 +273,7 @@ fn small_messages_arrive_in_order_by_the_short_way() {
         let send = move || {
             for _ in 0..4 {
                 sender.producer.grant(0);
-                if !sender.producer.push_small(&full(&sender), false) {
+                if !sender.producer.push_small(&full(&sender), Label::NONE, false) {
                     sender.send(8);
                 }
             }
@@ -282,7 +282,7 @@ fn small_messages_arrive_in_order_by_the_short_way() {
             for seq in 0..4 {
                 receiver.consumer.grant(1);
                 let descriptor = loop {
-                    match receiver.consumer.take_new(usize::MAX) {
+                    match receiver.consumer.take_new(usize::MAX, Filter::ANY) {
                         Some(descriptor) => break descriptor,
                         None => thread::yield_now(),
                     }
@@ -398,7 +398,7 @@ fn full(sender: &Sender) -> Vec<u8> {
 /// Holds messages of these lengths back; 8 but for the first stands for a full cell that goes by the short way.
 fn hold_all<const N: usize>(sender: &Sender, lens: [usize; N]) {
     for len in lens {
-        let is_held = len == 8 && sender.producer.push_small(&full(sender), true);
+        let is_held = len == 8 && sender.producer.push_small(&full(sender), Label::NONE, true);
         if !is_held {
             let slot = sender.draft(len).expect("there is room");
             sender.producer.hold_back(&slot);
@@ -433,7 +433,7 @@ fn messages_of_a_block_are_there_when_their_own_stamps_are() {
             receiver.consumer.grant(3);
             for seq in 0..3 {
                 let descriptor = loop {
-                    match receiver.consumer.take_new(usize::MAX) {
+                    match receiver.consumer.take_new(usize::MAX, Filter::ANY) {
                         Some(descriptor) => break descriptor,
                         None => thread::yield_now(),
                     }
@@ -453,7 +453,7 @@ fn a_drain_gives_room_back_once_it_tells_of_its_block() {
         sender.send_all([8, 8]);
         let receive = move || {
             receiver.consumer.grant(2);
-            let first = receiver.consumer.take_new(usize::MAX).expect("it was sent");
+            let first = receiver.consumer.take_new(usize::MAX, Filter::ANY).expect("it was sent");
             receiver.read(&first);
             assert!(receiver.consumer.begins_row(&first));
             let second = receiver.consumer.take_following(1).expect("it was sent");

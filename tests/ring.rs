@@ -1,7 +1,7 @@
 //! The mailbox's two ends against an oracle, and against words that no honest peer writes.
 #![cfg(not(loom))]
 
-use mailbox::lab::abi::{Area, CHUNK, Envelope, INLINE, Kind, Location, epoch_of};
+use mailbox::lab::abi::{Area, CHUNK, Envelope, Filter, INLINE, Kind, Location, epoch_of};
 use mailbox::lab::memory::{self, Lane};
 use mailbox::lab::ring::{self, Consumer, Corrupt, Descriptor, Producer, PushError, Slack};
 use mailbox::lab::sync::{AtomicU64, Ordering::Relaxed};
@@ -462,7 +462,7 @@ fn what_a_new_start_makes_new_again_is_not_taken_without_a_look_at_the_room() {
     lane.producer.reset_from.store(FIRST, Relaxed);
     lane.producer.reset_answer.store(lane.consumer.reset_request.load(Relaxed), Relaxed);
     assert!(consumer.take_reset());
-    assert!(consumer.take_new(usize::MAX).is_none());
+    assert!(consumer.take_new(usize::MAX, Filter::ANY).is_none());
 }
 
 #[test]
@@ -473,12 +473,18 @@ fn a_message_of_a_block_that_is_not_there_ends_it() {
         let consumer = Consumer::resume(lane.clone());
         consumer.grant(8);
         for seq in FIRST..FIRST + 3 {
-            assert_eq!(consumer.take_new(usize::MAX).map(|descriptor| descriptor.seq), Some(seq));
+            assert_eq!(
+                consumer.take_new(usize::MAX, Filter::ANY).map(|descriptor| descriptor.seq),
+                Some(seq)
+            );
         }
-        assert!(consumer.take_new(usize::MAX).is_none(), "{stamp}");
+        assert!(consumer.take_new(usize::MAX, Filter::ANY).is_none(), "{stamp}");
         assert_eq!(consumer.take().is_err(), is_corrupt, "{stamp}");
         lane.cells.at(FIRST + 3).stamp.store(FIRST + 4, Relaxed);
-        assert_eq!(consumer.take_new(usize::MAX).map(|descriptor| descriptor.seq), Some(FIRST + 3));
+        assert_eq!(
+            consumer.take_new(usize::MAX, Filter::ANY).map(|descriptor| descriptor.seq),
+            Some(FIRST + 3)
+        );
     }
 }
 
@@ -494,7 +500,7 @@ fn no_more_is_taken_than_the_cells_hold_whatever_the_head_says() {
         head(&lane).store(forged, Relaxed);
         lane.cells.at(4).stamp.store(5, Relaxed);
         consumer.grant(32);
-        assert!(consumer.take_new(100).is_none(), "a fifth of four cells");
+        assert!(consumer.take_new(100, Filter::ANY).is_none(), "a fifth of four cells");
     }
 }
 

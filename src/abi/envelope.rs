@@ -30,6 +30,8 @@
 //! The call line has calls and answers, too: see `ring::call_line`. If an answer there has the length 63, its payload
 //! lies in the return lane.
 
+use super::Label;
+
 /// Bytes of a cell.
 pub const CELL: usize = 64;
 /// Payload bytes that fit a cell beside its stamp and its envelope.
@@ -44,9 +46,9 @@ const IN_LOAN: u64 = LEN_MASK - 1;
 
 const LEN_MASK: u64 = 63;
 const KIND_SHIFT: u32 = 6;
-const EPOCH_SHIFT: u32 = 10;
-const CONTEXT_SHIFT: u32 = 16;
-const TAG_SHIFT: u32 = 32;
+pub(super) const EPOCH_SHIFT: u32 = 10;
+pub(super) const CONTEXT_SHIFT: u32 = 16;
+pub(super) const TAG_SHIFT: u32 = 32;
 /// Bits of a number that stands in place of tag and context.
 pub const NUMBER_BITS: u32 = 48;
 const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;
@@ -116,10 +118,10 @@ impl CallId {
 
 /// Word 1 of a cell: everything about a message except its payload.
 ///
-/// Tag and context are always zero at present.
+/// [`super::Filter`] says by tag and context which messages a receive takes.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Envelope {
-    /// The application's tag.
+    /// The application's tag: see [`Label`].
     pub tag: u32,
     /// Which conversation the message belongs to.
     pub context: u16,
@@ -135,16 +137,27 @@ pub struct Envelope {
 const _: () = assert!((INLINE as u64) < IN_LOAN);
 
 impl Envelope {
-    /// The envelope of a cell that concerns a call. The low bits of `number` take the place of tag and context.
+    /// The envelope of a cell that concerns a call, or of a message whose label has this number. The low bits of `number` take the place of tag and context.
     pub const fn numbered(number: u64, epoch: u8, kind: Kind, place: Location) -> Self {
         Self { tag: number as u32, context: (number >> 32) as u16, epoch, kind, place }
+    }
+
+    /// Its label's bits in the word of an envelope.
+    #[inline(always)]
+    pub const fn label_bits(label: Label) -> u64 {
+        (label.tag as u64) << TAG_SHIFT | (label.context as u64) << CONTEXT_SHIFT
+    }
+
+    /// The label, of a message that concerns no call.
+    pub const fn label(&self) -> Label {
+        Label { tag: self.tag, context: self.context }
     }
 
     /// The number in place of tag and context. In a request it is the epoch of the server's life that shall answer.
     /// On the call line it is the sequence number of the mail that comes after the call. In a return lane it is the
     /// [`CallId`].
     pub const fn number(&self) -> u64 {
-        (self.context as u64) << 32 | self.tag as u64
+        self.label().number()
     }
 
     /// The word that stands for this envelope.
@@ -155,26 +168,22 @@ impl Envelope {
             Location::Arena => IN_ARENA,
             Location::Loan => IN_LOAN,
         };
-        (self.tag as u64) << TAG_SHIFT
-            | (self.context as u64) << CONTEXT_SHIFT
+        Self::label_bits(self.label())
             | (self.epoch as u64 & EPOCH_MASK) << EPOCH_SHIFT
             | (self.kind as u64) << KIND_SHIFT
             | len
     }
 
-    /// The payload's length if `word` stands for a whole message that lies in its cell. One comparison.
-    #[inline(always)]
-    pub const fn small(word: u64) -> Option<usize> {
-        // Kind and length at once: `Whole` is zero.
-        let kind_and_len = word & ((1 << EPOCH_SHIFT) - 1);
-        if kind_and_len <= INLINE as u64 { Some(kind_and_len as usize) } else { None }
-    }
-
     /// Whether `word` stands for a whole message that is a loan.
     #[inline(always)]
     pub const fn is_loan(word: u64) -> bool {
-        // As in `small`.
+        // Kind and length at once: `Whole` is zero.
         word & ((1 << EPOCH_SHIFT) - 1) == IN_LOAN
+    }
+
+    /// The word of an announced message with the same label, if `word` stands for a whole message; otherwise the same.
+    pub const fn without_wait(word: u64) -> u64 {
+        if Self::is_whole(word) { word | (Kind::Announced as u64) << KIND_SHIFT } else { word }
     }
 
     /// Whether `word` stands for a call.
@@ -230,6 +239,7 @@ pub const fn epoch_of(bits: u8, now: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Filter;
     use super::*;
 
     #[test]
@@ -247,7 +257,7 @@ mod tests {
                         (Kind::Whole, Location::Inline(len)) => Some(len),
                         _ => None,
                     };
-                    assert_eq!(Envelope::small(envelope.pack()), small);
+                    assert_eq!(Filter::new(0xABCD, 0, 0).small(envelope.pack()), small);
                     assert!(!Envelope::is_loan(envelope.pack()));
                 }
             }
@@ -259,7 +269,7 @@ mod tests {
         let (epoch, kind, place) = (63, Kind::Whole, Location::Loan);
         let envelope = Envelope { tag: u32::MAX, context: 0xABCD, epoch, kind, place };
         let word = envelope.pack();
-        assert_eq!((Envelope::unpack(word), Envelope::small(word)), (Some(envelope), None));
+        assert_eq!((Envelope::unpack(word), Filter::new(0xABCD, 0, 0).small(word)), (Some(envelope), None));
         assert!(Envelope::is_loan(word) && Envelope::is_whole(word));
         for kind in 1..16 {
             let word = word | kind << KIND_SHIFT;
@@ -271,7 +281,20 @@ mod tests {
     fn words_no_producer_writes_are_refused() {
         assert_eq!(Envelope::unpack(49), None, "a length that does not fit the cell");
         assert_eq!(Envelope::unpack(8 << KIND_SHIFT), None, "a kind that nobody writes");
-        assert_eq!((Envelope::small(49), Envelope::small(1 << KIND_SHIFT)), (None, None));
+        assert_eq!((Filter::ANY.small(49), Filter::ANY.small(1 << KIND_SHIFT)), (None, None));
+    }
+
+    #[test]
+    fn a_label_lies_where_a_call_has_its_number() {
+        let (epoch, kind, place) = (63, Kind::Sync, Location::Arena);
+        for (tag, context) in [(0, 0), (u32::MAX, 0), (0, u16::MAX), (0x1234_5678, 0x9ABC)] {
+            let label = Label { tag, context };
+            let envelope = Envelope { tag, context, epoch, kind, place };
+            assert_eq!((envelope.label(), envelope.number()), (label, label.number()));
+            assert_eq!(Envelope::numbered(label.number(), epoch, kind, place), envelope);
+            let unlabelled = Envelope::numbered(Label::NONE.number(), epoch, kind, place);
+            assert_eq!(unlabelled.pack() | Envelope::label_bits(label), envelope.pack());
+        }
     }
 
     #[test]

@@ -48,7 +48,8 @@
 //! | lane | a ring of cells with one writer and one reader, and an arena |
 //! | cell | 64 bytes of a lane: stamp, envelope, up to 48 bytes of payload |
 //! | stamp | the word of a cell that says which message is in it; written last |
-//! | envelope | the word of a cell that describes the message: kind, length, place of the payload, sender's epoch |
+//! | envelope | the word of a cell that describes the message: label, kind, length, place of the payload, sender's epoch |
+//! | tag, context | of a message: a number that the application chose; which conversation it belongs to. Together: its label |
 //! | arena | where a lane keeps the payloads that are too large for a cell; each begins at a multiple of 64 |
 //! | extent | a part of an arena that is taken and freed as a whole: a page, a chunk, or a run of chunks; see `abi::pool` |
 //! | loan | a payload that is written once, in place, in its sender's own area; cells of several lanes may refer to it |
@@ -90,6 +91,8 @@
 
 mod counts;
 mod envelope;
+mod filter;
+mod label;
 mod layout;
 mod locks;
 mod order;
@@ -101,6 +104,8 @@ mod starved;
 
 pub use counts::*;
 pub use envelope::*;
+pub use filter::Filter;
+pub use label::Label;
 pub use layout::*;
 pub use locks::*;
 pub use order::*;

@@ -100,7 +100,7 @@ impl Way {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 impl<'a> SendTo<'a> {
-    /// Sends a request, and waits for the answer.
+    /// Sends a request, and waits for the answer. It carries no tag: [`SendTo::tag`] changes nothing here.
     ///
     /// [`CallError::Request`]: nothing was asked. [`CallError::Unanswered`] if the server ends, within 75 ms, or drops the
     /// call. [`CallError::Timeout`]: the server may carry it out all the same.
@@ -147,10 +147,9 @@ impl<'a> Call<'a> {
     #[inline(never)]
     fn begin_in_lane(to: SendTo<'_>, peer: &Outgoing, epoch: u64, request: &[u8]) -> Result<u64, CallError> {
         let SendTo { sender, receiver, deadline, .. } = to;
-        let receiving = receiver.map(RecvHalf::parts);
         let (member, _) = sender.parts();
         if !peer.answers.has_credit(member, peer, epoch)? {
-            let halves = Halves { sending: Some(sender.parts()), receiving };
+            let halves = Halves { sending: Some(sender.parts()), receiving: receiver.map(RecvHalf::parts) };
             let held_up = HeldUp::new(sender, receiver, peer);
             let waiter = halves.waiter(member);
             let starving = Starving::default();
@@ -159,7 +158,7 @@ impl<'a> Call<'a> {
                 return Err(deadline.without_room().into());
             }
         }
-        let seq = sender.ask(peer.to, (Kind::Call, epoch), request, deadline, receiving)?;
+        let seq = to.ask((Kind::Call, epoch), request)?;
         peer.answers.expect(seq, epoch);
         Ok(seq)
     }

@@ -1,6 +1,8 @@
 //! What was written for any number of receivers, and is sent.
 
 use super::loan::Held;
+use super::send_to::SendTo;
+use crate::abi::Label;
 use crate::error::SendError;
 use crate::wait::Deadline;
 use core::fmt;
@@ -13,11 +15,12 @@ use core::fmt;
 /// It may be longer than [`Region::max_message`](crate::Region::max_message).
 pub struct Block<'a> {
     held: Held<'a>,
+    label: Label,
 }
 
 impl<'a> Block<'a> {
     pub(super) fn new(held: Held<'a>) -> Self {
-        Self { held }
+        Self { held, label: Label::NONE }
     }
 
     /// Its length in bytes.
@@ -30,8 +33,24 @@ impl<'a> Block<'a> {
         self.len() == 0
     }
 
+    /// What is sent from now on carries this tag: see [`SendTo::tag`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2).loans(1 << 20))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut loan = me.loan(1000)?;
+    /// loan.write_at(0, b"a picture");
+    /// loan.commit(9).tag(7).send(1)?;
+    /// assert_eq!(other.recv()?.tag(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn tag(self, tag: u32) -> Self {
+        Self { label: Label { tag, ..self.label }, ..self }
+    }
+
     /// Sends it to `rank`. Waits while the mailbox has no free cell. Errors as for
-    /// [`SendTo::send`](crate::SendTo::send), but it is never too large.
+    /// [`SendTo::send`], but it is never too large.
     ///
     /// Cost: that of a message of 16 bytes.
     pub fn send(&self, rank: u32) -> Result<(), SendError> {
@@ -45,8 +64,8 @@ impl<'a> Block<'a> {
     }
 
     fn refer(&self, to: u32, deadline: Deadline) -> Result<(), SendError> {
-        let Held { sender, receiving, lent } = &self.held;
-        sender.refer(to, *lent, deadline, *receiving)
+        let Held { sender, receiver, lent } = self.held;
+        SendTo::new(sender, receiver, to).within(deadline).labelled(self.label).refer(lent)
     }
 }
 

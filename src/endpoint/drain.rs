@@ -3,8 +3,7 @@
 use super::message::Message;
 use crate::error::RecvError;
 use crate::half::Member;
-use crate::rank::Source;
-use crate::receive::{Inbox, Incoming};
+use crate::receive::{Inbox, Incoming, Wanted};
 use crate::ring::Descriptor;
 use core::fmt;
 use std::thread::panicking;
@@ -52,7 +51,7 @@ use std::thread::panicking;
 pub struct Drain<'a> {
     member: &'a Member,
     inbox: &'a Inbox,
-    source: Source,
+    wanted: Wanted,
     /// The message in hand.
     hand: Option<(&'a Incoming, Descriptor)>,
     /// Whether those of its block may follow it without further questions.
@@ -60,9 +59,9 @@ pub struct Drain<'a> {
 }
 
 impl<'a> Drain<'a> {
-    pub(crate) fn new(member: &'a Member, inbox: &'a Inbox, source: Source) -> Self {
+    pub(crate) fn new(member: &'a Member, inbox: &'a Inbox, wanted: Wanted) -> Self {
         member.begin_drain();
-        Self { member, inbox, source, hand: None, is_row: false }
+        Self { member, inbox, wanted, hand: None, is_row: false }
     }
 
     /// The next message, or `None` if none is there now that a drain gives. It is done with the message before. Never waits.
@@ -75,7 +74,8 @@ impl<'a> Drain<'a> {
     pub fn next(&mut self) -> Result<Option<Message<'_>>, RecvError> {
         if let Some((peer, last)) = self.hand
             && self.is_row
-            && let Some(descriptor) = peer.consumer.take_following(last.seq.wrapping_add(1))
+            && let Some(descriptor) =
+                peer.consumer.take_following(last.seq.wrapping_add(1), self.wanted.filter)
         {
             self.hand = Some((peer, descriptor));
             return Ok(Some(Message { peer, descriptor }));
@@ -88,11 +88,11 @@ impl<'a> Drain<'a> {
     fn go_on(&mut self) -> Result<Option<Message<'_>>, RecvError> {
         let following = self.put_down().and_then(|peer| {
             // It is still that sender's turn, if it has more.
-            Some((peer, peer.consumer.take_new(self.member.limit)?))
+            Some((peer, peer.consumer.take_new(self.member.limit, self.wanted.filter)?))
         });
         self.hand = match following {
             Some(following) => Some(following),
-            None => self.inbox.drain(self.member, self.source)?,
+            None => self.inbox.drain(self.member, self.wanted)?,
         };
         let Some((peer, descriptor)) = self.hand else { return Ok(None) };
         self.is_row = peer.consumer.begins_row(&descriptor);
@@ -127,6 +127,6 @@ impl Drop for Drain<'_> {
 
 impl fmt::Debug for Drain<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Drain").field("source", &self.source).finish_non_exhaustive()
+        f.debug_struct("Drain").field("source", &self.wanted.source).finish_non_exhaustive()
     }
 }

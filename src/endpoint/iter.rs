@@ -51,7 +51,7 @@ impl<'a> Iterator for Iter<'a> {
             return None;
         }
         let item = self.from.recv();
-        self.is_over = item.as_ref().is_err_and(|error| is_last(error, self.from.source));
+        self.is_over = item.as_ref().is_err_and(|error| is_last(error, self.from.wanted.source));
         Some(item)
     }
 }

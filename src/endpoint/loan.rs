@@ -1,10 +1,9 @@
 //! What is written once for any number of receivers.
 
 use super::block::Block;
+use super::recv_half::RecvHalf;
 use super::send_half::SendHalf;
-use crate::half::Member;
 use crate::memory;
-use crate::receive::Inbox;
 use crate::ring::Loan as Lent;
 use core::fmt;
 use std::io;
@@ -24,7 +23,7 @@ pub struct Loan<'a> {
 pub(super) struct Held<'a> {
     pub sender: &'a SendHalf,
     /// The other half, if the same thread has it.
-    pub receiving: Option<(&'a Member, &'a Inbox)>,
+    pub receiver: Option<&'a RecvHalf>,
     pub lent: Lent,
 }
 
@@ -36,8 +35,8 @@ impl Drop for Held<'_> {
 }
 
 impl<'a> Loan<'a> {
-    pub(super) fn new(sender: &'a SendHalf, receiving: Option<(&'a Member, &'a Inbox)>, lent: Lent) -> Self {
-        Self { held: Held { sender, receiving, lent }, written: 0 }
+    pub(super) fn new(sender: &'a SendHalf, receiver: Option<&'a RecvHalf>, lent: Lent) -> Self {
+        Self { held: Held { sender, receiver, lent }, written: 0 }
     }
 
     /// How many bytes it can hold: as many as were asked for.

@@ -316,12 +316,12 @@ fn acknowledge(member: &Member, peer: &Incoming, descriptor: Descriptor) {
             peer.acknowledge(member, descriptor.seq);
         } else if descriptor.is_call() {
             peer.drop_call(member, &descriptor);
+        } else if descriptor.is_assembled() {
+            member.budget.recycle(peer.finish(member, &descriptor));
         } else if descriptor.is_sync() {
             peer.tell(member, &descriptor, Kind::Ack);
         } else if descriptor.is_announcement() {
             peer.end_fetch(member, &descriptor, false);
-        } else {
-            member.budget.recycle(peer.finish(member, &descriptor));
         }
     }
 }

@@ -15,6 +15,7 @@ mod loan;
 mod mail;
 mod message;
 mod peek;
+mod posting;
 mod recv_from;
 mod recv_half;
 mod send_half;
@@ -138,6 +139,11 @@ impl Endpoint {
     /// How much private memory announced messages may take. The same as [`RecvHalf::set_budget`].
     pub fn set_budget(&self, bytes: u64) {
         self.receiver.set_budget(bytes);
+    }
+
+    /// How much private memory unread mail may take. The same as [`RecvHalf::set_unread_budget`].
+    pub fn set_unread_budget(&self, bytes: u64) {
+        self.receiver.set_unread_budget(bytes);
     }
 
     /// Gives up and starts again a mailbox that makes no sense. The same as [`RecvHalf::reset`].
@@ -277,7 +283,7 @@ impl Endpoint {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn loan(&self, max: usize) -> Result<Loan<'_>, SendError> {
-        self.sender.lend(max, Some(self.receiver.parts()))
+        self.sender.lend(max, Some(&self.receiver))
     }
 }
 

@@ -10,6 +10,8 @@ use crate::error::RecvError;
 pub struct Envelope {
     /// Who sent it.
     pub from: u32,
+    /// Its tag; 0 for a call. As [`Message::tag`](crate::Message::tag).
+    pub tag: u32,
     /// Its length in bytes; where it is an [announcement](crate::Mail::announced), that of the message that it announces.
     pub len: u64,
     /// Its number. As [`Message::seq`](crate::Message::seq).
@@ -42,9 +44,10 @@ impl RecvFrom<'_> {
     /// ```
     pub fn peek(self) -> Result<Option<Envelope>, RecvError> {
         let (member, inbox) = self.receiver.parts();
-        let Some((peer, next)) = inbox.peek(member, self.source)? else { return Ok(None) };
+        let Some((peer, next)) = inbox.peek(member, self.wanted)? else { return Ok(None) };
         let len = if next.is_announcement() { peer.announced(&next) } else { next.len as u64 };
+        let tag = if next.is_call() { 0 } else { next.envelope().tag };
         let epoch = epoch_of(next.envelope().epoch, peer.life().epoch());
-        Ok(Some(Envelope { from: peer.from, len, seq: next.seq, epoch, is_call: next.is_call() }))
+        Ok(Some(Envelope { from: peer.from, tag, len, seq: next.seq, epoch, is_call: next.is_call() }))
     }
 }

@@ -4,8 +4,10 @@ use super::drain::Drain;
 use super::mail::Mail;
 use super::recv_half::RecvHalf;
 use super::send_half::SendHalf;
+use crate::abi::Filter;
 use crate::error::{Broken, RecvError};
 use crate::rank::Source;
+use crate::receive::Wanted;
 use crate::wait::Deadline;
 use core::fmt;
 
@@ -40,14 +42,14 @@ pub struct RecvFrom<'a> {
     pub(super) receiver: &'a RecvHalf,
     /// The other half, if the same thread has it.
     pub(super) sender: Option<&'a SendHalf>,
-    pub(super) source: Source,
+    pub(super) wanted: Wanted,
     pub(super) deadline: Deadline,
 }
 
 impl<'a> RecvFrom<'a> {
     #[inline(always)]
     pub(super) fn new(receiver: &'a RecvHalf, sender: Option<&'a SendHalf>, source: Source) -> Self {
-        Self { receiver, sender, source, deadline: Deadline::Never }
+        Self { receiver, sender, wanted: source.into(), deadline: Deadline::Never }
     }
 
     /// The call waits no longer than `deadline`: a [`Duration`](core::time::Duration) from now, an
@@ -56,6 +58,61 @@ impl<'a> RecvFrom<'a> {
     #[inline(always)]
     pub fn within(self, deadline: impl Into<Deadline>) -> Self {
         Self { deadline: deadline.into(), ..self }
+    }
+
+    /// Takes only messages with this tag ([`SendTo::tag`](crate::SendTo::tag)), and no calls. Other mail stays where it is, in
+    /// its order, for receives that take it. Of those with the same tag, one rank's come in the order in which they were sent.
+    ///
+    /// What is left unread takes room in its mailbox. When that keeps what this waits for from coming, it is moved out of the way
+    /// if there is a [budget](RecvHalf::set_unread_budget) for that; otherwise the receive returns [`RecvError::Crowded`].
+    ///
+    /// The end of a rank is told after its last mail with this tag: from that rank each time, from anyone once for all receives.
+    ///
+    /// Cost: the same, however much lies unread: a look into a table. Each message that a receive passes over is looked at
+    /// once, and put into a table.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.to(0).tag(1).send(b"first")?;
+    /// other.to(0).tag(2).send(b"second")?;
+    /// assert_eq!(me.from(1).tag(2).recv()?.to_vec(), b"second");
+    /// assert_eq!(me.recv()?.to_vec(), b"first");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub fn tag(self, tag: u32) -> Self {
+        self.tag_masked(tag, u32::MAX)
+    }
+
+    /// Takes only messages whose tag has the same bits as `tag` wherever `mask` has ones, and no calls. Otherwise as
+    /// [`RecvFrom::tag`]. With a mask of 0 it takes every tag, and calls.
+    ///
+    /// Cost: as for [`RecvFrom::tag`], as long as no more than eight different masks are used in turns.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.to(0).tag(0x0105).send(b"other kind")?;
+    /// # other.to(0).tag(0x0205).send(b"order")?;
+    /// // The upper byte says which kind of message it is.
+    /// let order = me.from_any().tag_masked(0x0200, 0xff00).recv()?;
+    /// assert_eq!(order.tag() & 0xff, 5);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub fn tag_masked(mut self, tag: u32, mask: u32) -> Self {
+        self.wanted.filter = self.wanted.filter.with_tag(tag, mask);
+        self
+    }
+
+    /// Takes what was sent in this context, and nothing else.
+    #[inline(always)]
+    pub(crate) fn in_context(mut self, context: u16) -> Self {
+        self.wanted.filter = Filter::new(context, 0, 0);
+        self
     }
 
     /// The next mail. Waits until there is one. Mail of other ranks stays where it is.
@@ -70,14 +127,14 @@ impl<'a> RecvFrom<'a> {
     /// [`RecvError::Interrupted`] ends a wait. [`Broken::Oneself`] is returned where only the caller itself could send.
     #[inline(always)]
     pub fn recv(self) -> Result<Mail<'a>, RecvError> {
-        self.receiver.mail(self.source, self.deadline, self.sender)?.ok_or(RecvError::Timeout)
+        self.receiver.mail(self.wanted, self.deadline, self.sender)?.ok_or(RecvError::Timeout)
     }
 
     /// The next mail, or `None` if there is none now. Never waits. It takes in at most 2 MiB of an announced message, so
     /// that a large one may take several calls. Other errors as for [`RecvFrom::recv`].
     #[inline(always)]
     pub fn try_recv(self) -> Result<Option<Mail<'a>>, RecvError> {
-        match self.receiver.mail(self.source, Deadline::Now, self.sender) {
+        match self.receiver.mail(self.wanted, Deadline::Now, self.sender) {
             Err(RecvError::Broken(Broken::Oneself)) => Ok(None),
             other => other,
         }
@@ -104,20 +161,20 @@ impl<'a> RecvFrom<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn recv_into(self, buffer: &mut [u8]) -> Result<(u32, usize), RecvError> {
-        self.receiver.receive_into(self.source, buffer, self.deadline, self.sender)
+        self.receiver.receive_into(self.wanted, buffer, self.deadline, self.sender)
     }
 
     /// Begins a [`Drain`] of the mail that is there now. Never waits.
     pub fn drain(self) -> Drain<'a> {
         let (member, inbox) = self.receiver.parts();
-        Drain::new(member, inbox, self.source)
+        Drain::new(member, inbox, self.wanted)
     }
 }
 
 impl fmt::Debug for RecvFrom<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RecvFrom")
-            .field("source", &self.source)
+            .field("source", &self.wanted.source)
             .field("deadline", &self.deadline)
             .finish_non_exhaustive()
     }

@@ -9,7 +9,7 @@ use super::send_half::SendHalf;
 use crate::error::RecvError;
 use crate::half::{Interrupter, Member};
 use crate::rank::{Source, Wait};
-use crate::receive::{Inbox, Incoming, Receive};
+use crate::receive::{Inbox, Incoming, Receive, Wanted};
 use crate::region::Region;
 use crate::ring::Descriptor;
 use crate::wait::pace::BURST;
@@ -106,6 +106,35 @@ impl RecvHalf {
         self.member.budget.set_limit(bytes);
     }
 
+    /// How many bytes of private memory unread mail may take that is moved out of the way of mail that a receive waits for
+    /// ([`RecvFrom::tag`]), of all senders together. 0 until this is called: then such a receive returns
+    /// [`RecvError::Crowded`]. Each message counts 128 bytes besides its own.
+    ///
+    /// A message that was moved is acknowledged. If this process ends, it is lost. Its sender hears of it as of any other where
+    /// it waits for that ([`SendTo::sync`](crate::SendTo::sync)).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2).cells(64))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// me.set_unread_budget(64 << 20);
+    /// let sender = std::thread::spawn(move || {
+    ///     for number in 0..1000u32 {
+    ///         other.to(0).tag(1).send(&number.to_ne_bytes())?;
+    ///     }
+    ///     other.to(0).tag(2).send(b"wanted first")
+    /// });
+    /// assert_eq!(me.from(1).tag(2).recv()?.to_vec(), b"wanted first");
+    /// for number in 0..1000u32 {
+    ///     assert_eq!(me.recv()?.value::<u32>()?, number);
+    /// }
+    /// # sender.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_unread_budget(&self, bytes: u64) {
+        self.member.aside.set_limit(bytes);
+    }
+
     /// Gives up all that is in the mailbox from `from` and was not received, with mails of it that were requeued or
     /// forgotten, and starts that mailbox again: for one that is [`Broken::Corrupt`](crate::Broken::Corrupt). Other
     /// mailboxes are not touched. Never waits.
@@ -163,12 +192,12 @@ impl RecvHalf {
     #[inline(always)]
     pub(crate) fn mail<'a>(
         &'a self,
-        source: Source,
+        wanted: Wanted,
         deadline: Deadline,
         sender: Option<&'a SendHalf>,
     ) -> Result<Option<Mail<'a>>, RecvError> {
-        let found = match self.inbox.recv_new(&self.member, source) {
-            None => self.wait_for_mail(source, deadline, sender)?,
+        let found = match self.inbox.recv_new(&self.member, wanted) {
+            None => self.wait_for_mail(wanted, deadline, sender)?,
             found => found,
         };
         Ok(found.map(|(peer, descriptor)| Mail::new(&self.member, peer, descriptor, sender, &self.inbox)))
@@ -178,18 +207,18 @@ impl RecvHalf {
     #[inline(never)]
     fn wait_for_mail(
         &self,
-        source: Source,
+        wanted: Wanted,
         deadline: Deadline,
         sender: Option<&SendHalf>,
     ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
         let Self { member, inbox } = self;
         member.check()?;
         if !deadline.is_now()
-            && let Some(found) = inbox.recv_soon(member, source, deadline)
+            && let Some(found) = inbox.recv_soon(member, wanted, deadline)
         {
             return Ok(Some(found));
         }
-        let mut receive = Receive::new(inbox, member, source);
+        let mut receive = Receive::new(inbox, member, wanted);
         self.halves(sender).drive(member, deadline, &mut receive)?;
         Ok(receive.found)
     }
@@ -206,7 +235,7 @@ impl RecvHalf {
     /// As [`RecvFrom::recv_into`].
     pub(super) fn receive_into(
         &self,
-        source: Source,
+        wanted: Wanted,
         buffer: &mut [u8],
         deadline: Deadline,
         sender: Option<&SendHalf>,
@@ -215,7 +244,7 @@ impl RecvHalf {
         member.check()?;
         // It needs none.
         member.budget.reconsider();
-        let mut receive = Receive::new(inbox, member, source).by_hand();
+        let mut receive = Receive::new(inbox, member, wanted).by_hand();
         self.halves(sender).drive(member, deadline, &mut receive)?;
         let (peer, descriptor) = receive.found.ok_or(RecvError::Timeout)?;
         let mut arrival = Mail::new(member, peer, descriptor, sender, inbox).fetch();

@@ -2,22 +2,15 @@
 
 use super::Endpoint;
 use super::batch::Batch;
-use super::halves::Halves;
 use super::loan::Loan;
 use super::recv_half::RecvHalf;
 use super::send_to::SendTo;
-use super::sending::Sending;
-use crate::abi::{ANNOUNCEMENT, Kind};
 use crate::error::SendError;
 use crate::half::{Interrupter, Member};
 use crate::rank::Wait;
-use crate::receive::Inbox;
 use crate::region::Region;
-use crate::ring::{Loan as Lent, Slot};
-use crate::send::{Announcing, Outbox, Outgoing, Room, Synchronous};
-use crate::wait::{Deadline, Operation, Waiter};
+use crate::send::Outbox;
 use core::fmt;
-use std::time::Instant;
 
 /// The half of an [`Endpoint`](crate::Endpoint) that sends: what [`Endpoint::into_split`](crate::Endpoint::into_split) gives
 /// to one thread.
@@ -131,211 +124,13 @@ impl SendHalf {
         self.lend(max, None)
     }
 
-    pub(crate) fn lend<'a>(
+    pub(super) fn lend<'a>(
         &'a self,
         max: usize,
-        receiving: Option<(&'a Member, &'a Inbox)>,
+        receiver: Option<&'a RecvHalf>,
     ) -> Result<Loan<'a>, SendError> {
         let lent = self.outbox.begin_loan(&self.member, max)?;
-        Ok(Loan::new(self, receiving, lent))
-    }
-
-    /// Sends a reference to a block.
-    pub(super) fn refer(
-        &self,
-        to: u32,
-        lent: Lent,
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<(), SendError> {
-        let Self { member, outbox } = self;
-        let peer = outbox.peer(member, to, 0)?;
-        let slot = self.claim(peer, 0, deadline, receiving)?;
-        outbox.refer(member, peer, slot, lent)
-    }
-
-    /// `receiving`: the other half, if the same thread has it.
-    #[inline(always)]
-    pub(crate) fn send_with(
-        &self,
-        to: u32,
-        bytes: &[u8],
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<(), SendError> {
-        if self.outbox.send_small(&self.member, to, bytes) {
-            return Ok(());
-        }
-        self.send_any(to, bytes, deadline, receiving)
-    }
-
-    /// Apart, so that the common case stores nothing for it.
-    #[inline(never)]
-    fn send_any(
-        &self,
-        to: u32,
-        bytes: &[u8],
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<(), SendError> {
-        let Self { member, outbox } = self;
-        let peer = outbox.peer(member, to, bytes.len())?;
-        if bytes.len() > member.whole {
-            // A receiver takes it while this call waits.
-            if deadline.is_now() {
-                return Err(too_large(bytes.len(), member));
-            }
-            // Nothing is announced to be given up at once.
-            if deadline.has_passed(Instant::now) {
-                return Err(SendError::Timeout);
-            }
-            member.take_interruption()?;
-            let bytes = Announcing::Borrowed(bytes);
-            let mut announced = self.announce_any(to, bytes, deadline, receiving)?;
-            return self.wait_for(&mut announced, deadline, receiving);
-        }
-        let slot = self.claim(peer, bytes.len(), deadline, receiving)?;
-        outbox.fill(member, peer, &slot, bytes)
-    }
-
-    pub(super) fn begin_sending<'a>(
-        &'a self,
-        to: u32,
-        bytes: Vec<u8>,
-        deadline: Deadline,
-        receiving: Option<(&'a Member, &'a Inbox)>,
-    ) -> Result<Sending<'a>, SendError> {
-        let announced = self.announce_any(to, Announcing::Owned(bytes), deadline, receiving)?;
-        self.outbox.begin_tending(to);
-        Ok(Sending::new(self, receiving, to, announced))
-    }
-
-    /// Announces a message, once there is room for that and one more may be under way.
-    fn announce_any<'a>(
-        &'a self,
-        to: u32,
-        bytes: Announcing<'a>,
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<Synchronous<'a>, SendError> {
-        let Self { member, outbox } = self;
-        let peer = outbox.peer(member, to, bytes.len())?;
-        let mut announced = match Synchronous::new(member, peer) {
-            Err(SendError::Full) => return Err(too_large(bytes.len(), member)),
-            new => new?,
-        };
-        peer.transfers.prepare(member, to)?;
-        if !self.drive(&mut announced, deadline, receiving)? {
-            return Err(deadline.without_room());
-        }
-        let slot = self.claim_to_ask(to, ANNOUNCEMENT, deadline, receiving)?;
-        outbox.announce(member, peer, &slot, bytes.len() as u64)?;
-        announced.announced(slot.seq, bytes);
-        Ok(announced)
-    }
-
-    fn wait_for(
-        &self,
-        synchronous: &mut Synchronous<'_>,
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<(), SendError> {
-        if self.drive(synchronous, deadline, receiving)? { Ok(()) } else { Err(SendError::Timeout) }
-    }
-
-    pub(crate) fn send_synchronously(
-        &self,
-        to: u32,
-        bytes: &[u8],
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<(), SendError> {
-        let Self { member, outbox } = self;
-        if bytes.len() > member.whole {
-            // It takes a receiver as it is.
-            return self.send_with(to, bytes, deadline, receiving);
-        }
-        let peer = outbox.peer(member, to, bytes.len())?;
-        let mut synchronous = Synchronous::new(member, peer)?;
-        self.wait_for(&mut synchronous, deadline, receiving)?;
-        synchronous.expect(self.ask(to, (Kind::Sync, 0), bytes, deadline, receiving)?);
-        self.wait_for(&mut synchronous, deadline, receiving)
-    }
-
-    /// Sends what its receiver answers in the return lane, of this kind and with this number in its envelope: of a call the
-    /// epoch that it is for. Its sequence number.
-    pub(crate) fn ask(
-        &self,
-        to: u32,
-        (kind, number): (Kind, u64),
-        bytes: &[u8],
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<u64, SendError> {
-        let Self { member, outbox } = self;
-        if bytes.len() > member.whole {
-            return Err(too_large(bytes.len(), member));
-        }
-        let slot = self.claim_to_ask(to, bytes.len(), deadline, receiving)?;
-        let peer = outbox.peer(member, to, bytes.len())?;
-        outbox.ask(member, peer, &slot.numbered(kind, number), bytes)?;
-        Ok(slot.seq)
-    }
-
-    /// A slot for `len` bytes that are not held back, after what is.
-    fn claim_to_ask(
-        &self,
-        to: u32,
-        len: usize,
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<Slot, SendError> {
-        let Self { member, outbox } = self;
-        let peer = outbox.peer(member, to, len)?;
-        outbox.flush(member);
-        // What the batch has lost: said later, it would be said of this, too, which is not.
-        peer.tell_reset()?;
-        self.claim(peer, len, deadline, receiving)
-    }
-
-    /// A slot for `len` bytes, waited for if need be. It stays claimed until it is published.
-    #[inline(always)]
-    fn claim(
-        &self,
-        peer: &Outgoing,
-        len: usize,
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<Slot, SendError> {
-        match peer.producer.place(len) {
-            Some(slot) => Ok(slot),
-            None => self.wait_for_room(peer, len, deadline, receiving),
-        }
-    }
-
-    /// As `claim`, where what was last seen of the mailbox leaves no room.
-    #[inline(never)]
-    fn wait_for_room(
-        &self,
-        peer: &Outgoing,
-        len: usize,
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<Slot, SendError> {
-        let new = if deadline.is_now() { Room::at_once } else { Room::new };
-        let mut room = new(&self.member, peer, len);
-        self.drive(&mut room, deadline, receiving)?;
-        room.slot.ok_or(deadline.without_room())
-    }
-
-    pub(super) fn drive<O: Operation<Error = SendError>>(
-        &self,
-        operation: &mut O,
-        deadline: Deadline,
-        receiving: Option<(&Member, &Inbox)>,
-    ) -> Result<bool, SendError> {
-        let halves = Halves { sending: Some(self.parts()), receiving };
-        halves.drive(&self.member, deadline, operation)
+        Ok(Loan::new(self, receiver, lent))
     }
 
     #[inline(always)]
@@ -347,11 +142,6 @@ impl SendHalf {
     pub(crate) fn flush(&self) {
         self.outbox.flush(&self.member);
     }
-}
-
-/// For a message that takes a receiver, where none is waited for.
-fn too_large(len: usize, member: &Member) -> SendError {
-    SendError::TooLarge { len: len as u64, limit: member.whole as u64 }
 }
 
 impl Drop for SendHalf {

@@ -3,6 +3,7 @@
 use super::recv_half::RecvHalf;
 use super::send_half::SendHalf;
 use super::sending::Sending;
+use crate::abi::Label;
 use crate::error::SendError;
 use crate::wait::Deadline;
 use core::fmt;
@@ -31,13 +32,37 @@ pub struct SendTo<'a> {
     pub(crate) receiver: Option<&'a RecvHalf>,
     pub(crate) to: u32,
     pub(crate) deadline: Deadline,
+    pub(super) label: Label,
     is_sync: bool,
 }
 
 impl<'a> SendTo<'a> {
     #[inline(always)]
     pub(super) fn new(sender: &'a SendHalf, receiver: Option<&'a RecvHalf>, to: u32) -> Self {
-        Self { sender, receiver, to, deadline: Deadline::Never, is_sync: false }
+        Self { sender, receiver, to, deadline: Deadline::Never, label: Label::NONE, is_sync: false }
+    }
+
+    /// What is sent carries this tag, by which its receiver can tell messages apart:
+    /// [`Message::tag`](crate::Message::tag). Without this it is 0. A call carries none.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// const ORDER: u32 = 7;
+    /// me.to(1).tag(ORDER).send(b"100 shares")?;
+    /// assert_eq!(other.recv()?.tag(), ORDER);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline(always)]
+    pub fn tag(self, tag: u32) -> Self {
+        self.labelled(Label { tag, ..self.label })
+    }
+
+    /// What is sent carries this label.
+    #[inline(always)]
+    pub(crate) fn labelled(self, label: Label) -> Self {
+        Self { label, ..self }
     }
 
     /// The call waits no longer than `deadline`: a [`Duration`](core::time::Duration) from now, an
@@ -88,11 +113,15 @@ impl<'a> SendTo<'a> {
     /// [`SendError::Interrupted`], [`SendError::Refused`], [`Broken::Corrupt`](crate::Broken::Corrupt).
     #[inline(always)]
     pub fn send(self, bytes: &[u8]) -> Result<(), SendError> {
-        let receiving = self.receiver.map(RecvHalf::parts);
         if self.is_sync {
-            return self.sender.send_synchronously(self.to, bytes, self.deadline, receiving);
+            return self.post_synchronously(bytes);
         }
-        self.sender.send_with(self.to, bytes, self.deadline, receiving)
+        let (member, outbox) = self.sender.parts();
+        if outbox.send_small(member, self.to, self.label, bytes) {
+            return Ok(());
+        }
+        // A copy, so that the common case need not store this value for it.
+        Self { ..self }.post(bytes)
     }
 
     /// Sends `bytes` if there is room now. It never waits, and otherwise returns [`SendError::Full`]. A message longer than
@@ -139,7 +168,7 @@ impl<'a> SendTo<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn announce(self, bytes: impl Into<Vec<u8>>) -> Result<Sending<'a>, SendError> {
-        self.sender.begin_sending(self.to, bytes.into(), self.deadline, self.receiver.map(RecvHalf::parts))
+        self.begin_sending(bytes.into())
     }
 }
 
@@ -148,7 +177,35 @@ impl fmt::Debug for SendTo<'_> {
         f.debug_struct("SendTo")
             .field("to", &self.to)
             .field("deadline", &self.deadline)
+            .field("tag", &self.label.tag)
             .field("sync", &self.is_sync)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::region::Region;
+
+    #[test]
+    fn what_is_sent_carries_its_whole_label() {
+        let region = Region::create_unnamed(Config::ranks(2).arena(1024)).expect("a new region");
+        let [me, other] = [0, 1].map(|rank| region.join(rank).expect("a free rank"));
+        let label = Label { tag: u32::MAX, context: 0xABCD };
+        let to = me.to(1).labelled(label);
+        [0, 48, 49, 512].into_iter().for_each(|len| to.send(&vec![7; len]).expect("room"));
+        let _sending = to.announce([7; 5000]).expect("room");
+        other.set_by_hand(true);
+        let of_its_kind = other.from(0).in_context(label.context);
+        for _ in 0..5 {
+            assert_eq!(of_its_kind.recv().expect("mail").descriptor.envelope().label(), label);
+        }
+        // A tag leaves the conversation as it is.
+        to.tag(1).send(b"").expect("room");
+        assert!(other.try_recv().expect("nothing is wrong").is_none(), "it is of another conversation");
+        let mail = of_its_kind.recv().expect("mail");
+        assert_eq!(mail.descriptor.envelope().label(), Label { tag: 1, ..label });
     }
 }

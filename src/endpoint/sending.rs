@@ -1,9 +1,7 @@
 //! An announced message under way, as its sender sees it.
 
-use super::send_half::SendHalf;
+use super::send_to::SendTo;
 use crate::error::{Broken, SendError};
-use crate::half::Member;
-use crate::receive::Inbox;
 use crate::send::Synchronous;
 use crate::wait::Deadline;
 use core::fmt;
@@ -15,27 +13,19 @@ use core::fmt;
 /// in between. Of several messages to one rank one goes at a time, in the order in which the receiver wants them.
 #[must_use = "dropping it gives the message up"]
 pub struct Sending<'a> {
-    sender: &'a SendHalf,
-    /// The other half, if the same thread has it.
-    receiving: Option<(&'a Member, &'a Inbox)>,
-    to: u32,
+    to: SendTo<'a>,
     synchronous: Synchronous<'a>,
     outcome: Option<Result<(), SendError>>,
 }
 
 impl<'a> Sending<'a> {
-    pub(super) fn new(
-        sender: &'a SendHalf,
-        receiving: Option<(&'a Member, &'a Inbox)>,
-        to: u32,
-        synchronous: Synchronous<'a>,
-    ) -> Self {
-        Self { sender, receiving, to, synchronous, outcome: None }
+    pub(super) fn new(to: SendTo<'a>, synchronous: Synchronous<'a>) -> Self {
+        Self { to, synchronous, outcome: None }
     }
 
     /// The rank that it goes to.
     pub fn to(&self) -> u32 {
-        self.to
+        self.to.to
     }
 
     /// Waits until the receiver has all of it.
@@ -61,7 +51,7 @@ impl<'a> Sending<'a> {
         if let Some(outcome) = self.outcome {
             return outcome.map(|()| true);
         }
-        let result = self.sender.drive(&mut self.synchronous, deadline, self.receiving);
+        let result = self.to.within(deadline).drive(&mut self.synchronous);
         self.synchronous.end_wait();
         match result {
             Ok(true) => self.outcome = Some(Ok(())),
@@ -78,7 +68,7 @@ impl<'a> Sending<'a> {
 impl fmt::Debug for Sending<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sending")
-            .field("to", &self.to)
+            .field("to", &self.to())
             .field("outcome", &self.outcome)
             .finish_non_exhaustive()
     }

@@ -112,7 +112,7 @@ impl RecvError {
             RecvError::Interrupted => ErrorKind::Other,
             RecvError::Gone { died: false, .. } => ErrorKind::UnexpectedEof,
             RecvError::Gone { died: true, .. } => ErrorKind::ConnectionReset,
-            RecvError::Held(_) => ErrorKind::ResourceBusy,
+            RecvError::Held(_) | RecvError::Crowded { .. } => ErrorKind::ResourceBusy,
             RecvError::Cut(_) => ErrorKind::ConnectionAborted,
             RecvError::TooSmall { .. } => ErrorKind::InvalidInput,
             RecvError::Broken(broken) => broken.kind(),

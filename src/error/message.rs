@@ -200,6 +200,16 @@ pub enum RecvError {
     /// returns it once, and goes on.
     #[error("mails of rank {0} that are held keep its next from coming")]
     Held(u32),
+    /// Mail of this rank that the receive does not take fills its mailbox, or takes what its sender needs for more. So what the
+    /// receive waits for cannot come. Receive that mail, or have it moved out of the way
+    /// ([`RecvHalf::set_unread_budget`](crate::RecvHalf::set_unread_budget)). A receive from anyone returns it once, and goes on.
+    #[error("{unread} mails of rank {rank} that are not received keep others from coming")]
+    Crowded {
+        /// The sender.
+        rank: u32,
+        /// How many mails of it are unread.
+        unread: usize,
+    },
     /// This rank gave up a message that is being [fetched](crate::Arrival), or has a successor. What follows arrives as
     /// usual.
     #[error("rank {0} gave up a message before all of it was fetched")]

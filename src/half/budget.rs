@@ -1,12 +1,12 @@
-//! Private memory for announced messages.
+//! Private memory for messages.
 
 use core::cell::{Cell as Private, RefCell};
 
 /// The largest buffer that is kept for the next message, because fresh memory costs more than copying.
 const SPARE: usize = 64 << 20;
 
-/// Limits the private memory of announced messages, of all senders together. Memory counts from when a message is
-/// asked for until it is dropped.
+/// Limits the private memory of messages of one kind, of all senders together: of announced ones, from when a message is
+/// asked for until it is dropped; of those that are moved out of the way of others, until they are dropped.
 pub struct Budget {
     limit: Private<u64>,
     used: Private<u64>,
@@ -37,6 +37,15 @@ impl Budget {
         self.limit.get().saturating_sub(self.used.get())
     }
 
+    /// Takes so many bytes, if they are left.
+    pub fn charge(&self, bytes: u64) -> bool {
+        let has = bytes <= self.left();
+        if has {
+            self.used.set(self.used.get() + bytes);
+        }
+        has
+    }
+
     /// An empty buffer for a message of `len` bytes; `None` if the budget or the system does not have that much.
     pub fn take(&self, len: u64) -> Option<Vec<u8>> {
         let capacity = usize::try_from(len).ok().filter(|_| len <= self.left())?;
@@ -46,7 +55,7 @@ impl Budget {
             bytes = Vec::new();
             bytes.try_reserve_exact(capacity).ok()?;
         }
-        self.used.set(self.used.get() + len);
+        self.charge(len);
         Some(bytes)
     }
 

@@ -57,6 +57,8 @@ pub struct Member {
     pub whole: usize,
     /// The private memory for announced messages.
     pub budget: Budget,
+    /// The same for unread mail that is moved out of the way of other mail.
+    pub aside: Budget,
     pub(super) half: Half,
     rank: u32,
     record: Shared<Rank>,
@@ -105,6 +107,7 @@ impl Member {
             limit: geometry.max_message as usize,
             whole: geometry.whole() as usize,
             budget: Budget::new(geometry.max_message),
+            aside: Budget::new(0),
             half,
             rank,
             record: region.registry.record(rank),

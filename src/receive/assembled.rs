@@ -1,56 +1,97 @@
-//! Announced messages that have arrived completely. Nothing here is shared.
+//! Messages in private memory. Nothing here is shared.
 
 use crate::ring::Descriptor;
 use core::cell::{Ref, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
 
-/// Those of one sender whose mails are not dropped yet, in private memory.
+/// Those of one sender whose mails are not dropped yet: announced ones that have arrived, and others that were moved out of
+/// the way.
 #[derive(Default)]
-pub struct Assembled(RefCell<Vec<Entry>>);
+pub struct Assembled(RefCell<Entries>);
 
-struct Entry {
+#[derive(Default)]
+struct Entries {
+    all: BTreeMap<u64, Entry>,
+    /// Those that are unread.
+    unread: BTreeSet<u64>,
+}
+
+/// One message.
+pub struct Entry {
     descriptor: Descriptor,
-    bytes: Vec<u8>,
-    /// Whether it was left unread.
-    is_returned: bool,
+    pub bytes: Vec<u8>,
+    /// What was taken for it of the budget for mail that is moved out of the way; 0 for an announced one.
+    pub moved: u64,
+}
+
+impl Entry {
+    /// How many bytes of the budget for announced messages it takes.
+    fn memory(&self) -> u64 {
+        if self.moved == 0 { self.bytes.len() as u64 } else { 0 }
+    }
 }
 
 impl Assembled {
-    /// Keeps the bytes of the message of this descriptor.
+    /// Keeps the bytes of the announced message of this descriptor.
     pub fn add(&self, descriptor: Descriptor, bytes: Vec<u8>) {
-        self.0.borrow_mut().push(Entry { descriptor, bytes, is_returned: false });
+        self.0.borrow_mut().all.insert(descriptor.seq, Entry { descriptor, bytes, moved: 0 });
     }
 
-    /// The oldest one that was left unread.
-    pub fn returned(&self) -> Option<Descriptor> {
-        let kept = self.0.borrow();
-        let returned = kept.iter().filter(|entry| entry.is_returned).map(|entry| entry.descriptor);
-        returned.min_by_key(|descriptor| descriptor.seq)
-    }
-
-    /// Marks this one as left unread, or not. Returns whether it is there.
-    pub fn set_returned(&self, seq: u64, now: bool) -> bool {
+    /// Keeps the bytes of an unread message that was moved here, for which so much of the budget was taken.
+    pub fn move_in(&self, descriptor: Descriptor, bytes: Vec<u8>, moved: u64) {
         let mut kept = self.0.borrow_mut();
-        let entry = kept.iter_mut().find(|entry| entry.descriptor.seq == seq);
-        entry.map(|entry| entry.is_returned = now).is_some()
+        kept.all.insert(descriptor.seq, Entry { descriptor, bytes, moved });
+        kept.unread.insert(descriptor.seq);
     }
 
-    /// How many bytes they have.
-    pub fn memory(&self) -> u64 {
-        self.0.borrow().iter().map(|entry| entry.bytes.len() as u64).sum()
+    /// How many are unread.
+    pub fn unread(&self) -> usize {
+        self.0.borrow().unread.len()
+    }
+
+    /// The oldest one that is unread.
+    pub fn oldest_unread(&self) -> Option<u64> {
+        self.0.borrow().unread.first().copied()
+    }
+
+    /// The descriptor of this one, if it is unread.
+    pub fn unread_one(&self, seq: u64) -> Option<Descriptor> {
+        let kept = self.0.borrow();
+        if kept.unread.contains(&seq) { kept.all.get(&seq).map(|entry| entry.descriptor) } else { None }
+    }
+
+    /// The descriptors of all that are unread, oldest first.
+    pub fn all_unread(&self) -> Vec<Descriptor> {
+        let kept = self.0.borrow();
+        kept.unread.iter().filter_map(|seq| kept.all.get(seq)).map(|entry| entry.descriptor).collect()
+    }
+
+    /// Marks this one as unread, or not. Returns whether it is there.
+    pub fn set_unread(&self, seq: u64, now: bool) -> bool {
+        let mut kept = self.0.borrow_mut();
+        let is_there = kept.all.contains_key(&seq);
+        if is_there && now {
+            kept.unread.insert(seq);
+        } else {
+            kept.unread.remove(&seq);
+        }
+        is_there
+    }
+
+    /// How many bytes of the budget for announced messages they take, and how many of that for others.
+    pub fn memory(&self) -> (u64, u64) {
+        let kept = self.0.borrow();
+        let sum = |of: fn(&Entry) -> u64| kept.all.values().map(of).sum();
+        (sum(Entry::memory), sum(|entry| entry.moved))
     }
 
     /// The bytes of one message.
     pub fn message(&self, seq: u64) -> Ref<'_, [u8]> {
-        Ref::map(self.0.borrow(), |kept| {
-            let entry = kept.iter().find(|entry| entry.descriptor.seq == seq);
-            entry.map_or(&[][..], |entry| &entry.bytes)
-        })
+        Ref::map(self.0.borrow(), |kept| kept.all.get(&seq).map_or(&[][..], |entry| &entry.bytes))
     }
 
-    /// Returns the bytes of one message and keeps it no longer.
-    pub fn take(&self, seq: u64) -> Option<Vec<u8>> {
-        let mut kept = self.0.borrow_mut();
-        let at = kept.iter().position(|entry| entry.descriptor.seq == seq)?;
-        Some(kept.swap_remove(at).bytes)
+    /// Returns one message and keeps it no longer.
+    pub fn take(&self, seq: u64) -> Option<Entry> {
+        self.0.borrow_mut().all.remove(&seq)
     }
 }

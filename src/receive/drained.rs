@@ -1,9 +1,8 @@
 //! The messages that a drain returns.
 
-use super::{BURST, Inbox, Incoming};
+use super::{BURST, Inbox, Incoming, Wanted};
 use crate::error::RecvError;
 use crate::half::Member;
-use crate::rank::Source;
 use crate::ring::Descriptor;
 
 impl Inbox {
@@ -13,15 +12,15 @@ impl Inbox {
     pub fn drain(
         &self,
         member: &Member,
-        source: Source,
+        wanted: Wanted,
     ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
         member.check()?;
         for _ in 0..BURST {
-            let Some(peer) = self.look(member, source, true)? else { return Ok(None) };
-            if peer.has_call() {
+            let Some(peer) = self.look(member, wanted, true)? else { return Ok(None) };
+            if wanted.filter.takes_calls() && peer.has_call() {
                 return Ok(None);
             }
-            if let Some(descriptor) = self.take(member, source, peer, self.by_hand.get())? {
+            if let Some(descriptor) = self.take(member, wanted, peer, self.by_hand.get())? {
                 if descriptor.is_whole() && !descriptor.is_assembled() {
                     return Ok(Some((peer, descriptor)));
                 }

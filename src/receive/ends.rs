@@ -13,7 +13,8 @@
 
 use super::news::Ended;
 use super::peer::{Incoming, no_pages};
-use super::{Inbox, NOBODY};
+use super::{Inbox, NOBODY, Wanted};
+use crate::abi::Filter;
 use crate::error::RecvError;
 use crate::half::Member;
 use crate::os;
@@ -40,25 +41,31 @@ impl Inbox {
         self.peers.get(rank)
     }
 
-    /// Whether a receive from `source` may find something, were it to look now: mail, or an end.
-    pub fn has_news(&self, member: &Member, source: Source) -> bool {
-        let is_ended = || match source {
+    /// Whether a receive may find something, were it to look now: mail, or an end.
+    pub fn has_news(&self, member: &Member, wanted: Wanted) -> bool {
+        let is_ended = || match wanted.source {
             Source::Anyone => self.looked_for.get() != Some(member.region.registry.changes()),
             Source::Rank(rank) => member.end_of(rank, false).is_some(),
         };
-        !matches!(self.look(member, source, true), Ok(None)) || is_ended()
+        !matches!(self.look(member, wanted, true), Ok(None)) || is_ended()
     }
 
-    /// Reports that `rank` has ended, after one more look for mail that is made after it had ended.
-    pub fn end(&self, member: &Member, rank: u32, query: bool) -> Result<Option<&Incoming>, RecvError> {
+    /// Reports that `rank` has ended, after one more look for mail that `filter` takes. It is made after the rank had ended.
+    pub fn end(
+        &self,
+        member: &Member,
+        rank: u32,
+        filter: Filter,
+        query: bool,
+    ) -> Result<Option<&Incoming>, RecvError> {
         if query && let Some(peer) = self.peers.get(rank) {
             peer.check(member)?;
         }
         let Some(end) = member.end_of(rank, query) else { return Ok(None) };
         if let Some(peer) = self.peers.get(rank) {
-            peer.drop_of_gone(member);
+            peer.drop_of_gone(member, filter);
         }
-        match self.look_at(member, rank)? {
+        match self.look_at(member, rank, filter)? {
             Some(peer) => Ok(Some(peer)),
             None => {
                 if self.lacks_memory(member, rank) {
@@ -70,31 +77,32 @@ impl Inbox {
         }
     }
 
-    /// Finds the end of a rank that was there while this endpoint was, or the mailbox of one that has mail. Each
-    /// end comes after the last mail of that life; if another life followed at once, perhaps after some mail of that
+    /// Finds the end of a rank that was there while this endpoint was, or the mailbox of one that has mail that `filter`
+    /// takes. Each end comes after the last such mail of that life; if another life followed at once, perhaps after some mail of that
     /// one. It is found again until [`Inbox::note`] says that it was reported.
     ///
     /// A rank that has left, was followed, or is reported dead is found with one load. The loads are left out if
     /// nothing has changed since the last time, except with `query`. With `query`, the kernel is asked about the
     /// other ranks, a few at a time.
     #[inline(always)]
-    pub fn ends(&self, member: &Member, query: bool) -> Result<Option<Found<'_>>, RecvError> {
+    pub fn ends(&self, member: &Member, filter: Filter, query: bool) -> Result<Option<Found<'_>>, RecvError> {
         let changes = member.region.registry.changes();
         if !query && self.looked_for.get() == Some(changes) {
             return Ok(None);
         }
-        self.look_for_end(member, query, changes)
+        self.look_for_end(member, filter, query, changes)
     }
 
     #[inline(never)]
     fn look_for_end(
         &self,
         member: &Member,
+        filter: Filter,
         query: bool,
         changes: u64,
     ) -> Result<Option<Found<'_>>, RecvError> {
         self.open_after(NOBODY).try_for_each(|peer| peer.check(member))?;
-        let (found, is_complete) = self.look_at_lives(member)?;
+        let (found, is_complete) = self.look_at_lives(member, filter)?;
         if found.is_some() {
             return Ok(found);
         }
@@ -108,7 +116,7 @@ impl Inbox {
         for rank in self.ranks_after(self.queried.get()).filter(is_other).filter(is_news).take(QUERIES) {
             self.queried.set(rank);
             if member.end_of(rank, true).is_some()
-                && let Some(found) = self.find_end(member, rank)?
+                && let Some(found) = self.find_end(member, rank, filter)?
             {
                 return Ok(Some(found));
             }
@@ -118,7 +126,7 @@ impl Inbox {
 
     /// Looks once at the life of each rank. Returns a rank that has ended, or one that has mail. If there is none,
     /// also returns whether no end is left that may not be reported yet.
-    fn look_at_lives(&self, member: &Member) -> Result<(Option<Found<'_>>, bool), RecvError> {
+    fn look_at_lives(&self, member: &Member, filter: Filter) -> Result<(Option<Found<'_>>, bool), RecvError> {
         let registry = &member.region.registry;
         let ranks = self.peers.ranks();
         let (mut is_complete, mut questions, mut asked) = (true, QUERIES, None);
@@ -139,7 +147,7 @@ impl Inbox {
             // A rank that never joined, by its word, has not ended, even if it has sent something.
             let has_left = !life.joined() && life.epoch() != 0 && self.is_news(rank, life);
             if is_dead || has_left || self.is_followed(rank, life) {
-                if let Some(found) = self.find_end(member, rank)? {
+                if let Some(found) = self.find_end(member, rank, filter)? {
                     return Ok((Some(found), false));
                 }
                 // A rank that died is asked about again with the next query.
@@ -163,15 +171,9 @@ impl Inbox {
         is_due
     }
 
-    /// Whether the current sender has had its turn for so long that others should be looked at.
-    #[inline(always)]
-    pub fn is_turn_over(&self) -> bool {
-        self.peers.get(self.current.get()).is_some_and(|peer| self.left_of_turn(peer) == 0)
-    }
-
     /// Finds the end of this rank, which seems to be news, or returns its mailbox if mail comes first. `None` if
     /// the end may not be reported yet; others may.
-    fn find_end(&self, member: &Member, rank: u32) -> Result<Option<Found<'_>>, RecvError> {
+    fn find_end(&self, member: &Member, rank: u32, filter: Filter) -> Result<Option<Found<'_>>, RecvError> {
         let registry = &member.region.registry;
         let (status, life) = registry.status(rank);
         let (end, epoch) = match status {
@@ -186,9 +188,9 @@ impl Inbox {
         // What it sent before its end is visible now, and so is its bit in `opened`.
         if let Some(peer) = self.peer(member, rank) {
             if status != Status::Live {
-                peer.drop_of_gone(member);
+                peer.drop_of_gone(member, filter);
             }
-            if peer.is_ready() {
+            if peer.finds(filter) {
                 return Ok(Some(Found::Mail(peer)));
             }
             if peer.is_barred() {

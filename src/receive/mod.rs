@@ -20,6 +20,9 @@ mod peeked;
 mod peer;
 mod ready;
 mod reset;
+mod turn;
+mod unread;
+mod wanted;
 
 pub use fetch::Fetch;
 pub use news::{Ended, News};
@@ -27,12 +30,13 @@ pub use next::Next;
 pub use operation::Receive;
 pub use peer::{Answering, Incoming};
 pub use ready::Ready;
+pub use wanted::Wanted;
 
 use attendance::Attendance;
 use fair::FairQueue;
 use lacking::Lacking;
 
-use crate::abi::{MAX_RANKS, OPENED_WORDS};
+use crate::abi::{Filter, MAX_RANKS, OPENED_WORDS};
 use crate::error::{Broken, RecvError};
 use crate::half::{ByRank, Member};
 use crate::rank::Source;
@@ -112,15 +116,15 @@ impl Inbox {
     /// the current sender. `None` means nothing. Apart from the rest, so that this common case costs its caller no
     /// call.
     #[inline(always)]
-    pub fn recv_new(&self, member: &Member, source: Source) -> Option<(&Incoming, Descriptor)> {
+    pub fn recv_new(&self, member: &Member, wanted: Wanted) -> Option<(&Incoming, Descriptor)> {
         if member.check().is_err() {
             return None;
         }
-        let peer = self.expected(source)?;
-        if let Some(descriptor) = peer.consumer.take_new(member.limit) {
+        let peer = self.expected(wanted.source)?;
+        if let Some(descriptor) = peer.consumer.take_new(member.limit, wanted.filter) {
             return Some((peer, descriptor));
         }
-        Some((peer, self.take_call(peer, source)?))
+        Some((peer, self.take_call(peer, wanted)?))
     }
 
     /// Waits a moment for what `recv_new` returns, if no other sender sent something lately. `None` means nothing.
@@ -128,23 +132,24 @@ impl Inbox {
     pub fn recv_soon(
         &self,
         member: &Member,
-        source: Source,
+        wanted: Wanted,
         deadline: Deadline,
     ) -> Option<(&Incoming, Descriptor)> {
         if member.holds_back() {
             return None;
         }
-        let peer = self.expected(source)?;
+        let peer = self.expected(wanted.source)?;
         let is_alone = || self.turns.borrow().is_one() && self.left_of_turn(peer) > 0;
-        if source == Source::Anyone && !is_alone() {
+        if wanted.is_from_anyone() && !is_alone() {
             // It is time to look at other senders.
             return None;
         }
         // The same as `recv_new` does, with fewer instructions; calls are a tenth faster by this.
         let mut descriptor = None;
         look_soon(member, deadline, || {
-            descriptor = peer.consumer.take_new(member.limit).or_else(|| self.take_call(peer, source));
-            descriptor.is_some() || peer.has_mail()
+            descriptor =
+                peer.consumer.take_new(member.limit, wanted.filter).or_else(|| self.take_call(peer, wanted));
+            descriptor.is_some() || peer.finds_mail(wanted.filter)
         });
         Some((peer, descriptor?))
     }
@@ -160,8 +165,11 @@ impl Inbox {
 
     /// The call on the call line from `peer`, if there is one that may be received now.
     #[inline(always)]
-    fn take_call(&self, peer: &Incoming, source: Source) -> Option<Descriptor> {
-        let is_turn = source == Source::Anyone && peer.from == self.current.get();
+    fn take_call(&self, peer: &Incoming, wanted: Wanted) -> Option<Descriptor> {
+        if !wanted.filter.takes_calls() {
+            return None;
+        }
+        let is_turn = wanted.is_from_anyone() && peer.from == self.current.get();
         if is_turn && self.left_of_turn(peer) == 0 {
             return None;
         }
@@ -176,20 +184,20 @@ impl Inbox {
     fn take(
         &self,
         member: &Member,
-        source: Source,
+        wanted: Wanted,
         peer: &Incoming,
         by_hand: bool,
     ) -> Result<Option<Descriptor>, RecvError> {
         let is_current = peer.from == self.current.get();
         peer.grant(member, if is_current { self.left_of_turn(peer).max(1) } else { BURST });
-        if let Some(descriptor) = peer.consumer.take_new(member.limit) {
+        if let Some(descriptor) = peer.consumer.take_new(member.limit, wanted.filter) {
             return Ok(Some(descriptor));
         }
         let next = peer.consumer.next();
-        let taken = peer.take(member, by_hand);
+        let taken = peer.take(member, wanted.filter, by_hand);
         if taken.is_err() && peer.is_barred() {
             self.bars.set(true);
-            if source == Source::Anyone && peer.reported_bar.replace(true) {
+            if wanted.is_from_anyone() && peer.reported_bar.replace(true) {
                 return Ok(None);
             }
         }
@@ -203,10 +211,10 @@ impl Inbox {
     }
 
     #[inline(always)]
-    fn look(&self, member: &Member, source: Source, thorough: bool) -> Result<Option<&Incoming>, RecvError> {
-        match source {
-            Source::Anyone => Ok(self.look_around(member, thorough)),
-            Source::Rank(rank) => self.look_at(member, rank),
+    fn look(&self, member: &Member, wanted: Wanted, thorough: bool) -> Result<Option<&Incoming>, RecvError> {
+        match wanted.source {
+            Source::Anyone => Ok(self.look_around(member, wanted.filter, thorough)),
+            Source::Rank(rank) => self.look_at(member, rank, wanted.filter),
         }
     }
 
@@ -226,26 +234,26 @@ impl Inbox {
         self.peer(member, rank).is_some_and(|peer| peer.waits_for_us(member))
     }
 
-    /// The mailbox of `rank`, if it has mail.
-    fn look_at(&self, member: &Member, rank: u32) -> Result<Option<&Incoming>, RecvError> {
+    /// The mailbox of `rank`, if it has mail that `filter` takes.
+    fn look_at(&self, member: &Member, rank: u32, filter: Filter) -> Result<Option<&Incoming>, RecvError> {
         if !self.peers.reaches(rank) {
             return Err(Broken::NoSuchRank { rank, ranks: self.peers.ranks() }.into());
         }
         match self.peer(member, rank) {
-            Some(peer) if peer.is_corrupt() && !peer.has_mail() => Err(Broken::Corrupt(rank).into()),
+            Some(peer) if peer.is_corrupt() => Err(Broken::Corrupt(rank).into()),
             // A receive from one rank returns the error every time.
             Some(peer) if peer.is_barred() => Ok(peer.lift_bar(true, true).then_some(peer)),
-            found => Ok(found.filter(|peer| peer.is_ready())),
+            found => Ok(found.filter(|peer| peer.finds(filter))),
         }
     }
 
     /// The current sender until its turn is over, then the next sender that has mail, whose turn begins. Only a
     /// thorough look finds all senders that were silent for a long time.
-    fn look_around(&self, member: &Member, thorough: bool) -> Option<&Incoming> {
+    fn look_around(&self, member: &Member, filter: Filter, thorough: bool) -> Option<&Incoming> {
         let current = self.current.get();
         if let Some(peer) = self.peers.get(current) {
             let is_over = self.left_of_turn(peer) == 0;
-            if !is_over && peer.is_ready() {
+            if !is_over && peer.finds(filter) {
                 return Some(peer);
             }
             if is_over {
@@ -259,7 +267,7 @@ impl Inbox {
         let is_overdue = Private::new(false);
         let is_ready = |rank| {
             let Some(peer) = self.peers.get(rank) else { return false };
-            let is_ready = peer.is_ready();
+            let is_ready = peer.finds(filter);
             if !is_ready && peer.take_woken() {
                 is_overdue.set(true);
             }
@@ -275,18 +283,6 @@ impl Inbox {
         self.current.set(next);
         self.begin_turn(peer);
         Some(peer)
-    }
-
-    fn begin_turn(&self, peer: &Incoming) {
-        self.turn_end.set(peer.consumer.next().wrapping_add(BURST));
-    }
-
-    /// How many mails the current sender may give before it is others' turn.
-    #[inline(always)]
-    fn left_of_turn(&self, peer: &Incoming) -> u64 {
-        let left = self.turn_end.get().wrapping_sub(peer.consumer.next());
-        // More than that: a reset was taken meanwhile.
-        if left > BURST { 0 } else { left }
     }
 
     /// How many words of the bitmaps contain ranks of this region.

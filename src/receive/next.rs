@@ -2,10 +2,10 @@
 
 use super::ends::Found;
 use super::news::News;
-use super::{Inbox, Incoming, Receive};
+use super::{Inbox, Incoming, Receive, Wanted};
+use crate::abi::Filter;
 use crate::error::RecvError;
 use crate::half::Member;
-use crate::rank::Source;
 use crate::ring::Descriptor;
 use crate::wait::{Deadline, Operation, Step};
 
@@ -22,7 +22,7 @@ pub struct Next<'a> {
 
 impl<'a> Next<'a> {
     pub fn new(inbox: &'a Inbox, member: &'a Member) -> Self {
-        let receive = Receive::new(inbox, member, Source::Anyone);
+        let receive = Receive::new(inbox, member, Wanted::ANYTHING);
         Self { inbox, member, receive, ready: None, news: None }
     }
 
@@ -48,11 +48,12 @@ impl Operation for Next<'_> {
             return Ok(true);
         }
         // Once in a turn: where there is always mail, ends are told, too.
-        if inbox.is_turn_over() && self.is_found(inbox.ends(member, false)?) {
+        if inbox.is_turn_over() && self.is_found(inbox.ends(member, Filter::ANY, false)?) {
             return Ok(true);
         }
         // Who ended is told before those that are gone are waited for. One look where nothing is said to have changed.
-        let is_found = self.receive.look(thorough)? || self.is_found(inbox.ends(member, false)?);
+        let is_found =
+            self.receive.look(thorough)? || self.is_found(inbox.ends(member, Filter::ANY, false)?);
         // Mail may have been left unread, and a look that is not thorough may have missed it.
         if is_found || !inbox.attendance.is_deserted() || self.receive.look(true)? {
             return Ok(is_found || self.receive.ready.is_some());
@@ -104,8 +105,8 @@ impl Inbox {
     /// nothing.
     pub fn next_mail(&self, member: &Member, deadline: Deadline) -> Option<(&Incoming, Descriptor)> {
         let soon =
-            || (!deadline.is_now()).then(|| self.recv_soon(member, Source::Anyone, deadline)).flatten();
-        let (peer, mail) = self.recv_new(member, Source::Anyone).or_else(soon)?;
+            || (!deadline.is_now()).then(|| self.recv_soon(member, Wanted::ANYTHING, deadline)).flatten();
+        let (peer, mail) = self.recv_new(member, Wanted::ANYTHING).or_else(soon)?;
         if self.news_before(member, peer, &mail).is_none() {
             return Some((peer, mail));
         }

@@ -2,18 +2,18 @@
 
 use super::ends::{Found, ended};
 use super::news::News;
-use super::{Inbox, Incoming, NOBODY};
+use super::{Inbox, Incoming, NOBODY, Wanted};
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::rank::Source;
 use crate::ring::Descriptor;
 use crate::wait::{Looks, Operation, Step};
 
-/// Takes the next mail from `source`. Takes in announced messages on the way.
+/// Takes the next mail of what is wanted. Takes in announced messages on the way.
 pub struct Receive<'a> {
     inbox: &'a Inbox,
     member: &'a Member,
-    source: Source,
+    wanted: Wanted,
     /// Whether announcements are returned as mails.
     by_hand: bool,
     looks: Looks,
@@ -25,9 +25,9 @@ pub struct Receive<'a> {
 
 impl<'a> Receive<'a> {
     #[inline(always)]
-    pub fn new(inbox: &'a Inbox, member: &'a Member, source: Source) -> Self {
+    pub fn new(inbox: &'a Inbox, member: &'a Member, wanted: Wanted) -> Self {
         let by_hand = inbox.by_hand.get();
-        Self { inbox, member, source, by_hand, looks: Looks::default(), ready: None, found: None }
+        Self { inbox, member, wanted, by_hand, looks: Looks::default(), ready: None, found: None }
     }
 
     /// The same, with announcements returned as mails.
@@ -39,18 +39,18 @@ impl<'a> Receive<'a> {
     /// before.
     #[inline(always)]
     fn take(&self, peer: &Incoming) -> Result<Option<Descriptor>, RecvError> {
-        let Self { inbox, member, source, by_hand, .. } = *self;
+        let Self { inbox, member, wanted, by_hand, .. } = *self;
         // Before mail, because there may always be more mail.
-        if let Some(descriptor) = inbox.take_call(peer, source) {
+        if let Some(descriptor) = inbox.take_call(peer, wanted) {
             return Ok(Some(descriptor));
         }
-        inbox.take(member, source, peer, by_hand)
+        inbox.take(member, wanted, peer, by_hand)
     }
 
     /// Whether a step would return what the look found: an end, or any kind of mail.
     pub(super) fn is_certain(&self) -> bool {
         match self.ready {
-            Some(Found::Mail(peer)) => peer.has_certain_mail(),
+            Some(Found::Mail(peer)) => peer.has_certain_mail(self.wanted.filter),
             Some(Found::End(_)) => true,
             None => false,
         }
@@ -58,19 +58,24 @@ impl<'a> Receive<'a> {
 
     /// Whether only the other half could send what this waits for, and that half is gone.
     fn is_only_its_own(&self) -> bool {
-        let is_own = self.source == Source::Rank(self.member.rank()) || self.member.region.ranks() == 1;
+        let is_own =
+            self.wanted.source == Source::Rank(self.member.rank()) || self.member.region.ranks() == 1;
         is_own && self.member.finds_alone()
     }
 
-    /// An error if nothing can come because mails are held, which nobody drops while this waits. A receive from
-    /// anyone reports it only once, because other ranks may send.
-    fn tell_held(&self) -> Result<(), RecvError> {
-        let Self { inbox, member, source, .. } = *self;
-        let held = match source {
-            Source::Rank(rank) => inbox.peers.get(rank).filter(|peer| peer.is_held_up(member)),
-            Source::Anyone => inbox.open_after(NOBODY).find(|peer| peer.take_held_up(member)),
-        };
-        held.map_or(Ok(()), |peer| Err(RecvError::Held(peer.from)))
+    /// Moves unread mail out of the way where that keeps senders from sending. An error if nothing can come because of mail that
+    /// is not moved, or is held: nobody drops it while this waits. A receive from anyone reports it only once, because
+    /// other ranks may send.
+    fn make_room(&self) -> Result<(), RecvError> {
+        let Self { inbox, member, wanted: Wanted { source, filter }, .. } = *self;
+        match source {
+            Source::Rank(rank) => {
+                inbox.peers.get(rank).map_or(Ok(()), |peer| peer.make_room(member, filter, false))
+            }
+            Source::Anyone => {
+                inbox.open_after(NOBODY).try_for_each(|peer| peer.make_room(member, filter, true))
+            }
+        }
     }
 }
 
@@ -78,44 +83,44 @@ impl Operation for Receive<'_> {
     type Error = RecvError;
 
     fn look(&mut self, thorough: bool) -> Result<bool, RecvError> {
-        let Self { inbox, member, source, .. } = *self;
+        let Self { inbox, member, wanted, .. } = *self;
         self.ready = None;
-        if source == Source::Anyone {
+        if wanted.is_from_anyone() {
             inbox.take_kept_error()?;
         }
         // Once in a turn: so a receive that always finds mail is told of a death, too.
-        if source == Source::Anyone && inbox.is_turn_over() && member.is_question_due() {
+        if wanted.is_from_anyone() && inbox.is_turn_over() && member.is_question_due() {
             member.watch();
-            self.ready = inbox.ends(member, true)?;
+            self.ready = inbox.ends(member, wanted.filter, true)?;
         }
         if self.ready.is_none() {
-            self.ready = inbox.look(member, source, thorough)?.map(Found::Mail);
+            self.ready = inbox.look(member, wanted, thorough)?.map(Found::Mail);
         }
         // A half that polls for a long time is not checked meanwhile.
         if self.ready.is_none() && !thorough && self.looks.is_due() {
-            self.tell_held()?;
+            self.make_room()?;
         }
         Ok(self.ready.is_some())
     }
 
     fn check(&mut self, query: bool) -> Result<bool, RecvError> {
-        let Self { inbox, member, source, .. } = *self;
+        let Self { inbox, member, wanted, .. } = *self;
         if let Err(lost) = member.check_place(query) {
             // What is there comes first.
-            self.ready = inbox.look(member, source, true)?.map(Found::Mail);
+            self.ready = inbox.look(member, wanted, true)?.map(Found::Mail);
             return if self.ready.is_some() { Ok(true) } else { Err(lost.into()) };
         }
         if self.is_only_its_own() {
             // The other half may have sent something before it went.
-            self.ready = Some(Found::Mail(inbox.look(member, source, true)?.ok_or(Broken::Oneself)?));
+            self.ready = Some(Found::Mail(inbox.look(member, wanted, true)?.ok_or(Broken::Oneself)?));
             return Ok(true);
         }
-        self.ready = match source {
-            Source::Anyone => inbox.ends(member, query)?,
-            Source::Rank(rank) => inbox.end(member, rank, query)?.map(Found::Mail),
+        self.ready = match wanted.source {
+            Source::Anyone => inbox.ends(member, wanted.filter, query)?,
+            Source::Rank(rank) => inbox.end(member, rank, wanted.filter, query)?.map(Found::Mail),
         };
         if self.ready.is_none() {
-            self.tell_held()?;
+            self.make_room()?;
         }
         Ok(self.ready.is_some())
     }
@@ -137,6 +142,6 @@ impl Operation for Receive<'_> {
     }
 
     fn fall_asleep(&self) {
-        self.member.fall_asleep_for_mail(self.source);
+        self.member.fall_asleep_for_mail(self.wanted.source);
     }
 }

@@ -1,31 +1,30 @@
 //! A look at the next message, which stays.
 
-use super::{Inbox, Incoming};
+use super::{Inbox, Incoming, Wanted};
 use crate::error::RecvError;
 use crate::half::Member;
-use crate::rank::Source;
 use crate::ring::Descriptor;
 use crate::wait::pace::BURST;
 
 impl Inbox {
-    /// The next message from `source`, if it is there now; it stays where it is, and is what the next receive from there
+    /// The next message of what is wanted, if it is there now; it stays where it is, and is what the next receive from there
     /// takes. Takes in announced messages on the way.
     pub fn peek(
         &self,
         member: &Member,
-        source: Source,
+        wanted: Wanted,
     ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
         member.check()?;
         for _ in 0..BURST {
-            let Some(peer) = self.look(member, source, true)? else { return Ok(None) };
-            if let Some(call) = self.take_call(peer, source) {
+            let Some(peer) = self.look(member, wanted, true)? else { return Ok(None) };
+            if let Some(call) = self.take_call(peer, wanted) {
                 self.untake(peer, &call);
                 return Ok(Some((peer, call)));
             }
-            if let Some(mail) = self.take(member, source, peer, self.by_hand.get())? {
+            if let Some(mail) = self.take(member, wanted, peer, self.by_hand.get())? {
                 self.untake(peer, &mail);
                 // A call that was asked before this message was sent comes before it, and may have been missed.
-                if !peer.has_call() {
+                if !(wanted.filter.takes_calls() && peer.has_call()) {
                     return Ok(Some((peer, mail)));
                 }
             }

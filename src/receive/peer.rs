@@ -2,20 +2,24 @@
 
 mod acknowledge;
 mod answer;
+mod aside;
 mod loan;
 mod payload;
 mod starved;
 mod state;
 mod transfer;
+mod unread;
 
 use answer::Answers;
 use state::State;
 use transfer::Arriving;
+use unread::Sought;
 
 pub use answer::Answering;
 
 use super::assembled::Assembled;
-use crate::abi::{INLINE, Kind, NUMBER_BITS, Rank, is_below};
+use super::unread::Unread;
+use crate::abi::{Filter, INLINE, Kind, NUMBER_BITS, Rank};
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::memory::{Mailbox, Shared};
@@ -54,8 +58,10 @@ pub struct Incoming {
     /// The stamp of the call on the line that was last put back, and how many times it had been handed out; 0 for
     /// none.
     requeued_call: Private<(u64, u32)>,
-    /// Announced messages that have arrived.
+    /// Announced messages that have arrived, and those that were moved out of the way.
     kept: Assembled,
+    /// Finds unread mail by its label.
+    unread: RefCell<Unread>,
 }
 
 impl Incoming {
@@ -84,38 +90,19 @@ impl Incoming {
             reported_held: None.into(),
             requeued_call: (0, 0).into(),
             kept: Assembled::default(),
+            unread: RefCell::default(),
         }
-    }
-
-    /// Whether there is mail, a part of an announced message, a call, or an error to report. A mailbox that was found
-    /// corrupt reports nothing more, except for calls, so that others go on.
-    #[inline(always)]
-    pub fn is_ready(&self) -> bool {
-        self.has_mail() || self.has_call()
-    }
-
-    /// Like `is_ready`, without calls.
-    #[inline(always)]
-    pub fn has_mail(&self) -> bool {
-        if self.state.get().is_plain() { self.consumer.is_ready() } else { self.has_other_mail() }
     }
 
     /// Whether what a receive takes next from here is a mail for certain: no announcement, nothing that lacks memory.
-    pub fn has_certain_mail(&self) -> bool {
+    pub fn has_certain_mail(&self, filter: Filter) -> bool {
         let is_mail = |next: Descriptor| next.is_in_cell() && (next.is_whole() || next.is_sync());
-        self.has_call() || self.state.get().is_plain() && self.consumer.peek().is_some_and(is_mail)
-    }
-
-    /// Like `has_mail`, if there may be more in it than new whole messages.
-    fn has_other_mail(&self) -> bool {
-        match self.state.get() {
-            State::Plain | State::Mixed => self.consumer.is_ready() || self.returned().is_some(),
-            // What was put back comes before it.
-            State::Arriving => {
-                self.consumer.next_unread().is_some() || self.returned().is_some() || self.has_news()
-            }
-            _ => false,
-        }
+        let next = || match self.seek(filter)? {
+            Sought::Unread(seq) => self.consumer.peek(seq),
+            Sought::New => self.consumer.peek(self.consumer.next()),
+            Sought::Kept(_) | Sought::Arriving => None,
+        };
+        filter.takes_calls() && self.has_call() || next().is_some_and(is_mail)
     }
 
     /// The call on the call line, if there is one.
@@ -127,17 +114,16 @@ impl Incoming {
         Some(descriptor.marked(descriptor.seq == self.requeued_call.get().0))
     }
 
-    /// The number of the next message to be received, even if it lacks memory: one that was put back, or the next
-    /// that was never taken.
+    /// The number of the next message that a receive of everything takes, even if it lacks memory: one that is unread, or the
+    /// next that was never taken.
     #[inline(always)]
     fn next(&self) -> Option<u64> {
         let state = self.state.get();
         let arriving = || matches!(state, State::Arriving).then(|| self.arriving()).flatten();
-        let unread = || self.consumer.next_unread().or_else(arriving).unwrap_or_else(|| self.consumer.next());
-        let returned = || (!state.is_plain()).then(|| self.returned()).flatten();
         let is_to_come =
-            !state.is_silent() || self.is_barred() || matches!(state, State::Arriving | State::Behind);
-        is_to_come.then(|| returned().map_or_else(unread, |descriptor| descriptor.seq))
+            !state.is_silent() || self.is_barred() || matches!(state, State::Arriving | State::Behind(_));
+        is_to_come
+            .then(|| self.unread_for(Filter::ANY).or_else(arriving).unwrap_or_else(|| self.consumer.next()))
     }
 
     /// If the mailbox is not ready: whether its sender was woken to send more. Returns true only once.
@@ -159,7 +145,9 @@ impl Incoming {
     /// Gives up all that is in the mailbox, and asks the sender for a reset. No mail of it is held at this time.
     pub fn reset(&mut self, member: &Member) {
         let arriving = self.arriving.take().map_or(0, |arriving| arriving.memory());
-        member.budget.give_back(self.kept.memory() + arriving);
+        let (announced, moved) = self.kept.memory();
+        member.budget.give_back(announced + arriving);
+        member.aside.give_back(moved);
         let (record, server) = (self.record.clone(), self.server.clone());
         let mailbox = member.region.segment.mailbox(self.from, member.rank());
         // A call on the line is not part of the mailbox, and is received again.
@@ -184,18 +172,23 @@ impl Incoming {
         self.consumer.grant(if is_easy { count } else { 0 });
     }
 
-    /// The mail that `is_ready` saw. `None` if it was an announcement, or a part of an announced message. With
+    /// The mail that [`Incoming::finds`] found. `None` if it was an announcement, or a part of an announced message. With
     /// `by_hand`, announcements are returned as mails.
     #[inline(never)]
-    pub fn take(&self, member: &Member, by_hand: bool) -> Result<Option<Descriptor>, RecvError> {
+    pub fn take(
+        &self,
+        member: &Member,
+        filter: Filter,
+        by_hand: bool,
+    ) -> Result<Option<Descriptor>, RecvError> {
         self.woken.set(false);
-        let is_arriving = matches!(self.state.get(), State::Arriving);
-        let taken = if let Some(descriptor) = self.take_returned() {
-            Ok(Some(descriptor))
-        } else if is_arriving && self.consumer.next_unread().is_none() {
-            self.go_on(member)
-        } else {
-            self.sort(member, self.consumer.take(), by_hand)
+        let taken = match self.seek(filter) {
+            Some(Sought::Kept(seq)) => Ok(self.take_kept(seq)),
+            Some(Sought::Unread(seq)) => self.sort(member, self.consumer.take_or_next(Some(seq)), by_hand),
+            Some(Sought::New) => self.sort(member, self.consumer.take_or_next(None), by_hand),
+            Some(Sought::Arriving) => self.go_on(member),
+            // A peer changed what was there.
+            None => Ok(None),
         };
         if let Ok(descriptor) = &taken {
             self.reported_bar.set(false);
@@ -205,7 +198,14 @@ impl Incoming {
             }
         }
         self.settle_state();
-        taken
+        match taken {
+            // What has arrived is for another receive; or a peer changed it.
+            Ok(Some(other)) if !filter.takes(other.envelope_word()) => {
+                self.put_back(&other);
+                Ok(None)
+            }
+            taken => taken,
+        }
     }
 
     /// Finds out what a message that was taken is.
@@ -226,7 +226,7 @@ impl Incoming {
             let segment = &member.region.segment;
             let arena = segment.geometry().arena_of_mail(self.from, member.rank());
             if let Err(error) = segment.complete_extent(arena, range) {
-                let lacks = State::LacksSpace(Instant::now() + RESPITE);
+                let lacks = State::LacksSpace(descriptor.seq, Instant::now() + RESPITE);
                 return Err(self.bar(&descriptor, lacks, no_pages(self.from, &error)));
             }
             self.consumer.note_pages(extent);
@@ -269,22 +269,6 @@ impl Incoming {
         }
         self.check_arriving(member);
         Ok(())
-    }
-
-    /// The oldest assembled message that was left unread, unless an earlier mail was left unread, too.
-    fn returned(&self) -> Option<Descriptor> {
-        let descriptor = self.kept.returned()?;
-        let is_next = |unread: u64| is_below(descriptor.seq, unread);
-        self.consumer.next_unread().is_none_or(is_next).then_some(descriptor)
-    }
-
-    fn take_returned(&self) -> Option<Descriptor> {
-        if self.state.get().is_plain() {
-            return None;
-        }
-        let descriptor = self.returned()?;
-        self.kept.set_returned(descriptor.seq, false);
-        Some(descriptor.marked(self.consumer.is_handed(descriptor.seq)))
     }
 }
 

@@ -1,9 +1,8 @@
 //! Whether a receive would return, for a thread that waits for several endpoints.
 
-use super::{Inbox, Receive};
+use super::{Inbox, Receive, Wanted};
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
-use crate::rank::Source;
 use crate::wait::{Operation, Step};
 
 /// Whether a receive from anyone would return something: a mail, an end, an error. What it finds is left to that receive.
@@ -18,7 +17,7 @@ pub struct Ready<'a> {
 
 impl<'a> Ready<'a> {
     pub fn new(inbox: &'a Inbox, member: &'a Member) -> Self {
-        Self { inbox, member, receive: Receive::new(inbox, member, Source::Anyone), tells: false }
+        Self { inbox, member, receive: Receive::new(inbox, member, Wanted::ANYTHING), tells: false }
     }
 
     /// Whether it would, or there is something on the way to go on with.

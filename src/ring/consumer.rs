@@ -11,7 +11,7 @@ use super::budget::Budget;
 use super::descriptor::{Descriptor, Lies};
 use super::seq_set::SeqSet;
 use super::{Corrupt, InArena, cell, check_stale, in_arena, is_much};
-use crate::abi::{Cell, ConsumerLine, Envelope, Location, is_below};
+use crate::abi::{Cell, ConsumerLine, Envelope, Filter, Location, is_below};
 use crate::memory::{self, Lane};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
 use core::cell::{Cell as Private, OnceCell};
@@ -25,6 +25,17 @@ const PREFETCH: u64 = 32;
 /// Messages that are awaited together in a stream. A consumer close behind its producer would take each line away
 /// half-written.
 const ROW: u64 = 16;
+
+/// What is next in a lane.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum New {
+    /// Nothing.
+    Nothing,
+    /// A message that is wanted, or something that makes no sense.
+    Wanted,
+    /// A message that is not.
+    Other,
+}
 
 /// The reading end. Everything except the lane is private to this process.
 pub struct Consumer {
@@ -121,20 +132,22 @@ impl Consumer {
     ///
     /// Cost: one load of the line that the message is in.
     pub fn take(&self) -> Result<Option<Descriptor>, Corrupt> {
-        let descriptor = match self.next_unread() {
-            Some(seq) => self.take_again(seq),
+        self.take_or_next(self.next_unread())
+    }
+
+    /// Message `unread`, which was put back, or else the next that was never taken.
+    pub fn take_or_next(&self, unread: Option<u64>) -> Result<Option<Descriptor>, Corrupt> {
+        let descriptor = match unread {
+            Some(seq) => {
+                self.unread.clear(seq);
+                self.look(seq)
+            }
             None => self.take_unseen(),
         };
         if let Ok(Some(descriptor)) = &descriptor {
             self.claim(descriptor.seq.wrapping_add(1));
         }
         descriptor
-    }
-
-    /// Message `seq`, which was put back.
-    pub fn take_again(&self, seq: u64) -> Result<Option<Descriptor>, Corrupt> {
-        self.unread.clear(seq);
-        self.look(seq)
     }
 
     /// Like `take`, except that it returns no message that was put back, and a successor does not assume that it was
@@ -196,11 +209,11 @@ impl Consumer {
         self.row.grant(next, self.row.left(next).min(self.turn.left(next)));
     }
 
-    /// Like `take`, for the common case only: a new, whole message. One that does not lie in its cell must have at most
-    /// `limit` bytes, and its extent of the arena, or the chunks of its loan, must have been seen to have memory. `None`
+    /// Like `take`, for the common case only: a new, whole message that `filter` takes. One that does not lie in its cell must
+    /// have at most `limit` bytes, and its extent of the arena, or the chunks of its loan, must have been seen to have memory. `None`
     /// means nothing, and is all that it returns after as many messages as `grant` allowed.
     #[inline(always)]
-    pub fn take_new(&self, limit: usize) -> Option<Descriptor> {
+    pub fn take_new(&self, limit: usize, filter: Filter) -> Option<Descriptor> {
         let seq = self.next.get();
         let (index, cell) = self.lane.cells.find(seq);
         // Pairs with the producer's store: the envelope and the payload are there. Within a row, too: a message that
@@ -213,21 +226,22 @@ impl Consumer {
             return None;
         }
         let envelope = cell.envelope.load(Relaxed);
-        let descriptor = match Envelope::small(envelope) {
+        let descriptor = match filter.small(envelope) {
             Some(len) => Descriptor::in_cell(seq, envelope, len, index),
+            None if !filter.takes_whole(envelope) => return None,
             None => self.find_in_arena(seq, cell, envelope, limit)?,
         };
         self.advance(seq);
         Some(descriptor)
     }
 
-    /// Message `seq`, if it is whole and is in the arena or on loan.
+    /// Message `seq`, which is whole, if it is in the arena or on loan.
     #[inline(never)]
     fn find_in_arena(&self, seq: u64, cell: &Cell, envelope: u64, limit: usize) -> Option<Descriptor> {
         if Envelope::is_loan(envelope) {
             return self.find_loan(seq, cell, envelope);
         }
-        if !Envelope::is_whole(envelope) || Envelope::unpack(envelope)?.place != Location::Arena {
+        if Envelope::unpack(envelope)?.place != Location::Arena {
             return None;
         }
         let InArena { offset, len, extent } = in_arena(cell, &self.lane.layout)?;
@@ -287,14 +301,39 @@ impl Consumer {
         if self.unread.any() { self.search_unread() } else { None }
     }
 
-    /// What `take` would return, as it lies there, if that is a message. It is not taken.
-    pub fn peek(&self) -> Option<Descriptor> {
-        self.look(self.next_unread().unwrap_or_else(|| self.next.get())).ok().flatten()
+    /// Message `seq`, as it lies there, if that is a message. It is not taken.
+    pub fn peek(&self, seq: u64) -> Option<Descriptor> {
+        self.look(seq).ok().flatten()
     }
 
-    /// The oldest message that was put back, as it lies there. It stays put back.
-    pub fn peek_unread(&self) -> Option<Descriptor> {
-        self.next_unread().and_then(|seq| self.look(seq).ok().flatten())
+    /// What is next of the messages that were never taken.
+    ///
+    /// Cost: one load of the line in which it will be.
+    #[inline(always)]
+    pub fn new_for(&self, filter: Filter) -> New {
+        let seq = self.next.get();
+        let cell = cell(&self.lane, seq);
+        // Pairs with the producer's store: the envelope is there.
+        let stamp = cell.stamp.load(acquire(Edge::Stamp));
+        let is_there = stamp == seq.wrapping_add(1);
+        if !is_there && check_stale(stamp, seq, self.cells()).is_ok() || self.is_exhausted(seq) {
+            New::Nothing
+        } else if is_there && !filter.takes(cell.envelope.load(Relaxed)) {
+            New::Other
+        } else {
+            New::Wanted
+        }
+    }
+
+    /// How many messages were put back.
+    #[inline(always)]
+    pub fn unread(&self) -> usize {
+        self.unread.len()
+    }
+
+    /// Whether message `seq` was put back.
+    pub fn is_unread(&self, seq: u64) -> bool {
+        self.is_taken(seq) && self.unread.has(seq)
     }
 
     #[cold]
@@ -304,10 +343,15 @@ impl Consumer {
 
     /// The oldest message from `first` on that was put back.
     fn unread_from(&self, first: u64) -> Option<u64> {
+        self.all_unread().find(|seq| !is_below(*seq, first))
+    }
+
+    /// The messages that were put back, oldest first.
+    pub fn all_unread(&self) -> impl Iterator<Item = u64> {
         let head = self.head.get();
         let taken = self.next.get().wrapping_sub(head);
-        let mut seqs = (0..taken).map(|ahead| head.wrapping_add(ahead));
-        seqs.find(|seq| !is_below(*seq, first) && self.unread.has(*seq))
+        let seqs = (0..taken).map(move |ahead| head.wrapping_add(ahead));
+        seqs.filter(|seq| self.unread.has(*seq))
     }
 
     /// Message `seq`, if it is there.

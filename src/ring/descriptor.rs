@@ -84,6 +84,12 @@ impl Descriptor {
         Self { len, at: self.at & (REDELIVERED | IN_UNWINDING) | ASSEMBLED, ..self }
     }
 
+    /// The same whole message, or one whose sender waits, in private memory. A whole one is like an announced one that has
+    /// come: its sender waits for nothing.
+    pub fn moved_out(self) -> Self {
+        Self { envelope: Envelope::without_wait(self.envelope), ..self }.assembled(self.len)
+    }
+
     /// The same, taken just now, with the knowledge whether it may have been handed out before.
     #[inline(always)]
     pub fn marked(self, redelivered: bool) -> Self {
@@ -176,6 +182,12 @@ impl Descriptor {
     #[inline(always)]
     pub fn is_assembled(&self) -> bool {
         self.at & PLACE == ASSEMBLED
+    }
+
+    /// The word of its envelope, which [`Envelope::unpack`] takes.
+    #[inline(always)]
+    pub fn envelope_word(&self) -> u64 {
+        self.envelope
     }
 
     /// Its envelope.

@@ -28,7 +28,7 @@ mod seq_set;
 mod transfer;
 
 pub use call_line::{Answer, Caller, Server};
-pub use consumer::Consumer;
+pub use consumer::{Consumer, New};
 pub use descriptor::Descriptor;
 pub use loan::Loan;
 pub use producer::{Producer, PushError, Slack, Slot};

@@ -22,7 +22,7 @@ pub use slot::Slot;
 
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};
-use crate::abi::{Cell, Envelope, INLINE, Location, ProducerLine, is_below, pack_bytes};
+use crate::abi::{Cell, Envelope, INLINE, Label, Location, ProducerLine, is_below, pack_bytes};
 use crate::memory::{self, Lane};
 use crate::pool::{Pool, Spot};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
@@ -83,7 +83,7 @@ pub struct Producer {
     has_pages: Box<[Private<bool>]>,
     lane: Lane,
     epoch: u8,
-    /// The envelope of a whole message without bytes. For one that fits a cell, its length is added.
+    /// The envelope of a whole message without bytes and label. For one that fits a cell, both are added.
     envelope: u64,
     /// Whether the consumer gave up messages, and nobody has been told yet.
     lost: Private<bool>,
@@ -256,7 +256,7 @@ impl Producer {
     /// Writes one message that fits a cell, if [`Producer::grant`] allows it. Returns whether it did. It is
     /// published; with `held`, it is held back with others until [`Producer::reveal`].
     #[inline(always)]
-    pub fn push_small(&self, bytes: &[u8], held: bool) -> bool {
+    pub fn push_small(&self, bytes: &[u8], label: Label, held: bool) -> bool {
         let seq = self.tail.get();
         let budget = if held { &self.patience } else { &self.room };
         if !budget.covers(seq) {
@@ -267,7 +267,7 @@ impl Producer {
         // half-written.
         self.advance(seq, bytes.len());
         memory::store_small(&cell.payload, bytes);
-        cell.envelope.store(self.envelope | bytes.len() as u64, Relaxed);
+        cell.envelope.store(self.envelope | Envelope::label_bits(label) | bytes.len() as u64, Relaxed);
         // A message that is held back needs no order, because the first one's stamp carries it. But using the same
         // code is shorter.
         stamp(cell, seq);

@@ -29,6 +29,12 @@ impl SeqSet {
         self.count.get() > 0
     }
 
+    /// How many there are.
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.count.get()
+    }
+
     /// Whether `seq` is in.
     pub fn has(&self, seq: u64) -> bool {
         self.any() && {

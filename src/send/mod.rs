@@ -19,7 +19,7 @@ pub use transfer::Transfers;
 use answers::Answers;
 use loans::Loans;
 
-use crate::abi::{INLINE, Rank};
+use crate::abi::{INLINE, Label, Rank};
 use crate::error::{Broken, SendError};
 use crate::half::{ByRank, Member};
 use crate::memory::Shared;
@@ -70,14 +70,14 @@ impl Outbox {
     /// Sends `bytes` to `to` if they are few and nothing else needs to be done. `false` means nothing. Apart from the
     /// rest, so that this common case costs its caller no call.
     #[inline(always)]
-    pub fn send_small(&self, member: &Member, to: u32, bytes: &[u8]) -> bool {
+    pub fn send_small(&self, member: &Member, to: u32, label: Label, bytes: &[u8]) -> bool {
         let Some(peer) = self.peers.get(to) else { return false };
         if bytes.len() > INLINE || member.check().is_err() {
             return false;
         }
         let held = member.is_in_batch();
         // What was lost just now is reported by the slow path, which then sends nothing.
-        peer.producer.push_small(bytes, held) && (held || !peer.ring(member))
+        peer.producer.push_small(bytes, label, held) && (held || !peer.ring(member))
     }
 
     /// Writes `bytes`, a whole message, to `slot`, and publishes it, now or with its batch.

@@ -5,6 +5,7 @@ use super::mail::OwnedMail;
 use super::receiving;
 use crate::error::RecvError;
 use crate::rank::Source;
+use crate::receive::Wanted;
 use crate::wait::Deadline;
 use core::fmt;
 use std::sync::Arc;
@@ -15,14 +16,14 @@ use std::sync::Arc;
 #[must_use = "it says how to receive, and receives nothing"]
 pub struct SharedFrom<'a> {
     handle: &'a Arc<Handle>,
-    source: Source,
+    wanted: Wanted,
     deadline: Deadline,
 }
 
 impl<'a> SharedFrom<'a> {
     #[inline(always)]
     pub(super) fn new(handle: &'a Arc<Handle>, source: Source) -> Self {
-        Self { handle, source, deadline: Deadline::Never }
+        Self { handle, wanted: source.into(), deadline: Deadline::Never }
     }
 
     /// Waits no longer than this: a time from now on, or until a moment.
@@ -30,22 +31,37 @@ impl<'a> SharedFrom<'a> {
         Self { deadline: deadline.into(), ..self }
     }
 
+    /// Takes only messages with this tag, as [`RecvFrom::tag`](crate::RecvFrom::tag) does.
+    pub fn tag(self, tag: u32) -> Self {
+        self.tag_masked(tag, u32::MAX)
+    }
+
+    /// Takes only messages whose tag has the same bits as `tag` wherever `mask` has ones, as
+    /// [`RecvFrom::tag_masked`](crate::RecvFrom::tag_masked) does.
+    pub fn tag_masked(mut self, tag: u32, mask: u32) -> Self {
+        self.wanted.filter = self.wanted.filter.with_tag(tag, mask);
+        self
+    }
+
     /// The next mail; waits until there is one. Errors as for [`RecvFrom::recv`](crate::RecvFrom::recv), but
     /// [`RecvError::Held`] only for mails that this thread took.
     #[inline]
     pub fn recv(self) -> Result<OwnedMail, RecvError> {
-        receiving::recv(self.handle, self.source, self.deadline)?.ok_or(RecvError::Timeout)
+        receiving::recv(self.handle, self.wanted, self.deadline)?.ok_or(RecvError::Timeout)
     }
 
     /// The next mail, if there is one now; never waits for a peer. Errors as of [`SharedFrom::recv`].
     #[inline]
     pub fn try_recv(self) -> Result<Option<OwnedMail>, RecvError> {
-        receiving::recv(self.handle, self.source, Deadline::Now)
+        receiving::recv(self.handle, self.wanted, Deadline::Now)
     }
 }
 
 impl fmt::Debug for SharedFrom<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedFrom").field("source", &self.source).field("deadline", &self.deadline).finish()
+        f.debug_struct("SharedFrom")
+            .field("source", &self.wanted.source)
+            .field("deadline", &self.deadline)
+            .finish()
     }
 }

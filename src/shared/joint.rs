@@ -5,7 +5,7 @@ use crate::call::PausedCall;
 use crate::endpoint::Endpoint;
 use crate::half::{Interrupter, Member};
 use crate::rank::{Bell, Polling, Seen, Source, Wait, fall_asleep};
-use crate::receive::{Inbox, Incoming};
+use crate::receive::{Inbox, Incoming, Wanted};
 use crate::send::{Outbox, Outgoing};
 use crate::wait::{Common, Waiter};
 use core::cell::RefCell;
@@ -52,7 +52,7 @@ pub struct Want {
 #[derive(Clone, Copy)]
 pub enum What {
     /// Mail.
-    Mail(Source),
+    Mail(Wanted),
     /// Room for a message of so many bytes to this rank.
     Room(u32, usize),
     /// That one message more may be announced to this rank, and room for that.
@@ -108,15 +108,16 @@ impl Joint {
 
     /// The sender that can send no more before a mail is done with that this thread took, if it waits for mail of that one;
     /// of anyone it is told once for each mail. What other threads took is no reason to end a wait: they go on.
-    pub fn held_up(&self, source: Source, thread: Thread, tell: bool) -> Option<u32> {
+    pub fn held_up(&self, wanted: Wanted, thread: Thread, tell: bool) -> Option<u32> {
         let (member, _) = self.receiving();
         let mut taken = self.taken.borrow_mut();
-        let is_meant = |taken: &Taken| match source {
+        let is_meant = |taken: &Taken| match wanted.source {
             Source::Anyone => !taken.is_told,
             Source::Rank(rank) => taken.from == rank,
         };
         let is_in_the_way = |taken: &Taken| {
-            self.mailbox(taken.from).is_some_and(|peer| peer.held_up(member) == Some(taken.seq))
+            self.mailbox(taken.from)
+                .is_some_and(|peer| peer.held_up(member, wanted.filter) == Some(taken.seq))
         };
         let held = taken.iter_mut().filter(|taken| taken.by == thread && is_meant(taken));
         let held = held.into_iter().find(|taken| is_in_the_way(taken))?;
@@ -127,9 +128,9 @@ impl Joint {
     fn has(&self, what: &What) -> bool {
         let (member, outbox) = self.sending();
         match *what {
-            What::Mail(source) => {
+            What::Mail(wanted) => {
                 let (member, inbox) = self.receiving();
-                inbox.has_news(member, source)
+                inbox.has_news(member, wanted)
             }
             What::Answer(call) => {
                 call.may_have_come(&self.endpoint) || member.end_of(call.to(), false).is_some()
@@ -160,7 +161,7 @@ impl Common for Joint {
     }
 
     fn hears_of_ends(want: &Want) -> bool {
-        matches!(want.what, What::Mail(Source::Anyone))
+        matches!(want.what, What::Mail(wanted) if wanted.is_from_anyone())
     }
 
     fn is_alike(one: &Want, other: &Want) -> bool {
@@ -178,7 +179,7 @@ impl Common for Joint {
 
     fn has_news(&self, want: &Want, is_first: bool) -> bool {
         let is_held_up = || match want.what {
-            What::Mail(source) => self.held_up(source, want.thread, false).is_some(),
+            What::Mail(wanted) => self.held_up(wanted, want.thread, false).is_some(),
             _ => false,
         };
         want.interrupter.is_set() || is_first && self.has(&want.what) || is_held_up()
@@ -193,7 +194,7 @@ impl Common for Joint {
         let mail = is_to_set(MAIL, receiver).then_some(receiver);
         let room = is_to_set(ROOM, sender).then_some(sender);
         match want.what {
-            What::Mail(source) if mail.is_some() => receiver.fall_asleep_for_mail(source),
+            What::Mail(wanted) if mail.is_some() => receiver.fall_asleep_for_mail(wanted.source),
             What::Room(to, _) | What::Announcing(to) | What::Announced(to) if room.is_some() => {
                 sender.announce(Source::Rank(to));
             }

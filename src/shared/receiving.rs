@@ -4,23 +4,22 @@ use super::handle::Handle;
 use super::joint::{Joint, Thread, What};
 use super::mail::OwnedMail;
 use crate::error::RecvError;
-use crate::rank::Source;
-use crate::receive::Receive;
+use crate::receive::{Receive, Wanted};
 use crate::ring::Descriptor;
 use crate::wait::{Deadline, Found, Look, Operation, Step};
 use std::sync::Arc;
 
-/// The next mail from `source`; `None`: there is none by then.
+/// The next mail of what is wanted; `None`: there is none by then.
 #[inline]
 pub fn recv(
     handle: &Arc<Handle>,
-    source: Source,
+    wanted: Wanted,
     deadline: Deadline,
 ) -> Result<Option<OwnedMail>, RecvError> {
     let thread = Thread::this();
-    let taken = match handle.with(|joint| take_new(joint, source, thread))? {
+    let taken = match handle.with(|joint| take_new(joint, wanted, thread))? {
         None => {
-            handle.wait(What::Mail(source), deadline, 1, |joint, how| look(joint, source, thread, how))?
+            handle.wait(What::Mail(wanted), deadline, 1, |joint, how| look(joint, wanted, thread, how))?
         }
         taken => taken,
     };
@@ -29,24 +28,24 @@ pub fn recv(
 
 /// A new mail that there is nothing to do for but to take it.
 #[inline(always)]
-fn take_new(joint: &Joint, source: Source, thread: Thread) -> Option<(u32, Descriptor)> {
+fn take_new(joint: &Joint, wanted: Wanted, thread: Thread) -> Option<(u32, Descriptor)> {
     let (member, inbox) = joint.receiving();
-    let (peer, descriptor) = inbox.recv_new(member, source)?;
+    let (peer, descriptor) = inbox.recv_new(member, wanted)?;
     joint.note_taken(peer.from, descriptor.seq, thread);
     Some((peer.from, descriptor))
 }
 
 fn look(
     joint: &Joint,
-    source: Source,
+    wanted: Wanted,
     thread: Thread,
     how: Look,
 ) -> Result<Found<(u32, Descriptor)>, RecvError> {
-    if let Some(taken) = take_new(joint, source, thread) {
+    if let Some(taken) = take_new(joint, wanted, thread) {
         return Ok(Found::All(taken));
     }
     let (member, inbox) = joint.receiving();
-    let mut receive = Receive::new(inbox, member, source);
+    let mut receive = Receive::new(inbox, member, wanted);
     let is_found = match how {
         Look::Brief => receive.look(false),
         Look::Thorough => receive.look(true),
@@ -56,7 +55,7 @@ fn look(
         Ok(true) => {}
         // Which thread's mails they are is asked below.
         Ok(false) | Err(RecvError::Held(_)) => {
-            let held = if how == Look::Brief { None } else { joint.held_up(source, thread, true) };
+            let held = if how == Look::Brief { None } else { joint.held_up(wanted, thread, true) };
             return held.map_or(Ok(Found::Nothing), |from| Err(RecvError::Held(from)));
         }
         Err(error) => return Err(error),

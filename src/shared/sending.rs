@@ -2,7 +2,7 @@
 
 use super::handle::Handle;
 use super::joint::{Joint, What};
-use crate::abi::ANNOUNCEMENT;
+use crate::abi::{ANNOUNCEMENT, Label};
 use crate::error::{Broken, SendError};
 use crate::half::end_starving;
 use crate::send::{Announcing, Paused, Progress, Room, Synchronous};
@@ -10,27 +10,37 @@ use crate::wait::pace::POLL_PAUSES;
 use crate::wait::{Deadline, Found, Look, Operation, Step};
 use std::time::Instant;
 
-/// Sends `bytes`, of any length.
+/// A message that is to be sent.
+#[derive(Clone, Copy)]
+pub struct Parcel<'a> {
+    pub to: u32,
+    pub label: Label,
+    pub bytes: &'a [u8],
+}
+
+/// Sends a message of any length.
 #[inline]
-pub fn send(handle: &Handle, to: u32, bytes: &[u8], deadline: Deadline) -> Result<(), SendError> {
+pub fn send(handle: &Handle, parcel: Parcel<'_>, deadline: Deadline) -> Result<(), SendError> {
+    let Parcel { to, label, bytes } = parcel;
     let is_sent = handle.with(|joint| {
         let (member, outbox) = joint.sending();
-        outbox.send_small(member, to, bytes)
+        outbox.send_small(member, to, label, bytes)
     })?;
-    if is_sent { Ok(()) } else { send_any(handle, to, bytes, deadline) }
+    if is_sent { Ok(()) } else { send_any(handle, parcel, deadline) }
 }
 
 #[inline(never)]
-fn send_any(handle: &Handle, to: u32, bytes: &[u8], deadline: Deadline) -> Result<(), SendError> {
+fn send_any(handle: &Handle, parcel: Parcel<'_>, deadline: Deadline) -> Result<(), SendError> {
+    let Parcel { to, bytes, .. } = parcel;
     let whole = handle.with(|joint| joint.sending().0.whole)?;
     if bytes.len() > whole {
-        return send_announced(handle, to, bytes, whole, deadline);
+        return send_announced(handle, parcel, whole, deadline);
     }
     let mut progress = if deadline.is_now() { Progress::AT_ONCE } else { Progress::default() };
     let mut waits = false;
     let sent: Result<_, SendError> =
         handle.wait(What::Room(to, bytes.len()), deadline, POLL_PAUSES, |joint, how| {
-            let found = send_whole(joint, to, bytes, (&mut progress, waits), how)?;
+            let found = send_whole(joint, parcel, (&mut progress, waits), how)?;
             waits |= matches!(found, Found::Nothing) && !deadline.is_now();
             Ok(found)
         });
@@ -38,11 +48,10 @@ fn send_any(handle: &Handle, to: u32, bytes: &[u8], deadline: Deadline) -> Resul
     sent?.ok_or(deadline.without_room())
 }
 
-/// Sends `bytes` if there is room. A thread that `waits` has the receiver told so.
+/// Sends a message if there is room. A thread that `waits` has the receiver told so.
 fn send_whole(
     joint: &Joint,
-    to: u32,
-    bytes: &[u8],
+    Parcel { to, label, bytes }: Parcel<'_>,
     (progress, waits): (&mut Progress, bool),
     how: Look,
 ) -> Result<Found<()>, SendError> {
@@ -60,7 +69,7 @@ fn send_whole(
     let slot = room.slot.take();
     *progress = room.pause();
     match slot.filter(|_| is_found == Ok(true)) {
-        Some(slot) => outbox.fill(member, peer, &slot, bytes).map(Found::All),
+        Some(slot) => outbox.fill(member, peer, &slot.labelled(label), bytes).map(Found::All),
         None => is_found.map(|_| Found::Nothing),
     }
 }
@@ -79,14 +88,14 @@ fn end_wait(handle: &Handle, to: u32, waited: bool) {
     }
 }
 
-/// Announces `bytes`, and sends them when their receiver wants them.
+/// Announces a message, and sends it when its receiver wants it.
 fn send_announced(
     handle: &Handle,
-    to: u32,
-    bytes: &[u8],
+    parcel: Parcel<'_>,
     whole: usize,
     deadline: Deadline,
 ) -> Result<(), SendError> {
+    let Parcel { to, bytes, .. } = parcel;
     // A receiver takes it while this call waits.
     if deadline.is_now() {
         return Err(SendError::TooLarge { len: bytes.len() as u64, limit: whole as u64 });
@@ -98,7 +107,7 @@ fn send_announced(
     let mut waits = false;
     let announced: Result<_, SendError> =
         handle.wait(What::Announcing(to), deadline, POLL_PAUSES, |joint, how| {
-            let found = announce(joint, to, bytes, waits, how)?;
+            let found = announce(joint, parcel, waits, how)?;
             waits |= matches!(found, Found::Nothing);
             Ok(found)
         });
@@ -123,11 +132,10 @@ fn send_announced(
     sent?.ok_or(SendError::Timeout)
 }
 
-/// Announces `bytes` if there is room for that, and one more may be under way; its number.
+/// Announces a message if there is room for that, and one more may be under way; its number.
 fn announce(
     joint: &Joint,
-    to: u32,
-    bytes: &[u8],
+    Parcel { to, label, bytes }: Parcel<'_>,
     waits: bool,
     how: Look,
 ) -> Result<Found<(u64, Paused)>, SendError> {
@@ -157,7 +165,7 @@ fn announce(
     room.pause();
     has_room?;
     let Some(slot) = slot else { return Ok(Found::Nothing) };
-    outbox.announce(member, peer, &slot, bytes.len() as u64)?;
+    outbox.announce(member, peer, &slot.labelled(label), bytes.len() as u64)?;
     // Whose bytes they are is said again with each look.
     announced.announced(slot.seq, Announcing::Borrowed(&[]));
     Ok(Found::All((slot.seq, announced.pause(slot.seq))))

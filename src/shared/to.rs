@@ -1,26 +1,44 @@
 //! What is sent to a rank through a shared endpoint, and how long that waits.
 
 use super::handle::Handle;
+use super::sending::Parcel;
 use super::{asking, sending};
+use crate::abi::Label;
 use crate::call::Reply;
 use crate::error::{CallError, SendError};
 use crate::wait::Deadline;
 use core::fmt;
 use std::sync::Arc;
 
-/// What [`Shared::to`](crate::Shared::to) gives: to which rank, and how long it may wait.
+/// What [`Shared::to`](crate::Shared::to) gives: to which rank, how long it may wait, and with which tag.
 #[derive(Clone, Copy)]
 #[must_use = "it says how to send, and sends nothing"]
 pub struct SharedTo<'a> {
     handle: &'a Arc<Handle>,
     rank: u32,
     deadline: Deadline,
+    label: Label,
 }
 
 impl<'a> SharedTo<'a> {
     #[inline(always)]
     pub(super) fn new(handle: &'a Arc<Handle>, rank: u32) -> Self {
-        Self { handle, rank, deadline: Deadline::Never }
+        Self { handle, rank, deadline: Deadline::Never, label: Label::NONE }
+    }
+
+    /// What is sent carries this tag. As [`SendTo::tag`](crate::SendTo::tag).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// me.to(1).tag(7).send(b"hello")?;
+    /// assert_eq!(other.recv()?.tag(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn tag(self, tag: u32) -> Self {
+        Self { label: Label { tag, ..self.label }, ..self }
     }
 
     /// Waits no longer than this: a time from now on, or until a moment.
@@ -33,27 +51,36 @@ impl<'a> SharedTo<'a> {
     /// [`Endpoint::send`](crate::Endpoint::send).
     #[inline]
     pub fn send(self, bytes: &[u8]) -> Result<(), SendError> {
-        sending::send(self.handle, self.rank, bytes, self.deadline)
+        sending::send(self.handle, self.parcel(bytes), self.deadline)
     }
 
     /// Sends `bytes` if there is room now; never waits for a peer, else [`SendError::Full`]. Errors as of
     /// [`Endpoint::try_send`](crate::Endpoint::try_send).
     #[inline]
     pub fn try_send(self, bytes: &[u8]) -> Result<(), SendError> {
-        sending::send(self.handle, self.rank, bytes, Deadline::Now)
+        sending::send(self.handle, self.parcel(bytes), Deadline::Now)
     }
 
-    /// Asks, and waits for the answer. Several threads may ask the same rank at once. Errors as of
+    /// Asks, and waits for the answer. A call carries no tag. Several threads may ask the same rank at once. Errors as of
     /// [`Endpoint::call`](crate::Endpoint::call), but that a call is never [`CallError::Held`]: another thread may receive
     /// what the server waits to have received.
     #[inline]
     pub fn call(self, request: &[u8]) -> Result<Reply, CallError> {
         asking::call(self.handle, self.rank, request, self.deadline)
     }
+
+    #[inline]
+    fn parcel(self, bytes: &[u8]) -> Parcel<'_> {
+        Parcel { to: self.rank, label: self.label, bytes }
+    }
 }
 
 impl fmt::Debug for SharedTo<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SharedTo").field("rank", &self.rank).field("deadline", &self.deadline).finish()
+        f.debug_struct("SharedTo")
+            .field("rank", &self.rank)
+            .field("deadline", &self.deadline)
+            .field("tag", &self.label.tag)
+            .finish()
     }
 }

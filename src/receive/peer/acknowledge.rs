@@ -1,7 +1,9 @@
 //! Mail that this receiver is done with or puts back.
 
 use super::Incoming;
+use crate::abi::Kind;
 use crate::half::Member;
+use crate::receive::assembled::Entry;
 use crate::ring::{Descriptor, count};
 
 impl Incoming {
@@ -54,10 +56,17 @@ impl Incoming {
         }
     }
 
-    /// Finishes an assembled message. Returns its bytes.
+    /// Finishes a message in private memory. Returns its bytes.
     pub fn finish(&self, member: &Member, descriptor: &Descriptor) -> Vec<u8> {
-        let bytes = self.kept.take(descriptor.seq).unwrap_or_default();
-        member.budget.give_back(bytes.len() as u64);
+        if descriptor.is_sync() {
+            self.tell(member, descriptor, Kind::Ack);
+        }
+        let Some(Entry { bytes, moved, .. }) = self.kept.take(descriptor.seq) else { return Vec::new() };
+        if moved > 0 {
+            member.aside.give_back(moved);
+        } else {
+            member.budget.give_back(bytes.len() as u64);
+        }
         bytes
     }
 
@@ -92,9 +101,10 @@ impl Incoming {
             return self.server.put_back();
         }
         if !descriptor.is_assembled() {
-            return self.consumer.put_back(descriptor.seq);
+            return self.leave(descriptor);
         }
-        if self.kept.set_returned(descriptor.seq, true) {
+        if self.kept.set_unread(descriptor.seq, true) {
+            self.note_unread(descriptor);
             self.complicate();
         }
     }

@@ -103,7 +103,9 @@ impl Incoming {
             producer.fill(&slot.numbered(kind, id.number()), &[]);
         }
         // First the word, then the room. The sender is rung for both.
-        self.pass(member, descriptor.seq);
+        if !descriptor.is_assembled() {
+            self.pass(member, descriptor.seq);
+        }
         // Like a caller, the sender may wait until another one may be under way.
         self.ring_caller(member);
     }

@@ -13,7 +13,7 @@ impl Incoming {
     pub(super) fn complete_loan(&self, member: &Member, descriptor: &Descriptor) -> Result<(), RecvError> {
         let Some(loan) = self.consumer.lacks_loan_pages(descriptor) else { return Ok(()) };
         if let Err(error) = member.region.segment.complete_loan(self.from, loan.chunks()) {
-            let lacks = State::LacksSpace(Instant::now() + RESPITE);
+            let lacks = State::LacksSpace(descriptor.seq, Instant::now() + RESPITE);
             return Err(self.bar(descriptor, lacks, no_pages(self.from, &error)));
         }
         self.consumer.note_loan_pages(&loan);

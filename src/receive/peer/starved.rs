@@ -1,29 +1,44 @@
-//! Senders that cannot send because of mails that are held here.
+//! Senders that cannot send because of mail that is held here, or left unread.
 
 use super::Incoming;
 use super::state::State;
+use crate::abi::Filter;
+use crate::error::RecvError;
 use crate::half::Member;
 
 impl Incoming {
-    /// Whether the sender can send nothing more until a mail that is held here is acknowledged.
-    pub fn is_held_up(&self, member: &Member) -> bool {
-        self.held_up(member).is_some()
-    }
-
-    /// The number of that mail.
-    pub fn held_up(&self, member: &Member) -> Option<u64> {
-        self.held_up_by().filter(|_| self.may_send(member))
-    }
-
-    /// Like `is_held_up`; returns true only once for the same mail.
-    pub fn take_held_up(&self, member: &Member) -> bool {
-        let held = self.held_up_by();
-        if self.reported_held.get() == held {
-            return false;
+    /// Moves unread mail out of the way of what `filter` takes, if the sender can send nothing more before that. An error if it
+    /// cannot be moved, or if what is in the way is held here; with `once`, one for each message that is in the way. Called
+    /// when nothing was found.
+    pub fn make_room(&self, member: &Member, filter: Filter, once: bool) -> Result<(), RecvError> {
+        let obstacle = self.obstacle(filter);
+        let is_unread = obstacle.is_some_and(|seq| self.is_left(seq));
+        let is_moved = is_unread && self.move_out(member);
+        if is_moved || once && self.reported_held.get() == obstacle {
+            return Ok(());
         }
-        let is_news = held.is_some() && self.may_send(member);
-        self.reported_held.set(held.filter(|_| is_news));
-        is_news
+        let obstacle = obstacle.filter(|_| self.may_send(member));
+        if once {
+            self.reported_held.set(obstacle);
+        }
+        match obstacle {
+            None => Ok(()),
+            Some(_) if is_unread => {
+                let unread = self.consumer.unread() + self.kept.unread();
+                Err(RecvError::Crowded { rank: self.from, unread })
+            }
+            Some(_) => Err(RecvError::Held(self.from)),
+        }
+    }
+
+    /// The number of the held mail that must be acknowledged before the sender can send anything more.
+    pub fn held_up(&self, member: &Member, filter: Filter) -> Option<u64> {
+        self.obstacle(filter).filter(|seq| !self.is_left(*seq) && self.may_send(member))
+    }
+
+    /// Whether this message is in the lane and unread, and does not wait until another one was fetched.
+    fn is_left(&self, seq: u64) -> bool {
+        self.consumer.is_unread(seq) && !matches!(self.state.get(), State::Behind(_))
     }
 
     /// Whether the sender waits until a message is acknowledged that is here, held or unread, and does nothing else
@@ -34,13 +49,13 @@ impl Incoming {
         is_so && self.may_send(member)
     }
 
-    /// The held mail that must be acknowledged before anything more can come. Either it is the oldest mail, and all
-    /// cells of the mailbox are held. Or its sender says that it waits for it: the arena may be full, or the sender
-    /// announces a message. (The sender's word may be a lie; then this is wrong, and nothing worse.) Or an
+    /// The message that must be acknowledged before anything more can come that `filter` takes. Either it is the oldest one,
+    /// and all cells of the mailbox are taken. Or its sender says that it waits for it: the arena may be full, or the
+    /// sender announces a message. (The sender's word may be a lie; then this is wrong, and nothing worse.) Or an
     /// announcement waits here until another message was fetched.
-    fn held_up_by(&self) -> Option<u64> {
-        if matches!(self.state.get(), State::Behind) {
-            return self.consumer.next_unread();
+    fn obstacle(&self, filter: Filter) -> Option<u64> {
+        if let State::Behind(seq) = self.state.get() {
+            return Some(seq);
         }
         if self.state.get().is_silent() || !self.consumer.holds_any() {
             return None;
@@ -50,8 +65,8 @@ impl Incoming {
         }
         let starved = self.consumer.starved()?;
         // What was sent before that word is visible now, and is received first.
-        let is_held = self.consumer.holds(starved.seq) && !self.is_ready();
-        (is_held && starved.is_of(self.life().epoch())).then_some(starved.seq)
+        let is_here = self.consumer.is_taken(starved.seq) && !self.finds(filter);
+        (is_here && starved.is_of(self.life().epoch())).then_some(starved.seq)
     }
 
     /// Whether the sender has not ended; its words outlive it. Asks the kernel.

@@ -14,12 +14,12 @@ pub(super) enum State {
     Mixed,
     /// The next message is announced and is being taken in. Later ones wait.
     Arriving,
-    /// The next message is announced, and waits until another one was fetched.
-    Behind,
-    /// The next message lacks private memory.
-    LacksMemory,
-    /// The next message lacks shared memory. Nothing is tried before this time.
-    LacksSpace(Instant),
+    /// This message is announced, and waits until another one was fetched.
+    Behind(u64),
+    /// This message lacks private memory.
+    LacksMemory(u64),
+    /// This message lacks shared memory. Nothing is tried before this time.
+    LacksSpace(u64, Instant),
     /// A reset was asked for.
     Resetting,
     /// Its words make no sense.
@@ -42,7 +42,7 @@ impl State {
 impl Incoming {
     /// Whether the next message lacks memory.
     pub fn is_barred(&self) -> bool {
-        matches!(self.state.get(), State::LacksMemory | State::LacksSpace(_))
+        matches!(self.state.get(), State::LacksMemory(_) | State::LacksSpace(..))
     }
 
     pub fn is_corrupt(&self) -> bool {
@@ -52,7 +52,7 @@ impl Incoming {
     /// Leaves a message unread that lacks memory. Nothing is taken before [`Incoming::lift_bar`].
     #[cold]
     pub(super) fn bar(&self, descriptor: &Descriptor, state: State, error: RecvError) -> RecvError {
-        self.consumer.put_back(descriptor.seq);
+        self.leave(descriptor);
         self.enter(state);
         error
     }
@@ -76,7 +76,7 @@ impl Incoming {
         if self.state.get().is_silent() {
             return self.consumer.grant(0);
         }
-        if self.returned().is_none() {
+        if self.kept.unread() == 0 {
             self.state.set(State::Plain);
         } else {
             self.enter(State::Mixed);
@@ -85,7 +85,7 @@ impl Incoming {
 
     /// Lets an announcement be taken again that waits until another message was fetched.
     pub fn lift_waiting(&self) {
-        if matches!(self.state.get(), State::Behind) {
+        if matches!(self.state.get(), State::Behind(_)) {
             self.state.set(State::Mixed);
         }
     }
@@ -94,9 +94,9 @@ impl Incoming {
     /// whether nothing is lacking any more, as far as is known.
     pub fn lift_bar(&self, has_budget: bool, has_space: bool) -> bool {
         let is_lifted = match self.state.get() {
-            State::LacksMemory => has_budget || self.is_waiting_in_vain(),
-            State::LacksSpace(until) => has_space || Instant::now() >= until,
-            State::Behind => has_budget && has_space,
+            State::LacksMemory(seq) => has_budget || self.is_waiting_in_vain(seq),
+            State::LacksSpace(_, until) => has_space || Instant::now() >= until,
+            State::Behind(_) => has_budget && has_space,
             _ => return true,
         };
         if is_lifted {

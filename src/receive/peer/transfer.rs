@@ -8,7 +8,7 @@
 
 use super::state::State;
 use super::{Incoming, no_pages};
-use crate::abi::{ANNOUNCEMENT, Kind, epoch_of};
+use crate::abi::{ANNOUNCEMENT, Filter, Kind, epoch_of};
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::memory;
@@ -66,14 +66,16 @@ impl Incoming {
             self.drop_announced(member, &descriptor);
             return Ok(None);
         }
-        // An announcement that was put back while another message is taken in was returned by hand before.
-        if by_hand || self.is_taken_in() {
+        // One that was put back while another message is taken in was returned by hand before.
+        if by_hand || self.is_taken_in() && descriptor.is_redelivered() {
             return Ok(Some(descriptor.without_bytes()));
         }
         if self.arriving.borrow().is_some() {
-            // Another message is being fetched by hand.
-            self.consumer.put_back(descriptor.seq);
-            self.enter(State::Behind);
+            self.leave(&descriptor);
+            if !self.is_taken_in() {
+                // Another message is being fetched by hand.
+                self.enter(State::Behind(descriptor.seq));
+            }
             return Ok(None);
         }
         let Some(bytes) = member.budget.take(len) else {
@@ -83,11 +85,12 @@ impl Incoming {
                 return Ok(None);
             }
             let error = Broken::NoMemory { rank: self.from, len, left: member.budget.left() }.into();
-            return Err(self.bar(&descriptor, State::LacksMemory, error));
+            return Err(self.bar(&descriptor, State::LacksMemory(descriptor.seq), error));
         };
         if let Err(error) = self.ask_for(member, descriptor, len, Some(bytes)) {
             member.budget.give_back(len);
-            return Err(self.bar(&descriptor, State::LacksSpace(Instant::now() + super::RESPITE), error));
+            let lacks = State::LacksSpace(descriptor.seq, Instant::now() + super::RESPITE);
+            return Err(self.bar(&descriptor, lacks, error));
         }
         self.enter(State::Arriving);
         Ok(None)
@@ -131,6 +134,14 @@ impl Incoming {
     /// Whether a receive takes in the message that is under way.
     pub(super) fn is_taken_in(&self) -> bool {
         self.arriving.borrow().as_ref().is_some_and(|arriving| arriving.bytes.is_some())
+    }
+
+    /// Whether `filter` takes the message that is under way.
+    pub(super) fn is_arriving_for(&self, filter: Filter) -> bool {
+        self.arriving
+            .borrow()
+            .as_ref()
+            .is_some_and(|arriving| filter.takes(arriving.descriptor.envelope_word()))
     }
 
     /// The number of the message that is under way.
@@ -215,7 +226,7 @@ impl Incoming {
     pub fn end_fetch(&self, member: &Member, descriptor: &Descriptor, is_received: bool) {
         if self.arriving() == Some(descriptor.seq) {
             self.arriving.replace(None);
-            if matches!(self.state.get(), State::Behind) {
+            if matches!(self.state.get(), State::Behind(_)) {
                 self.state.set(State::Mixed);
             }
         }
@@ -228,34 +239,34 @@ impl Incoming {
         let is_cut =
             self.arriving.borrow().as_ref().is_some_and(|arriving| self.is_cut(&arriving.descriptor));
         // All that earlier lives sent is visible from here on.
-        if is_cut && !self.has_mail() {
+        if is_cut && !self.has_news() {
             self.drop_arriving(member);
         }
     }
 
     /// Whether the announcement that waits (for memory, or until another message was fetched) is over.
-    pub(super) fn is_waiting_in_vain(&self) -> bool {
-        let waiting = self.consumer.peek_unread().filter(Descriptor::is_announcement);
+    pub(super) fn is_waiting_in_vain(&self, seq: u64) -> bool {
+        let waiting = self.consumer.peek(seq).filter(Descriptor::is_announcement);
         waiting.is_none_or(|descriptor| self.is_cut(&descriptor))
     }
 
-    /// If the mailbox is not ready: drops what its sender, which is gone, announced and had not sent.
-    pub fn drop_of_gone(&self, member: &Member) {
-        if self.is_ready() {
+    /// If a receive with this filter finds nothing: drops what its sender, which is gone, announced and had not sent.
+    pub fn drop_of_gone(&self, member: &Member, filter: Filter) {
+        if self.finds(filter) {
             return;
         }
         match self.state.get() {
-            State::LacksMemory | State::Behind => self.drop_waiting(member),
+            State::LacksMemory(seq) | State::Behind(seq) => self.drop_waiting(member, seq),
             _ => self.drop_arriving(member),
         }
     }
 
     /// Drops the announcement that waits.
-    fn drop_waiting(&self, member: &Member) {
+    fn drop_waiting(&self, member: &Member, seq: u64) {
         self.state.set(State::Mixed);
-        match self.consumer.take() {
+        match self.consumer.take_or_next(Some(seq)) {
             Ok(Some(descriptor)) if descriptor.is_announcement() => self.drop_announced(member, &descriptor),
-            Ok(Some(descriptor)) => self.consumer.put_back(descriptor.seq),
+            Ok(Some(descriptor)) => self.leave(&descriptor),
             // The next look finds out the reason.
             _ => {}
         }

@@ -12,7 +12,7 @@
 //! x86-64 that is a plain load.
 
 use super::{Consumer, PREFETCH, ROW};
-use crate::abi::Envelope;
+use crate::abi::Filter;
 use crate::memory;
 use crate::ring::cell;
 use crate::ring::descriptor::Descriptor;
@@ -33,10 +33,10 @@ impl Consumer {
     }
 
     /// Like `take_new`, for a drain that is done with the message before `seq`: returns a small message of its row,
-    /// unless another call took it meanwhile, or put one back that comes before it. Nothing before `seq` is held then,
+    /// unless `filter` leaves it, another call took it meanwhile, or put one back that comes before it. Nothing before `seq` is held then,
     /// because nothing after it was taken.
     #[inline(always)]
-    pub fn take_following(&self, seq: u64) -> Option<Descriptor> {
+    pub fn take_following(&self, seq: u64, filter: Filter) -> Option<Descriptor> {
         if self.next.get() != seq || !self.row.covers(seq) {
             return None;
         }
@@ -46,7 +46,7 @@ impl Consumer {
             return None;
         }
         let envelope = cell.envelope.load(Relaxed);
-        let len = Envelope::small(envelope)?;
+        let len = filter.small(envelope)?;
         self.next.set(after);
         self.head.set(seq);
         Some(Descriptor::in_cell(seq, envelope, len, index))

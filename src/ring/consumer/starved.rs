@@ -43,9 +43,9 @@ impl Consumer {
         self.head.get() != self.next.get()
     }
 
-    /// Whether message `seq`, which is not acknowledged, was taken and not put back.
-    pub fn holds(&self, seq: u64) -> bool {
+    /// Whether message `seq`, which is not acknowledged, was taken; perhaps it was put back.
+    pub fn is_taken(&self, seq: u64) -> bool {
         let head = self.head.get();
-        seq.wrapping_sub(head) < self.next.get().wrapping_sub(head) && !self.unread.has(seq)
+        seq.wrapping_sub(head) < self.next.get().wrapping_sub(head)
     }
 }

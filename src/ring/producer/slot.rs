@@ -1,6 +1,6 @@
 //! A place for a message.
 
-use crate::abi::Kind;
+use crate::abi::{Kind, Label};
 use crate::pool::Spot;
 use crate::ring::Loan;
 
@@ -13,7 +13,7 @@ pub struct Slot {
     pub len: usize,
     /// What the cell holds.
     pub kind: Kind,
-    /// The envelope's number, if the cell concerns a call.
+    /// The number of the message's label or, if the cell concerns a call, that of the call.
     pub(super) number: u64,
     pub(super) lies: Lies,
 }
@@ -38,6 +38,12 @@ impl Slot {
     /// The same slot, for a cell of this kind.
     pub fn of(self, kind: Kind) -> Self {
         Self { kind, ..self }
+    }
+
+    /// The same slot, for a message with this label.
+    #[inline(always)]
+    pub fn labelled(self, label: Label) -> Self {
+        Self { number: label.number(), ..self }
     }
 
     /// The same slot with this number, for a cell that concerns a call.

@@ -19,6 +19,7 @@ fn main() -> Outcome {
     let mut payload = vec![1; bytes.parse()?];
     let operation = match what {
         "message" => message,
+        "tagged" => tagged,
         "batch" => batch,
         "drain" => drain,
         "call" => call,
@@ -40,6 +41,11 @@ fn receive(other: &Endpoint, payload: &mut [u8]) -> Outcome {
 
 fn message(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
     me.try_send(1, black_box(payload))?;
+    receive(other, payload)
+}
+
+fn tagged(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    me.to(1).tag(black_box(7)).try_send(black_box(payload))?;
     receive(other, payload)
 }
 

@@ -1,0 +1,151 @@
+//! How a message gets to its mailbox, and what is waited for on the way.
+
+use super::halves::Halves;
+use super::recv_half::RecvHalf;
+use super::send_to::SendTo;
+use super::sending::Sending;
+use crate::abi::{ANNOUNCEMENT, Kind};
+use crate::error::SendError;
+use crate::half::Member;
+use crate::ring::{Loan, Slot};
+use crate::send::{Announcing, Outgoing, Room, Synchronous};
+use crate::wait::{Operation, Waiter};
+use std::time::Instant;
+
+impl<'a> SendTo<'a> {
+    /// Sends `bytes` where that takes more than to write them to the next cell. Apart, so that the common case stores nothing
+    /// for it.
+    #[inline(never)]
+    pub(super) fn post(&self, bytes: &[u8]) -> Result<(), SendError> {
+        let (member, outbox) = self.sender.parts();
+        let peer = outbox.peer(member, self.to, bytes.len())?;
+        if bytes.len() > member.whole {
+            // A receiver takes it while this call waits.
+            if self.deadline.is_now() {
+                return Err(too_large(bytes.len(), member));
+            }
+            // Nothing is announced to be given up at once.
+            if self.deadline.has_passed(Instant::now) {
+                return Err(SendError::Timeout);
+            }
+            member.take_interruption()?;
+            let mut announced = self.announce_any(Announcing::Borrowed(bytes))?;
+            return self.wait_for(&mut announced);
+        }
+        let slot = self.claim(peer, bytes.len())?;
+        outbox.fill(member, peer, &slot, bytes)
+    }
+
+    /// As [`SendTo::post`], and waits until it is acknowledged.
+    pub(super) fn post_synchronously(&self, bytes: &[u8]) -> Result<(), SendError> {
+        let (member, outbox) = self.sender.parts();
+        if bytes.len() > member.whole {
+            // It takes a receiver as it is.
+            return self.post(bytes);
+        }
+        let peer = outbox.peer(member, self.to, bytes.len())?;
+        let mut synchronous = Synchronous::new(member, peer)?;
+        self.wait_for(&mut synchronous)?;
+        synchronous.expect(self.ask((Kind::Sync, self.label.number()), bytes)?);
+        self.wait_for(&mut synchronous)
+    }
+
+    /// Sends a reference to a block.
+    pub(super) fn refer(&self, loan: Loan) -> Result<(), SendError> {
+        let (member, outbox) = self.sender.parts();
+        let peer = outbox.peer(member, self.to, 0)?;
+        let slot = self.claim(peer, 0)?;
+        outbox.refer(member, peer, slot, loan)
+    }
+
+    pub(super) fn begin_sending(self, bytes: Vec<u8>) -> Result<Sending<'a>, SendError> {
+        let (_, outbox) = self.sender.parts();
+        let announced = self.announce_any(Announcing::Owned(bytes))?;
+        outbox.begin_tending(self.to);
+        Ok(Sending::new(self, announced))
+    }
+
+    /// Announces a message, once there is room for that and one more may be under way.
+    fn announce_any<'b>(&self, bytes: Announcing<'b>) -> Result<Synchronous<'b>, SendError>
+    where
+        'a: 'b,
+    {
+        let (member, outbox) = self.sender.parts();
+        let peer = outbox.peer(member, self.to, bytes.len())?;
+        let mut announced = match Synchronous::new(member, peer) {
+            Err(SendError::Full) => return Err(too_large(bytes.len(), member)),
+            new => new?,
+        };
+        peer.transfers.prepare(member, self.to)?;
+        if !self.drive(&mut announced)? {
+            return Err(self.deadline.without_room());
+        }
+        let slot = self.claim_to_ask(ANNOUNCEMENT)?;
+        outbox.announce(member, peer, &slot, bytes.len() as u64)?;
+        announced.announced(slot.seq, bytes);
+        Ok(announced)
+    }
+
+    fn wait_for(&self, synchronous: &mut Synchronous<'_>) -> Result<(), SendError> {
+        if self.drive(synchronous)? { Ok(()) } else { Err(SendError::Timeout) }
+    }
+
+    /// Sends what its receiver answers in the return lane, of this kind and with this number in its envelope: of a call the
+    /// epoch that it is for, of a message its label. Its sequence number.
+    pub(crate) fn ask(&self, (kind, number): (Kind, u64), bytes: &[u8]) -> Result<u64, SendError> {
+        let (member, outbox) = self.sender.parts();
+        if bytes.len() > member.whole {
+            return Err(too_large(bytes.len(), member));
+        }
+        let slot = self.claim_to_ask(bytes.len())?;
+        let peer = outbox.peer(member, self.to, bytes.len())?;
+        outbox.ask(member, peer, &slot.numbered(kind, number), bytes)?;
+        Ok(slot.seq)
+    }
+
+    /// A slot for `len` bytes that are not held back, after what is.
+    fn claim_to_ask(&self, len: usize) -> Result<Slot, SendError> {
+        let (member, outbox) = self.sender.parts();
+        let peer = outbox.peer(member, self.to, len)?;
+        outbox.flush(member);
+        // What the batch has lost: said later, it would be said of this, too, which is not.
+        peer.tell_reset()?;
+        self.claim(peer, len)
+    }
+
+    /// A slot for a message of `len` bytes, waited for if need be. It stays claimed until it is published.
+    #[inline(always)]
+    fn claim(&self, peer: &Outgoing, len: usize) -> Result<Slot, SendError> {
+        let slot = match peer.producer.place(len) {
+            Some(slot) => slot,
+            None => self.wait_for_room(peer, len)?,
+        };
+        Ok(slot.labelled(self.label))
+    }
+
+    /// As `claim`, where what was last seen of the mailbox leaves no room.
+    #[inline(never)]
+    fn wait_for_room(&self, peer: &Outgoing, len: usize) -> Result<Slot, SendError> {
+        let (member, _) = self.sender.parts();
+        let new = if self.deadline.is_now() { Room::at_once } else { Room::new };
+        let mut room = new(member, peer, len);
+        self.drive(&mut room)?;
+        room.slot.ok_or(self.deadline.without_room())
+    }
+
+    /// Waits for `operation` until the deadline. Whether it is done.
+    pub(super) fn drive<O: Operation<Error = SendError>>(
+        &self,
+        operation: &mut O,
+    ) -> Result<bool, SendError> {
+        let (member, _) = self.sender.parts();
+        let halves =
+            Halves { sending: Some(self.sender.parts()), receiving: self.receiver.map(RecvHalf::parts) };
+        halves.drive(member, self.deadline, operation)
+    }
+}
+
+/// For a message that takes a receiver, where none is waited for.
+fn too_large(len: usize, member: &Member) -> SendError {
+    SendError::TooLarge { len: len as u64, limit: member.whole as u64 }
+}

@@ -1,0 +1,75 @@
+//! Unread mail that is moved out of the way.
+//!
+//! A mailbox gives its room back in order. So unread mail that a receive passed over can fill it, and then what the receive
+//! waits for cannot come. If the endpoint has a budget for that, the oldest unread mail is moved to private memory, and the
+//! sender is told that it is acknowledged: from then on it ends with this process. What waits for its acknowledgement or
+//! for an answer hears of it later, as if the mail were in its place. An announced message is taken in. A call stays.
+
+use super::Incoming;
+use crate::half::Member;
+use crate::memory;
+use crate::ring::Descriptor;
+
+/// What is counted for a moved message besides its bytes.
+const ENTRY: u64 = 128;
+
+impl Incoming {
+    /// Moves unread mail out of the mailbox, beginning with the oldest. Returns whether some was moved, or is on its way.
+    pub(super) fn move_out(&self, member: &Member) -> bool {
+        if member.aside.left() == 0 {
+            return false;
+        }
+        let mut is_moved = false;
+        while let Some(oldest) = self.next_to_move(member) {
+            if oldest.is_announcement() {
+                // It is in the way until it has come, or cannot.
+                is_moved |= self.take_in(member, oldest.seq);
+                break;
+            }
+            if !self.move_one(member, &oldest) {
+                break;
+            }
+            is_moved = true;
+        }
+        if is_moved {
+            self.complicate();
+            self.settle(member);
+        }
+        is_moved
+    }
+
+    /// The oldest message of the mailbox, if it is unread and can be moved.
+    fn next_to_move(&self, member: &Member) -> Option<Descriptor> {
+        let seq = self.consumer.head();
+        let oldest = self.consumer.peek(seq).filter(|_| self.consumer.is_unread(seq))?;
+        let has_pages =
+            self.consumer.lacks_pages(&oldest).is_none() && self.consumer.lacks_loan_pages(&oldest).is_none();
+        let is_message = oldest.is_whole() || oldest.is_sync() || oldest.is_announcement();
+        let is_sound = oldest.len <= member.limit || oldest.is_loan();
+        (has_pages && is_message && is_sound).then_some(oldest)
+    }
+
+    fn move_one(&self, member: &Member, message: &Descriptor) -> bool {
+        let cost = message.len as u64 + ENTRY;
+        let mut bytes = Vec::new();
+        if !member.aside.charge(cost) {
+            return false;
+        }
+        if bytes.try_reserve_exact(message.len).is_err() {
+            member.aside.give_back(cost);
+            return false;
+        }
+        memory::append(self.consumer.words(message), message.len, &mut bytes);
+        let _ = self.consumer.take_or_next(Some(message.seq));
+        self.kept.move_in(message.moved_out(), bytes, cost);
+        self.consumer.retire(message);
+        true
+    }
+
+    /// Asks for the announced message, and takes it in as for a receive.
+    fn take_in(&self, member: &Member, seq: u64) -> bool {
+        let announcement = self.consumer.take_or_next(Some(seq));
+        // An error bars the mailbox for the receives that want this message, and is told by them.
+        matches!(announcement, Ok(Some(announcement)) if self.begin(member, announcement, false).is_ok())
+    }
+}

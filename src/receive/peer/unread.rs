@@ -1,0 +1,155 @@
+//! What a receive finds in a mailbox, and the mail that it leaves unread.
+//!
+//! Unread is what was put back, and what a receive that does not take it passed over. It stays where it is, in the lane or in
+//! private memory, and keeps its place: each receive takes the oldest that it takes. `receive::unread` finds it.
+//!
+//! An announced message is taken in for one receive, and others may look at what is behind it meanwhile. Only other announced
+//! messages wait for it, because one message of a sender is taken in at a time.
+
+use super::Incoming;
+use super::state::State;
+use crate::abi::{Filter, is_below};
+use crate::ring::{Descriptor, New};
+
+/// What a receive takes next from a mailbox.
+#[derive(Clone, Copy)]
+pub(super) enum Sought {
+    /// This message, which is unread and in private memory.
+    Kept(u64),
+    /// This message, which is unread and in the lane.
+    Unread(u64),
+    /// The next message of the lane.
+    New,
+    /// A part of the message that is taken in.
+    Arriving,
+}
+
+impl Incoming {
+    /// Whether there is something for a receive with this filter: mail, a part of an announced message, a call, or an error to
+    /// report. Leaves unread what is new and not wanted. A mailbox that was found corrupt reports nothing more, except
+    /// for calls, so that others go on.
+    #[inline(always)]
+    pub fn finds(&self, filter: Filter) -> bool {
+        self.finds_mail(filter) || filter.takes_calls() && self.has_call()
+    }
+
+    /// Like `finds`, without calls.
+    #[inline(always)]
+    pub fn finds_mail(&self, filter: Filter) -> bool {
+        if self.state.get().is_plain() && self.consumer.unread() == 0 {
+            match self.consumer.new_for(filter) {
+                New::Nothing => return false,
+                New::Wanted => return true,
+                New::Other => {}
+            }
+        }
+        self.seek(filter).is_some()
+    }
+
+    /// What a receive with this filter takes next. Leaves unread what is new and not wanted.
+    #[inline(never)]
+    pub(super) fn seek(&self, filter: Filter) -> Option<Sought> {
+        let is_arriving = match self.state.get() {
+            State::Plain | State::Mixed => false,
+            State::Arriving => true,
+            State::Behind(seq) | State::LacksMemory(seq) | State::LacksSpace(seq, _) => {
+                if self.is_for(seq, filter) {
+                    return None;
+                }
+                false
+            }
+            State::Resetting | State::Corrupt => return None,
+        };
+        let arriving = || (is_arriving && self.has_news()).then_some(Sought::Arriving);
+        if let Some(seq) = self.unread_for(filter) {
+            if self.kept.unread_one(seq).is_some() {
+                return Some(Sought::Kept(seq));
+            }
+            let must_wait = is_arriving && self.is_announcement(seq) && !self.consumer.is_handed(seq);
+            return if must_wait { arriving() } else { Some(Sought::Unread(seq)) };
+        }
+        // Nothing of its kind comes before it.
+        if is_arriving && self.is_arriving_for(filter) || !self.pass_over(filter) {
+            return arriving();
+        }
+        let must_wait = is_arriving && self.is_announcement(self.consumer.next());
+        if must_wait { arriving() } else { Some(Sought::New) }
+    }
+
+    /// Leaves unread what is new, up to the first that `filter` takes. Returns whether there is one.
+    fn pass_over(&self, filter: Filter) -> bool {
+        loop {
+            match self.consumer.new_for(filter) {
+                New::Nothing => return false,
+                New::Wanted => return true,
+                New::Other => match self.consumer.take_unseen() {
+                    Ok(Some(other)) => self.leave(&other),
+                    // A peer changed it. The receive finds out how.
+                    _ => return true,
+                },
+            }
+        }
+    }
+
+    /// Leaves a descriptor of the lane unread that was taken.
+    pub(super) fn leave(&self, descriptor: &Descriptor) {
+        self.consumer.put_back(descriptor.seq);
+        self.note_unread(descriptor);
+    }
+
+    /// After a descriptor was left unread.
+    pub(super) fn note_unread(&self, descriptor: &Descriptor) {
+        let live = self.consumer.unread() + self.kept.unread();
+        let is_live = |seq| self.is_unread(seq);
+        self.unread.borrow_mut().add(descriptor.seq, descriptor.envelope_word(), live, is_live);
+    }
+
+    fn is_unread(&self, seq: u64) -> bool {
+        self.consumer.is_unread(seq) || self.kept.unread_one(seq).is_some()
+    }
+
+    /// The oldest unread message that `filter` takes.
+    #[inline(always)]
+    pub(super) fn unread_for(&self, filter: Filter) -> Option<u64> {
+        let is_plain = self.state.get().is_plain();
+        if self.consumer.unread() == 0 && (is_plain || self.kept.unread() == 0) {
+            return None;
+        }
+        self.search_unread(filter)
+    }
+
+    #[inline(never)]
+    fn search_unread(&self, filter: Filter) -> Option<u64> {
+        let (lane, kept) = (self.consumer.next_unread(), self.kept.oldest_unread());
+        let oldest = match (lane, kept) {
+            (Some(lane), Some(kept)) => Some(if is_below(kept, lane) { kept } else { lane }),
+            (lane, kept) => lane.or(kept),
+        };
+        if oldest.is_some_and(|seq| self.is_for(seq, filter)) {
+            return oldest;
+        }
+        let all = || {
+            let lane = self.consumer.all_unread().filter_map(|seq| self.consumer.peek(seq));
+            let kept = self.kept.all_unread().into_iter();
+            kept.chain(lane).map(|descriptor| (descriptor.seq, descriptor.envelope_word()))
+        };
+        self.unread.borrow_mut().first(filter, |seq| self.is_unread(seq), all)
+    }
+
+    /// Whether `filter` takes unread message `seq`, or that makes no sense.
+    fn is_for(&self, seq: u64, filter: Filter) -> bool {
+        let descriptor = self.kept.unread_one(seq).or_else(|| self.consumer.peek(seq));
+        descriptor.is_none_or(|descriptor| filter.takes(descriptor.envelope_word()))
+    }
+
+    fn is_announcement(&self, seq: u64) -> bool {
+        self.consumer.peek(seq).is_some_and(|descriptor| descriptor.is_announcement())
+    }
+
+    /// Unread message `seq`, which is in private memory.
+    pub(super) fn take_kept(&self, seq: u64) -> Option<Descriptor> {
+        let descriptor = self.kept.unread_one(seq)?;
+        self.kept.set_unread(seq, false);
+        Some(descriptor.marked(self.consumer.is_handed(seq)))
+    }
+}

@@ -1,0 +1,181 @@
+//! Mail of one sender that receives passed over, found by its label.
+//!
+//! A receive that takes only some tags leaves other mail where it is. The next one must not look at each of those again. So
+//! this keeps, for each mask of tags that was asked for, the numbers of unread mails by what the mask leaves of their label.
+//! To find the oldest mail with a label takes one look into a table, however much lies unread.
+//!
+//! A mail is not taken out of the tables when it is received in another way. Instead a number is checked when it is found,
+//! and a table is cleaned when half of it is over.
+
+use crate::abi::{Filter, is_below};
+use std::collections::{HashMap, VecDeque};
+
+/// How many masks are kept. With more than these, the one that was not asked for longest is made again when it is.
+const VIEWS: usize = 8;
+/// How many numbers that are over a table may keep besides as many as are not.
+const SLACK: usize = 64;
+
+/// The numbers of unread mails, by mask and label. Makes a table when it is first asked for one, and takes no memory before.
+#[derive(Default)]
+pub struct Unread {
+    /// Those that were asked for lately come last.
+    views: Vec<View>,
+}
+
+struct View {
+    /// One of the filters with this mask.
+    filter: Filter,
+    queues: HashMap<u64, VecDeque<u64>>,
+    /// How many numbers are in the queues.
+    count: usize,
+}
+
+impl Unread {
+    /// Mail `seq`, with this envelope, is left unread. `live` mails are, with it.
+    pub fn add(&mut self, seq: u64, envelope: u64, live: usize, is_live: impl Fn(u64) -> bool) {
+        for view in &mut self.views {
+            view.add(seq, envelope);
+            if view.count > 2 * live + SLACK {
+                view.clean(&is_live);
+            }
+        }
+    }
+
+    /// The oldest live mail that `filter` takes. `all` gives the live mails, oldest first, with their envelopes.
+    pub fn first<I: Iterator<Item = (u64, u64)>>(
+        &mut self,
+        filter: Filter,
+        is_live: impl Fn(u64) -> bool,
+        all: impl FnOnce() -> I,
+    ) -> Option<u64> {
+        let at = self.views.iter().position(|view| view.filter.mask() == filter.mask());
+        match at {
+            Some(at) => self.views[at..].rotate_left(1),
+            None => {
+                if self.views.len() == VIEWS {
+                    self.views.remove(0);
+                }
+                let mut view = View { filter, queues: HashMap::new(), count: 0 };
+                all().for_each(|(seq, envelope)| view.add(seq, envelope));
+                self.views.push(view);
+            }
+        }
+        self.views.last_mut()?.first(filter.key(), is_live)
+    }
+}
+
+impl View {
+    fn add(&mut self, seq: u64, envelope: u64) {
+        let queue = self.queues.entry(self.filter.key_of(envelope)).or_default();
+        // Mail that was received and put back comes back between others.
+        let at = match queue.back() {
+            Some(last) if !is_below(*last, seq) => queue.partition_point(|one| is_below(*one, seq)),
+            _ => queue.len(),
+        };
+        if queue.get(at) != Some(&seq) {
+            queue.insert(at, seq);
+            self.count += 1;
+        }
+    }
+
+    fn first(&mut self, key: u64, is_live: impl Fn(u64) -> bool) -> Option<u64> {
+        let queue = self.queues.get_mut(&key)?;
+        while let Some(first) = queue.front() {
+            if is_live(*first) {
+                return Some(*first);
+            }
+            queue.pop_front();
+            self.count -= 1;
+        }
+        self.queues.remove(&key);
+        None
+    }
+
+    fn clean(&mut self, is_live: impl Fn(u64) -> bool) {
+        self.queues.values_mut().for_each(|queue| queue.retain(|seq| is_live(*seq)));
+        self.queues.retain(|_, queue| !queue.is_empty());
+        self.count = self.queues.values().map(VecDeque::len).sum();
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::abi::{Envelope, Kind, Location};
+    use core::cell::RefCell;
+    use std::collections::BTreeMap;
+
+    fn envelope(tag: u32) -> u64 {
+        Envelope { tag, context: 0, epoch: 0, kind: Kind::Whole, place: Location::Inline(0) }.pack()
+    }
+
+    /// Unread mails, and what finds them.
+    #[derive(Default)]
+    struct Mails {
+        live: RefCell<BTreeMap<u64, u64>>,
+        unread: Unread,
+    }
+
+    impl Mails {
+        fn add(&mut self, seq: u64, tag: u32) {
+            self.live.get_mut().insert(seq, envelope(tag));
+            let live = self.live.get_mut();
+            self.unread.add(seq, envelope(tag), live.len(), |seq| live.contains_key(&seq));
+        }
+
+        fn first(&mut self, filter: Filter) -> Option<u64> {
+            let live = self.live.borrow();
+            self.unread.first(
+                filter,
+                |seq| live.contains_key(&seq),
+                || live.iter().map(|(seq, word)| (*seq, *word)),
+            )
+        }
+
+        fn entries(&self) -> usize {
+            self.unread.views.iter().map(|view| view.count).sum()
+        }
+    }
+
+    #[test]
+    fn the_oldest_that_matches_is_found_whatever_else_was_taken() {
+        let mut mails = Mails::default();
+        let mut dice = 1u64;
+        let mut roll = |sides: u64| {
+            dice = dice.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (dice >> 33) % sides
+        };
+        for seq in 0..5000 {
+            mails.add(seq, roll(20) as u32);
+            if roll(3) > 0 {
+                let mask = [0, 3, u32::MAX, 1, 2, 4, 5, 6, 7, 8, 9][roll(11) as usize];
+                let filter = Filter::new(0, roll(20) as u32, mask);
+                let naive =
+                    mails.live.get_mut().iter().find(|(_, word)| filter.takes(**word)).map(|(seq, _)| *seq);
+                assert_eq!(mails.first(filter), naive);
+                if let Some(seq) = naive {
+                    let word = mails.live.get_mut().remove(&seq).expect("it is there");
+                    if roll(10) == 0 {
+                        // Put back, as after a panic.
+                        mails.add(seq, (word >> 32) as u32);
+                    }
+                }
+            }
+        }
+        assert!(mails.unread.views.len() == VIEWS);
+    }
+
+    #[test]
+    fn mail_that_is_over_takes_no_memory_for_long() {
+        let mut mails = Mails::default();
+        let (one, all) = (Filter::new(0, 1, u32::MAX), Filter::ANY);
+        mails.add(0, 0);
+        assert_eq!((mails.first(one), mails.first(all)), (None, Some(0)));
+        for seq in 1..10_000 {
+            mails.add(seq, 1);
+            assert_eq!(mails.first(one), Some(seq));
+            mails.live.get_mut().remove(&seq);
+            assert!(mails.entries() <= 2 * (2 * 2 + SLACK + 1), "{} of 2", mails.entries());
+        }
+    }
+}
