@@ -24,7 +24,7 @@ const TABLE: &[(&str, &str)] = &[
     ("receive", "sync abi os memory ring rank wait half error"),
     ("endpoint", "abi memory ring rank wait segment region half send receive error"),
     ("call", "abi ring rank wait half send endpoint error"),
-    ("shared", "abi os call endpoint error half rank receive region ring send wait"),
+    ("shared", "abi os memory call endpoint error half rank receive region ring send wait"),
     // Nothing of the library knows of it.
     ("lab", "sync abi os memory pool ring rank wait"),
 ];

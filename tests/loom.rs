@@ -18,7 +18,7 @@ use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::lab::abi::{Activity, Bells, Control, Identity, Rank};
 use mailbox::lab::abi::{CallId, Cell, Filter, INLINE, Kind, Label, Location, MAIL, ROOM, Starved};
-use mailbox::lab::memory::{self, Lane, Shared as Words, TransferSlot};
+use mailbox::lab::memory::{self, Lane, Payload, Shared as Words, TransferSlot};
 use mailbox::lab::os::{File, Locker, end_of_ringer, have_barriers};
 use mailbox::lab::pool::{Blocks, Which};
 use mailbox::lab::rank::Registry;
@@ -1819,7 +1819,7 @@ fn serve(slot: TransferSlot, seqs: Range<u64>, word: &UnsafeCell<()>) {
         for _ in message(seq) {
             wait(|| (source.room() > 0).then_some(()));
             word.with_mut(|_| ());
-            assert!(source.put(&bytes));
+            assert!(source.put(Payload::Whole(&bytes)));
         }
     }
 }
@@ -1876,6 +1876,6 @@ fn serve_first_word(slot: &TransferSlot) {
     let (source, target) = (Source::new(slot.clone()), Target::new(slot.clone(), 1));
     target.want(0, 16);
     source.begin(source.wanted().expect("wanted"));
-    assert!(source.put(&[7; 16]));
+    assert!(source.put(Payload::Whole(&[7; 16])));
     assert_eq!(target.take(16, |_, _, _| ()), Ok(true));
 }

@@ -158,7 +158,7 @@ impl<'a> Call<'a> {
                 return Err(deadline.without_room().into());
             }
         }
-        let seq = to.ask((Kind::Call, epoch), request)?;
+        let seq = to.ask((Kind::Call, epoch), request.into())?;
         peer.answers.expect(seq, epoch);
         Ok(seq)
     }

@@ -7,46 +7,47 @@ use super::sending::Sending;
 use crate::abi::{ANNOUNCEMENT, Kind};
 use crate::error::SendError;
 use crate::half::Member;
+use crate::memory::Payload;
 use crate::ring::{Loan, Slot};
 use crate::send::{Announcing, Outgoing, Room, Synchronous};
 use crate::wait::{Operation, Waiter};
 use std::time::Instant;
 
 impl<'a> SendTo<'a> {
-    /// Sends `bytes` where that takes more than to write them to the next cell. Apart, so that the common case stores nothing
-    /// for it.
+    /// Sends any message. Apart, so that one that is written to the next cell at once needs nothing for it.
     #[inline(never)]
-    pub(super) fn post(&self, bytes: &[u8]) -> Result<(), SendError> {
+    pub(super) fn post(&self, payload: Payload<'_>) -> Result<(), SendError> {
         let (member, outbox) = self.sender.parts();
-        let peer = outbox.peer(member, self.to, bytes.len())?;
-        if bytes.len() > member.whole {
+        let len = payload.len();
+        let peer = outbox.peer(member, self.to, len)?;
+        if len > member.whole {
             // A receiver takes it while this call waits.
             if self.deadline.is_now() {
-                return Err(too_large(bytes.len(), member));
+                return Err(too_large(len, member));
             }
             // Nothing is announced to be given up at once.
             if self.deadline.has_passed(Instant::now) {
                 return Err(SendError::Timeout);
             }
             member.take_interruption()?;
-            let mut announced = self.announce_any(Announcing::Borrowed(bytes))?;
+            let mut announced = self.announce_any(Announcing::Borrowed(payload))?;
             return self.wait_for(&mut announced);
         }
-        let slot = self.claim(peer, bytes.len())?;
-        outbox.fill(member, peer, &slot, bytes)
+        let slot = self.claim(peer, len)?;
+        outbox.fill(member, peer, &slot, payload)
     }
 
     /// As [`SendTo::post`], and waits until it is acknowledged.
-    pub(super) fn post_synchronously(&self, bytes: &[u8]) -> Result<(), SendError> {
+    pub(super) fn post_synchronously(&self, payload: Payload<'_>) -> Result<(), SendError> {
         let (member, outbox) = self.sender.parts();
-        if bytes.len() > member.whole {
+        if payload.len() > member.whole {
             // It takes a receiver as it is.
-            return self.post(bytes);
+            return self.post(payload);
         }
-        let peer = outbox.peer(member, self.to, bytes.len())?;
+        let peer = outbox.peer(member, self.to, payload.len())?;
         let mut synchronous = Synchronous::new(member, peer)?;
         self.wait_for(&mut synchronous)?;
-        synchronous.expect(self.ask((Kind::Sync, self.label.number()), bytes)?);
+        synchronous.expect(self.ask((Kind::Sync, self.label.number()), payload)?);
         self.wait_for(&mut synchronous)
     }
 
@@ -92,14 +93,15 @@ impl<'a> SendTo<'a> {
 
     /// Sends what its receiver answers in the return lane, of this kind and with this number in its envelope: of a call the
     /// epoch that it is for, of a message its label. Its sequence number.
-    pub(crate) fn ask(&self, (kind, number): (Kind, u64), bytes: &[u8]) -> Result<u64, SendError> {
+    pub(crate) fn ask(&self, (kind, number): (Kind, u64), payload: Payload<'_>) -> Result<u64, SendError> {
         let (member, outbox) = self.sender.parts();
-        if bytes.len() > member.whole {
-            return Err(too_large(bytes.len(), member));
+        let len = payload.len();
+        if len > member.whole {
+            return Err(too_large(len, member));
         }
-        let slot = self.claim_to_ask(bytes.len())?;
-        let peer = outbox.peer(member, self.to, bytes.len())?;
-        outbox.ask(member, peer, &slot.numbered(kind, number), bytes)?;
+        let slot = self.claim_to_ask(len)?;
+        let peer = outbox.peer(member, self.to, len)?;
+        outbox.ask(member, peer, &slot.numbered(kind, number), payload)?;
         Ok(slot.seq)
     }
 
@@ -142,6 +144,12 @@ impl<'a> SendTo<'a> {
         let halves =
             Halves { sending: Some(self.sender.parts()), receiving: self.receiver.map(RecvHalf::parts) };
         halves.drive(member, self.deadline, operation)
+    }
+
+    /// For pieces whose length in all is no number.
+    pub(super) fn beyond_all_limits(&self) -> SendError {
+        let (member, _) = self.sender.parts();
+        SendError::TooLarge { len: u64::MAX, limit: member.limit as u64 }
     }
 }
 

@@ -3,8 +3,10 @@
 //! Everything above works on [`Shared`] values. They lie in a mapping or, in model checks and property tests, on the
 //! heap.
 
+mod payload;
 mod words;
 
+pub use payload::{Mark, Payload};
 pub use words::*;
 
 use crate::abi::{

@@ -23,7 +23,7 @@ pub use slot::Slot;
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};
 use crate::abi::{Cell, Envelope, INLINE, Label, Location, ProducerLine, is_below, pack_bytes};
-use crate::memory::{self, Lane};
+use crate::memory::{self, Lane, Payload};
 use crate::pool::{Pool, Spot};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::{Cell as Private, RefCell};
@@ -274,18 +274,24 @@ impl Producer {
         true
     }
 
-    /// Writes `bytes` to `slot`.
+    /// Writes `payload` to `slot`, which was claimed for its length.
     #[inline(always)]
-    pub fn write(&self, slot: &Slot, bytes: &[u8]) {
-        memory::store(self.words(slot), bytes);
+    pub fn write(&self, slot: &Slot, payload: Payload<'_>) {
+        payload.store(self.words(slot));
     }
 
     /// Writes `bytes` to `slot` and publishes it.
     #[inline(always)]
     pub fn fill(&self, slot: &Slot, bytes: &[u8]) {
+        self.fill_with(slot, Payload::Whole(bytes));
+    }
+
+    /// Writes `payload` to `slot`, which was claimed for its length, and publishes it.
+    #[inline(always)]
+    pub fn fill_with(&self, slot: &Slot, payload: Payload<'_>) {
         // First, for the same reason as in `push_small`.
         self.account(slot);
-        self.write(slot, bytes);
+        self.write(slot, payload);
         self.describe(slot);
         stamp(self.cell(slot.seq), slot.seq);
     }

@@ -24,7 +24,7 @@
 //! that a message arrives at most once: it starts each message once, for the life that the message is for.
 
 use super::Corrupt;
-use crate::memory::{self, TransferSlot};
+use crate::memory::{Mark, Payload, TransferSlot};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::Cell as Private;
 use core::ops::Range;
@@ -70,6 +70,8 @@ pub struct Source {
     slot: TransferSlot,
     serving: Private<Option<TransferId>>,
     produced: Private<u64>,
+    /// Where in the message the next bytes are.
+    next: Private<Mark>,
     /// The last count of the receiver that made sense.
     consumed: Private<u64>,
 }
@@ -77,7 +79,13 @@ pub struct Source {
 impl Source {
     /// The sender's end of this slot. It serves nothing yet, even if a former sender left its words.
     pub fn new(slot: TransferSlot) -> Self {
-        Self { slot, serving: None.into(), produced: 0.into(), consumed: 0.into() }
+        Self {
+            slot,
+            serving: None.into(),
+            produced: 0.into(),
+            next: Mark::default().into(),
+            consumed: 0.into(),
+        }
     }
 
     /// The message that the receiver wants, or wanted last.
@@ -97,26 +105,27 @@ impl Source {
     pub fn begin(&self, wanted: TransferId) {
         self.serving.set(Some(wanted));
         self.produced.set(0);
+        self.next.set(Mark::default());
         self.consumed.set(0);
         let line = &self.slot.serving;
         line.produced.store(0, Relaxed);
         line.id.store(wanted.0, release(Edge::Serving));
     }
 
-    /// Puts as many of the message's `bytes` in the ring as fit, up to one piece. Returns whether there were any.
-    pub fn put(&self, bytes: &[u8]) -> bool {
+    /// Puts as many of the message's bytes in the ring as fit, up to one piece. Returns whether there were any.
+    pub fn put(&self, payload: Payload<'_>) -> bool {
         let produced = self.produced.get();
-        let rest = &bytes[(produced as usize).min(bytes.len())..];
-        let whole = self.room().min(PIECE) / ALIGN * ALIGN;
-        let piece = &rest[..rest.len().min(whole as usize)];
-        if piece.is_empty() {
+        let rest = (payload.len() as u64).saturating_sub(produced);
+        let count = rest.min(self.room().min(PIECE) / ALIGN * ALIGN);
+        if count == 0 {
             return false;
         }
         // It does not cross the end of the ring: both are multiples of ALIGN, and a piece that would is cut there.
-        let span = span(&self.slot, produced, piece.len() as u64);
-        let piece = &piece[..(span.end - span.start) as usize];
-        memory::store(&self.slot.ring[(span.start / 8) as usize..], piece);
-        self.produced.set(produced + piece.len() as u64);
+        let span = span(&self.slot, produced, count);
+        let count = span.end - span.start;
+        let words = &self.slot.ring[(span.start / 8) as usize..];
+        self.next.set(payload.store_part(words, self.next.get(), count as usize));
+        self.produced.set(produced + count);
         self.slot.serving.produced.store(self.produced.get(), release(Edge::Produced));
         true
     }

@@ -22,7 +22,7 @@ use loans::Loans;
 use crate::abi::{INLINE, Label, Rank};
 use crate::error::{Broken, SendError};
 use crate::half::{ByRank, Member};
-use crate::memory::Shared;
+use crate::memory::{Payload, Shared};
 use crate::rank::{Life, Status};
 use crate::ring::{Caller, Corrupt, Producer, Slot, count};
 use crate::sync::{Edge, release};
@@ -80,14 +80,20 @@ impl Outbox {
         peer.producer.push_small(bytes, label, held) && (held || !peer.ring(member))
     }
 
-    /// Writes `bytes`, a whole message, to `slot`, and publishes it, now or with its batch.
+    /// Writes a whole message to `slot`, and publishes it, now or with its batch.
     #[inline(always)]
-    pub fn fill(&self, member: &Member, peer: &Outgoing, slot: &Slot, bytes: &[u8]) -> Result<(), SendError> {
+    pub fn fill(
+        &self,
+        member: &Member,
+        peer: &Outgoing,
+        slot: &Slot,
+        payload: Payload<'_>,
+    ) -> Result<(), SendError> {
         if member.is_in_batch() {
-            peer.producer.write(slot, bytes);
+            peer.producer.write(slot, payload);
             self.publish(member, peer, slot);
         } else {
-            peer.producer.fill(slot, bytes);
+            peer.producer.fill_with(slot, payload);
             peer.ring(member);
         }
         peer.tell_reset()?;
@@ -99,8 +105,14 @@ impl Outbox {
 
     /// Writes to `slot` what its receiver answers, and publishes it. Never held back.
     #[inline(always)]
-    pub fn ask(&self, member: &Member, peer: &Outgoing, slot: &Slot, bytes: &[u8]) -> Result<(), SendError> {
-        peer.producer.fill(slot, bytes);
+    pub fn ask(
+        &self,
+        member: &Member,
+        peer: &Outgoing,
+        slot: &Slot,
+        payload: Payload<'_>,
+    ) -> Result<(), SendError> {
+        peer.producer.fill_with(slot, payload);
         peer.ring(member);
         Ok(peer.tell_reset()?)
     }

@@ -10,6 +10,7 @@ use super::{Answer, Outgoing, end_of_taker, ended, living_taker};
 use crate::abi::{CallId, Kind};
 use crate::error::{Broken, SendError};
 use crate::half::{Member, Starving};
+use crate::memory::Payload;
 use crate::rank::Source;
 use crate::ring::count;
 use crate::wait::{Looks, Operation, Step};
@@ -43,7 +44,7 @@ struct Sent<'a> {
     id: CallId,
     is_announced: bool,
     /// The bytes of an announced message, unless the table of announced messages has them.
-    borrowed: Option<&'a [u8]>,
+    borrowed: Option<Payload<'a>>,
 }
 
 impl<'a> Synchronous<'a> {
@@ -65,11 +66,11 @@ impl<'a> Synchronous<'a> {
         Paused { epoch: wait.epoch, seq }
     }
 
-    /// Goes on with a wait of this half, for an announced message whose bytes these are.
-    pub fn resume(member: &'a Member, peer: &'a Outgoing, paused: Paused, bytes: &'a [u8]) -> Self {
+    /// Goes on with a wait of this half, for an announced message that consists of this.
+    pub fn resume(member: &'a Member, peer: &'a Outgoing, paused: Paused, payload: Payload<'a>) -> Self {
         let Paused { epoch, seq } = paused;
         let (looks, starving) = (Looks::default(), Starving::default());
-        let sent = Sent { seq, id: CallId::of_message(seq), is_announced: true, borrowed: Some(bytes) };
+        let sent = Sent { seq, id: CallId::of_message(seq), is_announced: true, borrowed: Some(payload) };
         Self { member, peer, epoch, sent: Some(sent), is_done: false, looks, starving }
     }
 
@@ -82,13 +83,13 @@ impl<'a> Synchronous<'a> {
     pub fn announced(&mut self, seq: u64, bytes: Announcing<'a>) {
         let (owned, borrowed) = match bytes {
             Announcing::Owned(bytes) => (Some(bytes), None),
-            Announcing::Borrowed(bytes) => (None, Some(bytes)),
+            Announcing::Borrowed(payload) => (None, Some(payload)),
         };
         self.peer.transfers.add(seq, self.epoch, owned);
         self.note(seq, true, borrowed);
     }
 
-    fn note(&mut self, seq: u64, is_announced: bool, borrowed: Option<&'a [u8]>) {
+    fn note(&mut self, seq: u64, is_announced: bool, borrowed: Option<Payload<'a>>) {
         self.peer.answers.expect(seq, self.epoch);
         self.sent = Some(Sent { seq, id: CallId::of_message(seq), is_announced, borrowed });
         self.is_done = false;
@@ -103,7 +104,7 @@ impl<'a> Synchronous<'a> {
     fn go_on(&mut self, sent: Sent<'a>) -> Result<bool, SendError> {
         let Self { member, peer, .. } = *self;
         let has_served = match sent.borrowed {
-            Some(bytes) => peer.transfers.serve(member, peer, Some((sent.seq, bytes))),
+            Some(payload) => peer.transfers.serve(member, peer, Some((sent.seq, payload))),
             // It has gone on already, before this look, with all that this endpoint owns.
             None => sent.is_announced && peer.transfers.take_moved(),
         };
@@ -154,7 +155,7 @@ pub enum Announcing<'a> {
     /// Sent while any call of the endpoint waits.
     Owned(Vec<u8>),
     /// Sent while the caller waits for this message.
-    Borrowed(&'a [u8]),
+    Borrowed(Payload<'a>),
 }
 
 impl Announcing<'_> {
@@ -162,7 +163,7 @@ impl Announcing<'_> {
     pub fn len(&self) -> usize {
         match self {
             Self::Owned(bytes) => bytes.len(),
-            Self::Borrowed(bytes) => bytes.len(),
+            Self::Borrowed(payload) => payload.len(),
         }
     }
 }

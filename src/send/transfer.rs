@@ -15,7 +15,7 @@
 use super::{Outbox, Outgoing};
 use crate::error::{Broken, SendError};
 use crate::half::Member;
-use crate::memory::TransferSlot;
+use crate::memory::{Payload, TransferSlot};
 use crate::ring::Source;
 use core::cell::{Cell as Private, RefCell};
 
@@ -84,7 +84,7 @@ impl Transfers {
     /// bytes of a message that the caller has.
     ///
     /// Cost: the receiver's line.
-    pub fn serve(&self, member: &Member, peer: &Outgoing, borrowed: Option<(u64, &[u8])>) -> bool {
+    pub fn serve(&self, member: &Member, peer: &Outgoing, borrowed: Option<(u64, Payload<'_>)>) -> bool {
         let mut all = self.announced.borrow_mut();
         let Some(wanted) = self.source.wanted() else { return false };
         let Some(announced) = all.iter_mut().find(|announced| wanted.is_of(announced.seq)) else {
@@ -97,15 +97,16 @@ impl Transfers {
             peer.ring(member);
             return false;
         }
-        let borrowed = borrowed.filter(|(seq, _)| *seq == announced.seq).map(|(_, bytes)| bytes);
-        let Some(bytes) = announced.bytes.as_deref().or(borrowed) else { return false };
+        let borrowed = borrowed.filter(|(seq, _)| *seq == announced.seq).map(|(_, payload)| payload);
+        let owned = announced.bytes.as_deref().map(Payload::Whole);
+        let Some(payload) = owned.or(borrowed) else { return false };
         if is_new {
             announced.has_begun = true;
             self.source.begin(wanted);
         }
         let mut is_any = false;
         for _ in 0..PIECES {
-            if !self.source.put(bytes) {
+            if !self.source.put(payload) {
                 break;
             }
             is_any = true;

@@ -5,6 +5,7 @@ use super::joint::{Joint, What};
 use crate::abi::{ANNOUNCEMENT, Label};
 use crate::error::{Broken, SendError};
 use crate::half::end_starving;
+use crate::memory::Payload;
 use crate::send::{Announcing, Paused, Progress, Room, Synchronous};
 use crate::wait::pace::POLL_PAUSES;
 use crate::wait::{Deadline, Found, Look, Operation, Step};
@@ -15,31 +16,31 @@ use std::time::Instant;
 pub struct Parcel<'a> {
     pub to: u32,
     pub label: Label,
-    pub bytes: &'a [u8],
+    pub payload: Payload<'a>,
 }
 
 /// Sends a message of any length.
 #[inline]
 pub fn send(handle: &Handle, parcel: Parcel<'_>, deadline: Deadline) -> Result<(), SendError> {
-    let Parcel { to, label, bytes } = parcel;
+    let Parcel { to, label, payload } = parcel;
     let is_sent = handle.with(|joint| {
         let (member, outbox) = joint.sending();
-        outbox.send_small(member, to, label, bytes)
+        matches!(payload, Payload::Whole(bytes) if outbox.send_small(member, to, label, bytes))
     })?;
     if is_sent { Ok(()) } else { send_any(handle, parcel, deadline) }
 }
 
 #[inline(never)]
 fn send_any(handle: &Handle, parcel: Parcel<'_>, deadline: Deadline) -> Result<(), SendError> {
-    let Parcel { to, bytes, .. } = parcel;
+    let Parcel { to, payload, .. } = parcel;
     let whole = handle.with(|joint| joint.sending().0.whole)?;
-    if bytes.len() > whole {
+    if payload.len() > whole {
         return send_announced(handle, parcel, whole, deadline);
     }
     let mut progress = if deadline.is_now() { Progress::AT_ONCE } else { Progress::default() };
     let mut waits = false;
     let sent: Result<_, SendError> =
-        handle.wait(What::Room(to, bytes.len()), deadline, POLL_PAUSES, |joint, how| {
+        handle.wait(What::Room(to, payload.len()), deadline, POLL_PAUSES, |joint, how| {
             let found = send_whole(joint, parcel, (&mut progress, waits), how)?;
             waits |= matches!(found, Found::Nothing) && !deadline.is_now();
             Ok(found)
@@ -51,13 +52,13 @@ fn send_any(handle: &Handle, parcel: Parcel<'_>, deadline: Deadline) -> Result<(
 /// Sends a message if there is room. A thread that `waits` has the receiver told so.
 fn send_whole(
     joint: &Joint,
-    Parcel { to, label, bytes }: Parcel<'_>,
+    Parcel { to, label, payload }: Parcel<'_>,
     (progress, waits): (&mut Progress, bool),
     how: Look,
 ) -> Result<Found<()>, SendError> {
     let (member, outbox) = joint.sending();
-    let peer = outbox.peer(member, to, bytes.len())?;
-    let mut room = Room::resume(member, peer, bytes.len(), *progress);
+    let peer = outbox.peer(member, to, payload.len())?;
+    let mut room = Room::resume(member, peer, payload.len(), *progress);
     if waits {
         room.begin_wait();
     }
@@ -69,7 +70,7 @@ fn send_whole(
     let slot = room.slot.take();
     *progress = room.pause();
     match slot.filter(|_| is_found == Ok(true)) {
-        Some(slot) => outbox.fill(member, peer, &slot.labelled(label), bytes).map(Found::All),
+        Some(slot) => outbox.fill(member, peer, &slot.labelled(label), payload).map(Found::All),
         None => is_found.map(|_| Found::Nothing),
     }
 }
@@ -95,10 +96,10 @@ fn send_announced(
     whole: usize,
     deadline: Deadline,
 ) -> Result<(), SendError> {
-    let Parcel { to, bytes, .. } = parcel;
+    let Parcel { to, payload, .. } = parcel;
     // A receiver takes it while this call waits.
     if deadline.is_now() {
-        return Err(SendError::TooLarge { len: bytes.len() as u64, limit: whole as u64 });
+        return Err(SendError::TooLarge { len: payload.len() as u64, limit: whole as u64 });
     }
     // Nothing is announced to be given up at once.
     if deadline.has_passed(Instant::now) {
@@ -117,14 +118,14 @@ fn send_announced(
     let sent: Result<_, SendError> = handle.wait(What::Announced(to), deadline, 1, |joint, how| {
         // On an error it gives itself up.
         is_over = true;
-        let found = serve(joint, to, (seq, paused), bytes, how)?;
+        let found = serve(joint, to, (seq, paused), payload, how)?;
         is_over = matches!(found, Found::All(()));
         Ok(found)
     });
     // Others may wait until one more may be under way.
     let ended = handle.stir(|joint| {
         if !is_over {
-            give_up(joint, to, paused, bytes);
+            give_up(joint, to, paused, payload);
         }
     });
     end_wait(handle, to, true);
@@ -135,12 +136,12 @@ fn send_announced(
 /// Announces a message if there is room for that, and one more may be under way; its number.
 fn announce(
     joint: &Joint,
-    Parcel { to, label, bytes }: Parcel<'_>,
+    Parcel { to, label, payload }: Parcel<'_>,
     waits: bool,
     how: Look,
 ) -> Result<Found<(u64, Paused)>, SendError> {
     let (member, outbox) = joint.sending();
-    let peer = outbox.peer(member, to, bytes.len())?;
+    let peer = outbox.peer(member, to, payload.len())?;
     let mut announced = Synchronous::new(member, peer)?;
     peer.transfers.prepare(member, to)?;
     // That it waits for a credit is not told: to its receiver that means that nothing more comes, and here others may send.
@@ -165,9 +166,9 @@ fn announce(
     room.pause();
     has_room?;
     let Some(slot) = slot else { return Ok(Found::Nothing) };
-    outbox.announce(member, peer, &slot.labelled(label), bytes.len() as u64)?;
+    outbox.announce(member, peer, &slot.labelled(label), payload.len() as u64)?;
     // Whose bytes they are is said again with each look.
-    announced.announced(slot.seq, Announcing::Borrowed(&[]));
+    announced.announced(slot.seq, Announcing::Borrowed(Payload::Whole(&[])));
     Ok(Found::All((slot.seq, announced.pause(slot.seq))))
 }
 
@@ -176,12 +177,12 @@ fn serve(
     joint: &Joint,
     to: u32,
     (seq, paused): (u64, Paused),
-    bytes: &[u8],
+    payload: Payload<'_>,
     how: Look,
 ) -> Result<Found<()>, SendError> {
     let (member, outbox) = joint.sending();
     let Some(peer) = outbox.opened(to) else { return Err(Broken::Corrupt(to).into()) };
-    let mut announced = Synchronous::resume(member, peer, paused, bytes);
+    let mut announced = Synchronous::resume(member, peer, paused, payload);
     let is_found = match how {
         Look::Brief => announced.look(false)?,
         Look::Thorough => announced.look(true)?,
@@ -195,9 +196,9 @@ fn serve(
 }
 
 /// The announced message is not sent any more.
-fn give_up(joint: &Joint, to: u32, paused: Paused, bytes: &[u8]) {
+fn give_up(joint: &Joint, to: u32, paused: Paused, payload: Payload<'_>) {
     let (member, outbox) = joint.sending();
     if let Some(peer) = outbox.opened(to) {
-        drop(Synchronous::resume(member, peer, paused, bytes));
+        drop(Synchronous::resume(member, peer, paused, payload));
     }
 }

@@ -6,6 +6,7 @@ use super::{asking, sending};
 use crate::abi::Label;
 use crate::call::Reply;
 use crate::error::{CallError, SendError};
+use crate::memory::Payload;
 use crate::wait::Deadline;
 use core::fmt;
 use std::sync::Arc;
@@ -51,14 +52,14 @@ impl<'a> SharedTo<'a> {
     /// [`Endpoint::send`](crate::Endpoint::send).
     #[inline]
     pub fn send(self, bytes: &[u8]) -> Result<(), SendError> {
-        sending::send(self.handle, self.parcel(bytes), self.deadline)
+        sending::send(self.handle, self.parcel(bytes.into()), self.deadline)
     }
 
     /// Sends `bytes` if there is room now; never waits for a peer, else [`SendError::Full`]. Errors as of
     /// [`Endpoint::try_send`](crate::Endpoint::try_send).
     #[inline]
     pub fn try_send(self, bytes: &[u8]) -> Result<(), SendError> {
-        sending::send(self.handle, self.parcel(bytes), Deadline::Now)
+        sending::send(self.handle, self.parcel(bytes.into()), Deadline::Now)
     }
 
     /// Asks, and waits for the answer. A call carries no tag. Several threads may ask the same rank at once. Errors as of
@@ -70,8 +71,8 @@ impl<'a> SharedTo<'a> {
     }
 
     #[inline]
-    fn parcel(self, bytes: &[u8]) -> Parcel<'_> {
-        Parcel { to: self.rank, label: self.label, bytes }
+    fn parcel(self, payload: Payload<'_>) -> Parcel<'_> {
+        Parcel { to: self.rank, label: self.label, payload }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::Scratch;
 use mailbox::lab::abi::{ANNOUNCEMENT, Geometry, HEADER_WORDS, Kind, Rank};
-use mailbox::lab::memory::{Mailbox, Mapping, Shared};
+use mailbox::lab::memory::{Mailbox, Mapping, Payload, Shared};
 use mailbox::lab::ring::{Producer, PushError, Slack, Source};
 use mailbox::lab::sync::Ordering::Relaxed;
 use memmap2::MmapRaw;
@@ -77,7 +77,7 @@ impl Wire {
             self.source.begin(wanted);
         }
         let mut is_any = false;
-        while self.source.put(bytes) {
+        while self.source.put(Payload::Whole(bytes)) {
             is_any = true;
         }
         is_any

@@ -3,6 +3,7 @@
 use mailbox::{Config, Deadline, Endpoint, Region};
 use std::error::Error;
 use std::hint::black_box;
+use std::io::IoSlice;
 
 /// Messages in a batch.
 const BATCH: usize = 100;
@@ -20,6 +21,7 @@ fn main() -> Outcome {
     let operation = match what {
         "message" => message,
         "tagged" => tagged,
+        "vectored" => vectored,
         "batch" => batch,
         "drain" => drain,
         "call" => call,
@@ -46,6 +48,13 @@ fn message(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
 
 fn tagged(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
     me.to(1).tag(black_box(7)).try_send(black_box(payload))?;
+    receive(other, payload)
+}
+
+fn vectored(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    let (head, body) = payload.split_at(payload.len() / 4);
+    let pieces = black_box([IoSlice::new(head), IoSlice::new(body)]);
+    me.to(1).within(Deadline::Now).send_vectored(&pieces)?;
     receive(other, payload)
 }
 
