@@ -9,6 +9,7 @@ use crate::error::{CallError, SendError};
 use crate::memory::Payload;
 use crate::wait::Deadline;
 use core::fmt;
+use std::io::IoSlice;
 use std::sync::Arc;
 
 /// What [`Shared::to`](crate::Shared::to) gives: to which rank, how long it may wait, and with which tag.
@@ -53,6 +54,25 @@ impl<'a> SharedTo<'a> {
     #[inline]
     pub fn send(self, bytes: &[u8]) -> Result<(), SendError> {
         sending::send(self.handle, self.parcel(bytes.into()), self.deadline)
+    }
+
+    /// Sends these pieces, one after the other, as one message. As [`SendTo::send_vectored`](crate::SendTo::send_vectored).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::io::IoSlice;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// me.to(1).send_vectored(&[IoSlice::new(b"to"), IoSlice::new(b"gether")])?;
+    /// assert_eq!(other.recv()?.to_vec(), b"together");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_vectored(self, pieces: &[IoSlice<'_>]) -> Result<(), SendError> {
+        let Some(payload) = Payload::of(pieces) else {
+            let limit = self.handle.with(|joint| joint.sending().0.limit)? as u64;
+            return Err(SendError::TooLarge { len: u64::MAX, limit });
+        };
+        sending::send(self.handle, self.parcel(payload), self.deadline)
     }
 
     /// Sends `bytes` if there is room now; never waits for a peer, else [`SendError::Full`]. Errors as of
