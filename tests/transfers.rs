@@ -163,13 +163,13 @@ fn a_buffer_is_filled_without_memory_in_between_or_the_mail_stays() {
             a.send(1, &[]).expect("room");
         });
         let mut buffer = vec![0; LONG + 8];
-        let too_small = Err(RecvError::TooSmall { rank: 0, len: LONG as u64 });
+        let too_small = Err(RecvError::Misfit { rank: 0, len: LONG as u64 });
         for _ in 0..2 {
             assert_eq!(b.from(0).within(GUARD).recv_into(&mut buffer[..LONG - 1]), too_small);
         }
         assert_eq!(b.from(0).within(GUARD).recv_into(&mut buffer), Ok((0, LONG)));
         assert!(buffer[..LONG] == *message);
-        assert_eq!(b.from(0).recv_into(&mut buffer[..4]), Err(RecvError::TooSmall { rank: 0, len: 5 }));
+        assert_eq!(b.from(0).recv_into(&mut buffer[..4]), Err(RecvError::Misfit { rank: 0, len: 5 }));
         assert_eq!((b.from(0).recv_into(&mut buffer), &buffer[..5]), (Ok((0, 5)), b"small".as_slice()));
         assert_eq!(b.from(0).recv_into(&mut []), Ok((0, 0)));
         assert_eq!(b.from(2).within(Duration::ZERO).recv_into(&mut buffer), Err(RecvError::Timeout));

@@ -95,8 +95,33 @@ impl<'a> Arrival<'a> {
         taken
     }
 
+    /// Copies all of it to the front of a buffer, if a message of its length fits. Its sender and its length. If it does not
+    /// fit, it is left where it is.
+    pub(super) fn copy_all(
+        mut self,
+        (buffer, fits): (&mut [u8], impl FnOnce(u64) -> bool),
+        deadline: Deadline,
+    ) -> Result<(u32, usize), RecvError> {
+        let (rank, len) = (self.from, self.len);
+        if !fits(len) {
+            self.put_back();
+            return Err(RecvError::Misfit { rank, len });
+        }
+        let mut filled = 0;
+        loop {
+            match self.next(&mut buffer[filled..], deadline) {
+                Ok(0) => return Ok((rank, filled)),
+                Ok(more) => filled += more,
+                Err(error) => {
+                    self.put_back();
+                    return Err(error);
+                }
+            }
+        }
+    }
+
     /// Leaves a message that was not asked for where it is, as if it had not been received; refuses another.
-    pub(super) fn put_back(mut self) {
+    fn put_back(mut self) {
         match self.mail.take() {
             Some(mail) if !self.comes => mail.put_back(),
             mail => {

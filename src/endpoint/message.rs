@@ -108,8 +108,8 @@ impl Message<'_> {
 
     /// The value whose bytes it is, copied. [`SizeError`] if a `T` has another length.
     ///
-    /// Send a value as `bytemuck::bytes_of(&value)`; the crate is re-exported as [`mailbox::bytemuck`](crate::bytemuck).
-    /// Sender and receiver must mean the same type: nothing checks that.
+    /// Send a value with [`SendTo::send_value`](crate::SendTo::send_value). The crate of [`Pod`] is re-exported as
+    /// [`mailbox::bytemuck`](crate::bytemuck). Sender and receiver must mean the same type: nothing checks that.
     #[inline(always)]
     pub fn value<T: Pod>(&self) -> Result<T, SizeError> {
         if self.descriptor.len != size_of::<T>() {

@@ -21,6 +21,7 @@ mod recv_half;
 mod send_half;
 mod send_to;
 mod sending;
+mod typed;
 mod unanswered;
 mod until_alone;
 

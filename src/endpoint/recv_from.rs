@@ -143,7 +143,7 @@ impl<'a> RecvFrom<'a> {
     /// Copies the next mail to the front of `buffer`, also an announced message, and acknowledges it. Returns its sender and
     /// its length. Waits for all of it.
     ///
-    /// [`RecvError::TooSmall`] if it is longer than `buffer`: it stays, and is received next. [`RecvError::Cut`] if its
+    /// [`RecvError::Misfit`] if it is longer than `buffer`: it stays, and is received next. [`RecvError::Cut`] if its
     /// sender gives it up meanwhile. After [`RecvError::Timeout`] a message of which a part had come is refused. A call is
     /// dropped when it was copied: receive calls as [`Mail`]s. Other errors as for [`RecvFrom::recv`].
     ///
@@ -155,13 +155,14 @@ impl<'a> RecvFrom<'a> {
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// # other.send(0, b"hello world")?;
     /// let mut buffer = [0; 64];
-    /// assert_eq!(me.from(1).recv_into(&mut buffer[..5]), Err(RecvError::TooSmall { rank: 1, len: 11 }));
+    /// assert_eq!(me.from(1).recv_into(&mut buffer[..5]), Err(RecvError::Misfit { rank: 1, len: 11 }));
     /// assert_eq!(me.from(1).recv_into(&mut buffer)?, (1, 11));
     /// assert_eq!(&buffer[..11], b"hello world");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn recv_into(self, buffer: &mut [u8]) -> Result<(u32, usize), RecvError> {
-        self.receiver.receive_into(self.wanted, buffer, self.deadline, self.sender)
+        let room = buffer.len() as u64;
+        self.receiver.receive_into(self.wanted, (buffer, |len| len <= room), self.deadline, self.sender)
     }
 
     /// Begins a [`Drain`] of the mail that is there now. Never waits.

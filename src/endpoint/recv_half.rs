@@ -232,11 +232,11 @@ impl RecvHalf {
         Ok(self.member.take_interruption()?)
     }
 
-    /// As [`RecvFrom::recv_into`].
+    /// As [`RecvFrom::recv_into`], into a buffer for messages of the lengths that fit.
     pub(super) fn receive_into(
         &self,
         wanted: Wanted,
-        buffer: &mut [u8],
+        into: (&mut [u8], impl FnOnce(u64) -> bool),
         deadline: Deadline,
         sender: Option<&SendHalf>,
     ) -> Result<(u32, usize), RecvError> {
@@ -247,23 +247,7 @@ impl RecvHalf {
         let mut receive = Receive::new(inbox, member, wanted).by_hand();
         self.halves(sender).drive(member, deadline, &mut receive)?;
         let (peer, descriptor) = receive.found.ok_or(RecvError::Timeout)?;
-        let mut arrival = Mail::new(member, peer, descriptor, sender, inbox).fetch();
-        let (rank, len) = (arrival.from(), arrival.len());
-        if len > buffer.len() as u64 {
-            arrival.put_back();
-            return Err(RecvError::TooSmall { rank, len });
-        }
-        let mut filled = 0;
-        loop {
-            match arrival.next(&mut buffer[filled..], deadline) {
-                Ok(0) => return Ok((rank, filled)),
-                Ok(more) => filled += more,
-                Err(error) => {
-                    arrival.put_back();
-                    return Err(error);
-                }
-            }
-        }
+        Mail::new(member, peer, descriptor, sender, inbox).fetch().copy_all(into, deadline)
     }
 
     pub(super) fn halves<'a>(&'a self, sender: Option<&'a SendHalf>) -> Halves<'a> {

@@ -114,7 +114,7 @@ impl RecvError {
             RecvError::Gone { died: true, .. } => ErrorKind::ConnectionReset,
             RecvError::Held(_) | RecvError::Crowded { .. } => ErrorKind::ResourceBusy,
             RecvError::Cut(_) => ErrorKind::ConnectionAborted,
-            RecvError::TooSmall { .. } => ErrorKind::InvalidInput,
+            RecvError::Misfit { .. } => ErrorKind::InvalidInput,
             RecvError::Broken(broken) => broken.kind(),
         }
     }

@@ -214,9 +214,10 @@ pub enum RecvError {
     /// usual.
     #[error("rank {0} gave up a message before all of it was fetched")]
     Cut(u32),
-    /// The next mail is longer than the buffer for it. It stays where it is.
-    #[error("the next mail of rank {rank} has {len} bytes, more than the buffer")]
-    TooSmall {
+    /// The next mail is longer than the buffer for it, or its length is not that of the value that was to be received. It stays
+    /// where it is.
+    #[error("the next mail of rank {rank} has {len} bytes, which do not fit")]
+    Misfit {
         /// The sender.
         rank: u32,
         /// The mail's length in bytes.

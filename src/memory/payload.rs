@@ -43,6 +43,11 @@ impl<'a> Payload<'a> {
         }
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Stores all bytes at the beginning of `words`, like [`store`].
     #[inline(always)]
     pub fn store(&self, words: &[AtomicU64]) {
