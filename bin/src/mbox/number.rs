@@ -32,3 +32,12 @@ pub fn count(text: &str) -> Result<u64, String> {
 pub fn protocol(text: &str) -> Result<u64, String> {
     text.parse().map_err(|_| format!("a protocol is a number from 0 to {}", u64::MAX))
 }
+
+/// A tag.
+pub fn tag(text: &str) -> Result<u32, String> {
+    // `from_str_radix` takes a sign, too.
+    let (digits, radix) = text.strip_prefix("0x").map_or((text, 10), |digits| (digits, 16));
+    let tag = digits.chars().all(char::is_alphanumeric).then(|| u32::from_str_radix(digits, radix).ok());
+    tag.flatten()
+        .ok_or_else(|| format!("a tag is a number from 0 to {max}, or from 0x0 to {max:#x}", max = u32::MAX))
+}

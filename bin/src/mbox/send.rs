@@ -50,6 +50,9 @@ pub struct Send {
     /// The rank to send to
     #[arg(long, value_name = "R", value_parser = number::rank)]
     to: u32,
+    /// The tag that each message carries: a number, also in hexadecimal digits after 0x; 0 if none is given
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, value_parser = number::tag)]
+    tag: u32,
     #[command(flatten)]
     framing: Framing,
 }
@@ -78,8 +81,8 @@ impl Send {
         let before = region.status(self.to);
         let endpoint = region.join(self.me).map_err(|error| joining(&self.access.name, error))?;
         stop.start(endpoint.interrupter())?;
-        let Self { framing, to, .. } = *self;
-        let stream = Stream { endpoint, to, before, stop, framing, name: &self.access.name };
+        let Self { framing, to, tag, .. } = *self;
+        let stream = Stream { endpoint, to, tag, before, stop, framing, name: &self.access.name };
         stream.open()?;
         Ok(stream)
     }
@@ -96,6 +99,7 @@ fn break_off(endpoint: Endpoint) {
 struct Stream<'a> {
     endpoint: Endpoint,
     to: u32,
+    tag: u32,
     /// What the receiver was before this stream began.
     before: Option<(Status, u64)>,
     stop: Stop,
@@ -163,7 +167,7 @@ impl Stream<'_> {
         }
         loop {
             self.stop.check()?;
-            match self.endpoint.send(self.to, bytes) {
+            match self.endpoint.to(self.to).tag(self.tag).send(bytes) {
                 Err(SendError::Gone { .. }) if self.is_receiver_to_come() => {
                     thread::sleep(POLL);
                 }

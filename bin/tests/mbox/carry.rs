@@ -1,8 +1,9 @@
 //! Standard input comes out as standard output.
 
 use crate::program::{Name, Process, feed, file_of, mbox, mbox_reading, mbox_writing};
-use std::fs;
+use mailbox::Region;
 use std::process::Stdio;
+use std::{fs, iter};
 
 fn send(region: &str, input: &[u8]) -> Process {
     mbox_reading(&["send", region, "--as", "0", "--to", "1"], file_of(input))
@@ -82,6 +83,25 @@ fn lines_arrive_as_messages() {
         let output = mbox(["recv", &region, "--as", "1", "--lines"]).succeeds();
         assert_same(&output, &input);
         sender.succeeds();
+    }
+}
+
+#[test]
+fn each_message_has_the_tag_that_was_asked_for() {
+    let region = Name::create(&["--ranks", "2"]);
+    let send = ["send", &region, "--as", "0", "--to", "1"];
+    let forms: [(&[&str], u32); 5] = [
+        (&[], 0),
+        (&["--tag", "7"], 7),
+        (&["--tag", "0xC0ffee", "--lines"], 0xC0_FFEE),
+        (&["--tag", "0xffffffff", "--null"], u32::MAX),
+        (&["--tag", "4294967295"], u32::MAX),
+    ];
+    for (options, tag) in forms {
+        mbox_reading(&[&send, options].concat(), file_of(b"one\ntwo\n")).succeeds();
+        let me = Region::open(&*region).expect("the region").join(1).expect("a free rank");
+        let tags: Vec<u32> = iter::from_fn(|| me.try_recv().ok()?.map(|mail| mail.tag())).collect();
+        assert_eq!(tags, vec![tag; 1 + usize::from(options.contains(&"--lines"))], "{options:?}");
     }
 }
 

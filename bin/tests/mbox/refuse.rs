@@ -71,6 +71,11 @@ fn command_lines_that_make_no_sense() {
             "invalid value '{value}' for '--cells <N>': cells are a power of two from 2 to 1073741824, such as 64 or 4096"
         )
     };
+    let tag = |value: &str| {
+        format!(
+            "invalid value '{value}' for '--tag <N>': a tag is a number from 0 to 4294967295, or from 0x0 to 0xffffffff"
+        )
+    };
     let rank =
         |option: &str| format!("invalid value 'two' for '{option} <R>': a rank is a number from 0 to 1023");
     let cases: &[(&[&str], &str, &str)] = &[
@@ -97,6 +102,11 @@ fn command_lines_that_make_no_sense() {
         (&["send", "x"], "the following required arguments were not provided: --as <R> --to <R>", "send "),
         (&["send", "x", "--as", "two", "--to", "1"], &rank("--as"), "send "),
         (&["send", "x", "--as", "0", "--to", "two"], &rank("--to"), "send "),
+        (&["send", "x", "--as", "0", "--to", "1", "--tag", "red"], &tag("red"), "send "),
+        (&["send", "x", "--as", "0", "--to", "1", "--tag", "0x"], &tag("0x"), "send "),
+        (&["send", "x", "--as", "0", "--to", "1", "--tag", "+1"], &tag("+1"), "send "),
+        (&["send", "x", "--as", "0", "--to", "1", "--tag", "0x+1"], &tag("0x+1"), "send "),
+        (&["send", "x", "--as", "0", "--to", "1", "--tag", "4294967296"], &tag("4294967296"), "send "),
         (&["recv", "x", "--as", "1", "--from", "two"], &rank("--from"), "recv "),
         (
             &["send", "x", "--as", "0", "--to", "1", "FILE"],

@@ -21,6 +21,7 @@ fn main() -> Outcome {
     let operation = match what {
         "message" => message,
         "tagged" => tagged,
+        "value" => value,
         "vectored" => vectored,
         "batch" => batch,
         "drain" => drain,
@@ -49,6 +50,12 @@ fn message(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
 fn tagged(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
     me.to(1).tag(black_box(7)).try_send(black_box(payload))?;
     receive(other, payload)
+}
+
+fn value(me: &Endpoint, other: &Endpoint, _: &mut [u8]) -> Outcome {
+    me.to(1).within(Deadline::Now).send_value(black_box(&7u64))?;
+    black_box(other.from(0).within(Deadline::Now).recv_value::<u64>()?);
+    Ok(())
 }
 
 fn vectored(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
