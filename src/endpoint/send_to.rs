@@ -12,8 +12,8 @@ use std::io::IoSlice;
 
 /// How something is sent to a rank: what [`Endpoint::to`](crate::Endpoint::to) and [`SendHalf::to`] return.
 ///
-/// It is a small value that can be copied and used again. It says to which rank, and then how long a call may wait and
-/// for what. The last method does it.
+/// It is a small value that can be copied and used again. It says to which rank, and then with which tag, how long a call may
+/// wait and for what. The last method does it.
 ///
 /// ```
 /// # use mailbox::{Config, Region, SendError};
@@ -150,7 +150,7 @@ impl<'a> SendTo<'a> {
     /// ```
     pub fn send_vectored(self, pieces: &[IoSlice<'_>]) -> Result<(), SendError> {
         let payload = Payload::of(pieces).ok_or_else(|| self.beyond_all_limits())?;
-        // Few bytes are in a register or two: to put them together first takes fewer instructions.
+        // To put few bytes together first takes fewer instructions than to write them to the cell piece by piece.
         if let Some(bytes) = payload.gather(&mut [0; INLINE]) {
             return self.send(bytes);
         }

@@ -3,7 +3,7 @@
 use super::handle::Handle;
 use super::sending::Parcel;
 use super::{asking, sending};
-use crate::abi::Label;
+use crate::abi::{INLINE, Label};
 use crate::call::Reply;
 use crate::error::{CallError, SendError};
 use crate::memory::Payload;
@@ -72,7 +72,10 @@ impl<'a> SharedTo<'a> {
             let limit = self.handle.with(|joint| joint.sending().0.limit)? as u64;
             return Err(SendError::TooLarge { len: u64::MAX, limit });
         };
-        sending::send(self.handle, self.parcel(payload), self.deadline)
+        match payload.gather(&mut [0; INLINE]) {
+            Some(bytes) => self.send(bytes),
+            None => sending::send(self.handle, self.parcel(payload), self.deadline),
+        }
     }
 
     /// Sends `bytes` if there is room now; never waits for a peer, else [`SendError::Full`]. Errors as of
