@@ -93,6 +93,7 @@ compile_error!(
 
 mod abi;
 mod call;
+mod comm;
 mod config;
 mod endpoint;
 mod error;
@@ -123,6 +124,7 @@ pub use rank::{Source, Status, Wait};
 #[cfg(not(loom))]
 pub use {
     call::{Call, Reply},
+    comm::{Comm, Request},
     endpoint::{
         Arrival, Batch, Block, Drain, Endpoint, Envelope, Event, Iter, JoinOptions, Loan, Mail, Message,
         Receives, RecvFrom, RecvHalf, SendHalf, SendTo, Sending, Unanswered, UntilAlone, wait_any,

@@ -19,7 +19,7 @@ use crate::error::{Broken, CallError, End};
 use crate::half::{Bytes, Member, Starving};
 use crate::rank::Status;
 use crate::ring::Corrupt;
-use crate::send::{Answer, Outgoing, end_of_taker, living_taker};
+use crate::send::{Answer, Outgoing, living_taker};
 use crate::wait::pace::{self, CALL_PAUSES};
 use crate::wait::{Deadline, Operation, Step, look_soon};
 use core::cell::Cell as Private;
@@ -136,7 +136,9 @@ impl<'a> Call<'a> {
             outbox.flush(member);
         }
         let epoch = living_taker(member, rank)?;
-        let way = match peer.ask(member, epoch, request) {
+        // What was started before and waits for room comes first.
+        let stamp = if outbox.has_waiting(rank) { None } else { peer.ask(member, epoch, request) };
+        let way = match stamp {
             Some(stamp) => Way::Line(stamp),
             None => Way::Lane(Self::begin_in_lane(to, peer, epoch, request)?),
         };
@@ -308,7 +310,7 @@ impl<'a> Call<'a> {
             Way::Lane(seq) => self.peer.is_acknowledged(seq).inspect_err(|_| self.end())?,
             _ => false,
         };
-        let end = end_of_taker(member, self.peer.to, self.epoch, query);
+        let end = member.end_of_life(self.peer.to, self.epoch, query);
         if !is_done && end.is_none() {
             return Ok(None);
         }

@@ -22,6 +22,12 @@ impl<'a> Halves<'a> {
         self.receiving.map_or(sending, |(member, _)| member)
     }
 
+    /// The halves that there are.
+    pub fn members(self) -> impl Iterator<Item = &'a Member> {
+        let (receiving, sending) = (self.receiving.map(|half| half.0), self.sending.map(|half| half.0));
+        receiving.into_iter().chain(sending)
+    }
+
     /// Publishes what batches and drains hold back, before a wait: the peer that is waited for may wait for it. Whether
     /// there may have been some.
     #[inline(always)]
@@ -42,11 +48,15 @@ impl<'a> Halves<'a> {
         is_in_batch
     }
 
-    /// Announced messages go on.
+    /// Announced messages, and what was started, go on.
     #[inline(always)]
     pub fn tend(self) {
         if let Some((member, outbox)) = self.sending {
             outbox.tend(member);
+            outbox.go_on(member);
+        }
+        if let Some((member, inbox)) = self.receiving {
+            inbox.tend(member);
         }
     }
 

@@ -147,6 +147,11 @@ impl Endpoint {
         self.receiver.set_unread_budget(bytes);
     }
 
+    /// Makes sure that unread mail may take at least so many bytes.
+    pub(crate) fn raise_unread_budget(&self, bytes: u64) {
+        self.receiver.parts().0.aside.raise_limit(bytes);
+    }
+
     /// Gives up and starts again a mailbox that makes no sense. The same as [`RecvHalf::reset`].
     pub fn reset(&mut self, from: u32) -> Result<(), RecvError> {
         self.receiver.reset(from)

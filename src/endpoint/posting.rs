@@ -9,8 +9,8 @@ use crate::error::SendError;
 use crate::half::Member;
 use crate::memory::Payload;
 use crate::ring::{Loan, Slot};
-use crate::send::{Announcing, Outgoing, Room, Synchronous};
-use crate::wait::{Operation, Waiter};
+use crate::send::{Announcing, Outgoing, Room, Synchronous, Turn};
+use crate::wait::{Deadline, Operation, Waiter};
 use std::time::Instant;
 
 impl<'a> SendTo<'a> {
@@ -118,21 +118,43 @@ impl<'a> SendTo<'a> {
     /// A slot for a message of `len` bytes, waited for if need be. It stays claimed until it is published.
     #[inline(always)]
     fn claim(&self, peer: &Outgoing, len: usize) -> Result<Slot, SendError> {
+        let (_, outbox) = self.sender.parts();
         let slot = match peer.producer.place(len) {
-            Some(slot) => slot,
-            None => self.wait_for_room(peer, len)?,
+            Some(slot) if !outbox.has_waiting(self.to) => slot,
+            _ => self.wait_for_room(peer, len)?,
         };
         Ok(slot.labelled(self.label))
     }
 
-    /// As `claim`, where what was last seen of the mailbox leaves no room.
+    /// As `claim`, where what was last seen of the mailbox leaves no room, or where another message comes first.
     #[inline(never)]
     fn wait_for_room(&self, peer: &Outgoing, len: usize) -> Result<Slot, SendError> {
-        let (member, _) = self.sender.parts();
+        let (member, outbox) = self.sender.parts();
+        if outbox.has_waiting(self.to) && !self.drive(&mut Turn::new(member, outbox, self.to))? {
+            return Err(self.deadline.without_room());
+        }
         let new = if self.deadline.is_now() { Room::at_once } else { Room::new };
         let mut room = new(member, peer, len);
         self.drive(&mut room)?;
         room.slot.ok_or(self.deadline.without_room())
+    }
+
+    /// Sends `bytes`, if that needs no more than room that is there now; what came of it.
+    pub(crate) fn try_at_once(&self, bytes: &[u8]) -> Option<Result<(), SendError>> {
+        let (member, _) = self.sender.parts();
+        if self.is_sync || bytes.len() > member.whole {
+            return None;
+        }
+        match self.within(Deadline::Now).send(bytes) {
+            Err(SendError::Full) => None,
+            outcome => Some(outcome),
+        }
+    }
+
+    /// Starts to send `bytes`. The number of the send.
+    pub(crate) fn begin(&self, bytes: Vec<u8>) -> u64 {
+        let (member, outbox) = self.sender.parts();
+        outbox.start(member, self.to, self.label, self.is_sync, bytes)
     }
 
     /// Waits for `operation` until the deadline. Whether it is done.

@@ -115,6 +115,25 @@ impl<'a> RecvFrom<'a> {
         self
     }
 
+    /// Waits for mail of this life of the rank, and of no later one.
+    pub(crate) fn of_life(mut self, epoch: u64) -> Self {
+        self.wanted.epoch = Some(epoch);
+        self
+    }
+
+    /// The halves of the endpoint.
+    pub(crate) fn halves(&self) -> (&'a RecvHalf, Option<&'a SendHalf>) {
+        (self.receiver, self.sender)
+    }
+
+    pub(crate) fn wanted(&self) -> Wanted {
+        self.wanted
+    }
+
+    pub(crate) fn deadline(&self) -> Deadline {
+        self.deadline
+    }
+
     /// The next mail. Waits until there is one. Mail of other ranks stays where it is.
     ///
     /// **From one rank** it returns [`RecvError::Gone`] each time once that rank has ended and its last mail was received;

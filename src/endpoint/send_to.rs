@@ -35,7 +35,7 @@ pub struct SendTo<'a> {
     pub(crate) to: u32,
     pub(crate) deadline: Deadline,
     pub(super) label: Label,
-    is_sync: bool,
+    pub(super) is_sync: bool,
 }
 
 impl<'a> SendTo<'a> {

@@ -27,6 +27,11 @@ impl Budget {
         self.reconsider();
     }
 
+    /// Sets the limit, unless it is higher.
+    pub fn raise_limit(&self, limit: u64) {
+        self.set_limit(limit.max(self.limit.get()));
+    }
+
     /// Has messages that did not fit tried again.
     pub fn reconsider(&self) {
         self.has_grown.set(true);

@@ -18,6 +18,7 @@ use crate::os;
 use crate::rank::Status;
 use crate::wait::pace::{NAP, WATCHED};
 use core::cell::Cell as Private;
+use core::cmp::Ordering;
 use core::time::Duration;
 
 /// When a half last asked.
@@ -57,6 +58,15 @@ impl Member {
         };
         for rank in above.filter(seems_live).take(WATCHED) {
             self.end_of(rank, true);
+        }
+    }
+
+    /// How the life of `rank` with this epoch (perhaps still to come) has ended. Without `query`, a death goes unnoticed.
+    pub fn end_of_life(&self, rank: u32, epoch: u64, query: bool) -> Option<Status> {
+        match self.region.registry.life(rank).epoch().cmp(&epoch) {
+            Ordering::Greater => Some(Status::Dead),
+            Ordering::Equal => self.end_of(rank, query),
+            Ordering::Less => None,
         }
     }
 

@@ -20,27 +20,29 @@ struct Entries {
 pub struct Entry {
     descriptor: Descriptor,
     pub bytes: Vec<u8>,
-    /// What was taken for it of the budget for mail that is moved out of the way; 0 for an announced one.
+    /// What was taken for it of the budget for announced messages, or of that for mail that is moved out of the way.
+    pub cost: Cost,
+}
+
+/// What a message takes of which budget.
+#[derive(Clone, Copy)]
+pub struct Cost {
+    pub announced: u64,
     pub moved: u64,
 }
 
-impl Entry {
-    /// How many bytes of the budget for announced messages it takes.
-    fn memory(&self) -> u64 {
-        if self.moved == 0 { self.bytes.len() as u64 } else { 0 }
-    }
-}
-
 impl Assembled {
-    /// Keeps the bytes of the announced message of this descriptor.
-    pub fn add(&self, descriptor: Descriptor, bytes: Vec<u8>) {
-        self.0.borrow_mut().all.insert(descriptor.seq, Entry { descriptor, bytes, moved: 0 });
+    /// Keeps the bytes of a message that was taken, and takes so many of the budget for announced messages.
+    pub fn add(&self, descriptor: Descriptor, bytes: Vec<u8>, announced: u64) {
+        let cost = Cost { announced, moved: 0 };
+        self.0.borrow_mut().all.insert(descriptor.seq, Entry { descriptor, bytes, cost });
     }
 
     /// Keeps the bytes of an unread message that was moved here, for which so much of the budget was taken.
     pub fn move_in(&self, descriptor: Descriptor, bytes: Vec<u8>, moved: u64) {
         let mut kept = self.0.borrow_mut();
-        kept.all.insert(descriptor.seq, Entry { descriptor, bytes, moved });
+        let cost = Cost { announced: 0, moved };
+        kept.all.insert(descriptor.seq, Entry { descriptor, bytes, cost });
         kept.unread.insert(descriptor.seq);
     }
 
@@ -78,11 +80,11 @@ impl Assembled {
         is_there
     }
 
-    /// How many bytes of the budget for announced messages they take, and how many of that for others.
-    pub fn memory(&self) -> (u64, u64) {
+    /// What they take.
+    pub fn cost(&self) -> Cost {
         let kept = self.0.borrow();
         let sum = |of: fn(&Entry) -> u64| kept.all.values().map(of).sum();
-        (sum(Entry::memory), sum(|entry| entry.moved))
+        Cost { announced: sum(|entry| entry.cost.announced), moved: sum(|entry| entry.cost.moved) }
     }
 
     /// The bytes of one message.

@@ -15,12 +15,14 @@ impl Inbox {
         wanted: Wanted,
     ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
         member.check()?;
+        self.tend(member);
         for _ in 0..BURST {
             let Some(peer) = self.look(member, wanted, true)? else { return Ok(None) };
             if wanted.filter.takes_calls() && peer.has_call() {
                 return Ok(None);
             }
-            if let Some(descriptor) = self.take(member, wanted, peer, self.by_hand.get())? {
+            let taken = self.take(member, wanted, peer, self.by_hand.get())?;
+            if let Some((peer, descriptor)) = taken.and_then(|mail| self.offer(peer, mail)) {
                 if descriptor.is_whole() && !descriptor.is_assembled() {
                     return Ok(Some((peer, descriptor)));
                 }

@@ -50,22 +50,26 @@ impl Inbox {
         !matches!(self.look(member, wanted, true), Ok(None)) || is_ended()
     }
 
-    /// Reports that `rank` has ended, after one more look for mail that `filter` takes. It is made after the rank had ended.
+    /// Reports that `rank` has ended, after one more look for mail that is wanted. It is made after the rank had ended.
     pub fn end(
         &self,
         member: &Member,
         rank: u32,
-        filter: Filter,
+        wanted: Wanted,
         query: bool,
     ) -> Result<Option<&Incoming>, RecvError> {
         if query && let Some(peer) = self.peers.get(rank) {
             peer.check(member)?;
         }
-        let Some(end) = member.end_of(rank, query) else { return Ok(None) };
+        let end = match wanted.epoch {
+            Some(epoch) => member.end_of_life(rank, epoch, query),
+            None => member.end_of(rank, query),
+        };
+        let Some(end) = end else { return Ok(None) };
         if let Some(peer) = self.peers.get(rank) {
-            peer.drop_of_gone(member, filter);
+            peer.drop_of_gone(member, wanted.filter);
         }
-        match self.look_at(member, rank, filter)? {
+        match self.look_at(member, rank, wanted.filter)? {
             Some(peer) => Ok(Some(peer)),
             None => {
                 if self.lacks_memory(member, rank) {

@@ -18,6 +18,7 @@ mod next;
 mod operation;
 mod peeked;
 mod peer;
+mod posted;
 mod ready;
 mod reset;
 mod turn;
@@ -35,6 +36,7 @@ pub use wanted::Wanted;
 use attendance::Attendance;
 use fair::FairQueue;
 use lacking::Lacking;
+use posted::Posted;
 
 use crate::abi::{Filter, MAX_RANKS, OPENED_WORDS};
 use crate::error::{Broken, RecvError};
@@ -82,6 +84,8 @@ pub struct Inbox {
     pub by_hand: Private<bool>,
     /// What the next receive from anyone is to say: a wait has found it.
     kept_error: Private<Option<RecvError>>,
+    /// The receives that were started.
+    posted: Posted,
 }
 
 impl From<Interrupted> for RecvError {
@@ -109,6 +113,7 @@ impl Inbox {
             asked_around: None.into(),
             by_hand: false.into(),
             kept_error: None.into(),
+            posted: Posted::default(),
         }
     }
 
@@ -124,7 +129,8 @@ impl Inbox {
         if let Some(descriptor) = peer.consumer.take_new(member.limit, wanted.filter) {
             return Some((peer, descriptor));
         }
-        Some((peer, self.take_call(peer, wanted)?))
+        // A receive that was started may take it.
+        if self.posted.is_empty() { Some((peer, self.take_call(peer, wanted)?)) } else { None }
     }
 
     /// Waits a moment for what `recv_new` returns, if no other sender sent something lately. `None` means nothing.
@@ -135,7 +141,7 @@ impl Inbox {
         wanted: Wanted,
         deadline: Deadline,
     ) -> Option<(&Incoming, Descriptor)> {
-        if member.holds_back() {
+        if member.holds_back() || !self.posted.is_empty() {
             return None;
         }
         let peer = self.expected(wanted.source)?;
@@ -189,7 +195,8 @@ impl Inbox {
         by_hand: bool,
     ) -> Result<Option<Descriptor>, RecvError> {
         let is_current = peer.from == self.current.get();
-        peer.grant(member, if is_current { self.left_of_turn(peer).max(1) } else { BURST });
+        let turn = if is_current { self.left_of_turn(peer).max(1) } else { BURST };
+        peer.grant(member, if self.posted.is_empty() { turn } else { 0 });
         if let Some(descriptor) = peer.consumer.take_new(member.limit, wanted.filter) {
             return Ok(Some(descriptor));
         }

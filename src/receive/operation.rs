@@ -3,6 +3,7 @@
 use super::ends::{Found, ended};
 use super::news::News;
 use super::{Inbox, Incoming, NOBODY, Wanted};
+use crate::abi::Filter;
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::rank::Source;
@@ -67,15 +68,28 @@ impl<'a> Receive<'a> {
     /// is not moved, or is held: nobody drops it while this waits. A receive from anyone reports it only once, because
     /// other ranks may send.
     fn make_room(&self) -> Result<(), RecvError> {
-        let Self { inbox, member, wanted: Wanted { source, filter }, .. } = *self;
+        let Self { inbox, member, wanted: Wanted { source, filter, .. }, .. } = *self;
         match source {
             Source::Rank(rank) => {
-                inbox.peers.get(rank).map_or(Ok(()), |peer| peer.make_room(member, filter, false))
+                inbox.peers.get(rank).map_or(Ok(()), |peer| inbox.make_room(member, peer, filter, false))
             }
             Source::Anyone => {
-                inbox.open_after(NOBODY).try_for_each(|peer| peer.make_room(member, filter, true))
+                inbox.open_after(NOBODY).try_for_each(|peer| inbox.make_room(member, peer, filter, true))
             }
         }
+    }
+}
+
+impl Inbox {
+    /// As [`Incoming::make_room`], after results of receives that were started are out of the way.
+    fn make_room(
+        &self,
+        member: &Member,
+        peer: &Incoming,
+        filter: Filter,
+        once: bool,
+    ) -> Result<(), RecvError> {
+        if self.move_results(member, peer, filter) { Ok(()) } else { peer.make_room(member, filter, once) }
     }
 }
 
@@ -117,7 +131,7 @@ impl Operation for Receive<'_> {
         }
         self.ready = match wanted.source {
             Source::Anyone => inbox.ends(member, wanted.filter, query)?,
-            Source::Rank(rank) => inbox.end(member, rank, wanted.filter, query)?.map(Found::Mail),
+            Source::Rank(rank) => inbox.end(member, rank, wanted, query)?.map(Found::Mail),
         };
         if self.ready.is_none() {
             self.make_room()?;
@@ -127,7 +141,7 @@ impl Operation for Receive<'_> {
 
     fn step(&mut self) -> Result<Step, RecvError> {
         self.found = match self.ready {
-            Some(Found::Mail(peer)) => self.take(peer)?.map(|descriptor| (peer, descriptor)),
+            Some(Found::Mail(peer)) => self.take(peer)?.and_then(|mail| self.inbox.offer(peer, mail)),
             Some(Found::End(end)) => {
                 self.inbox.note(News::Ended(end));
                 return Err(ended(end.rank, end.died));

@@ -17,7 +17,7 @@ use unread::Sought;
 
 pub use answer::Answering;
 
-use super::assembled::Assembled;
+use super::assembled::{Assembled, Cost};
 use super::unread::Unread;
 use crate::abi::{Filter, INLINE, Kind, NUMBER_BITS, Rank};
 use crate::error::{Broken, RecvError};
@@ -145,7 +145,7 @@ impl Incoming {
     /// Gives up all that is in the mailbox, and asks the sender for a reset. No mail of it is held at this time.
     pub fn reset(&mut self, member: &Member) {
         let arriving = self.arriving.take().map_or(0, |arriving| arriving.memory());
-        let (announced, moved) = self.kept.memory();
+        let Cost { announced, moved } = self.kept.cost();
         member.budget.give_back(announced + arriving);
         member.aside.give_back(moved);
         let (record, server) = (self.record.clone(), self.server.clone());

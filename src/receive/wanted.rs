@@ -2,6 +2,7 @@
 
 use crate::abi::Filter;
 use crate::rank::Source;
+use crate::ring::Descriptor;
 
 /// From whom a receive takes what.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -10,11 +11,22 @@ pub struct Wanted {
     pub source: Source,
     /// Which of it.
     pub filter: Filter,
+    /// If the source is one rank: the epoch of the life whose mail is awaited, where that of no later life will do.
+    pub epoch: Option<u64>,
 }
 
 impl Wanted {
     /// What any rank sends without a context, and calls.
-    pub const ANYTHING: Self = Self { source: Source::Anyone, filter: Filter::ANY };
+    pub const ANYTHING: Self = Self { source: Source::Anyone, filter: Filter::ANY, epoch: None };
+
+    /// Whether it takes this mail of this sender.
+    pub fn takes(self, from: u32, mail: &Descriptor) -> bool {
+        let is_source = match self.source {
+            Source::Anyone => true,
+            Source::Rank(rank) => rank == from,
+        };
+        is_source && self.filter.takes(mail.envelope_word())
+    }
 
     /// Whether it takes mail of any rank.
     #[inline(always)]
@@ -26,6 +38,6 @@ impl Wanted {
 impl From<Source> for Wanted {
     #[inline(always)]
     fn from(source: Source) -> Self {
-        Self { source, filter: Filter::ANY }
+        Self { source, filter: Filter::ANY, epoch: None }
     }
 }

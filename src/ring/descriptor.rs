@@ -178,6 +178,11 @@ impl Descriptor {
         self.at & PLACE == LOAN
     }
 
+    /// Whether it is in the mailbox, in a cell or referred to by one.
+    pub fn is_in_lane(&self) -> bool {
+        !self.is_on_line() && !self.is_assembled()
+    }
+
     /// Whether its payload is in private memory.
     #[inline(always)]
     pub fn is_assembled(&self) -> bool {

@@ -8,16 +8,19 @@
 mod answers;
 mod loans;
 mod room;
+mod started;
 mod synchronous;
 mod transfer;
 
 pub use answers::Answer;
 pub use room::{Progress, Room};
+pub use started::Turn;
 pub use synchronous::{Announcing, Paused, Synchronous};
 pub use transfer::Transfers;
 
 use answers::Answers;
 use loans::Loans;
+use started::Started;
 
 use crate::abi::{INLINE, Label, Rank};
 use crate::error::{Broken, SendError};
@@ -28,7 +31,6 @@ use crate::ring::{Caller, Corrupt, Producer, Slot, count};
 use crate::sync::{Edge, release};
 use crate::wait::Interrupted;
 use core::cell::{OnceCell, RefCell};
-use core::cmp::Ordering;
 
 /// A mailbox that this endpoint writes to.
 pub struct Outgoing {
@@ -53,6 +55,7 @@ pub struct Outbox {
     tended: RefCell<Vec<u32>>,
     /// Made at the first loan.
     loans: OnceCell<Loans>,
+    started: Started,
 }
 
 impl From<Interrupted> for SendError {
@@ -64,7 +67,8 @@ impl From<Interrupted> for SendError {
 impl Outbox {
     pub fn new(ranks: u32) -> Self {
         let (held, tended) = (RefCell::default(), RefCell::default());
-        Self { peers: ByRank::new(ranks), held, tended, loans: OnceCell::new() }
+        let (loans, started) = (OnceCell::new(), Started::default());
+        Self { peers: ByRank::new(ranks), held, tended, loans, started }
     }
 
     /// Sends `bytes` to `to` if they are few and nothing else needs to be done. `false` means nothing. Apart from the
@@ -97,7 +101,8 @@ impl Outbox {
             peer.ring(member);
         }
         peer.tell_reset()?;
-        if member.limit >= INLINE {
+        // What was started comes first.
+        if member.limit >= INLINE && self.started.is_empty() {
             peer.producer.grant(peer.producer.holds_before_much());
         }
         Ok(())
@@ -295,15 +300,6 @@ pub fn living_taker(member: &Member, to: u32) -> Result<u64, SendError> {
         Err(SendError::Gone { rank: to, died: false })
     } else {
         Ok(taker(life))
-    }
-}
-
-/// How the life of `to` with this epoch (perhaps still to come) has ended. Without `query`, a death goes unnoticed.
-pub fn end_of_taker(member: &Member, to: u32, epoch: u64, query: bool) -> Option<Status> {
-    match member.region.registry.life(to).epoch().cmp(&epoch) {
-        Ordering::Greater => Some(Status::Dead),
-        Ordering::Equal => member.end_of(to, query),
-        Ordering::Less => None,
     }
 }
 

@@ -6,7 +6,7 @@
 //! whether the dead receiver had acknowledged it is not known. A batch never holds such an acknowledgement back.
 
 use super::room::is_in_vain;
-use super::{Answer, Outgoing, end_of_taker, ended, living_taker};
+use super::{Answer, Outgoing, ended, living_taker};
 use crate::abi::{CallId, Kind};
 use crate::error::{Broken, SendError};
 use crate::half::{Member, Starving};
@@ -113,29 +113,11 @@ impl<'a> Synchronous<'a> {
     }
 
     fn is_acknowledged(&mut self, Sent { id, is_announced, .. }: Sent<'_>) -> Result<bool, SendError> {
-        let answers = &self.peer.answers;
-        match answers.take(self.member, self.peer, id)? {
-            Some(Answer { kind: Kind::Ack, .. }) => {
-                self.end();
-                Ok(true)
-            }
-            Some(Answer { kind: Kind::Dropped, .. }) if is_announced => {
-                let to = self.peer.to;
-                let is_followed = self.member.region.registry.life(to).epoch() > self.epoch;
-                // A later life refuses what was announced to the one before it.
-                Err(if is_followed {
-                    SendError::Gone { rank: to, died: true }
-                } else {
-                    SendError::Refused(to)
-                })
-            }
-            None if answers.expects(id) => {
-                self.peer.tell_reset()?;
-                Ok(false)
-            }
-            // The lane holds no answer, or another call found that it makes no sense.
-            _ => Err(Broken::Corrupt(self.peer.to).into()),
+        let is_so = is_acknowledged(self.member, self.peer, self.epoch, id, is_announced)?;
+        if is_so {
+            self.end();
         }
+        Ok(is_so)
     }
 
     /// Ends the wait. An announced message that was not received is given up.
@@ -147,6 +129,35 @@ impl<'a> Synchronous<'a> {
             self.peer.transfers.end(self.peer, seq);
             self.peer.ring(self.member);
         }
+    }
+}
+
+/// Whether the receiver's life with this epoch has said that it acknowledged the message of this id, or received the announced
+/// one.
+pub(super) fn is_acknowledged(
+    member: &Member,
+    peer: &Outgoing,
+    epoch: u64,
+    id: CallId,
+    is_announced: bool,
+) -> Result<bool, SendError> {
+    match peer.answers.take(member, peer, id)? {
+        Some(Answer { kind: Kind::Ack, .. }) => Ok(true),
+        Some(Answer { kind: Kind::Dropped, .. }) if is_announced => {
+            let is_followed = member.region.registry.life(peer.to).epoch() > epoch;
+            // A later life refuses what was announced to the one before it.
+            Err(if is_followed {
+                SendError::Gone { rank: peer.to, died: true }
+            } else {
+                SendError::Refused(peer.to)
+            })
+        }
+        None if peer.answers.expects(id) => {
+            peer.tell_reset()?;
+            Ok(false)
+        }
+        // The lane holds no answer, or another call found that it makes no sense.
+        _ => Err(Broken::Corrupt(peer.to).into()),
     }
 }
 
@@ -201,7 +212,7 @@ impl Operation for Synchronous<'_> {
             Some(Sent { seq, .. }) => peer.is_acknowledged(seq)?,
             None => false,
         };
-        let end = end_of_taker(member, peer.to, self.epoch, query);
+        let end = member.end_of_life(peer.to, self.epoch, query);
         if self.look(true)? {
             return Ok(true);
         }

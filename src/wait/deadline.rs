@@ -33,6 +33,15 @@ impl Deadline {
         }
     }
 
+    /// How long it is until then; [`Duration::MAX`] if there is no limit.
+    pub(crate) fn left(self) -> Duration {
+        match self {
+            Deadline::Now => Duration::ZERO,
+            Deadline::At(time) => time.saturating_duration_since(Instant::now()),
+            Deadline::Never => Duration::MAX,
+        }
+    }
+
     /// What a call returns that found no room by then.
     #[cfg(not(loom))]
     #[inline(always)]

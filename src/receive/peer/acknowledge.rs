@@ -61,11 +61,12 @@ impl Incoming {
         if descriptor.is_sync() {
             self.tell(member, descriptor, Kind::Ack);
         }
-        let Some(Entry { bytes, moved, .. }) = self.kept.take(descriptor.seq) else { return Vec::new() };
-        if moved > 0 {
-            member.aside.give_back(moved);
-        } else {
-            member.budget.give_back(bytes.len() as u64);
+        let Some(Entry { bytes, cost, .. }) = self.kept.take(descriptor.seq) else { return Vec::new() };
+        if cost.announced > 0 {
+            member.budget.give_back(cost.announced);
+        }
+        if cost.moved > 0 {
+            member.aside.give_back(cost.moved);
         }
         bytes
     }

@@ -51,19 +51,36 @@ impl Incoming {
 
     fn move_one(&self, member: &Member, message: &Descriptor) -> bool {
         let cost = message.len as u64 + ENTRY;
-        let mut bytes = Vec::new();
         if !member.aside.charge(cost) {
             return false;
         }
-        if bytes.try_reserve_exact(message.len).is_err() {
+        let Some(bytes) = self.copy_of(message) else {
             member.aside.give_back(cost);
             return false;
-        }
-        memory::append(self.consumer.words(message), message.len, &mut bytes);
+        };
         let _ = self.consumer.take_or_next(Some(message.seq));
         self.kept.move_in(message.moved_out(), bytes, cost);
         self.consumer.retire(message);
         true
+    }
+
+    /// Moves a message that was taken to private memory, if it is one that lies in the mailbox. It is acknowledged there. What
+    /// it is then.
+    pub(in crate::receive) fn move_result(&self, message: Descriptor) -> Descriptor {
+        let is_movable = message.is_in_lane() && (message.is_whole() || message.is_sync());
+        let bytes = if is_movable { self.copy_of(&message) } else { None };
+        let Some(bytes) = bytes else { return message };
+        let moved = message.moved_out();
+        self.kept.add(moved, bytes, 0);
+        self.consumer.retire(&message);
+        moved
+    }
+
+    fn copy_of(&self, message: &Descriptor) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(message.len).ok()?;
+        memory::append(self.consumer.words(message), message.len, &mut bytes);
+        Some(bytes)
     }
 
     /// Asks for the announced message, and takes it in as for a receive.

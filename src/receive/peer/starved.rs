@@ -53,7 +53,7 @@ impl Incoming {
     /// and all cells of the mailbox are taken. Or its sender says that it waits for it: the arena may be full, or the
     /// sender announces a message. (The sender's word may be a lie; then this is wrong, and nothing worse.) Or an
     /// announcement waits here until another message was fetched.
-    fn obstacle(&self, filter: Filter) -> Option<u64> {
+    pub fn obstacle(&self, filter: Filter) -> Option<u64> {
         if let State::Behind(seq) = self.state.get() {
             return Some(seq);
         }

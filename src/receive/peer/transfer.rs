@@ -177,7 +177,7 @@ impl Incoming {
             self.tell(member, &descriptor, Kind::Ack);
             self.state.set(State::Mixed);
             let assembled = descriptor.assembled(bytes.len());
-            self.kept.add(assembled, bytes);
+            self.kept.add(assembled, bytes, len);
             return Ok(Some(assembled));
         }
         drop(slot);

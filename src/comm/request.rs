@@ -1,0 +1,309 @@
+//! A send or a receive that was started.
+
+use super::waiting::Waiting;
+use crate::endpoint::{Halves, Mail, RecvFrom, RecvHalf, SendHalf, SendTo};
+use crate::error::{RequestError, SendError};
+use crate::wait::Deadline;
+use core::fmt;
+
+/// A send or a receive that was started, and goes on while the program does other things: what [`SendTo::start`] and
+/// [`RecvFrom::start`] return.
+///
+/// It goes on in each call of its endpoint that looks or waits, of whatever kind; no hidden thread does it. [`Request::wait`]
+/// gives the result. Several are waited for together: [`Request::wait_all`], [`Request::wait_any`], [`Request::wait_some`].
+///
+/// **Order.** A mail goes to the receive that was started first of those that take it. Receives that a thread waits in come
+/// after those that were started before. What is started to one rank is sent in that order, and later calls do not
+/// overtake it.
+///
+/// **Buffers.** A send that finds room writes its bytes to the mailbox at once and is over. Otherwise the request owns them. A
+/// receive has no buffer: its result is the mail, which lies where its sender wrote it.
+///
+/// **Dropping** it gives it up. What was not sent is not sent. An announced message that was not received is not delivered. A
+/// mail that a receive has got is unread again, in its place. One that is forgotten ([`core::mem::forget`]) goes on until the
+/// endpoint ends, and its mail stays unacknowledged until then.
+///
+/// **Again and again.** The builders are small values that can be copied and kept. So what other systems call a persistent
+/// request is a builder that is kept: start it once more each time.
+///
+/// It belongs to its endpoint's thread, so two threads cannot wait for one request, and a request is waited for once. Neither
+/// of these compiles:
+///
+/// ```compile_fail,E0277
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let me = region.join(0)?;
+/// let request = me.from(1).start();
+/// std::thread::scope(|scope| scope.spawn(|| request.wait().is_ok()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// ```compile_fail,E0382
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let me = region.join(0)?;
+/// let request = me.from(1).start();
+/// request.wait()?;
+/// request.wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// ```
+/// # use mailbox::{Config, Region, Request};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # other.to(0).tag(2).send(b"right")?;
+/// # other.to(0).tag(1).send(b"left")?;
+/// let mut edges = [me.from(1).tag(1).start(), me.from(1).tag(2).start()];
+/// me.to(1).send(b"mine")?;
+/// // … work on the inner part, and then:
+/// Request::wait_all(&mut edges)?;
+/// let [left, right] = edges;
+/// assert_eq!(left.wait()?.expect("a receive gives a mail").to_vec(), b"left");
+/// assert_eq!(right.wait()?.expect("a receive gives a mail").to_vec(), b"right");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping it gives up what was started"]
+pub struct Request<'a> {
+    pub(super) sender: Option<&'a SendHalf>,
+    pub(super) receiver: Option<&'a RecvHalf>,
+    pub(super) what: What,
+}
+
+/// What was started, and what came of it.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum What {
+    /// A send that was over at once.
+    Sent(Result<(), SendError>),
+    /// The send of this number.
+    Send(u64),
+    /// The receive of this number.
+    Recv(u64),
+    /// Its result was taken.
+    Over,
+}
+
+impl<'a> SendTo<'a> {
+    /// Starts to send `bytes`, and returns at once. The [`Request`] is over when the message is in the mailbox; with
+    /// [`SendTo::sync`] or above [`Region::eager_limit`](crate::Region::eager_limit) when its receiver has acknowledged it, or has
+    /// received all of it. The deadline of the builder does not count. Errors are told by the request. Never waits.
+    ///
+    /// Cost: as for [`SendTo::try_send`] if there is room. Otherwise a copy in private memory; a [`Vec`] is kept as it is.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Request};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let (me, others) = (region.join(0)?, [region.join(1)?, region.join(2)?]);
+    /// let mut requests = [me.to(1).start("to one"), me.to(2).start("to another")];
+    /// Request::wait_all(&mut requests)?;
+    /// # for other in others { assert!(other.recv()?.to_vec().starts_with(b"to ")); }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn start(self, bytes: impl AsRef<[u8]> + Into<Vec<u8>>) -> Request<'a> {
+        let what = match self.try_at_once(bytes.as_ref()) {
+            Some(outcome) => What::Sent(outcome),
+            None => What::Send(self.begin(bytes.into())),
+        };
+        Request { sender: Some(self.sender), receiver: self.receiver, what }
+    }
+
+    /// Sends `bytes`, and meanwhile receives what `from` takes. So two ranks, or a ring of them, can exchange messages of any
+    /// length: none waits for another to receive first. Returns what was received once both are done. Waits no longer than
+    /// the deadline of `from`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let other = std::thread::spawn(move || other.to(0).send_receive(vec![1; 4 << 20], other.from(0)).map(|mail| mail.len()));
+    /// // The other does the same at the same time.
+    /// let theirs = me.to(1).send_receive(vec![0; 4 << 20], me.from(1))?;
+    /// assert_eq!(theirs.len(), 4 << 20);
+    /// # assert_eq!(other.join().unwrap()?, 4 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn send_receive<'b>(
+        self,
+        bytes: impl AsRef<[u8]> + Into<Vec<u8>>,
+        from: RecvFrom<'b>,
+    ) -> Result<Mail<'b>, RequestError>
+    where
+        'a: 'b,
+    {
+        let deadline = from.deadline();
+        let mut both = [from.start(), self.start(bytes)];
+        Request::wait_all_within(&mut both, deadline)?;
+        let [received, sent] = both;
+        sent.wait()?;
+        received.wait()?.ok_or(RequestError::Over)
+    }
+}
+
+impl<'a> RecvFrom<'a> {
+    /// Starts a receive of the next mail, and returns at once. The deadline of the builder does not count. The [`Request`] gives
+    /// the mail, or the error that [`RecvFrom::recv`] would return. Never waits.
+    ///
+    /// Cost: while a receive is under way, every call of the endpoint looks for its mail first.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut answer = me.from(1).tag(4).start();
+    /// assert!(!answer.test()?);
+    /// other.to(0).tag(4).send(b"at last")?;
+    /// assert_eq!(answer.wait()?.expect("a mail").to_vec(), b"at last");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn start(self) -> Request<'a> {
+        let (receiver, sender) = self.halves();
+        let (_, inbox) = receiver.parts();
+        Request { sender, receiver: Some(receiver), what: What::Recv(inbox.post(self.wanted())) }
+    }
+}
+
+impl<'a> Request<'a> {
+    /// Whether it is over. Never waits.
+    pub fn test(&mut self) -> Result<bool, RequestError> {
+        match Self::wait_all_within(core::slice::from_mut(self), Deadline::Now) {
+            Err(RequestError::Timeout) => Ok(false),
+            result => result.map(|()| true),
+        }
+    }
+
+    /// Waits until it is over, and gives the mail, if it is a receive. [`RequestError::Send`] and [`RequestError::Recv`] say
+    /// how it failed.
+    pub fn wait(mut self) -> Result<Option<Mail<'a>>, RequestError> {
+        self.wait_within(Deadline::Never)
+    }
+
+    /// Waits no longer than `deadline`. Then it returns [`RequestError::Timeout`], and the request goes on. After it has given
+    /// its result it returns [`RequestError::Over`]. Otherwise as [`Request::wait`].
+    pub fn wait_within(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Mail<'a>>, RequestError> {
+        Self::wait_all_within(core::slice::from_mut(self), deadline.into())?;
+        self.take()
+    }
+
+    /// Gives it up, as dropping it does, and says so to a reader. Returns whether nothing had come of it: no mail had been
+    /// received, and nothing had been sent.
+    pub fn cancel(mut self) -> bool {
+        self.give_up()
+    }
+
+    /// Waits until all of these are over. Their results are there at once then: [`Request::wait`]. They may be of several
+    /// endpoints of one thread. Errors: only those that end the wait.
+    ///
+    /// It uses no more of a processor than one receive that waits.
+    pub fn wait_all(requests: &mut [Request<'_>]) -> Result<(), RequestError> {
+        Self::wait_all_within(requests, Deadline::Never)
+    }
+
+    /// Waits no longer than `deadline`. Then it returns [`RequestError::Timeout`], and they go on. Otherwise as
+    /// [`Request::wait_all`].
+    pub fn wait_all_within(
+        requests: &mut [Request<'_>],
+        deadline: impl Into<Deadline>,
+    ) -> Result<(), RequestError> {
+        let count = requests.len();
+        Waiting::new(requests, count).wait(deadline.into())
+    }
+
+    /// Waits until one of these is over that had not given its result, and returns its place. The result is there at once then.
+    /// `None` if all have given theirs.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Request};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let (me, one, other) = (region.join(0)?, region.join(1)?, region.join(2)?);
+    /// # other.send(0, b"2")?;
+    /// # one.send(0, b"1")?;
+    /// let mut requests = vec![me.from(1).start(), me.from(2).start()];
+    /// while let Some(at) = Request::wait_any(&mut requests)? {
+    ///     let mail = requests.swap_remove(at).wait()?.expect("a mail");
+    ///     println!("rank {} was next", mail.from());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait_any(requests: &mut [Request<'_>]) -> Result<Option<usize>, RequestError> {
+        Self::wait_any_within(requests, Deadline::Never)
+    }
+
+    /// Waits no longer than `deadline`. Otherwise as [`Request::wait_any`].
+    pub fn wait_any_within(
+        requests: &mut [Request<'_>],
+        deadline: impl Into<Deadline>,
+    ) -> Result<Option<usize>, RequestError> {
+        if requests.iter().all(|request| matches!(request.what, What::Over)) {
+            return Ok(None);
+        }
+        Waiting::new(requests, 1).wait(deadline.into())?;
+        Ok(requests.iter().position(Request::has_result))
+    }
+
+    /// Waits until at least one of these is over that had not given its result, and returns the places of all that are.
+    pub fn wait_some(requests: &mut [Request<'_>]) -> Result<Vec<usize>, RequestError> {
+        Self::wait_any(requests)?;
+        let all = requests.iter().enumerate();
+        Ok(all.filter(|(_, request)| request.has_result()).map(|(at, _)| at).collect())
+    }
+
+    /// Whether its result is there and was not taken.
+    pub(super) fn has_result(&self) -> bool {
+        !matches!(self.what, What::Over) && self.is_over()
+    }
+
+    /// Whether nothing more is to come of it.
+    pub(super) fn is_over(&self) -> bool {
+        match self.what {
+            What::Sent(_) | What::Over => true,
+            What::Send(id) => self.sender.is_none_or(|half| half.parts().1.is_over(id)),
+            What::Recv(id) => self.receiver.is_none_or(|half| half.parts().1.has_result(id)),
+        }
+    }
+
+    pub(super) fn halves(&self) -> Halves<'a> {
+        Halves { sending: self.sender.map(SendHalf::parts), receiving: self.receiver.map(RecvHalf::parts) }
+    }
+
+    /// Its result, which is there.
+    fn take(&mut self) -> Result<Option<Mail<'a>>, RequestError> {
+        match core::mem::replace(&mut self.what, What::Over) {
+            What::Sent(outcome) => outcome.map(|()| None).map_err(RequestError::Send),
+            What::Send(id) => {
+                let outcome = self.sender.and_then(|half| half.parts().1.take_outcome(id));
+                outcome.ok_or(RequestError::Over)?.map(|()| None).map_err(RequestError::Send)
+            }
+            What::Recv(id) => {
+                let Some((member, inbox)) = self.receiver.map(RecvHalf::parts) else {
+                    return Err(RequestError::Over);
+                };
+                let result = inbox.take_result(id).ok_or(RequestError::Over)?;
+                let (peer, mail) = result.map_err(RequestError::Recv)?;
+                Ok(Some(Mail::new(member, peer, mail, self.sender, inbox)))
+            }
+            What::Over => Err(RequestError::Over),
+        }
+    }
+
+    fn give_up(&mut self) -> bool {
+        match core::mem::replace(&mut self.what, What::Over) {
+            What::Sent(_) | What::Over => false,
+            What::Send(id) => {
+                self.sender.map(SendHalf::parts).is_some_and(|(member, outbox)| outbox.abandon(member, id))
+            }
+            What::Recv(id) => self.receiver.is_some_and(|half| half.parts().1.withdraw(id)),
+        }
+    }
+}
+
+impl Drop for Request<'_> {
+    fn drop(&mut self) {
+        self.give_up();
+    }
+}
+
+impl fmt::Debug for Request<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Request").field("what", &self.what).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,95 @@
+//! A wait for requests.
+
+use super::request::Request;
+use crate::endpoint::Halves;
+use crate::error::RequestError;
+use crate::half::Member;
+use crate::rank::Source;
+use crate::wait::{Deadline, Operation, Step, Together, drive};
+use core::ptr;
+
+/// Waits until so many of these requests are over.
+pub struct Waiting<'b, 'a> {
+    requests: &'b [Request<'a>],
+    needed: usize,
+    /// The endpoints that they are of, each once.
+    all: Vec<Halves<'a>>,
+}
+
+impl<'b, 'a> Waiting<'b, 'a> {
+    pub fn new(requests: &'b [Request<'a>], needed: usize) -> Self {
+        let mut waiting = Self { requests, needed, all: Vec::new() };
+        if !waiting.is_done() {
+            requests.iter().for_each(|request| waiting.add(request.halves()));
+        }
+        waiting
+    }
+
+    fn add(&mut self, halves: Halves<'a>) {
+        let is_same =
+            |one: &Halves<'a>| one.members().map(ptr::from_ref).eq(halves.members().map(ptr::from_ref));
+        // Most are of the endpoint of the one before.
+        if !self.all.iter().rev().any(is_same) {
+            self.all.push(halves);
+        }
+    }
+
+    pub fn wait(mut self, deadline: Deadline) -> Result<(), RequestError> {
+        if self.is_done() {
+            return Ok(());
+        }
+        let all = self.all.clone();
+        let members: Vec<&Member> = all.iter().flat_map(|halves| halves.members()).collect();
+        members.iter().try_for_each(|member| member.check())?;
+        let publish = || all.iter().fold(false, |some, halves| halves.publish() | some);
+        if drive(&Together(&members), deadline, publish, &mut self)? {
+            Ok(())
+        } else {
+            Err(RequestError::Timeout)
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        if self.needed == 1 && self.requests.len() > 1 {
+            return self.requests.iter().any(Request::has_result);
+        }
+        self.requests.iter().all(Request::is_over)
+    }
+}
+
+impl Operation for Waiting<'_, '_> {
+    type Error = RequestError;
+
+    fn look(&mut self, _: bool) -> Result<bool, RequestError> {
+        self.all.iter().for_each(|halves| halves.tend());
+        Ok(self.is_done())
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, RequestError> {
+        for halves in &self.all {
+            halves.members().try_for_each(|member| member.check_place(query))?;
+            if let Some((member, outbox)) = halves.sending {
+                outbox.check_started(member, query);
+            }
+            if let Some((member, inbox)) = halves.receiving {
+                inbox.check_posted(member, query);
+            }
+        }
+        Ok(self.is_done())
+    }
+
+    fn step(&mut self) -> Result<Step, RequestError> {
+        Ok(Step::Done)
+    }
+
+    fn fall_asleep(&self) {
+        for halves in &self.all {
+            if let Some((member, outbox)) = halves.sending {
+                outbox.tell_starved(member);
+            }
+            if let Some((member, _)) = halves.receiving {
+                member.fall_asleep_for_mail(Source::Anyone);
+            }
+        }
+    }
+}

@@ -1,0 +1,317 @@
+//! Sends that were started and go on while the endpoint does other things.
+//!
+//! A message that finds room goes to its mailbox at once, and nothing of it is kept. One that finds none waits here, with its
+//! bytes, and so does one whose receiver must acknowledge or receive it. Each look of each call of the endpoint tries again.
+//! To one rank nothing overtakes what waits here: other calls wait for that first.
+
+use super::synchronous::is_acknowledged;
+use super::{Outbox, Outgoing, Room, ended, living_taker};
+use crate::abi::{ANNOUNCEMENT, CallId, Kind, Label};
+use crate::error::SendError;
+use crate::half::{Member, Starving, end_starving};
+use crate::memory::Payload;
+use crate::rank::Source;
+use crate::ring::{Slack, Slot};
+use crate::wait::{Operation, Step};
+use core::cell::{Cell as Private, RefCell};
+
+/// The sends that were started and are not over, or were not asked for their result.
+#[derive(Default)]
+pub struct Started {
+    all: RefCell<Vec<Entry>>,
+    /// How many have no result yet.
+    under_way: Private<usize>,
+    next: Private<u64>,
+}
+
+struct Entry {
+    id: u64,
+    to: u32,
+    label: Label,
+    /// Whether it is over only when its receiver has acknowledged it.
+    is_sync: bool,
+    bytes: Vec<u8>,
+    state: State,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    /// It waits for room, or until one more that is answered may be under way.
+    Waits,
+    /// It was sent as this message, for the receiver's life with this epoch, which is to acknowledge or receive it.
+    Sent {
+        seq: u64,
+        epoch: u64,
+        is_announced: bool,
+    },
+    Over(Result<(), SendError>),
+}
+
+impl Started {
+    #[inline(always)]
+    pub fn is_empty(&self) -> bool {
+        self.under_way.get() == 0
+    }
+}
+
+impl Outbox {
+    /// Starts to send this message. Its number.
+    pub fn start(&self, member: &Member, to: u32, label: Label, is_sync: bool, bytes: Vec<u8>) -> u64 {
+        let id = self.started.next.get();
+        self.started.next.set(id + 1);
+        let entry = Entry { id, to, label, is_sync, bytes, state: State::Waits };
+        self.started.all.borrow_mut().push(entry);
+        self.started.under_way.set(self.started.under_way.get() + 1);
+        if let Some(peer) = self.peers.get(to) {
+            // Nothing is written without asking from now on.
+            peer.producer.revoke();
+        }
+        self.go_on(member);
+        id
+    }
+
+    /// Whether a message to this rank waits here, which no other overtakes.
+    #[inline(always)]
+    pub fn has_waiting(&self, to: u32) -> bool {
+        !self.started.is_empty() && self.is_any_waiting(to)
+    }
+
+    #[inline(never)]
+    fn is_any_waiting(&self, to: u32) -> bool {
+        self.started.all.borrow().iter().any(|entry| entry.to == to && matches!(entry.state, State::Waits))
+    }
+
+    /// Whether there are sends that are under way.
+    #[inline(always)]
+    pub fn has_started(&self) -> bool {
+        !self.started.is_empty()
+    }
+
+    /// Whether that send is over.
+    pub fn is_over(&self, id: u64) -> bool {
+        let all = self.started.all.borrow();
+        all.iter().all(|entry| entry.id != id || matches!(entry.state, State::Over(_)))
+    }
+
+    /// The result of that send, which is over and not kept any longer.
+    pub fn take_outcome(&self, id: u64) -> Option<Result<(), SendError>> {
+        let mut all = self.started.all.borrow_mut();
+        let at = all.iter().position(|entry| entry.id == id)?;
+        let State::Over(outcome) = all[at].state else { return None };
+        all.remove(at);
+        Some(outcome)
+    }
+
+    /// Gives up that send: what was not sent is not sent, and an announced message that was not received is not delivered.
+    /// Returns whether nothing was sent.
+    pub fn abandon(&self, member: &Member, id: u64) -> bool {
+        let mut all = self.started.all.borrow_mut();
+        let Some(at) = all.iter().position(|entry| entry.id == id) else { return false };
+        let entry = all.remove(at);
+        drop(all);
+        if !matches!(entry.state, State::Over(_)) {
+            self.started.under_way.set(self.started.under_way.get() - 1);
+        }
+        self.end_entry(member, &entry);
+        matches!(entry.state, State::Waits)
+    }
+
+    /// Goes on with all that can. Does nothing if the rank is lost.
+    ///
+    /// Cost if there are none: one load.
+    #[inline(always)]
+    pub fn go_on(&self, member: &Member) {
+        if !self.started.is_empty() {
+            self.go_on_with_all(member);
+        }
+    }
+
+    #[inline(never)]
+    fn go_on_with_all(&self, member: &Member) {
+        if member.check().is_err() {
+            return;
+        }
+        let mut all = self.started.all.borrow_mut();
+        // The ranks whose first waiting message finds no room.
+        let mut full: Vec<u32> = vec![];
+        for entry in all.iter_mut() {
+            let next = match entry.state {
+                State::Over(_) => continue,
+                State::Waits if full.contains(&entry.to) => continue,
+                State::Waits => self.try_to_send(member, entry),
+                State::Sent { seq, epoch, is_announced } => {
+                    self.is_answered(member, entry.to, seq, epoch, is_announced)
+                }
+            };
+            match next {
+                Ok(Some(state)) => self.enter(member, entry, state),
+                Ok(None) if matches!(entry.state, State::Waits) => full.push(entry.to),
+                Ok(None) => {}
+                Err(error) => self.enter(member, entry, State::Over(Err(error))),
+            }
+        }
+    }
+
+    fn enter(&self, member: &Member, entry: &mut Entry, state: State) {
+        if let State::Over(_) = state {
+            self.started.under_way.set(self.started.under_way.get() - 1);
+            self.end_entry(member, entry);
+            entry.bytes = Vec::new();
+        }
+        entry.state = state;
+    }
+
+    /// Nothing more is done for it.
+    fn end_entry(&self, member: &Member, entry: &Entry) {
+        let Some(peer) = self.peers.get(entry.to) else { return };
+        if let State::Sent { seq, is_announced, .. } = entry.state {
+            peer.answers.give_up(CallId::of_message(seq));
+            if is_announced && member.check().is_ok() {
+                peer.transfers.end(peer, seq);
+                peer.ring(member);
+            }
+        }
+    }
+
+    fn is_answered(
+        &self,
+        member: &Member,
+        to: u32,
+        seq: u64,
+        epoch: u64,
+        is_announced: bool,
+    ) -> Result<Option<State>, SendError> {
+        let Some(peer) = self.peers.get(to) else { return Ok(None) };
+        let id = CallId::of_message(seq);
+        Ok(is_acknowledged(member, peer, epoch, id, is_announced)?.then_some(State::Over(Ok(()))))
+    }
+
+    /// Sends it, if there is room. What it is then.
+    fn try_to_send(&self, member: &Member, entry: &mut Entry) -> Result<Option<State>, SendError> {
+        let len = entry.bytes.len();
+        let peer = self.peer(member, entry.to, len)?;
+        let is_announced = len > member.whole;
+        let epoch = if is_announced || entry.is_sync { Some(living_taker(member, entry.to)?) } else { None };
+        if let Some(epoch) = epoch {
+            if !peer.answers.has_credit(member, peer, epoch)? {
+                return Ok(None);
+            }
+            if is_announced {
+                peer.transfers.prepare(member, entry.to)?;
+            }
+            // What a batch holds back comes before it.
+            self.flush(member);
+        }
+        let size = if is_announced { ANNOUNCEMENT } else { len };
+        let Some(slot) = room(member, peer, size)? else { return Ok(None) };
+        end_starving(member, &peer.producer);
+        let slot = slot.labelled(entry.label);
+        let seq = slot.seq;
+        match epoch {
+            None => {
+                self.fill(member, peer, &slot, Payload::Whole(&entry.bytes))?;
+                return Ok(Some(State::Over(Ok(()))));
+            }
+            Some(epoch) if is_announced => {
+                peer.transfers.add(seq, epoch, Some(core::mem::take(&mut entry.bytes)));
+                peer.answers.expect(seq, epoch);
+                self.begin_tending(entry.to);
+                self.announce(member, peer, &slot, len as u64)?;
+            }
+            Some(epoch) => {
+                peer.answers.expect(seq, epoch);
+                let slot = slot.numbered(Kind::Sync, entry.label.number());
+                self.ask(member, peer, &slot, Payload::Whole(&entry.bytes))?;
+            }
+        }
+        let epoch = epoch.unwrap_or_default();
+        Ok(Some(State::Sent { seq, epoch, is_announced }))
+    }
+
+    /// Finds out which of them can no longer be received. With `query`, asks the kernel. Called after a look.
+    pub fn check_started(&self, member: &Member, query: bool) {
+        let mut all = self.started.all.borrow_mut();
+        for entry in all.iter_mut() {
+            let end = match entry.state {
+                State::Over(_) => None,
+                State::Waits => member.end_of(entry.to, query),
+                State::Sent { epoch, .. } => member.end_of_life(entry.to, epoch, query),
+            };
+            let Some(end) = end else { continue };
+            // It may have made room, or answered, before it ended.
+            let last = match entry.state {
+                State::Sent { seq, epoch, is_announced } => {
+                    self.is_answered(member, entry.to, seq, epoch, is_announced)
+                }
+                _ => self.try_to_send(member, entry),
+            };
+            match last {
+                Ok(Some(state)) => self.enter(member, entry, state),
+                Ok(None) => self.enter(member, entry, State::Over(Err(ended(entry.to, end)))),
+                Err(error) => self.enter(member, entry, State::Over(Err(error))),
+            }
+        }
+    }
+
+    /// The thread falls asleep: tells the receivers for whose mailboxes something waits (I10). What they are told holds until
+    /// there is room.
+    pub fn tell_starved(&self, member: &Member) {
+        for entry in self.started.all.borrow().iter() {
+            let Some(peer) = self.peers.get(entry.to) else { continue };
+            let starving = Starving::default();
+            starving.begin();
+            match entry.state {
+                State::Waits => {
+                    starving.tell(member, &peer.record, &peer.producer, peer.producer.seen_head());
+                }
+                State::Sent { seq, .. } => starving.tell(member, &peer.record, &peer.producer, seq),
+                State::Over(_) => {}
+            }
+            starving.pause();
+        }
+    }
+}
+
+/// A slot for `len` bytes, if there is room.
+fn room(member: &Member, peer: &Outgoing, len: usize) -> Result<Option<Slot>, SendError> {
+    let mut room = Room::at_once(member, peer, len);
+    room.claim(Slack::Any)?;
+    Ok(room.slot.take())
+}
+
+/// Waits until nothing that was started before waits for room to this rank.
+pub struct Turn<'a> {
+    member: &'a Member,
+    outbox: &'a Outbox,
+    to: u32,
+}
+
+impl<'a> Turn<'a> {
+    pub fn new(member: &'a Member, outbox: &'a Outbox, to: u32) -> Self {
+        Self { member, outbox, to }
+    }
+}
+
+impl Operation for Turn<'_> {
+    type Error = SendError;
+
+    /// What was started has gone on before this.
+    fn look(&mut self, _: bool) -> Result<bool, SendError> {
+        Ok(!self.outbox.has_waiting(self.to))
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, SendError> {
+        self.member.check_place(query)?;
+        self.outbox.check_started(self.member, query);
+        self.look(true)
+    }
+
+    fn step(&mut self) -> Result<Step, SendError> {
+        Ok(Step::Done)
+    }
+
+    fn fall_asleep(&self) {
+        self.member.announce(Source::Rank(self.to));
+        self.outbox.tell_starved(self.member);
+    }
+}
