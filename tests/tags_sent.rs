@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Scratch, pattern};
+use common::{GUARD, Scratch, pattern};
 use mailbox::{Config, Deadline, Endpoint, SendError};
 use std::thread::{self, JoinHandle};
 
@@ -40,7 +40,7 @@ fn send_all<E: Send + 'static>(
 /// All arrive in order, each with its tag.
 fn expect_all(b: &Endpoint) {
     for (len, tag) in all() {
-        let mail = b.recv().expect("mail");
+        let mail = b.from_any().within(GUARD).recv().expect("mail");
         assert_eq!((mail.tag(), mail.len()), (tag, len));
         assert!(mail.to_vec() == pattern(len, tag as usize), "{len} bytes");
     }
@@ -53,10 +53,10 @@ fn a_message_of_any_length_carries_its_tag() {
     expect_all(&b);
     let a = sender.join().expect("no panic");
     a.send(1, b"none").expect("room");
-    assert_eq!(b.recv().expect("mail").tag(), 0);
+    assert_eq!(b.from_any().within(GUARD).recv().expect("mail").tag(), 0);
     // The last one is said.
     a.to(1).tag(1).tag(2).within(Deadline::Now).send(b"two").expect("room");
-    assert_eq!(b.recv().expect("mail").tag(), 2);
+    assert_eq!(b.from_any().within(GUARD).recv().expect("mail").tag(), 2);
 }
 
 #[test]
@@ -73,7 +73,8 @@ fn announced_ones_do_before_they_are_fetched_too() {
     b.set_by_hand(true);
     let sendings: Vec<_> =
         TAGS.iter().map(|tag| a.to(1).tag(*tag).announce(pattern(5000, 1)).expect("room")).collect();
-    let tags: Vec<_> = TAGS.iter().map(|_| b.recv().expect("an announcement").tag()).collect();
+    let tags: Vec<_> =
+        TAGS.iter().map(|_| b.from_any().within(GUARD).recv().expect("an announcement").tag()).collect();
     assert_eq!(tags, TAGS);
     drop(sendings);
 }
@@ -104,7 +105,7 @@ fn loans_do() {
     block.send(1).expect("room");
     block.send_within(1, Deadline::Now).expect("room");
     block.tag(u32::MAX).send(1).expect("room");
-    let tags = [(); 4].map(|()| b.recv().expect("mail").tag());
+    let tags = [(); 4].map(|()| b.from_any().within(GUARD).recv().expect("mail").tag());
     assert_eq!(tags, [0, 7, 7, u32::MAX]);
 }
 
@@ -113,13 +114,13 @@ fn each_half_and_a_shared_endpoint_do() {
     let (_scratch, a, b) = pair();
     let (sender, receiver) = a.into_split();
     sender.to(1).tag(3).send(b"half").expect("room");
-    assert_eq!(b.recv().expect("mail").tag(), 3);
+    assert_eq!(b.from_any().within(GUARD).recv().expect("mail").tag(), 3);
     let shared = sender.reunite(receiver).expect("one endpoint").into_shared();
     let sender = send_all(shared, |shared, tag, bytes| shared.to(1).tag(tag).send(bytes));
     expect_all(&b);
     let shared = sender.join().expect("no panic");
     shared.to(1).tag(5).try_send(b"now").expect("room");
-    assert_eq!(b.recv().expect("mail").tag(), 5);
+    assert_eq!(b.from_any().within(GUARD).recv().expect("mail").tag(), 5);
 }
 
 #[test]
@@ -127,7 +128,7 @@ fn a_call_carries_none() {
     let (_scratch, a, b) = pair();
     for request in [&b"on the line"[..], &[7; 100]] {
         let call = a.to(1).tag(9).start_call(request).expect("room");
-        let mail = b.recv().expect("a call");
+        let mail = b.from_any().within(GUARD).recv().expect("a call");
         assert_eq!((mail.tag(), mail.is_call()), (0, true));
         mail.reply(b"yes").expect("a caller");
         assert_eq!(*call.wait().expect("an answer"), *b"yes");
@@ -139,7 +140,7 @@ fn a_message_that_comes_again_keeps_its_tag() {
     let (_scratch, a, b) = pair();
     [8, 100].into_iter().for_each(|len| a.to(1).tag(len as u32).send(&vec![1; len]).expect("room"));
     for _ in 0..2 {
-        let mail = b.recv().expect("mail");
+        let mail = b.from_any().within(GUARD).recv().expect("mail");
         assert_eq!(mail.tag(), 8);
         mail.requeue();
     }
@@ -147,5 +148,5 @@ fn a_message_that_comes_again_keeps_its_tag() {
     let region = b.region().clone();
     drop(b);
     let b = region.join(1).expect("free");
-    assert_eq!([(); 2].map(|()| b.recv().expect("mail").tag()), [8, 100]);
+    assert_eq!([(); 2].map(|()| b.from_any().within(GUARD).recv().expect("mail").tag()), [8, 100]);
 }

@@ -36,13 +36,13 @@ fn a_value_arrives_with_its_tag() {
     mail.ack();
     a.to(1).send_value(&ORDER).expect("room");
     a.to(1).send_value(&[ORDER; 32]).expect("room");
-    assert_eq!(b.from(0).recv_value(), Ok(ORDER));
-    assert_eq!(b.from_any().recv_value(), Ok([ORDER; 32]));
+    assert_eq!(b.from(0).within(GUARD).recv_value(), Ok(ORDER));
+    assert_eq!(b.from_any().within(GUARD).recv_value(), Ok([ORDER; 32]));
     assert_eq!(b.from(0).within(Deadline::Now).recv_value::<u8>(), Err(RecvError::Timeout));
     // All of them are acknowledged: the cells are free.
     for number in 0..1000u64 {
         a.to(1).within(Deadline::Now).send_value(&number).expect("room");
-        assert_eq!(b.from(0).recv_value(), Ok(number));
+        assert_eq!(b.from(0).within(GUARD).recv_value(), Ok(number));
     }
 }
 
@@ -53,7 +53,7 @@ fn a_slice_arrives_in_front_of_a_longer_one() {
         let orders: Vec<_> = (0..count).map(|count| Order { count, ..ORDER }).collect();
         a.to(1).send_slice(&orders).expect("room");
         let mut buffer = [Order::zeroed(); 50];
-        assert_eq!(b.from_any().recv_into_slice(&mut buffer), Ok((0, count as usize)));
+        assert_eq!(b.from_any().within(GUARD).recv_into_slice(&mut buffer), Ok((0, count as usize)));
         assert_eq!(buffer[..count as usize], orders);
         assert!(buffer[count as usize..].iter().all(|order| *order == Order::zeroed()));
     }
@@ -67,7 +67,7 @@ fn what_does_not_fit_stays_and_is_received_next() {
         a.send(1, &vec![7; len as usize]).expect("room");
         a.send(1, b"next").expect("room");
         let misfit = RecvError::Misfit { rank: 0, len };
-        let me = b.from(0);
+        let me = b.from(0).within(GUARD);
         for _ in 0..2 {
             assert_eq!(me.recv_value::<u64>(), Err(misfit), "shorter or longer");
             assert_eq!(me.recv_value::<[u64; 2]>(), Err(misfit));
@@ -89,12 +89,12 @@ fn values_of_no_bytes_are_messages_without_bytes() {
     a.to(1).send_value(&()).expect("room");
     a.to(1).send_slice(&[(); 5]).expect("room");
     a.send(1, b"x").expect("room");
-    assert_eq!(b.from(0).recv_value(), Ok(()));
-    assert_eq!(b.from(0).recv_into_slice(&mut [(); 9]), Ok((0, 0)));
+    assert_eq!(b.from(0).within(GUARD).recv_value(), Ok(()));
+    assert_eq!(b.from(0).within(GUARD).recv_into_slice(&mut [(); 9]), Ok((0, 0)));
     let misfit = RecvError::Misfit { rank: 0, len: 1 };
-    assert_eq!(b.from(0).recv_value::<()>(), Err(misfit));
-    assert_eq!(b.from(0).recv_into_slice(&mut [(); 9]), Err(misfit));
-    assert_eq!(b.from(0).recv_value(), Ok(*b"x"));
+    assert_eq!(b.from(0).within(GUARD).recv_value::<()>(), Err(misfit));
+    assert_eq!(b.from(0).within(GUARD).recv_into_slice(&mut [(); 9]), Err(misfit));
+    assert_eq!(b.from(0).within(GUARD).recv_value(), Ok(*b"x"));
 }
 
 /// Above the eager limit, taken in as a whole or fetched by hand.
