@@ -52,8 +52,8 @@ impl SendTo<'_> {
 impl RecvFrom<'_> {
     /// The next mail as a value, copied, and acknowledges it. Waits until there is one.
     ///
-    /// [`RecvError::Misfit`] if a `T` has another length: the mail stays, and is received next. A call is dropped when it was
-    /// copied. Other errors as for [`RecvFrom::recv`].
+    /// [`RecvError::Misfit`] if a `T` has another length: the mail stays, and is received next. Otherwise as
+    /// [`RecvFrom::recv_into`]; but unless announced messages are fetched by hand, one is taken in as by [`RecvFrom::recv`].
     ///
     /// ```
     /// # use mailbox::{Config, RecvError, Region};
