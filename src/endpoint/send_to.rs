@@ -61,6 +61,11 @@ impl<'a> SendTo<'a> {
         self.labelled(Label { tag, ..self.label })
     }
 
+    /// What is sent belongs to the conversation with this number. Without this it is 0.
+    pub(crate) fn in_context(self, context: u16) -> Self {
+        self.labelled(Label { context, ..self.label })
+    }
+
     /// What is sent carries this label.
     #[inline(always)]
     pub(crate) fn labelled(self, label: Label) -> Self {
@@ -220,7 +225,7 @@ mod tests {
         let region = Region::create_unnamed(Config::ranks(2).arena(1024)).expect("a new region");
         let [me, other] = [0, 1].map(|rank| region.join(rank).expect("a free rank"));
         let label = Label { tag: u32::MAX, context: 0xABCD };
-        let to = me.to(1).labelled(label);
+        let to = me.to(1).tag(label.tag).in_context(label.context);
         [0, 48, 49, 512].into_iter().for_each(|len| to.send(&vec![7; len]).expect("room"));
         let _sending = to.announce([7; 5000]).expect("room");
         other.set_by_hand(true);
