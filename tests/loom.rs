@@ -456,7 +456,7 @@ fn a_drain_gives_room_back_once_it_tells_of_its_block() {
             let first = receiver.consumer.take_new(usize::MAX, Filter::ANY).expect("it was sent");
             receiver.read(&first);
             assert!(receiver.consumer.begins_row(&first));
-            let second = receiver.consumer.take_following(1).expect("it was sent");
+            let second = receiver.consumer.take_following(1, Filter::ANY).expect("it was sent");
             receiver.read(&second);
             receiver.consumer.retire(&second);
             receiver.consumer.settle();
@@ -1031,7 +1031,8 @@ fn starve(sender: &Sender) {
 /// The message that the producer waits for, if that is held.
 fn held_up(receiver: &Receiver) -> Option<u64> {
     let seq = receiver.consumer.starved()?.seq;
-    receiver.consumer.holds(seq).then_some(seq)
+    let is_held = receiver.consumer.is_taken(seq) && !receiver.consumer.is_unread(seq);
+    is_held.then_some(seq)
 }
 
 #[test]

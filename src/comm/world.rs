@@ -1,7 +1,6 @@
 //! A communicator.
 
 use super::request::Request;
-use crate::abi::Label;
 use crate::endpoint::{Endpoint, Mail, RecvFrom, SendTo};
 use crate::error::{CommError, Lost, RecvError, RequestError, WaitError};
 use crate::rank::Status;
@@ -123,7 +122,7 @@ impl<'a> Comm<'a> {
         if let Some(end) = receiver.parts().0.end_of_life(rank, epoch, false) {
             return Err(CommError::Gone { rank, died: end != Status::Left });
         }
-        Ok(self.endpoint.to(rank).labelled(Label { tag: 0, context: self.context }))
+        Ok(self.endpoint.to(rank).in_context(self.context))
     }
 
     /// How to receive from this member: [`RecvFrom`] says more. Its mail is received also after it has ended.
@@ -175,7 +174,7 @@ impl<'a> Agreement<'a> {
     }
 
     fn to(&self, rank: u32) -> SendTo<'a> {
-        self.endpoint.to(rank).labelled(Label { tag: 0, context: AGREEING }).within(self.deadline)
+        self.endpoint.to(rank).in_context(AGREEING).within(self.deadline)
     }
 
     fn from(&self, rank: u32) -> RecvFrom<'a> {

@@ -34,6 +34,7 @@ impl Deadline {
     }
 
     /// How long it is until then; [`Duration::MAX`] if there is no limit.
+    #[cfg(not(loom))]
     pub(crate) fn left(self) -> Duration {
         match self {
             Deadline::Now => Duration::ZERO,
