@@ -183,7 +183,12 @@ impl Envelope {
 
     /// The word of an announced message with the same label, if `word` stands for a whole message; otherwise the same.
     pub const fn without_wait(word: u64) -> u64 {
-        if Self::is_whole(word) { word | (Kind::Announced as u64) << KIND_SHIFT } else { word }
+        if !Self::is_whole(word) {
+            return word;
+        }
+        // No announced message is a loan.
+        let word = if Self::is_loan(word) { word | IN_ARENA } else { word };
+        word | (Kind::Announced as u64) << KIND_SHIFT
     }
 
     /// Whether `word` stands for a call.

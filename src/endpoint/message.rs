@@ -59,7 +59,7 @@ impl Message<'_> {
     /// received before. That is the one in hand, if a process handles one at a time. For others, and if more than 64 of a
     /// sender come again at once, it may be less than it was, but not 0. Up to 32 messages of each sender that an earlier
     /// holder left unread when it died, or that came before this endpoint first looked for mail, may show 1 though nobody
-    /// received them. The count of a call ends with this endpoint.
+    /// received them, and so may all that its receives [by tag](crate::RecvFrom::tag) had passed over. The count of a call ends with this endpoint.
     pub fn redelivered(&self) -> u32 {
         self.peer.redeliveries(&self.descriptor)
     }

@@ -66,6 +66,9 @@ impl<'a> RecvFrom<'a> {
     /// What is left unread takes room in its mailbox. When that keeps what this waits for from coming, it is moved out of the way
     /// if there is a [budget](RecvHalf::set_unread_budget) for that; otherwise the receive returns [`RecvError::Crowded`].
     ///
+    /// Room is given back in order, too. So what was received from behind older unread mail comes again to the rank's next
+    /// holder, marked as [redelivered](crate::Message::redelivered).
+    ///
     /// The end of a rank is told after its last mail with this tag: from that rank each time, from anyone once for all receives.
     ///
     /// Cost: the same, however much lies unread: a look into a table. Each message that a receive passes over is looked at

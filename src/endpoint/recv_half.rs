@@ -110,8 +110,9 @@ impl RecvHalf {
     /// ([`RecvFrom::tag`]), of all senders together. 0 until this is called: then such a receive returns
     /// [`RecvError::Crowded`]. Each message counts 128 bytes besides its own.
     ///
-    /// A message that was moved is acknowledged. If this process ends, it is lost. Its sender hears of it as of any other where
-    /// it waits for that ([`SendTo::sync`](crate::SendTo::sync)).
+    /// A message that was moved is acknowledged. If this process ends, it is lost. A call, and a message whose sender waits until
+    /// it is acknowledged ([`SendTo::sync`](crate::SendTo::sync)), stay where they are: in the way they are
+    /// [`RecvError::Crowded`]. An announced message is taken in ([`RecvHalf::set_budget`]).
     ///
     /// ```
     /// # use mailbox::{Config, Region};

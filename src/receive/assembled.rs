@@ -22,6 +22,8 @@ pub struct Entry {
     pub bytes: Vec<u8>,
     /// What was taken for it of the budget for announced messages, or of that for mail that is moved out of the way.
     pub cost: Cost,
+    /// How many times it may have been handed out before.
+    handed: u32,
 }
 
 /// What a message takes of which budget.
@@ -33,16 +35,17 @@ pub struct Cost {
 
 impl Assembled {
     /// Keeps the bytes of a message that was taken, and takes so many of the budget for announced messages.
-    pub fn add(&self, descriptor: Descriptor, bytes: Vec<u8>, announced: u64) {
+    pub fn add(&self, descriptor: Descriptor, bytes: Vec<u8>, announced: u64, handed: u32) {
         let cost = Cost { announced, moved: 0 };
-        self.0.borrow_mut().all.insert(descriptor.seq, Entry { descriptor, bytes, cost });
+        self.0.borrow_mut().all.insert(descriptor.seq, Entry { descriptor, bytes, cost, handed });
     }
 
-    /// Keeps the bytes of an unread message that was moved here, for which so much of the budget was taken.
-    pub fn move_in(&self, descriptor: Descriptor, bytes: Vec<u8>, moved: u64) {
+    /// Keeps the bytes of an unread message that was moved here, for which so much of the budget was taken, and that may have
+    /// been handed out so many times.
+    pub fn move_in(&self, descriptor: Descriptor, bytes: Vec<u8>, moved: u64, handed: u32) {
         let mut kept = self.0.borrow_mut();
         let cost = Cost { announced: 0, moved };
-        kept.all.insert(descriptor.seq, Entry { descriptor, bytes, cost });
+        kept.all.insert(descriptor.seq, Entry { descriptor, bytes, cost, handed });
         kept.unread.insert(descriptor.seq);
     }
 
@@ -68,16 +71,29 @@ impl Assembled {
         kept.unread.iter().filter_map(|seq| kept.all.get(seq)).map(|entry| entry.descriptor).collect()
     }
 
-    /// Marks this one as unread, or not. Returns whether it is there.
-    pub fn set_unread(&self, seq: u64, now: bool) -> bool {
+    /// This one, if it is unread; it is not any more.
+    pub fn take_unread(&self, seq: u64) -> Option<Descriptor> {
         let mut kept = self.0.borrow_mut();
-        let is_there = kept.all.contains_key(&seq);
-        if is_there && now {
-            kept.unread.insert(seq);
-        } else {
-            kept.unread.remove(&seq);
+        let is_unread = kept.unread.remove(&seq);
+        kept.all.get(&seq).filter(|_| is_unread).map(|entry| entry.descriptor.marked(entry.handed > 0))
+    }
+
+    /// Leaves this one unread. Returns whether it is there.
+    pub fn put_back(&self, seq: u64) -> bool {
+        let mut kept = self.0.borrow_mut();
+        kept.all.contains_key(&seq) && kept.unread.insert(seq)
+    }
+
+    /// How many times this one may have been handed out before.
+    pub fn redeliveries(&self, seq: u64) -> u32 {
+        self.0.borrow().all.get(&seq).map_or(0, |entry| entry.handed)
+    }
+
+    /// Notes that this one was handed out `count` times.
+    pub fn note_handed(&self, seq: u64, count: u32) {
+        if let Some(entry) = self.0.borrow_mut().all.get_mut(&seq) {
+            entry.handed = count;
         }
-        is_there
     }
 
     /// What they take.

@@ -19,7 +19,7 @@ pub use answer::Answering;
 
 use super::assembled::{Assembled, Cost};
 use super::unread::Unread;
-use crate::abi::{Filter, INLINE, Kind, NUMBER_BITS, Rank};
+use crate::abi::{Filter, INLINE, Kind, NUMBER_BITS, Rank, is_below};
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::memory::{Mailbox, Shared};
@@ -119,11 +119,12 @@ impl Incoming {
     #[inline(always)]
     fn next(&self) -> Option<u64> {
         let state = self.state.get();
-        let arriving = || matches!(state, State::Arriving).then(|| self.arriving()).flatten();
-        let is_to_come =
-            !state.is_silent() || self.is_barred() || matches!(state, State::Arriving | State::Behind(_));
-        is_to_come
-            .then(|| self.unread_for(Filter::ANY).or_else(arriving).unwrap_or_else(|| self.consumer.next()))
+        if matches!(state, State::Resetting | State::Corrupt) {
+            return None;
+        }
+        let next = self.unread_for(Filter::ANY).unwrap_or_else(|| self.consumer.next());
+        let arriving = if matches!(state, State::Arriving) { self.arriving() } else { None };
+        Some(arriving.filter(|arriving| is_below(*arriving, next)).unwrap_or(next))
     }
 
     /// If the mailbox is not ready: whether its sender was woken to send more. Returns true only once.
@@ -192,7 +193,7 @@ impl Incoming {
         };
         if let Ok(descriptor) = &taken {
             self.reported_bar.set(false);
-            if let Some(again) = descriptor.filter(Descriptor::is_redelivered) {
+            if let Some(again) = descriptor.filter(|taken| taken.is_redelivered() && !taken.is_assembled()) {
                 // If handling it ends this process, a successor continues the count.
                 self.consumer.tell_redelivered(again.seq);
             }

@@ -121,7 +121,8 @@ impl Inbox {
             _ => None,
         });
         let mut results: Vec<&mut Descriptor> = results.collect();
-        let is_in_the_way = results.iter().any(|mail| mail.seq == obstacle && mail.is_in_lane());
+        let is_in_the_way =
+            results.iter().any(|mail| mail.seq == obstacle && mail.is_whole() && mail.is_in_lane());
         if is_in_the_way {
             results.iter_mut().for_each(|mail| **mail = peer.move_result(**mail));
             peer.settle(member);

@@ -57,6 +57,8 @@ pub struct Consumer {
     acknowledged: SeqSet,
     /// Messages from `head` to `next` that were put back.
     unread: SeqSet,
+    /// Those of them that were never handed out.
+    unseen: SeqSet,
     /// Messages below this may have been handed out before.
     handed: Private<u64>,
     /// How many times they may have been.
@@ -102,6 +104,7 @@ impl Consumer {
             unlooked: 0.into(),
             acknowledged: SeqSet::new(cells),
             unread: SeqSet::new(cells),
+            unseen: SeqSet::new(cells),
             owed: 0.into(),
             has_pages: (0..lane.layout.count()).map(|_| lane.has_pages.into()).collect(),
             has_loan_pages: OnceCell::new(),
@@ -139,8 +142,10 @@ impl Consumer {
     pub fn take_or_next(&self, unread: Option<u64>) -> Result<Option<Descriptor>, Corrupt> {
         let descriptor = match unread {
             Some(seq) => {
+                let descriptor = self.look(seq);
                 self.unread.clear(seq);
-                self.look(seq)
+                self.unseen.clear(seq);
+                descriptor
             }
             None => self.take_unseen(),
         };
@@ -188,18 +193,19 @@ impl Consumer {
         }
     }
 
-    /// Tells a successor, at a clean end, which messages were handed out: those that were taken and not put back
-    /// unseen.
+    /// Tells a successor, at a clean end, which messages were handed out: up to the last one that was taken and not put back
+    /// unseen. Those before it that were not cannot be told apart.
     pub fn settle_claim(&self) {
         let (handed, next) = (self.handed.get(), self.next.get());
-        let ahead = self.unread_from(handed);
-        let end = if self.is_handed(next) { handed } else { ahead.unwrap_or(next) };
+        let taken = (self.head.get()..next).rev().find(|seq| !self.unseen.has(*seq));
+        let end = taken.map_or(self.head.get(), |seq| seq.wrapping_add(1));
+        let end = if is_below(end, handed) { handed } else { end };
         self.lane.consumer.handed.store(end, Relaxed);
     }
 
     /// Whether message `seq` may have been handed out before.
     pub fn is_handed(&self, seq: u64) -> bool {
-        is_below(seq, self.handed.get())
+        is_below(seq, self.handed.get()) && !self.unseen.has(seq)
     }
 
     /// Allows `take_new` one message fewer than `grant` did.
@@ -338,12 +344,7 @@ impl Consumer {
 
     #[cold]
     fn search_unread(&self) -> Option<u64> {
-        self.unread_from(self.head.get())
-    }
-
-    /// The oldest message from `first` on that was put back.
-    fn unread_from(&self, first: u64) -> Option<u64> {
-        self.all_unread().find(|seq| !is_below(*seq, first))
+        self.all_unread().next()
     }
 
     /// The messages that were put back, oldest first.

@@ -84,8 +84,7 @@ impl Descriptor {
         Self { len, at: self.at & (REDELIVERED | IN_UNWINDING) | ASSEMBLED, ..self }
     }
 
-    /// The same whole message, or one whose sender waits, in private memory. A whole one is like an announced one that has
-    /// come: its sender waits for nothing.
+    /// The same whole message in private memory. It is like an announced one that has come: its sender waits for nothing.
     pub fn moved_out(self) -> Self {
         Self { envelope: Envelope::without_wait(self.envelope), ..self }.assembled(self.len)
     }

@@ -1,7 +1,6 @@
 //! Mail that this receiver is done with or puts back.
 
 use super::Incoming;
-use crate::abi::Kind;
 use crate::half::Member;
 use crate::receive::assembled::Entry;
 use crate::ring::{Descriptor, count};
@@ -58,9 +57,6 @@ impl Incoming {
 
     /// Finishes a message in private memory. Returns its bytes.
     pub fn finish(&self, member: &Member, descriptor: &Descriptor) -> Vec<u8> {
-        if descriptor.is_sync() {
-            self.tell(member, descriptor, Kind::Ack);
-        }
         let Some(Entry { bytes, cost, .. }) = self.kept.take(descriptor.seq) else { return Vec::new() };
         if cost.announced > 0 {
             member.budget.give_back(cost.announced);
@@ -77,6 +73,8 @@ impl Incoming {
             0
         } else if descriptor.is_on_line() {
             self.requeued_call.get().1
+        } else if descriptor.is_assembled() {
+            self.kept.redeliveries(descriptor.seq)
         } else {
             self.consumer.redeliveries(descriptor.seq)
         }
@@ -89,11 +87,15 @@ impl Incoming {
         if descriptor.is_on_line() {
             self.requeued_call.set((descriptor.seq, count));
         } else {
-            self.consumer.note_handed(descriptor.seq, count);
+            if descriptor.is_assembled() {
+                self.kept.note_handed(descriptor.seq, count);
+            } else {
+                self.consumer.note_handed(descriptor.seq, count);
+            }
             // It comes before the message that lacks memory.
             self.lift_bar(true, true);
         }
-        self.put_back(descriptor);
+        self.put_back(&descriptor.marked(true));
     }
 
     /// Leaves a descriptor unread that was taken.
@@ -104,7 +106,7 @@ impl Incoming {
         if !descriptor.is_assembled() {
             return self.leave(descriptor);
         }
-        if self.kept.set_unread(descriptor.seq, true) {
+        if self.kept.put_back(descriptor.seq) {
             self.note_unread(descriptor);
             self.complicate();
         }

@@ -103,9 +103,7 @@ impl Incoming {
             producer.fill(&slot.numbered(kind, id.number()), &[]);
         }
         // First the word, then the room. The sender is rung for both.
-        if !descriptor.is_assembled() {
-            self.pass(member, descriptor.seq);
-        }
+        self.pass(member, descriptor.seq);
         // Like a caller, the sender may wait until another one may be under way.
         self.ring_caller(member);
     }

@@ -2,8 +2,8 @@
 //!
 //! A mailbox gives its room back in order. So unread mail that a receive passed over can fill it, and then what the receive
 //! waits for cannot come. If the endpoint has a budget for that, the oldest unread mail is moved to private memory, and the
-//! sender is told that it is acknowledged: from then on it ends with this process. What waits for its acknowledgement or
-//! for an answer hears of it later, as if the mail were in its place. An announced message is taken in. A call stays.
+//! sender is told that it is acknowledged: from then on it ends with this process. An announced message is taken in. A call
+//! stays, and so does a message whose sender waits until it is acknowledged: that sender sends nothing more meanwhile.
 
 use super::Incoming;
 use crate::half::Member;
@@ -44,7 +44,7 @@ impl Incoming {
         let oldest = self.consumer.peek(seq).filter(|_| self.consumer.is_unread(seq))?;
         let has_pages =
             self.consumer.lacks_pages(&oldest).is_none() && self.consumer.lacks_loan_pages(&oldest).is_none();
-        let is_message = oldest.is_whole() || oldest.is_sync() || oldest.is_announcement();
+        let is_message = oldest.is_whole() || oldest.is_announcement();
         let is_sound = oldest.len <= member.limit || oldest.is_loan();
         (has_pages && is_message && is_sound).then_some(oldest)
     }
@@ -58,20 +58,20 @@ impl Incoming {
             member.aside.give_back(cost);
             return false;
         };
+        let handed = self.redeliveries(message);
         let _ = self.consumer.take_or_next(Some(message.seq));
-        self.kept.move_in(message.moved_out(), bytes, cost);
+        self.kept.move_in(message.moved_out(), bytes, cost, handed);
         self.consumer.retire(message);
         true
     }
 
-    /// Moves a message that was taken to private memory, if it is one that lies in the mailbox. It is acknowledged there. What
-    /// it is then.
+    /// Moves a whole message that was taken to private memory, if it lies in the mailbox. It is acknowledged there. What it is
+    /// then.
     pub(in crate::receive) fn move_result(&self, message: Descriptor) -> Descriptor {
-        let is_movable = message.is_in_lane() && (message.is_whole() || message.is_sync());
-        let bytes = if is_movable { self.copy_of(&message) } else { None };
+        let bytes = if message.is_whole() && message.is_in_lane() { self.copy_of(&message) } else { None };
         let Some(bytes) = bytes else { return message };
         let moved = message.moved_out();
-        self.kept.add(moved, bytes, 0);
+        self.kept.add(moved, bytes, 0, self.redeliveries(&message));
         self.consumer.retire(&message);
         moved
     }
@@ -85,6 +85,10 @@ impl Incoming {
 
     /// Asks for the announced message, and takes it in as for a receive.
     fn take_in(&self, member: &Member, seq: u64) -> bool {
+        if self.arriving().is_some() {
+            // After that one, which is awaited, unless it is fetched by hand.
+            return self.is_taken_in();
+        }
         let announcement = self.consumer.take_or_next(Some(seq));
         // An error bars the mailbox for the receives that want this message, and is told by them.
         matches!(announcement, Ok(Some(announcement)) if self.begin(member, announcement, false).is_ok())

@@ -38,7 +38,7 @@ impl Incoming {
 
     /// Whether this message is in the lane and unread, and does not wait until another one was fetched.
     fn is_left(&self, seq: u64) -> bool {
-        self.consumer.is_unread(seq) && !matches!(self.state.get(), State::Behind(_))
+        self.consumer.is_unread(seq) && !matches!(self.state.get(), State::Behind(behind) if behind == seq)
     }
 
     /// Whether the sender waits until a message is acknowledged that is here, held or unread, and does nothing else
@@ -54,10 +54,14 @@ impl Incoming {
     /// sender announces a message. (The sender's word may be a lie; then this is wrong, and nothing worse.) Or an
     /// announcement waits here until another message was fetched.
     pub fn obstacle(&self, filter: Filter) -> Option<u64> {
-        if let State::Behind(seq) = self.state.get() {
-            return Some(seq);
+        match self.state.get() {
+            State::Behind(seq) if self.is_for(seq, filter) => return Some(seq),
+            State::Arriving | State::Resetting | State::Corrupt => return None,
+            // That is told.
+            state if state.lacks().is_some_and(|seq| self.is_for(seq, filter)) => return None,
+            _ => {}
         }
-        if self.state.get().is_silent() || !self.consumer.holds_any() {
+        if !self.consumer.holds_any() {
             return None;
         }
         if self.consumer.is_full() {
@@ -65,8 +69,8 @@ impl Incoming {
         }
         let starved = self.consumer.starved()?;
         // What was sent before that word is visible now, and is received first.
-        let is_here = self.consumer.is_taken(starved.seq) && !self.finds(filter);
-        (is_here && starved.is_of(self.life().epoch())).then_some(starved.seq)
+        let is_here = self.consumer.is_taken(starved.seq);
+        (is_here && !self.finds(filter) && starved.is_of(self.life().epoch())).then_some(starved.seq)
     }
 
     /// Whether the sender has not ended; its words outlive it. Asks the kernel.

@@ -33,6 +33,14 @@ impl State {
         !matches!(self, State::Plain | State::Mixed)
     }
 
+    /// The message that cannot be taken, if there is one. Others can.
+    pub fn lacks(self) -> Option<u64> {
+        match self {
+            Self::Behind(seq) | Self::LacksMemory(seq) | Self::LacksSpace(seq, _) => Some(seq),
+            _ => None,
+        }
+    }
+
     #[inline(always)]
     pub fn is_plain(self) -> bool {
         matches!(self, State::Plain)

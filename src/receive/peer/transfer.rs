@@ -136,12 +136,11 @@ impl Incoming {
         self.arriving.borrow().as_ref().is_some_and(|arriving| arriving.bytes.is_some())
     }
 
-    /// Whether `filter` takes the message that is under way.
-    pub(super) fn is_arriving_for(&self, filter: Filter) -> bool {
-        self.arriving
-            .borrow()
-            .as_ref()
-            .is_some_and(|arriving| filter.takes(arriving.descriptor.envelope_word()))
+    /// The number of the message that is under way, if `filter` takes it.
+    pub(super) fn arriving_for(&self, filter: Filter) -> Option<u64> {
+        let arriving = self.arriving.borrow();
+        let descriptor = arriving.as_ref().map(|arriving| arriving.descriptor)?;
+        filter.takes(descriptor.envelope_word()).then_some(descriptor.seq)
     }
 
     /// The number of the message that is under way.
@@ -177,7 +176,7 @@ impl Incoming {
             self.tell(member, &descriptor, Kind::Ack);
             self.state.set(State::Mixed);
             let assembled = descriptor.assembled(bytes.len());
-            self.kept.add(assembled, bytes, len);
+            self.kept.add(assembled, bytes, len, 0);
             return Ok(Some(assembled));
         }
         drop(slot);

@@ -49,27 +49,27 @@ impl Incoming {
     /// What a receive with this filter takes next. Leaves unread what is new and not wanted.
     #[inline(never)]
     pub(super) fn seek(&self, filter: Filter) -> Option<Sought> {
-        let is_arriving = match self.state.get() {
-            State::Plain | State::Mixed => false,
-            State::Arriving => true,
-            State::Behind(seq) | State::LacksMemory(seq) | State::LacksSpace(seq, _) => {
-                if self.is_for(seq, filter) {
-                    return None;
-                }
-                false
-            }
-            State::Resetting | State::Corrupt => return None,
-        };
+        let state = self.state.get();
+        if matches!(state, State::Resetting | State::Corrupt) {
+            return None;
+        }
+        let is_arriving = matches!(state, State::Arriving);
         let arriving = || (is_arriving && self.has_news()).then_some(Sought::Arriving);
+        let due = if is_arriving { self.arriving_for(filter) } else { None };
         if let Some(seq) = self.unread_for(filter) {
-            if self.kept.unread_one(seq).is_some() {
-                return Some(Sought::Kept(seq));
+            if state.lacks() == Some(seq) {
+                return None;
             }
-            let must_wait = is_arriving && self.is_announcement(seq) && !self.consumer.is_handed(seq);
-            return if must_wait { arriving() } else { Some(Sought::Unread(seq)) };
+            if due.is_none_or(|due| is_below(seq, due)) {
+                if self.kept.unread_one(seq).is_some() {
+                    return Some(Sought::Kept(seq));
+                }
+                let must_wait = is_arriving && self.is_announcement(seq) && !self.consumer.is_handed(seq);
+                return if must_wait { arriving() } else { Some(Sought::Unread(seq)) };
+            }
         }
         // Nothing of its kind comes before it.
-        if is_arriving && self.is_arriving_for(filter) || !self.pass_over(filter) {
+        if due.is_some() || !self.pass_over(filter) {
             return arriving();
         }
         let must_wait = is_arriving && self.is_announcement(self.consumer.next());
@@ -94,6 +94,9 @@ impl Incoming {
     /// Leaves a descriptor of the lane unread that was taken.
     pub(super) fn leave(&self, descriptor: &Descriptor) {
         self.consumer.put_back(descriptor.seq);
+        if !descriptor.is_redelivered() {
+            self.consumer.note_unseen(descriptor.seq);
+        }
         self.note_unread(descriptor);
     }
 
@@ -104,7 +107,8 @@ impl Incoming {
         self.unread.borrow_mut().add(descriptor.seq, descriptor.envelope_word(), live, is_live);
     }
 
-    fn is_unread(&self, seq: u64) -> bool {
+    /// Whether message `seq` is unread.
+    pub(super) fn is_unread(&self, seq: u64) -> bool {
         self.consumer.is_unread(seq) || self.kept.unread_one(seq).is_some()
     }
 
@@ -133,11 +137,13 @@ impl Incoming {
             let kept = self.kept.all_unread().into_iter();
             kept.chain(lane).map(|descriptor| (descriptor.seq, descriptor.envelope_word()))
         };
-        self.unread.borrow_mut().first(filter, |seq| self.is_unread(seq), all)
+        // A peer may have changed what it was.
+        let is_live = |seq| self.is_unread(seq) && self.is_for(seq, filter);
+        self.unread.borrow_mut().first(filter, is_live, all)
     }
 
     /// Whether `filter` takes unread message `seq`, or that makes no sense.
-    fn is_for(&self, seq: u64, filter: Filter) -> bool {
+    pub(super) fn is_for(&self, seq: u64, filter: Filter) -> bool {
         let descriptor = self.kept.unread_one(seq).or_else(|| self.consumer.peek(seq));
         descriptor.is_none_or(|descriptor| filter.takes(descriptor.envelope_word()))
     }
@@ -148,8 +154,6 @@ impl Incoming {
 
     /// Unread message `seq`, which is in private memory.
     pub(super) fn take_kept(&self, seq: u64) -> Option<Descriptor> {
-        let descriptor = self.kept.unread_one(seq)?;
-        self.kept.set_unread(seq, false);
-        Some(descriptor.marked(self.consumer.is_handed(seq)))
+        self.kept.take_unread(seq)
     }
 }

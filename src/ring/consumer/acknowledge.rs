@@ -90,4 +90,9 @@ impl Consumer {
         self.unread.set(seq);
         self.grant(0);
     }
+
+    /// Notes that message `seq`, which was put back, was never handed out, though later ones may be.
+    pub fn note_unseen(&self, seq: u64) {
+        self.unseen.set(seq);
+    }
 }
