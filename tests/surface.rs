@@ -2,13 +2,13 @@
 #![cfg(not(loom))]
 
 use mailbox::{
-    Arrival, Batch, Block, Broken, Call, CallError, CloseError, Config, ConfigError, CreateError,
-    CreateOrOpenError, Deadline, DiscardError, Drain, End, Endpoint, Envelope, Event, HandError, Inspection,
-    Interrupter, Iter, JoinError, JoinOptions, Leftover, LeftoverKind, Listed, Loan, Lost, Mail,
+    Arrival, Batch, Block, Broken, Call, CallError, CloseError, Comm, CommError, Config, ConfigError,
+    CreateError, CreateOrOpenError, Deadline, DiscardError, Drain, End, Endpoint, Envelope, Event, HandError,
+    Inspection, Interrupter, Iter, JoinError, JoinOptions, Leftover, LeftoverKind, Listed, Loan, Lost, Mail,
     MailboxReport, Message, Mismatch, OpenError, OpenOptions, OwnedMail, Place, RankReport, Receives,
-    RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply, ReplyError, Reserve, SendError, SendHalf,
-    SendTo, Sending, Shared, SharedFrom, SharedTo, SizeError, Source, Status, System, TrustedEvents,
-    Unanswered, UntilAlone, View, Wait, WaitError,
+    RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply, ReplyError, Request, RequestError, Reserve,
+    SendError, SendHalf, SendTo, Sending, Shared, SharedFrom, SharedTo, SizeError, Source, Status, System,
+    TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
@@ -25,7 +25,7 @@ fn fails<T: Error + Clone + Eq + Hash + Send + Sync + 'static>() {}
 #[test]
 fn everything_shows_itself() {
     shows::<(Batch<'_>, Call<'_>, Config, Endpoint, Inspection, Interrupter, Mail<'_>)>();
-    shows::<(RecvFrom<'_>, SendTo<'_>)>();
+    shows::<(RecvFrom<'_>, SendTo<'_>, Comm<'_>, Request<'_>)>();
     shows::<(Event<'_>, Iter<'_>, UntilAlone<'_>)>();
     shows::<(Arrival<'_>, Block<'_>, Drain<'_>, Leftover, Loan<'_>, Listed, Message<'_>, Sending<'_>)>();
     shows::<(MailboxReport, OpenOptions, RankReport, RecvHalf, Region, Reply, SendHalf, Unanswered<'_>, View)>(
@@ -65,6 +65,7 @@ fn every_error_is_one() {
     fails::<Broken>();
     fails::<CallError>();
     fails::<CloseError>();
+    fails::<CommError>();
     fails::<ConfigError>();
     fails::<CreateError>();
     fails::<CreateOrOpenError>();
@@ -77,6 +78,7 @@ fn every_error_is_one() {
     fails::<RecvError>();
     fails::<RemoveError>();
     fails::<ReplyError>();
+    fails::<RequestError>();
     fails::<SendError>();
     fails::<SizeError>();
     fails::<System>();
@@ -89,7 +91,7 @@ fn nothing_public_is_missing_here() {
     let folder = env!("CARGO_MANIFEST_DIR");
     let read = |path: &str| std::fs::read_to_string(format!("{folder}/{path}")).expect("a source file");
     let (root, here) = (read("src/lib.rs"), read("tests/surface.rs"));
-    let errors = read("src/error/region.rs") + &read("src/error/message.rs");
+    let errors = ["region", "message", "comm"].map(|file| read(&format!("src/error/{file}.rs"))).concat();
     let uses = root.split_once("pub use config::").expect("the first of them").1;
     let words = uses.split(|descriptor: char| !descriptor.is_alphanumeric() && descriptor != '_');
     let types =

@@ -5,7 +5,7 @@ use crate::endpoint::Halves;
 use crate::error::RequestError;
 use crate::half::Member;
 use crate::rank::Source;
-use crate::wait::{Deadline, Operation, Step, Together, drive};
+use crate::wait::{Deadline, Interrupted, Operation, Step, Together, drive};
 use core::ptr;
 
 /// Waits until so many of these requests are over.
@@ -54,6 +54,12 @@ impl<'b, 'a> Waiting<'b, 'a> {
             return self.requests.iter().any(Request::has_result);
         }
         self.requests.iter().all(Request::is_over)
+    }
+}
+
+impl From<Interrupted> for RequestError {
+    fn from(_: Interrupted) -> Self {
+        RequestError::Interrupted
     }
 }
 

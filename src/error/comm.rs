@@ -1,7 +1,6 @@
 //! Of requests and communicators.
 
 use super::{Broken, Lost, RecvError, SendError};
-use crate::wait::Interrupted;
 use std::io;
 use thiserror::Error;
 
@@ -48,12 +47,6 @@ impl RequestError {
 impl From<Lost> for RequestError {
     fn from(lost: Lost) -> Self {
         Broken::Lost(lost).into()
-    }
-}
-
-impl From<Interrupted> for RequestError {
-    fn from(_: Interrupted) -> Self {
-        RequestError::Interrupted
     }
 }
 

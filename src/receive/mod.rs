@@ -45,7 +45,7 @@ use crate::rank::Source;
 use crate::ring::{Consumer, Descriptor, Server};
 use crate::sync::{Edge, acquire};
 use crate::wait::pace::{self, BURST};
-use crate::wait::{Deadline, Interrupted, look_soon};
+use crate::wait::{Deadline, look_soon};
 use core::cell::{Cell as Private, RefCell};
 use core::time::Duration;
 
@@ -86,12 +86,6 @@ pub struct Inbox {
     kept_error: Private<Option<RecvError>>,
     /// The receives that were started.
     posted: Posted,
-}
-
-impl From<Interrupted> for RecvError {
-    fn from(_: Interrupted) -> Self {
-        RecvError::Interrupted
-    }
 }
 
 impl Inbox {

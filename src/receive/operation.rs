@@ -8,7 +8,7 @@ use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::rank::Source;
 use crate::ring::Descriptor;
-use crate::wait::{Looks, Operation, Step};
+use crate::wait::{Interrupted, Looks, Operation, Step};
 
 /// Takes the next mail of what is wanted. Takes in announced messages on the way.
 pub struct Receive<'a> {
@@ -90,6 +90,12 @@ impl Inbox {
         once: bool,
     ) -> Result<(), RecvError> {
         if self.move_results(member, peer, filter) { Ok(()) } else { peer.make_room(member, filter, once) }
+    }
+}
+
+impl From<Interrupted> for RecvError {
+    fn from(_: Interrupted) -> Self {
+        RecvError::Interrupted
     }
 }
 
