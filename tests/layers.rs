@@ -25,7 +25,7 @@ const TABLE: &[(&str, &str)] = &[
     ("endpoint", "abi memory ring rank wait segment region half send receive error"),
     ("call", "abi ring rank wait half send endpoint error"),
     ("shared", "abi os memory call endpoint error half rank receive region ring send wait"),
-    ("comm", "abi endpoint half rank wait error"),
+    ("comm", "endpoint half rank wait error"),
     // Nothing of the library knows of it.
     ("lab", "sync abi os memory pool ring rank wait"),
 ];
