@@ -360,3 +360,18 @@ fn one_that_waits_by_tag_hears_of_deaths_and_is_interrupted_while_others_chatter
         say.send(()).expect("it chatters");
     });
 }
+
+#[test]
+fn an_end_that_a_receive_by_tag_was_told_is_told_to_a_successor_after_what_was_left() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2));
+    let [me, peer] = [0, 1].map(|rank| region.join(rank).expect("a free rank"));
+    peer.to(0).tag(1).send(b"left").expect("room");
+    drop(peer);
+    let gone = RecvError::Gone { rank: 1, died: false };
+    assert_eq!(me.from_any().tag(2).recv().err(), Some(gone));
+    drop(me);
+    let me = region.join(0).expect("a free rank");
+    assert_eq!(me.recv().expect("mail").to_vec(), b"left");
+    assert_eq!(me.from_any().within(GUARD).recv().err(), Some(gone));
+}

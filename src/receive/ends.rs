@@ -272,7 +272,10 @@ impl Inbox {
     /// Leaves notes for the next holder of this rank: which ends were reported, and which mails were handed out.
     pub fn leave(&self) {
         for peer in self.open_after(NOBODY) {
-            peer.consumer.line().reported.store(self.reported[peer.from as usize].get(), Relaxed);
+            // The end comes after the mail that a receive by tag has left.
+            let is_read = peer.consumer.unread() == 0;
+            let told = if is_read { self.reported[peer.from as usize].get() } else { 0 };
+            peer.consumer.line().reported.store(told, Relaxed);
             peer.consumer.settle_claim();
         }
     }

@@ -5,6 +5,7 @@ use crate::os::{self, File};
 use crate::rank::{self, Life, Source, Status};
 use crate::segment::{Copies, MailboxCopy, Record};
 use core::mem::offset_of;
+use std::collections::BTreeMap;
 
 /// The result of [`Region::inspect`](crate::Region::inspect). Ranks go on while it is made, so its parts may be from
 /// different moments. A counter that only grows is never smaller than in an earlier inspection. All of it is for
@@ -70,6 +71,8 @@ pub struct MailboxReport {
     pub bytes: u64,
     /// Messages that are not acknowledged; at most [`Inspection::cells`].
     pub unread: u64,
+    /// How many of them have each [tag](crate::Message::tag), by tag, as far as they could be read. Calls have none.
+    pub tags: BTreeMap<u32, u64>,
     /// How many times the sender found it full.
     pub full: u64,
     /// How many times the sender fell asleep: until there was room, or until an announced message was received.
@@ -134,7 +137,7 @@ impl RankReport {
 impl MailboxReport {
     /// `None` if it was never used or cannot be read.
     fn of(copies: &Copies<'_>, from: u32, to: u32) -> Option<Self> {
-        let MailboxCopy { lines, messages, bytes, unread } = copies.mailbox(from, to).ok()??;
+        let MailboxCopy { lines, messages, bytes, unread, tags } = copies.mailbox(from, to).ok()??;
         let sender = |offset| lines.sender(offset);
         Some(Self {
             from,
@@ -142,6 +145,7 @@ impl MailboxReport {
             messages,
             bytes,
             unread,
+            tags,
             full: sender(offset_of!(ProducerLine, full)),
             sleeps: sender(offset_of!(ProducerLine, sleeps)),
             mail_wakes: sender(offset_of!(ProducerLine, wakes)),

@@ -2,12 +2,13 @@
 //! needs to be mapped, and permission to read is enough.
 
 use crate::abi::{
-    Activity, CELL, ConsumerLine, Geometry, Identity, LABEL, LaneLines, PERMUTED, ProducerLine, Rank,
-    position, step, unpack_bytes,
+    Activity, CELL, ConsumerLine, Envelope, Geometry, Identity, Kind, LABEL, LaneLines, PERMUTED,
+    ProducerLine, Rank, position, step, unpack_bytes,
 };
 use crate::os::{self, File};
 use crate::ring;
 use core::mem::{offset_of, size_of};
+use std::collections::BTreeMap;
 use std::io;
 
 /// Bytes of the lines of a mailbox's mail lane.
@@ -53,10 +54,24 @@ impl<'a> Copies<'a> {
             if is_sure || tries == TRIES {
                 let unread = sent.wrapping_sub(head).min(cells);
                 let is_used = unread > 0 || lines.0.iter().any(|byte| *byte != 0);
-                return Ok(is_used.then_some(MailboxCopy { lines, messages: sent, bytes, unread }));
+                let tags = self.tags(start, head, unread);
+                return Ok(is_used.then_some(MailboxCopy { lines, messages: sent, bytes, unread, tags }));
             }
         }
         Ok(None)
+    }
+
+    /// How many of the `unread` messages from `head` on have each tag. Calls have none.
+    fn tags(&self, start: u64, head: u64, unread: u64) -> BTreeMap<u32, u64> {
+        let mut tags = BTreeMap::new();
+        let stamps = (1..).map(|ahead: u64| head.wrapping_add(ahead));
+        for (stamp, [found, envelope, ..]) in stamps.zip(self.cells(start, head)).take(unread as usize) {
+            let envelope = Envelope::unpack(envelope).filter(|_| stamp == found);
+            if let Some(Envelope { kind: Kind::Whole | Kind::Sync | Kind::Announced, tag, .. }) = envelope {
+                *tags.entry(tag).or_default() += 1;
+            }
+        }
+        tags
     }
 
     /// The lines of a mailbox, and how many payload bytes were ever sent through it, including at least the messages
@@ -197,6 +212,8 @@ pub struct MailboxCopy {
     pub bytes: u64,
     /// Messages that are not acknowledged.
     pub unread: u64,
+    /// How many of them have each tag.
+    pub tags: BTreeMap<u32, u64>,
 }
 
 fn word(bytes: &[u8], offset: usize) -> u64 {

@@ -11,14 +11,15 @@ use super::standard::Output;
 use super::stop::Stop;
 use crate::common::failure::Failure;
 use clap::Args;
-use mailbox::{Broken, Endpoint, RecvError, Source};
+use mailbox::{Broken, Endpoint, RecvError};
 use std::time::Duration;
 
 const MORE: &str = "\
 mbox recv waits for the first message without a limit. It ends when every rank that sent something has left. With \
 --count, only the ranks that it received from matter. A signal ends it earlier; what it did not write stays unread.
 
-A message that was written is never received again. With \"| head -3\", messages that are still in the pipe when head \
+A message that was written is never received again, with one exception: --tag leaves other messages unread, and the next \
+process that joins as this rank gets those again that were written from behind them. With \"| head -3\", messages that are still in the pipe when head \
 ends count as written; use --count 3 to take exactly three. With --lines, a message with a newline in it becomes two \
 lines; --null keeps it whole.
 
@@ -34,7 +35,8 @@ Examples:
   mbox recv demo --as 1 > copy
   mbox recv jobs --as 1 --lines --count 1 --timeout 30
   mbox recv jobs --as 1 -0 --no-wait | xargs -0 -r ls
-  mbox recv demo --as 1 --lines --with-sender";
+  mbox recv demo --as 1 --lines --with-sender
+  mbox recv demo --as 1 --lines --tag 7";
 
 /// How long a large message that has begun to come is waited for, where no longer time is given.
 const HALFWAY: Duration = Duration::from_secs(5);
@@ -51,6 +53,9 @@ pub struct Recv {
     /// Receive only from this rank, until it has left; at once if it has left already
     #[arg(long, value_name = "R", value_parser = number::rank)]
     from: Option<u32>,
+    /// Receive only messages with this tag: a number, also in hexadecimal digits after 0x; others stay unread
+    #[arg(long, value_name = "N", value_parser = number::tag)]
+    tag: Option<u32>,
     /// End after N messages; later ones stay unread
     #[arg(long, value_name = "N", value_parser = number::count)]
     count: Option<u64>,
@@ -121,15 +126,16 @@ impl Recv {
                 break End::Senders;
             }
             stop.check()?;
-            let source = self.from.map_or(Source::Anyone, Source::Rank);
-            let received = match me.from(source).try_recv() {
+            let from = self.from.map_or(me.from_any(), |rank| me.from(rank));
+            let from = self.tag.map_or(from, |tag| from.tag(tag));
+            let received = match from.try_recv() {
                 Ok(Some(mail)) => Ok(mail),
                 // What the batch holds may be what keeps more from coming.
                 Ok(None) | Err(RecvError::Held(_)) => {
                     batch.flush()?;
                     match self.patience() {
-                        None => me.from(source).recv(),
-                        Some(time) => me.from(source).within(time).recv(),
+                        None => from.recv(),
+                        Some(time) => from.within(time).recv(),
                     }
                 }
                 Err(error) => Err(error),
@@ -207,6 +213,7 @@ impl Recv {
                 format!("remove the region and create it again: {}", command_for("rm", &self.access.name))
             }
             RecvError::Broken(Broken::Lost(why)) => lost(&self.access.name, why),
+            RecvError::Crowded { .. } => "receive them first: without --tag, or with their own".into(),
             _ => String::new(),
         };
         Failure::of_region(&self.access.name, error).hint(&hint)

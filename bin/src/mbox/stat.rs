@@ -10,6 +10,8 @@ use crate::common::place::place;
 use clap::Args;
 use mailbox::{Inspection, MailboxReport, RankReport, Source, Status, View};
 use serde::Serialize;
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 const COLUMNS: &str = "\
@@ -28,10 +30,15 @@ Of a mailbox, since it was first used:
   credit wakes     how often an acknowledgement woke the sender
   drops            large messages that were dropped before they had come
 
+If unread messages have tags, a third table says how many have each; the most
+frequent ten of each mailbox, and with --json all.
+
 Examples:
   mbox stat demo
   mbox stat demo --json | jq '.mailboxes[].unread'";
 
+/// The most tags of a mailbox that people are shown.
+const TAGS: usize = 10;
 /// The most of a label that people are shown.
 const LABEL: usize = 40;
 
@@ -82,7 +89,7 @@ struct Object<'a> {
     live: usize,
     unread: u64,
     joined: Vec<Rank<'a>>,
-    mailboxes: Vec<Mailbox>,
+    mailboxes: Vec<Mailbox<'a>>,
 }
 
 #[derive(Serialize)]
@@ -106,12 +113,13 @@ enum Awaited {
 }
 
 #[derive(Serialize)]
-struct Mailbox {
+struct Mailbox<'a> {
     from: u32,
     to: u32,
     messages: u64,
     bytes: u64,
     unread: u64,
+    tags: &'a BTreeMap<u32, u64>,
     full: u64,
     sleeps: u64,
     mail_wakes: u64,
@@ -165,11 +173,11 @@ impl Awaited {
     }
 }
 
-impl Mailbox {
-    fn new(report: &MailboxReport) -> Self {
-        let &MailboxReport { from, to, messages, bytes, unread, full, sleeps, .. } = report;
+impl<'a> Mailbox<'a> {
+    fn new(report: &'a MailboxReport) -> Self {
+        let &MailboxReport { from, to, messages, bytes, unread, ref tags, full, sleeps, .. } = report;
         let &MailboxReport { mail_wakes, credit_wakes, drops, .. } = report;
-        Self { from, to, messages, bytes, unread, full, sleeps, mail_wakes, credit_wakes, drops }
+        Self { from, to, messages, bytes, unread, tags, full, sleeps, mail_wakes, credit_wakes, drops }
     }
 }
 
@@ -196,6 +204,9 @@ fn page(name: &str, view: &View, seen: &Inspection) -> String {
     }
     if !seen.mailboxes.is_empty() {
         let _ = write!(text, "\n{}", table_of_mailboxes(seen));
+    }
+    if seen.mailboxes.iter().any(|report| report.tags.keys().any(|tag| *tag != 0)) {
+        let _ = write!(text, "\n{}", table_of_tags(seen));
     }
     text
 }
@@ -265,6 +276,24 @@ fn table_of_mailboxes(seen: &Inspection) -> String {
         let (ends, first) = ([from, to].map(|rank| rank.to_string()), [messages.to_string()]);
         let others = [unread, full, sleeps, mail_wakes, credit_wakes, drops].map(|count| count.to_string());
         table.add(ends.into_iter().chain(first).chain([size::show(report.bytes)]).chain(others));
+    }
+    table.text()
+}
+
+/// The tags that most unread messages have.
+fn table_of_tags(seen: &Inspection) -> String {
+    let mut table = Table::new(&["from", "to", "tag", "unread"]);
+    for report in &seen.mailboxes {
+        let mut tags: Vec<(u32, u64)> = report.tags.iter().map(|(tag, unread)| (*tag, *unread)).collect();
+        tags.sort_by_key(|(tag, unread)| (Reverse(*unread), *tag));
+        for (tag, unread) in tags.into_iter().take(TAGS) {
+            table.add(
+                [report.from, report.to, tag]
+                    .map(|number| number.to_string())
+                    .into_iter()
+                    .chain([unread.to_string()]),
+            );
+        }
     }
     table.text()
 }

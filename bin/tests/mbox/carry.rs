@@ -106,6 +106,28 @@ fn each_message_has_the_tag_that_was_asked_for() {
 }
 
 #[test]
+fn messages_of_one_tag_are_received_and_the_others_stay() {
+    let region = Name::create(&["--ranks", "2", "--cells", "4"]);
+    for (tag, text) in [("2", "two\n"), ("1", "one\n"), ("1", "another one\n")] {
+        let send = ["send", &region, "--as", "0", "--to", "1", "--lines", "--tag", tag];
+        mbox_reading(&send, file_of(text.as_bytes())).succeeds();
+    }
+    let tagged = |tag| mbox(["recv", &region, "--as", "1", "--lines", "--tag", tag]);
+    assert_same(&tagged("0x2").succeeds(), b"two\n");
+    assert_same(&recv(&region).succeeds(), b"oneanother one");
+    // What it leaves fills the mailbox.
+    let full =
+        mbox_reading(&["send", &region, "--as", "0", "--to", "1", "--lines"], file_of(b"a\nb\nc\nd\ne\n"));
+    region.wait_for(0, "live");
+    let line = "4 mails of rank 0 that are not received keep others from coming; \
+                receive them first: without --tag, or with their own";
+    tagged("3").fails(&format!("region \"{}\": {line}", &*region));
+    // The sender is told that its receiver has left.
+    full.finish();
+    assert_eq!(region.stat()["unread"], 4);
+}
+
+#[test]
 fn a_last_line_needs_no_newline() {
     let region = Name::create(&["--ranks", "2"]);
     mbox_reading(&["send", &region, "--as", "0", "--to", "1", "--lines"], file_of(b"a\nb")).succeeds();

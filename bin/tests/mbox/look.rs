@@ -58,6 +58,7 @@ fn stat_tells_people_and_programs_what_is_there() {
             "messages": 3,
             "bytes": 6,
             "unread": 3,
+            "tags": { "0": 3 },
             "full": 0,
             "sleeps": 0,
             "mail_wakes": 0,
@@ -77,6 +78,24 @@ fn stat_tells_people_and_programs_what_is_there() {
     }
     assert!(has_row(&page, &format!("2 left 1 {pid} 0")), "{page}");
     assert!(has_row(&page, "2 4 3 6 B 3 0 0 0 0 0"), "{page}");
+}
+
+#[test]
+fn stat_tells_how_many_messages_of_each_tag_are_unread() {
+    let region = Name::create(&["--ranks", "2"]);
+    let send = |tag: &str, text: &[u8]| {
+        let send = ["send", &region, "--as", "0", "--to", "1", "--lines", "--tag", tag];
+        mbox_reading(&send, file_of(text)).succeeds();
+    };
+    send("0", b"untagged\n");
+    assert!(!page(&region).contains("tag"), "there are none to tell apart");
+    send("7", b"one\ntwo\nthree\n");
+    send("0xffffffff", b"four\n");
+    assert_eq!(region.stat()["mailboxes"][0]["tags"], json!({ "0": 1, "7": 3, "4294967295": 1 }));
+    let page = page(&region);
+    for row in ["from to tag unread", "0 1 7 3", "0 1 0 1", "0 1 4294967295 1"] {
+        assert!(has_row(&page, row), "{row}: {page}");
+    }
 }
 
 /// Whether one of the lines has these words.
