@@ -41,13 +41,19 @@ impl Inbox {
         self.peers.get(rank)
     }
 
-    /// Whether a receive may find something, were it to look now: mail, or an end.
+    /// Whether a receive may find something to do, were it to look now: mail, an end, or unread mail that it moves out of the way.
     pub fn has_news(&self, member: &Member, wanted: Wanted) -> bool {
         let is_ended = || match wanted.source {
             Source::Anyone => self.looked_for.get() != Some(member.region.registry.changes()),
             Source::Rank(rank) => member.end_of(rank, false).is_some(),
         };
-        !matches!(self.look(member, wanted, true), Ok(None)) || is_ended()
+        let can_make_room = || match wanted.source {
+            Source::Anyone => self.open_after(NOBODY).any(|peer| peer.can_make_room(member, wanted.filter)),
+            Source::Rank(rank) => {
+                self.peers.get(rank).is_some_and(|peer| peer.can_make_room(member, wanted.filter))
+            }
+        };
+        !matches!(self.look(member, wanted, true), Ok(None)) || is_ended() || can_make_room()
     }
 
     /// Reports that `rank` has ended, after one more look for mail that is wanted. It is made after the rank had ended.

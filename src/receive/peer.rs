@@ -3,7 +3,6 @@
 mod acknowledge;
 mod answer;
 mod aside;
-mod loan;
 mod payload;
 mod starved;
 mod state;
@@ -223,16 +222,7 @@ impl Incoming {
             // `Ok(None)` means that a stamp that was there is gone.
             _ => return Err(self.corrupted(member)),
         };
-        if let Some((extent, range)) = self.consumer.lacks_pages(&descriptor) {
-            let segment = &member.region.segment;
-            let arena = segment.geometry().arena_of_mail(self.from, member.rank());
-            if let Err(error) = segment.complete_extent(arena, range) {
-                let lacks = State::LacksSpace(descriptor.seq, Instant::now() + RESPITE);
-                return Err(self.bar(&descriptor, lacks, no_pages(self.from, &error)));
-            }
-            self.consumer.note_pages(extent);
-        }
-        self.complete_loan(member, &descriptor)?;
+        self.complete_pages(member, &descriptor)?;
         match descriptor.envelope().kind {
             Kind::Whole | Kind::Sync => Ok(Some(descriptor)),
             Kind::Announced => self.begin(member, descriptor, by_hand),
@@ -248,6 +238,25 @@ impl Incoming {
             // These belong in return lanes, or on the call line.
             Kind::Answer | Kind::Refusal | Kind::Dropped | Kind::Ack => Err(self.corrupted(member)),
         }
+    }
+
+    /// Makes sure that a message has memory before it is touched. An honest sender took it, and then this does nothing. If there
+    /// is none, the message stays, and is tried again later.
+    fn complete_pages(&self, member: &Member, descriptor: &Descriptor) -> Result<(), RecvError> {
+        let segment = &member.region.segment;
+        let completed = if let Some((extent, range)) = self.consumer.lacks_pages(descriptor) {
+            let arena = segment.geometry().arena_of_mail(self.from, member.rank());
+            segment.complete_extent(arena, range).map(|()| self.consumer.note_pages(extent))
+        } else if let Some(loan) = self.consumer.lacks_loan_pages(descriptor) {
+            let completed = segment.complete_loan(self.from, loan.chunks());
+            completed.map(|()| self.consumer.note_loan_pages(&loan))
+        } else {
+            Ok(())
+        };
+        completed.map_err(|error| {
+            let lacks = State::LacksSpace(descriptor.seq, Instant::now() + RESPITE);
+            self.bar(descriptor, lacks, no_pages(self.from, &error))
+        })
     }
 
     /// The mailbox makes no sense. Nothing more is taken from it.

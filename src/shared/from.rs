@@ -31,7 +31,8 @@ impl<'a> SharedFrom<'a> {
         Self { deadline: deadline.into(), ..self }
     }
 
-    /// Takes only messages with this tag, as [`RecvFrom::tag`](crate::RecvFrom::tag) does.
+    /// Takes only messages with this tag, as [`RecvFrom::tag`](crate::RecvFrom::tag) does; but it returns no
+    /// [`RecvError::Crowded`], because other threads are expected to take what this leaves.
     pub fn tag(self, tag: u32) -> Self {
         self.tag_masked(tag, u32::MAX)
     }
@@ -44,7 +45,7 @@ impl<'a> SharedFrom<'a> {
     }
 
     /// The next mail; waits until there is one. Errors as for [`RecvFrom::recv`](crate::RecvFrom::recv), but
-    /// [`RecvError::Held`] only for mails that this thread took.
+    /// [`RecvError::Held`] only for mails that this thread took, and no [`RecvError::Crowded`].
     #[inline]
     pub fn recv(self) -> Result<OwnedMail, RecvError> {
         receiving::recv(self.handle, self.wanted, self.deadline)?.ok_or(RecvError::Timeout)

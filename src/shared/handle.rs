@@ -45,7 +45,9 @@ use std::sync::Arc;
 ///
 /// **Different.** A mail is an [`OwnedMail`]. A receive returns [`RecvError::Held`] only for mails that its own thread took:
 /// other threads are expected to drop theirs. So if mails go to a thread that waits for more without dropping them, nobody is
-/// told; use a deadline. Mail from oneself, room in one's own mailbox, and an answer from oneself are waited for, because
+/// told; use a deadline. No receive returns [`RecvError::Crowded`]: what one leaves by its [tag](SharedFrom::tag), other threads
+/// are expected to take. So give it a [budget](Endpoint::set_unread_budget) before, or a deadline, where a tag may come that
+/// nobody takes. Mail from oneself, room in one's own mailbox, and an answer from oneself are waited for, because
 /// another thread may bring them. Announced messages are received as a whole ([`Endpoint::set_by_hand`] is off). There are no
 /// events, batches, drains, loans and announcements.
 ///

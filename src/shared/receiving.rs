@@ -53,8 +53,8 @@ fn look(
     };
     match is_found {
         Ok(true) => {}
-        // Which thread's mails they are is asked below.
-        Ok(false) | Err(RecvError::Held(_)) => {
+        // Which thread's mails they are is asked below. What this one leaves unread, others are expected to take.
+        Ok(false) | Err(RecvError::Held(_) | RecvError::Crowded { .. }) => {
             let held = if how == Look::Brief { None } else { joint.held_up(wanted, thread, true) };
             return held.map_or(Ok(Found::Nothing), |from| Err(RecvError::Held(from)));
         }

@@ -42,11 +42,9 @@ impl Incoming {
     fn next_to_move(&self, member: &Member) -> Option<Descriptor> {
         let seq = self.consumer.head();
         let oldest = self.consumer.peek(seq).filter(|_| self.consumer.is_unread(seq))?;
-        let has_pages =
-            self.consumer.lacks_pages(&oldest).is_none() && self.consumer.lacks_loan_pages(&oldest).is_none();
         let is_message = oldest.is_whole() || oldest.is_announcement();
         let is_sound = oldest.len <= member.limit || oldest.is_loan();
-        (has_pages && is_message && is_sound).then_some(oldest)
+        (is_message && is_sound).then_some(oldest)
     }
 
     fn move_one(&self, member: &Member, message: &Descriptor) -> bool {
@@ -54,7 +52,8 @@ impl Incoming {
         if !member.aside.charge(cost) {
             return false;
         }
-        let Some(bytes) = self.copy_of(message) else {
+        let has_pages = self.complete_pages(member, message).is_ok();
+        let Some(bytes) = has_pages.then(|| self.copy_of(message)).flatten() else {
             member.aside.give_back(cost);
             return false;
         };

@@ -31,6 +31,11 @@ impl Incoming {
         }
     }
 
+    /// Whether unread mail is in the way of what `filter` takes, and there is a budget for moving it.
+    pub fn can_make_room(&self, member: &Member, filter: Filter) -> bool {
+        member.aside.left() > 0 && self.obstacle(filter).is_some_and(|seq| self.is_left(seq))
+    }
+
     /// The number of the held mail that must be acknowledged before the sender can send anything more.
     pub fn held_up(&self, member: &Member, filter: Filter) -> Option<u64> {
         self.obstacle(filter).filter(|seq| !self.is_left(*seq) && self.may_send(member))
