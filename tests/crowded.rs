@@ -414,7 +414,8 @@ fn announced_messages_in_the_way_are_taken_in() {
 #[test]
 fn an_announced_message_in_the_way_that_lacks_memory_is_told() {
     let (_scratch, [a, b]) = two(16);
-    (b.set_unread_budget(PLENTY), b.set_budget(1000));
+    b.set_unread_budget(PLENTY);
+    b.set_budget(1000);
     let sending = a.to(1).tag(1).announce(pattern(20_000, 1)).expect("room");
     (0..15).for_each(|number| send(&a, 3, number));
     for _ in 0..2 {
