@@ -5,7 +5,8 @@ mod common;
 
 use common::dice::{Dice, number};
 use common::{GUARD, join, left, recv, region};
-use mailbox::Source;
+use mailbox::{RecvFrom, Source};
+use std::thread;
 
 #[test]
 fn what_was_looked_at_is_taken_next() {
@@ -67,4 +68,52 @@ fn a_look_tells_no_end_and_an_announcement_by_its_length() {
     assert_eq!(me.from_any().peek(), Ok(None));
     assert!(me.from(9).peek().is_err());
     assert_eq!(recv(&me), Err(left(1)));
+}
+
+#[test]
+fn what_a_look_has_shown_is_received_and_nothing_else() {
+    let (_scratch, region) = region(3);
+    let [me, peer, other] = join(&region, [0, 1, 2]);
+    for (tag, text) in [(1, "a"), (2, "b"), (1, "c")] {
+        peer.to(0).tag(tag).send(text.as_bytes()).expect("room");
+    }
+    other.send(0, &[7; 500]).expect("room");
+    let look = |from: RecvFrom<'_>| from.peek().expect("no error").expect("a message");
+    let shown = [look(me.from(1).tag(2)), look(me.from(2)), look(me.from(1))];
+    let tags_and_lengths = shown.map(|envelope| (envelope.from, envelope.tag, envelope.len));
+    assert_eq!(tags_and_lengths, [(1, 2, 1), (2, 0, 500), (1, 1, 1)]);
+    for (envelope, text) in shown.iter().zip([vec![b'b'], vec![7; 500], vec![b'a']]) {
+        let mail = me.from_any().recv_peeked(envelope).expect("no error").expect("it is there");
+        assert_eq!((mail.to_vec(), mail.redelivered()), (text, 0));
+        assert!(me.from_any().recv_peeked(envelope).expect("no error").is_none(), "it is held");
+        drop(mail);
+        assert!(me.from_any().recv_peeked(envelope).expect("no error").is_none(), "it is received");
+    }
+    assert_eq!(me.recv().expect("mail").to_vec(), b"c");
+}
+
+#[test]
+fn a_call_and_a_large_message_that_a_look_has_shown_are_received() {
+    let (_scratch, region) = region(2);
+    let [me, peer] = join(&region, [0, 1]);
+    thread::scope(|scope| {
+        let peer = scope.spawn(move || {
+            peer.to(0).tag(3).send(&vec![5; 2 << 20]).expect("received");
+            peer.call(0, b"question").expect("an answer").to_vec()
+        });
+        for is_call in [false, true] {
+            let seen = loop {
+                if let Some(seen) = me.from(1).peek().expect("no error") {
+                    break seen;
+                }
+                thread::yield_now();
+            };
+            let mail = me.from_any().recv_peeked(&seen).expect("no error").expect("it is there");
+            assert_eq!((mail.is_call(), mail.len()), (is_call, if is_call { 8 } else { 2 << 20 }));
+            if is_call {
+                mail.reply(b"answer").expect("a caller");
+            }
+        }
+        assert_eq!(peer.join().expect("a thread"), b"answer");
+    });
 }

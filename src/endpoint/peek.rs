@@ -1,6 +1,6 @@
 //! A look at the next message.
 
-use super::RecvFrom;
+use super::{Mail, RecvFrom};
 use crate::abi::epoch_of;
 use crate::error::RecvError;
 
@@ -22,7 +22,7 @@ pub struct Envelope {
     pub is_call: bool,
 }
 
-impl RecvFrom<'_> {
+impl<'a> RecvFrom<'a> {
     /// The envelope of the next message, or `None` if none is there now. The message stays where it is, and the next receive
     /// from the same source takes it; that does not count as [redelivered](crate::Message::redelivered).
     ///
@@ -49,5 +49,30 @@ impl RecvFrom<'_> {
         let tag = if next.is_call() { 0 } else { next.envelope().tag };
         let epoch = epoch_of(next.envelope().epoch, peer.life().epoch());
         Ok(Some(Envelope { from: peer.from, tag, len, seq: next.seq, epoch, is_call: next.is_call() }))
+    }
+
+    /// Exactly the message that [`RecvFrom::peek`] has shown, or `None` if it was received since, by this thread or another half's.
+    /// What the builder says of rank, tag and deadline does not count. Never waits. Other errors as for [`RecvFrom::recv`].
+    ///
+    /// So a program can look at messages, choose one by its length or sender, and receive that one. (A [`Mail`] that was received
+    /// is its holder's alone, too, and says its length before any byte of it is copied.)
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let (me, one, other) = (region.join(0)?, region.join(1)?, region.join(2)?);
+    /// # one.send(0, b"first")?;
+    /// # other.send(0, b"second")?;
+    /// let seen = me.from(2).peek()?.expect("a message is there");
+    /// let mail = me.from_any().recv_peeked(&seen)?.expect("nobody has received it");
+    /// assert_eq!(mail.to_vec(), b"second");
+    /// drop(mail);
+    /// assert!(me.from_any().recv_peeked(&seen)?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn recv_peeked(self, envelope: &Envelope) -> Result<Option<Mail<'a>>, RecvError> {
+        let (member, inbox) = self.receiver.parts();
+        let found = inbox.take_peeked(member, envelope.from, envelope.seq)?;
+        Ok(found.map(|(peer, mail)| Mail::new(member, peer, mail, self.sender, inbox)))
     }
 }

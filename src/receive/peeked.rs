@@ -33,6 +33,19 @@ impl Inbox {
         Ok(None)
     }
 
+    /// The message of this number from `rank` that a look has left, if it is still unread. `None` also if it was an announcement
+    /// that is taken in now.
+    pub fn take_peeked(
+        &self,
+        member: &Member,
+        rank: u32,
+        seq: u64,
+    ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
+        member.check()?;
+        let Some(peer) = self.peer(member, rank) else { return Ok(None) };
+        Ok(peer.take_unread(member, seq, self.by_hand.get())?.map(|mail| (peer, mail)))
+    }
+
     /// Leaves unread what was just taken, as if nobody had looked: it is what the next receive from there takes.
     pub(super) fn untake(&self, peer: &Incoming, descriptor: &Descriptor) {
         peer.put_back(descriptor);

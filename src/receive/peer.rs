@@ -208,6 +208,28 @@ impl Incoming {
         }
     }
 
+    /// Takes message `seq`, if it is unread, or the call with this stamp, if it is on the line. `None` also if it was an
+    /// announcement that is taken in now.
+    pub fn take_unread(
+        &self,
+        member: &Member,
+        seq: u64,
+        by_hand: bool,
+    ) -> Result<Option<Descriptor>, RecvError> {
+        let call = self.take_call();
+        if call.is_some_and(|call| call.seq == seq) {
+            return Ok(call);
+        }
+        call.inspect(|call| self.put_back(call));
+        let taken = match self.sought(seq) {
+            Some(Sought::Kept(seq)) => Ok(self.take_kept(seq)),
+            Some(_) => self.sort(member, self.consumer.take_or_next(Some(seq)), by_hand),
+            None => Ok(None),
+        };
+        self.settle_state();
+        taken
+    }
+
     /// Finds out what a message that was taken is.
     fn sort(
         &self,

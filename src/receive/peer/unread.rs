@@ -76,6 +76,19 @@ impl Incoming {
         if must_wait { arriving() } else { Some(Sought::New) }
     }
 
+    /// Where unread message `seq` is, if it is unread and may be taken now.
+    pub(super) fn sought(&self, seq: u64) -> Option<Sought> {
+        let is_arriving = match self.state.get() {
+            State::Resetting | State::Corrupt => return None,
+            state => matches!(state, State::Arriving),
+        };
+        if self.kept.unread_one(seq).is_some() {
+            return Some(Sought::Kept(seq));
+        }
+        let may_be_taken = self.consumer.is_unread(seq) && !(is_arriving && self.is_announcement(seq));
+        may_be_taken.then_some(Sought::Unread(seq))
+    }
+
     /// Leaves unread what is new, up to the first that `filter` takes. Returns whether there is one.
     fn pass_over(&self, filter: Filter) -> bool {
         loop {
