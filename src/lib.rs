@@ -12,6 +12,10 @@
 //! | receive | [`Endpoint::recv`]; [`Endpoint::from`] and [`Endpoint::from_any`], which say from whom, and how long to wait |
 //! | hear who joins, leaves and dies; receive until nobody else is left | [`Endpoint::next_event`], [`Endpoint::until_alone`] |
 //! | receive in a loop; look at the next message and leave it | [`RecvFrom::iter`], [`RecvFrom::peek`] |
+//! | receive by tag, and leave the rest | [`SendTo::tag`], [`RecvFrom::tag`], [`Endpoint::set_unread_budget`] |
+//! | start sends and receives, and wait for them together | [`SendTo::start`], [`RecvFrom::start`], [`Request`] |
+//! | exchange messages with neighbours; a group apart from others | [`SendTo::send_receive`], [`Comm`] |
+//! | send values, slices, or pieces as one message | [`SendTo::send_value`], [`SendTo::send_slice`], [`SendTo::send_vectored`] |
 //! | write in place, once for several receivers | [`Endpoint::loan`], [`Block::send`] |
 //! | ask, and get an answer | [`Endpoint::call`], [`SendTo::start_call`]; [`Mail::reply`] |
 //! | send and receive large messages | the same; without waiting: [`SendTo::announce`]; in parts: [`Mail::fetch`] |
@@ -54,7 +58,8 @@
 //!
 //! # Guarantees
 //!
-//! - **Order.** Messages from one rank to another arrive in order and without a gap.
+//! - **Order.** Messages from one rank to another arrive in order and without a gap. A receive by tag takes the oldest with that
+//!   tag.
 //! - **At least once.** An acknowledged message is never seen again. One that is not acknowledged is there for the receiving
 //!   rank's next holder, whichever process died.
 //! - **Large messages at most once.** A message longer than [`Region::eager_limit`], by default 1 MiB, goes when its receiver

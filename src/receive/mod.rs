@@ -3,6 +3,9 @@
 //! A look finds a mailbox that has something; a step takes it. A receive from one rank looks only at that rank's
 //! mailbox, one from anyone in the order of `fair`, up to 32 mails of one sender at a time. A call on the call line
 //! comes before the mail of its sender's turn, but never before mail that its caller had sent earlier.
+//!
+//! A receive takes what its filter takes, and leaves the rest unread (`peer::unread`). Receives that were started are offered
+//! mail before the one that took it (`posted`).
 #![cfg(not(loom))]
 
 mod assembled;
