@@ -4,6 +4,9 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::path::PathBuf;
 
+/// Requests that are under way at a time, and waited for together.
+pub const WINDOW: usize = 64;
+
 /// What is measured.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Case {
@@ -11,6 +14,12 @@ pub enum Case {
     RoundTrip,
     /// Messages one way.
     Stream,
+    /// Messages one way, in windows of [`WINDOW`] requests.
+    Window,
+    /// So many unread messages, each with a tag of its own, received in the order in which they were sent.
+    InOrder(u32),
+    /// The same, received from the last to the first.
+    Reversed(u32),
     /// A round trip in which each side has been waiting for so long that it sleeps.
     Asleep,
     /// A stream from so many.
@@ -42,6 +51,9 @@ impl fmt::Display for Case {
         match self {
             Self::RoundTrip => f.pad("round trip"),
             Self::Stream => f.pad("stream"),
+            Self::Window => f.pad(&format!("windows of {WINDOW} requests")),
+            Self::InOrder(messages) => f.pad(&format!("{messages} unread, in order")),
+            Self::Reversed(messages) => f.pad(&format!("{messages} unread, reversed")),
             Self::Asleep => f.pad("round trip, both asleep"),
             Self::FanIn(senders) => f.pad(&format!("fan-in of {senders}")),
             Self::Silent(others) => f.pad(&format!("from anyone, {others} never spoke")),
@@ -62,7 +74,7 @@ pub struct Job {
     pub case: Case,
     /// The length of each message.
     pub bytes: usize,
-    /// Round trips or messages; for [`Case::Idle`] milliseconds.
+    /// Round trips or messages; for [`Case::Idle`] milliseconds; for unread messages how often.
     pub count: u64,
     /// A name for what the run leaves outside its processes: all of that begins with it.
     pub name: String,

@@ -21,6 +21,11 @@ pub const CROWDS: [u32; 4] = [1, 31, 255, 1023];
 /// The sizes of messages.
 pub const SIZES: [usize; 6] = [8, 48, 256, 4 << 10, 64 << 10, 1 << 20];
 
+/// The sizes of messages in windows of requests.
+const WINDOWS: [usize; 3] = [8, 1 << 20, 4 << 20];
+/// How many messages lie unread.
+const UNREAD: u32 = 10_000;
+
 /// How much is measured.
 pub struct Effort {
     /// How often.
@@ -90,6 +95,8 @@ fn groups(effort: &Effort) -> Vec<Group> {
     for case in [Case::RoundTrip, Case::Stream] {
         groups.extend(effort.sizes.iter().map(|bytes| Group::all(case, *bytes, rounds)));
     }
+    groups.extend(WINDOWS.map(|bytes| Group::all(Case::Window, bytes, rounds)));
+    groups.extend([Case::InOrder, Case::Reversed].map(|case| Group::all(case(UNREAD), 8, rounds)));
     groups.push(Group::all(Case::Asleep, 48, rounds));
     groups.extend([4, 8].map(|senders| Group::all(Case::FanIn(senders), 8, rounds)));
     groups.push(Group::crowds(rounds));
@@ -194,12 +201,15 @@ impl Runs {
             Case::RoundTrip | Case::Silent(_) | Case::Quiet(_) => (160, 1 << 20, 16, 1600),
             Case::Stream if self.bytes <= 4096 => (2560, 1 << 26, 2560, 25_600),
             Case::Stream => (40, 1 << 20, 10, 100),
+            Case::Window if self.bytes <= 4096 => (6400, 1 << 26, 640, 64_000),
+            Case::Window => (640, 1 << 20, 640, 640),
+            Case::InOrder(_) | Case::Reversed(_) => return 5,
             Case::Asleep => (20, 1 << 20, 1, 20),
             Case::FanIn(_) => (10_000, 1 << 26, 1, 10_000),
             Case::Idle => return 50 * effort.time.as_millis() as u64,
             Case::Memory | Case::StartUp => return 1,
         };
-        let first = if self.bytes >= 64 << 10 { first.min(160) } else { first };
+        let first = if self.bytes >= 64 << 10 && self.case != Case::Window { first.min(160) } else { first };
         // Even where the last round was far too fast.
         wanted.unwrap_or(first).clamp(least, most).next_multiple_of(multiple)
     }

@@ -6,6 +6,8 @@ mod iceoryx2_requests;
 mod ipc_channel;
 mod mailbox;
 mod mailbox_calls;
+mod mailbox_requests;
+mod mailbox_tags;
 mod mpi;
 mod pipe;
 mod posix_queue;
@@ -63,7 +65,7 @@ const fn entry(
 }
 
 /// All, in the order of the tables.
-pub static ALL: [Entry; 25] = [
+pub static ALL: [Entry; 29] = [
     entry("one line, raw", Role::Limit, "processes, spin", raw::one_line),
     entry("two lines, raw", Role::Limit, "processes, spin", raw::two_lines),
     entry("ring of lines, raw", Role::Limit, "processes, spin", raw::lines),
@@ -76,6 +78,10 @@ pub static ALL: [Entry; 25] = [
     entry("mailbox, in place", Role::Ours, "processes, spin 50 µs, then sleep", mailbox::in_place),
     entry("mailbox, call", Role::Ours, "processes, spin 50 µs, then sleep", mailbox_calls::default),
     entry("mailbox, call, spin", Role::Ours, "processes, spin", mailbox_calls::spin),
+    entry("mailbox, tagged", Role::Ours, "processes, spin 50 µs, then sleep", mailbox_tags::default),
+    entry("mailbox, tagged, budget", Role::Ours, "processes, spin 50 µs, then sleep", mailbox_tags::budget),
+    entry("mailbox, requests", Role::Ours, "processes, spin 50 µs, then sleep", mailbox_requests::default),
+    entry("mailbox, requests, block", Role::Ours, "processes, sleep", mailbox_requests::block),
     entry("copy of the ring", Role::Copy, "processes, spin", unpadded::padded),
     entry("copy, unpadded", Role::Copy, "processes, spin", unpadded::unpadded),
     entry("rtrb", Role::Peer, "threads, spin", rtrb::play),

@@ -1,4 +1,5 @@
-// The cases, between the ranks of an MPI. Arguments: case, bytes, count. Ranks are pinned in turn to the processors that
+// The cases, between the ranks of an MPI. Arguments: case, bytes, count, and for unread messages
+// their number. Ranks are pinned in turn to the processors that
 // the process may use. Prints what was measured, a word and its figures a line.
 
 #define _GNU_SOURCE
@@ -11,9 +12,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { GROUP = 16, LAPS = 5000, WINDOW = 16 };
+enum { GROUP = 16, LAPS = 5000, WINDOW = 64 };
 
-static int rank, ranks;
+static int rank, ranks, window = 16;
 static size_t bytes;
 
 static void pin(int place) {
@@ -88,8 +89,8 @@ static void round_trip(char *payload, long count) {
 static void pass(char *payloads, long from, long to) {
     MPI_Request requests[WINDOW];
     while (from < to) {
-        int window = (int)(to - from < WINDOW ? to - from : WINDOW);
-        for (int i = 0; i < window; i++, from++) {
+        int some = (int)(to - from < window ? to - from : window);
+        for (int i = 0; i < some; i++, from++) {
             char *payload = payloads + (size_t)i * bytes;
             if (rank == 1) {
                 memcpy(payload, &from, bytes < sizeof from ? bytes : sizeof from);
@@ -99,7 +100,7 @@ static void pass(char *payloads, long from, long to) {
                 MPI_Irecv(payload, (int)bytes, MPI_BYTE, 1, 0, MPI_COMM_WORLD, &requests[i]);
             }
         }
-        MPI_Waitall(window, requests, MPI_STATUSES_IGNORE);
+        MPI_Waitall(some, requests, MPI_STATUSES_IGNORE);
         used(payloads);
     }
 }
@@ -116,6 +117,27 @@ static void stream(char *payloads, long count) {
     double time = seconds(CLOCK_MONOTONIC) - start;
     pass(payloads, 9 * part, count);
     printf("rate %f\n", 8.0 * (double)part / time);
+}
+
+// So many times: messages that lie unread, each with a tag of its own, received in this order.
+static void unread(char *payload, long count, int messages, int reversed) {
+    double time = 0;
+    for (long i = 0; i < count; i++) {
+        MPI_Barrier(MPI_COMM_WORLD);
+        if (rank == 1) {
+            for (int tag = 0; tag < messages; tag++) MPI_Send(payload, (int)bytes, MPI_BYTE, 0, tag, MPI_COMM_WORLD);
+            continue;
+        }
+        usleep(20000);
+        double start = seconds(CLOCK_MONOTONIC);
+        for (int j = 0; j < messages; j++) {
+            int tag = reversed ? messages - 1 - j : j;
+            MPI_Recv(payload, (int)bytes, MPI_BYTE, 1, tag, MPI_COMM_WORLD, MPI_STATUS_IGNORE);
+            used(payload);
+        }
+        time += seconds(CLOCK_MONOTONIC) - start;
+    }
+    if (rank == 0) printf("rate %f\n", (double)count * messages / time);
 }
 
 // Messages from all to rank 0, until it has had enough; the last of each says so.
@@ -208,10 +230,12 @@ static void start_up(char *payload) {
 }
 
 int main(int count_of_arguments, char **arguments) {
-    if (count_of_arguments != 4) return 2;
+    if (count_of_arguments < 4) return 2;
     const char *what = arguments[1];
     bytes = (size_t)atol(arguments[2]);
     long count = atol(arguments[3]);
+    int messages = count_of_arguments > 4 ? atoi(arguments[4]) : 0;
+    if (strcmp(what, "window") == 0) window = WINDOW;
     // Whatever happens.
     alarm(60);
     MPI_Init(&count_of_arguments, &arguments);
@@ -223,6 +247,9 @@ int main(int count_of_arguments, char **arguments) {
     MPI_Barrier(MPI_COMM_WORLD);
     if (strcmp(what, "round-trip") == 0) round_trip(payload, count);
     else if (strcmp(what, "stream") == 0) stream(payload, count);
+    else if (strcmp(what, "window") == 0) stream(payload, count);
+    else if (strcmp(what, "in-order") == 0) unread(payload, count, messages, 0);
+    else if (strcmp(what, "reversed") == 0) unread(payload, count, messages, 1);
     else if (strcmp(what, "fan-in") == 0) fan_in(payload, count);
     else if (strcmp(what, "idle") == 0) idle(payload, count);
     else if (strcmp(what, "memory") == 0) remember(payload);

@@ -47,6 +47,9 @@ impl Mpi {
             Case::RoundTrip => "round-trip",
             Case::Stream => "stream",
             Case::FanIn(_) => "fan-in",
+            Case::Window => "window",
+            Case::InOrder(_) => "in-order",
+            Case::Reversed(_) => "reversed",
             Case::Idle => "idle",
             Case::Memory => "memory",
             Case::StartUp => "start-up",
@@ -61,6 +64,9 @@ impl Mpi {
             command.args(self.crowded);
         }
         command.arg(&program).args([what, &job.bytes.to_string(), &job.count.to_string()]);
+        if let Case::InOrder(messages) | Case::Reversed(messages) = job.case {
+            command.arg(messages.to_string());
+        }
         // Where it keeps its files.
         command.env("TMPDIR", &job.folder).stdin(Stdio::null()).stderr(Stdio::piped());
         let output = command.stdout(Stdio::piped()).spawn()?.wait_with_output()?;
