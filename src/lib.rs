@@ -135,7 +135,7 @@ pub use {
         Receives, RecvFrom, RecvHalf, SendHalf, SendTo, Sending, Unanswered, UntilAlone, wait_any,
     },
     half::Interrupter,
-    region::{Inspection, MAILBOX_FD, MailboxReport, OpenOptions, RankReport, Region, View},
+    region::{Inspection, MAILBOX_FD, MAILBOX_RANK, MailboxReport, OpenOptions, RankReport, Region, View},
     segment::{Leftover, LeftoverKind, Listed, Place},
     shared::{OwnedMail, Shared, SharedFrom, SharedTo},
     wait::Deadline,

@@ -2,6 +2,7 @@
 
 mod common;
 mod demo;
+mod launch;
 mod mbox;
 mod stress;
 

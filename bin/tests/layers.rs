@@ -15,7 +15,8 @@ const TABLE: &[(&str, &str)] = &[
     ("demo/pingpong", "common"),
     ("demo/gateway", "common"),
     ("demo", "common stress/chaos stress/torture stress/soak demo/tour demo/pingpong demo/gateway"),
-    ("mbox", "common"),
+    ("launch", "common"),
+    ("mbox", "common launch"),
     ("", "demo mbox"),
     ("bin", ""),
 ];

@@ -5,14 +5,14 @@ use crate::abi::{LABEL, LABELS, lock_byte};
 use crate::error::{Broken, JoinError, Lost};
 use crate::half::Member;
 use crate::rank::{Absence, Claim, Ringer, Status};
-use crate::region::Region;
+use crate::region::{MAILBOX_RANK, Region};
 use crate::segment;
 use crate::segment::{CleanShutdown, join_error};
 use crate::wait::pace;
 use core::ops::{Bound, Range, RangeBounds};
 use core::time::Duration;
-use std::io;
 use std::time::Instant;
+use std::{env, io};
 
 /// How long joining waits for a process that has said that it left and still holds the rank: far less than a
 /// millisecond, unless it is stopped.
@@ -126,6 +126,29 @@ impl Region {
     /// Joins as the rank that last had this label or, if none had it, as any rank. The same as [`JoinOptions::label`].
     pub fn join_as(&self, label: &str) -> Result<Endpoint, JoinError> {
         JoinOptions::new().label(label).join(self)
+    }
+
+    /// Joins as the rank that a launcher, such as `mbox run`, gave this process in [`MAILBOX_RANK`].
+    ///
+    /// [`JoinError::NoRank`] if there is none, [`JoinError::BadRank`] if it is not a number. Otherwise errors, waiting and
+    /// cost are those of [`join`](Region::join). A process that this one starts inherits the rank: it gets
+    /// [`JoinError::Taken`] as long as this one holds it.
+    ///
+    /// ```
+    /// # use mailbox::{Config, JoinError, OpenError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(1))?;
+    /// match Region::from_env() {
+    ///     Ok(region) => println!("rank {} of {}", region.join_env()?.rank(), region.ranks()),
+    ///     Err(OpenError::NotFound) => println!("start this with: mbox run -n 2 PROGRAM"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # assert_eq!(region.join_env().unwrap_err(), JoinError::NoRank);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join_env(&self) -> Result<Endpoint, JoinError> {
+        let rank = env::var_os(MAILBOX_RANK).ok_or(JoinError::NoRank)?;
+        let rank = rank.to_str().and_then(|rank| rank.parse().ok()).ok_or(JoinError::BadRank)?;
+        self.join(rank)
     }
 
     fn join_labelled(&self, among: Range<u32>, label: &str) -> Result<Endpoint, JoinError> {

@@ -248,7 +248,8 @@ impl From<JoinError> for Error {
         let kind = match &error {
             JoinError::Taken { .. } | JoinError::Full | JoinError::Unread { .. } => ErrorKind::AddrInUse,
             JoinError::Closing => ErrorKind::ResourceBusy,
-            JoinError::BadLabel => ErrorKind::InvalidInput,
+            JoinError::NoRank => ErrorKind::NotFound,
+            JoinError::BadRank | JoinError::BadLabel => ErrorKind::InvalidInput,
             JoinError::System(system) => system.kind(),
             JoinError::Broken(broken) => broken.kind(),
         };

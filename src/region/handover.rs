@@ -11,6 +11,9 @@ use std::process::Command;
 
 /// The environment variable in which [`Region::hand_to`] tells a child which descriptor is its region.
 pub const MAILBOX_FD: &str = "MAILBOX_FD";
+/// The environment variable in which a launcher, such as `mbox run`, tells a process the rank that
+/// [`Region::join_env`] joins.
+pub const MAILBOX_RANK: &str = "MAILBOX_RANK";
 
 /// # Without a name
 ///

@@ -5,7 +5,7 @@ mod handover;
 mod inspect;
 mod view;
 
-pub use handover::MAILBOX_FD;
+pub use handover::{MAILBOX_FD, MAILBOX_RANK};
 pub use inspect::{Inspection, MailboxReport, RankReport};
 pub use view::View;
 

@@ -45,6 +45,11 @@ impl Failure {
         Self { lines: vec![], end: End::Signal(signal) }
     }
 
+    /// The end with this status, which needs no line: all was told before.
+    pub fn told(status: u8) -> Self {
+        Self { lines: vec![], end: End::Status(status) }
+    }
+
     /// Something that happened to a region.
     pub fn of_region(name: &str, what: impl Display) -> Self {
         // A name is quoted as in source code, so that any character in it stays on its line.

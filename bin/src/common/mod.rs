@@ -1,6 +1,7 @@
 //! What more than one of the other folders use.
 
 pub mod failure;
+pub mod outlet;
 pub mod output;
 pub mod place;
 pub mod processes;

@@ -8,16 +8,14 @@ use std::{fs, io, process, thread};
 
 /// A second signal that comes this long after the first insists. One that comes sooner is the same request: some
 /// programs send theirs to a process and to its group.
-const INSISTENT: Duration = Duration::from_secs(1);
+pub const INSISTENT: Duration = Duration::from_secs(1);
 
 /// The signals that ask this process to end; they no longer do so by themselves.
 pub struct Heard(Signals);
 
 /// Hears signals from now on. One that the process was started to ignore, as by `nohup`, stays ignored.
 pub fn hear() -> io::Result<Heard> {
-    let ignored = ignored();
-    let heard = [SIGINT, SIGTERM, SIGHUP].into_iter().filter(|signal| ignored >> (signal - 1) & 1 == 0);
-    Signals::new(heard).map(Heard)
+    Signals::new(not_ignored(&[SIGINT, SIGTERM, SIGHUP])).map(Heard)
 }
 
 impl Heard {
@@ -52,7 +50,13 @@ pub fn end_by(signal: i32) -> ! {
     process::exit(status(signal))
 }
 
-/// The signals that this process ignores, a bit each; none where the system does not say so in `/proc`.
+/// Those of `signals` that this process does not ignore; all where the system does not say so in `/proc`.
+pub fn not_ignored(signals: &[i32]) -> Vec<i32> {
+    let ignored = ignored();
+    signals.iter().copied().filter(|signal| ignored >> (signal - 1) & 1 == 0).collect()
+}
+
+/// The signals that this process ignores, a bit each.
 fn ignored() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,7 +1,7 @@
 //! `mbox`: regions and their mailboxes from the command line.
 
 use super::standard::print;
-use super::{clean::Clean, create::Create, ls::Ls, recv::Recv, rm::Rm, send::Send, stat::Stat};
+use super::{clean::Clean, create::Create, ls::Ls, recv::Recv, rm::Rm, run::Run, send::Send, stat::Stat};
 use crate::common::failure::Failure;
 use crate::common::output::{MBOX, tell};
 use crate::common::usage;
@@ -16,11 +16,12 @@ Examples:
   mbox send demo --as 0 --to 1 < file
   mbox stat demo
   mbox rm demo
+  mbox run -n 2 ./program
 
 A NAME without a slash names a region in memory. A NAME with a slash is the path of a file that holds the region: \
 ./demo, /var/lib/demo. Such a region outlives its processes, and a reboot.
 
-Exit status: 0 for success, 1 for a failure, 2 for a wrong command line. send and recv have more, see: \
+Exit status: 0 for success, 1 for a failure, 2 for a wrong command line. send, recv and run have more, see: \
 mbox recv --help. Each failure is one line on standard error.";
 
 /// Passes messages between processes over shared memory
@@ -40,6 +41,7 @@ enum Command {
     Clean(Clean),
     Send(Send),
     Recv(Recv),
+    Run(Run),
 }
 
 impl Command {
@@ -52,6 +54,7 @@ impl Command {
             Command::Clean(clean) => clean.run(),
             Command::Send(send) => send.run(),
             Command::Recv(recv) => recv.run(),
+            Command::Run(run) => run.run(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! `mbox create`
 
 use super::remedy::{creating, folder};
+use super::sizes::Sizes;
 use super::{account, number, size};
 use crate::common::failure::Failure;
 use crate::common::place::place;
 use clap::Args;
-use mailbox::{Config, CreateError, Region, Reserve};
+use mailbox::{Config, CreateError, Region};
 use rustix::fs::statvfs;
 
 const EXAMPLES: &str = "\
@@ -29,19 +30,8 @@ pub struct Create {
     /// How many processes can join, 1 to 1024
     #[arg(long, value_name = "N", value_parser = number::ranks)]
     ranks: u32,
-    /// How many messages fit a mailbox, a power of two [default: 4096, fewer for more than 9 ranks]
-    #[arg(long, value_name = "N", value_parser = number::cells)]
-    cells: Option<u32>,
-    /// Room for the bytes of messages in a mailbox, e.g. 1M. The bytes of a message larger than half of it stay
-    /// with the sender until the receiver takes them [default: 2M]
-    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
-    arena: Option<u64>,
-    /// Room for the loans of each rank, e.g. 256M; 0 for none [default: 64M, less for more than 64 ranks]
-    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
-    loans: Option<u64>,
-    /// The longest message [default: 1G]
-    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
-    max_message: Option<u64>,
+    #[command(flatten)]
+    sizes: Sizes,
     /// Which users may use the region, as in chmod. Users other than its owner must also give --owner [default:
     /// 600; with --group, 660]
     #[arg(long, value_name = "OCTAL", value_parser = octal)]
@@ -52,9 +42,6 @@ pub struct Create {
     /// A number that keeps programs with different protocols apart [default: 0]
     #[arg(long, value_name = "N", value_parser = number::protocol)]
     protocol: Option<u64>,
-    /// Take all memory now, instead of when a mailbox is first used
-    #[arg(long)]
-    reserve: bool,
 }
 
 impl Create {
@@ -79,8 +66,8 @@ impl Create {
         else {
             return Ok(());
         };
-        let cells = self.cells.map(|cells| 64 * u64::from(cells));
-        for (option, bytes) in [("--arena", self.arena), ("--cells", cells)] {
+        let cells = self.sizes.cells.map(|cells| 64 * u64::from(cells));
+        for (option, bytes) in [("--arena", self.sizes.arena), ("--cells", cells)] {
             let Some(bytes) = bytes.filter(|bytes| room > 0 && *bytes > room && *bytes <= MAX_ARENA) else {
                 continue;
             };
@@ -94,15 +81,10 @@ impl Create {
 
     /// What is not said is left to the library's defaults.
     fn config(&self) -> Config {
-        let mut config = Config::ranks(self.ranks);
-        config = self.cells.map_or(config, |cells| config.cells(cells));
-        config = self.arena.map_or(config, |bytes| config.arena(bytes));
-        config = self.loans.map_or(config, |bytes| config.loans(bytes));
-        config = self.max_message.map_or(config, |bytes| config.max_message(bytes));
+        let mut config = self.sizes.config(self.ranks);
         config = self.group.map_or(config, |gid| config.group(gid).mode(0o660));
         config = self.mode.map_or(config, |mode| config.mode(mode));
-        config = self.protocol.map_or(config, |protocol| config.protocol(protocol));
-        if self.reserve { config.reserve(Reserve::AtCreation) } else { config }
+        self.protocol.map_or(config, |protocol| config.protocol(protocol))
     }
 }
 

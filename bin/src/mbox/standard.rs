@@ -3,18 +3,14 @@
 
 use super::stop::Stop;
 use crate::common::failure::Failure;
+use crate::common::outlet::Outlet;
 use crate::common::streams;
 use rustix::event::{PollFd, PollFlags, poll};
-use rustix::fs::{FileType, fstat};
 use rustix::io::Errno;
-use rustix::termios::isatty;
 use signal_hook::consts::SIGPIPE;
 use std::fs::File;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, Read};
 use std::os::fd::AsFd;
-
-/// What a pipe that is ready takes at once, no matter what else is in it.
-const SMALL: usize = 4096;
 
 /// Standard input.
 pub struct Input {
@@ -44,59 +40,33 @@ impl Read for Input {
 
 /// Standard output.
 pub struct Output {
-    file: File,
-    kind: Kind,
+    outlet: Outlet,
     stop: Option<Stop>,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Somebody reads it, and a write may wait for that.
-    Stream,
-    /// As a stream, but what it takes without a wait cannot be asked for.
-    Terminal,
-    /// A write waits for nobody.
-    File,
 }
 
 impl Output {
     /// Standard output.
     pub fn open() -> Result<Self, Failure> {
-        Ok(Self::over(streams::output().map_err(output_failure)?))
+        let file = streams::output().map_err(output_failure)?;
+        Ok(Self { outlet: Outlet::over(file), stop: None })
     }
 
     /// From now on `stop` ends a wait for it, and comes when nobody reads it.
     pub fn watch(&mut self, stop: &Stop) -> Result<(), Failure> {
         self.stop = Some(stop.clone());
-        if self.kind != Kind::File {
-            stop.watch(self.file.try_clone().map_err(output_failure)?.into())?;
+        if self.outlet.is_read() {
+            stop.watch(self.outlet.file().try_clone().map_err(output_failure)?.into())?;
         }
         Ok(())
-    }
-
-    fn over(file: File) -> Self {
-        let file_type = fstat(&file).map(|facts| FileType::from_raw_mode(facts.st_mode));
-        let kind = match file_type {
-            Ok(FileType::Fifo | FileType::Socket) => Kind::Stream,
-            _ if isatty(&file) => Kind::Terminal,
-            _ => Kind::File,
-        };
-        Self { file, kind, stop: None }
     }
 
     /// Writes some of `bytes`, which are not empty. Only a stop ends a wait.
     fn write_some(&mut self, bytes: &[u8]) -> io::Result<usize> {
         loop {
-            let written = match self.kind {
-                // A write that waits in the system cannot be ended by a stop.
-                Kind::Stream => write_at_once(&self.file, bytes),
-                Kind::Terminal => Err(ErrorKind::WouldBlock.into()),
-                Kind::File => self.file.write(bytes),
-            };
-            let written = match written {
+            let written = match self.outlet.write_at_once(bytes) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {
                     self.wait()?;
-                    self.file.write(&bytes[..bytes.len().min(SMALL)])
+                    self.outlet.write_ready(bytes)
                 }
                 written => written,
             };
@@ -110,9 +80,9 @@ impl Output {
 
     fn wait(&self) -> io::Result<()> {
         if let Some(stop) = &self.stop {
-            return stop.wait_for(self.file.as_fd(), PollFlags::OUT);
+            return stop.wait_for(self.outlet.file().as_fd(), PollFlags::OUT);
         }
-        match poll(&mut [PollFd::new(&self.file, PollFlags::OUT)], None) {
+        match poll(&mut [PollFd::new(self.outlet.file(), PollFlags::OUT)], None) {
             Ok(_) | Err(Errno::INTR) => Ok(()),
             Err(error) => Err(error.into()),
         }
@@ -136,23 +106,6 @@ impl Output {
     pub fn write_all(&mut self, bytes: &[u8]) -> Result<(), Failure> {
         self.write(bytes, &mut 0)
     }
-}
-
-/// Writes to a pipe or a socket what it takes without a wait.
-#[cfg(target_os = "linux")]
-fn write_at_once(file: &File, bytes: &[u8]) -> io::Result<usize> {
-    use rustix::io::{ReadWriteFlags, pwritev2};
-    // The offset that stands for the file's own position, which these do not have.
-    match pwritev2(file, &[io::IoSlice::new(bytes)], u64::MAX, ReadWriteFlags::NOWAIT) {
-        // An older system. What it takes can be waited for.
-        Err(Errno::OPNOTSUPP | Errno::INVAL | Errno::NOSYS) => Err(ErrorKind::WouldBlock.into()),
-        written => Ok(written?),
-    }
-}
-
-#[cfg(not(target_os = "linux"))]
-fn write_at_once(_: &File, _: &[u8]) -> io::Result<usize> {
-    Err(ErrorKind::WouldBlock.into())
 }
 
 /// Writes `text` to standard output.

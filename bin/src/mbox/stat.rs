@@ -64,7 +64,7 @@ impl Stat {
         let text = if self.json {
             json(&Object::new(&self.name, &view, &seen))
         } else {
-            page(&self.name, &view, &seen)
+            page(&self.name, view.owner(), view.eager_limit(), &seen)
         };
         standard::print(&text)?;
         // It can be looked at, but not used.
@@ -181,9 +181,8 @@ impl<'a> Mailbox<'a> {
     }
 }
 
-/// What people read.
-fn page(name: &str, view: &View, seen: &Inspection) -> String {
-    let whole = view.eager_limit();
+/// What people read of a region that belongs to this user, and in whose mailboxes messages up to `whole` lie.
+pub fn page(name: &str, owner: u32, whole: u64, seen: &Inspection) -> String {
     let (ranks, joined_count) = (seen.ranks.len(), joined(seen).count());
     let [arena, limit, loans] = [seen.arena, seen.max_message, seen.loans].map(size::show);
     let announced = if whole < seen.max_message {
@@ -192,7 +191,7 @@ fn page(name: &str, view: &View, seen: &Inspection) -> String {
         String::new()
     };
     let mut text = String::new();
-    let (name, owner) = (name.escape_debug(), account::show(view.owner()));
+    let (name, owner) = (name.escape_debug(), account::show(owner));
     let _ = writeln!(text, "region    {name}, of user {owner}, protocol {}", seen.protocol);
     let _ = writeln!(text, "memory    {} in use, at most {}", size::show(seen.memory), size::show(seen.size));
     let _ =

@@ -1,0 +1,116 @@
+//! The process that ends all groups when the launcher was killed.
+
+use super::group::Group;
+use rustix::io::{Errno, ioctl_fionbio, write};
+use rustix::process::{Pid, Signal, getpid, kill_process, setpgid};
+use std::io::{self, PipeReader, PipeWriter, Read};
+use std::os::fd::OwnedFd;
+use std::{mem, ptr};
+
+/// What is written to the pipe: the number of a group that has begun, or its negative when it is over.
+const NOTE: usize = size_of::<i32>();
+/// Notes that are read at once.
+const NOTES: usize = 64;
+
+/// A running guard. It is ended when this is dropped.
+pub struct Guard {
+    process: Pid,
+    /// Its end is the launcher's end.
+    pipe: PipeWriter,
+}
+
+impl Guard {
+    /// Starts it. It keeps what the process has open now, so it is started before there is a region. The process must
+    /// have one thread.
+    pub fn start() -> io::Result<Self> {
+        let (reader, writer) = io::pipe()?;
+        // A guard that is stopped must not stop the launcher.
+        ioctl_fionbio(&writer, true)?;
+        // SAFETY: this process has one thread, so the child is as whole as the parent.
+        #[expect(unsafe_code, reason = "system call")]
+        match unsafe { libc::fork() } {
+            0 => {
+                drop(writer);
+                watch(reader)
+            }
+            child => match Pid::from_raw(child) {
+                Some(process) if child > 0 => Ok(Self { process, pipe: writer }),
+                _ => Err(io::Error::last_os_error()),
+            },
+        }
+    }
+
+    /// Whether this is the guard's number.
+    pub fn is(&self, process: Pid) -> bool {
+        self.process == process
+    }
+
+    /// Tells it of a process that calls what is returned, and that leads a group.
+    pub fn enlist(&self) -> io::Result<impl Fn() -> rustix::io::Result<()> + Send + Sync + use<>> {
+        let pipe: OwnedFd = self.pipe.try_clone()?.into();
+        Ok(move || note(&pipe, getpid().as_raw_nonzero().get()))
+    }
+
+    /// Tells it that a group is over: its number may soon mean another.
+    pub fn release(&self, group: Group) {
+        // If it does not listen, it will kill a group that is not there.
+        let _ = note(&self.pipe, -group.0.as_raw_nonzero().get());
+    }
+}
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = kill_process(self.process, Signal::KILL);
+        let _ = rustix::process::waitpid(Some(self.process), rustix::process::WaitOptions::empty());
+    }
+}
+
+/// Writes a note. Nothing else is written in its middle.
+fn note(pipe: impl std::os::fd::AsFd, number: i32) -> rustix::io::Result<()> {
+    loop {
+        match write(&pipe, &number.to_ne_bytes()) {
+            Err(Errno::INTR) => {}
+            written => return written.map(drop),
+        }
+    }
+}
+
+/// What the guard does.
+fn watch(mut pipe: PipeReader) -> ! {
+    // What is sent to the launcher's group is not for this one, and no other signal than those that cannot be held back.
+    let _ = setpgid(None, None);
+    block_signals();
+    let mut groups: Vec<Group> = vec![];
+    let mut notes = [0; NOTES * NOTE];
+    loop {
+        match pipe.read(&mut notes) {
+            Ok(0) => break,
+            Ok(count) => {
+                for note in notes[..count].chunks_exact(NOTE) {
+                    let number = i32::from_ne_bytes(note.try_into().unwrap_or_default());
+                    let Some(leader) = Pid::from_raw(number.saturating_abs()) else { continue };
+                    groups.retain(|group| group.0 != leader);
+                    groups.extend((number > 0).then_some(Group(leader)));
+                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(_) => break,
+        }
+    }
+    groups.into_iter().for_each(Group::kill);
+    // SAFETY: always. Nothing of the launcher's is to be done at the guard's end.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::_exit(0)
+    }
+}
+
+fn block_signals() {
+    // SAFETY: the set is a plain value, which is filled in before it is read.
+    #[expect(unsafe_code, reason = "system calls")]
+    unsafe {
+        let mut all: libc::sigset_t = mem::zeroed();
+        libc::sigfillset(&mut all);
+        libc::sigprocmask(libc::SIG_BLOCK, &all, ptr::null_mut());
+    }
+}

@@ -1,0 +1,407 @@
+//! The launcher's one loop: ranks that end, what they write, signals, and time.
+
+use super::children;
+use super::ears::{Ears, asks_to_end};
+use super::ending::Ending;
+use super::fate::Fate;
+use super::guard::Guard;
+use super::keyboard::Keyboard;
+use super::life::{Birth, Life};
+use super::plan::Plan;
+use super::sink::Sink;
+use super::system;
+use crate::common::failure::{End, Failure};
+use crate::common::output::{MBOX, time};
+use crate::common::signals::INSISTENT;
+use crate::common::streams;
+use mailbox::Region;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use rustix::process::{Signal, getpid, kill_process};
+use rustix::termios::isatty;
+use signal_hook::consts::{SIGCONT, SIGPIPE, SIGTSTP};
+use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+use std::{env, mem};
+
+/// How long one waits for the rest of a group that was killed, and how often one looks.
+const PATIENCE: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_millis(1);
+/// What is read from a rank at once.
+const BUFFER: usize = 64 << 10;
+/// The exit status when the time is over, when there is no such program, and when it cannot be executed: as
+/// `timeout` and shells have it.
+const TIMED_OUT: u8 = 124;
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+/// The colours of labels.
+const COLOURS: [u8; 6] = [32, 33, 34, 35, 36, 31];
+
+/// Ranks, and what becomes of them.
+pub struct Launcher<'a> {
+    plan: &'a Plan,
+    region: &'a Region,
+    lives: BTreeMap<u32, Life>,
+    guard: Option<Guard>,
+    ears: Ears,
+    output: Sink,
+    complaints: Sink,
+    keyboard: Option<Keyboard>,
+    processors: Vec<usize>,
+    restarts: BTreeMap<u32, u32>,
+    ending: Ending,
+    timeout: Option<Instant>,
+    /// The first signal that asked this process to end, and when it came.
+    asked: Option<(i32, Instant)>,
+    /// How this process is to end, because of what failed first.
+    end: Option<End>,
+    buffer: Vec<u8>,
+}
+
+/// What was polled.
+#[derive(Clone, Copy)]
+enum Source {
+    Signals,
+    Output,
+    Complaints,
+    Keyboard,
+    OutputOf(u32),
+    ComplaintsOf(u32),
+}
+
+impl<'a> Launcher<'a> {
+    /// Ready to start the ranks of `plan` in `region`.
+    pub fn new(plan: &'a Plan, region: &'a Region, guard: Guard) -> Result<Self, Failure> {
+        system::adopt_orphans().map_err(|error| Failure::new(format_args!("orphans: {error}")))?;
+        let bound = |error| Failure::new(format_args!("--bind: {error}"));
+        let input = streams::input().ok().filter(|input| plan.reads && isatty(input));
+        Ok(Self {
+            plan,
+            region,
+            lives: BTreeMap::new(),
+            guard: Some(guard),
+            ears: Ears::open().map_err(Failure::of_signals)?,
+            output: Sink::over(streams::output().ok()),
+            complaints: Sink::over(streams::error().ok()),
+            keyboard: input.map(Keyboard::at),
+            processors: if plan.binds { system::processors().map_err(bound)? } else { vec![] },
+            restarts: BTreeMap::new(),
+            ending: Ending::new(plan.grace),
+            timeout: plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+            asked: None,
+            end: None,
+            buffer: vec![0; BUFFER],
+        })
+    }
+
+    /// Starts the ranks, and stays until all have ended and all that they wrote is written.
+    pub fn run(mut self) -> Result<(), Failure> {
+        for rank in 0..self.plan.ranks() {
+            if !self.start(rank) {
+                break;
+            }
+        }
+        loop {
+            self.bury();
+            self.settle();
+            self.keep_time();
+            self.write(false);
+            if self.lives.is_empty() && self.output.awaited().is_none() && self.complaints.awaited().is_none()
+            {
+                break;
+            }
+            self.wait().map_err(|error| Failure::new(format_args!("poll: {error}")))?;
+        }
+        match self.end {
+            None => Ok(()),
+            Some(End::Status(status)) => Err(Failure::told(status)),
+            Some(End::Signal(signal)) => Err(Failure::by(signal)),
+        }
+    }
+
+    /// Starts a rank; whether that was possible.
+    fn start(&mut self, rank: u32) -> bool {
+        match self.begin(rank) {
+            Ok(life) => {
+                self.lives.insert(rank, life);
+                true
+            }
+            Err(error) => {
+                let status = match Errno::from_io_error(&error) {
+                    Some(Errno::NOENT) => NOT_FOUND,
+                    Some(Errno::ACCESS | Errno::NOEXEC | Errno::ISDIR | Errno::NOTDIR) => NOT_EXECUTABLE,
+                    _ => 1,
+                };
+                self.tell(&format!("{} cannot be started: {error}", self.plan.show(rank)));
+                self.fail(End::Status(status));
+                self.ending.ask(Instant::now());
+                false
+            }
+        }
+    }
+
+    fn begin(&mut self, rank: u32) -> io::Result<Life> {
+        let guard = self.guard.as_ref().ok_or_else(|| io::Error::other("the guard process has ended"))?;
+        let is_reader = rank == 0 && self.plan.reads && streams::input().is_ok();
+        let input = match &self.keyboard {
+            Some(_) if is_reader => Stdio::piped(),
+            None if is_reader => Stdio::inherit(),
+            _ => Stdio::null(),
+        };
+        let processor = match self.processors.len() {
+            0 => None,
+            count => Some(self.processors[rank as usize % count]),
+        };
+        let labels = [&self.output, &self.complaints].map(|sink| self.label(rank, sink));
+        let (plan, region) = (self.plan, self.region);
+        let (life, input) = Life::begin(Birth { rank, plan, region, guard, input, processor, labels })?;
+        if let (Some(keyboard), Some(input)) = (&mut self.keyboard, input) {
+            keyboard.connect(input)?;
+        }
+        Ok(life)
+    }
+
+    /// What the lines of a rank begin with.
+    fn label(&self, rank: u32, sink: &Sink) -> String {
+        let is_plain = || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        if !self.plan.labels {
+            String::new()
+        } else if sink.is_terminal() && !is_plain() {
+            let colour = COLOURS[rank as usize % COLOURS.len()];
+            format!("\x1b[{colour}m[{rank}]\x1b[0m ")
+        } else {
+            format!("[{rank}] ")
+        }
+    }
+
+    /// Waits for the children that have ended.
+    fn bury(&mut self) {
+        while let Some(child) = children::ended() {
+            if self.guard.take_if(|guard| guard.is(child)).is_some() {
+                self.tell("the guard process was ended; so are all ranks");
+                self.fail(End::Status(1));
+                self.ending.ask(Instant::now());
+                continue;
+            }
+            let life = self.lives.values_mut().find(|life| life.group.0 == child && life.fate.is_none());
+            let group = life.as_ref().map(|life| life.group);
+            if let Some(group) = group {
+                // As long as the leader was not waited for, the number is the group's.
+                group.kill();
+                self.guard.iter().for_each(|guard| guard.release(group));
+            }
+            let fate = children::bury(child);
+            if let Some(life) = life {
+                life.fate = fate.map(|fate| (fate, Instant::now()));
+            }
+        }
+    }
+
+    /// Judges the ranks of which nothing is left.
+    fn settle(&mut self) {
+        let mut over: Vec<(u32, Fate)> = vec![];
+        for (rank, life) in &mut self.lives {
+            let Some((fate, since)) = life.fate else { continue };
+            if life.group.is_gone() || since.elapsed() >= PATIENCE {
+                life.output.finish(&mut self.buffer, &mut self.output);
+                life.complaints.finish(&mut self.buffer, &mut self.complaints);
+                over.push((*rank, fate));
+            }
+        }
+        // The others may have failed because one was killed.
+        over.sort_by_key(|(_, fate)| matches!(fate, Fate::Exited(_)));
+        for (rank, fate) in over {
+            self.lives.remove(&rank);
+            if !fate.is_success() {
+                self.judge(rank, fate);
+            }
+        }
+    }
+
+    /// Decides what follows from a rank's failure.
+    fn judge(&mut self, rank: u32, fate: Fate) {
+        let who = self.plan.show(rank);
+        if let Some((signal, _)) = self.asked.filter(|(signal, _)| fate.is_by(*signal)) {
+            // It did what it was told.
+            self.fail(End::Signal(signal));
+            return self.ending.begin(Instant::now());
+        }
+        if self.ending.has_begun() {
+            return;
+        }
+        let count = self.restarts.entry(rank).or_default();
+        if self.asked.is_none() && *count < self.plan.restarts {
+            *count += 1;
+            let line = format!("{who} {fate}; it is started again, {count} of {}", self.plan.restarts);
+            self.tell(&line);
+            self.start(rank);
+            return;
+        }
+        // Nobody reads what it writes, which is told by this process' own end.
+        if self.end != Some(End::Signal(SIGPIPE)) || !fate.is_by(SIGPIPE) {
+            self.tell(&format!("{who} {fate}"));
+        }
+        self.fail(fate.end());
+        if !self.plan.keeps_going {
+            self.ending.begin(Instant::now());
+        }
+    }
+
+    /// Does what is to be done at this time.
+    fn keep_time(&mut self) {
+        let now = Instant::now();
+        if let Some(timeout) = self.plan.timeout.filter(|_| self.timeout.take_if(|at| *at <= now).is_some())
+            && !self.lives.is_empty()
+        {
+            self.tell(&format!("{} are over; all ranks are ended", time(timeout)));
+            self.fail(End::Status(TIMED_OUT));
+            self.ending.ask(now);
+        }
+        if let Some(signal) = self.ending.signal(now) {
+            self.signal(signal);
+            // What is stopped hears nothing.
+            self.signal(Signal::CONT);
+        }
+    }
+
+    /// Sends a signal to all ranks and what they have started.
+    fn signal(&self, signal: Signal) {
+        // The number of a group whose leader was waited for may mean another.
+        let groups = self.lives.values().filter(|life| life.fate.is_none()).map(|life| life.group);
+        groups.for_each(|group| group.signal(signal));
+    }
+
+    /// Waits until something happens, and takes what the ranks write.
+    fn wait(&mut self) -> io::Result<()> {
+        let sources = self.awaited();
+        let mut polled: Vec<PollFd> = sources
+            .iter()
+            .map(|(_, descriptor, flags)| PollFd::from_borrowed_fd(*descriptor, *flags))
+            .collect();
+        let timeout = self
+            .until()
+            .map(|time| Timespec::try_from(time).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 }));
+        match poll(&mut polled, timeout.as_ref()) {
+            Ok(_) | Err(Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let ready = polled.iter().map(|polled| !polled.revents().is_empty());
+        let ready: Vec<Source> =
+            sources.iter().zip(ready).filter_map(|((source, ..), ready)| ready.then_some(*source)).collect();
+        let mut buffer = mem::take(&mut self.buffer);
+        for source in ready {
+            match source {
+                Source::Signals => self.pass_on(),
+                Source::Output => self.write(true),
+                Source::Complaints => drop(self.complaints.write(true)),
+                Source::Keyboard => self.keyboard.iter_mut().for_each(Keyboard::carry),
+                Source::OutputOf(rank) => {
+                    if let Some(life) = self.lives.get_mut(&rank) {
+                        life.output.read(&mut buffer, &mut self.output);
+                    }
+                }
+                Source::ComplaintsOf(rank) => {
+                    if let Some(life) = self.lives.get_mut(&rank) {
+                        life.complaints.read(&mut buffer, &mut self.complaints);
+                    }
+                }
+            }
+        }
+        self.buffer = buffer;
+        Ok(())
+    }
+
+    /// What this process waits for.
+    fn awaited(&self) -> Vec<(Source, BorrowedFd<'_>, PollFlags)> {
+        let mut awaited = vec![(Source::Signals, self.ears.as_fd(), PollFlags::IN)];
+        let output = self.output.awaited().map(|output| (Source::Output, output, PollFlags::OUT));
+        let complaints = self.complaints.awaited().map(|output| (Source::Complaints, output, PollFlags::OUT));
+        let keyboard = self.keyboard.as_ref().and_then(Keyboard::awaited);
+        awaited.extend(output);
+        awaited.extend(complaints);
+        awaited.extend(keyboard.map(|(descriptor, flags)| (Source::Keyboard, descriptor, flags)));
+        for (rank, life) in &self.lives {
+            let output = life.output.awaited().filter(|_| self.output.has_room());
+            let complaints = life.complaints.awaited().filter(|_| self.complaints.has_room());
+            awaited.extend(output.map(|pipe| (Source::OutputOf(*rank), pipe, PollFlags::IN)));
+            awaited.extend(complaints.map(|pipe| (Source::ComplaintsOf(*rank), pipe, PollFlags::IN)));
+        }
+        awaited
+    }
+
+    /// How long there is nothing to do unless something happens.
+    fn until(&self) -> Option<Duration> {
+        let now = Instant::now();
+        let is_dying = self.lives.values().any(|life| life.fate.is_some());
+        let look = is_dying.then(|| now + LOOK);
+        let at = [look, self.timeout, self.ending.at()].into_iter().flatten().min()?;
+        Some(at.saturating_duration_since(now))
+    }
+
+    /// Passes on the signals that came.
+    fn pass_on(&mut self) {
+        for number in self.ears.heard() {
+            let now = Instant::now();
+            if asks_to_end(number) {
+                match self.asked {
+                    None => self.asked = Some((number, now)),
+                    Some((_, first)) if now.duration_since(first) >= INSISTENT => self.ending.kill(now),
+                    Some(_) => {}
+                }
+                if self.lives.is_empty() {
+                    // Only what they wrote is left, and nobody reads it.
+                    self.output = Sink::over(None);
+                    self.complaints = Sink::over(None);
+                    self.fail(End::Signal(number));
+                }
+            }
+            if let Some(signal) = Signal::from_named_raw(number) {
+                self.signal(signal);
+            }
+            if number == SIGTSTP {
+                let _ = kill_process(getpid(), Signal::STOP);
+            }
+            if number == SIGCONT {
+                self.keyboard.iter_mut().for_each(Keyboard::look);
+            }
+        }
+    }
+
+    /// Writes what can be written.
+    fn write(&mut self, is_ready: bool) {
+        if let Err(error) = self.output.write(is_ready) {
+            self.lives.values_mut().for_each(|life| life.output.close());
+            if error.kind() == ErrorKind::BrokenPipe {
+                self.fail(End::Signal(SIGPIPE));
+            } else {
+                self.tell(&format!("standard output: {error}"));
+                self.fail(End::Status(1));
+                self.ending.ask(Instant::now());
+            }
+        }
+        // Nobody can be told.
+        let _ = self.complaints.write(false);
+    }
+
+    /// Writes a line of this program to standard error.
+    fn tell(&mut self, line: &str) {
+        self.complaints.line(&[MBOX.as_bytes(), b": ", line.as_bytes()]);
+    }
+
+    fn fail(&mut self, end: End) {
+        self.end.get_or_insert(end);
+    }
+}
+
+impl Drop for Launcher<'_> {
+    fn drop(&mut self) {
+        // Only after an error that nobody expected is somebody left.
+        for life in self.lives.values().filter(|life| life.fate.is_none()) {
+            life.group.kill();
+            let _ = rustix::process::waitpid(Some(life.group.0), rustix::process::WaitOptions::empty());
+        }
+    }
+}

@@ -1,0 +1,38 @@
+//! How large a region is to be.
+
+use super::{number, size};
+use clap::Args;
+use mailbox::{Config, Reserve};
+
+/// The sizes of a region. What is not said is left to the library's defaults.
+#[derive(Args)]
+pub struct Sizes {
+    /// How many messages fit a mailbox, a power of two [default: 4096, fewer for more than 9 ranks]
+    #[arg(long, value_name = "N", value_parser = number::cells)]
+    pub cells: Option<u32>,
+    /// Room for the bytes of messages in a mailbox, e.g. 1M. The bytes of a message larger than half of it stay
+    /// with the sender until the receiver takes them [default: 2M]
+    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
+    pub arena: Option<u64>,
+    /// Room for the loans of each rank, e.g. 256M; 0 for none [default: 64M, less for more than 64 ranks]
+    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
+    loans: Option<u64>,
+    /// The longest message [default: 1G]
+    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
+    max_message: Option<u64>,
+    /// Take all memory now, instead of when a mailbox is first used
+    #[arg(long)]
+    reserve: bool,
+}
+
+impl Sizes {
+    /// Those of a region of so many ranks.
+    pub fn config(&self, ranks: u32) -> Config {
+        let mut config = Config::ranks(ranks);
+        config = self.cells.map_or(config, |cells| config.cells(cells));
+        config = self.arena.map_or(config, |bytes| config.arena(bytes));
+        config = self.loans.map_or(config, |bytes| config.loans(bytes));
+        config = self.max_message.map_or(config, |bytes| config.max_message(bytes));
+        if self.reserve { config.reserve(Reserve::AtCreation) } else { config }
+    }
+}

@@ -1,0 +1,25 @@
+//! Ranks that a launcher starts: each sends a line to the next one, and prints what it receives.
+
+use mailbox::{OpenError, Region};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let region = match Region::from_env() {
+        Err(OpenError::NotFound) => {
+            println!("start it with: mbox run -n 2 target/debug/examples/ranks");
+            return Ok(());
+        }
+        region => region?,
+    };
+    let me = region.join_env()?;
+    let next = (me.rank() + 1) % region.ranks();
+    me.send(next, format!("hello {next}").as_bytes())?;
+
+    let mail = me.recv()?;
+    println!(
+        "rank {} of {} receives: {}",
+        me.rank(),
+        region.ranks(),
+        String::from_utf8_lossy(&mail.to_vec())
+    );
+    Ok(())
+}
