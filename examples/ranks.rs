@@ -11,15 +11,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         region => region?,
     };
     let me = region.join_env()?;
-    let next = (me.rank() + 1) % region.ranks();
+    let (rank, ranks) = (me.rank(), region.ranks());
+    let [next, last] = [1, ranks - 1].map(|step| (rank + step) % ranks);
     me.send(next, format!("hello {next}").as_bytes())?;
 
-    let mail = me.recv()?;
-    println!(
-        "rank {} of {} receives: {}",
-        me.rank(),
-        region.ranks(),
-        String::from_utf8_lossy(&mail.to_vec())
-    );
+    let mail = me.from(last).recv()?;
+    println!("rank {rank} of {ranks} receives: {}", String::from_utf8_lossy(&mail.to_vec()));
     Ok(())
 }

@@ -20,7 +20,7 @@ impl Ears {
         let mut signals = not_ignored(&PASSED_ON);
         signals.push(SIGCHLD);
         let (reader, writer) = UnixStream::pair()?;
-        SignalDelivery::with_pipe(reader, writer, SignalOnly::default(), signals).map(Self)
+        SignalDelivery::with_pipe(reader, writer, SignalOnly, signals).map(Self)
     }
 
     /// What was heard and is to be passed on.

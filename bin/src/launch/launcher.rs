@@ -6,51 +6,41 @@ use super::ending::Ending;
 use super::fate::Fate;
 use super::guard::Guard;
 use super::keyboard::Keyboard;
-use super::life::{Birth, Life};
+use super::life::Life;
 use super::plan::Plan;
-use super::sink::Sink;
+use super::sinks::Sinks;
+use super::starter::{self, Starter};
 use super::system;
 use crate::common::failure::{End, Failure};
-use crate::common::output::{MBOX, time};
+use crate::common::output::time;
 use crate::common::signals::INSISTENT;
-use crate::common::streams;
 use mailbox::Region;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Signal, getpid, kill_process};
-use rustix::termios::isatty;
 use signal_hook::consts::{SIGCONT, SIGPIPE, SIGTSTP};
 use std::collections::BTreeMap;
-use std::io::{self, ErrorKind};
+use std::io;
+use std::mem;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::process::Stdio;
 use std::time::{Duration, Instant};
-use std::{env, mem};
 
 /// How long one waits for the rest of a group that was killed, and how often one looks.
 const PATIENCE: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_millis(1);
 /// What is read from a rank at once.
 const BUFFER: usize = 64 << 10;
-/// The exit status when the time is over, when there is no such program, and when it cannot be executed: as
-/// `timeout` and shells have it.
+/// The exit status when the time is over, as `timeout` has it.
 const TIMED_OUT: u8 = 124;
-const NOT_EXECUTABLE: u8 = 126;
-const NOT_FOUND: u8 = 127;
-/// The colours of labels.
-const COLOURS: [u8; 6] = [32, 33, 34, 35, 36, 31];
 
 /// Ranks, and what becomes of them.
 pub struct Launcher<'a> {
     plan: &'a Plan,
-    region: &'a Region,
+    starter: Starter<'a>,
     lives: BTreeMap<u32, Life>,
     guard: Option<Guard>,
     ears: Ears,
-    output: Sink,
-    complaints: Sink,
-    keyboard: Option<Keyboard>,
-    processors: Vec<usize>,
+    sinks: Sinks,
     restarts: BTreeMap<u32, u32>,
     ending: Ending,
     timeout: Option<Instant>,
@@ -76,18 +66,13 @@ impl<'a> Launcher<'a> {
     /// Ready to start the ranks of `plan` in `region`.
     pub fn new(plan: &'a Plan, region: &'a Region, guard: Guard) -> Result<Self, Failure> {
         system::adopt_orphans().map_err(|error| Failure::new(format_args!("orphans: {error}")))?;
-        let bound = |error| Failure::new(format_args!("--bind: {error}"));
-        let input = streams::input().ok().filter(|input| plan.reads && isatty(input));
         Ok(Self {
             plan,
-            region,
+            starter: Starter::new(plan, region)?,
             lives: BTreeMap::new(),
             guard: Some(guard),
             ears: Ears::open().map_err(Failure::of_signals)?,
-            output: Sink::over(streams::output().ok()),
-            complaints: Sink::over(streams::error().ok()),
-            keyboard: input.map(Keyboard::at),
-            processors: if plan.binds { system::processors().map_err(bound)? } else { vec![] },
+            sinks: Sinks::open(plan.labels),
             restarts: BTreeMap::new(),
             ending: Ending::new(plan.grace),
             timeout: plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
@@ -108,9 +93,8 @@ impl<'a> Launcher<'a> {
             self.bury();
             self.settle();
             self.keep_time();
-            self.write(false);
-            if self.lives.is_empty() && self.output.awaited().is_none() && self.complaints.awaited().is_none()
-            {
+            self.write(false, false);
+            if self.lives.is_empty() && self.sinks.are_empty() {
                 break;
             }
             self.wait().map_err(|error| Failure::new(format_args!("poll: {error}")))?;
@@ -124,56 +108,19 @@ impl<'a> Launcher<'a> {
 
     /// Starts a rank; whether that was possible.
     fn start(&mut self, rank: u32) -> bool {
-        match self.begin(rank) {
+        // Its end ended all.
+        let Some(guard) = &self.guard else { return false };
+        match self.starter.start(rank, guard, self.sinks.labels(rank)) {
             Ok(life) => {
                 self.lives.insert(rank, life);
                 true
             }
             Err(error) => {
-                let status = match Errno::from_io_error(&error) {
-                    Some(Errno::NOENT) => NOT_FOUND,
-                    Some(Errno::ACCESS | Errno::NOEXEC | Errno::ISDIR | Errno::NOTDIR) => NOT_EXECUTABLE,
-                    _ => 1,
-                };
-                self.tell(&format!("{} cannot be started: {error}", self.plan.show(rank)));
-                self.fail(End::Status(status));
+                self.sinks.tell(&format!("{} cannot be started: {error}", self.plan.show(rank)));
+                self.fail(starter::end(&error));
                 self.ending.ask(Instant::now());
                 false
             }
-        }
-    }
-
-    fn begin(&mut self, rank: u32) -> io::Result<Life> {
-        let guard = self.guard.as_ref().ok_or_else(|| io::Error::other("the guard process has ended"))?;
-        let is_reader = rank == 0 && self.plan.reads && streams::input().is_ok();
-        let input = match &self.keyboard {
-            Some(_) if is_reader => Stdio::piped(),
-            None if is_reader => Stdio::inherit(),
-            _ => Stdio::null(),
-        };
-        let processor = match self.processors.len() {
-            0 => None,
-            count => Some(self.processors[rank as usize % count]),
-        };
-        let labels = [&self.output, &self.complaints].map(|sink| self.label(rank, sink));
-        let (plan, region) = (self.plan, self.region);
-        let (life, input) = Life::begin(Birth { rank, plan, region, guard, input, processor, labels })?;
-        if let (Some(keyboard), Some(input)) = (&mut self.keyboard, input) {
-            keyboard.connect(input)?;
-        }
-        Ok(life)
-    }
-
-    /// What the lines of a rank begin with.
-    fn label(&self, rank: u32, sink: &Sink) -> String {
-        let is_plain = || env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
-        if !self.plan.labels {
-            String::new()
-        } else if sink.is_terminal() && !is_plain() {
-            let colour = COLOURS[rank as usize % COLOURS.len()];
-            format!("\x1b[{colour}m[{rank}]\x1b[0m ")
-        } else {
-            format!("[{rank}] ")
         }
     }
 
@@ -181,7 +128,7 @@ impl<'a> Launcher<'a> {
     fn bury(&mut self) {
         while let Some(child) = children::ended() {
             if self.guard.take_if(|guard| guard.is(child)).is_some() {
-                self.tell("the guard process was ended; so are all ranks");
+                self.sinks.tell("the guard process was ended; so are all ranks");
                 self.fail(End::Status(1));
                 self.ending.ask(Instant::now());
                 continue;
@@ -206,8 +153,8 @@ impl<'a> Launcher<'a> {
         for (rank, life) in &mut self.lives {
             let Some((fate, since)) = life.fate else { continue };
             if life.group.is_gone() || since.elapsed() >= PATIENCE {
-                life.output.finish(&mut self.buffer, &mut self.output);
-                life.complaints.finish(&mut self.buffer, &mut self.complaints);
+                life.output.finish(&mut self.buffer, &mut self.sinks.output);
+                life.complaints.finish(&mut self.buffer, &mut self.sinks.complaints);
                 over.push((*rank, fate));
             }
         }
@@ -236,13 +183,13 @@ impl<'a> Launcher<'a> {
         if self.asked.is_none() && *count < self.plan.restarts {
             *count += 1;
             let line = format!("{who} {fate}; it is started again, {count} of {}", self.plan.restarts);
-            self.tell(&line);
+            self.sinks.tell(&line);
             self.start(rank);
             return;
         }
         // Nobody reads what it writes, which is told by this process' own end.
         if self.end != Some(End::Signal(SIGPIPE)) || !fate.is_by(SIGPIPE) {
-            self.tell(&format!("{who} {fate}"));
+            self.sinks.tell(&format!("{who} {fate}"));
         }
         self.fail(fate.end());
         if !self.plan.keeps_going {
@@ -256,7 +203,7 @@ impl<'a> Launcher<'a> {
         if let Some(timeout) = self.plan.timeout.filter(|_| self.timeout.take_if(|at| *at <= now).is_some())
             && !self.lives.is_empty()
         {
-            self.tell(&format!("{} are over; all ranks are ended", time(timeout)));
+            self.sinks.tell(&format!("{} are over; all ranks are ended", time(timeout)));
             self.fail(End::Status(TIMED_OUT));
             self.ending.ask(now);
         }
@@ -295,17 +242,17 @@ impl<'a> Launcher<'a> {
         for source in ready {
             match source {
                 Source::Signals => self.pass_on(),
-                Source::Output => self.write(true),
-                Source::Complaints => drop(self.complaints.write(true)),
-                Source::Keyboard => self.keyboard.iter_mut().for_each(Keyboard::carry),
+                Source::Output => self.write(true, false),
+                Source::Complaints => self.write(false, true),
+                Source::Keyboard => self.starter.keyboard.iter_mut().for_each(Keyboard::carry),
                 Source::OutputOf(rank) => {
                     if let Some(life) = self.lives.get_mut(&rank) {
-                        life.output.read(&mut buffer, &mut self.output);
+                        life.output.read(&mut buffer, &mut self.sinks.output);
                     }
                 }
                 Source::ComplaintsOf(rank) => {
                     if let Some(life) = self.lives.get_mut(&rank) {
-                        life.complaints.read(&mut buffer, &mut self.complaints);
+                        life.complaints.read(&mut buffer, &mut self.sinks.complaints);
                     }
                 }
             }
@@ -317,15 +264,16 @@ impl<'a> Launcher<'a> {
     /// What this process waits for.
     fn awaited(&self) -> Vec<(Source, BorrowedFd<'_>, PollFlags)> {
         let mut awaited = vec![(Source::Signals, self.ears.as_fd(), PollFlags::IN)];
-        let output = self.output.awaited().map(|output| (Source::Output, output, PollFlags::OUT));
-        let complaints = self.complaints.awaited().map(|output| (Source::Complaints, output, PollFlags::OUT));
-        let keyboard = self.keyboard.as_ref().and_then(Keyboard::awaited);
+        let output = self.sinks.output.awaited().map(|output| (Source::Output, output, PollFlags::OUT));
+        let complaints =
+            self.sinks.complaints.awaited().map(|output| (Source::Complaints, output, PollFlags::OUT));
+        let keyboard = self.starter.keyboard.as_ref().and_then(Keyboard::awaited);
         awaited.extend(output);
         awaited.extend(complaints);
         awaited.extend(keyboard.map(|(descriptor, flags)| (Source::Keyboard, descriptor, flags)));
         for (rank, life) in &self.lives {
-            let output = life.output.awaited().filter(|_| self.output.has_room());
-            let complaints = life.complaints.awaited().filter(|_| self.complaints.has_room());
+            let output = life.output.awaited().filter(|_| self.sinks.output.has_room());
+            let complaints = life.complaints.awaited().filter(|_| self.sinks.complaints.has_room());
             awaited.extend(output.map(|pipe| (Source::OutputOf(*rank), pipe, PollFlags::IN)));
             awaited.extend(complaints.map(|pipe| (Source::ComplaintsOf(*rank), pipe, PollFlags::IN)));
         }
@@ -348,13 +296,15 @@ impl<'a> Launcher<'a> {
             if asks_to_end(number) {
                 match self.asked {
                     None => self.asked = Some((number, now)),
-                    Some((_, first)) if now.duration_since(first) >= INSISTENT => self.ending.kill(now),
+                    Some((_, first)) if now.duration_since(first) >= INSISTENT => {
+                        self.fail(End::Signal(number));
+                        self.ending.kill(now);
+                    }
                     Some(_) => {}
                 }
                 if self.lives.is_empty() {
                     // Only what they wrote is left, and nobody reads it.
-                    self.output = Sink::over(None);
-                    self.complaints = Sink::over(None);
+                    self.sinks.give_up();
                     self.fail(End::Signal(number));
                 }
             }
@@ -365,30 +315,21 @@ impl<'a> Launcher<'a> {
                 let _ = kill_process(getpid(), Signal::STOP);
             }
             if number == SIGCONT {
-                self.keyboard.iter_mut().for_each(Keyboard::look);
+                self.starter.keyboard.iter_mut().for_each(Keyboard::look);
             }
         }
     }
 
     /// Writes what can be written.
-    fn write(&mut self, is_ready: bool) {
-        if let Err(error) = self.output.write(is_ready) {
+    fn write(&mut self, output_is_ready: bool, complaints_are_ready: bool) {
+        if let Some(end) = self.sinks.write(output_is_ready, complaints_are_ready) {
+            // Those that write are told so.
             self.lives.values_mut().for_each(|life| life.output.close());
-            if error.kind() == ErrorKind::BrokenPipe {
-                self.fail(End::Signal(SIGPIPE));
-            } else {
-                self.tell(&format!("standard output: {error}"));
-                self.fail(End::Status(1));
+            self.fail(end);
+            if end != End::Signal(SIGPIPE) {
                 self.ending.ask(Instant::now());
             }
         }
-        // Nobody can be told.
-        let _ = self.complaints.write(false);
-    }
-
-    /// Writes a line of this program to standard error.
-    fn tell(&mut self, line: &str) {
-        self.complaints.line(&[MBOX.as_bytes(), b": ", line.as_bytes()]);
     }
 
     fn fail(&mut self, end: End) {

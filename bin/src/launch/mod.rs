@@ -28,4 +28,6 @@ pub mod life;
 pub mod lines;
 pub mod plan;
 pub mod sink;
+pub mod sinks;
+pub mod starter;
 pub mod system;

@@ -81,7 +81,7 @@ struct Part {
     #[arg(short, value_name = "N", value_parser = number::ranks)]
     n: Option<u32>,
     /// A program and its arguments. A lone `:` comes before the next program, which may have an -n of its own
-    #[arg(value_name = "PROGRAM", required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+    #[arg(value_name = "PROGRAM", required = true, trailing_var_arg = true)]
     command: Vec<OsString>,
 }
 
@@ -121,7 +121,7 @@ impl Run {
             labels: !self.no_label,
             reads: self.stdin == "0",
         };
-        number::ranks(&plan.ranks().to_string()).map_err(Failure::usage)?;
+        number::ranks(&plan.ranks().to_string()).map_err(|error| Failure::usage(error).hint(SEE))?;
         Ok(plan)
     }
 
@@ -134,23 +134,24 @@ impl Run {
         let others = others.iter().map(|next| (next.part.n, &next.part.command[..]));
         let all = [(self.first.n, first)].into_iter().chain(others);
         all.map(|(ranks, command)| {
-            let (name, args) = command.split_first().ok_or_else(|| Failure::usage(MISSING))?;
+            let (name, args) = command.split_first().ok_or_else(|| Failure::usage(MISSING).hint(SEE))?;
             Ok(Program { name: name.clone(), args: args.to_vec(), ranks: ranks.unwrap_or_else(default) })
         })
         .collect()
     }
 }
 
-const MISSING: &str = "a program is missing beside `:`; see: mbox run --help";
+const MISSING: &str = "a program is missing beside `:`";
+const SEE: &str = "see: mbox run --help";
 
 /// Reads what is behind a colon.
 fn next(words: &[OsString]) -> Result<Next, Failure> {
     if words.is_empty() {
-        return Err(Failure::usage(MISSING));
+        return Err(Failure::usage(MISSING).hint(SEE));
     }
     Next::try_parse_from(words).map_err(|error| {
         let text = error.to_string();
         let line = text.lines().next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        Failure::usage(format_args!("behind `:`: {line}; see: mbox run --help"))
+        Failure::usage(format_args!("behind `:`: {line}")).hint(SEE)
     })
 }

@@ -157,6 +157,11 @@ impl Process {
         process
     }
 
+    /// Starts it; what it writes to standard output can be read.
+    pub fn uncollected(command: &mut Command) -> Self {
+        Self::launch(command.stdout(Stdio::piped()))
+    }
+
     fn launch(command: &mut Command) -> Self {
         let mut child = Child::start(command.stderr(Stdio::piped()));
         let complaints = child.complaints().map(Collected::of);

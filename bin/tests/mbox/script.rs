@@ -216,6 +216,7 @@ fn help_has_examples_and_fits_a_terminal() {
         &["clean", "--help"],
         &["send", "--help"],
         &["recv", "--help"],
+        &["run", "--help"],
     ] {
         let help = Process::start(command(args).env("COLUMNS", "80")).succeeds();
         let help = String::from_utf8(help).expect("UTF-8");

@@ -1,0 +1,68 @@
+//! Starts ranks, again and again.
+
+use super::guard::Guard;
+use super::keyboard::Keyboard;
+use super::life::{Birth, Life};
+use super::plan::Plan;
+use super::system;
+use crate::common::failure::{End, Failure};
+use crate::common::streams;
+use mailbox::Region;
+use rustix::io::Errno;
+use rustix::termios::isatty;
+use std::io;
+use std::process::Stdio;
+
+/// The exit status when a program cannot be executed, and when there is none: as shells have it.
+const NOT_EXECUTABLE: u8 = 126;
+const NOT_FOUND: u8 = 127;
+
+/// What ranks are started with.
+pub struct Starter<'a> {
+    plan: &'a Plan,
+    region: &'a Region,
+    /// Those that this process may use, if each rank has one.
+    processors: Vec<usize>,
+    /// Whether rank 0 has standard input.
+    is_read: bool,
+    /// Carries it, if it is a terminal.
+    pub keyboard: Option<Keyboard>,
+}
+
+impl<'a> Starter<'a> {
+    /// Starts ranks of `plan` in `region`.
+    pub fn new(plan: &'a Plan, region: &'a Region) -> Result<Self, Failure> {
+        let processors = if plan.binds { system::processors() } else { Ok(vec![]) };
+        let processors = processors.map_err(|error| Failure::new(format_args!("--bind: {error}")))?;
+        let input = streams::input().ok().filter(|_| plan.reads);
+        let is_read = input.is_some();
+        let keyboard = input.filter(|input| isatty(input)).map(Keyboard::at);
+        Ok(Self { plan, region, processors, is_read, keyboard })
+    }
+
+    /// Starts a rank.
+    pub fn start(&mut self, rank: u32, guard: &Guard, labels: [String; 2]) -> io::Result<Life> {
+        let input = match &self.keyboard {
+            _ if rank != 0 || !self.is_read => Stdio::null(),
+            Some(_) => Stdio::piped(),
+            None => Stdio::inherit(),
+        };
+        let turn = (rank as usize).checked_rem(self.processors.len());
+        let processor = turn.map(|turn| self.processors[turn]);
+        let (plan, region) = (self.plan, self.region);
+        let (life, input) = Life::begin(Birth { rank, plan, region, guard, input, processor, labels })?;
+        if let (Some(keyboard), Some(input)) = (&mut self.keyboard, input) {
+            keyboard.connect(input)?;
+        }
+        Ok(life)
+    }
+}
+
+/// How the launch ends when a rank could not be started for this reason.
+pub fn end(error: &io::Error) -> End {
+    End::Status(match Errno::from_io_error(error) {
+        Some(Errno::NOENT) => NOT_FOUND,
+        Some(Errno::ACCESS | Errno::NOEXEC | Errno::ISDIR | Errno::NOTDIR) => NOT_EXECUTABLE,
+        _ => 1,
+    })
+}
