@@ -34,8 +34,3 @@ impl AsFd for Ears {
         self.0.get_read().as_fd()
     }
 }
-
-/// Whether a signal asks a process to end.
-pub fn asks_to_end(signal: i32) -> bool {
-    matches!(signal, SIGINT | SIGTERM | SIGHUP | SIGQUIT)
-}

@@ -1,19 +1,19 @@
 //! The launcher's one loop: ranks that end, what they write, signals, and time.
 
 use super::children;
-use super::ears::{Ears, asks_to_end};
+use super::ears::Ears;
 use super::ending::Ending;
 use super::fate::Fate;
 use super::guard::Guard;
 use super::keyboard::Keyboard;
 use super::life::Life;
 use super::plan::Plan;
+use super::requests::Requests;
 use super::sinks::Sinks;
 use super::starter::{self, Starter};
 use super::system;
 use crate::common::failure::{End, Failure};
 use crate::common::output::time;
-use crate::common::signals::INSISTENT;
 use mailbox::Region;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
@@ -44,8 +44,7 @@ pub struct Launcher<'a> {
     restarts: BTreeMap<u32, u32>,
     ending: Ending,
     timeout: Option<Instant>,
-    /// The first signal that asked this process to end, and when it came.
-    asked: Option<(i32, Instant)>,
+    requests: Requests,
     /// How this process is to end, because of what failed first.
     end: Option<End>,
     buffer: Vec<u8>,
@@ -76,7 +75,7 @@ impl<'a> Launcher<'a> {
             restarts: BTreeMap::new(),
             ending: Ending::new(plan.grace),
             timeout: plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
-            asked: None,
+            requests: Requests::default(),
             end: None,
             buffer: vec![0; BUFFER],
         })
@@ -171,7 +170,7 @@ impl<'a> Launcher<'a> {
     /// Decides what follows from a rank's failure.
     fn judge(&mut self, rank: u32, fate: Fate) {
         let who = self.plan.show(rank);
-        if let Some((signal, _)) = self.asked.filter(|(signal, _)| fate.is_by(*signal)) {
+        if let Some(signal) = self.requests.explain(fate) {
             // It did what it was told.
             self.fail(End::Signal(signal));
             return self.ending.begin(Instant::now());
@@ -180,7 +179,7 @@ impl<'a> Launcher<'a> {
             return;
         }
         let count = self.restarts.entry(rank).or_default();
-        if self.asked.is_none() && *count < self.plan.restarts {
+        if !self.requests.are_for_the_end() && *count < self.plan.restarts {
             *count += 1;
             let line = format!("{who} {fate}; it is started again, {count} of {}", self.plan.restarts);
             self.sinks.tell(&line);
@@ -293,20 +292,13 @@ impl<'a> Launcher<'a> {
     fn pass_on(&mut self) {
         for number in self.ears.heard() {
             let now = Instant::now();
-            if asks_to_end(number) {
-                match self.asked {
-                    None => self.asked = Some((number, now)),
-                    Some((_, first)) if now.duration_since(first) >= INSISTENT => {
-                        self.fail(End::Signal(number));
-                        self.ending.kill(now);
-                    }
-                    Some(_) => {}
-                }
-                if self.lives.is_empty() {
-                    // Only what they wrote is left, and nobody reads it.
-                    self.sinks.give_up();
-                    self.fail(End::Signal(number));
-                }
+            if Requests::ends(number) && self.lives.is_empty() {
+                // Only what they wrote is left, and nobody reads it.
+                self.sinks.give_up();
+                self.fail(End::Signal(number));
+            } else if Requests::ends(number) && self.requests.note(number, now) {
+                self.fail(End::Signal(number));
+                self.ending.kill(now);
             }
             if let Some(signal) = Signal::from_named_raw(number) {
                 self.signal(signal);

@@ -8,7 +8,7 @@ use super::plan::Plan;
 use super::system;
 use mailbox::{MAILBOX_RANK, Region};
 use rustix::io::Errno;
-use rustix::process::{Pid, getpid, getppid, setpgid};
+use rustix::process::{Pid, Resource, Rlimit, getpid, getppid, setpgid, setrlimit};
 use std::io;
 use std::os::unix::process::CommandExt;
 use std::process::{ChildStdin, Command, Stdio};
@@ -35,6 +35,8 @@ pub struct Birth<'a> {
     pub input: Stdio,
     /// The processor that it is bound to.
     pub processor: Option<usize>,
+    /// The limit of open files that it is to have, if that is not its parent's.
+    pub files: Option<Rlimit>,
     /// What its lines on standard output and on standard error begin with.
     pub labels: [String; 2],
 }
@@ -49,9 +51,13 @@ impl Life {
         command.env(MAILBOX_RANKS, birth.plan.ranks().to_string());
         command.stdin(birth.input).stdout(Stdio::piped()).stderr(Stdio::piped());
         birth.region.hand_to(&mut command).map_err(io::Error::other)?;
-        let (launcher, processor) = (getpid(), birth.processor);
+        let (launcher, processor, files) = (getpid(), birth.processor, birth.files);
         let enlist = birth.guard.enlist()?;
-        let prepare = move || prepare(launcher, processor, &enlist).map_err(io::Error::from);
+        let prepare = move || {
+            prepare(launcher, &enlist)?;
+            processor.map_or(Ok(()), system::bind)?;
+            files.map_or(Ok(()), |files| setrlimit(Resource::Nofile, files)).map_err(io::Error::from)
+        };
         // SAFETY: the closure makes system calls. It allocates nothing, not even for an error.
         #[expect(unsafe_code, reason = "runs between fork and exec")]
         unsafe {
@@ -67,19 +73,12 @@ impl Life {
     }
 }
 
-/// What a process does before it becomes the program.
-fn prepare(
-    launcher: Pid,
-    processor: Option<usize>,
-    enlist: &impl Fn() -> rustix::io::Result<()>,
-) -> rustix::io::Result<()> {
+/// Has the process end with its launcher.
+fn prepare(launcher: Pid, enlist: &impl Fn() -> rustix::io::Result<()>) -> rustix::io::Result<()> {
     setpgid(None, None)?;
     // From here on the guard ends it.
     enlist()?;
     system::die_with_parent()?;
     // If the parent has ended before that, the kernel says nothing.
-    if getppid() != Some(launcher) {
-        return Err(Errno::SRCH);
-    }
-    processor.map_or(Ok(()), system::bind)
+    if getppid() == Some(launcher) { Ok(()) } else { Err(Errno::SRCH) }
 }

@@ -27,6 +27,7 @@ pub mod launcher;
 pub mod life;
 pub mod lines;
 pub mod plan;
+pub mod requests;
 pub mod sink;
 pub mod sinks;
 pub mod starter;

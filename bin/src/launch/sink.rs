@@ -53,8 +53,13 @@ impl Sink {
         if written.is_err() {
             self.outlet = None;
         }
-        if self.outlet.is_none() || self.written == self.bytes.len() {
+        if self.outlet.is_none() {
             self.bytes.clear();
+            self.written = 0;
+        }
+        // A reader that never catches up must not make this grow.
+        if self.written == self.bytes.len() || self.written >= FULL {
+            self.bytes.drain(..self.written);
             self.written = 0;
         }
         written

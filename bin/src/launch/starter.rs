@@ -9,6 +9,7 @@ use crate::common::failure::{End, Failure};
 use crate::common::streams;
 use mailbox::Region;
 use rustix::io::Errno;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::termios::isatty;
 use std::io;
 use std::process::Stdio;
@@ -16,6 +17,8 @@ use std::process::Stdio;
 /// The exit status when a program cannot be executed, and when there is none: as shells have it.
 const NOT_EXECUTABLE: u8 = 126;
 const NOT_FOUND: u8 = 127;
+/// More files than a launcher has open beside the streams of its ranks.
+const OTHERS: u64 = 64;
 
 /// What ranks are started with.
 pub struct Starter<'a> {
@@ -25,6 +28,8 @@ pub struct Starter<'a> {
     processors: Vec<usize>,
     /// Whether rank 0 has standard input.
     is_read: bool,
+    /// How many files a rank may have open, if this process may have more.
+    files: Option<Rlimit>,
     /// Carries it, if it is a terminal.
     pub keyboard: Option<Keyboard>,
 }
@@ -37,7 +42,7 @@ impl<'a> Starter<'a> {
         let input = streams::input().ok().filter(|_| plan.reads);
         let is_read = input.is_some();
         let keyboard = input.filter(|input| isatty(input)).map(Keyboard::at);
-        Ok(Self { plan, region, processors, is_read, keyboard })
+        Ok(Self { plan, region, processors, is_read, files: allow_files(plan.ranks()), keyboard })
     }
 
     /// Starts a rank.
@@ -49,13 +54,23 @@ impl<'a> Starter<'a> {
         };
         let turn = (rank as usize).checked_rem(self.processors.len());
         let processor = turn.map(|turn| self.processors[turn]);
-        let (plan, region) = (self.plan, self.region);
-        let (life, input) = Life::begin(Birth { rank, plan, region, guard, input, processor, labels })?;
+        let (plan, region, files) = (self.plan, self.region, self.files);
+        let (life, input) =
+            Life::begin(Birth { rank, plan, region, guard, input, processor, files, labels })?;
         if let (Some(keyboard), Some(input)) = (&mut self.keyboard, input) {
             keyboard.connect(input)?;
         }
         Ok(life)
     }
+}
+
+/// Lets this process have a pipe open for each stream of so many ranks, as far as it may. The limit that it had, if that was
+/// too low.
+fn allow_files(ranks: u32) -> Option<Rlimit> {
+    let limit = getrlimit(Resource::Nofile);
+    limit.current.filter(|current| *current < 2 * u64::from(ranks) + OTHERS)?;
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok()?;
+    Some(limit)
 }
 
 /// How the launch ends when a rank could not be started for this reason.

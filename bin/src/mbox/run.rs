@@ -24,8 +24,8 @@ than 64 KiB are cut. Rank 0 reads standard input.
 
 If a rank fails, the others have time to end by themselves; then they are sent
 SIGTERM, and after the same time SIGKILL. SIGINT, SIGTERM, SIGHUP, SIGQUIT,
-SIGUSR1, SIGUSR2, SIGTSTP and SIGCONT are passed on to all ranks; if one of the
-first four comes again a second later or more, all are killed.
+SIGUSR1, SIGUSR2, SIGTSTP and SIGCONT are passed on to all ranks. If SIGINT,
+SIGTERM or SIGQUIT comes again after a second or more, all are killed.
 
 Each rank leads a process group, which is killed when the rank ends, or when
 mbox run itself is killed. What leaves that group (setsid, setpgid, a shell with

@@ -1,9 +1,10 @@
 //! What `mbox run` starts, and how it ends.
 
 use crate::launch::{Launch, exchange, facts, sorted};
-use crate::program::{Process, command, mbox};
+use crate::program::{MBOX, Process, command, mbox};
 use kit::{SIGCONT, SIGHUP, SIGINT, SIGQUIT, SIGTERM, try_signal, wait_until};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 use std::{fs, process, thread};
 
@@ -217,7 +218,8 @@ fn a_signal_that_asks_to_end_is_passed_on() {
     for signal in [SIGINT, SIGTERM, SIGHUP, SIGQUIT] {
         let launch = Launch::new();
         // No core files.
-        let process = launch.run(&["-n", "2", "sh", "-c", "ulimit -c 0; exec sleep 600"]);
+        let line = "ulimit -c 0; exec \"$0\" run -n 2 sleep 600";
+        let process = Process::start(launch.mark(Command::new("sh").args(["-c", line, MBOX])));
         launch.wait_for(2, "sleep");
         process.signal(signal);
         process.ends_by(signal);
@@ -288,4 +290,31 @@ fn what_a_rank_started_ends_with_it() {
     let script = format!("exec 2> /dev/null; {}", script.replace("FILE", scratch.path()));
     let line = "rank 0 (\"sh\") failed with exit status 3; it is started again, 1 of 1";
     fails(&["-n", "1", "--restart", "1", "sh", "-c", &script], 0, &[line]);
+}
+
+#[test]
+fn more_ranks_than_a_process_may_have_files_open() {
+    // The ranks keep the limit.
+    let line = "ulimit -S -n 64; exec \"$0\" run -n 40 sh -c 'ulimit -S -n'";
+    let output = Process::start(Command::new("sh").args(["-c", line, MBOX])).succeeds();
+    let expected: Vec<String> = (0..40).map(|rank| format!("[{rank}] 64")).collect();
+    let mut lines = sorted(&output);
+    lines.sort_by_key(|line| line.len());
+    assert_eq!(lines, expected);
+    let line = "ulimit -n 64; exec \"$0\" run -n 40 sleep 600";
+    let finished = Process::start(Command::new("sh").args(["-c", line, MBOX])).finish();
+    let told = "cannot be started: Too many open files (os error 24)";
+    assert!(finished.complaints.contains(told), "{}", finished.complaints);
+    assert_eq!(finished.status.code(), Some(1));
+}
+
+#[test]
+fn who_was_asked_to_end_is_not_started_again() {
+    for signal in [SIGINT, SIGTERM, SIGHUP] {
+        let launch = Launch::new();
+        let process = launch.run(&["-n", "2", "--restart", "9", "sleep", "600"]);
+        launch.wait_for(2, "sleep");
+        process.signal(signal);
+        process.ends_by(signal);
+    }
 }

@@ -32,7 +32,7 @@ fn whichever_process_is_killed_nothing_is_left() {
         let launch = Launch::new();
         let process = launch.run(&["-n", "2", "--grace", "20ms", "sh", "-c", FAMILY]);
         let launcher = process.id();
-        let moment = Instant::now() + Duration::from_micros(random.random_range(0..8000));
+        let moment = Instant::now() + Duration::from_micros(random.random_range(0..20_000));
         while Instant::now() < moment {
             std::hint::spin_loop();
         }
@@ -46,10 +46,11 @@ fn whichever_process_is_killed_nothing_is_left() {
         }
         let victim = processes[random.random_range(0..processes.len())];
         let parent = facts(victim).map(|(_, parent, _)| parent);
+        let guard = guard(launcher, &processes);
         try_signal(victim, SIGKILL);
         let kind = match parent {
             _ if victim == launcher => 0,
-            _ if guard(launcher, &processes) == Some(victim) => 1,
+            _ if guard == Some(victim) => 1,
             Some(parent) if parent == launcher => 2,
             _ => 3,
         };
