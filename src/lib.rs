@@ -7,7 +7,7 @@
 //! | to | there is |
 //! |---|---|
 //! | make a region, open it, remove it | [`Region`], [`Config`], [`Place`], [`OpenOptions`] |
-//! | take part, wait until others do | [`Region::join`], [`JoinOptions`], [`Region::wait_for`] |
+//! | take part, wait until others do | [`Region::join`], [`Region::join_env`], [`JoinOptions`], [`Region::wait_for`] |
 //! | send | [`Endpoint::send`]; [`Endpoint::to`], which says how long to wait, and for what |
 //! | receive | [`Endpoint::recv`]; [`Endpoint::from`] and [`Endpoint::from_any`], which say from whom, and how long to wait |
 //! | hear who joins, leaves and dies; receive until nobody else is left | [`Endpoint::next_event`], [`Endpoint::until_alone`] |

@@ -9,13 +9,15 @@ use mailbox::lab::abi::{ABI, BOOT, Geometry, MAGIC, SETTLED, WIPED};
 use mailbox::lab::os::{self, Lock};
 use mailbox::{
     Broken, Config, ConfigError, CreateError, CreateOrOpenError, Deadline, HandError, JoinError, Lost,
-    MAILBOX_FD, Mismatch, OpenError, OpenOptions, Place, RecvError, Region, RemoveError, Reserve, SendError,
-    Status, System,
+    MAILBOX_FD, MAILBOX_RANK, Mismatch, OpenError, OpenOptions, Place, RecvError, Region, RemoveError,
+    Reserve, SendError, Status, System,
 };
 use std::env;
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{FileExt, MetadataExt, PermissionsExt, symlink};
 use std::panic::{self, AssertUnwindSafe};
 use std::path::{Path, PathBuf};
@@ -32,6 +34,10 @@ fn second_process() {
         Some((role, region)) if role == "failing" => meet_a_failing_disk(&region),
         Some((role, _)) if role == "nameless" => leave_no_name(),
         Some((role, _)) if role == "heir" => reply(&format!("{:?}", Region::from_env().map(drop))),
+        Some((role, _)) if role == "launched" => {
+            let region = Region::from_env().expect("a region that was handed on");
+            reply(&format!("{:?}", region.join_env().map(|me| me.rank())));
+        }
         Some((role, region)) if role == "racer" => come_and_go(&region),
         Some((_, region)) => puppet::perform(&region),
         None => {}
@@ -1064,6 +1070,32 @@ fn a_child_is_given_the_region_and_others_are_not() {
     assert_eq!(child.does("leave"), "ok");
     assert_eq!(child.does("join 2"), "ok");
     assert_eq!(child.does("recv 1"), mail(1, 1, 0, "still"));
+}
+
+#[test]
+fn the_environment_says_which_rank_to_join() {
+    let region = Region::create_unnamed(SMALL).expect("a new region");
+    let launched = |rank: Option<&OsStr>| {
+        let launch = |command: &mut Command| {
+            region.hand_to(command).expect("a descriptor");
+            match rank {
+                Some(rank) => command.env(MAILBOX_RANK, rank),
+                None => command.env_remove(MAILBOX_RANK),
+            };
+        };
+        Child::start_with(&[], "launched", UNNAMED, launch).answer()
+    };
+    for rank in 0..3 {
+        assert_eq!(launched(Some(rank.to_string().as_ref())), format!("Ok({rank})"));
+    }
+    assert_eq!(launched(None), "Err(NoRank)");
+    for senseless in ["", "x", "-1", "1x", " 1", "4294967296"] {
+        assert_eq!(launched(Some(senseless.as_ref())), "Err(BadRank)", "{senseless:?}");
+    }
+    assert_eq!(launched(Some(OsStr::from_bytes(b"1\xff"))), "Err(BadRank)");
+    assert_eq!(launched(Some("3".as_ref())), "Err(Join(Broken(NoSuchRank { rank: 3, ranks: 3 })))");
+    let _me = region.join(1).expect("a free rank");
+    assert_eq!(launched(Some("1".as_ref())), "Err(Join(Taken { rank: 1 }))");
 }
 
 #[test]

@@ -46,6 +46,7 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
     ("pipeline", &["1000 blocks, 4116480000 in all"]),
     ("pool", &["all squares: 333833500"]),
+    ("ranks", &["start it with: mbox run -n 2 target/debug/examples/ranks"]),
     ("server", &["30 replies to 3 clients"]),
     (
         "shared",

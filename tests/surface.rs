@@ -4,11 +4,11 @@
 use mailbox::{
     Arrival, Batch, Block, Broken, Call, CallError, CloseError, Comm, CommError, Config, ConfigError,
     CreateError, CreateOrOpenError, Deadline, DiscardError, Drain, End, Endpoint, Envelope, Event, HandError,
-    Inspection, Interrupter, Iter, JoinError, JoinOptions, Leftover, LeftoverKind, Listed, Loan, Lost, Mail,
-    MailboxReport, Message, Mismatch, OpenError, OpenOptions, OwnedMail, Place, RankReport, Receives,
-    RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply, ReplyError, Request, RequestError, Reserve,
-    SendError, SendHalf, SendTo, Sending, Shared, SharedFrom, SharedTo, SizeError, Source, Status, System,
-    TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
+    Inspection, Interrupter, Iter, JoinEnvError, JoinError, JoinOptions, Leftover, LeftoverKind, Listed,
+    Loan, Lost, Mail, MailboxReport, Message, Mismatch, OpenError, OpenOptions, OwnedMail, Place, RankReport,
+    Receives, RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply, ReplyError, Request, RequestError,
+    Reserve, SendError, SendHalf, SendTo, Sending, Shared, SharedFrom, SharedTo, SizeError, Source, Status,
+    System, TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
@@ -71,6 +71,7 @@ fn every_error_is_one() {
     fails::<CreateOrOpenError>();
     fails::<DiscardError>();
     fails::<HandError>();
+    fails::<JoinEnvError>();
     fails::<JoinError>();
     fails::<Lost>();
     fails::<Mismatch>();

@@ -2,7 +2,7 @@
 
 use super::Endpoint;
 use crate::abi::{LABEL, LABELS, lock_byte};
-use crate::error::{Broken, JoinError, Lost};
+use crate::error::{Broken, JoinEnvError, JoinError, Lost};
 use crate::half::Member;
 use crate::rank::{Absence, Claim, Ringer, Status};
 use crate::region::{MAILBOX_RANK, Region};
@@ -130,25 +130,25 @@ impl Region {
 
     /// Joins as the rank that a launcher, such as `mbox run`, gave this process in [`MAILBOX_RANK`].
     ///
-    /// [`JoinError::NoRank`] if there is none, [`JoinError::BadRank`] if it is not a number. Otherwise errors, waiting and
-    /// cost are those of [`join`](Region::join). A process that this one starts inherits the rank: it gets
-    /// [`JoinError::Taken`] as long as this one holds it.
+    /// [`JoinEnvError::NoRank`] if there is none, [`JoinEnvError::BadRank`] if it is not a number. Otherwise errors, waiting
+    /// and cost are those of [`join`](Region::join). A process that this one starts inherits the variable, and gets
+    /// [`JoinError::Taken`] as long as this one holds the rank.
     ///
     /// ```
-    /// # use mailbox::{Config, JoinError, OpenError, Region};
+    /// # use mailbox::{Config, JoinEnvError, OpenError, Region};
     /// # let region = Region::create_unnamed(Config::ranks(1))?;
     /// match Region::from_env() {
     ///     Ok(region) => println!("rank {} of {}", region.join_env()?.rank(), region.ranks()),
     ///     Err(OpenError::NotFound) => println!("start this with: mbox run -n 2 PROGRAM"),
     ///     Err(error) => return Err(error.into()),
     /// }
-    /// # assert_eq!(region.join_env().unwrap_err(), JoinError::NoRank);
+    /// # assert_eq!(region.join_env().unwrap_err(), JoinEnvError::NoRank);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn join_env(&self) -> Result<Endpoint, JoinError> {
-        let rank = env::var_os(MAILBOX_RANK).ok_or(JoinError::NoRank)?;
-        let rank = rank.to_str().and_then(|rank| rank.parse().ok()).ok_or(JoinError::BadRank)?;
-        self.join(rank)
+    pub fn join_env(&self) -> Result<Endpoint, JoinEnvError> {
+        let rank = env::var_os(MAILBOX_RANK).ok_or(JoinEnvError::NoRank)?;
+        let rank = rank.to_str().and_then(|rank| rank.parse().ok()).ok_or(JoinEnvError::BadRank)?;
+        Ok(self.join(rank)?)
     }
 
     fn join_labelled(&self, among: Range<u32>, label: &str) -> Result<Endpoint, JoinError> {

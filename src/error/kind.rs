@@ -1,8 +1,9 @@
 //! What errors have in common, and what they are as errors of the standard library.
 
 use super::{
-    Broken, CallError, CloseError, CreateError, CreateOrOpenError, DiscardError, End, HandError, JoinError,
-    Lost, OpenError, RecvError, RemoveError, ReplyError, SendError, SizeError, System, WaitError,
+    Broken, CallError, CloseError, CreateError, CreateOrOpenError, DiscardError, End, HandError,
+    JoinEnvError, JoinError, Lost, OpenError, RecvError, RemoveError, ReplyError, SendError, SizeError,
+    System, WaitError,
 };
 use std::io::{Error, ErrorKind};
 
@@ -248,10 +249,20 @@ impl From<JoinError> for Error {
         let kind = match &error {
             JoinError::Taken { .. } | JoinError::Full | JoinError::Unread { .. } => ErrorKind::AddrInUse,
             JoinError::Closing => ErrorKind::ResourceBusy,
-            JoinError::NoRank => ErrorKind::NotFound,
-            JoinError::BadRank | JoinError::BadLabel => ErrorKind::InvalidInput,
+            JoinError::BadLabel => ErrorKind::InvalidInput,
             JoinError::System(system) => system.kind(),
             JoinError::Broken(broken) => broken.kind(),
+        };
+        Error::new(kind, error)
+    }
+}
+
+impl From<JoinEnvError> for Error {
+    fn from(error: JoinEnvError) -> Self {
+        let kind = match error {
+            JoinEnvError::NoRank => ErrorKind::NotFound,
+            JoinEnvError::BadRank => ErrorKind::InvalidInput,
+            JoinEnvError::Join(error) => Error::from(error).kind(),
         };
         Error::new(kind, error)
     }

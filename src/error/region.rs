@@ -276,12 +276,6 @@ pub enum JoinError {
     /// its disk is slow, or the process is stopped. The rank may be free.
     #[error("the region is being closed by another process, which waits for its disk; try again")]
     Closing,
-    /// The environment has no [`MAILBOX_RANK`](crate::MAILBOX_RANK): no launcher started this process.
-    #[error("no launcher gave this process a rank (MAILBOX_RANK); start it with: mbox run")]
-    NoRank,
-    /// [`MAILBOX_RANK`](crate::MAILBOX_RANK) in the environment is not a number.
-    #[error("the rank in MAILBOX_RANK is not a number")]
-    BadRank,
     /// A label is 1 to 48 bytes without a NUL.
     #[error("a label has 1 to 48 bytes and no NUL")]
     BadLabel,
@@ -291,6 +285,21 @@ pub enum JoinError {
     /// The region has no such rank, or was removed after this process opened it.
     #[error(transparent)]
     Broken(#[from] Broken),
+}
+
+/// Why the rank that a launcher gave this process was not joined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum JoinEnvError {
+    /// The environment has no [`MAILBOX_RANK`](crate::MAILBOX_RANK): no launcher started this process.
+    #[error("no launcher gave this process a rank (MAILBOX_RANK); start it with: mbox run")]
+    NoRank,
+    /// [`MAILBOX_RANK`](crate::MAILBOX_RANK) in the environment is not a number.
+    #[error("the rank in MAILBOX_RANK is not a number")]
+    BadRank,
+    /// The rank was not joined.
+    #[error(transparent)]
+    Join(#[from] JoinError),
 }
 
 /// Why [`Region::wait_for`](crate::Region::wait_for) found nobody.
