@@ -86,3 +86,36 @@ impl Sink {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Read;
+    use std::os::fd::OwnedFd;
+
+    #[test]
+    fn a_reader_that_never_catches_up_costs_no_more_memory() {
+        let (mut reader, writer) = io::pipe().expect("a pipe");
+        let mut sink = Sink::over(Some(OwnedFd::from(writer).into()));
+        let mut buffer = [0; 4096];
+        for _ in 0..500 {
+            while sink.has_room() {
+                sink.line(&[&[b'x'; 999]]);
+            }
+            sink.write(false).expect("a pipe");
+            assert!(sink.bytes.len() <= 2 * FULL + 1000, "{} bytes", sink.bytes.len());
+            assert_eq!(reader.read(&mut buffer).expect("a pipe"), buffer.len());
+        }
+    }
+
+    #[test]
+    fn what_nobody_takes_is_lost() {
+        let (reader, writer) = io::pipe().expect("a pipe");
+        let mut sink = Sink::over(Some(OwnedFd::from(writer).into()));
+        drop(reader);
+        sink.line(&[b"lost"]);
+        assert_eq!(sink.write(false).map_err(|error| error.kind()), Err(ErrorKind::BrokenPipe));
+        sink.line(&[b"lost"]);
+        assert!(sink.awaited().is_none() && sink.has_room() && sink.write(true).is_ok());
+    }
+}

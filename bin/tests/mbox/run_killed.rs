@@ -2,7 +2,9 @@
 
 use crate::launch::{Launch, facts};
 use crate::program::{Process, alone, command};
-use kit::{SIGKILL, SIGSTOP, happens, signal, try_signal, wait_until};
+use kit::{
+    SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM, happens, signal, try_signal, wait_until,
+};
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
 use std::process::{Command, Stdio};
@@ -113,9 +115,11 @@ fn the_guard_is_deaf_to_the_signals_of_a_terminal() {
     let mut process = launch.run(&["-n", "1", "sh", "-c", FAMILY]);
     launch.wait_for(3, "sleep");
     let guard = guard(process.id(), &launch.processes()).expect("a guard");
-    [kit::SIGINT, kit::SIGTERM, kit::SIGHUP, kit::SIGQUIT, kit::SIGPIPE]
-        .iter()
-        .for_each(|number| signal(guard, *number));
+    // It would see the guard's end.
+    signal(process.id(), SIGSTOP);
+    for number in [SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE] {
+        signal(guard, number);
+    }
     process.kill();
     launch.is_gone();
 }
@@ -185,7 +189,7 @@ fn it_is_the_first_process_of_a_container() {
         found = rank.and(init).copied();
         found.is_some()
     });
-    signal(found.expect("process 1"), kit::SIGTERM);
+    signal(found.expect("process 1"), SIGTERM);
     assert_eq!(process.finish().status.code(), Some(7));
     launch.is_gone();
     // All of a container ends with its first process.
@@ -201,6 +205,19 @@ fn a_launch_in_a_rank_of_another_ends_with_it() {
     let args = ["run", "-n", "2", crate::program::MBOX, "run", "-n", "2", "sleep", "600"];
     let mut process = Process::start(launch.mark(&mut command(args)));
     launch.wait_for(4, "sleep");
+    process.kill();
+    launch.is_gone();
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn orphans_are_the_launchers_children() {
+    let launch = Launch::new();
+    let orphan = "while kill -0 $PPID; do sleep 0.01; done; grep PPid /proc/$$/status";
+    let script = format!("exec 2> /dev/null; sh -c 'sh -c \"$0\" & exit' '{orphan}'; sleep 600");
+    let mut process =
+        Process::uncollected(launch.mark(&mut command(["run", "-n", "1", "sh", "-c", &script])));
+    assert_eq!(process.lines().next(), Some(format!("[0] PPid:\t{}", process.id())));
     process.kill();
     launch.is_gone();
 }
