@@ -213,8 +213,9 @@ fn a_launch_in_a_rank_of_another_ends_with_it() {
 #[cfg(target_os = "linux")]
 fn orphans_are_the_launchers_children() {
     let launch = Launch::new();
-    let orphan = "while kill -0 $PPID; do sleep 0.01; done; grep PPid /proc/$$/status";
-    let script = format!("exec 2> /dev/null; sh -c 'sh -c \"$0\" & exit' '{orphan}'; sleep 600");
+    // Within the parentheses `$$` is their parent.
+    let orphan = "(while kill -0 $$; do sleep 0.01; done; exec grep PPid /proc/self/status) & exit";
+    let script = format!("exec 2> /dev/null; sh -c '{orphan}'; sleep 600");
     let mut process =
         Process::uncollected(launch.mark(&mut command(["run", "-n", "1", "sh", "-c", &script])));
     assert_eq!(process.lines().next(), Some(format!("[0] PPid:\t{}", process.id())));
