@@ -2,9 +2,9 @@
 
 use super::group::Group;
 use rustix::io::{Errno, ioctl_fionbio, write};
-use rustix::process::{Pid, Signal, getpid, kill_process, setpgid};
+use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, setpgid, waitpid};
 use std::io::{self, PipeReader, PipeWriter, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::{mem, ptr};
 
 /// What is written to the pipe: the number of a group that has begun, or its negative when it is over.
@@ -34,7 +34,12 @@ impl Guard {
                 watch(reader)
             }
             child => match Pid::from_raw(child) {
-                Some(process) if child > 0 => Ok(Self { process, pipe: writer }),
+                Some(process) if child > 0 => {
+                    // It does the same, and is not there yet, or not any more. What is sent to the launcher's group is not
+                    // for the guard, from the first rank on.
+                    let _ = setpgid(Some(process), Some(process));
+                    Ok(Self { process, pipe: writer })
+                }
                 _ => Err(io::Error::last_os_error()),
             },
         }
@@ -61,12 +66,12 @@ impl Guard {
 impl Drop for Guard {
     fn drop(&mut self) {
         let _ = kill_process(self.process, Signal::KILL);
-        let _ = rustix::process::waitpid(Some(self.process), rustix::process::WaitOptions::empty());
+        let _ = waitpid(Some(self.process), WaitOptions::empty());
     }
 }
 
 /// Writes a note. Nothing else is written in its middle.
-fn note(pipe: impl std::os::fd::AsFd, number: i32) -> rustix::io::Result<()> {
+fn note(pipe: impl AsFd, number: i32) -> rustix::io::Result<()> {
     loop {
         match write(&pipe, &number.to_ne_bytes()) {
             Err(Errno::INTR) => {}
@@ -77,8 +82,8 @@ fn note(pipe: impl std::os::fd::AsFd, number: i32) -> rustix::io::Result<()> {
 
 /// What the guard does.
 fn watch(mut pipe: PipeReader) -> ! {
-    // What is sent to the launcher's group is not for this one, and no other signal than those that cannot be held back.
     let _ = setpgid(None, None);
+    // Those that cannot be held back end it.
     block_signals();
     let mut groups: Vec<Group> = vec![];
     let mut notes = [0; NOTES * NOTE];

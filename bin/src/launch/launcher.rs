@@ -17,7 +17,7 @@ use crate::common::output::time;
 use mailbox::Region;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
-use rustix::process::{Signal, getpid, kill_process};
+use rustix::process::{Signal, WaitOptions, getpid, kill_process, waitpid};
 use signal_hook::consts::{SIGCONT, SIGPIPE, SIGTSTP};
 use std::collections::BTreeMap;
 use std::io;
@@ -334,7 +334,7 @@ impl Drop for Launcher<'_> {
         // Only after an error that nobody expected is somebody left.
         for life in self.lives.values().filter(|life| life.fate.is_none()) {
             life.group.kill();
-            let _ = rustix::process::waitpid(Some(life.group.0), rustix::process::WaitOptions::empty());
+            let _ = waitpid(Some(life.group.0), WaitOptions::empty());
         }
     }
 }

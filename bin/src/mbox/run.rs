@@ -20,7 +20,7 @@ A program calls Region::from_env()?.join_env()? to join. The environment tells:
   MAILBOX_RANKS  how many ranks there are
 
 Standard output and error come line by line, each with its rank; lines longer
-than 64 KiB are cut. Rank 0 reads standard input.
+than 64 KiB come in pieces. Rank 0 reads standard input.
 
 If a rank fails, the others have time to end by themselves; then they are sent
 SIGTERM, and after the same time SIGKILL. SIGINT, SIGTERM, SIGHUP, SIGQUIT,
