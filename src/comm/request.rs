@@ -143,7 +143,7 @@ impl<'a> RecvFrom<'a> {
     /// Starts a receive of the next mail, and returns at once. The deadline of the builder does not count. The [`Request`] gives
     /// the mail, or the error that [`RecvFrom::recv`] would return. Never waits.
     ///
-    /// Cost: while a receive is under way, every call of the endpoint looks for its mail first.
+    /// Cost: that of a receive, if its mail is there. Otherwise every call of the endpoint looks for it first.
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -157,8 +157,9 @@ impl<'a> RecvFrom<'a> {
     /// ```
     pub fn start(self) -> Request<'a> {
         let (receiver, sender) = self.halves();
-        let (_, inbox) = receiver.parts();
-        Request { sender, receiver: Some(receiver), what: What::Recv(inbox.post(self.wanted())) }
+        let (member, inbox) = receiver.parts();
+        let id = inbox.post(member, self.wanted());
+        Request { sender, receiver: Some(receiver), what: What::Recv(id) }
     }
 }
 

@@ -12,13 +12,15 @@ use core::ptr;
 pub struct Waiting<'b, 'a> {
     requests: &'b [Request<'a>],
     needed: usize,
+    /// So many of the first are over, as far as was seen.
+    over: usize,
     /// The endpoints that they are of, each once.
     all: Vec<Halves<'a>>,
 }
 
 impl<'b, 'a> Waiting<'b, 'a> {
     pub fn new(requests: &'b [Request<'a>], needed: usize) -> Self {
-        let mut waiting = Self { requests, needed, all: Vec::new() };
+        let mut waiting = Self { requests, needed, over: 0, all: Vec::new() };
         if !waiting.is_done() {
             requests.iter().for_each(|request| waiting.add(request.halves()));
         }
@@ -49,11 +51,12 @@ impl<'b, 'a> Waiting<'b, 'a> {
         }
     }
 
-    fn is_done(&self) -> bool {
+    fn is_done(&mut self) -> bool {
         if self.needed == 1 && self.requests.len() > 1 {
             return self.requests.iter().any(Request::has_result);
         }
-        self.requests.iter().all(Request::is_over)
+        self.over += self.requests[self.over..].iter().take_while(|request| request.is_over()).count();
+        self.over == self.requests.len()
     }
 }
 

@@ -141,8 +141,8 @@ impl<'a> SendTo<'a> {
 
     /// Sends `bytes`, if that needs no more than room that is there now; what came of it.
     pub(crate) fn try_at_once(&self, bytes: &[u8]) -> Option<Result<(), SendError>> {
-        let (member, _) = self.sender.parts();
-        if self.is_sync || bytes.len() > member.whole {
+        let (member, outbox) = self.sender.parts();
+        if self.is_sync || bytes.len() > member.whole || outbox.has_waiting(self.to) {
             return None;
         }
         match self.within(Deadline::Now).send(bytes) {

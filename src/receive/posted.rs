@@ -12,76 +12,121 @@ use crate::ring::Descriptor;
 use crate::wait::pace::BURST;
 use crate::wait::{Operation, Step};
 use core::cell::{Cell as Private, RefCell};
+use std::collections::VecDeque;
 
-/// The receives that were started and not asked for their result.
+/// The receives that were started and not asked for their result. In both queues numbers ascend, so that one is found fast; most
+/// are added at the back and taken from the front.
 #[derive(Default)]
 pub struct Posted {
-    all: RefCell<Vec<Entry>>,
-    /// How many have no result yet.
-    waiting: Private<usize>,
+    /// Those that wait.
+    waiting: RefCell<VecDeque<(u64, Wanted)>>,
+    /// Those that are over.
+    results: RefCell<VecDeque<(u64, Outcome)>>,
+    /// How many wait.
+    count: Private<usize>,
     next: Private<u64>,
 }
 
-struct Entry {
-    id: u64,
-    wanted: Wanted,
-    /// The sender and the mail, which is taken.
-    outcome: Option<Result<(u32, Descriptor), RecvError>>,
-}
+/// The sender and the mail, which is taken.
+type Outcome = Result<(u32, Descriptor), RecvError>;
 
 impl Posted {
     /// Whether there are none that wait.
     #[inline(always)]
     pub fn is_empty(&self) -> bool {
-        self.waiting.get() == 0
+        self.count.get() == 0
     }
 
-    /// What the receives at `at` or behind it wait for, of those that wait: its place, and its number.
-    fn waiting_from(&self, at: usize) -> Option<(usize, u64, Wanted)> {
-        let all = self.all.borrow();
-        let (ahead, entry) = all.iter().skip(at).enumerate().find(|(_, entry)| entry.outcome.is_none())?;
-        Some((at + ahead, entry.id, entry.wanted))
+    /// The first of those that wait with this number or a higher one.
+    fn waiting_from(&self, id: u64) -> Option<(u64, Wanted)> {
+        let waiting = self.waiting.borrow();
+        waiting.get(waiting.partition_point(|(one, _)| *one < id)).copied()
     }
 
     /// Whether the receive of this number waits.
     fn waits(&self, id: u64) -> bool {
-        self.all.borrow().iter().any(|entry| entry.id == id && entry.outcome.is_none())
+        place_of(&self.waiting.borrow(), id).is_some()
     }
 
-    fn end(&self, entry: &mut Entry, outcome: Result<(u32, Descriptor), RecvError>) {
-        entry.outcome = Some(outcome);
-        self.waiting.set(self.waiting.get() - 1);
+    /// Removes the receive of this number, if it waits. Whether it did.
+    fn remove(&self, id: u64) -> bool {
+        let mut waiting = self.waiting.borrow_mut();
+        let removed = place_of(&waiting, id).and_then(|at| waiting.remove(at));
+        self.count.set(waiting.len());
+        removed.is_some()
     }
 
-    fn fail(&self, id: u64, error: RecvError) {
-        let mut all = self.all.borrow_mut();
-        if let Some(entry) = all.iter_mut().find(|entry| entry.id == id && entry.outcome.is_none()) {
-            self.end(entry, Err(error));
+    /// The receive of this number is over, if it waits.
+    fn end(&self, id: u64, outcome: Outcome) {
+        if self.remove(id) {
+            let mut results = self.results.borrow_mut();
+            let at = results.partition_point(|(one, _)| *one < id);
+            results.insert(at, (id, outcome));
         }
+    }
+
+    /// The result of the receive of this number, which is not kept any longer.
+    fn take(&self, id: u64) -> Option<Outcome> {
+        let mut results = self.results.borrow_mut();
+        let is_first = results.front().is_some_and(|(one, _)| *one == id);
+        let at = if is_first { 0 } else { place_of(&results, id)? };
+        results.remove(at).map(|(_, outcome)| outcome)
     }
 }
 
+fn place_of<T>(queue: &VecDeque<(u64, T)>, id: u64) -> Option<usize> {
+    queue.binary_search_by_key(&id, |(one, _)| *one).ok()
+}
+
 impl Inbox {
-    /// Starts a receive. Its number.
-    pub fn post(&self, wanted: Wanted) -> u64 {
+    /// Starts a receive. Its number. What is there for it already, it gets at once, if none waits that was started before.
+    #[inline(always)]
+    pub fn post(&self, member: &Member, wanted: Wanted) -> u64 {
         let id = self.posted.next.get();
         self.posted.next.set(id + 1);
-        self.posted.all.borrow_mut().push(Entry { id, wanted, outcome: None });
-        self.posted.waiting.set(self.posted.waiting.get() + 1);
-        self.open_after(NOBODY).for_each(|peer| peer.consumer.grant(0));
+        if self.posted.is_empty()
+            && let Some((peer, mail)) = self.recv_new(member, wanted)
+        {
+            self.posted.results.borrow_mut().push_back((id, Ok((peer.from, mail))));
+        } else {
+            self.post_waiting(member, id, wanted);
+        }
         id
+    }
+
+    #[inline(never)]
+    fn post_waiting(&self, member: &Member, id: u64, wanted: Wanted) {
+        if self.posted.is_empty() && member.check().is_ok() {
+            let mut receive = Receive::new(self, member, wanted);
+            let step = match receive.look(false) {
+                Ok(true) => receive.step().map(drop),
+                result => result.map(drop),
+            };
+            let outcome = match (step, receive.found) {
+                (Ok(()), None) => None,
+                (Ok(()), Some((peer, mail))) => Some(Ok((peer.from, mail))),
+                (Err(error), _) => Some(Err(error)),
+            };
+            if let Some(outcome) = outcome {
+                return self.posted.results.borrow_mut().push_back((id, outcome));
+            }
+        }
+        if self.posted.is_empty() {
+            // No more is taken without asking.
+            self.open_after(NOBODY).for_each(|peer| peer.consumer.grant(0));
+        }
+        self.posted.waiting.borrow_mut().push_back((id, wanted));
+        self.posted.count.set(self.posted.count.get() + 1);
     }
 
     /// Whether that receive has a result.
     pub fn has_result(&self, id: u64) -> bool {
-        !self.posted.waits(id)
+        self.posted.is_empty() || !self.posted.waits(id)
     }
 
     /// The result of that receive, which is not kept any longer.
     pub fn take_result(&self, id: u64) -> Option<Result<(&Incoming, Descriptor), RecvError>> {
-        let mut all = self.posted.all.borrow_mut();
-        let at = all.iter().position(|entry| entry.id == id && entry.outcome.is_some())?;
-        Some(match all.remove(at).outcome? {
+        Some(match self.posted.take(id)? {
             Ok((from, descriptor)) => Ok((self.peers.get(from)?, descriptor)),
             Err(error) => Err(error),
         })
@@ -89,15 +134,11 @@ impl Inbox {
 
     /// Gives up that receive. A mail that it has got is unread again. Returns whether it had none.
     pub fn withdraw(&self, id: u64) -> bool {
-        let mut all = self.posted.all.borrow_mut();
-        let Some(at) = all.iter().position(|entry| entry.id == id) else { return false };
-        let Entry { outcome, .. } = all.remove(at);
-        drop(all);
-        match outcome {
-            None => {
-                self.posted.waiting.set(self.posted.waiting.get() - 1);
-                true
-            }
+        if self.posted.remove(id) {
+            return true;
+        }
+        match self.posted.take(id) {
+            None => false,
             Some(Err(_)) => true,
             Some(Ok((from, descriptor))) => {
                 if let Some(peer) = self.peers.get(from) {
@@ -111,13 +152,13 @@ impl Inbox {
     /// Moves results of this sender out of its mailbox, if one of them keeps it from sending. Their receives were started by this
     /// program, so their number is its own choice, and no budget limits them. Returns whether it did.
     pub(super) fn move_results(&self, member: &Member, peer: &Incoming, filter: Filter) -> bool {
-        let mut all = self.posted.all.borrow_mut();
-        if all.len() == self.posted.waiting.get() {
+        let mut results = self.posted.results.borrow_mut();
+        if results.is_empty() {
             return false;
         }
         let Some(obstacle) = peer.obstacle(filter) else { return false };
-        let results = all.iter_mut().filter_map(|entry| match &mut entry.outcome {
-            Some(Ok((from, mail))) if *from == peer.from => Some(mail),
+        let results = results.iter_mut().filter_map(|(_, outcome)| match outcome {
+            Ok((from, mail)) if *from == peer.from => Some(mail),
             _ => None,
         });
         let mut results: Vec<&mut Descriptor> = results.collect();
@@ -142,16 +183,14 @@ impl Inbox {
 
     #[inline(never)]
     fn give(&self, peer: &Incoming, mail: &Descriptor) -> bool {
-        let mut all = self.posted.all.borrow_mut();
-        let takes = |entry: &&mut Entry| entry.outcome.is_none() && entry.wanted.takes(peer.from, mail);
-        let Some(entry) = all.iter_mut().find(takes) else { return false };
+        let takes = |(_, wanted): &&(u64, Wanted)| wanted.takes(peer.from, mail);
+        let Some((id, _)) = self.posted.waiting.borrow().iter().find(takes).copied() else { return false };
         if mail.is_announcement() && !self.by_hand.get() {
             // It was taken by hand, and this one takes it in.
-            drop(all);
             self.untake(peer, mail);
-            return true;
+        } else {
+            self.posted.end(id, Ok((peer.from, *mail)));
         }
-        self.posted.end(entry, Ok((peer.from, *mail)));
         true
     }
 
@@ -170,9 +209,9 @@ impl Inbox {
         if member.check().is_err() {
             return;
         }
-        let (mut at, mut in_vain) = (0, None);
-        while let Some((place, id, wanted)) = self.posted.waiting_from(at) {
-            at = place + 1;
+        let (mut next, mut in_vain) = (0, None);
+        while let Some((id, wanted)) = self.posted.waiting_from(next) {
+            next = id + 1;
             // What the one before it has not found is not there.
             if in_vain == Some(wanted) {
                 continue;
@@ -184,9 +223,9 @@ impl Inbox {
 
     /// Finds out whether those that were started can still get what they wait for. With `query`, asks the kernel.
     pub fn check_posted(&self, member: &Member, query: bool) {
-        let mut at = 0;
-        while let Some((place, id, wanted)) = self.posted.waiting_from(at) {
-            at = place + 1;
+        let mut next = 0;
+        while let Some((id, wanted)) = self.posted.waiting_from(next) {
+            next = id + 1;
             self.advance(id, &mut Receive::new(self, member, wanted), |receive| receive.check(query));
         }
     }
@@ -213,7 +252,7 @@ impl Inbox {
                 }
                 Ok(Some(Step::Went)) if !self.posted.waits(id) => return,
                 Ok(Some(Step::Went)) => {}
-                Err(error) => return self.posted.fail(id, error),
+                Err(error) => return self.posted.end(id, Err(error)),
             }
         }
     }

@@ -14,11 +14,13 @@ use crate::rank::Source;
 use crate::ring::{Slack, Slot};
 use crate::wait::{Operation, Step};
 use core::cell::{Cell as Private, RefCell};
+use std::collections::VecDeque;
 
 /// The sends that were started and are not over, or were not asked for their result.
 #[derive(Default)]
 pub struct Started {
-    all: RefCell<Vec<Entry>>,
+    /// Their numbers ascend, so that one is found fast; most are added at the back and taken from the front.
+    all: RefCell<VecDeque<Entry>>,
     /// How many have no result yet.
     under_way: Private<usize>,
     next: Private<u64>,
@@ -59,9 +61,13 @@ impl Outbox {
     pub fn start(&self, member: &Member, to: u32, label: Label, is_sync: bool, bytes: Vec<u8>) -> u64 {
         let id = self.started.next.get();
         self.started.next.set(id + 1);
+        let is_behind = self.has_waiting(to);
         let entry = Entry { id, to, label, is_sync, bytes, state: State::Waits };
-        self.started.all.borrow_mut().push(entry);
+        self.started.all.borrow_mut().push_back(entry);
         self.started.under_way.set(self.started.under_way.get() + 1);
+        if is_behind {
+            return id;
+        }
         if let Some(peer) = self.peers.get(to) {
             // Nothing is written without asking from now on.
             peer.producer.revoke();
@@ -90,13 +96,13 @@ impl Outbox {
     /// Whether that send is over.
     pub fn is_over(&self, id: u64) -> bool {
         let all = self.started.all.borrow();
-        all.iter().all(|entry| entry.id != id || matches!(entry.state, State::Over(_)))
+        place_of(&all, id).is_none_or(|at| matches!(all[at].state, State::Over(_)))
     }
 
     /// The result of that send, which is over and not kept any longer.
     pub fn take_outcome(&self, id: u64) -> Option<Result<(), SendError>> {
         let mut all = self.started.all.borrow_mut();
-        let at = all.iter().position(|entry| entry.id == id)?;
+        let at = place_of(&all, id)?;
         let State::Over(outcome) = all[at].state else { return None };
         all.remove(at);
         Some(outcome)
@@ -106,8 +112,7 @@ impl Outbox {
     /// Returns whether nothing was sent.
     pub fn abandon(&self, member: &Member, id: u64) -> bool {
         let mut all = self.started.all.borrow_mut();
-        let Some(at) = all.iter().position(|entry| entry.id == id) else { return false };
-        let entry = all.remove(at);
+        let Some(entry) = place_of(&all, id).and_then(|at| all.remove(at)) else { return false };
         drop(all);
         if !matches!(entry.state, State::Over(_)) {
             self.started.under_way.set(self.started.under_way.get() - 1);
@@ -270,6 +275,10 @@ impl Outbox {
             starving.pause();
         }
     }
+}
+
+fn place_of(all: &VecDeque<Entry>, id: u64) -> Option<usize> {
+    all.binary_search_by_key(&id, |entry| entry.id).ok()
 }
 
 /// A slot for `len` bytes, if there is room.
