@@ -96,6 +96,11 @@ compile_error!(
     "mailbox needs a target with pointers of 64 bits: a region may be larger than 32 bits can address"
 );
 
+/// The programs of that page are compiled with the tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/coming-from-mpi.md")]
+mod coming_from_mpi {}
+
 mod abi;
 mod call;
 mod comm;
