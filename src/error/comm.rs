@@ -16,10 +16,10 @@ pub enum RequestError {
     Interrupted,
     /// What was started is a send, and it failed.
     #[error(transparent)]
-    Send(SendError),
+    Send(#[from] SendError),
     /// What was started is a receive, and it failed.
     #[error(transparent)]
-    Recv(RecvError),
+    Recv(#[from] RecvError),
     /// Its result was taken before.
     #[error("the result of this request was taken before")]
     Over,
