@@ -198,9 +198,14 @@ impl Incoming {
             }
         }
         self.settle_state();
+        // One that was passed over may wait for what has arrived.
+        let is_late =
+            |taken: &Descriptor| self.unread_for(filter).is_some_and(|seq| is_below(seq, taken.seq));
         match taken {
-            // What has arrived is for another receive; or a peer changed it.
-            Ok(Some(other)) if !filter.takes(other.envelope_word()) => {
+            // What has arrived is for another receive, or for a later one; or a peer changed it.
+            Ok(Some(other))
+                if !filter.takes(other.envelope_word()) || other.is_assembled() && is_late(&other) =>
+            {
                 self.put_back(&other);
                 Ok(None)
             }

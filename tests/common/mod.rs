@@ -7,6 +7,7 @@
 
 pub mod deaths;
 pub mod dice;
+pub mod oracle;
 pub mod puppet;
 pub mod wire;
 

@@ -66,8 +66,7 @@ impl Incoming {
             self.drop_announced(member, &descriptor);
             return Ok(None);
         }
-        // One that was put back while another message is taken in was returned by hand before.
-        if by_hand || self.is_taken_in() && descriptor.is_redelivered() {
+        if by_hand {
             return Ok(Some(descriptor.without_bytes()));
         }
         if self.arriving.borrow().is_some() {
@@ -173,10 +172,11 @@ impl Incoming {
             let bytes = core::mem::take(bytes);
             *slot = None;
             drop(slot);
+            let handed = self.redeliveries(&descriptor);
             self.tell(member, &descriptor, Kind::Ack);
             self.state.set(State::Mixed);
             let assembled = descriptor.assembled(bytes.len());
-            self.kept.add(assembled, bytes, len, 0);
+            self.kept.add(assembled, bytes, len, handed);
             return Ok(Some(assembled));
         }
         drop(slot);

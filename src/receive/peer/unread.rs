@@ -64,7 +64,7 @@ impl Incoming {
                 if self.kept.unread_one(seq).is_some() {
                     return Some(Sought::Kept(seq));
                 }
-                let must_wait = is_arriving && self.is_announcement(seq) && !self.consumer.is_handed(seq);
+                let must_wait = is_arriving && self.is_announcement(seq);
                 return if must_wait { arriving() } else { Some(Sought::Unread(seq)) };
             }
         }
