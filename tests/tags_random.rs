@@ -194,7 +194,7 @@ impl<'a> Act<'a> {
                         assert!(buffer[..len] == Sent::bytes(number, len));
                         oracle.over(rank, number);
                     }
-                    Err(RecvError::TooSmall { len, .. }) => assert!(len > 20 && buffer.len() == 20),
+                    Err(RecvError::Misfit { len, .. }) => assert!(len > 20 && buffer.len() == 20),
                     Err(error) => {
                         assert!(error != RecvError::Timeout || !oracle.must_find(wish), "{wish:?}");
                         oracle.check_error(wish, error);
