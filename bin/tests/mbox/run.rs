@@ -104,6 +104,11 @@ fn the_others_have_time_to_end_by_themselves() {
         exec 2> /dev/null; trap 'echo asked; exit 0' TERM; while :; do sleep 0.01; done";
     let output = fails(&["-n", "2", "--grace", "1s", "sh", "-c", script], 3, &[line]);
     assert_eq!(output, ["[0] asked"]);
+    // One that is stopped, too.
+    let script = "[ $MAILBOX_RANK = 1 ] && { sleep 0.3; exit 3; }
+        exec 2> /dev/null; trap 'echo asked; exit 0' TERM; kill -STOP $$; while :; do sleep 0.01; done";
+    let output = fails(&["-n", "2", "--grace", "1s", "sh", "-c", script], 3, &[line]);
+    assert_eq!(output, ["[0] asked"]);
     // And then killed.
     let script = "[ $MAILBOX_RANK = 1 ] && exit 3; trap '' TERM; while :; do sleep 0.01; done";
     fails(&["-n", "2", "--grace", "50ms", "sh", "-c", script], 3, &[line]);
@@ -317,4 +322,11 @@ fn who_was_asked_to_end_is_not_started_again() {
         process.signal(signal);
         process.ends_by(signal);
     }
+    // However it ends.
+    let launch = Launch::new();
+    let script = "exec 2> /dev/null; trap 'exit 5' TERM; while :; do sleep 0.01; done";
+    let process = launch.run(&["-n", "1", "--restart", "9", "sh", "-c", script]);
+    wait_until("it waits", || launch.processes().len() == 4);
+    process.signal(SIGTERM);
+    process.fails_with(5, "rank 0 (\"sh\") failed with exit status 5");
 }
