@@ -89,7 +89,14 @@ impl Inbox {
         filter: Filter,
         once: bool,
     ) -> Result<(), RecvError> {
-        if self.move_results(member, peer, filter) { Ok(()) } else { peer.make_room(member, filter, once) }
+        if self.move_results(member, peer, filter) {
+            return Ok(());
+        }
+        match peer.make_room(member, filter, once) {
+            // The sender may have said so between the two looks.
+            Err(RecvError::Held(_)) if self.move_results(member, peer, filter) => Ok(()),
+            outcome => outcome,
+        }
     }
 }
 

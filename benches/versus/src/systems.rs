@@ -65,7 +65,7 @@ const fn entry(
 }
 
 /// All, in the order of the tables.
-pub static ALL: [Entry; 29] = [
+pub static ALL: [Entry; 30] = [
     entry("one line, raw", Role::Limit, "processes, spin", raw::one_line),
     entry("two lines, raw", Role::Limit, "processes, spin", raw::two_lines),
     entry("ring of lines, raw", Role::Limit, "processes, spin", raw::lines),
@@ -81,6 +81,12 @@ pub static ALL: [Entry; 29] = [
     entry("mailbox, tagged", Role::Ours, "processes, spin 50 µs, then sleep", mailbox_tags::default),
     entry("mailbox, tagged, budget", Role::Ours, "processes, spin 50 µs, then sleep", mailbox_tags::budget),
     entry("mailbox, requests", Role::Ours, "processes, spin 50 µs, then sleep", mailbox_requests::default),
+    entry(
+        "mailbox, sends to requests",
+        Role::Ours,
+        "processes, spin 50 µs, then sleep",
+        mailbox_requests::sends,
+    ),
     entry("mailbox, requests, block", Role::Ours, "processes, sleep", mailbox_requests::block),
     entry("copy of the ring", Role::Copy, "processes, spin", unpadded::padded),
     entry("copy, unpadded", Role::Copy, "processes, spin", unpadded::unpadded),
