@@ -181,7 +181,9 @@ impl<'a> Request<'a> {
     /// Waits no longer than `deadline`. Then it returns [`RequestError::Timeout`], and the request goes on. After it has given
     /// its result it returns [`RequestError::Over`]. Otherwise as [`Request::wait`].
     pub fn wait_within(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Mail<'a>>, RequestError> {
-        Self::wait_all_within(core::slice::from_mut(self), deadline.into())?;
+        if !self.is_over() {
+            Self::wait_all_within(core::slice::from_mut(self), deadline.into())?;
+        }
         self.take()
     }
 
@@ -254,6 +256,7 @@ impl<'a> Request<'a> {
     }
 
     /// Whether nothing more is to come of it.
+    #[inline(always)]
     pub(super) fn is_over(&self) -> bool {
         match self.what {
             What::Sent(_) | What::Over => true,
@@ -267,6 +270,7 @@ impl<'a> Request<'a> {
     }
 
     /// Its result, which is there.
+    #[inline(always)]
     fn take(&mut self) -> Result<Option<Mail<'a>>, RequestError> {
         match core::mem::replace(&mut self.what, What::Over) {
             What::Sent(outcome) => outcome.map(|()| None).map_err(RequestError::Send),

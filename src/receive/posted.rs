@@ -66,10 +66,13 @@ impl Posted {
     }
 
     /// The result of the receive of this number, which is not kept any longer.
+    #[inline(always)]
     fn take(&self, id: u64) -> Option<Outcome> {
         let mut results = self.results.borrow_mut();
-        let is_first = results.front().is_some_and(|(one, _)| *one == id);
-        let at = if is_first { 0 } else { place_of(&results, id)? };
+        if results.front()?.0 == id {
+            return results.pop_front().map(|(_, outcome)| outcome);
+        }
+        let at = place_of(&results, id)?;
         results.remove(at).map(|(_, outcome)| outcome)
     }
 }
@@ -120,11 +123,13 @@ impl Inbox {
     }
 
     /// Whether that receive has a result.
+    #[inline(always)]
     pub fn has_result(&self, id: u64) -> bool {
         self.posted.is_empty() || !self.posted.waits(id)
     }
 
     /// The result of that receive, which is not kept any longer.
+    #[inline(always)]
     pub fn take_result(&self, id: u64) -> Option<Result<(&Incoming, Descriptor), RecvError>> {
         Some(match self.posted.take(id)? {
             Ok((from, descriptor)) => Ok((self.peers.get(from)?, descriptor)),
