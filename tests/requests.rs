@@ -292,3 +292,29 @@ fn many_receives_of_different_tags_each_get_their_own() {
         }
     });
 }
+
+#[test]
+fn what_is_there_goes_to_a_receive_when_it_is_started_unless_one_before_it_waits() {
+    let [me, peer] = pair();
+    peer.send(0, b"first").expect("room");
+    let first = me.from(1).start();
+    assert!(!first.cancel(), "it has got a mail");
+    let first = me.from(1).start();
+    let waits = me.from(1).tag(7).start();
+    peer.to(0).tag(7).send(b"second").expect("room");
+    peer.send(0, b"third").expect("room");
+    // Those before it come first, whatever it takes.
+    let last = me.from_any().start();
+    assert_eq!([got(first), got(waits), got(last)], [&b"first"[..], b"second", b"third"]);
+}
+
+#[test]
+fn a_receive_that_is_started_after_an_end_tells_it() {
+    let [me, peer] = pair();
+    peer.send(0, b"last").expect("room");
+    drop(peer);
+    let (mail, end) = (me.from(1).start(), me.from(1).start());
+    assert_eq!(got(mail), b"last");
+    let error = end.wait().expect_err("nobody sends");
+    assert_eq!(error, RequestError::Recv(RecvError::Gone { rank: 1, died: false }));
+}

@@ -272,22 +272,23 @@ impl<'a> Request<'a> {
     /// Its result, which is there.
     #[inline(always)]
     fn take(&mut self) -> Result<Option<Mail<'a>>, RequestError> {
-        match core::mem::replace(&mut self.what, What::Over) {
-            What::Sent(outcome) => outcome.map(|()| None).map_err(RequestError::Send),
+        // First, so that a result of a send is not copied.
+        if let What::Recv(id) = self.what {
+            self.what = What::Over;
+            let (member, inbox) = self.receiver.ok_or(RequestError::Over)?.parts();
+            let result = inbox.take_result(id).ok_or(RequestError::Over)?;
+            let (peer, mail) = result.map_err(RequestError::Recv)?;
+            return Ok(Some(Mail::new(member, peer, mail, self.sender, inbox)));
+        }
+        let outcome = match core::mem::replace(&mut self.what, What::Over) {
+            What::Sent(outcome) => outcome,
             What::Send(id) => {
                 let outcome = self.sender.and_then(|half| half.parts().1.take_outcome(id));
-                outcome.ok_or(RequestError::Over)?.map(|()| None).map_err(RequestError::Send)
+                outcome.ok_or(RequestError::Over)?
             }
-            What::Recv(id) => {
-                let Some((member, inbox)) = self.receiver.map(RecvHalf::parts) else {
-                    return Err(RequestError::Over);
-                };
-                let result = inbox.take_result(id).ok_or(RequestError::Over)?;
-                let (peer, mail) = result.map_err(RequestError::Recv)?;
-                Ok(Some(Mail::new(member, peer, mail, self.sender, inbox)))
-            }
-            What::Over => Err(RequestError::Over),
-        }
+            What::Recv(_) | What::Over => return Err(RequestError::Over),
+        };
+        outcome.map(|()| None).map_err(RequestError::Send)
     }
 
     fn give_up(&mut self) -> bool {

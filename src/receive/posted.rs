@@ -20,15 +20,14 @@ use std::collections::VecDeque;
 pub struct Posted {
     /// Those that wait.
     waiting: RefCell<VecDeque<(u64, Wanted)>>,
-    /// Those that are over.
-    results: RefCell<VecDeque<(u64, Outcome)>>,
+    /// The mails of those that have one, which are taken, with their senders. Apart from failures, so that plain words are copied.
+    mails: RefCell<VecDeque<(u64, (u32, Descriptor))>>,
+    /// How others failed.
+    failures: RefCell<VecDeque<(u64, RecvError)>>,
     /// How many wait.
     count: Private<usize>,
     next: Private<u64>,
 }
-
-/// The sender and the mail, which is taken.
-type Outcome = Result<(u32, Descriptor), RecvError>;
 
 impl Posted {
     /// Whether there are none that wait.
@@ -56,25 +55,35 @@ impl Posted {
         removed.is_some()
     }
 
-    /// The receive of this number is over, if it waits.
-    fn end(&self, id: u64, outcome: Outcome) {
+    /// The receive of this number has a mail, if it waits.
+    fn end(&self, id: u64, from: u32, mail: Descriptor) {
         if self.remove(id) {
-            let mut results = self.results.borrow_mut();
-            let at = results.partition_point(|(one, _)| *one < id);
-            results.insert(at, (id, outcome));
+            add(&mut self.mails.borrow_mut(), id, (from, mail));
         }
     }
 
-    /// The result of the receive of this number, which is not kept any longer.
-    #[inline(always)]
-    fn take(&self, id: u64) -> Option<Outcome> {
-        let mut results = self.results.borrow_mut();
-        if results.front()?.0 == id {
-            return results.pop_front().map(|(_, outcome)| outcome);
+    /// The receive of this number failed, if it waits.
+    fn fail(&self, id: u64, error: RecvError) {
+        if self.remove(id) {
+            add(&mut self.failures.borrow_mut(), id, error);
         }
-        let at = place_of(&results, id)?;
-        results.remove(at).map(|(_, outcome)| outcome)
     }
+}
+
+fn add<T>(queue: &mut VecDeque<(u64, T)>, id: u64, what: T) {
+    let at = queue.partition_point(|(one, _)| *one < id);
+    queue.insert(at, (id, what));
+}
+
+/// Removes what belongs to this number.
+#[inline(always)]
+fn take<T>(queue: &RefCell<VecDeque<(u64, T)>>, id: u64) -> Option<T> {
+    let mut queue = queue.borrow_mut();
+    if queue.front()?.0 == id {
+        return queue.pop_front().map(|(_, what)| what);
+    }
+    let at = place_of(&queue, id)?;
+    queue.remove(at).map(|(_, what)| what)
 }
 
 fn place_of<T>(queue: &VecDeque<(u64, T)>, id: u64) -> Option<usize> {
@@ -90,7 +99,7 @@ impl Inbox {
         if self.posted.is_empty()
             && let Some((peer, mail)) = self.recv_new(member, wanted)
         {
-            self.posted.results.borrow_mut().push_back((id, Ok((peer.from, mail))));
+            self.posted.mails.borrow_mut().push_back((id, (peer.from, mail)));
         } else {
             self.post_waiting(member, id, wanted);
         }
@@ -105,13 +114,11 @@ impl Inbox {
                 Ok(true) => receive.step().map(drop),
                 result => result.map(drop),
             };
-            let outcome = match (step, receive.found) {
-                (Ok(()), None) => None,
-                (Ok(()), Some((peer, mail))) => Some(Ok((peer.from, mail))),
-                (Err(error), _) => Some(Err(error)),
-            };
-            if let Some(outcome) = outcome {
-                return self.posted.results.borrow_mut().push_back((id, outcome));
+            if let Err(error) = step {
+                return self.posted.failures.borrow_mut().push_back((id, error));
+            }
+            if let Some((peer, mail)) = receive.found {
+                return self.posted.mails.borrow_mut().push_back((id, (peer.from, mail)));
             }
         }
         if self.posted.is_empty() {
@@ -131,10 +138,10 @@ impl Inbox {
     /// The result of that receive, which is not kept any longer.
     #[inline(always)]
     pub fn take_result(&self, id: u64) -> Option<Result<(&Incoming, Descriptor), RecvError>> {
-        Some(match self.posted.take(id)? {
-            Ok((from, descriptor)) => Ok((self.peers.get(from)?, descriptor)),
-            Err(error) => Err(error),
-        })
+        if let Some((from, descriptor)) = take(&self.posted.mails, id) {
+            return Some(Ok((self.peers.get(from)?, descriptor)));
+        }
+        take(&self.posted.failures, id).map(Err)
     }
 
     /// Gives up that receive. A mail that it has got is unread again. Returns whether it had none.
@@ -142,31 +149,25 @@ impl Inbox {
         if self.posted.remove(id) {
             return true;
         }
-        match self.posted.take(id) {
-            None => false,
-            Some(Err(_)) => true,
-            Some(Ok((from, descriptor))) => {
-                if let Some(peer) = self.peers.get(from) {
-                    self.untake(peer, &descriptor);
-                }
-                false
-            }
+        let Some((from, descriptor)) = take(&self.posted.mails, id) else {
+            return take(&self.posted.failures, id).is_some();
+        };
+        if let Some(peer) = self.peers.get(from) {
+            self.untake(peer, &descriptor);
         }
+        false
     }
 
     /// Moves results of this sender out of its mailbox, if one of them keeps it from sending. Their receives were started by this
     /// program, so their number is its own choice, and no budget limits them. Returns whether it did.
     pub(super) fn move_results(&self, member: &Member, peer: &Incoming, filter: Filter) -> bool {
-        let mut results = self.posted.results.borrow_mut();
-        if results.is_empty() {
+        let mut mails = self.posted.mails.borrow_mut();
+        if mails.is_empty() {
             return false;
         }
         let Some(obstacle) = peer.obstacle(filter) else { return false };
-        let results = results.iter_mut().filter_map(|(_, outcome)| match outcome {
-            Ok((from, mail)) if *from == peer.from => Some(mail),
-            _ => None,
-        });
-        let mut results: Vec<&mut Descriptor> = results.collect();
+        let of_peer = mails.iter_mut().map(|(_, mail)| mail).filter(|(from, _)| *from == peer.from);
+        let mut results: Vec<&mut Descriptor> = of_peer.map(|(_, mail)| mail).collect();
         let is_in_the_way =
             results.iter().any(|mail| mail.seq == obstacle && mail.is_whole() && mail.is_in_lane());
         if is_in_the_way {
@@ -194,7 +195,7 @@ impl Inbox {
             // It was taken by hand, and this one takes it in.
             self.untake(peer, mail);
         } else {
-            self.posted.end(id, Ok((peer.from, *mail)));
+            self.posted.end(id, peer.from, *mail);
         }
         true
     }
@@ -257,7 +258,7 @@ impl Inbox {
                 }
                 Ok(Some(Step::Went)) if !self.posted.waits(id) => return,
                 Ok(Some(Step::Went)) => {}
-                Err(error) => return self.posted.end(id, Err(error)),
+                Err(error) => return self.posted.fail(id, error),
             }
         }
     }
