@@ -344,7 +344,7 @@ impl Consumer {
 
     #[cold]
     fn search_unread(&self) -> Option<u64> {
-        self.all_unread().next()
+        self.unread.first_from(self.head.get())
     }
 
     /// The messages that were put back, oldest first.

@@ -43,6 +43,22 @@ impl SeqSet {
         }
     }
 
+    /// The first one from `first` on, within a lap.
+    ///
+    /// Cost: a look at each word of 64 slots up to there.
+    pub fn first_from(&self, first: u64) -> Option<u64> {
+        let (mut ahead, width) = (0, self.lap.min(64) as u64);
+        while self.any() && ahead < self.lap as u64 {
+            let (word, bit) = self.bit(first.wrapping_add(ahead));
+            let (rest, at) = (word.get() & !(bit - 1), u64::from(bit.trailing_zeros()));
+            if rest != 0 {
+                return Some(first.wrapping_add(ahead + u64::from(rest.trailing_zeros()) - at));
+            }
+            ahead += width - at;
+        }
+        None
+    }
+
     fn bit(&self, seq: u64) -> (&Private<u64>, u64) {
         let at = index(seq, self.lap);
         let bits = self.bits.get_or_init(|| (0..self.lap.div_ceil(64)).map(|_| 0.into()).collect());
@@ -70,5 +86,24 @@ impl SeqSet {
             self.count.set(self.count.get() - 1);
         }
         was
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_one_is_found_wherever_the_lap_begins() {
+        for lap in [1, 2, 32, 64, 128, 256] {
+            for first in [0, 1, 63, 64, 100, u64::MAX - 5] {
+                for ahead in 0..lap as u64 {
+                    let set = SeqSet::new(lap);
+                    assert_eq!(set.first_from(first), None);
+                    (ahead..lap as u64).step_by(3).for_each(|ahead| set.set(first.wrapping_add(ahead)));
+                    assert_eq!(set.first_from(first), Some(first.wrapping_add(ahead)), "{lap} {first}");
+                }
+            }
+        }
     }
 }
