@@ -34,11 +34,12 @@ impl Whim<'_> {
             _ => self.random.random_range(0..16 * self.whole),
         };
         let bytes = vec![7; len];
+        let send = me.to(to).tag(self.random.random_range(0..3));
         match self.random.random_range(0..9) {
             0 => {
                 let batch = me.batch();
                 for _ in 0..self.random.random_range(0..12) {
-                    if !self.sent(pulse.call(Call::TrySend, || me.try_send(to, &bytes)))? {
+                    if !self.sent(pulse.call(Call::TrySend, || send.try_send(&bytes)))? {
                         return Ok(false);
                     }
                 }
@@ -57,16 +58,16 @@ impl Whim<'_> {
                     Err(error) => self.sent(Err(error)),
                 }
             }
-            2 => self.sent(pulse.call(Call::Send, || me.send(to, &bytes))),
-            3 => self.sent(pulse.call(Call::SendSync, || me.to(to).within(TIME).sync().send(&bytes))),
+            2 => self.sent(pulse.call(Call::Send, || send.send(&bytes))),
+            3 => self.sent(pulse.call(Call::SendSync, || send.within(TIME).sync().send(&bytes))),
             4 if self.random.random() => {
-                match pulse.call(Call::Announce, || me.to(to).within(Deadline::Now).announce(bytes)) {
+                match pulse.call(Call::Announce, || send.within(Deadline::Now).announce(bytes)) {
                     Ok(mut sending) => self.sent(pulse.call(Call::Announce, || sending.wait_within(TIME))),
                     Err(error) => self.sent(Err(error)),
                 }
             }
-            4 | 5 => self.sent(pulse.call(Call::TrySend, || me.try_send(to, &bytes))),
-            _ => self.sent(pulse.call(Call::SendTimeout, || me.to(to).within(TIME).send(&bytes))),
+            4 | 5 => self.sent(pulse.call(Call::TrySend, || send.try_send(&bytes))),
+            _ => self.sent(pulse.call(Call::SendTimeout, || send.within(TIME).send(&bytes))),
         }
     }
 
@@ -84,6 +85,7 @@ impl Whim<'_> {
         let pulse = self.pulse;
         let from = self.random.random_range(0..self.ranks);
         me.set_by_hand(self.random.random_ratio(1, 4));
+        me.set_unread_budget(if self.random.random() { 0 } else { 1 << 20 });
         if self.random.random_ratio(1, if ills.has(from) { 4 } else { 32 }) {
             let _ = pulse.call(Call::Reset, || me.reset(from));
             ills.reset(from, pulse);
@@ -91,12 +93,17 @@ impl Whim<'_> {
         let mut held = Vec::new();
         let batch = self.random.random_ratio(1, 4).then(|| me.batch());
         for _ in 0..self.random.random_range(1..=6) {
-            let result = match self.random.random_range(0..8) {
+            let (tag, mask) = (self.random.random_range(0..3), self.random.random_range(0..4));
+            let (one, any) = (me.from(from).tag_masked(tag, mask), me.from_any().tag_masked(tag, mask));
+            let result = match self.random.random_range(0..10) {
                 0 => pulse.call(Call::Recv, || me.recv().map(Some)),
                 1 => pulse.call(Call::RecvFrom, || me.from(from).recv().map(Some)),
                 2 => pulse.call(Call::RecvFromTimeout, || me.from(from).within(TIME).recv().map(Some)),
                 3 => pulse.call(Call::TryRecvFrom, || me.from(from).try_recv()),
                 4 => pulse.call(Call::RecvTimeout, || me.from_any().within(TIME).recv().map(Some)),
+                5 => pulse.call(Call::RecvFromTimeout, || one.within(TIME).recv().map(Some)),
+                6 => pulse.call(Call::RecvTimeout, || any.within(TIME).recv().map(Some)),
+                7 => pulse.call(Call::TryRecv, || any.try_recv()),
                 _ => pulse.call(Call::TryRecv, || me.try_recv()),
             };
             let mail = match result {

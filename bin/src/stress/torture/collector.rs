@@ -38,6 +38,8 @@ pub struct Collector<'a> {
     space: Vec<u8>,
     /// Whether calls may wait as long as it takes.
     waits: bool,
+    /// Whether the last receive was by tag: calls of its sender may lie unread before what it took.
+    pub(super) was_by_tag: bool,
     pub(super) beat: &'a AtomicU64,
     pub(super) call: &'a AtomicU64,
 }
@@ -57,7 +59,22 @@ impl<'a> Collector<'a> {
         let lines = (0..).zip(parcels).map(line).collect();
         let (beat, call) = (book.beat(rank, Half::Receiving), book.call(rank, Half::Receiving));
         let (bytes, space) = (vec![], vec![]);
-        Self { rank, book, lines, server, obituary, doom, random, bytes, space, waits, beat, call }
+        let was_by_tag = false;
+        Self {
+            rank,
+            book,
+            lines,
+            server,
+            obituary,
+            doom,
+            random,
+            bytes,
+            space,
+            waits,
+            was_by_tag,
+            beat,
+            call,
+        }
     }
 
     /// Receives a few messages and acknowledges them, and serves calls; whether those were the last.
@@ -113,7 +130,7 @@ impl<'a> Collector<'a> {
             line.reader.acknowledging(number);
             drop(mail);
             let holds_call = held.iter().any(|(_, mail)| mail.from() == from && mail.is_call());
-            if batch.is_none() && !holds_call && !line.is_blocked {
+            if batch.is_none() && !holds_call && !line.is_blocked && !line.was_by_tag {
                 line.reader.acknowledged();
             }
         }
@@ -140,7 +157,10 @@ impl<'a> Collector<'a> {
 
     /// What was acknowledged is known to be.
     fn settle(&self) {
-        self.lines.iter().filter(|line| !line.is_blocked).for_each(|line| line.reader.acknowledged());
+        self.lines
+            .iter()
+            .filter(|line| !line.is_blocked && !line.was_by_tag)
+            .for_each(|line| line.reader.acknowledged());
     }
 
     /// Panics with all of this in hand; in a doomed life with its endpoint, too.
@@ -214,7 +234,12 @@ impl<'a> Collector<'a> {
         self.call.store(whom << 32, Relaxed);
         let is_anyone = source == Source::Anyone;
         let look = (is_anyone && self.random.random_ratio(1, 4)).then(|| self.obituary.look());
-        let result = fetch.fetch(verb, source);
+        let kind = match verb {
+            Verb::Wait => (0, 0),
+            _ => (self.random.random_range(0..4), self.random.random_range(0..4)),
+        };
+        self.was_by_tag = kind.1 != 0;
+        let result = fetch.fetch(verb, source, kind);
         self.beat.fetch_add(1, Release);
         self.lines.iter_mut().for_each(|line| line.reader.look());
         match (&result, look) {
@@ -224,7 +249,8 @@ impl<'a> Collector<'a> {
             (Ok(None), Some(look)) => self.obituary.miss(&look),
             _ => {}
         }
-        if let (Ok(None), Verb::Try) = (&result, verb) {
+        // A receive by tag takes no calls.
+        if let (Ok(None), Verb::Try, (_, 0)) = (&result, verb, kind) {
             for (from, line) in (0..).zip(&mut self.lines) {
                 if is_anyone || source == Source::Rank(from) {
                     self.server.miss(self.obituary.region(), from, &mut line.calls);
@@ -243,6 +269,7 @@ impl<'a> Collector<'a> {
             RecvError::Timeout
             | RecvError::Broken(Broken::Oneself)
             | RecvError::Held(_)
+            | RecvError::Crowded { .. }
             | RecvError::Cut(_)
             | RecvError::Gone { .. } => {}
             error => {
@@ -302,6 +329,7 @@ impl<'a> Collector<'a> {
         // All that was given back, and takes room, was to come before it.
         line.untouched.clear();
         line.is_blocked = false;
+        line.was_by_tag = self.was_by_tag;
         self.book.judge(from, self.rank, last, opened.number, verdict);
         line.has_ended |= opened.is_end;
         Some(opened.number)

@@ -15,6 +15,7 @@ impl Collector<'_> {
     /// Receives a few more by a drain, which now and then ends in a panic.
     pub(super) fn drain(&mut self, fetch: &impl Fetch) -> Result<(), Failure> {
         let (_, source) = self.verb(true);
+        self.was_by_tag = false;
         let mut drain = fetch.drain(source);
         for _ in 0..self.random.random_range(1..=DRAINED) {
             if self.has_ended() {

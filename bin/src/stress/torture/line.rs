@@ -15,6 +15,8 @@ pub struct Line<'a> {
     pub calls: Vec<Again>,
     /// Whether such a call may take room in the mailbox.
     pub is_blocked: bool,
+    /// Whether the last message was received by tag: calls may lie unread before it.
+    pub was_by_tag: bool,
     pub has_ended: bool,
 }
 
@@ -28,6 +30,7 @@ impl<'a> Line<'a> {
             untouched: vec![],
             calls: vec![],
             is_blocked: false,
+            was_by_tag: false,
             has_ended: false,
         }
     }

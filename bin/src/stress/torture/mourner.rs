@@ -47,7 +47,7 @@ impl Mourner {
             let is_try = random.random_ratio(1, 4);
             let verb = if is_try { Verb::Try } else { Verb::Within(time) };
             let (look, begin) = (obituary.look(), Instant::now());
-            let result = me.fetch(verb, Source::Anyone);
+            let result = me.fetch(verb, Source::Anyone, (0, 0));
             // The machine is slow.
             let late = begin.elapsed().saturating_sub(time);
             beat.fetch_add(1, Release);

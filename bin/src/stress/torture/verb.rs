@@ -25,7 +25,8 @@ pub trait Post {
 
 /// What receives.
 pub trait Fetch {
-    fn fetch(&self, verb: Verb, source: Source) -> Result<Option<Mail<'_>>, RecvError>;
+    /// With a tag and a mask only what a rank sends whose number is so.
+    fn fetch(&self, verb: Verb, source: Source, kind: (u32, u32)) -> Result<Option<Mail<'_>>, RecvError>;
     fn drain(&self, source: Source) -> Drain<'_>;
     fn begin(&self) -> Batch<'_>;
     fn by_hand(&self, by_hand: bool);
@@ -35,16 +36,18 @@ macro_rules! post {
     ($($half:ty),*) => {$(
         impl Post for $half {
             fn post(&self, verb: Verb, to: u32, bytes: &[u8]) -> Result<(), SendError> {
+                // A rank's number is the tag of all that it sends.
+                let to_it = self.to(to).tag(self.rank());
                 match verb {
-                    Verb::Wait => self.send(to, bytes),
-                    Verb::Within(time) => self.to(to).within(time).send(bytes),
-                    Verb::Try => self.try_send(to, bytes),
-                    Verb::Sync(time) => self.to(to).within(time).sync().send(bytes),
-                    Verb::Announce(time) => self.to(to).within(Deadline::Now).announce(bytes)?.wait_within(time),
+                    Verb::Wait => to_it.send(bytes),
+                    Verb::Within(time) => to_it.within(time).send(bytes),
+                    Verb::Try => to_it.try_send(bytes),
+                    Verb::Sync(time) => to_it.within(time).sync().send(bytes),
+                    Verb::Announce(time) => to_it.within(Deadline::Now).announce(bytes)?.wait_within(time),
                     Verb::Lend(time) => {
                         let mut loan = self.loan(bytes.len() + 1)?;
                         loan.write_at(0, bytes);
-                        loan.commit(bytes.len()).send_within(to, time)
+                        loan.commit(bytes.len()).tag(self.rank()).send_within(to, time)
                     }
                 }
             }
@@ -59,13 +62,19 @@ macro_rules! post {
 macro_rules! fetch {
     ($($half:ty),*) => {$(
         impl Fetch for $half {
-            fn fetch(&self, verb: Verb, source: Source) -> Result<Option<Mail<'_>>, RecvError> {
+            fn fetch(
+                &self,
+                verb: Verb,
+                source: Source,
+                (tag, mask): (u32, u32),
+            ) -> Result<Option<Mail<'_>>, RecvError> {
+                let from = self.from(source).tag_masked(tag, mask);
                 match verb {
-                    Verb::Wait => self.from(source).recv().map(Some),
+                    Verb::Wait => from.recv().map(Some),
                     Verb::Within(time) | Verb::Sync(time) | Verb::Lend(time) | Verb::Announce(time) => {
-                        self.from(source).within(time).recv().map(Some)
+                        from.within(time).recv().map(Some)
                     }
-                    Verb::Try => self.from(source).try_recv(),
+                    Verb::Try => from.try_recv(),
                 }
             }
 
