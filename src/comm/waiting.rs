@@ -5,7 +5,9 @@ use crate::endpoint::Halves;
 use crate::error::RequestError;
 use crate::half::Member;
 use crate::rank::Source;
+use crate::send::Outbox;
 use crate::wait::{Deadline, Interrupted, Operation, Step, Together, drive};
+use core::cell::Cell as Private;
 use core::ptr;
 
 /// Waits until so many of these requests are over.
@@ -16,11 +18,13 @@ pub struct Waiting<'b, 'a> {
     over: usize,
     /// The endpoints that they are of, each once.
     all: Vec<Halves<'a>>,
+    /// Whether its thread waits.
+    waits: Private<bool>,
 }
 
 impl<'b, 'a> Waiting<'b, 'a> {
     pub fn new(requests: &'b [Request<'a>], needed: usize) -> Self {
-        let mut waiting = Self { requests, needed, over: 0, all: Vec::new() };
+        let mut waiting = Self { requests, needed, over: 0, all: Vec::new(), waits: false.into() };
         if !waiting.is_done() {
             requests.iter().for_each(|request| waiting.add(request.halves()));
         }
@@ -81,9 +85,13 @@ impl Operation for Waiting<'_, '_> {
                 outbox.check_started(member, query);
             }
             if let Some((member, inbox)) = halves.receiving {
-                inbox.check_posted(member, query);
+                // What this thread sends to itself may still come, now or in a later call.
+                let is_in_vain =
+                    self.waits.get() && halves.sending.is_none_or(|(_, outbox)| !outbox.has_started());
+                inbox.check_posted(member, query, is_in_vain);
             }
         }
+        self.tell_starved();
         Ok(self.is_done())
     }
 
@@ -91,14 +99,35 @@ impl Operation for Waiting<'_, '_> {
         Ok(Step::Done)
     }
 
+    fn begin_wait(&self) {
+        self.waits.set(true);
+    }
+
     fn fall_asleep(&self) {
-        for halves in &self.all {
-            if let Some((member, outbox)) = halves.sending {
-                outbox.tell_starved(member);
-            }
-            if let Some((member, _)) = halves.receiving {
-                member.fall_asleep_for_mail(Source::Anyone);
-            }
+        self.tell_starved();
+        for (member, _) in self.all.iter().filter_map(|halves| halves.receiving) {
+            member.fall_asleep_for_mail(Source::Anyone);
+        }
+    }
+}
+
+impl Waiting<'_, '_> {
+    fn sending(&self) -> impl Iterator<Item = (&Member, &Outbox)> {
+        self.all.iter().filter_map(|halves| halves.sending)
+    }
+
+    /// A call that does not wait is not starved.
+    fn tell_starved(&self) {
+        if self.waits.get() {
+            self.sending().for_each(|(member, outbox)| outbox.tell_starved(member, false));
+        }
+    }
+}
+
+impl Drop for Waiting<'_, '_> {
+    fn drop(&mut self) {
+        if self.waits.get() {
+            self.sending().for_each(|(member, outbox)| outbox.end_telling(member));
         }
     }
 }

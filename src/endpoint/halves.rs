@@ -3,7 +3,9 @@
 use crate::half::Member;
 use crate::receive::Inbox;
 use crate::send::Outbox;
-use crate::wait::{Deadline, Operation, Step, drive};
+use crate::wait::{Deadline, Operation, Step, Together, drive};
+use core::cell::Cell as Private;
+use core::ptr;
 
 /// What one thread has of an endpoint: either half, or both.
 #[derive(Clone, Copy)]
@@ -69,7 +71,93 @@ impl<'a> Halves<'a> {
         deadline: Deadline,
         operation: &mut O,
     ) -> Result<bool, O::Error> {
+        if self.has_started() {
+            return self.drive_busy(member, deadline, operation);
+        }
         drive(member, deadline, || self.publish(), &mut Tending { halves: self, operation })
+    }
+
+    /// Whether there are sends or receives that were started.
+    #[inline(always)]
+    fn has_started(self) -> bool {
+        self.sending.is_some_and(|(_, outbox)| outbox.has_started())
+            || self.receiving.is_some_and(|(_, inbox)| inbox.has_posted())
+    }
+
+    /// As `drive`, with what was started going on as soon as it can: the thread sleeps for mail and for room.
+    #[inline(never)]
+    fn drive_busy<O: Operation>(
+        self,
+        member: &Member,
+        deadline: Deadline,
+        operation: &mut O,
+    ) -> Result<bool, O::Error> {
+        let members: Vec<&Member> = self.members().collect();
+        let mut busy = Busy { tending: Tending { halves: self, operation }, member, waits: false.into() };
+        let result = drive(&Together(&members), deadline, || self.publish(), &mut busy);
+        if busy.waits.get()
+            && let Some((member, outbox)) = self.sending
+        {
+            outbox.end_telling(member);
+        }
+        result
+    }
+}
+
+/// An operation, of `member`, while there are others that were started.
+struct Busy<'a, 'b, O> {
+    tending: Tending<'a, 'b, O>,
+    member: &'b Member,
+    /// Whether its thread waits.
+    waits: Private<bool>,
+}
+
+impl<O> Busy<'_, '_, O> {
+    fn tell_starved(&self) {
+        let Halves { sending, receiving } = self.tending.halves;
+        let receives = receiving.is_some_and(|(member, _)| ptr::eq(member, self.member));
+        if self.waits.get()
+            && let Some((member, outbox)) = sending
+        {
+            outbox.tell_starved(member, receives);
+        }
+    }
+}
+
+impl<O: Operation> Operation for Busy<'_, '_, O> {
+    type Error = O::Error;
+
+    fn look(&mut self, thorough: bool) -> Result<bool, O::Error> {
+        self.tending.look(thorough)
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, O::Error> {
+        self.tell_starved();
+        self.tending.check(query)
+    }
+
+    fn step(&mut self) -> Result<Step, O::Error> {
+        // The rank may have been taken during the wait.
+        self.member.check()?;
+        self.tending.step()
+    }
+
+    fn is_in_vain(&self) -> bool {
+        self.tending.is_in_vain()
+    }
+
+    fn pauses(&self) -> u32 {
+        self.tending.pauses()
+    }
+
+    fn begin_wait(&self) {
+        self.waits.set(true);
+        self.tending.begin_wait();
+    }
+
+    fn fall_asleep(&self) {
+        self.tell_starved();
+        self.tending.fall_asleep();
     }
 }
 

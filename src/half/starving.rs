@@ -30,6 +30,8 @@ use core::cell::Cell as Private;
 pub struct Starving<'a> {
     /// Whether a thread waits. A call that does not wait is never starved.
     waits: Private<bool>,
+    /// Whether that thread receives meanwhile.
+    receives: bool,
     told: Private<Option<Told<'a>>>,
 }
 
@@ -42,6 +44,11 @@ struct Told<'a> {
 }
 
 impl<'a> Starving<'a> {
+    /// Of a thread that waits for mail, too, and so goes on otherwise.
+    pub fn of_receiver() -> Self {
+        Self { waits: false.into(), receives: true, told: None.into() }
+    }
+
     /// The thread begins to wait.
     pub fn begin(&self) {
         self.waits.set(true);
@@ -69,7 +76,8 @@ impl<'a> Starving<'a> {
             return;
         }
         self.told.set(Some(told));
-        producer.starve(Starved { seq, is_any, epoch: member.epoch(), is_alone: member.finds_alone() });
+        let is_alone = !self.receives && member.finds_alone();
+        producer.starve(Starved { seq, is_any, epoch: member.epoch(), is_alone });
         member.ring_mail(receiver);
     }
 

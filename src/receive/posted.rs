@@ -6,7 +6,7 @@
 
 use super::{Inbox, Incoming, NOBODY, Receive, Wanted};
 use crate::abi::Filter;
-use crate::error::RecvError;
+use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::ring::Descriptor;
 use crate::wait::pace::BURST;
@@ -129,6 +129,12 @@ impl Inbox {
         self.posted.count.set(self.posted.count.get() + 1);
     }
 
+    /// Whether there are receives that wait.
+    #[inline(always)]
+    pub fn has_posted(&self) -> bool {
+        !self.posted.is_empty()
+    }
+
     /// Whether that receive has a result.
     #[inline(always)]
     pub fn has_result(&self, id: u64) -> bool {
@@ -156,6 +162,15 @@ impl Inbox {
             self.untake(peer, &descriptor);
         }
         false
+    }
+
+    /// Gives up all that were started and forgotten.
+    pub fn withdraw_all(&self) {
+        let waiting: Vec<u64> = self.posted.waiting.borrow().iter().map(|(id, _)| *id).collect();
+        let results: Vec<u64> = self.posted.results.borrow().iter().map(|(id, _)| *id).collect();
+        for id in waiting.into_iter().chain(results) {
+            self.withdraw(id);
+        }
     }
 
     /// Moves results of this sender out of its mailbox, if one of them keeps it from sending. Their receives were started by this
@@ -227,12 +242,17 @@ impl Inbox {
         }
     }
 
-    /// Finds out whether those that were started can still get what they wait for. With `query`, asks the kernel.
-    pub fn check_posted(&self, member: &Member, query: bool) {
+    /// Finds out whether those that were started can still get what they wait for. With `query`, asks the kernel. One that only
+    /// this rank could send to is over if that is said to be in vain.
+    pub fn check_posted(&self, member: &Member, query: bool, is_in_vain: bool) {
         let mut next = 0;
         while let Some((id, wanted)) = self.posted.waiting_from(next) {
             next = id + 1;
-            self.advance(id, &mut Receive::new(self, member, wanted), |receive| receive.check(query));
+            let check = |receive: &mut Receive<'_>| match receive.check(query) {
+                Err(RecvError::Broken(Broken::Oneself)) if !is_in_vain => Ok(false),
+                result => result,
+            };
+            self.advance(id, &mut Receive::new(self, member, wanted), check);
         }
     }
 

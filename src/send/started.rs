@@ -7,7 +7,7 @@
 use super::synchronous::is_acknowledged;
 use super::{Outbox, Outgoing, Room, ended, living_taker};
 use crate::abi::{ANNOUNCEMENT, CallId, Kind, Label};
-use crate::error::SendError;
+use crate::error::{Broken, SendError};
 use crate::half::{Member, Starving, end_starving};
 use crate::memory::Payload;
 use crate::rank::Source;
@@ -138,7 +138,7 @@ impl Outbox {
         }
         let mut all = self.started.all.borrow_mut();
         // The ranks whose first waiting message finds no room.
-        let mut full: Vec<u32> = vec![];
+        let (mut full, mut is_any_sent) = (Vec::<u32>::new(), false);
         for entry in all.iter_mut() {
             let next = match entry.state {
                 State::Over(_) => continue,
@@ -149,11 +149,18 @@ impl Outbox {
                 }
             };
             match next {
-                Ok(Some(state)) => self.enter(member, entry, state),
+                Ok(Some(state)) => {
+                    is_any_sent |= matches!(entry.state, State::Waits);
+                    self.enter(member, entry, state);
+                }
                 Ok(None) if matches!(entry.state, State::Waits) => full.push(entry.to),
                 Ok(None) => {}
                 Err(error) => self.enter(member, entry, State::Over(Err(error))),
             }
+        }
+        if is_any_sent {
+            // A wait publishes what batches hold back only once, when it begins.
+            self.flush(member);
         }
     }
 
@@ -218,15 +225,15 @@ impl Outbox {
                 return Ok(Some(State::Over(Ok(()))));
             }
             Some(epoch) if is_announced => {
+                self.announce(member, peer, &slot, len as u64)?;
                 peer.transfers.add(seq, epoch, Some(core::mem::take(&mut entry.bytes)));
                 peer.answers.expect(seq, epoch);
                 self.begin_tending(entry.to);
-                self.announce(member, peer, &slot, len as u64)?;
             }
             Some(epoch) => {
-                peer.answers.expect(seq, epoch);
                 let slot = slot.numbered(Kind::Sync, entry.label.number());
                 self.ask(member, peer, &slot, Payload::Whole(&entry.bytes))?;
+                peer.answers.expect(seq, epoch);
             }
         }
         let epoch = epoch.unwrap_or_default();
@@ -237,13 +244,26 @@ impl Outbox {
     pub fn check_started(&self, member: &Member, query: bool) {
         let mut all = self.started.all.borrow_mut();
         for entry in all.iter_mut() {
+            let is_announced = matches!(entry.state, State::Sent { is_announced: true, .. });
+            let mut has_passed = false;
             let end = match entry.state {
-                State::Over(_) => None,
+                State::Over(_) => continue,
                 State::Waits => member.end_of(entry.to, query),
-                State::Sent { epoch, .. } => member.end_of_life(entry.to, epoch, query),
+                State::Sent { seq, epoch, .. } => {
+                    // An honest receiver says so before its head moves.
+                    has_passed =
+                        self.peers.get(entry.to).is_some_and(|peer| peer.is_acknowledged(seq) != Ok(false));
+                    member.end_of_life(entry.to, epoch, query)
+                }
             };
-            let Some(end) = end else { continue };
-            // It may have made room, or answered, before it ended.
+            let error = match end {
+                Some(end) => ended(entry.to, end),
+                // The receiver did not say that it has received the message; perhaps it was discarded.
+                None if has_passed && is_announced => SendError::Refused(entry.to),
+                None if has_passed => Broken::Corrupt(entry.to).into(),
+                None => continue,
+            };
+            // It may have made room, or answered, before that.
             let last = match entry.state {
                 State::Sent { seq, epoch, is_announced } => {
                     self.is_answered(member, entry.to, seq, epoch, is_announced)
@@ -252,27 +272,48 @@ impl Outbox {
             };
             match last {
                 Ok(Some(state)) => self.enter(member, entry, state),
-                Ok(None) => self.enter(member, entry, State::Over(Err(ended(entry.to, end)))),
+                Ok(None) => self.enter(member, entry, State::Over(Err(error))),
                 Err(error) => self.enter(member, entry, State::Over(Err(error))),
+            }
+        }
+        drop(all);
+        self.flush(member);
+    }
+
+    /// A thread waits: tells the receivers for whose mailboxes something waits (I10), each of the last message that is to be
+    /// acknowledged. It is said once. Whether it `receives` meanwhile is said, too.
+    pub fn tell_starved(&self, member: &Member, receives: bool) {
+        let mut told: Vec<u32> = vec![];
+        for entry in self.started.all.borrow().iter().rev() {
+            let seq = |peer: &Outgoing| match entry.state {
+                State::Waits => Some(peer.producer.seen_head()),
+                State::Sent { seq, .. } => Some(seq),
+                State::Over(_) => None,
+            };
+            let Some(peer) = self.peers.get(entry.to).filter(|_| !told.contains(&entry.to)) else { continue };
+            let Some(seq) = seq(peer) else { continue };
+            told.push(entry.to);
+            let starving = if receives { Starving::of_receiver() } else { Starving::default() };
+            starving.begin();
+            starving.tell(member, &peer.record, &peer.producer, seq);
+            starving.pause();
+        }
+    }
+
+    /// The thread waits no longer: takes that back.
+    pub fn end_telling(&self, member: &Member) {
+        for entry in self.started.all.borrow().iter() {
+            if let Some(peer) = self.peers.get(entry.to) {
+                end_starving(member, &peer.producer);
             }
         }
     }
 
-    /// The thread falls asleep: tells the receivers for whose mailboxes something waits (I10). What they are told holds until
-    /// there is room.
-    pub fn tell_starved(&self, member: &Member) {
-        for entry in self.started.all.borrow().iter() {
-            let Some(peer) = self.peers.get(entry.to) else { continue };
-            let starving = Starving::default();
-            starving.begin();
-            match entry.state {
-                State::Waits => {
-                    starving.tell(member, &peer.record, &peer.producer, peer.producer.seen_head());
-                }
-                State::Sent { seq, .. } => starving.tell(member, &peer.record, &peer.producer, seq),
-                State::Over(_) => {}
-            }
-            starving.pause();
+    /// Gives up all that was started and forgotten.
+    pub fn abandon_all(&self, member: &Member) {
+        let ids: Vec<u64> = self.started.all.borrow().iter().map(|entry| entry.id).collect();
+        for id in ids {
+            self.abandon(member, id);
         }
     }
 }
@@ -310,17 +351,25 @@ impl Operation for Turn<'_> {
     }
 
     fn check(&mut self, query: bool) -> Result<bool, SendError> {
+        let is_over = self.is_in_vain();
         self.member.check_place(query)?;
         self.outbox.check_started(self.member, query);
-        self.look(true)
+        if self.look(true)? {
+            return Ok(true);
+        }
+        if is_over { Err(SendError::Full) } else { Ok(false) }
     }
 
     fn step(&mut self) -> Result<Step, SendError> {
         Ok(Step::Done)
     }
 
+    /// In this rank's mailbox to itself, only the other half could make room.
+    fn is_in_vain(&self) -> bool {
+        self.to == self.member.rank() && self.member.finds_alone()
+    }
+
     fn fall_asleep(&self) {
         self.member.announce(Source::Rank(self.to));
-        self.outbox.tell_starved(self.member);
     }
 }

@@ -180,6 +180,11 @@ impl Endpoint {
     /// [by hand](Endpoint::set_by_hand) are not from then on.
     pub fn into_shared(self) -> Shared {
         self.set_by_hand(false);
+        // Requests that were forgotten: the threads would not go on with them.
+        let (sender, receiver) = self.halves();
+        let (member, outbox) = sender.parts();
+        outbox.abandon_all(member);
+        receiver.parts().1.withdraw_all();
         let (rank, epoch, region) = (self.rank(), self.epoch(), self.region().clone());
         let joint = Joint::new(self);
         joint.share(true);
