@@ -178,23 +178,6 @@ fn what_was_started_goes_on_at_once_in_a_wait_for_something_else() {
 }
 
 #[test]
-fn a_reset_forgets_what_forgotten_receives_have_got() {
-    let [mut me, peer] = pair();
-    for number in 0..3u8 {
-        peer.send(0, &[number]).expect("room");
-    }
-    (0..3).for_each(|_| forget(me.from(1).start()));
-    assert!(me.try_recv().expect("no error").is_none());
-    me.reset(1).expect("a sender");
-    assert_eq!(peer.try_send(0, b"x"), Err(SendError::Broken(Broken::Reset(0))));
-    for round in 0..20u8 {
-        peer.send(0, &[round; 100]).expect("room");
-        assert_eq!(me.from(1).within(GUARD).recv().expect("mail").to_vec(), [round; 100]);
-        assert!(me.from(1).within(Deadline::Now).tag(1).try_recv().expect("no error").is_none());
-    }
-}
-
-#[test]
 fn what_was_started_and_forgotten_ends_where_threads_share_the_endpoint() {
     let [me, peer] = pair();
     forget(me.from(1).start());

@@ -6,6 +6,7 @@ use crate::error::{CommError, Lost, RecvError, RequestError, WaitError};
 use crate::rank::Status;
 use crate::wait::Deadline;
 use core::fmt;
+use std::time::Instant;
 
 /// How much private memory unread mail may take that is in the way of other mail.
 const UNREAD: u64 = 64 << 20;
@@ -14,6 +15,8 @@ const AGREEING: u16 = 1;
 /// The contexts of communicators of all ranks: so many from this one on.
 const FIRST: u64 = 2;
 const WORLDS: u64 = (1 << 15) - FIRST;
+/// So many messages that say nothing new are passed over at once.
+const REPEATED: u64 = 64;
 
 /// A group of ranks that send to each other apart from all others: a *communicator*.
 ///
@@ -56,6 +59,8 @@ impl<'a> Comm<'a> {
     ///
     /// It gives the endpoint a budget of 64 MiB for unread mail, if it has a smaller one
     /// ([`Endpoint::set_unread_budget`]).
+    ///
+    /// Called again by the same lives, it gives the same communicator: what was sent through one is received through the other.
     ///
     /// Cost: two messages for each rank but rank 0.
     pub fn world(endpoint: &'a Endpoint) -> Result<Self, CommError> {
@@ -202,75 +207,119 @@ impl<'a> Agreement<'a> {
     /// Rank 0 waits for the word of all others.
     fn gather(&self) -> Result<Vec<u64>, CommError> {
         let ranks = self.endpoint.region().ranks();
-        let mut epochs = vec![0; ranks as usize];
-        epochs[0] = self.endpoint.epoch();
         // Acknowledged when all are there. If that is not so in time, the next attempt finds them again.
-        let mut words = vec![];
-        let outcome = (1..ranks).try_for_each(|rank| {
-            let word = self.word_of(rank, &epochs)?;
-            epochs[rank as usize] = word.epoch();
-            words.push(word);
-            Ok(())
-        });
-        if let Err(error) = outcome {
-            words.into_iter().for_each(Mail::requeue);
-            return Err(error);
+        let mut words: Vec<Option<Mail<'a>>> = (0..ranks).map(|_| None).collect();
+        // One that gave its word may have ended meanwhile.
+        while let Some(rank) = (1..ranks).find(|rank| !self.has_word(&words, *rank)) {
+            match self.word_of(rank, &words) {
+                Ok(word) => words[rank as usize] = Some(word),
+                Err(error) => {
+                    words.into_iter().flatten().for_each(Mail::requeue);
+                    return Err(error);
+                }
+            }
         }
-        drop(words);
+        let epochs: Vec<u64> =
+            words.into_iter().map(|word| word.map_or(self.endpoint.epoch(), |word| word.epoch())).collect();
         for rank in 1..ranks {
-            // It gave its word more than once, if it tried more than once.
-            while self.from(rank).try_recv()?.is_some() {}
-            self.to(rank).send_slice(&epochs)?;
+            self.drop_repeated(rank, epochs[rank as usize]);
+            match self.to(rank).send_slice(&epochs) {
+                // The others are told all the same, and find out.
+                Err(error) if error.is_gone() => {}
+                result => result?,
+            }
         }
         Ok(epochs)
     }
 
-    /// The word of the present life of this rank. `epochs` has those who gave it before.
-    fn word_of(&self, rank: u32, epochs: &[u64]) -> Result<Mail<'a>, CommError> {
-        loop {
-            match self.from(rank).recv() {
-                // What a life that is over has said counts no more.
-                Ok(word) if word.epoch() != self.epoch_of(rank) => {}
-                Ok(word) => return Ok(word),
-                Err(error) if error.is_timeout() => {
-                    let has_come = |one: u32| self.from(one).peek().is_ok_and(|word| word.is_some());
-                    return Err(self.missing(|one| epochs[one as usize] == 0 && !has_come(one)));
-                }
-                // It may come back.
-                Err(error) if error.is_gone() => self.await_rank(rank)?,
-                Err(error) => return Err(error.into()),
+    /// Whether this rank is there and has given its word in this life.
+    fn has_word(&self, words: &[Option<Mail<'_>>], rank: u32) -> bool {
+        let life = self.endpoint.region().registry.life(rank);
+        life.joined() && words[rank as usize].as_ref().is_some_and(|word| word.epoch() == life.epoch())
+    }
+
+    /// A rank gave its word more than once, if it tried more than once. The word of a later life is for the next communicator.
+    fn drop_repeated(&self, rank: u32, epoch: u64) {
+        for _ in 0..REPEATED {
+            match self.from(rank).try_recv() {
+                Ok(Some(word)) if word.epoch() == epoch => {}
+                Ok(Some(word)) => return word.requeue(),
+                _ => return,
             }
         }
     }
 
+    /// The word of the present life of this rank. `words` are those that were given before.
+    fn word_of(&self, rank: u32, words: &[Option<Mail<'_>>]) -> Result<Mail<'a>, CommError> {
+        let missing = || {
+            let has_come = |one: u32| self.from(one).peek().is_ok_and(|word| word.is_some());
+            self.missing(|one| one != 0 && !self.has_word(words, one) && !has_come(one))
+        };
+        for passed in 0u64.. {
+            match self.from(rank).recv() {
+                // What a life that is over has said counts no more.
+                Ok(word) if word.epoch() != self.epoch_of(rank) => {}
+                Ok(word) => return Ok(word),
+                Err(error) if error.is_timeout() => break,
+                // It may come back.
+                Err(error) if error.is_gone() => self.await_rank(rank)?,
+                Err(error) => return Err(error.into()),
+            }
+            if self.is_out_of_patience(passed) {
+                break;
+            }
+        }
+        Err(missing())
+    }
+
+    /// Whether so many messages that say nothing have come that it is time to look at the deadline.
+    fn is_out_of_patience(&self, passed: u64) -> bool {
+        passed >= REPEATED && self.deadline.has_passed(Instant::now)
+    }
+
     /// Gives rank 0 the word, and waits until that tells the epochs of all.
     fn be_told(&self) -> Result<Vec<u64>, CommError> {
-        let (me, ranks) = (self.endpoint.rank() as usize, self.endpoint.region().ranks() as usize);
-        self.to(0).send(&[])?;
-        loop {
-            match self.from(0).recv() {
+        let mut zero = self.give_word()?;
+        for passed in 0u64.. {
+            match self.from(0).of_life(zero).recv() {
                 Ok(list) => {
                     let epochs = epochs_of(&list);
-                    let is_new = list.epoch() == self.epoch_of(0);
-                    // A list without this life is for the one before it.
-                    if is_new && epochs.len() == ranks && epochs[me] == self.endpoint.epoch() {
-                        return Ok(epochs);
+                    if list.epoch() == self.epoch_of(0) && self.is_for_this_life(&epochs) {
+                        if (0..).zip(&epochs).all(|(rank, epoch)| self.epoch_of(rank) == *epoch) {
+                            return Ok(epochs);
+                        }
+                        // It was made before a rank came back, with the word of a former attempt. Another one is to come.
+                        zero = self.give_word()?;
                     }
                 }
-                Err(error) if error.is_timeout() => {
-                    let life = |rank: u32| self.endpoint.region().registry.life(rank);
-                    let is_absent = |rank: u32| !life(rank).joined();
-                    let is_any = (0..ranks as u32).any(is_absent);
-                    return Err(self.missing(|rank| if is_any { is_absent(rank) } else { rank == 0 }));
-                }
+                Err(error) if error.is_timeout() => break,
                 Err(error) if error.is_gone() => {
                     // The life that comes next may not find the word that this one gave.
                     self.await_rank(0)?;
-                    self.to(0).send(&[])?;
+                    zero = self.give_word()?;
                 }
                 Err(error) => return Err(error.into()),
             }
+            if self.is_out_of_patience(passed) {
+                break;
+            }
         }
+        let is_absent = |rank: u32| !self.endpoint.region().registry.life(rank).joined();
+        let is_any = (0..self.endpoint.region().ranks()).any(is_absent);
+        Err(self.missing(|rank| if is_any { is_absent(rank) } else { rank == 0 }))
+    }
+
+    /// Gives rank 0 the word. The epoch of the life that is to answer.
+    fn give_word(&self) -> Result<u64, CommError> {
+        let life = self.endpoint.region().registry.life(0);
+        self.to(0).send(&[])?;
+        Ok(life.epoch() + u64::from(!life.joined()))
+    }
+
+    /// A list without this life is for the one before it.
+    fn is_for_this_life(&self, epochs: &[u64]) -> bool {
+        let ranks = self.endpoint.region().ranks() as usize;
+        epochs.len() == ranks && epochs[self.endpoint.rank() as usize] == self.endpoint.epoch()
     }
 }
 
