@@ -4,9 +4,7 @@
 mod common;
 
 use common::{GUARD, SHORT};
-use mailbox::{
-    Broken, Config, Deadline, Endpoint, Mail, RecvError, Region, Request, RequestError, SendError, Wait,
-};
+use mailbox::{Broken, Config, Endpoint, Mail, RecvError, Region, Request, RequestError, SendError, Wait};
 use std::array;
 use std::mem::forget;
 use std::sync::mpsc;

@@ -5,7 +5,6 @@ use crate::endpoint::Halves;
 use crate::error::RequestError;
 use crate::half::Member;
 use crate::rank::Source;
-use crate::send::Outbox;
 use crate::wait::{Deadline, Interrupted, Operation, Step, Together, drive};
 use core::cell::Cell as Private;
 use core::ptr;
@@ -112,14 +111,10 @@ impl Operation for Waiting<'_, '_> {
 }
 
 impl Waiting<'_, '_> {
-    fn sending(&self) -> impl Iterator<Item = (&Member, &Outbox)> {
-        self.all.iter().filter_map(|halves| halves.sending)
-    }
-
     /// A call that does not wait is not starved.
     fn tell_starved(&self) {
         if self.waits.get() {
-            self.sending().for_each(|(member, outbox)| outbox.tell_starved(member, false));
+            self.all.iter().for_each(|halves| halves.tell_starved(false));
         }
     }
 }
@@ -127,7 +122,7 @@ impl Waiting<'_, '_> {
 impl Drop for Waiting<'_, '_> {
     fn drop(&mut self) {
         if self.waits.get() {
-            self.sending().for_each(|(member, outbox)| outbox.end_telling(member));
+            self.all.iter().for_each(|halves| halves.end_telling());
         }
     }
 }

@@ -95,12 +95,24 @@ impl<'a> Halves<'a> {
         let members: Vec<&Member> = self.members().collect();
         let mut busy = Busy { tending: Tending { halves: self, operation }, member, waits: false.into() };
         let result = drive(&Together(&members), deadline, || self.publish(), &mut busy);
-        if busy.waits.get()
-            && let Some((member, outbox)) = self.sending
-        {
-            outbox.end_telling(member);
+        if busy.waits.get() {
+            self.end_telling();
         }
         result
+    }
+
+    /// Tells receivers that started sends wait for them; whether this thread `receives` meanwhile.
+    pub fn tell_starved(self, receives: bool) {
+        if let Some((member, outbox)) = self.sending {
+            outbox.tell_starved(member, receives);
+        }
+    }
+
+    /// The thread waits no longer: takes that back.
+    pub fn end_telling(self) {
+        if let Some((member, outbox)) = self.sending {
+            outbox.end_telling(member);
+        }
     }
 }
 
@@ -114,12 +126,9 @@ struct Busy<'a, 'b, O> {
 
 impl<O> Busy<'_, '_, O> {
     fn tell_starved(&self) {
-        let Halves { sending, receiving } = self.tending.halves;
-        let receives = receiving.is_some_and(|(member, _)| ptr::eq(member, self.member));
-        if self.waits.get()
-            && let Some((member, outbox)) = sending
-        {
-            outbox.tell_starved(member, receives);
+        let halves = self.tending.halves;
+        if self.waits.get() {
+            halves.tell_starved(halves.receiving.is_some_and(|(member, _)| ptr::eq(member, self.member)));
         }
     }
 }

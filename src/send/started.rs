@@ -270,11 +270,8 @@ impl Outbox {
                 }
                 _ => self.try_to_send(member, entry),
             };
-            match last {
-                Ok(Some(state)) => self.enter(member, entry, state),
-                Ok(None) => self.enter(member, entry, State::Over(Err(error))),
-                Err(error) => self.enter(member, entry, State::Over(Err(error))),
-            }
+            let state = last.unwrap_or_else(|error| Some(State::Over(Err(error))));
+            self.enter(member, entry, state.unwrap_or(State::Over(Err(error))));
         }
         drop(all);
         self.flush(member);
@@ -312,9 +309,7 @@ impl Outbox {
     /// Gives up all that was started and forgotten.
     pub fn abandon_all(&self, member: &Member) {
         let ids: Vec<u64> = self.started.all.borrow().iter().map(|entry| entry.id).collect();
-        for id in ids {
-            self.abandon(member, id);
-        }
+        ids.into_iter().for_each(|id| _ = self.abandon(member, id));
     }
 }
 
