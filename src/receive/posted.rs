@@ -167,10 +167,9 @@ impl Inbox {
     /// Gives up all that were started and forgotten.
     pub fn withdraw_all(&self) {
         let waiting: Vec<u64> = self.posted.waiting.borrow().iter().map(|(id, _)| *id).collect();
-        let results: Vec<u64> = self.posted.results.borrow().iter().map(|(id, _)| *id).collect();
-        for id in waiting.into_iter().chain(results) {
-            self.withdraw(id);
-        }
+        let mails: Vec<u64> = self.posted.mails.borrow().iter().map(|(id, _)| *id).collect();
+        self.posted.failures.borrow_mut().clear();
+        waiting.into_iter().chain(mails).for_each(|id| _ = self.withdraw(id));
     }
 
     /// Moves results of this sender out of its mailbox, if one of them keeps it from sending. Their receives were started by this
