@@ -21,7 +21,8 @@ use core::fmt;
 ///
 /// **Dropping** it gives it up. What was not sent is not sent. An announced message that was not received is not delivered. A
 /// mail that a receive has got is unread again, in its place. One that is forgotten ([`core::mem::forget`]) goes on until the
-/// endpoint ends, and its mail stays unacknowledged until then.
+/// endpoint ends, and its mail stays unacknowledged until then. [`Endpoint::into_shared`](crate::Endpoint::into_shared) gives
+/// it up.
 ///
 /// **Again and again.** The builders are small values that can be copied and kept. So what other systems call a persistent
 /// request is a builder that is kept: start it once more each time.
