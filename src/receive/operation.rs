@@ -51,7 +51,8 @@ impl<'a> Receive<'a> {
     /// Whether a step would return what the look found: an end, or any kind of mail.
     pub(super) fn is_certain(&self) -> bool {
         match self.ready {
-            Some(Found::Mail(peer)) => peer.has_certain_mail(self.wanted.filter),
+            // A receive that was started may take it.
+            Some(Found::Mail(peer)) => !self.inbox.has_posted() && peer.has_certain_mail(self.wanted.filter),
             Some(Found::End(_)) => true,
             None => false,
         }

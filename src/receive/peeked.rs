@@ -18,11 +18,13 @@ impl Inbox {
         self.tend(member);
         for _ in 0..BURST {
             let Some(peer) = self.look(member, wanted, true)? else { return Ok(None) };
-            if let Some(call) = self.take_call(peer, wanted) {
+            let call = self.take_call(peer, wanted);
+            if let Some((peer, call)) = call.and_then(|call| self.offer(peer, call)) {
                 self.untake(peer, &call);
                 return Ok(Some((peer, call)));
             }
-            if let Some(mail) = self.take(member, wanted, peer, self.by_hand.get())? {
+            let mail = self.take(member, wanted, peer, self.by_hand.get())?;
+            if let Some((peer, mail)) = mail.and_then(|mail| self.offer(peer, mail)) {
                 self.untake(peer, &mail);
                 // A call that was asked before this message was sent comes before it, and may have been missed.
                 if !(wanted.filter.takes_calls() && peer.has_call()) {
