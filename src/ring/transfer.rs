@@ -96,6 +96,12 @@ impl Source {
         (id != 0).then_some(TransferId(id))
     }
 
+    /// Whether this sender or a former one has put a message in the ring. A receiver may still read it.
+    pub fn was_used(&self) -> bool {
+        // Relaxed: its own word, or one that came with the rank.
+        self.slot.serving.id.load(Relaxed) != 0
+    }
+
     /// The message that goes through the ring.
     pub fn serving(&self) -> Option<TransferId> {
         self.serving.get()

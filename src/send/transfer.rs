@@ -56,7 +56,13 @@ impl Transfers {
     /// Makes sure that the ring to `to` has memory.
     pub fn prepare(&self, member: &Member, to: u32) -> Result<(), SendError> {
         if !self.has_ring.get() {
-            let reserved = member.region.segment.reserve_transfer(member.rank(), to);
+            let segment = &member.region.segment;
+            // What a former life has put there may still be read, and is not overwritten.
+            let reserved = if self.source.was_used() {
+                segment.complete_transfer(member.rank(), to)
+            } else {
+                segment.reserve_transfer(member.rank(), to)
+            };
             reserved.map_err(|_| Broken::NoSpace(to))?;
             self.has_ring.set(true);
         }
