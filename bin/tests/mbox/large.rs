@@ -154,11 +154,12 @@ fn a_sender_that_is_killed_in_the_middle_of_a_message() {
         let line = text(4 << 20, 0);
         let input = [b"whole\n", &line[..], b"\n"].concat();
         let mut sender = mbox_reading(&send_lines(&region), file_of(&input));
-        // It is in the middle as long as nobody reads.
+        // The large one has begun to come, and is in the middle as long as nobody reads more.
+        let mut written = vec![0; b"whole\n".len() + 1];
+        output.read_exact(&mut written).expect("a pipe");
         region.wait_until(|stat| stat["mailboxes"][0]["sleeps"].as_u64() > Some(0));
         sender.kill();
         region.wait_for(0, "dead");
-        let mut written = Vec::new();
         output.read_to_end(&mut written).expect("a pipe");
         receiver.fails(&broke_off(&region));
         let part = written.strip_prefix(b"whole\n").and_then(|rest| rest.strip_suffix(b"\n"));
