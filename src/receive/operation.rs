@@ -96,6 +96,11 @@ impl Inbox {
         match peer.make_room(member, filter, once) {
             // The sender may have said so between the two looks.
             Err(RecvError::Held(_)) if self.move_results(member, peer, filter) => Ok(()),
+            // It came after the receives that take it had looked.
+            Err(RecvError::Crowded { .. }) if self.has_unread_for_posted(peer) => {
+                self.tend(member);
+                Ok(())
+            }
             outcome => outcome,
         }
     }

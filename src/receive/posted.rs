@@ -191,6 +191,13 @@ impl Inbox {
         is_in_the_way
     }
 
+    /// Whether mail of this sender is unread that a receive waits for which was started.
+    pub(super) fn has_unread_for_posted(&self, peer: &Incoming) -> bool {
+        let waiting = self.posted.waiting.borrow();
+        let mut of_peer = waiting.iter().map(|(_, wanted)| wanted).filter(|wanted| wanted.is_from(peer.from));
+        of_peer.any(|wanted| peer.has_unread(wanted.filter))
+    }
+
     /// Gives a mail that was taken to the receive that was started first of those that take it. `None` if one has it.
     #[inline(always)]
     pub(super) fn offer<'a>(

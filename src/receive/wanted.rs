@@ -19,13 +19,17 @@ impl Wanted {
     /// What any rank sends without a context, and calls.
     pub const ANYTHING: Self = Self { source: Source::Anyone, filter: Filter::ANY, epoch: None };
 
-    /// Whether it takes this mail of this sender.
-    pub fn takes(self, from: u32, mail: &Descriptor) -> bool {
-        let is_source = match self.source {
+    /// Whether it takes mail of this sender.
+    pub fn is_from(self, from: u32) -> bool {
+        match self.source {
             Source::Anyone => true,
             Source::Rank(rank) => rank == from,
-        };
-        is_source && self.filter.takes(mail.envelope_word())
+        }
+    }
+
+    /// Whether it takes this mail of this sender.
+    pub fn takes(self, from: u32, mail: &Descriptor) -> bool {
+        self.is_from(from) && self.filter.takes(mail.envelope_word())
     }
 
     /// Whether it takes mail of any rank.

@@ -125,6 +125,11 @@ impl Incoming {
         self.consumer.is_unread(seq) || self.kept.unread_one(seq).is_some()
     }
 
+    /// Whether there is an unread message that `filter` takes.
+    pub fn has_unread(&self, filter: Filter) -> bool {
+        self.unread_for(filter).is_some()
+    }
+
     /// The oldest unread message that `filter` takes.
     #[inline(always)]
     pub(super) fn unread_for(&self, filter: Filter) -> Option<u64> {
