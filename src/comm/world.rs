@@ -6,6 +6,7 @@ use crate::error::{CommError, Lost, RecvError, RequestError, WaitError};
 use crate::rank::Status;
 use crate::wait::Deadline;
 use core::fmt;
+use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Instant;
 
 /// How much private memory unread mail may take that is in the way of other mail.
@@ -17,6 +18,9 @@ const FIRST: u64 = 2;
 const WORLDS: u64 = (1 << 15) - FIRST;
 /// So many messages that say nothing new are passed over at once.
 const REPEATED: u64 = 64;
+
+/// Tells the attempts of this process apart, so that the answer to one that timed out is not taken for that to a later one.
+static ATTEMPTS: AtomicU64 = AtomicU64::new(1);
 
 /// A group of ranks that send to each other apart from all others: a *communicator*.
 ///
@@ -167,7 +171,8 @@ impl<'a> Comm<'a> {
     }
 }
 
-/// How the members agree: each gives rank 0 its word, and then rank 0 tells each the epochs of all.
+/// How the members agree: each gives rank 0 its word, and then rank 0 tells each the epochs of all, and which word of each it
+/// has taken.
 struct Agreement<'a> {
     endpoint: &'a Endpoint,
     deadline: Deadline,
@@ -219,11 +224,19 @@ impl<'a> Agreement<'a> {
                 }
             }
         }
-        let epochs: Vec<u64> =
-            words.into_iter().map(|word| word.map_or(self.endpoint.epoch(), |word| word.epoch())).collect();
+        let own = (self.endpoint.epoch(), 0);
+        let given = |word: &Option<Mail<'_>>| {
+            word.as_ref().map_or(own, |word| (word.epoch(), word.value().unwrap_or_default()))
+        };
+        let (epochs, mut attempts): (Vec<u64>, Vec<u64>) = words.iter().map(given).unzip();
+        drop(words);
         for rank in 1..ranks {
-            self.drop_repeated(rank, epochs[rank as usize]);
-            match self.to(rank).send_slice(&epochs) {
+            let attempt = &mut attempts[rank as usize];
+            *attempt = self.last_attempt(rank, epochs[rank as usize]).unwrap_or(*attempt);
+        }
+        let list = [epochs.as_slice(), &attempts].concat();
+        for rank in 1..ranks {
+            match self.to(rank).send_slice(&list) {
                 // The others are told all the same, and find out.
                 Err(error) if error.is_gone() => {}
                 result => result?,
@@ -238,15 +251,21 @@ impl<'a> Agreement<'a> {
         life.joined() && words[rank as usize].as_ref().is_some_and(|word| word.epoch() == life.epoch())
     }
 
-    /// A rank gave its word more than once, if it tried more than once. The word of a later life is for the next communicator.
-    fn drop_repeated(&self, rank: u32, epoch: u64) {
+    /// A rank gave its word more than once, if it tried more than once: the last attempt of this life. The word of a later life is
+    /// for the next communicator.
+    fn last_attempt(&self, rank: u32, epoch: u64) -> Option<u64> {
+        let mut last = None;
         for _ in 0..REPEATED {
             match self.from(rank).try_recv() {
-                Ok(Some(word)) if word.epoch() == epoch => {}
-                Ok(Some(word)) => return word.requeue(),
-                _ => return,
+                Ok(Some(word)) if word.epoch() == epoch => last = word.value().ok().or(last),
+                Ok(Some(word)) => {
+                    word.requeue();
+                    break;
+                }
+                _ => break,
             }
         }
+        last
     }
 
     /// The word of the present life of this rank. `words` are those that were given before.
@@ -279,24 +298,22 @@ impl<'a> Agreement<'a> {
 
     /// Gives rank 0 the word, and waits until that tells the epochs of all.
     fn be_told(&self) -> Result<Vec<u64>, CommError> {
-        let mut zero = self.give_word()?;
+        let attempt = ATTEMPTS.fetch_add(1, Relaxed);
+        let mut zero = self.give_word(attempt)?;
         for passed in 0u64.. {
             match self.from(0).of_life(zero).recv() {
                 Ok(list) => {
-                    let epochs = epochs_of(&list);
-                    if list.epoch() == self.epoch_of(0) && self.is_for_this_life(&epochs) {
-                        if (0..).zip(&epochs).all(|(rank, epoch)| self.epoch_of(rank) == *epoch) {
-                            return Ok(epochs);
-                        }
-                        // It was made before a rank came back, with the word of a former attempt. Another one is to come.
-                        zero = self.give_word()?;
+                    let mut epochs = numbers_of(&list);
+                    if list.epoch() == self.epoch_of(0) && self.is_for(&epochs, attempt) {
+                        epochs.truncate(epochs.len() / 2);
+                        return Ok(epochs);
                     }
                 }
                 Err(error) if error.is_timeout() => break,
                 Err(error) if error.is_gone() => {
                     // The life that comes next may not find the word that this one gave.
                     self.await_rank(0)?;
-                    zero = self.give_word()?;
+                    zero = self.give_word(attempt)?;
                 }
                 Err(error) => return Err(error.into()),
             }
@@ -309,21 +326,22 @@ impl<'a> Agreement<'a> {
         Err(self.missing(|rank| if is_any { is_absent(rank) } else { rank == 0 }))
     }
 
-    /// Gives rank 0 the word. The epoch of the life that is to answer.
-    fn give_word(&self) -> Result<u64, CommError> {
+    /// Gives rank 0 the word: that this is such an attempt. The epoch of the life that is to answer.
+    fn give_word(&self, attempt: u64) -> Result<u64, CommError> {
         let life = self.endpoint.region().registry.life(0);
-        self.to(0).send(&[])?;
+        self.to(0).send_value(&attempt)?;
         Ok(life.epoch() + u64::from(!life.joined()))
     }
 
-    /// A list without this life is for the one before it.
-    fn is_for_this_life(&self, epochs: &[u64]) -> bool {
-        let ranks = self.endpoint.region().ranks() as usize;
-        epochs.len() == ranks && epochs[self.endpoint.rank() as usize] == self.endpoint.epoch()
+    /// Whether a list of epochs and attempts answers this attempt of this life. One without it answers a former one: others may
+    /// have agreed without this rank since.
+    fn is_for(&self, list: &[u64], attempt: u64) -> bool {
+        let (me, ranks) = (self.endpoint.rank() as usize, self.endpoint.region().ranks() as usize);
+        list.len() == 2 * ranks && list[me] == self.endpoint.epoch() && list[ranks + me] == attempt
     }
 }
 
-fn epochs_of(list: &Mail<'_>) -> Vec<u64> {
+fn numbers_of(list: &Mail<'_>) -> Vec<u64> {
     list.to_vec()
         .chunks_exact(8)
         .map(|bytes| u64::from_ne_bytes(bytes.try_into().unwrap_or_default()))
