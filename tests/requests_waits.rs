@@ -3,17 +3,12 @@
 
 mod common;
 
-use common::{GUARD, SHORT};
+use common::{GUARD, SHORT, endpoints};
 use mailbox::{Broken, Config, Endpoint, Mail, RecvError, Region, Request, RequestError, SendError, Wait};
 use std::array;
 use std::mem::forget;
 use std::sync::mpsc;
 use std::thread;
-
-fn endpoints<const N: usize>(config: Config) -> [Endpoint; N] {
-    let region = Region::create_unnamed(config).expect("a region");
-    array::from_fn(|rank| region.join(rank as u32).expect("a free rank"))
-}
 
 fn pair() -> [Endpoint; 2] {
     endpoints(Config::ranks(2).cells(4).arena(1024))

@@ -30,8 +30,7 @@ const STRATEGIES: [Wait; 4] = [Wait::Adaptive, Wait::Block, Wait::Spin, ON_EVENT
 
 /// An unnamed region of so many ranks, all of which are held here.
 fn endpoints<const N: usize>() -> [Endpoint; N] {
-    let region = Region::create_unnamed(Config::ranks(N as u32).cells(64)).expect("a region");
-    array::from_fn(|rank| region.join(rank as u32).expect("a free rank"))
+    common::endpoints(Config::ranks(N as u32).cells(64))
 }
 
 /// The same in a region with a name.

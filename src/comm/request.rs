@@ -1,6 +1,6 @@
 //! A send or a receive that was started.
 
-use super::waiting::Waiting;
+use super::waiting;
 use crate::endpoint::{Halves, Mail, RecvFrom, RecvHalf, SendHalf, SendTo};
 use crate::error::{RequestError, SendError};
 use crate::wait::Deadline;
@@ -208,8 +208,7 @@ impl<'a> Request<'a> {
         requests: &mut [Request<'_>],
         deadline: impl Into<Deadline>,
     ) -> Result<(), RequestError> {
-        let count = requests.len();
-        Waiting::new(requests, count).wait(deadline.into())
+        waiting::wait(requests, requests.len(), deadline.into())
     }
 
     /// Waits until one of these is over that had not given its result, and returns its place. The result is there at once then.
@@ -240,7 +239,7 @@ impl<'a> Request<'a> {
         if requests.iter().all(|request| matches!(request.what, What::Over)) {
             return Ok(None);
         }
-        Waiting::new(requests, 1).wait(deadline.into())?;
+        waiting::wait(requests, 1, deadline.into())?;
         Ok(requests.iter().position(Request::has_result))
     }
 

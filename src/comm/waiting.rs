@@ -9,57 +9,62 @@ use crate::wait::{Deadline, Interrupted, Operation, Step, Together, drive};
 use core::cell::Cell as Private;
 use core::ptr;
 
-/// Waits until so many of these requests are over.
-pub struct Waiting<'b, 'a> {
+/// A wait until so many of these requests are over.
+struct Waiting<'b, 'a> {
     requests: &'b [Request<'a>],
     needed: usize,
     /// So many of the first are over, as far as was seen.
     over: usize,
     /// The endpoints that they are of, each once.
-    all: Vec<Halves<'a>>,
+    all: &'b [Halves<'a>],
     /// Whether its thread waits.
     waits: Private<bool>,
 }
 
-impl<'b, 'a> Waiting<'b, 'a> {
-    pub fn new(requests: &'b [Request<'a>], needed: usize) -> Self {
-        let mut waiting = Self { requests, needed, over: 0, all: Vec::new(), waits: false.into() };
-        if !waiting.is_done() {
-            requests.iter().for_each(|request| waiting.add(request.halves()));
-        }
-        waiting
+/// Waits until `needed` of these requests are over, one or all.
+pub fn wait(requests: &[Request<'_>], needed: usize, deadline: Deadline) -> Result<(), RequestError> {
+    let mut over = 0;
+    if are_over(requests, needed, &mut over) {
+        return Ok(());
     }
+    let all = endpoints(requests);
+    let mut waiting = Waiting { requests, needed, over, all: &all, waits: false.into() };
+    let members: Vec<&Member> = all.iter().flat_map(|halves| halves.members()).collect();
+    members.iter().try_for_each(|member| member.check())?;
+    let publish = || all.iter().fold(false, |some, halves| halves.publish() | some);
+    if drive(&Together(&members), deadline, publish, &mut waiting)? {
+        Ok(())
+    } else {
+        Err(RequestError::Timeout)
+    }
+}
 
-    fn add(&mut self, halves: Halves<'a>) {
+/// The endpoints of these requests, each once.
+fn endpoints<'a>(requests: &[Request<'a>]) -> Vec<Halves<'a>> {
+    let mut all: Vec<Halves<'a>> = vec![];
+    for halves in requests.iter().map(Request::halves) {
         let is_same =
             |one: &Halves<'a>| one.members().map(ptr::from_ref).eq(halves.members().map(ptr::from_ref));
         // Most are of the endpoint of the one before.
-        if !self.all.iter().rev().any(is_same) {
-            self.all.push(halves);
+        if !all.iter().rev().any(is_same) {
+            all.push(halves);
         }
     }
+    all
+}
 
-    pub fn wait(mut self, deadline: Deadline) -> Result<(), RequestError> {
-        if self.is_done() {
-            return Ok(());
-        }
-        let all = self.all.clone();
-        let members: Vec<&Member> = all.iter().flat_map(|halves| halves.members()).collect();
-        members.iter().try_for_each(|member| member.check())?;
-        let publish = || all.iter().fold(false, |some, halves| halves.publish() | some);
-        if drive(&Together(&members), deadline, publish, &mut self)? {
-            Ok(())
-        } else {
-            Err(RequestError::Timeout)
-        }
+/// Whether so many of these are over. `over`: so many of the first are, as far as was seen.
+fn are_over(requests: &[Request<'_>], needed: usize, over: &mut usize) -> bool {
+    if needed == 1 && requests.len() > 1 {
+        return requests.iter().any(Request::has_result);
     }
+    *over += requests[*over..].iter().take_while(|request| request.is_over()).count();
+    *over == requests.len()
+}
 
+impl Waiting<'_, '_> {
     fn is_done(&mut self) -> bool {
-        if self.needed == 1 && self.requests.len() > 1 {
-            return self.requests.iter().any(Request::has_result);
-        }
-        self.over += self.requests[self.over..].iter().take_while(|request| request.is_over()).count();
-        self.over == self.requests.len()
+        are_over(self.requests, self.needed, &mut self.over)
     }
 }
 
@@ -78,7 +83,7 @@ impl Operation for Waiting<'_, '_> {
     }
 
     fn check(&mut self, query: bool) -> Result<bool, RequestError> {
-        for halves in &self.all {
+        for halves in self.all {
             halves.members().try_for_each(|member| member.check_place(query))?;
             if let Some((member, outbox)) = halves.sending {
                 outbox.check_started(member, query);

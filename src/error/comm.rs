@@ -69,9 +69,9 @@ impl From<RequestError> for io::Error {
         let kind = match error {
             RequestError::Timeout => io::ErrorKind::TimedOut,
             RequestError::Interrupted | RequestError::Over => io::ErrorKind::Other,
-            RequestError::Send(error) => io::Error::from(error).kind(),
-            RequestError::Recv(error) => io::Error::from(error).kind(),
-            RequestError::Broken(error) => io::Error::from(RecvError::from(error)).kind(),
+            RequestError::Send(error) => error.kind(),
+            RequestError::Recv(error) => error.kind(),
+            RequestError::Broken(error) => error.kind(),
         };
         io::Error::new(kind, error)
     }
@@ -137,8 +137,8 @@ impl From<CommError> for io::Error {
             CommError::NoSuchMember { .. } => io::ErrorKind::InvalidInput,
             CommError::Gone { died: false, .. } => io::ErrorKind::BrokenPipe,
             CommError::Gone { died: true, .. } => io::ErrorKind::ConnectionReset,
-            CommError::Send(error) => io::Error::from(error).kind(),
-            CommError::Recv(error) => io::Error::from(error).kind(),
+            CommError::Send(error) => error.kind(),
+            CommError::Recv(error) => error.kind(),
         };
         io::Error::new(kind, error)
     }

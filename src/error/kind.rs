@@ -77,7 +77,7 @@ impl CallError {
 }
 
 impl Broken {
-    fn kind(&self) -> ErrorKind {
+    pub(super) fn kind(&self) -> ErrorKind {
         match self {
             Broken::NoSuchRank { .. } => ErrorKind::InvalidInput,
             Broken::Oneself => ErrorKind::Deadlock,
@@ -92,7 +92,7 @@ impl Broken {
 }
 
 impl SendError {
-    fn kind(&self) -> ErrorKind {
+    pub(super) fn kind(&self) -> ErrorKind {
         match self {
             SendError::Full => ErrorKind::WouldBlock,
             SendError::Timeout => ErrorKind::TimedOut,
@@ -107,7 +107,7 @@ impl SendError {
 }
 
 impl RecvError {
-    fn kind(&self) -> ErrorKind {
+    pub(super) fn kind(&self) -> ErrorKind {
         match self {
             RecvError::Timeout => ErrorKind::TimedOut,
             RecvError::Interrupted => ErrorKind::Other,
@@ -122,7 +122,7 @@ impl RecvError {
 }
 
 impl CallError {
-    fn kind(&self) -> ErrorKind {
+    pub(super) fn kind(&self) -> ErrorKind {
         match self {
             CallError::Request(error) => error.kind(),
             CallError::Refused(_) => ErrorKind::ConnectionRefused,
@@ -172,7 +172,7 @@ impl From<DiscardError> for Error {
 }
 
 impl System {
-    fn kind(&self) -> ErrorKind {
+    pub(super) fn kind(&self) -> ErrorKind {
         match self {
             System::NoSpace => ErrorKind::StorageFull,
             System::FileSize { .. } => ErrorKind::FileTooLarge,
@@ -187,7 +187,7 @@ impl System {
 }
 
 impl CreateError {
-    fn kind(&self) -> ErrorKind {
+    pub(super) fn kind(&self) -> ErrorKind {
         match self {
             CreateError::BadName | CreateError::BadPath | CreateError::Config(_) => ErrorKind::InvalidInput,
             CreateError::Exists => ErrorKind::AlreadyExists,
@@ -198,7 +198,7 @@ impl CreateError {
 }
 
 impl OpenError {
-    fn kind(&self) -> ErrorKind {
+    pub(super) fn kind(&self) -> ErrorKind {
         match self {
             OpenError::BadName | OpenError::BadPath => ErrorKind::InvalidInput,
             OpenError::NotFound => ErrorKind::NotFound,

@@ -175,6 +175,12 @@ pub fn left(rank: u32) -> RecvError {
     RecvError::Gone { rank, died: false }
 }
 
+/// All ranks of an unnamed region, in order.
+pub fn endpoints<const N: usize>(config: Config) -> [Endpoint; N] {
+    let region = Region::create_unnamed(config).expect("a region");
+    std::array::from_fn(|rank| region.join(rank as u32).expect("a free rank"))
+}
+
 /// Ends an endpoint as a death does.
 pub fn die(endpoint: Endpoint) {
     let died = thread::spawn(move || {
