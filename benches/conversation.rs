@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(not(loom))]
 mod not_loom {
     use mailbox::{Config, Wait};
-    use measure::{Stream, Times};
+    use measure::{Stream, Taking, Times};
     use std::error::Error;
 
     const CONFIG: Config = Config::ranks(2);
@@ -29,6 +29,7 @@ mod not_loom {
     /// Compared with a copy through fixed slots, and with announced messages.
     const COPIED: (usize, u64) = (64 << 10, 30_000);
     const LARGE: (usize, u64) = (64 << 20, 30);
+    const SELECTS: u32 = 10_000;
     const SENDERS: u32 = 8;
     const FAN_IN: (usize, u64) = (8, 100_000_000);
 
@@ -37,6 +38,7 @@ mod not_loom {
         round_trips()?;
         calls_at_once()?;
         streams()?;
+        selects()?;
         fan_in()
     }
 
@@ -148,6 +150,50 @@ mod not_loom {
             let bandwidth = bandwidths[row].median().unwrap_or_default();
             println!("{}{bandwidth:>9.2}{ratio:>7}", rates[row].columns(what));
         }
+        Ok(())
+    }
+
+    fn selects() -> Result<(), Box<dyn Error>> {
+        println!("\na message of 8 B that is there, {RUNS} runs, ns; ratio to one from anyone, run by run");
+        let mut rows = [
+            ("from anyone", Taking::Anything),
+            ("by its tag", Taking::Tagged),
+            ("select, 1 arm", Taking::Selected(1)),
+            ("select, 8 arms", Taking::Selected(8)),
+            ("select, 64 arms", Taking::Selected(64)),
+        ]
+        .map(|(what, taking)| (what, taking, Sorted::default(), Sorted::default()));
+        for _ in 0..RUNS {
+            let mut first = None;
+            for (_, taking, times, ratios) in &mut rows {
+                let time = measure::taken(*taking, SELECTS)?;
+                times.add(time);
+                ratios.add(time / *first.get_or_insert(time));
+            }
+        }
+        for (what, _, times, ratios) in &rows {
+            let [time, ratio] = [times, ratios].map(|of| of.median().unwrap_or_default());
+            println!("{what:<22}{time:>9.1}{ratio:>7.2}");
+        }
+        answers()
+    }
+
+    fn answers() -> Result<(), Box<dyn Error>> {
+        println!("\nround trip of 8 B to one that waits so, ns; both spin; ratios to the first");
+        let shares = SHARES.map(|(name, _)| format!("{name:>9}{:>7}", "ratio")).concat();
+        println!("{:<22}{shares}", "");
+        let mut rows = [
+            ("from anyone", Taking::Anything),
+            ("select, 1 arm", Taking::Selected(1)),
+            ("select, 64 arms", Taking::Selected(64)),
+        ]
+        .map(|(what, taking)| (what, taking, Times::default()));
+        for _ in 0..REPEATS {
+            for (_, taking, times) in &mut rows {
+                times.merge(&measure::answered(*taking, ROUNDS, Wait::Spin)?);
+            }
+        }
+        rows.iter().for_each(|(what, _, times)| line(what, times, &rows[0].2));
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! Several ranks a thread: six workers on two threads, each of which waits for all of its ranks at once.
 
-use mailbox::{Config, Endpoint, RecvError, Region, wait_any};
+use mailbox::{Config, Endpoint, RecvError, Region, Select, SelectError};
 use std::error::Error;
 use std::thread;
 use std::time::Duration;
@@ -27,17 +27,19 @@ fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
 }
 
 fn serve(workers: &[Endpoint]) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let mut waiting: Vec<&Endpoint> = workers.iter().collect();
-    while !waiting.is_empty() {
-        let at = wait_any(&waiting, PATIENCE)?.ok_or("nobody has work")?;
-        let worker = waiting.remove(at);
-        match worker.recv() {
-            Ok(mail) => worker.send(mail.from(), &mail.value::<u64>()?.pow(2).to_ne_bytes())?,
-            Err(RecvError::Gone { rank: 0, .. }) => continue, // and no more of it
-            Err(RecvError::Gone { .. }) => {}                 // a worker of the other thread
+    let mut select = Select::new();
+    // Arms have the numbers 0, 1, 2, … in the order in which they are added.
+    workers.iter().for_each(|worker| _ = select.recv(worker.from_any()));
+    loop {
+        let arm = match select.wait(PATIENCE) {
+            Err(SelectError::Empty) => return Ok(()), // all have been removed
+            arm => arm?,
+        };
+        match workers[arm].recv() {
+            Ok(mail) => workers[arm].send(mail.from(), &mail.value::<u64>()?.pow(2).to_ne_bytes())?,
+            Err(RecvError::Gone { rank: 0, .. }) => select.remove(arm), // and no more of it
+            Err(RecvError::Gone { .. }) => {}                           // a worker of the other thread
             Err(error) => return Err(error.into()),
         }
-        waiting.push(worker); // the others have their turn first
     }
-    Ok(())
 }

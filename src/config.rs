@@ -11,7 +11,8 @@ pub enum Reserve {
     /// send returns [`Broken::NoSpace`](crate::Broken::NoSpace). These few messages take longer than others.
     #[default]
     AtFirstUse,
-    /// When the region is created; [`System::NoSpace`](crate::System::NoSpace) if there is too little.
+    /// When the region is created; [`System::NoSpace`](crate::System::NoSpace) if there is too little. (What operations of all
+    /// members of a group need for longer data is still taken when it is first used.)
     AtCreation,
 }
 
@@ -49,6 +50,10 @@ impl Config {
                 arena: 2 << 20,
                 max_message: 1 << 30,
                 loans: loans_of(ranks),
+                groups: 32,
+                topics: 64,
+                value: 4096,
+                stream: 4 << 20,
             },
             mode: 0o600,
             group: None,
@@ -85,6 +90,37 @@ impl Config {
     /// if that is less.
     pub const fn loans(mut self, bytes: u64) -> Self {
         self.geometry.loans = bytes;
+        self
+    }
+
+    /// How many [communicators](crate::Comm) there can be at a time of which one rank is a member, up to 62; the default is 32.
+    /// Memory is taken as it is needed: for each that was ever there 0.9 KiB for each rank of the region, and up to 1 MiB for
+    /// each rank that has sent longer data to all. The region becomes longer by 1 MiB for each rank and each of them: a region in a
+    /// file that is to be copied without holes is shorter with fewer.
+    pub const fn groups(mut self, groups: u32) -> Self {
+        self.geometry.groups = groups;
+        self
+    }
+
+    /// How many [topics](crate::Topic) there can be, up to 1024; the default is 64. Each takes 640 bytes.
+    pub const fn topics(mut self, topics: u32) -> Self {
+        self.geometry.topics = topics;
+        self
+    }
+
+    /// The longest value of a [topic](crate::Topic) in bytes: a multiple of 64, up to 1 GiB. The default is 4 KiB. A topic takes
+    /// memory for four of its longest values when it is first used.
+    pub const fn value(mut self, bytes: u64) -> Self {
+        self.geometry.value = bytes;
+        self
+    }
+
+    /// Bytes of the payloads that the [stream](crate::Publisher) of a topic keeps for its readers, those of up to 48 bytes not
+    /// counted: a multiple of 4 KiB, up to 4 GiB. The default is 4 MiB. The longest message of a stream has half of it. A topic that
+    /// is published as a stream takes memory for its last 1024 messages (64 KiB, and 128 bytes for each rank), and for its payloads
+    /// as they are written. The region becomes longer by as much for each topic.
+    pub const fn stream(mut self, bytes: u64) -> Self {
+        self.geometry.stream = bytes;
         self
     }
 

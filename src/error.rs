@@ -4,7 +4,11 @@ mod comm;
 mod kind;
 mod message;
 mod region;
+mod select;
+mod topic;
 
 pub use comm::*;
 pub use message::*;
 pub use region::*;
+pub use select::*;
+pub use topic::*;

@@ -34,15 +34,35 @@ pub mod ring {
     pub use crate::ring::*;
 }
 
+/// Whose turn it is of several that a thread waits for.
+pub mod select {
+    pub use crate::select::Turns;
+}
+
+/// What the members of a group tell each other.
+pub mod slot {
+    pub use crate::slot::*;
+}
+
+/// The stream of a topic.
+pub mod stream {
+    pub use crate::stream::*;
+}
+
 /// Atomics, and the named edges that the protocols rest on.
 pub mod sync {
     pub use crate::sync::*;
 }
 
+/// The value of a topic.
+pub mod value {
+    pub use crate::value::*;
+}
+
 /// How a process waits for another.
 pub mod wait {
     pub use crate::wait::{
-        Common, Crew, Deadline, Found, Interrupted, Look, Operation, Step, Waiter, drive, look_soon, pace,
-        wait,
+        Common, Crew, Deadline, Found, Interrupted, Look, Operation, Step, Together, Waiter, drive,
+        look_soon, pace, wait,
     };
 }

@@ -15,6 +15,10 @@
 //! | receive by tag, and leave the rest | [`SendTo::tag`], [`RecvFrom::tag`], [`Endpoint::set_unread_budget`] |
 //! | start sends and receives, and wait for them together | [`SendTo::start`], [`RecvFrom::start`], [`Request`] |
 //! | exchange messages with neighbours; a group apart from others | [`SendTo::send_receive`], [`Comm`] |
+//! | act together with all others: wait, spread, collect and combine values | [`Comm::barrier`], [`Comm::broadcast`], [`Comm::all_reduce`] and others |
+//! | make groups of ranks; go on without those that have died | [`Comm::split`], [`Comm::shrink`] |
+//! | publish the latest value of something, for any number of readers | [`Region::topic`], [`Topic`], [`LatestPublisher`], [`Latest`] |
+//! | publish a stream, which each reader reads at its own pace | [`Topic::publisher`], [`Topic::subscriber`], [`Policy`] |
 //! | send values, slices, or pieces as one message | [`SendTo::send_value`], [`SendTo::send_slice`], [`SendTo::send_vectored`] |
 //! | write in place, once for several receivers | [`Endpoint::loan`], [`Block::send`] |
 //! | ask, and get an answer | [`Endpoint::call`], [`SendTo::start_call`]; [`Mail::reply`] |
@@ -22,8 +26,8 @@
 //! | send and receive many small ones | [`Endpoint::batch`], [`Endpoint::drain`] |
 //! | leave, and know whether a file was closed | [`Endpoint::close`] |
 //! | send in one thread, receive in another | [`Endpoint::into_split`] |
-//! | send, receive and call in several threads | [`Endpoint::into_shared`]; [`OwnedMail`] |
-//! | serve several ranks in one thread | [`wait_any`] |
+//! | send, receive and call in several threads | [`Endpoint::into_shared`]: [`Shared`]; [`OwnedMail`] |
+//! | wait for several things in one thread: mail, room, answers, topics, times, of several ranks | [`Select`] |
 //! | choose how to wait, end a wait | [`Endpoint::set_wait`], [`Endpoint::interrupter`] |
 //! | see who lives, and what goes on | [`Region::status`], [`Region::inspect`] |
 //!
@@ -66,6 +70,8 @@
 //!   wants it. One holder of the rank receives it. Its sender is told if that holder ended first.
 //! - **Calls at most once.** A call is carried out in one life of its server, or not at all. Its answer reaches no other call,
 //!   neither after the caller gave up nor after a restart. If the server ends, the caller is told.
+//! - **Together, or told.** An operation of all members of a [`Comm`] ends on each of them: with a result, which is the same to the
+//!   bit in every run, or with an error that names the member that has ended.
 //! - **Ends are told.** A process that waits for a rank that ended gets [`RecvError::Gone`] or [`SendError::Gone`], after the
 //!   last mail. No timeout is involved: a stopped process is alive.
 //! - **Lock-free.** As long as nobody sleeps, a message of up to 48 bytes costs one cache line, no fence, no locked instruction
@@ -101,8 +107,27 @@ compile_error!(
 #[doc = include_str!("../docs/coming-from-mpi.md")]
 mod coming_from_mpi {}
 
+/// And those of this one.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/collectives.md")]
+mod collectives {}
+
+/// And those of these two.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/publish-and-subscribe.md")]
+mod publish_and_subscribe {}
+#[cfg(doctest)]
+#[doc = include_str!("../docs/coming-from-iceoryx2.md")]
+mod coming_from_iceoryx2 {}
+
+/// And that of this one.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/real-time.md")]
+mod real_time {}
+
 mod abi;
 mod call;
+mod collective;
 mod comm;
 mod config;
 mod endpoint;
@@ -116,13 +141,19 @@ mod receive;
 mod region;
 mod ring;
 mod segment;
+mod select;
 mod send;
 mod shared;
+mod slot;
+mod stream;
 mod sync;
+mod topic;
+mod value;
 mod wait;
 
 pub mod lab;
 
+pub use abi::TopicKind;
 /// The crate that [`Message::value`] takes its bound from, so that a program needs no dependency of its own.
 pub use bytemuck;
 pub use config::{Config, Reserve};
@@ -134,14 +165,22 @@ pub use rank::{Source, Status, Wait};
 #[cfg(not(loom))]
 pub use {
     call::{Call, Reply},
-    comm::{Comm, Request},
+    comm::{CollectiveRequest, Comm, Request},
     endpoint::{
         Arrival, Batch, Block, Drain, Endpoint, Envelope, Event, Iter, JoinOptions, Loan, Mail, Message,
-        Receives, RecvFrom, RecvHalf, SendHalf, SendTo, Sending, Unanswered, UntilAlone, wait_any,
+        RecvFrom, RecvHalf, SendHalf, SendTo, Sending, Unanswered, UntilAlone,
     },
     half::Interrupter,
-    region::{Inspection, MAILBOX_FD, MAILBOX_RANK, MailboxReport, OpenOptions, RankReport, Region, View},
+    region::{
+        Inspection, MAILBOX_FD, MAILBOX_RANK, MailboxReport, OpenOptions, RankReport, ReaderReport, Region,
+        Tap, Tapped, TappedKind, TappedMail, TopicReport, View,
+    },
     segment::{Leftover, LeftoverKind, Listed, Place},
-    shared::{OwnedMail, Shared, SharedFrom, SharedTo},
+    select::Select,
+    shared::{
+        OwnedBlock, OwnedLoan, OwnedMail, OwnedSending, Shared, SharedFrom, SharedIter, SharedTo,
+        SharedUntilAlone,
+    },
+    topic::{Draft, Latest, LatestPublisher, Policy, Publisher, Sample, Subscriber, Topic},
     wait::Deadline,
 };

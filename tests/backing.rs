@@ -10,7 +10,7 @@ use mailbox::lab::os::{self, Lock};
 use mailbox::{
     Broken, Config, ConfigError, CreateError, CreateOrOpenError, Deadline, HandError, JoinError, Lost,
     MAILBOX_FD, MAILBOX_RANK, Mismatch, OpenError, OpenOptions, Place, RecvError, Region, RemoveError,
-    Reserve, SendError, Status, System,
+    Reserve, SendError, Status, System, TopicError,
 };
 use std::env;
 use std::ffi::OsStr;
@@ -44,9 +44,19 @@ fn second_process() {
     }
 }
 
-const SMALL: Config = Config::ranks(3).cells(4).arena(1024).loans(0);
-const GEOMETRY: Geometry =
-    Geometry { protocol: 0, ranks: 3, cells: 4, arena: 1024, max_message: 1 << 30, loans: 0 };
+const SMALL: Config = Config::ranks(3).cells(4).arena(1024).loans(0).groups(0).topics(0);
+const GEOMETRY: Geometry = Geometry {
+    protocol: 0,
+    ranks: 3,
+    cells: 4,
+    arena: 1024,
+    max_message: 1 << 30,
+    loans: 0,
+    groups: 0,
+    topics: 0,
+    value: 4096,
+    stream: 4 << 20,
+};
 /// Every lock of a region.
 const ALL_LOCKS: u32 = 2 + 1024;
 
@@ -169,7 +179,7 @@ fn what_is_in_a_region_is_seen_by_whoever_opens_it() {
 #[test]
 fn everything_can_be_reserved_at_creation() {
     for home in Home::all(SMALL.reserve(Reserve::AtCreation)) {
-        assert!(home.open().inspect().memory >= size());
+        assert!(home.open().inspect().memory >= GEOMETRY.without_windows());
     }
 }
 
@@ -928,7 +938,7 @@ fn live_on_a_full_disk(folder: &str) {
     assert_eq!(Region::create(path, large).err(), refused);
     assert_eq!(Region::create_or_open(path, large).err(), Some(CreateError::System(System::NoSpace).into()));
     assert_eq!(entries(), 0, "nothing is left behind");
-    let region = Region::create(path, SMALL.cells(512).arena(1 << 16)).expect("room for a table");
+    let region = Region::create(path, SMALL.cells(512).arena(1 << 16).topics(1)).expect("room for a table");
     let (a, b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
     b.send(1, b"before").expect("room");
     a.send(1, &[7; 512]).expect("room");
@@ -938,6 +948,8 @@ fn live_on_a_full_disk(folder: &str) {
         assert_eq!(b.send(0, b"x").err(), Some(SendError::Broken(Broken::NoSpace(0))));
         if mailbox::lab::os::COMPLETES {
             assert_eq!(b.send(1, &[7; 512]).err(), Some(SendError::Broken(Broken::NoSpace(1))), "no arena");
+            // It names no rank's mailbox, which would lead astray.
+            assert_eq!(region.topic("speed").err(), Some(TopicError::NoSpace));
         }
     }
     assert_eq!(b.from(1).recv().expect("mail").to_vec(), b"before");

@@ -297,7 +297,7 @@ fn an_answer_that_a_receive_comes_upon_is_kept() {
 #[test]
 fn a_call_that_cannot_be_answered_is_handed_back() {
     let (_scratch, caller, server) = pair(Config::ranks(2).arena(1024));
-    type Answer = for<'a> fn(Mail<'a>, &[u8]) -> Result<(), Unanswered<'a>>;
+    type Answer = for<'a> fn(Mail<'a>, &[u8]) -> Result<(), Unanswered<Mail<'a>>>;
     let answers: [(SendError, Answer); 4] = [
         (SendError::Full, |mail, bytes| mail.reply_within(bytes, Deadline::Now)),
         (SendError::Timeout, |mail, bytes| mail.reply_within(bytes, SHORT)),

@@ -13,7 +13,7 @@ use std::os::fd::OwnedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-const SMALL: Config = Config::ranks(3).cells(4).arena(1024);
+const SMALL: Config = Config::ranks(3).cells(4).arena(1024).groups(0);
 
 #[test]
 fn second_process() {

@@ -129,8 +129,7 @@ fn a_member_that_ended_is_named_and_its_successor_is_no_member() {
                 if dies { die(two) } else { drop(two) }
             });
             let other = scope.spawn(move || {
-                let comm = world(&one);
-                comm.to(0).expect("it is there").tag(5).send(b"go on").expect("room");
+                world(&one).to(0).expect("it is there").tag(5).send(b"go on").expect("room");
                 one
             });
             let comm = world(&zero);

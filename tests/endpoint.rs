@@ -4,6 +4,7 @@
 mod common;
 
 use common::puppet::{self, puppet};
+use common::wire::geometry;
 use common::{Child, SHORT, Scratch, reply};
 use mailbox::lab::abi::Geometry;
 use mailbox::{
@@ -546,7 +547,7 @@ fn a_mailbox_that_makes_no_sense_is_an_error_and_others_go_on() {
     b.send(1, b"x").expect("room");
     a.send(1, b"y").expect("room");
     // The stamp of the first cell from 0 to 1.
-    let geometry = Geometry { protocol: 0, ranks: 2, cells: 4, arena: ARENA, max_message: 1 << 30, loans: 0 };
+    let geometry = geometry(&scratch);
     scratch.patch(geometry.mailbox(0, 1) + Geometry::CELLS, &77u64.to_ne_bytes());
     let got = [b.try_recv(), b.try_recv(), b.try_recv()]
         .map(|result| result.map(|mail| mail.map(|mail| mail.to_vec())));

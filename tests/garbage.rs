@@ -14,7 +14,14 @@ use mailbox::{Config, Deadline, Endpoint, Event, OpenOptions, Region, Source};
 use std::fs;
 use std::time::{Duration, Instant};
 
-const CONFIG: Config = Config::ranks(2).cells(8).arena(1024).max_message(1 << 14).loans(2 * CHUNK);
+const CONFIG: Config = Config::ranks(2)
+    .cells(8)
+    .arena(1024)
+    .max_message(1 << 14)
+    .loans(2 * CHUNK)
+    .groups(2)
+    .topics(2)
+    .stream(4096);
 /// For a call that takes a time.
 const TIME: Duration = Duration::from_millis(1);
 /// For all that is done with one region; most of it is what a busy machine or valgrind needs.

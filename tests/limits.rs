@@ -87,7 +87,8 @@ fn a_loan_that_does_not_fit_is_an_error_and_no_signal() {
 
 fn lend_what_does_not_fit(name: &str) {
     const MIB: usize = 1 << 20;
-    let region = Region::create(name, Config::ranks(3).cells(4).arena(128)).expect("room for a table");
+    let region = Region::create(name, Config::ranks(3).cells(4).arena(128).groups(0).topics(0))
+        .expect("room for a table");
     let [a, b, c] = [0, 1, 2].map(|rank| region.join(rank).expect("a free rank"));
     (0..3).for_each(|to| a.send(to, b"small").expect("room"));
     let before = region.inspect().memory;
@@ -262,8 +263,11 @@ fn write_short_files(name: &str) {
     assert!(!new.path().exists() && !file.path().exists());
     // A small one is made, and a large one that others made is used.
     drop(
-        Region::create(new.name(), Config::ranks(1).cells(4).arena(1024).max_message(512).loans(0))
-            .expect("a new region"),
+        Region::create(
+            new.name(),
+            Config::ranks(1).cells(4).arena(1024).max_message(512).loans(0).groups(0).topics(0),
+        )
+        .expect("a new region"),
     );
     let me = Region::open(name).expect("a region").join(0).expect("a free rank");
     if !cfg!(portable) {
@@ -284,7 +288,7 @@ fn a_region_that_the_address_space_is_too_small_for_is_refused() {
 /// A process has addresses for 4 GiB.
 fn map_little(name: &str) {
     // 44 GiB.
-    let (config, new) = (Config::ranks(64).cells(16).arena(2 << 20), Scratch::new());
+    let (config, new) = (Config::ranks(64).cells(16).arena(2 << 20).groups(0).topics(0), Scratch::new());
     for error in [Region::create(new.name(), config).err(), Region::create_unnamed(config).err()] {
         let Some(CreateError::System(System::AddressSpace { size, ranks })) = error else {
             panic!("{error:?}")
@@ -378,7 +382,7 @@ fn lock_too_much_memory(name: &str) {
 
 // --- What is not shown -------------------------------------------------------------------------------------
 
-const SMALL: Config = Config::ranks(2).cells(4).arena(1024).loans(0);
+const SMALL: Config = Config::ranks(2).cells(4).arena(1024).loans(0).groups(0);
 const BOOT_ID: &str = "/proc/sys/kernel/random/boot_id";
 const DESCRIPTORS: &str = "/proc/self/fd";
 

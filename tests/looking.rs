@@ -28,7 +28,7 @@ fn second_process() {
     }
 }
 
-const SMALL: Config = Config::ranks(3).cells(4).arena(1024);
+const SMALL: Config = Config::ranks(3).cells(4).arena(1024).groups(0);
 
 fn play_alone(role: &str) {
     if let Some(mut child) = Child::start_alone(role) {

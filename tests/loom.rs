@@ -14,6 +14,15 @@
 //! - `Edge::Opened`: it guards against touching pages that the system has not reserved, and a heap has none.
 #![cfg(loom)]
 
+#[path = "loom/several.rs"]
+mod several;
+#[path = "loom/slots.rs"]
+mod slots;
+#[path = "loom/streams.rs"]
+mod streams;
+#[path = "loom/values.rs"]
+mod values;
+
 use loom::cell::UnsafeCell;
 use loom::thread;
 use mailbox::lab::abi::{Activity, Bells, Control, Identity, Rank};

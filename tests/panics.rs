@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::wire::geometry;
 use common::{Child, GUARD, Scratch, command, pattern, reply, role};
 use mailbox::{CallError, Config, Deadline, End, Endpoint, Mail, RecvError};
 use std::mem::offset_of;
@@ -354,14 +355,13 @@ fn what_is_left_is_counted_here_and_by_a_successor() {
 
 #[test]
 fn a_senseless_mark_means_nothing() {
-    use mailbox::lab::abi::{ConsumerLine, Geometry};
+    use mailbox::lab::abi::ConsumerLine;
     for garbage in [u64::MAX, 1 << 63, 1 << 40, 5000] {
         let scratch = Scratch::new();
         let region = scratch.create(Config::ranks(2).arena(ARENA));
         let a = region.join(0).expect("free");
         (0..10u8).for_each(|number| a.send(1, &[number]).expect("room"));
-        let geometry =
-            Geometry { protocol: 0, ranks: 2, cells: 4096, arena: ARENA, max_message: 1 << 30, loans: 0 };
+        let geometry = geometry(&scratch);
         for word in [offset_of!(ConsumerLine, handed), offset_of!(ConsumerLine, redelivered)] {
             scratch.patch(geometry.mailbox(0, 1) + word as u64, &garbage.to_ne_bytes());
         }
@@ -375,7 +375,7 @@ fn a_senseless_mark_means_nothing() {
 
 #[test]
 fn a_senseless_count_is_wrong_and_no_more() {
-    use mailbox::lab::abi::{ConsumerLine, Geometry};
+    use mailbox::lab::abi::ConsumerLine;
     for garbage in [u64::MAX, u64::MAX << 40, 1 << 40, (1 << 40) - 1] {
         let scratch = Scratch::new();
         let region = scratch.create(Config::ranks(2).arena(ARENA));
@@ -384,8 +384,7 @@ fn a_senseless_count_is_wrong_and_no_more() {
         let mut child = Child::start("takes", &scratch);
         assert_eq!(child.does("hold 1"), "1");
         child.kill();
-        let geometry =
-            Geometry { protocol: 0, ranks: 2, cells: 4096, arena: ARENA, max_message: 1 << 30, loans: 0 };
+        let geometry = geometry(&scratch);
         let word = geometry.mailbox(0, 1) + offset_of!(ConsumerLine, redelivered) as u64;
         scratch.patch(word, &garbage.to_ne_bytes());
         let b = region.join(1).expect("free");

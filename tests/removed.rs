@@ -13,7 +13,7 @@ use std::time::Duration;
 /// Longer than a waiting endpoint lets pass until it looks again whether the name is there.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(60);
 
-const SMALL: Config = Config::ranks(3).cells(4).arena(1024);
+const SMALL: Config = Config::ranks(3).cells(4).arena(1024).groups(0);
 
 #[test]
 fn second_process() {}

@@ -25,7 +25,7 @@ fn second_process() {
     }
 }
 
-const SMALL: Config = Config::ranks(2).cells(4).arena(1024).loans(0);
+const SMALL: Config = Config::ranks(2).cells(4).arena(1024).loans(0).groups(0);
 /// A user that this process is not, and a group that nobody is in.
 const SOMEBODY: u32 = 65_534;
 const NOBODYS_GROUP: u32 = 54_321;

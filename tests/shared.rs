@@ -3,16 +3,15 @@
 
 mod common;
 
+use common::crew::{HOWS, join, panic_with, shared};
 use common::{
     Child, GUARD, SHORT, Scratch, die, end_within, exit_with, fork, pattern, reply, role, status_of,
     wait_until,
 };
 use mailbox::{
-    Broken, CallError, Config, End, Endpoint, Lost, OwnedMail, RecvError, Region, ReplyError, SendError,
-    Shared, Status, Wait,
+    Broken, CallError, Config, End, Lost, OwnedMail, RecvError, Region, ReplyError, SendError, Status, Wait,
 };
 use std::collections::BTreeSet;
-use std::panic::{self, AssertUnwindSafe};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Barrier, mpsc};
 use std::thread;
@@ -23,33 +22,6 @@ fn second_process() {
         fork_while_threads_are_at_work(&Region::open(&region).expect("a region"));
     }
 }
-
-const ARENA: u64 = 64 << 10;
-
-/// Rank 0, shared, and the others of a new region.
-fn shared<const N: usize>(cells: u32, how: Wait) -> (Scratch, Shared, [Endpoint; N]) {
-    let scratch = Scratch::new();
-    let region = scratch.create(Config::ranks(N as u32 + 1).cells(cells).arena(ARENA).max_message(8 << 20));
-    let me = join(&region, 0);
-    me.set_wait(how);
-    let others = std::array::from_fn(|at| join(&region, at as u32 + 1));
-    (scratch, me.into_shared(), others)
-}
-
-fn join(region: &Region, rank: u32) -> Endpoint {
-    region.join(rank).expect("a free rank")
-}
-
-/// Takes a mail and ends with a panic while it holds it.
-fn panic_with(mail: OwnedMail) {
-    let result = panic::catch_unwind(AssertUnwindSafe(move || {
-        let _mail = mail;
-        panic::resume_unwind(Box::new(()))
-    }));
-    assert!(result.is_err());
-}
-
-const HOWS: [Wait; 3] = [Wait::Adaptive, Wait::Block, Wait::Spin];
 
 // --- Receiving and sending ---------------------------------------------------------------------------------
 

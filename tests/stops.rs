@@ -94,4 +94,14 @@ ends_anywhere! {
     a_sender_that_gives_one_that_is_taken_later: "answer_in_send_unseen", 20;
     a_sender_that_gives_a_new_start_asleep: "answer_asleep", 20;
     a_sender_that_gives_one_asleep_that_is_taken_later: "answer_asleep_unseen", 20;
+    who_publishes_a_value: "publish", 40;
+    who_publishes_a_stream: "publish_stream", 60;
+    who_reads_every_message_of_a_stream: "subscribe", 60;
+    who_reads_what_is_there_of_a_stream: "subscribe_skipping", 60;
+    a_member_in_a_barrier: "barrier", 20;
+    a_member_in_an_all_reduce: "all_reduce", 20;
+    a_member_that_broadcasts: "broadcast", 20;
+    a_member_that_takes_what_is_broadcast: "broadcast_of_another", 20;
+    a_member_that_makes_another_communicator: "dup", 40;
+    a_member_that_shrinks_its_communicator: "shrink", 20;
 }

@@ -2,21 +2,22 @@
 #![cfg(not(loom))]
 
 use mailbox::{
-    Arrival, Batch, Block, Broken, Call, CallError, CloseError, Comm, CommError, Config, ConfigError,
-    CreateError, CreateOrOpenError, Deadline, DiscardError, Drain, End, Endpoint, Envelope, Event, HandError,
-    Inspection, Interrupter, Iter, JoinEnvError, JoinError, JoinOptions, Leftover, LeftoverKind, Listed,
-    Loan, Lost, Mail, MailboxReport, Message, Mismatch, OpenError, OpenOptions, OwnedMail, Place, RankReport,
-    Receives, RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply, ReplyError, Request, RequestError,
-    Reserve, SendError, SendHalf, SendTo, Sending, Shared, SharedFrom, SharedTo, SizeError, Source, Status,
-    System, TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
+    Arrival, Batch, Block, Broken, Call, CallError, CloseError, CollectiveError, CollectiveRequest, Comm,
+    CommError, Config, ConfigError, CreateError, CreateOrOpenError, Deadline, DiscardError, Draft, Drain,
+    End, Endpoint, Envelope, Event, HandError, Inspection, Interrupter, Iter, JoinEnvError, JoinError,
+    JoinOptions, Latest, LatestPublisher, Leftover, LeftoverKind, Listed, Loan, Lost, Mail, MailboxReport,
+    Message, Mismatch, OpenError, OpenOptions, OwnedBlock, OwnedLoan, OwnedMail, OwnedSending, Place, Policy,
+    Publisher, RankReport, ReaderReport, RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply,
+    ReplyError, Request, RequestError, Reserve, Sample, Select, SelectError, SendError, SendHalf, SendTo,
+    Sending, Shared, SharedFrom, SharedIter, SharedTo, SharedUntilAlone, SizeError, Source, Status,
+    Subscriber, System, Tap, Tapped, TappedKind, TappedMail, Topic, TopicError, TopicKind, TopicReport,
+    TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
 use std::hash::Hash;
 
 fn shows<T: Debug>() {}
-
-fn receives<T: Receives>() {}
 
 fn is_a_key<T: Copy + Eq + Hash + Debug>() {}
 
@@ -26,10 +27,24 @@ fn fails<T: Error + Clone + Eq + Hash + Send + Sync + 'static>() {}
 fn everything_shows_itself() {
     shows::<(Batch<'_>, Call<'_>, Config, Endpoint, Inspection, Interrupter, Mail<'_>)>();
     shows::<(RecvFrom<'_>, SendTo<'_>, Comm<'_>, Request<'_>)>();
-    shows::<(Event<'_>, Iter<'_>, UntilAlone<'_>)>();
+    shows::<(CollectiveRequest<'_, u8>, Topic, Latest<'_>, LatestPublisher<'_>, Select<'_>)>();
+    shows::<(TopicReport, ReaderReport)>();
+    shows::<(Publisher<'_>, Draft<'_, '_>, Subscriber<'_>, Sample<'_, '_>)>();
+    shows::<(Tap, Tapped, TappedMail)>();
+    is_a_key::<(TappedKind, TopicKind)>();
+    shows::<(Event<Mail<'_>>, Iter<'_>, UntilAlone<'_>)>();
     shows::<(Arrival<'_>, Block<'_>, Drain<'_>, Leftover, Loan<'_>, Listed, Message<'_>, Sending<'_>)>();
-    shows::<(MailboxReport, OpenOptions, RankReport, RecvHalf, Region, Reply, SendHalf, Unanswered<'_>, View)>(
-    );
+    shows::<(
+        MailboxReport,
+        OpenOptions,
+        RankReport,
+        RecvHalf,
+        Region,
+        Reply,
+        SendHalf,
+        Unanswered<OwnedMail>,
+        View,
+    )>();
     is_a_key::<(
         Deadline,
         End,
@@ -37,6 +52,7 @@ fn everything_shows_itself() {
         JoinOptions<'_>,
         LeftoverKind,
         Place<'_>,
+        Policy,
         Reserve,
         Source,
         Status,
@@ -49,15 +65,10 @@ fn is_for_threads<T: Send + Sync + 'static>() {}
 
 #[test]
 fn what_threads_share_goes_to_any_of_them() {
-    shows::<(Deadline, OwnedMail, Shared, SharedFrom<'_>, SharedTo<'_>)>();
-    is_for_threads::<(Deadline, OwnedMail, Shared)>();
+    shows::<(Deadline, OwnedMail, Shared, SharedFrom<'_>, SharedIter<'_>, SharedTo<'_>)>();
+    is_for_threads::<(Deadline, OwnedMail, OwnedSending, OwnedLoan, OwnedBlock, Shared)>();
+    shows::<(OwnedSending, OwnedLoan, OwnedBlock, SharedUntilAlone<'_>)>();
     is_for_threads::<(SharedFrom<'static>, SharedTo<'static>)>();
-}
-
-#[test]
-fn endpoints_and_their_halves_receive() {
-    receives::<Endpoint>();
-    receives::<RecvHalf>();
 }
 
 #[test]
@@ -65,6 +76,7 @@ fn every_error_is_one() {
     fails::<Broken>();
     fails::<CallError>();
     fails::<CloseError>();
+    fails::<CollectiveError>();
     fails::<CommError>();
     fails::<ConfigError>();
     fails::<CreateError>();
@@ -80,9 +92,11 @@ fn every_error_is_one() {
     fails::<RemoveError>();
     fails::<ReplyError>();
     fails::<RequestError>();
+    fails::<SelectError>();
     fails::<SendError>();
     fails::<SizeError>();
     fails::<System>();
+    fails::<TopicError>();
     fails::<WaitError>();
 }
 
@@ -92,7 +106,8 @@ fn nothing_public_is_missing_here() {
     let folder = env!("CARGO_MANIFEST_DIR");
     let read = |path: &str| std::fs::read_to_string(format!("{folder}/{path}")).expect("a source file");
     let (root, here) = (read("src/lib.rs"), read("tests/surface.rs"));
-    let errors = ["region", "message", "comm"].map(|file| read(&format!("src/error/{file}.rs"))).concat();
+    let errors =
+        ["region", "message", "comm", "select"].map(|file| read(&format!("src/error/{file}.rs"))).concat();
     let uses = root.split_once("pub use config::").expect("the first of them").1;
     let words = uses.split(|descriptor: char| !descriptor.is_alphanumeric() && descriptor != '_');
     let types =

@@ -287,7 +287,7 @@ fn events_and_loops_give_what_receives_by_tag_left() {
     (0..3).for_each(|number| send(&a, 1, 1, number));
     nothing(b.from_any().tag(2));
     assert_eq!(b.from_any().peek().expect("sound").map(|next| next.seq), Some(0));
-    assert!(mailbox::wait_any(&[&b], GUARD).expect("mail") == Some(0));
+    assert!(common::wait_any(&[&b], GUARD).expect("mail") == Some(0));
     assert!(matches!(b.next_event_within(GUARD), Ok(Event::Mail(mail)) if mail.value() == Ok(0_u64)));
     drop(a);
     assert_eq!(b.from_any().tag(2).within(GUARD).recv().err(), Some(left(0)));

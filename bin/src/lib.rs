@@ -4,6 +4,7 @@ mod common;
 mod demo;
 mod launch;
 mod mbox;
+mod record;
 mod stress;
 
 pub use crate::demo::cli::run as demo;

@@ -9,20 +9,36 @@ const TABLE: &[(&str, &str)] = &[
     ("common", ""),
     ("stress", "common"),
     ("stress/chaos", "common stress"),
-    ("stress/torture", "common stress stress/chaos"),
+    ("stress/gathering", "common stress"),
+    ("stress/publishing", "common stress"),
+    ("stress/torture", "common stress stress/chaos stress/gathering stress/publishing"),
     ("stress/soak", "common stress"),
     ("demo/tour", "common"),
     ("demo/pingpong", "common"),
     ("demo/gateway", "common"),
-    ("demo", "common stress/chaos stress/torture stress/soak demo/tour demo/pingpong demo/gateway"),
+    ("demo/fusion", "common"),
+    ("demo/game", "common"),
+    ("demo/control", "common"),
+    (
+        "demo",
+        "common stress/chaos stress/gathering stress/publishing stress/torture stress/soak demo/tour demo/pingpong \
+         demo/gateway demo/fusion demo/game demo/control",
+    ),
     ("launch", "common"),
-    ("mbox", "common launch"),
+    ("record", ""),
+    ("mbox", "common launch record"),
     ("", "demo mbox"),
     ("bin", ""),
 ];
 
 /// The files that may look into the library. All others use what it offers to everybody.
-const INSIDERS: [&str; 2] = ["common/segments", "stress/chaos/vandal"];
+const INSIDERS: [&str; 5] = [
+    "common/segments",
+    "stress/chaos/vandal",
+    "stress/gathering/intruder",
+    "stress/publishing/scribbler",
+    "stress/scrawl",
+];
 /// What of the library is not for everybody.
 const INSIDE: &str = "mailbox::lab";
 

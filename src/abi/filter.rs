@@ -13,12 +13,16 @@ pub struct Filter {
 
 const CONTEXT: u64 = (u16::MAX as u64) << CONTEXT_SHIFT;
 const KIND_AND_LEN: u64 = (1 << EPOCH_SHIFT) - 1;
-/// The key of a call. No message has it, because the bits of kind and length are not part of a key.
+/// Context and tag.
+const LABEL: u64 = u64::MAX << CONTEXT_SHIFT;
+/// What stands for the label of a call. No message has it, because the bits of kind and length are not part of a label.
 const CALL: u64 = 1;
 
 impl Filter {
     /// Takes every message without a context, and calls.
     pub const ANY: Self = Self::new(0, 0, 0);
+    /// Bits that no label has.
+    pub const SPARE: u64 = !LABEL & !CALL;
 
     /// Takes what has this context, and a tag that has the same bits as `tag` where `mask` has ones. No calls, unless it is
     /// the same as [`Filter::ANY`].
@@ -32,6 +36,12 @@ impl Filter {
         Self::new((self.wanted >> CONTEXT_SHIFT) as u16, tag, mask)
     }
 
+    /// Takes all that either of these takes, and what has the bits that both want. `None` if they are of two contexts.
+    pub fn cover(one: Self, other: Self) -> Option<Self> {
+        let mask = one.mask & other.mask & !(one.wanted ^ other.wanted);
+        (mask & CONTEXT == CONTEXT).then_some(Self { wanted: one.wanted & mask, mask })
+    }
+
     /// Whether it takes calls, which have no tag.
     #[inline(always)]
     pub const fn takes_calls(self) -> bool {
@@ -43,15 +53,28 @@ impl Filter {
         self.key_of(envelope) == self.wanted
     }
 
+    /// What filters tell mails apart by, of the message or the call with this envelope: its tag and its context, or that it is
+    /// a call. The bits of [`SPARE`](Filter::SPARE) are zero.
+    #[inline(always)]
+    pub const fn label_of(envelope: u64) -> u64 {
+        if Envelope::is_call(envelope) { CALL } else { envelope & LABEL }
+    }
+
+    /// The bits of it that this one looks at.
+    pub const fn label_mask(self) -> u64 {
+        // A receive of every tag takes a call with the messages that have no context.
+        if self.mask == CONTEXT { self.mask } else { self.mask | CALL }
+    }
+
+    /// Whether it takes mail with this label.
+    pub const fn takes_label(self, label: u64) -> bool {
+        label & self.label_mask() == self.wanted
+    }
+
     /// What all messages have in common that filters with this one's mask tell apart by one value. [`Filter::key`] is the
     /// value that this one takes.
     pub const fn key_of(self, envelope: u64) -> u64 {
-        match (Envelope::is_call(envelope), self.mask == CONTEXT) {
-            (false, _) => envelope & self.mask,
-            // A receive of every tag takes it with the messages that have no context.
-            (true, true) => 0,
-            (true, false) => CALL,
-        }
+        Self::label_of(envelope) & self.label_mask()
     }
 
     /// The value of [`Filter::key_of`] of what it takes.
@@ -70,6 +93,12 @@ impl Filter {
         // `Whole` is zero, and so is what is as wanted.
         let rest = (envelope ^ self.wanted) & (self.mask | KIND_AND_LEN);
         if rest <= INLINE as u64 { Some(rest as usize) } else { None }
+    }
+
+    /// The label of a whole message in its cell, if `envelope` is that of one.
+    #[inline(always)]
+    pub const fn label_of_small(envelope: u64) -> Option<u64> {
+        if envelope & KIND_AND_LEN <= INLINE as u64 { Some(envelope & LABEL) } else { None }
     }
 
     /// Whether `envelope` is that of a whole message that this takes.
@@ -115,6 +144,27 @@ mod tests {
     }
 
     #[test]
+    fn a_cover_takes_what_either_takes() {
+        let of = |tag, mask| Filter::new(0, tag, mask);
+        let all =
+            [Filter::ANY, of(7, u32::MAX), of(6, u32::MAX), of(0x100, 0xff00), of(0x1ff, 0xff0f), of(8, 12)];
+        let words: Vec<u64> = (0..0x300).map(|tag| word(0, tag, Kind::Whole, Location::Inline(3))).collect();
+        let call = Envelope::numbered(9, 1, Kind::Call, Location::Inline(0)).pack();
+        for one in all {
+            for other in all {
+                let cover = Filter::cover(one, other).expect("they have one context");
+                for word in words.iter().copied().chain([call]) {
+                    let is_taken = one.takes(word) || other.takes(word);
+                    assert!(cover.takes(word) || !is_taken, "{one:?}, {other:?}");
+                }
+            }
+        }
+        let tight = Filter::cover(of(6, u32::MAX), of(7, u32::MAX)).expect("they have one context");
+        assert!(!tight.takes(words[5]) && !tight.takes(words[8]) && !tight.takes_calls());
+        assert_eq!(Filter::cover(Filter::ANY, Filter::new(1, 0, 0)), None);
+    }
+
+    #[test]
     fn only_a_whole_message_in_its_cell_is_small() {
         for (kind, place, small) in [
             (Kind::Whole, Location::Inline(INLINE), Some(INLINE)),
@@ -126,6 +176,11 @@ mod tests {
             for filter in [Filter::ANY, Filter::new(0, 5, u32::MAX)] {
                 let word = word(0, 5, kind, place);
                 assert_eq!((filter.small(word), filter.takes(word)), (small, true), "{kind:?} {place:?}");
+                let label = Filter::label_of_small(word);
+                assert_eq!(label, small.map(|_| Filter::label_of(word)), "{kind:?} {place:?}");
+                assert!(
+                    filter.takes_label(Filter::label_of(word)) && Filter::label_of(word) & Filter::SPARE == 0
+                );
             }
         }
     }

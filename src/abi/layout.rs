@@ -1,4 +1,5 @@
-//! What lies where in a region's segment; the drawing is in [`abi`](super). Pure functions on checked values.
+//! What lies where in a region's segment; the drawing is in [`abi`](super). Pure functions on
+//! checked values. The first page is in [`header`](super::header).
 //!
 //! # Why it lies like this
 //!
@@ -13,22 +14,17 @@
 //! - The default number of cells is 4096, and less if the cells of all mailboxes would take more than 24 MiB, because
 //!   memory grows with the square of the ranks.
 
-use super::{CELL, CHUNK, DIRECTORY_WORDS, INLINE, LOANS, MAILBOXES, Padded, PoolLayout, RANKS, Section};
+use super::{
+    CELL, CHUNK, GROUPS, HEADER_WORDS, INLINE, Identity, LOANS, MAILBOXES, MAX_GROUPS, MAX_TOPICS, Padded,
+    PoolLayout, RANKS, Rank, Section, TOPICS,
+};
 use crate::error::ConfigError;
-use crate::sync::{AtomicU32, AtomicU64};
+use crate::sync::AtomicU64;
 
-/// The version of this layout.
-pub const ABI: u64 = 17;
-/// The first word of a region.
-pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
-/// The first word of a region that is being removed.
-pub const WIPED: u64 = u64::from_ne_bytes(*b"mailbox\x00");
 /// The most ranks that a region can have.
 pub const MAX_RANKS: u32 = 1024;
 /// Words of a rank's `opened` bitmap.
 pub const OPENED_WORDS: usize = MAX_RANKS as usize / 64;
-/// Bytes of a label.
-pub const LABEL: usize = 48;
 /// Arena payloads begin at multiples of this.
 pub const ARENA_ALIGN: u64 = 64;
 /// Calls to one rank that may be under way. A cell of the return lane is kept free for each.
@@ -47,52 +43,9 @@ const MAX_SIZE: u64 = 1 << 46;
 /// Bytes between the beginning of an arena's pages and the arena; also for an area for loans. Large private buffers
 /// begin where a page does, and some processors copy ten times slower between addresses that are nearly the same
 /// within their pages.
-const SKEW: u64 = PAGE / 2;
+pub(super) const SKEW: u64 = PAGE / 2;
 /// The most bytes between the beginning of a mailbox's pages and the mailbox.
 const STAGGER: u64 = 31 * 128;
-
-/// Words of the header. The creator writes all of them once. Two are written later as well: the magic, which a
-/// remover wipes, and the pair that says what the disk has.
-pub const HEADER_WORDS: usize = 16;
-/// Bytes of the header that say something.
-pub const HEADER_BYTES: usize = 2 * 128 + 8 * DIRECTORY_WORDS;
-/// The word of the header that says in which boot of the machine the region is in use; 0 means that it was closed.
-/// Written by joiners and by the last process to leave, see `segment::durable`.
-pub const BOOT: usize = 8;
-/// The bit of that word which says that the disk has the word, too. The other bits are the boot's number.
-pub const SETTLED: u64 = 1;
-/// The word of the header that says in which boot of the machine the disk failed to store a part of the region; 0
-/// means in none. Written by the process that saw the failure, see `segment::durable`.
-pub const FAILED: usize = 9;
-
-/// The first of the header's three words of features, one bit for each feature. A program that does not know a bit
-/// may ignore it in the first word; in the second, it may still look at the region; in the third, it must refuse the
-/// region. The creator writes them.
-pub const FEATURES: usize = 10;
-/// The last word of the header that the creator writes: the bytes of each rank's area for loans. The words after it
-/// may be locks.
-pub const LAST_WORD: usize = FEATURES + 3;
-
-/// The first page of a region: see [`Geometry::to_words`] for the order of its words.
-#[repr(C)]
-pub struct Header {
-    /// The header, word by word; the magic first.
-    pub words: [AtomicU64; HEADER_WORDS],
-    /// What concerns all ranks.
-    pub control: Padded<Control>,
-    /// What lies where: see [`from_directory`](super::from_directory). The creator writes it.
-    pub directory: [AtomicU64; DIRECTORY_WORDS],
-}
-
-/// What concerns all ranks. Any rank may write it.
-#[repr(C)]
-pub struct Control {
-    /// How many times a rank was claimed, left, or found dead. A hint: a process that finds it changed looks at the
-    /// lives of all ranks.
-    pub changes: AtomicU64,
-    /// Not 0: all waits shall end. Nothing writes or reads it yet.
-    pub abort: AtomicU64,
-}
 
 /// Offset of a lock's word, on platforms without file locks. The word is the process id of the holder, or 0. The
 /// locks are numbered as in `rank`: the labels and the gate have the last words of the header, then come the ranks.
@@ -102,83 +55,6 @@ pub const fn lock_word(lock: u32) -> u64 {
         0 | 1 => 8 * (FREE + lock as u64),
         rank => PAGE + (rank as u64 - 2) * RECORD + core::mem::offset_of!(Identity, lock) as u64,
     }
-}
-
-/// Where the header says how many ranks there are.
-pub const RANKS_WORD: u64 = 4 * 8;
-
-/// What everybody knows of a rank. The rank's holder writes it, except for the bells and `opened`.
-#[repr(C)]
-pub struct Rank {
-    /// The holder of the rank.
-    pub identity: Padded<Identity>,
-    /// What its holder sleeps on.
-    pub bells: Padded<Bells>,
-    /// Bit `from % 64` of word `from / 64`: the pages of the mailbox from `from` to this rank are reserved, except
-    /// for its arena. Senders set bits; nobody clears them.
-    pub opened: Padded<[AtomicU64; OPENED_WORDS]>,
-    /// What the holder does, and on which processors.
-    pub activity: Padded<Activity>,
-    /// Unused; fields that are added here change no offset.
-    pub reserved: [Padded<AtomicU64>; 4],
-}
-
-/// What a rank's holder does, and on which processors. Written by the holder, for people and as hints to peers.
-#[repr(C)]
-pub struct Activity {
-    /// What the receiver and the sender (in this order) wait for while they sleep: 0 nothing, 1 anyone, `2 + rank`
-    /// that rank. For people.
-    pub awaited: [AtomicU64; 2],
-    /// How many times a receiver of this rank fell asleep because there was no mail.
-    pub sleeps: AtomicU64,
-    /// The processors on which the receiver and the sender (in this order) may run: see `wait::crowd`. 0 means any. A
-    /// peer that finds the holder dead writes it, too.
-    pub processors: [AtomicU64; 2],
-}
-
-/// A rank's life and name; written by the holder of the rank's lock.
-#[repr(C)]
-pub struct Identity {
-    /// `epoch << 1 | joined`: how many times the rank was claimed, and whether its holder has not left yet.
-    pub life: AtomicU64,
-    /// The holder's process id in its own PID namespace. For display only; never trusted.
-    pub pid: AtomicU64,
-    /// The label, padded with NULs.
-    pub label: [AtomicU64; LABEL / 8],
-    /// On platforms without file locks: the process id of the holder of the rank's lock, or 0.
-    pub lock: AtomicU64,
-    /// The value of `life` when the rank was last claimed. It says how the previous life ended.
-    pub former: AtomicU64,
-    /// The value of `life` when a peer last found the holder dead; written by that peer. A hint: others ask the
-    /// kernel, too.
-    pub found_dead: AtomicU64,
-}
-
-/// The bit of a bell's mode that asks ringers to check whether the receiver asks for a reset. The bit outlives its
-/// rank's holder, because the request does, too.
-pub const RESET: u32 = 8;
-
-/// The bit of a rank's bell that is set while its receiver sleeps until there is mail.
-pub const MAIL: u32 = 1;
-/// The bit of a rank's bell that is set while its sender sleeps until there is room.
-pub const ROOM: u32 = 2;
-/// The bit of a rank's bell that several threads of it have for themselves: set while the one that sleeps for all has seen
-/// what the others sleep for. Peers leave it as it is.
-pub const LED: u32 = 8;
-
-/// What a rank sleeps on.
-#[repr(C)]
-pub struct Bells {
-    /// The bell: one bit for each thing that a thread of the rank sleeps for, [`MAIL`] and [`ROOM`]. The sleeper sets
-    /// its bit. The sleeper, a ringer, or a process that claims the rank clears it. Nobody stores to the whole word.
-    /// [`LED`] besides.
-    pub word: AtomicU32,
-    /// What a ringer must do beyond reading the bell, for mail and for room: see `rank::bell`. Written by the half
-    /// that sleeps.
-    pub modes: [AtomicU32; 2],
-    /// The events that a rank sleeps on if it has chosen events, for mail and for room. Only the platform knows what
-    /// is in them.
-    pub events: [AtomicU32; 2],
 }
 
 /// The first lines of a mailbox.
@@ -291,13 +167,7 @@ pub struct Cell {
 const _: () = {
     use core::mem::{align_of, offset_of, size_of};
     assert!(align_of::<Padded<AtomicU64>>() == 128, "mailbox needs cache lines of at most 128 bytes");
-    assert!(offset_of!(Header, control) == 128 && offset_of!(Header, directory) == 256);
-    assert!(size_of::<Header>() == HEADER_BYTES && HEADER_BYTES as u64 <= PAGE);
     assert!(RECORD == 1024);
-    assert!(offset_of!(Rank, bells) == 128 && offset_of!(Rank, opened) == 256);
-    assert!(offset_of!(Rank, activity) == 384 && offset_of!(Rank, reserved) == 512);
-    assert!(offset_of!(Identity, label) == 16 && size_of::<Identity>() <= 128);
-    assert!(size_of::<Bells>() == 20 && offset_of!(Bells, events) == 12);
     assert!(size_of::<Cell>() == CELL && offset_of!(Cell, payload) == CELL - INLINE);
     assert!(size_of::<LaneLines>() == 256 && offset_of!(LaneLines, producer) == 128);
     assert!(offset_of!(Lines, call) == 256 && size_of::<Padded<Cell>>() == 128);
@@ -320,6 +190,14 @@ pub struct Geometry {
     pub max_message: u64,
     /// Bytes of each rank's area for loans.
     pub loans: u64,
+    /// How many groups there can be.
+    pub groups: u32,
+    /// How many topics there can be.
+    pub topics: u32,
+    /// The most bytes of a topic's value.
+    pub value: u64,
+    /// Bytes of the payloads that a topic's stream keeps.
+    pub stream: u64,
 }
 
 impl Geometry {
@@ -337,8 +215,20 @@ impl Geometry {
         if !self.loans.is_multiple_of(CHUNK) || self.loans > 1 << 40 {
             return Err(ConfigError::Loans(self.loans));
         }
-        // At most 2^20 mailboxes of at most 2 x 2^42 + 2^36 + 2^14 bytes, and 2^10 areas for loans of 2^40: no product or
-        // sum overflows.
+        if self.groups > MAX_GROUPS {
+            return Err(ConfigError::Groups(self.groups));
+        }
+        if self.topics > MAX_TOPICS {
+            return Err(ConfigError::Topics(self.topics));
+        }
+        if !self.value.is_multiple_of(ARENA_ALIGN) || self.value > 1 << 30 {
+            return Err(ConfigError::Value(self.value));
+        }
+        if !self.stream.is_multiple_of(PAGE) || self.stream > 1 << 32 {
+            return Err(ConfigError::Stream(self.stream));
+        }
+        // At most 2^20 mailboxes of at most 2 x 2^42 + 2^36 + 2^14 bytes, and 2^10 areas for loans of 2^40, and
+        // 2^16 slots of 2^21, and 2^10 topics of 2^34: no product or sum overflows.
         if self.size() > MAX_SIZE {
             return Err(ConfigError::TooLarge {
                 size: self.size(),
@@ -457,12 +347,15 @@ impl Geometry {
     }
 
     /// The parts of the region after its first page, in this order.
-    pub fn sections(&self) -> [Section; 3] {
-        let (table, loans) = (self.table(), self.end_of_mailboxes());
+    pub fn sections(&self) -> [Section; 5] {
+        let (table, loans, groups) = (self.table(), self.end_of_mailboxes(), self.end_of_loans());
+        let topics = self.end_of_groups();
         [
             Section { kind: RANKS, version: 1, offset: PAGE, len: table - PAGE },
             Section { kind: MAILBOXES, version: 1, offset: table, len: loans - table },
-            Section { kind: LOANS, version: 1, offset: loans, len: self.size() - loans },
+            Section { kind: LOANS, version: 1, offset: loans, len: groups - loans },
+            Section { kind: GROUPS, version: 1, offset: groups, len: topics - groups },
+            Section { kind: TOPICS, version: 1, offset: topics, len: self.size() - topics },
         ]
     }
 
@@ -480,47 +373,20 @@ impl Geometry {
         if self.loans == 0 { 0 } else { (SKEW + self.loans).next_multiple_of(PAGE) }
     }
 
-    /// Bytes of the whole region.
-    pub fn size(&self) -> u64 {
+    /// Offset of what follows the areas for loans.
+    pub(super) fn end_of_loans(&self) -> u64 {
         self.end_of_mailboxes() + self.ranks as u64 * self.loan_pages()
     }
 
-    /// The header of a region of this geometry that is in use in no boot, in the order of its words.
-    pub fn to_words(self, nonce: u64) -> [u64; HEADER_WORDS] {
-        let mut words = [0; HEADER_WORDS];
-        words[..8].copy_from_slice(&[
-            MAGIC,
-            ABI,
-            self.protocol,
-            nonce,
-            self.ranks as u64,
-            self.cells as u64,
-            self.arena,
-            self.max_message,
-        ]);
-        words[LAST_WORD] = self.loans;
-        words
-    }
-
-    /// The geometry and the nonce that a header names; `None` if it does not describe a region. The caller checks
-    /// magic and ABI first.
-    pub fn from_words(words: &[u64; HEADER_WORDS]) -> Option<(Self, u64)> {
-        let [_, _, protocol, nonce, ranks, cells, arena, max_message, ..] = *words;
-        let geometry = Self {
-            protocol,
-            ranks: ranks.try_into().ok()?,
-            cells: cells.try_into().ok()?,
-            arena,
-            max_message,
-            loans: words[LAST_WORD],
-        };
-        geometry.check().ok()?;
-        Some((geometry, nonce))
+    /// Bytes of the whole region.
+    pub fn size(&self) -> u64 {
+        self.end_of_topics()
     }
 }
 
 #[cfg(all(test, not(loom)))]
 mod tests {
+    use super::super::{SlotLines, WINDOW};
     use super::*;
     use crate::config::Config;
 
@@ -546,18 +412,18 @@ mod tests {
             }
             assert!(g.loans_of(ranks - 1) + g.loans <= g.size());
             let ends = g.sections().map(|section| section.offset + section.len);
-            assert_eq!(ends, [g.table(), loans, g.size()]);
-            let none = Geometry { loans: 0, ..g };
+            assert_eq!(ends, [g.table(), loans, g.end_of_loans(), g.end_of_groups(), g.size()]);
+            assert!(g.topic(0).is_multiple_of(128) && g.topic(g.topics) <= g.buffers(0));
+            assert!(g.buffers(g.topics - 1) + super::super::BUFFERS as u64 * g.value <= g.readers(0));
+            assert!(g.stream_cells(0).is_multiple_of(64) && g.stream_payloads(0).is_multiple_of(64));
+            assert!(g.stream_payloads(0) + g.stream <= g.readers(1));
+            assert!(g.stream_payloads(g.topics - 1) + g.stream <= g.size());
+            let last = (g.groups - 1, ranks - 1);
+            assert!(g.slot(last.0, last.1) + size_of::<SlotLines>() as u64 <= g.window(0, 0));
+            assert!(g.slot(0, 0).is_multiple_of(128) && g.window(0, 0).is_multiple_of(64));
+            assert!(g.window(last.0, last.1) + WINDOW <= g.size());
+            let none = Geometry { loans: 0, groups: 0, topics: 0, ..g };
             assert_eq!((none.size(), none.check()), (loans, Ok(())));
         }
-    }
-
-    #[test]
-    fn a_header_says_what_was_written() {
-        let geometry = Config::ranks(9).cells(64).arena(4096).protocol(77).loans(3 * CHUNK).geometry;
-        let mut words = geometry.to_words(5);
-        assert_eq!(Geometry::from_words(&words), Some((geometry, 5)));
-        words[4] = u64::MAX;
-        assert_eq!(Geometry::from_words(&words), None);
     }
 }

@@ -2,11 +2,13 @@
 //!
 //! ```text
 //!  0        4096        4096 + 1024 x ranks, to a page
-//! ┌────────┬────────────┬──────────────────────────────┬──────────────────────────────┬─────┬────────────┬────────────┬───┐
-//! │ Header │ rank table │ mailboxes to 0, from 0,1,2 … │ mailboxes to 1, from 0,1,2 … │  …  │ loans of 0 │ loans of 1 │ … │
-//! └────────┴────────────┴──────────────────────────────┴──────────────────────────────┴─────┴────────────┴────────────┴───┘
-//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set; an extent of an arena, and a
-//!                         chunk of loans, only after the process that touches it has seen that it has memory
+//! ┌────────┬────────────┬──────────────────────────────┬──────────────────────────────┬───┬────────────┬───┬───────────────┬─────────┐
+//! │ Header │ rank table │ mailboxes to 0, from 0,1,2 … │ mailboxes to 1, from 0,1,2 … │ … │ loans of 0 │ … │ slots of      │ windows │
+//! │        │            │                              │                              │   │            │   │ group 0, 1, … │         │
+//! └────────┴────────────┴──────────────────────────────┴──────────────────────────────┴───┴────────────┴───┴───────────────┴─────────┘
+//!  reserved at creation   each touched only after its bit in the receiver's `opened` is set; an extent of an arena, a chunk of
+//!                         loans, the slots of a group, and a part of a window, only after the process that touches it has seen
+//!                         that it has memory
 //!
 //!  a rank's record, 1024 B
 //! ┌───────────────────┬───────────────────────┬──────────┬────────────────────┬──────────┐
@@ -26,7 +28,8 @@
 //!  receiver           sender             both,       sender        receiver      sender receiver sender receiver
 //!                                        in turns
 //! ```
-//! The area for loans of a rank is written by that rank only. The cells of all its mail lanes may refer to it.
+//! The area for loans of a rank is written by that rank only. The cells of all its mail lanes may refer to it. For each group
+//! every rank has a slot and a window, which it alone writes and all members of the group read: see `abi::group` and `slot`.
 //!
 //! Below each part stands its writer. Two words have a second one: the lock in `identity` (on platforms where it is a
 //! word) is also written by a process that takes all locks, and `found_dead` is written by a peer that finds the
@@ -60,6 +63,12 @@
 //! | bell | the word that a rank sleeps on, with one bit for each thing that it waits for: mail, room |
 //! | announced | of a message: its cell holds only its length; its bytes follow when the receiver wants them |
 //! | transfer slot | two lines of a mailbox and a ring of 256 KiB; announced messages go through it one at a time; see `ring::transfer` |
+//! | group, member | ranks, each in one life, that act together; one of them |
+//! | slot, window | a rank's lines in a group, which it writes and all members read; its memory for what is too long for a line |
+//! | topic, value | a name under which one rank publishes something; the newest of it, which any rank reads as a whole |
+//! | stream | what is published in a topic, as messages; each reader reads all of them, or misses some and knows how many |
+//! | awaited | of a reader of a stream: the writer waits for it |
+//! | round | the step in which a member publishes something for others, or takes what they have published |
 //! | reset | the receiver asks to start again with a mailbox whose words make no sense, and its sender agrees |
 //! | starved | of a sender: it waits until a certain message is acknowledged, and has told its receiver which one |
 //!
@@ -87,30 +96,40 @@
 //!   once.
 //! - **I9** The owner of an arena or an area for loans never hands out bytes that an unacknowledged cell refers to,
 //!   no matter which life wrote the cell.
+//!   A member of a group does not overwrite what another may still read: it has seen that the other has finished that round, or
+//!   has ended.
 //! - **I10** A process that sleeps until it has room has first told the process that can make room.
 
 mod counts;
 mod envelope;
 mod filter;
+mod group;
+mod header;
 mod label;
 mod layout;
 mod locks;
 mod order;
 mod padded;
 mod pool;
+mod record;
 mod redelivery;
 mod sections;
 mod starved;
+mod topic;
 
 pub use counts::*;
 pub use envelope::*;
 pub use filter::Filter;
+pub use group::*;
+pub use header::*;
 pub use label::Label;
 pub use layout::*;
 pub use locks::*;
 pub use order::*;
 pub use padded::Padded;
 pub use pool::*;
+pub use record::*;
 pub use redelivery::*;
 pub use sections::*;
 pub use starved::Starved;
+pub use topic::*;

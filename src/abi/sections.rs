@@ -19,6 +19,12 @@ pub const MAILBOXES: u64 = 2;
 /// The kind of the ranks' areas for loans.
 pub const LOANS: u64 = 3;
 
+/// The kind of the groups' slots.
+pub const GROUPS: u64 = 4;
+
+/// The kind of the topics.
+pub const TOPICS: u64 = 5;
+
 /// A part of a region.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Section {

@@ -4,7 +4,7 @@ use super::held::HeldUp;
 use crate::error::{CallError, SendError};
 use crate::half::{Member, Starving};
 use crate::send::{Outgoing, ended};
-use crate::wait::{Operation, Step};
+use crate::wait::Operation;
 
 /// For one call more to the server's life of this epoch.
 pub struct Credit<'a> {
@@ -45,10 +45,6 @@ impl Operation for Credit<'_> {
             None => self.held_up.check().map(|()| false),
             Some(end) => Err(ended(self.peer.to, end).into()),
         }
-    }
-
-    fn step(&mut self) -> Result<Step, CallError> {
-        Ok(Step::Done)
     }
 
     fn begin_wait(&self) {

@@ -55,11 +55,15 @@ impl<'a> HeldUp<'a> {
         }
         let Self { sender, receiver, peer, .. } = *self;
         peer.answers.relieve(sender.parts().0, peer);
-        // Another thread may receive meanwhile.
-        let keeps_waiting = |half: &RecvHalf| {
-            let (member, inbox) = half.parts();
-            member.finds_alone() && inbox.keeps_waiting(member, peer.to)
-        };
-        if receiver.is_some_and(keeps_waiting) { Err(CallError::Held(peer.to)) } else { Ok(()) }
+        if receiver.is_some_and(|half| keeps_waiting(half, peer.to)) {
+            return Err(CallError::Held(peer.to));
+        }
+        Ok(())
     }
+}
+
+/// Whether this server waits until mail of it is received by this half, and no other thread may do that meanwhile.
+pub fn keeps_waiting(half: &RecvHalf, server: u32) -> bool {
+    let (member, inbox) = half.parts();
+    member.finds_alone() && inbox.keeps_waiting(member, server)
 }

@@ -6,6 +6,7 @@ mod errors;
 mod held;
 mod paused;
 mod reply;
+mod watched;
 
 pub use paused::PausedCall;
 pub use reply::Reply;
@@ -21,7 +22,7 @@ use crate::rank::Status;
 use crate::ring::Corrupt;
 use crate::send::{Answer, Outgoing, living_taker};
 use crate::wait::pace::{self, CALL_PAUSES};
-use crate::wait::{Deadline, Operation, Step, look_soon};
+use crate::wait::{Deadline, Operation, look_soon};
 use core::cell::Cell as Private;
 use core::fmt;
 
@@ -236,7 +237,7 @@ impl<'a> Call<'a> {
 
     /// What batches hold back is published before a wait.
     #[inline(always)]
-    fn halves(&self) -> Halves<'_> {
+    pub(crate) fn halves(&self) -> Halves<'a> {
         Halves { sending: Some(self.sender.parts()), receiving: self.receiver.map(RecvHalf::parts) }
     }
 
@@ -380,10 +381,6 @@ impl Operation for Waiting<'_, '_> {
             }
         }
         Ok(self.reply.is_some())
-    }
-
-    fn step(&mut self) -> Result<Step, CallError> {
-        Ok(Step::Done)
     }
 
     fn begin_wait(&self) {

@@ -1,14 +1,24 @@
-//! Programs of many ranks: communicators, and requests.
+//! Programs of many ranks: communicators, requests, and operations of all members.
 //!
-//! A *communicator* is a group of ranks, each in one life, and a *context*: a number in every message's envelope beside its
-//! tag, so that no receive takes what is meant for another group. A [`Request`] is a send or a receive that was started and
-//! goes on. Its state lies in the endpoint (`send::started`, `receive::posted`), because every call of the endpoint makes it
-//! go on; a request has only its number.
+//! A *communicator* is a group of ranks, each in one life, with a *slot* for each ([`crate::slot`]), and a *context*: a number in
+//! every message's envelope beside its tag, so that no receive takes what is meant for another group. The context is made of
+//! the slot's number, so two communicators of one rank have different ones.
+//!
+//! A [`Request`] is a send or a receive that was started and goes on. Its state lies in the endpoint (`send::started`,
+//! `receive::posted`), because every call of the endpoint makes it go on; a request has only its number. So it is with
+//! operations of all members ([`crate::collective`]).
 #![cfg(not(loom))]
 
+mod agreement;
+mod collectives;
+mod communicator;
+mod making;
 mod request;
+mod started;
+mod taking_part;
+mod varied;
 mod waiting;
-mod world;
 
+pub use communicator::Comm;
 pub use request::Request;
-pub use world::Comm;
+pub use started::CollectiveRequest;

@@ -5,6 +5,7 @@ use crate::endpoint::{Halves, Mail, RecvFrom, RecvHalf, SendHalf, SendTo};
 use crate::error::{RequestError, SendError};
 use crate::wait::Deadline;
 use core::fmt;
+use core::mem::{ManuallyDrop, needs_drop};
 
 /// A send or a receive that was started, and goes on while the program does other things: what [`SendTo::start`] and
 /// [`RecvFrom::start`] return.
@@ -89,7 +90,8 @@ impl<'a> SendTo<'a> {
     /// [`SendTo::sync`] or above [`Region::eager_limit`](crate::Region::eager_limit) when its receiver has acknowledged it, or has
     /// received all of it. The deadline of the builder does not count. Errors are told by the request. Never waits.
     ///
-    /// Cost: as for [`SendTo::try_send`] if there is room. Otherwise a copy in private memory; a [`Vec`] is kept as it is.
+    /// Cost: as for [`SendTo::try_send`] if there is room. Otherwise a copy in private memory; a [`Vec`] is kept as it is. Memory of
+    /// long messages that were sent is kept for later ones: as much as was under way at a time, up to 256 MiB for an endpoint.
     ///
     /// ```
     /// # use mailbox::{Config, Region, Request};
@@ -100,17 +102,26 @@ impl<'a> SendTo<'a> {
     /// # for other in others { assert!(other.recv()?.to_vec().starts_with(b"to ")); }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn start(self, bytes: impl AsRef<[u8]> + Into<Vec<u8>>) -> Request<'a> {
-        let what = match self.try_at_once(bytes.as_ref()) {
-            Some(outcome) => What::Sent(outcome),
-            None => What::Send(self.begin(bytes.into())),
-        };
+        let what = if self.send_small(bytes.as_ref()) { What::Sent(Ok(())) } else { self.start_any(bytes) };
         Request { sender: Some(self.sender), receiver: self.receiver, what }
+    }
+
+    #[inline(never)]
+    fn start_any<B: AsRef<[u8]> + Into<Vec<u8>>>(&self, bytes: B) -> What {
+        match self.try_at_once(bytes.as_ref()) {
+            Some(outcome) => What::Sent(outcome),
+            // What needs no drop owns no memory, so `into` would copy it to fresh memory.
+            None if !needs_drop::<B>() => What::Send(self.begin(self.copied(bytes.as_ref()))),
+            None => What::Send(self.begin(bytes.into())),
+        }
     }
 
     /// Sends `bytes`, and meanwhile receives what `from` takes. So two ranks, or a ring of them, can exchange messages of any
     /// length: none waits for another to receive first. Returns what was received once both are done. Waits no longer than
-    /// the deadline of `from`.
+    /// the deadline of `from`. Not for [`SendTo::sync`] at both sides: such a send is over when the other has dropped the mail, which it
+    /// has not before its own send is over.
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -176,7 +187,10 @@ impl<'a> Request<'a> {
     /// Waits until it is over, and gives the mail, if it is a receive. [`RequestError::Send`] and [`RequestError::Recv`] say
     /// how it failed.
     pub fn wait(mut self) -> Result<Option<Mail<'a>>, RequestError> {
-        self.wait_within(Deadline::Never)
+        if let What::Sent(Ok(())) = self.what {
+            return Ok(None);
+        }
+        if self.is_over() { self.take() } else { self.wait_within(Deadline::Never) }
     }
 
     /// Waits no longer than `deadline`. Then it returns [`RequestError::Timeout`], and the request goes on. After it has given
@@ -251,7 +265,7 @@ impl<'a> Request<'a> {
     }
 
     /// Whether its result is there and was not taken.
-    pub(super) fn has_result(&self) -> bool {
+    pub(crate) fn has_result(&self) -> bool {
         !matches!(self.what, What::Over) && self.is_over()
     }
 
@@ -265,7 +279,13 @@ impl<'a> Request<'a> {
         }
     }
 
-    pub(super) fn halves(&self) -> Halves<'a> {
+    /// What tells when it is over, for one that watches it. Never dropped. It changes nothing of the request, and may outlive it.
+    pub(crate) fn watched(&self) -> ManuallyDrop<Request<'a>> {
+        let Self { sender, receiver, what } = *self;
+        ManuallyDrop::new(Self { sender, receiver, what })
+    }
+
+    pub(crate) fn halves(&self) -> Halves<'a> {
         Halves { sending: self.sender.map(SendHalf::parts), receiving: self.receiver.map(RecvHalf::parts) }
     }
 

@@ -5,7 +5,7 @@ use crate::endpoint::Halves;
 use crate::error::RequestError;
 use crate::half::Member;
 use crate::rank::Source;
-use crate::wait::{Deadline, Interrupted, Operation, Step, Together, drive};
+use crate::wait::{Deadline, Interrupted, Operation, Together, drive};
 use core::cell::Cell as Private;
 use core::ptr;
 
@@ -84,7 +84,7 @@ impl Operation for Waiting<'_, '_> {
 
     fn check(&mut self, query: bool) -> Result<bool, RequestError> {
         for halves in self.all {
-            halves.members().try_for_each(|member| member.check_place(query))?;
+            halves.check_place(query)?;
             if let Some((member, outbox)) = halves.sending {
                 outbox.check_started(member, query);
             }
@@ -97,10 +97,6 @@ impl Operation for Waiting<'_, '_> {
         }
         self.tell_starved();
         Ok(self.is_done())
-    }
-
-    fn step(&mut self) -> Result<Step, RequestError> {
-        Ok(Step::Done)
     }
 
     fn begin_wait(&self) {

@@ -5,7 +5,8 @@ use crate::error::RecvError;
 use crate::receive::{Ended, News, Next};
 use crate::wait::Deadline;
 
-/// The next thing that a receiver is told: what [`Endpoint::next_event`] returns.
+/// The next thing that a receiver is told: what [`Endpoint::next_event`] and [`Shared::next_event`](crate::Shared::next_event)
+/// return.
 ///
 /// Of each other rank, joinings and ends take turns. A joining comes before the first mail of that life, and an end after
 /// its last mail. So between its `Joined` and its `Left` or `Died` a rank is there, and it sends at no other time. A message
@@ -15,9 +16,9 @@ use crate::wait::Deadline;
 /// time, and an event of a merged life has the epoch of the latest.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Event<'a> {
-    /// A message.
-    Mail(Mail<'a>),
+pub enum Event<M> {
+    /// A message: a [`Mail`], or an [`OwnedMail`](crate::OwnedMail).
+    Mail(M),
     /// A process has joined as this rank. Those that were there before this endpoint are told, too, and those that had
     /// ended and left mail for it.
     Joined {
@@ -44,7 +45,7 @@ pub enum Event<'a> {
     Alone,
 }
 
-impl From<News> for Event<'_> {
+impl<M> From<News> for Event<M> {
     fn from(news: News) -> Self {
         match news {
             News::Joined { rank, epoch } => Event::Joined { rank, epoch },
@@ -63,7 +64,7 @@ impl Endpoint {
     /// [`RecvError::Gone`].
     ///
     /// A leave wakes an endpoint that sleeps here. Nobody rings for a joining: an endpoint that sleeps is told of one within
-    /// 75 ms, or at the first mail of the new rank. [`wait_any`](crate::wait_any) does not return for a joining or
+    /// 75 ms, or at the first mail of the new rank. [`Select`](crate::Select) has no arm for a joining or
     /// [`Event::Alone`]. Deaths are told as by a [`RecvHalf`].
     ///
     /// Cost: that of a receive, and a load of the sender's life for each mail. A look at the lives of all ranks where one
@@ -88,25 +89,25 @@ impl Endpoint {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn next_event(&self) -> Result<Event<'_>, RecvError> {
+    pub fn next_event(&self) -> Result<Event<Mail<'_>>, RecvError> {
         self.receiver.event(Deadline::Never, Some(&self.sender))
     }
 
     /// As [`Endpoint::next_event`]; waits no longer than until `deadline`, then [`RecvError::Timeout`]. With
     /// [`Deadline::Now`] it never waits.
-    pub fn next_event_within(&self, deadline: impl Into<Deadline>) -> Result<Event<'_>, RecvError> {
+    pub fn next_event_within(&self, deadline: impl Into<Deadline>) -> Result<Event<Mail<'_>>, RecvError> {
         self.receiver.event(deadline.into(), Some(&self.sender))
     }
 }
 
 impl RecvHalf {
     /// The next event. As [`Endpoint::next_event`].
-    pub fn next_event(&self) -> Result<Event<'_>, RecvError> {
+    pub fn next_event(&self) -> Result<Event<Mail<'_>>, RecvError> {
         self.event(Deadline::Never, None)
     }
 
     /// The next event; waits no longer than until `deadline`. As [`Endpoint::next_event_within`].
-    pub fn next_event_within(&self, deadline: impl Into<Deadline>) -> Result<Event<'_>, RecvError> {
+    pub fn next_event_within(&self, deadline: impl Into<Deadline>) -> Result<Event<Mail<'_>>, RecvError> {
         self.event(deadline.into(), None)
     }
 
@@ -116,7 +117,7 @@ impl RecvHalf {
         &'a self,
         deadline: Deadline,
         sender: Option<&'a SendHalf>,
-    ) -> Result<Event<'a>, RecvError> {
+    ) -> Result<Event<Mail<'a>>, RecvError> {
         let (member, inbox) = self.parts();
         match inbox.next_mail(member, deadline) {
             Some((peer, mail)) => Ok(Event::Mail(Mail::new(member, peer, mail, sender, inbox))),
@@ -130,7 +131,7 @@ impl RecvHalf {
         &'a self,
         deadline: Deadline,
         sender: Option<&'a SendHalf>,
-    ) -> Result<Event<'a>, RecvError> {
+    ) -> Result<Event<Mail<'a>>, RecvError> {
         let (member, inbox) = self.parts();
         member.check()?;
         let mut next = Next::new(inbox, member);

@@ -1,5 +1,6 @@
 //! The halves of an endpoint, as far as others may wait for what they hold back or have announced.
 
+use crate::error::Lost;
 use crate::half::Member;
 use crate::receive::Inbox;
 use crate::send::Outbox;
@@ -28,6 +29,11 @@ impl<'a> Halves<'a> {
     pub fn members(self) -> impl Iterator<Item = &'a Member> {
         let (receiving, sending) = (self.receiving.map(|half| half.0), self.sending.map(|half| half.0));
         receiving.into_iter().chain(sending)
+    }
+
+    /// Whether this process still holds the rank. With `query`, also whether the region still has its name.
+    pub fn check_place(self, query: bool) -> Result<(), Lost> {
+        self.members().try_for_each(|member| member.check_place(query))
     }
 
     /// Publishes what batches and drains hold back, before a wait: the peer that is waited for may wait for it. Whether
@@ -59,6 +65,7 @@ impl<'a> Halves<'a> {
         }
         if let Some((member, inbox)) = self.receiving {
             inbox.tend(member);
+            inbox.groups.tend(member);
         }
     }
 
@@ -79,9 +86,9 @@ impl<'a> Halves<'a> {
 
     /// Whether there are sends or receives that were started.
     #[inline(always)]
-    fn has_started(self) -> bool {
+    pub fn has_started(self) -> bool {
         self.sending.is_some_and(|(_, outbox)| outbox.has_started())
-            || self.receiving.is_some_and(|(_, inbox)| inbox.has_posted())
+            || self.receiving.is_some_and(|(_, inbox)| inbox.has_posted() || !inbox.groups.is_idle())
     }
 
     /// As `drive`, with what was started going on as soon as it can: the thread sleeps for mail and for room.
@@ -99,6 +106,15 @@ impl<'a> Halves<'a> {
             self.end_telling();
         }
         result
+    }
+
+    /// Finds out whether collectives that were started can go on. With `query`, asks the kernel.
+    pub fn check_groups(self, query: bool) {
+        if let Some((member, inbox)) = self.receiving
+            && !inbox.groups.is_idle()
+        {
+            inbox.groups.check_started(member, query);
+        }
     }
 
     /// Tells receivers that started sends wait for them; whether this thread `receives` meanwhile.
@@ -142,6 +158,7 @@ impl<O: Operation> Operation for Busy<'_, '_, O> {
 
     fn check(&mut self, query: bool) -> Result<bool, O::Error> {
         self.tell_starved();
+        self.tending.halves.check_groups(query);
         self.tending.check(query)
     }
 
@@ -157,6 +174,10 @@ impl<O: Operation> Operation for Busy<'_, '_, O> {
 
     fn pauses(&self) -> u32 {
         self.tending.pauses()
+    }
+
+    fn turns(&self) -> u32 {
+        self.tending.turns()
     }
 
     fn begin_wait(&self) {
@@ -203,6 +224,11 @@ impl<O: Operation> Operation for Tending<'_, '_, O> {
     #[inline(always)]
     fn pauses(&self) -> u32 {
         self.operation.pauses()
+    }
+
+    #[inline(always)]
+    fn turns(&self) -> u32 {
+        self.operation.turns()
     }
 
     #[inline(always)]

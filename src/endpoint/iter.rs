@@ -59,7 +59,7 @@ impl<'a> Iterator for Iter<'a> {
 impl FusedIterator for Iter<'_> {}
 
 /// Whether every further receive from `source` would return this error, too.
-pub(super) fn is_last(error: &RecvError, source: Source) -> bool {
+pub fn is_last(error: &RecvError, source: Source) -> bool {
     match error {
         RecvError::Timeout
         | RecvError::Broken(Broken::Oneself | Broken::NoSuchRank { .. } | Broken::Lost(_)) => true,

@@ -1,7 +1,7 @@
 //! Joining a region: as a rank, as one of some, or under a label.
 
 use super::Endpoint;
-use crate::abi::{LABEL, LABELS, lock_byte};
+use crate::abi::{LABEL, lock_byte};
 use crate::error::{Broken, JoinEnvError, JoinError, Lost};
 use crate::half::Member;
 use crate::rank::{Absence, Claim, Ringer, Status};
@@ -153,16 +153,12 @@ impl Region {
 
     fn join_labelled(&self, among: Range<u32>, label: &str) -> Result<Endpoint, JoinError> {
         // Two processes with one label must not both find it unused.
-        let deadline = Instant::now() + JOIN_PATIENCE;
-        let _lock = loop {
-            match self.segment.locks().take(LABELS, 1).map_err(join_error)? {
-                Some(lock) => break lock,
-                None if !self.segment.is_bound() => {
-                    return Err(JoinError::Broken(Broken::Lost(Lost::Removed)));
-                }
-                None if Instant::now() >= deadline => return Err(self.without_end(JoinError::Full)),
-                None => pace::doze(Duration::from_millis(1)),
+        let _lock = match self.lock_labels(JOIN_PATIENCE).map_err(join_error)? {
+            Some(lock) => lock,
+            None if !self.segment.is_bound() => {
+                return Err(JoinError::Broken(Broken::Lost(Lost::Removed)));
             }
+            None => return Err(self.without_end(JoinError::Full)),
         };
         let bearers = || (0..self.ranks()).filter(|rank| self.registry.label(*rank) == label.as_bytes());
         let lives = |rank: &u32| segment::is_held(self.segment.file(), lock_byte(*rank), 1).unwrap_or(true);

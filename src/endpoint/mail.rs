@@ -189,7 +189,7 @@ impl<'a> Mail<'a> {
     /// the call back. The error is [`SendError::Timeout`] when the time has passed, and with [`Deadline::Now`], which never
     /// waits, [`SendError::Full`]. Otherwise as [`Mail::reply`].
     #[inline(always)]
-    pub fn reply_within(self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<'a>> {
+    pub fn reply_within(self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<Self>> {
         self.answer(Kind::Answer, bytes, deadline.into())
     }
 
@@ -199,12 +199,12 @@ impl<'a> Mail<'a> {
     }
 
     /// Answers a call with an error, which these bytes describe. Otherwise as [`Mail::reply_within`].
-    pub fn refuse_within(self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<'a>> {
+    pub fn refuse_within(self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<Self>> {
         self.answer(Kind::Refusal, bytes, deadline.into())
     }
 
     #[inline(always)]
-    fn answer(self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), Unanswered<'a>> {
+    fn answer(self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), Unanswered<Self>> {
         if !self.descriptor.is_on_line() || bytes.len() > INLINE || self.member.check().is_err() {
             return self.answer_in_lane(kind, bytes, deadline);
         }
@@ -214,7 +214,7 @@ impl<'a> Mail<'a> {
     }
 
     #[inline(never)]
-    fn answer_in_lane(self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), Unanswered<'a>> {
+    fn answer_in_lane(self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), Unanswered<Self>> {
         match self.try_answer_in_lane(kind, bytes, deadline) {
             Ok(()) => {
                 // It is acknowledged, whatever unwinds: nobody is to carry it out once more.
@@ -287,10 +287,12 @@ impl Drop for Mail<'_> {
 fn put_down(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64, at: u64) {
     let descriptor = Descriptor::of_words([seq, len, envelope, at]);
     let is_plain = descriptor.is_whole() && !member.is_in_batch() && member.check().is_ok();
-    if is_plain && !panicking() && peer.consumer.pass_oldest(seq) {
+    if !is_plain || panicking() {
+        finish(member, peer, descriptor);
+    } else if peer.consumer.pass_oldest(seq) {
         peer.tell_head(member);
     } else {
-        finish(member, peer, descriptor);
+        peer.acknowledge(member, seq);
     }
 }
 

@@ -67,7 +67,7 @@ impl Message<'_> {
     /// The tag that its sender gave it: see [`SendTo::tag`](crate::SendTo::tag). 0 if it was given none, and for a call.
     #[inline]
     pub fn tag(&self) -> u32 {
-        if self.descriptor.is_call() { 0 } else { self.descriptor.envelope().tag }
+        self.descriptor.tag()
     }
 
     /// Its length in bytes.

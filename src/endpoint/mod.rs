@@ -1,7 +1,6 @@
 //! What a process does once it has joined a region.
 #![cfg(not(loom))]
 
-mod any;
 mod arrival;
 mod batch;
 mod block;
@@ -25,14 +24,13 @@ mod typed;
 mod unanswered;
 mod until_alone;
 
-pub use any::{Receives, wait_any};
 pub use arrival::Arrival;
 pub use batch::Batch;
 pub use block::Block;
 pub use drain::Drain;
 pub use event::Event;
 pub use halves::Halves;
-pub use iter::Iter;
+pub use iter::{Iter, is_last};
 pub use join::JoinOptions;
 pub use loan::Loan;
 pub use mail::Mail;
@@ -44,7 +42,7 @@ pub use send_half::SendHalf;
 pub use send_to::SendTo;
 pub use sending::Sending;
 pub use unanswered::Unanswered;
-pub use until_alone::UntilAlone;
+pub use until_alone::{UntilAlone, next_until_alone};
 
 use crate::error::{CloseError, RecvError, SendError};
 use crate::half::{Interrupter, Member};
@@ -103,6 +101,16 @@ impl Endpoint {
     #[inline(always)]
     pub(crate) fn halves(&self) -> (&SendHalf, &RecvHalf) {
         (&self.sender, &self.receiver)
+    }
+
+    /// Both halves, for a thread that waits with them.
+    pub(crate) fn both(&self) -> Halves<'_> {
+        Halves { sending: Some(self.sender.parts()), receiving: Some(self.receiver.parts()) }
+    }
+
+    /// What waits for both halves.
+    pub(crate) fn member(&self) -> &Member {
+        self.receiver.parts().0
     }
 
     fn of_halves(mut sender: SendHalf, mut receiver: RecvHalf) -> Self {

@@ -3,6 +3,8 @@
 use super::{Mail, RecvFrom};
 use crate::abi::epoch_of;
 use crate::error::RecvError;
+use crate::receive::Incoming;
+use crate::ring::Descriptor;
 
 /// What is known of a message that was not taken: what [`RecvFrom::peek`] returns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -20,6 +22,15 @@ pub struct Envelope {
     pub epoch: u64,
     /// Whether it is a [call](crate::Mail::is_call).
     pub is_call: bool,
+}
+
+impl Envelope {
+    /// That of a message that is in this mailbox.
+    pub(crate) fn of(peer: &Incoming, next: &Descriptor) -> Self {
+        let len = if next.is_announcement() { peer.announced(next) } else { next.len as u64 };
+        let epoch = epoch_of(next.envelope().epoch, peer.life().epoch());
+        Self { from: peer.from, tag: next.tag(), len, seq: next.seq, epoch, is_call: next.is_call() }
+    }
 }
 
 impl<'a> RecvFrom<'a> {
@@ -44,11 +55,8 @@ impl<'a> RecvFrom<'a> {
     /// ```
     pub fn peek(self) -> Result<Option<Envelope>, RecvError> {
         let (member, inbox) = self.receiver.parts();
-        let Some((peer, next)) = inbox.peek(member, self.wanted)? else { return Ok(None) };
-        let len = if next.is_announcement() { peer.announced(&next) } else { next.len as u64 };
-        let tag = if next.is_call() { 0 } else { next.envelope().tag };
-        let epoch = epoch_of(next.envelope().epoch, peer.life().epoch());
-        Ok(Some(Envelope { from: peer.from, tag, len, seq: next.seq, epoch, is_call: next.is_call() }))
+        let next = inbox.peek(member, self.wanted)?;
+        Ok(next.map(|(peer, next)| Envelope::of(peer, &next)))
     }
 
     /// Exactly the message that [`RecvFrom::peek`] has shown, or `None` if it was received since, by this thread or another half's.

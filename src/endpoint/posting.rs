@@ -13,6 +13,9 @@ use crate::send::{Announcing, Outgoing, Room, Synchronous, Turn};
 use crate::wait::{Deadline, Operation, Waiter};
 use std::time::Instant;
 
+/// From this length on, to start a send has those before it go on first.
+const LONG: usize = 64 << 10;
+
 impl<'a> SendTo<'a> {
     /// Sends any message. Apart, so that one that is written to the next cell at once needs nothing for it.
     #[inline(never)]
@@ -139,9 +142,21 @@ impl<'a> SendTo<'a> {
         room.slot.ok_or(self.deadline.without_room())
     }
 
+    /// Sends `bytes` if they are few and nothing else needs to be done. `false` means nothing.
+    #[inline(always)]
+    pub(crate) fn send_small(&self, bytes: &[u8]) -> bool {
+        let (member, outbox) = self.sender.parts();
+        !self.is_sync && !outbox.has_started() && outbox.send_small(member, self.to, self.label, bytes)
+    }
+
     /// Sends `bytes`, if that needs no more than room that is there now; what came of it.
     pub(crate) fn try_at_once(&self, bytes: &[u8]) -> Option<Result<(), SendError>> {
         let (member, outbox) = self.sender.parts();
+        if bytes.len() >= LONG {
+            // Better than to copy it.
+            outbox.tend(member);
+            outbox.go_on(member);
+        }
         if self.is_sync || bytes.len() > member.whole || outbox.has_waiting(self.to) {
             return None;
         }
@@ -149,6 +164,12 @@ impl<'a> SendTo<'a> {
             Err(SendError::Full) => None,
             outcome => Some(outcome),
         }
+    }
+
+    /// These bytes, in memory of this endpoint.
+    pub(crate) fn copied(&self, bytes: &[u8]) -> Vec<u8> {
+        let (_, outbox) = self.sender.parts();
+        outbox.copied(bytes)
     }
 
     /// Starts to send `bytes`. The number of the send.

@@ -12,10 +12,8 @@ use crate::rank::{Source, Wait};
 use crate::receive::{Inbox, Incoming, Receive, Wanted};
 use crate::region::Region;
 use crate::ring::Descriptor;
-use crate::wait::pace::BURST;
 use crate::wait::{Deadline, Waiter};
 use core::fmt;
-use std::time::Instant;
 
 /// The half of an [`Endpoint`](crate::Endpoint) that receives: what [`Endpoint::into_split`](crate::Endpoint::into_split)
 /// gives to one thread.
@@ -214,6 +212,9 @@ impl RecvHalf {
     ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
         let Self { member, inbox } = self;
         member.check()?;
+        if let Some(found) = inbox.recv_unread(member, wanted)? {
+            return Ok(Some(found));
+        }
         if !deadline.is_now()
             && let Some(found) = inbox.recv_soon(member, wanted, deadline)
         {
@@ -226,8 +227,7 @@ impl RecvHalf {
 
     /// Whether a call that has passed over so many events may go on.
     pub(super) fn check_patience(&self, deadline: Deadline, passed: u64) -> Result<(), RecvError> {
-        let is_over = if deadline.is_now() { passed >= BURST } else { deadline.has_passed(Instant::now) };
-        if is_over {
+        if deadline.is_over_after(passed) {
             return Err(RecvError::Timeout);
         }
         Ok(self.member.take_interruption()?)

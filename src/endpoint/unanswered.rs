@@ -1,12 +1,11 @@
 //! A call that could not be answered.
 
-use super::Mail;
 use crate::error::ReplyError;
 use core::error::Error;
 use core::fmt;
 
 /// A call that could not be answered, handed back so that it can be answered later, or in another way. Dropping it drops the
-/// call, and its caller is told.
+/// call, and its caller is told. The call is a [`Mail`](crate::Mail) or an [`OwnedMail`](crate::OwnedMail).
 ///
 /// ```
 /// use mailbox::Deadline;
@@ -24,13 +23,13 @@ use core::fmt;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[must_use = "dropping it drops the call"]
-pub struct Unanswered<'a> {
-    call: Mail<'a>,
+pub struct Unanswered<M> {
+    call: M,
     error: ReplyError,
 }
 
-impl<'a> Unanswered<'a> {
-    pub(super) fn new(call: Mail<'a>, error: ReplyError) -> Self {
+impl<M> Unanswered<M> {
+    pub(crate) fn new(call: M, error: ReplyError) -> Self {
         Self { call, error }
     }
 
@@ -40,28 +39,28 @@ impl<'a> Unanswered<'a> {
     }
 
     /// The call.
-    pub fn into_call(self) -> Mail<'a> {
+    pub fn into_call(self) -> M {
         self.call
     }
 }
 
-impl From<Unanswered<'_>> for ReplyError {
+impl<M> From<Unanswered<M>> for ReplyError {
     /// Drops the call.
-    fn from(unanswered: Unanswered<'_>) -> Self {
+    fn from(unanswered: Unanswered<M>) -> Self {
         unanswered.error
     }
 }
 
-impl fmt::Debug for Unanswered<'_> {
+impl<M: fmt::Debug> fmt::Debug for Unanswered<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Unanswered").field("call", &self.call).field("error", &self.error).finish()
     }
 }
 
-impl fmt::Display for Unanswered<'_> {
+impl<M> fmt::Display for Unanswered<M> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.error.fmt(f)
     }
 }
 
-impl Error for Unanswered<'_> {}
+impl<M: fmt::Debug> Error for Unanswered<M> {}

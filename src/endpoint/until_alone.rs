@@ -67,30 +67,36 @@ impl<'a> Iterator for UntilAlone<'a> {
     type Item = Result<Mail<'a>, RecvError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        for passed in 0.. {
-            if self.is_over {
-                break;
-            }
-            // However fast they come and go.
-            if passed > 0
-                && let Err(error) = self.receiver.check_patience(self.deadline, passed)
-            {
-                self.is_over = is_last(&error, Source::Anyone);
+        let Self { receiver, sender, deadline, .. } = *self;
+        let patience = |passed| receiver.check_patience(deadline, passed);
+        next_until_alone(&mut self.is_over, patience, || receiver.event(deadline, sender))
+    }
+}
+
+/// The mail of the next event that is one, until nobody is left. `patience` says whether to go on after so many other events,
+/// however fast the others come and go.
+pub fn next_until_alone<M>(
+    is_over: &mut bool,
+    patience: impl Fn(u64) -> Result<(), RecvError>,
+    next: impl Fn() -> Result<Event<M>, RecvError>,
+) -> Option<Result<M, RecvError>> {
+    for passed in 0.. {
+        if *is_over {
+            break;
+        }
+        let patience = if passed > 0 { patience(passed) } else { Ok(()) };
+        match patience.and_then(|()| next()) {
+            Ok(Event::Mail(mail)) => return Some(Ok(mail)),
+            Ok(Event::Alone) => *is_over = true,
+            // Somebody comes or goes.
+            Ok(_) => {}
+            Err(error) => {
+                *is_over = is_last(&error, Source::Anyone);
                 return Some(Err(error));
             }
-            match self.receiver.event(self.deadline, self.sender) {
-                Ok(Event::Mail(mail)) => return Some(Ok(mail)),
-                Ok(Event::Alone) => self.is_over = true,
-                // Somebody comes or goes.
-                Ok(_) => {}
-                Err(error) => {
-                    self.is_over = is_last(&error, Source::Anyone);
-                    return Some(Err(error));
-                }
-            }
         }
-        None
     }
+    None
 }
 
 impl FusedIterator for UntilAlone<'_> {}

@@ -58,6 +58,7 @@ impl From<CommError> for RequestError {
                 Broken::NoSuchRank { rank: member, ranks: size }.into()
             }
             CommError::Gone { rank, died } => RequestError::Recv(RecvError::Gone { rank, died }),
+            CommError::NoContext | CommError::Collective(_) => RequestError::Over,
             CommError::Send(error) => RequestError::Send(error),
             CommError::Recv(error) => RequestError::Recv(error),
         }
@@ -72,6 +73,89 @@ impl From<RequestError> for io::Error {
             RequestError::Send(error) => error.kind(),
             RequestError::Recv(error) => error.kind(),
             RequestError::Broken(error) => error.kind(),
+        };
+        io::Error::new(kind, error)
+    }
+}
+
+/// Why an operation of all members of a communicator did not come to its end.
+///
+/// After all but [`CollectiveError::Unfit`] the communicator can be used for no more of them, on any member; messages still go.
+/// What some members have got an error for may have ended well on others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum CollectiveError {
+    /// The deadline passed. The operation waits for this rank, and for some others.
+    #[error("rank {missing} does not take part, and {others} others do not")]
+    Missing {
+        /// A rank that the operation waits for.
+        missing: u32,
+        /// For how many more it waits.
+        others: u32,
+    },
+    /// The life of this rank that was a member has ended, or it has dropped the communicator.
+    #[error("rank {rank} {}", if *.died { "died, or was replaced" } else { "has left" })]
+    Gone {
+        /// The rank in the region.
+        rank: u32,
+        /// Whether it died or was replaced. Otherwise it left.
+        died: bool,
+    },
+    /// This rank takes part in another operation, or with another root, type, or length.
+    #[error("rank {rank} is in another operation, or has another root, type or length")]
+    Mismatch {
+        /// The rank in the region.
+        rank: u32,
+    },
+    /// This rank gave up an operation that had begun: its deadline passed, it was interrupted, or it had no memory.
+    #[error("rank {rank} gave up an operation that had begun")]
+    GivenUp {
+        /// The rank in the region. It may be this one.
+        rank: u32,
+    },
+    /// A slice is shorter or longer than the operation needs. Nothing has begun.
+    #[error("the slice has {len} elements, and {needed} are needed")]
+    Unfit {
+        /// How many elements it must have.
+        needed: usize,
+        /// How many it has.
+        len: usize,
+    },
+    /// An [`Interrupter`](crate::Interrupter) ended the wait.
+    #[error("interrupted")]
+    Interrupted,
+    /// The communicator or the endpoint does not work.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
+impl CollectiveError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, CollectiveError::Missing { .. })
+    }
+
+    /// Whether a member has ended.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, CollectiveError::Gone { .. })
+    }
+}
+
+impl From<Lost> for CollectiveError {
+    fn from(lost: Lost) -> Self {
+        Broken::Lost(lost).into()
+    }
+}
+
+impl From<CollectiveError> for io::Error {
+    fn from(error: CollectiveError) -> Self {
+        let kind = match error {
+            CollectiveError::Missing { .. } => io::ErrorKind::TimedOut,
+            CollectiveError::Gone { died: false, .. } => io::ErrorKind::BrokenPipe,
+            CollectiveError::Gone { died: true, .. } => io::ErrorKind::ConnectionReset,
+            CollectiveError::Mismatch { .. } | CollectiveError::Unfit { .. } => io::ErrorKind::InvalidInput,
+            CollectiveError::GivenUp { .. } | CollectiveError::Interrupted => io::ErrorKind::Other,
+            CollectiveError::Broken(error) => error.kind(),
         };
         io::Error::new(kind, error)
     }
@@ -105,6 +189,13 @@ pub enum CommError {
         /// Whether it died or was replaced. Otherwise it left.
         died: bool,
     },
+    /// All slots for groups are in use in one member or another; [`Config::groups`](crate::Config::groups) says how many there
+    /// are.
+    #[error("no slot for one more group is free in all members")]
+    NoContext,
+    /// The operation with which the members agree failed.
+    #[error(transparent)]
+    Collective(#[from] CollectiveError),
     /// The word with which the members agree could not be sent.
     #[error(transparent)]
     Send(#[from] SendError),
@@ -116,13 +207,14 @@ pub enum CommError {
 impl CommError {
     /// Whether the deadline passed.
     pub fn is_timeout(&self) -> bool {
-        matches!(self, CommError::Missing { .. })
+        matches!(self, CommError::Missing { .. } | CommError::Collective(CollectiveError::Missing { .. }))
     }
 
     /// Whether a member has ended.
     pub fn is_gone(&self) -> bool {
         match self {
             CommError::Gone { .. } => true,
+            CommError::Collective(error) => error.is_gone(),
             CommError::Send(error) => error.is_gone(),
             CommError::Recv(error) => error.is_gone(),
             _ => false,
@@ -135,6 +227,8 @@ impl From<CommError> for io::Error {
         let kind = match error {
             CommError::Missing { .. } => io::ErrorKind::TimedOut,
             CommError::NoSuchMember { .. } => io::ErrorKind::InvalidInput,
+            CommError::NoContext => io::ErrorKind::QuotaExceeded,
+            CommError::Collective(error) => return error.into(),
             CommError::Gone { died: false, .. } => io::ErrorKind::BrokenPipe,
             CommError::Gone { died: true, .. } => io::ErrorKind::ConnectionReset,
             CommError::Send(error) => error.kind(),

@@ -19,6 +19,20 @@ pub enum ConfigError {
     /// `loans` has this value, which is not a multiple of 256 KiB up to 2^40 bytes.
     #[error("the area for loans must be a multiple of 256 KiB, up to 1 TiB, not {0} bytes")]
     Loans(u64),
+    /// `groups` has this value, which is more than 62.
+    #[error("a region has at most 62 groups, not {0}")]
+    Groups(u32),
+    /// `topics` has this value, which is more than 1024.
+    #[error("a region has at most 1024 topics, not {0}")]
+    Topics(u32),
+    /// `stream` has this value, which is not a multiple of 4 KiB up to 2^32 bytes.
+    #[error(
+        "the payloads of a topic's stream must have a multiple of 4096 bytes, up to 4 GiB, not {0} bytes"
+    )]
+    Stream(u64),
+    /// `value` has this value, which is not a multiple of 64 bytes up to 2^30 bytes.
+    #[error("the longest value of a topic must be a multiple of 64 bytes, up to 1 GiB, not {0} bytes")]
+    Value(u64),
     /// The mode has bits beyond `0o777`, or does not let the owner read and write.
     #[error("the mode must let the owner read and write, and have no bits beyond 0777, unlike {0:#o}")]
     Mode(u32),

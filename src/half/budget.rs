@@ -1,8 +1,9 @@
 //! Private memory for messages.
 
-use core::cell::{Cell as Private, RefCell};
+use super::Spare;
+use core::cell::Cell as Private;
 
-/// The largest buffer that is kept for the next message, because fresh memory costs more than copying.
+/// Memory of messages that were read that is kept for later ones.
 const SPARE: usize = 64 << 20;
 
 /// Limits the private memory of messages of one kind, of all senders together: of announced ones, from when a message is
@@ -12,13 +13,13 @@ pub struct Budget {
     used: Private<u64>,
     /// Whether there may be more room than when this was last asked.
     has_grown: Private<bool>,
-    spare: RefCell<Vec<u8>>,
+    spare: Spare,
 }
 
 impl Budget {
     /// A budget of so many bytes.
     pub fn new(limit: u64) -> Self {
-        Self { limit: limit.into(), used: 0.into(), has_grown: false.into(), spare: RefCell::default() }
+        Self { limit: limit.into(), used: 0.into(), has_grown: false.into(), spare: Spare::new(SPARE) }
     }
 
     /// Sets the limit, even if more than that is in use.
@@ -54,12 +55,7 @@ impl Budget {
     /// An empty buffer for a message of `len` bytes; `None` if the budget or the system does not have that much.
     pub fn take(&self, len: u64) -> Option<Vec<u8>> {
         let capacity = usize::try_from(len).ok().filter(|_| len <= self.left())?;
-        let mut bytes = self.spare.take();
-        bytes.clear();
-        if bytes.capacity() < capacity {
-            bytes = Vec::new();
-            bytes.try_reserve_exact(capacity).ok()?;
-        }
+        let bytes = self.spare.take(capacity)?;
         self.charge(len);
         Some(bytes)
     }
@@ -70,12 +66,9 @@ impl Budget {
         self.reconsider();
     }
 
-    /// Keeps the buffer of a message that was read, for the next one.
+    /// Keeps the buffer of a message that was read, for later ones.
     pub fn recycle(&self, bytes: Vec<u8>) {
-        let mut spare = self.spare.borrow_mut();
-        if bytes.capacity() <= SPARE && bytes.capacity() > spare.capacity() {
-            *spare = bytes;
-        }
+        self.spare.keep(bytes);
     }
 
     /// Whether there may be more room than when this was last asked.
@@ -106,15 +99,5 @@ mod tests {
         let budget = Budget::new(u64::MAX);
         assert!(budget.take(1 << 62).is_none());
         assert_eq!(budget.left(), u64::MAX);
-    }
-
-    #[test]
-    fn a_buffer_that_was_read_is_the_next_one() {
-        let budget = Budget::new(1000);
-        let bytes = budget.take(500).expect("left");
-        let at = bytes.as_ptr();
-        budget.give_back(500);
-        budget.recycle(bytes);
-        assert_eq!(budget.take(400).map(|bytes| bytes.as_ptr()), Some(at));
     }
 }

@@ -8,11 +8,12 @@ use crate::abi::Rank;
 use crate::error::Lost;
 use crate::memory::Shared;
 use crate::os::{self, TrustedEvents};
-use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Source, Wait};
+use crate::rank::{Bell, Claim, Life, Order, Polling, Ringer, Rung, Source, Wait, is_asleep};
 use crate::region::Region;
 use crate::ring::count;
 use crate::segment::CleanShutdown;
 use crate::sync::Ordering::Relaxed;
+use crate::sync::{Edge, full_fence};
 use crate::wait::pace::{BETWEEN_LOOKS, TRIES_PER_QUERY};
 use crate::wait::{Crowd, Interrupted, Processors, Waiter};
 use core::cell::Cell as Private;
@@ -208,6 +209,17 @@ impl Member {
     #[inline(always)]
     pub fn room_needs_no_ring(&self, peer: &Rank) -> bool {
         self.ringer.get().needs_no_ring(Bell::room(&peer.bells))
+    }
+
+    /// Whether this rank has announced a sleep, and was not rung since.
+    #[inline(always)]
+    pub fn is_asleep(&self) -> bool {
+        is_asleep(&self.record.bells)
+    }
+
+    /// What was published before is seen by a peer whose bell is not seen to be set after this.
+    pub fn fence_for_ring(&self) {
+        full_fence(Edge::RingerFence);
     }
 
     /// Tells a peer, by its record, that there is mail for it.

@@ -8,7 +8,9 @@ mod claim;
 mod holder;
 mod interrupter;
 mod member;
+mod no_pages;
 mod other;
+mod spare;
 mod starving;
 mod watch;
 
@@ -16,4 +18,6 @@ pub use by_rank::ByRank;
 pub use bytes::Bytes;
 pub use interrupter::Interrupter;
 pub use member::Member;
+pub use no_pages::no_pages;
+pub use spare::Spare;
 pub use starving::{Starving, end_starving};

@@ -3,15 +3,21 @@
 //! Everything above works on [`Shared`] values. They lie in a mapping or, in model checks and property tests, on the
 //! heap.
 
+mod group_slot;
 mod payload;
+mod stream;
+mod value;
 mod words;
 
+pub use group_slot::GroupSlot;
 pub use payload::{Mark, Payload};
+pub use stream::Stream;
+pub use value::{Value, topics};
 pub use words::*;
 
 use crate::abi::{
-    Cell, ConsumerLine, Control, Geometry, Header, LaneLines, Lines, PoolLayout, ProducerLine, RETURN_CELLS,
-    Rank, Serving, Wanting, pack_bytes, position, shuffle,
+    Cell, ConsumerLine, Control, Geometry, Header, LaneLines, Lines, Padded, PoolLayout, ProducerLine,
+    RETURN_CELLS, Rank, ReaderLine, Serving, SlotLines, TopicLines, Wanting, pack_bytes, position, shuffle,
 };
 use crate::sync::AtomicU64;
 use core::any::Any;
@@ -60,7 +66,7 @@ macro_rules! overlay {
         unsafe impl Overlay for $name {}
     )*};
 }
-overlay!(Header, Rank, Lines, Cell, AtomicU64);
+overlay!(Header, Rank, Lines, SlotLines, TopicLines, Padded<ReaderLine>, Cell, AtomicU64);
 
 /// A reference to shared words that keeps their memory alive.
 pub struct Shared<T: ?Sized> {

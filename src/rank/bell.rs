@@ -32,7 +32,7 @@
 //!   asleep if the word has changed in any bit since the process read it. So a process that falls asleep while the
 //!   other sleeper comes or goes looks once more.
 //!
-//! One thread may sleep on several words: [`wait_any`](crate::wait_any). It sets its bit in each, sends one barrier for all,
+//! One thread may sleep on several words: [`Select`](crate::Select). It sets its bits in each, sends one barrier for all,
 //! looks at all, and sleeps with one `futex_waitv`. The argument above holds for each word, because all bits are set before
 //! the barrier and all looks come after it. The kernel queues such a sleeper on every word for *any* bit, and returns
 //! `EAGAIN` if one word has changed. It takes no wake-up from the sleeper for the other bit, because a ringer wakes all
@@ -228,6 +228,12 @@ impl<'a> Bell<'a> {
     /// [`Order`] and its own ringers.
     pub fn both(bells: &'a Bells) -> Self {
         Self { bells, bits: Self::mail(bells).bits | Self::room(bells).bits }
+    }
+
+    /// The bell with the bits of both, if it is the same one.
+    pub(crate) fn and(self, other: Self) -> Option<Self> {
+        let bits = self.bits | other.bits;
+        core::ptr::eq(self.bells, other.bells).then_some(Self { bits, ..self })
     }
 
     /// With these of its bits.

@@ -17,7 +17,7 @@ use crate::abi::{Control, GATE, LABEL, RESET, Rank, lock_byte};
 use crate::error::Lost;
 use crate::memory::Shared;
 use crate::os::{self, File, Lock, Locker};
-use crate::sync::{Edge, Ordering::Relaxed, acquire, release};
+use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use std::sync::Arc;
 
 /// What is known of a rank's holder.
@@ -170,6 +170,12 @@ impl Registry {
     #[inline(always)]
     pub fn changes(&self) -> u64 {
         self.control.changes.load(acquire(Edge::Changes))
+    }
+
+    /// The word of [`Registry::changes`].
+    #[inline(always)]
+    pub fn changes_word(&self) -> &AtomicU64 {
+        &self.control.changes
     }
 
     /// Tells all peers that the kernel reported the death of the holder of `rank` in this life. Returns whether it

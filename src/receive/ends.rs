@@ -12,11 +12,11 @@
 //! nothing, and its successor is told again.
 
 use super::news::Ended;
-use super::peer::{Incoming, no_pages};
+use super::peer::Incoming;
 use super::{Inbox, NOBODY, Wanted};
 use crate::abi::Filter;
 use crate::error::RecvError;
-use crate::half::Member;
+use crate::half::{Member, no_pages};
 use crate::os;
 use crate::rank::{Life, Source, Status};
 use crate::sync::Ordering::Relaxed;
@@ -226,7 +226,7 @@ impl Inbox {
     /// Tries again to open the mailbox from `rank`, which lacked memory. An error if it still does.
     fn complete(&self, member: &Member, rank: u32) -> Result<(), RecvError> {
         let completed = member.region.segment.complete(rank, member.rank());
-        completed.map_err(|error| no_pages(rank, &error))
+        completed.map_err(|error| no_pages(rank, &error).into())
     }
 
     /// The end of the life with this epoch is no news any more.

@@ -24,6 +24,8 @@ mod peer;
 mod posted;
 mod ready;
 mod reset;
+mod short;
+mod spread;
 mod turn;
 mod unread;
 mod wanted;
@@ -42,13 +44,13 @@ use lacking::Lacking;
 use posted::Posted;
 
 use crate::abi::{Filter, MAX_RANKS, OPENED_WORDS};
+use crate::collective::Groups;
 use crate::error::{Broken, RecvError};
 use crate::half::{ByRank, Member};
 use crate::rank::Source;
 use crate::ring::{Consumer, Descriptor, Server};
 use crate::sync::{Edge, acquire};
 use crate::wait::pace::{self, BURST};
-use crate::wait::{Deadline, look_soon};
 use core::cell::{Cell as Private, RefCell};
 use core::time::Duration;
 
@@ -87,8 +89,12 @@ pub struct Inbox {
     pub by_hand: Private<bool>,
     /// What the next receive from anyone is to say: a wait has found it.
     kept_error: Private<Option<RecvError>>,
+    /// The mail of which a thread that waits for several things was told last: its sender and number.
+    told: Private<(u32, u64)>,
     /// The receives that were started.
     posted: Posted,
+    /// The groups that the rank is in.
+    pub groups: Groups,
 }
 
 impl Inbox {
@@ -110,60 +116,10 @@ impl Inbox {
             asked_around: None.into(),
             by_hand: false.into(),
             kept_error: None.into(),
+            told: (NOBODY, 0).into(),
             posted: Posted::default(),
+            groups: Groups::default(),
         }
-    }
-
-    /// Takes a new whole mail from `source`, if there is one and nothing else needs to be done; from anyone, only of
-    /// the current sender. `None` means nothing. Apart from the rest, so that this common case costs its caller no
-    /// call.
-    #[inline(always)]
-    pub fn recv_new(&self, member: &Member, wanted: Wanted) -> Option<(&Incoming, Descriptor)> {
-        if member.check().is_err() {
-            return None;
-        }
-        let peer = self.expected(wanted.source)?;
-        if let Some(descriptor) = peer.consumer.take_new(member.limit, wanted.filter) {
-            return Some((peer, descriptor));
-        }
-        // A receive that was started may take it.
-        if self.posted.is_empty() { Some((peer, self.take_call(peer, wanted)?)) } else { None }
-    }
-
-    /// Waits a moment for what `recv_new` returns, if no other sender sent something lately. `None` means nothing.
-    #[inline(always)]
-    pub fn recv_soon(
-        &self,
-        member: &Member,
-        wanted: Wanted,
-        deadline: Deadline,
-    ) -> Option<(&Incoming, Descriptor)> {
-        if member.holds_back() || !self.posted.is_empty() {
-            return None;
-        }
-        let peer = self.expected(wanted.source)?;
-        let is_alone = || self.turns.borrow().is_one() && self.left_of_turn(peer) > 0;
-        if wanted.is_from_anyone() && !is_alone() {
-            // It is time to look at other senders.
-            return None;
-        }
-        // The same as `recv_new` does, with fewer instructions; calls are a tenth faster by this.
-        let mut descriptor = None;
-        look_soon(member, deadline, || {
-            descriptor =
-                peer.consumer.take_new(member.limit, wanted.filter).or_else(|| self.take_call(peer, wanted));
-            descriptor.is_some() || peer.finds_mail(wanted.filter)
-        });
-        Some((peer, descriptor?))
-    }
-
-    /// The mailbox in which the next mail from `source` is expected.
-    #[inline(always)]
-    fn expected(&self, source: Source) -> Option<&Incoming> {
-        self.peers.get(match source {
-            Source::Anyone => self.current.get(),
-            Source::Rank(rank) => rank,
-        })
     }
 
     /// The call on the call line from `peer`, if there is one that may be received now.
@@ -303,12 +259,10 @@ impl Inbox {
         let words = self.words();
         (0..=words).flat_map(move |step| {
             let at = (first / 64 + step) % words;
-            let mask = if step == 0 {
-                above
-            } else if step == words {
-                !above
-            } else {
-                u64::MAX
+            let mask = match step {
+                0 => above,
+                last if last == words => !above,
+                _ => u64::MAX,
             };
             let mut bits = self.known[at].get() & mask;
             core::iter::from_fn(move || {

@@ -14,7 +14,7 @@ use crate::wait::{Interrupted, Looks, Operation, Step};
 pub struct Receive<'a> {
     inbox: &'a Inbox,
     member: &'a Member,
-    wanted: Wanted,
+    pub(super) wanted: Wanted,
     /// Whether announcements are returned as mails.
     by_hand: bool,
     looks: Looks,
@@ -52,7 +52,9 @@ impl<'a> Receive<'a> {
     pub(super) fn is_certain(&self) -> bool {
         match self.ready {
             // A receive that was started may take it.
-            Some(Found::Mail(peer)) => !self.inbox.has_posted() && peer.has_certain_mail(self.wanted.filter),
+            Some(Found::Mail(peer)) => {
+                !self.inbox.has_posted() && peer.certain(self.member, self.wanted.filter).is_some()
+            }
             Some(Found::End(_)) => true,
             None => false,
         }

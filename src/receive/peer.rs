@@ -18,18 +18,19 @@ pub use answer::Answering;
 
 use super::assembled::{Assembled, Cost};
 use super::unread::Unread;
-use crate::abi::{Filter, INLINE, Kind, NUMBER_BITS, Rank, is_below};
+use crate::abi::{Envelope, Filter, INLINE, Kind, Location, NUMBER_BITS, Rank, is_below};
 use crate::error::{Broken, RecvError};
-use crate::half::Member;
+use crate::half::{Member, no_pages};
 use crate::memory::{Mailbox, Shared};
-use crate::os;
 use crate::rank::Life;
 use crate::ring::{Consumer, Corrupt, Descriptor, Server, Target};
 use crate::sync::{Edge, acquire};
 use crate::wait::pace::RESPITE;
 use core::cell::{Cell as Private, RefCell};
-use std::io;
 use std::time::Instant;
+
+/// The envelope of any call.
+const CALL: u64 = Envelope::numbered(0, 0, Kind::Call, Location::Inline(0)).pack();
 
 /// One sender's mailbox to this endpoint, and what is under way in it.
 pub struct Incoming {
@@ -93,15 +94,32 @@ impl Incoming {
         }
     }
 
-    /// Whether what a receive takes next from here is a mail for certain: no announcement, nothing that lacks memory.
-    pub fn has_certain_mail(&self, filter: Filter) -> bool {
-        let is_mail = |next: Descriptor| next.is_in_cell() && (next.is_whole() || next.is_sync());
-        let next = || match self.seek(filter)? {
+    /// The number and the label of something that a receive takes next from here, if that is a mail for certain or a call: no
+    /// announcement, nothing that lacks memory. A call has no number.
+    pub fn certain(&self, member: &Member, filter: Filter) -> Option<(u64, u64)> {
+        if self.state.get().is_plain() && self.consumer.unread() == 0 && !self.consumer.is_full() {
+            let small = self.consumer.next_small().filter(|(_, label)| filter.takes_label(*label));
+            if small.is_some() {
+                return small;
+            }
+        }
+        self.seek_certain(member, filter)
+    }
+
+    fn seek_certain(&self, member: &Member, filter: Filter) -> Option<(u64, u64)> {
+        if filter.takes_calls() && self.has_call() {
+            return Some((u64::MAX, Filter::label_of(CALL)));
+        }
+        let next = match self.seek(filter)? {
             Sought::Unread(seq) => self.consumer.peek(seq),
             Sought::New => self.consumer.peek(self.consumer.next()),
             Sought::Kept(_) | Sought::Arriving => None,
-        };
-        filter.takes_calls() && self.has_call() || next().is_some_and(is_mail)
+        }?;
+        let has_pages =
+            || self.consumer.lacks_pages(&next).is_none() && self.consumer.lacks_loan_pages(&next).is_none();
+        let is_mail = next.is_whole() || next.is_sync();
+        let is_sound = next.is_in_cell() || next.len <= member.limit && has_pages();
+        (is_mail && is_sound).then(|| (next.seq, Filter::label_of(next.envelope_word())))
     }
 
     /// The call on the call line, if there is one.
@@ -282,7 +300,7 @@ impl Incoming {
         };
         completed.map_err(|error| {
             let lacks = State::LacksSpace(descriptor.seq, Instant::now() + RESPITE);
-            self.bar(descriptor, lacks, no_pages(self.from, &error))
+            self.bar(descriptor, lacks, no_pages(self.from, &error).into())
         })
     }
 
@@ -307,12 +325,4 @@ impl Incoming {
         self.check_arriving(member);
         Ok(())
     }
-}
-
-/// The error if the mailbox from `rank` has no memory.
-pub fn no_pages(rank: u32, error: &io::Error) -> RecvError {
-    if os::is_out_of_space(error) {
-        return Broken::NoSpace(rank).into();
-    }
-    Broken::Os { rank, code: os::error_number(error) }.into()
 }

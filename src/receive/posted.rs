@@ -8,6 +8,7 @@ use super::{Inbox, Incoming, NOBODY, Receive, Wanted};
 use crate::abi::Filter;
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
+use crate::rank::Source;
 use crate::ring::Descriptor;
 use crate::wait::pace::BURST;
 use crate::wait::{Operation, Step};
@@ -49,10 +50,14 @@ impl Posted {
 
     /// Removes the receive of this number, if it waits. Whether it did.
     fn remove(&self, id: u64) -> bool {
-        let mut waiting = self.waiting.borrow_mut();
-        let removed = place_of(&waiting, id).and_then(|at| waiting.remove(at));
-        self.count.set(waiting.len());
-        removed.is_some()
+        let is_removed = take(&self.waiting, id).is_some();
+        self.count.set(self.waiting.borrow().len());
+        is_removed
+    }
+
+    /// The first of those that wait.
+    fn first(&self) -> Option<(u64, Wanted)> {
+        self.waiting.borrow().front().copied()
     }
 
     /// The receive of this number has a mail, if it waits.
@@ -71,6 +76,9 @@ impl Posted {
 }
 
 fn add<T>(queue: &mut VecDeque<(u64, T)>, id: u64, what: T) {
+    if queue.back().is_none_or(|(last, _)| *last < id) {
+        return queue.push_back((id, what));
+    }
     let at = queue.partition_point(|(one, _)| *one < id);
     queue.insert(at, (id, what));
 }
@@ -87,6 +95,9 @@ fn take<T>(queue: &RefCell<VecDeque<(u64, T)>>, id: u64) -> Option<T> {
 }
 
 fn place_of<T>(queue: &VecDeque<(u64, T)>, id: u64) -> Option<usize> {
+    if queue.front()?.0 > id {
+        return None;
+    }
     queue.binary_search_by_key(&id, |(one, _)| *one).ok()
 }
 
@@ -236,6 +247,7 @@ impl Inbox {
         if member.check().is_err() {
             return;
         }
+        self.take_for_first(member);
         let (mut next, mut in_vain) = (0, None);
         while let Some((id, wanted)) = self.posted.waiting_from(next) {
             next = id + 1;
@@ -248,12 +260,37 @@ impl Inbox {
         }
     }
 
+    /// Takes new whole mail for the receive that was started first, as long as there is some: nobody else may take it.
+    fn take_for_first(&self, member: &Member) {
+        let Some((_, Wanted { source: Source::Rank(rank), .. })) = self.posted.first() else { return };
+        let Some(peer) = self.peers.get(rank) else { return };
+        let take_new = |filter| peer.consumer.take_new(member.limit, filter);
+        let take = |filter| {
+            take_new(filter).or_else(|| {
+                peer.grant(member, BURST);
+                take_new(filter)
+            })
+        };
+        while let Some((id, wanted)) = self.posted.first()
+            && wanted.source == Source::Rank(rank)
+            && let Some(mail) = take(wanted.filter)
+        {
+            self.posted.end(id, rank, mail);
+        }
+        peer.consumer.grant(0);
+    }
+
     /// Finds out whether those that were started can still get what they wait for. With `query`, asks the kernel. One that only
     /// this rank could send to is over if that is said to be in vain.
     pub fn check_posted(&self, member: &Member, query: bool, is_in_vain: bool) {
-        let mut next = 0;
+        let (mut next, mut asked) = (0, Vec::new());
         while let Some((id, wanted)) = self.posted.waiting_from(next) {
             next = id + 1;
+            // A death that the kernel tells once is known to those that follow.
+            let query = query && !asked.contains(&wanted.source);
+            if query {
+                asked.push(wanted.source);
+            }
             let check = |receive: &mut Receive<'_>| match receive.check(query) {
                 Err(RecvError::Broken(Broken::Oneself)) if !is_in_vain => Ok(false),
                 result => result,

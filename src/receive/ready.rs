@@ -1,11 +1,12 @@
-//! Whether a receive would return, for a thread that waits for several endpoints.
+//! Whether a receive would return, for a thread that waits for several things.
 
-use super::{Inbox, Receive, Wanted};
+use super::{Inbox, Incoming, Receive, Wanted};
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
+use crate::rank::Source;
 use crate::wait::{Operation, Step};
 
-/// Whether a receive from anyone would return something: a mail, an end, an error. What it finds is left to that receive.
+/// Whether a receive would return something: a mail, an end, an error. What it finds is left to that receive.
 /// Takes in announced messages on the way.
 pub struct Ready<'a> {
     inbox: &'a Inbox,
@@ -16,8 +17,8 @@ pub struct Ready<'a> {
 }
 
 impl<'a> Ready<'a> {
-    pub fn new(inbox: &'a Inbox, member: &'a Member) -> Self {
-        Self { inbox, member, receive: Receive::new(inbox, member, Wanted::ANYTHING), tells: false }
+    pub fn new(inbox: &'a Inbox, member: &'a Member, wanted: Wanted) -> Self {
+        Self { inbox, member, receive: Receive::new(inbox, member, wanted), tells: false }
     }
 
     /// Whether it would, or there is something on the way to go on with.
@@ -54,20 +55,21 @@ impl<'a> Ready<'a> {
         self.receive.is_in_vain()
     }
 
-    pub fn fall_asleep(&self) {
-        if self.member.check().is_ok() {
-            self.receive.fall_asleep();
-        }
-    }
-
     /// A rank that is lost says so each time.
     fn has_something_to_tell(&self) -> bool {
-        self.inbox.keeps_error() || self.member.check().is_err()
+        self.is_from_anyone() && self.inbox.keeps_error() || self.member.check().is_err()
+    }
+
+    fn is_from_anyone(&self) -> bool {
+        self.receive.wanted.is_from_anyone()
     }
 
     fn keep(&mut self, found: Result<bool, RecvError>) -> bool {
         found.unwrap_or_else(|error| {
-            self.inbox.keep_error(error);
+            // A receive from one rank finds it again.
+            if self.is_from_anyone() {
+                self.inbox.keep_error(error);
+            }
             self.tells = true;
             true
         })
@@ -78,6 +80,48 @@ impl Inbox {
     /// Leaves this to the next receive from anyone, which may have it to tell once only.
     fn keep_error(&self, error: RecvError) {
         self.kept_error.set(Some(error));
+    }
+
+    /// From whom the next mail of this comes, and its label, if it is there for certain and nothing else is to be done first. `None`
+    /// says nothing; also if it was told before, and was not received.
+    pub fn foresee(&self, member: &Member, wanted: Wanted) -> Option<(u32, u64)> {
+        let is_over = wanted.is_from_anyone() && self.is_turn_over();
+        let tells = wanted.is_from_anyone() && self.keeps_error() || is_over && member.is_question_due();
+        if tells || self.has_posted() || member.check().is_err() {
+            return None;
+        }
+        let certain =
+            |peer| Incoming::certain(peer, member, wanted.filter).map(|(seq, label)| (peer, seq, label));
+        let expected = if is_over { None } else { self.expected(wanted.source).and_then(certain) };
+        let (peer, seq, label) = expected.or_else(|| certain(self.look(member, wanted, false).ok()??))?;
+        self.is_untold(peer.from, seq).then_some((peer.from, label))
+    }
+
+    /// The same of what a receive of all from this source would take first and at once. One look at one cell.
+    #[inline(always)]
+    pub fn foresee_easy(&self, member: &Member, source: Source) -> Option<(u32, u64)> {
+        member.check().ok()?;
+        let peer = self.expected(source)?;
+        let (seq, label) = peer.consumer.next_small()?;
+        (peer.consumer.may_take_new() && self.is_untold(peer.from, seq)).then_some((peer.from, label))
+    }
+
+    /// Whether this is another mail than was told last. It is told now.
+    #[inline(always)]
+    fn is_untold(&self, from: u32, seq: u64) -> bool {
+        self.told.replace((from, seq)) != (from, seq)
+    }
+
+    /// Whether a look finds no mail of this, and has nothing else to tell that is not of one rank.
+    pub fn is_silent(&self, member: &Member, wanted: Wanted, thorough: bool) -> bool {
+        let tells = self.keeps_error() || self.is_turn_over() && member.is_question_due();
+        !tells && matches!(self.look(member, wanted, thorough), Ok(None))
+    }
+
+    /// Whether a receive from this rank has an error to tell, though there may be no mail.
+    pub fn is_troubled(&self, rank: u32) -> bool {
+        let is_troubled = |peer: &Incoming| peer.is_corrupt() || peer.is_barred();
+        !self.peers.reaches(rank) || self.peers.get(rank).is_some_and(is_troubled)
     }
 
     /// Whether there is such an error.

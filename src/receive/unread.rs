@@ -7,8 +7,10 @@
 //! A mail is not taken out of the tables when it is received in another way. Instead a number is checked when it is found,
 //! and a table is cleaned when half of it is over.
 
+use super::spread::Spread;
 use crate::abi::{Filter, is_below};
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
+use std::collections::hash_map::{Entry, HashMap};
 
 /// How many masks are kept. With more than these, the one that was not asked for longest is made again when it is.
 const VIEWS: usize = 8;
@@ -25,20 +27,35 @@ pub struct Unread {
 struct View {
     /// One of the filters with this mask.
     filter: Filter,
-    queues: HashMap<u64, VecDeque<u64>>,
+    queues: HashMap<u64, Queue, Spread>,
     /// How many numbers are in the queues.
     count: usize,
+}
+
+/// Numbers in their order, at least one.
+struct Queue {
+    first: u64,
+    #[expect(
+        clippy::box_collection,
+        reason = "a table of single numbers is small, and stays in the processor's cache"
+    )]
+    rest: Option<Box<VecDeque<u64>>>,
 }
 
 impl Unread {
     /// Mail `seq`, with this envelope, is left unread. `live` mails are, with it.
     pub fn add(&mut self, seq: u64, envelope: u64, live: usize, is_live: impl Fn(u64) -> bool) {
         for view in &mut self.views {
-            view.add(seq, envelope);
             if view.count > 2 * live + SLACK {
-                view.clean(&is_live);
+                view.clean(live > 1, &is_live);
             }
+            view.add(seq, envelope);
         }
+    }
+
+    /// Whether there is a table for this filter's mask.
+    pub fn knows(&self, filter: Filter) -> bool {
+        self.views.iter().any(|view| view.filter.mask() == filter.mask())
     }
 
     /// The oldest live mail that `filter` takes. `all` gives the live mails, oldest first, with their envelopes.
@@ -55,7 +72,7 @@ impl Unread {
                 if self.views.len() == VIEWS {
                     self.views.remove(0);
                 }
-                let mut view = View { filter, queues: HashMap::new(), count: 0 };
+                let mut view = View { filter, queues: HashMap::default(), count: 0 };
                 all().for_each(|(seq, envelope)| view.add(seq, envelope));
                 self.views.push(view);
             }
@@ -66,35 +83,74 @@ impl Unread {
 
 impl View {
     fn add(&mut self, seq: u64, envelope: u64) {
-        let queue = self.queues.entry(self.filter.key_of(envelope)).or_default();
-        // Mail that was received and put back comes back between others.
-        let at = match queue.back() {
-            Some(last) if !is_below(*last, seq) => queue.partition_point(|one| is_below(*one, seq)),
-            _ => queue.len(),
+        let is_added = match self.queues.entry(self.filter.key_of(envelope)) {
+            Entry::Occupied(mut queue) => queue.get_mut().add(seq),
+            Entry::Vacant(place) => {
+                place.insert(Queue { first: seq, rest: None });
+                true
+            }
         };
-        if queue.get(at) != Some(&seq) {
-            queue.insert(at, seq);
-            self.count += 1;
-        }
+        self.count += usize::from(is_added);
     }
 
     fn first(&mut self, key: u64, is_live: impl Fn(u64) -> bool) -> Option<u64> {
         let queue = self.queues.get_mut(&key)?;
-        while let Some(first) = queue.front() {
-            if is_live(*first) {
-                return Some(*first);
-            }
-            queue.pop_front();
+        while !is_live(queue.first) {
             self.count -= 1;
+            let Some(next) = queue.rest.as_mut().and_then(|rest| rest.pop_front()) else {
+                self.queues.remove(&key);
+                return None;
+            };
+            queue.first = next;
         }
-        self.queues.remove(&key);
-        None
+        Some(queue.first)
     }
 
-    fn clean(&mut self, is_live: impl Fn(u64) -> bool) {
-        self.queues.values_mut().for_each(|queue| queue.retain(|seq| is_live(*seq)));
-        self.queues.retain(|_, queue| !queue.is_empty());
-        self.count = self.queues.values().map(VecDeque::len).sum();
+    /// Removes the numbers of mails that are not live. Without `any`, none is.
+    fn clean(&mut self, any: bool, is_live: impl Fn(u64) -> bool) {
+        if any {
+            self.queues.retain(|_, queue| queue.clean(&is_live));
+        } else {
+            self.queues.clear();
+        }
+        self.count =
+            self.queues.values().map(|queue| 1 + queue.rest.as_ref().map_or(0, |rest| rest.len())).sum();
+    }
+}
+
+impl Queue {
+    /// Whether the number was not there.
+    fn add(&mut self, mut seq: u64) -> bool {
+        if is_below(seq, self.first) {
+            core::mem::swap(&mut seq, &mut self.first);
+        }
+        if seq == self.first {
+            return false;
+        }
+        let rest = self.rest.get_or_insert_default();
+        // Mail that was received and put back comes back between others.
+        let at = match rest.back() {
+            Some(last) if !is_below(*last, seq) => rest.partition_point(|one| is_below(*one, seq)),
+            _ => rest.len(),
+        };
+        let is_new = rest.get(at) != Some(&seq);
+        if is_new {
+            rest.insert(at, seq);
+        }
+        is_new
+    }
+
+    /// Keeps the live numbers. Whether there are any.
+    fn clean(&mut self, is_live: impl Fn(u64) -> bool) -> bool {
+        if let Some(rest) = &mut self.rest {
+            rest.retain(|seq| is_live(*seq));
+        }
+        if is_live(self.first) {
+            return true;
+        }
+        let next = self.rest.as_mut().and_then(|rest| rest.pop_front());
+        self.first = next.unwrap_or(self.first);
+        next.is_some()
     }
 }
 

@@ -21,6 +21,14 @@ pub struct Inspection {
     pub arena: u64,
     /// Bytes of each rank's area for loans.
     pub loans: u64,
+    /// How many groups there can be of which one rank is a member.
+    pub groups: u32,
+    /// How many topics there can be.
+    pub topics: u32,
+    /// Bytes of the longest value of a topic.
+    pub value: u64,
+    /// Bytes of the payloads that the stream of a topic keeps.
+    pub stream: u64,
     /// The longest message, in bytes.
     pub max_message: u64,
     /// Bytes of the whole region. Most of them are never touched.
@@ -105,6 +113,10 @@ impl Inspection {
             cells: geometry.cells,
             arena: geometry.arena,
             loans: geometry.loans,
+            groups: geometry.groups,
+            topics: geometry.topics,
+            value: geometry.value,
+            stream: geometry.stream,
             max_message: geometry.max_message,
             size: geometry.size(),
             memory: os::facts(file).map_or(0, |facts| facts.allocated),

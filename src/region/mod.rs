@@ -3,15 +3,20 @@
 
 mod handover;
 mod inspect;
+mod tap;
+mod topics;
 mod view;
 
 pub use handover::{MAILBOX_FD, MAILBOX_RANK};
 pub use inspect::{Inspection, MailboxReport, RankReport};
+pub use tap::{Tap, Tapped, TappedKind, TappedMail};
+pub use topics::{ReaderReport, TopicReport};
 pub use view::View;
 
-use crate::abi::{Geometry, lock_byte};
+use crate::abi::{Geometry, LABELS, lock_byte};
 use crate::config::Config;
 use crate::error::{CreateError, CreateOrOpenError, OpenError, RemoveError, WaitError};
+use crate::os::Lock;
 use crate::rank::{Registry, Status};
 use crate::segment::{self, Leftover, Listed, Place, Segment, Trust};
 use crate::sync::{Edge, acquire};
@@ -253,6 +258,11 @@ impl Region {
         self.geometry().max_message
     }
 
+    /// The longest [latest value](crate::LatestPublisher) of a topic, in bytes.
+    pub fn max_value(&self) -> u64 {
+        self.geometry().value
+    }
+
     /// The longest message that lies in its mailbox as a whole, in bytes: half the arena, or the longest message if
     /// that is shorter. Longer ones are announced.
     pub fn eager_limit(&self) -> u64 {
@@ -347,6 +357,18 @@ impl Region {
     /// use, and a look at each waiting message.
     pub fn inspect(&self) -> Inspection {
         Inspection::of(self.segment.file(), self.geometry())
+    }
+
+    /// Takes the lock of labels and topics. `None` if others have kept it for so long, or if the region was removed.
+    pub(crate) fn lock_labels(&self, patience: Duration) -> io::Result<Option<Lock>> {
+        let deadline = Instant::now() + patience;
+        loop {
+            let lock = self.segment.locks().take(LABELS, 1)?;
+            if lock.is_some() || !self.segment.is_bound() || Instant::now() >= deadline {
+                return Ok(lock);
+            }
+            pace::doze(Duration::from_millis(1));
+        }
     }
 
     /// Whether `rank` has unread mail, as far as it can be read.

@@ -1,6 +1,7 @@
 //! A region as an observer sees it: read through its file, with nothing mapped, locked or written.
 
 use super::inspect::Inspection;
+use super::tap::Tap;
 use crate::error::OpenError;
 use crate::rank::{self, Life, Status};
 use crate::segment::Opened;
@@ -10,7 +11,7 @@ use std::sync::Arc;
 /// at again.
 #[derive(Debug, Clone)]
 pub struct View {
-    opened: Arc<Opened>,
+    pub(super) opened: Arc<Opened>,
 }
 
 impl View {
@@ -21,6 +22,11 @@ impl View {
     /// Looks at everything; see [`Region::inspect`](crate::Region::inspect).
     pub fn inspect(&self) -> Inspection {
         Inspection::of(&self.opened.file, &self.opened.geometry)
+    }
+
+    /// Begins to show the mail that passes between the ranks. Costs nothing before [`Tap::try_next`].
+    pub fn tap(&self) -> Tap {
+        Tap::new(self.opened.clone())
     }
 
     /// How many ranks the region has.

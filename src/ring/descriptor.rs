@@ -138,6 +138,12 @@ impl Descriptor {
         self.at & PLACE == LINE
     }
 
+    /// Its tag; 0 of a call, which carries none.
+    #[inline(always)]
+    pub fn tag(&self) -> u32 {
+        if self.is_call() { 0 } else { self.envelope().tag }
+    }
+
     /// Whether it is a call.
     #[inline(always)]
     pub fn is_call(&self) -> bool {

@@ -24,6 +24,12 @@ impl Loan {
         is_one.then_some(Self { offset, len })
     }
 
+    /// The words of the area that it takes.
+    pub fn words(&self) -> Range<usize> {
+        let first = (self.offset / 8) as usize;
+        first..first + self.len.div_ceil(8) as usize
+    }
+
     /// The chunks of the area that it takes, at least one.
     pub fn chunks(&self) -> Range<u32> {
         let first = (self.offset / CHUNK) as u32;

@@ -1,6 +1,10 @@
 //! Copies of a region's words, read through its file. Pages that were never touched take no memory by this, nothing
 //! needs to be mapped, and permission to read is enough.
 
+mod follower;
+
+pub use follower::{Followed, Follower, MessageCopy};
+
 use crate::abi::{
     Activity, CELL, ConsumerLine, Envelope, Geometry, Identity, Kind, LABEL, LaneLines, PERMUTED,
     ProducerLine, Rank, position, step, unpack_bytes,
@@ -20,13 +24,18 @@ const TRIES: u32 = 32;
 /// Reads the region of this geometry in `file`.
 pub struct Copies<'a> {
     file: &'a File,
-    geometry: &'a Geometry,
+    pub(super) geometry: &'a Geometry,
 }
 
 impl<'a> Copies<'a> {
     /// Reads from `file`. If the file has become shorter since, reading beyond its end returns an error.
     pub fn new(file: &'a File, geometry: &'a Geometry) -> Self {
         Self { file, geometry }
+    }
+
+    /// Copies bytes from this offset on.
+    pub(super) fn read(&self, bytes: &mut [u8], offset: u64) -> io::Result<()> {
+        os::read_at(self.file, bytes, offset)
     }
 
     /// What is known of a rank.
@@ -100,6 +109,7 @@ impl<'a> Copies<'a> {
         Ok((self.lines(start)?, 0))
     }
 
+    /// The lines of the mailbox that begins at `start`.
     fn lines(&self, start: u64) -> io::Result<LinesCopy> {
         let mut lines = [0; LINES];
         os::read_at(self.file, &mut lines, start)?;
@@ -216,6 +226,6 @@ pub struct MailboxCopy {
     pub tags: BTreeMap<u32, u64>,
 }
 
-fn word(bytes: &[u8], offset: usize) -> u64 {
+pub(super) fn word(bytes: &[u8], offset: usize) -> u64 {
     bytes[offset..].first_chunk().map_or(0, |word| u64::from_ne_bytes(*word))
 }

@@ -194,6 +194,24 @@ impl Opened {
         Ok(boot != 0 && boot & !SETTLED != os::boot_id()?)
     }
 
+    /// Fails if it was removed since.
+    pub fn check_bound(&self) -> io::Result<()> {
+        let mut magic = [0; 8];
+        os::read_at(&self.file, &mut magic, 0)?;
+        let is_bound = u64::from_ne_bytes(magic) == MAGIC && os::facts(&self.file)?.links > 0;
+        if is_bound { Ok(()) } else { Err(ErrorKind::NotFound.into()) }
+    }
+
+    /// Why it could not be read.
+    pub fn why(&self, error: io::Error) -> OpenError {
+        match os::facts(&self.file) {
+            Ok(Facts { len, .. }) if len != self.len => {
+                OpenError::Mismatch(Mismatch::Length { len, expected: self.len })
+            }
+            _ => open_error(error),
+        }
+    }
+
     /// Copies of its words.
     pub fn copies(&self) -> Copies<'_> {
         Copies::new(&self.file, &self.geometry)

@@ -30,13 +30,15 @@ mod found;
 mod leftover;
 mod listed;
 mod pages;
+mod parts;
 mod place;
 mod reason;
 mod removal;
+mod topic_copy;
 mod unnamed;
 
 pub use backing::Backing;
-pub use copies::{Copies, MailboxCopy, Record};
+pub use copies::{Copies, Followed, Follower, MailboxCopy, MessageCopy, Record};
 pub use durable::{CleanShutdown, Outcome};
 pub use found::Opened;
 pub use leftover::{Leftover, LeftoverKind, clean, leftovers, leftovers_in};
@@ -48,12 +50,12 @@ use found::{Content, Found};
 use removal::lock_all;
 
 use crate::abi::{
-    ABI, ALL_LOCKS, BOOT, Control, FAILED, GATE, GATE_AND_RANKS, Geometry, Header, LAST_WORD, MAGIC, Rank,
-    WIPED, to_directory,
+    ABI, ALL_LOCKS, BOOT, FAILED, GATE, GATE_AND_RANKS, Geometry, Header, LAST_WORD, MAGIC, WIPED,
+    to_directory,
 };
 use crate::config::{Config, Reserve};
 use crate::error::{CreateError, Mismatch, OpenError, RemoveError, System};
-use crate::memory::{self, Mailbox, Mapping, Shared};
+use crate::memory::{Mapping, Shared};
 use crate::os::{self, File, Lock, Locker};
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed, Release};
@@ -162,7 +164,7 @@ impl Segment {
     fn write_header(&self, reserve: Reserve, nonce: u64) -> io::Result<()> {
         if reserve == Reserve::AtCreation {
             let table = self.geometry.table();
-            os::allocate(&self.file, table, self.geometry.size() - table)?;
+            os::allocate(&self.file, table, self.geometry.without_windows() - table)?;
         }
         let directory = to_directory(&self.geometry.sections());
         for (word, value) in self.header.directory.iter().zip(directory) {
@@ -305,29 +307,6 @@ impl Segment {
     /// The header's word about failures of the disk.
     pub fn failed(&self) -> &AtomicU64 {
         &self.header.words[FAILED]
-    }
-
-    /// What concerns all ranks.
-    pub fn control(&self) -> Shared<Control> {
-        self.header.control()
-    }
-
-    /// The rank table.
-    pub fn ranks(&self) -> Shared<[Rank]> {
-        Shared::<[Rank]>::mapped(&self.mapping, self.geometry.rank(0), self.geometry.ranks as usize)
-    }
-
-    /// The area for the loans of `rank`, which is in range. Parts of it follow the same rule as extents of an arena.
-    pub fn loans(&self, rank: u32) -> Shared<[AtomicU64]> {
-        memory::loans(&self.mapping, &self.geometry, rank)
-    }
-
-    /// The mailbox from `from` to `to`, both in range. Three parts must be reserved or completed before they are
-    /// touched: the mailbox itself by [`Segment::reserve`] or [`Segment::complete`], an extent of an arena by
-    /// [`Segment::reserve_extent`] or [`Segment::complete_extent`], and the transfer ring by
-    /// [`Segment::reserve_transfer`] or [`Segment::complete_transfer`].
-    pub fn mailbox(&self, from: u32, to: u32) -> Mailbox {
-        Mailbox::mapped(&self.mapping, &self.geometry, from, to)
     }
 }
 

@@ -22,7 +22,7 @@
 //! kills it.
 
 use super::Segment;
-use crate::abi::CHUNK;
+use crate::abi::{BUFFERS, CHUNK};
 use crate::os;
 use core::ops::Range;
 use std::io;
@@ -63,6 +63,38 @@ impl Segment {
     /// Like [`Segment::reserve_extent`], for these chunks of the area for loans of `rank`, by that rank.
     pub fn reserve_loan(&self, rank: u32, chunks: Range<u32>) -> io::Result<()> {
         self.reserve_extent(self.geometry.loans_of(rank), bytes(chunks))
+    }
+
+    /// Takes the pages of all slots of a group, except for their windows, by each rank that uses it.
+    pub fn complete_slots(&self, group: u32) -> io::Result<()> {
+        let offset = self.geometry.slot(group, 0);
+        os::allocate_missing(&self.file, offset, self.geometry.slot(group, self.geometry.ranks) - offset)
+    }
+
+    /// Takes the pages of such bytes of a window, by its writer or by a process that reads there.
+    pub fn complete_window(&self, group: u32, rank: u32, bytes: Range<u64>) -> io::Result<()> {
+        self.complete_extent(self.geometry.window(group, rank), bytes)
+    }
+
+    /// Takes the pages of the table of topics, by each process that looks there.
+    pub fn complete_topics(&self) -> io::Result<()> {
+        let offset = self.geometry.topic(0);
+        os::allocate_missing(&self.file, offset, self.geometry.topic(self.geometry.topics) - offset)
+    }
+
+    /// Takes the pages of a topic's buffers of so many bytes each, by its writer or by a process that reads there.
+    pub fn complete_value(&self, topic: u32, capacity: u64) -> io::Result<()> {
+        self.complete_extent(self.geometry.buffers(topic), 0..BUFFERS as u64 * capacity)
+    }
+
+    /// Takes the pages of a topic's cells and of its readers' lines, by each process that publishes or reads its stream.
+    pub fn complete_stream(&self, topic: u32) -> io::Result<()> {
+        os::allocate_missing(&self.file, self.geometry.readers(topic), self.geometry.stream_lines())
+    }
+
+    /// Takes the pages of these bytes of a stream's payloads, by its writer or by a process that reads there.
+    pub fn complete_payloads(&self, topic: u32, bytes: Range<u64>) -> io::Result<()> {
+        self.complete_extent(self.geometry.stream_payloads(topic), bytes)
     }
 
     /// Like [`Segment::complete_extent`], for these chunks, by a process that reads there.

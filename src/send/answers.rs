@@ -144,6 +144,12 @@ impl Answers {
         Ok(self.take_kept(id))
     }
 
+    /// Whether [`Answers::take`] would return the answer to that call, or an error.
+    pub fn has(&self, member: &Member, peer: &Outgoing, id: CallId) -> bool {
+        let is_kept = || self.asked.borrow().iter().any(|asked| asked.id == id && asked.answer.is_some());
+        is_kept() || self.take_in(member, peer).is_err() || is_kept()
+    }
+
     /// Whether the answer to that call may still come.
     pub fn expects(&self, id: CallId) -> bool {
         self.asked.borrow().iter().any(|asked| asked.id == id)

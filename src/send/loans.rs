@@ -49,8 +49,12 @@ impl Outbox {
 
     /// The words of a loan that has begun and not ended.
     pub fn words(&self, loan: &Loan) -> &[AtomicU64] {
-        let first = (loan.offset / 8) as usize;
-        self.loans.get().map_or(&[], |loans| &loans.words[first..first + loan.len.div_ceil(8) as usize])
+        self.loans.get().map_or(&[], |loans| &loans.words[loan.words()])
+    }
+
+    /// This rank's area, once a loan has begun.
+    pub fn area(&self) -> Option<Shared<[AtomicU64]>> {
+        self.loans.get().map(|loans| loans.words.clone())
     }
 
     /// Shortens the loan to its first `len` bytes and gives the rest back.

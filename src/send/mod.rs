@@ -11,12 +11,13 @@ mod room;
 mod started;
 mod synchronous;
 mod transfer;
+mod turn;
 
 pub use answers::Answer;
 pub use room::{Progress, Room};
-pub use started::Turn;
 pub use synchronous::{Announcing, Paused, Synchronous};
 pub use transfer::Transfers;
+pub use turn::Turn;
 
 use answers::Answers;
 use loans::Loans;
@@ -24,13 +25,16 @@ use started::Started;
 
 use crate::abi::{INLINE, Label, Rank};
 use crate::error::{Broken, SendError};
-use crate::half::{ByRank, Member};
+use crate::half::{ByRank, Member, Spare};
 use crate::memory::{Payload, Shared};
 use crate::rank::{Life, Status};
 use crate::ring::{Caller, Corrupt, Producer, Slot, count};
 use crate::sync::{Edge, release};
 use crate::wait::Interrupted;
 use core::cell::{OnceCell, RefCell};
+
+/// Memory of messages that were started and sent that is kept for later ones.
+const SPARE: usize = 256 << 20;
 
 /// A mailbox that this endpoint writes to.
 pub struct Outgoing {
@@ -56,6 +60,8 @@ pub struct Outbox {
     /// Made at the first loan.
     loans: OnceCell<Loans>,
     started: Started,
+    /// Memory for messages that were started.
+    spare: Spare,
 }
 
 impl From<Interrupted> for SendError {
@@ -67,8 +73,8 @@ impl From<Interrupted> for SendError {
 impl Outbox {
     pub fn new(ranks: u32) -> Self {
         let (held, tended) = (RefCell::default(), RefCell::default());
-        let (loans, started) = (OnceCell::new(), Started::default());
-        Self { peers: ByRank::new(ranks), held, tended, loans, started }
+        let (loans, started, spare) = (OnceCell::new(), Started::default(), Spare::new(SPARE));
+        Self { peers: ByRank::new(ranks), held, tended, loans, started, spare }
     }
 
     /// Sends `bytes` to `to` if they are few and nothing else needs to be done. `false` means nothing. Apart from the
@@ -180,6 +186,13 @@ impl Outbox {
         };
         peer.tell_reset()?;
         Ok(peer)
+    }
+
+    /// The open mailbox to `to`. It is told nothing that is told once.
+    pub fn open_quietly(&self, member: &Member, to: u32) -> Result<&Outgoing, Broken> {
+        member.check()?;
+        self.check_rank(to)?;
+        self.find_or_open(member, to)
     }
 
     /// The open mailbox to `to`, if this life of the rank or an earlier one has ever used it.

@@ -5,8 +5,8 @@ use crate::error::SendError;
 use crate::half::{Member, Starving};
 use crate::rank::Source;
 use crate::ring::{Slack, Slot, count};
+use crate::wait::Operation;
 use crate::wait::pace::{PATIENT_POLLS, POLL_PAUSES};
-use crate::wait::{Operation, Step};
 
 /// Gets a slot for a message once there is room for it.
 pub struct Room<'a> {
@@ -49,6 +49,11 @@ impl<'a> Room<'a> {
         Self { member, peer, len, progress, slot: None, starving: Starving::default() }
     }
 
+    /// Of a thread that waits for mail, too, and so goes on otherwise.
+    pub fn beside_receives(self) -> Self {
+        Self { starving: Starving::of_receiver(), ..self }
+    }
+
     /// How far it has gone: it is resumed later, and what it has told its receiver holds until then.
     pub fn pause(self) -> Progress {
         self.starving.pause();
@@ -64,8 +69,30 @@ impl<'a> Room<'a> {
         Slack::Quarter
     }
 
+    /// Whether a send that does not wait would return something else than that there is no room. It is told nothing that is
+    /// told once.
+    pub fn is_there(&mut self) -> bool {
+        let was_reset = || self.peer.producer.was_reset();
+        was_reset() || !matches!(self.find(Slack::Any), Ok(None)) || was_reset()
+    }
+
+    /// The same, after looks have found nothing for a while.
+    pub fn check_there(&mut self, query: bool) -> bool {
+        self.is_there() || self.member.end_of(self.peer.to, query).is_some()
+    }
+
     /// Claims the slot, if there is room. Returns whether there is.
     pub fn claim(&mut self, slack: Slack) -> Result<bool, SendError> {
+        let slot = self.find(slack)?;
+        if slot.is_some() {
+            self.peer.tell_reset()?;
+            self.slot = slot;
+        }
+        Ok(slot.is_some())
+    }
+
+    /// A slot, if there is room.
+    fn find(&mut self, slack: Slack) -> Result<Option<Slot>, SendError> {
         let producer = &self.peer.producer;
         let known = if self.progress.is_full { None } else { producer.place(self.len) };
         if known.is_none() && !self.progress.is_full {
@@ -78,7 +105,7 @@ impl<'a> Room<'a> {
                 self.member.reclaim((producer, self.peer.to), arena, self.len, slack)?
             }
         };
-        let Some(slot) = slot else {
+        if slot.is_none() {
             if !self.progress.is_full {
                 self.progress.is_full = true;
                 count(&producer.counters().full, 1);
@@ -87,11 +114,8 @@ impl<'a> Room<'a> {
             if slack == Slack::Any {
                 self.starve();
             }
-            return Ok(false);
-        };
-        self.peer.tell_reset()?;
-        self.slot = Some(slot);
-        Ok(true)
+        }
+        Ok(slot)
     }
 
     /// Tells the receiver that, as the mailbox was last seen, this sender cannot go on.
@@ -112,10 +136,6 @@ impl Operation for Room<'_> {
     #[cold]
     fn check(&mut self, query: bool) -> Result<bool, SendError> {
         check(self.member, self.peer, query, || self.claim(Slack::Any))
-    }
-
-    fn step(&mut self) -> Result<Step, SendError> {
-        Ok(Step::Done)
     }
 
     fn is_in_vain(&self) -> bool {

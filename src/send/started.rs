@@ -10,9 +10,7 @@ use crate::abi::{ANNOUNCEMENT, CallId, Kind, Label};
 use crate::error::{Broken, SendError};
 use crate::half::{Member, Starving, end_starving};
 use crate::memory::Payload;
-use crate::rank::Source;
 use crate::ring::{Slack, Slot};
-use crate::wait::{Operation, Step};
 use core::cell::{Cell as Private, RefCell};
 use std::collections::VecDeque;
 
@@ -76,6 +74,13 @@ impl Outbox {
         id
     }
 
+    /// These bytes, in memory that messages left which are over.
+    pub fn copied(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut copy = self.spare.take(bytes.len()).unwrap_or_default();
+        copy.extend_from_slice(bytes);
+        copy
+    }
+
     /// Whether a message to this rank waits here, which no other overtakes.
     #[inline(always)]
     pub fn has_waiting(&self, to: u32) -> bool {
@@ -118,6 +123,7 @@ impl Outbox {
             self.started.under_way.set(self.started.under_way.get() - 1);
         }
         self.end_entry(member, &entry);
+        self.spare.keep(entry.bytes);
         matches!(entry.state, State::Waits)
     }
 
@@ -168,7 +174,7 @@ impl Outbox {
         if let State::Over(_) = state {
             self.started.under_way.set(self.started.under_way.get() - 1);
             self.end_entry(member, entry);
-            entry.bytes = Vec::new();
+            self.spare.keep(core::mem::take(&mut entry.bytes));
         }
         entry.state = state;
     }
@@ -179,7 +185,8 @@ impl Outbox {
         if let State::Sent { seq, is_announced, .. } = entry.state {
             peer.answers.give_up(CallId::of_message(seq));
             if is_announced && member.check().is_ok() {
-                peer.transfers.end(peer, seq);
+                let bytes = peer.transfers.end(peer, seq);
+                self.spare.keep(bytes.unwrap_or_default());
                 peer.ring(member);
             }
         }
@@ -242,8 +249,13 @@ impl Outbox {
 
     /// Finds out which of them can no longer be received. With `query`, asks the kernel. Called after a look.
     pub fn check_started(&self, member: &Member, query: bool) {
-        let mut all = self.started.all.borrow_mut();
+        let (mut all, mut asked) = (self.started.all.borrow_mut(), Vec::new());
         for entry in all.iter_mut() {
+            // A death that the kernel tells once is known to those that follow.
+            let query = query && !asked.contains(&entry.to);
+            if query && !matches!(entry.state, State::Over(_)) {
+                asked.push(entry.to);
+            }
             let is_announced = matches!(entry.state, State::Sent { is_announced: true, .. });
             let mut has_passed = false;
             let end = match entry.state {
@@ -322,49 +334,4 @@ fn room(member: &Member, peer: &Outgoing, len: usize) -> Result<Option<Slot>, Se
     let mut room = Room::at_once(member, peer, len);
     room.claim(Slack::Any)?;
     Ok(room.slot.take())
-}
-
-/// Waits until nothing that was started before waits for room to this rank.
-pub struct Turn<'a> {
-    member: &'a Member,
-    outbox: &'a Outbox,
-    to: u32,
-}
-
-impl<'a> Turn<'a> {
-    pub fn new(member: &'a Member, outbox: &'a Outbox, to: u32) -> Self {
-        Self { member, outbox, to }
-    }
-}
-
-impl Operation for Turn<'_> {
-    type Error = SendError;
-
-    /// What was started has gone on before this.
-    fn look(&mut self, _: bool) -> Result<bool, SendError> {
-        Ok(!self.outbox.has_waiting(self.to))
-    }
-
-    fn check(&mut self, query: bool) -> Result<bool, SendError> {
-        let is_over = self.is_in_vain();
-        self.member.check_place(query)?;
-        self.outbox.check_started(self.member, query);
-        if self.look(true)? {
-            return Ok(true);
-        }
-        if is_over { Err(SendError::Full) } else { Ok(false) }
-    }
-
-    fn step(&mut self) -> Result<Step, SendError> {
-        Ok(Step::Done)
-    }
-
-    /// In this rank's mailbox to itself, only the other half could make room.
-    fn is_in_vain(&self) -> bool {
-        self.to == self.member.rank() && self.member.finds_alone()
-    }
-
-    fn fall_asleep(&self) {
-        self.member.announce(Source::Rank(self.to));
-    }
 }

@@ -30,11 +30,12 @@ pub struct Synchronous<'a> {
     starving: Starving<'a>,
 }
 
-/// A wait for an announced message that goes on later.
+/// A wait for a message that was sent, which goes on later.
 #[derive(Clone, Copy)]
 pub struct Paused {
     epoch: u64,
     seq: u64,
+    is_announced: bool,
 }
 
 /// A message that was sent.
@@ -58,19 +59,26 @@ impl<'a> Synchronous<'a> {
         Ok(Self { member, peer, epoch, sent: None, is_done: false, looks, starving })
     }
 
-    /// Lets go of the half that waits for the announced message of this number. What its receiver was told holds until the
-    /// wait is resumed, and given up or over.
-    pub fn pause(self, seq: u64) -> Paused {
+    /// Lets go of the half that waits. What its receiver was told holds until the wait is resumed, and given up or over. `None`
+    /// if nothing was sent, or if it is over.
+    pub fn pause(self) -> Option<Paused> {
         let wait = ManuallyDrop::new(self);
         wait.starving.pause();
-        Paused { epoch: wait.epoch, seq }
+        let Sent { seq, is_announced, .. } = wait.sent?;
+        Some(Paused { epoch: wait.epoch, seq, is_announced })
     }
 
-    /// Goes on with a wait of this half, for an announced message that consists of this.
-    pub fn resume(member: &'a Member, peer: &'a Outgoing, paused: Paused, payload: Payload<'a>) -> Self {
-        let Paused { epoch, seq } = paused;
+    /// Goes on with a wait of this half; for an announced message that consists of this, unless the table of announced messages
+    /// has it.
+    pub fn resume(
+        member: &'a Member,
+        peer: &'a Outgoing,
+        paused: Paused,
+        borrowed: Option<Payload<'a>>,
+    ) -> Self {
+        let Paused { epoch, seq, is_announced } = paused;
         let (looks, starving) = (Looks::default(), Starving::default());
-        let sent = Sent { seq, id: CallId::of_message(seq), is_announced: true, borrowed: Some(payload) };
+        let sent = Sent { seq, id: CallId::of_message(seq), is_announced, borrowed };
         Self { member, peer, epoch, sent: Some(sent), is_done: false, looks, starving }
     }
 

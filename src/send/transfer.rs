@@ -80,10 +80,12 @@ impl Transfers {
         self.announced.borrow().is_empty()
     }
 
-    /// That message was received or is given up. A later holder of the rank is told, too.
-    pub fn end(&self, peer: &Outgoing, seq: u64) {
-        self.announced.borrow_mut().retain(|announced| announced.seq != seq);
+    /// That message was received or is given up. A later holder of the rank is told, too. The bytes, if they are here.
+    pub fn end(&self, peer: &Outgoing, seq: u64) -> Option<Vec<u8>> {
         peer.producer.retract(seq);
+        let mut all = self.announced.borrow_mut();
+        let at = all.iter().position(|announced| announced.seq == seq)?;
+        all.swap_remove(at).bytes
     }
 
     /// Puts in the ring what is wanted and fits. Returns whether there was anything. `borrowed`: the number and the

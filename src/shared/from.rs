@@ -1,8 +1,10 @@
 //! What is received through a shared endpoint, and how long that waits.
 
 use super::handle::Handle;
+use super::joint::Joint;
 use super::mail::OwnedMail;
 use super::receiving;
+use crate::endpoint::Envelope;
 use crate::error::RecvError;
 use crate::rank::Source;
 use crate::receive::Wanted;
@@ -55,6 +57,44 @@ impl<'a> SharedFrom<'a> {
     #[inline]
     pub fn try_recv(self) -> Result<Option<OwnedMail>, RecvError> {
         receiving::recv(self.handle, self.wanted, Deadline::Now)
+    }
+
+    /// The envelope of the next message, or `None` if none is there now. As [`RecvFrom::peek`](crate::RecvFrom::peek). The
+    /// message stays where it is, so another thread may receive it: [`SharedFrom::recv_peeked`] says whether one has.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// # other.send(0, b"hello")?;
+    /// let seen = me.from_any().peek()?.expect("a message is there");
+    /// assert_eq!((seen.from, seen.len), (1, 5));
+    /// if let Some(mail) = me.from_any().recv_peeked(&seen)? {
+    ///     println!("no other thread has {:?}", mail.to_vec());
+    /// }
+    /// assert_eq!(me.from(1).peek()?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn peek(self) -> Result<Option<Envelope>, RecvError> {
+        let look = |joint: &Joint| {
+            let (member, inbox) = joint.receiving();
+            Ok(inbox.peek(member, self.wanted)?.map(|(peer, next)| Envelope::of(peer, &next)))
+        };
+        self.handle.with(look)?
+    }
+
+    /// Exactly the message that [`SharedFrom::peek`] has shown, or `None` if any thread has received it since. As
+    /// [`RecvFrom::recv_peeked`](crate::RecvFrom::recv_peeked).
+    pub fn recv_peeked(self, envelope: &Envelope) -> Result<Option<OwnedMail>, RecvError> {
+        receiving::recv_peeked(self.handle, envelope)
+    }
+
+    pub(super) fn parts(self) -> (&'a Arc<Handle>, Wanted, Deadline) {
+        (self.handle, self.wanted, self.deadline)
+    }
+
+    pub(super) fn source(self) -> Source {
+        self.wanted.source
     }
 }
 

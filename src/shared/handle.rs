@@ -2,6 +2,7 @@
 
 use super::from::SharedFrom;
 use super::joint::{Joint, Thread, Want, What};
+use super::loan::OwnedLoan;
 use super::mail::OwnedMail;
 use super::to::SharedTo;
 use crate::call::Reply;
@@ -48,15 +49,22 @@ use std::sync::Arc;
 /// told; use a deadline. No receive returns [`RecvError::Crowded`]: what one leaves by its [tag](SharedFrom::tag), other threads
 /// are expected to take. So give it a [budget](Endpoint::set_unread_budget) before, or a deadline, where a tag may come that
 /// nobody takes. Mail from oneself, room in one's own mailbox, and an answer from oneself are waited for, because
-/// another thread may bring them. Announced messages are received as a whole ([`Endpoint::set_by_hand`] is off). There are no
-/// events, batches, drains, loans and announcements.
+/// another thread may bring them.
+///
+/// **Not here.** Announced messages are received as a whole, because a fetch by hand ([`Endpoint::set_by_hand`]) keeps its sender's
+/// other announced messages from all threads. There is no [`Batch`](crate::Batch): it would hold back what other threads send;
+/// use [`SharedTo::send_vectored`] for what belongs together. There is no [`Drain`](crate::Drain), because each mail takes a lock in
+/// any case; use [`SharedFrom::iter`]. Nothing is started ([`Request`](crate::Request), [`Call`](crate::Call)): a thread each
+/// waits instead. A [`Select`](crate::Select) has no arm for a `Shared`: a thread each waits for one of them. To take part in a
+/// [`Comm`](crate::Comm), to publish a [`Topic`](crate::Topic), and for [`Endpoint::reset`], [`Endpoint::discard`] and
+/// [`Endpoint::abandon`], [reunite](Shared::reunite) it first, or join as another rank.
 ///
 /// **Waiting.** Nothing is locked while a thread waits. A thread that waits alone polls as the endpoint would
 /// ([`Endpoint::set_wait`]). Where several wait, at most one polls. One of those that sleep sleeps on the rank's bell, and
 /// wakes another when there is something for it.
 ///
-/// **Leaving.** The rank is left when the last clone and the last [`OwnedMail`] are dropped. If the last of them is dropped in
-/// a panic, the rank dies. A forked child does not inherit it: there every call returns [`Lost::Forked`].
+/// **Leaving.** The rank is left when the last clone is dropped, and the last [`OwnedMail`], [`OwnedSending`](crate::OwnedSending),
+/// [`OwnedLoan`] and [`OwnedBlock`](crate::OwnedBlock). If the last of them is dropped in a panic, the rank dies. A forked child does not inherit it: there every call returns [`Lost::Forked`].
 ///
 /// **Cost.** A lock for each call, and a few more for one that waits. Bytes are copied under the lock, so threads that move
 /// long messages wait for each other. A program whose threads have much to send each joins as several ranks instead.
@@ -88,6 +96,11 @@ impl Handle {
         if is_forked { Err(Lost::Forked) } else { Ok(()) }
     }
 
+    /// Whether this is a handle of the same endpoint.
+    pub fn is_of_one_with(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.state, &other.state)
+    }
+
     /// Does something with the endpoint. Waits for other threads that do, never for a peer.
     #[inline(always)]
     pub fn with<R>(&self, work: impl FnOnce(&Joint) -> R) -> Result<R, Lost> {
@@ -112,6 +125,7 @@ impl Handle {
     ) -> Result<Option<R>, E> {
         let mut look = |joint: &Joint, how| {
             joint.receiving().0.check()?;
+            joint.tend();
             look(joint, how)
         };
         if let Some(found) = self.look_at_once(deadline, &mut look)? {
@@ -129,6 +143,14 @@ impl Handle {
         }
         let want = Want { what, interrupter: self.interrupter.clone(), thread: Thread::this() };
         crew.wait(want, deadline, look)
+    }
+
+    /// Whether a call that has passed over so many events may go on.
+    pub fn check_patience(&self, deadline: Deadline, passed: u64) -> Result<(), RecvError> {
+        if deadline.is_over_after(passed) {
+            return Err(RecvError::Timeout);
+        }
+        if self.interrupter.take() { Err(Interrupted.into()) } else { Ok(()) }
     }
 
     /// What is there now. A call that does not wait hears of an end, too.
@@ -227,7 +249,7 @@ impl Shared {
         SharedTo::new(&self.handle, rank)
     }
 
-    /// What is received from `rank`, and how long that may wait: as long as it takes, if nothing else is said.
+    /// What is received from this rank, and how long that may wait: as long as it takes, if nothing else is said.
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -240,8 +262,8 @@ impl Shared {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn from(&self, rank: u32) -> SharedFrom<'_> {
-        SharedFrom::new(&self.handle, Source::Rank(rank))
+    pub fn from(&self, source: impl Into<Source>) -> SharedFrom<'_> {
+        SharedFrom::new(&self.handle, source.into())
     }
 
     /// As [`Shared::from`], from whichever rank.
@@ -272,6 +294,28 @@ impl Shared {
     #[inline]
     pub fn try_recv(&self) -> Result<Option<OwnedMail>, RecvError> {
         self.from_any().try_recv()
+    }
+
+    /// Begins a loan of up to `max` bytes. As [`Endpoint::loan`]; any thread may write and send it.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let [me, one, two] = [0, 1, 2].map(|rank| region.join(rank).unwrap().into_shared());
+    /// use std::io::Write;
+    /// let mut loan = me.loan(10 << 20)?;
+    /// writeln!(loan, "written once")?;
+    /// let len = loan.written();
+    /// let block = loan.commit(len);
+    /// std::thread::scope(|scope| {
+    ///     let sent = [1, 2].map(|rank| scope.spawn({ let block = &block; move || block.send(rank) }));
+    ///     sent.map(|thread| thread.join().unwrap().expect("room"));
+    /// });
+    /// # for other in [one, two] { assert_eq!(other.recv()?.to_vec(), b"written once\n"); }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn loan(&self, max: usize) -> Result<OwnedLoan, SendError> {
+        OwnedLoan::begin(&self.handle, max)
     }
 
     /// Asks `to`, and waits for the answer. As [`Endpoint::call`].
@@ -314,7 +358,7 @@ impl Shared {
         self.handle.interrupter.clone()
     }
 
-    /// The endpoint, if this is the last handle and no [`OwnedMail`] is left; else itself. The [`Interrupter`]s of the first
+    /// The endpoint, if this is the last handle, and no [`OwnedMail`] or the like keeps the rank; else itself. The [`Interrupter`]s of the first
     /// handle are the endpoint's, those of clones end nothing any more.
     ///
     /// ```
@@ -340,7 +384,7 @@ impl Shared {
         }
     }
 
-    /// Drops this handle. If it was the last one, and no [`OwnedMail`] is left, it leaves the region, and says whether that
+    /// Drops this handle. If it was the last one, and no [`OwnedMail`] or the like keeps the rank, it leaves the region, and says whether that
     /// was closed, as [`Endpoint::close`] does.
     pub fn close(self) -> Result<(), CloseError> {
         // Of handles that are closed at once, exactly one is the last.

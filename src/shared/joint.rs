@@ -8,7 +8,7 @@ use crate::rank::{Bell, Polling, Seen, Source, Wait, fall_asleep};
 use crate::receive::{Inbox, Incoming, Wanted};
 use crate::send::{Outbox, Outgoing};
 use crate::wait::{Common, Waiter};
-use core::cell::RefCell;
+use core::cell::{Cell as Private, RefCell};
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use std::time::Instant;
@@ -17,6 +17,8 @@ use std::time::Instant;
 pub struct Joint {
     pub endpoint: Endpoint,
     taken: RefCell<Vec<Taken>>,
+    /// How many times it was told that nobody else is left.
+    pub alone: Private<u64>,
 }
 
 /// A mail that a thread took, and that is not done with.
@@ -53,23 +55,45 @@ pub struct Want {
 pub enum What {
     /// Mail.
     Mail(Wanted),
+    /// Mail from anyone, or who comes and goes; or that it was told more than so many times that nobody is left.
+    Event(Option<u64>),
     /// Room for a message of so many bytes to this rank.
     Room(u32, usize),
-    /// That one message more may be announced to this rank, and room for that.
-    Announcing(u32),
-    /// That this rank has a message that was announced to it.
-    Announced(u32),
-    /// That one more call to this rank may be under way, and room for its request of so many bytes.
+    /// Room for a message to this rank, or progress with one that was announced to it; and mail.
+    Exchange(u32, Wanted),
+    /// That one more message may be under way to this rank that it answers (a call, one that it acknowledges to its sender, an
+    /// announced one), and room for so many bytes of it.
     Asking(u32, usize),
+    /// That this rank has acknowledged such a message, or has all of an announced one.
+    Answered(u32),
     /// The answer to this call.
     Answer(PausedCall),
     /// Room for an answer.
     Replying,
 }
 
+impl What {
+    /// Which mail it takes, if it does.
+    fn mail(&self) -> Option<Wanted> {
+        match *self {
+            What::Mail(wanted) | What::Exchange(_, wanted) => Some(wanted),
+            What::Event(_) => Some(Wanted::ANYTHING),
+            _ => None,
+        }
+    }
+
+    /// To which rank it sends, if it does.
+    fn receiver(&self) -> Option<u32> {
+        match *self {
+            What::Room(to, _) | What::Asking(to, _) | What::Answered(to) | What::Exchange(to, _) => Some(to),
+            _ => None,
+        }
+    }
+}
+
 impl Joint {
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, taken: RefCell::default() }
+        Self { endpoint, taken: RefCell::default(), alone: Private::default() }
     }
 
     /// Says whether several threads use it from now on.
@@ -84,6 +108,12 @@ impl Joint {
 
     pub fn receiving(&self) -> (&Member, &Inbox) {
         self.endpoint.halves().1.parts()
+    }
+
+    /// Announced messages whose bytes the endpoint has go on.
+    pub fn tend(&self) {
+        let (member, outbox) = self.sending();
+        outbox.tend(member);
     }
 
     /// The mailbox that a mail was taken from.
@@ -132,6 +162,10 @@ impl Joint {
                 let (member, inbox) = self.receiving();
                 inbox.has_news(member, wanted)
             }
+            What::Event(since) => {
+                let (member, inbox) = self.receiving();
+                inbox.has_event(member) || since.is_some_and(|since| since != self.alone.get())
+            }
             What::Answer(call) => {
                 call.may_have_come(&self.endpoint) || member.end_of(call.to(), false).is_some()
             }
@@ -144,7 +178,7 @@ impl Joint {
                 };
                 outbox.opened(to).is_none_or(has_room) || member.end_of(to, false).is_some()
             }
-            What::Announcing(_) | What::Announced(_) | What::Asking(..) | What::Replying => true,
+            What::Exchange(..) | What::Asking(..) | What::Answered(_) | What::Replying => true,
         }
     }
 }
@@ -154,33 +188,33 @@ impl Common for Joint {
 
     fn bits(want: &Want) -> u32 {
         match want.what {
-            What::Mail(_) | What::Answer(_) | What::Replying => MAIL,
-            What::Room(..) | What::Announced(_) => ROOM,
-            What::Announcing(_) | What::Asking(..) => MAIL | ROOM,
+            What::Mail(_) | What::Event(_) | What::Answer(_) | What::Replying => MAIL,
+            What::Room(..) | What::Answered(_) => ROOM,
+            What::Exchange(..) | What::Asking(..) => MAIL | ROOM,
         }
     }
 
     fn hears_of_ends(want: &Want) -> bool {
-        matches!(want.what, What::Mail(wanted) if wanted.is_from_anyone())
+        want.what.mail().is_some_and(Wanted::is_from_anyone)
     }
 
     fn is_alike(one: &Want, other: &Want) -> bool {
         match (&one.what, &other.what) {
             (What::Mail(one), What::Mail(other)) => one == other,
+            (What::Event(one), What::Event(other)) => one == other,
             // Those that take more than a cell may have to wait for more than a cell.
             (What::Room(one, a), What::Room(other, b)) | (What::Asking(one, a), What::Asking(other, b)) => {
                 one == other && *a.max(b) <= INLINE
             }
-            (What::Announcing(one), What::Announcing(other)) => one == other,
             // Each waits for its own.
             _ => false,
         }
     }
 
     fn has_news(&self, want: &Want, is_first: bool) -> bool {
-        let is_held_up = || match want.what {
-            What::Mail(wanted) => self.held_up(wanted, want.thread, false).is_some(),
-            _ => false,
+        let is_held_up = || {
+            let wanted = want.what.mail();
+            wanted.is_some_and(|wanted| self.held_up(wanted, want.thread, false).is_some())
         };
         want.interrupter.is_set() || is_first && self.has(&want.what) || is_held_up()
     }
@@ -193,12 +227,11 @@ impl Common for Joint {
         };
         let mail = is_to_set(MAIL, receiver).then_some(receiver);
         let room = is_to_set(ROOM, sender).then_some(sender);
-        match want.what {
-            What::Mail(wanted) if mail.is_some() => receiver.fall_asleep_for_mail(wanted.source),
-            What::Room(to, _) | What::Announcing(to) | What::Announced(to) if room.is_some() => {
-                sender.announce(Source::Rank(to));
-            }
-            _ => {}
+        if let (Some(wanted), Some(_)) = (want.what.mail(), mail) {
+            receiver.fall_asleep_for_mail(wanted.source);
+        }
+        if let (Some(to), Some(_)) = (want.what.receiver(), room) {
+            sender.announce(Source::Rank(to));
         }
         fall_asleep(mail.into_iter().chain(room).flat_map(Waiter::sleeps), now)
     }

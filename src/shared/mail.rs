@@ -4,13 +4,15 @@ use super::handle::Handle;
 use super::joint::Joint;
 use super::replying::answer;
 use crate::abi::Kind;
-use crate::endpoint::{Mail, Message};
-use crate::error::{ReplyError, SizeError};
+use crate::endpoint::{Mail, Message, Unanswered};
+use crate::error::{RecvError, ReplyError, SizeError};
 use crate::receive::Incoming;
 use crate::ring::Descriptor;
 use crate::wait::Deadline;
 use bytemuck::Pod;
 use core::fmt;
+use core::ptr;
+use std::io;
 use std::sync::Arc;
 use std::thread::panicking;
 
@@ -18,8 +20,8 @@ use std::thread::panicking;
 /// receives. Dropping it acknowledges it.
 ///
 /// It keeps the endpoint: it may outlive the handle that received it, and the rank is left only when it is dropped, too. If it is
-/// dropped while its thread unwinds from a panic it is requeued, and the next receive, of any thread, gives it again. It has no
-/// [`Mail::fetch`], [`Mail::into_vec`] and [`Mail::reply_within`].
+/// dropped while its thread unwinds from a panic it is requeued, and the next receive, of any thread, gives it again. It is an
+/// [`io::Read`], too. It is never an announcement, so it has no [`Mail::fetch`].
 ///
 /// ```
 /// # use mailbox::{Config, Region};
@@ -34,13 +36,15 @@ use std::thread::panicking;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Cost: a lock for each look at its bytes and for its end. Nothing here waits for a peer but [`OwnedMail::reply`] and
-/// [`OwnedMail::refuse`]. In a forked child it has no bytes.
+/// Cost: a lock for each look at its bytes and for its end. Nothing here waits for a peer but the methods that answer a call.
+/// In a forked child it has no bytes.
 #[must_use = "dropping a mail acknowledges it: say `ack()`"]
 pub struct OwnedMail {
     handle: Arc<Handle>,
     from: u32,
     descriptor: Descriptor,
+    /// How many bytes were read through [`io::Read`].
+    read: usize,
     /// Whether there is nothing to be done any more for it.
     is_over: bool,
 }
@@ -48,7 +52,7 @@ pub struct OwnedMail {
 impl OwnedMail {
     #[inline(always)]
     pub(super) fn new(handle: Arc<Handle>, from: u32, descriptor: Descriptor) -> Self {
-        Self { handle, from, descriptor, is_over: false }
+        Self { handle, from, descriptor, read: 0, is_over: false }
     }
 
     /// Who sent it.
@@ -59,6 +63,11 @@ impl OwnedMail {
     /// Its number among all that its sender ever sent to this rank. As [`Message::seq`].
     pub fn seq(&self) -> u64 {
         self.descriptor.seq
+    }
+
+    /// The tag that its sender gave it. As [`Message::tag`].
+    pub fn tag(&self) -> u32 {
+        self.descriptor.tag()
     }
 
     /// Its length in bytes.
@@ -87,12 +96,45 @@ impl OwnedMail {
         self.look(|message| message.copy_to(buffer)).unwrap_or(0)
     }
 
+    /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits; how many bytes that are.
+    pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> usize {
+        self.look(|message| message.read_at(offset, buffer)).unwrap_or(0)
+    }
+
     /// Its bytes, copied to new memory.
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.len()];
         let len = self.copy_to(&mut bytes);
         bytes.truncate(len);
         bytes
+    }
+
+    /// Its bytes, and acknowledges it. A message that was announced is not copied once more. As [`Mail::into_vec`].
+    pub fn into_vec(mut self) -> Vec<u8> {
+        if !self.descriptor.is_assembled() {
+            return self.to_vec();
+        }
+        let descriptor = self.descriptor;
+        let finish = |joint: &Joint| {
+            joint.note_done(self.from, descriptor.seq);
+            Some(joint.mailbox(self.from)?.finish(joint.receiving().0, &descriptor))
+        };
+        // Another thread may wait for its share of the budget.
+        let bytes = self.handle.stir(finish).ok().flatten();
+        self.is_over = true;
+        bytes.unwrap_or_default()
+    }
+
+    /// Its bytes in place.
+    ///
+    /// # Safety
+    /// As for [`Message::as_slice`].
+    #[expect(unsafe_code, reason = "the caller trusts the peer")]
+    pub unsafe fn as_slice(&self) -> &[u8] {
+        // SAFETY: the caller promises it.
+        let bytes = self.look(|message| ptr::from_ref(unsafe { message.as_slice() }));
+        // SAFETY: they stay where they are as long as this mail, which keeps the endpoint.
+        bytes.map_or(&[], |bytes| unsafe { &*bytes })
     }
 
     /// The value whose bytes it is, copied; [`SizeError`] if it has another length than a `T`. As [`Message::value`].
@@ -121,12 +163,36 @@ impl OwnedMail {
     /// ```
     #[inline]
     pub fn reply(self, bytes: &[u8]) -> Result<(), ReplyError> {
-        self.answer(Kind::Answer, bytes)
+        Ok(self.answer(Kind::Answer, bytes, Deadline::Never)?)
+    }
+
+    /// Answers a call, and waits no longer than `deadline`. On an error it hands the call back. As [`Mail::reply_within`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Deadline, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, server) = (region.join(0)?, region.join(1)?.into_shared());
+    /// let question = me.to(1).start_call(b"how long?")?;
+    /// // More than the region carries as a whole.
+    /// if let Err(unanswered) = server.recv()?.reply_within(&vec![0; 2 << 20], Deadline::Now) {
+    ///     unanswered.into_call().reply(b"2 MiB")?;
+    /// }
+    /// assert_eq!(*question.wait()?, *b"2 MiB");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn reply_within(self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<Self>> {
+        self.answer(Kind::Answer, bytes, deadline.into())
     }
 
     /// Answers a call with an error, which these bytes describe. Otherwise as [`OwnedMail::reply`].
     pub fn refuse(self, bytes: &[u8]) -> Result<(), ReplyError> {
-        self.answer(Kind::Refusal, bytes)
+        Ok(self.answer(Kind::Refusal, bytes, Deadline::Never)?)
+    }
+
+    /// Answers a call with an error, which these bytes describe. Otherwise as [`OwnedMail::reply_within`].
+    pub fn refuse_within(self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<Self>> {
+        self.answer(Kind::Refusal, bytes, deadline.into())
     }
 
     /// Acknowledges it, as dropping it does.
@@ -150,10 +216,29 @@ impl OwnedMail {
         looked.ok().flatten()
     }
 
-    fn answer(mut self, kind: Kind, bytes: &[u8]) -> Result<(), ReplyError> {
-        answer(&self.handle, (self.from, self.descriptor), kind, bytes, Deadline::Never)?;
-        self.is_over = true;
+    fn answer(mut self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), Unanswered<Self>> {
+        match answer(&self.handle, (self.from, self.descriptor), kind, bytes, deadline) {
+            Ok(()) => self.is_over = true,
+            Err(error) => return Err(Unanswered::new(self, error)),
+        }
         Ok(())
+    }
+
+    /// Copies it to the front of `buffer`, and acknowledges it. If it does not `fit`, it is left where it is.
+    pub(super) fn take_into(mut self, buffer: &mut [u8], fits: bool) -> Result<(u32, usize), RecvError> {
+        if fits {
+            return Ok((self.from, self.copy_to(buffer)));
+        }
+        self.put_back();
+        Err(RecvError::Misfit { rank: self.from, len: self.len() as u64 })
+    }
+
+    /// As [`OwnedMail::requeue`], but not as one that was handed out.
+    pub(super) fn put_back(&mut self) {
+        self.end(|joint, peer, descriptor| {
+            joint.note_done(peer.from, descriptor.seq);
+            peer.put_back(&descriptor);
+        });
     }
 
     /// It comes back to those that receive.
@@ -194,6 +279,15 @@ impl Drop for OwnedMail {
         } else {
             self.handle.with(|joint| put_down(joint, self.from, self.descriptor))
         };
+    }
+}
+
+/// Reads it from front to back; each read goes on where the one before ended.
+impl io::Read for OwnedMail {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.read_at(self.read, buffer);
+        self.read += count;
+        Ok(count)
     }
 }
 

@@ -6,16 +6,28 @@
 #![cfg(not(loom))]
 
 mod asking;
+mod events;
+mod exchange;
 mod from;
 mod handle;
+mod iter;
 mod joint;
+mod loan;
 mod mail;
 mod receiving;
 mod replying;
 mod sending;
+mod settings;
+mod synchronous;
 mod to;
+mod typed;
+mod under_way;
 
+pub use events::SharedUntilAlone;
 pub use from::SharedFrom;
 pub use handle::Shared;
+pub use iter::SharedIter;
+pub use loan::{OwnedBlock, OwnedLoan};
 pub use mail::OwnedMail;
 pub use to::SharedTo;
+pub use under_way::OwnedSending;

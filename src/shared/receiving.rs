@@ -3,6 +3,7 @@
 use super::handle::Handle;
 use super::joint::{Joint, Thread, What};
 use super::mail::OwnedMail;
+use crate::endpoint::Envelope;
 use crate::error::RecvError;
 use crate::receive::{Receive, Wanted};
 use crate::ring::Descriptor;
@@ -26,6 +27,18 @@ pub fn recv(
     Ok(taken.map(|(from, descriptor)| OwnedMail::new(handle.clone(), from, descriptor)))
 }
 
+/// The message that a look has left, if no thread has received it since.
+pub fn recv_peeked(handle: &Arc<Handle>, seen: &Envelope) -> Result<Option<OwnedMail>, RecvError> {
+    let thread = Thread::this();
+    let taken = handle.with(|joint| {
+        let (member, inbox) = joint.receiving();
+        let found = inbox.take_peeked(member, seen.from, seen.seq)?;
+        found.inspect(|(peer, mail)| joint.note_taken(peer.from, mail.seq, thread));
+        Ok::<_, RecvError>(found.map(|(peer, mail)| (peer.from, mail)))
+    })??;
+    Ok(taken.map(|(from, descriptor)| OwnedMail::new(handle.clone(), from, descriptor)))
+}
+
 /// A new mail that there is nothing to do for but to take it.
 #[inline(always)]
 fn take_new(joint: &Joint, wanted: Wanted, thread: Thread) -> Option<(u32, Descriptor)> {
@@ -35,7 +48,7 @@ fn take_new(joint: &Joint, wanted: Wanted, thread: Thread) -> Option<(u32, Descr
     Some((peer.from, descriptor))
 }
 
-fn look(
+pub fn look(
     joint: &Joint,
     wanted: Wanted,
     thread: Thread,
@@ -46,19 +59,8 @@ fn look(
     }
     let (member, inbox) = joint.receiving();
     let mut receive = Receive::new(inbox, member, wanted);
-    let is_found = match how {
-        Look::Brief => receive.look(false),
-        Look::Thorough => receive.look(true),
-        Look::Check { query } => receive.check(query),
-    };
-    match is_found {
-        Ok(true) => {}
-        // Which thread's mails they are is asked below. What this one leaves unread, others are expected to take.
-        Ok(false) | Err(RecvError::Held(_) | RecvError::Crowded { .. }) => {
-            let held = if how == Look::Brief { None } else { joint.held_up(wanted, thread, true) };
-            return held.map_or(Ok(Found::Nothing), |from| Err(RecvError::Held(from)));
-        }
-        Err(error) => return Err(error),
+    if !is_found(joint, (wanted, thread), how, &mut receive)? {
+        return Ok(Found::Nothing);
     }
     match (receive.step()?, receive.found) {
         (Step::Done, Some((peer, descriptor))) => {
@@ -66,5 +68,27 @@ fn look(
             Ok(Found::All((peer.from, descriptor)))
         }
         _ => Ok(Found::Some),
+    }
+}
+
+/// Whether a receive of this thread finds something to do.
+pub fn is_found(
+    joint: &Joint,
+    (wanted, thread): (Wanted, Thread),
+    how: Look,
+    receive: &mut impl Operation<Error = RecvError>,
+) -> Result<bool, RecvError> {
+    let is_found = match how {
+        Look::Brief => receive.look(false),
+        Look::Thorough => receive.look(true),
+        Look::Check { query } => receive.check(query),
+    };
+    match is_found {
+        // Which thread's mails they are is asked here. What this one leaves unread, others are expected to take.
+        Ok(false) | Err(RecvError::Held(_) | RecvError::Crowded { .. }) => {
+            let held = if how == Look::Brief { None } else { joint.held_up(wanted, thread, true) };
+            held.map_or(Ok(false), |from| Err(RecvError::Held(from)))
+        }
+        result => result,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::handle::Handle;
 use super::sending::Parcel;
+use super::under_way::OwnedSending;
 use super::{asking, sending};
 use crate::abi::{INLINE, Label};
 use crate::call::Reply;
@@ -20,12 +21,13 @@ pub struct SharedTo<'a> {
     rank: u32,
     deadline: Deadline,
     label: Label,
+    is_sync: bool,
 }
 
 impl<'a> SharedTo<'a> {
     #[inline(always)]
     pub(super) fn new(handle: &'a Arc<Handle>, rank: u32) -> Self {
-        Self { handle, rank, deadline: Deadline::Never, label: Label::NONE }
+        Self { handle, rank, deadline: Deadline::Never, label: Label::NONE, is_sync: false }
     }
 
     /// What is sent carries this tag. As [`SendTo::tag`](crate::SendTo::tag).
@@ -46,6 +48,25 @@ impl<'a> SharedTo<'a> {
     /// Waits no longer than this: a time from now on, or until a moment.
     pub fn within(self, deadline: impl Into<Deadline>) -> Self {
         Self { deadline: deadline.into(), ..self }
+    }
+
+    /// What is sent is waited for until its receiver has acknowledged it. As [`SendTo::sync`](crate::SendTo::sync), but a receiver
+    /// that holds the message and waits for more is not told that it is waited for ([`RecvError::Held`](crate::RecvError::Held)),
+    /// because other threads may send it more. To oneself it waits, because another thread may receive it.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// # let other = std::thread::spawn(move || other.recv().map(|mail| mail.to_vec()));
+    /// me.to(1).sync().send(b"done with it?")?;
+    /// // It is: its mail was dropped.
+    /// # assert_eq!(other.join().unwrap()?, b"done with it?");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn sync(self) -> Self {
+        Self { is_sync: true, ..self }
     }
 
     /// Sends `bytes`, of any length up to [`Region::max_message`](crate::Region::max_message); waits while the mailbox is
@@ -85,6 +106,29 @@ impl<'a> SharedTo<'a> {
         sending::send(self.handle, self.parcel(bytes.into()), Deadline::Now)
     }
 
+    /// Announces a message, and returns while it is under way. As [`SendTo::announce`](crate::SendTo::announce): it goes on
+    /// while any thread waits, or makes a call that would wait. To oneself it may be announced, too.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// # let other = std::thread::spawn(move || other.recv().map(|mail| mail.len()));
+    /// let mut sending = me.to(1).announce(vec![7; 4 << 20])?;
+    /// // … other work, and then, in any thread:
+    /// std::thread::spawn(move || sending.wait()).join().unwrap()?;
+    /// # assert_eq!(other.join().unwrap()?, 4 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn announce(self, bytes: impl Into<Vec<u8>>) -> Result<OwnedSending, SendError> {
+        OwnedSending::begin(self.handle, (self.rank, self.label), bytes.into(), self.deadline)
+    }
+
+    /// Opens the mailbox to the rank without sending anything. As [`SendTo::open`](crate::SendTo::open).
+    pub fn open(self) -> Result<(), SendError> {
+        self.handle.with(|joint| joint.endpoint.to(self.rank).open())?
+    }
+
     /// Asks, and waits for the answer. A call carries no tag. Several threads may ask the same rank at once. Errors as of
     /// [`Endpoint::call`](crate::Endpoint::call), but that a call is never [`CallError::Held`]: another thread may receive
     /// what the server waits to have received.
@@ -93,9 +137,13 @@ impl<'a> SharedTo<'a> {
         asking::call(self.handle, self.rank, request, self.deadline)
     }
 
+    pub(super) fn handle(self) -> &'a Arc<Handle> {
+        self.handle
+    }
+
     #[inline]
-    fn parcel(self, payload: Payload<'_>) -> Parcel<'_> {
-        Parcel { to: self.rank, label: self.label, payload }
+    pub(super) fn parcel(self, payload: Payload<'_>) -> Parcel<'_> {
+        Parcel { to: self.rank, label: self.label, payload, is_sync: self.is_sync }
     }
 }
 
@@ -105,6 +153,7 @@ impl fmt::Debug for SharedTo<'_> {
             .field("rank", &self.rank)
             .field("deadline", &self.deadline)
             .field("tag", &self.label.tag)
+            .field("sync", &self.is_sync)
             .finish()
     }
 }

@@ -66,6 +66,39 @@ pub enum Edge {
     Bell,
     /// Holder's store of its rank's `mode` → ringer's load of it: the events are prepared.
     Mode,
+    /// A rank's store of the group that it uses a slot for → a member's load of it: carries that the slot is empty, or that the
+    /// rank reads there no more.
+    Group,
+    /// Writer's store of a line's stamp → a member's load of it: carries what the line and the window hold.
+    Arrived,
+    /// A reader's count of finished rounds → the writer's load of it: the lines of these rounds may be overwritten.
+    Finished,
+    /// A member's store of how many requests for a smaller group it has made or answered → another's load of it.
+    Decided,
+    /// Fence of a rank's new life before it writes to a slot → fence of a late reader after it has copied from there: a copy that
+    /// is not whole is seen together with the new life.
+    Successor,
+    /// Fence of a member that is asleep, between saying for whom it sleeps now and looking once more. Its partner is the ringer's.
+    Awaited,
+    /// Writer's store of the number of a topic's newest value → a reader's load of it: carries the value.
+    Newest,
+    /// Fence of a topic's writer between the number of the value that it begins and the bytes → fence of a reader between the
+    /// bytes that it has copied and that number: a copy that is not whole is seen together with the number.
+    Begun,
+    /// Writer's store of a stamp in a stream → a reader's load of it: carries the message.
+    Published,
+    /// A reader's store of its words in a stream → the writer's load of them: what is below the cursor, or is let go, may be
+    /// overwritten.
+    Cursor,
+    /// Fence of a stream's writer between saying what it overwrites and looking at the readers, or overwriting it → fence of a
+    /// reader between what it has copied and the look at that word.
+    Overwritten,
+    /// Fence of a stream's reader between saying what it needs and looking whether that is overwritten. Its partner is the
+    /// writer's.
+    Held,
+    /// Fence of a stream's writer between saying which messages must go and looking at the readers once more. Its partner is the
+    /// ringer's.
+    Hungry,
     /// Sleeper's barrier between announcing its sleep and looking once more.
     SleeperFence,
     /// Ringer's barrier between publishing and checking whether its peer sleeps.

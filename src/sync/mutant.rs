@@ -43,6 +43,12 @@ pub enum Mutant {
     Overtake,
     /// A thread that leads looks for what it waits for itself only.
     Selfish,
+    /// A process that sleeps on several bells sleeps on the word and the bits of the first only.
+    Partial,
+    /// A process asks a publisher to ring only after it has announced its sleep.
+    Tardy,
+    /// A thread that waits for several things looks at the first of them only.
+    Narrow,
 }
 
 #[cfg(loom)]

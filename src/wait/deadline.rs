@@ -1,6 +1,8 @@
 //! How long a call may wait.
 
 #[cfg(not(loom))]
+use super::pace::BURST;
+#[cfg(not(loom))]
 use crate::error::SendError;
 use core::time::Duration;
 use std::time::Instant;
@@ -41,6 +43,12 @@ impl Deadline {
             Deadline::At(time) => time.saturating_duration_since(Instant::now()),
             Deadline::Never => Duration::MAX,
         }
+    }
+
+    /// Whether a call that has passed over so many events is to end.
+    #[cfg(not(loom))]
+    pub(crate) fn is_over_after(self, passed: u64) -> bool {
+        if self.is_now() { passed >= BURST } else { self.has_passed(Instant::now) }
     }
 
     /// What a call returns that found no room by then.

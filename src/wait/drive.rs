@@ -38,8 +38,10 @@ pub trait Operation {
     /// it does not ask the kernel.
     fn check(&mut self, query: bool) -> Result<bool, Self::Error>;
 
-    /// Does what the look or the check found.
-    fn step(&mut self) -> Result<Step, Self::Error>;
+    /// Does what the look or the check found. Nothing, if it was done with that.
+    fn step(&mut self) -> Result<Step, Self::Error> {
+        Ok(Step::Done)
+    }
 
     /// Whether nobody could bring what it waits for. Then [`Operation::check`] says so, and there is no wait.
     fn is_in_vain(&self) -> bool {
@@ -49,6 +51,12 @@ pub trait Operation {
     /// How many pauses to make before the next look.
     fn pauses(&self) -> u32 {
         1
+    }
+
+    /// How many times to offer the processor before sleeping, no matter how long that takes: it waits for many peers, or with many for
+    /// one. They need this processor, and to wake all of them would cost more.
+    fn turns(&self) -> u32 {
+        0
     }
 
     /// Called when its thread begins to wait.

@@ -6,12 +6,12 @@
 //! wait is the same operation with the deadline `Now`: one thorough look, one check, no wait. `pace` has all tuning
 //! constants, except for those of the bells' order and of pauses that nobody ends.
 //!
-//! [`wait_any`](crate::wait_any) is the same driver with a waiter that is several halves ([`Together`]) and an operation that
-//! looks at each of them in turn (`receive::Ready`). It polls as the least eager of them would, and sleeps on all bells. An
-//! interrupter of any of them ends it. *What it finds stays:* a small whole message or a call is left as it is. For
+//! [`Select`](crate::Select) is the same driver with a waiter that is several halves ([`Together`]) and an operation that
+//! looks at each arm in turn (`select`). It polls as the least eager of them would, and sleeps on all bells. An
+//! interrupter of any of them ends it. *What it finds stays:* a whole message or a call is left as it is. For
 //! anything else, the operation must take it to know whether a receive would return it; it puts that back unseen. What a
-//! receive returns only once (an end, corruption, held mails) is kept in private memory, one word for each endpoint,
-//! until the next receive from anyone returns it.
+//! receive from anyone returns only once (an end, corruption, held mails) is kept in private memory, one word for each
+//! endpoint, until the next receive from anyone returns it.
 
 mod crew;
 #[cfg(not(loom))]
@@ -22,7 +22,6 @@ mod drive;
 mod looks;
 pub mod pace;
 mod strategy;
-#[cfg(not(loom))]
 mod together;
 
 pub use crew::{Common, Crew, Found, Look};
@@ -33,5 +32,4 @@ pub use drive::{Interrupted, Operation, Step, Waiter, drive, look_soon};
 #[cfg(not(loom))]
 pub use looks::Looks;
 pub use strategy::wait;
-#[cfg(not(loom))]
 pub use together::Together;

@@ -62,6 +62,7 @@ pub fn poll<W: Waiter, O: Operation>(
         Wait::Block | Wait::Event(_) => return Ok(false),
         Wait::Spin => GREEDY,
         Wait::Adaptive => match waiter.begin_polling() {
+            polling if operation.turns() > 0 => return take_turns(waiter, deadline, operation, polling),
             Polling::Free => GREEDY,
             Polling::Polite => 0,
             // The peer that is waited for may need this very processor.
@@ -107,6 +108,45 @@ pub fn poll<W: Waiter, O: Operation>(
     }
 }
 
+/// Offers the processor between looks, as often as the operation wants.
+fn take_turns<W: Waiter, O: Operation>(
+    waiter: &W,
+    deadline: Deadline,
+    operation: &mut O,
+    polling: Polling,
+) -> Result<bool, O::Error> {
+    if polling == Polling::Free {
+        for _ in 0..GREEDY * LOOKS {
+            if look(waiter, operation, false)? {
+                return Ok(true);
+            }
+            pace::pause(operation.pauses());
+        }
+    }
+    // Most of these waits are so short that a look at the clock would show.
+    let mut start = None;
+    for turn in 1u32.. {
+        if look(waiter, operation, false)? {
+            return Ok(true);
+        }
+        pace::let_others_run();
+        if turn.is_multiple_of(LOOKS) {
+            let now = Instant::now();
+            let time = now - *start.get_or_insert(now);
+            if turn >= operation.turns() && time > PATIENCE || deadline.has_passed(|| now) {
+                break;
+            }
+            if waiter.is_question_due() {
+                waiter.watch();
+                if operation.check(true)? {
+                    return Ok(true);
+                }
+            }
+        }
+    }
+    look(waiter, operation, false)
+}
+
 /// Sleeps between looks.
 fn sleep<W: Waiter, O: Operation>(
     waiter: &W,
@@ -119,8 +159,13 @@ fn sleep<W: Waiter, O: Operation>(
             // The operation reports that it waits in vain.
             return operation.check(true);
         }
-        operation.fall_asleep();
+        if !mutated(Mutant::Tardy) {
+            operation.fall_asleep();
+        }
         let mut seen = fall_asleep(waiter.sleeps(), Instant::now());
+        if mutated(Mutant::Tardy) {
+            operation.fall_asleep();
+        }
         // One barrier serves all naps until the bell is rung.
         loop {
             if !mutated(Mutant::Blind) && look(waiter, operation, true)? {
@@ -170,11 +215,14 @@ fn is_rung<W: Waiter>(waiter: &W) -> bool {
 
 /// Sleeps until a bell is rung, at most for `time`. May return early without a reason.
 fn doze<W: Waiter>(waiter: &W, since: Instant, time: Duration) {
-    let mut all = bells(waiter);
-    match (all.next(), all.next()) {
-        (None, _) => {}
-        (Some(bell), None) => doze_on(waiter, bell, since, time),
-        (Some(_), Some(_)) => doze_on_any(waiter, since, time),
+    let Some(first) = bells(waiter).next() else { return pace::doze(time) };
+    if mutated(Mutant::Partial) {
+        return doze_on(waiter, first, since, time);
+    }
+    // Both halves of a rank sleep on one word.
+    match bells(waiter).try_fold(first, Bell::and) {
+        Some(bell) => doze_on(waiter, bell, since, time),
+        None => doze_on_any(waiter, since, time),
     }
 }
 
@@ -187,7 +235,7 @@ fn doze_on_any<W: Waiter>(waiter: &W, since: Instant, time: Duration) {
     }
 }
 
-/// As `doze`, on the only one.
+/// As `doze`, on the only word.
 fn doze_on<W: Waiter>(waiter: &W, bell: Bell<'_>, since: Instant, time: Duration) {
     let Some(seen) = bell.unrung() else { return };
     match waiter.events().and_then(|trusted| os::Event::prepared(bell.event(), trusted)) {

@@ -6,11 +6,14 @@
 
 mod bells;
 mod calls;
+mod groups;
 mod regions;
 mod reset;
+mod topics;
 
 use super::{
-    Child, Scratch, end_with_parent, end_within, exit_with, fork, pattern, place, reply, wait_until,
+    Child, Scratch, end_with_parent, end_within, exit_with, fork, pattern, place, reply, status_of,
+    wait_until,
 };
 use mailbox::{Config, Endpoint, Mail, RecvError, Region, SendError, Status, Wait};
 use std::fs;
@@ -120,6 +123,16 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("answer_in_send_unseen", |doom| reset::answers(doom, false, false)),
     ("answer_asleep", |doom| reset::answers(doom, true, true)),
     ("answer_asleep_unseen", |doom| reset::answers(doom, true, false)),
+    ("publish", topics::publishes),
+    ("publish_stream", topics::publishes_a_stream),
+    ("subscribe", topics::reads_every_message),
+    ("subscribe_skipping", topics::reads_what_is_there),
+    ("barrier", |doom| groups::ends_in(doom, groups::barrier, true)),
+    ("all_reduce", |doom| groups::ends_in(doom, groups::all_reduce, true)),
+    ("broadcast", |doom| groups::ends_in(doom, groups::broadcast::<1>, false)),
+    ("broadcast_of_another", |doom| groups::ends_in(doom, groups::broadcast::<0>, false)),
+    ("dup", |doom| groups::ends_in(doom, groups::dup, true)),
+    ("shrink", |doom| groups::ends_in(doom, groups::shrink, false)),
 ];
 
 /// How an operation on messages is done.

@@ -5,8 +5,11 @@
 //! sleep to know that the other side is ready.
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod crew;
 pub mod deaths;
 pub mod dice;
+pub mod members;
+pub mod operations;
 pub mod oracle;
 pub mod puppet;
 pub mod wire;
@@ -19,7 +22,9 @@ pub use kit::{
 
 use kit::{Lines, Name, SIGKILL, SIGSTOP, try_signal};
 use mailbox::lab::abi::{Bells, MAIL, ROOM, Rank};
-use mailbox::{Config, Endpoint, Place, RecvError, Region, TrustedEvents, Wait};
+use mailbox::{
+    Config, Deadline, Endpoint, Place, RecvError, Region, Select, SelectError, TrustedEvents, Wait,
+};
 use std::env;
 use std::fs::{self, File};
 use std::io::Write;
@@ -173,6 +178,19 @@ pub fn recv_nothing(me: &Endpoint) {
 /// What a receive says of a rank that has left.
 pub fn left(rank: u32) -> RecvError {
     RecvError::Gone { rank, died: false }
+}
+
+/// Which of these endpoints has something for a receive from anyone; `None` if none has by then.
+pub fn wait_any(
+    endpoints: &[&Endpoint],
+    deadline: impl Into<Deadline>,
+) -> Result<Option<usize>, SelectError> {
+    let mut select = Select::new();
+    endpoints.iter().for_each(|endpoint| _ = select.recv(endpoint.from_any()));
+    match select.wait(deadline) {
+        Err(SelectError::Timeout) => Ok(None),
+        found => found.map(Some),
+    }
 }
 
 /// All ranks of an unnamed region, in order.

@@ -2,10 +2,10 @@
 
 use super::{
     Child, ON_EVENTS, SHORT, Scratch, UNNAMED, become_user, clone, command, exit_at_once, fork, gist, handle,
-    lose_locks, pattern, place, processor_time, reply, wait_for,
+    lose_locks, pattern, place, processor_time, reply, wait_any, wait_for,
 };
 use mailbox::{
-    Endpoint, Interrupter, Mail, OpenOptions, RecvError, RecvHalf, Region, SendHalf, Source, Wait, wait_any,
+    Endpoint, Interrupter, Mail, OpenOptions, RecvError, RecvHalf, Region, SendHalf, Source, Wait,
 };
 use std::fmt::Debug;
 use std::panic::{self, AssertUnwindSafe};

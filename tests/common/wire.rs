@@ -1,7 +1,7 @@
 //! The writing end of a mailbox without an endpoint before it: what it writes, no honest sender may.
 
 use super::Scratch;
-use mailbox::lab::abi::{ANNOUNCEMENT, Geometry, HEADER_WORDS, Kind, Rank};
+use mailbox::lab::abi::{ANNOUNCEMENT, Geometry, HEADER_BYTES, Kind, Rank};
 use mailbox::lab::memory::{Mailbox, Mapping, Payload, Shared};
 use mailbox::lab::ring::{Producer, PushError, Slack, Source};
 use mailbox::lab::sync::Ordering::Relaxed;
@@ -86,11 +86,7 @@ impl Wire {
 
 /// The sizes of a region.
 pub fn geometry(scratch: &Scratch) -> Geometry {
-    let mut bytes = [0; HEADER_WORDS * 8];
+    let mut bytes = [0; HEADER_BYTES];
     File::open(scratch.path()).and_then(|file| file.read_exact_at(&mut bytes, 0)).expect("a header");
-    let mut words = [0; HEADER_WORDS];
-    for (word, bytes) in words.iter_mut().zip(bytes.as_chunks::<8>().0) {
-        *word = u64::from_ne_bytes(*bytes);
-    }
-    Geometry::from_words(&words).expect("a geometry").0
+    Geometry::of_header(&bytes).expect("a geometry")
 }

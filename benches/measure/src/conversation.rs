@@ -20,14 +20,14 @@ const MESSAGES_PER_LOOK: u64 = 4096;
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A region for a measurement, removed at its end.
-fn create(config: Config) -> Outcome<Name> {
+pub(crate) fn create(config: Config) -> Outcome<Name> {
     let name = Name::new();
     Region::create(&*name, config)?;
     Ok(name)
 }
 
 /// Ranks 0 and 1 of a region that may have served another measurement before.
-struct Pair<'a> {
+pub(crate) struct Pair<'a> {
     region: &'a str,
     /// Their epochs before this measurement.
     before: [u64; 2],
@@ -35,7 +35,7 @@ struct Pair<'a> {
 }
 
 impl<'a> Pair<'a> {
-    fn of(region: &'a str, wait: Wait) -> Outcome<Self> {
+    pub(crate) fn of(region: &'a str, wait: Wait) -> Outcome<Self> {
         let opened = Region::open(region)?;
         let epoch = |rank| opened.status(rank).map_or(0, |(_, epoch)| epoch);
         Ok(Self { region, before: [epoch(0), epoch(1)], wait })
@@ -43,7 +43,7 @@ impl<'a> Pair<'a> {
 
     /// Joins as `rank`, 0 or 1, and waits until the other has: its earlier life has ended, which a receive
     /// would tell.
-    fn join(&self, rank: u32) -> Outcome<Endpoint> {
+    pub(crate) fn join(&self, rank: u32) -> Outcome<Endpoint> {
         let endpoint = Region::open(self.region)?.join(rank)?;
         endpoint.set_wait(self.wait);
         let other = 1 - rank;
@@ -65,24 +65,39 @@ pub fn round_trip(config: Config, bytes: usize, rounds: u32, wait: Wait) -> Outc
 
 /// Round trips of `bytes` between rank 0, this process, and rank 1 of a region that nobody has joined.
 pub fn round_trip_in(region: &str, bytes: usize, rounds: u32, wait: Wait) -> Outcome<Times> {
+    let answer = |me: &Endpoint| {
+        let mut buffer = vec![0; bytes];
+        for _ in 0..Times::calls(rounds) {
+            let mail = me.recv()?;
+            mail.copy_to(black_box(&mut buffer));
+            drop(mail);
+            me.send(0, black_box(&buffer))?;
+        }
+        Ok(())
+    };
+    let mut buffer = vec![1; bytes];
+    ask(region, rounds, wait, answer, |me| {
+        me.send(1, black_box(&buffer))?;
+        me.recv()?.copy_to(black_box(&mut buffer));
+        Ok(())
+    })
+}
+
+/// What rank 0, this process, takes to `ask` rank 1, a process that does `answer`, in a region that nobody has joined.
+pub(crate) fn ask(
+    region: &str,
+    rounds: u32,
+    wait: Wait,
+    answer: impl FnOnce(&Endpoint) -> Outcome<()>,
+    mut ask: impl FnMut(&Endpoint) -> Outcome<()>,
+) -> Outcome<Times> {
     let pair = Pair::of(region, wait)?;
     let partner = Partner::start(1, || {
         let me = pair.join(1).expect("the region is there");
-        let mut buffer = vec![0; bytes];
-        for _ in 0..Times::calls(rounds) {
-            let mail = me.recv().expect("the partner lives");
-            mail.copy_to(black_box(&mut buffer));
-            drop(mail);
-            me.send(0, black_box(&buffer)).expect("the partner lives");
-        }
+        answer(&me).expect("the partner lives");
     })?;
     let me = pair.join(0)?;
-    let mut buffer = vec![1; bytes];
-    let times = Times::of(rounds, || {
-        me.send(1, black_box(&buffer))?;
-        me.recv()?.copy_to(black_box(&mut buffer));
-        Ok::<_, Box<dyn Error>>(())
-    })?;
+    let times = Times::of(rounds, || ask(&me))?;
     drop(me);
     partner.finish()?;
     Ok(times)

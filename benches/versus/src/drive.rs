@@ -122,6 +122,8 @@ fn ask(job: &Job, link: &mut impl Link) -> Outcome<Figures> {
         Case::Silent(_) | Case::Quiet(_) => Err(Declined("has no region of ranks").into()),
         Case::Window => Err(Declined("has no requests").into()),
         Case::InOrder(_) | Case::Reversed(_) => Err(Declined("has no tags").into()),
+        Case::Together(..) | Case::IdleTogether => Err(Declined("has no operations of all ranks").into()),
+        Case::Topic(..) => Err(Declined("has no topics").into()),
     }
 }
 
@@ -182,6 +184,7 @@ fn answer(job: &Job, side: u32, link: &mut impl Link) -> Outcome<()> {
             link.receive(&mut bytes)
         }
         Case::Silent(_) | Case::Quiet(_) | Case::Window | Case::InOrder(_) | Case::Reversed(_) => Ok(()),
+        Case::Together(..) | Case::IdleTogether | Case::Topic(..) => Ok(()),
     }
 }
 

@@ -9,10 +9,12 @@ mod plot;
 mod report;
 mod run;
 mod systems;
+mod topic_table;
+mod topics;
 
 use clap::{Parser, Subcommand};
 use outcome::{Answer, Outcome};
-use run::Effort;
+use run::{Effort, Scope};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -25,6 +27,12 @@ struct Arguments {
     /// One object a line rather than tables
     #[arg(long)]
     json: bool,
+    /// Operations of all ranks, and nothing else
+    #[arg(long)]
+    together: bool,
+    /// Topics, and nothing else
+    #[arg(long, conflicts_with = "together")]
+    topics: bool,
     /// Only cases whose name begins so, `stream` for one
     #[arg(long)]
     only: Option<String>,
@@ -37,8 +45,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Action {
-    /// Prints the README's table from what `--json` printed
+    /// Prints the README's table from what `--json` printed, or that about topics
     Table {
+        /// From what `--topics --json` printed
+        #[arg(long)]
+        topics: bool,
         /// Where that is
         file: PathBuf,
     },
@@ -61,8 +72,9 @@ fn main() -> Outcome<()> {
     let arguments = Arguments::parse();
     match &arguments.command {
         None => compare(&arguments),
-        Some(Action::Table { file }) => {
-            print!("{}", report::markdown(&report::read(file)?));
+        Some(Action::Table { topics, file }) => {
+            let rows = report::read(file)?;
+            print!("{}", if *topics { topic_table::markdown(&rows) } else { report::markdown(&rows) });
             Ok(())
         }
         Some(Action::Plot { file, folder }) => plot::draw(&report::read(file)?, folder),
@@ -79,10 +91,21 @@ fn main() -> Outcome<()> {
 
 fn compare(arguments: &Arguments) -> Outcome<()> {
     let only = arguments.only.clone();
+    let scope = match (arguments.together, arguments.topics) {
+        (true, _) => Scope::Together,
+        (_, true) => Scope::Topics,
+        _ => Scope::Messages,
+    };
     let effort = if arguments.quick {
-        Effort { rounds: 3, time: Duration::from_millis(25), sizes: vec![8, 48, 4 << 10, 64 << 10], only }
+        Effort {
+            rounds: 3,
+            time: Duration::from_millis(25),
+            sizes: vec![8, 48, 4 << 10, 64 << 10],
+            scope,
+            only,
+        }
     } else {
-        Effort { rounds: 7, time: Duration::from_millis(60), sizes: run::SIZES.to_vec(), only }
+        Effort { rounds: 7, time: Duration::from_millis(60), sizes: run::SIZES.to_vec(), scope, only }
     };
     eprintln!("{}", ground::machine());
     let mut all = Vec::new();

@@ -105,7 +105,7 @@ impl Runs {
         let least = of(|figures| figures.shares.map(|shares| shares[0]));
         let most = of(|figures| figures.shares.map(|shares| shares[1]));
         let per_s = of(|figures| figures.per_s);
-        let is_idle = self.case == Case::Idle;
+        let is_idle = matches!(self.case, Case::Idle | Case::IdleTogether);
         let limit = limit.filter(|_| !is_idle);
         let peer = peer.filter(|_| !is_idle);
         let note = match self.answers.last() {
@@ -173,7 +173,7 @@ pub fn read(file: &Path) -> Outcome<Vec<Row>> {
 }
 
 /// A time with its unit.
-fn time(ns: f64) -> String {
+pub fn time(ns: f64) -> String {
     match ns {
         0.0..1e4 => format!("{ns:.0} ns"),
         1e4..1e6 => format!("{:.1} µs", ns / 1e3),
@@ -182,7 +182,7 @@ fn time(ns: f64) -> String {
 }
 
 /// A rate with its unit.
-fn rate(per_s: f64) -> String {
+pub fn rate(per_s: f64) -> String {
     match per_s {
         0.0..1e4 => format!("{per_s:.0} /s"),
         1e4..1e6 => format!("{:.1} k/s", per_s / 1e3),

@@ -1,7 +1,7 @@
 //! All runs: the systems in turn, in short rounds, so that what the machine does meanwhile hits all alike.
 
 use crate::ground::Ground;
-use crate::job::{Case, Job};
+use crate::job::{Case, Job, Joint, Topic};
 use crate::outcome::{Answer, Outcome};
 use crate::systems::{self, Entry, Role};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -26,6 +26,50 @@ const WINDOWS: [usize; 3] = [8, 1 << 20, 4 << 20];
 /// How many messages lie unread.
 const UNREAD: u32 = 10_000;
 
+/// What takes part in operations of all ranks, or is a limit of them.
+const TOGETHER: [&str; 5] =
+    ["two lines, raw", "mailbox, together", "Open MPI", "Open MPI, yielding", "MPICH"];
+/// The sizes of groups.
+const RANKS: [u32; 4] = [2, 4, 8, 16];
+/// Operations of all ranks, with their sizes.
+const JOINT: [(Joint, &[usize]); 5] = [
+    (Joint::Barrier, &[0]),
+    (Joint::AllReduce, &[8, 1 << 10, 64 << 10, 1 << 20]),
+    (Joint::Broadcast, &[8, 64 << 10, 1 << 20]),
+    (Joint::AllGather, &[8, 64 << 10]),
+    (Joint::AllToAll, &[8, 64 << 10]),
+];
+
+/// What takes part in topics, or is a limit of them.
+const TOPICS: [&str; 3] = ["one writes, all read, raw", "mailbox, topics", "iceoryx2, topics"];
+/// What is done with topics, with numbers of readers and sizes.
+const TOPIC: [(Topic, &[u32], &[usize]); 9] = [
+    (Topic::Read, &[1], &VALUES),
+    (Topic::ReadWritten, &[1], &VALUES),
+    (Topic::Written, &[1], &VALUES),
+    (Topic::WrittenRead, &[1], &VALUES),
+    (Topic::Seen, &[1], &VALUES),
+    (Topic::Way, &[1], &STREAMS),
+    (Topic::Ways, &[4], &STREAMS),
+    (Topic::Cost, &[1, 2, 4, 8], &[1 << 20]),
+    (Topic::Stream, &[1, 4], &STREAMS),
+];
+/// The sizes of latest values.
+pub const VALUES: [usize; 4] = [8, 48, 256, 4 << 10];
+/// The sizes of messages of topics.
+const STREAMS: [usize; 3] = [8, 64 << 10, 1 << 20];
+
+/// What is compared.
+#[derive(Clone, Copy)]
+pub enum Scope {
+    /// Messages between two sides, or from some to one.
+    Messages,
+    /// Operations of all ranks.
+    Together,
+    /// Topics.
+    Topics,
+}
+
 /// How much is measured.
 pub struct Effort {
     /// How often.
@@ -34,6 +78,8 @@ pub struct Effort {
     pub time: Duration,
     /// Sizes of round trips and streams.
     pub sizes: Vec<usize>,
+    /// What is compared.
+    pub scope: Scope,
     /// The only case, by the beginning of its name.
     pub only: Option<String>,
 }
@@ -69,6 +115,13 @@ impl Group {
         Self { runs: systems::ALL.iter().map(run).collect(), limit: None, rounds }
     }
 
+    /// Those of these names.
+    fn of(names: &[&str], case: Case, bytes: usize, rounds: usize) -> Self {
+        let entries = systems::ALL.iter().filter(|entry| names.contains(&entry.name));
+        let runs = entries.map(|entry| Runs::new(entry, case, bytes));
+        Self { runs: runs.collect(), limit: None, rounds }
+    }
+
     /// Those who receive from anyone.
     fn crowds(rounds: usize) -> Self {
         let entries = systems::ALL.iter().filter(|entry| entry.name == "mailbox, spin");
@@ -90,6 +143,44 @@ impl Group {
 
 /// Everything.
 fn groups(effort: &Effort) -> Vec<Group> {
+    let mut groups = match effort.scope {
+        Scope::Messages => pair_groups(effort),
+        Scope::Together => joint_groups(effort.rounds),
+        Scope::Topics => topic_groups(effort.rounds),
+    };
+    if let Some(only) = &effort.only {
+        groups.retain(|group| group.runs.iter().any(|runs| runs.case.to_string().starts_with(only)));
+    }
+    groups
+}
+
+/// Operations of all ranks.
+fn joint_groups(rounds: usize) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for (joint, sizes) in JOINT {
+        for bytes in sizes {
+            let group = |ranks| Group::of(&TOGETHER, Case::Together(joint, ranks), *bytes, rounds);
+            groups.extend(RANKS.map(group));
+        }
+    }
+    groups.push(Group::of(&TOGETHER, Case::IdleTogether, 0, 1));
+    groups
+}
+
+/// Topics.
+fn topic_groups(rounds: usize) -> Vec<Group> {
+    let mut groups = Vec::new();
+    for (topic, readers, sizes) in TOPIC {
+        for readers in readers {
+            let group = |bytes: &usize| Group::of(&TOPICS, Case::Topic(topic, *readers), *bytes, rounds);
+            groups.extend(sizes.iter().map(group));
+        }
+    }
+    groups
+}
+
+/// What two sides do, or some and one.
+fn pair_groups(effort: &Effort) -> Vec<Group> {
     let rounds = effort.rounds;
     let mut groups = Vec::new();
     for case in [Case::RoundTrip, Case::Stream] {
@@ -103,9 +194,6 @@ fn groups(effort: &Effort) -> Vec<Group> {
     groups.push(Group::all(Case::Idle, 8, 1));
     groups.extend([48, 4096].map(|bytes| Group::all(Case::Memory, bytes, 1)));
     groups.push(Group::all(Case::StartUp, 8, rounds));
-    if let Some(only) = &effort.only {
-        groups.retain(|group| group.runs.iter().any(|runs| runs.case.to_string().starts_with(only)));
-    }
     groups
 }
 
@@ -206,7 +294,13 @@ impl Runs {
             Case::InOrder(_) | Case::Reversed(_) => return 5,
             Case::Asleep => (20, 1 << 20, 1, 20),
             Case::FanIn(_) => (10_000, 1 << 26, 1, 10_000),
-            Case::Idle => return 50 * effort.time.as_millis() as u64,
+            Case::Together(Joint::Barrier, 2) => (160, 1 << 14, 16, 1600),
+            Case::Together(..) => (20, 1 << 14, 1, 20),
+            Case::Topic(Topic::Stream, _) if self.bytes <= 4096 => (2560, 1 << 26, 2560, 25_600),
+            Case::Topic(Topic::Stream, _) => (40, 1 << 20, 10, 100),
+            Case::Topic(Topic::Ways | Topic::Cost, _) => (120, 1 << 16, 1, 120),
+            Case::Topic(..) => (160, 1 << 20, 16, 1600),
+            Case::Idle | Case::IdleTogether => return 50 * effort.time.as_millis() as u64,
             Case::Memory | Case::StartUp => return 1,
         };
         let first = if self.bytes >= 64 << 10 && self.case != Case::Window { first.min(160) } else { first };

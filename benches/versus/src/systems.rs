@@ -3,15 +3,19 @@
 mod crossbeam;
 mod iceoryx2;
 mod iceoryx2_requests;
+mod iceoryx2_topics;
 mod ipc_channel;
 mod mailbox;
 mod mailbox_calls;
 mod mailbox_requests;
 mod mailbox_tags;
+mod mailbox_together;
+mod mailbox_topics;
 mod mpi;
 mod pipe;
 mod posix_queue;
 mod raw;
+mod raw_topics;
 mod rtrb;
 mod unix;
 mod unpadded;
@@ -65,12 +69,13 @@ const fn entry(
 }
 
 /// All, in the order of the tables.
-pub static ALL: [Entry; 30] = [
+pub static ALL: [Entry; 35] = [
     entry("one line, raw", Role::Limit, "processes, spin", raw::one_line),
     entry("two lines, raw", Role::Limit, "processes, spin", raw::two_lines),
     entry("ring of lines, raw", Role::Limit, "processes, spin", raw::lines),
     entry("fixed slots, raw", Role::Limit, "processes, spin", raw::slots),
     entry("futexes, raw", Role::Limit, "processes, sleep", raw::futexes),
+    entry("one writes, all read, raw", Role::Limit, "processes, spin", raw_topics::play),
     entry("mailbox", Role::Ours, "processes, spin 50 µs, then sleep", mailbox::default),
     entry("mailbox, spin", Role::Ours, "processes, spin", mailbox::spin),
     entry("mailbox, block", Role::Ours, "processes, sleep", mailbox::block),
@@ -88,6 +93,13 @@ pub static ALL: [Entry; 30] = [
         mailbox_requests::sends,
     ),
     entry("mailbox, requests, block", Role::Ours, "processes, sleep", mailbox_requests::block),
+    entry(
+        "mailbox, together",
+        Role::Ours,
+        "processes, offer the processor, then sleep",
+        mailbox_together::default,
+    ),
+    entry("mailbox, topics", Role::Ours, "processes, spin 50 µs, then sleep", mailbox_topics::play),
     entry("copy of the ring", Role::Copy, "processes, spin", unpadded::padded),
     entry("copy, unpadded", Role::Copy, "processes, spin", unpadded::unpadded),
     entry("rtrb", Role::Peer, "threads, spin", rtrb::play),
@@ -95,7 +107,9 @@ pub static ALL: [Entry; 30] = [
     entry("iceoryx2", Role::Peer, "processes, spin", iceoryx2::polling),
     entry("iceoryx2, events", Role::Peer, "processes, sleep", iceoryx2::events),
     entry("iceoryx2, request-response", Role::Peer, "processes, spin", iceoryx2_requests::play),
+    entry("iceoryx2, topics", Role::Peer, "processes, spin", iceoryx2_topics::play),
     entry("Open MPI", Role::Peer, "processes, spin", mpi::open_mpi),
+    entry("Open MPI, yielding", Role::Peer, "processes, offer the processor", mpi::yielding_open_mpi),
     entry("MPICH", Role::Peer, "processes, spin", mpi::mpich),
     entry("ipc-channel", Role::Peer, "processes, sleep", ipc_channel::play),
     entry("pipe", Role::Peer, "processes, sleep", pipe::play),

@@ -3,6 +3,8 @@
 use super::failure::Failure;
 use super::output::{DEMO, show, tell};
 use super::place::place;
+use super::player::{Player, cannot_start, command};
+use super::screen::Screen;
 use super::segments;
 use super::signals;
 use mailbox::{Config, OpenError, Region, RemoveError};
@@ -10,9 +12,9 @@ use signal_hook::consts::SIGKILL;
 use std::fs::{self, DirBuilder};
 use std::io::{self, BufRead, BufReader, PipeReader};
 use std::os::unix::fs::DirBuilderExt;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -34,12 +36,8 @@ struct State {
     children: Vec<Player>,
     /// Whether a player may leave something that is no region any more.
     ruins: bool,
-}
-
-/// A process, and what it was started to do.
-struct Player {
-    part: String,
-    child: Child,
+    /// The terminal, if players draw on it.
+    screen: Option<Screen>,
 }
 
 /// Starts processes. However the play ends, they end before it, and their regions are removed.
@@ -52,7 +50,15 @@ impl Processes {
         // Process numbers come again, and may mean another process where segments are shared.
         let time = SystemTime::UNIX_EPOCH.elapsed().map_or(0, |time| time.as_nanos() as u64);
         let prefix = format!("mbox-demo-{play}-{}-{time:x}-", process::id());
-        let state = State { prefix, regions: vec![], folder: None, count: 0, children: vec![], ruins: false };
+        let state = State {
+            prefix,
+            regions: vec![],
+            folder: None,
+            count: 0,
+            children: vec![],
+            ruins: false,
+            screen: None,
+        };
         let state = Arc::new(Mutex::new(state));
         let processes = Self(state);
         let state = processes.0.clone();
@@ -75,14 +81,25 @@ impl Processes {
     /// or one has failed.
     pub fn play(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
         let region = self.region(Config::ranks(ranks))?;
-        self.act(&region, parts, Duration::ZERO)?;
+        self.act(&region, parts, Duration::ZERO, show_behind)?;
         lock(&self.0).clear()
     }
 
     /// As `play`, in a region that [`region`](Self::region) created; if one has failed, the others have `time` to say what they are told of
     /// it, and to end.
     pub fn play_out(&self, region: &str, parts: &[String], time: Duration) -> Result<(), Failure> {
-        self.act(region, parts, time)?;
+        self.act(region, parts, time, show_behind)?;
+        lock(&self.0).clear()
+    }
+
+    /// As `play_out`, but what they show is for `hear`.
+    pub fn hear_out(
+        &self,
+        region: &str,
+        parts: &[String],
+        hear: impl FnMut(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
+        self.act(region, parts, Duration::ZERO, hear)?;
         lock(&self.0).clear()
     }
 
@@ -102,6 +119,28 @@ impl Processes {
     /// Starts a process for `part`, which shows nothing; its number.
     pub fn enter(&self, region: &str, part: &str) -> Result<u32, Failure> {
         lock(&self.0).enter(region, part, Stdio::null())
+    }
+
+    /// Starts a process for `part`, which shows nothing unless it is `prepared` to, and gets its region by that, too. It is told the
+    /// play's name; its number.
+    pub fn enter_prepared(
+        &self,
+        part: &str,
+        prepare: impl FnOnce(&mut Command) -> Result<(), Failure>,
+    ) -> Result<u32, Failure> {
+        let mut state = lock(&self.0);
+        let mut command = command(part, Stdio::null())?;
+        command.args(["--play", state.prefix.trim_end_matches('-')]);
+        prepare(&mut command)?;
+        state.spawn(part, command)
+    }
+
+    /// Has standard output show pictures until all have ended; whether it is a terminal that can.
+    pub fn show_pictures(&self) -> Result<bool, Failure> {
+        let mut state = lock(&self.0);
+        let opened = Screen::open();
+        state.screen = opened.map_err(|error| Failure::new(format_args!("standard output: {error}")))?;
+        Ok(state.screen.is_some())
     }
 
     /// Kills the process of this number, which must not have failed before, and waits for its end; whether it was
@@ -137,12 +176,18 @@ impl Processes {
     pub fn play_in_file(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
         let region = lock(&self.0).create_file(ranks)?;
         for part in parts.chunks(1) {
-            self.act(&region, part, Duration::ZERO)?;
+            self.act(&region, part, Duration::ZERO, show_behind)?;
         }
         lock(&self.0).clear()
     }
 
-    fn act(&self, region: &str, parts: &[String], time: Duration) -> Result<(), Failure> {
+    fn act(
+        &self,
+        region: &str,
+        parts: &[String],
+        time: Duration,
+        mut hear: impl FnMut(&str) -> Result<(), Failure>,
+    ) -> Result<(), Failure> {
         let output = self.start(region, parts)?;
         let (sender, lines) = mpsc::channel();
         thread::spawn(move || {
@@ -154,7 +199,7 @@ impl Processes {
         let mut failed = None;
         loop {
             match lines.recv_timeout(LOOK) {
-                Ok(line) => show(&format!("     {line}"))?,
+                Ok(line) => hear(&line)?,
                 Err(RecvTimeoutError::Timeout) => {
                     // The first counts: that the others fail may come of it.
                     let failure = self.have_ended().err();
@@ -206,25 +251,26 @@ impl Drop for Processes {
     }
 }
 
+fn show_behind(line: &str) -> Result<(), Failure> {
+    show(&format!("     {line}"))
+}
+
 /// A thread that panicked while it was locked did no harm to it.
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn cannot_start(error: io::Error) -> Failure {
-    Failure::new(format_args!("cannot start a process: {error}"))
-}
-
 impl State {
     fn enter(&mut self, region: &str, part: &str, output: Stdio) -> Result<u32, Failure> {
-        let mut command = Command::new(env::current_exe().map_err(cannot_start)?);
-        command.arg("part").args(part.split_whitespace()).args(["--region", region]);
-        command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
-        // A Ctrl-C on the terminal is this process' to deal with.
-        command.process_group(0);
-        let child = command.spawn().map_err(cannot_start)?;
-        let process = child.id();
-        self.children.push(Player { part: part.to_owned(), child });
+        let mut command = command(part, output)?;
+        command.args(["--region", region]);
+        self.spawn(part, command)
+    }
+
+    fn spawn(&mut self, part: &str, mut command: Command) -> Result<u32, Failure> {
+        let player = Player::start(part, &mut command)?;
+        let process = player.child.id();
+        self.children.push(player);
         Ok(process)
     }
 
@@ -265,7 +311,7 @@ impl State {
         }
     }
 
-    /// Ends all processes and removes all regions.
+    /// Ends all processes, restores the terminal and removes all regions.
     fn clear(&mut self) -> Result<(), Failure> {
         for player in &mut self.children {
             // An error means that it has ended and was waited for.
@@ -274,6 +320,8 @@ impl State {
         for mut player in self.children.drain(..) {
             let _ = player.child.wait();
         }
+        // Nobody draws on it any more.
+        drop(self.screen.take());
         let deadline = Instant::now() + PATIENCE;
         while let Some(region) = self.regions.pop() {
             let removed = remove(&region, deadline);
@@ -310,18 +358,5 @@ fn remove(region: &str, deadline: Instant) -> Result<(), Failure> {
             Err(RemoveError::InUse) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
             Err(error) => return Err(Failure::of_region(region, format_args!("it stays: {error}"))),
         }
-    }
-}
-
-impl Player {
-    /// Why it failed.
-    fn failure(&mut self, status: ExitStatus) -> Failure {
-        let complaints = self.child.stderr.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines());
-        // Without a line, the status has to do. A panic takes two.
-        let lines = complaints.map_while(Result::ok).filter(|line| !line.trim().is_empty()).take(2);
-        let line = lines.collect::<Vec<_>>().join(" ");
-        let line = line.trim().trim_start_matches("mbox-demo: ");
-        let separator = if line.is_empty() { "" } else { ": " };
-        Failure::new(format_args!("the process for {:?} failed, {status}{separator}{line}", self.part))
     }
 }

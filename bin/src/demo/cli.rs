@@ -1,5 +1,8 @@
 //! `mbox-demo`: what mailbox does, to be watched.
 
+use super::control::command::Control;
+use super::fusion::command::Fusion;
+use super::game::command::Game;
 use super::gateway::command::Gateway;
 use super::part::Part;
 use super::pingpong::ping::Ping;
@@ -35,6 +38,9 @@ enum Command {
     Ping(Ping),
     Pong(Pong),
     Gateway(Gateway),
+    Fusion(Fusion),
+    Game(Game),
+    Control(Control),
     Torture(Torture),
     Soak(Soak),
     /// One process of the others
@@ -49,6 +55,9 @@ impl Cli {
             Some(Command::Ping(ping)) => ping.run(),
             Some(Command::Pong(pong)) => pong.run(),
             Some(Command::Gateway(gateway)) => gateway.run(),
+            Some(Command::Fusion(fusion)) => fusion.run(),
+            Some(Command::Game(game)) => game.run(),
+            Some(Command::Control(control)) => control.run(),
             Some(Command::Torture(torture)) => torture.run(),
             Some(Command::Soak(soak)) => soak.run(),
             Some(Command::Part(part)) => part.run(),

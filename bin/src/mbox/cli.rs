@@ -2,6 +2,8 @@
 
 use super::standard::print;
 use super::{clean::Clean, create::Create, ls::Ls, recv::Recv, rm::Rm, run::Run, send::Send, stat::Stat};
+use super::{publish::Publish, record::Record, replay::Replay};
+use super::{subscribe::Subscribe, tap::Tap, topics::Topics};
 use crate::common::failure::Failure;
 use crate::common::output::{MBOX, tell};
 use crate::common::usage;
@@ -15,13 +17,16 @@ Examples:
   mbox recv demo --as 1 > copy &
   mbox send demo --as 0 --to 1 < file
   mbox stat demo
+  mbox tap demo
+  mbox sub demo prices --lines &
+  mbox pub demo prices --lines < prices
   mbox rm demo
   mbox run -n 2 ./program
 
 A NAME without a slash names a region in memory. A NAME with a slash is the path of a file that holds the region: \
 ./demo, /var/lib/demo. Such a region outlives its processes, and a reboot.
 
-Exit status: 0 for success, 1 for a failure, 2 for a wrong command line. send, recv and run have more, see: \
+Exit status: 0 for success, 1 for a failure, 2 for a wrong command line. send, recv, pub, sub and run have more, see: \
 mbox recv --help. Each failure is one line on standard error.";
 
 /// Passes messages between processes over shared memory
@@ -41,6 +46,12 @@ enum Command {
     Clean(Clean),
     Send(Send),
     Recv(Recv),
+    Pub(Publish),
+    Sub(Subscribe),
+    Topics(Topics),
+    Tap(Tap),
+    Record(Record),
+    Replay(Replay),
     Run(Run),
 }
 
@@ -54,6 +65,12 @@ impl Command {
             Command::Clean(clean) => clean.run(),
             Command::Send(send) => send.run(),
             Command::Recv(recv) => recv.run(),
+            Command::Pub(publish) => publish.run(),
+            Command::Sub(subscribe) => subscribe.run(),
+            Command::Topics(topics) => topics.run(),
+            Command::Tap(tap) => tap.run(),
+            Command::Record(record) => record.run(),
+            Command::Replay(replay) => replay.run(),
             Command::Run(run) => run.run(),
         }
     }

@@ -17,6 +17,18 @@ pub struct Sizes {
     /// Room for the loans of each rank, e.g. 256M; 0 for none [default: 64M, less for more than 64 ranks]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     loans: Option<u64>,
+    /// How many communicators a rank can be a member of at a time, up to 62 [default: 32]
+    #[arg(long, value_name = "N")]
+    groups: Option<u32>,
+    /// How many topics there can be, up to 1024 [default: 64]
+    #[arg(long, value_name = "N")]
+    topics: Option<u32>,
+    /// The longest value of a topic [default: 4K]
+    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
+    value: Option<u64>,
+    /// Bytes of messages that a topic keeps for those that read its stream; the longest such message has half of it [default: 4M]
+    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
+    stream: Option<u64>,
     /// The longest message [default: 1G]
     #[arg(long, value_name = "BYTES", value_parser = size::parse)]
     max_message: Option<u64>,
@@ -32,6 +44,10 @@ impl Sizes {
         config = self.cells.map_or(config, |cells| config.cells(cells));
         config = self.arena.map_or(config, |bytes| config.arena(bytes));
         config = self.loans.map_or(config, |bytes| config.loans(bytes));
+        config = self.groups.map_or(config, |groups| config.groups(groups));
+        config = self.topics.map_or(config, |topics| config.topics(topics));
+        config = self.value.map_or(config, |bytes| config.value(bytes));
+        config = self.stream.map_or(config, |bytes| config.stream(bytes));
         config = self.max_message.map_or(config, |bytes| config.max_message(bytes));
         if self.reserve { config.reserve(Reserve::AtCreation) } else { config }
     }

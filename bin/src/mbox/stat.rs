@@ -81,6 +81,10 @@ struct Object<'a> {
     cells: u32,
     arena: u64,
     loans: u64,
+    groups: u32,
+    topics: u32,
+    value: u64,
+    stream: u64,
     max_message: u64,
     eager_limit: u64,
     size: u64,
@@ -136,6 +140,10 @@ impl<'a> Object<'a> {
             cells: seen.cells,
             arena: seen.arena,
             loans: seen.loans,
+            groups: seen.groups,
+            topics: seen.topics,
+            value: seen.value,
+            stream: seen.stream,
             max_message: seen.max_message,
             eager_limit: view.eager_limit(),
             size: seen.size,
@@ -197,6 +205,10 @@ pub fn page(name: &str, owner: u32, whole: u64, seen: &Inspection) -> String {
     let _ =
         writeln!(text, "mailbox   {} cells, arena of {arena}, messages up to {limit}{announced}", seen.cells);
     let _ = writeln!(text, "loans     at most {loans} a rank");
+    let _ = writeln!(text, "groups    at most {} of each rank", seen.groups);
+    let (value, stream) = (size::show(seen.value), size::show(seen.stream));
+    let _ =
+        writeln!(text, "topics    at most {}, with values up to {value}, streams of {stream}", seen.topics);
     let _ = writeln!(text, "ranks     {ranks}, of which {} never joined", ranks - joined_count);
     if joined_count > 0 {
         let _ = write!(text, "\n{}", table_of_ranks(seen));

@@ -3,7 +3,7 @@
 use crate::common::failure::Failure;
 use crate::common::signals::{self, Heard};
 use mailbox::Interrupter;
-use rustix::event::{PollFd, PollFlags, poll};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use signal_hook::consts::SIGPIPE;
 use std::io::{self, PipeReader, PipeWriter};
@@ -11,6 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 /// A signal that asks the process to end, or that nobody reads any more what it writes. Clones are of the same.
 #[derive(Clone)]
@@ -40,10 +41,10 @@ impl Stop {
         })))
     }
 
-    /// Ends waits from now on, those of an endpoint, too; what was heard before counts. Only now, because it takes a
-    /// thread: a process that has one waits some milliseconds when it opens its first region.
-    pub fn start(&self, interrupter: Interrupter) -> Result<(), Failure> {
-        *lock(&self.0.interrupter) = Some(interrupter);
+    /// Ends waits from now on, those of an endpoint, too, if there is one; what was heard before counts. Only now, because
+    /// it takes a thread: a process that has one waits some milliseconds when it opens its first region.
+    pub fn start(&self, interrupter: impl Into<Option<Interrupter>>) -> Result<(), Failure> {
+        *lock(&self.0.interrupter) = interrupter.into();
         let Some(heard) = lock(&self.0.heard).take() else { return Ok(()) };
         let stop = self.clone();
         heard.act(move |signal| stop.set(signal)).map_err(Failure::of_signals)
@@ -62,12 +63,20 @@ impl Stop {
         Ok(())
     }
 
+    /// The signal that the process is to end by.
+    pub fn signal(&self) -> Option<i32> {
+        Some(self.0.signal.load(Ordering::Acquire)).filter(|signal| *signal != 0)
+    }
+
     /// Fails if the process is to end.
     pub fn check(&self) -> Result<(), Failure> {
-        match self.0.signal.load(Ordering::Acquire) {
-            0 => Ok(()),
-            signal => Err(Failure::by(signal)),
-        }
+        self.signal().map_or(Ok(()), |signal| Err(Failure::by(signal)))
+    }
+
+    /// Waits so long, or until this process is to end.
+    pub fn pause(&self, time: Duration) {
+        let time = Timespec::try_from(time).unwrap_or(Timespec { tv_sec: i64::MAX, tv_nsec: 0 });
+        let _ = poll(&mut [PollFd::new(&self.0.ends, PollFlags::empty())], Some(&time));
     }
 
     /// Waits until `descriptor` is ready for what is asked, or this process is to end.

@@ -1,9 +1,14 @@
 //! What looks for faults: `mbox-demo torture` and `mbox-demo soak`.
 
 pub mod chaos;
+pub mod gathering;
 pub mod half;
 pub mod journal;
+pub mod life;
+pub mod publishing;
 pub mod request;
+pub mod scrawl;
+pub mod seat;
 pub mod soak;
 pub mod torture;
 pub mod violations;

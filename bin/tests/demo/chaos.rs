@@ -1,12 +1,8 @@
 //! The torture by overwriting, whole and broken off.
 
-use crate::program::{Demo, End, nothing_is_left, players};
+use crate::program::{Demo, End, nothing_is_left, number, players};
 use kit::{SIGABRT, SIGTERM, signal, wait_until};
 use serde_json::Value;
-
-fn number(report: &Value, field: &str) -> u64 {
-    report[field].as_u64().unwrap_or_else(|| panic!("no {field} in {report}"))
-}
 
 #[test]
 #[cfg_attr(portable, ignore = "locks are words of the region")]

@@ -1,48 +1,26 @@
 //! The gateway and its traders, whole and disturbed.
 
-use crate::program::{Demo, End, broken_pipe, full_device, nothing_is_left, players};
-use kit::{SIGINT, SIGKILL, SIGTERM, signal, wait_until};
-use std::fs;
-
-/// The process that was started with these arguments first, in the play of process `pid`.
-fn player(pid: u32, part: &str) -> u32 {
-    let is_that = |process: &u32| {
-        let line = fs::read(format!("/proc/{process}/cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).replace('\0', " ").contains(&format!(" part {part} --"))
-    };
-    players("gateway", pid).into_iter().find(is_that).unwrap_or_else(|| panic!("no {part}"))
-}
-
-/// The number in front of `what` in a line.
-fn number(line: &str, what: &str) -> u64 {
-    let before = line.split(what).next().expect("a number").trim_end();
-    before
-        .rsplit([' ', ';'])
-        .next()
-        .and_then(|number| number.parse().ok())
-        .unwrap_or_else(|| panic!("{line}"))
-}
+use crate::program::{
+    Demo, End, ends_by_signals, ends_with_its_parent, is_read_by_nobody, is_told_to_be_killed,
+    nothing_is_left, number_before, player,
+};
+use kit::{SIGKILL, signal};
 
 fn trades(traders: u32, orders: u64) {
     let (count, each) = (traders.to_string(), orders.to_string());
     let demo = Demo::start(&["gateway", "--traders", &count, "--orders", &each, "--seed", "7"]);
     let pid = demo.pid();
-    let mut lines = vec![];
-    while let Some(line) = demo.line() {
-        assert!(line.chars().count() <= 80, "{line}");
-        lines.push(line);
-    }
-    demo.succeeds();
+    let lines = demo.shows_all();
     let all = u64::from(traders) * orders;
     let line = |what: &str| {
         lines.iter().find(|line| line.contains(what)).unwrap_or_else(|| panic!("no {what} in {lines:#?}"))
     };
-    assert_eq!(number(line(" orders in "), " orders in "), all);
+    assert_eq!(number_before(line(" orders in "), " orders in "), all);
     let answers = line(" filled or resting, ");
-    let refused = number(answers, " refused");
-    assert_eq!(number(answers, " filled or resting") + refused, all);
-    assert!(refused > 0 && number(answers, " shares traded") > 0, "{answers}");
-    assert_eq!(number(line(" snapshots of "), " snapshots"), u64::from(traders) * (orders / 1000));
+    let refused = number_before(answers, " refused");
+    assert_eq!(number_before(answers, " filled or resting") + refused, all);
+    assert!(refused > 0 && number_before(answers, " shares traded") > 0, "{answers}");
+    assert_eq!(number_before(line(" snapshots of "), " snapshots"), u64::from(traders) * (orders / 1000));
     assert!(lines.iter().any(|line| line.contains("█")), "{lines:#?}");
     assert!(line("     p50 ").contains("  p99.9 "));
     for reference in ["line", "call", "trip"] {
@@ -78,20 +56,10 @@ fn busy() -> (Demo, u32) {
     (demo, pid)
 }
 
-/// It failed, and said this of the process that was killed.
-fn killed(demo: Demo, pid: u32, part: &str) {
-    let end = demo.end();
-    assert_eq!(end.code, Some(1));
-    assert!(end.complaints.starts_with(&format!("mbox-demo: the process for \"{part} ")), "{end:?}");
-    assert!(end.complaints.contains(" failed, signal: 9"), "{end:?}");
-    assert_eq!(end.complaints.lines().count(), 1, "{end:?}");
-    nothing_is_left("gateway", pid);
-}
-
 #[test]
 fn a_killed_gateway_is_told_by_its_traders() {
     let (demo, pid) = busy();
-    signal(player(pid, "gateway"), SIGKILL);
+    signal(player("gateway", pid, "gateway"), SIGKILL);
     let mut told = vec![];
     while let Some(line) = demo.line() {
         if let Some((trader, news)) = line.split_once(" is told by its call: ") {
@@ -101,54 +69,33 @@ fn a_killed_gateway_is_told_by_its_traders() {
     }
     told.sort();
     assert_eq!(told, ["trader 1", "trader 2"]);
-    killed(demo, pid, "gateway");
+    is_told_to_be_killed(demo, "gateway", "gateway ");
 }
 
 #[test]
 fn a_killed_trader_is_told_by_the_gateway_and_the_other_ends() {
     let (demo, pid) = busy();
-    signal(player(pid, "trader --rank 1"), SIGKILL);
+    signal(player("gateway", pid, "trader --rank 1"), SIGKILL);
     let line = demo.shows("     the gateway is told after order ");
     assert!(line.ends_with(": rank 1 is dead"), "{line}");
     let line = demo.shows("     trader 2 is told by its call: ");
     assert!(line.contains(" left"), "{line}");
-    killed(demo, pid, "trader");
+    is_told_to_be_killed(demo, "gateway", "trader ");
 }
 
 #[test]
 fn a_signal_ends_it_and_nothing_is_left() {
-    for (number, code) in [(SIGINT, 130), (SIGTERM, 143)] {
-        let (demo, pid) = busy();
-        demo.signal(number);
-        assert_eq!(demo.end(), End { code: Some(code), complaints: String::new() });
-        nothing_is_left("gateway", pid);
-    }
+    ends_by_signals("gateway", busy);
 }
 
 #[test]
 fn players_end_with_their_parent() {
-    let (demo, pid) = busy();
-    assert_eq!(players("gateway", pid).len(), 3);
-    let regions: Vec<String> = mailbox::lab::os::shm_names().expect("a list");
-    demo.signal(SIGKILL);
-    wait_until("all have ended", || players("gateway", pid).is_empty());
-    // A killed process cannot clean up. `mbox clean` does that, or here the test.
-    for region in regions.iter().filter(|name| name.starts_with(&format!("mbox-demo-gateway-{pid}-"))) {
-        fs::remove_file(mailbox::lab::os::shm_path(region)).expect("it is left");
-    }
+    ends_with_its_parent("gateway", 3, busy());
 }
 
 #[test]
 fn nobody_reads_it() {
-    for (output, error) in [
-        (std::process::Stdio::from(broken_pipe()), "Broken pipe (os error 32)"),
-        (full_device().into(), "No space left on device (os error 28)"),
-    ] {
-        let demo = Demo::launch(&["gateway"], output);
-        let pid = demo.pid();
-        demo.fails(&format!("standard output: {error}"));
-        nothing_is_left("gateway", pid);
-    }
+    is_read_by_nobody("gateway", &[]);
 }
 
 #[test]

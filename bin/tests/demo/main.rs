@@ -1,9 +1,14 @@
 //! The binary `mbox-demo`, watched and disturbed.
 
 mod chaos;
+mod control;
+mod fusion;
+mod game;
 mod gateway;
+mod gathering;
 mod pingpong;
 mod program;
+mod publishing;
 mod soak;
 mod torture;
 mod tour;

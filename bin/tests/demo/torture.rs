@@ -1,12 +1,9 @@
 //! The torture, whole and broken off.
 
-use crate::program::{Demo, End, nothing_is_left, players};
-use kit::{SIGABRT, SIGTERM, try_signal, wait_until};
+use crate::program::{
+    Demo, is_ended_by_a_signal, nothing_is_left, number, tells_of_a_process_that_fails_by_itself,
+};
 use serde_json::Value;
-
-fn number(report: &Value, field: &str) -> u64 {
-    report[field].as_u64().unwrap_or_else(|| panic!("no {field} in {report}"))
-}
 
 /// Tortures with this seed: nothing is wrong.
 fn survives(seed: &str) {
@@ -20,6 +17,7 @@ fn survives(seed: &str) {
     assert!(number(&report, "messages") > 0 && number(&report, "lives") > 3, "{report}");
     // Else nothing was tried.
     assert!(number(&report, "calls_answered") > 0 && number(&report, "calls_given_up") > 0, "{report}");
+    assert!(number(&report, "started") > 0 && number(&report, "peeked") > 0, "{report}");
     assert!(number(&report, "panics") > 0 && number(&report, "given_again") > 0, "{report}");
     assert!(number(&report, "own_ends") > 0 && number(&report, "silent_ends_told") > 0, "{report}");
     let mail = ["lost", "torn", "disordered", "repeated", "unmarked", "mismarked"];
@@ -80,27 +78,10 @@ fn the_report_can_be_read() {
 
 #[test]
 fn a_process_that_fails_by_itself_is_told() {
-    let mut demo = Demo::start(&["torture", "--kills", "100000", "--ranks", "2", "--rate", "1"]);
-    let pid = demo.pid();
-    wait_until("it ends", || {
-        // By another signal than the one that it kills with. Some end by themselves before the signal comes.
-        if let Some(&player) = players("torture", pid).first() {
-            try_signal(player, SIGABRT);
-        }
-        demo.has_ended()
-    });
-    let end = demo.end();
-    assert_eq!(end.code, Some(1));
-    assert!(end.complaints.contains(" failed, signal: 6"), "{end:?}");
-    nothing_is_left("torture", pid);
+    tells_of_a_process_that_fails_by_itself(&["torture", "--kills", "100000", "--ranks", "2", "--rate", "1"]);
 }
 
 #[test]
 fn a_signal_ends_it_and_nothing_is_left() {
-    let demo = Demo::start(&["torture", "--kills", "100000", "--rate", "200"]);
-    let pid = demo.pid();
-    wait_until("processes have started", || players("torture", pid).len() > 1);
-    demo.signal(SIGTERM);
-    assert_eq!(demo.end(), End { code: Some(128 + 15), complaints: String::new() });
-    nothing_is_left("torture", pid);
+    is_ended_by_a_signal(&["torture", "--kills", "100000", "--rate", "200"]);
 }

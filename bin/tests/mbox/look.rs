@@ -25,8 +25,13 @@ fn stat_tells_people_and_programs_what_is_there() {
     // They begin half a page behind the beginning of theirs.
     let arena: u64 = 2048 + 9 * 1024 + 3 * 4096;
     let ring = (2048_u64 + (256 << 10)).next_multiple_of(4096);
-    let size =
-        4096 + 2 * 4096 + 25 * (cells + 2 * arena.next_multiple_of(4096) + ring) + 5 * ((64 << 20) + 4096);
+    let mailboxes = 25 * (cells + 2 * arena.next_multiple_of(4096) + ring);
+    let loans = 5 * ((64 << 20) + 4096);
+    let groups = 32 * 5 * (896 + (1 << 20) + 4096);
+    // The lines of 1024 messages and of 5 readers, and the payloads half a page behind the beginning of theirs.
+    let stream = (5 * 128 + 64 * 1024_u64).next_multiple_of(4096) + (4 << 20) + 4096;
+    let topics = 64 * (640 + 4 * 4096 + 4096 + stream);
+    let size = 4096 + 2 * 4096 + mailboxes + loans + groups + topics;
     let expected = json!({
         "name": &*region,
         "owner": region.path().metadata().expect("a region").uid(),
@@ -34,6 +39,10 @@ fn stat_tells_people_and_programs_what_is_there() {
         "cells": 64,
         "arena": 8 << 10,
         "loans": 64 << 20,
+        "groups": 32,
+        "topics": 64,
+        "value": 4096,
+        "stream": 4 << 20,
         "max_message": 1 << 30,
         "eager_limit": 4 << 10,
         "size": size,
@@ -289,7 +298,19 @@ fn a_label_cannot_drive_the_terminal() {
 
 #[test]
 fn regions_are_created_as_asked() {
-    let region = Name::create(&["--ranks", "2", "--max-message", "1K", "--mode", "640", "--reserve"]);
+    let region = Name::create(&[
+        "--ranks",
+        "2",
+        "--max-message",
+        "1K",
+        "--mode",
+        "640",
+        "--reserve",
+        "--groups",
+        "0",
+        "--topics",
+        "0",
+    ]);
     let stat = region.stat();
     assert_eq!(stat["max_message"], 1 << 10);
     assert_eq!(stat["memory"], stat["size"]);

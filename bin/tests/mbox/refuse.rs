@@ -15,10 +15,11 @@ fn refuses(args: &[&str], name: &str, what: &str) {
 }
 
 /// Every command that opens a region, with its arguments.
-fn openers(name: &str) -> [Vec<&str>; 4] {
+fn openers(name: &str) -> [Vec<&str>; 5] {
     [
         vec!["stat", name],
         vec!["rm", name],
+        vec!["tap", name],
         vec!["send", name, "--as", "0", "--to", "1"],
         vec!["recv", name, "--as", "1"],
     ]
@@ -47,7 +48,7 @@ fn regions_that_cannot_be() {
         ),
         (
             &["--ranks", "1024", "--arena", "64M"],
-            "the region would have 353321194885120 bytes, more than a process can map; at most 456 ranks would fit",
+            "the region would have 353356000833536 bytes, more than a process can map; at most 456 ranks would fit",
         ),
         (
             &["--ranks", "2", "--mode", "4777"],
@@ -256,7 +257,7 @@ fn another_version() {
 fn another_protocol() {
     let region = Name::create(&["--ranks", "2", "--protocol", "7"]);
     let what = "the region has protocol 7; this program uses another one; if mbox may use that protocol, add: --protocol 7";
-    for args in &openers(&region)[2..] {
+    for args in &openers(&region)[3..] {
         refuses(args, &region, what);
     }
     let speak = ["send", &region, "--as", "0", "--to", "1", "--protocol", "7"];

@@ -107,7 +107,7 @@ impl Incoming {
             return self.leave(descriptor);
         }
         if self.kept.put_back(descriptor.seq) {
-            self.note_unread(descriptor);
+            self.note_unread(descriptor.seq, descriptor.envelope_word());
             self.complicate();
         }
     }

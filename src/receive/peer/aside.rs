@@ -6,6 +6,7 @@
 //! stays, and so does a message whose sender waits until it is acknowledged: that sender sends nothing more meanwhile.
 
 use super::Incoming;
+use crate::abi::Filter;
 use crate::half::Member;
 use crate::memory;
 use crate::ring::Descriptor;
@@ -72,6 +73,17 @@ impl Incoming {
         let moved = message.moved_out();
         self.kept.add(moved, bytes, 0, self.redeliveries(&message));
         self.consumer.retire(&message);
+        moved
+    }
+
+    /// Moves a message that was taken out of the way, if it keeps its sender from sending, and its receiver waits for something
+    /// else meanwhile. What it is then. As of results, their number is the program's own choice, and no budget limits them.
+    pub fn move_taken(&self, member: &Member, message: Descriptor) -> Descriptor {
+        if self.obstacle(Filter::ANY) != Some(message.seq) {
+            return message;
+        }
+        let moved = self.move_result(message);
+        self.settle(member);
         moved
     }
 

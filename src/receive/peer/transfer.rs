@@ -6,11 +6,11 @@
 //! mailbox. A receive that does not wait takes in at most 2 MiB. A receive into the caller's buffer, and a fetch by
 //! hand, take no private memory.
 
+use super::Incoming;
 use super::state::State;
-use super::{Incoming, no_pages};
 use crate::abi::{ANNOUNCEMENT, Filter, Kind, epoch_of};
 use crate::error::{Broken, RecvError};
-use crate::half::Member;
+use crate::half::{Member, no_pages};
 use crate::memory;
 use crate::ring::{Descriptor, count};
 use crate::sync::Ordering::Relaxed;

@@ -95,10 +95,10 @@ impl Incoming {
             match self.consumer.new_for(filter) {
                 New::Nothing => return false,
                 New::Wanted => return true,
-                New::Other => match self.consumer.take_unseen() {
-                    Ok(Some(other)) => self.leave(&other),
+                New::Other => match self.consumer.leave_next() {
+                    Some((seq, envelope)) => self.note_unread(seq, envelope),
                     // A peer changed it. The receive finds out how.
-                    _ => return true,
+                    None => return true,
                 },
             }
         }
@@ -110,19 +110,25 @@ impl Incoming {
         if !descriptor.is_redelivered() {
             self.consumer.note_unseen(descriptor.seq);
         }
-        self.note_unread(descriptor);
+        self.note_unread(descriptor.seq, descriptor.envelope_word());
     }
 
-    /// After a descriptor was left unread.
-    pub(super) fn note_unread(&self, descriptor: &Descriptor) {
+    /// After this message was left unread.
+    pub(super) fn note_unread(&self, seq: u64, envelope: u64) {
         let live = self.consumer.unread() + self.kept.unread();
         let is_live = |seq| self.is_unread(seq);
-        self.unread.borrow_mut().add(descriptor.seq, descriptor.envelope_word(), live, is_live);
+        self.unread.borrow_mut().add(seq, envelope, live, is_live);
     }
 
     /// Whether message `seq` is unread.
     pub(super) fn is_unread(&self, seq: u64) -> bool {
         self.consumer.is_unread(seq) || self.kept.unread_one(seq).is_some()
+    }
+
+    /// Whether a receive with this filter does well to look at unread mail first: some lies in the lane, and nothing comes
+    /// before it.
+    pub fn may_find_unread(&self, filter: Filter) -> bool {
+        self.consumer.unread() > 0 && !self.state.get().is_silent() && !filter.takes_calls()
     }
 
     /// Whether there is an unread message that `filter` takes.
@@ -142,28 +148,37 @@ impl Incoming {
 
     #[inline(never)]
     fn search_unread(&self, filter: Filter) -> Option<u64> {
-        let (lane, kept) = (self.consumer.next_unread(), self.kept.oldest_unread());
-        let oldest = match (lane, kept) {
-            (Some(lane), Some(kept)) => Some(if is_below(kept, lane) { kept } else { lane }),
-            (lane, kept) => lane.or(kept),
-        };
-        if oldest.is_some_and(|seq| self.is_for(seq, filter)) {
-            return oldest;
+        let mut unread = self.unread.borrow_mut();
+        if !unread.knows(filter) {
+            let (lane, kept) = (self.consumer.next_unread(), self.kept.oldest_unread());
+            let oldest = match (lane, kept) {
+                (Some(lane), Some(kept)) => Some(if is_below(kept, lane) { kept } else { lane }),
+                (lane, kept) => lane.or(kept),
+            };
+            if oldest.is_some_and(|seq| self.is_unread_for(seq, filter)) {
+                return oldest;
+            }
         }
         let all = || {
-            let lane = self.consumer.all_unread().filter_map(|seq| self.consumer.peek(seq));
+            let lane = self.consumer.all_unread().filter_map(|seq| Some((seq, self.consumer.envelope(seq)?)));
             let kept = self.kept.all_unread().into_iter();
-            kept.chain(lane).map(|descriptor| (descriptor.seq, descriptor.envelope_word()))
+            kept.map(|descriptor| (descriptor.seq, descriptor.envelope_word())).chain(lane)
         };
         // A peer may have changed what it was.
-        let is_live = |seq| self.is_unread(seq) && self.is_for(seq, filter);
-        self.unread.borrow_mut().first(filter, is_live, all)
+        unread.first(filter, |seq| self.is_unread_for(seq, filter), all)
     }
 
-    /// Whether `filter` takes unread message `seq`, or that makes no sense.
+    /// Whether message `seq` is unread, and `filter` takes it.
+    fn is_unread_for(&self, seq: u64, filter: Filter) -> bool {
+        if self.consumer.is_unread(seq) {
+            return self.is_for(seq, filter);
+        }
+        self.kept.unread_one(seq).is_some_and(|kept| filter.takes(kept.envelope_word()))
+    }
+
+    /// Whether `filter` takes message `seq` of the lane, or that makes no sense.
     pub(super) fn is_for(&self, seq: u64, filter: Filter) -> bool {
-        let descriptor = self.kept.unread_one(seq).or_else(|| self.consumer.peek(seq));
-        descriptor.is_none_or(|descriptor| filter.takes(descriptor.envelope_word()))
+        self.consumer.envelope(seq).is_none_or(|word| filter.takes(word))
     }
 
     fn is_announcement(&self, seq: u64) -> bool {

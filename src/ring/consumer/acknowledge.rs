@@ -1,4 +1,4 @@
-//! Messages that the reader is done with or puts back.
+//! Messages that the reader is done with.
 
 use super::{Consumer, is_much};
 use crate::ring::descriptor::Descriptor;
@@ -83,16 +83,5 @@ impl Consumer {
     pub fn unsettled(&self) -> u64 {
         // Only this side writes the word. If a peer has changed it, that only changes when we settle.
         self.head.get().wrapping_sub(self.lane.consumer.head.load(Relaxed))
-    }
-
-    /// Puts message `seq`, which was taken, back. It is the next to be taken, and keeps its place.
-    pub fn put_back(&self, seq: u64) {
-        self.unread.set(seq);
-        self.grant(0);
-    }
-
-    /// Notes that message `seq`, which was put back, was never handed out, though later ones may be.
-    pub fn note_unseen(&self, seq: u64) {
-        self.unseen.set(seq);
     }
 }

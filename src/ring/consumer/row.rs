@@ -67,12 +67,24 @@ impl Consumer {
         let is_complete = self.is_stream(last);
         self.streams.set(is_complete);
         if is_complete {
-            for ahead in PREFETCH..PREFETCH + ROW {
-                memory::prefetch(cell(&self.lane, seq.wrapping_add(ahead)));
-            }
+            self.prefetch_after(seq);
         }
         self.row.grant(seq, count);
         true
+    }
+
+    /// Prefetches for a consumer that passes over message `seq`, once in a row, where there are many.
+    pub(super) fn prefetch_passing(&self, seq: u64) {
+        if seq.is_multiple_of(ROW) && self.is_stamped(seq.wrapping_add(ROW - 1)) {
+            self.prefetch_after(seq);
+        }
+    }
+
+    /// Prefetches the row that lies so far ahead of message `seq`.
+    fn prefetch_after(&self, seq: u64) {
+        for ahead in PREFETCH..PREFETCH + ROW {
+            memory::prefetch(cell(&self.lane, seq.wrapping_add(ahead)));
+        }
     }
 
     /// Whether messages up to `last` are there. If the row before was a stream, also waits a moment for them. If it

@@ -3,7 +3,7 @@
 use super::{Common, Crew, Found, Look};
 use crate::error::Lost;
 use crate::rank::{Bell, Order, Polling, Wait};
-use crate::wait::drive::{Interrupted, Operation, Step, Waiter, look_soon};
+use crate::wait::drive::{Interrupted, Operation, Waiter, look_soon};
 use crate::wait::{Deadline, strategy};
 use core::iter::empty;
 use std::time::Instant;
@@ -128,10 +128,6 @@ where
 
     fn check(&mut self, query: bool) -> Result<bool, E> {
         Polled::look(self, Look::Check { query })
-    }
-
-    fn step(&mut self) -> Result<Step, E> {
-        Ok(Step::Done) // It was done with the look.
     }
 
     fn pauses(&self) -> u32 {

@@ -18,6 +18,9 @@ fn main() -> Outcome {
     let (me, other) = (region.join(0)?, region.join(1)?);
     let (what, bytes) = operation.split_once('-').ok_or("which operation?")?;
     let mut payload = vec![1; bytes.parse()?];
+    if what == "latest" {
+        return latest(times, &me, &other, &payload);
+    }
     let operation = match what {
         "message" => message,
         "tagged" => tagged,
@@ -30,6 +33,18 @@ fn main() -> Outcome {
         _ => return Err("which operation?".into()),
     };
     (0..times).try_for_each(|_| operation(&me, &other, &mut payload))
+}
+
+/// The latest value of a topic, read as plain data.
+fn latest(times: usize, me: &Endpoint, other: &Endpoint, payload: &[u8]) -> Outcome {
+    let topic = me.region().topic("position")?;
+    topic.publish_latest(me, payload.len())?.publish(payload)?;
+    let mut latest = topic.latest(other)?;
+    for _ in 0..times {
+        let words: [u64; 6] = latest.value()?.ok_or("no value")?;
+        black_box(words.iter().fold(0, |all, word| all ^ word));
+    }
+    Ok(())
 }
 
 fn nothing(me: &Endpoint, _: &Endpoint, _: &mut [u8]) -> Outcome {

@@ -229,6 +229,46 @@ static void start_up(char *payload) {
     }
 }
 
+// The processor time of rank 0 while it waits in a barrier for so many milliseconds.
+static void idle_together(long count) {
+    MPI_Barrier(MPI_COMM_WORLD);
+    if (rank == 1) usleep((useconds_t)count * 1000);
+    double start = seconds(CLOCK_MONOTONIC), before = seconds(CLOCK_PROCESS_CPUTIME_ID);
+    MPI_Barrier(MPI_COMM_WORLD);
+    double part = (seconds(CLOCK_PROCESS_CPUTIME_ID) - before) / (seconds(CLOCK_MONOTONIC) - start);
+    if (rank == 0) printf("cpu %f\n", part);
+}
+
+// Times of single calls of an operation of all ranks, each the mean of those of all ranks.
+static void together(const char *what, long count) {
+    int barrier = strcmp(what, "barrier") == 0, all_reduce = strcmp(what, "all-reduce") == 0;
+    int broadcast = strcmp(what, "broadcast") == 0, all_gather = strcmp(what, "all-gather") == 0;
+    int each = (int)(bytes / sizeof(float)), given = barrier || broadcast || all_reduce || all_gather ? each : ranks * each;
+    float *from = malloc((size_t)ranks * bytes + 1), *to = calloc((size_t)ranks * bytes + 1, 1);
+    double *times = malloc((size_t)count * sizeof *times), *sums = malloc((size_t)count * sizeof *sums);
+    long ahead = count / 10 + 1;
+    double begin = seconds(CLOCK_MONOTONIC);
+    for (long call = 0; call < ahead + count; call++) {
+        for (int i = 0; i < given; i++) from[i] = (float)((call + rank) % 8);
+        if (!barrier) MPI_Barrier(MPI_COMM_WORLD);
+        double start = seconds(CLOCK_MONOTONIC);
+        used(from);
+        if (barrier) MPI_Barrier(MPI_COMM_WORLD);
+        else if (all_reduce) MPI_Allreduce(from, to, each, MPI_FLOAT, MPI_SUM, MPI_COMM_WORLD);
+        else if (broadcast) MPI_Bcast(from, each, MPI_FLOAT, 0, MPI_COMM_WORLD);
+        else if (all_gather) MPI_Allgather(from, each, MPI_FLOAT, to, each, MPI_FLOAT, MPI_COMM_WORLD);
+        else MPI_Alltoall(from, each, MPI_FLOAT, to, each, MPI_FLOAT, MPI_COMM_WORLD);
+        used(from), used(to);
+        double time = seconds(CLOCK_MONOTONIC) - start;
+        if (call >= ahead) times[call - ahead] = time;
+    }
+    double per_call = (seconds(CLOCK_MONOTONIC) - begin) / (double)(ahead + count);
+    if (rank == 0) printf("each %.1f\n", per_call * 1e9);
+    MPI_Reduce(times, sums, (int)count, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
+    for (long i = 0; rank == 0 && i < count; i++) printf("time %.1f\n", sums[i] / ranks * 1e9);
+    free(from), free(to), free(times), free(sums);
+}
+
 int main(int count_of_arguments, char **arguments) {
     if (count_of_arguments < 4) return 2;
     const char *what = arguments[1];
@@ -254,6 +294,8 @@ int main(int count_of_arguments, char **arguments) {
     else if (strcmp(what, "idle") == 0) idle(payload, count);
     else if (strcmp(what, "memory") == 0) remember(payload);
     else if (strcmp(what, "start-up") == 0) start_up(payload);
+    else if (strcmp(what, "idle-together") == 0) idle_together(count);
+    else together(what, count);
     MPI_Finalize();
     free(payload);
     return 0;

@@ -30,6 +30,28 @@ pub fn open_mpi(job: &Job) -> Outcome<Figures> {
     mpi.play(job)
 }
 
+/// Open MPI, whose ranks offer their processor while they wait, as they also do where ranks share one.
+pub fn yielding_open_mpi(job: &Job) -> Outcome<Figures> {
+    let mpi = Mpi {
+        compiler: "mpicc.openmpi",
+        starter: "mpirun.openmpi",
+        arguments: &[
+            "--allow-run-as-root",
+            "--bind-to",
+            "none",
+            "--quiet",
+            "--mca",
+            "mpi_yield_when_idle",
+            "1",
+        ],
+        crowded: &["--oversubscribe"],
+    };
+    match job.case {
+        Case::Together(..) | Case::IdleTogether => mpi.play(job),
+        _ => Err(Declined("for operations of all ranks").into()),
+    }
+}
+
 /// MPICH.
 pub fn mpich(job: &Job) -> Outcome<Figures> {
     let mpi = Mpi {
@@ -53,7 +75,10 @@ impl Mpi {
             Case::Idle => "idle",
             Case::Memory => "memory",
             Case::StartUp => "start-up",
+            Case::Together(joint, _) => joint.name(),
+            Case::IdleTogether => "idle-together",
             Case::Asleep => return Err(Declined("never sleeps").into()),
+            Case::Topic(..) => return Err(Declined("has no topics").into()),
             Case::Silent(_) | Case::Quiet(_) => return Err(Declined("has no region of ranks").into()),
         };
         let program = self.compile(&job.folder)?;
@@ -106,12 +131,14 @@ impl Mpi {
 fn read(text: &str) -> Outcome<Figures> {
     let mut times = Vec::new();
     let mut figures = Figures::default();
+    let mut each = None;
     for line in text.lines() {
         let mut words = line.split_ascii_whitespace();
         let what = words.next();
         let values = words.map(str::parse).collect::<Result<Vec<f64>, _>>()?;
         match (what, values.as_slice()) {
             (Some("time"), [time]) => times.push(*time),
+            (Some("each"), [time]) => each = Some(*time),
             (Some("rate"), [rate]) => figures = Figures::of_rate(*rate),
             (Some("shares"), [least, most]) => figures.shares = Some([*least, *most]),
             (Some("cpu"), [part]) => figures.cpu = Some(*part),
@@ -119,5 +146,9 @@ fn read(text: &str) -> Outcome<Figures> {
             _ => return Err(format!("it printed {line:?}").into()),
         }
     }
-    Ok(if times.is_empty() { figures } else { distribution(times) })
+    if times.is_empty() {
+        return Ok(figures);
+    }
+    let figures = distribution(times);
+    Ok(Figures { unit: each.or(figures.unit), ..figures })
 }

@@ -1,7 +1,7 @@
 //! What the machine and the system allow.
 
 use crate::drive;
-use crate::job::{Case, Job};
+use crate::job::{Case, Job, Joint};
 use crate::link::{Link, System};
 use crate::outcome::{Declined, Figures, Outcome};
 use measure::{Lines, LinesEnd, Slots};
@@ -19,7 +19,9 @@ pub fn two_lines(job: &Job) -> Outcome<Figures> {
 fn bounce(job: &Job, run: fn(u32) -> std::io::Result<measure::Times>) -> Outcome<Figures> {
     measure::pin(0);
     match job.case {
-        Case::RoundTrip if job.bytes <= 48 => Ok(Figures::of(&run(job.count as u32)?)),
+        Case::RoundTrip | Case::Together(Joint::Barrier, 2) if job.bytes <= 48 => {
+            Ok(Figures::of(&run(job.count as u32)?))
+        }
         _ => Err(Declined("carries a word").into()),
     }
 }

@@ -1,6 +1,7 @@
 //! What a trader says of its calls at its end.
 
 use super::order::{Fill, Order, Side};
+use crate::common::distribution;
 use bytemuck::{Pod, Zeroable};
 use measure::Times;
 use std::time::Duration;
@@ -35,9 +36,6 @@ pub struct Account {
     pub orders: Times,
     pub snapshots: Times,
 }
-
-/// Bytes of an entry of a distribution.
-const ENTRY: usize = 16;
 
 impl Claim {
     /// An order is answered so.
@@ -80,28 +78,17 @@ impl Account {
     /// As a message.
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = bytemuck::bytes_of(&self.claim).to_vec();
-        bytes.extend((self.orders.entries().count() as u64).to_ne_bytes());
-        for (value, count) in self.orders.entries().chain(self.snapshots.entries()) {
-            bytes.extend(bytemuck::bytes_of(&[value, count]));
-        }
+        distribution::write(&self.orders, &mut bytes);
+        distribution::write(&self.snapshots, &mut bytes);
         bytes
     }
 
     /// Out of a message; `None` if it is none.
     pub fn of_bytes(bytes: &[u8]) -> Option<Self> {
-        let (claim, rest) = bytes.split_first_chunk::<{ size_of::<Claim>() }>()?;
-        let (orders, rest) = rest.split_first_chunk()?;
-        let (entries, []) = rest.as_chunks::<ENTRY>() else { return None };
+        let (claim, mut rest) = bytes.split_first_chunk::<{ size_of::<Claim>() }>()?;
         let claim = bytemuck::pod_read_unaligned(claim);
-        let mut account = Self { claim, ..Self::default() };
-        let (orders, snapshots) = entries.split_at_checked(u64::from_ne_bytes(*orders) as usize)?;
-        for (entries, times) in [(orders, &mut account.orders), (snapshots, &mut account.snapshots)] {
-            for [value, count] in entries.iter().map(|entry| bytemuck::pod_read_unaligned::<[u64; 2]>(entry))
-            {
-                times.add_entry((value, count));
-            }
-        }
-        Some(account)
+        let (orders, snapshots) = (distribution::read(&mut rest)?, distribution::read(&mut rest)?);
+        rest.is_empty().then_some(Self { claim, orders, snapshots })
     }
 
     /// Adds all of another's.

@@ -2,10 +2,10 @@
 
 use super::audit::{self, Floor};
 use super::book::Book;
-use super::chart;
 use super::claim::Account;
 use super::order::{Fill, GATEWAY, Order, Refusal, SYMBOLS, Side, Snapshot};
 use super::references::References;
+use crate::common::chart;
 use crate::common::failure::Failure;
 use crate::common::output::show;
 use crate::common::place::Where;

@@ -2,7 +2,6 @@
 
 pub mod audit;
 pub mod book;
-pub mod chart;
 pub mod claim;
 pub mod command;
 pub mod desk;

@@ -1,6 +1,6 @@
 //! What questions and answers take on this machine when two processes do nothing else.
 
-use super::chart;
+use crate::common::chart;
 use crate::common::failure::Failure;
 use crate::common::output::time;
 use mailbox::Wait;
@@ -14,6 +14,8 @@ const ROUNDS: u32 = 1600;
 const ROUNDS_ALONE: u32 = 160;
 const TIME: Duration = Duration::from_millis(300);
 const BYTES: usize = 48;
+/// Rows of the drawing.
+const ROWS: i32 = 20;
 
 /// What is compared with.
 #[derive(Default)]
@@ -51,7 +53,7 @@ impl References {
     /// The distribution drawn, with these beside it, and what their names mean below.
     pub fn draw(&self, times: &Times) -> Vec<String> {
         let marks: [(&str, Duration); 3] = self.all().map(|(name, _, times)| (name, times.quantile(0.5)));
-        let mut lines = chart::draw(times, &marks);
+        let mut lines = chart::draw(times, &marks, ROWS);
         lines.push(chart::quantiles(times));
         for (name, what, times) in self.all() {
             lines.push(format!("◂ {name}  {what:<47}  p50 {}", time(times.quantile(0.5))));

@@ -1,7 +1,7 @@
 //! The tour: what there is to see, with a figure for each.
 
 use super::pace::Pace;
-use super::{bounce, crowd, file, large, ring, sleep, stream, talk};
+use super::{bounce, crowd, file, large, ring, sleep, stream, talk, together};
 use crate::common::failure::Failure;
 use crate::common::output::show;
 use crate::common::processes::Processes;
@@ -37,6 +37,7 @@ impl Tour {
         large::watch(&processes, &pace)?;
         file::watch(&processes)?;
         crowd::watch(&processes, &pace)?;
+        together::watch(&processes, &pace)?;
         let regions = processes.leave()?;
         show(&format!(
             "\n{} is as it was: the {regions} regions of this tour are gone, the one in a file too.",

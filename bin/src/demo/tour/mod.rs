@@ -10,3 +10,4 @@ pub mod ring;
 pub mod sleep;
 pub mod stream;
 pub mod talk;
+pub mod together;

@@ -15,6 +15,8 @@ pub struct Pace {
     pub messages: u64,
     /// How often the sleeper is woken.
     pub wakes: u32,
+    /// How many sums are made.
+    pub sums: u32,
 }
 
 const FULL: Pace = Pace {
@@ -27,6 +29,7 @@ const FULL: Pace = Pace {
     crowd: 3.0,
     messages: 4,
     wakes: 200,
+    sums: 100_000,
 };
 const QUICK: Pace = Pace {
     rounds: 20_000,
@@ -38,6 +41,7 @@ const QUICK: Pace = Pace {
     crowd: 0.3,
     messages: 2,
     wakes: 10,
+    sums: 2000,
 };
 /// Where two processes that spin share a processor, a round trip takes two time slices.
 const ROUNDS_ALONE: u32 = 160;

@@ -3,18 +3,17 @@
 use super::sheet::{Call, Pulse, Sheet, Tally};
 use super::whim::{Ills, TIME, Whim};
 use crate::common::failure::Failure;
-use crate::common::place::Where;
 use crate::common::place::place;
 use crate::common::random::mix;
 use crate::stress::half::Half;
 use crate::stress::journal::Journal;
+use crate::stress::seat::Seat;
 use clap::Args;
 use mailbox::{
     Broken, Endpoint, Interrupter, JoinError, Lost, RecvError, RecvHalf, Region, SendError, SendHalf, Wait,
 };
 use rand::rngs::Xoshiro256PlusPlus;
 use rand::{RngExt, SeedableRng};
-use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -32,16 +31,7 @@ const PANIC: i32 = 101;
 #[derive(Args)]
 pub struct Bystander {
     #[command(flatten)]
-    place: Where,
-    #[arg(long)]
-    rank: u32,
-    /// How many ranks talk; the region may have more
-    #[arg(long)]
-    ranks: u32,
-    #[arg(long)]
-    seed: u64,
-    #[arg(long)]
-    journal: PathBuf,
+    seat: Seat,
 }
 
 impl Bystander {
@@ -52,24 +42,25 @@ impl Bystander {
             tell(panic);
             process::exit(PANIC);
         }));
-        let journal = Journal::open(&self.journal)?;
-        let sheet = Sheet::new(&journal, self.ranks);
-        let pulse = sheet.pulse(self.rank, Half::Receiving);
+        let journal = Journal::open(&self.seat.journal)?;
+        let sheet = Sheet::new(&journal, self.seat.ranks);
+        let pulse = sheet.pulse(self.seat.rank, Half::Receiving);
         for half in [Half::Sending, Half::Receiving] {
-            sheet.pulse(self.rank, half).rest();
+            sheet.pulse(self.seat.rank, half).rest();
         }
-        let open = || Region::open(place(&self.place.region));
-        let mut region = open().map_err(|error| self.place.failure(error))?;
+        let open = || Region::open(place(&self.seat.place.region));
+        let mut region = open().map_err(|error| self.seat.place.failure(error))?;
         // One more than talk. Those that are spared are left alone.
-        let (all, whole) = (self.ranks + 1, region.eager_limit() as usize);
-        let mut random = Xoshiro256PlusPlus::seed_from_u64(mix(self.seed, u64::from(self.rank) << 32));
+        let (all, whole) = (self.seat.ranks + 1, region.eager_limit() as usize);
+        let mut random =
+            Xoshiro256PlusPlus::seed_from_u64(mix(self.seat.seed, u64::from(self.seat.rank) << 32));
         while !sheet.is_over() {
             if let Ok(opened) = pulse.call(Call::Open, open) {
                 region = opened;
             }
             let whims = [Half::Sending, Half::Receiving].map(|half| {
                 let random = Xoshiro256PlusPlus::seed_from_u64(random.random());
-                Whim { pulse: sheet.pulse(self.rank, half), random, ranks: all, whole }
+                Whim { pulse: sheet.pulse(self.seat.rank, half), random, ranks: all, whole }
             });
             self.live(self.join(&region, pulse)?, whims)?;
             pulse.act(Call::Inspect, || drop((region.inspect(), region.find("nobody"), Region::list())));
@@ -79,7 +70,7 @@ impl Bystander {
         while !sheet.has_each(Tally::Over, 1) {
             thread::sleep(Duration::from_millis(1));
         }
-        let region = open().map_err(|error| self.place.failure(error))?;
+        let region = open().map_err(|error| self.seat.place.failure(error))?;
         self.calm(self.join(&region, pulse)?, &sheet)
     }
 
@@ -87,12 +78,12 @@ impl Bystander {
     fn join(&self, region: &Region, pulse: Pulse<'_>) -> Result<Endpoint, Failure> {
         let begin = Instant::now();
         loop {
-            match pulse.call(Call::Join, || region.join(self.rank)) {
+            match pulse.call(Call::Join, || region.join(self.seat.rank)) {
                 Ok(me) => return Ok(me),
                 Err(JoinError::Broken(Broken::Lost(Lost::Removed))) if begin.elapsed() < PATIENCE => {
                     thread::yield_now()
                 }
-                Err(error) => return Err(self.place.failure(format_args!("cannot join: {error}"))),
+                Err(error) => return Err(self.seat.place.failure(format_args!("cannot join: {error}"))),
             }
         }
     }
@@ -139,17 +130,17 @@ impl Bystander {
 
     /// Nobody overwrites anything any more: each mailbox can be made to carry mail again.
     fn calm(&self, me: Endpoint, sheet: &Sheet<'_>) -> Result<(), Failure> {
-        let all = u64::from(self.ranks);
+        let all = u64::from(self.seat.ranks);
         let (sender, mut receiver) = me.into_split();
         thread::scope(|scope| {
             let sending = scope.spawn(move || {
                 while !sheet.has_each(Tally::Heard, all) {
-                    self.call(&sender, sheet.pulse(self.rank, Half::Sending))?;
+                    self.call(&sender, sheet.pulse(self.seat.rank, Half::Sending))?;
                 }
                 Ok(())
             });
-            let pulse = sheet.pulse(self.rank, Half::Receiving);
-            for from in 0..self.ranks {
+            let pulse = sheet.pulse(self.seat.rank, Half::Receiving);
+            for from in 0..self.seat.ranks {
                 self.hear(&mut receiver, from, pulse)?;
                 pulse.count(Tally::Heard);
             }
@@ -158,11 +149,11 @@ impl Bystander {
     }
 
     fn call(&self, me: &SendHalf, pulse: Pulse<'_>) -> Result<(), Failure> {
-        for to in 0..self.ranks {
+        for to in 0..self.seat.ranks {
             if let Err(SendError::Broken(Broken::Lost(lost))) =
                 pulse.call(Call::SendTimeout, || me.to(to).within(TIME).send(WORD))
             {
-                return Err(self.place.failure(lost));
+                return Err(self.seat.place.failure(lost));
             }
         }
         Ok(())
@@ -179,7 +170,7 @@ impl Bystander {
             match pulse.call(Call::RecvFromTimeout, || me.from(from).within(TIME).recv()) {
                 Ok(mail) if mail.to_vec() == WORD => return Ok(()),
                 Err(RecvError::Broken(Broken::Corrupt(_))) => since = None,
-                Err(RecvError::Broken(Broken::Lost(lost))) => return Err(self.place.failure(lost)),
+                Err(RecvError::Broken(Broken::Lost(lost))) => return Err(self.seat.place.failure(lost)),
                 _ => {}
             }
         }

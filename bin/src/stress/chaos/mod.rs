@@ -5,5 +5,6 @@ pub mod damage;
 pub mod run;
 pub mod sheet;
 pub mod spared;
+mod started;
 pub mod vandal;
 pub mod whim;

@@ -99,10 +99,14 @@ pub enum Call {
     Announce,
     Hear,
     Answer,
+    Start,
+    WaitForAll,
+    GiveUp,
+    Peek,
 }
 
 impl Call {
-    const ALL: [Self; 27] = [
+    const ALL: [Self; 31] = [
         Self::Open,
         Self::Join,
         Self::Leave,
@@ -130,6 +134,10 @@ impl Call {
         Self::Announce,
         Self::Hear,
         Self::Answer,
+        Self::Start,
+        Self::WaitForAll,
+        Self::GiveUp,
+        Self::Peek,
     ];
 
     fn name(number: u64) -> String {

@@ -7,8 +7,8 @@ use crate::common::place::Where;
 use crate::stress::journal::Journal;
 use clap::Args;
 use mailbox::lab::abi::{
-    ARENA_ALIGN, Bells, Cell, ConsumerLine, Geometry, HEADER_BYTES, HEADER_WORDS, LaneLines, Lines,
-    OPENED_WORDS, RETURN_CELLS, Rank, TransferLines,
+    ARENA_ALIGN, Bells, Cell, ConsumerLine, Geometry, HEADER_BYTES, LaneLines, Lines, OPENED_WORDS,
+    RETURN_CELLS, Rank, TransferLines,
 };
 use mailbox::lab::abi::{Kind, position};
 use mailbox::lab::os;
@@ -161,11 +161,7 @@ impl Hand {
     fn new(file: File, talkers: u32, seed: u64) -> io::Result<Self> {
         let mut header = [0; HEADER_BYTES];
         file.read_exact_at(&mut header, 0)?;
-        let mut words = [0; HEADER_WORDS];
-        for (word, bytes) in words.iter_mut().zip(header.as_chunks::<8>().0) {
-            *word = u64::from_ne_bytes(*bytes);
-        }
-        let (geometry, _) = Geometry::from_words(&words).ok_or(io::ErrorKind::InvalidData)?;
+        let geometry = Geometry::of_header(&header).ok_or(io::ErrorKind::InvalidData)?;
         let random = Xoshiro256PlusPlus::seed_from_u64(seed);
         Ok(Self { file, header, geometry, ranks: talkers + 1, undo: VecDeque::new(), random })
     }

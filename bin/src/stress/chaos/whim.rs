@@ -35,7 +35,8 @@ impl Whim<'_> {
         };
         let bytes = vec![7; len];
         let send = me.to(to).tag(self.random.random_range(0..3));
-        match self.random.random_range(0..9) {
+        match self.random.random_range(0..10) {
+            9 => self.start_sends(send, &bytes),
             0 => {
                 let batch = me.batch();
                 for _ in 0..self.random.random_range(0..12) {
@@ -95,7 +96,15 @@ impl Whim<'_> {
         for _ in 0..self.random.random_range(1..=6) {
             let (tag, mask) = (self.random.random_range(0..3), self.random.random_range(0..4));
             let (one, any) = (me.from(from).tag_masked(tag, mask), me.from_any().tag_masked(tag, mask));
-            let result = match self.random.random_range(0..10) {
+            if self.random.random_ratio(1, 8) {
+                let way = [me.from(from), me.from_any(), one, any][self.random.random_range(0..4)];
+                if !self.start_receives(way, ills)? {
+                    return Ok(false);
+                }
+            }
+            let result = match self.random.random_range(0..12) {
+                10 => self.peek(one),
+                11 => self.peek(any),
                 0 => pulse.call(Call::Recv, || me.recv().map(Some)),
                 1 => pulse.call(Call::RecvFrom, || me.from(from).recv().map(Some)),
                 2 => pulse.call(Call::RecvFromTimeout, || me.from(from).within(TIME).recv().map(Some)),
@@ -266,7 +275,7 @@ impl Whim<'_> {
 }
 
 /// Nobody forks here.
-fn is_lost(lost: Lost) -> Result<bool, Failure> {
+pub(super) fn is_lost(lost: Lost) -> Result<bool, Failure> {
     match lost {
         Lost::Rank => Ok(false),
         Lost::Forked => Err(Failure::new("a process that has not forked is told that it has")),
@@ -295,7 +304,7 @@ impl Ills {
         self.0[from as usize] == Ill::Corrupt
     }
 
-    fn fall(&mut self, from: u32) {
+    pub(super) fn fall(&mut self, from: u32) {
         self.0[from as usize] = Ill::Corrupt;
     }
 
@@ -306,7 +315,7 @@ impl Ills {
         }
     }
 
-    fn hear(&mut self, from: u32, pulse: Pulse<'_>) {
+    pub(super) fn hear(&mut self, from: u32, pulse: Pulse<'_>) {
         if std::mem::replace(&mut self.0[from as usize], Ill::Well) == Ill::Reset {
             pulse.count(Tally::Revived);
         }

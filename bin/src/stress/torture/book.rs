@@ -27,6 +27,9 @@ pub enum Count {
     Unasked,
     /// Those that were given up.
     GivenUp,
+    /// Mails of receives that were started, and those that a look had shown before.
+    Started,
+    Peeked,
     /// Panics with mail in hand.
     Panics,
     /// What was in hand then, or was left, and came again in the same life.

@@ -29,8 +29,8 @@ pub struct Collector<'a> {
     pub(super) rank: u32,
     pub(super) book: &'a Book<'a>,
     pub(super) lines: Vec<Line<'a>>,
-    server: Server<'a>,
-    obituary: Obituary<'a>,
+    pub(super) server: Server<'a>,
+    pub(super) obituary: Obituary<'a>,
     /// The steps until a handler's panic ends this life.
     doom: Option<u32>,
     pub(super) random: Xoshiro256PlusPlus,
@@ -218,48 +218,17 @@ impl<'a> Collector<'a> {
         let longest = if self.random.random_ratio(1, 16) { 2000 } else { 100 };
         let time = Duration::from_micros(self.random.random_range(0..longest));
         let rank = self.random.random_range(0..self.lines.len() as u32);
-        match self.random.random_range(0..8) {
+        match self.random.random_range(0..12) {
             0..4 if is_holding => (Verb::Try, Source::Anyone),
             0..4 if self.waits => (Verb::Wait, Source::Anyone),
             4 => (Verb::Try, Source::Rank(rank)),
             5 => (Verb::Within(time), Source::Rank(rank)),
             6 => (Verb::Try, Source::Anyone),
+            8 => (Verb::Peek, Source::Anyone),
+            9 => (Verb::Peek, Source::Rank(rank)),
+            10 => (Verb::Start(time), Source::Anyone),
+            11 => (Verb::Start(time), Source::Rank(rank)),
             _ => (Verb::Within(time), Source::Anyone),
-        }
-    }
-
-    fn one<'m>(&mut self, fetch: &'m impl Fetch, is_holding: bool) -> Result<Option<Mail<'m>>, Failure> {
-        let (verb, source) = self.verb(is_holding);
-        let whom = if let Source::Rank(rank) = source { rank.into() } else { u64::from(u32::MAX) };
-        self.call.store(whom << 32, Relaxed);
-        let is_anyone = source == Source::Anyone;
-        let look = (is_anyone && self.random.random_ratio(1, 4)).then(|| self.obituary.look());
-        let kind = match verb {
-            Verb::Wait => (0, 0),
-            _ => (self.random.random_range(0..4), self.random.random_range(0..4)),
-        };
-        self.was_by_tag = kind.1 != 0;
-        let result = fetch.fetch(verb, source, kind);
-        self.beat.fetch_add(1, Release);
-        self.lines.iter_mut().for_each(|line| line.reader.look());
-        match (&result, look) {
-            (Err(RecvError::Gone { rank, died }), look) if is_anyone => {
-                self.obituary.hear(*rank, !died, look.as_ref());
-            }
-            (Ok(None), Some(look)) => self.obituary.miss(&look),
-            _ => {}
-        }
-        // A receive by tag takes no calls.
-        if let (Ok(None), Verb::Try, (_, 0)) = (&result, verb, kind) {
-            for (from, line) in (0..).zip(&mut self.lines) {
-                if is_anyone || source == Source::Rank(from) {
-                    self.server.miss(self.obituary.region(), from, &mut line.calls);
-                }
-            }
-        }
-        match result {
-            Ok(mail) => Ok(mail),
-            Err(error) => self.fail(error).map(|()| None),
         }
     }
 

@@ -6,14 +6,19 @@ use crate::common::failure::Failure;
 use crate::common::output::show;
 use crate::common::processes::Processes;
 use crate::stress::chaos::run::Chaos;
+use crate::stress::gathering::host::Gathering;
+use crate::stress::gathering::siege::Siege;
 use crate::stress::journal::Journal;
+use crate::stress::publishing::stage::{Harm, Publishing};
 use clap::Args;
 use measure::clock;
 use std::time::Duration;
 
 /// Kill processes at random while they send and call each other. Check that nothing is lost, torn, out of order,
 /// repeated or stuck, and that each call gets its own answer and is carried out at most once. With --chaos, overwrite
-/// their region instead, and check that no process ends or is stuck
+/// their region instead, and check that no process ends or is stuck. With --collectives, they act together in
+/// communicators: check that results are right and deaths are told, and that those that are left go on. With --topics,
+/// they publish and read topics: check that what is read is whole, in order, and missed only as told
 #[derive(Args)]
 pub struct Torture {
     /// How many processes to kill
@@ -22,6 +27,12 @@ pub struct Torture {
     /// Kill no process, but overwrite words of the region, of every kind
     #[arg(long)]
     chaos: bool,
+    /// Have all processes carry out operations of communicators. With --chaos, overwrite only the slots of these
+    #[arg(long, conflicts_with = "rate")]
+    collectives: bool,
+    /// Have all processes publish and read topics. With --chaos, overwrite only these
+    #[arg(long, conflicts_with_all = ["rate", "collectives"])]
+    topics: bool,
     /// How many words to overwrite
     #[arg(long, value_name = "N", default_value_t = 10_000_000, requires = "chaos")]
     writes: u64,
@@ -46,9 +57,17 @@ impl Torture {
     /// Kills so many, and reports.
     pub fn run(&self) -> Result<(), Failure> {
         let seed = self.seed.unwrap_or_else(|| clock().as_nanos() as u64 % 1_000_000);
-        if self.chaos {
-            let (patience, json) = (self.patience(), self.json);
-            return Chaos { writes: self.writes, ranks: self.ranks, seed, patience, json }.run();
+        let &Self { kills, writes, ranks, json, .. } = self;
+        let patience = self.patience();
+        if self.topics {
+            let harm = if self.chaos { Harm::Writes(writes) } else { Harm::Kills(kills) };
+            return Publishing { harm, ranks, seed, patience, json }.run();
+        }
+        match (self.chaos, self.collectives) {
+            (true, false) => return Chaos { writes, ranks, seed, patience, json }.run(),
+            (true, true) => return Siege { writes, ranks, seed, patience, json }.run(),
+            (false, true) => return Gathering { kills, ranks, seed, patience, json }.run(),
+            (false, false) => {}
         }
         let processes = Processes::new("torture")?;
         let journal = Journal::new(Book::words(self.ranks + 1))?;

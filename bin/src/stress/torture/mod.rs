@@ -14,6 +14,7 @@ pub mod obituary;
 pub mod parcel;
 pub mod poster;
 pub mod rack;
+mod received;
 pub mod server;
 pub mod toll;
 pub mod verb;

@@ -108,7 +108,8 @@ impl<'a> Poster<'a> {
     fn verb(&mut self, is_long: bool, is_alone: bool) -> Verb {
         let longest = if is_long { 20_000 } else { [100, 100, 100, 2000][self.random.random_range(0..4)] };
         let time = Duration::from_micros(self.random.random_range(0..longest));
-        match self.random.random_range(0..10) {
+        match self.random.random_range(0..12) {
+            10.. => Verb::Start(time),
             3..5 if !is_long => Verb::Try,
             5 | 9 if !is_long => Verb::Lend(time),
             3..6 | 9 => Verb::Announce(time),

@@ -8,6 +8,7 @@ use crate::common::progress;
 use crate::common::random::mix;
 use crate::stress::half::Half;
 use crate::stress::journal::Journal;
+use crate::stress::life::Life;
 use crate::stress::watch::Watch;
 use mailbox::{Config, Region};
 use rand::rngs::Xoshiro256PlusPlus;
@@ -36,20 +37,6 @@ pub struct Terms {
     pub seed: u64,
     /// How long a call may take.
     pub patience: Duration,
-}
-
-/// A life of a rank, or the time between two.
-enum Life<'a> {
-    Running {
-        process: u32,
-        watch: Watch<'a>,
-    },
-    /// Between two.
-    Over {
-        until: Instant,
-    },
-    /// The last of a rank came to its end.
-    Done,
 }
 
 /// The ranks of a torture, and what became of them so far.
@@ -290,6 +277,8 @@ impl<'a> Rack<'a> {
             calls_ended: total(Count::Ended),
             calls_unasked: total(Count::Unasked),
             calls_given_up: total(Count::GivenUp),
+            started: total(Count::Started),
+            peeked: total(Count::Peeked),
             panics: total(Count::Panics),
             given_again: total(Count::Again),
             ends_told: total(Count::Ends),

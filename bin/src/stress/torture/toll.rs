@@ -30,6 +30,9 @@ pub struct Toll {
     pub calls_ended: u64,
     pub calls_unasked: u64,
     pub calls_given_up: u64,
+    /// Mails of receives that were started, and those that a look had shown before.
+    pub started: u64,
+    pub peeked: u64,
     /// Panics with mail in hand, and what was in hand then, or was left, and was given again to the same life.
     pub panics: u64,
     pub given_again: u64,
@@ -100,6 +103,8 @@ impl Display for Toll {
         writeln!(f, "  ended by a death        {:>12}", self.calls_ended)?;
         writeln!(f, "  not asked               {:>12}", self.calls_unasked)?;
         writeln!(f, "  given up                {:>12}", self.calls_given_up)?;
+        writeln!(f, "received by requests      {:>12}", self.started)?;
+        writeln!(f, "received after a look     {:>12}", self.peeked)?;
         writeln!(f, "panics                    {:>12}", self.panics)?;
         writeln!(f, "  given again             {:>12}", self.given_again)?;
         writeln!(f, "ends told                 {:>12}", self.ends_told)?;

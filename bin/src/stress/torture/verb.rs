@@ -1,6 +1,9 @@
 //! The verbs of an endpoint or its halves, to be chosen at random.
 
-use mailbox::{Batch, Deadline, Drain, Endpoint, Mail, RecvError, RecvHalf, SendError, SendHalf, Source};
+use mailbox::{
+    Batch, Deadline, Drain, Endpoint, Mail, RecvError, RecvFrom, RecvHalf, Request, RequestError, SendError,
+    SendHalf, Source,
+};
 use std::time::Duration;
 
 /// How a call waits.
@@ -15,6 +18,10 @@ pub enum Verb {
     Lend(Duration),
     /// Announced, and waited for or given up; sends only.
     Announce(Duration),
+    /// Started, and waited for or given up.
+    Start(Duration),
+    /// After a look at what is next; receives only.
+    Peek,
 }
 
 /// What sends.
@@ -32,6 +39,44 @@ pub trait Fetch {
     fn by_hand(&self, by_hand: bool);
 }
 
+/// Waits for a send that was started, and gives it up after this time.
+fn sent(mut send: Request<'_>, time: Duration) -> Result<(), SendError> {
+    match send.wait_within(time) {
+        Ok(_) => Ok(()),
+        Err(RequestError::Send(error)) => Err(error),
+        Err(RequestError::Broken(broken)) => Err(broken.into()),
+        Err(_) => {
+            send.cancel();
+            Err(SendError::Timeout)
+        }
+    }
+}
+
+/// Starts a receive, waits for it, and gives it up after this time. Perhaps another one was started after it, which leaves what it
+/// gets.
+fn received<'a>(from: RecvFrom<'a>, source: Source, time: Duration) -> Result<Option<Mail<'a>>, RecvError> {
+    let mut first = from.start();
+    // One from anyone may take an end with it.
+    let _second = matches!(source, Source::Rank(_)).then(|| from.start());
+    match first.wait_within(time) {
+        Ok(mail) => Ok(mail),
+        Err(RequestError::Recv(error)) => Err(error),
+        Err(RequestError::Broken(broken)) => Err(broken.into()),
+        Err(_) => Err(RecvError::Timeout),
+    }
+}
+
+/// Receives what a look has shown.
+fn peeked(from: RecvFrom<'_>) -> Result<Option<Mail<'_>>, RecvError> {
+    let Some(shown) = from.peek()? else { return Ok(None) };
+    let mail = from.recv_peeked(&shown)?;
+    if let Some(mail) = &mail {
+        let is = (mail.from(), mail.seq(), mail.epoch(), mail.is_call());
+        assert_eq!(is, (shown.from, shown.seq, shown.epoch, shown.is_call), "another mail than was shown");
+    }
+    Ok(mail)
+}
+
 macro_rules! post {
     ($($half:ty),*) => {$(
         impl Post for $half {
@@ -41,7 +86,8 @@ macro_rules! post {
                 match verb {
                     Verb::Wait => to_it.send(bytes),
                     Verb::Within(time) => to_it.within(time).send(bytes),
-                    Verb::Try => to_it.try_send(bytes),
+                    Verb::Try | Verb::Peek => to_it.try_send(bytes),
+                    Verb::Start(time) => sent(to_it.start(bytes), time),
                     Verb::Sync(time) => to_it.within(time).sync().send(bytes),
                     Verb::Announce(time) => to_it.within(Deadline::Now).announce(bytes)?.wait_within(time),
                     Verb::Lend(time) => {
@@ -75,6 +121,8 @@ macro_rules! fetch {
                         from.within(time).recv().map(Some)
                     }
                     Verb::Try => from.try_recv(),
+                    Verb::Start(time) => received(from, source, time),
+                    Verb::Peek => peeked(from),
                 }
             }
 

@@ -1,0 +1,44 @@
+//! A process that was started for a part of a play.
+
+use super::failure::Failure;
+use std::env;
+use std::io::{self, BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+/// A process, and what it was started to do.
+pub struct Player {
+    part: String,
+    pub child: Child,
+}
+
+/// What starts a process for `part`.
+pub fn command(part: &str, output: Stdio) -> Result<Command, Failure> {
+    let mut command = Command::new(env::current_exe().map_err(cannot_start)?);
+    command.arg("part").args(part.split_whitespace());
+    command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
+    // A Ctrl-C on the terminal is this process' to deal with.
+    command.process_group(0);
+    Ok(command)
+}
+
+pub fn cannot_start(error: io::Error) -> Failure {
+    Failure::new(format_args!("cannot start a process: {error}"))
+}
+
+impl Player {
+    pub fn start(part: &str, command: &mut Command) -> Result<Self, Failure> {
+        Ok(Self { part: part.to_owned(), child: command.spawn().map_err(cannot_start)? })
+    }
+
+    /// Why it failed.
+    pub fn failure(&mut self, status: ExitStatus) -> Failure {
+        let complaints = self.child.stderr.take().into_iter().flat_map(|pipe| BufReader::new(pipe).lines());
+        // Without a line, the status has to do. A panic takes two.
+        let lines = complaints.map_while(Result::ok).filter(|line| !line.trim().is_empty()).take(2);
+        let line = lines.collect::<Vec<_>>().join(" ");
+        let line = line.trim().trim_start_matches("mbox-demo: ");
+        let separator = if line.is_empty() { "" } else { ": " };
+        Failure::new(format_args!("the process for {:?} failed, {status}{separator}{line}", self.part))
+    }
+}

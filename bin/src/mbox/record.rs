@@ -1,0 +1,149 @@
+//! `mbox record`
+
+use super::number;
+use super::recording::Recording;
+use super::remedy::{joining, leave};
+use super::stop::Stop;
+use super::watch::{Missed, Watch};
+use crate::common::failure::Failure;
+use crate::common::output::{MBOX, complain};
+use crate::record::Entry;
+use clap::Args;
+use mailbox::{Endpoint, Policy, Tapped, TappedKind, TappedMail, TopicError};
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+/// The most bytes of a message that is recorded.
+const LONGEST: usize = 64 << 20;
+/// How often to look whether it is time to end.
+const POLL: Duration = Duration::from_millis(100);
+
+const MORE: &str = "\
+Mail is recorded as mbox tap sees it: the ranks do not notice, and some mail may be missed. The recording says where, and how \
+much. Mail that was only announced, calls, and messages above 64 MiB count as missed.
+
+With --topic, it joins the region and reads the topic's messages, also those that are still there from before. It misses none: \
+the publisher waits for it. A topic that is published as its latest value cannot be recorded.
+
+It ends when it is asked to (Ctrl-C), or after --timeout. If it is killed, what it had written can still be replayed. \
+docs/recording.md describes the file.
+
+Exit status: 0 if it was asked to end or --timeout ended it, 1 for a failure, 2 for a wrong command line.
+
+Examples:
+  mbox record demo mail.rec
+  mbox record demo prices.rec --topic prices --timeout 10
+  mbox replay mail.rec demo";
+
+/// Record the mail that passes between the ranks, or what is published in a topic
+#[derive(Args)]
+#[command(after_help = MORE)]
+pub struct Record {
+    #[command(flatten)]
+    watch: Watch,
+    /// The file to write; it must not be there yet
+    file: PathBuf,
+    /// Record what is published in this topic, and no mail
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "to"])]
+    topic: Option<String>,
+    /// With --topic, the rank to join as [default: any that is free]
+    #[arg(long = "as", value_name = "R", value_parser = number::rank, requires = "topic")]
+    me: Option<u32>,
+}
+
+impl Record {
+    /// Records until the end.
+    pub fn run(&self) -> Result<(), Failure> {
+        let stop = Stop::on_signals()?;
+        match &self.topic {
+            None => self.record_mail(&stop),
+            Some(topic) => self.record_topic(topic, &stop),
+        }
+    }
+
+    fn record_mail(&self, stop: &Stop) -> Result<(), Failure> {
+        let view = self.watch.look()?;
+        let mut recording = Recording::begin(&self.file, view.ranks())?;
+        stop.start(None)?;
+        let mut missed = Missed::default();
+        let ended = self.watch.run(self.watch.tap(&view, LONGEST), stop, |seen| {
+            match seen.and_then(entry) {
+                Some(entry) => {
+                    if let Entry::MissedMail { from, to, count } = entry {
+                        missed.add(from, to, count);
+                    }
+                    recording.add(entry)?;
+                }
+                None => recording.rest()?,
+            }
+            Ok(true)
+        });
+        // What was recorded before a failure is whole.
+        let recorded = recording.finish()?;
+        ended?;
+        self.tell(recorded, &missed.show());
+        Ok(())
+    }
+
+    fn record_topic(&self, topic: &str, stop: &Stop) -> Result<(), Failure> {
+        let name = &*self.watch.name;
+        let region = self.watch.open()?;
+        let joined = self.me.map_or_else(|| region.join_any(), |rank| region.join(rank));
+        let me = joined.map_err(|error| joining(name, error))?;
+        stop.start(me.interrupter())?;
+        let (recorded, missed) = self.read_topic(&me, topic, stop)?;
+        leave(name, me)?;
+        self.tell(recorded, &format!("{missed} missed"));
+        Ok(())
+    }
+
+    /// How many messages were recorded, and how many missed.
+    fn read_topic(&self, me: &Endpoint, name: &str, stop: &Stop) -> Result<(u64, u64), Failure> {
+        let failed = |error: TopicError| self.watch.failure(format_args!("topic {name:?}: {error}"));
+        let topic = me.region().topic(name).map_err(failed)?;
+        let policy = Policy::every().history(u64::MAX);
+        let mut subscriber = topic.subscriber(me, policy).map_err(failed)?;
+        let mut recording = Recording::begin(&self.file, me.region().ranks())?;
+        let (mut since, mut missed) = (Instant::now(), 0);
+        let ended = loop {
+            if stop.signal().is_some() || self.watch.timeout.is_some_and(|time| since.elapsed() >= time) {
+                break Ok(());
+            }
+            match subscriber.recv_within(POLL) {
+                Ok(Some(sample)) => {
+                    since = Instant::now();
+                    if sample.missed() > 0 {
+                        missed += sample.missed();
+                        recording.add(Entry::MissedValues { topic: name.into(), count: sample.missed() })?;
+                    }
+                    let (number, payload) = (sample.number(), sample.to_vec());
+                    recording.add(Entry::Value { topic: name.into(), number, payload })?;
+                }
+                Ok(None) | Err(TopicError::Interrupted) => recording.rest()?,
+                Err(error) => break Err(failed(error)),
+            }
+        };
+        let recorded = recording.finish()?;
+        ended.map(|()| (recorded, missed))
+    }
+
+    fn tell(&self, recorded: u64, missed: &str) {
+        complain(MBOX, &format!("file {:?}: {recorded} messages recorded, {missed}", self.file));
+    }
+}
+
+/// What is recorded of something that was seen. What has no bytes here was missed.
+fn entry(seen: Tapped) -> Option<Entry> {
+    match seen {
+        Tapped::Mail(TappedMail { from, to, tag, context, kind: TappedKind::Whole, len, bytes, .. })
+            if bytes.len() as u64 == len =>
+        {
+            Some(Entry::Mail { from, to, tag, context, payload: bytes })
+        }
+        Tapped::Mail(TappedMail { from, to, .. }) | Tapped::Corrupt { from, to, .. } => {
+            Some(Entry::MissedMail { from, to, count: 1 })
+        }
+        Tapped::Missed { from, to, count, .. } => Some(Entry::MissedMail { from, to, count }),
+        _ => None,
+    }
+}

@@ -1,0 +1,65 @@
+//! The topic that `mbox pub` and `mbox sub` work on.
+
+use super::access::Access;
+use super::number;
+use super::remedy::{joining, lost};
+use super::stop::Stop;
+use crate::common::failure::Failure;
+use clap::Args;
+use mailbox::{Endpoint, Topic, TopicError};
+
+/// A topic, and the rank that this process joins as.
+#[derive(Args)]
+pub struct OnTopic {
+    #[command(flatten)]
+    access: Access,
+    /// The topic's name
+    topic: String,
+    /// The rank to join as [default: any that is free]
+    #[arg(long = "as", value_name = "R", value_parser = number::rank)]
+    me: Option<u32>,
+    /// The topic's latest value instead of a stream of messages
+    #[arg(long)]
+    pub latest: bool,
+}
+
+impl OnTopic {
+    /// Joins the region; from now on signals end waits.
+    pub fn join(&self, stop: &Stop) -> Result<(Endpoint, Topic), Failure> {
+        let region = self.access.open()?;
+        let joined = self.me.map_or_else(|| region.join_any(), |rank| region.join(rank));
+        let me = joined.map_err(|error| joining(&self.access.name, error))?;
+        stop.start(me.interrupter())?;
+        let topic = region.topic(&self.topic).map_err(|error| self.failure(error))?;
+        Ok((me, topic))
+    }
+
+    /// The region's name.
+    pub fn region(&self) -> &str {
+        &self.access.name
+    }
+
+    /// Why nothing can be published or read.
+    pub fn failure(&self, error: TopicError) -> Failure {
+        let (name, region) = (self.topic.escape_debug(), &*self.access.name);
+        let hint = match error {
+            TopicError::TooMany { .. } => "create the region with more --topics".into(),
+            TopicError::OtherKind { is_stream: true } => "omit --latest".into(),
+            TopicError::OtherKind { is_stream: false } => "use --latest".into(),
+            TopicError::Taken { rank } => {
+                format!("wait for its end, or end the process of rank {rank}; see: mbox topics, mbox stat")
+            }
+            TopicError::Misfit { .. } if self.latest => "create the region with a larger --value".into(),
+            TopicError::Misfit { .. } => "create the region with a larger --stream".into(),
+            TopicError::NoSpace => "remove other regions: mbox ls, mbox rm".into(),
+            TopicError::Lost(why) => lost(region, why),
+            _ => String::new(),
+        };
+        let what = match error {
+            TopicError::NoSpace => "there is no memory".to_owned(),
+            TopicError::TooMany { .. } => error.to_string(),
+            _ => format!("topic \"{name}\": {error}"),
+        };
+        Failure::of_region(region, what).hint(&hint)
+    }
+}

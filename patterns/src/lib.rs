@@ -1,0 +1,10 @@
+//! Ways to build programs of processes that only talk, each on the public face of [`mailbox`] alone.
+//!
+//! | module | processes |
+//! |---|---|
+//! | [`csp`] | are joined by typed channels, and meet there |
+//!
+//! Each module says first what the idea is, then what it promises here. Processes are those of the operating system: each holds a
+//! rank of a [`Region`](mailbox::Region). Several ranks held by threads of one process do as well.
+
+pub mod csp;

@@ -1,0 +1,35 @@
+//! Every example does what it says.
+
+use std::env;
+use std::process::{Command, Stdio};
+
+/// What each prints.
+const EXAMPLES: &[(&str, &str)] = &[
+    ("sieve", "[2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71]\n"),
+    (
+        "philosophers",
+        "polite philosophers:\n\
+         a philosopher has eaten 10 times\n\
+         a philosopher has eaten 10 times\n\
+         a philosopher has eaten 10 times\n\
+         a philosopher has eaten 10 times\n\
+         a philosopher has eaten 10 times\n\
+         greedy philosophers:\n\
+         5 of them starve\n",
+    ),
+];
+
+#[test]
+fn examples_do_what_they_say() {
+    for (example, expected) in EXAMPLES {
+        let program = env::current_exe().expect("this test").with_file_name("../examples").join(example);
+        let output =
+            Command::new(program).stdin(Stdio::null()).output().expect("`cargo test` builds examples");
+        let printed = String::from_utf8_lossy(&output.stdout);
+        // More than one may see the deadlock before the first of them ends.
+        let mut lines: Vec<_> = printed.lines().collect();
+        lines.dedup_by(|one, other| one == other && one.ends_with("starve"));
+        assert_eq!(lines, expected.lines().collect::<Vec<_>>(), "{example}: {output:?}");
+        assert!(output.status.success(), "{example}: {output:?}");
+    }
+}

@@ -1,0 +1,19 @@
+//! Why an operation does not come to its end.
+
+use crate::abi::Cause;
+use crate::error::Broken;
+
+/// Why an operation ends early.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stop {
+    /// A member has ended, or something else is wrong with it.
+    Member(Cause, u32),
+    /// Something is wrong here.
+    Broken(Broken),
+}
+
+impl From<Broken> for Stop {
+    fn from(error: Broken) -> Self {
+        Stop::Broken(error)
+    }
+}

@@ -1,0 +1,314 @@
+//! Operations of all members that were started.
+
+use super::communicator::{Comm, groups_of};
+use super::taking_part::{error, missing_of};
+use crate::collective::{Data, Folding, Groups, Kind, Plan, Started};
+use crate::endpoint::Halves;
+use crate::error::CollectiveError;
+use crate::half::Member;
+use crate::wait::pace::TURNS;
+use crate::wait::{Deadline, Operation};
+use bytemuck::{Pod, cast_slice, cast_slice_mut};
+use core::any::Any;
+use core::fmt;
+use core::marker::PhantomData;
+use core::ops::Range;
+
+/// An operation of all members that was started, and goes on while the program does other things. It owns its values, and gives
+/// the result when it is waited for.
+///
+/// It goes on in each call of its endpoint that looks or waits, of any kind. Those of one communicator are carried out in the
+/// order in which they were started, which must be the same on all members; those of different ones go on side by side.
+///
+/// Dropping it before it is over gives it up, and breaks the communicator: the others cannot go on without this member.
+///
+/// ```
+/// # use mailbox::{Comm, Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(1))?;
+/// # let me = region.join(0)?;
+/// # let comm = Comm::world(&me)?;
+/// let sum = comm.start_all_reduce(vec![1.5, 2.5], |a, b| a + b);
+/// // … work on something else, and then:
+/// assert_eq!(sum.wait()?, [1.5, 2.5]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[must_use = "dropping it gives up the operation, and breaks the communicator"]
+pub struct CollectiveRequest<'c, T> {
+    comm: &'c Comm<'c>,
+    /// Its number, or why it was not started.
+    id: Result<u64, CollectiveError>,
+    is_taken: bool,
+    values: PhantomData<fn() -> T>,
+}
+
+/// The values of an operation that was started.
+struct Owned<T, F> {
+    /// `None` if it lies in the output.
+    input: Option<Vec<T>>,
+    output: Vec<T>,
+    /// The part of it that is the result.
+    part: Range<usize>,
+    folding: Folding<T, F>,
+}
+
+impl<T: Pod + Send, F: FnMut(T, T) -> T + Send + 'static> Started for Owned<T, F> {
+    fn data(&mut self) -> Data<'_> {
+        Data {
+            input: self.input.as_deref().map(cast_slice),
+            inside: 0,
+            output: cast_slice_mut(&mut self.output),
+            fold: Some(&mut self.folding),
+        }
+    }
+
+    fn into_result(self: Box<Self>) -> Box<dyn Any> {
+        let mut output = self.output;
+        output.truncate(self.part.end);
+        output.drain(..self.part.start);
+        Box::new(output)
+    }
+}
+
+/// For operations that combine nothing.
+fn first<T>(one: T, _: T) -> T {
+    one
+}
+
+/// # Starting them
+///
+/// Each of these returns at once what the operation of the same name waits for: a [`CollectiveRequest`].
+impl<'a> Comm<'a> {
+    /// Starts a [`barrier`](Comm::barrier).
+    pub fn start_barrier(&self) -> CollectiveRequest<'_, u8> {
+        self.start_in_place(Kind::Barrier, 0, vec![], first)
+    }
+
+    /// Starts a [`broadcast`](Comm::broadcast). On all members there are as many values.
+    pub fn start_broadcast<T: Pod + Send>(&self, root: u32, values: Vec<T>) -> CollectiveRequest<'_, T> {
+        self.start_in_place(Kind::Broadcast, root, values, first)
+    }
+
+    /// Starts a [`reduce`](Comm::reduce).
+    pub fn start_reduce<T: Pod + Send>(
+        &self,
+        root: u32,
+        values: Vec<T>,
+        combine: impl FnMut(T, T) -> T + Send + 'static,
+    ) -> CollectiveRequest<'_, T> {
+        self.start_in_place(Kind::Reduce, root, values, combine)
+    }
+
+    /// Starts an [`all_reduce`](Comm::all_reduce).
+    pub fn start_all_reduce<T: Pod + Send>(
+        &self,
+        values: Vec<T>,
+        combine: impl FnMut(T, T) -> T + Send + 'static,
+    ) -> CollectiveRequest<'_, T> {
+        self.start_in_place(Kind::AllReduce, 0, values, combine)
+    }
+
+    /// Starts a [`scan`](Comm::scan).
+    pub fn start_scan<T: Pod + Send>(
+        &self,
+        values: Vec<T>,
+        combine: impl FnMut(T, T) -> T + Send + 'static,
+    ) -> CollectiveRequest<'_, T> {
+        self.start_in_place(Kind::Scan, 0, values, combine)
+    }
+
+    /// Starts an [`exclusive_scan`](Comm::exclusive_scan).
+    pub fn start_exclusive_scan<T: Pod + Send>(
+        &self,
+        values: Vec<T>,
+        combine: impl FnMut(T, T) -> T + Send + 'static,
+    ) -> CollectiveRequest<'_, T> {
+        self.start_in_place(Kind::ExclusiveScan, 0, values, combine)
+    }
+
+    /// Starts a [`gather`](Comm::gather). Gives the values of all on the root, and none elsewhere.
+    pub fn start_gather<T: Pod + Send>(&self, root: u32, mine: Vec<T>) -> CollectiveRequest<'_, T> {
+        let count = if self.rank() == root { self.size() as usize * mine.len() } else { 0 };
+        let len = mine.len();
+        self.start_from(Kind::Gather, root, len, mine, count, first)
+    }
+
+    /// Starts a [`scatter`](Comm::scatter) of `len` values for each member. Elsewhere than on the root `all` may be empty.
+    pub fn start_scatter<T: Pod + Send>(
+        &self,
+        root: u32,
+        all: Vec<T>,
+        len: usize,
+    ) -> CollectiveRequest<'_, T> {
+        let fits = if self.rank() == root { self.check_fit(&all, len) } else { Ok(()) };
+        match fits {
+            Ok(()) => self.start_from(Kind::Scatter, root, len, all, len, first),
+            Err(error) => self.request(Err(error)),
+        }
+    }
+
+    /// Starts an [`all_gather`](Comm::all_gather).
+    pub fn start_all_gather<T: Pod + Send>(&self, mine: Vec<T>) -> CollectiveRequest<'_, T> {
+        let (len, count) = (mine.len(), self.size() as usize * mine.len());
+        self.start_from(Kind::AllGather, 0, len, mine, count, first)
+    }
+
+    /// Starts an [`all_to_all`](Comm::all_to_all).
+    pub fn start_all_to_all<T: Pod + Send>(&self, values: Vec<T>) -> CollectiveRequest<'_, T> {
+        match self.part_of(&values) {
+            Ok(len) => self.start(self.plan::<T>(Kind::AllToAll, 0, len), None, values, first),
+            Err(error) => self.request(Err(error)),
+        }
+    }
+
+    /// Starts a [`reduce_scatter`](Comm::reduce_scatter).
+    pub fn start_reduce_scatter<T: Pod + Send>(
+        &self,
+        all: Vec<T>,
+        combine: impl FnMut(T, T) -> T + Send + 'static,
+    ) -> CollectiveRequest<'_, T> {
+        match self.part_of(&all) {
+            Ok(len) if self.plan::<T>(Kind::ReduceScatter, 0, len).fits() => {
+                self.start_from(Kind::ReduceScatter, 0, len, all, len, combine)
+            }
+            // As in `Comm::reduce_scatter`.
+            Ok(len) => {
+                let part = self.rank() as usize * len..(self.rank() as usize + 1) * len;
+                self.start_part(self.plan::<T>(Kind::AllReduce, 0, all.len()), None, all, part, combine)
+            }
+            Err(error) => self.request(Err(error)),
+        }
+    }
+
+    fn start_in_place<T: Pod + Send>(
+        &self,
+        kind: Kind,
+        root: u32,
+        values: Vec<T>,
+        combine: impl FnMut(T, T) -> T + Send + 'static,
+    ) -> CollectiveRequest<'_, T> {
+        self.start(self.plan::<T>(kind, root, values.len()), None, values, combine)
+    }
+
+    /// Starts an operation from these values to `count` others.
+    fn start_from<T: Pod + Send>(
+        &self,
+        kind: Kind,
+        root: u32,
+        len: usize,
+        input: Vec<T>,
+        count: usize,
+        combine: impl FnMut(T, T) -> T + Send + 'static,
+    ) -> CollectiveRequest<'_, T> {
+        self.start(self.plan::<T>(kind, root, len), Some(input), vec![T::zeroed(); count], combine)
+    }
+
+    fn start<T: Pod + Send>(
+        &self,
+        plan: Plan,
+        input: Option<Vec<T>>,
+        output: Vec<T>,
+        combine: impl FnMut(T, T) -> T + Send + 'static,
+    ) -> CollectiveRequest<'_, T> {
+        let part = 0..output.len();
+        self.start_part(plan, input, output, part, combine)
+    }
+
+    /// Starts an operation whose result is this part of its output.
+    fn start_part<T: Pod + Send>(
+        &self,
+        plan: Plan,
+        input: Option<Vec<T>>,
+        output: Vec<T>,
+        part: Range<usize>,
+        combine: impl FnMut(T, T) -> T + Send + 'static,
+    ) -> CollectiveRequest<'_, T> {
+        let (member, groups) = groups_of(self.endpoint);
+        let can_start = self.check_root(plan.root()).and_then(|()| Ok(member.check()?));
+        let owned = Owned { input, output, part, folding: Folding::new(combine) };
+        let id = can_start.map(|()| groups.start(member, self.slot, plan, Box::new(owned)));
+        self.request(id)
+    }
+
+    fn request<T>(&self, id: Result<u64, CollectiveError>) -> CollectiveRequest<'_, T> {
+        CollectiveRequest { comm: self, id, is_taken: false, values: PhantomData }
+    }
+}
+
+impl<T: Pod + Send> CollectiveRequest<'_, T> {
+    /// Whether it is over. Never waits.
+    pub fn test(&mut self) -> bool {
+        let Ok(id) = self.id else { return true };
+        let (member, groups) = groups_of(self.comm.endpoint);
+        groups.tend(member);
+        groups.check_started(member, false);
+        self.is_taken || groups.is_over(self.comm.slot, id)
+    }
+
+    /// Waits until it is over, and gives the result.
+    pub fn wait(mut self) -> Result<Vec<T>, CollectiveError> {
+        self.wait_within(Deadline::Never)
+    }
+
+    /// Waits no longer than `deadline`. Then it returns [`CollectiveError::Missing`], and the operation goes on: unlike
+    /// [`Comm::set_timeout`], this breaks nothing. After it has given its result it returns [`CollectiveError::GivenUp`].
+    pub fn wait_within(&mut self, deadline: impl Into<Deadline>) -> Result<Vec<T>, CollectiveError> {
+        let (comm, id) = (self.comm, self.id?);
+        let (member, groups) = groups_of(comm.endpoint);
+        let halves = comm.endpoint.both();
+        let mut waiting = Waiting { halves, member, groups, slot: comm.slot, id };
+        if !groups.is_over(comm.slot, id) && !halves.drive(member, deadline.into(), &mut waiting)? {
+            return Err(missing_of(&groups.missing(comm.slot)));
+        }
+        self.is_taken = true;
+        let over = CollectiveError::GivenUp { rank: member.rank() };
+        let result = groups.take(comm.slot, id).ok_or(over)?;
+        let stop = |stop| groups.with(comm.slot, |group| error(group, stop)).unwrap_or(over);
+        let values = result.map_err(stop)?.into_result().downcast();
+        values.map(|values| *values).map_err(|_| over)
+    }
+}
+
+/// A wait for an operation that was started, which goes on like all that was.
+struct Waiting<'b> {
+    halves: Halves<'b>,
+    member: &'b Member,
+    groups: &'b Groups,
+    slot: u32,
+    id: u64,
+}
+
+impl Operation for Waiting<'_> {
+    type Error = CollectiveError;
+
+    fn look(&mut self, _: bool) -> Result<bool, CollectiveError> {
+        Ok(self.groups.is_over(self.slot, self.id))
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, CollectiveError> {
+        self.halves.check_place(query)?;
+        self.look(true)
+    }
+
+    fn turns(&self) -> u32 {
+        TURNS
+    }
+
+    fn fall_asleep(&self) {
+        self.member.fall_asleep_for_mail(self.groups.awaited(self.slot));
+    }
+}
+
+impl<T> Drop for CollectiveRequest<'_, T> {
+    fn drop(&mut self) {
+        if let (Ok(id), false) = (self.id, self.is_taken) {
+            let (member, groups) = groups_of(self.comm.endpoint);
+            groups.give_up(member, self.comm.slot, id);
+        }
+    }
+}
+
+impl<T> fmt::Debug for CollectiveRequest<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CollectiveRequest").field("id", &self.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,143 @@
+//! Operations of all members whose parts have different lengths.
+
+use super::collectives::from_to;
+use super::communicator::Comm;
+use crate::collective::{Data, Folding, Kind, Parts, Varied};
+use crate::error::CollectiveError;
+use bytemuck::Pod;
+
+/// # Parts of different lengths
+///
+/// As the operations of the same names, with parts of any lengths, which the members need not know of each other: they tell them
+/// first. So each of these is two or three operations, of which the first ones are short. From each member come at most as many
+/// bytes as the longest message of the region has ([`Config::max_message`](crate::Config::max_message)).
+impl Comm<'_> {
+    /// Gives member `root` the values of all, a list for each member. The others get nothing.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(1))?;
+    /// # let me = region.join(0)?;
+    /// # let comm = Comm::world(&me)?;
+    /// let lines = comm.gather_varied(0, "as many bytes as there are".as_bytes())?;
+    /// assert_eq!(lines[0], b"as many bytes as there are");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn gather_varied<T: Pod>(&self, root: u32, mine: &[T]) -> Result<Vec<Vec<T>>, CollectiveError> {
+        self.check_root(root)?;
+        let lens = self.tell_len(mine)?;
+        let output = if self.rank() == root { lens.as_slice() } else { &[] };
+        self.exchange(Kind::Gather, root, mine, &[mine.len()], output, &lens)
+    }
+
+    /// Gives all members the values of all, a list for each member.
+    pub fn all_gather_varied<T: Pod>(&self, mine: &[T]) -> Result<Vec<Vec<T>>, CollectiveError> {
+        let lens = self.tell_len(mine)?;
+        self.exchange(Kind::AllGather, 0, mine, &[mine.len()], &lens, &lens)
+    }
+
+    /// Gives each member its part of what member `root` has: there `parts` has one for each member. On the others it may be empty.
+    pub fn scatter_varied<T: Pod>(&self, root: u32, parts: &[&[T]]) -> Result<Vec<T>, CollectiveError> {
+        self.check_root(root)?;
+        let is_root = self.rank() == root;
+        if is_root {
+            self.check_fit(parts, 1)?;
+        }
+        let mut lens = vec![0; self.size() as usize];
+        for (len, part) in lens.iter_mut().zip(parts) {
+            *len = part.len() as u64;
+        }
+        self.broadcast(root, &mut lens)?;
+        let lens = self.check_lens::<T>(&lens)?;
+        let mine = [lens[self.rank() as usize]];
+        let input = if is_root { lens.as_slice() } else { &[] };
+        let lists = self.exchange(Kind::Scatter, root, &parts.concat(), input, &mine, &lens)?;
+        Ok(lists.into_iter().next().unwrap_or_default())
+    }
+
+    /// Gives each member its part of what all have: `parts` has one for each member. Returns a list from each.
+    pub fn all_to_all_varied<T: Pod>(&self, parts: &[&[T]]) -> Result<Vec<Vec<T>>, CollectiveError> {
+        self.check_fit(parts, 1)?;
+        let to: Vec<u64> = parts.iter().map(|part| part.len() as u64).collect();
+        let mut from = vec![0; to.len()];
+        self.all_to_all(&to, &mut from)?;
+        let (to, from) = (self.check_lens::<T>(&to)?, self.check_lens::<T>(&from)?);
+        let mut longest = [to.iter().copied().max().unwrap_or_default() as u64];
+        self.all_reduce(&mut longest, u64::max)?;
+        let longest = self.check_lens::<T>(&longest)?;
+        self.exchange(Kind::AllToAll, 0, &parts.concat(), &to, &from, &longest)
+    }
+
+    /// Combines the values of all members, place by place, and gives each member its part of the result. Every member names the
+    /// same `counts`, which say how many of the values in `all` are for each.
+    pub fn reduce_scatter_varied<T: Pod>(
+        &self,
+        all: &[T],
+        counts: &[usize],
+        combine: impl FnMut(T, T) -> T,
+    ) -> Result<Vec<T>, CollectiveError> {
+        self.check_fit(counts, 1)?;
+        let (needed, len) = (counts.iter().sum(), all.len());
+        if needed != len {
+            return Err(CollectiveError::Unfit { needed, len });
+        }
+        let me = self.rank() as usize;
+        let parts = |lens: &[usize]| Parts::of(lens.iter().map(|len| len * size_of::<T>()));
+        let longest = counts.iter().copied().max().unwrap_or_default();
+        let plan = self.plan::<T>(Kind::ReduceScatter, 0, longest);
+        if !plan.fits() {
+            let mut whole = all.to_vec();
+            self.all_reduce(&mut whole, combine)?;
+            let start: usize = counts[..me].iter().sum();
+            return Ok(whole[start..start + counts[me]].to_vec());
+        }
+        let plan = plan.varied(Varied { input: parts(counts), output: parts(&counts[me..=me]) });
+        let mut mine = vec![T::zeroed(); counts[me]];
+        let mut folding = Folding::new(combine);
+        self.take_part(plan, Data { fold: Some(&mut folding), ..from_to(all, &mut mine) })?;
+        Ok(mine)
+    }
+
+    /// Tells all how many values this member has. Returns how many each has.
+    fn tell_len<T>(&self, mine: &[T]) -> Result<Vec<usize>, CollectiveError> {
+        let mut lens = vec![0; self.size() as usize];
+        self.all_gather(&[mine.len() as u64], &mut lens)?;
+        self.check_lens::<T>(&lens)
+    }
+
+    /// These numbers of values, if members can have so many.
+    fn check_lens<T>(&self, lens: &[u64]) -> Result<Vec<usize>, CollectiveError> {
+        let most = (self.endpoint.region().max_message() / size_of::<T>().max(1) as u64) as usize;
+        let check = |len: &u64| {
+            let len = usize::try_from(*len).unwrap_or(usize::MAX);
+            if len <= most { Ok(len) } else { Err(CollectiveError::Unfit { needed: most, len }) }
+        };
+        lens.iter().map(check).collect()
+    }
+
+    /// An operation from parts of these lengths, one after the other in `from`, to others of these; `all` are the lengths of which
+    /// every member knows the longest.
+    fn exchange<T: Pod>(
+        &self,
+        kind: Kind,
+        root: u32,
+        from: &[T],
+        input: &[usize],
+        output: &[usize],
+        all: &[usize],
+    ) -> Result<Vec<Vec<T>>, CollectiveError> {
+        let longest = all.iter().copied().max().unwrap_or_default();
+        let parts = |lens: &[usize]| Parts::of(lens.iter().map(|len| len * size_of::<T>()));
+        let plan = self.plan::<T>(kind, root, longest);
+        let plan = plan.varied(Varied { input: parts(input), output: parts(output) });
+        let mut values = vec![T::zeroed(); output.iter().sum()];
+        self.take_part(plan, from_to(from, &mut values))?;
+        let mut rest = values.as_slice();
+        let lists = output.iter().map(|len| {
+            let (list, after) = rest.split_at(*len);
+            rest = after;
+            list.to_vec()
+        });
+        Ok(lists.collect())
+    }
+}

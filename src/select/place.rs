@@ -1,0 +1,174 @@
+//! An endpoint that arms are of.
+
+use super::arm::Arm;
+use super::takers::Takers;
+use crate::abi::Filter;
+use crate::endpoint::Halves;
+use crate::error::Lost;
+use crate::half::Member;
+use crate::rank::Source;
+use crate::receive::{Inbox, Wanted};
+use core::cell::Cell as Private;
+use core::ptr;
+
+/// What this thread has of an endpoint, and what the arms of it receive.
+pub struct Place<'a> {
+    pub halves: Halves<'a>,
+    /// How many of its arms are not over,
+    pub live: usize,
+    /// and how many of these wait for room,
+    pub sends: usize,
+    /// or are of requests.
+    pub requests: usize,
+    /// What they receive, with the arms' numbers.
+    receives: Vec<(Wanted, usize)>,
+    /// The same by what they take.
+    takers: Takers,
+    /// The ranks that some of them receive from alone.
+    ranks: Vec<u32>,
+    /// Takes all that they take, and perhaps more. `None` if nothing does.
+    cover: Option<Wanted>,
+    /// Where its next mail is expected, if there is a cover.
+    expects: Option<(&'a Inbox, &'a Member, Source)>,
+    /// Whether this look found nothing for any of them.
+    is_silent: Private<bool>,
+    /// Whether it was tried in this look to foresee which arm is told.
+    is_tried: Private<bool>,
+}
+
+impl<'a> Place<'a> {
+    pub fn new(halves: Halves<'a>) -> Self {
+        let (is_silent, is_tried) = (false.into(), false.into());
+        let takers = Takers::default();
+        let (live, sends, requests) = (0, 0, 0);
+        Self {
+            halves,
+            live,
+            sends,
+            requests,
+            receives: vec![],
+            ranks: vec![],
+            takers,
+            cover: None,
+            is_silent,
+            is_tried,
+            expects: None,
+        }
+    }
+
+    /// Whether these are the same halves.
+    pub fn is_of(&self, halves: Halves<'_>) -> bool {
+        self.halves.members().map(ptr::from_ref).eq(halves.members().map(ptr::from_ref))
+    }
+
+    pub fn check(&self) -> Result<(), Lost> {
+        self.halves.members().try_for_each(Member::check)
+    }
+
+    /// It has one more arm, of this number.
+    pub fn add(&mut self, arm: &Arm<'_>, number: usize) {
+        self.live += 1;
+        match arm {
+            Arm::Recv { wanted, .. } => self.receive(*wanted, number),
+            Arm::Send { .. } => self.sends += 1,
+            Arm::Request { .. } => self.requests += 1,
+            _ => {}
+        }
+    }
+
+    /// That arm is over.
+    pub fn remove(&mut self, arm: &Arm<'_>, number: usize) {
+        self.live -= 1;
+        match arm {
+            Arm::Recv { .. } => {
+                let mut left = core::mem::take(&mut self.receives);
+                left.retain(|(_, of)| *of != number);
+                self.takers = Takers::default();
+                self.ranks.clear();
+                (self.cover, self.expects) = (None, None);
+                left.into_iter().for_each(|(wanted, arm)| self.receive(wanted, arm));
+            }
+            Arm::Send { .. } => self.sends -= 1,
+            Arm::Request { .. } => self.requests -= 1,
+            _ => {}
+        }
+    }
+
+    /// One more arm receives this.
+    fn receive(&mut self, wanted: Wanted, arm: usize) {
+        self.receives.push((wanted, arm));
+        self.takers.add(wanted, arm);
+        if let Source::Rank(rank) = wanted.source
+            && !self.ranks.contains(&rank)
+        {
+            self.ranks.push(rank);
+        }
+        self.cover = match (self.cover, self.receives.len()) {
+            (_, 1) => Some(wanted),
+            (cover, _) => cover.and_then(|cover| of_both(cover, wanted)),
+        };
+        self.expects = self
+            .cover
+            .and_then(|cover| self.halves.receiving.map(|(member, inbox)| (inbox, member, cover.source)));
+    }
+
+    /// Whether some arm receives.
+    pub fn receives(&self) -> bool {
+        !self.receives.is_empty()
+    }
+
+    /// Whose mail the arms receive.
+    pub fn source(&self) -> Source {
+        self.cover.map_or(Source::Anyone, |cover| cover.source)
+    }
+
+    /// The arm that receives the next mail, if that is there for certain, and nothing else is to be done first. `None` says
+    /// nothing; also if an arm was told of this mail before, and it was not received. One look at one cell.
+    #[inline(always)]
+    pub fn foresee(&self) -> Option<usize> {
+        let (inbox, member, source) = self.expects?;
+        let (from, label) = inbox.foresee_easy(member, source)?;
+        self.takers.find(from, label)
+    }
+
+    /// A look begins: one for all arms that receive. Where it finds nothing, they need not be looked at one by one.
+    pub fn begin_look(&self, thorough: bool) {
+        let is_silent = |(member, inbox): (&Member, &Inbox)| match self.cover {
+            Some(cover) if self.receives.len() > 1 => inbox.is_silent(member, cover, thorough),
+            _ => false,
+        };
+        self.is_tried.set(false);
+        self.is_silent.set(self.halves.receiving.is_some_and(is_silent));
+    }
+
+    /// The first time in a look: the same as `foresee`, however much is to be done for that.
+    pub fn foresee_once(&self) -> Option<usize> {
+        if self.is_silent.get() || self.is_tried.replace(true) {
+            return None;
+        }
+        let (member, inbox) = self.halves.receiving?;
+        let (from, label) = inbox.foresee(member, self.cover?)?;
+        self.takers.find(from, label)
+    }
+
+    /// Whether that look has said that there is nothing for any arm that receives.
+    pub fn has_nothing(&self) -> bool {
+        let is_troubled = |(_, inbox): (_, &Inbox)| self.ranks.iter().any(|rank| inbox.is_troubled(*rank));
+        self.receives.is_empty() || self.is_silent.get() && !self.halves.receiving.is_some_and(is_troubled)
+    }
+
+    /// Whether that look has said that there is nothing for this arm.
+    pub fn has_nothing_for(&self, inbox: &Inbox, wanted: Wanted) -> bool {
+        self.is_silent.get()
+            && match wanted.source {
+                Source::Anyone => true,
+                Source::Rank(rank) => !inbox.is_troubled(rank),
+            }
+    }
+}
+
+/// What takes all that these two take.
+fn of_both(one: Wanted, other: Wanted) -> Option<Wanted> {
+    let source = if one.source == other.source { one.source } else { Source::Anyone };
+    Some(Wanted { source, filter: Filter::cover(one.filter, other.filter)?, epoch: None })
+}

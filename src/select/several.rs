@@ -1,0 +1,324 @@
+//! Several things that one thread waits for.
+
+use super::arm::Arm;
+use super::look::Looking;
+use super::place::Place;
+use super::timer::Timer;
+use super::turns::Turns;
+use crate::call::Call;
+use crate::comm::Request;
+use crate::endpoint::{Halves, RecvFrom, RecvHalf, SendHalf, SendTo};
+use crate::error::SelectError;
+use crate::half::Member;
+use crate::topic::{Latest, News, Subscriber};
+use crate::wait::pace::BURST;
+use crate::wait::{Deadline, Together, drive};
+use core::fmt;
+use core::hash::{BuildHasher, Hasher};
+use core::time::Duration;
+use std::hash::RandomState;
+use std::time::Instant;
+
+/// Several things that one thread waits for: mail, room, answers, requests, topics, times; of one endpoint or several, of one
+/// region or several.
+///
+/// Each is an *arm*, and has a number: 0, 1, 2, … in the order in which they are added. [`Select::wait`] returns the number of an
+/// arm that is *ready*. Then the call that does not wait (`try_recv`, `try_send`, `try_wait`, …) returns something: what
+/// the arm watches, or the error or end that it has come to. The caller makes that call itself. A peer that takes something back, or
+/// another receive that takes it first, can make that call find nothing.
+///
+/// An arm is told again as long as it is ready. A call, a request and [`Select::at`] are told once, and then their arm is over.
+/// Arms that stay ready take turns, so that none starves. Those of one endpoint that receive are told in the order in which a receive
+/// of all would take their mails; one whose mail is not received keeps no other from being told.
+///
+/// **Ends.** An arm is ready when the peer that it waits for has ended: the call returns `Gone`. Who is lost
+/// ([`Lost`](crate::Lost)) is told by [`SelectError::Lost`] with the number of an arm. A wait for nothing is
+/// [`SelectError::Empty`] and not without end.
+///
+/// **Borrows.** It borrows endpoints only. Of builders, calls, requests and readers of topics it keeps what it needs, so their owner
+/// goes on with them. A new one for each wait is as fair as one that is kept.
+///
+/// **Waiting.** It waits as the least eager of the endpoints does ([`Wait`](crate::Wait); one that waits on events sleeps here
+/// like one that blocks). While it waits, all that batches and drains of these endpoints hold back is published, and what was
+/// started or announced goes on. An [`Interrupter`](crate::Interrupter) of any of them ends it. It sleeps in one system
+/// call, up to 128 bells (Linux 5.16 or later). Above, and elsewhere, it looks at them now and then, as
+/// [`Wait::Event`](crate::Wait::Event) does.
+///
+/// **Cost.** Where mail is there: a look at it, and one into a table, however many arms receive. There is a table for each mask of
+/// tags, and one for arms that receive from one rank beside one for those that receive from anyone. Once in 33 times, and where there
+/// is no mail, a look at each arm; all arms of an endpoint that receive are one look, unless that finds mail. A thread
+/// that sleeps pays what one receive pays for that, and a little more for each bell. Arms for times read the clock.
+///
+/// ```
+/// # use mailbox::{Config, Region, Select};
+/// # use std::time::Duration;
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// # let (me, other, third) = (region.join(0)?, region.join(1)?, region.join(2)?);
+/// const ORDER: u32 = 1;
+/// let mut select = Select::new();
+/// let orders = select.recv(me.from_any().tag(ORDER));
+/// let room = select.send(me.to(2), 100);
+/// let tick = select.every(Duration::from_millis(10));
+/// # other.to(0).tag(ORDER).send(b"an order")?;
+/// # let (mut done, mut ticks) = (0, 0);
+/// # while done < 1 || ticks < 2 {
+/// match select.wait(Duration::from_secs(1))? {
+///     arm if arm == orders => {
+///         if let Some(mail) = me.from_any().tag(ORDER).try_recv()? {
+///             println!("rank {} orders {:?}", mail.from(), mail.to_vec());
+///             # done += 1;
+///         }
+///     }
+///     arm if arm == room => {
+///         me.to(2).try_send(b"something to do")?;
+///         select.remove(room); // that was all
+///     }
+///     arm if arm == tick => println!("10 ms later"),
+///     _ => unreachable!("there are no other arms"),
+/// }
+/// # ticks += 1;
+/// # }
+/// # assert_eq!(third.recv()?.to_vec(), b"something to do");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Select<'a> {
+    arms: Vec<Arm<'a>>,
+    /// The numbers of those that do not receive.
+    others: Vec<usize>,
+    /// How many of them are not over.
+    live: usize,
+    /// The first time that one of them waits for.
+    time: Option<Instant>,
+    /// Whose turn it is among them.
+    turns: Turns,
+    /// The endpoints that they are of, each once.
+    places: Vec<Place<'a>>,
+    /// The one whose next mail may say which arm is told,
+    hinting: usize,
+    /// and how many more times in a row.
+    hints: u64,
+    /// The halves that wait: room for a list of them.
+    members: Vec<&'a Member>,
+}
+
+impl<'a> Select<'a> {
+    /// Without arms.
+    pub fn new() -> Self {
+        // A new one for each wait begins with another arm each time.
+        let first = RandomState::new().build_hasher().finish() as usize;
+        let turns = Turns::from(first);
+        let (arms, others, places, members) = (vec![], vec![], vec![], vec![]);
+        Self {
+            arms,
+            others,
+            live: 0,
+            time: None,
+            turns,
+            places,
+            hinting: 0,
+            hints: first as u64 % (BURST + 1),
+            members,
+        }
+    }
+
+    /// Ready when [`RecvFrom::try_recv`] of the same builder returns something: a mail, an end, an error.
+    pub fn recv(&mut self, from: RecvFrom<'a>) -> usize {
+        let (receiver, sender) = from.halves();
+        let halves = Halves { sending: sender.map(SendHalf::parts), receiving: Some(receiver.parts()) };
+        let (place, wanted) = (self.place(halves), from.wanted());
+        self.add(Arm::Recv { place, wanted })
+    }
+
+    /// Ready when [`SendTo::try_send`] of the same builder with a message of `len` bytes would return something else than
+    /// [`SendError::Full`](crate::SendError::Full): there is room, or the receiver has ended and makes none.
+    pub fn send(&mut self, to: SendTo<'a>, len: usize) -> usize {
+        let halves = Halves { sending: Some(to.sender.parts()), receiving: to.receiver.map(RecvHalf::parts) };
+        let place = self.place(halves);
+        self.add(Arm::Send { place, to: to.to, len })
+    }
+
+    /// Ready when [`Call::try_wait`] returns an answer or an error. It is told once, and then the arm is over. The call stays the
+    /// caller's. Remove the arm of one that is dropped before.
+    pub fn call(&mut self, call: &Call<'a>) -> usize {
+        let place = self.place(call.halves());
+        self.add(Arm::Call { place, call: call.watched() })
+    }
+
+    /// Ready when the request is over, so that [`Request::wait`] returns at once. It is told once, and then the arm is over. The
+    /// request stays the caller's; one that was dropped is over, too.
+    pub fn request(&mut self, request: &Request<'a>) -> usize {
+        let place = self.place(request.halves());
+        self.add(Arm::Request { place, request: request.watched() })
+    }
+
+    /// Ready when there is a value that was not read: [`Latest::has_changed`]. Remove the arm of one that is dropped.
+    pub fn latest(&mut self, latest: &Latest<'a>) -> usize {
+        self.topic(latest.news())
+    }
+
+    /// Ready when there is a message that was not read: [`Subscriber::is_ready`]. Remove the arm of one that is dropped.
+    pub fn subscriber(&mut self, subscriber: &Subscriber<'a>) -> usize {
+        self.topic(subscriber.news())
+    }
+
+    fn topic(&mut self, news: News<'a>) -> usize {
+        let place = self.place(news.halves());
+        self.add(Arm::Topic { place, news: Box::new(news) })
+    }
+
+    /// Ready at this time, or after it. It is told once, and then the arm is over.
+    pub fn at(&mut self, time: Instant) -> usize {
+        self.add(Arm::Timer(Timer::once(time)))
+    }
+
+    /// Ready one `period` from now, and each period from then on. Times that pass untold are told as one.
+    pub fn every(&mut self, period: Duration) -> usize {
+        self.add(Arm::Timer(Timer::every(period, Instant::now())))
+    }
+
+    /// The arm of this number watches nothing any more. It is told no more, and its number is not given again.
+    pub fn remove(&mut self, arm: usize) {
+        let Some(what) = self.arms.get_mut(arm).filter(|arm| !arm.is_over()) else { return };
+        let what = core::mem::replace(what, Arm::Over);
+        self.others.retain(|other| *other != arm);
+        self.live -= 1;
+        if let Some(place) = what.place() {
+            self.places[place].remove(&what, arm);
+        }
+        if what.time().is_some() {
+            self.time = self.arms.iter().filter_map(Arm::time).min();
+        }
+    }
+
+    /// An arm that is ready, if there is one now. Never waits. Errors as for [`Select::wait`].
+    #[inline]
+    pub fn try_wait(&mut self) -> Result<Option<usize>, SelectError> {
+        self.find(Deadline::Now)
+    }
+
+    /// Waits until an arm is ready, and returns its number. [`SelectError::Timeout`] if none is ready at `deadline`.
+    #[inline]
+    pub fn wait(&mut self, deadline: impl Into<Deadline>) -> Result<usize, SelectError> {
+        self.find(deadline.into())?.ok_or(SelectError::Timeout)
+    }
+
+    fn add(&mut self, arm: Arm<'a>) -> usize {
+        if let Some(place) = arm.place() {
+            self.places[place].add(&arm, self.arms.len());
+        }
+        self.live += 1;
+        self.time = self.time.into_iter().chain(arm.time()).min();
+        if !matches!(arm, Arm::Recv { .. }) {
+            self.others.push(self.arms.len());
+        }
+        self.arms.push(arm);
+        self.arms.len() - 1
+    }
+
+    /// The place of this endpoint.
+    fn place(&mut self, halves: Halves<'a>) -> usize {
+        // Most are of the endpoint of the one before.
+        let known = self.places.iter().rposition(|place| place.is_of(halves));
+        known.unwrap_or_else(|| {
+            self.places.push(Place::new(halves));
+            self.places.len() - 1
+        })
+    }
+
+    #[inline(always)]
+    fn find(&mut self, deadline: Deadline) -> Result<Option<usize>, SelectError> {
+        match self.foresee() {
+            None => self.find_in_turn(deadline),
+            arm => Ok(arm),
+        }
+    }
+
+    /// The arm that the next mail is for, if nothing else is to be done first. `None` says nothing.
+    #[inline(always)]
+    fn foresee(&mut self) -> Option<usize> {
+        self.hints = self.hints.checked_sub(1)?;
+        if self.time.is_some_and(|time| time <= Instant::now()) {
+            return None;
+        }
+        self.places.get(self.hinting)?.foresee()
+    }
+
+    #[inline]
+    fn find_in_turn(&mut self, deadline: Deadline) -> Result<Option<usize>, SelectError> {
+        self.hints = BURST;
+        if self.live == 0 {
+            return Err(SelectError::Empty);
+        }
+        self.list_members();
+        loop {
+            let until = match (deadline, self.time) {
+                (Deadline::At(deadline), Some(time)) => Deadline::At(deadline.min(time)),
+                (Deadline::Never, Some(time)) => Deadline::At(time),
+                (deadline, _) => deadline,
+            };
+            let Self { arms, others, places, turns, members, .. } = self;
+            let mut looking =
+                Looking::new((arms, others), places, turns, self.time.is_some(), !deadline.is_now());
+            let publish = || {
+                places
+                    .iter()
+                    .filter(|place| place.live > 0)
+                    .fold(false, |some, place| place.halves.publish() | some)
+            };
+            let is_ready = drive(&Together(members), until, publish, &mut looking)?;
+            let found = looking.found.filter(|_| is_ready);
+            drop(looking);
+            if let Some(arm) = found {
+                self.hinting = self.arms[arm].place().unwrap_or(self.hinting);
+                self.tell(arm);
+                return Ok(Some(arm));
+            }
+            // The next look tells an arm whose time has come.
+            if deadline.is_now() || self.time.is_none_or(|time| time > Instant::now()) {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// This arm is told.
+    fn tell(&mut self, arm: usize) {
+        let is_timer = self.arms[arm].time().is_some();
+        if !self.arms[arm].tell() {
+            self.remove(arm);
+        }
+        if is_timer {
+            self.time = self.arms.iter().filter_map(Arm::time).min();
+        }
+    }
+
+    /// Lists the halves that wait for what the arms watch.
+    fn list_members(&mut self) {
+        self.members.clear();
+        for Place { halves, live, sends, requests, .. } in self.places.iter().filter(|place| place.live > 0) {
+            let is_all = *requests > 0 || halves.has_started();
+            if let Some((member, _)) = halves.receiving
+                && (is_all || sends < live)
+            {
+                self.members.push(member);
+            }
+            // One that has no other half waits for answers as for room.
+            if let Some((member, _)) = halves.sending
+                && (is_all || *sends > 0 || halves.receiving.is_none())
+            {
+                self.members.push(member);
+            }
+        }
+    }
+}
+
+impl Default for Select<'_> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Select<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Select").field("arms", &self.live).finish_non_exhaustive()
+    }
+}

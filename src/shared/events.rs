@@ -1,0 +1,171 @@
+//! Events of a shared endpoint: mail, and who comes and goes.
+
+use super::handle::{Handle, Shared};
+use super::joint::{Joint, Thread, What};
+use super::mail::OwnedMail;
+use super::receiving::is_found;
+use crate::endpoint::{Event, next_until_alone};
+use crate::error::RecvError;
+use crate::receive::{News, Next, Wanted};
+use crate::ring::Descriptor;
+use crate::wait::{Deadline, Found, Look, Operation};
+use core::fmt;
+use core::iter::FusedIterator;
+use std::sync::Arc;
+
+impl Shared {
+    /// The next mail from anyone, or who has joined, left or died; waits until there is something to tell. As
+    /// [`Endpoint::next_event`](crate::Endpoint::next_event).
+    ///
+    /// One of the threads gets each event. An end is told after the last mail of that life was received; another thread may
+    /// still be at work on that mail.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Event, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, worker) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// # worker.send(0, b"done")?;
+    /// # drop(worker);
+    /// loop {
+    ///     match me.next_event()? {
+    ///         Event::Mail(mail) => _ = std::thread::spawn(move || println!("{:?}", mail.into_vec())).join(),
+    ///         Event::Joined { rank, .. } => println!("rank {rank} is there"),
+    ///         Event::Left { rank, .. } | Event::Died { rank, .. } => println!("rank {rank} is gone"),
+    ///         Event::Alone => break,
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn next_event(&self) -> Result<Event<OwnedMail>, RecvError> {
+        next_event(&self.handle, None, Deadline::Never)
+    }
+
+    /// As [`Shared::next_event`]; waits no longer than until `deadline`, then [`RecvError::Timeout`].
+    pub fn next_event_within(&self, deadline: impl Into<Deadline>) -> Result<Event<OwnedMail>, RecvError> {
+        next_event(&self.handle, None, deadline.into())
+    }
+
+    /// An iterator over the mail from anyone that ends when the last other rank has ended which was there, after all of their mail
+    /// was received. As [`Endpoint::until_alone`](crate::Endpoint::until_alone).
+    ///
+    /// It ends in each thread that has it or a clone of it, wherever [`Event::Alone`] is told. So make it before the threads:
+    /// one that is made later waits until somebody has come again.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let me = region.join(0)?.into_shared();
+    /// # for rank in 1..3 { region.join(rank)?.send(0, &u64::from(rank).to_ne_bytes())?; }
+    /// let (mails, sum) = (me.until_alone(), AtomicU64::new(0));
+    /// std::thread::scope(|scope| {
+    ///     for _ in 0..4 {
+    ///         let mails = mails.clone();
+    ///         scope.spawn(|| {
+    ///             for mail in mails {
+    ///                 sum.fetch_add(mail.expect("mail").value().expect("a number"), Relaxed);
+    ///             }
+    ///         });
+    ///     }
+    /// });
+    /// // All others have left, or died.
+    /// assert_eq!(sum.into_inner(), 1 + 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn until_alone(&self) -> SharedUntilAlone<'_> {
+        // In a forked child the first item says so.
+        let since = self.handle.with(|joint| joint.alone.get()).unwrap_or_default();
+        SharedUntilAlone { handle: &self.handle, since, deadline: Deadline::Never, is_over: false }
+    }
+}
+
+/// An iterator over mail that ends when nobody is left: what [`Shared::until_alone`] returns. Each thread has a clone.
+#[derive(Clone)]
+#[must_use = "it receives nothing until it is asked for mail"]
+pub struct SharedUntilAlone<'a> {
+    handle: &'a Arc<Handle>,
+    /// How many times it had been told that nobody is left.
+    since: u64,
+    deadline: Deadline,
+    is_over: bool,
+}
+
+impl SharedUntilAlone<'_> {
+    /// It waits no longer than until `deadline`, for all mail together. Then it gives [`RecvError::Timeout`], and ends.
+    pub fn within(self, deadline: impl Into<Deadline>) -> Self {
+        Self { deadline: deadline.into(), ..self }
+    }
+}
+
+impl Iterator for SharedUntilAlone<'_> {
+    type Item = Result<OwnedMail, RecvError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let Self { handle, since, deadline, .. } = *self;
+        let patience = |passed| handle.check_patience(deadline, passed);
+        next_until_alone(&mut self.is_over, patience, || next_event(handle, Some(since), deadline))
+    }
+}
+
+impl FusedIterator for SharedUntilAlone<'_> {}
+
+impl fmt::Debug for SharedUntilAlone<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SharedUntilAlone").field("is_over", &self.is_over).finish_non_exhaustive()
+    }
+}
+
+/// What a look has found.
+enum Told {
+    Mail(u32, Descriptor),
+    News(News),
+}
+
+/// The next event. A thread that knows how many times it `since` was told that nobody is left is told of each time.
+fn next_event(
+    handle: &Arc<Handle>,
+    since: Option<u64>,
+    deadline: Deadline,
+) -> Result<Event<OwnedMail>, RecvError> {
+    let thread = Thread::this();
+    let told = handle.wait(What::Event(since), deadline, 1, |joint, how| look(joint, since, thread, how))?;
+    match told.ok_or(RecvError::Timeout)? {
+        Told::Mail(from, descriptor) => Ok(Event::Mail(OwnedMail::new(handle.clone(), from, descriptor))),
+        Told::News(news) => {
+            if let News::Alone = news {
+                // Others wait for that, too, and nobody rings.
+                handle.stir(|_| ())?;
+            }
+            Ok(news.into())
+        }
+    }
+}
+
+fn look(joint: &Joint, since: Option<u64>, thread: Thread, how: Look) -> Result<Found<Told>, RecvError> {
+    let alone = joint.alone.get();
+    if since.is_some_and(|since| since != alone) {
+        return Ok(Found::All(Told::News(News::Alone)));
+    }
+    let (member, inbox) = joint.receiving();
+    let mut next = Next::new(inbox, member);
+    let mail = match inbox.next_mail(member, Deadline::Now) {
+        Some(mail) => Some(mail),
+        None if !is_found(joint, (Wanted::ANYTHING, thread), how, &mut next)? => return Ok(Found::Nothing),
+        None => {
+            next.step()?;
+            next.mail()
+        }
+    };
+    if let Some(News::Alone) = next.news {
+        joint.alone.set(alone + 1);
+    }
+    match (next.news, mail) {
+        (Some(news), _) => Ok(Found::All(Told::News(news))),
+        (None, Some((peer, mail))) => {
+            joint.note_taken(peer.from, mail.seq, thread);
+            Ok(Found::All(Told::Mail(peer.from, mail)))
+        }
+        (None, None) => Ok(Found::Some),
+    }
+}

@@ -1,0 +1,169 @@
+//! What any thread writes once for any number of receivers.
+
+use super::handle::Handle;
+use super::sending;
+use crate::abi::Label;
+use crate::error::{Broken, SendError};
+use crate::memory::{self, Shared};
+use crate::ring::Loan as Lent;
+use crate::sync::AtomicU64;
+use crate::wait::Deadline;
+use core::fmt;
+use std::io;
+use std::sync::Arc;
+
+/// A payload that is being written where its receivers will read it, by any thread: what [`Shared::loan`](crate::Shared::loan)
+/// returns. Dropping it gives the memory back. It keeps the endpoint, as an [`OwnedMail`](crate::OwnedMail) does.
+///
+/// Otherwise as a [`Loan`](crate::Loan). Bytes are written without a lock.
+pub struct OwnedLoan {
+    held: Held,
+    written: usize,
+}
+
+/// A part of the area for loans that its owner holds, until this is dropped.
+struct Held {
+    handle: Arc<Handle>,
+    area: Shared<[AtomicU64]>,
+    lent: Lent,
+}
+
+impl Held {
+    fn words(&self) -> &[AtomicU64] {
+        &self.area[self.lent.words()]
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        // In a forked child it is its parent's.
+        let _ = self.handle.with(|joint| joint.sending().1.end_loan(&self.lent));
+    }
+}
+
+impl OwnedLoan {
+    pub(super) fn begin(handle: &Arc<Handle>, max: usize) -> Result<Self, SendError> {
+        let begun = handle.with(|joint| {
+            let (member, outbox) = joint.sending();
+            let lent = outbox.begin_loan(member, max)?;
+            Ok::<_, SendError>((lent, outbox.area().ok_or(Broken::NoSpace(member.rank()))?))
+        });
+        let (lent, area) = begun??;
+        Ok(Self { held: Held { handle: handle.clone(), area, lent }, written: 0 })
+    }
+
+    /// How many bytes it can hold: as many as were asked for.
+    pub fn len(&self) -> usize {
+        self.held.lent.len as usize
+    }
+
+    /// Whether it can hold none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many bytes were written through [`io::Write`].
+    pub fn written(&self) -> usize {
+        self.written
+    }
+
+    /// Writes `bytes` at `offset`. As [`Loan::write_at`](crate::Loan::write_at).
+    ///
+    /// # Panics
+    /// If `bytes` do not fit behind `offset`.
+    pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
+        assert!(offset.checked_add(bytes.len()).is_some_and(|end| end <= self.len()), "beyond the loan");
+        let held = &self.held;
+        // A forked child would write into its parent's loan.
+        if let Ok(Ok(())) = held.handle.with(|joint| joint.sending().0.check()) {
+            memory::store_at(held.words(), offset, bytes);
+        }
+    }
+
+    /// The payload in place.
+    ///
+    /// # Safety
+    /// As for [`Loan::as_mut_slice`](crate::Loan::as_mut_slice).
+    #[expect(unsafe_code, reason = "the caller trusts the peers")]
+    pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
+        let len = self.len();
+        // SAFETY: this loan has the only access by this process; the caller answers for the peers (I4).
+        unsafe { memory::borrow_mut(self.held.words(), len) }
+    }
+
+    /// Ends the writing. The first `len` bytes can be sent from now on. Never waits for a peer.
+    ///
+    /// # Panics
+    /// If `len` is larger than [`OwnedLoan::len`].
+    pub fn commit(self, len: usize) -> OwnedBlock {
+        assert!(len <= self.len(), "beyond the loan");
+        let Self { mut held, .. } = self;
+        let Held { handle, lent, .. } = &mut held;
+        // In a forked child it is its parent's.
+        let _ = handle.with(|joint| joint.sending().1.shorten_loan(lent, len));
+        OwnedBlock { held, label: Label::NONE }
+    }
+}
+
+impl io::Write for OwnedLoan {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(self.len() - self.written);
+        self.write_at(self.written, &bytes[..count]);
+        self.written += count;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A payload that any thread can send to any number of receivers: an [`OwnedLoan`] that was committed. It keeps the endpoint.
+///
+/// Otherwise as a [`Block`](crate::Block).
+pub struct OwnedBlock {
+    held: Held,
+    label: Label,
+}
+
+impl OwnedBlock {
+    /// Its length in bytes.
+    pub fn len(&self) -> usize {
+        self.held.lent.len as usize
+    }
+
+    /// Whether it has no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// What is sent from now on carries this tag. As [`Block::tag`](crate::Block::tag).
+    pub fn tag(self, tag: u32) -> Self {
+        Self { label: Label { tag, ..self.label }, ..self }
+    }
+
+    /// Sends it to `rank`. Waits while the mailbox has no free cell. As [`Block::send`](crate::Block::send).
+    pub fn send(&self, rank: u32) -> Result<(), SendError> {
+        self.send_within(rank, Deadline::Never)
+    }
+
+    /// Sends it to `rank`, and waits no longer than `deadline`. As [`Block::send_within`](crate::Block::send_within).
+    pub fn send_within(&self, rank: u32, deadline: impl Into<Deadline>) -> Result<(), SendError> {
+        let Held { handle, lent, .. } = &self.held;
+        sending::put(handle, (rank, 0), deadline.into(), |member, outbox, peer, slot| {
+            outbox.refer(member, peer, slot.labelled(self.label), *lent)
+        })
+    }
+}
+
+impl fmt::Debug for OwnedLoan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedLoan").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for OwnedBlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OwnedBlock").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

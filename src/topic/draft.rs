@@ -1,0 +1,89 @@
+//! A message of a stream that is being written.
+
+use super::Publisher;
+use crate::memory;
+use core::fmt;
+use core::ops::Range;
+use std::io;
+
+/// A message that is being written where its readers will read it: what [`Publisher::draft`] returns. Dropping it gives it up.
+///
+/// Bytes that are not written are what an earlier message left there. It is an [`io::Write`], which writes from front to back. A write
+/// beyond the end is cut short, and says how much it wrote.
+pub struct Draft<'p, 'a> {
+    publisher: &'p mut Publisher<'a>,
+    place: Range<u64>,
+    written: usize,
+}
+
+impl<'p, 'a> Draft<'p, 'a> {
+    pub(super) fn new(publisher: &'p mut Publisher<'a>, place: Range<u64>) -> Self {
+        Self { publisher, place, written: 0 }
+    }
+
+    /// How many bytes it can hold: as many as were asked for.
+    pub fn len(&self) -> usize {
+        (self.place.end - self.place.start) as usize
+    }
+
+    /// Whether it can hold none.
+    pub fn is_empty(&self) -> bool {
+        self.place.is_empty()
+    }
+
+    /// How many bytes were written through [`io::Write`].
+    pub fn written(&self) -> usize {
+        self.written
+    }
+
+    /// Writes `bytes` at `offset`. Once the endpoint is [lost](crate::Lost), as in a forked child, it writes nothing. Cost: that of
+    /// copying `bytes`.
+    ///
+    /// # Panics
+    /// If `bytes` do not fit behind `offset`.
+    pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
+        assert!(offset.checked_add(bytes.len()).is_some_and(|end| end <= self.len()), "beyond the draft");
+        if self.publisher.member().check().is_ok() {
+            memory::store_at(self.publisher.words(&self.place), offset, bytes);
+        }
+    }
+
+    /// The payload in place.
+    ///
+    /// # Safety
+    /// The caller trusts all processes with access to the segment not to touch these bytes before they are published. No endpoint
+    /// does; a forked child of this process must not.
+    #[expect(unsafe_code, reason = "the caller trusts the peers")]
+    pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
+        // SAFETY: this draft has the only access by this process; the caller answers for the peers (I4).
+        unsafe { memory::borrow_mut(self.publisher.words(&self.place), self.len()) }
+    }
+
+    /// Publishes the first `len` bytes. Never waits.
+    ///
+    /// # Panics
+    /// If `len` is larger than [`Draft::len`].
+    pub fn publish(self, len: usize) {
+        assert!(len <= self.len(), "beyond the draft");
+        self.publisher.publish_placed(self.place.start..self.place.start + len as u64);
+    }
+}
+
+impl io::Write for Draft<'_, '_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let count = bytes.len().min(self.len() - self.written);
+        self.write_at(self.written, &bytes[..count]);
+        self.written += count;
+        Ok(count)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl fmt::Debug for Draft<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Draft").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,314 @@
+//! Topics by their names.
+
+use crate::abi::{ARENA_ALIGN, OPENED_WORDS, TOPIC_NAME, TopicEntry, TopicKind, TopicLines};
+use crate::endpoint::Endpoint;
+use crate::error::{Lost, TopicError};
+use crate::half::Member;
+use crate::memory::Shared;
+use crate::os::{self, Lock};
+use crate::rank::Status;
+use crate::region::Region;
+use crate::stream::StreamWriter;
+use crate::sync::Ordering::{Acquire, Relaxed, Release};
+use crate::sync::{AtomicU64, fence};
+use crate::value::{ValueReader, ValueWriter};
+use core::fmt;
+use core::time::Duration;
+use std::io;
+
+use super::{Latest, LatestPublisher, Policy, Publisher, Subscriber};
+
+/// How long one tries for the lock.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// The error of a call that could not take memory for topics.
+pub(super) fn no_memory(error: &io::Error) -> TopicError {
+    if os::is_out_of_space(error) {
+        return TopicError::NoSpace;
+    }
+    TopicError::Os { code: os::error_number(error) }
+}
+
+/// A topic of a region, by its name: what one rank publishes, and any rank may read. [`Region::topic`] finds it.
+///
+/// It is published in one of two ways:
+/// - As its *latest* value, the newest that was published as a whole. Readers that come late get it at once, and those that are slow
+///   miss values.
+/// - As a *stream* of messages: [`Topic::publisher`]. Each reader chooses whether the publisher waits for it, or it misses messages
+///   if it is slow.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// let topic = region.topic("position")?;
+/// let mut publisher = topic.publish_latest(&me, 64)?;
+/// publisher.publish_value(&[1.5, -2.0])?;
+/// publisher.publish_value(&[1.6, -2.1])?;
+///
+/// let mut latest = region.topic("position")?.latest(&other)?;
+/// assert_eq!(latest.value::<[f64; 2]>()?, Some([1.6, -2.1]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone)]
+pub struct Topic {
+    region: Region,
+    lines: Shared<[TopicLines]>,
+    index: u32,
+}
+
+impl Region {
+    /// The topic of this name, which has 1 to 64 bytes. It is made if there is none, and stays until the region ends.
+    ///
+    /// Cost: a look at each topic, and a lock. Waits no longer than a second, then [`TopicError::Busy`].
+    pub fn topic(&self, name: &str) -> Result<Topic, TopicError> {
+        if name.is_empty() || name.len() > TOPIC_NAME || name.contains('\0') {
+            return Err(TopicError::BadName);
+        }
+        let lines = self.topic_lines()?;
+        let _lock = self.lock_topics()?;
+        let is_this = |lines: &TopicLines| is_used(&lines.entry) && name_of(&lines.entry) == name.as_bytes();
+        if let Some(index) = lines.iter().position(is_this) {
+            return Ok(Topic { region: self.clone(), lines, index: index as u32 });
+        }
+        let topics = lines.len() as u32;
+        let free = lines.iter().position(|lines| !is_used(&lines.entry));
+        let index = free.ok_or(TopicError::TooMany { topics })?;
+        let mut padded = [0; TOPIC_NAME];
+        padded[..name.len()].copy_from_slice(name.as_bytes());
+        let entry = &lines[index].entry;
+        for (word, bytes) in entry.name.iter().zip(padded.as_chunks::<8>().0) {
+            word.store(u64::from_ne_bytes(*bytes), Relaxed);
+        }
+        // Pairs with the load in `is_used`.
+        entry.capacity.store(1, Release);
+        Ok(Topic { region: self.clone(), lines, index: index as u32 })
+    }
+
+    /// The names of all topics, in the order in which they were made. As none goes away, each keeps its place. Cost: a look at each.
+    pub fn topics(&self) -> Result<Vec<String>, TopicError> {
+        let lines = self.topic_lines()?;
+        let used = lines.iter().filter(|lines| is_used(&lines.entry));
+        Ok(used.map(|lines| String::from_utf8_lossy(&name_of(&lines.entry)).into_owned()).collect())
+    }
+
+    /// The lines of all topics, which have memory.
+    fn topic_lines(&self) -> Result<Shared<[TopicLines]>, TopicError> {
+        self.segment.complete_topics().map_err(|error| no_memory(&error))?;
+        Ok(self.segment.topics())
+    }
+
+    fn lock_topics(&self) -> Result<Lock, TopicError> {
+        match self.lock_labels(PATIENCE).map_err(|error| no_memory(&error))? {
+            Some(lock) => Ok(lock),
+            None if !self.segment.is_bound() => Err(Lost::Removed.into()),
+            None => Err(TopicError::Busy),
+        }
+    }
+}
+
+impl Topic {
+    /// Its name. One that a program without this library has written is shown with U+FFFD where it is not UTF-8.
+    pub fn name(&self) -> String {
+        String::from_utf8_lossy(&name_of(self.entry())).into_owned()
+    }
+
+    /// The rank that publishes it, if a live process does.
+    ///
+    /// Cost: a system call (0.2 to 5.4 µs).
+    pub fn published_by(&self) -> Option<u32> {
+        self.registered().filter(|(_, lives)| *lives).map(|(rank, _)| rank)
+    }
+
+    /// The rank whose process died while it published the topic, if nobody has published since.
+    ///
+    /// Cost: a system call (0.2 to 5.4 µs).
+    pub fn died_publishing(&self) -> Option<u32> {
+        self.registered().filter(|(_, lives)| !lives).map(|(rank, _)| rank)
+    }
+
+    /// The rank that is registered as its publisher, if one is, and whether that process lives.
+    fn registered(&self) -> Option<(u32, bool)> {
+        let rank = self.writer()?;
+        let (status, life) = self.region.registry.status(rank);
+        Some((rank, status == Status::Live && life.epoch() == self.entry().epoch.load(Relaxed)))
+    }
+
+    /// Becomes the one that publishes its latest value, of at most `capacity` bytes. [`TopicError::Taken`] if a live process
+    /// is. The first to publish decides how long values can be; later ones get [`TopicError::Misfit`] if that is too little.
+    ///
+    /// It ends when the publisher is dropped. The newest value stays, also if the process dies. What the next publisher
+    /// publishes then follows.
+    pub fn publish_latest<'a>(
+        &self,
+        me: &'a Endpoint,
+        capacity: usize,
+    ) -> Result<LatestPublisher<'a>, TopicError> {
+        let member = me.member();
+        member.check()?;
+        let most = self.region.geometry().value;
+        let wanted =
+            (capacity as u64).max(1).checked_next_multiple_of(ARENA_ALIGN).filter(|wanted| *wanted <= most);
+        let misfit = |capacity| TopicError::Misfit { len: capacity, capacity: most as usize };
+        let wanted = wanted.ok_or(misfit(capacity))?;
+        let _lock = self.lock_to_publish(TopicKind::Value)?;
+        let held = if self.capacity() == 0 { wanted } else { self.capacity() };
+        if held < wanted {
+            return Err(TopicError::Misfit { len: capacity, capacity: held as usize });
+        }
+        self.complete(held)?;
+        self.register(me, TopicKind::Value);
+        // Readers look at no buffer before they have seen this.
+        self.entry().capacity.store(1 + held, Release);
+        let writer = ValueWriter::resume(self.region.segment.value(self.index, held));
+        Ok(LatestPublisher::new(me, self.clone(), writer))
+    }
+
+    /// Reads its latest value. Any number of ranks may, whether or not it was ever published.
+    pub fn latest<'a>(&self, me: &'a Endpoint) -> Result<Latest<'a>, TopicError> {
+        me.member().check()?;
+        self.check_kind(TopicKind::Value)?;
+        Ok(Latest::new(me, self.clone()))
+    }
+
+    /// Becomes the one that publishes it as a stream. [`TopicError::Taken`] if a live process is.
+    ///
+    /// It ends when the publisher is dropped. The last messages stay, also if the process dies, and those of the next publisher
+    /// follow them.
+    pub fn publisher<'a>(&self, me: &'a Endpoint) -> Result<Publisher<'a>, TopicError> {
+        me.member().check()?;
+        let _lock = self.lock_to_publish(TopicKind::Stream)?;
+        self.complete_stream()?;
+        self.register(me, TopicKind::Stream);
+        let writer = StreamWriter::resume(self.region.segment.stream(self.index));
+        Ok(Publisher::new(me, self.clone(), writer))
+    }
+
+    /// Reads its stream from now on, or from some messages before. Any number of ranks may, each once at a time, whether or not
+    /// somebody publishes it.
+    pub fn subscriber<'a>(&self, me: &'a Endpoint, policy: Policy) -> Result<Subscriber<'a>, TopicError> {
+        me.member().check()?;
+        self.check_kind(TopicKind::Stream)?;
+        self.complete_stream()?;
+        Subscriber::begin(me, self.clone(), policy)
+    }
+
+    /// The lock under which a publisher is registered. An error if a live process publishes, or the topic is of the other kind.
+    fn lock_to_publish(&self, kind: TopicKind) -> Result<Lock, TopicError> {
+        let lock = self.region.lock_topics()?;
+        match self.published_by() {
+            Some(rank) => Err(TopicError::Taken { rank }),
+            None => {
+                // Pairs with the store in `unregister`, which is not made under the lock.
+                fence(Acquire);
+                self.check_kind(kind).map(|()| lock)
+            }
+        }
+    }
+
+    /// An error if the topic is known to be of the other kind.
+    pub(super) fn check_kind(&self, kind: TopicKind) -> Result<(), TopicError> {
+        match TopicKind::of(self.entry().kind.load(Relaxed)) {
+            Some(other) if other != kind => {
+                Err(TopicError::OtherKind { is_stream: other == TopicKind::Stream })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// This rank publishes from now on.
+    fn register(&self, me: &Endpoint, kind: TopicKind) {
+        let entry = self.entry();
+        entry.writer.store(1 + u64::from(me.rank()), Relaxed);
+        entry.epoch.store(me.epoch(), Relaxed);
+        entry.kind.store(kind as u64, Relaxed);
+    }
+
+    /// This rank publishes no more.
+    pub(super) fn unregister(&self, me: &Endpoint) {
+        // Otherwise another life is registered, or will be.
+        if me.member().check().is_ok() {
+            // Pairs with the fence of the next publisher: it must find what this one has published.
+            self.entry().writer.store(0, Release);
+        }
+    }
+
+    /// The rank that is registered as its publisher, if one is.
+    #[inline(always)]
+    pub(super) fn writer(&self) -> Option<u32> {
+        let rank = self.entry().writer.load(Relaxed).checked_sub(1)?;
+        u32::try_from(rank).ok().filter(|rank| *rank < self.region.ranks())
+    }
+
+    pub(super) fn region(&self) -> &Region {
+        &self.region
+    }
+
+    pub(super) fn index(&self) -> u32 {
+        self.index
+    }
+
+    fn complete_stream(&self) -> Result<(), TopicError> {
+        self.region.segment.complete_stream(self.index).map_err(|error| no_memory(&error))
+    }
+
+    pub(super) fn entry(&self) -> &TopicEntry {
+        &self.lines[self.index as usize].entry
+    }
+
+    /// One bit for each rank that may sleep until the value changes.
+    pub(super) fn waiters(&self) -> &[AtomicU64; OPENED_WORDS] {
+        &self.lines[self.index as usize].waiters
+    }
+
+    /// Asks the publisher to ring this rank after each value, or not to any more. Nothing if the rank is lost.
+    pub(super) fn ask_for_rings(&self, member: &Member, asks: bool) {
+        if member.check().is_err() {
+            return;
+        }
+        let word = &self.waiters()[member.rank() as usize / 64];
+        let bit = 1 << (member.rank() % 64);
+        if asks {
+            word.fetch_or(bit, Relaxed);
+        } else {
+            word.fetch_and(!bit, Relaxed);
+        }
+    }
+
+    /// The value, once somebody has said how long values can be.
+    pub(super) fn reader(&self) -> Result<Option<ValueReader>, TopicError> {
+        match self.capacity() {
+            0 => Ok(None),
+            capacity => {
+                self.complete(capacity)?;
+                Ok(Some(ValueReader::new(self.region.segment.value(self.index, capacity))))
+            }
+        }
+    }
+
+    /// Bytes of each buffer; 0 if nobody has said. A number that cannot be is cut.
+    fn capacity(&self) -> u64 {
+        let capacity = self.entry().capacity.load(Acquire).saturating_sub(1);
+        capacity.min(self.region.geometry().value) / ARENA_ALIGN * ARENA_ALIGN
+    }
+
+    fn complete(&self, capacity: u64) -> Result<(), TopicError> {
+        self.region.segment.complete_value(self.index, capacity).map_err(|error| no_memory(&error))
+    }
+}
+
+impl fmt::Debug for Topic {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Topic").field("name", &self.name()).finish_non_exhaustive()
+    }
+}
+
+fn is_used(entry: &TopicEntry) -> bool {
+    entry.capacity.load(Acquire) != 0
+}
+
+fn name_of(entry: &TopicEntry) -> Vec<u8> {
+    let mut name: Vec<u8> = entry.name.iter().flat_map(|word| word.load(Relaxed).to_ne_bytes()).collect();
+    name.truncate(name.iter().position(|byte| *byte == 0).unwrap_or(TOPIC_NAME));
+    name
+}

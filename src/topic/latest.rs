@@ -1,0 +1,209 @@
+//! What reads a topic's latest value.
+
+use super::{News, Topic};
+use crate::endpoint::{Endpoint, Halves};
+use crate::error::TopicError;
+use crate::half::Member;
+use crate::rank::Source;
+use crate::value::{Look, ValueReader};
+use crate::wait::{Deadline, Interrupted, Operation, pace};
+use bytemuck::{Pod, bytes_of_mut};
+use core::cell::Cell;
+use core::fmt;
+use std::rc::Rc;
+
+/// How often a value is looked at before its writer is said to be too fast.
+const LOOKS: u32 = 64;
+
+/// Reads the latest value of a topic: what [`Topic::latest`] returns.
+///
+/// A look stores nothing that others see, and makes no system call. The value is always whole.
+pub struct Latest<'a> {
+    me: &'a Endpoint,
+    topic: Topic,
+    /// `None` as long as nobody has said how long values can be.
+    reader: Option<ValueReader>,
+    /// The number of the value that was read last.
+    seen: Rc<Cell<u64>>,
+    bytes: Vec<u8>,
+}
+
+impl<'a> Latest<'a> {
+    pub(super) fn new(me: &'a Endpoint, topic: Topic) -> Self {
+        Self { me, topic, reader: None, seen: Rc::default(), bytes: vec![] }
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// The newest value; `None` if none was published yet. Never waits. [`TopicError::Busy`] if 64 looks in a row met the
+    /// publisher at work.
+    ///
+    /// Cost: that of copying it.
+    pub fn bytes(&mut self) -> Result<Option<&[u8]>, TopicError> {
+        let capacity = self.prepare()?.map_or(0, ValueReader::capacity);
+        let mut bytes = core::mem::take(&mut self.bytes);
+        bytes.resize(capacity, 0);
+        let len = self.read_into(&mut bytes);
+        self.bytes = bytes;
+        Ok(len?.map(|len| &self.bytes[..len.min(capacity)]))
+    }
+
+    /// Copies the newest value to `buffer`, as much as there is room for, and returns how many bytes it has. As [`Latest::bytes`].
+    pub fn read_into(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, TopicError> {
+        self.read(buffer)
+    }
+
+    #[inline(always)]
+    fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, TopicError> {
+        let Some(reader) = self.prepare()? else { return Ok(None) };
+        let look = match reader.look(buffer) {
+            Look::Torn => look_again(reader, buffer),
+            look => look,
+        };
+        match look {
+            Look::Nothing => Ok(None),
+            Look::Value(number, len) => {
+                self.seen.set(number);
+                Ok(Some(len))
+            }
+            Look::Torn => Err(TopicError::Busy),
+        }
+    }
+
+    /// The newest value, which is plain data of this type; [`TopicError::Misfit`] if it has another length. As [`Latest::bytes`].
+    #[inline]
+    pub fn value<T: Pod>(&mut self) -> Result<Option<T>, TopicError> {
+        let mut value = T::zeroed();
+        match self.read(bytes_of_mut(&mut value))? {
+            None => Ok(None),
+            Some(len) if len == size_of::<T>() => Ok(Some(value)),
+            Some(len) => Err(TopicError::Misfit { len, capacity: size_of::<T>() }),
+        }
+    }
+
+    /// How many values were published when the one was that was read last, that one included; 0 if none was read. From the
+    /// difference a reader knows how many it has missed.
+    pub fn number(&self) -> u64 {
+        self.seen.get()
+    }
+
+    /// Whether there is a value that was not read. Costs one load.
+    pub fn has_changed(&mut self) -> Result<bool, TopicError> {
+        let seen = self.seen.get();
+        Ok(self.prepare()?.is_some_and(|reader| !matches!(reader.newest(), 0) && reader.newest() != seen))
+    }
+
+    /// Waits until there is a value that was not read, at most until `deadline`. Whether there is one.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let topic = region.topic("speed")?;
+    /// # let mut publisher = topic.publish_latest(&other, 8)?;
+    /// # publisher.publish_value(&3.5)?;
+    /// let mut speed = topic.latest(&me)?;
+    /// while speed.wait(Duration::from_millis(10))? {
+    ///     println!("now {:?}", speed.value::<f64>()?);
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn wait(&mut self, deadline: impl Into<Deadline>) -> Result<bool, TopicError> {
+        if self.has_changed()? {
+            return Ok(true);
+        }
+        let member = self.me.member();
+        let halves = self.me.both();
+        let mut waiting = Waiting { latest: self, halves, member, has_bit: false.into() };
+        halves.drive(member, deadline.into(), &mut waiting)
+    }
+
+    /// What tells when it has changed.
+    pub(crate) fn news(&self) -> News<'a> {
+        News::of_value(self.me, self.topic.clone(), self.seen.clone())
+    }
+
+    /// The reading end, once there is something to read.
+    #[inline(always)]
+    fn prepare(&mut self) -> Result<Option<&ValueReader>, TopicError> {
+        if self.reader.is_none() {
+            self.find()?;
+        }
+        Ok(self.reader.as_ref())
+    }
+
+    #[cold]
+    fn find(&mut self) -> Result<(), TopicError> {
+        self.reader = self.topic.reader()?;
+        Ok(())
+    }
+}
+
+/// Looks at a value until it is whole, after a look that met its writer at work.
+#[cold]
+fn look_again(reader: &ValueReader, buffer: &mut [u8]) -> Look {
+    for _ in 1..LOOKS {
+        pace::pause(1);
+        match reader.look(buffer) {
+            Look::Torn => {}
+            look => return look,
+        }
+    }
+    Look::Torn
+}
+
+impl fmt::Debug for Latest<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Latest")
+            .field("topic", &self.topic)
+            .field("number", &self.seen.get())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A wait for a value that was not read.
+struct Waiting<'b, 'a> {
+    latest: &'b mut Latest<'a>,
+    halves: Halves<'b>,
+    member: &'b Member,
+    /// Whether the publisher is asked to ring.
+    has_bit: Cell<bool>,
+}
+
+impl Operation for Waiting<'_, '_> {
+    type Error = TopicError;
+
+    fn look(&mut self, _: bool) -> Result<bool, TopicError> {
+        self.latest.has_changed()
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, TopicError> {
+        self.halves.check_place(query)?;
+        self.latest.has_changed()
+    }
+
+    fn fall_asleep(&self) {
+        // Before the bell is set, and the barrier that comes with it.
+        self.latest.topic.ask_for_rings(self.member, true);
+        self.has_bit.set(true);
+        self.member.fall_asleep_for_mail(Source::Anyone);
+    }
+}
+
+impl Drop for Waiting<'_, '_> {
+    fn drop(&mut self) {
+        if self.has_bit.get() {
+            self.latest.topic.ask_for_rings(self.member, false);
+        }
+    }
+}
+
+impl From<Interrupted> for TopicError {
+    fn from(_: Interrupted) -> Self {
+        TopicError::Interrupted
+    }
+}

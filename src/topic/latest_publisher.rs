@@ -1,0 +1,69 @@
+//! What publishes a topic's latest value.
+
+use super::Topic;
+use crate::endpoint::Endpoint;
+use crate::error::TopicError;
+use crate::stream::ranks;
+use crate::value::ValueWriter;
+use bytemuck::{NoUninit, bytes_of};
+use core::fmt;
+
+/// The one that publishes the latest value of a topic: what [`Topic::publish_latest`] returns. Dropping it lets another one do so.
+pub struct LatestPublisher<'a> {
+    me: &'a Endpoint,
+    topic: Topic,
+    writer: ValueWriter,
+}
+
+impl<'a> LatestPublisher<'a> {
+    pub(super) fn new(me: &'a Endpoint, topic: Topic, writer: ValueWriter) -> Self {
+        Self { me, topic, writer }
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// The most bytes that a value can have.
+    pub fn capacity(&self) -> usize {
+        self.writer.capacity()
+    }
+
+    /// Publishes a value, which replaces the one before. Never waits, also not for readers.
+    ///
+    /// Cost: that of copying it, a fence, a load for each 64 ranks of the region, and a system call for each reader that sleeps.
+    pub fn publish(&mut self, bytes: &[u8]) -> Result<(), TopicError> {
+        let member = self.me.member();
+        member.check()?;
+        let capacity = self.writer.capacity();
+        if bytes.len() > capacity {
+            return Err(TopicError::Misfit { len: bytes.len(), capacity });
+        }
+        self.writer.write(bytes);
+        // Pairs with the barrier of a sleeper, which has set its bit before.
+        member.fence_for_ring();
+        let registry = &member.region.registry;
+        for rank in ranks(self.topic.waiters(), registry.count()) {
+            member.ring_mail(registry.rank(rank));
+        }
+        Ok(())
+    }
+
+    /// Publishes plain data. As [`LatestPublisher::publish`].
+    pub fn publish_value<T: NoUninit>(&mut self, value: &T) -> Result<(), TopicError> {
+        self.publish(bytes_of(value))
+    }
+}
+
+impl Drop for LatestPublisher<'_> {
+    fn drop(&mut self) {
+        self.topic.unregister(self.me);
+    }
+}
+
+impl fmt::Debug for LatestPublisher<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LatestPublisher").field("topic", &self.topic).finish_non_exhaustive()
+    }
+}

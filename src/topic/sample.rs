@@ -1,0 +1,128 @@
+//! A message of a stream.
+
+use super::Subscriber;
+use crate::error::SizeError;
+use crate::memory;
+use crate::stream::Found;
+use bytemuck::{Pod, bytes_of, bytes_of_mut};
+use core::fmt;
+
+/// A message of a stream, read in place: what [`Subscriber::recv`] returns. The publisher does not overwrite it before it is dropped.
+///
+/// One of up to 48 bytes was copied already, and keeps nothing.
+pub struct Sample<'s, 'a> {
+    subscriber: &'s mut Subscriber<'a>,
+    found: Found,
+    number: u64,
+    missed: u64,
+}
+
+impl<'s, 'a> Sample<'s, 'a> {
+    #[inline(always)]
+    pub(super) fn new(subscriber: &'s mut Subscriber<'a>, (found, missed): (Found, u64)) -> Self {
+        // One in place is still the next.
+        let is_short = matches!(found, Found::Short(..));
+        let number = subscriber.position().wrapping_sub(u64::from(is_short));
+        Self { subscriber, found, number, missed }
+    }
+
+    /// Its number among all messages of the stream, from 0 on.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// How many messages this reader has missed between the one before and this one.
+    pub fn missed(&self) -> u64 {
+        self.missed
+    }
+
+    /// Its length in bytes.
+    #[inline]
+    pub fn len(&self) -> usize {
+        match &self.found {
+            Found::Short(_, len) => *len,
+            Found::Placed(bytes) => (bytes.end - bytes.start) as usize,
+        }
+    }
+
+    /// Whether it has no bytes.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits, and returns how many bytes that
+    /// are.
+    #[inline]
+    pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> usize {
+        let offset = offset.min(self.len());
+        let len = (self.len() - offset).min(buffer.len());
+        match &self.found {
+            Found::Short(words, _) => buffer[..len].copy_from_slice(&bytes_of(words)[offset..offset + len]),
+            Found::Placed(bytes) => {
+                memory::load_at(self.subscriber.reader().words(bytes), offset, &mut buffer[..len]);
+            }
+        }
+        len
+    }
+
+    /// Copies it to the front of `buffer`, as much as fits, and returns how many bytes that are.
+    #[inline]
+    pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
+        self.read_at(0, buffer)
+    }
+
+    /// Its bytes, copied to new memory.
+    pub fn to_vec(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.len()];
+        self.copy_to(&mut bytes);
+        bytes
+    }
+
+    /// The value whose bytes it is, copied. [`SizeError`] if a `T` has another length. Publisher and subscriber must mean the same
+    /// type: nothing checks that.
+    #[inline]
+    pub fn value<T: Pod>(&self) -> Result<T, SizeError> {
+        if self.len() != size_of::<T>() {
+            return Err(SizeError { len: self.len(), size: size_of::<T>() });
+        }
+        let mut value = T::zeroed();
+        self.copy_to(bytes_of_mut(&mut value));
+        Ok(value)
+    }
+
+    /// Its bytes in place.
+    ///
+    /// # Safety
+    /// The caller trusts the publisher, and all processes with access to the segment, not to write to this message before it is
+    /// dropped. No endpoint does. A forked child must not use the slice: its parent may let the message go.
+    #[expect(unsafe_code, reason = "the caller trusts the peer")]
+    pub unsafe fn as_slice(&self) -> &[u8] {
+        match &self.found {
+            Found::Short(words, len) => &bytes_of(words)[..*len],
+            // SAFETY: kept as long as `self` lives; the caller answers for the peers (I4).
+            Found::Placed(bytes) => unsafe {
+                memory::borrow(self.subscriber.reader().words(bytes), self.len())
+            },
+        }
+    }
+}
+
+impl Drop for Sample<'_, '_> {
+    #[inline]
+    fn drop(&mut self) {
+        if matches!(self.found, Found::Placed(_)) {
+            self.subscriber.release();
+        }
+    }
+}
+
+impl fmt::Debug for Sample<'_, '_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sample")
+            .field("number", &self.number)
+            .field("missed", &self.missed)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,271 @@
+//! What reads a topic's stream.
+
+use super::payloads::Payloads;
+use super::{News, Sample, Topic};
+use crate::abi::{Registration, TopicKind};
+use crate::endpoint::{Endpoint, Halves};
+use crate::error::TopicError;
+use crate::half::Member;
+use crate::os;
+use crate::rank::Source;
+use crate::stream::{Found, StreamReader};
+use crate::sync::Ordering::Relaxed;
+use crate::wait::pace::TURNS;
+use crate::wait::{Deadline, Operation};
+use core::cell::{Cell, OnceCell};
+use core::fmt;
+use std::rc::Rc;
+use std::time::Instant;
+
+/// What a subscriber wants of a stream.
+///
+/// ```
+/// # use mailbox::Policy;
+/// let log = Policy::every().history(100);
+/// let display = Policy::skip();
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Policy {
+    every: bool,
+    history: u64,
+}
+
+impl Policy {
+    /// Every message. The publisher waits for this subscriber when the room is needed of a message that it has not read.
+    pub const fn every() -> Self {
+        Self { every: true, history: 0 }
+    }
+
+    /// The messages that are there when it reads. A subscriber that is slow misses the oldest, and is told how many:
+    /// [`Sample::missed`]. The publisher does not wait for it.
+    pub const fn skip() -> Self {
+        Self { every: false, history: 0 }
+    }
+
+    /// Begins with up to so many of the last messages that were published before, as many as are still there.
+    pub const fn history(self, messages: u64) -> Self {
+        Self { history: messages, ..self }
+    }
+}
+
+/// Reads a topic's stream, in order: what [`Topic::subscriber`] returns.
+///
+/// It reads messages in place. Publishers may come and go.
+///
+/// ```
+/// # use mailbox::{Config, Policy, Region};
+/// # use std::time::Duration;
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # let topic = region.topic("position")?;
+/// let mut subscriber = topic.subscriber(&me, Policy::skip())?;
+/// # topic.publisher(&other)?.publish_value(&[1.5, 2.0])?;
+/// while let Some(sample) = subscriber.recv_within(Duration::from_millis(10))? {
+///     println!("{:?}, and {} were missed", sample.value::<[f64; 2]>()?, sample.missed());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Subscriber<'a> {
+    me: &'a Endpoint,
+    topic: Topic,
+    reader: StreamReader,
+    payloads: Payloads,
+    every: bool,
+    /// Its position, for one that watches it.
+    watched: OnceCell<Rc<Cell<u64>>>,
+}
+
+impl<'a> Subscriber<'a> {
+    pub(super) fn begin(me: &'a Endpoint, topic: Topic, policy: Policy) -> Result<Self, TopicError> {
+        let stream = topic.region().segment.stream(topic.index());
+        let (rank, epoch) = (me.rank(), me.epoch());
+        let before = Registration::of(stream.readers[rank as usize].registration.load(Relaxed));
+        if before.is_some_and(|before| before.epoch == epoch) {
+            return Err(TopicError::Subscribed { rank });
+        }
+        let registration = Registration { epoch, is_awaited: policy.every };
+        let reader = StreamReader::begin(stream, rank, registration, policy.history);
+        // A publisher that runs sees from now on that this rank reads. Without this, publishers make fences.
+        os::remote_fence();
+        Ok(Self {
+            me,
+            topic,
+            reader,
+            payloads: Payloads::default(),
+            every: policy.every,
+            watched: OnceCell::new(),
+        })
+    }
+
+    /// The topic.
+    pub fn topic(&self) -> &Topic {
+        &self.topic
+    }
+
+    /// The number of the message that it reads next: how many were published before that.
+    pub fn position(&self) -> u64 {
+        self.reader.cursor()
+    }
+
+    /// The next message. Waits until there is one.
+    ///
+    /// Cost: two loads of lines that others write; more for those that are woken, or that the publisher waits for.
+    pub fn recv(&mut self) -> Result<Sample<'_, 'a>, TopicError> {
+        let found = self.next(Deadline::Never)?.ok_or(TopicError::Busy)?;
+        Ok(Sample::new(self, found))
+    }
+
+    /// The next message; `None` if none has come until `deadline`.
+    pub fn recv_within(
+        &mut self,
+        deadline: impl Into<Deadline>,
+    ) -> Result<Option<Sample<'_, 'a>>, TopicError> {
+        let found = self.next(deadline.into())?;
+        Ok(found.map(|found| Sample::new(self, found)))
+    }
+
+    fn next(&mut self, deadline: Deadline) -> Result<Option<(Found, u64)>, TopicError> {
+        while self.wait(deadline)? {
+            let found = self.take()?;
+            // What is there may be missed before it is read, again and again.
+            if found.is_some() || deadline.has_passed(Instant::now) {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The next message, if there is one. Never waits.
+    #[inline]
+    pub fn try_recv(&mut self) -> Result<Option<Sample<'_, 'a>>, TopicError> {
+        let found = self.take()?;
+        Ok(found.map(|found| Sample::new(self, found)))
+    }
+
+    /// Whether there is a message that was not read. Costs one load.
+    #[inline]
+    pub fn is_ready(&self) -> bool {
+        self.reader.is_ready()
+    }
+
+    /// Waits until there is a message that was not read, at most until `deadline`. Whether there is one.
+    pub fn wait(&mut self, deadline: impl Into<Deadline>) -> Result<bool, TopicError> {
+        if self.is_ready() {
+            return Ok(true);
+        }
+        let member = self.me.member();
+        let halves = self.me.both();
+        let mut waiting = Waiting { topic: &self.topic, reader: &self.reader, halves, member };
+        halves.drive(member, deadline.into(), &mut waiting)
+    }
+
+    /// The next message, if there is one, with the memory that it needs.
+    #[inline]
+    fn take(&mut self) -> Result<Option<(Found, u64)>, TopicError> {
+        self.me.member().check()?;
+        let found = self.reader.take();
+        self.note();
+        let Some(found) = found.map_err(|_| TopicError::Busy)? else { return Ok(None) };
+        match &found {
+            // Nobody waits for a reader that may miss messages, unless it holds one.
+            Found::Short(..) if self.every => self.tell(),
+            Found::Short(..) => {}
+            // The message is still the next one.
+            Found::Placed(bytes) => self.payloads.complete(&self.topic, bytes)?,
+        }
+        Ok(Some((found, self.reader.take_missed())))
+    }
+
+    /// Tells one that watches it where it is.
+    #[inline(always)]
+    fn note(&self) {
+        if let Some(watched) = self.watched.get() {
+            watched.set(self.reader.cursor());
+        }
+    }
+
+    /// What tells when there is a message that was not read.
+    pub(crate) fn news(&self) -> News<'a> {
+        let position = self.watched.get_or_init(|| Rc::new(Cell::new(self.reader.cursor())));
+        News::of_stream(self.me, self.topic.clone(), position.clone())
+    }
+
+    /// Done with a message in place.
+    pub(super) fn release(&mut self) {
+        if self.me.member().check().is_ok() {
+            self.reader.release();
+            self.note();
+            self.tell();
+        }
+    }
+
+    /// Wakes the publisher, if it waits for what was just done.
+    #[inline(always)]
+    fn tell(&self) {
+        let member = self.me.member();
+        if let Some(rank) = self.topic.writer() {
+            let record = member.region.registry.rank(rank);
+            if !member.mail_needs_no_ring(record) {
+                member.fence_for_ring();
+                if self.reader.is_waited_for() {
+                    member.ring_mail(record);
+                }
+            }
+        }
+    }
+
+    pub(super) fn reader(&self) -> &StreamReader {
+        &self.reader
+    }
+}
+
+impl Drop for Subscriber<'_> {
+    fn drop(&mut self) {
+        // Otherwise the line belongs to another life, or to a forked child's parent.
+        if self.me.member().check().is_ok() {
+            self.reader.end();
+            self.tell();
+        }
+    }
+}
+
+impl fmt::Debug for Subscriber<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Subscriber")
+            .field("topic", &self.topic)
+            .field("position", &self.position())
+            .field("every", &self.every)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A wait for a message that was not read.
+struct Waiting<'b> {
+    topic: &'b Topic,
+    reader: &'b StreamReader,
+    halves: Halves<'b>,
+    member: &'b Member,
+}
+
+impl Operation for Waiting<'_> {
+    type Error = TopicError;
+
+    fn look(&mut self, _: bool) -> Result<bool, TopicError> {
+        Ok(self.reader.is_ready())
+    }
+
+    fn check(&mut self, query: bool) -> Result<bool, TopicError> {
+        self.halves.check_place(query)?;
+        self.topic.check_kind(TopicKind::Stream)?;
+        Ok(self.reader.is_ready())
+    }
+
+    /// The publisher would have to wake each of its readers.
+    fn turns(&self) -> u32 {
+        if self.reader.has_company() { TURNS } else { 0 }
+    }
+
+    fn fall_asleep(&self) {
+        self.member.fall_asleep_for_mail(self.topic.writer().map_or(Source::Anyone, Source::Rank));
+    }
+}

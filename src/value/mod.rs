@@ -1,0 +1,41 @@
+//! A value that one process writes and any number reads, as a whole: the newest one.
+//!
+//! ```text
+//!  begun  newest  lens          buffer 0      buffer 1      buffer 2      buffer 3
+//! ┌──────┬───────┬───────────┐ ┌────────────┬─────────────┬─────────────┬─────────────┐
+//! │  7   │   6   │ one each  │ │ value 4    │ value 5     │ value 6     │ value 7, of │
+//! └──────┴───────┴───────────┘ └────────────┴─────────────┴─────────────┘ which a part │
+//! ```
+//! The *writer* says which value it begins, makes a fence, writes the buffer of that value, and then says that this is the newest
+//! one (Release). A *reader* loads the number of the newest (Acquire), copies its buffer, makes a fence, and loads the number that
+//! was begun last. The copy is whole if the writer has not begun the value that goes to the same buffer, four numbers later.
+//! Otherwise the reader looks again; it gives up after 64 times, so a fast writer keeps no reader for ever. Two numbers are
+//! needed: with only one, a reader could not tell that the writer is at work in its buffer.
+//!
+//! - The writer waits for nobody. A reader stores nothing.
+//! - A writer that dies at any time leaves the newest whole value. Its successor begins the same number again.
+//! - Garbage in the numbers or in a length leads to a wrong value or to no value, and nothing else: a length is cut to the buffer.
+//!
+//! The algorithm is a sequence lock with several buffers; with one, readers starve.
+
+mod reader;
+mod writer;
+
+pub use reader::{Look, ValueReader};
+pub use writer::ValueWriter;
+
+use crate::abi::BUFFERS;
+use crate::memory::Value;
+use crate::sync::AtomicU64;
+
+/// The words of the buffer of this value.
+#[inline(always)]
+fn buffer(value: &Value, number: u64) -> &[AtomicU64] {
+    let words = value.buffers.len() / BUFFERS;
+    let start = place(number) * words;
+    &value.buffers[start..start + words]
+}
+
+fn place(number: u64) -> usize {
+    (number % BUFFERS as u64) as usize
+}

@@ -1,0 +1,86 @@
+//! What a look at a topic's latest value does without: system calls, and stores to the region.
+#![cfg(all(not(loom), target_os = "linux"))]
+
+mod common;
+
+use common::{GUARD, end_quietly, end_with_parent, end_within, fork, status_of};
+use mailbox::{Config, Latest, Region, TopicError};
+use std::fs;
+
+const LOOKS: u64 = 20_000;
+
+/// Takes the right to write shared memory from this process, and then that to call the system: either ends it.
+fn seal() {
+    let maps = fs::read_to_string("/proc/self/maps").expect("mappings");
+    let shared: Vec<_> = maps.lines().filter(|line| line.contains(" rw-s ")).collect();
+    assert!(!shared.is_empty(), "the region");
+    for line in shared {
+        let (range, _) = line.split_once(' ').expect("a range");
+        let (start, end) = range.split_once('-').expect("two ends");
+        let [start, end] = [start, end].map(|end| usize::from_str_radix(end, 16).expect("a number"));
+        // SAFETY: no access goes through another pointer because of that; a store ends this process.
+        #[expect(unsafe_code, reason = "system call")]
+        let result = unsafe { libc::mprotect(start as *mut _, end - start, libc::PROT_READ) };
+        assert_eq!(result, 0);
+    }
+    // SAFETY: no pointers.
+    #[expect(unsafe_code, reason = "system call")]
+    let result = unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_STRICT) };
+    assert_eq!(result, 0);
+}
+
+/// Ends this thread, the only one, by the only call that ends something and is allowed.
+fn exit(status: i32) -> ! {
+    // SAFETY: no pointers; it does not return.
+    #[expect(unsafe_code, reason = "system call")]
+    unsafe {
+        libc::syscall(libc::SYS_exit, status);
+    }
+    unreachable!("ended")
+}
+
+/// One look of each kind; whether what they saw was right. No panic: that calls the system.
+fn look(latest: &mut Latest, words: &mut [u64; 6]) -> bool {
+    let is_fast = |error| error == TopicError::Busy;
+    let value = match latest.value::<[u64; 6]>() {
+        Ok(value) => value.is_some_and(|value| value == [latest.number(); 6]),
+        Err(error) => is_fast(error),
+    };
+    let copied = match latest.read_into(bytemuck::bytes_of_mut(words)) {
+        Ok(len) => len == Some(48) && *words == [latest.number(); 6],
+        Err(error) => is_fast(error),
+    };
+    let bytes = match latest.bytes() {
+        Ok(bytes) => bytes.is_some_and(|bytes| bytes.len() == 48),
+        Err(error) => is_fast(error),
+    };
+    value && copied && bytes && latest.has_changed().is_ok()
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "forks")]
+fn a_look_calls_no_system_and_stores_nothing_that_others_see() {
+    let region = Region::create_unnamed(Config::ranks(2)).expect("a region");
+    let me = region.join(0).expect("free");
+    let topic = region.topic("position").expect("room");
+    let mut publisher = topic.publish_latest(&me, 48).expect("nobody else does");
+    publisher.publish_value(&[1u64; 6]).expect("it fits");
+    let process = fork();
+    if process == 0 {
+        end_with_parent();
+        end_quietly();
+        end_within(GUARD.as_secs() as u32);
+        let other = region.join(1).expect("free");
+        let mut latest = topic.latest(&other).expect("a reader");
+        let mut words = [0; 6];
+        // The first takes memory.
+        assert!(look(&mut latest, &mut words));
+        seal();
+        let is_right = (0..LOOKS).all(|_| look(&mut latest, &mut words));
+        exit(if is_right { 0 } else { 1 });
+    }
+    for number in 2..LOOKS {
+        publisher.publish_value(&[number; 6]).expect("it fits");
+    }
+    assert_eq!(status_of(process), 0, "9 is a call of the system, 11 a store");
+}

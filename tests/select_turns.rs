@@ -1,0 +1,229 @@
+//! Each arm that is ready has its turn, whatever the others have.
+#![cfg(not(loom))]
+
+mod common;
+
+use common::{GUARD, endpoints};
+use mailbox::{Config, Endpoint, Select};
+use std::time::Duration;
+
+/// An arm that stays ready is told at the latest when each other one was told so often: its mail may wait for a turn of another
+/// sender, and two arms may have turns with one mail.
+const MOST: usize = 2 * 33 + 2;
+const FILTERS: u32 = 64;
+
+fn of<const N: usize>() -> [Endpoint; N] {
+    endpoints(Config::ranks(N as u32).cells(256).topics(1).value(64))
+}
+
+#[test]
+fn an_arm_that_is_ready_is_told_whatever_the_others_have_and_whether_or_not_it_is_received() {
+    for receives in [true, false] {
+        let ([me, busy, quiet], [other, its]) = (of(), of());
+        let topic = me.region().topic("speed").expect("room");
+        let mut publisher = topic.publish_latest(&quiet, 8).expect("nobody else does");
+        publisher.publish_value(&1u64).expect("it fits");
+        let value = topic.latest(&me).expect("a reader");
+        quiet.to(0).tag(7).send(b"stays").expect("room");
+        its.send(0, b"stays").expect("room");
+
+        let mut select = Select::new();
+        let flood = select.recv(me.from_any().tag(1));
+        let others = [
+            select.recv(me.from_any().tag(7)),
+            select.recv(me.from(2)),
+            select.send(me.to(2), 8),
+            select.latest(&value),
+            select.every(Duration::from_nanos(1)),
+            select.recv(other.from_any()),
+        ];
+        let mut since = [0; 6];
+        for _ in 0..2000 {
+            while busy.to(0).tag(1).try_send(b"flood").is_ok() {}
+            let arm = select.wait(GUARD).expect("all are ready");
+            since.iter_mut().for_each(|count| *count += 1);
+            match others.iter().position(|other| *other == arm) {
+                Some(at) => since[at] = 0,
+                None if receives => drop(me.from_any().tag(1).try_recv().expect("sound").expect("mail")),
+                None => assert_eq!(arm, flood),
+            }
+            assert!(since.iter().all(|count| *count <= MOST * others.len()), "{receives}: {since:?}");
+        }
+    }
+}
+
+#[test]
+fn one_that_is_made_anew_for_each_wait_starves_nobody() {
+    let [me, peer] = of();
+    peer.to(0).tag(1).send(b"stays").expect("room");
+    peer.to(0).tag(2).send(b"stays").expect("room");
+    let mut told = [0; 3];
+    for _ in 0..2000 {
+        let mut select = Select::new();
+        select.recv(me.from_any().tag(1));
+        select.send(me.to(1), 8);
+        select.every(Duration::ZERO);
+        told[select.wait(GUARD).expect("all are ready")] += 1;
+    }
+    assert!(told.iter().all(|count| *count > 100), "{told:?}");
+}
+
+/// Mail that is always there, and is received so that a wait never finds its sender's turn to be over: 32 mails of each.
+struct Flood<'a> {
+    me: &'a Endpoint,
+    sender: &'a Endpoint,
+}
+
+impl Flood<'_> {
+    const TURN: usize = 32;
+
+    fn begin(&self) {
+        self.fill();
+        self.receive(5);
+    }
+
+    fn fill(&self) {
+        while self.sender.to(0).tag(1).try_send(b"flood").is_ok() {}
+    }
+
+    fn receive(&self, count: usize) {
+        (0..count).for_each(|_| drop(self.me.from_any().tag(1).try_recv().expect("sound").expect("mail")));
+    }
+}
+
+#[test]
+fn mail_that_says_each_time_which_arm_is_told_hides_no_other_arm() {
+    let [me, sender] = of();
+    let flood = Flood { me: &me, sender: &sender };
+    flood.begin();
+    let mut select = Select::new();
+    let (mail, room) = (select.recv(me.from_any().tag(1)), select.send(me.to(1), 8));
+    select.recv(me.from_any().tag(2));
+    let mut since = 0;
+    for _ in 0..1000 {
+        flood.fill();
+        let arm = select.wait(GUARD).expect("both are ready");
+        since = if arm == room { 0 } else { since + 1 };
+        // The third is not ready, but has turns with the mail of the first.
+        assert!([mail, room].contains(&arm) && since <= 2 * MOST, "{arm}, {since}");
+        flood.receive(Flood::TURN);
+    }
+}
+
+#[test]
+fn one_that_is_made_anew_for_each_wait_hides_no_other_arm_either() {
+    // Left, or received.
+    for receives in [0, 1, Flood::TURN] {
+        let [me, sender] = of();
+        let flood = Flood { me: &me, sender: &sender };
+        flood.begin();
+        let mut told = [0; 2];
+        for _ in 0..5000 {
+            flood.fill();
+            let mut select = Select::new();
+            select.recv(me.from_any().tag(1));
+            select.send(me.to(1), 8);
+            told[select.wait(GUARD).expect("both are ready")] += 1;
+            flood.receive(receives);
+        }
+        // One in 66, if turns of looks and arms are as chance has it.
+        assert!(told.iter().all(|count| *count > 20), "{receives}: {told:?}");
+    }
+}
+
+#[test]
+fn arms_that_take_the_same_mails_are_told_in_turn() {
+    let [me, sender] = of();
+    let mut select = Select::new();
+    for _ in 0..2 {
+        select.recv(me.from_any().tag(1));
+        select.recv(me.from(1).tag(1));
+        select.recv(me.from_any());
+    }
+    let mut told = [0; 6];
+    for _ in 0..600 {
+        sender.to(0).tag(1).send(b"x").expect("room");
+        told[select.wait(GUARD).expect("mail")] += 1;
+        drop(me.recv().expect("mail"));
+    }
+    assert!(told.iter().all(|count| (60..=140).contains(count)), "{told:?}");
+}
+
+#[test]
+fn of_many_filters_the_one_is_told_that_takes_the_next_mail() {
+    let [me, one, other] = of();
+    let mut select = Select::new();
+    for tag in 0..FILTERS {
+        assert_eq!(select.recv(me.from_any().tag(tag)), tag as usize);
+    }
+    for turn in 0..50 * FILTERS {
+        let (tag, sender) = (turn * 37 % FILTERS, [&one, &other][turn as usize % 2]);
+        sender.to(0).tag(tag).send(&vec![7; [8, 60, 5000][turn as usize % 3]]).expect("room");
+        let arm =
+            if turn % 3 == 0 { select.try_wait().map(|arm| arm.expect("mail")) } else { select.wait(GUARD) };
+        assert_eq!(arm, Ok(tag as usize));
+        assert_eq!(me.from_any().tag(tag).try_recv().expect("sound").expect("mail").tag(), tag);
+    }
+    assert_eq!(select.try_wait(), Ok(None));
+}
+
+#[test]
+fn mail_that_no_arm_takes_hides_none() {
+    let [me, peer] = of();
+    let mut select = Select::new();
+    let arms = [1, 4].map(|tag| select.recv(me.from_any().tag(tag)));
+    let masked = select.recv(me.from(1).tag_masked(0x100, 0x100));
+    for _ in 0..40 {
+        // Between the tags that are wanted, as one filter for all of them sees it; and a call, which has no tag.
+        for tag in [0, 5] {
+            peer.to(0).tag(tag).send(b"unwanted").expect("room");
+        }
+        let call = peer.to(0).start_call(b"?").expect("room");
+        assert_eq!(select.try_wait(), Ok(None));
+        for (tag, arm) in [(1, arms[0]), (4, arms[1]), (0x1ff, masked)] {
+            peer.to(0).tag(tag).send(b"wanted").expect("room");
+            assert_eq!(select.wait(GUARD), Ok(arm));
+            assert!(me.from_any().tag(tag).try_recv().expect("sound").is_some());
+        }
+        drop(call);
+        assert!(me.try_recv().expect("sound").is_some());
+    }
+}
+
+#[test]
+fn a_call_is_told_to_an_arm_that_takes_every_tag() {
+    let [me, peer] = of();
+    let mut select = Select::new();
+    select.recv(me.from(1).tag(1));
+    let any = select.recv(me.from_any());
+    for len in [8, 500] {
+        let call = peer.to(0).start_call(&vec![1; len]).expect("room");
+        assert_eq!(select.wait(GUARD), Ok(any));
+        me.try_recv().expect("sound").expect("a call").reply(b"!").expect("room");
+        assert!(call.try_wait().is_ok_and(|answer| answer.is_some()));
+    }
+}
+
+#[test]
+fn receives_that_were_started_come_first() {
+    let [me, peer] = of();
+    let started = me.from_any().tag(3).start();
+    let mut select = Select::new();
+    let arm = select.recv(me.from_any());
+    peer.to(0).tag(3).send(b"to the request").expect("room");
+    assert_eq!(select.try_wait(), Ok(None));
+    let over = select.request(&started);
+    peer.to(0).tag(3).send(b"to the arm").expect("room");
+    let (mut started, mut told) = (Some(started), vec![]);
+    for _ in 0..2 {
+        told.push(select.wait(GUARD).expect("both are ready"));
+        if told.last() == Some(&arm) {
+            assert_eq!(me.try_recv().expect("sound").expect("mail").to_vec(), b"to the arm");
+        } else {
+            let started = started.take().expect("it is told once");
+            assert_eq!(started.wait().expect("sound").expect("mail").to_vec(), b"to the request");
+        }
+    }
+    told.sort();
+    assert_eq!((told, select.try_wait()), (vec![arm, over], Ok(None)));
+}
