@@ -323,6 +323,23 @@ fn a_sender_that_never_stops_does_not_keep_others_waiting() {
 }
 
 #[test]
+fn a_sender_that_was_alone_for_long_has_a_longer_turn_only_if_its_mail_is_quick() {
+    let (_scratch, [me, busy, rare]) = endpoints(1024);
+    for (alone, work, most) in [(600, Duration::ZERO, 256), (300, Duration::from_millis(1), BURST)] {
+        let take = || {
+            while busy.try_send(0, b"x").is_ok() {}
+            let from = me.recv().expect("mail").from();
+            thread::sleep(work);
+            from
+        };
+        (0..alone).for_each(|_| assert_eq!(take(), busy.rank()));
+        rare.send(0, b"please").expect("room");
+        let before = (0..).find(|_| take() == rare.rank()).expect("its mail");
+        assert!(before <= most, "{before} after {work:?} for each");
+    }
+}
+
+#[test]
 fn eight_processes_are_served_in_turn_and_each_in_order() {
     let scratch = Scratch::new();
     let me = scratch.create(Config::ranks(9).cells(64).arena(1024)).join(0).expect("a free rank");

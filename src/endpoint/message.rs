@@ -57,7 +57,7 @@ impl Message<'_> {
     ///
     /// Across deaths it is exact for one message of each sender: the last one that the dead holder received and had not
     /// received before. That is the one in hand, if a process handles one at a time. For others, and if more than 64 of a
-    /// sender come again at once, it may be less than it was, but not 0. Up to 32 messages of each sender that an earlier
+    /// sender come again at once, it may be less than it was, but not 0. Up to 16 messages of each sender that an earlier
     /// holder left unread when it died, or that came before this endpoint first looked for mail, may show 1 though nobody
     /// received them, and so may all that its receives [by tag](crate::RecvFrom::tag) had passed over. The count of a call ends with this endpoint.
     pub fn redelivered(&self) -> u32 {

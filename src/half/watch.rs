@@ -7,7 +7,7 @@
 //!
 //! A half keeps the time of its last question over sleeps, rings and busy turns. If a ring restarted that time, a
 //! peer that rings often would hide a death; if a ring caused a question, each message would cost a system call. A
-//! receive from anyone that always finds mail compares the time with a coarse clock once in a turn of 32 mails.
+//! receive from anyone that always finds mail compares the time with a coarse clock once in a turn of 32 to 256 mails.
 //!
 //! A process that finds a death stores the dead life in `found_dead` of the rank's record, counts `changes`, and
 //! rings every bell. If all ranks sleep, a death is found within 75 ms by either of two ranks. If the two below it

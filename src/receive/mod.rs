@@ -1,8 +1,9 @@
 //! The receiving side of an endpoint.
 //!
 //! A look finds a mailbox that has something; a step takes it. A receive from one rank looks only at that rank's
-//! mailbox, one from anyone in the order of `fair`, up to 32 mails of one sender at a time. A call on the call line
-//! comes before the mail of its sender's turn, but never before mail that its caller had sent earlier.
+//! mailbox, one from anyone in the order of `fair`, up to 32 mails of one sender at a time, or 256 where others have
+//! none. A call on the call line comes before the mail of its sender's turn, but never before mail that its caller had
+//! sent earlier.
 //!
 //! A receive takes what its filter takes, and leaves the rest unread (`peer::unread`). Receives that were started are offered
 //! mail before the one that took it (`posted`).
@@ -50,7 +51,7 @@ use crate::half::{ByRank, Member};
 use crate::rank::Source;
 use crate::ring::{Consumer, Descriptor, Server};
 use crate::sync::{Edge, acquire};
-use crate::wait::pace::{self, BURST};
+use crate::wait::pace::{self, BURST, LONG_TURN};
 use core::cell::{Cell as Private, RefCell};
 use core::time::Duration;
 
@@ -66,6 +67,10 @@ pub struct Inbox {
     turns: RefCell<FairQueue>,
     /// The sender whose turn it is.
     current: Private<u32>,
+    /// How many mails its turn has.
+    turn: Private<u64>,
+    /// When it began, if the turn before it was the same sender's.
+    turn_began: Private<Duration>,
     /// The number of the first mail after its turn, less the mails of the turn that were taken a second time.
     turn_end: Private<u64>,
     /// Whether the next message of some sender lacks memory.
@@ -105,6 +110,8 @@ impl Inbox {
             lacking: Lacking::default(),
             turns: RefCell::default(),
             current: NOBODY.into(),
+            turn: BURST.into(),
+            turn_began: Duration::ZERO.into(),
             turn_end: 0.into(),
             bars: false.into(),
             asks: false.into(),
@@ -148,7 +155,12 @@ impl Inbox {
         by_hand: bool,
     ) -> Result<Option<Descriptor>, RecvError> {
         let is_current = peer.from == self.current.get();
-        let turn = if is_current { self.left_of_turn(peer).max(1) } else { BURST };
+        let turn = match wanted.source {
+            Source::Anyone if is_current => self.left_of_turn(peer).max(1),
+            Source::Anyone => BURST,
+            // Nobody else is waited for.
+            Source::Rank(_) => LONG_TURN,
+        };
         peer.grant(member, if self.posted.is_empty() { turn } else { 0 });
         if let Some(descriptor) = peer.consumer.take_new(member.limit, wanted.filter) {
             return Ok(Some(descriptor));
@@ -210,16 +222,12 @@ impl Inbox {
     /// The current sender until its turn is over, then the next sender that has mail, whose turn begins. Only a
     /// thorough look finds all senders that were silent for a long time.
     fn look_around(&self, member: &Member, filter: Filter, thorough: bool) -> Option<&Incoming> {
-        let current = self.current.get();
-        if let Some(peer) = self.peers.get(current) {
-            let is_over = self.left_of_turn(peer) == 0;
-            if !is_over && peer.finds(filter) {
-                return Some(peer);
-            }
-            if is_over {
-                // Unless another sender's turn begins.
-                self.begin_turn(peer);
-            }
+        let current = self.peers.get(self.current.get());
+        let is_over = current.is_some_and(|peer| self.left_of_turn(peer) == 0);
+        if let (Some(peer), false) = (current, is_over)
+            && peer.finds(filter)
+        {
+            return Some(peer);
         }
         self.discover(member);
         self.take_reset(member);
@@ -233,16 +241,17 @@ impl Inbox {
             }
             is_ready
         };
-        let next = self.turns.borrow_mut().next(thorough, is_ready)?;
-        if is_overdue.get() {
+        let next = self.turns.borrow_mut().next(thorough, is_ready);
+        let found = next.and_then(|rank| self.peers.get(rank));
+        if let Some(peer) = found.or(current.filter(|_| is_over)) {
+            self.begin_turn(peer);
+        }
+        if found.is_some() && is_overdue.get() {
             // A sender that was woken and has not sent yet may wait for this very processor. Senders on other
             // processors would leave it behind.
             pace::let_others_run();
         }
-        let peer = self.peers.get(next)?;
-        self.current.set(next);
-        self.begin_turn(peer);
-        Some(peer)
+        found
     }
 
     /// How many words of the bitmaps contain ranks of this region.

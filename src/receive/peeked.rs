@@ -52,7 +52,7 @@ impl Inbox {
     pub(super) fn untake(&self, peer: &Incoming, descriptor: &Descriptor) {
         peer.put_back(descriptor);
         let left = self.turn_end.get().wrapping_sub(peer.consumer.next());
-        if peer.from == self.current.get() && left < BURST {
+        if peer.from == self.current.get() && left < self.turn.get() {
             // It is one of the turn once more.
             self.turn_end.set(self.turn_end.get().wrapping_add(1));
         }

@@ -1,10 +1,21 @@
 //! The turn of the sender that a receive from anyone takes mail of.
 
 use super::{BURST, Inbox, Incoming};
+use crate::os;
+use crate::wait::pace::{LONG_TURN, QUICK_TURN};
 
 impl Inbox {
+    /// The next turn is this sender's. It is longer than the last one where nobody else had mail, and the mails of the last one
+    /// took little time: so others never wait for long.
     pub(super) fn begin_turn(&self, peer: &Incoming) {
-        self.turn_end.set(peer.consumer.next().wrapping_add(BURST));
+        let is_alone = self.current.replace(peer.from) == peer.from;
+        let is_quick = || {
+            let now = os::uptime_lately();
+            now.saturating_sub(self.turn_began.replace(now)) < QUICK_TURN
+        };
+        let length = if is_alone && is_quick() { (self.turn.get() * 2).min(LONG_TURN) } else { BURST };
+        self.turn.set(length);
+        self.turn_end.set(peer.consumer.next().wrapping_add(length));
     }
 
     /// How many mails the current sender may give before it is others' turn.
@@ -12,7 +23,7 @@ impl Inbox {
     pub(super) fn left_of_turn(&self, peer: &Incoming) -> u64 {
         let left = self.turn_end.get().wrapping_sub(peer.consumer.next());
         // More than that: a reset was taken meanwhile.
-        if left > BURST { 0 } else { left }
+        if left > self.turn.get() { 0 } else { left }
     }
 
     /// Whether the current sender has had its turn for so long that others should be looked at.

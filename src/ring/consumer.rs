@@ -174,16 +174,13 @@ impl Consumer {
     /// the next one may have been handed out before.
     pub fn grant(&self, count: u64) {
         let next = self.next.get();
-        // No more than the producer can have sent. Otherwise `claimed` would make no sense to a successor.
+        // No more than the producer can have sent: `take_new` does not ask whether all cells are taken.
         let taken = next.wrapping_sub(self.head.get());
         let room = self.cells().saturating_sub(taken).saturating_sub(self.unsettled());
         let is_easy = !self.unread.any() && !self.is_handed(next);
         let count = if is_easy { count.min(room) } else { 0 };
         self.turn.grant(next, count);
         self.row.revoke(next);
-        if count > 0 {
-            self.claim(next.wrapping_add(count));
-        }
     }
 
     /// Tells a successor that messages below `end` may have been handed out. Called before they are.

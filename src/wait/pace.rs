@@ -87,6 +87,11 @@ pub const POLL_PAUSES: u32 = 64;
 /// The most mails of one sender that a receive from anyone takes while another sender's mail waits. Also the most
 /// parts (of 64 KiB) of announced messages that a call takes in if it does not wait.
 pub const BURST: u64 = 32;
+/// The most where no other sender had mail when the turn before this one ended, and that one was quick. A look at all others
+/// costs as much as a dozen mails.
+pub const LONG_TURN: u64 = 256;
+/// A quick turn takes less: one tick of a coarse clock.
+pub const QUICK_TURN: Duration = Duration::from_millis(5);
 
 // --- Memory --------------------------------------------------------------------------------------------------------
 

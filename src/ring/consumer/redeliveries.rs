@@ -3,8 +3,8 @@
 //! A mail that is dropped during a panic is put back, and counts as *redelivered* when it is taken again. If it is
 //! taken again during the same panic, it is acknowledged; otherwise a destructor could receive it for ever.
 //!
-//! Across lives, two words of the receiver's line carry the knowledge. Before a receiver may take up to 32 messages
-//! on the short path, it stores the number after them in `handed`. A clean leave stores how far it really came. A
+//! Across lives, two words of the receiver's line carry the knowledge. Before a receiver may take up to 16 messages
+//! on the short path (a row), it stores the number after them in `handed`. A clean leave stores how far it really came. A
 //! successor marks the messages below that number, and none if the word lies beyond the cells. The word `redelivered`
 //! holds the last message that was handed out again and its count. So a message that kills each of its receivers is
 //! recognised. A process that stops between the store and the handing out has counted one too many.

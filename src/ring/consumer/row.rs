@@ -69,6 +69,7 @@ impl Consumer {
         if is_complete {
             self.prefetch_after(seq);
         }
+        self.claim(seq.wrapping_add(count));
         self.row.grant(seq, count);
         true
     }
