@@ -4,7 +4,7 @@
 mod common;
 
 use common::{GUARD, Scratch, wait_until};
-use mailbox::{Config, Endpoint, Policy, Region, Select, Wait};
+use mailbox::{CollectiveError, Comm, Config, Endpoint, Policy, Region, Select, SelectError, Wait};
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
 use std::time::Instant;
@@ -100,6 +100,53 @@ fn each_kind_of_arm_wakes_a_sleeper() {
         sleeper.join().expect("a thread");
     });
     assert!(start.elapsed() < GUARD);
+}
+
+#[test]
+#[cfg_attr(portable, ignore = "a sleeper looks between pauses")]
+fn the_end_of_an_operation_of_all_members_wakes_a_sleeper() {
+    const ROUNDS: u64 = 20;
+    let (scratch, region) = of(2);
+    let (me, other) = (join(&region, 0), join(&region, 1));
+    me.set_wait(Wait::Block);
+    let told = AtomicU32::new(0);
+    let sleeper = |me: &Endpoint| {
+        let comm = Comm::world(me).expect("both");
+        let mut select = Select::new();
+        let mail = select.recv(me.from_any());
+        for round in 0..=ROUNDS {
+            let sum = comm.start_all_reduce(vec![round], |one, other| one + other);
+            let done = select.collective(&sum);
+            assert_eq!(select.try_wait(), Ok(None), "{round}");
+            assert_eq!(select.wait(GUARD), Ok(done), "{round}");
+            told.fetch_add(1, Relaxed);
+            match sum.wait() {
+                Ok(sum) => assert_eq!(sum, [3 * round]),
+                Err(error) => assert_eq!((error, round), (CollectiveError::Gone { rank: 1, died: false }, ROUNDS)),
+            }
+            assert_ne!(select.try_wait(), Ok(Some(done)), "it is told once");
+        }
+        select.remove(mail);
+        assert_eq!(select.try_wait(), Err(SelectError::Empty));
+    };
+    thread::scope(|scope| {
+        let sleeper = scope.spawn(|| {
+            let me = me;
+            sleeper(&me);
+        });
+        let comm = Comm::world(&other).expect("both");
+        let sleeps = || wait_until("it sleeps", || scratch.receiver_sleeps(0) || sleeper.is_finished());
+        for round in 0..ROUNDS {
+            sleeps();
+            let mut mine = [2 * round];
+            comm.all_reduce(&mut mine, |one, other| one + other).expect("both take part");
+            wait_until("it was told", || u64::from(told.load(Relaxed)) > round || sleeper.is_finished());
+        }
+        sleeps();
+        drop(comm);
+        drop(other);
+        sleeper.join().expect("a thread");
+    });
 }
 
 fn time_of(time: u32) -> u64 {

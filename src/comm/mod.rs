@@ -21,4 +21,4 @@ mod waiting;
 
 pub use communicator::Comm;
 pub use request::Request;
-pub use started::CollectiveRequest;
+pub use started::{CollectiveRequest, Underway};

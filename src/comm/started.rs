@@ -268,6 +268,32 @@ impl<T: Pod + Send> CollectiveRequest<'_, T> {
     }
 }
 
+impl<'c, T> CollectiveRequest<'c, T> {
+    /// What tells when it is over, for one that watches it. It may outlive it.
+    pub(crate) fn watched(&self) -> Underway<'c> {
+        Underway { comm: self.comm, id: self.id.ok() }
+    }
+}
+
+/// An operation that was started, as one sees it that watches it.
+pub struct Underway<'c> {
+    comm: &'c Comm<'c>,
+    /// `None` if it could not be started.
+    id: Option<u64>,
+}
+
+impl<'c> Underway<'c> {
+    pub fn halves(&self) -> Halves<'c> {
+        self.comm.endpoint.both()
+    }
+
+    /// Whether nothing more is to come of it.
+    pub fn is_over(&self) -> bool {
+        let (_, groups) = groups_of(self.comm.endpoint);
+        self.id.is_none_or(|id| groups.is_over(self.comm.slot, id))
+    }
+}
+
 /// A wait for an operation that was started, which goes on like all that was.
 struct Waiting<'b> {
     halves: Halves<'b>,

@@ -2,7 +2,7 @@
 
 use super::timer::Timer;
 use crate::call::Call;
-use crate::comm::Request;
+use crate::comm::{Request, Underway};
 use crate::receive::Wanted;
 use crate::topic::News;
 use core::mem::ManuallyDrop;
@@ -18,6 +18,8 @@ pub enum Arm<'a> {
     Call { place: usize, call: ManuallyDrop<Call<'a>> },
     /// What was started.
     Request { place: usize, request: ManuallyDrop<Request<'a>> },
+    /// What all members of a group have started.
+    Collective { place: usize, underway: Underway<'a> },
     /// A value or a message of a topic that was not read.
     Topic { place: usize, news: Box<News<'a>> },
     /// A time.
@@ -34,6 +36,7 @@ impl Arm<'_> {
             | Arm::Send { place, .. }
             | Arm::Call { place, .. }
             | Arm::Request { place, .. }
+            | Arm::Collective { place, .. }
             | Arm::Topic { place, .. } => Some(*place),
             Arm::Timer(_) | Arm::Over => None,
         }
@@ -55,7 +58,7 @@ impl Arm<'_> {
     pub fn tell(&mut self) -> bool {
         match self {
             Arm::Timer(timer) => timer.tell(Instant::now()),
-            Arm::Call { .. } | Arm::Request { .. } | Arm::Over => false,
+            Arm::Call { .. } | Arm::Request { .. } | Arm::Collective { .. } | Arm::Over => false,
             Arm::Recv { .. } | Arm::Send { .. } | Arm::Topic { .. } => true,
         }
     }

@@ -196,6 +196,7 @@ impl<'a> Finding<'_, '_, 'a> {
             Arm::Send { place, to, .. } => self.has_room(at, *place, *to, Room::is_there),
             Arm::Call { call, .. } => call.has_news(),
             Arm::Request { request, .. } => request.has_result(),
+            Arm::Collective { underway, .. } => underway.is_over(),
             Arm::Topic { news, .. } => news.is_there(),
             Arm::Timer(timer) => now.is_some_and(|now| timer.is_due(now)),
             Arm::Over => false,

@@ -1,7 +1,7 @@
 //! How one thread waits for several things.
 //!
 //! A [`Select`](crate::Select) has *arms*. Each watches one thing: mail that a filter takes, room for a message, the answer to a
-//! call, the end of a request, what is new in a topic, a time. It says which arm is *ready*: the call that does not wait would now
+//! call, the end of a request or of an operation of a group, what is new in a topic, a time. It says which arm is *ready*: the call that does not wait would now
 //! return something. The caller then makes that call. So there is no second set of verbs, no second copy of a protocol, and each
 //! error is told by the verb whose error it is. An arm borrows its endpoint only, and has a copy of what else it needs to look, so the
 //! caller may make the call while the select lives.
@@ -11,7 +11,7 @@
 //!                        │ a look asks each arm in turn:
 //!                        ├─ receive::Ready      mail, an end, an error; what it finds stays
 //!                        ├─ send::Room          at once; tells the receiver that it starves, while the thread waits
-//!                        ├─ Call, Request, topic::News, Timer
+//!                        ├─ Call, Request, Underway, topic::News, Timer
 //!                        └─ what was started and announced goes on first
 //! ```
 //! # No wake-up is lost
@@ -25,6 +25,7 @@
 //! | room | `head` | the bit for room of the sending rank |
 //! | answer | stamp of the call line or of a cell of the return lane | both bits |
 //! | request | that of the send or receive that it is | as for these |
+//! | operation of a group | the number of a round in a member's slot | the bit for mail |
 //! | value of a topic | the value's number | the bit for mail, if the topic's bit for this rank is set |
 //! | message of a topic | its stamp | the bit for mail |
 //! | an end | the life, then the count of changes | both bits of all ranks |

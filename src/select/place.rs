@@ -71,7 +71,7 @@ impl<'a> Place<'a> {
         match arm {
             Arm::Recv { wanted, .. } => self.receive(*wanted, number),
             Arm::Send { .. } => self.sends += 1,
-            Arm::Request { .. } => self.requests += 1,
+            Arm::Request { .. } | Arm::Collective { .. } => self.requests += 1,
             _ => {}
         }
     }
@@ -89,7 +89,7 @@ impl<'a> Place<'a> {
                 left.into_iter().for_each(|(wanted, arm)| self.receive(wanted, arm));
             }
             Arm::Send { .. } => self.sends -= 1,
-            Arm::Request { .. } => self.requests -= 1,
+            Arm::Request { .. } | Arm::Collective { .. } => self.requests -= 1,
             _ => {}
         }
     }

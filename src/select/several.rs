@@ -6,7 +6,7 @@ use super::place::Place;
 use super::timer::Timer;
 use super::turns::Turns;
 use crate::call::Call;
-use crate::comm::Request;
+use crate::comm::{CollectiveRequest, Request};
 use crate::endpoint::{Halves, RecvFrom, RecvHalf, SendHalf, SendTo};
 use crate::error::SelectError;
 use crate::half::Member;
@@ -27,7 +27,7 @@ use std::time::Instant;
 /// the arm watches, or the error or end that it has come to. The caller makes that call itself. A peer that takes something back, or
 /// another receive that takes it first, can make that call find nothing.
 ///
-/// An arm is told again as long as it is ready. A call, a request and [`Select::at`] are told once, and then their arm is over.
+/// An arm is told again as long as it is ready. A call, a request of either kind and [`Select::at`] are told once, and then their arm is over.
 /// Arms that stay ready take turns, so that none starves. Those of one endpoint that receive are told in the order in which a receive
 /// of all would take their mails; one whose mail is not received keeps no other from being told.
 ///
@@ -149,6 +149,14 @@ impl<'a> Select<'a> {
     pub fn request(&mut self, request: &Request<'a>) -> usize {
         let place = self.place(request.halves());
         self.add(Arm::Request { place, request: request.watched() })
+    }
+
+    /// Ready when the operation of all members is over, so that [`CollectiveRequest::wait`] returns at once. It is told once, and
+    /// then the arm is over. The request stays the caller's.
+    pub fn collective<T>(&mut self, request: &CollectiveRequest<'a, T>) -> usize {
+        let underway = request.watched();
+        let place = self.place(underway.halves());
+        self.add(Arm::Collective { place, underway })
     }
 
     /// Ready when there is a value that was not read: [`Latest::has_changed`]. Remove the arm of one that is dropped.
