@@ -122,7 +122,9 @@ fn the_end_of_an_operation_of_all_members_wakes_a_sleeper() {
             told.fetch_add(1, Relaxed);
             match sum.wait() {
                 Ok(sum) => assert_eq!(sum, [3 * round]),
-                Err(error) => assert_eq!((error, round), (CollectiveError::Gone { rank: 1, died: false }, ROUNDS)),
+                Err(error) => {
+                    assert_eq!((error, round), (CollectiveError::Gone { rank: 1, died: false }, ROUNDS))
+                }
             }
             assert_ne!(select.try_wait(), Ok(Some(done)), "it is told once");
         }

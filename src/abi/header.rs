@@ -4,7 +4,7 @@ use super::{DIRECTORY_WORDS, Geometry, Padded};
 use crate::sync::AtomicU64;
 
 /// The version of this layout.
-pub const ABI: u64 = 20;
+pub const ABI: u64 = 21;
 /// The first word of a region.
 pub const MAGIC: u64 = u64::from_ne_bytes(*b"mailbox\x01");
 /// The first word of a region that is being removed.

@@ -5,7 +5,7 @@
 
 use super::layout::SKEW;
 use super::{CELL, Geometry, OPENED_WORDS, PAGE, Padded, position};
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU32, AtomicU64};
 
 /// Bytes of the longest name of a topic.
 pub const TOPIC_NAME: usize = 64;
@@ -122,8 +122,13 @@ pub struct ValueLine {
     /// The number of the newest whole value, from 1 on; 0 if there was none. It lies in buffer `number mod BUFFERS`.
     pub newest: AtomicU64,
     /// By buffer: the bytes of its value.
-    pub lens: [AtomicU64; BUFFERS],
+    pub lens: [AtomicU32; BUFFERS],
+    /// By buffer: its value instead, if that is so short. Then who waits for it has all of it with one line.
+    pub short: [AtomicU64; BUFFERS],
 }
+
+/// Bytes of a value that lies in the writer's line.
+pub const SHORT_VALUE: usize = 8;
 
 impl Geometry {
     /// Offset of the lines of a topic. Those of all topics lie together.
@@ -171,6 +176,8 @@ impl Geometry {
 }
 
 const _: () = assert!(size_of::<TopicEntry>() <= 128 && size_of::<ValueLine>() <= 128);
+#[cfg(not(loom))]
+const _: () = assert!(size_of::<ValueLine>() == 64, "one line");
 
 #[cfg(test)]
 mod tests {

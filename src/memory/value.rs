@@ -2,7 +2,7 @@
 
 use super::{Mapping, Shared};
 use crate::abi::{BUFFERS, Geometry, TopicLines, ValueLine};
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU32, AtomicU64};
 use std::sync::Arc;
 
 /// The parts of a value, all shared.
@@ -27,7 +27,12 @@ impl Value {
     /// A value on the heap that was never written, with buffers of so many words.
     pub fn on_heap(words: usize) -> Self {
         let atomic = || AtomicU64::new(0);
-        let line = ValueLine { begun: atomic(), newest: atomic(), lens: core::array::from_fn(|_| atomic()) };
+        let line = ValueLine {
+            begun: atomic(),
+            newest: atomic(),
+            lens: core::array::from_fn(|_| AtomicU32::new(0)),
+            short: core::array::from_fn(|_| atomic()),
+        };
         Self {
             line: Arc::new(line).into(),
             buffers: (0..BUFFERS * words).map(|_| atomic()).collect::<Vec<_>>().into(),

@@ -1,9 +1,8 @@
 //! A reading end.
 
-use super::{buffer, place};
+use super::{buffer, place, words};
 use crate::abi::BUFFERS;
 use crate::memory::{Value, load};
-use crate::sync::AtomicU64;
 use crate::sync::Ordering::{Acquire, Relaxed};
 use crate::sync::{Edge, Mutant, acquire, fence, mutated};
 
@@ -49,16 +48,15 @@ impl ValueReader {
             return Look::Nothing;
         }
         let line = &self.value.line;
-        let words = buffer(&self.value, number);
         let len = line.lens[place(number)].load(Relaxed) as usize;
         // In the common case the copy has the length of all of `to`: often a constant, which makes it a few instructions.
         let len = if len == to.len()
-            && let Some(words) = words.get(..len.div_ceil(8))
+            && let Some(words) = words(&self.value, number, to.len()).get(..to.len().div_ceil(8))
         {
             load(words, to);
-            len
+            to.len()
         } else {
-            load_part(words, len, to)
+            load_part(&self.value, number, len, to)
         };
         // Pairs with the fence in `ValueWriter::write`.
         if !mutated(Mutant::Fence(Edge::Begun)) {
@@ -69,9 +67,10 @@ impl ValueReader {
     }
 }
 
-/// Copies a value of `len` bytes, as far as there is room. Returns its length, cut to that of `words`.
+/// Copies a value of `len` bytes, as far as there is room. Returns its length, cut to that of the buffer.
 #[inline(never)]
-fn load_part(words: &[AtomicU64], len: usize, to: &mut [u8]) -> usize {
+fn load_part(value: &Value, number: u64, len: usize, to: &mut [u8]) -> usize {
+    let words = words(value, number, len);
     let len = len.min(size_of_val(words));
     let copied = len.min(to.len());
     load(words, &mut to[..copied]);

@@ -1,6 +1,6 @@
 //! The writing end.
 
-use super::{buffer, place};
+use super::{buffer, place, words};
 use crate::memory::{Value, store};
 use crate::sync::Ordering::{Relaxed, Release};
 use crate::sync::{Edge, Mutant, fence, mutated, release};
@@ -34,8 +34,8 @@ impl ValueWriter {
         if !mutated(Mutant::Fence(Edge::Begun)) {
             fence(Release);
         }
-        line.lens[place(next)].store(bytes.len() as u64, Relaxed);
-        store(buffer(&self.value, next), bytes);
+        line.lens[place(next)].store(bytes.len() as u32, Relaxed);
+        store(words(&self.value, next, bytes.len()), bytes);
         line.newest.store(next, release(Edge::Newest));
         self.newest = next;
     }
