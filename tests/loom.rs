@@ -1582,6 +1582,27 @@ fn two_threads_of_a_crew_that_wait_for_mail_and_for_room_each_get_theirs() {
     });
 }
 
+#[test]
+fn three_threads_of_a_crew_get_one_each() {
+    check(Some(1), &[Mutant::Desert, Mutant::Selfish], |turn| {
+        let peers = Peers::new();
+        let [one, second, third] = [peers.clone(), peers.clone(), peers.clone()];
+        let wait = move || {
+            let second = thread::spawn(move || second.wait(Want::Mail));
+            let third = thread::spawn(move || third.wait(Want::Room));
+            one.wait(Want::Mail);
+            one.give(Want::Room);
+            third.join().unwrap();
+            second.join().unwrap();
+        };
+        let give = move || {
+            peers.give(Want::Mail);
+            peers.give(Want::Mail);
+        };
+        side_by_side(turn, wait, give);
+    });
+}
+
 /// What the second thread waits for comes once the first has got its own: no other ring helps that one.
 fn check_first(want: Want, mutants: &[Mutant]) {
     check(Some(3), mutants, move |turn| {
