@@ -6,10 +6,12 @@ mod common;
 use common::puppet::{self, mail, puppet};
 use common::{Child, Scratch, command, end_within, exit_at_once, fork, kill, reply, wait_for, wait_until};
 use mailbox::lab::abi::{MAIL, ROOM, Rank};
-use mailbox::{Broken, Config, Lost, Region, SendError, Status};
+use mailbox::{Broken, Comm, Config, Deadline, Lost, Policy, Region, Select, SendError, Status};
 use std::fmt::Debug;
+use std::fs;
 use std::hint::spin_loop;
-use std::mem::offset_of;
+use std::io::IoSlice;
+use std::mem::{ManuallyDrop, offset_of};
 use std::os::unix::process::parent_id;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +22,7 @@ use std::time::{Duration, Instant};
 fn second_process() {
     match common::role() {
         Some((role, region)) if role == "holder" => hold_through_a_fork(&region),
+        Some((role, region)) if role == "versed" => try_all_in_a_child(&region),
         Some((role, region)) if role == "busy" => fork_while_joining(&region),
         Some((role, region)) if role == "young" => fork_while_young(&region),
         Some((_, region)) => puppet::perform(&region),
@@ -204,6 +207,121 @@ fn hold_through_a_fork(region: &str) {
 }
 
 #[test]
+#[cfg_attr(portable, ignore = "forks")]
+fn a_forked_child_can_do_nothing_with_what_it_inherits() {
+    let scratch = Scratch::new();
+    scratch.create(Config::ranks(3).cells(16));
+    let mut process = Child::start("versed", &scratch);
+    assert_eq!(process.answer(), "ok", "the child");
+    assert_eq!(process.answer(), "ok", "the parent");
+}
+
+/// Forks with all that an endpoint can have under way. The child tries each verb, and then drops it all.
+fn try_all_in_a_child(region: &str) {
+    let places = [ManuallyDrop::new(Scratch::at(region)), ManuallyDrop::new(Scratch::new())];
+    let contents = || places.each_ref().map(|place| fs::read(place.path()).expect("a segment"));
+    let region = Region::open(region).expect("a region");
+    let [me, other] = [0, 1].map(|rank| region.join(rank).expect("a free rank"));
+    let [speed, track] = ["speed", "track"].map(|name| region.topic(name).expect("room"));
+    let mut latest_publisher = speed.publish_latest(&me, 64).expect("nobody else does");
+    let mut publisher = track.publisher(&me).expect("nobody else does");
+    let (mut latest, mut subscriber) =
+        (speed.latest(&me).expect("a reader"), track.subscriber(&me, Policy::every()).expect("a reader"));
+    latest_publisher.publish_value(&1u64).expect("it fits");
+    publisher.publish(b"one").expect("room");
+    let alone = places[1].create(Config::ranks(1)).join(0).expect("a free rank");
+    let comm = Comm::world(&alone).expect("all are there");
+    let (call, answered) =
+        (me.to(1).start_call(b"?").expect("room"), me.to(1).start_call(b"?").expect("room"));
+    let (mut request, mut sending) =
+        (me.from(1).tag(9).start(), me.to(1).announce(&[1; 1000]).expect("room"));
+    other.send(0, b"mail").expect("room");
+    let before = contents();
+    match fork() {
+        0 => {
+            end_within(10);
+            let mut select = Select::new();
+            select.recv(me.from_any());
+            let mut done = String::new();
+            macro_rules! lost {
+                ($($verb:expr),* $(,)?) => { $(
+                    let result = format!("{:?}", $verb);
+                    if !result.contains("Forked") {
+                        done.push_str(&format!("{}: {result}; ", stringify!($verb)));
+                    }
+                )* };
+            }
+            let mut buffer = [0; 8];
+            lost![
+                me.send(1, b"x"),
+                me.to(1).tag(1).try_send(b"x"),
+                me.to(1).sync().send(b"x"),
+                me.to(1).send_vectored(&[IoSlice::new(b"x")]),
+                me.to(1).send_value(&1u64),
+                me.to(1).announce(b"x"),
+                me.to(1).open(),
+                me.to(1).start(b"x").wait(),
+                me.to(1).call(b"x"),
+                me.to(1).start_call(b"x"),
+                call.wait(),
+                answered.try_wait(),
+                sending.wait(),
+                request.wait_within(Deadline::Now),
+                me.recv(),
+                me.from(1).try_recv(),
+                me.from(1).tag(1).recv(),
+                me.from_any().recv_into(&mut buffer),
+                me.from_any().recv_value::<u64>(),
+                me.from_any().peek(),
+                me.next_event(),
+                me.drain().next(),
+                me.from_any().start().wait(),
+                me.discard(1),
+                me.loan(8),
+                latest_publisher.publish_value(&2u64),
+                publisher.publish(b"two"),
+                publisher.draft(8),
+                // Values are read as before, also by those that hold no rank.
+                latest.value::<u64>().and_then(|_| latest.wait(Deadline::Now)),
+                subscriber.try_recv(),
+                subscriber.recv_within(Deadline::Now),
+                speed.publish_latest(&me, 64),
+                track.subscriber(&me, Policy::skip()),
+                comm.barrier(),
+                comm.start_barrier().wait(),
+                comm.dup(),
+                Comm::world(&alone),
+                select.try_wait(),
+                select.wait(Deadline::Now),
+            ];
+            drop((select, comm, call, answered, sending, request, latest_publisher, publisher, latest));
+            if contents() != before {
+                done.push_str("it wrote something");
+            }
+            reply(if done.is_empty() { "ok" } else { &done });
+            exit_at_once();
+        }
+        child => wait_for(child),
+    }
+    // The parent goes on.
+    assert_eq!(me.from(1).recv().expect("mail").to_vec(), b"mail");
+    assert_eq!(latest.value::<u64>(), Ok(Some(1)));
+    assert_eq!(subscriber.try_recv().expect("sound").expect("one").to_vec(), b"one");
+    latest_publisher.publish_value(&2u64).expect("it fits");
+    publisher.publish(b"two").expect("room");
+    for call in [call, answered] {
+        other.from(0).recv().expect("a call").reply(b"!").expect("room");
+        assert_eq!(call.wait().as_deref(), Ok(&b"!"[..]));
+    }
+    drop(comm);
+    drop(alone);
+    let [_, own] = places;
+    drop(ManuallyDrop::into_inner(own));
+    reply("ok");
+    command();
+}
+
+#[test]
 fn no_fork_catches_a_lock_that_is_just_being_taken() {
     let region = region();
     let mut busy = Child::start("busy", &region);
@@ -269,6 +387,8 @@ fn a_child_forked_in_its_parents_first_call_can_join() {
     for round in 0..ROUNDS {
         assert_eq!(young.answer(), "ok", "{round}");
     }
+    // The region is not removed while a process still joins.
+    assert_eq!(young.answer(), "that was all");
 }
 
 const ROUNDS: u32 = 150;
@@ -296,6 +416,7 @@ fn fork_while_young(name: &str) {
             child => wait_for(child),
         }
     }
+    reply("that was all");
     command();
 }
 

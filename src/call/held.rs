@@ -33,7 +33,9 @@ impl<'a> HeldUp<'a> {
         let whom = Source::Rank(self.peer.to);
         match self.receiver {
             Some(receiver) => receiver.parts().0.fall_asleep_for_mail(whom),
-            None => self.sender.parts().0.announce(whom),
+            None => {
+                self.sender.parts().0.announce(whom);
+            }
         }
     }
 

@@ -64,6 +64,7 @@ impl Group {
         members: Vec<Seat>,
         before: Option<(u32, u64)>,
     ) -> Result<Self, Broken> {
+        member.check()?;
         let (region, rank) = (&member.region, member.rank());
         region.segment.complete_slots(slot).map_err(|error| no_pages(rank, &error))?;
         let me = members.iter().position(|(one, _)| *one == rank).unwrap_or_default() as u32;

@@ -279,17 +279,20 @@ impl Member {
         }
     }
 
-    /// This half falls asleep and says whom it waits for.
-    pub fn announce(&self, whom: Source) {
-        if self.is_holder() {
+    /// This half falls asleep and says whom it waits for. Whether it still holds the rank; else it says nothing.
+    pub fn announce(&self, whom: Source) -> bool {
+        let is_holder = self.is_holder();
+        if is_holder {
             self.record.activity.awaited[self.half as usize].store(whom.to_word(), Relaxed);
         }
+        is_holder
     }
 
     /// The receiving half falls asleep, says whom it waits for, and counts the sleep.
     pub fn fall_asleep_for_mail(&self, whom: Source) {
-        self.announce(whom);
-        count(&self.record.activity.sleeps, 1);
+        if self.announce(whom) {
+            count(&self.record.activity.sleeps, 1);
+        }
     }
 
     pub fn interrupter(&self) -> Interrupter {

@@ -151,8 +151,9 @@ impl Operation for Room<'_> {
     }
 
     fn fall_asleep(&self) {
-        self.member.announce(Source::Rank(self.peer.to));
-        count(&self.peer.producer.counters().sleeps, 1);
+        if self.member.announce(Source::Rank(self.peer.to)) {
+            count(&self.peer.producer.counters().sleeps, 1);
+        }
     }
 }
 

@@ -250,8 +250,8 @@ impl Operation for Synchronous<'_> {
     }
 
     fn fall_asleep(&self) {
-        self.member.announce(Source::Rank(self.peer.to));
-        if self.sent.is_some_and(|sent| sent.is_announced) {
+        let is_holder = self.member.announce(Source::Rank(self.peer.to));
+        if is_holder && self.sent.is_some_and(|sent| sent.is_announced) {
             count(&self.peer.producer.counters().sleeps, 1);
         }
     }
