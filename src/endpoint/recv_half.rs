@@ -21,7 +21,7 @@ use core::fmt;
 /// **Order.** Mail comes in order for each sender. A receive from anyone takes senders in turn: it gives at most 32 mails
 /// of one sender while mail of another waits; up to 256 if nobody else had mail for a while, and these are received within
 /// milliseconds. With more than eight senders it looks less often at those that were silent
-/// for long: if `n` are silent, it looks at each of them at least once in `32 n` mails of others if several send. A mail is received once.
+/// for long: if `n` are silent, it looks at each of them at least once in `32 n` mails of others. A mail is received once.
 /// It comes again only if it was requeued, or if its holder died.
 ///
 /// **Ends.** Once a rank has ended and there is no more mail of it, a receive from that rank returns

@@ -40,6 +40,11 @@ impl FairQueue {
         self.active.len() == 1
     }
 
+    /// Whether a look leaves some senders out.
+    pub fn has_idle(&self) -> bool {
+        !self.idle.is_empty()
+    }
+
     /// The next sender that `is_ready`: first those after the one found last, then that one itself. Without
     /// `thorough`, an idle one may be missed this time, but not for ever.
     pub fn next(&mut self, thorough: bool, is_ready: impl Fn(u32) -> bool) -> Option<u32> {

@@ -5,15 +5,16 @@ use crate::os;
 use crate::wait::pace::{LONG_TURN, QUICK_TURN};
 
 impl Inbox {
-    /// The next turn is this sender's. It is longer than the last one where nobody else had mail, and the mails of the last one
-    /// took little time: so others never wait for long.
+    /// The next turn is this sender's. It is longer than the last one where all others were looked at and had no mail, and the
+    /// mails of the last one took little time: so others never wait for long.
     pub(super) fn begin_turn(&self, peer: &Incoming) {
         let is_alone = self.current.replace(peer.from) == peer.from;
         let is_quick = || {
             let now = os::uptime_lately();
             now.saturating_sub(self.turn_began.replace(now)) < QUICK_TURN
         };
-        let length = if is_alone && is_quick() { (self.turn.get() * 2).min(LONG_TURN) } else { BURST };
+        let is_long = is_alone && !self.turns.borrow().has_idle() && is_quick();
+        let length = if is_long { (self.turn.get() * 2).min(LONG_TURN) } else { BURST };
         self.turn.set(length);
         self.turn_end.set(peer.consumer.next().wrapping_add(length));
     }
