@@ -7,8 +7,10 @@ use super::layout::SKEW;
 use super::{Geometry, PAGE, Padded};
 use crate::sync::AtomicU64;
 
-/// Consecutive rounds that a member may be ahead of the slowest reader of its lines.
-pub const DEPTH: u64 = 4;
+/// Consecutive rounds that a member may be ahead of the slowest reader of its lines. A model check goes round all of them.
+pub const DEPTH: u64 = if cfg!(loom) { 4 } else { 32 };
+/// The same of rounds that carry more than a line.
+pub const PARTS: u64 = 4;
 /// Words of payload in a line.
 pub const LINE_WORDS: usize = 13;
 /// Bytes of payload in a line.
@@ -16,7 +18,7 @@ pub const LINE: usize = 8 * LINE_WORDS;
 /// Bytes of a part of a window: what one round can carry beyond a line.
 pub const PART: u64 = 256 << 10;
 /// Bytes of a window.
-pub const WINDOW: u64 = DEPTH * PART;
+pub const WINDOW: u64 = PARTS * PART;
 /// The most groups that a region can have: so many contexts can be told from each other.
 pub const MAX_GROUPS: u32 = 62;
 /// Words of a list of members, one bit for each.
@@ -74,7 +76,7 @@ pub struct RoundLine {
     pub operation: AtomicU64,
     /// Bytes that the operation is about.
     pub len: AtomicU64,
-    /// The payload, if it fits. Otherwise it lies in the window, in part `r mod DEPTH`.
+    /// The payload, if it fits. Otherwise it lies in the window, in part `r mod PARTS`.
     pub payload: [AtomicU64; LINE_WORDS],
 }
 

@@ -120,7 +120,8 @@ impl Group {
     /// The ranks that this operation waits for at its present place.
     pub fn missing(&self, at: &Running) -> impl Iterator<Item = u32> {
         let needs_room = !at.has_published;
-        let is_missing = move |(member, _): &(u32, u32)| match self.writer.needs_finished(self.round) {
+        let len = at.plan.publishes(at.round).map_or(0, |published| published.len);
+        let is_missing = move |(member, _): &(u32, u32)| match self.writer.needs_finished(self.round, len) {
             _ if !needs_room => {
                 at.plan.takes(at.round, *member).is_some()
                     && self.reader(*member).published(self.round).is_none()
@@ -157,7 +158,7 @@ impl Group {
         while at.round < at.plan.rounds() {
             if !at.has_published {
                 if let Some(published) = at.plan.publishes(at.round) {
-                    if !self.has_room(member) {
+                    if !self.has_room(member, published.len) {
                         return Ok(false);
                     }
                     self.publish(member, at, &published, data)?;
@@ -180,10 +181,10 @@ impl Group {
         Ok(true)
     }
 
-    /// Whether all readers have finished the round in which the next line was last used.
+    /// Whether all readers have finished the round in which the place of the next `len` bytes was last used.
     #[inline(always)]
-    fn has_room(&self, member: &Member) -> bool {
-        let Some(round) = self.writer.needs_finished(self.round) else { return true };
+    fn has_room(&self, member: &Member, len: usize) -> bool {
+        let Some(round) = self.writer.needs_finished(self.round, len) else { return true };
         loop {
             let slow = (0..self.size()).find(|one| *one != self.me && !self.reader(*one).has_finished(round));
             if !self.await_member(member, slow) {

@@ -1,6 +1,6 @@
 //! Who publishes what in which round. Pure functions.
 
-use crate::abi::{DEPTH, LINE, PART};
+use crate::abi::{LINE, PART, PARTS};
 use core::ops::Range;
 
 /// Bytes that one member publishes in one round, if it is for all: a quarter of what would fit keeps the parts in the nearer
@@ -102,7 +102,7 @@ impl Plan {
             Kind::Scatter | Kind::AllToAll | Kind::ReduceScatter => {
                 PIECE.min(PART as usize / size as usize / 8 * 8)
             }
-            Kind::Broadcast if size == 2 => len.div_ceil(DEPTH as usize).clamp(SMALL_PIECE, PIECE),
+            Kind::Broadcast if size == 2 => len.div_ceil(PARTS as usize).clamp(SMALL_PIECE, PIECE),
             _ => PIECE,
         };
         let element = element.max(1);

@@ -7,14 +7,14 @@
 //!  member 0's slot                       member 1's slot
 //! ┌───────────────────────────────┐     ┌───────────────────────────────┐     a slot has one writer, and all members read it
 //! │ state: group, finished, …     │     │ state                         │
-//! │ line 0 │ line 1 │ line 2 │ …  │     │ line 0 │ line 1 │ line 2 │ …  │     round r: line r mod 4, stamp r + 1
+//! │ line 0 │ line 1 │ line 2 │ …  │     │ line 0 │ line 1 │ line 2 │ …  │     round r: line r mod 32, stamp r + 1
 //! │ part 0 │ part 1 │ part 2 │ …  │     │ part 0 │ part 1 │ part 2 │ …  │     and part r mod 4 of the window, for long data
 //! └───────────────────────────────┘     └───────────────────────────────┘
 //! ```
 //! - **Publishing** is one store of the stamp, with Release, after the words of the line and of the window. A member that stops
 //!   half-way has published nothing.
-//! - **Room.** A line is written again four rounds later. Its writer first makes sure that every reader has *finished* the round
-//!   that the line was for. A reader says so in its own slot (Release); what it has published in a later round says it, too. So
+//! - **Room.** A line is written again 32 rounds later, a part of the window four rounds later. Its writer first makes sure that
+//!   every reader has *finished* the round that it was for. A reader says so in its own slot (Release); what it has published in a later round says it, too. So
 //!   where everybody waits for everybody, nobody looks at that word.
 //! - **Beginning.** A rank empties its slot, and only then stores the number of the group there (Release). A member looks at
 //!   nothing else in a slot before it has seen that number. So what a former group left is never taken for something new.
@@ -33,7 +33,7 @@ mod writer;
 pub use reader::Reader;
 pub use writer::Writer;
 
-use crate::abi::{DEPTH, LIST_WORDS, PART, RoundLine};
+use crate::abi::{DEPTH, LIST_WORDS, PART, PARTS, RoundLine};
 use crate::memory::GroupSlot;
 use crate::sync::AtomicU64;
 use core::ops::Range;
@@ -55,14 +55,14 @@ fn line(slot: &GroupSlot, round: u64) -> &RoundLine {
 
 /// Bytes of the window that this round may use.
 pub fn part(round: u64) -> Range<u64> {
-    let start = round % DEPTH * PART;
+    let start = round % PARTS * PART;
     start..start + PART
 }
 
 /// The words of the window from this byte of the round's part on.
 fn words(slot: &GroupSlot, round: u64, offset: usize) -> &[AtomicU64] {
     // In a model check windows are small.
-    let part = slot.window.len() / DEPTH as usize;
-    let start = (round % DEPTH) as usize * part;
+    let part = slot.window.len() / PARTS as usize;
+    let start = (round % PARTS) as usize * part;
     &slot.window[start + offset / 8..start + part]
 }

@@ -1,7 +1,7 @@
 //! A rank's own slot.
 
 use super::{Decided, line, words};
-use crate::abi::{Cause, DEPTH, LINE};
+use crate::abi::{Cause, DEPTH, LINE, PARTS};
 use crate::memory::{GroupSlot, store};
 use crate::sync::Ordering::{Relaxed, Release};
 use crate::sync::{Edge, Mutant, fence, full_fence, mutated, release};
@@ -9,8 +9,10 @@ use crate::sync::{Edge, Mutant, fence, full_fence, mutated, release};
 /// The writing end of a slot, from the beginning of its use for a group on.
 pub struct Writer {
     slot: GroupSlot,
-    /// By position: 1 + the last round that it published something in; 0 if it did not.
-    published: [u64; DEPTH as usize],
+    /// By line: 1 + the last round that was published in it; 0 if none was.
+    lines: [u64; DEPTH as usize],
+    /// By part of the window: the same.
+    parts: [u64; PARTS as usize],
 }
 
 impl Writer {
@@ -30,19 +32,22 @@ impl Writer {
         slot.lines.lines.iter().for_each(|line| line.stamp.store(0, Relaxed));
         // Pairs with `Reader::has_begun`.
         state.group.store(group, release(Edge::Group));
-        Self { slot, published: [0; DEPTH as usize] }
+        Self { slot, lines: [0; DEPTH as usize], parts: [0; PARTS as usize] }
     }
 
-    /// The round that all readers must have finished before something can be published in `round`; `None` if nothing was
-    /// published that they could still read.
+    /// The round that all readers must have finished before `len` bytes can be published in `round`; `None` if nothing was
+    /// published that they could still read there.
     #[inline(always)]
-    pub fn needs_finished(&self, round: u64) -> Option<u64> {
-        self.published[(round % DEPTH) as usize].checked_sub(1)
+    pub fn needs_finished(&self, round: u64, len: usize) -> Option<u64> {
+        let line = self.lines[(round % DEPTH) as usize];
+        let part = if len > LINE { self.parts[(round % PARTS) as usize] } else { 0 };
+        line.max(part).checked_sub(1)
     }
 
     /// Writes to the window, beginning at this byte of the round's part, a multiple of 8. There is room, and memory.
     #[inline(always)]
-    pub fn write(&self, round: u64, offset: usize, bytes: &[u8]) {
+    pub fn write(&mut self, round: u64, offset: usize, bytes: &[u8]) {
+        self.parts[(round % PARTS) as usize] = round + 1;
         store(words(&self.slot, round, offset), bytes);
     }
 
@@ -55,7 +60,7 @@ impl Writer {
         if bytes.len() <= LINE {
             store(&line.payload, bytes);
         }
-        self.published[(round % DEPTH) as usize] = round + 1;
+        self.lines[(round % DEPTH) as usize] = round + 1;
         // Pairs with `Reader::published`.
         line.stamp.store(round + 1, release(Edge::Arrived));
     }

@@ -157,12 +157,12 @@ fn a_line_is_written_again_once_its_slow_reader_has_finished() {
         let (mut own, slow) = (Own::begin(&root, NOW), Own::begin(&reader, NOW));
         let (from_root, from_reader) = (Other::new(&root, NOW), Other::new(&reader, NOW));
         for round in 0..DEPTH {
-            assert_eq!(own.writer.needs_finished(round), None, "it may be so far ahead");
+            assert_eq!(own.writer.needs_finished(round, 0), None, "it may be so far ahead");
             own.publish(round, round);
         }
         let publish = move || {
             for round in DEPTH..DEPTH + 2 {
-                from_reader.wait_until_finished(own.writer.needs_finished(round).expect("a former use"));
+                from_reader.wait_until_finished(own.writer.needs_finished(round, 0).expect("a former use"));
                 own.publish(round, round);
             }
         };
@@ -192,7 +192,7 @@ fn what_a_member_publishes_says_what_it_has_finished() {
         let part = |mut own: Own, other: Other| {
             move || {
                 for round in DEPTH - 1..DEPTH + 1 {
-                    if let Some(needed) = own.writer.needs_finished(round) {
+                    if let Some(needed) = own.writer.needs_finished(round, 0) {
                         assert!(other.reader.has_finished(needed), "it has published a later one");
                     }
                     own.publish(round, round);
