@@ -233,8 +233,7 @@ fn try_all_in_a_child(region: &str) {
     let comm = Comm::world(&alone).expect("all are there");
     let (call, answered) =
         (me.to(1).start_call(b"?").expect("room"), me.to(1).start_call(b"?").expect("room"));
-    let (mut request, mut sending) =
-        (me.from(1).tag(9).start(), me.to(1).announce([1; 1000]).expect("room"));
+    let (mut request, mut sending) = (me.from(1).tag(9).start(), me.to(1).announce([1; 1000]).expect("room"));
     other.send(0, b"mail").expect("room");
     let before = contents();
     match fork() {
