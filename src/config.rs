@@ -4,6 +4,20 @@ use crate::abi::{CELL, CHUNK, Geometry};
 use crate::error::ConfigError;
 
 /// When the memory of mailboxes is taken from the system.
+///
+/// ```
+/// # use mailbox::{Config, CreateError, Region, Reserve, System};
+/// // No send is to fail later for want of memory.
+/// let config = Config::ranks(2).cells(64).arena(4096).loans(0).stream(4096).reserve(Reserve::AtCreation);
+/// match Region::create_unnamed(config) {
+///     Ok(region) => println!("{} bytes are taken", region.inspect().memory),
+///     Err(CreateError::System(System::NoSpace)) => println!("there is too little memory for all of it"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # let memory = |config| Region::create_unnamed(config).map(|region| region.inspect().memory);
+/// # assert!(memory(config)? > memory(config.reserve(Reserve::AtFirstUse))?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Reserve {
     /// At first use. A mailbox takes its memory when the first message goes through it. Each part of its arena takes

@@ -16,6 +16,7 @@ use mailbox::{
 use std::error::Error;
 use std::fmt::Debug;
 use std::hash::Hash;
+use std::path::Path;
 
 fn shows<T: Debug>() {}
 
@@ -120,4 +121,96 @@ fn nothing_public_is_missing_here() {
         .filter(|name| **name != *"What" && here.matches(name).count() < 2)
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
+}
+
+/// The concept, a folder or a file of `src`, that each name comes from which the crate's root gives. Errors are left out.
+fn given_by_the_root(root: &str) -> Vec<(&str, &str)> {
+    let uses = root.split_once("pub use abi::").expect("the first of them").1;
+    let code = uses.lines().filter(|line| !line.trim_start().starts_with("//"));
+    let is_end = |c: char| !c.is_alphanumeric() && c != '_';
+    let mut concept = "abi";
+    let mut given = vec![];
+    for word in code.flat_map(|line| line.split(is_end)).filter(|word| !word.is_empty()) {
+        if !word.starts_with(char::is_uppercase) {
+            concept = word;
+        } else if concept != "error" {
+            given.push((concept, word));
+        }
+    }
+    given
+}
+
+/// All source files of a concept, one after the other.
+fn text_of(concept: &str) -> String {
+    fn add(path: &Path, text: &mut String) {
+        if path.is_dir() {
+            let entries = std::fs::read_dir(path).expect("a folder");
+            entries.for_each(|entry| add(&entry.expect("an entry").path(), text));
+        } else {
+            *text += &std::fs::read_to_string(path).unwrap_or_default();
+        }
+    }
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut text = String::new();
+    [sources.join(concept).with_extension("rs"), sources.join(concept)]
+        .iter()
+        .for_each(|path| add(path, &mut text));
+    text
+}
+
+/// Whether the doc of this item has an example that runs, or that of an `impl` of its own, or of a method there.
+fn has_example(text: &str, name: &str) -> bool {
+    let is_of_it = |line: &str| {
+        let starts = ["pub struct ", "pub enum ", "pub const "];
+        let is_its_own = line.starts_with("impl") && !line.contains(" for ");
+        let mut words = line.split(|c: char| !c.is_alphanumeric() && c != '_');
+        (is_its_own || starts.iter().any(|start| line.starts_with(start))) && words.any(|word| word == name)
+    };
+    let (mut is_inside, mut is_open, mut has_one) = (false, false, false);
+    for line in text.lines() {
+        if let Some(kind) = line.trim_start().strip_prefix("/// ```") {
+            is_open = !is_open;
+            has_one |= is_open && kind.is_empty();
+            if is_inside && has_one {
+                return true;
+            }
+        } else if line.starts_with(|c: char| c.is_alphabetic() || c == '}') {
+            is_inside = is_of_it(line);
+            if is_inside && has_one {
+                return true;
+            }
+            has_one = false;
+        }
+    }
+    false
+}
+
+#[test]
+fn every_public_type_has_an_example() {
+    let root =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).expect("a source file");
+    let given = given_by_the_root(&root);
+    for known in [("abi", "TopicKind"), ("config", "Reserve"), ("region", "MAILBOX_FD"), ("wait", "Deadline")]
+    {
+        assert!(given.contains(&known), "{known:?} is not found");
+    }
+    let lacking: Vec<_> =
+        given.iter().filter(|(concept, name)| !has_example(&text_of(concept), name)).collect();
+    assert!(lacking.is_empty(), "without an example: {lacking:?}");
+}
+
+#[test]
+fn examples_are_found() {
+    let doc = "/// It.\n///\n/// ```\n/// it();\n/// ```\n";
+    let attributes = "#[derive(Debug)]\n#[must_use = \"it\"]\n";
+    assert!(has_example(&format!("{doc}{attributes}pub struct It<'a> {{\n"), "It"));
+    assert!(has_example(&format!("{doc}impl<'a> It<'a> {{\n"), "It"));
+    assert!(has_example(
+        &format!("impl It {{\n    {}    pub fn it() {{}}\n}}\n", doc.replace("\n/", "\n    /")),
+        "It"
+    ));
+    assert!(!has_example(&format!("{doc}pub struct Other;\npub struct It;\n"), "It"), "that of another one");
+    assert!(!has_example(&format!("{doc}impl Other for It {{\n}}\n"), "It"), "that of a trait");
+    let other = doc.replacen("```", "```compile_fail", 1);
+    assert!(!has_example(&format!("{other}pub struct It;\n"), "It"), "it does not run");
 }

@@ -47,6 +47,28 @@ pub struct TopicEntry {
 }
 
 /// What is published in a topic.
+///
+/// ```
+/// # use mailbox::{Config, Region, TopicKind};
+/// # let name = format!("doc-topic-kind-{}", std::process::id());
+/// # let region = Region::create(&name, Config::ranks(1))?;
+/// # let me = region.join(0)?;
+/// region.topic("speed")?.publish_latest(&me, 8)?.publish_value(&3.5)?;
+/// # let mut kinds = vec![];
+/// for topic in Region::look(&name)?.topics() {
+///     let published = match topic.kind {
+///         Some(TopicKind::Value) => "its latest value",
+///         Some(TopicKind::Stream) => "a stream",
+///         None => "nothing yet",
+///     };
+///     println!("{}: {published}", topic.name);
+/// #     kinds.push(topic.kind);
+/// }
+/// # assert_eq!(kinds, [Some(TopicKind::Value)]);
+/// # drop(me);
+/// # region.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum TopicKind {
     /// Its latest value.

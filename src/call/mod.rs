@@ -28,6 +28,24 @@ use core::fmt;
 
 /// A call under way: what [`SendTo::start_call`](crate::SendTo::start_call) returns. Dropping it gives the call up. Its
 /// server may answer it all the same, and nobody is told.
+///
+/// ```
+/// # use mailbox::{CallError, Config, Region};
+/// # use std::time::Duration;
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, server) = (region.join(0)?, region.join(1)?);
+/// let call = me.to(1).start_call(b"how many?")?;
+/// let answer = match call.wait_within(Duration::from_millis(1)) {
+///     Err(CallError::Timeout) => {
+///         println!("rank {} is slow, and the call goes on", call.to());
+/// #         server.recv()?.reply(b"three")?;
+///         call.wait()?
+///     }
+///     answer => answer?,
+/// };
+/// assert_eq!(*answer, *b"three");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "dropping it gives the call up"]
 pub struct Call<'a> {
     sender: &'a SendHalf,

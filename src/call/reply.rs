@@ -7,6 +7,23 @@ use core::fmt;
 use core::ops::Deref;
 
 /// The answer to a call, in memory of this process: bytes.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, server) = (region.join(0)?, region.join(1)?);
+/// # let server = std::thread::spawn(move || {
+/// #     for _ in 0..2 { server.recv().unwrap().reply(&7u64.to_ne_bytes()).unwrap(); }
+/// # });
+/// let count: u64 = me.call(1, b"how many?")?.value()?;
+/// assert_eq!(count, 7);
+/// let reply = me.call(1, b"how many?")?;
+/// println!("{} bytes, of which the first is {:?}", reply.len(), reply.first());
+/// let kept: Vec<u8> = reply.into_vec();
+/// # assert_eq!(kept, 7u64.to_ne_bytes());
+/// # server.join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Reply(pub(super) Bytes);
 

@@ -15,6 +15,27 @@ use std::thread::panicking;
 ///
 /// One message of a sender is fetched at a time. Until this one is dropped, to fetch a second one, or to receive one that is
 /// not fetched by hand, returns [`RecvError::Held`].
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # use std::io::Write;
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # let other = std::thread::spawn(move || other.send(0, &vec![7; 4 << 20]));
+/// # let mut file = vec![];
+/// me.set_by_hand(true);
+/// let mut arrival = me.recv()?.fetch();
+/// let mut piece = vec![0; 64 << 10];
+/// while arrival.left() > 0 {
+///     let count = arrival.fetch(&mut piece)?;
+///     file.write_all(&piece[..count])?;
+///     println!("{} of {} bytes are still to come", arrival.left(), arrival.len());
+/// }
+/// drop(arrival); // its sender is told that all of it came
+/// # other.join().unwrap()?;
+/// # assert_eq!(file, vec![7; 4 << 20]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "dropping it refuses the message"]
 pub struct Arrival<'a> {
     /// The announcement, or the mail that has the bytes; `None` once all of them came, or no more will.

@@ -13,6 +13,23 @@ use core::fmt;
 /// it ends this endpoint's use of it. Its memory is free when all receivers have acknowledged it, too.
 ///
 /// It may be longer than [`Region::max_message`](crate::Region::max_message).
+///
+/// ```
+/// # use mailbox::{Config, Deadline, Region, SendError};
+/// # let region = Region::create_unnamed(Config::ranks(3).loans(1 << 20))?;
+/// # let [me, one, two] = [0, 1, 2].map(|rank| region.join(rank).unwrap());
+/// let mut loan = me.loan(1 << 20)?;
+/// loan.write_at(0, b"a map");
+/// let map = loan.commit(5);
+/// for rank in 1..3 {
+///     match map.send_within(rank, Deadline::Now) {
+///         Err(SendError::Full) => println!("rank {rank} is far behind, and gets the next one"),
+///         sent => sent?,
+///     }
+/// }
+/// # for other in [one, two] { assert_eq!(other.recv()?.to_vec(), b"a map"); }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Block<'a> {
     held: Held<'a>,
     label: Label,

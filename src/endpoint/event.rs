@@ -14,6 +14,33 @@ use crate::wait::Deadline;
 ///
 /// Lives of one rank that come and go between two looks are merged. At most two events are to be told of a rank at any
 /// time, and an event of a merged life has the epoch of the latest.
+///
+/// ```
+/// # use mailbox::{Config, Event, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, worker) = (region.join(0)?, region.join(1)?);
+/// # worker.abandon();
+/// // Who is there, and in which of its lives.
+/// let mut present = std::collections::BTreeMap::new();
+/// # let mut dead = vec![];
+/// loop {
+///     match me.next_event()? {
+///         Event::Mail(mail) => println!("{} bytes of {:?}", mail.len(), present.get(&mail.from())),
+///         Event::Joined { rank, epoch } => _ = present.insert(rank, epoch),
+///         Event::Left { rank, .. } => _ = present.remove(&rank),
+///         Event::Died { rank, .. } => {
+///             present.remove(&rank);
+///             println!("another process is to do what rank {rank} did");
+/// #             dead.push(rank);
+///         }
+///         Event::Alone => break,
+///         _ => {}
+///     }
+/// }
+/// assert!(present.is_empty());
+/// # assert_eq!(dead, [1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<M> {

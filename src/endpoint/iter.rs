@@ -6,6 +6,23 @@ use crate::rank::Source;
 use core::iter::FusedIterator;
 
 /// An iterator over mail that waits for each: what [`RecvFrom::iter`] returns.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # use std::time::Duration;
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// # let (me, one, two) = (region.join(0)?, region.join(1)?, region.join(2)?);
+/// # one.to(0).tag(1).send_value(&3u64)?;
+/// # two.to(0).tag(1).send_value(&4u64)?;
+/// // A result of each of two workers, within 10 s.
+/// let results = me.from_any().tag(1).within(Duration::from_secs(10)).iter().take(2);
+/// let mut sum = 0;
+/// for mail in results {
+///     sum += mail?.value::<u64>()?;
+/// }
+/// assert_eq!(sum, 3 + 4);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "it receives nothing until it is asked for mail"]
 pub struct Iter<'a> {

@@ -14,6 +14,27 @@ use std::io;
 /// Bytes that are not written are what an earlier loan left there.
 ///
 /// It is an [`io::Write`], which writes from front to back. A write beyond the end is cut short, and says how much it wrote.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # use std::io::Write;
+/// # let region = Region::create_unnamed(Config::ranks(2).loans(1 << 20))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # let lines = ["one", "two", "three"];
+/// let mut loan = me.loan(64 << 10)?;
+/// loan.write_all(&[0; 8])?; // room for how many lines there are
+/// let mut count = 0u64;
+/// for line in lines {
+///     writeln!(loan, "{line}")?;
+///     count += 1;
+/// }
+/// loan.write_at(0, &count.to_ne_bytes());
+/// let len = loan.written();
+/// loan.commit(len).send(1)?;
+/// # let mail = other.recv()?;
+/// # assert_eq!(mail.to_vec(), [&3u64.to_ne_bytes(), "one\ntwo\nthree\n".as_bytes()].concat());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Loan<'a> {
     held: Held<'a>,
     written: usize,

@@ -10,6 +10,26 @@ use core::fmt;
 
 /// A received message to be read, still where its sender wrote it: what a [`Mail`](crate::Mail) derefs to, and what a
 /// [`Drain`](crate::Drain) gives.
+///
+/// ```
+/// # use mailbox::{Config, Message, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # for line in ["of one line", "of the next"] { other.to(0).tag(3).send(line.as_bytes())?; }
+/// /// For the log: what a receive gives, and what a drain gives.
+/// fn line(message: &Message<'_>) -> String {
+///     let mut first = [0; 6];
+///     let count = message.copy_to(&mut first);
+///     let first = String::from_utf8_lossy(&first[..count]);
+///     format!("{}.{} [{}] {} bytes: {first}…", message.from(), message.seq(), message.tag(), message.len())
+/// }
+/// assert_eq!(line(&*me.recv()?), "1.0 [3] 11 bytes: of one…");
+/// let mut drain = me.drain();
+/// while let Some(message) = drain.next()? {
+///     assert_eq!(line(&message), "1.1 [3] 11 bytes: of the…");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Message<'a> {
     pub(crate) peer: &'a Incoming,
     pub(crate) descriptor: Descriptor,

@@ -7,6 +7,20 @@ use crate::receive::Incoming;
 use crate::ring::Descriptor;
 
 /// What is known of a message that was not taken: what [`RecvFrom::peek`] returns.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// # let (me, one, two) = (region.join(0)?, region.join(1)?, region.join(2)?);
+/// # one.to(0).tag(5).send(b"later")?;
+/// # two.to(0).tag(2).send(b"soon")?;
+/// // Of the next message of each sender the one with the lowest tag.
+/// let next = [me.from(1).peek()?, me.from(2).peek()?];
+/// let first = next.into_iter().flatten().min_by_key(|envelope| envelope.tag).expect("mail");
+/// let mail = me.from_any().recv_peeked(&first)?.expect("nobody else receives");
+/// assert_eq!((mail.from(), mail.to_vec()), (2, b"soon".to_vec()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Envelope {

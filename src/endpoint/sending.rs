@@ -11,6 +11,22 @@ use core::fmt;
 ///
 /// Its bytes go when its receiver wants them, while this endpoint waits in any call or makes one that would wait. Nothing goes
 /// in between. Of several messages to one rank one goes at a time, in the order in which the receiver wants them.
+///
+/// ```
+/// # use mailbox::{Config, Region, SendError};
+/// # use std::time::Duration;
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// let mut sending = me.to(1).announce(vec![7; 4 << 20])?;
+/// match sending.wait_within(Duration::from_millis(10)) {
+///     Ok(()) => println!("rank {} has it", sending.to()),
+///     Err(SendError::Refused(_)) => println!("it is not wanted"),
+///     Err(SendError::Timeout) => drop(sending), // it is out of date by now
+///     Err(error) => return Err(error.into()),
+/// }
+/// # assert!(other.try_recv()?.is_none());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "dropping it gives the message up"]
 pub struct Sending<'a> {
     to: SendTo<'a>,

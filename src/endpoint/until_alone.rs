@@ -9,6 +9,24 @@ use core::fmt;
 use core::iter::FusedIterator;
 
 /// An iterator over mail that ends when nobody is left: what [`Endpoint::until_alone`] returns.
+///
+/// ```
+/// # use mailbox::{Config, Region, UntilAlone};
+/// # use std::time::Duration;
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// # let me = region.join(0)?;
+/// # for rank in 1..3 { region.join(rank)?.to(0).send_value(&f64::from(rank))?; }
+/// fn largest(results: UntilAlone<'_>) -> Result<f64, Box<dyn std::error::Error>> {
+///     let mut largest = f64::MIN;
+///     for mail in results {
+///         largest = largest.max(mail?.value()?);
+///     }
+///     Ok(largest)
+/// }
+/// // An error if a worker is still there after a minute.
+/// assert_eq!(largest(me.until_alone().within(Duration::from_secs(60)))?, 2.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "it receives nothing until it is asked for mail"]
 pub struct UntilAlone<'a> {
     receiver: &'a RecvHalf,

@@ -12,6 +12,23 @@ use std::sync::Arc;
 ///
 /// When an endpoint splits, its earlier interrupters belong to the receiving half. An interrupter may outlive the
 /// endpoint; then it has no effect.
+///
+/// ```
+/// # use mailbox::{Config, RecvError, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let me = region.join(0)?;
+/// let interrupter = me.interrupter();
+/// let console = std::thread::spawn(move || {
+///     // … the user says that it is enough, and then:
+///     interrupter.interrupt();
+/// });
+/// match me.recv() {
+///     Err(RecvError::Interrupted) => println!("the end"),
+///     received => println!("{} bytes", received?.len()),
+/// }
+/// # console.join().unwrap();
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Interrupter {
     pub(super) flag: Arc<AtomicBool>,

@@ -9,6 +9,18 @@
 /// ```compile_fail,E0133
 /// let trusted = mailbox::TrustedEvents::new();
 /// ```
+///
+/// Unsafe code does:
+///
+/// ```
+/// # use mailbox::{Config, Region, TrustedEvents, Wait};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let me = region.join(0)?;
+/// // SAFETY: the region has no name, is given to nobody, and has this one endpoint.
+/// let trusted = unsafe { TrustedEvents::new() };
+/// me.set_wait(Wait::Event(trusted));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct TrustedEvents(());
 

@@ -69,6 +69,19 @@ pub const EVENT: u32 = 2;
 ///
 /// A sleeping endpoint wakes every 75 ms to check that its peers are alive. Apart from that it uses no processor
 /// time.
+///
+/// ```
+/// # use mailbox::{Config, Region, Wait};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// let processors = std::thread::available_parallelism()?.get();
+/// let (mut sender, mut receiver) = me.into_split();
+/// sender.set_wait(Wait::Block); // it hardly ever waits
+/// receiver.set_wait(if processors > 4 { Wait::Spin } else { Wait::Adaptive });
+/// # other.send(0, b"a price")?;
+/// # assert_eq!(receiver.recv()?.to_vec(), b"a price");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 #[non_exhaustive]
 pub enum Wait {

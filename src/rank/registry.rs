@@ -33,6 +33,21 @@ use std::sync::Arc;
 /// ```
 /// Each join begins an epoch. A mailbox outlives all of this: messages that were not acknowledged wait for the rank's
 /// next holder.
+///
+/// ```
+/// # use mailbox::{Config, Region, Status};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # region.join(1)?.abandon();
+/// let (status, epoch) = region.status(1).expect("it has two ranks");
+/// match status {
+///     Status::NeverJoined => println!("it is still to come"),
+///     Status::Live => println!("it is there, in its life {epoch}"),
+///     Status::Left => println!("it has left, and needs no successor"),
+///     Status::Dead => println!("it has died: start another process as rank 1"),
+/// }
+/// # assert_eq!(status, Status::Dead);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Status {
     /// No process ever held the rank. Messages to it wait in its mailbox.

@@ -1,6 +1,22 @@
 //! The sender or senders to receive from.
 
 /// Which sender to receive from.
+///
+/// ```
+/// # use mailbox::{Config, Region, Source};
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// # let (me, one, two) = (region.join(0)?, region.join(1)?, region.join(2)?);
+/// # one.send(0, b"of one")?;
+/// # two.send(0, b"of two")?;
+/// # let chosen = Some(2);
+/// // From the rank that the user has chosen, if one.
+/// let source = chosen.map_or(Source::Anyone, Source::Rank);
+/// let mail = me.from(source).recv()?;
+/// # assert_eq!(mail.from(), 2);
+/// # drop(mail);
+/// # assert_eq!(me.from(Source::Anyone).recv()?.from(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Source {

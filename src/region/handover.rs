@@ -10,9 +10,38 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::process::Command;
 
 /// The environment variable in which [`Region::hand_to`] tells a child which descriptor is its region.
+///
+/// ```
+/// # use mailbox::{Config, MAILBOX_FD, OpenError, Region};
+/// # use std::{env, process::Command};
+/// /// That of the parent, if it has handed one over; otherwise the one that has this name.
+/// fn region(name: &str) -> Result<Region, OpenError> {
+///     if env::var_os(MAILBOX_FD).is_some() { Region::from_env() } else { Region::open(name) }
+/// }
+/// # assert_eq!(region("doc-no-such-region").unwrap_err(), OpenError::NotFound);
+/// # let mut command = Command::new("true");
+/// # Region::create_unnamed(Config::ranks(1))?.hand_to(&mut command)?;
+/// # assert!(command.get_envs().any(|(name, value)| name == MAILBOX_FD && value.is_some()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub const MAILBOX_FD: &str = "MAILBOX_FD";
 /// The environment variable in which a launcher, such as `mbox run`, tells a process the rank that
 /// [`Region::join_env`] joins.
+///
+/// ```
+/// # use mailbox::{Config, MAILBOX_RANK, Region};
+/// # use std::process::Command;
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// // A launcher of its own: each child calls Region::from_env()?.join_env()?
+/// for rank in 0..region.ranks() {
+///     let mut command = Command::new("sh");
+///     command.args(["-c", "echo I am rank $MAILBOX_RANK"]).env(MAILBOX_RANK, rank.to_string());
+///     region.hand_to(&mut command)?;
+///     let output = command.output()?;
+/// #     assert_eq!(output.stdout, format!("I am rank {rank}\n").as_bytes());
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub const MAILBOX_RANK: &str = "MAILBOX_RANK";
 
 /// # Without a name

@@ -10,6 +10,22 @@ use std::collections::BTreeMap;
 /// The result of [`Region::inspect`](crate::Region::inspect). Ranks go on while it is made, so its parts may be from
 /// different moments. A counter that only grows is never smaller than in an earlier inspection. All of it is for
 /// people: ranks write these words themselves, and nothing relies on them.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2).cells(16))?;
+/// # let me = region.join(0)?;
+/// # for _ in 0..15 { me.send(1, b"unread")?; }
+/// let seen = region.inspect();
+/// println!("{} of {} bytes are in use", seen.memory, seen.size);
+/// # let mut full = vec![];
+/// for mailbox in seen.mailboxes.iter().filter(|mailbox| mailbox.unread > u64::from(seen.cells) / 2) {
+///     println!("rank {} is behind with the mail of rank {}", mailbox.to, mailbox.from);
+/// #     full.push((mailbox.from, mailbox.to));
+/// }
+/// # assert_eq!(full, [(0, 1)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Inspection {
@@ -42,6 +58,27 @@ pub struct Inspection {
 }
 
 /// What is known of a rank.
+///
+/// ```
+/// # use mailbox::{Config, JoinOptions, Region, Source, Status};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # JoinOptions::new().label("printer").join(&region)?.abandon();
+/// # let mut printed = vec![];
+/// for rank in region.inspect().ranks {
+///     let state = match (rank.status, rank.receiver_awaits) {
+///         (Status::Live, None) => "is at work".to_string(),
+///         (Status::Live, Some(Source::Rank(other))) => format!("sleeps until rank {other} sends"),
+///         (Status::Live, Some(_)) => "sleeps until there is mail".to_string(),
+///         (Status::Dead, _) => format!("has died; it was process {}", rank.pid),
+///         (Status::Left | Status::NeverJoined, _) => "is not there".to_string(),
+///     };
+///     println!("rank {} {:?} {state}", rank.rank, rank.label);
+/// #     printed.push((rank.label, state));
+/// }
+/// # let died = format!("has died; it was process {}", std::process::id());
+/// # assert_eq!(printed, [("printer".to_string(), died), (String::new(), "is not there".to_string())]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct RankReport {
@@ -66,6 +103,23 @@ pub struct RankReport {
 /// What is known of a mailbox. The counters continue over all holders of both ranks; a holder that died may have left
 /// one of them too small. A sender counts bytes when it writes them, even if a batch still holds them back, and the
 /// bytes of an announced message when it announces it.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// # let me = region.join(0)?;
+/// # me.to(1).tag(7).send(b"an order")?;
+/// # for _ in 0..2 { me.to(2).tag(8).send(b"a price")?; }
+/// let mailboxes = region.inspect().mailboxes;
+/// let longest = mailboxes.iter().max_by_key(|mailbox| mailbox.unread).expect("one was used");
+/// println!("from rank {} to rank {}: {} unread", longest.from, longest.to, longest.unread);
+/// for (tag, count) in &longest.tags {
+///     println!("  {count} with tag {tag}");
+/// }
+/// # assert_eq!((longest.to, longest.unread, longest.messages, longest.bytes), (2, 2, 2, 14));
+/// # assert_eq!(longest.tags.iter().collect::<Vec<_>>(), [(&8, &2)]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MailboxReport {

@@ -65,6 +65,20 @@ impl fmt::Debug for Region {
 }
 
 /// Which regions may be opened, in addition to those that [`Region::open`] opens.
+///
+/// ```
+/// # use mailbox::{Config, Mismatch, OpenError, OpenOptions, Region};
+/// # let name = format!("doc-options-{}", std::process::id());
+/// /// The number changes with the messages.
+/// const PROTOCOL: u64 = 3;
+/// let region = Region::create(&name, Config::ranks(2).protocol(PROTOCOL))?;
+/// // A program that is built with the same number, and one that knows nothing of it:
+/// let same = OpenOptions::new().protocol(PROTOCOL).open(&name)?;
+/// let error = Region::open(&name).unwrap_err();
+/// assert_eq!(error, OpenError::Mismatch(Mismatch::Protocol { protocol: 3 }));
+/// # region.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy)]
 pub struct OpenOptions {
     trust: Trust,

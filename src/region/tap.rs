@@ -57,6 +57,29 @@ pub struct Tap {
 }
 
 /// What a [`Tap`] has seen. Numbers count the messages of a sender to a receiver, from 0 on.
+///
+/// ```
+/// # use mailbox::{Config, Region, Tapped};
+/// # let name = format!("doc-tapped-{}", std::process::id());
+/// # let region = Region::create(&name, Config::ranks(2))?;
+/// # let me = region.join(0)?;
+/// # for _ in 0..3 { me.send(1, b"hello")?; }
+/// # let mut tap = Region::look(&name)?.tap();
+/// // How much of the mail was seen.
+/// let (mut seen, mut missed) = (0, 0);
+/// while let Some(tapped) = tap.try_next()? {
+///     match tapped {
+///         Tapped::Mail(_) => seen += 1,
+///         Tapped::Missed { count, .. } => missed += count,
+///         Tapped::Corrupt { from, .. } => println!("rank {from} breaks the rules"),
+///         _ => {}
+///     }
+/// }
+/// assert_eq!((seen, missed), (3, 0));
+/// # drop(me);
+/// # region.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Tapped {
@@ -85,6 +108,24 @@ pub enum Tapped {
 }
 
 /// A copy of a message.
+///
+/// ```
+/// # use mailbox::{Config, Region, Tapped};
+/// # let name = format!("doc-tapped-mail-{}", std::process::id());
+/// # let region = Region::create(&name, Config::ranks(2))?;
+/// # let me = region.join(0)?;
+/// # me.to(1).tag(7).send(b"a long order")?;
+/// // The first 6 bytes of each.
+/// let mut tap = Region::look(&name)?.tap().limit(6);
+/// while let Some(Tapped::Mail(mail)) = tap.try_next()? {
+///     let more = if mail.len > mail.bytes.len() as u64 { "…" } else { "" };
+///     println!("{} of {}, tag {}: {}{more}", mail.number, mail.from, mail.tag, mail.bytes.escape_ascii());
+/// #     assert_eq!((mail.number, mail.tag, mail.len, &*mail.bytes), (0, 7, 12, &b"a long"[..]));
+/// }
+/// # drop(me);
+/// # region.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TappedMail {
@@ -107,6 +148,30 @@ pub struct TappedMail {
 }
 
 /// How a message goes.
+///
+/// ```
+/// # use mailbox::{Config, Region, Tapped, TappedKind};
+/// # let name = format!("doc-tapped-kind-{}", std::process::id());
+/// # let region = Region::create(&name, Config::ranks(2))?;
+/// # let (me, _server) = (region.join(0)?, region.join(1)?);
+/// # let call = me.to(1).start_call(&[b'?'; 100])?;
+/// # let mut tap = Region::look(&name)?.tap();
+/// # let mut kinds = vec![];
+/// while let Some(Tapped::Mail(mail)) = tap.try_next()? {
+///     match mail.kind {
+///         TappedKind::Whole => println!("{} bytes", mail.bytes.len()),
+///         TappedKind::Announced => println!("{} bytes will go another way", mail.len),
+///         TappedKind::Call => println!("rank {} asks rank {}", mail.from, mail.to),
+///         _ => {}
+///     }
+/// #     kinds.push(mail.kind);
+/// }
+/// # assert_eq!(kinds, [TappedKind::Call]);
+/// # drop(call);
+/// # drop((me, _server));
+/// # region.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum TappedKind {

@@ -5,6 +5,26 @@ use crate::abi::TopicKind;
 use crate::rank::Status;
 
 /// What is known of a topic: see [`View::topics`].
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let name = format!("doc-topic-report-{}", std::process::id());
+/// # let region = Region::create(&name, Config::ranks(1))?;
+/// # let me = region.join(0)?;
+/// # region.topic("speed")?.publish_latest(&me, 8)?.publish_value(&3.5)?;
+/// # let mut orphans = vec![];
+/// for topic in Region::look(&name)?.topics() {
+///     match topic.publisher {
+///         Some(rank) => println!("{}: {} by rank {rank}", topic.name, topic.published),
+///         None => println!("{}: {}, and nobody publishes it now", topic.name, topic.published),
+///     }
+/// #     orphans.push((topic.publisher, topic.published));
+/// }
+/// # assert_eq!(orphans, [(None, 1)]);
+/// # drop(me);
+/// # region.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TopicReport {
@@ -21,6 +41,26 @@ pub struct TopicReport {
 }
 
 /// What is known of a reader of a stream.
+///
+/// ```
+/// # use mailbox::{Config, Policy, Region};
+/// # let name = format!("doc-reader-report-{}", std::process::id());
+/// # let region = Region::create(&name, Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # let topic = region.topic("log")?;
+/// # let subscriber = topic.subscriber(&other, Policy::every())?;
+/// # let mut publisher = topic.publisher(&me)?;
+/// # for _ in 0..1000 { publisher.publish(b"a line")?; }
+/// // Whom a publisher will wait for soon: it keeps 1024 messages.
+/// let topics = Region::look(&name)?.topics();
+/// let slow = topics.iter().flat_map(|topic| &topic.readers).filter(|one| one.every && one.unread > 900);
+/// let slow: Vec<u32> = slow.map(|reader| reader.rank).collect();
+/// assert_eq!(slow, [1]);
+/// # drop((subscriber, publisher));
+/// # drop((me, other));
+/// # region.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ReaderReport {

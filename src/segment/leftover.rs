@@ -22,6 +22,27 @@ use std::path::{Path, PathBuf};
 
 /// Something that this user's processes left and nobody uses now. [`Region::leftovers`](crate::Region::leftovers)
 /// finds them.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let name = format!("doc-leftover-{}", std::process::id());
+/// # let region = Region::create(&name, Config::ranks(2))?;
+/// # region.join(0)?.send(1, b"nobody reads this")?;
+/// # drop(region);
+/// # let mut removed = 0;
+/// for left in Region::leftovers()? {
+/// #     if left.name != name { continue }
+///     println!("{}: {:?}, {} unread", left.name, left.kind, left.unread.unwrap_or(0));
+///     // The user says that it may go. It stays if somebody has joined it meanwhile.
+///     if !left.remove()? {
+///         println!("it is in use again");
+///     }
+/// #     removed += 1;
+/// }
+/// # assert_eq!(removed, 1);
+/// # assert!(Region::open(&name).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Leftover {
@@ -36,6 +57,27 @@ pub struct Leftover {
 }
 
 /// What a [`Leftover`] is.
+///
+/// ```
+/// # use mailbox::{Config, LeftoverKind, Region};
+/// # let name = format!("doc-leftover-kind-{}", std::process::id());
+/// # let region = Region::create(&name, Config::ranks(2))?;
+/// # let mut kind = None;
+/// for left in Region::leftovers()? {
+///     let what = match left.kind {
+///         LeftoverKind::Stale => "a process died in it",
+///         LeftoverKind::Idle => "nobody is in it now",
+///         LeftoverKind::HalfBuilt | LeftoverKind::HalfRemoved => "it is no whole region",
+///         LeftoverKind::OtherVersion { .. } => "it is of another version of this library",
+///         _ => "it is of a kind that this program does not know",
+///     };
+///     println!("{}: {what}", left.name);
+/// #     if left.name == name { kind = Some(left.kind) }
+/// }
+/// # assert_eq!(kind, Some(LeftoverKind::Idle));
+/// # region.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LeftoverKind {

@@ -11,6 +11,21 @@ use std::io;
 const PAGE: u64 = 4096;
 
 /// Something that has a name and is a region, or may be one. [`Region::list`](crate::Region::list) lists them.
+///
+/// ```
+/// # use mailbox::{Config, Listed, Region};
+/// # let name = format!("doc-listed-{}", std::process::id());
+/// # assert_eq!(Listed::at(&name), None);
+/// # let region = Region::create(&name, Config::ranks(2))?;
+/// let listed = Listed::at(&name).expect("there is something with this name");
+/// match listed.refusal {
+///     None => println!("{} takes {} KiB of user {}", listed.name, listed.memory >> 10, listed.owner),
+///     Some(error) => println!("{} of user {}: {error}", listed.name, listed.owner),
+/// }
+/// # assert_eq!((listed.name, listed.refusal), (name, None));
+/// # region.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Listed {

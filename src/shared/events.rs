@@ -81,6 +81,25 @@ impl Shared {
 }
 
 /// An iterator over mail that ends when nobody is left: what [`Shared::until_alone`] returns. Each thread has a clone.
+///
+/// ```
+/// # use mailbox::{Config, Region, SharedUntilAlone};
+/// # use std::time::Duration;
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// # let me = region.join(0)?.into_shared();
+/// # for rank in 1..3 { region.join(rank)?.send(0, b"done")?; }
+/// /// How many mails this thread gets before all others are gone, or the time is over.
+/// fn count(mails: SharedUntilAlone<'_>) -> usize {
+///     mails.take_while(|mail| mail.is_ok()).count()
+/// }
+/// let mails = me.until_alone().within(Duration::from_secs(60));
+/// let counts = std::thread::scope(|scope| {
+///     let threads = [mails.clone(), mails.clone()].map(|mails| scope.spawn(|| count(mails)));
+///     threads.map(|thread| thread.join().unwrap())
+/// });
+/// assert_eq!(counts.iter().sum::<usize>(), 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 #[must_use = "it receives nothing until it is asked for mail"]
 pub struct SharedUntilAlone<'a> {

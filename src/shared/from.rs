@@ -14,6 +14,23 @@ use std::sync::Arc;
 
 /// What [`Shared::from`](crate::Shared::from) and [`Shared::from_any`](crate::Shared::from_any) give: from whom, and how long
 /// it may wait.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # use std::time::Duration;
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+/// # for _ in 0..3 { other.to(0).tag(7).send(b"an order")?; }
+/// // It can be copied, used again, and kept.
+/// let orders = me.from(1).tag(7).within(Duration::from_secs(10));
+/// std::thread::scope(|scope| {
+///     for _ in 0..2 {
+///         scope.spawn(move || println!("{} bytes", orders.recv().expect("an order").len()));
+///     }
+/// });
+/// assert_eq!(orders.recv()?.to_vec(), b"an order");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 #[must_use = "it says how to receive, and receives nothing"]
 pub struct SharedFrom<'a> {

@@ -7,6 +7,24 @@ use crate::error::RecvError;
 use core::iter::FusedIterator;
 
 /// An iterator over mail that waits for each: what [`SharedFrom::iter`] returns.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+/// # for tag in [1, 2, 1] { other.to(0).tag(tag).send(b"something")?; }
+/// # drop(other);
+/// const ORDER: u32 = 1;
+/// const CANCEL: u32 = 2;
+/// // A thread for each kind, until rank 1 has ended.
+/// let counts = std::thread::scope(|scope| {
+///     let kinds = [ORDER, CANCEL].map(|tag| me.from(1).tag(tag).iter());
+///     let threads = kinds.map(|mails| scope.spawn(move || mails.flatten().count()));
+///     threads.map(|thread| thread.join().unwrap())
+/// });
+/// assert_eq!(counts, [2, 1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "it receives nothing until it is asked for mail"]
 pub struct SharedIter<'a> {

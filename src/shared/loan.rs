@@ -16,6 +16,23 @@ use std::sync::Arc;
 /// returns. Dropping it gives the memory back. It keeps the endpoint, as an [`OwnedMail`](crate::OwnedMail) does.
 ///
 /// Otherwise as a [`Loan`](crate::Loan). Bytes are written without a lock.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2).loans(1 << 20))?;
+/// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+/// let mut picture = me.loan(640 * 480)?;
+/// // A thread draws it, while others use the endpoint.
+/// let drawing = std::thread::spawn(move || {
+///     for line in 0..480 {
+///         picture.write_at(line * 640, &[line as u8; 640]);
+///     }
+///     picture.commit(640 * 480)
+/// });
+/// drawing.join().unwrap().send(1)?;
+/// # assert_eq!(other.recv()?.to_vec()[640], 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct OwnedLoan {
     held: Held,
     written: usize,
@@ -121,6 +138,25 @@ impl io::Write for OwnedLoan {
 /// A payload that any thread can send to any number of receivers: an [`OwnedLoan`] that was committed. It keeps the endpoint.
 ///
 /// Otherwise as a [`Block`](crate::Block).
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # use std::io::Write;
+/// # let region = Region::create_unnamed(Config::ranks(3).loans(1 << 20))?;
+/// # let [me, one, two] = [0, 1, 2].map(|rank| region.join(rank).unwrap().into_shared());
+/// # for reader in [&one, &two] { reader.send(0, b"the map, please")?; }
+/// let mut loan = me.loan(1 << 20)?;
+/// write!(loan, "a map")?;
+/// let map = loan.commit(5);
+/// // Whichever thread is asked sends the same bytes; nobody copies them.
+/// std::thread::scope(|scope| {
+///     for _ in 0..2 {
+///         scope.spawn(|| map.send(me.recv().expect("mail").from()).expect("room"));
+///     }
+/// });
+/// # for reader in [one, two] { assert_eq!(reader.recv()?.to_vec(), b"a map"); }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct OwnedBlock {
     held: Held,
     label: Label,

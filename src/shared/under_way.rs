@@ -13,6 +13,24 @@ use std::sync::Arc;
 /// Dropping it gives the message up, unless it was received. It keeps the endpoint, as an [`OwnedMail`](crate::OwnedMail) does.
 ///
 /// Otherwise as a [`Sending`](crate::Sending).
+///
+/// ```
+/// # use mailbox::{Config, OwnedSending, Region, SendError};
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// # let me = region.join(0)?.into_shared();
+/// # let readers = [1, 2].map(|rank| {
+/// #     let reader = region.join(rank).unwrap();
+/// #     std::thread::spawn(move || reader.from(0).recv().map(|mail| mail.len()))
+/// # });
+/// let under_way = [me.to(1).announce(vec![7; 4 << 20])?, me.to(2).announce(vec![8; 4 << 20])?];
+/// // One thread waits for all of them, and the others go on.
+/// let waiting = std::thread::spawn(move || -> Result<(), SendError> {
+///     under_way.into_iter().try_for_each(|mut one: OwnedSending| one.wait())
+/// });
+/// waiting.join().unwrap()?;
+/// # for reader in readers { assert_eq!(reader.join().unwrap()?, 4 << 20); }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[must_use = "dropping it gives the message up"]
 pub struct OwnedSending {
     handle: Arc<Handle>,

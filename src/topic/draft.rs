@@ -10,6 +10,29 @@ use std::io;
 ///
 /// Bytes that are not written are what an earlier message left there. It is an [`io::Write`], which writes from front to back. A write
 /// beyond the end is cut short, and says how much it wrote.
+///
+/// ```
+/// # use mailbox::{Config, Policy, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # let topic = region.topic("table")?;
+/// # let mut subscriber = topic.subscriber(&other, Policy::skip())?;
+/// # let mut publisher = topic.publisher(&me)?;
+/// let rows = [[1u8, 2, 3], [4, 5, 6]];
+/// // A table by columns.
+/// let mut draft = publisher.draft(6)?;
+/// for (at, row) in rows.iter().enumerate() {
+///     for (column, value) in row.iter().enumerate() {
+///         draft.write_at(2 * column + at, &[*value]);
+///     }
+/// }
+/// draft.publish(6);
+/// assert_eq!(subscriber.recv()?.to_vec(), [1, 4, 2, 5, 3, 6]);
+///
+/// drop(publisher.draft(1 << 20)?); // given up
+/// assert_eq!(publisher.published(), 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Draft<'p, 'a> {
     publisher: &'p mut Publisher<'a>,
     place: Range<u64>,

@@ -18,6 +18,24 @@ const LOOKS: u32 = 64;
 /// Reads the latest value of a topic: what [`Topic::latest`] returns.
 ///
 /// A look stores nothing that others see, and makes no system call. The value is always whole.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// let topic = region.topic("speed")?;
+/// let mut speed = topic.latest(&me)?;
+/// assert_eq!(speed.value::<f64>()?, None);
+/// # let mut publisher = topic.publish_latest(&other, 8)?;
+/// # for value in [3.4, 3.5, 3.6] { publisher.publish_value(&value)?; }
+///
+/// // Three values later
+/// let before = speed.number();
+/// assert_eq!(speed.value()?, Some(3.6));
+/// println!("{} values were missed", speed.number() - before - 1);
+/// # assert_eq!(speed.number(), 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Latest<'a> {
     me: &'a Endpoint,
     topic: Topic,

@@ -9,6 +9,24 @@ use bytemuck::{NoUninit, bytes_of};
 use core::fmt;
 
 /// The one that publishes the latest value of a topic: what [`Topic::publish_latest`] returns. Dropping it lets another one do so.
+///
+/// ```
+/// # use mailbox::{Config, Region, TopicError};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// let topic = region.topic("speed")?;
+/// let mut speed = topic.publish_latest(&me, 8)?;
+/// speed.publish_value(&3.5)?;
+///
+/// // Another process stands by, and goes on where this one has ended.
+/// assert_eq!(topic.publish_latest(&other, 8).unwrap_err(), TopicError::Taken { rank: 0 });
+/// drop(speed);
+/// let mut speed = topic.publish_latest(&other, 8)?;
+/// speed.publish_value(&3.6)?;
+/// # let mut latest = topic.latest(&me)?;
+/// # assert_eq!((latest.value::<f64>()?, latest.number()), (Some(3.6), 2));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct LatestPublisher<'a> {
     me: &'a Endpoint,
     topic: Topic,

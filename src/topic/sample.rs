@@ -10,6 +10,26 @@ use core::fmt;
 /// A message of a stream, read in place: what [`Subscriber::recv`] returns. The publisher does not overwrite it before it is dropped.
 ///
 /// One of up to 48 bytes was copied already, and keeps nothing.
+///
+/// ```
+/// # use mailbox::{Config, Policy, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # let topic = region.topic("frames")?;
+/// let mut frames = topic.subscriber(&me, Policy::skip())?;
+/// # let mut publisher = topic.publisher(&other)?;
+/// # for number in 0..2000u32 { publisher.publish(&[&number.to_ne_bytes()[..], &[7; 200]].concat())?; }
+/// let frame = frames.recv()?;
+/// if frame.missed() > 0 {
+///     println!("{} frames before number {} were too fast", frame.missed(), frame.number());
+/// }
+/// // Only the head is copied.
+/// let mut head = [0; 4];
+/// frame.read_at(0, &mut head);
+/// # assert_eq!(u64::from(u32::from_ne_bytes(head)), frame.number());
+/// # assert!(frame.missed() > 0 && frame.missed() == frame.number());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Sample<'s, 'a> {
     subscriber: &'s mut Subscriber<'a>,
     found: Found,

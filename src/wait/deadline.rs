@@ -8,6 +8,22 @@ use core::time::Duration;
 use std::time::Instant;
 
 /// When a call stops waiting. The clock is read only when the call really waits.
+///
+/// ```
+/// # use mailbox::{Config, Deadline, Region};
+/// # use std::time::Duration;
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # other.send(0, b"answer")?;
+/// // Not more than 10 s for both together.
+/// let deadline = Deadline::from(Duration::from_secs(10));
+/// me.to(1).within(deadline).send(b"question")?;
+/// let answer = me.from(1).within(deadline).recv()?;
+/// # drop(answer);
+/// // Does not wait.
+/// assert!(me.from(1).within(Deadline::Now).recv().is_err_and(|error| error.is_timeout()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Deadline {
     /// The call does not wait.
