@@ -57,6 +57,24 @@ impl Comm<'_> {
 
     /// Gives the values of member `root` to all: its slice is read, and those of all others are written. Only the others wait for
     /// the root, which is up to four pieces ahead of them.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let mut limits = if comm.rank() == 0 { [0.5, 99.5] } else { [0.0; 2] };
+    /// comm.broadcast(0, &mut limits)?;
+    /// assert_eq!(limits, [0.5, 99.5]); // on every member
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn broadcast<T: Pod>(&self, root: u32, values: &mut [T]) -> Result<(), CollectiveError> {
         self.check_root(root)?;
         self.take_part(self.plan::<T>(Kind::Broadcast, root, values.len()), in_place(values))
@@ -64,6 +82,26 @@ impl Comm<'_> {
 
     /// Combines the values of all members, place by place, in the order of the members. `values` becomes the result on member
     /// `root`, and stays as it is on all others.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let mut longest = [10 * (comm.rank() + 1)];
+    /// comm.reduce(0, &mut longest, u32::max)?;
+    /// if comm.rank() == 0 {
+    ///     assert_eq!(longest, [30]); // that of member 2
+    /// }
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn reduce<T: Pod>(
         &self,
         root: u32,
@@ -100,6 +138,26 @@ impl Comm<'_> {
     }
 
     /// Combines the values of all members up to this one, place by place. `values` becomes the result.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// // How far the members up to this one reach, if they stand in a row.
+    /// let width = comm.rank() + 1;
+    /// let mut end = [width];
+    /// comm.scan(&mut end, |a, b| a + b)?;
+    /// assert_eq!(end, [[1, 3, 6][comm.rank() as usize]]);
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn scan<T: Pod>(
         &self,
         values: &mut [T],
@@ -110,6 +168,27 @@ impl Comm<'_> {
 
     /// Combines the values of all members before this one, place by place. `values` becomes the result; on member 0 it stays as it
     /// is.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// // Each has found some things, and numbers them after those of the members before it.
+    /// let found = 5;
+    /// let mut first = [found];
+    /// comm.exclusive_scan(&mut first, |a, b| a + b)?;
+    /// let first = if comm.rank() == 0 { 0 } else { first[0] };
+    /// assert_eq!(first..first + found, 5 * comm.rank()..5 * comm.rank() + 5);
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn exclusive_scan<T: Pod>(
         &self,
         values: &mut [T],
@@ -120,6 +199,24 @@ impl Comm<'_> {
 
     /// Combines the values of all members, place by place, and gives each member its part of the result: `all` has as many values
     /// for each member as `mine`.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let (all, mut mine) = ([1, 10, 100], [0]);
+    /// comm.reduce_scatter(&all, &mut mine, |a, b| a + b)?;
+    /// assert_eq!(mine, [3 * all[comm.rank() as usize]]); // all three have the same
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn reduce_scatter<T: Pod>(
         &self,
         all: &[T],
@@ -142,6 +239,26 @@ impl Comm<'_> {
 
     /// Gives member `root` the values of all: there `all` becomes theirs, in the order of the members. On the others `all` may be
     /// empty.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let mut all = vec![0; if comm.rank() == 0 { comm.size() as usize } else { 0 }];
+    /// comm.gather(0, &[10 * comm.rank()], &mut all)?;
+    /// if comm.rank() == 0 {
+    ///     assert_eq!(all, [0, 10, 20]);
+    /// }
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn gather<T: Pod>(&self, root: u32, mine: &[T], all: &mut [T]) -> Result<(), CollectiveError> {
         self.check_root(root)?;
         if self.rank() == root {
@@ -152,6 +269,25 @@ impl Comm<'_> {
 
     /// Gives each member its part of the values that member `root` has in `all`, in the order of the members. On the others `all`
     /// may be empty.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let jobs = if comm.rank() == 0 { vec![4, 5, 6] } else { vec![] };
+    /// let mut mine = [0];
+    /// comm.scatter(0, &jobs, &mut mine)?;
+    /// assert_eq!(mine, [4 + comm.rank()]);
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn scatter<T: Pod>(&self, root: u32, all: &[T], mine: &mut [T]) -> Result<(), CollectiveError> {
         self.check_root(root)?;
         if self.rank() == root {
@@ -161,6 +297,24 @@ impl Comm<'_> {
     }
 
     /// Gives all members the values of all, in the order of the members.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let mut loads = [0.0; 3];
+    /// comm.all_gather(&[0.5 * f64::from(comm.rank())], &mut loads)?;
+    /// assert_eq!(loads, [0.0, 0.5, 1.0]); // on every member
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn all_gather<T: Pod>(&self, mine: &[T], all: &mut [T]) -> Result<(), CollectiveError> {
         self.check_fit(all, mine.len())?;
         self.take_part(self.plan::<T>(Kind::AllGather, 0, mine.len()), from_to(mine, all))
@@ -175,6 +329,26 @@ impl Comm<'_> {
 
     /// Gives each member its part of the values of all others: `from` has the parts in the order of the members that they are for,
     /// and `to` becomes those that came, in the order of the members that they are from.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// // Each turns its row of a matrix into a column.
+    /// let row = [0, 1, 2].map(|column| 10 * comm.rank() + column);
+    /// let mut column = [0; 3];
+    /// comm.all_to_all(&row, &mut column)?;
+    /// assert_eq!(column, [0, 1, 2].map(|row| 10 * row + comm.rank()));
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn all_to_all<T: Pod>(&self, from: &[T], to: &mut [T]) -> Result<(), CollectiveError> {
         let len = self.part_of(from)?;
         self.check_fit(to, len)?;

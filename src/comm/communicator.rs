@@ -174,6 +174,26 @@ impl<'a> Comm<'a> {
     /// Sends `bytes` to one member and receives from another, both with this tag, as
     /// [`SendTo::send_receive`](crate::SendTo::send_receive) does. `None` is nobody: nothing is sent, or received. So the ranks
     /// at the edge of a grid do as all others do.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// // Each gives its last row to the next one. Nobody is before the first and after the last.
+    /// let before = comm.rank().checked_sub(1);
+    /// let next = Some(comm.rank() + 1).filter(|next| *next < comm.size());
+    /// let row = comm.send_receive(1, next, [comm.rank() as u8; 100], before)?;
+    /// assert_eq!(row.map(|row| row.len()), before.map(|_| 100));
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn send_receive(
         &self,
         tag: u32,

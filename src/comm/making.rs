@@ -19,6 +19,29 @@ impl<'a> Comm<'a> {
     /// A communicator of the same members.
     ///
     /// Cost: that of an [`all_gather`](Comm::all_gather) of 32 bytes.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// // A library sends within its own, whatever tags its caller uses.
+    /// let own = comm.dup()?;
+    /// let (next, before) = ((own.rank() + 1) % own.size(), (own.rank() + 2) % own.size());
+    /// own.to(next)?.tag(1).send(b"of the library")?;
+    /// let mail = own.from(before)?.tag(1).recv()?;
+    /// # assert_eq!(mail.to_vec(), b"of the library");
+    /// # drop(mail);
+    /// assert_eq!(comm.from_any().tag(1).peek()?, None);
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn dup(&self) -> Result<Comm<'a>, CommError> {
         self.split(Some(0), 0)?.ok_or(CommError::NoContext)
     }
@@ -56,6 +79,25 @@ impl<'a> Comm<'a> {
     }
 
     /// A communicator of these members, in this order; `None` on the others. All name the same ones. Otherwise as [`Comm::dup`].
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// // Of three members the last and the first.
+    /// let pair = comm.create(&[2, 0])?;
+    /// let place = pair.map(|pair| pair.rank());
+    /// assert_eq!(place, [Some(1), None, Some(0)][comm.rank() as usize]);
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn create(&self, members: &[u32]) -> Result<Option<Comm<'a>>, CommError> {
         members.iter().try_for_each(|member| self.rank_of(*member).map(drop))?;
         let place = members.iter().position(|member| *member == self.rank());
@@ -69,6 +111,34 @@ impl<'a> Comm<'a> {
     ///
     /// After an error with [`CommError::is_timeout`] it can be called again. Until then, or until this communicator is dropped,
     /// the slots that were free then are set aside for it: this rank can get [`CommError::NoContext`] for any other.
+    ///
+    /// ```
+    /// # use mailbox::{CollectiveError, Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// # if comm.rank() == 2 {
+    /// #     drop(comm);
+    /// #     me.abandon();
+    /// #     return Ok(());
+    /// # }
+    /// let mut sum = [1];
+    /// if let Err(CollectiveError::Gone { rank, .. }) = comm.all_reduce(&mut sum, |a, b| a + b) {
+    ///     println!("rank {rank} is gone");
+    ///     sum = [1]; // as before
+    ///     let left = comm.shrink()?;
+    ///     left.all_reduce(&mut sum, |a, b| a + b)?;
+    /// }
+    /// assert_eq!(sum, [2]);
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn shrink(&self) -> Result<Comm<'a>, CommError> {
         let (member, groups) = groups_of(self.endpoint);
         member.check().map_err(CollectiveError::from)?;

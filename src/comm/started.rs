@@ -79,6 +79,29 @@ fn first<T>(one: T, _: T) -> T {
 /// Each of these returns at once what the operation of the same name waits for: a [`CollectiveRequest`].
 impl<'a> Comm<'a> {
     /// Starts a [`barrier`](Comm::barrier).
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let mut all_are_done = comm.start_barrier();
+    /// let mut steps = 0;
+    /// while !all_are_done.test() {
+    ///     steps += 1; // … other work, until all have come here
+    ///     # std::thread::yield_now();
+    /// }
+    /// all_are_done.wait()?;
+    /// # let _ = steps;
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn start_barrier(&self) -> CollectiveRequest<'_, u8> {
         self.start_in_place(Kind::Barrier, 0, vec![], first)
     }
@@ -133,6 +156,26 @@ impl<'a> Comm<'a> {
     }
 
     /// Starts a [`scatter`](Comm::scatter) of `len` values for each member. Elsewhere than on the root `all` may be empty.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let jobs = if comm.rank() == 0 { vec![4, 5, 6, 7, 8, 9] } else { vec![] };
+    /// let mine = comm.start_scatter(0, jobs, 2);
+    /// // … make ready for them, and then:
+    /// let mine = mine.wait()?;
+    /// assert_eq!(mine, [4 + 2 * comm.rank(), 5 + 2 * comm.rank()]);
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn start_scatter<T: Pod + Send>(
         &self,
         root: u32,

@@ -31,12 +31,50 @@ impl Comm<'_> {
     }
 
     /// Gives all members the values of all, a list for each member.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let names = ["ann", "bo", "christopher"];
+    /// let mine = names[comm.rank() as usize];
+    /// let all = comm.all_gather_varied(mine.as_bytes())?;
+    /// assert_eq!(all, names.map(|name| name.as_bytes().to_vec()));
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn all_gather_varied<T: Pod>(&self, mine: &[T]) -> Result<Vec<Vec<T>>, CollectiveError> {
         let lens = self.tell_len(mine)?;
         self.exchange(Kind::AllGather, 0, mine, &[mine.len()], &lens, &lens)
     }
 
     /// Gives each member its part of what member `root` has: there `parts` has one for each member. On the others it may be empty.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let jobs = [4, 5, 6, 7, 8, 9, 10];
+    /// let parts: Vec<&[i32]> = if comm.rank() == 0 { jobs.chunks(3).collect() } else { vec![] };
+    /// let mine = comm.scatter_varied(0, &parts)?;
+    /// assert_eq!(mine, [&[4, 5, 6][..], &[7, 8, 9], &[10]][comm.rank() as usize]);
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn scatter_varied<T: Pod>(&self, root: u32, parts: &[&[T]]) -> Result<Vec<T>, CollectiveError> {
         self.check_root(root)?;
         let is_root = self.rank() == root;
@@ -56,6 +94,25 @@ impl Comm<'_> {
     }
 
     /// Gives each member its part of what all have: `parts` has one for each member. Returns a list from each.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// // Each has sorted numbers, and gets from all those of its range: below 10, below 20, and the rest.
+    /// let mine = [2, 14, 17, 25, 26, 29];
+    /// let lists = comm.all_to_all_varied(&[&mine[..1], &mine[1..3], &mine[3..]])?;
+    /// assert_eq!(lists[0], [&[2][..], &[14, 17], &[25, 26, 29]][comm.rank() as usize]); // those of member 0
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn all_to_all_varied<T: Pod>(&self, parts: &[&[T]]) -> Result<Vec<Vec<T>>, CollectiveError> {
         self.check_fit(parts, 1)?;
         let to: Vec<u64> = parts.iter().map(|part| part.len() as u64).collect();
@@ -70,6 +127,23 @@ impl Comm<'_> {
 
     /// Combines the values of all members, place by place, and gives each member its part of the result. Every member names the
     /// same `counts`, which say how many of the values in `all` are for each.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let mine = comm.reduce_scatter_varied(&[1, 2, 3, 4], &[2, 1, 1], |a, b| a + b)?;
+    /// assert_eq!(mine, [&[3, 6][..], &[9], &[12]][comm.rank() as usize]); // all three have the same
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn reduce_scatter_varied<T: Pod>(
         &self,
         all: &[T],
