@@ -24,6 +24,27 @@ impl Comm<'_> {
     /// How long an operation of all members may take; `None` for ever, as at first. After it has passed, the operation returns
     /// [`CollectiveError::Missing`], and the communicator is broken. It does not count for [`Comm::start_barrier`] and its like:
     /// they are waited for with a deadline of their own, and go on after it.
+    ///
+    /// ```
+    /// # use mailbox::{CollectiveError, Comm, Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let other = std::thread::spawn(move || {
+    /// #     let comm = Comm::world(&other).unwrap();
+    /// #     comm.from(0).unwrap().recv().map(drop)
+    /// # });
+    /// # let comm = Comm::world(&me)?;
+    /// comm.set_timeout(Some(Duration::from_millis(10)));
+    /// match comm.barrier() {
+    ///     Err(CollectiveError::Missing { missing, .. }) => println!("rank {missing} is not there in time"),
+    ///     done => done?,
+    /// }
+    /// # assert!(comm.barrier().is_err());
+    /// # comm.to(1)?.send(b"enough")?;
+    /// # other.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_timeout(&self, timeout: Option<Duration>) {
         self.timeout.set(timeout);
     }

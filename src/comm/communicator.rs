@@ -133,6 +133,26 @@ impl<'a> Comm<'a> {
     }
 
     /// Which member this rank of the region is, if it is one.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// if let Some(pair) = comm.create(&[2, 0])? {
+    ///     // Rank 2 of the region is member 0 of the pair, and rank 1 is no member.
+    ///     assert_eq!((pair.member(2), pair.member(1)), (Some(0), None));
+    ///     assert_eq!(pair.rank_of(1)?, 0);
+    /// }
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn member(&self, rank: u32) -> Option<u32> {
         self.group.iter().position(|(one, _)| *one == rank).map(|at| at as u32)
     }

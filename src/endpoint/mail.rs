@@ -106,7 +106,7 @@ impl<'a> Mail<'a> {
     ///
     /// ```
     /// # use mailbox::{Config, Region};
-    /// # use std::io::Read;
+    /// # use std::io::{BufReader, Read};
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// # let other = std::thread::spawn(move || other.send(0, &vec![7; 4 << 20]));
@@ -114,7 +114,7 @@ impl<'a> Mail<'a> {
     /// let mail = me.recv()?;
     /// assert_eq!(mail.announced(), Some(4 << 20));
     /// let mut sum = 0u64;
-    /// for byte in mail.fetch().bytes() {
+    /// for byte in BufReader::new(mail.fetch()).bytes() {
     ///     sum += u64::from(byte?);
     /// }
     /// assert_eq!(sum, 7 * (4 << 20));
@@ -150,6 +150,17 @@ impl<'a> Mail<'a> {
     }
 
     /// Its bytes, and acknowledges it. A message that was announced is not copied once more.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, b"to be kept")?;
+    /// let kept: Vec<u8> = me.recv()?.into_vec();
+    /// // Its room in the mailbox is free for others.
+    /// assert_eq!((kept.as_slice(), region.inspect().mailboxes[0].unread), (&b"to be kept"[..], 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_vec(self) -> Vec<u8> {
         if !self.descriptor.is_assembled() {
             let bytes = self.to_vec();
@@ -168,6 +179,24 @@ impl<'a> Mail<'a> {
     }
 
     /// Acknowledges it, as dropping it does, and says so to a reader.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, b"a line")?;
+    /// # let mut file = std::io::sink();
+    /// let mut mail = me.recv()?;
+    /// match std::io::copy(&mut mail, &mut file) {
+    ///     Ok(_) => mail.ack(), // not before it is written
+    ///     Err(error) => {
+    ///         mail.requeue();
+    ///         return Err(error.into());
+    ///     }
+    /// }
+    /// # assert_eq!(region.inspect().mailboxes[0].unread, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn ack(self) {}
 
@@ -180,6 +209,18 @@ impl<'a> Mail<'a> {
     /// caller, which has a cell for each. But one longer than 48 bytes waits while earlier answers that the caller has not
     /// looked for take the room. A caller that waits for any answer takes in all of them. So two ranks that send each other
     /// long answers, and look for none meanwhile, can wait for ever: [`Mail::reply_within`] hands the call back.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, server) = (region.join(0)?, region.join(1)?);
+    /// # let question = me.to(1).start_call(&[1u32, 2, 3].map(u32::to_ne_bytes).concat())?;
+    /// let mail = server.recv()?;
+    /// let sum: u32 = mail.value::<[u32; 3]>()?.iter().sum();
+    /// mail.reply(&sum.to_ne_bytes())?;
+    /// # assert_eq!(question.wait()?.value::<u32>()?, 6);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn reply(self, bytes: &[u8]) -> Result<(), ReplyError> {
         Ok(self.answer(Kind::Answer, bytes, Deadline::Never)?)
@@ -194,6 +235,28 @@ impl<'a> Mail<'a> {
     }
 
     /// Answers a call with an error, which these bytes describe. Otherwise as [`Mail::reply`].
+    ///
+    /// ```
+    /// # use mailbox::{CallError, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, server) = (region.join(0)?, region.join(1)?);
+    /// # let question = me.to(1).start_call(b"an order")?;
+    /// // The server
+    /// server.recv()?.refuse(b"sold out")?;
+    ///
+    /// // The caller
+    /// # let mut refused = false;
+    /// match question.wait() {
+    ///     Ok(answer) => println!("yes, and {answer:?}"),
+    ///     Err(CallError::Refused(why)) => {
+    ///         println!("no: {}", String::from_utf8_lossy(&why));
+    ///         # refused = why == b"sold out";
+    ///     }
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # assert!(refused);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn refuse(self, bytes: &[u8]) -> Result<(), ReplyError> {
         Ok(self.answer(Kind::Refusal, bytes, Deadline::Never)?)
     }
@@ -240,6 +303,22 @@ impl<'a> Mail<'a> {
 
     /// Puts it back unread. It keeps its place, and is the next to be received from its sender: by this endpoint or, if it is
     /// neither a call nor an announced message, by the rank's next holder.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, b"a job")?;
+    /// # let is_printer_ready = false;
+    /// let mail = me.recv()?;
+    /// if !is_printer_ready {
+    ///     mail.requeue();
+    /// }
+    /// // Later
+    /// let again = me.recv()?;
+    /// assert_eq!((again.to_vec(), again.redelivered()), (b"a job".to_vec(), 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn requeue(self) {
         let mail = ManuallyDrop::new(self);
         mail.peer.requeue(&mail.descriptor);

@@ -112,6 +112,19 @@ impl Message<'_> {
 
     /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits, and returns how many bytes that
     /// are.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, b"\x02\0\0\0ab")?;
+    /// let mail = me.recv()?;
+    /// let (mut head, mut body) = ([0; 4], [0; 16]);
+    /// mail.read_at(0, &mut head);
+    /// let count = mail.read_at(4, &mut body);
+    /// assert_eq!((u32::from_le_bytes(head), &body[..count]), (2, &b"ab"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> usize {
         let offset = offset.min(self.descriptor.len);
         let len = (self.descriptor.len - offset).min(buffer.len());
@@ -146,6 +159,18 @@ impl Message<'_> {
     /// The caller trusts the sender, and all processes with access to the segment, not to write to this message before it is
     /// acknowledged. No endpoint does. A forked child must not use the slice: its parent may acknowledge the mail. The
     /// bytes of a message that was announced and taken in are this process' own, and trust nobody.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, &vec![7; 100_000])?;
+    /// let mail = me.recv()?;
+    /// // SAFETY: rank 1 is the same program, and nobody else has access to this region.
+    /// let bytes = unsafe { mail.as_slice() };
+    /// assert_eq!(bytes.iter().filter(|byte| **byte == 7).count(), 100_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[expect(unsafe_code, reason = "the caller trusts the peer")]
     pub unsafe fn as_slice(&self) -> &[u8] {
         if self.descriptor.is_assembled() {

@@ -141,6 +141,21 @@ impl Endpoint {
     }
 
     /// Chooses whether announced messages are fetched by hand. The same as [`RecvHalf::set_by_hand`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let sending = other.to(0).announce(vec![7; 4 << 20])?;
+    /// me.set_by_hand(true);
+    /// let mail = me.recv()?;
+    /// if mail.announced().is_some_and(|len| len > 1 << 20) {
+    ///     drop(mail); // not wanted, and its sender is told
+    /// }
+    /// # let mut sending = sending;
+    /// # assert_eq!(sending.wait(), Err(mailbox::SendError::Refused(0)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_by_hand(&self, by_hand: bool) {
         self.receiver.set_by_hand(by_hand);
     }

@@ -144,6 +144,22 @@ impl Region {
     ///
     /// Costs 0.1 ms (up to 15 ms the first time in a process with several threads) and the memory of the rank table:
     /// 4 KiB, and 1 KiB for each rank. A file waits for the disk; nothing else waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, CreateError, Region};
+    /// # let name = format!("doc-create-{}", std::process::id());
+    /// # let name = name.as_str();
+    /// let region = Region::create(name, Config::ranks(2))?;
+    /// // The name is taken, until the region is removed.
+    /// assert_eq!(Region::create(name, Config::ranks(2)).unwrap_err(), CreateError::Exists);
+    /// region.remove()?;
+    ///
+    /// // In a file it outlives the machine's next start.
+    /// let file = std::env::temp_dir().join(name);
+    /// let region = Region::create(&file, Config::ranks(2))?;
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn create<'a>(place: impl Into<Place<'a>>, config: Config) -> Result<Self, CreateError> {
         Segment::create(place.into(), &config).map(Self::over)
     }
@@ -155,6 +171,27 @@ impl Region {
     /// Never waits. Costs the same as [`Region::create`], without the memory and the disk. An open region uses at
     /// most three descriptors, for any number of joined ranks, and [`Inspection::size`] bytes of address space.
     /// Clones share them.
+    ///
+    /// ```
+    /// # use mailbox::{Config, OpenError, Region};
+    /// # use std::{thread, time::Duration};
+    /// # let name = format!("doc-open-{}", std::process::id());
+    /// # let name = name.as_str();
+    /// # let creator = thread::spawn({
+    /// #     let name = name.to_string();
+    /// #     move || Region::create(&name, Config::ranks(2))
+    /// # });
+    /// // As soon as another process has created it
+    /// let region = loop {
+    ///     match Region::open(name) {
+    ///         Err(OpenError::NotFound) => thread::sleep(Duration::from_millis(10)),
+    ///         opened => break opened?,
+    ///     }
+    /// };
+    /// # creator.join().unwrap()?;
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open<'a>(place: impl Into<Place<'a>>) -> Result<Self, OpenError> {
         OpenOptions::new().open(place)
     }
@@ -165,6 +202,24 @@ impl Region {
     /// compared.
     ///
     /// If another process is removing a region with this name, waits for that, at most two seconds.
+    ///
+    /// ```
+    /// # use mailbox::{Config, CreateOrOpenError, Region};
+    /// # let name = format!("doc-create-or-open-{}", std::process::id());
+    /// # let name = name.as_str();
+    /// // Each of several processes does this, and the first of them creates it.
+    /// let region = Region::create_or_open(name, Config::ranks(2))?;
+    /// let same = Region::create_or_open(name, Config::ranks(2))?;
+    /// // One of another version wants another one.
+    /// let error = Region::create_or_open(name, Config::ranks(3)).unwrap_err();
+    /// assert_eq!(error, CreateOrOpenError::Differs);
+    /// # let (me, other) = (region.join(0)?, same.join(1)?);
+    /// # me.send(1, b"the same")?;
+    /// # assert_eq!(other.recv()?.to_vec(), b"the same");
+    /// # drop((me, other));
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn create_or_open<'a>(
         place: impl Into<Place<'a>>,
         config: Config,
@@ -196,11 +251,41 @@ impl Region {
     ///
     /// Processes that have opened it and not joined find out when they join. If the last process to leave a file
     /// waits for the disk, this waits for that process, at most five seconds.
+    ///
+    /// ```
+    /// # use mailbox::{Config, OpenError, Region, RemoveError};
+    /// # let name = format!("doc-remove-{}", std::process::id());
+    /// # let region = Region::create(&name, Config::ranks(1))?;
+    /// let me = region.join(0)?;
+    /// assert_eq!(region.remove(), Err(RemoveError::InUse));
+    /// drop(me);
+    /// // By the last that leaves: it may be that another one was faster.
+    /// match region.remove() {
+    ///     Ok(()) | Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => {}
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # assert!(Region::open(&name).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove(&self) -> Result<(), RemoveError> {
         self.segment.remove_this()
     }
 
     /// Removes the region at `place`, of this process's user and with any protocol; see [`Region::remove`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, OpenError, Region, RemoveError};
+    /// # let name = format!("doc-remove-at-{}", std::process::id());
+    /// # Region::create(&name, Config::ranks(2).protocol(7))?;
+    /// // What an earlier run has left.
+    /// match Region::remove_at(&name) {
+    ///     Ok(()) => println!("removed {name}"),
+    ///     Err(RemoveError::Open(OpenError::NotFound)) => println!("nothing to remove"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # assert!(Region::look(&name).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove_at<'a>(place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
         OpenOptions::new().any_protocol().remove(place)
     }
@@ -210,12 +295,40 @@ impl Region {
     /// locked or written. Anything that is not a region is never opened for writing.
     ///
     /// Never waits. Costs about 20 µs and one descriptor.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let name = format!("doc-look-{}", std::process::id());
+    /// # let region = Region::create(&name, Config::ranks(2))?;
+    /// # let me = region.join(0)?;
+    /// # me.send(1, b"unread")?;
+    /// let view = Region::look(&name)?;
+    /// println!("{} mails are unread", view.unread());
+    /// # assert_eq!(view.unread(), 1);
+    /// # drop(me);
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn look<'a>(place: impl Into<Place<'a>>) -> Result<View, OpenError> {
         OpenOptions::new().any_protocol().look(place)
     }
 
     /// What ended processes of this user have left in memory and nobody uses now, sorted by name; it may still be
     /// worth something. What this user may not look at is left out. Changes nothing; [`Leftover::remove`] does.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let name = format!("doc-leftovers-{}", std::process::id());
+    /// # let region = Region::create(&name, Config::ranks(2))?;
+    /// # region.join(0)?.send(1, b"nobody reads this")?;
+    /// let with_mail = |unread: Option<u64>| unread.is_some_and(|unread| unread > 0);
+    /// let left = Region::leftovers()?.into_iter().filter(|left| with_mail(left.unread));
+    /// let names: Vec<String> = left.map(|left| left.name).collect();
+    /// println!("with unread mail: {names:?}");
+    /// # assert!(names.contains(&name));
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn leftovers() -> io::Result<Vec<Leftover>> {
         segment::leftovers()
     }
@@ -236,6 +349,14 @@ impl Region {
     /// joined yet. [`Region::leftovers`] lists them, and [`Region::remove_at`] removes them. A process that joins,
     /// creates or removes at the same time goes first. What cannot be removed is left out. Waits for a process that
     /// is removing a region, at most five seconds for each.
+    ///
+    /// ```no_run
+    /// # use mailbox::Region;
+    /// for name in Region::clean()? {
+    ///     println!("removed {name}");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn clean() -> io::Result<Vec<String>> {
         segment::leftovers().map(segment::clean)
     }
@@ -249,6 +370,18 @@ impl Region {
     /// The regions in memory, of any user and any protocol, and what may be a region but cannot be read; sorted by
     /// name. Regions in files and unnamed ones are not included. Reads the first words of each. What is not a file,
     /// or has a wrong length, is not opened.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let name = format!("doc-list-{}", std::process::id());
+    /// # let region = Region::create(&name, Config::ranks(2))?;
+    /// let regions = Region::list()?;
+    /// let memory: u64 = regions.iter().map(|region| region.memory).sum();
+    /// println!("{} regions take {} KiB", regions.len(), memory >> 10);
+    /// # assert!(regions.iter().any(|region| region.name == name && region.memory > 0));
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn list() -> io::Result<Vec<Listed>> {
         segment::list()
     }
@@ -292,6 +425,17 @@ impl Region {
     /// The rank whose last holder joined with this label, if there is one. The holder need not be alive; a rank whose
     /// holder has not left comes first. A label that is being written at this moment may be missed. Costs a look at
     /// each rank's record.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(8))?;
+    /// # let me = region.join(3)?;
+    /// # let printer = region.join_as("printer")?;
+    /// let rank = region.find("printer").ok_or("there was never a printer")?;
+    /// me.send(rank, b"a page")?;
+    /// # assert_eq!(printer.recv()?.to_vec(), b"a page");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn find(&self, label: &str) -> Option<u32> {
         let bears = |rank: &u32| !label.is_empty() && self.registry.label(*rank) == label.as_bytes();
         (0..self.ranks()).filter(bears).min_by_key(|rank| !self.registry.life(*rank).joined())
@@ -300,6 +444,18 @@ impl Region {
     /// The label that the last holder of `rank` joined with; `None` if it had none, or if there is no such rank.
     /// Bytes that are not UTF-8 are shown as U+FFFD; only a program that breaks the rules writes such a label. Costs
     /// a look at the rank's record.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join_as("bob")?);
+    /// # other.send(0, b"hello")?;
+    /// let mail = me.recv()?;
+    /// let name = region.label(mail.from()).unwrap_or_else(|| format!("rank {}", mail.from()));
+    /// println!("{name} says {:?}", mail.to_vec());
+    /// # assert_eq!(name, "bob");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn label(&self, rank: u32) -> Option<String> {
         let label = (rank < self.ranks()).then(|| self.registry.label(rank))?;
         (!label.is_empty()).then(|| String::from_utf8_lossy(&label).into_owned())
@@ -358,6 +514,20 @@ impl Region {
     /// such rank.
     ///
     /// Never waits. Costs a system call (0.2 to 5.4 µs) if the last holder of the rank has not left.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Status};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// let first = region.join(1)?;
+    /// assert_eq!(region.status(1), Some((Status::Live, 1)));
+    /// drop(first);
+    /// assert_eq!(region.status(1), Some((Status::Left, 1)));
+    /// let second = region.join(1)?;
+    /// assert_eq!(region.status(1), Some((Status::Live, 2)));
+    /// # drop(second);
+    /// # assert_eq!((region.status(0), region.status(2)), (Some((Status::NeverJoined, 0)), None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn status(&self, rank: u32) -> Option<(Status, u64)> {
         (rank < self.ranks()).then(|| {
             let (status, life) = self.registry.status(rank);
@@ -369,6 +539,19 @@ impl Region {
     ///
     /// Never waits, and needs no rank. Costs three system calls for each rank, three (about 4 µs) for each mailbox in
     /// use, and a look at each waiting message.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Status};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # me.send(2, b"unread")?;
+    /// let seen = region.inspect();
+    /// let live = seen.ranks.iter().filter(|rank| rank.status == Status::Live).count();
+    /// let unread: u64 = seen.mailboxes.iter().map(|mailbox| mailbox.unread).sum();
+    /// println!("{live} ranks are there, and {unread} mails are unread");
+    /// # assert_eq!((live, unread), (2, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn inspect(&self) -> Inspection {
         Inspection::of(self.segment.file(), self.geometry())
     }

@@ -69,6 +69,27 @@ impl<'a> Publisher<'a> {
     }
 
     /// Publishes a message, and waits no longer than `deadline`: then [`TopicError::Behind`]. Otherwise as [`Publisher::publish`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Deadline, Policy, Region, TopicError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let topic = region.topic("prices")?;
+    /// # let _subscriber = topic.subscriber(&other, Policy::every())?;
+    /// # let mut publisher = topic.publisher(&me)?;
+    /// # let mut behind = None;
+    /// for price in 0..2000u32 {
+    ///     match publisher.publish_within(&price.to_ne_bytes(), Deadline::Now) {
+    ///         Err(TopicError::Behind { rank }) => {
+    ///             println!("rank {rank} is slow: {price} is left out");
+    ///             # behind = Some(rank);
+    ///         }
+    ///         published => published?,
+    ///     }
+    /// }
+    /// # assert_eq!((behind, publisher.published()), (Some(1), 1024));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn publish_within(&mut self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), TopicError> {
         let len = if bytes.len() <= INLINE { None } else { Some(bytes.len()) };
