@@ -2,9 +2,11 @@
 //!
 //! | module | processes |
 //! |---|---|
+//! | [`causal`] | broadcast in a group, and receive causes before effects |
 //! | [`csp`] | are joined by typed channels, and meet there |
 //!
 //! Each module says first what the idea is, then what it promises here. Processes are those of the operating system: each holds a
 //! rank of a [`Region`](mailbox::Region). Several ranks held by threads of one process do as well.
 
+pub mod causal;
 pub mod csp;

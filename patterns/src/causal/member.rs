@@ -1,0 +1,385 @@
+//! A member of a group.
+
+use super::event::{Event, Lie};
+use super::frame::{Frame, Kind};
+use super::stream::{Found, Stream};
+use super::{CausalError, Clock, Group, Id};
+use core::fmt;
+use core::ops::Range;
+use mailbox::{Deadline, Endpoint, Publisher, Select, Status, TopicError};
+use std::collections::VecDeque;
+use std::thread::panicking;
+use std::time::{Duration, Instant};
+
+/// How long it is between two looks for members that have ended.
+const LOOKS: Duration = Duration::from_millis(100);
+
+/// How many messages are received between two looks at the clock, if messages are always there.
+const BURST: u32 = 1024;
+
+/// For how long a new member waits until there is room for its first message.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How long a broadcast waits for room before it looks what has come.
+const PAUSE: Duration = Duration::from_millis(1);
+
+/// It is waited for so long until the kernel says that a reader is dead.
+const ASKED: Duration = Duration::from_millis(300);
+
+/// What a broadcast that waits for room may receive meanwhile: messages, and bytes of them.
+const UNREAD: (usize, usize) = (1024, 16 << 20);
+
+/// A member of a group: a rank that broadcasts to all others, and receives what they broadcast, causes before effects.
+///
+/// It borrows its endpoint, which can be used for other things, too. It is used by one thread. Dropping it tells the others that it has
+/// left, unless the thread panics.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// # use mailbox_patterns::causal::{Event, Group, Member};
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// const TALK: Group = Group::new("talk", 0..3);
+/// let mut member = Member::join(&me, &TALK)?;
+/// # let mut second = Member::join(&other, &TALK)?;
+/// let asked = member.broadcast(b"who has the key?")?;
+/// # while !matches!(second.next_event()?, Event::Message(_)) {}
+/// # second.broadcast(b"I have")?;
+/// loop {
+///     match member.next_event()? {
+///         Event::Message(message) => {
+///             // Whoever has received this has received the question before.
+///             assert!(message.is_after(asked));
+///             # assert_eq!(message.bytes(), b"I have");
+///             # break;
+///         }
+///         Event::Died { rank, .. } => println!("rank {rank} is dead, and has said no more"),
+///         Event::Lied { id, lie, .. } => eprintln!("{id} is left out: {lie}"),
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Member<'a> {
+    me: &'a Endpoint,
+    ranks: Range<u32>,
+    publisher: Publisher<'a>,
+    /// Of all other ranks, in order.
+    streams: Vec<Stream<'a>>,
+    news: Select<'a>,
+    /// What the program was told, and has sent.
+    clock: Clock,
+    told: Told,
+    /// The stream that is looked at first.
+    turn: usize,
+    looked: Instant,
+    /// How many more events are received before the next look at the time.
+    burst: u32,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Member<'a> {
+    /// Becomes a member. From now on the member receives what others broadcast. Those that are there are told at once.
+    ///
+    /// [`CausalError::Taken`] if this endpoint is this member already. Takes a topic of the region for each rank of the group
+    /// ([`Config::topics`](mailbox::Config::topics)). Waits for room for its first message, if the rank was a member before and has
+    /// filled its stream; then [`CausalError::Behind`] after 10 s.
+    pub fn join(me: &'a Endpoint, group: &Group) -> Result<Self, CausalError> {
+        let (ranks, own) = (group.ranks(me.region()), me.rank());
+        if !ranks.contains(&own) {
+            return Err(CausalError::NoMember { rank: own, ranks });
+        }
+        let failed = |rank: u32| {
+            let topic = group.topic(rank);
+            move |error| match error {
+                TopicError::Taken { rank } => CausalError::Taken { topic, rank },
+                error => CausalError::Topic { topic, error },
+            }
+        };
+        let topic = me.region().topic(&group.topic(own)).map_err(failed(own))?;
+        let publisher = topic.publisher(me).map_err(failed(own))?;
+        let (mut streams, mut news, mut told) = (vec![], Select::new(), Told::default());
+        for rank in ranks.clone().filter(|rank| *rank != own) {
+            let tell = &mut |id, event| told.push(id, event);
+            let stream = Stream::begin(me, ranks.clone(), rank, &group.topic(rank), tell);
+            let stream = stream.map_err(failed(rank))?;
+            news.subscriber(stream.subscriber());
+            streams.push(stream);
+        }
+        let mut clock = Clock::new(ranks.clone());
+        streams.iter().for_each(|stream| clock.set(stream.rank(), stream.taken()));
+        let (looked, buffer) = (Instant::now(), vec![]);
+        let mut member =
+            Self { me, ranks, publisher, streams, news, clock, told, turn: 0, looked, burst: BURST, buffer };
+        member.say(Kind::Hello, &[], PATIENCE.into())?;
+        Ok(member)
+    }
+
+    /// Its rank.
+    pub fn rank(&self) -> u32 {
+        self.me.rank()
+    }
+
+    /// What it knows: all messages that it has sent, or was told of. A new member starts with the messages that were sent before.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// The most bytes of a message.
+    pub fn limit(&self) -> usize {
+        self.publisher.capacity().saturating_sub(Frame::overhead(self.ranks.len()))
+    }
+
+    /// Sends a message to all other members. It is after all that this member was told before. Waits while another member is a whole
+    /// stream (1024 messages) behind.
+    ///
+    /// Meanwhile it receives what others send, so that two members that broadcast do not wait for each other. After 1024 messages, or
+    /// 16 MiB, it is [`CausalError::Crowded`]: the program takes them with [`Member::next_event`], and tries again.
+    ///
+    /// Cost: one message of a stream, however many members there are: 16 bytes, 8 for each rank of the group, and `bytes`.
+    pub fn broadcast(&mut self, bytes: &[u8]) -> Result<Id, CausalError> {
+        self.say(Kind::Message, bytes, Deadline::Never)
+    }
+
+    /// The same, and waits no longer than `deadline`: then [`CausalError::Behind`], and nothing was sent.
+    pub fn broadcast_within(
+        &mut self,
+        bytes: &[u8],
+        deadline: impl Into<Deadline>,
+    ) -> Result<Id, CausalError> {
+        self.say(Kind::Message, bytes, deadline.into())
+    }
+
+    fn say(&mut self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<Id, CausalError> {
+        let (rank, epoch) = (self.me.rank(), self.me.epoch());
+        let limit = self.limit();
+        if bytes.len() > limit {
+            return Err(CausalError::TooLong { len: bytes.len(), limit });
+        }
+        let number = self.publisher.published();
+        self.clock.set(rank, number);
+        Frame::write(kind, (rank, epoch), &self.clock, bytes, &mut self.buffer);
+        let mut pause = Deadline::Now;
+        loop {
+            match self.publisher.publish_within(&self.buffer, pause) {
+                Ok(()) => break,
+                Err(TopicError::Behind { .. }) if self.make_way()? => pause = Deadline::Now,
+                Err(TopicError::Behind { rank }) if deadline.has_passed(Instant::now) => {
+                    return Err(CausalError::Behind { rank });
+                }
+                Err(TopicError::Behind { rank }) if self.told.is_full() => {
+                    return Err(CausalError::Crowded { rank, unread: self.told.events.len() });
+                }
+                Err(TopicError::Behind { rank }) => {
+                    let lives = matches!(self.me.region().status(rank), Some((Status::Live, _)));
+                    let until = Instant::now() + if lives { PAUSE } else { ASKED };
+                    pause =
+                        Deadline::At(if let Deadline::At(time) = deadline { time.min(until) } else { until });
+                }
+                Err(error) => {
+                    return Err(CausalError::Topic { topic: self.publisher.topic().name(), error });
+                }
+            }
+        }
+        self.clock.set(rank, number + 1);
+        Ok(Id { rank, number })
+    }
+
+    /// Receives what has come, for others may wait for that. Whether something had come.
+    fn make_way(&mut self) -> Result<bool, CausalError> {
+        let before = self.told.events.len();
+        while !self.told.is_full() && self.receive()? {}
+        Ok(self.told.events.len() > before)
+    }
+
+    /// What comes next. Waits until there is something.
+    pub fn next_event(&mut self) -> Result<Event, CausalError> {
+        loop {
+            if let Some(event) = self.next_event_within(Deadline::Never)? {
+                return Ok(event);
+            }
+        }
+    }
+
+    /// What comes next; `None` if nothing has come before `deadline`.
+    pub fn next_event_within(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Event>, CausalError> {
+        let deadline = deadline.into();
+        loop {
+            let event = self.try_next_event()?;
+            if event.is_some() || deadline.has_passed(Instant::now) {
+                return Ok(event);
+            }
+            let until = Instant::now() + LOOKS;
+            let until = if let Deadline::At(time) = deadline { time.min(until) } else { until };
+            match self.news.wait(until) {
+                Err(error) if !error.is_timeout() => return Err(error.into()),
+                _ => {}
+            }
+        }
+    }
+
+    /// What has come, if something has. Never waits.
+    ///
+    /// Cost: that of a message of a stream, and a look at each other stream. Ends of members are looked for ten times a second at most.
+    #[inline]
+    pub fn try_next_event(&mut self) -> Result<Option<Event>, CausalError> {
+        self.burst = self.burst.saturating_sub(1);
+        let has_come = !self.told.events.is_empty() || self.receive()?;
+        if !has_come || self.burst == 0 {
+            self.look_for_ends();
+        }
+        let Some((id, event)) = self.told.pop() else { return Ok(None) };
+        if let Some(id) = id {
+            self.clock.set(id.rank, id.number + 1);
+        }
+        Ok(Some(event))
+    }
+
+    #[cold]
+    fn look_for_ends(&mut self) {
+        self.burst = BURST;
+        if self.looked.elapsed() < LOOKS {
+            return;
+        }
+        let told = &mut self.told;
+        self.streams.iter_mut().for_each(|stream| stream.look_for_end(&mut |id, event| told.push(id, event)));
+        self.looked = Instant::now();
+    }
+
+    /// Takes the next message that all causes of were taken, or leaves out a member that has lied. Whether something is to be told.
+    fn receive(&mut self) -> Result<bool, CausalError> {
+        let before = self.told.events.len();
+        // Each turn but the last reads one more head.
+        for _ in 0..=self.streams.len() {
+            for at in 0..self.streams.len() {
+                self.look(at)?;
+            }
+            if let Some(at) = self.find_free() {
+                let told = &mut self.told;
+                self.streams[at].take(&mut |id, event| told.push(id, event));
+                self.turn = at + 1;
+                break;
+            }
+            if self.told.events.len() > before || !self.find_cause()? {
+                break;
+            }
+        }
+        Ok(self.told.events.len() > before)
+    }
+
+    fn look(&mut self, at: usize) -> Result<Found, CausalError> {
+        let (stream, told) = (&mut self.streams[at], &mut self.told);
+        let found = stream.look(self.publisher.published(), &mut |id, event| told.push(id, event));
+        found.map_err(|error| CausalError::Topic { topic: stream.subscriber().topic().name(), error })
+    }
+
+    /// A stream, in turn, whose head has no cause that was not taken.
+    fn find_free(&self) -> Option<usize> {
+        let count = self.streams.len();
+        let mut in_turn = (0..count).map(|at| (self.turn + at) % count);
+        in_turn.find(|at| self.streams[*at].head().is_some() && self.find_blocker(*at).is_none())
+    }
+
+    /// A stream that must be read first, and how far, before the head of this one is taken.
+    fn find_blocker(&self, at: usize) -> Option<(usize, u64)> {
+        let clock = &self.streams[at].head()?.frame.clock;
+        let mut others = self.streams.iter().enumerate();
+        let blocker = others.find(|(_, stream)| {
+            stream.rank() != self.streams[at].rank() && clock.of(stream.rank()) > stream.taken()
+        });
+        blocker.map(|(blocker, stream)| (blocker, clock.of(stream.rank())))
+    }
+
+    /// Each head waits for another stream. Looks in that, and so on, until it finds a message that was read too late, or a lie. Whether
+    /// that is so.
+    fn find_cause(&mut self) -> Result<bool, CausalError> {
+        let Some(mut at) = self.streams.iter().position(|stream| stream.head().is_some()) else {
+            return Ok(false);
+        };
+        let mut path = vec![];
+        while let Some((next, says)) = self.find_blocker(at) {
+            if let Some(first) = path.iter().position(|before| *before == at) {
+                self.break_circle(&path[first..]);
+                return Ok(true);
+            }
+            path.push(at);
+            if self.streams[next].head().is_none() {
+                // What a message knows was there before it. So it is there now.
+                let found = self.look(next)?;
+                if found == Found::Nothing {
+                    let (of, sent) = (self.streams[next].rank(), self.streams[next].taken());
+                    self.exclude(at, Lie::Ahead { of, says, sent });
+                }
+                return Ok(found != Found::More);
+            }
+            at = next;
+        }
+        Ok(true)
+    }
+
+    /// Heads that wait for each other. A member that has joined since one of them was sent, and knows it, has not lied.
+    fn break_circle(&mut self, circle: &[usize]) {
+        let is_hello =
+            |at: &usize| self.streams[*at].head().is_some_and(|head| head.frame.kind == Kind::Hello);
+        let all_hello = circle.iter().all(is_hello);
+        let liars: Vec<usize> = circle.iter().copied().filter(|at| all_hello || !is_hello(at)).collect();
+        for at in liars {
+            let next = circle.iter().position(|other| *other == at).map_or(0, |place| place + 1);
+            let with = self.streams[circle[next % circle.len()]].rank();
+            self.exclude(at, Lie::Circle { with });
+        }
+    }
+
+    fn exclude(&mut self, at: usize, lie: Lie) {
+        let told = &mut self.told;
+        self.streams[at].exclude_head(lie, &mut |id, event| told.push(id, event));
+    }
+}
+
+impl Drop for Member<'_> {
+    fn drop(&mut self) {
+        if !panicking() {
+            // Without room it is seen a little later.
+            _ = self.say(Kind::Bye, &[], Deadline::Now);
+        }
+    }
+}
+
+impl fmt::Debug for Member<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member")
+            .field("rank", &self.me.rank())
+            .field("ranks", &self.ranks)
+            .field("clock", &self.clock)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What was received, and the program was not told of.
+#[derive(Default)]
+struct Told {
+    events: VecDeque<(Option<Id>, Event)>,
+    /// Of all messages.
+    bytes: usize,
+}
+
+impl Told {
+    fn push(&mut self, id: Option<Id>, event: Event) {
+        self.bytes += len(&event);
+        self.events.push_back((id, event));
+    }
+
+    fn pop(&mut self) -> Option<(Option<Id>, Event)> {
+        let next = self.events.pop_front()?;
+        self.bytes -= len(&next.1);
+        Some(next)
+    }
+
+    fn is_full(&self) -> bool {
+        self.events.len() >= UNREAD.0 || self.bytes >= UNREAD.1
+    }
+}
+
+fn len(event: &Event) -> usize {
+    if let Event::Message(message) = event { message.bytes().len() } else { 0 }
+}

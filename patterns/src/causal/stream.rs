@@ -1,0 +1,259 @@
+//! What another rank says, as a member reads it.
+
+use super::event::{Event, Lie, Message};
+use super::frame::{Frame, Kind};
+use super::{Clock, Id};
+use core::ops::Range;
+use mailbox::{Endpoint, Status, Subscriber, TopicError};
+
+/// How many messages of a member that is left out are passed over at a time.
+const PASSED: u32 = 256;
+
+/// The stream of another rank, read up to the first message that was not taken.
+pub struct Stream<'a> {
+    me: &'a Endpoint,
+    ranks: Range<u32>,
+    rank: u32,
+    subscriber: Subscriber<'a>,
+    head: Option<Head>,
+    life: Life,
+    /// The clock of the last message of this life that was taken.
+    last: Option<Clock>,
+}
+
+/// The next message of a stream, which was read and is as it should be.
+pub struct Head {
+    pub number: u64,
+    pub frame: Frame,
+}
+
+/// What is known of the member with this rank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Life {
+    /// Nothing was read of it. The life that was there at first, if one was.
+    Unread(Option<u64>),
+    /// This life speaks.
+    Here(u64),
+    /// This life has ended.
+    Over(u64),
+    /// This life has lied.
+    LeftOut(u64),
+}
+
+/// What a look for the next message finds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// There is none.
+    Nothing,
+    /// It is the head.
+    Head,
+    /// It is wrong, and its member was left out.
+    Liar,
+    /// There is more to pass over.
+    More,
+}
+
+/// What is told, in order, and the message that says so.
+pub type Tell<'t> = &'t mut dyn FnMut(Option<Id>, Event);
+
+impl<'a> Stream<'a> {
+    /// Begins to read what this rank says.
+    pub fn begin(
+        me: &'a Endpoint,
+        ranks: Range<u32>,
+        rank: u32,
+        topic: &str,
+        tell: Tell<'_>,
+    ) -> Result<Self, TopicError> {
+        let topic = me.region().topic(topic)?;
+        // Before the first message is chosen: none of an earlier life is read then.
+        let (epoch, publisher) = (epoch(me, rank), topic.published_by());
+        let subscriber = topic.subscriber(me, mailbox::Policy::every())?;
+        let life = Some(epoch).filter(|_| publisher == Some(rank));
+        if let Some(epoch) = life {
+            tell(None, Event::Joined { rank, epoch });
+        }
+        Ok(Self { me, ranks, rank, subscriber, head: None, life: Life::Unread(life), last: None })
+    }
+
+    pub fn rank(&self) -> u32 {
+        self.rank
+    }
+
+    pub fn subscriber(&self) -> &Subscriber<'a> {
+        &self.subscriber
+    }
+
+    pub fn head(&self) -> Option<&Head> {
+        self.head.as_ref()
+    }
+
+    /// How many messages of it were taken or passed over: all with smaller numbers.
+    pub fn taken(&self) -> u64 {
+        self.head.as_ref().map_or_else(|| self.subscriber.position(), |head| head.number)
+    }
+
+    /// Looks for the next message, if there is no head. This member itself has sent `sent` messages.
+    pub fn look(&mut self, sent: u64, tell: Tell<'_>) -> Result<Found, TopicError> {
+        if self.head.is_some() {
+            return Ok(Found::Head);
+        }
+        for _ in 0..PASSED {
+            let Some(sample) = self.subscriber.try_recv()? else { return Ok(Found::Nothing) };
+            let (number, missed) = (sample.number(), sample.missed());
+            let read = Frame::read(&sample, &self.ranks);
+            drop(sample);
+            if self.is_passed_over(read.as_ref().ok()) {
+                continue;
+            }
+            let lie = match &read {
+                Err(lie) => Some(*lie),
+                Ok(_) if missed > 0 => Some(Lie::Gap { missed }),
+                Ok(frame) => self.find_lie(number, frame, sent),
+            };
+            match (lie, read) {
+                (None, Ok(frame)) => {
+                    self.head = Some(Head { number, frame });
+                    return Ok(Found::Head);
+                }
+                (lie, read) => {
+                    let says = read.ok().map(|frame| frame.epoch);
+                    self.exclude(number, says, lie.unwrap_or(Lie::Garbage), tell);
+                    return Ok(Found::Liar);
+                }
+            }
+        }
+        Ok(Found::More)
+    }
+
+    /// Whether this is said by a life that is left out. Another one says first that it has joined.
+    fn is_passed_over(&self, frame: Option<&Frame>) -> bool {
+        let Life::LeftOut(epoch) = self.life else { return false };
+        !frame.is_some_and(|frame| {
+            frame.kind == Kind::Hello
+                && frame.rank == self.rank
+                && (epoch + 1..=self::epoch(self.me, self.rank)).contains(&frame.epoch)
+        })
+    }
+
+    /// What is wrong with a message, as far as it says so itself.
+    fn find_lie(&self, number: u64, frame: &Frame, sent: u64) -> Option<Lie> {
+        if frame.rank != self.rank {
+            return Some(Lie::Owner { says: frame.rank });
+        }
+        let is_hello = frame.kind == Kind::Hello;
+        let says = frame.epoch;
+        let is_known = match self.life {
+            Life::Over(_) if !is_hello => return Some(Lie::Absent),
+            Life::Here(epoch) if !is_hello => says == epoch,
+            Life::Here(epoch) | Life::Over(epoch) => says >= epoch,
+            Life::Unread(first) => says >= first.unwrap_or(1),
+            Life::LeftOut(epoch) => says > epoch,
+        };
+        let is_first = is_hello || !matches!(self.life, Life::Here(_));
+        if !is_known || is_first && says > epoch(self.me, self.rank) {
+            return Some(Lie::Epoch { says });
+        }
+        if is_first && let Some(by) = self.subscriber.topic().published_by().filter(|by| *by != self.rank) {
+            return Some(Lie::Publisher { by });
+        }
+        let own = frame.clock.of(self.rank);
+        if own != number {
+            return Some(Lie::Own { says: own, number });
+        }
+        let (of, says) = (self.me.rank(), frame.clock.of(self.me.rank()));
+        if says > sent {
+            return Some(Lie::Ahead { of, says, sent });
+        }
+        let last = self.last.as_ref().filter(|_| !is_first)?;
+        let mut both = last.iter().zip(frame.clock.iter());
+        let back = both.find(|((_, knew), (_, says))| says < knew);
+        back.map(|((of, knew), (_, says))| Lie::Back { of, says, knew })
+    }
+
+    /// Takes the head, and tells what it says.
+    pub fn take(&mut self, tell: Tell<'_>) {
+        let Some(Head { number, frame }) = self.head.take() else { return };
+        let (id, epoch) = (Id { rank: self.rank, number }, frame.epoch);
+        self.arrive(id, epoch, frame.kind == Kind::Hello, tell);
+        match frame.kind {
+            Kind::Hello => self.last = Some(frame.clock),
+            Kind::Message => {
+                self.last = Some(frame.clock.clone());
+                let (clock, bytes) = (frame.clock, frame.payload);
+                tell(Some(id), Event::Message(Message { id, epoch, clock, bytes }));
+            }
+            Kind::Bye => {
+                self.life = Life::Over(epoch);
+                tell(Some(id), Event::Left { rank: self.rank, epoch });
+            }
+        }
+    }
+
+    /// This life speaks. Tells that it has joined, and that the one before has ended, if that is news.
+    fn arrive(&mut self, id: Id, epoch: u64, is_hello: bool, tell: Tell<'_>) {
+        // Otherwise the message itself is told after this.
+        let (rank, id) = (self.rank, Some(id).filter(|_| is_hello));
+        let (before, goes_on) = match self.life {
+            Life::Unread(first) => (first, first == Some(epoch)),
+            Life::Here(before) => (Some(before), before == epoch && !is_hello),
+            Life::Over(_) | Life::LeftOut(_) => (None, false),
+        };
+        self.life = Life::Here(epoch);
+        if goes_on {
+            return;
+        }
+        match before {
+            Some(before) if before == epoch => tell(id, Event::Left { rank, epoch }),
+            Some(before) => tell(id, Event::Died { rank, epoch: before }),
+            None => {}
+        }
+        tell(id, Event::Joined { rank, epoch });
+    }
+
+    /// Leaves the member out whose message is the head.
+    pub fn exclude_head(&mut self, lie: Lie, tell: Tell<'_>) {
+        if let Some(Head { number, frame }) = self.head.take() {
+            self.exclude(number, Some(frame.epoch), lie, tell);
+        }
+    }
+
+    fn exclude(&mut self, number: u64, says: Option<u64>, lie: Lie, tell: Tell<'_>) {
+        let rank = self.rank;
+        let last = epoch(self.me, rank);
+        let (known, is_here) = match self.life {
+            Life::Unread(first) => (first, first.is_some()),
+            Life::Here(epoch) => (Some(epoch), true),
+            Life::Over(epoch) | Life::LeftOut(epoch) => (Some(epoch), false),
+        };
+        // A later life does not suffer for what nobody has signed.
+        let least = known.unwrap_or(last.saturating_sub(1));
+        let epoch = says.filter(|says| (least..=last).contains(says)).unwrap_or(least);
+        if let Some(before) = known.filter(|before| is_here && *before < epoch) {
+            tell(None, Event::Died { rank, epoch: before });
+        }
+        self.life = Life::LeftOut(epoch);
+        self.last = None;
+        tell(None, Event::Lied { id: Id { rank, number }, epoch, lie });
+    }
+
+    /// Tells that the member has ended, if all that it said was taken. Cost: some system calls.
+    pub fn look_for_end(&mut self, tell: Tell<'_>) {
+        let (Life::Here(epoch) | Life::Unread(Some(epoch))) = self.life else { return };
+        let Some((status, now)) = self.me.region().status(self.rank) else { return };
+        let speaks = self.subscriber.topic().published_by() == Some(self.rank);
+        // What it said before it ended is there to be seen.
+        if now == epoch && speaks || self.head.is_some() || self.subscriber.is_ready() {
+            return;
+        }
+        self.life = Life::Over(epoch);
+        let has_left = now == epoch && status != Status::Dead;
+        let rank = self.rank;
+        tell(None, if has_left { Event::Left { rank, epoch } } else { Event::Died { rank, epoch } });
+    }
+}
+
+/// How often the rank was joined.
+fn epoch(me: &Endpoint, rank: u32) -> u64 {
+    me.region().status(rank).map_or(0, |(_, epoch)| epoch)
+}

@@ -1,0 +1,316 @@
+//! Members that lie. Each test writes into the topic of a member what no member writes.
+
+use mailbox::{Config, Endpoint, Publisher, Region};
+use mailbox_patterns::causal::{Event, Group, History, Id, Lie, Member, Step, agree, check};
+
+const GROUP: Group = Group::new("group", 0..3);
+const HELLO: u16 = 0xCA01;
+const MESSAGE: u16 = 0xCA02;
+const BYE: u16 = 0xCA03;
+
+fn region() -> (Region, Vec<Endpoint>) {
+    let region = Region::create_unnamed(Config::ranks(3)).expect("memory");
+    let ranks = (0..3).map(|rank| region.join(rank).expect("a free rank")).collect();
+    (region, ranks)
+}
+
+fn join(me: &Endpoint) -> Member<'_> {
+    Member::join(me, &GROUP).expect("it is none yet")
+}
+
+/// One that says what it likes.
+struct Liar<'a> {
+    rank: u32,
+    epoch: u64,
+    publisher: Publisher<'a>,
+}
+
+impl<'a> Liar<'a> {
+    /// In the topic of a rank.
+    fn in_topic_of(me: &'a Endpoint, rank: u32) -> Self {
+        let topic = me.region().topic(&GROUP.topic(rank)).expect("room");
+        Self { rank, epoch: me.epoch(), publisher: topic.publisher(me).expect("free") }
+    }
+
+    fn begin(me: &'a Endpoint) -> Self {
+        Self::in_topic_of(me, me.rank())
+    }
+
+    /// The number of its next message.
+    fn number(&self) -> u64 {
+        self.publisher.published()
+    }
+
+    fn publish(&mut self, bytes: &[u8]) -> Id {
+        let number = self.number();
+        self.publisher.publish(bytes).expect("room");
+        Id { rank: self.rank, number }
+    }
+
+    /// In the form of a member's message, with this clock; its own entry is right.
+    fn say(&mut self, kind: u16, mut clock: [u64; 3]) -> Id {
+        clock[self.rank as usize] = self.number();
+        self.publish(&frame(kind, self.rank, self.epoch, &clock))
+    }
+}
+
+fn frame(kind: u16, rank: u32, epoch: u64, clock: &[u64]) -> Vec<u8> {
+    let entries = clock.len() as u16;
+    let mut bytes = [kind.to_ne_bytes(), entries.to_ne_bytes()].concat();
+    bytes.extend(rank.to_ne_bytes());
+    bytes.extend(epoch.to_ne_bytes());
+    clock.iter().for_each(|count| bytes.extend(count.to_ne_bytes()));
+    bytes.extend(b"lie");
+    bytes
+}
+
+fn events(member: &mut Member<'_>) -> Vec<Event> {
+    std::iter::from_fn(|| member.try_next_event().expect("sound")).collect()
+}
+
+fn lies(events: &[Event]) -> Vec<(Id, u64, Lie)> {
+    let lie = |event: &Event| match event {
+        Event::Lied { id, epoch, lie } => Some((*id, *epoch, *lie)),
+        _ => None,
+    };
+    events.iter().filter_map(lie).collect()
+}
+
+fn messages(events: &[Event]) -> Vec<Id> {
+    let message = |event: &Event| match event {
+        Event::Message(message) => Some(message.id()),
+        _ => None,
+    };
+    events.iter().filter_map(message).collect()
+}
+
+/// Two members, and one that lies once after a message that is right. Both are told the same of it, none of its later messages, and
+/// all of each other. The next life of its rank is a member.
+#[track_caller]
+fn is_told(lie: impl Fn(&mut Liar<'_>) -> Id, expected: impl Fn(Id) -> Lie) {
+    let (region, mut ranks) = region();
+    let [first, second, last] = [ranks.remove(0), ranks.remove(0), ranks.remove(0)];
+    let (mut one, mut two) = (join(&first), join(&second));
+    let mut histories = [History::of(&one), History::of(&two)];
+    let mut liar = Liar::begin(&last);
+    liar.say(HELLO, [1, 1, 0]);
+    let truth = liar.say(MESSAGE, [1, 1, 0]);
+    let at = lie(&mut liar);
+    let later = [liar.say(MESSAGE, [1, 1, 0]), liar.say(BYE, [1, 1, 0]), liar.say(HELLO, [1, 1, 0])];
+    let told = [events(&mut one), events(&mut two)];
+    for (history, told) in histories.iter_mut().zip(&told) {
+        assert_eq!(lies(told), [(at, 1, expected(at))]);
+        assert_eq!(messages(told), [truth], "and none of {later:?}");
+        told.iter().for_each(|event| history.told(event));
+    }
+    // The others go on.
+    for _ in 0..3 {
+        for at in [0, 1] {
+            let (member, history) = if at == 0 { (&mut one, 0) } else { (&mut two, 1) };
+            histories[history].sent(member.broadcast(b"go on").expect("room"));
+            let (other, history) = if at == 0 { (&mut two, 1) } else { (&mut one, 0) };
+            let told = events(other);
+            assert_eq!((messages(&told).len(), lies(&told).len()), (1, 0));
+            told.iter().for_each(|event| histories[history].told(event));
+        }
+    }
+    drop(liar);
+    drop(last);
+    let last = region.join(2).expect("a free rank");
+    let mut three = join(&last);
+    let id = three.broadcast(b"another").expect("room");
+    for member in [&mut one, &mut two] {
+        let told = events(member);
+        assert_eq!(told[0], Event::Joined { rank: 2, epoch: 2 });
+        assert_eq!(messages(&told), [id]);
+    }
+    let mut of_liar = History::of(&three);
+    of_liar.start.set(2, 0);
+    of_liar.steps = vec![Step::Sent(truth)];
+    let all = [histories[0].clone(), histories[1].clone(), of_liar];
+    assert_eq!(check(&all), Ok(()));
+    assert_eq!(agree(&histories), Ok(()));
+}
+
+#[test]
+fn one_that_knows_what_was_not_sent_is_told() {
+    is_told(|liar| liar.say(MESSAGE, [1, 9, 0]), |_| Lie::Ahead { of: 1, says: 9, sent: 1 });
+}
+
+#[test]
+fn one_whose_own_entry_jumps_is_told() {
+    let jump = |liar: &mut Liar<'_>| {
+        let number = liar.number();
+        liar.publish(&frame(MESSAGE, 2, 1, &[1, 1, number + 5]))
+    };
+    is_told(jump, |id| Lie::Own { says: id.number + 5, number: id.number });
+}
+
+#[test]
+fn one_whose_clock_goes_back_is_told() {
+    is_told(|liar| liar.say(MESSAGE, [0, 1, 0]), |_| Lie::Back { of: 0, says: 0, knew: 1 });
+}
+
+#[test]
+fn one_that_speaks_as_another_rank_is_told() {
+    let as_another = |liar: &mut Liar<'_>| {
+        let number = liar.number();
+        liar.publish(&frame(MESSAGE, 1, 1, &[1, 1, number]))
+    };
+    is_told(as_another, |_| Lie::Owner { says: 1 });
+}
+
+#[test]
+fn one_that_claims_another_life_is_told() {
+    for (kind, says) in [(MESSAGE, 0), (MESSAGE, 2), (HELLO, 2), (HELLO, 0), (HELLO, u64::MAX)] {
+        let claim = |liar: &mut Liar<'_>| {
+            let number = liar.number();
+            liar.publish(&frame(kind, 2, says, &[1, 1, number]))
+        };
+        is_told(claim, |_| Lie::Epoch { says });
+    }
+}
+
+#[test]
+fn one_whose_clock_has_a_wrong_length_is_told() {
+    for entries in [0, 2, 4, 1000] {
+        let wrong = |liar: &mut Liar<'_>| liar.publish(&frame(MESSAGE, 2, 1, &vec![1; entries]));
+        is_told(wrong, |_| Lie::Length { entries, expected: 3 });
+    }
+}
+
+#[test]
+fn garbage_is_told() {
+    let whole = frame(MESSAGE, 2, 1, &[1, 1, 2]);
+    for garbage in [&[][..], b"x", &[0xFF; 100], &[0; 5000], &whole[..15], &whole[..39]] {
+        is_told(|liar| liar.publish(garbage), |_| Lie::Garbage);
+    }
+}
+
+#[test]
+fn one_that_speaks_after_it_has_left_is_told() {
+    let after = |liar: &mut Liar<'_>| {
+        liar.say(BYE, [1, 1, 0]);
+        liar.say(MESSAGE, [1, 1, 0])
+    };
+    is_told(after, |_| Lie::Absent);
+}
+
+#[test]
+fn one_that_speaks_in_the_name_of_another_is_told() {
+    let (_region, ranks) = region();
+    let (mut one, mut two) = (join(&ranks[0]), join(&ranks[1]));
+    // Rank 2 was joined, and is no member.
+    let mut liar = Liar::in_topic_of(&ranks[0], 2);
+    let id = liar.say(HELLO, [1, 1, 0]);
+    liar.say(MESSAGE, [1, 1, 0]);
+    for member in [&mut one, &mut two] {
+        let told = events(member);
+        assert_eq!(lies(&told), [(id, 1, Lie::Publisher { by: 0 })]);
+        assert_eq!(messages(&told), []);
+    }
+}
+
+#[test]
+fn a_dependence_on_one_that_is_left_out_holds_nobody_up() {
+    let (_region, ranks) = region();
+    let (mut one, mut two) = (join(&ranks[0]), join(&ranks[1]));
+    let mut histories = vec![History::of(&one), History::of(&two)];
+    let mut liar = Liar::begin(&ranks[2]);
+    liar.say(HELLO, [1, 1, 0]);
+    // It knows a message of the second that is not there yet. To the first this is a lie.
+    let lie = liar.say(MESSAGE, [1, 2, 0]);
+    let told = events(&mut one);
+    assert_eq!(lies(&told), [(lie, 1, Lie::Ahead { of: 1, says: 2, sent: 1 })]);
+    told.iter().for_each(|event| histories[0].told(event));
+    // When the second looks, it has sent that message, and cannot know that it came later.
+    histories[1].sent(two.broadcast(b"2").expect("room"));
+    let told = events(&mut two);
+    assert_eq!((messages(&told), lies(&told).len()), (vec![lie], 0));
+    told.iter().for_each(|event| histories[1].told(event));
+    // What it sends now is after a message that the first leaves out.
+    let effect = two.broadcast(b"3").expect("room");
+    histories[1].sent(effect);
+    let told = events(&mut one);
+    assert_eq!(messages(&told).last(), Some(&effect));
+    told.iter().for_each(|event| histories[0].told(event));
+    histories.push(History { rank: 2, start: histories[0].start.clone(), steps: vec![Step::Sent(lie)] });
+    assert_eq!(check(&histories), Ok(()));
+}
+
+#[test]
+fn those_that_know_each_other_in_a_circle_are_told() {
+    let (_region, ranks) = region();
+    let mut one = join(&ranks[0]);
+    let (mut two, mut three) = (Liar::begin(&ranks[1]), Liar::begin(&ranks[2]));
+    two.say(HELLO, [1, 0, 0]);
+    three.say(HELLO, [1, 0, 0]);
+    // Each says that it knows a later message of the other.
+    let first = two.say(MESSAGE, [1, 0, 3]);
+    let second = three.say(MESSAGE, [1, 3, 0]);
+    two.say(MESSAGE, [1, 0, 3]);
+    three.say(MESSAGE, [1, 3, 0]);
+    let told = events(&mut one);
+    let expected = [(first, 1, Lie::Circle { with: 2 }), (second, 1, Lie::Circle { with: 1 })];
+    assert_eq!(lies(&told), expected);
+    assert_eq!(messages(&told), []);
+}
+
+#[test]
+fn one_that_has_joined_since_is_not_taken_for_a_liar() {
+    let (_region, ranks) = region();
+    let mut one = join(&ranks[0]);
+    let mut liar = Liar::begin(&ranks[1]);
+    liar.say(HELLO, [1, 0, 0]);
+    // It knows messages of one that has not joined yet.
+    let lie = liar.say(MESSAGE, [1, 0, 2]);
+    let mut three = join(&ranks[2]);
+    let honest = three.broadcast(b"honest").expect("room");
+    let told = events(&mut one);
+    assert_eq!(lies(&told), [(lie, 1, Lie::Circle { with: 2 })]);
+    assert_eq!(messages(&told), [honest]);
+}
+
+#[test]
+fn a_flood_of_one_that_is_left_out_ends_no_call() {
+    let (_region, ranks) = region();
+    let (mut one, mut two) = (join(&ranks[0]), join(&ranks[1]));
+    let mut liar = Liar::begin(&ranks[2]);
+    liar.say(HELLO, [1, 1, 0]);
+    let id = liar.publish(b"garbage");
+    let mut flood = || while liar.publisher.publish_within(b"more", mailbox::Deadline::Now).is_ok() {};
+    flood();
+    let told = events(&mut one);
+    assert_eq!(lies(&told).len(), 1);
+    assert_eq!(lies(&told)[0].0, id);
+    for round in 0..20 {
+        let sent = two.broadcast(b"x").expect("room");
+        // It passes over some of the flood in each call, and the second reads it, too.
+        let heard = (0..8).flat_map(|_| events(&mut one)).collect::<Vec<_>>();
+        assert_eq!(messages(&heard), [sent], "{round}");
+        (0..8).for_each(|_| _ = events(&mut two));
+        flood();
+    }
+}
+
+#[test]
+fn a_rank_that_was_joined_again_and_lies_is_told_as_that_life() {
+    let (region, mut ranks) = region();
+    let last = ranks.remove(2);
+    let mut one = join(&ranks[0]);
+    let mut liar = Liar::begin(&last);
+    liar.say(HELLO, [1, 0, 0]);
+    drop(liar);
+    drop(last);
+    let last = region.join(2).expect("a free rank");
+    let mut liar = Liar::begin(&last);
+    let number = liar.number();
+    let id = liar.publish(&frame(HELLO, 2, 2, &[1, 0, number + 1]));
+    let told = events(&mut one);
+    let expected = [
+        Event::Joined { rank: 2, epoch: 1 },
+        Event::Died { rank: 2, epoch: 1 },
+        Event::Lied { id, epoch: 2, lie: Lie::Own { says: number + 1, number } },
+    ];
+    assert_eq!(told, expected);
+}
