@@ -205,6 +205,21 @@ fn a_joiner_starts_with_the_clock_of_the_group() {
 }
 
 #[test]
+fn a_joiner_is_told_who_is_there_and_nobody_else() {
+    let (_region, mut ranks) = region(4);
+    let (last, dies) = (ranks.pop().expect("four"), ranks.pop().expect("four"));
+    // One is there, and silent. One has left. One has ended without a word.
+    let _here = join(&ranks[0]);
+    drop(join(&ranks[1]));
+    std::mem::forget(join(&dies));
+    drop(dies);
+    let mut member = join(&last);
+    assert_eq!(events(&mut member), [Event::Joined { rank: 0, epoch: 1 }]);
+    // Nor are there later news of the others.
+    assert_eq!(member.next_event_within(10 * SHORT), Ok(None));
+}
+
+#[test]
 fn joinings_and_ends_are_told_in_order() {
     let (region, mut ranks) = region(3);
     let one_rank = ranks.remove(0);

@@ -17,6 +17,7 @@ const EXAMPLES: &[(&str, &str)] = &[
          greedy philosophers:\n\
          5 of them starve\n",
     ),
+    ("ledger", "1000 of 1000 orders cancelled, 0 of them too early, 0 open\n"),
 ];
 
 #[test]

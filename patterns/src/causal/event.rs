@@ -10,7 +10,7 @@ use thiserror::Error;
 pub enum Event {
     /// A message. All that caused it was told before.
     Message(Message),
-    /// A member has joined, or was there before this one.
+    /// A member has joined, or was there before this one. It is told all that this member sends from now on.
     Joined {
         /// Its rank.
         rank: u32,

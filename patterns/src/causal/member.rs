@@ -97,7 +97,9 @@ impl<'a> Member<'a> {
             }
         };
         let topic = me.region().topic(&group.topic(own)).map_err(failed(own))?;
-        let publisher = topic.publisher(me).map_err(failed(own))?;
+        if let Some(rank) = topic.published_by() {
+            return Err(CausalError::Taken { topic: topic.name(), rank });
+        }
         let (mut streams, mut news, mut told) = (vec![], Select::new(), Told::default());
         for rank in ranks.clone().filter(|rank| *rank != own) {
             let tell = &mut |id, event| told.push(id, event);
@@ -106,6 +108,8 @@ impl<'a> Member<'a> {
             news.subscriber(stream.subscriber());
             streams.push(stream);
         }
+        // Not before: whoever is told that it is here may rely on it that it is told everything.
+        let publisher = topic.publisher(me).map_err(failed(own))?;
         let mut clock = Clock::new(ranks.clone());
         streams.iter().for_each(|stream| clock.set(stream.rank(), stream.taken()));
         let (looked, buffer) = (Instant::now(), vec![]);

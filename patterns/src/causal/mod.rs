@@ -51,7 +51,7 @@
 //!   [`Member::clock`] when it joins, and nothing from before. It does not wait for what caused a message before its start.
 //! - **Who comes and goes is told**, in order: [`Event::Joined`] before the first message of a member, [`Event::Left`] and
 //!   [`Event::Died`] after the last. A rank that is joined again is another member, with another epoch. So is one that leaves the
-//!   group and joins it again; then the epoch is the same. A death is told some 100 ms after it, and no time limit decides it: a process
+//!   group and joins it again; then the epoch is the same. From [`Event::Joined`] on, that member is told all that this one sends. A death is told some 100 ms after it, and no time limit decides it: a process
 //!   that is stopped lives.
 //! - **Who lies is told, and left out.** [`Event::Lied`] names the member, the message, and what was wrong with it ([`Lie`]). Neither
 //!   that message nor a later one of this member is told. The others go on, and so do those that have received earlier messages of it
@@ -71,6 +71,7 @@
 //! | joined, has left | the first message of a member, and the last |
 //! | a vector clock | before the payload of each message: a count for each rank |
 //! | the clock of the group | where the streams are when a new member begins to read them |
+//! | who is there | the last message of each stream before that |
 //! | a message that waits for its causes | the next one of its stream; those behind it stay where they are |
 //! | a death | a stream that was read to its end, and whose publisher does not live |
 //!
@@ -80,8 +81,8 @@
 //!
 //! # What if a process stops or dies here for ever
 //!
-//! - *While it joins.* It reads the streams of others from some point on, and has said nothing. Others are not told of it. If they were told
-//!   because they have joined meanwhile and found its topic taken, they are told of its end, too.
+//! - *While it joins.* It reads the streams of others from some point on, and has said nothing. Others are not told of it. Its first
+//!   message is its last step: then it reads all streams already.
 //! - *While it broadcasts.* The stamp of the message is its last store, to memory that all members read. Without the stamp there is no
 //!   message; with it, all have it. Nothing is to be passed on.
 //! - *While it receives.* It has changed nothing but how far it has read. If it is dead, no sender waits for it. If it is stopped, it is a

@@ -4,7 +4,7 @@ use super::event::{Event, Lie, Message};
 use super::frame::{Frame, Kind};
 use super::{Clock, Id};
 use core::ops::Range;
-use mailbox::{Endpoint, Status, Subscriber, TopicError};
+use mailbox::{Endpoint, Policy, Status, Subscriber, TopicError};
 
 /// How many messages of a member that is left out are passed over at a time.
 const PASSED: u32 = 256;
@@ -30,11 +30,9 @@ pub struct Head {
 /// What is known of the member with this rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Life {
-    /// Nothing was read of it. The life that was there at first, if one was.
-    Unread(Option<u64>),
     /// This life speaks.
     Here(u64),
-    /// This life has ended.
+    /// This life has ended. 0 if there was none.
     Over(u64),
     /// This life has lied.
     LeftOut(u64),
@@ -57,7 +55,7 @@ pub enum Found {
 pub type Tell<'t> = &'t mut dyn FnMut(Option<Id>, Event);
 
 impl<'a> Stream<'a> {
-    /// Begins to read what this rank says.
+    /// Begins to read what this rank says from now on. The last message before that says who is there.
     pub fn begin(
         me: &'a Endpoint,
         ranks: Range<u32>,
@@ -65,15 +63,32 @@ impl<'a> Stream<'a> {
         topic: &str,
         tell: Tell<'_>,
     ) -> Result<Self, TopicError> {
-        let topic = me.region().topic(topic)?;
-        // Before the first message is chosen: none of an earlier life is read then.
-        let (epoch, publisher) = (epoch(me, rank), topic.published_by());
-        let subscriber = topic.subscriber(me, mailbox::Policy::every())?;
-        let life = Some(epoch).filter(|_| publisher == Some(rank));
-        if let Some(epoch) = life {
-            tell(None, Event::Joined { rank, epoch });
+        let subscriber = me.region().topic(topic)?.subscriber(me, Policy::every().history(1))?;
+        let mut stream = Self { me, ranks, rank, subscriber, head: None, life: Life::Over(0), last: None };
+        let Some(sample) = stream.subscriber.try_recv()? else { return Ok(stream) };
+        let number = sample.number();
+        let read = Frame::read(&sample, &stream.ranks);
+        drop(sample);
+        let (_, now) = stream.status();
+        let is_right =
+            |frame: &Frame| frame.rank == rank && frame.epoch <= now && frame.clock.of(rank) == number;
+        stream.life = match read.ok().filter(is_right) {
+            // It lies. A later life does not suffer for that.
+            None => Life::Over(now.saturating_sub(1)),
+            Some(frame) if frame.kind == Kind::Bye => Life::Over(frame.epoch),
+            Some(frame) => {
+                stream.last = Some(frame.clock);
+                Life::Here(frame.epoch)
+            }
+        };
+        if let Life::Here(epoch) = stream.life {
+            if stream.has_ended(epoch) {
+                stream.life = Life::Over(epoch);
+            } else {
+                tell(None, Event::Joined { rank, epoch });
+            }
         }
-        Ok(Self { me, ranks, rank, subscriber, head: None, life: Life::Unread(life), last: None })
+        Ok(stream)
     }
 
     pub fn rank(&self) -> u32 {
@@ -132,7 +147,7 @@ impl<'a> Stream<'a> {
         !frame.is_some_and(|frame| {
             frame.kind == Kind::Hello
                 && frame.rank == self.rank
-                && (epoch + 1..=self::epoch(self.me, self.rank)).contains(&frame.epoch)
+                && (epoch + 1..=self.status().1).contains(&frame.epoch)
         })
     }
 
@@ -144,17 +159,16 @@ impl<'a> Stream<'a> {
         let is_hello = frame.kind == Kind::Hello;
         let says = frame.epoch;
         let is_known = match self.life {
-            Life::Over(_) if !is_hello => return Some(Lie::Absent),
             Life::Here(epoch) if !is_hello => says == epoch,
-            Life::Here(epoch) | Life::Over(epoch) => says >= epoch,
-            Life::Unread(first) => says >= first.unwrap_or(1),
+            Life::Over(_) | Life::LeftOut(_) if !is_hello => return Some(Lie::Absent),
+            Life::Here(epoch) | Life::Over(epoch) => (epoch.max(1)..=self.status().1).contains(&says),
             Life::LeftOut(epoch) => says > epoch,
         };
-        let is_first = is_hello || !matches!(self.life, Life::Here(_));
-        if !is_known || is_first && says > epoch(self.me, self.rank) {
+        if !is_known {
             return Some(Lie::Epoch { says });
         }
-        if is_first && let Some(by) = self.subscriber.topic().published_by().filter(|by| *by != self.rank) {
+        let publisher = if is_hello { self.subscriber.topic().published_by() } else { None };
+        if let Some(by) = publisher.filter(|by| *by != self.rank) {
             return Some(Lie::Publisher { by });
         }
         let own = frame.clock.of(self.rank);
@@ -165,7 +179,7 @@ impl<'a> Stream<'a> {
         if says > sent {
             return Some(Lie::Ahead { of, says, sent });
         }
-        let last = self.last.as_ref().filter(|_| !is_first)?;
+        let last = self.last.as_ref().filter(|_| !is_hello)?;
         let mut both = last.iter().zip(frame.clock.iter());
         let back = both.find(|((_, knew), (_, says))| says < knew);
         back.map(|((of, knew), (_, says))| Lie::Back { of, says, knew })
@@ -194,11 +208,8 @@ impl<'a> Stream<'a> {
     fn arrive(&mut self, id: Id, epoch: u64, is_hello: bool, tell: Tell<'_>) {
         // Otherwise the message itself is told after this.
         let (rank, id) = (self.rank, Some(id).filter(|_| is_hello));
-        let (before, goes_on) = match self.life {
-            Life::Unread(first) => (first, first == Some(epoch)),
-            Life::Here(before) => (Some(before), before == epoch && !is_hello),
-            Life::Over(_) | Life::LeftOut(_) => (None, false),
-        };
+        let before = if let Life::Here(before) = self.life { Some(before) } else { None };
+        let goes_on = before == Some(epoch) && !is_hello;
         self.life = Life::Here(epoch);
         if goes_on {
             return;
@@ -219,18 +230,11 @@ impl<'a> Stream<'a> {
     }
 
     fn exclude(&mut self, number: u64, says: Option<u64>, lie: Lie, tell: Tell<'_>) {
-        let rank = self.rank;
-        let last = epoch(self.me, rank);
-        let (known, is_here) = match self.life {
-            Life::Unread(first) => (first, first.is_some()),
-            Life::Here(epoch) => (Some(epoch), true),
-            Life::Over(epoch) | Life::LeftOut(epoch) => (Some(epoch), false),
-        };
-        // A later life does not suffer for what nobody has signed.
-        let least = known.unwrap_or(last.saturating_sub(1));
-        let epoch = says.filter(|says| (least..=last).contains(says)).unwrap_or(least);
-        if let Some(before) = known.filter(|before| is_here && *before < epoch) {
-            tell(None, Event::Died { rank, epoch: before });
+        let (rank, (_, last)) = (self.rank, self.status());
+        let (Life::Here(known) | Life::Over(known) | Life::LeftOut(known)) = self.life;
+        let epoch = says.filter(|says| (known..=last).contains(says)).unwrap_or(known);
+        if self.life == Life::Here(known) && known < epoch {
+            tell(None, Event::Died { rank, epoch: known });
         }
         self.life = Life::LeftOut(epoch);
         self.last = None;
@@ -239,21 +243,26 @@ impl<'a> Stream<'a> {
 
     /// Tells that the member has ended, if all that it said was taken. Cost: some system calls.
     pub fn look_for_end(&mut self, tell: Tell<'_>) {
-        let (Life::Here(epoch) | Life::Unread(Some(epoch))) = self.life else { return };
-        let Some((status, now)) = self.me.region().status(self.rank) else { return };
-        let speaks = self.subscriber.topic().published_by() == Some(self.rank);
-        // What it said before it ended is there to be seen.
-        if now == epoch && speaks || self.head.is_some() || self.subscriber.is_ready() {
+        let Life::Here(epoch) = self.life else { return };
+        if !self.has_ended(epoch) {
             return;
         }
         self.life = Life::Over(epoch);
+        let (status, now) = self.status();
         let has_left = now == epoch && status != Status::Dead;
         let rank = self.rank;
         tell(None, if has_left { Event::Left { rank, epoch } } else { Event::Died { rank, epoch } });
     }
-}
 
-/// How often the rank was joined.
-fn epoch(me: &Endpoint, rank: u32) -> u64 {
-    me.region().status(rank).map_or(0, |(_, epoch)| epoch)
+    /// Whether this life speaks no more, and all that it said was taken.
+    fn has_ended(&self, epoch: u64) -> bool {
+        let speaks = self.status().1 == epoch && self.subscriber.topic().published_by() == Some(self.rank);
+        // What it said before it ended is there to be seen.
+        !speaks && self.head.is_none() && !self.subscriber.is_ready()
+    }
+
+    /// Of the rank, and how often it was joined.
+    fn status(&self) -> (Status, u64) {
+        self.me.region().status(self.rank).unwrap_or((Status::NeverJoined, 0))
+    }
 }
