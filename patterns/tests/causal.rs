@@ -320,6 +320,34 @@ fn the_sender_waits_for_one_that_does_not_read_and_says_so() {
 }
 
 #[test]
+fn one_that_finds_no_room_to_join_says_so_and_leaves_no_trace() {
+    let (_region, ranks) = region(3);
+    let (mut one, mut two) = (join(&ranks[0]), join(&ranks[1]));
+    let full = loop {
+        if let Err(error) = two.broadcast_within(b"more", SHORT) {
+            break error;
+        }
+    };
+    assert_eq!(full, CausalError::Behind { rank: 0 });
+    // Not even its last word finds room.
+    drop(two);
+    let behind = Member::join_within(&ranks[1], &GROUP, SHORT).err();
+    assert_eq!(behind, Some(CausalError::Behind { rank: 0 }));
+    // All that was sent, and then one end, which is seen: nothing else.
+    let mut told = events(&mut one);
+    if !told.contains(&Event::Left { rank: 1, epoch: 1 }) {
+        told.push(next_end(&mut one));
+    }
+    assert_eq!(told.first(), Some(&Event::Joined { rank: 1, epoch: 1 }));
+    assert_eq!(told.pop(), Some(Event::Left { rank: 1, epoch: 1 }));
+    assert!(told.iter().skip(1).all(|event| matches!(event, Event::Message(_))));
+    let two = join(&ranks[1]);
+    assert_eq!(events(&mut one), [Event::Joined { rank: 1, epoch: 1 }]);
+    drop(two);
+    assert_eq!(events(&mut one), [Event::Left { rank: 1, epoch: 1 }]);
+}
+
+#[test]
 fn two_that_only_send_do_not_wait_for_each_other_for_ever() {
     let region = Region::create_unnamed(Config::ranks(2)).expect("memory");
     let is_message = |event: &Event| matches!(event, Event::Message(_));
@@ -366,11 +394,14 @@ fn wrong_calls_are_errors() {
     let taken = Member::join(&ranks[1], &GROUP).err();
     assert_eq!(taken, Some(CausalError::Taken { topic: "group.1".into(), rank: 1 }));
     let limit = member.limit();
-    assert!(member.broadcast(&vec![0; limit]).is_ok());
+    let mut other = join(&ranks[2]);
+    assert!(member.broadcast(&vec![b'x'; limit]).is_ok());
+    assert_eq!(texts(&mut other), ["x".repeat(limit)]);
     let error = CausalError::TooLong { len: limit + 1, limit };
     assert_eq!(member.broadcast(&vec![0; limit + 1]), Err(error));
     let nameless = Group::named("n".repeat(63), 0..2);
     assert!(matches!(Member::join(&ranks[0], &nameless), Err(CausalError::Topic { .. })));
+    assert_eq!(events(&mut member), [Event::Joined { rank: 2, epoch: 1 }]);
     assert_eq!(member.next_event_within(SHORT), Ok(None));
     drop(region);
 }

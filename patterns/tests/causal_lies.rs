@@ -188,12 +188,50 @@ fn garbage_is_told() {
 }
 
 #[test]
-fn one_that_speaks_after_it_has_left_is_told() {
-    let after = |liar: &mut Liar<'_>| {
-        liar.say(BYE, [1, 1, 0]);
-        liar.say(MESSAGE, [1, 1, 0])
+fn one_that_speaks_after_it_has_left_is_told_and_may_join_again() {
+    let (_region, ranks) = region();
+    let mut one = join(&ranks[0]);
+    let mut liar = Liar::begin(&ranks[2]);
+    liar.say(HELLO, [1, 0, 0]);
+    liar.say(BYE, [1, 0, 0]);
+    let lie = liar.say(MESSAGE, [1, 0, 0]);
+    liar.say(MESSAGE, [1, 0, 0]);
+    liar.say(BYE, [1, 0, 0]);
+    let told = events(&mut one);
+    let expected = [
+        Event::Joined { rank: 2, epoch: 1 },
+        Event::Left { rank: 2, epoch: 1 },
+        Event::Lied { id: lie, epoch: 1, lie: Lie::Absent },
+    ];
+    assert_eq!(told, expected);
+    drop(liar);
+    let mut two = join(&ranks[2]);
+    let id = two.broadcast(b"properly").expect("room");
+    let told = events(&mut one);
+    assert_eq!((&told[0], messages(&told)), (&Event::Joined { rank: 2, epoch: 1 }, vec![id]));
+}
+
+#[test]
+fn one_that_others_speak_for_before_it_joins_does_not_suffer_for_it() {
+    let (_region, ranks) = region();
+    let mut one = join(&ranks[0]);
+    let before = {
+        let mut liar = Liar::in_topic_of(&ranks[1], 2);
+        let number = liar.number();
+        liar.publish(&frame(HELLO, 2, 1, &[1, 0, number + 1]))
     };
-    is_told(after, |_| Lie::Absent);
+    let expected = Event::Lied { id: before, epoch: 1, lie: Lie::Own { says: 1, number: 0 } };
+    assert_eq!(events(&mut one), [expected]);
+    // Garbage is the last word when the next one joins, and when the rank itself does.
+    Liar::in_topic_of(&ranks[1], 2).publish(b"garbage");
+    let mut two = join(&ranks[1]);
+    let mut three = join(&ranks[2]);
+    let id = three.broadcast(b"here I am").expect("room");
+    for member in [&mut one, &mut two] {
+        let told = events(member);
+        assert!(told.contains(&Event::Joined { rank: 2, epoch: 1 }), "{told:?}");
+        assert_eq!(messages(&told), [id]);
+    }
 }
 
 #[test]

@@ -224,7 +224,7 @@ impl<'h> Reader<'h> {
     fn know(&mut self, message: Id) {
         self.seen.insert(message);
         let known = self.past.entry(message.rank).or_default();
-        *known = (*known).max(message.number + 1);
+        *known = (*known).max(message.number.saturating_add(1));
     }
 
     /// The first message of a rank, with a number below `count`, that should be here and is not.

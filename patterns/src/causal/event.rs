@@ -32,7 +32,7 @@ pub enum Event {
         epoch: u64,
     },
     /// A member has lied, and is left out: neither this message of it nor a later one is told. The next life of the rank is another
-    /// member.
+    /// member. If nobody was a member with this rank, then nothing is told before somebody joins.
     Lied {
         /// The first message that is not told.
         id: Id,

@@ -76,15 +76,28 @@ pub struct Member<'a> {
     /// How many more events are received before the next look at the time.
     burst: u32,
     buffer: Vec<u8>,
+    /// Whether it has said that it has joined.
+    is_in: bool,
 }
 
 impl<'a> Member<'a> {
     /// Becomes a member. From now on the member receives what others broadcast. Those that are there are told at once.
     ///
     /// [`CausalError::Taken`] if this endpoint is this member already. Takes a topic of the region for each rank of the group
-    /// ([`Config::topics`](mailbox::Config::topics)). Waits for room for its first message, if the rank was a member before and has
-    /// filled its stream; then [`CausalError::Behind`] after 10 s.
+    /// ([`Config::topics`](mailbox::Config::topics)). Waits for room for its first message, if the rank was a member before, and others
+    /// are a whole stream behind: for 10 s, then [`CausalError::Behind`].
+    ///
+    /// Cost: some system calls for each rank of the group.
     pub fn join(me: &'a Endpoint, group: &Group) -> Result<Self, CausalError> {
+        Self::join_within(me, group, PATIENCE)
+    }
+
+    /// The same, and waits no longer than `deadline`.
+    pub fn join_within(
+        me: &'a Endpoint,
+        group: &Group,
+        deadline: impl Into<Deadline>,
+    ) -> Result<Self, CausalError> {
         let (ranks, own) = (group.ranks(me.region()), me.rank());
         if !ranks.contains(&own) {
             return Err(CausalError::NoMember { rank: own, ranks });
@@ -112,10 +125,22 @@ impl<'a> Member<'a> {
         let publisher = topic.publisher(me).map_err(failed(own))?;
         let mut clock = Clock::new(ranks.clone());
         streams.iter().for_each(|stream| clock.set(stream.rank(), stream.taken()));
-        let (looked, buffer) = (Instant::now(), vec![]);
-        let mut member =
-            Self { me, ranks, publisher, streams, news, clock, told, turn: 0, looked, burst: BURST, buffer };
-        member.say(Kind::Hello, &[], PATIENCE.into())?;
+        let looked = Instant::now();
+        let mut member = Self {
+            me,
+            ranks,
+            publisher,
+            streams,
+            news,
+            clock,
+            told,
+            looked,
+            turn: 0,
+            burst: BURST,
+            buffer: vec![],
+            is_in: false,
+        };
+        member.say(Kind::Hello, &[], deadline.into())?;
         Ok(member)
     }
 
@@ -185,7 +210,8 @@ impl<'a> Member<'a> {
                 }
             }
         }
-        self.clock.set(rank, number + 1);
+        self.clock.set(rank, number.saturating_add(1));
+        self.is_in = kind != Kind::Bye;
         Ok(Id { rank, number })
     }
 
@@ -234,7 +260,7 @@ impl<'a> Member<'a> {
         }
         let Some((id, event)) = self.told.pop() else { return Ok(None) };
         if let Some(id) = id {
-            self.clock.set(id.rank, id.number + 1);
+            self.clock.set(id.rank, id.number.saturating_add(1));
         }
         Ok(Some(event))
     }
@@ -342,7 +368,7 @@ impl<'a> Member<'a> {
 
 impl Drop for Member<'_> {
     fn drop(&mut self) {
-        if !panicking() {
+        if self.is_in && !panicking() {
             // Without room it is seen a little later.
             _ = self.say(Kind::Bye, &[], Deadline::Now);
         }

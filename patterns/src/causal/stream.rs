@@ -34,7 +34,7 @@ enum Life {
     Here(u64),
     /// This life has ended. 0 if there was none.
     Over(u64),
-    /// This life has lied.
+    /// Somebody has lied. A later life than this one may join.
     LeftOut(u64),
 }
 
@@ -233,10 +233,17 @@ impl<'a> Stream<'a> {
         let (rank, (_, last)) = (self.rank, self.status());
         let (Life::Here(known) | Life::Over(known) | Life::LeftOut(known)) = self.life;
         let epoch = says.filter(|says| (known..=last).contains(says)).unwrap_or(known);
-        if self.life == Life::Here(known) && known < epoch {
-            tell(None, Event::Died { rank, epoch: known });
-        }
-        self.life = Life::LeftOut(epoch);
+        self.life = match self.life {
+            Life::Here(_) => {
+                if known < epoch {
+                    tell(None, Event::Died { rank, epoch: known });
+                }
+                Life::LeftOut(known)
+            }
+            // It is no member, and may not even be this rank: who joins properly does not suffer for it.
+            Life::Over(_) => Life::LeftOut(known.saturating_sub(1)),
+            Life::LeftOut(_) => self.life,
+        };
         self.last = None;
         tell(None, Event::Lied { id: Id { rank, number }, epoch, lie });
     }
