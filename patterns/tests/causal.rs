@@ -1,6 +1,6 @@
 //! Causal broadcast, with all members in one thread: so each order is chosen here. `causal_processes` has those of the operating system.
 
-use mailbox::{Config, Endpoint, Region};
+use mailbox::{Config, Endpoint, Region, TopicError};
 use mailbox_patterns::causal::{
     CausalError, Event, Group, History, Id, Member, Message, Step, Violation, agree, check,
 };
@@ -320,6 +320,25 @@ fn the_sender_waits_for_one_that_does_not_read_and_says_so() {
 }
 
 #[test]
+fn what_was_received_and_not_told_is_no_cause() {
+    let (_region, ranks) = region(2);
+    let (mut one, mut two) = (join(&ranks[0]), join(&ranks[1]));
+    events(&mut one);
+    let untold = two.broadcast(b"untold").expect("room");
+    // It is received while this waits for room, for the other may wait for that.
+    while one.broadcast_within(b"more", SHORT).is_ok() {}
+    events(&mut two);
+    let sent = one.broadcast(b"not after that").expect("room");
+    assert!(!one.clock().knows(untold));
+    assert_eq!(texts(&mut one), ["untold"]);
+    let after = one.broadcast(b"after that").expect("room");
+    let told: Vec<_> = events(&mut two);
+    let [Event::Message(first), Event::Message(second)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!((first.id(), second.id()), (sent, after));
+    assert!(!first.is_after(untold) && second.is_after(untold));
+}
+
+#[test]
 fn one_that_finds_no_room_to_join_says_so_and_leaves_no_trace() {
     let (_region, ranks) = region(3);
     let (mut one, mut two) = (join(&ranks[0]), join(&ranks[1]));
@@ -404,4 +423,29 @@ fn wrong_calls_are_errors() {
     assert_eq!(events(&mut member), [Event::Joined { rank: 2, epoch: 1 }]);
     assert_eq!(member.next_event_within(SHORT), Ok(None));
     drop(region);
+}
+
+#[test]
+fn a_region_that_has_no_room_for_the_group_is_told() {
+    let group = Group::new("group", 0..5);
+    let try_join = |config: Config| {
+        let region = Region::create_unnamed(config).expect("memory");
+        let me = region.join(0).expect("a free rank");
+        Member::join(&me, &group).map(drop)
+    };
+    let error = try_join(Config::ranks(5).topics(4));
+    let topic = "group.4".to_string();
+    assert_eq!(error, Err(CausalError::Topic { topic, error: TopicError::TooMany { topics: 4 } }));
+    // Not even a clock fits beside a number, and there are no payloads.
+    let error = try_join(Config::ranks(5).stream(0));
+    let topic = "group.0".to_string();
+    let misfit = TopicError::Misfit { len: 56, capacity: 48 };
+    assert_eq!(error, Err(CausalError::Topic { topic, error: misfit }));
+
+    let (_region, ranks) = region(3);
+    let topic = ranks[0].region().topic(&GROUP.topic(1)).expect("room");
+    let _latest = topic.publish_latest(&ranks[0], 8).expect("free");
+    let topic = GROUP.topic(1);
+    let expected = CausalError::Topic { topic, error: TopicError::OtherKind { is_stream: false } };
+    assert_eq!(Member::join(&ranks[2], &GROUP).err(), Some(expected));
 }

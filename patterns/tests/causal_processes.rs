@@ -195,7 +195,7 @@ fn forget_unsent(killed: &mut History, all: &[&History]) {
 }
 
 #[test]
-fn whoever_is_killed_those_who_stay_are_told_the_same_in_causal_order() {
+fn under_kills_those_who_stay_are_told_the_same_in_causal_order() {
     for seed in 1..=8 {
         let mut random = Random(seed);
         let region = Region::create_unnamed(Config::ranks(RANKS)).expect("memory");

@@ -72,8 +72,8 @@ type Past = BTreeMap<u32, u64>;
 ///
 /// The message *m* causes *n* if the sender of *n* had sent *m*, or was given it, before it sent *n*; or if *m* causes a message that causes
 /// *n* (L. Lamport, *Time, Clocks, and the Ordering of Events in a Distributed System*, 1978). The check believes no clock: it follows what
-/// was sent and delivered. It wants a history of each member that has sent something. That of a member that was killed ends
-/// somewhere, after the last message that it has sent.
+/// was sent and delivered. It wants a history of each member that has sent something. One that may be killed notes what it sends before it
+/// sends that; if nobody has its last message, that one is removed from its history.
 ///
 /// What was sent before a member started, and what it has left out, may be missing. It does not ask that everything was
 /// delivered: see [`agree`].

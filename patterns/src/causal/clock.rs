@@ -72,6 +72,12 @@ impl Clock {
         (self.first..).zip(self.counts.iter().copied())
     }
 
+    /// Becomes the same as another one, in the same memory.
+    pub(super) fn copy(&mut self, other: &Self) {
+        self.first = other.first;
+        self.counts.clone_from(&other.counts);
+    }
+
     /// The counts, from the first rank on.
     pub(super) fn counts(&self) -> &[u64] {
         &self.counts

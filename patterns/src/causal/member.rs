@@ -3,11 +3,11 @@
 use super::event::{Event, Lie};
 use super::frame::{Frame, Kind};
 use super::stream::{Found, Stream};
+use super::told::Told;
 use super::{CausalError, Clock, Group, Id};
 use core::fmt;
 use core::ops::Range;
 use mailbox::{Deadline, Endpoint, Publisher, Select, Status, TopicError};
-use std::collections::VecDeque;
 use std::thread::panicking;
 use std::time::{Duration, Instant};
 
@@ -25,9 +25,6 @@ const PAUSE: Duration = Duration::from_millis(1);
 
 /// It is waited for so long until the kernel says that a reader is dead.
 const ASKED: Duration = Duration::from_millis(300);
-
-/// What a broadcast that waits for room may receive meanwhile: messages, and bytes of them.
-const UNREAD: (usize, usize) = (1024, 16 << 20);
 
 /// A member of a group: a rank that broadcasts to all others, and receives what they broadcast, causes before effects.
 ///
@@ -48,7 +45,7 @@ const UNREAD: (usize, usize) = (1024, 16 << 20);
 /// loop {
 ///     match member.next_event()? {
 ///         Event::Message(message) => {
-///             // Whoever has received this has received the question before.
+///             // Each one that has received this has received the question before.
 ///             assert!(message.is_after(asked));
 ///             # assert_eq!(message.bytes(), b"I have");
 ///             # break;
@@ -121,7 +118,7 @@ impl<'a> Member<'a> {
             news.subscriber(stream.subscriber());
             streams.push(stream);
         }
-        // Not before: whoever is told that it is here may rely on it that it is told everything.
+        // Not before: others that are told that it is here may rely on it that it is told everything.
         let publisher = topic.publisher(me).map_err(failed(own))?;
         let mut clock = Clock::new(ranks.clone());
         streams.iter().for_each(|stream| clock.set(stream.rank(), stream.taken()));
@@ -160,7 +157,7 @@ impl<'a> Member<'a> {
     }
 
     /// Sends a message to all other members. It is after all that this member was told before. Waits while another member is a whole
-    /// stream (1024 messages) behind.
+    /// stream behind: 768 to 1024 messages, or fewer if they fill [`Config::stream`](mailbox::Config::stream).
     ///
     /// Meanwhile it receives what others send, so that two members that broadcast do not wait for each other. After 1024 messages, or
     /// 16 MiB, it is [`CausalError::Crowded`]: the program takes them with [`Member::next_event`], and tries again.
@@ -197,7 +194,7 @@ impl<'a> Member<'a> {
                     return Err(CausalError::Behind { rank });
                 }
                 Err(TopicError::Behind { rank }) if self.told.is_full() => {
-                    return Err(CausalError::Crowded { rank, unread: self.told.events.len() });
+                    return Err(CausalError::Crowded { rank, unread: self.told.len() });
                 }
                 Err(TopicError::Behind { rank }) => {
                     let lives = matches!(self.me.region().status(rank), Some((Status::Live, _)));
@@ -217,9 +214,9 @@ impl<'a> Member<'a> {
 
     /// Receives what has come, for others may wait for that. Whether something had come.
     fn make_way(&mut self) -> Result<bool, CausalError> {
-        let before = self.told.events.len();
+        let before = self.told.len();
         while !self.told.is_full() && self.receive()? {}
-        Ok(self.told.events.len() > before)
+        Ok(self.told.len() > before)
     }
 
     /// What comes next. Waits until there is something.
@@ -254,7 +251,7 @@ impl<'a> Member<'a> {
     #[inline]
     pub fn try_next_event(&mut self) -> Result<Option<Event>, CausalError> {
         self.burst = self.burst.saturating_sub(1);
-        let has_come = !self.told.events.is_empty() || self.receive()?;
+        let has_come = !self.told.is_empty() || self.receive()?;
         if !has_come || self.burst == 0 {
             self.look_for_ends();
         }
@@ -278,7 +275,7 @@ impl<'a> Member<'a> {
 
     /// Takes the next message that all causes of were taken, or leaves out a member that has lied. Whether something is to be told.
     fn receive(&mut self) -> Result<bool, CausalError> {
-        let before = self.told.events.len();
+        let before = self.told.len();
         // Each turn but the last reads one more head.
         for _ in 0..=self.streams.len() {
             for at in 0..self.streams.len() {
@@ -290,11 +287,11 @@ impl<'a> Member<'a> {
                 self.turn = at + 1;
                 break;
             }
-            if self.told.events.len() > before || !self.find_cause()? {
+            if self.told.len() > before || !self.find_cause()? {
                 break;
             }
         }
-        Ok(self.told.events.len() > before)
+        Ok(self.told.len() > before)
     }
 
     fn look(&mut self, at: usize) -> Result<Found, CausalError> {
@@ -383,33 +380,4 @@ impl fmt::Debug for Member<'_> {
             .field("clock", &self.clock)
             .finish_non_exhaustive()
     }
-}
-
-/// What was received, and the program was not told of.
-#[derive(Default)]
-struct Told {
-    events: VecDeque<(Option<Id>, Event)>,
-    /// Of all messages.
-    bytes: usize,
-}
-
-impl Told {
-    fn push(&mut self, id: Option<Id>, event: Event) {
-        self.bytes += len(&event);
-        self.events.push_back((id, event));
-    }
-
-    fn pop(&mut self) -> Option<(Option<Id>, Event)> {
-        let next = self.events.pop_front()?;
-        self.bytes -= len(&next.1);
-        Some(next)
-    }
-
-    fn is_full(&self) -> bool {
-        self.events.len() >= UNREAD.0 || self.bytes >= UNREAD.1
-    }
-}
-
-fn len(event: &Event) -> usize {
-    if let Event::Message(message) = event { message.bytes().len() } else { 0 }
 }

@@ -54,7 +54,8 @@
 //!   group and joins it again; then the epoch is the same. From [`Event::Joined`] on, that member is told all that this one sends. A death is told some 100 ms after it, and no time limit decides it: a process
 //!   that is stopped lives.
 //! - **Who lies is told, and left out.** [`Event::Lied`] names the member, the message, and what was wrong with it ([`Lie`]). Neither
-//!   that message nor a later one of this member is told. The others go on, and so do those that have received earlier messages of it
+//!   that message nor a later one of this member is told. (What is said in the topic of a rank that is no member is told of once, too, and
+//!   passed over until somebody joins.) The others go on, and so do those that have received earlier messages of it
 //!   and built on them. Each member finds out by itself, and no member is believed about another.
 //! - **No buffer grows.** A member keeps at most one message of each other member that waits for its causes. All others wait in the
 //!   stream of their sender, and the sender waits when that is full, as long as it wants ([`CausalError::Behind`]). Two members
@@ -99,15 +100,18 @@
 //! # Limits
 //!
 //! - All ranks that may be members are named at first: at most those of the region. Each takes a topic of the region
-//!   ([`Config::topics`](mailbox::Config::topics), 64 by default), with 64 KiB, 128 bytes a rank, and its payloads. Names of topics are never freed.
+//!   ([`Config::topics`](mailbox::Config::topics), 64 by default), with 64 KiB, 128 bytes a rank, and its payloads. Names of topics are
+//!   never freed.
 //! - A message has 16 bytes, and 8 for each rank of the group, beside its own. It is at most half a stream long
 //!   ([`Config::stream`](mailbox::Config::stream)), less these: 2 MiB by default.
-//! - A member that does not read, but lives, keeps others from sending when it is a whole stream behind: 1024 messages. Whoever waits is told
-//!   which rank it is. The group cannot remove it; somebody must end its process. This is so for one that was left out, too.
-//! - A rank's topic is protected as long as its member lives. A process that takes the topic of another rank is told of
-//!   ([`Lie::Publisher`]), unless it does so between the death of a member and the time when that is told.
+//! - A member that does not read, but lives, keeps others from sending when it is a whole stream behind: 768 to 1024 messages, or fewer if
+//!   they fill [`Config::stream`](mailbox::Config::stream). A sender that waits is told which rank it is. The group cannot remove it;
+//!   somebody must end its process. This is so for one that was left out, too.
+//! - A rank's topic is protected as long as its member lives. A stream does not say who has written a message. So a process that takes the
+//!   topic of a rank that is no member, or has just died, is told of ([`Lie::Publisher`]) only if it still has the topic when its first
+//!   message is read. Otherwise it can speak in the name of that rank until that rank joins.
 //! - The order is that of what members tell each other in this group. Who sends by other ways tells nobody that.
-//! - Concurrent messages come in different orders at different members. Whoever needs one order for all needs a sequencer.
+//! - Concurrent messages come in different orders at different members. A program that needs one order for all needs a sequencer.
 
 mod check;
 mod clock;
@@ -118,6 +122,7 @@ mod group;
 mod history;
 mod member;
 mod stream;
+mod told;
 
 pub use check::{Violation, agree, check};
 pub use clock::{Clock, Id};

@@ -193,7 +193,10 @@ impl<'a> Stream<'a> {
         match frame.kind {
             Kind::Hello => self.last = Some(frame.clock),
             Kind::Message => {
-                self.last = Some(frame.clock.clone());
+                match &mut self.last {
+                    Some(last) => last.copy(&frame.clock),
+                    None => self.last = Some(frame.clock.clone()),
+                }
                 let (clock, bytes) = (frame.clock, frame.payload);
                 tell(Some(id), Event::Message(Message { id, epoch, clock, bytes }));
             }
