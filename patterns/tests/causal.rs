@@ -1,6 +1,6 @@
 //! Causal broadcast, with all members in one thread: so each order is chosen here. `causal_processes` has those of the operating system.
 
-use mailbox::{Config, Endpoint, Region, TopicError};
+use mailbox::{Config, Endpoint, Policy, Region, TopicError};
 use mailbox_patterns::causal::{
     CausalError, Event, Group, History, Id, Member, Message, Step, Violation, agree, check,
 };
@@ -317,6 +317,20 @@ fn the_sender_waits_for_one_that_does_not_read_and_says_so() {
     one.broadcast_within(b"goes on", GUARD).expect("room");
     assert_eq!(texts(&mut two).last().map(String::as_str), Some("goes on"));
     assert_eq!(texts(&mut three), ["goes on"]);
+}
+
+#[test]
+fn one_that_reads_its_own_topic_beside_the_group_does_not_wait_for_itself() {
+    let (_region, ranks) = region(2);
+    let mut one = join(&ranks[0]);
+    let topic = ranks[0].region().topic(&GROUP.topic(0)).expect("it is there");
+    let _own = topic.subscriber(&ranks[0], Policy::every()).expect("another one than the member's");
+    let error = loop {
+        if let Err(error) = one.broadcast(b"more") {
+            break error;
+        }
+    };
+    assert_eq!(error, CausalError::Behind { rank: 0 });
 }
 
 #[test]

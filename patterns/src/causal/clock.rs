@@ -69,7 +69,7 @@ impl Clock {
 
     /// The ranks that it has, and the count of each.
     pub fn iter(&self) -> impl Iterator<Item = (u32, u64)> {
-        (self.first..).zip(self.counts.iter().copied())
+        (0..).zip(&self.counts).map(|(at, count)| (self.first + at, *count))
     }
 
     /// Becomes the same as another one, in the same memory.

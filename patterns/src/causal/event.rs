@@ -24,7 +24,7 @@ pub enum Event {
         /// Its life.
         epoch: u64,
     },
-    /// A member has died. All that it has sent was told before.
+    /// A member has died, or has ended without saying so. All that it has sent was told before.
     Died {
         /// Its rank.
         rank: u32,

@@ -190,10 +190,13 @@ impl<'a> Member<'a> {
             match self.publisher.publish_within(&self.buffer, pause) {
                 Ok(()) => break,
                 Err(TopicError::Behind { .. }) if self.make_way()? => pause = Deadline::Now,
-                Err(TopicError::Behind { rank }) if deadline.has_passed(Instant::now) => {
-                    return Err(CausalError::Behind { rank });
+                // Nobody else reads what this rank reads of its own stream.
+                Err(TopicError::Behind { rank: behind })
+                    if behind == rank || deadline.has_passed(Instant::now) =>
+                {
+                    return Err(CausalError::Behind { rank: behind });
                 }
-                Err(TopicError::Behind { rank }) if self.told.is_full() => {
+                Err(TopicError::Behind { rank }) if kind == Kind::Message && self.told.is_full() => {
                     return Err(CausalError::Crowded { rank, unread: self.told.len() });
                 }
                 Err(TopicError::Behind { rank }) => {

@@ -113,6 +113,10 @@ impl<'a> Stream<'a> {
         if self.head.is_some() {
             return Ok(Found::Head);
         }
+        // Mostly there is none, and this is one load.
+        if !self.subscriber.is_ready() {
+            return Ok(Found::Nothing);
+        }
         for _ in 0..PASSED {
             let Some(sample) = self.subscriber.try_recv()? else { return Ok(Found::Nothing) };
             let (number, missed) = (sample.number(), sample.missed());
