@@ -279,6 +279,31 @@ fn one_that_panics_has_died() {
 }
 
 #[test]
+fn an_end_comes_after_the_last_message_however_late_that_is_read() {
+    let (_region, mut ranks) = region(3);
+    let (last, first) = (ranks.pop().expect("three"), ranks.remove(0));
+    let mut one = join(&first);
+    let mut two = join(&ranks[0]);
+    let mut three = join(&last);
+    for _ in 0..700 {
+        two.broadcast(b"x").expect("room");
+        three.broadcast(b"x").expect("room");
+    }
+    std::mem::forget(three);
+    drop(last);
+    // It looks for ends in the middle of all these messages.
+    std::thread::sleep(10 * SHORT);
+    let told = events(&mut one);
+    let is_of_it = |event: &Event| matches!(event, Event::Message(message) if message.id().rank == 2);
+    assert_eq!(told.iter().filter(|event| is_of_it(event)).count(), 700);
+    let end = told.iter().position(|event| *event == Event::Left { rank: 2, epoch: 1 });
+    assert!(end.is_none_or(|end| !told[end..].iter().any(is_of_it)));
+    if end.is_none() {
+        assert_eq!(next_end(&mut one), Event::Left { rank: 2, epoch: 1 });
+    }
+}
+
+#[test]
 fn a_life_that_is_replaced_before_anybody_looked_has_ended() {
     let (region, mut ranks) = region(2);
     let me = ranks.remove(0);

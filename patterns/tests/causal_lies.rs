@@ -2,6 +2,7 @@
 
 use mailbox::{Config, Endpoint, Publisher, Region};
 use mailbox_patterns::causal::{Event, Group, History, Id, Lie, Member, Step, agree, check};
+use std::collections::BTreeSet;
 
 const GROUP: Group = Group::new("group", 0..3);
 const HELLO: u16 = 0xCA01;
@@ -351,4 +352,96 @@ fn a_rank_that_was_joined_again_and_lies_is_told_as_that_life() {
         Event::Lied { id, epoch: 2, lie: Lie::Own { says: number + 1, number } },
     ];
     assert_eq!(told, expected);
+}
+
+/// A small generator of numbers that look random.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0 % end
+    }
+
+    /// Mostly what is right.
+    fn near(&mut self, right: u64) -> u64 {
+        match self.below(24) {
+            0 => right.wrapping_add(1),
+            1 => right.wrapping_sub(1),
+            2 => u64::MAX - self.below(2),
+            3 => 0,
+            _ => right,
+        }
+    }
+}
+
+/// A message that may be right, or nearly so.
+fn random_frame(random: &mut Random, epoch: u64, [one, two, number]: [u64; 3]) -> Vec<u8> {
+    let kind = [HELLO, MESSAGE, MESSAGE, MESSAGE, MESSAGE, BYE, 0][random.below(7) as usize];
+    let clock = [random.near(one), random.near(two), random.near(number)];
+    let mut bytes = frame(kind, random.near(2) as u32, random.near(epoch), &clock);
+    match random.below(24) {
+        0 => bytes.truncate(random.below(50) as usize),
+        1 => {
+            let at = random.below(bytes.len() as u64) as usize;
+            bytes[at] ^= 1 << random.below(8);
+        }
+        _ => {}
+    }
+    bytes
+}
+
+#[test]
+fn random_lies_harm_nobody() {
+    let (region, mut ranks) = region();
+    drop(ranks.pop());
+    let (mut one, mut two) = (join(&ranks[0]), join(&ranks[1]));
+    let mut histories = vec![History::of(&one), History::of(&two)];
+    let mut found = 0;
+    for seed in 1..=8 {
+        let mut random = Random(815 * seed);
+        for round in 0..300 {
+            let last = region.join(2).expect("a free rank");
+            let mut liar = Liar::begin(&last);
+            liar.say(HELLO, [one.clock().of(0), two.clock().of(1), 0]);
+            for _ in 0..random.below(12) {
+                let knows = [one.clock().of(0), two.clock().of(1), liar.number()];
+                let bytes = random_frame(&mut random, last.epoch(), knows);
+                liar.publish(&bytes);
+                // Some lies are read at once, some later.
+                if random.below(3) == 0 {
+                    let (member, history) = if random.below(2) == 0 { (&mut one, 0) } else { (&mut two, 1) };
+                    let told = events(member);
+                    found += lies(&told).len();
+                    told.iter().for_each(|event| histories[history].told(event));
+                    histories[history].sent(member.broadcast(b"in between").expect("room"));
+                }
+            }
+            // All are heard at both, whatever the third said.
+            for (speaker, hearer) in [(0, 1), (1, 0)] {
+                let (by, to) = if speaker == 0 { (&mut one, &mut two) } else { (&mut two, &mut one) };
+                let sent = by.broadcast(b"heard").expect("room");
+                histories[speaker].sent(sent);
+                let told = events(to);
+                assert!(messages(&told).contains(&sent), "{round}: {told:?}");
+                found += lies(&told).len();
+                told.iter().for_each(|event| histories[hearer].told(event));
+            }
+        }
+    }
+    assert!(found > 1000, "{found}");
+    // What was believed of the third was sent by it, without a cause.
+    let delivered = histories.iter().flat_map(|history| &history.steps);
+    let believed: BTreeSet<Id> = delivered
+        .filter_map(|step| match step {
+            Step::Delivered(id) if id.rank == 2 => Some(*id),
+            _ => None,
+        })
+        .collect();
+    assert!(believed.len() > 300, "{}", believed.len());
+    let steps = believed.into_iter().map(Step::Sent).collect();
+    histories.push(History { rank: 2, start: histories[0].start.clone(), steps });
+    assert_eq!(check(&histories), Ok(()));
 }

@@ -2,7 +2,7 @@
 
 use super::event::{Event, Lie};
 use super::frame::{Frame, Kind};
-use super::stream::{Found, Stream};
+use super::stream::{Behind, Found, Stream};
 use super::told::Told;
 use super::{CausalError, Clock, Group, Id};
 use core::fmt;
@@ -300,7 +300,7 @@ impl<'a> Member<'a> {
     fn look(&mut self, at: usize) -> Result<Found, CausalError> {
         let (stream, told) = (&mut self.streams[at], &mut self.told);
         let found = stream.look(self.publisher.published(), &mut |id, event| told.push(id, event));
-        found.map_err(|error| CausalError::Topic { topic: stream.subscriber().topic().name(), error })
+        found.map_err(|error| failed(stream, error))
     }
 
     /// A stream, in turn, whose head has no cause that was not taken.
@@ -329,7 +329,7 @@ impl<'a> Member<'a> {
         let mut path = vec![];
         while let Some((next, says)) = self.find_blocker(at) {
             if let Some(first) = path.iter().position(|before| *before == at) {
-                self.break_circle(&path[first..]);
+                self.break_circle(&path[first..])?;
                 return Ok(true);
             }
             path.push(at);
@@ -347,23 +347,47 @@ impl<'a> Member<'a> {
         Ok(true)
     }
 
-    /// Heads that wait for each other. A member that has joined since one of them was sent, and knows it, has not lied.
-    fn break_circle(&mut self, circle: &[usize]) {
-        let is_hello =
-            |at: &usize| self.streams[*at].head().is_some_and(|head| head.frame.kind == Kind::Hello);
-        let all_hello = circle.iter().all(is_hello);
-        let liars: Vec<usize> = circle.iter().copied().filter(|at| all_hello || !is_hello(at)).collect();
-        for at in liars {
-            let next = circle.iter().position(|other| *other == at).map_or(0, |place| place + 1);
-            let with = self.streams[circle[next % circle.len()]].rank();
-            self.exclude(at, Lie::Circle { with });
+    /// Heads that wait for each other: each must have been there before the one that waits for it. Leaves out those that have lied.
+    ///
+    /// A member that has received a message has found that this one waits only for what was there. So it was there before that one, and
+    /// so on around the circle, which cannot be. Where a member may know what comes behind a message, but has not received this one, the
+    /// argument has a gap: it has joined since, or it has left that message out, and others have joined with that rank since.
+    fn break_circle(&mut self, circle: &[usize]) -> Result<(), CausalError> {
+        let (mut again, mut new) = (vec![], vec![]);
+        for (place, at) in circle.iter().enumerate() {
+            let before = circle[(place + circle.len() - 1) % circle.len()];
+            let Some(head) = self.streams[before].head() else { continue };
+            let is_new = head.frame.kind == Kind::Hello;
+            let of = self.streams[*at].rank();
+            let says = head.frame.clock.of(of);
+            let stream = &mut self.streams[*at];
+            match stream.look_behind(says).map_err(|error| failed(stream, error))? {
+                Behind::Less { sent } => {
+                    self.exclude(before, Lie::Ahead { of, says, sent });
+                    return Ok(());
+                }
+                Behind::Joining => again.push(place),
+                Behind::Nothing if is_new => new.push(place),
+                Behind::Nothing => {}
+            }
         }
+        // Those that join again behind the message come back there.
+        let suspects = [again, new, (0..circle.len()).collect()].into_iter().find(|some| !some.is_empty());
+        for place in suspects.into_iter().flatten() {
+            let with = self.streams[circle[(place + 1) % circle.len()]].rank();
+            self.exclude(circle[place], Lie::Circle { with });
+        }
+        Ok(())
     }
 
     fn exclude(&mut self, at: usize, lie: Lie) {
         let told = &mut self.told;
         self.streams[at].exclude_head(lie, &mut |id, event| told.push(id, event));
     }
+}
+
+fn failed(stream: &Stream<'_>, error: TopicError) -> CausalError {
+    CausalError::Topic { topic: stream.subscriber().topic().name(), error }
 }
 
 impl Drop for Member<'_> {

@@ -94,8 +94,14 @@
 //!
 //! A lie is found if it can be: a message of a wrong form, length, rank or life; a clock whose own entry is not the number of the
 //! message, or that knows less than before; one that knows messages which are not there when it is read ([`Lie::Ahead`]); and messages
-//! that know each other in a circle. Who reads a message late may see there what was not there when it was sent, and tells nothing; for
-//! such a member the message only waits a little longer. A clock that says less than its sender knew cannot be told from one that is right.
+//! that know each other in a circle ([`Lie::Circle`]). A member that reads a message late may see there what was not there when it was
+//! sent. It tells nothing, and only waits a little longer for the message. A clock that says less than its sender knew cannot be told from
+//! one that is right.
+//!
+//! A circle is seen only by a member that reads late; the others have left the liar out before. It says that somebody has lied, and not always
+//! who. Then the one is left out of whom others have received later messages, but not this one; or the one that a new member has not
+//! received; or all of the circle. One liar alone never has a third member left out in that way, unless it lies in the first message of a
+//! member, and its rank does not join again behind that. Two that lie together may.
 //!
 //! # Limits
 //!

@@ -5,9 +5,13 @@ use super::frame::{Frame, Kind};
 use super::{Clock, Id};
 use core::ops::Range;
 use mailbox::{Endpoint, Policy, Status, Subscriber, TopicError};
+use std::collections::VecDeque;
 
 /// How many messages of a member that is left out are passed over at a time.
 const PASSED: u32 = 256;
+
+/// How many messages behind the head are read to find out who has lied, and how many bytes of them.
+const AHEAD: (usize, usize) = (1024, 16 << 20);
 
 /// The stream of another rank, read up to the first message that was not taken.
 pub struct Stream<'a> {
@@ -16,6 +20,8 @@ pub struct Stream<'a> {
     rank: u32,
     subscriber: Subscriber<'a>,
     head: Option<Head>,
+    /// What was read behind the head.
+    ahead: VecDeque<Read>,
     life: Life,
     /// The clock of the last message of this life that was taken.
     last: Option<Clock>,
@@ -26,6 +32,9 @@ pub struct Head {
     pub number: u64,
     pub frame: Frame,
 }
+
+/// A message as it was read: its number, how many were missed before it, and what it says.
+type Read = (u64, u64, Result<Frame, Lie>);
 
 /// What is known of the member with this rank.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,6 +60,17 @@ pub enum Found {
     More,
 }
 
+/// What is behind the head of a stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Behind {
+    /// Fewer messages than were asked for: so many were sent in all.
+    Less { sent: u64 },
+    /// Somebody joins there.
+    Joining,
+    /// Nothing of that.
+    Nothing,
+}
+
 /// What is told, in order, and the message that says so.
 pub type Tell<'t> = &'t mut dyn FnMut(Option<Id>, Event);
 
@@ -64,11 +84,9 @@ impl<'a> Stream<'a> {
         tell: Tell<'_>,
     ) -> Result<Self, TopicError> {
         let subscriber = me.region().topic(topic)?.subscriber(me, Policy::every().history(1))?;
-        let mut stream = Self { me, ranks, rank, subscriber, head: None, life: Life::Over(0), last: None };
-        let Some(sample) = stream.subscriber.try_recv()? else { return Ok(stream) };
-        let number = sample.number();
-        let read = Frame::read(&sample, &stream.ranks);
-        drop(sample);
+        let (head, ahead, life) = (None, VecDeque::new(), Life::Over(0));
+        let mut stream = Self { me, ranks, rank, subscriber, head, ahead, life, last: None };
+        let Some((number, _, read)) = stream.read()? else { return Ok(stream) };
         let (_, now) = stream.status();
         let is_right =
             |frame: &Frame| frame.rank == rank && frame.epoch <= now && frame.clock.of(rank) == number;
@@ -105,7 +123,36 @@ impl<'a> Stream<'a> {
 
     /// How many messages of it were taken or passed over: all with smaller numbers.
     pub fn taken(&self) -> u64 {
-        self.head.as_ref().map_or_else(|| self.subscriber.position(), |head| head.number)
+        let head = self.head.as_ref().map(|head| head.number);
+        let next = head.or_else(|| self.ahead.front().map(|(number, ..)| *number));
+        next.unwrap_or_else(|| self.subscriber.position())
+    }
+
+    /// Whether there is more behind the head.
+    fn is_ready(&self) -> bool {
+        !self.ahead.is_empty() || self.subscriber.is_ready()
+    }
+
+    fn read(&mut self) -> Result<Option<Read>, TopicError> {
+        let Some(sample) = self.subscriber.try_recv()? else { return Ok(None) };
+        Ok(Some((sample.number(), sample.missed(), Frame::read(&sample, &self.ranks))))
+    }
+
+    /// What is behind the head, with numbers below `count`, as far as it can be read.
+    pub fn look_behind(&mut self, count: u64) -> Result<Behind, TopicError> {
+        let len = |(.., read): &Read| read.as_ref().map_or(0, |frame| frame.payload.len());
+        let mut bytes: usize = self.ahead.iter().map(len).sum();
+        while self.subscriber.position() < count && self.ahead.len() < AHEAD.0 && bytes < AHEAD.1 {
+            let Some(read) = self.read()? else {
+                return Ok(Behind::Less { sent: self.subscriber.position() });
+            };
+            bytes += len(&read);
+            self.ahead.push_back(read);
+        }
+        let joins = |(number, _, read): &Read| {
+            *number < count && read.as_ref().is_ok_and(|frame| frame.kind == Kind::Hello)
+        };
+        Ok(if self.ahead.iter().any(joins) { Behind::Joining } else { Behind::Nothing })
     }
 
     /// Looks for the next message, if there is no head. This member itself has sent `sent` messages.
@@ -114,14 +161,13 @@ impl<'a> Stream<'a> {
             return Ok(Found::Head);
         }
         // Mostly there is none, and this is one load.
-        if !self.subscriber.is_ready() {
+        if !self.is_ready() {
             return Ok(Found::Nothing);
         }
         for _ in 0..PASSED {
-            let Some(sample) = self.subscriber.try_recv()? else { return Ok(Found::Nothing) };
-            let (number, missed) = (sample.number(), sample.missed());
-            let read = Frame::read(&sample, &self.ranks);
-            drop(sample);
+            let next = self.ahead.pop_front();
+            let next = if next.is_some() { next } else { self.read()? };
+            let Some((number, missed, read)) = next else { return Ok(Found::Nothing) };
             if self.is_passed_over(read.as_ref().ok()) {
                 continue;
             }
@@ -272,7 +318,7 @@ impl<'a> Stream<'a> {
     fn has_ended(&self, epoch: u64) -> bool {
         let speaks = self.status().1 == epoch && self.subscriber.topic().published_by() == Some(self.rank);
         // What it said before it ended is there to be seen.
-        !speaks && self.head.is_none() && !self.subscriber.is_ready()
+        !speaks && self.head.is_none() && !self.is_ready()
     }
 
     /// Of the rank, and how often it was joined.
