@@ -96,6 +96,19 @@ fn a_late_start_excuses_what_was_before_it_and_nothing_else() {
 }
 
 #[test]
+fn a_cause_is_asked_for_also_behind_a_message_that_need_not_be_there() {
+    let [cause, between, effect] = [id(0, 0), id(1, 0), id(2, 0)];
+    let asks = history(0, &[Sent(cause)]);
+    let answers = history(1, &[Delivered(cause), Sent(between)]);
+    let mut late = history(2, &[Delivered(between), Sent(effect)]);
+    late.start.set(0, 1);
+    let mut last = history(3, &[Delivered(effect)]);
+    last.start.set(1, 1);
+    let early = Violation::Early { history: 3, effect, cause };
+    assert_eq!(check(&[asks, answers, late, last]), Err(early));
+}
+
+#[test]
 fn what_is_left_out_is_excused_until_more_of_it_is_delivered() {
     let own: Vec<_> = (0..4).map(|number| id(0, number)).collect();
     let effect = id(1, 0);

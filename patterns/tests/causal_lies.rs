@@ -296,6 +296,32 @@ fn those_that_know_each_other_in_a_circle_are_told() {
 }
 
 #[test]
+fn one_that_knows_the_next_life_of_a_liar_is_not_taken_for_one() {
+    // The lie is beyond what was ever sent, or just what one that reads late finds.
+    for says in [u64::MAX, 2] {
+        let (_region, ranks) = region();
+        let (mut one, mut two) = (join(&ranks[0]), join(&ranks[1]));
+        let mut liar = Liar::begin(&ranks[2]);
+        liar.say(HELLO, [1, 1, 0]);
+        liar.say(BYE, [1, 1, 0]);
+        let lie = liar.say(HELLO, [1, says, 0]);
+        liar.say(HELLO, [1, 1, 0]);
+        // This one reads at once, leaves the lie out, and knows what came behind it.
+        let told = events(&mut two);
+        assert_eq!(lies(&told), [(lie, 1, Lie::Ahead { of: 1, says, sent: 1 })]);
+        let honest = two.broadcast(b"honest").expect("room");
+        // This one reads late.
+        let told = events(&mut one);
+        let expected = match says {
+            2 => Lie::Circle { with: 1 },
+            _ => Lie::Ahead { of: 1, says, sent: 2 },
+        };
+        assert_eq!(lies(&told), [(lie, 1, expected)]);
+        assert_eq!(messages(&told), [honest]);
+    }
+}
+
+#[test]
 fn one_that_has_joined_since_is_not_taken_for_a_liar() {
     let (_region, ranks) = region();
     let mut one = join(&ranks[0]);
