@@ -4,9 +4,11 @@
 //! |---|---|
 //! | [`causal`] | broadcast in a group, and receive causes before effects |
 //! | [`csp`] | are joined by typed channels, and meet there |
+//! | [`delivery`] | send each other mail that must not be lost or handled twice, and are killed |
 //!
 //! Each module says first what the idea is, then what it promises here. Processes are those of the operating system: each holds a
 //! rank of a [`Region`](mailbox::Region). Several ranks held by threads of one process do as well.
 
 pub mod causal;
 pub mod csp;
+pub mod delivery;

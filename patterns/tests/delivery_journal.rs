@@ -1,0 +1,278 @@
+//! Journals and ledgers whose files are cut, garbled, or left by a process that died.
+
+use mailbox_patterns::delivery::{Durability, Id, Journal, JournalError, Ledger, Replay, Verdict};
+use std::env;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const KIND: [u8; 4] = *b"test";
+const HEADER: usize = 32;
+
+/// A folder that goes away with its test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = env::temp_dir().join(format!("delivery-journal-{}-{count}", process::id()));
+        fs::create_dir(&path).expect("a folder for temporary files");
+        Self(path)
+    }
+
+    fn file(&self) -> PathBuf {
+        self.0.join("journal")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+type Opened = Result<(Journal, Vec<Vec<u8>>, u64), JournalError>;
+
+/// The journal, its records, and how many bytes were cut off.
+fn open(path: &Path) -> Opened {
+    let mut records = vec![];
+    let keep = |record: &[u8]| records.push(record.to_vec());
+    let (journal, recovered) = Journal::open(path, KIND, Durability::Power, keep)?;
+    assert_eq!(recovered.records, records.len() as u64);
+    Ok((journal, records, recovered.cut_bytes))
+}
+
+/// Commits of one to three records, and the length of the file after each.
+fn written(path: &Path) -> (Vec<Vec<Vec<u8>>>, Vec<u64>) {
+    let (mut journal, ..) = open(path).expect("a new journal");
+    let mut lengths = vec![journal.bytes()];
+    let commits: Vec<Vec<Vec<u8>>> =
+        (0..5_u8).map(|at| (0..=at % 3).map(|record| vec![at; 5 * usize::from(record)]).collect()).collect();
+    for commit in &commits {
+        commit.iter().for_each(|record| journal.append(&[record]).expect("short"));
+        journal.commit().expect("a disk");
+        lengths.push(journal.bytes());
+    }
+    (commits, lengths)
+}
+
+#[test]
+fn a_journal_that_is_cut_at_any_byte_has_whole_commits() {
+    let folder = Folder::new();
+    let (commits, lengths) = written(&folder.file());
+    let bytes = fs::read(folder.file()).expect("a journal");
+    assert_eq!(lengths.last(), Some(&(bytes.len() as u64)));
+    let cut = folder.0.join("cut");
+    for len in 0..=bytes.len() {
+        fs::write(&cut, &bytes[..len]).expect("a disk");
+        if len < HEADER {
+            let error = open(&cut).expect_err("no header");
+            assert!(matches!(error, JournalError::Foreign { .. }), "{len}: {error}");
+            continue;
+        }
+        let whole = lengths.iter().filter(|end| **end <= len as u64).count() - 1;
+        let (mut journal, records, cut_bytes) = open(&cut).expect("it is cut, not garbled");
+        assert_eq!(records, commits[..whole].concat(), "cut at {len}");
+        assert_eq!(cut_bytes, len as u64 - lengths[whole], "cut at {len}");
+        // And it goes on.
+        journal.append(&[b"more"]).expect("short");
+        journal.commit().expect("a disk");
+        drop(journal);
+        let (_, again, cut_bytes) = open(&cut).expect("sound");
+        assert_eq!((again.len(), cut_bytes), (records.len() + 1, 0));
+        assert_eq!(again.last().map(Vec::as_slice), Some(&b"more"[..]));
+    }
+}
+
+#[test]
+fn pages_that_never_reached_the_disk_are_cut_off() {
+    let folder = Folder::new();
+    let (commits, lengths) = written(&folder.file());
+    let bytes = fs::read(folder.file()).expect("a journal");
+    let last = lengths[lengths.len() - 2] as usize;
+    for from in last..bytes.len() {
+        // The length is there, and the bytes from here on are not.
+        let mut torn = bytes.clone();
+        torn[from..].fill(0);
+        if torn == bytes {
+            continue;
+        }
+        fs::write(folder.file(), &torn).expect("a disk");
+        let (_, records, cut_bytes) = open(&folder.file()).expect("it is torn, not garbled");
+        assert_eq!(records, commits[..commits.len() - 1].concat());
+        assert_eq!(cut_bytes, (bytes.len() - last) as u64);
+    }
+}
+
+#[test]
+fn a_garbled_byte_is_told_with_what_was_saved() {
+    let folder = Folder::new();
+    let (commits, lengths) = written(&folder.file());
+    let bytes = fs::read(folder.file()).expect("a journal");
+    for at in 0..bytes.len() {
+        let mut garbled = bytes.clone();
+        garbled[at] ^= 0x41;
+        fs::write(folder.file(), &garbled).expect("a disk");
+        let whole = lengths.iter().filter(|end| **end <= at as u64).count().saturating_sub(1);
+        let saved = commits[..whole].concat();
+        match open(&folder.file()) {
+            Err(JournalError::Version { version, .. }) if (8..12).contains(&at) => assert_ne!(version, 1),
+            Err(JournalError::Foreign { .. }) if at < HEADER => {}
+            Err(JournalError::Garbled { at: told, records, .. }) if whole + 1 < commits.len() => {
+                assert_eq!((told, records), (lengths[whole], saved.len() as u64), "garbled at {at}");
+                assert_eq!(fs::read(folder.file()).expect("it stays"), garbled);
+                assert_eq!(Journal::salvage(folder.file(), KIND).expect("a disk"), records);
+                assert_eq!(open(&folder.file()).expect("sound").1, saved);
+                assert_eq!(fs::read(folder.0.join("journal.damaged")).expect("it is kept"), garbled);
+            }
+            // The last commit: that looks like a write that was not finished.
+            Ok((_, records, cut_bytes)) if whole + 1 == commits.len() => {
+                assert_eq!((records, cut_bytes), (saved, bytes.len() as u64 - lengths[whole]));
+            }
+            other => panic!("garbled at {at}: {:?}", other.map(|(_, records, cut)| (records, cut))),
+        }
+    }
+}
+
+#[test]
+fn what_is_no_journal_is_left_alone() {
+    let folder = Folder::new();
+    fs::write(folder.file(), b"a text that is longer than the header of a journal").expect("a disk");
+    assert!(matches!(open(&folder.file()), Err(JournalError::Foreign { .. })));
+    fs::remove_file(folder.file()).expect("it is there");
+    drop(written(&folder.file()));
+    let other = Journal::open(folder.file(), *b"othr", Durability::Process, |_| {});
+    assert!(matches!(other, Err(JournalError::Foreign { .. })));
+    let missing = open(&folder.0.join("no folder").join("journal"));
+    assert!(matches!(missing, Err(JournalError::Io { .. })));
+}
+
+#[test]
+fn one_process_at_a_time_has_it() {
+    let folder = Folder::new();
+    let opened = open(&folder.file()).expect("a new journal");
+    assert!(matches!(open(&folder.file()), Err(JournalError::InUse { .. })));
+    drop(opened);
+    assert!(open(&folder.file()).is_ok());
+}
+
+#[test]
+fn a_record_that_looks_like_a_journal_is_a_record() {
+    let folder = Folder::new();
+    written(&folder.file());
+    let inner = fs::read(folder.file()).expect("a journal");
+    let outer = folder.0.join("outer");
+    let (mut journal, ..) = open(&outer).expect("a new journal");
+    journal.append(&[b"first"]).expect("short");
+    journal.commit().expect("a disk");
+    let before = journal.bytes();
+    journal.append(&[&inner[HEADER..]]).expect("short");
+    journal.commit().expect("a disk");
+    drop(journal);
+    // Only the first part of the last write is there, and its head is not: what is in the record is no frame of this file.
+    let mut bytes = fs::read(&outer).expect("a journal");
+    bytes[before as usize..before as usize + 8].fill(0);
+    fs::write(&outer, &bytes).expect("a disk");
+    let (_, records, _) = open(&outer).expect("torn, not garbled");
+    assert_eq!(records, [b"first"]);
+}
+
+#[test]
+fn a_compaction_that_was_not_finished_changes_nothing() {
+    let folder = Folder::new();
+    let (commits, _) = written(&folder.file());
+    let begun = folder.0.join("journal.new");
+    let whole = fs::read(folder.file()).expect("a journal");
+    for len in [0, 10, HEADER, whole.len() - 1] {
+        fs::write(&begun, &whole[..len]).expect("a disk");
+        let (_, records, _) = open(&folder.file()).expect("sound");
+        assert_eq!(records, commits.concat());
+        assert!(!begun.exists());
+    }
+    let (mut journal, ..) = open(&folder.file()).expect("sound");
+    journal.append(&[b"waits"]).expect("short");
+    journal.replace([&b"all"[..]]).expect("a disk");
+    assert!(journal.bytes() < whole.len() as u64);
+    journal.append(&[b"more"]).expect("short");
+    journal.commit().expect("a disk");
+    drop(journal);
+    assert_eq!(open(&folder.file()).expect("sound").1, [&b"all"[..], b"more"]);
+}
+
+fn id(number: u64) -> Id {
+    Id { sender: 1, life: 9, number }
+}
+
+/// The ledger, its states and its effects.
+fn ledger(path: &Path) -> (Ledger, Vec<Vec<u8>>, Vec<Vec<u8>>) {
+    let (mut states, mut effects) = (vec![], vec![]);
+    let (ledger, _) = Ledger::open(path, Durability::Process, |replay| match replay {
+        Replay::State(state) => states.push(state.to_vec()),
+        Replay::Effect(effect) => effects.push(effect.to_vec()),
+    })
+    .expect("a ledger");
+    (ledger, states, effects)
+}
+
+#[test]
+fn a_ledger_that_is_cut_at_any_byte_has_each_effect_with_its_message_or_neither() {
+    let folder = Folder::new();
+    let (mut whole, ..) = ledger(&folder.file());
+    for number in 1..=12 {
+        whole.record(id(number), &[number as u8]).expect("short");
+        if number % 3 == 0 {
+            whole.commit().expect("a disk");
+        }
+    }
+    drop(whole);
+    let bytes = fs::read(folder.file()).expect("a ledger");
+    for len in HEADER..=bytes.len() {
+        fs::write(folder.file(), &bytes[..len]).expect("a disk");
+        let (ledger, _, effects) = ledger(&folder.file());
+        assert_eq!(effects.len() % 3, 0, "a commit is there or not");
+        for number in 1..=12 {
+            let was_handled = effects.contains(&vec![number as u8]);
+            let verdict = if was_handled { Verdict::Repeated } else { Verdict::New };
+            assert_eq!(ledger.judge(id(number)), verdict, "{number}, cut at {len}");
+        }
+    }
+}
+
+#[test]
+fn a_compacted_ledger_still_knows_what_was_handled() {
+    let folder = Folder::new();
+    let (mut first, ..) = ledger(&folder.file());
+    first.record(id(1), b"one").expect("short");
+    first.set_aside(id(2)).expect("short");
+    first.note(b"of no message").expect("short");
+    first.commit().expect("a disk");
+    first.record(id(4), b"four").expect("short");
+    first.compact(b"one and four").expect("a disk");
+    first.record(id(3), b"three").expect("short");
+    first.commit().expect("a disk");
+    drop(first);
+    let (second, states, effects) = ledger(&folder.file());
+    assert_eq!((states, effects), (vec![b"one and four".to_vec()], vec![b"three".to_vec()]));
+    let verdicts: Vec<_> = (1..=5).map(|number| second.judge(id(number))).collect();
+    assert_eq!(verdicts[..4], [Verdict::Repeated; 4]);
+    assert_eq!(verdicts[4], Verdict::New);
+}
+
+#[test]
+fn a_ledger_asks_to_be_compacted_before_it_is_long() {
+    let folder = Folder::new();
+    let (mut ledger, ..) = ledger(&folder.file());
+    let effect = vec![7; 4096];
+    let mut longest = 0;
+    for number in 1..=2000 {
+        ledger.record(id(number), &effect).expect("short");
+        ledger.commit().expect("a disk");
+        longest = longest.max(fs::metadata(folder.file()).expect("a file").len());
+        if ledger.wants_compaction() {
+            ledger.compact(b"small").expect("a disk");
+        }
+    }
+    assert!(longest < 2 << 20, "{longest}");
+}
