@@ -202,7 +202,7 @@ fn a_compaction_that_was_not_finished_changes_nothing() {
 }
 
 fn id(number: u64) -> Id {
-    Id { sender: 1, life: 9, number }
+    Id { sender: 1, life: 9, number, settled: 0 }
 }
 
 /// The ledger, its states and its effects.

@@ -3,40 +3,44 @@
 use mailbox::Mail;
 
 /// Bytes of the numbers in front of a message.
-pub(super) const LEN: usize = 16;
+pub(super) const LEN: usize = 20;
 
-/// Which message it is. The same message has the same one whenever it comes, however often its sender died and sent it again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+/// Which message it is. The same message has the same sender, life and number whenever it comes, however often its sender died and
+/// sent it again.
+#[derive(Debug, Clone, Copy)]
 pub struct Id {
-    /// Who sent it, as the mailbox says: no process can use the numbers of another.
+    /// Who sent it, as the mailbox says: no process can use the numbers of another rank.
     pub sender: u32,
     /// The life of the sender's [`Outbox`](super::Outbox): when it was made, in nanoseconds since 1970.
     pub life: u64,
     /// Its number among all that this outbox sends to this receiver, from 1 on, without a gap.
     pub number: u64,
+    /// All before it, and this one, were handled: the sender knows it. Less than the number.
+    pub settled: u64,
 }
 
 impl Id {
-    /// That of this mail, whose bytes begin with its life and number; `None` if it is too short for that.
+    /// That of this mail, whose bytes begin with its numbers; `None` if it is too short for that. Never waits.
     pub fn of(mail: &Mail<'_>) -> Option<Self> {
-        let mut numbers = [0; LEN];
-        (mail.copy_to(&mut numbers) == LEN).then(|| {
-            let [life, number] = read(&numbers);
-            Self { sender: mail.from(), life, number }
-        })
+        let mut bytes = [0; LEN];
+        if mail.copy_to(&mut bytes) < LEN {
+            return None;
+        }
+        let mut fields = Fields(&bytes);
+        let (life, number, behind) = (fields.u64()?, fields.u64()?, fields.u32()?);
+        let settled = number.saturating_sub(1).saturating_sub(behind.into());
+        Some(Self { sender: mail.from(), life, number, settled })
     }
-}
 
-/// Two numbers as bytes.
-pub(super) fn write(numbers: [u64; 2]) -> [u8; LEN] {
-    let mut bytes = [0; LEN];
-    bytes[..8].copy_from_slice(&numbers[0].to_le_bytes());
-    bytes[8..].copy_from_slice(&numbers[1].to_le_bytes());
-    bytes
-}
-
-fn read(bytes: &[u8; LEN]) -> [u64; 2] {
-    [0, 8].map(|at| Fields(&bytes[at..]).u64().unwrap_or_default())
+    /// The numbers that go in front of the message.
+    pub(super) fn bytes(&self) -> [u8; LEN] {
+        let behind = self.number.saturating_sub(1).saturating_sub(self.settled);
+        let mut bytes = [0; LEN];
+        bytes[..8].copy_from_slice(&self.life.to_le_bytes());
+        bytes[8..16].copy_from_slice(&self.number.to_le_bytes());
+        bytes[16..].copy_from_slice(&u32::try_from(behind).unwrap_or(u32::MAX).to_le_bytes());
+        bytes
+    }
 }
 
 /// Numbers, one after the other, and what comes behind them.

@@ -33,7 +33,7 @@ pub enum Replay<'a> {
 /// # let folder = std::env::temp_dir().join(format!("doc-ledger-{}", std::process::id()));
 /// # std::fs::create_dir(&folder)?;
 /// let path = folder.join("sum");
-/// let deposit = Id { sender: 1, life: 77, number: 1 };
+/// let deposit = Id { sender: 1, life: 77, number: 1, settled: 0 };
 /// let (mut ledger, _) = Ledger::open(&path, Durability::Process, |_| {})?;
 /// assert_eq!(ledger.judge(deposit), Verdict::New);
 /// ledger.record(deposit, b"+100")?;
@@ -119,7 +119,11 @@ impl Ledger {
     /// Adds an effect that no message has.
     pub fn note(&mut self, effect: &[u8]) -> Result<(), JournalError> {
         // No rank has this number.
-        self.journal.append(&[&[EFFECT], &head(Id { sender: u32::MAX, life: 0, number: 0 }), effect])
+        self.journal.append(&[
+            &[EFFECT],
+            &head(Id { sender: u32::MAX, life: 0, number: 0, settled: 0 }),
+            effect,
+        ])
     }
 
     /// Writes what was recorded: all of it, or after a crash perhaps none. As [`Journal::commit`].
@@ -146,11 +150,15 @@ impl Ledger {
     }
 }
 
-fn head(id: Id) -> [u8; 20] {
-    let mut head = [0; 20];
-    head[..4].copy_from_slice(&id.sender.to_le_bytes());
-    head[4..].copy_from_slice(&super::id::write([id.life, id.number]));
-    head
+/// What begins the record of a message: its sender and its numbers.
+fn head(id: Id) -> Vec<u8> {
+    [
+        &id.sender.to_le_bytes()[..],
+        &id.life.to_le_bytes(),
+        &id.number.to_le_bytes(),
+        &id.settled.to_le_bytes(),
+    ]
+    .concat()
 }
 
 /// Notes what a record says; what the program is to be told. `None` if it is no record of a ledger.
@@ -161,7 +169,9 @@ fn read<'a>(record: &'a [u8], seen: &mut Seen) -> Option<Option<Replay<'a>>> {
         *seen = Seen::read(&fields.bytes()?)?;
         return Some(Some(Replay::State(&record[record.len() - fields.0.len()..])));
     }
-    let id = Id { sender: fields.u32()?, life: fields.u64()?, number: fields.u64()? };
+    let (sender, life, number, settled) = (fields.u32()?, fields.u64()?, fields.u64()?, fields.u64()?);
+    let id = Id { sender, life, number, settled };
+    (settled < number || number == 0).then_some(())?;
     if id.number > 0 {
         seen.note(id);
     }

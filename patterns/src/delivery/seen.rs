@@ -38,6 +38,27 @@ struct Life {
     beyond: BTreeSet<u64>,
 }
 
+impl Life {
+    fn has(&self, number: u64) -> bool {
+        number <= self.upto || self.beyond.contains(&number)
+    }
+
+    fn has_no_room_for(&self, id: Id) -> bool {
+        let upto = self.upto.max(id.settled);
+        // What the sender knows to be handled need not be remembered one by one.
+        id.number - upto > 1 && self.beyond.range(upto + 1..).count() >= AHEAD
+    }
+
+    fn note(&mut self, id: Id) {
+        self.upto = self.upto.max(id.settled);
+        self.beyond.insert(id.number);
+        self.beyond = self.beyond.split_off(&self.upto.saturating_add(1));
+        while self.upto.checked_add(1).is_some_and(|next| self.beyond.remove(&next)) {
+            self.upto += 1;
+        }
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Sender {
     /// The latest life that was forgotten.
@@ -56,8 +77,8 @@ impl Seen {
         let life = sender.and_then(|sender| sender.lives.iter().find(|life| life.life == id.life));
         match life {
             _ if id.number == 0 => Verdict::Unknown,
-            Some(life) if id.number <= life.upto || life.beyond.contains(&id.number) => Verdict::Repeated,
-            Some(life) if id.number != life.upto + 1 && life.beyond.len() >= AHEAD => Verdict::TooFar,
+            Some(life) if life.has(id.number) => Verdict::Repeated,
+            Some(life) if life.has_no_room_for(id) => Verdict::TooFar,
             None if sender.is_some_and(|sender| id.life <= sender.forgotten) => Verdict::Unknown,
             _ => Verdict::New,
         }
@@ -68,10 +89,7 @@ impl Seen {
         let sender = self.0.entry(id.sender).or_default();
         let at = sender.lives.iter().position(|life| life.life == id.life);
         let mut life = at.map_or(Life { life: id.life, ..Life::default() }, |at| sender.lives.remove(at));
-        life.beyond.insert(id.number);
-        while life.upto.checked_add(1).is_some_and(|next| life.beyond.remove(&next)) {
-            life.upto += 1;
-        }
+        life.note(id);
         sender.lives.push(life);
         if sender.lives.len() > LIVES {
             sender.forgotten = sender.forgotten.max(sender.lives.remove(0).life);
@@ -122,7 +140,20 @@ mod tests {
     use super::*;
 
     fn id(life: u64, number: u64) -> Id {
-        Id { sender: 3, life, number }
+        Id { sender: 3, life, number, settled: 0 }
+    }
+
+    #[test]
+    fn what_the_sender_knows_to_be_handled_takes_no_memory() {
+        let mut seen = Seen::default();
+        // The receiver has lost its file, and the sender goes on.
+        for number in 1000..3000 {
+            let id = Id { settled: number - 1, ..id(5, number) };
+            assert_eq!(seen.judge(id), Verdict::New);
+            seen.note(id);
+        }
+        assert_eq!(seen.0[&3].lives, [Life { life: 5, upto: 2999, beyond: BTreeSet::new() }]);
+        assert_eq!(seen.judge(id(5, 7)), Verdict::Repeated);
     }
 
     #[test]

@@ -1,0 +1,234 @@
+//! A folder of messages that were not handled.
+
+use super::journal::sync_folder_of;
+use super::{DeadError, DeadLetter, Durability, Outbox};
+use mailbox::{Deadline, Endpoint, SendError};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// How many letters a box has at most, if nothing else is said.
+const MOST: usize = 10_000;
+/// How the names of letters end.
+const END: &str = ".dead";
+
+/// The name of a letter, and what is in it.
+type Named = (String, Result<DeadLetter, DeadError>);
+
+/// A folder of messages that could not be handled, a file each. Several processes use it at a time.
+///
+/// A letter is written beside, and takes its name when the disk has all of it. So a crash leaves the letter or none.
+///
+/// ```
+/// # use mailbox::{Config, Region};
+/// use mailbox_patterns::delivery::{Consumer, DeadLetters, Retry};
+/// use std::time::Duration;
+/// # let folder = std::env::temp_dir().join(format!("doc-dead-{}", std::process::id()));
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # other.send(0, b"a riddle")?;
+/// let dead = DeadLetters::open(&folder)?;
+/// let mut consumer = Consumer::new(&me, Retry::new(1), dead);
+/// consumer.at_least_once(Duration::from_secs(5), |_| Err("it makes no sense".into()))?;
+///
+/// let dead = DeadLetters::open(&folder)?;
+/// for (name, letter) in dead.letters()? {
+///     let letter = letter?;
+///     println!("{name}: rank {} to rank {}: {}", letter.from, letter.to, letter.reason);
+///     assert_eq!(letter.body, b"a riddle");
+///     dead.drop_letter(&name)?;
+/// }
+/// # std::fs::remove_dir_all(folder)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct DeadLetters {
+    path: PathBuf,
+    most: usize,
+}
+
+impl DeadLetters {
+    /// The box in this folder, which is made if it is not there. It has at most 10 000 letters.
+    pub fn open(path: impl Into<PathBuf>) -> Result<Self, DeadError> {
+        let dead = Self { path: path.into(), most: MOST };
+        fs::create_dir_all(&dead.path).map_err(|error| dead.io(error))?;
+        Ok(dead)
+    }
+
+    /// The box in this folder, which is there.
+    pub fn look(path: impl Into<PathBuf>) -> Result<Self, DeadError> {
+        let dead = Self { path: path.into(), most: MOST };
+        fs::read_dir(&dead.path).map_err(|error| dead.io(error))?;
+        Ok(dead)
+    }
+
+    /// The same, with at most so many letters. What does not fit is not taken: [`DeadError::Full`].
+    #[must_use]
+    pub fn most(self, letters: usize) -> Self {
+        Self { most: letters, ..self }
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    fn io(&self, error: io::Error) -> DeadError {
+        DeadError::Io { path: self.path.clone(), error }
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.path.join(format!("{name}{END}"))
+    }
+
+    /// Whether there is a letter with this name.
+    pub fn has(&self, name: &str) -> bool {
+        is_name(name) && self.file(name).exists()
+    }
+
+    /// Adds a letter under this name, which is made of letters, digits and `-`; waits for the disk. A letter that is there with this
+    /// name and these bytes is the same one. If another has the name, the letter gets the name with a number behind it. Its name.
+    pub fn add(&self, name: &str, letter: &DeadLetter) -> Result<String, DeadError> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let names = self.names()?;
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let begun = self.path.join(format!("{}-{number}.new", process::id()));
+        let write = || -> io::Result<()> {
+            let mut file = File::create(&begun)?;
+            file.write_all(&letter.write())?;
+            file.sync_all()
+        };
+        let put = || -> Result<String, DeadError> {
+            write().map_err(|error| self.io(error))?;
+            for count in 1..=self.most {
+                let name = if count == 1 { name.to_owned() } else { format!("{name}-{count}") };
+                // Unlike a rename this takes no other letter's place.
+                match fs::hard_link(&begun, self.file(&name)) {
+                    Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                        if self.letter(&name).is_ok_and(|other| other.is_same(letter)) {
+                            return Ok(name);
+                        }
+                    }
+                    Err(error) => return Err(self.io(error)),
+                    Ok(()) => return Ok(name),
+                }
+            }
+            Err(DeadError::Full { path: self.path.clone(), letters: names.len() })
+        };
+        let is_there = names.iter().any(|other| other == name);
+        if names.len() >= self.most && !is_there {
+            return Err(DeadError::Full { path: self.path.clone(), letters: names.len() });
+        }
+        let added = put();
+        _ = fs::remove_file(&begun);
+        let name = added?;
+        sync_folder_of(&self.file(&name)).map_err(|error| self.io(error))?;
+        Ok(name)
+    }
+
+    /// The names of all letters, in order.
+    pub fn names(&self) -> Result<Vec<String>, DeadError> {
+        let mut names = vec![];
+        for entry in fs::read_dir(&self.path).map_err(|error| self.io(error))? {
+            let name = entry.map_err(|error| self.io(error))?.file_name();
+            let name = name.to_str().and_then(|name| name.strip_suffix(END));
+            names.extend(name.filter(|name| is_name(name)).map(str::to_owned));
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// The letter with this name.
+    pub fn letter(&self, name: &str) -> Result<DeadLetter, DeadError> {
+        let no_such = || DeadError::NoSuchLetter { path: self.path.clone(), name: name.into() };
+        if !is_name(name) {
+            return Err(no_such());
+        }
+        let bytes = fs::read(self.file(name)).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => no_such(),
+            _ => DeadError::Io { path: self.file(name), error },
+        })?;
+        let garbled = || DeadError::Garbled { path: self.path.clone(), name: name.into() };
+        DeadLetter::read(&bytes).ok_or_else(garbled)
+    }
+
+    /// All letters by their names. One that was garbled is told, and the others are read.
+    pub fn letters(&self) -> Result<Vec<Named>, DeadError> {
+        let read = |name: String| {
+            let letter = self.letter(&name);
+            // Another process has dropped it meanwhile.
+            let is_gone = matches!(letter, Err(DeadError::NoSuchLetter { .. }));
+            (!is_gone).then_some((name, letter))
+        };
+        Ok(self.names()?.into_iter().filter_map(read).collect())
+    }
+
+    /// Takes the letter away for good. Waits for the disk.
+    pub fn drop_letter(&self, name: &str) -> Result<(), DeadError> {
+        let no_such = || DeadError::NoSuchLetter { path: self.path.clone(), name: name.into() };
+        if !is_name(name) {
+            return Err(no_such());
+        }
+        match fs::remove_file(self.file(name)) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Err(no_such()),
+            Err(error) => Err(DeadError::Io { path: self.file(name), error }),
+            Ok(()) => sync_folder_of(&self.file(name)).map_err(|error| self.io(error)),
+        }
+    }
+
+    /// The outbox of this rank in the box, for letters that are sent again and came from an outbox.
+    fn outbox<'a>(&self, me: &'a Endpoint, name: &str) -> Result<Outbox<'a>, DeadError> {
+        let path = self.path.join(format!("retry-{}", me.rank()));
+        let opened = Outbox::open(me, path, Durability::Power);
+        opened.map(|(outbox, _)| outbox).map_err(|error| DeadError::Unsent { name: name.into(), error })
+    }
+
+    /// Sends the letter again, to the rank that it was for, or to another, and takes it out of the box.
+    ///
+    /// A letter without numbers is sent as it was, and then dropped: if this process is killed in between, both are there. A letter
+    /// with numbers gets new ones, of an outbox of this endpoint's rank that is kept in the box, so that it is handled once, whenever
+    /// this process is killed. Then this waits until its receiver has handled it or the deadline has passed. If that fails, the
+    /// letter waits in that outbox and goes with the next retry as the same rank.
+    pub fn retry(
+        &self,
+        name: &str,
+        me: &Endpoint,
+        to: Option<u32>,
+        deadline: impl Into<Deadline>,
+    ) -> Result<(), DeadError> {
+        let letter = self.letter(name)?;
+        let (to, deadline) = (to.unwrap_or(letter.to), deadline.into());
+        let unsent = |error| DeadError::Unsent { name: name.into(), error };
+        if letter.numbers.is_none() {
+            let sent = me.to(to).tag(letter.tag).within(deadline).send(&letter.body);
+            let undelivered = |error: SendError| super::OutboxError::Undelivered { to, waiting: 1, error };
+            sent.map_err(|error| unsent(undelivered(error)))?;
+            return self.drop_letter(name);
+        }
+        let mut outbox = self.outbox(me, name)?;
+        // It is there if a retry was killed before it dropped the letter.
+        if !outbox.has(name.as_bytes()) {
+            outbox.post_with(to, letter.tag, name.as_bytes(), &letter.body).map_err(unsent)?;
+            outbox.commit().map_err(unsent)?;
+        }
+        self.drop_letter(name)?;
+        outbox.deliver(deadline).map_err(unsent)?;
+        // What was handled, so that it is not sent once more.
+        outbox.commit().map_err(unsent)
+    }
+}
+
+impl DeadLetter {
+    /// Whether it is the same message, set aside once more.
+    fn is_same(&self, other: &Self) -> bool {
+        let message = |letter: &Self| (letter.from, letter.to, letter.tag, letter.numbers);
+        message(self) == message(other) && self.body == other.body
+    }
+}
+
+/// Whether a letter can have this name: it leads out of no folder.
+fn is_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
