@@ -2,7 +2,7 @@
 
 use super::standard::print;
 use super::{clean::Clean, create::Create, ls::Ls, recv::Recv, rm::Rm, run::Run, send::Send, stat::Stat};
-use super::{publish::Publish, record::Record, replay::Replay};
+use super::{dead::Dead, publish::Publish, record::Record, replay::Replay};
 use super::{subscribe::Subscribe, tap::Tap, topics::Topics};
 use crate::common::failure::Failure;
 use crate::common::output::{MBOX, tell};
@@ -52,6 +52,7 @@ enum Command {
     Tap(Tap),
     Record(Record),
     Replay(Replay),
+    Dead(Dead),
     Run(Run),
 }
 
@@ -71,6 +72,7 @@ impl Command {
             Command::Tap(tap) => tap.run(),
             Command::Record(record) => record.run(),
             Command::Replay(replay) => replay.run(),
+            Command::Dead(dead) => dead.run(),
             Command::Run(run) => run.run(),
         }
     }

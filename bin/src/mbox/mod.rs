@@ -6,6 +6,7 @@ pub mod batch;
 pub mod clean;
 pub mod cli;
 pub mod create;
+pub mod dead;
 pub mod framing;
 pub mod ls;
 pub mod number;

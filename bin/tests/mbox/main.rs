@@ -3,6 +3,7 @@
 mod carry;
 mod clean;
 mod consistent;
+mod dead;
 mod end;
 mod file;
 mod large;
