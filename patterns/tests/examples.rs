@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 
 /// What each prints.
 const EXAMPLES: &[(&str, &str)] = &[
+    ("transfers", "after 300 transfers of 10, and 10 kills: 3000\n"),
     ("sieve", "[2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71]\n"),
     (
         "philosophers",

@@ -38,7 +38,7 @@ pub struct Progress {
 /// A queue of jobs. It gives each job to one of the workers that ask for one. If that ends, the job goes to another, marked. It is for
 /// one process at a time; the file has all that a successor needs.
 ///
-/// Anyone posts a job with an [`Outbox`](super::Outbox) and the tag [`Queue::JOB`]: it is in the queue once, whoever dies. A
+/// Anyone posts a job with an [`Outbox`](super::Outbox) and the tag [`Queue::JOB`]: it is in the queue once, whichever process dies. A
 /// [`Worker`](super::Worker) does it at least once.
 ///
 /// ```
