@@ -11,6 +11,7 @@ use std::error::Error;
 use std::fs::{self, OpenOptions};
 use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 use std::thread;
@@ -255,6 +256,33 @@ fn a_job_whose_word_was_lost_with_the_queue_is_sent_again() {
         });
         step_until(&mut queue, |queue| queue.jobs() == 0);
         assert_eq!(works.join().expect("no panic"), 1);
+    });
+}
+
+#[test]
+fn a_job_whose_work_panics_has_failed() {
+    let (folder, region) = (Folder::new("panics"), region());
+    let me = join(&region, QUEUE);
+    let mut queue = open(&me, &folder);
+    post(&region, &folder, &mut queue, &[b"one"]);
+    let hand = join(&region, WORKERS[1]);
+    thread::scope(|scope| {
+        let works = scope.spawn(move || {
+            let (mut worker, mut attempts) = (Worker::new(&hand, QUEUE), vec![]);
+            for _ in 0..2 {
+                let work = || {
+                    worker.work(GUARD, |job| {
+                        attempts.push(job.attempt);
+                        assert!(job.attempt > 1, "it panics");
+                        Ok(())
+                    })
+                };
+                let _ = catch_unwind(AssertUnwindSafe(work));
+            }
+            attempts
+        });
+        step_until(&mut queue, |queue| queue.jobs() == 0);
+        assert_eq!(works.join().expect("no panic"), [1, 2], "each attempt is begun once");
     });
 }
 

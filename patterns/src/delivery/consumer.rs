@@ -93,7 +93,7 @@ impl<'a> Consumer<'a> {
     }
 
     /// Receives one message, acknowledges it, and then has it handled. If the process dies in between, the message is lost. It
-    /// is never handled twice. If its handler fails, it is set aside at once: nobody knows how far the handler came.
+    /// is never handled twice, unless its sender sends it twice: an outbox does, so it is for plain sends. If its handler fails, it is set aside at once: nobody knows how far the handler came.
     ///
     /// Waits until there is a message, or until the deadline; then nothing was done.
     pub fn at_most_once(

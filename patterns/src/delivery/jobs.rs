@@ -33,12 +33,19 @@ pub struct Entry {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Jobs {
     last: u64,
+    /// Of all bodies.
+    bytes: usize,
     entries: BTreeMap<u64, Entry>,
 }
 
 impl Jobs {
     pub fn len(&self) -> usize {
         self.entries.len()
+    }
+
+    /// How many bytes their bodies have.
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 
     pub fn get(&self, number: u64) -> Option<&Entry> {
@@ -113,7 +120,7 @@ impl Jobs {
         };
         let mut fields = Fields(state);
         let last = fields.u64()?;
-        self.entries.clear();
+        (self.bytes, self.entries) = (0, BTreeMap::new());
         while !fields.0.is_empty() {
             self.apply(&fields.bytes()?)?;
         }
@@ -126,7 +133,10 @@ impl Jobs {
         let (kind, number) = (fields.u8()?, fields.u64()?);
         match kind {
             POSTED => {
-                self.entries.insert(number, Entry::read(fields)?);
+                let entry = Entry::read(fields)?;
+                self.bytes += entry.body.len();
+                let before = self.entries.insert(number, entry);
+                self.bytes -= before.map_or(0, |before| before.body.len());
                 self.last = self.last.max(number);
             }
             GIVEN => {
@@ -140,7 +150,7 @@ impl Jobs {
                 entry.deaths = entry.deaths.saturating_add(fields.u8()?.into());
                 entry.holder = None;
             }
-            OVER => drop(self.entries.remove(&number)?),
+            OVER => self.bytes -= self.entries.remove(&number)?.body.len(),
             _ => return None,
         }
         Some(())

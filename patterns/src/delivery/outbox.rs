@@ -25,6 +25,8 @@ const LOOK: Duration = Duration::from_millis(100);
 const GROWTH: u64 = 1 << 20;
 /// How many messages wait at most.
 const MOST: usize = 1 << 16;
+/// How many bytes they have at most: the file can be written again in one piece.
+const MOST_BYTES: usize = 256 << 20;
 
 /// A message that was not handled yet, as far as is known.
 #[derive(Debug)]
@@ -50,6 +52,8 @@ struct Lane {
     /// The number of the last that was posted.
     last: u64,
     waiting: VecDeque<Posted>,
+    /// Of all that wait.
+    bytes: usize,
     under_way: usize,
     /// How many of those that wait were handled.
     done: usize,
@@ -137,6 +141,10 @@ impl<'a> Outbox<'a> {
         self.lanes.values().map(|lane| lane.waiting.len()).sum()
     }
 
+    fn bytes(&self) -> usize {
+        self.lanes.values().map(|lane| lane.bytes).sum()
+    }
+
     /// The number of the last message that was posted for this rank: how many there were. So a sender that comes back knows with
     /// which it goes on.
     pub fn last(&self, to: u32) -> u64 {
@@ -152,22 +160,21 @@ impl<'a> Outbox<'a> {
     /// caller, who may ask for it: [`Outbox::has`]. Never waits.
     ///
     /// [`OutboxError::TooLong`] above [`Region::eager_limit`](mailbox::Region::eager_limit) less 20 bytes: a longer one would be
-    /// delivered at most once. [`OutboxError::Full`] if 65 536 wait.
+    /// delivered at most once. [`OutboxError::Full`] if 65 536 wait, or 256 MiB.
     pub fn post_with(&mut self, to: u32, tag: u32, key: &[u8], body: &[u8]) -> Result<u64, OutboxError> {
         let limit = self.me.region().eager_limit().saturating_sub(id::LEN as u64);
         if body.len() as u64 > limit {
             return Err(OutboxError::TooLong { to, len: body.len() as u64, limit });
         } else if to >= self.me.region().ranks() {
             return Err(OutboxError::NoSuchRank { to, ranks: self.me.region().ranks() });
-        } else if self.waiting() >= MOST {
-            return Err(OutboxError::Full { waiting: MOST });
+        } else if self.waiting() >= MOST || self.bytes() + key.len() + body.len() > MOST_BYTES {
+            return Err(OutboxError::Full { waiting: self.waiting() });
         }
         let number = self.last(to) + 1;
         let posted = Posted { number, tag, key: key.into(), body: body.into(), state: State::Waits };
         self.journal.append(&[&posted.record(to)])?;
         let lane = self.lanes.entry(to).or_default();
-        lane.last = number;
-        lane.waiting.push_back(posted);
+        lane.push(posted);
         Ok(number)
     }
 
@@ -328,6 +335,10 @@ impl<'a> Outbox<'a> {
 }
 
 impl Posted {
+    fn len(&self) -> usize {
+        self.key.len() + self.body.len()
+    }
+
     fn record(&self, to: u32) -> Vec<u8> {
         let mut record = vec![POST];
         record.extend(to.to_le_bytes());
@@ -341,11 +352,17 @@ impl Posted {
 }
 
 impl Lane {
+    fn push(&mut self, posted: Posted) {
+        self.last = self.last.max(posted.number);
+        self.bytes += posted.len();
+        self.waiting.push_back(posted);
+    }
+
     /// It was handled.
     fn settle(&mut self, number: u64) {
         self.set(number, State::Done);
         while self.waiting.front().is_some_and(|posted| posted.state == State::Done) {
-            self.waiting.pop_front();
+            self.bytes -= self.waiting.pop_front().map_or(0, |posted| posted.len());
             self.done -= 1;
         }
     }
@@ -390,14 +407,7 @@ impl Told {
             LANE => lane.last = number,
             POST => {
                 let (tag, key) = (fields.u32()?, fields.bytes()?);
-                lane.last = lane.last.max(number);
-                lane.waiting.push_back(Posted {
-                    number,
-                    tag,
-                    key,
-                    body: fields.0.into(),
-                    state: State::Waits,
-                });
+                lane.push(Posted { number, tag, key, body: fields.0.into(), state: State::Waits });
             }
             DONE => lane.settle(number),
             _ => return None,

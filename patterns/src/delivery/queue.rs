@@ -19,6 +19,9 @@ const LOOK: Duration = Duration::from_millis(100);
 /// How many jobs there are at most, if nothing else is said.
 const MOST: usize = 1 << 16;
 
+/// How many bytes all jobs have at most, and one more: the file can be written again in one piece.
+const MOST_BYTES: usize = 256 << 20;
+
 /// What a step of a queue has done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
@@ -140,7 +143,8 @@ impl<'a> Queue<'a> {
         Ok((queue, recovered))
     }
 
-    /// The same, with at most so many jobs. When it has them, those that come wait in their mailboxes. 65 536 until this is called.
+    /// The same, with at most so many jobs. When it has them, those that come wait in their mailboxes. 65 536 until this is called, and
+    /// 256 MiB in any case.
     #[must_use]
     pub fn most(self, jobs: usize) -> Self {
         Self { most: jobs, ..self }
@@ -194,7 +198,8 @@ impl<'a> Queue<'a> {
         let mut until = self.until(deadline);
         for _ in 0..BATCH {
             // The words of workers alone, if there is no room for a job.
-            let mask = if self.jobs.len() < self.most { !KINDS } else { !1 };
+            let has_room = self.jobs.len() < self.most && self.jobs.bytes() < MOST_BYTES;
+            let mask = if has_room { !KINDS } else { !1 };
             let from = self.me.from_any().tag_masked(if mask == !KINDS { WORDS } else { READY }, mask);
             match from.within(until).recv() {
                 Ok(mail) => mails.push(self.read(mail, progress)?),
@@ -244,7 +249,7 @@ impl<'a> Queue<'a> {
 
     fn post(&mut self, mail: &Mail<'_>, progress: &mut Progress) -> Result<(), DeliveryError> {
         let id = Id::of(mail);
-        let body = mail.to_vec().split_off(id::LEN.min(mail.len()));
+        let body = mail.to_vec().split_off(if id.is_some() { id::LEN } else { 0 });
         let limit = (self.me.region().eager_limit() as usize).saturating_sub(Work::HEAD);
         let reason = match id.map(|id| (id, self.ledger.judge(id))) {
             Some((_, Verdict::Repeated)) => return Ok(()),

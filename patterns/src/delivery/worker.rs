@@ -47,6 +47,9 @@ impl<'a> Worker<'a> {
     ) -> Result<bool, DeliveryError> {
         let Some((mail, job)) = self.next(deadline.into())? else { return Ok(false) };
         self.asked = None;
+        // If it panics and this worker is used again, it has failed.
+        let failure = Some("its worker panicked".into());
+        self.last = Some(Outcome { number: job.number, attempt: job.attempt, failure });
         let outcome = Outcome { number: job.number, attempt: job.attempt, failure: work(&job).err() };
         let told = self.tell(&outcome);
         self.last = Some(outcome);
@@ -89,6 +92,8 @@ impl<'a> Worker<'a> {
                         return Ok(Some((mail, job)));
                     }
                     mail.ack();
+                    // The queue may think that it has given a job, and that nobody asks.
+                    self.asked = None;
                 }
                 Err(RecvError::Timeout) => {}
                 Err(RecvError::Gone { .. }) => self.await_queue(until),
