@@ -3,7 +3,8 @@
 use kit::{Child, kill_oneself, wait_until};
 use mailbox::{Config, Deadline, Endpoint, Region};
 use mailbox_patterns::delivery::{
-    Consumer, DeadLetters, Durability, Ledger, Letter, Outbox, OutboxError, Replay, Retry,
+    Consumer, DeadLetters, DeliveryError, Durability, JournalError, Ledger, Letter, Outbox, OutboxError,
+    Replay, Retry,
 };
 use std::env;
 use std::error::Error;
@@ -163,6 +164,9 @@ fn second_process() {
     kit::end_within(120);
     let folder = PathBuf::from(env::var_os(FOLDER).expect("a folder"));
     let region = Region::from_env().expect("a region");
+    if role == "full" {
+        return fill_the_disk(&region.join(BANK).expect("a free rank"), &folder);
+    }
     let outcome = match role.parse() {
         Ok(teller) => send_transfers(&region.join(teller).expect("a free rank"), &folder),
         Err(_) => keep_books(&region.join(BANK).expect("a free rank"), &folder, &role),
@@ -315,4 +319,47 @@ fn at_most_once_does_nothing_twice_and_loses_some() {
     let counts = carried_out("at most once", 1500);
     assert!(counts.iter().all(|count| *count <= 1), "{counts:?}");
     assert!(counts.contains(&0), "{counts:?}");
+}
+
+/// Handles transfers until the ledger cannot be written.
+fn fill_the_disk(me: &Endpoint, folder: &Path) {
+    let (_, mut ledger) = Book::open(folder);
+    let mut consumer =
+        Consumer::new(me, Retry::new(3), DeadLetters::open(folder.join("dead")).expect("a box"));
+    let mut handle =
+        |ledger: &mut Ledger| consumer.exactly_once(ledger, GUARD, |letter| Ok(letter.body.clone()));
+    let error = (0..100).find_map(|_| handle(&mut ledger).err()).expect("no room");
+    assert!(matches!(error, DeliveryError::Journal(JournalError::Io { .. })), "{error}");
+    let error = handle(&mut ledger).expect_err("it has failed");
+    assert!(matches!(error, DeliveryError::Journal(JournalError::Failed { .. })), "{error}");
+}
+
+#[test]
+fn what_was_not_written_is_not_acknowledged() {
+    const COUNT: u64 = 140;
+    let folder = Folder::new("full");
+    let region = Region::create_unnamed(Config::ranks(2)).expect("memory");
+    let me = region.join(1).expect("a free rank");
+    for number in 1..=COUNT {
+        let numbers =
+            [&7_u64.to_le_bytes()[..], &number.to_le_bytes(), &(number as u32).to_le_bytes()].concat();
+        me.send(BANK, &[numbers, Transfer::new(1, number).bytes()].concat()).expect("room");
+    }
+    // No file may have more than 5 or 10 KiB, and that is no signal.
+    let mut command = Command::new("sh");
+    command.args(["-c", "trap '' XFSZ && ulimit -f 10 && exec \"$0\" \"$@\""]);
+    command.arg(env::current_exe().expect("this test")).args(["--exact", "second_process"]);
+    command.stdout(Stdio::null()).env(ROLE, "full").env(FOLDER, &folder.0);
+    region.hand_to(&mut command).expect("a file descriptor");
+    assert!(Child::start(&mut command).finish().success());
+
+    let bank = region.join(BANK).expect("a free rank");
+    let mut left = 0;
+    while let Ok(Some(mail)) = bank.try_recv() {
+        left += 1;
+        mail.ack();
+    }
+    let written = Book::open(&folder.0).0.carried_out([1], COUNT).iter().filter(|count| **count == 1).count();
+    assert_eq!(left + written, COUNT as usize);
+    assert!(left > 0, "{left}");
 }
