@@ -5,6 +5,7 @@
 //! | [`causal`] | broadcast in a group, and receive causes before effects |
 //! | [`csp`] | are joined by typed channels, and meet there |
 //! | [`delivery`] | send each other mail that must not be lost or handled twice, and are killed |
+//! | [`mod@tuple`] | leave tuples for each other in a space, and take them |
 //!
 //! Each module says first what the idea is, then what it promises here. Processes are those of the operating system: each holds a
 //! rank of a [`Region`](mailbox::Region). Several ranks held by threads of one process do as well.
@@ -12,3 +13,4 @@
 pub mod causal;
 pub mod csp;
 pub mod delivery;
+pub mod tuple;

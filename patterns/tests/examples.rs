@@ -6,6 +6,11 @@ use std::process::{Command, Stdio};
 /// What each prints.
 const EXAMPLES: &[(&str, &str)] = &[
     ("transfers", "after 300 transfers of 10, and 10 kills: 3000\n"),
+    (
+        "primes",
+        "the first worker has died: true\n\
+         17984 primes below 200000, 1 of 40 tasks was begun again\n",
+    ),
     ("sieve", "[2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71]\n"),
     (
         "philosophers",
