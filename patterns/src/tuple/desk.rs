@@ -1,13 +1,12 @@
 //! What a shard does for each process: requests, their answers, and what is given back.
 
-use super::code;
 use super::guest::{Gift, Guest, State};
 use super::leases::{Holder, Leases};
-use super::message::{Answer, Asked, MOST_REQUEST, Note, Request, Verb, Wanted};
+use super::message::{Answer, Asked, MOST_REQUEST, Note, Request, Verb};
+use super::rules::Rules;
 use super::store::{Sought, Store, Stored};
-use super::{Limits, Type};
 use mailbox::{Deadline, Mail};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 use std::time::{Duration, Instant};
 
@@ -17,13 +16,7 @@ const RETRY: Duration = Duration::from_millis(1);
 /// The desk of a shard: all that it knows.
 #[derive(Debug)]
 pub struct Desk<'a> {
-    /// The number of this shard, of so many.
-    pub place: (u32, u32),
-    /// Its life.
-    pub epoch: u64,
-    pub limits: Limits,
-    /// The types of the fields of all tuples with these keys.
-    pub shapes: HashMap<Box<[u8]>, Vec<Vec<Type>>>,
+    pub rules: Rules,
     store: Store,
     leases: Leases,
     /// By rank.
@@ -36,12 +29,9 @@ pub struct Desk<'a> {
 }
 
 impl<'a> Desk<'a> {
-    pub fn new(place: (u32, u32), epoch: u64, limits: Limits, ranks: u32) -> Self {
+    pub fn new(rules: Rules, ranks: u32) -> Self {
         Self {
-            place,
-            epoch,
-            limits,
-            shapes: HashMap::new(),
+            rules,
             store: Store::default(),
             leases: Leases::default(),
             guests: (0..ranks).map(|_| Guest::default()).collect(),
@@ -152,7 +142,7 @@ impl<'a> Desk<'a> {
     }
 
     fn answer(&mut self, rank: u32, call: Mail<'a>, answer: &Answer<'_>, gift: Gift) {
-        let answer = answer.encode(self.epoch);
+        let answer = answer.encode(self.rules.epoch);
         self.send(rank, call, answer, gift);
     }
 
@@ -212,7 +202,8 @@ impl<'a> Desk<'a> {
     /// Gives a tuple that is out to this process.
     fn hand_out(&mut self, rank: u32, call: Mail<'a>, verb: Verb, stored: Stored) {
         let Verb::Lease(micros) = verb else {
-            let answer = Answer::Found { returns: stored.returns, tuple: &stored.bytes }.encode(self.epoch);
+            let answer =
+                Answer::Found { returns: stored.returns, tuple: &stored.bytes }.encode(self.rules.epoch);
             return self.send(rank, call, answer, Gift::Tuple(stored));
         };
         let lent = stored.clone();
@@ -232,7 +223,7 @@ impl<'a> Desk<'a> {
         let len = mail.copy_to(&mut bytes);
         let Some((note, life, number)) = Note::decode(&bytes[..len]) else { return };
         // One that has never had an answer does not know whose life it gives up.
-        let is_ours = life == self.epoch || (life == 0 && note == Note::GivenUp);
+        let is_ours = life == self.rules.epoch || (life == 0 && note == Note::GivenUp);
         if guest.is_over || epoch != guest.epoch || !is_ours || mail.len() > len {
             return;
         }
@@ -275,65 +266,17 @@ impl<'a> Desk<'a> {
         }
         guest.last = asked.number;
         self.supersede(rank);
-        match self.refusal(rank, &asked) {
+        let leases = self.guest(rank).leases;
+        match self.rules.refusal(&asked, leases) {
             Some(refusal) => self.answer(rank, call, &refusal, Gift::Nothing),
             None => self.carry_out(rank, call, asked.request),
         }
     }
 
-    /// Why a request is not carried out, as far as no tuple needs to be looked for.
-    fn refusal(&self, rank: u32, asked: &Asked<'_>) -> Option<Answer<'static>> {
-        if asked.epoch != 0 && asked.epoch != self.epoch {
-            return Some(Answer::OtherLife);
-        }
-        let others = Answer::OtherShards { theirs: self.place.1 };
-        if asked.shards != self.place.1 {
-            return Some(others);
-        }
-        let fields = match asked.request {
-            Request::Put { tuple, function: None } => tuple,
-            Request::Put { tuple, .. } => return (!self.is_ours(tuple)).then_some(others),
-            Request::Find { verb: Verb::Lease(_), .. }
-                if self.guests[rank as usize].leases >= self.limits.leases =>
-            {
-                return Some(Answer::Leases { most: self.limits.leases });
-            }
-            Request::Find { wanted: Wanted::Matching(template), .. } => template,
-            Request::Done { tuple: Some(tuple), .. } if !self.is_ours(tuple) => {
-                return Some(Answer::OtherKey);
-            }
-            Request::Done { tuple: Some(tuple), .. } => tuple,
-            Request::Find { .. } | Request::Done { .. } | Request::Renew { .. } => return None,
-        };
-        if !self.is_ours(fields) {
-            return Some(others);
-        }
-        self.misfit(fields)
-    }
-
-    /// Whether a tuple or a template belongs to this shard.
-    fn is_ours(&self, fields: &[u8]) -> bool {
-        code::key(fields).is_none_or(|key| code::shard_of(key, self.place.1) == self.place.0)
-    }
-
-    /// Where a tuple or a template has another shape than those that were declared for its key.
-    fn misfit(&self, fields: &[u8]) -> Option<Answer<'static>> {
-        let shapes = self.shapes.get(code::key(fields)?)?;
-        let found: Vec<_> = code::fields(fields).map(|(_, kind, _)| kind).collect();
-        if shapes.contains(&found) {
-            return None;
-        }
-        let Some(shape) = shapes.iter().find(|shape| shape.len() == found.len()) else {
-            return Some(Answer::Arity { wanted: shapes[0].len(), found: found.len() });
-        };
-        let field = shape.iter().zip(&found).position(|(wanted, found)| wanted != found)?;
-        Some(Answer::Type { field, wanted: shape[field], found: found[field] })
-    }
-
     fn carry_out(&mut self, rank: u32, call: Mail<'a>, request: Request<'_>) {
         match request {
             Request::Put { function, tuple } => {
-                let answer = match self.store.admit(function, tuple, &self.limits) {
+                let answer = match self.store.admit(function, tuple, &self.rules.limits) {
                     Some(stored) => {
                         self.arrive(stored);
                         Answer::Done
@@ -363,7 +306,7 @@ impl<'a> Desk<'a> {
         } else if let Some(stored) = self.store.find(&sought) {
             let found = Answer::Found { returns: stored.returns, tuple: &stored.bytes };
             let answer = if verb == Verb::Watch { Answer::There } else { found };
-            let answer = answer.encode(self.epoch);
+            let answer = answer.encode(self.rules.epoch);
             return self.send(rank, call, answer, Gift::Nothing);
         }
         if !waits {
@@ -384,7 +327,7 @@ impl<'a> Desk<'a> {
             self.store.dismiss(stored);
             return Answer::Done;
         };
-        match self.store.exchange(stored, tuple, &self.limits) {
+        match self.store.exchange(stored, tuple, &self.rules.limits) {
             Ok(new) => {
                 self.count_down(rank);
                 self.arrive(new);

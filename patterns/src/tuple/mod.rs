@@ -133,6 +133,7 @@ mod leased;
 mod leases;
 mod limits;
 mod message;
+mod rules;
 mod shard;
 mod space;
 mod store;

@@ -2,11 +2,12 @@
 
 use super::code;
 use super::desk::Desk;
+use super::rules::Rules;
 use super::{Limits, TupleError, Type, Value};
 use core::fmt;
 use core::ops::Range;
 use mailbox::{Broken, Deadline, Endpoint, Event, RecvError, Status};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 /// Within this time a joining is told.
@@ -58,7 +59,8 @@ impl<'a> Shard<'a> {
         }
         me.set_by_hand(true);
         let place = (me.rank() - shards.start, shards.end - shards.start);
-        let desk = Desk::new(place, me.epoch(), limits, me.region().ranks());
+        let rules = Rules { place, epoch: me.epoch(), limits, shapes: HashMap::new() };
+        let desk = Desk::new(rules, me.region().ranks());
         let epoch = |rank| me.region().status(rank).map_or(0, |(_, epoch)| epoch);
         let epochs = (0..me.region().ranks()).map(epoch).collect();
         Ok(Self { me, shards, desk, live: BTreeSet::new(), has_had_any: false, epochs })
@@ -72,7 +74,7 @@ impl<'a> Shard<'a> {
     pub fn declare(mut self, key: impl Into<Value>, fields: &[Type]) -> Self {
         let mut bytes = vec![];
         if code::put_tuple(&mut bytes, &vec![key.into()].into()).is_ok() {
-            self.desk.shapes.entry(bytes[1..].into()).or_default().push(fields.into());
+            self.desk.rules.shapes.entry(bytes[1..].into()).or_default().push(fields.into());
         }
         self
     }
