@@ -57,6 +57,17 @@ impl<'a> Desk<'a> {
         }
     }
 
+    /// What this process sends cannot be read any more. So it is not known whether it has received a tuple that was sent to it: that one
+    /// is gone. Nothing is done for it from now on.
+    pub fn distrust(&mut self, rank: u32) {
+        let Some(guest) = self.guests.get_mut(rank as usize) else { return };
+        if let State::Sent(Gift::Tuple(stored)) = take(&mut guest.state) {
+            self.store.dismiss(stored);
+        }
+        let epoch = self.guest(rank).epoch;
+        self.end(rank, epoch);
+    }
+
     /// A life of this rank has ended.
     pub fn end(&mut self, rank: u32, epoch: u64) {
         if epoch >= self.guest(rank).epoch {
@@ -217,7 +228,6 @@ impl<'a> Desk<'a> {
     /// Something that wants no answer.
     pub fn note(&mut self, mail: &Mail<'a>) {
         let (rank, epoch) = (mail.from(), mail.epoch());
-        self.begin(rank, epoch);
         let guest = &self.guests[rank as usize];
         let mut bytes = [0; 32];
         let len = mail.copy_to(&mut bytes);
@@ -258,7 +268,6 @@ impl<'a> Desk<'a> {
             _ = call.refuse_within(b"no request to a tuple space", Deadline::Now);
             return;
         };
-        self.begin(rank, epoch);
         let guest = self.guest(rank);
         // Its process has ended, or does not wait any more. What it would be given now, nobody would give back.
         if guest.is_over || epoch != guest.epoch || asked.number <= guest.last {

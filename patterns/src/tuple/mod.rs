@@ -73,7 +73,7 @@
 //!   gets [`TupleError::Gone`], or, if another one has its place, [`TupleError::Restarted`], once, before that one does anything
 //!   for it. No request is carried out twice. The other shards go on.
 //! - **Bounded.** Nothing that a process sends makes a shard panic, read beyond it, or grow beyond its [`Limits`]. Each process has one request
-//!   at a shard at a time: a new one ends the one before.
+//!   at a shard at a time: a new one ends the one before. One whose mailbox makes no sense is served no more, and the others are.
 //!
 //! # Shards
 //!
@@ -119,7 +119,7 @@
 //! - A shard's rank does nothing else. A process that is a shard and uses the space has two ranks and two threads.
 //! - The processes are not kept apart: each may take all tuples. A [full](TupleError::Full) shard may have been filled by one of them.
 //! - If the mailbox to a shard is full, which needs a process that sends it other things, too, then a `take` that timed out may keep a
-//!   tuple out of sight until that process next asks this shard for something.
+//!   tuple out of sight until that process next asks this shard for something, and a `lease` until it is over.
 
 mod all;
 mod ask;

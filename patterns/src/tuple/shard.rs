@@ -39,12 +39,10 @@ const BURST: u32 = 4096;
 pub struct Shard<'a> {
     me: &'a Endpoint,
     shards: Range<u32>,
-    desk: Desk<'a>,
+    pub(super) desk: Desk<'a>,
     /// The ranks that are there and are no shards; whether there was any.
     live: BTreeSet<u32>,
     has_had_any: bool,
-    /// The lives of all ranks when it began.
-    epochs: Vec<u64>,
 }
 
 impl<'a> Shard<'a> {
@@ -61,9 +59,7 @@ impl<'a> Shard<'a> {
         let place = (me.rank() - shards.start, shards.end - shards.start);
         let rules = Rules { place, epoch: me.epoch(), limits, shapes: HashMap::new() };
         let desk = Desk::new(rules, me.region().ranks());
-        let epoch = |rank| me.region().status(rank).map_or(0, |(_, epoch)| epoch);
-        let epochs = (0..me.region().ranks()).map(epoch).collect();
-        Ok(Self { me, shards, desk, live: BTreeSet::new(), has_had_any: false, epochs })
+        Ok(Self { me, shards, desk, live: BTreeSet::new(), has_had_any: false })
     }
 
     /// Declares that tuples with this key have fields of these types, the key included. A tuple or template with this key that has
@@ -88,12 +84,12 @@ impl<'a> Shard<'a> {
         }
     }
 
-    /// Serves until there was a process that is no shard, and none is left. One that comes only then finds the shard
+    /// Serves until there was a process that is no shard, now or earlier, and none is left. One that comes only then finds the shard
     /// [gone](TupleError::Gone).
     pub fn serve_until_alone(&mut self) -> Result<(), TupleError> {
         while !self.has_had_any {
-            // One may have come and gone without a word: that is not told.
-            if self.others().any(|(rank, _, epoch)| epoch > self.epochs[rank as usize]) {
+            // One may have come and gone without a word, or before: that is not told.
+            if self.others().any(|(_, epoch)| epoch > 0) {
                 break;
             }
             self.step(NEWS.into())?;
@@ -103,18 +99,18 @@ impl<'a> Shard<'a> {
                 self.step(Deadline::Never)?;
             }
             // One may have joined that this was not told of yet.
-            if !self.others().any(|(_, status, _)| status == Status::Live) {
+            if !self.others().any(|(status, _)| status == Status::Live) {
                 return Ok(());
             }
             self.step(NEWS.into())?;
         }
     }
 
-    /// The ranks that are no shards, and their lives.
-    fn others(&self) -> impl Iterator<Item = (u32, Status, u64)> {
+    /// How it stands with the ranks that are no shards.
+    fn others(&self) -> impl Iterator<Item = (Status, u64)> {
         let region = self.me.region();
         let others = (0..region.ranks()).filter(|rank| !self.shards.contains(rank));
-        others.filter_map(|rank| region.status(rank).map(|(status, epoch)| (rank, status, epoch)))
+        others.filter_map(|rank| region.status(rank))
     }
 
     /// Serves until `deadline`. With [`Deadline::Now`] it does what there is to do, and never waits: for a loop of the program's own,
@@ -162,6 +158,7 @@ impl<'a> Shard<'a> {
             Err(error @ (RecvError::Interrupted | RecvError::Broken(Broken::Lost(_) | Broken::Oneself))) => {
                 return Err(error.into());
             }
+            Err(RecvError::Broken(Broken::Corrupt(rank))) => self.desk.distrust(rank),
             // Of one mailbox, and told once. The others go on.
             Err(_) => {}
         }

@@ -176,6 +176,74 @@ fn what_waits_is_given_up_with_its_number_only() {
 }
 
 #[test]
+fn those_who_wait_are_served_in_the_order_in_which_they_came() {
+    let region = region(6);
+    let server = region.join(0).expect("free");
+    let mut shard = shard(&server, Limits::default());
+    let all: Vec<_> = (1..6).map(|rank| region.join(rank).expect("free")).collect();
+    let mut hands: Vec<_> = all.iter().map(Hand::new).collect();
+    let verbs = [Verb::Watch, Verb::Take, Verb::Read, Verb::Take];
+    // Not in the order of their ranks.
+    let mut calls: Vec<_> = [3, 1, 2, 0]
+        .into_iter()
+        .zip(verbs)
+        .map(|(hand, verb)| {
+            let call = hands[hand].find(verb, true, anything());
+            serve(&mut shard);
+            call
+        })
+        .collect();
+    let (one, two) = (tuple((1,)), tuple((2,)));
+    let put = hands[4].put((1,));
+    expect(&mut shard, &put, Answer::Done);
+    expect(&mut shard, &calls[1], found(&one));
+    assert!([0, 2, 3].iter().all(|call| calls[*call].try_wait().expect("it waits").is_none()));
+    let put = hands[4].put((2,));
+    expect(&mut shard, &put, Answer::Done);
+    expect(&mut shard, &calls[2], found(&two));
+    expect(&mut shard, &calls[3], found(&two));
+    // It says that one is there only if it is.
+    assert!(calls[0].try_wait().expect("it waits").is_none());
+    hands[0].note(Note::GivenUp, 1);
+    expect(&mut shard, &calls[0], Answer::There);
+    calls.clear();
+}
+
+#[test]
+fn one_that_cannot_be_read_is_served_no_more() {
+    let region = region(3);
+    let [server, one, two] = [0, 1, 2].map(|rank| region.join(rank).expect("free"));
+    let mut shard = shard(&server, Limits::default());
+    let (mut hand, mut other) = (Hand::new(&one), Hand::new(&two));
+    for number in [1, 2] {
+        let put = other.put((number,));
+        expect(&mut shard, &put, Answer::Done);
+    }
+    let lent = hand.find(Verb::Lease(u64::MAX), false, (1,));
+    answered(&mut shard, &lent);
+    let taken = hand.find(Verb::Take, false, anything());
+    expect(&mut shard, &taken, found(&tuple((2,))));
+    shard.desk.distrust(1);
+    shard.desk.distrust(99);
+    // What was lent is there again. What it may have received is gone.
+    let back = other.find(Verb::Take, false, anything());
+    expect(&mut shard, &back, Answer::Found { returns: 1, tuple: &tuple((1,)) });
+    other.note(Note::Received, other.number);
+    let none = other.find(Verb::Take, false, anything());
+    expect(&mut shard, &none, Answer::None);
+    let refused = hand.find(Verb::Take, false, anything());
+    serve(&mut shard);
+    assert!(refused.try_wait().is_err());
+    // Its successor is.
+    drop((lent, taken, refused));
+    one.abandon();
+    serve(&mut shard);
+    let again = region.join(1).expect("free");
+    let put = Hand::new(&again).put((3,));
+    expect(&mut shard, &put, Answer::Done);
+}
+
+#[test]
 fn a_lease_that_was_not_received_is_no_return() {
     let region = region(3);
     let [server, one, two] = [0, 1, 2].map(|rank| region.join(rank).expect("free"));
