@@ -5,7 +5,7 @@ use mailbox_patterns::tuple::{Evaluator, Limits, Shard, Space, Tuple, TupleError
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Longer than anything here takes.
 const GUARD: Duration = Duration::from_secs(30);
@@ -186,6 +186,28 @@ fn one_that_waits_gets_the_tuple_that_comes() {
 }
 
 #[test]
+fn what_comes_after_the_end_of_a_wait_is_for_others() {
+    let region = region(4);
+    with_shards(&region, 2, || {
+        let ends = [2, 3].map(|rank| join(&region, rank));
+        let [space, others] = ends.each_ref().map(|me| Space::begin(me, 0..2).expect("shards"));
+        for round in 0..20 {
+            let any_key = (any::<String>(), any::<i64>());
+            assert_eq!(space.take_within(("n", any::<i64>()), SHORT / 10), Err(TupleError::Timeout));
+            others.out(("n", round)).expect("room");
+            // The one that waited does nothing.
+            assert_eq!(others.take_within(("n", any::<i64>()), GUARD), Ok(("n", round).into()));
+            assert_eq!(
+                space.lease_within(any_key.clone(), GUARD, SHORT / 10).map(drop),
+                Err(TupleError::Timeout)
+            );
+            others.out(("n", round)).expect("room");
+            assert_eq!(others.take_within(any_key, GUARD), Ok(("n", round).into()));
+        }
+    });
+}
+
+#[test]
 fn a_wait_that_ends_takes_nothing() {
     let region = region(3);
     with_shards(&region, 2, || {
@@ -225,16 +247,20 @@ fn race(shards: u32, key: impl Fn(i64) -> String + Sync, any_key: bool) {
                     scope.spawn(move || {
                         let me = join(region, shards + taker);
                         let space = Space::begin(&me, 0..shards).expect("shards");
-                        let (mut taken, mut micros) = (vec![], 1);
-                        while left.load(Relaxed) > 0 {
+                        let (mut taken, mut micros, mut in_vain) = (vec![], 1, 0);
+                        let begin = Instant::now();
+                        while left.load(Relaxed) > 0 && begin.elapsed() < GUARD {
                             micros = micros * 7 % 97;
+                            // On a machine that is busy, longer.
+                            let wait = Duration::from_micros(micros) * (1 << (in_vain / 4).min(10));
                             let key = if any_key { any::<String>() } else { "0".into() };
-                            match space.take_within((key, any::<i64>()), Duration::from_micros(micros)) {
+                            match space.take_within((key, any::<i64>()), wait) {
                                 Ok(tuple) => {
+                                    in_vain = 0;
                                     left.fetch_sub(1, Relaxed);
                                     taken.push(number(tuple));
                                 }
-                                Err(TupleError::Timeout) => {}
+                                Err(TupleError::Timeout) => in_vain += 1,
                                 Err(error) => panic!("{error}"),
                             }
                         }
