@@ -12,7 +12,7 @@
 //! | `in` | takes one out; here `take`, because `in` is a word of Rust |
 //!
 //! A template says for each field either the value or the type: `("task", any::<i64>(), any::<f64>())`. It is matched by tuples with as
-//! many fields. A tuple is never changed, only taken and put again, so whoever has taken it may change it alone. Locks, queues,
+//! many fields. A tuple is never changed, only taken and put again, so a process that has taken it is alone with it. Locks, queues,
 //! counters and pools of workers come of that: the process that puts a task and the one that takes it need not know each other, nor
 //! live at the same time. A fourth thing, `eval`, puts a tuple that is still to be computed. (David Gelernter, *Generative communication
 //! in Linda*, 1985. Leases are those of Cary Gray and David Cheriton, 1989, as JavaSpaces has them.)
