@@ -615,6 +615,13 @@ fn processes_that_disagree_about_the_shards_are_told() {
         assert_eq!(Space::begin(&me, 2..2).map(drop), Err(TupleError::NoShard { rank: 2 }));
         let none = Shard::begin(&me, 0..2, Limits::default());
         assert_eq!(none.map(drop), Err(TupleError::NoShard { rank: 3 }));
+        // As many, and not the same.
+        let shifted = Space::begin(&me, 1..3).expect("ranks");
+        let key = (0..).find(|key| shifted.rank_of(*key) == 1).expect("half of all keys");
+        let error = TupleError::OtherShards { rank: 1, ours: 2, theirs: 2 };
+        assert_eq!(shifted.out((key, 1)), Err(error.clone()));
+        assert_eq!(shifted.take((key, 1)), Err(error.clone()));
+        assert_eq!(shifted.eval("f", (key, 1)), Err(error));
         let both = Space::begin(&me, 0..2).expect("shards");
         // Another space on the same endpoint.
         both.out(("a", 1)).expect("room");

@@ -103,7 +103,7 @@ pub enum TupleError {
         rank: u32,
     },
     /// This process and the shard were given other ranks as the shards of the space.
-    #[error("rank {rank} is one of {theirs} shards, and was taken for one of {ours}")]
+    #[error("rank {rank} is one of {theirs} shards, and was asked for a key of another, or as one of {ours}")]
     OtherShards {
         /// Its rank.
         rank: u32,

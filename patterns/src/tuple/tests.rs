@@ -121,6 +121,30 @@ fn a_tuple_that_a_dead_process_has_received_is_gone() {
 }
 
 #[test]
+fn what_is_said_to_another_life_of_the_shard_changes_nothing() {
+    let region = region(3);
+    let [server, one, two] = [0, 1, 2].map(|rank| region.join(rank).expect("free"));
+    let mut shard = shard(&server, Limits::default());
+    let (mut hand, mut other) = (Hand::new(&one), Hand::new(&two));
+    let put = other.put((7,));
+    expect(&mut shard, &put, Answer::Done);
+    let taken = hand.find(Verb::Take, false, anything());
+    expect(&mut shard, &taken, found(&tuple((7,))));
+    for life in [0, 2] {
+        one.send(0, &Note::Received.encode(life, 1)).expect("room");
+    }
+    one.send(0, &Note::GivenUp.encode(2, 1)).expect("room");
+    serve(&mut shard);
+    let none = other.find(Verb::Read, false, anything());
+    expect(&mut shard, &none, Answer::None);
+    // One that has had no answer yet does not know the life.
+    one.send(0, &Note::GivenUp.encode(0, 1)).expect("room");
+    serve(&mut shard);
+    let back = other.find(Verb::Read, false, anything());
+    expect(&mut shard, &back, found(&tuple((7,))));
+}
+
+#[test]
 fn a_process_that_asks_for_something_else_has_not_received_the_tuple() {
     let region = region(2);
     let [server, one] = [0, 1].map(|rank| region.join(rank).expect("free"));
