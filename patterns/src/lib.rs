@@ -3,6 +3,7 @@
 //! | module | processes |
 //! |---|---|
 //! | [`causal`] | broadcast in a group, and receive causes before effects |
+//! | [`codec`] | exchange typed values, in one of five formats |
 //! | [`csp`] | are joined by typed channels, and meet there |
 //! | [`delivery`] | send each other mail that must not be lost or handled twice, and are killed |
 //! | [`mod@tuple`] | leave tuples for each other in a space, and take them |
@@ -11,6 +12,7 @@
 //! rank of a [`Region`](mailbox::Region). Several ranks held by threads of one process do as well.
 
 pub mod causal;
+pub mod codec;
 pub mod csp;
 pub mod delivery;
 pub mod tuple;
