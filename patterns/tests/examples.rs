@@ -24,6 +24,14 @@ const EXAMPLES: &[(&str, &str)] = &[
          5 of them starve\n",
     ),
     ("ledger", "1000 of 1000 orders cancelled, 0 of them too early, 0 open\n"),
+    (
+        "shop",
+        "old client: 995 cents\n\
+         old client: no candle, but a lamp\n\
+         new client: 895 cents, 100 saved\n\
+         strange client: \"shop.Order\" as JSON (schema 0xc4f3e727569c6237) was asked of rank 0, which answers \
+         \"shop.Order\" as Protocol Buffers (schema 0xc4f3e727569c6237)\n",
+    ),
 ];
 
 #[test]
