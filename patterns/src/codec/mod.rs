@@ -78,8 +78,9 @@
 //!
 //! # Limits
 //!
-//! - *Length.* A receiver reads messages of up to 1 MiB, unless it says otherwise (`limit`). A longer one is an error before any
-//!   memory is taken for it.
+//! - *Length.* A receiver reads messages of up to 1 MiB, unless it says otherwise (`limit`). A longer one is an error, and is not copied.
+//!   An announced message was taken in before, within the [budget](mailbox::RecvHalf::set_budget) of the endpoint; a latest value was
+//!   copied before, and is no longer than values of the topic can be.
 //! - *Nesting.* `Postcard` and `Avro` read values that are up to 128 levels deep, of which each struct, enum, list, map and option is
 //!   one; `Json` 127 levels of brackets; `Protobuf` 100 messages within each other.
 //! - *Numbers of entries.* Libraries believe the length that a message says it has. Here a list or map takes memory for no more than 64
