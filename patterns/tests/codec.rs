@@ -416,3 +416,22 @@ fn reasons_are_short_however_long_the_message_is() {
         other => panic!("{other:?}"),
     }
 }
+
+#[test]
+fn reasons_that_quote_a_message_are_printable() {
+    #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Strict {}
+    impl Message for Strict {
+        const NAME: &'static str = "Strict";
+    }
+    let mut message = message::<Strict, Json>(&Strict {});
+    message.truncate(message.len() - 2);
+    message.extend(br#"{"\u001b[2J":1}"#);
+    match read::<Strict, Json>(&message) {
+        Err(DecodeError::Malformed { reason, .. }) => {
+            assert!(reason.starts_with("unknown field ` [2J`"), "{reason}");
+        }
+        other => panic!("{other:?}"),
+    }
+}

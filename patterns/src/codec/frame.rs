@@ -172,7 +172,12 @@ fn reason(fault: super::Fault) -> String {
     }
     let mut short = Short(String::new());
     _ = write!(short, "{fault}");
-    short.0
+    printable(&short.0)
+}
+
+/// What a peer may have written, without what makes a terminal do something.
+pub(super) fn printable(text: &str) -> String {
+    text.chars().map(|one| if one.is_control() { ' ' } else { one }).collect()
 }
 
 /// Knows how much was written, and whether there was room.

@@ -1,5 +1,6 @@
 //! Answers requests.
 
+use super::frame::printable;
 use super::private::Private;
 use super::receiver::has_header;
 use super::{Codec, DecodeError, Frame, Message, RecvError, ReplyError, Schema};
@@ -199,7 +200,7 @@ impl NotUnderstood {
     pub fn parse(message: &[u8]) -> Option<Self> {
         let (&Self::MARK, rest) = message.split_first()? else { return None };
         let (expected, reason) = Schema::parse(rest)?;
-        let reason = String::from_utf8_lossy(&reason[..reason.len().min(Self::MOST)]).into_owned();
+        let reason = printable(&String::from_utf8_lossy(&reason[..reason.len().min(Self::MOST)]));
         Some(Self { expected, reason })
     }
 }
