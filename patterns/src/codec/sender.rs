@@ -49,8 +49,8 @@ impl<'a, T: Message, C: Codec<T>> Sender<'a, T, C> {
 
     /// Sends a value. Waits and fails as [`SendTo::send`]; nothing is sent if the value cannot be written.
     ///
-    /// Cost: the value is encoded in private memory, which is kept for the next one up to 64 KiB, and copied once. A long one is
-    /// written in place with [`Frame::lend`].
+    /// Cost: the value is encoded in private memory, which is kept for the next one up to 64 KiB, and copied once. One for
+    /// several receivers is written once with [`Frame::lend`]; for one receiver that is slower.
     #[inline]
     pub fn send(&mut self, value: &T) -> Result<(), SendError> {
         self.send_with(self.to, value)
