@@ -6,6 +6,7 @@
 //! | [`codec`] | exchange typed values, in one of five formats |
 //! | [`csp`] | are joined by typed channels, and meet there |
 //! | [`delivery`] | send each other mail that must not be lost or handled twice, and are killed |
+//! | [`register`] | read and write shared values, which other processes keep |
 //! | [`mod@tuple`] | leave tuples for each other in a space, and take them |
 //!
 //! Each module says first what the idea is, then what it promises here. Processes are those of the operating system: each holds a
@@ -15,4 +16,5 @@ pub mod causal;
 pub mod codec;
 pub mod csp;
 pub mod delivery;
+pub mod register;
 pub mod tuple;

@@ -1,0 +1,36 @@
+//! The ranks that keep a register together.
+
+use super::{Register, RegisterError};
+use bytemuck::Pod;
+use mailbox::Endpoint;
+
+/// The most members.
+const MOST: usize = 64;
+
+/// These ranks, if they can be the members.
+pub fn check<T: Pod>(
+    me: &Endpoint,
+    register: &Register<T>,
+    members: impl IntoIterator<Item = u32>,
+) -> Result<Vec<u32>, RegisterError> {
+    let members: Vec<_> = members.into_iter().take(MOST + 1).collect();
+    let ranks = me.region().ranks();
+    let is_good = |(at, rank): (usize, &u32)| *rank < ranks && !members[..at].contains(rank);
+    if members.is_empty() || members.len() > MOST || !members.iter().enumerate().all(is_good) {
+        return Err(RegisterError::BadMembers { register: register.name().into(), members });
+    }
+    Ok(members)
+}
+
+/// As `check`, and this endpoint is one of them.
+pub fn check_with<T: Pod>(
+    me: &Endpoint,
+    register: &Register<T>,
+    members: impl IntoIterator<Item = u32>,
+) -> Result<Vec<u32>, RegisterError> {
+    let members = check(me, register, members)?;
+    if members.contains(&me.rank()) {
+        return Ok(members);
+    }
+    Err(RegisterError::NotAMember { register: register.name().into(), rank: me.rank() })
+}
