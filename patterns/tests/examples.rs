@@ -12,6 +12,7 @@ const EXAMPLES: &[(&str, &str)] = &[
          17984 primes below 200000, 1 of 40 tasks was begun again\n",
     ),
     ("sieve", "[2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37, 41, 43, 47, 53, 59, 61, 67, 71]\n"),
+    ("seats", "a seat is 25\n100 of 100 seats were sold, 0 are left\n"),
     (
         "philosophers",
         "polite philosophers:\n\

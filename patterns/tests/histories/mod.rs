@@ -71,6 +71,25 @@ impl History {
         self.0.iter().filter(|(.., event)| matches!(event, Event::Return(_))).count()
     }
 
+    /// Its beginning, until so many operations have ended. To reject a history, the checker tries all orders: that is for short ones.
+    pub fn beginning(&self, operations: usize) -> Self {
+        let mut events = self.0.clone();
+        events.sort_by_key(|(time, ..)| *time);
+        let mut ended = 0;
+        events.retain(|(.., event)| {
+            let is_kept = ended < operations;
+            ended += usize::from(matches!(event, Event::Return(_)));
+            is_kept
+        });
+        Self(events)
+    }
+
+    /// Whether a write has ended.
+    pub fn has_written(&self) -> bool {
+        let is_write = |event: &Event| matches!(event, Event::Return(Outcome::Written | Outcome::Swapped));
+        self.0.iter().any(|(.., event)| is_write(event))
+    }
+
     /// Whether all of it can have happened one after the other, each operation between its beginning and its end. One that has not ended
     /// may have happened, or not.
     pub fn is_linearizable(&self, initial: u64) -> bool {
