@@ -28,7 +28,7 @@ fn main() -> Outcome<()> {
     }
     pin(SIDES[0]);
     println!("a read and a write of 8 B, {RUNS} runs of {ROUNDS}, in turn: median over the runs, ns");
-    println!("{:<52}{:>9}{:>9}{:>9}{:>9}", "", "read p50", "p99", "write p50", "p99");
+    println!("{:<52}{:>10}{:>10}{:>11}{:>10}", "", "read p50", "p99", "write p50", "p99");
     let rows: [(&str, &dyn Fn() -> Outcome<Both>); 9] = [
         ("plain memory, alone", &|| memory(false)),
         ("plain memory that another process writes", &|| memory(true)),
@@ -50,7 +50,7 @@ fn main() -> Outcome<()> {
         let figures = [(0, 0.5), (0, 0.99), (1, 0.5), (1, 0.99)]
             .map(|(kind, part)| median(runs.iter().map(|both| nanoseconds(&both[kind], part)).collect()));
         let [read, read_most, write, write_most] = figures;
-        println!("{what:<52}{read:>9.1}{read_most:>9.1}{write:>9.1}{write_most:>9.1}");
+        println!("{what:<52}{read:>10.0}{read_most:>10.0}{write:>11.0}{write_most:>10.0}");
     }
     Ok(())
 }
@@ -84,6 +84,8 @@ fn memory(is_shared: bool) -> Outcome<Both> {
             })
         })
         .transpose()?;
+    // It has begun.
+    while is_shared && word.load(Relaxed) == 0 {}
     let read = Times::of(ROUNDS, || {
         black_box(word.load(Relaxed));
         Ok::<_, Infallible>(())
@@ -104,6 +106,10 @@ fn mutex(is_shared: bool) -> Outcome<Both> {
     let lock = unsafe { Mutex::new(start, start.add(4096)) }.map_err(|error| error.to_string())?.0;
     let lock: &dyn LockImpl = &*lock;
     let _partner = is_shared.then(|| other(|| under(lock, |value| *value = black_box(1)))).transpose()?;
+    let mut has_begun = !is_shared;
+    while !has_begun {
+        under(lock, |value| has_begun = *value == 1)?;
+    }
     let read = Times::of(ROUNDS, || {
         under(lock, |value| {
             black_box(*value);
@@ -122,7 +128,7 @@ fn under(lock: &dyn LockImpl, work: impl FnOnce(&mut u64)) -> Outcome<()> {
     Ok(())
 }
 
-/// Of one client, while `step` serves in another process.
+/// Of one client, while the owner serves in another process.
 fn owned() -> Outcome<Both> {
     let region = Region::create_unnamed(Config::ranks(2))?;
     let _partner = owner(&region)?;

@@ -1,6 +1,6 @@
 //! Registers that other processes keep: here, threads with ranks of their own, and replicas that a test serves by hand.
 
-use mailbox::{Config, Deadline, Endpoint, Region};
+use mailbox::{Config, Deadline, Endpoint, Region, SendError};
 use mailbox_patterns::register::{
     Gossip, Heard, Missing, Owner, Register, RegisterError, Remote, Replica, Replicated, Served, Why,
 };
@@ -307,6 +307,35 @@ fn a_new_life_is_empty_until_it_has_heard_a_majority() {
 }
 
 #[test]
+fn a_replica_that_has_ended_since_does_not_count() {
+    let region = region(4);
+    let mut replicas: Vec<_> = (0..3).map(|rank| replica(&region, rank)).collect();
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let me = join(&region, 3);
+            let mut value = Replicated::new(&me, &VALUE, 0..3).expect("members");
+            assert_eq!(value.write(&5), Ok(()));
+            is_over.store(true, Relaxed);
+        });
+        for replica in &mut replicas[..2] {
+            assert_eq!(replica.serve(LONG), Ok(Served::Read { from: 3 }));
+        }
+        // One has the value, and ends before another one has it.
+        assert_eq!(replicas[0].serve(LONG), Ok(Served::Written { from: 3 }));
+        drop(replicas.remove(0));
+        assert_eq!(replicas[0].serve(LONG), Ok(Served::Written { from: 3 }));
+        thread::sleep(Duration::from_millis(200));
+        assert!(!is_over.load(Relaxed), "only one replica has it");
+        while !is_over.load(Relaxed) {
+            serve_all(&mut replicas);
+        }
+    });
+    let kept: Vec<_> = replicas.iter().map(Replica::get).collect();
+    assert_eq!(kept, [Some(5); 2]);
+}
+
+#[test]
 fn a_life_that_lost_all_others_never_recovers() {
     let region = region(2);
     drop(Replica::join(join(&region, 0), &VALUE, [0], 5).expect("a member"));
@@ -342,6 +371,15 @@ fn garbage_is_told_and_changes_nothing() {
             }
             drop(call);
         }
+    }
+    // What is far too long is not even fetched.
+    let sendings: Vec<_> =
+        (0..3).map(|rank| me.to(rank).announce(vec![0; 4 << 20]).expect("an announcement")).collect();
+    assert_eq!(owner.serve(LONG), Ok(Served::Nonsense { from: 3 }));
+    assert_eq!(member.serve(LONG), Ok(Served::Nonsense { from: 3 }));
+    assert_eq!(gossip.listen(LONG), Ok(Heard::Nonsense { from: 3 }));
+    for (rank, mut sending) in (0..).zip(sendings) {
+        assert_eq!(sending.wait(), Err(SendError::Refused(rank)));
     }
     assert_eq!((owner.get(), member.get(), gossip.get()), (3, Some(0), 4));
 }

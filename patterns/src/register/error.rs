@@ -120,7 +120,7 @@ pub enum RegisterError {
     /// Nothing came until the time was over.
     #[error("nothing came in time")]
     Timeout,
-    /// A send failed.
+    /// A request or a message was not sent.
     #[error(transparent)]
     Send(#[from] SendError),
     /// A receive failed.
@@ -143,8 +143,7 @@ impl RegisterError {
         match self {
             RegisterError::Gone { was_asked, .. } | RegisterError::Unanswered { was_asked, .. } => *was_asked,
             RegisterError::NoMajority { may_have_happened, .. } => *may_have_happened,
-            RegisterError::Garbled { .. } | RegisterError::Select(_) | RegisterError::Recv(_) => true,
-            RegisterError::Call(error) => !matches!(error, CallError::Request(_)),
+            RegisterError::Garbled { .. } | RegisterError::Select(_) | RegisterError::Call(_) => true,
             _ => false,
         }
     }

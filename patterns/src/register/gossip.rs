@@ -87,6 +87,8 @@ impl<T: Pod> Gossip<T> {
     ) -> Result<Self, RegisterError> {
         register.check_len(&me, 1, size_of::<Head>() + size_of::<Stamp>())?;
         let members = members::check_with(&me, register, members)?;
+        // What is announced is nonsense. It takes no memory.
+        me.set_by_hand(true);
         let context = wire::hash_of_members(&members);
         let others: Vec<_> = members.into_iter().filter(|rank| *rank != me.rank()).collect();
         // Each begins with another one.

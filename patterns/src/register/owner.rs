@@ -52,6 +52,8 @@ impl<T: Pod> Owner<T> {
     /// From now on `me` is this register, and has this value. Calls that came before are answered, too.
     pub fn new(me: Endpoint, register: &Register<T>, value: T) -> Result<Self, RegisterError> {
         register.check_len(&me, 2, size_of::<Head>())?;
+        // What is announced is nonsense. It takes no memory.
+        me.set_by_hand(true);
         Ok(Self { me, key: register.key(), value })
     }
 

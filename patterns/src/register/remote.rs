@@ -110,6 +110,7 @@ impl<'a, T: Pod> Remote<'a, T> {
             CallError::Request(SendError::Timeout | SendError::Full) => {
                 RegisterError::Unanswered { register, rank, was_asked: false }
             }
+            CallError::Request(error) => error.into(),
             CallError::Refused(_) => RegisterError::Garbled { register, rank },
             error => error.into(),
         }

@@ -39,6 +39,8 @@ impl<T: Pod> Replica<T> {
     ) -> Result<Self, RegisterError> {
         register.check_len(&me, 1, size_of::<Head>() + size_of::<Stamp>())?;
         let members = members::check_with(&me, register, members)?;
+        // What is announced is nonsense. It takes no memory.
+        me.set_by_hand(true);
         let context = wire::hash_of_members(&members);
         let kept = (me.epoch() == 1).then(|| Kept::first(initial));
         Ok(Self { me, register: register.clone(), key: register.key(), members, context, kept })
@@ -53,7 +55,8 @@ impl<T: Pod> Replica<T> {
     /// [`Deadline::Now`] does not wait. Never waits for the one that asks.
     ///
     /// A later life that is empty asks the others meanwhile, refuses all requests, and returns when it has recovered. It gives up
-    /// at `deadline`, and begins again in the next call: give it time.
+    /// at `deadline`, and begins again in the next call: give it time. [`RegisterError::Conflict`] if two of the others have different
+    /// values of one write.
     pub fn serve(&mut self, deadline: impl Into<Deadline>) -> Result<Served, RegisterError> {
         let deadline = deadline.into();
         if self.kept.is_none() {

@@ -17,7 +17,8 @@ use std::time::Duration;
 /// [`RegisterError::NoMajority`] says who is missing. Until then it asks those again that have ended, since others may come in
 /// their place.
 ///
-/// **Cost.** A write asks twice, a read once, and a second time where a majority does not have the same value yet.
+/// **Cost.** A write asks twice, a read once, and a second time where a majority does not have the same value yet. To ask is a call to each
+/// replica. In the end there is a system call for each of a majority, to see whether it still lives.
 ///
 /// ```
 /// use mailbox::{Config, Deadline, Region};
