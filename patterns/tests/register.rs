@@ -31,6 +31,13 @@ fn join(region: &Region, rank: u32) -> Endpoint {
 
 /// Runs `work` while this is served.
 fn beside<T: Send>(serve: impl FnMut() + Send, work: impl FnOnce() -> T) -> T {
+    /// Also if the work panics.
+    struct Over<'a>(&'a AtomicBool);
+    impl Drop for Over<'_> {
+        fn drop(&mut self) {
+            self.0.store(true, Relaxed);
+        }
+    }
     let (is_over, mut serve) = (AtomicBool::new(false), serve);
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -38,9 +45,8 @@ fn beside<T: Send>(serve: impl FnMut() + Send, work: impl FnOnce() -> T) -> T {
                 serve();
             }
         });
-        let result = work();
-        is_over.store(true, Relaxed);
-        result
+        let _over = Over(&is_over);
+        work()
     })
 }
 
