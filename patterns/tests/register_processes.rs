@@ -25,6 +25,8 @@ const REPLICAS: u32 = 3;
 const RANKS: u32 = 16;
 const ROLE: &str = "PATTERNS_TEST_ROLE";
 const RANK: &str = "PATTERNS_TEST_RANK";
+/// Each starts a dozen processes.
+const ROUNDS: u64 = 4;
 /// Operations of a client. The checker tries orders, and a long history has too many.
 const OPERATIONS: u64 = 16;
 /// Between two of them, so that they last while others are killed.
@@ -199,7 +201,7 @@ fn judge(history: History, least: usize, what: &str) {
 
 #[test]
 fn a_replicated_register_is_linearizable_while_replicas_and_clients_are_killed() {
-    for round in 0..8 {
+    for round in 0..ROUNDS {
         let region = Region::create_unnamed(Config::ranks(RANKS)).expect("memory");
         let mut replicas: Vec<_> = (0..REPLICAS).map(|rank| start(&region, "replica", rank)).collect();
         (0..REPLICAS).for_each(|rank| _ = region.wait_for(rank, PATIENCE).expect("it joins"));
@@ -237,7 +239,7 @@ fn a_replicated_register_is_linearizable_while_replicas_and_clients_are_killed()
 
 #[test]
 fn an_owned_register_is_linearizable_while_clients_are_killed_and_the_owner_stops() {
-    for round in 0..8 {
+    for round in 0..ROUNDS {
         let region = Region::create_unnamed(Config::ranks(RANKS)).expect("memory");
         let mut owner = start(&region, "owner", 0);
         region.wait_for(0, PATIENCE).expect("it joins");
