@@ -19,10 +19,11 @@ const TABLE: &[(&str, &str)] = &[
     ("demo/fusion", "common"),
     ("demo/game", "common"),
     ("demo/control", "common"),
+    ("demo/compare", "common"),
     (
         "demo",
         "common stress/chaos stress/gathering stress/publishing stress/torture stress/soak demo/tour demo/pingpong \
-         demo/gateway demo/fusion demo/game demo/control",
+         demo/gateway demo/fusion demo/game demo/control demo/compare",
     ),
     ("launch", "common"),
     ("record", ""),

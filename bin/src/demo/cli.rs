@@ -1,5 +1,6 @@
 //! `mbox-demo`: what mailbox does, to be watched.
 
+use super::compare::command::Compare;
 use super::control::command::Control;
 use super::fusion::command::Fusion;
 use super::game::command::Game;
@@ -41,6 +42,7 @@ enum Command {
     Fusion(Fusion),
     Game(Game),
     Control(Control),
+    Compare(Compare),
     Torture(Torture),
     Soak(Soak),
     /// One process of the others
@@ -58,6 +60,7 @@ impl Cli {
             Some(Command::Fusion(fusion)) => fusion.run(),
             Some(Command::Game(game)) => game.run(),
             Some(Command::Control(control)) => control.run(),
+            Some(Command::Compare(compare)) => compare.run(),
             Some(Command::Torture(torture)) => torture.run(),
             Some(Command::Soak(soak)) => soak.run(),
             Some(Command::Part(part)) => part.run(),

@@ -1,5 +1,6 @@
 //! `mbox-demo part`: one process of the tour or another play, which knows a region's name and no more.
 
+use super::compare::rival::Rival;
 use super::control::inversion::Inversion;
 use super::control::side::Side;
 use super::fusion::controller::Controller;
@@ -58,6 +59,7 @@ pub enum Part {
     Render(Render),
     Side(Side),
     Inversion(Inversion),
+    Rival(Rival),
     Victim(Victim),
     Mourner(Mourner),
     Soaker(Soaker),
@@ -97,6 +99,7 @@ impl Part {
             Part::Render(render) => render.run(),
             Part::Side(side) => side.run(),
             Part::Inversion(inversion) => inversion.run(),
+            Part::Rival(rival) => rival.run(),
             Part::Soaker(soaker) => soaker.run(),
             Part::Victim(victim) => victim.run(),
             Part::Mourner(mourner) => mourner.run(),

@@ -1,0 +1,31 @@
+//! The same jobs with shared memory and with messages, measured side by side.
+
+pub mod aspects;
+pub mod board;
+pub mod buffer_messages;
+pub mod buffer_shared;
+pub mod command;
+pub mod counter_messages;
+pub mod counter_shared;
+pub mod event;
+pub mod game_messages;
+pub mod game_shared;
+pub mod harm;
+pub mod hybrid;
+pub mod line;
+pub mod litmus;
+pub mod lock;
+pub mod news;
+pub mod outcome;
+pub mod parts;
+pub mod picture;
+pub mod report;
+pub mod rival;
+pub mod rules;
+pub mod segment;
+pub mod sources;
+pub mod stage;
+pub mod stint;
+pub mod table;
+pub mod task;
+pub mod trials;
