@@ -1,10 +1,14 @@
 //! A process that was started for a part of a play.
 
 use super::failure::Failure;
-use std::env;
+use measure::die_with_parent;
 use std::io::{self, BufRead, BufReader};
-use std::os::unix::process::CommandExt;
+use std::os::unix::process::{CommandExt, parent_id};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::{env, process};
+
+/// In the environment of a player: the number of the process that has started it.
+const PARENT: &str = "MBOX_DEMO_PARENT";
 
 /// A process, and what it was started to do.
 pub struct Player {
@@ -15,11 +19,21 @@ pub struct Player {
 /// What starts a process for `part`.
 pub fn command(part: &str, output: Stdio) -> Result<Command, Failure> {
     let mut command = Command::new(env::current_exe().map_err(cannot_start)?);
-    command.arg("part").args(part.split_whitespace());
+    command.arg("part").args(part.split_whitespace()).env(PARENT, process::id().to_string());
     command.stdin(Stdio::null()).stdout(output).stderr(Stdio::piped());
     // A Ctrl-C on the terminal is this process' to deal with.
     command.process_group(0);
     Ok(command)
+}
+
+/// Has this process, a player, end with the one that has started it.
+pub fn end_with_parent() {
+    die_with_parent();
+    // That one may have been killed before, and then nothing would end this one.
+    let parent = env::var(PARENT).ok().and_then(|number| number.parse().ok());
+    if parent.is_some_and(|parent: u32| parent != parent_id()) {
+        process::exit(1);
+    }
 }
 
 pub fn cannot_start(error: io::Error) -> Failure {

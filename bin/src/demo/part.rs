@@ -21,6 +21,7 @@ use super::tour::stream::Stream;
 use super::tour::talk::Talk;
 use super::tour::together::Add;
 use crate::common::failure::Failure;
+use crate::common::player::end_with_parent;
 use crate::stress::chaos::bystander::Bystander;
 use crate::stress::chaos::spared::Spared;
 use crate::stress::chaos::vandal::Vandal;
@@ -33,7 +34,6 @@ use crate::stress::soak::soaker::Soaker;
 use crate::stress::torture::mourner::Mourner;
 use crate::stress::torture::victim::Victim;
 use clap::Subcommand;
-use measure::die_with_parent;
 
 /// Which.
 #[derive(Subcommand)]
@@ -76,7 +76,7 @@ pub enum Part {
 impl Part {
     /// Plays it.
     pub fn run(&self) -> Result<(), Failure> {
-        die_with_parent();
+        end_with_parent();
         match self {
             Part::Talk(talk) => talk.run(),
             Part::Bounce(bounce) => bounce.run(),

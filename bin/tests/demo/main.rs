@@ -1,6 +1,7 @@
 //! The binary `mbox-demo`, watched and disturbed.
 
 mod chaos;
+mod compare;
 mod control;
 mod fusion;
 mod game;

@@ -21,10 +21,12 @@ pub fn call(me: Endpoint, time: Duration) -> Outcome<News> {
         let counted = parts::count(time, || Ok(Some(me.call(OWNER, &1u64.to_ne_bytes())?.value()?)));
         counted.map_err(|error| error.to_string())
     };
-    let mut all = News::default();
-    for news in each(add)? {
+    let said = each(add)?;
+    let begin = said.iter().map(|news| news.span[0]).min().unwrap_or(0);
+    let end = said.iter().map(|news| news.span[1]).max().unwrap_or(0);
+    let mut all = News { span: [begin, end], ..News::default() };
+    for news in said {
         all.count += news.count;
-        all.seconds = all.seconds.max(news.seconds);
         all.times.extend(news.times);
         all.faults += news.faults;
     }

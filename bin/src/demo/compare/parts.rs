@@ -34,10 +34,9 @@ pub fn consume(mut take: impl FnMut() -> Outcome<Item>) -> Outcome<News> {
     let mut begin = None;
     loop {
         let item = take()?;
-        let begin = *begin.get_or_insert_with(Instant::now);
+        let begin = *begin.get_or_insert_with(now);
         if item[0] == END {
-            let seconds = begin.elapsed().as_secs_f64();
-            return Ok(News { count, seconds, faults, ..News::default() });
+            return Ok(News { count, span: [begin, now()], faults, ..News::default() });
         }
         faults += u64::from(!is_item(&item, count));
         count += 1;
@@ -85,7 +84,7 @@ pub fn input(time: Duration, rate: u32, mut tell: impl FnMut(&Keys) -> Outcome<(
             thread::sleep(due.saturating_sub(begin.elapsed()));
         }
         let is_last = begin.elapsed() >= time;
-        tell(&Keys::of(number.into(), clock().as_nanos() as u64, is_last))?;
+        tell(&Keys::of(number.into(), now(), is_last))?;
         if is_last {
             return Ok(News { count: u64::from(number) + 1, ..News::default() });
         }
@@ -113,13 +112,13 @@ pub fn render(mut hear: impl FnMut() -> Outcome<World>) -> Outcome<News> {
     let mut begin = None;
     loop {
         let world = hear()?;
-        let begin = *begin.get_or_insert_with(Instant::now);
+        let begin = *begin.get_or_insert_with(now);
         news.faults += u64::from(world.number != news.count);
         film.add(&world);
         times.add(clock().saturating_sub(Duration::from_nanos(world.time)));
         news.count += 1;
         if world.is_last != 0 {
-            news.seconds = begin.elapsed().as_secs_f64();
+            news.span = [begin, now()];
             news.times = times.entries().collect();
             news.result = film.sum();
             return Ok(news);
@@ -139,4 +138,9 @@ pub fn tick(time: Duration, mut add: impl FnMut()) -> Outcome<News> {
     news.count *= TOGETHER;
     news.times.clear();
     Ok(news)
+}
+
+/// In nanoseconds of the machine's clock.
+fn now() -> u64 {
+    clock().as_nanos() as u64
 }

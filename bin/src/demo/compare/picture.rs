@@ -155,11 +155,11 @@ fn scaling(report: &Report, area: &Area<'_>) -> Result<(), Box<dyn Error>> {
         .margin(10)
         .x_label_area_size(36)
         .y_label_area_size(60)
-        .build_cartesian_2d(0.8..f64::from(workers) * 1.6, (least / 2.0..most * 2.0).log_scale())?;
+        .build_cartesian_2d(0.8..f64::from(workers) * 1.2, (least / 2.0..most * 2.0).log_scale())?;
     chart
         .configure_mesh()
         .x_desc("workers")
-        .x_labels(6)
+        .x_labels(5)
         .x_label_formatter(&|workers| format!("{workers:.0}"))
         .y_label_formatter(&|value| rate(*value))
         .draw()?;

@@ -82,7 +82,7 @@ pub struct Harm {
     pub told_after_ms: Option<f64>,
     /// What a look at the region shows after the kill.
     pub mails_unread: u64,
-    /// Mails that the successor got, in order, and those of them that the one that was killed may have seen.
+    /// Mails that the successor got, in order, and those of them that are marked: the one that was killed may have seen them.
     pub mails_kept: u64,
     pub mails_redelivered: u64,
     /// The shared counter after a process wrote over it: nobody noticed.

@@ -74,7 +74,7 @@ fn count(text: &str) -> usize {
     text.lines().filter(is_code).count()
 }
 
-/// Shows both sources of each job side by side. On a terminal that is too narrow long lines go on in the next row.
+/// Shows both sources of each job side by side, and that of the hybrid. On a terminal that is too narrow long lines go on in the next row.
 pub fn show_all() -> Result<(), Failure> {
     for pair in &PAIRS {
         let [one, other] = pair.texts;
@@ -82,6 +82,8 @@ pub fn show_all() -> Result<(), Failure> {
         show(&format!("\n{}", pair.job))?;
         side_by_side([&title(0), &title(1)], [one, other])?;
     }
+    show(&format!("\nhybrid\nhybrid.rs: {} lines of code\n", count(HYBRID)))?;
+    HYBRID.lines().try_for_each(show)?;
     show(&format!(
         "\nThose with shared memory also need lock.rs and event.rs: {} lines of code,",
         wrappers()

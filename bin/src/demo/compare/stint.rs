@@ -1,7 +1,7 @@
 //! Doing something again and again for a time.
 
 use super::outcome::Outcome;
-use measure::Times;
+use measure::{Times, clock};
 use std::time::{Duration, Instant};
 
 /// One in so many is timed, so that reading the clock does not show in their rate.
@@ -10,7 +10,8 @@ const SAMPLED: u64 = 32;
 /// How often it was done, in what time, and how long some of them took.
 pub struct Score {
     pub count: u64,
-    pub time: Duration,
+    /// When it began, and ended, by the clock of the machine.
+    pub span: [Duration; 2],
     pub times: Times,
 }
 
@@ -21,7 +22,7 @@ pub fn run(time: Duration, mut step: impl FnMut(u64) -> Outcome<()>) -> Outcome<
     let look = looks.min().unwrap_or_default();
     let mut times = Times::default();
     let mut count = 0;
-    let begin = Instant::now();
+    let (since, begin) = (clock(), Instant::now());
     loop {
         let start = Instant::now();
         step(count)?;
@@ -29,7 +30,7 @@ pub fn run(time: Duration, mut step: impl FnMut(u64) -> Outcome<()>) -> Outcome<
         count += 1;
         times.add((end - start).saturating_sub(look));
         if end - begin >= time {
-            return Ok(Score { count, time: end - begin, times });
+            return Ok(Score { count, span: [since, clock()], times });
         }
         for _ in 1..SAMPLED {
             step(count)?;
@@ -53,7 +54,7 @@ mod tests {
         .expect("no step fails");
         assert_eq!(score.count, next);
         assert_eq!(score.times.count(), score.count.div_ceil(SAMPLED));
-        assert!(score.time >= Duration::from_millis(3));
+        assert!(score.span[1] - score.span[0] >= Duration::from_millis(3));
     }
 
     #[test]

@@ -13,8 +13,8 @@ const BETWEEN: &str = "  ";
 
 /// Shows both.
 pub fn show_all(report: &Report) -> Result<(), Failure> {
-    show("The three jobs with shared memory (raw_sync's mutex and event, and atomics) and with")?;
-    show(&format!("messages (mailbox), in processes of their own; {} processors", report.processors))?;
+    show("Three jobs with shared memory (mutex and event of raw_sync, atomics) and with")?;
+    show(&format!("messages (mailbox): workers are processes; {} processors", report.processors))?;
     if report.processors < 2 {
         show("With 1 processor nothing runs at once: contention and store buffering do not show")?;
     }
@@ -49,7 +49,7 @@ fn row(aspect: &str, shared: &str, messages: &str) -> Result<(), Failure> {
 
 fn show_jobs(report: &Report) -> Result<(), Failure> {
     show(&format!(
-        "{:<15} {:<17} {:>7} {:>9} {:>9} {:>11} {:>6}",
+        "{:<16} {:<16} {:>7} {:>9} {:>9} {:>11} {:>5}",
         "job", "by", "workers", "p50", "p99", "a second", "lines"
     ))?;
     for of in &report.jobs {
@@ -57,15 +57,16 @@ fn show_jobs(report: &Report) -> Result<(), Failure> {
         let lines = if of.lines > 0 { of.lines.to_string() } else { String::new() };
         let sign = sign(of);
         show(&format!(
-            "{:<15} {:<17} {:>7} {p50:>9} {p99:>9} {:>11} {lines:>6}",
+            "{:<16} {:<16} {:>7} {p50:>9} {p99:>9} {:>11} {lines:>5}",
             format!("{sign} {}", of.job),
             of.means,
             of.workers,
             rate(of.per_second)
         ))?;
     }
-    show("■ with shared memory  □ with messages  ◧ both. p50, p99: of one addition, of an item there")?;
-    show("and back, of a key to its frame at a steady pace. Lines: of the job's source, see --sources")
+    show("■ with shared memory, □ with messages, ◧ both. p50 and p99: of an addition, of")?;
+    show("an item there and back, of a key to its frame. Lines: of the source; --sources")?;
+    show("shows it. Rates: all workers together")
 }
 
 /// The sign of its model.

@@ -6,7 +6,7 @@ use super::counter_messages::OWNER;
 use super::game_messages::RANKS;
 use super::hybrid::THREADS;
 use super::litmus::{self, CALLED_ROUNDS, ROUNDS};
-use super::news::{News, times};
+use super::news::{News, rate, times};
 use super::report::{Figures, Litmus, Words};
 use super::rules::Film;
 use super::sources;
@@ -73,7 +73,7 @@ impl Trials<'_> {
             is_right(task, "items put in, and taken out", news[0].count, news[1].count)?;
         }
         let (done, result) = (put[0].count, put[1].count);
-        Ok(Figures { done, result, processes: 2, ..figures(task, &asked[..1], put[1].rate()) })
+        Ok(Figures { done, result, processes: 2, ..figures(task, &asked[..1], rate(&put[1..])) })
     }
 
     /// A key goes to physics and its world to render, at a steady pace; and as often as they can.
@@ -96,7 +96,7 @@ impl Trials<'_> {
             )?;
         }
         let (done, result) = (hurried[0].count, hurried[2].count);
-        Ok(Figures { done, result, processes: RANKS, ..figures(task, &paced[2..], hurried[2].rate()) })
+        Ok(Figures { done, result, processes: RANKS, ..figures(task, &paced[2..], rate(&hurried[2..])) })
     }
 
     /// Four threads of a process call four of another.
@@ -106,7 +106,7 @@ impl Trials<'_> {
         no_faults(task, &news)?;
         let (owner, caller) = (&news[0], &news[1]);
         is_right(task, "calls, and the counter is", caller.count, owner.result)?;
-        let figures = figures(task, &news[1..], caller.rate());
+        let figures = figures(task, &news[1..], rate(&news[1..]));
         Ok(Figures {
             job: "hybrid".into(),
             workers: THREADS,
@@ -129,7 +129,7 @@ impl Trials<'_> {
                 let word = word.load(Relaxed);
                 is_right(task, "additions, and the word is", news.count, word)?;
             }
-            Ok::<_, Failure>(news.iter().map(|news| 1e9 / news.rate()).sum::<f64>() / 2.0)
+            Ok::<_, Failure>(news.iter().map(|news| 1e9 / rate([news])).sum::<f64>() / 2.0)
         };
         Ok(Words { together_ns: ns(Task::WordsTogether)?, apart_ns: ns(Task::WordsApart)? })
     }
@@ -147,10 +147,6 @@ impl Trials<'_> {
         let both_old = litmus::both(&news[0].missed, &news[1].missed);
         Ok(Litmus { model: task.model(), means: task.means().into(), rounds, both_old })
     }
-}
-
-fn rate(news: &[News]) -> f64 {
-    news.iter().map(News::rate).sum()
 }
 
 fn figures(task: Task, news: &[News], per_second: f64) -> Figures {
