@@ -8,6 +8,7 @@ use kit::{SIGKILL, signal, wait_until};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 const ASPECTS: [&str; 11] = [
     "communication",
@@ -68,8 +69,14 @@ fn both_tables_are_shown() {
     nothing_is_left("compare", pid);
 }
 
+/// The report of one run, for several tests.
+fn report() -> &'static Value {
+    static REPORT: OnceLock<Value> = OnceLock::new();
+    REPORT.get_or_init(|| report_of(&[]))
+}
+
 /// The one line that it shows.
-fn report(args: &[&str]) -> Value {
+fn report_of(args: &[&str]) -> Value {
     let demo = Demo::start(&[&["compare", "--seconds", "1", "--json"], args].concat());
     let pid = demo.pid();
     let Some(line) = demo.line() else { panic!("it shows nothing: {:?}", demo.end()) };
@@ -91,10 +98,10 @@ fn above_zero(value: &Value, field: &str) -> f64 {
 
 #[test]
 fn each_job_is_right_in_both_models_and_each_aspect_is_told() {
-    let report = report(&[]);
-    let names: Vec<_> = list(&report, "aspects").iter().map(|aspect| aspect["name"].as_str()).collect();
+    let report = report();
+    let names: Vec<_> = list(report, "aspects").iter().map(|aspect| aspect["name"].as_str()).collect();
     assert_eq!(names, ASPECTS.map(Some));
-    for aspect in list(&report, "aspects") {
+    for aspect in list(report, "aspects") {
         for model in ["shared_memory", "messages"] {
             for text in ["words", "figure"] {
                 let text = aspect[model][text].as_str().expect("a text");
@@ -105,7 +112,7 @@ fn each_job_is_right_in_both_models_and_each_aspect_is_told() {
     let is = |of: &Value, (job, model, means): (&str, &str, &str), workers| {
         of["job"] == job && of["model"] == model && of["means"] == means && of["workers"] == workers
     };
-    let jobs = list(&report, "jobs");
+    let jobs = list(report, "jobs");
     let find = |job, workers| {
         let found: Vec<_> = jobs.iter().filter(|of| is(of, job, workers)).collect();
         assert_eq!(found.len(), 1, "{job:?} with {workers} workers: {report}");
@@ -131,7 +138,7 @@ fn each_job_is_right_in_both_models_and_each_aspect_is_told() {
 
 #[test]
 fn what_a_kill_and_nonsense_do_and_which_values_are_read() {
-    let report = report(&[]);
+    let report = report();
     let harm = &report["harm"];
     assert!(number(harm, "still_locked_after_ms") >= 999, "a mutex that nobody unlocks: {harm}");
     assert_eq!(harm["half_written"], true, "{harm}");
@@ -147,7 +154,7 @@ fn what_a_kill_and_nonsense_do_and_which_values_are_read() {
     }
     // The one in the hand of the process that was killed; others may have been.
     assert!((1..=3).contains(&number(harm, "mails_redelivered")), "{harm}");
-    let litmus = list(&report, "litmus");
+    let litmus = list(report, "litmus");
     let means: Vec<_> = litmus.iter().map(|of| of["means"].as_str().expect("a text")).collect();
     assert_eq!(means, ["relaxed", "sequentially consistent", "calls to an owner"]);
     for of in litmus {
@@ -210,12 +217,12 @@ fn the_sources_are_shown_side_by_side_and_counted() {
 
 #[test]
 fn the_report_has_the_lines_of_the_sources() {
-    let report = report(&[]);
-    for (of, files) in list(&report, "sources").iter().zip(FILES) {
+    let report = report();
+    for (of, files) in list(report, "sources").iter().zip(FILES) {
         let [one, other] = files.map(|file| lines_of_code(&source(file)) as u64);
         assert_eq!([number(of, "shared_memory"), number(of, "messages")], [one, other], "{of}");
     }
-    assert_eq!(list(&report, "sources").len(), FILES.len());
+    assert_eq!(list(report, "sources").len(), FILES.len());
 }
 
 /// A file that goes with this.
@@ -242,7 +249,7 @@ fn the_picture_is_well_formed_and_has_all_rows() {
     let file = Scratch::new("picture.svg");
     // Nothing stays of what was in it.
     fs::write(&file.0, "<".repeat(1 << 20)).expect("a file");
-    report(&["--svg", file.path()]);
+    report_of(&["--svg", file.path()]);
     let text = fs::read_to_string(&file.0).expect("a picture");
     let picture = roxmltree::Document::parse(&text).expect("XML");
     assert_eq!(picture.root_element().tag_name().name(), "svg");
@@ -277,7 +284,7 @@ fn a_picture_that_cannot_be_written_is_told_in_a_line() {
 
 /// One in which a process does this.
 fn busy_with(part: &str) -> (Demo, u32) {
-    let demo = Demo::start(&["compare", "--seconds", "46"]);
+    let demo = Demo::start(&["compare", "--seconds", "69"]);
     let pid = demo.pid();
     wait_until(part, || find_player("compare", pid, part).is_some());
     (demo, pid)

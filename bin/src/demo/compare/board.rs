@@ -13,7 +13,7 @@ use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// A place for each task. A play uses one of them, in a segment of its own.
+/// A place for each task. A play uses one of them at a time.
 #[derive(Zeroable)]
 #[repr(C, align(128))]
 pub struct Board {
@@ -57,11 +57,14 @@ impl Gate {
     /// Waits until so many have come.
     pub fn pass(&self, processes: u32) -> Outcome<()> {
         self.0.0.fetch_add(1, AcqRel);
-        let come = || self.0.0.load(Acquire) >= u64::from(processes);
-        if within_limit(come, || thread::sleep(Duration::from_micros(100))) {
-            return Ok(());
+        let end = Instant::now() + LIMIT;
+        while self.0.0.load(Acquire) < u64::from(processes) {
+            if Instant::now() > end {
+                return Err("the other workers do not come: is one stopped?".into());
+            }
+            thread::sleep(Duration::from_micros(100));
         }
-        Err("the other workers do not come".into())
+        Ok(())
     }
 }
 
@@ -74,16 +77,4 @@ impl Ruin {
     pub fn is_told(&self) -> bool {
         self.is_held.0.load(Acquire) == 1
     }
-}
-
-/// Whether it becomes so in time. Does `idle` in between.
-pub fn within_limit(is_so: impl Fn() -> bool, idle: impl Fn()) -> bool {
-    let end = Instant::now() + LIMIT;
-    while !is_so() {
-        if Instant::now() > end {
-            return false;
-        }
-        idle();
-    }
-    true
 }

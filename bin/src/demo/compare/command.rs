@@ -4,6 +4,7 @@ use super::aspects;
 use super::harm;
 use super::picture::Canvas;
 use super::report::Report;
+use super::segment::Segment;
 use super::sources;
 use super::table;
 use super::task::{BUFFERS, COUNTERS, GAMES, Task};
@@ -61,7 +62,8 @@ impl Compare {
     }
 
     fn measure(&self, processes: &Processes) -> Result<Report, Failure> {
-        let trials = Trials { processes, time: Duration::from_secs(self.seconds) / SHARES };
+        let segment = &Segment::create(processes)?;
+        let trials = Trials { processes, segment, time: Duration::from_secs(self.seconds) / SHARES };
         let mut jobs = vec![];
         for workers in WORKERS {
             for task in COUNTERS {
@@ -83,7 +85,7 @@ impl Compare {
             jobs,
             words: trials.words()?,
             litmus: litmus.into_iter().map(|task| trials.litmus(task)).collect::<Result<_, _>>()?,
-            harm: harm::harm(processes)?,
+            harm: harm::harm(processes, segment)?,
             sources: sources::all_lines(),
         };
         report.aspects = aspects::all(&report);

@@ -1,9 +1,10 @@
 //! What a kill and a wrong value do to each model.
 
-use super::board::{Board, within_limit};
 use super::counter_messages::{self, OWNER};
+use super::lock::LIMIT;
 use super::report::Harm;
-use super::stage::{Cast, furnished, in_memory, of_region};
+use super::segment::Segment;
+use super::stage::{Cast, furnish, in_memory, of_region};
 use super::task::Task;
 use crate::common::failure::Failure;
 use crate::common::processes::Processes;
@@ -21,33 +22,26 @@ const VICTIM: u32 = 1;
 const MAILS: u64 = 3;
 
 /// Kills a process of each model, and has one write nonsense.
-pub fn harm(processes: &Processes) -> Result<Harm, Failure> {
+pub fn harm(processes: &Processes, segment: &Segment) -> Result<Harm, Failure> {
     let mut harm = Harm::default();
-    kill_with_mutex(processes, &mut harm)?;
+    kill_with_mutex(processes, segment, &mut harm)?;
     kill_with_mail(processes, &mut harm)?;
-    write_nonsense(processes, &mut harm)?;
+    write_nonsense(segment, &mut harm)?;
     Ok(harm)
 }
 
 /// A process is killed while the mutex is locked.
-fn kill_with_mutex(processes: &Processes, harm: &mut Harm) -> Result<(), Failure> {
-    let segment = furnished(processes)?;
-    let ruin = &segment.layout::<Board>().ruin;
+fn kill_with_mutex(processes: &Processes, segment: &Segment, harm: &mut Harm) -> Result<(), Failure> {
+    let ruin = &furnish(segment)?.ruin;
     let cast = Cast::new(Task::HoldMutex, 1, LONG);
     let victim = processes.enter_prepared(&cast.part(0), |command| segment.hand_to(command))?;
-    let failed = std::cell::OnceCell::new();
-    let idle = || {
-        if let Err(failure) = processes.have_ended() {
-            let _ = failed.set(failure);
+    let end = Instant::now() + LIMIT;
+    while !ruin.is_told() {
+        processes.have_ended()?;
+        if Instant::now() > end {
+            return Err(Failure::new("no process locks the mutex: is it stopped?"));
         }
         thread::sleep(Duration::from_millis(1));
-    };
-    let is_held = within_limit(|| ruin.is_told() || failed.get().is_some(), idle);
-    if let Some(failure) = failed.into_inner() {
-        return Err(failure);
-    }
-    if !is_held {
-        return Err(Failure::new("no process locks the mutex; is it stopped?"));
     }
     kill(processes, victim)?;
     let start = Instant::now();
@@ -66,12 +60,12 @@ fn kill_with_mail(processes: &Processes, harm: &mut Harm) -> Result<(), Failure>
     let victim =
         processes.enter_prepared(&cast.part(VICTIM), |command| region.hand_to(command).map_err(of_region))?;
     // Its word that it holds the first. If it fails before, its own failure says more.
-    let heard = me.from(VICTIM).within(Duration::from_secs(10)).recv().map(drop);
+    let heard = me.from(VICTIM).within(LIMIT).recv().map(drop);
     processes.have_ended()?;
     heard.map_err(of_region)?;
     let start = Instant::now();
     kill(processes, victim)?;
-    let told = me.from(VICTIM).within(Duration::from_secs(10)).recv().map(drop);
+    let told = me.from(VICTIM).within(LIMIT).recv().map(drop);
     harm.told_after_ms = match told {
         Err(RecvError::Gone { died: true, .. }) => Some(start.elapsed().as_secs_f64() * 1e3),
         Err(RecvError::Timeout) | Ok(()) => None,
@@ -99,9 +93,8 @@ fn kill(processes: &Processes, victim: u32) -> Result<(), Failure> {
 }
 
 /// A process writes what is no sum: over the counter in memory, and to the counter's owner.
-fn write_nonsense(processes: &Processes, harm: &mut Harm) -> Result<(), Failure> {
-    let segment = furnished(processes)?;
-    let counter = &segment.layout::<Board>().counter;
+fn write_nonsense(segment: &Segment, harm: &mut Harm) -> Result<(), Failure> {
+    let counter = &furnish(segment)?.counter;
     let adder = in_memory(counter.adder())?;
     in_memory(adder.add_guarded())?;
     counter.guarded.0.store(u64::from_ne_bytes(*b"nonsense"), Relaxed);

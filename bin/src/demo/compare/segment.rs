@@ -16,8 +16,9 @@ use std::process::Command;
 /// Bytes of a segment.
 pub const SIZE: usize = 1 << 20;
 
-/// A mapped segment. Its name was removed as soon as the segment was there, so no death leaves it behind. The workers get its
-/// descriptor, in the place of their standard input.
+/// A mapped segment. `shared_memory` has none without a name. So the name is removed as soon as the segment is there, and the workers
+/// get its descriptor, in the place of their standard input. One segment serves all tasks, one after the other. What could leave the
+/// name behind is a SIGKILL in the microseconds in between, once in a play.
 pub struct Segment {
     file: File,
     map: MmapRaw,
@@ -33,10 +34,19 @@ impl Segment {
             let owner = ShmemConf::new().os_id(id).size(SIZE).create().map_err(failure)?;
             let file = File::options().read(true).write(true).open(&path).map_err(failure)?;
             drop(owner);
-            // Too little memory is an error here, and no signal later.
-            fallocate(&file, FallocateFlags::empty(), 0, SIZE as u64).map_err(failure)?;
-            Self::map(file)
+            let segment = Self::map(file)?;
+            segment.wipe()?;
+            Ok(segment)
         })
+    }
+
+    /// Makes all of it zeros again. No process uses it meanwhile.
+    pub fn wipe(&self) -> Result<(), Failure> {
+        let set_len = |len| self.file.set_len(len).map_err(failure);
+        set_len(0)?;
+        set_len(SIZE as u64)?;
+        // Too little memory is an error here, and no signal later.
+        fallocate(&self.file, FallocateFlags::empty(), 0, SIZE as u64).map_err(failure)
     }
 
     /// The one that this process was started with.

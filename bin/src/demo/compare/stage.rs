@@ -47,11 +47,10 @@ impl Cast {
         )
     }
 
-    /// Does it in a segment of its own; that, and what each worker says, in their order.
-    pub fn share(&self, processes: &Processes) -> Result<(Segment, Vec<News>), Failure> {
-        let segment = furnished(processes)?;
-        let news = self.perform(processes, |command| segment.hand_to(command))?;
-        Ok((segment, news))
+    /// Does it in the segment, of which nothing stays that was there; what each worker says, in their order.
+    pub fn share(&self, processes: &Processes, segment: &Segment) -> Result<Vec<News>, Failure> {
+        furnish(segment)?;
+        self.perform(processes, |command| segment.hand_to(command))
     }
 
     /// Does it in a region of its own, which has no name.
@@ -89,11 +88,12 @@ impl Cast {
     }
 }
 
-/// A segment in which nobody was yet.
-pub fn furnished(processes: &Processes) -> Result<Segment, Failure> {
-    let segment = Segment::create(processes)?;
-    in_memory(segment.layout::<Board>().furnish())?;
-    Ok(segment)
+/// Makes the segment new; what is in it.
+pub fn furnish(segment: &Segment) -> Result<&Board, Failure> {
+    segment.wipe()?;
+    let board = segment.layout::<Board>();
+    in_memory(board.furnish())?;
+    Ok(board)
 }
 
 /// Something that happened in a segment.

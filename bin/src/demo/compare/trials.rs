@@ -9,6 +9,7 @@ use super::litmus::{self, CALLED_ROUNDS, ROUNDS};
 use super::news::{News, rate, times};
 use super::report::{Figures, Litmus, Words};
 use super::rules::Film;
+use super::segment::Segment;
 use super::sources;
 use super::stage::Cast;
 use super::task::{Model, Task};
@@ -28,6 +29,7 @@ const RATE: u32 = 500;
 /// Where they are done, and how long each takes.
 pub struct Trials<'a> {
     pub processes: &'a Processes,
+    pub segment: &'a Segment,
     pub time: Duration,
 }
 
@@ -36,12 +38,16 @@ impl Trials<'_> {
         Cast::new(task, processes, self.time)
     }
 
+    fn share(&self, cast: Cast) -> Result<Vec<News>, Failure> {
+        cast.share(self.processes, self.segment)
+    }
+
     /// So many workers add 1 again and again.
     pub fn counter(&self, task: Task, workers: u32) -> Result<Figures, Failure> {
         let (value, news) = match task.model() {
             Model::SharedMemory => {
-                let (segment, news) = self.cast(task, workers).share(self.processes)?;
-                let counter = &segment.layout::<Board>().counter;
+                let news = self.share(self.cast(task, workers))?;
+                let counter = &self.segment.layout::<Board>().counter;
                 let word = if task == Task::CounterMutex { &counter.guarded } else { &counter.atomic };
                 (word.0.load(Relaxed), news)
             }
@@ -63,7 +69,7 @@ impl Trials<'_> {
     /// An item goes through one buffer and comes back through another; and items go one way.
     pub fn buffer(&self, task: Task) -> Result<Figures, Failure> {
         let perform = |cast: Cast| match task.model() {
-            Model::SharedMemory => cast.share(self.processes).map(|(_, news)| news),
+            Model::SharedMemory => self.share(cast),
             Model::Messages => cast.send(self.processes, buffer_messages::CONFIG),
         };
         let asked = perform(Cast { there_and_back: true, ..self.cast(task, 2) })?;
@@ -79,7 +85,7 @@ impl Trials<'_> {
     /// A key goes to physics and its world to render, at a steady pace; and as often as they can.
     pub fn game(&self, task: Task) -> Result<Figures, Failure> {
         let perform = |cast: Cast| match task.model() {
-            Model::SharedMemory => cast.share(self.processes).map(|(_, news)| news),
+            Model::SharedMemory => self.share(cast),
             Model::Messages => cast.send(self.processes, Config::ranks(RANKS)),
         };
         let paced = perform(Cast { rate: RATE, ..self.cast(task, RANKS) })?;
@@ -119,8 +125,8 @@ impl Trials<'_> {
     /// Two processes add to a word each: in the same cache line, and apart.
     pub fn words(&self) -> Result<Words, Failure> {
         let ns = |task| {
-            let (segment, news) = self.cast(task, 2).share(self.processes)?;
-            let board = segment.layout::<Board>();
+            let news = self.share(self.cast(task, 2))?;
+            let board = self.segment.layout::<Board>();
             let words = match task {
                 Task::WordsTogether => board.together.each_ref(),
                 _ => board.apart.each_ref().map(|line| &line.0),
@@ -137,7 +143,7 @@ impl Trials<'_> {
     /// How often both of two processes read what the other had already overwritten.
     pub fn litmus(&self, task: Task) -> Result<Litmus, Failure> {
         let (rounds, news) = match task.model() {
-            Model::SharedMemory => (ROUNDS, self.cast(task, 2).share(self.processes)?.1),
+            Model::SharedMemory => (ROUNDS, self.share(self.cast(task, 2))?),
             Model::Messages => {
                 let mut news = self.cast(task, 3).send(self.processes, Config::ranks(3))?;
                 news.remove(OWNER as usize);
