@@ -66,6 +66,10 @@ fn both_tables_are_shown() {
         assert!(next(&format!("{sign} {job}")).len() >= beginning.len());
         assert!(lines.iter().any(|line| line.starts_with(&beginning)), "{beginning:?} in {lines:#?}");
     }
+    next("better here at   what is compared");
+    for job in ["counter ", "bounded buffer ", "game loop "] {
+        assert!(next(job).contains('×'));
+    }
     nothing_is_left("compare", pid);
 }
 
@@ -129,6 +133,22 @@ fn each_job_is_right_in_both_models_and_each_aspect_is_told() {
         assert!(above_zero(of, "p50_ns") <= above_zero(of, "p99_ns"), "{of}");
         for field in ["done", "per_second", "lines", "processes"] {
             above_zero(of, field);
+        }
+    }
+    let verdicts = list(report, "verdicts");
+    let judged: Vec<_> = verdicts.iter().map(|verdict| verdict["job"].as_str()).collect();
+    assert_eq!(judged, ["counter", "bounded buffer", "game loop"].map(Some));
+    for verdict in verdicts {
+        let job = verdict["job"].as_str().expect("a text");
+        let [shared, messages] = [(0, "shared_memory"), (1, "messages")]
+            .map(|(at, model)| find((job, model, verdict["means"][at].as_str().expect("a text")), 1));
+        for (field, more_is_better) in [("p50_ns", false), ("p99_ns", false), ("per_second", true)] {
+            let victory = &verdict[field.trim_end_matches("_ns")];
+            let wins = (above_zero(shared, field) >= above_zero(messages, field)) == more_is_better
+                || shared[field] == messages[field];
+            let better = if wins { "shared_memory" } else { "messages" };
+            assert_eq!(victory["better"], better, "{field} of {verdict}, {shared}, {messages}");
+            assert!(above_zero(victory, "times") >= 1.0, "{verdict}");
         }
     }
     for field in ["together_ns", "apart_ns"] {

@@ -9,6 +9,7 @@ use super::sources;
 use super::table;
 use super::task::{BUFFERS, COUNTERS, GAMES, Task};
 use super::trials::{SHARES, Trials, WORKERS};
+use super::verdicts;
 use crate::common::failure::Failure;
 use crate::common::output::show;
 use crate::common::processes::Processes;
@@ -83,12 +84,14 @@ impl Compare {
             processors: processors(),
             aspects: vec![],
             jobs,
+            verdicts: vec![],
             words: trials.words()?,
             litmus: litmus.into_iter().map(|task| trials.litmus(task)).collect::<Result<_, _>>()?,
             harm: harm::harm(processes, segment)?,
             sources: sources::all_lines(),
         };
         report.aspects = aspects::all(&report);
+        report.verdicts = verdicts::all(&report);
         Ok(report)
     }
 }

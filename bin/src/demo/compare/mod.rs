@@ -29,3 +29,4 @@ pub mod stint;
 pub mod table;
 pub mod task;
 pub mod trials;
+pub mod verdicts;

@@ -11,6 +11,7 @@ pub struct Report {
     pub processors: usize,
     pub aspects: Vec<Aspect>,
     pub jobs: Vec<Figures>,
+    pub verdicts: Vec<Verdict>,
     /// Two processes that add to a word each.
     pub words: Words,
     pub litmus: Vec<Litmus>,
@@ -51,6 +52,24 @@ pub struct Figures {
     pub result: u64,
     /// Lines of its source.
     pub lines: usize,
+}
+
+/// Which model is better at a job.
+#[derive(Serialize)]
+pub struct Verdict {
+    pub job: String,
+    /// What is compared: with shared memory, and with messages.
+    pub means: [String; 2],
+    pub p50: Victory,
+    pub p99: Victory,
+    pub per_second: Victory,
+}
+
+/// Which one is better, and how many times.
+#[derive(Serialize)]
+pub struct Victory {
+    pub better: Model,
+    pub times: f64,
 }
 
 /// How long one addition to a word takes, while another process adds to another word.

@@ -1,7 +1,6 @@
 //! The report as two tables.
 
 use super::report::{Figures, Report};
-use super::task::Model;
 use crate::common::failure::Failure;
 use crate::common::output::{show, time};
 use std::time::Duration;
@@ -21,7 +20,9 @@ pub fn show_all(report: &Report) -> Result<(), Failure> {
     show("")?;
     show_aspects(report)?;
     show("")?;
-    show_jobs(report)
+    show_jobs(report)?;
+    show("")?;
+    show_verdicts(report)
 }
 
 fn show_aspects(report: &Report) -> Result<(), Failure> {
@@ -69,13 +70,29 @@ fn show_jobs(report: &Report) -> Result<(), Failure> {
     show("shows it. Rates: all workers together")
 }
 
+/// Which model is better at what, and how many times.
+fn show_verdicts(report: &Report) -> Result<(), Failure> {
+    let cells = |job: &str, means: &str, cells: [String; 3]| {
+        let [p50, p99, rate] = cells;
+        show(&format!("{job:<16} {means:<31} {p50:>9} {p99:>9} {rate:>11}"))
+    };
+    cells("better here at", "what is compared", ["p50", "p99", "a second"].map(str::to_owned))?;
+    for of in &report.verdicts {
+        let victories = [&of.p50, &of.p99, &of.per_second];
+        let shown = victories.map(|of| format!("{} {}", of.better.sign(), times(of.times)));
+        cells(&of.job, &of.means.join(" / "), shown)?;
+    }
+    Ok(())
+}
+
+/// How many times, with two digits or so.
+fn times(times: f64) -> String {
+    if times < 10.0 { format!("{times:.1}×") } else { format!("{times:.0}×") }
+}
+
 /// The sign of its model.
 fn sign(of: &Figures) -> &'static str {
-    match (of.model, of.job.as_str()) {
-        (_, "hybrid") => "◧",
-        (Model::SharedMemory, _) => "■",
-        (Model::Messages, _) => "□",
-    }
+    if of.job == "hybrid" { "◧" } else { of.model.sign() }
 }
 
 /// A number a second, with three digits or so.

@@ -11,6 +11,13 @@ pub enum Model {
     Messages,
 }
 
+impl Model {
+    /// The sign that stands for it in a table.
+    pub fn sign(self) -> &'static str {
+        ["■", "□"][self as usize]
+    }
+}
+
 /// One way to do a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Task {
