@@ -68,7 +68,8 @@ fn both_tables_are_shown() {
     }
     next("better here at   what is compared");
     for job in ["counter ", "bounded buffer ", "game loop "] {
-        assert!(next(job).contains('×'));
+        let line = next(job);
+        assert!(line.contains('×') || line.contains("even"), "{line}");
     }
     nothing_is_left("compare", pid);
 }

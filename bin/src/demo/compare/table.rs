@@ -1,6 +1,6 @@
 //! The report as two tables.
 
-use super::report::{Figures, Report};
+use super::report::{Figures, Report, Victory};
 use crate::common::failure::Failure;
 use crate::common::output::{show, time};
 use std::time::Duration;
@@ -79,7 +79,10 @@ fn show_verdicts(report: &Report) -> Result<(), Failure> {
     cells("better here at", "what is compared", ["p50", "p99", "a second"].map(str::to_owned))?;
     for of in &report.verdicts {
         let victories = [&of.p50, &of.p99, &of.per_second];
-        let shown = victories.map(|of| format!("{} {}", of.better.sign(), times(of.times)));
+        let is_even = |of: &Victory| of.times < 1.05;
+        let shown = victories.map(|of| {
+            if is_even(of) { "even".into() } else { format!("{} {}", of.better.sign(), times(of.times)) }
+        });
         cells(&of.job, &of.means.join(" / "), shown)?;
     }
     Ok(())
