@@ -209,7 +209,7 @@ fn a_deadlock_behind_a_former_opening_is_told() {
     let first = |process: &Process<'_>| {
         process.output(&X).expect("free").send(&1).expect("room");
         // The other end is that of the former opening, as long as it is not dropped.
-        let error = process.output(&X).expect("free").send(&2).expect_err("nobody opens it anew");
+        let error = process.output(&X).expect("free").send(&2).expect_err("nobody opens it again");
         assert!(matches!(error, ChannelError::Deadlock(_)), "{error}");
     };
     both(first, |process| {

@@ -47,7 +47,7 @@
 //! mailbox-patterns = { path = "../mailbox/patterns", features = ["postcard", "json"] }
 //! ```
 //!
-//! *Types that change.* With `Plain`, `Postcard` and `Avro` any change of the definition is a mismatch: all programs are built anew, or the new
+//! *Types that change.* With `Plain`, `Postcard` and `Avro` any change of the definition is a mismatch: all programs are built again, or the new
 //! type gets a new name beside the old one. `Protobuf` and `Json` are for programs that change one after the other: there a type is known
 //! by its name, a reader skips fields that it does not know, and gives those that are missing their default. Each type may also have a
 //! [version](Message::VERSION), which is part of the fingerprint in all formats. Its author changes it when old and new programs

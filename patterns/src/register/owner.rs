@@ -29,7 +29,7 @@ use mailbox::{Deadline, Endpoint, Mail};
 /// #     Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// # });
 ///
-/// // Another process: takes a seat, whoever else does so at the same time
+/// // Another process: takes a seat, also if others do so at the same time
 /// let me = region.join(1)?;
 /// let mut seats = Remote::new(&me, &SEATS, 0)?;
 /// let mut left = seats.read()?;

@@ -77,7 +77,7 @@ impl<'a, T: Pod> Replicated<'a, T> {
         self.limit = limit;
     }
 
-    /// The value. Linearizable: whoever reads after this has returned reads this value or a later one.
+    /// The value. Linearizable: one that reads after this has returned reads this value or a later one.
     pub fn read(&mut self) -> Result<T, RegisterError> {
         self.run(Goal::Read)
     }
