@@ -1,5 +1,6 @@
 //! Causal broadcast, with all members in one thread: so each order is chosen here. `causal_processes` has those of the operating system.
 
+use kit::Dice;
 use mailbox::{Config, Endpoint, Policy, Region, TopicError};
 use mailbox_patterns::causal::{
     CausalError, Event, Group, History, Id, Member, Message, Step, Violation, agree, check,
@@ -47,18 +48,6 @@ fn next_end(member: &mut Member<'_>) -> Event {
     }
 }
 
-/// A small generator of numbers that look random.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
-
 #[test]
 fn an_effect_never_comes_before_its_cause() {
     let (_region, ranks) = region(4);
@@ -85,7 +74,7 @@ fn an_effect_never_comes_before_its_cause() {
 fn random_runs_are_in_causal_order_and_agree() {
     let (_region, ranks) = region(4);
     for seed in 1..=40 {
-        let mut random = Random(seed);
+        let mut random = Dice(seed);
         let mut members: Vec<_> = ranks.iter().map(join).collect();
         let mut histories: Vec<_> = members.iter().map(History::of).collect();
         // All have joined before the first message.

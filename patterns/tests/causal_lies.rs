@@ -1,5 +1,6 @@
 //! Members that lie. Each test writes into the topic of a member what no member writes.
 
+use kit::Dice;
 use mailbox::{Config, Endpoint, Publisher, Region};
 use mailbox_patterns::causal::{Event, Group, History, Id, Lie, Member, Step, agree, check};
 use std::collections::BTreeSet;
@@ -380,34 +381,22 @@ fn a_rank_that_was_joined_again_and_lies_is_told_as_that_life() {
     assert_eq!(told, expected);
 }
 
-/// A small generator of numbers that look random.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-
-    /// Mostly what is right.
-    fn near(&mut self, right: u64) -> u64 {
-        match self.below(24) {
-            0 => right.wrapping_add(1),
-            1 => right.wrapping_sub(1),
-            2 => u64::MAX - self.below(2),
-            3 => 0,
-            _ => right,
-        }
+/// Mostly what is right.
+fn near(random: &mut Dice, right: u64) -> u64 {
+    match random.below(24) {
+        0 => right.wrapping_add(1),
+        1 => right.wrapping_sub(1),
+        2 => u64::MAX - random.below(2),
+        3 => 0,
+        _ => right,
     }
 }
 
 /// A message that may be right, or nearly so.
-fn random_frame(random: &mut Random, epoch: u64, [one, two, number]: [u64; 3]) -> Vec<u8> {
+fn random_frame(random: &mut Dice, epoch: u64, [one, two, number]: [u64; 3]) -> Vec<u8> {
     let kind = [HELLO, MESSAGE, MESSAGE, MESSAGE, MESSAGE, BYE, 0][random.below(7) as usize];
-    let clock = [random.near(one), random.near(two), random.near(number)];
-    let mut bytes = frame(kind, random.near(2) as u32, random.near(epoch), &clock);
+    let clock = [one, two, number].map(|right| near(random, right));
+    let mut bytes = frame(kind, near(random, 2) as u32, near(random, epoch), &clock);
     match random.below(24) {
         0 => bytes.truncate(random.below(50) as usize),
         1 => {
@@ -427,7 +416,7 @@ fn random_lies_harm_nobody() {
     let mut histories = vec![History::of(&one), History::of(&two)];
     let mut found = 0;
     for seed in 1..=8 {
-        let mut random = Random(815 * seed);
+        let mut random = Dice(815 * seed);
         for round in 0..300 {
             let last = region.join(2).expect("a free rank");
             let mut liar = Liar::begin(&last);

@@ -1,6 +1,6 @@
 //! A group of processes of the operating system, which are killed, and come again.
 
-use kit::{Child, Collected, SIGCONT, SIGSTOP};
+use kit::{Child, Collected, Dice, SIGCONT, SIGSTOP};
 use mailbox::{Config, Endpoint, Region};
 use mailbox_patterns::causal::{CausalError, Clock, Event, Group, History, Id, Member, Step, agree, check};
 use std::collections::BTreeSet;
@@ -17,18 +17,6 @@ const RANK: &str = "PATTERNS_TEST_RANK";
 const GUARD: Duration = Duration::from_secs(30);
 const STOP: &[u8] = b"stop";
 const DONE: &[u8] = b"done";
-
-/// A small generator of numbers that look random.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0 % end
-    }
-}
 
 /// Says what it does, in a line each, before a message is sent and after one was received.
 fn note(what: &str, id: Id) {
@@ -76,7 +64,7 @@ fn talk(rank: u32) -> Result<(), Box<dyn Error>> {
     let me = Region::from_env()?.join(rank)?;
     let mut member = Member::join(&me, &GROUP)?;
     member.clock().iter().for_each(|(rank, number)| note("start", Id { rank, number }));
-    let mut random = Random(u64::from(rank) << 32 | me.epoch());
+    let mut random = Dice(u64::from(rank) << 32 | me.epoch());
     let (mut others, mut is_done) = (Others::default(), false);
     while !(is_done && others.are_done()) {
         let next = Id { rank, number: member.clock().of(rank) };
@@ -197,7 +185,7 @@ fn forget_unsent(killed: &mut History, all: &[&History]) {
 #[test]
 fn under_kills_those_who_stay_are_told_the_same_in_causal_order() {
     for seed in 1..=8 {
-        let mut random = Random(seed);
+        let mut random = Dice(seed);
         let region = Region::create_unnamed(Config::ranks(RANKS)).expect("memory");
         let me = region.join(0).expect("a free rank");
         let mut observer = Observer::join(&me);

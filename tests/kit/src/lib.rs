@@ -3,6 +3,7 @@
 
 mod alone;
 mod child;
+mod dice;
 mod fork;
 mod name;
 mod patience;
@@ -10,6 +11,7 @@ mod process;
 
 pub use alone::alone;
 pub use child::{Child, Collected, Lines};
+pub use dice::Dice;
 pub use fork::{Forked, fork, kill, status_of, wait_for};
 pub use libc::{SIGABRT, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM};
 pub use name::Name;
