@@ -223,6 +223,45 @@ fn the_fingerprint_is_of_the_definition() {
     all(&other::retyped::Tick { instrument, size: 1, price, time });
 }
 
+/// Two definitions of one type, whose fields and types have the same names in the same order.
+mod moved {
+    use mailbox_patterns::codec::Message;
+    use postcard_schema::Schema;
+    use serde::{Deserialize, Serialize};
+
+    macro_rules! lists {
+        ($($module:ident: $line:tt $list:tt)*) => {$(
+            pub mod $module {
+                use super::*;
+                #[derive(Debug, PartialEq, Serialize, Deserialize, Schema)]
+                pub struct Line $line
+                #[derive(Debug, PartialEq, Serialize, Deserialize, Schema)]
+                pub struct List $list
+                impl Message for List {
+                    const NAME: &'static str = "List";
+                }
+            }
+        )*};
+    }
+
+    lists! {
+        outside: { pub item: u32 } { pub lines: Vec<Line>, pub count: u32 }
+        inside: { pub item: u32, pub count: u32 } { pub lines: Vec<Line> }
+        maybe: { pub item: u32 } { pub lines: Option<Vec<Line>>, pub count: u32 }
+        // `m` is how the library's own fingerprint says that something is optional.
+        named: { pub item: u32 } { pub linesm: Vec<Line>, pub count: u32 }
+    }
+}
+
+#[test]
+fn the_fingerprint_sees_where_a_definition_within_ends() {
+    let line = || moved::outside::Line { item: 7 };
+    let outside = moved::outside::List { lines: vec![line(), line()], count: 1 };
+    mismatch::<_, moved::inside::List, Postcard>(&outside);
+    let maybe = moved::maybe::List { lines: None, count: 1 };
+    mismatch::<_, moved::named::List, Postcard>(&maybe);
+}
+
 #[test]
 fn what_has_no_header_is_untyped() {
     for bytes in [&b""[..], b"hello", b"\xd1", b"\xd1\x01\x04Tick", b"\xd1\x03\x00\0\0\0\0\0\0\0\0{}"] {

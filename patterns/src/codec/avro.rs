@@ -21,7 +21,8 @@ const LONGEST: usize = 1 << 20;
 /// Avro, of values of `serde` whose types derive `AvroSchema`. With the feature `avro`.
 ///
 /// The fingerprint is that of Avro's specification, CRC-64-AVRO of the canonical form of the schema. So a change of a field's name,
-/// type or place is a mismatch; one of a comment or a default is none. The value is encoded without the schema.
+/// type or place is a mismatch. One of a comment or a default is none, nor is one of a logical type, as from milliseconds to microseconds:
+/// the canonical form leaves them out. Change [`Message::VERSION`] with a logical type. The value is encoded without the schema.
 ///
 /// A string, or bytes, of more than 1 MiB is not read. `apache-avro` has one such limit for a whole program, which is set once. A program
 /// that wants another one calls `apache_avro::util::max_allocation_bytes` before it makes its first end.

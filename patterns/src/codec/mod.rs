@@ -36,7 +36,7 @@
 //! | codec | feature | for types that | the fingerprint is of |
 //! |---|---|---|---|
 //! | [`Plain`] | none | are plain data (`bytemuck`) | name, size, alignment, fields |
-//! | `Postcard` | `postcard` | derive `Serialize`, `Deserialize`, and `Schema` of `postcard-schema` | name and whole schema |
+//! | `Postcard` | `postcard` | derive `Serialize`, `Deserialize`, and `Schema` of `postcard-schema` | the whole schema |
 //! | `Json` | `json` | derive `Serialize` and `Deserialize` | name |
 //! | `Protobuf` | `protobuf` | derive `prost::Message` | name |
 //! | `Avro` | `avro` | derive `Serialize`, `Deserialize`, and `AvroSchema` of `apache-avro` | the schema's canonical form |
@@ -47,11 +47,12 @@
 //! mailbox-patterns = { path = "../mailbox/patterns", features = ["postcard", "json"] }
 //! ```
 //!
-//! *Types that change.* With `Plain`, `Postcard` and `Avro` any change of the definition is a mismatch: all programs are built again, or the new
-//! type gets a new name beside the old one. `Protobuf` and `Json` are for programs that change one after the other: there a type is known
-//! by its name, a reader skips fields that it does not know, and gives those that are missing their default. Each type may also have a
-//! [version](Message::VERSION), which is part of the fingerprint in all formats. Its author changes it when old and new programs
-//! must not understand each other.
+//! *Types that change.* With `Postcard` any change of the definition is a mismatch. So it is with `Plain`, but of the type of a field only
+//! the name counts, and a type that [names no fields](crate::message) has only its size and alignment. So it is with `Avro`, but for
+//! logical types, comments and defaults. Then all programs are built again, or the new type gets a new name beside the old one.
+//! `Protobuf` and `Json` are for programs that change one after the other: there a type is known by its name, a reader skips fields that
+//! it does not know, and gives those that are missing their default. Each type may also have a [version](Message::VERSION), which is part
+//! of the fingerprint in all formats. Its author changes it when old and new programs must not understand each other.
 //!
 //! # Ends
 //!

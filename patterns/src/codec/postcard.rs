@@ -1,17 +1,17 @@
 //! Values in the format of `postcard`.
 
 use super::bounded::{Bounded, within};
+use super::schema::{BASIS, hash};
 use super::{Codec, Fault, Format, Message};
 use postcard_schema::Schema;
-use postcard_schema::key::Key;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::io;
 
 /// `postcard`, a compact format for values of `serde`. With the feature `postcard`.
 ///
-/// The fingerprint is postcard's own [`Key`], of the name and the whole schema, which `#[derive(Schema)]` of the crate `postcard-schema`
-/// makes: names and types of all fields, also of types within. So any change of the type is a mismatch.
+/// The fingerprint is of the whole schema, which `#[derive(Schema)]` of the crate `postcard-schema` makes: the names of types and fields
+/// in their order, and where each type ends, also of types within. So any change of the type is a mismatch.
 ///
 /// A type that contains itself has no such schema. Write one that does not say what is inside, and change [`Message::VERSION`] with the
 /// type:
@@ -48,7 +48,9 @@ impl<T: Message + Schema + Serialize + DeserializeOwned> Codec<T> for Postcard {
     }
 
     fn fingerprint(&self) -> u64 {
-        u64::from_le_bytes(Key::for_path::<T>(T::NAME).to_bytes())
+        // The library's own `Key` leaves out how many fields a type has. So a field may move into a type within, or out of it, and the key
+        // stays as it is. These bytes say it. Memory grows as they need it, so nothing here can fail.
+        hash(BASIS, &postcard::to_stdvec(T::SCHEMA).unwrap_or_default())
     }
 
     fn encode(&self, value: &T, out: &mut dyn io::Write) -> Result<(), Fault> {
