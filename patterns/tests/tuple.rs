@@ -562,6 +562,17 @@ fn the_end_of_a_shard_is_told_and_so_is_its_successor() {
             let error = lent.take().expect("it was lent").done().expect_err("it is another one");
             assert_eq!(error, TupleError::Restarted { rank: 1, epoch: 5 });
         });
+        serve(1, &|| {
+            _ = space.try_rd(lost); // as above
+            space.out(lost).expect("room");
+            *lent.borrow_mut() = Some(space.lease(lost, GUARD).expect("there"));
+        });
+        // To give it back finds nobody. That tells nothing to this process, so it is told later.
+        drop(lent.take());
+        serve(1, &|| {
+            let error = space.try_take(lost).expect_err("it is another one");
+            assert_eq!(error, TupleError::Restarted { rank: 1, epoch: 7 });
+        });
         assert_eq!(space.take(kept), Ok(kept.into()));
     });
 }

@@ -1,7 +1,7 @@
 //! What a process asks the shards of a space, and what it does with their answers.
 
 use super::code;
-use super::message::{Answer, Asked, Note, OVERHEAD, Request, Verb, Wanted};
+use super::message::{Answer, Asked, Note, Request, Verb, Wanted, longest};
 use super::{Tuple, TupleError};
 use core::cell::Cell;
 use core::ops::Range;
@@ -71,8 +71,7 @@ impl<'a> Shards<'a> {
     }
 
     pub fn check_len(&self, bytes: &[u8]) -> Result<(), TupleError> {
-        let whole = usize::try_from(self.me.region().eager_limit()).unwrap_or(usize::MAX);
-        let limit = code::MOST_BYTES.min(whole.saturating_sub(OVERHEAD));
+        let limit = longest(self.me.region());
         (bytes.len() <= limit).then_some(()).ok_or(TupleError::TooLong { len: bytes.len(), limit })
     }
 

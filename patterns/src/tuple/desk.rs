@@ -51,7 +51,7 @@ impl<'a> Desk<'a> {
 
     /// A process is there. Its predecessor is not.
     pub fn begin(&mut self, rank: u32, epoch: u64) {
-        if epoch > self.guest(rank).epoch {
+        if epoch >= self.guest(rank).epoch {
             self.close(rank);
             *self.guest(rank) = Guest { epoch, ..Guest::default() };
         }
@@ -228,16 +228,15 @@ impl<'a> Desk<'a> {
     /// Something that wants no answer.
     pub fn note(&mut self, mail: &Mail<'a>) {
         let (rank, epoch) = (mail.from(), mail.epoch());
-        let guest = &self.guests[rank as usize];
         let mut bytes = [0; 32];
         let len = mail.copy_to(&mut bytes);
         let Some((note, life, number)) = Note::decode(&bytes[..len]) else { return };
         // One that has never had an answer does not know whose life it gives up.
         let is_ours = life == self.rules.epoch || (life == 0 && note == Note::GivenUp);
-        if guest.is_over || epoch != guest.epoch || !is_ours || mail.len() > len {
+        if !self.guest(rank).lives(epoch) || !is_ours || mail.len() > len {
             return;
         }
-        let last = guest.last;
+        let last = self.guest(rank).last;
         match note {
             Note::Received if number == last => match take(&mut self.guest(rank).state) {
                 State::Sent(Gift::Tuple(stored)) => self.store.dismiss(stored),
@@ -264,13 +263,14 @@ impl<'a> Desk<'a> {
     pub fn call(&mut self, call: Mail<'a>) {
         let (rank, epoch) = (call.from(), call.epoch());
         let bytes = if call.len() <= MOST_REQUEST { call.to_vec() } else { vec![] };
-        let Some(asked) = Asked::decode(&bytes) else {
+        let asked = Asked::decode(&bytes).filter(|asked| self.rules.can_be_answered(asked));
+        let Some(asked) = asked else {
             _ = call.refuse_within(b"no request to a tuple space", Deadline::Now);
             return;
         };
         let guest = self.guest(rank);
         // Its process has ended, or does not wait any more. What it would be given now, nobody would give back.
-        if guest.is_over || epoch != guest.epoch || asked.number <= guest.last {
+        if !guest.lives(epoch) || asked.number <= guest.last {
             return;
         }
         guest.last = asked.number;

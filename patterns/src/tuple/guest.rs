@@ -18,6 +18,17 @@ pub struct Guest<'a> {
     pub state: State<'a>,
 }
 
+impl Guest<'_> {
+    /// Whether mail of this life is of the process that is there. If nothing was told of the rank yet, that process came before there was
+    /// a shard.
+    pub fn lives(&mut self, epoch: u64) -> bool {
+        if self.epoch == 0 {
+            self.epoch = epoch;
+        }
+        !self.is_over && self.epoch == epoch
+    }
+}
+
 /// What became of the last request of a process. It has no other one: the next ends it.
 #[derive(Debug, Default)]
 pub enum State<'a> {

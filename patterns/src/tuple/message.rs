@@ -10,15 +10,22 @@
 
 use super::code::{self, Reader, put_bytes, put_number};
 use super::{Type, code::MOST_BYTES};
+use mailbox::Region;
 
 /// What a message has besides its tuple, at most.
-pub const OVERHEAD: usize = 160;
+const OVERHEAD: usize = 160;
 /// The longest name of a function, in bytes.
 pub const MOST_NAME: usize = 64;
 /// The most functions that a process can run.
 pub const MOST_FUNCTIONS: usize = 64;
 /// The longest request, in bytes.
 pub const MOST_REQUEST: usize = MOST_BYTES + OVERHEAD;
+
+/// The longest tuple in this region, encoded: a request and an answer with it go at once.
+pub fn longest(region: &Region) -> usize {
+    let whole = usize::try_from(region.eager_limit()).unwrap_or(usize::MAX);
+    MOST_BYTES.min(whole.saturating_sub(OVERHEAD))
+}
 
 /// What is to be done with a tuple that is found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

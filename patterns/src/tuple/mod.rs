@@ -72,8 +72,9 @@
 //! - **Deaths are told.** Tuples live in the memory of their shard's process. If it ends, those are lost. Each process that asks it
 //!   gets [`TupleError::Gone`], or, if another one has its place, [`TupleError::Restarted`], once, before that one does anything
 //!   for it. No request is carried out twice. The other shards go on.
-//! - **Bounded.** Nothing that a process sends makes a shard panic, read beyond it, or grow beyond its [`Limits`]. Each process has one request
-//!   at a shard at a time: a new one ends the one before. One whose mailbox makes no sense is served no more, and the others are.
+//! - **Bounded.** Nothing that a process sends makes a shard panic, read beyond it, or grow beyond its [`Limits`], and a request and an
+//!   answer for each process. Each process has one request at a shard at a time: a new one ends the one before. A tuple that no answer
+//!   could carry is refused. A process whose mailbox makes no sense is served no more, and the others are.
 //!
 //! # Shards
 //!

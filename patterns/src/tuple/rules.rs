@@ -13,6 +13,8 @@ pub struct Rules {
     /// Its life.
     pub epoch: u64,
     pub limits: Limits,
+    /// The longest tuple that an answer can carry.
+    pub longest: usize,
     /// The types of the fields of all tuples with these keys.
     pub shapes: HashMap<Box<[u8]>, Vec<Vec<Type>>>,
 }
@@ -45,6 +47,16 @@ impl Rules {
             return Some(others);
         }
         self.misfit(fields)
+    }
+
+    /// Whether each process that asks for the tuple in this request, if there is one, can be given it.
+    pub fn can_be_answered(&self, asked: &Asked<'_>) -> bool {
+        match asked.request {
+            Request::Put { tuple, .. } | Request::Done { tuple: Some(tuple), .. } => {
+                tuple.len() <= self.longest
+            }
+            _ => true,
+        }
     }
 
     /// Whether a tuple or a template belongs to this shard.

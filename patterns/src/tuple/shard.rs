@@ -2,6 +2,7 @@
 
 use super::code;
 use super::desk::Desk;
+use super::message::longest;
 use super::rules::Rules;
 use super::{Limits, TupleError, Type, Value};
 use core::fmt;
@@ -19,7 +20,10 @@ const BURST: u32 = 4096;
 /// A shard of a tuple space: a rank whose process has the tuples of some keys, and answers those that ask for them.
 ///
 /// The rank is the shard's alone: other mail to it is refused, or dropped. It answers while its process is in one of the `serve`
-/// calls. If it is dropped, or its process ends, all its tuples are lost, and those that ask are told ([`TupleError::Gone`]).
+/// calls. When its process ends, all its tuples are lost, and those that ask are told ([`TupleError::Gone`]).
+///
+/// An endpoint is a shard once. Drop it with the shard: the tuples are lost then, those that wait are told that this rank is
+/// [no shard](TupleError::NoShard), and others that ask wait until the endpoint ends, too.
 ///
 /// ```
 /// # use mailbox::{Config, Region};
@@ -57,7 +61,8 @@ impl<'a> Shard<'a> {
         }
         me.set_by_hand(true);
         let place = (me.rank() - shards.start, shards.end - shards.start);
-        let rules = Rules { place, epoch: me.epoch(), limits, shapes: HashMap::new() };
+        let (longest, shapes) = (longest(me.region()), HashMap::new());
+        let rules = Rules { place, epoch: me.epoch(), limits, longest, shapes };
         let desk = Desk::new(rules, me.region().ranks());
         Ok(Self { me, shards, desk, live: BTreeSet::new(), has_had_any: false })
     }

@@ -58,7 +58,7 @@ impl<'a> Space<'a> {
         &self.shards
     }
 
-    /// Puts a tuple. When it returns, the tuple is there, and was given to one that waited for it. On [`TupleError::Gone`] and
+    /// Puts a tuple. When it returns, the tuple is there, or was given to one that waited for it. On [`TupleError::Gone`] and
     /// [`TupleError::Restarted`] it is lost, or was not put.
     ///
     /// Cost: a call to the shard of its key, here and below: up to some 35 bytes of tuple in one cache line there and back.

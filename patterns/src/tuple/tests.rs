@@ -351,6 +351,49 @@ fn a_request_that_is_too_long_or_none_is_refused() {
     drop(announced);
 }
 
+#[test]
+fn a_tuple_that_no_answer_could_carry_is_refused() {
+    let region = Region::create_unnamed(Config::ranks(2).arena(16 << 10)).expect("memory");
+    let whole = usize::try_from(region.eager_limit()).expect("small");
+    let [server, one] = [0, 1].map(|rank| region.join(rank).expect("free"));
+    let mut shard = shard(&server, Limits::default());
+    // A request needs four or five bytes besides its tuple, and an answer with a lease may need more.
+    let mut hand = Hand::new(&one);
+    let long = (7, vec![7_u8; whole - 11]);
+    let put = hand.put(long.clone());
+    serve(&mut shard);
+    assert!(matches!(put.try_wait(), Err(CallError::Refused(_))));
+    drop(put);
+    let put = hand.put((7, vec![7_u8]));
+    expect(&mut shard, &put, Answer::Done);
+    let lent = hand.find(Verb::Lease(u64::MAX), false, (7, any::<Vec<u8>>()));
+    answered(&mut shard, &lent);
+    let replaced = hand.start(Request::Done { lease: 1, tuple: Some(&tuple(long)) });
+    serve(&mut shard);
+    assert!(matches!(replaced.try_wait(), Err(CallError::Refused(_))));
+}
+
+#[test]
+fn a_shard_serves_those_whose_beginning_was_told_before() {
+    let region = region(2);
+    let [server, one] = [0, 1].map(|rank| region.join(rank).expect("free"));
+    one.send(0, b"good morning").expect("room");
+    // The process does something else first, with the events of its endpoint.
+    while !matches!(server.next_event(), Ok(mailbox::Event::Mail(_))) {}
+    let mut shard = shard(&server, Limits::default());
+    let mut hand = Hand::new(&one);
+    let put = hand.put((7,));
+    expect(&mut shard, &put, Answer::Done);
+    let taken = hand.find(Verb::Take, false, anything());
+    expect(&mut shard, &taken, found(&tuple((7,))));
+    drop((put, taken));
+    one.abandon();
+    serve(&mut shard);
+    let again = region.join(1).expect("free");
+    let back = Hand::new(&again).find(Verb::Take, false, anything());
+    expect(&mut shard, &back, found(&tuple((7,))));
+}
+
 /// What may be in a request: mostly right.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let head = (1..11_u8, 0..3_u8, 0..3_u8, vec(prop::num::u8::ANY, 0..30));
