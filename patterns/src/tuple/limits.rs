@@ -5,7 +5,7 @@
 pub struct Limits {
     /// How many tuples, those that are lent included.
     pub tuples: usize,
-    /// How many bytes of tuples; each counts 128 more than it has when encoded.
+    /// How many bytes of tuples; each counts 128 more than it has when encoded. The shard takes up to about twice as much memory.
     pub bytes: usize,
     /// How many tuples one process may have under lease.
     pub leases: u32,

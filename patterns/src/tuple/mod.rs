@@ -107,8 +107,8 @@
 //! has heard of. A request of a process that has ended is not carried out either: nobody would give back what it gets. Calls are for one
 //! life of the shard, and messages name the life that they are for. What the former shard was told, its successor does not hear.
 //!
-//! A shard never waits for a process. An answer that finds no room is kept, and tried again each millisecond, until it goes or the process asks for
-//! something else. A process that is stopped keeps a tuple that was sent to it until it goes on or ends, and keeps one under lease until that is over.
+//! A shard never waits for a process. An answer that finds no room is kept, and tried again with each event and each millisecond, until it goes or
+//! the process asks for something else. A process that is stopped keeps a tuple that was sent to it until it goes on or ends, and keeps one under lease until that is over.
 //!
 //! # Limits
 //!

@@ -3,7 +3,7 @@
 use super::Limits;
 use super::code;
 use super::message::Wanted;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, VecDeque};
 
 /// What a tuple takes besides its bytes, about.
 const EACH: usize = 128;
@@ -58,7 +58,14 @@ impl From<Wanted<'_>> for Sought {
     }
 }
 
-type Buckets = HashMap<Box<[u8]>, BTreeMap<u64, Stored>>;
+/// Tuples, oldest first. Most keys may have one alone: it takes no more room than that.
+type Bucket = VecDeque<Stored>;
+type Buckets = HashMap<Box<[u8]>, Bucket>;
+
+/// The place of a tuple with this number.
+fn place(bucket: &Bucket, number: u64) -> usize {
+    bucket.partition_point(|stored| stored.number < number)
+}
 
 /// The tuples that are there, and how much all take, also those that are out.
 #[derive(Debug, Default)]
@@ -97,34 +104,29 @@ impl Store {
     pub fn insert(&mut self, stored: Stored) {
         let buckets = if stored.function.is_some() { &mut self.waiting } else { &mut self.complete };
         match buckets.get_mut(stored.bucket()) {
-            Some(bucket) => _ = bucket.insert(stored.number, stored),
-            None => _ = buckets.insert(stored.bucket().into(), BTreeMap::from([(stored.number, stored)])),
+            Some(bucket) => bucket.insert(place(bucket, stored.number), stored),
+            None => {
+                let key = stored.bucket().into();
+                let mut bucket = Bucket::with_capacity(1);
+                bucket.push_back(stored);
+                buckets.insert(key, bucket);
+            }
         }
     }
 
     /// The oldest that is wanted.
-    pub fn find(&self, wanted: &Sought) -> Option<&Stored> {
-        let first = |bucket: &BTreeMap<u64, Stored>| -> Option<u64> {
-            bucket.values().find(|stored| stored.is_wanted(wanted)).map(|stored| stored.number)
-        };
-        let oldest = |one: Option<_>, other: (u64, _)| match one {
-            Some((number, _)) if number < other.0 => one,
-            _ => Some(other),
-        };
-        let look = |found, bucket| match first(bucket) {
-            Some(number) => oldest(found, (number, bucket)),
-            None => found,
-        };
-        let (number, bucket) = match wanted {
+    pub fn find<'s>(&'s self, wanted: &Sought) -> Option<&'s Stored> {
+        let first = |bucket: &'s Bucket| bucket.iter().find(|stored| stored.is_wanted(wanted));
+        match wanted {
             Sought::Matching(template) => match code::key(template) {
-                Some(key) => self.complete.get(key).into_iter().fold(None, look),
-                None => self.complete.values().fold(None, look),
+                Some(key) => self.complete.get(key).and_then(first),
+                None => self.complete.values().filter_map(first).min_by_key(|stored| stored.number),
             },
             Sought::Calling(names) => {
-                names.iter().filter_map(|name| self.waiting.get(name.as_bytes())).fold(None, look)
+                let buckets = names.iter().filter_map(|name| self.waiting.get(name.as_bytes()));
+                buckets.filter_map(first).min_by_key(|stored| stored.number)
             }
-        }?;
-        bucket.get(&number)
+        }
     }
 
     /// Takes out the oldest that is wanted: it is lent, or under way to the process that takes it.
@@ -133,9 +135,11 @@ impl Store {
         let (number, bucket) = (found.number, found.bucket().to_vec());
         let buckets = if found.function.is_some() { &mut self.waiting } else { &mut self.complete };
         let tuples = buckets.get_mut(&*bucket)?;
-        let stored = tuples.remove(&number);
+        let stored = tuples.remove(place(tuples, number));
         if tuples.is_empty() {
             buckets.remove(&*bucket);
+        } else if tuples.len() < tuples.capacity() / 4 {
+            tuples.shrink_to(tuples.len() * 2);
         }
         stored
     }
