@@ -70,7 +70,8 @@ impl<'s, 'a> Leased<'s, 'a> {
     }
 
     /// The tuple is used up: it never comes back. [`TupleError::Expired`] if it has come back before. After
-    /// [`TupleError::Gone`] or [`TupleError::Restarted`] it is lost.
+    /// [`TupleError::Gone`] or [`TupleError::Restarted`] it is lost. After [`TupleError::Call`], as when the wait was interrupted, it is not
+    /// known whether it is used up; if not, it comes back when the lease is over.
     pub fn done(mut self) -> Result<(), TupleError> {
         self.is_over = true;
         self.order(Request::Done { lease: self.lease.1, tuple: None })
@@ -79,8 +80,9 @@ impl<'s, 'a> Leased<'s, 'a> {
     /// The tuple is used up, and this one is there in its place, in one step.
     ///
     /// Its key is the same, or another one of the same shard: otherwise [`TupleError::OtherKey`]. [`TupleError::Expired`] if the tuple
-    /// has come back before; then this one was not put. After [`TupleError::Gone`] and [`TupleError::Restarted`] both are lost. On every
-    /// other error this one was not put, and the tuple comes back.
+    /// has come back before; then this one was not put. After [`TupleError::Gone`] and [`TupleError::Restarted`] both are lost. After
+    /// [`TupleError::Call`], as when the wait was interrupted, it is not known which of both is there; one is. On every other error this
+    /// one was not put, and the tuple comes back.
     pub fn replace(mut self, tuple: impl Into<Tuple>) -> Result<(), TupleError> {
         let bytes = self.shards.encode(&tuple.into())?;
         if self.shards.of_key(&bytes) != Some(self.shard) {

@@ -120,7 +120,8 @@ impl<'a> Space<'a> {
         self.take_within(template, Deadline::Never)
     }
 
-    /// The same; [`TupleError::Timeout`] if there is none before `deadline`. Then none was taken.
+    /// The same; [`TupleError::Timeout`] if there is none before `deadline`. Then none was taken. With [`Deadline::Now`], here as in the
+    /// other calls that look for a tuple, it waits for no tuple, but for the answer of the shard.
     pub fn take_within(
         &self,
         template: impl Into<Template>,
