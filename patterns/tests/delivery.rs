@@ -5,12 +5,12 @@ use mailbox_patterns::delivery::{
     Consumer, DeadError, DeadLetters, DeliveryError, Done, Durability, Ledger, Letter, Outbox, OutboxError,
     Replay, Retry,
 };
-use std::fs;
+use std::fs::{self, File};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 use std::{env, process};
 
 /// Longer than anything here takes.
@@ -288,6 +288,40 @@ fn two_letters_of_one_name_are_both_kept() {
     assert_eq!(dead.names().expect("a box").len(), 2);
     let left: Vec<_> = fs::read_dir(dead.path()).expect("a folder").collect();
     assert_eq!(left.len(), 2, "nothing else is left");
+}
+
+#[test]
+fn what_a_dead_process_has_begun_is_no_other_letter() {
+    let (folder, (_region, [me, other])) = (Folder::new(), two());
+    let mut consumer = Consumer::new(&me, quick(1), folder.dead());
+    other.send(0, b"one").expect("room");
+    assert_eq!(told(consumer.at_least_once(GUARD, |_| Err("no".into()))), [0, 0, 0, 1]);
+    let dead = folder.dead();
+    let (name, letter) = dead.letters().expect("a box").remove(0);
+    // A process of the same id was killed when its letter had its name, and the name beside was still there.
+    for number in 0..100 {
+        let begun = dead.path().join(format!("{}-{number}.new", process::id()));
+        fs::hard_link(dead.path().join(format!("{name}.dead")), begun).expect("a disk");
+    }
+    let mut second = letter.expect("sound");
+    second.body = b"two".to_vec();
+    assert_eq!(dead.add("another", &second).expect("a disk"), "another");
+    assert_eq!(dead.letter(&name).expect("sound").body, b"one");
+    assert_eq!(dead.letter("another").expect("sound").body, b"two");
+}
+
+#[test]
+fn what_dead_processes_have_begun_goes_away_when_it_is_old() {
+    let (folder, now) = (Folder::new(), SystemTime::now());
+    let path = folder.dead().path().to_owned();
+    let hours = |hours: u64| now.checked_sub(Duration::from_secs(hours * 3600)).expect("a time");
+    let begun = [("0123456789abcdef.new", 25), ("0123456789abcdee.new", 1), ("retry-1.new", 25)];
+    for (name, age) in begun {
+        let file = File::create(path.join(name)).expect("a disk");
+        file.set_modified(hours(age)).expect("a disk");
+    }
+    folder.dead();
+    assert_eq!(begun.map(|(name, _)| path.join(name).exists()), [false, true, true]);
 }
 
 #[test]

@@ -3,16 +3,20 @@
 use super::journal::sync_folder_of;
 use super::{DeadError, DeadLetter, Durability, Outbox};
 use mailbox::{Deadline, Endpoint, SendError};
-use std::fs::{self, File};
+use std::fs::{self, DirEntry, File};
+use std::hash::{BuildHasher, RandomState};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 /// How many letters a box has at most, if nothing else is said.
 const MOST: usize = 10_000;
 /// How the names of letters end.
 const END: &str = ".dead";
+/// How the names of files end that are not letters yet.
+const BEGUN: &str = ".new";
+/// After this time nobody goes on with what was begun.
+const ABANDONED: Duration = Duration::from_secs(24 * 3600);
 
 /// The name of a letter, and what is in it.
 type Named = (String, Result<DeadLetter, DeadError>);
@@ -50,10 +54,16 @@ pub struct DeadLetters {
 }
 
 impl DeadLetters {
-    /// The box in this folder, which is made if it is not there. It has at most 10 000 letters.
+    /// The box in this folder, which is made if it is not there. It has at most 10 000 letters. Letters that processes had begun
+    /// and not finished more than a day ago, because they died, are taken away.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, DeadError> {
         let dead = Self { path: path.into(), most: MOST };
         fs::create_dir_all(&dead.path).map_err(|error| dead.io(error))?;
+        let entries = fs::read_dir(&dead.path).map_err(|error| dead.io(error))?;
+        for entry in entries.flatten().filter(is_abandoned) {
+            // Another process may have done it.
+            _ = fs::remove_file(entry.path());
+        }
         Ok(dead)
     }
 
@@ -91,12 +101,11 @@ impl DeadLetters {
     /// Adds a letter under this name, which is made of letters, digits and `-`; waits for the disk. A letter that is there with this
     /// name and these bytes is the same one. If another has the name, the letter gets the name with a number behind it. Its name.
     pub fn add(&self, name: &str, letter: &DeadLetter) -> Result<String, DeadError> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
         let names = self.names()?;
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let begun = self.path.join(format!("{}-{number}.new", process::id()));
+        // No number of the process: a dead one with the same number may have left a name of a letter.
+        let begun = self.path.join(format!("{:016x}{BEGUN}", RandomState::new().hash_one(0)));
         let write = || -> io::Result<()> {
-            let mut file = File::create(&begun)?;
+            let mut file = File::create_new(&begun)?;
             file.write_all(&letter.write())?;
             file.sync_all()
         };
@@ -226,6 +235,16 @@ impl DeadLetter {
         let message = |letter: &Self| (letter.from, letter.to, letter.tag, letter.numbers);
         message(self) == message(other) && self.body == other.body
     }
+}
+
+/// Whether a process that must have died has begun this file, and not finished it.
+fn is_abandoned(entry: &DirEntry) -> bool {
+    let name = entry.file_name();
+    let number = name.to_str().and_then(|name| name.strip_suffix(BEGUN));
+    let is_ours =
+        number.is_some_and(|name| name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
+    is_ours && age().is_some_and(|age| age > ABANDONED)
 }
 
 /// Whether a letter can have this name: it leads out of no folder.
