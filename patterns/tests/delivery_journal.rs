@@ -1,8 +1,10 @@
 //! Journals and ledgers whose files are cut, garbled, or left by a process that died.
 
 use mailbox_patterns::delivery::{Durability, Id, Journal, JournalError, Ledger, Replay, Verdict};
+use rustix::fs::inotify;
 use std::env;
 use std::fs;
+use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -137,10 +139,51 @@ fn a_garbled_byte_is_told_with_what_was_saved() {
 }
 
 #[test]
+fn salvage_keeps_the_damaged_file_when_it_is_called_again() {
+    let folder = Folder::new();
+    written(&folder.file());
+    let mut garbled = fs::read(folder.file()).expect("a journal");
+    garbled[HEADER] ^= 1;
+    fs::write(folder.file(), &garbled).expect("a disk");
+    for _ in 0..2 {
+        assert_eq!(Journal::salvage(folder.file(), KIND).expect("a disk"), 0);
+        assert_eq!(fs::read(folder.0.join("journal.damaged")).expect("it is kept"), garbled);
+    }
+}
+
+/// Whether this opens the folder itself, which is what has its names written to the disk.
+fn opens_folder(folder: &Folder, open: impl FnOnce()) -> bool {
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).expect("a watch");
+    inotify::add_watch(&watch, &folder.0, inotify::WatchFlags::OPEN).expect("a watch");
+    open();
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(&watch, &mut buffer);
+    let mut is_opened = false;
+    while let Ok(event) = events.next() {
+        // Files of the folder have names here.
+        is_opened |= event.file_name().is_none();
+    }
+    is_opened
+}
+
+#[test]
+fn the_name_of_a_journal_that_a_dead_process_made_reaches_the_disk() {
+    let folder = Folder::new();
+    // That may have been killed after the rename, and before it waited for the folder.
+    drop(Journal::open(folder.file(), KIND, Durability::Process, |_| {}).expect("a journal"));
+    let reopen =
+        |durability| drop(Journal::open(folder.file(), KIND, durability, |_| {}).expect("a journal"));
+    assert!(!opens_folder(&folder, || reopen(Durability::Process)));
+    assert!(opens_folder(&folder, || reopen(Durability::Power)));
+}
+
+#[test]
 fn what_is_no_journal_is_left_alone() {
     let folder = Folder::new();
     fs::write(folder.file(), b"a text that is longer than the header of a journal").expect("a disk");
+    fs::write(folder.0.join("journal.new"), b"another text").expect("a disk");
     assert!(matches!(open(&folder.file()), Err(JournalError::Foreign { .. })));
+    assert!(folder.0.join("journal.new").exists());
     fs::remove_file(folder.file()).expect("it is there");
     drop(written(&folder.file()));
     let other = Journal::open(folder.file(), *b"othr", Durability::Process, |_| {});

@@ -92,7 +92,6 @@ impl Journal {
         let lock = lock(&path)?;
         let failed = |error| JournalError::Io { path: path.clone(), error };
         let begun = beside(&path, "new");
-        remove_if_there(&begun).map_err(failed)?;
         let file = match OpenOptions::new().read(true).write(true).open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 let header = frame::header(kind, salt());
@@ -101,27 +100,30 @@ impl Journal {
             opened => opened.map_err(failed)?,
         };
         let (salt, end, recovered) = read(&path, &file, kind, &mut replay)?;
+        // A process has died while it wrote this.
+        remove_if_there(&begun).map_err(failed)?;
         if recovered.cut_bytes > 0 {
             file.set_len(end).map_err(failed)?;
         }
         let journal =
             Self { path, kind, durability, file, salt, end, body: vec![], has_failed: false, _lock: lock };
         if durability == Durability::Power {
-            // What a process wrote that did not wait for the disk counts from now on.
-            journal.file.sync_all().map_err(|error| journal.io(error))?;
+            // What a process wrote that did not wait for the disk, or died first, counts from now on; and so does the file's name.
+            let synced = journal.file.sync_all().and_then(|()| sync_folder_of(&journal.path));
+            synced.map_err(|error| journal.io(error))?;
         }
         Ok((journal, recovered))
     }
 
     /// Keeps the records of a damaged journal that come before the damage, as [`JournalError::Garbled`] has counted them. The file
-    /// as it was stays beside it, as `PATH.damaged`. How many records were kept.
+    /// as it was stays beside it, as `PATH.damaged`. How many records were kept. A journal that is not damaged stays as it is.
     pub fn salvage(path: impl Into<PathBuf>, kind: [u8; 4]) -> Result<u64, JournalError> {
         let path = path.into();
         let _lock = lock(&path)?;
         let failed = |error| JournalError::Io { path: path.clone(), error };
         let file = File::open(&path).map_err(failed)?;
         let (end, records) = match read(&path, &file, kind, &mut |_| {}) {
-            Ok((_, end, recovered)) => (end, recovered.records),
+            Ok((.., recovered)) => return Ok(recovered.records),
             Err(JournalError::Garbled { at, records, .. }) => (at, records),
             Err(error) => return Err(error),
         };
@@ -191,7 +193,8 @@ impl Journal {
     /// Puts these records in the place of all others, those that wait for a commit included. After a crash the old records are
     /// there, or the new ones. The new file is written beside the old one and takes its name.
     ///
-    /// If it fails, the old records stay, and so do those that wait.
+    /// [`JournalError::TooLong`] changes nothing. After another error the name may lead to the old file or to the new one: every later
+    /// call returns [`JournalError::Failed`], until the journal is opened again.
     pub fn replace<'a>(&mut self, records: impl IntoIterator<Item = &'a [u8]>) -> Result<(), JournalError> {
         if self.has_failed {
             return Err(JournalError::Failed { path: self.path.clone() });
