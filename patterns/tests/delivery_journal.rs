@@ -304,6 +304,27 @@ fn a_compacted_ledger_still_knows_what_was_handled() {
 }
 
 #[test]
+fn numbers_that_cannot_be_do_not_garble_a_ledger() {
+    let folder = Folder::new();
+    let (mut first, ..) = ledger(&folder.file());
+    // All up to 5 were handled, it says, and this is number 3.
+    let wrong = Id { settled: 5, ..id(3) };
+    assert_eq!(first.judge(wrong), Verdict::Unknown);
+    first.record(id(1), b"one").expect("short");
+    assert_eq!(first.judge(wrong), Verdict::Unknown);
+    first.record(wrong, b"three").expect("short");
+    first.set_aside(Id { settled: u64::MAX, ..id(u64::MAX) }).expect("short");
+    first.record(id(0), b"none").expect("short");
+    first.commit().expect("a disk");
+    let verdicts = |ledger: &Ledger| [1, 2, 3, 4, 5, 6].map(|number| ledger.judge(id(number)));
+    let before = verdicts(&first);
+    drop(first);
+    let (second, _, effects) = ledger(&folder.file());
+    assert_eq!(effects, [&b"one"[..], b"three", b"none"]);
+    assert_eq!(verdicts(&second), before);
+}
+
+#[test]
 fn a_ledger_asks_to_be_compacted_before_it_is_long() {
     let folder = Folder::new();
     let (mut ledger, ..) = ledger(&folder.file());

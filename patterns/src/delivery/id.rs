@@ -15,7 +15,7 @@ pub struct Id {
     pub life: u64,
     /// Its number among all that this outbox sends to this receiver, from 1 on, without a gap.
     pub number: u64,
-    /// All before it, and this one, were handled: the sender knows it. Less than the number.
+    /// The message of this number and all before it were handled: the sender knows it. Less than [`Id::number`].
     pub settled: u64,
 }
 
@@ -30,6 +30,11 @@ impl Id {
         let (life, number, behind) = (fields.u64()?, fields.u64()?, fields.u32()?);
         let settled = number.saturating_sub(1).saturating_sub(behind.into());
         Some(Self { sender: mail.from(), life, number, settled })
+    }
+
+    /// The same, with what can be: a message is not handled before itself.
+    pub(super) fn sound(self) -> Self {
+        Self { settled: self.settled.min(self.number.saturating_sub(1)), ..self }
     }
 
     /// The numbers that go in front of the message.

@@ -104,6 +104,7 @@ impl Ledger {
 
     /// Adds the effect of this message, which is new, to what the next [`Ledger::commit`] writes. Never waits.
     pub fn record(&mut self, id: Id, effect: &[u8]) -> Result<(), JournalError> {
+        let id = id.sound();
         self.journal.append(&[&[EFFECT], &head(id), effect])?;
         self.seen.note(id);
         Ok(())
@@ -111,6 +112,7 @@ impl Ledger {
 
     /// The message was set aside, and has no effect. It is not handled when it comes again.
     pub fn set_aside(&mut self, id: Id) -> Result<(), JournalError> {
+        let id = id.sound();
         self.journal.append(&[&[NOTE], &head(id)])?;
         self.seen.note(id);
         Ok(())
@@ -172,9 +174,7 @@ fn read<'a>(record: &'a [u8], seen: &mut Seen) -> Option<Option<Replay<'a>>> {
     let (sender, life, number, settled) = (fields.u32()?, fields.u64()?, fields.u64()?, fields.u64()?);
     let id = Id { sender, life, number, settled };
     (settled < number || number == 0).then_some(())?;
-    if id.number > 0 {
-        seen.note(id);
-    }
+    seen.note(id);
     let rest = &record[record.len() - fields.0.len()..];
     match kind {
         EFFECT => Some(Some(Replay::Effect(rest))),

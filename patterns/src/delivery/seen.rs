@@ -25,7 +25,7 @@ pub enum Verdict {
     /// It was handled before.
     Repeated,
     /// Nobody can say whether it was handled: it is of a life that is older than the last 8 of its sender. Or it has
-    /// the number 0, which no outbox gives.
+    /// the number 0, or a number that is not above [`Id::settled`]; no outbox gives these.
     Unknown,
     /// So many messages before it are missing, and so many behind those were handled, that no more can be remembered.
     TooFar,
@@ -76,7 +76,7 @@ impl Seen {
         let sender = self.0.get(&id.sender);
         let life = sender.and_then(|sender| sender.lives.iter().find(|life| life.life == id.life));
         match life {
-            _ if id.number == 0 => Verdict::Unknown,
+            _ if id.number <= id.settled => Verdict::Unknown,
             Some(life) if life.has(id.number) => Verdict::Repeated,
             Some(life) if life.has_no_room_for(id) => Verdict::TooFar,
             None if sender.is_some_and(|sender| id.life <= sender.forgotten) => Verdict::Unknown,
@@ -86,6 +86,9 @@ impl Seen {
 
     /// It was handled. It is new.
     pub fn note(&mut self, id: Id) {
+        if id.number == 0 {
+            return;
+        }
         let sender = self.0.entry(id.sender).or_default();
         let at = sender.lives.iter().position(|life| life.life == id.life);
         let mut life = at.map_or(Life { life: id.life, ..Life::default() }, |at| sender.lives.remove(at));
