@@ -320,6 +320,35 @@ fn lies_change_nothing() {
 }
 
 #[test]
+fn a_worker_that_asks_and_does_not_receive_fills_its_own_mailbox_alone() {
+    let (folder, region) = (Folder::new("floods"), region());
+    let me = join(&region, QUEUE);
+    let mut queue = open(&me, &folder);
+    post(&region, &folder, &mut queue, &[&[1; 100_000]]);
+    let worker = join(&region, WORKERS[1]);
+    take(&worker, &mut queue);
+    let step = |queue: &mut Queue<'_>| assert_eq!(queue.step(Duration::ZERO).expect("sound").given, 0);
+    for _ in 0..1000 {
+        worker.to(QUEUE).tag(Queue::JOB + 2).within(GUARD).send(b"").expect("room");
+        step(&mut queue);
+    }
+    // What is there now, and what the queue still had for it.
+    let mut copies = [0, 0];
+    while let Ok(Some(mail)) = worker.try_recv() {
+        mail.ack();
+        copies[0] += 1;
+    }
+    for _ in 0..1000 {
+        step(&mut queue);
+        while let Ok(Some(mail)) = worker.try_recv() {
+            mail.ack();
+            copies[1] += 1;
+        }
+    }
+    assert!(copies[0] >= 1 && copies[1] <= 1, "{copies:?}");
+}
+
+#[test]
 fn a_full_queue_takes_no_jobs_and_goes_on() {
     let (folder, region) = (Folder::new("full"), region());
     let me = join(&region, QUEUE);

@@ -400,6 +400,8 @@ impl<'a> Queue<'a> {
             let Some(entry) = self.jobs.get(number) else { continue };
             let (attempt, redelivered) = (entry.attempts, entry.deaths);
             let job = Job { number, attempt, redelivered, body: entry.body.clone() };
+            // One word to each worker: one that asks and does not receive takes no memory here.
+            self.unsent.retain(|(to, _)| *to != worker);
             self.unsent.push((worker, Work { epoch: worker.1, job }));
         }
         Ok(())
