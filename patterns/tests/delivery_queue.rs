@@ -492,6 +492,10 @@ fn a_worker_without_a_queue_waits() {
     let worked = Worker::new(&me, QUEUE).work(10 * SHORT, |_| Ok(()));
     assert!(!worked.expect("no error"));
     wait_until("the words are there", || region.has_mailbox(WORKERS[0], QUEUE));
+    // Nobody takes the words: in the end there is no room for more of them.
+    for _ in 0..20_000 {
+        assert!(!Worker::new(&me, QUEUE).work(Duration::ZERO, |_| Ok(())).expect("no error"));
+    }
     let error = Worker::new(&me, 77).work(SHORT, |_| Ok(())).expect_err("no such rank");
     assert!(matches!(error, DeliveryError::Send { queue: 77, .. }), "{error}");
 }

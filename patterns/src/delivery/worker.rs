@@ -3,7 +3,7 @@
 use super::job::{Outcome, READY, RESULT, WORK, Work};
 use super::{DeliveryError, Job};
 use core::fmt;
-use mailbox::{Deadline, Endpoint, Mail, RecvError};
+use mailbox::{Deadline, Endpoint, Mail, RecvError, SendError};
 use std::time::{Duration, Instant};
 
 /// How often to look whether the queue has a new life, which does not know that this worker waits.
@@ -19,6 +19,8 @@ pub struct Worker<'a> {
     asked: Option<u64>,
     /// What came of the last job.
     last: Option<Outcome>,
+    /// Whether the queue is still to be told that.
+    is_untold: bool,
 }
 
 impl fmt::Debug for Worker<'_> {
@@ -33,45 +35,57 @@ impl fmt::Debug for Worker<'_> {
 impl<'a> Worker<'a> {
     /// A worker of the queue that has this rank, now or later. There is one at a time for each endpoint.
     pub fn new(me: &'a Endpoint, queue: u32) -> Self {
-        Self { me, queue, asked: None, last: None }
+        Self { me, queue, asked: None, last: None, is_untold: false }
     }
 
     /// Does one job. Waits until there is one, or until the deadline; whether there was one. If `work` returns an error, which is a
     /// reason in words, the job is given again later.
     ///
-    /// If this process dies before the queue knows what came of the job, another worker gets it: [`Job::redelivered`].
+    /// If this process dies before the queue knows what came of the job, another worker gets it: [`Job::redelivered`]. If the queue has
+    /// no room for this word when the job is done and the deadline has passed, the next call tells it first.
     pub fn work(
         &mut self,
         deadline: impl Into<Deadline>,
         work: impl FnOnce(&Job) -> Result<(), String>,
     ) -> Result<bool, DeliveryError> {
-        let Some((mail, job)) = self.next(deadline.into())? else { return Ok(false) };
+        let deadline = deadline.into();
+        let Some((mail, job)) = self.next(deadline)? else { return Ok(false) };
         self.asked = None;
         // If it panics and this worker is used again, it has failed.
         let failure = Some("its worker panicked".into());
         self.last = Some(Outcome { number: job.number, attempt: job.attempt, failure });
+        self.is_untold = true;
         let outcome = Outcome { number: job.number, attempt: job.attempt, failure: work(&job).err() };
-        let told = self.tell(&outcome);
         self.last = Some(outcome);
+        let told = self.tell(deadline);
         // Whether it was told or not: a new life of this rank has nothing to do with it.
         mail.ack();
         told.map(|()| true)
     }
 
-    fn tell(&self, outcome: &Outcome) -> Result<(), DeliveryError> {
-        self.send(RESULT, &outcome.write())
+    /// Tells the queue what came of the last job, if there is room until then.
+    fn tell(&mut self, until: Deadline) -> Result<(), DeliveryError> {
+        if let Some(outcome) = self.last.as_ref().filter(|_| self.is_untold) {
+            self.is_untold = !self.send(RESULT, &outcome.write(), until)?;
+        }
+        Ok(())
     }
 
-    fn send(&self, tag: u32, bytes: &[u8]) -> Result<(), DeliveryError> {
-        let sent = self.me.to(self.queue).tag(tag).send(bytes);
-        sent.map_err(|error| DeliveryError::Send { queue: self.queue, error })
+    /// Whether there was room until then.
+    fn send(&self, tag: u32, bytes: &[u8], until: Deadline) -> Result<bool, DeliveryError> {
+        match self.me.to(self.queue).tag(tag).within(until).send(bytes) {
+            Ok(()) => Ok(true),
+            // A successor of the queue makes room.
+            Err(SendError::Full | SendError::Timeout | SendError::Gone { .. }) => Ok(false),
+            Err(error) => Err(DeliveryError::Send { queue: self.queue, error }),
+        }
     }
 
-    /// Asks for a job, if this life of the queue was not asked.
-    fn ask(&mut self) -> Result<(), DeliveryError> {
+    /// Asks for a job, if this life of the queue was not asked, and knows what came of the last one.
+    fn ask(&mut self, until: Deadline) -> Result<(), DeliveryError> {
+        self.tell(until)?;
         let life = self.me.region().status(self.queue).map_or(0, |(_, epoch)| epoch);
-        if self.asked != Some(life) {
-            self.send(READY, b"")?;
+        if !self.is_untold && self.asked != Some(life) && self.send(READY, b"", until)? {
             self.asked = Some(life);
         }
         Ok(())
@@ -79,16 +93,16 @@ impl<'a> Worker<'a> {
 
     fn next(&mut self, deadline: Deadline) -> Result<Option<(Mail<'a>, Job)>, DeliveryError> {
         loop {
-            self.ask()?;
             let look = Instant::now() + LOOK;
             let until = match deadline {
                 Deadline::At(time) => Deadline::At(time.min(look)),
                 Deadline::Never => Deadline::At(look),
                 Deadline::Now => Deadline::Now,
             };
+            self.ask(until)?;
             match self.me.from(self.queue).tag(WORK).within(until).recv() {
                 Ok(mail) => {
-                    if let Some(job) = self.read(&mail)? {
+                    if let Some(job) = self.read(&mail) {
                         return Ok(Some((mail, job)));
                     }
                     mail.ack();
@@ -106,18 +120,15 @@ impl<'a> Worker<'a> {
     }
 
     /// The job, if it is for this life and was not done.
-    fn read(&self, mail: &Mail<'_>) -> Result<Option<Job>, DeliveryError> {
-        let Some(Work { job, .. }) = Work::read(&mail.to_vec()).filter(|work| work.epoch == self.me.epoch())
-        else {
-            return Ok(None);
-        };
-        match &self.last {
+    fn read(&mut self, mail: &Mail<'_>) -> Option<Job> {
+        let work = Work::read(&mail.to_vec()).filter(|work| work.epoch == self.me.epoch())?;
+        let is_last = |last: &Outcome| (last.number, last.attempt) == (work.job.number, work.job.attempt);
+        if self.last.as_ref().is_some_and(is_last) {
             // The queue has died, and its successor does not know.
-            Some(last) if (last.number, last.attempt) == (job.number, job.attempt) => {
-                self.tell(last).map(|()| None)
-            }
-            _ => Ok(Some(job)),
+            self.is_untold = true;
+            return None;
         }
+        Some(work.job)
     }
 
     /// Waits for a successor of the queue.
