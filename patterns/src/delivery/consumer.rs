@@ -1,6 +1,6 @@
 //! A receiver that handles what comes: at most once, at least once, or exactly once.
 
-use super::{DeadLetter, DeadLetters, DeliveryError, Id, Ledger, Letter, Retry, Verdict, id};
+use super::{DeadLetter, DeadLetters, DeliveryError, Done, Id, Ledger, Letter, Retry, Verdict, id};
 use core::fmt;
 use mailbox::{Deadline, Endpoint, Mail, RecvError};
 use std::thread;
@@ -10,27 +10,6 @@ use std::time::{Duration, Instant, SystemTime};
 const BATCH: usize = 64;
 /// How many messages wait at most to be tried again.
 const PARKED: usize = 32;
-
-/// What a call of a consumer has done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-#[non_exhaustive]
-pub struct Done {
-    /// How many messages were handled.
-    pub handled: u32,
-    /// How many had been handled before, and were only acknowledged.
-    pub repeated: u32,
-    /// How many failed, and are to be tried again.
-    pub failed: u32,
-    /// How many were set aside as dead letters.
-    pub dead: u32,
-}
-
-impl Done {
-    /// How many messages there were.
-    pub fn all(&self) -> u32 {
-        self.handled + self.repeated + self.failed + self.dead
-    }
-}
 
 /// A receiver of mail from anyone.
 ///

@@ -1,20 +1,16 @@
 //! Messages that are sent until they were handled, by a sender that may die.
 
-use super::id::{self, Fields};
+use super::id;
+use super::lane::{DONE, LANE, LIFE, Lane, Posted, State, Told};
 use super::outbox_error::OutboxError;
 use super::{Durability, Id, Journal, JournalError, Recovered};
 use mailbox::{Deadline, Endpoint, Request, RequestError, SendError, Status};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
 /// The kind of its journal.
 const KIND: [u8; 4] = *b"outb";
-/// The kinds of its records.
-const LIFE: u8 = 0;
-const LANE: u8 = 1;
-const POST: u8 = 2;
-const DONE: u8 = 3;
 /// How many messages are under way to a receiver at a time. A mailbox has room for 64 that wait for their acknowledgement.
 const WINDOW: usize = 48;
 /// How far ahead of the first message that was not handled others are sent: a receiver can remember twice as many.
@@ -27,37 +23,6 @@ const GROWTH: u64 = 1 << 20;
 const MOST: usize = 1 << 16;
 /// How many bytes they have at most: the file can be written again in one piece.
 const MOST_BYTES: usize = 256 << 20;
-
-/// A message that was not handled yet, as far as is known.
-#[derive(Debug)]
-struct Posted {
-    number: u64,
-    tag: u32,
-    key: Vec<u8>,
-    body: Vec<u8>,
-    state: State,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum State {
-    Waits,
-    UnderWay,
-    /// It was handled, and one before it was not.
-    Done,
-}
-
-/// What goes to one receiver.
-#[derive(Debug, Default)]
-struct Lane {
-    /// The number of the last that was posted.
-    last: u64,
-    waiting: VecDeque<Posted>,
-    /// Of all that wait.
-    bytes: usize,
-    under_way: usize,
-    /// How many of those that wait were handled.
-    done: usize,
-}
 
 /// A file of messages that are sent until their receivers have handled them.
 ///
@@ -94,14 +59,6 @@ pub struct Outbox<'a> {
     sent: Vec<(u32, u64)>,
     requests: Vec<Request<'a>>,
     compacted: u64,
-}
-
-/// What the file says.
-#[derive(Default)]
-struct Told {
-    life: Option<(u64, u32)>,
-    lanes: BTreeMap<u32, Lane>,
-    is_garbled: bool,
 }
 
 impl<'a> Outbox<'a> {
@@ -334,54 +291,6 @@ impl<'a> Outbox<'a> {
     }
 }
 
-impl Posted {
-    fn len(&self) -> usize {
-        self.key.len() + self.body.len()
-    }
-
-    fn record(&self, to: u32) -> Vec<u8> {
-        let mut record = vec![POST];
-        record.extend(to.to_le_bytes());
-        record.extend(self.number.to_le_bytes());
-        record.extend(self.tag.to_le_bytes());
-        record.extend((self.key.len() as u32).to_le_bytes());
-        record.extend(&self.key);
-        record.extend(&self.body);
-        record
-    }
-}
-
-impl Lane {
-    fn push(&mut self, posted: Posted) {
-        self.last = self.last.max(posted.number);
-        self.bytes += posted.len();
-        self.waiting.push_back(posted);
-    }
-
-    /// It was handled.
-    fn settle(&mut self, number: u64) {
-        self.set(number, State::Done);
-        while self.waiting.front().is_some_and(|posted| posted.state == State::Done) {
-            self.bytes -= self.waiting.pop_front().map_or(0, |posted| posted.len());
-            self.done -= 1;
-        }
-    }
-
-    /// It is not under way any more.
-    fn take_back(&mut self, number: u64) {
-        self.set(number, State::Waits);
-    }
-
-    fn set(&mut self, number: u64, state: State) {
-        if let Ok(at) = self.waiting.binary_search_by_key(&number, |posted| posted.number) {
-            let before = core::mem::replace(&mut self.waiting[at].state, state);
-            self.under_way -= usize::from(before == State::UnderWay);
-            self.done -= usize::from(before == State::Done);
-            self.done += usize::from(state == State::Done);
-        }
-    }
-}
-
 /// Some time from now, or the deadline if that is earlier.
 fn look_before(deadline: Deadline) -> Deadline {
     let look = Instant::now() + LOOK;
@@ -389,29 +298,5 @@ fn look_before(deadline: Deadline) -> Deadline {
         Deadline::Now => Deadline::Now,
         Deadline::At(time) => Deadline::At(time.min(look)),
         Deadline::Never => Deadline::At(look),
-    }
-}
-
-impl Told {
-    /// Notes what a record says; `None` if it is none of an outbox.
-    fn read(&mut self, record: &[u8]) -> Option<()> {
-        let mut fields = Fields(record);
-        let kind = fields.u8()?;
-        if kind == LIFE {
-            self.life = Some((fields.u64()?, fields.u32()?));
-            return Some(());
-        }
-        let lane = self.lanes.entry(fields.u32()?).or_default();
-        let number = fields.u64()?;
-        match kind {
-            LANE => lane.last = number,
-            POST => {
-                let (tag, key) = (fields.u32()?, fields.bytes()?);
-                lane.push(Posted { number, tag, key, body: fields.0.into(), state: State::Waits });
-            }
-            DONE => lane.settle(number),
-            _ => return None,
-        }
-        Some(())
     }
 }
