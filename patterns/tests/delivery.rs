@@ -113,6 +113,28 @@ fn a_message_that_fails_is_tried_again_later_and_others_meanwhile() {
 }
 
 #[test]
+fn no_message_is_taken_while_32_wait_to_be_tried_again() {
+    let (folder, (_region, [me, other])) = (Folder::new(), two());
+    let retry = Retry::new(2).backoff(Duration::from_secs(3600), Duration::from_secs(3600));
+    let mut consumer = Consumer::new(&me, retry, folder.dead());
+    for _ in 0..33 {
+        other.send(0, b"bad").expect("room");
+    }
+    for _ in 0..32 {
+        assert_eq!(told(consumer.at_least_once(GUARD, |_| Err("not now".into()))), [0, 0, 1, 0]);
+    }
+    assert_eq!(told(consumer.at_least_once(SHORT, |_| panic!("one too many"))), [0; 4]);
+    assert_eq!(consumer.parked(), 32);
+    drop(consumer);
+    let mut unread = 0;
+    while let Ok(Some(mail)) = me.try_recv() {
+        mail.ack();
+        unread += 1;
+    }
+    assert_eq!(unread, 33);
+}
+
+#[test]
 fn what_failed_and_waits_is_unread_again_when_the_consumer_ends() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
     let mut consumer = Consumer::new(&me, Retry::new(3), folder.dead());
@@ -237,7 +259,9 @@ fn a_full_box_takes_nothing_and_loses_nothing() {
         let error = consumer.at_least_once(GUARD, |_| Err("no".into())).expect_err("full");
         assert!(matches!(error, DeliveryError::Dead(DeadError::Full { letters: 1, .. })), "{error}");
     }
-    let name = folder.dead().names().expect("a box").remove(0);
+    let (name, letter) = folder.dead().letters().expect("a box").remove(0);
+    // What it has needs no room.
+    assert_eq!(folder.dead().most(1).add(&name, &letter.expect("sound")).expect("it is there"), name);
     folder.dead().drop_letter(&name).expect("it is there");
     assert_eq!(told(consumer.at_least_once(GUARD, |_| Err("no".into()))), [0, 0, 0, 1]);
     assert_eq!(folder.dead().letters().expect("a box")[0].1.as_ref().expect("sound").body, b"two");

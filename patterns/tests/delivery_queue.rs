@@ -320,6 +320,31 @@ fn lies_change_nothing() {
 }
 
 #[test]
+fn the_job_of_a_dead_worker_is_not_its_successors() {
+    let (folder, region) = (Folder::new("successor"), region());
+    let me = join(&region, QUEUE);
+    let mut queue = open(&me, &folder);
+    post(&region, &folder, &mut queue, &[b"one"]);
+    let worker = join(&region, WORKERS[1]);
+    take(&worker, &mut queue);
+    worker.abandon();
+    // It has the rank, and says that the job is done that another life had.
+    let successor = join(&region, WORKERS[1]);
+    let result = [&1_u64.to_le_bytes()[..], &1_u32.to_le_bytes(), &[0]].concat();
+    successor.to(QUEUE).tag(Queue::JOB + 3).send(&result).expect("room");
+    for _ in 0..20 {
+        queue.step(SHORT).expect("sound");
+    }
+    assert_eq!(queue.jobs(), 1);
+    // Nor does it take the word that gave the job to the other.
+    let seen = Worker::new(&successor, QUEUE).work(Duration::ZERO, |_| panic!("the job of another life"));
+    assert!(!seen.expect("sound"));
+    drop(successor);
+    let job = work(&region, &mut queue, Ok(()));
+    assert_eq!((job.attempt, job.redelivered), (2, 1));
+}
+
+#[test]
 fn a_worker_that_asks_and_does_not_receive_fills_its_own_mailbox_alone() {
     let (folder, region) = (Folder::new("floods"), region());
     let me = join(&region, QUEUE);

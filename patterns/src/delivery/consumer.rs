@@ -14,7 +14,7 @@ const PARKED: usize = 32;
 /// A receiver of mail from anyone.
 ///
 /// A handler gets a [`Letter`]. If it returns an error, which is a reason in words, the message is tried again later: [`Retry`]. Other
-/// messages are handled meanwhile, so those of one sender are out of order then. A message that has failed for the last time
+/// messages are handled meanwhile, so those of one sender are out of order then. While 32 wait to be tried again, no new one is taken. A message that has failed for the last time
 /// goes to the [`DeadLetters`], with the reason. So does one whose receivers have died so many times, and at least twice, while they
 /// had it. (The mailbox counts a message that nobody had received as received once in some cases, so there may be one attempt less.)
 ///
@@ -72,7 +72,8 @@ impl<'a> Consumer<'a> {
     }
 
     /// Receives one message, acknowledges it, and then has it handled. If the process dies in between, the message is lost. It
-    /// is never handled twice, unless its sender sends it twice: an outbox does, so it is for plain sends. If its handler fails, it is set aside at once: nobody knows how far the handler came.
+    /// is never handled twice, unless its sender sends it twice: an outbox does, so it is for plain sends. If its handler fails, it
+    /// is set aside at once: nobody knows how far the handler came. If the box does not take it, it is lost.
     ///
     /// Waits until there is a message, or until the deadline; then nothing was done.
     pub fn at_most_once(

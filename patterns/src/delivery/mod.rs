@@ -71,12 +71,12 @@
 //!   power, too. With [`Durability::Process`] it costs no wait for the disk.
 //! - **At least once, marked.** A message that its receiver did not acknowledge comes again, to the rank's next holder, and says so:
 //!   [`Letter::redelivered`].
-//! - **Retries, then dead letters.** A message whose handler fails is tried again, later each time ([`Retry`]), while others are handled.
-//!   One that fails for the last time, or that ends each process that handles it, goes to the [`DeadLetters`] with the reason. So does what
+//! - **Retries, then dead letters.** A message whose handler fails is tried again, later each time ([`Retry`]). Meanwhile others are
+//!   handled, until 32 messages wait to be tried again: then each new one waits for one of these. One that fails for the last time, or that ends each process that handles it, goes to the [`DeadLetters`] with the reason. So does what
 //!   cannot be handled once. `mbox dead` lists, shows, sends again and drops them.
 //! - **A queue of jobs.** [`Queue`] gives each job to one [`Worker`]. If that ends before it says that it is done, another gets the job,
-//!   marked: [`Job::redelivered`]. Without that mark a job is begun once. A worker goes on while the queue is dead, and what it has done
-//!   counts for the queue's next life.
+//!   marked: [`Job::redelivered`]. Without that mark each attempt is begun once: a job is begun again only if it failed. A worker goes on
+//!   while the queue is dead, and what it has done counts for the queue's next life.
 //! - **A damaged file is told.** A write that was not finished is cut off, and counted: [`Recovered::cut_bytes`]. Any other damage is
 //!   [`JournalError::Garbled`], which says how many records are whole, and [`Journal::salvage`] keeps these. Nothing is replayed that
 //!   was not written.
@@ -112,8 +112,9 @@
 //! behind it is therefore no unfinished write, but damage. The checks contain a number of the file that no peer knows, and the place of the
 //! frame, so nothing in a payload looks like a frame.
 //!
-//! *Compaction.* The new file is written beside the old one and synchronised; then it takes the old one's name; then the folder is
-//! synchronised. Each step leaves the old file or the new one under the name.
+//! *Compaction.* The new file is written beside the old one, and then takes the old one's name. With [`Durability::Power`] the file is
+//! synchronised before that, and the folder after it. Each step leaves the old file or the new one under the name. A process that opens
+//! the file synchronises both once more, since the one before it may have died between two steps.
 //!
 //! *Dead letters* are files of a folder, as mail is in a maildir (D. J. Bernstein, 1995): written beside, synchronised, and then
 //! linked. A receiver that dies between the letter and the ledger finds the letter by its name, which is made of the message's
@@ -130,7 +131,10 @@
 //! - After `fdatasync` has failed, nobody knows what the disk has (A. Rebello and others, *Can Applications Recover from fsync
 //!   Failures?*, 2020). A journal then refuses all, and what was not synchronised is cut off as far as the system does it.
 //! - Damage of the last frame alone looks like a write that was not finished, and is cut off.
-//! - A forked child shares the lock of a journal that its parent has open.
+//! - A forked child shares the lock of a journal that its parent has open. The lock belongs to a path: two paths of one file, such as a
+//!   symbolic link and its target, have two locks, and a compaction puts a new file in the place of the link.
+//! - A new [`Worker`] of the same endpoint does not know what the one before it has done, and may begin a job once more, without the mark.
+//! - A sender whose letters are set aside and have one name, with other bytes each, makes each further one slower: they are compared.
 
 mod consumer;
 mod dead_error;

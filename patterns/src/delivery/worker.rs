@@ -33,7 +33,8 @@ impl fmt::Debug for Worker<'_> {
 }
 
 impl<'a> Worker<'a> {
-    /// A worker of the queue that has this rank, now or later. There is one at a time for each endpoint.
+    /// A worker of the queue that has this rank, now or later. Make one for the whole life of the endpoint: it knows which job was done
+    /// last, and so does not do it again if the queue, which has died, gives it once more.
     pub fn new(me: &'a Endpoint, queue: u32) -> Self {
         Self { me, queue, asked: None, last: None, is_untold: false }
     }
