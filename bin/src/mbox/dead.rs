@@ -111,6 +111,8 @@ struct Entry {
     when: u64,
     reason: String,
     bytes: usize,
+    #[serde(skip)]
+    begin: String,
 }
 
 impl Dead {
@@ -127,37 +129,40 @@ impl Dead {
 
 impl Ls {
     fn run(&self) -> Result<(), Failure> {
-        let letters = look(&self.folder)?.letters().map_err(failure)?;
-        let (sound, damaged): (Vec<_>, Vec<_>) = letters.into_iter().partition(|(_, letter)| letter.is_ok());
-        let sound: Vec<(String, DeadLetter)> =
-            sound.into_iter().filter_map(|(name, letter)| Some((name, letter.ok()?))).collect();
-        print(&if self.json {
-            json(&sound.into_iter().map(Entry::of).collect::<Vec<_>>())
-        } else {
-            table(&sound)
-        })?;
-        Failure::all(damaged.into_iter().filter_map(|(_, letter)| letter.err().map(failure)))
+        let dead = look(&self.folder)?;
+        let (mut entries, mut damaged) = (vec![], vec![]);
+        // One at a time: all letters together may be longer than the memory.
+        for name in dead.names().map_err(failure)? {
+            match dead.letter(&name) {
+                Ok(letter) => entries.push(Entry::of(name, letter)),
+                // Another process has dropped it meanwhile.
+                Err(DeadError::NoSuchLetter { .. }) => {}
+                Err(error) => damaged.push(failure(error)),
+            }
+        }
+        print(&if self.json { json(&entries) } else { table(&entries) })?;
+        Failure::all(damaged)
     }
 }
 
 impl Entry {
-    fn of((name, letter): (String, DeadLetter)) -> Self {
+    fn of(name: String, letter: DeadLetter) -> Self {
         let when = letter.when.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let DeadLetter { from, to, tag, attempts, reason, body, .. } = letter;
-        Self { name, from, to, tag, attempts, when, reason, bytes: body.len() }
+        let begin = preview(&body[..body.len().min(SHOWN)], body.len() as u64).to_string();
+        Self { name, from, to, tag, attempts, when, reason, bytes: body.len(), begin }
     }
 }
 
-fn table(letters: &[(String, DeadLetter)]) -> String {
+fn table(entries: &[Entry]) -> String {
     let mut table = Table::new(&["<name", "from", "to", "tag", "tried", "bytes", "<begins with", "<reason"]);
-    for (name, letter) in letters {
-        let DeadLetter { from, to, tag, attempts, body, reason, .. } = letter;
-        let begin = preview(&body[..body.len().min(SHOWN)], body.len() as u64).to_string();
+    for entry in entries {
+        let Entry { name, from, to, tag, attempts, reason, bytes, begin, .. } = entry;
         let numbers =
-            [u64::from(*from), u64::from(*to), u64::from(*tag), u64::from(*attempts), body.len() as u64];
+            [u64::from(*from), u64::from(*to), u64::from(*tag), u64::from(*attempts), *bytes as u64];
         let numbers = numbers.map(|number| number.to_string());
         // A reason stays on its line.
-        let words = [begin, reason.escape_debug().to_string()];
+        let words = [begin.clone(), reason.escape_debug().to_string()];
         table.add([name.clone()].into_iter().chain(numbers).chain(words));
     }
     table.text()

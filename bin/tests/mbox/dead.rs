@@ -1,10 +1,11 @@
 //! Messages that were not handled are listed, shown, sent again and dropped.
 
-use crate::program::{Name, mbox};
+use crate::program::{MBOX, Name, mbox};
 use mailbox::Region;
 use mailbox_patterns::delivery::{Consumer, DeadLetters, Durability, Ledger, Outbox, Retry};
 use std::fs;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::Duration;
 
 const GUARD: Duration = Duration::from_secs(30);
@@ -64,6 +65,23 @@ name      from  to  tag  tried  bytes  begins with  reason
     assert_eq!((&json[1]["name"], &json[1]["bytes"]), (&"1-0-e1-1".into(), &3.into()));
     assert_eq!(json[0]["reason"], "a \"bad\"\nday");
     assert_eq!(mbox(["dead", "show", dead.path(), "1-0-e1-1"]).succeeds(), b"two");
+}
+
+#[test]
+fn a_list_takes_the_memory_of_one_letter() {
+    let dead = Box::new();
+    let _region = set_aside(&dead);
+    let mut letter = dead.open().letter("1-0-e1-0").expect("sound");
+    for count in 0..12 {
+        letter.body = vec![count; 16 << 20];
+        dead.open().add(&format!("long-{count}"), &letter).expect("a disk");
+    }
+    // Two thirds of what they have together, in KiB.
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -v 120000 && exec \"$0\" \"$@\"", MBOX, "dead", "ls", dead.path()]);
+    let output = command.output().expect("a shell");
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(String::from_utf8_lossy(&output.stdout).lines().count(), 15);
 }
 
 #[test]

@@ -163,7 +163,8 @@ impl DeadLetters {
         DeadLetter::read(&bytes).ok_or_else(garbled)
     }
 
-    /// All letters by their names. One that was garbled is told, and the others are read.
+    /// All letters by their names. One that was garbled is told, and the others are read. Takes the memory of all of them:
+    /// [`DeadLetters::names`] and [`DeadLetters::letter`] take that of one.
     pub fn letters(&self) -> Result<Vec<Named>, DeadError> {
         let read = |name: String| {
             let letter = self.letter(&name);
