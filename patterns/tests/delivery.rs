@@ -5,7 +5,9 @@ use mailbox_patterns::delivery::{
     Consumer, DeadError, DeadLetters, DeliveryError, Done, Durability, Ledger, Letter, Outbox, OutboxError,
     Replay, Retry,
 };
+use rustix::fs::inotify;
 use std::fs::{self, File};
+use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -332,6 +334,22 @@ fn what_a_dead_process_has_begun_is_no_other_letter() {
     assert_eq!(dead.add("another", &second).expect("a disk"), "another");
     assert_eq!(dead.letter(&name).expect("sound").body, b"one");
     assert_eq!(dead.letter("another").expect("sound").body, b"two");
+}
+
+#[test]
+fn a_new_box_reaches_the_disk() {
+    let folder = Folder::new();
+    let watch = inotify::init(inotify::CreateFlags::NONBLOCK).expect("a watch");
+    inotify::add_watch(&watch, &folder.0, inotify::WatchFlags::OPEN).expect("a watch");
+    DeadLetters::open(folder.0.join("more").join("dead")).expect("a box");
+    let mut buffer = [MaybeUninit::uninit(); 4096];
+    let mut events = inotify::Reader::new(&watch, &mut buffer);
+    // That the folder itself is opened is the wait for its names; with a name it is something in it.
+    let mut names = vec![];
+    while let Ok(event) = events.next() {
+        names.push(event.file_name().map(|name| name.to_string_lossy().into_owned()));
+    }
+    assert!(names.contains(&None) && names.contains(&Some("more".into())), "{names:?}");
 }
 
 #[test]
