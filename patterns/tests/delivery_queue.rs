@@ -374,6 +374,30 @@ fn a_worker_that_asks_and_does_not_receive_fills_its_own_mailbox_alone() {
 }
 
 #[test]
+fn what_finds_no_room_is_told_with_the_next_call() {
+    let (folder, region) = (Folder::new("untold"), region());
+    let me = join(&region, QUEUE);
+    let mut queue = open(&me, &folder);
+    post(&region, &folder, &mut queue, &[b"one"]);
+    let hand = join(&region, WORKERS[1]);
+    take(&hand, &mut queue);
+    // What is full when the job is done: its own mailbox to the queue.
+    let fill = || while hand.to(QUEUE).tag(Queue::JOB + 1).try_send(b"").is_ok() {};
+    let mut worker = Worker::new(&hand, QUEUE);
+    let work = |_: &Job| {
+        fill();
+        Ok(())
+    };
+    assert!(worker.work(Duration::ZERO, work).expect("it was done"));
+    for _ in 0..500 {
+        queue.step(Duration::ZERO).expect("sound");
+    }
+    assert_eq!(queue.jobs(), 1, "the queue does not know");
+    assert!(!worker.work(Duration::ZERO, |_| panic!("done")).expect("sound"));
+    step_until(&mut queue, |queue| queue.jobs() == 0);
+}
+
+#[test]
 fn a_full_queue_takes_no_jobs_and_goes_on() {
     let (folder, region) = (Folder::new("full"), region());
     let me = join(&region, QUEUE);
