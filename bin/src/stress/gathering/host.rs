@@ -199,6 +199,14 @@ impl<'a> Host<'a> {
 
     /// Lets all meet once more, and come to their end.
     fn finish(&mut self) -> Result<(), Failure> {
+        // One that was killed may have given its word for an agreement that all is over. Its successor would then be alone.
+        let worlds = |register: &Register<'_>| {
+            (0..self.gathering.ranks).map(|rank| register.get(rank, Count::Worlds)).collect::<Vec<_>>()
+        };
+        let before = worlds(&self.register);
+        while worlds(&self.register).iter().zip(&before).any(|(now, before)| now == before) {
+            self.look()?;
+        }
         self.register.end();
         while self.lives.iter().any(|life| !matches!(life, Life::Done)) {
             self.look()?;
