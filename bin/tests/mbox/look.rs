@@ -27,7 +27,7 @@ fn stat_tells_people_and_programs_what_is_there() {
     let ring = (2048_u64 + (256 << 10)).next_multiple_of(4096);
     let mailboxes = 25 * (cells + 2 * arena.next_multiple_of(4096) + ring);
     let loans = 5 * ((64 << 20) + 4096);
-    let groups = 32 * 5 * (896 + (1 << 20) + 4096);
+    let groups = 32 * 5 * (384 + 32 * 128 + (1 << 20) + 4096);
     // The lines of 1024 messages and of 5 readers, and the payloads half a page behind the beginning of theirs.
     let stream = (5 * 128 + 64 * 1024_u64).next_multiple_of(4096) + (4 << 20) + 4096;
     let topics = 64 * (640 + 4 * 4096 + 4096 + stream);

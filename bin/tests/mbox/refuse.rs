@@ -48,7 +48,7 @@ fn regions_that_cannot_be() {
         ),
         (
             &["--ranks", "1024", "--arena", "64M"],
-            "the region would have 353356000833536 bytes, more than a process can map; at most 456 ranks would fit",
+            "the region would have 353356118274048 bytes, more than a process can map; at most 456 ranks would fit",
         ),
         (
             &["--ranks", "2", "--mode", "4777"],
