@@ -2,7 +2,7 @@
 
 mod samples;
 
-use kit::{Child, Name, SIGKILL, wait_until};
+use kit::{Child, Name, wait_until};
 use mailbox::{Config, Endpoint, Region};
 use mailbox_patterns::codec::{
     CallError, Client, DecodeError, Frame, Json, Plain, Postcard, Protobuf, Receiver, RecvError, Sender,
@@ -100,7 +100,7 @@ fn orders_are_received_at_least_once_whenever_their_receiver_is_killed() {
                     Err(error) => panic!("{error}"),
                 }
                 if confirmed == ORDERS || confirmed >= until && kills < 10 {
-                    child.signal(SIGKILL);
+                    child.kill();
                 }
             }
             child.kill();
@@ -136,10 +136,10 @@ fn calls_are_answered_right_or_told_whenever_the_server_is_killed() {
         let mut child = start(&name, "double");
         region.wait_for(1, GUARD).expect("it comes");
         thread::scope(|scope| {
-            let child = &child;
+            let child = &mut child;
             scope.spawn(move || {
                 thread::sleep(Duration::from_millis(10 * life));
-                child.signal(SIGKILL);
+                child.kill();
             });
             loop {
                 size = (size + 1) % 100;
