@@ -85,11 +85,7 @@ impl<T: Pod> Gossip<T> {
         members: impl IntoIterator<Item = u32>,
         initial: T,
     ) -> Result<Self, RegisterError> {
-        register.check_len(&me, 1, size_of::<Head>() + size_of::<Stamp>())?;
-        let members = members::check_with(&me, register, members)?;
-        // What is announced is nonsense. It takes no memory.
-        me.set_by_hand(true);
-        let context = wire::hash_of_members(&members);
+        let (members, context) = members::join(&me, register, members)?;
         let others: Vec<_> = members.into_iter().filter(|rank| *rank != me.rank()).collect();
         // Each begins with another one.
         let next = RandomState::new().build_hasher().finish() as usize % others.len().max(1);

@@ -1,5 +1,7 @@
 //! The ranks that keep a register together.
 
+use super::stamp::Stamp;
+use super::wire::{self, Head};
 use super::{Register, RegisterError};
 use bytemuck::Pod;
 use mailbox::Endpoint;
@@ -22,15 +24,19 @@ pub fn check<T: Pod>(
     Ok(members)
 }
 
-/// As `check`, and this endpoint is one of them.
-pub fn check_with<T: Pod>(
+/// As `check`, and this endpoint becomes one of them, which keeps the register. Also gives their hash.
+pub fn join<T: Pod>(
     me: &Endpoint,
     register: &Register<T>,
     members: impl IntoIterator<Item = u32>,
-) -> Result<Vec<u32>, RegisterError> {
+) -> Result<(Vec<u32>, u64), RegisterError> {
+    register.check_len(me, 1, size_of::<Head>() + size_of::<Stamp>())?;
     let members = check(me, register, members)?;
-    if members.contains(&me.rank()) {
-        return Ok(members);
+    if !members.contains(&me.rank()) {
+        return Err(RegisterError::NotAMember { register: register.name().into(), rank: me.rank() });
     }
-    Err(RegisterError::NotAMember { register: register.name().into(), rank: me.rank() })
+    // What is announced is nonsense. It takes no memory.
+    me.set_by_hand(true);
+    let context = wire::hash_of_members(&members);
+    Ok((members, context))
 }

@@ -37,11 +37,7 @@ impl<T: Pod> Replica<T> {
         members: impl IntoIterator<Item = u32>,
         initial: T,
     ) -> Result<Self, RegisterError> {
-        register.check_len(&me, 1, size_of::<Head>() + size_of::<Stamp>())?;
-        let members = members::check_with(&me, register, members)?;
-        // What is announced is nonsense. It takes no memory.
-        me.set_by_hand(true);
-        let context = wire::hash_of_members(&members);
+        let (members, context) = members::join(&me, register, members)?;
         let kept = (me.epoch() == 1).then(|| Kept::first(initial));
         Ok(Self { me, register: register.clone(), key: register.key(), members, context, kept })
     }
