@@ -5,7 +5,8 @@ use crate::common::processes::Processes;
 use crate::common::segments;
 use bytemuck::Zeroable;
 use memmap2::{MmapOptions, MmapRaw};
-use rustix::fs::{FallocateFlags, fallocate};
+use rustix::fs::{FallocateFlags, Mode, fallocate};
+use rustix::shm;
 use shared_memory::ShmemConf;
 use std::fmt::Display;
 use std::fs::File;
@@ -31,8 +32,8 @@ impl Segment {
             let path = segments::path(name);
             let id = path.file_name().unwrap_or_default().to_string_lossy();
             // The name goes when this does.
-            let owner = ShmemConf::new().os_id(id).size(SIZE).create().map_err(failure)?;
-            let file = File::options().read(true).write(true).open(&path).map_err(failure)?;
+            let owner = ShmemConf::new().os_id(&id).size(SIZE).create().map_err(failure)?;
+            let file = shm::open(&*id, shm::OFlags::RDWR, Mode::empty()).map_err(failure)?.into();
             drop(owner);
             let segment = Self::map(file)?;
             segment.wipe()?;
