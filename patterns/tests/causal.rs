@@ -1,11 +1,11 @@
 //! Causal broadcast, with all members in one thread: so each order is chosen here. `causal_processes` has those of the operating system.
 
 use kit::Dice;
-use mailbox::{Config, Endpoint, Policy, Region, TopicError};
+use mailbox::{Config, Deadline, Endpoint, Policy, Region, SelectError, TopicError};
 use mailbox_patterns::causal::{
     CausalError, Event, Group, History, Id, Member, Message, Step, Violation, agree, check,
 };
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const GROUP: Group = Group::new("group", 0..4);
 /// For what is not there.
@@ -476,4 +476,16 @@ fn a_region_that_has_no_room_for_the_group_is_told() {
     let topic = GROUP.topic(1);
     let expected = CausalError::Topic { topic, error: TopicError::OtherKind { is_stream: false } };
     assert_eq!(Member::join(&ranks[2], &GROUP).err(), Some(expected));
+}
+
+#[test]
+fn one_that_can_only_be_alone_waits_as_long_as_it_is_told() {
+    let (_region, ranks) = region(1);
+    let mut alone = join(&ranks[0]);
+    assert!(alone.broadcast(b"hello").is_ok());
+    let begun = Instant::now();
+    assert_eq!(alone.next_event_within(SHORT), Ok(None));
+    assert!(begun.elapsed() >= SHORT);
+    assert_eq!(alone.next_event_within(Deadline::Now), Ok(None));
+    assert_eq!(alone.next_event(), Err(CausalError::Select(SelectError::Empty)));
 }

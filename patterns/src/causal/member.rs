@@ -7,8 +7,8 @@ use super::told::Told;
 use super::{CausalError, Clock, Group, Id};
 use core::fmt;
 use core::ops::Range;
-use mailbox::{Deadline, Endpoint, Publisher, Select, Status, TopicError};
-use std::thread::panicking;
+use mailbox::{Deadline, Endpoint, Publisher, Select, SelectError, Status, TopicError};
+use std::thread::{panicking, sleep};
 use std::time::{Duration, Instant};
 
 /// How long it is between two looks for members that have ended.
@@ -222,7 +222,7 @@ impl<'a> Member<'a> {
         Ok(self.told.len() > before)
     }
 
-    /// What comes next. Waits until there is something.
+    /// What comes next. Waits until there is something. [`SelectError::Empty`] where no other rank can be a member, and nothing ever comes.
     pub fn next_event(&mut self) -> Result<Event, CausalError> {
         loop {
             if let Some(event) = self.next_event_within(Deadline::Never)? {
@@ -242,6 +242,10 @@ impl<'a> Member<'a> {
             let until = Instant::now() + LOOKS;
             let until = if let Deadline::At(time) = deadline { time.min(until) } else { until };
             match self.news.wait(until) {
+                // No other rank can be a member.
+                Err(SelectError::Empty) if deadline != Deadline::Never => {
+                    sleep(until.saturating_duration_since(Instant::now()));
+                }
                 Err(error) if !error.is_timeout() => return Err(error.into()),
                 _ => {}
             }
