@@ -469,13 +469,6 @@ fn a_region_that_has_no_room_for_the_group_is_told() {
     let topic = "group.0".to_string();
     let misfit = TopicError::Misfit { len: 56, capacity: 48 };
     assert_eq!(error, Err(CausalError::Topic { topic, error: misfit }));
-
-    let (_region, ranks) = region(3);
-    let topic = ranks[0].region().topic(&GROUP.topic(1)).expect("room");
-    let _latest = topic.publish_latest(&ranks[0], 8).expect("free");
-    let topic = GROUP.topic(1);
-    let expected = CausalError::Topic { topic, error: TopicError::OtherKind { is_stream: false } };
-    assert_eq!(Member::join(&ranks[2], &GROUP).err(), Some(expected));
 }
 
 #[test]

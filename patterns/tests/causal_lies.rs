@@ -1,9 +1,12 @@
 //! Members that lie. Each test writes into the topic of a member what no member writes.
 
 use kit::Dice;
-use mailbox::{Config, Endpoint, Publisher, Region};
-use mailbox_patterns::causal::{Event, Group, History, Id, Lie, Member, Step, agree, check};
+use mailbox::{Config, Endpoint, Publisher, Region, TopicError};
+use mailbox_patterns::causal::{CausalError, Event, Group, History, Id, Lie, Member, Step, agree, check};
 use std::collections::BTreeSet;
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
 
 const GROUP: Group = Group::new("group", 0..3);
 const HELLO: u16 = 0xCA01;
@@ -379,6 +382,56 @@ fn a_rank_that_was_joined_again_and_lies_is_told_as_that_life() {
         Event::Lied { id, epoch: 2, lie: Lie::Own { says: number + 1, number } },
     ];
     assert_eq!(told, expected);
+}
+
+#[test]
+fn a_topic_that_is_no_stream_keeps_its_own_rank_out_and_nobody_else() {
+    let (_region, ranks) = region();
+    let mut one = join(&ranks[0]);
+    {
+        let topic = ranks[2].region().topic(&GROUP.topic(2)).expect("room");
+        let mut latest = topic.publish_latest(&ranks[2], 8).expect("free");
+        latest.publish(b"a price").expect("room");
+    }
+    let mut two = join(&ranks[1]);
+    let id = Id { rank: 2, number: 0 };
+    let expected = [Event::Joined { rank: 0, epoch: 1 }, Event::Lied { id, epoch: 1, lie: Lie::NoStream }];
+    assert_eq!(events(&mut two), expected);
+    let (first, second) = (one.broadcast(b"1").expect("room"), two.broadcast(b"2").expect("room"));
+    assert_eq!(messages(&events(&mut one)), [second]);
+    assert_eq!(messages(&events(&mut two)), [first]);
+    let error = Member::join(&ranks[2], &GROUP).err();
+    let other_kind = TopicError::OtherKind { is_stream: false };
+    assert_eq!(error, Some(CausalError::Topic { topic: GROUP.topic(2), error: other_kind }));
+}
+
+#[test]
+fn a_stream_whose_words_are_garbage_is_left_out() {
+    let path = kit::Name::file();
+    let region = Region::create(Path::new(&*path), Config::ranks(3).topics(3)).expect("disk");
+    let ranks: Vec<_> = (0..3).map(|rank| region.join(rank).expect("a free rank")).collect();
+    let (mut one, mut two) = (join(&ranks[0]), join(&ranks[1]));
+    let mut liar = Liar::begin(&ranks[2]);
+    liar.say(HELLO, [1, 1, 0]);
+    let payload = [b'?'; 48];
+    (0..500).for_each(|_| _ = liar.publish(&payload));
+    // A cell is a stamp, a word, and the payload. The stamps are of messages that are far away.
+    let file = File::options().read(true).write(true).open(path.path()).expect("a file");
+    let mut bytes = vec![0; file.metadata().expect("a file").len() as usize];
+    file.read_exact_at(&mut bytes, 0).expect("a file");
+    let cells = bytes.as_chunks::<64>().0.iter().enumerate().filter(|(_, cell)| cell[16..] == payload);
+    let stamp = (u64::MAX / 2).to_ne_bytes();
+    let garbled = cells.map(|(at, _)| file.write_all_at(&stamp, 64 * at as u64).expect("a file")).count();
+    assert_eq!(garbled, 500);
+    for round in 0..3 {
+        let (first, second) = (one.broadcast(b"1").expect("room"), two.broadcast(b"2").expect("room"));
+        for (member, other) in [(&mut one, second), (&mut two, first)] {
+            let told: Vec<_> = (0..8).flat_map(|_| events(member)).collect();
+            assert!(messages(&told).contains(&other), "{told:?}");
+            let lies: Vec<_> = lies(&told).iter().map(|(_, _, lie)| *lie).collect();
+            assert_eq!(lies, if round == 0 { vec![Lie::Garbage] } else { vec![] });
+        }
+    }
 }
 
 /// Mostly what is right.

@@ -171,4 +171,7 @@ pub enum Lie {
         /// How many.
         missed: u64,
     },
+    /// The topic of the rank was published as its latest value. It is never a stream, so this rank can be no member.
+    #[error("its topic is not a stream")]
+    NoStream,
 }

@@ -113,8 +113,15 @@ impl<'a> Member<'a> {
         let (mut streams, mut news, mut told) = (vec![], Select::new(), Told::default());
         for rank in ranks.clone().filter(|rank| *rank != own) {
             let tell = &mut |id, event| told.push(id, event);
-            let stream = Stream::begin(me, ranks.clone(), rank, &group.topic(rank), tell);
-            let stream = stream.map_err(failed(rank))?;
+            let stream = match Stream::begin(me, ranks.clone(), rank, &group.topic(rank), tell) {
+                // A topic stays what it is. So nobody is ever a member there, and this one does without.
+                Err(TopicError::OtherKind { .. }) => {
+                    let epoch = me.region().status(rank).map_or(0, |(_, epoch)| epoch);
+                    tell(None, Event::Lied { id: Id { rank, number: 0 }, epoch, lie: Lie::NoStream });
+                    continue;
+                }
+                stream => stream.map_err(failed(rank))?,
+            };
             news.subscriber(stream.subscriber());
             streams.push(stream);
         }

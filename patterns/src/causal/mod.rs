@@ -51,15 +51,15 @@
 //!   [`Member::clock`] when it joins, and nothing from before. It does not wait for what caused a message before its start.
 //! - **Who comes and goes is told**, in order: [`Event::Joined`] before the first message of a member, [`Event::Left`] and
 //!   [`Event::Died`] after the last. A rank that is joined again is another member, with another epoch. So is one that leaves the
-//!   group and joins it again; then the epoch is the same. From [`Event::Joined`] on, that member is told all that this one sends. A death is told some 100 ms after it, and no time limit decides it: a process
-//!   that is stopped lives.
+//!   group and joins it again; then the epoch is the same. From [`Event::Joined`] on, that member is told all that this
+//!   one sends. A death is told some 100 ms after it, and no time limit decides it: a process that is stopped lives.
 //! - **Who lies is told, and left out.** [`Event::Lied`] names the member, the message, and what was wrong with it ([`Lie`]). Neither
 //!   that message nor a later one of this member is told. (What is said in the topic of a rank that is no member is told of once, too, and
 //!   passed over until somebody joins.) The others go on, and so do those that have received earlier messages of it
 //!   and built on them. Each member finds out by itself, and no member is believed about another.
-//! - **No buffer grows.** A member keeps at most one message of each other member that waits for its causes. All others wait in the
-//!   stream of their sender, and the sender waits when that is full, as long as it wants ([`CausalError::Behind`]). Two members
-//!   that broadcast never wait for each other for ever ([`CausalError::Crowded`]).
+//! - **No buffer grows.** A member keeps at most one message of each other member that waits for its causes; while it looks for one that
+//!   has lied, up to 1024 more, or 16 MiB. All others wait in the stream of their sender, and the sender waits when that is full, as long
+//!   as it wants ([`CausalError::Behind`]). Two members that broadcast never wait for each other for ever ([`CausalError::Crowded`]).
 //! - **It can be checked.** [`check`](check()) tells of recorded histories whether they are in causal order, and [`agree`] whether members were
 //!   told the same. They follow what was sent and told, and believe no clock.
 //!
@@ -114,8 +114,12 @@
 //!   they fill [`Config::stream`](mailbox::Config::stream). A sender that waits is told which rank it is. The group cannot remove it;
 //!   somebody must end its process. This is so for one that was left out, too.
 //! - A rank's topic is protected as long as its member lives. A stream does not say who has written a message. So a process that takes the
-//!   topic of a rank that is no member, or has just died, is told of ([`Lie::Publisher`]) only if it still has the topic when its first
-//!   message is read. Otherwise it can speak in the name of that rank until that rank joins.
+//!   topic of a rank that is no member is told of ([`Lie::Publisher`]) only if it still has the topic when its first message is read.
+//!   Otherwise it can speak in the name of that rank until that rank joins. One that takes the topic of a member that has just died can
+//!   speak in its name until the death is told. One that publishes the topic of a rank as its latest value, before that rank was ever
+//!   a member, keeps that rank out for good, and nobody else ([`Lie::NoStream`]).
+//! - What was sent stays as it was. A process that overwrites the shared memory of its own stream can make messages disappear that others
+//!   have received. One that has not received them then leaves those out that have.
 //! - The order is that of what members tell each other in this group. Who sends by other ways tells nobody that.
 //! - Concurrent messages come in different orders at different members. A program that needs one order for all needs a sequencer.
 
