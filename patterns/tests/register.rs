@@ -8,11 +8,6 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
 
-#[path = "histories/mod.rs"]
-mod histories;
-
-use histories::{History, Op, Outcome};
-
 const VALUE: Register<u64> = Register::new("value");
 const OTHER: Register<u64> = Register::new("other");
 const SMALL: Register<u32> = Register::new("value");
@@ -477,104 +472,4 @@ fn swaps_of_several_processes_count_each() {
         },
     );
     assert_eq!(owner.get(), 600);
-}
-
-#[test]
-fn gossip_reaches_all_in_as_many_rounds_as_there_are_others() {
-    const MEMBERS: u32 = 6;
-    let region = region(MEMBERS);
-    let join_one = |rank| Gossip::join(join(&region, rank), &VALUE, 0..MEMBERS, 0).expect("a member");
-    let mut members: Vec<_> = (0..MEMBERS).map(join_one).collect();
-    let hear = |member: &mut Gossip<u64>| while member.listen(Deadline::Now).is_ok() {};
-    for writer in 0..MEMBERS as usize {
-        members[writer].write(writer as u64 + 1).expect("numbers are left");
-        assert_eq!(members[writer].get(), writer as u64 + 1);
-        for _ in 1..MEMBERS {
-            members.iter_mut().for_each(|member| assert!(member.push().expect("it works").is_some()));
-            // What is heard is sent back where it is older.
-            (0..2).for_each(|_| members.iter_mut().for_each(hear));
-        }
-        let values: Vec<_> = members.iter().map(Gossip::get).collect();
-        assert_eq!(values, [writer as u64 + 1; MEMBERS as usize]);
-    }
-    // Writes beside each other: all agree on one of them.
-    (0..MEMBERS)
-        .zip(&mut members)
-        .for_each(|(at, member)| member.write(100 + u64::from(at)).expect("numbers"));
-    for _ in 1..MEMBERS {
-        members.iter_mut().for_each(|member| _ = member.push().expect("it works"));
-        (0..2).for_each(|_| members.iter_mut().for_each(hear));
-    }
-    assert!(members.iter().all(|member| member.get() == members[0].get() && member.get() >= 100));
-    // A new life hears of it, and one that has ended keeps nobody up.
-    let value = members[0].get();
-    drop(members.remove(5));
-    drop(members.remove(4));
-    members.push(join_one(4));
-    assert_eq!(members[4].get(), 0);
-    for _ in 1..MEMBERS {
-        members.iter_mut().for_each(|member| _ = member.push().expect("it works"));
-        (0..2).for_each(|_| members.iter_mut().for_each(hear));
-    }
-    assert_eq!(members[4].get(), value);
-}
-
-#[test]
-fn gossip_is_neither_atomic_nor_causal_for_several_registers() {
-    let region = region(4);
-    let join_one =
-        |rank, of: &Register<u64>, first| Gossip::join(join(&region, rank), of, first..first + 2, 0);
-    let (mut letter, mut letter_there) =
-        (join_one(0, &VALUE, 0).expect("a member"), join_one(1, &VALUE, 0).expect("a member"));
-    let (mut reply, mut reply_there) =
-        (join_one(2, &OTHER, 2).expect("a member"), join_one(3, &OTHER, 2).expect("a member"));
-    let mut history = History::default();
-    history.call(0, 0, Op::Write(1));
-    letter.write(1).expect("numbers");
-    history.end(1, 0, Outcome::Written);
-    // What is written here because of that arrives first there.
-    reply.write(letter.get() + 1).expect("numbers");
-    reply.push().expect("it works");
-    assert_eq!(reply_there.listen(LONG), Ok(Heard::Newer { from: 2 }));
-    assert_eq!((reply_there.get(), letter_there.get()), (2, 0));
-    history.call(2, 1, Op::Read);
-    history.end(3, 1, Outcome::Value(letter_there.get()));
-    assert!(!history.is_linearizable(0));
-    // In the end it is all there.
-    letter.push().expect("it works");
-    assert_eq!(letter_there.listen(LONG), Ok(Heard::Newer { from: 0 }));
-    assert_eq!((reply_there.get(), letter_there.get()), (2, 1));
-    // Of one register, a value never gives way to one that it follows.
-    letter_there.write(2).expect("numbers");
-    letter.push().expect("it works");
-    assert_eq!(letter_there.listen(LONG), Ok(Heard::Older { from: 0 }));
-    assert_eq!(letter_there.get(), 2);
-    assert_eq!(letter.listen(LONG), Ok(Heard::Newer { from: 1 }));
-}
-
-#[test]
-fn a_stamp_from_the_far_future_is_nonsense() {
-    let region = region(2);
-    let mut member = Gossip::join(join(&region, 0), &VALUE, 0..2, 0).expect("a member");
-    let liar = join(&region, 1);
-    member.write(1).expect("numbers");
-    member.push().expect("it works");
-    let mut message = liar.recv().expect("a push").into_vec();
-    let number = u64::from_ne_bytes(message[24..32].try_into().expect("8 bytes"));
-    for far in [number + 2 * 24 * 3600 * 1_000_000, (1 << 62) + 1, u64::MAX] {
-        message[24..32].copy_from_slice(&far.to_ne_bytes());
-        liar.send(0, &message).expect("room");
-        assert_eq!(member.listen(LONG), Ok(Heard::Nonsense { from: 1 }));
-    }
-    message[24..32].copy_from_slice(&(number + 1000).to_ne_bytes());
-    message[40..].copy_from_slice(&7_u64.to_ne_bytes());
-    liar.send(0, &message).expect("room");
-    assert_eq!(member.listen(LONG), Ok(Heard::Newer { from: 1 }));
-    assert_eq!(member.get(), 7);
-    // Later than all that it has heard of.
-    member.write(8).expect("numbers");
-    member.push().expect("it works");
-    let later =
-        u64::from_ne_bytes(liar.recv().expect("a push").into_vec()[24..32].try_into().expect("8 bytes"));
-    assert!(later > number + 1000);
 }

@@ -5,6 +5,7 @@ use super::stamp::{self, Kept, LAST, Stamp};
 use super::wire::{self, Head};
 use super::{Register, RegisterError, members};
 use bytemuck::{Pod, bytes_of};
+use core::cmp::Ordering;
 use core::fmt;
 use mailbox::{Broken, Deadline, Endpoint, Mail, SendError};
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -147,17 +148,17 @@ impl<T: Pod> Gossip<T> {
         let from = mail.from();
         let Some((what, heard)) = self.understand(&mail) else { return Ok(Heard::Nonsense { from }) };
         mail.ack();
-        if heard.stamp > self.kept.stamp {
-            self.kept = heard;
-            return Ok(Heard::Newer { from });
+        match order(&heard).cmp(&order(&self.kept)) {
+            Ordering::Greater => self.kept = heard,
+            Ordering::Equal => return Ok(Heard::Same { from }),
+            Ordering::Less => {
+                if what == wire::PUSH {
+                    self.tell(from, wire::RETURN)?;
+                }
+                return Ok(Heard::Older { from });
+            }
         }
-        if heard.stamp == self.kept.stamp {
-            return Ok(Heard::Same { from });
-        }
-        if what == wire::PUSH {
-            self.tell(from, wire::RETURN)?;
-        }
-        Ok(Heard::Older { from })
+        Ok(Heard::Newer { from })
     }
 
     fn understand(&self, mail: &Mail<'_>) -> Option<(u32, Kept<T>)> {
@@ -203,6 +204,11 @@ impl<T> fmt::Debug for Gossip<T> {
             .field("rank", &self.me.rank())
             .finish_non_exhaustive()
     }
+}
+
+/// The greater one is kept. Two values of one stamp are those of members that began with different ones, or lie; all keep the same one.
+fn order<T: Pod>(kept: &Kept<T>) -> (Stamp, &[u8]) {
+    (kept.stamp, bytes_of(&kept.value))
 }
 
 /// The time of day in microseconds, the same for all processes of this machine.

@@ -70,19 +70,21 @@
 //!
 //! *Gossip.* A. Demers and others, *Epidemic algorithms for replicated database maintenance*, 1987: a member sends its copy to another one,
 //! and one that has a later copy sends that back. Each takes its turns in order, so it takes no luck until all have heard. Stamps are
-//! hybrid: the time of day, or one more than what was heard.
+//! hybrid: the time of day, or one more than what was heard. Of two values with one stamp all keep the same one.
 //!
 //! # Limits
 //!
 //! - Consensus and Byzantine agreement are out of scope: a replica that lies well is believed. Two that have different values of one write
-//!   are told ([`RegisterError::Conflict`]).
+//!   are told ([`RegisterError::Conflict`]), until the next write.
 //! - Values are plain data ([`Pod`](bytemuck::Pod)), and go with their stamp in one call: by default 1 MiB at most. Those of 8 bytes travel
 //!   in one cache line.
 //! - All members are given the same members in the same order. A register has at most 64, and they never change.
 //! - The first life of a member's rank begins with the initial value, and each later one asks. So these ranks are joined by replicas
 //!   only, and a region in which they have died is not used for a new replicated register.
+//! - A process remembers a number for each replicated register that it has written, some 50 bytes, as long as it runs.
 //! - Each rank that keeps a register keeps one. A process that keeps several holds several ranks.
-//! - A clock that is put back makes a later write beside others look earlier. One that a member has heard of stays earlier.
+//! - A clock that is put back makes a later write beside others look earlier. One that a member has heard of stays earlier. If it is put
+//!   back by more than a day, what a member with a value from before says is nonsense to others until it is that time again.
 
 mod asking;
 mod error;
