@@ -184,3 +184,13 @@ fn members_with_different_values_of_one_stamp_agree_on_one_of_them() {
     assert_eq!(two.listen(LONG), Ok(Heard::Newer { from: 2 }));
     rounds(&mut one, &mut two);
 }
+
+#[test]
+fn a_round_that_is_never_due_does_not_come() {
+    let region = region(2);
+    let mut member = Gossip::join(join(&region, 0), &VALUE, 0..2, 0).expect("a member");
+    let other = join(&region, 1);
+    member.tend(Duration::MAX, Duration::from_millis(50)).expect("it works");
+    let pushes = std::iter::from_fn(|| other.from_any().within(Deadline::Now).recv().ok()).count();
+    assert_eq!(pushes, 1);
+}

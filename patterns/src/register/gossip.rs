@@ -177,17 +177,19 @@ impl<T: Pod> Gossip<T> {
     /// most.
     pub fn tend(&mut self, period: Duration, deadline: impl Into<Deadline>) -> Result<(), RegisterError> {
         let deadline = deadline.into();
-        let mut round = Instant::now();
+        let mut round = Some(Instant::now());
         loop {
-            if Instant::now() >= round {
+            if round.is_some_and(|round| Instant::now() >= round) {
                 self.push()?;
-                round = Instant::now().checked_add(period).unwrap_or(round);
+                // After more time than there is, it is never due.
+                round = Instant::now().checked_add(period);
             }
-            let until = match deadline {
-                Deadline::At(time) => time.min(round),
-                _ => round,
+            let until = match (deadline, round) {
+                (Deadline::Now, _) | (_, None) => deadline,
+                (Deadline::At(time), Some(round)) => time.min(round).into(),
+                (Deadline::Never, Some(round)) => round.into(),
             };
-            match self.listen(if deadline.is_now() { Deadline::Now } else { until.into() }) {
+            match self.listen(until) {
                 // Who sends without an end does not keep it from returning.
                 Ok(_) | Err(RegisterError::Timeout) if deadline.has_passed(Instant::now) => return Ok(()),
                 Ok(_) | Err(RegisterError::Timeout) => {}
