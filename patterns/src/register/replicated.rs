@@ -209,6 +209,7 @@ impl World for Context<'_> {
     }
 
     fn stamp_after(&self, seen: u64) -> Option<Stamp> {
-        Some(Stamp::new(stamp::number_after(seen)?, stamp::writer(self.me)))
+        let register = self.key ^ self.context;
+        Some(Stamp::new(stamp::number_after(register, seen)?, stamp::writer(self.me)))
     }
 }

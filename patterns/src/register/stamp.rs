@@ -1,8 +1,9 @@
 //! Which of two values is the later one.
 
 use bytemuck::{Pod, Zeroable};
-use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use mailbox::Endpoint;
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 /// Bits of a rank: there are at most 1024.
 const RANK_BITS: u32 = 10;
@@ -36,12 +37,17 @@ pub fn writer(me: &Endpoint) -> u64 {
     me.epoch() << RANK_BITS | u64::from(me.rank())
 }
 
-/// A number that is greater than `seen`, and than all that this process has used. So a write that was given up never shares its
-/// stamp with a later one. `None` if there is none.
-pub fn number_after(seen: u64) -> Option<u64> {
-    static USED: AtomicU64 = AtomicU64::new(0);
-    let next = |used: u64| used.max(seen).checked_add(1).filter(|next| *next <= LAST);
-    USED.fetch_update(Relaxed, Relaxed, next).ok().and_then(next)
+/// A number for a write of this register that is greater than `seen`, and than all that this process has used for it. So a write
+/// that was given up never shares its stamp with a later one. `None` if there is none.
+///
+/// Each register has its own: one whose replica says that the numbers are used up does not end the writes of others.
+pub fn number_after(register: u64, seen: u64) -> Option<u64> {
+    static USED: Mutex<BTreeMap<u64, u64>> = Mutex::new(BTreeMap::new());
+    let mut used = USED.lock().unwrap_or_else(PoisonError::into_inner);
+    let used = used.entry(register).or_default();
+    let next = (*used).max(seen).checked_add(1).filter(|next| *next <= LAST)?;
+    *used = next;
+    Some(next)
 }
 
 /// A value, and when it was written.
