@@ -132,3 +132,25 @@ fn one_register_whose_numbers_are_used_up_does_not_end_the_writes_of_others() {
         },
     );
 }
+
+#[test]
+fn a_write_ends_a_conflict() {
+    let region = region(6);
+    // They begin with different values.
+    let mut replicas: [_; 5] = core::array::from_fn(|rank| {
+        Replica::join(join(&region, rank as u32), &VALUE, 0..5, rank as u64).expect("a member")
+    });
+    let me = join(&region, 5);
+    let mut value = Replicated::new(&me, &VALUE, 0..5).expect("members");
+    beside(
+        || serve(&mut replicas),
+        || {
+            let error = value.read().expect_err("which one?");
+            assert!(matches!(error, RegisterError::Conflict { .. }), "{error}");
+            assert_eq!(value.write(&7), Ok(()));
+            for _ in 0..20 {
+                assert_eq!((value.read(), value.read_regular()), (Ok(7), Ok(7)));
+            }
+        },
+    );
+}

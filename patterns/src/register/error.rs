@@ -101,7 +101,8 @@ pub enum RegisterError {
         /// Whether the value was sent to a replica. Then the operation may have taken effect, or may do so later.
         may_have_happened: bool,
     },
-    /// These two replicas have different values of one write, or began with different values. One of them is wrong.
+    /// These two replicas have different values of one write, or began with different values. One of them is wrong. The next write
+    /// ends that.
     #[error("register {register:?}: ranks {one} and {other} have different values of one write")]
     Conflict {
         /// The register.

@@ -39,8 +39,8 @@ pub enum Step<T> {
 pub enum Fault {
     /// This answer makes no sense.
     Garbled,
-    /// It differs from that of this member, and both say that it is the same write.
-    Conflict(usize),
+    /// Those of these members differ, and both say that they are of the same write, which is the latest.
+    Conflict([usize; 2]),
     /// There is no number for another write.
     Exhausted,
 }
@@ -107,15 +107,6 @@ impl<T: Pod> Operation<T> {
         if !is_possible || !stamp.makes_sense() {
             return Err(Fault::Garbled);
         }
-        if let Some(value) = value {
-            let differs = |vote: &Option<Vote<T>>| {
-                let vote = vote.as_ref().filter(|vote| vote.stamp == stamp);
-                vote.and_then(|vote| vote.value).is_some_and(|other| bytes_of(&other) != bytes_of(&value))
-            };
-            if let Some(other) = self.votes.iter().position(differs) {
-                return Err(Fault::Conflict(other));
-            }
-        }
         self.votes[member] = Some(Vote { life, stamp, value });
         if self.count(|_| true) < self.needed {
             return Ok(Step::Wait);
@@ -130,9 +121,23 @@ impl<T: Pod> Operation<T> {
     }
 
     fn conclude_query(&mut self, world: &impl World) -> Result<Step<T>, Fault> {
-        let votes = self.votes.iter().flatten();
-        let latest = votes.filter_map(|vote| Some(Kept { stamp: vote.stamp, value: vote.value? }));
-        let Some(latest) = latest.max_by_key(|kept| kept.stamp) else { return Ok(Step::Wait) };
+        let answers = || {
+            let votes = self.votes.iter().enumerate();
+            votes.filter_map(|(member, vote)| {
+                let Vote { stamp, value, .. } = vote.as_ref()?;
+                Some((member, Kept { stamp: *stamp, value: (*value)? }))
+            })
+        };
+        let Some((member, latest)) = answers().max_by_key(|(_, kept)| kept.stamp) else {
+            return Ok(Step::Wait);
+        };
+        // What is older than the latest, or than what is to be written, is of no consequence.
+        let differs =
+            |kept: &Kept<T>| kept.stamp == latest.stamp && bytes_of(&kept.value) != bytes_of(&latest.value);
+        let other = answers().find(|(_, kept)| differs(kept));
+        if let Some((other, _)) = other.filter(|_| !matches!(self.goal, Goal::Write(_))) {
+            return Err(Fault::Conflict([other, member]));
+        }
         let kept = match self.goal {
             Goal::Regular => return Ok(Step::Done(latest)),
             Goal::Write(value) => {

@@ -155,8 +155,8 @@ impl Refusal {
         match self {
             Refusal::Why(why) => asking.ask_again(member, why),
             Refusal::Fault(Fault::Garbled) => asking.ask_again(member, Why::Garbled),
-            Refusal::Fault(Fault::Conflict(other)) => {
-                let (one, other) = (members[other], members[member]);
+            Refusal::Fault(Fault::Conflict(both)) => {
+                let [one, other] = both.map(|member| members[member]);
                 return Err(RegisterError::Conflict { register: register(), one, other });
             }
             Refusal::Fault(Fault::Exhausted) => {
