@@ -1,7 +1,7 @@
 //! Replicas and clients that lie in the form of a register's requests and answers.
 
 use mailbox::{Config, Endpoint, Region};
-use mailbox_patterns::register::{Register, RegisterError, Replica, Replicated, Served};
+use mailbox_patterns::register::{Register, RegisterError, Replica, Replicated, Served, Why};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
 use std::time::Duration;
@@ -153,4 +153,38 @@ fn a_write_ends_a_conflict() {
             }
         },
     );
+}
+
+#[test]
+fn one_that_answers_as_a_life_that_it_is_not_is_asked_now_and_then() {
+    let region = region(4);
+    let liar = join(&region, 2);
+    let replica = [Replica::join(join(&region, 0), &VALUE, 0..3, 3).expect("a member")];
+    let me = join(&region, 3);
+    let mut value = Replicated::new(&me, &VALUE, 0..3).expect("members");
+    value.set_limit(Duration::from_millis(300));
+    let mut asked = 0;
+    let answer = |query: &[u8]| {
+        let mut answer = [99_u64, u64::from(DONE), 0, 0, 3].map(u64::to_ne_bytes).concat();
+        if query.len() > 24 {
+            answer.truncate(16);
+            answer.extend(&query[24..40]);
+        }
+        answer
+    };
+    let mut replica_and_liar = (replica, liar);
+    let both = || {
+        let (replica, liar) = &mut replica_and_liar;
+        serve(replica);
+        while let Ok(Some(mail)) = liar.try_recv() {
+            asked += 1;
+            let bytes = answer(&mail.to_vec());
+            _ = mail.reply(&bytes);
+        }
+    };
+    let error = beside(both, || value.write(&4)).expect_err("one is left");
+    assert!(error.may_have_happened(), "{error}");
+    let RegisterError::NoMajority { missing, .. } = &error else { panic!("{error}") };
+    assert!(missing.iter().any(|missing| (missing.rank, missing.why) == (2, Why::Ended)), "{error}");
+    assert!(asked < 300, "{asked}");
 }

@@ -47,11 +47,11 @@ impl<'a> Asking<'a> {
         self.slots[member] = Slot::Due(Some(Instant::now() + PAUSE));
     }
 
-    /// Asks each of these again that has answered.
+    /// Asks each of these again that has answered: the life that did has ended since, or so it seems of one that lies.
     pub fn ask_those(&mut self, is_lacking: impl Fn(usize) -> bool) {
         for member in (0..self.slots.len()).filter(|member| is_lacking(*member)) {
             if matches!(self.slots[member], Slot::Over) {
-                self.slots[member] = Slot::Due(None);
+                self.ask_again(member, Why::Ended);
             }
         }
     }
