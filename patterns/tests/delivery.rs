@@ -389,24 +389,36 @@ fn a_letter_is_sent_again() {
 
 #[test]
 fn a_letter_of_an_outbox_is_handled_once_when_it_is_sent_again() {
-    let (folder, (region, [me, other])) = (Folder::new(), two());
+    let (folder, region) = (Folder::new(), Region::create_unnamed(Config::ranks(4)).expect("memory"));
+    let [me, other] = [0, 1].map(|rank| region.join(rank).expect("a free rank"));
     let (mut ledger, _) = folder.ledger();
     let mut consumer = Consumer::new(&me, quick(1), folder.dead());
     other.send(0, &numbered(1, b"again")).expect("room");
     assert_eq!(told(consumer.exactly_once(&mut ledger, GUARD, |_| Err("no".into()))), [0, 0, 0, 1]);
     let dead = folder.dead();
     let name = dead.names().expect("a box").remove(0);
-    let path = dead.path().join(format!("{name}.dead"));
-    let bytes = fs::read(&path).expect("a letter");
     let again = region.join(2).expect("a free rank");
-    // Its receiver does nothing yet: the letter waits in the outbox.
+    // As if one had been killed before its outbox had the letter.
+    let begun = dead.path().join(format!("{name}.as-2.dead"));
+    fs::rename(dead.path().join(format!("{name}.dead")), &begun).expect("a disk");
+    // Its receiver does nothing yet: the letter stays in the box, and only this rank goes on with it.
     let error = dead.retry(&name, &again, None, SHORT).expect_err("not handled");
     assert!(matches!(error, DeadError::Unsent { error: OutboxError::Undelivered { .. }, .. }), "{error}");
-    // As if it had been killed before it took the letter out of the box.
-    fs::write(&path, bytes).expect("a disk");
+    let letter = dead.letter(&name).expect("it is there");
+    assert_eq!((letter.body.as_slice(), dead.has(&name)), (&b"again"[..], true));
+    assert_eq!(dead.add(&name, &letter).expect("the same"), name);
+    let error = dead.retry(&name, &other, None, SHORT).expect_err("another rank");
+    assert!(matches!(error, DeadError::Begun { rank: 2, .. }), "{error}");
+    assert_eq!(dead.names().expect("a box"), [name.clone()]);
+    // Another letter, whose receiver is away, keeps this one no longer.
+    let mut letter = letter;
+    letter.to = 3;
+    let away = dead.add("away", &letter).expect("room");
+    let error = dead.retry(&away, &again, None, SHORT).expect_err("nobody is there");
+    assert!(matches!(error, DeadError::Unsent { .. }), "{error}");
     thread::scope(|scope| {
         let dead = &dead;
-        let retries = scope.spawn(move || dead.retry(&name, &again, None, GUARD));
+        let retries = scope.spawn(move || dead.retry(&name, &again, None, Duration::from_secs(1)));
         let mut handled = 0;
         while !retries.is_finished() {
             let done = consumer.exactly_once(&mut ledger, SHORT, |letter| {
@@ -420,7 +432,7 @@ fn a_letter_of_an_outbox_is_handled_once_when_it_is_sent_again() {
     });
     drop(ledger);
     assert_eq!(folder.ledger().1, [b"again"]);
-    assert!(dead.names().expect("a box").is_empty());
+    assert_eq!(dead.names().expect("a box"), ["away"]);
 }
 
 #[test]

@@ -69,8 +69,8 @@ struct Show {
 #[derive(Args)]
 #[command(after_help = "\
 A message that came from an outbox is handled once, whenever mbox is killed; mbox waits until its receiver has handled it. If that \
-does not happen in time, the letter waits in the box, in the outbox of the rank, and goes with the next retry as that rank. Another \
-message is sent as it was, and may be there twice if mbox is killed.")]
+does not happen in time, the letter stays in the box, and goes with the next retry as the same rank. Another message is sent as it \
+was, and may be there twice if mbox is killed.")]
 struct Retry {
     /// The folder
     folder: PathBuf,
@@ -184,22 +184,25 @@ impl Retry {
         let me = access.open()?.join(self.me).map_err(|error| joining(&access.name, error))?;
         let retry = |name: &String| {
             let sent = dead.retry(name, &me, self.to, self.timeout);
-            sent.err().map(|error| self.failure(&error, name))
+            sent.err().map(|error| self.failure(&error))
         };
         let failures: Vec<Failure> = self.names.iter().filter_map(retry).collect();
         leave(&access.name, me)?;
         Failure::all(failures)
     }
 
-    fn failure(&self, error: &DeadError, name: &str) -> Failure {
+    fn failure(&self, error: &DeadError) -> Failure {
         let failure = Failure::new(error);
-        match error {
-            DeadError::Unsent { error: OutboxError::OtherRank { .. }, .. } => failure,
-            DeadError::Unsent { .. } if !look(&self.folder).is_ok_and(|dead| dead.has(name)) => {
-                failure.hint(&format!("it goes with the next retry as rank {}", self.me))
-            }
-            _ => failure,
-        }
+        let DeadError::Unsent { error, .. } = error else { return failure };
+        let to = match error {
+            OutboxError::Away { rank, .. } => rank,
+            OutboxError::Undelivered { to, .. } => to,
+            _ => return failure,
+        };
+        failure.hint(&format!(
+            "it stays in the box: see that rank {to} receives, and retry it as rank {}",
+            self.me
+        ))
     }
 }
 

@@ -106,7 +106,7 @@ fn letters_are_sent_again_and_dropped() {
 fn a_letter_of_an_outbox_is_handled_once() {
     let (dead, folder) = (Box::new(), Box::new());
     fs::create_dir(&folder.0).expect("a folder");
-    let name = Name::create(&["--ranks", "3"]);
+    let name = Name::create(&["--ranks", "4"]);
     let region = Region::open(&*name).expect("a region");
     let me = region.join(0).expect("free");
     let mut consumer = Consumer::new(&me, Retry::new(1), dead.open());
@@ -120,12 +120,19 @@ fn a_letter_of_an_outbox_is_handled_once() {
     assert_eq!(done.dead, 1);
     let letter = dead.names().remove(0);
 
-    // Nobody handles it: it waits in the box, and goes with the next retry.
+    // Nobody handles it: it stays in the box, and goes with the next retry.
+    let retry_as =
+        |rank: &str| mbox(["dead", "retry", dead.path(), &name, "--as", rank, "--timeout", "10ms", &letter]);
     let line = format!(
-        "the letter {letter:?}: rank 0: timed out; 1 messages wait; it goes with the next retry as rank 2"
+        "the letter {letter:?}: rank 0: timed out; 1 messages wait; \
+         it stays in the box: see that rank 0 receives, and retry it as rank 2"
     );
-    mbox(["dead", "retry", dead.path(), &name, "--as", "2", "--timeout", "10ms", &letter]).fails(&line);
-    assert!(dead.names().is_empty());
+    for _ in 0..2 {
+        retry_as("2").fails(&line);
+        assert_eq!(dead.names(), [letter.clone()]);
+        assert_eq!(mbox(["dead", "show", dead.path(), &letter]).succeeds(), b"once");
+    }
+    retry_as("3").fails(&format!("rank 2 has begun to send the letter {letter:?}: retry it as rank 2"));
     let mut bodies = vec![];
     let mut handle = |consumer: &mut Consumer<'_>| {
         let done = consumer.exactly_once(&mut ledger, Duration::from_millis(50), |letter| {
@@ -139,7 +146,9 @@ fn a_letter_of_an_outbox_is_handled_once() {
     outbox.deliver(Duration::from_millis(10)).expect_err("not yet");
     let done = consumer.exactly_once(&mut ledger, GUARD, |_| Err("not now".into())).expect("sound");
     assert_eq!(done.dead, 1);
-    let retry = mbox(["dead", "retry", dead.path(), &name, "--as", "2", &dead.names()[0]]);
+    // The first letter was handled, and leaves the box, too.
+    let another = dead.names().into_iter().find(|name| *name != letter).expect("another letter");
+    let retry = mbox(["dead", "retry", dead.path(), &name, "--as", "2", &another]);
     let mut handled = 0;
     while handled < 1 {
         let done =
@@ -155,6 +164,21 @@ fn a_letter_of_an_outbox_is_handled_once() {
         consumer.exactly_once(&mut ledger, Duration::from_millis(20), |_| panic!("twice")).expect("sound");
     }
     retry.succeeds();
+}
+
+#[test]
+fn a_letter_that_nobody_fetches_stays_in_the_box() {
+    let dead = Box::new();
+    let region = set_aside(&dead);
+    let mut letter = dead.open().letter("1-0-e1-0").expect("sound");
+    letter.body = vec![7; 4 << 20];
+    dead.open().add("long", &letter).expect("a disk");
+    // Its receiver is there, and does nothing.
+    let _busy = Region::open(&*region).expect("a region").join(0).expect("free");
+    let line = "the letter \"long\": rank 0: timed out; 1 messages wait; \
+                it stays in the box: see that rank 0 receives, and retry it as rank 2";
+    mbox(["dead", "retry", dead.path(), &region, "--as", "2", "--timeout", "10ms", "long"]).fails(line);
+    assert!(dead.open().letter("long").is_ok_and(|kept| kept.body == letter.body));
 }
 
 #[test]

@@ -41,6 +41,14 @@ pub enum DeadError {
         /// Why.
         error: OutboxError,
     },
+    /// Another rank has begun to send the letter again. It may have been handled, so only that one goes on.
+    #[error("rank {rank} has begun to send the letter {name:?}: retry it as rank {rank}")]
+    Begun {
+        /// The letter.
+        name: String,
+        /// The rank.
+        rank: u32,
+    },
     /// The system returned an error.
     #[error("{path:?}: {error}")]
     Io {

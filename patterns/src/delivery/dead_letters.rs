@@ -13,6 +13,8 @@ use std::time::Duration;
 const MOST: usize = 10_000;
 /// How the names of letters end.
 const END: &str = ".dead";
+/// What stands before the rank that has begun to send a letter again, in the name of its file.
+const BEGUN_BY: &str = ".as-";
 /// How the names of files end that are not letters yet.
 const BEGUN: &str = ".new";
 /// After this time nobody goes on with what was begun.
@@ -97,14 +99,38 @@ impl DeadLetters {
         self.path.join(format!("{name}{END}"))
     }
 
+    /// The file of the letter with this name, and the rank that has begun to send it again.
+    fn find(&self, name: &str) -> Option<(PathBuf, Option<u32>)> {
+        let file = self.file(name);
+        if !is_name(name) || file.exists() {
+            return is_name(name).then_some((file, None));
+        }
+        fs::read_dir(&self.path).ok()?.flatten().find_map(|entry| {
+            let file = entry.file_name();
+            let (other, rank) = parts(file.to_str()?)?;
+            (other == name).then(|| (entry.path(), rank))
+        })
+    }
+
     /// Whether there is a letter with this name.
     pub fn has(&self, name: &str) -> bool {
-        is_name(name) && self.file(name).exists()
+        self.find(name).is_some()
+    }
+
+    /// From now on only this rank sends the letter again. Waits for the disk.
+    fn begin(&self, name: &str, rank: u32) -> Result<(), DeadError> {
+        let begun = self.file(&format!("{name}{BEGUN_BY}{rank}"));
+        let renamed = fs::rename(self.file(name), &begun).and_then(|()| sync_folder_of(&begun));
+        renamed.map_err(|error| DeadError::Io { path: begun, error })
     }
 
     /// Adds a letter under this name, which is made of letters, digits and `-`; waits for the disk. A letter that is there with this
     /// name and these bytes is the same one. If another has the name, the letter gets the name with a number behind it. Its name.
     pub fn add(&self, name: &str, letter: &DeadLetter) -> Result<String, DeadError> {
+        let has_begun = self.find(name).is_some_and(|(_, rank)| rank.is_some());
+        if has_begun && self.letter(name).is_ok_and(|other| other.is_same(letter)) {
+            return Ok(name.into());
+        }
         let names = self.names()?;
         // No number of the process: a dead one with the same number may have left a name of a letter.
         let begun = self.path.join(format!("{:016x}{BEGUN}", RandomState::new().hash_one(0)));
@@ -146,22 +172,21 @@ impl DeadLetters {
         let mut names = vec![];
         for entry in fs::read_dir(&self.path).map_err(|error| self.io(error))? {
             let name = entry.map_err(|error| self.io(error))?.file_name();
-            let name = name.to_str().and_then(|name| name.strip_suffix(END));
-            names.extend(name.filter(|name| is_name(name)).map(str::to_owned));
+            let parts = name.to_str().and_then(parts);
+            names.extend(parts.map(|(name, _)| name.to_owned()));
         }
         names.sort();
+        names.dedup();
         Ok(names)
     }
 
     /// The letter with this name.
     pub fn letter(&self, name: &str) -> Result<DeadLetter, DeadError> {
         let no_such = || DeadError::NoSuchLetter { path: self.path.clone(), name: name.into() };
-        if !is_name(name) {
-            return Err(no_such());
-        }
-        let bytes = fs::read(self.file(name)).map_err(|error| match error.kind() {
+        let (file, _) = self.find(name).ok_or_else(no_such)?;
+        let bytes = fs::read(&file).map_err(|error| match error.kind() {
             ErrorKind::NotFound => no_such(),
-            _ => DeadError::Io { path: self.file(name), error },
+            _ => DeadError::Io { path: file, error },
         })?;
         let garbled = || DeadError::Garbled { path: self.path.clone(), name: name.into() };
         DeadLetter::read(&bytes).ok_or_else(garbled)
@@ -179,16 +204,14 @@ impl DeadLetters {
         Ok(self.names()?.into_iter().filter_map(read).collect())
     }
 
-    /// Takes the letter away for good. Waits for the disk.
+    /// Takes the letter away for good. One that a retry has begun to send may still be handled. Waits for the disk.
     pub fn drop_letter(&self, name: &str) -> Result<(), DeadError> {
         let no_such = || DeadError::NoSuchLetter { path: self.path.clone(), name: name.into() };
-        if !is_name(name) {
-            return Err(no_such());
-        }
-        match fs::remove_file(self.file(name)) {
+        let (file, _) = self.find(name).ok_or_else(no_such)?;
+        match fs::remove_file(&file) {
             Err(error) if error.kind() == ErrorKind::NotFound => Err(no_such()),
-            Err(error) => Err(DeadError::Io { path: self.file(name), error }),
-            Ok(()) => sync_folder_of(&self.file(name)).map_err(|error| self.io(error)),
+            Err(error) => Err(DeadError::Io { path: file, error }),
+            Ok(()) => sync_folder_of(&file).map_err(|error| self.io(error)),
         }
     }
 
@@ -204,7 +227,8 @@ impl DeadLetters {
     /// A letter without numbers is sent as it was, and then dropped: if this process is killed in between, both are there. A letter
     /// with numbers gets new ones, of an outbox of this endpoint's rank that is kept in the box, so that it is handled once, whenever
     /// this process is killed. Then this waits until its receiver has handled it or the deadline has passed. If that fails, the
-    /// letter waits in that outbox and goes with the next retry as the same rank.
+    /// letter stays in the box. It goes with the next retry as the same rank, to the receiver that it has begun with; as another rank it
+    /// is [`DeadError::Begun`].
     pub fn retry(
         &self,
         name: &str,
@@ -221,16 +245,31 @@ impl DeadLetters {
             sent.map_err(|error| unsent(undelivered(error)))?;
             return self.drop_letter(name);
         }
+        let begun_by = self.find(name).and_then(|(_, rank)| rank);
+        if let Some(rank) = begun_by.filter(|rank| *rank != me.rank()) {
+            return Err(DeadError::Begun { name: name.into(), rank });
+        }
         let mut outbox = self.outbox(me, name)?;
-        // It is there if a retry was killed before it dropped the letter.
+        // It is there if a retry has failed, or was killed.
         if !outbox.has(name.as_bytes()) {
             outbox.post_with(to, letter.tag, name.as_bytes(), &letter.body).map_err(unsent)?;
+            if begun_by.is_none() {
+                self.begin(name, me.rank())?;
+            }
             outbox.commit().map_err(unsent)?;
         }
-        self.drop_letter(name)?;
-        outbox.deliver(deadline).map_err(unsent)?;
-        // What was handled, so that it is not sent once more.
-        outbox.commit().map_err(unsent)
+        let names = outbox.keys();
+        let delivered = outbox.deliver(deadline);
+        // They leave the box first. If this process is killed before the commit, they are sent once more with the same numbers.
+        for handled in names.iter().filter(|name| !outbox.has(name)) {
+            match self.drop_letter(&String::from_utf8_lossy(handled)) {
+                Ok(()) | Err(DeadError::NoSuchLetter { .. }) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        outbox.commit().map_err(unsent)?;
+        // Others that wait for receivers that are away are no matter of this one.
+        delivered.or_else(|error| if outbox.has(name.as_bytes()) { Err(unsent(error)) } else { Ok(()) })
     }
 }
 
@@ -250,6 +289,16 @@ fn is_abandoned(entry: &DirEntry) -> bool {
         number.is_some_and(|name| name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit()));
     let age = || entry.metadata().ok()?.modified().ok()?.elapsed().ok();
     is_ours && age().is_some_and(|age| age > ABANDONED)
+}
+
+/// The name of the letter in the file of this name, and the rank that has begun to send it again; `None` if it is no letter's file.
+fn parts(file: &str) -> Option<(&str, Option<u32>)> {
+    let name = file.strip_suffix(END)?;
+    let (name, rank) = match name.split_once(BEGUN_BY) {
+        Some((name, rank)) => (name, Some(rank.parse().ok()?)),
+        None => (name, None),
+    };
+    is_name(name).then_some((name, rank))
 }
 
 /// Whether a letter can have this name: it leads out of no folder.

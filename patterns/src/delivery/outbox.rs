@@ -137,7 +137,18 @@ impl<'a> Outbox<'a> {
 
     /// Whether a message with this key waits.
     pub fn has(&self, key: &[u8]) -> bool {
-        self.lanes.values().flat_map(|lane| &lane.waiting).any(|posted| posted.key == key)
+        self.unhandled().any(|posted| posted.key == key)
+    }
+
+    /// The keys of all that waits.
+    pub(super) fn keys(&self) -> Vec<Vec<u8>> {
+        self.unhandled().map(|posted| posted.key.clone()).collect()
+    }
+
+    /// What is not known to be handled.
+    fn unhandled(&self) -> impl Iterator<Item = &Posted> {
+        let all = self.lanes.values().flat_map(|lane| &lane.waiting);
+        all.filter(|posted| posted.state != State::Done)
     }
 
     /// Writes what was posted. After this it is delivered at some time, even if this process dies now. As [`Journal::commit`].
