@@ -1,5 +1,6 @@
 //! The check of histories, without any member.
 
+use kit::Dice;
 use mailbox_patterns::causal::{Clock, History, Id, Step, Violation, agree, check};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -129,32 +130,21 @@ fn what_is_left_out_is_excused_until_more_of_it_is_delivered() {
     assert_eq!(agree(&[answers, lacks]), Err(Violation::Lost { history: 1, message: own[0], other: 0 }));
 }
 
-/// A small generator of numbers that look random.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
-    }
-}
-
 /// A run of ranks whose links are in FIFO order, each as slow as chance has it.
-fn fifo_run(random: &mut Random) -> Vec<History> {
+fn fifo_run(random: &mut Dice) -> Vec<History> {
     let ranks = RANKS as usize;
+    let mut below = |end: usize| random.below(end as u64) as usize;
     let mut links = vec![VecDeque::new(); ranks * ranks];
     let mut histories: Vec<_> = (0..RANKS).map(|rank| history(rank, &[])).collect();
     let mut numbers = vec![0; ranks];
     for _ in 0..12 {
-        let rank = random.below(ranks);
-        if random.below(3) == 0 {
+        let rank = below(ranks);
+        if below(3) == 0 {
             let message = id(rank as u32, numbers[rank]);
             numbers[rank] += 1;
             histories[rank].sent(message);
             (0..ranks).filter(|to| *to != rank).for_each(|to| links[to * ranks + rank].push_back(message));
-        } else if let Some(message) = links[rank * ranks + random.below(ranks)].pop_front() {
+        } else if let Some(message) = links[rank * ranks + below(ranks)].pop_front() {
             histories[rank].steps.push(Delivered(message));
         }
     }
@@ -195,7 +185,7 @@ fn is_causal(histories: &[History]) -> bool {
 
 #[test]
 fn it_says_what_the_definition_says_of_random_runs() {
-    let mut random = Random(4711);
+    let mut random = Dice(4711);
     let (mut right, mut wrong) = (0, 0);
     for _ in 0..20_000 {
         let histories = fifo_run(&mut random);
