@@ -1,8 +1,13 @@
 //! Events: mail, who has joined, who has ended, and that nobody is left.
 #![cfg(not(loom))]
 
+#[path = "events/alone.rs"]
+mod alone;
 mod common;
+#[path = "events/receives.rs"]
+mod receives;
 
+use Told::{Alone, Died, Joined, Left};
 use common::dice::{Dice, number};
 use common::puppet::{self, puppet};
 use common::{Child, GUARD, SHORT, Scratch, die, join, left, recv, recv_nothing, region, role};
@@ -22,8 +27,6 @@ enum Told {
     Alone,
     Error(String),
 }
-
-use Told::{Alone, Died, Joined, Left};
 
 fn mail(rank: u32, epoch: u64, bytes: &[u8]) -> Told {
     Told::Mail(rank, epoch, bytes.to_vec())
@@ -252,140 +255,6 @@ fn a_receiving_half_is_told_the_same() {
     let wanted = [Joined(1, 1), mail(1, 1, b"mail"), Left(1, 1), Alone].map(Some);
     assert_eq!(std::array::from_fn(|_| told(receiver.next_event_within(GUARD))), wanted);
     assert_eq!(told(receiver.next_event_within(Deadline::Now)), None);
-}
-
-// --- Alone -------------------------------------------------------------------------------------------------
-
-#[test]
-fn nobody_is_alone_before_somebody_came() {
-    let (_scratch, region) = region(3);
-    let [gone] = join(&region, [1]);
-    drop(gone);
-    let [me] = join(&region, [0]);
-    expect_nothing(&me);
-}
-
-#[test]
-fn alone_is_told_once_each_time_that_the_last_has_ended() {
-    let (_scratch, region) = region(3);
-    let [me] = join(&region, [0]);
-    for epoch in 1..4 {
-        let [a, b] = join(&region, [1, 2]);
-        let mut both = [next(&me), next(&me)];
-        both.sort();
-        assert_eq!(both, [Joined(1, epoch), Joined(2, epoch)]);
-        drop(a);
-        expect(&me, &[Left(1, epoch)]);
-        expect_nothing(&me);
-        b.send(0, b"the last").expect("room");
-        die(b);
-        expect(&me, &[mail(2, epoch, b"the last"), Died(2, epoch), Alone]);
-        expect_nothing(&me);
-    }
-}
-
-#[test]
-fn one_that_comes_as_the_last_one_goes_is_company() {
-    let (_scratch, region) = region(3);
-    let [me, a] = join(&region, [0, 1]);
-    expect(&me, &[Joined(1, 1)]);
-    drop(a);
-    let [b] = join(&region, [2]);
-    let mut both = [next(&me), next(&me)];
-    both.sort();
-    assert_eq!(both, [Joined(2, 1), Left(1, 1)]);
-    expect_nothing(&me);
-    drop(b);
-    expect(&me, &[Left(2, 1), Alone]);
-}
-
-#[test]
-fn mail_that_was_left_unread_comes_before_alone() {
-    let (_scratch, region) = region(2);
-    let [me, a] = join(&region, [0, 1]);
-    a.send(0, b"left").expect("room");
-    drop(a);
-    let held = me.from_any().within(GUARD).recv().expect("mail");
-    expect(&me, &[Joined(1, 1), Left(1, 1)]);
-    held.requeue();
-    expect(&me, &[mail(1, 1, b"left"), Alone]);
-    expect_nothing(&me);
-}
-
-// --- Beside receives ---------------------------------------------------------------------------------------
-
-#[test]
-fn what_a_receive_has_told_is_not_told_again() {
-    let (_scratch, region) = region(3);
-    let [me, a, _b] = join(&region, [0, 1, 2]);
-    drop(a);
-    assert_eq!(recv(&me), Err(left(1)));
-    expect(&me, &[Joined(2, 1)]);
-    expect_nothing(&me);
-    recv_nothing(&me);
-}
-
-#[test]
-fn what_an_event_has_told_no_receive_tells_but_one_from_that_rank() {
-    let (_scratch, region) = region(2);
-    let [me, a] = join(&region, [0, 1]);
-    expect(&me, &[Joined(1, 1)]);
-    drop(a);
-    expect(&me, &[Left(1, 1)]);
-    recv_nothing(&me);
-    for _ in 0..3 {
-        assert_eq!(me.from(1).within(GUARD).recv().map(|mail| mail.to_vec()), Err(left(1)));
-    }
-    expect(&me, &[Alone]);
-    expect_nothing(&me);
-    // Also of a life that was merged with its successor.
-    drop(region.join(1).expect("free"));
-    let [_a] = join(&region, [1]);
-    expect(&me, &[Joined(1, 3)]);
-    recv_nothing(&me);
-}
-
-#[test]
-fn after_receives_alone_is_told_all_the_same() {
-    let (_scratch, region) = region(2);
-    let [me, a] = join(&region, [0, 1]);
-    a.send(0, b"mail").expect("room");
-    die(a);
-    assert_eq!(recv(&me), Ok(b"mail".to_vec()));
-    assert_eq!(recv(&me), Err(RecvError::Gone { rank: 1, died: true }));
-    expect(&me, &[Alone]);
-    expect_nothing(&me);
-}
-
-#[test]
-fn an_end_that_a_wait_for_several_ranks_has_found_is_an_event() {
-    let (_scratch, region) = region(3);
-    let [me, also_me, a] = join(&region, [0, 1, 2]);
-    a.send(0, b"mail").expect("room");
-    a.send(1, b"mail").expect("room");
-    assert_eq!([recv(&me), recv(&also_me)], [Ok(b"mail".to_vec()), Ok(b"mail".to_vec())]);
-    drop(a);
-    assert_eq!(common::wait_any(&[&me], GUARD), Ok(Some(0)));
-    assert_eq!(common::wait_any(&[&me], GUARD), Ok(Some(0)), "it was not told");
-    let mut events = [next(&me), next(&me)];
-    events.sort();
-    assert_eq!(events, [Joined(1, 1), Joined(2, 1)]);
-    expect(&me, &[Left(2, 1)]);
-    // And an error of a receive.
-    assert_eq!(recv(&also_me), Err(left(2)));
-}
-
-#[test]
-fn a_receive_tells_no_joining_and_leaves_it_to_be_told() {
-    let (_scratch, region) = region(2);
-    let [me, a] = join(&region, [0, 1]);
-    a.send(0, b"mail").expect("room");
-    assert_eq!(recv(&me), Ok(b"mail".to_vec()));
-    recv_nothing(&me);
-    expect(&me, &[Joined(1, 1)]);
-    drop(a);
-    assert_eq!(recv(&me), Err(left(1)));
-    expect(&me, &[Alone]);
 }
 
 #[test]
