@@ -1,7 +1,8 @@
-//! A process that is killed before each of the calls with which it writes to files: journals, ledgers, outboxes and dead letters.
+//! A process that is killed before each of the calls with which it writes to files: journals, ledgers, outboxes and dead letters. Then
+//! the files are looked at as they are, and as they would be if the power had been lost, with a disk that has only what was waited for.
 //!
 //! The calls of the C library that write are replaced here, in this program alone. Each counts, and one of them kills the process
-//! before it does anything.
+//! before it does anything. Those that wait for the disk note what it has then: a file's bytes, or a folder's names.
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![expect(unsafe_code, reason = "functions in the place of those of the C library")]
 
@@ -11,27 +12,38 @@ use mailbox::{Config, Region};
 use mailbox_patterns::delivery::{
     Consumer, DeadLetters, Durability, Id, Journal, Ledger, Outbox, Replay, Retry, Verdict,
 };
+use std::cell::Cell;
+use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::process::{self, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed};
 use std::time::Duration;
-use std::{env, fs, thread};
+use std::{env, fs, io, thread};
 
 const KIND: [u8; 4] = *b"test";
 const ROLE: &str = "DELIVERY_STOPS_ROLE";
 const FOLDER: &str = "DELIVERY_STOPS_FOLDER";
 const WRITES: &str = "DELIVERY_STOPS_WRITES";
+const DISK: &str = "DELIVERY_STOPS_DISK";
 /// Longer than anything here takes.
 const GUARD: Duration = Duration::from_secs(30);
 /// More calls than any of these processes makes.
 const MOST: i64 = 1000;
 
+/// How many processes are looked at beside each other.
+const BESIDE: usize = 4;
+
 /// How many calls are left before this process is killed; below 0 for no end.
 static LEFT: AtomicI64 = AtomicI64::new(-1);
 
+thread_local! {
+    /// Whether this thread notes what the disk has, which is no matter of the process that is looked at.
+    static IS_NOTING: Cell<bool> = const { Cell::new(false) };
+}
+
 /// Makes a system call that writes, if it is not the one at which this process ends.
 fn write_by(number: c_long, arguments: [c_long; 5]) -> c_long {
-    if LEFT.load(Relaxed) >= 0 && LEFT.fetch_sub(1, Relaxed) == 0 {
+    if !IS_NOTING.get() && LEFT.load(Relaxed) >= 0 && LEFT.fetch_sub(1, Relaxed) == 0 {
         kit::kill_oneself();
     }
     let [one, two, three, four, five] = arguments;
@@ -56,12 +68,58 @@ extern "C" fn pwrite64(file: c_int, bytes: *const c_void, len: size_t, offset: o
 
 #[unsafe(no_mangle)]
 extern "C" fn fsync(file: c_int) -> c_int {
-    write_by(libc::SYS_fsync, [file.into(), 0, 0, 0, 0]) as c_int
+    sync_by(libc::SYS_fsync, file)
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn fdatasync(file: c_int) -> c_int {
-    write_by(libc::SYS_fdatasync, [file.into(), 0, 0, 0, 0]) as c_int
+    sync_by(libc::SYS_fdatasync, file)
+}
+
+fn sync_by(number: c_long, file: c_int) -> c_int {
+    let synced = write_by(number, [file.into(), 0, 0, 0, 0]) as c_int;
+    if !IS_NOTING.get() && LEFT.load(Relaxed) >= 0 && synced == 0 {
+        IS_NOTING.set(true);
+        note(&format!("/proc/self/fd/{file}")).expect("room for what the disk has");
+        IS_NOTING.set(false);
+    }
+    synced
+}
+
+/// Notes what the disk has of a file or a folder, under the number of its inode.
+fn note(path: &str) -> io::Result<()> {
+    let about = fs::metadata(path)?;
+    let bytes = if about.is_dir() {
+        let mut lines = String::new();
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            let name = entry.file_name().into_string().expect("a name");
+            lines += &format!("{} {} {name}\n", entry.ino(), entry.file_type()?.is_dir());
+        }
+        lines.into_bytes()
+    } else {
+        fs::read(path)?
+    };
+    let place = PathBuf::from(env::var_os(DISK).expect("a folder")).join(about.ino().to_string());
+    // Another thread may end the process now: it is there as a whole or not.
+    let begun = place.with_extension(format!("{:?}", thread::current().id()));
+    fs::write(&begun, bytes).and_then(|()| fs::rename(begun, place))
+}
+
+/// Makes what the disk has of a folder with this inode.
+fn restore(disk: &Path, inode: &str, folder: &Path) -> io::Result<()> {
+    let Ok(lines) = fs::read_to_string(disk.join(inode)) else { return Ok(()) };
+    for line in lines.lines() {
+        let mut words = line.splitn(3, ' ');
+        let mut word = || words.next().expect("three words");
+        let (inode, is_dir, path) = (word(), word() == "true", folder.join(word()));
+        if is_dir {
+            fs::create_dir(&path).and_then(|()| restore(disk, inode, &path))?;
+        } else {
+            fs::write(path, fs::read(disk.join(inode)).unwrap_or_default())?;
+        }
+    }
+    Ok(())
 }
 
 #[unsafe(no_mangle)]
@@ -130,10 +188,10 @@ impl Drop for Folder {
 
 /// Runs this part in a process that is killed before the write of this number. How many steps it has told, and whether it came to its
 /// end.
-fn run(role: &str, folder: &Path, writes: i64) -> (usize, bool) {
+fn run(role: &str, folder: &Path, disk: &Path, writes: i64) -> (usize, bool) {
     let mut command = Command::new(env::current_exe().expect("this test"));
     command.args(["--exact", "second_process", "--nocapture"]).stdout(Stdio::piped());
-    command.env(ROLE, role).env(FOLDER, folder).env(WRITES, writes.to_string());
+    command.env(ROLE, role).env(FOLDER, folder).env(DISK, disk).env(WRITES, writes.to_string());
     let mut child = Child::start(&mut command);
     let lines = Collected::of(child.output().expect("a pipe"));
     let status = child.finish();
@@ -143,14 +201,25 @@ fn run(role: &str, folder: &Path, writes: i64) -> (usize, bool) {
 }
 
 /// Runs it with an end before each write, and then without. What is there after each end is looked at.
-fn end_at_each_write(role: &str, mut look: impl FnMut(&Path, usize, i64)) {
-    for writes in 0..MOST {
-        let folder = Folder::new();
-        let (steps, is_over) = run(role, &folder.0, writes);
+fn end_at_each_write(role: &str, look: impl Fn(&Path, usize, i64) + Sync) {
+    let end_at = |writes| {
+        let (folder, disk, restored) = (Folder::new(), Folder::new(), Folder::new());
+        let (steps, is_over) = run(role, &folder.0, &disk.0, writes);
+        let inode = fs::metadata(&folder.0).expect("a folder").ino();
+        restore(&disk.0, &inode.to_string(), &restored.0).expect("a disk");
+        look(&restored.0, steps, writes);
         look(&folder.0, steps, writes);
-        if is_over {
-            println!("{role}: {writes} writes");
-            assert!(writes > 20, "{writes} writes are too few");
+        is_over
+    };
+    for first in (0..MOST).step_by(BESIDE) {
+        let are_over = thread::scope(|scope| {
+            let end_at = &end_at;
+            let all: Vec<_> =
+                (first..).take(BESIDE).map(|writes| scope.spawn(move || end_at(writes))).collect();
+            all.into_iter().map(|one| one.join().expect("no panic")).any(|is_over| is_over)
+        });
+        if are_over {
+            assert!(first > 20, "{first} writes are too few");
             return;
         }
     }
@@ -321,7 +390,7 @@ fn deliver(folder: &Path, writes: i64) {
 fn what_an_outbox_sends_is_handled_once_though_all_end_before_each_write() {
     end_at_each_write("deliver", |folder, _, writes| {
         // Another life goes on with the files.
-        assert!(run("deliver", folder, -1).1);
+        assert!(run("deliver", folder, folder, -1).1);
         let mut effects = vec![];
         let keep = |replay: Replay<'_>| match replay {
             Replay::State(bytes) | Replay::Effect(bytes) => effects.extend_from_slice(bytes),
