@@ -361,13 +361,23 @@ impl Drop for Mail<'_> {
 }
 
 /// Done with a mail. Apart, and with each word of it, so that it need not lie in memory: where that is what a caller does
-/// with it, it never does.
+/// with it, it never does. What is rare is called last, by functions of their own, so that the rest needs no stack.
 #[inline(never)]
 fn put_down(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64, at: u64) {
-    let descriptor = Descriptor::of_words([seq, len, envelope, at]);
-    let is_plain = descriptor.is_whole() && !member.is_in_batch() && member.check().is_ok();
-    if !is_plain || panicking() {
-        finish(member, peer, descriptor);
+    if panicking() {
+        unwind(member, peer, seq, len, envelope, at);
+    } else {
+        pass(member, peer, seq, len, envelope, at);
+    }
+}
+
+#[inline(never)]
+fn pass(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64, at: u64) {
+    let is_whole = Descriptor::of_words([seq, len, envelope, at]).is_whole();
+    if !is_whole || member.check().is_err() {
+        finish(member, peer, seq, len, envelope, at);
+    } else if member.is_in_batch() {
+        retire(member, peer, seq, len, envelope, at);
     } else if peer.consumer.pass_oldest(seq) {
         peer.tell_head(member);
     } else {
@@ -375,14 +385,30 @@ fn put_down(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64,
     }
 }
 
+/// Done with a whole message, whose sender is told when the batch ends, or much is owed.
+#[inline(never)]
+fn retire(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64, at: u64) {
+    if peer.consumer.retire(&Descriptor::of_words([seq, len, envelope, at])) {
+        peer.settle(member);
+    }
+}
+
+/// Done with what is more than a message in the lane, or with a rank that is lost.
 #[cold]
 #[inline(never)]
-fn finish(member: &Member, peer: &Incoming, descriptor: Descriptor) {
-    // The work on it was not finished. But a destructor that takes mail in a loop comes to an end.
-    if panicking() && !descriptor.is_in_unwinding() {
-        peer.requeue(&descriptor);
-    } else {
+fn finish(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64, at: u64) {
+    acknowledge(member, peer, Descriptor::of_words([seq, len, envelope, at]));
+}
+
+/// The work on it was not finished. But a destructor that takes mail in a loop comes to an end.
+#[cold]
+#[inline(never)]
+fn unwind(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64, at: u64) {
+    let descriptor = Descriptor::of_words([seq, len, envelope, at]);
+    if descriptor.is_in_unwinding() {
         acknowledge(member, peer, descriptor);
+    } else {
+        peer.requeue(&descriptor);
     }
 }
 

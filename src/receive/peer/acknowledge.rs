@@ -14,6 +14,7 @@ impl Incoming {
     }
 
     /// Gives back the room of message `seq`.
+    #[inline(never)]
     pub fn acknowledge(&self, member: &Member, seq: u64) {
         self.consumer.acknowledge(seq);
         self.ring(member);
@@ -48,6 +49,7 @@ impl Incoming {
     }
 
     #[cold]
+    #[inline(never)]
     fn ring_aloud(&self, member: &Member) {
         if member.ring_credit(&self.record) {
             count(&self.consumer.line().wakes, 1);
