@@ -6,6 +6,7 @@ use super::halves::Halves;
 use super::mail::Mail;
 use super::recv_from::RecvFrom;
 use super::send_half::SendHalf;
+use crate::abi::Filter;
 use crate::error::RecvError;
 use crate::half::{Interrupter, Member};
 use crate::rank::{Source, Wait};
@@ -197,21 +198,28 @@ impl RecvHalf {
         sender: Option<&'a SendHalf>,
     ) -> Result<Option<Mail<'a>>, RecvError> {
         let found = match self.inbox.recv_new(&self.member, wanted) {
-            None => self.wait_for_mail(wanted, deadline, sender)?,
+            None => {
+                let Wanted { source, filter, epoch } = wanted;
+                self.wait_for_mail(source, filter, epoch, deadline, sender)?
+            }
             found => found,
         };
         Ok(found.map(|(peer, descriptor)| Mail::new(&self.member, peer, descriptor, sender, &self.inbox)))
     }
 
-    /// As `mail`, where there is more to do than to take a new message.
+    /// As `mail`, where there is more to do than to take a new message. Takes what is wanted in pieces, which need not lie in
+    /// memory: `mail` would put it there each time.
     #[inline(never)]
     fn wait_for_mail(
         &self,
-        wanted: Wanted,
+        source: Source,
+        filter: Filter,
+        epoch: Option<u64>,
         deadline: Deadline,
         sender: Option<&SendHalf>,
     ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
         let Self { member, inbox } = self;
+        let wanted = Wanted { source, filter, epoch };
         member.check()?;
         if let Some(found) = inbox.recv_unread(member, wanted)? {
             return Ok(Some(found));
