@@ -373,11 +373,13 @@ fn put_down(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64,
 
 #[inline(never)]
 fn pass(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64, at: u64) {
-    let is_whole = Descriptor::of_words([seq, len, envelope, at]).is_whole();
-    if !is_whole || member.check().is_err() {
+    let descriptor = Descriptor::of_words([seq, len, envelope, at]);
+    if !descriptor.is_whole() || member.check().is_err() {
         finish(member, peer, seq, len, envelope, at);
     } else if member.is_in_batch() {
-        retire(member, peer, seq, len, envelope, at);
+        if !peer.consumer.retire_next(&descriptor) {
+            retire(member, peer, seq, len, envelope, at);
+        }
     } else if peer.consumer.pass_oldest(seq) {
         peer.tell_head(member);
     } else {

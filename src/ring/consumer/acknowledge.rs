@@ -24,6 +24,13 @@ impl Consumer {
             && (self.is_due() || is_much(self.owed.get() as u64, self.lane.layout.bytes_of_share()))
     }
 
+    /// Like `retire`, but only for a message in its cell whose turn it is, and after which nothing is due. Returns whether it is that.
+    #[inline(always)]
+    pub fn retire_next(&self, descriptor: &Descriptor) -> bool {
+        let is_cheap = descriptor.is_in_cell() && self.owed.get() == 0 && !self.is_due();
+        is_cheap && self.pass_oldest(descriptor.seq)
+    }
+
     /// Moves `head` past message `seq`, which is done with, if possible. Returns whether it did.
     #[inline(always)]
     fn pass(&self, seq: u64) -> bool {
