@@ -409,7 +409,7 @@ fn a_letter_of_an_outbox_is_handled_once_when_it_is_sent_again() {
     assert_eq!(dead.add(&name, &letter).expect("the same"), name);
     let error = dead.retry(&name, &other, None, SHORT).expect_err("another rank");
     assert!(matches!(error, DeadError::Begun { rank: 2, .. }), "{error}");
-    assert_eq!(dead.names().expect("a box"), [name.clone()]);
+    assert_eq!(dead.names().expect("a box"), std::slice::from_ref(&name));
     // Another letter, whose receiver is away, keeps this one no longer.
     let mut letter = letter;
     letter.to = 3;

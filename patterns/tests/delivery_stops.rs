@@ -216,7 +216,7 @@ fn end_at_each_write(role: &str, look: impl Fn(&Path, usize, i64) + Sync) {
             let end_at = &end_at;
             let all: Vec<_> =
                 (first..).take(BESIDE).map(|writes| scope.spawn(move || end_at(writes))).collect();
-            all.into_iter().map(|one| one.join().expect("no panic")).any(|is_over| is_over)
+            all.into_iter().any(|one| one.join().expect("no panic"))
         });
         if are_over {
             assert!(first > 20, "{first} writes are too few");

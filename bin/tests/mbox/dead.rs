@@ -129,7 +129,7 @@ fn a_letter_of_an_outbox_is_handled_once() {
     );
     for _ in 0..2 {
         retry_as("2").fails(&line);
-        assert_eq!(dead.names(), [letter.clone()]);
+        assert_eq!(dead.names(), std::slice::from_ref(&letter));
         assert_eq!(mbox(["dead", "show", dead.path(), &letter]).succeeds(), b"once");
     }
     retry_as("3").fails(&format!("rank 2 has begun to send the letter {letter:?}: retry it as rank 2"));
