@@ -6,7 +6,9 @@ mod common;
 use common::wire::geometry;
 use common::{GUARD, SHORT, Scratch};
 use mailbox::lab::abi::{ConsumerLine, Geometry};
-use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, Region, SendError, Source};
+use mailbox::{
+    Broken, CallError, Config, Deadline, End, Endpoint, Event, RecvError, Region, SendError, Source,
+};
 use std::mem::{forget, offset_of};
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::thread;
@@ -77,6 +79,35 @@ fn a_sender_that_sleeps_for_room_is_told_and_goes_on() {
         (0..40).for_each(|message| assert_eq!(recv(&b).1, [message]));
         drop(a.join().expect("a thread"));
     });
+}
+
+#[test]
+fn no_receive_tells_a_reset_and_a_send_does() {
+    let (_scratch, _region, [a, mut b, _c]) = endpoints();
+    a.send(1, b"lost").expect("room");
+    b.reset(0).expect("a rank");
+    assert_eq!(a.from(1).within(SHORT).recv().err(), Some(RecvError::Timeout));
+    assert!((0..2).all(|_| matches!(a.next_event_within(SHORT), Ok(Event::Joined { .. }))));
+    assert_eq!(a.next_event_within(SHORT).err(), Some(RecvError::Timeout));
+    assert_eq!(a.send(1, b"told").err(), Some(SendError::Broken(Broken::Reset(1))));
+}
+
+#[test]
+fn a_send_and_a_call_that_wait_for_an_answer_are_told_of_a_reset() {
+    let answer_of_a_call = |a: &Endpoint| match a.call(1, &[1; 100]).err() {
+        Some(CallError::Unanswered { rank: 1, end: End::Dropped }) => a.send(1, b"told").err(),
+        other => panic!("{other:?}"),
+    };
+    for asks in [|a: &Endpoint| a.to(1).sync().send(b"lost").err(), answer_of_a_call] {
+        let (_scratch, _region, [a, mut b, _c]) = endpoints();
+        thread::scope(|scope| {
+            let asker = scope.spawn(move || asks(&a));
+            let mail = b.from(0).within(GUARD).recv().expect("mail");
+            mail.requeue();
+            b.reset(0).expect("a rank");
+            assert_eq!(asker.join().expect("a thread"), Some(SendError::Broken(Broken::Reset(1))));
+        });
+    }
 }
 
 #[test]

@@ -88,7 +88,8 @@ impl Endpoint {
     ///
     /// An end is an [`Event`] here and no error. What a receive has told is not told again, and the other way round; a
     /// receive tells no joinings. Errors are those of a receive from anyone ([`RecvFrom::recv`](crate::RecvFrom::recv)) but
-    /// [`RecvError::Gone`].
+    /// [`RecvError::Gone`]. That another rank gave up what was sent to it is no event: a send tells it
+    /// ([`Broken::Reset`](crate::Broken::Reset)).
     ///
     /// A leave wakes an endpoint that sleeps here. Nobody rings for a joining: an endpoint that sleeps is told of one within
     /// 75 ms, or at the first mail of the new rank. [`Select`](crate::Select) has no arm for a joining or

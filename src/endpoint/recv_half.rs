@@ -141,7 +141,8 @@ impl RecvHalf {
     /// mailboxes are not touched. Never waits.
     ///
     /// Mail comes again once the sender has found out, at its next message at the latest. That call returns
-    /// [`Broken::Reset`](crate::Broken::Reset), and what the sender sent before is lost unless it was received. What it sends
+    /// [`Broken::Reset`](crate::Broken::Reset), and what the sender sent before is lost unless it was received. A sender that
+    /// only receives from then on is not told; a message to it can say so. What it sends
     /// from then on comes in order and once. [`Message::seq`](crate::Message::seq) goes on where the sender is; the gap is what
     /// was lost. Until then a receive waits as if there were no mail, also in later lives of this rank.
     ///

@@ -49,6 +49,12 @@ pub enum Broken {
     Corrupt(u32),
     /// This rank reset the mailbox ([`RecvHalf::reset`](crate::RecvHalf::reset)): all that it had not received is lost, and
     /// this message, too, unless it was received before. It is told once. What is sent from then on arrives as usual.
+    ///
+    /// It is told where something is sent to that rank: by the next send, or by one that waits for room, for an
+    /// acknowledgement or for an announced message to be taken. A call that went through the mailbox ends in
+    /// [`CallError::Unanswered`].
+    /// *No receive tells it, and no event.* So a process that sends a plain message and then only receives does not learn
+    /// that it was lost. If it must, it calls, or sends with [`SendTo::sync`](crate::SendTo::sync).
     #[error("rank {0} gave up all that it had not received, perhaps with this message")]
     Reset(u32),
     /// This endpoint no longer holds its rank.
