@@ -1,4 +1,4 @@
-//! One process of a siege: it acts together with the others while their slots are overwritten.
+//! One process of a gathering: it acts together with the others while their slots are overwritten.
 
 use super::register::{Call, Count, Register};
 use super::task::Task;

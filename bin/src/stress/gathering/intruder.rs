@@ -1,4 +1,4 @@
-//! The process of a siege that overwrites the slots of the others.
+//! The process of a gathering that overwrites the slots of the others.
 
 use super::register::{Count, Register};
 use crate::common::failure::Failure;

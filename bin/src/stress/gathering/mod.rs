@@ -5,6 +5,4 @@ pub mod guest;
 pub mod host;
 pub mod intruder;
 pub mod register;
-pub mod report;
-pub mod siege;
 pub mod task;

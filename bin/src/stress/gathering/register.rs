@@ -2,13 +2,10 @@
 
 use super::task::Kind;
 use crate::stress::journal::{GROUP, Journal};
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use crate::stress::tally::{FIRST, Tally};
+use std::ops::Deref;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Release};
 
-/// Words of a rank: a group for what it does and counts, and one for how its lives end.
-const PAGE: usize = 2 * GROUP;
-const BEAT: usize = 0;
-const CALL: usize = 1;
 /// How many of its lives were killed, or are about to be.
 const ENDS: usize = GROUP;
 /// The epoch of its last life that has joined, and of the last that was killed.
@@ -21,7 +18,7 @@ const LEAVINGS: usize = GROUP + 1;
 #[derive(Debug, Clone, Copy)]
 pub enum Count {
     /// Operations that ended well, with the right result.
-    Tasks = 2,
+    Tasks = FIRST,
     /// Bytes of these results.
     Bytes,
     /// Communicators of all ranks in which all have met.
@@ -36,8 +33,27 @@ pub enum Count {
     GivenUp,
     /// Operations with a wrong result, where slots are overwritten.
     Wrong,
-    /// Calls that have returned.
-    Calls,
+}
+
+impl Count {
+    /// What is told of those that are killed, and of those whose slots are overwritten, by name.
+    pub const OF_GUESTS: [(&'static str, Self); 7] = [
+        ("operations", Self::Tasks),
+        ("bytes", Self::Bytes),
+        ("worlds", Self::Worlds),
+        ("shrunk", Self::Shrunk),
+        ("deaths_told", Self::Deaths),
+        ("leavings_told", Self::Leavings),
+        ("given_up", Self::GivenUp),
+    ];
+    pub const OF_DEFENDERS: [(&'static str, Self); 3] =
+        [("right", Self::Tasks), ("wrong", Self::Wrong), ("errors", Self::GivenUp)];
+}
+
+impl From<Count> for usize {
+    fn from(count: Count) -> Self {
+        count as Self
+    }
 }
 
 /// What may take time.
@@ -81,87 +97,34 @@ impl Call {
 }
 
 /// The journal, by rank.
+#[derive(Clone, Copy)]
 pub struct Register<'a> {
-    words: &'a [AtomicU64],
+    tally: Tally<'a>,
     ranks: u32,
 }
 
-impl<'a> Register<'a> {
-    /// Words of a register for so many ranks.
-    pub fn words(ranks: u32) -> usize {
-        GROUP + ranks as usize * PAGE
-    }
+impl<'a> Deref for Register<'a> {
+    type Target = Tally<'a>;
 
+    fn deref(&self) -> &Tally<'a> {
+        &self.tally
+    }
+}
+
+impl<'a> Register<'a> {
     /// The register in this journal.
     pub fn new(journal: &'a Journal, ranks: u32) -> Self {
-        Self { words: journal.words(), ranks }
-    }
-
-    fn word(&self, rank: u32, at: usize) -> &'a AtomicU64 {
-        &self.words[GROUP + rank as usize * PAGE + at]
-    }
-
-    /// Whether nobody is killed any more.
-    pub fn is_over(&self) -> bool {
-        self.words[0].load(Acquire) != 0
-    }
-
-    /// Says that nobody is killed any more.
-    pub fn end(&self) {
-        self.words[0].store(1, Release);
-    }
-
-    /// Says that something is wrong. Whether it is the first that is: what others are told may come of it.
-    pub fn is_first_fault(&self) -> bool {
-        self.words[1].swap(1, AcqRel) == 0
-    }
-
-    /// How many words were overwritten.
-    pub fn writes(&self) -> &'a AtomicU64 {
-        &self.words[2]
-    }
-
-    /// Counts the calls of a rank that have returned; the largest number while none is made that must end soon.
-    pub fn beat(&self, rank: u32) -> &'a AtomicU64 {
-        self.word(rank, BEAT)
-    }
-
-    /// Says that a rank makes no call that must end soon.
-    pub fn rest(&self, rank: u32) {
-        self.beat(rank).store(u64::MAX, Release);
+        Self { tally: Tally::new(journal, ranks), ranks }
     }
 
     /// A rank makes a call. One for a world may take as long as another rank is not there.
     pub fn call<T>(&self, rank: u32, call: Call, act: impl FnOnce() -> T) -> T {
-        self.word(rank, CALL).store(call.number(), Relaxed);
-        if !matches!(call, Call::World) {
-            self.beat(rank).store(self.get(rank, Count::Calls), Release);
-        }
-        let result = act();
-        self.count(rank, Count::Calls, 1);
-        self.rest(rank);
-        result
+        self.tally.call(rank, call.number(), !matches!(call, Call::World), act)
     }
 
     /// The call that a rank makes, or made last.
     pub fn current(&self, rank: u32) -> String {
-        Call::name(self.word(rank, CALL).load(Acquire))
-    }
-
-    /// A rank counts so many more.
-    pub fn count(&self, rank: u32, what: Count, more: u64) {
-        let word = self.word(rank, what as usize);
-        word.store(word.load(Relaxed) + more, Release);
-    }
-
-    /// How many a rank has counted.
-    pub fn get(&self, rank: u32, what: Count) -> u64 {
-        self.word(rank, what as usize).load(Acquire)
-    }
-
-    /// How many all have.
-    pub fn total(&self, what: Count) -> u64 {
-        (0..self.ranks).map(|rank| self.get(rank, what)).sum()
+        Call::name(self.tally.current(rank))
     }
 
     /// A life of a rank has joined.

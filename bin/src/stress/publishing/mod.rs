@@ -3,7 +3,6 @@
 pub mod actor;
 pub mod message;
 pub mod player;
-pub mod report;
 pub mod score;
 pub mod scribbler;
 pub mod stage;

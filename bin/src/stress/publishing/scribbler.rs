@@ -1,6 +1,6 @@
 //! The process that overwrites the lines, the cells and the payloads of the topics of the others.
 
-use super::score::{Count, Score};
+use super::score::Score;
 use crate::common::failure::Failure;
 use crate::stress::journal::Journal;
 use crate::stress::scrawl::Scrawl;
@@ -19,7 +19,7 @@ impl Scribbler {
     pub fn run(&self) -> Result<(), Failure> {
         let journal = Journal::open(&self.scrawl.journal)?;
         let score = Score::new(&journal, self.scrawl.ranks);
-        self.scrawl.run(score.writes(), || score.total(Count::Calls), choose)
+        self.scrawl.run(score.writes(), || score.calls(), choose)
     }
 }
 

@@ -6,10 +6,10 @@ use crate::common::failure::Failure;
 use crate::common::output::show;
 use crate::common::processes::Processes;
 use crate::stress::chaos::run::Chaos;
-use crate::stress::gathering::host::Gathering;
-use crate::stress::gathering::siege::Siege;
+use crate::stress::company::{self, Harm};
+use crate::stress::gathering::host;
 use crate::stress::journal::Journal;
-use crate::stress::publishing::stage::{Harm, Publishing};
+use crate::stress::publishing::stage;
 use clap::Args;
 use measure::clock;
 use std::time::Duration;
@@ -59,15 +59,13 @@ impl Torture {
         let seed = self.seed.unwrap_or_else(|| clock().as_nanos() as u64 % 1_000_000);
         let &Self { kills, writes, ranks, json, .. } = self;
         let patience = self.patience();
-        if self.topics {
-            let harm = if self.chaos { Harm::Writes(writes) } else { Harm::Kills(kills) };
-            return Publishing { harm, ranks, seed, patience, json }.run();
-        }
-        match (self.chaos, self.collectives) {
-            (true, false) => return Chaos { writes, ranks, seed, patience, json }.run(),
-            (true, true) => return Siege { writes, ranks, seed, patience, json }.run(),
-            (false, true) => return Gathering { kills, ranks, seed, patience, json }.run(),
-            (false, false) => {}
+        let harm = if self.chaos { Harm::Writes(writes) } else { Harm::Kills(kills) };
+        let terms = company::Terms { harm, ranks, seed, patience, json };
+        match (self.topics, self.collectives, self.chaos) {
+            (true, _, _) => return stage::run(terms),
+            (_, true, _) => return host::run(terms),
+            (_, _, true) => return Chaos { writes, ranks, seed, patience, json }.run(),
+            _ => {}
         }
         let processes = Processes::new("torture")?;
         let journal = Journal::new(Book::words(self.ranks + 1))?;
