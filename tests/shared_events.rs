@@ -5,7 +5,7 @@ mod common;
 
 use common::crew::{HOWS, shared};
 use common::{GUARD, SHORT, die, wait_until};
-use mailbox::{Deadline, Event, OwnedMail, RecvError, Region, Shared, Status, Wait};
+use mailbox::{Broken, Deadline, Event, Lost, OwnedMail, RecvError, Region, Shared, Status, Wait};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
@@ -104,6 +104,26 @@ fn each_event_is_told_once_to_one_of_the_threads() {
         }
         expected.sort();
         assert!(all == expected, "{how:?}: {all:?}");
+    }
+}
+
+#[test]
+fn mail_comes_after_the_joining_of_its_sender() {
+    for how in HOWS {
+        let (_scratch, me, [mut other]) = shared(16, how);
+        for epoch in [1u64, 3, 5] {
+            other.to(0).send_value(&epoch).expect("room");
+            assert_eq!([next(&me), next(&me)], [Joined(1, epoch), Told::Mail(1, epoch, epoch)], "{how:?}");
+            drop(other);
+            // A thread that is told of the end by a successor's mail is told of the joining, too.
+            other = free(me.region(), 1);
+            other.to(0).send_value(&0u64).expect("room");
+            assert_eq!([next(&me), next(&me)], [Left(1, epoch), Joined(1, epoch + 1)], "{how:?}");
+            assert_eq!(next(&me), Told::Mail(1, epoch + 1, 0));
+            drop(other);
+            assert_eq!([next(&me), next(&me)], [Left(1, epoch + 1), Alone]);
+            other = free(me.region(), 1);
+        }
     }
 }
 
@@ -243,10 +263,14 @@ fn a_loop_ends_though_a_thread_that_waits_for_events_was_told() {
 }
 
 #[test]
-fn a_loop_is_interrupted_and_ends_if_the_rank_is_lost() {
-    let (_scratch, me, [_other]) = shared(16, Wait::Block);
+fn a_loop_is_interrupted_and_ends_if_the_region_is_removed() {
+    let (scratch, me, [_other]) = shared(16, Wait::Block);
     let mut mails = me.until_alone().within(GUARD);
     me.interrupter().interrupt();
     assert_eq!(mails.next().map(|item| item.map(drop)), Some(Err(RecvError::Interrupted)));
     assert!(me.send(0, b"mine").is_ok() && mails.next().is_some_and(|item| item.is_ok()));
+    std::fs::remove_file(scratch.path()).expect("a region");
+    let removed = RecvError::Broken(Broken::Lost(Lost::Removed));
+    assert_eq!(mails.next().map(|item| item.map(drop)), Some(Err(removed)));
+    assert!(mails.next().is_none());
 }

@@ -188,3 +188,69 @@ fn look(joint: &Joint, since: Option<u64>, thread: Thread, how: Look) -> Result<
         (None, None) => Ok(Found::Some),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::MAIL;
+    use crate::config::Config;
+    use crate::region::Region;
+    use crate::shared::joint::Want;
+    use crate::wait::Common;
+
+    fn want(joint: &Joint, since: Option<u64>) -> Want {
+        let interrupter = joint.endpoint.interrupter();
+        Want { what: What::Event(since), interrupter, thread: Thread::this() }
+    }
+
+    /// Whether a thread that waits for events, and follows, is called.
+    fn is_called(joint: &Joint, since: Option<u64>) -> bool {
+        joint.has_news(&want(joint, since), true)
+    }
+
+    /// What it is called for.
+    fn next(joint: &Joint) -> Told {
+        assert!(is_called(joint, None));
+        match look(joint, None, Thread::this(), Look::Thorough) {
+            Ok(Found::All(told)) => told,
+            _ => panic!("it was called for nothing"),
+        }
+    }
+
+    /// There is nothing, and after a look it is not called.
+    fn rests(joint: &Joint) {
+        assert!(matches!(look(joint, None, Thread::this(), Look::Thorough), Ok(Found::Nothing)));
+        assert!(!is_called(joint, None));
+    }
+
+    #[test]
+    fn a_thread_that_follows_is_called_for_each_event_and_for_nothing() {
+        let region = Region::create_unnamed(Config::ranks(2)).expect("a region");
+        let joint = Joint::new(region.join(0).expect("free"));
+        rests(&joint);
+        let other = region.join(1).expect("free");
+        assert!(matches!(next(&joint), Told::News(News::Joined { rank: 1, .. })));
+        rests(&joint);
+        other.send(0, b"mail").expect("room");
+        assert!(matches!(next(&joint), Told::Mail(1, _)));
+        rests(&joint);
+        drop(other);
+        assert!(matches!(next(&joint), Told::News(News::Ended(_))));
+        assert!(matches!(next(&joint), Told::News(News::Alone)));
+        rests(&joint);
+        // One that does not know the last of it yet is called for that, and one that does is not.
+        assert!(is_called(&joint, Some(0)) && !is_called(&joint, Some(1)));
+    }
+
+    #[test]
+    fn it_sleeps_for_mail_and_hears_of_all_ends() {
+        let region = Region::create_unnamed(Config::ranks(1)).expect("a region");
+        let joint = Joint::new(region.join(0).expect("free"));
+        let want = |since| want(&joint, since);
+        assert_eq!(Joint::bits(&want(None)), MAIL);
+        assert!(Joint::hears_of_ends(&want(None)));
+        for (one, other) in [(None, None), (Some(1), Some(1)), (None, Some(0)), (Some(0), Some(1))] {
+            assert_eq!(Joint::is_alike(&want(one), &want(other)), one == other, "{one:?} {other:?}");
+        }
+    }
+}
