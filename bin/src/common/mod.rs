@@ -10,6 +10,7 @@ pub mod player;
 pub mod processes;
 pub mod progress;
 pub mod random;
+pub mod restorer;
 pub mod screen;
 pub mod segments;
 pub mod signals;

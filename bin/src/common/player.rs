@@ -2,6 +2,7 @@
 
 use super::failure::Failure;
 use measure::die_with_parent;
+use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::{CommandExt, parent_id};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -43,6 +44,13 @@ pub fn cannot_start(error: io::Error) -> Failure {
 impl Player {
     pub fn start(part: &str, command: &mut Command) -> Result<Self, Failure> {
         Ok(Self { part: part.to_owned(), child: command.spawn().map_err(cannot_start)? })
+    }
+
+    /// That a signal has stopped it, and none let it go on, if that is so.
+    pub fn stopped(&self) -> Option<Failure> {
+        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
+        waitid(WaitId::Pid(Pid::from_child(&self.child)), options).ok().flatten()?;
+        Some(Failure::new(format_args!("the process for {:?} is stopped", self.part)))
     }
 
     /// Why it failed.

@@ -7,7 +7,7 @@ use super::player::{Player, cannot_start, command};
 use super::screen::Screen;
 use super::segments;
 use super::signals;
-use mailbox::{Config, OpenError, Region, RemoveError};
+use mailbox::{Config, Region};
 use signal_hook::consts::SIGKILL;
 use std::fs::{self, DirBuilder};
 use std::io::{self, BufRead, BufReader, PipeReader};
@@ -22,8 +22,8 @@ use std::{env, process, thread};
 
 /// How often one looks whether a process has failed.
 const LOOK: Duration = Duration::from_millis(50);
-/// How long a region is kept by what a killed process started, which is killed in turn.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// After so many looks in a row at which it was stopped, a process counts as failed: 10 s in which this one was awake.
+const STOPPED: u32 = 200;
 
 /// All that must be gone in the end; it changes only under the lock, so a signal never comes in between.
 struct State {
@@ -81,25 +81,30 @@ impl Processes {
     /// or one has failed.
     pub fn play(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
         let region = self.region(Config::ranks(ranks))?;
-        self.act(&region, parts, Duration::ZERO, show_behind)?;
+        self.act(&region, parts, Duration::ZERO, show_behind, || None)?;
         lock(&self.0).clear()
     }
 
     /// As `play`, in a region that [`region`](Self::region) created; if one has failed, the others have `time` to say what they are told of
     /// it, and to end.
     pub fn play_out(&self, region: &str, parts: &[String], time: Duration) -> Result<(), Failure> {
-        self.act(region, parts, time, show_behind)?;
+        self.act(region, parts, time, show_behind, || None)?;
         lock(&self.0).clear()
     }
 
-    /// As `play_out`, but what they show is for `hear`.
+    /// As `play_out`, but what they show is for `hear`, and one that stays stopped has failed.
     pub fn hear_out(
         &self,
         region: &str,
         parts: &[String],
         hear: impl FnMut(&str) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
-        self.act(region, parts, Duration::ZERO, hear)?;
+        let mut looks = 0;
+        self.act(region, parts, Duration::ZERO, hear, || {
+            let stopped = lock(&self.0).children.iter().find_map(Player::stopped);
+            looks = if stopped.is_some() { looks + 1 } else { 0 };
+            stopped.filter(|_| looks >= STOPPED)
+        })?;
         lock(&self.0).clear()
     }
 
@@ -139,6 +144,9 @@ impl Processes {
         let mut state = lock(&self.0);
         let mut command = command(part, Stdio::null())?;
         command.args(["--play", state.prefix.trim_end_matches('-')]);
+        if let Some(screen) = &state.screen {
+            command.stdin(screen.hold().map_err(cannot_start)?);
+        }
         prepare(&mut command)?;
         state.spawn(part, command)
     }
@@ -184,7 +192,7 @@ impl Processes {
     pub fn play_in_file(&self, ranks: u32, parts: &[String]) -> Result<(), Failure> {
         let region = lock(&self.0).create_file(ranks)?;
         for part in parts.chunks(1) {
-            self.act(&region, part, Duration::ZERO, show_behind)?;
+            self.act(&region, part, Duration::ZERO, show_behind, || None)?;
         }
         lock(&self.0).clear()
     }
@@ -195,6 +203,7 @@ impl Processes {
         parts: &[String],
         time: Duration,
         mut hear: impl FnMut(&str) -> Result<(), Failure>,
+        mut look: impl FnMut() -> Option<Failure>,
     ) -> Result<(), Failure> {
         let output = self.start(region, parts)?;
         let (sender, lines) = mpsc::channel();
@@ -210,7 +219,7 @@ impl Processes {
                 Ok(line) => hear(&line)?,
                 Err(RecvTimeoutError::Timeout) => {
                     // The first counts: that the others fail may come of it.
-                    let failure = self.have_ended().err();
+                    let failure = self.have_ended().err().or_else(&mut look);
                     failed = failed.or_else(|| failure.map(|failure| (failure, Instant::now() + time)));
                 }
                 Err(RecvTimeoutError::Disconnected) => break,
@@ -236,6 +245,11 @@ impl Processes {
             state.enter(region, part, writer.try_clone().map_err(cannot_start)?.into())?;
         }
         Ok(reader)
+    }
+
+    /// Whether the process of this number is stopped.
+    pub fn is_stopped(&self, process: u32) -> bool {
+        lock(&self.0).children.iter().any(|player| player.child.id() == process && player.stopped().is_some())
     }
 
     /// Whether all processes have ended; an error if one has failed.
@@ -330,9 +344,9 @@ impl State {
         }
         // Nobody draws on it any more.
         drop(self.screen.take());
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + segments::PATIENCE;
         while let Some(region) = self.regions.pop() {
-            let removed = remove(&region, deadline);
+            let removed = segments::remove(&region, deadline);
             // It bears a name that is nobody else's.
             if removed.is_err() && self.ruins && fs::remove_file(segments::path(&region)).is_ok() {
                 continue;
@@ -355,16 +369,5 @@ impl State {
             }
         }
         Ok(())
-    }
-}
-
-/// Removes a region; what its killed users started may be about to end.
-fn remove(region: &str, deadline: Instant) -> Result<(), Failure> {
-    loop {
-        match Region::remove_at(place(region)) {
-            Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => return Ok(()),
-            Err(RemoveError::InUse) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
-            Err(error) => return Err(Failure::of_region(region, format_args!("it stays: {error}"))),
-        }
     }
 }

@@ -1,5 +1,6 @@
 //! A terminal on which pictures are drawn, and how it becomes again what it was.
 
+use super::restorer::{LEAVE, NO_KEY, Restorer};
 use super::streams;
 use rustix::process::getpgrp;
 use rustix::termios::{
@@ -9,21 +10,20 @@ use rustix::termios::{
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
+use std::process::Stdio;
 
 /// Where a picture begins, and what takes away what is left of the last one: of a line, and below.
 pub const HOME: &str = "\x1b[H";
 pub const CLEAR_REST: &str = "\x1b[K";
 pub const CLEAR_BELOW: &str = "\x1b[J";
-/// To a screen of its own without a cursor, and back.
+/// To a screen of its own without a cursor.
 const ENTER: &str = "\x1b[?1049h\x1b[?25l";
-const LEAVE: &str = "\x1b[?25h\x1b[?1049l";
-/// In the place of a key that is to mean nothing: what Linux has for that.
-const NO_KEY: u8 = 0;
 
-/// A terminal that shows pictures; dropping this restores it.
+/// A terminal that shows pictures; dropping this restores it. If this process is killed, another one restores it.
 pub struct Screen {
     terminal: File,
     before: Termios,
+    restorer: Restorer,
 }
 
 impl Screen {
@@ -34,11 +34,17 @@ impl Screen {
             return Ok(None);
         }
         let before = tcgetattr(&terminal)?;
+        let restorer = Restorer::start(&terminal, &before)?;
         tcsetattr(&terminal, OptionalActions::Now, &keyed(before.clone()))?;
         // From here on it is restored, also if nothing can be written.
-        let screen = Self { terminal, before };
+        let screen = Self { terminal, before, restorer };
         (&screen.terminal).write_all(ENTER.as_bytes())?;
         Ok(Some(screen))
+    }
+
+    /// What a process has that draws: as long as it has that, nobody restores the terminal in its place.
+    pub fn hold(&self) -> io::Result<Stdio> {
+        self.restorer.hold()
     }
 }
 

@@ -4,9 +4,10 @@ use crate::program::{
     Demo, End, ends_by_signals, ends_with_its_parent, find_player, in_order, is_read_by_nobody,
     is_told_to_be_killed, nothing_is_left, number, player,
 };
-use kit::{SIGKILL, signal, wait_until};
+use kit::{SIGCONT, SIGKILL, SIGSTOP, signal, wait_until};
 use serde_json::Value;
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 #[test]
 fn both_loops_are_drawn_and_stand_side_by_side() {
@@ -96,9 +97,10 @@ fn a_rate_that_no_turn_divides() {
     adds_up(&report(Demo::start(&["control", "--seconds", "2", "--rate", "7", "--json"])), 14);
 }
 
-/// The program without the right to real-time priority and locked memory.
-fn without_privileges(args: &[&str]) -> Option<Demo> {
-    let drop = ["--bounding-set=-sys_nice,-ipc_lock", "prlimit", "--memlock=65536", "--rtprio=0"];
+/// The program without the right to real-time priority, and to more than so many bytes of locked memory.
+fn without_privileges(memory: &str, args: &[&str]) -> Option<Demo> {
+    let memory = &*format!("--memlock={memory}");
+    let drop = ["--bounding-set=-sys_nice,-ipc_lock", "prlimit", memory, "--rtprio=0"];
     let mut command = Command::new("setpriv");
     command.args(drop).stderr(Stdio::null());
     if !command.arg("true").status().is_ok_and(|status| status.success()) {
@@ -112,16 +114,20 @@ fn without_privileges(args: &[&str]) -> Option<Demo> {
 
 #[test]
 fn what_the_system_refuses_is_told() {
-    let Some(demo) = without_privileges(&["control", "--seconds", "1", "--json"]) else { return };
-    let report = report(demo);
-    adds_up(&report, 1000);
-    for side in report["sides"].as_array().expect("a list") {
-        assert!(side["priority"].is_null() && side["memory_locked"] == false, "{side}");
-        assert_eq!(side["without"].as_array().map(Vec::len), Some(2), "{side}");
+    // None at all, and less than it has.
+    for memory in ["0", "4194304"] {
+        let args = ["control", "--seconds", "1", "--json"];
+        let Some(demo) = without_privileges(memory, &args) else { return };
+        let report = report(demo);
+        adds_up(&report, 1000);
+        for side in report["sides"].as_array().expect("a list") {
+            assert!(side["priority"].is_null() && side["memory_locked"] == false, "{side}");
+            assert_eq!(side["without"].as_array().map(Vec::len), Some(2), "{side}");
+        }
+        assert!(report["inversion"]["skipped"].is_string(), "{report}");
     }
-    assert!(report["inversion"]["skipped"].is_string(), "{report}");
 
-    let Some(demo) = without_privileges(&["control", "--seconds", "1"]) else { return };
+    let Some(demo) = without_privileges("65536", &["control", "--seconds", "1"]) else { return };
     demo.shows("Without locked memory: ");
     demo.shows("Without real-time priority: ");
     demo.shows("Priority inversion is skipped, for want of real-time priority:");
@@ -157,6 +163,32 @@ fn so_it_is_with_the_three_threads() {
     });
     signal(found.expect("a process"), SIGKILL);
     is_told_to_be_killed(demo, "control", "inversion");
+}
+
+#[test]
+fn a_side_that_stays_stopped_is_told() {
+    let (demo, pid) = busy();
+    let part = "side --role controller";
+    signal(player("control", pid, part), SIGSTOP);
+    let End { code, complaints } = demo.end();
+    assert_eq!((code, complaints.lines().count()), (Some(1), 1), "{complaints}");
+    assert!(complaints.starts_with(&format!("mbox-demo: the process for \"{part}")), "{complaints}");
+    assert!(complaints.ends_with(" is stopped\n"), "{complaints}");
+    nothing_is_left("control", pid);
+}
+
+#[test]
+fn a_side_that_is_stopped_for_a_moment_goes_on() {
+    let demo = Demo::start(&["control", "--seconds", "1"]);
+    let pid = demo.pid();
+    demo.shows("All of the region was taken before: ");
+    let side = player("control", pid, "side --role actuator");
+    signal(side, SIGSTOP);
+    std::thread::sleep(Duration::from_millis(300));
+    signal(side, SIGCONT);
+    demo.shows("Priority inversion");
+    demo.succeeds();
+    nothing_is_left("control", pid);
 }
 
 #[test]

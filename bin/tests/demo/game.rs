@@ -194,6 +194,11 @@ struct Console {
 impl Console {
     /// `None` where there is no program that has a terminal.
     fn start(args: &str) -> Option<Self> {
+        Self::start_before(args, "")
+    }
+
+    /// What the shell does after the game, and before its last look at the terminal.
+    fn start_before(args: &str, more: &str) -> Option<Self> {
         if Command::new("script").arg("--version").output().is_err() {
             eprintln!("skipped: there is no program `script`");
             return None;
@@ -201,7 +206,7 @@ impl Console {
         let demo = env!("CARGO_BIN_EXE_mbox-demo");
         // The game is a job of its shell, as usual: what stops or ends it does not do so to the shell.
         let line = format!(
-            "set -m; stty -g; sh -c 'echo $$; exec {demo} game {args}'; echo status $?; stty -g; echo end"
+            "set -m; stty -g; sh -c 'echo $$; exec {demo} game {args}'; echo status $?; {more} stty -g; echo end"
         );
         let mut command = Command::new("script");
         command.args(["--quiet", "--command", &line, "/dev/null"]).env("SHELL", "/bin/sh");
@@ -285,6 +290,28 @@ fn the_terminal_is_restored_whatever_ends_it() {
     console.shows("physics has said nothing for ");
     let (status, report) = console.ends();
     assert_eq!(status, "0", "{report:?}");
+}
+
+#[test]
+fn the_terminal_is_restored_though_the_game_is_killed() {
+    // Another process restores it, a moment later.
+    let waits = "for i in $(seq 200); do stty -a | grep -q -w -- -echo || break; sleep 0.1; done;";
+    for args in ["", "--scripted"] {
+        let Some(console) = Console::start_before(args, waits) else { return };
+        console.shows("   presses ");
+        signal(console.pid, SIGKILL);
+        let mut after = vec![];
+        while after.last().is_none_or(|line| line != "end") {
+            after.push(console.line());
+        }
+        assert!(after.iter().any(|line| line.contains("status 137")), "{after:?}");
+        assert!(after.iter().any(|line| line.contains("\x1b[?25h\x1b[?1049l")), "{after:?}");
+        assert!(
+            after[after.len() - 2].ends_with(&console.before),
+            "the terminal is set as before: {after:?}"
+        );
+        nothing_is_left("game", console.pid);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::role::Role;
 use crate::common::failure::Failure;
 use crate::common::output::time;
 use rustix::io::Errno;
-use rustix::process::{Signal, WaitId, WaitIdOptions, kill_process, waitid};
+use rustix::process::{Signal, kill_process};
 use serde::Serialize;
 use std::time::{Duration, Instant};
 
@@ -90,14 +90,7 @@ fn goes_on(role: Role, before: [u64; 3], now: [u64; 3]) -> bool {
 fn stop(play: &mut Play, part: Role) -> Result<(), Failure> {
     let process = play.process(part)?;
     kill_process(process, Signal::STOP).map_err(cannot)?;
-    play.until(&format!("{} does not stop", part.name()), |_| {
-        let options = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
-        match waitid(WaitId::Pid(process), options) {
-            Ok(status) => Ok(status.is_some().then_some(())),
-            Err(Errno::INTR) => Ok(None),
-            Err(error) => Err(cannot(error)),
-        }
-    })
+    play.until(&format!("{} does not stop", part.name()), |play| Ok(play.is_stopped(part).then_some(())))
 }
 
 fn cannot(error: Errno) -> Failure {

@@ -92,6 +92,11 @@ impl<'a> Play<'a> {
         }
     }
 
+    /// Whether the process of this role is stopped.
+    pub fn is_stopped(&self, role: Role) -> bool {
+        self.processes.is_stopped(self.numbers[role as usize])
+    }
+
     /// The number of this role's process.
     pub fn process(&self, role: Role) -> Result<Pid, Failure> {
         let number = i32::try_from(self.numbers[role as usize]).ok().and_then(Pid::from_raw);
