@@ -9,7 +9,7 @@ use crate::common::failure::Failure;
 use crate::common::output::{MBOX, complain};
 use crate::record::Entry;
 use clap::Args;
-use mailbox::{Endpoint, Policy, Tapped, TappedKind, TappedMail, TopicError};
+use mailbox::{Endpoint, Latest, Policy, Tapped, TappedKind, TappedMail, TopicError};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,8 @@ Mail is recorded as mbox tap sees it: the ranks do not notice, and some mail may
 much. Mail that was only announced, calls, and messages above 64 MiB count as missed.
 
 With --topic, it joins the region and reads the topic's messages, also those that are still there from before. It misses none: \
-the publisher waits for it. A topic that is published as its latest value cannot be recorded.
+the publisher waits for it. With --latest, the topic is one that is published as its latest value. Its newest value is recorded, \
+and then each newer one that it sees. Values in between may be missed; the recording says how many. Nobody waits for it.
 
 It ends when it is asked to (Ctrl-C), or after --timeout. If it is killed, what it had written can still be replayed. \
 docs/recording.md describes the file.
@@ -33,6 +34,7 @@ Exit status: 0 if it was asked to end or --timeout ended it, 1 for a failure, 2 
 Examples:
   mbox record demo mail.rec
   mbox record demo prices.rec --topic prices --timeout 10
+  mbox record demo place.rec --topic position --latest
   mbox replay mail.rec demo";
 
 /// Record the mail that passes between the ranks, or what is published in a topic
@@ -46,6 +48,9 @@ pub struct Record {
     /// Record what is published in this topic, and no mail
     #[arg(long, value_name = "NAME", conflicts_with_all = ["from", "to"])]
     topic: Option<String>,
+    /// With --topic, one that is published as its latest value
+    #[arg(long, requires = "topic")]
+    latest: bool,
     /// With --topic, the rank to join as [default: any that is free]
     #[arg(long = "as", value_name = "R", value_parser = number::rank, requires = "topic")]
     me: Option<u32>,
@@ -99,25 +104,44 @@ impl Record {
 
     /// How many messages were recorded, and how many missed.
     fn read_topic(&self, me: &Endpoint, name: &str, stop: &Stop) -> Result<(u64, u64), Failure> {
-        let failed = |error: TopicError| self.watch.failure(format_args!("topic {name:?}: {error}"));
+        let failed = |error: TopicError| {
+            let hint = match error {
+                TopicError::OtherKind { is_stream: false } => "record it with --latest",
+                TopicError::OtherKind { is_stream: true } => "record it without --latest",
+                _ => "",
+            };
+            self.watch.failure(format_args!("topic {name:?}: {error}")).hint(hint)
+        };
         let topic = me.region().topic(name).map_err(failed)?;
-        let policy = Policy::every().history(u64::MAX);
-        let mut subscriber = topic.subscriber(me, policy).map_err(failed)?;
+        let mut next: Box<dyn FnMut() -> Result<Option<Seen>, TopicError>> = if self.latest {
+            let mut latest = topic.latest(me).map_err(failed)?;
+            Box::new(move || next_value(&mut latest))
+        } else {
+            let policy = Policy::every().history(u64::MAX);
+            let mut subscriber = topic.subscriber(me, policy).map_err(failed)?;
+            Box::new(move || {
+                let sample = subscriber.recv_within(POLL)?;
+                Ok(sample.map(|sample| (sample.missed(), sample.number(), sample.to_vec())))
+            })
+        };
         let mut recording = Recording::begin(&self.file, me.region().ranks())?;
         let (mut since, mut missed) = (Instant::now(), 0);
         let ended = loop {
             if stop.signal().is_some() || self.watch.timeout.is_some_and(|time| since.elapsed() >= time) {
                 break Ok(());
             }
-            match subscriber.recv_within(POLL) {
-                Ok(Some(sample)) => {
+            match next() {
+                Ok(Some((count, number, payload))) => {
                     since = Instant::now();
-                    if sample.missed() > 0 {
-                        missed += sample.missed();
-                        recording.add(Entry::MissedValues { topic: name.into(), count: sample.missed() })?;
+                    let topic: String = name.into();
+                    if count > 0 {
+                        missed = count.saturating_add(missed);
+                        recording.add(Entry::MissedValues { topic: topic.clone(), count })?;
                     }
-                    let (number, payload) = (sample.number(), sample.to_vec());
-                    recording.add(Entry::Value { topic: name.into(), number, payload })?;
+                    recording.add(match self.latest {
+                        true => Entry::Latest { topic, number, payload },
+                        false => Entry::Value { topic, number, payload },
+                    })?;
                 }
                 Ok(None) | Err(TopicError::Interrupted) => recording.rest()?,
                 Err(error) => break Err(failed(error)),
@@ -130,6 +154,27 @@ impl Record {
     fn tell(&self, recorded: u64, missed: &str) {
         complain(MBOX, &format!("file {:?}: {recorded} messages recorded, {missed}", self.file));
     }
+}
+
+/// How many messages of a topic were missed before one; its number, and its bytes.
+type Seen = (u64, u64, Vec<u8>);
+
+/// The newest value, if there is one that was not seen.
+fn next_value(latest: &mut Latest<'_>) -> Result<Option<Seen>, TopicError> {
+    let before = latest.number();
+    if !latest.wait(POLL)? {
+        return Ok(None);
+    }
+    let payload = match latest.bytes() {
+        Ok(payload) => payload.map(<[u8]>::to_vec),
+        // It changes faster than it is read.
+        Err(TopicError::Busy) => None,
+        Err(error) => return Err(error),
+    };
+    let number = latest.number();
+    // Before the first, nothing was missed.
+    let missed = if before == 0 { 0 } else { number.saturating_sub(before).saturating_sub(1) };
+    Ok(payload.map(|payload| (missed, number, payload)))
 }
 
 /// What is recorded of something that was seen. What has no bytes here was missed.

@@ -35,7 +35,8 @@ impl<'a> Recording<'a> {
 
     /// Adds what happened just now.
     pub fn add(&mut self, entry: Entry) -> Result<(), Failure> {
-        self.messages += u64::from(matches!(entry, Entry::Mail { .. } | Entry::Value { .. }));
+        self.messages +=
+            u64::from(matches!(entry, Entry::Mail { .. } | Entry::Value { .. } | Entry::Latest { .. }));
         let record = Record { at: self.start.elapsed(), entry };
         self.writer
             .add(&record)

@@ -10,7 +10,7 @@ use crate::common::failure::Failure;
 use crate::common::output::{MBOX, complain};
 use crate::record::{Entry, ReadError, Reader};
 use clap::Args;
-use mailbox::{Broken, Endpoint, Publisher, Region, SendError, TopicError};
+use mailbox::{Broken, Endpoint, LatestPublisher, Publisher, Region, SendError, TopicError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::BufReader;
@@ -64,6 +64,8 @@ struct Needs {
     senders: BTreeSet<u32>,
     receivers: BTreeSet<u32>,
     has_topics: bool,
+    /// Bytes of the longest value of each topic that is published as its latest one.
+    longest: BTreeMap<String, usize>,
 }
 
 /// The ranks that send, and what they have left out.
@@ -71,6 +73,8 @@ struct Player<'a> {
     replay: &'a Replay,
     endpoints: &'a BTreeMap<u32, Endpoint>,
     publishers: BTreeMap<String, Publisher<'a>>,
+    longest: &'a BTreeMap<String, usize>,
+    values: BTreeMap<String, LatestPublisher<'a>>,
     stop: &'a Stop,
     /// When the first record was made, and when it was replayed.
     began: Option<(Duration, Instant)>,
@@ -85,7 +89,7 @@ impl Replay {
         let needs = self.needs()?;
         let region = self.access.open()?;
         let endpoints = self.join(&region, &needs)?;
-        match self.play(&endpoints, &stop) {
+        match self.play(&endpoints, &needs.longest, &stop) {
             Ok(end) => {
                 endpoints.into_values().try_for_each(|endpoint| leave(&self.access.name, endpoint))?;
                 end.map_err(|error| of_file(&self.file, error).hint("what comes before it was sent"))
@@ -115,6 +119,11 @@ impl Replay {
                         needs.receivers.insert(to);
                     }
                     Entry::Value { .. } => needs.has_topics = true,
+                    Entry::Latest { topic, payload, .. } => {
+                        needs.has_topics = true;
+                        let longest = needs.longest.entry(topic).or_default();
+                        *longest = payload.len().max(*longest);
+                    }
                     _ => {}
                 },
                 Err(ReadError::Io(error)) => return Err(of_file(&self.file, error)),
@@ -148,13 +157,23 @@ impl Replay {
     fn play(
         &self,
         endpoints: &BTreeMap<u32, Endpoint>,
+        longest: &BTreeMap<String, usize>,
         stop: &Stop,
     ) -> Result<Result<(), ReadError>, Failure> {
         let mut reader = self.open()?;
         let first = endpoints.values().next().map(Endpoint::interrupter);
         stop.start(first)?;
-        let (publishers, began) = (BTreeMap::new(), None);
-        let mut player = Player { replay: self, endpoints, publishers, stop, began, missed: 0, left_out: 0 };
+        let mut player = Player {
+            replay: self,
+            endpoints,
+            publishers: BTreeMap::new(),
+            longest,
+            values: BTreeMap::new(),
+            stop,
+            began: None,
+            missed: 0,
+            left_out: 0,
+        };
         let end = loop {
             match reader.next() {
                 Ok(Some(record)) => player.play(record.at, record.entry)?,
@@ -181,6 +200,7 @@ impl<'a> Player<'a> {
                 Ok(())
             }
             Entry::Value { topic, payload, .. } => self.publish(topic, &payload),
+            Entry::Latest { topic, payload, .. } => self.publish_latest(topic, &payload),
             Entry::MissedMail { count, .. } | Entry::MissedValues { count, .. } => {
                 self.missed = self.missed.saturating_add(count);
                 Ok(())
@@ -251,6 +271,20 @@ impl<'a> Player<'a> {
                 published => return published.map_err(failed),
             }
         }
+    }
+
+    fn publish_latest(&mut self, topic: String, payload: &[u8]) -> Result<(), Failure> {
+        let replay = self.replay;
+        let failed = |error: TopicError| replay.failure(format!("topic {topic:?}: {error}"));
+        let Some(me) = self.endpoints.values().next() else { return Ok(()) };
+        if !self.values.contains_key(&topic) {
+            // What was added to the file since it was read first is not sent.
+            let longest = self.longest.get(&topic).copied().unwrap_or_default();
+            let found = me.region().topic(&topic);
+            let value = found.and_then(|topic| topic.publish_latest(me, longest)).map_err(failed)?;
+            self.values.insert(topic.clone(), value);
+        }
+        self.values.get_mut(&topic).map_or(Ok(()), |value| value.publish(payload)).map_err(failed)
     }
 
     /// Says what the recording had and was not sent.

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// What a recording begins with.
 pub const MAGIC: [u8; 8] = *b"mbox-rec";
 /// The version of the format.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 /// Bytes of the header.
 pub const HEADER: usize = 32;
 /// The most bytes of a body.
@@ -16,6 +16,7 @@ const MAIL: u8 = 1;
 const VALUE: u8 = 2;
 const MISSED_MAIL: u8 = 3;
 const MISSED_VALUES: u8 = 4;
+const LATEST: u8 = 5;
 
 /// One record: what it is, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,8 +31,10 @@ pub struct Record {
 pub enum Entry {
     /// A message.
     Mail { from: u32, to: u32, tag: u32, context: u16, payload: Vec<u8> },
-    /// A value of a topic, whose name has at most 255 bytes.
+    /// A message of a topic, whose name has at most 255 bytes.
     Value { topic: String, number: u64, payload: Vec<u8> },
+    /// The same, of a topic that is published as its latest value.
+    Latest { topic: String, number: u64, payload: Vec<u8> },
     /// So many messages were not seen.
     MissedMail { from: u32, to: u32, count: u64 },
     /// So many values were not seen.
@@ -53,8 +56,9 @@ impl Record {
                 let [from, to, tag] = [from, to, tag].map(|number| number.to_le_bytes());
                 add(MAIL, &[&from, &to, &tag, &context.to_le_bytes(), payload]);
             }
-            Entry::Value { topic, number, payload } => {
-                add(VALUE, &[&number.to_le_bytes(), &[length(topic)?], topic.as_bytes(), payload]);
+            Entry::Value { topic, number, payload } | Entry::Latest { topic, number, payload } => {
+                let kind = if matches!(self.entry, Entry::Value { .. }) { VALUE } else { LATEST };
+                add(kind, &[&number.to_le_bytes(), &[length(topic)?], topic.as_bytes(), payload]);
             }
             Entry::MissedMail { from, to, count } => {
                 add(MISSED_MAIL, &[&from.to_le_bytes(), &to.to_le_bytes(), &count.to_le_bytes()]);
@@ -101,6 +105,10 @@ impl Body {
             VALUE => {
                 let number = fields.u64()?;
                 Entry::Value { topic: fields.name()?, number, payload: fields.rest() }
+            }
+            LATEST => {
+                let number = fields.u64()?;
+                Entry::Latest { topic: fields.name()?, number, payload: fields.rest() }
             }
             MISSED_MAIL => Entry::MissedMail { from: fields.u32()?, to: fields.u32()?, count: fields.u64()? },
             MISSED_VALUES => {

@@ -37,7 +37,7 @@ impl Display for ReadError {
             Self::Version(version) => {
                 write!(
                     f,
-                    "the recording has version {version} of the format, and this program reads {VERSION}"
+                    "the recording has version {version} of the format, and this program reads 1 to {VERSION}"
                 )
             }
             Self::Cut(offset) => write!(f, "the recording was cut: it is whole up to byte {offset}"),
@@ -60,7 +60,7 @@ impl<R: Read> Reader<R> {
         let mut fields = Fields(header.get(MAGIC.len()..).unwrap_or_default());
         match fields.u32() {
             None => return Err(ReadError::Cut(0)),
-            Some(VERSION) => {}
+            Some(1..=VERSION) => {}
             Some(version) => return Err(ReadError::Version(version)),
         }
         if header.len() < HEADER {

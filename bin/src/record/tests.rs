@@ -167,10 +167,12 @@ fn entries() -> impl Strategy<Value = Entry> {
             context,
             payload
         }),
-        (name, any::<u64>(), payload).prop_map(|(topic, number, payload)| Entry::Value {
-            topic,
-            number,
-            payload
+        (name, any::<u64>(), payload, any::<bool>()).prop_map(|(topic, number, payload, is_latest)| {
+            if is_latest {
+                Entry::Latest { topic, number, payload }
+            } else {
+                Entry::Value { topic, number, payload }
+            }
         }),
         any::<(u32, u32, u64)>().prop_map(|(from, to, count)| Entry::MissedMail { from, to, count }),
         (name, any::<u64>()).prop_map(|(topic, count)| Entry::MissedValues { topic, count }),

@@ -136,9 +136,9 @@ fn a_damaged_recording_is_sent_up_to_the_damage() {
     garbled[second + 20] ^= 1;
     let line = told(&format!("the recording is garbled: what begins at byte {second} is no record"));
     assert_eq!(replayed(&garbled, &line), 1);
-    garbled[8] = 2;
+    garbled[8] = 3;
     let line = format!(
-        "file {:?}: the recording has version 2 of the format, and this program reads 1",
+        "file {:?}: the recording has version 3 of the format, and this program reads 1 to 2",
         file.path()
     );
     assert_eq!(replayed(&garbled, &line), 0);
@@ -221,4 +221,45 @@ fn a_topic_is_recorded_without_a_gap_and_published_again() {
     assert_eq!(next(), b"before");
     (0..5000_u32).for_each(|number| assert_eq!(next(), number.to_ne_bytes()));
     replay.succeeds();
+}
+
+#[test]
+fn latest_values_are_recorded_and_published_again() {
+    let (region, file) = (Name::create(&["--ranks", "3"]), Name::file());
+    let opened = Region::open(&*region).expect("a region");
+    let me = opened.join(0).expect("free");
+    let topic = opened.topic("position").expect("a topic");
+    let mut publisher = topic.publish_latest(&me, 100).expect("a topic");
+    publisher.publish(b"before").expect("it fits");
+    let line = format!(
+        "region {:?}: topic \"position\": the topic is published as its latest value; record it with --latest",
+        &*region
+    );
+    recorder(&region, &file, &["--topic", "position"]).fails(&line);
+    let recorder = recorder(&region, &file, &["--topic", "position", "--latest"]);
+    let record = |len: u64| HEADER as u64 + 38 + len;
+    wait_for_bytes(&file, record(6));
+    // It sleeps: nothing is missed.
+    std::thread::sleep(Duration::from_millis(50));
+    publisher.publish(b"one").expect("it fits");
+    wait_for_bytes(&file, record(6) + 38 + 3);
+    for number in 0..10_000_u32 {
+        publisher.publish(&number.to_ne_bytes()).expect("it fits");
+    }
+    publisher.publish(b"the last and the longest of them").expect("it fits");
+    wait_until("the last was recorded", || {
+        fs::read(file.path()).is_ok_and(|bytes| bytes.windows(4).any(|some| some == b"them"))
+    });
+    recorder.signal(SIGINT);
+    let line = told(recorder);
+    let counts: Vec<u64> = line.split(' ').filter_map(|word| word.parse().ok()).collect();
+    assert!(matches!(counts[..], [recorded, missed] if recorded + missed == 10_003), "{line}");
+
+    let again = Name::create(&["--ranks", "3"]);
+    told(mbox(["replay", &file, &again, "--fast"]));
+    let opened = Region::open(&*again).expect("a region");
+    let me = opened.join(1).expect("free");
+    let mut latest = opened.topic("position").expect("a topic").latest(&me).expect("a topic");
+    assert_eq!(latest.bytes().expect("a value"), Some(&b"the last and the longest of them"[..]));
+    assert_eq!(latest.number(), counts[0], "each that was recorded");
 }
