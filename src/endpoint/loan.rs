@@ -6,14 +6,13 @@ use super::send_half::SendHalf;
 use crate::memory;
 use crate::ring::Loan as Lent;
 use core::fmt;
-use std::io;
 
 /// A payload that is being written where its receivers will read it: what [`Endpoint::loan`](crate::Endpoint::loan) returns.
 /// Dropping it gives the memory back.
 ///
 /// Bytes that are not written are what an earlier loan left there.
 ///
-/// It is an [`io::Write`], which writes from front to back. A write beyond the end is cut short, and says how much it wrote.
+/// It is an [`io::Write`](std::io::Write), which writes from front to back. A write beyond the end is cut short, and says how much it wrote.
 ///
 /// ```
 /// # use mailbox::{Config, Region};
@@ -70,7 +69,7 @@ impl<'a> Loan<'a> {
         self.len() == 0
     }
 
-    /// How many bytes were written through [`io::Write`].
+    /// How many bytes were written through [`io::Write`](std::io::Write).
     pub fn written(&self) -> usize {
         self.written
     }
@@ -114,18 +113,7 @@ impl<'a> Loan<'a> {
     }
 }
 
-impl io::Write for Loan<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = bytes.len().min(self.len() - self.written);
-        self.write_at(self.written, &bytes[..count]);
-        self.written += count;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+memory::write_in_order!(Loan<'_>);
 
 impl fmt::Debug for Loan<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

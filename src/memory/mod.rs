@@ -4,12 +4,16 @@
 //! heap.
 
 mod group_slot;
+#[cfg(not(loom))]
+mod in_order;
 mod payload;
 mod stream;
 mod value;
 mod words;
 
 pub use group_slot::GroupSlot;
+#[cfg(not(loom))]
+pub(crate) use in_order::write_in_order;
 pub use payload::{Mark, Payload};
 pub use stream::Stream;
 pub use value::{Value, topics};

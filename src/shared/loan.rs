@@ -9,7 +9,6 @@ use crate::ring::Loan as Lent;
 use crate::sync::AtomicU64;
 use crate::wait::Deadline;
 use core::fmt;
-use std::io;
 use std::sync::Arc;
 
 /// A payload that is being written where its receivers will read it, by any thread: what [`Shared::loan`](crate::Shared::loan)
@@ -79,7 +78,7 @@ impl OwnedLoan {
         self.len() == 0
     }
 
-    /// How many bytes were written through [`io::Write`].
+    /// How many bytes were written through [`io::Write`](std::io::Write).
     pub fn written(&self) -> usize {
         self.written
     }
@@ -122,18 +121,7 @@ impl OwnedLoan {
     }
 }
 
-impl io::Write for OwnedLoan {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = bytes.len().min(self.len() - self.written);
-        self.write_at(self.written, &bytes[..count]);
-        self.written += count;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+memory::write_in_order!(OwnedLoan);
 
 /// A payload that any thread can send to any number of receivers: an [`OwnedLoan`] that was committed. It keeps the endpoint.
 ///

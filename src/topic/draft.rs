@@ -4,12 +4,11 @@ use super::Publisher;
 use crate::memory;
 use core::fmt;
 use core::ops::Range;
-use std::io;
 
 /// A message that is being written where its readers will read it: what [`Publisher::draft`] returns. Dropping it gives it up.
 ///
-/// Bytes that are not written are what an earlier message left there. It is an [`io::Write`], which writes from front to back. A write
-/// beyond the end is cut short, and says how much it wrote.
+/// Bytes that are not written are what an earlier message left there. It is an [`io::Write`](std::io::Write), which writes from
+/// front to back. A write beyond the end is cut short, and says how much it wrote.
 ///
 /// ```
 /// # use mailbox::{Config, Policy, Region};
@@ -54,7 +53,7 @@ impl<'p, 'a> Draft<'p, 'a> {
         self.place.is_empty()
     }
 
-    /// How many bytes were written through [`io::Write`].
+    /// How many bytes were written through [`io::Write`](std::io::Write).
     pub fn written(&self) -> usize {
         self.written
     }
@@ -92,18 +91,7 @@ impl<'p, 'a> Draft<'p, 'a> {
     }
 }
 
-impl io::Write for Draft<'_, '_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let count = bytes.len().min(self.len() - self.written);
-        self.write_at(self.written, &bytes[..count]);
-        self.written += count;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+memory::write_in_order!(Draft<'_, '_>);
 
 impl fmt::Debug for Draft<'_, '_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
