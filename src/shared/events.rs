@@ -196,6 +196,7 @@ mod tests {
     use crate::config::Config;
     use crate::region::Region;
     use crate::shared::joint::Want;
+    use crate::shared::receiving;
     use crate::wait::Common;
 
     fn want(joint: &Joint, since: Option<u64>) -> Want {
@@ -240,6 +241,25 @@ mod tests {
         rests(&joint);
         // One that does not know the last of it yet is called for that, and one that does is not.
         assert!(is_called(&joint, Some(0)) && !is_called(&joint, Some(1)));
+    }
+
+    #[test]
+    fn it_is_called_for_what_a_receive_does_not_tell() {
+        let region = Region::create_unnamed(Config::ranks(2)).expect("a region");
+        let joint = Joint::new(region.join(0).expect("free"));
+        let receive = || {
+            // One look sees all there is; after another one there is no news for a receive.
+            let look =
+                || receiving::look(&joint, Wanted::ANYTHING, Thread::this(), Look::Check { query: true });
+            [look().err(), look().err()]
+        };
+        let other = region.join(1).expect("free");
+        assert_eq!(receive(), [None, None]);
+        assert!(matches!(next(&joint), Told::News(News::Joined { rank: 1, .. })));
+        drop(other);
+        assert_eq!(receive(), [Some(RecvError::Gone { rank: 1, died: false }), None]);
+        assert!(matches!(next(&joint), Told::News(News::Alone)));
+        rests(&joint);
     }
 
     #[test]
