@@ -116,7 +116,8 @@ impl Config {
         self
     }
 
-    /// How many [topics](crate::Topic) there can be, up to 1024; the default is 64. Each takes 640 bytes.
+    /// How many [topics](crate::Topic) there can be, up to 1024; the default is 64. Each takes 640 bytes. A name is never free
+    /// again, so names with a process number or a time in them use all of them up.
     pub const fn topics(mut self, topics: u32) -> Self {
         self.geometry.topics = topics;
         self
@@ -141,6 +142,13 @@ impl Config {
     /// Permission bits of the region; the umask does not change them. The default is `0o600`. The owner must be
     /// allowed to read and write. Other users need both as well, and
     /// [`OpenOptions::owner`](crate::OpenOptions::owner).
+    ///
+    /// ```
+    /// # use mailbox::Config;
+    /// # let staff = 50;
+    /// // All members of a group may take part.
+    /// let config = Config::ranks(4).mode(0o660).group(staff);
+    /// ```
     pub const fn mode(mut self, mode: u32) -> Self {
         self.mode = mode;
         self

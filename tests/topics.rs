@@ -1,7 +1,7 @@
 //! Topics: their latest values, and who publishes them.
 #![cfg(not(loom))]
 
-use mailbox::{Config, Deadline, Endpoint, Region, TopicError};
+use mailbox::{Config, Deadline, Endpoint, Policy, Region, TopicError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -81,6 +81,13 @@ fn names_are_checked_listed_and_bounded() {
     }
     assert_eq!(region.topics().expect("memory"), names);
     assert_eq!(region.topic("y").err(), Some(TopicError::TooMany { topics: 3 }));
+    // Also when nobody publishes, reads or keeps any of them.
+    for name in names {
+        let topic = region.topic(name).expect("it is there");
+        drop((topic.publisher(&ranks[0]).expect("nobody does"), topic.subscriber(&ranks[0], Policy::skip())));
+    }
+    assert_eq!(region.topic("y").err(), Some(TopicError::TooMany { topics: 3 }));
+    assert_eq!(region.topics().expect("memory"), names);
     let topic = region.topic("x").expect("it is there");
     let misfit = TopicError::Misfit { len: 4097, capacity: 4096 };
     assert_eq!(topic.publish_latest(&ranks[0], 4097).err(), Some(misfit));

@@ -89,7 +89,8 @@ impl Endpoint {
     /// An end is an [`Event`] here and no error. What a receive has told is not told again, and the other way round; a
     /// receive tells no joinings. Errors are those of a receive from anyone ([`RecvFrom::recv`](crate::RecvFrom::recv)) but
     /// [`RecvError::Gone`]. That another rank gave up what was sent to it is no event: a send tells it
-    /// ([`Broken::Reset`](crate::Broken::Reset)).
+    /// ([`Broken::Reset`](crate::Broken::Reset)). Messages of topics are none either, and who publishes is asked of the
+    /// [`Topic`](crate::Topic::died_publishing) when a rank has ended or joined.
     ///
     /// A leave wakes an endpoint that sleeps here. Nobody rings for a joining: an endpoint that sleeps is told of one within
     /// 75 ms, or at the first mail of the new rank. [`Select`](crate::Select) has no arm for a joining or
@@ -123,6 +124,23 @@ impl Endpoint {
 
     /// As [`Endpoint::next_event`]; waits no longer than until `deadline`, then [`RecvError::Timeout`]. With
     /// [`Deadline::Now`] it never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Event, RecvError, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, b"beat")?;
+    /// loop {
+    ///     match me.next_event_within(Duration::from_millis(20)) {
+    ///         Ok(Event::Mail(mail)) => println!("{} bytes", mail.len()),
+    ///         Ok(event) => println!("{event:?}"),
+    ///         Err(RecvError::Timeout) => break, // nothing has happened for 20 ms
+    ///         Err(error) => return Err(error.into()),
+    ///     }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_event_within(&self, deadline: impl Into<Deadline>) -> Result<Event<Mail<'_>>, RecvError> {
         self.receiver.event(deadline.into(), Some(&self.sender))
     }

@@ -59,6 +59,8 @@ pub struct Topic {
 
 impl Region {
     /// The topic of this name, which has 1 to 64 bytes. It is made if there is none, and stays until the region ends.
+    /// [`TopicError::TooMany`] if there are as many as there can be ([`Config::topics`](crate::Config::topics)). No name is freed: a
+    /// process may have a [`Topic`] of it, and begin to publish it, without the knowledge of others.
     ///
     /// Cost: a look at each topic, and a lock. Waits no longer than a second, then [`TopicError::Busy`].
     pub fn topic(&self, name: &str) -> Result<Topic, TopicError> {
@@ -123,6 +125,45 @@ impl Topic {
     /// The rank whose process died while it published the topic, if nobody has published since.
     ///
     /// Cost: a system call (0.2 to 5.4 µs).
+    ///
+    /// A reader that waits is not told that its publisher has ended or came back: another may follow at any time. The ends and
+    /// joinings of ranks are events ([`Endpoint::next_event`]), and a [`Select`](crate::Select) waits for messages of topics and for
+    /// those ends together. A reader then asks this.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, RecvError, Region, Select};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("prices")?;
+    /// let mut prices = topic.subscriber(&me, Policy::every())?;
+    /// # topic.publisher(&other)?.publish(b"the last")?;
+    /// # let mut publisher = topic.publisher(&other)?;
+    /// # publisher.publish(b"the very last")?;
+    /// # std::mem::forget(publisher); // as where its process is killed
+    /// # other.abandon();
+    /// # let mut read = 0;
+    /// let mut select = Select::new();
+    /// let (price, end) = (select.subscriber(&prices), select.recv(me.from_any()));
+    /// loop {
+    ///     let arm = select.wait(mailbox::Deadline::Never)?;
+    ///     if arm == price {
+    ///         println!("{:?}", prices.try_recv()?.map(|price| price.to_vec()));
+    /// #       read += 1;
+    ///     } else if arm == end {
+    ///         match me.try_recv() {
+    ///             // What it had published comes first.
+    ///             Err(RecvError::Gone { rank, .. }) if topic.died_publishing() == Some(rank) => break,
+    ///             other => println!("{other:?}"),
+    ///         }
+    ///     }
+    /// }
+    /// while let Some(price) = prices.try_recv()? {
+    ///     println!("the last of it: {:?}", price.to_vec());
+    /// #   read += 1;
+    /// }
+    /// # assert_eq!(read, 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn died_publishing(&self) -> Option<u32> {
         self.registered().filter(|(_, lives)| !lives).map(|(rank, _)| rank)
     }

@@ -50,7 +50,7 @@ impl Policy {
 
 /// Reads a topic's stream, in order: what [`Topic::subscriber`] returns.
 ///
-/// It reads messages in place. Publishers may come and go.
+/// It reads messages in place. Publishers may come and go, and no call ends for that: [`Topic::died_publishing`] says how to be told.
 ///
 /// ```
 /// # use mailbox::{Config, Policy, Region};
