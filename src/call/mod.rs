@@ -196,6 +196,17 @@ impl<'a> Call<'a> {
     }
 
     /// The answer, or `None` if it is not there now. Never waits. Errors as for [`Call::wait`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let call = me.to(1).start_call(b"what is the price?")?;
+    /// assert!(call.try_wait()?.is_none(), "not yet");
+    /// other.recv()?.reply(b"3.50")?;
+    /// assert_eq!(call.try_wait()?.expect("the answer").to_vec(), b"3.50");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_wait(&self) -> Result<Option<Reply>, CallError> {
         self.member().check()?;
         self.drive(Deadline::Now)

@@ -204,6 +204,18 @@ impl<'a> Request<'a> {
 
     /// Gives it up, as dropping it does, and says so to a reader. Returns whether nothing had come of it: no mail had been
     /// received, and nothing had been sent.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let request = me.from(1).start();
+    /// other.send(0, b"hello")?;
+    /// assert!(me.from(1).try_recv()?.is_none(), "the request has it");
+    /// assert!(!request.cancel(), "a mail had come");
+    /// assert_eq!(me.recv()?.to_vec(), b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn cancel(mut self) -> bool {
         self.give_up()
     }
@@ -258,6 +270,22 @@ impl<'a> Request<'a> {
     }
 
     /// Waits until at least one of these is over that had not given its result, and returns the places of all that are.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Request};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut requests = [1, 2, 3].map(|tag| me.from(1).tag(tag).start());
+    /// other.to(0).tag(3).send(b"three")?;
+    /// other.to(0).tag(1).send(b"one")?;
+    /// # let mut seen = vec![];
+    /// for at in Request::wait_some(&mut requests)? {
+    ///     println!("{at}: {:?}", requests[at].wait_within(mailbox::Deadline::Now)?.map(|mail| mail.to_vec()));
+    /// #   seen.push(at);
+    /// }
+    /// # assert_eq!(seen, [0, 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_some(requests: &mut [Request<'_>]) -> Result<Vec<usize>, RequestError> {
         Self::wait_any(requests)?;
         let all = requests.iter().enumerate();

@@ -102,6 +102,22 @@ impl RecvHalf {
     /// comes upon the announcement until the mail is dropped. [`Region::max_message`] until this is called. A message that
     /// does not fit what is left is [`Broken::NoMemory`](crate::Broken::NoMemory) and stays where it is. What is fetched
     /// [by hand](RecvHalf::set_by_hand) takes none.
+    ///
+    /// ```
+    /// # use mailbox::{Broken, Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// me.set_budget(4 << 20);
+    /// let mut long = other.to(0).announce(vec![7; 8 << 20])?;
+    /// let error = me.recv().err();
+    /// assert_eq!(error, Some(RecvError::Broken(Broken::NoMemory { rank: 1, len: 8 << 20, left: 4 << 20 })));
+    /// // It is still there.
+    /// me.set_budget(16 << 20);
+    /// # let me = std::thread::spawn(move || { assert_eq!(me.recv().unwrap().len(), 8 << 20); me });
+    /// # long.wait()?;
+    /// # me.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_budget(&self, bytes: u64) {
         self.member.budget.set_limit(bytes);
     }
@@ -147,6 +163,21 @@ impl RecvHalf {
     /// was lost. Until then a receive waits as if there were no mail, also in later lives of this rank.
     ///
     /// Cost: the sender looks at each cell of the mailbox.
+    ///
+    /// ```
+    /// # use mailbox::{Broken, Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (mut me, other) = (region.join(0)?, region.join(1)?);
+    /// # other.send(0, b"lost")?;
+    /// let received = me.try_recv().map(|mail| mail.map(|mail| mail.to_vec()));
+    /// if let Err(RecvError::Broken(Broken::Corrupt(rank))) = received {
+    ///     me.reset(rank)?;
+    /// }
+    /// # me.reset(1)?;
+    /// # assert!(other.send(0, b"told").is_err() && other.send(0, b"comes").is_ok());
+    /// # assert_eq!(me.recv()?.to_vec(), b"comes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reset(&mut self, from: u32) -> Result<(), RecvError> {
         self.inbox.reset(&self.member, from)
     }

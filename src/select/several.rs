@@ -199,6 +199,27 @@ impl<'a> Select<'a> {
     }
 
     /// An arm that is ready, if there is one now. Never waits. Errors as for [`Select::wait`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Select};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut select = Select::new();
+    /// let (mail, room) = (select.recv(me.from(1)), select.send(me.to(1), 8));
+    /// # other.send(0, b"hello")?;
+    /// # let mut count = 0;
+    /// while let Some(arm) = select.try_wait()? {
+    ///     if arm == mail {
+    ///         println!("{:?}", me.from(1).try_recv()?.map(|mail| mail.to_vec()));
+    ///     } else if arm == room {
+    ///         me.to(1).try_send(b"hi")?;
+    ///         select.remove(room);
+    ///     }
+    /// #   count += 1;
+    /// #   if count == 2 { break }
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn try_wait(&mut self) -> Result<Option<usize>, SelectError> {
         self.find(Deadline::Now)

@@ -17,7 +17,8 @@ const LOOKS: u32 = 64;
 
 /// Reads the latest value of a topic: what [`Topic::latest`] returns.
 ///
-/// A look stores nothing that others see, and makes no system call. The value is always whole.
+/// A look stores nothing that others see, and makes no system call. The value is always whole. It stays when its publisher ends:
+/// [`Topic::died_publishing`] says how to be told of that.
 ///
 /// ```
 /// # use mailbox::{Config, Region};
@@ -109,6 +110,22 @@ impl<'a> Latest<'a> {
     }
 
     /// Whether there is a value that was not read. Costs one load.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("speed")?;
+    /// let mut speed = topic.latest(&me)?;
+    /// # let mut publisher = topic.publish_latest(&other, 8)?;
+    /// # publisher.publish_value(&3.5)?;
+    /// // In a loop that has other things to do
+    /// if speed.has_changed()? {
+    ///     println!("now {:?}", speed.value::<f64>()?);
+    /// }
+    /// assert!(!speed.has_changed()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn has_changed(&mut self) -> Result<bool, TopicError> {
         let seen = self.seen.get();
         Ok(self.prepare()?.is_some_and(|reader| !matches!(reader.newest(), 0) && reader.newest() != seen))
