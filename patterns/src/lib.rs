@@ -2,6 +2,7 @@
 //!
 //! | module | processes |
 //! |---|---|
+//! | [`actor`] | are made of actors, which send each other messages, end, and are started again |
 //! | [`causal`] | broadcast in a group, and receive causes before effects |
 //! | [`codec`] | exchange typed values, in one of five formats |
 //! | [`csp`] | are joined by typed channels, and meet there |
@@ -12,6 +13,7 @@
 //! Each module says first what the idea is, then what it promises here. Processes are those of the operating system: each holds a
 //! rank of a [`Region`](mailbox::Region). Several ranks held by threads of one process do as well.
 
+pub mod actor;
 pub mod causal;
 pub mod codec;
 pub mod csp;
