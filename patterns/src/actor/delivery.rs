@@ -125,7 +125,9 @@ impl System {
     pub fn reply<R: Protocol>(&mut self, reply: Reply<R>, answer: R) -> Result<(), TellError> {
         let ReplyId { rank, life, number } = reply.id();
         if (rank, life) == (self.rank(), self.life) {
-            if !self.asks.is_spawn(number) && let Some(then) = self.asks.close(number) {
+            if !self.asks.is_spawn(number)
+                && let Some(then) = self.asks.close(number)
+            {
                 then(self, Outcome::Here(&mut Some(answer) as &mut dyn Any));
             }
             return Ok(());
@@ -158,13 +160,7 @@ impl System {
     }
 
     /// A message that another rank has sent.
-    pub(super) fn take_message(
-        &mut self,
-        (from, life): (u32, u32),
-        to: Place,
-        number: u64,
-        body: &[u8],
-    ) {
+    pub(super) fn take_message(&mut self, (from, life): (u32, u32), to: Place, number: u64, body: &[u8]) {
         let asker = (number != 0).then_some(ReplyId { rank: from, life, number });
         let (limit, entry) = (self.limits.mailbox, self.slots.get(to));
         let taken = match entry {

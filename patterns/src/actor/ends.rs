@@ -62,8 +62,7 @@ impl System {
                 self.take_exit(other.place, actor, reason.clone());
             } else {
                 self.peers.remove_watcher(other.rank);
-                let exit =
-                    Packet::Exit { to: other.place, from: actor.place, reason: reason.clone() };
+                let exit = Packet::Exit { to: other.place, from: actor.place, reason: reason.clone() };
                 self.peers.say(&self.me, other.rank, other.life, &exit);
             }
         }

@@ -8,7 +8,7 @@
 use super::address::ActorId;
 use super::{NameError, System};
 use std::collections::{BTreeMap, BTreeSet};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// The most bytes of a name.
 pub const LEN: usize = 255;
@@ -25,7 +25,7 @@ pub struct Poll {
     pub claimant: Option<ActorId>,
     /// The ranks, and their lives, that have not answered.
     pub asked: BTreeMap<u32, u32>,
-    pub since: Instant,
+    pub timeout: Duration,
     pub due: Instant,
     pub then: Then,
 }

@@ -69,9 +69,11 @@ impl Peers {
     pub fn is_there(&self, me: &Endpoint, rank: u32, life: u32) -> bool {
         let Some(peer) = self.all.get(rank as usize) else { return false };
         let is_known = peer.is_there && peer.life == life;
-        is_known || me.region().status(rank).is_some_and(|(status, epoch)| {
-            status == Status::Live && epoch as u32 == life
-        })
+        is_known
+            || me
+                .region()
+                .status(rank)
+                .is_some_and(|(status, epoch)| status == Status::Live && epoch as u32 == life)
     }
 
     /// The life of the rank that is there, if one is, as far as it is known.

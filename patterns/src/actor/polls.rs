@@ -6,7 +6,7 @@ use super::names::{LEN, MOST, Poll, Then};
 use super::wire::Packet;
 use super::{NameError, System};
 use std::collections::BTreeMap;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 impl System {
     /// Asks all ranks that are there about a name, and does `then` with the result.
@@ -26,8 +26,7 @@ impl System {
         let asked: BTreeMap<_, _> =
             others.filter_map(|rank| Some((rank, self.peers.life_now(&self.me, rank)?))).collect();
         let (name, ranks) = (name.to_owned(), asked.clone());
-        let since = Instant::now();
-        let poll = Poll { name: name.clone(), claimant, asked, since, due: due(timeout), then };
+        let poll = Poll { name: name.clone(), claimant, asked, timeout, due: due(timeout), then };
         let number = self.names.begin(poll);
         for (rank, life) in &ranks {
             let packet = match claimant {
@@ -42,11 +41,7 @@ impl System {
     }
 
     /// The result, if no other rank need be asked.
-    fn judge_name(
-        &mut self,
-        name: &str,
-        claimant: Option<ActorId>,
-    ) -> Option<Result<ActorId, NameError>> {
+    fn judge_name(&mut self, name: &str, claimant: Option<ActorId>) -> Option<Result<ActorId, NameError>> {
         if name.is_empty() || name.len() > LEN {
             return Some(Err(NameError::Length { len: name.len(), most: LEN }));
         }
@@ -82,11 +77,7 @@ impl System {
         self.end_poll(number, |_| result);
     }
 
-    pub(super) fn end_poll(
-        &mut self,
-        number: u64,
-        result: impl FnOnce(&Poll) -> Result<ActorId, NameError>,
-    ) {
+    pub(super) fn end_poll(&mut self, number: u64, result: impl FnOnce(&Poll) -> Result<ActorId, NameError>) {
         let Some(poll) = self.names.end(number) else { return };
         let result = result(&poll);
         (poll.then)(self, result);

@@ -98,7 +98,9 @@ impl System {
             Packet::Ask { to, number, body } => self.take_message(from, to, number, body),
             // Not only the one that was asked may answer: it may have handed the question on.
             Packet::Answer { number, body } => {
-                if !self.asks.is_spawn(number) && let Some(then) = self.asks.close(number) {
+                if !self.asks.is_spawn(number)
+                    && let Some(then) = self.asks.close(number)
+                {
                     then(self, Outcome::Bytes(body));
                 }
             }

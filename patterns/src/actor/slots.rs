@@ -74,7 +74,8 @@ impl Slots {
     }
 
     pub fn remove(&mut self, place: Place) -> Option<Entry> {
-        let slot = self.slots.get_mut(place.slot as usize).filter(|slot| slot.generation == place.generation)?;
+        let slot =
+            self.slots.get_mut(place.slot as usize).filter(|slot| slot.generation == place.generation)?;
         let entry = slot.entry.take()?;
         // After the last generation the slot is not used again.
         if let Some(next) = slot.generation.checked_add(1) {
@@ -119,9 +120,10 @@ impl Slots {
 
     /// All of them.
     pub fn places(&self) -> impl Iterator<Item = Place> {
-        self.slots.iter().enumerate().filter(|(_, slot)| slot.entry.is_some()).map(|(at, slot)| Place {
-            slot: at as u32,
-            generation: slot.generation,
-        })
+        self.slots
+            .iter()
+            .enumerate()
+            .filter(|(_, slot)| slot.entry.is_some())
+            .map(|(at, slot)| Place { slot: at as u32, generation: slot.generation })
     }
 }

@@ -90,10 +90,21 @@ pub struct Supervise(Order);
 enum Order {
     Down(Down),
     /// What came of a start, at the rank with this place in the list.
-    Started { child: usize, start: u64, tried: usize, result: Result<ActorId, SpawnError> },
-    Retry { child: usize, start: u64 },
+    Started {
+        child: usize,
+        start: u64,
+        tried: usize,
+        result: Result<ActorId, SpawnError>,
+    },
+    Retry {
+        child: usize,
+        start: u64,
+    },
     /// It has had time enough to end.
-    Late { child: usize, actor: ActorId },
+    Late {
+        child: usize,
+        actor: ActorId,
+    },
     Children(Reply<Children>),
     Stop,
 }

@@ -9,9 +9,7 @@ use super::names::Names;
 use super::peers::Peers;
 use super::slots::{Entry, Slots};
 use super::timers::Timers;
-use super::{
-    Actor, AskError, DeadLetter, Limits, NameError, Protocol, SpawnError, SystemError,
-};
+use super::{Actor, AskError, DeadLetter, Limits, NameError, Protocol, SpawnError, SystemError};
 use crate::codec::{EncodeError, Frame};
 use core::any::{Any, TypeId};
 use core::fmt;
@@ -147,10 +145,7 @@ impl System {
     }
 
     /// The same, for one that is boxed.
-    pub fn spawn_boxed<M: Protocol>(
-        &mut self,
-        actor: Box<dyn Actor<M>>,
-    ) -> Result<Address<M>, SpawnError> {
+    pub fn spawn_boxed<M: Protocol>(&mut self, actor: Box<dyn Actor<M>>) -> Result<Address<M>, SpawnError> {
         if self.slots.len() >= self.limits.actors {
             return Err(SpawnError::Full { rank: self.rank(), most: self.limits.actors });
         }
@@ -293,8 +288,7 @@ impl System {
         }
         while let Some(number) = self.names.next_due(now) {
             self.end_poll(number, |poll| {
-                let timeout = poll.due - poll.since;
-                Err(NameError::Timeout { name: poll.name.clone(), timeout })
+                Err(NameError::Timeout { name: poll.name.clone(), timeout: poll.timeout })
             });
         }
     }

@@ -33,35 +33,91 @@ pub enum NotSpawned {
 #[derive(Debug, Clone, PartialEq)]
 pub enum Packet<'a> {
     /// A message, of which the body follows.
-    Tell { to: Place, body: &'a [u8] },
+    Tell {
+        to: Place,
+        body: &'a [u8],
+    },
     /// A message that is a question with this number.
-    Ask { to: Place, number: u64, body: &'a [u8] },
+    Ask {
+        to: Place,
+        number: u64,
+        body: &'a [u8],
+    },
     /// The answer to the question with this number.
-    Answer { number: u64, body: &'a [u8] },
+    Answer {
+        number: u64,
+        body: &'a [u8],
+    },
     /// What was told, or asked with a number that is not 0, was refused, or its actor ended before it was done with it.
-    Refused { to: Place, number: u64, why: Refusal },
+    Refused {
+        to: Place,
+        number: u64,
+        why: Refusal,
+    },
     /// Tell the end of this actor, under this number.
-    Watch { target: Place, number: u64 },
-    Unwatch { target: Place, number: u64 },
+    Watch {
+        target: Place,
+        number: u64,
+    },
+    Unwatch {
+        target: Place,
+        number: u64,
+    },
     /// The actor that is watched under this number has ended.
-    Down { number: u64, reason: Reason },
+    Down {
+        number: u64,
+        reason: Reason,
+    },
     /// These two are linked from now on.
-    Link { to: Place, from: Place },
-    Unlink { to: Place, from: Place },
+    Link {
+        to: Place,
+        from: Place,
+    },
+    Unlink {
+        to: Place,
+        from: Place,
+    },
     /// `from` has ended, and was linked to `to`.
-    Exit { to: Place, from: Place, reason: Reason },
+    Exit {
+        to: Place,
+        from: Place,
+        reason: Reason,
+    },
     /// End this actor.
-    Stop { target: Place },
+    Stop {
+        target: Place,
+    },
     /// Start an actor of this kind, linked to that one if there is one.
-    Spawn { number: u64, parent: Option<Place>, kind: &'a str, start: &'a [u8] },
-    Spawned { number: u64, actor: Place },
-    NotSpawned { number: u64, why: NotSpawned },
+    Spawn {
+        number: u64,
+        parent: Option<Place>,
+        kind: &'a str,
+        start: &'a [u8],
+    },
+    Spawned {
+        number: u64,
+        actor: Place,
+    },
+    NotSpawned {
+        number: u64,
+        why: NotSpawned,
+    },
     /// May the sender have this name?
-    Claim { number: u64, name: &'a str },
+    Claim {
+        number: u64,
+        name: &'a str,
+    },
     /// Who has this name?
-    Find { number: u64, name: &'a str },
+    Find {
+        number: u64,
+        name: &'a str,
+    },
     /// To a claim: whether it may. To a search: who has it.
-    Vote { number: u64, yes: bool, actor: Option<Place> },
+    Vote {
+        number: u64,
+        yes: bool,
+        actor: Option<Place>,
+    },
 }
 
 impl<'a> Packet<'a> {
@@ -286,7 +342,9 @@ impl<'a> Fields<'a> {
     }
 
     fn refusal(&mut self) -> Option<Refusal> {
-        [Refusal::Gone, Refusal::Full, Refusal::OtherType, Refusal::OtherLife].get(self.u8()? as usize).copied()
+        [Refusal::Gone, Refusal::Full, Refusal::OtherType, Refusal::OtherLife]
+            .get(self.u8()? as usize)
+            .copied()
     }
 
     fn not_spawned(&mut self) -> Option<NotSpawned> {
