@@ -105,7 +105,8 @@ impl System {
             };
             then(system, spawned);
         });
-        let Some(life) = self.peers.life(&self.me, rank) else {
+        // Not the one that events have told of: it may have a successor.
+        let Some(life) = self.peers.life_now(&self.me, rank) else {
             let gone = TellError::RankGone { rank };
             return then(self, Outcome::Failed(gone.into()));
         };

@@ -76,13 +76,7 @@ impl Peers {
                 .is_some_and(|(status, epoch)| status == Status::Live && epoch as u32 == life)
     }
 
-    /// The life of the rank that is there, if one is, as far as it is known.
-    pub fn life(&self, me: &Endpoint, rank: u32) -> Option<u32> {
-        let known = self.all.get(rank as usize).filter(|peer| peer.is_there).map(|peer| peer.life);
-        known.or_else(|| self.life_now(me, rank))
-    }
-
-    /// The same, as it is at this moment. Costs a system call.
+    /// The life of the rank that is there at this moment, if one is. Costs a system call.
     pub fn life_now(&self, me: &Endpoint, rank: u32) -> Option<u32> {
         let (status, epoch) = me.region().status(rank)?;
         (status == Status::Live).then_some(epoch as u32)

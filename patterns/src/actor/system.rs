@@ -200,6 +200,10 @@ impl System {
     }
 
     fn run_until_got<T>(&mut self, got: &RefCell<Option<T>>) -> Result<T, SystemError> {
+        if got.borrow().is_some() {
+            // It has failed at once. A program that tries again makes way so.
+            self.turn(Deadline::Now)?;
+        }
         loop {
             // Each ends at its time.
             if let Some(result) = got.take() {
