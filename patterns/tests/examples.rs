@@ -24,6 +24,17 @@ const EXAMPLES: &[(&str, &str)] = &[
          greedy philosophers:\n\
          5 of them starve\n",
     ),
+    (
+        "chat",
+        "ann hears: hello\n\
+         ann hears: welcome to rank 1\n\
+         bob hears: hello\n\
+         bob hears: welcome to rank 1\n\
+         ann hears: hello\n\
+         ann hears: welcome to rank 2\n\
+         bob hears: hello\n\
+         bob hears: welcome to rank 2\n",
+    ),
     ("ledger", "1000 of 1000 orders cancelled, 0 of them too early, 0 open\n"),
     (
         "shop",

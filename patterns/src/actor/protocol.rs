@@ -27,9 +27,35 @@ use std::io;
 ///     type Codec = Json;
 /// }
 /// ```
+///
+/// [`protocol!`](crate::protocol) does both.
 pub trait Protocol: Message + Sized + 'static {
     /// The codec: one of those of [`codec`](crate::codec), or [`InProcess`] for messages that never leave their process.
     type Codec: Codec<Self> + 'static;
+}
+
+/// Says that a type is a [`Protocol`]: its name, and its codec.
+///
+/// ```
+/// use mailbox_patterns::codec::Postcard;
+/// use mailbox_patterns::protocol;
+///
+/// #[derive(serde::Serialize, serde::Deserialize, postcard_schema::Schema)]
+/// struct Price {
+///     cents: u32,
+/// }
+/// protocol! { Price as "shop.Price" in Postcard }
+/// ```
+#[macro_export]
+macro_rules! protocol {
+    ($type:ty as $name:literal in $codec:ty) => {
+        impl $crate::codec::Message for $type {
+            const NAME: &'static str = $name;
+        }
+        impl $crate::actor::Protocol for $type {
+            type Codec = $codec;
+        }
+    };
 }
 
 impl Protocol for () {
