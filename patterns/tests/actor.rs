@@ -3,10 +3,11 @@
 use kit::{Dice, PATIENCE};
 use mailbox::{CallError, Config, Deadline, Region};
 use mailbox_patterns::actor::{
-    Actor, ActorId, Address, AskError, Context, Down, InProcess, Limits, NameError, Next, Protocol, Reason,
-    Reply, SpawnError, System, TellError,
+    Actor, ActorId, Address, AskError, Context, Down, InProcess, Limits, NameError, Next, Reason, Reply,
+    SpawnError, System, TellError,
 };
-use mailbox_patterns::codec::{Message, Postcard};
+use mailbox_patterns::codec::Postcard;
+use mailbox_patterns::protocol;
 use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -19,13 +20,7 @@ const MILLI: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Schema)]
 struct Number(u64);
 
-impl Message for Number {
-    const NAME: &'static str = "Number";
-}
-
-impl Protocol for Number {
-    type Codec = Postcard;
-}
+protocol! { Number as "Number" in Postcard }
 
 /// What the actors of these tests are told.
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, Schema)]
@@ -38,13 +33,7 @@ enum Note {
     Link(ActorId),
 }
 
-impl Message for Note {
-    const NAME: &'static str = "Note";
-}
-
-impl Protocol for Note {
-    type Codec = Postcard;
-}
+protocol! { Note as "Note" in Postcard }
 
 /// Adds numbers.
 #[derive(Default)]
@@ -81,13 +70,7 @@ enum Do {
     See(Seen),
 }
 
-impl Message for Do {
-    const NAME: &'static str = "Do";
-}
-
-impl Protocol for Do {
-    type Codec = InProcess;
-}
+protocol! { Do as "Do" in InProcess }
 
 type Log = Rc<RefCell<Vec<Seen>>>;
 

@@ -3,10 +3,11 @@
 use kit::{Child, Dice, PATIENCE, SIGCONT, SIGSTOP};
 use mailbox::{Config, Deadline, Region};
 use mailbox_patterns::actor::{
-    Actor, ActorId, Address, AskError, Children, Context, Down, InProcess, Limits, NameError, Next, Protocol,
-    Reason, Reply, Strategy, Supervise, Supervisor, System, TellError,
+    Actor, ActorId, Address, AskError, Children, Context, Down, InProcess, Limits, NameError, Next, Reason,
+    Reply, Strategy, Supervise, Supervisor, System, TellError,
 };
-use mailbox_patterns::codec::{Message, Postcard};
+use mailbox_patterns::codec::Postcard;
+use mailbox_patterns::protocol;
 use postcard_schema::Schema;
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
@@ -24,13 +25,7 @@ const RANK: &str = "PATTERNS_TEST_RANK";
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, Schema)]
 struct Number(u64);
 
-impl Message for Number {
-    const NAME: &'static str = "Number";
-}
-
-impl Protocol for Number {
-    type Codec = Postcard;
-}
+protocol! { Number as "Number" in Postcard }
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, Schema)]
 enum Count {
@@ -39,13 +34,7 @@ enum Count {
     Get(Reply<Number>),
 }
 
-impl Message for Count {
-    const NAME: &'static str = "Count";
-}
-
-impl Protocol for Count {
-    type Codec = Postcard;
-}
+protocol! { Count as "Count" in Postcard }
 
 /// Counts, and panics if a number comes twice, or out of order. It has a name of its own.
 struct Counter {
@@ -110,13 +99,7 @@ enum Do {
     See(Seen),
 }
 
-impl Message for Do {
-    const NAME: &'static str = "Do";
-}
-
-impl Protocol for Do {
-    type Codec = InProcess;
-}
+protocol! { Do as "Do" in InProcess }
 
 type Log = Rc<RefCell<Vec<Seen>>>;
 

@@ -3,10 +3,11 @@
 use kit::PATIENCE;
 use mailbox::{Config, Region};
 use mailbox_patterns::actor::{
-    Actor, ActorId, Address, Children, Context, Down, InProcess, Limits, Next, Protocol, Reason, Strategy,
-    Supervise, Supervisor, System,
+    Actor, ActorId, Address, Children, Context, Down, InProcess, Limits, Next, Reason, Strategy, Supervise,
+    Supervisor, System,
 };
-use mailbox_patterns::codec::{Message, Plain};
+use mailbox_patterns::codec::Plain;
+use mailbox_patterns::protocol;
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -22,13 +23,7 @@ struct End(u8);
 const STOP: End = End(0);
 const PANIC: End = End(1);
 
-impl Message for End {
-    const NAME: &'static str = "End";
-}
-
-impl Protocol for End {
-    type Codec = Plain;
-}
+protocol! { End as "End" in Plain }
 
 fn fragile(end: End, _: &mut Context<'_, End>) -> Next<End> {
     assert!(end.0 == STOP.0, "as it was told");
@@ -56,13 +51,7 @@ enum Watched {
     Down(Down),
 }
 
-impl Message for Watched {
-    const NAME: &'static str = "Watched";
-}
-
-impl Protocol for Watched {
-    type Codec = InProcess;
-}
+protocol! { Watched as "Watched" in InProcess }
 
 impl Actor<Watched> for Watch {
     fn started(&mut self, cx: &mut Context<'_, Watched>) {
