@@ -9,10 +9,12 @@ use measure::{Partner, Times, pin, unpin};
 use postcard_schema::Schema;
 use ractor::{ActorProcessingErr, ActorRef, RpcReplyPort};
 use serde::{Deserialize, Serialize};
+use std::cell::Cell;
 use std::error::Error;
 use std::hint::black_box;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Runtime};
 
@@ -29,6 +31,7 @@ const BYTES: usize = 40;
 enum Work {
     Add(u64),
     Get(Reply<Sum>),
+    Over,
 }
 
 protocol! { Work as "Work" in Postcard }
@@ -111,6 +114,7 @@ fn spawn(system: &mut System) -> Outcome<Address<Work>> {
         match black_box(work) {
             Work::Add(number) => sum = sum.wrapping_add(number),
             Work::Get(reply) => _ = cx.reply(reply, Sum(sum)),
+            Work::Over => return Next::Stop,
         }
         Next::Same
     })?)
@@ -175,31 +179,36 @@ fn tell_many() -> Outcome<f64> {
 fn beside(ranks: u32, work: impl Fn(&mut System, Address<Work>) -> Outcome<()>) -> Outcome<Duration> {
     let region = Region::create_unnamed(Config::ranks(ranks))?;
     let mut system = system(&region, 0)?;
-    let actor = spawn(&mut system)?;
+    let (mut sum, over) = (0_u64, Rc::new(Cell::new(0)));
+    let count = Rc::clone(&over);
+    let actor = system.spawn(move |work, cx: &mut Context<'_, Work>| {
+        match black_box(work) {
+            Work::Add(number) => sum = sum.wrapping_add(number),
+            Work::Get(reply) => _ = cx.reply(reply, Sum(sum)),
+            Work::Over => count.set(count.get() + 1),
+        }
+        Next::Same
+    })?;
     let mut partners = vec![];
     for rank in 1..ranks {
         partners.push(Partner::start(rank as usize % 2, || {
             let run = || {
                 let mut system = self::system(&region, rank)?;
                 (0..ranks).try_for_each(|rank| region.wait_for(rank, GUARD).map(drop))?;
-                work(&mut system, actor)
+                work(&mut system, actor)?;
+                // The other ranks are not kept from theirs.
+                while system.tell(actor, Work::Over).is_err() {
+                    system.turn(Duration::from_millis(1))?;
+                }
+                Ok(system.run_for(Duration::from_millis(1))?)
             };
             run().unwrap_or_else(|error: Box<dyn Error>| panic!("rank {rank}: {error}"));
         })?);
     }
     (1..ranks).try_for_each(|rank| region.wait_for(rank, GUARD).map(drop))?;
     let start = Instant::now();
-    let is_over = |system: &mut System| {
-        let region = system.endpoint().region();
-        (1..ranks).all(|rank| region.status(rank).is_none_or(|(status, _)| status != mailbox::Status::Live))
-    };
-    loop {
-        for _ in 0..1000 {
-            system.turn(Duration::from_micros(100))?;
-        }
-        if is_over(&mut system) {
-            break;
-        }
+    while over.get() < ranks - 1 {
+        system.turn(Duration::from_millis(1))?;
     }
     let time = start.elapsed();
     partners.into_iter().try_for_each(Partner::finish)?;
@@ -242,11 +251,7 @@ fn tell_there(ranks: u32) -> Outcome<f64> {
         });
     }
     let each = TELLS / u64::from(ranks - 1);
-    let time = beside(ranks, |system, actor| {
-        tell(system, actor, each)?;
-        while ask(system, actor).is_err() {}
-        Ok(())
-    })?;
+    let time = beside(ranks, |system, actor| tell(system, actor, each))?;
     Ok((each * u64::from(ranks - 1)) as f64 / time.as_secs_f64() / 1e6)
 }
 
