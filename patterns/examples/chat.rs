@@ -66,7 +66,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         let room = system.find("room", PATIENCE)?;
         system.tell(room, Chat::Say("hello".into()))?;
         system.run_until(PATIENCE, |_| log.borrow().len() == 4)?;
-        (host.kill()?, host.wait()?);
+        host.kill()?;
+        host.wait()?;
         log.borrow_mut().sort();
         log.take().iter().for_each(|line| println!("{line}"));
     }

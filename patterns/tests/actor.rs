@@ -64,9 +64,11 @@ enum Seen {
     Spawned(Result<ActorId, SpawnError>),
 }
 
+type Work = dyn FnOnce(&mut Context<'_, Do>);
+
 /// What it is told to do.
 enum Do {
-    Run(Box<dyn FnOnce(&mut Context<'_, Do>)>),
+    Run(Box<Work>),
     See(Seen),
 }
 
@@ -251,17 +253,10 @@ fn a_panic_ends_its_actor_alone_and_is_told() {
     assert!(seen.contains(&Seen::Number(gone)), "{seen:?}");
     assert_eq!(get(&mut system, other), Ok(Number(0)));
     // A panic in what makes a message ends the actor that it is for.
-    run(&mut system, probe, move |cx| cx.monitor(victim.id(), |_| panic!("in the map")).forget());
+    run(&mut system, probe, move |cx| {
+        cx.monitor(victim.id(), |_| panic!("in the map"));
+    });
     drive(std::slice::from_mut(&mut system), "it ends", |systems| !systems[0].has(probe.id()));
-}
-
-/// A monitor that is kept.
-trait Forget {
-    fn forget(self);
-}
-
-impl Forget for mailbox_patterns::actor::Monitor {
-    fn forget(self) {}
 }
 
 #[test]
@@ -419,7 +414,7 @@ fn all_of_it_goes_to_another_rank() {
     run(&mut all[0], probe, ask);
     assert_eq!(see(&mut all, &log, 1), [Seen::Number(Ok(Number(42)))]);
     run(&mut all[0], probe, move |cx| {
-        cx.monitor(sum, |down| Do::See(Seen::Down(down))).forget();
+        cx.monitor(sum, |down| Do::See(Seen::Down(down)));
         cx.tell(to, Note::Panic).expect("room");
         cx.ask(to, SECOND, Note::Get, |answer| Do::See(Seen::Number(answer)));
     });
@@ -437,7 +432,7 @@ fn all_of_it_goes_to_another_rank() {
     let last = all[0].last_dead_letters().last().expect("one");
     assert_eq!((last.to, &last.error), (sum, &TellError::Gone(sum)));
     run(&mut all[0], probe, move |cx| {
-        cx.monitor(sum, |down| Do::See(Seen::Down(down))).forget();
+        cx.monitor(sum, |down| Do::See(Seen::Down(down)));
         cx.link(sum);
     });
     let down = Down { actor: sum, reason: Reason::NotThere };
@@ -446,12 +441,10 @@ fn all_of_it_goes_to_another_rank() {
 
 #[test]
 fn ranks_say_why_they_start_no_actor() {
-    let (_region, mut all) = systems(3);
-    all[1] = {
-        let me = std::mem::replace(&mut all[1], alone());
-        drop(me);
-        System::new(_region.join(1).expect("free"), Limits::default().actors(1))
-    };
+    let region = Region::create_unnamed(Config::ranks(3)).expect("memory");
+    let limits = [Limits::default(), Limits::default().actors(1), Limits::default()];
+    let mut all: Vec<_> =
+        (0..3).map(|rank| System::new(region.join(rank).expect("free"), limits[rank as usize])).collect();
     all[1].kind("sum", |Number(first)| Sum(first));
     all[1].kind("bad", |Number(_)| -> Sum { panic!("no") });
     let (probe, log) = probe(&mut all[0]);
@@ -507,7 +500,7 @@ fn a_full_or_wrong_actor_of_another_rank_is_told() {
     all[0].tell(sum, Note::Add(1)).expect("it is sent");
     drive(&mut all, "it is told", |all| all[0].dead_letters() == 1);
     all[0].tell(sum.id().address::<Number>(), Number(1)).expect("it is sent");
-    let far = ActorId::clone(&sum.id()).address::<Do>();
+    let far = sum.id().address::<Do>();
     let unsent = all[0].tell(far, Do::See(Seen::Named(Ok(()))));
     assert!(matches!(unsent, Err(TellError::Encode(_))), "{unsent:?}");
     drive(&mut all, "it is told", |all| all[0].dead_letters() == 2);
@@ -544,7 +537,7 @@ fn the_end_of_a_rank_is_the_end_of_its_actors_and_its_successor_is_not_taken_for
     run(&mut all[0], probe, move |cx| {
         cx.trap_exits(|down| Do::See(Seen::Exit(down)));
         cx.link(silent.id());
-        cx.monitor(silent.id(), |down| Do::See(Seen::Down(down))).forget();
+        cx.monitor(silent.id(), |down| Do::See(Seen::Down(down)));
         cx.ask(silent, SECOND * 60, Note::Get, |answer| Do::See(Seen::Number(answer)));
     });
     (0..20).for_each(|_| all.iter_mut().for_each(|system| system.turn(MILLI).expect("it works")));
@@ -566,7 +559,7 @@ fn the_end_of_a_rank_is_the_end_of_its_actors_and_its_successor_is_not_taken_for
     // The same place, in another life.
     assert_eq!(all[0].tell(silent, Note::Add(5)), Err(TellError::RankGone { rank: 1 }));
     run(&mut all[0], probe, move |cx| {
-        cx.monitor(silent.id(), |down| Do::See(Seen::Down(down))).forget();
+        cx.monitor(silent.id(), |down| Do::See(Seen::Down(down)));
         cx.link(silent.id());
     });
     assert_eq!(see(&mut all, &log, 2), [Seen::Down(down.clone()), Seen::Exit(down)]);
@@ -583,9 +576,7 @@ fn mail_for_an_earlier_life_reaches_nobody() {
     drive(&mut all, "they know each other", |all| all[0].tell(sum, Note::Add(1)).is_ok());
     // It is on its way when its receiver ends.
     all[0].tell(sum, Note::Add(1)).expect("room");
-    let at_work = all.pop().expect("two");
-    at_work.endpoint();
-    drop(at_work);
+    drop(all.pop());
     all.push(join(&region, 1));
     let heir = all[1].spawn(Sum::default()).expect("room");
     (0..50).for_each(|_| all.iter_mut().for_each(|system| system.turn(MILLI).expect("it works")));
@@ -597,7 +588,6 @@ fn mail_for_an_earlier_life_reaches_nobody() {
 fn a_name_is_of_one_actor_and_free_when_that_has_ended() {
     let (_region, mut all) = systems(3);
     let (probe, log) = probe(&mut all[0]);
-    let sums: Vec<_> = all.iter_mut().map(|system| system.spawn(Sum::default()).expect("room")).collect();
     let find = |cx: &mut Context<'_, Do>| {
         cx.find("sum", SECOND, |found: Result<Address<Note>, _>| {
             Do::See(Seen::Found(found.map(|address| address.id())))
@@ -606,12 +596,6 @@ fn a_name_is_of_one_actor_and_free_when_that_has_ended() {
     run(&mut all[0], probe, find);
     let none = NameError::NotFound { name: "sum".into() };
     assert_eq!(see(&mut all, &log, 1), [Seen::Found(Err(none.clone()))]);
-    let names = |system: &mut System, actor: Address<Note>, log: &Log| {
-        let to = Rc::clone(log);
-        let claimant = system.spawn(move |_: Number, _: &mut Context<'_, Number>| Next::Same);
-        _ = (claimant, to, actor);
-    };
-    names(&mut all[2], sums[2], &log);
     // An actor gets it for itself.
     struct Named(Log);
     impl Actor<Do> for Named {
@@ -713,7 +697,9 @@ fn garbage_of_a_peer_is_counted_and_does_no_harm() {
     let sum = system.spawn(Sum(1)).expect("room");
     let (probe, log) = probe(&mut system);
     system.kind("sum", |Number(first)| Sum(first));
-    run(&mut system, probe, move |cx| cx.monitor(sum.id(), |down| Do::See(Seen::Down(down))).forget());
+    run(&mut system, probe, move |cx| {
+        cx.monitor(sum.id(), |down| Do::See(Seen::Down(down)));
+    });
     let mut dice = Dice(7);
     for _ in 0..20_000 {
         // All kinds but the one that ends actors, which a peer may.

@@ -94,8 +94,10 @@ enum Seen {
     Number(u64, Result<Number, AskError>),
 }
 
+type Work = dyn FnOnce(&mut Context<'_, Do>);
+
 enum Do {
-    Run(Box<dyn FnOnce(&mut Context<'_, Do>)>),
+    Run(Box<Work>),
     See(Seen),
 }
 

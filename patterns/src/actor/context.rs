@@ -1,7 +1,7 @@
 //! What an actor can do while it handles a message.
 
 use super::address::{ActorId, Address, Reply};
-use super::mailbox::of_type;
+use super::queue::of_type;
 use super::{Actor, AskError, Down, NameError, Protocol, Reason, SpawnError, System, TellError};
 use core::fmt;
 use core::marker::PhantomData;

@@ -2,7 +2,8 @@
 
 use super::address::{ActorId, Address, Place, Reply, ReplyId};
 use super::asks::{MOST, Outcome};
-use super::mailbox::{Letter, drop_quietly, of_type, words};
+use super::queue::{Letter, of_type};
+use super::runner::{drop_quietly, words};
 use super::wire::{Packet, Refusal};
 use super::{AskError, Protocol, Reason, System, TellError, asks};
 use core::any::Any;

@@ -1,7 +1,7 @@
 //! How actors end, and who is told: monitors and links.
 
 use super::address::{ActorId, Place};
-use super::mailbox::{drop_quietly, words};
+use super::runner::{drop_quietly, words};
 use super::slots::Watcher;
 use super::wire::Packet;
 use super::{Down, Reason, System};

@@ -3,7 +3,7 @@
 use super::address::{ActorId, Address, Place};
 use super::asks::{self, MOST, Outcome};
 use super::delivery::due;
-use super::mailbox::words;
+use super::runner::words;
 use super::wire::{NotSpawned, Packet};
 use super::{Actor, AskError, Protocol, SpawnError, System, TellError};
 use crate::codec::EncodeError;

@@ -1,7 +1,8 @@
 //! All actors of a system.
 
 use super::address::{ActorId, Place};
-use super::mailbox::{AnyMailbox, Run};
+use super::queue::AnyMailbox;
+use super::runner::Run;
 use std::collections::{BTreeSet, VecDeque};
 
 /// Who is told when an actor ends.

@@ -1,7 +1,7 @@
 //! Actors that start others again.
 
 use super::address::{ActorId, Reply};
-use super::mailbox::words;
+use super::runner::words;
 use super::{Actor, Context, Down, InProcess, Next, Protocol, Reason, SpawnError};
 use crate::codec::{EncodeError, Frame, Message};
 use core::fmt;
@@ -67,8 +67,10 @@ struct Child {
     state: State,
 }
 
+type StartHere = dyn FnMut(&mut Context<'_, Supervise>) -> Result<ActorId, SpawnError>;
+
 enum Start {
-    Here(Box<dyn FnMut(&mut Context<'_, Supervise>) -> Result<ActorId, SpawnError>>),
+    Here(Box<StartHere>),
     On { ranks: Vec<u32>, kind: String, start: Result<Vec<u8>, EncodeError> },
 }
 
