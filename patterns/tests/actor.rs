@@ -289,7 +289,10 @@ fn a_question_ends_with_an_answer_or_in_time_and_late_answers_are_dropped() {
         match note {
             Note::Get(reply) => to.borrow_mut().push(reply),
             // Now it answers all that it was asked.
-            _ => to.take().into_iter().for_each(|reply| cx.reply(reply, Number(1)).expect("it is here")),
+            _ => to.take().into_iter().for_each(|reply| {
+                // The first counts.
+                (1..3).for_each(|number| cx.reply(reply, Number(number)).expect("it is here"));
+            }),
         }
         Next::Same
     });
@@ -725,4 +728,51 @@ fn garbage_of_a_peer_is_counted_and_does_no_harm() {
     assert_eq!(get(system, sum), Ok(Number(1)));
     assert!(system.garbage() > 100);
     assert_eq!(*log.borrow(), []);
+}
+
+#[test]
+fn an_answer_may_come_from_another_actor_on_another_rank() {
+    let (_region, mut all) = systems(3);
+    let (probe, log) = probe(&mut all[0]);
+    let sum = all[2].spawn(Sum(42)).expect("room");
+    let clerk = all[1].spawn(move |note: Note, cx: &mut Context<'_, Note>| {
+        cx.tell(sum, note).expect("room");
+        Next::Same
+    });
+    let clerk = clerk.expect("room");
+    run(&mut all[0], probe, move |cx| {
+        cx.ask(clerk, SECOND, Note::Get, |answer| Do::See(Seen::Number(answer)));
+    });
+    assert_eq!(see(&mut all, &log, 1), [Seen::Number(Ok(Number(42)))]);
+}
+
+#[test]
+fn an_end_is_told_to_a_rank_that_floods_another_and_does_not_listen() {
+    let region = Region::create_unnamed(Config::ranks(2).cells(64)).expect("memory");
+    let mut system = join(&region, 0);
+    let [dead, victim] = [0, 1].map(|_| system.spawn(Sum::default()).expect("room"));
+    system.tell(dead, Note::Stop).expect("room");
+    system.turn(Deadline::Now).expect("it works");
+    let other = region.join(1).expect("free");
+    let send = |system: &mut System, kind: u32, fields: &[u32]| {
+        while other.to(0).tag(0x6163_7400 | kind).try_send(bytemuck::cast_slice(fields)).is_err() {
+            system.turn(Deadline::Now).expect("it works");
+        }
+    };
+    // It watches the second actor under the number 7, and tells the first one much.
+    send(&mut system, 5, &[1, 7, 0, 1, 0]);
+    (0..300_000).for_each(|_| send(&mut system, 1, &[1, 0, 0]));
+    while region.inspect().mailboxes.iter().any(|mailbox| mailbox.to == 0 && mailbox.unread > 0) {
+        system.turn(Deadline::Now).expect("it works");
+    }
+    system.tell(victim, Note::Stop).expect("room");
+    let end = Instant::now() + PATIENCE;
+    loop {
+        assert!(Instant::now() < end, "the end is told");
+        system.turn(Deadline::Now).expect("it works");
+        match other.try_recv().expect("it works") {
+            Some(mail) if mail.tag() == 0x6163_7407 => break,
+            _ => {}
+        }
+    }
 }

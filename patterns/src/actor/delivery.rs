@@ -173,6 +173,10 @@ impl System {
         };
         match taken {
             Ok(()) => self.slots.wake(to),
+            // Of these there may be any number.
+            Err(why) if number == 0 => {
+                self.peers.mention(&self.me, from, life, &Packet::Refused { to, number, why });
+            }
             Err(why) => self.peers.say(&self.me, from, life, &Packet::Refused { to, number, why }),
         }
     }

@@ -83,7 +83,7 @@
 //!   were sent. (Those of a program outside of its actors are of one sender, too. What goes through a third actor may overtake.)
 //! - **Told or counted.** To an actor of the same rank, `tell` returns an error or the message is in the mailbox. To one of another rank it
 //!   may still be refused there: because the actor has ended, its mailbox is full, or it takes other messages. Then the sender's
-//!   system counts a [dead letter](System::dead_letters). What was on its way to a rank that ended is lost without that; monitors tell it.
+//!   system counts a [dead letter](System::dead_letters), unless it has much unread mail of that rank already. What was on its way to a rank that ended is lost without that; monitors tell it.
 //! - **A question ends.** Each ends once: with the answer, in time, or when it is told that its actor has ended before it was done with
 //!   the question, or that the rank has. The actor's end is told if the question was in its mailbox or in hand. One that it had put aside
 //!   ends in time. Numbers of questions do not come again, so a late answer is dropped, and is never taken for that of another question.
@@ -151,6 +151,8 @@
 //! - Peers are kept from memory, not from actors: each can send to all, and end all. Types guard against mistakes, not against peers
 //!   that mean ill.
 //! - Messages to other ranks are no longer than [`Region::eager_limit`](mailbox::Region::eager_limit). At most 65 536 questions are open.
+//! - Mailboxes are limited in messages, not in bytes. A message of 1 MiB counts as one.
+//! - A rank whose mailbox makes no sense any more is not told from one that is silent: questions to it end in time.
 //! - Nothing is kept on a disk. What must not be lost goes through [`delivery`](crate::delivery).
 //! - Lives are told apart by 32 bits of their number: 4 billion joinings of one rank.
 

@@ -5,7 +5,8 @@ use super::wire::Packet;
 use mailbox::{Endpoint, SendError, Status};
 use std::collections::VecDeque;
 
-/// How many words of the system itself wait for room at most, for each rank. No rank that receives makes another have so many.
+/// How many words of the system itself wait for room at most, for each rank. They answer open questions, monitors and links, of which no
+/// system has so many.
 const WORDS: usize = 1 << 18;
 
 #[derive(Default)]
@@ -113,6 +114,13 @@ impl Peers {
         let mut bytes = Vec::with_capacity(48);
         let tag = packet.write(life, &mut bytes);
         _ = self.send(me, (rank, life), tag, &bytes, WORDS);
+    }
+
+    /// The same, if not much waits for room there already. Without it nothing is wrong, but not told.
+    pub fn mention(&mut self, me: &Endpoint, rank: u32, life: u32, packet: &Packet<'_>) {
+        if self.all.get(rank as usize).is_some_and(|peer| peer.waiting.len() <= self.backlog) {
+            self.say(me, rank, life, packet);
+        }
     }
 
     fn send(

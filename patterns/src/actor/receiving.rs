@@ -86,7 +86,7 @@ impl System {
 
     fn refuse_other_life(&mut self, (from, life): (u32, u32), to: Place, number: u64) {
         let refused = Packet::Refused { to, number, why: Refusal::OtherLife };
-        self.peers.say(&self.me, from, life, &refused);
+        self.peers.mention(&self.me, from, life, &refused);
     }
 
     fn take_packet(&mut self, from: (u32, u32), packet: Packet<'_>) {
