@@ -143,8 +143,7 @@
 //! - An actor that waits or computes for long keeps all others of its rank, and their mail, waiting. Give such work a rank of its own.
 //! - A mailbox that is full refuses messages. There is no way to wait for room but to be told of the error, and to send again.
 //! - A stopped process is alive: questions to it end in time, and a name that it is asked for is [not given](NameError::Timeout) meanwhile. All
-//!   ranks of the region should have a system for that reason. Two ranks that want one name at the same moment may both be refused,
-//!   if a third actor has it or they are told so by each other.
+//!   ranks of the region should have a system for that reason.
 //! - A supervisor that stops a child on a rank that does nothing waits 2 s for its end, and then starts another. The old one is ended by the
 //!   first mail that its rank takes.
 //! - If starting an actor on another rank times out, it may run for a moment, and is stopped then.
