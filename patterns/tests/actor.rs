@@ -531,6 +531,12 @@ fn what_finds_no_room_waits_and_comes_in_order() {
     let sent = (0..).take_while(|number| all[0].tell(listener, Number(*number)).is_ok()).count() as u64;
     assert!((101..=264).contains(&sent), "{sent}");
     assert_eq!(all[0].tell(listener, Number(0)), Err(TellError::RankFull { rank: 1 }));
+    // Some of what waits has gone, and there is room again: what is told now comes behind the rest.
+    for at in [1, 0, 1] {
+        all[at].turn(Deadline::Now).expect("it works");
+    }
+    all[0].tell(listener, Number(sent)).expect("room");
+    let sent = sent + 1;
     drive(&mut all, "all comes", |_| order.borrow().len() as u64 == sent);
     assert_eq!(*order.borrow(), (0..sent).collect::<Vec<_>>());
     assert_eq!(all[0].tell(listener, Number(sent)), Ok(()));
@@ -663,7 +669,9 @@ fn of_those_that_want_a_name_at_once_one_gets_it() {
             assert!(Instant::now() < end, "{seed}: {:?}", log.borrow());
             match dice.below(4) {
                 0 if joined < ranks => {
-                    all.push(join(&region, joined));
+                    // One mail a turn, so that claims cross.
+                    let me = region.join(joined).expect("free");
+                    all.push(System::new(me, Limits::default().turn(1)));
                     joined += 1;
                 }
                 1 if asked < joined => {

@@ -131,7 +131,7 @@ impl<M: Protocol> Context<'_, M> {
         });
     }
 
-    /// Ends an actor, before it handles what waits in its mailbox: [`Reason::Killed`]. One message; the actor may have ended, or its rank.
+    /// Ends an actor, as [`System::stop`].
     pub fn stop(&mut self, actor: ActorId) {
         self.system.stop(actor);
     }

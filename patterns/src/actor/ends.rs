@@ -70,7 +70,9 @@ impl System {
         drop_quietly((entry.mailbox, entry.runner));
     }
 
-    pub(super) fn stop(&mut self, actor: ActorId) {
+    /// Ends an actor, before it handles what waits in its mailbox: [`Reason::Killed`]. To an actor of another rank it is a message; the
+    /// actor, or its rank, may have ended before.
+    pub fn stop(&mut self, actor: ActorId) {
         if self.is_here(actor) {
             self.end(actor, Reason::Killed);
         } else if self.is_there(actor.rank, actor.life) {
