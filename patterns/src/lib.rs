@@ -17,6 +17,7 @@ pub mod actor;
 pub mod causal;
 pub mod codec;
 pub mod csp;
+pub mod dataflow;
 pub mod delivery;
 pub mod register;
 pub mod tuple;

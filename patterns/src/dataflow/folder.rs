@@ -1,0 +1,182 @@
+//! The files of checkpoints.
+//!
+//! Each rank writes the state of its operators to a file of its own. When all have, the coordinator writes a file that says so, and which
+//! files are part of it. Each file is written beside its place and renamed, and has a check (CRC-32).
+
+use super::CheckpointError;
+use super::record::{Reader, Record};
+use crate::delivery::Durability;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+const MAGIC: [u8; 4] = *b"mbdf";
+const VERSION: u32 = 1;
+/// Magic, version, check.
+const HEAD: usize = 12;
+/// The number of the checkpoint at the end: it comes after all others.
+pub const LAST: u64 = u64::MAX;
+
+/// Which file of each rank belongs to a complete checkpoint: by rank, that with this number.
+pub type Members = Vec<(u32, u64)>;
+
+/// A folder of checkpoints of one graph.
+pub struct Folder {
+    path: PathBuf,
+    fingerprint: u64,
+    durability: Durability,
+}
+
+impl Folder {
+    pub fn open(path: &Path, fingerprint: u64, durability: Durability) -> Result<Self, CheckpointError> {
+        fs::create_dir_all(path).map_err(|error| CheckpointError::Io { path: path.into(), error })?;
+        Ok(Self { path: path.into(), fingerprint, durability })
+    }
+
+    pub fn fingerprint(&self) -> u64 {
+        self.fingerprint
+    }
+
+    fn state(&self, number: u64, rank: u32) -> PathBuf {
+        self.path.join(format!("state-{number:020}-{rank}"))
+    }
+
+    fn complete(&self, number: u64) -> PathBuf {
+        self.path.join(format!("complete-{number:020}"))
+    }
+
+    pub fn write_state(&self, number: u64, rank: u32, state: &[u8]) -> Result<(), CheckpointError> {
+        self.write(&self.state(number, rank), number, rank, state)
+    }
+
+    pub fn read_state(&self, number: u64, rank: u32) -> Result<Vec<u8>, CheckpointError> {
+        self.read(&self.state(number, rank), number, rank)
+    }
+
+    /// The state of this rank makes no sense.
+    pub fn garbled(&self, number: u64, rank: u32) -> CheckpointError {
+        CheckpointError::Garbled { path: self.state(number, rank) }
+    }
+
+    pub fn write_complete(&self, number: u64, members: &Members) -> Result<(), CheckpointError> {
+        let mut bytes = vec![];
+        members.write(&mut bytes);
+        self.write(&self.complete(number), number, 0, &bytes)
+    }
+
+    pub fn read_complete(&self, number: u64) -> Result<Members, CheckpointError> {
+        let bytes = self.read(&self.complete(number), number, 0)?;
+        let mut reader = Reader::new(&bytes);
+        let members = Members::read(&mut reader).filter(|_| reader.rest().is_empty());
+        members.ok_or_else(|| CheckpointError::Garbled { path: self.complete(number) })
+    }
+
+    /// Whether the graph has ended.
+    pub fn has_ended(&self) -> bool {
+        self.complete(LAST).exists()
+    }
+
+    /// The newest checkpoint that is complete and whole, with its files; none if there never was one. If a newer one is damaged it is left
+    /// out, unless `is_strict`. It is an error if all are damaged.
+    pub fn newest(&self, is_strict: bool) -> Result<Option<(u64, Members)>, CheckpointError> {
+        let mut damage = None;
+        for number in self.numbers("complete-")?.into_iter().rev() {
+            match self.whole(number) {
+                Ok(members) => return Ok(Some((number, members))),
+                Err(error @ (CheckpointError::Foreign { .. } | CheckpointError::Version { .. })) => {
+                    return Err(error);
+                }
+                Err(error) if is_strict => return Err(error),
+                Err(error) => damage = damage.or(Some(error)),
+            }
+        }
+        damage.map_or(Ok(None), Err)
+    }
+
+    fn whole(&self, number: u64) -> Result<Members, CheckpointError> {
+        let members = self.read_complete(number)?;
+        for (rank, file) in &members {
+            self.read_state(*file, *rank)?;
+        }
+        Ok(members)
+    }
+
+    /// Removes the states of this rank that no checkpoint needs: those before that number.
+    pub fn forget_states(&self, before: u64, rank: u32) {
+        let numbers = self.numbers("state-").unwrap_or_default();
+        for number in numbers.into_iter().filter(|number| *number < before) {
+            // One that stays does no harm.
+            _ = fs::remove_file(self.state(number, rank));
+        }
+    }
+
+    pub fn forget_complete(&self, before: u64) {
+        let numbers = self.numbers("complete-").unwrap_or_default();
+        for number in numbers.into_iter().filter(|number| *number < before) {
+            _ = fs::remove_file(self.complete(number));
+        }
+    }
+
+    /// The numbers of the files whose names begin so, each once and sorted.
+    fn numbers(&self, prefix: &str) -> Result<Vec<u64>, CheckpointError> {
+        let failed = |error| CheckpointError::Io { path: self.path.clone(), error };
+        let mut numbers = vec![];
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            let number = name.to_str().and_then(|name| name.strip_prefix(prefix)?.get(..20));
+            numbers.extend(number.and_then(|number| number.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        numbers.dedup();
+        Ok(numbers)
+    }
+
+    fn write(&self, path: &Path, number: u64, rank: u32, body: &[u8]) -> Result<(), CheckpointError> {
+        let mut bytes = vec![];
+        (self.fingerprint, number, rank, body.len() as u64).write(&mut bytes);
+        bytes.extend_from_slice(body);
+        let mut head = MAGIC.to_vec();
+        (VERSION, crc32fast::hash(&bytes)).write(&mut head);
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let begun = path.with_file_name(format!("new-{name}"));
+        let put = || {
+            let mut file = File::create(&begun)?;
+            file.write_all(&head)?;
+            file.write_all(&bytes)?;
+            if self.durability == Durability::Power {
+                file.sync_all()?;
+            }
+            fs::rename(&begun, path)?;
+            if self.durability == Durability::Power {
+                File::open(&self.path)?.sync_all()?;
+            }
+            Ok(())
+        };
+        put().map_err(|error| CheckpointError::Io { path: path.into(), error })
+    }
+
+    fn read(&self, path: &Path, number: u64, rank: u32) -> Result<Vec<u8>, CheckpointError> {
+        let garbled = || CheckpointError::Garbled { path: path.into() };
+        let bytes = match fs::read(path) {
+            // It was there once: a complete checkpoint needs it.
+            Err(error) if error.kind() == ErrorKind::NotFound => return Err(garbled()),
+            read => read.map_err(|error| CheckpointError::Io { path: path.into(), error })?,
+        };
+        let (head, rest) = bytes.split_at_checked(HEAD).ok_or_else(garbled)?;
+        let mut head = Reader::new(head);
+        (head.take(4) == Some(&MAGIC)).then_some(()).ok_or_else(garbled)?;
+        let (version, check) = <(u32, u32)>::read(&mut head).ok_or_else(garbled)?;
+        if check != crc32fast::hash(rest) {
+            return Err(garbled());
+        } else if version != VERSION {
+            return Err(CheckpointError::Version { path: path.into(), version });
+        }
+        let mut reader = Reader::new(rest);
+        let (fingerprint, found, of, len) = <(u64, u64, u32, u64)>::read(&mut reader).ok_or_else(garbled)?;
+        if fingerprint != self.fingerprint {
+            return Err(CheckpointError::Foreign { path: path.into() });
+        }
+        let body = reader.rest();
+        ((found, of, len) == (number, rank, body.len() as u64)).then(|| body.to_vec()).ok_or_else(garbled)
+    }
+}

@@ -1,0 +1,207 @@
+//! The coordinator of a run: the lowest rank that has a part.
+//!
+//! ```text
+//!  gathering ── all have said Hello ──▶ starting ── all are Ready ──▶ running ── all have Saved the end ──▶ over
+//!      ▲                                   │                             │
+//!      └────────── a rank has ended, or gives the attempt up ────────────┘
+//! ```
+
+use super::folder::{Folder, LAST};
+use super::note::Note;
+use super::{Options, RunError};
+use mailbox::{Endpoint, Status};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// What was left in the mailbox before the run is received by then, and a member that is there has said Hello once more.
+const LEFT_OVER: Duration = Duration::from_millis(250);
+/// How many attempts this process has begun.
+static ATTEMPTS: AtomicU32 = AtomicU32::new(0);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Waits for all members.
+    Gathering {
+        since: Instant,
+    },
+    /// Waits for their states.
+    Starting,
+    Running,
+}
+
+/// What a member has written.
+#[derive(Debug, Clone, Copy, Default)]
+struct Saved {
+    number: u64,
+    at_end: bool,
+}
+
+/// The coordinator of a run.
+pub struct Lead {
+    rank: u32,
+    ranks: BTreeSet<u32>,
+    fingerprint: u64,
+    attempt: u64,
+    begun: Instant,
+    phase: Phase,
+    /// The runs of the members, by what they have said last.
+    runs: BTreeMap<u32, u64>,
+    /// Those that are there, or take part in the attempt: their epochs.
+    here: BTreeMap<u32, u64>,
+    ready: BTreeSet<u32>,
+    saved: BTreeMap<u32, Saved>,
+    complete: u64,
+    /// How many times in a row an operator has failed.
+    failures: u32,
+}
+
+impl Lead {
+    pub fn new(me: &Endpoint, ranks: BTreeSet<u32>, fingerprint: u64) -> Self {
+        Self {
+            rank: me.rank(),
+            ranks,
+            fingerprint,
+            attempt: 0,
+            begun: Instant::now(),
+            runs: BTreeMap::new(),
+            phase: Phase::Gathering { since: Instant::now() },
+            here: BTreeMap::new(),
+            ready: BTreeSet::new(),
+            saved: BTreeMap::new(),
+            complete: 0,
+            failures: 0,
+        }
+    }
+
+    fn all(&self, note: &Note) -> Vec<(u32, Note)> {
+        self.ranks.iter().map(|rank| (*rank, note.clone())).collect()
+    }
+
+    /// The attempt has failed: all are to say Hello again.
+    fn stop(&mut self) -> Vec<(u32, Note)> {
+        self.phase = Phase::Gathering { since: Instant::now() };
+        self.here.clear();
+        self.all(&Note::Stop { attempt: self.attempt })
+    }
+
+    /// What a member in that life says. What is to be said to whom.
+    pub fn hear(
+        &mut self,
+        from: u32,
+        epoch: u64,
+        note: &Note,
+        folder: &Folder,
+        options: &Options,
+    ) -> Result<Vec<(u32, Note)>, RunError> {
+        let is_gathering = self.is_gathering();
+        if let Note::Hello { run, .. } = note {
+            self.runs.insert(from, *run);
+        }
+        match note {
+            Note::Hello { fingerprint, .. } if *fingerprint != self.fingerprint => {
+                // It may be of an earlier run, of another graph.
+                if self.begun.elapsed() < LEFT_OVER {
+                    return Ok(vec![]);
+                }
+                Err(RunError::Differs { rank: from, coordinator: self.rank })
+            }
+            Note::Hello { .. } if is_gathering => {
+                self.here.insert(from, epoch);
+                Ok(vec![])
+            }
+            Note::Hello { attempt, .. } => {
+                // Otherwise it was said before the attempt began.
+                let gives_up = *attempt == self.attempt || self.here.get(&from) != Some(&epoch);
+                if !gives_up {
+                    return Ok(vec![]);
+                }
+                let notes = self.stop();
+                self.here.insert(from, epoch);
+                Ok(notes)
+            }
+            Note::Ready { attempt } if *attempt == self.attempt && self.phase == Phase::Starting => {
+                self.ready.insert(from);
+                if self.ready != self.ranks {
+                    return Ok(vec![]);
+                }
+                self.phase = Phase::Running;
+                Ok(self.all(&Note::Go { attempt: self.attempt }))
+            }
+            Note::Saved { attempt, number } if *attempt == self.attempt && self.phase == Phase::Running => {
+                let saved = self.saved.entry(from).or_default();
+                match *number {
+                    LAST => saved.at_end = true,
+                    number => saved.number = saved.number.max(number),
+                }
+                self.completed(folder)
+            }
+            Note::Failed { attempt, operator, reason } if *attempt == self.attempt && !is_gathering => {
+                self.failures += 1;
+                if self.failures > options.retries {
+                    let (operator, reason) = (operator.clone(), reason.clone());
+                    return Err(RunError::Operator { rank: from, operator, reason });
+                }
+                Ok(vec![])
+            }
+            _ => Ok(vec![]),
+        }
+    }
+
+    /// If all have written a further checkpoint, it is complete.
+    fn completed(&mut self, folder: &Folder) -> Result<Vec<(u32, Note)>, RunError> {
+        let newest = |saved: &Saved| if saved.at_end { LAST } else { saved.number };
+        let number = self.saved.values().map(newest).min().unwrap_or(0);
+        if number <= self.complete {
+            return Ok(vec![]);
+        }
+        // Who had ended before the marker has only written the state at the end.
+        let file = |saved: &Saved| if saved.number < number { LAST } else { number };
+        let members = self.saved.iter().map(|(rank, saved)| (*rank, file(saved))).collect();
+        folder.write_complete(number, &members)?;
+        folder.forget_complete(self.complete);
+        (self.complete, self.failures) = (number, 0);
+        Ok(self.all(&Note::Complete { attempt: self.attempt, number }))
+    }
+
+    /// Looks who has ended, and begins an attempt if all are there. What is to be said to whom.
+    pub fn step(
+        &mut self,
+        me: &Endpoint,
+        folder: &Folder,
+        options: &Options,
+    ) -> Result<Vec<(u32, Note)>, RunError> {
+        let before = self.here.len();
+        self.here.retain(|rank, epoch| me.region().status(*rank) == Some((Status::Live, *epoch)));
+        let Phase::Gathering { since } = self.phase else {
+            return Ok(if self.here.len() < before { self.stop() } else { vec![] });
+        };
+        if let Some(rank) = self.ranks.iter().find(|rank| !self.here.contains_key(rank)) {
+            if since.elapsed() > options.patience {
+                return Err(RunError::Missing { rank: *rank });
+            }
+            return Ok(vec![]);
+        }
+        self.complete = folder.newest(options.is_strict)?.map_or(0, |(number, _)| number);
+        // Later lives of this rank, and later runs of this life, have higher numbers.
+        let count = ATTEMPTS.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
+        self.attempt = (me.epoch() << 32) | u64::from(count);
+        self.phase = Phase::Starting;
+        self.ready.clear();
+        let number = self.complete;
+        self.saved = self.ranks.iter().map(|rank| (*rank, Saved { number, at_end: false })).collect();
+        let attempt = self.attempt;
+        let begin = |rank: &u32| (*rank, Note::Begin { attempt, number, run: self.run_of(*rank) });
+        Ok(self.ranks.iter().map(begin).collect())
+    }
+
+    /// Which of its runs a member is in; 0 if it has not said so.
+    pub fn run_of(&self, rank: u32) -> u64 {
+        self.runs.get(&rank).copied().unwrap_or(0)
+    }
+
+    /// Whether somebody is waited for.
+    pub fn is_gathering(&self) -> bool {
+        matches!(self.phase, Phase::Gathering { .. })
+    }
+}
