@@ -2,7 +2,9 @@
 
 use kit::{Dice, Name};
 use mailbox::{Config, Region};
-use mailbox_patterns::dataflow::{Graph, GraphError, Options, Rates, Report, RunError, Stream, Window};
+use mailbox_patterns::dataflow::{
+    CheckpointError, Graph, GraphError, Options, Rates, Report, RunError, Stream, Window,
+};
 use mailbox_patterns::delivery::Durability;
 use std::collections::BTreeMap;
 use std::fs;
@@ -71,9 +73,9 @@ fn words(part: u64, from: u64, count: u64) -> impl Iterator<Item = (u64, String)
 fn everything(out: &Path, place: &mut dyn FnMut(usize) -> Vec<u32>) -> Graph {
     let graph = Graph::new();
     let lines = graph
-        .sources("lines", 3, 20, |part, from| words(part as u64, from, 300 + 40 * part as u64))
+        .sources("lines", 3, 20, |part, from| words(part as u64, from, 120 + 20 * part as u64))
         .on(place(3));
-    let numbers = graph.source("numbers", |from| (from..900).map(|number| (number * 4, number))).on(place(1));
+    let numbers = graph.source("numbers", |from| (from..300).map(|number| (number * 4, number))).on(place(1));
     let tokens = lines.flat_map("tokens", |line| line.split(' ').map(Into::into).collect::<Vec<String>>());
     let tokens = tokens.on(place(3));
     let named = numbers.map("named", |number| format!("w{}", number % 60)).on(place(1));
@@ -421,4 +423,277 @@ fn rates_are_shown_while_it_runs() {
     assert!(shown.iter().any(|rates| rates.operators[1].per_second > 0.0));
     assert!(shown[0].to_string().contains("rank 0: slow: "), "{}", shown[0]);
     assert_eq!(report.rates.operators.iter().map(|rate| rate.records).collect::<Vec<_>>(), [3000; 3]);
+}
+
+/// Numbers through an operator that does this with them, and what the ranks return.
+fn through(
+    folder: &Folder,
+    options: impl Fn(u32) -> Options + Sync,
+    map: impl Fn(u64) -> u64 + Copy + Sync + 'static,
+) -> Vec<Result<Report, RunError>> {
+    let build = || {
+        let graph = Graph::new();
+        let source = graph.source("numbers", |from| (from..100).map(|number| (number, number)));
+        let mapped = source.map("mapped", map).on([1]);
+        _ = mapped.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n")).on([2]);
+        graph
+    };
+    run_on(&[0, 1, 2], options, build)
+}
+
+fn numbers() -> String {
+    (0..100).map(|number| format!("{number}\n")).collect()
+}
+
+#[test]
+fn an_operator_that_panics_ends_the_run_of_all_ranks() {
+    let folder = Folder::new();
+    let tries: &'static Mutex<u32> = Box::leak(Box::new(Mutex::new(0)));
+    let options = |_| folder.options().checkpoint_every(10).retries(2);
+    let outcomes = through(&folder, options, |number| {
+        if number == 55 {
+            *tries.lock().expect("no panic") += 1;
+            panic!("number {number} is not to my taste");
+        }
+        number
+    });
+    for outcome in outcomes {
+        match outcome {
+            Err(RunError::Operator { rank: 1, operator, reason }) => {
+                assert_eq!(operator, "mapped");
+                assert_eq!(reason, "panicked: number 55 is not to my taste");
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(*tries.lock().expect("no panic"), 3);
+}
+
+#[test]
+fn an_operator_that_panics_now_and_then_changes_nothing() {
+    let folder = Folder::new();
+    let bad: &'static Mutex<Vec<u64>> = Box::leak(Box::new(Mutex::new(vec![3, 19, 20, 21, 50, 99])));
+    let options = |_| folder.options().checkpoint_every(10).retries(6).channel(8);
+    let outcomes = through(&folder, options, |number| {
+        let mut bad = bad.lock().expect("no panic while it is locked");
+        if let Some(at) = bad.iter().position(|bad| *bad == number) {
+            bad.remove(at);
+            drop(bad);
+            panic!("for once");
+        }
+        number
+    });
+    let outcomes: Vec<_> = outcomes.into_iter().map(|outcome| outcome.expect("no error")).collect();
+    assert!(outcomes.iter().all(|report| report.went_back == 6 && report.checkpoint > 0), "{outcomes:?}");
+    assert!(outcomes.iter().flat_map(|report| &report.rates.operators).all(|rate| rate.records == 100));
+    assert_eq!(folder.text(), numbers());
+}
+
+#[test]
+fn a_sink_that_cannot_write_is_told() {
+    let folder = Folder::new();
+    fs::create_dir(folder.out()).expect("a new name");
+    let outcomes = through(&folder, |_| folder.options().retries(0), |number| number);
+    for outcome in outcomes {
+        let error = outcome.expect_err("it is a folder");
+        assert!(
+            matches!(&error, RunError::Operator { rank: 2, operator, .. } if operator == "out"),
+            "{error}"
+        );
+    }
+}
+
+/// The files of checkpoints, by name.
+fn files(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder.0.join("checkpoints")).expect("it is there");
+    entries
+        .map(|entry| entry.expect("readable").path())
+        .map(|path| {
+            (
+                path.file_name().expect("a name").to_str().expect("text").into(),
+                fs::read(&path).expect("a file"),
+            )
+        })
+        .collect()
+}
+
+/// Few records at a time, so that checkpoints are written on the way.
+fn slow(folder: &Folder, every: u64) -> Options {
+    folder.options().checkpoint_every(every).channel(4)
+}
+
+/// A run that fails behind its checkpoints, of which there are two then.
+fn interrupted(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
+    let options = |_| slow(folder, 10).retries(0);
+    let outcomes = through(folder, options, |number| {
+        thread::sleep(Duration::from_millis(if number == 55 { 50 } else { 0 }));
+        assert!(number != 55, "stop here");
+        number
+    });
+    assert!(outcomes.iter().all(Result::is_err));
+    files(folder)
+}
+
+#[test]
+fn a_checkpoint_that_is_cut_or_garbled_is_not_used() {
+    let folder = Folder::new();
+    let whole = interrupted(&folder);
+    let complete: Vec<&String> = whole.keys().filter(|name| name.starts_with("complete-")).collect();
+    assert_eq!(complete.len(), 2, "{:?}", whole.keys());
+    let number = complete[1].strip_prefix("complete-").expect("as filtered");
+    let newest = whole.iter().filter(|(name, _)| name.contains(number));
+    let newest: Vec<_> = newest.collect();
+    assert_eq!(newest.len(), 4, "{:?}", whole.keys());
+    let restore = || {
+        fs::remove_dir_all(folder.0.join("checkpoints")).expect("it is there");
+        fs::create_dir(folder.0.join("checkpoints")).expect("a new name");
+        for (name, bytes) in &whole {
+            fs::write(folder.0.join("checkpoints").join(name), bytes).expect("room");
+        }
+    };
+    let mut dice = Dice(5);
+    for round in 0..24 {
+        let (name, bytes) = newest[dice.below(4) as usize];
+        let mut bytes = bytes.clone();
+        let at = dice.below(bytes.len() as u64) as usize;
+        match round % 3 {
+            0 => bytes.truncate(at),
+            1 => bytes[at] ^= 1 << dice.below(8),
+            _ => bytes.push(0),
+        }
+        for is_strict in [true, false] {
+            restore();
+            fs::write(folder.0.join("checkpoints").join(name), &bytes).expect("room");
+            let options = |_| {
+                let options = slow(&folder, 10);
+                if is_strict { options.strict() } else { options }
+            };
+            let outcomes = through(&folder, options, |number| number);
+            if is_strict {
+                let coordinator = &outcomes[0];
+                let is_told = matches!(coordinator, Err(RunError::Checkpoint(CheckpointError::Garbled { path })) if path.ends_with(name));
+                assert!(is_told, "{coordinator:?}");
+                let others = &outcomes[1..];
+                assert!(
+                    others.iter().all(|other| matches!(other, Err(RunError::Coordinator { rank: 0, .. }))),
+                    "{others:?}"
+                );
+            } else {
+                assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+                assert_eq!(folder.text(), numbers(), "{name}, round {round}");
+            }
+        }
+    }
+    // Both are damaged: nothing begins over without being told.
+    restore();
+    for name in &complete {
+        fs::write(folder.0.join("checkpoints").join(name), b"garbage").expect("room");
+    }
+    let outcomes = through(&folder, |_| slow(&folder, 10), |number| number);
+    assert!(
+        matches!(outcomes[0], Err(RunError::Checkpoint(CheckpointError::Garbled { .. }))),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
+fn a_checkpoint_of_another_graph_is_refused() {
+    let folder = Folder::new();
+    interrupted(&folder);
+    let outcomes = through(&folder, |_| slow(&folder, 11), |number| number);
+    assert!(
+        matches!(outcomes[0], Err(RunError::Checkpoint(CheckpointError::Foreign { .. }))),
+        "{outcomes:?}"
+    );
+}
+
+#[test]
+fn a_file_that_lost_what_was_committed_is_told() {
+    let folder = Folder::new();
+    interrupted(&folder);
+    fs::write(folder.out(), b"0\n").expect("room");
+    let outcomes = through(&folder, |_| slow(&folder, 10).retries(0), |number| number);
+    let is_told = matches!(&outcomes[0], Err(RunError::Operator { rank: 2, reason, .. }) if reason.contains("has 2 bytes"));
+    assert!(is_told, "{outcomes:?}");
+}
+
+#[test]
+fn garbage_of_other_ranks_changes_nothing() {
+    let folder = Folder::new();
+    let region = Region::create_unnamed(Config::ranks(4)).expect("memory");
+    let stranger = region.join(3).expect("free");
+    let tag = u32::from_le_bytes(*b"flow");
+    let mut dice = Dice(9);
+    for round in 0..3000 {
+        let mut bytes: Vec<u8> = (0..dice.below(60)).map(|_| dice.next() as u8).collect();
+        if let Some(kind) = bytes.first_mut() {
+            *kind %= 4;
+        }
+        _ = stranger.to(round % 3).tag(tag).try_send(&bytes);
+        _ = stranger.to(round % 3).tag(round).try_send(&bytes);
+    }
+    let build = || {
+        let graph = Graph::new();
+        let source = graph.source("numbers", |from| (from..100).map(|number| (number, number)));
+        _ = source.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n")).on([2]);
+        graph
+    };
+    thread::scope(|scope| {
+        for rank in [0, 2] {
+            let (me, build, options) = (region.join(rank).expect("free"), &build, folder.options());
+            scope.spawn(move || build().run(&me, &options).expect("no error"));
+        }
+    });
+    assert_eq!(folder.text(), numbers());
+    // A rank that takes part, and says what makes no sense.
+    let liar = Folder::new();
+    let (me, you) = (region.join(0).expect("free"), region.join(1).expect("free"));
+    let outcome = thread::scope(|scope| {
+        let (liar, you) = (&liar, &you);
+        let me = scope.spawn(move || {
+            let options = liar.options().patience(Duration::from_millis(500));
+            let graph = Graph::new();
+            let source = graph.source("numbers", |from| (from..100).map(|number| (number, number))).on([1]);
+            _ = source
+                .to_file("out", liar.out(), Durability::Process, |number| format!("{number}\n"))
+                .on([0]);
+            graph.run(&me, &options)
+        });
+        let mut dice = Dice(11);
+        while !me.is_finished() {
+            let mut bytes: Vec<u8> = (0..dice.below(60)).map(|_| dice.next() as u8).collect();
+            if let [kind, note, ..] = &mut bytes[..] {
+                *kind %= 4;
+                *note %= 10;
+            }
+            _ = you.to(0).tag(tag).try_send(&bytes);
+        }
+        me.join().expect("no panic")
+    });
+    let error = outcome.expect_err("nothing made sense");
+    assert!(matches!(error, RunError::Missing { rank: 1 } | RunError::Differs { rank: 1, .. }), "{error}");
+}
+
+#[test]
+fn ranks_run_one_graph_after_the_other() {
+    let region = Region::create_unnamed(Config::ranks(3)).expect("memory");
+    let folders = [(); 5].map(|()| Folder::new());
+    thread::scope(|scope| {
+        for rank in 0..3 {
+            let (me, folders) = (region.join(rank).expect("free"), &folders);
+            scope.spawn(move || {
+                for (round, folder) in folders.iter().enumerate() {
+                    let graph = Graph::new();
+                    let source = graph.source("numbers", |from| (from..100).map(|number| (number, number)));
+                    let mapped = source.map(&format!("round {round}"), |number| number).on([1]);
+                    let out = folder.out();
+                    _ = mapped
+                        .to_file("out", out, Durability::Process, |number| format!("{number}\n"))
+                        .on([2]);
+                    assert!(graph.run(&me, &folder.options()).expect("no error").rates.operators.len() == 1);
+                }
+            });
+        }
+    });
+    assert!(folders.iter().all(|folder| folder.text() == numbers()));
 }

@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 
 const MAGIC: [u8; 4] = *b"mbdf";
 const VERSION: u32 = 1;
-/// Magic, version, check.
-const HEAD: usize = 12;
+/// Magic, check.
+const HEAD: usize = 8;
 /// The number of the checkpoint at the end: it comes after all others.
 pub const LAST: u64 = u64::MAX;
 
@@ -133,10 +133,11 @@ impl Folder {
 
     fn write(&self, path: &Path, number: u64, rank: u32, body: &[u8]) -> Result<(), CheckpointError> {
         let mut bytes = vec![];
+        VERSION.write(&mut bytes);
         (self.fingerprint, number, rank, body.len() as u64).write(&mut bytes);
         bytes.extend_from_slice(body);
         let mut head = MAGIC.to_vec();
-        (VERSION, crc32fast::hash(&bytes)).write(&mut head);
+        crc32fast::hash(&bytes).write(&mut head);
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let begun = path.with_file_name(format!("new-{name}"));
         let put = || {
@@ -164,19 +165,106 @@ impl Folder {
         };
         let (head, rest) = bytes.split_at_checked(HEAD).ok_or_else(garbled)?;
         let mut head = Reader::new(head);
-        (head.take(4) == Some(&MAGIC)).then_some(()).ok_or_else(garbled)?;
-        let (version, check) = <(u32, u32)>::read(&mut head).ok_or_else(garbled)?;
-        if check != crc32fast::hash(rest) {
-            return Err(garbled());
-        } else if version != VERSION {
+        let is_ours = head.take(4) == Some(&MAGIC) && u32::read(&mut head) == Some(crc32fast::hash(rest));
+        is_ours.then_some(()).ok_or_else(garbled)?;
+        let mut reader = Reader::new(rest);
+        let version = u32::read(&mut reader).ok_or_else(garbled)?;
+        if version != VERSION {
             return Err(CheckpointError::Version { path: path.into(), version });
         }
-        let mut reader = Reader::new(rest);
         let (fingerprint, found, of, len) = <(u64, u64, u32, u64)>::read(&mut reader).ok_or_else(garbled)?;
         if fingerprint != self.fingerprint {
             return Err(CheckpointError::Foreign { path: path.into() });
         }
         let body = reader.rest();
         ((found, of, len) == (number, rank, body.len() as u64)).then(|| body.to_vec()).ok_or_else(garbled)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder that goes away with its test.
+    struct Own(PathBuf);
+
+    impl Own {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("dataflow-{name}-{}", std::process::id()));
+            fs::create_dir(&path).expect("a new name");
+            Self(path)
+        }
+
+        fn open(&self, fingerprint: u64) -> Folder {
+            Folder::open(&self.0, fingerprint, Durability::Process).expect("it is there")
+        }
+    }
+
+    impl Drop for Own {
+        fn drop(&mut self) {
+            fs::remove_dir_all(&self.0).expect("it is there");
+        }
+    }
+
+    #[test]
+    fn a_file_that_is_cut_at_any_byte_or_has_any_bit_flipped_is_garbled() {
+        let own = Own::new("bits");
+        let folder = own.open(7);
+        folder.write_state(3, 2, b"the state of an operator").expect("room");
+        assert_eq!(folder.read_state(3, 2).expect("whole"), b"the state of an operator");
+        let path = folder.state(3, 2);
+        let whole = fs::read(&path).expect("it is there");
+        let is_garbled = |bytes: &[u8]| {
+            fs::write(&path, bytes).expect("room");
+            matches!(folder.read_state(3, 2), Err(CheckpointError::Garbled { .. }))
+        };
+        for len in 0..whole.len() {
+            assert!(is_garbled(&whole[..len]), "cut after {len}");
+        }
+        for bit in 0..8 * whole.len() {
+            let mut bytes = whole.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(is_garbled(&bytes), "bit {bit}");
+        }
+        assert!(is_garbled(&[&whole[..], &[0]].concat()));
+        fs::remove_file(&path).expect("it is there");
+        assert!(matches!(folder.read_state(3, 2), Err(CheckpointError::Garbled { .. })));
+    }
+
+    #[test]
+    fn a_file_in_the_place_of_another_is_not_taken_for_it() {
+        let own = Own::new("place");
+        let folder = own.open(7);
+        folder.write_state(3, 2, b"state").expect("room");
+        for (number, rank) in [(4, 2), (3, 1)] {
+            fs::copy(folder.state(3, 2), folder.state(number, rank)).expect("room");
+            assert!(matches!(folder.read_state(number, rank), Err(CheckpointError::Garbled { .. })));
+        }
+        assert!(matches!(own.open(8).read_state(3, 2), Err(CheckpointError::Foreign { .. })));
+        folder.write_complete(3, &vec![(2, 3)]).expect("room");
+        assert_eq!(folder.newest(true).expect("whole"), Some((3, vec![(2, 3)])));
+        assert!(matches!(own.open(8).newest(false), Err(CheckpointError::Foreign { .. })));
+    }
+
+    #[test]
+    fn the_newest_checkpoint_that_is_whole_is_used() {
+        let own = Own::new("newest");
+        let folder = own.open(7);
+        assert_eq!(folder.newest(true).expect("none"), None);
+        for number in [9, 10, LAST] {
+            folder.write_state(number, 0, b"state").expect("room");
+            folder.write_complete(number, &vec![(0, number)]).expect("room");
+        }
+        assert!(folder.has_ended());
+        for (damaged, next) in [(folder.state(LAST, 0), 10), (folder.complete(10), 9)] {
+            fs::write(damaged, b"mbdf").expect("room");
+            assert!(matches!(folder.newest(true), Err(CheckpointError::Garbled { .. })));
+            assert_eq!(folder.newest(false).expect("an earlier one").map(|(number, _)| number), Some(next));
+        }
+        fs::remove_file(folder.state(9, 0)).expect("it is there");
+        // Nothing begins over without being told.
+        assert!(matches!(folder.newest(false), Err(CheckpointError::Garbled { .. })));
+        folder.forget_complete(10);
+        assert!(!folder.complete(9).exists() && folder.complete(10).exists());
     }
 }
