@@ -12,20 +12,23 @@ use std::rc::Rc;
 pub enum Window {
     /// So many records, and then the next as many. When the input ends, those that are left make a window, too.
     Count(u64),
-    /// Those with times from a multiple of this on, and before the next multiple. It closes when the watermark of all inputs has come to its
-    /// end, or the input ends.
+    /// Those with times from a multiple of this on, and before the next multiple. It closes when the watermark of all inputs has come to
+    /// its end, or the input ends.
     Time(u64),
 }
 
 /// What is made of a value of a fold, of its key, and of the number of its window.
 pub type Make<K, A, O> = fn(K, u64, A) -> O;
 
+/// Folds a value into what was folded before.
+pub type Add<A, V> = Rc<dyn Fn(&mut A, V)>;
+
 /// How records are folded.
 pub struct How<K, V, A, O> {
     /// All records of a key together, if there is none.
     pub window: Option<Window>,
     pub first: A,
-    pub fold: Rc<dyn Fn(&mut A, V)>,
+    pub fold: Add<A, V>,
     pub make: Make<K, A, O>,
 }
 

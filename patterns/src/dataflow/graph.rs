@@ -61,8 +61,8 @@ impl Graph {
         self.sources(name, 1, 0, move |_, from| read(from))
     }
 
-    /// A source of several parts, which can be placed on several ranks: `read` is given the number of the part and that of the record. A record
-    /// may have a time that is up to `lateness` before the latest that came from its part.
+    /// A source of several parts, which can be placed on several ranks: `read` is given the number of the part and that of the record. A
+    /// record may have a time that is up to `lateness` before the latest that came from its part.
     pub fn sources<T: Record, I: Iterator<Item = (u64, T)> + 'static>(
         &self,
         name: &str,
@@ -92,8 +92,8 @@ impl Graph {
         Stream::add(&self.specs, spec)
     }
 
-    /// A stream that is told later which stream it is: for a program that declares operators before those that they take from. A cycle can be written so,
-    /// and is refused.
+    /// A stream that is told later which stream it is: for a program that declares operators before those that they take from. A cycle
+    /// can be written so, and is refused.
     pub fn later<T: Record>(&self, name: &str) -> (Later<T>, Stream<T>) {
         let stream = Stream::later(&self.specs, name);
         (Later(stream.clone()), stream)

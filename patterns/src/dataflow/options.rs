@@ -78,8 +78,8 @@ impl Options {
         Self { durability, ..self }
     }
 
-    /// A checkpoint that is complete, and whose files are cut or garbled, ends the run with an error. Without this the complete one before it
-    /// is used, if there is one.
+    /// A checkpoint that is complete, and whose files are cut or garbled, ends the run with an error. Without this the complete one
+    /// before it is used, if there is one.
     #[must_use]
     pub fn strict(self) -> Self {
         Self { is_strict: true, ..self }

@@ -8,8 +8,8 @@ use core::fmt;
 pub struct Rate {
     /// Its name.
     pub operator: String,
-    /// How many records its parts on this rank have taken, since the graph began, or made if it is a source. Those that were handled again after
-    /// a graph went back count once.
+    /// How many records its parts on this rank have taken, since the graph began, or made if it is a source. Those that were handled
+    /// again after a graph went back count once.
     pub records: u64,
     /// How many of them came too late for their window.
     pub late: u64,

@@ -13,10 +13,13 @@ use std::rc::Rc;
 /// So many bytes are gathered before they are written.
 const GATHERED: usize = 64 << 10;
 
+/// What is appended for a record.
+pub type Text<T> = Rc<dyn Fn(&T) -> String>;
+
 /// A file that records are appended to. A checkpoint has its length, and a graph that goes back cuts the file to it.
 pub struct ToFile<T> {
     path: PathBuf,
-    text: Rc<dyn Fn(&T) -> String>,
+    text: Text<T>,
     durability: Durability,
     file: Option<File>,
     /// How long the file is.
@@ -25,7 +28,7 @@ pub struct ToFile<T> {
 }
 
 impl<T> ToFile<T> {
-    pub fn new(path: PathBuf, text: Rc<dyn Fn(&T) -> String>, durability: Durability) -> Self {
+    pub fn new(path: PathBuf, text: Text<T>, durability: Durability) -> Self {
         Self { path, text, durability, file: None, length: 0, gathered: vec![] }
     }
 

@@ -7,7 +7,7 @@ use super::operator::{Logic, Node};
 use super::output::Route;
 use super::plan::{Build, Feed, Spec, hash};
 use super::record::Record;
-use super::sink::{ToFile, ToFunction};
+use super::sink::{Text, ToFile, ToFunction};
 use crate::delivery::Durability;
 use core::any::type_name;
 use core::cell::RefCell;
@@ -172,7 +172,7 @@ impl<T: Record> Stream<T> {
         durability: Durability,
         text: impl Fn(&T) -> String + 'static,
     ) -> Stream<()> {
-        let (path, text): (PathBuf, Rc<dyn Fn(&T) -> String>) = (path.into(), Rc::new(text));
+        let (path, text): (PathBuf, Text<T>) = (path.into(), Rc::new(text));
         self.sink(name, "to file", build(move || ToFile::new(path.clone(), text.clone(), durability)))
     }
 
@@ -214,8 +214,8 @@ impl<K: Record + Ord + Hash, V: Record> Keyed<K, V> {
         Self { pairs: self.pairs.on(ranks), ..self }
     }
 
-    /// Divides the fold into so many parts, by the hash of the keys. There are 4 otherwise. The order of what comes out depends on this number, and not
-    /// on how many ranks the parts are placed.
+    /// Divides the fold into so many parts, by the hash of the keys. There are 4 otherwise. The order of what comes out depends on this
+    /// number, and not on how many ranks the parts are placed.
     #[must_use]
     pub fn parts(self, parts: usize) -> Self {
         Self { parts, ..self }
@@ -262,9 +262,9 @@ impl<K: Record + Ord + Hash, V: Record> Keyed<K, V> {
 pub struct Windowed<K, V>(Keyed<K, V>);
 
 impl<K: Record + Ord + Hash, V: Record> Windowed<K, V> {
-    /// Folds the values of a key in each window, in their order, beginning with `first`. What was folded comes out when the window closes, with
-    /// the key and a number: of a window by time, when it begins; of one by count, how many the key had before. Its
-    /// time is the last of the window by time, or that of the latest record of the window by count.
+    /// Folds the values of a key in each window, in their order, beginning with `first`. What was folded comes out when the window
+    /// closes, with the key and a number: of a window by time, when it begins; of one by count, how many the key had before. Its time is
+    /// the last of the window by time, or that of the latest record of the window by count.
     ///
     /// A record that comes when its window is closed is late: it is dropped, and counted ([`Rate::late`](super::Rate::late)).
     pub fn fold<A: Record>(
