@@ -301,15 +301,8 @@ fn a_graph_that_cannot_run_is_refused() {
     let next = both.map("next", |number| number + 1);
     _ = next.to_file("out", "nowhere", Durability::Process, |number| format!("{number}"));
     later.connect(&next.filter("small", |number| *number < 5));
-    let names = ["both", "next", "small", "loop"].map(String::from);
-    match graph.check() {
-        Err(GraphError::Cycle { mut operators }) => {
-            let first = operators.iter().position(|name| name == "both").expect("it is on it");
-            operators.rotate_left(first);
-            assert_eq!(operators, names);
-        }
-        other => panic!("{other:?}"),
-    }
+    let names = ["loop", "both", "next", "small"].map(String::from);
+    assert_eq!(graph.check(), Err(GraphError::Cycle { operators: names.to_vec() }));
     let region = Region::create_unnamed(Config::ranks(1)).expect("memory");
     let error = graph.run(&region.join(0).expect("free"), &Options::new("nowhere")).expect_err("a cycle");
     assert!(matches!(error, RunError::Graph(GraphError::Cycle { .. })), "{error}");

@@ -178,7 +178,11 @@ fn cycle(specs: &[Spec], blocked: &[usize]) -> Vec<String> {
         op = before.unwrap_or(op);
     }
     let begin = path.iter().position(|seen| *seen == op).unwrap_or(0);
-    path[begin..].iter().rev().map(|op| specs[*op].name.clone()).collect()
+    let mut cycle: Vec<usize> = path[begin..].iter().rev().copied().collect();
+    // It begins with the one that was declared first.
+    let first = (0..cycle.len()).min_by_key(|at| cycle[*at]).unwrap_or(0);
+    cycle.rotate_left(first);
+    cycle.into_iter().map(|op| specs[op].name.clone()).collect()
 }
 
 /// A number of all that two processes must agree on. The same in each process of a program.
