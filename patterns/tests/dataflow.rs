@@ -690,3 +690,43 @@ fn ranks_run_one_graph_after_the_other() {
     });
     assert!(folders.iter().all(|folder| folder.text() == numbers()));
 }
+
+/// The mailboxes have room for few records at a time, and no message for a record that is longer than one may be.
+#[test]
+fn long_records_go_through_small_mailboxes() {
+    for (len, goes) in [(100_usize, true), (20_000, true), (100_000, false)] {
+        let folder = Folder::new();
+        let region = Region::create_unnamed(Config::ranks(2).arena(128 << 10)).expect("memory");
+        assert!((20_100..100_000).contains(&region.eager_limit()));
+        let outcomes = thread::scope(|scope| {
+            let threads = [0, 1].map(|rank| {
+                let (me, folder) = (region.join(rank).expect("free"), &folder);
+                scope.spawn(move || {
+                    let graph = Graph::new();
+                    let source = graph
+                        .source("texts", move |from| (from..200).map(move |at| (at, vec![at as u8; len])));
+                    let sums =
+                        source.map("sum", |bytes| bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>());
+                    _ = sums
+                        .on([1])
+                        .to_file("out", folder.out(), Durability::Process, |sum| format!("{sum}\n"));
+                    graph.run(&me, &folder.options().retries(0))
+                })
+            });
+            threads.map(|thread| thread.join().expect("no panic"))
+        });
+        for outcome in outcomes {
+            match outcome {
+                Ok(_) => assert!(goes),
+                Err(RunError::Operator { rank: 0, operator, reason }) => {
+                    assert!(!goes && operator == "texts" && reason.contains("too long"), "{reason}");
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+        if goes {
+            let expected: String = (0..200).map(|at| format!("{}\n", at * len)).collect();
+            assert_eq!(folder.text(), expected);
+        }
+    }
+}

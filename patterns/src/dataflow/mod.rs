@@ -81,7 +81,7 @@
 //! - **One graph.** Processes that have built another graph, or have other options, are told ([`RunError::Differs`]). A graph in which
 //!   operators wait for each other is refused ([`GraphError::Cycle`]), with their names.
 //! - **Peers are not trusted.** A message that makes no sense is left out. If it is of a channel, the graph goes back, as often as for a
-//!   panic.
+//!   panic. A process that has a part and lies can hold the graph up or end it, and does no other harm.
 //!
 //! # Time
 //!

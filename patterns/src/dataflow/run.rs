@@ -14,6 +14,8 @@ use std::time::{Duration, Instant};
 
 /// How often a member looks whether the others live, and at most waits for mail.
 const LOOK: Duration = Duration::from_millis(20);
+/// How long a member waits for mail while a mailbox has no room for its own.
+const HELD: Duration = Duration::from_millis(1);
 /// How often a member says that it is there, until an attempt begins.
 const HELLO: Duration = Duration::from_millis(100);
 /// How long the others are told of the end, if they take nothing.
@@ -162,7 +164,11 @@ impl<'a> Member<'a> {
         }
         let is_there = matches!(me.region().status(*leader), Some((Status::Live, _)));
         // The coordinator itself waits as long for others.
-        let patience = if is_there { 2 * options.patience + FAREWELL } else { options.patience };
+        let patience = if is_there {
+            options.patience.saturating_mul(2).saturating_add(FAREWELL)
+        } else {
+            options.patience
+        };
         if self.since.elapsed() > patience {
             return Err(RunError::Missing { rank: *leader });
         }
@@ -304,7 +310,9 @@ impl<'a> Member<'a> {
             }
         }
         let is_idle = !is_busy && self.notes.get(&me.rank()).is_none_or(VecDeque::is_empty);
-        let mut deadline = if is_idle { Deadline::from(LOOK) } else { Deadline::Now };
+        let is_held = self.worker.as_ref().is_some_and(Worker::is_held);
+        let wait = Deadline::from(if is_held { HELD } else { LOOK });
+        let mut deadline = if is_idle { wait } else { Deadline::Now };
         for _ in 0..MESSAGES {
             match me.from_any().tag(TAG).within(deadline).recv() {
                 Ok(mail) => {

@@ -196,6 +196,11 @@ impl<'a> Worker<'a> {
         Ok(is_sent)
     }
 
+    /// Whether a message waits for room in a mailbox, which nobody rings for.
+    pub fn is_held(&self) -> bool {
+        self.sending.iter().any(|channel| channel.held.is_some())
+    }
+
     /// Events of a channel have come.
     pub fn put(&mut self, from: u32, batch: Batch, mut events: Reader<'_>) -> Result<(), Failure> {
         let nonsense = |op: usize| Failure::Operator {
