@@ -247,3 +247,21 @@ fn all_processes_may_die_and_a_stopped_one_is_waited_for() {
     let again = fs::read_to_string(folder.0.join(CALLS)).expect("it is there");
     assert!(again.starts_with(&before));
 }
+
+/// The moment in which the coordinator has noted the end, and the others may not know.
+#[test]
+fn a_process_that_dies_at_the_very_end_is_not_waited_for() {
+    let expected = expected();
+    for round in 0..6 {
+        let folder = Folder::new();
+        let region = Region::create_unnamed(Config::ranks(RANKS)).expect("memory");
+        let mut children: Vec<_> = (0..RANKS).map(|rank| start(&region, rank, &folder, 0, "")).collect();
+        let end = folder.0.join(format!("checkpoints/complete-{}", u64::MAX));
+        kit::wait_until("the end is noted", || end.exists());
+        let rank = round % RANKS;
+        children[rank as usize].kill();
+        children[rank as usize] = start(&region, rank, &folder, 0, "");
+        assert!(children.iter_mut().all(|child| child.finish().success()));
+        assert!(outcome(&folder) == expected, "rank {rank}");
+    }
+}
