@@ -230,6 +230,32 @@ fn windows_close_with_the_watermark_and_late_records_are_counted() {
     assert_eq!((sum.records, sum.late), (64, 1));
 }
 
+/// The watermark of two inputs is the lesser one, until that input ends.
+#[test]
+fn a_window_waits_for_the_slower_of_two_sources() {
+    let folder = Folder::new();
+    let build = || {
+        let graph = Graph::new();
+        let source = |name: &str, step: u64, count: u64| {
+            graph.source(name, move |from| (from..count).map(move |number| (number * step, step)))
+        };
+        let both = source("fast", 10, 128).union("both", &source("slow", 1, 100).on([1]));
+        let windows = both.key_by("step", |step| (step, 1_u64)).parts(1).window(Window::Time(320));
+        let sums = windows.fold("count", 0, |count, one| *count += one);
+        _ = sums.to_file("out", folder.out(), Durability::Process, |(step, start, count)| {
+            format!("{step} from {start}: {count}\n")
+        });
+        graph
+    };
+    let reports = run_on(&[0, 1], |_| folder.options(), build);
+    let late = reports.iter().flat_map(|report| &report.as_ref().expect("no error").rates.operators);
+    assert_eq!(late.map(|rate| rate.late).sum::<u64>(), 0);
+    // Each window has all: those of the slower one are all in the first.
+    let expected =
+        ["1 from 0: 100", "10 from 0: 32", "10 from 320: 32", "10 from 640: 32", "10 from 960: 32"];
+    assert_eq!(folder.text().lines().collect::<Vec<_>>(), expected);
+}
+
 #[test]
 fn windows_by_count_give_what_is_left_at_the_end() {
     let folder = Folder::new();
@@ -729,4 +755,47 @@ fn long_records_go_through_small_mailboxes() {
             assert_eq!(folder.text(), expected);
         }
     }
+}
+
+#[test]
+fn a_file_that_was_there_before_is_cut_off() {
+    let folder = Folder::new();
+    fs::write(folder.out(), "old ".repeat(1000)).expect("room");
+    through(&folder, |_| folder.options(), |number| number)
+        .into_iter()
+        .for_each(|report| _ = report.expect("no error"));
+    assert_eq!(folder.text(), numbers());
+}
+
+#[test]
+fn a_function_is_given_what_is_in_a_complete_checkpoint() {
+    let folder = Folder::new();
+    let given: &'static Mutex<Vec<(u64, u64)>> = Box::leak(Box::new(Mutex::new(vec![])));
+    let build = || {
+        let graph = Graph::new();
+        let source = graph.source("numbers", |from| (from..200).map(|number| (number, number)));
+        let slow = source.map("slow", |number| {
+            thread::sleep(Duration::from_micros(300));
+            number
+        });
+        _ = slow.on([1]).to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
+        let checkpoints = folder.0.join("checkpoints");
+        _ = source.to_function("given", move |number, records| {
+            let entries = fs::read_dir(&checkpoints).map_err(|error| error.to_string())?;
+            let complete = entries.filter_map(|entry| {
+                entry.ok()?.file_name().to_str()?.strip_prefix("complete-")?.parse::<u64>().ok()
+            });
+            if complete.max().is_none_or(|newest| newest < number) {
+                return Err(format!("{number} is too early"));
+            }
+            given.lock().expect("no panic").extend(records.iter().map(|record| (number, *record)));
+            Ok(())
+        });
+        graph
+    };
+    let reports = run_on(&[0, 1], |_| folder.options().checkpoint_every(10).channel(64).retries(0), build);
+    assert!(reports.iter().all(Result::is_ok), "{reports:?}");
+    // The last ones come with the checkpoint at the end.
+    let expected: Vec<_> = (0..200).map(|number| (number / 10 + 1, number)).collect();
+    assert_eq!(*given.lock().expect("no panic"), expected);
 }

@@ -2,7 +2,7 @@
 
 use kit::{Child, Dice, Name, SIGCONT, SIGSTOP};
 use mailbox::{Config, Endpoint, Region};
-use mailbox_patterns::dataflow::{Graph, Options, Window};
+use mailbox_patterns::dataflow::{Graph, Options, RunError, Window};
 use mailbox_patterns::delivery::Durability;
 use std::cell::Cell;
 use std::env;
@@ -264,4 +264,25 @@ fn a_process_that_dies_at_the_very_end_is_not_waited_for() {
         assert!(children.iter_mut().all(|child| child.finish().success()));
         assert!(outcome(&folder) == expected, "rank {rank}");
     }
+}
+
+#[test]
+fn a_rank_that_nobody_comes_as_is_missing() {
+    let folder = Folder::new();
+    let region = Region::create_unnamed(Config::ranks(RANKS)).expect("memory");
+    let me = region.join(0).expect("free");
+    let mut children: Vec<_> = (1..RANKS).map(|rank| start(&region, rank, &folder, 2000, "")).collect();
+    let outcome = thread::scope(|scope| {
+        let path = &folder.0;
+        let options = options(path).patience(Duration::from_secs(3));
+        let run = scope.spawn(move || graph(path, 2000, "").run(&me, &options));
+        let begun = folder.0.join("averages");
+        kit::wait_until("the graph runs", || fs::metadata(&begun).is_ok());
+        children[0].kill();
+        run.join().expect("no panic")
+    });
+    let error = outcome.expect_err("a rank is missing");
+    assert!(matches!(error, RunError::Missing { rank: 1 }), "{error}");
+    // It was told.
+    assert!(!children[1].finish().success());
 }

@@ -246,15 +246,11 @@ impl<'a> Member<'a> {
         match Message::read(bytes) {
             Some(Message::Note(note)) => return self.hear(from, epoch, note),
             Some(Message::Batch(batch, events)) => {
-                let worker = worker.filter(|worker| worker.attempt() == batch.attempt);
                 if let Some(Err(failure)) = worker.map(|worker| worker.put(from, batch, events)) {
                     self.give_up_after(failure)?;
                 }
             }
-            Some(Message::Taken(taken)) => {
-                let worker = worker.filter(|worker| worker.attempt() == taken.attempt);
-                _ = worker.map(|worker| worker.taken(from, taken));
-            }
+            Some(Message::Taken(taken)) => _ = worker.map(|worker| worker.taken(from, taken)),
             None => {}
         }
         Ok(None)

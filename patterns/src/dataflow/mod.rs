@@ -126,6 +126,7 @@
 //!
 //! - A union, and a graph as a whole, goes at the pace of its slowest source: the order says whose turn it is. A source that waits, such
 //!   as for a device, keeps its rank from all else meanwhile.
+//! - A rank that does not come out of an operator for longer than the patience, while the graph goes back, counts as missing.
 //! - One thread for each rank: an operator that is slow keeps the others of its rank waiting.
 //! - A checkpoint is made of all the state each time, in memory first. There is none while the slowest source gives nothing.
 //! - A graph does not change while it runs. Its checkpoints are for the same placement and options.

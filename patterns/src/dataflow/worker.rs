@@ -124,10 +124,6 @@ impl<'a> Worker<'a> {
         Ok(Self { me, plan, attempt, channel, parts, sending, taking, has_ended: false })
     }
 
-    pub fn attempt(&self) -> u64 {
-        self.attempt
-    }
-
     /// Fires each operator that has input and room, and sends what there is for other ranks. Whether anything was done.
     pub fn work(&mut self) -> Result<bool, Failure> {
         let mut is_busy = false;
@@ -201,7 +197,7 @@ impl<'a> Worker<'a> {
         self.sending.iter().any(|channel| channel.held.is_some())
     }
 
-    /// Events of a channel have come.
+    /// Events of a channel have come. Those of another attempt are left out.
     pub fn put(&mut self, from: u32, batch: Batch, mut events: Reader<'_>) -> Result<(), Failure> {
         let nonsense = |op: usize| Failure::Operator {
             operator: self.plan.specs[op].name.clone(),
@@ -211,6 +207,9 @@ impl<'a> Worker<'a> {
         let Some(channel) = self.taking.get_mut(&edge).filter(|channel| channel.from == from) else {
             return Ok(());
         };
+        if batch.attempt != self.attempt {
+            return Ok(());
+        }
         let op = self.plan.edges[edge].to.0;
         let count = batch.count as usize;
         if batch.before != channel.came || channel.link.len() + count > self.channel {
@@ -226,7 +225,8 @@ impl<'a> Worker<'a> {
     pub fn taken(&mut self, from: u32, taken: Taken) {
         let edge = taken.edge as usize;
         let channel = self.sending.iter_mut().find(|channel| channel.edge == edge && channel.to == from);
-        if let Some(channel) = channel.filter(|channel| taken.count <= channel.sent) {
+        let is_sound = |channel: &&mut Sending| taken.attempt == self.attempt && taken.count <= channel.sent;
+        if let Some(channel) = channel.filter(is_sound) {
             channel.taken = channel.taken.max(taken.count);
         }
     }
@@ -296,5 +296,66 @@ pub fn post(me: &Endpoint, to: u32, head: &[u8], body: &[u8]) -> Result<bool, Ru
         // Its successor makes room.
         Err(SendError::Full | SendError::Timeout | SendError::Gone { .. }) => Ok(false),
         Err(error) => Err(RunError::Send { rank: to, error }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Graph;
+    use super::super::channel::{Channel, Event, Wire};
+    use super::*;
+    use core::cell::RefCell;
+    use mailbox::{Config, Region};
+
+    /// Those of a channel, as bytes.
+    fn events(stamps: core::ops::Range<u64>) -> Vec<u8> {
+        let channel = RefCell::new(Channel::new());
+        let event = |stamp| (stamp, Event::Record { time: stamp, value: stamp });
+        channel.borrow_mut().events.extend(stamps.map(event));
+        let mut bytes = vec![];
+        channel.take(usize::MAX, usize::MAX, &mut bytes);
+        bytes
+    }
+
+    #[test]
+    fn of_what_comes_only_what_is_next_is_taken() {
+        let region = Region::create_unnamed(Config::ranks(3)).expect("memory");
+        let me = region.join(1).expect("free");
+        let graph = Graph::new();
+        let source = graph.source("numbers", |from| (from..9).map(|number| (number, number)));
+        _ = source.map("mapped", |number| number).on([1]).map("back", |number| number).on([0]);
+        let plan = graph.plan().expect("sound");
+        let options = Options::new("nowhere").channel(4);
+        let Ok(mut worker) = Worker::new(&me, &plan, &options, 7, None) else { panic!("it can begin") };
+        let batch = Batch { attempt: 7, edge: 0, before: 0, count: 2, progress: 2 };
+        let mut put = |worker: &mut Worker<'_>, from: u32, batch: Batch, stamps| {
+            let bytes = events(stamps);
+            let is_sound = worker.put(from, batch, Reader::new(&bytes)).is_ok();
+            (is_sound, worker.taking[&0].link.len())
+        };
+        // Of another attempt, of a rank that has no such channel, of no channel.
+        assert_eq!(put(&mut worker, 0, Batch { attempt: 6, ..batch }, 0..2), (true, 0));
+        assert_eq!(put(&mut worker, 2, batch, 0..2), (true, 0));
+        assert_eq!(put(&mut worker, 0, Batch { edge: 1, ..batch }, 0..2), (true, 0));
+        assert_eq!(put(&mut worker, 0, Batch { edge: 9, ..batch }, 0..2), (true, 0));
+        // What is missing, more than there is room for, more or fewer than are said.
+        assert_eq!(put(&mut worker, 0, Batch { before: 1, ..batch }, 0..2), (false, 0));
+        assert_eq!(put(&mut worker, 0, Batch { count: 5, progress: 5, ..batch }, 0..5), (false, 0));
+        assert_eq!(put(&mut worker, 0, batch, 0..1).0, false);
+        let Ok(mut worker) = Worker::new(&me, &plan, &options, 7, None) else { panic!("it can begin") };
+        assert_eq!(put(&mut worker, 0, batch, 0..2), (true, 2));
+        assert_eq!(put(&mut worker, 0, batch, 0..2), (false, 2));
+        assert_eq!(put(&mut worker, 0, Batch { before: 2, progress: 4, ..batch }, 2..4), (true, 4));
+
+        // What it sends, the other end cannot have taken before, nor in another attempt.
+        assert!(matches!(worker.work(), Ok(true)));
+        let taken = |worker: &Worker<'_>| (worker.sending[0].sent, worker.sending[0].taken);
+        assert_eq!(taken(&worker), (4, 0));
+        for (from, attempt, edge, count) in [(0, 7, 1, 5), (0, 6, 1, 3), (2, 7, 1, 3), (0, 7, 0, 3)] {
+            worker.taken(from, Taken { attempt, edge, count });
+            assert_eq!(taken(&worker), (4, 0));
+        }
+        worker.taken(0, Taken { attempt: 7, edge: 1, count: 3 });
+        assert_eq!(taken(&worker), (4, 3));
     }
 }
