@@ -799,3 +799,30 @@ fn a_function_is_given_what_is_in_a_complete_checkpoint() {
     let expected: Vec<_> = (0..200).map(|number| (number / 10 + 1, number)).collect();
     assert_eq!(*given.lock().expect("no panic"), expected);
 }
+
+/// Its rank has only written its state at the end, and later checkpoints need that.
+#[test]
+fn a_source_that_ends_early_is_part_of_later_checkpoints() {
+    let folder = Folder::new();
+    let has_failed: &'static Mutex<bool> = Box::leak(Box::new(Mutex::new(false)));
+    let build = || {
+        let graph = Graph::new();
+        let source = |name: &str, count: u64| {
+            graph.source(name, move |from| (from..count).map(move |number| (number, number)))
+        };
+        let both = source("long", 100).union("both", &source("short", 15).on([1]));
+        let mapped = both.map("mapped", |number| {
+            if number == 55 && !std::mem::replace(&mut *has_failed.lock().expect("no panic"), true) {
+                panic!("for once");
+            }
+            number
+        });
+        _ = mapped.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n")).on([2]);
+        graph
+    };
+    let reports = run_on(&[0, 1, 2], |_| slow(&folder, 10).strict(), build);
+    let reports: Vec<_> = reports.into_iter().map(|report| report.expect("no error")).collect();
+    assert!(reports.iter().all(|report| report.went_back == 1 && report.checkpoint > 5), "{reports:?}");
+    let expected: String = (0..100).map(|at| format!("{at}\n").repeat(if at < 15 { 2 } else { 1 })).collect();
+    assert_eq!(folder.text(), expected);
+}

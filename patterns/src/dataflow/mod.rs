@@ -78,8 +78,8 @@
 //! - **A damaged checkpoint is not used.** Each file has a check. Without [`Options::strict`] the complete checkpoint before it is used;
 //!   two are kept. If none is whole, that is [`CheckpointError::Garbled`]: a graph begins at the beginning only if there never was a
 //!   complete checkpoint.
-//! - **One graph.** Processes that have built another graph, or have other options, are told ([`RunError::Differs`]). A graph in which
-//!   operators wait for each other is refused ([`GraphError::Cycle`]), with their names.
+//! - **One graph.** Processes that have built another graph, or have checkpoints or channels of other sizes, are told
+//!   ([`RunError::Differs`]). A graph in which operators wait for each other is refused ([`GraphError::Cycle`]), with their names.
 //! - **Peers are not trusted.** A message that makes no sense is left out. If it is of a channel, the graph goes back, as often as for a
 //!   panic. A process that has a part and lies can hold the graph up or end it, and does no other harm.
 //!
