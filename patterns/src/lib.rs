@@ -6,7 +6,7 @@
 //! | [`causal`] | broadcast in a group, and receive causes before effects |
 //! | [`codec`] | exchange typed values, in one of five formats |
 //! | [`csp`] | are joined by typed channels, and meet there |
-//! | [`dataflow`] | run a graph of operators together, with one outcome, whoever dies |
+//! | [`dataflow`] | run a graph of operators together, with one outcome, whichever of them die |
 //! | [`delivery`] | send each other mail that must not be lost or handled twice, and are killed |
 //! | [`register`] | read and write shared values, which other processes keep |
 //! | [`mod@tuple`] | leave tuples for each other in a space, and take them |

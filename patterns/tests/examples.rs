@@ -75,7 +75,7 @@ const EXAMPLES: &[(&str, &str)] = &[
          5 of them starve\n",
     ),
     (
-        "chat",
+        "rooms",
         "ann hears: hello\n\
          ann hears: welcome to rank 1\n\
          bob hears: hello\n\

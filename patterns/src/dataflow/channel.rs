@@ -1,7 +1,7 @@
 //! What lies between two operators.
 //!
 //! Every event has a *stamp*, and events of a channel come with rising stamps. Sources are read in turns: one record of each is a
-//! *round*. Stamps count the places in that order. So events of several channels have one order, whoever is fast: that of their stamps,
+//! *round*. Stamps count the places in that order. So events of several channels have one order, however fast each is: that of their stamps,
 //! and of the channels' numbers where these are the same.
 
 use super::record::{Reader, Record};

@@ -133,7 +133,7 @@
 //! - No feedback: a graph has no cycles. No joins, no sessions, no early results of windows.
 //! - Stopped processes are waited for without end. So is a program that has joined a rank and does not run the graph, for the patience.
 //! - A record is no longer than a message may be ([`Region::eager_limit`](mailbox::Region::eager_limit)) where it goes to another rank.
-//! - A file that a sink writes to is read safely when the run is over. Before that it may have records that will be cut off. Who wants
+//! - A file that a sink writes to is read safely when the run is over. Before that it may have records that will be cut off. A program that wants
 //!   only what is committed uses a function.
 //! - The number of retries is counted by the coordinator, and begins again when that dies.
 

@@ -1,4 +1,4 @@
-//! Where records end: each is there once, whoever dies.
+//! Where records end: each is there once, whichever process dies.
 
 use super::operator::Logic;
 use super::output::Emit;
