@@ -1,6 +1,5 @@
 //! The operators of one rank, in one attempt, and their channels to other ranks.
 
-use super::channel::NO_STAMP;
 use super::note::{Batch, TAG, Taken};
 use super::operator::{Handled, Operator};
 use super::plan::{AnyLink, Plan};
@@ -250,7 +249,8 @@ impl<'a> Worker<'a> {
             }
             return Some((number, bytes));
         }
-        let is_sent = |channel: &Sending| channel.held.is_none() && channel.progress == NO_STAMP;
+        // Not its progress: what ended before the checkpoint that this began from says nothing more.
+        let is_sent = |channel: &Sending| channel.held.is_none() && channel.link.len() == 0;
         let is_over = self.parts.iter().all(|part| part.operator.has_ended());
         if self.has_ended || !is_over || !self.sending.iter().all(is_sent) {
             return None;
