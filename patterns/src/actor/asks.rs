@@ -115,4 +115,9 @@ impl Asks {
         let open = open.filter(|(_, ask)| ask.of.rank == rank && ask.of.life <= life);
         open.map(|(at, ask)| ask.sequence << BITS | at as u64).collect()
     }
+
+    /// One of them, which is over.
+    pub fn take(&mut self) -> Option<Then> {
+        core::iter::from_fn(|| self.open.pop()).flatten().next().map(|ask| ask.then)
+    }
 }

@@ -110,7 +110,7 @@ impl<M: Protocol> Context<'_, M> {
     /// The same, linked to this actor from the beginning.
     pub fn spawn_linked<N: Protocol>(&mut self, actor: impl Actor<N>) -> Result<Address<N>, SpawnError> {
         let child = self.system.spawn(actor)?;
-        self.system.link(self.me, child.id());
+        self.system.link_child(self.me, child.id());
         Ok(child)
     }
 

@@ -2,13 +2,12 @@
 
 use super::address::{ActorId, Address, Place, Reply, ReplyId};
 use super::asks::{MOST, Outcome};
+use super::panics::{contain, drop_quietly};
 use super::queue::{Letter, of_type};
-use super::runner::{drop_quietly, words};
 use super::wire::{Packet, Refusal};
 use super::{AskError, Protocol, Reason, System, TellError, asks};
 use core::any::Any;
 use core::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 /// How many dead letters are told.
@@ -104,7 +103,7 @@ impl System {
                 Outcome::Bytes(bytes) => {
                     let frame = system.frame::<R>();
                     // A decoder of the program's own may panic.
-                    let read = catch_unwind(AssertUnwindSafe(|| frame.read(bytes)));
+                    let read = contain(|| frame.read(bytes));
                     read.map_or(Err(AskError::OtherAnswer), |read| read.map_err(AskError::from))
                 }
                 Outcome::Failed(error) => Err(error),
@@ -168,8 +167,9 @@ impl System {
             None => Err(Refusal::Gone),
             Some(entry) if entry.mailbox.len() >= limit => Err(Refusal::Full),
             // A decoder of the program's own may panic.
-            Some(entry) => catch_unwind(AssertUnwindSafe(|| entry.mailbox.push_bytes(body, asker)))
-                .unwrap_or(Err(Refusal::OtherType)),
+            Some(entry) => {
+                contain(|| entry.mailbox.push_bytes(body, asker)).unwrap_or(Err(Refusal::OtherType))
+            }
         };
         match taken {
             Ok(()) => self.slots.wake(to),
@@ -208,14 +208,14 @@ impl System {
         if !self.slots.is_live(to.place) {
             return drop_quietly(make);
         }
-        match catch_unwind(AssertUnwindSafe(make)) {
+        match contain(make) {
             Ok(message) => {
                 if let Some(mailbox) = self.slots.mailbox(to.place).and_then(of_type::<M>) {
                     mailbox.letters.push_back(Letter { message, asker: None });
                     self.slots.wake(to.place);
                 }
             }
-            Err(panic) => self.end(to, Reason::Panicked(words(panic))),
+            Err(words) => self.end(to, Reason::Panicked(words)),
         }
     }
 

@@ -1,12 +1,11 @@
 //! How actors end, and who is told: monitors and links.
 
 use super::address::{ActorId, Place};
-use super::runner::{drop_quietly, words};
+use super::panics::{contain, drop_quietly};
 use super::slots::Watcher;
 use super::wire::Packet;
 use super::{Down, Reason, System};
 use std::collections::{BTreeMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use super::context::Monitor;
 
@@ -30,6 +29,13 @@ pub struct Watches {
     is_ending: bool,
 }
 
+impl Watches {
+    /// One of them, which is over.
+    pub fn take(&mut self) -> Option<Then> {
+        self.all.pop_first().map(|(_, watch)| watch.then)
+    }
+}
+
 impl System {
     /// Ends an actor of this rank, and tells that.
     pub(super) fn end(&mut self, actor: ActorId, reason: Reason) {
@@ -46,7 +52,7 @@ impl System {
 
     fn end_one(&mut self, actor: ActorId, reason: Reason) {
         let Some(mut entry) = self.slots.remove(actor.place) else { return };
-        let askers = catch_unwind(AssertUnwindSafe(|| entry.mailbox.take_askers())).unwrap_or_default();
+        let askers = entry.mailbox.take_askers();
         entry.names.iter().for_each(|name| _ = self.names.own.remove(name));
         entry.watches.iter().for_each(|number| self.unwatch(*number));
         for Watcher { rank, life, number } in entry.watchers {
@@ -67,7 +73,8 @@ impl System {
             }
         }
         askers.into_iter().for_each(|asker| self.refuse(asker, actor));
-        drop_quietly((entry.mailbox, entry.runner));
+        drop_quietly(entry.mailbox);
+        drop_quietly(entry.runner);
     }
 
     /// Ends an actor, before it handles what waits in its mailbox: [`Reason::Killed`]. To an actor of another rank it is a message; the
@@ -94,7 +101,9 @@ impl System {
             }
         } else if self.is_there(target.rank, target.life) {
             let watch = Packet::Watch { target: target.place, number };
-            self.peers.say(&self.me, target.rank, target.life, &watch);
+            if !self.peers.request(&self.me, target.rank, target.life, &watch) {
+                self.take_down(target, number, Reason::NotWatched);
+            }
         } else {
             self.take_down(target, number, Reason::RankGone);
         }
@@ -144,13 +153,26 @@ impl System {
                 Some(entry) => _ = entry.links.insert(one),
                 None => self.take_exit(one.place, other, Reason::NotThere),
             }
-        } else if self.is_there(other.rank, other.life) {
-            // The own side of a link counts as that of the other one does.
-            self.peers.add_watcher(other.rank, usize::MAX);
+            return;
+        }
+        // The own side of a link counts as that of the other one does.
+        self.peers.add_watcher(other.rank, usize::MAX);
+        if self.is_there(other.rank, other.life) {
             let link = Packet::Link { to: other.place, from: one.place };
-            self.peers.say(&self.me, other.rank, other.life, &link);
+            if !self.peers.request(&self.me, other.rank, other.life, &link) {
+                self.take_exit(one.place, other, Reason::NotWatched);
+            }
         } else {
             self.take_exit(one.place, other, Reason::RankGone);
+        }
+    }
+
+    /// Links an actor to the one that has spawned it here. If that has ended meanwhile, this one ends, too.
+    pub(super) fn link_child(&mut self, parent: ActorId, child: ActorId) {
+        if self.slots.is_live(parent.place) {
+            self.link(parent, child);
+        } else {
+            self.end(child, Reason::Linked(parent));
         }
     }
 
@@ -184,11 +206,11 @@ impl System {
         let Some(entry) = self.slots.get(to) else { return };
         let is_failure = reason.is_failure();
         let down = Down { actor: from, reason };
-        match catch_unwind(AssertUnwindSafe(|| entry.mailbox.push_exit(down))) {
+        match contain(|| entry.mailbox.push_exit(down)) {
             Ok(true) => self.slots.wake(to),
             Ok(false) if is_failure => self.end(me, Reason::Linked(from)),
             Ok(false) => {}
-            Err(panic) => self.end(me, Reason::Panicked(words(panic))),
+            Err(words) => self.end(me, Reason::Panicked(words)),
         }
     }
 

@@ -3,12 +3,11 @@
 use super::address::{ActorId, Address, Place};
 use super::asks::{self, MOST, Outcome};
 use super::delivery::due;
-use super::runner::words;
+use super::panics::contain;
 use super::wire::{NotSpawned, Packet};
 use super::{Actor, AskError, Protocol, SpawnError, System, TellError};
 use crate::codec::EncodeError;
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -56,10 +55,7 @@ impl System {
         if self.slots.len() >= self.limits.actors {
             return Err(full(self));
         }
-        catch_unwind(AssertUnwindSafe(|| start(self, bytes))).unwrap_or_else(|panic| {
-            words(panic);
-            Err(NotSpawned::Panicked)
-        })
+        contain(|| start(self, bytes)).unwrap_or(Err(NotSpawned::Panicked))
     }
 
     /// Has a rank start an actor, and does `then` with what came of it.
@@ -85,7 +81,7 @@ impl System {
         if rank == self.rank() {
             let spawned = self.start(kind, &start).map_err(failed);
             if let (Ok(actor), Some(parent)) = (&spawned, parent) {
-                self.link(parent, *actor);
+                self.link_child(parent, *actor);
             }
             return then(self, spawned);
         }

@@ -165,6 +165,7 @@ mod error;
 mod kinds;
 mod limits;
 mod names;
+mod panics;
 mod peers;
 mod polls;
 mod protocol;

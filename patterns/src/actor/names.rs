@@ -80,4 +80,9 @@ impl Names {
         });
         polls.collect()
     }
+
+    /// One of the polls, which is over.
+    pub fn take(&mut self) -> Option<Then> {
+        self.polls.pop_first().map(|(_, poll)| poll.then)
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::TellError;
 use super::wire::Packet;
-use mailbox::{Endpoint, SendError, Status};
+use mailbox::{Broken, Endpoint, SendError, Status};
 use std::collections::VecDeque;
 
 /// How many words of the system itself wait for room at most, for each rank. They answer open questions, monitors and links, of which no
@@ -108,12 +108,28 @@ impl Peers {
 
     /// Sends a word of the system, for which there is more room. One that finds none is lost: its rank receives nothing.
     pub fn say(&mut self, me: &Endpoint, rank: u32, life: u32, packet: &Packet<'_>) {
+        _ = self.put(me, (rank, life), packet, WORDS);
+    }
+
+    /// The same, of a word that wants something of that rank. It finds half as much room, so that the other half is left for words
+    /// that the rank waits for. Whether it has found room.
+    pub fn request(&mut self, me: &Endpoint, rank: u32, life: u32, packet: &Packet<'_>) -> bool {
+        !matches!(self.put(me, (rank, life), packet, WORDS / 2), Err(TellError::RankFull { .. }))
+    }
+
+    fn put(
+        &mut self,
+        me: &Endpoint,
+        (rank, life): (u32, u32),
+        packet: &Packet<'_>,
+        most: usize,
+    ) -> Result<(), TellError> {
         if self.all.get(rank as usize).is_none_or(|peer| life <= peer.ended) {
-            return;
+            return Err(TellError::RankGone { rank });
         }
         let mut bytes = Vec::with_capacity(48);
         let tag = packet.write(life, &mut bytes);
-        _ = self.send(me, (rank, life), tag, &bytes, WORDS);
+        self.send(me, (rank, life), tag, &bytes, most)
     }
 
     /// The same, if not much waits for room there already. Without it nothing is wrong, but not told.
@@ -137,7 +153,7 @@ impl Peers {
         if peer.waiting.is_empty() {
             match me.to(rank).tag(tag).try_send(bytes) {
                 Ok(()) => return Ok(()),
-                Err(SendError::Full) => {}
+                Err(error) if is_want_of_room(&error) => {}
                 Err(SendError::TooLarge { limit, .. }) => {
                     return Err(TellError::TooLong { len: bytes.len(), limit });
                 }
@@ -171,7 +187,7 @@ impl Peers {
         self.behind.retain(|rank| {
             let Some(peer) = all.get_mut(*rank as usize) else { return false };
             while let Some(Waiting { tag, bytes, .. }) = peer.waiting.front() {
-                if matches!(me.to(*rank).tag(*tag).try_send(bytes), Err(SendError::Full)) {
+                if me.to(*rank).tag(*tag).try_send(bytes).is_err_and(|error| is_want_of_room(&error)) {
                     return true;
                 }
                 peer.waiting.pop_front();
@@ -179,4 +195,9 @@ impl Peers {
             false
         });
     }
+}
+
+/// Whether the same can be sent later: the mailbox is full, or no memory is left for it.
+fn is_want_of_room(error: &SendError) -> bool {
+    matches!(error, SendError::Full | SendError::Broken(Broken::NoSpace(_) | Broken::Os { .. }))
 }

@@ -33,7 +33,8 @@ impl System {
                 Some(_) => Packet::Claim { number, name: &name },
                 None => Packet::Find { number, name: &name },
             };
-            self.peers.say(&self.me, *rank, *life, &packet);
+            // If there is no room, there is no answer in time.
+            self.peers.request(&self.me, *rank, *life, &packet);
         }
         if ranks.is_empty() {
             self.decide(number);

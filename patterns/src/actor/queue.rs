@@ -1,6 +1,7 @@
 //! What an actor has not handled yet.
 
 use super::address::ReplyId;
+use super::panics::drop_quietly;
 use super::wire::Refusal;
 use super::{Down, Protocol};
 use crate::codec::Frame;
@@ -36,7 +37,7 @@ pub trait AnyMailbox: Any {
     /// Tells its actor that a linked one has ended, if it wants to be told. Whether it does. Runs what the program has given.
     fn push_exit(&mut self, down: Down) -> bool;
 
-    /// Who waits for answers.
+    /// Drops all messages. Who waits for answers to them.
     fn take_askers(&mut self) -> Vec<ReplyId>;
 }
 
@@ -59,8 +60,20 @@ impl<M: Protocol> AnyMailbox for Mailbox<M> {
     }
 
     fn take_askers(&mut self) -> Vec<ReplyId> {
-        mem::take(&mut self.letters).into_iter().filter_map(|letter| letter.asker).collect()
+        take_askers(&mut self.letters)
     }
+}
+
+/// Drops all messages. Who waits for answers to them.
+pub fn take_askers<M>(letters: &mut VecDeque<Letter<M>>) -> Vec<ReplyId> {
+    let letters = mem::take(letters).into_iter();
+    // One by one: a second panic while others are dropped would end the process.
+    letters
+        .filter_map(|Letter { message, asker }| {
+            drop_quietly(message);
+            asker
+        })
+        .collect()
 }
 
 /// The same, if its messages are of this type.

@@ -29,7 +29,7 @@ pub enum Reason {
     RankGone,
     /// It had ended before, or there never was such an actor.
     NotThere,
-    /// Its system keeps no more monitors and links for actors of that rank. The actor may live.
+    /// Its system keeps no more monitors and links for actors of that rank, or its rank has much to receive first. The actor may live.
     NotWatched,
 }
 

@@ -42,6 +42,8 @@ impl System {
                     | RecvError::Cut(_)
                     | RecvError::Broken(Broken::Corrupt(_) | Broken::NoMemory { .. } | Broken::Reset(_)),
                 ) => self.garbage += 1,
+                // Mail that no memory is left for comes later.
+                Err(RecvError::Broken(Broken::NoSpace(_) | Broken::Os { .. })) => {}
                 // There is no other rank.
                 Err(RecvError::Broken(Broken::Oneself)) if until != Deadline::Never => {
                     if let Deadline::At(time) = until {

@@ -1,13 +1,12 @@
 //! The running of an actor.
 
 use super::address::{ActorId, ReplyId};
-use super::queue::{Letter, of_type};
+use super::panics::contain;
+use super::queue::{Letter, of_type, take_askers};
 use super::reason::short;
 use super::{Actor, Context, Next, Protocol, Reason, System};
-use core::any::Any;
 use core::mem;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// What an actor does, with messages of one type.
 pub struct Runner<M: Protocol> {
@@ -67,7 +66,7 @@ impl<M: Protocol> Run for Runner<M> {
             }
         }
         // What the panic has left half done is this actor, which ends.
-        match catch_unwind(AssertUnwindSafe(|| self.handle(system, me))) {
+        match contain(|| self.handle(system, me)) {
             Ok(Some(reason)) => Some(reason),
             Ok(None) => {
                 if system.slots.is_live(me.place) {
@@ -75,29 +74,11 @@ impl<M: Protocol> Run for Runner<M> {
                 }
                 None
             }
-            Err(panic) => Some(Reason::Panicked(words(panic))),
+            Err(words) => Some(Reason::Panicked(words)),
         }
     }
 
     fn take_askers(&mut self) -> Vec<ReplyId> {
-        let batch = mem::take(&mut self.batch).into_iter().filter_map(|letter| letter.asker);
-        self.in_hand.take().into_iter().chain(batch).collect()
+        self.in_hand.take().into_iter().chain(take_askers(&mut self.batch)).collect()
     }
-}
-
-/// What a panic says.
-pub fn words(panic: Box<dyn Any + Send>) -> String {
-    let text = match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
-        (Some(text), _) => short(text).into(),
-        (_, Some(text)) => short(text).into(),
-        _ => "something else than words".into(),
-    };
-    // It may panic when it is dropped.
-    _ = catch_unwind(AssertUnwindSafe(|| drop(panic)));
-    text
-}
-
-/// Drops what is the program's own, and may panic.
-pub fn drop_quietly<T>(value: T) {
-    _ = catch_unwind(AssertUnwindSafe(|| drop(value)));
 }

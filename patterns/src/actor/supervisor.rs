@@ -1,12 +1,11 @@
 //! Actors that start others again.
 
 use super::address::{ActorId, Reply};
-use super::runner::words;
+use super::panics::contain;
 use super::{Actor, Context, Down, InProcess, Next, Protocol, Reason, SpawnError};
 use crate::codec::{EncodeError, Frame, Message};
 use core::fmt;
 use std::collections::VecDeque;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::{Duration, Instant};
 
 /// How long another rank has to start a child, or to end one.
@@ -173,11 +172,8 @@ impl Supervisor {
     #[must_use]
     pub fn child<M: Protocol, A: Actor<M>>(self, name: &str, mut make: impl FnMut() -> A + 'static) -> Self {
         let start = Start::Here(Box::new(move |cx| {
-            let made = catch_unwind(AssertUnwindSafe(&mut make));
-            let actor = made.map_err(|panic| {
-                words(panic);
-                SpawnError::Panicked { rank: cx.rank(), kind: String::new() }
-            })?;
+            let actor = contain(&mut make)
+                .map_err(|_| SpawnError::Panicked { rank: cx.rank(), kind: String::new() })?;
             Ok(cx.spawn_linked(actor)?.id())
         }));
         self.with(name, start)

@@ -5,9 +5,10 @@ use super::asks::Asks;
 use super::ends::Watches;
 use super::kinds::Kinds;
 use super::names::Names;
+use super::panics::drop_quietly;
 use super::peers::Peers;
 use super::queue::{Frames, Mailbox};
-use super::runner::{Runner, drop_quietly};
+use super::runner::Runner;
 use super::slots::{Entry, Slots};
 use super::timers::Timers;
 use super::{Actor, AskError, DeadLetter, Limits, NameError, Protocol, SpawnError, SystemError};
@@ -17,7 +18,6 @@ use core::fmt;
 use mailbox::{Deadline, Endpoint};
 use std::cell::RefCell;
 use std::collections::{HashMap, VecDeque};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -216,11 +216,7 @@ impl System {
 
     /// Runs the actors for so long.
     pub fn run_for(&mut self, time: Duration) -> Result<(), SystemError> {
-        let end = Instant::now() + time;
-        while Instant::now() < end {
-            self.turn(end)?;
-        }
-        Ok(())
+        self.run_until(time, |_| false).map(drop)
     }
 
     /// Runs the actors until this holds, which is asked after each turn, or until the time has come. Whether it holds.
@@ -317,8 +313,7 @@ impl System {
             // Its end came while it ran.
             (_, None) => {}
         }
-        // What it drops is the program's own, and may panic.
-        let askers = catch_unwind(AssertUnwindSafe(|| runner.take_askers())).unwrap_or_default();
+        let askers = runner.take_askers();
         drop_quietly(runner);
         askers.into_iter().for_each(|asker| self.refuse(asker, me));
     }
@@ -348,6 +343,22 @@ impl fmt::Debug for System {
             .field("rank", &self.rank())
             .field("actors", &self.actors())
             .finish_non_exhaustive()
+    }
+}
+
+impl Drop for System {
+    /// Drops its actors and what they wait for one by one: each may panic.
+    fn drop(&mut self) {
+        let places: Vec<_> = self.slots.places().collect();
+        for mut entry in places.into_iter().filter_map(|place| self.slots.remove(place)) {
+            entry.mailbox.take_askers();
+            drop_quietly(entry.mailbox);
+            drop_quietly(entry.runner);
+        }
+        core::iter::from_fn(|| self.timers.take()).for_each(drop_quietly);
+        core::iter::from_fn(|| self.asks.take()).for_each(drop_quietly);
+        core::iter::from_fn(|| self.watches.take()).for_each(drop_quietly);
+        core::iter::from_fn(|| self.names.take()).for_each(drop_quietly);
     }
 }
 

@@ -64,4 +64,9 @@ impl Timers {
         let timer = self.all.peek().filter(|timer| timer.due <= now).is_some().then(|| self.all.pop())?;
         timer.map(|timer| timer.then)
     }
+
+    /// The next one, whenever it is due.
+    pub fn take(&mut self) -> Option<Then> {
+        self.all.pop().map(|timer| timer.then)
+    }
 }
