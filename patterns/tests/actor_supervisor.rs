@@ -1,7 +1,7 @@
 //! Supervisors, whose children are here or on other ranks.
 
 use kit::PATIENCE;
-use mailbox::{Config, Region};
+use mailbox::{Config, Deadline, Region};
 use mailbox_patterns::actor::{
     Actor, ActorId, Address, Children, Context, Down, InProcess, Limits, Next, Reason, Strategy, Supervise,
     Supervisor, System,
@@ -333,4 +333,83 @@ fn when_the_rank_of_a_supervisor_ends_so_do_its_children_elsewhere() {
     ranks.drive("it is told", |_| !ends.borrow().is_empty());
     assert_eq!(ends.borrow()[0].reason, Reason::Linked(supervisor.id()));
     assert_eq!(ranks.all[1].as_ref().map(System::actors), Some(0));
+}
+
+#[test]
+fn a_start_that_is_not_wanted_any_more_may_fail() {
+    let mut ranks = Ranks::new();
+    ranks.all[1].as_mut().expect("it is there").kind("short", |()| Short);
+    let supervisor = Supervisor::new(Strategy::OneForAll)
+        .restarts(1000, SECOND * 60)
+        .child_on("there", &[1], "short", &())
+        .child("here", || fragile);
+    let supervisor = ranks.first().spawn(supervisor).expect("room");
+    for _ in 0..5 {
+        let here = children(ranks.first(), supervisor)[1];
+        // All are started again while the start of the first one goes on. This one may have ended meanwhile.
+        _ = here.map(|here| ranks.first().tell(here.address(), PANIC));
+        ranks.first().run_for(MILLI).expect("it works");
+        ranks.turn();
+    }
+    (0..20).for_each(|_| ranks.turn());
+    assert!(ranks.first().has(supervisor.id()));
+    assert!(children(ranks.first(), supervisor)[1].is_some());
+}
+
+/// Fails when it starts.
+struct Short;
+
+impl Actor<End> for Short {
+    fn started(&mut self, _: &mut Context<'_, End>) {
+        std::panic::resume_unwind(Box::new("at once"));
+    }
+
+    fn receive(&mut self, _: End, _: &mut Context<'_, End>) -> Next<End> {
+        Next::Same
+    }
+}
+
+#[test]
+fn a_child_that_has_just_started_stops_with_its_supervisor() {
+    let mut ranks = Ranks::new();
+    let supervisor = Supervisor::new(Strategy::OneForOne).child_on("a", &[1], "fragile", &());
+    let supervisor = ranks.first().spawn(supervisor).expect("room");
+    ranks.first().turn(Deadline::Now).expect("it works");
+    let host = ranks.all[1].as_mut().expect("it is there");
+    assert!(host.run_until(PATIENCE, |host| host.actors() == 1).expect("it works"));
+    // The order comes before the word that it was started.
+    ranks.first().tell(supervisor, Supervise::stop()).expect("it runs");
+    let end = Instant::now() + PATIENCE;
+    while ranks.all.iter().flatten().any(|system| system.actors() > 0) {
+        assert!(Instant::now() < end, "both end");
+        ranks.turn();
+    }
+}
+
+#[test]
+fn a_rank_that_cannot_start_a_child_is_passed_over() {
+    let mut ranks = Ranks::new();
+    ranks.all[2].as_mut().expect("it is there").kind("only here", |()| fragile);
+    let supervisor =
+        Supervisor::new(Strategy::OneForOne).restarts(0, SECOND).child_on("a", &[1, 2], "only here", &());
+    let supervisor = ranks.first().spawn(supervisor).expect("room");
+    ranks.on(supervisor, &[2]);
+    // When none can, that counts.
+    let supervisor =
+        Supervisor::new(Strategy::OneForOne).restarts(0, SECOND).child_on("a", &[1, 2], "nowhere", &());
+    let supervisor = ranks.first().spawn(supervisor).expect("room");
+    ranks.drive("it ends", |system| !system.has(supervisor.id()));
+}
+
+#[test]
+fn a_child_waits_for_a_rank_that_has_no_room() {
+    let mut ranks = Ranks::new();
+    let there = ranks.all[1].as_mut().expect("it is there").spawn(fragile).expect("room");
+    while ranks.first().tell(there, STOP).is_ok() {}
+    let supervisor =
+        Supervisor::new(Strategy::OneForOne).restarts(0, SECOND).child_on("a", &[1], "fragile", &());
+    let supervisor = ranks.first().spawn(supervisor).expect("room");
+    ranks.first().run_for(MILLI).expect("it works");
+    assert!(ranks.first().has(supervisor.id()));
+    ranks.on(supervisor, &[1]);
 }

@@ -2,10 +2,12 @@
 
 use super::address::{ActorId, Reply};
 use super::panics::contain;
-use super::{Actor, Context, Down, InProcess, Next, Protocol, Reason, SpawnError};
+use super::{Actor, AskError, Context, Down, InProcess, Next, Protocol, Reason, SpawnError, TellError};
 use crate::codec::{EncodeError, Frame, Message};
 use core::fmt;
-use std::collections::VecDeque;
+use std::cell::RefCell;
+use std::collections::{BTreeSet, VecDeque};
+use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// How long another rank has to start a child, or to end one.
@@ -18,7 +20,8 @@ const RETRY: Duration = Duration::from_millis(50);
 pub enum Strategy {
     /// That one.
     OneForOne,
-    /// All: the others are stopped first, and when they have ended, all are started, in order.
+    /// All: the others are stopped first, and when they have ended, all are started, in order. One on another rank may run later than
+    /// those behind it.
     OneForAll,
 }
 
@@ -28,7 +31,7 @@ pub enum Strategy {
 /// [`Reason::TooManyRestarts`].
 ///
 /// A child on another rank is started on the first of its ranks that is there, and can. When none is there, they are tried again 20
-/// times a second until one is; that does not count as a restart.
+/// times a second until one is; that does not count as a restart. When none can, and one has said so, that is a failure of the child.
 ///
 /// ```
 /// # use mailbox::{Config, Region};
@@ -56,6 +59,9 @@ pub struct Supervisor {
     restarts: VecDeque<Instant>,
     /// How often a child was started.
     starts: u64,
+    /// The actors that other ranks have started for it, and that have not ended: also those whose start it has not been told of yet,
+    /// and those that it has told to end.
+    elsewhere: Rc<RefCell<BTreeSet<ActorId>>>,
 }
 
 struct Child {
@@ -63,6 +69,8 @@ struct Child {
     start: Start,
     /// Whether it is left alone when it ends without a failure.
     may_stop: bool,
+    /// Whether one of the ranks has refused the start that goes on.
+    is_refused: bool,
     state: State,
 }
 
@@ -159,7 +167,15 @@ impl Supervisor {
     /// Without children yet, and with at most 3 restarts within 5 seconds.
     pub fn new(strategy: Strategy) -> Self {
         let within = Duration::from_secs(5);
-        Self { strategy, most: 3, within, children: vec![], restarts: VecDeque::new(), starts: 0 }
+        Self {
+            strategy,
+            most: 3,
+            within,
+            children: vec![],
+            restarts: VecDeque::new(),
+            starts: 0,
+            elsewhere: Rc::default(),
+        }
     }
 
     /// At most so many restarts within this time.
@@ -195,7 +211,13 @@ impl Supervisor {
     }
 
     fn with(mut self, name: &str, start: Start) -> Self {
-        self.children.push(Child { name: name.into(), start, may_stop: false, state: State::Down });
+        self.children.push(Child {
+            name: name.into(),
+            start,
+            may_stop: false,
+            is_refused: false,
+            state: State::Down,
+        });
         self
     }
 
@@ -206,6 +228,7 @@ impl Supervisor {
         let me = cx.me().id();
         let Some(child) = self.children.get_mut(at) else { return };
         child.state = State::Starting(number);
+        child.is_refused &= tried > 0;
         match &mut child.start {
             Start::Here(start) => match start(cx) {
                 Ok(actor) => child.state = State::Up(actor),
@@ -221,7 +244,9 @@ impl Supervisor {
                     return;
                 };
                 let (kind, start) = (kind.clone(), start.clone());
+                let elsewhere = Rc::clone(&self.elsewhere);
                 cx.system().begin_spawn((rank, &kind), start, Some(me), PATIENCE, move |system, result| {
+                    elsewhere.borrow_mut().extend(result.as_ref().ok());
                     let started = Order::Started { child: at, start: number, tried, result };
                     system.bring::<Supervise>(me, || Supervise(started));
                 });
@@ -238,19 +263,17 @@ impl Supervisor {
         let child = self.children.get_mut(at).filter(|child| child.state == State::Starting(number));
         match (child, result) {
             (Some(child), Ok(actor)) => child.state = State::Up(actor),
-            (None, Ok(actor)) => {
-                // It was to be stopped meanwhile.
-                cx.unlink(actor);
-                cx.stop(actor);
-            }
+            // It was to be stopped meanwhile.
+            (None, Ok(actor)) => cx.stop(actor),
             (None, Err(_)) => {}
-            // The rank is not there, or does nothing now.
-            (Some(_), Err(SpawnError::RankGone { .. } | SpawnError::Timeout { .. })) => {
-                self.start(at, tried.saturating_add(1), cx);
-            }
-            (Some(child), Err(_)) => {
-                child.state = State::Down;
-                self.failed(at, cx);
+            (Some(child), Err(error)) => {
+                child.is_refused |= !is_absence(&error);
+                if child.is_refused && tried + 1 >= child.start.ranks() {
+                    child.state = State::Down;
+                    self.failed(at, cx);
+                } else {
+                    self.start(at, tried + 1, cx);
+                }
             }
         }
     }
@@ -295,10 +318,11 @@ impl Supervisor {
     }
 
     fn down(&mut self, Down { actor, reason }: Down, cx: &mut Context<'_, Supervise>) {
+        let is_elsewhere = self.elsewhere.borrow_mut().remove(&actor);
         let child = self.children.iter().position(|child| child.state.actor() == Some(actor));
         let Some((at, child)) = child.and_then(|at| Some((at, self.children.get_mut(at)?))) else {
-            // Its own supervisor, or another actor that it is linked to.
-            if reason.is_failure() {
+            // One that is no child any more, its own supervisor, or another actor that it is linked to.
+            if !is_elsewhere && reason.is_failure() {
                 cx.end = Some(Reason::Linked(actor));
             }
             return;
@@ -312,6 +336,26 @@ impl Supervisor {
             self.failed(at, cx);
         }
     }
+}
+
+impl Start {
+    /// How many ranks can be tried.
+    fn ranks(&self) -> usize {
+        match self {
+            Start::Here(_) => 1,
+            Start::On { ranks, .. } => ranks.len(),
+        }
+    }
+}
+
+/// Whether the rank is not there, or does nothing now.
+fn is_absence(error: &SpawnError) -> bool {
+    matches!(
+        error,
+        SpawnError::RankGone { .. }
+            | SpawnError::Timeout { .. }
+            | SpawnError::Ask(AskError::Tell(TellError::RankFull { .. }))
+    )
 }
 
 impl State {
@@ -344,7 +388,6 @@ impl Actor<Supervise> for Supervisor {
                 if let Some(late) = late {
                     // Its rank does nothing now. The first thing that it does is to end it.
                     late.state = State::Down;
-                    cx.unlink(actor);
                     self.start_all_if_stopped(cx);
                 }
             }
@@ -355,7 +398,8 @@ impl Actor<Supervise> for Supervisor {
                 _ = cx.reply(reply, Children(list));
             }
             Order::Stop => {
-                let children: Vec<_> = self.children.iter().filter_map(|child| child.state.actor()).collect();
+                let mut children = self.elsewhere.take();
+                children.extend(self.children.iter().filter_map(|child| child.state.actor()));
                 for actor in children {
                     cx.unlink(actor);
                     cx.stop(actor);
