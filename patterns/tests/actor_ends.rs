@@ -31,12 +31,14 @@ struct Number(u64);
 
 protocol! { Number as "Number" in Postcard }
 
+type Work = dyn FnOnce(&mut Context<'_, Parcel>);
+
 enum Parcel {
     Hold(Endless),
     Get(Reply<Number>),
     Panic,
     Stop,
-    Do(Box<dyn FnOnce(&mut Context<'_, Parcel>)>),
+    Do(Box<Work>),
     Ended(Reason),
 }
 
@@ -181,4 +183,81 @@ fn what_is_asked_of_a_rank_that_does_not_listen_leaves_room_for_ends() {
             _ => {}
         }
     }
+}
+
+#[test]
+fn two_ranks_that_flood_each_other_get_it_all() {
+    const MOST: u64 = 5000;
+    let region = Region::create_unnamed(Config::ranks(2).cells(64)).expect("memory");
+    let mut all: Vec<_> = (0..2)
+        .map(|rank| System::new(region.join(rank).expect("free"), Limits::default().backlog(16)))
+        .collect();
+    let heard: [Rc<RefCell<Vec<u64>>>; 2] = Default::default();
+    let listeners = [0, 1].map(|rank| {
+        let heard = Rc::clone(&heard[rank]);
+        let listener = move |Number(number): Number, _: &mut Context<'_, Number>| {
+            heard.borrow_mut().push(number);
+            Next::Same
+        };
+        all[rank].spawn(listener).expect("room")
+    });
+    for (rank, system) in all.iter_mut().enumerate() {
+        let (to, mut next) = (listeners[1 - rank], 0);
+        let flood = move |(), cx: &mut Context<'_, ()>| {
+            while next < MOST && cx.tell(to, Number(next)).is_ok() {
+                next += 1;
+            }
+            cx.after(Duration::ZERO, ());
+            Next::Same
+        };
+        let flood = system.spawn(flood).expect("room");
+        system.tell(flood, ()).expect("room");
+    }
+    let end = Instant::now() + PATIENCE;
+    while heard.iter().any(|heard| heard.borrow().len() < MOST as usize) {
+        assert!(Instant::now() < end, "{:?}", heard.each_ref().map(|heard| heard.borrow().len()));
+        all.iter_mut().for_each(|system| system.turn(mailbox::Deadline::Now).expect("it works"));
+    }
+    heard.iter().for_each(|heard| assert!(heard.borrow().iter().copied().eq(0..MOST)));
+    assert_eq!(all.iter().map(System::dead_letters).sum::<u64>(), 0);
+}
+
+#[test]
+fn actors_that_tell_themselves_without_end_leave_time_for_mail_and_timers() {
+    let region = Region::create_unnamed(Config::ranks(2)).expect("memory");
+    let mut all: Vec<_> =
+        (0..2).map(|rank| System::new(region.join(rank).expect("free"), Limits::default())).collect();
+    for _ in 0..1000 {
+        let busy = all[1].spawn(|(), cx: &mut Context<'_, ()>| {
+            cx.tell(cx.me(), ()).expect("room");
+            Next::Same
+        });
+        all[1].tell(busy.expect("room"), ()).expect("room");
+    }
+    let ends = Rc::default();
+    let clerk = all[1].spawn(Clerk { held: vec![], ends: Rc::clone(&ends) }).expect("room");
+    run(&mut all[1], clerk, |cx| cx.after(MILLI, Parcel::Ended(Reason::Stopped)));
+    let heard = Rc::new(RefCell::new(0));
+    let to = Rc::clone(&heard);
+    let listener = all[1].spawn(move |_: Number, _: &mut Context<'_, Number>| {
+        *to.borrow_mut() += 1;
+        Next::Same
+    });
+    let listener = listener.expect("room");
+    (0..100).for_each(|number| all[0].tell(listener, Number(number)).expect("room"));
+    for _ in 0..10 {
+        all[1].turn(mailbox::Deadline::Now).expect("it works");
+        std::thread::sleep(MILLI);
+    }
+    assert_eq!((*heard.borrow(), ends.borrow().len()), (100, 1));
+}
+
+#[test]
+fn limits_of_nothing_are_limits_of_one() {
+    let mut limits = Limits::default();
+    (limits.turn, limits.mailbox) = (0, 0);
+    let mut system = alone(limits);
+    let clerk = system.spawn(Clerk::default()).expect("room");
+    let answer: Result<Number, _> = system.ask(clerk, SECOND, Parcel::Get);
+    assert_eq!(answer.map(|number| number.0), Ok(0));
 }

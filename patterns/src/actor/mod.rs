@@ -87,18 +87,19 @@
 //! - **A question ends.** Each ends once: with the answer, in time, or when it is told that its actor has ended before it was done with
 //!   the question, or that the rank has. The actor's end is told if the question was in its mailbox or in hand. One that it had put aside
 //!   ends in time. Numbers of questions do not come again, so a late answer is dropped, and is never taken for that of another question.
-//! - **An address means one actor.** It has the rank, the life of the rank, a place there, and how many had the place before. So nothing
+//! - **An address means one actor** of its region. It has the rank, the life of the rank, a place there, and how many had the place before. So nothing
 //!   that was sent to an actor reaches another one: not one that has its place, and none of the next process of that rank, which
 //!   refuses what its predecessor has left unread.
 //! - **Ends are told once.** A [`Down`] is told for each monitor, with the [`Reason`]. That an actor has ended is told after all that it
 //!   has sent; the death of a rank, for all of its actors that are watched or linked, after all that came from it.
-//! - **Panics stay inside.** A panic of an actor ends that actor, with [`Reason::Panicked`] and its words. The others go on. (Not if
-//!   the program is built to abort.)
-//! - **Fair.** Actors that have messages take turns, of at most 32 messages each ([`Limits::turn`]). Between rounds as many mails are
-//!   taken from other ranks, so that these fill no mailbox alone.
+//! - **Panics stay inside.** A panic of an actor ends that actor, with [`Reason::Panicked`] and its words. The others go on. So they do
+//!   if its state or its mail panics when it is dropped. (Not if the program is built to abort, or if one value panics twice while it is
+//!   dropped: Rust aborts then.)
+//! - **Fair.** Actors that have messages take turns, of at most 32 messages each ([`Limits::turn`]). After 8 rounds at the latest
+//!   as many mails are taken from other ranks, so that these fill no mailbox alone, and it is looked which timers are due.
 //! - **One name, one actor.** Of all that register a name, on whichever ranks, one has it at a time.
 //! - **Bounded.** Each mailbox, what waits for room at another rank, open questions, names that are asked for, and what another rank
-//!   has watched here have [limits](Limits). No bytes of a peer make a system panic. A peer that sends nonsense is [counted](System::garbage).
+//!   has watched here have [limits](Limits). What this system asks of a rank that does not listen leaves room for what it has to tell it. No bytes of a peer make a system panic. A peer that sends nonsense is [counted](System::garbage).
 //!
 //! # How it is built
 //!
@@ -147,6 +148,9 @@
 //! - A supervisor that stops a child on a rank that does nothing waits 2 s for its end, and then starts another. The old one is ended by the
 //!   first mail that its rank takes.
 //! - If starting an actor on another rank times out, it may run for a moment, and is stopped then.
+//! - A question whose asker has ended stays open until it is answered, or its time has come.
+//! - Of two actors on two ranks, one may unlink the other while that one unlinks and links it again. Then only one of them may know of a
+//!   link. Monitors have no such moment.
 //! - Peers are kept from memory, not from actors: each can send to all, and end all. Types guard against mistakes, not against peers
 //!   that mean ill.
 //! - Messages to other ranks are no longer than [`Region::eager_limit`](mailbox::Region::eager_limit). At most 65 536 questions are open.

@@ -21,7 +21,7 @@ impl System {
         let me = Rc::clone(&self.me);
         let mut until = until;
         // As many as one actor handles in a turn: other ranks alone never fill its mailbox.
-        for _ in 0..self.limits.turn.max(1) {
+        for _ in 0..self.limits.turn {
             match me.next_event_within(until) {
                 Ok(Event::Mail(mail)) => self.take_mail(mail),
                 Ok(Event::Joined { rank, epoch }) => {

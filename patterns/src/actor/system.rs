@@ -88,7 +88,8 @@ impl System {
         Self {
             life: me.epoch() as u32,
             me: Rc::new(me),
-            limits,
+            // Its fields may have been set to nothing.
+            limits: limits.mailbox(limits.mailbox).turn(limits.turn).actors(limits.actors),
             slots: Slots::default(),
             asks: Asks::default(),
             timers: Timers::default(),
