@@ -1,9 +1,10 @@
 //! Actors that start others again.
 
-use super::address::{ActorId, Reply};
+use super::address::ActorId;
 use super::panics::contain;
-use super::{Actor, AskError, Context, Down, InProcess, Next, Protocol, Reason, SpawnError, TellError};
-use crate::codec::{EncodeError, Frame, Message};
+use super::supervise::{Children, Order, Supervise};
+use super::{Actor, AskError, Context, Down, Next, Protocol, Reason, SpawnError, TellError};
+use crate::codec::{EncodeError, Frame};
 use core::fmt;
 use std::cell::RefCell;
 use std::collections::{BTreeSet, VecDeque};
@@ -91,76 +92,6 @@ enum State {
     Stopping(ActorId),
     /// It has stopped, and may.
     Done,
-}
-
-/// What a supervisor is told, and asked.
-pub struct Supervise(Order);
-
-enum Order {
-    Down(Down),
-    /// What came of a start, at the rank with this place in the list.
-    Started {
-        child: usize,
-        start: u64,
-        tried: usize,
-        result: Result<ActorId, SpawnError>,
-    },
-    Retry {
-        child: usize,
-        start: u64,
-    },
-    /// It has had time enough to end.
-    Late {
-        child: usize,
-        actor: ActorId,
-    },
-    Children(Reply<Children>),
-    Stop,
-}
-
-impl Supervise {
-    /// Asks which children there are.
-    pub fn children(reply: Reply<Children>) -> Self {
-        Self(Order::Children(reply))
-    }
-
-    /// Tells it to stop its children, and then to stop.
-    pub fn stop() -> Self {
-        Self(Order::Stop)
-    }
-}
-
-impl fmt::Debug for Supervise {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Supervise").finish_non_exhaustive()
-    }
-}
-
-impl Message for Supervise {
-    const NAME: &'static str = "actor.Supervise";
-}
-
-impl Protocol for Supervise {
-    type Codec = InProcess;
-}
-
-/// The children of a supervisor, in the order in which they were given, and the actors that they are, where they run.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Children(pub Vec<(String, Option<ActorId>)>);
-
-impl Children {
-    /// The actor that is the child of this name, if it runs.
-    pub fn find(&self, name: &str) -> Option<ActorId> {
-        self.0.iter().find(|(child, _)| child == name).and_then(|(_, actor)| *actor)
-    }
-}
-
-impl Message for Children {
-    const NAME: &'static str = "actor.Children";
-}
-
-impl Protocol for Children {
-    type Codec = InProcess;
 }
 
 impl Supervisor {
