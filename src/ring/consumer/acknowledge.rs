@@ -27,7 +27,8 @@ impl Consumer {
     /// Like `retire`, but only for a message in its cell whose turn it is, and after which nothing is due. Returns whether it is that.
     #[inline(always)]
     pub fn retire_next(&self, descriptor: &Descriptor) -> bool {
-        let is_cheap = descriptor.is_in_cell() && self.owed.get() == 0 && !self.is_due();
+        let is_due = || is_much(self.unsettled().wrapping_add(1), self.cells());
+        let is_cheap = descriptor.is_in_cell() && self.owed.get() == 0 && !is_due();
         is_cheap && self.pass_oldest(descriptor.seq)
     }
 
