@@ -45,8 +45,13 @@ struct Open<A> {
     count: u64,
     /// Of a window by count: how many windows the key had before. Otherwise where it begins.
     number: u64,
-    /// The latest.
+    /// The latest of them.
     time: u64,
+}
+
+/// The last time of a window that begins there. No window ends later than time does.
+fn last(start: u64, width: u64) -> u64 {
+    start.saturating_add(width - 1)
 }
 
 /// A fold by key.
@@ -69,8 +74,8 @@ impl<K: Record + Ord + Hash, V, A: Record, O: Record> Fold<K, V, A, O> {
         keys.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
         for (key, open) in keys {
             let time = match self.how.window {
-                Some(Window::Time(width)) => start.saturating_add(width - 1),
-                _ => open.time,
+                Some(Window::Time(width)) => last(start, width),
+                _ => open.time.max(self.watermark),
             };
             out.emit(time, (self.how.make)(key, open.number, open.value));
         }
@@ -84,7 +89,7 @@ impl<K: Record + Ord + Hash, V: Record, A: Record, O: Record> Logic<(K, V), O> f
             _ => 0,
         };
         if let Some(Window::Time(width)) = self.how.window
-            && start.saturating_add(width) <= self.watermark
+            && last(start, width) < self.watermark
         {
             self.late += 1;
             return Ok(());
@@ -101,13 +106,13 @@ impl<K: Record + Ord + Hash, V: Record, A: Record, O: Record> Logic<(K, V), O> f
         let open =
             keys.entry(key).or_insert_with(|| Open { value: first.clone(), count: 0, number: start, time });
         (self.how.fold)(&mut open.value, value);
+        open.time = if open.count == 0 { time } else { open.time.max(time) };
         open.count += 1;
-        open.time = open.time.max(time);
         if let Some(key) = closed {
             let value = core::mem::replace(&mut open.value, first.clone());
             let number = open.number;
             (open.count, open.number) = (0, number + 1);
-            out.emit(time, (self.how.make)(key, number, value));
+            out.emit(open.time.max(self.watermark), (self.how.make)(key, number, value));
         }
         Ok(())
     }
@@ -116,7 +121,7 @@ impl<K: Record + Ord + Hash, V: Record, A: Record, O: Record> Logic<(K, V), O> f
         self.watermark = time;
         let Some(Window::Time(width)) = self.how.window else { return };
         while let Some(first) = self.open.first_entry()
-            && first.key().saturating_add(width) <= time
+            && last(*first.key(), width) < time
         {
             let (start, keys) = first.remove_entry();
             self.close(start, keys, out);

@@ -1,5 +1,6 @@
 //! Where records come from.
 
+use super::channel::NO_STAMP;
 use super::operator::{Handled, Operator};
 use super::output::Output;
 use super::record::{Reader, Record};
@@ -115,11 +116,9 @@ impl<T: Record> Operator for Source<T> {
                 self.output.end(stamp);
             }
         }
-        if !self.has_ended {
-            // The marker of this round may be the next.
-            self.output.progress(self.turns.marker(self.round));
-        }
-        Ok(left < most)
+        // The marker of this round may be the next. One that had ended at the checkpoint has nothing else to say.
+        let next = if self.has_ended { NO_STAMP } else { self.turns.marker(self.round) };
+        Ok(self.output.progress(next) || left < most)
     }
 
     fn snapshots(&mut self) -> &mut VecDeque<(u64, Vec<u8>)> {

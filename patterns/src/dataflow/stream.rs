@@ -227,7 +227,7 @@ impl<K: Record + Ord + Hash, V: Record> Keyed<K, V> {
     }
 
     /// Folds all values of a key, in their order, beginning with `first`. What was folded comes out when the input ends, in the
-    /// order of the keys of each part. Its time is that of the latest record.
+    /// order of the keys of each part. Its time is that of the latest record, or the watermark if that is later: it is not late further on.
     pub fn fold<A: Record>(
         &self,
         name: &str,
@@ -264,7 +264,7 @@ pub struct Windowed<K, V>(Keyed<K, V>);
 impl<K: Record + Ord + Hash, V: Record> Windowed<K, V> {
     /// Folds the values of a key in each window, in their order, beginning with `first`. What was folded comes out when the window
     /// closes, with the key and a number: of a window by time, when it begins; of one by count, how many the key had before. Its time is
-    /// the last of the window by time, or that of the latest record of the window by count.
+    /// the last of the window by time; of a window by count that of its latest record, or the watermark if that is later.
     ///
     /// A record that comes when its window is closed is late: it is dropped, and counted ([`Rate::late`](super::Rate::late)).
     pub fn fold<A: Record>(

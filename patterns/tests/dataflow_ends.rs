@@ -1,0 +1,165 @@
+//! Graphs whose sources end at different times, whose ranks end with errors, and whose mailboxes have mail of earlier lives.
+
+use kit::Name;
+use mailbox::{Config, Region};
+use mailbox_patterns::dataflow::{Graph, Options, Report, RunError, Window};
+use mailbox_patterns::delivery::Durability;
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+/// A folder that goes away with its test.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new() -> Self {
+        let path = Name::file().path();
+        fs::create_dir(&path).expect("a new name");
+        Self(path)
+    }
+
+    fn out(&self) -> PathBuf {
+        self.0.join("out")
+    }
+
+    fn options(&self) -> Options {
+        Options::new(self.0.join("checkpoints")).patience(Duration::from_secs(20))
+    }
+
+    fn text(&self) -> String {
+        fs::read_to_string(self.out()).expect("a sink has made it")
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        fs::remove_dir_all(&self.0).expect("it is there");
+    }
+}
+
+/// Runs the graph on the ranks from 0 on, each in a thread. No endpoint goes before all have returned.
+fn run_on(
+    ranks: u32,
+    options: impl Fn(u32) -> Options + Sync,
+    build: impl Fn() -> Graph + Sync,
+) -> Vec<Result<Report, RunError>> {
+    let region = Region::create_unnamed(Config::ranks(ranks)).expect("memory");
+    let endpoints: Vec<_> = (0..ranks).map(|rank| region.join(rank).expect("free")).collect();
+    thread::scope(|scope| {
+        let run = |me| {
+            let (options, build) = (&options, &build);
+            scope.spawn(move || {
+                let outcome = build().run(&me, &options(me.rank()));
+                (me, outcome)
+            })
+        };
+        let threads: Vec<_> = endpoints.into_iter().map(run).collect();
+        let ended: Vec<_> = threads.into_iter().map(|thread| thread.join().expect("no panic")).collect();
+        ended.into_iter().map(|(_, outcome)| outcome).collect()
+    })
+}
+
+#[test]
+fn a_source_that_has_ended_stays_so_when_the_graph_goes_back() {
+    for short in [0, 20, 25] {
+        let folder = Folder::new();
+        let has_failed: &'static AtomicBool = Box::leak(Box::new(AtomicBool::new(false)));
+        let build = || {
+            let graph = Graph::new();
+            let short = graph.source("short", move |from| (from..short).map(|number| (number, number)));
+            let long = graph.source("long", |from| (from..200).map(|number| (number, 1000 + number)));
+            let long = long.on([2]).map("once", |number| {
+                assert!(number != 1150 || has_failed.swap(true, Ordering::Relaxed), "for once");
+                number
+            });
+            let both = short.on([1]).union("both", &long).on([0]);
+            _ = both.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
+            graph
+        };
+        let reports = run_on(3, |_| folder.options().checkpoint_every(10).channel(4), build);
+        let reports: Vec<_> = reports.into_iter().map(|report| report.expect("no error")).collect();
+        assert!(reports.iter().all(|report| (report.went_back, report.checkpoint) == (1, 20)), "{reports:?}");
+        let rounds = (0..200).flat_map(|at| [(at < short).then_some(at), Some(1000 + at)]);
+        let expected: String = rounds.flatten().map(|number| format!("{number}\n")).collect();
+        assert_eq!(folder.text(), expected);
+    }
+}
+
+/// What a fold hands on has its place in time: neither is it late where it comes, nor is it before the records that it is made of.
+#[test]
+fn what_a_fold_makes_is_not_late() {
+    // One key in all records, and one in the first.
+    let times: Vec<(u64, u64)> = (0..128).map(|at| (at, u64::from(at == 0))).collect();
+    for window in [None, Some(Window::Count(5)), Some(Window::Time(7))] {
+        let folder = Folder::new();
+        let build = || {
+            let (graph, times) = (Graph::new(), times.clone());
+            let source = graph.source("times", move |from| times.clone().into_iter().skip(from as usize));
+            let keyed = source.key_by("key", |key| (key, 1_u64)).parts(1);
+            let add = |sum: &mut u64, one| *sum += one;
+            let sums = match window {
+                None => keyed.fold("sum", 0, add),
+                Some(window) => {
+                    keyed.window(window).fold("sum", 0, add).map("short", |(key, _, sum)| (key, sum))
+                }
+            };
+            let again = sums.key_by("all", |(_, sum)| ((), sum)).parts(1).window(Window::Time(1));
+            _ = again.fold("again", 0, add).to_file(
+                "out",
+                folder.out(),
+                Durability::Process,
+                |(_, _, sum)| format!("{sum}\n"),
+            );
+            graph
+        };
+        let report = run_on(1, |_| folder.options(), build).remove(0).expect("no error");
+        assert!(report.rates.operators.iter().all(|rate| rate.late == 0), "{window:?}: {report:?}");
+        let sum: u64 = folder.text().lines().map(|line| line.parse::<u64>().expect("a number")).sum();
+        assert_eq!(sum, 128, "{window:?}");
+    }
+}
+
+#[test]
+fn a_window_by_count_has_the_time_of_its_latest_record() {
+    let folder = Folder::new();
+    let build = || {
+        let graph = Graph::new();
+        let times = [30_u64, 10, 20, 12, 11];
+        let source =
+            graph.source("times", move |from| times.map(|time| (time, time)).into_iter().skip(from as usize));
+        let lists = source.key_by("one", |time| ((), time)).parts(1).window(Window::Count(2));
+        let lists = lists.fold("list", vec![], |list, time| list.push(time));
+        // A window of the length 1 says which time it is.
+        let timed = lists.key_by("same", |(_, _, list)| (list, ())).parts(1).window(Window::Time(1));
+        _ = timed.fold("time", (), |(), ()| {}).to_file(
+            "out",
+            folder.out(),
+            Durability::Process,
+            |(list, time, ())| format!("{list:?} at {time}\n"),
+        );
+        graph
+    };
+    _ = run_on(1, |_| folder.options(), build).remove(0).expect("no error");
+    assert_eq!(folder.text(), "[11] at 11\n[20, 12] at 20\n[30, 10] at 30\n");
+}
+
+#[test]
+fn windows_at_the_end_of_time_have_their_records() {
+    for width in [1, 2, 10, 1 << 63, u64::MAX - 1, u64::MAX] {
+        let folder = Folder::new();
+        let build = || {
+            let graph = Graph::new();
+            let source = graph.source("times", |from| (from..100).map(|_| (u64::MAX, ())));
+            let windows = source.key_by("one", |()| ((), ())).parts(1).window(Window::Time(width));
+            let counts = windows.fold("count", 0_u64, |count, ()| *count += 1);
+            _ = counts.to_file("out", folder.out(), Durability::Process, |(_, start, count)| {
+                format!("{start}: {count}")
+            });
+            graph
+        };
+        let report = run_on(1, |_| folder.options(), build).remove(0).expect("no error");
+        assert_eq!(folder.text(), format!("{}: 100", u64::MAX - u64::MAX % width), "{report:?}");
+    }
+}
