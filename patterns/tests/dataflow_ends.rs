@@ -1,14 +1,20 @@
 //! Graphs whose sources end at different times, whose ranks end with errors, and whose mailboxes have mail of earlier lives.
 
-use kit::Name;
+use kit::{Child, Name};
 use mailbox::{Config, Region};
 use mailbox_patterns::dataflow::{Graph, Options, Report, RunError, Window};
 use mailbox_patterns::delivery::Durability;
+use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
+
+const RANK: &str = "DATAFLOW_ENDS_RANK";
+const FOLDER: &str = "DATAFLOW_ENDS_FOLDER";
+const PATIENCE: &str = "DATAFLOW_ENDS_PATIENCE";
 
 /// A folder that goes away with its test.
 struct Folder(PathBuf);
@@ -87,6 +93,55 @@ fn a_source_that_has_ended_stays_so_when_the_graph_goes_back() {
     }
 }
 
+/// Numbers from rank 0 to a file of rank 1.
+fn numbers(out: &Path, count: u64, pace: Duration) -> Graph {
+    let graph = Graph::new();
+    let source = graph.source("numbers", move |from| {
+        (from..count).map(move |number| {
+            thread::sleep(pace);
+            (number, number)
+        })
+    });
+    _ = source.to_file("out", out, Durability::Process, |number| format!("{number}\n")).on([1]);
+    graph
+}
+
+fn listed(count: u64) -> String {
+    (0..count).map(|number| format!("{number}\n")).collect()
+}
+
+#[test]
+fn a_rank_that_cannot_write_its_checkpoint_is_not_waited_for() {
+    for (bad, good) in [(0_u32, 1), (1, 0)] {
+        let folder = Folder::new();
+        // Nothing can be written there.
+        let in_the_way = folder.0.join(format!("checkpoints/new-state-{:020}-{bad}", 2));
+        fs::create_dir_all(in_the_way).expect("new names");
+        let build = || numbers(&folder.out(), 100, Duration::ZERO);
+        let outcomes = run_on(2, |_| folder.options().checkpoint_every(10), build);
+        let error = outcomes[bad as usize].as_ref().expect_err("no room");
+        assert!(matches!(error, RunError::Checkpoint(_)), "{error}");
+        let error = outcomes[good as usize].as_ref().expect_err("the other has ended");
+        let is_told =
+            error.to_string().contains(&format!("rank {bad}: ")) && error.to_string().contains("state-");
+        assert!(is_told, "{error}");
+    }
+}
+
+#[test]
+fn a_rank_that_the_region_does_not_have_is_told_at_once() {
+    let folder = Folder::new();
+    let build = || {
+        let graph = Graph::new();
+        let source = graph.source("numbers", |from| (from..9_u64).map(|number| (number, number)));
+        _ = source.to_file("out", folder.out(), Durability::Process, |_| String::new()).on([7]);
+        graph
+    };
+    let outcomes = run_on(2, |_| folder.options(), build);
+    assert!(matches!(outcomes[0], Err(RunError::Outside { rank: 7, ranks: 2 })), "{outcomes:?}");
+    assert!(matches!(outcomes[1], Err(RunError::NoPart { rank: 1 })), "{outcomes:?}");
+}
+
 /// What a fold hands on has its place in time: neither is it late where it comes, nor is it before the records that it is made of.
 #[test]
 fn what_a_fold_makes_is_not_late() {
@@ -162,4 +217,66 @@ fn windows_at_the_end_of_time_have_their_records() {
         let report = run_on(1, |_| folder.options(), build).remove(0).expect("no error");
         assert_eq!(folder.text(), format!("{}: 100", u64::MAX - u64::MAX % width), "{report:?}");
     }
+}
+
+#[test]
+fn second_process() {
+    let (Ok(rank), Ok(folder)) = (env::var(RANK), env::var(FOLDER)) else { return };
+    kit::die_with_parent();
+    kit::end_within(100);
+    let me = Region::from_env().expect("handed over").join(rank.parse().expect("a rank")).expect("free");
+    let folder = Path::new(&folder);
+    let patience = Duration::from_millis(env::var(PATIENCE).expect("given").parse().expect("a number"));
+    let options = Options::new(folder.join("checkpoints")).checkpoint_every(20).channel(8).patience(patience);
+    if me.epoch() == 1 {
+        // It is not the graph's to receive.
+        me.to(1 - me.rank()).tag(1).send(b"unread").expect("room");
+    }
+    let outcome = numbers(&folder.join("out"), 300, Duration::from_millis(1)).run(&me, &options);
+    kit::exit_with(match outcome {
+        Ok(_) => 0,
+        Err(RunError::Missing { .. }) => 3,
+        Err(error) => panic!("{error}"),
+    });
+}
+
+fn start(region: &Region, rank: u32, folder: &Folder, patience: u32) -> Child {
+    let mut command = Command::new(env::current_exe().expect("this test"));
+    command.args(["--exact", "second_process"]).stdout(Stdio::null());
+    command.env(RANK, rank.to_string()).env(FOLDER, &folder.0).env(PATIENCE, patience.to_string());
+    region.hand_to(&mut command).expect("a file descriptor");
+    Child::start(&mut command)
+}
+
+/// Mail that is not the graph's keeps all that comes behind it in the mailbox: the next life reads it again.
+#[test]
+fn notes_to_an_earlier_life_change_nothing() {
+    for victim in [0, 1] {
+        let folder = Folder::new();
+        let region = Region::create_unnamed(Config::ranks(2)).expect("memory");
+        let mut children = [0, 1].map(|rank| start(&region, rank, &folder, 20_000));
+        let complete = |number: u64| folder.0.join(format!("checkpoints/complete-{number:020}"));
+        for number in [4, 8] {
+            kit::wait_until("a checkpoint is complete", || complete(number).exists());
+            children[victim].kill();
+            children[victim] = start(&region, victim as u32, &folder, 20_000);
+        }
+        assert!(children.iter_mut().all(|child| child.finish().success()));
+        assert_eq!(folder.text(), listed(300));
+    }
+}
+
+#[test]
+fn a_failure_of_an_earlier_run_does_not_end_the_next() {
+    let folder = Folder::new();
+    let region = Region::create_unnamed(Config::ranks(2)).expect("memory");
+    let mut dead = start(&region, 1, &folder, 20_000);
+    kit::wait_until("it is there", || matches!(region.status(1), Some((mailbox::Status::Live, _))));
+    // So that it has said Hello, most likely.
+    thread::sleep(Duration::from_millis(100));
+    dead.kill();
+    assert_eq!(start(&region, 0, &folder, 200).finish().code(), Some(3));
+    let mut children = [0, 1].map(|rank| start(&region, rank, &folder, 20_000));
+    assert!(children.iter_mut().all(|child| child.finish().success()));
+    assert_eq!(folder.text(), listed(300));
 }

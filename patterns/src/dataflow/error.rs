@@ -99,6 +99,14 @@ pub enum RunError {
         /// The rank of the endpoint.
         rank: u32,
     },
+    /// An operator is placed on a rank that the region does not have.
+    #[error("an operator is placed on rank {rank}, and the region has ranks 0 to {}", .ranks - 1)]
+    Outside {
+        /// The rank.
+        rank: u32,
+        /// How many ranks the region has.
+        ranks: u32,
+    },
     /// This rank has built another graph, or runs it with other options.
     #[error("rank {rank} has built another graph than rank {coordinator}")]
     Differs {
@@ -126,9 +134,9 @@ pub enum RunError {
     /// No checkpoint can be used, or this one was to be and cannot.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),
-    /// The rank that leads the run could not use a checkpoint.
+    /// Another rank cannot go on: with its checkpoint, or with its mailboxes.
     #[error("rank {rank}: {reason}")]
-    Coordinator {
+    Other {
         /// The rank.
         rank: u32,
         /// Why, in its words.

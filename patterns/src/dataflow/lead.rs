@@ -95,9 +95,8 @@ impl Lead {
         options: &Options,
     ) -> Result<Vec<(u32, Note)>, RunError> {
         let is_gathering = self.is_gathering();
-        if let Note::Hello { run, .. } = note {
-            self.runs.insert(from, *run);
-        }
+        let is_another_run =
+            matches!(note, Note::Hello { run, .. } if self.runs.insert(from, *run) != Some(*run));
         match note {
             Note::Hello { fingerprint, .. } if *fingerprint != self.fingerprint => {
                 // It may be of an earlier run, of another graph.
@@ -112,7 +111,8 @@ impl Lead {
             }
             Note::Hello { attempt, .. } => {
                 // Otherwise it was said before the attempt began.
-                let gives_up = *attempt == self.attempt || self.here.get(&from) != Some(&epoch);
+                let gives_up =
+                    *attempt == self.attempt || is_another_run || self.here.get(&from) != Some(&epoch);
                 if !gives_up {
                     return Ok(vec![]);
                 }
@@ -135,6 +135,14 @@ impl Lead {
                     number => saved.number = saved.number.max(number),
                 }
                 self.completed(folder)
+            }
+            Note::Left { attempt, why } if *attempt == self.attempt && !is_gathering => {
+                Err(why.clone().error(self.rank))
+            }
+            // It may run the graph once more.
+            Note::Left { .. } => {
+                let was_here = self.here.remove(&from).is_some();
+                Ok(if was_here && !is_gathering { self.stop() } else { vec![] })
             }
             Note::Failed { attempt, operator, reason } if *attempt == self.attempt && !is_gathering => {
                 self.failures += 1;
@@ -203,5 +211,51 @@ impl Lead {
     /// Whether somebody is waited for.
     pub fn is_gathering(&self) -> bool {
         matches!(self.phase, Phase::Gathering { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::note::Why;
+    use super::*;
+    use crate::delivery::Durability;
+    use mailbox::{Config, Region};
+
+    #[test]
+    fn a_member_that_runs_once_more_or_leaves_is_not_waited_for_in_vain() {
+        let region = Region::create_unnamed(Config::ranks(2)).expect("memory");
+        let (me, other) = (region.join(0).expect("free"), region.join(1).expect("free"));
+        let path = std::env::temp_dir().join(format!("dataflow-lead-{}", std::process::id()));
+        let folder = Folder::open(&path, 7, Durability::Process).expect("a new name");
+        let options = Options::new(&path);
+        let mut lead = Lead::new(&me, [0, 1].into(), 7);
+        let hear = |lead: &mut Lead, from, note: Note| lead.hear(from, 1, &note, &folder, &options);
+        let hello = |run| Note::Hello { fingerprint: 7, attempt: 0, run };
+        let begin = |lead: &mut Lead| lead.step(&me, &folder, &options).expect("no error");
+
+        assert_eq!(hear(&mut lead, 0, hello(1)).expect("no error"), []);
+        assert_eq!(hear(&mut lead, 1, hello(2)).expect("no error"), []);
+        assert!(matches!(begin(&mut lead)[1], (1, Note::Begin { run: 2, .. })));
+        // The same again; and of its next run, whose Begin that was not.
+        assert_eq!(hear(&mut lead, 1, hello(2)).expect("no error"), []);
+        let stopped = hear(&mut lead, 1, hello(3)).expect("no error");
+        assert!(matches!(stopped[1], (1, Note::Stop { .. })));
+        assert_eq!(hear(&mut lead, 0, hello(1)).expect("no error"), []);
+        let begun = begin(&mut lead);
+        let (1, Note::Begin { run: 3, attempt, .. }) = begun[1] else { panic!("{begun:?}") };
+        // It leaves before it has heard of the attempt, and in the attempt.
+        let left = |attempt| Note::Left { attempt, why: Why::Other { rank: 1, reason: "no room".into() } };
+        let stopped = hear(&mut lead, 1, left(0)).expect("no error");
+        assert!(matches!(stopped[1], (1, Note::Stop { .. })));
+        assert_eq!(hear(&mut lead, 0, hello(1)).expect("no error"), []);
+        assert_eq!(begin(&mut lead), []);
+        assert_eq!(hear(&mut lead, 1, hello(4)).expect("no error"), []);
+        let begun = begin(&mut lead);
+        let (1, Note::Begin { attempt: next, .. }) = begun[1] else { panic!("{begun:?}") };
+        assert!(next > attempt);
+        let error = hear(&mut lead, 1, left(next)).expect_err("it has left");
+        assert_eq!(error.to_string(), "rank 1: no room");
+        drop(other);
+        std::fs::remove_dir_all(path).expect("it is there");
     }
 }

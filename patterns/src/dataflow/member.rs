@@ -9,7 +9,7 @@ use super::run::Run;
 use super::worker::{Failure, Worker};
 use super::{Report, RunError};
 use mailbox::{Broken, Deadline, RecvError, Status};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often a member looks whether the others live, and at most waits for mail.
@@ -24,12 +24,12 @@ const FAREWELL: Duration = Duration::from_secs(1);
 const MESSAGES: usize = 64;
 
 /// How many runs this process has begun.
-static RUNS: AtomicU64 = AtomicU64::new(0);
+static RUNS: AtomicU32 = AtomicU32::new(0);
 
 /// The part of a rank in a run. One of them, the coordinator, has a [`Lead`], too.
 pub struct Member<'a> {
     run: &'a Run<'a>,
-    /// Which run of this process it is.
+    /// Which run it is. Mail is for the rank: its next life, and the next run of this one, read what was left. So they have other numbers.
     number: u64,
     lead: Option<Lead>,
     /// The attempt that it takes part in, or has given up.
@@ -39,6 +39,8 @@ pub struct Member<'a> {
     worker: Option<Worker<'a>>,
     /// All are ready.
     is_running: bool,
+    /// The coordinator has told that the run has failed.
+    is_over: bool,
     post: Post<'a>,
     /// Since when it waits for an attempt.
     since: Instant,
@@ -56,12 +58,13 @@ impl<'a> Member<'a> {
         let lead = is_leader.then(|| Lead::new(run.me, run.ranks.clone(), run.folder.fingerprint()));
         Self {
             run,
-            number: RUNS.fetch_add(1, Ordering::Relaxed) + 1,
+            number: (run.me.epoch() << 32) | u64::from(RUNS.fetch_add(1, Ordering::Relaxed).wrapping_add(1)),
             lead,
             attempt: 0,
             epoch: 0,
             worker: None,
             is_running: false,
+            is_over: false,
             post: Post::new(run.me),
             since: Instant::now(),
             said_hello: None,
@@ -163,12 +166,19 @@ impl<'a> Member<'a> {
         Ok(())
     }
 
-    /// The coordinator tells the others how it has ended, as far as they take it.
+    /// The coordinator tells the others how it has ended, and any other member tells the coordinator of its error: as far as these
+    /// take it.
     pub fn say_farewell(&mut self, why: Option<Why>) {
-        let Some(lead) = self.lead.take() else { return };
-        if let Some(why) = why {
-            let over = |rank: &u32| (*rank, Note::Over { run: lead.run_of(*rank), why: why.clone() });
-            self.post.tell_all(self.run.ranks.iter().map(over));
+        match (&self.lead, why) {
+            (Some(lead), Some(why)) => {
+                let over = |rank: &u32| (*rank, Note::Over { run: lead.run_of(*rank), why: why.clone() });
+                self.post.tell_all(self.run.ranks.iter().map(over));
+            }
+            (None, Some(why)) if !self.is_over => {
+                self.tell_leader(Note::Left { attempt: self.attempt, why });
+            }
+            (Some(_), None) => {}
+            (None, _) => return,
         }
         self.post.send_all(FAREWELL);
     }
@@ -285,7 +295,8 @@ impl<'a> Member<'a> {
                 return self.completed(number);
             }
             Note::Over { run, why } if run == self.number && *leader != me.rank() => {
-                return Err(self.run.error(why));
+                self.is_over = true;
+                return Err(why.error(*leader));
             }
             _ => {}
         }

@@ -1,5 +1,6 @@
 //! What ranks tell each other.
 
+use super::RunError;
 use super::record::{Reader, Record};
 
 /// The tag of all messages of graphs.
@@ -29,15 +30,29 @@ pub enum Note {
     Failed { attempt: u64, operator: String, reason: String },
     /// This run of the member has failed, for this reason.
     Over { run: u64, why: Why },
+    /// The member takes part in that attempt, or in none (0), and ends with an error.
+    Left { attempt: u64, why: Why },
 }
 
 /// Why a run has failed, as it is told to the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Why {
-    Missing { rank: u32 },
-    Differs { rank: u32 },
-    Operator { rank: u32, operator: String, reason: String },
-    Checkpoint { reason: String },
+    Missing {
+        rank: u32,
+    },
+    Differs {
+        rank: u32,
+    },
+    Operator {
+        rank: u32,
+        operator: String,
+        reason: String,
+    },
+    /// Anything else, in the words of that rank.
+    Other {
+        rank: u32,
+        reason: String,
+    },
 }
 
 /// The first bytes of messages.
@@ -130,14 +145,11 @@ impl Note {
             }
             Note::Over { run, why } => {
                 (8_u8, *run).write(to);
-                match why {
-                    Why::Missing { rank } => (0_u8, *rank).write(to),
-                    Why::Differs { rank } => (1_u8, *rank).write(to),
-                    Why::Operator { rank, operator, reason } => {
-                        (2_u8, *rank, short(operator), short(reason)).write(to);
-                    }
-                    Why::Checkpoint { reason } => (3_u8, short(reason)).write(to),
-                }
+                why.write(to);
+            }
+            Note::Left { attempt, why } => {
+                (9_u8, *attempt).write(to);
+                why.write(to);
             }
         }
         bytes
@@ -163,12 +175,47 @@ impl Note {
                 Note::Failed { attempt: first, operator: Record::read(bytes)?, reason: Record::read(bytes)? }
             }
             8 => Note::Over { run: first, why: Why::read(bytes)? },
+            9 => Note::Left { attempt: first, why: Why::read(bytes)? },
             _ => return None,
         })
     }
 }
 
 impl Why {
+    /// What others are told of an error of this rank.
+    pub fn of(error: &RunError, me: u32) -> Self {
+        match error {
+            RunError::Missing { rank } => Why::Missing { rank: *rank },
+            RunError::Differs { rank, .. } => Why::Differs { rank: *rank },
+            RunError::Operator { rank, operator, reason } => {
+                Why::Operator { rank: *rank, operator: operator.clone(), reason: reason.clone() }
+            }
+            RunError::Other { rank, reason } => Why::Other { rank: *rank, reason: reason.clone() },
+            error => Why::Other { rank: me, reason: error.to_string() },
+        }
+    }
+
+    /// The error that the others return.
+    pub fn error(self, coordinator: u32) -> RunError {
+        match self {
+            Why::Missing { rank } => RunError::Missing { rank },
+            Why::Differs { rank } => RunError::Differs { rank, coordinator },
+            Why::Operator { rank, operator, reason } => RunError::Operator { rank, operator, reason },
+            Why::Other { rank, reason } => RunError::Other { rank, reason },
+        }
+    }
+
+    fn write(&self, to: &mut Vec<u8>) {
+        match self {
+            Why::Missing { rank } => (0_u8, *rank).write(to),
+            Why::Differs { rank } => (1_u8, *rank).write(to),
+            Why::Operator { rank, operator, reason } => {
+                (2_u8, *rank, short(operator), short(reason)).write(to);
+            }
+            Why::Other { rank, reason } => (3_u8, *rank, short(reason)).write(to),
+        }
+    }
+
     fn read(bytes: &mut Reader<'_>) -> Option<Self> {
         Some(match u8::read(bytes)? {
             0 => Why::Missing { rank: u32::read(bytes)? },
@@ -177,7 +224,10 @@ impl Why {
                 let (rank, operator, reason) = Record::read(bytes)?;
                 Why::Operator { rank, operator, reason }
             }
-            3 => Why::Checkpoint { reason: String::read(bytes)? },
+            3 => {
+                let (rank, reason) = Record::read(bytes)?;
+                Why::Other { rank, reason }
+            }
             _ => return None,
         })
     }

@@ -26,6 +26,9 @@ impl<'a> Run<'a> {
         let Some(leader) = ranks.first().copied().filter(|_| ranks.contains(&me.rank())) else {
             return Err(RunError::NoPart { rank: me.rank() });
         };
+        if let Some(rank) = ranks.last().copied().filter(|rank| *rank >= me.region().ranks()) {
+            return Err(RunError::Outside { rank, ranks: me.region().ranks() });
+        }
         let print = format!("{} {:?} {}", plan.fingerprint, options.every, options.channel);
         let folder = Folder::open(&options.folder, hash(print.as_bytes()), options.durability)?;
         Ok(Self { me, plan, options, folder, ranks, leader })
@@ -34,31 +37,7 @@ impl<'a> Run<'a> {
     pub fn run(&self) -> Result<Report, RunError> {
         let mut member = Member::new(self);
         let outcome = member.run();
-        member.say_farewell(outcome.as_ref().err().and_then(why));
+        member.say_farewell(outcome.as_ref().err().map(|error| Why::of(error, self.me.rank())));
         outcome
     }
-
-    /// The error that the coordinator has told of.
-    pub fn error(&self, why: Why) -> RunError {
-        let coordinator = self.leader;
-        match why {
-            Why::Missing { rank } => RunError::Missing { rank },
-            Why::Differs { rank } => RunError::Differs { rank, coordinator },
-            Why::Operator { rank, operator, reason } => RunError::Operator { rank, operator, reason },
-            Why::Checkpoint { reason } => RunError::Coordinator { rank: coordinator, reason },
-        }
-    }
-}
-
-/// What the others are told of an error.
-fn why(error: &RunError) -> Option<Why> {
-    Some(match error {
-        RunError::Missing { rank } => Why::Missing { rank: *rank },
-        RunError::Differs { rank, .. } => Why::Differs { rank: *rank },
-        RunError::Operator { rank, operator, reason } => {
-            Why::Operator { rank: *rank, operator: operator.clone(), reason: reason.clone() }
-        }
-        RunError::Checkpoint(error) => Why::Checkpoint { reason: error.to_string() },
-        _ => return None,
-    })
 }
