@@ -1,14 +1,14 @@
 //! Graphs whose sources end at different times, whose ranks end with errors, and whose mailboxes have mail of earlier lives.
 
 use kit::{Child, Name};
-use mailbox::{Config, Region};
-use mailbox_patterns::dataflow::{Graph, Options, Report, RunError, Window};
+use mailbox::{Config, RecvError, Region};
+use mailbox_patterns::dataflow::{CheckpointError, Graph, Options, Rates, Report, RunError, Window};
 use mailbox_patterns::delivery::Durability;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -279,4 +279,111 @@ fn a_failure_of_an_earlier_run_does_not_end_the_next() {
     let mut children = [0, 1].map(|rank| start(&region, rank, &folder, 20_000));
     assert!(children.iter_mut().all(|child| child.finish().success()));
     assert_eq!(folder.text(), listed(300));
+}
+
+#[test]
+fn mail_that_nobody_receives_is_told_if_it_is_in_the_way() {
+    for is_in_the_way in [true, false] {
+        let folder = Folder::new();
+        let region = Region::create_unnamed(Config::ranks(3).cells(64)).expect("memory");
+        let [zero, one, stranger] = [0, 1, 2].map(|rank| region.join(rank).expect("free"));
+        if is_in_the_way {
+            one.to(0).tag(1).send(b"unread").expect("room");
+        }
+        // Who has no part in the graph may fill its own mailboxes.
+        while stranger.to(0).tag(1).try_send(b"unread").is_ok() {}
+        let outcomes = thread::scope(|scope| {
+            let threads = [zero, one].map(|me| {
+                let folder = &folder;
+                scope.spawn(move || {
+                    let graph = Graph::new();
+                    let source = graph.source("numbers", |from| (from..2000).map(|number| (number, number)));
+                    let out = source.on([1]).map("same", |number| number).on([0]);
+                    _ = out.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
+                    let outcome = graph.run(&me, &folder.options().channel(8));
+                    (outcome, me)
+                })
+            });
+            threads.map(|thread| thread.join().expect("no panic")).map(|(outcome, _)| outcome)
+        });
+        if is_in_the_way {
+            let is_told = matches!(outcomes[0], Err(RunError::Recv(RecvError::Crowded { rank: 1, .. })));
+            assert!(is_told && matches!(outcomes[1], Err(RunError::Other { rank: 0, .. })), "{outcomes:?}");
+        } else {
+            assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+            assert_eq!(folder.text(), listed(2000));
+        }
+    }
+}
+
+/// The coordinator does something else for a while. Otherwise it has nothing to do with the numbers.
+#[test]
+fn checkpoints_do_not_pile_up_while_the_coordinator_is_slow() {
+    let folder = Folder::new();
+    let checkpoints = folder.0.join("checkpoints");
+    let states = move || {
+        let names = fs::read_dir(&checkpoints)
+            .expect("it is there")
+            .map(|entry| entry.expect("readable").file_name());
+        names
+            .filter(|name| {
+                name.to_str().is_some_and(|name| name.starts_with("state-") && name.ends_with("-1"))
+            })
+            .count()
+    };
+    let most: &'static AtomicUsize = Box::leak(Box::new(AtomicUsize::new(0)));
+    let options = |rank| {
+        let options = folder.options().checkpoint_every(1);
+        let states = states.clone();
+        let look = move |_: &Rates| {
+            if most.load(Ordering::Relaxed) == 0 && states() > 0 {
+                thread::sleep(Duration::from_millis(300));
+                most.store(states(), Ordering::Relaxed);
+            }
+        };
+        if rank == 0 { options.show_rates(Duration::from_millis(1), look) } else { options }
+    };
+    let build = || {
+        let graph = Graph::new();
+        let none = graph.source("none", |_| core::iter::empty::<(u64, u64)>());
+        _ = none.to_function("nothing", |_, _| Ok(()));
+        let numbers = graph.source("numbers", |from| (from..1000).map(|number| (number, number))).on([1]);
+        _ = numbers.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
+        graph
+    };
+    let reports = run_on(2, options, build);
+    assert!(reports.iter().all(Result::is_ok), "{reports:?}");
+    assert_eq!(folder.text(), listed(1000));
+    assert!((1..12).contains(&most.load(Ordering::Relaxed)), "{most:?}");
+}
+
+#[test]
+fn a_folder_is_of_one_run_at_a_time() {
+    let folder = Folder::new();
+    let own = &folder;
+    let graph = |out: PathBuf, map: fn(u64) -> u64| {
+        let graph = Graph::new();
+        let source = graph.source("numbers", |from| (from..100).map(|number| (number, number)));
+        let mapped = source.map("mapped", map).on([1]);
+        _ = mapped.to_file("out", out, Durability::Process, |number| format!("{number}\n"));
+        graph
+    };
+    static IS_OVER: AtomicBool = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let slow = |number| {
+            kit::wait_until("the other has ended", || number != 50 || IS_OVER.load(Ordering::Relaxed));
+            number
+        };
+        let first = scope.spawn(move || run_on(2, |_| own.options().channel(8), || graph(own.out(), slow)));
+        let lock = folder.0.join("checkpoints/lock");
+        kit::wait_until("it has begun", || lock.exists() && folder.out().exists());
+        let outcomes =
+            run_on(2, |_| folder.options().channel(8), || graph(folder.0.join("other"), |number| number));
+        let is_told = matches!(outcomes[0], Err(RunError::Checkpoint(CheckpointError::InUse { .. })));
+        assert!(is_told && matches!(outcomes[1], Err(RunError::Other { rank: 0, .. })), "{outcomes:?}");
+        IS_OVER.store(true, Ordering::Relaxed);
+        assert!(first.join().expect("no panic").iter().all(Result::is_ok));
+    });
+    assert_eq!(folder.text(), listed(100));
+    assert!(!folder.0.join("other").exists());
 }

@@ -68,6 +68,12 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
     },
+    /// Another run has the folder, such as one of the same program in another region.
+    #[error("another run has the folder {path:?}")]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
     /// The file has another version of the format.
     #[error("{path:?} has version {version} of the format")]
     Version {

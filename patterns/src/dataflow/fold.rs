@@ -136,9 +136,9 @@ impl<K: Record + Ord + Hash, V: Record, A: Record, O: Record> Logic<(K, V), O> f
     }
 
     fn save(&self, bytes: &mut Vec<u8>) {
-        (self.watermark, self.late, self.open.len() as u32).write(bytes);
+        (self.watermark, self.late, self.open.len() as u64).write(bytes);
         for (start, keys) in &self.open {
-            (*start, keys.len() as u32).write(bytes);
+            (*start, keys.len() as u64).write(bytes);
             for (key, open) in keys {
                 key.write(bytes);
                 open.value.write(bytes);
@@ -149,9 +149,9 @@ impl<K: Record + Ord + Hash, V: Record, A: Record, O: Record> Logic<(K, V), O> f
 
     fn load(&mut self, bytes: &mut Reader<'_>) -> Option<()> {
         let windows;
-        (self.watermark, self.late, windows) = <(u64, u64, u32)>::read(bytes)?;
+        (self.watermark, self.late, windows) = <(u64, u64, u64)>::read(bytes)?;
         for _ in 0..windows {
-            let (start, count) = <(u64, u32)>::read(bytes)?;
+            let (start, count) = <(u64, u64)>::read(bytes)?;
             let keys = self.open.entry(start).or_default();
             for _ in 0..count {
                 let (key, value) = (K::read(bytes)?, A::read(bytes)?);

@@ -5,13 +5,19 @@
 
 use super::CheckpointError;
 use super::record::{Reader, Record};
-use crate::delivery::Durability;
-use std::fs::{self, File};
+use crate::delivery::{Durability, make_folder};
+use rustix::fs::{FlockOperation, flock};
+use rustix::io::Errno;
+use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 const MAGIC: [u8; 4] = *b"mbdf";
 const VERSION: u32 = 1;
+/// How long another run is waited for that has the folder.
+const LOCKED: Duration = Duration::from_secs(1);
 /// Magic, check.
 const HEAD: usize = 8;
 /// The number of the checkpoint at the end: it comes after all others.
@@ -29,8 +35,29 @@ pub struct Folder {
 
 impl Folder {
     pub fn open(path: &Path, fingerprint: u64, durability: Durability) -> Result<Self, CheckpointError> {
-        fs::create_dir_all(path).map_err(|error| CheckpointError::Io { path: path.into(), error })?;
+        let made = match durability {
+            Durability::Power => make_folder(path),
+            _ => fs::create_dir_all(path),
+        };
+        made.map_err(|error| CheckpointError::Io { path: path.into(), error })?;
         Ok(Self { path: path.into(), fingerprint, durability })
+    }
+
+    /// Keeps other runs from the folder, as long as the file is open. The process that had it before may not have quite ended.
+    pub fn lock(&self) -> Result<File, CheckpointError> {
+        let path = self.path.join("lock");
+        let failed = |error| CheckpointError::Io { path: path.clone(), error };
+        let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
+        let begun = Instant::now();
+        loop {
+            match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+                Ok(()) => return Ok(file),
+                Err(Errno::WOULDBLOCK) if begun.elapsed() < LOCKED => thread::sleep(LOCKED / 100),
+                Err(Errno::WOULDBLOCK) => return Err(CheckpointError::InUse { path: self.path.clone() }),
+                Err(Errno::INTR) => {}
+                Err(error) => return Err(failed(error.into())),
+            }
+        }
     }
 
     pub fn fingerprint(&self) -> u64 {
@@ -153,7 +180,11 @@ impl Folder {
             }
             Ok(())
         };
-        put().map_err(|error| CheckpointError::Io { path: path.into(), error })
+        put().map_err(|error| {
+            // It takes room of a disk that may be full.
+            _ = fs::remove_file(&begun);
+            CheckpointError::Io { path: path.into(), error }
+        })
     }
 
     fn read(&self, path: &Path, number: u64, rank: u32) -> Result<Vec<u8>, CheckpointError> {

@@ -118,7 +118,8 @@ impl Graph {
     ///
     /// If the folder says that the graph has ended, this returns at once: remove the folder to run it again.
     ///
-    /// The endpoint may have other mail: it stays unread. The mailboxes have room for it only as far as it is received.
+    /// The endpoint may have other mail: it stays unread. The mailboxes have room for it only as far as it is received. If that of a rank
+    /// which takes part is in the way, this returns [`RecvError::Crowded`](mailbox::RecvError::Crowded).
     pub fn run(&self, me: &Endpoint, options: &Options) -> Result<Report, RunError> {
         Run::new(me, self.plan()?, options)?.run()
     }

@@ -11,6 +11,7 @@ use super::note::Note;
 use super::{Options, RunError};
 use mailbox::{Endpoint, Status};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,8 @@ pub struct Lead {
     complete: u64,
     /// How many times in a row an operator has failed.
     failures: u32,
+    /// Of the folder, once an attempt has begun.
+    lock: Option<File>,
 }
 
 impl Lead {
@@ -71,6 +74,7 @@ impl Lead {
             saved: BTreeMap::new(),
             complete: 0,
             failures: 0,
+            lock: None,
         }
     }
 
@@ -189,6 +193,9 @@ impl Lead {
                 return Err(RunError::Missing { rank: *rank });
             }
             return Ok(vec![]);
+        }
+        if self.lock.is_none() {
+            self.lock = Some(folder.lock()?);
         }
         self.complete = folder.newest(options.is_strict)?.map_or(0, |(number, _)| number);
         // Later lives of this rank, and later runs of this life, have higher numbers.

@@ -20,6 +20,8 @@ const HELD: Duration = Duration::from_millis(1);
 const HELLO: Duration = Duration::from_millis(100);
 /// How long the others are told of the end, if they take nothing.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// A member writes no more checkpoints than so many that are not complete, and then its operators wait.
+const AHEAD: u64 = 4;
 /// So many messages are taken before operators have their turn.
 const MESSAGES: usize = 64;
 
@@ -187,8 +189,9 @@ impl<'a> Member<'a> {
     fn work(&mut self) -> Result<bool, Failure> {
         let Some(worker) = self.worker.as_mut().filter(|_| self.is_running) else { return Ok(false) };
         let mut is_busy = worker.work()?;
+        let most = self.checkpoint.saturating_add(AHEAD);
         while let Some(worker) = &mut self.worker
-            && let Some((number, state)) = worker.snapshot()
+            && let Some((number, state)) = worker.snapshot(most)
         {
             let Run { me, folder, .. } = self.run;
             folder.write_state(number, me.rank(), &state).map_err(|error| Failure::Run(error.into()))?;
@@ -241,7 +244,12 @@ impl<'a> Member<'a> {
                 Err(RecvError::Timeout) => break,
                 // Whoever has ended is found out when this looks who lives; other mail is not this one's to receive.
                 Err(RecvError::Gone { .. }) => self.looked = None,
-                Err(RecvError::Held(_) | RecvError::Crowded { .. } | RecvError::Cut(_)) => {}
+                // The mailboxes of members go on, or it is not theirs.
+                Err(RecvError::Held(_) | RecvError::Cut(_)) => {}
+                Err(
+                    RecvError::Crowded { rank, .. }
+                    | RecvError::Broken(Broken::Corrupt(rank) | Broken::NoMemory { rank, .. }),
+                ) if !self.run.ranks.contains(&rank) => {}
                 Err(RecvError::Broken(Broken::Oneself)) => break,
                 Err(error) => return Err(error.into()),
             }

@@ -65,7 +65,8 @@
 //!   the same, and a source gives the same records again.
 //! - **Bounded, with backpressure.** A channel holds as many records as [`Options::channel`] says, and as many again on the sender's side
 //!   if it leads to another rank. If it is full, the operator in front of it does not fire, and so on back to the sources. What one
-//!   record of a source makes goes through as a whole, on top of that: a window that closes for many keys.
+//!   record of a source makes goes through as a whole, on top of that: a window that closes for many keys. No rank writes more than four
+//!   checkpoints that are not complete, and its operators wait then.
 //! - **Exactly once.** A process may be killed at any moment, several may, all may. The graph goes back to the last checkpoint, and each
 //!   record has its effect on each sink once. A sink of a file is cut back to its length at the checkpoint. A function is given the
 //!   records of each checkpoint once that is complete, perhaps twice, with the same number and the same records: it commits both
@@ -74,12 +75,16 @@
 //!   [`Options::patience`] says; then the error is [`RunError::Missing`]. Who starts it is up to the program, as `mbox run` or a parent
 //!   do. A process that is stopped is alive.
 //! - **An operator that panics** ends the run on all ranks, with [`RunError::Operator`]: its name and its text. Before that the graph goes
-//!   back a few times ([`Options::retries`]).
+//!   back a few times ([`Options::retries`]). A function of a sink that fails with the last records fails when the others may have
+//!   returned: only its rank returns that error, and is given them again in its next run.
+//! - **A rank that returns an error is not waited for.** All return one: its own words, if it could not write a checkpoint or its
+//!   mailboxes do not work ([`RunError::Other`]).
 //! - **A damaged checkpoint is not used.** Each file has a check. Without [`Options::strict`] the complete checkpoint before it is used;
 //!   two are kept. If none is whole, that is [`CheckpointError::Garbled`]: a graph begins at the beginning only if there never was a
 //!   complete checkpoint.
 //! - **One graph.** Processes that have built another graph, or have checkpoints or channels of other sizes, are told
-//!   ([`RunError::Differs`]). A graph in which operators wait for each other is refused ([`GraphError::Cycle`]), with their names.
+//!   ([`RunError::Differs`]). What functions do cannot be compared. A graph in which operators wait for each other is refused
+//!   ([`GraphError::Cycle`]), with their names. A folder of checkpoints is of one run at a time ([`CheckpointError::InUse`]).
 //! - **Peers are not trusted.** A message that makes no sense is left out. If it is of a channel, the graph goes back, as often as for a
 //!   panic. A process that has a part and lies can hold the graph up or end it, and does no other harm.
 //!

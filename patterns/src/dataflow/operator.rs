@@ -5,6 +5,9 @@ use super::output::{Emit, Output};
 use super::record::{Reader, Record, write_bytes};
 use std::collections::VecDeque;
 
+/// An operator that has so many snapshots which were not taken does not fire. One that it waits for is behind it in the order of stamps.
+pub const KEPT: usize = 2;
+
 /// What an operator has handled.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Handled {
@@ -134,7 +137,8 @@ impl<I: Record, O: Record, L: Logic<I, O>> Node<I, O, L> {
     /// Whether the next event of this channel can be handled. Events with the stamp of the last one can without room: an operator further
     /// on may take what another branch makes of them first, and the other branch waits for this operator.
     fn has_room(&self, at: usize) -> bool {
-        self.output.has_room() || self.inputs[at].link.borrow().next() == self.stamp
+        self.snapshots.len() < KEPT
+            && (self.output.has_room() || self.inputs[at].link.borrow().next() == self.stamp)
     }
 
     fn handle(&mut self, at: usize, stamp: u64, event: Event<I>) -> Result<(), String> {

@@ -58,14 +58,14 @@ impl<'a> Reader<'a> {
 
     /// As many bytes as a number in front of them says: what [`write_bytes`] has written.
     pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
-        let len = u32::read(self)?;
+        let len = u64::read(self)?;
         self.take(len as usize)
     }
 }
 
 /// Appends bytes, and in front of them how many there are.
 pub(super) fn write_bytes(bytes: &[u8], to: &mut Vec<u8>) {
-    (bytes.len() as u32).write(to);
+    (bytes.len() as u64).write(to);
     to.extend_from_slice(bytes);
 }
 
@@ -167,12 +167,12 @@ impl<T: Record> Record for Option<T> {
 
 impl<T: Record> Record for Vec<T> {
     fn write(&self, bytes: &mut Vec<u8>) {
-        (self.len() as u32).write(bytes);
+        (self.len() as u64).write(bytes);
         self.iter().for_each(|value| value.write(bytes));
     }
 
     fn read(bytes: &mut Reader<'_>) -> Option<Self> {
-        let count = u32::read(bytes)? as usize;
+        let count = u64::read(bytes)? as usize;
         // Each has a byte at least. Memory grows with those that are there.
         (count <= bytes.0.len()).then_some(())?;
         (0..count).map(|_| T::read(bytes)).collect()
@@ -207,7 +207,7 @@ mod tests {
         let huge = [0xFF; 12];
         assert_eq!(Vec::<()>::read(&mut Reader::new(&huge)), None);
         assert_eq!(Vec::<u64>::read(&mut Reader::new(&huge)), None);
-        assert_eq!(String::read(&mut Reader::new(&[1, 0, 0, 0, 0xFF])), None);
+        assert_eq!(String::read(&mut Reader::new(&[1, 0, 0, 0, 0, 0, 0, 0, 0xFF])), None);
         assert_eq!(char::read(&mut Reader::new(&huge)), None);
         assert_eq!(bool::read(&mut Reader::new(&huge)), None);
         assert_eq!(<()>::read(&mut Reader::new(&huge)), None);

@@ -3,7 +3,7 @@
 use super::operator::Logic;
 use super::output::Emit;
 use super::record::{Reader, Record};
-use crate::delivery::Durability;
+use crate::delivery::{Durability, sync_folder_of};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
@@ -64,6 +64,9 @@ impl<T: Record> Logic<T, ()> for ToFile<T> {
             return Err(format!("{path} has {found} bytes, and had {length} at the checkpoint"));
         }
         file.set_len(self.length).map_err(failed)?;
+        if self.durability == Durability::Power {
+            sync_folder_of(&self.path).map_err(failed)?;
+        }
         self.file = Some(file);
         Ok(())
     }

@@ -1,7 +1,6 @@
 //! Where records come from.
 
-use super::channel::NO_STAMP;
-use super::operator::{Handled, Operator};
+use super::operator::{Handled, KEPT, Operator};
 use super::output::Output;
 use super::record::{Reader, Record};
 use std::collections::VecDeque;
@@ -102,7 +101,7 @@ impl<T: Record> Operator for Source<T> {
     fn fire(&mut self, most: usize) -> Result<bool, String> {
         self.output.look();
         let mut left = most;
-        while left > 0 && !self.has_ended && self.output.has_room() {
+        while left > 0 && !self.has_ended && self.output.has_room() && self.snapshots.len() < KEPT {
             left -= 1;
             self.punctuate();
             let stamp = self.turns.stamp(self.round);
@@ -116,9 +115,11 @@ impl<T: Record> Operator for Source<T> {
                 self.output.end(stamp);
             }
         }
-        // The marker of this round may be the next. One that had ended at the checkpoint has nothing else to say.
-        let next = if self.has_ended { NO_STAMP } else { self.turns.marker(self.round) };
-        Ok(self.output.progress(next) || left < most)
+        if !self.has_ended {
+            // The marker of this round may be the next.
+            self.output.progress(self.turns.marker(self.round));
+        }
+        Ok(left < most)
     }
 
     fn snapshots(&mut self) -> &mut VecDeque<(u64, Vec<u8>)> {

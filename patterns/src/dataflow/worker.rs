@@ -231,8 +231,8 @@ impl<'a> Worker<'a> {
     }
 
     /// The state of all operators at the oldest checkpoint that was not taken yet, if its marker has come through all of them that had
-    /// not ended before it; and at last that at the end.
-    pub fn snapshot(&mut self) -> Option<(u64, Vec<u8>)> {
+    /// not ended before it; and at last that at the end. None with a higher number than `most`, but for that.
+    pub fn snapshot(&mut self, most: u64) -> Option<(u64, Vec<u8>)> {
         let oldest = |part: &mut Part| part.operator.snapshots().front().map(|(number, _)| *number);
         let number = self.parts.iter_mut().filter_map(oldest).min();
         let mut bytes = vec![];
@@ -240,7 +240,7 @@ impl<'a> Worker<'a> {
             let is_through = |part: &mut Part| {
                 oldest(part) == Some(number) || (part.operator.has_ended() && oldest(part).is_none())
             };
-            if !self.parts.iter_mut().all(is_through) {
+            if number > most || !self.parts.iter_mut().all(is_through) {
                 return None;
             }
             for Part { operator, .. } in &mut self.parts {

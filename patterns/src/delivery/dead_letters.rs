@@ -1,6 +1,6 @@
 //! A folder of messages that were not handled.
 
-use super::journal::sync_folder_of;
+use super::journal::{make_folder, sync_folder_of};
 use super::{DeadError, DeadLetter, Durability, Outbox};
 use mailbox::{Deadline, Endpoint, SendError};
 use std::fs::{self, DirEntry, File};
@@ -60,11 +60,8 @@ impl DeadLetters {
     /// and not finished more than a day ago, because they died, are taken away.
     pub fn open(path: impl Into<PathBuf>) -> Result<Self, DeadError> {
         let dead = Self { path: path.into(), most: MOST };
-        let missing: Vec<&Path> = dead.path.ancestors().take_while(|folder| !folder.exists()).collect();
-        fs::create_dir_all(&dead.path).map_err(|error| dead.io(error))?;
         // A letter is as safe as the names of the folders that lead to it.
-        let synced = missing.into_iter().try_for_each(sync_folder_of);
-        synced.map_err(|error| dead.io(error))?;
+        make_folder(&dead.path).map_err(|error| dead.io(error))?;
         let entries = fs::read_dir(&dead.path).map_err(|error| dead.io(error))?;
         for entry in entries.flatten().filter(is_abandoned) {
             // Another process may have done it.

@@ -269,8 +269,15 @@ fn put(path: &Path, begun: &Path, durability: Durability, bytes: &[u8]) -> io::R
     Ok(file)
 }
 
+/// Makes a folder, if it is not there, and waits until the disk has the names of all the folders that lead to it.
+pub(crate) fn make_folder(path: &Path) -> io::Result<()> {
+    let missing: Vec<&Path> = path.ancestors().take_while(|folder| !folder.exists()).collect();
+    fs::create_dir_all(path)?;
+    missing.into_iter().try_for_each(sync_folder_of)
+}
+
 /// Waits until the disk has the names of the files in the folder of this one.
-pub(super) fn sync_folder_of(path: &Path) -> io::Result<()> {
+pub(crate) fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }

@@ -165,6 +165,7 @@ pub use done::Done;
 pub use id::Id;
 pub use job::Job;
 pub use journal::{Durability, Journal, Recovered};
+pub(crate) use journal::{make_folder, sync_folder_of};
 pub use journal_error::JournalError;
 pub use ledger::{Ledger, Replay};
 pub use letter::{DeadLetter, Letter};
