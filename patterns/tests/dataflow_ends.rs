@@ -331,7 +331,7 @@ fn checkpoints_do_not_pile_up_while_the_coordinator_is_slow() {
             })
             .count()
     };
-    let most: &'static AtomicUsize = Box::leak(Box::new(AtomicUsize::new(0)));
+    let [read, most, most_read] = [0; 3].map(|zero| &*Box::leak(Box::new(AtomicUsize::new(zero))));
     let options = |rank| {
         let options = folder.options().checkpoint_every(1);
         let states = states.clone();
@@ -339,6 +339,7 @@ fn checkpoints_do_not_pile_up_while_the_coordinator_is_slow() {
             if most.load(Ordering::Relaxed) == 0 && states() > 0 {
                 thread::sleep(Duration::from_millis(300));
                 most.store(states(), Ordering::Relaxed);
+                most_read.store(read.load(Ordering::Relaxed), Ordering::Relaxed);
             }
         };
         if rank == 0 { options.show_rates(Duration::from_millis(1), look) } else { options }
@@ -347,7 +348,13 @@ fn checkpoints_do_not_pile_up_while_the_coordinator_is_slow() {
         let graph = Graph::new();
         let none = graph.source("none", |_| core::iter::empty::<(u64, u64)>());
         _ = none.to_function("nothing", |_, _| Ok(()));
-        let numbers = graph.source("numbers", |from| (from..1000).map(|number| (number, number))).on([1]);
+        let numbers = graph.source("numbers", |from| {
+            (from..1000).map(|number| {
+                read.fetch_add(1, Ordering::Relaxed);
+                (number, number)
+            })
+        });
+        let numbers = numbers.on([1]);
         _ = numbers.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
         graph
     };
@@ -355,6 +362,8 @@ fn checkpoints_do_not_pile_up_while_the_coordinator_is_slow() {
     assert!(reports.iter().all(Result::is_ok), "{reports:?}");
     assert_eq!(folder.text(), listed(1000));
     assert!((1..12).contains(&most.load(Ordering::Relaxed)), "{most:?}");
+    // Nor are their states held in memory.
+    assert!(most_read.load(Ordering::Relaxed) < 24, "{most_read:?}");
 }
 
 #[test]

@@ -131,12 +131,12 @@
 //!
 //! - A union, and a graph as a whole, goes at the pace of its slowest source: the order says whose turn it is. A source that waits, such
 //!   as for a device, keeps its rank from all else meanwhile.
-//! - A rank that does not come out of an operator for longer than the patience, while the graph goes back, counts as missing.
 //! - One thread for each rank: an operator that is slow keeps the others of its rank waiting.
 //! - A checkpoint is made of all the state each time, in memory first. There is none while the slowest source gives nothing.
 //! - A graph does not change while it runs. Its checkpoints are for the same placement and options.
 //! - No feedback: a graph has no cycles. No joins, no sessions, no early results of windows.
-//! - Stopped processes are waited for without end. So is a program that has joined a rank and does not run the graph, for the patience.
+//! - A stopped process is waited for without end while the graph runs. While the graph goes back or begins, a rank counts as missing after
+//!   the patience also if its process is stopped, does something else, or does not come out of an operator.
 //! - A record is no longer than a message may be ([`Region::eager_limit`](mailbox::Region::eager_limit)) where it goes to another rank.
 //! - A file that a sink writes to is read safely when the run is over. Before that it may have records that will be cut off. A program that wants
 //!   only what is committed uses a function.
