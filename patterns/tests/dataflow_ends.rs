@@ -396,3 +396,12 @@ fn a_folder_is_of_one_run_at_a_time() {
     assert_eq!(folder.text(), listed(100));
     assert!(!folder.0.join("other").exists());
 }
+
+#[test]
+fn ranks_whose_checkpoints_are_in_different_folders_are_told() {
+    let (one, other) = (Folder::new(), Folder::new());
+    let build = || numbers(&one.out(), 100, Duration::ZERO);
+    let outcomes = run_on(2, |rank| [&one, &other][rank as usize].options(), build);
+    let is_told = matches!(&outcomes[1], Err(RunError::Checkpoint(CheckpointError::Elsewhere { path, .. })) if path.starts_with(&other.0));
+    assert!(is_told && matches!(outcomes[0], Err(RunError::Other { rank: 1, .. })), "{outcomes:?}");
+}

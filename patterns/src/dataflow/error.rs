@@ -68,6 +68,14 @@ pub enum CheckpointError {
         /// The file.
         path: PathBuf,
     },
+    /// The coordinator has its checkpoints in another folder: a path that is not absolute depends on where a process was started.
+    #[error("rank {coordinator} does not have its checkpoints in {path:?}")]
+    Elsewhere {
+        /// The folder of this rank.
+        path: PathBuf,
+        /// The rank that leads the run.
+        coordinator: u32,
+    },
     /// Another run has the folder, such as one of the same program in another region.
     #[error("another run has the folder {path:?}")]
     InUse {

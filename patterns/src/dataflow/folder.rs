@@ -10,6 +10,7 @@ use rustix::fs::{FlockOperation, flock};
 use rustix::io::Errno;
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -43,9 +44,13 @@ impl Folder {
         Ok(Self { path: path.into(), fingerprint, durability })
     }
 
+    fn lock_path(&self) -> PathBuf {
+        self.path.join("lock")
+    }
+
     /// Keeps other runs from the folder, as long as the file is open. The process that had it before may not have quite ended.
     pub fn lock(&self) -> Result<File, CheckpointError> {
-        let path = self.path.join("lock");
+        let path = self.lock_path();
         let failed = |error| CheckpointError::Io { path: path.clone(), error };
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(failed)?;
         let begun = Instant::now();
@@ -58,6 +63,22 @@ impl Folder {
                 Err(error) => return Err(failed(error.into())),
             }
         }
+    }
+
+    /// Says in that file that an attempt begins.
+    pub fn begin(&self, lock: &File, attempt: u64) -> Result<(), CheckpointError> {
+        let written = lock.write_all_at(&attempt.to_le_bytes(), 0);
+        written.map_err(|error| CheckpointError::Io { path: self.lock_path(), error })
+    }
+
+    /// Whether that attempt, or one after it, has begun in this folder.
+    pub fn has_begun(&self, attempt: u64) -> bool {
+        let found = fs::read(self.lock_path()).unwrap_or_default();
+        u64::read(&mut Reader::new(&found)).is_some_and(|found| found >= attempt)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.path
     }
 
     pub fn fingerprint(&self) -> u64 {

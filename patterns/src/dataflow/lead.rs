@@ -194,13 +194,15 @@ impl Lead {
             }
             return Ok(vec![]);
         }
-        if self.lock.is_none() {
-            self.lock = Some(folder.lock()?);
-        }
+        let lock = match self.lock.take() {
+            Some(lock) => lock,
+            None => folder.lock()?,
+        };
         self.complete = folder.newest(options.is_strict)?.map_or(0, |(number, _)| number);
         // Later lives of this rank, and later runs of this life, have higher numbers.
         let count = ATTEMPTS.fetch_add(1, Ordering::Relaxed).wrapping_add(1);
         self.attempt = (me.epoch() << 32) | u64::from(count);
+        folder.begin(self.lock.insert(lock), self.attempt)?;
         self.phase = Phase::Starting;
         self.ready.clear();
         let number = self.complete;

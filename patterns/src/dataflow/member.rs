@@ -7,7 +7,7 @@ use super::note::{Message, Note, TAG, Why};
 use super::post::Post;
 use super::run::Run;
 use super::worker::{Failure, Worker};
-use super::{Report, RunError};
+use super::{CheckpointError, Report, RunError};
 use mailbox::{Broken, Deadline, RecvError, Status};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -313,7 +313,11 @@ impl<'a> Member<'a> {
 
     /// This rank's operators as they were at that checkpoint.
     fn load(&self, number: u64) -> Result<Worker<'a>, Failure> {
-        let Run { me, plan, options, folder, .. } = self.run;
+        let Run { me, plan, options, folder, leader, .. } = self.run;
+        if !folder.has_begun(self.attempt) {
+            let (path, coordinator) = (folder.path().into(), *leader);
+            return Err(Failure::Run(CheckpointError::Elsewhere { path, coordinator }.into()));
+        }
         let file = || -> Result<Option<Vec<u8>>, RunError> {
             if number == 0 {
                 return Ok(None);

@@ -83,8 +83,9 @@
 //!   two are kept. If none is whole, that is [`CheckpointError::Garbled`]: a graph begins at the beginning only if there never was a
 //!   complete checkpoint.
 //! - **One graph.** Processes that have built another graph, or have checkpoints or channels of other sizes, are told
-//!   ([`RunError::Differs`]). What functions do cannot be compared. A graph in which operators wait for each other is refused
-//!   ([`GraphError::Cycle`]), with their names. A folder of checkpoints is of one run at a time ([`CheckpointError::InUse`]).
+//!   ([`RunError::Differs`]), and those that look for checkpoints in another folder ([`CheckpointError::Elsewhere`]). What functions do
+//!   cannot be compared. A graph in which operators wait for each other is refused ([`GraphError::Cycle`]), with their names. A folder of
+//!   checkpoints is of one run at a time ([`CheckpointError::InUse`]).
 //! - **Peers are not trusted.** A message that makes no sense is left out. If it is of a channel, the graph goes back, as often as for a
 //!   panic. A process that has a part and lies can hold the graph up or end it, and does no other harm.
 //!
