@@ -1,10 +1,11 @@
 //! Every example is short, does what it says, and leaves nothing behind.
 #![cfg(not(loom))]
 
+use kit::Folder;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
-use std::{env, fs, process};
+use std::{env, fs};
 
 /// What each prints. `hello`, which takes two, is run by `tests/readme.rs`; a `*` stands for what differs.
 const EXAMPLES: &[(&str, &[&str])] = &[
@@ -63,23 +64,6 @@ const EXAMPLES: &[(&str, &[&str])] = &[
     ),
 ];
 
-/// A folder for an example's temporary files; gone after the test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(example: &str) -> Self {
-        let path = env::temp_dir().join(format!("mailbox-example-{}-{example}", process::id()));
-        fs::create_dir(&path).expect("a new folder");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 fn matches(line: &str, expected: &str) -> bool {
     let number = |word: &str| word.bytes().all(|byte| byte.is_ascii_digit());
     let (words, wanted): (Vec<_>, Vec<_>) = (line.split(' ').collect(), expected.split(' ').collect());
@@ -88,9 +72,9 @@ fn matches(line: &str, expected: &str) -> bool {
 }
 
 fn run(example: &str, expected: &[&str]) {
-    let folder = Folder::new(example);
+    let folder = Folder::new();
     let program = env::current_exe().expect("this test").with_file_name("../examples").join(example);
-    let started = Command::new(&program).env("TMPDIR", &folder.0).stdout(Stdio::piped()).spawn();
+    let started = Command::new(&program).env("TMPDIR", &*folder).stdout(Stdio::piped()).spawn();
     let child = started.expect("`cargo test` builds examples");
     let name = format!("{example}-{}", child.id());
     let output = child.wait_with_output().expect("an end");
@@ -104,8 +88,7 @@ fn run(example: &str, expected: &[&str]) {
         "{example} says {lines:#?}"
     );
 
-    let left: Vec<_> =
-        fs::read_dir(&folder.0).expect("a folder").map(|entry| entry.unwrap().path()).collect();
+    let left: Vec<_> = fs::read_dir(&*folder).expect("a folder").map(|entry| entry.unwrap().path()).collect();
     assert!(left.is_empty(), "{example} leaves {left:?}");
     // Where named regions lie; the examples name theirs so.
     assert!(!mailbox::lab::os::shm_path(&name).exists(), "{example} leaves its region");

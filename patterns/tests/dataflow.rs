@@ -9,7 +9,7 @@ mod told;
 #[path = "dataflow/windows.rs"]
 mod windows;
 
-use kit::{Dice, Name};
+use kit::{Dice, Folder};
 use mailbox::{Config, Region};
 use mailbox_patterns::dataflow::{
     CheckpointError, Graph, GraphError, Options, Rates, Report, RunError, Stream, Window,
@@ -23,33 +23,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-/// A folder that goes away with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = Name::file().path();
-        fs::create_dir(&path).expect("a new name");
-        Self(path)
-    }
-
-    fn out(&self) -> PathBuf {
-        self.0.join("out")
-    }
-
-    fn options(&self) -> Options {
-        Options::new(self.0.join("checkpoints")).patience(Duration::from_secs(20))
-    }
-
-    fn text(&self) -> String {
-        fs::read_to_string(self.out()).expect("a sink has made it")
-    }
+fn out_of(folder: &Path) -> PathBuf {
+    folder.join("out")
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).expect("it is there");
-    }
+fn options(folder: &Path) -> Options {
+    Options::new(folder.join("checkpoints")).patience(Duration::from_secs(20))
+}
+
+fn written(folder: &Path) -> String {
+    fs::read_to_string(out_of(folder)).expect("a sink has made it")
 }
 
 /// Runs the graph on these ranks, each in a thread.
@@ -128,20 +111,20 @@ fn outcome(seed: u64, ranks: u32, channel: usize, every: u64, panics_at: u64) ->
         let mut place = |parts: usize| -> Vec<u32> {
             (0..1 + dice.below(parts as u64)).map(|_| dice.below(ranks.into()) as u32).collect()
         };
-        everything(&folder.out(), &mut place, move || {
+        everything(&out_of(&folder), &mut place, move || {
             assert!(left.fetch_sub(1, Ordering::Relaxed) != 1, "for once");
         })
     };
     let used: Vec<u32> =
         (0..ranks).filter(|rank| build().dot().expect("sound").contains(&format!("rank {rank}\""))).collect();
-    let options = |_| folder.options().channel(channel).checkpoint_every(every);
+    let options = |_| options(&folder).channel(channel).checkpoint_every(every);
     let late = run_on(&used, options, build).into_iter().map(|report| {
         let report = report.expect("no error");
         assert_eq!(report.went_back, u32::from(panics_at > 0));
         report.rates.operators.iter().map(|rate| rate.late).sum::<u64>()
     });
     let late = late.sum();
-    (folder.text(), late)
+    (written(&folder), late)
 }
 
 #[test]
@@ -172,13 +155,13 @@ fn the_order_is_that_of_reading_the_sources_in_turns() {
         let twice = both.flat_map("twice", |word| [word.clone(), word]).filter("not a1", |word| word != "a1");
         _ = twice
             .union("again", &both)
-            .to_file("out", folder.out(), Durability::Process, |word| format!("{word} "));
+            .to_file("out", out_of(&folder), Durability::Process, |word| format!("{word} "));
         graph
     };
-    run_on(&[0, 1, 2], |_| folder.options(), build)
+    run_on(&[0, 1, 2], |_| options(&folder), build)
         .into_iter()
         .for_each(|report| _ = report.expect("no error"));
-    assert_eq!(folder.text(), "a0 a0 a0 b0 b0 b0 a1 b1 b1 b1 a2 a2 a2 a3 a3 a3 ");
+    assert_eq!(written(&folder), "a0 a0 a0 b0 b0 b0 a1 b1 b1 b1 a2 a2 a2 a3 a3 a3 ");
 }
 
 /// One branch makes nothing of the records that fill the other one.
@@ -190,15 +173,17 @@ fn branches_that_meet_again_do_not_wait_for_each_other() {
         let source = graph.source("numbers", |from| (from..50).map(|number| (number, number)));
         let many = source.flat_map("many", |number| [number; 9]).map("same", |number| number);
         let none = many.filter("none", |_| false).on([1]);
-        _ = none
-            .union("both", &many)
-            .on([2])
-            .to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
+        _ = none.union("both", &many).on([2]).to_file(
+            "out",
+            out_of(&folder),
+            Durability::Process,
+            |number| format!("{number}\n"),
+        );
         graph
     };
-    let reports = run_on(&[0, 1, 2], |_| folder.options().channel(1), build);
+    let reports = run_on(&[0, 1, 2], |_| options(&folder).channel(1), build);
     assert!(reports.iter().all(Result::is_ok), "{reports:?}");
-    assert_eq!(folder.text().lines().count(), 450);
+    assert_eq!(written(&folder).lines().count(), 450);
 }
 
 #[test]
@@ -216,15 +201,14 @@ fn words_are_counted_as_by_a_loop() {
             words.key_by("word", |word| (word, ())).on([1]).fold("count", 0_u64, |count, ()| *count += 1);
         _ = counts
             .on([1, 2])
-            .to_file("out", folder.out(), Durability::Power, |(word, count)| format!("{word} {count}\n"));
+            .to_file("out", out_of(&folder), Durability::Power, |(word, count)| format!("{word} {count}\n"));
         graph
     };
-    let reports = run_on(&[0, 1, 2], |_| folder.options().channel(5).checkpoint_every(10), build);
+    let reports = run_on(&[0, 1, 2], |_| options(&folder).channel(5).checkpoint_every(10), build);
     assert!(reports.iter().all(Result::is_ok), "{reports:?}");
     let mut expected = BTreeMap::new();
     text.split_whitespace().for_each(|word| *expected.entry(word.to_string()).or_insert(0) += 1);
-    let counted: BTreeMap<String, u64> = folder
-        .text()
+    let counted: BTreeMap<String, u64> = written(&folder)
         .lines()
         .map(|line| line.split_once(' ').expect("two"))
         .map(|(word, count)| (word.into(), count.parse().expect("a number")))
@@ -234,7 +218,7 @@ fn words_are_counted_as_by_a_loop() {
 
 /// Numbers through an operator that does this with them, and what the ranks return.
 fn through(
-    folder: &Folder,
+    folder: &Path,
     options: impl Fn(u32) -> Options + Sync,
     map: impl Fn(u64) -> u64 + Copy + Sync + 'static,
 ) -> Vec<Result<Report, RunError>> {
@@ -242,7 +226,9 @@ fn through(
         let graph = Graph::new();
         let source = graph.source("numbers", |from| (from..100).map(|number| (number, number)));
         let mapped = source.map("mapped", map).on([1]);
-        _ = mapped.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n")).on([2]);
+        _ = mapped
+            .to_file("out", out_of(folder), Durability::Process, |number| format!("{number}\n"))
+            .on([2]);
         graph
     };
     run_on(&[0, 1, 2], options, build)

@@ -1,6 +1,6 @@
 //! Graphs whose sources end at different times, whose ranks end with errors, and whose mailboxes have mail of earlier lives.
 
-use kit::{Child, Name};
+use kit::{Child, Folder};
 use mailbox::{Config, RecvError, Region};
 use mailbox_patterns::dataflow::{CheckpointError, Graph, Options, Rates, Report, RunError, Window};
 use mailbox_patterns::delivery::Durability;
@@ -16,33 +16,16 @@ const RANK: &str = "DATAFLOW_ENDS_RANK";
 const FOLDER: &str = "DATAFLOW_ENDS_FOLDER";
 const PATIENCE: &str = "DATAFLOW_ENDS_PATIENCE";
 
-/// A folder that goes away with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = Name::file().path();
-        fs::create_dir(&path).expect("a new name");
-        Self(path)
-    }
-
-    fn out(&self) -> PathBuf {
-        self.0.join("out")
-    }
-
-    fn options(&self) -> Options {
-        Options::new(self.0.join("checkpoints")).patience(Duration::from_secs(20))
-    }
-
-    fn text(&self) -> String {
-        fs::read_to_string(self.out()).expect("a sink has made it")
-    }
+fn out_of(folder: &Path) -> PathBuf {
+    folder.join("out")
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).expect("it is there");
-    }
+fn options(folder: &Path) -> Options {
+    Options::new(folder.join("checkpoints")).patience(Duration::from_secs(20))
+}
+
+fn written(folder: &Path) -> String {
+    fs::read_to_string(out_of(folder)).expect("a sink has made it")
 }
 
 /// Runs the graph on the ranks from 0 on, each in a thread. No endpoint goes before all have returned.
@@ -81,15 +64,15 @@ fn a_source_that_has_ended_stays_so_when_the_graph_goes_back() {
                 number
             });
             let both = short.on([1]).union("both", &long).on([0]);
-            _ = both.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
+            _ = both.to_file("out", out_of(&folder), Durability::Process, |number| format!("{number}\n"));
             graph
         };
-        let reports = run_on(3, |_| folder.options().checkpoint_every(10).channel(4), build);
+        let reports = run_on(3, |_| options(&folder).checkpoint_every(10).channel(4), build);
         let reports: Vec<_> = reports.into_iter().map(|report| report.expect("no error")).collect();
         assert!(reports.iter().all(|report| (report.went_back, report.checkpoint) == (1, 20)), "{reports:?}");
         let rounds = (0..200).flat_map(|at| [(at < short).then_some(at), Some(1000 + at)]);
         let expected: String = rounds.flatten().map(|number| format!("{number}\n")).collect();
-        assert_eq!(folder.text(), expected);
+        assert_eq!(written(&folder), expected);
     }
 }
 
@@ -115,10 +98,10 @@ fn a_rank_that_cannot_write_its_checkpoint_is_not_waited_for() {
     for (bad, good) in [(0_u32, 1), (1, 0)] {
         let folder = Folder::new();
         // Nothing can be written there.
-        let in_the_way = folder.0.join(format!("checkpoints/new-state-{:020}-{bad}", 2));
+        let in_the_way = folder.join(format!("checkpoints/new-state-{:020}-{bad}", 2));
         fs::create_dir_all(in_the_way).expect("new names");
-        let build = || numbers(&folder.out(), 100, Duration::ZERO);
-        let outcomes = run_on(2, |_| folder.options().checkpoint_every(10), build);
+        let build = || numbers(&out_of(&folder), 100, Duration::ZERO);
+        let outcomes = run_on(2, |_| options(&folder).checkpoint_every(10), build);
         let error = outcomes[bad as usize].as_ref().expect_err("no room");
         assert!(matches!(error, RunError::Checkpoint(_)), "{error}");
         let error = outcomes[good as usize].as_ref().expect_err("the other has ended");
@@ -134,10 +117,10 @@ fn a_rank_that_the_region_does_not_have_is_told_at_once() {
     let build = || {
         let graph = Graph::new();
         let source = graph.source("numbers", |from| (from..9_u64).map(|number| (number, number)));
-        _ = source.to_file("out", folder.out(), Durability::Process, |_| String::new()).on([7]);
+        _ = source.to_file("out", out_of(&folder), Durability::Process, |_| String::new()).on([7]);
         graph
     };
-    let outcomes = run_on(2, |_| folder.options(), build);
+    let outcomes = run_on(2, |_| options(&folder), build);
     assert!(matches!(outcomes[0], Err(RunError::Outside { rank: 7, ranks: 2 })), "{outcomes:?}");
     assert!(matches!(outcomes[1], Err(RunError::NoPart { rank: 1 })), "{outcomes:?}");
 }
@@ -163,15 +146,15 @@ fn what_a_fold_makes_is_not_late() {
             let again = sums.key_by("all", |(_, sum)| ((), sum)).parts(1).window(Window::Time(1));
             _ = again.fold("again", 0, add).to_file(
                 "out",
-                folder.out(),
+                out_of(&folder),
                 Durability::Process,
                 |(_, _, sum)| format!("{sum}\n"),
             );
             graph
         };
-        let report = run_on(1, |_| folder.options(), build).remove(0).expect("no error");
+        let report = run_on(1, |_| options(&folder), build).remove(0).expect("no error");
         assert!(report.rates.operators.iter().all(|rate| rate.late == 0), "{window:?}: {report:?}");
-        let sum: u64 = folder.text().lines().map(|line| line.parse::<u64>().expect("a number")).sum();
+        let sum: u64 = written(&folder).lines().map(|line| line.parse::<u64>().expect("a number")).sum();
         assert_eq!(sum, 128, "{window:?}");
     }
 }
@@ -190,14 +173,14 @@ fn a_window_by_count_has_the_time_of_its_latest_record() {
         let timed = lists.key_by("same", |(_, _, list)| (list, ())).parts(1).window(Window::Time(1));
         _ = timed.fold("time", (), |(), ()| {}).to_file(
             "out",
-            folder.out(),
+            out_of(&folder),
             Durability::Process,
             |(list, time, ())| format!("{list:?} at {time}\n"),
         );
         graph
     };
-    _ = run_on(1, |_| folder.options(), build).remove(0).expect("no error");
-    assert_eq!(folder.text(), "[11] at 11\n[20, 12] at 20\n[30, 10] at 30\n");
+    _ = run_on(1, |_| options(&folder), build).remove(0).expect("no error");
+    assert_eq!(written(&folder), "[11] at 11\n[20, 12] at 20\n[30, 10] at 30\n");
 }
 
 #[test]
@@ -209,13 +192,13 @@ fn windows_at_the_end_of_time_have_their_records() {
             let source = graph.source("times", |from| (from..100).map(|_| (u64::MAX, ())));
             let windows = source.key_by("one", |()| ((), ())).parts(1).window(Window::Time(width));
             let counts = windows.fold("count", 0_u64, |count, ()| *count += 1);
-            _ = counts.to_file("out", folder.out(), Durability::Process, |(_, start, count)| {
+            _ = counts.to_file("out", out_of(&folder), Durability::Process, |(_, start, count)| {
                 format!("{start}: {count}")
             });
             graph
         };
-        let report = run_on(1, |_| folder.options(), build).remove(0).expect("no error");
-        assert_eq!(folder.text(), format!("{}: 100", u64::MAX - u64::MAX % width), "{report:?}");
+        let report = run_on(1, |_| options(&folder), build).remove(0).expect("no error");
+        assert_eq!(written(&folder), format!("{}: 100", u64::MAX - u64::MAX % width), "{report:?}");
     }
 }
 
@@ -240,10 +223,10 @@ fn second_process() {
     });
 }
 
-fn start(region: &Region, rank: u32, folder: &Folder, patience: u32) -> Child {
+fn start(region: &Region, rank: u32, folder: &Path, patience: u32) -> Child {
     let mut command = Command::new(env::current_exe().expect("this test"));
     command.args(["--exact", "second_process"]).stdout(Stdio::null());
-    command.env(RANK, rank.to_string()).env(FOLDER, &folder.0).env(PATIENCE, patience.to_string());
+    command.env(RANK, rank.to_string()).env(FOLDER, folder).env(PATIENCE, patience.to_string());
     region.hand_to(&mut command).expect("a file descriptor");
     Child::start(&mut command)
 }
@@ -255,14 +238,14 @@ fn notes_to_an_earlier_life_change_nothing() {
         let folder = Folder::new();
         let region = Region::create_unnamed(Config::ranks(2)).expect("memory");
         let mut children = [0, 1].map(|rank| start(&region, rank, &folder, 20_000));
-        let complete = |number: u64| folder.0.join(format!("checkpoints/complete-{number:020}"));
+        let complete = |number: u64| folder.join(format!("checkpoints/complete-{number:020}"));
         for number in [4, 8] {
             kit::wait_until("a checkpoint is complete", || complete(number).exists());
             children[victim].kill();
             children[victim] = start(&region, victim as u32, &folder, 20_000);
         }
         assert!(children.iter_mut().all(|child| child.finish().success()));
-        assert_eq!(folder.text(), listed(300));
+        assert_eq!(written(&folder), listed(300));
     }
 }
 
@@ -278,7 +261,7 @@ fn a_failure_of_an_earlier_run_does_not_end_the_next() {
     assert_eq!(start(&region, 0, &folder, 200).finish().code(), Some(3));
     let mut children = [0, 1].map(|rank| start(&region, rank, &folder, 20_000));
     assert!(children.iter_mut().all(|child| child.finish().success()));
-    assert_eq!(folder.text(), listed(300));
+    assert_eq!(written(&folder), listed(300));
 }
 
 #[test]
@@ -299,8 +282,9 @@ fn mail_that_nobody_receives_is_told_if_it_is_in_the_way() {
                     let graph = Graph::new();
                     let source = graph.source("numbers", |from| (from..2000).map(|number| (number, number)));
                     let out = source.on([1]).map("same", |number| number).on([0]);
-                    _ = out.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
-                    let outcome = graph.run(&me, &folder.options().channel(8));
+                    _ = out
+                        .to_file("out", out_of(folder), Durability::Process, |number| format!("{number}\n"));
+                    let outcome = graph.run(&me, &options(folder).channel(8));
                     (outcome, me)
                 })
             });
@@ -311,7 +295,7 @@ fn mail_that_nobody_receives_is_told_if_it_is_in_the_way() {
             assert!(is_told && matches!(outcomes[1], Err(RunError::Other { rank: 0, .. })), "{outcomes:?}");
         } else {
             assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-            assert_eq!(folder.text(), listed(2000));
+            assert_eq!(written(&folder), listed(2000));
         }
     }
 }
@@ -320,7 +304,7 @@ fn mail_that_nobody_receives_is_told_if_it_is_in_the_way() {
 #[test]
 fn checkpoints_do_not_pile_up_while_the_coordinator_is_slow() {
     let folder = Folder::new();
-    let checkpoints = folder.0.join("checkpoints");
+    let checkpoints = folder.join("checkpoints");
     let states = move || {
         let names = fs::read_dir(&checkpoints)
             .expect("it is there")
@@ -333,7 +317,7 @@ fn checkpoints_do_not_pile_up_while_the_coordinator_is_slow() {
     };
     let [read, most, most_read] = [0; 3].map(|zero| &*Box::leak(Box::new(AtomicUsize::new(zero))));
     let options = |rank| {
-        let options = folder.options().checkpoint_every(1);
+        let options = options(&folder).checkpoint_every(1);
         let states = states.clone();
         let look = move |_: &Rates| {
             if most.load(Ordering::Relaxed) == 0 && states() > 0 {
@@ -355,12 +339,12 @@ fn checkpoints_do_not_pile_up_while_the_coordinator_is_slow() {
             })
         });
         let numbers = numbers.on([1]);
-        _ = numbers.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
+        _ = numbers.to_file("out", out_of(&folder), Durability::Process, |number| format!("{number}\n"));
         graph
     };
     let reports = run_on(2, options, build);
     assert!(reports.iter().all(Result::is_ok), "{reports:?}");
-    assert_eq!(folder.text(), listed(1000));
+    assert_eq!(written(&folder), listed(1000));
     assert!((1..12).contains(&most.load(Ordering::Relaxed)), "{most:?}");
     // Nor are their states held in memory.
     assert!(most_read.load(Ordering::Relaxed) < 24, "{most_read:?}");
@@ -383,25 +367,25 @@ fn a_folder_is_of_one_run_at_a_time() {
             kit::wait_until("the other has ended", || number != 50 || IS_OVER.load(Ordering::Relaxed));
             number
         };
-        let first = scope.spawn(move || run_on(2, |_| own.options().channel(8), || graph(own.out(), slow)));
-        let lock = folder.0.join("checkpoints/lock");
-        kit::wait_until("it has begun", || lock.exists() && folder.out().exists());
+        let first = scope.spawn(move || run_on(2, |_| options(own).channel(8), || graph(out_of(own), slow)));
+        let lock = folder.join("checkpoints/lock");
+        kit::wait_until("it has begun", || lock.exists() && out_of(&folder).exists());
         let outcomes =
-            run_on(2, |_| folder.options().channel(8), || graph(folder.0.join("other"), |number| number));
+            run_on(2, |_| options(&folder).channel(8), || graph(folder.join("other"), |number| number));
         let is_told = matches!(outcomes[0], Err(RunError::Checkpoint(CheckpointError::InUse { .. })));
         assert!(is_told && matches!(outcomes[1], Err(RunError::Other { rank: 0, .. })), "{outcomes:?}");
         IS_OVER.store(true, Ordering::Relaxed);
         assert!(first.join().expect("no panic").iter().all(Result::is_ok));
     });
-    assert_eq!(folder.text(), listed(100));
-    assert!(!folder.0.join("other").exists());
+    assert_eq!(written(&folder), listed(100));
+    assert!(!folder.join("other").exists());
 }
 
 #[test]
 fn ranks_whose_checkpoints_are_in_different_folders_are_told() {
     let (one, other) = (Folder::new(), Folder::new());
-    let build = || numbers(&one.out(), 100, Duration::ZERO);
-    let outcomes = run_on(2, |rank| [&one, &other][rank as usize].options(), build);
-    let is_told = matches!(&outcomes[1], Err(RunError::Checkpoint(CheckpointError::Elsewhere { path, .. })) if path.starts_with(&other.0));
+    let build = || numbers(&out_of(&one), 100, Duration::ZERO);
+    let outcomes = run_on(2, |rank| options([&one, &other][rank as usize]), build);
+    let is_told = matches!(&outcomes[1], Err(RunError::Checkpoint(CheckpointError::Elsewhere { path, .. })) if path.starts_with(&*other));
     assert!(is_told && matches!(outcomes[0], Err(RunError::Other { rank: 1, .. })), "{outcomes:?}");
 }

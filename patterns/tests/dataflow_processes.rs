@@ -1,6 +1,6 @@
 //! Graphs whose ranks are processes of the operating system, which are killed and come again.
 
-use kit::{Child, Dice, Name, SIGCONT, SIGSTOP};
+use kit::{Child, Dice, Folder, SIGCONT, SIGSTOP};
 use mailbox::{Config, Endpoint, Region};
 use mailbox_patterns::dataflow::{Graph, Options, RunError, Window};
 use mailbox_patterns::delivery::Durability;
@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::env;
 use std::fs;
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::rc::Rc;
 use std::thread;
@@ -108,35 +108,18 @@ fn second_process() {
     graph(folder.as_ref(), pace, &point).run(&me, &options(folder.as_ref())).expect("no error");
 }
 
-/// A folder that goes away with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        let path = Name::file().path();
-        fs::create_dir(&path).expect("a new name");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        fs::remove_dir_all(&self.0).expect("it is there");
-    }
-}
-
-fn start(region: &Region, rank: u32, folder: &Folder, pace: u64, point: &str) -> Child {
+fn start(region: &Region, rank: u32, folder: &Path, pace: u64, point: &str) -> Child {
     let mut command = Command::new(env::current_exe().expect("this test"));
     command.args(["--exact", "second_process"]).stdout(Stdio::null());
-    command.env(RANK, rank.to_string()).env(FOLDER, &folder.0).env(PACE, pace.to_string()).env(POINT, point);
+    command.env(RANK, rank.to_string()).env(FOLDER, folder).env(PACE, pace.to_string()).env(POINT, point);
     region.hand_to(&mut command).expect("a file descriptor");
     Child::start(&mut command)
 }
 
 /// What the file has, and what the function was given: by number, each call with a number must have been given the same.
-fn outcome(folder: &Folder) -> (String, Vec<String>) {
-    let averages = fs::read_to_string(folder.0.join("averages")).expect("a sink has made it");
-    let calls = fs::read_to_string(folder.0.join(CALLS)).expect("a function has made it");
+fn outcome(folder: &Path) -> (String, Vec<String>) {
+    let averages = fs::read_to_string(folder.join("averages")).expect("a sink has made it");
+    let calls = fs::read_to_string(folder.join(CALLS)).expect("a function has made it");
     let mut calls: Vec<(u64, String)> = calls
         .lines()
         .map(|line| line.split_once(' ').expect("a number and records"))
@@ -154,7 +137,7 @@ fn expected() -> (String, Vec<String>) {
     let region = Region::create_unnamed(Config::ranks(RANKS)).expect("memory");
     thread::scope(|scope| {
         for rank in 0..RANKS {
-            let (me, folder): (Endpoint, &Path) = (region.join(rank).expect("free"), &folder.0);
+            let (me, folder): (Endpoint, &Path) = (region.join(rank).expect("free"), &*folder);
             scope.spawn(move || graph(folder, 0, "").run(&me, &options(folder)).expect("no error"));
         }
     });
@@ -162,7 +145,7 @@ fn expected() -> (String, Vec<String>) {
 }
 
 /// Kills processes as `victim` says, until all have ended. How many kills there were.
-fn with_kills(folder: &Folder, pace: u64, mut victim: impl FnMut(u32) -> Option<u32>) -> u32 {
+fn with_kills(folder: &Path, pace: u64, mut victim: impl FnMut(u32) -> Option<u32>) -> u32 {
     let region = Region::create_unnamed(Config::ranks(RANKS)).expect("memory");
     let mut children: Vec<_> = (0..RANKS).map(|rank| start(&region, rank, folder, pace, "")).collect();
     let mut kills = 0;
@@ -245,13 +228,13 @@ fn all_processes_may_die_and_a_stopped_one_is_waited_for() {
     }
     assert!(outcome(&folder) == expected);
     // It has ended, and ends at once.
-    let before = fs::read_to_string(folder.0.join(CALLS)).expect("it is there");
+    let before = fs::read_to_string(folder.join(CALLS)).expect("it is there");
     let region = Region::create_unnamed(Config::ranks(RANKS)).expect("memory");
     for rank in 0..RANKS {
         assert!(start(&region, rank, &folder, 0, "").finish().success());
     }
     assert!(outcome(&folder) == expected);
-    let again = fs::read_to_string(folder.0.join(CALLS)).expect("it is there");
+    let again = fs::read_to_string(folder.join(CALLS)).expect("it is there");
     assert!(again.starts_with(&before));
 }
 
@@ -263,7 +246,7 @@ fn a_process_that_dies_at_the_very_end_is_not_waited_for() {
         let folder = Folder::new();
         let region = Region::create_unnamed(Config::ranks(RANKS)).expect("memory");
         let mut children: Vec<_> = (0..RANKS).map(|rank| start(&region, rank, &folder, 0, "")).collect();
-        let end = folder.0.join(format!("checkpoints/complete-{}", u64::MAX));
+        let end = folder.join(format!("checkpoints/complete-{}", u64::MAX));
         kit::wait_until("the end is noted", || end.exists());
         let rank = round % RANKS;
         children[rank as usize].kill();
@@ -280,10 +263,10 @@ fn a_rank_that_nobody_comes_as_is_missing() {
     let me = region.join(0).expect("free");
     let mut children: Vec<_> = (1..RANKS).map(|rank| start(&region, rank, &folder, 2000, "")).collect();
     let outcome = thread::scope(|scope| {
-        let path = &folder.0;
+        let path = &*folder;
         let options = options(path).patience(Duration::from_secs(3));
         let run = scope.spawn(move || graph(path, 2000, "").run(&me, &options));
-        let begun = folder.0.join("averages");
+        let begun = folder.join("averages");
         kit::wait_until("the graph runs", || fs::metadata(&begun).is_ok());
         children[0].kill();
         run.join().expect("no panic")

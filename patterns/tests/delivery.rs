@@ -1,5 +1,6 @@
 //! Messages that fail, come twice, come from liars, or are set aside; and outboxes that are opened again.
 
+use kit::Folder;
 use mailbox::{Config, Endpoint, Region, SendError};
 use mailbox_patterns::delivery::{
     Consumer, DeadError, DeadLetters, DeliveryError, Done, Durability, Ledger, Letter, Outbox, OutboxError,
@@ -9,58 +10,39 @@ use rustix::fs::inotify;
 use std::fs::{self, File};
 use std::mem::MaybeUninit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::path::PathBuf;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::path::Path;
+use std::process;
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
-use std::{env, process};
 
 /// Longer than anything here takes.
 const GUARD: Duration = Duration::from_secs(30);
 /// For what is not there.
 const SHORT: Duration = Duration::from_millis(20);
 
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("delivery-{}-{count}", process::id()));
-        fs::create_dir(&path).expect("a folder for temporary files");
-        Self(path)
-    }
-
-    fn dead(&self) -> DeadLetters {
-        DeadLetters::open(self.0.join("dead")).expect("a box")
-    }
-
-    /// The reasons of all letters, in order.
-    fn reasons(&self) -> Vec<String> {
-        let letters = self.dead().letters().expect("a box");
-        letters.into_iter().map(|(_, letter)| letter.expect("sound").reason).collect()
-    }
-
-    /// The ledger, and its effects.
-    fn ledger(&self) -> (Ledger, Vec<Vec<u8>>) {
-        let mut effects = vec![];
-        let opened = Ledger::open(self.0.join("ledger"), Durability::Process, |replay| {
-            if let Replay::Effect(effect) = replay {
-                effects.push(effect.to_vec());
-            }
-        });
-        (opened.expect("a ledger").0, effects)
-    }
-
-    fn outbox<'a>(&self, me: &'a Endpoint) -> Outbox<'a> {
-        Outbox::open(me, self.0.join("outbox"), Durability::Process).expect("an outbox").0
-    }
+fn open_dead(folder: &Path) -> DeadLetters {
+    DeadLetters::open(folder.join("dead")).expect("a box")
 }
 
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// The reasons of all letters, in order.
+fn reasons(folder: &Path) -> Vec<String> {
+    let letters = open_dead(folder).letters().expect("a box");
+    letters.into_iter().map(|(_, letter)| letter.expect("sound").reason).collect()
+}
+
+/// The ledger, and its effects.
+fn open_ledger(folder: &Path) -> (Ledger, Vec<Vec<u8>>) {
+    let mut effects = vec![];
+    let opened = Ledger::open(folder.join("ledger"), Durability::Process, |replay| {
+        if let Replay::Effect(effect) = replay {
+            effects.push(effect.to_vec());
+        }
+    });
+    (opened.expect("a ledger").0, effects)
+}
+
+fn open_outbox<'a>(folder: &Path, me: &'a Endpoint) -> Outbox<'a> {
+    Outbox::open(me, folder.join("outbox"), Durability::Process).expect("an outbox").0
 }
 
 fn two() -> (Region, [Endpoint; 2]) {
@@ -92,7 +74,7 @@ fn echo(letter: &Letter) -> Result<Vec<u8>, String> {
 fn a_message_that_fails_is_tried_again_later_and_others_meanwhile() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
     let retry = Retry::new(3).backoff(Duration::from_millis(30), Duration::from_millis(60));
-    let mut consumer = Consumer::new(&me, retry, folder.dead());
+    let mut consumer = Consumer::new(&me, retry, open_dead(&folder));
     other.to(0).tag(5).send(b"bad").expect("room");
     other.send(0, b"good").expect("room");
     let begin = Instant::now();
@@ -107,7 +89,7 @@ fn a_message_that_fails_is_tried_again_later_and_others_meanwhile() {
     assert!(begin.elapsed() >= Duration::from_millis(90), "30 ms, and then 60");
     let expected = [(b"bad".to_vec(), 1), (b"good".to_vec(), 1), (b"bad".to_vec(), 2), (b"bad".to_vec(), 3)];
     assert_eq!(attempts, expected);
-    let (_, letter) = folder.dead().letters().expect("a box").remove(0);
+    let (_, letter) = open_dead(&folder).letters().expect("a box").remove(0);
     let letter = letter.expect("sound");
     assert_eq!((letter.from, letter.to, letter.tag, letter.attempts), (1, 0, 5, 3));
     assert_eq!((&letter.reason[..], &letter.body[..], letter.numbers), ("reason 3", &b"bad"[..], None));
@@ -118,7 +100,7 @@ fn a_message_that_fails_is_tried_again_later_and_others_meanwhile() {
 fn no_message_is_taken_while_32_wait_to_be_tried_again() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
     let retry = Retry::new(2).backoff(Duration::from_secs(3600), Duration::from_secs(3600));
-    let mut consumer = Consumer::new(&me, retry, folder.dead());
+    let mut consumer = Consumer::new(&me, retry, open_dead(&folder));
     for _ in 0..33 {
         other.send(0, b"bad").expect("room");
     }
@@ -139,12 +121,12 @@ fn no_message_is_taken_while_32_wait_to_be_tried_again() {
 #[test]
 fn what_failed_and_waits_is_unread_again_when_the_consumer_ends() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
-    let mut consumer = Consumer::new(&me, Retry::new(3), folder.dead());
+    let mut consumer = Consumer::new(&me, Retry::new(3), open_dead(&folder));
     other.send(0, b"later").expect("room");
     assert_eq!(told(consumer.at_least_once(GUARD, |_| Err("not now".into()))), [0, 0, 1, 0]);
     assert_eq!(consumer.parked(), 1);
     drop(consumer);
-    let mut consumer = Consumer::new(&me, Retry::new(3), folder.dead());
+    let mut consumer = Consumer::new(&me, Retry::new(3), open_dead(&folder));
     let handle = |letter: &Letter| {
         assert_eq!((&letter.body[..], letter.redelivered, letter.attempt), (&b"later"[..], 1, 2));
         Ok(())
@@ -161,8 +143,8 @@ fn a_message_that_ends_its_receivers_is_set_aside() {
         other.send(0, &numbered(3, b"innocent, too")).expect("room");
         let mut deaths = 0;
         loop {
-            let (mut ledger, _) = folder.ledger();
-            let mut consumer = Consumer::new(&me, quick(3), folder.dead()).numbered();
+            let (mut ledger, _) = open_ledger(&folder);
+            let mut consumer = Consumer::new(&me, quick(3), open_dead(&folder)).numbered();
             let mut handle =
                 |letter: &Letter| if letter.body == b"poison" { panic!("it dies") } else { echo(letter) };
             let step = catch_unwind(AssertUnwindSafe(|| {
@@ -179,9 +161,9 @@ fn a_message_that_ends_its_receivers_is_set_aside() {
             }
         }
         assert_eq!(deaths, 3, "{is_exactly_once}");
-        assert_eq!(folder.reasons(), ["its receivers have ended 3 times before they acknowledged it"]);
+        assert_eq!(reasons(&folder), ["its receivers have ended 3 times before they acknowledged it"]);
         if is_exactly_once {
-            let effects = folder.ledger().1;
+            let effects = open_ledger(&folder).1;
             assert_eq!(effects, [&b"innocent"[..], b"innocent, too"]);
         }
     }
@@ -190,7 +172,7 @@ fn a_message_that_ends_its_receivers_is_set_aside() {
 #[test]
 fn at_most_once_acknowledges_first() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
-    let mut consumer = Consumer::new(&me, quick(3), folder.dead());
+    let mut consumer = Consumer::new(&me, quick(3), open_dead(&folder));
     for body in [&b"dies"[..], b"fails", b"works"] {
         other.send(0, body).expect("room");
     }
@@ -205,14 +187,14 @@ fn at_most_once_acknowledges_first() {
         [1, 0, 0, 0]
     );
     assert_eq!(told(consumer.at_most_once(SHORT, |_| panic!("there is nothing"))), [0; 4]);
-    assert_eq!(folder.reasons(), ["no"]);
+    assert_eq!(reasons(&folder), ["no"]);
 }
 
 #[test]
 fn what_comes_twice_is_handled_once() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
-    let (mut ledger, _) = folder.ledger();
-    let mut consumer = Consumer::new(&me, quick(2), folder.dead());
+    let (mut ledger, _) = open_ledger(&folder);
+    let mut consumer = Consumer::new(&me, quick(2), open_dead(&folder));
     for number in [1, 1, 2, 1, 2] {
         other.send(0, &numbered(number, &[number as u8])).expect("room");
     }
@@ -223,8 +205,8 @@ fn what_comes_twice_is_handled_once() {
     assert_eq!(told(consumer.exactly_once(&mut ledger, GUARD, echo)), [0, 1, 0, 2]);
     assert_eq!(me.try_recv().expect("sound").map(|mail| mail.len()), None, "all are acknowledged");
     drop(ledger);
-    assert_eq!(folder.ledger().1, [[1], [2]]);
-    let mut reasons = folder.reasons();
+    assert_eq!(open_ledger(&folder).1, [[1], [2]]);
+    let mut reasons = reasons(&folder);
     reasons.sort();
     let unknown = "it is older than what is remembered, so it may have been handled";
     assert_eq!(reasons, ["it has no numbers of an outbox", unknown]);
@@ -233,8 +215,8 @@ fn what_comes_twice_is_handled_once() {
 #[test]
 fn a_message_that_is_set_aside_is_not_handled_when_it_comes_again() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
-    let (mut ledger, _) = folder.ledger();
-    let mut consumer = Consumer::new(&me, quick(1), folder.dead());
+    let (mut ledger, _) = open_ledger(&folder);
+    let mut consumer = Consumer::new(&me, quick(1), open_dead(&folder));
     other.send(0, &numbered(1, b"x")).expect("room");
     assert_eq!(told(consumer.exactly_once(&mut ledger, GUARD, |_| Err("no".into()))), [0, 0, 0, 1]);
     other.send(0, &numbered(1, b"x")).expect("room");
@@ -242,18 +224,18 @@ fn a_message_that_is_set_aside_is_not_handled_when_it_comes_again() {
 
     // A receiver has died after it set the message aside, and before it said so in its ledger.
     drop(ledger);
-    fs::remove_file(folder.0.join("ledger")).expect("a ledger");
-    let (mut ledger, _) = folder.ledger();
+    fs::remove_file(folder.join("ledger")).expect("a ledger");
+    let (mut ledger, _) = open_ledger(&folder);
     other.send(0, &numbered(1, b"x")).expect("room");
     me.recv().expect("a mail").requeue();
     assert_eq!(told(consumer.exactly_once(&mut ledger, GUARD, |_| panic!("set aside"))), [0, 0, 0, 1]);
-    assert_eq!(folder.reasons().len(), 1);
+    assert_eq!(reasons(&folder).len(), 1);
 }
 
 #[test]
 fn a_full_box_takes_nothing_and_loses_nothing() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
-    let mut consumer = Consumer::new(&me, quick(1), folder.dead().most(1));
+    let mut consumer = Consumer::new(&me, quick(1), open_dead(&folder).most(1));
     other.send(0, b"one").expect("room");
     other.send(0, b"two").expect("room");
     assert_eq!(told(consumer.at_least_once(GUARD, |_| Err("no".into()))), [0, 0, 0, 1]);
@@ -261,23 +243,23 @@ fn a_full_box_takes_nothing_and_loses_nothing() {
         let error = consumer.at_least_once(GUARD, |_| Err("no".into())).expect_err("full");
         assert!(matches!(error, DeliveryError::Dead(DeadError::Full { letters: 1, .. })), "{error}");
     }
-    let (name, letter) = folder.dead().letters().expect("a box").remove(0);
+    let (name, letter) = open_dead(&folder).letters().expect("a box").remove(0);
     // What it has needs no room.
-    assert_eq!(folder.dead().most(1).add(&name, &letter.expect("sound")).expect("it is there"), name);
-    folder.dead().drop_letter(&name).expect("it is there");
+    assert_eq!(open_dead(&folder).most(1).add(&name, &letter.expect("sound")).expect("it is there"), name);
+    open_dead(&folder).drop_letter(&name).expect("it is there");
     assert_eq!(told(consumer.at_least_once(GUARD, |_| Err("no".into()))), [0, 0, 0, 1]);
-    assert_eq!(folder.dead().letters().expect("a box")[0].1.as_ref().expect("sound").body, b"two");
+    assert_eq!(open_dead(&folder).letters().expect("a box")[0].1.as_ref().expect("sound").body, b"two");
 }
 
 #[test]
 fn a_garbled_letter_is_told_and_others_are_read() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
-    let mut consumer = Consumer::new(&me, quick(1), folder.dead());
+    let mut consumer = Consumer::new(&me, quick(1), open_dead(&folder));
     for body in [b"one", b"two"] {
         other.send(0, body).expect("room");
         assert_eq!(told(consumer.at_least_once(GUARD, |_| Err("no".into()))), [0, 0, 0, 1]);
     }
-    let dead = folder.dead();
+    let dead = open_dead(&folder);
     let names = dead.names().expect("a box");
     let file = dead.path().join(format!("{}.dead", names[0]));
     let bytes = fs::read(&file).expect("a letter");
@@ -302,10 +284,10 @@ fn a_garbled_letter_is_told_and_others_are_read() {
 #[test]
 fn two_letters_of_one_name_are_both_kept() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
-    let mut consumer = Consumer::new(&me, quick(1), folder.dead());
+    let mut consumer = Consumer::new(&me, quick(1), open_dead(&folder));
     other.send(0, b"one").expect("room");
     assert_eq!(told(consumer.at_least_once(GUARD, |_| Err("no".into()))), [0, 0, 0, 1]);
-    let dead = folder.dead();
+    let dead = open_dead(&folder);
     let (name, letter) = dead.letters().expect("a box").remove(0);
     let mut letter = letter.expect("sound");
     assert_eq!(dead.add(&name, &letter).expect("a disk"), name, "the same message");
@@ -319,10 +301,10 @@ fn two_letters_of_one_name_are_both_kept() {
 #[test]
 fn what_a_dead_process_has_begun_is_no_other_letter() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
-    let mut consumer = Consumer::new(&me, quick(1), folder.dead());
+    let mut consumer = Consumer::new(&me, quick(1), open_dead(&folder));
     other.send(0, b"one").expect("room");
     assert_eq!(told(consumer.at_least_once(GUARD, |_| Err("no".into()))), [0, 0, 0, 1]);
-    let dead = folder.dead();
+    let dead = open_dead(&folder);
     let (name, letter) = dead.letters().expect("a box").remove(0);
     // A process of the same id was killed when its letter had its name, and the name beside was still there.
     for number in 0..100 {
@@ -340,8 +322,8 @@ fn what_a_dead_process_has_begun_is_no_other_letter() {
 fn a_new_box_reaches_the_disk() {
     let folder = Folder::new();
     let watch = inotify::init(inotify::CreateFlags::NONBLOCK).expect("a watch");
-    inotify::add_watch(&watch, &folder.0, inotify::WatchFlags::OPEN).expect("a watch");
-    DeadLetters::open(folder.0.join("more").join("dead")).expect("a box");
+    inotify::add_watch(&watch, &*folder, inotify::WatchFlags::OPEN).expect("a watch");
+    DeadLetters::open(folder.join("more").join("dead")).expect("a box");
     let mut buffer = [MaybeUninit::uninit(); 4096];
     let mut events = inotify::Reader::new(&watch, &mut buffer);
     // That the folder itself is opened is the wait for its names; with a name it is something in it.
@@ -355,24 +337,24 @@ fn a_new_box_reaches_the_disk() {
 #[test]
 fn what_dead_processes_have_begun_goes_away_when_it_is_old() {
     let (folder, now) = (Folder::new(), SystemTime::now());
-    let path = folder.dead().path().to_owned();
+    let path = open_dead(&folder).path().to_owned();
     let hours = |hours: u64| now.checked_sub(Duration::from_secs(hours * 3600)).expect("a time");
     let begun = [("0123456789abcdef.new", 25), ("0123456789abcdee.new", 1), ("retry-1.new", 25)];
     for (name, age) in begun {
         let file = File::create(path.join(name)).expect("a disk");
         file.set_modified(hours(age)).expect("a disk");
     }
-    folder.dead();
+    open_dead(&folder);
     assert_eq!(begun.map(|(name, _)| path.join(name).exists()), [false, true, true]);
 }
 
 #[test]
 fn a_letter_is_sent_again() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
-    let mut consumer = Consumer::new(&me, quick(1), folder.dead());
+    let mut consumer = Consumer::new(&me, quick(1), open_dead(&folder));
     other.to(0).tag(7).send(b"again").expect("room");
     assert_eq!(told(consumer.at_least_once(GUARD, |_| Err("no".into()))), [0, 0, 0, 1]);
-    let dead = folder.dead();
+    let dead = open_dead(&folder);
     let name = dead.names().expect("a box").remove(0);
     dead.retry(&name, &other, None, GUARD).expect("room");
     assert!(dead.names().expect("a box").is_empty());
@@ -391,11 +373,11 @@ fn a_letter_is_sent_again() {
 fn a_letter_of_an_outbox_is_handled_once_when_it_is_sent_again() {
     let (folder, region) = (Folder::new(), Region::create_unnamed(Config::ranks(4)).expect("memory"));
     let [me, other] = [0, 1].map(|rank| region.join(rank).expect("a free rank"));
-    let (mut ledger, _) = folder.ledger();
-    let mut consumer = Consumer::new(&me, quick(1), folder.dead());
+    let (mut ledger, _) = open_ledger(&folder);
+    let mut consumer = Consumer::new(&me, quick(1), open_dead(&folder));
     other.send(0, &numbered(1, b"again")).expect("room");
     assert_eq!(told(consumer.exactly_once(&mut ledger, GUARD, |_| Err("no".into()))), [0, 0, 0, 1]);
-    let dead = folder.dead();
+    let dead = open_dead(&folder);
     let name = dead.names().expect("a box").remove(0);
     let again = region.join(2).expect("a free rank");
     // As if one had been killed before its outbox had the letter.
@@ -431,21 +413,21 @@ fn a_letter_of_an_outbox_is_handled_once_when_it_is_sent_again() {
         assert_eq!(handled, 1);
     });
     drop(ledger);
-    assert_eq!(folder.ledger().1, [b"again"]);
+    assert_eq!(open_ledger(&folder).1, [b"again"]);
     assert_eq!(dead.names().expect("a box"), ["away"]);
 }
 
 #[test]
 fn an_outbox_that_is_opened_again_sends_what_is_not_known_to_be_handled() {
     let (folder, (region, [me, other])) = (Folder::new(), two());
-    let mut outbox = folder.outbox(&other);
+    let mut outbox = open_outbox(&folder, &other);
     assert_eq!([outbox.post(0, b"one"), outbox.post(0, b"two")].map(|number| number.expect("room")), [1, 2]);
     outbox.commit().expect("a disk");
     // It is not committed, and lost.
     outbox.post(0, b"three").expect("room");
     // Nobody handles them.
     drop(outbox);
-    let mut outbox = folder.outbox(&other);
+    let mut outbox = open_outbox(&folder, &other);
     assert_eq!((outbox.waiting(), outbox.last(0)), (2, 2));
     let error = outbox.deliver(SHORT).expect_err("not handled");
     assert!(
@@ -455,10 +437,10 @@ fn an_outbox_that_is_opened_again_sends_what_is_not_known_to_be_handled() {
     drop(outbox);
     other.abandon();
     let other = region.join(1).expect("a free rank");
-    let mut outbox = folder.outbox(&other);
+    let mut outbox = open_outbox(&folder, &other);
     outbox.post(0, b"three").expect("room");
-    let (mut ledger, _) = folder.ledger();
-    let mut consumer = Consumer::new(&me, quick(1), folder.dead());
+    let (mut ledger, _) = open_ledger(&folder);
+    let mut consumer = Consumer::new(&me, quick(1), open_dead(&folder));
     // One thread has both: what the outbox sends waits in the mailbox until the consumer looks.
     let mut handled = 0;
     for _ in 0..20 {
@@ -468,13 +450,13 @@ fn an_outbox_that_is_opened_again_sends_what_is_not_known_to_be_handled() {
     assert_eq!(handled, 3);
     assert_eq!((outbox.waiting(), outbox.last(0)), (0, 3));
     drop((outbox, ledger));
-    assert_eq!(folder.ledger().1, [&b"one"[..], b"two", b"three"]);
+    assert_eq!(open_ledger(&folder).1, [&b"one"[..], b"two", b"three"]);
 }
 
 #[test]
 fn an_outbox_refuses_what_it_cannot_deliver() {
     let (folder, (region, [me, other])) = (Folder::new(), two());
-    let mut outbox = folder.outbox(&other);
+    let mut outbox = open_outbox(&folder, &other);
     let limit = region.eager_limit() - 20;
     let error = outbox.post(0, &vec![0; limit as usize + 1]).expect_err("too long");
     assert!(matches!(error, OutboxError::TooLong { to: 0, limit: told, .. } if told == limit), "{error}");
@@ -483,9 +465,9 @@ fn an_outbox_refuses_what_it_cannot_deliver() {
     assert!(matches!(error, OutboxError::NoSuchRank { to: 3, ranks: 3 }), "{error}");
     outbox.commit().expect("a disk");
     drop(outbox);
-    let error = Outbox::open(&me, folder.0.join("outbox"), Durability::Process).expect_err("of rank 1");
+    let error = Outbox::open(&me, folder.join("outbox"), Durability::Process).expect_err("of rank 1");
     assert!(matches!(error, OutboxError::OtherRank { rank: 1, me: 0, .. }), "{error}");
-    let mut outbox = folder.outbox(&other);
+    let mut outbox = open_outbox(&folder, &other);
     outbox.post(2, b"to nobody").expect("room");
     drop(me);
     let error = outbox.deliver(SHORT).expect_err("nobody is there");
@@ -495,11 +477,11 @@ fn an_outbox_refuses_what_it_cannot_deliver() {
 #[test]
 fn an_outbox_does_not_grow_for_ever() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
-    let mut outbox = folder.outbox(&other);
-    let (mut ledger, _) = folder.ledger();
-    let mut consumer = Consumer::new(&me, quick(1), folder.dead());
+    let mut outbox = open_outbox(&folder, &other);
+    let (mut ledger, _) = open_ledger(&folder);
+    let mut consumer = Consumer::new(&me, quick(1), open_dead(&folder));
     let body = vec![1; 8192];
-    let file = folder.0.join("outbox");
+    let file = folder.join("outbox");
     let mut longest = 0;
     for round in 1..=40 {
         (0..10).for_each(|_| _ = outbox.post(0, &body).expect("room"));
@@ -512,15 +494,15 @@ fn an_outbox_does_not_grow_for_ever() {
     }
     assert!(longest < 2 << 20, "{longest}");
     drop(outbox);
-    assert_eq!(folder.outbox(&other).last(0), 400);
+    assert_eq!(open_outbox(&folder, &other).last(0), 400);
     drop(ledger);
-    assert_eq!(folder.ledger().1.len(), 400);
+    assert_eq!(open_ledger(&folder).1.len(), 400);
 }
 
 #[test]
 fn a_consumer_takes_only_its_tags() {
     let (folder, (_region, [me, other])) = (Folder::new(), two());
-    let mut consumer = Consumer::new(&me, quick(1), folder.dead()).tag_masked(0x10, 0xF0);
+    let mut consumer = Consumer::new(&me, quick(1), open_dead(&folder)).tag_masked(0x10, 0xF0);
     for tag in [0x20, 0x11, 0x12] {
         other.to(0).tag(tag).send(b"x").expect("room");
     }

@@ -1,38 +1,17 @@
 //! Journals and ledgers whose files are cut, garbled, or left by a process that died.
 
+use kit::Folder;
 use mailbox_patterns::delivery::{Durability, Id, Journal, JournalError, Ledger, Replay, Verdict};
 use rustix::fs::inotify;
-use std::env;
 use std::fs;
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
-use std::process;
-use std::sync::atomic::{AtomicU32, Ordering};
 
 const KIND: [u8; 4] = *b"test";
 const HEADER: usize = 32;
 
-/// A folder that goes away with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = env::temp_dir().join(format!("delivery-journal-{}-{count}", process::id()));
-        fs::create_dir(&path).expect("a folder for temporary files");
-        Self(path)
-    }
-
-    fn file(&self) -> PathBuf {
-        self.0.join("journal")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn file(folder: &Path) -> PathBuf {
+    folder.join("journal")
 }
 
 type Opened = Result<(Journal, Vec<Vec<u8>>, u64), JournalError>;
@@ -63,10 +42,10 @@ fn written(path: &Path) -> (Vec<Vec<Vec<u8>>>, Vec<u64>) {
 #[test]
 fn a_journal_that_is_cut_at_any_byte_has_whole_commits() {
     let folder = Folder::new();
-    let (commits, lengths) = written(&folder.file());
-    let bytes = fs::read(folder.file()).expect("a journal");
+    let (commits, lengths) = written(&file(&folder));
+    let bytes = fs::read(file(&folder)).expect("a journal");
     assert_eq!(lengths.last(), Some(&(bytes.len() as u64)));
-    let cut = folder.0.join("cut");
+    let cut = folder.join("cut");
     for len in 0..=bytes.len() {
         fs::write(&cut, &bytes[..len]).expect("a disk");
         if len < HEADER {
@@ -91,8 +70,8 @@ fn a_journal_that_is_cut_at_any_byte_has_whole_commits() {
 #[test]
 fn pages_that_never_reached_the_disk_are_cut_off() {
     let folder = Folder::new();
-    let (commits, lengths) = written(&folder.file());
-    let bytes = fs::read(folder.file()).expect("a journal");
+    let (commits, lengths) = written(&file(&folder));
+    let bytes = fs::read(file(&folder)).expect("a journal");
     let last = lengths[lengths.len() - 2] as usize;
     for from in last..bytes.len() {
         // The length is there, and the bytes from here on are not.
@@ -101,8 +80,8 @@ fn pages_that_never_reached_the_disk_are_cut_off() {
         if torn == bytes {
             continue;
         }
-        fs::write(folder.file(), &torn).expect("a disk");
-        let (_, records, cut_bytes) = open(&folder.file()).expect("it is torn, not garbled");
+        fs::write(file(&folder), &torn).expect("a disk");
+        let (_, records, cut_bytes) = open(&file(&folder)).expect("it is torn, not garbled");
         assert_eq!(records, commits[..commits.len() - 1].concat());
         assert_eq!(cut_bytes, (bytes.len() - last) as u64);
     }
@@ -111,23 +90,23 @@ fn pages_that_never_reached_the_disk_are_cut_off() {
 #[test]
 fn a_garbled_byte_is_told_with_what_was_saved() {
     let folder = Folder::new();
-    let (commits, lengths) = written(&folder.file());
-    let bytes = fs::read(folder.file()).expect("a journal");
+    let (commits, lengths) = written(&file(&folder));
+    let bytes = fs::read(file(&folder)).expect("a journal");
     for at in 0..bytes.len() {
         let mut garbled = bytes.clone();
         garbled[at] ^= 0x41;
-        fs::write(folder.file(), &garbled).expect("a disk");
+        fs::write(file(&folder), &garbled).expect("a disk");
         let whole = lengths.iter().filter(|end| **end <= at as u64).count().saturating_sub(1);
         let saved = commits[..whole].concat();
-        match open(&folder.file()) {
+        match open(&file(&folder)) {
             Err(JournalError::Version { version, .. }) if (8..12).contains(&at) => assert_ne!(version, 1),
             Err(JournalError::Foreign { .. }) if at < HEADER => {}
             Err(JournalError::Garbled { at: told, records, .. }) if whole + 1 < commits.len() => {
                 assert_eq!((told, records), (lengths[whole], saved.len() as u64), "garbled at {at}");
-                assert_eq!(fs::read(folder.file()).expect("it stays"), garbled);
-                assert_eq!(Journal::salvage(folder.file(), KIND).expect("a disk"), records);
-                assert_eq!(open(&folder.file()).expect("sound").1, saved);
-                assert_eq!(fs::read(folder.0.join("journal.damaged")).expect("it is kept"), garbled);
+                assert_eq!(fs::read(file(&folder)).expect("it stays"), garbled);
+                assert_eq!(Journal::salvage(file(&folder), KIND).expect("a disk"), records);
+                assert_eq!(open(&file(&folder)).expect("sound").1, saved);
+                assert_eq!(fs::read(folder.join("journal.damaged")).expect("it is kept"), garbled);
             }
             // The last commit: that looks like a write that was not finished.
             Ok((_, records, cut_bytes)) if whole + 1 == commits.len() => {
@@ -141,20 +120,20 @@ fn a_garbled_byte_is_told_with_what_was_saved() {
 #[test]
 fn salvage_keeps_the_damaged_file_when_it_is_called_again() {
     let folder = Folder::new();
-    written(&folder.file());
-    let mut garbled = fs::read(folder.file()).expect("a journal");
+    written(&file(&folder));
+    let mut garbled = fs::read(file(&folder)).expect("a journal");
     garbled[HEADER] ^= 1;
-    fs::write(folder.file(), &garbled).expect("a disk");
+    fs::write(file(&folder), &garbled).expect("a disk");
     for _ in 0..2 {
-        assert_eq!(Journal::salvage(folder.file(), KIND).expect("a disk"), 0);
-        assert_eq!(fs::read(folder.0.join("journal.damaged")).expect("it is kept"), garbled);
+        assert_eq!(Journal::salvage(file(&folder), KIND).expect("a disk"), 0);
+        assert_eq!(fs::read(folder.join("journal.damaged")).expect("it is kept"), garbled);
     }
 }
 
 /// Whether this opens the folder itself, which is what has its names written to the disk.
-fn opens_folder(folder: &Folder, open: impl FnOnce()) -> bool {
+fn opens_folder(folder: &Path, open: impl FnOnce()) -> bool {
     let watch = inotify::init(inotify::CreateFlags::NONBLOCK).expect("a watch");
-    inotify::add_watch(&watch, &folder.0, inotify::WatchFlags::OPEN).expect("a watch");
+    inotify::add_watch(&watch, folder, inotify::WatchFlags::OPEN).expect("a watch");
     open();
     let mut buffer = [MaybeUninit::uninit(); 4096];
     let mut events = inotify::Reader::new(&watch, &mut buffer);
@@ -170,9 +149,9 @@ fn opens_folder(folder: &Folder, open: impl FnOnce()) -> bool {
 fn the_name_of_a_journal_that_a_dead_process_made_reaches_the_disk() {
     let folder = Folder::new();
     // That may have been killed after the rename, and before it waited for the folder.
-    drop(Journal::open(folder.file(), KIND, Durability::Process, |_| {}).expect("a journal"));
+    drop(Journal::open(file(&folder), KIND, Durability::Process, |_| {}).expect("a journal"));
     let reopen =
-        |durability| drop(Journal::open(folder.file(), KIND, durability, |_| {}).expect("a journal"));
+        |durability| drop(Journal::open(file(&folder), KIND, durability, |_| {}).expect("a journal"));
     assert!(!opens_folder(&folder, || reopen(Durability::Process)));
     assert!(opens_folder(&folder, || reopen(Durability::Power)));
 }
@@ -180,33 +159,33 @@ fn the_name_of_a_journal_that_a_dead_process_made_reaches_the_disk() {
 #[test]
 fn what_is_no_journal_is_left_alone() {
     let folder = Folder::new();
-    fs::write(folder.file(), b"a text that is longer than the header of a journal").expect("a disk");
-    fs::write(folder.0.join("journal.new"), b"another text").expect("a disk");
-    assert!(matches!(open(&folder.file()), Err(JournalError::Foreign { .. })));
-    assert!(folder.0.join("journal.new").exists());
-    fs::remove_file(folder.file()).expect("it is there");
-    drop(written(&folder.file()));
-    let other = Journal::open(folder.file(), *b"othr", Durability::Process, |_| {});
+    fs::write(file(&folder), b"a text that is longer than the header of a journal").expect("a disk");
+    fs::write(folder.join("journal.new"), b"another text").expect("a disk");
+    assert!(matches!(open(&file(&folder)), Err(JournalError::Foreign { .. })));
+    assert!(folder.join("journal.new").exists());
+    fs::remove_file(file(&folder)).expect("it is there");
+    drop(written(&file(&folder)));
+    let other = Journal::open(file(&folder), *b"othr", Durability::Process, |_| {});
     assert!(matches!(other, Err(JournalError::Foreign { .. })));
-    let missing = open(&folder.0.join("no folder").join("journal"));
+    let missing = open(&folder.join("no folder").join("journal"));
     assert!(matches!(missing, Err(JournalError::Io { .. })));
 }
 
 #[test]
 fn one_process_at_a_time_has_it() {
     let folder = Folder::new();
-    let opened = open(&folder.file()).expect("a new journal");
-    assert!(matches!(open(&folder.file()), Err(JournalError::InUse { .. })));
+    let opened = open(&file(&folder)).expect("a new journal");
+    assert!(matches!(open(&file(&folder)), Err(JournalError::InUse { .. })));
     drop(opened);
-    assert!(open(&folder.file()).is_ok());
+    assert!(open(&file(&folder)).is_ok());
 }
 
 #[test]
 fn a_record_that_looks_like_a_journal_is_a_record() {
     let folder = Folder::new();
-    written(&folder.file());
-    let inner = fs::read(folder.file()).expect("a journal");
-    let outer = folder.0.join("outer");
+    written(&file(&folder));
+    let inner = fs::read(file(&folder)).expect("a journal");
+    let outer = folder.join("outer");
     let (mut journal, ..) = open(&outer).expect("a new journal");
     journal.append(&[b"first"]).expect("short");
     journal.commit().expect("a disk");
@@ -225,23 +204,23 @@ fn a_record_that_looks_like_a_journal_is_a_record() {
 #[test]
 fn a_compaction_that_was_not_finished_changes_nothing() {
     let folder = Folder::new();
-    let (commits, _) = written(&folder.file());
-    let begun = folder.0.join("journal.new");
-    let whole = fs::read(folder.file()).expect("a journal");
+    let (commits, _) = written(&file(&folder));
+    let begun = folder.join("journal.new");
+    let whole = fs::read(file(&folder)).expect("a journal");
     for len in [0, 10, HEADER, whole.len() - 1] {
         fs::write(&begun, &whole[..len]).expect("a disk");
-        let (_, records, _) = open(&folder.file()).expect("sound");
+        let (_, records, _) = open(&file(&folder)).expect("sound");
         assert_eq!(records, commits.concat());
         assert!(!begun.exists());
     }
-    let (mut journal, ..) = open(&folder.file()).expect("sound");
+    let (mut journal, ..) = open(&file(&folder)).expect("sound");
     journal.append(&[b"waits"]).expect("short");
     journal.replace([&b"all"[..]]).expect("a disk");
     assert!(journal.bytes() < whole.len() as u64);
     journal.append(&[b"more"]).expect("short");
     journal.commit().expect("a disk");
     drop(journal);
-    assert_eq!(open(&folder.file()).expect("sound").1, [&b"all"[..], b"more"]);
+    assert_eq!(open(&file(&folder)).expect("sound").1, [&b"all"[..], b"more"]);
 }
 
 fn id(number: u64) -> Id {
@@ -262,7 +241,7 @@ fn ledger(path: &Path) -> (Ledger, Vec<Vec<u8>>, Vec<Vec<u8>>) {
 #[test]
 fn a_ledger_that_is_cut_at_any_byte_has_each_effect_with_its_message_or_neither() {
     let folder = Folder::new();
-    let (mut whole, ..) = ledger(&folder.file());
+    let (mut whole, ..) = ledger(&file(&folder));
     for number in 1..=12 {
         whole.record(id(number), &[number as u8]).expect("short");
         if number % 3 == 0 {
@@ -270,10 +249,10 @@ fn a_ledger_that_is_cut_at_any_byte_has_each_effect_with_its_message_or_neither(
         }
     }
     drop(whole);
-    let bytes = fs::read(folder.file()).expect("a ledger");
+    let bytes = fs::read(file(&folder)).expect("a ledger");
     for len in HEADER..=bytes.len() {
-        fs::write(folder.file(), &bytes[..len]).expect("a disk");
-        let (ledger, _, effects) = ledger(&folder.file());
+        fs::write(file(&folder), &bytes[..len]).expect("a disk");
+        let (ledger, _, effects) = ledger(&file(&folder));
         assert_eq!(effects.len() % 3, 0, "a commit is there or not");
         for number in 1..=12 {
             let was_handled = effects.contains(&vec![number as u8]);
@@ -286,7 +265,7 @@ fn a_ledger_that_is_cut_at_any_byte_has_each_effect_with_its_message_or_neither(
 #[test]
 fn a_compacted_ledger_still_knows_what_was_handled() {
     let folder = Folder::new();
-    let (mut first, ..) = ledger(&folder.file());
+    let (mut first, ..) = ledger(&file(&folder));
     first.record(id(1), b"one").expect("short");
     first.set_aside(id(2)).expect("short");
     first.note(b"of no message").expect("short");
@@ -296,7 +275,7 @@ fn a_compacted_ledger_still_knows_what_was_handled() {
     first.record(id(3), b"three").expect("short");
     first.commit().expect("a disk");
     drop(first);
-    let (second, states, effects) = ledger(&folder.file());
+    let (second, states, effects) = ledger(&file(&folder));
     assert_eq!((states, effects), (vec![b"one and four".to_vec()], vec![b"three".to_vec()]));
     let verdicts: Vec<_> = (1..=5).map(|number| second.judge(id(number))).collect();
     assert_eq!(verdicts[..4], [Verdict::Repeated; 4]);
@@ -306,7 +285,7 @@ fn a_compacted_ledger_still_knows_what_was_handled() {
 #[test]
 fn numbers_that_cannot_be_do_not_garble_a_ledger() {
     let folder = Folder::new();
-    let (mut first, ..) = ledger(&folder.file());
+    let (mut first, ..) = ledger(&file(&folder));
     // All up to 5 were handled, it says, and this is number 3.
     let wrong = Id { settled: 5, ..id(3) };
     assert_eq!(first.judge(wrong), Verdict::Unknown);
@@ -319,7 +298,7 @@ fn numbers_that_cannot_be_do_not_garble_a_ledger() {
     let verdicts = |ledger: &Ledger| [1, 2, 3, 4, 5, 6].map(|number| ledger.judge(id(number)));
     let before = verdicts(&first);
     drop(first);
-    let (second, _, effects) = ledger(&folder.file());
+    let (second, _, effects) = ledger(&file(&folder));
     assert_eq!(effects, [&b"one"[..], b"three", b"none"]);
     assert_eq!(verdicts(&second), before);
 }
@@ -327,13 +306,13 @@ fn numbers_that_cannot_be_do_not_garble_a_ledger() {
 #[test]
 fn a_ledger_asks_to_be_compacted_before_it_is_long() {
     let folder = Folder::new();
-    let (mut ledger, ..) = ledger(&folder.file());
+    let (mut ledger, ..) = ledger(&file(&folder));
     let effect = vec![7; 4096];
     let mut longest = 0;
     for number in 1..=2000 {
         ledger.record(id(number), &effect).expect("short");
         ledger.commit().expect("a disk");
-        longest = longest.max(fs::metadata(folder.file()).expect("a file").len());
+        longest = longest.max(fs::metadata(file(&folder)).expect("a file").len());
         if ledger.wants_compaction() {
             ledger.compact(b"small").expect("a disk");
         }

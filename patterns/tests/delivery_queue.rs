@@ -1,6 +1,6 @@
 //! A queue of jobs, whose workers, whose producers and which itself end at odd times.
 
-use kit::{Child, wait_until};
+use kit::{Child, Folder, wait_until};
 use mailbox::{Config, Endpoint, Region};
 use mailbox_patterns::delivery::{
     DeadLetters, DeliveryError, Durability, Job, Outbox, OutboxError, Queue, Retry, Worker,
@@ -13,7 +13,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -30,24 +30,8 @@ const JOBS: u64 = 1500;
 const ROLE: &str = "DELIVERY_QUEUE_ROLE";
 const FOLDER: &str = "DELIVERY_QUEUE_FOLDER";
 
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("delivery-queue-{name}-{}", process::id()));
-        fs::create_dir(&path).expect("a folder for temporary files");
-        Self(path)
-    }
-
-    fn dead(&self) -> DeadLetters {
-        DeadLetters::open(self.0.join("dead")).expect("a box")
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+fn dead(folder: &Path) -> DeadLetters {
+    DeadLetters::open(folder.join("dead")).expect("a box")
 }
 
 /// Three attempts, at once.
@@ -55,8 +39,8 @@ fn retry() -> Retry {
     Retry::new(3).backoff(Duration::from_millis(1), Duration::from_millis(5))
 }
 
-fn open<'a>(me: &'a Endpoint, folder: &Folder) -> Queue<'a> {
-    let opened = Queue::open(me, folder.0.join("queue"), Durability::Process, retry(), folder.dead());
+fn open<'a>(me: &'a Endpoint, folder: &Path) -> Queue<'a> {
+    let opened = Queue::open(me, folder.join("queue"), Durability::Process, retry(), dead(folder));
     opened.expect("a queue").0
 }
 
@@ -69,8 +53,8 @@ fn join(region: &Region, rank: u32) -> Endpoint {
 }
 
 /// Posts these jobs while the queue takes them.
-fn post(region: &Region, folder: &Folder, queue: &mut Queue<'_>, bodies: &[&[u8]]) {
-    let path = folder.0.join("outbox");
+fn post(region: &Region, folder: &Path, queue: &mut Queue<'_>, bodies: &[&[u8]]) {
+    let path = folder.join("outbox");
     thread::scope(|scope| {
         let posts = scope.spawn(move || {
             let me = region.join(PRODUCER).expect("a free rank");
@@ -129,7 +113,7 @@ fn take(me: &Endpoint, queue: &mut Queue<'_>) {
 
 #[test]
 fn jobs_are_done_in_order() {
-    let (folder, region) = (Folder::new("order"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder);
     post(&region, &folder, &mut queue, &[b"one", b"two"]);
@@ -143,7 +127,7 @@ fn jobs_are_done_in_order() {
 
 #[test]
 fn a_dead_workers_job_goes_to_another_marked() {
-    let (folder, region) = (Folder::new("dead"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder);
     post(&region, &folder, &mut queue, &[b"one"]);
@@ -159,7 +143,7 @@ fn a_dead_workers_job_goes_to_another_marked() {
 
 #[test]
 fn a_job_that_ends_its_workers_is_set_aside() {
-    let (folder, region) = (Folder::new("poison"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder);
     post(&region, &folder, &mut queue, &[b"poison"]);
@@ -169,7 +153,7 @@ fn a_job_that_ends_its_workers_is_set_aside() {
         worker.abandon();
     }
     step_until(&mut queue, |queue| queue.jobs() == 0);
-    let letters = folder.dead().letters().expect("a box");
+    let letters = dead(&folder).letters().expect("a box");
     let letter = letters[0].1.as_ref().expect("sound");
     assert_eq!(letter.reason, format!("its last worker, rank {}, has ended", WORKERS[1]));
     assert_eq!((letter.from, letter.attempts, &letter.body[..]), (PRODUCER, 3, &b"poison"[..]));
@@ -177,7 +161,7 @@ fn a_job_that_ends_its_workers_is_set_aside() {
 
 #[test]
 fn a_job_that_fails_is_tried_again_and_then_set_aside() {
-    let (folder, region) = (Folder::new("fails"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder);
     post(&region, &folder, &mut queue, &[b"one"]);
@@ -186,14 +170,14 @@ fn a_job_that_fails_is_tried_again_and_then_set_aside() {
         assert_eq!((job.attempt, job.redelivered), (attempt, 0));
     }
     step_until(&mut queue, |queue| queue.jobs() == 0);
-    let letters = folder.dead().letters().expect("a box");
+    let letters = dead(&folder).letters().expect("a box");
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0].1.as_ref().expect("sound").reason, "reason 3");
 }
 
 #[test]
 fn a_worker_goes_on_while_the_queue_dies() {
-    let (folder, region) = (Folder::new("queue-dies"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder);
     post(&region, &folder, &mut queue, &[b"one", b"two"]);
@@ -232,7 +216,7 @@ fn a_worker_goes_on_while_the_queue_dies() {
 
 #[test]
 fn a_job_whose_word_was_lost_with_the_queue_is_sent_again() {
-    let (folder, region) = (Folder::new("lost"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder);
     post(&region, &folder, &mut queue, &[b"one"]);
@@ -261,7 +245,7 @@ fn a_job_whose_word_was_lost_with_the_queue_is_sent_again() {
 
 #[test]
 fn a_job_whose_work_panics_has_failed() {
-    let (folder, region) = (Folder::new("panics"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder);
     post(&region, &folder, &mut queue, &[b"one"]);
@@ -288,7 +272,7 @@ fn a_job_whose_work_panics_has_failed() {
 
 #[test]
 fn lies_change_nothing() {
-    let (folder, region) = (Folder::new("lies"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder);
     post(&region, &folder, &mut queue, &[b"one"]);
@@ -310,7 +294,7 @@ fn lies_change_nothing() {
     }
     assert_eq!(queue.jobs(), 2, "the first, and the liar's own");
     // The messages that are no jobs of an outbox.
-    let letters = folder.dead().letters().expect("a box");
+    let letters = dead(&folder).letters().expect("a box");
     assert!(
         !letters.is_empty()
             && letters.iter().all(|(_, letter)| letter.as_ref().expect("sound").from == liar.rank())
@@ -321,7 +305,7 @@ fn lies_change_nothing() {
 
 #[test]
 fn the_job_of_a_dead_worker_is_not_its_successors() {
-    let (folder, region) = (Folder::new("successor"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder);
     post(&region, &folder, &mut queue, &[b"one"]);
@@ -346,7 +330,7 @@ fn the_job_of_a_dead_worker_is_not_its_successors() {
 
 #[test]
 fn a_worker_that_asks_and_does_not_receive_fills_its_own_mailbox_alone() {
-    let (folder, region) = (Folder::new("floods"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder);
     post(&region, &folder, &mut queue, &[&[1; 100_000]]);
@@ -375,7 +359,7 @@ fn a_worker_that_asks_and_does_not_receive_fills_its_own_mailbox_alone() {
 
 #[test]
 fn what_finds_no_room_is_told_with_the_next_call() {
-    let (folder, region) = (Folder::new("untold"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder);
     post(&region, &folder, &mut queue, &[b"one"]);
@@ -399,10 +383,10 @@ fn what_finds_no_room_is_told_with_the_next_call() {
 
 #[test]
 fn a_full_queue_takes_no_jobs_and_goes_on() {
-    let (folder, region) = (Folder::new("full"), region());
+    let (folder, region) = (Folder::new(), region());
     let me = join(&region, QUEUE);
     let mut queue = open(&me, &folder).most(3);
-    let path = folder.0.join("outbox");
+    let path = folder.join("outbox");
     let producer = join(&region, PRODUCER);
     thread::scope(|scope| {
         let posts = scope.spawn(move || {
@@ -480,9 +464,9 @@ fn do_jobs(me: &Endpoint, folder: &Path) -> Outcome {
 }
 
 /// How often each job was done, in all and unmarked.
-fn log(folder: &Folder) -> BTreeMap<u64, (u32, u32)> {
+fn log(folder: &Path) -> BTreeMap<u64, (u32, u32)> {
     let mut jobs = BTreeMap::new();
-    for line in fs::read_to_string(folder.0.join("log")).unwrap_or_default().lines() {
+    for line in fs::read_to_string(folder.join("log")).unwrap_or_default().lines() {
         let (posted, redelivered) = line.split_once(' ').expect("two numbers");
         let done: &mut (u32, u32) = jobs.entry(posted.parse().expect("a number")).or_default();
         done.0 += 1;
@@ -493,11 +477,11 @@ fn log(folder: &Folder) -> BTreeMap<u64, (u32, u32)> {
 
 #[test]
 fn every_job_is_done_while_everything_is_killed_and_what_comes_again_is_marked() {
-    let (folder, region) = (Folder::new("kills"), region());
+    let (folder, region) = (Folder::new(), region());
     let start = |rank: u32| {
         let mut command = Command::new(env::current_exe().expect("this test"));
         command.args(["--exact", "second_process"]).stdout(Stdio::null());
-        command.env(ROLE, rank.to_string()).env(FOLDER, &folder.0);
+        command.env(ROLE, rank.to_string()).env(FOLDER, &*folder);
         region.hand_to(&mut command).expect("a file descriptor");
         Child::start(&mut command)
     };
@@ -524,14 +508,14 @@ fn every_job_is_done_while_everything_is_killed_and_what_comes_again_is_marked()
     processes[QUEUE as usize].kill();
     let me = join(&region, QUEUE);
     let (mut queue, _) =
-        Queue::open(&me, folder.0.join("queue"), Durability::Process, Retry::new(1_000_000), folder.dead())
+        Queue::open(&me, folder.join("queue"), Durability::Process, Retry::new(1_000_000), dead(&folder))
             .expect("a queue");
     step_until(&mut queue, |queue| queue.jobs() == 0);
     let jobs = log(&folder);
     assert_eq!(jobs.keys().copied().collect::<Vec<_>>(), (1..=JOBS).collect::<Vec<_>>());
     let twice_unmarked: Vec<_> = jobs.iter().filter(|(_, (_, unmarked))| *unmarked > 1).collect();
     assert!(twice_unmarked.is_empty(), "{twice_unmarked:?}");
-    assert!(folder.dead().names().expect("a box").is_empty());
+    assert!(dead(&folder).names().expect("a box").is_empty());
 }
 
 #[test]

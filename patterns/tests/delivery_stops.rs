@@ -6,7 +6,7 @@
 #![cfg(all(target_os = "linux", target_env = "gnu"))]
 #![expect(unsafe_code, reason = "functions in the place of those of the C library")]
 
-use kit::{Child, Collected};
+use kit::{Child, Collected, Folder};
 use libc::{c_char, c_int, c_long, c_uint, c_void, off64_t, size_t, ssize_t};
 use mailbox::{Config, Region};
 use mailbox_patterns::delivery::{
@@ -15,8 +15,8 @@ use mailbox_patterns::delivery::{
 use std::cell::Cell;
 use std::os::unix::fs::{DirEntryExt, MetadataExt};
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, Stdio};
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU32, Ordering::Relaxed};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering::Relaxed};
 use std::time::Duration;
 use std::{env, fs, io, thread};
 
@@ -167,25 +167,6 @@ extern "C" fn open64(path: *const c_char, flags: c_int, mode: c_uint) -> c_int {
     unsafe { libc::syscall(libc::SYS_openat, folder, path, flags, mode) as c_int }
 }
 
-/// A folder that goes away with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Relaxed);
-        let path = env::temp_dir().join(format!("delivery-stops-{}-{count}", process::id()));
-        fs::create_dir(&path).expect("a folder for temporary files");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
-}
-
 /// Runs this part in a process that is killed before the write of this number. How many steps it has told, and whether it came to its
 /// end.
 fn run(role: &str, folder: &Path, disk: &Path, writes: i64) -> (usize, bool) {
@@ -204,11 +185,11 @@ fn run(role: &str, folder: &Path, disk: &Path, writes: i64) -> (usize, bool) {
 fn end_at_each_write(role: &str, look: impl Fn(&Path, usize, i64) + Sync) {
     let end_at = |writes| {
         let (folder, disk, restored) = (Folder::new(), Folder::new(), Folder::new());
-        let (steps, is_over) = run(role, &folder.0, &disk.0, writes);
-        let inode = fs::metadata(&folder.0).expect("a folder").ino();
-        restore(&disk.0, &inode.to_string(), &restored.0).expect("a disk");
-        look(&restored.0, steps, writes);
-        look(&folder.0, steps, writes);
+        let (steps, is_over) = run(role, &folder, &disk, writes);
+        let inode = fs::metadata(&*folder).expect("a folder").ino();
+        restore(&disk, &inode.to_string(), &restored).expect("a disk");
+        look(&restored, steps, writes);
+        look(&folder, steps, writes);
         is_over
     };
     for first in (0..MOST).step_by(BESIDE) {

@@ -1,6 +1,6 @@
 //! Transfers between accounts while everything is killed at random. With each weaker promise: what it allows.
 
-use kit::{Child, kill_oneself, wait_until};
+use kit::{Child, Folder, kill_oneself, wait_until};
 use mailbox::{Config, Deadline, Endpoint, Region};
 use mailbox_patterns::delivery::{
     Consumer, DeadLetters, DeliveryError, Durability, JournalError, Ledger, Letter, Outbox, OutboxError,
@@ -8,10 +8,9 @@ use mailbox_patterns::delivery::{
 };
 use std::env;
 use std::error::Error;
-use std::fs;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
-use std::process::{self, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,23 +31,6 @@ const FOLDER: &str = "DELIVERY_TEST_FOLDER";
 /// A number that nobody can foresee, below this one.
 fn random(below: u64) -> u64 {
     RandomState::new().hash_one(Instant::now()) % below
-}
-
-/// A folder that goes away with its test.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new(name: &str) -> Self {
-        let path = env::temp_dir().join(format!("delivery-{name}-{}", process::id()));
-        fs::create_dir(&path).expect("a folder for temporary files");
-        Self(path)
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }
 
 /// A transfer of a teller, made from its number: the same each time.
@@ -149,10 +131,10 @@ impl Book {
     }
 }
 
-fn start(region: &Region, folder: &Folder, role: &str) -> Child {
+fn start(region: &Region, folder: &Path, role: &str) -> Child {
     let mut command = Command::new(env::current_exe().expect("this test"));
     command.args(["--exact", "second_process"]).stdout(Stdio::null());
-    command.env(ROLE, role).env(FOLDER, &folder.0);
+    command.env(ROLE, role).env(FOLDER, folder);
     region.hand_to(&mut command).expect("a file descriptor");
     Child::start(&mut command)
 }
@@ -238,7 +220,7 @@ fn keep_books(me: &Endpoint, folder: &Path, promise: &str) -> Outcome {
 
 #[test]
 fn ten_thousand_transfers_are_carried_out_once_while_everything_is_killed() {
-    let folder = Folder::new("exactly-once");
+    let folder = Folder::new();
     let region = Region::create_unnamed(Config::ranks(TELLERS + 1)).expect("memory");
     let role = |rank: u32| if rank == BANK { "exactly once".into() } else { rank.to_string() };
     let mut processes: Vec<_> = (0..=TELLERS).map(|rank| start(&region, &folder, &role(rank))).collect();
@@ -264,7 +246,7 @@ fn ten_thousand_transfers_are_carried_out_once_while_everything_is_killed() {
     processes[BANK as usize].kill();
     println!("{kills} kills");
     assert!(kills > 10, "{kills}");
-    let (book, _) = Book::open(&folder.0);
+    let (book, _) = Book::open(&folder);
     assert_eq!(book.balances.iter().sum::<i64>(), OPENING * ACCOUNTS as i64);
     let mut expected = Book::new();
     for teller in 1..=TELLERS {
@@ -272,12 +254,12 @@ fn ten_thousand_transfers_are_carried_out_once_while_everything_is_killed() {
     }
     assert_eq!(book.carried_out(1..=TELLERS, EACH), vec![1; EACH as usize * TELLERS as usize]);
     assert_eq!(book.balances, expected.balances);
-    assert!(DeadLetters::open(folder.0.join("dead")).expect("a box").names().expect("a folder").is_empty());
+    assert!(DeadLetters::open(folder.join("dead")).expect("a box").names().expect("a folder").is_empty());
 }
 
 /// Sends transfers to a bank that keeps this promise and kills itself now and then. How often each was carried out.
 fn carried_out(promise: &str, count: u64) -> Vec<u8> {
-    let folder = Folder::new(&promise.replace(' ', "-"));
+    let folder = Folder::new();
     let region = Region::create_unnamed(Config::ranks(2)).expect("memory");
     let me = region.join(1).expect("a free rank");
     for number in 1..=count {
@@ -304,7 +286,7 @@ fn carried_out(promise: &str, count: u64) -> Vec<u8> {
     });
     bank.kill();
     assert!(deaths > 0, "a death in {count} messages, with one in 100");
-    Book::open(&folder.0).0.carried_out([1], count)
+    Book::open(&folder).0.carried_out([1], count)
 }
 
 #[test]
@@ -337,7 +319,7 @@ fn fill_the_disk(me: &Endpoint, folder: &Path) {
 #[test]
 fn what_was_not_written_is_not_acknowledged() {
     const COUNT: u64 = 140;
-    let folder = Folder::new("full");
+    let folder = Folder::new();
     let region = Region::create_unnamed(Config::ranks(2)).expect("memory");
     let me = region.join(1).expect("a free rank");
     for number in 1..=COUNT {
@@ -349,7 +331,7 @@ fn what_was_not_written_is_not_acknowledged() {
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ && ulimit -f 10 && exec \"$0\" \"$@\""]);
     command.arg(env::current_exe().expect("this test")).args(["--exact", "second_process"]);
-    command.stdout(Stdio::null()).env(ROLE, "full").env(FOLDER, &folder.0);
+    command.stdout(Stdio::null()).env(ROLE, "full").env(FOLDER, &*folder);
     region.hand_to(&mut command).expect("a file descriptor");
     assert!(Child::start(&mut command).finish().success());
 
@@ -359,7 +341,7 @@ fn what_was_not_written_is_not_acknowledged() {
         left += 1;
         mail.ack();
     }
-    let written = Book::open(&folder.0).0.carried_out([1], COUNT).iter().filter(|count| **count == 1).count();
+    let written = Book::open(&folder).0.carried_out([1], COUNT).iter().filter(|count| **count == 1).count();
     assert_eq!(left + written, COUNT as usize);
     assert!(left > 0, "{left}");
 }

@@ -242,7 +242,7 @@ impl<'a> Member<'a> {
                     }
                 }
                 Err(RecvError::Timeout) => break,
-                // Whoever has ended is found out when this looks who lives; other mail is not this one's to receive.
+                // A member that has ended is found out when this looks who lives; other mail is not this one's to receive.
                 Err(RecvError::Gone { .. }) => self.looked = None,
                 // The mailboxes of members go on, or it is not theirs.
                 Err(RecvError::Held(_) | RecvError::Cut(_)) => {}

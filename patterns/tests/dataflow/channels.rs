@@ -25,12 +25,12 @@ fn a_channel_holds_no_more_than_it_may() {
             *ahead = (*ahead).max(read - number);
             number
         });
-        _ = slow.on([1]).to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
+        _ = slow.on([1]).to_file("out", out_of(&folder), Durability::Process, |number| format!("{number}\n"));
         graph
     };
-    let reports = run_on(&[0, 1], |_| folder.options().channel(10), build);
+    let reports = run_on(&[0, 1], |_| options(&folder).channel(10), build);
     assert!(reports.iter().all(Result::is_ok), "{reports:?}");
-    assert_eq!(folder.text().lines().count(), 2000);
+    assert_eq!(written(&folder).lines().count(), 2000);
     // As many on each side.
     assert!((5..=21).contains(&*ahead.lock().expect("no panic")), "{ahead:?}");
 }
@@ -53,27 +53,29 @@ fn garbage_of_other_ranks_changes_nothing() {
     let build = || {
         let graph = Graph::new();
         let source = graph.source("numbers", |from| (from..100).map(|number| (number, number)));
-        _ = source.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n")).on([2]);
+        _ = source
+            .to_file("out", out_of(&folder), Durability::Process, |number| format!("{number}\n"))
+            .on([2]);
         graph
     };
     thread::scope(|scope| {
         for rank in [0, 2] {
-            let (me, build, options) = (region.join(rank).expect("free"), &build, folder.options());
+            let (me, build, options) = (region.join(rank).expect("free"), &build, options(&folder));
             scope.spawn(move || build().run(&me, &options).expect("no error"));
         }
     });
-    assert_eq!(folder.text(), numbers());
+    assert_eq!(written(&folder), numbers());
     // A rank that takes part, and says what makes no sense.
     let liar = Folder::new();
     let (me, you) = (region.join(0).expect("free"), region.join(1).expect("free"));
     let outcome = thread::scope(|scope| {
         let (liar, you) = (&liar, &you);
         let me = scope.spawn(move || {
-            let options = liar.options().patience(Duration::from_millis(500));
+            let options = options(liar).patience(Duration::from_millis(500));
             let graph = Graph::new();
             let source = graph.source("numbers", |from| (from..100).map(|number| (number, number))).on([1]);
             _ = source
-                .to_file("out", liar.out(), Durability::Process, |number| format!("{number}\n"))
+                .to_file("out", out_of(liar), Durability::Process, |number| format!("{number}\n"))
                 .on([0]);
             graph.run(&me, &options)
         });
@@ -104,16 +106,16 @@ fn ranks_run_one_graph_after_the_other() {
                     let graph = Graph::new();
                     let source = graph.source("numbers", |from| (from..100).map(|number| (number, number)));
                     let mapped = source.map(&format!("round {round}"), |number| number).on([1]);
-                    let out = folder.out();
+                    let out = out_of(folder);
                     _ = mapped
                         .to_file("out", out, Durability::Process, |number| format!("{number}\n"))
                         .on([2]);
-                    assert!(graph.run(&me, &folder.options()).expect("no error").rates.operators.len() == 1);
+                    assert!(graph.run(&me, &options(folder)).expect("no error").rates.operators.len() == 1);
                 }
             });
         }
     });
-    assert!(folders.iter().all(|folder| folder.text() == numbers()));
+    assert!(folders.iter().all(|folder| written(folder) == numbers()));
 }
 
 /// The mailboxes have room for few records at a time, and no message for a record that is longer than one may be.
@@ -134,8 +136,8 @@ fn long_records_go_through_small_mailboxes() {
                         source.map("sum", |bytes| bytes.iter().map(|byte| u64::from(*byte)).sum::<u64>());
                     _ = sums
                         .on([1])
-                        .to_file("out", folder.out(), Durability::Process, |sum| format!("{sum}\n"));
-                    graph.run(&me, &folder.options().retries(0))
+                        .to_file("out", out_of(folder), Durability::Process, |sum| format!("{sum}\n"));
+                    graph.run(&me, &options(folder).retries(0))
                 })
             });
             threads.map(|thread| thread.join().expect("no panic"))
@@ -151,7 +153,7 @@ fn long_records_go_through_small_mailboxes() {
         }
         if goes {
             let expected: String = (0..200).map(|at| format!("{}\n", at * len)).collect();
-            assert_eq!(folder.text(), expected);
+            assert_eq!(written(&folder), expected);
         }
     }
 }

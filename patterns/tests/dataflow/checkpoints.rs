@@ -3,8 +3,8 @@
 use super::*;
 
 /// The files of checkpoints, by name.
-fn files(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
-    let entries = fs::read_dir(folder.0.join("checkpoints")).expect("it is there");
+fn files(folder: &Path) -> BTreeMap<String, Vec<u8>> {
+    let entries = fs::read_dir(folder.join("checkpoints")).expect("it is there");
     entries
         .map(|entry| entry.expect("readable").path())
         .map(|path| {
@@ -17,12 +17,12 @@ fn files(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
 }
 
 /// Few records at a time, so that checkpoints are written on the way.
-fn slow(folder: &Folder, every: u64) -> Options {
-    folder.options().checkpoint_every(every).channel(4)
+fn slow(folder: &Path, every: u64) -> Options {
+    options(folder).checkpoint_every(every).channel(4)
 }
 
 /// A run that fails behind its checkpoints, of which there are two then.
-fn interrupted(folder: &Folder) -> BTreeMap<String, Vec<u8>> {
+fn interrupted(folder: &Path) -> BTreeMap<String, Vec<u8>> {
     let options = |_| slow(folder, 10).retries(0);
     let outcomes = through(folder, options, |number| {
         thread::sleep(Duration::from_millis(if number == 55 { 50 } else { 0 }));
@@ -44,10 +44,10 @@ fn a_checkpoint_that_is_cut_or_garbled_is_not_used() {
     let newest: Vec<_> = newest.collect();
     assert_eq!(newest.len(), 4, "{:?}", whole.keys());
     let restore = || {
-        fs::remove_dir_all(folder.0.join("checkpoints")).expect("it is there");
-        fs::create_dir(folder.0.join("checkpoints")).expect("a new name");
+        fs::remove_dir_all(folder.join("checkpoints")).expect("it is there");
+        fs::create_dir(folder.join("checkpoints")).expect("a new name");
         for (name, bytes) in &whole {
-            fs::write(folder.0.join("checkpoints").join(name), bytes).expect("room");
+            fs::write(folder.join("checkpoints").join(name), bytes).expect("room");
         }
     };
     let mut dice = Dice(5);
@@ -62,7 +62,7 @@ fn a_checkpoint_that_is_cut_or_garbled_is_not_used() {
         }
         for is_strict in [true, false] {
             restore();
-            fs::write(folder.0.join("checkpoints").join(name), &bytes).expect("room");
+            fs::write(folder.join("checkpoints").join(name), &bytes).expect("room");
             let options = |_| {
                 let options = slow(&folder, 10);
                 if is_strict { options.strict() } else { options }
@@ -79,14 +79,14 @@ fn a_checkpoint_that_is_cut_or_garbled_is_not_used() {
                 );
             } else {
                 assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
-                assert_eq!(folder.text(), numbers(), "{name}, round {round}");
+                assert_eq!(written(&folder), numbers(), "{name}, round {round}");
             }
         }
     }
     // Both are damaged: nothing begins over without being told.
     restore();
     for name in &complete {
-        fs::write(folder.0.join("checkpoints").join(name), b"garbage").expect("room");
+        fs::write(folder.join("checkpoints").join(name), b"garbage").expect("room");
     }
     let outcomes = through(&folder, |_| slow(&folder, 10), |number| number);
     assert!(
@@ -110,7 +110,7 @@ fn a_checkpoint_of_another_graph_is_refused() {
 fn a_file_that_lost_what_was_committed_is_told() {
     let folder = Folder::new();
     interrupted(&folder);
-    fs::write(folder.out(), b"0\n").expect("room");
+    fs::write(out_of(&folder), b"0\n").expect("room");
     let outcomes = through(&folder, |_| slow(&folder, 10).retries(0), |number| number);
     let is_told = matches!(&outcomes[0], Err(RunError::Operator { rank: 2, reason, .. }) if reason.contains("has 2 bytes"));
     assert!(is_told, "{outcomes:?}");
@@ -119,11 +119,11 @@ fn a_file_that_lost_what_was_committed_is_told() {
 #[test]
 fn a_file_that_was_there_before_is_cut_off() {
     let folder = Folder::new();
-    fs::write(folder.out(), "old ".repeat(1000)).expect("room");
-    through(&folder, |_| folder.options(), |number| number)
+    fs::write(out_of(&folder), "old ".repeat(1000)).expect("room");
+    through(&folder, |_| options(&folder), |number| number)
         .into_iter()
         .for_each(|report| _ = report.expect("no error"));
-    assert_eq!(folder.text(), numbers());
+    assert_eq!(written(&folder), numbers());
 }
 
 #[test]
@@ -137,8 +137,8 @@ fn a_function_is_given_what_is_in_a_complete_checkpoint() {
             thread::sleep(Duration::from_micros(300));
             number
         });
-        _ = slow.on([1]).to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
-        let checkpoints = folder.0.join("checkpoints");
+        _ = slow.on([1]).to_file("out", out_of(&folder), Durability::Process, |number| format!("{number}\n"));
+        let checkpoints = folder.join("checkpoints");
         _ = source.to_function("given", move |number, records| {
             let entries = fs::read_dir(&checkpoints).map_err(|error| error.to_string())?;
             let complete = entries.filter_map(|entry| {
@@ -152,7 +152,7 @@ fn a_function_is_given_what_is_in_a_complete_checkpoint() {
         });
         graph
     };
-    let reports = run_on(&[0, 1], |_| folder.options().checkpoint_every(10).channel(64).retries(0), build);
+    let reports = run_on(&[0, 1], |_| options(&folder).checkpoint_every(10).channel(64).retries(0), build);
     assert!(reports.iter().all(Result::is_ok), "{reports:?}");
     // The last ones come with the checkpoint at the end.
     let expected: Vec<_> = (0..200).map(|number| (number / 10 + 1, number)).collect();
@@ -176,12 +176,14 @@ fn a_source_that_ends_early_is_part_of_later_checkpoints() {
             }
             number
         });
-        _ = mapped.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n")).on([2]);
+        _ = mapped
+            .to_file("out", out_of(&folder), Durability::Process, |number| format!("{number}\n"))
+            .on([2]);
         graph
     };
     let reports = run_on(&[0, 1, 2], |_| slow(&folder, 10).strict(), build);
     let reports: Vec<_> = reports.into_iter().map(|report| report.expect("no error")).collect();
     assert!(reports.iter().all(|report| report.went_back == 1 && report.checkpoint > 5), "{reports:?}");
     let expected: String = (0..100).map(|at| format!("{at}\n").repeat(if at < 15 { 2 } else { 1 })).collect();
-    assert_eq!(folder.text(), expected);
+    assert_eq!(written(&folder), expected);
 }

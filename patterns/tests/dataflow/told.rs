@@ -44,7 +44,7 @@ fn ranks_that_built_another_graph_are_told() {
         let source = graph.source("numbers", |from| (from..9).map(|number| (number, number)));
         _ = source.map(name, |number| number).on([1]).to_file(
             "out",
-            folder.out(),
+            out_of(&folder),
             Durability::Process,
             |_| String::new(),
         );
@@ -52,7 +52,7 @@ fn ranks_that_built_another_graph_are_told() {
     };
     let outcomes = thread::scope(|scope| {
         let threads = [(0, "one"), (1, "other")].map(|(rank, name)| {
-            let (me, build, options) = (region.join(rank).expect("free"), &build, folder.options());
+            let (me, build, options) = (region.join(rank).expect("free"), &build, options(&folder));
             scope.spawn(move || build(name).run(&me, &options))
         });
         threads.map(|thread| thread.join().expect("no panic"))
@@ -61,10 +61,10 @@ fn ranks_that_built_another_graph_are_told() {
         let error = outcome.expect_err("another graph");
         assert!(matches!(error, RunError::Differs { rank: 1, coordinator: 0 }), "{error}");
     }
-    let error = build("one").run(&region.join(2).expect("free"), &folder.options()).expect_err("no part");
+    let error = build("one").run(&region.join(2).expect("free"), &options(&folder)).expect_err("no part");
     assert!(matches!(error, RunError::NoPart { rank: 2 }), "{error}");
     // Nobody comes.
-    let options = folder.options().patience(Duration::from_millis(200));
+    let options = options(&folder).patience(Duration::from_millis(200));
     let missing = build("one").run(&region.join(0).expect("free"), &options).expect_err("alone");
     assert!(matches!(missing, RunError::Missing { rank: 1 }), "{missing}");
     let missing = build("one").run(&region.join(1).expect("free"), &options).expect_err("alone");
@@ -113,11 +113,11 @@ fn rates_are_shown_while_it_runs() {
             thread::sleep(Duration::from_micros(20));
             number
         });
-        _ = slow.to_file("out", folder.out(), Durability::Process, |number| format!("{number}\n"));
+        _ = slow.to_file("out", out_of(&folder), Durability::Process, |number| format!("{number}\n"));
         graph
     };
     let options = |_| {
-        folder.options().channel(16).show_rates(Duration::from_millis(10), |rates| {
+        options(&folder).channel(16).show_rates(Duration::from_millis(10), |rates| {
             shown.lock().expect("no panic").push(rates.clone());
         })
     };
@@ -135,7 +135,7 @@ fn an_operator_that_panics_ends_the_run_of_all_ranks() {
     let folder = Folder::new();
     let tries: &'static Mutex<u32> = Box::leak(Box::new(Mutex::new(0)));
     // There is none before: with a new checkpoint the retries begin again.
-    let options = |_| folder.options().checkpoint_every(100).retries(2);
+    let options = |_| options(&folder).checkpoint_every(100).retries(2);
     let outcomes = through(&folder, options, |number| {
         if number == 55 {
             *tries.lock().expect("no panic") += 1;
@@ -159,7 +159,7 @@ fn an_operator_that_panics_ends_the_run_of_all_ranks() {
 fn an_operator_that_panics_now_and_then_changes_nothing() {
     let folder = Folder::new();
     let bad: &'static Mutex<Vec<u64>> = Box::leak(Box::new(Mutex::new(vec![3, 19, 20, 21, 50, 99])));
-    let options = |_| folder.options().checkpoint_every(10).retries(6).channel(8);
+    let options = |_| options(&folder).checkpoint_every(10).retries(6).channel(8);
     let outcomes = through(&folder, options, |number| {
         let mut bad = bad.lock().expect("no panic while it is locked");
         if let Some(at) = bad.iter().position(|bad| *bad == number) {
@@ -172,14 +172,14 @@ fn an_operator_that_panics_now_and_then_changes_nothing() {
     let outcomes: Vec<_> = outcomes.into_iter().map(|outcome| outcome.expect("no error")).collect();
     assert!(outcomes.iter().all(|report| report.went_back == 6 && report.checkpoint > 0), "{outcomes:?}");
     assert!(outcomes.iter().flat_map(|report| &report.rates.operators).all(|rate| rate.records == 100));
-    assert_eq!(folder.text(), numbers());
+    assert_eq!(written(&folder), numbers());
 }
 
 #[test]
 fn a_sink_that_cannot_write_is_told() {
     let folder = Folder::new();
-    fs::create_dir(folder.out()).expect("a new name");
-    let outcomes = through(&folder, |_| folder.options().retries(0), |number| number);
+    fs::create_dir(out_of(&folder)).expect("a new name");
+    let outcomes = through(&folder, |_| options(&folder).retries(0), |number| number);
     for outcome in outcomes {
         let error = outcome.expect_err("it is a folder");
         assert!(

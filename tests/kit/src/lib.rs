@@ -1,9 +1,10 @@
-//! What tests and measurements of processes share: names of regions that go away with their test, processes that
+//! What tests and measurements of processes share: names of regions and folders that go away with their test, processes that
 //! cannot outlive it, and waiting that does not hang.
 
 mod alone;
 mod child;
 mod dice;
+mod folder;
 mod fork;
 mod name;
 mod patience;
@@ -12,6 +13,7 @@ mod process;
 pub use alone::alone;
 pub use child::{Child, Collected, Lines};
 pub use dice::Dice;
+pub use folder::Folder;
 pub use fork::{Forked, fork, kill, status_of, wait_for};
 pub use libc::{SIGABRT, SIGCONT, SIGHUP, SIGINT, SIGKILL, SIGPIPE, SIGQUIT, SIGSTOP, SIGTERM};
 pub use name::Name;
