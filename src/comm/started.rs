@@ -77,6 +77,45 @@ fn first<T>(one: T, _: T) -> T {
 /// # Starting them
 ///
 /// Each of these returns at once what the operation of the same name waits for: a [`CollectiveRequest`].
+/// Several may be under way; all members start them in the same order.
+///
+/// ```
+/// # use mailbox::{Comm, Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// #     let me = region.join(rank)?;
+/// #     let comm = Comm::world(&me)?;
+/// let rank = u64::from(comm.rank());
+/// let sum = |one, other| one + other;
+/// let from_root = comm.start_broadcast(1, vec![rank + 10]);
+/// let at_root = comm.start_reduce(0, vec![rank, 1], sum);
+/// let everywhere = comm.start_all_reduce(vec![rank, 1], sum);
+/// let up_to_here = comm.start_scan(vec![rank], sum);
+/// let before_here = comm.start_exclusive_scan(vec![1], sum);
+/// let gathered = comm.start_gather(2, vec![rank]);
+/// let of_all = comm.start_all_gather(vec![rank]);
+/// let exchanged = comm.start_all_to_all(vec![10 * rank, 10 * rank + 1, 10 * rank + 2]);
+/// let share = comm.start_reduce_scatter(vec![1, 2, 3], sum);
+/// // … other work, and then:
+/// assert_eq!(from_root.wait()?, [11]);
+/// let at_root = at_root.wait()?;
+/// assert!(rank != 0 || at_root == [3, 3]);
+/// assert_eq!(everywhere.wait()?, [3, 3]);
+/// assert_eq!(up_to_here.wait()?, [[0, 1, 3][comm.rank() as usize]]);
+/// let before_here = before_here.wait()?;
+/// assert!(rank == 0 || before_here == [rank]);
+/// assert_eq!(gathered.wait()?, if rank == 2 { vec![0, 1, 2] } else { vec![] });
+/// assert_eq!(of_all.wait()?, [0, 1, 2]);
+/// assert_eq!(exchanged.wait()?, [rank, 10 + rank, 20 + rank]);
+/// assert_eq!(share.wait()?, [3 * (rank + 1)]);
+/// #     Ok(())
+/// # };
+/// # std::thread::scope(|scope| {
+/// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+/// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+/// # })?;
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
 impl<'a> Comm<'a> {
     /// Starts a [`barrier`](Comm::barrier).
     ///

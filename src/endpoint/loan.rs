@@ -93,6 +93,19 @@ impl<'a> Loan<'a> {
     /// # Safety
     /// The caller trusts all processes with access to the segment not to touch these bytes before they are sent. No endpoint
     /// does; a forked child of this process must not.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut loan = me.loan(1024)?;
+    /// // SAFETY: all processes of this region are this program, and none forks.
+    /// let image = unsafe { loan.as_mut_slice() };
+    /// image.iter_mut().enumerate().for_each(|(at, pixel)| *pixel = (at % 256) as u8);
+    /// loan.commit(1024).send(1)?;
+    /// # assert_eq!(other.recv()?.to_vec()[255..258], [255, 0, 1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[expect(unsafe_code, reason = "the caller trusts the peers")]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
         let (_, outbox) = self.held.sender.parts();

@@ -75,6 +75,17 @@ impl Region {
     /// than such a region is an error, for example [`Mismatch::Unsealed`](crate::Mismatch::Unsealed) if its size can be changed. The region
     /// gets a descriptor of its own, for which `/proc` is needed; `fd` is closed. Never waits. Costs the same as
     /// [`Region::open`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// use std::os::fd::AsFd;
+    /// let region = Region::create_unnamed(Config::ranks(2))?;
+    /// // Sent through a UNIX socket, to another process that trusts nobody:
+    /// let fd = region.as_fd().try_clone_to_owned()?;
+    /// let same = Region::from_fd(fd)?;
+    /// assert_eq!(same.ranks(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_fd(fd: OwnedFd) -> Result<Self, OpenError> {
         OpenOptions::new().from_fd(fd)
     }

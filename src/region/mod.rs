@@ -335,6 +335,20 @@ impl Region {
 
     /// What is left in `folder` of regions in files whose creator (of this user) was killed, sorted by name. Like
     /// [`Region::leftovers`]; regions that have a name of their own are not included.
+    ///
+    /// ```
+    /// # use mailbox::Region;
+    /// # let folder = std::env::temp_dir().join(format!("doc-leftovers-{}", std::process::id()));
+    /// # std::fs::create_dir(&folder)?;
+    /// # let folder = folder.as_path();
+    /// let left = Region::leftovers_in(folder)?;
+    /// if !left.is_empty() {
+    ///     println!("removed {:?}", Region::clean_folder(folder)?);
+    /// }
+    /// # assert!(left.is_empty() && Region::clean_folder(folder)?.is_empty());
+    /// # std::fs::remove_dir(folder)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn leftovers_in(folder: &Path) -> io::Result<Vec<Leftover>> {
         segment::leftovers_in(folder)
     }
@@ -362,7 +376,8 @@ impl Region {
     }
 
     /// Removes what is left in `folder` of regions in files whose creator (of this user) was killed. Returns the
-    /// names that it had, sorted. Like [`Region::clean`]; regions that have a name of their own stay.
+    /// names that it had, sorted. Like [`Region::clean`]; regions that have a name of their own stay. [`Region::leftovers_in`]
+    /// has an example.
     pub fn clean_folder(folder: &Path) -> io::Result<Vec<String>> {
         segment::leftovers_in(folder).map(segment::clean)
     }

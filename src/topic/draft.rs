@@ -74,7 +74,7 @@ impl<'p, 'a> Draft<'p, 'a> {
     ///
     /// # Safety
     /// The caller trusts all processes with access to the segment not to touch these bytes before they are published. No endpoint
-    /// does; a forked child of this process must not.
+    /// does; a forked child of this process must not. [`Loan::as_mut_slice`](crate::Loan::as_mut_slice) has an example.
     #[expect(unsafe_code, reason = "the caller trusts the peers")]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: this draft has the only access by this process; the caller answers for the peers (I4).
