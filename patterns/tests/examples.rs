@@ -77,13 +77,12 @@ const EXAMPLES: &[(&str, &str)] = &[
     (
         "rooms",
         "ann hears: hello\n\
-         ann hears: welcome to rank 1\n\
+         ann hears: welcome to tea on rank 1\n\
          bob hears: hello\n\
-         bob hears: welcome to rank 1\n\
+         bob hears: welcome to news on rank 2\n\
          ann hears: hello\n\
-         ann hears: welcome to rank 2\n\
-         bob hears: hello\n\
-         bob hears: welcome to rank 2\n",
+         ann hears: welcome to tea on rank 2\n\
+         bob hears: hello\n",
     ),
     ("ledger", "1000 of 1000 orders cancelled, 0 of them too early, 0 open\n"),
     (
