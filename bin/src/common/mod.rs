@@ -15,4 +15,5 @@ pub mod screen;
 pub mod segments;
 pub mod signals;
 pub mod streams;
+pub mod survivor;
 pub mod usage;

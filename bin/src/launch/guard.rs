@@ -1,11 +1,11 @@
 //! The process that ends all groups when the launcher was killed.
 
 use super::group::Group;
+use crate::common::survivor::Survivor;
 use rustix::io::{Errno, ioctl_fionbio, write};
-use rustix::process::{Pid, Signal, WaitOptions, getpid, kill_process, setpgid, waitpid};
-use std::io::{self, PipeReader, PipeWriter, Read};
+use rustix::process::{Pid, getpid, setpgid};
+use std::io::{self, PipeReader, Read};
 use std::os::fd::{AsFd, OwnedFd};
-use std::{mem, ptr};
 
 /// What is written to the pipe: the number of a group that has begun, or its negative when it is over.
 const NOTE: usize = size_of::<i32>();
@@ -13,60 +13,38 @@ const NOTE: usize = size_of::<i32>();
 const NOTES: usize = 64;
 
 /// A running guard. It is ended when this is dropped.
-pub struct Guard {
-    process: Pid,
-    /// Its end is the launcher's end.
-    pipe: PipeWriter,
-}
+pub struct Guard(Survivor);
 
 impl Guard {
     /// Starts it. It keeps what the process has open now, so it is started before there is a region. The process must
     /// have one thread.
     pub fn start() -> io::Result<Self> {
-        let (reader, writer) = io::pipe()?;
-        // A guard that is stopped must not stop the launcher.
-        ioctl_fionbio(&writer, true)?;
         // SAFETY: this process has one thread, so the child is as whole as the parent.
-        #[expect(unsafe_code, reason = "system call")]
-        match unsafe { libc::fork() } {
-            0 => {
-                drop(writer);
-                watch(reader)
-            }
-            child => match Pid::from_raw(child) {
-                Some(process) if child > 0 => {
-                    // It does the same, and is not there yet, or not any more. What is sent to the launcher's group is not
-                    // for the guard, from the first rank on.
-                    let _ = setpgid(Some(process), Some(process));
-                    Ok(Self { process, pipe: writer })
-                }
-                _ => Err(io::Error::last_os_error()),
-            },
-        }
+        #[expect(unsafe_code, reason = "the child of a process with threads")]
+        let guard = unsafe { Survivor::start(watch) }?;
+        // A guard that is stopped must not stop the launcher.
+        ioctl_fionbio(&guard.pipe, true)?;
+        // It does the same, and is not there yet, or not any more. What is sent to the launcher's group is not for the guard, from
+        // the first rank on.
+        let _ = setpgid(Some(guard.process), Some(guard.process));
+        Ok(Self(guard))
     }
 
     /// Whether this is the guard's number.
     pub fn is(&self, process: Pid) -> bool {
-        self.process == process
+        self.0.process == process
     }
 
     /// Tells it of a process that calls what is returned, and that leads a group.
     pub fn enlist(&self) -> io::Result<impl Fn() -> rustix::io::Result<()> + Send + Sync + use<>> {
-        let pipe: OwnedFd = self.pipe.try_clone()?.into();
+        let pipe: OwnedFd = self.0.pipe.try_clone()?.into();
         Ok(move || note(&pipe, getpid().as_raw_nonzero().get()))
     }
 
     /// Tells it that a group is over: its number may soon mean another.
     pub fn release(&self, group: Group) {
         // If it does not listen, it will kill a group that is not there.
-        let _ = note(&self.pipe, -group.0.as_raw_nonzero().get());
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = kill_process(self.process, Signal::KILL);
-        let _ = waitpid(Some(self.process), WaitOptions::empty());
+        let _ = note(&self.0.pipe, -group.0.as_raw_nonzero().get());
     }
 }
 
@@ -81,10 +59,7 @@ fn note(pipe: impl AsFd, number: i32) -> rustix::io::Result<()> {
 }
 
 /// What the guard does.
-fn watch(mut pipe: PipeReader) -> ! {
-    let _ = setpgid(None, None);
-    // Those that cannot be held back end it.
-    block_signals();
+fn watch(mut pipe: PipeReader) {
     let mut groups: Vec<Group> = vec![];
     let mut notes = [0; NOTES * NOTE];
     loop {
@@ -103,19 +78,4 @@ fn watch(mut pipe: PipeReader) -> ! {
         }
     }
     groups.into_iter().for_each(Group::kill);
-    // SAFETY: always. Nothing of the launcher's is to be done at the guard's end.
-    #[expect(unsafe_code, reason = "system call")]
-    unsafe {
-        libc::_exit(0)
-    }
-}
-
-fn block_signals() {
-    // SAFETY: the set is a plain value, which is filled in before it is read.
-    #[expect(unsafe_code, reason = "system calls")]
-    unsafe {
-        let mut all: libc::sigset_t = mem::zeroed();
-        libc::sigfillset(&mut all);
-        libc::sigprocmask(libc::SIG_BLOCK, &all, ptr::null_mut());
-    }
 }
