@@ -4,18 +4,21 @@
 mod names;
 #[path = "actor/peers.rs"]
 mod peers;
+#[path = "actor/probe.rs"]
+mod probe;
 #[path = "actor/ranks.rs"]
 mod ranks;
 
 use kit::{Dice, PATIENCE};
 use mailbox::{CallError, Config, Deadline, Region};
 use mailbox_patterns::actor::{
-    Actor, ActorId, Address, AskError, Context, Down, InProcess, Limits, NameError, Next, Reason, Reply,
-    SpawnError, System, TellError,
+    Actor, ActorId, Address, AskError, Context, Down, Limits, NameError, Next, Reason, Reply, SpawnError,
+    System, TellError,
 };
 use mailbox_patterns::codec::Postcard;
 use mailbox_patterns::protocol;
 use postcard_schema::Schema;
+use probe::{Do, Log, probe, run};
 use serde::{Deserialize, Serialize};
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -69,36 +72,6 @@ enum Seen {
     Named(Result<(), NameError>),
     Found(Result<ActorId, NameError>),
     Spawned(Result<ActorId, SpawnError>),
-}
-
-type Work = dyn FnOnce(&mut Context<'_, Do>);
-
-/// What it is told to do.
-enum Do {
-    Run(Box<Work>),
-    See(Seen),
-}
-
-protocol! { Do as "Do" in InProcess }
-
-type Log = Rc<RefCell<Vec<Seen>>>;
-
-/// An actor that does what a test wants, and notes what it is told.
-fn probe(system: &mut System) -> (Address<Do>, Log) {
-    let log = Log::default();
-    let to = Rc::clone(&log);
-    let probe = system.spawn(move |message, cx: &mut Context<'_, Do>| {
-        match message {
-            Do::Run(run) => run(cx),
-            Do::See(seen) => to.borrow_mut().push(seen),
-        }
-        Next::Same
-    });
-    (probe.expect("room"), log)
-}
-
-fn run(system: &mut System, probe: Address<Do>, run: impl FnOnce(&mut Context<'_, Do>) + 'static) {
-    system.tell(probe, Do::Run(Box::new(run))).expect("room");
 }
 
 fn alone() -> System {

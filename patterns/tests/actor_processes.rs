@@ -1,20 +1,22 @@
 //! Actors of processes of the operating system, which are killed and stopped.
 
+#[path = "actor/probe.rs"]
+mod probe;
+
 use kit::{Child, Dice, PATIENCE, SIGCONT, SIGSTOP};
 use mailbox::{Config, Deadline, Region};
 use mailbox_patterns::actor::{
-    Actor, ActorId, Address, AskError, Children, Context, Down, InProcess, Limits, NameError, Next, Reason,
-    Reply, Strategy, Supervise, Supervisor, System, TellError,
+    Actor, ActorId, Address, AskError, Children, Context, Down, Limits, NameError, Next, Reason, Reply,
+    Strategy, Supervise, Supervisor, System, TellError,
 };
 use mailbox_patterns::codec::Postcard;
 use mailbox_patterns::protocol;
 use postcard_schema::Schema;
+use probe::{Do, Log, probe, run};
 use serde::{Deserialize, Serialize};
-use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::env;
 use std::process::Command;
-use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -92,34 +94,6 @@ fn start(region: &Region, role: &str, rank: u32) -> Child {
 enum Seen {
     Down(Down),
     Number(u64, Result<Number, AskError>),
-}
-
-type Work = dyn FnOnce(&mut Context<'_, Do>);
-
-enum Do {
-    Run(Box<Work>),
-    See(Seen),
-}
-
-protocol! { Do as "Do" in InProcess }
-
-type Log = Rc<RefCell<Vec<Seen>>>;
-
-fn probe(system: &mut System) -> (Address<Do>, Log) {
-    let log = Log::default();
-    let to = Rc::clone(&log);
-    let probe = system.spawn(move |message, cx: &mut Context<'_, Do>| {
-        match message {
-            Do::Run(run) => run(cx),
-            Do::See(seen) => to.borrow_mut().push(seen),
-        }
-        Next::Same
-    });
-    (probe.expect("room"), log)
-}
-
-fn run(system: &mut System, probe: Address<Do>, run: impl FnOnce(&mut Context<'_, Do>) + 'static) {
-    system.tell(probe, Do::Run(Box::new(run))).expect("room");
 }
 
 fn children(system: &mut System, supervisor: Address<Supervise>) -> Vec<ActorId> {

@@ -4,6 +4,8 @@
 mod channels;
 #[path = "dataflow/checkpoints.rs"]
 mod checkpoints;
+#[path = "dataflow/place.rs"]
+mod place;
 #[path = "dataflow/told.rs"]
 mod told;
 #[path = "dataflow/windows.rs"]
@@ -15,25 +17,14 @@ use mailbox_patterns::dataflow::{
     CheckpointError, Graph, GraphError, Options, Rates, Report, RunError, Stream, Window,
 };
 use mailbox_patterns::delivery::Durability;
+use place::{options, out_of, written};
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
-
-fn out_of(folder: &Path) -> PathBuf {
-    folder.join("out")
-}
-
-fn options(folder: &Path) -> Options {
-    Options::new(folder.join("checkpoints")).patience(Duration::from_secs(20))
-}
-
-fn written(folder: &Path) -> String {
-    fs::read_to_string(out_of(folder)).expect("a sink has made it")
-}
 
 /// Runs the graph on these ranks, each in a thread.
 fn run_on(

@@ -1,9 +1,13 @@
 //! Graphs whose sources end at different times, whose ranks end with errors, and whose mailboxes have mail of earlier lives.
 
+#[path = "dataflow/place.rs"]
+mod place;
+
 use kit::{Child, Folder};
 use mailbox::{Config, RecvError, Region};
 use mailbox_patterns::dataflow::{CheckpointError, Graph, Options, Rates, Report, RunError, Window};
 use mailbox_patterns::delivery::Durability;
+use place::{options, out_of, written};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -15,18 +19,6 @@ use std::time::Duration;
 const RANK: &str = "DATAFLOW_ENDS_RANK";
 const FOLDER: &str = "DATAFLOW_ENDS_FOLDER";
 const PATIENCE: &str = "DATAFLOW_ENDS_PATIENCE";
-
-fn out_of(folder: &Path) -> PathBuf {
-    folder.join("out")
-}
-
-fn options(folder: &Path) -> Options {
-    Options::new(folder.join("checkpoints")).patience(Duration::from_secs(20))
-}
-
-fn written(folder: &Path) -> String {
-    fs::read_to_string(out_of(folder)).expect("a sink has made it")
-}
 
 /// Runs the graph on the ranks from 0 on, each in a thread. No endpoint goes before all have returned.
 fn run_on(
