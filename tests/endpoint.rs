@@ -577,7 +577,7 @@ fn a_mailbox_that_makes_no_sense_is_an_error_and_others_go_on() {
     assert_eq!(
         b.from(0).try_recv().err(),
         Some(RecvError::Broken(Broken::Corrupt(0))),
-        "whoever asks is told"
+        "a process that asks is told"
     );
 }
 

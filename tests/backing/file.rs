@@ -32,7 +32,11 @@ fn unread_mail_waits_until_all_processes_have_ended() {
         assert_eq!(receiver.does("recv"), mail(0, epoch, first, "short"));
         assert_eq!(receiver.does("recv"), mail(0, epoch, first + 1, &long));
         assert_eq!(receiver.does("leave"), "ok");
-        assert_eq!(word(&scratch, BOOT), 0, "whoever leaves last closes it, whoever was killed before");
+        assert_eq!(
+            word(&scratch, BOOT),
+            0,
+            "the last process that leaves closes it, whichever were killed before"
+        );
     }
 }
 
@@ -188,7 +192,7 @@ fn a_joiner_trusts_the_disk_only_where_the_word_says_so() {
 }
 
 #[test]
-fn joiners_and_removers_wait_for_whoever_closes() {
+fn joiners_and_removers_wait_for_the_process_that_closes() {
     let scratch = Scratch::file();
     let region = scratch.create(SMALL);
     let file = File::options().read(true).write(true).open(scratch.path()).expect("a file");
@@ -212,7 +216,7 @@ fn joiners_and_removers_wait_for_whoever_closes() {
 }
 
 #[test]
-fn whoever_is_killed_while_it_closes_leaves_a_whole_file() {
+fn a_process_killed_while_it_closes_leaves_a_whole_file() {
     let scratch = Scratch::file();
     scratch.create(SMALL);
     for round in 0..40 {

@@ -97,7 +97,7 @@ fn ends_are_told() {
 }
 
 #[test]
-fn what_is_in_a_region_is_seen_by_whoever_opens_it() {
+fn what_is_in_a_region_is_seen_by_each_process_that_opens_it() {
     for home in Home::all(SMALL) {
         let me = home.region.join_as("somebody").expect("a free rank");
         me.send(2, b"one").expect("room");

@@ -41,7 +41,7 @@ fn forged_words_of_a_reader_end_no_lane_for_good() {
 }
 
 #[test]
-fn a_lane_that_makes_no_sense_ends_its_calls_and_begins_anew() {
+fn a_lane_that_makes_no_sense_ends_its_calls_and_begins_again() {
     for garbage in [
         |returns: &Lane| returns.cells.at(0).stamp.store(77, Relaxed),
         |returns: &Lane| {

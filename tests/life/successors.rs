@@ -106,7 +106,7 @@ fn a_successor_of_a_receiver_that_was_told_and_left_is_not_told_again() {
         assert_eq!(scene.me.does("leave"), "ok");
         scene.i_am_replaced();
         assert_eq!(scene.me.does("recv_timeout"), "Timeout", "told before");
-        assert_eq!(scene.me.does("recv 1"), error, "whoever asks is told");
+        assert_eq!(scene.me.does("recv 1"), error, "a process that asks is told");
     }
 }
 
