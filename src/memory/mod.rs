@@ -180,11 +180,17 @@ impl Ring {
 
     /// The index of the cell of message `seq`, and the cell.
     #[inline(always)]
-    #[expect(unsafe_code, reason = "a check that cannot fail, several times a message")]
     pub fn find(&self, seq: u64) -> (usize, &Cell) {
-        let index = (shuffle(seq) & self.mask) as usize;
+        let index = shuffle(seq) & self.mask;
+        (index as usize, self.cell(index as usize))
+    }
+
+    /// The cell with this index; one beyond the last begins again with the first.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a check that cannot fail, several times a message")]
+    pub fn cell(&self, index: usize) -> &Cell {
         // SAFETY: the mask is less than the length.
-        (index, unsafe { self.cells.get_unchecked(index) })
+        unsafe { self.cells.get_unchecked(index & self.mask as usize) }
     }
 }
 

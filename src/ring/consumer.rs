@@ -370,7 +370,7 @@ impl Consumer {
     #[inline(always)]
     pub fn words(&self, descriptor: &Descriptor) -> &[AtomicU64] {
         match descriptor.lies() {
-            Lies::Cell(index) => &self.lane.cells[index].payload,
+            Lies::Cell(index) => &self.lane.cells.cell(index).payload,
             Lies::Arena(first) => &self.lane.arena[first..first + descriptor.len.div_ceil(8)],
             Lies::Loan(first) => &self.lane.loans[first..first + descriptor.len.div_ceil(8)],
             Lies::Line | Lies::Assembled => &[],
@@ -381,7 +381,7 @@ impl Consumer {
     /// payload.
     #[inline(always)]
     pub fn copy_small(&self, index: usize, buffer: &mut [u8]) {
-        memory::load_small(&self.lane.cells[index].payload, buffer);
+        memory::load_small(&self.lane.cells.cell(index).payload, buffer);
     }
 
     /// The receiver's words.

@@ -36,13 +36,15 @@ pub enum Lies {
 const PLACE: usize = 7;
 const CELL: usize = 0;
 const ARENA: usize = 1;
-const LINE: usize = 2;
+const LOAN: usize = 2;
 const ASSEMBLED: usize = 3;
-const LOAN: usize = 4;
+/// A bit that no other has: the compiler leaves its test behind that for a cell, which is the common case.
+const LINE: usize = 4;
 const REDELIVERED: usize = 1 << 3;
 const IN_UNWINDING: usize = 1 << 4;
-/// The bits above it are an index. No segment has so many words that the index does not fit.
-const INDEX_SHIFT: u32 = 5;
+/// The bits above it are an index; of a cell, which has 64 bytes, that makes its offset in the ring. No segment has so many words
+/// that the index does not fit.
+const INDEX_SHIFT: u32 = 6;
 
 impl Descriptor {
     /// The words of the descriptor.
@@ -135,7 +137,7 @@ impl Descriptor {
     /// Whether it is on the call line. Then its number is the stamp there.
     #[inline(always)]
     pub fn is_on_line(&self) -> bool {
-        self.at & PLACE == LINE
+        self.at & LINE != 0
     }
 
     /// Its tag; 0 of a call, which carries none.
