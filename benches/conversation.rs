@@ -1,5 +1,5 @@
 //! What pinned processes make of the machine: raw limits, round trips, streams and a fan-in through the
-//! public API. Takes no arguments; `cargo bench --bench conversation`.
+//! public API. `cargo bench --bench conversation`, or some parts of it: `cargo bench --bench conversation -- shared fan-in`.
 
 #[cfg(loom)]
 fn main() {}
@@ -12,7 +12,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 #[cfg(not(loom))]
 mod not_loom {
     use mailbox::{Config, Wait};
-    use measure::{Stream, Taking, Times};
+    use measure::{Crew, Stream, Taking, Times};
     use std::error::Error;
 
     const CONFIG: Config = Config::ranks(2);
@@ -30,16 +30,33 @@ mod not_loom {
     const COPIED: (usize, u64) = (64 << 10, 30_000);
     const LARGE: (usize, u64) = (64 << 20, 30);
     const SELECTS: u32 = 10_000;
+    /// Calls of each thread that calls.
+    const SERVED: u64 = 20_000;
     const SENDERS: u32 = 8;
     const FAN_IN: (usize, u64) = (8, 100_000_000);
 
+    type Part = fn() -> Result<(), Box<dyn Error>>;
+
+    const PARTS: [(&str, Part); 6] = [
+        ("round-trips", round_trips),
+        ("calls", calls_at_once),
+        ("streams", streams),
+        ("selects", selects),
+        ("shared", shared),
+        ("fan-in", fan_in),
+    ];
+
     pub fn main() -> Result<(), Box<dyn Error>> {
+        // Cargo adds an option.
+        let asked: Vec<_> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+        if let Some(unknown) = asked.iter().find(|asked| PARTS.iter().all(|(name, _)| name != asked)) {
+            return Err(
+                format!("there is no part {unknown}: {}", PARTS.map(|(name, _)| name).join(", ")).into()
+            );
+        }
         measure::pin(0);
-        round_trips()?;
-        calls_at_once()?;
-        streams()?;
-        selects()?;
-        fan_in()
+        let is_asked = |name: &str| asked.is_empty() || asked.iter().any(|asked| asked == name);
+        PARTS.iter().filter(|(name, _)| is_asked(name)).try_for_each(|(_, part)| part())
     }
 
     fn round_trips() -> Result<(), Box<dyn Error>> {
@@ -195,6 +212,26 @@ mod not_loom {
         }
         rows.iter().for_each(|(what, _, times)| line(what, times, &rows[0].2));
         Ok(())
+    }
+
+    fn shared() -> Result<(), Box<dyn Error>> {
+        println!("\nround trip of 8 B, ns; both spin; ratios to a plain endpoint");
+        let (mut plain, mut shared) = (Times::default(), Times::default());
+        for _ in 0..REPEATS {
+            plain.merge(&measure::round_trip(CONFIG, 8, ROUNDS, Wait::Spin)?);
+            shared.merge(&measure::shared_round_trip(ROUNDS, Wait::Spin)?);
+        }
+        line("plain endpoint", &plain, &plain);
+        line("shared, one thread", &shared, &plain);
+        println!(
+            "\n8 threads call 8 threads of another process, 8 B, default settings, {RUNS} runs; ratio run by run"
+        );
+        println!("{:<22}{:>9}{:>9}{:>9}{:>9}{:>7}", "", "median", "least", "most", "median", "ratio");
+        println!("{:<22}{:>9}{:>9}{:>9}{:>9}", "", "M/s", "M/s", "M/s", "GB/s");
+        compare(&[
+            ("an endpoint each", &|| measure::served(Crew::Endpoints, SERVED, Wait::default())),
+            ("one, shared", &|| measure::served(Crew::Shared, SERVED, Wait::default())),
+        ])
     }
 
     fn fan_in() -> Result<(), Box<dyn Error>> {

@@ -17,7 +17,7 @@ type Outcome<T> = Result<T, Box<dyn Error>>;
 /// Messages between two looks at the clock.
 const MESSAGES_PER_LOOK: u64 = 4096;
 /// How long a measurement waits for its partners to come.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A region for a measurement, removed at its end.
 pub(crate) fn create(config: Config) -> Outcome<Name> {
@@ -65,22 +65,25 @@ pub fn round_trip(config: Config, bytes: usize, rounds: u32, wait: Wait) -> Outc
 
 /// Round trips of `bytes` between rank 0, this process, and rank 1 of a region that nobody has joined.
 pub fn round_trip_in(region: &str, bytes: usize, rounds: u32, wait: Wait) -> Outcome<Times> {
-    let answer = |me: &Endpoint| {
-        let mut buffer = vec![0; bytes];
-        for _ in 0..Times::calls(rounds) {
-            let mail = me.recv()?;
-            mail.copy_to(black_box(&mut buffer));
-            drop(mail);
-            me.send(0, black_box(&buffer))?;
-        }
-        Ok(())
-    };
+    let answer = |me: &Endpoint| answer_all(me, bytes, Times::calls(rounds));
     let mut buffer = vec![1; bytes];
     ask(region, rounds, wait, answer, |me| {
         me.send(1, black_box(&buffer))?;
         me.recv()?.copy_to(black_box(&mut buffer));
         Ok(())
     })
+}
+
+/// Sends so many messages back to rank 0, each before it receives the next.
+pub(crate) fn answer_all(me: &Endpoint, bytes: usize, messages: u32) -> Outcome<()> {
+    let mut buffer = vec![0; bytes];
+    for _ in 0..messages {
+        let mail = me.recv()?;
+        mail.copy_to(black_box(&mut buffer));
+        drop(mail);
+        me.send(0, black_box(&buffer))?;
+    }
+    Ok(())
 }
 
 /// What rank 0, this process, takes to `ask` rank 1, a process that does `answer`, in a region that nobody has joined.

@@ -4,6 +4,7 @@
 
 mod board;
 mod conversation;
+mod crew;
 mod fan_in;
 mod futex;
 mod lines;
@@ -20,6 +21,7 @@ pub use conversation::{
     calls, calls_at_once, calls_in, fan_in, fan_in_for, large, large_in, round_trip, round_trip_in, stream,
     stream_batched, stream_drained, stream_in,
 };
+pub use crew::{Crew, served, shared_round_trip};
 pub use fan_in::FanIn;
 pub use futex::futexes;
 pub use kit::die_with_parent;
