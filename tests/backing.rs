@@ -447,9 +447,9 @@ fn what_the_environment_says_is_checked() {
         });
         child.answer()
     };
-    assert_eq!(heir(None), "Err(NotFound)");
+    assert_eq!(heir(None), "Err(NotLaunched)");
     for senseless in ["", "x", "-1", "3x", "99999", "4294967295", "18446744073709551616"] {
-        assert_eq!(heir(Some(senseless)), "Err(NotFound)", "{senseless:?}");
+        assert_eq!(heir(Some(senseless)), "Err(NotLaunched)", "{senseless:?}");
     }
     for standard_stream in ["0", "1"] {
         assert_eq!(heir(Some(standard_stream)), "Err(Mismatch(Unsealed))");

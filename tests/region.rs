@@ -152,9 +152,25 @@ fn create_or_open_does_one_or_the_other() {
     let me = me.expect("created").expect("a free rank");
     let other = Region::create_or_open(name, config).expect("opened");
     assert_eq!(other.status(0), Some((Status::Live, 1)), "the same");
-    for config in [config.cells(8), config.arena(2048), config.max_message(9), Config::ranks(3).protocol(7)] {
-        assert_eq!(Region::create_or_open(name, config).err(), Some(CreateOrOpenError::Differs));
+    let differ = [
+        (SMALL.cells(8), "cells", 8),
+        (SMALL.arena(2048), "arena", 2048),
+        (SMALL.max_message(9), "max_message", 9),
+        (SMALL.loans(256 << 10), "loans", 256 << 10),
+        (SMALL.groups(3), "groups", 3),
+        (SMALL.topics(5), "topics", 5),
+        (SMALL.value(128), "value", 128),
+        (SMALL.stream(8192), "stream", 8192),
+    ];
+    for (config, name_of_size, wanted_one) in differ {
+        let error = Region::create_or_open(name, config.protocol(7)).expect_err("another one");
+        let CreateOrOpenError::Differs { size, found, wanted } = error else { panic!("{error}") };
+        assert_eq!((size, wanted), (name_of_size, wanted_one));
+        assert_ne!(found, wanted);
     }
+    let error = Region::create_or_open(name, Config::ranks(1).protocol(7)).expect_err("another one");
+    let text = "the region exists with other sizes: its ranks are 2, not 1; remove it, or open it as it is";
+    assert_eq!(error.to_string(), text);
     let protocol = CreateOrOpenError::Open(OpenError::Mismatch(Mismatch::Protocol { protocol: 7 }));
     assert_eq!(Region::create_or_open(name, SMALL).err(), Some(protocol));
     drop(me);

@@ -238,6 +238,29 @@ impl Geometry {
         Ok(())
     }
 
+    /// The first size in which another one differs: what it is called, what it is here, and what there.
+    pub fn difference(&self, other: &Self) -> Option<(&'static str, u64, u64)> {
+        let differs = |((name, here), (_, there))| (here != there).then_some((name, here, there));
+        self.sizes().into_iter().zip(other.sizes()).find_map(differs)
+    }
+
+    /// All but the protocol, as the methods of [`Config`](crate::Config) are called.
+    fn sizes(&self) -> [(&'static str, u64); 9] {
+        let Self { protocol: _, ranks, cells, arena, max_message, loans, groups, topics, value, stream } =
+            *self;
+        [
+            ("ranks", ranks.into()),
+            ("cells", cells.into()),
+            ("arena", arena),
+            ("max_message", max_message),
+            ("loans", loans),
+            ("groups", groups.into()),
+            ("topics", topics.into()),
+            ("value", value),
+            ("stream", stream),
+        ]
+    }
+
     /// The longest message that lies in a mailbox as a whole: at most half the arena, so that there is room for two.
     pub fn whole(&self) -> u64 {
         self.max_message.min((self.arena / 2).max(INLINE as u64))

@@ -139,7 +139,7 @@ impl Region {
     /// # let region = Region::create_unnamed(Config::ranks(1))?;
     /// match Region::from_env() {
     ///     Ok(region) => println!("rank {} of {}", region.join_env()?.rank(), region.ranks()),
-    ///     Err(OpenError::NotFound) => println!("start this with: mbox run -n 2 PROGRAM"),
+    ///     Err(OpenError::NotLaunched) => println!("start this with: mbox run -n 2 PROGRAM"),
     ///     Err(error) => return Err(error.into()),
     /// }
     /// # assert_eq!(region.join_env().unwrap_err(), JoinEnvError::NoRank);

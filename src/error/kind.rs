@@ -201,7 +201,7 @@ impl OpenError {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
             OpenError::BadName | OpenError::BadPath => ErrorKind::InvalidInput,
-            OpenError::NotFound => ErrorKind::NotFound,
+            OpenError::NotFound | OpenError::NotLaunched => ErrorKind::NotFound,
             OpenError::Mismatch(_) => ErrorKind::InvalidData,
             OpenError::Denied => ErrorKind::PermissionDenied,
             OpenError::System(system) => system.kind(),
@@ -226,7 +226,7 @@ impl From<CreateOrOpenError> for Error {
         let kind = match &error {
             CreateOrOpenError::Create(error) => error.kind(),
             CreateOrOpenError::Open(error) => error.kind(),
-            CreateOrOpenError::Differs => ErrorKind::AlreadyExists,
+            CreateOrOpenError::Differs { .. } => ErrorKind::AlreadyExists,
         };
         Error::new(kind, error)
     }

@@ -67,7 +67,7 @@ pub enum Broken {
 #[non_exhaustive]
 pub enum SendError {
     /// There is no room now, and the call does not wait: a `try_` call, a loan, or a message to oneself. Nothing was sent.
-    #[error("the mailbox is full")]
+    #[error("the mailbox, or the area for loans, is full")]
     Full,
     /// The deadline passed before there was room, or before the receiver had an announced message. Nothing was sent, or
     /// will be delivered, unless the last bytes of an announced message were on their way.
@@ -222,7 +222,9 @@ pub enum RecvError {
     Cut(u32),
     /// The next mail is longer than the buffer for it, or its length is not that of the value that was to be received. It stays
     /// where it is.
-    #[error("the next mail of rank {rank} has {len} bytes, which do not fit")]
+    #[error(
+        "the next mail of rank {rank} has {len} bytes: too many for the buffer, or not those of the value; it stays unread"
+    )]
     Misfit {
         /// The sender.
         rank: u32,

@@ -206,6 +206,9 @@ pub enum OpenError {
     /// Nothing has this name, or the region that had it is being removed.
     #[error("there is no such region")]
     NotFound,
+    /// The environment has no [`MAILBOX_FD`](crate::MAILBOX_FD) that is an open descriptor: no launcher started this process.
+    #[error("no launcher gave this process a region (MAILBOX_FD); start it with: mbox run")]
+    NotLaunched,
     /// The operating system does not let this user open the region.
     #[error("permission denied: the region's mode does not let this user in")]
     Denied,
@@ -227,9 +230,19 @@ pub enum CreateOrOpenError {
     /// Something has the name, and it cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
-    /// The region exists, and its ranks, cells, arena, loans or largest message differ from the configuration.
-    #[error("the region exists with another configuration")]
-    Differs,
+    /// The region exists, and has other sizes than the configuration: an earlier version of this program may have left it. Remove
+    /// it ([`Region::remove_at`](crate::Region::remove_at), `mbox rm`), or [open](crate::Region::open) it as it is.
+    #[error(
+        "the region exists with other sizes: its {size} are {found}, not {wanted}; remove it, or open it as it is"
+    )]
+    Differs {
+        /// The first that differs: the name of a method of [`Config`](crate::Config), such as `ranks`.
+        size: &'static str,
+        /// What the region has.
+        found: u64,
+        /// What the configuration says.
+        wanted: u64,
+    },
 }
 
 /// Why a region was not removed.

@@ -91,7 +91,7 @@ impl Region {
     }
 
     /// Opens the region that this process's parent gave it with [`Region::hand_to`]; otherwise the same as
-    /// [`Region::from_fd`]. Returns [`OpenError::NotFound`] if the parent gave none.
+    /// [`Region::from_fd`]. Returns [`OpenError::NotLaunched`] if the parent gave none.
     ///
     /// The descriptor stays open, so this can be called again. This process's own children inherit the descriptor and
     /// the variable.
@@ -133,11 +133,11 @@ impl OpenOptions {
     /// Opens the region that this process's parent gave it; see [`Region::from_env`].
     pub fn from_env(self) -> Result<Region, OpenError> {
         let number = env::var(MAILBOX_FD).ok().and_then(|number| number.parse().ok());
-        let number: u32 = number.ok_or(OpenError::NotFound)?;
-        let number = number.try_into().map_err(|_| OpenError::NotFound)?;
+        let number: u32 = number.ok_or(OpenError::NotLaunched)?;
+        let number = number.try_into().map_err(|_| OpenError::NotLaunched)?;
         match os::duplicate(number) {
             Ok(descriptor) => self.from_fd(descriptor),
-            Err(error) if error.raw_os_error() == Some(libc::EBADF) => Err(OpenError::NotFound),
+            Err(error) if error.raw_os_error() == Some(libc::EBADF) => Err(OpenError::NotLaunched),
             Err(error) => Err(open_error(error)),
         }
     }

@@ -197,9 +197,8 @@ impl Region {
     }
 
     /// Opens the region at `place`, or creates it if there is none. Processes that do so at the same time get the
-    /// same region. Returns [`CreateOrOpenError::Differs`] if the existing region has other ranks, cells, arena,
-    /// loans or largest message, and [`Mismatch::Protocol`](crate::Mismatch::Protocol) if it has another protocol. Mode and reservation are not
-    /// compared.
+    /// same region. Returns [`CreateOrOpenError::Differs`] if the existing region has other sizes, and says which, and
+    /// [`Mismatch::Protocol`](crate::Mismatch::Protocol) if it has another protocol. Mode, group and reservation are not compared.
     ///
     /// If another process is removing a region with this name, waits for that, at most two seconds.
     ///
@@ -212,7 +211,8 @@ impl Region {
     /// let same = Region::create_or_open(name, Config::ranks(2))?;
     /// // One of another version wants another one.
     /// let error = Region::create_or_open(name, Config::ranks(3)).unwrap_err();
-    /// assert_eq!(error, CreateOrOpenError::Differs);
+    /// assert_eq!(error, CreateOrOpenError::Differs { size: "ranks", found: 2, wanted: 3 });
+    /// println!("{error}"); // what an earlier run has left: `mbox rm` removes it
     /// # let (me, other) = (region.join(0)?, same.join(1)?);
     /// # me.send(1, b"the same")?;
     /// # assert_eq!(other.recv()?.to_vec(), b"the same");
@@ -231,8 +231,12 @@ impl Region {
         let options = OpenOptions::new().protocol(config.geometry.protocol);
         loop {
             match options.open(place) {
-                Ok(region) if region.geometry() == &config.geometry => return Ok(region),
-                Ok(_) => return Err(CreateOrOpenError::Differs),
+                Ok(region) => {
+                    let Some((size, found, wanted)) = region.geometry().difference(&config.geometry) else {
+                        return Ok(region);
+                    };
+                    return Err(CreateOrOpenError::Differs { size, found, wanted });
+                }
                 Err(OpenError::NotFound) => {}
                 Err(error) => return Err(error.into()),
             }
