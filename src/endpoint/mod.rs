@@ -234,7 +234,8 @@ impl Endpoint {
     ///
     /// The rank is left when both halves are dropped. It lives until then: a process that sends to a rank of which only the
     /// sending half is left waits once the mailbox is full, and one that receives from a rank of which only the receiving
-    /// half is left waits, too. If a half is dropped in a panic, the rank dies when both are dropped.
+    /// half is left waits, too. If a half is dropped in a panic, the rank dies when both are dropped. It also counts as dead if
+    /// `main` returns while another thread still has a half: end that thread's wait with an [`Interrupter`], and join it, before.
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -284,7 +285,8 @@ impl Endpoint {
     /// number of loans may be open. Never waits.
     ///
     /// [`SendError::TooLarge`] if the area has fewer bytes. [`SendError::Full`] if no free part of it is long enough, until
-    /// receivers acknowledge what they were sent. [`Broken::NoSpace`](crate::Broken::NoSpace) if there is no memory for it.
+    /// receivers acknowledge what they were sent. Nothing tells that they have: try again after their next mail, or after a
+    /// moment, or make the area larger. [`Broken::NoSpace`](crate::Broken::NoSpace) if there is no memory for it.
     ///
     /// A receiver that is absent or dead, or that holds what it was sent, keeps that part and no more. A successor of this
     /// rank leaves alone what its predecessors sent and receivers have not acknowledged: its first loan looks for that in

@@ -64,7 +64,8 @@ use std::sync::Arc;
 /// wakes another when there is something for it.
 ///
 /// **Leaving.** The rank is left when the last clone is dropped, and the last [`OwnedMail`], [`OwnedSending`](crate::OwnedSending),
-/// [`OwnedLoan`] and [`OwnedBlock`](crate::OwnedBlock). If the last of them is dropped in a panic, the rank dies. A forked child does not inherit it: there every call returns [`Lost::Forked`].
+/// [`OwnedLoan`] and [`OwnedBlock`](crate::OwnedBlock). If the last of them is dropped in a panic, or `main` returns while another
+/// thread has one, the rank dies. A forked child does not inherit it: there every call returns [`Lost::Forked`].
 ///
 /// **Cost.** A lock for each call, and a few more for one that waits. Bytes are copied under the lock, so threads that move
 /// long messages wait for each other. A program whose threads have much to send each joins as several ranks instead.
