@@ -49,9 +49,7 @@ pub trait Protocol: Message + Sized + 'static {
 #[macro_export]
 macro_rules! protocol {
     ($type:ty as $name:literal in $codec:ty) => {
-        impl $crate::codec::Message for $type {
-            const NAME: &'static str = $name;
-        }
+        $crate::message! { $type as $name }
         impl $crate::actor::Protocol for $type {
             type Codec = $codec;
         }

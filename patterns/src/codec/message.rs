@@ -12,7 +12,7 @@
 /// }
 /// ```
 ///
-/// For plain data [`message!`](crate::message) also says which fields it has.
+/// [`message!`](crate::message) is shorter, and for plain data also says which fields there are.
 pub trait Message {
     /// 1 to 64 bytes, the same in all programs. It travels with each value: a short one leaves more room in a cache line.
     const NAME: &'static str;
@@ -38,9 +38,23 @@ pub struct Field {
     pub offset: usize,
 }
 
-/// Says that a struct is a [`Message`], with these fields. It does not compile if the struct has others.
+/// Says that a type is a [`Message`], of this name:
 ///
-/// All of it becomes part of the fingerprint of the type as plain data. So two programs that have the fields in another order, or of other
+/// ```
+/// use mailbox_patterns::codec::{Json, Sender};
+///
+/// #[derive(serde::Serialize, serde::Deserialize)]
+/// struct Order {
+///     text: String,
+/// }
+/// mailbox_patterns::message! { Order as "shop.Order" }
+/// # let region = mailbox::Region::create_unnamed(mailbox::Config::ranks(2))?;
+/// # let me = region.join(0)?;
+/// Sender::<Order, Json>::new(me.to(1)).send(&Order { text: "a lamp".into() })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// For plain data it says which fields the struct has, too. It does not compile if the struct has others. All of it becomes part of the fingerprint of the type as plain data. So two programs that have the fields in another order, or of other
 /// types, are told. Of a field's type its name is part of that, and not what it consists of.
 ///
 /// ```
@@ -81,5 +95,10 @@ macro_rules! message {
             let $type { $($field),* } = value;
             $(let _: &$of = $field;)*
         };
+    };
+    ($type:ty as $name:literal) => {
+        impl $crate::codec::Message for $type {
+            const NAME: &'static str = $name;
+        }
     };
 }

@@ -41,6 +41,8 @@
 //! | `Protobuf` | `protobuf` | derive `prost::Message` | name |
 //! | `Avro` | `avro` | derive `Serialize`, `Deserialize`, and `AvroSchema` of `apache-avro` | the schema's canonical form |
 //!
+//! A type of any format but plain data is given its name with `message! { Order as "shop.Order" }`: see [`message!`](crate::message).
+//!
 //! All but plain data are off unless a program asks for them, and each brings in its library alone:
 //!
 //! ```toml
