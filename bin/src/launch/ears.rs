@@ -18,6 +18,9 @@ impl Ears {
     /// Hears those that are passed on, unless this process was started to ignore them, and that a child has ended.
     pub fn open() -> io::Result<Self> {
         let mut signals = not_ignored(&PASSED_ON);
+        // The first process of a terminal, as in a container, has nobody who lets it go on once it is stopped. The system
+        // does not stop it for its terminal then, and all that it started goes on, too.
+        signals.retain(|signal| *signal != SIGTSTP || !is_first_of_its_session());
         signals.push(SIGCHLD);
         let (reader, writer) = UnixStream::pair()?;
         SignalDelivery::with_pipe(reader, writer, SignalOnly, signals).map(Self)
@@ -33,4 +36,12 @@ impl AsFd for Ears {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.0.get_read().as_fd()
     }
+}
+
+/// Whether this process has begun its session. One of another namespace has the number 0.
+#[expect(unsafe_code, reason = "rustix takes no session of another namespace")]
+fn is_first_of_its_session() -> bool {
+    // SAFETY: it takes a number and gives one, and touches no memory of this process.
+    let session = unsafe { libc::getsid(0) };
+    u32::try_from(session) == Ok(std::process::id())
 }

@@ -1,9 +1,9 @@
 //! Launches that a test can find all processes of.
 
-use crate::program::{Process, command};
+use crate::program::{MBOX, Process, command};
 use kit::{happens, wait_until};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
@@ -34,6 +34,13 @@ impl Launch {
     /// Starts `mbox run` with these arguments.
     pub fn run(&self, args: &[&str]) -> Process {
         Process::start(self.mark(&mut command([&["run"], args].concat())))
+    }
+
+    /// Starts `mbox run` with these arguments as the first process of a session, as one is in a container.
+    pub fn run_in_a_session(&self, args: &[&str]) -> Process {
+        let mut setsid = Command::new("setsid");
+        setsid.args([MBOX, "run"]).args(args).stdin(Stdio::null());
+        Process::start(self.mark(&mut setsid))
     }
 
     /// All its processes that have not ended.

@@ -284,6 +284,18 @@ fn ranks_stop_and_go_on_with_the_launcher() {
     process.ends_by(SIGTERM);
 }
 
+/// Nobody could let it go on, and it would hear no other key.
+#[test]
+fn the_first_process_of_a_session_is_not_stopped_by_its_terminal() {
+    let launch = Launch::new();
+    let process = launch.run_in_a_session(&["-n", "2", "sleep", "600"]);
+    launch.wait_for(2, "sleep");
+    process.signal(SIGTSTP);
+    process.signal(SIGINT);
+    process.ends_by(SIGINT);
+    assert!(launch.processes().is_empty());
+}
+
 #[test]
 fn what_a_rank_started_ends_with_it() {
     let script = "sleep 600 & [ $MAILBOX_RANK = 0 ] && sh -c 'sleep 600 & sleep 600' & sleep 0.2; exit 0";
