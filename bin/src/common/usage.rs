@@ -5,6 +5,8 @@ use super::output::{advise, complain, tell as tell_failure};
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{CommandFactory, Error};
 use std::env;
+use std::error::Error as _;
+use std::num::{IntErrorKind, ParseIntError};
 use std::process::ExitCode;
 
 /// Where what was asked for is written.
@@ -19,13 +21,17 @@ pub fn tell<C: CommandFactory>(program: &str, error: &Error, print: Print, hint:
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => tell_failure(program, &failure),
         },
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand => {
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            advise(&error.to_string());
+            USAGE.into()
+        }
+        ErrorKind::MissingSubcommand => {
             advise(&C::command().render_help().to_string());
             USAGE.into()
         }
         _ => {
             let command = subcommand::<C>();
-            let mut parts = vec![first_paragraph(&error.to_string())];
+            let mut parts = vec![number_in_words(first_paragraph(&error.to_string()), error)];
             parts.extend(suggestion(error));
             parts.extend(hint(error, command.as_deref()).map(str::to_owned));
             let help = command.map_or("--help".into(), |command| format!("{command} --help"));
@@ -42,6 +48,18 @@ fn first_paragraph(text: &str) -> String {
     lines.join(" ")
 }
 
+/// The same of a number that the standard library does not take, as the words for that are not for users.
+fn number_in_words(text: String, error: &Error) -> String {
+    let Some(source) = error.source().and_then(|source| source.downcast_ref::<ParseIntError>()) else {
+        return text;
+    };
+    let words = match source.kind() {
+        IntErrorKind::PosOverflow => "that is too large",
+        _ => "it must be a number, of digits alone",
+    };
+    text.replace(&source.to_string(), words)
+}
+
 /// What may have been meant.
 fn suggestion(error: &Error) -> Option<String> {
     let kinds = [ContextKind::SuggestedSubcommand, ContextKind::SuggestedArg, ContextKind::SuggestedValue];
@@ -53,9 +71,13 @@ fn suggestion(error: &Error) -> Option<String> {
     })
 }
 
-/// The subcommand that the command line names.
+/// The subcommand that the command line names, and that of it, if it has some.
 fn subcommand<C: CommandFactory>() -> Option<String> {
-    let word = env::args_os().skip(1).find(|word| !word.to_string_lossy().starts_with('-'))?;
-    let command = C::command();
-    command.find_subcommand(word).map(|command| command.get_name().to_owned())
+    let (mut command, mut names) = (&C::command(), vec![]);
+    for word in env::args_os().skip(1).filter(|word| !word.to_string_lossy().starts_with('-')) {
+        let Some(next) = command.find_subcommand(word) else { break };
+        names.push(next.get_name());
+        command = next;
+    }
+    (!names.is_empty()).then(|| names.join(" "))
 }

@@ -115,7 +115,8 @@ impl<'a> Launcher<'a> {
                 true
             }
             Err(error) => {
-                self.sinks.tell(&format!("{} cannot be started: {error}", self.plan.show(rank)));
+                let hint = starter::hint(&self.plan.program(rank).name, &error);
+                self.sinks.tell(&format!("{} cannot be started: {error}{hint}", self.plan.show(rank)));
                 self.fail(starter::end(&error));
                 self.ending.ask(Instant::now());
                 false

@@ -11,7 +11,10 @@ use mailbox::Region;
 use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::termios::isatty;
+use std::ffi::OsStr;
 use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 use std::process::Stdio;
 
 /// The exit status when a program cannot be executed, and when there is none: as shells have it.
@@ -71,6 +74,17 @@ fn allow_files(ranks: u32) -> Option<Rlimit> {
     limit.current.filter(|current| *current < 2 * u64::from(ranks) + OTHERS)?;
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok()?;
     Some(limit)
+}
+
+/// What to do about a program that is looked for in `PATH`, and is not there.
+pub fn hint(program: &OsStr, error: &io::Error) -> String {
+    let path = Path::new(program);
+    let is_bare = path.components().count() == 1 && !program.as_bytes().contains(&b'/');
+    match Errno::from_io_error(error) {
+        Some(Errno::NOENT) if is_bare && path.is_file() => format!("; say where it is: ./{}", path.display()),
+        Some(Errno::NOENT) if is_bare => "; it is in no folder of PATH".into(),
+        _ => String::new(),
+    }
 }
 
 /// How the launch ends when a rank could not be started for this reason.

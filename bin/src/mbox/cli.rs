@@ -89,13 +89,21 @@ pub fn run() -> ExitCode {
     }
 }
 
-/// Where a file goes that was given as an argument.
+/// Where a file goes that was given as an argument, and how the number of ranks is said.
 fn direction(error: &Error, command: Option<&str>) -> Option<&'static str> {
     let Some(ContextValue::String(argument)) = error.get(ContextKind::InvalidArg) else { return None };
     let is_word = error.kind() == ErrorKind::UnknownArgument && !argument.starts_with('-');
     match command {
         Some("send") if is_word => Some("to send a file, redirect standard input: < FILE"),
+        Some("run") if is_number_of_ranks(error, argument) => Some("say how many ranks with: -n N"),
         Some("recv") if is_word => Some("to receive into a file, redirect standard output: > FILE"),
         _ => None,
     }
+}
+
+/// Whether the argument is one that launchers of MPI have for it: `-np`, `--np`, `--n`.
+fn is_number_of_ranks(error: &Error, argument: &str) -> bool {
+    let is_np =
+        matches!(error.get(ContextKind::InvalidValue), Some(ContextValue::String(value)) if value == "p");
+    matches!(argument, "--np" | "--n") || argument.starts_with("-n ") && is_np
 }

@@ -1,7 +1,7 @@
 //! `mbox create`
 
 use super::remedy::{creating, folder};
-use super::sizes::Sizes;
+use super::sizes::{Sizes, impossible};
 use super::{account, number, size};
 use crate::common::failure::Failure;
 use crate::common::place::place;
@@ -50,6 +50,7 @@ impl Create {
         self.check_room()?;
         match Region::create(place(&self.name), self.config()) {
             Ok(_) => Ok(()),
+            Err(CreateError::Config(error)) => Err(impossible(error, "create")),
             Err(error @ CreateError::Denied) if self.group.is_some() => {
                 let hint = "this user must be able to write there, and be in the group";
                 Err(Failure::of_region(&self.name, error).hint(hint))

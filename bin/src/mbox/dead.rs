@@ -4,7 +4,7 @@ use super::access::Access;
 use super::number;
 use super::preview::preview;
 use super::recording::of_file;
-use super::remedy::{joining, leave};
+use super::remedy::{joining, leave, quoted};
 use super::span;
 use super::standard::{Output, print};
 use super::stat::json;
@@ -215,11 +215,19 @@ impl Drop {
 
 fn look(folder: &Path) -> Result<DeadLetters, Failure> {
     DeadLetters::look(folder).map_err(|error| match error {
-        DeadError::Io { error, .. } => of_file(folder, error),
+        DeadError::Io { error, .. } => {
+            of_file(folder, error).hint("a dead-letter box is a folder that a program fills")
+        }
         error => failure(error),
     })
 }
 
 fn failure(error: DeadError) -> Failure {
-    Failure::new(error)
+    let hint = match &error {
+        DeadError::NoSuchLetter { path, .. } => {
+            format!("list those that there are with: mbox dead ls {}", quoted(&path.to_string_lossy()))
+        }
+        _ => String::new(),
+    };
+    Failure::new(error).hint(&hint)
 }

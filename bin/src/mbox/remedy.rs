@@ -124,8 +124,14 @@ fn missing(name: &str) -> Failure {
     if !folder(name).is_dir() {
         return no_folder(name);
     }
-    let hint = format!("create it with: {} --ranks N", command_for("create", name));
+    let create = command_for("create", name);
+    let hint = format!("list the regions with: {}; create it with: {create} --ranks N", list(name));
     Failure::of_region(name, OpenError::NotFound).hint(&hint)
+}
+
+/// What lists the regions beside this one.
+fn list(name: &str) -> String {
+    if is_file(name) { format!("ls {}", quoted(&folder(name).to_string_lossy())) } else { "mbox ls".into() }
 }
 
 /// That there is no folder for the region, and why.
@@ -165,14 +171,8 @@ fn denied(name: &str) -> Failure {
 pub fn removing(name: &str, error: RemoveError) -> Failure {
     match error {
         RemoveError::Open(OpenError::NotFound) if !folder(name).is_dir() => no_folder(name),
-        RemoveError::Open(OpenError::NotFound) => {
-            let list = if is_file(name) {
-                format!("ls {}", quoted(&folder(name).to_string_lossy()))
-            } else {
-                "mbox ls".into()
-            };
-            Failure::of_region(name, OpenError::NotFound).hint(&format!("list the regions with: {list}"))
-        }
+        RemoveError::Open(OpenError::NotFound) => Failure::of_region(name, OpenError::NotFound)
+            .hint(&format!("list the regions with: {}", list(name))),
         RemoveError::Open(OpenError::System(System::ReadOnly)) => {
             Failure::of_region(name, error).hint("nothing can be removed there")
         }
@@ -234,6 +234,12 @@ pub fn joining(name: &str, error: JoinError) -> Failure {
         JoinError::Taken { .. } => {
             format!("end it or join --as another; see by whom with: {}", command_for("stat", name))
         }
+        JoinError::Full => {
+            format!("wait until one leaves, or end one; see them with: {}", command_for("stat", name))
+        }
+        JoinError::Unread { rank } => {
+            format!("to join as that rank, and leave its mail to the next that joins as it, add: --as {rank}")
+        }
         JoinError::Broken(Broken::Lost(Lost::Removed)) => {
             format!("create it again with: {} --ranks N", command_for("create", name))
         }
@@ -280,7 +286,7 @@ pub fn command_for(command: &str, name: &str) -> String {
 }
 
 /// A name as one can give it to a shell: that of a file may have anything in it.
-fn quoted(name: &str) -> String {
+pub fn quoted(name: &str) -> String {
     let is_plain = |letter: char| letter.is_alphanumeric() || "._-/+,:@%".contains(letter);
     if name.chars().any(char::is_control) {
         // What a terminal shows is not to be copied then.

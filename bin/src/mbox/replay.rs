@@ -13,7 +13,7 @@ use clap::Args;
 use mailbox::{Broken, Endpoint, LatestPublisher, Publisher, Region, SendError, TopicError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, ErrorKind};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -103,7 +103,13 @@ impl Replay {
     }
 
     fn open(&self) -> Result<Reader<BufReader<File>>, Failure> {
-        let file = File::open(&self.file).map_err(|error| of_file(&self.file, error))?;
+        let file = File::open(&self.file).map_err(|error| {
+            let hint = match error.kind() {
+                ErrorKind::NotFound => "make a recording with: mbox record NAME FILE",
+                _ => "",
+            };
+            of_file(&self.file, error).hint(hint)
+        })?;
         Reader::begin(BufReader::new(file)).map_err(|error| of_file(&self.file, error))
     }
 

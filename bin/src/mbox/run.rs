@@ -1,6 +1,6 @@
 //! `mbox run`
 
-use super::sizes::Sizes;
+use super::sizes::{Sizes, impossible};
 use super::{account, number, span, stat};
 use crate::common::failure::Failure;
 use crate::common::output::advise;
@@ -8,7 +8,7 @@ use crate::launch::guard::Guard;
 use crate::launch::launcher::Launcher;
 use crate::launch::plan::{Plan, Program};
 use clap::{Args, Parser};
-use mailbox::Region;
+use mailbox::{CreateError, Region};
 use std::ffi::OsString;
 use std::thread;
 use std::time::Duration;
@@ -100,7 +100,10 @@ impl Run {
         // Before there is anything that it would keep open.
         let guard = Guard::start().map_err(|error| Failure::new(format_args!("guard: {error}")))?;
         let created = Region::create_unnamed(self.sizes.config(plan.ranks()));
-        let region = created.map_err(|error| Failure::new(format_args!("the region: {error}")))?;
+        let region = created.map_err(|error| match error {
+            CreateError::Config(error) => impossible(error, "run"),
+            error => Failure::new(format_args!("the region: {error}")),
+        })?;
         let ended = Launcher::new(&plan, &region, guard)?.run();
         if self.stat {
             let seen = region.inspect();

@@ -1,8 +1,9 @@
 //! How large a region is to be.
 
 use super::{number, size};
+use crate::common::failure::Failure;
 use clap::Args;
-use mailbox::{Config, Reserve};
+use mailbox::{Config, ConfigError, Reserve};
 
 /// The sizes of a region. What is not said is left to the library's defaults.
 #[derive(Args)]
@@ -51,4 +52,21 @@ impl Sizes {
         config = self.max_message.map_or(config, |bytes| config.max_message(bytes));
         if self.reserve { config.reserve(Reserve::AtCreation) } else { config }
     }
+}
+
+/// That no region has such sizes, with the option that says it.
+pub fn impossible(error: ConfigError, command: &str) -> Failure {
+    let option = match error {
+        ConfigError::Ranks(_) => "--ranks: ",
+        ConfigError::Cells(_) => "--cells: ",
+        ConfigError::Arena(_) => "--arena: ",
+        ConfigError::Loans(_) => "--loans: ",
+        ConfigError::Groups(_) => "--groups: ",
+        ConfigError::Topics(_) => "--topics: ",
+        ConfigError::Stream(_) => "--stream: ",
+        ConfigError::Value(_) => "--value: ",
+        ConfigError::Mode(_) => "--mode: ",
+        _ => "",
+    };
+    Failure::usage(format_args!("{option}{error}; see: mbox {command} --help"))
 }

@@ -2,7 +2,7 @@
 
 use super::access::Access;
 use super::number;
-use super::remedy::{joining, lost};
+use super::remedy::{command_for, joining, lost};
 use super::stop::Stop;
 use crate::common::failure::Failure;
 use clap::Args;
@@ -47,7 +47,8 @@ impl OnTopic {
             TopicError::OtherKind { is_stream: true } => "omit --latest".into(),
             TopicError::OtherKind { is_stream: false } => "use --latest".into(),
             TopicError::Taken { rank } => {
-                format!("wait for its end, or end the process of rank {rank}; see: mbox topics, mbox stat")
+                let stat = command_for("stat", region);
+                format!("wait for its end, or end the process of rank {rank}; see which with: {stat}")
             }
             TopicError::Misfit { .. } if self.latest => "create the region with a larger --value".into(),
             TopicError::Misfit { .. } => "create the region with a larger --stream".into(),

@@ -133,6 +133,11 @@ fn a_count_ends_both() {
     ping.succeeds();
     pong.succeeds();
     assert!(!region.exists());
+    for command in ["ping", "pong"] {
+        let End { code, complaints } = Demo::start(&[command, "--region", &region, "--count", "0"]).end();
+        assert_eq!((code, complaints.lines().count()), (Some(2), 1), "{complaints}");
+        assert!(complaints.contains("'--count <N>': 0 is not in 1.."), "{complaints}");
+    }
 }
 
 #[test]

@@ -184,14 +184,18 @@ fn a_letter_that_nobody_fetches_stays_in_the_box() {
 #[test]
 fn what_cannot_be_done_is_told_in_a_line() {
     let dead = Box::new();
-    let line = format!("file {:?}: No such file or directory (os error 2)", dead.0);
+    let line = format!(
+        "file {:?}: No such file or directory (os error 2); a dead-letter box is a folder that a program fills",
+        dead.0
+    );
     mbox(["dead", "ls", dead.path()]).fails(&line);
     let region = set_aside(&dead);
+    let list = format!("list those that there are with: mbox dead ls {}", dead.path());
     for what in ["show", "drop"] {
-        let line = format!("{:?} has no letter \"../x\"", dead.0);
+        let line = format!("{:?} has no letter \"../x\"; {list}", dead.0);
         mbox(["dead", what, dead.path(), "../x"]).fails(&line);
     }
-    let line = format!("{:?} has no letter \"x\"", dead.0);
+    let line = format!("{:?} has no letter \"x\"; {list}", dead.0);
     mbox(["dead", "retry", dead.path(), &region, "--as", "2", "1-0-e1-0", "x"]).fails(&line);
     assert_eq!(dead.names().len(), 2, "none was sent");
     let file = dead.0.join("1-0-e1-0.dead");

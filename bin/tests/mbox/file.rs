@@ -88,7 +88,10 @@ fn what_cannot_be_a_region_in_a_file() {
     }
     let path = format!("{}/x", &*folder);
     for (command, hint) in [
-        ("stat", format!("create it with: mbox create {path} --ranks N")),
+        (
+            "stat",
+            format!("list the regions with: ls {}; create it with: mbox create {path} --ranks N", &*folder),
+        ),
         ("rm", format!("list the regions with: ls {}", &*folder)),
     ] {
         mbox([command, &path]).fails(&format!("region {path:?}: there is no such region; {hint}"));

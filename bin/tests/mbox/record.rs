@@ -150,11 +150,14 @@ fn a_damaged_recording_is_sent_up_to_the_damage() {
 fn what_cannot_be_done_is_told_in_a_line() {
     let (file, nothing) = (recorded(), Name::file());
     let region = Name::create(&["--ranks", "2"]);
-    let line = format!("file {:?}: No such file or directory (os error 2)", nothing.path());
+    let line = format!(
+        "file {:?}: No such file or directory (os error 2); make a recording with: mbox record NAME FILE",
+        nothing.path()
+    );
     mbox(["replay", &nothing, &region]).fails(&line);
     let missing = Name::new();
     let no_region = format!(
-        "region {:?}: there is no such region; create it with: mbox create {} --ranks N",
+        "region {:?}: there is no such region; list the regions with: mbox ls; create it with: mbox create {} --ranks N",
         &*missing, &*missing
     );
     mbox(["replay", &file, &missing]).fails(&no_region);

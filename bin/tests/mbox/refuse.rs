@@ -2,7 +2,7 @@
 
 use crate::program::{Name, file_of, mbox, mbox_reading};
 use mailbox::lab::abi::ABI;
-use mailbox::{Mismatch, OpenError};
+use mailbox::{Mismatch, OpenError, Region};
 use std::fs::{self, File};
 use std::os::unix::fs::FileExt;
 
@@ -37,14 +37,14 @@ fn bad_names() {
 
 #[test]
 fn regions_that_cannot_be() {
-    let cases: [(&[&str], &str); 4] = [
+    let cases: [(&[&str], &str); 9] = [
         (
             &["--ranks", "2", "--arena", "100"],
-            "the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not 100 bytes",
+            "--arena: the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not 100 bytes",
         ),
         (
             &["--ranks", "2", "--arena", "8589934592G"],
-            "the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not 9223372036854775808 bytes",
+            "--arena: the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not 9223372036854775808 bytes",
         ),
         (
             &["--ranks", "1024", "--arena", "64M"],
@@ -52,12 +52,27 @@ fn regions_that_cannot_be() {
         ),
         (
             &["--ranks", "2", "--mode", "4777"],
-            "the mode must let the owner read and write, and have no bits beyond 0777, unlike 0o4777",
+            "--mode: the mode must let the owner read and write, and have no bits beyond 0777, unlike 0o4777",
+        ),
+        (
+            &["--ranks", "2", "--loans", "5"],
+            "--loans: the area for loans must be a multiple of 256 KiB, up to 1 TiB, not 5 bytes",
+        ),
+        (&["--ranks", "2", "--groups", "63"], "--groups: a region has at most 62 groups, not 63"),
+        (&["--ranks", "2", "--topics", "1025"], "--topics: a region has at most 1024 topics, not 1025"),
+        (
+            &["--ranks", "2", "--value", "5"],
+            "--value: the longest value of a topic must be a multiple of 64 bytes, up to 1 GiB, not 5 bytes",
+        ),
+        (
+            &["--ranks", "2", "--stream", "5"],
+            "--stream: the payloads of a topic's stream must have a multiple of 4096 bytes, up to 4 GiB, not 5 bytes",
         ),
     ];
     for (args, what) in cases {
         let name = Name::new();
-        refuses(&[&["create", &name], args].concat(), &name, what);
+        let line = format!("{what}; see: mbox create --help");
+        mbox([&["create", &name], args].concat()).fails_with(2, &line);
         assert!(!name.exists());
     }
 }
@@ -79,6 +94,9 @@ fn command_lines_that_make_no_sense() {
     };
     let rank =
         |option: &str| format!("invalid value 'two' for '{option} <R>': a rank is a number from 0 to 1023");
+    let number = |value: &str, option: &str| {
+        format!("invalid value '{value}' for '--{option} <N>': it must be a number, of digits alone")
+    };
     let cases: &[(&[&str], &str, &str)] = &[
         (&["carry"], "unrecognized subcommand 'carry'", ""),
         (&["creat"], "unrecognized subcommand 'creat'; did you mean create?", ""),
@@ -160,11 +178,46 @@ fn command_lines_that_make_no_sense() {
             "stat ",
         ),
         (&["rm"], "the following required arguments were not provided: <NAME>...", "rm "),
+        (&["sub", "x", "t", "--history", "few"], &number("few", "history"), "sub "),
+        (&["sub", "x", "t", "--history", "-1"], "unexpected argument '-1' found", "sub "),
+        (&["create", "x", "--ranks", "2", "--topics", ""], &number("", "topics"), "create "),
+        (
+            &["sub", "x", "t", "--history", "99999999999999999999"],
+            "invalid value '99999999999999999999' for '--history <N>': that is too large",
+            "sub ",
+        ),
+        (&["dead", "drp"], "unrecognized subcommand 'drp'; did you mean drop?", "dead "),
+        (
+            &["dead", "drop", "./box"],
+            "the following required arguments were not provided: <NAMES>...",
+            "dead drop ",
+        ),
         (&["ls", "--yaml"], "unexpected argument '--yaml' found", "ls "),
     ];
     for (args, what, command) in cases {
         assert_eq!(mbox(*args).fails_with(2, &format!("{what}; see: mbox {command}--help")), b"", "{args:?}");
     }
+}
+
+#[test]
+fn a_command_without_its_own_command_shows_its_help() {
+    for (args, usage) in [(&[][..], "Usage: mbox <COMMAND>"), (&["dead"], "Usage: mbox dead <COMMAND>")] {
+        let finished = mbox(args).finish();
+        assert_eq!(finished.status.code(), Some(2));
+        assert!(finished.complaints.contains(usage), "{}", finished.complaints);
+    }
+}
+
+#[test]
+fn a_region_without_a_free_rank() {
+    let region = Name::create(&["--ranks", "1"]);
+    let _holder = Region::open(&*region).expect("a region").join(0).expect("a free rank");
+    let what = format!(
+        "every rank is held by a live process; wait until one leaves, or end one; see them with: mbox stat {}",
+        &*region
+    );
+    refuses(&["sub", &region, "topic"], &region, &what);
+    refuses(&["pub", &region, "topic"], &region, &what);
 }
 
 #[test]
@@ -188,7 +241,9 @@ fn a_region_that_does_not_exist() {
     for args in openers(&name) {
         let hint = match args[0] {
             "rm" => "list the regions with: mbox ls".to_owned(),
-            _ => format!("create it with: mbox create {} --ranks N", &*name),
+            _ => {
+                format!("list the regions with: mbox ls; create it with: mbox create {} --ranks N", &*name)
+            }
         };
         refuses(&args, &name, &format!("there is no such region; {hint}"));
         assert!(!name.exists());

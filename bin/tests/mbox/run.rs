@@ -167,6 +167,8 @@ fn after_a_time_all_are_ended() {
 fn what_cannot_be_started() {
     let line = "rank 1 (\"./no such\") cannot be started: No such file or directory (os error 2)";
     fails(&["-n", "1", "sleep", "600", ":", "./no such", ":", "sleep", "600"], 127, &[line]);
+    let line = "rank 0 (\"no such\") cannot be started: No such file or directory (os error 2); it is in no folder of PATH";
+    fails(&["-n", "1", "no such"], 127, &[line]);
     let line = "rank 0 (\"/dev/null\") cannot be started: Permission denied (os error 13)";
     fails(&["-n", "2", "/dev/null"], 126, &[line]);
 }
@@ -178,6 +180,16 @@ fn a_command_line_that_makes_no_sense() {
     let cases = [
         (&["-n", "2"][..], format!("the following required arguments were not provided: <PROGRAM>...{see}")),
         (&["-n", "0", "true"], format!("invalid value '0' for '-n <N>': a region has 1 to 1024 ranks{see}")),
+        (
+            &["-np", "2", "true"],
+            format!(
+                "invalid value 'p' for '-n <N>': a region has 1 to 1024 ranks; say how many ranks with: -n N{see}"
+            ),
+        ),
+        (
+            &["--np", "2", "true"],
+            format!("unexpected argument '--np' found; say how many ranks with: -n N{see}"),
+        ),
         (&["true", ":"], missing.clone()),
         (&[":", "true"], missing),
         (
@@ -199,8 +211,8 @@ fn a_command_line_that_makes_no_sense() {
 fn the_region_has_the_sizes_that_are_asked_for() {
     let finished = run(&["-n", "1", "--cells", "64", "--arena", "64K", "--stat", "true"]);
     assert!(finished.complaints.contains("mailbox   64 cells, arena of 64 KiB"), "{}", finished.complaints);
-    let line = "the region: the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not 1 bytes";
-    fails(&["-n", "1", "--arena", "1", "true"], 1, &[line]);
+    let what = "--arena: the arena must be a multiple of 128 bytes, from 128 bytes to 1 TiB, not 1 bytes";
+    fails(&["-n", "1", "--arena", "1", "true"], 2, &[&format!("{what}; see: mbox run --help")]);
 }
 
 #[test]

@@ -141,7 +141,7 @@ fn what_cannot_be_tapped_is_told_in_a_line() {
     mbox(["rm", &region]).succeeds();
     tap.fails(&format!("region {:?}: the region was removed", &*region));
     let line = format!(
-        "region {:?}: there is no such region; create it with: mbox create {} --ranks N",
+        "region {:?}: there is no such region; list the regions with: mbox ls; create it with: mbox create {} --ranks N",
         &*region, &*region
     );
     mbox(["tap", &region]).fails(&line);

@@ -140,7 +140,10 @@ fn what_cannot_be_is_refused_in_one_line() {
     assert!(happens(|| topics(&region)[0]["publisher"] == 1));
     fails(
         publish(&region, "log", &[], b""),
-        "topic \"log\": rank 1 writes this topic; wait for its end, or end the process of rank 1; see: mbox topics, mbox stat",
+        &format!(
+            "topic \"log\": rank 1 writes this topic; wait for its end, or end the process of rank 1; see which with: mbox stat {}",
+            &*region
+        ),
     );
     subscribe(&region, "log", &["--timeout", "50ms"])
         .fails_with(3, &format!("region {:?}: no message came", &*region));

@@ -15,7 +15,7 @@ pub struct Ping {
     #[arg(long, value_name = "MS", default_value_t = 1000)]
     interval: u64,
     /// End after N exchanges
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 }
 

@@ -12,7 +12,7 @@ pub struct Pong {
     #[command(flatten)]
     place: Place,
     /// End after N exchanges
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     count: Option<u64>,
 }
 
