@@ -5,7 +5,7 @@ mod common;
 
 use common::members::{with_members, world};
 use common::operations::{LONG, add, take_part};
-use common::{GUARD, SHORT, die};
+use common::{GUARD, SHORT, die, exit_with, fork, status_of};
 use mailbox::{CollectiveError, Comm, CommError, Config, Deadline, Region};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
@@ -313,5 +313,31 @@ fn an_agreement_in_a_dropped_communicator_keeps_no_slots() {
             assert_eq!(comm.shrink().unwrap().size(), 1);
         }
         meeting.wait();
+    });
+}
+
+/// What it would write belongs to its parent's part.
+#[test]
+#[cfg_attr(portable, ignore = "forks")]
+fn a_forked_child_carries_nothing_on() {
+    let meeting = Barrier::new(2);
+    with_members(&region(2), |_, comm| {
+        if comm.rank() == 1 {
+            meeting.wait();
+            let request = comm.start_all_gather(vec![1u8]);
+            meeting.wait();
+            assert_eq!(request.wait(), Ok(vec![0, 1]));
+            return;
+        }
+        let mut request = comm.start_all_gather(vec![0u8]);
+        assert!(!request.test());
+        meeting.wait();
+        meeting.wait();
+        let child = fork();
+        if child == 0 {
+            exit_with(i32::from(request.test() || request.test()));
+        }
+        assert_eq!(status_of(child), 0, "the child has taken what came");
+        assert_eq!(request.wait_within(GUARD), Ok(vec![0, 1]));
     });
 }

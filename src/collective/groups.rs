@@ -187,8 +187,12 @@ impl Groups {
         self.recount(&all);
     }
 
-    /// Finds out whether what was started can go on. With `query`, asks the kernel.
+    /// Finds out whether what was started can go on. With `query`, asks the kernel. Does nothing if the rank is lost: its slots are
+    /// another's then.
     pub fn check_started(&self, member: &Member, query: bool) {
+        if member.check().is_err() {
+            return;
+        }
         let Ok(mut all) = self.all.try_borrow_mut() else { return };
         for Entry { group, queue } in all.iter_mut().filter(|entry| !entry.queue.waiting.is_empty()) {
             group.check(member, query, |group| queue.go_on(group, member));
