@@ -164,3 +164,28 @@ fn no_value_is_torn() {
         is_over.store(true, Ordering::Relaxed);
     });
 }
+
+#[test]
+fn no_publisher_that_hands_over_is_taken_for_dead() {
+    let region = Region::create_unnamed(Config::ranks(3).topics(1)).expect("a region");
+    // The ranks have different epochs.
+    drop(region.join(1));
+    let ranks = [1, 2].map(|rank| region.join(rank).expect("free"));
+    let topic = region.topic("price").expect("room");
+    let is_over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !is_over.load(Ordering::Relaxed) {
+                assert_eq!(topic.died_publishing(), None);
+            }
+        });
+        let topic = topic.clone();
+        scope.spawn(|| {
+            let (ranks, topic) = (ranks, topic);
+            for _ in 0..5000 {
+                ranks.iter().for_each(|rank| drop(topic.publisher(rank).expect("nobody else does")));
+            }
+            is_over.store(true, Ordering::Relaxed);
+        });
+    });
+}

@@ -21,6 +21,9 @@ use super::{Latest, LatestPublisher, Policy, Publisher, Subscriber};
 /// How long one tries for the lock.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How often one looks who is registered while that changes.
+const LOOKS: u32 = 64;
+
 /// The error of a call that could not take memory for topics.
 pub(super) fn no_memory(error: &io::Error) -> TopicError {
     if os::is_out_of_space(error) {
@@ -170,9 +173,24 @@ impl Topic {
 
     /// The rank that is registered as its publisher, if one is, and whether that process lives.
     fn registered(&self) -> Option<(u32, bool)> {
-        let rank = self.writer()?;
-        let (status, life) = self.region.registry.status(rank);
-        Some((rank, status == Status::Live && life.epoch() == self.entry().epoch.load(Relaxed)))
+        // Between the looks it may end its part, and another one may follow. Again and again only if a peer writes garbage.
+        for _ in 0..LOOKS {
+            let words = self.registration();
+            let rank = self.rank_of(words[0])?;
+            let (status, life) = self.region.registry.status(rank);
+            let lives = status == Status::Live && life.epoch() == words[1];
+            if lives || self.registration() == words {
+                return Some((rank, lives));
+            }
+        }
+        None
+    }
+
+    /// 1 + the rank that is registered, and its epoch.
+    fn registration(&self) -> [u64; 2] {
+        // Pairs with the stores in `register` and `unregister`: one that reads a later epoch, or a later life, reads a later writer
+        // when it looks again.
+        [self.entry().writer.load(Acquire), self.entry().epoch.load(Acquire)]
     }
 
     /// Becomes the one that publishes its latest value, of at most `capacity` bytes. [`TopicError::Taken`] if a live process
@@ -260,9 +278,11 @@ impl Topic {
     /// This rank publishes from now on.
     fn register(&self, me: &Endpoint, kind: TopicKind) {
         let entry = self.entry();
-        entry.writer.store(1 + u64::from(me.rank()), Relaxed);
-        entry.epoch.store(me.epoch(), Relaxed);
+        // First, so that no other writer is ever seen with this epoch. One that stops here leaves a topic that nobody publishes.
+        entry.writer.store(0, Relaxed);
+        entry.epoch.store(me.epoch(), Release);
         entry.kind.store(kind as u64, Relaxed);
+        entry.writer.store(1 + u64::from(me.rank()), Release);
     }
 
     /// This rank publishes no more.
@@ -277,8 +297,13 @@ impl Topic {
     /// The rank that is registered as its publisher, if one is.
     #[inline(always)]
     pub(super) fn writer(&self) -> Option<u32> {
-        let rank = self.entry().writer.load(Relaxed).checked_sub(1)?;
-        u32::try_from(rank).ok().filter(|rank| *rank < self.region.ranks())
+        self.rank_of(self.entry().writer.load(Relaxed))
+    }
+
+    /// The rank that the word for the writer says, if it says one.
+    #[inline(always)]
+    fn rank_of(&self, writer: u64) -> Option<u32> {
+        u32::try_from(writer.checked_sub(1)?).ok().filter(|rank| *rank < self.region.ranks())
     }
 
     pub(super) fn region(&self) -> &Region {
