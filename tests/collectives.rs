@@ -266,3 +266,28 @@ fn members_have_no_more_for_others_than_the_longest_message() {
         comm.barrier().unwrap();
     });
 }
+
+#[test]
+fn a_part_that_is_too_long_for_one_is_an_error_for_all() {
+    let region = Region::create_unnamed(Config::ranks(3).max_message(64)).expect("a region");
+    members::with_members(&region, |_, comm| {
+        let long = [0u8; 65];
+        let parts: [&[u8]; 3] = if comm.rank() == 0 { [&[], &long, &[]] } else { [&[]; 3] };
+        let unfit = CollectiveError::Unfit { needed: 64, len: 65 };
+        assert_eq!(comm.all_to_all_varied(&parts).err(), Some(unfit));
+        assert_eq!(comm.barrier(), Ok(()), "nothing has begun");
+    });
+}
+
+#[test]
+fn sums_of_lengths_beyond_all_numbers_do_not_fit() {
+    with_members(2, |comm| {
+        let unfit = |needed| Some(CollectiveError::Unfit { needed, len: 0 });
+        let counts = [usize::MAX, 1];
+        assert_eq!(comm.reduce_scatter_varied::<u8>(&[], &counts, |a, _| a).err(), unfit(usize::MAX));
+        if comm.rank() == 0 {
+            let scatter = comm.start_scatter::<u8>(0, vec![], 1 << (usize::BITS - 1));
+            assert_eq!(scatter.wait().err(), unfit(usize::MAX));
+        }
+    });
+}

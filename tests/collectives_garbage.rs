@@ -6,10 +6,11 @@
 mod common;
 
 use common::dice::{Dice, number};
+use common::members;
 use common::wire::geometry;
 use common::{GUARD, SHORT, Scratch};
 use mailbox::lab::abi::{DEPTH, Decision, Geometry, MAX_GROUPS, RoundLine, SlotLines, SlotState, WINDOW};
-use mailbox::{Comm, CommError, Config, Endpoint};
+use mailbox::{Broken, CollectiveError, Comm, CommError, Config, Endpoint};
 use std::mem::offset_of;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
@@ -60,6 +61,28 @@ fn a_decision_for_a_slot_that_is_none_or_is_in_use_makes_no_group() {
             let mut sum = [1];
             other.all_reduce(&mut sum, |one: u8, other| one + other).expect("a group that is left alone");
             assert_eq!(sum, [3]);
+        });
+    }
+}
+
+#[test]
+fn a_length_for_which_nobody_has_memory_is_an_error() {
+    // More than there is; more than can be; and such that the sum is beyond all numbers.
+    for len in [1 << 47, 1 << 63, u64::MAX] {
+        let scratch = Scratch::new();
+        let region = scratch.create(config().max_message(u64::MAX));
+        members::with_members(&region, |_, comm| {
+            let me = comm.rank();
+            if me == 0 {
+                // As a member tells how long its part is.
+                comm.all_gather(&[len], &mut [0; RANKS as usize]).expect("all are there");
+                let given_up = comm.barrier();
+                let is_so = |rank| given_up == Err(CollectiveError::GivenUp { rank });
+                assert!(is_so(1) || is_so(2), "{len}: {given_up:?}");
+            } else {
+                let no_space = CollectiveError::Broken(Broken::NoSpace(me));
+                assert_eq!(comm.all_gather_varied(&[1u8]).err(), Some(no_space), "{len}");
+            }
         });
     }
 }

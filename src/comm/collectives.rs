@@ -401,7 +401,7 @@ impl Comm<'_> {
 
     /// Whether there are so many values for each member.
     pub(super) fn check_fit<T>(&self, all: &[T], part: usize) -> Result<(), CollectiveError> {
-        let (needed, len) = (part * self.size() as usize, all.len());
+        let (needed, len) = (part.saturating_mul(self.size() as usize), all.len());
         if needed == len { Ok(()) } else { Err(CollectiveError::Unfit { needed, len }) }
     }
 }

@@ -45,6 +45,13 @@ impl Comm<'_> {
         }
         Err(part.missing())
     }
+
+    /// The others cannot do without this member, which does not take part in the next operation.
+    #[cold]
+    pub(super) fn give_up(&self) {
+        let (member, groups) = groups_of(self.endpoint);
+        groups.with(self.slot, |group| group.break_off(member, Cause::GivenUp, group.me()));
+    }
 }
 
 impl TakingPart<'_, '_> {

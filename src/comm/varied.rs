@@ -3,8 +3,9 @@
 use super::collectives::from_to;
 use super::communicator::Comm;
 use crate::collective::{Data, Folding, Kind, Parts, Varied};
-use crate::error::CollectiveError;
+use crate::error::{Broken, CollectiveError};
 use bytemuck::Pod;
+use bytemuck::allocation::try_zeroed_vec;
 
 /// # Parts of different lengths
 ///
@@ -118,10 +119,11 @@ impl Comm<'_> {
         let to: Vec<u64> = parts.iter().map(|part| part.len() as u64).collect();
         let mut from = vec![0; to.len()];
         self.all_to_all(&to, &mut from)?;
-        let (to, from) = (self.check_lens::<T>(&to)?, self.check_lens::<T>(&from)?);
-        let mut longest = [to.iter().copied().max().unwrap_or_default() as u64];
+        let mut longest = [to.iter().copied().max().unwrap_or_default()];
         self.all_reduce(&mut longest, u64::max)?;
+        // First: what is too long for one of them is an error for all.
         let longest = self.check_lens::<T>(&longest)?;
+        let (to, from) = (self.check_lens::<T>(&to)?, self.check_lens::<T>(&from)?);
         self.exchange(Kind::AllToAll, 0, &parts.concat(), &to, &from, &longest)
     }
 
@@ -151,7 +153,8 @@ impl Comm<'_> {
         combine: impl FnMut(T, T) -> T,
     ) -> Result<Vec<T>, CollectiveError> {
         self.check_fit(counts, 1)?;
-        let (needed, len) = (counts.iter().sum(), all.len());
+        let needed = counts.iter().fold(0, |sum: usize, count| sum.saturating_add(*count));
+        let len = all.len();
         if needed != len {
             return Err(CollectiveError::Unfit { needed, len });
         }
@@ -200,11 +203,16 @@ impl Comm<'_> {
         output: &[usize],
         all: &[usize],
     ) -> Result<Vec<Vec<T>>, CollectiveError> {
+        let count = output.iter().try_fold(0usize, |sum, len| sum.checked_add(*len));
+        // Members have said how much it is.
+        let Some(mut values) = count.and_then(|count| try_zeroed_vec(count).ok()) else {
+            self.give_up();
+            return Err(Broken::NoSpace(self.endpoint.rank()).into());
+        };
         let longest = all.iter().copied().max().unwrap_or_default();
         let parts = |lens: &[usize]| Parts::of(lens.iter().map(|len| len * size_of::<T>()));
         let plan = self.plan::<T>(kind, root, longest);
         let plan = plan.varied(Varied { input: parts(input), output: parts(output) });
-        let mut values = vec![T::zeroed(); output.iter().sum()];
         self.take_part(plan, from_to(from, &mut values))?;
         let mut rest = values.as_slice();
         let lists = output.iter().map(|len| {
