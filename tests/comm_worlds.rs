@@ -3,6 +3,7 @@
 
 mod common;
 
+use common::members::with_members;
 use common::{GUARD, die};
 use mailbox::{Comm, CommError, Config, Deadline, Endpoint, Region};
 use std::thread;
@@ -98,4 +99,25 @@ fn a_deadline_that_has_passed_ends_it() {
     let zero = join(&region, 0);
     let missing = CommError::Missing { missing: 1, others: 0 };
     assert_eq!(Comm::world_within(&zero, Deadline::Now).err(), Some(missing));
+}
+
+/// Contexts come again. Otherwise some of these would get what a former one was sent, and then no mailbox would have room.
+#[test]
+fn what_is_left_in_a_communicator_is_not_for_a_later_one() {
+    with_members(&region(2), |me, comm| {
+        for round in 0..300u32 {
+            let dup = comm.dup().expect("a slot");
+            let first = dup.from_any().try_recv().expect("no error").map(|mail| mail.value::<u32>());
+            assert_eq!(first, None, "in round {round}");
+            dup.barrier().expect("all are there");
+            let batch = (round % 2 == 0).then(|| me.batch());
+            if me.rank() == 0 {
+                dup.to(1).expect("it is there").within(GUARD).send_value(&round).expect("room");
+            }
+            // Before the batch.
+            drop(dup);
+            drop(batch);
+        }
+        comm.barrier().expect("all are there");
+    });
 }

@@ -92,11 +92,15 @@ impl Groups {
         }
     }
 
-    /// The slots of the first `count` that this rank does not use, has not promised, and that nobody reads, one bit for each.
-    pub fn free(&self, member: &Member, count: u32) -> u64 {
-        let mut ending = self.ending.borrow_mut();
-        ending.retain(|group| !group.is_over(member));
-        let all = self.all.borrow();
+    /// The groups that this rank was done with, and where now nobody reads any more. Each once.
+    pub fn take_over(&self, member: &Member) -> Vec<Group> {
+        self.ending.borrow_mut().extract_if(.., |group| group.is_over(member)).collect()
+    }
+
+    /// The slots of the first `count` that this rank does not use, has not promised, and where somebody may still read, one bit
+    /// for each.
+    pub fn free(&self, count: u32) -> u64 {
+        let (all, ending) = (self.all.borrow(), self.ending.borrow());
         let used = all.iter().map(|entry| &entry.group).chain(ending.iter());
         let used = used.fold(0, |bits, group| bits | 1 << group.slot());
         // A group that was dropped promises nothing: its members know that this rank does not come.

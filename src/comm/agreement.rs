@@ -1,6 +1,6 @@
 //! How all ranks of a region agree on a communicator, before they have one: by messages.
 
-use super::communicator::groups_of;
+use super::making::free_slots;
 use crate::abi::MAX_GROUPS;
 use crate::endpoint::{Endpoint, Mail, RecvFrom, SendTo};
 use crate::error::{CommError, Lost, RecvError, WaitError};
@@ -109,8 +109,7 @@ impl<'a> Agreement<'a> {
 
     /// The slots that this rank could use.
     fn free(&self) -> u64 {
-        let (member, groups) = groups_of(self.endpoint);
-        groups.free(member, self.endpoint.region().geometry().groups)
+        free_slots(self.endpoint)
     }
 
     /// Whether this rank is there and has given its word in this life.
@@ -228,7 +227,8 @@ pub fn first_of(free: u64) -> Option<u32> {
 
 /// A number that no other group has.
 pub fn new_id() -> u64 {
-    RandomState::new().hash_one(std::process::id()) | 1
+    // Not in the bits that tell contexts apart.
+    RandomState::new().hash_one(std::process::id()) | 1 << 63
 }
 
 fn numbers_of(list: &Mail<'_>) -> Vec<u64> {

@@ -32,7 +32,7 @@ const ID_BITS: u32 = 10;
 ///
 /// All members together wait, spread, collect and combine values: [`Comm::barrier`], [`Comm::broadcast`], [`Comm::all_reduce`]
 /// and others. [`Comm::split`] and its like make other communicators. Dropping one gives its place back when all its members
-/// have dropped it. A member that drops it before the others are done with an operation has left it.
+/// have dropped it; mail of it that was not received is then dropped, too. A member that drops it before the others are done with an operation has left it.
 ///
 /// ```
 /// # use mailbox::{Comm, Config, Region};
@@ -108,7 +108,7 @@ impl<'a> Comm<'a> {
         before: Option<u32>,
     ) -> Result<Self, CommError> {
         let (member, groups) = groups_of(endpoint);
-        let context = ((slot + 1) << ID_BITS) as u16 | id as u16 & ((1 << ID_BITS) - 1);
+        let context = context_of(slot, id);
         let before = before.and_then(|slot| groups.with(slot, |group| (slot, group.id())));
         let begun = Group::begin(member, (slot, id), group.clone(), before);
         let begun = begun.map_err(CollectiveError::Broken)?;
@@ -237,6 +237,11 @@ impl<'a> Comm<'a> {
     }
 }
 
+/// The context of the group with this slot and number.
+pub fn context_of(slot: u32, id: u64) -> u16 {
+    ((slot + 1) << ID_BITS) as u16 | id as u16 & ((1 << ID_BITS) - 1)
+}
+
 /// The groups that this endpoint is in.
 pub fn groups_of(endpoint: &Endpoint) -> (&Member, &Groups) {
     let (member, inbox) = endpoint.halves().1.parts();
@@ -245,6 +250,8 @@ pub fn groups_of(endpoint: &Endpoint) -> (&Member, &Groups) {
 
 impl Drop for Comm<'_> {
     fn drop(&mut self) {
+        // One that has dropped it sends nothing more there, also not with a batch.
+        self.endpoint.both().publish();
         let (member, groups) = groups_of(self.endpoint);
         groups.remove(member, self.slot);
     }

@@ -1,10 +1,10 @@
 //! Communicators that are made of others.
 
 use super::agreement::{first_of, new_id};
-use super::communicator::{Comm, groups_of};
+use super::communicator::{Comm, context_of, groups_of};
 use super::taking_part::{error, missing_of};
 use crate::collective::{Group, Groups, Next, Seat, Stop};
-use crate::endpoint::Halves;
+use crate::endpoint::{Endpoint, Halves};
 use crate::error::{CollectiveError, CommError};
 use crate::half::Member;
 use crate::rank::Source;
@@ -158,11 +158,28 @@ impl<'a> Comm<'a> {
         }
     }
 
-    /// The slots that this rank could use for one more group.
     fn free_slots(&self) -> u64 {
-        let (member, groups) = groups_of(self.endpoint);
-        groups.free(member, self.endpoint.region().geometry().groups)
+        free_slots(self.endpoint)
     }
+}
+
+/// Mail of one member that is dropped at once.
+const LEFT: usize = 1 << 16;
+
+/// The slots that this rank could use for one more group.
+///
+/// A later group in the same slot may have the same context. So what was left unread of a group that is over is dropped before its
+/// slot is said to be free: its members have sent all that they send there, and those of the later group have sent nothing yet.
+pub fn free_slots(endpoint: &Endpoint) -> u64 {
+    let (member, groups) = groups_of(endpoint);
+    for group in groups.take_over(member) {
+        let context = context_of(group.slot(), group.id());
+        for (rank, _) in group.members() {
+            let from = endpoint.from(*rank).in_context(context);
+            (0..LEFT).map_while(|_| from.try_recv().ok().flatten()).for_each(drop);
+        }
+    }
+    groups.free(endpoint.region().geometry().groups)
 }
 
 /// The agreement on those that are left.
