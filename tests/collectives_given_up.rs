@@ -5,8 +5,9 @@ mod common;
 
 use common::members::{with_members, world};
 use common::operations::{LONG, add, take_part};
-use common::{GUARD, SHORT, die, exit_with, fork, status_of};
+use common::{GUARD, SHORT, die, exit_with, fork, kill_endpoint, status_of};
 use mailbox::{CollectiveError, Comm, CommError, Config, Deadline, Region};
+use std::mem::forget;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -339,5 +340,34 @@ fn a_forked_child_carries_nothing_on() {
         }
         assert_eq!(status_of(child), 0, "the child has taken what came");
         assert_eq!(request.wait_within(GUARD), Ok(vec![0, 1]));
+    });
+}
+
+/// The successor may have written there.
+#[test]
+fn what_is_copied_while_a_successor_comes_counts_for_nothing() {
+    let region = region(2);
+    let [published, copying, replaced] = [(); 3].map(|()| Barrier::new(2));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let me = region.join(1).expect("free");
+            let comm = world(&me);
+            forget(comm.start_all_reduce(vec![1], |one, other| one + other));
+            forget(comm);
+            published.wait();
+            copying.wait();
+            kill_endpoint(me);
+            let _successor = region.join(1).expect("free");
+            replaced.wait();
+        });
+        let me = region.join(0).expect("free");
+        let comm = world(&me);
+        published.wait();
+        let result = comm.all_reduce(&mut [1], |one, other| {
+            copying.wait();
+            replaced.wait();
+            one + other
+        });
+        assert_eq!(result, Err(CollectiveError::Gone { rank: 1, died: true }));
     });
 }
