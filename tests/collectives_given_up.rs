@@ -371,3 +371,24 @@ fn what_is_copied_while_a_successor_comes_counts_for_nothing() {
         assert_eq!(result, Err(CollectiveError::Gone { rank: 1, died: true }));
     });
 }
+
+/// A communicator that was forgotten keeps nobody waiting.
+#[test]
+fn a_member_that_leaves_the_region_is_missed_by_name() {
+    let region = region(3);
+    let gone = CollectiveError::Gone { rank: 2, died: false };
+    thread::scope(|scope| {
+        for rank in 0..3 {
+            let region = &region;
+            scope.spawn(move || {
+                let me = region.join(rank).expect("free");
+                let comm = world(&me);
+                match rank {
+                    2 => forget(comm),
+                    1 => assert_eq!(comm.barrier(), Err(gone)),
+                    _ => assert_eq!(comm.start_barrier().wait(), Err(gone)),
+                }
+            });
+        }
+    });
+}
