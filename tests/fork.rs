@@ -229,6 +229,8 @@ fn try_all_in_a_child(region: &str) {
         (speed.latest(&me).expect("a reader"), track.subscriber(&me, Policy::every()).expect("a reader"));
     latest_publisher.publish_value(&1u64).expect("it fits");
     publisher.publish(b"one").expect("room");
+    let mut drafter = region.topic("draft").expect("room").publisher(&me).expect("nobody else does");
+    let draft = drafter.draft(100).expect("room");
     let alone = places[1].create(Config::ranks(1)).join(0).expect("a free rank");
     let comm = Comm::world(&alone).expect("all are there");
     let (call, answered) =
@@ -293,7 +295,9 @@ fn try_all_in_a_child(region: &str) {
                 select.try_wait(),
                 select.wait(Deadline::Now),
             ];
+            draft.publish(5);
             drop((select, comm, call, answered, sending, request, latest_publisher, publisher, latest));
+            drop((drafter, subscriber));
             if contents() != before {
                 done.push_str("it wrote something");
             }

@@ -439,3 +439,18 @@ fn the_end_of_a_stream_comes_after_its_last_mail() {
         told[arm] += 1;
     }
 }
+
+#[test]
+fn there_is_no_room_before_what_was_started_has_it() {
+    let [me, peer] = of();
+    // Two fill the arena, and half of the cells.
+    let long = [7; 512];
+    while me.try_send(1, &long).is_ok() {}
+    let started = me.to(1).start(long);
+    let mut select = Select::new();
+    let room = select.send(me.to(1), 8);
+    assert_eq!((select.try_wait(), me.try_send(1, b"short")), (Ok(None), Err(SendError::Full)));
+    drop(peer.recv().expect("mail"));
+    assert_eq!((select.wait(GUARD), me.try_send(1, b"short")), (Ok(room), Ok(())));
+    started.wait().expect("room");
+}

@@ -283,3 +283,22 @@ mod traced {
         }
     }
 }
+
+#[test]
+#[cfg_attr(portable, ignore = "a sleeper looks between pauses")]
+fn an_arm_that_was_removed_is_not_slept_for() {
+    let (scratch, region) = of(2);
+    let (me, peer) = (join(&region, 0), join(&region, 1));
+    me.set_wait(Wait::Block);
+    let sleeper = thread::spawn(move || {
+        let mut select = Select::new();
+        let room = select.send(me.to(1), 4);
+        let mail = select.recv(me.from(1));
+        select.remove(room);
+        assert_eq!(select.wait(GUARD), Ok(mail));
+    });
+    scratch.wait_until_receiver_sleeps(0);
+    assert!(!scratch.sender_sleeps(0));
+    peer.send(0, b"mail").expect("room");
+    sleeper.join().expect("it was woken");
+}

@@ -296,3 +296,20 @@ fn threads_that_open_a_mailbox_send_nothing() {
     thread::scope(|scope| (0..3).for_each(|_| _ = scope.spawn(|| me.to(1).open().expect("memory"))));
     assert!(other.region().has_mailbox(0, 1) && other.try_recv().expect("nothing is wrong").is_none());
 }
+
+#[test]
+fn a_thread_that_has_given_up_keeps_no_receiver_from_waiting() {
+    for how in HOWS {
+        let (_scratch, me, [other]) = shared(16, how);
+        let long = vec![7; me.region().eager_limit() as usize];
+        // The arena is full then, and most cells are free.
+        while me.try_send(1, &long).is_ok() {}
+        let mut held = vec![];
+        while let Some(mail) = other.from(0).try_recv().expect("no error") {
+            held.push(mail);
+        }
+        assert!(held.len() < 16);
+        assert_eq!(me.to(1).within(SHORT).send(&long), Err(SendError::Timeout));
+        assert_eq!(other.from(0).within(SHORT).recv().map(drop), Err(RecvError::Timeout), "{how:?}");
+    }
+}

@@ -274,3 +274,30 @@ impl Common for Joint {
         self.sending().0.review_order();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::OwnedMail;
+    use crate::config::Config;
+    use crate::region::Region;
+
+    #[test]
+    fn a_mail_that_is_done_with_is_not_noted_any_more() {
+        let region = Region::create_unnamed(Config::ranks(2)).expect("a region");
+        let (other, me) = (region.join(1).expect("free"), region.join(0).expect("free").into_shared());
+        let noted = || me.handle.with(|joint| joint.taken.borrow().len()).expect("it has its rank");
+        let ways: [fn(OwnedMail); 4] =
+            [drop, OwnedMail::requeue, |mail| drop(mail.into_vec()), |call| call.reply(b"!").expect("room")];
+        for (at, way) in ways.into_iter().enumerate() {
+            let call = (at == 3).then(|| other.to(0).start_call(b"?").expect("room"));
+            // One that was requeued comes again.
+            if call.is_none() && at != 2 {
+                other.send(0, b"mail").expect("room");
+            }
+            let mail = me.recv().expect("mail");
+            assert_eq!(noted(), 1, "way {at}");
+            way(mail);
+            assert_eq!(noted(), 0, "way {at}");
+        }
+    }
+}
