@@ -132,6 +132,55 @@ fn one_that_is_made_anew_for_each_wait_hides_no_other_arm_either() {
 }
 
 #[test]
+fn where_all_arms_receive_a_sender_waits_for_a_turn_of_another_and_no_longer() {
+    // The longest turn, and what was told of the one before.
+    const MOST: usize = 256 + 32;
+    // A receive from one rank looks at no others by itself.
+    for from_one in [false, true] {
+        let [me, busy, quiet] = of();
+        let mut select = Select::new();
+        let flood = select.recv(me.from_any().tag(1));
+        let other = select.recv(me.from_any().tag(2));
+        let source = if from_one { me.from(1) } else { me.from_any() };
+        for _ in 0..20 {
+            quiet.to(0).tag(2).send(b"x").expect("room");
+            let is_told = (0..=MOST).any(|_| {
+                while busy.to(0).tag(1).try_send(b"flood").is_ok() {}
+                let arm = select.wait(GUARD).expect("both are ready");
+                if arm == flood {
+                    drop(source.tag(1).try_recv().expect("sound").expect("mail"));
+                }
+                arm == other
+            });
+            assert!(is_told, "{from_one}: starved");
+            drop(me.from_any().tag(2).try_recv().expect("sound").expect("mail"));
+            // So that the turn that follows may be long.
+            for _ in 0..1000 {
+                while busy.to(0).tag(1).try_send(b"flood").is_ok() {}
+                assert_eq!(select.wait(GUARD), Ok(flood));
+                drop(source.tag(1).try_recv().expect("sound").expect("mail"));
+            }
+        }
+    }
+}
+
+#[test]
+fn mails_of_several_senders_that_are_not_received_keep_no_arm_from_being_told() {
+    let [me, one, other] = of();
+    let mut select = Select::new();
+    let arms = [me.from(1).tag(1), me.from(2).tag(1), me.from_any().tag(2)].map(|from| select.recv(from));
+    one.to(0).tag(1).send(b"stays").expect("room");
+    other.to(0).tag(1).send(b"stays").expect("room");
+    other.to(0).tag(2).send(b"stays").expect("room");
+    let mut told = [0; 3];
+    for _ in 0..300 {
+        let arm = select.wait(GUARD).expect("all are ready");
+        told[arms.iter().position(|one| *one == arm).expect("one of them")] += 1;
+    }
+    assert!(told.iter().all(|count| *count >= 90), "{told:?}");
+}
+
+#[test]
 fn arms_that_take_the_same_mails_are_told_in_turn() {
     let [me, sender] = of();
     let mut select = Select::new();

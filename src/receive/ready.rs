@@ -4,6 +4,7 @@ use super::{Inbox, Incoming, Receive, Wanted};
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::rank::Source;
+use crate::wait::pace::LONG_TURN;
 use crate::wait::{Operation, Step};
 
 /// Whether a receive would return something: a mail, an end, an error. What it finds is left to that receive.
@@ -76,6 +77,12 @@ impl<'a> Ready<'a> {
     }
 }
 
+/// A mail's number and sender in one word. Two that have the same are taken for one, which costs a look.
+#[inline(always)]
+pub fn name(from: u32, seq: u64) -> u64 {
+    seq ^ u64::from(from) << 48
+}
+
 impl Inbox {
     /// Leaves this to the next receive from anyone, which may have it to tell once only.
     fn keep_error(&self, error: RecvError) {
@@ -97,19 +104,19 @@ impl Inbox {
         self.is_untold(peer.from, seq).then_some((peer.from, label))
     }
 
-    /// The same of what a receive of all from this source would take first and at once. One look at one cell.
-    #[inline(always)]
-    pub fn foresee_easy(&self, member: &Member, source: Source) -> Option<(u32, u64)> {
-        member.check().ok()?;
-        let peer = self.expected(source)?;
-        let (seq, label) = peer.consumer.next_small()?;
-        (peer.consumer.may_take_new() && self.is_untold(peer.from, seq)).then_some((peer.from, label))
-    }
-
     /// Whether this is another mail than was told last. It is told now.
     #[inline(always)]
-    fn is_untold(&self, from: u32, seq: u64) -> bool {
-        self.told.replace((from, seq)) != (from, seq)
+    pub fn is_untold(&self, from: u32, seq: u64) -> bool {
+        let name = name(from, seq);
+        self.told.replace(name) != name
+    }
+
+    /// How many mails from this source a receive takes before it looks at other senders.
+    pub fn row(&self, source: Source) -> u64 {
+        match source {
+            Source::Anyone => self.expected(source).map_or(0, |peer| self.left_of_turn(peer)),
+            Source::Rank(_) => LONG_TURN,
+        }
     }
 
     /// Whether a look finds no mail of this, and has nothing else to tell that is not of one rank.

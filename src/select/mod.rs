@@ -66,10 +66,18 @@
 //! asks each arm for itself.
 //!
 //! Where a receive would take the next mail at once, one look at its cell says which arm is told (`Place::foresee`): a table has the
-//! arms by what they take (`Takers`). That is done for the endpoint that was told last, up to 32 times in a row, and nothing else is
-//! looked at meanwhile but the clock. The 33rd look is always a full one, and so is one at which a time has come. A program may make a
-//! new select for each wait. So each begins at a random place of that row of 32, and which mail was told last is remembered with the
-//! mailboxes.
+//! arms by what they take (`Takers`). That is done for the endpoint that was told last, so many times in a row, and nothing else is
+//! looked at meanwhile but the clock. The look after a row is always a full one, and so is one at which a time has come. A row is 32
+//! looks. Where there are only arms that receive, all of one endpoint, it is as long as what is left of the sender's turn, at most 256:
+//! then the full look finds what a receive of all would look for after that turn, and there is nothing else to find. A program may
+//! make a new select for each wait. So each begins at a random place of a row of 32, and which mail was told last is remembered with
+//! the mailboxes: one for all of them, so that a mail that is left has a turn again after others.
+//!
+//! If one arm alone takes that mail, and there are no times, this is done in the caller's code (`Select::foresee_alone`). It does not
+//! look whether the rank is lost: the receive of that mail says so.
+//!
+//! Before a wait of such arms, of one endpoint alone, the thread looks for a moment at the one mailbox that a receive would look at
+//! (`Inbox::finds_soon`), with nothing prepared. The row counts that as one look. A full look follows if that finds nothing.
 //!
 //! Loom runs a thread that waits for two bells and a value with the shipped driver, waiter and turns, and with mistakes that it must
 //! notice: a bell that is not slept on, a value that is asked for too late, an arm that is not looked at.

@@ -8,6 +8,7 @@ use crate::error::Lost;
 use crate::half::Member;
 use crate::rank::Source;
 use crate::receive::{Inbox, Wanted};
+use crate::wait::Deadline;
 use core::cell::Cell as Private;
 use core::ptr;
 
@@ -29,7 +30,7 @@ pub struct Place<'a> {
     /// Takes all that they take, and perhaps more. `None` if nothing does.
     cover: Option<Wanted>,
     /// Where its next mail is expected, if there is a cover.
-    expects: Option<(&'a Inbox, &'a Member, Source)>,
+    expects: Option<(&'a Inbox, Source)>,
     /// Whether this look found nothing for any of them.
     is_silent: Private<bool>,
     /// Whether it was tried in this look to foresee which arm is told.
@@ -107,9 +108,8 @@ impl<'a> Place<'a> {
             (_, 1) => Some(wanted),
             (cover, _) => cover.and_then(|cover| of_both(cover, wanted)),
         };
-        self.expects = self
-            .cover
-            .and_then(|cover| self.halves.receiving.map(|(member, inbox)| (inbox, member, cover.source)));
+        self.expects =
+            self.cover.and_then(|cover| self.halves.receiving.map(|(_, inbox)| (inbox, cover.source)));
     }
 
     /// Whether some arm receives.
@@ -124,11 +124,33 @@ impl<'a> Place<'a> {
 
     /// The arm that receives the next mail, if that is there for certain, and nothing else is to be done first. `None` says
     /// nothing; also if an arm was told of this mail before, and it was not received. One look at one cell.
-    #[inline(always)]
     pub fn foresee(&self) -> Option<usize> {
-        let (inbox, member, source) = self.expects?;
-        let (from, label) = inbox.foresee_easy(member, source)?;
-        self.takers.find(from, label)
+        let (inbox, source) = self.expects?;
+        let peer = inbox.expected(source)?;
+        let (seq, label) = peer.next_easy()?;
+        if inbox.is_untold(peer.from, seq) { self.takers.find(peer.from, label) } else { None }
+    }
+
+    /// The same, where one arm alone takes that mail. Faster.
+    #[inline(always)]
+    pub fn foresee_alone(&self) -> Option<usize> {
+        let (inbox, source) = self.expects?;
+        let peer = inbox.expected(source)?;
+        let (seq, label) = peer.next_easy()?;
+        let arm = self.takers.find_alone(peer.from, label)?;
+        inbox.is_untold(peer.from, seq).then_some(arm)
+    }
+
+    /// The same of a mail that comes in a moment, as a receive of all waits for it.
+    pub fn foresee_soon(&self, deadline: Deadline) -> Option<usize> {
+        let (member, inbox) = self.halves.receiving?;
+        if inbox.finds_soon(member, self.cover?, deadline) { self.foresee() } else { None }
+    }
+
+    /// How many of its mails may say in a row which arm is told, where all arms receive, and from here: no more than a receive of
+    /// all would take before it looks at other senders.
+    pub fn row(&self) -> u64 {
+        self.expects.map_or(0, |(inbox, source)| inbox.row(source))
     }
 
     /// A look begins: one for all arms that receive. Where it finds nothing, they need not be looked at one by one.

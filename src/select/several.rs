@@ -32,7 +32,7 @@ use std::time::Instant;
 /// of all would take their mails; one whose mail is not received keeps no other from being told.
 ///
 /// **Ends.** An arm is ready when the peer that it waits for has ended: the call returns `Gone`. Who is lost
-/// ([`Lost`](crate::Lost)) is told by [`SelectError::Lost`] with the number of an arm. A wait for nothing is
+/// ([`Lost`](crate::Lost)) is told by [`SelectError::Lost`] with the number of an arm, or by the receive of a mail that is there. A wait for nothing is
 /// [`SelectError::Empty`] and not without end.
 ///
 /// **Borrows.** It borrows endpoints only. Of builders, calls, requests and readers of topics it keeps what it needs, so their owner
@@ -45,7 +45,8 @@ use std::time::Instant;
 /// [`Wait::Event`](crate::Wait::Event) does.
 ///
 /// **Cost.** Where mail is there: a look at it, and one into a table, however many arms receive. There is a table for each mask of
-/// tags, and one for arms that receive from one rank beside one for those that receive from anyone. Once in 33 times, and where there
+/// tags, and one for arms that receive from one rank beside one for those that receive from anyone. One table costs least, and tags
+/// that follow each other. Once in 33 times (in up to 257, where all arms receive, and of one endpoint), and where there
 /// is no mail, a look at each arm; all arms of an endpoint that receive are one look, unless that finds mail. A thread
 /// that sleeps pays what one receive pays for that, and a little more for each bell. Arms for times read the clock.
 ///
@@ -256,23 +257,48 @@ impl<'a> Select<'a> {
 
     #[inline(always)]
     fn find(&mut self, deadline: Deadline) -> Result<Option<usize>, SelectError> {
-        match self.foresee() {
+        match self.foresee_alone() {
+            None => self.find_any(deadline),
+            arm => Ok(arm),
+        }
+    }
+
+    /// The arm that the next mail is for, if no other arm takes it, and nothing else is to be done first. `None` says nothing. So
+    /// much is in the caller's code.
+    #[inline(always)]
+    fn foresee_alone(&mut self) -> Option<usize> {
+        self.hints = self.hints.checked_sub(1)?;
+        if self.time.is_some() {
+            return None;
+        }
+        self.places.get(self.hinting)?.foresee_alone()
+    }
+
+    #[inline(never)]
+    fn find_any(&mut self, deadline: Deadline) -> Result<Option<usize>, SelectError> {
+        match self.foresee(deadline) {
             None => self.find_in_turn(deadline),
             arm => Ok(arm),
         }
     }
 
     /// The arm that the next mail is for, if nothing else is to be done first. `None` says nothing.
-    #[inline(always)]
-    fn foresee(&mut self) -> Option<usize> {
-        self.hints = self.hints.checked_sub(1)?;
-        if self.time.is_some_and(|time| time <= Instant::now()) {
+    fn foresee(&self, deadline: Deadline) -> Option<usize> {
+        if self.hints == 0 || self.time.is_some_and(|time| time <= Instant::now()) {
             return None;
         }
-        self.places.get(self.hinting)?.foresee()
+        let arm = self.places.get(self.hinting)?.foresee();
+        arm.or_else(|| if deadline.is_now() { None } else { self.receiving()?.foresee_soon(deadline) })
     }
 
-    #[inline]
+    /// The one endpoint of which there are arms, if all of them receive.
+    fn receiving(&self) -> Option<&Place<'a>> {
+        match &self.places[..] {
+            [place] if self.others.is_empty() => Some(place),
+            _ => None,
+        }
+    }
+
     fn find_in_turn(&mut self, deadline: Deadline) -> Result<Option<usize>, SelectError> {
         self.hints = BURST;
         if self.live == 0 {
@@ -299,6 +325,7 @@ impl<'a> Select<'a> {
             drop(looking);
             if let Some(arm) = found {
                 self.hinting = self.arms[arm].place().unwrap_or(self.hinting);
+                self.hints = self.receiving().map_or(BURST, Place::row);
                 self.tell(arm);
                 return Ok(Some(arm));
             }

@@ -76,21 +76,17 @@ impl Takers {
         };
     }
 
-    /// The arm that takes mail with this label from this rank; of several, the one that was found least lately.
+    /// The arm that takes mail with this label from this rank, if one look shows that no other does. `None` says nothing.
     #[inline(always)]
-    pub fn find(&self, from: u32, label: u64) -> Option<usize> {
-        let mark = mark(from, label);
-        if let [View { mask, arms }] = &self.views[..]
-            && let Some(alike) = arms.get(mark & mask)
-            && alike.rest.is_none()
-        {
-            return Some(alike.first.arm);
-        }
-        self.find_in_turn(mark)
+    pub fn find_alone(&self, from: u32, label: u64) -> Option<usize> {
+        let [View { mask, arms }] = &self.views[..] else { return None };
+        let alike = arms.get_first(mark(from, label) & mask)?;
+        alike.rest.is_none().then_some(alike.first.arm)
     }
 
-    #[inline(never)]
-    fn find_in_turn(&self, mark: u64) -> Option<usize> {
+    /// The arm that takes mail with this label from this rank; of several, the one that was found least lately.
+    pub fn find(&self, from: u32, label: u64) -> Option<usize> {
+        let mark = mark(from, label);
         let alike = self.views.iter().filter_map(|view| view.arms.get(mark & view.mask));
         let best = alike.flat_map(Alike::all).min_by_key(|one| one.found.get())?;
         self.count.set(self.count.get() + 1);
@@ -130,7 +126,19 @@ mod tests {
                 .collect();
             found.sort();
             assert_eq!(found, expected, "{from}, {tag}");
+            assert_eq!(takers.find_alone(from, Filter::label_of(word(tag))), None, "there may be others");
         }
         assert_eq!(Takers::default().find(0, Filter::label_of(word(1))), None);
+    }
+
+    #[test]
+    fn one_look_finds_an_arm_that_alone_takes_a_mail() {
+        let mut takers = Takers::default();
+        let of = |tag| Wanted { filter: Filter::new(0, tag, u32::MAX), ..Source::Anyone.into() };
+        (0..).zip([3, 4, 5, 5]).for_each(|(arm, tag)| takers.add(of(tag), arm));
+        let label = |tag| Filter::label_of(u64::from(tag) << 32);
+        for (tag, arm) in [(3u32, Some(0)), (4, Some(1)), (5, None), (6, None)] {
+            assert_eq!(takers.find_alone(9, label(tag)), arm, "{tag}");
+        }
     }
 }
