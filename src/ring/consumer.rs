@@ -223,7 +223,10 @@ impl Consumer {
         // Pairs with the producer's store: the envelope and the payload are there. Within a row, too: a message that
         // a batch held back is stamped long before the first of the batch, and only the first one's stamp carries it.
         let edge = if self.row.covers(seq) { Edge::Row } else { Edge::Stamp };
-        if cell.stamp.load(acquire(edge)) != seq.wrapping_add(1) {
+        // Before the load. Otherwise the compiler takes the stamp itself for the next message's number, which it equals, and the
+        // processor knows where that one lies only once it has this one's line.
+        let after = seq.wrapping_add(1);
+        if cell.stamp.load(acquire(edge)) != after {
             return None;
         }
         if !self.row.covers(seq) && !self.begin_row(seq) {
