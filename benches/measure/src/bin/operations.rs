@@ -1,12 +1,14 @@
 //! Does one operation so many times, in a single thread: for a tool that counts instructions. See `.ci/instructions`.
 
-use mailbox::{Config, Deadline, Endpoint, Region};
+use mailbox::{Config, Deadline, Endpoint, Region, Select};
 use std::error::Error;
 use std::hint::black_box;
 use std::io::IoSlice;
 
 /// Messages in a batch.
 const BATCH: usize = 100;
+/// How many filters a select has.
+const TAGS: u32 = 64;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -18,12 +20,15 @@ fn main() -> Outcome {
     let (me, other) = (region.join(0)?, region.join(1)?);
     let (what, bytes) = operation.split_once('-').ok_or("which operation?")?;
     let mut payload = vec![1; bytes.parse()?];
-    if what == "latest" {
-        return latest(times, &me, &other, &payload);
+    match what {
+        "latest" => return latest(times, &me, &other, &payload),
+        "select" => return select(times, &me, &other, &mut payload),
+        _ => {}
     }
     let operation = match what {
         "message" => message,
         "tagged" => tagged,
+        "filtered" => filtered,
         "value" => value,
         "vectored" => vectored,
         "batch" => batch,
@@ -65,6 +70,25 @@ fn message(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
 fn tagged(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
     me.to(1).tag(black_box(7)).try_send(black_box(payload))?;
     receive(other, payload)
+}
+
+fn filtered(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    me.to(1).tag(black_box(7)).try_send(black_box(payload))?;
+    other.from_any().tag(black_box(7)).try_recv()?.ok_or("no mail")?.copy_to(black_box(payload));
+    Ok(())
+}
+
+/// A message received by a tag that a select says, with an arm for each tag. How many there are in a turn depends on the clock, so
+/// counts differ by a tenth.
+fn select(times: usize, me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    let mut select = Select::new();
+    (0..TAGS).for_each(|tag| _ = select.recv(other.from_any().tag(tag)));
+    for at in 0..times as u32 {
+        me.to(1).tag(black_box(at * 37 % TAGS)).try_send(black_box(payload))?;
+        let tag = select.try_wait()?.ok_or("nothing is told")? as u32;
+        other.from_any().tag(tag).try_recv()?.ok_or("no mail")?.copy_to(black_box(payload));
+    }
+    Ok(())
 }
 
 fn value(me: &Endpoint, other: &Endpoint, _: &mut [u8]) -> Outcome {
