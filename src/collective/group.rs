@@ -119,6 +119,11 @@ impl Group {
 
     /// The ranks that this operation waits for at its present place.
     pub fn missing(&self, at: &Running) -> impl Iterator<Item = u32> {
+        self.missing_of(at, |_| true)
+    }
+
+    /// The same, of these.
+    fn missing_of(&self, at: &Running, these: impl Fn(u32) -> bool) -> impl Iterator<Item = u32> {
         let needs_room = !at.has_published;
         let len = at.plan.publishes(at.round).map_or(0, |published| published.len);
         let is_missing = move |(member, _): &(u32, u32)| match self.writer.needs_finished(self.round, len) {
@@ -129,7 +134,12 @@ impl Group {
             Some(round) => !self.reader(*member).has_finished(round),
             None => false,
         };
-        self.others().filter(is_missing).map(|(_, rank)| rank)
+        self.others().filter(move |(_, rank)| these(*rank)).filter(is_missing).map(|(_, rank)| rank)
+    }
+
+    /// Whether a member that this operation waits for may need this processor.
+    pub fn waits_for_neighbour(&self, member: &Member, at: &Running) -> bool {
+        self.missing_of(at, |rank| member.is_neighbour(rank)).next().is_some()
     }
 
     /// Carries an operation on, as far as it goes. Whether it is over.

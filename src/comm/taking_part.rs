@@ -124,6 +124,11 @@ impl Operation for TakingPart<'_, '_> {
         TURNS
     }
 
+    fn waits_for_neighbour(&self) -> bool {
+        let of_this = |group: &mut Group| group.waits_for_neighbour(self.member, &self.at);
+        self.groups.with(self.slot, of_this).unwrap_or(true)
+    }
+
     fn fall_asleep(&self) {
         self.member.fall_asleep_for_mail(self.groups.awaited(self.slot));
     }

@@ -180,6 +180,10 @@ impl<O: Operation> Operation for Busy<'_, '_, O> {
         self.tending.turns()
     }
 
+    fn waits_for_neighbour(&self) -> bool {
+        self.tending.waits_for_neighbour()
+    }
+
     fn begin_wait(&self) {
         self.waits.set(true);
         self.tending.begin_wait();
@@ -229,6 +233,11 @@ impl<O: Operation> Operation for Tending<'_, '_, O> {
     #[inline(always)]
     fn turns(&self) -> u32 {
         self.operation.turns()
+    }
+
+    #[inline(always)]
+    fn waits_for_neighbour(&self) -> bool {
+        self.operation.waits_for_neighbour()
     }
 
     #[inline(always)]

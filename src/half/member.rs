@@ -295,6 +295,11 @@ impl Member {
         }
     }
 
+    /// Whether a rank may need a processor on which this thread may run, as far as both have said.
+    pub fn is_neighbour(&self, rank: u32) -> bool {
+        self.crowd.is_neighbour(&self.region.registry, rank)
+    }
+
     pub fn interrupter(&self) -> Interrupter {
         let record = self.region.registry.record(self.rank());
         Interrupter { flag: self.interrupted.clone(), record, life: self.life, process: self.process }

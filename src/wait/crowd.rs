@@ -150,6 +150,11 @@ impl Crowd {
         self.polling.get()
     }
 
+    /// Whether a rank may need a processor on which this thread may run, as far as both have said.
+    pub fn is_neighbour(&self, registry: &Registry, rank: u32) -> bool {
+        Processors::of_rank(&registry.rank(rank).activity).meets(self.processors.get())
+    }
+
     /// Tells peers on which processors this thread may run.
     fn tell(&self, registry: &Registry, here: Processors) {
         self.processors.set(here);
@@ -309,6 +314,19 @@ mod tests {
             ([&[0, 1, 2, 3], &[0, 1, 2, 3], &[4]], 1, Polling::Polite),
         ] {
             assert_eq!(counted(processors, usable), expected, "{processors:?}, {usable}");
+        }
+    }
+
+    #[test]
+    fn neighbours_may_need_a_processor_that_this_rank_may_use() {
+        let registry = registry();
+        let crowd = Crowd::join(&registry, 0, 0, Processors::of(&[1]));
+        for (processors, expected) in
+            [(&[][..], true), (&[1], true), (&[0], false), (&[0, 1], true), (&[0, 2], false)]
+        {
+            let words = &registry.rank(1).activity.processors;
+            words.iter().for_each(|word| word.store(Processors::of(processors).0, Relaxed));
+            assert_eq!(crowd.is_neighbour(&registry, 1), expected, "{processors:?}");
         }
     }
 

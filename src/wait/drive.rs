@@ -59,6 +59,12 @@ pub trait Operation {
         0
     }
 
+    /// Whether one of those that it waits for may need this processor. If not, it is worth a few more looks before the processor is
+    /// offered.
+    fn waits_for_neighbour(&self) -> bool {
+        true
+    }
+
     /// Called when its thread begins to wait.
     fn begin_wait(&self) {}
 

@@ -2,7 +2,7 @@
 
 use super::Deadline;
 use super::drive::{Operation, Waiter};
-use super::pace::{self, GREEDY, LONG_YIELD, LOOKS, NAP, PATIENCE};
+use super::pace::{self, BESIDE_WAITERS, GREEDY, LONG_YIELD, LOOKS, NAP, PATIENCE};
 use crate::os;
 use crate::rank::{Bell, Polling, SETTLING, Seen, Wait, fall_asleep};
 use crate::sync::{Mutant, mutated};
@@ -108,26 +108,28 @@ pub fn poll<W: Waiter, O: Operation>(
     }
 }
 
-/// Offers the processor between looks, as often as the operation wants.
+/// Offers the processor between looks, as often as the operation wants. Once it looks for longer without a yield, when none of
+/// those that it waits for needs this processor: they may come sooner than this thread would get it back.
 fn take_turns<W: Waiter, O: Operation>(
     waiter: &W,
     deadline: Deadline,
     operation: &mut O,
     polling: Polling,
 ) -> Result<bool, O::Error> {
-    if polling == Polling::Free {
-        for _ in 0..GREEDY * LOOKS {
-            if look(waiter, operation, false)? {
-                return Ok(true);
-            }
-            pace::pause(operation.pauses());
-        }
-    }
     // Most of these waits are so short that a look at the clock would show.
-    let mut start = None;
+    let (mut start, mut has_looked_longer) = (None, false);
     for turn in 1u32.. {
         if look(waiter, operation, false)? {
             return Ok(true);
+        }
+        if !has_looked_longer && (polling == Polling::Free || !operation.waits_for_neighbour()) {
+            has_looked_longer = true;
+            for _ in 0..if polling == Polling::Free { GREEDY * LOOKS } else { BESIDE_WAITERS } {
+                pace::pause(operation.pauses());
+                if look(waiter, operation, false)? {
+                    return Ok(true);
+                }
+            }
         }
         pace::let_others_run();
         if turn.is_multiple_of(LOOKS) {
@@ -295,6 +297,49 @@ mod tests {
         assert!((4..=most).contains(&sleeper.questions.get()), "{} questions", sleeper.questions.get());
         // And one before each wait gives up that has asked nobody.
         assert!((sleeper.questions.get()..=most + 3).contains(&queries), "{queries} queries");
+    }
+
+    /// Nothing, of peers that may need this processor or not; the deadline has passed.
+    struct Awaited {
+        is_neighbour: bool,
+        looks: u32,
+    }
+
+    impl Operation for Awaited {
+        type Error = Ended;
+
+        fn look(&mut self, thorough: bool) -> Result<bool, Ended> {
+            self.looks += u32::from(!thorough);
+            Ok(false)
+        }
+
+        fn check(&mut self, _: bool) -> Result<bool, Ended> {
+            Ok(false)
+        }
+
+        fn turns(&self) -> u32 {
+            pace::TURNS
+        }
+
+        fn waits_for_neighbour(&self) -> bool {
+            self.is_neighbour
+        }
+    }
+
+    #[test]
+    fn a_rank_keeps_its_processor_for_a_moment_once_none_that_it_waits_for_needs_it() {
+        let looks = |polling, is_neighbour| {
+            let mut awaited = Awaited { is_neighbour, looks: 0 };
+            let sleeper = Sleeper::new(Wait::Adaptive, polling);
+            assert_eq!(poll(&sleeper, Duration::ZERO.into(), &mut awaited), Ok(false));
+            awaited.looks
+        };
+        // Before each yield, and after the last.
+        let turns = LOOKS + 1;
+        assert_eq!(looks(Polling::Once, true), turns);
+        assert_eq!(looks(Polling::Once, false), turns + BESIDE_WAITERS);
+        assert_eq!(looks(Polling::Polite, false), turns + BESIDE_WAITERS);
+        assert_eq!(looks(Polling::Free, true), turns + GREEDY * LOOKS);
     }
 
     #[test]
