@@ -1,6 +1,6 @@
 //! The cases, in terms of what every system can do.
 
-use crate::job::{Case, Job};
+use crate::job::{Case, Job, Joint};
 use crate::link::{Link, System, number, numbered};
 use crate::outcome::{Declined, Figures, Outcome, SHARES};
 use measure::{Partner, Times, clock, cpu_time};
@@ -218,5 +218,45 @@ pub fn distribution(mut times: Vec<f64>) -> Figures {
         times: times.len() as u64,
         unit: Some(at(0.5)),
         ..Figures::default()
+    }
+}
+
+/// Calls in a row whose mean is one period.
+const ROW: usize = 16;
+
+/// What was measured of single calls of an operation of all ranks, in nanoseconds.
+#[derive(Default)]
+pub struct Calls {
+    /// The means of what all ranks took.
+    means: Vec<f64>,
+    /// When rank 0 called.
+    begun: Vec<f64>,
+    /// From then until the last rank had returned.
+    lasts: Vec<f64>,
+}
+
+impl Calls {
+    /// What all ranks took for a call, their mean.
+    pub fn add_mean(&mut self, time: f64) {
+        self.means.push(time);
+    }
+
+    /// When rank 0 called, and when the last rank returned, by the clock that all share.
+    pub fn add_root(&mut self, begun: f64, ended: f64) {
+        self.begun.push(begun);
+        self.lasts.push(ended - begun);
+    }
+
+    /// The figures of these calls.
+    pub fn figures(self, joint: Joint) -> Figures {
+        let median = |times: Vec<f64>| distribution(times).unit;
+        let row = ROW.min(self.begun.len().saturating_sub(1)).max(1);
+        let periods = self.begun.windows(row + 1).step_by(row);
+        let periods = periods.map(|times| (times[row] - times[0]) / row as f64).collect();
+        Figures {
+            last: (joint == Joint::Broadcast).then(|| median(self.lasts)).flatten(),
+            period: median(periods),
+            ..distribution(self.means)
+        }
     }
 }

@@ -58,6 +58,12 @@ pub struct Figures {
     pub cpu: Option<f64>,
     /// Memory in use, in KiB.
     pub kib: Option<f64>,
+    /// Half of the broadcasts took no longer from the root's call until the last rank had returned, in nanoseconds.
+    #[serde(default)]
+    pub last: Option<f64>,
+    /// Half of the rows of calls of all ranks took no longer from one call to the next, in nanoseconds.
+    #[serde(default)]
+    pub period: Option<f64>,
     /// Files that were left outside the processes, and removed.
     #[serde(default)]
     pub left: usize,

@@ -27,6 +27,18 @@ pub struct Row {
     pub p99_ns: Option<f64>,
     /// Of a thousand 999.
     pub p999_ns: Option<f64>,
+    /// Half of the broadcasts took no longer from the root's call until the last rank had returned.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_ns: Option<f64>,
+    /// The same over that of the best peer, round by round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ratio_last: Option<f64>,
+    /// From one call of all ranks to the next, the barrier between them included; half of the rows took no longer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub period_ns: Option<f64>,
+    /// The same over that of the best peer, round by round.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ratio_period: Option<f64>,
     /// Messages a second.
     pub per_s: Option<f64>,
     /// Gigabytes of payload a second.
@@ -93,9 +105,14 @@ impl Runs {
 
     /// The median of the ratios to another, round by round.
     fn ratio(&self, others: &[Answer]) -> Option<f64> {
+        self.ratio_of(others, |figures| Some(merit(figures)?.0))
+    }
+
+    /// The same of another figure.
+    fn ratio_of(&self, others: &[Answer], of: fn(&Figures) -> Option<f64>) -> Option<f64> {
         let ratios = self.figures().zip(others.iter().filter_map(Answer::figures));
         median(ratios.map(|(ours, theirs)| {
-            let ratio = merit(ours)?.0 / merit(theirs)?.0;
+            let ratio = of(ours)? / of(theirs)?;
             ratio.is_finite().then_some(ratio)
         }))
     }
@@ -130,6 +147,10 @@ impl Runs {
             p50_ns: of(|figures| figures.quantile(0.5)),
             p99_ns: of(|figures| figures.quantile(0.99)),
             p999_ns: of(|figures| figures.quantile(0.999)),
+            last_ns: of(|figures| figures.last),
+            ratio_last: peer.and_then(|peer| self.ratio_of(&peer.answers, |figures| figures.last)),
+            period_ns: of(|figures| figures.period),
+            ratio_period: peer.and_then(|peer| self.ratio_of(&peer.answers, |figures| figures.period)),
             per_s,
             gb_s: per_s.map(|rate| rate * self.bytes as f64 / 1e9),
             shares: least.zip(most).map(|(least, most)| [least, most]),
@@ -211,6 +232,12 @@ pub fn table(rows: &[Row]) -> String {
         words.extend(row.ratio_limit.map(|ratio| format!("limit × {ratio:.3}")));
         words.extend(row.ratio_one_line.map(|ratio| format!("one line × {ratio:.3}")));
         words.extend(row.ratio_peer.map(|ratio| format!("peer × {ratio:.3}")));
+        let other = |name, ns: Option<f64>, ratio: Option<f64>| {
+            let ratio = ratio.map_or_else(String::new, |ratio| format!(" (peer × {ratio:.3})"));
+            ns.map(|ns| format!("{name} {:>8}{ratio}", time(ns)))
+        };
+        words.extend(other("last", row.last_ns, row.ratio_last));
+        words.extend(other("period", row.period_ns, row.ratio_period));
         words.extend(row.note.clone());
         // A group of many cases says them.
         let is_one = rows.iter().all(|other| other.case == first.case);

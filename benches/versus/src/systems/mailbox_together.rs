@@ -1,14 +1,14 @@
 //! mailbox, operations of all members.
 
 use super::mailbox::Named;
-use crate::drive::distribution;
+use crate::drive::Calls;
 use crate::job::{Case, Job, Joint};
 use crate::outcome::{Declined, Figures, Outcome};
 use mailbox::{Comm, Config, Region};
 use measure::{Partner, clock, cpu_time};
 use std::hint::black_box;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 /// Default settings; each rank is a process.
 pub fn default(job: &Job) -> Outcome<Figures> {
@@ -63,15 +63,17 @@ fn measure_calls(job: &Job, comm: &Comm<'_>, joint: Joint) -> Outcome<Figures> {
         Joint::AllToAll => [size * count, size * count],
     };
     let (mut from, mut to) = (vec![0f32; given], vec![0f32; taken]);
-    let (ahead, mut times) = (job.count / 10 + 1, Vec::with_capacity(job.count as usize));
-    let begin = Instant::now();
+    let ahead = job.count / 10 + 1;
+    let [mut times, mut begun, mut ended] = [(); 3].map(|()| Vec::with_capacity(job.count as usize));
+    let now = || clock().as_nanos() as f64;
+    let begin = now();
     for call in 0..ahead + job.count {
         let value = |rank: usize| ((call + rank as u64) % 8) as f32;
         from.fill(value(rank));
         if joint != Joint::Barrier {
             comm.barrier()?;
         }
-        let start = Instant::now();
+        let start = now();
         let values = black_box(&mut from[..]);
         match joint {
             Joint::Barrier => comm.barrier()?,
@@ -81,9 +83,11 @@ fn measure_calls(job: &Job, comm: &Comm<'_>, joint: Joint) -> Outcome<Figures> {
             Joint::AllToAll => comm.all_to_all(values, &mut to)?,
         }
         black_box((&mut from, &mut to));
-        let time = start.elapsed();
+        let end = now();
         if call >= ahead {
-            times.push(time.as_nanos() as f64);
+            times.push(end - start);
+            begun.push(start);
+            ended.push(end);
         }
         let is_right = match joint {
             Joint::Barrier => true,
@@ -97,11 +101,16 @@ fn measure_calls(job: &Job, comm: &Comm<'_>, joint: Joint) -> Outcome<Figures> {
             return Err(format!("rank {rank} has wrong values after call {call}").into());
         }
     }
-    let each = begin.elapsed().as_nanos() as f64 / (ahead + job.count) as f64;
-    comm.reduce(0, &mut times, |a, b| a + b)?;
-    let figures = distribution(times.iter().map(|sum| sum / size as f64).collect());
     // With what lies between the calls.
-    Ok(Figures { unit: Some(each), ..figures })
+    let each = (now() - begin) / (ahead + job.count) as f64;
+    comm.reduce(0, &mut times, |a, b| a + b)?;
+    comm.reduce(0, &mut ended, f64::max)?;
+    let mut calls = Calls::default();
+    for at in 0..times.len() {
+        calls.add_mean(times[at] / size as f64);
+        calls.add_root(begun[at], ended[at]);
+    }
+    Ok(Figures { unit: Some(each), ..calls.figures(joint) })
 }
 
 /// Whether the first and the last of these values are this one.

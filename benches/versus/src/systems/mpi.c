@@ -239,13 +239,14 @@ static void idle_together(long count) {
     if (rank == 0) printf("cpu %f\n", part);
 }
 
-// Times of single calls of an operation of all ranks, each the mean of those of all ranks.
+// Single calls of an operation of all ranks: the mean of what the ranks took, when rank 0 called, and when the last returned.
 static void together(const char *what, long count) {
     int barrier = strcmp(what, "barrier") == 0, all_reduce = strcmp(what, "all-reduce") == 0;
     int broadcast = strcmp(what, "broadcast") == 0, all_gather = strcmp(what, "all-gather") == 0;
     int each = (int)(bytes / sizeof(float)), given = barrier || broadcast || all_reduce || all_gather ? each : ranks * each;
     float *from = malloc((size_t)ranks * bytes + 1), *to = calloc((size_t)ranks * bytes + 1, 1);
-    double *times = malloc((size_t)count * sizeof *times), *sums = malloc((size_t)count * sizeof *sums);
+    size_t room = (size_t)count * sizeof(double);
+    double *times = malloc(room), *sums = malloc(room), *begun = malloc(room), *ended = malloc(room), *last = malloc(room);
     long ahead = count / 10 + 1;
     double begin = seconds(CLOCK_MONOTONIC);
     for (long call = 0; call < ahead + count; call++) {
@@ -259,14 +260,16 @@ static void together(const char *what, long count) {
         else if (all_gather) MPI_Allgather(from, each, MPI_FLOAT, to, each, MPI_FLOAT, MPI_COMM_WORLD);
         else MPI_Alltoall(from, each, MPI_FLOAT, to, each, MPI_FLOAT, MPI_COMM_WORLD);
         used(from), used(to);
-        double time = seconds(CLOCK_MONOTONIC) - start;
-        if (call >= ahead) times[call - ahead] = time;
+        double end = seconds(CLOCK_MONOTONIC);
+        if (call >= ahead) times[call - ahead] = end - start, begun[call - ahead] = start, ended[call - ahead] = end;
     }
     double per_call = (seconds(CLOCK_MONOTONIC) - begin) / (double)(ahead + count);
     if (rank == 0) printf("each %.1f\n", per_call * 1e9);
     MPI_Reduce(times, sums, (int)count, MPI_DOUBLE, MPI_SUM, 0, MPI_COMM_WORLD);
-    for (long i = 0; rank == 0 && i < count; i++) printf("time %.1f\n", sums[i] / ranks * 1e9);
-    free(from), free(to), free(times), free(sums);
+    MPI_Reduce(ended, last, (int)count, MPI_DOUBLE, MPI_MAX, 0, MPI_COMM_WORLD);
+    for (long i = 0; rank == 0 && i < count; i++)
+        printf("call %.1f %.1f %.1f\n", sums[i] / ranks * 1e9, begun[i] * 1e9, last[i] * 1e9);
+    free(from), free(to), free(times), free(sums), free(begun), free(ended), free(last);
 }
 
 int main(int count_of_arguments, char **arguments) {

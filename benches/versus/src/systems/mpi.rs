@@ -1,6 +1,6 @@
 //! Open MPI and MPICH, where they are installed: a program of ours in C, made by their own compiler.
 
-use crate::drive::distribution;
+use crate::drive::{Calls, distribution};
 use crate::job::{Case, Job};
 use crate::outcome::{Declined, Figures, Outcome};
 use std::fs;
@@ -100,7 +100,7 @@ impl Mpi {
             let line = said.lines().find(|line| !line.trim().is_empty()).unwrap_or("it says nothing");
             return Err(format!("{}: {line}", output.status).into());
         }
-        read(&String::from_utf8(output.stdout)?)
+        read(&String::from_utf8(output.stdout)?, job.case)
     }
 
     /// The program, compiled if it is not yet.
@@ -128,8 +128,8 @@ impl Mpi {
 }
 
 /// What the program printed.
-fn read(text: &str) -> Outcome<Figures> {
-    let mut times = Vec::new();
+fn read(text: &str, case: Case) -> Outcome<Figures> {
+    let (mut times, mut calls) = (Vec::new(), Calls::default());
     let mut figures = Figures::default();
     let mut each = None;
     for line in text.lines() {
@@ -138,6 +138,10 @@ fn read(text: &str) -> Outcome<Figures> {
         let values = words.map(str::parse).collect::<Result<Vec<f64>, _>>()?;
         match (what, values.as_slice()) {
             (Some("time"), [time]) => times.push(*time),
+            (Some("call"), [mean, begun, ended]) => {
+                calls.add_mean(*mean);
+                calls.add_root(*begun, *ended);
+            }
             (Some("each"), [time]) => each = Some(*time),
             (Some("rate"), [rate]) => figures = Figures::of_rate(*rate),
             (Some("shares"), [least, most]) => figures.shares = Some([*least, *most]),
@@ -146,9 +150,9 @@ fn read(text: &str) -> Outcome<Figures> {
             _ => return Err(format!("it printed {line:?}").into()),
         }
     }
-    if times.is_empty() {
-        return Ok(figures);
+    match case {
+        Case::Together(joint, _) => Ok(Figures { unit: each, ..calls.figures(joint) }),
+        _ if times.is_empty() => Ok(figures),
+        _ => Ok(distribution(times)),
     }
-    let figures = distribution(times);
-    Ok(Figures { unit: each.or(figures.unit), ..figures })
 }
