@@ -6,7 +6,7 @@ use crate::collective::{Data, Folding, Groups, Kind, Plan, Started};
 use crate::endpoint::Halves;
 use crate::error::CollectiveError;
 use crate::half::Member;
-use crate::wait::pace::TURNS;
+use crate::wait::pace::TURNS_OF_ALL;
 use crate::wait::{Deadline, Operation};
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use core::any::Any;
@@ -398,7 +398,7 @@ impl Operation for Waiting<'_> {
     }
 
     fn turns(&self) -> u32 {
-        TURNS
+        TURNS_OF_ALL
     }
 
     fn fall_asleep(&self) {

@@ -6,7 +6,7 @@ use crate::collective::{Data, Group, Groups, Plan, Running, Stop};
 use crate::endpoint::Halves;
 use crate::error::CollectiveError;
 use crate::half::Member;
-use crate::wait::pace::TURNS;
+use crate::wait::pace::TURNS_OF_ALL;
 use crate::wait::{Deadline, Interrupted, Operation, look_soon};
 
 /// An operation that this thread waits for.
@@ -121,7 +121,7 @@ impl Operation for TakingPart<'_, '_> {
     }
 
     fn turns(&self) -> u32 {
-        TURNS
+        TURNS_OF_ALL
     }
 
     fn waits_for_neighbour(&self) -> bool {

@@ -53,6 +53,9 @@ pub const CROWD_QUERIES: usize = 64;
 /// How many times a process offers its processor before it sleeps while it waits for many peers, or with many for one. With 16
 /// processes on 2 processors, one turn of all takes about 10 µs, and to wake all of them 100 µs.
 pub const TURNS: u32 = 64;
+/// The same in an operation of all members. When each combines 64 KiB of 15 others, 64 turns end before the other processor's members
+/// are done; then all sleep, each wake-up makes the next round late, and the operation takes twice as long.
+pub const TURNS_OF_ALL: u32 = 256;
 /// Looks of a rank that shares its processor, once all that it waits for run elsewhere: about the time of two yields. A yield
 /// would help none of them, and this rank would be late.
 pub const BESIDE_WAITERS: u32 = 64;
