@@ -38,7 +38,7 @@ fn a_hundred_thousand_requests_are_started_and_waited_for() {
 
 /// What a rank of a ring sends in this round.
 fn long(rank: u32, round: u32) -> Vec<u8> {
-    pattern(1 << 20, (rank * 10 + round) as usize)
+    pattern((1 << 20) + 5, (rank * 10 + round) as usize)
 }
 
 #[test]
@@ -58,6 +58,37 @@ fn the_ranks_of_a_ring_exchange_long_messages() {
             let mine = long(me.rank(), round);
             let mail = comm.send_receive(round, Some(right), mine, Some(left)).expect("nobody ends");
             assert!(mail.expect("there is somebody").to_vec() == long(left, round), "{round}");
+        }
+    });
+}
+
+#[test]
+fn a_long_message_is_what_it_was_when_it_was_started() {
+    const ROUNDS: u32 = 30;
+    const AT_ONCE: u32 = 3;
+    each(endpoints::<2>(Config::ranks(2)), |me| {
+        if me.rank() == 1 {
+            for number in 0..ROUNDS * AT_ONCE {
+                let soon = me.from(0).try_recv().expect("nobody ends");
+                // Now and then it takes nothing for a while, in the middle of a message, too.
+                if number % 7 == 0 {
+                    thread::sleep(SHORT / 20);
+                }
+                let mail = soon.map_or_else(|| me.from(0).within(GUARD).recv(), Ok).expect("mail");
+                assert!(mail.to_vec() == long(0, number), "{number}");
+            }
+            return;
+        }
+        let mut buffer = vec![];
+        for round in 0..ROUNDS {
+            let mut sends = Vec::new();
+            for number in round * AT_ONCE..(round + 1) * AT_ONCE {
+                buffer.clone_from(&long(0, number));
+                sends.push(me.to(1).start(&buffer[..]));
+                buffer.fill(0);
+            }
+            Request::wait_all_within(&mut sends, GUARD).expect("all");
+            sends.into_iter().for_each(|send| assert!(send.wait().expect("sent").is_none()));
         }
     });
 }

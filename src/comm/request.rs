@@ -113,7 +113,7 @@ impl<'a> SendTo<'a> {
         match self.try_at_once(bytes.as_ref()) {
             Some(outcome) => What::Sent(outcome),
             // What needs no drop owns no memory, so `into` would copy it to fresh memory.
-            None if !needs_drop::<B>() => What::Send(self.begin(self.copied(bytes.as_ref()))),
+            None if !needs_drop::<B>() => What::Send(self.begin_lent(bytes.as_ref())),
             None => What::Send(self.begin(bytes.into())),
         }
     }

@@ -166,10 +166,10 @@ impl<'a> SendTo<'a> {
         }
     }
 
-    /// These bytes, in memory of this endpoint.
-    pub(crate) fn copied(&self, bytes: &[u8]) -> Vec<u8> {
-        let (_, outbox) = self.sender.parts();
-        outbox.copied(bytes)
+    /// Starts to send `bytes`, and keeps what is not sent at once. The number of the send.
+    pub(crate) fn begin_lent(&self, bytes: &[u8]) -> u64 {
+        let (member, outbox) = self.sender.parts();
+        outbox.start_lent(member, self.to, self.label, self.is_sync, bytes)
     }
 
     /// Starts to send `bytes`. The number of the send.

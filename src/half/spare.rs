@@ -29,18 +29,30 @@ impl Spare {
 
     /// An empty buffer for `len` bytes, kept or new. `None` if the system does not have that much.
     pub fn take(&self, len: usize) -> Option<Vec<u8>> {
-        let mut kept = self.buffers.borrow_mut();
-        let fits = |buffer: &Vec<u8>| buffer.capacity() >= len;
-        // The last one probably lies in a cache.
-        if let Some(at) = kept.all.iter().rposition(fits).filter(|_| len >= LEAST) {
-            let mut buffer = kept.all.swap_remove(at);
-            kept.bytes -= buffer.capacity();
+        if let Some(mut buffer) = self.take_kept(len) {
             buffer.clear();
             return Some(buffer);
         }
-        drop(kept);
         let mut buffer = Vec::new();
         buffer.try_reserve_exact(len).ok()?;
+        Some(buffer)
+    }
+
+    /// A buffer of `len` bytes, kept or new, to be overwritten: they are of some message, or zero.
+    pub fn take_full(&self, len: usize) -> Vec<u8> {
+        let Some(mut buffer) = self.take_kept(len) else { return vec![0; len] };
+        buffer.resize(len, 0);
+        buffer
+    }
+
+    /// A buffer with room for `len` bytes, if one is kept.
+    fn take_kept(&self, len: usize) -> Option<Vec<u8>> {
+        let mut kept = self.buffers.borrow_mut();
+        let fits = |buffer: &Vec<u8>| buffer.capacity() >= len;
+        // The last one probably lies in a cache.
+        let at = kept.all.iter().rposition(fits).filter(|_| len >= LEAST)?;
+        let buffer = kept.all.swap_remove(at);
+        kept.bytes -= buffer.capacity();
         Some(buffer)
     }
 
@@ -68,6 +80,17 @@ mod tests {
         assert_eq!(place(3 * LEAST), Some(large));
         assert_ne!(place(2 * LEAST), Some(small));
         assert_eq!(place(LEAST), Some(small));
+    }
+
+    #[test]
+    fn a_full_buffer_has_its_length_whatever_was_in_it() {
+        let spare = Spare::new(8 * LEAST);
+        spare.keep(vec![7; 2 * LEAST]);
+        for len in [LEAST + 1, 2 * LEAST, 3 * LEAST] {
+            let buffer = spare.take_full(len);
+            assert_eq!(buffer.len(), len);
+            spare.keep(buffer);
+        }
     }
 
     #[test]

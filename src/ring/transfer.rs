@@ -107,6 +107,11 @@ impl Source {
         self.serving.get()
     }
 
+    /// How many bytes of it were put in the ring.
+    pub fn produced(&self) -> u64 {
+        self.produced.get()
+    }
+
     /// Begins with this message, which is wanted. The receiver no longer reads any other.
     pub fn begin(&self, wanted: TransferId) {
         self.serving.set(Some(wanted));

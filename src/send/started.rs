@@ -4,6 +4,8 @@
 //! bytes, and so does one whose receiver must acknowledge or receive it. Each look of each call of the endpoint tries again.
 //! To one rank nothing overtakes what waits here: other calls wait for that first.
 
+mod begin;
+
 use super::synchronous::is_acknowledged;
 use super::{Outbox, Outgoing, Room, ended, living_taker};
 use crate::abi::{ANNOUNCEMENT, CallId, Kind, Label};
@@ -30,6 +32,8 @@ struct Entry {
     label: Label,
     /// Whether it is over only when its receiver has acknowledged it.
     is_sync: bool,
+    len: usize,
+    /// None of them if the caller that starts it has them.
     bytes: Vec<u8>,
     state: State,
 }
@@ -55,32 +59,6 @@ impl Started {
 }
 
 impl Outbox {
-    /// Starts to send this message. Its number.
-    pub fn start(&self, member: &Member, to: u32, label: Label, is_sync: bool, bytes: Vec<u8>) -> u64 {
-        let id = self.started.next.get();
-        self.started.next.set(id + 1);
-        let is_behind = self.has_waiting(to);
-        let entry = Entry { id, to, label, is_sync, bytes, state: State::Waits };
-        self.started.all.borrow_mut().push_back(entry);
-        self.started.under_way.set(self.started.under_way.get() + 1);
-        if is_behind {
-            return id;
-        }
-        if let Some(peer) = self.peers.get(to) {
-            // Nothing is written without asking from now on.
-            peer.producer.revoke();
-        }
-        self.go_on(member);
-        id
-    }
-
-    /// These bytes, in memory that messages left which are over.
-    pub fn copied(&self, bytes: &[u8]) -> Vec<u8> {
-        let mut copy = self.spare.take(bytes.len()).unwrap_or_default();
-        copy.extend_from_slice(bytes);
-        copy
-    }
-
     /// Whether a message to this rank waits here, which no other overtakes.
     #[inline(always)]
     pub fn has_waiting(&self, to: u32) -> bool {
@@ -207,7 +185,7 @@ impl Outbox {
 
     /// Sends it, if there is room. What it is then.
     fn try_to_send(&self, member: &Member, entry: &mut Entry) -> Result<Option<State>, SendError> {
-        let len = entry.bytes.len();
+        let len = entry.len;
         let peer = self.peer(member, entry.to, len)?;
         let is_announced = len > member.whole;
         let epoch = if is_announced || entry.is_sync { Some(living_taker(member, entry.to)?) } else { None };
@@ -233,7 +211,8 @@ impl Outbox {
             }
             Some(epoch) if is_announced => {
                 self.announce(member, peer, &slot, len as u64)?;
-                peer.transfers.add(seq, epoch, Some(core::mem::take(&mut entry.bytes)));
+                let bytes = Some(core::mem::take(&mut entry.bytes)).filter(|bytes| !bytes.is_empty());
+                peer.transfers.add(seq, epoch, bytes);
                 peer.answers.expect(seq, epoch);
                 self.begin_tending(entry.to);
             }

@@ -75,6 +75,23 @@ impl Transfers {
         self.announced.borrow_mut().push(Announced { seq, epoch, bytes, has_begun: false });
     }
 
+    /// These are the bytes of that message from now on, as far as they were not sent.
+    pub fn own(&self, seq: u64, bytes: Vec<u8>) {
+        let mut all = self.announced.borrow_mut();
+        if let Some(announced) = all.iter_mut().find(|announced| announced.seq == seq) {
+            announced.bytes = Some(bytes);
+        }
+    }
+
+    /// How many of the bytes of that message were put in the ring, as far as it goes through it now.
+    pub fn sent(&self, seq: u64) -> usize {
+        if self.source.serving().is_some_and(|id| id.is_of(seq)) {
+            self.source.produced() as usize
+        } else {
+            0
+        }
+    }
+
     /// Whether nothing is announced.
     pub fn is_empty(&self) -> bool {
         self.announced.borrow().is_empty()

@@ -1,6 +1,6 @@
 //! Does one operation so many times, in a single thread: for a tool that counts instructions. See `.ci/instructions`.
 
-use mailbox::{Config, Deadline, Endpoint, Region, Select};
+use mailbox::{Config, Deadline, Endpoint, Region, Request, Select};
 use std::error::Error;
 use std::hint::black_box;
 use std::io::IoSlice;
@@ -9,6 +9,10 @@ use std::io::IoSlice;
 const BATCH: usize = 100;
 /// How many filters a select has.
 const TAGS: u32 = 64;
+/// Calls that are under way together.
+const CALLS: usize = 8;
+/// Requests that are under way together.
+const WINDOW: usize = 64;
 
 type Outcome = Result<(), Box<dyn Error>>;
 
@@ -34,6 +38,9 @@ fn main() -> Outcome {
         "batch" => batch,
         "drain" => drain,
         "call" => call,
+        "calls" => calls,
+        "requests" => requests,
+        "awaited" => awaited,
         "nothing" => nothing,
         _ => return Err("which operation?".into()),
     };
@@ -110,6 +117,56 @@ fn call(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
     mail.copy_to(black_box(payload));
     mail.reply(black_box(payload))?;
     black_box(payload).copy_from_slice(&call.wait()?);
+    Ok(())
+}
+
+/// Several calls under way together.
+fn calls(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    let mut calls = Vec::with_capacity(CALLS);
+    for _ in 0..CALLS {
+        calls.push(me.to(1).within(Deadline::Now).start_call(black_box(payload))?);
+    }
+    for _ in 0..CALLS {
+        let mail = other.try_recv()?.ok_or("no mail")?;
+        mail.copy_to(black_box(payload));
+        mail.reply(black_box(payload))?;
+    }
+    for call in calls {
+        black_box(&mut *payload).copy_from_slice(&call.wait()?);
+    }
+    Ok(())
+}
+
+/// Receives that are started after the messages were sent.
+fn requests(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    send_requests(me, payload)?;
+    receive_requests(start_receives(other), payload)
+}
+
+/// Receives that are started before.
+fn awaited(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    let receives = start_receives(other);
+    send_requests(me, payload)?;
+    receive_requests(receives, payload)
+}
+
+fn start_receives(other: &Endpoint) -> Vec<Request<'_>> {
+    (0..WINDOW).map(|_| other.from(0).start()).collect()
+}
+
+fn send_requests(me: &Endpoint, payload: &[u8]) -> Outcome {
+    let mut sends: Vec<_> = (0..WINDOW).map(|_| me.to(1).start(black_box(payload))).collect();
+    Request::wait_all(&mut sends)?;
+    for send in sends {
+        send.wait()?;
+    }
+    Ok(())
+}
+
+fn receive_requests(receives: Vec<Request<'_>>, payload: &mut [u8]) -> Outcome {
+    for receive in receives {
+        receive.wait()?.ok_or("no mail")?.copy_to(black_box(payload));
+    }
     Ok(())
 }
 

@@ -1,0 +1,106 @@
+//! How a send is started.
+//!
+//! The caller has its bytes back when that returns, so what was not sent by then is kept here. A long message goes through the
+//! ring while its receiver takes it, and is not copied before.
+
+use super::{Entry, State, place_of};
+use crate::abi::Label;
+use crate::half::Member;
+use crate::send::{Outbox, Outgoing};
+use crate::wait::pace;
+
+/// So many bytes of a message are copied at a time while its receiver takes none.
+const COPIED: usize = 32 << 10;
+/// So many looks, with a pause before each, take about as long.
+const LOOKS: u32 = 128;
+
+impl Outbox {
+    /// Starts to send this message. Its number.
+    pub fn start(&self, member: &Member, to: u32, label: Label, is_sync: bool, bytes: Vec<u8>) -> u64 {
+        self.start_any(member, to, label, is_sync, (bytes.len(), bytes))
+    }
+
+    /// The same for a message that the caller has, which need not be kept longer than this takes.
+    pub fn start_lent(&self, member: &Member, to: u32, label: Label, is_sync: bool, bytes: &[u8]) -> u64 {
+        if bytes.len() <= member.whole {
+            return self.start(member, to, label, is_sync, self.copied(bytes));
+        }
+        let id = self.start_any(member, to, label, is_sync, (bytes.len(), Vec::new()));
+        let all = self.started.all.borrow();
+        let state = place_of(&all, id).map(|at| all[at].state);
+        drop(all);
+        match (state, self.peers.get(to)) {
+            (Some(State::Sent { seq, .. }), Some(peer)) => self.send_or_copy(member, peer, seq, bytes),
+            (Some(State::Waits), _) => {
+                let mut all = self.started.all.borrow_mut();
+                if let Some(entry) = all.back_mut() {
+                    entry.bytes = self.copied(bytes);
+                }
+            }
+            _ => {}
+        }
+        id
+    }
+
+    fn start_any(
+        &self,
+        member: &Member,
+        to: u32,
+        label: Label,
+        is_sync: bool,
+        (len, bytes): (usize, Vec<u8>),
+    ) -> u64 {
+        let id = self.started.next.get();
+        self.started.next.set(id + 1);
+        let is_behind = self.has_waiting(to);
+        let entry = Entry { id, to, label, is_sync, len, bytes, state: State::Waits };
+        self.started.all.borrow_mut().push_back(entry);
+        self.started.under_way.set(self.started.under_way.get() + 1);
+        if is_behind {
+            return id;
+        }
+        if let Some(peer) = self.peers.get(to) {
+            // Nothing is written without asking from now on.
+            peer.producer.revoke();
+        }
+        self.go_on(member);
+        id
+    }
+
+    /// Sends these bytes of the announced message `seq` as its receiver takes them, after what was announced before. Those that
+    /// it does not take are copied, from the end. It is waited for no longer than it would take to copy as much, and only as long as it
+    /// takes something.
+    fn send_or_copy(&self, member: &Member, peer: &Outgoing, seq: u64, bytes: &[u8]) {
+        let serve = || {
+            pace::pause(1);
+            member.check().is_ok() && peer.transfers.serve(member, peer, Some((seq, bytes.into())))
+        };
+        let (mut copy, mut sent, mut end) = (Vec::new(), 0, bytes.len());
+        // As often, what was announced before comes first.
+        let mut turns = bytes.len() / COPIED;
+        let mut is_taken = false;
+        while sent < end {
+            let looks = if is_taken && turns > 0 { LOOKS } else { 1 };
+            is_taken = (0..looks).any(|_| serve());
+            if is_taken {
+                sent = peer.transfers.sent(seq);
+                turns = turns.saturating_sub(usize::from(sent == 0));
+                continue;
+            }
+            if copy.is_empty() {
+                copy = self.spare.take_full(bytes.len());
+            }
+            let part = end.saturating_sub(COPIED).max(sent)..end;
+            copy[part.clone()].copy_from_slice(&bytes[part.clone()]);
+            end = part.start;
+        }
+        peer.transfers.own(seq, copy);
+    }
+
+    /// These bytes, in memory that messages left which are over.
+    pub fn copied(&self, bytes: &[u8]) -> Vec<u8> {
+        let mut copy = self.spare.take(bytes.len()).unwrap_or_default();
+        copy.extend_from_slice(bytes);
+        copy
+    }
+}
