@@ -2,7 +2,7 @@
 
 use super::waiting;
 use crate::endpoint::{Halves, Mail, RecvFrom, RecvHalf, SendHalf, SendTo};
-use crate::error::{RequestError, SendError};
+use crate::error::RequestError;
 use crate::wait::Deadline;
 use core::fmt;
 use core::mem::{ManuallyDrop, needs_drop};
@@ -76,7 +76,7 @@ pub struct Request<'a> {
 #[derive(Debug, Clone, Copy)]
 pub(super) enum What {
     /// A send that was over at once.
-    Sent(Result<(), SendError>),
+    Sent,
     /// The send of this number.
     Send(u64),
     /// The receive of this number.
@@ -104,14 +104,15 @@ impl<'a> SendTo<'a> {
     /// ```
     #[inline]
     pub fn start(self, bytes: impl AsRef<[u8]> + Into<Vec<u8>>) -> Request<'a> {
-        let what = if self.send_small(bytes.as_ref()) { What::Sent(Ok(())) } else { self.start_any(bytes) };
+        let what = if self.send_small(bytes.as_ref()) { What::Sent } else { self.start_any(bytes) };
         Request { sender: Some(self.sender), receiver: self.receiver, what }
     }
 
     #[inline(never)]
-    fn start_any<B: AsRef<[u8]> + Into<Vec<u8>>>(&self, bytes: B) -> What {
+    fn start_any<B: AsRef<[u8]> + Into<Vec<u8>>>(self, bytes: B) -> What {
         match self.try_at_once(bytes.as_ref()) {
-            Some(outcome) => What::Sent(outcome),
+            Some(Ok(())) => What::Sent,
+            Some(Err(error)) => What::Send(self.begin_failed(error)),
             // What needs no drop owns no memory, so `into` would copy it to fresh memory.
             None if !needs_drop::<B>() => What::Send(self.begin_lent(bytes.as_ref())),
             None => What::Send(self.begin(bytes.into())),
@@ -167,6 +168,7 @@ impl<'a> RecvFrom<'a> {
     /// assert_eq!(answer.wait()?.expect("a mail").to_vec(), b"at last");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[inline]
     pub fn start(self) -> Request<'a> {
         let (receiver, sender) = self.halves();
         let (member, inbox) = receiver.parts();
@@ -186,11 +188,26 @@ impl<'a> Request<'a> {
 
     /// Waits until it is over, and gives the mail, if it is a receive. [`RequestError::Send`] and [`RequestError::Recv`] say
     /// how it failed.
-    pub fn wait(mut self) -> Result<Option<Mail<'a>>, RequestError> {
-        if let What::Sent(Ok(())) = self.what {
+    #[inline]
+    pub fn wait(self) -> Result<Option<Mail<'a>>, RequestError> {
+        let request = ManuallyDrop::new(self);
+        if let What::Sent = request.what {
             return Ok(None);
         }
-        if self.is_over() { self.take() } else { self.wait_within(Deadline::Never) }
+        // Without a call for it, the words of a mail need not be written to memory and read again, which waits for all that was
+        // written before.
+        if let (What::Recv(id), Some(receiver)) = (request.what, request.receiver) {
+            let (member, inbox) = receiver.parts();
+            if let Some((peer, mail)) = inbox.take_next_result(id) {
+                return Ok(Some(Mail::new(member, peer, mail, request.sender, inbox)));
+            }
+        }
+        ManuallyDrop::into_inner(request).wait_alone()
+    }
+
+    #[inline(never)]
+    fn wait_alone(mut self) -> Result<Option<Mail<'a>>, RequestError> {
+        self.wait_within(Deadline::Never)
     }
 
     /// Waits no longer than `deadline`. Then it returns [`RequestError::Timeout`], and the request goes on. After it has given
@@ -216,8 +233,9 @@ impl<'a> Request<'a> {
     /// assert_eq!(me.recv()?.to_vec(), b"hello");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn cancel(mut self) -> bool {
-        self.give_up()
+    pub fn cancel(self) -> bool {
+        let request = ManuallyDrop::new(self);
+        give_up(request.sender, request.receiver, request.what)
     }
 
     /// Waits until all of these are over. Their results are there at once then: [`Request::wait`]. They may be of several
@@ -301,7 +319,7 @@ impl<'a> Request<'a> {
     #[inline(always)]
     pub(super) fn is_over(&self) -> bool {
         match self.what {
-            What::Sent(_) | What::Over => true,
+            What::Sent | What::Over => true,
             What::Send(id) => self.sender.is_none_or(|half| half.parts().1.is_over(id)),
             What::Recv(id) => self.receiver.is_none_or(|half| half.parts().1.has_result(id)),
         }
@@ -329,7 +347,7 @@ impl<'a> Request<'a> {
             return Ok(Some(Mail::new(member, peer, mail, self.sender, inbox)));
         }
         let outcome = match core::mem::replace(&mut self.what, What::Over) {
-            What::Sent(outcome) => outcome,
+            What::Sent => Ok(()),
             What::Send(id) => {
                 let outcome = self.sender.and_then(|half| half.parts().1.take_outcome(id));
                 outcome.ok_or(RequestError::Over)?
@@ -338,21 +356,25 @@ impl<'a> Request<'a> {
         };
         outcome.map(|()| None).map_err(RequestError::Send)
     }
-
-    fn give_up(&mut self) -> bool {
-        match core::mem::replace(&mut self.what, What::Over) {
-            What::Sent(_) | What::Over => false,
-            What::Send(id) => {
-                self.sender.map(SendHalf::parts).is_some_and(|(member, outbox)| outbox.abandon(member, id))
-            }
-            What::Recv(id) => self.receiver.is_some_and(|half| half.parts().1.withdraw(id)),
-        }
-    }
 }
 
 impl Drop for Request<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
-        self.give_up();
+        give_up(self.sender, self.receiver, self.what);
+    }
+}
+
+/// Nobody wants what was started any more. Returns whether nothing had come of it. Apart, and with each word of the request, so that
+/// it need not lie in memory.
+#[inline(never)]
+fn give_up(sender: Option<&SendHalf>, receiver: Option<&RecvHalf>, what: What) -> bool {
+    match what {
+        What::Sent | What::Over => false,
+        What::Send(id) => {
+            sender.map(SendHalf::parts).is_some_and(|(member, outbox)| outbox.abandon(member, id))
+        }
+        What::Recv(id) => receiver.is_some_and(|half| half.parts().1.withdraw(id)),
     }
 }
 

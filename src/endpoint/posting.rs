@@ -166,6 +166,12 @@ impl<'a> SendTo<'a> {
         }
     }
 
+    /// A send that was started failed like this. Its number.
+    pub(crate) fn begin_failed(&self, error: SendError) -> u64 {
+        let (_, outbox) = self.sender.parts();
+        outbox.start_failed(self.to, error)
+    }
+
     /// Starts to send `bytes`, and keeps what is not sent at once. The number of the send.
     pub(crate) fn begin_lent(&self, bytes: &[u8]) -> u64 {
         let (member, outbox) = self.sender.parts();

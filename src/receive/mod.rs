@@ -23,6 +23,7 @@ mod operation;
 mod peeked;
 mod peer;
 mod posted;
+mod queue;
 mod ready;
 mod reset;
 mod short;

@@ -4,6 +4,7 @@
 //! So each call that receives offers what it takes to those that were started before. While there are any, no call takes
 //! mail on the short path. And each look of each call looks for mail for them first.
 
+use super::queue::Queue;
 use super::{Inbox, Incoming, NOBODY, Receive, Wanted};
 use crate::abi::Filter;
 use crate::error::{Broken, RecvError};
@@ -13,21 +14,39 @@ use crate::ring::Descriptor;
 use crate::wait::pace::BURST;
 use crate::wait::{Operation, Step};
 use core::cell::{Cell as Private, RefCell};
-use std::collections::VecDeque;
 
-/// The receives that were started and not asked for their result. In both queues numbers ascend, so that one is found fast; most
-/// are added at the back and taken from the front.
+/// The receives that were started and not asked for their result.
 #[derive(Default)]
 pub struct Posted {
     /// Those that wait.
-    waiting: RefCell<VecDeque<(u64, Wanted)>>,
-    /// The mails of those that have one, which are taken, with their senders. Apart from failures, so that plain words are copied.
-    mails: RefCell<VecDeque<(u64, (u32, Descriptor))>>,
+    waiting: RefCell<Queue<Wanted>>,
+    /// The mails of those that have one, which are taken, with their senders.
+    mails: RefCell<Queue<Taken>>,
     /// How others failed.
-    failures: RefCell<VecDeque<(u64, RecvError)>>,
+    failures: RefCell<Queue<RecvError>>,
     /// How many wait.
     count: Private<usize>,
     next: Private<u64>,
+}
+
+/// A mail that was taken, with its sender. In whole words: a processor waits for all that it has to store before it reads several
+/// at once that were written one by one.
+#[derive(Clone, Copy)]
+struct Taken {
+    from: u64,
+    mail: [u64; 4],
+}
+
+impl Taken {
+    #[inline(always)]
+    fn new(from: u32, mail: Descriptor) -> Self {
+        Self { from: from.into(), mail: mail.words() }
+    }
+
+    #[inline(always)]
+    fn parts(self) -> (u32, Descriptor) {
+        (self.from as u32, Descriptor::of_words(self.mail))
+    }
 }
 
 impl Posted {
@@ -40,18 +59,19 @@ impl Posted {
     /// The first of those that wait with this number or a higher one.
     fn waiting_from(&self, id: u64) -> Option<(u64, Wanted)> {
         let waiting = self.waiting.borrow();
-        waiting.get(waiting.partition_point(|(one, _)| *one < id)).copied()
+        waiting.get(waiting.count_below(id)).copied()
     }
 
     /// Whether the receive of this number waits.
     fn waits(&self, id: u64) -> bool {
-        place_of(&self.waiting.borrow(), id).is_some()
+        self.waiting.borrow().find(id).is_some()
     }
 
     /// Removes the receive of this number, if it waits. Whether it did.
     fn remove(&self, id: u64) -> bool {
-        let is_removed = take(&self.waiting, id).is_some();
-        self.count.set(self.waiting.borrow().len());
+        let mut waiting = self.waiting.borrow_mut();
+        let is_removed = waiting.take(id).is_some();
+        self.count.set(waiting.len());
         is_removed
     }
 
@@ -63,42 +83,16 @@ impl Posted {
     /// The receive of this number has a mail, if it waits.
     fn end(&self, id: u64, from: u32, mail: Descriptor) {
         if self.remove(id) {
-            add(&mut self.mails.borrow_mut(), id, (from, mail));
+            self.mails.borrow_mut().add(id, Taken::new(from, mail));
         }
     }
 
     /// The receive of this number failed, if it waits.
     fn fail(&self, id: u64, error: RecvError) {
         if self.remove(id) {
-            add(&mut self.failures.borrow_mut(), id, error);
+            self.failures.borrow_mut().add(id, error);
         }
     }
-}
-
-fn add<T>(queue: &mut VecDeque<(u64, T)>, id: u64, what: T) {
-    if queue.back().is_none_or(|(last, _)| *last < id) {
-        return queue.push_back((id, what));
-    }
-    let at = queue.partition_point(|(one, _)| *one < id);
-    queue.insert(at, (id, what));
-}
-
-/// Removes what belongs to this number.
-#[inline(always)]
-fn take<T>(queue: &RefCell<VecDeque<(u64, T)>>, id: u64) -> Option<T> {
-    let mut queue = queue.borrow_mut();
-    if queue.front()?.0 == id {
-        return queue.pop_front().map(|(_, what)| what);
-    }
-    let at = place_of(&queue, id)?;
-    queue.remove(at).map(|(_, what)| what)
-}
-
-fn place_of<T>(queue: &VecDeque<(u64, T)>, id: u64) -> Option<usize> {
-    if queue.front()?.0 > id {
-        return None;
-    }
-    queue.binary_search_by_key(&id, |(one, _)| *one).ok()
 }
 
 impl Inbox {
@@ -110,7 +104,7 @@ impl Inbox {
         if self.posted.is_empty()
             && let Some((peer, mail)) = self.recv_new(member, wanted)
         {
-            self.posted.mails.borrow_mut().push_back((id, (peer.from, mail)));
+            self.posted.mails.borrow_mut().add(id, Taken::new(peer.from, mail));
         } else {
             self.post_waiting(member, id, wanted);
         }
@@ -126,17 +120,17 @@ impl Inbox {
                 result => result.map(drop),
             };
             if let Err(error) = step {
-                return self.posted.failures.borrow_mut().push_back((id, error));
+                return self.posted.failures.borrow_mut().add(id, error);
             }
             if let Some((peer, mail)) = receive.found {
-                return self.posted.mails.borrow_mut().push_back((id, (peer.from, mail)));
+                return self.posted.mails.borrow_mut().add(id, Taken::new(peer.from, mail));
             }
         }
         if self.posted.is_empty() {
             // No more is taken without asking.
             self.open_after(NOBODY).for_each(|peer| peer.consumer.grant(0));
         }
-        self.posted.waiting.borrow_mut().push_back((id, wanted));
+        self.posted.waiting.borrow_mut().add(id, wanted);
         self.posted.count.set(self.posted.count.get() + 1);
     }
 
@@ -153,12 +147,18 @@ impl Inbox {
     }
 
     /// The result of that receive, which is not kept any longer.
-    #[inline(always)]
     pub fn take_result(&self, id: u64) -> Option<Result<(&Incoming, Descriptor), RecvError>> {
-        if let Some((from, descriptor)) = take(&self.posted.mails, id) {
+        if let Some((from, descriptor)) = self.posted.mails.borrow_mut().take(id).map(Taken::parts) {
             return Some(Ok((self.peers.get(from)?, descriptor)));
         }
-        take(&self.posted.failures, id).map(Err)
+        self.posted.failures.borrow_mut().take(id).map(Err)
+    }
+
+    /// The mail of that receive, if it has one, and no other mail is kept for one that was started before.
+    #[inline(always)]
+    pub fn take_next_result(&self, id: u64) -> Option<(&Incoming, Descriptor)> {
+        let (from, descriptor) = self.posted.mails.borrow_mut().take_front(id)?.parts();
+        Some((self.peers.get(from)?, descriptor))
     }
 
     /// Gives up that receive. A mail that it has got is unread again. Returns whether it had none.
@@ -166,8 +166,8 @@ impl Inbox {
         if self.posted.remove(id) {
             return true;
         }
-        let Some((from, descriptor)) = take(&self.posted.mails, id) else {
-            return take(&self.posted.failures, id).is_some();
+        let Some((from, descriptor)) = self.posted.mails.borrow_mut().take(id).map(Taken::parts) else {
+            return self.posted.failures.borrow_mut().take(id).is_some();
         };
         if let Some(peer) = self.peers.get(from) {
             self.untake(peer, &descriptor);
@@ -179,7 +179,7 @@ impl Inbox {
     pub fn withdraw_all(&self) {
         let waiting: Vec<u64> = self.posted.waiting.borrow().iter().map(|(id, _)| *id).collect();
         let mails: Vec<u64> = self.posted.mails.borrow().iter().map(|(id, _)| *id).collect();
-        self.posted.failures.borrow_mut().clear();
+        self.posted.failures.take();
         waiting.into_iter().chain(mails).for_each(|id| _ = self.withdraw(id));
     }
 
@@ -191,12 +191,15 @@ impl Inbox {
             return false;
         }
         let Some(obstacle) = peer.obstacle(filter) else { return false };
-        let of_peer = mails.iter_mut().map(|(_, mail)| mail).filter(|(from, _)| *from == peer.from);
-        let mut results: Vec<&mut Descriptor> = of_peer.map(|(_, mail)| mail).collect();
-        let is_in_the_way =
-            results.iter().any(|mail| mail.seq == obstacle && mail.is_whole() && mail.is_in_lane());
+        let is_obstacle = |(from, mail): (u32, Descriptor)| {
+            from == peer.from && mail.seq == obstacle && mail.is_whole() && mail.is_in_lane()
+        };
+        let is_in_the_way = mails.iter().any(|(_, taken)| is_obstacle(taken.parts()));
         if is_in_the_way {
-            results.iter_mut().for_each(|mail| **mail = peer.move_result(**mail));
+            mails.for_each(|taken| match taken.parts() {
+                (from, mail) if from == peer.from => *taken = Taken::new(from, peer.move_result(mail)),
+                _ => {}
+            });
             peer.settle(member);
         }
         is_in_the_way

@@ -5,6 +5,7 @@
 
 use super::{Entry, State, place_of};
 use crate::abi::Label;
+use crate::error::SendError;
 use crate::half::Member;
 use crate::send::{Outbox, Outgoing};
 use crate::wait::pace;
@@ -42,6 +43,19 @@ impl Outbox {
         id
     }
 
+    /// A send failed when it was started. Its number.
+    pub fn start_failed(&self, to: u32, error: SendError) -> u64 {
+        let (label, bytes, state) = (Label::NONE, Vec::new(), State::Over(Err(error)));
+        self.enter_new(|id| Entry { id, to, label, is_sync: false, len: 0, bytes, state })
+    }
+
+    fn enter_new(&self, entry: impl FnOnce(u64) -> Entry) -> u64 {
+        let id = self.started.next.get();
+        self.started.next.set(id + 1);
+        self.started.all.borrow_mut().push_back(entry(id));
+        id
+    }
+
     fn start_any(
         &self,
         member: &Member,
@@ -50,11 +64,8 @@ impl Outbox {
         is_sync: bool,
         (len, bytes): (usize, Vec<u8>),
     ) -> u64 {
-        let id = self.started.next.get();
-        self.started.next.set(id + 1);
         let is_behind = self.has_waiting(to);
-        let entry = Entry { id, to, label, is_sync, len, bytes, state: State::Waits };
-        self.started.all.borrow_mut().push_back(entry);
+        let id = self.enter_new(|id| Entry { id, to, label, is_sync, len, bytes, state: State::Waits });
         self.started.under_way.set(self.started.under_way.get() + 1);
         if is_behind {
             return id;
