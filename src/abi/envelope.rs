@@ -160,6 +160,12 @@ impl Envelope {
         self.label().number()
     }
 
+    /// This, if it is that of a call through the mailbox to the life with this epoch.
+    pub const fn of_call_to(self, epoch: u64) -> Option<Self> {
+        let is_for_it = (self.number() ^ epoch) & NUMBER_MASK == 0;
+        if matches!(self.kind, Kind::Call) && is_for_it { Some(self) } else { None }
+    }
+
     /// The word that stands for this envelope.
     #[inline(always)]
     pub const fn pack(self) -> u64 {

@@ -236,7 +236,12 @@ impl<'a> Call<'a> {
         if self.peer.to == member.rank() && member.finds_alone() {
             return self.look()?.ok_or(Broken::Oneself.into());
         }
-        pace::pause(CALL_PAUSES);
+        if let Way::Line(_) = self.way.get() {
+            pace::pause(CALL_PAUSES);
+        } else if let Some(reply) = self.look_in_lane()? {
+            // It has come with others, or before this.
+            return Ok(reply);
+        }
         if look_soon(member, deadline, || self.may_have_come())
             && let Some(reply) = self.look()?
         {

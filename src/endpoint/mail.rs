@@ -295,7 +295,7 @@ impl<'a> Mail<'a> {
         }
         member.check().map_err(SendError::from)?;
         let mut reply = Answering::new(member, self.message.peer, &self.message.descriptor, kind, bytes);
-        if self.halves().drive(member, deadline, &mut reply)? {
+        if reply.at_once()? || self.halves().drive(member, deadline, &mut reply)? {
             return Ok(());
         }
         Err(deadline.without_room().into())

@@ -2,7 +2,7 @@
 
 use crate::abi::INLINE;
 use crate::memory;
-use crate::sync::AtomicU64;
+use crate::sync::{AtomicU64, Ordering::Relaxed};
 use core::ops::Deref;
 use std::collections::TryReserveError;
 
@@ -18,10 +18,12 @@ pub enum Bytes {
 impl Bytes {
     /// Copies the first `len` bytes of these words of a segment.
     pub fn copy(words: &[AtomicU64], len: usize) -> Result<Self, TryReserveError> {
-        if len <= INLINE {
-            let mut bytes = [0; INLINE];
-            memory::load(words, &mut bytes[..len]);
-            return Ok(Self::Few { bytes, len });
+        if let (Some(words), true) = (words.first_chunk::<{ INLINE / 8 }>(), len <= INLINE) {
+            // All of the cell, word by word: what is behind `len` is never shown.
+            return Ok(Self::Few {
+                bytes: bytemuck::cast(words.each_ref().map(|word| word.load(Relaxed))),
+                len,
+            });
         }
         let mut bytes = Vec::new();
         bytes.try_reserve_exact(len)?;

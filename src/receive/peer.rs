@@ -18,7 +18,7 @@ pub use answer::Answering;
 
 use super::assembled::{Assembled, Cost};
 use super::unread::Unread;
-use crate::abi::{Envelope, Filter, INLINE, Kind, Location, NUMBER_BITS, Rank, is_below};
+use crate::abi::{Envelope, Filter, INLINE, Kind, Location, Rank, is_below};
 use crate::error::{Broken, RecvError};
 use crate::half::{Member, no_pages};
 use crate::memory::{Mailbox, Shared};
@@ -280,8 +280,7 @@ impl Incoming {
             Kind::Announced => self.begin(member, descriptor, by_hand),
             Kind::Call => {
                 // If it is for another life, that life may have begun to answer it.
-                let is_for_us = (descriptor.envelope().number() ^ member.epoch()) << (64 - NUMBER_BITS) == 0;
-                if is_for_us {
+                if descriptor.envelope().of_call_to(member.epoch()).is_some() {
                     return Ok(Some(descriptor));
                 }
                 self.pass(member, descriptor.seq);

@@ -21,7 +21,14 @@ impl Inbox {
             return Some((peer, descriptor));
         }
         // A receive that was started may take it.
-        if self.posted.is_empty() { Some((peer, self.take_call(peer, wanted)?)) } else { None }
+        if self.posted.is_empty() { Some((peer, self.take_any_call(member, peer, wanted)?)) } else { None }
+    }
+
+    /// The call on the call line from `peer`, or the next one in its mailbox, if there is one that may be received now.
+    #[inline(always)]
+    fn take_any_call(&self, member: &Member, peer: &Incoming, wanted: Wanted) -> Option<Descriptor> {
+        let in_lane = || wanted.filter.takes_calls().then(|| peer.consumer.take_new_call(member.epoch()));
+        self.take_call(peer, wanted).or_else(|| in_lane().flatten())
     }
 
     /// Takes a mail from this rank that was left unread, or one behind such, if it is there and nothing else needs to be done.
@@ -52,8 +59,10 @@ impl Inbox {
         // The same as `recv_new` does, with fewer instructions; calls are a tenth faster by this.
         let mut descriptor = None;
         look_soon(member, deadline, || {
-            descriptor =
-                peer.consumer.take_new(member.limit, wanted.filter).or_else(|| self.take_call(peer, wanted));
+            descriptor = peer
+                .consumer
+                .take_new(member.limit, wanted.filter)
+                .or_else(|| self.take_any_call(member, peer, wanted));
             descriptor.is_some() || peer.finds_mail(wanted.filter)
         });
         Some((peer, descriptor?))

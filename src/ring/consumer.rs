@@ -242,6 +242,25 @@ impl Consumer {
         Some(descriptor)
     }
 
+    /// The same for a request in its cell, of a call to the life with this epoch.
+    pub fn take_new_call(&self, epoch: u64) -> Option<Descriptor> {
+        let seq = self.next.get();
+        let (index, cell) = self.lane.cells.find(seq);
+        // Pairs with the producer's store: see `take_new`.
+        if cell.stamp.load(acquire(Edge::Stamp)) != seq.wrapping_add(1) {
+            return None;
+        }
+        if !self.row.covers(seq) && !self.begin_row(seq) {
+            return None;
+        }
+        let word = cell.envelope.load(Relaxed);
+        let Envelope { place: Location::Inline(len), .. } = Envelope::unpack(word)?.of_call_to(epoch)? else {
+            return None;
+        };
+        self.advance(seq);
+        Some(Descriptor::in_cell(seq, word, len, index))
+    }
+
     /// Message `seq`, which is whole, if it is in the arena or on loan.
     #[inline(never)]
     fn find_in_arena(&self, seq: u64, cell: &Cell, envelope: u64, limit: usize) -> Option<Descriptor> {

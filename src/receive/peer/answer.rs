@@ -140,6 +140,15 @@ impl<'a> Answering<'a> {
         Self { member, peer, call, kind, bytes, slot: None, starving: Starving::default() }
     }
 
+    /// Answers, if that can be done now. Returns whether it was.
+    pub fn at_once(&mut self) -> Result<bool, SendError> {
+        let is_found = self.look(false)?;
+        if is_found {
+            self.step()?;
+        }
+        Ok(is_found)
+    }
+
     /// What it has told its caller holds: it is tried once more, later.
     pub fn pause(self) {
         self.starving.pause();
