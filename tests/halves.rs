@@ -276,6 +276,54 @@ fn interrupted<E: Send>(
     })
 }
 
+/// Receives mail and an interruption in turn, each time both come at once.
+fn mail_comes_first(
+    other: &Endpoint,
+    interrupter: &Interrupter,
+    recv: impl Fn() -> Result<(), RecvError> + Send,
+) {
+    thread::scope(|scope| {
+        let (begins, begun) = mpsc::channel();
+        let waiter = scope.spawn(move || {
+            (0..300).find_map(|round| {
+                begins.send(()).expect("a sender");
+                let got = [recv(), recv()];
+                (got != [Ok(()), Err(RecvError::Interrupted)]).then_some((round, got))
+            })
+        });
+        for (round, ()) in begun.iter().enumerate() {
+            (0..round * 20).for_each(|_| std::hint::spin_loop());
+            other.send(0, b"the last word").expect("room");
+            interrupter.interrupt();
+        }
+        assert_eq!(waiter.join().expect("a thread"), None);
+    });
+}
+
+#[test]
+fn mail_from_before_an_interruption_is_received_first() {
+    for how in [Wait::Adaptive, Wait::Block, Wait::Spin] {
+        let (_scratch, region) = region(2, 4, 256);
+        let (me, other) = (join(&region, 0), join(&region, 1));
+        me.set_wait(how);
+        let (_sender, receiver) = me.into_split();
+        mail_comes_first(&other, &receiver.interrupter(), move || {
+            receiver.from_any().within(GUARD).recv().map(drop)
+        });
+    }
+}
+
+#[test]
+fn so_it_is_by_one_thread_of_several() {
+    for how in [Wait::Adaptive, Wait::Block, Wait::Spin] {
+        let (_scratch, region) = region(2, 4, 256);
+        let (me, other) = (join(&region, 0), join(&region, 1));
+        me.set_wait(how);
+        let me = me.into_shared();
+        mail_comes_first(&other, &me.interrupter(), move || me.from_any().within(GUARD).recv().map(drop));
+    }
+}
+
 #[test]
 fn interrupters_from_before_go_with_the_receiver_and_each_half_has_its_own() {
     let (scratch, region) = region(2, 4, 256);

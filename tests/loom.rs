@@ -891,6 +891,10 @@ impl<const N: usize> Waiter for Sleeper<'_, N> {
         Ok(())
     }
 
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+
     fn take_interruption(&self) -> Result<(), Interrupted> {
         Ok(())
     }

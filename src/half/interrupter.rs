@@ -50,12 +50,12 @@ impl Interrupter {
 
     /// Whether it asks to stop waiting.
     pub(crate) fn is_set(&self) -> bool {
-        self.flag.load(Ordering::Relaxed)
+        self.flag.load(Ordering::Acquire)
     }
 
     /// Makes one waiting call return [`SendError::Interrupted`](crate::SendError::Interrupted) or
     /// [`RecvError::Interrupted`](crate::RecvError::Interrupted): the present one, or, if none waits, the next one
-    /// that would. Several interrupts before that count as one.
+    /// that would. Several interrupts before that count as one. What was there before, such as mail, comes first.
     ///
     /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
     pub fn interrupt(&self) {

@@ -335,6 +335,10 @@ impl Waiter for Member {
         Member::check(self)
     }
 
+    fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Acquire)
+    }
+
     fn take_interruption(&self) -> Result<(), Interrupted> {
         if self.interrupted.load(Ordering::Relaxed) && self.interrupted.swap(false, Ordering::Acquire) {
             return Err(Interrupted);

@@ -137,7 +137,12 @@ impl Handle {
         }
         let crew = &self.state.crew;
         let mut look = |joint: &Joint, how| {
-            if self.interrupter.take() { Err(Interrupted.into()) } else { look(joint, how) }
+            let is_interrupted = self.interrupter.is_set();
+            // What was there before comes first. Then the next wait is interrupted.
+            match look(joint, if is_interrupted { Look::Thorough } else { how })? {
+                Found::Nothing if is_interrupted && self.interrupter.take() => Err(Interrupted.into()),
+                found => Ok(found),
+            }
         };
         if let Some(found) = crew.poll(deadline, pauses, &mut look)? {
             return Ok(Some(found));

@@ -97,6 +97,9 @@ pub trait Waiter {
     /// Whether this process still holds the rank.
     fn check(&self) -> Result<(), Lost>;
 
+    /// Whether an interrupter asks it to stop waiting. All that was there before it did is seen by a look after this.
+    fn is_interrupted(&self) -> bool;
+
     /// An error, once, if an interrupter asks it to stop waiting.
     fn take_interruption(&self) -> Result<(), Interrupted>;
 
@@ -212,7 +215,8 @@ pub(super) mod tests {
         order: Order,
         how: Wait,
         polling: Polling,
-        interruptions: Cell<u32>,
+        /// It is interrupted when it asks for the last of these.
+        pub interruptions: Cell<u32>,
         asked: Cell<Option<Instant>>,
         /// How often it asked the kernel.
         pub questions: Cell<u32>,
@@ -248,6 +252,10 @@ pub(super) mod tests {
 
         fn check(&self) -> Result<(), Lost> {
             Ok(())
+        }
+
+        fn is_interrupted(&self) -> bool {
+            self.interruptions.get() == 1
         }
 
         fn take_interruption(&self) -> Result<(), Interrupted> {

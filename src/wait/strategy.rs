@@ -47,8 +47,13 @@ fn poll_and_sleep<W: Waiter, O: Operation>(
 }
 
 fn look<W: Waiter, O: Operation>(waiter: &W, operation: &mut O, thorough: bool) -> Result<bool, O::Error> {
-    waiter.take_interruption()?;
-    operation.look(thorough)
+    let is_interrupted = waiter.is_interrupted();
+    // What was there before comes first. Then the next wait is interrupted.
+    let is_found = operation.look(thorough || is_interrupted)?;
+    if is_interrupted && !is_found {
+        waiter.take_interruption()?;
+    }
+    Ok(is_found)
 }
 
 /// Polls as long as the strategy allows. Returns whether `operation` found something to do.
@@ -340,6 +345,17 @@ mod tests {
         assert_eq!(looks(Polling::Once, false), turns + BESIDE_WAITERS);
         assert_eq!(looks(Polling::Polite, false), turns + BESIDE_WAITERS);
         assert_eq!(looks(Polling::Free, true), turns + GREEDY * LOOKS);
+    }
+
+    #[test]
+    fn what_is_there_comes_before_an_interruption() {
+        for (script, expected) in [(&[Step::Done][..], Ok(true)), (&[], Err(Ended::Interrupted))] {
+            let sleeper = Sleeper::new(Wait::Block, Polling::Free);
+            sleeper.interruptions.set(1);
+            assert_eq!(wait(&sleeper, Deadline::Never, &mut Script::of(script)), expected);
+            // It is not forgotten.
+            assert_eq!(sleeper.interruptions.get(), u32::from(expected.is_ok()));
+        }
     }
 
     #[test]

@@ -36,6 +36,10 @@ impl<W: Waiter> Waiter for Together<'_, W> {
         Ok(())
     }
 
+    fn is_interrupted(&self) -> bool {
+        self.0.iter().any(|waiter| waiter.is_interrupted())
+    }
+
     fn take_interruption(&self) -> Result<(), Interrupted> {
         self.0.iter().try_for_each(|waiter| waiter.take_interruption())
     }

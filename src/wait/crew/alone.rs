@@ -74,8 +74,12 @@ impl<T: Common> Waiter for Alone<'_, T> {
         self.crew.with(Common::begin_polling)
     }
 
+    fn is_interrupted(&self) -> bool {
+        false // Its look asks.
+    }
+
     fn take_interruption(&self) -> Result<(), Interrupted> {
-        Ok(()) // Its look does.
+        Ok(()) // As above.
     }
 
     fn is_question_due(&self) -> bool {
