@@ -14,6 +14,8 @@ use crate::wait::pace;
 const COPIED: usize = 32 << 10;
 /// So many looks, with a pause before each, take about as long.
 const LOOKS: u32 = 128;
+/// A receiver that takes less than this at a time, in the mean, is not waited for to the end.
+const TAKEN: usize = 2 << 10;
 
 impl Outbox {
     /// Starts to send this message. Its number.
@@ -79,23 +81,21 @@ impl Outbox {
     }
 
     /// Sends these bytes of the announced message `seq` as its receiver takes them, after what was announced before. Those that
-    /// it does not take are copied, from the end. It is waited for no longer than it would take to copy as much, and only as long as it
-    /// takes something.
+    /// it does not take are copied, from the end. It is waited for no longer than it would take to copy as much, only as long as it
+    /// takes something, and a bounded number of times.
     fn send_or_copy(&self, member: &Member, peer: &Outgoing, seq: u64, bytes: &[u8]) {
         let serve = || {
             pace::pause(1);
             member.check().is_ok() && peer.transfers.serve(member, peer, Some((seq, bytes.into())))
         };
         let (mut copy, mut sent, mut end) = (Vec::new(), 0, bytes.len());
-        // As often, what was announced before comes first.
-        let mut turns = bytes.len() / COPIED;
-        let mut is_taken = false;
+        let (mut turns, mut is_taken) = (bytes.len() / TAKEN, false);
         while sent < end {
-            let looks = if is_taken && turns > 0 { LOOKS } else { 1 };
-            is_taken = (0..looks).any(|_| serve());
+            let looks = if is_taken { LOOKS } else { 1 };
+            is_taken = turns > 0 && (0..looks).any(|_| serve());
             if is_taken {
+                turns -= 1;
                 sent = peer.transfers.sent(seq);
-                turns = turns.saturating_sub(usize::from(sent == 0));
                 continue;
             }
             if copy.is_empty() {
