@@ -4,7 +4,7 @@ use mailbox::{OpenError, Region};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let region = match Region::from_env() {
-        Err(OpenError::NotFound) => {
+        Err(OpenError::NotLaunched) => {
             println!("start it with: mbox run -n 2 target/debug/examples/ranks");
             return Ok(());
         }
