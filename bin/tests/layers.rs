@@ -11,7 +11,8 @@ const TABLE: &[(&str, &str)] = &[
     ("stress/chaos", "common stress"),
     ("stress/gathering", "common stress"),
     ("stress/publishing", "common stress"),
-    ("stress/torture", "common stress stress/chaos stress/gathering stress/publishing"),
+    ("stress/sharing", "common stress"),
+    ("stress/torture", "common stress stress/chaos stress/gathering stress/publishing stress/sharing"),
     ("stress/soak", "common stress"),
     ("demo/tour", "common"),
     ("demo/pingpong", "common"),
@@ -22,8 +23,8 @@ const TABLE: &[(&str, &str)] = &[
     ("demo/compare", "common"),
     (
         "demo",
-        "common stress/chaos stress/gathering stress/publishing stress/torture stress/soak demo/tour demo/pingpong \
-         demo/gateway demo/fusion demo/game demo/control demo/compare",
+        "common stress/chaos stress/gathering stress/publishing stress/sharing stress/torture stress/soak demo/tour \
+         demo/pingpong demo/gateway demo/fusion demo/game demo/control demo/compare",
     ),
     ("launch", "common"),
     ("record", ""),

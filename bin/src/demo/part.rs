@@ -30,6 +30,7 @@ use crate::stress::gathering::guest::Guest;
 use crate::stress::gathering::intruder::Intruder;
 use crate::stress::publishing::actor::Actor;
 use crate::stress::publishing::scribbler::Scribbler;
+use crate::stress::sharing::sharer::Sharer;
 use crate::stress::soak::soaker::Soaker;
 use crate::stress::torture::mourner::Mourner;
 use crate::stress::torture::victim::Victim;
@@ -71,6 +72,7 @@ pub enum Part {
     Intruder(Intruder),
     Actor(Actor),
     Scribbler(Scribbler),
+    Sharer(Sharer),
 }
 
 impl Part {
@@ -111,6 +113,7 @@ impl Part {
             Part::Intruder(intruder) => intruder.run(),
             Part::Actor(actor) => actor.run(),
             Part::Scribbler(scribbler) => scribbler.run(),
+            Part::Sharer(sharer) => sharer.run(),
         }
     }
 }

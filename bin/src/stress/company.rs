@@ -23,6 +23,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// How long the next kill waits for what is done, at most: kills come also while nothing can go on.
 const WAIT: Duration = Duration::from_millis(250);
 
+/// How long a process is stopped, at most.
+const STOP: Duration = Duration::from_millis(200);
+
 /// What is done to the processes.
 #[derive(Debug, Clone, Copy)]
 pub enum Harm {
@@ -57,11 +60,16 @@ impl Terms {
 
 /// What the processes play.
 pub trait Play {
+    /// How many threads of each process are watched. Rank `r` has the seats from `r * SEATS` on.
+    const SEATS: u32 = 1;
+    /// Whether processes are stopped and continued, too.
+    const STOPS: bool = false;
+
     /// How much all have done.
     fn done(&self) -> u64;
 
-    /// The call that a rank makes, or made last.
-    fn current(&self, rank: u32) -> String;
+    /// The call that a seat makes, or made last.
+    fn current(&self, seat: u32) -> String;
 
     /// Has a process of this rank killed.
     fn kill<T>(&self, _rank: u32, kill: impl FnOnce() -> T) -> T {
@@ -89,7 +97,10 @@ pub struct Company<'a, P> {
     region: String,
     random: Xoshiro256PlusPlus,
     lives: Vec<Life<'a>>,
+    /// The process that is stopped, and until when.
+    stopped: Option<(u32, Instant)>,
     kills: u64,
+    stops: u64,
     stuck: u64,
     first_fault: Option<String>,
     longest: Duration,
@@ -109,13 +120,15 @@ impl<'a, P: Play> Company<'a, P> {
             terms,
             processes,
             journal,
-            tally: Tally::new(journal, terms.ranks),
+            tally: Tally::new(journal, terms.ranks * P::SEATS),
             play,
             part,
             region: processes.region(config)?,
             random: Xoshiro256PlusPlus::seed_from_u64(mix(terms.seed, 1)),
             lives: vec![],
+            stopped: None,
             kills: 0,
+            stops: 0,
             stuck: 0,
             first_fault: None,
             longest: Duration::ZERO,
@@ -136,8 +149,12 @@ impl<'a, P: Play> Company<'a, P> {
 
     fn enter(&self, rank: u32) -> Result<Life<'a>, Failure> {
         let (name, more) = self.part;
-        self.tally.rest(rank);
-        let watch = Watch::new([self.tally.beat(rank)], self.terms.patience);
+        let seats = rank * P::SEATS..(rank + 1) * P::SEATS;
+        let beats = seats.map(|seat| {
+            self.tally.rest(seat);
+            self.tally.beat(seat)
+        });
+        let watch = Watch::new(beats, self.terms.patience);
         let part = format!("{name} --rank {rank} {} {more}", self.arguments());
         Ok(Life::Running { process: self.processes.enter(&self.region, part.trim_end())?, watch })
     }
@@ -166,6 +183,9 @@ impl<'a, P: Play> Company<'a, P> {
             for _ in 0..self.random.random_range(1..=most).min((kills - self.kills) as u32) {
                 self.kill_one()?;
             }
+            if P::STOPS && self.random.random_ratio(1, 4) {
+                self.stop_one();
+            }
             bar.set_position(self.kills);
             self.look()?;
         }
@@ -184,6 +204,17 @@ impl<'a, P: Play> Company<'a, P> {
         let pause = if self.random.random() { 0 } else { self.random.random_range(0..400) };
         self.lives[rank as usize] = Life::Over { until: Instant::now() + Duration::from_millis(pause) };
         Ok(())
+    }
+
+    /// Stops a process for a while, unless one is stopped.
+    fn stop_one(&mut self) {
+        let rank = self.random.random_range(0..self.terms.ranks);
+        let (None, Life::Running { process, .. }) = (self.stopped, &self.lives[rank as usize]) else {
+            return;
+        };
+        self.processes.stop(*process, true);
+        self.stops += 1;
+        self.stopped = Some((*process, Instant::now() + self.random.random_range(Duration::ZERO..STOP)));
     }
 
     /// Has another process overwrite so many words.
@@ -206,6 +237,9 @@ impl<'a, P: Play> Company<'a, P> {
     /// Brings back what has been dead for long enough, and looks at all others.
     fn look(&mut self) -> Result<(), Failure> {
         thread::sleep(LOOK);
+        if let Some((process, _)) = self.stopped.take_if(|(_, until)| *until <= Instant::now()) {
+            self.processes.stop(process, false);
+        }
         for rank in 0..self.terms.ranks {
             match &mut self.lives[rank as usize] {
                 Life::Over { until } if *until <= Instant::now() => {
@@ -219,9 +253,9 @@ impl<'a, P: Play> Company<'a, P> {
                     self.lives[rank as usize] = Life::Done;
                 }
                 Life::Running { watch, .. } => {
-                    if watch.look(&mut self.longest).is_some() {
+                    if let Some(at) = watch.look(&mut self.longest) {
                         self.stuck += 1;
-                        let call = self.play.current(rank);
+                        let call = self.play.current(rank * P::SEATS + at as u32);
                         self.first_fault.get_or_insert_with(|| format!("rank {rank} is stuck in {call}"));
                     }
                 }
@@ -247,7 +281,10 @@ impl<'a, P: Play> Company<'a, P> {
     }
 
     /// What came of it so far.
-    pub fn report(self, play: &'static str, counts: Vec<(&'static str, u64)>) -> Report {
+    pub fn report(self, play: &'static str, mut counts: Vec<(&'static str, u64)>) -> Report {
+        if P::STOPS {
+            counts.insert(0, ("stops", self.stops));
+        }
         Report {
             play,
             ranks: self.terms.ranks,

@@ -66,7 +66,8 @@ impl Requests {
         (call.epoch() == request.epoch).then_some(request)
     }
 
-    fn parse(&self, bytes: &[u8]) -> Option<Request> {
+    /// The request that these bytes are, if they are one.
+    pub fn parse(&self, bytes: &[u8]) -> Option<Request> {
         let head = bytes.first_chunk::<HEAD>()?;
         let [number, epoch, after] = [0, 8, 16]
             .map(|at| u64::from_le_bytes(*head[at..].first_chunk().expect("eight bytes in its head")));

@@ -10,6 +10,7 @@ mod gathering;
 mod pingpong;
 mod program;
 mod publishing;
+mod sharing;
 mod soak;
 mod torture;
 mod tour;

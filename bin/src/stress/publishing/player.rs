@@ -1,7 +1,7 @@
 //! What a process of a play with topics does in turn, and how it checks what it reads.
 
-use super::message;
 use super::score::{Call, Count, Mark, Score, TOPICS};
+use crate::stress::message;
 use mailbox::{Deadline, Endpoint, Policy, Publisher, Sample, Topic, TopicError};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;

@@ -10,6 +10,7 @@ use crate::stress::company::{self, Harm};
 use crate::stress::gathering::host;
 use crate::stress::journal::Journal;
 use crate::stress::publishing::stage;
+use crate::stress::sharing::office;
 use clap::Args;
 use measure::clock;
 use std::time::Duration;
@@ -18,7 +19,8 @@ use std::time::Duration;
 /// repeated or stuck, and that each call gets its own answer and is carried out at most once. With --chaos, overwrite
 /// their region instead, and check that no process ends or is stuck. With --collectives, they act together in
 /// communicators: check that results are right and deaths are told, and that those that are left go on. With --topics,
-/// they publish and read topics: check that what is read is whole, in order, and missed only as told
+/// they publish and read topics: check that what is read is whole, in order, and missed only as told. With --shared, several
+/// threads of each share its endpoint, and processes are stopped and continued, too: check mails, calls and events
 #[derive(Args)]
 pub struct Torture {
     /// How many processes to kill
@@ -33,6 +35,9 @@ pub struct Torture {
     /// Have all processes publish and read topics. With --chaos, overwrite only these
     #[arg(long, conflicts_with_all = ["rate", "collectives"])]
     topics: bool,
+    /// Have several threads of each process share its endpoint
+    #[arg(long, conflicts_with_all = ["rate", "collectives", "topics", "chaos"])]
+    shared: bool,
     /// How many words to overwrite
     #[arg(long, value_name = "N", default_value_t = 10_000_000, requires = "chaos")]
     writes: u64,
@@ -61,6 +66,9 @@ impl Torture {
         let patience = self.patience();
         let harm = if self.chaos { Harm::Writes(writes) } else { Harm::Kills(kills) };
         let terms = company::Terms { harm, ranks, seed, patience, json };
+        if self.shared {
+            return office::run(terms);
+        }
         match (self.topics, self.collectives, self.chaos) {
             (true, _, _) => return stage::run(terms),
             (_, true, _) => return host::run(terms),
