@@ -269,6 +269,25 @@ fn a_successor_is_not_told_an_end_that_its_predecessor_was() {
     expect_nothing(&me);
 }
 
+/// A dead rank looks as if it lived until the kernel is asked, so its joining would be told.
+#[test]
+fn a_successor_is_told_nothing_of_a_death_that_its_predecessor_was_told() {
+    let (scratch, region) = region(2);
+    let [me] = join(&region, [0]);
+    let mut other = joined(&scratch, 1);
+    assert_eq!(other.does("send 0 mail"), "ok");
+    expect(&me, &[Joined(1, 1), mail(1, 1, b"mail")]);
+    other.kill();
+    expect(&me, &[Died(1, 1), Alone]);
+    drop(me);
+    let [me] = join(&region, [0]);
+    expect_nothing(&me);
+    // Nor does what its predecessor was told hide who comes.
+    let [other] = join(&region, [1]);
+    other.send(0, b"more").expect("room");
+    expect(&me, &[Joined(1, 2), mail(1, 2, b"more")]);
+}
+
 #[test]
 fn a_successor_is_told_an_end_that_its_predecessor_was_not() {
     let (_scratch, region) = region(2);

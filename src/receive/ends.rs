@@ -257,8 +257,12 @@ impl Inbox {
     /// nothing.
     ///
     /// This relies on a word that a peer could write. The word counts only if it names the last life of the sender
-    /// and that life is over. So it cannot hide an end that is still to come.
+    /// and that life is over. So it cannot hide an end that is still to come. Nor does it hide the end of a life whose joining
+    /// was told, before this mailbox could be opened.
     pub(super) fn recall_end(&self, member: &Member, peer: &Incoming) {
+        if self.attendance.epoch(peer.from) != 0 {
+            return;
+        }
         let told = &self.reported[peer.from as usize];
         let life = member.region.registry.life(peer.from);
         let (epoch, word) = (life.epoch(), peer.consumer.line().reported.load(Relaxed));

@@ -67,9 +67,13 @@ impl Inbox {
 
     #[inline(never)]
     fn look_for_joining(&self, member: &Member, changes: u64) -> Option<News> {
-        let news = self
-            .ranks_after(self.attendance.last.get())
-            .find_map(|rank| self.joining_of(member, rank, member.region.registry.life(rank)));
+        let joining = |rank| self.joining_of(member, rank, member.region.registry.life(rank));
+        let news = self.ranks_after(self.attendance.last.get()).find_map(|rank| {
+            joining(rank)?;
+            // A former holder of this rank may have left word there that it was told of this life, and of its end.
+            self.peer(member, rank);
+            joining(rank)
+        });
         self.attendance.set_looked_for(news.is_none().then_some(changes));
         news
     }
