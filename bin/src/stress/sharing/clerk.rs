@@ -127,7 +127,8 @@ impl<'a> Clerk<'a> {
     /// Whether such an end of a rank may be told now.
     fn may_be_gone(&self, rank: u32, died: bool) -> bool {
         let ends = self.desk.roll.ends(rank);
-        rank != self.desk.rank && (if died { ends.kills } else { ends.leaves }) > 0
+        // One that has left and come again is said to have died, or to be replaced.
+        rank != self.desk.rank && (ends.leaves > 0 || died && ends.kills > 0)
     }
 
     /// Receives in one of the ways that this thread has.
@@ -247,9 +248,9 @@ impl<'a> Clerk<'a> {
             Ok(())
         } else {
             Err(format!(
-                "mail of life {} of rank {from}, of which {:?} is told",
+                "mail of life {} of rank {from}, of which {told:?} is told, and that stands {:?}",
                 mail.epoch(),
-                self.present.get(&from)
+                self.me.region().status(from)
             ))
         }
     }
