@@ -24,10 +24,7 @@ const LOOK: Duration = Duration::from_millis(2);
 const END: Duration = Duration::from_secs(10);
 /// How many more events a life that leaves asks for, and how long it waits for each.
 const REST: u32 = 300;
-const NOTHING: Duration = Duration::from_millis(1);
-/// After so many that found nothing there is nothing. One may have come upon what takes a step and is no event, such as a call of a
-/// life that is over.
-const STRIKES: u32 = 3;
+const NOTHING: Duration = Duration::from_millis(100);
 /// Private memory for unread mail, which some lives have.
 const BUDGET: u64 = 16 << 10;
 
@@ -154,19 +151,15 @@ impl<'a> Life<'a> {
     /// Hears what is still to be told of the others, if that comes to an end soon.
     fn listen(&mut self, since: &[(mailbox::Status, u64)]) -> Result<(), String> {
         let mut clerk = self.clerk(0);
-        let (mut strikes, mut before) = (0, stand(self.me.region()));
         for _ in 0..REST {
+            let before = stand(self.me.region());
             let begin = clock().as_nanos() as u64;
             let event =
                 self.desk.roll.call(self.desk.seat(0), Call::Event, || self.me.next_event_within(NOTHING));
             let is_over = matches!(event, Err(RecvError::Timeout));
             clerk.hear(event, begin)?;
             clerk.put_down()?;
-            strikes = if is_over { strikes + 1 } else { 0 };
-            if strikes == 0 {
-                before = stand(self.me.region());
-            }
-            if strikes < STRIKES {
+            if !is_over {
                 continue;
             }
             let after = stand(self.me.region());
