@@ -52,6 +52,8 @@ pub enum Count {
     Lives,
     Judged,
     Complete,
+    /// Ranks of which a wait as long as a nap did not tell how they stand.
+    Untold,
     /// Times that nobody else was left.
     Alone,
 }
@@ -64,7 +66,7 @@ impl From<Count> for usize {
 
 impl Count {
     /// What is told of, by name.
-    pub const TOLD: [(&'static str, Self); 17] = [
+    pub const TOLD: [(&'static str, Self); 18] = [
         ("lives", Self::Lives),
         ("sent", Self::Sent),
         ("announced", Self::Announced),
@@ -81,6 +83,7 @@ impl Count {
         ("ends_told", Self::Ends),
         ("lives_judged", Self::Judged),
         ("of_these_complete", Self::Complete),
+        ("untold", Self::Untold),
         ("alone", Self::Alone),
     ];
 }

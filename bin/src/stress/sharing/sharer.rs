@@ -167,7 +167,8 @@ impl<'a> Life<'a> {
             for rank in (0..self.desk.ranks).filter(|rank| *rank != self.desk.rank) {
                 let at = rank as usize;
                 if before[at] == after[at] {
-                    chronicle.complete(rank, since[at], after[at])?;
+                    let untold = chronicle.complete(rank, since[at], after[at]).is_err();
+                    self.desk.roll.count(self.desk.seat(0), Count::Untold, untold.into());
                 }
             }
             self.desk.roll.note_exact(self.desk.rank, self.desk.epoch);
