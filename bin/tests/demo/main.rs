@@ -13,4 +13,5 @@ mod publishing;
 mod sharing;
 mod soak;
 mod torture;
+mod tortures;
 mod tour;
