@@ -13,8 +13,8 @@ const TRIES: u32 = 16;
 const PAIR: usize = GROUP + 2 * MESSAGES as usize + CALLS as usize;
 /// Messages that a mailbox has room for.
 pub const CELLS: u32 = 64;
-/// How long, in ns, a mail may wait for a thread that waits for it: naps are longer.
-const LATE: u64 = 50_000_000;
+/// How long, in ns, a mail may wait for a thread that waits for it: most waits that nobody ends are longer.
+const LATE: u64 = 10_000_000;
 
 /// Of a message: the number in the upper half; 12 bits of the epochs of the life that sent it and of the one that has it, or for
 /// which it was announced; and what became of it.
