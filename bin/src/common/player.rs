@@ -2,7 +2,7 @@
 
 use super::failure::Failure;
 use measure::die_with_parent;
-use rustix::process::{Pid, WaitId, WaitIdOptions, waitid};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process, waitid};
 use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::{CommandExt, parent_id};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -51,6 +51,13 @@ impl Player {
         let options = WaitIdOptions::STOPPED | WaitIdOptions::NOWAIT | WaitIdOptions::NOHANG;
         waitid(WaitId::Pid(Pid::from_child(&self.child)), options).ok().flatten()?;
         Some(Failure::new(format_args!("the process for {:?} is stopped", self.part)))
+    }
+
+    /// Stops it, or has it go on.
+    pub fn stop(&self, is_to_stop: bool) {
+        let signal = if is_to_stop { Signal::STOP } else { Signal::CONT };
+        // It was not waited for yet, so the number is its own. An error means that it has ended.
+        let _ = kill_process(Pid::from_child(&self.child), signal);
     }
 
     /// Why it failed.

@@ -8,7 +8,6 @@ use super::screen::Screen;
 use super::segments;
 use super::signals;
 use mailbox::{Config, Region};
-use rustix::process::{Pid, Signal, kill_process};
 use signal_hook::consts::SIGKILL;
 use std::fs::{self, DirBuilder};
 use std::io::{self, BufRead, BufReader, PipeReader};
@@ -250,12 +249,8 @@ impl Processes {
 
     /// Stops the process of this number, or has it go on; nothing, if it has ended.
     pub fn stop(&self, process: u32, is_to_stop: bool) {
-        let state = lock(&self.0);
-        if let Some(player) = state.children.iter().find(|player| player.child.id() == process) {
-            let signal = if is_to_stop { Signal::STOP } else { Signal::CONT };
-            // It was not waited for yet, so the number is its own. An error means that it has ended.
-            let _ = kill_process(Pid::from_child(&player.child), signal);
-        }
+        let it = |player: &&Player| player.child.id() == process;
+        lock(&self.0).children.iter().filter(it).for_each(|player| player.stop(is_to_stop));
     }
 
     /// Whether the process of this number is stopped.

@@ -2,8 +2,7 @@
 
 use super::desk::{Desk, InHand, Mode};
 use super::roll::{Call, Count, THREADS};
-use crate::stress::message;
-use mailbox::{Deadline, Event, OwnedMail, RecvError, SendError, Shared};
+use mailbox::{Deadline, Event, OwnedMail, RecvError, Shared};
 use measure::clock;
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -18,7 +17,7 @@ const TIME: Duration = Duration::from_millis(40);
 const HANDS: usize = 3;
 const PILE: usize = 8;
 /// Tags are below this.
-const TAGS: u32 = 3;
+pub const TAGS: u32 = 3;
 
 /// A thread.
 pub struct Clerk<'a> {
@@ -57,75 +56,24 @@ impl<'a> Clerk<'a> {
     }
 
     /// Whether this thread is the only one that receives.
-    fn takes_all(&self) -> bool {
+    pub fn takes_all(&self) -> bool {
         self.thread == 1 && matches!(self.desk.mode, Mode::Tidy | Mode::One)
     }
 
-    fn seat(&self) -> u32 {
+    pub fn seat(&self) -> u32 {
         self.desk.seat(self.thread)
     }
 
-    fn count(&self, what: Count) {
+    pub fn count(&self, what: Count) {
         self.desk.roll.count(self.seat(), what, 1);
     }
 
-    fn time(&mut self) -> Duration {
+    pub fn time(&mut self) -> Duration {
         self.random.random_range(Duration::ZERO..TIME)
     }
 
-    fn send(&mut self) -> Result<(), String> {
-        let most = [1, 3, 16][self.random.random_range(0..3)];
-        for _ in 0..self.random.random_range(1..=most) {
-            self.send_one()?;
-        }
-        Ok(())
-    }
-
-    /// Sends a message of any length, in any way.
-    fn send_one(&mut self) -> Result<(), String> {
-        let (to, time) = (self.random.random_range(0..self.desk.ranks), self.time());
-        let whole = self.me.region().eager_limit() as usize;
-        let (shortest, longest) =
-            [(16, 48), (16, 48), (16, 300), (48, whole)][self.random.random_range(0..4)];
-        let is_announced = self.random.random_ratio(1, 32);
-        let (shortest, longest) = if is_announced { (whole + 1, 3 * whole) } else { (shortest, longest) };
-        let len = self.random.random_range(shortest..=longest);
-        let holes = self.desk.sent[to as usize];
-        let Some(number) = holes.begin(is_announced) else { return Ok(()) };
-        let bytes = message::write(holes.key(number), len, &mut self.random);
-        let (me, random) = (&self.me, &mut self.random);
-        let message = me.to(to).tag(random.random_range(0..TAGS)).within(time);
-        let sent = self.desk.roll.call(self.desk.seat(self.thread), Call::Send, || {
-            match random.random_range(0..6) {
-                0 if !is_announced => message.try_send(&bytes),
-                1 if !is_announced => {
-                    let mut loan = me.loan(len)?;
-                    loan.write_at(0, &bytes);
-                    loan.commit(len).send_within(to, time)
-                }
-                2 if is_announced => {
-                    message.announce(bytes).and_then(|mut sending| sending.wait_within(time))
-                }
-                _ => message.send(&bytes),
-            }
-        });
-        holes.end(number, sent.is_ok(), clock().as_nanos() as u64);
-        match sent {
-            Ok(()) => {
-                self.count(Count::Sent);
-                if is_announced {
-                    self.count(Count::Announced);
-                }
-            }
-            Err(SendError::Timeout | SendError::Full | SendError::Interrupted) => self.count(Count::GivenUp),
-            Err(SendError::Gone { rank, died }) if self.may_be_gone(rank, died) => self.count(Count::GivenUp),
-            Err(error) => return Err(format!("a send to rank {to} ends with: {error}")),
-        }
-        Ok(())
-    }
-
     /// Whether such an end of a rank may be told now.
-    fn may_be_gone(&self, rank: u32, died: bool) -> bool {
+    pub fn may_be_gone(&self, rank: u32, died: bool) -> bool {
         let ends = self.desk.roll.ends(rank);
         // One that has left and come again is said to have died, or to be replaced.
         rank != self.desk.rank && (ends.leaves > 0 || died && ends.kills > 0)

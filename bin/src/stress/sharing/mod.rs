@@ -6,4 +6,5 @@ pub mod desk;
 pub mod office;
 pub mod pigeonholes;
 pub mod roll;
+pub mod sending;
 pub mod sharer;
