@@ -248,9 +248,8 @@ impl Processes {
     }
 
     /// Stops the process of this number, or has it go on; nothing, if it has ended.
-    pub fn stop(&self, process: u32, is_to_stop: bool) {
-        let it = |player: &&Player| player.child.id() == process;
-        lock(&self.0).children.iter().filter(it).for_each(|player| player.stop(is_to_stop));
+    pub fn stop(&self, process: u32, stops: bool) {
+        lock(&self.0).children.iter().filter(|it| it.child.id() == process).for_each(|it| it.stop(stops));
     }
 
     /// Whether the process of this number is stopped.
