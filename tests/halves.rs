@@ -276,6 +276,13 @@ fn interrupted<E: Send>(
     })
 }
 
+fn waiter_and_sender(how: Wait) -> (Scratch, Endpoint, Endpoint) {
+    let (scratch, region) = region(2, 4, 256);
+    let (me, other) = (join(&region, 0), join(&region, 1));
+    me.set_wait(how);
+    (scratch, me, other)
+}
+
 /// Receives mail and an interruption in turn, each time both come at once.
 fn mail_comes_first(
     other: &Endpoint,
@@ -303,9 +310,7 @@ fn mail_comes_first(
 #[test]
 fn mail_from_before_an_interruption_is_received_first() {
     for how in [Wait::Adaptive, Wait::Block, Wait::Spin] {
-        let (_scratch, region) = region(2, 4, 256);
-        let (me, other) = (join(&region, 0), join(&region, 1));
-        me.set_wait(how);
+        let (_scratch, me, other) = waiter_and_sender(how);
         let (_sender, receiver) = me.into_split();
         mail_comes_first(&other, &receiver.interrupter(), move || {
             receiver.from_any().within(GUARD).recv().map(drop)
@@ -316,9 +321,7 @@ fn mail_from_before_an_interruption_is_received_first() {
 #[test]
 fn so_it_is_by_one_thread_of_several() {
     for how in [Wait::Adaptive, Wait::Block, Wait::Spin] {
-        let (_scratch, region) = region(2, 4, 256);
-        let (me, other) = (join(&region, 0), join(&region, 1));
-        me.set_wait(how);
+        let (_scratch, me, other) = waiter_and_sender(how);
         let me = me.into_shared();
         mail_comes_first(&other, &me.interrupter(), move || me.from_any().within(GUARD).recv().map(drop));
     }

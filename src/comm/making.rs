@@ -61,7 +61,7 @@ impl<'a> Comm<'a> {
     /// ```
     pub fn split(&self, colour: Option<u32>, key: i64) -> Result<Option<Comm<'a>>, CommError> {
         let named = colour.map_or(0, |colour| 1 + u64::from(colour));
-        let mine = [named, key as u64, self.free_slots(), new_id()];
+        let mine = [named, key as u64, free_slots(self.endpoint), new_id()];
         let mut all = vec![[0; 4]; self.size() as usize];
         self.all_gather(&[mine], &mut all)?;
         if colour.is_none() {
@@ -143,7 +143,7 @@ impl<'a> Comm<'a> {
         let (member, groups) = groups_of(self.endpoint);
         member.check().map_err(CollectiveError::from)?;
         let halves = self.endpoint.both();
-        let (free, id) = (self.free_slots(), new_id());
+        let (free, id) = (free_slots(self.endpoint), new_id());
         let mut shrinking = Shrinking { halves, member, groups, slot: self.slot, id, next: None };
         groups.with(self.slot, |group| group.ask_for_shrink(member, free));
         let deadline = self.timeout.get().map_or(Deadline::Never, Deadline::from);
@@ -156,10 +156,6 @@ impl<'a> Comm<'a> {
             Some((None, ..)) if is_over => Err(CommError::NoContext),
             _ => Err(missing_of(&missing()).into()),
         }
-    }
-
-    fn free_slots(&self) -> u64 {
-        free_slots(self.endpoint)
     }
 }
 
