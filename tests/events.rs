@@ -3,6 +3,8 @@
 
 #[path = "events/alone.rs"]
 mod alone;
+#[path = "events/calls.rs"]
+mod calls;
 mod common;
 #[path = "events/receives.rs"]
 mod receives;

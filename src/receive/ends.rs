@@ -35,6 +35,12 @@ pub enum Found<'a> {
     End(Ended),
 }
 
+impl Found<'_> {
+    fn is_end(&self) -> bool {
+        matches!(self, Self::End(_))
+    }
+}
+
 impl Inbox {
     /// The mailbox from `rank`, if it was opened.
     pub fn opened(&self, rank: u32) -> Option<&Incoming> {
@@ -101,6 +107,17 @@ impl Inbox {
             return Ok(None);
         }
         self.look_for_end(member, filter, query, changes)
+    }
+
+    /// As [`Inbox::ends`], between the turns of two senders. Mail that comes before an end waits for its sender's turn: one whose
+    /// turn is over gives none, and would be found again and again.
+    pub(super) fn ends_between_turns(
+        &self,
+        member: &Member,
+        filter: Filter,
+        query: bool,
+    ) -> Result<Option<Found<'_>>, RecvError> {
+        Ok(self.ends(member, filter, query)?.filter(Found::is_end))
     }
 
     #[inline(never)]

@@ -48,7 +48,7 @@ impl Operation for Next<'_> {
             return Ok(true);
         }
         // Once in a turn: where there is always mail, ends are told, too.
-        if inbox.is_turn_over() && self.is_found(inbox.ends(member, Filter::ANY, false)?) {
+        if inbox.is_turn_over() && self.is_found(inbox.ends_between_turns(member, Filter::ANY, false)?) {
             return Ok(true);
         }
         // Who ended is told before those that are gone are waited for. One look where nothing is said to have changed.

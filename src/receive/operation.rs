@@ -126,7 +126,7 @@ impl Operation for Receive<'_> {
         // Once in a turn: so a receive that always finds mail is told of a death, too.
         if wanted.is_from_anyone() && inbox.is_turn_over() && member.is_question_due() {
             member.watch();
-            self.ready = inbox.ends(member, wanted.filter, true)?;
+            self.ready = inbox.ends_between_turns(member, wanted.filter, true)?;
         }
         if self.ready.is_none() {
             self.ready = inbox.look(member, wanted, thorough)?.map(Found::Mail);
