@@ -120,7 +120,8 @@ impl<'a> Pigeonholes<'a> {
             let has = |bits| word & bits != 0;
             let age = epoch.wrapping_sub(word >> HOLDER) & EPOCH;
             // What was acknowledged before its turn came is not known to be when its holder dies.
-            let is_done = has(DONE) && (age == 0 || is_far || self.roll.is_exact(self.to, epoch - age));
+            let is_exact = self.roll.is_exact(self.to, epoch - age);
+            let is_done = has(DONE) && (age == 0 || is_far || is_exact);
             if word >> NUMBER > number && marked {
                 // It was acknowledged before its turn, and its holder has died.
                 return Ok(true);
@@ -129,7 +130,9 @@ impl<'a> Pigeonholes<'a> {
                 return wrong("comes, though it was done with long ago");
             }
             if is_done {
-                return wrong("comes, though it was acknowledged");
+                return wrong(&format!(
+                    "comes, though it was acknowledged {age} lives before, at place {seq}"
+                ));
             }
             if has(GIVEN_UP) && !has(ANNOUNCED) {
                 return wrong("comes, though it was not sent");
@@ -176,7 +179,8 @@ impl<'a> Pigeonholes<'a> {
             !lives || epoch & EPOCH != word >> bits & EPOCH
         };
         let has = |bits| word & bits != 0;
-        if word == 0 || has(DONE) {
+        let is_forgotten = || is_over && self.roll.may_have_forgotten(self.to, word >> HOLDER & EPOCH);
+        if word == 0 || has(DONE) || is_forgotten() {
             return true;
         }
         if has(TOLD) {
@@ -244,4 +248,54 @@ impl<'a> Pigeonholes<'a> {
 fn note(hole: &AtomicU64, number: u64, change: impl Fn(u64) -> u64) -> u64 {
     let is_it = |word: u64| (word >> NUMBER == number).then(|| change(word));
     hole.fetch_update(AcqRel, Acquire, is_it).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is missing of a message that was sent to the first life of rank 1 and never came, when a second life goes on.
+    fn missing(first_forgets: bool, second_forgets: bool) -> Option<String> {
+        let journal = Journal::new(Roll::words(2) + Pigeonholes::words(2)).expect("a journal");
+        let roll = Roll::new(&journal, 2);
+        let holes = Pigeonholes::new(&journal, roll, 2, (0, 1));
+        roll.begin(0, 1);
+        for (epoch, forgets) in [(1, first_forgets), (2, second_forgets)] {
+            roll.begin(1, epoch);
+            if forgets {
+                roll.note_forgetful(1, epoch);
+            }
+            if epoch == 1 {
+                let number = holes.begin(false).expect("all are free");
+                holes.end(number, true, 1);
+            }
+        }
+        holes.unsettled()
+    }
+
+    #[test]
+    fn what_was_sent_comes_unless_a_life_that_has_ended_may_have_forgotten_it() {
+        assert!(missing(false, false).is_some() && missing(false, true).is_some());
+        assert_eq!(missing(true, false), None);
+    }
+
+    #[test]
+    fn what_a_life_has_acknowledged_does_not_come_to_it_again() {
+        let journal = Journal::new(Roll::words(2) + Pigeonholes::words(2)).expect("a journal");
+        let roll = Roll::new(&journal, 2);
+        let holes = Pigeonholes::new(&journal, roll, 2, (0, 1));
+        [0, 1].into_iter().for_each(|rank| roll.begin(rank, 1));
+        let number = holes.begin(false).expect("all are free");
+        holes.end(number, true, 1);
+        assert_eq!(holes.take(number, 1, 0, false), Ok(false));
+        assert!(holes.take(number, 1, 0, true).is_err(), "this life has it");
+        holes.requeue(number);
+        assert!(holes.take(number, 1, 0, false).is_err(), "without a mark");
+        assert_eq!(holes.take(number, 1, 0, true), Ok(true));
+        holes.acknowledge(number, || ());
+        assert!(holes.take(number, 1, 0, true).is_err(), "acknowledged");
+        // The next life may be given what was acknowledged before its turn, unless that is known to be impossible.
+        roll.note_exact(1, 1);
+        assert!(holes.take(number, 2, 0, true).is_err(), "certainly acknowledged");
+    }
 }

@@ -22,6 +22,8 @@ const LEAVING: u64 = 1;
 const LEFT: u64 = 2;
 /// What it has acknowledged never comes again: it acknowledges each mail before it takes another, or has come to an end of them.
 const EXACT: u64 = 4;
+/// It may move unread mail to its own memory, which ends with it.
+const FORGETS: u64 = 8;
 const BEFORE: u32 = 8;
 const EPOCH: u32 = 32;
 
@@ -174,6 +176,17 @@ impl<'a> Roll<'a> {
     pub fn is_exact(&self, rank: u32, epoch: u64) -> bool {
         let life = self.life(rank, epoch).load(Acquire);
         life >> EPOCH == epoch && life & EXACT != 0
+    }
+
+    /// A life may move unread mail to its own memory.
+    pub fn note_forgetful(&self, rank: u32, epoch: u64) {
+        self.life(rank, epoch).fetch_or(FORGETS, AcqRel);
+    }
+
+    /// Whether a life may have ended with unread mail, of those that follow on this one, that included, before the present one.
+    pub fn may_have_forgotten(&self, rank: u32, since: u64) -> bool {
+        let forgets = |epoch| self.life(rank, epoch).load(Acquire) & FORGETS != 0;
+        (since..self.present(rank).0).any(forgets)
     }
 
     /// A life leaves.

@@ -64,13 +64,17 @@ impl Sharer {
         if random.random_ratio(1, 3) {
             me.set_wait(Wait::Block);
         }
-        if random.random_ratio(1, 3) {
+        let forgets = random.random_ratio(1, 3);
+        if forgets {
             me.set_unread_budget(BUDGET);
         }
         let me = me.into_shared();
         let mode = [Mode::Tidy, Mode::One, Mode::Events, Mode::All, Mode::All][random.random_range(0..5)];
         let desk = Desk::new(journal, (rank, ranks), seed, &me, if is_last { Mode::All } else { mode });
         desk.roll.begin(rank, me.epoch());
+        if forgets {
+            desk.roll.note_forgetful(rank, desk.epoch);
+        }
         if desk.mode == Mode::Tidy {
             desk.roll.note_exact(rank, desk.epoch);
         }
@@ -161,6 +165,10 @@ impl<'a> Life<'a> {
             clerk.put_down()?;
             if !is_over {
                 continue;
+            }
+            // Nobody but its own threads sends from here.
+            if let Ok(Some(seen)) = self.me.from(self.desk.rank).peek() {
+                return Err(format!("no event tells of the mail that is here: {seen:?}"));
             }
             let after = stand(self.me.region());
             let chronicle = self.desk.chronicle.lock().expect("no thread panicked");
