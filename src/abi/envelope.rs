@@ -110,6 +110,15 @@ impl CallId {
         Self(envelope.number())
     }
 
+    /// The first number, from `first` on, of a call or a message with this name. `None` for a call on the call line.
+    #[inline(always)]
+    pub const fn message_from(self, first: u64) -> Option<u64> {
+        if self.0 & 1 == 1 {
+            return None;
+        }
+        Some(first.wrapping_add((self.0 >> 1).wrapping_sub(first) & NUMBER_MASK >> 1))
+    }
+
     /// The number that stands for it.
     pub const fn number(self) -> u64 {
         self.0
@@ -197,6 +206,21 @@ impl Envelope {
         word | (Kind::Announced as u64) << KIND_SHIFT
     }
 
+    /// The length of an answer to this call that lies in its cell, if `word` stands for one.
+    #[inline(always)]
+    pub const fn len_of_answer(word: u64, id: CallId) -> Option<usize> {
+        let answer = Self::numbered(id.number(), 0, Kind::Answer, Location::Inline(0)).pack();
+        let len = word & LEN_MASK;
+        let is_it = (word ^ answer) & !(LEN_MASK | EPOCH_MASK << EPOCH_SHIFT) == 0;
+        if is_it && len <= INLINE as u64 { Some(len as usize) } else { None }
+    }
+
+    /// The epoch of the sender, modulo 64, of a cell with this word.
+    #[inline(always)]
+    pub const fn epoch_of(word: u64) -> u8 {
+        (word >> EPOCH_SHIFT & EPOCH_MASK) as u8
+    }
+
     /// Whether `word` stands for a call.
     #[inline(always)]
     pub const fn is_call(word: u64) -> bool {
@@ -236,7 +260,7 @@ impl Envelope {
         Some(Self {
             tag: (word >> TAG_SHIFT) as u32,
             context: (word >> CONTEXT_SHIFT) as u16,
-            epoch: ((word >> EPOCH_SHIFT) & EPOCH_MASK) as u8,
+            epoch: Self::epoch_of(word),
             kind,
             place,
         })
@@ -273,6 +297,33 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_answer_in_its_cell_is_known_by_its_call() {
+        let id = CallId::of_message(u64::MAX);
+        for place in (0..=INLINE).map(Location::Inline).chain([Location::Arena]) {
+            for kind in [Kind::Whole, Kind::Call, Kind::Answer, Kind::Refusal, Kind::Dropped, Kind::Ack] {
+                let word = Envelope::numbered(id.number(), 63, kind, place).pack();
+                let len = match (kind, place) {
+                    (Kind::Answer, Location::Inline(len)) => Some(len),
+                    _ => None,
+                };
+                assert_eq!(Envelope::len_of_answer(word, id), len, "{kind:?} {place:?}");
+                assert_eq!(Envelope::len_of_answer(word, CallId::of_line(0)), None);
+            }
+        }
+    }
+
+    #[test]
+    fn a_message_is_found_by_its_name() {
+        for first in [0, 1, 1 << 47, u64::MAX - 1] {
+            for ahead in [0, 1, 63, (1 << 47) - 1] {
+                let seq = first.wrapping_add(ahead);
+                assert_eq!(CallId::of_message(seq).message_from(first), Some(seq));
+            }
+        }
+        assert_eq!(CallId::of_line(7).message_from(0), None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod errors;
 mod held;
 mod paused;
 mod reply;
+mod waiting;
 mod watched;
 
 pub use paused::PausedCall;
@@ -13,6 +14,7 @@ pub use reply::Reply;
 
 use credit::Credit;
 use held::HeldUp;
+use waiting::Waiting;
 
 use crate::abi::{CallId, Kind, Location};
 use crate::endpoint::{Endpoint, Halves, RecvHalf, SendHalf, SendTo};
@@ -22,7 +24,7 @@ use crate::rank::Status;
 use crate::ring::Corrupt;
 use crate::send::{Answer, Outgoing, living_taker};
 use crate::wait::pace::{self, CALL_PAUSES};
-use crate::wait::{Deadline, Operation, look_soon};
+use crate::wait::{Deadline, look_soon};
 use core::cell::Cell as Private;
 use core::fmt;
 
@@ -156,10 +158,13 @@ impl<'a> Call<'a> {
         }
         let epoch = living_taker(member, rank)?;
         // What was started before and waits for room comes first.
-        let stamp = if outbox.has_waiting(rank) { None } else { peer.ask(member, epoch, request) };
-        let way = match stamp {
-            Some(stamp) => Way::Line(stamp),
-            None => Way::Lane(Self::begin_in_lane(to, peer, epoch, request)?),
+        let is_first = !outbox.has_waiting(rank);
+        let way = if is_first && let Some(stamp) = peer.ask(member, epoch, request) {
+            Way::Line(stamp)
+        } else if is_first && let Some(seq) = peer.ask_in_cell(member, epoch, request) {
+            Way::Lane(seq)
+        } else {
+            Way::Lane(Self::begin_in_lane(to, peer, epoch, request)?)
         };
         Ok(Self { sender, receiver, peer, epoch, way: way.into() })
     }
@@ -236,13 +241,40 @@ impl<'a> Call<'a> {
         if self.peer.to == member.rank() && member.finds_alone() {
             return self.look()?.ok_or(Broken::Oneself.into());
         }
-        if let Way::Line(_) = self.way.get() {
-            pace::pause(CALL_PAUSES);
-        } else if let Some(reply) = self.look_in_lane()? {
-            // It has come with others, or before this.
-            return Ok(reply);
+        match self.way.get() {
+            Way::Line(_) => pace::pause(CALL_PAUSES),
+            Way::Lane(seq) => return self.finish_in_lane(seq, deadline),
+            Way::Over => {}
         }
         if look_soon(member, deadline, || self.may_have_come())
+            && let Some(reply) = self.look()?
+        {
+            return Ok(reply);
+        }
+        self.drive(deadline)?.ok_or(CallError::Timeout)
+    }
+
+    #[inline(always)]
+    fn finish_in_lane(&self, seq: u64, deadline: Deadline) -> Result<Reply, CallError> {
+        let answers = &self.peer.answers;
+        let next = || {
+            let bytes = answers.take_next(seq)?;
+            self.way.set(Way::Over);
+            Some(Reply(bytes))
+        };
+        // It may have come with others, or before this.
+        if let Some(reply) = next() {
+            return Ok(reply);
+        }
+        self.wait_in_lane(deadline)
+    }
+
+    #[inline(never)]
+    fn wait_in_lane(&self, deadline: Deadline) -> Result<Reply, CallError> {
+        if let Some(reply) = self.look_in_lane()? {
+            return Ok(reply);
+        }
+        if look_soon(self.member(), deadline, || self.may_have_come())
             && let Some(reply) = self.look()?
         {
             return Ok(reply);
@@ -382,47 +414,6 @@ impl<'a> Call<'a> {
             Way::Lane(seq) => self.peer.answers.give_up(CallId::of_message(seq)),
             Way::Over => {}
         }
-    }
-}
-
-/// A wait for the answer to a call.
-struct Waiting<'a, 'c> {
-    call: &'a Call<'c>,
-    reply: Option<Reply>,
-    held_up: HeldUp<'a>,
-}
-
-impl Operation for Waiting<'_, '_> {
-    type Error = CallError;
-
-    fn look(&mut self, _: bool) -> Result<bool, CallError> {
-        self.reply = self.call.look()?;
-        if self.reply.is_none() {
-            self.held_up.check_now_and_then()?;
-        }
-        Ok(self.reply.is_some())
-    }
-
-    fn check(&mut self, query: bool) -> Result<bool, CallError> {
-        let member = self.call.member();
-        // Before the look: the other half may have answered before it went.
-        let is_alone = self.call.to() == member.rank() && member.finds_alone();
-        self.reply = self.call.check_server(query)?;
-        if self.reply.is_none() {
-            self.held_up.check()?;
-            if is_alone && self.held_up.waits() {
-                return Err(Broken::Oneself.into());
-            }
-        }
-        Ok(self.reply.is_some())
-    }
-
-    fn begin_wait(&self) {
-        self.held_up.begin();
-    }
-
-    fn fall_asleep(&self) {
-        self.held_up.fall_asleep();
     }
 }
 

@@ -268,12 +268,24 @@ impl<'a> Mail<'a> {
 
     #[inline(always)]
     fn answer(self, kind: Kind, bytes: &[u8], deadline: Deadline) -> Result<(), Unanswered<Self>> {
-        if !self.descriptor.is_on_line() || bytes.len() > INLINE || self.member.check().is_err() {
-            return self.answer_in_lane(kind, bytes, deadline);
+        let Message { peer, descriptor } = self.message;
+        if self.member.check().is_ok() {
+            let is_answered = if descriptor.is_on_line() {
+                let is_few = bytes.len() <= INLINE;
+                if is_few {
+                    peer.answer(self.member, descriptor.seq, kind, bytes);
+                }
+                is_few
+            } else {
+                let [seq, _, envelope, _] = descriptor.words();
+                descriptor.is_call() && peer.answer_in_cell(self.member, seq, envelope, kind, bytes)
+            };
+            if is_answered {
+                let _answered = ManuallyDrop::new(self);
+                return Ok(());
+            }
         }
-        let mail = ManuallyDrop::new(self);
-        mail.peer.answer(mail.member, mail.descriptor.seq, kind, bytes);
-        Ok(())
+        self.answer_in_lane(kind, bytes, deadline)
     }
 
     #[inline(never)]

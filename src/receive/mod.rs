@@ -23,7 +23,6 @@ mod operation;
 mod peeked;
 mod peer;
 mod posted;
-mod queue;
 mod ready;
 mod reset;
 mod short;

@@ -4,11 +4,10 @@
 //! So each call that receives offers what it takes to those that were started before. While there are any, no call takes
 //! mail on the short path. And each look of each call looks for mail for them first.
 
-use super::queue::Queue;
 use super::{Inbox, Incoming, NOBODY, Receive, Wanted};
 use crate::abi::Filter;
 use crate::error::{Broken, RecvError};
-use crate::half::Member;
+use crate::half::{Member, Queue};
 use crate::rank::Source;
 use crate::ring::Descriptor;
 use crate::wait::pace::BURST;

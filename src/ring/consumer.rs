@@ -1,6 +1,7 @@
 //! The reading end of a lane.
 
 mod acknowledge;
+mod answer;
 mod loan;
 mod redeliveries;
 mod reset;

@@ -22,7 +22,7 @@ pub use slot::Slot;
 
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};
-use crate::abi::{Cell, Envelope, INLINE, Label, Location, ProducerLine, is_below, pack_bytes};
+use crate::abi::{Cell, Envelope, INLINE, Kind, Label, Location, ProducerLine, is_below, pack_bytes};
 use crate::memory::{self, Lane, Payload};
 use crate::pool::{Pool, Spot};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
@@ -257,6 +257,18 @@ impl Producer {
     /// published; with `held`, it is held back with others until [`Producer::reveal`].
     #[inline(always)]
     pub fn push_small(&self, bytes: &[u8], label: Label, held: bool) -> bool {
+        self.push_described(bytes, Envelope::label_bits(label), held)
+    }
+
+    /// Like [`Producer::push_small`], for a cell of this kind that concerns a call. It is published.
+    #[inline(always)]
+    pub fn push_numbered(&self, kind: Kind, number: u64, bytes: &[u8]) -> bool {
+        self.push_described(bytes, Envelope::numbered(number, 0, kind, Location::Inline(0)).pack(), false)
+    }
+
+    /// `bits`: what its envelope has besides the epoch and the length.
+    #[inline(always)]
+    fn push_described(&self, bytes: &[u8], bits: u64, held: bool) -> bool {
         let seq = self.tail.get();
         let budget = if held { &self.patience } else { &self.room };
         if !budget.covers(seq) {
@@ -267,7 +279,7 @@ impl Producer {
         // half-written.
         self.advance(seq, bytes.len());
         memory::store_small(&cell.payload, bytes);
-        cell.envelope.store(self.envelope | Envelope::label_bits(label) | bytes.len() as u64, Relaxed);
+        cell.envelope.store(self.envelope | bits | bytes.len() as u64, Relaxed);
         // A message that is held back needs no order, because the first one's stamp carries it. But using the same
         // code is shorter.
         stamp(cell, seq);

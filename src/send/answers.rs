@@ -26,7 +26,8 @@
 //! error; late answers to them are ignored.
 
 use super::Outgoing;
-use crate::abi::{CREDITS, CallId, Kind, RETURN_CELLS, is_below};
+use super::asked::{Asked, State};
+use crate::abi::{CallId, Kind, RETURN_CELLS, is_below};
 use crate::error::Broken;
 use crate::half::{Bytes, Member};
 use crate::memory::Lane;
@@ -36,21 +37,10 @@ use core::cell::{Cell as Private, RefCell};
 /// The calls to one rank that are under way, and the reading end of the lane that brings their answers.
 pub struct Answers {
     lane: RefCell<Consumer>,
-    asked: RefCell<Vec<Asked>>,
+    asked: Asked,
     /// Whether a call on the line was given up whose answer may come here. It has no credit. Its answer must be taken
     /// in before the line is used again.
     pub has_stray: Private<bool>,
-}
-
-struct Asked {
-    id: CallId,
-    /// The request's number.
-    seq: Option<u64>,
-    /// The epoch of the server's life that shall answer.
-    epoch: u64,
-    /// Whether the answer is still wanted.
-    is_wanted: bool,
-    answer: Option<Answer>,
 }
 
 /// The answer to a call.
@@ -68,13 +58,13 @@ impl Answers {
             // A former life asked for a reset.
             member.begin_reset();
         }
-        Self { lane: lane.into(), asked: RefCell::default(), has_stray: false.into() }
+        Self { lane: lane.into(), asked: Asked::default(), has_stray: false.into() }
     }
 
     /// Whether another call may be under way to the server's life with this epoch. If it seems not, takes in what is
     /// there first.
     pub fn has_credit(&self, member: &Member, peer: &Outgoing, epoch: u64) -> Result<bool, Broken> {
-        if self.asked.borrow().len() < CREDITS {
+        if self.asked.has_credit() {
             return Ok(true);
         }
         // Read before the lane is looked at, because a server answers a request before it acknowledges it. A request
@@ -82,48 +72,42 @@ impl Answers {
         // is in the lane.
         let head = peer.producer.acknowledged().ok();
         self.take_in(member, peer)?;
-        let is_done = |seq: Option<u64>| seq.zip(head).is_some_and(|(seq, head)| is_below(seq, head));
-        let mut asked = self.asked.borrow_mut();
-        asked.retain(|asked| asked.is_wanted || asked.epoch >= epoch && !is_done(asked.seq));
-        Ok(asked.iter().filter(|asked| asked.answer.is_none() && asked.epoch >= epoch).count() < CREDITS)
+        Ok(self.asked.reclaim(epoch, |seq| head.is_some_and(|head| is_below(seq, head))))
+    }
+
+    /// The same, as far as is known.
+    #[inline(always)]
+    pub fn knows_credit(&self) -> bool {
+        self.asked.has_credit()
     }
 
     /// The last message with a credit that was not answered.
     pub fn last_asked(&self) -> Option<u64> {
-        let asked = self.asked.borrow();
-        let seqs = asked.iter().filter(|asked| asked.answer.is_none()).filter_map(|asked| asked.seq);
-        seqs.reduce(|last, seq| if is_below(last, seq) { seq } else { last })
+        self.asked.last()
     }
 
     /// Message `seq` was sent as a call to the server's life with this epoch.
+    #[inline(always)]
     pub fn expect(&self, seq: u64, epoch: u64) {
-        let id = CallId::of_message(seq);
-        self.asked.borrow_mut().push(Asked { id, seq: Some(seq), epoch, is_wanted: true, answer: None });
+        self.asked.add(seq, epoch);
     }
 
     /// The answer to that call is no longer wanted.
     #[inline(always)]
     pub fn give_up(&self, id: CallId) {
-        if !self.asked.borrow().is_empty() {
+        if !self.asked.is_empty() {
             self.search_and_give_up(id);
         }
     }
 
     #[inline(never)]
     fn search_and_give_up(&self, id: CallId) {
-        let mut all = self.asked.borrow_mut();
-        if let Some(at) = all.iter().position(|asked| asked.id == id) {
-            if all[at].answer.is_some() {
-                all.swap_remove(at);
-            } else {
-                all[at].is_wanted = false;
-            }
-        }
+        self.asked.give_up(id);
     }
 
     /// That call has no answer, and will have none.
     pub fn forget(&self, id: CallId) {
-        self.asked.borrow_mut().retain(|asked| asked.id != id);
+        self.asked.remove(id);
     }
 
     /// Whether there may be an answer that was not looked at yet, perhaps the one to this call. Cost if there is
@@ -131,28 +115,39 @@ impl Answers {
     #[inline(always)]
     pub fn has_news(&self, id: CallId) -> bool {
         let is_new = |lane: &Consumer| lane.is_ready() || lane.is_resetting();
-        is_new(&self.lane.borrow())
-            || self.asked.borrow().iter().any(|asked| asked.id == id && asked.answer.is_some())
+        is_new(&self.lane.borrow()) || self.asked.has_answer(id)
+    }
+
+    /// The answer to the call of message `seq`, if it comes next in the lane, lies in its cell, and nothing else needs to be done.
+    /// `None` says nothing. The call is over then.
+    ///
+    /// Cost: the line of the answer.
+    #[inline(always)]
+    pub fn take_next(&self, seq: u64) -> Option<Bytes> {
+        let (bytes, len) =
+            self.lane.borrow().take_answer(CallId::of_message(seq), || self.asked.wants(seq))?;
+        self.asked.end(seq);
+        Some(Bytes::Few { bytes, len })
     }
 
     /// The answer to that call, if it has come.
     pub fn take(&self, member: &Member, peer: &Outgoing, id: CallId) -> Result<Option<Answer>, Broken> {
-        if let Some(answer) = self.take_kept(id) {
+        if let Some(answer) = self.asked.take_answer(id) {
             return Ok(Some(answer));
         }
         self.take_in(member, peer)?;
-        Ok(self.take_kept(id))
+        Ok(self.asked.take_answer(id))
     }
 
     /// Whether [`Answers::take`] would return the answer to that call, or an error.
     pub fn has(&self, member: &Member, peer: &Outgoing, id: CallId) -> bool {
-        let is_kept = || self.asked.borrow().iter().any(|asked| asked.id == id && asked.answer.is_some());
+        let is_kept = || self.asked.has_answer(id);
         is_kept() || self.take_in(member, peer).is_err() || is_kept()
     }
 
     /// Whether the answer to that call may still come.
     pub fn expects(&self, id: CallId) -> bool {
-        self.asked.borrow().iter().any(|asked| asked.id == id)
+        self.asked.state(id).is_some() || self.asked.has_answer(id)
     }
 
     /// If the server says that it waits for room here, takes in what is there.
@@ -162,12 +157,6 @@ impl Answers {
             // If the lane makes no sense, the next call that looks there returns the error.
             let _ = self.take_in(member, peer);
         }
-    }
-
-    fn take_kept(&self, id: CallId) -> Option<Answer> {
-        let mut all = self.asked.borrow_mut();
-        let at = all.iter().position(|asked| asked.id == id && asked.answer.is_some())?;
-        all.swap_remove(at).answer
     }
 
     /// Takes in all that is in the lane. Does nothing if this half has lost its rank.
@@ -216,23 +205,17 @@ impl Answers {
     ) -> Result<(), Broken> {
         let envelope = descriptor.envelope();
         let id = CallId::of_answer(&envelope);
-        let mut all = self.asked.borrow_mut();
-        let at = all.iter().position(|asked| asked.id == id);
         let is_of_line = || peer.caller.wanted().is_some_and(|stamp| CallId::of_line(stamp) == id);
-        let is_wanted = at.map_or_else(is_of_line, |at| all[at].is_wanted);
-        if at.is_some_and(|at| all[at].answer.is_some()) {
+        match self.asked.state(id) {
             // A life has answered already. What a later life says about the call is ignored.
-        } else if is_wanted {
-            let bytes =
-                self.copy(member, peer, lane, descriptor).inspect_err(|_| lane.put_back(descriptor.seq))?;
-            let answer = Some(Answer { kind: envelope.kind, bytes });
-            match at {
-                Some(at) => all[at].answer = answer,
-                // It has no credit of its own; there is only one such call.
-                None => all.push(Asked { id, seq: None, epoch: 0, is_wanted: true, answer }),
+            _ if self.asked.has_answer(id) => {}
+            Some(State::GivenUp) => self.asked.remove(id),
+            None if !is_of_line() => {}
+            _ => {
+                let bytes = self.copy(member, peer, lane, descriptor);
+                let bytes = bytes.inspect_err(|_| lane.put_back(descriptor.seq))?;
+                self.asked.keep(id, Answer { kind: envelope.kind, bytes });
             }
-        } else if let Some(at) = at {
-            all.swap_remove(at);
         }
         lane.acknowledge(descriptor.seq);
         if !descriptor.is_in_cell() {
@@ -268,7 +251,7 @@ impl Answers {
         if !was_resetting {
             member.begin_reset();
         }
-        self.asked.borrow_mut().clear();
+        self.asked.clear();
         Err(Broken::Corrupt(to))
     }
 }

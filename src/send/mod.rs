@@ -6,6 +6,7 @@
 #![cfg(not(loom))]
 
 mod answers;
+mod asked;
 mod loans;
 mod room;
 mod started;
@@ -23,7 +24,7 @@ use answers::Answers;
 use loans::Loans;
 use started::Started;
 
-use crate::abi::{INLINE, Label, Rank};
+use crate::abi::{INLINE, Kind, Label, Rank};
 use crate::error::{Broken, SendError};
 use crate::half::{ByRank, Member, Spare};
 use crate::memory::{Payload, Shared};
@@ -107,11 +108,17 @@ impl Outbox {
             peer.ring(member);
         }
         peer.tell_reset()?;
+        self.grant(member, peer);
+        Ok(())
+    }
+
+    /// Allows the short path from now on.
+    #[inline(always)]
+    fn grant(&self, member: &Member, peer: &Outgoing) {
         // What was started comes first.
         if member.limit >= INLINE && self.started.is_empty() {
             peer.producer.grant(peer.producer.holds_before_much());
         }
-        Ok(())
     }
 
     /// Writes to `slot` what its receiver answers, and publishes it. Never held back.
@@ -125,7 +132,9 @@ impl Outbox {
     ) -> Result<(), SendError> {
         peer.producer.fill_with(slot, payload);
         peer.ring(member);
-        Ok(peer.tell_reset()?)
+        peer.tell_reset()?;
+        self.grant(member, peer);
+        Ok(())
     }
 
     /// Announces a message of `len` bytes in `slot`. Never held back.
@@ -275,6 +284,23 @@ impl Outgoing {
         let stamp = self.caller.ask(epoch, self.producer.tail(), member.epoch() as u8, bytes);
         self.ring(member);
         Some(stamp)
+    }
+
+    /// Sends a call through the mailbox to the receiver's life with this epoch, if `bytes` fit a cell and nothing else needs to be
+    /// done. Returns the request's number. `None` means nothing.
+    #[inline(never)]
+    pub fn ask_in_cell(&self, member: &Member, epoch: u64, bytes: &[u8]) -> Option<u64> {
+        if bytes.len() > INLINE || !self.answers.knows_credit() {
+            return None;
+        }
+        let seq = self.producer.tail();
+        let is_sent = self.producer.push_numbered(Kind::Call, epoch, bytes);
+        // What was lost just now is reported by the slow path, which then sends nothing.
+        if !is_sent || self.ring(member) {
+            return None;
+        }
+        self.answers.expect(seq, epoch);
+        Some(seq)
     }
 
     /// Tells the receiver that there is mail. Returns whether it has given up messages that must be reported as lost.

@@ -13,6 +13,14 @@ impl Consumer {
         }
     }
 
+    /// Like [`Consumer::acknowledge`], and tells the producer also of what a batch retired.
+    #[inline(always)]
+    pub fn acknowledge_at_once(&self, seq: u64) {
+        if self.pass(seq) || self.unsettled() > 0 {
+            self.settle();
+        }
+    }
+
     /// Like [`Consumer::acknowledge`], but the producer is not told until [`Consumer::settle`]. Returns whether that
     /// is due, because a quarter of the mailbox has not been told.
     #[inline(always)]

@@ -56,6 +56,27 @@ impl<T: Copy> Queue<T> {
         }
     }
 
+    /// Removes all values that are not to be kept.
+    pub fn retain(&mut self, keep: impl Fn(u64, &T) -> bool) {
+        let mut kept = 0;
+        for at in 0..self.len {
+            let (id, value) = self.places[self.place(at)];
+            if keep(id, &value) {
+                let place = self.place(kept);
+                self.places[place] = (id, value);
+                kept += 1;
+            }
+        }
+        self.len = kept;
+    }
+
+    /// The value with this number, to be changed.
+    #[inline(always)]
+    pub fn get_mut(&mut self, id: u64) -> Option<&mut T> {
+        let place = self.place(self.find(id)?);
+        Some(&mut self.places[place].1)
+    }
+
     /// Adds a value with a number that none has.
     #[inline(always)]
     pub fn add(&mut self, id: u64, value: T) {
@@ -173,6 +194,15 @@ mod tests {
                 let is_first = map.keys().next() == Some(&id);
                 let taken = map.remove(&id);
                 assert_eq!(if is_first { queue.take_front(id) } else { queue.take(id) }, taken);
+            }
+            if roll(500) == 0 {
+                let is_kept = |id: u64| id % 3 != 0;
+                queue.retain(|id, _| is_kept(id));
+                map.retain(|id, _| is_kept(*id));
+            }
+            if let Some(value) = queue.get_mut(id) {
+                *value += 1;
+                map.entry(id).and_modify(|value| *value += 1);
             }
             assert_eq!(queue.count_below(id), map.range(..id).count());
             assert!(queue.iter().copied().eq(map.iter().map(|(id, step)| (*id, *step))));
