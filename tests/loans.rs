@@ -9,7 +9,7 @@ use common::wire::{Wire, geometry};
 use common::{GUARD, Scratch, die, gist, kill_endpoint, pattern};
 use mailbox::lab::abi::{CHUNK, ConsumerLine};
 use mailbox::lab::ring::{Loan as Reference, Slack};
-use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, Region, SendError};
+use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, Region, SendError, Wait};
 use std::io::Write;
 use std::mem::{forget, offset_of};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -283,6 +283,151 @@ fn a_receiver_that_is_absent_dead_or_holds_keeps_what_it_was_sent_and_no_more() 
     let b = region.join(1).expect("a free rank");
     expect(&b, 0, 1000, 1);
     assert_eq!(overwrite(&a), CHUNKS);
+}
+
+// --- Waiting for room --------------------------------------------------------------------------------------
+
+#[test]
+fn a_loan_waits_until_a_receiver_has_acknowledged_enough() {
+    let (_scratch, _region, [a, b, c]) = endpoints::<3>(CONFIG);
+    for to in [1, 2, 1, 2] {
+        lend(&a, KIB_256, 1, &[to]).expect("room");
+    }
+    assert_eq!(a.loan_within(1, Deadline::Now).err(), Some(SendError::Full));
+    assert_eq!(a.loan_within(1, common::SHORT).err(), Some(SendError::Timeout));
+    let [one, other] = [b, c].map(|reader| {
+        thread::spawn(move || {
+            let mails: Vec<_> = (0..2).map(|_| reader.recv().expect("mail")).collect();
+            thread::sleep(common::SHORT);
+            mails.into_iter().for_each(|mail| {
+                assert!(mail.to_vec() == pattern(KIB_256, 1));
+                mail.ack();
+            });
+            reader
+        })
+    });
+    // Neither is enough alone.
+    let mut all = a.loan_within(AREA, GUARD).expect("room, in time");
+    all.write_at(0, &[7; AREA]);
+    let _readers = [one, other].map(|reader| reader.join().expect("both are done"));
+}
+
+#[test]
+fn a_sleeper_that_waits_for_a_loan_is_woken() {
+    let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG);
+    a.set_wait(Wait::Block);
+    let reader = thread::spawn(move || {
+        for round in 0..20 {
+            thread::sleep(common::SHORT / 10);
+            expect(&b, 0, AREA, round);
+        }
+    });
+    for round in 0..20 {
+        lend(&a, AREA, round, &[1]).expect("room");
+        drop(a.loan_within(1, GUARD).expect("room"));
+    }
+    reader.join().expect("it has all");
+}
+
+#[test]
+fn a_loan_that_waits_is_told_that_a_receiver_has_ended_without_which_there_is_no_room() {
+    let (_scratch, region, [a, b, c]) = endpoints::<3>(CONFIG);
+    lend(&a, 2 * KIB_256, 1, &[1]).expect("room");
+    lend(&a, 2 * KIB_256, 2, &[2]).expect("room");
+    forget(b.recv().expect("mail"));
+    let waiting = thread::spawn(move || {
+        let error = a.loan_within(AREA, GUARD).err();
+        (a, error)
+    });
+    thread::sleep(common::SHORT);
+    kill_endpoint(b);
+    let (a, error) = waiting.join().expect("told");
+    assert_eq!(error, Some(SendError::Gone { rank: 1, died: true }));
+    // One that lives gives enough for this.
+    let late = thread::spawn(move || {
+        thread::sleep(common::SHORT);
+        expect(&c, 0, 2 * KIB_256, 2);
+        c
+    });
+    drop(a.loan_within(2 * KIB_256, GUARD).expect("room"));
+    let _c = late.join().expect("done");
+    assert_eq!(a.loan_within(AREA, GUARD).err(), Some(SendError::Gone { rank: 1, died: true }));
+    // Its successor reads what it left.
+    let successor = region.join(1).expect("a free rank");
+    assert_eq!(a.loan_within(AREA, common::SHORT).err(), Some(SendError::Timeout));
+    expect(&successor, 0, 2 * KIB_256, 1);
+    drop(a.loan_within(AREA, GUARD).expect("room"));
+}
+
+#[test]
+fn a_loan_that_waits_for_its_own_thread_is_full_at_once() {
+    let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG);
+    let own = a.loan(KIB_256).expect("room");
+    lend(&a, KIB_256, 1, &[0]).expect("room");
+    assert_eq!(a.loan_within(AREA, GUARD).err(), Some(SendError::Full));
+    expect(&a, 0, KIB_256, 1);
+    lend(&a, AREA - KIB_256, 2, &[1]).expect("room");
+    assert_eq!(a.loan_within(AREA, GUARD).err(), Some(SendError::Full));
+    drop(own);
+    expect(&b, 0, AREA - KIB_256, 2);
+    let all = a.loan_within(AREA, GUARD).expect("room");
+    assert_eq!(a.loan_within(1, GUARD).err(), Some(SendError::Full));
+    drop(all);
+    let beyond = SendError::TooLarge { len: AREA as u64 + 1, limit: AREA as u64 };
+    assert_eq!(a.loan_within(AREA + 1, GUARD).err(), Some(beyond));
+}
+
+#[test]
+fn an_interrupter_ends_a_wait_for_a_loan() {
+    let (_scratch, _region, [a, _b]) = endpoints::<2>(CONFIG);
+    lend(&a, AREA, 1, &[1]).expect("room");
+    let interrupter = a.interrupter();
+    let waiting = thread::spawn(move || a.loan_within(1, GUARD).err());
+    thread::sleep(common::SHORT);
+    interrupter.interrupt();
+    assert_eq!(waiting.join().expect("told"), Some(SendError::Interrupted));
+}
+
+#[test]
+fn a_receiver_that_holds_what_a_loan_waits_for_is_told() {
+    let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG);
+    lend(&a, KIB_256, 1, &[1]).expect("room");
+    lend(&a, KIB_256, 2, &[1]).expect("room");
+    let held = [(); 2].map(|()| b.from(0).recv().expect("mail"));
+    let waiting = thread::spawn(move || {
+        let error = a.loan_within(AREA, GUARD).err();
+        (a, error)
+    });
+    assert_eq!(b.from(0).within(GUARD).recv().err(), Some(RecvError::Held(0)));
+    drop(held);
+    let (a, error) = waiting.join().expect("it goes on");
+    assert_eq!(error, None);
+    // What it was told is taken back.
+    lend(&a, KIB_256, 3, &[1]).expect("room");
+    let _held = b.from(0).recv().expect("mail");
+    assert_eq!(b.from(0).within(common::SHORT).recv().err(), Some(RecvError::Timeout));
+}
+
+#[test]
+fn threads_that_share_an_endpoint_wait_for_what_others_lend() {
+    let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG);
+    let me = a.into_shared();
+    let all = me.loan(AREA).expect("room").commit(AREA);
+    all.send(1).expect("room");
+    assert_eq!(me.loan_within(1, Deadline::Now).err(), Some(SendError::Full));
+    assert_eq!(me.loan_within(1, common::SHORT).err(), Some(SendError::Timeout));
+    let waiting = [1, AREA / 2].map(|len| {
+        let me = me.clone();
+        thread::spawn(move || me.loan_within(len, GUARD).map(|loan| loan.len()))
+    });
+    thread::sleep(common::SHORT);
+    drop(b.recv().expect("mail"));
+    thread::sleep(common::SHORT);
+    assert!(waiting.iter().all(|waiting| !waiting.is_finished()), "a thread has all");
+    drop(all);
+    for (waiting, len) in waiting.into_iter().zip([1, AREA / 2]) {
+        assert_eq!(waiting.join().expect("it goes on"), Ok(len));
+    }
 }
 
 // --- Successors --------------------------------------------------------------------------------------------

@@ -48,6 +48,7 @@ use crate::error::{CloseError, RecvError, SendError};
 use crate::half::{Interrupter, Member};
 use crate::rank::{Source, Wait};
 use crate::region::Region;
+use crate::wait::Deadline;
 use core::fmt;
 
 /// What a process holds after it has joined a region as a rank.
@@ -285,8 +286,7 @@ impl Endpoint {
     /// number of loans may be open. Never waits.
     ///
     /// [`SendError::TooLarge`] if the area has fewer bytes. [`SendError::Full`] if no free part of it is long enough, until
-    /// receivers acknowledge what they were sent. Nothing tells that they have: try again after their next mail, or after a
-    /// moment, or make the area larger. [`Broken::NoSpace`](crate::Broken::NoSpace) if there is no memory for it.
+    /// receivers acknowledge what they were sent: [`Endpoint::loan_within`] waits for that. [`Broken::NoSpace`](crate::Broken::NoSpace) if there is no memory for it.
     ///
     /// A receiver that is absent or dead, or that holds what it was sent, keeps that part and no more. A successor of this
     /// rank leaves alone what its predecessors sent and receivers have not acknowledged: its first loan looks for that in
@@ -315,6 +315,35 @@ impl Endpoint {
     /// ```
     pub fn loan(&self, max: usize) -> Result<Loan<'_>, SendError> {
         self.sender.lend(max, Some(&self.receiver))
+    }
+
+    /// Begins a loan of up to `max` bytes, and waits until there is room, but no longer than `deadline`. Then it returns
+    /// [`SendError::Timeout`], or, with [`Deadline::Now`], [`SendError::Full`]. Otherwise as [`Endpoint::loan`].
+    ///
+    /// Room comes when receivers acknowledge what they were sent. [`SendError::Gone`] if there can be none without one that has
+    /// ended, or ends; that one keeps what it was sent until a successor acknowledges it. [`SendError::Full`] at once if only
+    /// this thread could give room back: what is in the way are loans that it holds, or mail to itself.
+    /// [`SendError::Interrupted`] if an [`Interrupter`](crate::Interrupter) ends the wait.
+    ///
+    /// A receiver without which there can be no room is told that this rank waits: if it holds the mail, and receives more from
+    /// this rank meanwhile, it gets [`RecvError::Held`](crate::RecvError::Held).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2).loans(1 << 20))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// me.loan(1 << 20)?.commit(1 << 20).send(1)?;
+    /// // All of the area is on loan.
+    /// assert_eq!(me.loan_within(1 << 20, Duration::from_millis(1)).err(), Some(SendError::Timeout));
+    /// # let other = std::thread::spawn(move || drop(other.recv().unwrap()));
+    /// let mut next = me.loan_within(1 << 20, Duration::from_secs(10))?;
+    /// next.write_at(0, b"written once the other was done with the first");
+    /// # other.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn loan_within(&self, max: usize, deadline: impl Into<Deadline>) -> Result<Loan<'_>, SendError> {
+        self.sender.lend_within(max, deadline.into(), Some(&self.receiver))
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Endpoint;
 use super::batch::Batch;
+use super::halves::Halves;
 use super::loan::Loan;
 use super::recv_half::RecvHalf;
 use super::send_to::SendTo;
@@ -9,7 +10,8 @@ use crate::error::SendError;
 use crate::half::{Interrupter, Member};
 use crate::rank::Wait;
 use crate::region::Region;
-use crate::send::Outbox;
+use crate::send::{Lending, Outbox};
+use crate::wait::Deadline;
 use core::fmt;
 
 /// The half of an [`Endpoint`](crate::Endpoint) that sends: what [`Endpoint::into_split`](crate::Endpoint::into_split) gives
@@ -124,12 +126,30 @@ impl SendHalf {
         self.lend(max, None)
     }
 
+    /// Begins a [`Loan`], and waits for room. The same as [`Endpoint::loan_within`].
+    pub fn loan_within(&self, max: usize, deadline: impl Into<Deadline>) -> Result<Loan<'_>, SendError> {
+        self.lend_within(max, deadline.into(), None)
+    }
+
     pub(super) fn lend<'a>(
         &'a self,
         max: usize,
         receiver: Option<&'a RecvHalf>,
     ) -> Result<Loan<'a>, SendError> {
         let lent = self.outbox.begin_loan(&self.member, max)?;
+        Ok(Loan::new(self, receiver, lent))
+    }
+
+    pub(super) fn lend_within<'a>(
+        &'a self,
+        max: usize,
+        deadline: Deadline,
+        receiver: Option<&'a RecvHalf>,
+    ) -> Result<Loan<'a>, SendError> {
+        let halves = Halves { sending: Some(self.parts()), receiving: receiver.map(RecvHalf::parts) };
+        let mut lending = Lending::new(&self.member, &self.outbox, max);
+        halves.drive(&self.member, deadline, &mut lending)?;
+        let lent = lending.lent.take().ok_or(deadline.without_room())?;
         Ok(Loan::new(self, receiver, lent))
     }
 

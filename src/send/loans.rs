@@ -12,7 +12,7 @@
 //! - The first loan of a life asks every lane that the rank ever had. So a successor hands out nothing that an
 //!   unacknowledged cell names. A lane that makes no sense counts for nothing, or one receiver could keep the whole
 //!   area from all others. What the predecessor wrote and did not send is free at once.
-//! - A loan never waits. It reads heads only if no run with memory is free, and returns `Full` if that frees none.
+//! - It reads heads only if no run with memory is free, and returns `Full` if that frees none. `lending` waits for that.
 
 use super::{Outbox, Outgoing};
 use crate::abi::CHUNK;
@@ -73,6 +73,11 @@ impl Outbox {
     /// The owner is done with this loan. Its block is free when all its receivers have acknowledged it.
     pub fn end_loan(&self, loan: &Loan) {
         self.change(|blocks| blocks.release(loan.chunks().start));
+    }
+
+    /// What is in use of this rank's area, once a loan has begun.
+    pub fn see_blocks<R>(&self, see: impl FnOnce(&Blocks) -> R) -> Option<R> {
+        self.loans.get().map(|loans| see(&loans.blocks.borrow()))
     }
 
     fn change(&self, change: impl FnOnce(&mut Blocks)) {

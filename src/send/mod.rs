@@ -7,6 +7,7 @@
 
 mod answers;
 mod asked;
+mod lending;
 mod loans;
 mod room;
 mod started;
@@ -15,6 +16,7 @@ mod transfer;
 mod turn;
 
 pub use answers::Answer;
+pub use lending::Lending;
 pub use room::{Progress, Room};
 pub use synchronous::{Announcing, Paused, Synchronous};
 pub use transfer::Transfers;

@@ -324,6 +324,27 @@ impl Shared {
         OwnedLoan::begin(&self.handle, max)
     }
 
+    /// Begins a loan of up to `max` bytes, and waits until there is room, but no longer than `deadline`. As
+    /// [`Endpoint::loan_within`], but what other threads hold is waited for, too: it may be this thread's.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2).loans(1 << 20))?;
+    /// # let me = region.join(0)?.into_shared();
+    /// let all = me.loan(1 << 20)?;
+    /// let waiting = std::thread::spawn({
+    ///     let me = me.clone();
+    ///     move || me.loan_within(1 << 20, Duration::from_secs(10)).map(|loan| loan.len())
+    /// });
+    /// drop(all); // another thread waits for it
+    /// assert_eq!(waiting.join().unwrap()?, 1 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn loan_within(&self, max: usize, deadline: impl Into<Deadline>) -> Result<OwnedLoan, SendError> {
+        OwnedLoan::begin_within(&self.handle, max, deadline.into())
+    }
+
     /// Asks `to`, and waits for the answer. As [`Endpoint::call`].
     ///
     /// ```

@@ -70,6 +70,8 @@ pub enum What {
     Answer(PausedCall),
     /// Room for an answer.
     Replying,
+    /// Room for a loan.
+    Lending,
 }
 
 impl What {
@@ -178,7 +180,9 @@ impl Joint {
                 };
                 outbox.opened(to).is_none_or(has_room) || member.end_of(to, false).is_some()
             }
-            What::Exchange(..) | What::Asking(..) | What::Answered(_) | What::Replying => true,
+            What::Exchange(..) | What::Asking(..) | What::Answered(_) | What::Replying | What::Lending => {
+                true
+            }
         }
     }
 }
@@ -189,7 +193,7 @@ impl Common for Joint {
     fn bits(want: &Want) -> u32 {
         match want.what {
             What::Mail(_) | What::Event(_) | What::Answer(_) | What::Replying => MAIL,
-            What::Room(..) | What::Answered(_) => ROOM,
+            What::Room(..) | What::Answered(_) | What::Lending => ROOM,
             What::Exchange(..) | What::Asking(..) => MAIL | ROOM,
         }
     }

@@ -1,14 +1,18 @@
 //! What any thread writes once for any number of receivers.
 
 use super::handle::Handle;
+use super::joint::What;
 use super::sending;
 use crate::abi::Label;
 use crate::error::{Broken, SendError};
 use crate::memory::{self, Shared};
 use crate::ring::Loan as Lent;
+use crate::send::Lending;
 use crate::sync::AtomicU64;
-use crate::wait::Deadline;
+use crate::wait::pace::POLL_PAUSES;
+use crate::wait::{Deadline, Found, Look, Operation};
 use core::fmt;
+use core::mem::take;
 use std::sync::Arc;
 
 /// A payload that is being written where its receivers will read it, by any thread: what [`Shared::loan`](crate::Shared::loan)
@@ -52,8 +56,8 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // In a forked child it is its parent's.
-        let _ = self.handle.with(|joint| joint.sending().1.end_loan(&self.lent));
+        // In a forked child it is its parent's. Others may wait for the room.
+        let _ = self.handle.stir(|joint| joint.sending().1.end_loan(&self.lent));
     }
 }
 
@@ -65,6 +69,40 @@ impl OwnedLoan {
             Ok::<_, SendError>((lent, outbox.area().ok_or(Broken::NoSpace(member.rank()))?))
         });
         let (lent, area) = begun??;
+        Ok(Self { held: Held { handle: handle.clone(), area, lent }, written: 0 })
+    }
+
+    pub(super) fn begin_within(
+        handle: &Arc<Handle>,
+        max: usize,
+        deadline: Deadline,
+    ) -> Result<Self, SendError> {
+        let (mut told, mut waits) = (Vec::new(), false);
+        let begun: Result<_, SendError> = handle.wait(What::Lending, deadline, POLL_PAUSES, |joint, how| {
+            let (member, outbox) = joint.sending();
+            let mut lending = Lending::resume(member, outbox, max, take(&mut told));
+            if waits {
+                lending.begin_wait();
+            }
+            let is_found = match how {
+                Look::Brief => lending.look(false),
+                Look::Thorough => lending.look(true),
+                Look::Check { query } => lending.check(query),
+            };
+            told = lending.pause();
+            waits |= !deadline.is_now();
+            is_found?;
+            let Some(lent) = lending.lent.take() else { return Ok(Found::Nothing) };
+            Ok(Found::All((lent, outbox.area().ok_or(Broken::NoSpace(member.rank()))?)))
+        });
+        if !told.is_empty() {
+            // Where it was forked meanwhile there is nothing to take back.
+            let _ = handle.stir(|joint| {
+                let (member, outbox) = joint.sending();
+                outbox.end_lending(member, &told);
+            });
+        }
+        let (lent, area) = begun?.ok_or(deadline.without_room())?;
         Ok(Self { held: Held { handle: handle.clone(), area, lent }, written: 0 })
     }
 
@@ -115,8 +153,8 @@ impl OwnedLoan {
         assert!(len <= self.len(), "beyond the loan");
         let Self { mut held, .. } = self;
         let Held { handle, lent, .. } = &mut held;
-        // In a forked child it is its parent's.
-        let _ = handle.with(|joint| joint.sending().1.shorten_loan(lent, len));
+        // In a forked child it is its parent's. Others may wait for the rest.
+        let _ = handle.stir(|joint| joint.sending().1.shorten_loan(lent, len));
         OwnedBlock { held, label: Label::NONE }
     }
 }
