@@ -206,13 +206,33 @@ impl Envelope {
         word | (Kind::Announced as u64) << KIND_SHIFT
     }
 
-    /// The length of an answer to this call that lies in its cell, if `word` stands for one.
+    /// The length of the payload in its cell, if `word` stands for something of this kind that lies there.
     #[inline(always)]
-    pub const fn len_of_answer(word: u64, id: CallId) -> Option<usize> {
-        let answer = Self::numbered(id.number(), 0, Kind::Answer, Location::Inline(0)).pack();
+    pub const fn len_in_cell(word: u64, kind: Kind) -> Option<usize> {
         let len = word & LEN_MASK;
-        let is_it = (word ^ answer) & !(LEN_MASK | EPOCH_MASK << EPOCH_SHIFT) == 0;
+        let is_it = word >> KIND_SHIFT & KIND_MASK == kind as u64 && len <= INLINE as u64;
+        if is_it { Some(len as usize) } else { None }
+    }
+
+    /// The same, for what concerns a call and has this number, of which the low bits count.
+    #[inline(always)]
+    pub const fn len_of_numbered(word: u64, kind: Kind, number: u64) -> Option<usize> {
+        let wanted = Self::numbered(number, 0, kind, Location::Inline(0)).pack();
+        let len = word & LEN_MASK;
+        let is_it = (word ^ wanted) & !(LEN_MASK | EPOCH_MASK << EPOCH_SHIFT) == 0;
         if is_it && len <= INLINE as u64 { Some(len as usize) } else { None }
+    }
+
+    /// The number of a word that concerns a call.
+    #[inline(always)]
+    pub const fn number_of(word: u64) -> u64 {
+        Label { tag: (word >> TAG_SHIFT) as u32, context: (word >> CONTEXT_SHIFT) as u16 }.number()
+    }
+
+    /// The word without its label, or number.
+    #[inline(always)]
+    pub const fn without_label(word: u64) -> u64 {
+        word & ((1 << CONTEXT_SHIFT) - 1)
     }
 
     /// The epoch of the sender, modulo 64, of a cell with this word.
@@ -309,8 +329,12 @@ mod tests {
                     (Kind::Answer, Location::Inline(len)) => Some(len),
                     _ => None,
                 };
-                assert_eq!(Envelope::len_of_answer(word, id), len, "{kind:?} {place:?}");
-                assert_eq!(Envelope::len_of_answer(word, CallId::of_line(0)), None);
+                let of = |id: CallId| Envelope::len_of_numbered(word, Kind::Answer, id.number());
+                assert_eq!((of(id), of(CallId::of_line(0))), (len, None), "{kind:?} {place:?}");
+                assert_eq!(Envelope::len_in_cell(word, Kind::Answer), len);
+                assert_eq!(Envelope::number_of(word), id.number());
+                let bare = Envelope::numbered(0, 63, kind, place).pack();
+                assert_eq!(Envelope::without_label(word), bare);
             }
         }
     }

@@ -156,7 +156,10 @@ impl<'a> Call<'a> {
             // What was sent before comes before.
             outbox.flush(member);
         }
-        let epoch = living_taker(member, rank)?;
+        let epoch = match peer.present() {
+            Some(epoch) => epoch,
+            None => living_taker(member, rank)?,
+        };
         // What was started before and waits for room comes first.
         let is_first = !outbox.has_waiting(rank);
         let way = if is_first && let Some(stamp) = peer.ask(member, epoch, request) {

@@ -43,6 +43,11 @@ impl<T: Copy> Queue<T> {
         self.get(0)
     }
 
+    #[inline(always)]
+    pub fn back(&self) -> Option<&(u64, T)> {
+        self.get(self.len.checked_sub(1)?)
+    }
+
     /// All, in their order.
     pub fn iter(&self) -> impl Iterator<Item = &(u64, T)> {
         (0..self.len).filter_map(|at| self.get(at))
@@ -206,6 +211,7 @@ mod tests {
             }
             assert_eq!(queue.count_below(id), map.range(..id).count());
             assert!(queue.iter().copied().eq(map.iter().map(|(id, step)| (*id, *step))));
+            assert_eq!(queue.back().map(|(id, _)| id), map.keys().last());
             assert_eq!((queue.len(), queue.is_empty()), (map.len(), map.is_empty()));
         }
     }

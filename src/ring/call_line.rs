@@ -176,10 +176,12 @@ impl Server {
         // Pairs with the caller's store: the request is there.
         let stamp = cell.stamp.load(acquire(Edge::Ask));
         let is_for_us = stamp & ASKED != 0 && (stamp >> EPOCH_SHIFT ^ self.epoch) & EPOCH_MASK == 0;
-        match Envelope::unpack(cell.envelope.load(Relaxed)) {
-            Some(call @ Envelope { kind: Kind::Call, place: Location::Inline(len), .. }) if is_for_us => {
-                let is_due = |next: u64| (next.wrapping_sub(call.number()) << (64 - NUMBER_BITS)) as i64 >= 0;
-                let envelope = Envelope { tag: 0, context: 0, ..call };
+        let word = cell.envelope.load(Relaxed);
+        match Envelope::len_in_cell(word, Kind::Call) {
+            Some(len) if is_for_us => {
+                let number = Envelope::number_of(word);
+                let is_due = |next: u64| (next.wrapping_sub(number) << (64 - NUMBER_BITS)) as i64 >= 0;
+                let envelope = Envelope::without_label(word);
                 next().is_none_or(is_due).then(|| Descriptor::on_line(stamp, envelope, len))
             }
             _ => {

@@ -13,7 +13,7 @@ use super::budget::Budget;
 use super::descriptor::{Descriptor, Lies};
 use super::seq_set::SeqSet;
 use super::{Corrupt, InArena, cell, check_stale, in_arena, is_much};
-use crate::abi::{Cell, ConsumerLine, Envelope, Filter, Location, is_below};
+use crate::abi::{Cell, ConsumerLine, Envelope, Filter, Kind, Location, is_below};
 use crate::memory::{self, Lane};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire};
 use core::cell::{Cell as Private, OnceCell};
@@ -255,9 +255,7 @@ impl Consumer {
             return None;
         }
         let word = cell.envelope.load(Relaxed);
-        let Envelope { place: Location::Inline(len), .. } = Envelope::unpack(word)?.of_call_to(epoch)? else {
-            return None;
-        };
+        let len = Envelope::len_of_numbered(word, Kind::Call, epoch)?;
         self.advance(seq);
         Some(Descriptor::in_cell(seq, word, len, index))
     }

@@ -77,8 +77,9 @@ impl Descriptor {
     }
 
     /// The call with this stamp on the call line.
-    pub fn on_line(stamp: u64, envelope: Envelope, len: usize) -> Self {
-        Self { seq: stamp, len, envelope: envelope.pack(), at: LINE }
+    #[inline(always)]
+    pub fn on_line(stamp: u64, envelope: u64, len: usize) -> Self {
+        Self { seq: stamp, len, envelope, at: LINE }
     }
 
     /// The message of `len` bytes that this announces, in private memory.

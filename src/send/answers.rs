@@ -81,6 +81,13 @@ impl Answers {
         self.asked.has_credit()
     }
 
+    /// Whether calls are made while others are under way, and one more may be. Then it is better to leave the call line alone: each
+    /// call there is a line that the caller waits for, while those in the mailbox follow each other.
+    #[inline(always)]
+    pub fn follow_each_other(&self) -> bool {
+        self.asked.is_last_under_way() && self.asked.has_credit()
+    }
+
     /// The last message with a credit that was not answered.
     pub fn last_asked(&self) -> Option<u64> {
         self.asked.last()

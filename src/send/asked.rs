@@ -3,7 +3,7 @@
 use super::Answer;
 use crate::abi::{CREDITS, CallId};
 use crate::half::Queue;
-use core::cell::RefCell;
+use core::cell::{Cell as Private, RefCell};
 
 /// The calls through the mailbox that have a credit, and the messages whose acknowledgement is awaited, by the number of the request.
 #[derive(Default)]
@@ -11,6 +11,8 @@ pub(super) struct Asked {
     requests: RefCell<Queue<Request>>,
     /// The answers that came before somebody looked for them. Also the one to a call on the line, which has no credit.
     answers: RefCell<Vec<(CallId, Answer)>>,
+    /// The number of the last request.
+    last: Private<u64>,
 }
 
 #[derive(Clone, Copy)]
@@ -62,7 +64,15 @@ impl Asked {
     /// Message `seq` is a request to the life with this epoch.
     #[inline(always)]
     pub fn add(&self, seq: u64, epoch: u64) {
+        self.last.set(seq);
         self.requests.borrow_mut().add(seq, Request { epoch, state: State::Wanted });
+    }
+
+    /// Whether the last request is under way.
+    #[inline(always)]
+    pub fn is_last_under_way(&self) -> bool {
+        let is_it = |(seq, of): &(u64, Request)| *seq == self.last.get() && of.state != State::GivenUp;
+        self.requests.borrow().back().is_some_and(is_it)
     }
 
     /// Whether message `seq` is a request whose answer is awaited.

@@ -32,7 +32,7 @@ use crate::half::{ByRank, Member, Spare};
 use crate::memory::{Payload, Shared};
 use crate::rank::{Life, Status};
 use crate::ring::{Caller, Corrupt, Producer, Slot, count};
-use crate::sync::{Edge, release};
+use crate::sync::{Edge, acquire, release};
 use crate::wait::Interrupted;
 use core::cell::{OnceCell, RefCell};
 
@@ -272,11 +272,19 @@ impl Outgoing {
         self.producer.is_acknowledged(seq).map_err(|Corrupt| Broken::Corrupt(self.to))
     }
 
-    /// Sends a call on the call line to the receiver's life with this epoch, if the line is free and `bytes` fit it.
+    /// The epoch of the receiver's life, if it has joined and not left.
+    #[inline(always)]
+    pub fn present(&self) -> Option<u64> {
+        let life = Life::from_word(self.record.identity.life.load(acquire(Edge::Life)));
+        life.joined().then(|| life.epoch())
+    }
+
+    /// Sends a call on the call line to the receiver's life with this epoch, if the line is free and `bytes` fit it, and calls do not
+    /// follow each other.
     /// Returns the call's stamp.
     #[inline(always)]
     pub fn ask(&self, member: &Member, epoch: u64, bytes: &[u8]) -> Option<u64> {
-        if bytes.len() > INLINE || !self.caller.is_free(epoch) {
+        if bytes.len() > INLINE || self.answers.follow_each_other() || !self.caller.is_free(epoch) {
             return None;
         }
         if self.answers.has_stray.take() {
