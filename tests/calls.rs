@@ -19,6 +19,7 @@ use mailbox::{
     Broken, CallError, Config, Deadline, End, Endpoint, Mail, RecvError, ReplyError, SendError, Status,
     Unanswered, Wait,
 };
+use std::collections::VecDeque;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 

@@ -201,7 +201,7 @@ mod tests {
                 assert_eq!(if is_first { queue.take_front(id) } else { queue.take(id) }, taken);
             }
             if roll(500) == 0 {
-                let is_kept = |id: u64| id % 3 != 0;
+                let is_kept = |id: u64| !id.is_multiple_of(3);
                 queue.retain(|id, _| is_kept(id));
                 map.retain(|id, _| is_kept(*id));
             }

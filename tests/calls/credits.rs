@@ -39,6 +39,75 @@ fn so_many_calls_may_be_under_way_and_no_more() {
 }
 
 #[test]
+fn calls_that_follow_each_other_leave_the_line_alone_and_others_take_it() {
+    let (scratch, caller, server) = pair(Config::ranks(2));
+    let ask = || caller.to(SERVER).within(Deadline::Now).start_call(b"?").expect("room");
+    let answer = || server.try_recv().unwrap().expect("a call").reply(b"!").expect("an answer");
+    let in_mailbox =
+        || scratch.open().inspect().mailboxes.iter().map(|mailbox| mailbox.messages).sum::<u64>();
+    let before = in_mailbox();
+    let mut under_way = VecDeque::from([ask(), ask()]);
+    for number in 0..100 {
+        answer();
+        assert_eq!(*under_way.pop_front().expect("a call").wait().expect("an answer"), *b"!");
+        under_way.push_back(ask());
+        assert_eq!(in_mailbox() - before, number + 2, "only the first is on the line");
+    }
+    (0..2).for_each(|_| answer());
+    under_way.drain(..).for_each(|call| assert_eq!(*call.wait().expect("an answer"), *b"!"));
+    let after = in_mailbox();
+    // A slow one keeps none from the line, but for the one that follows it.
+    let (first, _slow) = (ask(), ask());
+    let [on_line, _held] = [(); 2].map(|()| server.try_recv().unwrap().expect("a call"));
+    on_line.reply(b"!").expect("an answer");
+    assert_eq!(*first.wait().expect("an answer"), *b"!");
+    for _ in 0..10 {
+        let quick = ask();
+        answer();
+        assert_eq!(*quick.wait().expect("an answer"), *b"!");
+    }
+    assert_eq!(in_mailbox() - after, 2);
+}
+
+#[test]
+fn answers_are_found_in_whatever_order_they_come_and_are_waited_for() {
+    const COUNT: usize = 16;
+    let (_scratch, caller, server) = pair(Config::ranks(2));
+    let mut dice = 1usize;
+    let mut roll = |sides: usize| {
+        dice = dice.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (dice >> 33) % sides
+    };
+    let text = |number: usize, len: usize| [&number.to_ne_bytes()[..], &vec![7; len]].concat();
+    for round in 0..500 {
+        let mut calls: Vec<_> = (0..COUNT)
+            .map(|at| {
+                let (number, len) = (round * COUNT + at, if roll(8) == 0 { 300 } else { roll(40) });
+                let call = caller.to(SERVER).within(Deadline::Now).start_call(&text(number, len));
+                (text(number, len), call.expect("room"))
+            })
+            .collect();
+        let mut mails: Vec<_> = (0..COUNT).map(|_| server.try_recv().unwrap().expect("a call")).collect();
+        let is_in_order = roll(2) == 0;
+        while !mails.is_empty() || !calls.is_empty() {
+            if !mails.is_empty() && (mails.len() >= calls.len() || roll(2) == 0) {
+                let mail = mails.remove(if is_in_order { 0 } else { roll(mails.len()) });
+                let bytes = mail.to_vec();
+                mail.reply(&bytes).expect("an answer");
+            } else {
+                let (wanted, call) = calls.remove(if is_in_order { 0 } else { roll(calls.len()) });
+                match call.wait_within(Deadline::Now) {
+                    Ok(reply) => assert_eq!(*reply, *wanted),
+                    Err(CallError::Timeout) if roll(4) > 0 => calls.push((wanted, call)),
+                    Err(CallError::Timeout) => drop(call),
+                    Err(error) => panic!("{error}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn one_call_more_waits_until_another_is_answered() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
     let calls: Vec<_> = (0..=CREDITS)
