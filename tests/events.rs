@@ -3,6 +3,8 @@
 
 #[path = "events/alone.rs"]
 mod alone;
+#[path = "events/brief.rs"]
+mod brief;
 #[path = "events/calls.rs"]
 mod calls;
 mod common;

@@ -5,10 +5,15 @@ mod common;
 
 use common::crew::{HOWS, shared};
 use common::{GUARD, SHORT, die, wait_until};
+use mailbox::lab::abi::{Control, Header};
 use mailbox::{Broken, Deadline, Event, Lost, OwnedMail, RecvError, Region, Shared, Status, Wait};
+use std::mem::offset_of;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
+use std::time::Duration;
+
+const CHANGES: u64 = (offset_of!(Header, control) + offset_of!(Control, changes)) as u64;
 
 /// An event, to be compared.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -193,6 +198,37 @@ fn a_thread_that_follows_hears_who_comes_and_who_dies() {
             assert!(last.take(100).any(|bytes| bytes == b"at last"));
             assert_eq!(leader.join().unwrap(), Ok(()));
         });
+    }
+}
+
+/// Of a thread that waits for a moment, alone and beside one that waits for something else.
+#[test]
+fn a_short_wait_tells_a_death_that_nobody_has_found_and_a_joining_that_was_not_counted() {
+    for how in HOWS {
+        for time in [Duration::ZERO, Duration::from_millis(1)] {
+            let (scratch, me, [other, silent]) = shared(16, how);
+            drop(other);
+            // What has ended before this one looked for the first time is no news.
+            while told(me.next_event_within(SHORT)).is_some() {}
+            let moment = || told(me.next_event_within(time));
+            let mut come_and_go = |epoch| {
+                let before = scratch.peek::<8>(CHANGES);
+                let other = free(me.region(), 1);
+                scratch.patch(CHANGES, &before);
+                assert_eq!(moment(), Some(Joined(1, epoch)), "{how:?} {time:?}");
+                die(other);
+                assert_eq!(moment(), Some(Died(1, epoch)), "{how:?} {time:?}");
+                assert_eq!(moment(), None);
+            };
+            (2..6).for_each(&mut come_and_go);
+            thread::scope(|scope| {
+                let waiting = scope.spawn(|| me.from(2).within(GUARD).recv().map(drop));
+                thread::sleep(SHORT);
+                (6..10).for_each(&mut come_and_go);
+                silent.send(0, b"enough").expect("room");
+                assert_eq!(waiting.join().unwrap(), Ok(()));
+            });
+        }
     }
 }
 

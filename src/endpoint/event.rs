@@ -125,6 +125,11 @@ impl Endpoint {
     /// As [`Endpoint::next_event`]; waits no longer than until `deadline`, then [`RecvError::Timeout`]. With
     /// [`Deadline::Now`] it never waits.
     ///
+    /// However short the time is, it looks at the lives of all ranks and asks the kernel about up to eight before it gives up,
+    /// each time about the next ones: so a joining or a death that nobody else has seen is told. What is no event, such as a part of
+    /// an announced message, may take its time. With [`Deadline::Now`] only each 64th call that finds nothing asks; in a region of
+    /// more than 64 ranks only one a second does.
+    ///
     /// ```
     /// # use mailbox::{Config, Event, RecvError, Region};
     /// # use std::time::Duration;

@@ -63,11 +63,17 @@ impl Operation for Next<'_> {
     }
 
     fn check(&mut self, query: bool) -> Result<bool, RecvError> {
+        let Self { inbox, member, .. } = *self;
         if query {
             // What is said to have changed is a peer's word.
-            self.inbox.attendance.set_looked_for(None);
+            inbox.attendance.set_looked_for(None);
         }
-        self.receive.check(query)
+        if self.receive.check(query)? {
+            return Ok(true);
+        }
+        // This may have been the last look of a wait.
+        self.ready = inbox.joining(member);
+        Ok(self.ready.is_some())
     }
 
     fn step(&mut self) -> Result<Step, RecvError> {
