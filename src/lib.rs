@@ -64,8 +64,9 @@
 //!
 //! - **Order.** Messages from one rank to another arrive in order and without a gap. A receive by tag takes the oldest with that
 //!   tag.
-//! - **At least once.** An acknowledged message is never seen again. One that is not acknowledged is there for the receiving
-//!   rank's next holder, whichever process died.
+//! - **At least once.** A message that is not acknowledged is there for the receiving rank's next holder, whichever process
+//!   died. Once it is acknowledged, and so are all older ones of its sender to this rank, it is never seen again. If an older one is
+//!   not, the next holder gets both, marked ([`Message::redelivered`]).
 //! - **Large messages at most once.** A message longer than [`Region::eager_limit`], by default 1 MiB, goes when its receiver
 //!   wants it. One holder of the rank receives it. Its sender is told if that holder ended first.
 //! - **Calls at most once.** A call is carried out in one life of its server, or not at all. Its answer reaches no other call,

@@ -92,8 +92,8 @@
 //! - **I7** A peer's bytes can cause an `Err` and nothing worse: no panic, no abort, no endless loop, no undefined
 //!   behaviour.
 //! - **I8** A message that lies in a mailbox as a whole is delivered at least once until it is acknowledged, even if
-//!   either side dies. An acknowledged message is never delivered again. An announced message is delivered at most
-//!   once.
+//!   either side dies. Once it and all older ones of the mailbox are acknowledged, it is never delivered again; while an
+//!   older one is not, the rank's next holder gets both. An announced message is delivered at most once.
 //! - **I9** The owner of an arena or an area for loans never hands out bytes that an unacknowledged cell refers to,
 //!   no matter which life wrote the cell.
 //!   A member of a group does not overwrite what another may still read: it has seen that the other has finished that round, or

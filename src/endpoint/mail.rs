@@ -22,8 +22,9 @@ use std::thread::panicking;
 /// It is read as a [`Message`], to which it derefs, or as an [`io::Read`].
 ///
 /// **Acknowledging.** Mails may be dropped in any order. Their room is given back in order. A mail that was not acknowledged
-/// when its holder died is delivered again, to the rank's next holder. One that is forgotten ([`core::mem::forget`]) keeps its
-/// room, and that of all behind it, until then. [`Mail::requeue`] puts it back. Dropping costs a store to a line that
+/// when its holder died is delivered again, to the rank's next holder, and so are those of its sender behind it, also the
+/// acknowledged ones, marked ([`Message::redelivered`]). An acknowledged mail never comes again if all older ones of its sender
+/// are acknowledged, too. One that is forgotten ([`core::mem::forget`]) keeps its room, and that of all behind it, until then. [`Mail::requeue`] puts it back. Dropping costs a store to a line that
 /// the sender reads, and a system call if the sender sleeps for want of room; in a [`Batch`](crate::Batch) neither.
 ///
 /// **Panics.** A mail that is dropped while its thread unwinds from a panic is requeued, not acknowledged. The next receive
@@ -314,7 +315,8 @@ impl<'a> Mail<'a> {
     }
 
     /// Puts it back unread. It keeps its place, and is the next to be received from its sender: by this endpoint or, if it is
-    /// neither a call nor an announced message, by the rank's next holder.
+    /// neither a call nor an announced message, by the rank's next holder. That one gets what came behind it, too, even if that was
+    /// acknowledged.
     ///
     /// ```
     /// # use mailbox::{Config, Region};

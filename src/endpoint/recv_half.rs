@@ -23,7 +23,7 @@ use core::fmt;
 /// of one sender while mail of another waits; up to 256 if nobody else had mail for a while, and these are received within
 /// milliseconds. With more than eight senders it looks less often at those that were silent
 /// for long: if `n` are silent, it looks at each of them at least once in `32 n` mails of others. A mail is received once.
-/// It comes again only if it was requeued, or if its holder died.
+/// It comes again only if it was requeued, or if its holder ended before it or an older one of its sender was acknowledged.
 ///
 /// **Ends.** Once a rank has ended and there is no more mail of it, a receive from that rank returns
 /// [`RecvError::Gone`], each time. A receive from anyone returns it once for each life that existed while this endpoint
