@@ -17,7 +17,9 @@ fn whatever_is_overwritten_nobody_crashes_hangs_or_stays_silent() {
     let classes = report["by_class"].as_object().expect("classes");
     assert!(classes.len() == 21 && classes.values().all(|count| count.as_u64() > Some(40_000)), "{report}");
     // Else nothing was tried.
-    for happened in ["good", "corrupt", "resets", "revived", "answers", "right_answers"] {
+    let happened =
+        ["good", "corrupt", "resets", "revived", "answers", "right_answers", "events", "shared_lives"];
+    for happened in happened {
         assert!(number(&report, happened) > 0, "{report}");
     }
     for violation in ["ended", "stuck", "silent", "mistaken", "left_behind"] {

@@ -1,6 +1,7 @@
 //! One process of a chaos that goes on while its region is overwritten.
 
-use super::sheet::{Call, Pulse, Sheet, Tally};
+use super::mate::Mate;
+use super::sheet::{Call, Pulse, SEATS, Sheet, Tally};
 use super::whim::{Ills, TIME, Whim};
 use crate::common::failure::Failure;
 use crate::common::place::place;
@@ -45,9 +46,7 @@ impl Bystander {
         let journal = Journal::open(&self.seat.journal)?;
         let sheet = Sheet::new(&journal, self.seat.ranks);
         let pulse = sheet.pulse(self.seat.rank, Half::Receiving);
-        for half in [Half::Sending, Half::Receiving] {
-            sheet.pulse(self.seat.rank, half).rest();
-        }
+        sheet.seats(self.seat.rank).iter().for_each(|pulse| pulse.rest());
         let open = || Region::open(place(&self.seat.place.region));
         let mut region = open().map_err(|error| self.seat.place.failure(error))?;
         // One more than talk. Those that are spared are left alone.
@@ -62,7 +61,15 @@ impl Bystander {
                 let random = Xoshiro256PlusPlus::seed_from_u64(random.random());
                 Whim { pulse: sheet.pulse(self.seat.rank, half), random, ranks: all, whole }
             });
-            self.live(self.join(&region, pulse)?, whims)?;
+            let me = self.join(&region, pulse)?;
+            if random.random_ratio(1, 3) {
+                let seats = sheet
+                    .seats(self.seat.rank)
+                    .map(|pulse| (pulse, Xoshiro256PlusPlus::seed_from_u64(random.random())));
+                share(me, seats, (all, whole))?;
+            } else {
+                self.live(me, whims)?;
+            }
             pulse.act(Call::Inspect, || drop((region.inspect(), region.find("nobody"), Region::list())));
         }
         // Each begins in what the others left.
@@ -194,6 +201,39 @@ fn converse(me: Endpoint, mut whim: Whim<'_>, calls: u32) -> Result<(), Failure>
         has_ended.store(true, Relaxed);
         talked.map(drop)
     })
+}
+
+/// Some calls of several threads at once; then the endpoint is one again.
+fn share<'a>(
+    me: Endpoint,
+    seats: [(Pulse<'a>, Xoshiro256PlusPlus); SEATS],
+    sizes: (u32, usize),
+) -> Result<(), Failure> {
+    let (pulse, mut random) = seats[Half::Receiving as usize].clone();
+    pulse.count(Tally::Shared);
+    me.set_wait([Wait::Adaptive, Wait::Block, Wait::Spin][random.random_range(0..3)]);
+    me.set_unread_budget(if random.random() { 0 } else { 1 << 20 });
+    let me = me.into_shared();
+    let calls = random.random_range(0..100);
+    let mates = seats.map(|(pulse, random)| Mate::new(me.clone(), pulse, random, sizes));
+    let interrupters: Vec<_> = mates.iter().map(|mate| mate.me.interrupter()).collect();
+    let has_ended = &AtomicBool::new(false);
+    let corrupt = thread::scope(|scope| {
+        scope.spawn(move || interrupt(&interrupters, has_ended));
+        let mates = mates.map(|mate| scope.spawn(move || mate.work(calls)));
+        let corrupt = mates.map(|mate| mate.join().expect("a panic ends the process"));
+        has_ended.store(true, Relaxed);
+        corrupt.into_iter().collect::<Result<Vec<_>, _>>()
+    })?;
+    let Ok(mut me) = pulse.act(Call::Reunite, || me.reunite()) else {
+        return Err(Failure::new("an endpoint that no thread has any more is none"));
+    };
+    for from in corrupt.into_iter().flatten() {
+        let _ = pulse.call(Call::Reset, || me.reset(from));
+        pulse.count(Tally::Resets);
+    }
+    pulse.act(Call::Leave, || drop(me));
+    Ok(())
 }
 
 /// Ends the calls that have no time of their own.

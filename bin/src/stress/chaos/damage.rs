@@ -31,6 +31,10 @@ pub struct Damage {
     pub answers: u64,
     /// The same, rightly, among the ranks that are spared.
     pub right_answers: u64,
+    /// Joinings and ends that were told, whether true or not.
+    pub events: u64,
+    /// Lives in which several threads shared the endpoint.
+    pub shared_lives: u64,
     /// How many calls took up to 1, 2, 4, … ms.
     pub spans: [u64; SPANS],
     pub longest_ms: f64,
@@ -90,6 +94,8 @@ impl Display for Damage {
         writeln!(f, "of these, heard again     {:>12}", self.revived)?;
         writeln!(f, "requests answered         {:>12}", self.answers)?;
         writeln!(f, "among the spared          {:>12}", self.right_answers)?;
+        writeln!(f, "joinings and ends told    {:>12}", self.events)?;
+        writeln!(f, "lives of several threads  {:>12}", self.shared_lives)?;
         writeln!(f, "violations:")?;
         writeln!(f, "  ended by itself         {:>12}", self.ended)?;
         writeln!(f, "  stuck                   {:>12}", self.stuck)?;

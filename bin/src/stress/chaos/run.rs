@@ -1,7 +1,7 @@
 //! `mbox-demo torture --chaos`: processes that talk while their region is overwritten.
 
 use super::damage::Damage;
-use super::sheet::{PAIR, SPANS, Sheet, Tally};
+use super::sheet::{PAIR, SEATS, SPANS, Sheet, Tally};
 use super::vandal::Class;
 use crate::common::failure::Failure;
 use crate::common::output::show;
@@ -111,10 +111,10 @@ impl<'a> Scene<'a> {
         thread::sleep(LOOK);
         // The calls themselves are timed.
         let mut silence = Duration::ZERO;
-        if let Some(half) = watch.look(&mut silence) {
+        if let Some(thread) = watch.look(&mut silence) {
             self.stuck += 1;
-            let call = || self.sheet.pulses().nth(half).expect("it is watched").current();
-            self.first_fault.get_or_insert_with(|| format!("rank {} is stuck in {}", half / 2, call()));
+            let call = || self.sheet.pulses().nth(thread).expect("it is watched").current();
+            self.first_fault.get_or_insert_with(|| format!("rank {} is stuck in {}", thread / SEATS, call()));
         }
         self.processes.have_ended()
     }
@@ -153,6 +153,8 @@ impl<'a> Scene<'a> {
             revived: total(Tally::Revived),
             answers: total(Tally::Answers),
             right_answers: total(Tally::Right),
+            events: total(Tally::Events),
+            shared_lives: total(Tally::Shared),
             spans,
             longest_ms: longest.as_secs_f64() * 1e3,
             longest_call,

@@ -7,7 +7,9 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::time::{Duration, Instant};
 
-/// Words of a half.
+/// Threads of a rank, each of which fares in its own way: the two halves come first.
+pub const SEATS: usize = 4;
+/// Words of a thread.
 const PULSE: usize = 2 * GROUP;
 /// How many ranks more are spared.
 pub const PAIR: u32 = 2;
@@ -23,7 +25,7 @@ pub struct Sheet<'a> {
 impl<'a> Sheet<'a> {
     /// Words of a sheet for so many ranks that talk, beside those that are spared.
     pub fn words(ranks: u32) -> usize {
-        3 * GROUP + (ranks + PAIR) as usize * 2 * PULSE
+        3 * GROUP + (ranks + PAIR) as usize * SEATS * PULSE
     }
 
     /// The sheet in this journal.
@@ -48,17 +50,21 @@ impl<'a> Sheet<'a> {
 
     /// How a half of a rank fares; behind those that talk come those that are spared.
     pub fn pulse(&self, rank: u32, half: Half) -> Pulse<'a> {
-        let at = 3 * GROUP + (2 * rank as usize + half as usize) * PULSE;
-        Pulse(&self.words[at..at + PULSE])
+        self.seats(rank)[half as usize]
     }
 
-    /// Both halves of all ranks.
+    /// How each thread of a rank fares.
+    pub fn seats(&self, rank: u32) -> [Pulse<'a>; SEATS] {
+        let first = 3 * GROUP + rank as usize * SEATS * PULSE;
+        array::from_fn(|seat| Pulse(&self.words[first + seat * PULSE..][..PULSE]))
+    }
+
+    /// Those of all ranks.
     pub fn pulses(&self) -> impl Iterator<Item = Pulse<'a>> {
-        let all = 0..self.ranks + PAIR;
-        all.flat_map(|rank| [Half::Sending, Half::Receiving].map(|half| self.pulse(rank, half)))
+        (0..self.ranks + PAIR).flat_map(|rank| self.seats(rank))
     }
 
-    /// So many of it, over all halves.
+    /// So many of it, over all threads.
     pub fn total(&self, what: Tally) -> u64 {
         self.pulses().map(|pulse| pulse.get(what)).sum()
     }
@@ -103,10 +109,13 @@ pub enum Call {
     WaitForAll,
     GiveUp,
     Peek,
+    Event,
+    Exchange,
+    Reunite,
 }
 
 impl Call {
-    const ALL: [Self; 31] = [
+    const ALL: [Self; 34] = [
         Self::Open,
         Self::Join,
         Self::Leave,
@@ -138,6 +147,9 @@ impl Call {
         Self::WaitForAll,
         Self::GiveUp,
         Self::Peek,
+        Self::Event,
+        Self::Exchange,
+        Self::Reunite,
     ];
 
     fn name(number: u64) -> String {
@@ -166,6 +178,10 @@ pub enum Tally {
     /// Answers among the spared that were that of their request, and those that were not.
     Right = 12,
     Mistaken = 13,
+    /// Joinings, ends, and times that nobody was left, as told.
+    Events = 14,
+    /// Lives whose threads shared the endpoint.
+    Shared = 15,
 }
 
 const BEAT: usize = 0;
@@ -173,7 +189,7 @@ const CALL: usize = 1;
 const LONGEST: usize = 9;
 const LONGEST_CALL: usize = 10;
 
-/// How a half of a rank fares, written by it alone.
+/// How a thread of a rank fares, written by it alone.
 #[derive(Clone, Copy)]
 pub struct Pulse<'a>(&'a [AtomicU64]);
 

@@ -42,9 +42,9 @@ impl Spared {
     pub fn run(&self) -> Result<(), Failure> {
         let journal = Journal::open(&self.journal)?;
         let sheet = Sheet::new(&journal, self.ranks);
-        let [sending, pulse] =
-            [Half::Sending, Half::Receiving].map(|half| sheet.pulse(self.ranks + self.seat, half));
-        [sending, pulse].iter().for_each(|pulse| pulse.rest());
+        let rank_of_sheet = self.ranks + self.seat;
+        sheet.seats(rank_of_sheet).iter().for_each(|pulse| pulse.rest());
+        let pulse = sheet.pulse(rank_of_sheet, Half::Receiving);
         let [rank, partner] = [self.seat, PAIR - 1 - self.seat].map(|seat| rank(self.ranks, seat));
         let me = self.place.join(rank)?;
         // All that is under way fits the arena: so both may answer at once, however long that takes.

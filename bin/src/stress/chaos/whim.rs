@@ -3,8 +3,8 @@
 use super::sheet::{Call, Pulse, Tally};
 use crate::common::failure::Failure;
 use mailbox::{
-    Broken, CallError, Deadline, Endpoint, Lost, Mail, RecvError, RecvHalf, Reply, ReplyError, SendError,
-    SendHalf,
+    Broken, CallError, Deadline, Endpoint, Event, Lost, Mail, RecvError, RecvHalf, Reply, ReplyError,
+    SendError, SendHalf,
 };
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -237,10 +237,16 @@ impl Whim<'_> {
 
     fn serve(&mut self, me: &Endpoint) -> Result<bool, Failure> {
         let pulse = self.pulse;
-        let received = if self.random.random_ratio(1, 64) {
-            pulse.call(Call::RecvTimeout, || me.from_any().within(TIME).recv().map(Some))
-        } else {
-            pulse.call(Call::TryRecv, || me.try_recv())
+        let received = match self.random.random_range(0..64) {
+            0 => pulse.call(Call::RecvTimeout, || me.from_any().within(TIME).recv().map(Some)),
+            1 => pulse.call(Call::Event, || me.next_event_within(TIME)).map(|event| match event {
+                Event::Mail(mail) => Some(mail),
+                _ => {
+                    pulse.count(Tally::Events);
+                    None
+                }
+            }),
+            _ => pulse.call(Call::TryRecv, || me.try_recv()),
         };
         match received {
             Ok(Some(mail)) if mail.is_call() => return self.answer(mail),
