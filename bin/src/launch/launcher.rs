@@ -71,7 +71,7 @@ impl<'a> Launcher<'a> {
             lives: BTreeMap::new(),
             guard: Some(guard),
             ears: Ears::open().map_err(Failure::of_signals)?,
-            sinks: Sinks::open(plan.labels),
+            sinks: Sinks::open(plan.labels)?,
             restarts: BTreeMap::new(),
             ending: Ending::new(plan.grace),
             timeout: plan.timeout.and_then(|timeout| Instant::now().checked_add(timeout)),

@@ -1,7 +1,7 @@
 //! Standard output and standard error of a launch.
 
 use super::sink::Sink;
-use crate::common::failure::End;
+use crate::common::failure::{End, Failure};
 use crate::common::output::MBOX;
 use crate::common::streams;
 use signal_hook::consts::SIGPIPE;
@@ -19,10 +19,12 @@ pub struct Sinks {
 }
 
 impl Sinks {
-    /// Those of this process, and whether lines say which rank wrote them.
-    pub fn open(labels: bool) -> Self {
-        let [output, complaints] = [streams::output(), streams::error()].map(|file| Sink::over(file.ok()));
-        Self { output, complaints, labels }
+    /// Those of this process, and whether lines say which rank wrote them. An error if what ranks write to standard output would be
+    /// lost; where standard error is closed, nobody could be told.
+    pub fn open(labels: bool) -> Result<Self, Failure> {
+        let lost = |error| Failure::new(format_args!("standard output: {error}"));
+        let output = Sink::over(Some(streams::output().map_err(lost)?));
+        Ok(Self { output, complaints: Sink::over(streams::error().ok()), labels })
     }
 
     /// Gives up what waits here.

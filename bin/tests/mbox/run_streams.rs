@@ -111,8 +111,15 @@ fn a_reader_that_does_not_read_holds_up_the_output_and_nothing_else() {
 }
 
 #[test]
-fn without_an_output_it_is_lost() {
-    mbox_through_shell(&["run", "-n", "2", "echo", "lost"], ">&-").succeeds();
+fn without_an_output_nothing_is_started() {
+    let line = "standard output: Bad file descriptor (os error 9)";
+    for closed in [">&-", "1</dev/null"] {
+        mbox_through_shell(&["run", "-n", "2", "sh", "-c", "echo started >&2"], closed).fails(line);
+    }
+}
+
+#[test]
+fn without_standard_error_what_goes_there_is_lost() {
     mbox_through_shell(&["run", "-n", "2", "sh", "-c", "echo lost >&2"], "2>&-").succeeds();
     let line = "standard output: No space left on device (os error 28)";
     mbox_through_shell(&["run", "-n", "1", "--grace", "50ms", "yes"], "> /dev/full").fails(line);
