@@ -6,7 +6,7 @@ use super::remedy::opening;
 use crate::common::failure::Failure;
 use crate::common::place::place;
 use clap::Args;
-use mailbox::{OpenOptions, Region};
+use mailbox::{OpenOptions, Region, View};
 
 /// A region whose mail is not read: its protocol does not matter.
 #[derive(Args)]
@@ -37,6 +37,11 @@ pub struct Access {
 }
 
 impl Access {
+    /// Looks at the region, for reading only.
+    pub fn look(&self) -> Result<View, Failure> {
+        self.trust.options().look(place(&self.name)).map_err(|error| opening(&self.name, error))
+    }
+
     /// Opens the region.
     pub fn open(&self) -> Result<Region, Failure> {
         let options = self.trust.options().protocol(self.protocol);

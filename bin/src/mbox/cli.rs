@@ -18,7 +18,7 @@ Examples:
   mbox send demo --as 0 --to 1 < file
   mbox stat demo
   mbox tap demo
-  mbox sub demo prices --lines &
+  mbox sub demo prices --lines --wait &
   mbox pub demo prices --lines < prices
   mbox rm demo
   mbox run -n 2 ./program

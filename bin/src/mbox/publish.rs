@@ -54,7 +54,7 @@ impl Publish {
     pub fn run(&self) -> Result<(), Failure> {
         let stop = Stop::on_signals()?;
         let input = Input::open(stop.clone())?;
-        let (me, topic) = self.on.join(&stop)?;
+        let (me, topic) = self.on.join(&stop, true)?;
         let published = self.carry(&me, &topic, input, &stop);
         match published {
             Ok(()) => leave(self.on.region(), me),

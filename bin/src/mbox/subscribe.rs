@@ -16,8 +16,9 @@ use std::time::{Duration, Instant};
 const POLL: Duration = Duration::from_millis(100);
 
 const MORE: &str = "\
-mbox sub waits for a publisher, and ends when that one has ended; with --follow it waits for the next. A slow reader misses messages, \
-and says on standard error how many. With --every it misses none, and the publisher waits for it.
+mbox sub ends when the publisher has ended; with --follow it waits for the next one. A topic that nobody has published yet is \
+refused, as it may be misspelt; with --wait, mbox sub makes it and waits. A slow reader misses messages, and says on standard error \
+how many. With --every it misses none, and the publisher waits for it.
 
 With --latest, it writes the newest value, and then each newer one that it sees; values in between may be missed.
 
@@ -29,7 +30,7 @@ Exit status:
   128 + N  signal N ended it: 130 for Ctrl-C, 141 if its output is not read
 
 Examples:
-  mbox sub demo log --lines
+  mbox sub demo log --lines --wait
   mbox sub demo log --lines --every --history 100 > copy
   mbox sub demo temperature --lines --latest --count 1";
 
@@ -45,6 +46,9 @@ pub struct Subscribe {
     /// Begin with up to N messages that were published before
     #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true, conflicts_with = "latest")]
     history: u64,
+    /// Make the topic if there is none, and wait until somebody publishes it
+    #[arg(long)]
+    wait: bool,
     /// Wait for the next publisher when one has ended
     #[arg(long)]
     follow: bool,
@@ -90,7 +94,7 @@ impl Subscribe {
     pub fn run(&self) -> Result<(), Failure> {
         let stop = Stop::on_signals()?;
         let mut output = Output::open()?;
-        let (me, topic) = self.on.join(&stop)?;
+        let (me, topic) = self.on.join(&stop, self.wait)?;
         output.watch(&stop)?;
         let mut written = Written { output, end: self.framing.end(), count: 0, missed: 0 };
         let read = match self.on.latest {

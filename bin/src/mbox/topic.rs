@@ -8,6 +8,9 @@ use crate::common::failure::Failure;
 use clap::Args;
 use mailbox::{Endpoint, Topic, TopicError};
 
+/// How many topics are named to one who names another.
+const SHOWN: usize = 10;
+
 /// A topic, and the rank that this process joins as.
 #[derive(Args)]
 pub struct OnTopic {
@@ -24,14 +27,36 @@ pub struct OnTopic {
 }
 
 impl OnTopic {
-    /// Joins the region; from now on signals end waits.
-    pub fn join(&self, stop: &Stop) -> Result<(Endpoint, Topic), Failure> {
+    /// Joins the region; from now on signals end waits. A topic that is not there is made, if it `may` be.
+    pub fn join(&self, stop: &Stop, may_make: bool) -> Result<(Endpoint, Topic), Failure> {
         let region = self.access.open()?;
         let joined = self.me.map_or_else(|| region.join_any(), |rank| region.join(rank));
         let me = joined.map_err(|error| joining(&self.access.name, error))?;
         stop.start(me.interrupter())?;
+        if !may_make {
+            self.check_was_published()?;
+        }
         let topic = region.topic(&self.topic).map_err(|error| self.failure(error))?;
         Ok((me, topic))
+    }
+
+    /// An error if nobody has ever published the topic.
+    fn check_was_published(&self) -> Result<(), Failure> {
+        let published = self.access.look()?.topics().into_iter().filter(|topic| topic.kind.is_some());
+        let mut published: Vec<String> = published.map(|topic| topic.name).collect();
+        if published.contains(&self.topic) {
+            return Ok(());
+        }
+        published.sort_unstable();
+        let first: Vec<_> =
+            published.iter().take(SHOWN).map(|name| name.escape_debug().to_string()).collect();
+        let others = match published.len() - first.len() {
+            _ if first.is_empty() => "nor any other".into(),
+            0 => format!("but {}", first.join(", ")),
+            more => format!("but {} and {more} more", first.join(", ")),
+        };
+        let what = format!("nobody has published topic \"{}\", {others}", self.topic.escape_debug());
+        Err(Failure::of_region(self.region(), what).hint("wait for it with --wait"))
     }
 
     /// The region's name.
@@ -43,7 +68,12 @@ impl OnTopic {
     pub fn failure(&self, error: TopicError) -> Failure {
         let (name, region) = (self.topic.escape_debug(), &*self.access.name);
         let hint = match error {
-            TopicError::TooMany { .. } => "create the region with more --topics".into(),
+            TopicError::TooMany { .. } => {
+                let topics = command_for("topics", region);
+                format!(
+                    "none is freed before the region is removed: create it with more --topics; see them with: {topics}"
+                )
+            }
             TopicError::OtherKind { is_stream: true } => "omit --latest".into(),
             TopicError::OtherKind { is_stream: false } => "use --latest".into(),
             TopicError::Taken { rank } => {

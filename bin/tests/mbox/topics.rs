@@ -9,7 +9,7 @@ fn publish(region: &str, topic: &str, options: &[&str], input: &[u8]) -> Process
 }
 
 fn subscribe(region: &str, topic: &str, options: &[&str]) -> Process {
-    mbox([&["sub", region, topic, "--lines"], options].concat())
+    mbox([&["sub", region, topic, "--lines", "--wait"], options].concat())
 }
 
 /// What `mbox topics --json` says.
@@ -47,7 +47,7 @@ fn a_reader_gets_every_message_until_the_publisher_ends() {
 fn bytes_go_as_they_are() {
     let region = Name::create(&["--ranks", "2", "--stream", "256K"]);
     let input: Vec<u8> = (0..300_000_u32).flat_map(|at| at.to_ne_bytes()).collect();
-    let subscriber = mbox(["sub", &*region, "bytes", "--every"]);
+    let subscriber = mbox(["sub", &*region, "bytes", "--every", "--wait"]);
     wait_for_reader(&region);
     mbox_reading(&["pub", &region, "bytes"], file_of(&input)).succeeds();
     assert!(subscriber.succeeds() == input);
@@ -115,7 +115,11 @@ fn what_cannot_be_is_refused_in_one_line() {
     publish(&region, "value", &["--latest"], b"a\n").succeeds();
     fails(
         publish(&region, "third", &[], b""),
-        "the region has 2 topics already, and can have no more; create the region with more --topics",
+        &format!(
+            "the region has 2 topics already, and can have no more; none is freed before the region is removed: create it with more \
+             --topics; see them with: mbox topics {}",
+            &*region
+        ),
     );
     fails(publish(&region, "", &[], b""), "topic \"\": a topic's name has 1 to 64 bytes, without NULs");
     fails(
@@ -149,4 +153,36 @@ fn what_cannot_be_is_refused_in_one_line() {
         .fails_with(3, &format!("region {:?}: no message came", &*region));
     subscribe(&region, "log", &["--timeout", "50ms", "--history", "1", "--count", "2"])
         .fails_with(3, &format!("region {:?}: 1 of 2 messages came", &*region));
+}
+
+#[test]
+fn a_topic_that_nobody_has_published_is_waited_for_only_where_that_is_asked_for() {
+    let region = Name::create(&["--ranks", "3"]);
+    let sub = |topic: &str, options: &[&str]| mbox([&["sub", &region, topic, "--lines"], options].concat());
+    let line = |others: &str| {
+        format!(
+            "region {:?}: nobody has published topic \"lgo\", {others}; wait for it with --wait",
+            &*region
+        )
+    };
+    sub("lgo", &[]).fails(&line("nor any other"));
+    publish(&region, "log", &[], b"a\n").succeeds();
+    publish(&region, "temperature", &["--latest"], b"1\n").succeeds();
+    sub("lgo", &["--latest"]).fails(&line("but log, temperature"));
+    // None was made.
+    assert_eq!(topics(&region).as_array().map(Vec::len), Some(2));
+    assert_eq!(sub("log", &["--history", "1", "--count", "1"]).succeeds(), b"a\n");
+    let waiting = sub("lgo", &["--wait"]);
+    assert!(happens(|| topics(&region)[2]["readers"][0]["rank"].is_u64()));
+    // One that waits for it publishes nothing.
+    sub("lgo", &[]).fails(&line("but log, temperature"));
+    publish(&region, "lgo", &[], b"b\n").succeeds();
+    assert_eq!(waiting.succeeds(), b"b\n");
+    for at in 0..12 {
+        publish(&region, &format!("{at:02}"), &[], b"").succeeds();
+    }
+    sub("none", &[]).fails(&format!(
+        "region {:?}: nobody has published topic \"none\", but 00, 01, 02, 03, 04, 05, 06, 07, 08, 09 and 5 more; wait for it with --wait",
+        &*region
+    ));
 }
