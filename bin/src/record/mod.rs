@@ -5,7 +5,7 @@
 //! ```text
 //!  header, 32 bytes                                              record
 //! ┌────────────┬───────────┬─────────┬────────┬────────┬───────┐┌─────────┬─────────┬───────────────┬─────────┐
-//! │ "mbox-rec" │ version 1 │ ranks   │ start  │ 0      │ check ││ len     │ check   │ body          │ check   │
+//! │ "mbox-rec" │ version 2 │ ranks   │ start  │ 0      │ check ││ len     │ check   │ body          │ check   │
 //! │ 8 bytes    │ u32       │ u32     │ u64    │ u32    │ u32   ││ u32     │ u32     │ `len` bytes   │ u32     │
 //! └────────────┴───────────┴─────────┴────────┴────────┴───────┘└─────────┴─────────┴───────────────┴─────────┘
 //! ```
@@ -22,10 +22,11 @@
 //! | 2 | a message of a topic | number: u64, bytes of the name: u8, name: UTF-8, payload: the rest |
 //! | 3 | mail that was missed | from: u32, to: u32, messages: u64 |
 //! | 4 | messages of a topic that were missed | messages: u64, bytes of the name: u8, name: UTF-8 |
+//! | 5 | a value of a topic that is published as its latest value | as of 2 |
 //!
 //! The context is 0 for mail of no communicator. A reader takes memory for bytes only as they come. It ends at the first record
 //! that is cut or garbled, and says where that one begins. A file without an end was cut, too: its recorder was killed.
-//! A change of the format changes the version.
+//! A change of the format changes the version. Version 1 had no kind 5, and is read, too.
 
 mod entry;
 mod reader;

@@ -66,6 +66,36 @@ fn what_is_written_is_read() {
     assert!(records.is_empty() && end.is_none());
 }
 
+/// A recording of version 1 as its bytes are documented, made without the writer.
+fn first_version() -> Vec<u8> {
+    let checked = |bytes: &[u8]| [bytes, &crc32fast::hash(bytes).to_le_bytes()].concat();
+    let record = |body: &[u8]| [checked(&(body.len() as u32).to_le_bytes()), checked(body)].concat();
+    let header = [&b"mbox-rec\x01\0\0\0"[..], &[3, 0, 0, 0], &[9; 8], &[0; 4]].concat();
+    // Each is its kind, its time, and its fields.
+    let at = |seconds: u64| (seconds * 1_000_000_000).to_le_bytes();
+    let mail = [&[1][..], &at(1), &[2, 0, 0, 0, 1, 0, 0, 0, 7, 0, 0, 0, 5, 0], b"hello"].concat();
+    let value = [&[2][..], &at(2), &[4, 0, 0, 0, 0, 0, 0, 0, 5], b"price", b"3.50"].concat();
+    let missed = [&[3][..], &at(3), &[0, 0, 0, 0, 1, 0, 0, 0, 6, 0, 0, 0, 0, 0, 0, 0]].concat();
+    let values = [&[4][..], &at(4), &[8, 0, 0, 0, 0, 0, 0, 0, 5], b"price"].concat();
+    let end = [&[0][..], &at(5), &[4, 0, 0, 0, 0, 0, 0, 0]].concat();
+    [checked(&header), record(&mail), record(&value), record(&missed), record(&values), record(&end)].concat()
+}
+
+#[test]
+fn a_recording_of_the_first_version_is_read() {
+    let (records, end) = read(&first_version());
+    let entries = [
+        Entry::Mail { from: 2, to: 1, tag: 7, context: 5, payload: b"hello".to_vec() },
+        Entry::Value { topic: "price".into(), number: 4, payload: b"3.50".to_vec() },
+        Entry::MissedMail { from: 0, to: 1, count: 6 },
+        Entry::MissedValues { topic: "price".into(), count: 8 },
+    ];
+    let times = (1..).map(Duration::from_secs);
+    assert_eq!(records, times.zip(entries).map(|(at, entry)| Record { at, entry }).collect::<Vec<_>>());
+    assert!(end.is_none(), "{end:?}");
+    assert_eq!(Reader::begin(&first_version()[..]).expect("a recording").ranks(), 3);
+}
+
 #[test]
 fn a_cut_recording_is_read_up_to_the_cut() {
     let (bytes, offsets) = (recording(&sample()), offsets(&sample()));
