@@ -231,6 +231,18 @@ impl<'a> Call<'a> {
 
     /// Waits for the answer, but no longer than `deadline`. Then it returns [`CallError::Timeout`], and the call goes on.
     /// Otherwise as [`Call::wait`].
+    ///
+    /// ```
+    /// # use mailbox::{CallError, Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let call = me.to(1).start_call(b"what is the price?")?;
+    /// assert_eq!(call.wait_within(Duration::from_millis(1)).err(), Some(CallError::Timeout));
+    /// other.recv()?.reply(b"3.50")?;
+    /// assert_eq!(*call.wait_within(Duration::from_secs(1))?, *b"3.50");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_within(&self, deadline: impl Into<Deadline>) -> Result<Reply, CallError> {
         self.finish(deadline.into())
     }

@@ -212,6 +212,18 @@ impl<'a> Request<'a> {
 
     /// Waits no longer than `deadline`. Then it returns [`RequestError::Timeout`], and the request goes on. After it has given
     /// its result it returns [`RequestError::Over`]. Otherwise as [`Request::wait`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, RequestError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut request = me.from(1).start();
+    /// assert_eq!(request.wait_within(Duration::from_millis(1)).err(), Some(RequestError::Timeout));
+    /// other.send(0, b"hello")?;
+    /// assert_eq!(request.wait_within(Duration::from_secs(10))?.expect("a mail").to_vec(), b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_within(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Mail<'a>>, RequestError> {
         if !self.is_over() {
             Self::wait_all_within(core::slice::from_mut(self), deadline.into())?;
@@ -248,6 +260,19 @@ impl<'a> Request<'a> {
 
     /// Waits no longer than `deadline`. Then it returns [`RequestError::Timeout`], and they go on. Otherwise as
     /// [`Request::wait_all`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Request, RequestError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut requests = [1, 2].map(|tag| me.from(1).tag(tag).start());
+    /// other.to(0).tag(1).send(b"one")?;
+    /// assert_eq!(Request::wait_all_within(&mut requests, Duration::from_millis(1)), Err(RequestError::Timeout));
+    /// other.to(0).tag(2).send(b"two")?;
+    /// Request::wait_all_within(&mut requests, Duration::from_secs(10))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_all_within(
         requests: &mut [Request<'_>],
         deadline: impl Into<Deadline>,
@@ -276,6 +301,18 @@ impl<'a> Request<'a> {
     }
 
     /// Waits no longer than `deadline`. Otherwise as [`Request::wait_any`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Request, RequestError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut requests = [1, 2].map(|tag| me.from(1).tag(tag).start());
+    /// assert_eq!(Request::wait_any_within(&mut requests, Duration::from_millis(1)), Err(RequestError::Timeout));
+    /// other.to(0).tag(2).send(b"two")?;
+    /// assert_eq!(Request::wait_any_within(&mut requests, Duration::from_secs(10))?, Some(1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_any_within(
         requests: &mut [Request<'_>],
         deadline: impl Into<Deadline>,

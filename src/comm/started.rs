@@ -333,6 +333,18 @@ impl<T: Pod + Send> CollectiveRequest<'_, T> {
 
     /// Waits no longer than `deadline`. Then it returns [`CollectiveError::Missing`], and the operation goes on: unlike
     /// [`Comm::set_timeout`], this breaks nothing. After it has given its result it returns [`CollectiveError::GivenUp`].
+    ///
+    /// ```
+    /// # use mailbox::{CollectiveError, Comm, Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(1))?;
+    /// # let me = region.join(0)?;
+    /// let comm = Comm::world(&me)?;
+    /// let mut sum = comm.start_all_reduce(vec![1, 2], |one: i32, other| one + other);
+    /// assert_eq!(sum.wait_within(Duration::from_secs(10)), Ok(vec![1, 2]));
+    /// assert_eq!(sum.wait_within(Duration::from_secs(10)), Err(CollectiveError::GivenUp { rank: 0 }), "it was given");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_within(&mut self, deadline: impl Into<Deadline>) -> Result<Vec<T>, CollectiveError> {
         let (comm, id) = (self.comm, self.id?);
         let (member, groups) = groups_of(comm.endpoint);

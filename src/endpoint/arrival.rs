@@ -85,6 +85,23 @@ impl<'a> Arrival<'a> {
 
     /// Waits no longer than `deadline`. Then it returns [`RecvError::Timeout`], and nothing is lost. Otherwise as
     /// [`Arrival::fetch`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let other = std::thread::spawn(move || other.send(0, &vec![7; 4 << 20]));
+    /// me.set_by_hand(true);
+    /// let mut arrival = me.recv()?.fetch();
+    /// let mut buffer = [0; 1000];
+    /// let len = arrival.fetch_within(&mut buffer, Duration::from_secs(10))?;
+    /// assert!(len > 0 && buffer[..len].iter().all(|byte| *byte == 7));
+    /// # drop(arrival);
+    /// # drop(me);
+    /// # assert!(other.join().unwrap().is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fetch_within(
         &mut self,
         buffer: &mut [u8],

@@ -76,6 +76,17 @@ impl<'a> Block<'a> {
 
     /// Sends it to `rank`, and waits no longer than `deadline`. Then it returns [`SendError::Timeout`], or, with
     /// [`Deadline::Now`], [`SendError::Full`]. Otherwise as [`Block::send`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Deadline, Region, SendError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2).loans(1 << 20))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let block = me.loan(1000)?.commit(1000);
+    /// while block.send_within(1, Deadline::Now).is_ok() {}
+    /// assert_eq!(block.send_within(1, Duration::from_millis(1)), Err(SendError::Timeout));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send_within(&self, rank: u32, deadline: impl Into<Deadline>) -> Result<(), SendError> {
         self.refer(rank, deadline.into())
     }

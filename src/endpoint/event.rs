@@ -158,6 +158,16 @@ impl RecvHalf {
     }
 
     /// The next event; waits no longer than until `deadline`. As [`Endpoint::next_event_within`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Event, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (_send, recv) = region.join(0)?.into_split();
+    /// # let _other = region.join(1)?;
+    /// assert!(matches!(recv.next_event_within(Duration::from_secs(1))?, Event::Joined { rank: 1, .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_event_within(&self, deadline: impl Into<Deadline>) -> Result<Event<Mail<'_>>, RecvError> {
         self.event(deadline.into(), None)
     }

@@ -230,6 +230,19 @@ impl<'a> Mail<'a> {
     /// Answers a call, and waits no longer than `deadline`: for a server that no caller should hold up. On an error it hands
     /// the call back. The error is [`SendError::Timeout`] when the time has passed, and with [`Deadline::Now`], which never
     /// waits, [`SendError::Full`]. Otherwise as [`Mail::reply`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Deadline, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, server) = (region.join(0)?, region.join(1)?);
+    /// let question = me.to(1).start_call(b"how long?")?;
+    /// // More than the region carries as a whole.
+    /// if let Err(unanswered) = server.recv()?.reply_within(&vec![0; 2 << 20], Deadline::Now) {
+    ///     unanswered.into_call().reply(b"2 MiB")?;
+    /// }
+    /// assert_eq!(*question.wait()?, *b"2 MiB");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn reply_within(self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<Self>> {
         self.answer(Kind::Answer, bytes, deadline.into())
@@ -263,6 +276,17 @@ impl<'a> Mail<'a> {
     }
 
     /// Answers a call with an error, which these bytes describe. Otherwise as [`Mail::reply_within`].
+    ///
+    /// ```
+    /// # use mailbox::{CallError, Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, server) = (region.join(0)?, region.join(1)?);
+    /// let question = me.to(1).start_call(b"an order")?;
+    /// assert!(server.recv()?.refuse_within(b"sold out", Duration::from_millis(10)).is_ok());
+    /// assert!(matches!(question.wait(), Err(CallError::Refused(why)) if why == b"sold out"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn refuse_within(self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<Self>> {
         self.answer(Kind::Refusal, bytes, deadline.into())
     }

@@ -55,6 +55,16 @@ impl<'a> RecvFrom<'a> {
     /// The call waits no longer than `deadline`: a [`Duration`](core::time::Duration) from now, an
     /// [`Instant`](std::time::Instant), or a [`Deadline`]. Then it returns [`RecvError::Timeout`]. Without this it waits as
     /// long as mail can come. A deadline that has passed gives what is there.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, RecvError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let received = me.from(1).within(Duration::from_millis(1)).recv();
+    /// assert_eq!(received.err(), Some(RecvError::Timeout));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn within(self, deadline: impl Into<Deadline>) -> Self {
         Self { deadline: deadline.into(), ..self }

@@ -77,6 +77,17 @@ impl<'a> SendTo<'a> {
     /// long as the receiver lives, or has not come yet.
     ///
     /// With [`Deadline::Now`] it does not wait, and returns [`SendError::Full`] instead.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// while me.try_send(1, b"fills the mailbox").is_ok() {}
+    /// let sent = me.to(1).within(Duration::from_millis(1)).send(b"no room");
+    /// assert_eq!(sent, Err(SendError::Timeout));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn within(self, deadline: impl Into<Deadline>) -> Self {
         Self { deadline: deadline.into(), ..self }

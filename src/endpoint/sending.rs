@@ -54,6 +54,17 @@ impl<'a> Sending<'a> {
 
     /// Waits no longer than `deadline`. Then it returns [`SendError::Timeout`], and the message stays announced. Otherwise as
     /// [`Sending::wait`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let mut sending = me.to(1).announce(vec![7; 4 << 20])?;
+    /// // Nobody has asked for it yet. It stays announced.
+    /// assert_eq!(sending.wait_within(Duration::from_millis(1)), Err(SendError::Timeout));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_within(&mut self, deadline: impl Into<Deadline>) -> Result<(), SendError> {
         if self.finish(deadline.into())? { Ok(()) } else { Err(SendError::Timeout) }
     }

@@ -42,6 +42,16 @@ impl Shared {
     }
 
     /// As [`Shared::next_event`]; waits no longer than until `deadline`, then [`RecvError::Timeout`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Event, RecvError, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// assert!(matches!(me.next_event_within(Duration::from_secs(1))?, Event::Joined { rank: 1, .. }));
+    /// assert_eq!(me.next_event_within(Duration::from_millis(1)).err(), Some(RecvError::Timeout));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_event_within(&self, deadline: impl Into<Deadline>) -> Result<Event<OwnedMail>, RecvError> {
         next_event(&self.handle, None, deadline.into())
     }

@@ -46,6 +46,16 @@ impl<'a> SharedFrom<'a> {
     }
 
     /// Waits no longer than this: a time from now on, or until a moment.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, RecvError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let received = me.from(1).within(Duration::from_millis(1)).recv();
+    /// assert_eq!(received.err(), Some(RecvError::Timeout));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn within(self, deadline: impl Into<Deadline>) -> Self {
         Self { deadline: deadline.into(), ..self }
     }

@@ -210,6 +210,17 @@ impl OwnedBlock {
     }
 
     /// Sends it to `rank`, and waits no longer than `deadline`. As [`Block::send_within`](crate::Block::send_within).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2).loans(1 << 20))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let block = me.loan(1000)?.commit(1000);
+    /// block.send_within(1, Duration::from_millis(10))?;
+    /// # assert_eq!(other.recv()?.len(), 1000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send_within(&self, rank: u32, deadline: impl Into<Deadline>) -> Result<(), SendError> {
         let Held { handle, lent, .. } = &self.held;
         sending::put(handle, (rank, 0), deadline.into(), |member, outbox, peer, slot| {

@@ -191,6 +191,17 @@ impl OwnedMail {
     }
 
     /// Answers a call with an error, which these bytes describe. Otherwise as [`OwnedMail::reply_within`].
+    ///
+    /// ```
+    /// # use mailbox::{CallError, Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, server) = (region.join(0)?, region.join(1)?.into_shared());
+    /// let question = me.to(1).start_call(b"an order")?;
+    /// server.recv()?.refuse_within(b"sold out", Duration::from_millis(10))?;
+    /// assert!(matches!(question.wait(), Err(CallError::Refused(why)) if why == b"sold out"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn refuse_within(self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), Unanswered<Self>> {
         self.answer(Kind::Refusal, bytes, deadline.into())
     }

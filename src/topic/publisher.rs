@@ -126,6 +126,17 @@ impl<'a> Publisher<'a> {
     }
 
     /// The same, and waits no longer than `deadline`: then [`TopicError::Behind`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let me = region.join(0)?;
+    /// # let mut publisher = region.topic("frames")?.publisher(&me)?;
+    /// let draft = publisher.draft_within(1 << 20, Duration::from_millis(10))?;
+    /// draft.publish(1 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn draft_within(
         &mut self,
         len: usize,

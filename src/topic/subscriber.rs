@@ -116,6 +116,20 @@ impl<'a> Subscriber<'a> {
     }
 
     /// The next message; `None` if none has come until `deadline`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let topic = region.topic("prices")?;
+    /// # let mut publisher = topic.publisher(&me)?;
+    /// let mut subscriber = topic.subscriber(&other, Policy::skip())?;
+    /// assert!(subscriber.recv_within(Duration::from_millis(1))?.is_none(), "nothing is published");
+    /// publisher.publish(b"3.50")?;
+    /// assert_eq!(subscriber.recv_within(Duration::from_secs(1))?.expect("a price").to_vec(), b"3.50");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recv_within(
         &mut self,
         deadline: impl Into<Deadline>,
