@@ -90,6 +90,18 @@ impl<'a> Member<'a> {
     }
 
     /// The same, and waits no longer than `deadline`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::causal::{Group, Member};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2).topics(2))?;
+    /// # let me = region.join(0)?;
+    /// const TALK: Group = Group::new("talk", 0..2);
+    /// let member = Member::join_within(&me, &TALK, Duration::from_secs(10))?;
+    /// # drop(member);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join_within(
         me: &'a Endpoint,
         group: &Group,
@@ -175,6 +187,19 @@ impl<'a> Member<'a> {
     }
 
     /// The same, and waits no longer than `deadline`: then [`CausalError::Behind`], and nothing was sent.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::causal::{Group, Member};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2).topics(2))?;
+    /// # let me = region.join(0)?;
+    /// const TALK: Group = Group::new("talk", 0..2);
+    /// let mut member = Member::join_within(&me, &TALK, Duration::from_secs(10))?;
+    /// let id = member.broadcast_within(b"hello", Duration::from_millis(10))?;
+    /// assert_eq!((id.rank, id.number), (0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn broadcast_within(
         &mut self,
         bytes: &[u8],
@@ -239,6 +264,18 @@ impl<'a> Member<'a> {
     }
 
     /// What comes next; `None` if nothing has come before `deadline`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::causal::{Group, Member};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2).topics(2))?;
+    /// # let me = region.join(0)?;
+    /// const TALK: Group = Group::new("talk", 0..2);
+    /// let mut member = Member::join_within(&me, &TALK, Duration::from_secs(10))?;
+    /// assert!(member.next_event_within(Duration::from_millis(1))?.is_none(), "nobody else is there");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_event_within(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Event>, CausalError> {
         let deadline = deadline.into();
         loop {

@@ -82,6 +82,21 @@ where
     }
 
     /// Asks, and waits for the answer no longer than `deadline`. Then the server may still carry the call out.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::codec::{CallError, Client, Json, Message};
+    /// # use std::time::Duration;
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct News(u32);
+    /// # impl Message for News { const NAME: &'static str = "News"; }
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _server) = (region.join(0)?, region.join(1)?);
+    /// let mut client = Client::<News, News, News, Json>::new(me.to(1));
+    /// let answer = client.call_within(&News(1), Duration::from_millis(1));
+    /// assert!(matches!(answer, Err(CallError::Call(mailbox::CallError::Timeout))));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn call_within(&mut self, request: &Q, deadline: impl Into<Deadline>) -> Result<A, CallError<E>> {
         let Self { to, requests, answers, errors, private } = self;
         let (deadline, limit) = (deadline.into(), private.limit);

@@ -36,6 +36,20 @@ impl<'a, T: Message, C: Codec<T>> Receiver<'a, T, C> {
     }
 
     /// The next value; a [timeout](RecvError::is_timeout) if none comes until `deadline`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::codec::{Json, Message, Receiver};
+    /// # use std::time::Duration;
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct News(u32);
+    /// # impl Message for News { const NAME: &'static str = "News"; }
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let mut news = Receiver::<News, Json>::new(me.from(1));
+    /// assert!(news.recv_within(Duration::from_millis(1)).is_err_and(|error| error.is_timeout()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recv_within(&mut self, deadline: impl Into<Deadline>) -> Result<Received<'a, T>, RecvError> {
         self.open(self.from.within(deadline).recv()?)
     }

@@ -57,6 +57,20 @@ impl<'a, T: Message, C: Codec<T>> Sender<'a, T, C> {
     }
 
     /// Sends a value, and waits no longer than `deadline`. Otherwise as [`Sender::send`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::codec::{Json, Message, Sender};
+    /// # use std::time::Duration;
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct News(u32);
+    /// # impl Message for News { const NAME: &'static str = "News"; }
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let mut news = Sender::<News, Json>::new(me.to(1));
+    /// news.send_within(&News(1), Duration::from_millis(10))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send_within(&mut self, value: &T, deadline: impl Into<Deadline>) -> Result<(), SendError> {
         self.send_with(self.to.within(deadline), value)
     }

@@ -54,6 +54,21 @@ where
     }
 
     /// The next request; a [timeout](RecvError::is_timeout) if none comes until `deadline`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::codec::{Json, Message, Server};
+    /// # use std::time::Duration;
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct News(u32);
+    /// # impl Message for News { const NAME: &'static str = "News"; }
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _client) = (region.join(0)?, region.join(1)?);
+    /// let mut server = Server::<News, News, News, Json>::new(me.from_any());
+    /// let asked = server.recv_within(Duration::from_millis(1));
+    /// assert!(asked.is_err_and(|error| error.is_timeout()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recv_within(&mut self, deadline: impl Into<Deadline>) -> Result<Asked<'a, Q, A, E, C>, RecvError> {
         self.open(self.from.within(deadline).recv()?)
     }
@@ -131,6 +146,28 @@ where
     }
 
     /// Answers or refuses, and waits for room no longer than `deadline`. After that the call is dropped, and its client is told.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::codec::{Client, Json, Message, Server};
+    /// # use std::time::Duration;
+    /// # #[derive(Debug, serde::Serialize, serde::Deserialize)]
+    /// # struct News(u32);
+    /// # impl Message for News { const NAME: &'static str = "News"; }
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # std::thread::scope(|scope| {
+    /// #     let asking = scope.spawn(move || {
+    /// #         Client::<News, News, News, Json>::new(me.to(1)).call(&News(1)).expect("an answer").0
+    /// #     });
+    /// let mut server = Server::<News, News, News, Json>::new(other.from_any());
+    /// let asked = server.recv()?;
+    /// asked.respond_within(Ok(News(2)), Duration::from_millis(10))?;
+    /// #     assert_eq!(asking.join().unwrap(), 2);
+    /// #     Ok::<(), Box<dyn std::error::Error>>(())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn respond_within(
         self,
         result: Result<A, E>,

@@ -50,6 +50,20 @@ impl<'a, T: Message, C: Codec<T>> Publisher<'a, T, C> {
     }
 
     /// Publishes a value, and waits no longer than `deadline`. Otherwise as [`Publisher::publish`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::codec::{Json, Message, Publisher};
+    /// # use std::time::Duration;
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct News(u32);
+    /// # impl Message for News { const NAME: &'static str = "News"; }
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let me = region.join(0)?;
+    /// let mut news = Publisher::<News, Json>::new(region.topic("news")?.publisher(&me)?);
+    /// news.publish_within(&News(1), Duration::from_millis(10))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn publish_within(&mut self, value: &T, deadline: impl Into<Deadline>) -> Result<(), TopicError> {
         let Self { publisher, frame, private } = self;
         private.write(frame, value, |message| Ok(publisher.publish_within(message, deadline)?))
@@ -117,6 +131,21 @@ impl<'a, T: Message, C: Codec<T>> Subscriber<'a, T, C> {
     }
 
     /// The next value; `None` if none has come until `deadline`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # use mailbox_patterns::codec::{Json, Message, Subscriber};
+    /// # use std::time::Duration;
+    /// # #[derive(serde::Serialize, serde::Deserialize)]
+    /// # struct News(u32);
+    /// # impl Message for News { const NAME: &'static str = "News"; }
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let me = region.join(0)?;
+    /// let subscriber = region.topic("news")?.subscriber(&me, Policy::skip())?;
+    /// let mut news = Subscriber::<News, Json>::new(subscriber);
+    /// assert!(news.recv_within(Duration::from_millis(1))?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recv_within(&mut self, deadline: impl Into<Deadline>) -> Result<Option<Sample<T>>, TopicError> {
         let sample = self.subscriber.recv_within(deadline)?;
         let read = sample.map(|sample| read(&self.frame, &mut self.private, sample)).transpose();

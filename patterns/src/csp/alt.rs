@@ -99,6 +99,21 @@ impl<'a> Alt<'a> {
     }
 
     /// The same; [`ChannelError::Timeout`] if no arm is ready before `deadline`. With all arms closed it waits until then.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::csp::{Alt, Channel, Process};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let (process, others) = (Process::begin(&me, 0..2)?, Process::begin(&other, 0..2)?);
+    /// const NUMBERS: Channel<u32> = Channel::buffered("numbers", 4);
+    /// let (_output, input) = (process.output(&NUMBERS)?, others.input(&NUMBERS)?);
+    /// let mut alt = Alt::new();
+    /// alt.input(&input);
+    /// assert!(alt.wait_within(Duration::from_millis(1)).is_err_and(|error| error.is_timeout()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_within(&mut self, deadline: impl Into<Deadline>) -> Result<usize, ChannelError> {
         let deadline = deadline.into();
         loop {

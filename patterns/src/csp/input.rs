@@ -28,6 +28,21 @@ impl<'a, T: Pod> Input<'a, T> {
     }
 
     /// The next value; [`ChannelError::Timeout`] if there is none before `deadline`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::csp::{Channel, Process};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let (process, others) = (Process::begin(&me, 0..2)?, Process::begin(&other, 0..2)?);
+    /// const NUMBERS: Channel<u32> = Channel::buffered("numbers", 4);
+    /// let (mut output, mut input) = (process.output(&NUMBERS)?, others.input(&NUMBERS)?);
+    /// # let _ = &mut output;
+    /// let value = input.recv_within(Duration::from_millis(1));
+    /// assert!(value.is_err_and(|error| error.is_timeout()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn recv_within(&mut self, deadline: impl Into<Deadline>) -> Result<T, ChannelError> {
         let mail = self.link.receive(deadline.into())?;

@@ -47,6 +47,22 @@ impl<'a, T: Pod> Output<'a, T> {
 
     /// Sends a value on a buffered channel, if there is room before `deadline`; otherwise [`ChannelError::Timeout`], and the value was
     /// not sent. [`ChannelError::Committed`] on a rendezvous.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::csp::{Channel, Process};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let (process, others) = (Process::begin(&me, 0..2)?, Process::begin(&other, 0..2)?);
+    /// const NUMBERS: Channel<u32> = Channel::buffered("numbers", 4);
+    /// let (mut output, mut input) = (process.output(&NUMBERS)?, others.input(&NUMBERS)?);
+    /// # // The ends meet.
+    /// # assert!(input.recv_within(Duration::from_millis(1)).is_err());
+    /// output.send_within(&7, Duration::from_secs(10))?;
+    /// # assert_eq!(input.recv()?, 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send_within(&mut self, value: &T, deadline: impl Into<Deadline>) -> Result<(), ChannelError> {
         self.check_buffered()?;
         self.link.send_buffered(bytes_of(value), deadline.into())

@@ -120,6 +120,17 @@ impl<'a> Shard<'a> {
 
     /// Serves until `deadline`. With [`Deadline::Now`] it does what there is to do, and never waits: for a loop of the program's own,
     /// which calls it often.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::tuple::{Limits, Shard};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let me = region.join(0)?;
+    /// let mut shard = Shard::begin(&me, 0..1, Limits::default())?;
+    /// shard.serve_within(Duration::from_millis(1))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn serve_within(&mut self, deadline: impl Into<Deadline>) -> Result<(), TupleError> {
         let deadline = deadline.into();
         for step in 1.. {

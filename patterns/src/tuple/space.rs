@@ -68,6 +68,21 @@ impl<'a> Space<'a> {
 
     /// The same; [`TupleError::Timeout`] if the shard has not answered before `deadline`. Then it is not known whether the tuple was
     /// put.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::tuple::{Limits, Shard, Space};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(1)?, region.join(0)?);
+    /// # let other = std::thread::spawn(move || Shard::begin(&other, 0..1, Limits::default())?.serve_until_alone());
+    /// let space = Space::begin(&me, 0..1)?;
+    /// space.out_within(("price", 1.29), Duration::from_secs(10))?;
+    /// # drop(space);
+    /// # drop(me);
+    /// # other.join().expect("no panic")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn out_within(
         &self,
         tuple: impl Into<Tuple>,
@@ -98,6 +113,22 @@ impl<'a> Space<'a> {
     }
 
     /// The same; [`TupleError::Timeout`] if there is none before `deadline`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::tuple::{Limits, Shard, Space, TupleError, any};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(1)?, region.join(0)?);
+    /// # let other = std::thread::spawn(move || Shard::begin(&other, 0..1, Limits::default())?.serve_until_alone());
+    /// let space = Space::begin(&me, 0..1)?;
+    /// let price = space.rd_within(("price", any::<f64>()), Duration::from_millis(1));
+    /// assert_eq!(price.err(), Some(TupleError::Timeout), "nobody has put one");
+    /// # drop(space);
+    /// # drop(me);
+    /// # other.join().expect("no panic")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rd_within(
         &self,
         template: impl Into<Template>,
@@ -122,6 +153,22 @@ impl<'a> Space<'a> {
 
     /// The same; [`TupleError::Timeout`] if there is none before `deadline`. Then none was taken. With [`Deadline::Now`], here as in the
     /// other calls that look for a tuple, it waits for no tuple, but for the answer of the shard.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::tuple::{Limits, Shard, Space, TupleError, any};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(1)?, region.join(0)?);
+    /// # let other = std::thread::spawn(move || Shard::begin(&other, 0..1, Limits::default())?.serve_until_alone());
+    /// let space = Space::begin(&me, 0..1)?;
+    /// let price = space.take_within(("price", any::<f64>()), Duration::from_millis(1));
+    /// assert_eq!(price.err(), Some(TupleError::Timeout), "nobody has put one");
+    /// # drop(space);
+    /// # drop(me);
+    /// # other.join().expect("no panic")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn take_within(
         &self,
         template: impl Into<Template>,
@@ -146,6 +193,23 @@ impl<'a> Space<'a> {
     }
 
     /// The same; [`TupleError::Timeout`] if there is none before `deadline`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use mailbox_patterns::tuple::{Limits, Shard, Space, TupleError, any};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(1)?, region.join(0)?);
+    /// # let other = std::thread::spawn(move || Shard::begin(&other, 0..1, Limits::default())?.serve_until_alone());
+    /// let space = Space::begin(&me, 0..1)?;
+    /// let (length, time) = (Duration::from_secs(1), Duration::from_millis(1));
+    /// let job = space.lease_within(("job", any::<u64>()), length, time);
+    /// assert_eq!(job.err(), Some(TupleError::Timeout), "nobody has put one");
+    /// # drop(space);
+    /// # drop(me);
+    /// # other.join().expect("no panic")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn lease_within(
         &self,
         template: impl Into<Template>,
