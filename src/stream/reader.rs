@@ -200,6 +200,8 @@ impl StreamReader {
 
     /// The rank reads no more.
     pub fn end(&mut self) {
+        // The writer may wait for messages that this end has not read.
+        self.is_awaited = false;
         self.line.registration.store(0, release(Edge::Cursor));
         self.line.held.store(0, release(Edge::Cursor));
         self.stream.bits[self.rank as usize / 64].fetch_and(!(1 << (self.rank % 64)), Relaxed);
@@ -209,6 +211,17 @@ impl StreamReader {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_waits_for_a_reader_waits_for_its_end_too() {
+        let stream = Stream::on_heap(1, 2, 0);
+        let every = Registration { epoch: 1, is_awaited: true };
+        let mut reader = StreamReader::begin(stream.clone(), 0, every, 0);
+        stream.line.starved.store(1, Relaxed);
+        assert!(!reader.is_waited_for(), "it has not gone on");
+        reader.end();
+        assert!(reader.is_waited_for());
+    }
 
     #[test]
     fn a_reader_knows_whether_others_read_too() {

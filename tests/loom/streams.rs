@@ -1,15 +1,17 @@
 //! A topic's stream: one writer, readers that are awaited and readers that may be passed.
 
-use super::{Turn, check, side_by_side};
+use super::{Turn, bells, check, mail, side_by_side, sleep};
 use core::ops::Range;
 use loom::cell::UnsafeCell;
 use loom::sync::Arc;
 use loom::thread;
 use mailbox::lab::abi::Registration;
 use mailbox::lab::memory::{Stream, load};
-use mailbox::lab::stream::{Found, StreamReader, StreamWriter};
-use mailbox::lab::sync::Edge::{Cursor, Held, Overwritten, Published};
-use mailbox::lab::sync::Mutant::{Acquire, Fence, Release};
+use mailbox::lab::rank::{Bell, Ringer};
+use mailbox::lab::stream::{Found, Place, StreamReader, StreamWriter};
+use mailbox::lab::sync::Edge::{Cursor, Held, Hungry, Overwritten, Published, RingerFence};
+use mailbox::lab::sync::Mutant::{self, Acquire, Blind, Clear, Fence, Release};
+use mailbox::lab::sync::full_fence;
 
 /// Two ranks, and as many cells.
 fn stream(cells: usize, words: usize) -> Stream {
@@ -176,5 +178,90 @@ fn two_readers_and_a_successor() {
             publish(&mut successor, None);
         });
         readers.into_iter().for_each(|reader| reader.join().expect("no panic"));
+    });
+}
+
+/// Looks for room as a publisher does that waits for it.
+fn look_for_room(writer: &mut StreamWriter, len: Option<u64>) -> Option<Place> {
+    match writer.make_room(len, |_, _| true) {
+        Ok(place) => Some(place),
+        // The reader may have gone on before it was told.
+        Err(behind) if writer.set_starved(behind.below) => writer.make_room(len, |_, _| true).ok(),
+        Err(_) => None,
+    }
+}
+
+/// Wakes the writer as a subscriber does, if it waits for what was just done.
+fn tell(reader: &StreamReader, bell: Bell<'_>) {
+    let ringer = Ringer::register();
+    if !ringer.needs_no_ring(bell) {
+        full_fence(RingerFence);
+        if reader.is_waited_for() {
+            ringer.ring(bell);
+        }
+    }
+}
+
+/// The sleeper's fence is missed elsewhere: here the one that comes with `starved` would do.
+const HUNGRY: [Mutant; 4] = [Fence(RingerFence), Fence(Hungry), Clear, Blind];
+
+/// A writer sleeps until there is room for one more message of this length, beside a reader that does something and tells it.
+fn sleeps_beside(
+    turn: Turn,
+    (mut writer, mut reader): (StreamWriter, StreamReader),
+    len: Option<u64>,
+    does: fn(&mut StreamReader),
+) {
+    let bells = bells();
+    let rung = bells.clone();
+    let left = move || {
+        let place = sleep(mail(&bells), || look_for_room(&mut writer, len));
+        writer.set_starved(0);
+        writer.write(place, &[7; 16]);
+    };
+    let right = move || {
+        does(&mut reader);
+        tell(&reader, mail(&rung));
+    };
+    side_by_side(turn, left, right);
+}
+
+/// A writer for which there is no more room, and an awaited reader that has read nothing.
+fn full() -> (StreamWriter, StreamReader) {
+    let stream = stream(2, 0);
+    let reader = begin(&stream, 0, true, 0);
+    let mut writer = StreamWriter::resume(stream);
+    (0..2).for_each(|_| assert!(publish(&mut writer, None)));
+    (writer, reader)
+}
+
+#[test]
+fn a_writer_that_sleeps_is_woken_by_a_reader_that_goes_on() {
+    check(Some(3), &HUNGRY, |turn| {
+        sleeps_beside(turn, full(), None, |reader| assert!(reader.take().is_ok_and(|found| found.is_some())));
+    });
+}
+
+#[test]
+fn a_writer_that_sleeps_is_woken_by_a_reader_that_ends() {
+    check(Some(3), &HUNGRY, |turn| sleeps_beside(turn, full(), None, StreamReader::end));
+}
+
+#[test]
+fn a_writer_that_sleeps_is_woken_by_a_reader_that_lets_go() {
+    check(Some(3), &HUNGRY, |turn| {
+        let stream = stream(2, 16);
+        let [mut one, mut other] = [0, 1].map(|rank| begin(&stream, rank, false, 0));
+        let mut writer = StreamWriter::resume(stream);
+        let payloads = Accesses::new();
+        (0..2).for_each(|_| assert!(publish(&mut writer, Some(&payloads))));
+        // Each has one of the two places.
+        assert_eq!(take(&mut other, Some(&payloads)), Some(0));
+        for reader in [&mut one, &mut other] {
+            assert!(matches!(reader.take(), Ok(Some(Found::Placed(_)))));
+        }
+        // A model that found a mistake ends in the middle: what loom has an eye on must be gone by then.
+        drop((payloads, other));
+        sleeps_beside(turn, (writer, one), Some(16), StreamReader::release);
     });
 }
