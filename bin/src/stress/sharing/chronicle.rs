@@ -64,7 +64,7 @@ impl Chronicle {
 
     /// What is missing, once there was nothing more to tell, of a rank that stood so at first and in the end.
     pub fn complete(&self, rank: u32, first: (Status, u64), last: (Status, u64)) -> Result<(), String> {
-        let told = self.told.get(&rank).and_then(|told| told.last());
+        let told = self.told.get(&rank).and_then(|told| told.iter().max());
         let (lives, epoch) = (last.0 == Status::Live, last.1);
         let is_complete = match told {
             // One that ended before.
