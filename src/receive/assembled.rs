@@ -1,8 +1,13 @@
 //! Messages in private memory. Nothing here is shared.
 
+use super::spread::Spread;
 use crate::ring::Descriptor;
 use core::cell::{Ref, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use core::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+
+/// How many numbers that are over the order may keep besides as many as are not.
+const SLACK: usize = 64;
 
 /// Those of one sender whose mails are not dropped yet: announced ones that have arrived, and others that were moved out of
 /// the way.
@@ -11,9 +16,11 @@ pub struct Assembled(RefCell<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    all: BTreeMap<u64, Entry>,
-    /// Those that are unread.
-    unread: BTreeSet<u64>,
+    all: HashMap<u64, Entry, Spread>,
+    /// How many of them are unread.
+    unread: usize,
+    /// The numbers of those that are unread, and of others: they are left out when they would come first.
+    order: BinaryHeap<Reverse<u64>>,
 }
 
 /// One message.
@@ -24,6 +31,7 @@ pub struct Entry {
     pub cost: Cost,
     /// How many times it may have been handed out before.
     handed: u32,
+    is_unread: bool,
 }
 
 /// What a message takes of which budget.
@@ -37,7 +45,8 @@ impl Assembled {
     /// Keeps the bytes of a message that was taken, and takes so many of the budget for announced messages.
     pub fn add(&self, descriptor: Descriptor, bytes: Vec<u8>, announced: u64, handed: u32) {
         let cost = Cost { announced, moved: 0 };
-        self.0.borrow_mut().all.insert(descriptor.seq, Entry { descriptor, bytes, cost, handed });
+        let entry = Entry { descriptor, bytes, cost, handed, is_unread: false };
+        self.0.borrow_mut().add(entry);
     }
 
     /// Keeps the bytes of an unread message that was moved here, for which so much of the budget was taken, and that may have
@@ -45,43 +54,60 @@ impl Assembled {
     pub fn move_in(&self, descriptor: Descriptor, bytes: Vec<u8>, moved: u64, handed: u32) {
         let mut kept = self.0.borrow_mut();
         let cost = Cost { announced: 0, moved };
-        kept.all.insert(descriptor.seq, Entry { descriptor, bytes, cost, handed });
-        kept.unread.insert(descriptor.seq);
+        kept.add(Entry { descriptor, bytes, cost, handed, is_unread: false });
+        kept.leave(descriptor.seq);
     }
 
     /// How many are unread.
+    #[inline(always)]
     pub fn unread(&self) -> usize {
-        self.0.borrow().unread.len()
+        self.0.borrow().unread
     }
 
     /// The oldest one that is unread.
     pub fn oldest_unread(&self) -> Option<u64> {
-        self.0.borrow().unread.first().copied()
+        let kept = &mut *self.0.borrow_mut();
+        while let Some(Reverse(seq)) = kept.order.peek() {
+            if kept.all.get(seq).is_some_and(|entry| entry.is_unread) {
+                return Some(*seq);
+            }
+            kept.order.pop();
+        }
+        None
     }
 
     /// The descriptor of this one, if it is unread.
     pub fn unread_one(&self, seq: u64) -> Option<Descriptor> {
         let kept = self.0.borrow();
-        if kept.unread.contains(&seq) { kept.all.get(&seq).map(|entry| entry.descriptor) } else { None }
+        kept.all.get(&seq).filter(|entry| entry.is_unread).map(|entry| entry.descriptor)
     }
 
     /// The descriptors of all that are unread, oldest first.
     pub fn all_unread(&self) -> Vec<Descriptor> {
         let kept = self.0.borrow();
-        kept.unread.iter().filter_map(|seq| kept.all.get(seq)).map(|entry| entry.descriptor).collect()
+        let unread = kept.all.values().filter(|entry| entry.is_unread);
+        let mut all: Vec<Descriptor> = unread.map(|entry| entry.descriptor).collect();
+        all.sort_unstable_by_key(|descriptor| descriptor.seq);
+        all
     }
 
     /// This one, if it is unread; it is not any more.
     pub fn take_unread(&self, seq: u64) -> Option<Descriptor> {
-        let mut kept = self.0.borrow_mut();
-        let is_unread = kept.unread.remove(&seq);
-        kept.all.get(&seq).filter(|_| is_unread).map(|entry| entry.descriptor.marked(entry.handed > 0))
+        self.take_unread_if(seq, |_| true)
+    }
+
+    /// The same, if it is one of these.
+    pub fn take_unread_if(&self, seq: u64, is_one: impl Fn(&Descriptor) -> bool) -> Option<Descriptor> {
+        let kept = &mut *self.0.borrow_mut();
+        let entry = kept.all.get_mut(&seq).filter(|entry| entry.is_unread && is_one(&entry.descriptor))?;
+        entry.is_unread = false;
+        kept.unread -= 1;
+        Some(entry.descriptor.marked(entry.handed > 0))
     }
 
     /// Leaves this one unread. Returns whether it is there.
     pub fn put_back(&self, seq: u64) -> bool {
-        let mut kept = self.0.borrow_mut();
-        kept.all.contains_key(&seq) && kept.unread.insert(seq)
+        self.0.borrow_mut().leave(seq)
     }
 
     /// How many times this one may have been handed out before.
@@ -110,6 +136,82 @@ impl Assembled {
 
     /// Returns one message and keeps it no longer.
     pub fn take(&self, seq: u64) -> Option<Entry> {
-        self.0.borrow_mut().all.remove(&seq)
+        let mut kept = self.0.borrow_mut();
+        let entry = kept.all.remove(&seq)?;
+        kept.unread -= usize::from(entry.is_unread);
+        Some(entry)
+    }
+}
+
+impl Entries {
+    fn add(&mut self, entry: Entry) {
+        let former = self.all.insert(entry.descriptor.seq, entry);
+        self.unread -= usize::from(former.is_some_and(|entry| entry.is_unread));
+    }
+
+    /// Leaves this one unread. Returns whether it is there and was not.
+    fn leave(&mut self, seq: u64) -> bool {
+        let Some(entry) = self.all.get_mut(&seq).filter(|entry| !entry.is_unread) else { return false };
+        entry.is_unread = true;
+        self.unread += 1;
+        self.order.push(Reverse(seq));
+        if self.order.len() > 2 * self.unread + SLACK {
+            let unread = self.all.iter().filter(|(_, entry)| entry.is_unread);
+            self.order = unread.map(|(seq, _)| Reverse(*seq)).collect();
+        }
+        true
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::abi::{Envelope, Kind, Location};
+
+    fn message(seq: u64) -> Descriptor {
+        let envelope =
+            Envelope { tag: 0, context: 0, epoch: 0, kind: Kind::Whole, place: Location::Inline(0) };
+        Descriptor::of_words([seq, 0, envelope.pack(), 0]).moved_out()
+    }
+
+    #[test]
+    fn those_that_are_unread_are_found_in_their_order_whatever_is_taken() {
+        let (kept, mut unread, mut taken) = (Assembled::default(), Vec::<u64>::new(), Vec::<u64>::new());
+        let mut dice = 1u64;
+        let mut roll = |sides: usize| {
+            dice = dice.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+            (dice >> 33) as usize % sides
+        };
+        for seq in 0..20_000 {
+            match roll(4) {
+                0 | 1 => {
+                    kept.move_in(message(seq), vec![], 1, 0);
+                    unread.push(seq);
+                }
+                2 if !unread.is_empty() => {
+                    let at = if roll(2) == 0 { 0 } else { roll(unread.len()) };
+                    let one = unread.remove(at);
+                    assert_eq!(kept.take_unread(one).map(|one| one.seq), Some(one));
+                    assert!(kept.take_unread(one).is_none());
+                    taken.push(one);
+                }
+                _ if !taken.is_empty() => {
+                    let one = taken.swap_remove(roll(taken.len()));
+                    if roll(3) == 0 {
+                        assert!(kept.put_back(one) && !kept.put_back(one));
+                        unread.insert(unread.partition_point(|other| *other < one), one);
+                    } else {
+                        assert!(kept.take(one).is_some() && !kept.put_back(one));
+                    }
+                }
+                _ => {}
+            }
+            assert_eq!((kept.unread(), kept.oldest_unread()), (unread.len(), unread.first().copied()));
+            assert!(kept.0.borrow().order.len() <= 2 * unread.len() + SLACK + 2);
+            if seq % 1000 == 0 {
+                assert!(kept.all_unread().iter().map(|one| one.seq).eq(unread.iter().copied()));
+                assert_eq!(kept.cost().moved, (unread.len() + taken.len()) as u64);
+            }
+        }
     }
 }

@@ -174,10 +174,8 @@ impl Inbox {
             }
         }
         let descriptor = taken?;
-        if is_current && peer.consumer.next() == next {
-            // A mail that was taken a second time counts as one of the turn, too; so does a part of an announced
-            // message.
-            self.turn_end.set(self.turn_end.get().wrapping_sub(1));
+        if peer.consumer.next() == next {
+            self.count_again(peer);
         }
         Ok(descriptor)
     }

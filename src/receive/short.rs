@@ -41,6 +41,10 @@ impl Inbox {
         let Source::Rank(rank) = wanted.source else { return Ok(None) };
         match self.peers.get(rank) {
             Some(peer) if self.posted.is_empty() && peer.may_find_unread(wanted.filter) => {
+                if let Some(mail) = peer.take_easy_unread(wanted.filter) {
+                    self.count_again(peer);
+                    return Ok(Some((peer, mail)));
+                }
                 Ok(self.take(member, wanted, peer, self.by_hand.get())?.map(|mail| (peer, mail)))
             }
             _ => Ok(None),

@@ -27,6 +27,14 @@ impl Inbox {
         if left > self.turn.get() { 0 } else { left }
     }
 
+    /// A mail of this sender that was taken a second time counts as one of its turn, too; so does a part of an announced message.
+    #[inline(always)]
+    pub(super) fn count_again(&self, peer: &Incoming) {
+        if peer.from == self.current.get() {
+            self.turn_end.set(self.turn_end.get().wrapping_sub(1));
+        }
+    }
+
     /// Whether the current sender has had its turn for so long that others should be looked at.
     #[inline(always)]
     pub(super) fn is_turn_over(&self) -> bool {

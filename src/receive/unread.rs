@@ -44,13 +44,31 @@ struct Queue {
 
 impl Unread {
     /// Mail `seq`, with this envelope, is left unread. `live` mails are, with it.
+    #[inline(always)]
     pub fn add(&mut self, seq: u64, envelope: u64, live: usize, is_live: impl Fn(u64) -> bool) {
         for view in &mut self.views {
             if view.count > 2 * live + SLACK {
-                view.clean(live > 1, &is_live);
+                view.clean(live > 1, &|seq| is_live(seq));
             }
             view.add(seq, envelope);
         }
+    }
+
+    /// What `take` makes of the oldest mail that `filter` takes, in the common case only: its mask was asked for last, and `take`
+    /// makes something of that mail.
+    #[inline(always)]
+    pub fn take_first<T>(&mut self, filter: Filter, take: impl FnOnce(u64) -> Option<T>) -> Option<T> {
+        let view = self.views.last_mut().filter(|view| view.filter.mask() == filter.mask())?;
+        let queue = view.queues.get_mut(&filter.key())?;
+        let taken = take(queue.first)?;
+        // A single number stays until it is found to be over: its table needs its place again soon.
+        if let Some(rest) = &mut queue.rest
+            && let Some(next) = rest.pop_front()
+        {
+            queue.first = next;
+            view.count -= 1;
+        }
+        Some(taken)
     }
 
     /// Whether there is a table for this filter's mask.
@@ -107,9 +125,10 @@ impl View {
     }
 
     /// Removes the numbers of mails that are not live. Without `any`, none is.
-    fn clean(&mut self, any: bool, is_live: impl Fn(u64) -> bool) {
+    #[cold]
+    fn clean(&mut self, any: bool, is_live: &dyn Fn(u64) -> bool) {
         if any {
-            self.queues.retain(|_, queue| queue.clean(&is_live));
+            self.queues.retain(|_, queue| queue.clean(is_live));
         } else {
             self.queues.clear();
         }

@@ -61,6 +61,8 @@ pub struct Consumer {
     unread: SeqSet,
     /// Those of them that were never handed out.
     unseen: SeqSet,
+    /// The one of them that was taken last by its number.
+    taken: Private<u64>,
     /// Messages below this may have been handed out before.
     handed: Private<u64>,
     /// How many times they may have been.
@@ -107,6 +109,7 @@ impl Consumer {
             acknowledged: SeqSet::new(cells),
             unread: SeqSet::new(cells),
             unseen: SeqSet::new(cells),
+            taken: head.into(),
             owed: 0.into(),
             has_pages: (0..lane.layout.count()).map(|_| lane.has_pages.into()).collect(),
             has_loan_pages: OnceCell::new(),

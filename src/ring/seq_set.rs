@@ -87,6 +87,25 @@ impl SeqSet {
         }
         was
     }
+
+    /// Takes out `first` and those that follow it, up to one that is not in. How many they were.
+    ///
+    /// Cost: a look at each word of 64 slots.
+    pub fn clear_run(&self, first: u64) -> u64 {
+        let (mut cleared, width) = (0, self.lap.min(64) as u32);
+        while self.any() {
+            let (word, bit) = self.bit(first.wrapping_add(cleared));
+            let at = bit.trailing_zeros();
+            let count = (word.get() >> at).trailing_ones().min(width - at);
+            if count == 0 {
+                break;
+            }
+            word.set(word.get() & !(u64::MAX >> (64 - count) << at));
+            self.count.set(self.count.get() - count as usize);
+            cleared += u64::from(count);
+        }
+        cleared
+    }
 }
 
 #[cfg(all(test, not(loom)))]
@@ -102,6 +121,27 @@ mod tests {
                     assert_eq!(set.first_from(first), None);
                     (ahead..lap as u64).step_by(3).for_each(|ahead| set.set(first.wrapping_add(ahead)));
                     assert_eq!(set.first_from(first), Some(first.wrapping_add(ahead)), "{lap} {first}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_run_is_taken_out_wherever_it_lies_and_no_more() {
+        for lap in [1, 2, 32, 64, 128, 256] {
+            for first in [0, 1, 63, 64, 100, u64::MAX - 5] {
+                for run in 0..=lap as u64 {
+                    let set = SeqSet::new(lap);
+                    let others = (run + 1..lap as u64).step_by(3);
+                    (0..run).chain(others.clone()).for_each(|ahead| set.set(first.wrapping_add(ahead)));
+                    assert_eq!(set.clear_run(first), run, "{lap} {first}");
+                    let left: Vec<_> =
+                        (0..lap as u64).filter(|ahead| set.has(first.wrapping_add(*ahead))).collect();
+                    assert_eq!(
+                        (left, set.len()),
+                        (others.clone().collect(), others.count()),
+                        "{lap} {first}"
+                    );
                 }
             }
         }

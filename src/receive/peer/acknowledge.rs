@@ -16,8 +16,10 @@ impl Incoming {
     /// Gives back the room of message `seq`.
     #[inline(never)]
     pub fn acknowledge(&self, member: &Member, seq: u64) {
-        self.consumer.acknowledge(seq);
-        self.ring(member);
+        // Only then is there room that was not there before.
+        if self.consumer.acknowledge(seq) {
+            self.ring(member);
+        }
     }
 
     /// Gives back the room of message `seq` at once, even within a batch, because its sender waits for that.

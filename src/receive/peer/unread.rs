@@ -89,9 +89,42 @@ impl Incoming {
         may_be_taken.then_some(Sought::Unread(seq))
     }
 
+    /// Takes the oldest unread message that `filter` takes, in the common case only: no other message has anything to do with it,
+    /// and it lies in private memory, or is whole, in its cell, and was never handed out.
+    #[inline(always)]
+    pub fn take_easy_unread(&self, filter: Filter) -> Option<Descriptor> {
+        match self.state.get() {
+            State::Plain => {
+                self.unread.borrow_mut().take_first(filter, |seq| self.consumer.take_unread(seq, filter))
+            }
+            State::Mixed => self.take_easy_mixed(filter),
+            _ => None,
+        }
+    }
+
+    #[inline(never)]
+    fn take_easy_mixed(&self, filter: Filter) -> Option<Descriptor> {
+        let is_taken = |kept: &Descriptor| filter.takes(kept.envelope_word());
+        let take =
+            |seq| self.consumer.take_unread(seq, filter).or_else(|| self.kept.take_unread_if(seq, is_taken));
+        let taken = self.unread.borrow_mut().take_first(filter, take)?;
+        self.settle_state();
+        Some(taken)
+    }
+
+    /// Leaves unread what is new and small, up to the first message that is another, or that `filter` takes.
+    fn pass_over_small(&self, filter: Filter) {
+        let kept = self.kept.unread();
+        let mut unread = self.unread.borrow_mut();
+        while let Some((seq, envelope)) = self.consumer.leave_other(filter) {
+            unread.add(seq, envelope, self.consumer.unread() + kept, |seq| self.is_unread(seq));
+        }
+    }
+
     /// Leaves unread what is new, up to the first that `filter` takes. Returns whether there is one.
     fn pass_over(&self, filter: Filter) -> bool {
         loop {
+            self.pass_over_small(filter);
             match self.consumer.new_for(filter) {
                 New::Nothing => return false,
                 New::Wanted => return true,
@@ -125,10 +158,12 @@ impl Incoming {
         self.consumer.is_unread(seq) || self.kept.unread_one(seq).is_some()
     }
 
-    /// Whether a receive with this filter does well to look at unread mail first: some lies in the lane, and nothing comes
-    /// before it.
+    /// Whether a receive with this filter does well to look at unread mail first: there may be some, and nothing
+    /// comes before it.
     pub fn may_find_unread(&self, filter: Filter) -> bool {
-        self.consumer.unread() > 0 && !self.state.get().is_silent() && !filter.takes_calls()
+        let state = self.state.get();
+        let is_any = self.consumer.unread() > 0 || !state.is_plain();
+        is_any && !state.is_silent() && !filter.takes_calls()
     }
 
     /// Whether there is an unread message that `filter` takes.

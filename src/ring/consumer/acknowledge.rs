@@ -6,11 +6,13 @@ use crate::sync::{Edge, Ordering::Relaxed, release};
 
 impl Consumer {
     /// Acknowledges message `seq`, which was taken; in any order. `head` moves to the oldest message that is not
-    /// acknowledged.
-    pub fn acknowledge(&self, seq: u64) {
-        if self.pass(seq) {
+    /// acknowledged. Returns whether it moved.
+    pub fn acknowledge(&self, seq: u64) -> bool {
+        let is_moved = self.pass(seq);
+        if is_moved {
             self.settle();
         }
+        is_moved
     }
 
     /// Like [`Consumer::acknowledge`], and tells the producer also of what a batch retired.
@@ -62,16 +64,15 @@ impl Consumer {
         seq == self.head.get() && !self.acknowledged.any()
     }
 
-    #[cold]
+    #[inline(never)]
     fn pass_any(&self, seq: u64) -> bool {
         self.acknowledged.set(seq);
-        let first = self.head.get();
-        let mut head = first;
-        while self.acknowledged.clear(head) {
-            head = head.wrapping_add(1);
+        let head = self.head.get();
+        let is_oldest = seq == head;
+        if is_oldest {
+            self.head.set(head.wrapping_add(self.acknowledged.clear_run(head)));
         }
-        self.head.set(head);
-        head != first
+        is_oldest
     }
 
     /// Tells the producer of all that is acknowledged.

@@ -1,9 +1,14 @@
 //! Messages that stay in the lane and are not handed out: they were put back, or a receive did not take them.
 
 use super::Consumer;
-use crate::abi::Envelope;
+use crate::abi::{Envelope, Filter};
+use crate::memory;
 use crate::ring::cell;
+use crate::ring::descriptor::Descriptor;
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
+
+/// So many steps ahead a message is prefetched that may be taken soon.
+const STEPS: u64 = 6;
 
 impl Consumer {
     /// The oldest message that was put back.
@@ -55,6 +60,56 @@ impl Consumer {
     /// Notes that message `seq`, which was put back, was never handed out, though later ones may be.
     pub fn note_unseen(&self, seq: u64) {
         self.unseen.set(seq);
+    }
+
+    /// Takes message `seq`, in the common case only: it was put back unseen, is whole and in its cell, and `filter` takes it.
+    #[inline(always)]
+    pub fn take_unread(&self, seq: u64, filter: Filter) -> Option<Descriptor> {
+        if !self.is_unread(seq) || self.is_handed(seq) {
+            return None;
+        }
+        let (index, cell) = self.lane.cells.find(seq);
+        // Pairs with the producer's store: the envelope and the payload are there.
+        if cell.stamp.load(acquire(Edge::Stamp)) != seq.wrapping_add(1) {
+            return None;
+        }
+        let envelope = cell.envelope.load(Relaxed);
+        let len = filter.small(envelope)?;
+        self.unread.clear(seq);
+        self.unseen.clear(seq);
+        self.claim(seq.wrapping_add(1));
+        self.prefetch_like(seq);
+        Some(Descriptor::in_cell(seq, envelope, len, index))
+    }
+
+    /// Message `seq` is taken. Prefetches one that comes soon if the next ones are as far apart as this and the last: no processor
+    /// sees that in the permuted order of cells. Any cell may be prefetched.
+    #[inline(always)]
+    fn prefetch_like(&self, seq: u64) {
+        let step = seq.wrapping_sub(self.taken.replace(seq));
+        memory::prefetch(cell(&self.lane, seq.wrapping_add(step.wrapping_mul(STEPS))));
+    }
+
+    /// Like `leave_next`, in the common case only: the next message was never handed out, is whole and in its cell, and `filter`
+    /// does not take it.
+    #[inline(always)]
+    pub fn leave_other(&self, filter: Filter) -> Option<(u64, u64)> {
+        let seq = self.next.get();
+        let (_, cell) = self.lane.cells.find(seq);
+        // Pairs with the producer's store: the envelope is there.
+        if cell.stamp.load(acquire(Edge::Stamp)) != seq.wrapping_add(1) {
+            return None;
+        }
+        let envelope = cell.envelope.load(Relaxed);
+        let is_other = !filter.takes_label(Filter::label_of_small(envelope)?);
+        if !is_other || self.is_exhausted(seq) || self.is_handed(seq) {
+            return None;
+        }
+        self.prefetch_passing(seq);
+        self.advance(seq);
+        self.put_back(seq);
+        self.unseen.set(seq);
+        Some((seq, envelope))
     }
 
     /// Leaves the next message unread, as if it had been taken and put back unseen: its number and its envelope's word. `None` if

@@ -11,6 +11,8 @@ const BATCH: usize = 100;
 const TAGS: u32 = 64;
 /// Calls that are under way together.
 const CALLS: usize = 8;
+/// Messages that lie unread.
+const UNREAD: u32 = 100;
 /// Requests that are under way together.
 const WINDOW: usize = 64;
 
@@ -41,6 +43,8 @@ fn main() -> Outcome {
         "calls" => calls,
         "requests" => requests,
         "awaited" => awaited,
+        "unread" => unread,
+        "reversed" => reversed,
         "nothing" => nothing,
         _ => return Err("which operation?".into()),
     };
@@ -57,6 +61,25 @@ fn latest(times: usize, me: &Endpoint, other: &Endpoint, payload: &[u8]) -> Outc
         black_box(words.iter().fold(0, |all, word| all ^ word));
     }
     Ok(())
+}
+
+/// Messages of different tags, received by their tags in this order.
+fn by_tags(me: &Endpoint, other: &Endpoint, payload: &mut [u8], tags: impl Iterator<Item = u32>) -> Outcome {
+    for tag in 0..UNREAD {
+        me.to(1).tag(tag).try_send(black_box(payload))?;
+    }
+    for tag in tags {
+        other.from(0).tag(tag).try_recv()?.ok_or("no mail")?.copy_to(black_box(payload));
+    }
+    Ok(())
+}
+
+fn unread(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    by_tags(me, other, payload, 0..UNREAD)
+}
+
+fn reversed(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
+    by_tags(me, other, payload, (0..UNREAD).rev())
 }
 
 fn nothing(me: &Endpoint, _: &Endpoint, _: &mut [u8]) -> Outcome {
