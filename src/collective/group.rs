@@ -6,6 +6,8 @@ mod waking;
 
 pub use shrink::Next;
 
+use ends::decline;
+
 use super::plan::{Published, Take};
 use super::running::{Data, Running};
 use super::stop::Stop;
@@ -57,7 +59,8 @@ pub struct Group {
 }
 
 impl Group {
-    /// Begins to use `slot` for the group of this number, which is made of another, if of one. Errors if there is no memory.
+    /// Begins to use `slot` for the group of this number, which is made of another, if of one. An error if there is no
+    /// memory, which the other members are told.
     pub fn begin(
         member: &Member,
         (slot, id): (u32, u64),
@@ -66,7 +69,10 @@ impl Group {
     ) -> Result<Self, Broken> {
         member.check()?;
         let (region, rank) = (&member.region, member.rank());
-        region.segment.complete_slots(slot).map_err(|error| no_pages(rank, &error))?;
+        if let Err(error) = region.segment.complete_slots(slot) {
+            decline(member, (slot, id), &members);
+            return Err(no_pages(rank, &error));
+        }
         let me = members.iter().position(|(one, _)| *one == rank).unwrap_or_default() as u32;
         let readers = members.iter().map(|(rank, _)| Reader::new(region.segment.slot(slot, *rank), id));
         let group = Self {

@@ -107,8 +107,9 @@ pub enum CollectiveError {
         /// The rank in the region.
         rank: u32,
     },
-    /// This rank gave up an operation that had begun: its deadline passed, it was interrupted, or it had no memory.
-    #[error("rank {rank} gave up an operation that had begun")]
+    /// This rank gave up an operation that had begun: its deadline passed, it was interrupted, or it had no memory. Or it had no
+    /// memory to begin with the communicator at all.
+    #[error("rank {rank} gave up an operation that had begun, or could not begin")]
     GivenUp {
         /// The rank in the region. It may be this one.
         rank: u32,

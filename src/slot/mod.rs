@@ -27,9 +27,11 @@
 //! Garbage in a slot leads to wrong values for the members of that group, or to an error: lengths are checked against what the
 //! reader expects, and nothing is used as an index.
 
+mod declined;
 mod reader;
 mod writer;
 
+pub use declined::{decline, has_declined};
 pub use reader::Reader;
 pub use writer::Writer;
 

@@ -260,6 +260,7 @@ mod tests {
                 processors: from_fn(|_| word()),
             }
             .into(),
+            declined: from_fn(|_| word()).into(),
             reserved: from_fn(|_| word().into()),
         }
     }

@@ -1,10 +1,11 @@
-//! How a group ends: because a member has ended, because a member broke off, or because this rank needs it no more.
+//! How a group ends: because a member cannot begin, because a member has ended, because a member broke off, or because this rank
+//! needs it no more.
 
 use super::{Group, Seat};
 use crate::abi::Cause;
 use crate::half::Member;
 use crate::rank::Status;
-use crate::slot::Reader;
+use crate::slot::{self, Reader};
 
 /// The largest group in which each member that waits asks about all.
 const MOST_ASKED: u32 = 64;
@@ -50,10 +51,22 @@ impl Group {
         // Larger groups leave the rest to the members that sleep: each asks about some ranks on behalf of all.
         let asks = |one: u32| query && (self.size() <= MOST_ASKED || self.awaited.get() == Some(one));
         let dead = || self.find_dead(member, asks);
-        let told = || self.others().find_map(|(one, _)| self.reader(one).broken(self.size()));
+        let told = || self.others().find_map(|(one, _)| self.told_by(member, one));
         let left =
             || self.awaited.get().filter(|one| self.has_left(member, *one)).map(|one| (Cause::Left, one));
         dead().or_else(told).or_else(left)
+    }
+
+    /// Why nothing more can come, as this member says.
+    fn told_by(&self, member: &Member, one: u32) -> Option<(Cause, u32)> {
+        let broken = self.reader(one).broken(self.size());
+        broken.or_else(|| self.has_declined(member, one).then_some((Cause::GivenUp, one)))
+    }
+
+    /// Whether a member could not begin.
+    fn has_declined(&self, member: &Member, one: u32) -> bool {
+        let record = member.region.registry.rank(self.members[one as usize].0);
+        slot::has_declined(&record.declined, self.slot, self.id)
     }
 
     fn has_left(&self, member: &Member, one: u32) -> bool {
@@ -69,7 +82,9 @@ impl Group {
         };
         let reader = self.reader(one);
         // In this order: one that uses it begins before it drops the other.
-        reader.has_dropped() || self.before.is_some_and(has_dropped_former) && !reader.has_begun()
+        reader.has_dropped()
+            || self.has_declined(member, one)
+            || self.before.is_some_and(has_dropped_former) && !reader.has_begun()
     }
 
     fn find_dead(&self, member: &Member, asks: impl Fn(u32) -> bool) -> Option<(Cause, u32)> {
@@ -89,8 +104,22 @@ impl Group {
     /// Whether no member reads there any more.
     pub fn is_over(&self, member: &Member) -> bool {
         let is_away = |(one, (rank, epoch)): (u32, &Seat)| {
-            one == self.me || self.reader(one).is_away() || member.end_of_life(*rank, *epoch, true).is_some()
+            let is_away = || self.reader(one).is_away() || self.has_declined(member, one);
+            one == self.me || is_away() || member.end_of_life(*rank, *epoch, true).is_some()
         };
         (0..).zip(&self.members).all(is_away)
+    }
+}
+
+/// This rank cannot begin with the group of this number, which all these members have agreed on: tells them.
+pub(super) fn decline(member: &Member, (slot, id): (u32, u64), members: &[Seat]) {
+    let registry = &member.region.registry;
+    slot::decline(&member.record().declined, slot, id);
+    member.fence_for_ring();
+    for (rank, _) in members.iter().filter(|(rank, _)| *rank != member.rank()) {
+        let record = registry.rank(*rank);
+        if !member.mail_needs_no_ring(record) {
+            member.ring_mail(record);
+        }
     }
 }
