@@ -82,6 +82,11 @@ impl Filter {
         self.wanted
     }
 
+    /// The context that it takes.
+    pub const fn context(self) -> u16 {
+        (self.wanted >> CONTEXT_SHIFT) as u16
+    }
+
     /// Which filters tell messages apart by the same bits.
     pub const fn mask(self) -> u64 {
         self.mask

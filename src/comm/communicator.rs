@@ -32,7 +32,7 @@ const ID_BITS: u32 = 10;
 ///
 /// All members together wait, spread, collect and combine values: [`Comm::barrier`], [`Comm::broadcast`], [`Comm::all_reduce`]
 /// and others. [`Comm::split`] and its like make other communicators. Dropping one gives its place back when all its members
-/// have dropped it; mail of it that was not received is then dropped, too. A member that drops it before the others are done with an operation has left it.
+/// have dropped it; mail of it that was not received is then dropped, too, and what was started and forgotten is given up. A member that drops it before the others are done with an operation has left it.
 ///
 /// ```
 /// # use mailbox::{Comm, Config, Region};
@@ -172,7 +172,21 @@ impl<'a> Comm<'a> {
     }
 
     /// How to send to this member: [`SendTo`] says more. [`CommError::Gone`] if it is known to have ended.
-    pub fn to(&self, member: u32) -> Result<SendTo<'a>, CommError> {
+    ///
+    /// It borrows the communicator, and so does what is started with it: nothing is sent there after the communicator was
+    /// dropped. This does not compile:
+    ///
+    /// ```compile_fail,E0505
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(1))?;
+    /// # let me = region.join(0)?;
+    /// let comm = Comm::world(&me)?;
+    /// let request = comm.to(0)?.start(b"late");
+    /// drop(comm);
+    /// request.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn to(&self, member: u32) -> Result<SendTo<'_>, CommError> {
         let (rank, epoch) = self.life_of(member)?;
         if let Some(end) = self.endpoint.member().end_of_life(rank, epoch, false) {
             return Err(CommError::Gone { rank, died: end != Status::Left });
@@ -181,13 +195,13 @@ impl<'a> Comm<'a> {
     }
 
     /// How to receive from this member: [`RecvFrom`] says more. Its mail is received also after it has ended.
-    pub fn from(&self, member: u32) -> Result<RecvFrom<'a>, CommError> {
+    pub fn from(&self, member: u32) -> Result<RecvFrom<'_>, CommError> {
         let (rank, epoch) = self.life_of(member)?;
         Ok(self.endpoint.from(rank).in_context(self.context).of_life(epoch))
     }
 
     /// How to receive from any member: [`RecvFrom`] says more. The end of each is told once.
-    pub fn from_any(&self) -> RecvFrom<'a> {
+    pub fn from_any(&self) -> RecvFrom<'_> {
         self.endpoint.from_any().in_context(self.context)
     }
 
@@ -220,7 +234,7 @@ impl<'a> Comm<'a> {
         to: Option<u32>,
         bytes: impl AsRef<[u8]> + Into<Vec<u8>>,
         from: Option<u32>,
-    ) -> Result<Option<Mail<'a>>, RequestError> {
+    ) -> Result<Option<Mail<'_>>, RequestError> {
         let mut both = Vec::with_capacity(2);
         if let Some(from) = from {
             both.push(self.from(from)?.tag(tag).start());
@@ -250,9 +264,11 @@ pub fn groups_of(endpoint: &Endpoint) -> (&Member, &Groups) {
 
 impl Drop for Comm<'_> {
     fn drop(&mut self) {
-        // One that has dropped it sends nothing more there, also not with a batch.
-        self.endpoint.both().publish();
+        // One that has dropped it sends nothing more there, also not with a batch, and not what it has started and forgotten.
         let (member, groups) = groups_of(self.endpoint);
+        self.endpoint.halves().0.parts().1.abandon_in(member, self.context);
+        self.endpoint.halves().1.parts().1.withdraw_in(self.context);
+        self.endpoint.both().publish();
         groups.remove(member, self.slot);
     }
 }

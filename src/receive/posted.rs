@@ -25,6 +25,8 @@ pub struct Posted {
     failures: RefCell<Queue<RecvError>>,
     /// How many wait.
     count: Private<usize>,
+    /// Whether all of them want the same.
+    are_alike: Private<bool>,
     next: Private<u64>,
 }
 
@@ -74,6 +76,16 @@ impl Posted {
         is_removed
     }
 
+    /// A receive of this number waits from now on.
+    #[inline(always)]
+    fn wait(&self, id: u64, wanted: Wanted) {
+        let mut waiting = self.waiting.borrow_mut();
+        let is_like = |(_, first): &(u64, Wanted)| self.are_alike.get() && *first == wanted;
+        self.are_alike.set(waiting.front().is_none_or(is_like));
+        waiting.add(id, wanted);
+        self.count.set(waiting.len());
+    }
+
     /// The first of those that wait.
     fn first(&self) -> Option<(u64, Wanted)> {
         self.waiting.borrow().front().copied()
@@ -100,19 +112,20 @@ impl Inbox {
     pub fn post(&self, member: &Member, wanted: Wanted) -> u64 {
         let id = self.posted.next.get();
         self.posted.next.set(id + 1);
-        if self.posted.is_empty()
-            && let Some((peer, mail)) = self.recv_new(member, wanted)
-        {
+        if !self.posted.is_empty() {
+            self.posted.wait(id, wanted);
+        } else if let Some((peer, mail)) = self.recv_new(member, wanted) {
             self.posted.mails.borrow_mut().add(id, Taken::new(peer.from, mail));
         } else {
-            self.post_waiting(member, id, wanted);
+            self.post_first(member, id, wanted);
         }
         id
     }
 
+    /// None waits before this one.
     #[inline(never)]
-    fn post_waiting(&self, member: &Member, id: u64, wanted: Wanted) {
-        if self.posted.is_empty() && member.check().is_ok() {
+    fn post_first(&self, member: &Member, id: u64, wanted: Wanted) {
+        if member.check().is_ok() {
             let mut receive = Receive::new(self, member, wanted);
             let step = match receive.look(false) {
                 Ok(true) => receive.step().map(drop),
@@ -125,12 +138,9 @@ impl Inbox {
                 return self.posted.mails.borrow_mut().add(id, Taken::new(peer.from, mail));
             }
         }
-        if self.posted.is_empty() {
-            // No more is taken without asking.
-            self.open_after(NOBODY).for_each(|peer| peer.consumer.grant(0));
-        }
-        self.posted.waiting.borrow_mut().add(id, wanted);
-        self.posted.count.set(self.posted.count.get() + 1);
+        // No more is taken without asking.
+        self.open_after(NOBODY).for_each(|peer| peer.consumer.grant(0));
+        self.posted.wait(id, wanted);
     }
 
     /// Whether there are receives that wait.
@@ -176,10 +186,24 @@ impl Inbox {
 
     /// Gives up all that were started and forgotten.
     pub fn withdraw_all(&self) {
-        let waiting: Vec<u64> = self.posted.waiting.borrow().iter().map(|(id, _)| *id).collect();
-        let mails: Vec<u64> = self.posted.mails.borrow().iter().map(|(id, _)| *id).collect();
         self.posted.failures.take();
-        waiting.into_iter().chain(mails).for_each(|id| _ = self.withdraw(id));
+        self.withdraw_those(|_| true, |_| true);
+    }
+
+    /// Gives up all that were started and forgotten in this context.
+    pub fn withdraw_in(&self, context: u16) {
+        let of_context = Filter::new(context, 0, 0);
+        let takes = |(_, mail): (u32, Descriptor)| of_context.takes(mail.envelope_word());
+        self.withdraw_those(|wanted| wanted.filter.context() == context, |taken| takes(taken.parts()));
+    }
+
+    fn withdraw_those(&self, is_wanted: impl Fn(&Wanted) -> bool, is_mail: impl Fn(&Taken) -> bool) {
+        let mut ids: Vec<u64> = vec![];
+        let (waiting, mails) = (self.posted.waiting.borrow(), self.posted.mails.borrow());
+        ids.extend(waiting.iter().filter(|(_, wanted)| is_wanted(wanted)).map(|(id, _)| id));
+        ids.extend(mails.iter().filter(|(_, taken)| is_mail(taken)).map(|(id, _)| id));
+        drop((waiting, mails));
+        ids.into_iter().for_each(|id| _ = self.withdraw(id));
     }
 
     /// Moves results of this sender out of its mailbox, if one of them keeps it from sending. Their receives were started by this
@@ -255,6 +279,9 @@ impl Inbox {
             next = id + 1;
             // What the one before it has not found is not there.
             if in_vain == Some(wanted) {
+                if self.posted.are_alike.get() {
+                    break;
+                }
                 continue;
             }
             self.advance(id, &mut Receive::new(self, member, wanted), |receive| receive.look(false));
@@ -273,12 +300,17 @@ impl Inbox {
                 take_new(filter)
             })
         };
-        while let Some((id, wanted)) = self.posted.first()
+        let (mut waiting, mut mails) = (self.posted.waiting.borrow_mut(), self.posted.mails.borrow_mut());
+        while let Some((id, wanted)) = waiting.front()
             && wanted.source == Source::Rank(rank)
             && let Some(mail) = take(wanted.filter)
         {
-            self.posted.end(id, rank, mail);
+            let id = *id;
+            mails.add(id, Taken::new(rank, mail));
+            waiting.take_front(id);
         }
+        self.posted.count.set(waiting.len());
+        drop((waiting, mails));
         peer.consumer.grant(0);
     }
 

@@ -124,27 +124,50 @@ impl Outbox {
         // The ranks whose first waiting message finds no room.
         let (mut full, mut is_any_sent) = (Vec::<u32>::new(), false);
         for entry in all.iter_mut() {
-            let next = match entry.state {
-                State::Over(_) => continue,
-                State::Waits if full.contains(&entry.to) => continue,
-                State::Waits => self.try_to_send(member, entry),
-                State::Sent { seq, epoch, is_announced } => {
-                    self.is_answered(member, entry.to, seq, epoch, is_announced)
-                }
-            };
-            match next {
-                Ok(Some(state)) => {
-                    is_any_sent |= matches!(entry.state, State::Waits);
-                    self.enter(member, entry, state);
-                }
-                Ok(None) if matches!(entry.state, State::Waits) => full.push(entry.to),
-                Ok(None) => {}
-                Err(error) => self.enter(member, entry, State::Over(Err(error))),
+            if matches!(entry.state, State::Waits) && full.contains(&entry.to) {
+                continue;
+            }
+            is_any_sent |= self.go_on_with(member, entry);
+            if matches!(entry.state, State::Waits) {
+                full.push(entry.to);
             }
         }
         if is_any_sent {
             // A wait publishes what batches hold back only once, when it begins.
             self.flush(member);
+        }
+    }
+
+    /// Goes on with the one that was started last, as [`Outbox::go_on`] does with all. Nothing to the same rank waits before it.
+    fn go_on_with_last(&self, member: &Member) {
+        if member.check().is_err() {
+            return;
+        }
+        let mut all = self.started.all.borrow_mut();
+        if all.back_mut().is_some_and(|entry| self.go_on_with(member, entry)) {
+            self.flush(member);
+        }
+    }
+
+    /// Goes on with one of them. Whether it was sent now.
+    fn go_on_with(&self, member: &Member, entry: &mut Entry) -> bool {
+        let (next, waits) = match entry.state {
+            State::Over(_) => return false,
+            State::Waits => (self.try_to_send(member, entry), true),
+            State::Sent { seq, epoch, is_announced } => {
+                (self.is_answered(member, entry.to, seq, epoch, is_announced), false)
+            }
+        };
+        match next {
+            Ok(Some(state)) => {
+                self.enter(member, entry, state);
+                waits
+            }
+            Ok(None) => false,
+            Err(error) => {
+                self.enter(member, entry, State::Over(Err(error)));
+                false
+            }
         }
     }
 
@@ -299,7 +322,18 @@ impl Outbox {
 
     /// Gives up all that was started and forgotten.
     pub fn abandon_all(&self, member: &Member) {
-        let ids: Vec<u64> = self.started.all.borrow().iter().map(|entry| entry.id).collect();
+        self.abandon_those(member, |_| true);
+    }
+
+    /// Gives up all that was started and forgotten in this context.
+    pub fn abandon_in(&self, member: &Member, context: u16) {
+        self.abandon_those(member, |entry| entry.label.context == context);
+    }
+
+    fn abandon_those(&self, member: &Member, is_one: impl Fn(&Entry) -> bool) {
+        let all = self.started.all.borrow();
+        let ids: Vec<u64> = all.iter().filter(|entry| is_one(entry)).map(|entry| entry.id).collect();
+        drop(all);
         ids.into_iter().for_each(|id| _ = self.abandon(member, id));
     }
 }

@@ -76,7 +76,8 @@ impl Outbox {
             // Nothing is written without asking from now on.
             peer.producer.revoke();
         }
-        self.go_on(member);
+        // With this one only: of many that are announced each would look at all before it.
+        self.go_on_with_last(member);
         id
     }
 
