@@ -1,6 +1,7 @@
 //! Whether a receive would return, for a thread that waits for several things.
 
 use super::{Inbox, Incoming, Receive, Wanted};
+use crate::abi::Filter;
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
 use crate::rank::Source;
@@ -121,8 +122,24 @@ impl Inbox {
 
     /// Whether a look finds no mail of this, and has nothing else to tell that is not of one rank.
     pub fn is_silent(&self, member: &Member, wanted: Wanted, thorough: bool) -> bool {
-        let tells = self.keeps_error() || self.is_turn_over() && member.is_question_due();
-        !tells && matches!(self.look(member, wanted, thorough), Ok(None))
+        !self.tells(member, wanted.filter) && matches!(self.look(member, wanted, thorough), Ok(None))
+    }
+
+    /// Whether a receive from anyone has something to tell that is no mail. Asks once in a turn, as it does. If each arm asked for
+    /// itself, the first would give the sender whose turn is over another one.
+    fn tells(&self, member: &Member, filter: Filter) -> bool {
+        if self.keeps_error() || !(self.is_turn_over() && member.is_question_due()) {
+            return self.keeps_error();
+        }
+        match self.ends(member, filter, true) {
+            Ok(None) => {
+                member.watch();
+                return false;
+            }
+            Ok(Some(_)) => {}
+            Err(error) => self.keep_error(error),
+        }
+        true
     }
 
     /// Whether a receive from this rank has an error to tell, though there may be no mail.
