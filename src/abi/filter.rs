@@ -13,16 +13,16 @@ pub struct Filter {
 
 const CONTEXT: u64 = (u16::MAX as u64) << CONTEXT_SHIFT;
 const KIND_AND_LEN: u64 = (1 << EPOCH_SHIFT) - 1;
-/// Context and tag.
-const LABEL: u64 = u64::MAX << CONTEXT_SHIFT;
 /// What stands for the label of a call. No message has it, because the bits of kind and length are not part of a label.
 const CALL: u64 = 1;
 
 impl Filter {
     /// Takes every message without a context, and calls.
     pub const ANY: Self = Self::new(0, 0, 0);
+    /// The bits of an envelope that are its label: context and tag.
+    pub const LABEL: u64 = u64::MAX << CONTEXT_SHIFT;
     /// Bits that no label has.
-    pub const SPARE: u64 = !LABEL & !CALL;
+    pub const SPARE: u64 = !Self::LABEL & !CALL;
 
     /// Takes what has this context, and a tag that has the same bits as `tag` where `mask` has ones. No calls, unless it is
     /// the same as [`Filter::ANY`].
@@ -57,7 +57,7 @@ impl Filter {
     /// a call. The bits of [`SPARE`](Filter::SPARE) are zero.
     #[inline(always)]
     pub const fn label_of(envelope: u64) -> u64 {
-        if Envelope::is_call(envelope) { CALL } else { envelope & LABEL }
+        if Envelope::is_call(envelope) { CALL } else { envelope & Self::LABEL }
     }
 
     /// The bits of it that this one looks at.
@@ -100,10 +100,10 @@ impl Filter {
         if rest <= INLINE as u64 { Some(rest as usize) } else { None }
     }
 
-    /// The label of a whole message in its cell, if `envelope` is that of one.
+    /// Whether `envelope` is that of a whole message in its cell.
     #[inline(always)]
-    pub const fn label_of_small(envelope: u64) -> Option<u64> {
-        if envelope & KIND_AND_LEN <= INLINE as u64 { Some(envelope & LABEL) } else { None }
+    pub const fn is_small(envelope: u64) -> bool {
+        envelope & KIND_AND_LEN <= INLINE as u64
     }
 
     /// Whether `envelope` is that of a whole message that this takes.
@@ -181,8 +181,7 @@ mod tests {
             for filter in [Filter::ANY, Filter::new(0, 5, u32::MAX)] {
                 let word = word(0, 5, kind, place);
                 assert_eq!((filter.small(word), filter.takes(word)), (small, true), "{kind:?} {place:?}");
-                let label = Filter::label_of_small(word);
-                assert_eq!(label, small.map(|_| Filter::label_of(word)), "{kind:?} {place:?}");
+                assert_eq!(Filter::is_small(word), small.is_some(), "{kind:?} {place:?}");
                 assert!(
                     filter.takes_label(Filter::label_of(word)) && Filter::label_of(word) & Filter::SPARE == 0
                 );

@@ -94,8 +94,8 @@ pub struct Inbox {
     pub by_hand: Private<bool>,
     /// What the next receive from anyone is to say: a wait has found it.
     kept_error: Private<Option<RecvError>>,
-    /// The mail of which a thread that waits for several things was told last: its number and sender, in one word.
-    told: Private<u64>,
+    /// Whose mail it was that a thread that waits for several things was told of last.
+    told_of: Private<u32>,
     /// The receives that were started.
     posted: Posted,
     /// The groups that the rank is in.
@@ -123,7 +123,7 @@ impl Inbox {
             asked_around: None.into(),
             by_hand: false.into(),
             kept_error: None.into(),
-            told: ready::name(NOBODY, 0).into(),
+            told_of: NOBODY.into(),
             posted: Posted::default(),
             groups: Groups::default(),
         }

@@ -32,6 +32,9 @@ use std::time::Instant;
 /// The envelope of any call.
 const CALL: u64 = Envelope::numbered(0, 0, Kind::Call, Location::Inline(0)).pack();
 
+/// What stands for the number of a mail that was told, where none was. No mail has it, and no call.
+const NOT_TOLD: u64 = u64::MAX - 1;
+
 /// One sender's mailbox to this endpoint, and what is under way in it.
 pub struct Incoming {
     pub from: u32,
@@ -62,6 +65,8 @@ pub struct Incoming {
     kept: Assembled,
     /// Finds unread mail by its label.
     unread: RefCell<Unread>,
+    /// The number of the mail that a thread that waits for several things was told of last, if it is of this sender.
+    told: Private<u64>,
 }
 
 impl Incoming {
@@ -91,6 +96,7 @@ impl Incoming {
             requeued_call: (0, 0).into(),
             kept: Assembled::default(),
             unread: RefCell::default(),
+            told: NOT_TOLD.into(),
         }
     }
 
@@ -98,19 +104,30 @@ impl Incoming {
     /// announcement, nothing that lacks memory. A call has no number.
     pub fn certain(&self, member: &Member, filter: Filter) -> Option<(u64, u64)> {
         if self.state.get().is_plain() && self.consumer.unread() == 0 && !self.consumer.is_full() {
-            let small = self.consumer.next_small().filter(|(_, label)| filter.takes_label(*label));
-            if small.is_some() {
+            let small = self.consumer.next_small().map(|(seq, word)| (seq, Filter::label_of(word)));
+            if small.is_some_and(|(_, label)| filter.takes_label(label)) {
                 return small;
             }
         }
         self.seek_certain(member, filter)
     }
 
-    /// The number and the label of what a receive of all would take from here first and at once. One look at one cell. Where the
-    /// rank is lost, that receive says so.
+    /// The number and the envelope of what a receive of all would take from here first and at once. One look at one cell. Where
+    /// the rank is lost, that receive says so.
     #[inline(always)]
     pub fn next_easy(&self) -> Option<(u64, u64)> {
         if self.consumer.may_take_new() { self.consumer.next_small() } else { None }
+    }
+
+    /// Whether this is another mail than was told last. It is told now.
+    #[inline(always)]
+    pub fn is_untold(&self, seq: u64) -> bool {
+        self.told.replace(seq) != seq
+    }
+
+    /// A mail of another sender was told last.
+    pub fn forget_told(&self) {
+        self.told.set(NOT_TOLD);
     }
 
     fn seek_certain(&self, member: &Member, filter: Filter) -> Option<(u64, u64)> {

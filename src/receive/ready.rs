@@ -78,12 +78,6 @@ impl<'a> Ready<'a> {
     }
 }
 
-/// A mail's number and sender in one word. Two that have the same are taken for one, which costs a look.
-#[inline(always)]
-pub fn name(from: u32, seq: u64) -> u64 {
-    seq ^ u64::from(from) << 48
-}
-
 impl Inbox {
     /// Leaves this to the next receive from anyone, which may have it to tell once only.
     fn keep_error(&self, error: RecvError) {
@@ -102,14 +96,16 @@ impl Inbox {
             |peer| Incoming::certain(peer, member, wanted.filter).map(|(seq, label)| (peer, seq, label));
         let expected = if is_over { None } else { self.expected(wanted.source).and_then(certain) };
         let (peer, seq, label) = expected.or_else(|| certain(self.look(member, wanted, false).ok()??))?;
-        self.is_untold(peer.from, seq).then_some((peer.from, label))
+        self.is_untold(peer, seq).then_some((peer.from, label))
     }
 
-    /// Whether this is another mail than was told last. It is told now.
-    #[inline(always)]
-    pub fn is_untold(&self, from: u32, seq: u64) -> bool {
-        let name = name(from, seq);
-        self.told.replace(name) != name
+    /// Whether this is another mail than was told last, of this sender or another. It is told now.
+    pub fn is_untold(&self, peer: &Incoming, seq: u64) -> bool {
+        let last = self.told_of.replace(peer.from);
+        if last != peer.from {
+            self.peers.get(last).into_iter().for_each(Incoming::forget_told);
+        }
+        peer.is_untold(seq)
     }
 
     /// How many mails from this source a receive takes before it looks at other senders.

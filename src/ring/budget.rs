@@ -5,6 +5,7 @@
 //! present row. Whatever makes a mailbox more than a sequence of new whole messages revokes them: a message that was
 //! put back, an announced message, corruption, a reset.
 
+use crate::abi::is_below;
 use core::cell::Cell as Private;
 
 /// Consecutive messages that are handled without further checks. The slow path grants them; the fast path needs one
@@ -33,7 +34,7 @@ impl Budget {
     /// Whether message `next` is covered.
     #[inline(always)]
     pub fn covers(&self, next: u64) -> bool {
-        self.left(next) > 0
+        is_below(next, self.0.get())
     }
 
     /// How many messages from `next` on are covered.

@@ -329,7 +329,7 @@ impl Consumer {
         self.look(seq).ok().flatten()
     }
 
-    /// The number and the label of the next message that was never taken, if it is there, whole and in its cell.
+    /// The number and the envelope of the next message that was never taken, if it is there, whole and in its cell.
     ///
     /// Cost: one load of the line in which it will be.
     #[inline(always)]
@@ -340,7 +340,8 @@ impl Consumer {
         if cell.stamp.load(acquire(Edge::Stamp)) != seq.wrapping_add(1) {
             return None;
         }
-        Some((seq, Filter::label_of_small(cell.envelope.load(Relaxed))?))
+        let envelope = cell.envelope.load(Relaxed);
+        Filter::is_small(envelope).then_some((seq, envelope))
     }
 
     /// Whether `take_new` takes the next message, if that is there.

@@ -73,8 +73,9 @@
 //! make a new select for each wait. So each begins at a random place of a row of 32, and which mail was told last is remembered with
 //! the mailboxes: one for all of them, so that a mail that is left has a turn again after others.
 //!
-//! If one arm alone takes that mail, and there are no times, this is done in the caller's code (`Select::foresee_alone`). It does not
-//! look whether the rank is lost: the receive of that mail says so.
+//! If one arm alone takes that mail, and there are no times, this is done in the caller's code ([`row`]). It does not
+//! look whether the rank is lost: the receive of that mail says so. It goes on with the sender of the row, also if a receive that
+//! no arm told of has made it another sender's turn meanwhile.
 //!
 //! Before a wait of such arms, of one endpoint alone, the thread looks for a moment at the one mailbox that a receive would look at
 //! (`Inbox::finds_soon`), with nothing prepared. The row counts that as one look. A full look follows if that finds nothing.
@@ -88,6 +89,8 @@ mod arm;
 mod look;
 #[cfg(not(loom))]
 mod place;
+#[cfg(not(loom))]
+mod row;
 #[cfg(not(loom))]
 mod several;
 #[cfg(not(loom))]

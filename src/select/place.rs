@@ -1,6 +1,7 @@
 //! An endpoint that arms are of.
 
 use super::arm::Arm;
+use super::row::Row;
 use super::takers::Takers;
 use crate::abi::Filter;
 use crate::endpoint::Halves;
@@ -127,18 +128,19 @@ impl<'a> Place<'a> {
     pub fn foresee(&self) -> Option<usize> {
         let (inbox, source) = self.expects?;
         let peer = inbox.expected(source)?;
-        let (seq, label) = peer.next_easy()?;
-        if inbox.is_untold(peer.from, seq) { self.takers.find(peer.from, label) } else { None }
+        let (seq, envelope) = peer.next_easy()?;
+        if inbox.is_untold(peer, seq) {
+            self.takers.find(peer.from, Filter::label_of(envelope))
+        } else {
+            None
+        }
     }
 
-    /// The same, where one arm alone takes that mail. Faster.
-    #[inline(always)]
-    pub fn foresee_alone(&self) -> Option<usize> {
+    /// So many mails after the next one that may say which arm is told, if they can.
+    pub fn row_of(&self, count: u64) -> Option<Row<'a>> {
         let (inbox, source) = self.expects?;
         let peer = inbox.expected(source)?;
-        let (seq, label) = peer.next_easy()?;
-        let arm = self.takers.find_alone(peer.from, label)?;
-        inbox.is_untold(peer.from, seq).then_some(arm)
+        Some(Row::new(peer, count, self.takers.of_sender(peer.from)?))
     }
 
     /// The same of a mail that comes in a moment, as a receive of all waits for it.

@@ -3,6 +3,7 @@
 use super::arm::Arm;
 use super::look::Looking;
 use super::place::Place;
+use super::row::Row;
 use super::timer::Timer;
 use super::turns::Turns;
 use crate::call::Call;
@@ -96,8 +97,10 @@ pub struct Select<'a> {
     places: Vec<Place<'a>>,
     /// The one whose next mail may say which arm is told,
     hinting: usize,
-    /// and how many more times in a row.
+    /// and how many more times in a row, unless the row is under way.
     hints: u64,
+    /// The row, where an arm was told, and there are no times.
+    row: Option<Row<'a>>,
     /// The halves that wait: room for a list of them.
     members: Vec<&'a Member>,
 }
@@ -118,6 +121,7 @@ impl<'a> Select<'a> {
             places,
             hinting: 0,
             hints: first as u64 % (BURST + 1),
+            row: None,
             members,
         }
     }
@@ -187,6 +191,7 @@ impl<'a> Select<'a> {
 
     /// The arm of this number watches nothing any more. It is told no more, and its number is not given again.
     pub fn remove(&mut self, arm: usize) {
+        self.halt_row();
         let Some(what) = self.arms.get_mut(arm).filter(|arm| !arm.is_over()) else { return };
         let what = core::mem::replace(what, Arm::Over);
         self.others.retain(|other| *other != arm);
@@ -233,6 +238,7 @@ impl<'a> Select<'a> {
     }
 
     fn add(&mut self, arm: Arm<'a>) -> usize {
+        self.halt_row();
         if let Some(place) = arm.place() {
             self.places[place].add(&arm, self.arms.len());
         }
@@ -255,23 +261,13 @@ impl<'a> Select<'a> {
         })
     }
 
+    /// The common case is in the caller's code.
     #[inline(always)]
     fn find(&mut self, deadline: Deadline) -> Result<Option<usize>, SelectError> {
-        match self.foresee_alone() {
+        match self.row.as_ref().and_then(Row::next) {
             None => self.find_any(deadline),
             arm => Ok(arm),
         }
-    }
-
-    /// The arm that the next mail is for, if no other arm takes it, and nothing else is to be done first. `None` says nothing. So
-    /// much is in the caller's code.
-    #[inline(always)]
-    fn foresee_alone(&mut self) -> Option<usize> {
-        self.hints = self.hints.checked_sub(1)?;
-        if self.time.is_some() {
-            return None;
-        }
-        self.places.get(self.hinting)?.foresee_alone()
     }
 
     #[inline(never)]
@@ -282,13 +278,31 @@ impl<'a> Select<'a> {
         }
     }
 
+    /// The row is not under way any more.
+    fn halt_row(&mut self) {
+        if let Some(row) = self.row.take() {
+            self.hints = row.left();
+        }
+    }
+
+    /// The row goes on with the next mail, if it can.
+    fn go_on(&mut self) {
+        let place = self.places.get(self.hinting).filter(|_| self.time.is_none());
+        self.row = place.and_then(|place| place.row_of(self.hints));
+    }
+
     /// The arm that the next mail is for, if nothing else is to be done first. `None` says nothing.
-    fn foresee(&self, deadline: Deadline) -> Option<usize> {
-        if self.hints == 0 || self.time.is_some_and(|time| time <= Instant::now()) {
+    fn foresee(&mut self, deadline: Deadline) -> Option<usize> {
+        self.halt_row();
+        self.hints = self.hints.checked_sub(1)?;
+        if self.time.is_some_and(|time| time <= Instant::now()) {
             return None;
         }
-        let arm = self.places.get(self.hinting)?.foresee();
-        arm.or_else(|| if deadline.is_now() { None } else { self.receiving()?.foresee_soon(deadline) })
+        let place = self.places.get(self.hinting)?;
+        let soon = || if deadline.is_now() { None } else { self.receiving()?.foresee_soon(deadline) };
+        let arm = place.foresee().or_else(soon)?;
+        self.go_on();
+        Some(arm)
     }
 
     /// The one endpoint of which there are arms, if all of them receive.
@@ -301,6 +315,7 @@ impl<'a> Select<'a> {
 
     fn find_in_turn(&mut self, deadline: Deadline) -> Result<Option<usize>, SelectError> {
         self.hints = BURST;
+        self.row = None;
         if self.live == 0 {
             return Err(SelectError::Empty);
         }
@@ -327,6 +342,7 @@ impl<'a> Select<'a> {
                 self.hinting = self.arms[arm].place().unwrap_or(self.hinting);
                 self.hints = self.receiving().map_or(BURST, Place::row);
                 self.tell(arm);
+                self.go_on();
                 return Ok(Some(arm));
             }
             // The next look tells an arm whose time has come.

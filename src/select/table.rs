@@ -16,7 +16,7 @@ const IN_ORDER: u64 = 1 << 32 | 1 << 63;
 const FREE: u64 = u64::MAX;
 
 /// Values by key. Takes memory with the first.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Table<T> {
     /// Where keys fall together in order, they are spread by a random number, so that nobody can choose some that do.
     factor: u64,

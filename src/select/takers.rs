@@ -5,31 +5,33 @@ use crate::abi::{Filter, MAX_RANKS};
 use crate::rank::Source;
 use crate::receive::Wanted;
 use core::cell::Cell as Private;
+use std::rc::Rc;
 
 /// The arms of an endpoint that receive, by what they take.
 #[derive(Default)]
 pub struct Takers {
     /// One for each way to tell mails apart. Most have one.
-    views: Vec<View>,
+    views: Vec<Rc<View>>,
     /// How often one of several was found.
     count: Private<u64>,
 }
 
 /// Arms that look at the same of a mail: at the same bits of its mark.
+#[derive(Clone)]
 struct View {
     mask: u64,
     arms: Table<Alike>,
 }
 
 /// Arms that take the same.
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Alike {
     first: Taker,
     #[expect(clippy::box_collection, reason = "there is seldom more than one")]
     rest: Option<Box<Vec<Taker>>>,
 }
 
-#[derive(Default)]
+#[derive(Clone, Default)]
 struct Taker {
     arm: usize,
     /// The count when it was found last.
@@ -63,11 +65,12 @@ impl Takers {
         };
         let known = self.views.iter().position(|view| view.mask == mask);
         let at = known.unwrap_or_else(|| {
-            self.views.push(View { mask, arms: Table::default() });
+            self.views.push(View { mask, arms: Table::default() }.into());
             self.views.len() - 1
         });
-        let is_known = self.views[at].arms.get(mark).is_some();
-        let alike = self.views[at].arms.get_or_default(mark);
+        let arms = &mut Rc::make_mut(&mut self.views[at]).arms;
+        let is_known = arms.get(mark).is_some();
+        let alike = arms.get_or_default(mark);
         let taker = Taker { arm, found: 0.into() };
         if is_known {
             alike.rest.get_or_insert_default().push(taker)
@@ -76,12 +79,11 @@ impl Takers {
         };
     }
 
-    /// The arm that takes mail with this label from this rank, if one look shows that no other does. `None` says nothing.
-    #[inline(always)]
-    pub fn find_alone(&self, from: u32, label: u64) -> Option<usize> {
-        let [View { mask, arms }] = &self.views[..] else { return None };
-        let alike = arms.get_first(mark(from, label) & mask)?;
-        alike.rest.is_none().then_some(alike.first.arm)
+    /// The arms, for mail from this rank, if all look at the same of a mail. As they are now.
+    pub fn of_sender(&self, from: u32) -> Option<OfSender> {
+        let [view] = &self.views[..] else { return None };
+        let (label_mask, sender) = (view.mask & Filter::LABEL, mark(from, 0) & view.mask);
+        Some(OfSender { view: view.clone(), label_mask, sender })
     }
 
     /// The arm that takes mail with this label from this rank; of several, the one that was found least lately.
@@ -92,6 +94,24 @@ impl Takers {
         self.count.set(self.count.get() + 1);
         best.found.set(self.count.get());
         Some(best.arm)
+    }
+}
+
+/// Arms that receive, for mail of one sender.
+pub struct OfSender {
+    view: Rc<View>,
+    /// Which bits of a label it looks at,
+    label_mask: u64,
+    /// and what it looks for beside them: the sender, if it looks at that.
+    sender: u64,
+}
+
+impl OfSender {
+    /// The arm that takes the message with this envelope, if one look shows that no other does. `None` says nothing.
+    #[inline(always)]
+    pub fn find_alone(&self, envelope: u64) -> Option<usize> {
+        let alike = self.view.arms.get_first(envelope & self.label_mask | self.sender)?;
+        alike.rest.is_none().then_some(alike.first.arm)
     }
 }
 
@@ -126,19 +146,27 @@ mod tests {
                 .collect();
             found.sort();
             assert_eq!(found, expected, "{from}, {tag}");
-            assert_eq!(takers.find_alone(from, Filter::label_of(word(tag))), None, "there may be others");
+            assert!(takers.of_sender(from).is_none(), "there may be others");
         }
         assert_eq!(Takers::default().find(0, Filter::label_of(word(1))), None);
     }
 
     #[test]
     fn one_look_finds_an_arm_that_alone_takes_a_mail() {
-        let mut takers = Takers::default();
-        let of = |tag| Wanted { filter: Filter::new(0, tag, u32::MAX), ..Source::Anyone.into() };
-        (0..).zip([3, 4, 5, 5]).for_each(|(arm, tag)| takers.add(of(tag), arm));
-        let label = |tag| Filter::label_of(u64::from(tag) << 32);
-        for (tag, arm) in [(3u32, Some(0)), (4, Some(1)), (5, None), (6, None)] {
-            assert_eq!(takers.find_alone(9, label(tag)), arm, "{tag}");
+        let of = |source, tag| Wanted { filter: Filter::new(0, tag, u32::MAX), ..Source::into(source) };
+        for source in [Source::Anyone, Source::Rank(9)] {
+            let mut takers = Takers::default();
+            (0..).zip([3, 4, 5, 5]).for_each(|(arm, tag)| takers.add(of(source, tag), arm));
+            let [nine, eight] = [9, 8].map(|from| takers.of_sender(from).expect("there is one view"));
+            // Also an arm that is added later, and is not known there.
+            takers.add(of(source, 6), 4);
+            for (tag, arm) in [(3, Some(0)), (4, Some(1)), (5, None), (6, None)] {
+                let envelope =
+                    Envelope { tag, context: 0, epoch: 63, kind: Kind::Whole, place: Location::Inline(48) };
+                assert_eq!(nine.find_alone(envelope.pack()), arm, "{tag}");
+                let is_for_all = source == Source::Anyone;
+                assert_eq!(eight.find_alone(envelope.pack()), arm.filter(|_| is_for_all), "{tag}");
+            }
         }
     }
 }
