@@ -52,16 +52,18 @@ pub struct Drain<'a> {
     member: &'a Member,
     inbox: &'a Inbox,
     wanted: Wanted,
-    /// The message in hand.
-    hand: Option<(&'a Incoming, Descriptor)>,
-    /// Whether those of its block may follow it without further questions.
-    is_row: bool,
+    /// The message in hand, or the first of its block.
+    first: Option<(&'a Incoming, Descriptor)>,
+    /// The number of the next one of that block, which may follow without further questions; that of the first if none may.
+    next: u64,
+    /// The envelope of the message in hand, if it is not the first.
+    envelope: u64,
 }
 
 impl<'a> Drain<'a> {
     pub(crate) fn new(member: &'a Member, inbox: &'a Inbox, wanted: Wanted) -> Self {
         member.begin_drain();
-        Self { member, inbox, wanted, hand: None, is_row: false }
+        Self { member, inbox, wanted, first: None, next: 0, envelope: 0 }
     }
 
     /// The next message, or `None` if none is there now that a drain gives. It is done with the message before. Never waits.
@@ -72,12 +74,11 @@ impl<'a> Drain<'a> {
     #[inline(always)]
     #[expect(clippy::should_implement_trait, reason = "what it gives must go before it is asked again")]
     pub fn next(&mut self) -> Result<Option<Message<'_>>, RecvError> {
-        if let Some((peer, last)) = self.hand
-            && self.is_row
-            && let Some(descriptor) =
-                peer.consumer.take_following(last.seq.wrapping_add(1), self.wanted.filter)
+        if let Some((peer, _)) = self.first
+            && let Some(descriptor) = peer.consumer.take_following(self.next, self.wanted.filter)
         {
-            self.hand = Some((peer, descriptor));
+            self.next = self.next.wrapping_add(1);
+            self.envelope = descriptor.envelope_word();
             return Ok(Some(Message { peer, descriptor }));
         }
         self.go_on()
@@ -90,18 +91,28 @@ impl<'a> Drain<'a> {
             // It is still that sender's turn, if it has more.
             Some((peer, peer.consumer.take_new(self.member.limit, self.wanted.filter)?))
         });
-        self.hand = match following {
+        self.first = match following {
             Some(following) => Some(following),
             None => self.inbox.drain(self.member, self.wanted)?,
         };
-        let Some((peer, descriptor)) = self.hand else { return Ok(None) };
-        self.is_row = peer.consumer.begins_row(&descriptor);
+        let Some((peer, descriptor)) = self.first else { return Ok(None) };
+        // The number of what is taken is never that of the next one.
+        self.next = descriptor.seq.wrapping_add(u64::from(peer.consumer.begins_row(&descriptor)));
         Ok(Some(Message { peer, descriptor }))
+    }
+
+    /// The message in hand, and whose it is.
+    fn hand(&self) -> Option<(&'a Incoming, Descriptor)> {
+        let (peer, first) = self.first?;
+        let is_first = self.next.wrapping_sub(first.seq) <= 1;
+        let later = || Descriptor::without_place(self.next.wrapping_sub(1), self.envelope);
+        Some((peer, if is_first { first } else { later() }))
     }
 
     /// Done with the message in hand, and all before it; whose it was.
     fn put_down(&mut self) -> Option<&'a Incoming> {
-        let (peer, descriptor) = self.hand.take()?;
+        let (peer, descriptor) = self.hand()?;
+        self.first = None;
         self.member.check().ok()?;
         peer.finish_block(self.member, &descriptor);
         Some(peer)
@@ -111,11 +122,11 @@ impl<'a> Drain<'a> {
 impl Drop for Drain<'_> {
     fn drop(&mut self) {
         if panicking()
-            && let Some((peer, descriptor)) = self.hand
+            && let Some((peer, descriptor)) = self.hand()
             && !descriptor.is_in_unwinding()
         {
             peer.requeue(&descriptor);
-            self.hand = None;
+            self.first = None;
             if self.member.check().is_ok() && !self.member.is_in_batch() {
                 peer.settle(self.member);
             }

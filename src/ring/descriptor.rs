@@ -76,6 +76,11 @@ impl Descriptor {
         Self { seq, len, envelope, at: LOAN | word << INDEX_SHIFT }
     }
 
+    /// Message `seq`, which lies in its cell, for a caller that is done with its bytes.
+    pub fn without_place(seq: u64, envelope: u64) -> Self {
+        Self { seq, envelope, len: 0, at: CELL }
+    }
+
     /// The call with this stamp on the call line.
     #[inline(always)]
     pub fn on_line(stamp: u64, envelope: u64, len: usize) -> Self {
