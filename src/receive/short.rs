@@ -27,8 +27,7 @@ impl Inbox {
     /// The call on the call line from `peer`, or the next one in its mailbox, if there is one that may be received now.
     #[inline(always)]
     fn take_any_call(&self, member: &Member, peer: &Incoming, wanted: Wanted) -> Option<Descriptor> {
-        let in_lane = || wanted.filter.takes_calls().then(|| peer.consumer.take_new_call(member.epoch()));
-        self.take_call(peer, wanted).or_else(|| in_lane().flatten())
+        self.take_call(peer, wanted).or_else(|| take_call_in_lane(member, peer, wanted))
     }
 
     /// Takes a mail from this rank that was left unread, or one behind such, if it is there and nothing else needs to be done.
@@ -60,16 +59,15 @@ impl Inbox {
         deadline: Deadline,
     ) -> Option<(&Incoming, Descriptor)> {
         let peer = self.expected_soon(member, wanted.source)?;
-        // The same as `recv_new` does, with fewer instructions; calls are a tenth faster by this.
+        // The same as `recv_new` does, with fewer instructions; calls are a tenth faster by this. A call in the lane is found as mail
+        // is, and taken only then: one more look at the cell each time made a round trip 6 % longer.
         let mut descriptor = None;
         look_soon(member, deadline, || {
-            descriptor = peer
-                .consumer
-                .take_new(member.limit, wanted.filter)
-                .or_else(|| self.take_any_call(member, peer, wanted));
+            descriptor =
+                peer.consumer.take_new(member.limit, wanted.filter).or_else(|| self.take_call(peer, wanted));
             descriptor.is_some() || peer.finds_mail(wanted.filter)
         });
-        Some((peer, descriptor?))
+        Some((peer, descriptor.or_else(|| take_call_in_lane(member, peer, wanted))?))
     }
 
     /// Waits such a moment. Whether there is something then that may be mail of this; it stays.
@@ -99,4 +97,9 @@ impl Inbox {
             Source::Rank(rank) => rank,
         })
     }
+}
+
+#[inline(always)]
+fn take_call_in_lane(member: &Member, peer: &Incoming, wanted: Wanted) -> Option<Descriptor> {
+    if wanted.filter.takes_calls() { peer.consumer.take_new_call(member.epoch()) } else { None }
 }
