@@ -101,7 +101,7 @@ impl Consumer {
             return None;
         }
         let envelope = cell.envelope.load(Relaxed);
-        let is_other = !filter.takes_label(Filter::label_of_small(envelope)?);
+        let is_other = Filter::is_small(envelope) && !filter.takes_label(envelope & Filter::LABEL);
         if !is_other || self.is_exhausted(seq) || self.is_handed(seq) {
             return None;
         }
