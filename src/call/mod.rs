@@ -93,7 +93,8 @@ impl Way {
 ///
 /// **Cost.** A request and an answer of up to 48 bytes travel in one cache line: half the line transfers of two messages. One
 /// such call to each rank can be under way; one that was given up counts until its server answers it. Other requests, of up
-/// to [`Region::eager_limit`](crate::Region::eager_limit) bytes, go through the mailbox. Answers to them, and long
+/// to [`Region::eager_limit`](crate::Region::eager_limit) bytes, go through the mailbox; so does a short one that is made while the
+/// last that went there is under way, because such calls follow each other faster. Answers to them, and long
 /// answers, go through a lane of their own: no unread mail is in their way, and the server may give them in any order. 64
 /// calls through the mailbox can be under way to a rank; those that were given up count until they are answered. The
 /// next one waits, or is [`SendError::Full`](crate::SendError::Full).

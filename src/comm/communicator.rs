@@ -32,7 +32,8 @@ const ID_BITS: u32 = 10;
 ///
 /// All members together wait, spread, collect and combine values: [`Comm::barrier`], [`Comm::broadcast`], [`Comm::all_reduce`]
 /// and others. [`Comm::split`] and its like make other communicators. Dropping one gives its place back when all its members
-/// have dropped it; mail of it that was not received is then dropped, too, and what was started and forgotten is given up. A member that drops it before the others are done with an operation has left it.
+/// have dropped it; mail of it that was not received is then dropped, too, and what was started and forgotten is given up. A
+/// member that drops it before the others are done with an operation has left it.
 ///
 /// ```
 /// # use mailbox::{Comm, Config, Region};
