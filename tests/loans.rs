@@ -409,6 +409,34 @@ fn a_receiver_that_holds_what_a_loan_waits_for_is_told() {
 }
 
 #[test]
+fn a_receiver_that_holds_a_mail_before_what_a_loan_waits_for_is_told() {
+    let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG);
+    a.send(1, b"before").expect("room");
+    lend(&a, AREA, 1, &[1]).expect("room");
+    let held = b.from(0).recv().expect("mail");
+    expect(&b, 0, AREA, 1);
+    let waiting = thread::spawn(move || a.loan_within(AREA, GUARD).map(drop));
+    assert_eq!(b.from(0).within(GUARD).recv().err(), Some(RecvError::Held(0)));
+    drop(held);
+    assert_eq!(waiting.join().expect("it goes on"), Ok(()));
+}
+
+#[test]
+fn a_thread_waits_for_what_others_have_though_a_receiver_has_ended() {
+    let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG);
+    let me = a.into_shared();
+    let other = me.loan(AREA / 2).expect("room");
+    let sent = me.loan(AREA / 2).expect("room").commit(AREA / 2);
+    sent.send(1).expect("room");
+    drop(sent);
+    kill_endpoint(b);
+    let waiting = thread::spawn(move || me.loan_within(AREA / 2, GUARD).map(|loan| loan.len()));
+    thread::sleep(common::SHORT);
+    drop(other);
+    assert_eq!(waiting.join().expect("it goes on"), Ok(AREA / 2));
+}
+
+#[test]
 fn threads_that_share_an_endpoint_wait_for_what_others_lend() {
     let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG);
     let me = a.into_shared();

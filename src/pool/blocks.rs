@@ -146,19 +146,11 @@ impl Blocks {
         self.live.values().flat_map(|block| block.readers.iter().map(|(lane, _)| *lane)).collect()
     }
 
-    /// The first message of this lane that must be acknowledged before any of its blocks is free: the last one that refers to that
-    /// block. A lane gives its cells back in order.
-    pub fn oldest_of(&self, lane: u32) -> Option<u64> {
-        let of_lane =
-            |block: &Live| block.readers.iter().find(|(one, _)| *one == lane).map(|(_, last)| *last);
-        let lasts = self.live.values().filter_map(of_lane);
-        lasts.reduce(|first, last| if is_below(last, first) { last } else { first })
-    }
-
     /// Whether there would be `count` consecutive free chunks if all lanes acknowledged everything, except for those that keep
-    /// it. What the owner has it keeps.
-    pub fn would_fit(&self, count: u32, keeps: impl Fn(u32) -> bool) -> bool {
-        let is_kept = |block: &Live| block.is_owned || block.readers.iter().any(|(lane, _)| keeps(*lane));
+    /// it, and the owner gave back what it has, unless it keeps that.
+    pub fn would_fit(&self, count: u32, owner_keeps: bool, keeps: impl Fn(u32) -> bool) -> bool {
+        let is_read = |block: &Live| block.readers.iter().any(|(lane, _)| keeps(*lane));
+        let is_kept = |block: &Live| owner_keeps && block.is_owned || is_read(block);
         let mut begin = 0;
         for (first, block) in self.live.iter().filter(|(_, block)| is_kept(block)) {
             if first - begin >= count {

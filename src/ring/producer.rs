@@ -14,6 +14,7 @@
 mod announce;
 mod discard;
 mod loan;
+mod numbered;
 mod recovery;
 mod slot;
 mod starved;
@@ -22,7 +23,7 @@ pub use slot::Slot;
 
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};
-use crate::abi::{Cell, Envelope, INLINE, Kind, Label, Location, ProducerLine, is_below, pack_bytes};
+use crate::abi::{Cell, Envelope, INLINE, Label, Location, ProducerLine, is_below, pack_bytes};
 use crate::memory::{self, Lane, Payload};
 use crate::pool::{Pool, Spot};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
@@ -258,12 +259,6 @@ impl Producer {
     #[inline(always)]
     pub fn push_small(&self, bytes: &[u8], label: Label, held: bool) -> bool {
         self.push_described(bytes, Envelope::label_bits(label), held)
-    }
-
-    /// Like [`Producer::push_small`], for a cell of this kind that concerns a call. It is published.
-    #[inline(always)]
-    pub fn push_numbered(&self, kind: Kind, number: u64, bytes: &[u8]) -> bool {
-        self.push_described(bytes, Envelope::numbered(number, 0, kind, Location::Inline(0)).pack(), false)
     }
 
     /// `bits`: what its envelope has besides the epoch and the length.

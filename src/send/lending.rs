@@ -1,8 +1,9 @@
 //! Waiting for room in the area for loans.
 //!
 //! Whatever a receiver acknowledges, it rings its sender for room; so a sender that waits for room looks again. A receiver is told that
-//! it is waited for if there can be no room without it, whatever all others acknowledge. The mail that it is told of is the oldest that
-//! refers to the area: cells are given back in order, so until that one is acknowledged no block of the lane is free.
+//! it is waited for if there can be no room without it, whatever all others acknowledge. The mail that it is told of is the oldest of its
+//! lane, whether or not that is a loan: cells are given back in order, so until that one is acknowledged no block of the lane is free.
+//! Threads that share an endpoint tell nobody: another one may send to that receiver meanwhile, or give back what it has.
 
 use super::{Outbox, ended};
 use crate::abi::CHUNK;
@@ -36,16 +37,11 @@ impl<'a> Lending<'a> {
         Self { member, outbox, len, is_shared: false, lent, waits, told }
     }
 
-    /// Of one of several threads that may have loans. These receivers were told before that it waits.
-    pub fn resume(member: &'a Member, outbox: &'a Outbox, len: usize, told: Vec<u32>) -> Self {
+    /// Of one of several threads that may have loans.
+    pub fn of_several(member: &'a Member, outbox: &'a Outbox, len: usize) -> Self {
         let mut lending = Self::new(member, outbox, len);
-        (lending.is_shared, lending.told) = (true, told.into());
+        lending.is_shared = true;
         lending
-    }
-
-    /// Lets go of the half that waits. What these receivers were told holds until [`Outbox::end_lending`].
-    pub fn pause(&mut self) -> Vec<u32> {
-        self.told.take()
     }
 
     /// Begins the loan, if there is room. Returns whether there is.
@@ -63,10 +59,11 @@ impl<'a> Lending<'a> {
         (self.len as u64).div_ceil(CHUNK).max(1) as u32
     }
 
-    /// Whether there would be room if all receivers acknowledged what they have, except for those that keep it.
+    /// Whether there would be room if all receivers acknowledged what they have, except for those that keep it, and other threads gave
+    /// back what they have.
     fn would_fit(&self, keeps: impl Fn(u32) -> bool) -> bool {
-        let count = self.chunks();
-        self.outbox.see_blocks(|blocks| blocks.would_fit(count, keeps)).unwrap_or(true)
+        let (count, owner_keeps) = (self.chunks(), !self.is_shared);
+        self.outbox.see_blocks(|blocks| blocks.would_fit(count, owner_keeps, keeps)).unwrap_or(true)
     }
 
     /// Why this receiver acknowledges nothing more.
@@ -88,31 +85,22 @@ impl<'a> Lending<'a> {
 
     /// If the thread waits: tells the receivers without which there will be no room.
     fn tell(&self) {
-        if !self.waits.get() {
+        if !self.waits.get() || self.is_shared {
             return;
         }
         let readers = self.outbox.see_blocks(Blocks::readers).unwrap_or_default();
         for to in readers.into_iter().filter(|to| !self.would_fit(|keeps| keeps == *to)) {
-            let oldest = self.outbox.see_blocks(|blocks| blocks.oldest_of(to)).flatten();
-            if let (Some(seq), Some(peer)) = (oldest, self.outbox.opened(to)) {
+            if let Some(peer) = self.outbox.opened(to) {
                 let starving = Starving::default();
                 starving.begin();
-                starving.tell(self.member, &peer.record, &peer.producer, seq);
+                // What the look that found no room saw: what is acknowledged since may be enough.
+                starving.tell(self.member, &peer.record, &peer.producer, peer.producer.seen_head());
                 starving.pause();
                 let mut told = self.told.borrow_mut();
                 if !told.contains(&to) {
                     told.push(to);
                 }
             }
-        }
-    }
-}
-
-impl Outbox {
-    /// A wait for room for a loan, of which these receivers were told, is over.
-    pub fn end_lending(&self, member: &Member, told: &[u32]) {
-        for peer in told.iter().filter_map(|to| self.opened(*to)) {
-            end_starving(member, &peer.producer);
         }
     }
 }
@@ -169,6 +157,8 @@ impl Operation for Lending<'_> {
 
 impl Drop for Lending<'_> {
     fn drop(&mut self) {
-        self.outbox.end_lending(self.member, &self.told.borrow());
+        for peer in self.told.borrow().iter().filter_map(|to| self.outbox.opened(*to)) {
+            end_starving(self.member, &peer.producer);
+        }
     }
 }

@@ -279,12 +279,12 @@ impl Outgoing {
         life.joined().then(|| life.epoch())
     }
 
-    /// Sends a call on the call line to the receiver's life with this epoch, if the line is free and `bytes` fit it, and calls do not
-    /// follow each other.
-    /// Returns the call's stamp.
+    /// Sends a call on the call line to the receiver's life with this epoch, if the line is free and `bytes` fit it. Leaves it free where
+    /// calls follow each other, as long as they find room in the mailbox at once. Returns the call's stamp.
     #[inline(always)]
     pub fn ask(&self, member: &Member, epoch: u64, bytes: &[u8]) -> Option<u64> {
-        if bytes.len() > INLINE || self.answers.follow_each_other() || !self.caller.is_free(epoch) {
+        let goes_elsewhere = || self.answers.follow_each_other() && self.producer.may_push();
+        if bytes.len() > INLINE || goes_elsewhere() || !self.caller.is_free(epoch) {
             return None;
         }
         if self.answers.has_stray.take() {

@@ -12,7 +12,6 @@ use crate::sync::AtomicU64;
 use crate::wait::pace::POLL_PAUSES;
 use crate::wait::{Deadline, Found, Look, Operation};
 use core::fmt;
-use core::mem::take;
 use std::sync::Arc;
 
 /// A payload that is being written where its receivers will read it, by any thread: what [`Shared::loan`](crate::Shared::loan)
@@ -77,31 +76,18 @@ impl OwnedLoan {
         max: usize,
         deadline: Deadline,
     ) -> Result<Self, SendError> {
-        let (mut told, mut waits) = (Vec::new(), false);
         let begun: Result<_, SendError> = handle.wait(What::Lending, deadline, POLL_PAUSES, |joint, how| {
             let (member, outbox) = joint.sending();
-            let mut lending = Lending::resume(member, outbox, max, take(&mut told));
-            if waits {
-                lending.begin_wait();
-            }
+            let mut lending = Lending::of_several(member, outbox, max);
             let is_found = match how {
                 Look::Brief => lending.look(false),
                 Look::Thorough => lending.look(true),
                 Look::Check { query } => lending.check(query),
             };
-            told = lending.pause();
-            waits |= !deadline.is_now();
             is_found?;
             let Some(lent) = lending.lent.take() else { return Ok(Found::Nothing) };
             Ok(Found::All((lent, outbox.area().ok_or(Broken::NoSpace(member.rank()))?)))
         });
-        if !told.is_empty() {
-            // Where it was forked meanwhile there is nothing to take back.
-            let _ = handle.stir(|joint| {
-                let (member, outbox) = joint.sending();
-                outbox.end_lending(member, &told);
-            });
-        }
         let (lent, area) = begun?.ok_or(deadline.without_room())?;
         Ok(Self { held: Held { handle: handle.clone(), area, lent }, written: 0 })
     }

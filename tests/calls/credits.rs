@@ -287,3 +287,35 @@ fn a_region_of_short_messages_carries_more_calls_than_one() {
         );
     }
 }
+
+#[test]
+fn an_answer_above_the_limit_is_refused_also_after_one_that_was_not() {
+    let (_scratch, caller, server) = pair(Config::ranks(2).max_message(8));
+    let ask = || caller.to(SERVER).within(Deadline::Now).start_call(b"ask").expect("room");
+    let calls = [ask(), ask(), ask()];
+    let next = || server.try_recv().unwrap().expect("a call");
+    next().reply(b"on line").expect("room");
+    next().reply(b"in lane").expect("room");
+    let unanswered = next().reply_within(&[0; 40], Deadline::Now).expect_err("it is too long");
+    assert_eq!(unanswered.error(), ReplyError::Send(SendError::TooLarge { len: 40, limit: 8 }));
+    unanswered.into_call().reply(b"short").expect("room");
+    let [first, second, third] = calls.map(|call| call.wait().expect("an answer").to_vec());
+    assert_eq!([&*first, &*second, &*third], [&b"on line"[..], b"in lane", b"short"]);
+}
+
+#[test]
+fn a_call_goes_on_the_line_that_is_free_where_the_mailbox_is_full() {
+    let (_scratch, caller, server) = pair(Config::ranks(2).cells(4));
+    let ask = || caller.to(SERVER).within(Deadline::Now).start_call(b"ask");
+    let [on_line, in_lane] = [ask(), ask()].map(|call| call.expect("room"));
+    while caller.try_send(SERVER, b"mail").is_ok() {}
+    server.try_recv().unwrap().expect("a call").reply(b"done").expect("room");
+    assert_eq!(*on_line.wait().expect("an answer"), *b"done");
+    let held = server.try_recv().unwrap().expect("a call");
+    let nested = ask().expect("the line is free");
+    let call = std::iter::from_fn(|| server.try_recv().unwrap()).find(Mail::is_call);
+    call.expect("it comes after the mail").reply(b"nested").expect("room");
+    assert_eq!(*nested.wait().expect("an answer"), *b"nested");
+    held.reply(b"outer").expect("room");
+    assert_eq!(*in_lane.wait().expect("an answer"), *b"outer");
+}

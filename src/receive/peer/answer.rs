@@ -65,7 +65,7 @@ impl Incoming {
     pub fn answer_in_cell(&self, member: &Member, seq: u64, envelope: u64, kind: Kind, bytes: &[u8]) -> bool {
         let Some(producer) = self.answers.producer.get() else { return false };
         // A caller that asks for a reset has itself rung.
-        let is_easy = bytes.len() <= INLINE && member.room_needs_no_ring(&self.record);
+        let is_easy = bytes.len() <= INLINE.min(member.whole) && member.room_needs_no_ring(&self.record);
         if !is_easy || !self.is_wanted_by(envelope) {
             return false;
         }
