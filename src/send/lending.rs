@@ -126,13 +126,13 @@ impl Operation for Lending<'_> {
         if is_over {
             return Err(SendError::Full);
         }
-        match stuck.first() {
-            Some((_, why)) if !self.would_fit(|to| stuck.iter().any(|(one, _)| *one == to)) => Err(*why),
-            _ => {
-                self.tell();
-                Ok(false)
-            }
+        if self.would_fit(|to| stuck.iter().any(|(one, _)| *one == to)) {
+            self.tell();
+            return Ok(false);
         }
+        // One that would be in the way alone, if there is one.
+        let alone = stuck.iter().find(|(one, _)| !self.would_fit(|to| to == *one));
+        alone.or(stuck.first()).map_or(Ok(false), |(_, why)| Err(*why))
     }
 
     /// Whether what is in the way is this thread's.
