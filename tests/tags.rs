@@ -375,3 +375,19 @@ fn an_end_that_a_receive_by_tag_was_told_is_told_to_a_successor_after_what_was_l
     assert_eq!(me.recv().expect("mail").to_vec(), b"left");
     assert_eq!(me.from_any().within(GUARD).recv().err(), Some(gone));
 }
+
+#[test]
+fn a_small_message_that_is_longer_than_any_may_be_is_corrupt_also_when_it_was_passed_over() {
+    let scratch = Scratch::new();
+    let region = scratch.create(Config::ranks(2).cells(16).max_message(16));
+    let [_a, b] = join(&region, [0, 1]);
+    let wire = Wire::new(&scratch, 0, 1);
+    (0..2).for_each(|number: u8| wire.push(Kind::Whole, &[number; 16]));
+    wire.push(Kind::Whole, &[2; 48]);
+    // They have tag 0. The second look finds none of those that were passed over.
+    (1..3).for_each(|tag| nothing(b.from(0).tag(tag)));
+    for number in 0..2 {
+        assert_eq!(now(b.from(0).tag(0)).to_vec(), [number; 16]);
+    }
+    assert_eq!(b.from(0).tag(0).try_recv().err(), Some(RecvError::Broken(Broken::Corrupt(0))));
+}

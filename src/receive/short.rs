@@ -40,7 +40,7 @@ impl Inbox {
         let Source::Rank(rank) = wanted.source else { return Ok(None) };
         match self.peers.get(rank) {
             Some(peer) if self.posted.is_empty() && peer.may_find_unread(wanted.filter) => {
-                if let Some(mail) = peer.take_easy_unread(wanted.filter) {
+                if let Some(mail) = peer.take_easy_unread(member, wanted.filter) {
                     self.count_again(peer);
                     return Ok(Some((peer, mail)));
                 }

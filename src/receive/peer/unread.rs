@@ -8,7 +8,8 @@
 
 use super::Incoming;
 use super::state::State;
-use crate::abi::{Filter, is_below};
+use crate::abi::{Filter, INLINE, is_below};
+use crate::half::Member;
 use crate::ring::{Descriptor, New};
 
 /// What a receive takes next from a mailbox.
@@ -90,10 +91,12 @@ impl Incoming {
     }
 
     /// Takes the oldest unread message that `filter` takes, in the common case only: no other message has anything to do with it,
-    /// and it lies in private memory, or is whole, in its cell, and was never handed out.
+    /// and it lies in private memory, or is whole, in its cell, and was never handed out. `None` where a message in its cell may be
+    /// longer than any may be.
     #[inline(always)]
-    pub fn take_easy_unread(&self, filter: Filter) -> Option<Descriptor> {
+    pub fn take_easy_unread(&self, member: &Member, filter: Filter) -> Option<Descriptor> {
         match self.state.get() {
+            _ if member.limit < INLINE => None,
             State::Plain => {
                 self.unread.borrow_mut().take_first(filter, |seq| self.consumer.take_unread(seq, filter))
             }
