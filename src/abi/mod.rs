@@ -12,11 +12,11 @@
 //!
 //!  a rank's record, 1024 B
 //! ┌───────────────────┬───────────────────────┬──────────┬────────────────────┬──────────┐
-//! │ identity: life,   │ bells: a word, two    │ opened:  │ activity: awaited, │ reserved │
-//! │ pid, label, lock  │ modes, two events     │ 16 words │ sleeps, processors │          │
+//! │ identity: life,   │ bells: a word, two    │ opened:  │ activity: awaited, │ declined │
+//! │ pid, label, lock  │ modes, two events     │ 16 words │ sleeps, processors │ 64 words │
 //! │ 128 B             │ 128 B                 │ 128 B    │ 128 B              │ 512 B    │
 //! └───────────────────┴───────────────────────┴──────────┴────────────────────┴──────────┘
-//!  holder              holder and ringers      senders    holder
+//!  holder              holder and ringers      senders    holder               holder
 //!
 //!  mailbox (from, to), page-aligned
 //!  mail lane                             call line   return lane                 cells of the   arenas of the

@@ -1,12 +1,12 @@
 //! What everybody knows of a rank.
 
-use super::{OPENED_WORDS, Padded};
+use super::{MAX_GROUPS, OPENED_WORDS, Padded};
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// Bytes of a label.
 pub const LABEL: usize = 48;
-/// How many groups a rank tells of that it could not begin with.
-pub const DECLINED: usize = 16;
+/// How many slots a rank can tell of where it could not begin with a group: more than there are.
+pub const DECLINED: usize = 64;
 /// What everybody knows of a rank. The rank's holder writes it, except for the bells and `opened`.
 #[repr(C)]
 pub struct Rank {
@@ -19,11 +19,9 @@ pub struct Rank {
     pub opened: Padded<[AtomicU64; OPENED_WORDS]>,
     /// What the holder does, and on which processors.
     pub activity: Padded<Activity>,
-    /// By slot, modulo [`DECLINED`]: the number of the last group with which the rank could not begin there, for want of memory,
-    /// after all its members had agreed. They look here for what a slot without memory cannot tell.
+    /// By slot: the number of the last group with which the rank could not begin there, for want of memory, after all its members
+    /// had agreed. They look here for what a slot without memory cannot tell.
     pub declined: Padded<[AtomicU64; DECLINED]>,
-    /// Unused; fields that are added here change no offset.
-    pub reserved: [Padded<AtomicU64>; 3],
 }
 
 /// What a rank's holder does, and on which processors. Written by the holder, for people and as hints to peers.
@@ -89,7 +87,7 @@ const _: () = {
     use core::mem::offset_of;
     assert!(offset_of!(Rank, bells) == 128 && offset_of!(Rank, opened) == 256);
     assert!(offset_of!(Rank, activity) == 384 && offset_of!(Rank, declined) == 512);
-    assert!(offset_of!(Rank, reserved) == 640 && size_of::<Rank>() == 1024);
+    assert!(size_of::<Rank>() == 1024 && MAX_GROUPS as usize <= DECLINED);
     assert!(offset_of!(Identity, label) == 16 && size_of::<Identity>() <= 128);
     assert!(size_of::<Bells>() == 20 && offset_of!(Bells, events) == 12);
 };

@@ -261,7 +261,6 @@ mod tests {
             }
             .into(),
             declined: from_fn(|_| word()).into(),
-            reserved: from_fn(|_| word().into()),
         }
     }
 
