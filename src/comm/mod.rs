@@ -6,8 +6,8 @@
 //! its slot is used again (`making`).
 //!
 //! A [`Request`] is a send or a receive that was started and goes on. Its state lies in the endpoint (`send::started`,
-//! `receive::posted`), because every call of the endpoint makes it go on; a request has only its number. So it is with
-//! operations of all members ([`crate::collective`]).
+//! `receive::posted`), because every call of the endpoint that looks or waits makes it go on; a request has only its
+//! number. So it is with operations of all members ([`crate::collective`]).
 #![cfg(not(loom))]
 
 mod agreement;

@@ -10,8 +10,9 @@ use core::mem::{ManuallyDrop, needs_drop};
 /// A send or a receive that was started, and goes on while the program does other things: what [`SendTo::start`] and
 /// [`RecvFrom::start`] return.
 ///
-/// It goes on in each call of its endpoint that looks or waits, of whatever kind; no hidden thread does it. [`Request::wait`]
-/// gives the result. Several are waited for together: [`Request::wait_all`], [`Request::wait_any`], [`Request::wait_some`].
+/// It goes on in each call of its endpoint that looks or waits, of whatever kind; no hidden thread does it. To start another is no
+/// such call: a send that is started may go on alone, and a receive that is started while others wait looks at nothing.
+/// [`Request::wait`] gives the result. Several are waited for together: [`Request::wait_all`], [`Request::wait_any`], [`Request::wait_some`].
 ///
 /// **Order.** A mail goes to the receive that was started first of those that take it. Receives that a thread waits in come
 /// after those that were started before. What is started to one rank is sent in that order, and later calls do not
@@ -156,7 +157,8 @@ impl<'a> RecvFrom<'a> {
     /// Starts a receive of the next mail, and returns at once. The deadline of the builder does not count. The [`Request`] gives
     /// the mail, or the error that [`RecvFrom::recv`] would return. Never waits.
     ///
-    /// Cost: that of a receive, if its mail is there. Otherwise every call of the endpoint looks for it first.
+    /// Cost: that of a receive, if its mail is there. Otherwise every call of the endpoint that looks or waits looks for it first.
+    /// If others wait, this call looks at nothing.
     ///
     /// ```
     /// # use mailbox::{Config, Region};

@@ -1,7 +1,8 @@
 //! Sends that were started and go on while the endpoint does other things.
 //!
 //! A message that finds room goes to its mailbox at once, and nothing of it is kept. One that finds none waits here, with its
-//! bytes, and so does one whose receiver must acknowledge or receive it. Each look of each call of the endpoint tries again.
+//! bytes, and so does one whose receiver must acknowledge or receive it. Each look of each call of the endpoint tries again;
+//! to start another goes on with that one.
 //! To one rank nothing overtakes what waits here: other calls wait for that first.
 
 mod begin;
