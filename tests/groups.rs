@@ -3,8 +3,10 @@
 
 mod common;
 
-use common::members;
-use mailbox::{CollectiveError, Comm, CommError, Config, Region, Source};
+use common::{GUARD, members};
+use mailbox::{CollectiveError, Comm, CommError, Config, Deadline, Region, Source};
+use std::cell::RefCell;
+use std::sync::Barrier;
 use std::thread;
 
 /// Does this as each rank of a region of this kind.
@@ -148,6 +150,89 @@ fn whom_a_member_waits_for_can_be_seen() {
         while !(sleeps(0) && sleeps(1)) {
             thread::yield_now();
         }
+        comm.barrier().unwrap();
+    });
+}
+
+#[test]
+fn a_communicator_may_be_dropped_while_values_are_combined() {
+    let has_heard = Barrier::new(2);
+    with_members(Config::ranks(2).groups(2), |comm| {
+        // More often than there are slots: each is free again.
+        for _ in 0..3 {
+            let mut other = Some(comm.dup().unwrap());
+            let (mut values, is_first) = ([1], comm.rank() == 0);
+            let combine = |one, two| {
+                if is_first {
+                    drop(other.take());
+                }
+                one + two
+            };
+            comm.all_reduce(&mut values, combine).unwrap();
+            assert_eq!((values, other.is_none()), ([2], is_first));
+            // The first says it before its next call.
+            let told = other.map(|other| {
+                other.set_timeout(Some(GUARD));
+                other.barrier()
+            });
+            has_heard.wait();
+            let gone = Err(CollectiveError::Gone { rank: 0, died: false });
+            assert_eq!(told, (!is_first).then_some(gone));
+            comm.barrier().unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_communicator_may_be_dropped_while_values_of_what_was_started_are_combined() {
+    thread_local! {
+        static OTHER: RefCell<Option<Comm<'static>>> = const { RefCell::new(None) };
+    }
+    let region = Region::create_unnamed(Config::ranks(2).groups(2)).unwrap();
+    thread::scope(|scope| {
+        for rank in 0..2 {
+            let region = &region;
+            scope.spawn(move || {
+                let me = Box::leak(Box::new(region.join(rank).unwrap()));
+                let comm = members::world(me);
+                for _ in 0..3 {
+                    OTHER.set(Some(comm.dup().unwrap()));
+                    let request = comm.start_all_reduce(vec![1], |one, two| {
+                        drop(OTHER.take());
+                        one + two
+                    });
+                    assert_eq!(request.wait(), Ok(vec![2]));
+                    assert!(OTHER.with_borrow(Option::is_none));
+                    comm.barrier().unwrap();
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn what_a_function_wants_of_a_communicator_while_it_combines_is_an_error() {
+    with_members(Config::ranks(2).groups(4), |comm| {
+        let (other, third) = (comm.dup().unwrap(), comm.dup().unwrap());
+        let mut started = third.start_all_reduce(vec![1], |one, two| one + two);
+        let mine = CollectiveError::GivenUp { rank: comm.rank() };
+        let mut values = [1];
+        let combine = |one, two| {
+            assert_eq!(other.barrier(), Err(mine));
+            assert_eq!(other.start_barrier().wait(), Err(mine));
+            assert_eq!(other.dup().err(), Some(CommError::Collective(mine)));
+            assert_eq!(other.shrink().err(), Some(CommError::Collective(mine)));
+            assert_eq!(Comm::world_within(other.endpoint(), GUARD).err(), Some(CommError::NoContext));
+            assert!(started.test());
+            assert_eq!(started.wait_within(Deadline::Now), Err(mine));
+            one + two
+        };
+        comm.all_reduce(&mut values, combine).unwrap();
+        assert_eq!(values, [2]);
+        // What was started goes on, and the other is broken, for both.
+        assert_eq!(started.wait_within(GUARD), Ok(vec![2]));
+        let result = other.barrier();
+        assert!(matches!(result, Err(CollectiveError::GivenUp { .. })), "{result:?}");
         comm.barrier().unwrap();
     });
 }

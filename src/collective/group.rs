@@ -163,7 +163,7 @@ impl Group {
             match stop {
                 Stop::Member(cause, other) => self.break_off(member, cause, other),
                 // The others cannot do without this member.
-                Stop::Broken(_) => self.break_off(member, Cause::GivenUp, self.me),
+                Stop::Broken(_) | Stop::Refused => self.break_off(member, Cause::GivenUp, self.me),
             }
         }
         result

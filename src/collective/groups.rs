@@ -26,7 +26,11 @@ pub struct Groups {
     all: RefCell<Vec<Entry>>,
     /// Groups that this rank is done with, while others still may read there.
     ending: RefCell<Vec<Group>>,
-    /// How many operations are under way.
+    /// What a function of the program did, one bit for each slot, while it was called to combine values and the groups were in use:
+    /// it dropped the communicator, or wanted an operation, which leaves the group broken. Done at the end of the call.
+    dropped: Private<u64>,
+    refused: Private<u64>,
+    /// How many operations are under way, and how much of that is to be done.
     count: Private<usize>,
     next: Private<u64>,
 }
@@ -69,7 +73,7 @@ fn in_slot(all: &mut [Entry], slot: u32) -> Option<&mut Entry> {
 }
 
 impl Groups {
-    /// Whether no operation is under way.
+    /// Whether no operation is under way, and nothing else is to be done.
     #[inline(always)]
     pub fn is_idle(&self) -> bool {
         self.count.get() == 0
@@ -82,25 +86,66 @@ impl Groups {
 
     /// This rank is done with the group in this slot. What was started there is given up.
     pub fn remove(&self, member: &Member, slot: u32) {
-        let mut all = self.all.borrow_mut();
+        let Ok(mut all) = self.all.try_borrow_mut() else { return self.note(&self.dropped, slot) };
         let Some(at) = all.iter().position(|entry| entry.group.slot() == slot) else { return };
-        let Entry { mut group, .. } = all.swap_remove(at);
+        let Entry { mut group, queue } = all.swap_remove(at);
         self.recount(&all);
+        drop(all);
         if member.check().is_ok() {
             group.end(member);
             self.ending.borrow_mut().push(group);
+        }
+        // What the program gave may drop a communicator, too.
+        drop(queue);
+    }
+
+    /// This member takes no part in an operation of the group in this slot: the others cannot do without it.
+    pub fn break_off(&self, member: &Member, slot: u32) {
+        let Ok(mut all) = self.all.try_borrow_mut() else { return self.note(&self.refused, slot) };
+        if let Some(Entry { group, .. }) = in_slot(&mut all, slot) {
+            group.break_off(member, Cause::GivenUp, group.me());
+        }
+    }
+
+    #[cold]
+    fn note(&self, noted: &Private<u64>, slot: u32) {
+        noted.set(noted.get() | 1 << slot);
+        self.count.update(|count| count + 1);
+    }
+
+    /// Does what was noted while the groups were in use. Cost if there is nothing: two loads.
+    #[inline(always)]
+    pub fn catch_up(&self, member: &Member) {
+        if self.dropped.get() | self.refused.get() != 0 {
+            self.do_noted(member);
+        }
+    }
+
+    #[cold]
+    fn do_noted(&self, member: &Member) {
+        if self.all.try_borrow_mut().is_err() {
+            return;
+        }
+        let (refused, dropped) = (self.refused.take(), self.dropped.take());
+        let slots = |bits: u64| (0..u64::BITS).filter(move |slot| bits >> slot & 1 == 1);
+        slots(refused).for_each(|slot| self.break_off(member, slot));
+        slots(dropped).for_each(|slot| self.remove(member, slot));
+        if let Ok(all) = self.all.try_borrow() {
+            self.recount(&all);
         }
     }
 
     /// The groups that this rank was done with, and where now nobody reads any more. Each once.
     pub fn take_over(&self, member: &Member) -> Vec<Group> {
+        self.catch_up(member);
         self.ending.borrow_mut().extract_if(.., |group| group.is_over(member)).collect()
     }
 
     /// The slots of the first `count` that this rank does not use, has not promised, and where somebody may still read, one bit
-    /// for each.
+    /// for each. None while values are combined.
     pub fn free(&self, count: u32) -> u64 {
-        let (all, ending) = (self.all.borrow(), self.ending.borrow());
+        let Ok(all) = self.all.try_borrow() else { return 0 };
+        let ending = self.ending.borrow();
         let used = all.iter().map(|entry| &entry.group).chain(ending.iter());
         let used = used.fold(0, |bits, group| bits | 1 << group.slot());
         // A group that was dropped promises nothing: its members know that this rank does not come.
@@ -119,7 +164,8 @@ impl Groups {
         self.with(slot, |group| group.awaited()).unwrap_or(Source::Anyone)
     }
 
-    /// Carries on an operation of this thread, once all that was started before in its group is over. Whether it is over.
+    /// Carries on an operation of this thread, once all that was started before in its group is over. Whether it is over. An error
+    /// if a function that combines values wants it.
     #[inline(always)]
     pub fn advance(
         &self,
@@ -128,7 +174,8 @@ impl Groups {
         at: &mut Running,
         data: &mut Data<'_>,
     ) -> Result<bool, Stop> {
-        match in_slot(&mut self.all.borrow_mut(), slot) {
+        let Ok(mut all) = self.all.try_borrow_mut() else { return Err(self.refuse(slot)) };
+        match in_slot(&mut all, slot) {
             Some(Entry { group, queue }) if queue.waiting.is_empty() => group.advance(member, at, data),
             _ => Ok(false),
         }
@@ -144,7 +191,8 @@ impl Groups {
         query: bool,
     ) -> Result<bool, Stop> {
         let mut result = Ok(false);
-        if let Some(Entry { group, queue }) = in_slot(&mut self.all.borrow_mut(), slot)
+        let Ok(mut all) = self.all.try_borrow_mut() else { return Err(self.refuse(slot)) };
+        if let Some(Entry { group, queue }) = in_slot(&mut all, slot)
             && queue.waiting.is_empty()
         {
             group.check(member, query, |group| {
@@ -152,13 +200,26 @@ impl Groups {
                 result != Ok(false)
             });
         }
+        drop(all);
         if result == Ok(false) { self.advance(member, slot, at, data) } else { result }
     }
 
-    /// Starts an operation in the group in this slot. Returns its number.
-    pub fn start(&self, member: &Member, slot: u32, plan: Plan, started: Box<dyn Started>) -> u64 {
+    #[cold]
+    fn refuse(&self, slot: u32) -> Stop {
+        self.note(&self.refused, slot);
+        Stop::Refused
+    }
+
+    /// Starts an operation in the group in this slot. Returns its number. An error if a function that combines values wants it.
+    pub fn start(
+        &self,
+        member: &Member,
+        slot: u32,
+        plan: Plan,
+        started: Box<dyn Started>,
+    ) -> Result<u64, Stop> {
+        let Ok(mut all) = self.all.try_borrow_mut() else { return Err(self.refuse(slot)) };
         let id = self.next.replace(self.next.get() + 1);
-        let mut all = self.all.borrow_mut();
         if let Some(Entry { group, queue }) = in_slot(&mut all, slot) {
             group.look_for_deaths(member);
             queue.waiting.push_back((id, Running::new(plan), started));
@@ -167,7 +228,9 @@ impl Groups {
             queue.go_on(group, member);
         }
         self.recount(&all);
-        id
+        drop(all);
+        self.catch_up(member);
+        Ok(id)
     }
 
     /// Carries on all that was started. Cost if there is nothing: one load.
@@ -189,6 +252,8 @@ impl Groups {
             queue.go_on(group, member);
         }
         self.recount(&all);
+        drop(all);
+        self.catch_up(member);
     }
 
     /// Finds out whether what was started can go on. With `query`, asks the kernel. Does nothing if the rank is lost: its slots are
@@ -203,21 +268,25 @@ impl Groups {
             queue.go_on(group, member);
         }
         self.recount(&all);
+        drop(all);
+        self.catch_up(member);
     }
 
     fn recount(&self, all: &[Entry]) {
-        self.count.set(all.iter().map(|entry| entry.queue.waiting.len()).sum());
+        let under_way: usize = all.iter().map(|entry| entry.queue.waiting.len()).sum();
+        let noted = self.dropped.get().count_ones() + self.refused.get().count_ones();
+        self.count.set(under_way + noted as usize);
     }
 
-    /// Whether the operation of this number is over.
+    /// Whether the operation of this number is over. It counts as over for a function that combines values, which gets no result.
     pub fn is_over(&self, slot: u32, id: u64) -> bool {
-        let mut all = self.all.borrow_mut();
+        let Ok(mut all) = self.all.try_borrow_mut() else { return true };
         in_slot(&mut all, slot).is_none_or(|entry| entry.queue.waiting.iter().all(|(one, ..)| *one != id))
     }
 
     /// The result of the operation of this number, once it is over.
     pub fn take(&self, slot: u32, id: u64) -> Option<Outcome> {
-        let mut all = self.all.borrow_mut();
+        let mut all = self.all.try_borrow_mut().ok()?;
         let over = &mut in_slot(&mut all, slot)?.queue.over;
         let at = over.iter().position(|(one, _)| *one == id)?;
         Some(over.swap_remove(at).1)
@@ -225,7 +294,7 @@ impl Groups {
 
     /// The ranks that the first of the operations waits for that were started in the group in this slot.
     pub fn missing(&self, slot: u32) -> Vec<u32> {
-        let mut all = self.all.borrow_mut();
+        let Ok(mut all) = self.all.try_borrow_mut() else { return vec![] };
         let entry = in_slot(&mut all, slot);
         let first = entry.and_then(|entry| Some((&entry.group, &entry.queue.waiting.front()?.1)));
         first.map(|(group, at)| group.missing(at).collect()).unwrap_or_default()
@@ -242,5 +311,7 @@ impl Groups {
             queue.over.retain(|(one, _)| *one != id);
         }
         self.recount(&all);
+        drop(all);
+        self.catch_up(member);
     }
 }

@@ -8,6 +8,8 @@ use crate::error::Broken;
 pub enum Stop {
     /// A member has ended, or something else is wrong with it.
     Member(Cause, u32),
+    /// A function that combines values wanted it.
+    Refused,
     /// Something is wrong here.
     Broken(Broken),
 }

@@ -13,7 +13,8 @@ use core::time::Duration;
 ///
 /// Values are plain data ([`bytemuck::Pod`]) of at most 64 KiB each. They are combined by any function of two values, such as
 /// `|a, b| a + b`, `f64::max` or `u32::wrapping_mul`, always in the order of the members. So the result is the same to the bit
-/// on every member and in every run, and the function need not be commutative. It must not use communicators of this endpoint.
+/// on every member and in every run, and the function need not be commutative. It must not use communicators of this endpoint: operations of all members return
+/// [`CollectiveError::GivenUp`] there and leave their communicator broken, and no new one is made. It may drop them.
 ///
 /// **Errors.** [`CollectiveError::Gone`] if a member has ended, within 100 ms. [`CollectiveError::Mismatch`] where a member can see
 /// that another does something else. [`CollectiveError::Missing`] after [`Comm::set_timeout`]. After an error no further

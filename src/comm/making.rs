@@ -145,7 +145,9 @@ impl<'a> Comm<'a> {
         let halves = self.endpoint.both();
         let (free, id) = (free_slots(self.endpoint), new_id());
         let mut shrinking = Shrinking { halves, member, groups, slot: self.slot, id, next: None };
-        groups.with(self.slot, |group| group.ask_for_shrink(member, free));
+        let asked = groups.with(self.slot, |group| group.ask_for_shrink(member, free));
+        // A function that combines values has no group.
+        asked.ok_or(CollectiveError::GivenUp { rank: member.rank() })?;
         let deadline = self.timeout.get().map_or(Deadline::Never, Deadline::from);
         let is_over = halves.drive(member, deadline, &mut shrinking)?;
         let missing = || groups.with(self.slot, |group| group.missing_in_shrink(member)).unwrap_or_default();

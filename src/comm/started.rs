@@ -307,7 +307,9 @@ impl<'a> Comm<'a> {
         let (member, groups) = groups_of(self.endpoint);
         let can_start = self.check_root(plan.root()).and_then(|()| Ok(member.check()?));
         let owned = Owned { input, output, part, folding: Folding::new(combine) };
-        let id = can_start.map(|()| groups.start(member, self.slot, plan, Box::new(owned)));
+        let refused = |_| CollectiveError::GivenUp { rank: member.rank() };
+        let id =
+            can_start.and_then(|()| groups.start(member, self.slot, plan, Box::new(owned)).map_err(refused));
         self.request(id)
     }
 
@@ -353,9 +355,9 @@ impl<T: Pod + Send> CollectiveRequest<'_, T> {
         if !groups.is_over(comm.slot, id) && !halves.drive(member, deadline.into(), &mut waiting)? {
             return Err(missing_of(&groups.missing(comm.slot)));
         }
-        self.is_taken = true;
         let over = CollectiveError::GivenUp { rank: member.rank() };
         let result = groups.take(comm.slot, id).ok_or(over)?;
+        self.is_taken = true;
         let stop = |stop| groups.with(comm.slot, |group| error(group, stop)).unwrap_or(over);
         let values = result.map_err(stop)?.into_result().downcast();
         values.map(|values| *values).map_err(|_| over)

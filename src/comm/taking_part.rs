@@ -50,7 +50,7 @@ impl Comm<'_> {
     #[cold]
     pub(super) fn give_up(&self) {
         let (member, groups) = groups_of(self.endpoint);
-        groups.with(self.slot, |group| group.break_off(member, Cause::GivenUp, group.me()));
+        groups.break_off(member, self.slot);
     }
 }
 
@@ -69,7 +69,8 @@ impl TakingPart<'_, '_> {
 
     #[cold]
     fn error(&self, stop: Stop) -> CollectiveError {
-        self.groups.with(self.slot, |group| error(group, stop)).unwrap_or(CollectiveError::Interrupted)
+        let refused = CollectiveError::GivenUp { rank: self.member.rank() };
+        self.groups.with(self.slot, |group| error(group, stop)).unwrap_or(refused)
     }
 
     fn missing(&self) -> CollectiveError {
@@ -94,6 +95,7 @@ pub fn missing_of(ranks: &[u32]) -> CollectiveError {
 pub fn error(group: &Group, stop: Stop) -> CollectiveError {
     match stop {
         Stop::Broken(error) => CollectiveError::Broken(error),
+        Stop::Refused => CollectiveError::GivenUp { rank: group.members()[group.me() as usize].0 },
         Stop::Member(cause, member) => {
             let rank = group.members()[member as usize].0;
             match cause {
@@ -137,8 +139,9 @@ impl Operation for TakingPart<'_, '_> {
 impl Drop for TakingPart<'_, '_> {
     fn drop(&mut self) {
         if !self.is_over {
-            self.groups.with(self.slot, |group| group.break_off(self.member, Cause::GivenUp, group.me()));
+            self.groups.break_off(self.member, self.slot);
         }
+        self.groups.catch_up(self.member);
     }
 }
 

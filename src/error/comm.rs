@@ -108,7 +108,7 @@ pub enum CollectiveError {
         rank: u32,
     },
     /// This rank gave up an operation that had begun: its deadline passed, it was interrupted, or it had no memory. Or it had no
-    /// memory to begin with the communicator at all.
+    /// memory to begin with the communicator at all. Or a function that combines values has called for it.
     #[error("rank {rank} gave up an operation that had begun, or could not begin")]
     GivenUp {
         /// The rank in the region. It may be this one.
