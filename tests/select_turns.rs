@@ -3,14 +3,16 @@
 
 mod common;
 
-use common::{GUARD, endpoints};
-use mailbox::{Config, Endpoint, Select};
-use std::time::Duration;
+use common::{GUARD, endpoints, kill_endpoint};
+use mailbox::{CallError, Comm, Config, Endpoint, RecvError, Select, SendError};
+use std::time::{Duration, Instant};
 
 /// An arm that stays ready is told at the latest when each other one was told so often: its mail may wait for a turn of another
 /// sender, and two arms may have turns with one mail.
 const MOST: usize = 2 * 33 + 2;
 const FILTERS: u32 = 64;
+/// After this it is time to ask the kernel about deaths.
+const PAUSE: Duration = Duration::from_millis(80);
 
 fn of<const N: usize>() -> [Endpoint; N] {
     endpoints(Config::ranks(N as u32).cells(256).topics(1).value(64))
@@ -135,8 +137,6 @@ fn one_that_is_made_anew_for_each_wait_hides_no_other_arm_either() {
 fn where_all_arms_receive_a_sender_waits_for_a_turn_of_another_and_no_longer() {
     // The longest turn.
     const MOST: usize = 256;
-    // After this it is time to ask the kernel about deaths.
-    const PAUSE: Duration = Duration::from_millis(80);
     // A receive from one rank looks at no others by itself.
     for from_one in [false, true] {
         let [me, busy, quiet] = of();
@@ -278,4 +278,126 @@ fn receives_that_were_started_come_first() {
     }
     told.sort();
     assert_eq!((told, select.try_wait()), (vec![arm, over], Ok(None)));
+}
+
+/// Ends an endpoint in one of two ways.
+fn end(endpoint: Endpoint, died: bool) {
+    if died { kill_endpoint(endpoint) } else { drop(endpoint) }
+}
+
+#[test]
+fn each_arm_is_told_of_an_end_while_another_always_has_mail() {
+    for died in [true, false] {
+        let [me, busy, one, server, other] = of();
+        while me.try_send(2, b"fill").is_ok() {}
+        let call = me.to(3).start_call(b"?").expect("room");
+        let (started, comm) = (me.from(4).tag(2).start(), Comm::world(&me).expect("all"));
+        let sum = comm.start_all_reduce(vec![1], |one: u64, other| one + other);
+        let mut select = Select::new();
+        let flood = select.recv(me.from_any().tag(1));
+        let mut arms = vec![
+            select.recv(me.from(2).tag(2)),
+            select.send(me.to(2), 8),
+            select.call(&call),
+            select.request(&started),
+            select.collective(&sum),
+        ];
+        let start = Instant::now();
+        let mut ending = Some([one, server, other]);
+        while !arms.is_empty() && start.elapsed() < GUARD {
+            while busy.to(0).tag(1).try_send(b"flood").is_ok() {}
+            let arm = select.wait(GUARD).expect("mail");
+            if arm == flood {
+                // It tells of each end, too.
+                let mail = me.from_any().tag(1).try_recv();
+                assert!(matches!(mail, Ok(Some(_)) | Err(RecvError::Gone { .. })), "{mail:?}");
+                if start.elapsed() > PAUSE
+                    && let Some(ending) = ending.take()
+                {
+                    ending.into_iter().for_each(|endpoint| end(endpoint, died));
+                }
+                continue;
+            }
+            assert!(ending.is_none(), "{arm}: it is too early");
+            match arm {
+                1 => assert_eq!(me.from(2).tag(2).try_recv().err(), Some(RecvError::Gone { rank: 2, died })),
+                2 => assert_eq!(me.try_send(2, b"x"), Err(SendError::Gone { rank: 2, died })),
+                3 => assert!(matches!(call.try_wait(), Err(CallError::Unanswered { rank: 3, .. }))),
+                _ => {}
+            }
+            arms.retain(|other| *other != arm);
+            select.remove(arm);
+        }
+        assert_eq!(arms, [], "{died}");
+        assert!(started.wait().is_err() && sum.wait().is_err());
+    }
+}
+
+#[test]
+fn ends_that_are_not_received_are_told_in_turn_beside_what_is_always_there() {
+    let [me, _live, one, other] = of();
+    let mut select = Select::new();
+    let room = select.send(me.to(1), 8);
+    let ends = [me.from(2), me.from(3), me.from_any().tag(9)].map(|from| select.recv(from));
+    [one, other].into_iter().for_each(kill_endpoint);
+    let (start, mut told) = (Instant::now(), [0; 3]);
+    while told.contains(&0) && start.elapsed() < GUARD {
+        let arm = select.wait(GUARD).expect("room");
+        match ends.iter().position(|end| *end == arm) {
+            Some(at) => told[at] += 1,
+            None => assert_eq!(arm, room),
+        }
+    }
+    assert!(told.iter().all(|count| [1, 2].contains(count)), "{told:?}");
+    for _ in 0..2 {
+        assert!(matches!(me.from_any().tag(9).try_recv(), Err(RecvError::Gone { died: true, .. })));
+    }
+    assert!(me.from_any().tag(9).try_recv().is_ok_and(|mail| mail.is_none()));
+}
+
+#[test]
+fn an_end_that_no_arm_tells_neither_hides_the_next_mail_nor_is_lost() {
+    let [me, peer, _other, gone] = of();
+    let mut select = Select::new();
+    let arms = [me.from(1).tag(1), me.from(1).tag(2), me.from(2).tag(1)].map(|from| select.recv(from));
+    // A mail of each sender's turn, until that is over.
+    let mut exchange = || {
+        let tags = [1, 1, 1, 1, 2, 2, 2, 2];
+        tags.iter().for_each(|tag| peer.to(0).tag(*tag).send(b"x").expect("room"));
+        for tag in tags {
+            assert_eq!(select.wait(GUARD), Ok(arms[tag as usize - 1]), "the next mail says so");
+            drop(me.from(1).tag(tag).try_recv().expect("sound").expect("mail"));
+        }
+    };
+    exchange();
+    kill_endpoint(gone);
+    for _ in 0..4 {
+        std::thread::sleep(PAUSE);
+        (0..20).for_each(|_| exchange());
+    }
+    assert_eq!(me.recv().err(), Some(RecvError::Gone { rank: 3, died: true }));
+    assert!(me.try_recv().is_ok_and(|mail| mail.is_none()), "it is told once");
+}
+
+#[test]
+fn arms_of_one_endpoint_that_receive_have_one_turn_together() {
+    let [me, sender] = of();
+    let flood = Flood { me: &me, sender: &sender };
+    flood.begin();
+    let mut select = Select::new();
+    let mail = select.recv(me.from_any().tag(1));
+    (0..FILTERS).for_each(|tag| _ = select.recv(me.from_any().tag(100 + tag)));
+    let rooms = [select.send(me.to(1), 8), select.send(me.to(1), 9)];
+    let mut since = [0; 2];
+    for _ in 0..1000 {
+        flood.fill();
+        let arm = select.wait(GUARD).expect("they are ready");
+        since.iter_mut().for_each(|count| *count += 1);
+        match rooms.iter().position(|room| *room == arm) {
+            Some(at) => since[at] = 0,
+            None => assert_eq!(arm, mail),
+        }
+        assert!(since.iter().all(|count| *count <= 2 * MOST), "{since:?}");
+        flood.receive(Flood::TURN);
+    }
 }

@@ -108,6 +108,17 @@ impl<'a> Halves<'a> {
         result
     }
 
+    /// Asks the kernel whether what was started waits for somebody who has ended.
+    pub fn ask_for_started(self) {
+        if let Some((member, outbox)) = self.sending {
+            outbox.check_started(member, true);
+        }
+        if let Some((member, inbox)) = self.receiving {
+            inbox.ask_for_posted(member);
+        }
+        self.check_groups(true);
+    }
+
     /// Finds out whether collectives that were started can go on. With `query`, asks the kernel.
     pub fn check_groups(self, query: bool) {
         if let Some((member, inbox)) = self.receiving

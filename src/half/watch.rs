@@ -25,6 +25,8 @@ use core::time::Duration;
 #[derive(Default)]
 pub struct Watch {
     asked: Private<Option<Duration>>,
+    /// When a thread that waits for several things last asked about the peers of all of them.
+    asked_for_all: Private<Option<Duration>>,
 }
 
 impl Watch {
@@ -43,6 +45,18 @@ impl Member {
     /// Whether a question is due now. Uses a clock that may be some milliseconds behind.
     pub fn is_question_due(&self) -> bool {
         self.watch.left(os::uptime_lately()).is_zero()
+    }
+
+    /// Whether a thread that waits for several things is to ask about the peers of all of them now, though there is something. That
+    /// takes no question away from a receive or a wait. Uses that clock, too.
+    pub fn is_question_for_all_due(&self) -> bool {
+        let asked = self.watch.asked_for_all.get();
+        asked.is_none_or(|asked| os::uptime_lately().saturating_sub(asked) >= NAP)
+    }
+
+    /// Notes that it asks now.
+    pub fn note_question_for_all(&self) {
+        self.watch.asked_for_all.set(Some(os::uptime_lately()));
     }
 
     /// Notes that this half asks now, and asks about the ranks that it watches. It skips ranks that are known to be

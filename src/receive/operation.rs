@@ -60,6 +60,16 @@ impl<'a> Receive<'a> {
         }
     }
 
+    /// Looks for an end, and for mail that comes before it.
+    pub(super) fn find_end(&mut self, query: bool) -> Result<bool, RecvError> {
+        let Self { inbox, member, wanted, .. } = *self;
+        self.ready = match wanted.source {
+            Source::Anyone => inbox.ends(member, wanted.filter, query)?,
+            Source::Rank(rank) => inbox.end(member, rank, wanted, query)?.map(Found::Mail),
+        };
+        Ok(self.ready.is_some())
+    }
+
     /// Whether only the other half could send what this waits for, and that half is gone.
     fn is_only_its_own(&self) -> bool {
         let is_own =
@@ -150,14 +160,11 @@ impl Operation for Receive<'_> {
             self.ready = Some(Found::Mail(inbox.look(member, wanted, true)?.ok_or(Broken::Oneself)?));
             return Ok(true);
         }
-        self.ready = match wanted.source {
-            Source::Anyone => inbox.ends(member, wanted.filter, query)?,
-            Source::Rank(rank) => inbox.end(member, rank, wanted, query)?.map(Found::Mail),
-        };
-        if self.ready.is_none() {
-            self.make_room()?;
+        if self.find_end(query)? {
+            return Ok(true);
         }
-        Ok(self.ready.is_some())
+        self.make_room()?;
+        Ok(false)
     }
 
     fn step(&mut self) -> Result<Step, RecvError> {

@@ -317,6 +317,23 @@ impl Inbox {
     /// Finds out whether those that were started can still get what they wait for. With `query`, asks the kernel. One that only
     /// this rank could send to is over if that is said to be in vain.
     pub fn check_posted(&self, member: &Member, query: bool, is_in_vain: bool) {
+        self.check_each(member, query, |receive, query| match receive.check(query) {
+            Err(RecvError::Broken(Broken::Oneself)) if !is_in_vain => Ok(false),
+            result => result,
+        });
+    }
+
+    /// Asks the kernel whether they wait for somebody who has ended.
+    pub fn ask_for_posted(&self, member: &Member) {
+        self.check_each(member, true, Receive::find_end);
+    }
+
+    fn check_each<'a>(
+        &'a self,
+        member: &'a Member,
+        query: bool,
+        check: impl Fn(&mut Receive<'a>, bool) -> Result<bool, RecvError>,
+    ) {
         let (mut next, mut asked) = (0, Vec::new());
         while let Some((id, wanted)) = self.posted.waiting_from(next) {
             next = id + 1;
@@ -325,11 +342,7 @@ impl Inbox {
             if query {
                 asked.push(wanted.source);
             }
-            let check = |receive: &mut Receive<'_>| match receive.check(query) {
-                Err(RecvError::Broken(Broken::Oneself)) if !is_in_vain => Ok(false),
-                result => result,
-            };
-            self.advance(id, &mut Receive::new(self, member, wanted), check);
+            self.advance(id, &mut Receive::new(self, member, wanted), |receive| check(receive, query));
         }
     }
 

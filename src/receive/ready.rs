@@ -1,6 +1,6 @@
 //! Whether a receive would return, for a thread that waits for several things.
 
-use super::{Inbox, Incoming, Receive, Wanted};
+use super::{Inbox, Incoming, NOBODY, Receive, Wanted};
 use crate::abi::Filter;
 use crate::error::{Broken, RecvError};
 use crate::half::Member;
@@ -39,6 +39,21 @@ impl<'a> Ready<'a> {
             let found = self.receive.check(query);
             self.keep(found)
         }
+    }
+
+    /// Whether it would tell an end, and there is no mail. A look for ends alone: no sender has a turn for it.
+    pub fn has_end(&mut self, query: bool) -> bool {
+        let Self { inbox, member, .. } = *self;
+        let wanted = self.receive.wanted;
+        let found = match wanted.source {
+            _ if self.is_in_vain() => Ok(false),
+            Source::Anyone => inbox
+                .ends_between_turns(member, wanted.filter, query)
+                .map(|found| found.is_some() && !inbox.finds_any(wanted.filter)),
+            // Mail that comes before it is told as mail.
+            Source::Rank(rank) => inbox.end(member, rank, wanted, query).map(|_| false),
+        };
+        self.keep(found)
     }
 
     /// Goes on with what was found; whether a receive would return.
@@ -85,10 +100,11 @@ impl Inbox {
     }
 
     /// From whom the next mail of this comes, and its label, if it is there for certain and nothing else is to be done first. `None`
-    /// says nothing; also if it was told before, and was not received.
-    pub fn foresee(&self, member: &Member, wanted: Wanted) -> Option<(u32, u64)> {
+    /// says nothing; also if it was told before, and was not received. `tells_all`: some arm receives from anyone, and so tells what is
+    /// not of one rank.
+    pub fn foresee(&self, member: &Member, wanted: Wanted, tells_all: bool) -> Option<(u32, u64)> {
         let is_over = wanted.is_from_anyone() && self.is_turn_over();
-        let tells = wanted.is_from_anyone() && self.keeps_error() || is_over && member.is_question_due();
+        let tells = tells_all && (self.keeps_error() || is_over && member.is_question_due());
         if tells || self.has_posted() || member.check().is_err() {
             return None;
         }
@@ -117,8 +133,14 @@ impl Inbox {
     }
 
     /// Whether a look finds no mail of this, and has nothing else to tell that is not of one rank.
-    pub fn is_silent(&self, member: &Member, wanted: Wanted, thorough: bool) -> bool {
-        !self.tells(member, wanted.filter) && matches!(self.look(member, wanted, thorough), Ok(None))
+    pub fn is_silent(&self, member: &Member, wanted: Wanted, tells_all: bool, thorough: bool) -> bool {
+        let tells = tells_all && self.tells(member, wanted.filter);
+        !tells && matches!(self.look(member, wanted, thorough), Ok(None))
+    }
+
+    /// Whether there is mail of this, from anyone.
+    fn finds_any(&self, filter: Filter) -> bool {
+        self.open_after(NOBODY).any(|peer| peer.finds(filter))
     }
 
     /// Whether a receive from anyone has something to tell that is no mail. Asks once in a turn, as it does. If each arm asked for

@@ -20,9 +20,13 @@ pub struct Looking<'s, 'a> {
     others: &'s [usize],
     places: &'s [Place<'a>],
     turns: &'s mut Turns,
+    /// The turns of those that have something to tell that no look finds.
+    ends: &'s mut Turns,
     /// The waits for room, by the numbers of their arms. `None` if there is an error to tell instead.
     rooms: Vec<(usize, Option<Room<'a>>)>,
     has_times: bool,
+    /// Whether it has looked.
+    has_looked: bool,
     /// Whether the caller would wait.
     may_wait: bool,
     /// Whether its thread waits.
@@ -53,7 +57,7 @@ impl<'s, 'a> Looking<'s, 'a> {
     pub fn new(
         (arms, others): (&'s [Arm<'a>], &'s [usize]),
         places: &'s [Place<'a>],
-        turns: &'s mut Turns,
+        (turns, ends): (&'s mut Turns, &'s mut Turns),
         has_times: bool,
         may_wait: bool,
     ) -> Self {
@@ -69,8 +73,10 @@ impl<'s, 'a> Looking<'s, 'a> {
             others,
             places,
             turns,
+            ends,
             rooms,
             has_times,
+            has_looked: false,
             may_wait,
             waits,
             asks,
@@ -107,9 +113,39 @@ impl<'s, 'a> Looking<'s, 'a> {
             true => self.turns.find_of(others, is_ready),
             false => self.turns.find(arms.len(), is_ready),
         };
+        let (found, foreseen) = (found.unwrap_or_default(), finding.foreseen);
         self.ready = finding.ready;
-        self.found = finding.foreseen.or(found.unwrap_or_default());
+        if let Some(at) = found.filter(|_| foreseen.is_some()) {
+            // All arms of that endpoint that receive had this turn.
+            let had_it = |other: &Arm<'_>| matches!(other, Arm::Recv { place, .. } if Some(*place) == arms[at].place());
+            let next = (at + 1..arms.len()).chain(0..at).find(|other| !had_it(&arms[*other]));
+            next.into_iter().for_each(|next| self.turns.go_on_at(next));
+        }
+        self.found = foreseen.or(found);
         self.found.is_some()
+    }
+
+    /// Once in a while: asks the kernel who has ended, though another arm may always have something. Finds an arm that tells of an end
+    /// which no look finds; they take turns of their own.
+    fn ask(&mut self) -> bool {
+        let mut members = self.live().flat_map(|(_, place)| place.halves.members());
+        if !members.any(Member::is_question_for_all_due) {
+            return false;
+        }
+        self.note_question();
+        for (_, place) in self.live() {
+            place.halves.ask_for_started();
+        }
+        let Self { arms, places, rooms, ends, .. } = self;
+        let mut finding = Finding { arms, places, rooms, ready: None, foreseen: None };
+        let mut asked = vec![];
+        let found = ends.find(arms.len(), |at| Ok::<_, SelectError>(finding.has_end(at, &mut asked)));
+        (self.found, self.ready) = (found.unwrap_or_default(), None);
+        self.found.is_some()
+    }
+
+    fn note_question(&self) {
+        self.live().flat_map(|(_, place)| place.halves.members()).for_each(Member::note_question_for_all);
     }
 
     /// Whether only this thread itself could make an arm ready.
@@ -209,17 +245,26 @@ impl<'a> Finding<'_, '_, 'a> {
             Arm::Recv { place, wanted } => {
                 let Some((member, inbox)) = self.places[*place].halves.receiving else { return false };
                 let ready = Ready::new(inbox, member, *wanted);
-                let whom = (*place, wanted.source);
-                // A death that the kernel tells once is known to those that follow.
-                let query = query && !asked.contains(&whom);
-                if query {
-                    asked.push(whom);
-                }
+                let query = query && is_first(asked, (*place, wanted.source));
                 !ready.is_in_vain() && self.try_receive(ready, |ready| ready.check(query))
             }
             Arm::Send { place, to, .. } => self.has_room(at, *place, *to, |room| room.check_there(query)),
             Arm::Call { call, .. } => call.check_news(query),
             _ => self.look(at, true, None),
+        }
+    }
+
+    /// Whether it tells of an end that no look finds. The kernel is asked once about each rank that arms of one place receive from.
+    fn has_end(&mut self, at: usize, asked: &mut Vec<(usize, Source)>) -> bool {
+        match &self.arms[at] {
+            Arm::Recv { place, wanted } => {
+                let Some((member, inbox)) = self.places[*place].halves.receiving else { return false };
+                Ready::new(inbox, member, *wanted).has_end(is_first(asked, (*place, wanted.source)))
+            }
+            Arm::Send { .. } => self.room(at).is_some_and(|room| room.has_ended(true)),
+            Arm::Call { call, .. } => call.check_news(true),
+            // Their ends are told by looks: what was started is over.
+            _ => false,
         }
     }
 
@@ -240,9 +285,21 @@ impl<'a> Finding<'_, '_, 'a> {
     ) -> bool {
         // What was started before goes first.
         let is_behind = self.places[place].halves.sending.is_some_and(|(_, outbox)| outbox.has_waiting(to));
-        let room = self.rooms.iter_mut().find(|(of, _)| *of == at).and_then(|(_, room)| room.as_mut());
-        room.is_none_or(|room| !is_behind && is_so(room))
+        self.room(at).is_none_or(|room| !is_behind && is_so(room))
     }
+
+    fn room(&mut self, at: usize) -> Option<&mut Room<'a>> {
+        self.rooms.iter_mut().find(|(of, _)| *of == at).and_then(|(_, room)| room.as_mut())
+    }
+}
+
+/// Whether the kernel was not asked about this yet. A death that it tells once is known to those that follow.
+fn is_first(asked: &mut Vec<(usize, Source)>, whom: (usize, Source)) -> bool {
+    let is_first = !asked.contains(&whom);
+    if is_first {
+        asked.push(whom);
+    }
+    is_first
 }
 
 impl Operation for Looking<'_, '_> {
@@ -252,8 +309,12 @@ impl Operation for Looking<'_, '_> {
         for (at, place) in self.live() {
             place.check().map_err(|lost| self.lost(at, lost))?;
             place.halves.tend();
-            place.begin_look(thorough);
         }
+        // A wait that goes on asks in other ways.
+        if !core::mem::replace(&mut self.has_looked, true) && self.ask() {
+            return Ok(true);
+        }
+        self.live().for_each(|(_, place)| place.begin_look(thorough));
         let now = self.has_times.then(Instant::now);
         let is_silent = self.live().all(|(_, place)| place.has_nothing());
         let is_found = self.find(is_silent, |finding, at| finding.look(at, thorough, now));
@@ -268,6 +329,9 @@ impl Operation for Looking<'_, '_> {
         if let Some(lost) = self.live().find_map(check) {
             // What is there comes first.
             return if self.look(true)? { Ok(true) } else { Err(lost) };
+        }
+        if query {
+            self.note_question();
         }
         self.check_started(query);
         self.tell_starved();

@@ -28,6 +28,8 @@ pub struct Place<'a> {
     takers: Takers,
     /// The ranks that some of them receive from alone.
     ranks: Vec<u32>,
+    /// Whether some of them receive from anyone: those alone tell what is not of one rank.
+    tells_all: bool,
     /// Takes all that they take, and perhaps more. `None` if nothing does.
     cover: Option<Wanted>,
     /// Where its next mail is expected, if there is a cover.
@@ -50,6 +52,7 @@ impl<'a> Place<'a> {
             requests,
             receives: vec![],
             ranks: vec![],
+            tells_all: false,
             takers,
             cover: None,
             is_silent,
@@ -87,7 +90,7 @@ impl<'a> Place<'a> {
                 left.retain(|(_, of)| *of != number);
                 self.takers = Takers::default();
                 self.ranks.clear();
-                (self.cover, self.expects) = (None, None);
+                (self.cover, self.expects, self.tells_all) = (None, None, false);
                 left.into_iter().for_each(|(wanted, arm)| self.receive(wanted, arm));
             }
             Arm::Send { .. } => self.sends -= 1,
@@ -105,6 +108,7 @@ impl<'a> Place<'a> {
         {
             self.ranks.push(rank);
         }
+        self.tells_all |= wanted.is_from_anyone();
         self.cover = match (self.cover, self.receives.len()) {
             (_, 1) => Some(wanted),
             (cover, _) => cover.and_then(|cover| of_both(cover, wanted)),
@@ -158,7 +162,9 @@ impl<'a> Place<'a> {
     /// A look begins: one for all arms that receive. Where it finds nothing, they need not be looked at one by one.
     pub fn begin_look(&self, thorough: bool) {
         let is_silent = |(member, inbox): (&Member, &Inbox)| match self.cover {
-            Some(cover) if self.receives.len() > 1 => inbox.is_silent(member, cover, thorough),
+            Some(cover) if self.receives.len() > 1 => {
+                inbox.is_silent(member, cover, self.tells_all, thorough)
+            }
             _ => false,
         };
         self.is_tried.set(false);
@@ -171,7 +177,7 @@ impl<'a> Place<'a> {
             return None;
         }
         let (member, inbox) = self.halves.receiving?;
-        let (from, label) = inbox.foresee(member, self.cover?)?;
+        let (from, label) = inbox.foresee(member, self.cover?, self.tells_all)?;
         self.takers.find(from, label)
     }
 

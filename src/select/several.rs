@@ -93,6 +93,8 @@ pub struct Select<'a> {
     time: Option<Instant>,
     /// Whose turn it is among them.
     turns: Turns,
+    /// Whose turn it is to tell of an end beside what others have.
+    ends: Turns,
     /// The endpoints that they are of, each once.
     places: Vec<Place<'a>>,
     /// The one whose next mail may say which arm is told,
@@ -110,7 +112,7 @@ impl<'a> Select<'a> {
     pub fn new() -> Self {
         // A new one for each wait begins with another arm each time.
         let first = RandomState::new().build_hasher().finish() as usize;
-        let turns = Turns::from(first);
+        let (turns, ends) = (Turns::from(first), Turns::from(first));
         let (arms, others, places, members) = (vec![], vec![], vec![], vec![]);
         Self {
             arms,
@@ -118,6 +120,7 @@ impl<'a> Select<'a> {
             live: 0,
             time: None,
             turns,
+            ends,
             places,
             hinting: 0,
             hints: first as u64 % (BURST + 1),
@@ -326,9 +329,9 @@ impl<'a> Select<'a> {
                 (Deadline::Never, Some(time)) => Deadline::At(time),
                 (deadline, _) => deadline,
             };
-            let Self { arms, others, places, turns, members, .. } = self;
+            let Self { arms, others, places, turns, ends, members, .. } = self;
             let mut looking =
-                Looking::new((arms, others), places, turns, self.time.is_some(), !deadline.is_now());
+                Looking::new((arms, others), places, (turns, ends), self.time.is_some(), !deadline.is_now());
             let publish = || {
                 places
                     .iter()

@@ -24,6 +24,12 @@ impl Turns {
         self.find_first((first..count).chain(0..first), is_so)
     }
 
+    /// The next look begins there.
+    #[cfg(not(loom))]
+    pub fn go_on_at(&mut self, next: usize) {
+        self.next = next;
+    }
+
     /// The same of these, which ascend, where the others are known not to be so.
     pub fn find_of<E>(
         &mut self,

@@ -78,7 +78,12 @@ impl<'a> Room<'a> {
 
     /// The same, after looks have found nothing for a while.
     pub fn check_there(&mut self, query: bool) -> bool {
-        self.is_there() || self.member.end_of(self.peer.to, query).is_some()
+        self.is_there() || self.has_ended(query)
+    }
+
+    /// Whether the receiver has ended.
+    pub fn has_ended(&self, query: bool) -> bool {
+        self.member.end_of(self.peer.to, query).is_some()
     }
 
     /// Claims the slot, if there is room. Returns whether there is.
