@@ -62,7 +62,8 @@
 //! To look at many filters one by one costs more than a receive, and each look passes over mail that it does not take. So an
 //! endpoint whose arms receive has a *cover*: a filter that takes all that they take. If a look with that finds nothing, none of
 //! them needs a look. Where that is so for all endpoints, only the arms that do not receive are asked. If it finds a mail, that says
-//! which arm is told: one that takes it. So arms of one endpoint are told as a receive of all would take their mails. That starves none as long as the mails are received. If one is not, the next look
+//! which arm is told: one that takes it. So arms of one endpoint are told as a receive of all would take their mails, and have that turn
+//! together: the next look begins at the first arm after them that is none of them. That starves none as long as the mails are received. If one is not, the next look
 //! asks each arm for itself.
 //!
 //! Where a receive would take the next mail at once, one look at its cell says which arm is told (`Place::foresee`): a table has the
@@ -72,6 +73,11 @@
 //! then the full look finds what a receive of all would look for after that turn, and there is nothing else to find. A program may
 //! make a new select for each wait. So each begins at a random place of a row of 32, and which mail was told last is remembered with
 //! the mailboxes: one for all of them, so that a mail that is left has a turn again after others.
+//!
+//! The end of a peer that only a question to the kernel or a check finds would hide behind an arm that always has something. So the
+//! first look of a wait asks about the peers of all arms, once in 75 ms (`Looking::ask`). Arms that tell of such ends take turns of
+//! their own. It looks for no mail, so no sender has a turn for it, and it has a time of its own, so a receive from anyone asks
+//! between its turns as ever.
 //!
 //! If one arm alone takes that mail, and there are no times, this is done in the caller's code ([`row`]). It does not
 //! look whether the rank is lost: the receive of that mail says so. It goes on with the sender of the row, also if a receive that
