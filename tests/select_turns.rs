@@ -384,7 +384,7 @@ fn arms_of_one_endpoint_that_receive_have_one_turn_together() {
     flood.begin();
     let mut select = Select::new();
     let mail = select.recv(me.from_any().tag(1));
-    (0..FILTERS).for_each(|tag| _ = select.recv(me.from_any().tag(100 + tag)));
+    (0..4 * FILTERS).for_each(|tag| _ = select.recv(me.from_any().tag(100 + tag)));
     let rooms = [select.send(me.to(1), 8), select.send(me.to(1), 9)];
     let mut since = [0; 2];
     for _ in 0..1000 {
