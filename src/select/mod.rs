@@ -92,6 +92,8 @@
 #[cfg(not(loom))]
 mod arm;
 #[cfg(not(loom))]
+mod finding;
+#[cfg(not(loom))]
 mod look;
 #[cfg(not(loom))]
 mod place;
