@@ -1,6 +1,6 @@
 //! What everybody knows of a rank.
 
-use super::{MAX_GROUPS, OPENED_WORDS, Padded};
+use super::{OPENED_WORDS, Padded};
 use crate::sync::{AtomicU32, AtomicU64};
 
 /// Bytes of a label.
@@ -87,7 +87,7 @@ const _: () = {
     use core::mem::offset_of;
     assert!(offset_of!(Rank, bells) == 128 && offset_of!(Rank, opened) == 256);
     assert!(offset_of!(Rank, activity) == 384 && offset_of!(Rank, declined) == 512);
-    assert!(size_of::<Rank>() == 1024 && MAX_GROUPS as usize <= DECLINED);
+    assert!(size_of::<Rank>() == 1024 && super::MAX_GROUPS as usize <= DECLINED);
     assert!(offset_of!(Identity, label) == 16 && size_of::<Identity>() <= 128);
     assert!(size_of::<Bells>() == 20 && offset_of!(Bells, events) == 12);
 };
