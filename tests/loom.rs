@@ -716,7 +716,7 @@ fn registry() -> Registry {
         bells: Bells { word: bell(), modes: [bell(), bell()], events: [bell(), bell()] }.into(),
         opened: std::array::from_fn(|_| word()).into(),
         activity: Activity { awaited: [word(), word()], sleeps: word(), processors: [word(), word()] }.into(),
-        reserved: std::array::from_fn(|_| word().into()),
+        declined: std::array::from_fn(|_| word()).into(),
     };
     let control = Arc::new(Control { changes: word(), abort: word() });
     Registry::new(vec![rank].into(), control.into(), Locker::new(File::unlocked()))
