@@ -16,7 +16,7 @@ use common::dice::{Dice, number};
 use common::puppet::{self, puppet};
 use common::{Child, GUARD, SHORT, Scratch, die, join, left, recv, recv_nothing, region, role};
 use mailbox::lab::abi::{Control, Header, Identity, Rank};
-use mailbox::{Deadline, Endpoint, Event, Mail, RecvError};
+use mailbox::{Deadline, Endpoint, Event, Mail, RecvError, Region};
 use std::mem::offset_of;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -383,14 +383,21 @@ fn life(rank: u32) -> u64 {
     common::record(rank) + (offset_of!(Rank, identity) + offset_of!(Identity, life)) as u64
 }
 
+/// Joins as this rank, and takes back the count of that.
+fn join_uncounted(scratch: &Scratch, region: &Region, rank: u32) -> Endpoint {
+    let before = scratch.peek::<8>(CHANGES);
+    let [joined] = join(region, [rank]);
+    scratch.patch(CHANGES, &before);
+    joined
+}
+
 #[test]
 fn a_peer_that_overwrites_the_count_of_changes_withholds_nobody() {
     let (scratch, region) = region(3);
     let [me] = join(&region, [0]);
     expect_nothing(&me);
     let before = scratch.peek::<8>(CHANGES);
-    let [a] = join(&region, [1]);
-    scratch.patch(CHANGES, &before);
+    let a = join_uncounted(&scratch, &region, 1);
     expect(&me, &[Joined(1, 1)]);
     drop(a);
     scratch.patch(CHANGES, &before);

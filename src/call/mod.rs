@@ -262,25 +262,15 @@ impl<'a> Call<'a> {
             Way::Lane(seq) => return self.finish_in_lane(seq, deadline),
             Way::Over => {}
         }
-        if look_soon(member, deadline, || self.may_have_come())
-            && let Some(reply) = self.look()?
-        {
-            return Ok(reply);
-        }
-        self.drive(deadline)?.ok_or(CallError::Timeout)
+        self.await_answer(deadline)
     }
 
     #[inline(always)]
     fn finish_in_lane(&self, seq: u64, deadline: Deadline) -> Result<Reply, CallError> {
-        let answers = &self.peer.answers;
-        let next = || {
-            let bytes = answers.take_next(seq)?;
-            self.way.set(Way::Over);
-            Some(Reply(bytes))
-        };
         // It may have come with others, or before this.
-        if let Some(reply) = next() {
-            return Ok(reply);
+        if let Some(bytes) = self.peer.answers.take_next(seq) {
+            self.way.set(Way::Over);
+            return Ok(Reply(bytes));
         }
         self.wait_in_lane(deadline)
     }
@@ -290,6 +280,11 @@ impl<'a> Call<'a> {
         if let Some(reply) = self.look_in_lane()? {
             return Ok(reply);
         }
+        self.await_answer(deadline)
+    }
+
+    #[inline(always)]
+    fn await_answer(&self, deadline: Deadline) -> Result<Reply, CallError> {
         if look_soon(self.member(), deadline, || self.may_have_come())
             && let Some(reply) = self.look()?
         {

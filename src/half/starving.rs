@@ -2,7 +2,8 @@
 //!
 //! What it names is a message: the sender cannot go on until that one is acknowledged. For room, it is the oldest
 //! message that the sender saw when it found no room at all (a look that asks for a quarter of the mailbox proves
-//! nothing), in the mailbox or in the area for loans; for a synchronous message, it is the message itself. The receiver compares it with its own private head.
+//! nothing), in the mailbox or in the area for loans; for a synchronous message, it is the message itself. The receiver
+//! compares it with its own private head.
 //! Once that message is acknowledged, the word says nothing, whether or not the sender has run since. So there is no
 //! clock in it, and no false alarm.
 //!

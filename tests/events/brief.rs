@@ -27,9 +27,7 @@ fn a_joining_that_was_not_counted_is_told_by_one_short_wait() {
         let (scratch, region) = region(3);
         let [me] = join(&region, [0]);
         expect_nothing(&me);
-        let before = scratch.peek::<8>(CHANGES);
-        let [_other] = join(&region, [1]);
-        scratch.patch(CHANGES, &before);
+        let _other = join_uncounted(&scratch, &region, 1);
         assert_eq!(within(&me, time), Some(Joined(1, 1)), "{time:?}");
     }
 }
