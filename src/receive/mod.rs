@@ -155,13 +155,14 @@ impl Inbox {
         by_hand: bool,
     ) -> Result<Option<Descriptor>, RecvError> {
         let is_current = peer.from == self.current.get();
-        let turn = match wanted.source {
-            Source::Anyone if is_current => self.left_of_turn(peer).max(1),
-            Source::Anyone => BURST,
+        // A turn becomes longer only if nobody else has mail.
+        let (turn, is_alone) = match wanted.source {
+            Source::Anyone if is_current => (self.left_of_turn(peer).max(1), self.turn.get() > BURST),
+            Source::Anyone => (BURST, false),
             // Nobody else is waited for.
-            Source::Rank(_) => LONG_TURN,
+            Source::Rank(_) => (LONG_TURN, true),
         };
-        peer.grant(member, if self.posted.is_empty() { turn } else { 0 });
+        peer.grant(member, if self.posted.is_empty() { turn } else { 0 }, is_alone);
         if let Some(descriptor) = peer.consumer.take_new(member.limit, wanted.filter) {
             return Ok(Some(descriptor));
         }

@@ -208,8 +208,10 @@ impl Incoming {
         }
     }
 
-    /// Allows `take_new` of its consumer to take `count` messages without asking.
-    pub fn grant(&self, member: &Member, count: u64) {
+    /// Allows `take_new` of its consumer to take `count` messages without asking. `is_alone`: nobody else has to wait if
+    /// that waits for the sender of a stream.
+    pub fn grant(&self, member: &Member, count: u64, is_alone: bool) {
+        self.consumer.may_await(is_alone);
         let is_easy = self.state.get().is_plain() && member.limit >= INLINE;
         self.consumer.grant(if is_easy { count } else { 0 });
     }

@@ -51,10 +51,14 @@ pub struct Consumer {
     turn: Budget,
     /// Those of the turn that may be taken before the next look ahead.
     row: Budget,
+    /// Whether a row may wait for its producer.
+    awaits: Private<bool>,
     /// Whether the last row was complete when it began; then it may be a stream.
     streams: Private<bool>,
     /// Rows to begin without a look ahead, because the last look saw no stream.
     unlooked: Private<u32>,
+    /// In a stream, messages below it were seen to be there.
+    seen: Private<u64>,
     /// Messages from `head` to `next` that are already acknowledged.
     acknowledged: SeqSet,
     /// Messages from `head` to `next` that were put back.
@@ -104,8 +108,10 @@ impl Consumer {
             next: head.into(),
             turn: Budget::none(head),
             row: Budget::none(head),
+            awaits: true.into(),
             streams: false.into(),
             unlooked: 0.into(),
+            seen: head.into(),
             acknowledged: SeqSet::new(cells),
             unread: SeqSet::new(cells),
             unseen: SeqSet::new(cells),
@@ -185,6 +191,11 @@ impl Consumer {
         let count = if is_easy { count.min(room) } else { 0 };
         self.turn.grant(next, count);
         self.row.revoke(next);
+    }
+
+    /// Whether a row may wait for its producer from now on. At first it may.
+    pub fn may_await(&self, awaits: bool) {
+        self.awaits.set(awaits);
     }
 
     /// Tells a successor that messages below `end` may have been handed out. Called before they are.

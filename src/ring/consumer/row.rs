@@ -2,9 +2,11 @@
 //!
 //! Every 16 messages, once the next message is there, the consumer looks at the stamp 16 ahead. So a lone message
 //! waits for nothing. If that stamp is there, the consumer prefetches the 16 lines that lie 32 cells ahead, because
-//! nothing else fetches cells in their permuted order. If it is not, and the row before was complete, this is a
-//! stream and the consumer is close behind its producer: it pauses up to 64 times until the row is complete.
-//! Otherwise both would fight for each line.
+//! nothing else fetches cells in their permuted order.
+//!
+//! If the row before was complete, this is a stream. Then the consumer looks further ahead, and lets the producer get
+//! ahead by as much as a first-level cache holds: otherwise both would fight for each line. It pauses up to 64 times in a row, and
+//! goes on as soon as the producer seems to be slower than a stream.
 //!
 //! The last stamp of a row proves nothing about the messages before it. A batch stamps the messages that it holds
 //! back first, and the first message of the batch last. So the last stamp may be there while a message in the middle
@@ -12,17 +14,23 @@
 //! x86-64 that is a plain load.
 
 use super::{Consumer, PREFETCH, ROW};
-use crate::abi::Filter;
+use crate::abi::{CELL, Filter, is_below};
 use crate::memory;
 use crate::ring::cell;
 use crate::ring::descriptor::Descriptor;
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
 
-/// How many times to check whether a row is complete before taking what is there of it.
+/// How many times a row waits for the producer at most.
 const TRIES: u32 = 16;
-/// Pauses before each of these checks. Some processors pause a hundred times longer than others.
+/// How many of these in which no row becomes complete show that it is slower than a stream.
+const IDLE: u32 = 8;
+/// Pauses each time. Some processors pause a hundred times longer than others.
 const PAUSES: u32 = 4;
-/// Rows from one look ahead to the next while no stream is seen.
+/// Bytes of cells and payloads that the producer of a stream should be ahead. With less, the lines are still in its
+/// first-level cache.
+const LEAD: u64 = 256 << 10;
+/// Rows from one look ahead to the next while no stream is seen, and from one wait to the next while the producer is
+/// slower.
 const SELDOM: u32 = 15;
 
 impl Consumer {
@@ -64,7 +72,7 @@ impl Consumer {
             return false;
         }
         let last = seq.wrapping_add(count - 1);
-        let is_complete = self.is_stream(last);
+        let is_complete = self.is_stream(seq, last);
         self.streams.set(is_complete);
         if is_complete {
             self.prefetch_after(seq);
@@ -88,24 +96,50 @@ impl Consumer {
         }
     }
 
-    /// Whether messages up to `last` are there. If the row before was a stream, also waits a moment for them. If it
+    /// Whether messages up to `last` are there. If the row before was a stream, also lets the producer get ahead. If it
     /// was not, looks only seldom: a look takes a line away from the producer, which is about to write it, and would
     /// delay messages that come one by one.
-    fn is_stream(&self, last: u64) -> bool {
-        if self.streams.get() {
-            return self.is_stamped(last) || self.await_stamp(last);
-        }
+    fn is_stream(&self, seq: u64, last: u64) -> bool {
         let unlooked = self.unlooked.get();
-        self.unlooked.set(unlooked.checked_sub(1).unwrap_or(SELDOM));
-        unlooked == 0 && self.is_stamped(last)
+        if !self.streams.get() {
+            self.unlooked.set(unlooked.checked_sub(1).unwrap_or(SELDOM));
+            return unlooked == 0 && self.is_stamped(last);
+        }
+        if unlooked > 0 {
+            self.unlooked.set(unlooked - 1);
+        } else if self.awaits.get() {
+            self.await_lead(seq);
+        }
+        is_below(last, self.seen.get()) || self.is_stamped(last)
     }
 
-    /// Lets the producer go ahead for a moment. Returns whether it has written message `seq` by then.
-    fn await_stamp(&self, seq: u64) -> bool {
-        (0..TRIES).any(|_| {
-            (0..PAUSES).for_each(|_| core::hint::spin_loop());
-            self.is_stamped(seq)
-        })
+    /// Lets the producer get ahead of message `seq`, for a moment, and as long as it goes on.
+    fn await_lead(&self, seq: u64) {
+        let end = seq.wrapping_add(self.lead(seq));
+        let before = if is_below(seq, self.seen.get()) { self.seen.get() } else { seq };
+        let (mut seen, mut tries, mut idle) = (before, 0, 0);
+        while is_below(seen, end) {
+            if self.is_stamped(seen.wrapping_add(ROW - 1)) {
+                seen = seen.wrapping_add(ROW);
+                idle = 0;
+            } else if tries == TRIES || idle == IDLE {
+                self.unlooked.set(if seen == before { SELDOM } else { 0 });
+                break;
+            } else {
+                (0..PAUSES).for_each(|_| core::hint::spin_loop());
+                (tries, idle) = (tries + 1, idle + 1);
+            }
+        }
+        self.seen.set(seen);
+    }
+
+    /// How many messages like `seq`, which is there, the producer should be ahead.
+    fn lead(&self, seq: u64) -> u64 {
+        let cell = cell(&self.lane, seq);
+        // Not checked: whatever it is, the outcome is only a hint.
+        let is_small = Filter::is_small(cell.envelope.load(Relaxed));
+        let len = if is_small { 0 } else { cell.payload[1].load(Relaxed) };
+        (LEAD / (CELL as u64).saturating_add(len)).min(self.cells() / 8)
     }
 
     /// Whether message `seq` seems to be there.
