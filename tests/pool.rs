@@ -146,10 +146,24 @@ impl Run {
         ends.messages.push_back(Message { payload, is_acknowledged: false });
     }
 
+    /// By the short path if that takes it, which is for the same place then.
+    fn append_or_commit(&mut self, lane: u32, len: u64, spot: &Spot) {
+        let ends = &mut self.lanes[lane as usize];
+        assert_eq!(self.pool.append(lane, ends.tail(), len, |_| false), None, "no extent has memory");
+        match self.pool.append(lane, ends.tail(), len, |extent| extent == spot.extent) {
+            None => self.commit(lane, len, spot),
+            Some(offset) => {
+                assert_eq!(offset, spot.offset);
+                let payload = Some(offset..offset + len);
+                ends.messages.push_back(Message { payload, is_acknowledged: false });
+            }
+        }
+    }
+
     /// One payload to all of these, to the first at least; whether there was room.
     fn send(&mut self, lane: u32, others: &HashSet<u32>, len: u64) -> bool {
         let Some(spot) = self.place(lane, len) else { return false };
-        self.commit(lane, len, &spot);
+        self.append_or_commit(lane, len, &spot);
         for other in others.iter().filter(|other| **other != lane) {
             if !self.pool.may_refer(*other, &spot) {
                 self.hear(*other);

@@ -62,6 +62,12 @@ impl Extents {
     const fn bytes(&self) -> u64 {
         self.count as u64 * self.size
     }
+
+    /// Where one of them begins, in bytes from the beginning of the pool.
+    #[inline(always)]
+    pub const fn offset(&self, extent: u32) -> u64 {
+        self.start + (extent - self.first) as u64 * self.size
+    }
 }
 
 /// What lies where in a stretch of a pool.
@@ -167,8 +173,7 @@ impl PoolLayout {
     /// Where an extent begins, in bytes from the beginning of the pool.
     #[inline(always)]
     pub const fn offset(&self, extent: u32) -> u64 {
-        let extents = self.extents(self.area(extent));
-        extents.start + (extent - extents.first) as u64 * extents.size
+        self.extents(self.area(extent)).offset(extent)
     }
 
     /// The extent that contains the `len` bytes at `offset`; `None` if no payload can lie there.

@@ -146,7 +146,7 @@ impl<'a> SendTo<'a> {
     #[inline(always)]
     pub(crate) fn send_small(&self, bytes: &[u8]) -> bool {
         let (member, outbox) = self.sender.parts();
-        !self.is_sync && !outbox.has_started() && outbox.send_small(member, self.to, self.label, bytes)
+        !self.is_sync && !outbox.has_started() && outbox.send_at_once(member, self.to, self.label, bytes)
     }
 
     /// Sends `bytes`, if that needs no more than room that is there now; what came of it.

@@ -135,7 +135,7 @@ impl<'a> SendTo<'a> {
             return self.post_synchronously(bytes.into());
         }
         let (member, outbox) = self.sender.parts();
-        if outbox.send_small(member, self.to, self.label, bytes) {
+        if outbox.send_at_once(member, self.to, self.label, bytes) {
             return Ok(());
         }
         // A copy, so that the common case need not store this value for it.

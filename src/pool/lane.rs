@@ -126,6 +126,30 @@ impl Lane {
         self.held.push_back(Held { extent, last: seq });
     }
 
+    /// Places payload `seq`, the newest, behind the last one, if there is room in the extent that has that, and
+    /// `has_pages` knows it to have memory. Its offset in the pool.
+    #[inline(always)]
+    pub fn append(
+        &mut self,
+        layout: &PoolLayout,
+        seq: u64,
+        bytes: u64,
+        has_pages: impl Fn(u32) -> bool,
+    ) -> Option<u64> {
+        let area = self.area_of(layout, bytes);
+        let fill = self.fills[area as usize].as_mut()?;
+        let newest = self.held.back_mut()?;
+        let extents = layout.extents(area);
+        if newest.extent != fill.extent || bytes > extents.size - fill.used || !has_pages(fill.extent) {
+            return None;
+        }
+        let offset = extents.offset(fill.extent) + fill.used;
+        fill.used += bytes;
+        newest.last = seq;
+        self.placed += bytes;
+        Some(offset)
+    }
+
     /// The payloads below `head` are done with.
     pub fn free_below(&mut self, usage: &mut Usage, head: u64) {
         while let Some(oldest) = self.held.front()

@@ -186,6 +186,16 @@ impl Pool {
         *placed += spot.to - spot.from;
     }
 
+    /// Like `place` and `commit` for the common case: the payload of cell `seq`, the newest, goes behind the last one, into an
+    /// extent that `has_pages` knows to have memory. Its offset in the pool.
+    #[inline(always)]
+    pub fn append(&mut self, lane: u32, seq: u64, len: u64, has_pages: impl Fn(u32) -> bool) -> Option<u64> {
+        let lane = self.lanes[lane as usize].as_deref_mut()?;
+        let offset = lane.append(self.usage.layout(), seq, need(len), has_pages)?;
+        self.placed += need(len);
+        Some(offset)
+    }
+
     /// Gives back what the cells of this lane below `head` refer to.
     pub fn free_below(&mut self, lane: u32, head: u64) {
         if let Some(lane) = &mut self.lanes[lane as usize]

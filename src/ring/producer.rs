@@ -14,8 +14,8 @@
 mod announce;
 mod discard;
 mod loan;
-mod numbered;
 mod recovery;
+mod short;
 mod slot;
 mod starved;
 
@@ -23,8 +23,8 @@ pub use slot::Slot;
 
 use super::budget::Budget;
 use super::{Corrupt, cell, is_much};
-use crate::abi::{Cell, Envelope, INLINE, Label, Location, ProducerLine, is_below, pack_bytes};
-use crate::memory::{self, Lane, Payload};
+use crate::abi::{Cell, Envelope, INLINE, Location, ProducerLine, is_below, pack_bytes};
+use crate::memory::{Lane, Payload};
 use crate::pool::{Pool, Spot};
 use crate::sync::{AtomicU64, Edge, Ordering::Relaxed, acquire, release};
 use core::cell::{Cell as Private, RefCell};
@@ -65,7 +65,7 @@ pub struct Producer {
     tail: Private<u64>,
     /// `head` when it was last read; the real one may be larger.
     head: Private<u64>,
-    /// Messages that fit a cell and may be written without asking.
+    /// Messages that may be written without asking, as far as the cells are concerned.
     room: Budget,
     /// How many of them may be held back without asking: only if others are held back already, and not yet so many
     /// that the consumer should have them.
@@ -236,49 +236,6 @@ impl Producer {
         self.describe(slot);
         self.begin_hold(slot);
         self.stamp_held(slot.seq);
-    }
-
-    /// From now on, messages that fit a cell may be written without asking, as far as the last known `head` leaves
-    /// room. `hold` of them may be held back, if others are held back already.
-    pub fn grant(&self, hold: u64) {
-        let tail = self.tail.get();
-        let room = if self.lost.get() { 0 } else { self.cells() - tail.wrapping_sub(self.head.get()) };
-        let hold = if self.held.get().is_some() { room.min(hold) } else { 0 };
-        self.room.grant(tail, room);
-        self.patience.grant(tail, hold);
-    }
-
-    /// Takes back what [`Producer::grant`] allowed.
-    pub fn revoke(&self) {
-        self.room.revoke(self.tail.get());
-        self.patience.revoke(self.tail.get());
-    }
-
-    /// Writes one message that fits a cell, if [`Producer::grant`] allows it. Returns whether it did. It is
-    /// published; with `held`, it is held back with others until [`Producer::reveal`].
-    #[inline(always)]
-    pub fn push_small(&self, bytes: &[u8], label: Label, held: bool) -> bool {
-        self.push_described(bytes, Envelope::label_bits(label), held)
-    }
-
-    /// `bits`: what its envelope has besides the epoch and the length.
-    #[inline(always)]
-    fn push_described(&self, bytes: &[u8], bits: u64, held: bool) -> bool {
-        let seq = self.tail.get();
-        let budget = if held { &self.patience } else { &self.room };
-        if !budget.covers(seq) {
-            return false;
-        }
-        let cell = self.cell(seq);
-        // First, so that nothing comes between the stores to the cell: a consumer that polls would take the line away
-        // half-written.
-        self.advance(seq, bytes.len());
-        memory::store_small(&cell.payload, bytes);
-        cell.envelope.store(self.envelope | bits | bytes.len() as u64, Relaxed);
-        // A message that is held back needs no order, because the first one's stamp carries it. But using the same
-        // code is shorter.
-        stamp(cell, seq);
-        true
     }
 
     /// Writes `payload` to `slot`, which was claimed for its length.

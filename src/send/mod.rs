@@ -80,17 +80,31 @@ impl Outbox {
         Self { peers: ByRank::new(ranks), held, tended, loans, started, spare }
     }
 
-    /// Sends `bytes` to `to` if they are few and nothing else needs to be done. `false` means nothing. Apart from the
-    /// rest, so that this common case costs its caller no call.
+    /// Sends `bytes` to `to` if there is room for them and nothing else needs to be done. `false` means nothing. Apart from the
+    /// rest, so that the common case of few bytes costs its caller no call.
     #[inline(always)]
-    pub fn send_small(&self, member: &Member, to: u32, label: Label, bytes: &[u8]) -> bool {
+    pub fn send_at_once(&self, member: &Member, to: u32, label: Label, bytes: &[u8]) -> bool {
+        if bytes.len() > INLINE {
+            return self.send_longer(member, to, label, bytes);
+        }
         let Some(peer) = self.peers.get(to) else { return false };
-        if bytes.len() > INLINE || member.check().is_err() {
+        if member.check().is_err() {
             return false;
         }
         let held = member.is_in_batch();
         // What was lost just now is reported by the slow path, which then sends nothing.
         peer.producer.push_small(bytes, label, held) && (held || !peer.ring(member))
+    }
+
+    /// The same for `bytes` that are too many for a cell. A function, so that it has all registers: what it keeps on the
+    /// stack, it stores between the lines that travel.
+    #[inline(never)]
+    fn send_longer(&self, member: &Member, to: u32, label: Label, bytes: &[u8]) -> bool {
+        let Some(peer) = self.peers.get(to) else { return false };
+        if bytes.len() > member.whole || member.is_in_batch() || member.check().is_err() {
+            return false;
+        }
+        peer.producer.push_longer(bytes, label) && !peer.ring(member)
     }
 
     /// Writes a whole message to `slot`, and publishes it, now or with its batch.

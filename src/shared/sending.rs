@@ -28,7 +28,7 @@ pub fn send(handle: &Handle, parcel: Parcel<'_>, deadline: Deadline) -> Result<(
     let Parcel { to, label, payload, is_sync } = parcel;
     let is_sent = handle.with(|joint| {
         let (member, outbox) = joint.sending();
-        matches!(payload, Payload::Whole(bytes) if !is_sync && outbox.send_small(member, to, label, bytes))
+        matches!(payload, Payload::Whole(bytes) if !is_sync && outbox.send_at_once(member, to, label, bytes))
     })?;
     if is_sent { Ok(()) } else { send_any(handle, parcel, deadline) }
 }

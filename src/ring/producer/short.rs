@@ -1,0 +1,85 @@
+//! The short path: messages that are written without asking.
+
+use super::{LANE, Producer, stamp};
+use crate::abi::{Envelope, Kind, Label, Location};
+use crate::memory;
+use crate::sync::Ordering::Relaxed;
+
+impl Producer {
+    /// From now on, messages may be written without asking, as far as the cells that the last known `head` leaves have
+    /// room. `hold` of them may be held back, if others are held back already.
+    pub fn grant(&self, hold: u64) {
+        let tail = self.tail.get();
+        let room = if self.lost.get() { 0 } else { self.cells() - tail.wrapping_sub(self.head.get()) };
+        let hold = if self.held.get().is_some() { room.min(hold) } else { 0 };
+        self.room.grant(tail, room);
+        self.patience.grant(tail, hold);
+    }
+
+    /// Takes back what [`Producer::grant`] allowed.
+    pub fn revoke(&self) {
+        self.room.revoke(self.tail.get());
+        self.patience.revoke(self.tail.get());
+    }
+
+    /// Writes one message that fits a cell, if [`Producer::grant`] allows it. Returns whether it did. It is
+    /// published; with `held`, it is held back with others until [`Producer::reveal`].
+    #[inline(always)]
+    pub fn push_small(&self, bytes: &[u8], label: Label, held: bool) -> bool {
+        self.push_described(bytes, Envelope::label_bits(label), held)
+    }
+
+    /// `bits`: what its envelope has besides the epoch and the length.
+    #[inline(always)]
+    fn push_described(&self, bytes: &[u8], bits: u64, held: bool) -> bool {
+        let seq = self.tail.get();
+        let budget = if held { &self.patience } else { &self.room };
+        if !budget.covers(seq) {
+            return false;
+        }
+        let cell = self.cell(seq);
+        // First, so that nothing comes between the stores to the cell: a consumer that polls would take the line away
+        // half-written.
+        self.advance(seq, bytes.len());
+        memory::store_small(&cell.payload, bytes);
+        cell.envelope.store(self.envelope | bits | bytes.len() as u64, Relaxed);
+        // A message that is held back needs no order, because the first one's stamp carries it. But using the same
+        // code is shorter.
+        stamp(cell, seq);
+        true
+    }
+
+    /// Like [`Producer::push_small`], for a message that is too long for a cell. Its payload goes behind the last one in
+    /// the arena; if there is no room, it is not sent. It is published.
+    #[inline(always)]
+    pub fn push_longer(&self, bytes: &[u8], label: Label) -> bool {
+        let seq = self.tail.get();
+        if !self.room.covers(seq) {
+            return false;
+        }
+        let len = bytes.len() as u64;
+        let has_pages = |extent: u32| self.has_pages[extent as usize].get();
+        let Some(offset) = self.pool.borrow_mut().append(LANE, seq, len, has_pages) else { return false };
+        self.advance(seq, bytes.len());
+        memory::store(&self.lane.arena[offset as usize / 8..][..bytes.len().div_ceil(8)], bytes);
+        let cell = self.cell(seq);
+        cell.payload[0].store(offset, Relaxed);
+        cell.payload[1].store(len, Relaxed);
+        let envelope = Envelope::numbered(label.number(), self.epoch, Kind::Whole, Location::Arena);
+        cell.envelope.store(envelope.pack(), Relaxed);
+        stamp(cell, seq);
+        true
+    }
+
+    /// Like [`Producer::push_small`], for a cell of this kind that concerns a call. It is published.
+    #[inline(always)]
+    pub fn push_numbered(&self, kind: Kind, number: u64, bytes: &[u8]) -> bool {
+        self.push_described(bytes, Envelope::numbered(number, 0, kind, Location::Inline(0)).pack(), false)
+    }
+
+    /// Whether [`Producer::push_numbered`] finds room.
+    #[inline(always)]
+    pub fn may_push(&self) -> bool {
+        self.room.covers(self.tail.get())
+    }
+}
