@@ -170,7 +170,7 @@ impl<'a> RecvFrom<'a> {
     /// assert_eq!(answer.wait()?.expect("a mail").to_vec(), b"at last");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn start(self) -> Request<'a> {
         let (receiver, sender) = self.halves();
         let (member, inbox) = receiver.parts();
