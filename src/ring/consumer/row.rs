@@ -113,11 +113,19 @@ impl Consumer {
         is_below(last, self.seen.get()) || self.is_stamped(last)
     }
 
-    /// Lets the producer get ahead of message `seq`, for a moment, and as long as it goes on.
+    /// Lets the producer get ahead of message `seq`, for a moment, and as long as it goes on. Looks only when half of that
+    /// is used up: the line it looks at is far away.
     fn await_lead(&self, seq: u64) {
-        let end = seq.wrapping_add(self.lead(seq));
+        let lead = self.lead(seq);
+        let end = seq.wrapping_add(lead);
         let before = if is_below(seq, self.seen.get()) { self.seen.get() } else { seq };
+        if before.wrapping_sub(seq) > lead / 2 {
+            return;
+        }
         let (mut seen, mut tries, mut idle) = (before, 0, 0);
+        if self.is_stamped(end) {
+            seen = end.wrapping_add(1);
+        }
         while is_below(seen, end) {
             if self.is_stamped(seen.wrapping_add(ROW - 1)) {
                 seen = seen.wrapping_add(ROW);
