@@ -150,8 +150,14 @@ impl Run {
     fn append_or_commit(&mut self, lane: u32, len: u64, spot: &Spot) {
         let ends = &mut self.lanes[lane as usize];
         assert_eq!(self.pool.append(lane, ends.tail(), len, |_| false), None, "no extent has memory");
+        let last = ends.messages.back().and_then(|message| message.payload.clone());
+        let find = |last: Range<u64>| self.layout.find(last.start, last.end - last.start);
+        let is_behind = last.and_then(find) == Some(spot.extent);
         match self.pool.append(lane, ends.tail(), len, |extent| extent == spot.extent) {
-            None => self.commit(lane, len, spot),
+            None => {
+                assert!(!is_behind, "the last payload lies in the same extent");
+                self.commit(lane, len, spot);
+            }
             Some(offset) => {
                 assert_eq!(offset, spot.offset);
                 let payload = Some(offset..offset + len);

@@ -105,7 +105,7 @@ impl<'a> SendTo<'a> {
     /// ```
     #[inline]
     pub fn start(self, bytes: impl AsRef<[u8]> + Into<Vec<u8>>) -> Request<'a> {
-        let what = if self.send_small(bytes.as_ref()) { What::Sent } else { self.start_any(bytes) };
+        let what = if self.send_at_once(bytes.as_ref()) { What::Sent } else { self.start_any(bytes) };
         Request { sender: Some(self.sender), receiver: self.receiver, what }
     }
 

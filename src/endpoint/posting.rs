@@ -142,11 +142,12 @@ impl<'a> SendTo<'a> {
         room.slot.ok_or(self.deadline.without_room())
     }
 
-    /// Sends `bytes` if they are few and nothing else needs to be done. `false` means nothing.
+    /// Sends `bytes` if they are not [`LONG`], there is room, and nothing else needs to be done. `false` means nothing.
     #[inline(always)]
-    pub(crate) fn send_small(&self, bytes: &[u8]) -> bool {
+    pub(crate) fn send_at_once(&self, bytes: &[u8]) -> bool {
         let (member, outbox) = self.sender.parts();
-        !self.is_sync && !outbox.has_started() && outbox.send_at_once(member, self.to, self.label, bytes)
+        let is_plain = !self.is_sync && bytes.len() < LONG && !outbox.has_started();
+        is_plain && outbox.send_at_once(member, self.to, self.label, bytes)
     }
 
     /// Sends `bytes`, if that needs no more than room that is there now; what came of it.

@@ -43,8 +43,8 @@ unsafe fn copy_much(from: *const u8, to: *mut u8, len: usize) -> usize {
         }
         return len;
     }
-    // Stores 16 bytes at once: a processor has room for so many stores that wait for lines. Loads words, as they were
-    // probably stored: a load of what two stores wrote waits for these, and for all before them.
+    // Stores 16 bytes at once: a processor has room for only so many stores that wait for lines. Loads words, because a
+    // sender has probably just stored words: a load of what two stores wrote waits for these, and for all before them.
     #[cfg(all(target_arch = "x86_64", not(any(loom, stops))))]
     if len >= 64 {
         // SAFETY: as the caller says; each of the `len / 64` turns loads and stores 64 bytes.
@@ -267,6 +267,12 @@ mod tests {
             let mut both = vec![9];
             append(&words, len, &mut both);
             assert!(both[0] == 9 && both[1..] == bytes, "{len}: appended");
+            // From and to places of any alignment.
+            let Some((_, bytes)) = bytes.split_first() else { continue };
+            store(&words[1..], bytes);
+            let mut back = vec![1; len + 2];
+            load(&words[1..], &mut back[1..len]);
+            assert!(back[1..len] == *bytes && back[0] == 1 && back[len..] == [1, 1], "{len}: elsewhere");
         }
     }
 

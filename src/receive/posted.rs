@@ -296,7 +296,7 @@ impl Inbox {
         let take_new = |filter| peer.consumer.take_new(member.limit, filter);
         let take = |filter| {
             take_new(filter).or_else(|| {
-                peer.grant(member, BURST, true);
+                peer.grant(member, BURST, self.posted.are_alike.get());
                 take_new(filter)
             })
         };

@@ -24,8 +24,7 @@ use redeliveries::Redeliveries;
 /// as fast as many lines travel at once, instead of one after the other.
 const PREFETCH: u64 = 32;
 
-/// Messages that are awaited together in a stream. A consumer close behind its producer would take each line away
-/// half-written.
+/// Messages that are looked for together. A consumer close behind its producer would take each line away half-written.
 const ROW: u64 = 16;
 
 /// What is next in a lane.
@@ -55,8 +54,8 @@ pub struct Consumer {
     awaits: Private<bool>,
     /// Whether the last row was complete when it began; then it may be a stream.
     streams: Private<bool>,
-    /// Rows to begin without a look ahead, because the last look saw no stream.
-    unlooked: Private<u32>,
+    /// No row that begins before this message looks ahead, if there is no stream, or waits, if there is one.
+    next_look: Private<u64>,
     /// In a stream, messages below it were seen to be there.
     seen: Private<u64>,
     /// Messages from `head` to `next` that are already acknowledged.
@@ -110,7 +109,7 @@ impl Consumer {
             row: Budget::none(head),
             awaits: true.into(),
             streams: false.into(),
-            unlooked: 0.into(),
+            next_look: head.into(),
             seen: head.into(),
             acknowledged: SeqSet::new(cells),
             unread: SeqSet::new(cells),
@@ -193,7 +192,7 @@ impl Consumer {
         self.row.revoke(next);
     }
 
-    /// Whether a row may wait for its producer from now on. At first it may.
+    /// Whether a row may wait for its producer from now on.
     pub fn may_await(&self, awaits: bool) {
         self.awaits.set(awaits);
     }

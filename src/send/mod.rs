@@ -1,8 +1,8 @@
 //! The sending side of an endpoint. Nothing here waits.
 //!
-//! A small message goes to its cell at once, on the short path of [`Producer`]. Everything that may have to wait is
-//! an operation that `wait::drive` polls: room in a mailbox ([`Room`]), an acknowledgement ([`Synchronous`]), an
-//! announced message.
+//! A small message goes to its cell at once, on the short path of [`Producer`]; a longer one, too, if it goes behind the last
+//! one in the arena. Everything that may have to wait is an operation that `wait::drive` polls: room in a mailbox
+//! ([`Room`]), an acknowledgement ([`Synchronous`]), an announced message.
 #![cfg(not(loom))]
 
 mod answers;

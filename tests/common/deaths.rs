@@ -90,6 +90,7 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("first_send_in_arena", |doom| sends(doom, How::Fresh, &[200])),
     ("send_in_cell", |doom| sends(doom, How::Again, &[20])),
     ("send_in_arena", |doom| sends(doom, How::Again, &[200])),
+    ("send_behind_another_in_arena", |doom| sends(doom, How::Behind, &[200, 200])),
     ("send_batch", |doom| sends(doom, How::Batch, &[48, 5, 200, 20])),
     ("first_receive", |doom| receives(doom, How::First, &[20])),
     ("receive_in_cell", |doom| receives(doom, How::Again, &[20])),
@@ -144,6 +145,8 @@ enum How {
     Fresh,
     /// After others.
     Again,
+    /// After another that lies in the same extent of an arena.
+    Behind,
     /// In a batch, after others.
     Batch,
 }
@@ -329,7 +332,8 @@ impl Reader {
 /// Rank 1 ends while it sends.
 fn sends(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
     let is_fresh = how == How::Fresh;
-    let scene = Scene::with_arena(if is_fresh { 8192 } else { 2048 });
+    let is_behind = how == How::Behind;
+    let scene = Scene::with_arena(if is_fresh || is_behind { 8192 } else { 2048 });
     let mut reader = Reader::default();
     if !is_fresh {
         // So that its arena begins in the middle, and something is there already.
@@ -340,7 +344,7 @@ fn sends(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
     let before = u64::from(!is_fresh && how != How::First);
     let process = scene.doomed(|region, tally| {
         let me = join(region, 1);
-        (0..before).for_each(|index| send(&me, index, 20));
+        (0..before).for_each(|index| send(&me, index, if is_behind { 200 } else { 20 }));
         let descriptors: Vec<_> =
             lens.iter().zip(before..).map(|(len, index)| descriptor(me.epoch(), index, *len)).collect();
         doom.begin();

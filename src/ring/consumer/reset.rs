@@ -66,6 +66,9 @@ impl Consumer {
         self.next.set(start);
         self.turn.revoke(start);
         self.row.revoke(start);
+        self.streams.set(false);
+        self.next_look.set(start);
+        self.seen.set(start);
         self.handed.set(start);
         self.claimed.set(start);
         let line = &self.lane.consumer;

@@ -1,12 +1,14 @@
 //! Rows: messages of a stream that are awaited together.
 //!
-//! Every 16 messages, once the next message is there, the consumer looks at the stamp 16 ahead. So a lone message
-//! waits for nothing. If that stamp is there, the consumer prefetches the 16 lines that lie 32 cells ahead, because
-//! nothing else fetches cells in their permuted order.
+//! Every 16 messages, once the next message is there, the consumer looks at the stamp 16 ahead, unless it has looked further
+//! before. If that stamp is there, the consumer prefetches the 16 lines that lie 32 cells ahead, because nothing else
+//! fetches cells in their permuted order.
 //!
-//! If the row before was complete, this is a stream. Then the consumer looks further ahead, and lets the producer get
-//! ahead by as much as a first-level cache holds: otherwise both would fight for each line. It pauses up to 64 times in a row, and
-//! goes on as soon as the producer seems to be slower than a stream.
+//! If the row before was complete, too, this is a stream. Then the consumer looks further ahead, and lets the producer get
+//! ahead: nearer lines are still in the producer's own cache, and both would fight for each. For this it waits at the beginning of a
+//! row, for no more than 64 pauses and about as many looks, and goes on as soon as the producer seems to be slower than a
+//! stream. So a lone message waits for nothing. A message of a stream of more than some ten million a second may wait
+//! until up to 512 later ones are sent.
 //!
 //! The last stamp of a row proves nothing about the messages before it. A batch stamps the messages that it holds
 //! back first, and the first message of the batch last. So the last stamp may be there while a message in the middle
@@ -14,7 +16,7 @@
 //! x86-64 that is a plain load.
 
 use super::{Consumer, PREFETCH, ROW};
-use crate::abi::{CELL, Filter, is_below};
+use crate::abi::{CELL, Envelope, Filter, is_below};
 use crate::memory;
 use crate::ring::cell;
 use crate::ring::descriptor::Descriptor;
@@ -22,16 +24,17 @@ use crate::sync::{Edge, Ordering::Relaxed, acquire};
 
 /// How many times a row waits for the producer at most.
 const TRIES: u32 = 16;
-/// How many of these in which no row becomes complete show that it is slower than a stream.
+/// How many of these, one after the other, without another complete row show that it is slower than a stream.
 const IDLE: u32 = 8;
 /// Pauses each time. Some processors pause a hundred times longer than others.
 const PAUSES: u32 = 4;
-/// Bytes of cells and payloads that the producer of a stream should be ahead. With less, the lines are still in its
-/// first-level cache.
-const LEAD: u64 = 256 << 10;
-/// Rows from one look ahead to the next while no stream is seen, and from one wait to the next while the producer is
+/// Bytes of cells and payloads that the producer of a stream should be ahead, if it is not [`LEAD`] messages.
+const LEAD_BYTES: u64 = 256 << 10;
+/// Messages that it should be ahead at most, unless that is more than an eighth of the cells.
+const LEAD: u64 = 512;
+/// Messages from one look ahead to the next while no stream is seen, and from one wait to the next while the producer is
 /// slower.
-const SELDOM: u32 = 15;
+const SELDOM: u64 = 16 * ROW;
 
 impl Consumer {
     /// Whether a drain with this descriptor in hand may go on by `take_following`: the descriptor lies in its cell, and
@@ -62,9 +65,9 @@ impl Consumer {
 
     /// Begins a row with message `seq`, which is there. Returns whether it may be taken.
     ///
-    /// Looks once at the stamp that ends the row. In a stream, waits a moment to let the producer get that far. Then
-    /// each line is taken once, and not while it is being written. What it sees is only a hint, and a row is only a
-    /// number of messages: each is taken by its own stamp.
+    /// Looks at the stamp that ends the row. In a stream, waits a moment to let the producer get further. Then each line is
+    /// taken once, and not while it is being written. What it sees is only a hint, and a row is only a number of
+    /// messages: each is taken by its own stamp.
     #[inline(never)]
     pub(super) fn begin_row(&self, seq: u64) -> bool {
         let count = self.turn.left(seq).min(ROW);
@@ -100,14 +103,15 @@ impl Consumer {
     /// was not, looks only seldom: a look takes a line away from the producer, which is about to write it, and would
     /// delay messages that come one by one.
     fn is_stream(&self, seq: u64, last: u64) -> bool {
-        let unlooked = self.unlooked.get();
+        let is_time = !is_below(seq, self.next_look.get());
         if !self.streams.get() {
-            self.unlooked.set(unlooked.checked_sub(1).unwrap_or(SELDOM));
-            return unlooked == 0 && self.is_stamped(last);
+            let is_complete = is_time && self.is_stamped(last);
+            if is_time && !is_complete {
+                self.next_look.set(seq.wrapping_add(SELDOM));
+            }
+            return is_complete;
         }
-        if unlooked > 0 {
-            self.unlooked.set(unlooked - 1);
-        } else if self.awaits.get() {
+        if is_time && self.awaits.get() {
             self.await_lead(seq);
         }
         is_below(last, self.seen.get()) || self.is_stamped(last)
@@ -118,20 +122,20 @@ impl Consumer {
     fn await_lead(&self, seq: u64) {
         let lead = self.lead(seq);
         let end = seq.wrapping_add(lead);
-        let before = if is_below(seq, self.seen.get()) { self.seen.get() } else { seq };
-        if before.wrapping_sub(seq) > lead / 2 {
+        let mut seen = if is_below(seq, self.seen.get()) { self.seen.get() } else { seq };
+        if seen.wrapping_sub(seq) > lead / 2 || lead == 0 {
             return;
         }
-        let (mut seen, mut tries, mut idle) = (before, 0, 0);
         if self.is_stamped(end) {
             seen = end.wrapping_add(1);
         }
-        while is_below(seen, end) {
+        let (mut tries, mut idle) = (0, 0);
+        while is_below(seen, end) && tries < TRIES {
             if self.is_stamped(seen.wrapping_add(ROW - 1)) {
                 seen = seen.wrapping_add(ROW);
                 idle = 0;
-            } else if tries == TRIES || idle == IDLE {
-                self.unlooked.set(if seen == before { SELDOM } else { 0 });
+            } else if idle == IDLE {
+                self.next_look.set(seq.wrapping_add(SELDOM));
                 break;
             } else {
                 (0..PAUSES).for_each(|_| core::hint::spin_loop());
@@ -141,13 +145,22 @@ impl Consumer {
         self.seen.set(seen);
     }
 
-    /// How many messages like `seq`, which is there, the producer should be ahead.
+    /// How many messages like `seq`, which is there, the producer should be ahead; 0 if it cannot get far, or if others than
+    /// messages make a stream. Not checked: whatever it is, the outcome is only a hint.
     fn lead(&self, seq: u64) -> u64 {
         let cell = cell(&self.lane, seq);
-        // Not checked: whatever it is, the outcome is only a hint.
-        let is_small = Filter::is_small(cell.envelope.load(Relaxed));
-        let len = if is_small { 0 } else { cell.payload[1].load(Relaxed) };
-        (LEAD / (CELL as u64).saturating_add(len)).min(self.cells() / 8)
+        let envelope = cell.envelope.load(Relaxed);
+        let most = LEAD.min(self.cells() / 8);
+        let lead = if Filter::is_small(envelope) {
+            most
+        } else if Envelope::is_whole(envelope) {
+            let len = cell.payload[1].load(Relaxed);
+            let share = self.lane.layout.bytes_of_share() / 2;
+            most.min(LEAD_BYTES.min(share) / (CELL as u64).saturating_add(len))
+        } else {
+            0
+        };
+        if lead < 2 * ROW { 0 } else { lead }
     }
 
     /// Whether message `seq` seems to be there.
