@@ -83,7 +83,7 @@ fn a_later_send_waits_for_those_that_were_started() {
 
 #[test]
 fn a_message_beyond_a_cell_comes_after_what_was_started_and_with_its_batch() {
-    let [me, peer] = endpoints(Config::ranks(2).cells(8).arena(64 << 10));
+    let [me, peer] = endpoints(Config::ranks(2).cells(16).arena(64 << 10));
     let number = || {
         // What was started goes on.
         assert!(me.try_recv().expect("no error").is_none());
@@ -91,17 +91,22 @@ fn a_message_beyond_a_cell_comes_after_what_was_started_and_with_its_batch() {
     };
     // The first two lie in one extent.
     (0..2).for_each(|number| me.send(1, &[number; 200]).expect("room"));
-    let started: Vec<Request<'_>> = (2..10).map(|number| me.to(1).start([number; 200])).collect();
+    let started: Vec<Request<'_>> = (2..18).map(|number| me.to(1).start([number; 200])).collect();
     assert_eq!(number(), 0);
-    assert_eq!(me.try_send(1, &[10; 200]), Err(SendError::Full), "others come first");
-    assert_eq!([(); 9].map(|()| number()), [1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    assert_eq!(me.try_send(1, &[18; 200]), Err(SendError::Full), "others come first");
+    (1..18).for_each(|next| assert_eq!(number(), next));
     drop(started);
     let batch = me.batch();
-    me.send(1, &[10; 200]).expect("room");
-    assert!(peer.try_recv().expect("no error").is_none(), "it is held back");
+    (18..21).for_each(|number| me.send(1, &[number; 200]).expect("room"));
+    assert!(peer.try_recv().expect("no error").is_none(), "they are held back");
     drop(batch);
-    me.send(1, &[11; 200]).expect("room");
-    assert_eq!([(); 2].map(|()| number()), [10, 11]);
+    me.send(1, &[21; 200]).expect("room");
+    (18..22).for_each(|next| assert_eq!(number(), next));
+    // Held back until it is much by its bytes.
+    let batch = me.batch();
+    (22..25).for_each(|number| me.send(1, &[number; 8000]).expect("room"));
+    assert_eq!(number(), 22);
+    drop(batch);
 }
 
 #[test]

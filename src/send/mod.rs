@@ -101,10 +101,18 @@ impl Outbox {
     #[inline(never)]
     fn send_longer(&self, member: &Member, to: u32, label: Label, bytes: &[u8]) -> bool {
         let Some(peer) = self.peers.get(to) else { return false };
-        if bytes.len() > member.whole || member.is_in_batch() || member.check().is_err() {
+        if bytes.len() > member.whole || member.check().is_err() {
             return false;
         }
-        peer.producer.push_longer(bytes, label) && !peer.ring(member)
+        let held = member.is_in_batch();
+        if !peer.producer.push_longer(bytes, label, held) {
+            return false;
+        }
+        if held {
+            // It may be much by its bytes.
+            self.note_held_back(member, peer);
+        }
+        held || !peer.ring(member)
     }
 
     /// Writes a whole message to `slot`, and publishes it, now or with its batch.

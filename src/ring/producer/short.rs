@@ -50,11 +50,12 @@ impl Producer {
     }
 
     /// Like [`Producer::push_small`], for a message that is too long for a cell. Its payload goes behind the last one in
-    /// the arena; if there is no room, it is not sent. It is published.
+    /// the arena; if there is no room, it is not sent.
     #[inline(always)]
-    pub fn push_longer(&self, bytes: &[u8], label: Label) -> bool {
+    pub fn push_longer(&self, bytes: &[u8], label: Label, held: bool) -> bool {
         let seq = self.tail.get();
-        if !self.room.covers(seq) {
+        let budget = if held { &self.patience } else { &self.room };
+        if !budget.covers(seq) {
             return false;
         }
         let len = bytes.len() as u64;
