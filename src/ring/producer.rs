@@ -332,8 +332,7 @@ impl Producer {
     fn describe(&self, slot: &Slot) {
         let cell = self.cell(slot.seq);
         let refer = |offset, place| {
-            cell.payload[0].store(offset, Relaxed);
-            cell.payload[1].store(slot.len as u64, Relaxed);
+            refer(cell, offset, slot.len);
             place
         };
         let place = match slot.lies {
@@ -386,6 +385,13 @@ impl Producer {
     fn cells(&self) -> u64 {
         self.lane.cells.len() as u64
     }
+}
+
+/// The payload of `cell` lies elsewhere: at this offset, so many bytes.
+#[inline(always)]
+fn refer(cell: &Cell, offset: u64, len: usize) {
+    cell.payload[0].store(offset, Relaxed);
+    cell.payload[1].store(len as u64, Relaxed);
 }
 
 #[inline(always)]

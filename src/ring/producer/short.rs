@@ -1,6 +1,6 @@
 //! The short path: messages that are written without asking.
 
-use super::{LANE, Producer, stamp};
+use super::{LANE, Producer, refer, stamp};
 use crate::abi::{Envelope, Kind, Label, Location};
 use crate::memory;
 use crate::sync::Ordering::Relaxed;
@@ -58,14 +58,13 @@ impl Producer {
         if !budget.covers(seq) {
             return false;
         }
-        let len = bytes.len() as u64;
         let has_pages = |extent: u32| self.has_pages[extent as usize].get();
-        let Some(offset) = self.pool.borrow_mut().append(LANE, seq, len, has_pages) else { return false };
+        let placed = self.pool.borrow_mut().append(LANE, seq, bytes.len() as u64, has_pages);
+        let Some(offset) = placed else { return false };
         self.advance(seq, bytes.len());
         memory::store(&self.lane.arena[offset as usize / 8..][..bytes.len().div_ceil(8)], bytes);
         let cell = self.cell(seq);
-        cell.payload[0].store(offset, Relaxed);
-        cell.payload[1].store(len, Relaxed);
+        refer(cell, offset, bytes.len());
         let envelope = Envelope::numbered(label.number(), self.epoch, Kind::Whole, Location::Arena);
         cell.envelope.store(envelope.pack(), Relaxed);
         stamp(cell, seq);
