@@ -48,7 +48,8 @@ const LEN_MASK: u64 = 63;
 const KIND_SHIFT: u32 = 6;
 pub(super) const EPOCH_SHIFT: u32 = 10;
 pub(super) const CONTEXT_SHIFT: u32 = 16;
-pub(super) const TAG_SHIFT: u32 = 32;
+/// Where the tag begins.
+pub const TAG_SHIFT: u32 = 32;
 /// Bits of a number that stands in place of tag and context.
 pub const NUMBER_BITS: u32 = 48;
 const NUMBER_MASK: u64 = (1 << NUMBER_BITS) - 1;

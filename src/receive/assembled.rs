@@ -16,7 +16,7 @@ pub struct Assembled(RefCell<Entries>);
 
 #[derive(Default)]
 struct Entries {
-    all: HashMap<u64, Entry, Spread>,
+    all: HashMap<u64, Entry, Spread<0>>,
     /// How many of them are unread.
     unread: usize,
     /// The numbers of those that are unread, and of others: they are left out when they would come first.

@@ -1,42 +1,51 @@
-//! How labels are spread over a table.
+//! How the keys of a table are spread over it.
 //!
 //! A peer chooses the labels of its messages, so it must not be able to choose many that fall together. So the hash depends
 //! on two numbers that no peer knows. It takes two multiplications: after one alone, some labels in a row fall together.
+//!
+//! Sixteen keys that differ in the same four bits only lie side by side, and a program often asks for keys in a row: tags that it
+//! counts up, messages in their order. Spread singly, each of them would be in a line of its own, which may be far away.
 
 use core::hash::{BuildHasher, Hasher};
 use std::hash::RandomState;
 
-/// Makes the hashes of one table.
+/// How many keys lie side by side.
+const NEAR: u64 = 16;
+
+/// Makes the hashes of one table, in which keys lie side by side that differ in the four bits from `SHIFT` on.
 #[derive(Clone)]
-pub struct Spread {
+pub struct Spread<const SHIFT: u32> {
     seed: u64,
     factor: u64,
 }
 
-impl Default for Spread {
+impl<const SHIFT: u32> Default for Spread<SHIFT> {
     fn default() -> Self {
         let random = RandomState::new();
         Self { seed: random.hash_one(0), factor: random.hash_one(1) | 1 }
     }
 }
 
-impl BuildHasher for Spread {
-    type Hasher = Spreading;
+impl<const SHIFT: u32> BuildHasher for Spread<SHIFT> {
+    type Hasher = Spreading<SHIFT>;
 
-    fn build_hasher(&self) -> Spreading {
-        Spreading { hash: self.seed, factor: self.factor }
+    fn build_hasher(&self) -> Spreading<SHIFT> {
+        Spreading { hash: self.seed, factor: self.factor, near: 0 }
     }
 }
 
 /// A hash that is being made.
-pub struct Spreading {
+pub struct Spreading<const SHIFT: u32> {
     hash: u64,
     factor: u64,
+    /// Which of its neighbours the key is.
+    near: u64,
 }
 
-impl Hasher for Spreading {
+impl<const SHIFT: u32> Hasher for Spreading<SHIFT> {
     fn write_u64(&mut self, key: u64) {
-        self.hash = self.mixed(self.hash ^ key);
+        self.near = key >> SHIFT & (NEAR - 1);
+        self.hash = self.mixed(self.hash ^ (key & !((NEAR - 1) << SHIFT)));
     }
 
     fn write(&mut self, bytes: &[u8]) {
@@ -44,11 +53,12 @@ impl Hasher for Spreading {
     }
 
     fn finish(&self) -> u64 {
-        self.mixed(self.hash)
+        // A table takes the place from the lowest bits, and compares the highest before it looks at a key: both tell neighbours apart.
+        self.mixed(self.hash) & !(NEAR - 1) ^ self.near ^ self.near << 57
     }
 }
 
-impl Spreading {
+impl<const SHIFT: u32> Spreading<SHIFT> {
     fn mixed(&self, value: u64) -> u64 {
         let product = u128::from(value) * u128::from(self.factor);
         product as u64 ^ (product >> 64) as u64
@@ -60,21 +70,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn labels_that_differ_in_any_bits_are_spread() {
-        for shift in 0..56 {
-            let spread = Spread::default();
+    fn keys_that_differ_in_any_bits_are_spread() {
+        for shift in 0..52 {
+            let spread = Spread::<32>::default();
             let mut places = [0; 256];
-            (0..256u64).for_each(|key| places[spread.hash_one(key << shift) as usize % 256] += 1);
-            // So many are never in one place by chance.
-            assert!(places.iter().all(|count| *count < 20), "shifted by {shift}: {places:?}");
+            (0..4096u64).for_each(|key| places[(spread.hash_one(key << shift) / NEAR) as usize % 256] += 1);
+            // Seven times as many as there are in the middle, which eight groups of neighbours would make.
+            assert!(places.iter().all(|count| *count < 128), "shifted by {shift}: {places:?}");
+        }
+    }
+
+    #[test]
+    fn neighbours_lie_side_by_side_and_have_hashes_of_their_own() {
+        let spread = Spread::<32>::default();
+        for group in 0..100u64 {
+            let mut hashes: Vec<_> =
+                (0..NEAR).map(|near| spread.hash_one(group << 40 | near << 32 | 7)).collect();
+            assert!(hashes.iter().all(|hash| hash / NEAR % 4096 == hashes[0] / NEAR % 4096));
+            hashes.iter_mut().for_each(|hash| *hash >>= 57);
+            hashes.sort_unstable();
+            hashes.dedup();
+            assert_eq!(hashes.len(), NEAR as usize);
         }
     }
 
     #[test]
     fn what_falls_together_in_one_table_does_not_in_another() {
-        let (one, other) = (Spread::default(), Spread::default());
-        let place = |spread: &Spread, key: u64| spread.hash_one(key) % 256;
-        let together: Vec<u64> = (0..1 << 14).filter(|key| place(&one, *key) == 0).collect();
+        let (one, other) = (Spread::<0>::default(), Spread::<0>::default());
+        let place = |spread: &Spread<0>, key: u64| spread.hash_one(key) / NEAR % 256;
+        let together: Vec<u64> =
+            (0..1 << 14).map(|key| key * NEAR).filter(|key| place(&one, *key) == 0).collect();
         let most = (0..256).map(|at| together.iter().filter(|key| place(&other, **key) == at).count()).max();
         assert!(most < Some(together.len() / 4), "{most:?} of {}", together.len());
     }

@@ -8,7 +8,7 @@
 //! and a table is cleaned when half of it is over.
 
 use super::spread::Spread;
-use crate::abi::{Filter, is_below};
+use crate::abi::{Filter, TAG_SHIFT, is_below};
 use std::collections::VecDeque;
 use std::collections::hash_map::{Entry, HashMap};
 
@@ -27,7 +27,7 @@ pub struct Unread {
 struct View {
     /// One of the filters with this mask.
     filter: Filter,
-    queues: HashMap<u64, Queue, Spread>,
+    queues: HashMap<u64, Queue, Spread<TAG_SHIFT>>,
     /// How many numbers are in the queues.
     count: usize,
 }
@@ -42,6 +42,30 @@ struct Queue {
     rest: Option<Box<VecDeque<u64>>>,
 }
 
+/// The oldest mail of some label.
+pub struct Oldest<'a> {
+    queue: &'a mut Queue,
+    count: &'a mut usize,
+}
+
+impl Oldest<'_> {
+    #[inline(always)]
+    pub fn seq(&self) -> u64 {
+        self.queue.first
+    }
+
+    /// It is taken. A single number stays until it is found to be over: its table needs its place again soon.
+    #[inline(always)]
+    pub fn pass(self) {
+        if let Some(rest) = &mut self.queue.rest
+            && let Some(next) = rest.pop_front()
+        {
+            self.queue.first = next;
+            *self.count -= 1;
+        }
+    }
+}
+
 impl Unread {
     /// Mail `seq`, with this envelope, is left unread. `live` mails are, with it.
     #[inline(always)]
@@ -54,21 +78,12 @@ impl Unread {
         }
     }
 
-    /// What `take` makes of the oldest mail that `filter` takes, in the common case only: its mask was asked for last, and `take`
-    /// makes something of that mail.
+    /// The number of the oldest mail that `filter` takes, in the common case only: its mask was asked for last. It may be over.
     #[inline(always)]
-    pub fn take_first<T>(&mut self, filter: Filter, take: impl FnOnce(u64) -> Option<T>) -> Option<T> {
+    pub fn oldest(&mut self, filter: Filter) -> Option<Oldest<'_>> {
         let view = self.views.last_mut().filter(|view| view.filter.mask() == filter.mask())?;
         let queue = view.queues.get_mut(&filter.key())?;
-        let taken = take(queue.first)?;
-        // A single number stays until it is found to be over: its table needs its place again soon.
-        if let Some(rest) = &mut queue.rest
-            && let Some(next) = rest.pop_front()
-        {
-            queue.first = next;
-            view.count -= 1;
-        }
-        Some(taken)
+        Some(Oldest { queue, count: &mut view.count })
     }
 
     /// Whether there is a table for this filter's mask.

@@ -62,8 +62,8 @@ pub struct Consumer {
     acknowledged: SeqSet,
     /// Messages from `head` to `next` that were put back.
     unread: SeqSet,
-    /// Those of them that were never handed out.
-    unseen: SeqSet,
+    /// Those of them that were handed out.
+    requeued: SeqSet,
     /// The one of them that was taken last by its number.
     taken: Private<u64>,
     /// Messages below this may have been handed out before.
@@ -113,7 +113,7 @@ impl Consumer {
             seen: head.into(),
             acknowledged: SeqSet::new(cells),
             unread: SeqSet::new(cells),
-            unseen: SeqSet::new(cells),
+            requeued: SeqSet::new(cells),
             taken: head.into(),
             owed: 0.into(),
             has_pages: (0..lane.layout.count()).map(|_| lane.has_pages.into()).collect(),
@@ -154,7 +154,7 @@ impl Consumer {
             Some(seq) => {
                 let descriptor = self.look(seq);
                 self.unread.clear(seq);
-                self.unseen.clear(seq);
+                self.requeued.clear(seq);
                 descriptor
             }
             None => self.take_unseen(),
@@ -203,21 +203,6 @@ impl Consumer {
             self.claimed.set(end);
             self.lane.consumer.handed.store(end, Relaxed);
         }
-    }
-
-    /// Tells a successor, at a clean end, which messages were handed out: up to the last one that was taken and not put back
-    /// unseen. Those before it that were not cannot be told apart.
-    pub fn settle_claim(&self) {
-        let (handed, next) = (self.handed.get(), self.next.get());
-        let taken = (self.head.get()..next).rev().find(|seq| !self.unseen.has(*seq));
-        let end = taken.map_or(self.head.get(), |seq| seq.wrapping_add(1));
-        let end = if is_below(end, handed) { handed } else { end };
-        self.lane.consumer.handed.store(end, Relaxed);
-    }
-
-    /// Whether message `seq` may have been handed out before.
-    pub fn is_handed(&self, seq: u64) -> bool {
-        is_below(seq, self.handed.get()) && !self.unseen.has(seq)
     }
 
     /// Allows `take_new` one message fewer than `grant` did.

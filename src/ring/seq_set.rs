@@ -36,11 +36,9 @@ impl SeqSet {
     }
 
     /// Whether `seq` is in.
+    #[inline(always)]
     pub fn has(&self, seq: u64) -> bool {
-        self.any() && {
-            let (word, bit) = self.bit(seq);
-            word.get() & bit != 0
-        }
+        self.any() && self.find(seq).is_some_and(|(word, bit)| word.get() & bit != 0)
     }
 
     /// The first one from `first` on, within a lap.
@@ -65,6 +63,13 @@ impl SeqSet {
         (&bits[at / 64], 1 << (at % 64))
     }
 
+    /// Its bit, if there is memory.
+    #[inline(always)]
+    fn find(&self, seq: u64) -> Option<(&Private<u64>, u64)> {
+        let at = index(seq, self.lap);
+        Some((self.bits.get()?.get(at / 64)?, 1 << (at % 64)))
+    }
+
     /// Puts `seq` in.
     pub fn set(&self, seq: u64) {
         let (word, bit) = self.bit(seq);
@@ -75,11 +80,9 @@ impl SeqSet {
     }
 
     /// Takes `seq` out. Returns whether it was in.
+    #[inline(always)]
     pub fn clear(&self, seq: u64) -> bool {
-        if !self.any() {
-            return false;
-        }
-        let (word, bit) = self.bit(seq);
+        let Some((word, bit)) = self.find(seq) else { return false };
         let was = word.get() & bit != 0;
         if was {
             word.set(word.get() & !bit);

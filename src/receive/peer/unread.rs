@@ -98,7 +98,11 @@ impl Incoming {
         match self.state.get() {
             _ if member.limit < INLINE => None,
             State::Plain => {
-                self.unread.borrow_mut().take_first(filter, |seq| self.consumer.take_unread(seq, filter))
+                let mut unread = self.unread.borrow_mut();
+                let oldest = unread.oldest(filter)?;
+                let taken = self.consumer.take_unread(oldest.seq(), filter)?;
+                oldest.pass();
+                Some(taken)
             }
             State::Mixed => self.take_easy_mixed(filter),
             _ => None,
@@ -108,9 +112,13 @@ impl Incoming {
     #[inline(never)]
     fn take_easy_mixed(&self, filter: Filter) -> Option<Descriptor> {
         let is_taken = |kept: &Descriptor| filter.takes(kept.envelope_word());
-        let take =
-            |seq| self.consumer.take_unread(seq, filter).or_else(|| self.kept.take_unread_if(seq, is_taken));
-        let taken = self.unread.borrow_mut().take_first(filter, take)?;
+        let mut unread = self.unread.borrow_mut();
+        let oldest = unread.oldest(filter)?;
+        let seq = oldest.seq();
+        let taken = self.consumer.take_unread(seq, filter);
+        let taken = taken.or_else(|| self.kept.take_unread_if(seq, is_taken))?;
+        oldest.pass();
+        drop(unread);
         self.settle_state();
         Some(taken)
     }
@@ -142,9 +150,10 @@ impl Incoming {
 
     /// Leaves a descriptor of the lane unread that was taken.
     pub(super) fn leave(&self, descriptor: &Descriptor) {
-        self.consumer.put_back(descriptor.seq);
-        if !descriptor.is_redelivered() {
-            self.consumer.note_unseen(descriptor.seq);
+        if descriptor.is_redelivered() {
+            self.consumer.put_back(descriptor.seq);
+        } else {
+            self.consumer.leave(descriptor.seq);
         }
         self.note_unread(descriptor.seq, descriptor.envelope_word());
     }

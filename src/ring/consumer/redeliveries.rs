@@ -33,6 +33,26 @@ impl Redeliveries {
 }
 
 impl Consumer {
+    /// Tells a successor, at a clean end, which messages were handed out: up to the last one that was taken and not put back
+    /// unseen. Those before it that were not cannot be told apart.
+    pub fn settle_claim(&self) {
+        let (handed, next) = (self.handed.get(), self.next.get());
+        let taken = (self.head.get()..next).rev().find(|seq| !self.is_unseen(*seq));
+        let end = taken.map_or(self.head.get(), |seq| seq.wrapping_add(1));
+        let end = if is_below(end, handed) { handed } else { end };
+        self.lane.consumer.handed.store(end, Relaxed);
+    }
+
+    /// Whether message `seq` may have been handed out before.
+    pub fn is_handed(&self, seq: u64) -> bool {
+        is_below(seq, self.handed.get()) && !self.is_unseen(seq)
+    }
+
+    /// Whether message `seq`, which was taken or is new, was put back and never handed out.
+    fn is_unseen(&self, seq: u64) -> bool {
+        self.unread.has(seq) && !self.requeued.has(seq)
+    }
+
     /// How many times message `seq`, which was handed out before, may have been. Perhaps too few, but at least once.
     pub fn redeliveries(&self, seq: u64) -> u32 {
         let known = self.redeliveries.0.borrow();

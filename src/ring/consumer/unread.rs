@@ -49,23 +49,25 @@ impl Consumer {
         Some(cell.envelope.load(Relaxed)).filter(|word| is_there && Envelope::unpack(*word).is_some())
     }
 
-    /// Puts message `seq`, which was taken, back. It is the next to be taken, and keeps its place.
+    /// Puts message `seq`, which was taken and handed out, back. It is the next to be taken, and keeps its place.
     pub fn put_back(&self, seq: u64) {
+        self.leave(seq);
+        self.requeued.set(seq);
+    }
+
+    /// The same for one that was never handed out, though later ones may be.
+    #[inline(always)]
+    pub fn leave(&self, seq: u64) {
         if !self.unread.any() {
             self.grant(0);
         }
         self.unread.set(seq);
     }
 
-    /// Notes that message `seq`, which was put back, was never handed out, though later ones may be.
-    pub fn note_unseen(&self, seq: u64) {
-        self.unseen.set(seq);
-    }
-
     /// Takes message `seq`, in the common case only: it was put back unseen, is whole and in its cell, and `filter` takes it.
     #[inline(always)]
     pub fn take_unread(&self, seq: u64, filter: Filter) -> Option<Descriptor> {
-        if !self.is_unread(seq) || self.is_handed(seq) {
+        if !self.is_taken(seq) || self.requeued.has(seq) {
             return None;
         }
         let (index, cell) = self.lane.cells.find(seq);
@@ -75,8 +77,9 @@ impl Consumer {
         }
         let envelope = cell.envelope.load(Relaxed);
         let len = filter.small(envelope)?;
-        self.unread.clear(seq);
-        self.unseen.clear(seq);
+        if !self.unread.clear(seq) {
+            return None;
+        }
         self.claim(seq.wrapping_add(1));
         self.prefetch_like(seq);
         Some(Descriptor::in_cell(seq, envelope, len, index))
@@ -107,8 +110,7 @@ impl Consumer {
         }
         self.prefetch_passing(seq);
         self.advance(seq);
-        self.put_back(seq);
-        self.unseen.set(seq);
+        self.leave(seq);
         Some((seq, envelope))
     }
 
@@ -122,9 +124,10 @@ impl Consumer {
         self.prefetch_passing(seq);
         let descriptor = self.look(seq).ok()??;
         self.advance(seq);
-        self.put_back(seq);
-        if !descriptor.is_redelivered() {
-            self.unseen.set(seq);
+        if descriptor.is_redelivered() {
+            self.put_back(seq);
+        } else {
+            self.leave(seq);
         }
         Some((seq, descriptor.envelope))
     }
