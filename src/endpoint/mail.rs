@@ -54,7 +54,9 @@ use std::thread::panicking;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// It borrows its endpoint, which therefore lives longer. This does not compile:
+/// It borrows its endpoint, which therefore lives longer. This does not compile. An endpoint that was made
+/// [shared](crate::Endpoint::into_shared) receives an [`OwnedMail`](crate::OwnedMail) instead. It borrows nothing, so that it may
+/// outlive what it was received with.
 ///
 /// ```compile_fail,E0505
 /// # use mailbox::{Config, Region};

@@ -13,6 +13,8 @@ mod join;
 mod loan;
 mod mail;
 mod message;
+#[cfg(not(doc))]
+mod one_thread;
 mod peek;
 mod posting;
 mod recv_from;
@@ -65,8 +67,8 @@ use core::fmt;
 /// dropping its endpoint, or drops it in a panic, has died. The last to leave a region in a file waits for the disk;
 /// [`Endpoint::close`] says whether that worked.
 ///
-/// **Threads.** It may move to another thread, but two threads cannot use it at once. This does not compile, and names types of
-/// this crate that are not `Sync`:
+/// **Threads.** It may move to another thread, but two threads cannot use it at once. This does not compile, and the compiler
+/// names `into_split` and `into_shared`:
 ///
 /// ```compile_fail,E0277
 /// # use mailbox::{Config, Region};

@@ -197,7 +197,7 @@ impl Endpoint {
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// let me = region.join(0)?;
     /// std::thread::scope(|scope| {
-    ///     // `Cell<…>` cannot be shared between threads safely: use `me.into_shared()`, or `me.into_split()`.
+    ///     // One thread at a time can use `Endpoint`: the compiler names `into_split()` and `into_shared()`.
     ///     scope.spawn(|| me.send(1, b"one"));
     ///     scope.spawn(|| me.send(1, b"two"));
     /// });
