@@ -76,6 +76,25 @@ impl CallError {
     }
 }
 
+impl ReplyError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, ReplyError::Send(error) if error.is_timeout())
+    }
+
+    /// Whether the caller has ended.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, ReplyError::Send(error) if error.is_gone())
+    }
+}
+
+impl WaitError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, WaitError::Timeout { .. })
+    }
+}
+
 impl Broken {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
@@ -316,5 +335,15 @@ mod tests {
         assert!(CallError::Unanswered { rank: 1, end: End::Died }.is_gone());
         assert!(!CallError::Unanswered { rank: 1, end: End::Dropped }.is_gone());
         assert!(CallError::from(SendError::Timeout).is_timeout());
+    }
+
+    #[test]
+    fn a_timeout_and_an_end_are_told_of_an_answer_and_of_a_wait() {
+        let gone = ReplyError::from(SendError::Gone { rank: 1, died: true });
+        let timeout = ReplyError::from(SendError::Timeout);
+        assert_eq!((gone.is_gone(), gone.is_timeout()), (true, false));
+        assert_eq!((timeout.is_gone(), timeout.is_timeout()), (false, true));
+        assert!(!ReplyError::NotACall.is_gone() && !ReplyError::NotACall.is_timeout());
+        assert!(WaitError::Timeout { rank: 1 }.is_timeout() && !WaitError::Removed.is_timeout());
     }
 }
