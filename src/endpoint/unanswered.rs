@@ -3,6 +3,7 @@
 use crate::error::ReplyError;
 use core::error::Error;
 use core::fmt;
+use std::io;
 
 /// A call that could not be answered, handed back so that it can be answered later, or in another way. Dropping it drops the
 /// call, and its caller is told. The call is a [`Mail`](crate::Mail) or an [`OwnedMail`](crate::OwnedMail).
@@ -48,6 +49,13 @@ impl<M> From<Unanswered<M>> for ReplyError {
     /// Drops the call.
     fn from(unanswered: Unanswered<M>) -> Self {
         unanswered.error
+    }
+}
+
+impl<M> From<Unanswered<M>> for io::Error {
+    /// Drops the call.
+    fn from(unanswered: Unanswered<M>) -> Self {
+        unanswered.error.into()
     }
 }
 

@@ -1,9 +1,9 @@
 //! What errors have in common, and what they are as errors of the standard library.
 
 use super::{
-    Broken, CallError, CloseError, CreateError, CreateOrOpenError, DiscardError, End, HandError,
-    JoinEnvError, JoinError, Lost, OpenError, RecvError, RemoveError, ReplyError, SendError, SizeError,
-    System, WaitError,
+    Broken, CallError, CloseError, ConfigError, CreateError, CreateOrOpenError, DiscardError, End, HandError,
+    JoinEnvError, JoinError, Lost, Mismatch, OpenError, RecvError, RemoveError, ReplyError, SendError,
+    SizeError, System, WaitError,
 };
 use std::io::{Error, ErrorKind};
 
@@ -154,6 +154,18 @@ impl CallError {
     }
 }
 
+impl From<Broken> for Error {
+    fn from(error: Broken) -> Self {
+        Error::new(error.kind(), error)
+    }
+}
+
+impl From<Lost> for Error {
+    fn from(lost: Lost) -> Self {
+        Error::new(Broken::Lost(lost).kind(), lost)
+    }
+}
+
 impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
         Error::new(error.kind(), error)
@@ -202,6 +214,24 @@ impl System {
             System::Denied => ErrorKind::PermissionDenied,
             System::Os(code) => Error::from_raw_os_error(*code).kind(),
         }
+    }
+}
+
+impl From<System> for Error {
+    fn from(error: System) -> Self {
+        Error::new(error.kind(), error)
+    }
+}
+
+impl From<ConfigError> for Error {
+    fn from(error: ConfigError) -> Self {
+        Error::new(ErrorKind::InvalidInput, error)
+    }
+}
+
+impl From<Mismatch> for Error {
+    fn from(error: Mismatch) -> Self {
+        Error::new(ErrorKind::InvalidData, error)
     }
 }
 
@@ -319,6 +349,7 @@ impl From<SizeError> for Error {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
+    use crate::endpoint::Unanswered;
 
     #[test]
     fn an_error_of_the_standard_library_keeps_its_cause() {
@@ -327,6 +358,26 @@ mod tests {
         assert_eq!(standard.kind(), ErrorKind::ConnectionReset);
         assert_eq!(standard.get_ref().and_then(|inner| inner.downcast_ref::<RecvError>()), Some(&error));
         assert_eq!(standard.to_string(), "rank 3 is dead");
+    }
+
+    #[test]
+    fn a_part_of_an_error_is_of_the_kind_of_the_whole() {
+        let same = |part: Error, whole: Error, kind| {
+            assert_eq!((part.kind(), whole.kind()), (kind, kind));
+            assert_eq!(part.to_string(), whole.to_string());
+        };
+        let lost = Lost::Forked;
+        same(lost.into(), SendError::from(lost).into(), ErrorKind::NotConnected);
+        let broken = Broken::NoSpace(1);
+        same(broken.into(), RecvError::from(broken).into(), ErrorKind::StorageFull);
+        let system = System::NoFolder;
+        same(system.into(), CreateError::from(system).into(), ErrorKind::NotFound);
+        let config = ConfigError::Ranks(0);
+        same(config.into(), CreateError::from(config).into(), ErrorKind::InvalidInput);
+        let mismatch = Mismatch::Foreign;
+        same(mismatch.into(), OpenError::from(mismatch).into(), ErrorKind::InvalidData);
+        let reply = ReplyError::from(SendError::Gone { rank: 1, died: false });
+        same(Unanswered::new("a call", reply).into(), reply.into(), ErrorKind::BrokenPipe);
     }
 
     #[test]
