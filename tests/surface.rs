@@ -107,23 +107,19 @@ fn nothing_public_is_missing_here() {
     let folder = env!("CARGO_MANIFEST_DIR");
     let read = |path: &str| std::fs::read_to_string(format!("{folder}/{path}")).expect("a source file");
     let (root, here) = (read("src/lib.rs"), read("tests/surface.rs"));
-    let errors =
-        ["region", "message", "comm", "select"].map(|file| read(&format!("src/error/{file}.rs"))).concat();
+    let errors = text_of("error");
     let uses = root.split_once("pub use config::").expect("the first of them").1;
     let words = uses.split(|descriptor: char| !descriptor.is_alphanumeric() && descriptor != '_');
     let types =
         words.filter(|word| word.chars().any(char::is_lowercase) && word.starts_with(char::is_uppercase));
-    let after =
-        |keyword| errors.split(keyword).skip(1).map(|rest| rest.split([' ', '{']).next().unwrap_or(rest));
     let missing: Vec<&str> = types
-        .chain(after("\npub enum "))
-        .chain(after("\npub struct "))
+        .chain(names_of_errors(&errors))
         .filter(|name| **name != *"What" && here.matches(name).count() < 2)
         .collect();
     assert!(missing.is_empty(), "{missing:?}");
 }
 
-/// The concept, a folder or a file of `src`, that each name comes from which the crate's root gives. Errors are left out.
+/// The concept, a folder or a file of `src`, that each name comes from which the crate's root gives by name. Errors it gives all.
 fn given_by_the_root(root: &str) -> Vec<(&str, &str)> {
     let uses = root.split_once("pub use abi::").expect("the first of them").1;
     let code = uses.lines().filter(|line| !line.trim_start().starts_with("//"));
@@ -133,11 +129,18 @@ fn given_by_the_root(root: &str) -> Vec<(&str, &str)> {
     for word in code.flat_map(|line| line.split(is_end)).filter(|word| !word.is_empty()) {
         if !word.starts_with(char::is_uppercase) {
             concept = word;
-        } else if concept != "error" {
+        } else {
             given.push((concept, word));
         }
     }
     given
+}
+
+/// The names of all errors, and of what they are made of, in the source files of errors.
+fn names_of_errors(text: &str) -> Vec<&str> {
+    let is_end = |c: char| !c.is_alphanumeric();
+    let after = |keyword| text.split(keyword).skip(1).filter_map(move |rest: &str| rest.split(is_end).next());
+    after("\npub enum ").chain(after("\npub struct ")).collect()
 }
 
 /// All source files of a concept, one after the other.
@@ -189,9 +192,17 @@ fn has_example(text: &str, name: &str) -> bool {
 fn every_public_type_has_an_example() {
     let root =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/src/lib.rs")).expect("a source file");
-    let given = given_by_the_root(&root);
-    for known in [("abi", "TopicKind"), ("config", "Reserve"), ("region", "MAILBOX_FD"), ("wait", "Deadline")]
-    {
+    let errors = text_of("error");
+    let mut given = given_by_the_root(&root);
+    given.extend(names_of_errors(&errors).into_iter().map(|name| ("error", name)));
+    for known in [
+        ("abi", "TopicKind"),
+        ("config", "Reserve"),
+        ("error", "SendError"),
+        ("error", "SizeError"),
+        ("region", "MAILBOX_FD"),
+        ("wait", "Deadline"),
+    ] {
         assert!(given.contains(&known), "{known:?} is not found");
     }
     let lacking: Vec<_> =

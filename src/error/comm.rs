@@ -5,6 +5,23 @@ use std::io;
 use thiserror::Error;
 
 /// Why a request has no result, or how what it stands for failed.
+///
+/// ```
+/// # use mailbox::{Config, Region, RequestError};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # use std::time::Duration;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// let mut request = me.from(1).start();
+/// match request.wait_within(Duration::from_millis(1)) {
+///     Err(error) if error.is_timeout() => println!("not yet"), // it goes on
+///     Err(error) if error.is_gone() => println!("it will never come: {error}"),
+///     Err(error) => return Err(error.into()),
+///     Ok(mail) => println!("{} bytes", mail.map_or(0, |mail| mail.len())),
+/// }
+/// other.send(0, b"late")?;
+/// assert_eq!(request.wait()?.map(|mail| mail.to_vec()), Some(b"late".to_vec()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum RequestError {
@@ -82,6 +99,23 @@ impl From<RequestError> for io::Error {
 ///
 /// After all but [`CollectiveError::Unfit`] the communicator can be used for no more of them, on any member; messages still go.
 /// What some members have got an error for may have ended well on others.
+///
+/// ```
+/// # use mailbox::{CollectiveError, Comm, Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # let other = std::thread::spawn(move || Comm::world(&other).map(drop));
+/// let comm = Comm::world(&me)?;
+/// # other.join().unwrap()?;
+/// match comm.barrier() {
+///     Err(CollectiveError::Gone { rank, .. }) => println!("go on without rank {rank}: shrink the communicator"),
+///     Err(CollectiveError::Missing { missing, .. }) => println!("rank {missing} is late"),
+///     Err(error) => return Err(error.into()),
+///     Ok(()) => println!("all are there"),
+/// }
+/// # assert_eq!(comm.barrier(), Err(CollectiveError::Gone { rank: 1, died: false }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CollectiveError {
@@ -163,6 +197,18 @@ impl From<CollectiveError> for io::Error {
 }
 
 /// Why a communicator was not made, or cannot be used with a rank.
+///
+/// ```
+/// # use mailbox::{Comm, CommError, Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(3))?;
+/// # use std::time::Duration;
+/// let me = region.join(0)?;
+/// let error = Comm::world_within(&me, Duration::from_millis(1)).unwrap_err();
+/// assert!(error.is_timeout());
+/// assert_eq!(error, CommError::Missing { missing: 1, others: 1 });
+/// assert_eq!(error.to_string(), "rank 1 is not there, and 1 others are not");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CommError {

@@ -5,6 +5,20 @@ use core::fmt;
 use thiserror::Error;
 
 /// What keeps an endpoint, or its mailboxes with one rank, from working. Every verb may return it.
+///
+/// ```
+/// # use mailbox::{Broken, Config, Region, SendError};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// let me = region.join(0)?;
+/// match me.send(7, b"hello") {
+///     Err(SendError::Broken(Broken::NoSuchRank { ranks, .. })) => println!("there are {ranks} ranks"),
+///     Err(SendError::Broken(Broken::Corrupt(rank))) => println!("rank {rank} must reset its mailbox"),
+///     Err(SendError::Broken(Broken::NoSpace(_))) => println!("try again when there is memory"),
+///     sent => sent?,
+/// }
+/// # assert_eq!(me.send(7, b""), Err(Broken::NoSuchRank { rank: 7, ranks: 2 }.into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Broken {
@@ -63,6 +77,23 @@ pub enum Broken {
 }
 
 /// Why a message was not sent.
+///
+/// ```
+/// # use mailbox::{Config, Region, SendError};
+/// # let region = Region::create_unnamed(Config::ranks(2).cells(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// let end = loop {
+///     match me.try_send(1, b"news") {
+///         Ok(()) => {}
+///         Err(error) => break error,
+///     }
+/// };
+/// assert_eq!(end, SendError::Full); // there will be room
+/// drop(other);
+/// // Nobody makes room any more.
+/// assert!(me.send(1, b"news").is_err_and(|error| error.is_gone()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SendError {
@@ -103,6 +134,22 @@ pub enum SendError {
 }
 
 /// Why a call has no answer, or another than one.
+///
+/// ```
+/// # use mailbox::{CallError, Config, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, server) = (region.join(0)?, region.join(1)?);
+/// let question = me.to(1).start_call(b"how much?")?;
+/// server.recv()?.refuse(b"closed")?;
+/// match question.wait() {
+///     Ok(answer) => println!("{} bytes", answer.len()),
+///     Err(CallError::Refused(why)) => assert_eq!(why, b"closed"), // it was there, and said no
+///     Err(error) if error.is_gone() => println!("perhaps it was carried out, perhaps not"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # assert_eq!(me.to(1).start_call(b"")?.wait_within(mailbox::Deadline::Now).err(), Some(CallError::Timeout));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CallError {
@@ -138,6 +185,19 @@ pub enum CallError {
 }
 
 /// Why a server does not answer a call.
+///
+/// ```
+/// # use mailbox::{CallError, Config, End, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, server) = (region.join(0)?, region.join(1)?);
+/// let question = me.to(1).start_call(b"how much?")?;
+/// drop(server.recv()?); // without an answer
+/// match question.wait().unwrap_err() {
+///     CallError::Unanswered { end: End::Dropped, .. } => println!("it does not know this question"),
+///     error => panic!("{error}"), // it left or died, and may have carried the call out
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum End {
     /// It dropped the call, or its answer was taken before.
@@ -159,6 +219,22 @@ impl fmt::Display for End {
 }
 
 /// Why a call was not answered.
+///
+/// ```
+/// # use mailbox::{Config, Region, ReplyError};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # other.send(0, b"hello")?;
+/// let mail = me.recv()?;
+/// match mail.reply(b"and to you") {
+///     Err(ReplyError::NotACall) => println!("nobody waits for an answer"),
+///     Err(error) if error.is_gone() => println!("nobody waits any more"),
+///     sent => sent?,
+/// }
+/// # other.send(0, b"again")?;
+/// # assert_eq!(me.recv()?.reply(b""), Err(ReplyError::NotACall));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ReplyError {
@@ -171,6 +247,20 @@ pub enum ReplyError {
 }
 
 /// Why what was sent was not given up.
+///
+/// ```
+/// # use mailbox::{Config, DiscardError, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// me.send(1, b"news")?;
+/// match me.discard(1) {
+///     Ok(count) => println!("nobody will have {count} messages"),
+///     Err(DiscardError::Present(rank)) => println!("rank {rank} will receive them itself"),
+///     Err(error) => return Err(error.into()),
+/// }
+/// # assert_eq!(me.discard(1), Err(DiscardError::Present(1)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum DiscardError {
@@ -184,6 +274,24 @@ pub enum DiscardError {
 }
 
 /// Why no message was received.
+///
+/// ```
+/// # use mailbox::{Config, Region, RecvError};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # use std::time::Duration;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// let mail = me.from(1).within(Duration::from_millis(1)).recv();
+/// assert!(mail.is_err_and(|error| error.is_timeout()));
+/// drop(other);
+/// match me.from(1).recv() {
+///     Err(RecvError::Gone { rank, died: false }) => println!("rank {rank} has left"),
+///     Err(RecvError::Gone { rank, died: true }) => println!("rank {rank} must be started again"),
+///     Err(error) => return Err(error.into()),
+///     Ok(mail) => println!("{} bytes", mail.len()),
+/// }
+/// # assert_eq!(me.from(1).recv().err(), Some(RecvError::Gone { rank: 1, died: false }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum RecvError {
@@ -238,6 +346,18 @@ pub enum RecvError {
 }
 
 /// Why a mail was not read as a value.
+///
+/// ```
+/// # use mailbox::{Config, Region, SizeError};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// # other.send(0, b"abc")?;
+/// let mail = me.recv()?; // of three bytes
+/// assert_eq!(mail.value::<u64>(), Err(SizeError { len: 3, size: 8 }));
+/// assert_eq!(mail.value::<u64>().unwrap_err().to_string(), "the mail has 3 bytes, the type 8");
+/// assert_eq!(mail.value::<[u8; 3]>()?, *b"abc");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[error("the mail has {len} bytes, the type {size}")]
 pub struct SizeError {

@@ -4,6 +4,18 @@ use super::Broken;
 use thiserror::Error;
 
 /// Why a [`Config`](crate::Config) describes no region.
+///
+/// ```
+/// # use mailbox::{Config, ConfigError, CreateError, Region};
+/// let huge = Config::ranks(1024).arena(1 << 40);
+/// match Region::create_unnamed(huge) {
+///     Err(CreateError::Config(ConfigError::TooLarge { ranks, .. })) => println!("at most {ranks} ranks"),
+///     created => drop(created?),
+/// }
+/// let none = Region::create_unnamed(Config::ranks(0)).unwrap_err();
+/// assert_eq!(none.to_string(), "a region has 1 to 1024 ranks, not 0");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -49,6 +61,19 @@ pub enum ConfigError {
 }
 
 /// What the operating system refuses when a region is created, opened or joined.
+///
+/// ```
+/// # use mailbox::{Config, CreateError, Region, System};
+/// # use std::path::Path;
+/// let path = Path::new("/no-such-folder/orders");
+/// match Region::create(path, Config::ranks(2)) {
+///     Err(CreateError::System(System::NoFolder)) => println!("make the folder first"),
+///     Err(CreateError::System(System::NoSpace)) => println!("the disk is full"),
+///     created => drop(created?),
+/// }
+/// # assert_eq!(Region::create(path, Config::ranks(2)).err(), Some(System::NoFolder.into()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum System {
@@ -108,6 +133,21 @@ pub enum System {
 }
 
 /// Why a thing with the right name or path cannot be used as a region.
+///
+/// ```
+/// # use mailbox::{Config, Mismatch, OpenError, Region};
+/// # let path = std::env::temp_dir().join(format!("doc-mismatch-{}", std::process::id()));
+/// # let path = path.as_path();
+/// std::fs::write(path, "notes")?;
+/// match Region::open(path) {
+///     Err(OpenError::Mismatch(Mismatch::Foreign)) => println!("that is another program's file"),
+///     Err(OpenError::Mismatch(Mismatch::Version { abi, ours })) => println!("version {abi}, not {ours}"),
+///     opened => drop(opened?),
+/// }
+/// # assert_eq!(Region::open(path).err(), Some(Mismatch::Foreign.into()));
+/// # std::fs::remove_file(path)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum Mismatch {
@@ -167,6 +207,20 @@ pub enum Mismatch {
 }
 
 /// Why a region was not created.
+///
+/// ```
+/// # use mailbox::{Config, CreateError, Region};
+/// # let name = format!("doc-create-error-{}", std::process::id());
+/// # let orders = name.as_str();
+/// let region = Region::create(orders, Config::ranks(2))?;
+/// match Region::create(orders, Config::ranks(2)) {
+///     Err(CreateError::Exists) => println!("another process was first: open it"),
+///     created => drop(created?),
+/// }
+/// # assert_eq!(Region::create("a/b", Config::ranks(2)).err(), Some(CreateError::BadName));
+/// # region.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CreateError {
@@ -194,6 +248,19 @@ pub enum CreateError {
 }
 
 /// Why a region was not opened.
+///
+/// ```
+/// # use mailbox::{OpenError, Region};
+/// # let name = format!("doc-open-error-{}", std::process::id());
+/// # let orders = name.as_str();
+/// match Region::open(orders) {
+///     Err(OpenError::NotFound) => println!("start the server first"),
+///     Err(OpenError::Mismatch(why)) => println!("not one of ours: {why}"),
+///     opened => drop(opened?),
+/// }
+/// # assert_eq!(Region::open(orders).err(), Some(OpenError::NotFound));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum OpenError {
@@ -221,6 +288,19 @@ pub enum OpenError {
 }
 
 /// Why a region was neither opened nor created.
+///
+/// ```
+/// # use mailbox::{Config, CreateOrOpenError, Region};
+/// # let name = format!("doc-create-or-open-error-{}", std::process::id());
+/// # let orders = name.as_str();
+/// let old = Region::create(orders, Config::ranks(2))?;
+/// let error = Region::create_or_open(orders, Config::ranks(3)).unwrap_err();
+/// assert_eq!(error, CreateOrOpenError::Differs { size: "ranks", found: 2, wanted: 3 });
+/// old.remove()?;
+/// let new = Region::create_or_open(orders, Config::ranks(3))?;
+/// # new.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CreateOrOpenError {
@@ -246,6 +326,20 @@ pub enum CreateOrOpenError {
 }
 
 /// Why a region was not removed.
+///
+/// ```
+/// # use mailbox::{Config, Region, RemoveError};
+/// # let name = format!("doc-remove-error-{}", std::process::id());
+/// # let orders = name.as_str();
+/// let region = Region::create(orders, Config::ranks(2))?;
+/// let me = region.join(0)?;
+/// assert_eq!(region.remove(), Err(RemoveError::InUse));
+/// drop(me);
+/// region.remove()?;
+/// let gone = Region::remove_at(orders).unwrap_err();
+/// assert!(matches!(gone, RemoveError::Open(_)), "there is none any more");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum RemoveError {
@@ -268,6 +362,21 @@ pub enum RemoveError {
 }
 
 /// Why a region could not be handed to a child.
+///
+/// ```
+/// # use mailbox::{Config, HandError, Region};
+/// # let name = format!("doc-hand-error-{}", std::process::id());
+/// # let orders = name.as_str();
+/// let region = Region::create(orders, Config::ranks(2))?;
+/// let mut child = std::process::Command::new("child");
+/// match region.hand_to(&mut child) {
+///     Err(HandError::Named) => drop(child.arg(orders)), // it opens the region itself
+///     handed => handed?,
+/// }
+/// # assert_eq!(region.hand_to(&mut child), Err(HandError::Named));
+/// # region.remove()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum HandError {
@@ -280,6 +389,21 @@ pub enum HandError {
 }
 
 /// Why a rank was not joined.
+///
+/// ```
+/// # use mailbox::{Config, JoinError, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// let first = region.join(0)?;
+/// assert_eq!(region.join(0).unwrap_err(), JoinError::Taken { rank: 0 });
+/// let second = region.join_any()?; // 1
+/// match region.join_any() {
+///     Err(JoinError::Full) => println!("all seats are taken"),
+///     Err(JoinError::Unread { rank }) => println!("rank {rank} has mail for another"),
+///     joined => drop(joined?),
+/// }
+/// # assert_eq!(region.join_any().unwrap_err(), JoinError::Full);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum JoinError {
@@ -315,6 +439,18 @@ pub enum JoinError {
 }
 
 /// Why the rank that a launcher gave this process was not joined.
+///
+/// ```
+/// # use mailbox::{Config, JoinEnvError, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// match region.join_env() {
+///     Err(JoinEnvError::NoRank) => println!("started by hand, not by mbox run"),
+///     Err(JoinEnvError::Join(error)) => println!("the launcher's rank is not to be had: {error}"),
+///     joined => drop(joined?),
+/// }
+/// # assert_eq!(region.join_env().unwrap_err(), JoinEnvError::NoRank);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum JoinEnvError {
@@ -330,6 +466,19 @@ pub enum JoinEnvError {
 }
 
 /// Why [`Region::wait_for`](crate::Region::wait_for) found nobody.
+///
+/// ```
+/// # use mailbox::{Config, Region, WaitError};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # use std::time::Duration;
+/// match region.wait_for(1, Duration::from_millis(1)) {
+///     Err(error) if error.is_timeout() => println!("rank 1 is late"),
+///     Err(WaitError::Removed) => println!("rank 1 cannot come any more"),
+///     found => drop(found?),
+/// }
+/// assert_eq!(region.wait_for(2, Duration::ZERO), Err(WaitError::NoSuchRank { rank: 2, ranks: 2 }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum WaitError {
@@ -354,6 +503,19 @@ pub enum WaitError {
 
 /// Why a region in a file was not closed when its last endpoint was. After the next reboot, opening it returns
 /// [`Mismatch::Incompatible`], and its mail is lost.
+///
+/// ```
+/// # use mailbox::{CloseError, Config, Region};
+/// # let path = std::env::temp_dir().join(format!("doc-close-error-{}", std::process::id()));
+/// # let path = path.as_path();
+/// let me = Region::create(path, Config::ranks(1))?.join(0)?;
+/// std::fs::remove_file(path)?; // by somebody else, say
+/// match me.close() {
+///     Err(CloseError::Removed) => println!("its mail is lost, and nothing can be done"),
+///     closed => closed?,
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CloseError {
@@ -372,6 +534,20 @@ pub enum CloseError {
 }
 
 /// Why this endpoint cannot do anything any more. Join again; after [`Lost::Removed`], join another region.
+///
+/// ```
+/// # use mailbox::{Broken, Config, Lost, RecvError, Region};
+/// # let path = std::env::temp_dir().join(format!("doc-lost-{}", std::process::id()));
+/// # let path = path.as_path();
+/// let me = Region::create(path, Config::ranks(2))?.join(0)?;
+/// std::fs::remove_file(path)?; // by somebody else, say
+/// match me.recv() {
+///     Err(RecvError::Broken(Broken::Lost(Lost::Removed))) => println!("nobody else can come: make another region"),
+///     Err(RecvError::Broken(Broken::Lost(why))) => println!("join again: {why}"),
+///     mail => drop(mail?),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 pub enum Lost {
     /// Another process holds the rank now, because something closed this process's lock.

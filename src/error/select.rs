@@ -5,6 +5,19 @@ use std::io;
 use thiserror::Error;
 
 /// Why a [`Select`](crate::Select) tells no arm.
+///
+/// ```
+/// # use mailbox::{Config, Region, Select, SelectError};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # use std::time::Duration;
+/// # let me = region.join(0)?;
+/// let mut select = Select::new();
+/// assert_eq!(select.wait(Duration::from_secs(10)), Err(SelectError::Empty)); // at once
+/// select.recv(me.from(1));
+/// let nothing = select.wait(Duration::from_millis(1)).unwrap_err();
+/// assert!(nothing.is_timeout());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SelectError {

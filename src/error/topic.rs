@@ -5,6 +5,21 @@ use std::io;
 use thiserror::Error;
 
 /// Why a topic cannot be used, or its value cannot be written or read.
+///
+/// ```
+/// # use mailbox::{Config, Region, TopicError};
+/// # let region = Region::create_unnamed(Config::ranks(2).topics(4))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// let price = region.topic("price")?;
+/// let publisher = price.publish_latest(&me, 8)?;
+/// match price.publish_latest(&other, 8) {
+///     Err(TopicError::Taken { rank }) => println!("rank {rank} publishes it"),
+///     Err(TopicError::TooMany { topics }) => println!("the region has only {topics} topics"),
+///     published => drop(published?),
+/// }
+/// # assert_eq!(price.publish_latest(&other, 8).err(), Some(TopicError::Taken { rank: 0 }));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum TopicError {
