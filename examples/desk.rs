@@ -9,13 +9,12 @@ fn main() -> Outcome {
     let region = Region::create_unnamed(Config::ranks(3).topics(1).value(64))?;
     let [me, trader, exchange] = [region.join(0)?, region.join(1)?, region.join(2)?];
     let threads = [thread::spawn(move || trade(&trader)), thread::spawn(move || confirm(&exchange))];
-    serve(&me)?;
-    drop(me); // so the exchange ends, too
+    serve(me)?; // which leaves, so the exchange ends, too
     threads.into_iter().try_for_each(|thread| thread.join().expect("a thread that ends"))
 }
 
-fn serve(me: &Endpoint) -> Outcome {
-    let mut price = me.region().topic("price")?.latest(me)?;
+fn serve(me: Endpoint) -> Outcome {
+    let mut price = me.region().topic("price")?.latest(&me)?;
     let (mut pending, mut confirmed, mut late) = (Vec::<(usize, Call<'_>)>::new(), 0, 0);
     let mut select = Select::new();
     let orders = select.recv(me.from(1).tag(ORDER));

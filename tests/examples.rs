@@ -106,15 +106,20 @@ fn examples_do_what_they_say_and_leave_nothing() {
 }
 
 #[test]
-fn all_examples_are_run_and_short() {
+fn all_examples_are_run_short_and_named() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
+    let readme = fs::read_to_string(folder.with_file_name("README.md")).expect("the page");
     let mut found = BTreeSet::new();
     for entry in fs::read_dir(folder).expect("examples") {
         let path = entry.expect("an example").path();
         let text = fs::read_to_string(&path).expect("an example");
         let lines = text.lines().count();
-        assert!((10..=60).contains(&lines), "{path:?} has {lines} lines");
-        found.insert(path.file_stem().expect("a name").to_str().expect("a name").to_string());
+        assert!((10..60).contains(&lines), "{path:?} has {lines} lines");
+        let name = path.file_stem().expect("a name").to_str().expect("a name");
+        let is_named =
+            readme.contains(&format!("`{name}`")) || readme.contains(&format!("--example {name}`"));
+        assert!(is_named, "{name} is not in README.md");
+        found.insert(name.to_string());
     }
     let listed = EXAMPLES.iter().map(|(example, _)| *example).chain(["hello"]).map(String::from);
     assert_eq!(found, listed.collect());
