@@ -185,9 +185,10 @@ fn what_was_left_beside_files_is_removed_and_nothing_else() {
 #[test]
 fn no_region_is_bound_to_a_name_of_one_that_is_built() {
     let path = half_built(&std::env::temp_dir(), 1);
-    assert_eq!(Region::create(&path, SMALL).err(), Some(mailbox::CreateError::BadPath));
-    assert_eq!(Region::open(&path).err(), Some(OpenError::BadPath));
-    assert_eq!(Region::remove_at(&path), Err(OpenError::BadPath.into()));
+    let is_file = true;
+    assert_eq!(Region::create(&path, SMALL).err(), Some(mailbox::CreateError::BadPlace { is_file }));
+    assert_eq!(Region::open(&path).err(), Some(OpenError::BadPlace { is_file }));
+    assert_eq!(Region::remove_at(&path), Err(OpenError::BadPlace { is_file }.into()));
 }
 
 // --- Killed creators ---------------------------------------------------------------------------------------

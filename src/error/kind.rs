@@ -238,7 +238,7 @@ impl From<Mismatch> for Error {
 impl CreateError {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
-            CreateError::BadName | CreateError::BadPath | CreateError::Config(_) => ErrorKind::InvalidInput,
+            CreateError::BadPlace { .. } | CreateError::Config(_) => ErrorKind::InvalidInput,
             CreateError::Exists => ErrorKind::AlreadyExists,
             CreateError::Denied => ErrorKind::PermissionDenied,
             CreateError::System(system) => system.kind(),
@@ -249,7 +249,7 @@ impl CreateError {
 impl OpenError {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
-            OpenError::BadName | OpenError::BadPath => ErrorKind::InvalidInput,
+            OpenError::BadPlace { .. } => ErrorKind::InvalidInput,
             OpenError::NotFound | OpenError::NotLaunched => ErrorKind::NotFound,
             OpenError::Mismatch(_) => ErrorKind::InvalidData,
             OpenError::Denied => ErrorKind::PermissionDenied,

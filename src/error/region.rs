@@ -206,6 +206,14 @@ pub enum Mismatch {
     Unsealed,
 }
 
+fn bad_place(is_file: bool) -> &'static str {
+    if is_file {
+        "the path does not end in the name of a file"
+    } else {
+        "a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot"
+    }
+}
+
 /// Why a region was not created.
 ///
 /// ```
@@ -217,22 +225,21 @@ pub enum Mismatch {
 ///     Err(CreateError::Exists) => println!("another process was first: open it"),
 ///     created => drop(created?),
 /// }
-/// # assert_eq!(Region::create("a/b", Config::ranks(2)).err(), Some(CreateError::BadName));
+/// # assert_eq!(Region::create("a/b", Config::ranks(2)).err(), Some(CreateError::BadPlace { is_file: false }));
 /// # region.remove()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CreateError {
-    /// The name is empty, longer than 200 bytes, begins with a dot, or has a byte other than `A-Z a-z 0-9 . _ -`. Or
-    /// it has the form of a temporary name under which regions are built: it ends in `.mailbox-` and 16 hexadecimal
-    /// digits.
-    #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
-    BadName,
-    /// The path does not end in the name of a file, or ends in a temporary name as described at
-    /// [`CreateError::BadName`].
-    #[error("the path does not end in the name of a file")]
-    BadPath,
+    /// A name is empty, longer than 200 bytes, begins with a dot, or has a byte other than `A-Z a-z 0-9 . _ -`. Or a path does
+    /// not end in the name of a file. Or either has the form of a temporary name under which regions are built: it ends in
+    /// `.mailbox-` and 16 hexadecimal digits.
+    #[error("{}", bad_place(*.is_file))]
+    BadPlace {
+        /// Whether it is the path of a file ([`Place::File`](crate::Place::File)).
+        is_file: bool,
+    },
     /// The configuration describes no region.
     #[error(transparent)]
     Config(#[from] ConfigError),
@@ -264,12 +271,12 @@ pub enum CreateError {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum OpenError {
-    /// The same as [`CreateError::BadName`].
-    #[error("a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot")]
-    BadName,
-    /// The same as [`CreateError::BadPath`].
-    #[error("the path does not end in the name of a file")]
-    BadPath,
+    /// The same as [`CreateError::BadPlace`].
+    #[error("{}", bad_place(*.is_file))]
+    BadPlace {
+        /// Whether it is the path of a file ([`Place::File`](crate::Place::File)).
+        is_file: bool,
+    },
     /// Nothing has this name, or the region that had it is being removed.
     #[error("there is no such region")]
     NotFound,

@@ -96,10 +96,8 @@ pub struct Segment {
 impl Segment {
     /// Creates a segment at `place`.
     pub fn create(place: Place<'_>, config: &Config) -> Result<Self, CreateError> {
-        let site = Site::of(place).ok_or(match place {
-            Place::Name(_) => CreateError::BadName,
-            Place::File(_) => CreateError::BadPath,
-        })?;
+        let site =
+            Site::of(place).ok_or(CreateError::BadPlace { is_file: matches!(place, Place::File(_)) })?;
         check(config)?;
         for _ in 0..TRIES {
             if let Some(segment) = Self::build(&site, config)? {
@@ -352,10 +350,7 @@ fn check(config: &Config) -> Result<(), CreateError> {
 }
 
 fn site(place: Place<'_>) -> Result<Site, OpenError> {
-    Site::of(place).ok_or(match place {
-        Place::Name(_) => OpenError::BadName,
-        Place::File(_) => OpenError::BadPath,
-    })
+    Site::of(place).ok_or(OpenError::BadPlace { is_file: matches!(place, Place::File(_)) })
 }
 
 /// Wipes and unlinks what lies at `site`, if that is `file`. The caller holds all its locks. Returns `false` if

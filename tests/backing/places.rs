@@ -65,7 +65,7 @@ fn a_region_removes_itself_and_nothing_else() {
 fn a_string_is_a_name_and_a_path_a_file() {
     let scratch = Scratch::file();
     let path = scratch.path();
-    assert_eq!(Region::create(scratch.name(), SMALL).err(), Some(CreateError::BadName));
+    assert_eq!(Region::create(scratch.name(), SMALL).err(), Some(CreateError::BadPlace { is_file: false }));
     drop(Region::create(&path, SMALL).expect("a new region"));
     drop(Region::open(path.as_path()).expect("a region"));
     assert!(!Region::list().expect("a list").iter().any(|listed| scratch.name().ends_with(&listed.name)));

@@ -76,8 +76,11 @@ fn paths_that_lead_nowhere_are_told_apart() {
     check(Place::File(&nowhere), CreateError::System(System::NoFolder), OpenError::NotFound);
     fs::write(scratch.path(), "a file, not a folder").expect("a file");
     check(Place::File(&nowhere), CreateError::System(System::NoFolder), OpenError::NotFound);
+    let is_file = true;
+    let (create, open) = (CreateError::BadPlace { is_file }, OpenError::BadPlace { is_file });
+    assert_eq!(create.to_string(), "the path does not end in the name of a file");
     for path in ["", "/", "..", "x/..", "x/", "a\0b"] {
-        check(Place::File(Path::new(path)), CreateError::BadPath, OpenError::BadPath);
+        check(Place::File(Path::new(path)), create, open);
     }
     // A link on the way is followed.
     let (folder, link) = (Scratch::file(), Scratch::file());

@@ -32,7 +32,7 @@ pub fn listing(error: io::Error) -> Failure {
 pub fn creating(name: &str, error: CreateError) -> Failure {
     let folder = folder(name);
     let hint = match error {
-        CreateError::BadPath => BAD_PATH.into(),
+        CreateError::BadPlace { is_file: true } => BAD_PATH.into(),
         CreateError::Exists => taken(name),
         CreateError::System(System::NoSpace) if is_file(name) => {
             format!("make the region smaller, or make room on the disk of {folder:?}")
@@ -92,7 +92,7 @@ fn elsewhere(name: &str) -> &'static str {
 /// Why the region was not opened.
 pub fn opening(name: &str, error: OpenError) -> Failure {
     let hint = match error {
-        OpenError::BadPath => BAD_PATH.into(),
+        OpenError::BadPlace { is_file: true } => BAD_PATH.into(),
         OpenError::NotFound => return missing(name),
         OpenError::Mismatch(Mismatch::Foreign) => another(name).into(),
         OpenError::Mismatch(Mismatch::Length { .. }) => {

@@ -235,7 +235,8 @@ fn hint(error: CreateOrOpenError) -> &'static str {
         CreateOrOpenError::Create(CreateError::System(System::NoSpace)) => {
             "; remove regions: mbox ls, mbox rm"
         }
-        CreateOrOpenError::Create(CreateError::BadName) | CreateOrOpenError::Open(OpenError::BadName) => "",
+        CreateOrOpenError::Create(CreateError::BadPlace { .. })
+        | CreateOrOpenError::Open(OpenError::BadPlace { .. }) => "",
         CreateOrOpenError::Open(OpenError::Mismatch(Mismatch::Incompatible)) => {
             "; if nobody uses it: mbox rm"
         }
