@@ -141,6 +141,20 @@ impl<'a> SendTo<'a> {
 
 impl Endpoint {
     /// Sends a request to `rank`, and waits for the answer. The same as [`SendTo::call`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let server = std::thread::spawn(move || {
+    ///     let question = other.recv().expect("a call");
+    ///     assert_eq!(question.to_vec(), b"2 + 2");
+    ///     question.reply(b"4")
+    /// });
+    /// assert_eq!(*me.call(1, b"2 + 2")?, *b"4");
+    /// # server.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn call(&self, rank: u32, request: &[u8]) -> Result<Reply, CallError> {
         self.to(rank).call(request)

@@ -43,6 +43,19 @@ impl SendHalf {
 
 impl Endpoint {
     /// Gives up what was sent to `rank`, which no process holds. The same as [`SendHalf::discard`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let me = region.join(0)?;
+    /// me.send(1, b"one")?;
+    /// me.send(1, b"two")?;
+    /// // Nobody came for them.
+    /// assert_eq!(me.discard(1)?, 2);
+    /// let late = region.join(1)?;
+    /// assert!(late.try_recv()?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn discard(&self, rank: u32) -> Result<u64, DiscardError> {
         self.sender.discard(rank)
     }

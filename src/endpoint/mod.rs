@@ -123,21 +123,64 @@ impl Endpoint {
     }
 
     /// This endpoint's rank.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(4))?;
+    /// let (server, client) = (region.join(3)?, region.join_any()?);
+    /// assert_eq!((server.rank(), client.rank()), (3, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rank(&self) -> u32 {
         self.sender.rank()
     }
 
     /// How often the rank has been joined, this time included.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(1))?;
+    /// let first = region.join(0)?;
+    /// assert_eq!(first.epoch(), 1);
+    /// drop(first);
+    /// assert_eq!(region.join(0)?.epoch(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn epoch(&self) -> u64 {
         self.sender.epoch()
     }
 
     /// The region.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let (me, one, two) = (region.join(0)?, region.join(1)?, region.join(2)?);
+    /// // To all others.
+    /// for rank in (0..me.region().ranks()).filter(|rank| *rank != me.rank()) {
+    ///     me.send(rank, b"news")?;
+    /// }
+    /// # for other in [&one, &two] { assert_eq!(other.recv()?.to_vec(), b"news"); }
+    /// # assert!(me.try_recv()?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn region(&self) -> &Region {
         self.sender.region()
     }
 
     /// Chooses how this endpoint waits from now on. [`Wait::Adaptive`] until this is called. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region, Wait};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// me.set_wait(Wait::Spin);
+    /// let received = me.from_any().within(Duration::from_millis(5)).recv();
+    /// assert_eq!(received.err(), Some(RecvError::Timeout));
+    /// assert_eq!(region.inspect().ranks[0].sleeps, 0, "it polled all the time");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_wait(&self, wait: Wait) {
         self.sender.set_wait(wait);
         self.receiver.set_wait(wait);
@@ -164,11 +207,36 @@ impl Endpoint {
     }
 
     /// How much private memory announced messages may take. The same as [`RecvHalf::set_budget`].
+    ///
+    /// ```
+    /// # use mailbox::{Broken, Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// me.set_budget(4 << 20);
+    /// let long = other.to(0).announce(vec![7; 8 << 20])?;
+    /// let error = me.recv().err();
+    /// assert_eq!(error, Some(RecvError::Broken(Broken::NoMemory { rank: 1, len: 8 << 20, left: 4 << 20 })));
+    /// # drop(long);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_budget(&self, bytes: u64) {
         self.receiver.set_budget(bytes);
     }
 
     /// How much private memory unread mail may take. The same as [`RecvHalf::set_unread_budget`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2).cells(64))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// while other.to(0).tag(1).try_send(b"fills the mailbox").is_ok() {}
+    /// let sender = std::thread::spawn(move || other.to(0).tag(2).send(b"wanted first"));
+    /// assert!(matches!(me.from(1).tag(2).recv(), Err(RecvError::Crowded { .. })));
+    /// me.set_unread_budget(64 << 10); // what fills it has room there
+    /// assert_eq!(me.from(1).tag(2).recv()?.to_vec(), b"wanted first");
+    /// # sender.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_unread_budget(&self, bytes: u64) {
         self.receiver.set_unread_budget(bytes);
     }
@@ -179,6 +247,18 @@ impl Endpoint {
     }
 
     /// Gives up and starts again a mailbox that makes no sense. The same as [`RecvHalf::reset`].
+    ///
+    /// ```
+    /// # use mailbox::{Broken, Config, Region, SendError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (mut me, other) = (region.join(0)?, region.join(1)?);
+    /// other.send(0, b"lost")?;
+    /// me.reset(1)?;
+    /// assert_eq!(other.send(0, b"lost, too"), Err(SendError::Broken(Broken::Reset(0))));
+    /// other.send(0, b"comes")?;
+    /// assert_eq!(me.recv()?.to_vec(), b"comes");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn reset(&mut self, from: u32) -> Result<(), RecvError> {
         self.receiver.reset(from)
     }
@@ -222,11 +302,36 @@ impl Endpoint {
     }
 
     /// An [`Interrupter`]: it ends a wait of this endpoint, in either direction, from another thread or a signal handler.
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let me = region.join(0)?;
+    /// let interrupter = me.interrupter();
+    /// let console = std::thread::spawn(move || interrupter.interrupt());
+    /// // Nobody sends anything.
+    /// assert_eq!(me.recv().err(), Some(RecvError::Interrupted));
+    /// # console.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn interrupter(&self) -> Interrupter {
         self.receiver.interrupter()
     }
 
     /// Begins a [`Batch`] of both directions. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let batch = me.batch();
+    /// me.send(1, b"one")?;
+    /// me.send(1, b"two")?;
+    /// assert!(other.try_recv()?.is_none(), "both are held back");
+    /// drop(batch);
+    /// assert_eq!([other.recv()?.to_vec(), other.recv()?.to_vec()], [b"one", b"two"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn batch(&self) -> Batch<'_> {
         Batch::new(Some(self.sender.parts()), Some(self.receiver.parts()))
     }
@@ -266,18 +371,52 @@ impl Endpoint {
 /// returns [`SendError::Full`] at once.
 impl Endpoint {
     /// How to send to this rank, or to call it: [`SendTo`] says more.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let orders = me.to(1).tag(7).within(Duration::from_millis(50));
+    /// orders.send(b"100 shares")?;
+    /// let mail = other.recv()?;
+    /// assert_eq!((mail.from(), mail.tag(), mail.to_vec()), (0, 7, b"100 shares".to_vec()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn to(&self, rank: u32) -> SendTo<'_> {
         SendTo::new(&self.sender, Some(&self.receiver), rank)
     }
 
     /// Sends `bytes` to `rank`. Waits while the mailbox is full. The same as [`SendTo::send`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// me.send(1, b"one")?;
+    /// me.send(1, b"two")?;
+    /// assert_eq!([other.recv()?.to_vec(), other.recv()?.to_vec()], [b"one", b"two"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn send(&self, rank: u32, bytes: &[u8]) -> Result<(), SendError> {
         self.to(rank).send(bytes)
     }
 
     /// Sends `bytes` to `rank` if there is room now. The same as [`SendTo::try_send`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # let region = Region::create_unnamed(Config::ranks(2).cells(64))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let sent = (0..).take_while(|_| me.try_send(1, b"tick").is_ok()).count();
+    /// assert_eq!(sent, 64, "then the mailbox is full");
+    /// assert_eq!(me.try_send(1, b"tick"), Err(SendError::Full));
+    /// while other.try_recv()?.is_some() {}
+    /// me.try_send(1, b"there is room again")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn try_send(&self, rank: u32, bytes: &[u8]) -> Result<(), SendError> {
         self.to(rank).try_send(bytes)
@@ -355,30 +494,91 @@ impl Endpoint {
 /// [`Broken::Oneself`](crate::Broken::Oneself) at once.
 impl Endpoint {
     /// How to receive from this rank: [`RecvFrom`] says more.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let (me, one, two) = (region.join(0)?, region.join(1)?, region.join(2)?);
+    /// one.send(0, b"from rank 1")?;
+    /// two.send(0, b"from rank 2")?;
+    /// assert_eq!(me.from(2).recv()?.to_vec(), b"from rank 2");
+    /// assert!(me.from(2).try_recv()?.is_none());
+    /// assert_eq!(me.from(1).recv()?.to_vec(), b"from rank 1");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn from(&self, source: impl Into<Source>) -> RecvFrom<'_> {
         RecvFrom::new(&self.receiver, Some(&self.sender), source.into())
     }
 
     /// How to receive from anyone: [`RecvFrom`] says more.
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let soon = me.from_any().within(Duration::from_millis(10));
+    /// assert_eq!(soon.recv().err(), Some(RecvError::Timeout));
+    /// other.send(0, b"hello")?;
+    /// assert_eq!(soon.recv()?.from(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn from_any(&self) -> RecvFrom<'_> {
         RecvFrom::new(&self.receiver, Some(&self.sender), Source::Anyone)
     }
 
     /// The next mail from anyone. Waits until there is one. The same as [`RecvFrom::recv`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let sender = std::thread::spawn(move || other.send(0, b"hello"));
+    /// let mail = me.recv()?; // waits for it
+    /// assert_eq!((mail.from(), mail.to_vec()), (1, b"hello".to_vec()));
+    /// # sender.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
         self.from_any().recv()
     }
 
     /// The next mail from anyone, or `None` if there is none now. The same as [`RecvFrom::try_recv`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// assert!(me.try_recv()?.is_none(), "nothing was sent");
+    /// other.send(0, b"hello")?;
+    /// let mail = me.try_recv()?.expect("it is there");
+    /// assert_eq!((mail.from(), mail.to_vec()), (1, b"hello".to_vec()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn try_recv(&self) -> Result<Option<Mail<'_>>, RecvError> {
         self.from_any().try_recv()
     }
 
     /// Begins a [`Drain`] of the mail from anyone that is there now. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// for number in 1..=3u64 {
+    ///     other.send(0, &number.to_ne_bytes())?;
+    /// }
+    /// let (mut drain, mut sum) = (me.drain(), 0);
+    /// while let Some(message) = drain.next()? {
+    ///     sum += message.value::<u64>()?;
+    /// }
+    /// assert_eq!(sum, 1 + 2 + 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drain(&self) -> Drain<'_> {
         self.from_any().drain()
     }

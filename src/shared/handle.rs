@@ -206,6 +206,22 @@ impl Endpoint {
     ///
     /// [`Interrupter`]s made before end waits of the handle that this gives. Announced messages that are fetched
     /// [by hand](Endpoint::set_by_hand) are not from then on.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let me = me.into_shared();
+    /// let receiver = std::thread::spawn({
+    ///     let me = me.clone();
+    ///     move || me.recv().map(|mail| mail.to_vec())
+    /// });
+    /// me.send(1, b"meanwhile")?; // while the other thread waits
+    /// assert_eq!(other.recv()?.to_vec(), b"meanwhile");
+    /// other.send(0, b"hello")?;
+    /// assert_eq!(receiver.join().unwrap()?, b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_shared(self) -> Shared {
         self.set_by_hand(false);
         // Requests that were forgotten: the threads would not go on with them.
