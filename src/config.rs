@@ -55,6 +55,14 @@ impl Config {
     /// with messages of up to 1 KiB that do not stream, otherwise up to nine chunks of 256 KiB, and 1 to 3 MiB more
     /// for messages longer than a chunk. Where memory is scarce, as in a container whose `/dev/shm` has 64 MiB, a
     /// smaller [`arena`](Config::arena) and fewer [`cells`](Config::cells) leave room for more mailboxes.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// let region = Region::create_unnamed(Config::ranks(3))?;
+    /// assert_eq!(region.ranks(), 3);
+    /// assert_eq!((region.inspect().cells, region.inspect().arena), (4096, 2 << 20));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn ranks(ranks: u32) -> Self {
         Self {
             geometry: Geometry {
@@ -77,6 +85,15 @@ impl Config {
 
     /// How many messages fit a mailbox: a power of two from 2 to 2^30. The default is 4096, or 2048 or 1024 if the
     /// cells of all mailboxes would take more than 24 MiB. Each cell takes 64 bytes.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// let region = Region::create_unnamed(Config::ranks(2).cells(16))?;
+    /// let me = region.join(0)?;
+    /// let sent = (0..).take_while(|_| me.try_send(1, b"a message").is_ok()).count();
+    /// assert_eq!(sent, 16);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn cells(mut self, cells: u32) -> Self {
         self.geometry.cells = cells;
         self
@@ -86,6 +103,13 @@ impl Config {
     /// calls: a multiple of 128, up to 2^40. The default is 2 MiB. Memory is taken as it is needed. A message longer
     /// than half of it is announced, and travels through a ring of 256 KiB. Arenas that fit in the second-level
     /// caches of both processors are several times slower than larger ones.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// let region = Region::create_unnamed(Config::ranks(2).arena(64 << 10))?;
+    /// assert_eq!(region.eager_limit(), 32 << 10, "longer messages are announced");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn arena(mut self, bytes: u64) -> Self {
         self.geometry.arena = bytes;
         self
@@ -93,6 +117,15 @@ impl Config {
 
     /// The longest message in bytes; the default is 1 GiB. A receiver takes private memory for messages longer than
     /// half the arena: up to this much for all senders together, or its [budget](crate::RecvHalf::set_budget).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// let region = Region::create_unnamed(Config::ranks(2).max_message(1000))?;
+    /// let me = region.join(0)?;
+    /// assert_eq!(me.send(1, &[0; 1001]), Err(SendError::TooLarge { len: 1001, limit: 1000 }));
+    /// me.send(1, &[0; 1000])?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn max_message(mut self, bytes: u64) -> Self {
         self.geometry.max_message = bytes;
         self
@@ -102,6 +135,15 @@ impl Config {
     /// 256 KiB, up to 2^40; 0 for no loans. The default is 64 MiB; with more than 64 ranks, 4 GiB divided by the
     /// number of ranks. Memory is taken as it is needed: about as much as was on loan at once, and 2 MiB in time even
     /// if that is less.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// let region = Region::create_unnamed(Config::ranks(2).loans(1 << 20))?;
+    /// let me = region.join(0)?;
+    /// assert!(me.loan((1 << 20) + 1).is_err());
+    /// assert_eq!(me.loan(1 << 20)?.len(), 1 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn loans(mut self, bytes: u64) -> Self {
         self.geometry.loans = bytes;
         self
@@ -111,20 +153,28 @@ impl Config {
     /// Memory is taken as it is needed: for each that was ever there 0.9 KiB for each rank of the region, and up to 1 MiB for
     /// each rank that has sent longer data to all. The region becomes longer by 1 MiB for each rank and each of them: a region in a
     /// file that is to be copied without holes is shorter with fewer.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// let region = Region::create_unnamed(Config::ranks(2).groups(4).topics(8).value(256).stream(1 << 20))?;
+    /// let seen = region.inspect();
+    /// assert_eq!((seen.groups, seen.topics, seen.value, seen.stream), (4, 8, 256, 1 << 20));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn groups(mut self, groups: u32) -> Self {
         self.geometry.groups = groups;
         self
     }
 
     /// How many [topics](crate::Topic) there can be, up to 1024; the default is 64. Each takes 640 bytes. A name is never free
-    /// again, so names with a process number or a time in them use all of them up.
+    /// again, so names with a process number or a time in them use all of them up. [`Config::groups`] has an example.
     pub const fn topics(mut self, topics: u32) -> Self {
         self.geometry.topics = topics;
         self
     }
 
     /// The longest value of a [topic](crate::Topic) in bytes: a multiple of 64, up to 1 GiB. The default is 4 KiB. A topic takes
-    /// memory for four of its longest values when it is first used.
+    /// memory for four of its longest values when it is first used. [`Config::groups`] has an example.
     pub const fn value(mut self, bytes: u64) -> Self {
         self.geometry.value = bytes;
         self
@@ -133,7 +183,7 @@ impl Config {
     /// Bytes of the payloads that the [stream](crate::Publisher) of a topic keeps for its readers, those of up to 48 bytes not
     /// counted: a multiple of 4 KiB, up to 4 GiB. The default is 4 MiB. The longest message of a stream has half of it. A topic that
     /// is published as a stream takes memory for its last 1024 messages (64 KiB, and 128 bytes for each rank), and for its payloads
-    /// as they are written. The region becomes longer by as much for each topic.
+    /// as they are written. The region becomes longer by as much for each topic. [`Config::groups`] has an example.
     pub const fn stream(mut self, bytes: u64) -> Self {
         self.geometry.stream = bytes;
         self
@@ -156,19 +206,29 @@ impl Config {
 
     /// The group of the region, by its number. Unprivileged processes may choose among their own groups; any other
     /// one returns [`CreateError::Denied`](crate::CreateError::Denied). It matters only with a [`mode`](Config::mode)
-    /// that lets the group read and write, such as `0o660`.
+    /// that lets the group read and write, such as `0o660`. [`Config::mode`] has an example.
     pub const fn group(mut self, gid: u32) -> Self {
         self.group = Some(gid);
         self
     }
 
-    /// When the memory of mailboxes is taken from the system; the default is [`Reserve::AtFirstUse`].
+    /// When the memory of mailboxes is taken from the system; the default is [`Reserve::AtFirstUse`]. [`Reserve`] has an example.
     pub const fn reserve(mut self, reserve: Reserve) -> Self {
         self.reserve = reserve;
         self
     }
 
     /// A number that keeps programs with different protocols apart; the default is 0.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Mismatch, OpenError, OpenOptions, Region};
+    /// # let name = format!("doc-protocol-{}", std::process::id());
+    /// let region = Region::create(&name, Config::ranks(2).protocol(3))?;
+    /// assert!(OpenOptions::new().protocol(3).open(&name).is_ok());
+    /// assert_eq!(Region::open(&name).err(), Some(OpenError::Mismatch(Mismatch::Protocol { protocol: 3 })));
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn protocol(mut self, protocol: u64) -> Self {
         self.geometry.protocol = protocol;
         self
@@ -176,6 +236,12 @@ impl Config {
 
     /// Whether this describes a region; if not, the first thing that is wrong.
     /// [`Region::create`](crate::Region::create) checks it, too. Touches no memory.
+    ///
+    /// ```
+    /// use mailbox::{Config, ConfigError};
+    /// assert_eq!(Config::ranks(2).cells(64).check(), Ok(()));
+    /// assert_eq!(Config::ranks(2).cells(100).check(), Err(ConfigError::Cells(100)), "no power of two");
+    /// ```
     pub fn check(&self) -> Result<(), ConfigError> {
         if self.mode & !0o777 != 0 || self.mode & 0o600 != 0o600 {
             return Err(ConfigError::Mode(self.mode));

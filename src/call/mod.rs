@@ -126,6 +126,22 @@ impl<'a> SendTo<'a> {
     ///
     /// [`CallError::Request`]: nothing was asked. [`CallError::Unanswered`] if the server ends, within 75 ms, or drops the
     /// call. [`CallError::Timeout`]: the server may carry it out all the same.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let server = std::thread::spawn(move || {
+    ///     let question = other.recv().expect("a call");
+    ///     let number: u32 = question.value().expect("one number");
+    ///     question.reply(&(2 * number).to_ne_bytes())
+    /// });
+    /// let answer = me.to(1).within(Duration::from_secs(10)).call(&21u32.to_ne_bytes())?;
+    /// assert_eq!(answer.value::<u32>()?, 42);
+    /// # server.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn call(self, request: &[u8]) -> Result<Reply, CallError> {
         Call::begin(self, request)?.finish(self.deadline)
@@ -133,6 +149,19 @@ impl<'a> SendTo<'a> {
 
     /// Sends a request, and returns while the call is under way. Waits while there is no room for the request. Errors as for
     /// [`SendTo::call`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let call = me.to(1).start_call(b"2 + 2")?;
+    /// // … other work, and meanwhile, at the server:
+    /// let question = other.recv()?;
+    /// assert_eq!(question.to_vec(), b"2 + 2");
+    /// question.reply(b"4")?;
+    /// assert_eq!(*call.wait()?, *b"4");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn start_call(self, request: &[u8]) -> Result<Call<'a>, CallError> {
         Call::begin(self, request)

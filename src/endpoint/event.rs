@@ -153,6 +153,18 @@ impl Endpoint {
 
 impl RecvHalf {
     /// The next event. As [`Endpoint::next_event`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Event, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (_send_half, recv_half) = me.into_split();
+    /// drop(other);
+    /// assert!(matches!(recv_half.next_event()?, Event::Joined { rank: 1, .. }));
+    /// assert!(matches!(recv_half.next_event()?, Event::Left { rank: 1, .. }));
+    /// assert!(matches!(recv_half.next_event()?, Event::Alone));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn next_event(&self) -> Result<Event<Mail<'_>>, RecvError> {
         self.event(Deadline::Never, None)
     }

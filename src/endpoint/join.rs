@@ -47,11 +47,29 @@ impl Default for JoinOptions<'_> {
 
 impl<'a> JoinOptions<'a> {
     /// Any rank, no label.
+    ///
+    /// ```
+    /// # use mailbox::{Config, JoinOptions, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// let me = JoinOptions::new().join(&region)?;
+    /// assert_eq!((me.rank(), region.label(0)), (0, None));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn new() -> Self {
         Self { first: 0, end: u32::MAX, label: None }
     }
 
     /// One of these ranks, as far as the region has them. `1..` keeps rank 0 for a server that comes later.
+    ///
+    /// ```
+    /// # use mailbox::{Config, JoinError, JoinOptions, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// let clients = JoinOptions::new().ranks(1..);
+    /// let (one, two) = (clients.join(&region)?, clients.join(&region)?);
+    /// assert_eq!((one.rank(), two.rank()), (1, 2));
+    /// assert_eq!(clients.join(&region).err(), Some(JoinError::Full)); // rank 0 is free
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ranks(mut self, ranks: impl RangeBounds<u32>) -> Self {
         self.first = match ranks.start_bound() {
             Bound::Included(first) => *first,
@@ -68,6 +86,17 @@ impl<'a> JoinOptions<'a> {
 
     /// Under this label, of 1 to 48 bytes without a NUL. [`Region::find`] finds the rank by it. If one of the ranks asked for
     /// last had this label, it is that one.
+    ///
+    /// ```
+    /// # use mailbox::{Config, JoinOptions, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(4))?;
+    /// let bob = JoinOptions::new().label("bob");
+    /// let first = bob.ranks(2..).join(&region)?;
+    /// assert_eq!((first.rank(), region.find("bob")), (2, Some(2)));
+    /// drop(first);
+    /// assert_eq!(bob.join(&region)?.rank(), 2, "the same again");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn label(mut self, label: &'a str) -> Self {
         self.label = Some(label);
         self
@@ -86,6 +115,16 @@ impl<'a> JoinOptions<'a> {
     /// Waits and costs as [`Region::join`]; besides, a system call for each rank that has joined and not left, and a few
     /// microseconds for each mailbox to a rank that it considers. With a label it also waits, at most five seconds,
     /// while another process joins with one.
+    ///
+    /// ```
+    /// # use mailbox::{Config, JoinError, JoinOptions, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// region.join_as("bob")?.send(0, b"for the next bob")?; // to its own rank, 0
+    /// let alice = JoinOptions::new().label("alice");
+    /// assert_eq!(alice.join(&region)?.rank(), 1, "the mail in rank 0 is not for her");
+    /// assert_eq!(alice.ranks(..1).join(&region).err(), Some(JoinError::Unread { rank: 0 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join(self, region: &Region) -> Result<Endpoint, JoinError> {
         let ranks = region.ranks();
         let among = self.first..self.end.min(ranks);
@@ -114,16 +153,47 @@ impl Region {
     /// Costs about 10 µs and 1 KiB of private memory. Each peer that is sent to or received from adds less than 1.8 KiB in each
     /// direction, and the first one 8 bytes for each rank of the region. The first process in a region in a file waits for the
     /// disk.
+    ///
+    /// ```
+    /// # use mailbox::{Config, JoinError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// let me = region.join(1)?;
+    /// assert_eq!(me.rank(), 1);
+    /// assert_eq!(region.join(1).err(), Some(JoinError::Taken { rank: 1 }));
+    /// drop(me);
+    /// assert_eq!(region.join(1)?.epoch(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join(&self, rank: u32) -> Result<Endpoint, JoinError> {
         self.join_with(rank, &[])
     }
 
     /// Joins as any rank that no live process holds. The same as [`JoinOptions::join`] without further wishes.
+    ///
+    /// ```
+    /// # use mailbox::{Config, JoinError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// let (one, two) = (region.join_any()?, region.join_any()?);
+    /// assert_eq!((one.rank(), two.rank()), (0, 1));
+    /// assert_eq!(region.join_any().err(), Some(JoinError::Full));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join_any(&self) -> Result<Endpoint, JoinError> {
         JoinOptions::new().join(self)
     }
 
     /// Joins as the rank that last had this label or, if none had it, as any rank. The same as [`JoinOptions::label`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, JoinError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// let bob = region.join_as("bob")?;
+    /// assert_eq!(region.join_as("bob").err(), Some(JoinError::Taken { rank: 0 }));
+    /// drop(bob);
+    /// assert_eq!(region.join_as("alice")?.rank(), 1);
+    /// assert_eq!(region.join_as("bob")?.rank(), 0, "the same again");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn join_as(&self, label: &str) -> Result<Endpoint, JoinError> {
         JoinOptions::new().label(label).join(self)
     }

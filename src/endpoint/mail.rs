@@ -100,6 +100,19 @@ impl<'a> Mail<'a> {
     }
 
     /// The length of the message that it announces, which is to be [fetched](Mail::fetch). `None` for a message that is here.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// me.set_by_hand(true);
+    /// other.send(0, b"hello")?;
+    /// let sending = other.to(0).announce(vec![7; 4 << 20])?;
+    /// assert_eq!(me.recv()?.announced(), None);
+    /// assert_eq!(me.recv()?.announced(), Some(4 << 20));
+    /// # drop(sending);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn announced(&self) -> Option<u64> {
         self.descriptor.is_announcement().then(|| self.peer.announced(&self.descriptor))
     }
@@ -176,6 +189,20 @@ impl<'a> Mail<'a> {
 
     /// Whether it is a call, whose sender waits for an answer: [`Mail::reply`] or [`Mail::refuse`]. If it is dropped instead, its
     /// sender gets [`CallError::Unanswered`](crate::CallError::Unanswered).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.send(0, b"a line")?;
+    /// let question = other.to(0).start_call(b"2 + 2")?;
+    /// assert!(!me.recv()?.is_call());
+    /// let mail = me.recv()?;
+    /// assert!(mail.is_call());
+    /// mail.reply(b"4")?;
+    /// # assert_eq!(*question.wait()?, *b"4");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn is_call(&self) -> bool {
         self.descriptor.is_call()

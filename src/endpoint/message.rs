@@ -37,20 +37,31 @@ pub struct Message<'a> {
 
 impl Message<'_> {
     /// Who sent it.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.to(0).tag(3).send(b"hello")?;
+    /// let mail = me.recv()?;
+    /// assert_eq!((mail.from(), mail.epoch(), mail.seq(), mail.tag()), (1, 1, 0, 3));
+    /// assert_eq!((mail.len(), mail.is_empty()), (5, false));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn from(&self) -> u32 {
         self.peer.from
     }
 
     /// Its number among all messages that its sender ever sent to this rank, from 0 on, without a gap. A call that came on
-    /// its line has a number of another kind.
+    /// its line has a number of another kind. [`Message::from`] has an example.
     #[inline]
     pub fn seq(&self) -> u64 {
         self.descriptor.seq
     }
 
     /// The sender's epoch when it was sent: how often that rank had been joined. Right as long as the sender
-    /// has been replaced fewer than 64 times since.
+    /// has been replaced fewer than 64 times since. [`Message::from`] has an example.
     pub fn epoch(&self) -> u64 {
         let now = self.peer.life().epoch();
         epoch_of(self.descriptor.envelope().epoch, now)
@@ -85,24 +96,36 @@ impl Message<'_> {
     }
 
     /// The tag that its sender gave it: see [`SendTo::tag`](crate::SendTo::tag). 0 if it was given none, and for a call.
+    /// [`Message::from`] has an example.
     #[inline]
     pub fn tag(&self) -> u32 {
         self.descriptor.tag()
     }
 
-    /// Its length in bytes.
+    /// Its length in bytes. [`Message::from`] has an example.
     #[inline]
     pub fn len(&self) -> usize {
         self.descriptor.len
     }
 
-    /// Whether it has no bytes.
+    /// Whether it has no bytes. [`Message::from`] has an example.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.descriptor.len == 0
     }
 
     /// Copies it to the front of `buffer`, as much as fits, and returns how many bytes that are.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.send(0, b"hello")?;
+    /// let (mail, mut buffer) = (me.recv()?, [0; 8]);
+    /// assert_eq!((mail.copy_to(&mut buffer), &buffer), (5, b"hello\0\0\0"));
+    /// assert_eq!(mail.copy_to(&mut buffer[..4]), 4, "no more fits");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
         let len = self.descriptor.len.min(buffer.len());
@@ -133,6 +156,17 @@ impl Message<'_> {
     }
 
     /// Its bytes, copied to new memory.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.send(0, b"hello")?;
+    /// let mail = me.recv()?;
+    /// assert_eq!(mail.to_vec(), b"hello");
+    /// assert_eq!(mail.to_vec(), b"hello", "it can be read again");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.descriptor.len];
         self.copy_to(&mut bytes);
@@ -143,6 +177,17 @@ impl Message<'_> {
     ///
     /// Send a value with [`SendTo::send_value`](crate::SendTo::send_value). The crate of [`Pod`] is re-exported as
     /// [`mailbox::bytemuck`](crate::bytemuck). Sender and receiver must mean the same type: nothing checks that.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SizeError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.to(0).send_value(&[7.5, -1.0])?;
+    /// let mail = me.recv()?;
+    /// assert_eq!(mail.value::<[f64; 2]>(), Ok([7.5, -1.0]));
+    /// assert_eq!(mail.value::<f64>(), Err(SizeError { len: 16, size: 8 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn value<T: Pod>(&self) -> Result<T, SizeError> {
         if self.descriptor.len != size_of::<T>() {

@@ -176,7 +176,7 @@ impl Endpoint {
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let (me, _other) = (region.join(0)?, region.join(1)?);
     /// me.set_wait(Wait::Spin);
-    /// let received = me.from_any().within(Duration::from_millis(5)).recv();
+    /// let received = me.from_any().within(Duration::from_millis(20)).recv();
     /// assert_eq!(received.err(), Some(RecvError::Timeout));
     /// assert_eq!(region.inspect().ranks[0].sleeps, 0, "it polled all the time");
     /// # Ok::<(), Box<dyn std::error::Error>>(())

@@ -157,6 +157,17 @@ impl<'a> RecvFrom<'a> {
     /// sense, each sender that is held up. The others go on.
     ///
     /// [`RecvError::Interrupted`] ends a wait. [`Broken::Oneself`] is returned where only the caller itself could send.
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.send(0, b"the last one")?;
+    /// drop(other);
+    /// assert_eq!(me.from(1).recv()?.to_vec(), b"the last one");
+    /// assert_eq!(me.from(1).recv().err(), Some(RecvError::Gone { rank: 1, died: false }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn recv(self) -> Result<Mail<'a>, RecvError> {
         self.receiver.mail(self.wanted, self.deadline, self.sender)?.ok_or(RecvError::Timeout)
@@ -164,6 +175,17 @@ impl<'a> RecvFrom<'a> {
 
     /// The next mail, or `None` if there is none now. Never waits. It takes in at most 2 MiB of an announced message, so
     /// that a large one may take several calls. Other errors as for [`RecvFrom::recv`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.to(0).tag(1).send(b"an order")?;
+    /// assert!(me.from(1).tag(2).try_recv()?.is_none());
+    /// let mail = me.from(1).tag(1).try_recv()?.expect("it is there");
+    /// assert_eq!(mail.to_vec(), b"an order");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn try_recv(self) -> Result<Option<Mail<'a>>, RecvError> {
         match self.receiver.mail(self.wanted, Deadline::Now, self.sender) {
@@ -198,6 +220,18 @@ impl<'a> RecvFrom<'a> {
     }
 
     /// Begins a [`Drain`] of the mail that is there now. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let (me, one, two) = (region.join(0)?, region.join(1)?, region.join(2)?);
+    /// one.send(0, b"from rank 1")?;
+    /// two.send(0, b"from rank 2")?;
+    /// let mut drain = me.from(2).drain();
+    /// assert_eq!(drain.next()?.expect("it is there").to_vec(), b"from rank 2");
+    /// assert!(drain.next()?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drain(self) -> Drain<'a> {
         let (member, inbox) = self.receiver.parts();
         Drain::new(member, inbox, self.wanted)

@@ -66,21 +66,43 @@ impl RecvHalf {
     }
 
     /// This half's rank.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(4))?;
+    /// let (_send_half, recv_half) = region.join(3)?.into_split();
+    /// assert_eq!((recv_half.rank(), recv_half.epoch()), (3, 1));
+    /// assert_eq!(recv_half.region().ranks(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rank(&self) -> u32 {
         self.member.rank()
     }
 
-    /// How often the rank has been joined, this time included.
+    /// How often the rank has been joined, this time included. [`RecvHalf::rank`] has an example.
     pub fn epoch(&self) -> u64 {
         self.member.epoch()
     }
 
-    /// The region.
+    /// The region. [`RecvHalf::rank`] has an example.
     pub fn region(&self) -> &Region {
         &self.member.region
     }
 
     /// Chooses how this half waits from now on; before the endpoint was split, as it did. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region, Wait};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let (_send_half, recv_half) = me.into_split();
+    /// recv_half.set_wait(Wait::Spin);
+    /// let received = recv_half.from_any().within(Duration::from_millis(20)).recv();
+    /// assert_eq!(received.err(), Some(RecvError::Timeout));
+    /// assert_eq!(region.inspect().ranks[0].sleeps, 0, "it polled all the time");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_wait(&self, wait: Wait) {
         self.member.set_wait(wait);
     }
@@ -91,6 +113,19 @@ impl RecvHalf {
     /// usual. Off until this is called.
     ///
     /// The sender keeps the message until then. It waits for that unless it [announced](crate::SendTo::announce) the message.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (_send_half, recv_half) = me.into_split();
+    /// recv_half.set_by_hand(true);
+    /// let sending = other.to(0).announce(vec![7; 4 << 20])?;
+    /// let mail = recv_half.recv()?;
+    /// assert_eq!((mail.len(), mail.announced()), (0, Some(4 << 20)));
+    /// # drop(sending);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_by_hand(&self, by_hand: bool) {
         self.inbox.by_hand.set(by_hand);
         // By hand it needs none, and waits for no other.
@@ -183,40 +218,129 @@ impl RecvHalf {
     }
 
     /// An [`Interrupter`]: it ends a wait of this half from another thread or a signal handler.
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let (_send_half, recv_half) = me.into_split();
+    /// let interrupter = recv_half.interrupter();
+    /// let console = std::thread::spawn(move || interrupter.interrupt());
+    /// assert_eq!(recv_half.recv().err(), Some(RecvError::Interrupted));
+    /// # console.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn interrupter(&self) -> Interrupter {
         self.member.interrupter()
     }
 
     /// Begins a [`Batch`] of what this half acknowledges. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (_send_half, recv_half) = me.into_split();
+    /// other.send(0, b"hello")?;
+    /// let batch = recv_half.batch();
+    /// recv_half.recv()?.ack();
+    /// assert_eq!(region.inspect().mailboxes[0].unread, 1, "its sender is not told yet");
+    /// drop(batch);
+    /// assert_eq!(region.inspect().mailboxes[0].unread, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn batch(&self) -> Batch<'_> {
         Batch::new(None, Some(self.parts()))
     }
 
     /// How to receive from this rank: [`RecvFrom`] says more.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let (me, one, two) = (region.join(0)?, region.join(1)?, region.join(2)?);
+    /// let (_send_half, recv_half) = me.into_split();
+    /// one.send(0, b"from rank 1")?;
+    /// two.send(0, b"from rank 2")?;
+    /// assert_eq!(recv_half.from(2).recv()?.to_vec(), b"from rank 2");
+    /// assert!(recv_half.from(2).try_recv()?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn from(&self, source: impl Into<Source>) -> RecvFrom<'_> {
         RecvFrom::new(self, None, source.into())
     }
 
     /// How to receive from anyone: [`RecvFrom`] says more.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (_send_half, recv_half) = me.into_split();
+    /// other.to(0).tag(1).send(b"one")?;
+    /// other.to(0).tag(2).send(b"two")?;
+    /// let mail = recv_half.from_any().tag(2).recv()?;
+    /// assert_eq!((mail.from(), mail.to_vec()), (1, b"two".to_vec()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn from_any(&self) -> RecvFrom<'_> {
         RecvFrom::new(self, None, Source::Anyone)
     }
 
     /// The next mail from anyone. Waits until there is one. The same as [`RecvFrom::recv`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (_send_half, recv_half) = me.into_split();
+    /// let sender = std::thread::spawn(move || other.send(0, b"hello"));
+    /// let mail = recv_half.recv()?; // waits for it
+    /// assert_eq!((mail.from(), mail.to_vec()), (1, b"hello".to_vec()));
+    /// # sender.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn recv(&self) -> Result<Mail<'_>, RecvError> {
         self.from_any().recv()
     }
 
     /// The next mail from anyone, or `None` if there is none now. The same as [`RecvFrom::try_recv`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (_send_half, recv_half) = me.into_split();
+    /// assert!(recv_half.try_recv()?.is_none(), "nothing was sent");
+    /// other.send(0, b"hello")?;
+    /// assert_eq!(recv_half.try_recv()?.expect("it is there").to_vec(), b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn try_recv(&self) -> Result<Option<Mail<'_>>, RecvError> {
         self.from_any().try_recv()
     }
 
     /// Begins a [`Drain`] of the mail from anyone that is there now. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (_send_half, recv_half) = me.into_split();
+    /// for number in 1..=3u64 {
+    ///     other.send(0, &number.to_ne_bytes())?;
+    /// }
+    /// let (mut drain, mut sum) = (recv_half.drain(), 0);
+    /// while let Some(message) = drain.next()? {
+    ///     sum += message.value::<u64>()?;
+    /// }
+    /// assert_eq!(sum, 1 + 2 + 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn drain(&self) -> Drain<'_> {
         self.from_any().drain()
     }

@@ -74,59 +74,166 @@ impl SendHalf {
     }
 
     /// This half's rank.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(4))?;
+    /// let (send_half, _recv_half) = region.join(3)?.into_split();
+    /// assert_eq!((send_half.rank(), send_half.epoch()), (3, 1));
+    /// assert_eq!(send_half.region().ranks(), 4);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rank(&self) -> u32 {
         self.member.rank()
     }
 
-    /// How often the rank has been joined, this time included.
+    /// How often the rank has been joined, this time included. [`SendHalf::rank`] has an example.
     pub fn epoch(&self) -> u64 {
         self.member.epoch()
     }
 
-    /// The region.
+    /// The region. [`SendHalf::rank`] has an example.
     pub fn region(&self) -> &Region {
         &self.member.region
     }
 
     /// Chooses how this half waits from now on; before the endpoint was split, as it did. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError, Wait};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let (send_half, _recv_half) = me.into_split();
+    /// send_half.set_wait(Wait::Spin);
+    /// while send_half.try_send(1, b"fills the mailbox").is_ok() {}
+    /// let sent = send_half.to(1).within(Duration::from_millis(20)).send(b"no room");
+    /// assert_eq!(sent, Err(SendError::Timeout));
+    /// assert_eq!(region.inspect().mailboxes[0].sleeps, 0, "it polled all the time");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_wait(&self, wait: Wait) {
         self.member.set_wait(wait);
     }
 
     /// An [`Interrupter`]: it ends a wait of this half from another thread or a signal handler.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let (send_half, _recv_half) = me.into_split();
+    /// while send_half.try_send(1, b"fills the mailbox").is_ok() {}
+    /// let interrupter = send_half.interrupter();
+    /// let console = std::thread::spawn(move || interrupter.interrupt());
+    /// assert_eq!(send_half.send(1, b"no room"), Err(SendError::Interrupted));
+    /// # console.join().unwrap();
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn interrupter(&self) -> Interrupter {
         self.member.interrupter()
     }
 
     /// Begins a [`Batch`] of what this half sends. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (send_half, _recv_half) = me.into_split();
+    /// let batch = send_half.batch();
+    /// send_half.send(1, b"one")?;
+    /// assert!(other.try_recv()?.is_none(), "it is held back");
+    /// drop(batch);
+    /// assert_eq!(other.recv()?.to_vec(), b"one");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn batch(&self) -> Batch<'_> {
         Batch::new(Some(self.parts()), None)
     }
 
     /// How to send to this rank: [`SendTo`] says more.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (send_half, _recv_half) = me.into_split();
+    /// let orders = send_half.to(1).tag(7);
+    /// orders.send(b"100 shares")?;
+    /// let mail = other.recv()?;
+    /// assert_eq!((mail.from(), mail.tag()), (0, 7));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn to(&self, rank: u32) -> SendTo<'_> {
         SendTo::new(self, None, rank)
     }
 
     /// Sends `bytes` to `rank`. Waits while the mailbox is full. The same as [`SendTo::send`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (send_half, _recv_half) = me.into_split();
+    /// send_half.send(1, b"hello")?;
+    /// assert_eq!(other.recv()?.to_vec(), b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn send(&self, rank: u32, bytes: &[u8]) -> Result<(), SendError> {
         self.to(rank).send(bytes)
     }
 
     /// Sends `bytes` to `rank` if there is room now. The same as [`SendTo::try_send`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # let region = Region::create_unnamed(Config::ranks(2).cells(64))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let (send_half, _recv_half) = me.into_split();
+    /// let sent = (0..).take_while(|_| send_half.try_send(1, b"tick").is_ok()).count();
+    /// assert_eq!((sent, send_half.try_send(1, b"tick")), (64, Err(SendError::Full)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn try_send(&self, rank: u32, bytes: &[u8]) -> Result<(), SendError> {
         self.to(rank).try_send(bytes)
     }
 
     /// Begins a [`Loan`]. The same as [`Endpoint::loan`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (send_half, _recv_half) = me.into_split();
+    /// let mut loan = send_half.loan(1000)?;
+    /// loan.write_at(0, b"in place");
+    /// loan.commit(8).send(1)?;
+    /// assert_eq!(other.recv()?.to_vec(), b"in place");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn loan(&self, max: usize) -> Result<Loan<'_>, SendError> {
         self.lend(max, None)
     }
 
     /// Begins a [`Loan`], and waits for room. The same as [`Endpoint::loan_within`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2).loans(1 << 20))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (send_half, _recv_half) = me.into_split();
+    /// let soon = Duration::from_millis(1);
+    /// send_half.loan_within(1 << 20, soon)?.commit(1 << 20).send(1)?;
+    /// assert_eq!(send_half.loan_within(1 << 20, soon).err(), Some(SendError::Timeout));
+    /// drop(other.recv()?); // acknowledged: the area is free again
+    /// assert_eq!(send_half.loan_within(1 << 20, soon)?.len(), 1 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn loan_within(&self, max: usize, deadline: impl Into<Deadline>) -> Result<Loan<'_>, SendError> {
         self.lend_within(max, deadline.into(), None)
     }

@@ -129,6 +129,17 @@ impl<'a> SendTo<'a> {
     /// Errors that come before anything is sent: [`SendError::TooLarge`], [`Broken::NoSuchRank`](crate::Broken::NoSuchRank),
     /// [`Broken::NoSpace`](crate::Broken::NoSpace). Errors that end a wait: [`SendError::Timeout`], [`SendError::Gone`],
     /// [`SendError::Interrupted`], [`SendError::Refused`], [`Broken::Corrupt`](crate::Broken::Corrupt).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let orders = me.to(1).tag(7);
+    /// orders.send(b"100 shares")?;
+    /// orders.send(b"200 shares")?;
+    /// assert_eq!([other.recv()?.to_vec(), other.recv()?.to_vec()], [b"100 shares", b"200 shares"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn send(self, bytes: &[u8]) -> Result<(), SendError> {
         if self.is_sync {
@@ -144,6 +155,17 @@ impl<'a> SendTo<'a> {
 
     /// Sends `bytes` if there is room now. It never waits, and otherwise returns [`SendError::Full`]. A message longer than
     /// [`Region::eager_limit`](crate::Region::eager_limit) takes a receiver, and returns [`SendError::TooLarge`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # let region = Region::create_unnamed(Config::ranks(2).cells(64))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let orders = me.to(1).tag(7);
+    /// let sent = (0..).take_while(|_| orders.try_send(b"100 shares").is_ok()).count();
+    /// assert_eq!((sent, orders.try_send(b"200 shares")), (64, Err(SendError::Full)));
+    /// assert_eq!(other.recv()?.tag(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     pub fn try_send(self, bytes: &[u8]) -> Result<(), SendError> {
         self.within(Deadline::Now).send(bytes)

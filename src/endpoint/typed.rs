@@ -82,6 +82,18 @@ impl RecvFrom<'_> {
     ///
     /// [`RecvError::Misfit`] if it has more than there is room for, or bytes beyond the last whole value: it stays, and is
     /// received next. Otherwise as [`RecvFrom::recv_into`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.to(0).send_slice(&[1u32, 2, 3])?;
+    /// let mut numbers = [0u32; 8];
+    /// assert_eq!(me.from(1).recv_into_slice(&mut numbers[..2]), Err(RecvError::Misfit { rank: 1, len: 12 }));
+    /// assert_eq!(me.from(1).recv_into_slice(&mut numbers), Ok((1, 3)));
+    /// assert_eq!(numbers[..4], [1, 2, 3, 0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recv_into_slice<T: Pod>(self, values: &mut [T]) -> Result<(u32, usize), RecvError> {
         let room = size_of_val(values) as u64;
         let fits = |len: u64| len <= room && len.is_multiple_of(size_of::<T>() as u64);

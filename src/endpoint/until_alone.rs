@@ -65,6 +65,19 @@ impl Endpoint {
 
 impl RecvHalf {
     /// An iterator over the mail from anyone that ends when nobody else is left. As [`Endpoint::until_alone`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (_send_half, recv_half) = me.into_split();
+    /// for line in ["one", "two"] {
+    ///     other.send(0, line.as_bytes())?;
+    /// }
+    /// drop(other); // the last one
+    /// assert_eq!(recv_half.until_alone().filter(|mail| mail.is_ok()).count(), 2);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn until_alone(&self) -> UntilAlone<'_> {
         UntilAlone::new(self, None)
     }

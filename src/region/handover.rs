@@ -66,6 +66,15 @@ pub const MAILBOX_RANK: &str = "MAILBOX_RANK";
 impl Region {
     /// Creates a region without a name. Errors: [`CreateError::Config`], [`System::NoSpace`](crate::System::NoSpace) or
     /// [`System::Os`](crate::System::Os). Never waits. Costs the same as [`Region::create`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// let region = Region::create_unnamed(Config::ranks(2))?;
+    /// let (me, other) = (region.join(0)?, region.join(1)?);
+    /// me.send(1, b"within one process")?;
+    /// assert_eq!(other.recv()?.to_vec(), b"within one process");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn create_unnamed(config: Config) -> Result<Self, CreateError> {
         Segment::create_unnamed(&config).map(Self::over)
     }
@@ -95,6 +104,17 @@ impl Region {
     ///
     /// The descriptor stays open, so this can be called again. This process's own children inherit the descriptor and
     /// the variable.
+    ///
+    /// ```
+    /// # use mailbox::{OpenError, Region};
+    /// match Region::from_env() {
+    ///     Ok(region) => println!("a region of {} ranks", region.ranks()),
+    ///     Err(OpenError::NotLaunched) => println!("no parent has given this process a region"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # assert_eq!(Region::from_env().err(), Some(OpenError::NotLaunched));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_env() -> Result<Self, OpenError> {
         OpenOptions::new().from_env()
     }
@@ -104,6 +124,18 @@ impl Region {
     ///
     /// Returns [`HandError::Named`] if the region has a name: the child can open it by name. `command` keeps a
     /// descriptor of the region as long as it exists.
+    ///
+    /// ```
+    /// # use mailbox::{Config, MAILBOX_FD, Region};
+    /// # use std::process::Command;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// let mut command = Command::new("printenv"); // a program that calls `Region::from_env` would open the region
+    /// command.arg(MAILBOX_FD);
+    /// assert!(!command.status()?.success());
+    /// region.hand_to(&mut command)?;
+    /// assert!(command.output()?.status.success());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn hand_to(&self, command: &mut Command) -> Result<(), HandError> {
         if self.segment.backing() != Backing::Unnamed {
             return Err(HandError::Named);

@@ -415,28 +415,38 @@ impl Region {
     }
 
     /// How many ranks the region has.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// let config = Config::ranks(3).arena(1 << 20).max_message(16 << 20).loans(2 << 20).value(64);
+    /// let region = Region::create_unnamed(config)?;
+    /// assert_eq!((region.ranks(), region.max_message()), (3, 16 << 20));
+    /// assert_eq!((region.eager_limit(), region.max_loan()), (512 << 10, 2 << 20));
+    /// assert_eq!(region.max_value(), 64);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ranks(&self) -> u32 {
         self.geometry().ranks
     }
 
-    /// The longest message that can be sent, in bytes.
+    /// The longest message that can be sent, in bytes. [`Region::ranks`] has an example.
     pub fn max_message(&self) -> u64 {
         self.geometry().max_message
     }
 
-    /// The longest [latest value](crate::LatestPublisher) of a topic, in bytes.
+    /// The longest [latest value](crate::LatestPublisher) of a topic, in bytes. [`Region::ranks`] has an example.
     pub fn max_value(&self) -> u64 {
         self.geometry().value
     }
 
     /// The longest message that lies in its mailbox as a whole, in bytes: half the arena, or the longest message if
-    /// that is shorter. Longer ones are announced.
+    /// that is shorter. Longer ones are announced. [`Region::ranks`] has an example.
     pub fn eager_limit(&self) -> u64 {
         self.geometry().whole()
     }
 
     /// The longest [loan](crate::Endpoint::loan), in bytes. It is also the [area](crate::Config::loans) for all loans
-    /// of a rank.
+    /// of a rank. [`Region::ranks`] has an example.
     pub fn max_loan(&self) -> u64 {
         self.geometry().loans
     }
@@ -595,6 +605,16 @@ impl Region {
 
     /// Whether `from` ever had a mailbox to `to`, because it sent something or was about to. `false` if there is no
     /// such rank. Costs one load.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// let me = region.join(0)?;
+    /// assert!(!region.has_mailbox(0, 1));
+    /// me.send(1, b"hello")?;
+    /// assert!(region.has_mailbox(0, 1) && !region.has_mailbox(1, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn has_mailbox(&self, from: u32, to: u32) -> bool {
         from.max(to) < self.ranks() && self.is_opened(from, to)
     }

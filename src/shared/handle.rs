@@ -241,16 +241,25 @@ impl Endpoint {
 
 impl Shared {
     /// The rank.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(4))?;
+    /// let me = region.join(3)?.into_shared();
+    /// assert_eq!((me.rank(), me.epoch(), me.region().ranks()), (3, 1, 4));
+    /// assert_eq!(me.clone().rank(), 3, "all of them are one rank");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn rank(&self) -> u32 {
         self.handle.state.rank
     }
 
-    /// How often the rank has been joined, this time included.
+    /// How often the rank has been joined, this time included. [`Shared::rank`] has an example.
     pub fn epoch(&self) -> u64 {
         self.handle.state.epoch
     }
 
-    /// The region.
+    /// The region. [`Shared::rank`] has an example.
     pub fn region(&self) -> &Region {
         &self.handle.state.region
     }
@@ -289,30 +298,87 @@ impl Shared {
     }
 
     /// As [`Shared::from`], from whichever rank.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.to(0).tag(1).send(b"one")?;
+    /// other.to(0).tag(2).send(b"two")?;
+    /// let mail = me.from_any().tag(2).recv()?;
+    /// assert_eq!((mail.from(), mail.to_vec()), (1, b"two".to_vec()));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn from_any(&self) -> SharedFrom<'_> {
         SharedFrom::new(&self.handle, Source::Anyone)
     }
 
     /// Sends `bytes` to `to`; waits while the mailbox is full. As [`Endpoint::send`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// std::thread::scope(|scope| {
+    ///     let sent = [b"one", b"two"].map(|line| scope.spawn({ let me = &me; move || me.send(1, line) }));
+    ///     sent.map(|thread| thread.join().unwrap().expect("room"));
+    /// });
+    /// let mut lines = [other.recv()?.to_vec(), other.recv()?.to_vec()];
+    /// lines.sort();
+    /// assert_eq!(lines, [b"one", b"two"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
         self.to(to).send(bytes)
     }
 
     /// Sends `bytes` to `to` if there is room now, else [`SendError::Full`]. As [`Endpoint::try_send`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # let region = Region::create_unnamed(Config::ranks(2).cells(64))?;
+    /// # let (me, _other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let sent = (0..).take_while(|_| me.try_send(1, b"tick").is_ok()).count();
+    /// assert_eq!((sent, me.try_send(1, b"tick")), (64, Err(SendError::Full)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn try_send(&self, to: u32, bytes: &[u8]) -> Result<(), SendError> {
         self.to(to).try_send(bytes)
     }
 
     /// The next mail from anyone; waits until there is one. As [`Endpoint::recv`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let workers = [me.clone(), me].map(|me| std::thread::spawn(move || me.recv().map(|mail| mail.to_vec())));
+    /// other.send(0, b"job")?;
+    /// other.send(0, b"job")?;
+    /// for worker in workers {
+    ///     assert_eq!(worker.join().unwrap()?, b"job", "each has one of them");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn recv(&self) -> Result<OwnedMail, RecvError> {
         self.from_any().recv()
     }
 
     /// The next mail from anyone, if there is one now. As [`Endpoint::try_recv`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// assert!(me.try_recv()?.is_none(), "nothing was sent");
+    /// other.send(0, b"hello")?;
+    /// assert_eq!(me.try_recv()?.expect("it is there").to_vec(), b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn try_recv(&self) -> Result<Option<OwnedMail>, RecvError> {
         self.from_any().try_recv()
@@ -429,6 +495,18 @@ impl Shared {
 
     /// Drops this handle. If it was the last one, and no [`OwnedMail`] or the like keeps the rank, it leaves the region, and says whether that
     /// was closed, as [`Endpoint::close`] does.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Status};
+    /// # let region = Region::create_unnamed(Config::ranks(1))?;
+    /// let (me, clone) = (region.join(0)?.into_shared(), region.clone());
+    /// let other = me.clone();
+    /// me.close()?;
+    /// assert_eq!(clone.status(0), Some((Status::Live, 1)), "another handle is left");
+    /// other.close()?;
+    /// assert_eq!(clone.status(0), Some((Status::Left, 1)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn close(self) -> Result<(), CloseError> {
         // Of handles that are closed at once, exactly one is the last.
         let state = Arc::into_inner(self.handle).and_then(|handle| Arc::into_inner(handle.state));

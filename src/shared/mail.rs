@@ -56,52 +56,87 @@ impl OwnedMail {
     }
 
     /// Who sent it.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.to(0).tag(3).send(b"hello")?;
+    /// let mail = me.recv()?;
+    /// assert_eq!((mail.from(), mail.epoch(), mail.seq(), mail.tag()), (1, 1, 0, 3));
+    /// assert_eq!((mail.len(), mail.is_empty(), mail.is_call()), (5, false, false));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from(&self) -> u32 {
         self.from
     }
 
-    /// Its number among all that its sender ever sent to this rank. As [`Message::seq`].
+    /// Its number among all that its sender ever sent to this rank. As [`Message::seq`]. [`OwnedMail::from`] has an example.
     pub fn seq(&self) -> u64 {
         self.descriptor.seq
     }
 
-    /// The tag that its sender gave it. As [`Message::tag`].
+    /// The tag that its sender gave it. As [`Message::tag`]. [`OwnedMail::from`] has an example.
     pub fn tag(&self) -> u32 {
         self.descriptor.tag()
     }
 
-    /// Its length in bytes.
+    /// Its length in bytes. [`OwnedMail::from`] has an example.
     pub fn len(&self) -> usize {
         self.descriptor.len
     }
 
-    /// Whether it has no bytes.
+    /// Whether it has no bytes. [`OwnedMail::from`] has an example.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The sender's epoch when it was sent. As [`Message::epoch`].
+    /// The sender's epoch when it was sent. As [`Message::epoch`]. [`OwnedMail::from`] has an example.
     pub fn epoch(&self) -> u64 {
         self.look(|message| message.epoch()).unwrap_or(0)
     }
 
     /// How often it may have been received before, and not acknowledged. As [`Message::redelivered`].
+    /// [`OwnedMail::requeue`] has an example.
     pub fn redelivered(&self) -> u32 {
         self.look(|message| message.redelivered()).unwrap_or(0)
     }
 
     /// Copies it to the front of `buffer`, as much as fits; how many bytes that are.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.send(0, b"hello")?;
+    /// let (mail, mut buffer, mut end) = (me.recv()?, [0; 8], [0; 2]);
+    /// assert_eq!((mail.copy_to(&mut buffer), &buffer), (5, b"hello\0\0\0"));
+    /// assert_eq!((mail.read_at(3, &mut end), &end), (2, b"lo"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
         self.look(|message| message.copy_to(buffer)).unwrap_or(0)
     }
 
     /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits; how many bytes that are.
+    /// [`OwnedMail::copy_to`] has an example.
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> usize {
         self.look(|message| message.read_at(offset, buffer)).unwrap_or(0)
     }
 
     /// Its bytes, copied to new memory.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.send(0, b"hello")?;
+    /// let mail = me.recv()?;
+    /// assert_eq!(mail.to_vec(), b"hello");
+    /// assert_eq!(region.inspect().mailboxes[0].unread, 1, "it is not acknowledged yet");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.len()];
         let len = self.copy_to(&mut bytes);
@@ -110,6 +145,16 @@ impl OwnedMail {
     }
 
     /// Its bytes, and acknowledges it. A message that was announced is not copied once more. As [`Mail::into_vec`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.send(0, b"to be kept")?;
+    /// let kept: Vec<u8> = me.recv()?.into_vec();
+    /// assert_eq!((kept.as_slice(), region.inspect().mailboxes[0].unread), (&b"to be kept"[..], 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_vec(mut self) -> Vec<u8> {
         if !self.descriptor.is_assembled() {
             return self.to_vec();
@@ -129,6 +174,18 @@ impl OwnedMail {
     ///
     /// # Safety
     /// As for [`Message::as_slice`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.send(0, &vec![7; 100_000])?;
+    /// let mail = me.recv()?;
+    /// // SAFETY: rank 1 is the same program, and nobody else has access to this region.
+    /// let bytes = unsafe { mail.as_slice() };
+    /// assert_eq!(bytes.iter().filter(|byte| **byte == 7).count(), 100_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[expect(unsafe_code, reason = "the caller trusts the peer")]
     pub unsafe fn as_slice(&self) -> &[u8] {
         // SAFETY: the caller promises it.
@@ -138,12 +195,23 @@ impl OwnedMail {
     }
 
     /// The value whose bytes it is, copied; [`SizeError`] if it has another length than a `T`. As [`Message::value`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SizeError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.to(0).send_value(&[7.5, -1.0])?;
+    /// let mail = me.recv()?;
+    /// assert_eq!(mail.value::<[f64; 2]>(), Ok([7.5, -1.0]));
+    /// assert_eq!(mail.value::<f64>(), Err(SizeError { len: 16, size: 8 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn value<T: Pod>(&self) -> Result<T, SizeError> {
         self.look(|message| message.value()).unwrap_or(Err(SizeError { len: 0, size: size_of::<T>() }))
     }
 
-    /// Whether it is a call, whose sender waits for an answer. As [`Mail::is_call`].
+    /// Whether it is a call, whose sender waits for an answer. As [`Mail::is_call`]. [`OwnedMail::refuse`] has an example.
     pub fn is_call(&self) -> bool {
         self.descriptor.is_call()
     }
@@ -186,6 +254,18 @@ impl OwnedMail {
     }
 
     /// Answers a call with an error, which these bytes describe. Otherwise as [`OwnedMail::reply`].
+    ///
+    /// ```
+    /// # use mailbox::{CallError, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, server) = (region.join(0)?, region.join(1)?.into_shared());
+    /// let question = me.to(1).start_call(b"an order")?;
+    /// let mail = server.recv()?;
+    /// assert!(mail.is_call());
+    /// mail.refuse(b"sold out")?;
+    /// assert!(matches!(question.wait(), Err(CallError::Refused(why)) if why == b"sold out"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn refuse(self, bytes: &[u8]) -> Result<(), ReplyError> {
         Ok(self.answer(Kind::Refusal, bytes, Deadline::Never)?)
     }
@@ -207,9 +287,32 @@ impl OwnedMail {
     }
 
     /// Acknowledges it, as dropping it does.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.send(0, b"hello")?;
+    /// me.recv()?.ack();
+    /// assert_eq!(region.inspect().mailboxes[0].unread, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn ack(self) {}
 
     /// Leaves it unread: the next receive, of any thread, gives it again. As [`Mail::requeue`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.send(0, b"a job")?;
+    /// let mail = me.recv()?;
+    /// assert_eq!(mail.redelivered(), 0);
+    /// mail.requeue();
+    /// let again = me.recv()?;
+    /// assert_eq!((again.to_vec(), again.redelivered()), (b"a job".to_vec(), 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn requeue(mut self) {
         self.end(|joint, peer, descriptor| {
             joint.note_done(peer.from, descriptor.seq);

@@ -22,12 +22,36 @@ impl Shared {
     }
 
     /// How much private memory announced messages may take. As [`Endpoint::set_budget`](crate::Endpoint::set_budget).
+    ///
+    /// ```
+    /// # use mailbox::{Broken, Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// me.set_budget(4 << 20);
+    /// let long = other.to(0).announce(vec![7; 8 << 20])?;
+    /// let error = me.recv().err();
+    /// assert_eq!(error, Some(RecvError::Broken(Broken::NoMemory { rank: 1, len: 8 << 20, left: 4 << 20 })));
+    /// # drop(long);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_budget(&self, bytes: u64) {
         // A thread may wait for a message that did not fit.
         let _ = self.handle.stir(|joint| joint.endpoint.set_budget(bytes));
     }
 
     /// How much private memory unread mail may take. As [`Endpoint::set_unread_budget`](crate::Endpoint::set_unread_budget).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2).cells(64))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// while other.to(0).tag(1).try_send(b"fills the mailbox").is_ok() {}
+    /// let sender = std::thread::spawn(move || other.to(0).tag(2).send(b"wanted first"));
+    /// me.set_unread_budget(64 << 10); // what fills it has room there
+    /// assert_eq!(me.from(1).tag(2).recv()?.to_vec(), b"wanted first");
+    /// # sender.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn set_unread_budget(&self, bytes: u64) {
         let _ = self.handle.stir(|joint| joint.endpoint.set_unread_budget(bytes));
     }

@@ -66,6 +66,18 @@ impl Region {
     /// process may have a [`Topic`] of it, and begin to publish it, without the knowledge of others.
     ///
     /// Cost: a look at each topic, and a lock. Waits no longer than a second, then [`TopicError::Busy`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut publisher = region.topic("position")?.publish_latest(&me, 64)?;
+    /// publisher.publish_value(&[1.5, -2.0])?;
+    /// // Any other process finds it by its name.
+    /// let mut latest = region.topic("position")?.latest(&other)?;
+    /// assert_eq!(latest.value::<[f64; 2]>()?, Some([1.5, -2.0]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn topic(&self, name: &str) -> Result<Topic, TopicError> {
         if name.is_empty() || name.len() > TOPIC_NAME || name.contains('\0') {
             return Err(TopicError::BadName);
@@ -91,6 +103,16 @@ impl Region {
     }
 
     /// The names of all topics, in the order in which they were made. As none goes away, each keeps its place. Cost: a look at each.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// for name in ["position", "speed", "position"] {
+    ///     region.topic(name)?;
+    /// }
+    /// assert_eq!(region.topics()?, ["position", "speed"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn topics(&self) -> Result<Vec<String>, TopicError> {
         let lines = self.topic_lines()?;
         let used = lines.iter().filter(|lines| is_used(&lines.entry));
