@@ -1,4 +1,28 @@
 //! Calls: a request to another rank, and its answer.
+//!
+//! This folder is the caller's side. To the server a call is a [`Mail`](crate::Mail), which it answers: `receive::peer::answer`.
+//! A [`Call`] goes one of two *ways*. A short one goes on the call line (`ring::call_line`), if that is free and the last call
+//! through the mail lane is over. Any other goes through the mail lane, with a *credit*. Its answer, and any long answer, comes
+//! through the return lane, which `send::answers` reads for all calls to one rank together.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | this one | a call under way, from its request to its end |
+//! | `credit`, `waiting`, `held` | the waits: until one more may be under way, for the answer; whether the server waits for this rank |
+//! | `watched`, `paused` | a call as [`Select`](crate::Select) and as [`Shared`](crate::Shared) have it |
+//! | `reply`, `errors` | the answer's bytes; an interruption as an error of a call |
+//!
+//! **Who writes what.** On the call line caller and server take turns: the stamp says whose turn it is. The caller writes the
+//! request, and `head` of the return lane; the server writes the cells there. [`crate::abi`] draws both.
+//!
+//! **What waits.** [`SendTo::start_call`] waits for a credit and for room, [`Call::wait`] for the answer; [`Call::try_wait`] does not
+//! wait. If the caller has the receiving half, that one waits for credit and answer: a server rings both.
+//!
+//! **Before you change it:**
+//! - A call is for one life of its server, whose epoch is in the request. No later life answers it.
+//! - An answer comes before the news that its server has ended: who hears of the end looks once more, and then sees it.
+//! - A call ends once (`Call::end`). One that was given up keeps the line, or its credit, until it is answered or that life of
+//!   the server is over. So a late answer meets no other call.
 #![cfg(not(loom))]
 
 mod credit;

@@ -1,4 +1,28 @@
 //! What a process does once it has joined a region.
+//!
+//! This folder has the verbs. [`crate::send`] and [`crate::receive`] do the work for them, in steps, and do not wait.
+//!
+//! | what | files |
+//! |---|---|
+//! | the two halves, and both as an [`Endpoint`] | `send_half`, `recv_half`, this file; `halves`: what one thread has of them |
+//! | how to send and receive: to or from whom, how long, with which tag | `send_to`, `posting`, `recv_from`, `typed` |
+//! | what was received | `message`: to be read; `mail`: to be acknowledged or answered; `arrival`: to be fetched; `unanswered` |
+//! | what is being sent; many messages | `sending`, `loan`, `block`; `batch`, `drain`, `iter`, `until_alone` |
+//! | to join; who comes and goes; to look, and to give up | `join`; `event`; `peek`; `discard` |
+//!
+//! **Who writes what.** [`crate::abi`] draws the words of a mailbox. The sending half of an endpoint writes the sender's words, in
+//! each mailbox from its rank; the receiving half writes the receiver's, in each mailbox to its rank. So the halves may be in
+//! two threads, and still no word has two writers (I2).
+//!
+//! **What waits.** A wait for a peer goes through [`Halves::drive`], after a short look at most. It publishes what batches and
+//! drains hold back, then waits; meanwhile announced messages go on, and what was started. Without that, it could wait for a
+//! peer that waits for just this. Joining and `discard` wait for locks, `close` and the last drop for the disk.
+//!
+//! **Before you change it:**
+//! - What borrows an endpoint (a mail, a drain, a loan, a batch) may be dropped when the rank is lost. So it checks
+//!   ([`Member::check`]) before it writes to the segment: a forked child, or a process whose rank another has, writes nothing.
+//! - A slot that was claimed is filled before anything else is sent on its lane.
+//! - A mail that is dropped in a panic is requeued, not acknowledged (once: `mail` says why).
 #![cfg(not(loom))]
 
 mod arrival;

@@ -1,4 +1,28 @@
 //! The region as a user sees it: create, open, remove, look inside.
+//!
+//! A [`Region`] is open for use: it is mapped, and processes join it as ranks. A [`View`] is open for looking only: it reads the
+//! file, and maps, locks and writes nothing. [`crate::segment`] does the work on names, files and memory. Two kinds of methods of
+//! a region are elsewhere: `endpoint::join` and `topic::find`.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | this one | [`Region`], and [`OpenOptions`], which say whose regions are trusted |
+//! | `handover` | regions without a name, and how a child or another process gets one |
+//! | `view`, `inspect`, `topics` | what an observer sees of ranks, of mailboxes, and of topics |
+//! | `tap` | the mail that passes, as an observer sees it |
+//!
+//! **Who writes what.** Nothing here writes into the segment. `segment` writes the header, processes that join write the rest
+//! ([`crate::abi`] says what), and `topic` makes the entries of topics.
+//!
+//! **What waits.** To open and to look do not. To create a file waits for the disk; to remove a region, for a process that
+//! leaves; `create_or_open`, for one that removes; `wait_for`, for one that joins. Where they wait for a process they look
+//! again and again, up to a time: a process without a rank has no bell to sleep on.
+//!
+//! **Before you change it:**
+//! - Clones of a region share one mapping. An endpoint has such a clone, so the memory is there as long as the endpoint.
+//! - An observer reads copies through the file. To look at a page of the mapping could take memory for it.
+//! - What an observer sees is for people: its parts are from different moments, and ranks write them themselves. No promise may
+//!   rest on it. (To join passes over ranks with unread mail by such a look; its doc says what that may miss.)
 #![cfg(not(loom))]
 
 mod handover;
