@@ -88,9 +88,12 @@ impl Endpoint {
     ///
     /// An end is an [`Event`] here and no error. What a receive has told is not told again, and the other way round; a
     /// receive tells no joinings. Errors are those of a receive from anyone ([`RecvFrom::recv`](crate::RecvFrom::recv)) but
-    /// [`RecvError::Gone`]. That another rank gave up what was sent to it is no event: a send tells it
-    /// ([`Broken::Reset`](crate::Broken::Reset)). Messages of topics are none either, and who publishes is asked of the
-    /// [`Topic`](crate::Topic::died_publishing) when a rank has ended or joined.
+    /// [`RecvError::Gone`].
+    ///
+    /// Three things are no events. If another rank gives up what was sent to it, the next message to that rank returns
+    /// [`Broken::Reset`](crate::Broken::Reset). Messages of a topic are read by its subscribers. Who begins or
+    /// ends to publish a topic is told by no event: ask the topic, when a rank has joined or ended
+    /// ([`Topic::published_by`](crate::Topic::published_by), [`Topic::died_publishing`](crate::Topic::died_publishing)).
     ///
     /// A leave wakes an endpoint that sleeps here. Nobody rings for a joining: an endpoint that sleeps is told of one within
     /// 75 ms, or at the first mail of the new rank. [`Select`](crate::Select) has no arm for a joining or

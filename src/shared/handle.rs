@@ -264,7 +264,8 @@ impl Shared {
         &self.handle.state.region
     }
 
-    /// What is sent to `rank`, and how long that may wait: as long as it takes, if nothing else is said.
+    /// How to send to this rank, or to call it: [`SharedTo`] has the methods. Those that wait do so as long as it takes, unless
+    /// [`SharedTo::within`] sets a limit.
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -280,7 +281,8 @@ impl Shared {
         SharedTo::new(&self.handle, rank)
     }
 
-    /// What is received from this rank, and how long that may wait: as long as it takes, if nothing else is said.
+    /// How to receive from this rank: [`SharedFrom`] has the methods. Those that wait do so as long as it takes, unless
+    /// [`SharedFrom::within`] sets a limit.
     ///
     /// ```
     /// # use mailbox::{Config, Region};
