@@ -7,18 +7,25 @@ use std::path::Path;
 /// Each of its methods has an example of its own.
 const FIRST: &str = "Endpoint";
 /// Of these, a method may say instead which other one has an example that shows both.
-const OTHERS: [&str; 11] = [
+const OTHERS: [&str; 18] = [
     "Config",
+    "Drain",
+    "Interrupter",
     "JoinOptions",
     "Mail",
     "Message",
     "OwnedMail",
+    "Policy",
     "RecvFrom",
     "RecvHalf",
     "Region",
+    "Reply",
+    "Request",
     "SendHalf",
     "SendTo",
     "Shared",
+    "SharedFrom",
+    "SharedTo",
 ];
 /// Its example is not run: it would remove what other programs of this user have left.
 const NOT_RUN: &str = "Region::clean";

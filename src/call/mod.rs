@@ -293,6 +293,21 @@ impl<'a> Call<'a> {
     /// Once the answer was given, or an error other than [`CallError::Held`], [`CallError::Timeout`],
     /// [`CallError::Interrupted`] and [`Broken::NoSpace`], the call is over. What is asked of it from then on returns
     /// [`CallError::Unanswered`]. Errors as for [`SendTo::call`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let calls = [me.to(1).start_call(b"2 + 2")?, me.to(1).start_call(b"3 + 3")?];
+    /// // The server answers in any order.
+    /// let (first, second) = (other.recv()?, other.recv()?);
+    /// let answer = |sum: &[u8]| if sum == b"2 + 2" { b"4" } else { b"6" };
+    /// let (of_first, of_second) = (answer(&first.to_vec()), answer(&second.to_vec()));
+    /// second.reply(of_second)?;
+    /// first.reply(of_first)?;
+    /// assert_eq!([calls[0].wait()?.into_vec(), calls[1].wait()?.into_vec()], [b"4", b"6"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait(&self) -> Result<Reply, CallError> {
         self.finish(Deadline::Never)
     }

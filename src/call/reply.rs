@@ -29,12 +29,35 @@ pub struct Reply(pub(super) Bytes);
 
 impl Reply {
     /// The bytes; not copied once more if they are more than 48.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let call = me.to(1).start_call(b"2 + 2")?;
+    /// other.recv()?.reply(b"4")?;
+    /// let kept: Vec<u8> = call.wait()?.into_vec();
+    /// assert_eq!(kept, b"4");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_vec(self) -> Vec<u8> {
         self.0.into_vec()
     }
 
     /// The value whose bytes it is; [`SizeError`] if it has another length than a `T`. Both processes must mean the same
     /// by `T`: nothing checks it.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SizeError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let call = me.to(1).start_call(b"how many?")?;
+    /// other.recv()?.reply(&7u64.to_ne_bytes())?;
+    /// let answer = call.wait()?;
+    /// assert_eq!(answer.value::<u64>(), Ok(7));
+    /// assert_eq!(answer.value::<u32>(), Err(SizeError { len: 8, size: 4 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn value<T: Pod>(&self) -> Result<T, SizeError> {
         bytemuck::try_pod_read_unaligned(self)
             .map_err(|_| SizeError { len: self.len(), size: size_of::<T>() })

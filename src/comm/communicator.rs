@@ -75,6 +75,21 @@ impl<'a> Comm<'a> {
     ///
     /// Cost: two messages for each rank but rank 0. [`CommError::NoContext`] if a member is in as many communicators as there can
     /// be ([`Config::groups`](crate::Config::groups)).
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// std::thread::scope(|scope| {
+    ///     for rank in 0..region.ranks() {
+    ///         let me = region.join(rank).expect("a free rank");
+    ///         scope.spawn(move || {
+    ///             let comm = Comm::world(&me).expect("all come");
+    ///             assert_eq!((comm.rank(), comm.size(), comm.endpoint().rank()), (rank, 3, rank));
+    ///         });
+    ///     }
+    /// });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn world(endpoint: &'a Endpoint) -> Result<Self, CommError> {
         Self::world_within(endpoint, Deadline::Never)
     }

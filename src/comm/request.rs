@@ -181,6 +181,18 @@ impl<'a> RecvFrom<'a> {
 
 impl<'a> Request<'a> {
     /// Whether it is over. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut request = me.from(1).start();
+    /// assert!(!request.test()?);
+    /// other.send(0, b"hello")?;
+    /// assert!(request.test()?);
+    /// assert_eq!(request.wait()?.expect("a mail").to_vec(), b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn test(&mut self) -> Result<bool, RequestError> {
         match Self::wait_all_within(core::slice::from_mut(self), Deadline::Now) {
             Err(RequestError::Timeout) => Ok(false),
@@ -190,6 +202,18 @@ impl<'a> Request<'a> {
 
     /// Waits until it is over, and gives the mail, if it is a receive. [`RequestError::Send`] and [`RequestError::Recv`] say
     /// how it failed.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let (sent, received) = (me.to(1).start(b"ping"), me.from(1).start());
+    /// assert_eq!(other.recv()?.to_vec(), b"ping");
+    /// other.send(0, b"pong")?;
+    /// assert!(sent.wait()?.is_none(), "a send has no mail");
+    /// assert_eq!(received.wait()?.expect("a mail").to_vec(), b"pong");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn wait(self) -> Result<Option<Mail<'a>>, RequestError> {
         let request = ManuallyDrop::new(self);
@@ -256,6 +280,19 @@ impl<'a> Request<'a> {
     /// endpoints of one thread. Errors: only those that end the wait.
     ///
     /// It uses no more of a processor than one receive that waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Request};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut requests = [1, 2].map(|tag| me.from(1).tag(tag).start());
+    /// other.to(0).tag(2).send(b"two")?;
+    /// other.to(0).tag(1).send(b"one")?;
+    /// Request::wait_all(&mut requests)?;
+    /// let mails = requests.map(|request| request.wait().expect("it is over").expect("a mail").to_vec());
+    /// assert_eq!(mails, [b"one", b"two"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait_all(requests: &mut [Request<'_>]) -> Result<(), RequestError> {
         Self::wait_all_within(requests, Deadline::Never)
     }

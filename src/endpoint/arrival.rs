@@ -79,6 +79,20 @@ impl<'a> Arrival<'a> {
     /// [`RecvError::Cut`] if its sender gave it up or was replaced, and [`RecvError::Gone`] if its sender ended: then no more
     /// of it comes. [`Broken::NoSpace`](crate::Broken::NoSpace) and [`RecvError::Held`] come before the first byte, and
     /// the call can be tried again.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.send(0, b"hello world")?;
+    /// let mut arrival = me.recv()?.fetch();
+    /// let mut buffer = [0; 6];
+    /// assert_eq!((arrival.fetch(&mut buffer)?, &buffer), (6, b"hello "));
+    /// assert_eq!((arrival.len(), arrival.left()), (11, 5));
+    /// assert_eq!((arrival.fetch(&mut buffer)?, &buffer[..5]), (5, &b"world"[..]));
+    /// assert_eq!(arrival.fetch(&mut buffer)?, 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn fetch(&mut self, buffer: &mut [u8]) -> Result<usize, RecvError> {
         self.next(buffer, Deadline::Never)
     }
@@ -170,6 +184,20 @@ impl<'a> Arrival<'a> {
     }
 
     /// Refuses the message, also if all of it was fetched.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// me.set_by_hand(true);
+    /// let sender = std::thread::spawn(move || other.send(0, &vec![7; 4 << 20]));
+    /// let mut arrival = me.recv()?.fetch();
+    /// let mut head = [0; 100];
+    /// arrival.fetch(&mut head)?;
+    /// arrival.refuse(); // the head was enough
+    /// assert_eq!(sender.join().unwrap(), Err(SendError::Refused(0)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn refuse(mut self) {
         self.end(false);
     }

@@ -71,6 +71,21 @@ impl<'a> Drain<'a> {
     ///
     /// Errors as for [`RecvFrom::recv`](crate::RecvFrom::recv). Ends of ranks, and that mails are
     /// [held](RecvError::Held), are told by receives only.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.send(0, b"one")?;
+    /// let question = other.to(0).start_call(b"2 + 2")?;
+    /// let mut drain = me.drain();
+    /// assert_eq!(drain.next()?.expect("a message").to_vec(), b"one");
+    /// assert!(drain.next()?.is_none(), "a call is for `recv`");
+    /// drop(drain);
+    /// me.recv()?.reply(b"4")?;
+    /// # assert_eq!(*question.wait()?, *b"4");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline(always)]
     #[expect(clippy::should_implement_trait, reason = "what it gives must go before it is asked again")]
     pub fn next(&mut self) -> Result<Option<Message<'_>>, RecvError> {

@@ -48,6 +48,17 @@ impl<'a> Sending<'a> {
     ///
     /// [`SendError::Refused`] if the receiver does not want it. [`SendError::Gone`] if the receiver's life ends before, also if
     /// that had not begun. Other errors as for [`SendTo::send`](crate::SendTo::send). They are returned again each time.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut sending = me.to(1).announce(vec![7; 4 << 20])?;
+    /// other.set_by_hand(true);
+    /// drop(other.recv()?); // the announcement: rank 1 does not want the message
+    /// assert_eq!(sending.wait(), Err(SendError::Refused(1)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait(&mut self) -> Result<(), SendError> {
         self.wait_within(Deadline::Never)
     }
@@ -70,6 +81,18 @@ impl<'a> Sending<'a> {
     }
 
     /// Whether the receiver has all of it. Sends what is wanted and has room. Never waits. Errors as for [`Sending::wait`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut sending = me.to(1).announce(vec![7; 4 << 20])?;
+    /// assert!(!sending.is_received()?);
+    /// let receiver = std::thread::spawn(move || other.recv().map(|mail| mail.len()));
+    /// while !sending.is_received()? {} // or other work in between
+    /// assert_eq!(receiver.join().unwrap()?, 4 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_received(&mut self) -> Result<bool, SendError> {
         self.finish(Deadline::Now)
     }

@@ -58,6 +58,17 @@ impl Interrupter {
     /// that would. Several interrupts before that count as one. What was there before, such as mail, comes first.
     ///
     /// Never waits; async-signal-safe. Cost: a full fence, and a system call if the endpoint sleeps.
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// me.interrupter().interrupt();
+    /// other.send(0, b"hello")?;
+    /// assert_eq!(me.recv()?.to_vec(), b"hello", "what is there comes first");
+    /// assert_eq!(me.recv().err(), Some(RecvError::Interrupted));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn interrupt(&self) {
         self.flag.store(true, Ordering::Release);
         let is_forked = os::process_word().load(Ordering::Relaxed) != self.process;

@@ -122,6 +122,16 @@ pub struct SharedUntilAlone<'a> {
 
 impl SharedUntilAlone<'_> {
     /// It waits no longer than until `deadline`, for all mail together. Then it gives [`RecvError::Timeout`], and ends.
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let mut mails = me.until_alone().within(Duration::from_millis(1));
+    /// assert_eq!(mails.next().expect("rank 1 is there").err(), Some(RecvError::Timeout));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn within(self, deadline: impl Into<Deadline>) -> Self {
         Self { deadline: deadline.into(), ..self }
     }

@@ -62,12 +62,35 @@ impl<'a> SharedFrom<'a> {
 
     /// Takes only messages with this tag, as [`RecvFrom::tag`](crate::RecvFrom::tag) does; but it returns no
     /// [`RecvError::Crowded`], because other threads are expected to take what this leaves.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.to(0).tag(1).send(b"first")?;
+    /// other.to(0).tag(2).send(b"second")?;
+    /// assert_eq!(me.from(1).tag(2).recv()?.to_vec(), b"second");
+    /// assert_eq!(me.recv()?.to_vec(), b"first");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tag(self, tag: u32) -> Self {
         self.tag_masked(tag, u32::MAX)
     }
 
     /// Takes only messages whose tag has the same bits as `tag` wherever `mask` has ones, as
     /// [`RecvFrom::tag_masked`](crate::RecvFrom::tag_masked) does.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.to(0).tag(0x0105).send(b"other kind")?;
+    /// other.to(0).tag(0x0205).send(b"order")?;
+    /// // The upper byte says which kind of message it is.
+    /// let order = me.from_any().tag_masked(0x0200, 0xff00).recv()?;
+    /// assert_eq!(order.to_vec(), b"order");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tag_masked(mut self, tag: u32, mask: u32) -> Self {
         self.wanted.filter = self.wanted.filter.with_tag(tag, mask);
         self
@@ -75,12 +98,33 @@ impl<'a> SharedFrom<'a> {
 
     /// The next mail; waits until there is one. Errors as for [`RecvFrom::recv`](crate::RecvFrom::recv), but
     /// [`RecvError::Held`] only for mails that this thread took, and no [`RecvError::Crowded`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.send(0, b"the last one")?;
+    /// drop(other);
+    /// assert_eq!(me.from(1).recv()?.to_vec(), b"the last one");
+    /// assert_eq!(me.from(1).recv().err(), Some(RecvError::Gone { rank: 1, died: false }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn recv(self) -> Result<OwnedMail, RecvError> {
         receiving::recv(self.handle, self.wanted, self.deadline)?.ok_or(RecvError::Timeout)
     }
 
     /// The next mail, if there is one now; never waits for a peer. Errors as of [`SharedFrom::recv`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.to(0).tag(1).send(b"an order")?;
+    /// assert!(me.from(1).tag(2).try_recv()?.is_none());
+    /// assert_eq!(me.from(1).tag(1).try_recv()?.expect("it is there").to_vec(), b"an order");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn try_recv(self) -> Result<Option<OwnedMail>, RecvError> {
         receiving::recv(self.handle, self.wanted, Deadline::Now)
@@ -112,6 +156,17 @@ impl<'a> SharedFrom<'a> {
 
     /// Exactly the message that [`SharedFrom::peek`] has shown, or `None` if any thread has received it since. As
     /// [`RecvFrom::recv_peeked`](crate::RecvFrom::recv_peeked).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.send(0, b"hello")?;
+    /// let seen = me.from_any().peek()?.expect("a message is there");
+    /// assert_eq!(me.from_any().recv_peeked(&seen)?.expect("nobody else receives").to_vec(), b"hello");
+    /// assert!(me.from_any().recv_peeked(&seen)?.is_none(), "it was received");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recv_peeked(self, envelope: &Envelope) -> Result<Option<OwnedMail>, RecvError> {
         receiving::recv_peeked(self.handle, envelope)
     }

@@ -83,6 +83,19 @@ impl<'a> SharedTo<'a> {
     /// Sends `bytes`, of any length up to [`Region::max_message`](crate::Region::max_message); waits while the mailbox is
     /// full, and until the receiver has a message above [`Region::eager_limit`](crate::Region::eager_limit). Errors as of
     /// [`Endpoint::send`](crate::Endpoint::send).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let orders = me.to(1).tag(7);
+    /// std::thread::scope(|scope| {
+    ///     scope.spawn(move || orders.send(b"100 shares").expect("room"));
+    /// });
+    /// orders.send(b"200 shares")?;
+    /// assert_eq!([other.recv()?.to_vec(), other.recv()?.to_vec()], [b"100 shares", b"200 shares"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn send(self, bytes: &[u8]) -> Result<(), SendError> {
         sending::send(self.handle, self.parcel(bytes.into()), self.deadline)
@@ -112,6 +125,16 @@ impl<'a> SharedTo<'a> {
 
     /// Sends `bytes` if there is room now; never waits for a peer, else [`SendError::Full`]. Errors as of
     /// [`Endpoint::try_send`](crate::Endpoint::try_send).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # let region = Region::create_unnamed(Config::ranks(2).cells(64))?;
+    /// # let (me, _other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let orders = me.to(1).tag(7);
+    /// let sent = (0..).take_while(|_| orders.try_send(b"100 shares").is_ok()).count();
+    /// assert_eq!((sent, orders.try_send(b"200 shares")), (64, Err(SendError::Full)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn try_send(self, bytes: &[u8]) -> Result<(), SendError> {
         sending::send(self.handle, self.parcel(bytes.into()), Deadline::Now)
@@ -136,6 +159,15 @@ impl<'a> SharedTo<'a> {
     }
 
     /// Opens the mailbox to the rank without sending anything. As [`SendTo::open`](crate::SendTo::open).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let me = region.join(0)?.into_shared();
+    /// me.to(1).open()?;
+    /// assert!(region.has_mailbox(0, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn open(self) -> Result<(), SendError> {
         self.handle.with(|joint| joint.endpoint.to(self.rank).open())?
     }
@@ -143,6 +175,22 @@ impl<'a> SharedTo<'a> {
     /// Asks, and waits for the answer. A call carries no tag. Several threads may ask the same rank at once. Errors as of
     /// [`Endpoint::call`](crate::Endpoint::call), but that a call is never [`CallError::Held`]: another thread may receive
     /// what the server waits to have received.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let server = std::thread::spawn(move || {
+    ///     let question = other.recv().expect("a call");
+    ///     let number: u32 = question.value().expect("one number");
+    ///     question.reply(&(2 * number).to_ne_bytes())
+    /// });
+    /// let answer = me.to(1).within(Duration::from_secs(10)).call(&21u32.to_ne_bytes())?;
+    /// assert_eq!(answer.value::<u32>()?, 42);
+    /// # server.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn call(self, request: &[u8]) -> Result<Reply, CallError> {
         asking::call(self.handle, self.rank, request, self.deadline)

@@ -68,6 +68,16 @@ impl SharedFrom<'_> {
     }
 
     /// The next mail as a value. As [`RecvFrom::recv_value`](crate::RecvFrom::recv_value).
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.to(0).send_value(&7u64)?;
+    /// assert_eq!(me.from(1).recv_value::<u32>(), Err(RecvError::Misfit { rank: 1, len: 8 }));
+    /// assert_eq!(me.from(1).recv_value::<u64>(), Ok(7));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn recv_value<T: Pod>(self) -> Result<T, RecvError> {
         let mail = self.recv()?;
@@ -79,6 +89,18 @@ impl SharedFrom<'_> {
 
     /// Copies the next mail to the front of `values`; its sender, and how many values it has. As
     /// [`RecvFrom::recv_into_slice`](crate::RecvFrom::recv_into_slice), but an announced message takes private memory on its way.
+    ///
+    /// ```
+    /// # use mailbox::{Config, RecvError, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// other.to(0).send_slice(&[1u32, 2, 3])?;
+    /// let mut numbers = [0u32; 8];
+    /// assert_eq!(me.from(1).recv_into_slice(&mut numbers[..2]), Err(RecvError::Misfit { rank: 1, len: 12 }));
+    /// assert_eq!(me.from(1).recv_into_slice(&mut numbers), Ok((1, 3)));
+    /// assert_eq!(numbers[..4], [1, 2, 3, 0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recv_into_slice<T: Pod>(self, values: &mut [T]) -> Result<(u32, usize), RecvError> {
         let mail = self.recv()?;
         let fits = mail.len() <= size_of_val(values) && mail.len().is_multiple_of(size_of::<T>());

@@ -136,6 +136,13 @@ impl Region {
 
 impl Topic {
     /// Its name. One that a program without this library has written is shown with U+FFFD where it is not UTF-8.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(1))?;
+    /// assert_eq!(region.topic("prices")?.name(), "prices");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn name(&self) -> String {
         String::from_utf8_lossy(&name_of(self.entry())).into_owned()
     }
@@ -143,6 +150,19 @@ impl Topic {
     /// The rank that publishes it, if a live process does.
     ///
     /// Cost: a system call (0.2 to 5.4 µs).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(1))?;
+    /// # let me = region.join(0)?;
+    /// let topic = region.topic("prices")?;
+    /// assert_eq!(topic.published_by(), None);
+    /// let publisher = topic.publisher(&me)?;
+    /// assert_eq!(topic.published_by(), Some(0));
+    /// drop(publisher);
+    /// assert_eq!(topic.published_by(), None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn published_by(&self) -> Option<u32> {
         self.registered().filter(|(_, lives)| *lives).map(|(rank, _)| rank)
     }
@@ -220,6 +240,18 @@ impl Topic {
     ///
     /// It ends when the publisher is dropped. The newest value stays, also if the process dies. What the next publisher
     /// publishes then follows.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, TopicError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("speed")?;
+    /// let mut publisher = topic.publish_latest(&me, 8)?;
+    /// publisher.publish_value(&3.5)?;
+    /// assert_eq!(topic.publish_latest(&other, 8).err(), Some(TopicError::Taken { rank: 0 }));
+    /// assert_eq!(topic.latest(&other)?.value()?, Some(3.5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn publish_latest<'a>(
         &self,
         me: &'a Endpoint,
@@ -246,6 +278,18 @@ impl Topic {
     }
 
     /// Reads its latest value. Any number of ranks may, whether or not it was ever published.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("speed")?;
+    /// let mut latest = topic.latest(&other)?;
+    /// assert_eq!(latest.value::<f64>()?, None, "nobody has published it");
+    /// topic.publish_latest(&me, 8)?.publish_value(&3.5)?;
+    /// assert_eq!(latest.value()?, Some(3.5), "it stays");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn latest<'a>(&self, me: &'a Endpoint) -> Result<Latest<'a>, TopicError> {
         me.member().check()?;
         self.check_kind(TopicKind::Value)?;
@@ -256,6 +300,19 @@ impl Topic {
     ///
     /// It ends when the publisher is dropped. The last messages stay, also if the process dies, and those of the next publisher
     /// follow them.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region, TopicError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("prices")?;
+    /// let mut publisher = topic.publisher(&me)?;
+    /// publisher.publish(b"17.2")?;
+    /// assert_eq!(topic.publisher(&other).err(), Some(TopicError::Taken { rank: 0 }));
+    /// let mut prices = topic.subscriber(&other, Policy::every().history(1))?;
+    /// assert_eq!(prices.recv()?.to_vec(), b"17.2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn publisher<'a>(&self, me: &'a Endpoint) -> Result<Publisher<'a>, TopicError> {
         me.member().check()?;
         let _lock = self.lock_to_publish(TopicKind::Stream)?;
@@ -267,6 +324,19 @@ impl Topic {
 
     /// Reads its stream from now on, or from some messages before. Any number of ranks may, each once at a time, whether or not
     /// somebody publishes it.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("prices")?;
+    /// let mut publisher = topic.publisher(&me)?;
+    /// publisher.publish(b"before anybody came")?;
+    /// let mut prices = topic.subscriber(&other, Policy::every())?;
+    /// publisher.publish(b"17.2")?;
+    /// assert_eq!(prices.recv()?.to_vec(), b"17.2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn subscriber<'a>(&self, me: &'a Endpoint, policy: Policy) -> Result<Subscriber<'a>, TopicError> {
         me.member().check()?;
         self.check_kind(TopicKind::Stream)?;

@@ -61,6 +61,16 @@ impl<'a> Latest<'a> {
     /// publisher at work.
     ///
     /// Cost: that of copying it.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("title")?;
+    /// topic.publish_latest(&me, 64)?.publish(b"news")?;
+    /// assert_eq!(topic.latest(&other)?.bytes()?, Some(&b"news"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn bytes(&mut self) -> Result<Option<&[u8]>, TopicError> {
         let capacity = self.prepare()?.map_or(0, ValueReader::capacity);
         let mut bytes = core::mem::take(&mut self.bytes);
@@ -71,6 +81,18 @@ impl<'a> Latest<'a> {
     }
 
     /// Copies the newest value to `buffer`, as much as there is room for, and returns how many bytes it has. As [`Latest::bytes`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("title")?;
+    /// topic.publish_latest(&me, 64)?.publish(b"the news")?;
+    /// let mut buffer = [0; 3];
+    /// assert_eq!(topic.latest(&other)?.read_into(&mut buffer)?, Some(8), "it is longer");
+    /// assert_eq!(&buffer, b"the");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read_into(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, TopicError> {
         self.read(buffer)
     }
@@ -93,6 +115,18 @@ impl<'a> Latest<'a> {
     }
 
     /// The newest value, which is plain data of this type; [`TopicError::Misfit`] if it has another length. As [`Latest::bytes`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, TopicError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("position")?;
+    /// topic.publish_latest(&me, 64)?.publish_value(&[1.5, -2.0])?;
+    /// let mut latest = topic.latest(&other)?;
+    /// assert_eq!(latest.value::<[f64; 2]>()?, Some([1.5, -2.0]));
+    /// assert_eq!(latest.value::<f64>(), Err(TopicError::Misfit { len: 16, capacity: 8 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn value<T: Pod>(&mut self) -> Result<Option<T>, TopicError> {
         let mut value = T::zeroed();

@@ -51,6 +51,19 @@ impl<'a> LatestPublisher<'a> {
     /// Publishes a value, which replaces the one before. Never waits, also not for readers.
     ///
     /// Cost: that of copying it, a fence, a load for each 64 ranks of the region, and a system call for each reader that sleeps.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, TopicError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("title")?;
+    /// let mut publisher = topic.publish_latest(&me, 64)?;
+    /// publisher.publish(b"old news")?;
+    /// publisher.publish(b"news")?;
+    /// assert_eq!(publisher.publish(&[0; 65]), Err(TopicError::Misfit { len: 65, capacity: publisher.capacity() }));
+    /// assert_eq!(topic.latest(&other)?.bytes()?, Some(&b"news"[..]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn publish(&mut self, bytes: &[u8]) -> Result<(), TopicError> {
         let member = self.me.member();
         member.check()?;
@@ -69,6 +82,18 @@ impl<'a> LatestPublisher<'a> {
     }
 
     /// Publishes plain data. As [`LatestPublisher::publish`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("speed")?;
+    /// let mut speed = topic.publish_latest(&me, 8)?;
+    /// speed.publish_value(&3.4)?;
+    /// speed.publish_value(&3.5)?;
+    /// assert_eq!(topic.latest(&other)?.value()?, Some(3.5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn publish_value<T: NoUninit>(&mut self, value: &T) -> Result<(), TopicError> {
         self.publish(bytes_of(value))
     }

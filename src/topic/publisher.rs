@@ -63,6 +63,21 @@ impl<'a> Publisher<'a> {
     /// Publishes a message. Waits while a reader that wants every message must read others first.
     ///
     /// Cost: that of copying it, and for each reader two loads, and a system call if it sleeps.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let [me, one, two] = [0, 1, 2].map(|rank| region.join(rank).unwrap());
+    /// let topic = region.topic("prices")?;
+    /// let mut readers = [topic.subscriber(&one, Policy::every())?, topic.subscriber(&two, Policy::every())?];
+    /// let mut publisher = topic.publisher(&me)?;
+    /// publisher.publish(b"17.2")?;
+    /// for reader in &mut readers {
+    ///     assert_eq!(reader.recv()?.to_vec(), b"17.2");
+    /// }
+    /// assert_eq!(publisher.published(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn publish(&mut self, bytes: &[u8]) -> Result<(), TopicError> {
         self.publish_within(bytes, Deadline::Never)
@@ -100,6 +115,17 @@ impl<'a> Publisher<'a> {
     }
 
     /// Publishes plain data. As [`Publisher::publish`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("position")?;
+    /// let mut positions = topic.subscriber(&other, Policy::every())?;
+    /// topic.publisher(&me)?.publish_value(&[1.5, -2.0])?;
+    /// assert_eq!(positions.recv()?.value::<[f64; 2]>()?, [1.5, -2.0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn publish_value<T: NoUninit>(&mut self, value: &T) -> Result<(), TopicError> {
         self.publish(bytes_of(value))
     }

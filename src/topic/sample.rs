@@ -93,6 +93,18 @@ impl<'s, 'a> Sample<'s, 'a> {
     }
 
     /// Its bytes, copied to new memory.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let topic = region.topic("prices")?;
+    /// let mut prices = topic.subscriber(&other, Policy::every())?;
+    /// topic.publisher(&me)?.publish(b"17.2")?;
+    /// let price = prices.recv()?;
+    /// assert_eq!((price.to_vec(), price.len(), price.number()), (b"17.2".to_vec(), 4, 0));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to_vec(&self) -> Vec<u8> {
         let mut bytes = vec![0; self.len()];
         self.copy_to(&mut bytes);
@@ -101,6 +113,19 @@ impl<'s, 'a> Sample<'s, 'a> {
 
     /// The value whose bytes it is, copied. [`SizeError`] if a `T` has another length. Publisher and subscriber must mean the same
     /// type: nothing checks that.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region, SizeError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let topic = region.topic("prices")?;
+    /// let mut prices = topic.subscriber(&other, Policy::every())?;
+    /// topic.publisher(&me)?.publish_value(&17.2f64)?;
+    /// let price = prices.recv()?;
+    /// assert_eq!(price.value::<f64>(), Ok(17.2));
+    /// assert_eq!(price.value::<f32>(), Err(SizeError { len: 8, size: 4 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn value<T: Pod>(&self) -> Result<T, SizeError> {
         if self.len() != size_of::<T>() {

@@ -32,17 +32,60 @@ pub struct Policy {
 
 impl Policy {
     /// Every message. The publisher waits for this subscriber when the room is needed of a message that it has not read.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Deadline, Policy, Region, TopicError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("log")?;
+    /// let mut log = topic.subscriber(&other, Policy::every())?;
+    /// let mut publisher = topic.publisher(&me)?;
+    /// while publisher.publish_within(b"a line", Deadline::Now).is_ok() {}
+    /// assert_eq!(publisher.publish_within(b"a line", Deadline::Now), Err(TopicError::Behind { rank: 1 }));
+    /// assert_eq!(log.recv()?.missed(), 0);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn every() -> Self {
         Self { every: true, history: 0 }
     }
 
     /// The messages that are there when it reads. A subscriber that is slow misses the oldest, and is told how many:
     /// [`Sample::missed`]. The publisher does not wait for it.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("frames")?;
+    /// let mut frames = topic.subscriber(&other, Policy::skip())?;
+    /// let mut publisher = topic.publisher(&me)?;
+    /// for number in 0..5000u32 {
+    ///     publisher.publish_value(&number)?; // does not wait
+    /// }
+    /// let frame = frames.recv()?;
+    /// assert!(frame.missed() > 0);
+    /// assert_eq!(u64::from(frame.value::<u32>()?), frame.missed());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn skip() -> Self {
         Self { every: false, history: 0 }
     }
 
     /// Begins with up to so many of the last messages that were published before, as many as are still there.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("prices")?;
+    /// let mut publisher = topic.publisher(&me)?;
+    /// for price in [17.2, 17.3, 17.4] {
+    ///     publisher.publish_value(&price)?;
+    /// }
+    /// let mut prices = topic.subscriber(&other, Policy::every().history(2))?;
+    /// assert_eq!(prices.recv()?.value::<f64>()?, 17.3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn history(self, messages: u64) -> Self {
         Self { history: messages, ..self }
     }
@@ -110,6 +153,21 @@ impl<'a> Subscriber<'a> {
     /// The next message. Waits until there is one.
     ///
     /// Cost: two loads of lines that others write; more for those that are woken, or that the publisher waits for.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("prices")?;
+    /// let mut prices = topic.subscriber(&me, Policy::every())?;
+    /// let publishing = std::thread::spawn({
+    ///     let topic = topic.clone();
+    ///     move || topic.publisher(&other)?.publish(b"17.2")
+    /// });
+    /// assert_eq!(prices.recv()?.to_vec(), b"17.2"); // waits for it
+    /// # publishing.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recv(&mut self) -> Result<Sample<'_, 'a>, TopicError> {
         let found = self.next(Deadline::Never)?.ok_or(TopicError::Busy)?;
         Ok(Sample::new(self, found))
@@ -150,6 +208,18 @@ impl<'a> Subscriber<'a> {
     }
 
     /// The next message, if there is one. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let topic = region.topic("prices")?;
+    /// let mut prices = topic.subscriber(&other, Policy::every())?;
+    /// assert!(prices.try_recv()?.is_none(), "nothing was published");
+    /// topic.publisher(&me)?.publish(b"17.2")?;
+    /// assert_eq!(prices.try_recv()?.expect("a price").to_vec(), b"17.2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn try_recv(&mut self) -> Result<Option<Sample<'_, 'a>>, TopicError> {
         let found = self.take()?;
@@ -157,6 +227,20 @@ impl<'a> Subscriber<'a> {
     }
 
     /// Whether there is a message that was not read. Costs one load.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let topic = region.topic("prices")?;
+    /// let mut prices = topic.subscriber(&other, Policy::every())?;
+    /// assert!(!prices.is_ready());
+    /// topic.publisher(&me)?.publish(b"17.2")?;
+    /// assert!(prices.is_ready());
+    /// assert_eq!(prices.recv()?.number(), 0);
+    /// assert_eq!((prices.is_ready(), prices.position()), (false, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn is_ready(&self) -> bool {
         self.reader.is_ready()
