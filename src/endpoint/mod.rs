@@ -234,11 +234,12 @@ impl Endpoint {
     ///
     /// ```
     /// # use mailbox::{Broken, Config, RecvError, Region};
+    /// # use std::time::Duration;
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// me.set_budget(4 << 20);
     /// let long = other.to(0).announce(vec![7; 8 << 20])?;
-    /// let error = me.recv().err();
+    /// let error = me.from(1).within(Duration::from_secs(1)).recv().err();
     /// assert_eq!(error, Some(RecvError::Broken(Broken::NoMemory { rank: 1, len: 8 << 20, left: 4 << 20 })));
     /// # drop(long);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

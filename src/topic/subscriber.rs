@@ -83,7 +83,7 @@ impl Policy {
     ///     publisher.publish_value(&price)?;
     /// }
     /// let mut prices = topic.subscriber(&other, Policy::every().history(2))?;
-    /// assert_eq!(prices.recv()?.value::<f64>()?, 17.3);
+    /// assert_eq!(prices.try_recv()?.expect("it is there").value::<f64>()?, 17.3);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn history(self, messages: u64) -> Self {
