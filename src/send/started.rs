@@ -2,7 +2,7 @@
 //!
 //! A message that finds room goes to its mailbox at once, and nothing of it is kept. One that finds none waits here, with its
 //! bytes, and so does one whose receiver must acknowledge or receive it. Each look of each call of the endpoint tries again;
-//! to start another goes on with that one.
+//! to start another goes on with that one, or with those before it, too, if it is long.
 //! To one rank nothing overtakes what waits here: other calls wait for that first.
 
 mod begin;
