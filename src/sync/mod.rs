@@ -5,18 +5,25 @@
 //! The name says which release pairs with which acquire, and a model check can weaken one edge at a time to see that
 //! its absence is noticed.
 //!
-//! With `--cfg stops` the atomics count accesses, so that a test can end a process at each of them.
+//! With `--cfg stops` the atomics count accesses, so that a test can end a process at each of them. So they do with `--cfg loom`, for
+//! a thread of a model.
 
+#[cfg(any(loom, stops))]
+mod counted;
 mod mutant;
 #[cfg(stops)]
 mod stops;
+#[cfg(loom)]
+mod threads;
 
 #[cfg(not(any(loom, stops)))]
 pub use core::sync::atomic::{AtomicU32, AtomicU64};
 #[cfg(not(loom))]
 pub use core::sync::atomic::{Ordering, compiler_fence, fence};
+#[cfg(any(loom, stops))]
+pub use counted::{AtomicU32, AtomicU64};
 #[cfg(loom)]
-pub use loom::sync::atomic::{AtomicU32, AtomicU64, Ordering, fence};
+pub use loom::sync::atomic::{Ordering, fence};
 #[cfg(loom)]
 pub use loom::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(loom)]
@@ -25,7 +32,9 @@ pub use mutant::{Mutant, mutated};
 #[cfg(not(loom))]
 pub use std::sync::{Condvar, Mutex, MutexGuard};
 #[cfg(stops)]
-pub use stops::*;
+pub use stops::arm;
+#[cfg(loom)]
+pub use threads::stop_before;
 
 /// A happens-before edge that a protocol rests on.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]

@@ -1,7 +1,4 @@
-//! The machine's atomics with every access counted, for tests that end a process before its k-th access.
-//!
-//! `--cfg stops` puts these in the place of the real ones. They have the same layout, and code above `sync` does not
-//! know of them. So a test can stop the shipped code at every step that a peer could see, and no step needs a mark.
+//! Ends a process before its k-th access to a shared word.
 
 use core::sync::atomic::{self, Ordering};
 use std::sync::OnceLock;
@@ -20,7 +17,7 @@ pub fn arm(count: u64, stop: fn() -> !) {
 }
 
 #[inline]
-fn step() {
+pub(super) fn step() {
     if LEFT.load(Ordering::Relaxed) > 0
         && LEFT.fetch_sub(1, Ordering::Relaxed) == 1
         && let Some(stop) = STOP.get()
@@ -28,66 +25,3 @@ fn step() {
         stop();
     }
 }
-
-macro_rules! counted {
-    ($($name:ident $value:ty),*) => {$(
-        /// The standard library's type, but counted.
-        #[repr(transparent)]
-        pub struct $name(atomic::$name);
-
-        impl $name {
-            /// A word.
-            pub const fn new(value: $value) -> Self {
-                Self(atomic::$name::new(value))
-            }
-
-            /// As in the standard library.
-            #[inline]
-            pub fn load(&self, order: Ordering) -> $value {
-                step();
-                self.0.load(order)
-            }
-
-            /// As in the standard library.
-            #[inline]
-            pub fn store(&self, value: $value, order: Ordering) {
-                step();
-                self.0.store(value, order);
-            }
-
-            /// As in the standard library.
-            #[inline]
-            pub fn fetch_or(&self, value: $value, order: Ordering) -> $value {
-                step();
-                self.0.fetch_or(value, order)
-            }
-
-            /// As in the standard library.
-            #[inline]
-            pub fn fetch_add(&self, value: $value, order: Ordering) -> $value {
-                step();
-                self.0.fetch_add(value, order)
-            }
-
-            /// As in the standard library.
-            #[inline]
-            pub fn fetch_and(&self, value: $value, order: Ordering) -> $value {
-                step();
-                self.0.fetch_and(value, order)
-            }
-
-            /// As in the standard library.
-            pub const fn as_ptr(&self) -> *mut $value {
-                self.0.as_ptr()
-            }
-        }
-
-        impl From<$value> for $name {
-            fn from(value: $value) -> Self {
-                Self::new(value)
-            }
-        }
-    )*};
-}
-
-counted!(AtomicU32 u32, AtomicU64 u64);
