@@ -104,6 +104,20 @@ fn one_that_only_polls_sees_deaths_and_ends() {
     assert_eq!(y_input.try_recv(), Err(poisoned("y")));
 }
 
+#[test]
+fn an_alternative_tells_a_death_that_its_wait_finds_at_once() {
+    let [dead, me] = join(&region());
+    let process = process(&me);
+    let mut input = process.input(&X).expect("free");
+    let mut alt = Alt::new();
+    alt.input(&input);
+    die_after(dead, &[1]);
+    assert_eq!((alt.wait_within(GUARD), input.recv()), (Ok(0), Ok(1)));
+    // So long ago that the next wait begins with the question who has ended.
+    thread::sleep(10 * SHORT);
+    assert_eq!((alt.wait_within(GUARD), input.recv()), (Ok(0), Err(gone())));
+}
+
 /// Sends until the mailbox is full; how many values.
 fn fill(output: &mut Output<'_, u32>) -> u32 {
     (0..).find(|value| output.send_within(value, SHORT).is_err()).expect("a mailbox has an end")

@@ -132,8 +132,9 @@ impl<'a> Alt<'a> {
                 };
             };
             let found = arms[first.seat().wait(&links, None, deadline)?];
-            // The other end of an output may just have been opened.
-            if self.arms[found].link.is_ready() {
+            // The other end of an output may just have been opened. That a process has ended is seen by a look for that alone.
+            let link = &self.arms[found].link;
+            if link.is_ready() || link.has_lost_its_other() {
                 return Ok(self.tell(found));
             }
         }
