@@ -1,6 +1,6 @@
 //! Channels whose ends come, go and die at odd times, and mailboxes without room.
 
-use mailbox::{Config, Endpoint, Region};
+use mailbox::{Config, Endpoint, Region, SelectError};
 use mailbox_patterns::csp::{Alt, Channel, ChannelError, Output, Process};
 use std::mem::forget;
 use std::thread;
@@ -116,6 +116,32 @@ fn an_alternative_tells_a_death_that_its_wait_finds_at_once() {
     // So long ago that the next wait begins with the question who has ended.
     thread::sleep(10 * SHORT);
     assert_eq!((alt.wait_within(GUARD), input.recv()), (Ok(0), Err(gone())));
+}
+
+#[test]
+fn an_interrupter_ends_a_wait_of_an_alternative_whose_arms_are_closed() {
+    let [me, _other] = join(&region());
+    let interrupter = me.interrupter();
+    let process = process(&me);
+    let input = process.input(&X).expect("free");
+    let mut alt = Alt::new();
+    let arm = alt.input(&input);
+    let interrupted = Err(ChannelError::Select(SelectError::Interrupted));
+    for is_open in [false, true] {
+        alt.guard(arm, is_open);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(SHORT);
+                interrupter.interrupt();
+            });
+            assert_eq!(alt.wait_within(GUARD), interrupted, "{is_open}");
+        });
+        assert_eq!(alt.wait_within(SHORT), Err(ChannelError::Timeout), "{is_open}");
+    }
+    // Before it waits, and with the end dropped.
+    drop(input);
+    interrupter.interrupt();
+    assert_eq!(alt.wait_within(GUARD), interrupted);
 }
 
 /// Sends until the mailbox is full; how many values.

@@ -4,7 +4,7 @@ use super::link::Link;
 use super::{ChannelError, Input, Output};
 use bytemuck::Pod;
 use core::fmt;
-use mailbox::Deadline;
+use mailbox::{Deadline, Select};
 use std::rc::Rc;
 
 /// An alternative: waits until one of several ends is ready, and says which.
@@ -98,7 +98,8 @@ impl<'a> Alt<'a> {
         self.wait_within(Deadline::Never)
     }
 
-    /// The same; [`ChannelError::Timeout`] if no arm is ready before `deadline`. With all arms closed it waits until then.
+    /// The same; [`ChannelError::Timeout`] if no arm is ready before `deadline`. With all arms closed it waits until then,
+    /// or until an [`Interrupter`](mailbox::Interrupter) of the endpoint ends it.
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -121,21 +122,35 @@ impl<'a> Alt<'a> {
                 return Ok(arm);
             }
             let (arms, links): (Vec<_>, Vec<_>) = self.open().map(|(at, arm)| (at, &*arm.link)).unzip();
-            let Some(first) = links.first() else {
-                return match deadline {
-                    Deadline::Never => Err(ChannelError::Empty),
-                    Deadline::Now => Err(ChannelError::Timeout),
-                    Deadline::At(time) => {
-                        std::thread::sleep(time.saturating_duration_since(std::time::Instant::now()));
-                        Err(ChannelError::Timeout)
-                    }
-                };
-            };
+            let Some(first) = links.first() else { return Err(self.wait_for_nothing(deadline)) };
             let found = arms[first.seat().wait(&links, None, deadline)?];
             // The other end of an output may just have been opened. That a process has ended is seen by a look for that alone.
             let link = &self.arms[found].link;
             if link.is_ready() || link.has_lost_its_other() {
                 return Ok(self.tell(found));
+            }
+        }
+    }
+
+    /// Waits until the time has come, or an interrupter of the endpoint ends it. Without any arm there is no endpoint.
+    fn wait_for_nothing(&self, deadline: Deadline) -> ChannelError {
+        let time = match deadline {
+            Deadline::Never => return ChannelError::Empty,
+            Deadline::Now => return ChannelError::Timeout,
+            Deadline::At(time) => time,
+        };
+        let mut select = Select::new();
+        let arm = self.arms.first();
+        if let Some(Err(error)) = arm.map(|arm| arm.link.seat().arm_nothing(&mut select)) {
+            return error;
+        }
+        let at = select.at(time);
+        loop {
+            match select.wait(Deadline::Never) {
+                Ok(arm) if arm == at => return ChannelError::Timeout,
+                // Only garbage makes the other one ready.
+                Ok(arm) => select.remove(arm),
+                Err(error) => return error.into(),
             }
         }
     }

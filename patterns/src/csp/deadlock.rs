@@ -159,6 +159,17 @@ impl<'a> Told<'a> {
         })
     }
 
+    /// A reader of it that has read it all. Only this process itself has news for it.
+    pub fn read(&self, me: &'a Endpoint) -> Result<Latest<'a>, ChannelError> {
+        let name = topic(self.rank);
+        let read = || {
+            let mut latest = me.region().topic(&name)?.latest(me)?;
+            latest.value::<State>()?;
+            Ok(latest)
+        };
+        read().map_err(|error| ChannelError::Topic { channel: name.clone(), error })
+    }
+
     /// It waits for these, of which none had a message after this inspection.
     pub fn waits(&mut self, links: &[&Link<'a>], inspection: &Inspection, is_forever: bool) {
         if links.len() > MOST {

@@ -68,6 +68,12 @@ pub struct Seat<'a> {
 }
 
 impl<'a> Seat<'a> {
+    /// Adds what is never ready, so that the wait is one of this endpoint.
+    pub fn arm_nothing(&self, select: &mut Select<'a>) -> Result<(), ChannelError> {
+        select.latest(&self.told.borrow().read(self.me)?);
+        Ok(())
+    }
+
     /// Waits until one of these has news: a message of its other end, the opening of that, or an end of it. Returns which. With `room`
     /// also until the first, which has met its other end, can send so many bytes.
     pub fn wait(
