@@ -1,7 +1,7 @@
 //! Channels between processes of the operating system, which are killed.
 
 use kit::{Child, Dice, SIGCONT, SIGSTOP, wait_until};
-use mailbox::{Config, Region, Status};
+use mailbox::{Config, Endpoint, Region, Status};
 use mailbox_patterns::csp::{Alt, Channel, ChannelError, Process};
 use std::env;
 use std::error::Error;
@@ -16,6 +16,9 @@ const WORDS: Channel<u32> = Channel::buffered("words", 1);
 const ROOM: Channel<u32> = Channel::buffered("room", 1);
 const MEETING: Channel<u32> = Channel::rendezvous("meeting");
 const NEXT: Channel<u32> = Channel::buffered("next", 1);
+const PLAYERS: u32 = 3;
+const RING: Channel<u32> = Channel::rendezvous("ring");
+const FULL_RING: Channel<u32> = Channel::buffered("ring", 3);
 /// Longer than it takes to see a deadlock.
 const LONG: Duration = Duration::from_millis(600);
 /// Longer than anything here takes.
@@ -34,6 +37,8 @@ fn second_process() {
         "stage" => stage(rank, &STAGE),
         "meeting stage" => stage(rank, &MEETING_STAGE),
         "speaker" => speak(rank),
+        "ring of meetings" => return end_in_ring(rank, &RING),
+        "full ring" => return end_in_ring(rank, &FULL_RING),
         part => panic!("{part:?} is no part"),
     };
     let error = played.expect_err("it goes on until it is ended");
@@ -70,6 +75,23 @@ fn speak(rank: u32) -> Result<(), Box<dyn Error>> {
     }
 }
 
+/// One of a ring of processes that all send, and of which none receives: how many values it could send, and what ended it.
+fn send_in_ring(me: &Endpoint, channel: &Channel<u32>) -> (u32, ChannelError) {
+    let process = Process::begin(me, 0..PLAYERS).expect("it is none yet");
+    let _left = process.input(&channel.at(me.rank())).expect("free");
+    let mut right = process.output(&channel.at((me.rank() + 1) % PLAYERS)).expect("free");
+    let ended = (0..).find_map(|sent| right.send(&sent).err().map(|error| (sent, error)));
+    ended.expect("it goes on until it is ended")
+}
+
+/// The same; it tells rank 0, with no channel.
+fn end_in_ring(rank: u32, channel: &Channel<u32>) {
+    let region = Region::from_env().expect("the region that it was handed");
+    let me = region.join(rank).expect("a free rank");
+    let (sent, error) = send_in_ring(&me, channel);
+    me.to(0).tag(sent).send(error.to_string().as_bytes()).expect("room");
+}
+
 /// A process that plays this part in this region.
 fn start(region: &Region, rank: u32, part: &str) -> Child {
     let mut command = Command::new(env::current_exe().expect("this test"));
@@ -102,6 +124,38 @@ fn a_process_that_is_stopped_is_in_no_deadlock() {
         output.send(&5).expect("room");
         assert_eq!(input.recv(), Ok(6));
     });
+}
+
+#[test]
+fn a_deadlock_of_processes_in_a_ring_of_rendezvous_names_who_waits_for_whom() {
+    deadlock_in_ring("ring of meetings", &RING);
+}
+
+#[test]
+fn a_deadlock_of_processes_in_a_ring_whose_buffers_are_all_full_names_who_waits_for_whom() {
+    deadlock_in_ring("full ring", &FULL_RING);
+}
+
+fn deadlock_in_ring(part: &str, channel: &Channel<u32>) {
+    let region = Region::create_unnamed(Config::ranks(PLAYERS)).expect("memory");
+    let mut others = [1, 2].map(|rank| start(&region, rank, part));
+    let me = region.join(0).expect("a free rank");
+    let (sent, error) = send_in_ring(&me, channel);
+    let mut told = vec![(0, sent, error.to_string())];
+    for rank in [1, 2] {
+        let mail = me.from(rank).tag_masked(0, !7).recv().expect("what ended it");
+        told.push((rank, mail.tag(), String::from_utf8_lossy(&mail.to_vec()).into_owned()));
+    }
+    let deadlock = "deadlock: rank 0 waits to send to rank 1 on \"ring.1\", \
+                    rank 1 waits to send to rank 2 on \"ring.2\", rank 2 waits to send to rank 0 on \"ring.0\"";
+    assert!(told.iter().any(|(_, _, end)| end == deadlock), "{told:?}");
+    for (rank, sent, end) in told {
+        assert_eq!(sent, channel.capacity(), "rank {rank}");
+        let right = channel.at((rank + 1) % PLAYERS).name().to_string();
+        let poisoned = ChannelError::Poisoned { channel: right }.to_string();
+        assert!(end == deadlock || end == poisoned, "rank {rank}: {end}");
+    }
+    assert!(others.iter_mut().all(|other| other.finish().success()));
 }
 
 #[test]
