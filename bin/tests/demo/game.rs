@@ -61,7 +61,7 @@ fn adds_up(report: &Value) {
 
 #[test]
 fn frames_worlds_and_presses_add_up() {
-    for steps in ["30", "120", "1000"] {
+    for steps in ["30", "60", "120", "1000"] {
         let report = played(&["--seconds", "1", "--steps", steps]);
         adds_up(&report);
         let measured = |times: &str| number(&report[times], "count");
@@ -101,7 +101,7 @@ fn people_read_it() {
     let lines = demo.shows_all();
     nothing_is_left("game", pid);
     let mut next = in_order(&lines);
-    next(": 60 frames a second of a world with 120 steps a second");
+    next(": 60 frames a second of a world with 60 steps a second");
     assert!(number_before(next("input: "), " presses") > 0);
     let steps = number_before(next("physics: "), " steps, each done once");
     let line = next("render: ");

@@ -52,7 +52,7 @@ pub struct Game {
     #[arg(long, value_name = "PART")]
     stop: Option<Role>,
     /// How many steps the physics makes a second
-    #[arg(long, value_name = "N", default_value_t = 120, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 60, value_parser = clap::value_parser!(u32).range(1..=1000))]
     steps: u32,
     /// Print the report as a JSON object
     #[arg(long)]

@@ -187,7 +187,7 @@ mod tests {
 
     #[test]
     fn the_report_has_all_figures() {
-        let rules = Rules { by_hand: false, draws: false, steps: 120 };
+        let rules = Rules { by_hand: false, draws: false, steps: 60 };
         let json = Report::new(rules, 1.5, &score(), None).to_json();
         let report: serde_json::Value = serde_json::from_str(&json).expect("JSON");
         for (field, value) in [("frames", 3), ("frames_new", 3), ("worlds_never_shown", 1), ("steps", 4)] {
