@@ -1,5 +1,6 @@
 //! Channels whose ends come, go and die at odd times, and mailboxes without room.
 
+use kit::wait_until;
 use mailbox::{Config, Endpoint, Region, SelectError};
 use mailbox_patterns::csp::{Alt, Channel, ChannelError, Output, Process};
 use std::mem::forget;
@@ -142,6 +143,28 @@ fn an_interrupter_ends_a_wait_of_an_alternative_whose_arms_are_closed() {
     drop(input);
     interrupter.interrupt();
     assert_eq!(alt.wait_within(GUARD), interrupted);
+}
+
+#[test]
+fn an_arm_that_is_always_ready_hides_no_death_at_another() {
+    for polls in [false, true] {
+        let [dead, me] = join(&region());
+        let process = process(&me);
+        // It has room, and nothing is sent there.
+        let (y, mut input) = (process.output(&Y).expect("free"), process.input(&X).expect("free"));
+        let _y = process.input(&Y).expect("free");
+        let mut alt = Alt::new();
+        let arms = [alt.output(&y).expect("a buffer"), alt.input(&input)];
+        die_after(dead, &[1]);
+        for expected in [Ok(1), Err(gone())] {
+            wait_until("it is told beside the other", || {
+                let arm = if polls { alt.try_wait().expect("sound") } else { alt.wait().ok() };
+                assert!(arm.is_some_and(|arm| arms.contains(&arm)));
+                arm == Some(arms[1])
+            });
+            assert_eq!(input.recv(), expected);
+        }
+    }
 }
 
 /// Sends until the mailbox is full; how many values.
