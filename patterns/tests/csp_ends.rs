@@ -228,6 +228,28 @@ fn a_sender_in_a_full_mailbox_hears_of_the_end() {
 }
 
 #[test]
+fn a_sender_in_a_full_mailbox_hears_of_a_death() {
+    for pause in [Duration::ZERO, 10 * SHORT] {
+        let [dead, me] = join(&region());
+        let process = process(&me);
+        let mut output = process.output(&WIDE).expect("free");
+        {
+            let other = self::process(&dead);
+            let mut input = other.input(&WIDE).expect("free");
+            assert_eq!(input.try_recv(), Ok(None));
+            fill(&mut output);
+            forget((input, other));
+        }
+        dead.abandon();
+        // After it the next wait begins with the question who has ended.
+        thread::sleep(pause);
+        let gone = ChannelError::Gone { channel: "wide".into(), rank: 0 };
+        assert_eq!(output.send_within(&0, GUARD), Err(gone.clone()));
+        assert_eq!(output.send(&0), Err(gone));
+    }
+}
+
+#[test]
 fn a_receive_does_not_wait_for_room_to_say_so() {
     let region = region();
     let ranks = join(&region);
