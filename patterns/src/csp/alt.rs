@@ -11,8 +11,8 @@ use std::rc::Rc;
 ///
 /// Each end is an *arm*, with the numbers 0, 1, 2, … in the order in which they are added. An input is ready when there is a value, an
 /// output of a buffered channel when there is room; each when its channel has ended. The receive or send of a ready
-/// end does not wait. Arms that stay ready take turns, so that none starves. Beside them, a death is looked for once in 100 ms. A *guard* closes an arm for a while. An end that was
-/// dropped is an arm no more. All ends are of one process.
+/// end does not wait. Arms that stay ready take turns, so that none starves. Beside them, a death is looked for once in 100 ms. A
+/// *guard* closes an arm for a while. An end that was dropped is an arm no more. All ends are of one process.
 ///
 /// ```
 /// # use mailbox::{Config, Region};
