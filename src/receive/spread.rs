@@ -75,8 +75,8 @@ mod tests {
             let spread = Spread::<32>::default();
             let mut places = [0; 256];
             (0..4096u64).for_each(|key| places[(spread.hash_one(key << shift) / NEAR) as usize % 256] += 1);
-            // Seven times as many as there are in the middle, which eight groups of neighbours would make.
-            assert!(places.iter().all(|count| *count < 128), "shifted by {shift}: {places:?}");
+            // As many as sixteen groups of neighbours would make. Where there are 256 groups, so many meet once in 10 billion runs.
+            assert!(places.iter().all(|count| *count < 256), "shifted by {shift}: {places:?}");
         }
     }
 
