@@ -19,12 +19,12 @@ enum Step {
     Take,
     /// Gives back the room of one of the messages that are held.
     Acknowledge(Index),
-    /// Puts back one of the messages that are held.
-    PutBack(Index),
+    /// Puts back one of the messages that are held; unseen, if it may be so.
+    PutBack(Index, bool),
     /// A successor takes the producer's place.
     Recover,
-    /// A successor takes the consumer's place.
-    Resume,
+    /// A successor takes the consumer's place, after a clean end or another.
+    Resume(bool),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -34,9 +34,9 @@ fn step() -> impl Strategy<Value = Step> {
         1 => index().prop_map(Step::Abort),
         6 => Just(Step::Take),
         6 => index().prop_map(Step::Acknowledge),
-        1 => index().prop_map(Step::PutBack),
+        2 => (index(), any::<bool>()).prop_map(|(which, is_unseen)| Step::PutBack(which, is_unseen)),
         1 => Just(Step::Recover),
-        1 => Just(Step::Resume),
+        1 => any::<bool>().prop_map(Step::Resume),
     ]
 }
 
@@ -89,11 +89,16 @@ struct Message {
     len: usize,
     epoch: u64,
     state: State,
+    /// Whether this consumer has said, when it first took it, that it may have been handed out before.
+    is_marked: Option<bool>,
 }
 
 enum State {
     /// To be taken.
     Waiting,
+    /// Put back: unseen, or handed out.
+    Left,
+    Requeued,
     Held(Descriptor),
     Acknowledged,
 }
@@ -108,6 +113,17 @@ struct Run {
     messages: VecDeque<Message>,
     head: u64,
     epoch: u64,
+    /// This consumer has taken none from here on.
+    next: u64,
+    /// It marks those below this number.
+    handed: u64,
+    /// A successor would mark those below this number.
+    claimed: u64,
+}
+
+/// The later of two numbers.
+fn latest(one: u64, other: u64) -> u64 {
+    if other.wrapping_sub(one) as i64 > 0 { other } else { one }
 }
 
 impl Run {
@@ -121,6 +137,9 @@ impl Run {
             messages: VecDeque::new(),
             head: start,
             epoch: 1,
+            next: start,
+            handed: start,
+            claimed: start,
         }
     }
 
@@ -157,7 +176,10 @@ impl Run {
             assert_eq!(result, if fits { Ok(()) } else { Err(PushError::Full) });
         }
         match result {
-            Ok(()) => self.messages.push_back(Message { len, epoch: self.epoch, state: State::Waiting }),
+            Ok(()) => {
+                let (epoch, state) = (self.epoch, State::Waiting);
+                self.messages.push_back(Message { len, epoch, state, is_marked: None });
+            }
             Err(error) => assert_eq!(error, PushError::Full),
         }
     }
@@ -173,10 +195,17 @@ impl Run {
         let is_ready = self.consumer.is_ready();
         let descriptor = self.consumer.take().unwrap();
         assert_eq!(is_ready, descriptor.is_some());
-        let waiting = self.messages.iter().position(|message| matches!(message.state, State::Waiting));
+        let is_waiting =
+            |message: &Message| matches!(message.state, State::Waiting | State::Left | State::Requeued);
+        let waiting = self.messages.iter().position(is_waiting);
         assert_eq!(descriptor.map(|descriptor| descriptor.seq), waiting.map(|at| self.seq(at)));
         if let (Some(descriptor), Some(at)) = (descriptor, waiting) {
-            self.messages[at].state = State::Held(descriptor);
+            let after = descriptor.seq.wrapping_add(1);
+            let is_handed = latest(after, self.handed) == self.handed;
+            let message = &mut self.messages[at];
+            assert_eq!(descriptor.is_redelivered(), *message.is_marked.get_or_insert(is_handed));
+            message.state = State::Held(descriptor);
+            (self.next, self.claimed) = (latest(self.next, after), latest(self.claimed, after));
             self.check(at, &descriptor);
         }
     }
@@ -213,9 +242,21 @@ impl Run {
         self.producer = Producer::recover(self.lane.clone(), self.epoch).unwrap();
     }
 
-    fn resume(&mut self) {
+    fn resume(&mut self, is_clean: bool) {
+        if is_clean {
+            self.consumer.settle_claim();
+            let taken = self.messages.iter().take(self.next.wrapping_sub(self.head) as usize);
+            let is_seen = |message: &Message| !matches!(message.state, State::Left);
+            let seen = taken.map(is_seen).collect::<Vec<_>>();
+            let end = seen.iter().rposition(|is_seen| *is_seen).map_or(self.head, |at| self.seq(at + 1));
+            self.claimed = latest(end, self.handed);
+        }
         self.consumer = Consumer::resume(self.lane.clone());
-        self.messages.iter_mut().for_each(|message| message.state = State::Waiting);
+        self.claimed = latest(self.claimed, self.head);
+        (self.next, self.handed) = (self.head, self.claimed);
+        for message in &mut self.messages {
+            (message.state, message.is_marked) = (State::Waiting, None);
+        }
     }
 
     fn step(&mut self, step: &Step) {
@@ -228,14 +269,20 @@ impl Run {
                     self.acknowledge(at, descriptor);
                 }
             }
-            Step::PutBack(which) => {
+            Step::PutBack(which, is_unseen) => {
                 if let Some((at, descriptor)) = self.held(which) {
-                    self.consumer.put_back(descriptor.seq);
-                    self.messages[at].state = State::Waiting;
+                    let is_unseen = *is_unseen && !descriptor.is_redelivered();
+                    self.messages[at].state = if is_unseen {
+                        self.consumer.leave(descriptor.seq);
+                        State::Left
+                    } else {
+                        self.consumer.put_back(descriptor.seq);
+                        State::Requeued
+                    };
                 }
             }
             Step::Recover => self.recover(),
-            Step::Resume => self.resume(),
+            Step::Resume(is_clean) => self.resume(*is_clean),
         }
         assert_eq!(head(&self.lane).load(Relaxed), self.head);
         assert_eq!(depth(&self.lane).1, self.messages.len() as u64);
@@ -243,7 +290,7 @@ impl Run {
 
     /// Every message comes out once more, and then the largest fits.
     fn finish(&mut self) {
-        self.resume();
+        self.resume(true);
         while !self.messages.is_empty() {
             self.take();
             let State::Held(descriptor) = self.messages[0].state else { panic!("a message is missing") };
@@ -619,19 +666,23 @@ proptest! {
                         prop_assert!(held.len() <= cells);
                     }
                 }
-                (Step::Acknowledge(_) | Step::PutBack(_), _) if held.is_empty() => {}
+                (Step::Acknowledge(_) | Step::PutBack(..), _) if held.is_empty() => {}
                 (Step::Acknowledge(which), _) => {
                     consumer.acknowledge(held.swap_remove(which.index(held.len())).seq);
                 }
-                (Step::PutBack(which), _) => {
-                    consumer.put_back(held.swap_remove(which.index(held.len())).seq);
+                (Step::PutBack(which, is_unseen), _) => {
+                    let seq = held.swap_remove(which.index(held.len())).seq;
+                    if *is_unseen { consumer.leave(seq) } else { consumer.put_back(seq) }
                 }
                 (Step::Recover, _) => {
                     producer = Producer::recover(lane.clone(), 2);
                     let loans = producer.as_ref().into_iter().flat_map(Producer::loans);
                     loans.for_each(|(_, loan)| assert!(loan.offset + loan.len <= AREA));
                 }
-                (Step::Resume, _) => {
+                (Step::Resume(is_clean), _) => {
+                    if *is_clean {
+                        consumer.settle_claim();
+                    }
                     consumer = Consumer::resume(lane.clone());
                     held.clear();
                 }

@@ -248,8 +248,8 @@ impl Lane {
         let atomic = || AtomicU64::new(0);
         let consumer = ConsumerLine {
             head: AtomicU64::new(start),
+            handed: AtomicU64::new(start),
             reported: atomic(),
-            handed: atomic(),
             redelivered: atomic(),
             wakes: atomic(),
             drops: atomic(),

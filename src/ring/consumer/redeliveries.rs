@@ -36,9 +36,9 @@ impl Consumer {
     /// Tells a successor, at a clean end, which messages were handed out: up to the last one that was taken and not put back
     /// unseen. Those before it that were not cannot be told apart.
     pub fn settle_claim(&self) {
-        let (handed, next) = (self.handed.get(), self.next.get());
-        let taken = (self.head.get()..next).rev().find(|seq| !self.is_unseen(*seq));
-        let end = taken.map_or(self.head.get(), |seq| seq.wrapping_add(1));
+        let (handed, head) = (self.handed.get(), self.head.get());
+        let mut taken = (0..self.next.get().wrapping_sub(head)).rev().map(|ahead| head.wrapping_add(ahead));
+        let end = taken.find(|seq| !self.is_unseen(*seq)).map_or(head, |seq| seq.wrapping_add(1));
         let end = if is_below(end, handed) { handed } else { end };
         self.lane.consumer.handed.store(end, Relaxed);
     }
