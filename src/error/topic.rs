@@ -93,11 +93,34 @@ impl From<TopicError> for io::Error {
             TopicError::Behind { .. } => io::ErrorKind::WouldBlock,
             TopicError::Taken { .. } | TopicError::Subscribed { .. } => io::ErrorKind::AddrInUse,
             TopicError::Busy => io::ErrorKind::ResourceBusy,
-            TopicError::Interrupted => io::ErrorKind::Interrupted,
+            // Not `Interrupted`: what reads or writes in a loop would try again.
+            TopicError::Interrupted => io::ErrorKind::Other,
             TopicError::NoSpace => io::ErrorKind::StorageFull,
             TopicError::Os { code } => io::Error::from_raw_os_error(code).kind(),
             TopicError::Lost(lost) => Broken::Lost(lost).kind(),
         };
         io::Error::new(kind, error)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+    use crate::error::{CallError, CollectiveError, RecvError, RequestError, SelectError, SendError};
+
+    #[test]
+    fn no_loop_of_the_standard_library_tries_again_what_was_interrupted() {
+        let interrupted: [io::Error; 7] = [
+            SendError::Interrupted.into(),
+            RecvError::Interrupted.into(),
+            CallError::Interrupted.into(),
+            RequestError::Interrupted.into(),
+            CollectiveError::Interrupted.into(),
+            SelectError::Interrupted.into(),
+            TopicError::Interrupted.into(),
+        ];
+        for error in interrupted {
+            assert_eq!(error.kind(), io::ErrorKind::Other, "{error:?}");
+        }
     }
 }
