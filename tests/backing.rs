@@ -17,8 +17,8 @@ use mailbox::lab::abi::{ABI, BOOT, Geometry, MAGIC, SETTLED, WIPED};
 use mailbox::lab::os::{self, Lock};
 use mailbox::{
     Broken, Config, ConfigError, CreateError, CreateOrOpenError, Deadline, HandError, JoinError, Lost,
-    MAILBOX_FD, MAILBOX_RANK, Mismatch, OpenError, OpenOptions, Place, RecvError, Region, RemoveError,
-    Reserve, SendError, Status, System, TopicError,
+    MAILBOX_FD, MAILBOX_RANK, Mismatch, OpenError, OpenOptions, OwnedPlace, Place, RecvError, Region,
+    RemoveError, Reserve, SendError, Status, System, TopicError,
 };
 use std::env;
 use std::ffi::OsStr;
@@ -81,11 +81,11 @@ fn come_and_go(name: &str) {
                 me.to(me.rank()).within(GUARD).send(b"x").expect("room");
                 assert_eq!(me.from(me.rank()).recv().expect("mail").to_vec(), b"x");
             }
-            Err(JoinError::Broken(Broken::Lost(Lost::Removed)) | JoinError::Full) => {}
+            Err(JoinError::Broken(Broken::Lost(Lost::Removed)) | JoinError::Full { .. }) => {}
             Err(error) => panic!("{error:?}"),
         }
         match Region::remove_at(place(name)) {
-            Ok(()) | Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => {}
+            Ok(()) | Err(RemoveError::InUse(_) | RemoveError::Open(OpenError::NotFound(_))) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -236,7 +236,7 @@ fn live_in_this_folder() {
     let path = Path::new("prices");
     let region = Region::create(path, SMALL).expect("a new region");
     assert!(path.exists());
-    assert_eq!(Region::create(path, SMALL).err(), Some(CreateError::Exists));
+    assert_eq!(Region::create(path, SMALL).err(), Some(CreateError::Exists(path.into())));
     // At the same place, even if processes change their folder.
     env::set_current_dir("/").expect("a folder");
     region.join(0).expect("a free rank").send(0, b"x").expect("room");
@@ -245,6 +245,7 @@ fn live_in_this_folder() {
     // Also what was found by a path that leads elsewhere by now.
     env::set_current_dir("/").expect("a folder");
     assert_eq!(region.remove(), Ok(()));
+    assert_eq!(region.remove(), Err(OpenError::NotFound(path.into()).into()), "the path that was given");
     reply("ok");
 }
 
@@ -379,7 +380,7 @@ fn only_a_sealed_region_is_opened_from_a_descriptor() {
     let mut own = File::from(region.as_fd().try_clone_to_owned().expect("a descriptor"));
     assert_eq!(own.stream_position().expect("a position"), 0);
     let frozen = memory_file(&whole, SIZE_SEALS | libc::F_SEAL_FUTURE_WRITE);
-    assert_eq!(error(frozen), Some(OpenError::Denied));
+    assert_eq!(error(frozen), Some(OpenError::Denied(OwnedPlace::Unnamed)));
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn a_file_is_closed_though_somebody_fails_to_join_under_a_label() {
             while !stop.load(Ordering::Relaxed) {
                 match JoinOptions::new().label("b").join(&other) {
                     Ok(_) => panic!("joined"),
-                    Err(JoinError::Unread { .. } | JoinError::Full | JoinError::Closing) => tries += 1,
+                    Err(JoinError::Unread { .. } | JoinError::Full { .. } | JoinError::Closing) => tries += 1,
                     Err(error) => panic!("{error:?}"),
                 }
             }

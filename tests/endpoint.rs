@@ -430,7 +430,10 @@ fn a_rank_is_joined_by_one_at_a_time() {
     for rank in [2, 1024, u32::MAX] {
         assert_eq!(region.join(rank).err(), Some(JoinError::Broken(Broken::NoSuchRank { rank, ranks: 2 })));
     }
-    assert_eq!(region.join_any().err(), Some(JoinError::Full));
+    let full = region.join_any().err();
+    assert_eq!(full, Some(JoinError::Full { ranks: 2 }));
+    let text = full.map(|error| error.to_string());
+    assert_eq!(text.as_deref(), Some("every rank asked for is held by a live process (2 in all)"));
     drop(a);
     for epoch in 2..70 {
         let a = region.join(0).expect("a free rank");
@@ -465,8 +468,8 @@ fn any_rank_is_rather_new_than_left_than_dead() {
     let live = region.join(2).expect("a free rank");
     let any: Vec<Endpoint> = (0..3).map(|_| region.join_any().expect("a free rank")).collect();
     assert_eq!(any.iter().map(Endpoint::rank).collect::<Vec<_>>(), [3, 1, 0]);
-    assert_eq!(region.join_any().err(), Some(JoinError::Full));
-    assert_eq!(region.join_as("x").err(), Some(JoinError::Full));
+    assert_eq!(region.join_any().err(), Some(JoinError::Full { ranks: 4 }));
+    assert_eq!(region.join_as("x").err(), Some(JoinError::Full { ranks: 4 }));
     drop(live);
     assert_eq!(region.join_any().map(|endpoint| endpoint.rank()), Ok(2));
 }
@@ -499,8 +502,12 @@ fn a_label_has_1_to_48_bytes_and_no_nul() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(1).cells(4).arena(1024));
     for bad in ["", "a\0b", "\0", &"x".repeat(49)] {
-        assert_eq!(region.join_as(bad).err(), Some(JoinError::BadLabel), "{bad:?}");
+        assert_eq!(region.join_as(bad).err(), Some(JoinError::BadLabel { len: bad.len() }), "{bad:?}");
         assert_eq!(region.find(bad), None);
+    }
+    for (len, many) in [(0, "0 bytes"), (3, "3 bytes, with a NUL"), (49, "49 bytes")] {
+        let text = JoinError::BadLabel { len }.to_string();
+        assert_eq!(text, format!("a label has 1 to 48 bytes and no NUL; this one has {many}"));
     }
     for good in ["a", "ünïcode", &"x".repeat(48)] {
         drop(region.join_as(good).expect("a free rank"));
@@ -541,7 +548,7 @@ fn all_of_1024_ranks_join() {
 fn join_every_rank(name: &str) {
     let region = Region::open(name).expect("a region");
     let all: Vec<Endpoint> = (0..1024).map(|rank| region.join(rank).expect("a free rank")).collect();
-    assert_eq!(region.join_any().err(), Some(JoinError::Full));
+    assert_eq!(region.join_any().err(), Some(JoinError::Full { ranks: 1024 }));
     for (from, to) in [(0, 1023), (1023, 0), (63, 64), (64, 63), (1023, 1023), (1022, 1023)] {
         all[from].send(to as u32, b"hello").expect("room");
         let mail = all[to].recv().expect("mail");

@@ -46,7 +46,11 @@ fn a_rank_is_one_of_those_asked_for() {
     assert_eq!(as_one_of(any.ranks((Bound::Excluded(2), Bound::Unbounded)), &region), 3);
     // As far as there are any.
     assert_eq!(as_one_of(any.ranks(3..100), &region), 3);
-    assert_eq!(any.ranks(1..2).join(&region).err(), Some(JoinError::Full), "whoever else could be had");
+    assert_eq!(
+        any.ranks(1..2).join(&region).err(),
+        Some(JoinError::Full { ranks: 1 }),
+        "whoever else could be had"
+    );
     let none = JoinError::Broken(Broken::NoSuchRank { rank: 1, ranks: region.ranks() });
     assert_eq!(any.ranks(1..1).join(&region).err(), Some(none));
     let none = Some(JoinError::Broken(Broken::NoSuchRank { rank: 4, ranks: 4 }));
@@ -201,6 +205,7 @@ fn a_region_that_is_closed_for_long_is_said_to_be() {
     let file = File::options().read(true).write(true).open(scratch.path()).expect("a file");
     let locks = Lock::take(&file, 0, ALL_LOCKS).expect("locks").expect("free locks");
     let begin = Instant::now();
+    let place = scratch.path();
     thread::scope(|scope| {
         let join = [
             |region: &Region| region.join(0).err(),
@@ -214,13 +219,12 @@ fn a_region_that_is_closed_for_long_is_said_to_be() {
             scope.spawn(move || join(region))
         });
         let remover = scope.spawn(|| region.remove());
-        let place = scratch.path();
-        let other = scope.spawn(move || Region::remove_at(&place));
+        let other = scope.spawn(|| Region::remove_at(&place));
         for joiner in joiners {
             assert_eq!(joiner.join().expect("a thread"), Some(JoinError::Closing));
         }
-        assert_eq!(remover.join().expect("a thread"), Err(RemoveError::Closing));
-        assert_eq!(other.join().expect("a thread"), Err(RemoveError::Closing));
+        assert_eq!(remover.join().expect("a thread"), Err(RemoveError::Closing(place.as_path().into())));
+        assert_eq!(other.join().expect("a thread"), Err(RemoveError::Closing(place.as_path().into())));
     });
     assert!(begin.elapsed() < GUARD);
     assert_eq!(region.wait_for(2, SHORT), Err(WaitError::Timeout { rank: 2 }), "it is dead");
@@ -229,7 +233,7 @@ fn a_region_that_is_closed_for_long_is_said_to_be() {
     // A holder of a rank is not mistaken for a process that closes the region.
     let me = region.join(0).expect("a free rank");
     assert_eq!(region.join(0).err(), Some(JoinError::Taken { rank: 0 }));
-    assert_eq!(region.remove(), Err(RemoveError::InUse));
+    assert_eq!(region.remove(), Err(RemoveError::InUse(scratch.path().as_path().into())));
     drop(me);
 }
 

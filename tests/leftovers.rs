@@ -185,10 +185,10 @@ fn what_was_left_beside_files_is_removed_and_nothing_else() {
 #[test]
 fn no_region_is_bound_to_a_name_of_one_that_is_built() {
     let path = half_built(&std::env::temp_dir(), 1);
-    let is_file = true;
-    assert_eq!(Region::create(&path, SMALL).err(), Some(mailbox::CreateError::BadPlace { is_file }));
-    assert_eq!(Region::open(&path).err(), Some(OpenError::BadPlace { is_file }));
-    assert_eq!(Region::remove_at(&path), Err(OpenError::BadPlace { is_file }.into()));
+    let place = || path.as_path().into();
+    assert_eq!(Region::create(&path, SMALL).err(), Some(mailbox::CreateError::BadPlace(place())));
+    assert_eq!(Region::open(&path).err(), Some(OpenError::BadPlace(place())));
+    assert_eq!(Region::remove_at(&path), Err(OpenError::BadPlace(place()).into()));
 }
 
 // --- Killed creators ---------------------------------------------------------------------------------------
@@ -225,7 +225,7 @@ fn kill_creators(name: &str, folder: &Path, clean: impl Fn() -> Vec<String>) {
         half_built += clean().len();
     }
     match Region::remove_at(place(name)) {
-        Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => {}
+        Ok(()) | Err(RemoveError::Open(OpenError::NotFound(_))) => {}
         error => panic!("{error:?}"),
     }
     assert!(clean().is_empty());

@@ -419,10 +419,10 @@ fn live_without_a_boot(file: &str) {
     // A file in use was used in some boot, which must be this one.
     let missing = OpenError::System(System::Missing { path: BOOT_ID });
     let file = Scratch::at(file);
-    assert_eq!(Region::open(&file.path()).err(), Some(missing));
-    assert_eq!(Region::create_or_open(&file.path(), SMALL).err(), Some(missing.into()));
+    assert_eq!(Region::open(&file.path()).err(), Some(missing.clone()));
+    assert_eq!(Region::create_or_open(&file.path(), SMALL).err(), Some(missing.clone().into()));
     let view = Region::look(&file.path()).expect("a region");
-    assert_eq!((view.unread(), view.check_boot()), (1, Err(missing)));
+    assert_eq!((view.unread(), view.check_boot()), (1, Err(missing.clone())));
     let new = Scratch::file();
     let region = Region::create(&new.path(), SMALL).expect("a new region");
     assert_eq!(region.join(0).err(), Some(JoinError::System(System::Missing { path: BOOT_ID })));

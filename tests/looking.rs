@@ -64,7 +64,10 @@ fn a_view_says_what_an_open_region_says() {
         let refused = OpenOptions::new().look(place(scratch.name())).err();
         assert_eq!(refused, Some(OpenError::Mismatch(Mismatch::Protocol { protocol: 5 })));
         fs::remove_file(scratch.path()).expect("a region");
-        assert_eq!(Region::look(place(scratch.name())).err(), Some(OpenError::NotFound));
+        assert_eq!(
+            Region::look(place(scratch.name())).err(),
+            Some(OpenError::NotFound(place(scratch.name()).into()))
+        );
         assert_eq!(kept.unread(), 2, "it stays what it was");
     }
 }
@@ -92,16 +95,16 @@ fn look_at_those_of_others() {
     become_user(65_534);
     let listed = Region::list().expect("a list");
     assert_eq!(names(&listed), ["closed", "open", "readable"]);
-    let refusals: Vec<_> = listed.iter().map(|listed| (listed.owner, listed.refusal)).collect();
+    let refusals: Vec<_> = listed.iter().map(|listed| (listed.owner, listed.refusal.clone())).collect();
     let others = (0, Some(OpenError::Mismatch(Mismatch::Owner { uid: 0 })));
-    assert_eq!(refusals, [(0, Some(OpenError::Denied)), others, others]);
+    assert_eq!(refusals, [(0, Some(OpenError::Denied("closed".into()))), others.clone(), others]);
     let trusting = OpenOptions::new().owner(0);
     let look = |name: &str| trusting.look(name).map(|view| (view.owner(), view.unread()));
     assert_eq!(look("readable"), Ok((0, 1)));
     assert_eq!(look("open"), Ok((0, 1)));
-    assert_eq!(look("closed"), Err(OpenError::Denied));
+    assert_eq!(look("closed"), Err(OpenError::Denied("closed".into())));
     assert_eq!(Region::look("readable").err(), Some(OpenError::Mismatch(Mismatch::Owner { uid: 0 })));
-    assert_eq!(trusting.open("readable").err(), Some(OpenError::Denied));
+    assert_eq!(trusting.open("readable").err(), Some(OpenError::Denied("readable".into())));
     assert_eq!(Listed::at("closed").map(|listed| listed.owner), Some(0));
     assert_eq!(Listed::at("nothing"), None);
     assert!(Region::leftovers().expect("a folder").is_empty());
@@ -192,7 +195,7 @@ fn look_at_what_is_none() {
         assert_eq!(Region::look(name).err(), Some(OpenError::Mismatch(Mismatch::Foreign)));
         assert_eq!(Region::open(name).err(), Some(OpenError::Mismatch(Mismatch::Foreign)));
         assert_eq!(Region::remove_at(name), Err(OpenError::Mismatch(Mismatch::Foreign).into()));
-        assert_eq!(Region::create(name, SMALL).err(), Some(mailbox::CreateError::Exists));
+        assert_eq!(Region::create(name, SMALL).err(), Some(mailbox::CreateError::Exists(name.into())));
         assert_eq!(
             Listed::at(name).map(|listed| listed.refusal),
             Some(Some(OpenError::Mismatch(Mismatch::Foreign)))
@@ -257,7 +260,7 @@ fn find_leftovers() {
     let other = region("other");
     other.patch(8, &(ABI - 1).to_ne_bytes());
     let version = OpenError::Mismatch(Mismatch::Version { abi: ABI - 1, ours: ABI });
-    assert_eq!(Region::list().expect("a list")[0].refusal, Some(version));
+    assert_eq!(Region::list().expect("a list")[0].refusal, Some(version.clone()));
     assert_eq!(Region::open("other").err(), Some(version));
     let kind = LeftoverKind::OtherVersion { abi: ABI - 1 };
     assert_eq!(seen("other"), Some((kind, None)));
@@ -267,7 +270,7 @@ fn find_leftovers() {
     let lock = Lock::take(&file, 5, 1).expect("a lock").expect("a free one");
     assert_eq!(seen("other"), None);
     assert_eq!(before[0].remove(), Ok(false));
-    assert_eq!(Region::remove_at("other"), Err(RemoveError::InUse));
+    assert_eq!(Region::remove_at("other"), Err(RemoveError::InUse("other".into())));
     drop(lock);
     assert_eq!(before[0].remove(), Ok(true));
     let another = region("other");

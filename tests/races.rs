@@ -98,7 +98,7 @@ fn end(racers: Vec<Child>) {
 fn finish(place_of: &Path) {
     let name = place_of.to_str().expect("text");
     match Region::remove_at(place(name)) {
-        Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => {}
+        Ok(()) | Err(RemoveError::Open(OpenError::NotFound(_))) => {}
         error => panic!("{error:?}"),
     }
 }
@@ -138,7 +138,7 @@ fn identity(region: &Region) -> String {
 
 fn remove(name: &str) {
     match Region::remove_at(place(name)) {
-        Ok(()) | Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => {}
+        Ok(()) | Err(RemoveError::InUse(_) | RemoveError::Open(OpenError::NotFound(_))) => {}
         error => panic!("{error:?}"),
     }
 }
@@ -146,7 +146,7 @@ fn remove(name: &str) {
 fn create(name: &str) {
     match Region::create(place(name), CONFIG) {
         Ok(region) => drop(visit(name, &region)),
-        Err(CreateError::Exists) => {}
+        Err(CreateError::Exists(_)) => {}
         Err(error) => panic!("{error:?}"),
     }
 }
@@ -165,7 +165,7 @@ fn act(name: &str, what: u64) {
         }
         3 => match Region::open(place(name)) {
             Ok(region) => drop(visit(name, &region)),
-            Err(OpenError::NotFound) => {}
+            Err(OpenError::NotFound(_)) => {}
             Err(error) => panic!("{error:?}"),
         },
         4 => remove(name),

@@ -5,7 +5,7 @@ mod common;
 
 use common::puppet::{self, puppet};
 use common::wire::{self, Wire};
-use common::{Child, GUARD, SHORT, Scratch, command, is_root, record, reply};
+use common::{Child, GUARD, SHORT, Scratch, command, is_root, place, record, reply};
 use mailbox::lab::abi::{
     ABI, FEATURES, Geometry, Header, LABELS, LAST_WORD, RANKS, Rank, SECTION_WORDS, WIPED,
 };
@@ -14,8 +14,9 @@ use mailbox::lab::os;
 use mailbox::lab::sync::Ordering::{Relaxed, Release};
 use mailbox::{
     Broken, Config, ConfigError, CreateError, CreateOrOpenError, JoinError, Lost, Mismatch, OpenError,
-    OpenOptions, RecvError, Region, RemoveError, Reserve, SendError, Status, System,
+    OpenOptions, OwnedPlace, RecvError, Region, RemoveError, Reserve, SendError, Status, System,
 };
+use std::error::Error;
 use std::fs::{self, File};
 use std::io;
 use std::mem::offset_of;
@@ -66,13 +67,12 @@ fn open_error(scratch: &Scratch) -> Option<OpenError> {
 
 #[test]
 fn bad_names_are_refused_by_every_verb() {
-    let is_file = false;
-    let (create, open) = (CreateError::BadPlace { is_file }, OpenError::BadPlace { is_file });
     let long = "x".repeat(201);
     for name in ["", ".", "..", ".hidden", "a/b", "/a", "a b", "ä", "a\0", "a\n", "*", &long] {
+        let (create, open) = (CreateError::BadPlace(name.into()), OpenError::BadPlace(name.into()));
         assert_eq!(Region::create(name, SMALL).err(), Some(create), "{name:?}");
-        assert_eq!(Region::open(name).err(), Some(open), "{name:?}");
-        assert_eq!(Region::create_or_open(name, SMALL).err(), Some(open.into()), "{name:?}");
+        assert_eq!(Region::open(name).err(), Some(open.clone()), "{name:?}");
+        assert_eq!(Region::create_or_open(name, SMALL).err(), Some(open.clone().into()), "{name:?}");
         assert_eq!(Region::remove_at(name).err(), Some(open.into()), "{name:?}");
     }
 }
@@ -123,14 +123,14 @@ fn the_least_and_the_widest_region() {
 #[test]
 fn a_region_is_created_opened_and_removed() {
     let scratch = Scratch::new();
-    assert_eq!(open_error(&scratch), Some(OpenError::NotFound));
-    assert_eq!(Region::remove_at(scratch.name()), Err(OpenError::NotFound.into()));
+    assert_eq!(open_error(&scratch), Some(OpenError::NotFound(scratch.name().into())));
+    assert_eq!(Region::remove_at(scratch.name()), Err(OpenError::NotFound(scratch.name().into()).into()));
     drop(scratch.create(SMALL));
-    assert_eq!(Region::create(scratch.name(), SMALL).err(), Some(CreateError::Exists));
+    assert_eq!(Region::create(scratch.name(), SMALL).err(), Some(CreateError::Exists(scratch.name().into())));
     assert_eq!(scratch.open().ranks(), 2);
     assert!(is_listed(scratch.name()));
     assert_eq!(Region::remove_at(scratch.name()), Ok(()));
-    assert_eq!(open_error(&scratch), Some(OpenError::NotFound));
+    assert_eq!(open_error(&scratch), Some(OpenError::NotFound(scratch.name().into())));
     assert!(!scratch.path().exists());
     assert!(!is_listed(scratch.name()));
     drop(scratch.create(SMALL));
@@ -197,14 +197,14 @@ fn a_region_in_use_is_not_removed() {
     let region = scratch.create(SMALL);
     let name = scratch.name();
     let me = region.join(1).expect("a free rank");
-    assert_eq!(Region::remove_at(name), Err(RemoveError::InUse));
+    assert_eq!(Region::remove_at(name), Err(RemoveError::InUse(name.into())));
     let mut peer = puppet(&scratch);
     assert_eq!(peer.does("join 0"), "ok");
     drop(me);
-    assert_eq!(Region::remove_at(name), Err(RemoveError::InUse), "another process");
+    assert_eq!(Region::remove_at(name), Err(RemoveError::InUse(name.into())), "another process");
     assert_eq!(scratch.open().status(0), Some((Status::Live, 1)), "and nobody noticed");
     peer.stop();
-    assert_eq!(Region::remove_at(name), Err(RemoveError::InUse), "a stopped one lives");
+    assert_eq!(Region::remove_at(name), Err(RemoveError::InUse(name.into())), "a stopped one lives");
     peer.kill();
     assert_eq!(Region::remove_at(name), Ok(()), "a dead one does not");
 }
@@ -236,7 +236,7 @@ fn what_a_remover_left_half_removed_is_as_good_as_gone() {
         let region = scratch.create(SMALL);
         scratch.patch(0, &WIPED.to_ne_bytes());
         assert_eq!(region.join(0).err(), Some(JoinError::Broken(Broken::Lost(Lost::Removed))));
-        assert_eq!(open_error(&scratch), Some(OpenError::NotFound));
+        assert_eq!(open_error(&scratch), Some(OpenError::NotFound(scratch.name().into())));
         assert!(!is_listed(scratch.name()));
         scratch
     };
@@ -250,17 +250,53 @@ fn what_a_remover_left_half_removed_is_as_good_as_gone() {
     assert!(!scratch.path().exists());
 }
 
+#[test]
+fn an_error_names_the_region_once() {
+    let says = |error: &dyn Error, name: &str, why: &str| {
+        assert_eq!(error.to_string(), format!("region {name:?}: {why}"));
+    };
+    let why = "a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot";
+    says(&Region::create("a\nb", SMALL).unwrap_err(), "a\nb", why);
+    says(&Region::open("a\nb").unwrap_err(), "a\nb", why);
+    for scratch in [Scratch::new(), Scratch::file()] {
+        let (name, place) = (scratch.name(), place(scratch.name()));
+        let missing = "there is no such region";
+        says(&Region::open(place).unwrap_err(), name, missing);
+        says(&Region::look(place).unwrap_err(), name, missing);
+        says(&Region::remove_at(place).unwrap_err(), name, missing);
+        let region = Region::create(place, SMALL).expect("a new region");
+        says(&Region::create(place, SMALL).unwrap_err(), name, "the name is taken");
+        let me = region.join(0).expect("a free rank");
+        let in_use = "the region is in use by a live process";
+        says(&region.remove().unwrap_err(), name, in_use);
+        says(&io::Error::from(Region::remove_at(place).unwrap_err()), name, in_use);
+        drop(me);
+        region.remove().expect("nobody is there");
+        says(&region.remove().unwrap_err(), name, missing);
+        let place = || place.into();
+        says(&CreateError::Denied(place()), name, "permission denied where the region would be");
+        let why = "permission denied: the region's mode does not let this user in";
+        says(&OpenError::Denied(place()), name, why);
+        let why = "permission denied: this user may not remove the name from its folder";
+        says(&RemoveError::Denied(place()), name, why);
+        let why = "the region is being closed by another process, which waits for its disk; try again";
+        says(&RemoveError::Closing(place()), name, why);
+    }
+    let unnamed = OpenError::Denied(OwnedPlace::Unnamed).to_string();
+    assert_eq!(unnamed, "permission denied: the region's mode does not let this user in");
+}
+
 // --- What else may bear the name ---------------------------------------------------------------------------
 
 /// Nothing is opened or removed that is not a region, and nothing takes its place.
 fn expect_refusal(scratch: &Scratch, error: OpenError) {
     let name = scratch.name();
-    assert_eq!(Region::open(name).err(), Some(error));
+    assert_eq!(Region::open(name).err(), Some(error.clone()));
     if !matches!(error, OpenError::Mismatch(Mismatch::Version { .. })) {
-        assert_eq!(Region::remove_at(name), Err(error.into()));
+        assert_eq!(Region::remove_at(name), Err(error.clone().into()));
     }
     assert_eq!(Region::create_or_open(name, SMALL).err(), Some(error.into()));
-    assert_eq!(Region::create(name, SMALL).err(), Some(CreateError::Exists));
+    assert_eq!(Region::create(name, SMALL).err(), Some(CreateError::Exists(name.into())));
     assert!(fs::symlink_metadata(scratch.path()).is_ok(), "untouched");
     assert!(!is_listed(name));
 }
@@ -356,7 +392,7 @@ fn features_that_only_a_newer_program_knows_are_told() {
         scratch.create(SMALL);
         scratch.patch(8 * (FEATURES + word) as u64, &u64::to_ne_bytes(1 << 40));
         let refused = OpenError::Mismatch(Mismatch::Features { features: 1 << 40 });
-        assert_eq!(Region::open(scratch.name()).err(), (!opens).then_some(refused));
+        assert_eq!(Region::open(scratch.name()).err(), (!opens).then_some(refused.clone()));
         assert_eq!(Region::look(scratch.name()).err(), (!looks).then_some(refused));
         // A process that takes it away need not know what it has.
         assert_eq!(Region::remove_at(scratch.name()), Ok(()));
@@ -379,9 +415,9 @@ fn another_protocol_is_told_and_tools_do_not_mind() {
     scratch.create(SMALL.protocol(7));
     let name = scratch.name();
     let refused = OpenError::Mismatch(Mismatch::Protocol { protocol: 7 });
-    assert_eq!(Region::open(name).err(), Some(refused));
-    assert_eq!(OpenOptions::new().protocol(8).open(name).err(), Some(refused));
-    assert_eq!(OpenOptions::new().remove(name), Err(refused.into()));
+    assert_eq!(Region::open(name).err(), Some(refused.clone()));
+    assert_eq!(OpenOptions::new().protocol(8).open(name).err(), Some(refused.clone()));
+    assert_eq!(OpenOptions::new().remove(name), Err(refused.clone().into()));
     for options in [OpenOptions::new().protocol(7), OpenOptions::new().any_protocol()] {
         assert_eq!(options.open(name).map(|region| region.inspect().protocol), Ok(7));
     }
@@ -432,8 +468,10 @@ fn whom_the_mode_keeps_out_is_told() {
     if !is_root() {
         return eprintln!("skipped: only root can become another user");
     }
-    for (mode, error) in [(0o600, "Denied"), (0o644, "Denied"), (0o666, "Owner { uid: 0 }")] {
+    for mode in [0o600, 0o644, 0o666] {
         let scratch = Scratch::new();
+        let denied = format!("{:?}", OpenError::Denied(scratch.name().into()));
+        let error = if mode == 0o666 { "Owner { uid: 0 }" } else { &denied };
         scratch.create(SMALL.mode(mode));
         let mut stranger = puppet(&scratch);
         assert_eq!(stranger.does(&format!("user {SOMEBODY}")), "ok");
@@ -445,7 +483,8 @@ fn whom_the_mode_keeps_out_is_told() {
     scratch.create(SMALL.mode(0o666));
     let mut stranger = puppet(&scratch);
     assert_eq!(stranger.does(&format!("user {SOMEBODY}")), "ok");
-    assert_eq!(stranger.does("remove-roots"), "Denied");
+    let denied = RemoveError::Denied(scratch.name().into());
+    assert_eq!(stranger.does("remove-roots"), format!("{denied:?}"));
     scratch.open();
     // Somebody else's users of an open region talk all the same.
     let scratch = Scratch::new();
@@ -600,7 +639,7 @@ fn live_in_a_cramped_place(name: &str) {
     assert_eq!(entries(), 0, "nothing is left behind");
 
     let region = Region::create(name, CRAMPED).expect("room for a table");
-    assert_eq!(Region::create(name, Config::ranks(16)).err(), Some(CreateError::Exists));
+    assert_eq!(Region::create(name, Config::ranks(16)).err(), Some(CreateError::Exists(name.into())));
     assert_eq!(entries(), 1, "nothing is left behind");
     let table = region.inspect().memory;
     let (a, b) = (region.join(0).expect("a free rank"), region.join(1).expect("a free rank"));
@@ -789,7 +828,7 @@ fn whoever_comes_and_goes_at_once_meets_in_one_region() {
         assert_eq!(racer.answer(), "ok");
     }
     match Region::remove_at(scratch.name()) {
-        Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => {}
+        Ok(()) | Err(RemoveError::Open(OpenError::NotFound(_))) => {}
         error => panic!("{error:?}"),
     }
     assert!(!scratch.path().exists());
@@ -808,11 +847,11 @@ fn race(name: &str) {
                 me.to(me.rank()).within(GUARD).send(b"x").expect("room");
                 assert_eq!(me.from(me.rank()).recv().expect("mail").to_vec(), b"x");
             }
-            Err(JoinError::Broken(Broken::Lost(Lost::Removed)) | JoinError::Full) => {}
+            Err(JoinError::Broken(Broken::Lost(Lost::Removed)) | JoinError::Full { .. }) => {}
             Err(error) => panic!("{error:?}"),
         }
         match Region::remove_at(name) {
-            Ok(()) | Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => {}
+            Ok(()) | Err(RemoveError::InUse(_) | RemoveError::Open(OpenError::NotFound(_))) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
@@ -829,7 +868,13 @@ fn one_of_many_creators_wins() {
             creators.into_iter().map(|creator| creator.join().expect("a thread")).collect()
         });
         assert_eq!(results.iter().filter(|result| **result == Ok(2)).count(), 1, "{results:?}");
-        assert_eq!(results.iter().filter(|result| **result == Err(CreateError::Exists)).count(), 3);
+        assert_eq!(
+            results
+                .iter()
+                .filter(|result| **result == Err(CreateError::Exists(scratch.name().into())))
+                .count(),
+            3
+        );
     }
 }
 

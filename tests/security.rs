@@ -4,9 +4,9 @@
 mod common;
 
 use common::puppet::{self, puppet};
-use common::{Child, ON_EVENTS, SHORT, Scratch, become_user, is_root, reply};
+use common::{Child, ON_EVENTS, SHORT, Scratch, become_user, is_root, place, reply};
 use mailbox::lab::os;
-use mailbox::{Config, CreateError, Endpoint, Mismatch, OpenError, OpenOptions, Region, Wait};
+use mailbox::{Config, CreateError, Endpoint, Mismatch, OpenError, OpenOptions, OwnedPlace, Region, Wait};
 use std::fs::{self, File};
 use std::os::fd::AsFd;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
@@ -56,7 +56,7 @@ fn a_group_is_let_in_and_no_other() {
         assert_eq!((facts.gid(), facts.permissions().mode() & 0o7777), (NOBODYS_GROUP, 0o660));
         let mut stranger = puppet(&scratch);
         assert_eq!(stranger.does(&format!("user {SOMEBODY}")), "ok");
-        assert_eq!(stranger.does("open"), "Denied");
+        assert_eq!(stranger.does("open"), format!("{:?}", OpenError::Denied(place(scratch.name()).into())));
         fs::remove_file(scratch.path()).expect("a region");
         // This one keeps root's group, and is asked whom it trusts.
         drop(scratch.create(shared.group(0)));
@@ -81,8 +81,11 @@ fn nobody_gives_a_region_to_a_group_of_others() {
 fn create_for_others(scratch: &Scratch) {
     become_user(SOMEBODY);
     let config = SMALL.group(NOBODYS_GROUP).mode(0o660);
-    assert_eq!(Region::create(scratch.name(), config).err(), Some(CreateError::Denied));
-    assert_eq!(Region::create_unnamed(config).err(), Some(CreateError::Denied));
+    assert_eq!(
+        Region::create(scratch.name(), config).err(),
+        Some(CreateError::Denied(scratch.name().into()))
+    );
+    assert_eq!(Region::create_unnamed(config).err(), Some(CreateError::Denied(OwnedPlace::Unnamed)));
     let folder = scratch.path();
     let left = fs::read_dir(folder.parent().expect("a folder")).expect("a folder");
     let ours = left.filter_map(|entry| entry.ok()?.metadata().ok()).filter(|facts| facts.uid() == SOMEBODY);
@@ -126,12 +129,12 @@ fn who_has_no_number_in_a_namespace_is_a_stranger() {
 fn meet_those_without_a_number(name: &str) {
     let stranger = OpenError::Mismatch(Mismatch::Owner { uid: OVERFLOW });
     assert_eq!(os::user(), OVERFLOW);
-    assert_eq!(Region::open(name).err(), Some(stranger));
-    assert_eq!(Region::look(name).err(), Some(stranger));
-    assert_eq!(Region::remove_at(name), Err(stranger.into()));
-    assert_eq!(Region::create_or_open(name, SMALL).err(), Some(stranger.into()));
+    assert_eq!(Region::open(name).err(), Some(stranger.clone()));
+    assert_eq!(Region::look(name).err(), Some(stranger.clone()));
+    assert_eq!(Region::remove_at(name), Err(stranger.clone().into()));
+    assert_eq!(Region::create_or_open(name, SMALL).err(), Some(stranger.clone().into()));
     let listed = Region::list().expect("a list").into_iter().find(|listed| listed.name == name);
-    assert_eq!(listed.and_then(|listed| listed.refusal), Some(stranger));
+    assert_eq!(listed.and_then(|listed| listed.refusal), Some(stranger.clone()));
     let leftovers = Region::leftovers().expect("a folder");
     assert!(!leftovers.iter().any(|leftover| leftover.name.starts_with(name)));
     assert!(!Region::clean().expect("a folder").iter().any(|removed| removed.starts_with(name)));

@@ -6,10 +6,10 @@ use mailbox::{
     CommError, Config, ConfigError, CreateError, CreateOrOpenError, Deadline, DiscardError, Draft, Drain,
     End, Endpoint, Envelope, Event, HandError, Inspection, Interrupter, Iter, JoinEnvError, JoinError,
     JoinOptions, Latest, LatestPublisher, Leftover, LeftoverKind, Listed, Loan, Lost, Mail, MailboxReport,
-    Message, Mismatch, OpenError, OpenOptions, OwnedBlock, OwnedLoan, OwnedMail, OwnedSending, Place, Policy,
-    Publisher, RankReport, ReaderReport, RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply,
-    ReplyError, Request, RequestError, Reserve, Sample, Select, SelectError, SendError, SendHalf, SendTo,
-    Sending, Shared, SharedFrom, SharedIter, SharedTo, SharedUntilAlone, SizeError, Source, Status,
+    Message, Mismatch, OpenError, OpenOptions, OwnedBlock, OwnedLoan, OwnedMail, OwnedPlace, OwnedSending,
+    Place, Policy, Publisher, RankReport, ReaderReport, RecvError, RecvFrom, RecvHalf, Region, RemoveError,
+    Reply, ReplyError, Request, RequestError, Reserve, Sample, Select, SelectError, SendError, SendHalf,
+    SendTo, Sending, Shared, SharedFrom, SharedIter, SharedTo, SharedUntilAlone, SizeError, Source, Status,
     Subscriber, System, Tap, Tapped, TappedKind, TappedMail, Topic, TopicError, TopicKind, TopicReport,
     TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
 };
@@ -38,6 +38,7 @@ fn everything_shows_itself() {
     shows::<(
         MailboxReport,
         OpenOptions,
+        OwnedPlace,
         RankReport,
         RecvHalf,
         Region,

@@ -379,7 +379,7 @@ fn permission_to_read_is_enough() {
 fn watch_what_one_may_only_read(region: &str) {
     become_user(65_534);
     let trusting = OpenOptions::new().owner(0);
-    assert_eq!(trusting.open(place(region)).err(), Some(OpenError::Denied));
+    assert_eq!(trusting.open(place(region)).err(), Some(OpenError::Denied(place(region).into())));
     let mut tap = trusting.look(place(region)).expect("it may be read").tap();
     assert!(matches!(&mails(&mut tap)[..], [mail] if mail.bytes == b"mail"));
     reply("ok");
@@ -397,7 +397,7 @@ fn a_region_that_is_gone_is_said_to_be() {
         let len = fs::metadata(scratch.path()).expect("a file").len();
         region.remove().expect("nobody is there");
         thread::sleep(Duration::from_millis(10));
-        assert_eq!(removed.try_next(), Err(OpenError::NotFound));
+        assert_eq!(removed.try_next(), Err(OpenError::NotFound(place(scratch.name()).into())));
         let shorter = scratch.create(CONFIG);
         shorter.join(0).expect("free").send(1, b"mail").expect("room");
         let mut cut = tap(&scratch);

@@ -134,7 +134,7 @@ impl<'a> JoinOptions<'a> {
         match self.label {
             None => region.join_free(among, &[]),
             Some(label) if !(1..=LABEL).contains(&label.len()) || label.contains('\0') => {
-                Err(JoinError::BadLabel)
+                Err(JoinError::BadLabel { len: label.len() })
             }
             Some(label) => region.join_labelled(among, label),
         }
@@ -228,7 +228,7 @@ impl Region {
             None if !self.segment.is_bound() => {
                 return Err(JoinError::Broken(Broken::Lost(Lost::Removed)));
             }
-            None => return Err(self.without_end(JoinError::Full)),
+            None => return Err(self.without_end(JoinError::Full { ranks: among.len() as u32 })),
         };
         let bearers = || (0..self.ranks()).filter(|rank| self.registry.label(*rank) == label.as_bytes());
         let lives = |rank: &u32| segment::is_held(self.segment.file(), lock_byte(*rank), 1).unwrap_or(true);
@@ -245,7 +245,7 @@ impl Region {
         let mut is_settled = false;
         loop {
             let error = match self.join_first(among.clone(), label) {
-                Err(error @ (JoinError::Full | JoinError::Unread { .. })) => error,
+                Err(error @ (JoinError::Full { .. } | JoinError::Unread { .. })) => error,
                 result => return result,
             };
             if is_settled {
@@ -260,7 +260,7 @@ impl Region {
             // The dead look alive while somebody holds every rank, to remove the region or to close a file.
             let file = self.segment.file();
             is_settled = match error {
-                JoinError::Full => segment::is_held(file, lock_byte(among.start), among.len() as u32),
+                JoinError::Full { ranks } => segment::is_held(file, lock_byte(among.start), ranks),
                 _ => segment::is_closing(file).map(|is_closing| !is_closing),
             }
             .map_err(join_error)?;
@@ -272,6 +272,7 @@ impl Region {
 
     /// Joins as the best of the ranks that nobody seems to hold.
     fn join_first(&self, among: Range<u32>, label: &[u8]) -> Result<Endpoint, JoinError> {
+        let asked = among.len() as u32;
         let mut ranks: Vec<(u8, u32)> = among
             .filter_map(|rank| match self.registry.status(rank).0 {
                 Status::NeverJoined => Some((0, rank)),
@@ -293,7 +294,7 @@ impl Region {
                 result => return result,
             }
         }
-        Err(passed.map_or(JoinError::Full, |rank| JoinError::Unread { rank }))
+        Err(passed.map_or(JoinError::Full { ranks: asked }, |rank| JoinError::Unread { rank }))
     }
 
     fn join_with(&self, rank: u32, label: &[u8]) -> Result<Endpoint, JoinError> {

@@ -238,9 +238,9 @@ impl From<Mismatch> for Error {
 impl CreateError {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
-            CreateError::BadPlace { .. } | CreateError::Config(_) => ErrorKind::InvalidInput,
-            CreateError::Exists => ErrorKind::AlreadyExists,
-            CreateError::Denied => ErrorKind::PermissionDenied,
+            CreateError::BadPlace(_) | CreateError::Config(_) => ErrorKind::InvalidInput,
+            CreateError::Exists(_) => ErrorKind::AlreadyExists,
+            CreateError::Denied(_) => ErrorKind::PermissionDenied,
             CreateError::System(system) => system.kind(),
         }
     }
@@ -249,10 +249,10 @@ impl CreateError {
 impl OpenError {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
-            OpenError::BadPlace { .. } => ErrorKind::InvalidInput,
-            OpenError::NotFound | OpenError::NotLaunched => ErrorKind::NotFound,
+            OpenError::BadPlace(_) => ErrorKind::InvalidInput,
+            OpenError::NotFound(_) | OpenError::NotLaunched => ErrorKind::NotFound,
             OpenError::Mismatch(_) => ErrorKind::InvalidData,
-            OpenError::Denied => ErrorKind::PermissionDenied,
+            OpenError::Denied(_) => ErrorKind::PermissionDenied,
             OpenError::System(system) => system.kind(),
         }
     }
@@ -285,8 +285,8 @@ impl From<RemoveError> for Error {
     fn from(error: RemoveError) -> Self {
         let kind = match &error {
             RemoveError::Open(error) => error.kind(),
-            RemoveError::InUse | RemoveError::Closing => ErrorKind::ResourceBusy,
-            RemoveError::Denied => ErrorKind::PermissionDenied,
+            RemoveError::InUse(_) | RemoveError::Closing(_) => ErrorKind::ResourceBusy,
+            RemoveError::Denied(_) => ErrorKind::PermissionDenied,
             RemoveError::Unnamed => ErrorKind::Unsupported,
         };
         Error::new(kind, error)
@@ -296,9 +296,11 @@ impl From<RemoveError> for Error {
 impl From<JoinError> for Error {
     fn from(error: JoinError) -> Self {
         let kind = match &error {
-            JoinError::Taken { .. } | JoinError::Full | JoinError::Unread { .. } => ErrorKind::AddrInUse,
+            JoinError::Taken { .. } | JoinError::Full { .. } | JoinError::Unread { .. } => {
+                ErrorKind::AddrInUse
+            }
             JoinError::Closing => ErrorKind::ResourceBusy,
-            JoinError::BadLabel => ErrorKind::InvalidInput,
+            JoinError::BadLabel { .. } => ErrorKind::InvalidInput,
             JoinError::System(system) => system.kind(),
             JoinError::Broken(broken) => broken.kind(),
         };

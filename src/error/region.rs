@@ -1,6 +1,6 @@
 //! Errors of regions, and of joining and leaving them.
 
-use super::Broken;
+use super::{Broken, OwnedPlace};
 use thiserror::Error;
 
 /// Why a [`Config`](crate::Config) describes no region.
@@ -206,12 +206,12 @@ pub enum Mismatch {
     Unsealed,
 }
 
-fn bad_place(is_file: bool) -> &'static str {
-    if is_file {
-        "the path does not end in the name of a file"
-    } else {
-        "a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot"
-    }
+fn bad_place(place: &OwnedPlace) -> String {
+    let rule = match place {
+        OwnedPlace::File(_) => "the path does not end in the name of a file",
+        _ => "a name has 1 to 200 of A-Z a-z 0-9 . _ - and does not begin with a dot",
+    };
+    place.heading() + rule
 }
 
 /// Why a region was not created.
@@ -222,33 +222,30 @@ fn bad_place(is_file: bool) -> &'static str {
 /// # let orders = name.as_str();
 /// let region = Region::create(orders, Config::ranks(2))?;
 /// match Region::create(orders, Config::ranks(2)) {
-///     Err(CreateError::Exists) => println!("another process was first: open it"),
+///     Err(CreateError::Exists(_)) => println!("another process was first: open it"),
 ///     created => drop(created?),
 /// }
-/// # assert_eq!(Region::create("a/b", Config::ranks(2)).err(), Some(CreateError::BadPlace { is_file: false }));
+/// # assert_eq!(Region::create("a/b", Config::ranks(2)).err(), Some(CreateError::BadPlace("a/b".into())));
 /// # region.remove()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CreateError {
     /// A name is empty, longer than 200 bytes, begins with a dot, or has a byte other than `A-Z a-z 0-9 . _ -`. Or a path does
     /// not end in the name of a file. Or either has the form of a temporary name under which regions are built: it ends in
     /// `.mailbox-` and 16 hexadecimal digits.
-    #[error("{}", bad_place(*.is_file))]
-    BadPlace {
-        /// Whether it is the path of a file ([`Place::File`](crate::Place::File)).
-        is_file: bool,
-    },
+    #[error("{}", bad_place(.0))]
+    BadPlace(OwnedPlace),
     /// The configuration describes no region.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// Something already has the name.
-    #[error("the name is taken")]
-    Exists,
+    #[error("{}the name is taken", .0.heading())]
+    Exists(OwnedPlace),
     /// The operating system refuses to create the region for this user.
-    #[error("permission denied where the region would be")]
-    Denied,
+    #[error("{}permission denied where the region would be", .0.heading())]
+    Denied(OwnedPlace),
     /// The operating system refuses. See [`System`].
     #[error(transparent)]
     System(#[from] System),
@@ -261,31 +258,28 @@ pub enum CreateError {
 /// # let name = format!("doc-open-error-{}", std::process::id());
 /// # let orders = name.as_str();
 /// match Region::open(orders) {
-///     Err(OpenError::NotFound) => println!("start the server first"),
+///     Err(OpenError::NotFound(_)) => println!("start the server first"),
 ///     Err(OpenError::Mismatch(why)) => println!("not one of ours: {why}"),
 ///     opened => drop(opened?),
 /// }
-/// # assert_eq!(Region::open(orders).err(), Some(OpenError::NotFound));
+/// # assert_eq!(Region::open(orders).err(), Some(OpenError::NotFound(orders.into())));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum OpenError {
     /// The same as [`CreateError::BadPlace`].
-    #[error("{}", bad_place(*.is_file))]
-    BadPlace {
-        /// Whether it is the path of a file ([`Place::File`](crate::Place::File)).
-        is_file: bool,
-    },
+    #[error("{}", bad_place(.0))]
+    BadPlace(OwnedPlace),
     /// Nothing has this name, or the region that had it is being removed.
-    #[error("there is no such region")]
-    NotFound,
+    #[error("{}there is no such region", .0.heading())]
+    NotFound(OwnedPlace),
     /// The environment has no [`MAILBOX_FD`](crate::MAILBOX_FD) that is an open descriptor: no launcher started this process.
     #[error("no launcher gave this process a region (MAILBOX_FD); start it with: mbox run")]
     NotLaunched,
     /// The operating system does not let this user open the region.
-    #[error("permission denied: the region's mode does not let this user in")]
-    Denied,
+    #[error("{}permission denied: the region's mode does not let this user in", .0.heading())]
+    Denied(OwnedPlace),
     /// There is something, and this program cannot use it as a region. See [`Mismatch`].
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
@@ -308,7 +302,7 @@ pub enum OpenError {
 /// # new.remove()?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum CreateOrOpenError {
     /// There was nothing to open, and creating it failed.
@@ -340,29 +334,29 @@ pub enum CreateOrOpenError {
 /// # let orders = name.as_str();
 /// let region = Region::create(orders, Config::ranks(2))?;
 /// let me = region.join(0)?;
-/// assert_eq!(region.remove(), Err(RemoveError::InUse));
+/// assert_eq!(region.remove(), Err(RemoveError::InUse(orders.into())));
 /// drop(me);
 /// region.remove()?;
 /// let gone = Region::remove_at(orders).unwrap_err();
 /// assert!(matches!(gone, RemoveError::Open(_)), "there is none any more");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum RemoveError {
     /// The region cannot be opened.
     #[error(transparent)]
     Open(#[from] OpenError),
     /// A live process has joined it.
-    #[error("the region is in use by a live process")]
-    InUse,
+    #[error("{}the region is in use by a live process", .0.heading())]
+    InUse(OwnedPlace),
     /// This user may open the region, but may not remove its name.
-    #[error("permission denied: this user may not remove the name from its folder")]
-    Denied,
+    #[error("{}permission denied: this user may not remove the name from its folder", .0.heading())]
+    Denied(OwnedPlace),
     /// Another process has been closing or removing the region for five seconds: its disk is slow, or the process is
     /// stopped.
-    #[error("the region is being closed by another process, which waits for its disk; try again")]
-    Closing,
+    #[error("{}the region is being closed by another process, which waits for its disk; try again", .0.heading())]
+    Closing(OwnedPlace),
     /// The region has no name. It disappears with the last process that has it open.
     #[error("the region has no name to remove")]
     Unnamed,
@@ -404,11 +398,11 @@ pub enum HandError {
 /// assert_eq!(region.join(0).unwrap_err(), JoinError::Taken { rank: 0 });
 /// let second = region.join_any()?; // 1
 /// match region.join_any() {
-///     Err(JoinError::Full) => println!("all seats are taken"),
+///     Err(JoinError::Full { ranks }) => println!("all {ranks} seats are taken"),
 ///     Err(JoinError::Unread { rank }) => println!("rank {rank} has mail for another"),
 ///     joined => drop(joined?),
 /// }
-/// # assert_eq!(region.join_any().unwrap_err(), JoinError::Full);
+/// # assert_eq!(region.join_any().unwrap_err(), JoinError::Full { ranks: 2 });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
@@ -421,8 +415,11 @@ pub enum JoinError {
         rank: u32,
     },
     /// Live processes hold all ranks that could have been taken.
-    #[error("every rank is held by a live process")]
-    Full,
+    #[error("every rank asked for is held by a live process ({ranks} in all)")]
+    Full {
+        /// How many these are.
+        ranks: u32,
+    },
     /// The only free ranks have unread mail for a last holder with another label, or with a label while this process
     /// gave none; `rank` is the first of them. Joining by number takes the rank together with that mail.
     #[error("rank {rank} is free, but has unread mail for its last holder; nothing else is free")]
@@ -435,8 +432,11 @@ pub enum JoinError {
     #[error("the region is being closed by another process, which waits for its disk; try again")]
     Closing,
     /// A label is 1 to 48 bytes without a NUL.
-    #[error("a label has 1 to 48 bytes and no NUL")]
-    BadLabel,
+    #[error("a label has 1 to 48 bytes and no NUL; this one has {len} bytes{}", if (1..=48).contains(len) { ", with a NUL" } else { "" })]
+    BadLabel {
+        /// How many bytes it has.
+        len: usize,
+    },
     /// The operating system refuses. See [`System`].
     #[error(transparent)]
     System(#[from] System),

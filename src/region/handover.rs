@@ -18,7 +18,7 @@ use std::process::Command;
 /// fn region(name: &str) -> Result<Region, OpenError> {
 ///     if env::var_os(MAILBOX_FD).is_some() { Region::from_env() } else { Region::open(name) }
 /// }
-/// # assert_eq!(region("doc-no-such-region").unwrap_err(), OpenError::NotFound);
+/// # assert_eq!(region("doc-no-such-region").unwrap_err(), OpenError::NotFound("doc-no-such-region".into()));
 /// # let mut command = Command::new("true");
 /// # Region::create_unnamed(Config::ranks(1))?.hand_to(&mut command)?;
 /// # assert!(command.get_envs().any(|(name, value)| name == MAILBOX_FD && value.is_some()));

@@ -175,7 +175,7 @@ impl Region {
     /// # let name = name.as_str();
     /// let region = Region::create(name, Config::ranks(2))?;
     /// // The name is taken, until the region is removed.
-    /// assert_eq!(Region::create(name, Config::ranks(2)).unwrap_err(), CreateError::Exists);
+    /// assert_eq!(Region::create(name, Config::ranks(2)).unwrap_err(), CreateError::Exists(name.into()));
     /// region.remove()?;
     ///
     /// // In a file it outlives the machine's next start.
@@ -208,7 +208,7 @@ impl Region {
     /// // As soon as another process has created it
     /// let region = loop {
     ///     match Region::open(name) {
-    ///         Err(OpenError::NotFound) => thread::sleep(Duration::from_millis(10)),
+    ///         Err(OpenError::NotFound(_)) => thread::sleep(Duration::from_millis(10)),
     ///         opened => break opened?,
     ///     }
     /// };
@@ -261,11 +261,11 @@ impl Region {
                     };
                     return Err(CreateOrOpenError::Differs { size, found, wanted });
                 }
-                Err(OpenError::NotFound) => {}
+                Err(OpenError::NotFound(_)) => {}
                 Err(error) => return Err(error.into()),
             }
             match Self::create(place, config) {
-                Err(CreateError::Exists) if Instant::now() < deadline => {
+                Err(CreateError::Exists(_)) if Instant::now() < deadline => {
                     pace::doze(Duration::from_millis(1));
                 }
                 result => return Ok(result?),
@@ -285,11 +285,11 @@ impl Region {
     /// # let name = format!("doc-remove-{}", std::process::id());
     /// # let region = Region::create(&name, Config::ranks(1))?;
     /// let me = region.join(0)?;
-    /// assert_eq!(region.remove(), Err(RemoveError::InUse));
+    /// assert!(matches!(region.remove(), Err(RemoveError::InUse(_))));
     /// drop(me);
     /// // By the last that leaves: it may be that another one was faster.
     /// match region.remove() {
-    ///     Ok(()) | Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => {}
+    ///     Ok(()) | Err(RemoveError::InUse(_) | RemoveError::Open(OpenError::NotFound(_))) => {}
     ///     Err(error) => return Err(error.into()),
     /// }
     /// # assert!(Region::open(&name).is_err());
@@ -308,7 +308,7 @@ impl Region {
     /// // What an earlier run has left.
     /// match Region::remove_at(&name) {
     ///     Ok(()) => println!("removed {name}"),
-    ///     Err(RemoveError::Open(OpenError::NotFound)) => println!("nothing to remove"),
+    ///     Err(RemoveError::Open(OpenError::NotFound(_))) => println!("nothing to remove"),
     ///     Err(error) => return Err(error.into()),
     /// }
     /// # assert!(Region::look(&name).is_err());

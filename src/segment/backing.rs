@@ -20,6 +20,7 @@
 //! - Mappings are kept out of core dumps (`MADV_DONTDUMP`); otherwise a dump would allocate the whole sparse segment.
 
 use super::place::Place;
+use crate::error::OwnedPlace;
 use crate::memory::Mapping;
 use crate::os::{self, File, Pages};
 use core::any::Any;
@@ -55,23 +56,24 @@ pub enum Backing {
 #[derive(Clone)]
 pub struct Site {
     backing: Backing,
+    /// As the caller gave it.
+    place: OwnedPlace,
     path: PathBuf,
 }
 
 impl Site {
     /// The site of a place; `None` if no region can have that place.
     pub fn of(place: Place<'_>) -> Option<Self> {
-        match place {
-            Place::Name(name) => {
-                is_name(name).then(|| Self { backing: Backing::Named, path: os::shm_path(name) })
-            }
+        let (backing, path) = match place {
+            Place::Name(name) => (Backing::Named, is_name(name).then(|| os::shm_path(name))?),
             Place::File(path) => {
                 let bytes = path.as_os_str().as_encoded_bytes();
                 // A path with a slash at its end means a folder.
                 let name = path.file_name().filter(|_| !bytes.contains(&0) && !bytes.ends_with(b"/"))?;
-                (!is_half_built(name)).then(|| Self { backing: Backing::File, path: path.to_path_buf() })
+                (Backing::File, (!is_half_built(name)).then(|| path.to_path_buf())?)
             }
-        }
+        };
+        Some(Self { backing, place: place.into(), path })
     }
 
     /// The same site, independent of the current folder of this process.
@@ -79,7 +81,12 @@ impl Site {
         // If this fails, the current folder is gone, and this process cannot find anything by the relative path
         // either.
         let path = std::path::absolute(&self.path).unwrap_or_else(|_| self.path.clone());
-        Self { path, ..*self }
+        Self { path, ..self.clone() }
+    }
+
+    /// The place, as the caller gave it.
+    pub fn place(&self) -> &OwnedPlace {
+        &self.place
     }
 
     /// The path.

@@ -8,7 +8,7 @@ use crate::abi::{
     self, ABI, BOOT, DIRECTORY_WORDS, FEATURES, Geometry, HEADER_BYTES, HEADER_WORDS, MAGIC, SETTLED, WIPED,
     end, from_directory,
 };
-use crate::error::{Mismatch, OpenError};
+use crate::error::{Mismatch, OpenError, OwnedPlace};
 use crate::os::{self, Facts, File};
 use core::mem::offset_of;
 use std::io::{self, ErrorKind};
@@ -19,6 +19,7 @@ const TRIES: u32 = 100;
 /// A file that is, or was, a region.
 pub struct Found {
     pub file: File,
+    place: OwnedPlace,
     pub facts: Facts,
     pub content: Content,
 }
@@ -46,7 +47,9 @@ pub struct Header {
 impl Found {
     /// Looks at what lies at `site`, for reading only. It may have any protocol.
     pub fn look(site: &Site, trust: Trust) -> Result<Self, OpenError> {
-        Self::of(site.look().map_err(open_error)?, trust)
+        let look = || Self::of(site.look().map_err(open_error)?, trust);
+        let found = look().map_err(|error| error.at(site.place()))?;
+        Ok(Self { place: site.place().clone(), ..found })
     }
 
     /// Like [`Found::look`]. Once it has seen that it is a region, opens it for writing, too.
@@ -55,16 +58,21 @@ impl Found {
             let seen = match Self::look(site, trust) {
                 // Trust would not help a user whom the region's mode keeps out.
                 Err(OpenError::Mismatch(Mismatch::Owner { .. })) if !os::may_write(site.path()) => {
-                    return Err(OpenError::Denied);
+                    return Err(OpenError::Denied(site.place().clone()));
                 }
                 seen => seen?,
             };
-            let file = site.open().map_err(open_error)?;
-            if os::facts(&file).map_err(open_error)?.identity == seen.facts.identity {
+            let open = || -> io::Result<_> {
+                let file = site.open()?;
+                let identity = os::facts(&file)?.identity;
+                Ok((file, identity))
+            };
+            let (file, identity) = open().map_err(|error| open_error(error).at(site.place()))?;
+            if identity == seen.facts.identity {
                 return Ok(Self { file, ..seen });
             }
         }
-        Err(OpenError::NotFound)
+        Err(OpenError::NotFound(site.place().clone()))
     }
 
     /// Reads what is in `file`.
@@ -94,7 +102,7 @@ impl Found {
             [_, ABI, ..] => content(&words, &directory, facts.len)?,
             [_, abi, ..] => Content::Other(abi),
         };
-        Ok(Self { file, facts, content })
+        Ok(Self { file, place: OwnedPlace::Unnamed, facts, content })
     }
 
     /// Whether `trust` allows the region's protocol.
@@ -110,14 +118,14 @@ impl Found {
     /// What was found, if it is a region that can be read and has the protocol that `trust` names.
     pub fn region(self, trust: Trust, backing: Backing) -> Result<Opened, OpenError> {
         self.check_protocol(trust)?;
-        let Self { file, facts, content } = self;
+        let Self { file, place, facts, content } = self;
         let Header { geometry, nonce, unknown } = match content {
             Content::Region(header) => header,
             Content::Newer(features) => return Err(OpenError::Mismatch(Mismatch::Features { features })),
             Content::Other(abi) => return Err(OpenError::Mismatch(Mismatch::Version { abi, ours: ABI })),
-            Content::Wiped => return Err(OpenError::NotFound),
+            Content::Wiped => return Err(OpenError::NotFound(place)),
         };
-        Ok(Opened { file, len: facts.len, geometry, nonce, unknown, owner: facts.owner, backing })
+        Ok(Opened { file, place, len: facts.len, geometry, nonce, unknown, owner: facts.owner, backing })
     }
 }
 
@@ -154,6 +162,7 @@ fn words_at<const COUNT: usize>(bytes: &[u8], offset: usize) -> [u64; COUNT] {
 #[derive(Debug)]
 pub struct Opened {
     pub file: File,
+    place: OwnedPlace,
     /// Its length. A newer program may use more of it than this one knows of.
     pub len: u64,
     pub geometry: Geometry,
@@ -175,7 +184,7 @@ impl Opened {
 
     /// Whether it may be used in this boot.
     pub fn check_boot(&self) -> Result<(), OpenError> {
-        if self.is_torn().map_err(open_error)? {
+        if self.is_torn().map_err(|error| open_error(error).at(&self.place))? {
             Err(OpenError::Mismatch(Mismatch::Incompatible))
         } else {
             Ok(())
@@ -208,7 +217,7 @@ impl Opened {
             Ok(Facts { len, .. }) if len != self.len => {
                 OpenError::Mismatch(Mismatch::Length { len, expected: self.len })
             }
-            _ => open_error(error),
+            _ => open_error(error).at(&self.place),
         }
     }
 

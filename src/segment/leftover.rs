@@ -103,7 +103,8 @@ impl Leftover {
     /// If another process is removing it, waits for that process, at most five seconds.
     pub fn remove(&self) -> Result<bool, RemoveError> {
         if self.kind == LeftoverKind::HalfBuilt {
-            return self.remove_half_built().map_err(remove_error);
+            let removed = self.remove_half_built();
+            return removed.map_err(|error| remove_error(error).at(&self.path.as_path().into()));
         }
         let Some(site) = Site::of(Place::Name(&self.name)) else { return Ok(false) };
         let is_same = |found: &Found| {
@@ -111,9 +112,9 @@ impl Leftover {
             Ok(is_it && unread(found)? <= self.unread)
         };
         match Segment::remove_if(&site, NOBODY_ELSE, is_same) {
-            Err(RemoveError::InUse | RemoveError::Closing | RemoveError::Open(OpenError::NotFound)) => {
-                Ok(false)
-            }
+            Err(
+                RemoveError::InUse(_) | RemoveError::Closing(_) | RemoveError::Open(OpenError::NotFound(_)),
+            ) => Ok(false),
             removed => removed,
         }
     }

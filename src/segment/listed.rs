@@ -18,7 +18,7 @@ const PAGE: u64 = 4096;
 /// # assert_eq!(Listed::at(&name), None);
 /// # let region = Region::create(&name, Config::ranks(2))?;
 /// let listed = Listed::at(&name).expect("there is something with this name");
-/// match listed.refusal {
+/// match &listed.refusal {
 ///     None => println!("{} takes {} KiB of user {}", listed.name, listed.memory >> 10, listed.owner),
 ///     Some(error) => println!("{} of user {}: {error}", listed.name, listed.owner),
 /// }
@@ -59,7 +59,7 @@ impl Listed {
             .and_then(|found| found.region(NOBODY_ELSE, site.backing()))
         {
             Ok(_) => None,
-            Err(OpenError::NotFound) => return None,
+            Err(OpenError::NotFound(_)) => return None,
             Err(error) => Some(error),
         };
         Some((Self { name, owner: facts.owner, memory: facts.allocated, refusal }, facts.len))
@@ -67,10 +67,10 @@ impl Listed {
 
     /// Whether it is a region or could be one, as far as this user may see.
     fn is_plausible(&self, len: u64) -> bool {
-        match self.refusal {
+        match &self.refusal {
             Some(OpenError::Mismatch(Mismatch::Foreign)) => false,
             // The least: header, rank table, one mailbox.
-            Some(OpenError::Denied) => len.is_multiple_of(PAGE) && len >= 3 * PAGE,
+            Some(OpenError::Denied(_)) => len.is_multiple_of(PAGE) && len >= 3 * PAGE,
             _ => true,
         }
     }

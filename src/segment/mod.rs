@@ -54,7 +54,7 @@ use crate::abi::{
     to_directory,
 };
 use crate::config::{Config, Reserve};
-use crate::error::{CreateError, Mismatch, OpenError, RemoveError, System};
+use crate::error::{CreateError, Mismatch, OpenError, OwnedPlace, RemoveError, System};
 use crate::memory::{Mapping, Shared};
 use crate::os::{self, File, Lock, Locker};
 use crate::sync::AtomicU64;
@@ -96,11 +96,10 @@ pub struct Segment {
 impl Segment {
     /// Creates a segment at `place`.
     pub fn create(place: Place<'_>, config: &Config) -> Result<Self, CreateError> {
-        let site =
-            Site::of(place).ok_or(CreateError::BadPlace { is_file: matches!(place, Place::File(_)) })?;
+        let site = Site::of(place).ok_or_else(|| CreateError::BadPlace(place.into()))?;
         check(config)?;
         for _ in 0..TRIES {
-            if let Some(segment) = Self::build(&site, config)? {
+            if let Some(segment) = Self::build(&site, config).map_err(|error| error.at(site.place()))? {
                 return Ok(segment);
             }
         }
@@ -187,13 +186,14 @@ impl Segment {
             opened.check_features()?;
             opened.check_boot()?;
             let Opened { file, len, geometry, nonce, .. } = opened;
-            let Some(mapping) = site.map(&file, len).map_err(open_error)? else { continue };
+            let mapping = site.map(&file, len).map_err(|error| open_error(error).at(site.place()))?;
+            let Some(mapping) = mapping else { continue };
             let segment = Self::assemble(mapping, file, geometry, site.backing()).at(&site);
             if segment.header.words[3].load(Relaxed) == nonce && segment.is_bound() {
                 return Ok(segment);
             }
         }
-        Err(OpenError::NotFound)
+        Err(OpenError::NotFound(place.into()))
     }
 
     /// Looks at the segment at `place`. Nothing is mapped, and nothing can be written.
@@ -216,6 +216,14 @@ impl Segment {
     ) -> Result<bool, RemoveError> {
         let found = Found::open(site, trust)?;
         found.check_protocol(trust)?;
+        Self::remove_found(site, &found, is_due).map_err(|error| error.at(site.place()))
+    }
+
+    fn remove_found(
+        site: &Site,
+        found: &Found,
+        is_due: impl Fn(&Found) -> io::Result<bool>,
+    ) -> Result<bool, RemoveError> {
         let file = &found.file;
         if let Content::Other(abi) = found.content {
             // The locks may be others than those of this version.
@@ -223,7 +231,7 @@ impl Segment {
                 return Err(OpenError::Mismatch(Mismatch::Version { abi, ours: ABI }).into());
             }
             if os::is_locked_anywhere(file).map_err(open_error)? {
-                return Err(RemoveError::InUse);
+                return Err(RemoveError::InUse(OwnedPlace::Unnamed));
             }
         }
         let (first, count) = match found.content {
@@ -231,7 +239,7 @@ impl Segment {
             _ => (GATE, GATE_AND_RANKS),
         };
         let _locks = lock_all(file, || Lock::take(file, first, count))?;
-        Ok(is_due(&found).map_err(open_error)? && unbind(site, file).map_err(remove_error)?)
+        Ok(is_due(found).map_err(open_error)? && unbind(site, file).map_err(remove_error)?)
     }
 
     fn at(mut self, site: &Site) -> Self {
@@ -350,7 +358,7 @@ fn check(config: &Config) -> Result<(), CreateError> {
 }
 
 fn site(place: Place<'_>) -> Result<Site, OpenError> {
-    Site::of(place).ok_or(OpenError::BadPlace { is_file: matches!(place, Place::File(_)) })
+    Site::of(place).ok_or_else(|| OpenError::BadPlace(place.into()))
 }
 
 /// Wipes and unlinks what lies at `site`, if that is `file`. The caller holds all its locks. Returns `false` if
@@ -379,11 +387,11 @@ fn unlink_wiped(site: &Site) -> Result<bool, CreateError> {
     };
     let file = match found {
         Ok(Found { content: Content::Wiped, file, .. }) => file,
-        Err(OpenError::NotFound) => return Ok(false),
-        _ => return Err(CreateError::Exists),
+        Err(OpenError::NotFound(_)) => return Ok(false),
+        _ => return Err(CreateError::Exists(OwnedPlace::Unnamed)),
     };
     match Lock::take(&file, 0, ALL_LOCKS).map_err(create_error)? {
         Some(_locks) => unbind(site, &file).map(|_| true).map_err(create_error),
-        None => Err(CreateError::Exists),
+        None => Err(CreateError::Exists(OwnedPlace::Unnamed)),
     }
 }

@@ -1,5 +1,6 @@
 //! Where a region is: what holds it, and under which name.
 
+use crate::error::OwnedPlace;
 use std::path::{Path, PathBuf};
 
 /// Where a region is to be created or found. A string is the name of a shared segment, a path is a file:
@@ -42,5 +43,14 @@ impl<'a> From<&'a Path> for Place<'a> {
 impl<'a> From<&'a PathBuf> for Place<'a> {
     fn from(path: &'a PathBuf) -> Self {
         Self::File(path)
+    }
+}
+
+impl From<Place<'_>> for OwnedPlace {
+    fn from(place: Place<'_>) -> Self {
+        match place {
+            Place::Name(name) => name.into(),
+            Place::File(path) => path.into(),
+        }
     }
 }

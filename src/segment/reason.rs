@@ -1,16 +1,16 @@
-//! Translates errors of the system into the error of each verb.
+//! Translates errors of the system into the error of each verb. Which place it is about, the verb says (`at`).
 
-use crate::error::{CreateError, JoinError, Mismatch, OpenError, RemoveError, System};
+use crate::error::{CreateError, JoinError, Mismatch, OpenError, OwnedPlace, RemoveError, System};
 use crate::os::{Cause, error_number};
 use std::io;
 
 /// Why a region is not created.
 pub fn create_error(error: io::Error) -> CreateError {
     match Cause::of(&error) {
-        Cause::Exists => CreateError::Exists,
+        Cause::Exists => CreateError::Exists(OwnedPlace::Unnamed),
         Cause::NotFound => CreateError::System(System::NoFolder),
         Cause::NoSpace => CreateError::System(System::NoSpace),
-        Cause::Denied => CreateError::Denied,
+        Cause::Denied => CreateError::Denied(OwnedPlace::Unnamed),
         Cause::ReadOnly => CreateError::System(System::ReadOnly),
         Cause::Unsupported => CreateError::System(System::FileSystem),
         Cause::MemoryLock => CreateError::System(System::MemoryLock),
@@ -22,8 +22,8 @@ pub fn create_error(error: io::Error) -> CreateError {
 /// Why a region is not opened.
 pub fn open_error(error: io::Error) -> OpenError {
     match Cause::of(&error) {
-        Cause::NotFound => OpenError::NotFound,
-        Cause::Denied => OpenError::Denied,
+        Cause::NotFound => OpenError::NotFound(OwnedPlace::Unnamed),
+        Cause::Denied => OpenError::Denied(OwnedPlace::Unnamed),
         Cause::ReadOnly => OpenError::System(System::ReadOnly),
         Cause::NoFile => OpenError::Mismatch(Mismatch::Foreign),
         Cause::Unsupported => OpenError::System(System::FileSystem),
@@ -38,7 +38,7 @@ pub fn open_error(error: io::Error) -> OpenError {
 /// Why a region that was opened is not removed.
 pub fn remove_error(error: io::Error) -> RemoveError {
     match Cause::of(&error) {
-        Cause::Denied => RemoveError::Denied,
+        Cause::Denied => RemoveError::Denied(OwnedPlace::Unnamed),
         _ => open_error(error).into(),
     }
 }

@@ -3,7 +3,7 @@
 use super::reason::{open_error, remove_error};
 use super::{Segment, is_held, unbind};
 use crate::abi::{GATE, GATE_AND_RANKS, MAX_RANKS, lock_byte};
-use crate::error::{OpenError, RemoveError};
+use crate::error::{OpenError, OwnedPlace, RemoveError};
 use crate::os::{File, Lock};
 use crate::wait::pace;
 use core::time::Duration;
@@ -17,9 +17,12 @@ impl Segment {
     /// Removes this segment, if no process lives in it.
     pub fn remove_this(&self) -> Result<(), RemoveError> {
         let site = self.site.as_ref().ok_or(RemoveError::Unnamed)?;
-        let _locks = lock_all(&self.file, || self.locks.take(GATE, GATE_AND_RANKS))?;
-        let is_there = unbind(site, &self.file).map_err(remove_error)?;
-        if is_there { Ok(()) } else { Err(OpenError::NotFound.into()) }
+        let remove = || {
+            let _locks = lock_all(&self.file, || self.locks.take(GATE, GATE_AND_RANKS))?;
+            let is_there = unbind(site, &self.file).map_err(remove_error)?;
+            if is_there { Ok(()) } else { Err(OpenError::NotFound(OwnedPlace::Unnamed).into()) }
+        };
+        remove().map_err(|error: RemoveError| error.at(site.place()))
     }
 }
 
@@ -32,10 +35,10 @@ pub fn lock_all(file: &File, take: impl Fn() -> io::Result<Option<Lock>>) -> Res
         }
         // A process that closes a file's region holds all locks until the disk has it.
         if is_held(file, lock_byte(0), MAX_RANKS).map_err(open_error)? {
-            return Err(RemoveError::InUse);
+            return Err(RemoveError::InUse(OwnedPlace::Unnamed));
         }
         if Instant::now() >= deadline {
-            return Err(RemoveError::Closing);
+            return Err(RemoveError::Closing(OwnedPlace::Unnamed));
         }
         pace::doze(Duration::from_millis(1));
     }

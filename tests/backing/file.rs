@@ -153,7 +153,7 @@ fn a_file_in_use_outlives_no_boot() {
         let refused = OpenError::Mismatch(Mismatch::Incompatible);
         assert_eq!(open_error(&scratch), Some(refused));
         let path = scratch.path();
-        assert_eq!(Region::create(&path, SMALL).err(), Some(CreateError::Exists));
+        assert_eq!(Region::create(&path, SMALL).err(), Some(CreateError::Exists(path.as_path().into())));
         assert_eq!(Region::remove_at(&path), Ok(()));
         assert!(!path.exists());
     }

@@ -125,7 +125,7 @@ fn everything_can_be_reserved_at_creation() {
 fn protocols_are_kept_apart() {
     for home in Home::all(SMALL.protocol(7)) {
         let refused = OpenError::Mismatch(Mismatch::Protocol { protocol: 7 });
-        assert_eq!(home.open_with(OpenOptions::new()).err(), Some(refused));
+        assert_eq!(home.open_with(OpenOptions::new()).err(), Some(refused.clone()));
         assert_eq!(home.open_with(OpenOptions::new().protocol(8)).err(), Some(refused));
         for options in [OpenOptions::new().protocol(7), OpenOptions::new().any_protocol()] {
             assert_eq!(home.open_with(options).map(|region| region.inspect().protocol), Ok(7));

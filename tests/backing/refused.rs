@@ -6,12 +6,12 @@ use super::*;
 
 fn expect_refusal(scratch: &Scratch, error: OpenError) {
     let path = scratch.path();
-    assert_eq!(Region::open(&path).err(), Some(error));
+    assert_eq!(Region::open(&path).err(), Some(error.clone()));
     if !matches!(error, OpenError::Mismatch(Mismatch::Version { .. })) {
-        assert_eq!(Region::remove_at(&path), Err(error.into()));
+        assert_eq!(Region::remove_at(&path), Err(error.clone().into()));
     }
     assert_eq!(Region::create_or_open(&path, SMALL).err(), Some(error.into()));
-    assert_eq!(Region::create(&path, SMALL).err(), Some(CreateError::Exists));
+    assert_eq!(Region::create(&path, SMALL).err(), Some(CreateError::Exists(path.as_path().into())));
     assert!(fs::symlink_metadata(&path).is_ok(), "untouched");
 }
 
@@ -70,17 +70,19 @@ fn paths_that_lead_nowhere_are_told_apart() {
     let nowhere = scratch.path().join("region");
     let check = |place: Place<'_>, create: CreateError, open: OpenError| {
         assert_eq!(Region::create(place, SMALL).err(), Some(create), "{place:?}");
-        assert_eq!(Region::open(place).err(), Some(open), "{place:?}");
+        assert_eq!(Region::open(place).err(), Some(open.clone()), "{place:?}");
         assert_eq!(Region::remove_at(place), Err(open.into()), "{place:?}");
     };
-    check(Place::File(&nowhere), CreateError::System(System::NoFolder), OpenError::NotFound);
+    let missing = OpenError::NotFound(nowhere.as_path().into());
+    check(Place::File(&nowhere), CreateError::System(System::NoFolder), missing.clone());
     fs::write(scratch.path(), "a file, not a folder").expect("a file");
-    check(Place::File(&nowhere), CreateError::System(System::NoFolder), OpenError::NotFound);
-    let is_file = true;
-    let (create, open) = (CreateError::BadPlace { is_file }, OpenError::BadPlace { is_file });
-    assert_eq!(create.to_string(), "the path does not end in the name of a file");
+    check(Place::File(&nowhere), CreateError::System(System::NoFolder), missing);
     for path in ["", "/", "..", "x/..", "x/", "a\0b"] {
-        check(Place::File(Path::new(path)), create, open);
+        let place = Place::File(Path::new(path));
+        let (create, open) = (CreateError::BadPlace(place.into()), OpenError::BadPlace(place.into()));
+        let text = format!("region {path:?}: the path does not end in the name of a file");
+        assert_eq!((create.to_string(), open.to_string()), (text.clone(), text));
+        check(place, create, open);
     }
     // A link on the way is followed.
     let (folder, link) = (Scratch::file(), Scratch::file());

@@ -24,6 +24,13 @@ pub const USAGE: u8 = 2;
 /// That of a receiver to which fewer messages came than it was to take.
 const TOO_FEW: u8 = 3;
 
+/// What is said of a region by a line that names it already. Some errors name it, too.
+pub fn beyond_name(name: &str, what: impl Display) -> String {
+    let what = what.to_string();
+    let rest = what.strip_prefix(&format!("region {name:?}: "));
+    rest.map(str::to_owned).unwrap_or(what)
+}
+
 impl Failure {
     /// A failure told by this line.
     pub fn new(line: impl Display) -> Self {
@@ -53,7 +60,7 @@ impl Failure {
     /// Something that happened to a region.
     pub fn of_region(name: &str, what: impl Display) -> Self {
         // A name is quoted as in source code, so that any character in it stays on its line.
-        Self::new(format_args!("region {name:?}: {what}"))
+        Self::new(format_args!("region {name:?}: {}", beyond_name(name, what)))
     }
 
     /// The same, and what to do about it; nothing, if `hint` is empty.
@@ -90,5 +97,26 @@ impl Failure {
 impl Display for Failure {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str(&self.lines.join("; "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mailbox::{OpenError, RemoveError};
+    use std::path::Path;
+
+    #[test]
+    fn a_line_names_its_region_once() {
+        let missing = "there is no such region";
+        for name in ["prices", "./it's \"that\"", "./new\nline", "./\u{301}"] {
+            let place = || if name.contains('/') { Path::new(name).into() } else { name.into() };
+            let error = RemoveError::Open(OpenError::NotFound(place()));
+            assert_eq!(error.to_string(), format!("region {name:?}: {missing}"));
+            assert_eq!(beyond_name(name, error), missing);
+            let failure = Failure::of_region(name, OpenError::NotFound(place()));
+            assert_eq!(failure.lines, [format!("region {name:?}: {missing}")]);
+        }
+        assert_eq!(beyond_name("prices", "timed out"), "timed out");
     }
 }

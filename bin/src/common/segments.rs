@@ -1,6 +1,6 @@
 //! Where regions in memory appear as files.
 
-use super::failure::Failure;
+use super::failure::{Failure, beyond_name};
 use super::place::place;
 use mailbox::lab::os;
 use mailbox::{OpenError, Region, RemoveError};
@@ -30,9 +30,16 @@ pub fn names() -> io::Result<Vec<String>> {
 pub fn remove(region: &str, deadline: Instant) -> Result<(), Failure> {
     loop {
         match Region::remove_at(place(region)) {
-            Ok(()) | Err(RemoveError::Open(OpenError::NotFound)) => return Ok(()),
-            Err(RemoveError::InUse) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
-            Err(error) => return Err(Failure::of_region(region, format_args!("it stays: {error}"))),
+            Ok(()) | Err(RemoveError::Open(OpenError::NotFound(_))) => return Ok(()),
+            Err(RemoveError::InUse(_)) if Instant::now() < deadline => {
+                thread::sleep(Duration::from_millis(1))
+            }
+            Err(error) => {
+                return Err(Failure::of_region(
+                    region,
+                    format_args!("it stays: {}", beyond_name(region, error)),
+                ));
+            }
         }
     }
 }

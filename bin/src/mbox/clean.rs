@@ -137,7 +137,7 @@ impl Clean {
                 OpenError::Mismatch(Mismatch::Version { .. })
                 | OpenError::Mismatch(Mismatch::Features { .. }),
             ) => ("other version", None, false),
-            Err(OpenError::NotFound) => return self.beside(name, entries),
+            Err(OpenError::NotFound(_)) => return self.beside(name, entries),
             Err(error) => return Err(removing(name, error.into())),
         };
         let kept = if is_live {
@@ -149,8 +149,8 @@ impl Clean {
         } else {
             match self.trust.options().remove(place(name)) {
                 Ok(()) => None,
-                Err(RemoveError::InUse) => Some(Kept::Live),
-                Err(RemoveError::Open(OpenError::NotFound)) => Some(Kept::Changed),
+                Err(RemoveError::InUse(_)) => Some(Kept::Live),
+                Err(RemoveError::Open(OpenError::NotFound(_))) => Some(Kept::Changed),
                 Err(error) => return Err(removing(name, error)),
             }
         };

@@ -51,7 +51,7 @@ impl Create {
         match Region::create(place(&self.name), self.config()) {
             Ok(_) => Ok(()),
             Err(CreateError::Config(error)) => Err(impossible(error, "create")),
-            Err(error @ CreateError::Denied) if self.group.is_some() => {
+            Err(error @ CreateError::Denied(_)) if self.group.is_some() => {
                 let hint = "this user must be able to write there, and be in the group";
                 Err(Failure::of_region(&self.name, error).hint(hint))
             }

@@ -66,7 +66,7 @@ impl Ls {
             |state| Entry { name: name.clone(), owner, ranks: None, live: None, state, unread: None, memory };
         let seen = match self.trust.options().look(&*name) {
             Ok(view) => view.inspect(),
-            Err(OpenError::NotFound | OpenError::Mismatch(Mismatch::Foreign)) => return None,
+            Err(OpenError::NotFound(_) | OpenError::Mismatch(Mismatch::Foreign)) => return None,
             Err(OpenError::Mismatch(Mismatch::Owner { .. })) => return Some(refused("other user")),
             Err(
                 OpenError::Mismatch(Mismatch::Version { .. })

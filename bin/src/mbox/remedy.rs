@@ -5,8 +5,8 @@ use crate::common::failure::Failure;
 use crate::common::place::place;
 use crate::common::segments;
 use mailbox::{
-    Broken, CloseError, CreateError, Endpoint, JoinError, Listed, Lost, Mismatch, OpenError, Place,
-    RemoveError, System,
+    Broken, CloseError, CreateError, Endpoint, JoinError, Listed, Lost, Mismatch, OpenError, OwnedPlace,
+    Place, RemoveError, System,
 };
 use rustix::fs::{Access, access};
 use std::os::unix::fs::MetadataExt;
@@ -32,15 +32,15 @@ pub fn listing(error: io::Error) -> Failure {
 pub fn creating(name: &str, error: CreateError) -> Failure {
     let folder = folder(name);
     let hint = match error {
-        CreateError::BadPlace { is_file: true } => BAD_PATH.into(),
-        CreateError::Exists => taken(name),
+        CreateError::BadPlace(OwnedPlace::File(_)) => BAD_PATH.into(),
+        CreateError::Exists(_) => taken(name),
         CreateError::System(System::NoSpace) if is_file(name) => {
             format!("make the region smaller, or make room on the disk of {folder:?}")
         }
         CreateError::System(System::NoSpace) => {
             "make the region smaller, or remove others: mbox ls, mbox rm".into()
         }
-        CreateError::Denied => {
+        CreateError::Denied(_) => {
             format!("user {} may not create files in {folder:?}; {}", account::show_me(), elsewhere(name))
         }
         CreateError::System(System::ReadOnly) => format!("that of {folder:?}; {}", elsewhere(name)),
@@ -67,7 +67,7 @@ fn taken(name: &str) -> String {
         _ if !is_own => {
             format!("it belongs to user {}; {}", account::show(owner), another(name))
         }
-        Some(OpenError::Denied) => {
+        Some(OpenError::Denied(_)) => {
             format!(
                 "it belongs to this user, and its mode does not let this user in; change that with: chmod 600 {}",
                 quoted(&path(name).to_string_lossy())
@@ -92,8 +92,8 @@ fn elsewhere(name: &str) -> &'static str {
 /// Why the region was not opened.
 pub fn opening(name: &str, error: OpenError) -> Failure {
     let hint = match error {
-        OpenError::BadPlace { is_file: true } => BAD_PATH.into(),
-        OpenError::NotFound => return missing(name),
+        OpenError::BadPlace(OwnedPlace::File(_)) => BAD_PATH.into(),
+        OpenError::NotFound(_) => return missing(name),
         OpenError::Mismatch(Mismatch::Foreign) => another(name).into(),
         OpenError::Mismatch(Mismatch::Length { .. }) => {
             format!("its mail is lost; remove it with: rm {}", quoted(&path(name).to_string_lossy()))
@@ -112,7 +112,7 @@ pub fn opening(name: &str, error: OpenError) -> Failure {
         OpenError::Mismatch(Mismatch::Incompatible) => {
             format!("if it is not in use, remove it with: {}", command_for("rm", name))
         }
-        OpenError::Denied => return denied(name),
+        OpenError::Denied(_) => return denied(name),
         OpenError::System(System::ReadOnly) => format!("it can be looked at: {}", command_for("stat", name)),
         _ => String::new(),
     };
@@ -126,7 +126,7 @@ fn missing(name: &str) -> Failure {
     }
     let create = command_for("create", name);
     let hint = format!("list the regions with: {}; create it with: {create} --ranks N", list(name));
-    Failure::of_region(name, OpenError::NotFound).hint(&hint)
+    Failure::of_region(name, OpenError::NotFound(place(name).into())).hint(&hint)
 }
 
 /// What lists the regions beside this one.
@@ -170,14 +170,16 @@ fn denied(name: &str) -> Failure {
 /// Why the region was not removed.
 pub fn removing(name: &str, error: RemoveError) -> Failure {
     match error {
-        RemoveError::Open(OpenError::NotFound) if !folder(name).is_dir() => no_folder(name),
-        RemoveError::Open(OpenError::NotFound) => Failure::of_region(name, OpenError::NotFound)
-            .hint(&format!("list the regions with: {}", list(name))),
+        RemoveError::Open(OpenError::NotFound(_)) if !folder(name).is_dir() => no_folder(name),
+        RemoveError::Open(OpenError::NotFound(_)) => {
+            Failure::of_region(name, OpenError::NotFound(place(name).into()))
+                .hint(&format!("list the regions with: {}", list(name)))
+        }
         RemoveError::Open(OpenError::System(System::ReadOnly)) => {
             Failure::of_region(name, error).hint("nothing can be removed there")
         }
-        RemoveError::Open(OpenError::Mismatch(Mismatch::Owner { .. }) | OpenError::Denied)
-        | RemoveError::Denied
+        RemoveError::Open(OpenError::Mismatch(Mismatch::Owner { .. }) | OpenError::Denied(_))
+        | RemoveError::Denied(_)
             if !may_remove(name) =>
         {
             let what = format!("permission denied: user {} may not remove it", account::show_me());
@@ -198,7 +200,7 @@ pub fn removing(name: &str, error: RemoveError) -> Failure {
             Failure::of_region(name, error).hint(&hint)
         }
         RemoveError::Open(error) => opening(name, error),
-        RemoveError::InUse => {
+        RemoveError::InUse(_) => {
             Failure::of_region(name, error).hint(&format!("see by whom with: {}", command_for("stat", name)))
         }
         _ => Failure::of_region(name, error),
@@ -234,7 +236,7 @@ pub fn joining(name: &str, error: JoinError) -> Failure {
         JoinError::Taken { .. } => {
             format!("end it or join --as another; see by whom with: {}", command_for("stat", name))
         }
-        JoinError::Full => {
+        JoinError::Full { .. } => {
             format!("wait until one leaves, or end one; see them with: {}", command_for("stat", name))
         }
         JoinError::Unread { rank } => {

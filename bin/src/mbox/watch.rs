@@ -106,7 +106,7 @@ impl Watch {
 
     fn lost(&self, error: OpenError) -> Failure {
         match error {
-            OpenError::NotFound => self.failure("the region was removed"),
+            OpenError::NotFound(_) => self.failure("the region was removed"),
             error => opening(&self.name, error),
         }
     }

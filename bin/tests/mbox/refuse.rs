@@ -213,7 +213,7 @@ fn a_region_without_a_free_rank() {
     let region = Name::create(&["--ranks", "1"]);
     let _holder = Region::open(&*region).expect("a region").join(0).expect("a free rank");
     let what = format!(
-        "every rank is held by a live process; wait until one leaves, or end one; see them with: mbox stat {}",
+        "every rank asked for is held by a live process (1 in all); wait until one leaves, or end one; see them with: mbox stat {}",
         &*region
     );
     refuses(&["sub", &region, "topic"], &region, &what);

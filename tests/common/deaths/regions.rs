@@ -9,7 +9,7 @@ use std::path::PathBuf;
 fn expect_region(place: Place<'_>) {
     let region = match Region::create(place, config()) {
         Ok(region) => region,
-        Err(CreateError::Exists) => Region::open(place).expect("a whole region"),
+        Err(CreateError::Exists(_)) => Region::open(place).expect("a whole region"),
         Err(error) => panic!("{error:?}"),
     };
     let (one, other) = (join(&region, 0), join(&region, 1));
@@ -17,7 +17,7 @@ fn expect_region(place: Place<'_>) {
     Reader::default().receive(&other);
     drop((one, other));
     Region::remove_at(place).expect("a region that nobody is in");
-    assert_eq!(Region::open(place).err(), Some(OpenError::NotFound));
+    assert_eq!(Region::open(place).err(), Some(OpenError::NotFound(place.into())));
 }
 
 /// As long as no other test's that runs at the same time: by that, what was never finished is known.
@@ -67,7 +67,7 @@ pub fn creates(doom: &dyn Doom, scratch: Scratch, is_replaced: bool) -> bool {
     let is_complete = doom.follow(process);
     match Region::open(place) {
         Ok(region) => assert_eq!(region.ranks(), 2),
-        Err(error) => assert!(!is_complete && error == OpenError::NotFound, "{error:?}"),
+        Err(error) => assert!(!is_complete && error == OpenError::NotFound(place.into()), "{error:?}"),
     }
     expect_region(place);
     is_complete
@@ -85,7 +85,7 @@ pub fn removes(doom: &dyn Doom, scratch: Scratch) -> bool {
     let is_complete = doom.follow(process);
     match Region::open(place) {
         Ok(_) => assert!(!is_complete, "removed"),
-        Err(error) => assert_eq!(error, OpenError::NotFound),
+        Err(error) => assert_eq!(error, OpenError::NotFound(place.into())),
     }
     expect_region(place);
     is_complete

@@ -62,7 +62,7 @@ impl Drop for Named<'_> {
         // In use only where something failed; then its processes are about to end.
         for _ in 0..100 {
             match Region::remove_at(self.0) {
-                Err(RemoveError::InUse) => thread::sleep(Duration::from_millis(10)),
+                Err(RemoveError::InUse(_)) => thread::sleep(Duration::from_millis(10)),
                 _ => return,
             }
         }

@@ -1,6 +1,6 @@
 //! One of two players at a region. It sees the other one come and go.
 
-use crate::common::failure::Failure;
+use crate::common::failure::{Failure, beyond_name};
 use crate::common::output::{DEMO, complain, show};
 use crate::common::place::place;
 use crate::common::signals;
@@ -194,8 +194,11 @@ impl Drop for Seat {
         drop(self.me.take());
         match OpenOptions::new().protocol(PROTOCOL).remove(place(&self.region)) {
             // The other is still there, or was faster.
-            Ok(()) | Err(RemoveError::InUse | RemoveError::Open(OpenError::NotFound)) => {}
-            Err(error) => complain(DEMO, &format!("region {:?} stays: {error}", self.region)),
+            Ok(()) | Err(RemoveError::InUse(_) | RemoveError::Open(OpenError::NotFound(_))) => {}
+            Err(error) => {
+                let why = beyond_name(&self.region, error);
+                complain(DEMO, &format!("region {:?} stays: {why}", self.region));
+            }
         }
     }
 }
@@ -214,8 +217,13 @@ fn on_stop(stop: Arc<AtomicBool>, interrupter: Arc<Mutex<Option<Interrupter>>>) 
 
 fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {
     loop {
-        let region = Region::create_or_open(place(name), Config::ranks(2).protocol(PROTOCOL))
-            .map_err(|error| Failure::of_region(name, format_args!("{error}{}", hint(error))))?;
+        let region =
+            Region::create_or_open(place(name), Config::ranks(2).protocol(PROTOCOL)).map_err(|error| {
+                Failure::of_region(name, {
+                    let hint = hint(&error);
+                    format!("{error}{hint}")
+                })
+            })?;
         match region.join(rank) {
             Ok(me) => return Ok(me),
             // The other was here, and the last to end, just now.
@@ -230,13 +238,13 @@ fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {
     }
 }
 
-fn hint(error: CreateOrOpenError) -> &'static str {
+fn hint(error: &CreateOrOpenError) -> &'static str {
     match error {
         CreateOrOpenError::Create(CreateError::System(System::NoSpace)) => {
             "; remove regions: mbox ls, mbox rm"
         }
-        CreateOrOpenError::Create(CreateError::BadPlace { .. })
-        | CreateOrOpenError::Open(OpenError::BadPlace { .. }) => "",
+        CreateOrOpenError::Create(CreateError::BadPlace(_))
+        | CreateOrOpenError::Open(OpenError::BadPlace(_)) => "",
         CreateOrOpenError::Open(OpenError::Mismatch(Mismatch::Incompatible)) => {
             "; if nobody uses it: mbox rm"
         }
