@@ -67,7 +67,7 @@ impl<'a> JoinOptions<'a> {
     /// let clients = JoinOptions::new().ranks(1..);
     /// let (one, two) = (clients.join(&region)?, clients.join(&region)?);
     /// assert_eq!((one.rank(), two.rank()), (1, 2));
-    /// assert_eq!(clients.join(&region).err(), Some(JoinError::Full)); // rank 0 is free
+    /// assert_eq!(clients.join(&region).err(), Some(JoinError::Full { ranks: 2 })); // rank 0 is free
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn ranks(mut self, ranks: impl RangeBounds<u32>) -> Self {
@@ -175,7 +175,7 @@ impl Region {
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// let (one, two) = (region.join_any()?, region.join_any()?);
     /// assert_eq!((one.rank(), two.rank()), (0, 1));
-    /// assert_eq!(region.join_any().err(), Some(JoinError::Full));
+    /// assert_eq!(region.join_any().err(), Some(JoinError::Full { ranks: 2 }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn join_any(&self) -> Result<Endpoint, JoinError> {
