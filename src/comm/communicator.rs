@@ -133,17 +133,17 @@ impl<'a> Comm<'a> {
         Ok(Self { endpoint, slot, context, group, me, timeout: None.into() })
     }
 
-    /// How many members there are.
+    /// How many members there are. [`Comm::world`] has an example.
     pub fn size(&self) -> u32 {
         self.group.len() as u32
     }
 
-    /// Which member this endpoint is.
+    /// Which member this endpoint is. [`Comm::world`] has an example.
     pub fn rank(&self) -> u32 {
         self.me
     }
 
-    /// The endpoint.
+    /// The endpoint. [`Comm::world`] has an example.
     pub fn endpoint(&self) -> &'a Endpoint {
         self.endpoint
     }
@@ -173,7 +173,7 @@ impl<'a> Comm<'a> {
         self.group.iter().position(|(one, _)| *one == rank).map(|at| at as u32)
     }
 
-    /// Which rank of the region this member is.
+    /// Which rank of the region this member is. [`Comm::member`] has an example.
     pub fn rank_of(&self, member: u32) -> Result<u32, CommError> {
         self.life_of(member).map(|(rank, _)| rank)
     }
@@ -202,6 +202,25 @@ impl<'a> Comm<'a> {
     /// request.wait()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// ```
+    /// # use mailbox::{Comm, CommError, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let other = 1 - comm.rank();
+    /// comm.to(other)?.tag(7).send(&[comm.rank() as u8])?;
+    /// assert_eq!(comm.from(other)?.tag(7).recv()?.to_vec(), [other as u8]);
+    /// assert_eq!(comm.to(2).err(), Some(CommError::NoSuchMember { member: 2, size: 2 }));
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn to(&self, member: u32) -> Result<SendTo<'_>, CommError> {
         let (rank, epoch) = self.life_of(member)?;
         if let Some(end) = self.endpoint.member().end_of_life(rank, epoch, false) {
@@ -211,12 +230,59 @@ impl<'a> Comm<'a> {
     }
 
     /// How to receive from this member: [`RecvFrom`] says more. Its mail is received also after it has ended.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// if comm.rank() > 0 {
+    ///     comm.to(0)?.send(&[comm.rank() as u8])?;
+    /// } else {
+    ///     // In this order, whichever comes first.
+    ///     assert_eq!(comm.from(2)?.recv()?.to_vec(), [2]);
+    ///     assert_eq!(comm.from(1)?.recv()?.to_vec(), [1]);
+    /// }
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn from(&self, member: u32) -> Result<RecvFrom<'_>, CommError> {
         let (rank, epoch) = self.life_of(member)?;
         Ok(self.endpoint.from(rank).in_context(self.context).of_life(epoch))
     }
 
     /// How to receive from any member: [`RecvFrom`] says more. The end of each is told once.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// if comm.rank() > 0 {
+    ///     comm.to(0)?.tag(comm.rank()).send(b"done")?;
+    ///     comm.from(0)?.recv()?; // it stays until it may go
+    /// } else {
+    ///     for _ in 1..comm.size() {
+    ///         let word = comm.from_any().recv()?;
+    ///         assert_eq!(comm.member(word.from()), Some(word.tag()));
+    ///         comm.to(word.tag())?.send(b"go")?;
+    ///     }
+    /// }
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn from_any(&self) -> RecvFrom<'_> {
         self.endpoint.from_any().in_context(self.context)
     }

@@ -146,11 +146,29 @@ impl<'a> Comm<'a> {
     }
 
     /// Starts a [`broadcast`](Comm::broadcast). On all members there are as many values.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let limits = comm.start_broadcast(0, if comm.rank() == 0 { vec![0.5, 99.5] } else { vec![0.0; 2] });
+    /// // … what needs no limits, and then:
+    /// assert_eq!(limits.wait()?, [0.5, 99.5]); // on every member
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn start_broadcast<T: Pod + Send>(&self, root: u32, values: Vec<T>) -> CollectiveRequest<'_, T> {
         self.start_in_place(Kind::Broadcast, root, values, first)
     }
 
-    /// Starts a [`reduce`](Comm::reduce).
+    /// Starts a [`reduce`](Comm::reduce). [`Comm::start_all_reduce`] has an example.
     pub fn start_reduce<T: Pod + Send>(
         &self,
         root: u32,
@@ -161,6 +179,35 @@ impl<'a> Comm<'a> {
     }
 
     /// Starts an [`all_reduce`](Comm::all_reduce).
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let me = comm.rank() as usize;
+    /// let sum = |a: u32, b: u32| a + b;
+    /// // Member 0 has 1, member 1 has 10, member 2 has 100.
+    /// let mine = vec![[1, 10, 100][me]];
+    /// let everywhere = comm.start_all_reduce(mine.clone(), sum);
+    /// let at_root = comm.start_reduce(2, mine.clone(), sum);
+    /// let up_to_here = comm.start_scan(mine.clone(), sum);
+    /// let before_here = comm.start_exclusive_scan(mine.clone(), sum);
+    /// let share = comm.start_reduce_scatter(vec![1, 10, 100], sum); // all have the same
+    /// assert_eq!(everywhere.wait()?, [111]);
+    /// assert_eq!(at_root.wait()?, if me == 2 { vec![111] } else { mine }); // elsewhere as it was
+    /// assert_eq!(up_to_here.wait()?, [[1, 11, 111][me]]);
+    /// assert_eq!(before_here.wait()?, [[1, 1, 11][me]]); // there is none before member 0
+    /// assert_eq!(share.wait()?, [[3, 30, 300][me]]);
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn start_all_reduce<T: Pod + Send>(
         &self,
         values: Vec<T>,
@@ -169,7 +216,7 @@ impl<'a> Comm<'a> {
         self.start_in_place(Kind::AllReduce, 0, values, combine)
     }
 
-    /// Starts a [`scan`](Comm::scan).
+    /// Starts a [`scan`](Comm::scan). [`Comm::start_all_reduce`] has an example.
     pub fn start_scan<T: Pod + Send>(
         &self,
         values: Vec<T>,
@@ -178,7 +225,7 @@ impl<'a> Comm<'a> {
         self.start_in_place(Kind::Scan, 0, values, combine)
     }
 
-    /// Starts an [`exclusive_scan`](Comm::exclusive_scan).
+    /// Starts an [`exclusive_scan`](Comm::exclusive_scan). [`Comm::start_all_reduce`] has an example.
     pub fn start_exclusive_scan<T: Pod + Send>(
         &self,
         values: Vec<T>,
@@ -188,6 +235,7 @@ impl<'a> Comm<'a> {
     }
 
     /// Starts a [`gather`](Comm::gather). Gives the values of all on the root, and none elsewhere.
+    /// [`Comm::start_all_gather`] has an example.
     pub fn start_gather<T: Pod + Send>(&self, root: u32, mine: Vec<T>) -> CollectiveRequest<'_, T> {
         let count = if self.rank() == root { self.size() as usize * mine.len() } else { 0 };
         let len = mine.len();
@@ -229,12 +277,35 @@ impl<'a> Comm<'a> {
     }
 
     /// Starts an [`all_gather`](Comm::all_gather).
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// let me = comm.rank();
+    /// let everywhere = comm.start_all_gather(vec![me, 10 * me]);
+    /// let at_root = comm.start_gather(1, vec![me]);
+    /// // One value for each: from member 2 to member 0 goes 20.
+    /// let exchanged = comm.start_all_to_all(vec![10 * me, 10 * me + 1, 10 * me + 2]);
+    /// assert_eq!(everywhere.wait()?, [0, 0, 1, 10, 2, 20]);
+    /// assert_eq!(at_root.wait()?, if me == 1 { vec![0, 1, 2] } else { vec![] });
+    /// assert_eq!(exchanged.wait()?, [me, 10 + me, 20 + me]);
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1, 2].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn start_all_gather<T: Pod + Send>(&self, mine: Vec<T>) -> CollectiveRequest<'_, T> {
         let (len, count) = (mine.len(), self.size() as usize * mine.len());
         self.start_from(Kind::AllGather, 0, len, mine, count, first)
     }
 
-    /// Starts an [`all_to_all`](Comm::all_to_all).
+    /// Starts an [`all_to_all`](Comm::all_to_all). [`Comm::start_all_gather`] has an example.
     pub fn start_all_to_all<T: Pod + Send>(&self, values: Vec<T>) -> CollectiveRequest<'_, T> {
         match self.part_of(&values) {
             Ok(len) => self.start(self.plan::<T>(Kind::AllToAll, 0, len), None, values, first),
@@ -242,7 +313,7 @@ impl<'a> Comm<'a> {
         }
     }
 
-    /// Starts a [`reduce_scatter`](Comm::reduce_scatter).
+    /// Starts a [`reduce_scatter`](Comm::reduce_scatter). [`Comm::start_all_reduce`] has an example.
     pub fn start_reduce_scatter<T: Pod + Send>(
         &self,
         all: Vec<T>,
@@ -320,6 +391,35 @@ impl<'a> Comm<'a> {
 
 impl<T: Pod + Send> CollectiveRequest<'_, T> {
     /// Whether it is over. Never waits.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// if comm.rank() == 0 {
+    ///     let mut sum = comm.start_all_reduce(vec![1], |one: u32, other| one + other);
+    ///     assert!(!sum.test(), "member 1 has not come");
+    ///     comm.to(1)?.send(b"come")?;
+    ///     comm.from(1)?.within(Duration::from_secs(10)).recv()?;
+    ///     assert!(sum.test());
+    ///     assert_eq!(sum.wait()?, [3]); // at once
+    /// } else {
+    ///     comm.from(0)?.recv()?;
+    ///     let sum = comm.start_all_reduce(vec![2], |one: u32, other| one + other);
+    ///     assert_eq!(sum.wait()?, [3]);
+    ///     comm.to(0)?.send(b"done")?;
+    /// }
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn test(&mut self) -> bool {
         let Ok(id) = self.id else { return true };
         let (member, groups) = groups_of(self.comm.endpoint);
@@ -328,7 +428,7 @@ impl<T: Pod + Send> CollectiveRequest<'_, T> {
         self.is_taken || groups.is_over(self.comm.slot, id)
     }
 
-    /// Waits until it is over, and gives the result.
+    /// Waits until it is over, and gives the result. [`CollectiveRequest::test`] has an example.
     pub fn wait(mut self) -> Result<Vec<T>, CollectiveError> {
         self.wait_within(Deadline::Never)
     }
