@@ -7,7 +7,7 @@ use std::path::Path;
 /// Each of its methods has an example of its own.
 const FIRST: &str = "Endpoint";
 /// Of these, a method may say instead which other one has an example that shows both.
-const OTHERS: [&str; 20] = [
+const OTHERS: [&str; 21] = [
     "CollectiveRequest",
     "Comm",
     "Config",
@@ -23,6 +23,7 @@ const OTHERS: [&str; 20] = [
     "Region",
     "Reply",
     "Request",
+    "Select",
     "SendHalf",
     "SendTo",
     "Shared",

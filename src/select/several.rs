@@ -108,7 +108,7 @@ pub struct Select<'a> {
 }
 
 impl<'a> Select<'a> {
-    /// Without arms.
+    /// Without arms. [`Select::recv`] has an example.
     pub fn new() -> Self {
         // A new one for each wait begins with another arm each time.
         let first = RandomState::new().build_hasher().finish() as usize;
@@ -130,6 +130,21 @@ impl<'a> Select<'a> {
     }
 
     /// Ready when [`RecvFrom::try_recv`] of the same builder returns something: a mail, an end, an error.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Select};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut select = Select::new();
+    /// let (orders, _rest) = (select.recv(me.from(1).tag(1)), select.recv(me.from(1).tag(2)));
+    /// assert_eq!(select.try_wait()?, None);
+    /// other.to(0).tag(1).send(b"an order")?;
+    /// assert_eq!(select.wait(Duration::from_secs(10))?, orders);
+    /// assert_eq!(me.from(1).tag(1).try_recv()?.expect("it is there").to_vec(), b"an order");
+    /// assert_eq!(select.try_wait()?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn recv(&mut self, from: RecvFrom<'a>) -> usize {
         let (receiver, sender) = from.halves();
         let halves = Halves { sending: sender.map(SendHalf::parts), receiving: Some(receiver.parts()) };
@@ -139,6 +154,21 @@ impl<'a> Select<'a> {
 
     /// Ready when [`SendTo::try_send`] of the same builder with a message of `len` bytes would return something else than
     /// [`SendError::Full`](crate::SendError::Full): there is room, or the receiver has ended and makes none.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Select};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// while me.try_send(1, b"hello").is_ok() {}
+    /// let mut select = Select::new();
+    /// let room = select.send(me.to(1), 5);
+    /// assert_eq!(select.try_wait()?, None, "the mailbox is full");
+    /// while other.try_recv()?.is_some() {}
+    /// assert_eq!(select.wait(Duration::from_secs(10))?, room);
+    /// me.try_send(1, b"hello")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send(&mut self, to: SendTo<'a>, len: usize) -> usize {
         let halves = Halves { sending: Some(to.sender.parts()), receiving: to.receiver.map(RecvHalf::parts) };
         let place = self.place(halves);
@@ -147,6 +177,22 @@ impl<'a> Select<'a> {
 
     /// Ready when [`Call::try_wait`] returns an answer or an error. It is told once, and then the arm is over. The call stays the
     /// caller's. Remove the arm of one that is dropped before.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Select, SelectError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let call = me.to(1).start_call(b"what is the price?")?;
+    /// let mut select = Select::new();
+    /// let answer = select.call(&call);
+    /// assert_eq!(select.try_wait()?, None, "not yet");
+    /// other.recv()?.reply(b"3.50")?;
+    /// assert_eq!(select.wait(Duration::from_secs(10))?, answer);
+    /// assert_eq!(call.try_wait()?.expect("the answer").to_vec(), b"3.50");
+    /// assert_eq!(select.try_wait(), Err(SelectError::Empty), "the arm is over");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn call(&mut self, call: &Call<'a>) -> usize {
         let place = self.place(call.halves());
         self.add(Arm::Call { place, call: call.watched() })
@@ -154,6 +200,23 @@ impl<'a> Select<'a> {
 
     /// Ready when the request is over, so that [`Request::wait`] returns at once. It is told once, and then the arm is over. The
     /// request stays the caller's; one that was dropped is over, too.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Select};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let requests = [1, 2].map(|tag| me.from(1).tag(tag).start());
+    /// let mut select = Select::new();
+    /// let arms = [select.request(&requests[0]), select.request(&requests[1])];
+    /// assert_eq!(select.try_wait()?, None, "neither is over");
+    /// other.to(0).tag(2).send(b"two")?;
+    /// assert_eq!(select.wait(Duration::from_secs(10))?, arms[1]);
+    /// let [_one, two] = requests;
+    /// assert_eq!(two.wait()?.expect("a mail").to_vec(), b"two");
+    /// assert_eq!(select.try_wait()?, None, "that arm is over");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn request(&mut self, request: &Request<'a>) -> usize {
         let place = self.place(request.halves());
         self.add(Arm::Request { place, request: request.watched() })
@@ -161,6 +224,34 @@ impl<'a> Select<'a> {
 
     /// Ready when the operation of all members is over, so that [`CollectiveRequest::wait`] returns at once. It is told once, and
     /// then the arm is over. The request stays the caller's.
+    ///
+    /// ```
+    /// # use mailbox::{Comm, Config, Region, Select};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    /// #     let me = region.join(rank)?;
+    /// #     let comm = Comm::world(&me)?;
+    /// if comm.rank() == 0 {
+    ///     let sum = comm.start_all_reduce(vec![1], |one: u32, other| one + other);
+    ///     let mut select = Select::new();
+    ///     let arm = select.collective(&sum);
+    ///     assert_eq!(select.try_wait()?, None, "member 1 has not come");
+    ///     comm.to(1)?.send(b"come")?;
+    ///     assert_eq!(select.wait(Duration::from_secs(10))?, arm);
+    ///     assert_eq!(sum.wait()?, [3]);
+    /// } else {
+    ///     comm.from(0)?.recv()?;
+    ///     comm.start_all_reduce(vec![2], |one: u32, other| one + other).wait()?;
+    /// }
+    /// #     Ok(())
+    /// # };
+    /// # std::thread::scope(|scope| {
+    /// #     let threads = [0, 1].map(|rank| scope.spawn(move || part(rank)));
+    /// #     threads.into_iter().try_for_each(|thread| thread.join().unwrap())
+    /// # })?;
+    /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+    /// ```
     pub fn collective<T>(&mut self, request: &CollectiveRequest<'a, T>) -> usize {
         let underway = request.watched();
         let place = self.place(underway.halves());
@@ -168,11 +259,47 @@ impl<'a> Select<'a> {
     }
 
     /// Ready when there is a value that was not read: [`Latest::has_changed`]. Remove the arm of one that is dropped.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Select};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("speed")?;
+    /// let mut publisher = topic.publish_latest(&other, 8)?;
+    /// let mut speed = topic.latest(&me)?;
+    /// let mut select = Select::new();
+    /// let arm = select.latest(&speed);
+    /// assert_eq!(select.try_wait()?, None, "nothing is published");
+    /// publisher.publish_value(&3.5)?;
+    /// assert_eq!(select.wait(Duration::from_secs(10))?, arm);
+    /// assert_eq!(speed.value()?, Some(3.5));
+    /// assert_eq!(select.try_wait()?, None, "it was read");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn latest(&mut self, latest: &Latest<'a>) -> usize {
         self.topic(latest.news())
     }
 
     /// Ready when there is a message that was not read: [`Subscriber::is_ready`]. Remove the arm of one that is dropped.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region, Select};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let topic = region.topic("prices")?;
+    /// let mut publisher = topic.publisher(&other)?;
+    /// let mut prices = topic.subscriber(&me, Policy::every())?;
+    /// let mut select = Select::new();
+    /// let arm = select.subscriber(&prices);
+    /// assert_eq!(select.try_wait()?, None, "nothing is published");
+    /// publisher.publish(b"17.2")?;
+    /// assert_eq!(select.wait(Duration::from_secs(10))?, arm);
+    /// assert_eq!(prices.try_recv()?.expect("a price").to_vec(), b"17.2");
+    /// assert_eq!(select.try_wait()?, None, "it was read");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn subscriber(&mut self, subscriber: &Subscriber<'a>) -> usize {
         self.topic(subscriber.news())
     }
@@ -183,16 +310,55 @@ impl<'a> Select<'a> {
     }
 
     /// Ready at this time, or after it. It is told once, and then the arm is over.
+    ///
+    /// ```
+    /// # use mailbox::{Select, SelectError};
+    /// # use std::time::{Duration, Instant};
+    /// let time = Instant::now() + Duration::from_millis(5);
+    /// let mut select = Select::new();
+    /// let arm = select.at(time);
+    /// assert_eq!(select.wait(Duration::from_secs(10))?, arm);
+    /// assert!(Instant::now() >= time);
+    /// assert_eq!(select.try_wait(), Err(SelectError::Empty), "it was told");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn at(&mut self, time: Instant) -> usize {
         self.add(Arm::Timer(Timer::once(time)))
     }
 
     /// Ready one `period` from now, and each period from then on. Times that pass untold are told as one.
+    ///
+    /// ```
+    /// # use mailbox::Select;
+    /// # use std::time::{Duration, Instant};
+    /// let (begin, period) = (Instant::now(), Duration::from_millis(5));
+    /// let mut select = Select::new();
+    /// let tick = select.every(period);
+    /// for _ in 0..3 {
+    ///     assert_eq!(select.wait(Duration::from_secs(10))?, tick);
+    /// }
+    /// assert!(begin.elapsed() >= 3 * period);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn every(&mut self, period: Duration) -> usize {
         self.add(Arm::Timer(Timer::every(period, Instant::now())))
     }
 
     /// The arm of this number watches nothing any more. It is told no more, and its number is not given again.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Select};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut select = Select::new();
+    /// let (one, two) = (select.recv(me.from(1).tag(1)), select.recv(me.from(1).tag(2)));
+    /// other.to(0).tag(1).send(b"one")?;
+    /// select.remove(one);
+    /// assert_eq!(select.try_wait()?, None, "nobody watches for tag 1");
+    /// other.to(0).tag(2).send(b"two")?;
+    /// assert_eq!(select.try_wait()?, Some(two), "its number is as before");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove(&mut self, arm: usize) {
         self.halt_row();
         let Some(what) = self.arms.get_mut(arm).filter(|arm| !arm.is_over()) else { return };
@@ -235,6 +401,22 @@ impl<'a> Select<'a> {
     }
 
     /// Waits until an arm is ready, and returns its number. [`SelectError::Timeout`] if none is ready at `deadline`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Select, SelectError};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut select = Select::new();
+    /// let (mail, room) = (select.recv(me.from(1)), select.send(me.to(1), 5));
+    /// assert_eq!(select.wait(Duration::from_secs(10))?, room);
+    /// select.remove(room);
+    /// assert_eq!(select.wait(Duration::from_millis(1)), Err(SelectError::Timeout));
+    /// let other = std::thread::spawn(move || other.send(0, b"hello"));
+    /// assert_eq!(select.wait(Duration::from_secs(10))?, mail);
+    /// # other.join().unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn wait(&mut self, deadline: impl Into<Deadline>) -> Result<usize, SelectError> {
         self.find(deadline.into())?.ok_or(SelectError::Timeout)
