@@ -40,12 +40,12 @@ impl<'a> Block<'a> {
         Self { held, label: Label::NONE }
     }
 
-    /// Its length in bytes.
+    /// Its length in bytes. [`Block::send`] has an example.
     pub fn len(&self) -> usize {
         self.held.lent.len as usize
     }
 
-    /// Whether it has no bytes.
+    /// Whether it has no bytes. [`Block::send`] has an example.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -70,6 +70,20 @@ impl<'a> Block<'a> {
     /// [`SendTo::send`], but it is never too large.
     ///
     /// Cost: that of a message of 16 bytes.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let (me, one, two) = (region.join(0)?, region.join(1)?, region.join(2)?);
+    /// let mut loan = me.loan(1000)?;
+    /// loan.write_at(0, b"a map");
+    /// let map = loan.commit(5);
+    /// assert_eq!((map.len(), map.is_empty()), (5, false));
+    /// map.send(1)?;
+    /// map.send(2)?;
+    /// assert_eq!([one.recv()?.to_vec(), two.recv()?.to_vec()], [b"a map"; 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send(&self, rank: u32) -> Result<(), SendError> {
         self.refer(rank, Deadline::Never)
     }

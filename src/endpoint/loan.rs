@@ -59,17 +59,17 @@ impl<'a> Loan<'a> {
         Self { held: Held { sender, receiver, lent }, written: 0 }
     }
 
-    /// How many bytes it can hold: as many as were asked for.
+    /// How many bytes it can hold: as many as were asked for. [`Loan::write_at`] has an example.
     pub fn len(&self) -> usize {
         self.held.lent.len as usize
     }
 
-    /// Whether it can hold none.
+    /// Whether it can hold none. [`Loan::write_at`] has an example.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many bytes were written through [`io::Write`](std::io::Write).
+    /// How many bytes were written through [`io::Write`](std::io::Write). [`Loan::write_at`] has an example.
     pub fn written(&self) -> usize {
         self.written
     }
@@ -79,6 +79,21 @@ impl<'a> Loan<'a> {
     ///
     /// # Panics
     /// If `bytes` do not fit behind `offset`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::io::Write;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut loan = me.loan(1000)?;
+    /// assert_eq!((loan.len(), loan.is_empty(), loan.written()), (1000, false, 0));
+    /// loan.write_all(b"?: a list")?;
+    /// loan.write_at(0, b"7");
+    /// assert_eq!(loan.written(), 9, "what goes to a place is not counted");
+    /// loan.commit(9).send(1)?;
+    /// assert_eq!(other.recv()?.to_vec(), b"7: a list");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
         assert!(offset.checked_add(bytes.len()).is_some_and(|end| end <= self.len()), "beyond the loan");
         let (member, outbox) = self.held.sender.parts();
@@ -117,6 +132,19 @@ impl<'a> Loan<'a> {
     ///
     /// # Panics
     /// If `len` is larger than [`Loan::len`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut loan = me.loan(1000)?;
+    /// loan.write_at(0, b"a list, and something else");
+    /// let block = loan.commit(6); // only this much of it
+    /// assert_eq!(block.len(), 6);
+    /// block.send(1)?;
+    /// assert_eq!(other.recv()?.to_vec(), b"a list");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn commit(self, len: usize) -> Block<'a> {
         assert!(len <= self.len(), "beyond the loan");
         let Self { mut held, .. } = self;

@@ -92,17 +92,17 @@ impl OwnedLoan {
         Ok(Self { held: Held { handle: handle.clone(), area, lent }, written: 0 })
     }
 
-    /// How many bytes it can hold: as many as were asked for.
+    /// How many bytes it can hold: as many as were asked for. [`OwnedLoan::write_at`] has an example.
     pub fn len(&self) -> usize {
         self.held.lent.len as usize
     }
 
-    /// Whether it can hold none.
+    /// Whether it can hold none. [`OwnedLoan::write_at`] has an example.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// How many bytes were written through [`io::Write`](std::io::Write).
+    /// How many bytes were written through [`io::Write`](std::io::Write). [`OwnedLoan::write_at`] has an example.
     pub fn written(&self) -> usize {
         self.written
     }
@@ -111,6 +111,21 @@ impl OwnedLoan {
     ///
     /// # Panics
     /// If `bytes` do not fit behind `offset`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::io::Write;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let mut loan = me.loan(1000)?;
+    /// assert_eq!((loan.len(), loan.is_empty(), loan.written()), (1000, false, 0));
+    /// loan.write_all(b"?: a list")?;
+    /// loan.write_at(0, b"7");
+    /// assert_eq!(loan.written(), 9, "what goes to a place is not counted");
+    /// loan.commit(9).send(1)?;
+    /// assert_eq!(other.recv()?.to_vec(), b"7: a list");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
         assert!(offset.checked_add(bytes.len()).is_some_and(|end| end <= self.len()), "beyond the loan");
         let held = &self.held;
@@ -124,6 +139,19 @@ impl OwnedLoan {
     ///
     /// # Safety
     /// As for [`Loan::as_mut_slice`](crate::Loan::as_mut_slice).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let mut loan = me.loan(1000)?;
+    /// // SAFETY: all processes of this region are this program, and none forks.
+    /// let image = unsafe { loan.as_mut_slice() };
+    /// image.iter_mut().enumerate().for_each(|(at, pixel)| *pixel = (at % 256) as u8);
+    /// loan.commit(1000).send(1)?;
+    /// assert_eq!(other.recv()?.to_vec()[255..258], [255, 0, 1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[expect(unsafe_code, reason = "the caller trusts the peers")]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
         let len = self.len();
@@ -135,6 +163,19 @@ impl OwnedLoan {
     ///
     /// # Panics
     /// If `len` is larger than [`OwnedLoan::len`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let mut loan = me.loan(1000)?;
+    /// loan.write_at(0, b"a list, and something else");
+    /// let block = loan.commit(6); // only this much of it
+    /// assert_eq!(block.len(), 6);
+    /// block.send(1)?;
+    /// assert_eq!(other.recv()?.to_vec(), b"a list");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn commit(self, len: usize) -> OwnedBlock {
         assert!(len <= self.len(), "beyond the loan");
         let Self { mut held, .. } = self;
@@ -175,22 +216,46 @@ pub struct OwnedBlock {
 }
 
 impl OwnedBlock {
-    /// Its length in bytes.
+    /// Its length in bytes. [`OwnedBlock::send`] has an example.
     pub fn len(&self) -> usize {
         self.held.lent.len as usize
     }
 
-    /// Whether it has no bytes.
+    /// Whether it has no bytes. [`OwnedBlock::send`] has an example.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// What is sent from now on carries this tag. As [`Block::tag`](crate::Block::tag).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let block = me.loan(1000)?.commit(9).tag(7);
+    /// block.send(1)?;
+    /// assert_eq!(other.recv()?.tag(), 7);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn tag(self, tag: u32) -> Self {
         Self { label: Label { tag, ..self.label }, ..self }
     }
 
     /// Sends it to `rank`. Waits while the mailbox has no free cell. As [`Block::send`](crate::Block::send).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(3))?;
+    /// # let (me, one, two) = (region.join(0)?.into_shared(), region.join(1)?, region.join(2)?);
+    /// let mut loan = me.loan(1000)?;
+    /// loan.write_at(0, b"a map");
+    /// let map = loan.commit(5);
+    /// assert_eq!((map.len(), map.is_empty()), (5, false));
+    /// map.send(1)?;
+    /// map.send(2)?;
+    /// assert_eq!([one.recv()?.to_vec(), two.recv()?.to_vec()], [b"a map"; 2]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn send(&self, rank: u32) -> Result<(), SendError> {
         self.send_within(rank, Deadline::Never)
     }
