@@ -7,7 +7,7 @@ use std::path::Path;
 /// Each of its methods has an example of its own.
 const FIRST: &str = "Endpoint";
 /// Of these, a method may say instead which other one has an example that shows both.
-const OTHERS: [&str; 25] = [
+const OTHERS: [&str; 28] = [
     "Block",
     "CollectiveRequest",
     "Comm",
@@ -18,6 +18,7 @@ const OTHERS: [&str; 25] = [
     "Loan",
     "Mail",
     "Message",
+    "OpenOptions",
     "OwnedBlock",
     "OwnedLoan",
     "OwnedMail",
@@ -33,6 +34,8 @@ const OTHERS: [&str; 25] = [
     "Shared",
     "SharedFrom",
     "SharedTo",
+    "Tap",
+    "View",
 ];
 /// Its example is not run: it would remove what other programs of this user have left.
 const NOT_RUN: &str = "Region::clean";

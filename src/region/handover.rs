@@ -158,11 +158,35 @@ impl AsFd for Region {
 
 impl OpenOptions {
     /// Opens the unnamed region that this descriptor belongs to; see [`Region::from_fd`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Mismatch, OpenError, OpenOptions, Region};
+    /// # use std::os::fd::AsFd;
+    /// let region = Region::create_unnamed(Config::ranks(2).protocol(3))?;
+    /// let descriptor = || region.as_fd().try_clone_to_owned(); // such as one that came through a socket
+    /// let same = OpenOptions::new().protocol(3).from_fd(descriptor()?)?;
+    /// region.join(0)?.send(1, b"hello")?;
+    /// assert_eq!(same.join(1)?.recv()?.to_vec(), b"hello");
+    /// let error = OpenOptions::new().from_fd(descriptor()?).unwrap_err();
+    /// assert_eq!(error, OpenError::Mismatch(Mismatch::Protocol { protocol: 3 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_fd(self, fd: OwnedFd) -> Result<Region, OpenError> {
         Segment::from_file(&File::from(fd), self.trust()).map(Region::over)
     }
 
     /// Opens the region that this process's parent gave it; see [`Region::from_env`].
+    ///
+    /// ```
+    /// # use mailbox::{OpenError, OpenOptions};
+    /// match OpenOptions::new().protocol(3).from_env() {
+    ///     Ok(region) => println!("a region of {} ranks", region.ranks()),
+    ///     Err(OpenError::NotLaunched) => println!("no parent has given this process a region"),
+    ///     Err(error) => return Err(error.into()),
+    /// }
+    /// # assert_eq!(OpenOptions::new().from_env().err(), Some(OpenError::NotLaunched));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from_env(self) -> Result<Region, OpenError> {
         let number = env::var(MAILBOX_FD).ok().and_then(|number| number.parse().ok());
         let number: u32 = number.ok_or(OpenError::NotLaunched)?;

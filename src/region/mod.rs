@@ -115,18 +115,42 @@ impl Default for OpenOptions {
 }
 
 impl OpenOptions {
-    /// Regions of this process' user, for protocol 0.
+    /// Regions of this process' user, for protocol 0. [`OpenOptions`] has an example.
     pub const fn new() -> Self {
         Self { trust: Trust { protocol: Some(0), owner: None } }
     }
 
     /// The region must have this protocol; otherwise the error is [`Mismatch::Protocol`](crate::Mismatch::Protocol).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Mismatch, OpenError, OpenOptions, Region};
+    /// # let name = format!("doc-options-protocol-{}", std::process::id());
+    /// # let region = Region::create(&name, Config::ranks(2).protocol(3))?;
+    /// // A program that was built for other messages
+    /// let error = OpenOptions::new().protocol(2).open(&name).unwrap_err();
+    /// assert_eq!(error, OpenError::Mismatch(Mismatch::Protocol { protocol: 3 }));
+    /// assert_eq!(OpenOptions::new().protocol(3).open(&name)?.ranks(), 2);
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn protocol(mut self, protocol: u64) -> Self {
         self.trust.protocol = Some(protocol);
         self
     }
 
     /// The region may have any protocol. For tools that do not read mail.
+    ///
+    /// ```
+    /// # use mailbox::{Config, OpenError, OpenOptions, Region};
+    /// # let name = format!("doc-options-any-{}", std::process::id());
+    /// # Region::create(&name, Config::ranks(2).protocol(3))?;
+    /// let any = OpenOptions::new().any_protocol();
+    /// assert_eq!(any.look(&name)?.inspect().protocol, 3);
+    /// assert_eq!(any.open(&name)?.ranks(), 2);
+    /// any.remove(&name)?;
+    /// assert_eq!(any.look(&name).err(), Some(OpenError::NotFound));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn any_protocol(mut self) -> Self {
         self.trust.protocol = None;
         self
@@ -135,23 +159,58 @@ impl OpenOptions {
     /// The region may also belong to this user, given by number; otherwise the error is [`Mismatch::Owner`](crate::Mismatch::Owner). The
     /// owner of a region can make the processes that use it fail. In a user namespace, 65534 stands for all users
     /// without a number there.
+    ///
+    /// ```
+    /// # use mailbox::{Config, OpenOptions, Region};
+    /// # let name = format!("doc-options-owner-{}", std::process::id());
+    /// # Region::create(&name, Config::ranks(2))?;
+    /// // Of the user with this number, or of this user.
+    /// let region = OpenOptions::new().owner(1234).open(&name)?;
+    /// assert_eq!(region.ranks(), 2);
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub const fn owner(mut self, uid: u32) -> Self {
         self.trust.owner = Some(uid);
         self
     }
 
-    /// Opens the region at `place`. Errors, waiting and cost are those of [`Region::open`].
+    /// Opens the region at `place`. Errors, waiting and cost are those of [`Region::open`]. [`OpenOptions`] has an example.
     pub fn open<'a>(self, place: impl Into<Place<'a>>) -> Result<Region, OpenError> {
         Segment::open(place.into(), self.trust).map(Region::over)
     }
 
     /// Opens the region at `place` for looking at it; see [`Region::look`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Mismatch, OpenError, OpenOptions, Region};
+    /// # let name = format!("doc-options-look-{}", std::process::id());
+    /// # let region = Region::create(&name, Config::ranks(2).protocol(3))?;
+    /// // `Region::look` takes any protocol; a tool that knows the messages wants its own.
+    /// let error = OpenOptions::new().protocol(2).look(&name).unwrap_err();
+    /// assert_eq!(error, OpenError::Mismatch(Mismatch::Protocol { protocol: 3 }));
+    /// assert_eq!(OpenOptions::new().protocol(3).look(&name)?.ranks(), 2);
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn look<'a>(self, place: impl Into<Place<'a>>) -> Result<View, OpenError> {
         Segment::look(place.into(), self.trust).map(View::new)
     }
 
     /// Removes the region at `place`, if these options allow opening it. Errors and waiting are those of
     /// [`Region::remove_at`].
+    ///
+    /// ```
+    /// # use mailbox::{Config, Mismatch, OpenError, OpenOptions, Region, RemoveError};
+    /// # let name = format!("doc-options-remove-{}", std::process::id());
+    /// # Region::create(&name, Config::ranks(2).protocol(3))?;
+    /// // Not that of another program which has taken the name
+    /// let refused = OpenOptions::new().protocol(2).remove(&name);
+    /// assert_eq!(refused, Err(RemoveError::Open(OpenError::Mismatch(Mismatch::Protocol { protocol: 3 }))));
+    /// OpenOptions::new().protocol(3).remove(&name)?;
+    /// assert!(Region::look(&name).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove<'a>(self, place: impl Into<Place<'a>>) -> Result<(), RemoveError> {
         Segment::remove(place.into(), self.trust)
     }

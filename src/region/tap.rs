@@ -199,12 +199,29 @@ impl Tap {
     }
 
     /// Shows only what this rank sends.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Tapped};
+    /// # let name = format!("doc-tap-from-{}", std::process::id());
+    /// # let region = Region::create(&name, Config::ranks(3))?;
+    /// # let [zero, one, two] = [0, 1, 2].map(|rank| region.join(rank).unwrap());
+    /// zero.send(2, b"from 0 to 2")?;
+    /// one.send(2, b"from 1 to 2")?;
+    /// one.send(0, b"from 1 to 0")?;
+    /// let mut tap = Region::look(&name)?.tap().from(1).to(2);
+    /// let Some(Tapped::Mail(mail)) = tap.try_next()? else { panic!("a mail") };
+    /// assert_eq!((mail.from, mail.to, &*mail.bytes), (1, 2, &b"from 1 to 2"[..]));
+    /// assert_eq!(tap.try_next()?, None);
+    /// # drop((zero, one, two));
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn from(mut self, rank: u32) -> Self {
         self.from = Some(rank);
         self
     }
 
-    /// Shows only what is sent to this rank.
+    /// Shows only what is sent to this rank. [`Tap::from`] has an example.
     pub fn to(mut self, rank: u32) -> Self {
         self.to = Some(rank);
         self
@@ -212,6 +229,20 @@ impl Tap {
 
     /// Copies at most so many bytes of each payload; 1 MiB if nothing is said. Up to 64 messages are copied at once, until they
     /// have 1 MiB.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, Tapped};
+    /// # let name = format!("doc-tap-limit-{}", std::process::id());
+    /// # let region = Region::create(&name, Config::ranks(2))?;
+    /// # let me = region.join(0)?;
+    /// me.send(1, b"a long order")?;
+    /// let mut tap = Region::look(&name)?.tap().limit(6);
+    /// let Some(Tapped::Mail(mail)) = tap.try_next()? else { panic!("a mail") };
+    /// assert_eq!((mail.len, &*mail.bytes), (12, &b"a long"[..]));
+    /// # drop(me);
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn limit(mut self, bytes: usize) -> Self {
         self.limit = bytes;
         self
@@ -224,6 +255,26 @@ impl Tap {
     /// shorter.
     ///
     /// Cost: some system calls for each mailbox in use, and two to three for each message.
+    ///
+    /// ```
+    /// # use mailbox::{Config, OpenError, Region, Tapped};
+    /// # let name = format!("doc-tap-next-{}", std::process::id());
+    /// # let region = Region::create(&name, Config::ranks(2))?;
+    /// # let me = region.join(0)?;
+    /// let mut tap = Region::look(&name)?.tap();
+    /// me.send(1, b"one")?;
+    /// me.send(1, b"two")?;
+    /// for bytes in [b"one", b"two"] {
+    ///     let Some(Tapped::Mail(mail)) = tap.try_next()? else { panic!("a mail") };
+    ///     assert_eq!(mail.bytes, bytes);
+    /// }
+    /// assert_eq!(tap.try_next()?, None, "nothing more now");
+    /// drop(me);
+    /// region.remove()?;
+    /// # std::thread::sleep(std::time::Duration::from_millis(10)); // it looks for the region now and then
+    /// assert_eq!(tap.try_next(), Err(OpenError::NotFound));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn try_next(&mut self) -> Result<Option<Tapped>, OpenError> {
         let followed = self.found.pop_front().map_or_else(|| self.look(), |seen| Ok(Some(seen)));
         followed.map_err(|error| self.opened.why(error))
