@@ -7,14 +7,17 @@ use std::path::Path;
 /// Each of its methods has an example of its own.
 const FIRST: &str = "Endpoint";
 /// Of these, a method may say instead which other one has an example that shows both.
-const OTHERS: [&str; 28] = [
+const OTHERS: [&str; 35] = [
     "Block",
     "CollectiveRequest",
     "Comm",
     "Config",
+    "Draft",
     "Drain",
     "Interrupter",
     "JoinOptions",
+    "Latest",
+    "LatestPublisher",
     "Loan",
     "Mail",
     "Message",
@@ -23,18 +26,22 @@ const OTHERS: [&str; 28] = [
     "OwnedLoan",
     "OwnedMail",
     "Policy",
+    "Publisher",
     "RecvFrom",
     "RecvHalf",
     "Region",
     "Reply",
     "Request",
+    "Sample",
     "Select",
     "SendHalf",
     "SendTo",
     "Shared",
     "SharedFrom",
     "SharedTo",
+    "Subscriber",
     "Tap",
+    "Topic",
     "View",
 ];
 /// Its example is not run: it would remove what other programs of this user have left.

@@ -43,17 +43,17 @@ impl<'p, 'a> Draft<'p, 'a> {
         Self { publisher, place, written: 0 }
     }
 
-    /// How many bytes it can hold: as many as were asked for.
+    /// How many bytes it can hold: as many as were asked for. [`Draft::write_at`] has an example.
     pub fn len(&self) -> usize {
         (self.place.end - self.place.start) as usize
     }
 
-    /// Whether it can hold none.
+    /// Whether it can hold none. [`Draft::write_at`] has an example.
     pub fn is_empty(&self) -> bool {
         self.place.is_empty()
     }
 
-    /// How many bytes were written through [`io::Write`](std::io::Write).
+    /// How many bytes were written through [`io::Write`](std::io::Write). [`Draft::write_at`] has an example.
     pub fn written(&self) -> usize {
         self.written
     }
@@ -63,6 +63,24 @@ impl<'p, 'a> Draft<'p, 'a> {
     ///
     /// # Panics
     /// If `bytes` do not fit behind `offset`.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # use std::io::Write;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let topic = region.topic("lists")?;
+    /// # let mut lists = topic.subscriber(&other, Policy::every())?;
+    /// # let mut publisher = topic.publisher(&me)?;
+    /// let mut draft = publisher.draft(1000)?;
+    /// assert_eq!((draft.len(), draft.is_empty(), draft.written()), (1000, false, 0));
+    /// draft.write_all(b"?: a list, and something else")?;
+    /// draft.write_at(0, b"7");
+    /// assert_eq!(draft.written(), 29, "what goes to a place is not counted");
+    /// draft.publish(9); // only this much of it
+    /// assert_eq!(lists.try_recv()?.expect("a list").to_vec(), b"7: a list");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn write_at(&mut self, offset: usize, bytes: &[u8]) {
         assert!(offset.checked_add(bytes.len()).is_some_and(|end| end <= self.len()), "beyond the draft");
         if self.publisher.member().check().is_ok() {
@@ -74,14 +92,30 @@ impl<'p, 'a> Draft<'p, 'a> {
     ///
     /// # Safety
     /// The caller trusts all processes with access to the segment not to touch these bytes before they are published. No endpoint
-    /// does; a forked child of this process must not. [`Loan::as_mut_slice`](crate::Loan::as_mut_slice) has an example.
+    /// does; a forked child of this process must not.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let topic = region.topic("images")?;
+    /// # let mut images = topic.subscriber(&other, Policy::every())?;
+    /// # let mut publisher = topic.publisher(&me)?;
+    /// let mut draft = publisher.draft(1000)?;
+    /// // SAFETY: all processes of this region are this program, and none forks.
+    /// let image = unsafe { draft.as_mut_slice() };
+    /// image.iter_mut().enumerate().for_each(|(at, pixel)| *pixel = (at % 256) as u8);
+    /// draft.publish(1000);
+    /// assert_eq!(images.try_recv()?.expect("an image").to_vec()[255..258], [255, 0, 1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[expect(unsafe_code, reason = "the caller trusts the peers")]
     pub unsafe fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: this draft has the only access by this process; the caller answers for the peers (I4).
         unsafe { memory::borrow_mut(self.publisher.words(&self.place), self.len()) }
     }
 
-    /// Publishes the first `len` bytes. Never waits.
+    /// Publishes the first `len` bytes. Never waits. [`Draft::write_at`] has an example.
     ///
     /// # Panics
     /// If `len` is larger than [`Draft::len`].

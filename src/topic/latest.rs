@@ -52,7 +52,7 @@ impl<'a> Latest<'a> {
         Self { me, topic, reader: None, seen: Rc::default(), bytes: vec![] }
     }
 
-    /// The topic.
+    /// The topic. [`Latest::number`] has an example.
     pub fn topic(&self) -> &Topic {
         &self.topic
     }
@@ -139,6 +139,20 @@ impl<'a> Latest<'a> {
 
     /// How many values were published when the one was that was read last, that one included; 0 if none was read. From the
     /// difference a reader knows how many it has missed.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut speed = region.topic("speed")?.latest(&other)?;
+    /// let mut publisher = speed.topic().publish_latest(&me, 8)?;
+    /// assert_eq!(speed.number(), 0, "none was read");
+    /// for value in [1.0, 2.0, 3.0] {
+    ///     publisher.publish_value(&value)?;
+    /// }
+    /// assert_eq!((speed.value()?, speed.number()), (Some(3.0), 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn number(&self) -> u64 {
         self.seen.get()
     }

@@ -38,12 +38,23 @@ impl<'a> LatestPublisher<'a> {
         Self { me, topic, writer }
     }
 
-    /// The topic.
+    /// The topic. [`LatestPublisher::capacity`] has an example.
     pub fn topic(&self) -> &Topic {
         &self.topic
     }
 
-    /// The most bytes that a value can have.
+    /// The most bytes that a value can have: as many as the first publisher asked for, rounded up to a multiple of 64.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, TopicError};
+    /// # let region = Region::create_unnamed(Config::ranks(1))?;
+    /// # let me = region.join(0)?;
+    /// let mut publisher = region.topic("title")?.publish_latest(&me, 100)?;
+    /// assert_eq!((publisher.capacity(), publisher.topic().name()), (128, "title".to_string()));
+    /// publisher.publish(&[b'a'; 128])?;
+    /// assert_eq!(publisher.publish(&[b'a'; 129]), Err(TopicError::Misfit { len: 129, capacity: 128 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn capacity(&self) -> usize {
         self.writer.capacity()
     }

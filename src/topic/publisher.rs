@@ -45,17 +45,30 @@ impl<'a> Publisher<'a> {
         Self { me, topic, writer, payloads: Payloads::default() }
     }
 
-    /// The topic.
+    /// The topic. [`Publisher::capacity`] has an example.
     pub fn topic(&self) -> &Topic {
         &self.topic
     }
 
     /// The most bytes that a message can have: half of [`Config::stream`](crate::Config::stream), or 48 if that is more.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, TopicError};
+    /// # let region = Region::create_unnamed(Config::ranks(1).stream(64 << 10))?;
+    /// # let me = region.join(0)?;
+    /// let mut publisher = region.topic("prices")?.publisher(&me)?;
+    /// assert_eq!(publisher.topic().name(), "prices");
+    /// assert_eq!(publisher.capacity(), 32 << 10);
+    /// publisher.publish(&vec![0; 32 << 10])?;
+    /// let too_long = publisher.publish(&vec![0; (32 << 10) + 1]);
+    /// assert_eq!(too_long, Err(TopicError::Misfit { len: (32 << 10) + 1, capacity: 32 << 10 }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn capacity(&self) -> usize {
         (self.writer.longest() as usize).max(INLINE)
     }
 
-    /// How many messages were published in the topic, by all its publishers.
+    /// How many messages were published in the topic, by all its publishers. [`Publisher::publish`] has an example.
     pub fn published(&self) -> u64 {
         self.writer.next()
     }

@@ -46,17 +46,17 @@ impl<'s, 'a> Sample<'s, 'a> {
         Self { subscriber, found, number, missed }
     }
 
-    /// Its number among all messages of the stream, from 0 on.
+    /// Its number among all messages of the stream, from 0 on. [`Sample::read_at`] has an example.
     pub fn number(&self) -> u64 {
         self.number
     }
 
-    /// How many messages this reader has missed between the one before and this one.
+    /// How many messages this reader has missed between the one before and this one. [`Sample::read_at`] has an example.
     pub fn missed(&self) -> u64 {
         self.missed
     }
 
-    /// Its length in bytes.
+    /// Its length in bytes. [`Sample::read_at`] has an example.
     #[inline]
     pub fn len(&self) -> usize {
         match &self.found {
@@ -65,7 +65,7 @@ impl<'s, 'a> Sample<'s, 'a> {
         }
     }
 
-    /// Whether it has no bytes.
+    /// Whether it has no bytes. [`Sample::read_at`] has an example.
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -73,6 +73,26 @@ impl<'s, 'a> Sample<'s, 'a> {
 
     /// Copies what begins at `offset` to the front of `buffer`, as much as there is and fits, and returns how many bytes that
     /// are.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let topic = region.topic("words")?;
+    /// # let mut publisher = topic.publisher(&me)?;
+    /// let mut words = topic.subscriber(&other, Policy::skip())?;
+    /// for _ in 0..2000 {
+    ///     publisher.publish(b"hello world")?; // more than stay
+    /// }
+    /// let word = words.recv()?;
+    /// assert!(word.missed() > 0);
+    /// assert_eq!(word.number(), word.missed(), "all before it");
+    /// assert_eq!((word.len(), word.is_empty()), (11, false));
+    /// let mut buffer = [0; 8];
+    /// assert_eq!((word.read_at(6, &mut buffer), &buffer[..5]), (5, &b"world"[..]));
+    /// assert_eq!((word.copy_to(&mut buffer), &buffer), (8, b"hello wo"));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[inline]
     pub fn read_at(&self, offset: usize, buffer: &mut [u8]) -> usize {
         let offset = offset.min(self.len());
@@ -87,6 +107,7 @@ impl<'s, 'a> Sample<'s, 'a> {
     }
 
     /// Copies it to the front of `buffer`, as much as fits, and returns how many bytes that are.
+    /// [`Sample::read_at`] has an example.
     #[inline]
     pub fn copy_to(&self, buffer: &mut [u8]) -> usize {
         self.read_at(0, buffer)
@@ -141,6 +162,20 @@ impl<'s, 'a> Sample<'s, 'a> {
     /// # Safety
     /// The caller trusts the publisher, and all processes with access to the segment, not to write to this message before it is
     /// dropped. No endpoint does. A forked child must not use the slice: its parent may let the message go.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// # let topic = region.topic("images")?;
+    /// let mut images = topic.subscriber(&other, Policy::every())?;
+    /// topic.publisher(&me)?.publish(&[7; 1000])?;
+    /// let image = images.recv()?;
+    /// // SAFETY: all processes of this region are this program, and none forks.
+    /// let pixels = unsafe { image.as_slice() };
+    /// assert_eq!(pixels, [7; 1000]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[expect(unsafe_code, reason = "the caller trusts the peer")]
     pub unsafe fn as_slice(&self) -> &[u8] {
         match &self.found {

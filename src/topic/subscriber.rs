@@ -140,12 +140,12 @@ impl<'a> Subscriber<'a> {
         })
     }
 
-    /// The topic.
+    /// The topic. [`Subscriber::wait`] has an example.
     pub fn topic(&self) -> &Topic {
         &self.topic
     }
 
-    /// The number of the message that it reads next: how many were published before that.
+    /// The number of the message that it reads next: how many were published before that. [`Subscriber::is_ready`] has an example.
     pub fn position(&self) -> u64 {
         self.reader.cursor()
     }
@@ -247,6 +247,19 @@ impl<'a> Subscriber<'a> {
     }
 
     /// Waits until there is a message that was not read, at most until `deadline`. Whether there is one.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Policy, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut prices = region.topic("prices")?.subscriber(&other, Policy::every())?;
+    /// assert!(!prices.wait(Duration::from_millis(1))?, "nothing is published");
+    /// prices.topic().publisher(&me)?.publish(b"17.2")?;
+    /// assert!(prices.wait(Duration::from_secs(10))?);
+    /// assert_eq!(prices.try_recv()?.expect("it is there").to_vec(), b"17.2");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait(&mut self, deadline: impl Into<Deadline>) -> Result<bool, TopicError> {
         if self.is_ready() {
             return Ok(true);
