@@ -7,8 +7,10 @@ use std::path::Path;
 /// Each of its methods has an example of its own.
 const FIRST: &str = "Endpoint";
 /// Of these, a method may say instead which other one has an example that shows both.
-const OTHERS: [&str; 35] = [
+const OTHERS: [&str; 39] = [
+    "Arrival",
     "Block",
+    "Call",
     "CollectiveRequest",
     "Comm",
     "Config",
@@ -25,6 +27,7 @@ const OTHERS: [&str; 35] = [
     "OwnedBlock",
     "OwnedLoan",
     "OwnedMail",
+    "OwnedSending",
     "Policy",
     "Publisher",
     "RecvFrom",
@@ -36,6 +39,7 @@ const OTHERS: [&str; 35] = [
     "Select",
     "SendHalf",
     "SendTo",
+    "Sending",
     "Shared",
     "SharedFrom",
     "SharedTo",

@@ -267,6 +267,15 @@ impl<'a> Call<'a> {
     }
 
     /// The rank that was asked.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let call = me.to(1).start_call(b"what is the price?")?;
+    /// assert_eq!(call.to(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to(&self) -> u32 {
         self.peer.to
     }

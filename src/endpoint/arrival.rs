@@ -53,22 +53,22 @@ impl<'a> Arrival<'a> {
         Self { from: mail.from(), mail: Some(mail), len, left: len, comes: false }
     }
 
-    /// Who sends it.
+    /// Who sends it. [`Arrival::fetch`] has an example.
     pub fn from(&self) -> u32 {
         self.from
     }
 
-    /// The length of the message in bytes.
+    /// The length of the message in bytes. [`Arrival::fetch`] has an example.
     pub fn len(&self) -> u64 {
         self.len
     }
 
-    /// Whether the message has no bytes.
+    /// Whether the message has no bytes. [`Arrival::fetch`] has an example.
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }
 
-    /// How many of its bytes were not fetched yet.
+    /// How many of its bytes were not fetched yet. [`Arrival::fetch`] has an example.
     pub fn left(&self) -> u64 {
         self.left
     }
@@ -88,7 +88,8 @@ impl<'a> Arrival<'a> {
     /// let mut arrival = me.recv()?.fetch();
     /// let mut buffer = [0; 6];
     /// assert_eq!((arrival.fetch(&mut buffer)?, &buffer), (6, b"hello "));
-    /// assert_eq!((arrival.len(), arrival.left()), (11, 5));
+    /// assert_eq!((arrival.from(), arrival.len(), arrival.is_empty()), (1, 11, false));
+    /// assert_eq!(arrival.left(), 5);
     /// assert_eq!((arrival.fetch(&mut buffer)?, &buffer[..5]), (5, &b"world"[..]));
     /// assert_eq!(arrival.fetch(&mut buffer)?, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

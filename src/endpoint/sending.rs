@@ -40,6 +40,15 @@ impl<'a> Sending<'a> {
     }
 
     /// The rank that it goes to.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, _other) = (region.join(0)?, region.join(1)?);
+    /// let sending = me.to(1).announce(vec![7; 4 << 20])?;
+    /// assert_eq!(sending.to(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn to(&self) -> u32 {
         self.to.to
     }

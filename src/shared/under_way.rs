@@ -54,12 +54,24 @@ impl OwnedSending {
         Ok(this)
     }
 
-    /// The rank that it goes to.
+    /// The rank that it goes to. [`OwnedSending::wait`] has an example.
     pub fn to(&self) -> u32 {
         self.to
     }
 
     /// Waits until the receiver has all of it. As [`Sending::wait`](crate::Sending::wait).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region, SendError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let mut sending = me.to(1).announce(vec![7; 4 << 20])?;
+    /// assert_eq!(sending.to(), 1);
+    /// other.set_by_hand(true);
+    /// drop(other.recv()?); // the announcement: rank 1 does not want the message
+    /// assert_eq!(sending.wait(), Err(SendError::Refused(1)));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn wait(&mut self) -> Result<(), SendError> {
         self.wait_within(Deadline::Never)
     }
@@ -81,6 +93,20 @@ impl OwnedSending {
     }
 
     /// Whether the receiver has all of it. As [`Sending::is_received`](crate::Sending::is_received).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # use std::time::Duration;
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?.into_shared(), region.join(1)?);
+    /// let mut sending = me.to(1).announce(vec![7; 4 << 20])?;
+    /// assert!(!sending.is_received()?, "nobody has asked for it");
+    /// let receiver = std::thread::spawn(move || other.recv().map(|mail| mail.len()));
+    /// sending.wait_within(Duration::from_secs(10))?;
+    /// assert!(sending.is_received()?);
+    /// assert_eq!(receiver.join().unwrap()?, 4 << 20);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn is_received(&mut self) -> Result<bool, SendError> {
         self.finish(Deadline::Now)
     }
