@@ -205,13 +205,15 @@ impl<'a> Comm<'a> {
     ///
     /// ```
     /// # use mailbox::{Comm, CommError, Config, Region};
+    /// # use std::time::Duration;
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     /// #     let me = region.join(rank)?;
     /// #     let comm = Comm::world(&me)?;
     /// let other = 1 - comm.rank();
     /// comm.to(other)?.tag(7).send(&[comm.rank() as u8])?;
-    /// assert_eq!(comm.from(other)?.tag(7).recv()?.to_vec(), [other as u8]);
+    /// let mail = comm.from(other)?.tag(7).within(Duration::from_secs(10)).recv()?;
+    /// assert_eq!(mail.to_vec(), [other as u8]);
     /// assert_eq!(comm.to(2).err(), Some(CommError::NoSuchMember { member: 2, size: 2 }));
     /// #     Ok(())
     /// # };
@@ -237,13 +239,15 @@ impl<'a> Comm<'a> {
     /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     /// #     let me = region.join(rank)?;
     /// #     let comm = Comm::world(&me)?;
-    /// if comm.rank() > 0 {
-    ///     comm.to(0)?.send(&[comm.rank() as u8])?;
-    /// } else {
-    ///     // In this order, whichever comes first.
-    ///     assert_eq!(comm.from(2)?.recv()?.to_vec(), [2]);
-    ///     assert_eq!(comm.from(1)?.recv()?.to_vec(), [1]);
+    /// if comm.rank() == 1 {
+    ///     comm.to(0)?.send(b"one")?;
     /// }
+    /// comm.barrier()?;
+    /// if comm.rank() == 0 {
+    ///     assert!(comm.from(2)?.try_recv()?.is_none(), "it has sent nothing");
+    ///     assert_eq!(comm.from(1)?.try_recv()?.expect("it is there").to_vec(), b"one");
+    /// }
+    /// # comm.barrier()?; // until then none ends
     /// #     Ok(())
     /// # };
     /// # std::thread::scope(|scope| {
@@ -261,18 +265,21 @@ impl<'a> Comm<'a> {
     ///
     /// ```
     /// # use mailbox::{Comm, Config, Region};
+    /// # use std::time::Duration;
     /// # let region = Region::create_unnamed(Config::ranks(3))?;
     /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     /// #     let me = region.join(rank)?;
     /// #     let comm = Comm::world(&me)?;
     /// if comm.rank() > 0 {
     ///     comm.to(0)?.tag(comm.rank()).send(b"done")?;
-    ///     comm.from(0)?.recv()?; // it stays until it may go
+    ///     comm.from(0)?.recv()?; // until then it does not end
     /// } else {
     ///     for _ in 1..comm.size() {
-    ///         let word = comm.from_any().recv()?;
+    ///         let word = comm.from_any().within(Duration::from_secs(10)).recv()?;
     ///         assert_eq!(comm.member(word.from()), Some(word.tag()));
-    ///         comm.to(word.tag())?.send(b"go")?;
+    ///     }
+    ///     for member in 1..comm.size() {
+    ///         comm.to(member)?.send(b"go")?;
     ///     }
     /// }
     /// #     Ok(())
