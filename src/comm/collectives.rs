@@ -33,7 +33,7 @@ impl Comm<'_> {
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// # let other = std::thread::spawn(move || {
     /// #     let comm = Comm::world(&other).unwrap();
-    /// #     comm.from(0).unwrap().recv().map(drop)
+    /// #     comm.from(0).unwrap().within(Duration::from_secs(10)).recv().map(drop)
     /// # });
     /// # let comm = Comm::world(&me)?;
     /// comm.set_timeout(Some(Duration::from_millis(10)));
