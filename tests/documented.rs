@@ -7,7 +7,7 @@ use std::path::Path;
 /// Each of its methods has an example of its own.
 const FIRST: &str = "Endpoint";
 /// Of these, a method may say instead which other one has an example that shows both.
-const OTHERS: [&str; 39] = [
+const OTHERS: [&str; 43] = [
     "Arrival",
     "Block",
     "Call",
@@ -20,6 +20,8 @@ const OTHERS: [&str; 39] = [
     "JoinOptions",
     "Latest",
     "LatestPublisher",
+    "Leftover",
+    "Listed",
     "Loan",
     "Mail",
     "Message",
@@ -46,6 +48,8 @@ const OTHERS: [&str; 39] = [
     "Subscriber",
     "Tap",
     "Topic",
+    "Unanswered",
+    "UntilAlone",
     "View",
 ];
 /// Its example is not run: it would remove what other programs of this user have left.

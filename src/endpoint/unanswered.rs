@@ -34,12 +34,23 @@ impl<M> Unanswered<M> {
         Self { call, error }
     }
 
-    /// Why it was not answered.
+    /// Why it was not answered. [`Unanswered::into_call`] has an example.
     pub fn error(&self) -> ReplyError {
         self.error
     }
 
     /// The call.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Deadline, Region, ReplyError};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// other.send(0, b"hello")?;
+    /// let unanswered = me.recv()?.reply_within(b"hi", Deadline::Now).unwrap_err();
+    /// assert_eq!(unanswered.error(), ReplyError::NotACall);
+    /// assert_eq!(unanswered.into_call().to_vec(), b"hello");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn into_call(self) -> M {
         self.call
     }

@@ -101,6 +101,21 @@ impl Leftover {
     /// or it has more mail.
     ///
     /// If another process is removing it, waits for that process, at most five seconds.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let name = format!("doc-leftover-remove-{}", std::process::id());
+    /// # let region = Region::create(&name, Config::ranks(2))?;
+    /// let is_it = |left: &mailbox::Leftover| left.name == name;
+    /// let left = Region::leftovers()?.into_iter().find(is_it).expect("nobody uses it");
+    /// let me = region.join(0)?;
+    /// assert_eq!(left.remove(), Ok(false), "somebody has joined it");
+    /// drop(me);
+    /// let left = Region::leftovers()?.into_iter().find(is_it).expect("nobody uses it any more");
+    /// assert_eq!(left.remove(), Ok(true));
+    /// assert!(Region::open(&name).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn remove(&self) -> Result<bool, RemoveError> {
         if self.kind == LeftoverKind::HalfBuilt {
             let removed = self.remove_half_built();

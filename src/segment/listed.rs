@@ -43,6 +43,17 @@ pub struct Listed {
 impl Listed {
     /// What has this name; `None` if nothing has, or it is being removed. It is looked at, and opened for reading if
     /// it is a file.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Listed, Region};
+    /// # let name = format!("doc-listed-at-{}", std::process::id());
+    /// assert_eq!(Listed::at(&name), None);
+    /// let region = Region::create(&name, Config::ranks(2))?;
+    /// let listed = Listed::at(&name).expect("it has that name");
+    /// assert_eq!((listed.name, listed.refusal), (name, None));
+    /// # region.remove()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn at<'a>(place: impl Into<Place<'a>>) -> Option<Self> {
         let place = place.into();
         let name = match place {
