@@ -235,8 +235,9 @@ impl Topic {
         [self.entry().writer.load(Acquire), self.entry().epoch.load(Acquire)]
     }
 
-    /// Becomes the one that publishes its latest value, of at most `capacity` bytes, rounded up to 64. [`TopicError::Taken`] if a live process
-    /// is. The first to publish decides how long values can be; later ones get [`TopicError::Misfit`] if that is too little.
+    /// Becomes the one that publishes its latest value, of at most `capacity` bytes, rounded up to a multiple of 64.
+    /// [`TopicError::Taken`] if a live process is. The first to publish decides how long values can be; later ones get
+    /// [`TopicError::Misfit`] if that is too little.
     ///
     /// It ends when the publisher is dropped. The newest value stays, also if the process dies. What the next publisher
     /// publishes then follows.
