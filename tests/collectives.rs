@@ -111,11 +111,23 @@ fn parts_may_have_different_lengths() {
                 let parts: Vec<&[u32]> = all.iter().map(Vec::as_slice).collect();
                 let got = comm.scatter_varied(root, if me == root { &parts } else { &[] }).unwrap();
                 assert!(got == all[me as usize]);
+
+                // Started, one behind the other. What has no meaning elsewhere than on the root may be anything.
+                let everything = comm.start_all_gather_varied(all[me as usize].clone());
+                let sum = comm.start_all_reduce(vec![me], |one, other| one + other);
+                let gather = comm.start_gather_varied(root, all[me as usize].clone());
+                let scatter = comm.start_scatter_varied(root, if me == root { &parts } else { &parts[..1] });
+                assert!(scatter.wait().unwrap() == all[me as usize]);
+                assert!(gather.wait().unwrap() == if me == root { all.clone() } else { vec![] });
+                assert!(everything.wait().unwrap() == all);
+                assert_eq!(sum.wait().unwrap(), [ranks * (ranks - 1) / 2]);
             }
             let parts: Vec<_> = (0..ranks).map(|to| list(me, to)).collect();
             let parts: Vec<&[u32]> = parts.iter().map(Vec::as_slice).collect();
             let expected: Vec<_> = (0..ranks).map(|from| list(from, me)).collect();
             assert!(comm.all_to_all_varied(&parts).unwrap() == expected);
+            let started = [comm.start_all_to_all_varied(&parts), comm.start_all_to_all_varied(&parts)];
+            started.into_iter().for_each(|started| assert!(started.wait().unwrap() == expected));
             let counts: Vec<_> = (0..ranks).map(|to| len(1, to)).collect();
             let all = values(me, counts.iter().sum());
             let before: usize = counts[..me as usize].iter().sum();
@@ -124,6 +136,8 @@ fn parts_may_have_different_lengths() {
                 sum.reduce(|one, other| one.iter().zip(other).map(|(a, b)| a.wrapping_sub(b)).collect());
             let got = comm.reduce_scatter_varied(&all, &counts, u32::wrapping_sub).unwrap();
             assert!(got == sum.unwrap()[before..][..counts[me as usize]]);
+            let started = comm.start_reduce_scatter_varied(all, &counts, u32::wrapping_sub);
+            assert!(started.wait().unwrap() == got);
         });
     }
 }
@@ -141,6 +155,15 @@ fn what_does_not_fit_is_told_before_anything_begins() {
         let nobody = CollectiveError::Broken(Broken::NoSuchRank { rank: 2, ranks: 2 });
         assert_eq!(comm.broadcast(2, &mut [0]).err(), Some(nobody));
         assert_eq!(comm.start_gather(2, vec![0]).wait().err(), Some(nobody));
+        assert_eq!(comm.start_gather_varied(2, vec![0]).wait().err(), Some(nobody));
+        assert_eq!(comm.start_scatter_varied::<u8>(2, &[]).wait().err(), Some(nobody));
+        let unfit = |needed, len| Some(CollectiveError::Unfit { needed, len });
+        assert_eq!(comm.start_all_to_all_varied(&[&[0]]).wait().err(), unfit(2, 1));
+        if comm.rank() == 0 {
+            assert_eq!(comm.start_scatter_varied(0, &[&[0]]).wait().err(), unfit(2, 1));
+        }
+        let all = |counts: &[usize]| comm.start_reduce_scatter_varied(vec![1, 2], counts, |a, _| a).wait();
+        assert_eq!((all(&[1]).err(), all(&[1, 2]).err()), (unfit(2, 1), unfit(3, 2)));
     });
 }
 
@@ -263,6 +286,16 @@ fn members_have_no_more_for_others_than_the_longest_message() {
         assert_eq!(comm.gather_varied(0, &long).err(), Some(unfit));
         assert_eq!(comm.scatter_varied(1, &[&[1], &long]).err(), Some(unfit));
         assert_eq!(comm.all_to_all_varied(&[&[1], &long]).err(), Some(unfit));
+        let last = comm.start_all_gather_varied(fits.clone());
+        for started in [
+            comm.start_all_gather_varied(long.clone()),
+            comm.start_gather_varied(0, long.clone()),
+            comm.start_all_to_all_varied(&[&[1], &long]),
+        ] {
+            assert_eq!(started.wait().err(), Some(unfit));
+        }
+        assert_eq!(comm.start_scatter_varied(1, &[&[1], &long]).wait().err(), Some(unfit));
+        assert_eq!(last.wait().unwrap(), [&*fits, &fits]);
         comm.barrier().unwrap();
     });
 }
@@ -275,6 +308,7 @@ fn a_part_that_is_too_long_for_one_is_an_error_for_all() {
         let parts: [&[u8]; 3] = if comm.rank() == 0 { [&[], &long, &[]] } else { [&[]; 3] };
         let unfit = CollectiveError::Unfit { needed: 64, len: 65 };
         assert_eq!(comm.all_to_all_varied(&parts).err(), Some(unfit));
+        assert_eq!(comm.start_all_to_all_varied(&parts).wait().err(), Some(unfit));
         assert_eq!(comm.barrier(), Ok(()), "nothing has begun");
     });
 }

@@ -68,7 +68,9 @@ fn a_decision_for_a_slot_that_is_none_or_is_in_use_makes_no_group() {
 #[test]
 fn a_length_for_which_nobody_has_memory_is_an_error() {
     // More than there is; more than can be; and such that the sum is beyond all numbers.
-    for len in [1 << 47, 1 << 63, u64::MAX] {
+    for (len, is_started) in
+        [1 << 47, 1 << 63, u64::MAX].into_iter().flat_map(|len| [(len, false), (len, true)])
+    {
         let scratch = Scratch::new();
         let region = scratch.create(config().max_message(u64::MAX));
         members::with_members(&region, |_, comm| {
@@ -81,8 +83,39 @@ fn a_length_for_which_nobody_has_memory_is_an_error() {
                 assert!(is_so(1) || is_so(2), "{len}: {given_up:?}");
             } else {
                 let no_space = CollectiveError::Broken(Broken::NoSpace(me));
-                assert_eq!(comm.all_gather_varied(&[1u8]).err(), Some(no_space), "{len}");
+                let result = match is_started {
+                    true => comm.start_all_gather_varied(vec![1u8]).wait(),
+                    false => comm.all_gather_varied(&[1u8]),
+                };
+                assert_eq!(result.err(), Some(no_space), "{len}");
             }
+        });
+    }
+}
+
+#[test]
+fn who_says_that_its_part_is_longer_than_it_has_told_all_is_named() {
+    for is_started in [false, true] {
+        let scratch = Scratch::new();
+        let region = scratch.create(config());
+        members::with_members(&region, |_, comm| {
+            if comm.rank() == 0 {
+                // As a member tells how long its parts are, and the longest of them.
+                comm.all_to_all(&[5u64; RANKS as usize], &mut [0; RANKS as usize]).expect("all are there");
+                comm.all_reduce(&mut [4u64], u64::max).expect("all are there");
+                // The others do not wait for each other.
+                assert!(comm.barrier().is_err());
+                return;
+            }
+            let parts = [&[1u8, 2, 3, 4][..]; RANKS as usize];
+            let result = match is_started {
+                true => comm.start_all_to_all_varied(&parts).wait(),
+                false => comm.all_to_all_varied(&parts),
+            };
+            let error = result.expect_err("rank 0 has lied");
+            let named =
+                [CollectiveError::Mismatch { rank: 0 }, CollectiveError::GivenUp { rank: 3 - comm.rank() }];
+            assert!(named.contains(&error), "{error}");
         });
     }
 }

@@ -159,14 +159,17 @@ impl Group {
         let panicked = Err(Stop::Member(Cause::GivenUp, self.me));
         let result = if was_in_step { panicked } else { self.go_on(member, at, data) };
         self.is_in_step = false;
-        if let Err(stop) = result {
-            match stop {
-                Stop::Member(cause, other) => self.break_off(member, cause, other),
-                // The others cannot do without this member.
-                Stop::Broken(_) | Stop::Refused => self.break_off(member, Cause::GivenUp, self.me),
-            }
+        result.inspect_err(|stop| self.give_up_for(member, stop))
+    }
+
+    /// Breaks the group off, unless its members all know that nothing was to be done.
+    pub fn give_up_for(&mut self, member: &Member, stop: &Stop) {
+        match *stop {
+            Stop::Member(cause, other) => self.break_off(member, cause, other),
+            // The others cannot do without this member.
+            Stop::Broken(_) | Stop::Refused => self.break_off(member, Cause::GivenUp, self.me),
+            Stop::Unfit { .. } => {}
         }
-        result
     }
 
     #[inline(always)]

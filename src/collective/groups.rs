@@ -16,6 +16,11 @@ pub trait Started: Any + Send {
     /// What it reads and writes.
     fn data(&mut self) -> Data<'_>;
 
+    /// What comes after the part of it that is over; `None` if that was the last.
+    fn next_plan(&mut self) -> Result<Option<Plan>, Stop> {
+        Ok(None)
+    }
+
     /// Its result.
     fn into_result(self: Box<Self>) -> Box<dyn Any>;
 }
@@ -56,11 +61,14 @@ impl Queue {
     /// Carries on what was started. Whether none is under way any more.
     fn go_on(&mut self, group: &mut Group, member: &Member) -> bool {
         while let Some((_, at, started)) = self.waiting.front_mut() {
-            let result = group.advance(member, at, &mut started.data());
-            if result == Ok(false) {
-                return false;
-            }
-            if let Some((id, _, started)) = self.waiting.pop_front() {
+            let result = match group.advance(member, at, &mut started.data()) {
+                Ok(false) => return false,
+                Ok(true) => started.next_plan().inspect_err(|stop| group.give_up_for(member, stop)),
+                Err(stop) => Err(stop),
+            };
+            if let Ok(Some(plan)) = result {
+                *at = Running::new(plan);
+            } else if let Some((id, _, started)) = self.waiting.pop_front() {
                 self.over.push((id, result.map(|_| started)));
             }
         }

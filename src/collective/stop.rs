@@ -10,6 +10,8 @@ pub enum Stop {
     Member(Cause, u32),
     /// A function that combines values wanted it.
     Refused,
+    /// A part is longer than any may be, as all members know: nothing of it was exchanged.
+    Unfit { needed: usize, len: usize },
     /// Something is wrong here.
     Broken(Broken),
 }

@@ -16,6 +16,7 @@ mod communicator;
 mod making;
 mod request;
 mod started;
+mod started_varied;
 mod taking_part;
 mod varied;
 mod waiting;

@@ -367,7 +367,7 @@ impl<'a> Comm<'a> {
     }
 
     /// Starts an operation whose result is this part of its output.
-    fn start_part<T: Pod + Send>(
+    pub(super) fn start_part<T: Pod + Send>(
         &self,
         plan: Plan,
         input: Option<Vec<T>>,
@@ -375,21 +375,24 @@ impl<'a> Comm<'a> {
         part: Range<usize>,
         combine: impl FnMut(T, T) -> T + Send + 'static,
     ) -> CollectiveRequest<'_, T> {
+        self.start_owned(plan, Box::new(Owned { input, output, part, folding: Folding::new(combine) }))
+    }
+
+    /// Starts an operation on what it owns, whose result is a list of these.
+    pub(super) fn start_owned<R>(&self, plan: Plan, owned: Box<dyn Started>) -> CollectiveRequest<'_, R> {
         let (member, groups) = groups_of(self.endpoint);
         let can_start = self.check_root(plan.root()).and_then(|()| Ok(member.check()?));
-        let owned = Owned { input, output, part, folding: Folding::new(combine) };
         let refused = |_| CollectiveError::GivenUp { rank: member.rank() };
-        let id =
-            can_start.and_then(|()| groups.start(member, self.slot, plan, Box::new(owned)).map_err(refused));
+        let id = can_start.and_then(|()| groups.start(member, self.slot, plan, owned).map_err(refused));
         self.request(id)
     }
 
-    fn request<T>(&self, id: Result<u64, CollectiveError>) -> CollectiveRequest<'_, T> {
+    pub(super) fn request<T>(&self, id: Result<u64, CollectiveError>) -> CollectiveRequest<'_, T> {
         CollectiveRequest { comm: self, id, is_taken: false, values: PhantomData }
     }
 }
 
-impl<T: Pod + Send> CollectiveRequest<'_, T> {
+impl<T: 'static> CollectiveRequest<'_, T> {
     /// Whether it is over. Never waits.
     ///
     /// ```

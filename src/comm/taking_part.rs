@@ -95,6 +95,7 @@ pub fn missing_of(ranks: &[u32]) -> CollectiveError {
 pub fn error(group: &Group, stop: Stop) -> CollectiveError {
     match stop {
         Stop::Broken(error) => CollectiveError::Broken(error),
+        Stop::Unfit { needed, len } => CollectiveError::Unfit { needed, len },
         Stop::Refused => CollectiveError::GivenUp { rank: group.members()[group.me() as usize].0 },
         Stop::Member(cause, member) => {
             let rank = group.members()[member as usize].0;

@@ -2,7 +2,7 @@
 
 use super::collectives::from_to;
 use super::communicator::Comm;
-use crate::collective::{Data, Folding, Kind, Parts, Varied};
+use crate::collective::{Data, Folding, Kind, Parts, Plan, Varied};
 use crate::error::{Broken, CollectiveError};
 use bytemuck::Pod;
 use bytemuck::allocation::try_zeroed_vec;
@@ -122,9 +122,14 @@ impl Comm<'_> {
         let mut longest = [to.iter().copied().max().unwrap_or_default()];
         self.all_reduce(&mut longest, u64::max)?;
         // First: what is too long for one of them is an error for all.
-        let longest = self.check_lens::<T>(&longest)?;
+        let checked = self.check_lens::<T>(&longest)?;
+        if let Some(member) = liar(&from, &longest) {
+            // The others cannot know, and wait for this member.
+            self.give_up();
+            return Err(CollectiveError::Mismatch { rank: self.seats()[member as usize].0 });
+        }
         let (to, from) = (self.check_lens::<T>(&to)?, self.check_lens::<T>(&from)?);
-        self.exchange(Kind::AllToAll, 0, &parts.concat(), &to, &from, &longest)
+        self.exchange(Kind::AllToAll, 0, &parts.concat(), &to, &from, &checked)
     }
 
     /// Combines the values of all members, place by place, and gives each member its part of the result. Every member names the
@@ -152,27 +157,35 @@ impl Comm<'_> {
         counts: &[usize],
         combine: impl FnMut(T, T) -> T,
     ) -> Result<Vec<T>, CollectiveError> {
-        self.check_fit(counts, 1)?;
-        let needed = counts.iter().fold(0, |sum: usize, count| sum.saturating_add(*count));
-        let len = all.len();
-        if needed != len {
-            return Err(CollectiveError::Unfit { needed, len });
-        }
+        self.check_counts(all, counts)?;
         let me = self.rank() as usize;
-        let parts = |lens: &[usize]| Parts::of(lens.iter().map(|len| len * size_of::<T>()));
-        let longest = counts.iter().copied().max().unwrap_or_default();
-        let plan = self.plan::<T>(Kind::ReduceScatter, 0, longest);
-        if !plan.fits() {
+        let Some(plan) = self.plan_of_counts::<T>(counts) else {
             let mut whole = all.to_vec();
             self.all_reduce(&mut whole, combine)?;
             let start: usize = counts[..me].iter().sum();
             return Ok(whole[start..start + counts[me]].to_vec());
-        }
-        let plan = plan.varied(Varied { input: parts(counts), output: parts(&counts[me..=me]) });
+        };
         let mut mine = vec![T::zeroed(); counts[me]];
         let mut folding = Folding::new(combine);
         self.take_part(plan, Data { fold: Some(&mut folding), ..from_to(all, &mut mine) })?;
         Ok(mine)
+    }
+
+    /// An error unless these are as many values as the counts say.
+    pub(super) fn check_counts<T>(&self, all: &[T], counts: &[usize]) -> Result<(), CollectiveError> {
+        self.check_fit(counts, 1)?;
+        let needed = counts.iter().fold(0, |sum: usize, count| sum.saturating_add(*count));
+        let len = all.len();
+        if needed == len { Ok(()) } else { Err(CollectiveError::Unfit { needed, len }) }
+    }
+
+    /// The plan that combines and scatters so many values; `None` if a window is too small for it.
+    pub(super) fn plan_of_counts<T>(&self, counts: &[usize]) -> Option<Plan> {
+        let me = self.rank() as usize;
+        let longest = counts.iter().copied().max().unwrap_or_default();
+        let plan = self.plan::<T>(Kind::ReduceScatter, 0, longest);
+        let varied = Varied { input: parts::<T>(counts), output: parts::<T>(&counts[me..=me]) };
+        plan.fits().then(|| plan.varied(varied))
     }
 
     /// Tells all how many values this member has. Returns how many each has.
@@ -184,12 +197,13 @@ impl Comm<'_> {
 
     /// These numbers of values, if members can have so many.
     fn check_lens<T>(&self, lens: &[u64]) -> Result<Vec<usize>, CollectiveError> {
-        let most = (self.endpoint.region().max_message() / size_of::<T>().max(1) as u64) as usize;
-        let check = |len: &u64| {
-            let len = usize::try_from(*len).unwrap_or(usize::MAX);
-            if len <= most { Ok(len) } else { Err(CollectiveError::Unfit { needed: most, len }) }
-        };
-        lens.iter().map(check).collect()
+        let most = self.most::<T>();
+        fitting(lens, most).map_err(|len| CollectiveError::Unfit { needed: most, len })
+    }
+
+    /// How many values a member can have at most for others.
+    pub(super) fn most<T>(&self) -> usize {
+        (self.endpoint.region().max_message() / size_of::<T>().max(1) as u64) as usize
     }
 
     /// An operation from parts of these lengths, one after the other in `from`, to others of these; `all` are the lengths of which
@@ -210,16 +224,39 @@ impl Comm<'_> {
             return Err(Broken::NoSpace(self.endpoint.rank()).into());
         };
         let longest = all.iter().copied().max().unwrap_or_default();
-        let parts = |lens: &[usize]| Parts::of(lens.iter().map(|len| len * size_of::<T>()));
         let plan = self.plan::<T>(kind, root, longest);
-        let plan = plan.varied(Varied { input: parts(input), output: parts(output) });
+        let plan = plan.varied(Varied { input: parts::<T>(input), output: parts::<T>(output) });
         self.take_part(plan, from_to(from, &mut values))?;
-        let mut rest = values.as_slice();
-        let lists = output.iter().map(|len| {
-            let (list, after) = rest.split_at(*len);
-            rest = after;
-            list.to_vec()
-        });
-        Ok(lists.collect())
+        Ok(lists(&values, output))
     }
+}
+
+/// These lengths, or the first of them that is more than `most`.
+pub(super) fn fitting(lens: &[u64], most: usize) -> Result<Vec<usize>, usize> {
+    let check = |len: &u64| {
+        let len = usize::try_from(*len).unwrap_or(usize::MAX);
+        if len <= most { Ok(len) } else { Err(len) }
+    };
+    lens.iter().map(check).collect()
+}
+
+/// The member that says of its part that it is longer than it has told all.
+pub(super) fn liar(lens: &[u64], longest: &[u64; 1]) -> Option<u32> {
+    lens.iter().position(|len| *len > longest[0]).map(|member| member as u32)
+}
+
+/// Parts of so many values.
+pub(super) fn parts<T>(lens: &[usize]) -> Parts {
+    Parts::of(lens.iter().map(|len| len * size_of::<T>()))
+}
+
+/// These values as lists of these lengths.
+pub(super) fn lists<T: Pod>(values: &[T], lens: &[usize]) -> Vec<Vec<T>> {
+    let mut rest = values;
+    let list = |len: &usize| {
+        let (list, after) = rest.split_at(*len);
+        rest = after;
+        list.to_vec()
+    };
+    lens.iter().map(list).collect()
 }

@@ -3,11 +3,12 @@
 use mailbox::{CollectiveError, CollectiveRequest, Comm};
 
 /// Each operation. The root, where there is one, is [`root`].
-pub const KINDS: [&str; 11] = [
+pub const KINDS: [&str; 12] = [
     "barrier",
     "broadcast",
     "gather",
     "scatter",
+    "scatter_varied",
     "all_gather",
     "all_to_all",
     "reduce",
@@ -23,7 +24,7 @@ pub const LONG: usize = 400_000;
 
 /// The root of an operation that dies in its middle: others need it for each that has one.
 pub fn root(kind: &str) -> u32 {
-    if matches!(kind, "broadcast" | "scatter") { VICTIM } else { 0 }
+    if matches!(kind, "broadcast" | "scatter" | "scatter_varied") { VICTIM } else { 0 }
 }
 
 pub fn add(one: u32, other: u32) -> u32 {
@@ -41,6 +42,7 @@ pub fn take_part(comm: &Comm<'_>, kind: &str, len: usize) -> Result<(), Collecti
         "broadcast" => comm.broadcast(root, &mut values).map(|()| values),
         "gather" => comm.gather(root, &mine, &mut all).map(|()| all),
         "scatter" => comm.scatter(root, &all, &mut values).map(|()| values),
+        "scatter_varied" => comm.scatter_varied(root, &vec![mine.as_slice(); size]),
         "all_gather" => comm.all_gather(&mine, &mut all).map(|()| all),
         "all_to_all" => comm.all_to_all(&of_all(), &mut all).map(|()| all),
         "reduce" => comm.reduce(root, &mut values, add).map(|()| values),
@@ -61,6 +63,7 @@ pub fn start<'c>(comm: &'c Comm<'_>, kind: &str, len: usize) -> CollectiveReques
         "broadcast" => comm.start_broadcast(root, mine),
         "gather" => comm.start_gather(root, mine),
         "scatter" => comm.start_scatter(root, all, len),
+        "scatter_varied" => comm.start_scatter_varied(root, &vec![mine.as_slice(); comm.size() as usize]),
         "all_gather" => comm.start_all_gather(mine),
         "all_to_all" => comm.start_all_to_all(all),
         "reduce" => comm.start_reduce(root, mine, add),
@@ -79,7 +82,7 @@ pub fn check(comm: &Comm<'_>, kind: &str, len: usize, got: &[u32]) {
     let by_member = || (0..size).flat_map(|member| vec![member; len]).collect();
     let expected = match kind {
         "barrier" => vec![],
-        "broadcast" | "scatter" => vec![root; len],
+        "broadcast" | "scatter" | "scatter_varied" => vec![root; len],
         "gather" if me == root => by_member(),
         // Its slice is left alone; what was started has none.
         "gather" => vec![me; got.len()],
