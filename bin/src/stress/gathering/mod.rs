@@ -6,3 +6,4 @@ pub mod host;
 pub mod intruder;
 pub mod register;
 pub mod task;
+mod varied;

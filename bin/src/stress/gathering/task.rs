@@ -38,7 +38,7 @@ impl Kind {
         Self::ReduceScatter,
     ];
 
-    /// Whether its result, or what it begins with, has a part for each member.
+    /// Whether its result, or what it begins with, has a part for each member. Such parts may have different lengths.
     fn has_parts(self) -> bool {
         use Kind::*;
         matches!(self, Gather | Scatter | AllGather | AllToAll | ReduceScatter)
@@ -49,9 +49,10 @@ impl Kind {
 #[derive(Debug, Clone, Copy)]
 pub struct Task {
     pub kind: Kind,
-    root: u32,
-    /// Words of a member, or of a part.
+    pub(super) root: u32,
+    /// Words of a member, or of a part; the most of them, if parts have different lengths.
     len: usize,
+    is_varied: bool,
     /// The values come of it.
     key: u64,
     /// Whether it is started, and waited for later.
@@ -69,6 +70,7 @@ impl Task {
             kind,
             root: random.random_range(0..size),
             len: random.random_range(0..=most),
+            is_varied: kind.has_parts() && random.random(),
             key: random.random(),
             is_started: random.random_ratio(1, 3),
         }
@@ -81,7 +83,12 @@ impl Task {
 
     /// Takes part. Whether the result is the right one. If it is started, it is waited for until then.
     pub fn carry_out(&self, comm: &Comm<'_>, deadline: Deadline) -> Result<bool, CollectiveError> {
-        let got = if self.is_started { self.start(comm, deadline)? } else { self.wait(comm)? };
+        let got = match (self.is_started, self.is_varied) {
+            (false, false) => self.wait(comm)?,
+            (false, true) => self.wait_varied(comm)?,
+            (true, false) => self.start(comm, deadline)?,
+            (true, true) => self.start_varied(comm, deadline)?,
+        };
         Ok(got == self.expected(comm))
     }
 
@@ -161,10 +168,21 @@ impl Task {
         }
     }
 
+    /// How many words that are.
+    fn len_of(&self, from: u32, to: u32) -> usize {
+        if !self.is_varied {
+            return self.len;
+        }
+        // What is combined has one length for all members.
+        let from = if self.kind == Kind::ReduceScatter { 0 } else { from };
+        let mixed = (self.key ^ u64::from(from * 131 + to)).wrapping_mul(0xd6e8_feb8_6659_fd93) >> 32;
+        mixed as usize % (self.len + 1)
+    }
+
     /// What a member has for another, or for all.
-    fn values(&self, from: u32, to: u32) -> Vec<u64> {
+    pub(super) fn values(&self, from: u32, to: u32) -> Vec<u64> {
         let key = self.key ^ (u64::from(from) << 8 | u64::from(to)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (0..self.len as u64).map(|at| (key ^ at).wrapping_mul(0xbf58_476d_1ce4_e5b9)).collect()
+        (0..self.len_of(from, to) as u64).map(|at| (key ^ at).wrapping_mul(0xbf58_476d_1ce4_e5b9)).collect()
     }
 
     /// What these members have for one, combined.
@@ -197,6 +215,6 @@ impl Task {
 }
 
 /// Another result in another order.
-fn combine(one: u64, other: u64) -> u64 {
+pub(super) fn combine(one: u64, other: u64) -> u64 {
     one.wrapping_mul(31).wrapping_add(other)
 }
