@@ -147,17 +147,24 @@ fn an_interrupter_ends_a_wait_of_an_alternative_whose_arms_are_closed() {
 
 #[test]
 fn an_arm_that_is_always_ready_hides_no_death_at_another() {
-    for polls in [false, true] {
+    // Also if other alternatives look, too, a while before.
+    for (polls, others_look) in [(false, false), (true, false), (false, true)] {
         let [dead, me] = join(&region());
         let process = process(&me);
         // It has room, and nothing is sent there.
         let (y, mut input) = (process.output(&Y).expect("free"), process.input(&X).expect("free"));
         let _y = process.input(&Y).expect("free");
-        let mut alt = Alt::new();
+        let (mut alt, mut other) = (Alt::new(), Alt::new());
         let arms = [alt.output(&y).expect("a buffer"), alt.input(&input)];
+        other.output(&y).expect("a buffer");
         die_after(dead, &[1]);
         for expected in [Ok(1), Err(gone())] {
             wait_until("it is told beside the other", || {
+                if others_look {
+                    thread::sleep(SHORT);
+                    assert_eq!(other.wait(), Ok(0));
+                    thread::sleep(SHORT);
+                }
                 let arm = if polls { alt.try_wait().expect("sound") } else { alt.wait().ok() };
                 assert!(arm.is_some_and(|arm| arms.contains(&arm)));
                 arm == Some(arms[1])

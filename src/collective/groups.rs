@@ -109,9 +109,14 @@ impl Groups {
 
     /// This member takes no part in an operation of the group in this slot: the others cannot do without it.
     pub fn break_off(&self, member: &Member, slot: u32) {
+        self.break_off_for(member, slot, &Stop::Refused);
+    }
+
+    /// The same, for this reason.
+    pub fn break_off_for(&self, member: &Member, slot: u32, stop: &Stop) {
         let Ok(mut all) = self.all.try_borrow_mut() else { return self.note(&self.refused, slot) };
         if let Some(Entry { group, .. }) = in_slot(&mut all, slot) {
-            group.break_off(member, Cause::GivenUp, group.me());
+            group.give_up_for(member, stop);
         }
     }
 

@@ -6,6 +6,9 @@ use crate::error::CollectiveError;
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use core::time::Duration;
 
+/// The most bytes of a value.
+pub(super) const LONGEST_VALUE: usize = 64 << 10;
+
 /// # Operations of all members
 ///
 /// Every member calls the same ones in the same order, with the same root, type and length. They are carried out in that order;
@@ -51,7 +54,7 @@ impl Comm<'_> {
     }
 
     pub(super) fn plan<T>(&self, kind: Kind, root: u32, len: usize) -> Plan {
-        const { assert!(size_of::<T>() <= 64 << 10, "a value has at most 64 KiB") };
+        const { assert!(size_of::<T>() <= LONGEST_VALUE, "a value has at most 64 KiB") };
         Plan::new(kind, root, (self.rank(), self.size()), len * size_of::<T>(), size_of::<T>())
     }
 

@@ -1,5 +1,6 @@
 //! Operations on parts of different lengths that were started.
 
+use super::collectives::LONGEST_VALUE;
 use super::communicator::Comm;
 use super::started::CollectiveRequest;
 use super::varied::{fitting, liar, lists, parts};
@@ -43,6 +44,7 @@ struct Exchange<T> {
 
 impl<T: Pod> Exchange<T> {
     fn plan<V>(&self, kind: Kind, root: u32, len: usize) -> Plan {
+        const { assert!(size_of::<V>() <= LONGEST_VALUE, "a value has at most 64 KiB") };
         Plan::new(kind, root, self.seat, len * size_of::<V>(), size_of::<V>())
     }
 

@@ -48,9 +48,11 @@ impl Comm<'_> {
 
     /// The others cannot do without this member, which does not take part in the next operation.
     #[cold]
-    pub(super) fn give_up(&self) {
+    pub(super) fn give_up(&self, stop: Stop) -> CollectiveError {
         let (member, groups) = groups_of(self.endpoint);
-        groups.break_off(member, self.slot);
+        groups.break_off_for(member, self.slot, &stop);
+        let refused = CollectiveError::GivenUp { rank: member.rank() };
+        groups.with(self.slot, |group| error(group, stop)).unwrap_or(refused)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use super::collectives::from_to;
 use super::communicator::Comm;
-use crate::collective::{Data, Folding, Kind, Parts, Plan, Varied};
+use crate::abi::Cause;
+use crate::collective::{Data, Folding, Kind, Parts, Plan, Stop, Varied};
 use crate::error::{Broken, CollectiveError};
 use bytemuck::Pod;
 use bytemuck::allocation::try_zeroed_vec;
@@ -125,8 +126,7 @@ impl Comm<'_> {
         let checked = self.check_lens::<T>(&longest)?;
         if let Some(member) = liar(&from, &longest) {
             // The others cannot know, and wait for this member.
-            self.give_up();
-            return Err(CollectiveError::Mismatch { rank: self.seats()[member as usize].0 });
+            return Err(self.give_up(Stop::Member(Cause::Mismatch, member)));
         }
         let (to, from) = (self.check_lens::<T>(&to)?, self.check_lens::<T>(&from)?);
         self.exchange(Kind::AllToAll, 0, &parts.concat(), &to, &from, &checked)
@@ -220,8 +220,7 @@ impl Comm<'_> {
         let count = output.iter().try_fold(0usize, |sum, len| sum.checked_add(*len));
         // Members have said how much it is.
         let Some(mut values) = count.and_then(|count| try_zeroed_vec(count).ok()) else {
-            self.give_up();
-            return Err(Broken::NoSpace(self.endpoint.rank()).into());
+            return Err(self.give_up(Stop::Broken(Broken::NoSpace(self.endpoint.rank()))));
         };
         let longest = all.iter().copied().max().unwrap_or_default();
         let plan = self.plan::<T>(kind, root, longest);

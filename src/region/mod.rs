@@ -148,7 +148,7 @@ impl OpenOptions {
     /// assert_eq!(any.look(&name)?.inspect().protocol, 3);
     /// assert_eq!(any.open(&name)?.ranks(), 2);
     /// any.remove(&name)?;
-    /// assert_eq!(any.look(&name).err(), Some(OpenError::NotFound));
+    /// assert_eq!(any.look(&name).err(), Some(OpenError::NotFound(name.as_str().into())));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub const fn any_protocol(mut self) -> Self {

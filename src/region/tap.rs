@@ -272,7 +272,7 @@ impl Tap {
     /// drop(me);
     /// region.remove()?;
     /// # std::thread::sleep(std::time::Duration::from_millis(10)); // it looks for the region now and then
-    /// assert_eq!(tap.try_next(), Err(OpenError::NotFound));
+    /// assert_eq!(tap.try_next(), Err(OpenError::NotFound(name.as_str().into())));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn try_next(&mut self) -> Result<Option<Tapped>, OpenError> {

@@ -118,8 +118,7 @@ impl Leftover {
     /// ```
     pub fn remove(&self) -> Result<bool, RemoveError> {
         if self.kind == LeftoverKind::HalfBuilt {
-            let removed = self.remove_half_built();
-            return removed.map_err(|error| remove_error(error).at(&self.path.as_path().into()));
+            return self.remove_half_built().map_err(remove_error);
         }
         let Some(site) = Site::of(Place::Name(&self.name)) else { return Ok(false) };
         let is_same = |found: &Found| {

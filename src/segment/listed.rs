@@ -20,7 +20,7 @@ const PAGE: u64 = 4096;
 /// let listed = Listed::at(&name).expect("there is something with this name");
 /// match &listed.refusal {
 ///     None => println!("{} takes {} KiB of user {}", listed.name, listed.memory >> 10, listed.owner),
-///     Some(error) => println!("{} of user {}: {error}", listed.name, listed.owner),
+///     Some(error) => println!("of user {}: {error}", listed.owner),
 /// }
 /// # assert_eq!((listed.name, listed.refusal), (name, None));
 /// # region.remove()?;

@@ -6,6 +6,7 @@ use bytemuck::Pod;
 use core::fmt;
 use mailbox::{Deadline, Select};
 use std::rc::Rc;
+use std::time::Instant;
 
 /// An alternative: waits until one of several ends is ready, and says which.
 ///
@@ -162,9 +163,8 @@ impl<'a> Alt<'a> {
 
     /// The next arm in turn that is ready. Now and then it looks for ends first, which an arm that is always ready would hide.
     fn find_ready(&mut self) -> Option<usize> {
-        if self.arms.first().is_some_and(|arm| arm.link.seat().is_look_due()) {
-            self.open().for_each(|(_, arm)| _ = arm.link.has_lost_its_other());
-        }
+        let now = Instant::now();
+        self.open().for_each(|(_, arm)| arm.link.look_for_end(now));
         self.find(Link::is_ready)
     }
 

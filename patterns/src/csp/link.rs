@@ -3,7 +3,7 @@
 use super::ChannelError;
 use super::end::{POISON, Side, tag_to};
 use super::meeting::{Fate, Meeting, Peer};
-use super::process::Seat;
+use super::process::{LOOKS, Seat};
 use bytemuck::bytes_of;
 use core::cell::Cell;
 use mailbox::{Deadline, Mail, RecvError, RecvFrom, Select, SendError, SendTo};
@@ -25,6 +25,8 @@ pub struct Link<'a> {
     owed: Cell<u32>,
     /// Why nothing more will come.
     over: Cell<Option<Over>>,
+    /// When an alternative has last looked for an end that no message tells.
+    looked: Cell<Instant>,
 }
 
 /// How a channel has ended.
@@ -43,7 +45,8 @@ impl<'a> Link<'a> {
     ) -> Result<Self, ChannelError> {
         let meeting = Meeting::open::<T>(seat.me, channel, capacity, side)?;
         let room = if side == Side::Output { capacity } else { 0 };
-        Ok(Self { seat, meeting, capacity, room: room.into(), owed: 0.into(), over: None.into() })
+        let (room, looked) = (room.into(), Instant::now().into());
+        Ok(Self { seat, meeting, capacity, room, owed: 0.into(), over: None.into(), looked })
     }
 
     pub fn meeting(&self) -> &Meeting<'a> {
@@ -145,6 +148,14 @@ impl<'a> Link<'a> {
             self.end_with(Over::Ended(fate));
         }
         fate.is_some()
+    }
+
+    /// The same, asked by an alternative with each of its looks: it finds out now and then only.
+    pub fn look_for_end(&self, now: Instant) {
+        if now.saturating_duration_since(self.looked.get()) >= LOOKS {
+            self.looked.set(now);
+            self.has_lost_its_other();
+        }
     }
 
     /// Waits until the other end is there.

@@ -5,7 +5,7 @@ use super::end::Side;
 use super::link::Link;
 use super::{Channel, ChannelError, Input, Output};
 use bytemuck::Pod;
-use core::cell::{Cell, RefCell};
+use core::cell::RefCell;
 use core::fmt;
 use core::ops::Range;
 use mailbox::{Deadline, Endpoint, Select, SelectError};
@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 const PATIENCE: Duration = Duration::from_millis(10);
 
 /// How long it waits from then on between two looks.
-const LOOKS: Duration = Duration::from_millis(100);
+pub const LOOKS: Duration = Duration::from_millis(100);
 
 /// Bytes of messages of other channels that a receive may move out of its way.
 const UNREAD: u64 = 64 << 20;
@@ -38,7 +38,7 @@ impl<'a> Process<'a> {
         let told = Told::begin(me)?;
         me.set_unread_budget(UNREAD);
         let members = members.start..members.end.min(me.region().ranks());
-        Ok(Self(Rc::new(Seat { me, members, told: RefCell::new(told), looked: Instant::now().into() })))
+        Ok(Self(Rc::new(Seat { me, members, told: RefCell::new(told) })))
     }
 
     /// Opens the output end of a channel. Does not wait for the other end.
@@ -65,21 +65,9 @@ pub struct Seat<'a> {
     pub me: &'a Endpoint,
     members: Range<u32>,
     told: RefCell<Told<'a>>,
-    /// When an alternative has last looked for ends that no message tells.
-    looked: Cell<Instant>,
 }
 
 impl<'a> Seat<'a> {
-    /// Whether an alternative is to look for such ends, which it then does.
-    pub fn is_look_due(&self) -> bool {
-        let now = Instant::now();
-        let is_due = now - self.looked.get() >= LOOKS;
-        if is_due {
-            self.looked.set(now);
-        }
-        is_due
-    }
-
     /// Adds what is never ready, so that the wait is one of this endpoint.
     pub fn arm_nothing(&self, select: &mut Select<'a>) -> Result<(), ChannelError> {
         select.latest(&self.told.borrow().read(self.me)?);
