@@ -161,9 +161,10 @@ fn an_arm_that_is_always_ready_hides_no_death_at_another() {
         for expected in [Ok(1), Err(gone())] {
             wait_until("it is told beside the other", || {
                 if others_look {
-                    thread::sleep(SHORT);
+                    // More than half of the time from one look to the next: the other's would always be the one that is due.
+                    thread::sleep(Duration::from_millis(60));
                     assert_eq!(other.wait(), Ok(0));
-                    thread::sleep(SHORT);
+                    thread::sleep(Duration::from_millis(60));
                 }
                 let arm = if polls { alt.try_wait().expect("sound") } else { alt.wait().ok() };
                 assert!(arm.is_some_and(|arm| arms.contains(&arm)));
