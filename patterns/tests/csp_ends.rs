@@ -158,10 +158,14 @@ fn an_arm_that_is_always_ready_hides_no_death_at_another() {
         let arms = [alt.output(&y).expect("a buffer"), alt.input(&input)];
         other.output(&y).expect("a buffer");
         die_after(dead, &[1]);
+        if others_look {
+            // Then the other's first look is due, were there one time for both.
+            thread::sleep(Duration::from_millis(100));
+        }
         for expected in [Ok(1), Err(gone())] {
             wait_until("it is told beside the other", || {
                 if others_look {
-                    // More than half of the time from one look to the next: the other's would always be the one that is due.
+                    // More than half of the time from one look to the next: so all of its looks would be.
                     thread::sleep(Duration::from_millis(60));
                     assert_eq!(other.wait(), Ok(0));
                     thread::sleep(Duration::from_millis(60));
