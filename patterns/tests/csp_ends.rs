@@ -163,8 +163,11 @@ fn an_arm_that_is_always_ready_hides_no_death_at_another() {
             thread::sleep(Duration::from_millis(100));
         }
         for expected in [Ok(1), Err(gone())] {
+            let mut rounds = 0;
             wait_until("it is told beside the other", || {
+                rounds += 1;
                 if others_look {
+                    assert!(rounds < 20, "it has looked so often");
                     // More than half of the time from one look to the next: so all of its looks would be.
                     thread::sleep(Duration::from_millis(60));
                     assert_eq!(other.wait(), Ok(0));
