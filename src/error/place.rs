@@ -1,6 +1,5 @@
 //! Where the region is that an error is about.
 
-use super::{CreateError, OpenError, RemoveError};
 use std::path::Path;
 
 /// Where the region is that an error is about, as the caller gave it: a [`Place`](crate::Place) that the error keeps.
@@ -50,40 +49,5 @@ impl From<&str> for OwnedPlace {
 impl From<&Path> for OwnedPlace {
     fn from(path: &Path) -> Self {
         Self::File(path.into())
-    }
-}
-
-impl CreateError {
-    /// The same, where it is known by now which place it is about.
-    pub(crate) fn at(self, place: &OwnedPlace) -> Self {
-        match self {
-            Self::Exists(_) => Self::Exists(place.clone()),
-            Self::Denied(_) => Self::Denied(place.clone()),
-            error => error,
-        }
-    }
-}
-
-impl OpenError {
-    /// The same, where it is known by now which place it is about.
-    pub(crate) fn at(self, place: &OwnedPlace) -> Self {
-        match self {
-            Self::NotFound(_) => Self::NotFound(place.clone()),
-            Self::Denied(_) => Self::Denied(place.clone()),
-            error => error,
-        }
-    }
-}
-
-impl RemoveError {
-    /// The same, where it is known by now which place it is about.
-    pub(crate) fn at(self, place: &OwnedPlace) -> Self {
-        match self {
-            Self::Open(error) => Self::Open(error.at(place)),
-            Self::InUse(_) => Self::InUse(place.clone()),
-            Self::Denied(_) => Self::Denied(place.clone()),
-            Self::Closing(_) => Self::Closing(place.clone()),
-            Self::Unnamed => Self::Unnamed,
-        }
     }
 }

@@ -51,3 +51,38 @@ pub fn join_error(error: io::Error) -> JoinError {
         _ => JoinError::System(System::Os(error_number(&error))),
     }
 }
+
+impl CreateError {
+    /// The same, where it is known by now which place it is about.
+    pub(super) fn at(self, place: &OwnedPlace) -> Self {
+        match self {
+            Self::Exists(_) => Self::Exists(place.clone()),
+            Self::Denied(_) => Self::Denied(place.clone()),
+            error => error,
+        }
+    }
+}
+
+impl OpenError {
+    /// The same, where it is known by now which place it is about.
+    pub(super) fn at(self, place: &OwnedPlace) -> Self {
+        match self {
+            Self::NotFound(_) => Self::NotFound(place.clone()),
+            Self::Denied(_) => Self::Denied(place.clone()),
+            error => error,
+        }
+    }
+}
+
+impl RemoveError {
+    /// The same, where it is known by now which place it is about.
+    pub(super) fn at(self, place: &OwnedPlace) -> Self {
+        match self {
+            Self::Open(error) => Self::Open(error.at(place)),
+            Self::InUse(_) => Self::InUse(place.clone()),
+            Self::Denied(_) => Self::Denied(place.clone()),
+            Self::Closing(_) => Self::Closing(place.clone()),
+            Self::Unnamed => Self::Unnamed,
+        }
+    }
+}

@@ -6,14 +6,13 @@ use serde::Serialize;
 use std::os::unix::fs::MetadataExt;
 use std::{fs, io};
 
-/// The program's own pages are mapped as they are first run, 64 KiB at a time; a bit lost with each message of a
-/// long run is far more.
-const SLACK_KIB: u64 = 256;
+/// Of its heap and its stacks a process may touch some pages late; a bit lost with each message of a long run is far more.
+const SLACK_KIB: u64 = 64;
 
 /// What one process takes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Process {
-    /// Its own memory, and what it has touched of the segment.
+    /// Its own memory: heap and stacks. Not the pages of the program, which are mapped as they are first run, nor those of the segment.
     pub memory_kib: u64,
     pub descriptors: u64,
 }
@@ -43,7 +42,7 @@ pub fn read(region: &str, processes: &[u32]) -> Result<Reading, Failure> {
 fn of_process(process: u32) -> io::Result<Process> {
     // Exact, other than the figures of `status`, which the kernel adds up now and then.
     let text = fs::read_to_string(format!("/proc/{process}/smaps_rollup"))?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Rss:"));
+    let line = text.lines().find_map(|line| line.strip_prefix("Anonymous:"));
     let memory_kib = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok());
     let memory_kib = memory_kib.ok_or(io::ErrorKind::InvalidData)?;
     let descriptors = fs::read_dir(format!("/proc/{process}/fd"))?.count() as u64;
