@@ -49,7 +49,7 @@ fn a_rank_is_one_of_those_asked_for() {
     assert_eq!(
         any.ranks(1..2).join(&region).err(),
         Some(JoinError::Full { ranks: 1 }),
-        "whoever else could be had"
+        "though others could be had"
     );
     let none = JoinError::Broken(Broken::NoSuchRank { rank: 1, ranks: region.ranks() });
     assert_eq!(any.ranks(1..1).join(&region).err(), Some(none));

@@ -3,11 +3,10 @@
 use super::collectives::LONGEST_VALUE;
 use super::communicator::Comm;
 use super::started::CollectiveRequest;
-use super::varied::{fitting, liar, lists, parts};
+use super::varied::{fitting, liar, lists, parts, room};
 use crate::abi::Cause;
 use crate::collective::{Data, Folding, Kind, Plan, Started, Stop, Varied};
 use crate::error::Broken;
-use bytemuck::allocation::try_zeroed_vec;
 use bytemuck::{Pod, cast_slice, cast_slice_mut};
 use core::any::Any;
 
@@ -81,10 +80,7 @@ impl<T: Pod> Exchange<T> {
             Kind::Gather if !is_root => vec![],
             _ => told,
         };
-        let count = self.parts.iter().try_fold(0usize, |sum, len| sum.checked_add(*len));
-        // Members have said how much it is.
-        let output = count.and_then(|count| try_zeroed_vec(count).ok());
-        self.output = output.ok_or(Broken::NoSpace(self.rank))?;
+        self.output = room(&self.parts).ok_or(Broken::NoSpace(self.rank))?;
         let plan = self.plan::<T>(self.kind, self.root, longest.into_iter().max().unwrap_or_default());
         Ok(plan.varied(Varied { input: parts::<T>(&input), output: parts::<T>(&self.parts) }))
     }

@@ -217,9 +217,7 @@ impl Comm<'_> {
         output: &[usize],
         all: &[usize],
     ) -> Result<Vec<Vec<T>>, CollectiveError> {
-        let count = output.iter().try_fold(0usize, |sum, len| sum.checked_add(*len));
-        // Members have said how much it is.
-        let Some(mut values) = count.and_then(|count| try_zeroed_vec(count).ok()) else {
+        let Some(mut values) = room(output) else {
             return Err(self.give_up(Stop::Broken(Broken::NoSpace(self.endpoint.rank()))));
         };
         let longest = all.iter().copied().max().unwrap_or_default();
@@ -228,6 +226,12 @@ impl Comm<'_> {
         self.take_part(plan, from_to(from, &mut values))?;
         Ok(lists(&values, output))
     }
+}
+
+/// Room for lists of these lengths, which members have said; `None` if there is no memory for them.
+pub(super) fn room<T: Pod>(lens: &[usize]) -> Option<Vec<T>> {
+    let count = lens.iter().try_fold(0usize, |sum, len| sum.checked_add(*len))?;
+    try_zeroed_vec(count).ok()
 }
 
 /// These lengths, or the first of them that is more than `most`.

@@ -217,13 +217,8 @@ fn on_stop(stop: Arc<AtomicBool>, interrupter: Arc<Mutex<Option<Interrupter>>>) 
 
 fn join(name: &str, rank: u32) -> Result<Endpoint, Failure> {
     loop {
-        let region =
-            Region::create_or_open(place(name), Config::ranks(2).protocol(PROTOCOL)).map_err(|error| {
-                Failure::of_region(name, {
-                    let hint = hint(&error);
-                    format!("{error}{hint}")
-                })
-            })?;
+        let region = Region::create_or_open(place(name), Config::ranks(2).protocol(PROTOCOL))
+            .map_err(|error| Failure::of_region(name, format_args!("{error}{}", hint(&error))))?;
         match region.join(rank) {
             Ok(me) => return Ok(me),
             // The other was here, and the last to end, just now.
