@@ -14,6 +14,12 @@ pub mod memory {
     pub use crate::memory::*;
 }
 
+/// One half of an endpoint, in a model check.
+#[cfg(loom)]
+pub mod half {
+    pub use crate::half::Member;
+}
+
 /// System calls.
 pub mod os {
     pub use crate::os::*;
@@ -27,6 +33,19 @@ pub mod pool {
 /// Which process holds a rank, and what it sleeps on.
 pub mod rank {
     pub use crate::rank::*;
+}
+
+/// The receiving side of an endpoint, in a model check.
+#[cfg(loom)]
+pub mod receive {
+    pub use crate::receive::{Ended, Inbox, Incoming, News, Next, Receive, Told, Wanted};
+}
+
+/// A region on the heap, for a model check.
+#[cfg(loom)]
+pub mod region {
+    pub use crate::region::Region;
+    pub use crate::segment::CleanShutdown;
 }
 
 /// The two ends of a mailbox's lanes.

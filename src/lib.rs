@@ -139,8 +139,17 @@ mod os;
 mod pool;
 mod rank;
 mod receive;
+#[cfg(not(loom))]
+mod region;
+// A model check has a region on the heap.
+#[cfg(loom)]
+#[path = "region/model.rs"]
 mod region;
 mod ring;
+#[cfg(not(loom))]
+mod segment;
+#[cfg(loom)]
+#[path = "segment/model.rs"]
 mod segment;
 mod select;
 mod send;
@@ -162,7 +171,7 @@ pub use error::*;
 pub use os::TrustedEvents;
 pub use rank::{Source, Status, Wait};
 
-// A model check has no segment, and nothing that stands on it.
+// A model check has no endpoints, and nothing that stands on them.
 #[cfg(not(loom))]
 pub use {
     call::{Call, Reply},

@@ -142,7 +142,8 @@ fn each_method_has_an_example() {
         if path.is_dir() {
             let entries = fs::read_dir(path).expect("a folder");
             entries.for_each(|entry| add(&entry.expect("an entry").path(), found));
-        } else {
+        } else if !path.ends_with("model.rs") {
+            // Model checks have another `Region`.
             found.extend(methods(&fs::read_to_string(path).expect("a source file")));
         }
     }

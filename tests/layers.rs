@@ -33,7 +33,7 @@ const TABLE: &[(&str, &str)] = &[
     ("topic", "sync abi os memory value stream rank wait half region endpoint error"),
     ("select", "sync abi call comm endpoint error half rank receive send topic wait"),
     // Nothing of the library knows of it.
-    ("lab", "sync abi os memory pool ring slot value stream rank wait select"),
+    ("lab", "sync abi os memory pool ring slot value stream rank wait segment region half receive select"),
 ];
 
 /// Where a process may spin, yield, or sleep; and where the reader of a stream rests before it looks again.

@@ -1,4 +1,4 @@
-//! Model checks of the shipped mailbox, registry and bells: loom runs every interleaving of a few threads,
+//! Model checks of the shipped mailbox, registry, bells, and receiving side: loom runs every interleaving of a few threads,
 //! with every stale value that the memory model lets them read.
 //!
 //! Run with `RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test --release --test loom`.
@@ -14,6 +14,8 @@
 //! - `Edge::Opened`: it guards against touching pages that the system has not reserved, and a heap has none.
 #![cfg(loom)]
 
+#[path = "loom/events.rs"]
+mod events;
 #[path = "loom/several.rs"]
 mod several;
 #[path = "loom/slots.rs"]

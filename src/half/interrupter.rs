@@ -1,9 +1,11 @@
 //! Ends a wait from outside.
 
 use crate::abi::Rank;
+use crate::error::SendError;
 use crate::memory::Shared;
 use crate::os;
 use crate::rank::{Life, disturb};
+use crate::wait::Interrupted;
 use core::fmt;
 use core::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
@@ -53,7 +55,7 @@ impl Interrupter {
         self.flag.load(Ordering::Acquire)
     }
 
-    /// Makes one waiting call return [`SendError::Interrupted`](crate::SendError::Interrupted) or
+    /// Makes one waiting call return [`SendError::Interrupted`] or
     /// [`RecvError::Interrupted`](crate::RecvError::Interrupted): the present one, or, if none waits, the next one
     /// that would. Several interrupts before that count as one. What was there before, such as mail, comes first.
     ///
@@ -76,6 +78,13 @@ impl Interrupter {
             return; // The bell is another's.
         }
         disturb(&self.record.bells);
+    }
+}
+
+/// What a send, or an answer, says that was interrupted.
+impl From<Interrupted> for SendError {
+    fn from(_: Interrupted) -> Self {
+        SendError::Interrupted
     }
 }
 

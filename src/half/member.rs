@@ -42,6 +42,7 @@ impl Half {
 
 /// One half's share of an endpoint.
 pub struct Member {
+    /// Where the rank is.
     pub region: Region,
     wait: Private<Wait>,
     pub(super) ringer: Private<Ringer>,
@@ -186,10 +187,12 @@ impl Member {
         self.batches.get() > 0 || self.drains.get() > 0
     }
 
+    /// The rank that it holds.
     pub fn rank(&self) -> u32 {
         self.rank
     }
 
+    /// In which life of it.
     pub fn epoch(&self) -> u64 {
         self.life.epoch()
     }
@@ -300,6 +303,7 @@ impl Member {
         self.crowd.is_neighbour(&self.region.registry, rank)
     }
 
+    /// What ends a wait of this half.
     pub fn interrupter(&self) -> Interrupter {
         let record = self.region.registry.record(self.rank());
         Interrupter { flag: self.interrupted.clone(), record, life: self.life, process: self.process }

@@ -127,6 +127,47 @@ pub fn sleep_on_any(words: &[(&AtomicU32, u32)], _time: Duration) -> bool {
 /// Never called: a model can sleep on any.
 pub fn pause_until(_since: Instant, _time: Duration, _is_over: impl Fn() -> bool) {}
 
+/// Time stands still.
+pub fn uptime() -> Duration {
+    Duration::from_secs(1)
+}
+
+/// As [`uptime`].
+pub fn uptime_lately() -> Duration {
+    uptime()
+}
+
+/// How many processors there are.
+pub fn processors() -> usize {
+    1
+}
+
+/// Those on which this thread may run: nobody knows.
+pub fn affinity() -> Vec<usize> {
+    vec![]
+}
+
+/// The number of the one process of a model.
+pub fn process() -> u32 {
+    1
+}
+
+/// A word that holds [`process`].
+pub fn process_word() -> &'static core::sync::atomic::AtomicU32 {
+    static WORD: core::sync::atomic::AtomicU32 = core::sync::atomic::AtomicU32::new(1);
+    &WORD
+}
+
+/// Whether an error says that memory is lacking: there is always enough.
+pub fn is_out_of_space(_error: &io::Error) -> bool {
+    false
+}
+
+/// The number of an error of a system that makes none.
+pub fn error_number(_error: &io::Error) -> i32 {
+    0
+}
+
 /// Wakes those that sleep for one of these `bits`.
 pub fn wake_on(_word: &AtomicU32, bits: u32) {
     let _guard = SLEEPERS.lock.lock().unwrap();

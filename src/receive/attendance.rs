@@ -12,6 +12,8 @@ pub struct Attendance {
     count: Private<u32>,
     /// Whether somebody was there since it was last told that nobody is left.
     had_company: Private<bool>,
+    /// How many times it was told that nobody is left.
+    alone: Private<u64>,
     /// What was said to have changed when no joining was left to be told.
     looked_for: Private<Option<u64>>,
     /// The rank whose joining was told last: the next look begins behind it, so that nobody hides the others.
@@ -26,6 +28,7 @@ impl Attendance {
             epochs: OnceCell::new(),
             count: 0.into(),
             had_company: false.into(),
+            alone: 0.into(),
             looked_for: None.into(),
             last: own.into(),
         }
@@ -66,6 +69,13 @@ impl Attendance {
     /// It is told that all have ended.
     pub fn be_alone(&self) {
         self.had_company.set(false);
+        self.alone.update(|count| count + 1);
+    }
+
+    /// How many times that was told.
+    #[inline(always)]
+    pub fn times_alone(&self) -> u64 {
+        self.alone.get()
     }
 
     /// Whether no joining was left to be told when this was said to have changed.

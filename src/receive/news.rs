@@ -29,6 +29,7 @@ use super::{Inbox, Incoming};
 use crate::half::Member;
 use crate::rank::{Life, Status};
 use crate::ring::Descriptor;
+use crate::sync::{Mutant, mutated};
 
 /// What is told that is no mail.
 #[derive(Clone, Copy)]
@@ -95,7 +96,11 @@ impl Inbox {
     ) -> Option<News> {
         let life = peer.life();
         let is_known = self.attendance.epoch(peer.from) == life.epoch();
-        if is_known { None } else { self.news_before_mail(member, peer.from, life, descriptor) }
+        if is_known || mutated(Mutant::Abrupt) {
+            None
+        } else {
+            self.news_before_mail(member, peer.from, life, descriptor)
+        }
     }
 
     #[cold]
@@ -142,7 +147,9 @@ impl Inbox {
                 self.looked_for.set(None);
             }
             News::Ended(end) => {
-                self.set_reported(end.rank, end.epoch);
+                if !mutated(Mutant::Forgetful) {
+                    self.set_reported(end.rank, end.epoch);
+                }
                 self.attendance.depart(end.rank);
                 // Its successor's joining may be next.
                 self.attendance.set_looked_for(None);

@@ -21,6 +21,7 @@ pub struct Next<'a> {
 }
 
 impl<'a> Next<'a> {
+    /// One that has not looked yet.
     pub fn new(inbox: &'a Inbox, member: &'a Member) -> Self {
         let receive = Receive::new(inbox, member, Wanted::ANYTHING);
         Self { inbox, member, receive, ready: None, news: None }
@@ -107,12 +108,6 @@ impl Operation for Next<'_> {
 }
 
 impl Inbox {
-    /// Whether there may be an event to tell, were one to look now.
-    pub fn has_event(&self, member: &Member) -> bool {
-        let is_news = self.joining(member).is_some() || self.attendance.is_deserted();
-        is_news || self.has_news(member, Wanted::ANYTHING)
-    }
-
     /// The mail that is the next event, if it is there, or comes in a moment, and nothing else is to be told. `None` says
     /// nothing.
     pub fn next_mail(&self, member: &Member, deadline: Deadline) -> Option<(&Incoming, Descriptor)> {

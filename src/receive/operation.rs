@@ -25,6 +25,7 @@ pub struct Receive<'a> {
 }
 
 impl<'a> Receive<'a> {
+    /// One that has not looked yet.
     #[inline(always)]
     pub fn new(inbox: &'a Inbox, member: &'a Member, wanted: Wanted) -> Self {
         let by_hand = inbox.by_hand.get();

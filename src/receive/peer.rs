@@ -37,9 +37,11 @@ const NOT_TOLD: u64 = u64::MAX - 1;
 
 /// One sender's mailbox to this endpoint, and what is under way in it.
 pub struct Incoming {
+    /// The sender.
     pub from: u32,
     /// The sender's record.
     pub record: Shared<Rank>,
+    /// Takes what is in the mail lane.
     pub consumer: Consumer,
     /// Receives calls through the call line.
     server: Server,

@@ -10,6 +10,7 @@
 //! | `handover` | regions without a name, and how a child or another process gets one |
 //! | `view`, `inspect`, `topics` | what an observer sees of ranks, of mailboxes, and of topics |
 //! | `tap` | the mail that passes, as an observer sees it |
+//! | `model` | in its place, a region on the heap, for model checks |
 //!
 //! **Who writes what.** Nothing here writes into the segment. `segment` writes the header, processes that join write the rest
 //! ([`crate::abi`] says what), and `topic` makes the entries of topics.
@@ -23,7 +24,6 @@
 //! - An observer reads copies through the file. To look at a page of the mapping could take memory for it.
 //! - What an observer sees is for people: its parts are from different moments, and ranks write them themselves. No promise may
 //!   rest on it. (To join passes over ranks with unread mail by such a look; its doc says what that may miss.)
-#![cfg(not(loom))]
 
 mod handover;
 mod inspect;

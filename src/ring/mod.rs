@@ -36,7 +36,6 @@ pub use transfer::{Source, Target, TransferId};
 
 use crate::abi::{Cell, Envelope, Kind, Location, PoolLayout, step};
 use crate::memory::Lane;
-#[cfg(not(loom))]
 use crate::sync::AtomicU64;
 use crate::sync::Ordering::Relaxed;
 use core::ops::Range;
@@ -84,7 +83,6 @@ pub(crate) fn is_much(part: u64, whole: u64) -> bool {
 }
 
 /// Adds to a counter that only this side writes. Not part of any model check.
-#[cfg(not(loom))]
 #[inline(always)]
 pub(crate) fn count(counter: &AtomicU64, more: u64) {
     counter.store(counter.load(Relaxed).wrapping_add(more), Relaxed);

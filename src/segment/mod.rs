@@ -21,7 +21,6 @@
 //! the header of a region is then opened for writing, if it is still the same file. So no pipe ever sees a writer.
 //! `look`, `list` and `leftovers` read through the file (`pread`, `F_OFD_GETLK`). They need only permission to read,
 //! map nothing, and do not need `/proc`.
-#![cfg(not(loom))]
 
 mod backing;
 mod copies;

@@ -33,7 +33,6 @@ use crate::memory::{Payload, Shared};
 use crate::rank::{Life, Status};
 use crate::ring::{Caller, Corrupt, Producer, Slot, count};
 use crate::sync::{Edge, acquire, release};
-use crate::wait::Interrupted;
 use core::cell::{OnceCell, RefCell};
 
 /// Memory of messages that were started and sent that is kept for later ones.
@@ -65,12 +64,6 @@ pub struct Outbox {
     started: Started,
     /// Memory for messages that were started.
     spare: Spare,
-}
-
-impl From<Interrupted> for SendError {
-    fn from(_: Interrupted) -> Self {
-        SendError::Interrupted
-    }
 }
 
 impl Outbox {

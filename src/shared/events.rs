@@ -6,9 +6,8 @@ use super::mail::OwnedMail;
 use super::receiving::is_found;
 use crate::endpoint::{Event, next_until_alone};
 use crate::error::RecvError;
-use crate::receive::{News, Next, Wanted};
-use crate::ring::Descriptor;
-use crate::wait::{Deadline, Found, Look, Operation};
+use crate::receive::{News, Told, Wanted};
+use crate::wait::{Deadline, Found, Look};
 use core::fmt;
 use core::iter::FusedIterator;
 use std::sync::Arc;
@@ -85,7 +84,7 @@ impl Shared {
     /// ```
     pub fn until_alone(&self) -> SharedUntilAlone<'_> {
         // In a forked child the first item says so.
-        let since = self.handle.with(|joint| joint.alone.get()).unwrap_or_default();
+        let since = self.handle.with(|joint| joint.receiving().1.times_alone()).unwrap_or_default();
         SharedUntilAlone { handle: &self.handle, since, deadline: Deadline::Never, is_over: false }
     }
 }
@@ -155,12 +154,6 @@ impl fmt::Debug for SharedUntilAlone<'_> {
     }
 }
 
-/// What a look has found.
-enum Told {
-    Mail(u32, Descriptor),
-    News(News),
-}
-
 /// The next event. A thread that knows how many times it `since` was told that nobody is left is told of each time.
 fn next_event(
     handle: &Arc<Handle>,
@@ -182,31 +175,13 @@ fn next_event(
 }
 
 fn look(joint: &Joint, since: Option<u64>, thread: Thread, how: Look) -> Result<Found<Told>, RecvError> {
-    let alone = joint.alone.get();
-    if since.is_some_and(|since| since != alone) {
-        return Ok(Found::All(Told::News(News::Alone)));
-    }
     let (member, inbox) = joint.receiving();
-    let mut next = Next::new(inbox, member);
-    let mail = match inbox.next_mail(member, Deadline::Now) {
-        Some(mail) => Some(mail),
-        None if !is_found(joint, (Wanted::ANYTHING, thread), how, &mut next)? => return Ok(Found::Nothing),
-        None => {
-            next.step()?;
-            next.mail()
-        }
-    };
-    if let Some(News::Alone) = next.news {
-        joint.alone.set(alone + 1);
+    let found =
+        inbox.look_for_event(member, since, |next| is_found(joint, (Wanted::ANYTHING, thread), how, next))?;
+    if let Found::All(Told::Mail(from, mail)) = &found {
+        joint.note_taken(*from, mail.seq, thread);
     }
-    match (next.news, mail) {
-        (Some(news), _) => Ok(Found::All(Told::News(news))),
-        (None, Some((peer, mail))) => {
-            joint.note_taken(peer.from, mail.seq, thread);
-            Ok(Found::All(Told::Mail(peer.from, mail)))
-        }
-        (None, None) => Ok(Found::Some),
-    }
+    Ok(found)
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use crate::rank::{Bell, Polling, Seen, Source, Wait, fall_asleep};
 use crate::receive::{Inbox, Incoming, Wanted};
 use crate::send::{Outbox, Outgoing};
 use crate::wait::{Common, Waiter};
-use core::cell::{Cell as Private, RefCell};
+use core::cell::RefCell;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use core::time::Duration;
 use std::time::Instant;
@@ -17,8 +17,6 @@ use std::time::Instant;
 pub struct Joint {
     pub endpoint: Endpoint,
     taken: RefCell<Vec<Taken>>,
-    /// How many times it was told that nobody else is left.
-    pub alone: Private<u64>,
 }
 
 /// A mail that a thread took, and that is not done with.
@@ -95,7 +93,7 @@ impl What {
 
 impl Joint {
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, taken: RefCell::default(), alone: Private::default() }
+        Self { endpoint, taken: RefCell::default() }
     }
 
     /// Says whether several threads use it from now on.
@@ -166,7 +164,7 @@ impl Joint {
             }
             What::Event(since) => {
                 let (member, inbox) = self.receiving();
-                inbox.has_event(member) || since.is_some_and(|since| since != self.alone.get())
+                inbox.has_event(member, since)
             }
             What::Answer(call) => {
                 call.may_have_come(&self.endpoint) || member.end_of(call.to(), false).is_some()

@@ -49,6 +49,16 @@ pub enum Mutant {
     Tardy,
     /// A thread that waits for several things looks at the first of them only.
     Narrow,
+    /// An end is told without one more look for mail, made after it.
+    Hasty,
+    /// A mail is told before the joining of its sender.
+    Abrupt,
+    /// It is not noted that an end was told.
+    Forgetful,
+    /// That nobody is left is told to one thread only.
+    Discreet,
+    /// A thread that follows is called for no event.
+    Deaf,
 }
 
 #[cfg(loom)]

@@ -14,22 +14,18 @@
 //! endpoint, until the next receive from anyone returns it.
 
 mod crew;
-#[cfg(not(loom))]
 mod crowd;
 mod deadline;
 mod drive;
-#[cfg(not(loom))]
 mod looks;
 pub mod pace;
 mod strategy;
 mod together;
 
 pub use crew::{Common, Crew, Found, Look};
-#[cfg(not(loom))]
 pub use crowd::{Crowd, Processors};
 pub use deadline::Deadline;
 pub use drive::{Interrupted, Operation, Step, Waiter, drive, look_soon};
-#[cfg(not(loom))]
 pub use looks::Looks;
 pub use strategy::wait;
 pub use together::Together;

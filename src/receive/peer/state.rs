@@ -53,6 +53,7 @@ impl Incoming {
         matches!(self.state.get(), State::LacksMemory(_) | State::LacksSpace(..))
     }
 
+    /// Whether the mailbox makes no sense.
     pub fn is_corrupt(&self) -> bool {
         matches!(self.state.get(), State::Corrupt)
     }
