@@ -1,4 +1,10 @@
 //! What a region is made of.
+//!
+//! A [`Config`] is written down once, by the process that creates the region. From its sizes follows what lies where
+//! ([`crate::abi`] computes that). All others read the sizes from the region's header, check them, and keep a copy. So nothing is
+//! configured when a region is opened. The default of one size may depend on others: with many ranks, mailboxes are smaller.
+//!
+//! Nothing here touches memory. Setters take any number; [`Config::check`] says what is wrong, and is called when the region is created.
 
 use crate::abi::{CELL, CHUNK, Geometry};
 use crate::error::ConfigError;

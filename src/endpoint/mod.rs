@@ -489,10 +489,10 @@ impl Endpoint {
     /// Room comes when receivers acknowledge what they were sent. [`SendError::Gone`] if there can be none without one that has
     /// ended, or ends; that one keeps what it was sent until a successor acknowledges it. [`SendError::Full`] at once if only
     /// this thread could give room back: what is in the way are loans that it holds, or mail to itself.
-    /// [`SendError::Interrupted`] if an [`Interrupter`](crate::Interrupter) ends the wait.
+    /// [`SendError::Interrupted`] if an [`Interrupter`] ends the wait.
     ///
     /// A receiver without which there can be no room is told that this rank waits: if it holds the mail, and receives more from
-    /// this rank meanwhile, it gets [`RecvError::Held`](crate::RecvError::Held).
+    /// this rank meanwhile, it gets [`RecvError::Held`].
     ///
     /// ```
     /// # use mailbox::{Config, Region, SendError};

@@ -14,7 +14,7 @@ use crate::send::{Lending, Outbox};
 use crate::wait::Deadline;
 use core::fmt;
 
-/// The half of an [`Endpoint`](crate::Endpoint) that sends: what [`Endpoint::into_split`](crate::Endpoint::into_split) gives
+/// The half of an [`Endpoint`] that sends: what [`Endpoint::into_split`] gives
 /// to one thread.
 ///
 /// **Where a message is.** A message lies in the mailbox until its receiver acknowledges it, whether or not a process has

@@ -1,7 +1,52 @@
-//! The only place where mapped bytes become references.
+//! The only place where mapped bytes become references, and where payload is copied to and from them.
 //!
-//! Everything above works on [`Shared`] values. They lie in a mapping or, in model checks and property tests, on the
-//! heap.
+//! What lies where in a segment says [`crate::abi`]; [`crate::segment`] maps it, and takes its pages from the system; in which order
+//! words are read and written is up to [`crate::ring`] and its like. Between them, this folder makes pointers into references:
+//!
+//! ```text
+//!  an address, a length, and what unmaps it
+//!      │ Mapping::new       unsafe: its caller, segment::backing, answers for the pointer
+//!      ▼
+//!  Mapping                  has no method that reads or writes
+//!      │ Shared::mapped     so many of such a type at this offset; it panics if they are outside or not aligned
+//!      ▼
+//!  Shared<[Cell]>  Shared<[Rank]>  Shared<[AtomicU64]>  …         a `&T` that keeps its memory alive
+//!      │ part, item         the address of a field, of an element
+//!      ▼
+//!  Mailbox  Lane  TransferSlot  GroupSlot  Value  Stream           what one protocol needs, found once
+//! ```
+//! In model checks and property tests the same parts lie on the heap (`on_heap`).
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | this one | [`Mapping`], [`Shared`]; the parts of a mailbox |
+//! | `group_slot`, `value`, `stream` | the parts of a slot of a group, and of a topic |
+//! | `words` | bytes to words and back: of any length, few, at any offset; and borrowed in place |
+//! | `payload` | what a message consists of before it is sent: one piece or several |
+//! | `in_order` | `io::Write` for memory that is filled in place, such as a loan |
+//!
+//! **Why it is sound.** Only a type that consists of atomics can lie in a mapping (`Overlay`, a private trait). Any bytes are a value
+//! of it, and other processes' writes meet atomics only (I4). So a safe caller can read nonsense here, and cannot cause undefined
+//! behaviour. Copies go word by word, relaxed. On x86-64, longer ones are made by instructions that Rust does not see as accesses
+//! (`words`), so they do not race either. [`borrow`] gives a slice of shared bytes and is `unsafe`: its caller trusts the peer.
+//!
+//! **Who writes what.** Nothing is written here on its own account. A copy stores where its caller says; [`crate::abi`] has each word's
+//! writer.
+//!
+//! **If a process stops** in the middle of a copy, some words are new and some old. Nobody looks there: what says that the bytes are
+//! there, such as a cell's stamp, is stored later, by the caller.
+//!
+//! **If a peer writes garbage,** the bytes are garbage. No offset and no length is read from the segment in this folder: offsets come
+//! from the geometry, which was checked at the join, lengths from the caller, which has checked them. The index of a cell is masked.
+//! Only a peer that makes the file shorter ends this process (by SIGBUS), and not every kind of region can be made shorter:
+//! [`Region`](crate::Region) says which.
+//!
+//! **What it costs.** To use a `Shared` costs what a reference costs. To make one counts a user of the mapping, a locked instruction, so
+//! parts are made when a mailbox is opened and not for each message. A copy costs what `memcpy` costs.
+//!
+//! **Before you change it:**
+//! - A new type for the segment is `repr(C)`, has atomics only, and is named in `overlay!`. Its size is checked in [`crate::abi`].
+//! - Loads and stores here order nothing. A caller that relies on an order uses an [`Edge`](crate::sync::Edge).
 
 mod group_slot;
 #[cfg(not(loom))]

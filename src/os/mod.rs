@@ -1,6 +1,48 @@
 //! Every system call, one file per platform. Loom's model of a system is a platform like the others.
 //!
-//! With `--cfg portable`, Linux runs the code of the other Unixes, so that it can be tested: see `portable`.
+//! Above this folder nobody knows on which system it runs. A platform is a set of functions and types of the same names and meanings;
+//! exactly one is compiled:
+//!
+//! | platform | compiled | what it is |
+//! |---|---|---|
+//! | `linux` | on Linux | futexes, `membarrier`, locks of files that the kernel releases when their process ends |
+//! | `portable` | on other Unixes; on Linux with `--cfg portable`, so that it can be tested | polls; its page says what it lacks |
+//! | `model` | with `--cfg loom` | time stands still; sleeping, barriers and locks are loom's |
+//!
+//! | what the rest needs | on Linux in | for what |
+//! |---|---|---|
+//! | sleep on a word, or on several, and wake | `linux` | the bells: [`crate::rank`], [`crate::wait`] |
+//! | a fence in all ringers at once | `linux` | so that ringers need none: `rank::bell::order` |
+//! | a lock that ends with its process; who holds it | `linux/locks` | who holds a rank (I5), or removes a region |
+//! | clocks, processors | `linux` | how long to poll |
+//! | whether this process is a forked child | `linux` | endpoints that it has not inherited |
+//! | files with a name and without; reserving room in them | `linux/files`, `files` | [`crate::segment`] |
+//! | mappings in a process that locks its memory | `linux/locking` | the same |
+//! | how much memory is left, whose files are one's own | `linux/cgroup`, `linux/users` | the same |
+//!
+//! Shared by all Unixes: `files`; `cause`, the only place that interprets error numbers; `event` and `trust`, for programs that choose
+//! [`Wait::Event`](crate::Wait::Event); `pause`, a sleep that nobody ends, for where there is no better one.
+//!
+//! **Who writes what.** No word of a region is written here but the bytes of events and, on `portable`, the locks. (Files get what
+//! `segment` says, and zeros where that is how room in them is reserved.) To sleep reads the word; what is in it is up to the bell.
+//!
+//! **If a process stops,** at any instruction: the kernel releases its locks, unmaps its memory and closes its files. Nothing that
+//! this folder keeps for it outlives it. On `portable` a lock is a word with the number of the process, and is free once that
+//! process no longer exists.
+//!
+//! **If a peer writes garbage** to the word of a sleeper, that one wakes too early or too late. Each sleep has an end, after
+//! which the sleeper looks itself (I6). Only events trust a peer with more, and only `unsafe` code can choose them ([`TrustedEvents`]).
+//!
+//! **If the system refuses,** functions return an `io::Error`, or say by their result that they did not do it: then there is another way.
+//! A question that fails says nothing: nobody is dead because the kernel did not answer.
+//!
+//! **What it costs.** Functions that are called while messages travel say so in their docs.
+//!
+//! **Before you change it:**
+//! - A function that is added for one platform is added for all; `portable` and `model` must compile, too.
+//! - Every `unsafe` block is small, and says why its pointers are good. What an error number means is said in `cause` only.
+//! - A child may be forked while another thread is in here. So nothing waits for a lock that such a child would find held for ever;
+//!   `linux/locks` says what a fork does to the locks.
 
 #[cfg(all(target_os = "linux", not(any(portable, loom))))]
 mod linux;

@@ -1,6 +1,6 @@
 //! How one thread waits for several things.
 //!
-//! A [`Select`](crate::Select) has *arms*. Each watches one thing: mail that a filter takes, room for a message, the answer to a
+//! A [`Select`] has *arms*. Each watches one thing: mail that a filter takes, room for a message, the answer to a
 //! call, the end of a request or of an operation of a group, what is new in a topic, a time. It says which arm is *ready*: the call that does not wait would now
 //! return something. The caller then makes that call. So there is no second set of verbs, no second copy of a protocol, and each
 //! error is told by the verb whose error it is. An arm borrows its endpoint only, and has a copy of what else it needs to look, so the
@@ -48,7 +48,7 @@
 //!
 //! After a wake-up, or one for nothing, it begins again at 1. It does not ask which bell was rung. So a ring for one arm that
 //! clears a bit on which another arm depends costs that one nothing: the bit is set again before the look that follows. No other
-//! thread sleeps on the same bits, because each half of an endpoint is used by one thread; [`Select`](crate::Select) borrows
+//! thread sleeps on the same bits, because each half of an endpoint is used by one thread; [`Select`] borrows
 //! it and is not `Send`.
 //!
 //! The look in 4 makes arms ready that no bell was rung for: a time, an end that the kernel knows of, what this thread did itself

@@ -1,8 +1,57 @@
 //! The sending side of an endpoint. Nothing here waits.
 //!
+//! An [`Outbox`] has the mailboxes to other ranks, each as an [`Outgoing`]: the writing end of a mail lane ([`Producer`]), the caller's
+//! end of the call line ([`Caller`]), the answers that come back, and the transfers of announced messages. What the words of a lane
+//! mean is in [`crate::ring`]; what a user calls is in [`crate::endpoint`], [`crate::call`] and [`crate::comm`]. This folder is between
+//! them: it finds the mailbox, finds room in it, and rings.
+//!
 //! A small message goes to its cell at once, on the short path of [`Producer`]; a longer one, too, if it goes behind the last
-//! one in the arena. Everything that may have to wait is an operation that `wait::drive` polls: room in a mailbox
-//! ([`Room`]), an acknowledgement ([`Synchronous`]), an announced message.
+//! one in the arena. Everything that may have to wait is an *operation*, which `wait::drive` polls:
+//!
+//! | what is sent | at once, if nothing else is to be done | otherwise | is over when |
+//! |---|---|---|---|
+//! | what lies in the mailbox as a whole | [`Outbox::send_at_once`] | [`Room`] | it lies there |
+//! | a reference to a loan | – | [`Lending`] for the block, [`Room`] for the cell | the same |
+//! | a message whose sender waits for the receiver | – | [`Synchronous`] | its acknowledgement came back |
+//! | an announced message | – | [`Announcing`], and `transfer` for its bytes | the receiver has all of it |
+//! | a call | [`Outgoing::ask`], [`Outgoing::ask_in_cell`] | `call` waits; `answers` reads for it | its answer came back |
+//! | what was started | the same as above | `started`; each look of the endpoint goes on with it | as above |
+//!
+//! To one rank nothing overtakes what was started before ([`Turn`]).
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | this one | [`Outbox`], [`Outgoing`]; the short paths; to open a mailbox; batches |
+//! | `room` | waiting for room; how a wait for room ends |
+//! | `answers`, `asked` | the return lane: answers and acknowledgements, and the *credits* of those that wait for one |
+//! | `synchronous`, `transfer` | messages whose sender waits; announced ones |
+//! | `loans`, `lending` | what this rank has on loan; waiting for room for more |
+//! | `started`, `started/begin`, `turn` | sends that go on while the endpoint does other things |
+//!
+//! **Who writes what.** Of the mailbox from this rank to another, this side writes the cells, the arena and the producer line of the mail
+//! lane; the call line while it is the caller's turn; the consumer line of the return lane; and the sender's words of the transfer
+//! slot, with its ring. It hands out its rank's area for loans. Of the receiver's record it sets one bit in `opened`, and rings the
+//! bell. ([`crate::half`] writes the word that says it is starved.)
+//!
+//! **If the process stops,** at any instruction: a message whose stamp is stored is sent (I8); any other was never sent, and its cell is
+//! used again. [`Producer::recover`] finds both for the next holder of the rank. That one also takes the answers that nobody looked at,
+//! and asks all lanes which loans are still referred to. An announced message ends with the life of its sender.
+//!
+//! **If a peer writes garbage,** that is in `head`, in a request for a reset, in cells of the return lane, or in what it says of a
+//! transfer. Each is checked where it is read. What makes no sense ends in [`Broken::Corrupt`] with that rank, and all others go on.
+//! A return lane that makes no sense is asked to start again, and calls under way in it end with an error. A `head` that does not move
+//! looks like a receiver that does nothing: the sender waits until its deadline, or until that rank has ended.
+//!
+//! **What it costs.** The short path is inlined, has no fence and no locked instruction (but a fence to a receiver that sleeps often), and
+//! reads one word of the receiver's record, its bell. To open a mailbox takes its memory from the system. A sender that waits
+//! for room waits for a quarter of the mailbox first: each look takes the line of `head` away from the receiver.
+//!
+//! **Before you change it:**
+//! - The short path goes only as far as the producer was permitted to (`grant`). What is rare, such as a batch that holds much or a send
+//!   that was started, gives no permission, and so the next send takes the slow path.
+//! - First publish, then ring. That a receiver has reset the mailbox is told once, by the next call that can
+//!   ([`Outgoing::tell_reset`]).
+//! - A batch may not hold back what somebody waits for: calls, announcements and acknowledgements go at once.
 #![cfg(not(loom))]
 
 mod answers;

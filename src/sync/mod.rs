@@ -5,8 +5,47 @@
 //! The name says which release pairs with which acquire, and a model check can weaken one edge at a time to see that
 //! its absence is noticed.
 //!
-//! With `--cfg stops` the atomics count accesses, so that a test can end a process at each of them. So they do with `--cfg loom`, for
-//! a thread of a model.
+//! | built with | atomics | fences | locks | [`mutated`] |
+//! |---|---|---|---|---|
+//! | nothing | the machine's | the machine's | `std`'s | never; the compiler removes it |
+//! | `--cfg stops` | the machine's, counted | the machine's | `std`'s | never |
+//! | `--cfg loom` | loom's, counted | loom's | loom's | if the model check has chosen this mistake |
+//!
+//! The locks are for threads of one process (`wait::crew`); no lock lies in a segment. Counted atomics can stop what makes the
+//! access: with `stops` the whole process, with loom a thread of a model. So tests end a process at each step that a peer could see.
+//!
+//! | file | what is in it |
+//! |---|---|
+//! | this one | what the rest imports; [`Edge`], [`release`], [`acquire`], [`full_fence`] |
+//! | `mutant` | the deliberate mistakes, one of which a model check puts in force at a time |
+//! | `counted`, `stops`, `threads` | atomics that count; how that stops a process, and a thread of a model |
+//!
+//! ```text
+//!   a process                                  a peer
+//!   word.store(…, Relaxed)                     stamp.load(acquire(Edge::Stamp))
+//!   stamp.store(…, release(Edge::Stamp))  ───▶ word.load(Relaxed): sees the word
+//! ```
+//! Two processes that each store one word and then look at the other's need more: each puts a fence between the two
+//! ([`full_fence`]), and then at least one sees the other's word.
+//!
+//! **What is not here.** Words that only one process has, such as flags between its threads, are `core`'s atomics: no peer sees them.
+//! (Where threads take turns at something by a lock, and a model check runs that, the lock is from here.) A few orders have no name.
+//! The entry of a topic (`topic::find`) is written under a lock and read without. A count of processors (`wait::crowd`) is a hint.
+//! Loom's model of a system is a platform of [`crate::os`].
+//!
+//! **Who writes what, garbage, a stop at any instruction.** An edge promises an order, no contents. That a peer writes sense, and
+//! that what was written before a stop makes sense to a successor, is for the folder that uses the edge.
+//!
+//! **What it costs.** The names cost nothing: the functions are inlined, and what they return is then a constant. A full fence costs
+//! what the machine's does.
+//!
+//! **Before you change it:**
+//! - A new edge has a comment with both ends and what it carries. It is used at both, and is among the mutants of a model check
+//!   in `tests/loom`: one that no check notices is not needed, or is not checked. (`tests/loom.rs` names those of which nothing
+//!   could be seen.)
+//! - A new mistake in [`Mutant`] stands at the one place where the shipped code would be wrong, as `mutated(…)`. It fails at least
+//!   one model.
+//! - Loom's atomics lack methods that the machine's have, such as a pointer to the word. What needs them is not compiled with loom.
 
 #[cfg(any(loom, stops))]
 mod counted;
