@@ -10,7 +10,7 @@
 //! | take part, wait until others do | [`Region::join`], [`Region::join_env`], [`JoinOptions`], [`Region::wait_for`] |
 //! | send | [`Endpoint::send`]; [`Endpoint::to`], which says how long to wait, and for what |
 //! | receive | [`Endpoint::recv`]; [`Endpoint::from`] and [`Endpoint::from_any`], which say from whom, and how long to wait |
-//! | hear who joins, leaves and dies; receive until nobody else is left | [`Endpoint::next_event`], [`Endpoint::until_alone`] |
+//! | hear who joins, leaves and dies, and what topics have; receive until nobody else is left | [`Endpoint::next_event`], [`Endpoint::until_alone`] |
 //! | receive in a loop; look at the next message and leave it | [`RecvFrom::iter`], [`RecvFrom::peek`] |
 //! | receive by tag, and leave the rest | [`SendTo::tag`], [`RecvFrom::tag`], [`Endpoint::set_unread_budget`] |
 //! | start sends and receives, and wait for them together | [`SendTo::start`], [`RecvFrom::start`], [`Request`] |

@@ -10,11 +10,13 @@ mod calls;
 mod common;
 #[path = "events/receives.rs"]
 mod receives;
+#[path = "events/topics.rs"]
+mod topics;
 
 use Told::{Alone, Died, Joined, Left};
 use common::dice::{Dice, number};
 use common::puppet::{self, puppet};
-use common::{Child, GUARD, SHORT, Scratch, die, join, left, recv, recv_nothing, region, role};
+use common::{Child, GUARD, SHORT, Scratch, die, join, left, recv, recv_nothing, region, role, wait_until};
 use mailbox::lab::abi::{Control, Header, Identity, Rank};
 use mailbox::{Deadline, Endpoint, Event, Mail, RecvError, Region};
 use std::mem::offset_of;
@@ -29,6 +31,7 @@ enum Told {
     Left(u32, u64),
     Died(u32, u64),
     Alone,
+    Published(u32),
     Error(String),
 }
 
@@ -43,6 +46,7 @@ fn told(event: Result<Event<Mail<'_>>, RecvError>) -> Option<Told> {
         Ok(Event::Left { rank, epoch }) => Left(rank, epoch),
         Ok(Event::Died { rank, epoch }) => Died(rank, epoch),
         Ok(Event::Alone) => Alone,
+        Ok(Event::Published { topic }) => Told::Published(topic),
         Ok(other) => panic!("{other:?}"),
         Err(RecvError::Timeout) => return None,
         Err(error) => Told::Error(format!("{error:?}")),
@@ -73,8 +77,10 @@ fn expect_nothing(me: &Endpoint) {
 
 #[test]
 fn second_process() {
-    if let Some((_, region)) = role() {
-        puppet::perform(&region);
+    match role() {
+        Some((role, region)) if role == "publisher" => topics::perform(&region),
+        Some((_, region)) => puppet::perform(&region),
+        None => {}
     }
 }
 
@@ -445,6 +451,7 @@ fn garbage_in_the_records_ends_nothing_and_hides_nobody() {
                 }
                 Some(Told::Mail(rank, _, _)) => assert_eq!(rank, 3),
                 Some(Alone) => panic!("rank 3 is there: {is_there:?}, {round}"),
+                Some(Told::Published(_)) => panic!("nobody reads topics"),
                 Some(Told::Error(error)) => panic!("{error}"),
                 None => {}
             }
@@ -490,6 +497,7 @@ fn a_rank_is_there_between_its_joining_and_its_end() {
                 *received += 1;
             }
             Alone => assert!(!std::mem::replace(&mut is_alone, true) && there == [0; 4]),
+            Told::Published(_) => panic!("nobody reads topics"),
             Told::Error(error) => panic!("{error}"),
         };
         for _ in 0..200 {

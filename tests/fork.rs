@@ -227,6 +227,8 @@ fn try_all_in_a_child(region: &str) {
     let mut publisher = track.publisher(&me).expect("nobody else does");
     let (mut latest, mut subscriber) =
         (speed.latest(&me).expect("a reader"), track.subscriber(&me, Policy::every()).expect("a reader"));
+    latest.set_events(true);
+    subscriber.set_events(true);
     latest_publisher.publish_value(&1u64).expect("it fits");
     publisher.publish(b"one").expect("room");
     let mut drafter = region.topic("draft").expect("room").publisher(&me).expect("nobody else does");

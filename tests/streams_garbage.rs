@@ -8,7 +8,7 @@ mod common;
 use common::dice::{Dice, number};
 use common::wire::geometry;
 use common::{GUARD, Scratch};
-use mailbox::{Config, Endpoint, Policy, TopicError};
+use mailbox::{Config, Endpoint, Event, Policy, RecvError, TopicError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -54,6 +54,26 @@ fn read(me: &Endpoint, policy: Policy, is_over: &AtomicBool) {
     }
 }
 
+/// Reads when events tell that there is something.
+fn attend(me: &Endpoint, is_over: &AtomicBool) {
+    let topic = me.region().topic("stream").expect("it is there");
+    while !is_over.load(Ordering::Relaxed) {
+        let Ok(mut subscriber) = topic.subscriber(me, Policy::skip()) else { continue };
+        subscriber.set_events(true);
+        for _ in 0..200 {
+            match bounded(|| me.next_event_within(TIME)) {
+                Ok(Event::Published { topic: 0 }) => match bounded(|| subscriber.try_recv()) {
+                    Ok(Some(sample)) => drop(sample.to_vec()),
+                    Ok(None) | Err(TopicError::Busy) => {}
+                    Err(error) => panic!("{error}"),
+                },
+                Ok(Event::Joined { .. } | Event::Left { .. } | Event::Alone) | Err(RecvError::Timeout) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+}
+
 #[test]
 fn overwritten_words_of_a_stream_harm_its_readers_alone() {
     let scratch = Scratch::new();
@@ -61,15 +81,16 @@ fn overwritten_words_of_a_stream_harm_its_readers_alone() {
     let region = scratch.create(config);
     let geometry = geometry(&scratch);
     region.topic("stream").expect("room");
-    let ranks: Vec<Endpoint> = (0..3).map(|rank| region.join(rank).expect("free")).collect();
+    let ranks: Vec<Endpoint> = (0..4).map(|rank| region.join(rank).expect("free")).collect();
     let is_over = &AtomicBool::new(false);
     thread::scope(|scope| {
         let mut ranks = ranks.into_iter();
-        let mut next = || ranks.next().expect("three");
-        let (one, two, three) = (next(), next(), next());
+        let mut next = || ranks.next().expect("four");
+        let (one, two, three, four) = (next(), next(), next(), next());
         scope.spawn(move || publish(&one, is_over));
         scope.spawn(move || read(&two, Policy::every().history(3), is_over));
         scope.spawn(move || read(&three, Policy::skip().history(500), is_over));
+        scope.spawn(move || attend(&four, is_over));
         let mut dice = Dice(number("GARBAGE_SEED", 7));
         for turn in 0..60_000_u32 {
             // The name and the sizes of the entry stay: they are what the topic is found by.

@@ -1,5 +1,6 @@
 //! What happens to an endpoint: mail, and who comes and goes.
 
+use super::subjects::NextOfAll;
 use super::{Endpoint, Mail, RecvHalf, SendHalf};
 use crate::error::RecvError;
 use crate::receive::{Ended, News, Next};
@@ -70,6 +71,14 @@ pub enum Event<M> {
     },
     /// The last other rank that was there has ended. It is told once each time, and never before somebody has joined.
     Alone,
+    /// A topic has something that a reader of this endpoint has not read, and that it asked to be told of by
+    /// [`Subscriber::set_events`](crate::Subscriber::set_events) or [`Latest::set_events`](crate::Latest::set_events). It is told
+    /// again as long as that is so. Only an [`Endpoint`] tells it: no reader of a topic has a half, or a
+    /// [`Shared`](crate::Shared).
+    Published {
+        /// Which one: [`Topic::number`](crate::Topic::number).
+        topic: u32,
+    },
 }
 
 impl<M> From<News> for Event<M> {
@@ -90,8 +99,12 @@ impl Endpoint {
     /// receive tells no joinings. Errors are those of a receive from anyone ([`RecvFrom::recv`](crate::RecvFrom::recv)) but
     /// [`RecvError::Gone`].
     ///
-    /// Three things are no events. If another rank gives up what was sent to it, the next message to that rank returns
-    /// [`Broken::Reset`](crate::Broken::Reset). Messages of a topic are read by its subscribers. Who begins or
+    /// What topics publish is told, if their readers ask for that: [`Event::Published`]. Then they and all else take turns, so that
+    /// neither keeps the other from being told. An end may be told before the last of what that rank had published: it is there to
+    /// be read then.
+    ///
+    /// Two things are no events. If another rank gives up what was sent to it, the next message to that rank returns
+    /// [`Broken::Reset`](crate::Broken::Reset). Who begins or
     /// ends to publish a topic is told by no event: ask the topic, when a rank has joined or ended
     /// ([`Topic::published_by`](crate::Topic::published_by), [`Topic::died_publishing`](crate::Topic::died_publishing)).
     ///
@@ -100,7 +113,7 @@ impl Endpoint {
     /// [`Event::Alone`]. Deaths are told as by a [`RecvHalf`].
     ///
     /// Cost: that of a receive, and a load of the sender's life for each mail. A look at the lives of all ranks where one
-    /// has changed. 8 bytes of private memory a rank, from the first event on.
+    /// has changed. 8 bytes of private memory a rank, from the first event on. A look at each topic that is told.
     ///
     /// ```
     /// # use mailbox::{Config, Event, Region};
@@ -122,7 +135,7 @@ impl Endpoint {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn next_event(&self) -> Result<Event<Mail<'_>>, RecvError> {
-        self.receiver.event(Deadline::Never, Some(&self.sender))
+        self.event(Deadline::Never)
     }
 
     /// As [`Endpoint::next_event`]; waits no longer than until `deadline`, then [`RecvError::Timeout`]. With
@@ -150,12 +163,43 @@ impl Endpoint {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn next_event_within(&self, deadline: impl Into<Deadline>) -> Result<Event<Mail<'_>>, RecvError> {
-        self.receiver.event(deadline.into(), Some(&self.sender))
+        self.event(deadline.into())
+    }
+
+    #[inline]
+    fn event(&self, deadline: Deadline) -> Result<Event<Mail<'_>>, RecvError> {
+        if self.subjects.is_any() {
+            return self.event_of_all(deadline);
+        }
+        self.receiver.event(deadline, Some(&self.sender))
+    }
+
+    /// The next event, which may be that a topic has something.
+    #[inline(never)]
+    fn event_of_all(&self, deadline: Deadline) -> Result<Event<Mail<'_>>, RecvError> {
+        let Self { sender, receiver, subjects } = self;
+        let (member, inbox) = receiver.parts();
+        member.check()?;
+        if let Some(topic) = subjects.tell_in_turn() {
+            return Ok(Event::Published { topic });
+        }
+        if let Some((peer, mail)) = inbox.next_mail(member, Deadline::Now) {
+            subjects.note(None);
+            return Ok(Event::Mail(Mail::new(member, peer, mail, Some(sender), inbox)));
+        }
+        let mut all = NextOfAll::new(Next::new(inbox, member), member, subjects);
+        let outcome = self.both().drive(member, deadline, &mut all);
+        let topic = all.end_turn();
+        outcome?;
+        match topic {
+            Some(topic) => Ok(Event::Published { topic }),
+            None => receiver.found(&all.next, Some(sender)),
+        }
     }
 }
 
 impl RecvHalf {
-    /// The next event. As [`Endpoint::next_event`].
+    /// The next event. As [`Endpoint::next_event`], without topics: their readers borrow an endpoint.
     ///
     /// ```
     /// # use mailbox::{Config, Event, Region};
@@ -212,6 +256,16 @@ impl RecvHalf {
         member.check()?;
         let mut next = Next::new(inbox, member);
         self.halves(sender).drive(member, deadline, &mut next)?;
+        self.found(&next, sender)
+    }
+
+    /// What was found.
+    fn found<'a>(
+        &'a self,
+        next: &Next<'a>,
+        sender: Option<&'a SendHalf>,
+    ) -> Result<Event<Mail<'a>>, RecvError> {
+        let (member, inbox) = self.parts();
         match (next.news, next.mail()) {
             (Some(news), _) => Ok(news.into()),
             (None, Some((peer, mail))) => Ok(Event::Mail(Mail::new(member, peer, mail, sender, inbox))),

@@ -8,7 +8,7 @@
 //! | how to send and receive: to or from whom, how long, with which tag | `send_to`, `posting`, `recv_from`, `typed` |
 //! | what was received | `message`: to be read; `mail`: to be acknowledged or answered; `arrival`: to be fetched; `unanswered` |
 //! | what is being sent; many messages | `sending`, `loan`, `block`; `batch`, `drain`, `iter`, `until_alone` |
-//! | to join; who comes and goes; to look, and to give up | `join`; `event`; `peek`; `discard` |
+//! | to join; who comes and goes, and what topics have; to look, and to give up | `join`; `event`, `subjects`; `peek`; `discard` |
 //!
 //! **Who writes what.** [`crate::abi`] draws the words of a mailbox. The sending half of an endpoint writes the sender's words, in
 //! each mailbox from its rank; the receiving half writes the receiver's, in each mailbox to its rank. So the halves may be in
@@ -46,6 +46,7 @@ mod recv_half;
 mod send_half;
 mod send_to;
 mod sending;
+mod subjects;
 mod typed;
 mod unanswered;
 mod until_alone;
@@ -67,8 +68,11 @@ pub use recv_half::RecvHalf;
 pub use send_half::SendHalf;
 pub use send_to::SendTo;
 pub use sending::Sending;
+pub use subjects::{Subject, Telling};
 pub use unanswered::Unanswered;
 pub use until_alone::{UntilAlone, next_until_alone};
+
+use subjects::Subjects;
 
 use crate::error::{CloseError, RecvError, SendError};
 use crate::half::{Interrupter, Member};
@@ -117,12 +121,18 @@ use core::fmt;
 pub struct Endpoint {
     sender: SendHalf,
     receiver: RecvHalf,
+    /// What it tells of beside its mail.
+    subjects: Subjects,
 }
 
 impl Endpoint {
     /// An endpoint of both halves of one member.
     pub(crate) fn new((receiver, sender): (Member, Member)) -> Self {
-        Self { sender: SendHalf::new(sender), receiver: RecvHalf::new(receiver) }
+        Self::of(SendHalf::new(sender), RecvHalf::new(receiver))
+    }
+
+    fn of(sender: SendHalf, receiver: RecvHalf) -> Self {
+        Self { sender, receiver, subjects: Subjects::default() }
     }
 
     #[inline(always)]
@@ -135,6 +145,11 @@ impl Endpoint {
         Halves { sending: Some(self.sender.parts()), receiving: Some(self.receiver.parts()) }
     }
 
+    /// From now on events tell when this has something, of the topic with this number.
+    pub(crate) fn tell_of(&self, topic: u32, subject: Box<dyn Subject>) -> Telling<'_> {
+        self.subjects.add(topic, subject)
+    }
+
     /// What waits for both halves.
     pub(crate) fn member(&self) -> &Member {
         self.receiver.parts().0
@@ -143,7 +158,7 @@ impl Endpoint {
     fn of_halves(mut sender: SendHalf, mut receiver: RecvHalf) -> Self {
         sender.unite(receiver.parts().0);
         receiver.unite(sender.parts().0);
-        Self { sender, receiver }
+        Self::of(sender, receiver)
     }
 
     /// This endpoint's rank.
@@ -382,7 +397,7 @@ impl Endpoint {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn into_split(self) -> (SendHalf, RecvHalf) {
-        let Self { mut sender, mut receiver } = self;
+        let Self { mut sender, mut receiver, .. } = self;
         sender.split();
         receiver.split();
         (sender, receiver)

@@ -19,6 +19,8 @@ impl Shared {
     /// One of the threads gets each event. An end is told after the last mail of that life was received; another thread may
     /// still be at work on that mail.
     ///
+    /// It tells nothing of topics: their readers borrow an [`Endpoint`](crate::Endpoint).
+    ///
     /// ```
     /// # use mailbox::{Config, Event, Region};
     /// # let region = Region::create_unnamed(Config::ranks(2))?;

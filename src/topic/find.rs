@@ -147,6 +147,20 @@ impl Topic {
         String::from_utf8_lossy(&name_of(self.entry())).into_owned()
     }
 
+    /// Its number in the region: its place in [`Region::topics`]. It stays as long as the region, and is the same in all processes.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(1))?;
+    /// let (position, speed) = (region.topic("position")?, region.topic("speed")?);
+    /// assert_eq!((position.number(), speed.number()), (0, 1));
+    /// assert_eq!(region.topics()?[speed.number() as usize], "speed");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn number(&self) -> u32 {
+        self.index
+    }
+
     /// The rank that publishes it, if a live process does.
     ///
     /// Cost: a system call (0.2 to 5.4 µs).
@@ -172,8 +186,9 @@ impl Topic {
     /// Cost: a system call (0.2 to 5.4 µs).
     ///
     /// A reader that waits is not told that its publisher has ended or came back: another may follow at any time. The ends and
-    /// joinings of ranks are events ([`Endpoint::next_event`]), and a [`Select`](crate::Select) waits for messages of topics and for
-    /// those ends together. A reader then asks this.
+    /// joinings of ranks are events ([`Endpoint::next_event`]), which also tell that a topic has something
+    /// ([`Subscriber::set_events`]). A [`Select`](crate::Select) waits for messages of topics and for those ends together, too. A reader
+    /// then asks this.
     ///
     /// ```
     /// # use mailbox::{Config, Policy, RecvError, Region, Select};
@@ -401,10 +416,6 @@ impl Topic {
 
     pub(super) fn region(&self) -> &Region {
         &self.region
-    }
-
-    pub(super) fn index(&self) -> u32 {
-        self.index
     }
 
     fn complete_stream(&self) -> Result<(), TopicError> {

@@ -1,7 +1,8 @@
 //! What reads a topic's latest value.
 
-use super::{News, Topic};
-use crate::endpoint::{Endpoint, Halves};
+use super::Topic;
+use super::news::{News, Position, Unread};
+use crate::endpoint::{Endpoint, Halves, Telling};
 use crate::error::TopicError;
 use crate::half::Member;
 use crate::rank::Source;
@@ -10,7 +11,6 @@ use crate::wait::{Deadline, Interrupted, Operation, pace};
 use bytemuck::{Pod, bytes_of_mut};
 use core::cell::Cell;
 use core::fmt;
-use std::rc::Rc;
 
 /// How often a value is looked at before its writer is said to be too fast.
 const LOOKS: u32 = 64;
@@ -43,13 +43,15 @@ pub struct Latest<'a> {
     /// `None` as long as nobody has said how long values can be.
     reader: Option<ValueReader>,
     /// The number of the value that was read last.
-    seen: Rc<Cell<u64>>,
+    seen: Position,
     bytes: Vec<u8>,
+    /// As long as events tell of it.
+    telling: Option<Telling<'a>>,
 }
 
 impl<'a> Latest<'a> {
     pub(super) fn new(me: &'a Endpoint, topic: Topic) -> Self {
-        Self { me, topic, reader: None, seen: Rc::default(), bytes: vec![] }
+        Self { me, topic, reader: None, seen: Position::new(0), bytes: vec![], telling: None }
     }
 
     /// The topic. [`Latest::number`] has an example.
@@ -205,9 +207,46 @@ impl<'a> Latest<'a> {
         halves.drive(member, deadline.into(), &mut waiting)
     }
 
+    /// Chooses whether [`Endpoint::next_event`] tells that there is a value which was not read. As
+    /// [`Subscriber::set_events`](crate::Subscriber::set_events).
+    ///
+    /// ```
+    /// # use mailbox::{Config, Event, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut speed = region.topic("speed")?.latest(&me)?;
+    /// speed.set_events(true);
+    /// # speed.topic().publish_latest(&other, 8)?.publish_value(&3.5)?;
+    /// # drop(other);
+    /// # let mut read = None;
+    /// loop {
+    ///     match me.next_event()? {
+    ///         Event::Published { topic } if topic == speed.topic().number() => {
+    ///             println!("now {:?}", speed.value::<f64>()?);
+    /// #           read = speed.value::<f64>()?;
+    ///         }
+    ///         Event::Alone => break,
+    ///         event => println!("{event:?}"),
+    ///     }
+    /// }
+    /// # assert_eq!(read, Some(3.5));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_events(&mut self, tells: bool) {
+        if !tells {
+            self.telling = None;
+        } else if self.telling.is_none() {
+            self.telling = Some(self.me.tell_of(self.topic.number(), Box::new(self.unread())));
+        }
+    }
+
     /// What tells when it has changed.
     pub(crate) fn news(&self) -> News<'a> {
-        News::of_value(self.me, self.topic.clone(), self.seen.clone())
+        News::new(self.me, self.unread())
+    }
+
+    fn unread(&self) -> Unread {
+        Unread::of_value(self.topic.clone(), self.seen.clone())
     }
 
     /// The reading end, once there is something to read.

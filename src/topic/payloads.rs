@@ -30,7 +30,7 @@ impl Payloads {
     fn complete_extent(&mut self, topic: &Topic, extent: u64) -> Result<(), TopicError> {
         let region = topic.region();
         let end = (EXTENT * (extent + 1)).min(region.geometry().stream);
-        let result = region.segment.complete_payloads(topic.index(), EXTENT * extent..end);
+        let result = region.segment.complete_payloads(topic.number(), EXTENT * extent..end);
         result.map_err(|error| no_memory(&error))?;
         if self.have_memory.len() <= extent as usize {
             self.have_memory.resize(extent as usize + 1, false);

@@ -1,9 +1,10 @@
 //! What reads a topic's stream.
 
+use super::news::{News, Position, Unread};
 use super::payloads::Payloads;
-use super::{News, Sample, Topic};
+use super::{Sample, Topic};
 use crate::abi::{Registration, TopicKind};
-use crate::endpoint::{Endpoint, Halves};
+use crate::endpoint::{Endpoint, Halves, Telling};
 use crate::error::TopicError;
 use crate::half::Member;
 use crate::os;
@@ -12,9 +13,8 @@ use crate::stream::{Found, StreamReader};
 use crate::sync::Ordering::Relaxed;
 use crate::wait::pace::TURNS;
 use crate::wait::{Deadline, Operation};
-use core::cell::{Cell, OnceCell};
+use core::cell::OnceCell;
 use core::fmt;
-use std::rc::Rc;
 use std::time::Instant;
 
 /// What a subscriber wants of a stream.
@@ -114,13 +114,15 @@ pub struct Subscriber<'a> {
     reader: StreamReader,
     payloads: Payloads,
     every: bool,
-    /// Its position, for one that watches it.
-    watched: OnceCell<Rc<Cell<u64>>>,
+    /// Its position, for those that watch it.
+    watched: OnceCell<Position>,
+    /// As long as events tell of it.
+    telling: Option<Telling<'a>>,
 }
 
 impl<'a> Subscriber<'a> {
     pub(super) fn begin(me: &'a Endpoint, topic: Topic, policy: Policy) -> Result<Self, TopicError> {
-        let stream = topic.region().segment.stream(topic.index());
+        let stream = topic.region().segment.stream(topic.number());
         let (rank, epoch) = (me.rank(), me.epoch());
         let before = Registration::of(stream.readers[rank as usize].registration.load(Relaxed));
         if before.is_some_and(|before| before.epoch == epoch) {
@@ -137,6 +139,7 @@ impl<'a> Subscriber<'a> {
             payloads: Payloads::default(),
             every: policy.every,
             watched: OnceCell::new(),
+            telling: None,
         })
     }
 
@@ -270,6 +273,46 @@ impl<'a> Subscriber<'a> {
         halves.drive(member, deadline.into(), &mut waiting)
     }
 
+    /// Chooses whether [`Endpoint::next_event`] tells that there is a message which was not read. It does not until this is called,
+    /// nor after the subscriber is dropped. So one loop serves mail, those who come and go, and topics.
+    ///
+    /// As long as there is such a message, [`Event::Published`](crate::Event::Published) is told again, in turn with all else: read
+    /// one message or all, or call this with `false`. A message that a [`Sample`] holds in place was not read.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Event, Policy, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let mut prices = region.topic("prices")?.subscriber(&me, Policy::every())?;
+    /// prices.set_events(true);
+    /// # prices.topic().publisher(&other)?.publish(b"17.2")?;
+    /// # other.send(0, b"an order")?;
+    /// # drop(other);
+    /// # let mut read = 0;
+    /// loop {
+    ///     match me.next_event()? {
+    ///         Event::Published { topic } if topic == prices.topic().number() => {
+    ///             while let Some(price) = prices.try_recv()? {
+    ///                 println!("{:?}", price.to_vec());
+    /// #               read += 1;
+    ///             }
+    ///         }
+    ///         Event::Mail(mail) => println!("rank {} says {:?}", mail.from(), mail.to_vec()),
+    ///         Event::Alone => break,
+    ///         _ => {}
+    ///     }
+    /// }
+    /// # assert_eq!(read, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn set_events(&mut self, tells: bool) {
+        if !tells {
+            self.telling = None;
+        } else if self.telling.is_none() {
+            self.telling = Some(self.me.tell_of(self.topic.number(), Box::new(self.unread())));
+        }
+    }
+
     /// The next message, if there is one, with the memory that it needs.
     #[inline]
     fn take(&mut self) -> Result<Option<(Found, u64)>, TopicError> {
@@ -287,7 +330,7 @@ impl<'a> Subscriber<'a> {
         Ok(Some((found, self.reader.take_missed())))
     }
 
-    /// Tells one that watches it where it is.
+    /// Tells those that watch it where it is.
     #[inline(always)]
     fn note(&self) {
         if let Some(watched) = self.watched.get() {
@@ -297,8 +340,12 @@ impl<'a> Subscriber<'a> {
 
     /// What tells when there is a message that was not read.
     pub(crate) fn news(&self) -> News<'a> {
-        let position = self.watched.get_or_init(|| Rc::new(Cell::new(self.reader.cursor())));
-        News::of_stream(self.me, self.topic.clone(), position.clone())
+        News::new(self.me, self.unread())
+    }
+
+    fn unread(&self) -> Unread {
+        let position = self.watched.get_or_init(|| Position::new(self.reader.cursor()));
+        Unread::of_stream(self.topic.clone(), position.clone())
     }
 
     /// Done with a message in place.
