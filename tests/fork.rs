@@ -6,7 +6,7 @@ mod common;
 use common::puppet::{self, mail, puppet};
 use common::{Child, Scratch, command, end_within, exit_at_once, fork, kill, reply, wait_for, wait_until};
 use mailbox::lab::abi::{MAIL, ROOM, Rank};
-use mailbox::{Broken, Comm, Config, Deadline, Lost, Policy, Region, Select, SendError, Status};
+use mailbox::{Broken, Comm, Config, Deadline, Event, Lost, Policy, Region, Select, SendError, Status};
 use std::fmt::Debug;
 use std::fs;
 use std::hint::spin_loop;
@@ -239,6 +239,8 @@ fn try_all_in_a_child(region: &str) {
         (me.to(1).start_call(b"?").expect("room"), me.to(1).start_call(b"?").expect("room"));
     let (mut request, mut sending) = (me.from(1).tag(9).start(), me.to(1).announce([1; 1000]).expect("room"));
     other.send(0, b"mail").expect("room");
+    // The next event is that a topic has something.
+    assert!(matches!(me.next_event(), Ok(Event::Joined { rank: 1, .. })));
     let before = contents();
     match fork() {
         0 => {
