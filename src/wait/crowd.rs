@@ -9,6 +9,9 @@
 //! that it may use; and all ranks whose processors meet its own, against the union of these. If a count is too high,
 //! the kernel is asked, at most once a second, whether up to 64 ranks that seem awake are alive. A yield that takes
 //! longer than 10 µs has let another thread run; from then on the rank sleeps at once.
+//!
+//! One bitmap of all awake ranks would be shorter to read, but it would not say which processors they share, and the
+//! bit of a killed rank would stay.
 
 use crate::abi::{Activity, Rank};
 use crate::os;
