@@ -449,7 +449,7 @@ fn pass(member: &Member, peer: &Incoming, seq: u64, len: u64, envelope: u64, at:
         }
     } else if peer.consumer.pass_oldest(seq) {
         peer.tell_head(member);
-    } else {
+    } else if !peer.consumer.pass_later(seq) {
         peer.acknowledge(member, seq);
     }
 }

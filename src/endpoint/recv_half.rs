@@ -353,7 +353,7 @@ impl RecvHalf {
         deadline: Deadline,
         sender: Option<&'a SendHalf>,
     ) -> Result<Option<Mail<'a>>, RecvError> {
-        let found = match self.inbox.recv_new(&self.member, wanted) {
+        let found = match self.inbox.recv_at_once(&self.member, wanted) {
             None => {
                 let Wanted { source, filter, epoch } = wanted;
                 self.wait_for_mail(source, filter, epoch, deadline, sender)?
@@ -363,7 +363,7 @@ impl RecvHalf {
         Ok(found.map(|(peer, descriptor)| Mail::new(&self.member, peer, descriptor, sender, &self.inbox)))
     }
 
-    /// As `mail`, where there is more to do than to take a new message. Takes what is wanted in pieces, which need not lie in
+    /// As `mail`, where there is more to do than to take a message. Takes what is wanted in pieces, which need not lie in
     /// memory: `mail` would put it there each time.
     #[inline(never)]
     fn wait_for_mail(

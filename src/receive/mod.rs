@@ -17,6 +17,7 @@ mod drained;
 mod ends;
 mod fair;
 mod fetch;
+mod labels;
 mod lacking;
 mod news;
 mod next;

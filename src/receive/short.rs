@@ -1,6 +1,7 @@
 //! Receives that find their mail at once, or in a moment.
 
 use super::{Inbox, Incoming, Wanted};
+use crate::abi::Filter;
 use crate::error::RecvError;
 use crate::half::Member;
 use crate::rank::Source;
@@ -13,9 +14,24 @@ impl Inbox {
     /// call.
     #[inline(always)]
     pub fn recv_new(&self, member: &Member, wanted: Wanted) -> Option<(&Incoming, Descriptor)> {
+        if member.check().is_ok() { self.take_new(member, wanted) } else { None }
+    }
+
+    /// The same, or a mail from this rank that was left unread, in the common case only.
+    #[inline(always)]
+    pub fn recv_at_once(&self, member: &Member, wanted: Wanted) -> Option<(&Incoming, Descriptor)> {
         if member.check().is_err() {
             return None;
         }
+        if let Some(found) = self.take_new(member, wanted) {
+            return Some(found);
+        }
+        let peer = self.with_unread(wanted)?;
+        Some((peer, self.take_easy_unread(member, peer, wanted.filter)?))
+    }
+
+    #[inline(always)]
+    fn take_new(&self, member: &Member, wanted: Wanted) -> Option<(&Incoming, Descriptor)> {
         let peer = self.expected(wanted.source)?;
         if let Some(descriptor) = peer.consumer.take_new(member.limit, wanted.filter) {
             return Some((peer, descriptor));
@@ -30,6 +46,28 @@ impl Inbox {
         self.take_call(peer, wanted).or_else(|| take_call_in_lane(member, peer, wanted))
     }
 
+    /// The mailbox from this rank, if there may be unread mail for this, and no receive that was started.
+    #[inline(always)]
+    fn with_unread(&self, wanted: Wanted) -> Option<&Incoming> {
+        let Source::Rank(rank) = wanted.source else { return None };
+        let peer = self.peers.get(rank)?;
+        (peer.may_have_unread(wanted.filter) && self.posted.is_empty()).then_some(peer)
+    }
+
+    #[inline(never)]
+    fn take_easy_unread(&self, member: &Member, peer: &Incoming, filter: Filter) -> Option<Descriptor> {
+        if let Some(mail) = peer.take_easy_unread(member, filter) {
+            self.count_again(peer);
+            return Some(mail);
+        }
+        self.take_easy_mixed(member, peer, filter)
+    }
+
+    #[inline(never)]
+    fn take_easy_mixed(&self, member: &Member, peer: &Incoming, filter: Filter) -> Option<Descriptor> {
+        peer.take_easy_mixed(member, filter).inspect(|_| self.count_again(peer))
+    }
+
     /// Takes a mail from this rank that was left unread, or one behind such, if it is there and nothing else needs to be done.
     #[inline(always)]
     pub fn recv_unread(
@@ -37,17 +75,8 @@ impl Inbox {
         member: &Member,
         wanted: Wanted,
     ) -> Result<Option<(&Incoming, Descriptor)>, RecvError> {
-        let Source::Rank(rank) = wanted.source else { return Ok(None) };
-        match self.peers.get(rank) {
-            Some(peer) if self.posted.is_empty() && peer.may_find_unread(wanted.filter) => {
-                if let Some(mail) = peer.take_easy_unread(member, wanted.filter) {
-                    self.count_again(peer);
-                    return Ok(Some((peer, mail)));
-                }
-                Ok(self.take(member, wanted, peer, self.by_hand.get())?.map(|mail| (peer, mail)))
-            }
-            _ => Ok(None),
-        }
+        let Some(peer) = self.with_unread(wanted).filter(|peer| !peer.is_silent()) else { return Ok(None) };
+        Ok(self.take(member, wanted, peer, self.by_hand.get())?.map(|mail| (peer, mail)))
     }
 
     /// Waits a moment for what `recv_new` returns, if no other sender sent something lately. `None` means nothing.

@@ -19,6 +19,17 @@ pub struct Spread<const SHIFT: u32> {
     factor: u64,
 }
 
+impl<const SHIFT: u32> Spread<SHIFT> {
+    /// How many keys lie side by side.
+    pub const NEAR: u64 = NEAR;
+
+    /// The bits in which a key differs from its neighbours. Theirs are the hash without these bits, and the bits themselves.
+    #[inline(always)]
+    pub fn near(key: u64) -> u64 {
+        key & (NEAR - 1) << SHIFT
+    }
+}
+
 impl<const SHIFT: u32> Default for Spread<SHIFT> {
     fn default() -> Self {
         let random = RandomState::new();
@@ -54,7 +65,7 @@ impl<const SHIFT: u32> Hasher for Spreading<SHIFT> {
 
     fn finish(&self) -> u64 {
         // A table takes the place from the lowest bits, and compares the highest before it looks at a key: both tell neighbours apart.
-        self.mixed(self.hash) & !(NEAR - 1) ^ self.near ^ self.near << 57
+        self.mixed(self.hash) ^ self.near ^ self.near << 57
     }
 }
 

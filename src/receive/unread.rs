@@ -7,10 +7,8 @@
 //! A mail is not taken out of the tables when it is received in another way. Instead a number is checked when it is found,
 //! and a table is cleaned when half of it is over.
 
-use super::spread::Spread;
-use crate::abi::{Filter, TAG_SHIFT, is_below};
-use std::collections::VecDeque;
-use std::collections::hash_map::{Entry, HashMap};
+use super::labels::{At, Labels};
+use crate::abi::Filter;
 
 /// How many masks are kept. With more than these, the one that was not asked for longest is made again when it is.
 const VIEWS: usize = 8;
@@ -27,54 +25,39 @@ pub struct Unread {
 struct View {
     /// One of the filters with this mask.
     filter: Filter,
-    queues: HashMap<u64, Queue, Spread<TAG_SHIFT>>,
-    /// How many numbers are in the queues.
-    count: usize,
-}
-
-/// Numbers in their order, at least one.
-struct Queue {
-    first: u64,
-    #[expect(
-        clippy::box_collection,
-        reason = "a table of single numbers is small, and stays in the processor's cache"
-    )]
-    rest: Option<Box<VecDeque<u64>>>,
+    /// Which bits of a label it looks at.
+    mask: u64,
+    labels: Labels,
 }
 
 /// The oldest mail of some label.
 pub struct Oldest<'a> {
-    queue: &'a mut Queue,
-    count: &'a mut usize,
+    labels: &'a mut Labels,
+    at: At,
+    seq: u64,
 }
 
 impl Oldest<'_> {
     #[inline(always)]
     pub fn seq(&self) -> u64 {
-        self.queue.first
+        self.seq
     }
 
-    /// It is taken. A single number stays until it is found to be over: its table needs its place again soon.
+    /// It is taken.
     #[inline(always)]
     pub fn pass(self) {
-        if let Some(rest) = &mut self.queue.rest
-            && let Some(next) = rest.pop_front()
-        {
-            self.queue.first = next;
-            *self.count -= 1;
-        }
+        self.labels.pass(self.at);
     }
 }
 
 impl Unread {
-    /// Mail `seq`, with this envelope, is left unread. `live` mails are, with it.
+    /// Mail `seq`, with this label, is left unread. `live` mails are, with it.
     #[inline(always)]
-    pub fn add(&mut self, seq: u64, envelope: u64, live: usize, is_live: impl Fn(u64) -> bool) {
+    pub fn add(&mut self, seq: u64, label: u64, live: usize, is_live: impl Fn(u64) -> bool) {
         for view in &mut self.views {
-            if view.count > 2 * live + SLACK {
-                view.clean(live > 1, &|seq| is_live(seq));
+            if view.labels.add(label & view.mask, seq) {
+                view.check(live, &|seq| is_live(seq));
             }
-            view.add(seq, envelope);
         }
     }
 
@@ -82,8 +65,9 @@ impl Unread {
     #[inline(always)]
     pub fn oldest(&mut self, filter: Filter) -> Option<Oldest<'_>> {
         let view = self.views.last_mut().filter(|view| view.filter.mask() == filter.mask())?;
-        let queue = view.queues.get_mut(&filter.key())?;
-        Some(Oldest { queue, count: &mut view.count })
+        let labels = &mut view.labels;
+        let at = labels.find(filter.key());
+        Some(Oldest { seq: labels.first(at)?, labels, at })
     }
 
     /// Whether there is a table for this filter's mask.
@@ -105,8 +89,12 @@ impl Unread {
                 if self.views.len() == VIEWS {
                     self.views.remove(0);
                 }
-                let mut view = View { filter, queues: HashMap::default(), count: 0 };
-                all().for_each(|(seq, envelope)| view.add(seq, envelope));
+                let mut view = View { filter, mask: filter.label_mask(), labels: Labels::default() };
+                for (seq, envelope) in all() {
+                    if view.labels.add(filter.key_of(envelope), seq) && view.labels.is_full() {
+                        view.labels.renew(|_| true);
+                    }
+                }
                 self.views.push(view);
             }
         }
@@ -115,76 +103,24 @@ impl Unread {
 }
 
 impl View {
-    fn add(&mut self, seq: u64, envelope: u64) {
-        let is_added = match self.queues.entry(self.filter.key_of(envelope)) {
-            Entry::Occupied(mut queue) => queue.get_mut().add(seq),
-            Entry::Vacant(place) => {
-                place.insert(Queue { first: seq, rest: None });
-                true
-            }
-        };
-        self.count += usize::from(is_added);
-    }
-
     fn first(&mut self, key: u64, is_live: impl Fn(u64) -> bool) -> Option<u64> {
-        let queue = self.queues.get_mut(&key)?;
-        while !is_live(queue.first) {
-            self.count -= 1;
-            let Some(next) = queue.rest.as_mut().and_then(|rest| rest.pop_front()) else {
-                self.queues.remove(&key);
-                return None;
-            };
-            queue.first = next;
+        let at = self.labels.find(key);
+        while let Some(seq) = self.labels.first(at) {
+            if is_live(seq) {
+                return Some(seq);
+            }
+            self.labels.pass(at);
         }
-        Some(queue.first)
+        None
     }
 
-    /// Removes the numbers of mails that are not live. Without `any`, none is.
-    #[cold]
-    fn clean(&mut self, any: bool, is_live: &dyn Fn(u64) -> bool) {
-        if any {
-            self.queues.retain(|_, queue| queue.clean(is_live));
-        } else {
-            self.queues.clear();
+    /// Removes the numbers of mails that are not live, and labels that are over, if they are many. So many are live.
+    #[inline(never)]
+    fn check(&mut self, live: usize, is_live: &dyn Fn(u64) -> bool) {
+        let count = self.labels.count();
+        if self.labels.is_full() || count > 2 * live + SLACK {
+            self.labels.renew(|seq| count <= live || is_live(seq));
         }
-        self.count =
-            self.queues.values().map(|queue| 1 + queue.rest.as_ref().map_or(0, |rest| rest.len())).sum();
-    }
-}
-
-impl Queue {
-    /// Whether the number was not there.
-    fn add(&mut self, mut seq: u64) -> bool {
-        if is_below(seq, self.first) {
-            core::mem::swap(&mut seq, &mut self.first);
-        }
-        if seq == self.first {
-            return false;
-        }
-        let rest = self.rest.get_or_insert_default();
-        // Mail that was received and put back comes back between others.
-        let at = match rest.back() {
-            Some(last) if !is_below(*last, seq) => rest.partition_point(|one| is_below(*one, seq)),
-            _ => rest.len(),
-        };
-        let is_new = rest.get(at) != Some(&seq);
-        if is_new {
-            rest.insert(at, seq);
-        }
-        is_new
-    }
-
-    /// Keeps the live numbers. Whether there are any.
-    fn clean(&mut self, is_live: impl Fn(u64) -> bool) -> bool {
-        if let Some(rest) = &mut self.rest {
-            rest.retain(|seq| is_live(*seq));
-        }
-        if is_live(self.first) {
-            return true;
-        }
-        let next = self.rest.as_mut().and_then(|rest| rest.pop_front());
-        self.first = next.unwrap_or(self.first);
-        next.is_some()
     }
 }
 
@@ -210,7 +146,7 @@ mod tests {
         fn add(&mut self, seq: u64, tag: u32) {
             self.live.get_mut().insert(seq, envelope(tag));
             let live = self.live.get_mut();
-            self.unread.add(seq, envelope(tag), live.len(), |seq| live.contains_key(&seq));
+            self.unread.add(seq, Filter::label_of(envelope(tag)), live.len(), |seq| live.contains_key(&seq));
         }
 
         fn first(&mut self, filter: Filter) -> Option<u64> {
@@ -223,7 +159,7 @@ mod tests {
         }
 
         fn entries(&self) -> usize {
-            self.unread.views.iter().map(|view| view.count).sum()
+            self.unread.views.iter().map(|view| view.labels.count()).sum()
         }
     }
 
@@ -245,6 +181,11 @@ mod tests {
                 assert_eq!(mails.first(filter), naive);
                 if let Some(seq) = naive {
                     let word = mails.live.get_mut().remove(&seq).expect("it is there");
+                    if roll(2) == 0 {
+                        let oldest = mails.unread.oldest(filter).expect("it was asked for last");
+                        assert_eq!(oldest.seq(), seq);
+                        oldest.pass();
+                    }
                     if roll(10) == 0 {
                         // Put back, as after a panic.
                         mails.add(seq, (word >> 32) as u32);

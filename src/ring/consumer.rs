@@ -54,6 +54,8 @@ pub struct Consumer {
     awaits: Private<bool>,
     /// Whether the last row was complete when it began; then it may be a stream.
     streams: Private<bool>,
+    /// The same of messages that are passed over.
+    passes: Private<bool>,
     /// No row that begins before this message looks ahead, if there is no stream, or waits, if there is one.
     next_look: Private<u64>,
     /// In a stream, messages below it were seen to be there.
@@ -109,6 +111,7 @@ impl Consumer {
             row: Budget::none(head),
             awaits: true.into(),
             streams: false.into(),
+            passes: false.into(),
             next_look: head.into(),
             seen: head.into(),
             acknowledged: SeqSet::new(cells),

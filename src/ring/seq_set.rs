@@ -2,25 +2,20 @@
 
 use core::cell::{Cell as Private, OnceCell};
 
-/// Where in a ring of `len` slots, a power of two, `seq` lies.
-#[inline(always)]
-fn index(seq: u64, len: usize) -> usize {
-    seq as usize & (len - 1)
-}
-
 /// A set of sequence numbers, all within one lap of the ring.
 ///
 /// Takes memory, one bit for each slot, when the first number is added.
 pub struct SeqSet {
     bits: OnceCell<Box<[Private<u64>]>>,
-    lap: usize,
+    /// The number of slots, less one.
+    last: usize,
     count: Private<usize>,
 }
 
 impl SeqSet {
     /// No numbers, in a ring of `lap` slots, a power of two.
     pub fn new(lap: usize) -> Self {
-        Self { bits: OnceCell::new(), lap, count: 0.into() }
+        Self { bits: OnceCell::new(), last: lap - 1, count: 0.into() }
     }
 
     /// Whether it has any numbers.
@@ -45,38 +40,47 @@ impl SeqSet {
     ///
     /// Cost: a look at each word of 64 slots up to there.
     pub fn first_from(&self, first: u64) -> Option<u64> {
-        let (mut ahead, width) = (0, self.lap.min(64) as u64);
-        while self.any() && ahead < self.lap as u64 {
+        let (mut ahead, lap) = (0, self.last as u64 + 1);
+        while self.any() && ahead < lap {
             let (word, bit) = self.bit(first.wrapping_add(ahead));
             let (rest, at) = (word.get() & !(bit - 1), u64::from(bit.trailing_zeros()));
             if rest != 0 {
                 return Some(first.wrapping_add(ahead + u64::from(rest.trailing_zeros()) - at));
             }
-            ahead += width - at;
+            ahead += lap.min(64) - at;
         }
         None
     }
 
     fn bit(&self, seq: u64) -> (&Private<u64>, u64) {
-        let at = index(seq, self.lap);
-        let bits = self.bits.get_or_init(|| (0..self.lap.div_ceil(64)).map(|_| 0.into()).collect());
+        let at = seq as usize & self.last;
+        let bits = self.bits.get_or_init(|| (0..=self.last / 64).map(|_| 0.into()).collect());
         (&bits[at / 64], 1 << (at % 64))
     }
 
     /// Its bit, if there is memory.
     #[inline(always)]
     fn find(&self, seq: u64) -> Option<(&Private<u64>, u64)> {
-        let at = index(seq, self.lap);
+        let at = seq as usize & self.last;
         Some((self.bits.get()?.get(at / 64)?, 1 << (at % 64)))
     }
 
     /// Puts `seq` in.
+    #[inline(always)]
     pub fn set(&self, seq: u64) {
-        let (word, bit) = self.bit(seq);
+        let Some((word, bit)) = self.find(seq) else { return self.set_first(seq) };
         if word.get() & bit == 0 {
             word.set(word.get() | bit);
             self.count.set(self.count.get() + 1);
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn set_first(&self, seq: u64) {
+        let (word, bit) = self.bit(seq);
+        word.set(bit);
+        self.count.set(1);
     }
 
     /// Takes `seq` out. Returns whether it was in.
@@ -95,7 +99,7 @@ impl SeqSet {
     ///
     /// Cost: a look at each word of 64 slots.
     pub fn clear_run(&self, first: u64) -> u64 {
-        let (mut cleared, width) = (0, self.lap.min(64) as u32);
+        let (mut cleared, width) = (0, (self.last + 1).min(64) as u32);
         while self.any() {
             let (word, bit) = self.bit(first.wrapping_add(cleared));
             let at = bit.trailing_zeros();

@@ -91,26 +91,24 @@ impl Incoming {
     }
 
     /// Takes the oldest unread message that `filter` takes, in the common case only: no other message has anything to do with it,
-    /// and it lies in private memory, or is whole, in its cell, and was never handed out. `None` where a message in its cell may be
-    /// longer than any may be.
+    /// and it is whole, in its cell, and was never handed out. `None` where a message in its cell may be longer than any may be.
     #[inline(always)]
     pub fn take_easy_unread(&self, member: &Member, filter: Filter) -> Option<Descriptor> {
-        match self.state.get() {
-            _ if member.limit < INLINE => None,
-            State::Plain => {
-                let mut unread = self.unread.borrow_mut();
-                let oldest = unread.oldest(filter)?;
-                let taken = self.consumer.take_unread(oldest.seq(), filter)?;
-                oldest.pass();
-                Some(taken)
-            }
-            State::Mixed => self.take_easy_mixed(filter),
-            _ => None,
+        if !self.state.get().is_plain() || member.limit < INLINE {
+            return None;
         }
+        let mut unread = self.unread.borrow_mut();
+        let oldest = unread.oldest(filter)?;
+        let taken = self.consumer.take_unread(oldest.seq(), filter)?;
+        oldest.pass();
+        Some(taken)
     }
 
-    #[inline(never)]
-    fn take_easy_mixed(&self, filter: Filter) -> Option<Descriptor> {
+    /// The same where there is mail in private memory, which it may be, too.
+    pub fn take_easy_mixed(&self, member: &Member, filter: Filter) -> Option<Descriptor> {
+        if !matches!(self.state.get(), State::Mixed) || member.limit < INLINE {
+            return None;
+        }
         let is_taken = |kept: &Descriptor| filter.takes(kept.envelope_word());
         let mut unread = self.unread.borrow_mut();
         let oldest = unread.oldest(filter)?;
@@ -128,7 +126,9 @@ impl Incoming {
         let kept = self.kept.unread();
         let mut unread = self.unread.borrow_mut();
         while let Some((seq, envelope)) = self.consumer.leave_other(filter) {
-            unread.add(seq, envelope, self.consumer.unread() + kept, |seq| self.is_unread(seq));
+            // No call is small.
+            let label = envelope & Filter::LABEL;
+            unread.add(seq, label, self.consumer.unread() + kept, |seq| self.is_unread(seq));
         }
     }
 
@@ -162,7 +162,7 @@ impl Incoming {
     pub(super) fn note_unread(&self, seq: u64, envelope: u64) {
         let live = self.consumer.unread() + self.kept.unread();
         let is_live = |seq| self.is_unread(seq);
-        self.unread.borrow_mut().add(seq, envelope, live, is_live);
+        self.unread.borrow_mut().add(seq, Filter::label_of(envelope), live, is_live);
     }
 
     /// Whether message `seq` is unread.
@@ -170,12 +170,15 @@ impl Incoming {
         self.consumer.is_unread(seq) || self.kept.unread_one(seq).is_some()
     }
 
-    /// Whether a receive with this filter does well to look at unread mail first: there may be some, and nothing
-    /// comes before it.
-    pub fn may_find_unread(&self, filter: Filter) -> bool {
-        let state = self.state.get();
-        let is_any = self.consumer.unread() > 0 || !state.is_plain();
-        is_any && !state.is_silent() && !filter.takes_calls()
+    /// Whether there may be unread mail for a receive with this filter, before which nothing comes.
+    #[inline(always)]
+    pub fn may_have_unread(&self, filter: Filter) -> bool {
+        !filter.takes_calls() && (self.consumer.unread() > 0 || !self.state.get().is_plain())
+    }
+
+    /// Whether nothing can be taken from the lane.
+    pub fn is_silent(&self) -> bool {
+        self.state.get().is_silent()
     }
 
     /// Whether there is an unread message that `filter` takes.

@@ -64,15 +64,24 @@ impl Consumer {
         seq == self.head.get() && !self.acknowledged.any()
     }
 
+    /// Notes that message `seq` is done with, if an older one is not: `head` stays. Returns whether it is that.
+    #[inline(always)]
+    pub fn pass_later(&self, seq: u64) -> bool {
+        let is_later = seq != self.head.get();
+        if is_later {
+            self.acknowledged.set(seq);
+        }
+        is_later
+    }
+
     #[inline(never)]
     fn pass_any(&self, seq: u64) -> bool {
-        self.acknowledged.set(seq);
-        let head = self.head.get();
-        let is_oldest = seq == head;
-        if is_oldest {
-            self.head.set(head.wrapping_add(self.acknowledged.clear_run(head)));
+        let is_later = self.pass_later(seq);
+        if !is_later {
+            let after = seq.wrapping_add(1);
+            self.head.set(after.wrapping_add(self.acknowledged.clear_run(after)));
         }
-        is_oldest
+        !is_later
     }
 
     /// Tells the producer of all that is acknowledged.

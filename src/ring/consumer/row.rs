@@ -85,10 +85,15 @@ impl Consumer {
         true
     }
 
-    /// Prefetches for a consumer that passes over message `seq`, once in a row, where there are many.
+    /// Prefetches for a consumer that passes over message `seq`, if the row that it is of was complete when it began. One line at a
+    /// time: passing over takes so short that the lines of a row at once would keep each other, and the table's, waiting.
+    #[inline(always)]
     pub(super) fn prefetch_passing(&self, seq: u64) {
-        if seq.is_multiple_of(ROW) && self.is_stamped(seq.wrapping_add(ROW - 1)) {
-            self.prefetch_after(seq);
+        if seq.is_multiple_of(ROW) {
+            self.passes.set(self.is_stamped(seq.wrapping_add(ROW - 1)));
+        }
+        if self.passes.get() {
+            memory::prefetch(cell(&self.lane, seq.wrapping_add(PREFETCH)));
         }
     }
 
