@@ -279,7 +279,11 @@ mod tests {
                 let key = roll(range) << shift;
                 let numbers = all.entry(key).or_default();
                 if roll(5) < 2 {
-                    let number = if roll(9) == 0 { roll(number + 1) } else { number };
+                    let number = match roll(9) {
+                        0 => roll(number + 1),
+                        1 => numbers.iter().nth(roll(9) as usize).copied().unwrap_or(number),
+                        _ => number,
+                    };
                     labels.add(key, number);
                     numbers.insert(number);
                 } else {
