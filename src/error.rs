@@ -24,6 +24,7 @@
 //! - Nothing here reads a shared word, calls the system, or waits.
 //! - A new variant has a text, and a kind, beside its type or in `kind`, for those who use `std::io::Error`.
 
+mod cause;
 mod comm;
 mod kind;
 mod message;

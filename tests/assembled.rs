@@ -7,7 +7,7 @@ use common::wire::Wire;
 use common::{GUARD, Scratch, memory, pattern};
 use mailbox::lab::abi::Kind;
 use mailbox::lab::sync::Ordering::Relaxed;
-use mailbox::{Broken, Config, Deadline, Endpoint, Mail, RecvError};
+use mailbox::{Broken, Config, Deadline, Endpoint, FetchError, Mail, RecvError};
 use std::thread;
 
 const ARENA: u64 = 4096;
@@ -296,11 +296,14 @@ fn what_contradicts_itself_is_corrupt_and_others_go_on() {
                         let mut arrival = mail.fetch();
                         assert_eq!(
                             arrival.fetch_within(&mut [0; 8], Deadline::Now),
-                            Err(RecvError::Timeout),
+                            Err(FetchError::Timeout),
                             "{what}"
                         );
                         serve(&scene.wire, produced);
-                        break arrival.fetch_within(&mut [0; 8], Deadline::Now).expect_err(what);
+                        match arrival.fetch_within(&mut [0; 8], Deadline::Now).expect_err(what) {
+                            FetchError::Broken(broken) => break RecvError::from(broken),
+                            other => panic!("{what}: {other}"),
+                        }
                     }
                     Ok(None) => serve(&scene.wire, produced),
                     Err(error) => break error,

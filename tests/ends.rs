@@ -11,7 +11,7 @@ use common::{
 };
 use mailbox::lab::abi::{Bells, Control, Header, Identity, MAIL, Rank};
 use mailbox::lab::os::COMPLETES;
-use mailbox::{Broken, Deadline, Endpoint, RecvError, Region};
+use mailbox::{Broken, Deadline, Endpoint, FetchError, RecvError, Region};
 use std::mem::offset_of;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -215,12 +215,12 @@ fn who_fetches_a_message_whose_sender_died_is_told_though_its_successor_is_silen
         me.set_by_hand(true);
         std::mem::forget(a.to(0).announce([7; 100]).expect("room"));
         let mut arrival = me.from_any().within(GUARD).recv().expect("an announcement").fetch();
-        assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(RecvError::Timeout));
+        assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(FetchError::Timeout));
         die(a);
         let _successor = has_successor.then(|| join(&region, [1]));
-        let told = if has_successor { RecvError::Cut(1) } else { RecvError::Gone { rank: 1, died: true } };
+        let told = if has_successor { FetchError::Cut(1) } else { FetchError::Gone { rank: 1, died: true } };
         assert_eq!(arrival.fetch_within(&mut [0; 8], GUARD), Err(told));
-        assert_eq!(arrival.fetch_within(&mut [0; 8], GUARD), Err(RecvError::Cut(1)), "said again");
+        assert_eq!(arrival.fetch_within(&mut [0; 8], GUARD), Err(FetchError::Cut(1)), "said again");
         drop(arrival);
         assert_eq!(error(&me), RecvError::Gone { rank: 1, died: true });
     }

@@ -5,7 +5,7 @@ mod common;
 
 use common::crew::{HOWS, join, shared};
 use common::{GUARD, SHORT, die, pattern, wait_until};
-use mailbox::{Config, Deadline, RecvError, Region, RequestError, SendError, Wait};
+use mailbox::{Config, Deadline, FetchError, RecvError, Region, RequestError, SendError, Wait};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
@@ -98,7 +98,7 @@ fn what_is_not_done_in_time_is_given_up_and_put_back() {
     assert_eq!(exchange(8, Deadline::Now), Err(RequestError::Timeout));
     let given_up = other.from(0).within(SHORT).recv().expect("mail");
     if given_up.announced().is_some() {
-        assert_eq!(given_up.fetch().fetch(&mut [0; 8]), Err(RecvError::Cut(0)));
+        assert_eq!(given_up.fetch().fetch(&mut [0; 8]), Err(FetchError::Cut(0)));
         (0..2).for_each(|_| assert_eq!(other.recv().expect("mail").to_vec(), pattern(8, 1)));
     } else {
         assert_eq!([given_up.to_vec(), other.recv().expect("mail").to_vec()], [pattern(8, 1), pattern(8, 1)]);

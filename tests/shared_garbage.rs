@@ -117,7 +117,7 @@ impl Mate<'_> {
     fn fail(&self, error: &RecvError) {
         match *error {
             RecvError::Broken(broken) => expect_liar(broken),
-            RecvError::Gone { rank, .. } | RecvError::Held(rank) | RecvError::Cut(rank) => {
+            RecvError::Gone { rank, .. } | RecvError::Held(rank) => {
                 assert_eq!(rank, LIAR);
             }
             _ => {}

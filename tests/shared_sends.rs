@@ -6,7 +6,7 @@ mod common;
 use common::crew::{HOWS, join, shared};
 use common::{GUARD, SHORT, die, pattern, wait_until};
 use mailbox::lab::abi::CREDITS;
-use mailbox::{Deadline, Mail, RecvError, SendError, Shared, Status, Wait};
+use mailbox::{Deadline, FetchError, Mail, RecvError, SendError, Shared, Status, Wait};
 use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::thread;
@@ -184,7 +184,7 @@ fn an_announced_message_that_is_dropped_is_given_up_and_one_that_is_refused_says
     assert_eq!([first.announced(), second.announced()], [Some(LONG as u64); 2]);
     drop(given_up);
     let mut arrival = first.fetch();
-    assert_eq!(arrival.fetch(&mut [0; 64]), Err(RecvError::Cut(0)));
+    assert_eq!(arrival.fetch(&mut [0; 64]), Err(FetchError::Cut(0)));
     drop((arrival, second));
     assert_eq!(refused.wait_within(GUARD), Err(SendError::Refused(1)));
     assert_eq!(refused.wait(), Err(SendError::Refused(1)), "each time");

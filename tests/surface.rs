@@ -4,14 +4,14 @@
 use mailbox::{
     Arrival, Batch, Block, Broken, Call, CallError, CloseError, CollectiveError, CollectiveRequest, Comm,
     CommError, Config, ConfigError, CreateError, CreateOrOpenError, Deadline, DiscardError, Draft, Drain,
-    End, Endpoint, Envelope, Event, HandError, Inspection, Interrupter, Iter, JoinEnvError, JoinError,
-    JoinOptions, Latest, LatestPublisher, Leftover, LeftoverKind, Listed, Loan, Lost, Mail, MailboxReport,
-    Message, Mismatch, OpenError, OpenOptions, OwnedBlock, OwnedLoan, OwnedMail, OwnedPlace, OwnedSending,
-    Place, Policy, Publisher, RankReport, ReaderReport, RecvError, RecvFrom, RecvHalf, Region, RemoveError,
-    Reply, ReplyError, Request, RequestError, Reserve, Sample, Select, SelectError, SendError, SendHalf,
-    SendTo, Sending, Shared, SharedFrom, SharedIter, SharedTo, SharedUntilAlone, SizeError, Source, Status,
-    Subscriber, System, Tap, Tapped, TappedKind, TappedMail, Topic, TopicError, TopicKind, TopicReport,
-    TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
+    End, Endpoint, Envelope, Event, FetchError, HandError, Inspection, Interrupter, Iter, JoinEnvError,
+    JoinError, JoinOptions, Latest, LatestPublisher, Leftover, LeftoverKind, Listed, Loan, Lost, Mail,
+    MailboxReport, Message, Mismatch, OpenError, OpenOptions, OwnedBlock, OwnedLoan, OwnedMail, OwnedPlace,
+    OwnedSending, Place, Policy, Publisher, RankReport, ReaderReport, RecvError, RecvFrom, RecvHalf, Region,
+    RemoveError, Reply, ReplyError, Request, RequestError, Reserve, Sample, Select, SelectError, SendError,
+    SendHalf, SendTo, Sending, Shared, SharedFrom, SharedIter, SharedTo, SharedUntilAlone, SizeError, Source,
+    Status, Subscriber, System, Tap, Tapped, TappedKind, TappedMail, Topic, TopicError, TopicKind,
+    TopicReport, TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
@@ -84,6 +84,7 @@ fn every_error_is_one() {
     fails::<CreateError>();
     fails::<CreateOrOpenError>();
     fails::<DiscardError>();
+    fails::<FetchError>();
     fails::<HandError>();
     fails::<JoinEnvError>();
     fails::<JoinError>();

@@ -3,8 +3,8 @@
 
 mod common;
 
-use common::{GUARD, Scratch, pattern};
-use mailbox::{Broken, Config, Deadline, Endpoint, RecvError, SendError};
+use common::{GUARD, SHORT, Scratch, pattern};
+use mailbox::{Broken, Config, Deadline, Endpoint, FetchError, RecvError, SendError};
 use std::io::Read;
 use std::mem::forget;
 use std::thread;
@@ -94,13 +94,13 @@ fn what_is_dropped_is_refused_and_what_is_given_up_never_comes() {
     assert_eq!(sendings[0].wait(), Err(SendError::Refused(1)), "said again");
     drop(sendings.remove(1));
     let mut arrival = mails.next().expect("the second").fetch();
-    assert_eq!(arrival.fetch_within(&mut [0; 8], GUARD), Err(RecvError::Cut(0)));
+    assert_eq!(arrival.fetch_within(&mut [0; 8], GUARD), Err(FetchError::Cut(0)));
     drop(arrival);
     // One is refused in the middle of it, and one given up there.
     let mut buffer = vec![0; 1000];
     let mut begin = |mail: mailbox::Mail<'_>, sending: &mut mailbox::Sending<'_>| {
         let mut arrival = mail.fetch();
-        assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
+        assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
         assert_eq!(sending.is_received(), Ok(false));
         assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Ok(1000));
         (arrival.left(), arrival.refuse()).0
@@ -108,7 +108,7 @@ fn what_is_dropped_is_refused_and_what_is_given_up_never_comes() {
     assert_eq!(begin(mails.next().expect("the third"), &mut sendings[1]), LONG as u64 - 1000);
     assert_eq!(sendings[1].is_received(), Err(SendError::Refused(1)));
     let mut arrival = mails.next().expect("the fourth").fetch();
-    assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(RecvError::Timeout));
+    assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(FetchError::Timeout));
     assert_eq!(sendings[2].is_received(), Ok(false));
     assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Ok(8));
     drop(sendings);
@@ -120,7 +120,7 @@ fn what_is_dropped_is_refused_and_what_is_given_up_never_comes() {
     assert_eq!(b.recv().expect("mail").to_vec(), b"next");
     let mut sending = a.to(1).announce(b"short").expect("a receiver");
     let mut arrival = b.recv().expect("an announcement").fetch();
-    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
     assert_eq!(sending.is_received(), Ok(false));
     assert_eq!(
         (arrival.fetch_within(&mut buffer, Deadline::Now), &buffer[..5]),
@@ -139,10 +139,10 @@ fn one_at_a_time_is_fetched() {
     let (first, second) = (b.recv().expect("one"), b.recv().expect("another"));
     let (mut first, mut second) = (first.fetch(), second.fetch());
     let mut buffer = [0; 8];
-    assert_eq!(first.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
-    assert_eq!(second.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Held(0)));
+    assert_eq!(first.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
+    assert_eq!(second.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Held(0)));
     drop(first);
-    assert_eq!(second.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
+    assert_eq!(second.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
     // One that is not fetched by hand would have to wait, too.
     b.set_by_hand(false);
     let _third = a.to(1).announce(pattern(LONG, 3)).expect("a receiver");
@@ -229,7 +229,7 @@ fn a_handler_that_panics_sees_the_announcement_again_or_refuses_what_it_began_wi
     assert!(mail.redelivered() == 1 && mail.announced() == Some(LONG as u64));
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         let mut arrival = mail.fetch();
-        assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(RecvError::Timeout));
+        assert_eq!(arrival.fetch_within(&mut [0; 8], Deadline::Now), Err(FetchError::Timeout));
         std::panic::resume_unwind(Box::new(()));
     }));
     assert!(panicked.is_err());
@@ -278,12 +278,12 @@ fn a_successor_does_not_wait_for_what_its_predecessor_had() {
     forget(b.recv().expect("mail"));
     let mut arrival = b.recv().expect("an announcement").fetch();
     let mut buffer = [0; 200];
-    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
     assert_eq!(second.is_received(), Ok(false));
     assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Ok(100));
     drop(arrival);
     let mut arrival = b.recv().expect("an announcement").fetch();
-    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
     forget(arrival);
     drop(b);
     let b = scratch.open().join(1).expect("free");
@@ -324,7 +324,7 @@ fn a_message_that_cannot_be_received_to_a_buffer_now_stays() {
     let mut second = a.to(1).announce(pattern(100, 2)).expect("a receiver");
     let mut arrival = b.recv().expect("an announcement").fetch();
     let mut buffer = [0; 200];
-    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(RecvError::Timeout));
+    assert_eq!(arrival.fetch_within(&mut buffer, Deadline::Now), Err(FetchError::Timeout));
     assert_eq!(b.from(0).recv_into(&mut buffer), Err(RecvError::Held(0)));
     drop(arrival);
     assert_eq!(first.is_received(), Err(SendError::Refused(1)));
@@ -332,6 +332,49 @@ fn a_message_that_cannot_be_received_to_a_buffer_now_stays() {
         let received = scope.spawn(move || b.from(0).within(GUARD).recv_into(&mut buffer));
         assert_eq!(second.wait_within(GUARD), Ok(()));
         assert_eq!(received.join().expect("a thread"), Ok((0, 100)));
+    });
+}
+
+#[test]
+fn a_receive_to_a_buffer_goes_on_when_the_message_is_given_up_meanwhile() {
+    type Receive = fn(&Endpoint) -> Result<(u32, u64), RecvError>;
+    let into = |b: &Endpoint| {
+        let mut buffer = vec![0; LONG];
+        let (rank, len) = b.from(0).within(GUARD).recv_into(&mut buffer)?;
+        Ok((rank, u64::from_ne_bytes(buffer[..len].try_into().expect("a number"))))
+    };
+    let into_slice = |b: &Endpoint| {
+        let mut numbers = vec![0u64; LONG / 8];
+        let (rank, count) = b.from_any().within(GUARD).recv_into_slice(&mut numbers)?;
+        assert_eq!(count, 1);
+        Ok((rank, numbers[0]))
+    };
+    let value = |b: &Endpoint| b.from(0).within(GUARD).recv_value::<u64>().map(|value| (0, value));
+    let cases: [(Receive, usize); 3] = [(into, LONG), (into_slice, LONG), (value, 8)];
+    for (receive, len) in cases {
+        let (scratch, a, b) = pair(64);
+        b.set_by_hand(true);
+        let sending = a.to(1).announce(pattern(len, 1)).expect("a receiver");
+        thread::scope(|scope| {
+            let received = scope.spawn(move || receive(&b));
+            // It has asked for the message.
+            scratch.wait_until_receiver_sleeps(1);
+            drop(sending);
+            a.to(1).send_value(&7u64).expect("room");
+            assert_eq!(received.join().expect("a thread"), Ok((0, 7)));
+        });
+    }
+}
+
+#[test]
+fn what_is_given_up_does_not_prolong_a_receive_to_a_buffer() {
+    let (scratch, a, b) = pair(64);
+    let sending = a.to(1).announce(pattern(LONG, 1)).expect("a receiver");
+    thread::scope(|scope| {
+        let received = scope.spawn(move || b.from(0).within(SHORT).recv_into(&mut vec![0; LONG]));
+        scratch.wait_until_receiver_sleeps(1);
+        drop(sending);
+        assert_eq!(received.join().expect("a thread"), Err(RecvError::Timeout));
     });
 }
 

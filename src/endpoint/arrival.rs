@@ -1,7 +1,7 @@
 //! An announced message under way, as its receiver sees it.
 
 use super::Mail;
-use crate::error::RecvError;
+use crate::error::{FetchError, RecvError};
 use crate::wait::Deadline;
 use core::fmt;
 use std::io;
@@ -13,8 +13,8 @@ use std::thread::panicking;
 /// Its bytes come from front to back, straight into the buffers given here. Nothing of them is kept in between. It is an
 /// [`io::Read`], too.
 ///
-/// One message of a sender is fetched at a time. Until this one is dropped, to fetch a second one, or to receive one that is
-/// not fetched by hand, returns [`RecvError::Held`].
+/// One message of a sender is fetched at a time. Until this one is dropped, to fetch a second one returns [`FetchError::Held`],
+/// and to receive one that is not fetched by hand returns [`RecvError::Held`].
 ///
 /// ```
 /// # use mailbox::{Config, Region};
@@ -76,8 +76,8 @@ impl<'a> Arrival<'a> {
     /// Copies the next bytes to the front of `buffer`, as many as are there and fit, and returns how many: 0 at the end, or if
     /// `buffer` is empty. Waits until there is one. The first call asks the sender for the message.
     ///
-    /// [`RecvError::Cut`] if its sender gave it up or was replaced, and [`RecvError::Gone`] if its sender ended: then no more
-    /// of it comes. [`Broken::NoSpace`](crate::Broken::NoSpace) and [`RecvError::Held`] come before the first byte, and
+    /// [`FetchError::Cut`] if its sender gave it up or was replaced, and [`FetchError::Gone`] if its sender ended: then no more
+    /// of it comes. [`Broken::NoSpace`](crate::Broken::NoSpace) and [`FetchError::Held`] come before the first byte, and
     /// the call can be tried again.
     ///
     /// ```
@@ -94,11 +94,11 @@ impl<'a> Arrival<'a> {
     /// assert_eq!(arrival.fetch(&mut buffer)?, 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn fetch(&mut self, buffer: &mut [u8]) -> Result<usize, RecvError> {
+    pub fn fetch(&mut self, buffer: &mut [u8]) -> Result<usize, FetchError> {
         self.next(buffer, Deadline::Never)
     }
 
-    /// Waits no longer than `deadline`. Then it returns [`RecvError::Timeout`], and nothing is lost. Otherwise as
+    /// Waits no longer than `deadline`. Then it returns [`FetchError::Timeout`], and nothing is lost. Otherwise as
     /// [`Arrival::fetch`].
     ///
     /// ```
@@ -121,13 +121,13 @@ impl<'a> Arrival<'a> {
         &mut self,
         buffer: &mut [u8],
         deadline: impl Into<Deadline>,
-    ) -> Result<usize, RecvError> {
+    ) -> Result<usize, FetchError> {
         self.next(buffer, deadline.into())
     }
 
-    pub(super) fn next(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+    pub(super) fn next(&mut self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, FetchError> {
         let Some(mail) = &self.mail else {
-            return if self.left == 0 { Ok(0) } else { Err(RecvError::Cut(self.from)) };
+            return if self.left == 0 { Ok(0) } else { Err(FetchError::Cut(self.from)) };
         };
         if mail.announced().is_none() {
             let taken = mail.read_at((self.len - self.left) as usize, buffer);
@@ -142,19 +142,19 @@ impl<'a> Arrival<'a> {
         let taken = if most == 0 { Ok(0) } else { mail.fetch_next(&mut buffer[..most], deadline) };
         match taken {
             Ok(taken) => self.left -= taken as u64,
-            Err(RecvError::Timeout | RecvError::Interrupted) => {}
+            Err(FetchError::Timeout | FetchError::Interrupted) => {}
             Err(_) => self.end(false),
         }
         taken
     }
 
     /// Copies all of it to the front of a buffer, if a message of its length fits. Its sender and its length. If it does not
-    /// fit, it is left where it is.
+    /// fit, it is left where it is. `None` if its sender gives it up meanwhile: it never comes, and what follows does.
     pub(super) fn copy_all(
         mut self,
         (buffer, fits): (&mut [u8], impl FnOnce(u64) -> bool),
         deadline: Deadline,
-    ) -> Result<(u32, usize), RecvError> {
+    ) -> Result<Option<(u32, usize)>, RecvError> {
         let (rank, len) = (self.from, self.len);
         if !fits(len) {
             self.put_back();
@@ -163,11 +163,18 @@ impl<'a> Arrival<'a> {
         let mut filled = 0;
         loop {
             match self.next(&mut buffer[filled..], deadline) {
-                Ok(0) => return Ok((rank, filled)),
+                Ok(0) => return Ok(Some((rank, filled))),
                 Ok(more) => filled += more,
                 Err(error) => {
                     self.put_back();
-                    return Err(error);
+                    return match error {
+                        FetchError::Timeout => Err(RecvError::Timeout),
+                        FetchError::Interrupted => Err(RecvError::Interrupted),
+                        FetchError::Gone { rank, died } => Err(RecvError::Gone { rank, died }),
+                        FetchError::Cut(_) => Ok(None),
+                        FetchError::Held(rank) => Err(RecvError::Held(rank)),
+                        FetchError::Broken(broken) => Err(broken.into()),
+                    };
                 }
             }
         }

@@ -6,7 +6,7 @@ use super::message::Message;
 use super::send_half::SendHalf;
 use super::unanswered::Unanswered;
 use crate::abi::{INLINE, Kind};
-use crate::error::{RecvError, ReplyError, SendError};
+use crate::error::{FetchError, ReplyError, SendError};
 use crate::half::Member;
 use crate::receive::{Answering, Fetch, Inbox, Incoming};
 use crate::ring::Descriptor;
@@ -142,18 +142,18 @@ impl<'a> Mail<'a> {
     }
 
     /// Asks for the message of `len` bytes that it announces.
-    pub(super) fn begin_fetch(&self, len: u64) -> Result<(), RecvError> {
+    pub(super) fn begin_fetch(&self, len: u64) -> Result<(), FetchError> {
         self.member.check()?;
         self.peer.begin_fetch(self.member, self.descriptor, len)
     }
 
     /// The next bytes of the message that was asked for, into a buffer that is not empty; how many they are.
-    pub(super) fn fetch_next(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, RecvError> {
+    pub(super) fn fetch_next(&self, buffer: &mut [u8], deadline: Deadline) -> Result<usize, FetchError> {
         self.member.check()?;
         let mut fetch = Fetch::new(self.member, self.peer, &self.descriptor, buffer);
         match self.halves().drive(self.member, deadline, &mut fetch)? {
             true => Ok(fetch.taken),
-            false => Err(RecvError::Timeout),
+            false => Err(FetchError::Timeout),
         }
     }
 

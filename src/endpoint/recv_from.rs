@@ -197,9 +197,10 @@ impl<'a> RecvFrom<'a> {
     /// Copies the next mail to the front of `buffer`, also an announced message, and acknowledges it. Returns its sender and
     /// its length. Waits for all of it.
     ///
-    /// [`RecvError::Misfit`] if it is longer than `buffer`: it stays, and is received next. [`RecvError::Cut`] if its
-    /// sender gives it up meanwhile. After [`RecvError::Timeout`] a message of which a part had come is refused. A call is
-    /// dropped when it was copied: receive calls as [`Mail`]s. Other errors as for [`RecvFrom::recv`].
+    /// [`RecvError::Misfit`] if it is longer than `buffer`: it stays, and is received next. If its sender gives
+    /// it up meanwhile, this goes on with what follows, as [`RecvFrom::recv`] does; the bytes that came are overwritten. After
+    /// [`RecvError::Timeout`] a message of which a part had come is refused. A call is dropped when it was copied: receive
+    /// calls as [`Mail`]s. Other errors as for [`RecvFrom::recv`].
     ///
     /// Cost: one copy, of announced messages, too.
     ///

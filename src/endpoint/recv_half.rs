@@ -402,18 +402,26 @@ impl RecvHalf {
     pub(super) fn receive_into(
         &self,
         wanted: Wanted,
-        into: (&mut [u8], impl FnOnce(u64) -> bool),
+        (buffer, fits): (&mut [u8], impl Fn(u64) -> bool),
         deadline: Deadline,
         sender: Option<&SendHalf>,
     ) -> Result<(u32, usize), RecvError> {
         let Self { member, inbox } = self;
         member.check()?;
-        // It needs none.
-        member.budget.reconsider();
-        let mut receive = Receive::new(inbox, member, wanted).by_hand();
-        self.halves(sender).drive(member, deadline, &mut receive)?;
-        let (peer, descriptor) = receive.found.ok_or(RecvError::Timeout)?;
-        Mail::new(member, peer, descriptor, sender, inbox).fetch().copy_all(into, deadline)
+        let mut passed = 0;
+        loop {
+            // It needs none.
+            member.budget.reconsider();
+            let mut receive = Receive::new(inbox, member, wanted).by_hand();
+            self.halves(sender).drive(member, deadline, &mut receive)?;
+            let (peer, descriptor) = receive.found.ok_or(RecvError::Timeout)?;
+            let arrival = Mail::new(member, peer, descriptor, sender, inbox).fetch();
+            if let Some(copied) = arrival.copy_all((&mut *buffer, &fits), deadline)? {
+                return Ok(copied);
+            }
+            passed += 1;
+            self.check_patience(deadline, passed)?;
+        }
     }
 
     pub(super) fn halves<'a>(&'a self, sender: Option<&'a SendHalf>) -> Halves<'a> {

@@ -4,7 +4,6 @@ use super::mail::Mail;
 use super::recv_from::RecvFrom;
 use super::send_to::SendTo;
 use crate::error::{RecvError, SendError};
-use crate::wait::Deadline;
 use bytemuck::Pod;
 
 /// # Values
@@ -49,7 +48,7 @@ impl SendTo<'_> {
 /// # Values
 ///
 /// See [`SendTo::send_value`].
-impl RecvFrom<'_> {
+impl<'a> RecvFrom<'a> {
     /// The next mail as a value, copied, and acknowledges it. Waits until there is one.
     ///
     /// [`RecvError::Misfit`] if a `T` has another length: the mail stays, and is received next. Otherwise as
@@ -73,7 +72,7 @@ impl RecvFrom<'_> {
         match mail.value() {
             // A mail without bytes may be an announcement that is fetched by hand.
             Ok(value) if size_of::<T>() > 0 => Ok(value),
-            _ => fetch_value(mail, self.deadline),
+            _ => self.fetch_value(mail),
         }
     }
 
@@ -102,13 +101,20 @@ impl RecvFrom<'_> {
             self.receiver.receive_into(self.wanted, (buffer, fits), self.deadline, self.sender)?;
         Ok((rank, len.checked_div(size_of::<T>()).unwrap_or(0)))
     }
-}
 
-/// The value, also of a message that is to be fetched. Any other mail is put back.
-#[cold]
-fn fetch_value<T: Pod>(mail: Mail<'_>, deadline: Deadline) -> Result<T, RecvError> {
-    let mut value = T::zeroed();
-    let buffer = bytemuck::bytes_of_mut(&mut value);
-    mail.fetch().copy_all((buffer, |len| len == size_of::<T>() as u64), deadline)?;
-    Ok(value)
+    /// The value, also of a message that is to be fetched. Any other mail is put back. Goes on with the next mail if the
+    /// message is given up meanwhile.
+    #[cold]
+    fn fetch_value<T: Pod>(self, mut mail: Mail<'a>) -> Result<T, RecvError> {
+        let mut value = T::zeroed();
+        let buffer = bytemuck::bytes_of_mut(&mut value);
+        let fits = |len| len == size_of::<T>() as u64;
+        let mut passed = 0;
+        while mail.fetch().copy_all((&mut *buffer, fits), self.deadline)?.is_none() {
+            passed += 1;
+            self.receiver.check_patience(self.deadline, passed)?;
+            mail = self.recv()?;
+        }
+        Ok(value)
+    }
 }

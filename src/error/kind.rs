@@ -1,99 +1,11 @@
-//! What errors have in common, and what they are as errors of the standard library.
+//! What errors are as errors of the standard library.
 
 use super::{
-    Broken, CallError, CloseError, ConfigError, CreateError, CreateOrOpenError, DiscardError, End, HandError,
-    JoinEnvError, JoinError, Lost, Mismatch, OpenError, RecvError, RemoveError, ReplyError, SendError,
-    SizeError, System, WaitError,
+    Broken, CallError, CloseError, ConfigError, CreateError, CreateOrOpenError, DiscardError, FetchError,
+    HandError, JoinEnvError, JoinError, Lost, Mismatch, OpenError, RecvError, RemoveError, ReplyError,
+    SendError, SizeError, System, WaitError,
 };
 use std::io::{Error, ErrorKind};
-
-impl From<Lost> for SendError {
-    fn from(lost: Lost) -> Self {
-        Broken::Lost(lost).into()
-    }
-}
-
-impl From<Lost> for RecvError {
-    fn from(lost: Lost) -> Self {
-        Broken::Lost(lost).into()
-    }
-}
-
-impl From<Lost> for CallError {
-    fn from(lost: Lost) -> Self {
-        Broken::Lost(lost).into()
-    }
-}
-
-impl From<SendError> for CallError {
-    fn from(error: SendError) -> Self {
-        match error {
-            SendError::Timeout => CallError::Timeout,
-            SendError::Interrupted => CallError::Interrupted,
-            SendError::Broken(broken @ Broken::Lost(_)) => CallError::Broken(broken),
-            error => CallError::Request(error),
-        }
-    }
-}
-
-impl SendError {
-    /// Whether the deadline passed.
-    pub fn is_timeout(&self) -> bool {
-        *self == SendError::Timeout
-    }
-
-    /// Whether the receiver has ended.
-    pub fn is_gone(&self) -> bool {
-        matches!(self, SendError::Gone { .. })
-    }
-}
-
-impl RecvError {
-    /// Whether the deadline passed.
-    pub fn is_timeout(&self) -> bool {
-        *self == RecvError::Timeout
-    }
-
-    /// Whether the sender has ended.
-    pub fn is_gone(&self) -> bool {
-        matches!(self, RecvError::Gone { .. })
-    }
-}
-
-impl CallError {
-    /// Whether the deadline passed.
-    pub fn is_timeout(&self) -> bool {
-        *self == CallError::Timeout
-    }
-
-    /// Whether the server has ended, before or after the request was sent.
-    pub fn is_gone(&self) -> bool {
-        match self {
-            CallError::Request(error) => error.is_gone(),
-            CallError::Unanswered { end, .. } => *end != End::Dropped,
-            _ => false,
-        }
-    }
-}
-
-impl ReplyError {
-    /// Whether the deadline passed.
-    pub fn is_timeout(&self) -> bool {
-        matches!(self, ReplyError::Send(error) if error.is_timeout())
-    }
-
-    /// Whether the caller has ended.
-    pub fn is_gone(&self) -> bool {
-        matches!(self, ReplyError::Send(error) if error.is_gone())
-    }
-}
-
-impl WaitError {
-    /// Whether the deadline passed.
-    pub fn is_timeout(&self) -> bool {
-        matches!(self, WaitError::Timeout { .. })
-    }
-}
 
 impl Broken {
     pub(super) fn kind(&self) -> ErrorKind {
@@ -133,9 +45,22 @@ impl RecvError {
             RecvError::Gone { died: false, .. } => ErrorKind::UnexpectedEof,
             RecvError::Gone { died: true, .. } => ErrorKind::ConnectionReset,
             RecvError::Held(_) | RecvError::Crowded { .. } => ErrorKind::ResourceBusy,
-            RecvError::Cut(_) => ErrorKind::ConnectionAborted,
             RecvError::Misfit { .. } => ErrorKind::InvalidInput,
             RecvError::Broken(broken) => broken.kind(),
+        }
+    }
+}
+
+impl FetchError {
+    fn kind(&self) -> ErrorKind {
+        match self {
+            FetchError::Timeout => ErrorKind::TimedOut,
+            FetchError::Interrupted => ErrorKind::Other,
+            FetchError::Gone { died: false, .. } => ErrorKind::UnexpectedEof,
+            FetchError::Gone { died: true, .. } => ErrorKind::ConnectionReset,
+            FetchError::Cut(_) => ErrorKind::ConnectionAborted,
+            FetchError::Held(_) => ErrorKind::ResourceBusy,
+            FetchError::Broken(broken) => broken.kind(),
         }
     }
 }
@@ -174,6 +99,12 @@ impl From<SendError> for Error {
 
 impl From<RecvError> for Error {
     fn from(error: RecvError) -> Self {
+        Error::new(error.kind(), error)
+    }
+}
+
+impl From<FetchError> for Error {
+    fn from(error: FetchError) -> Self {
         Error::new(error.kind(), error)
     }
 }
@@ -380,23 +311,5 @@ mod tests {
         same(mismatch.into(), OpenError::from(mismatch).into(), ErrorKind::InvalidData);
         let reply = ReplyError::from(SendError::Gone { rank: 1, died: false });
         same(Unanswered::new("a call", reply).into(), reply.into(), ErrorKind::BrokenPipe);
-    }
-
-    #[test]
-    fn what_is_gone_is_told_before_and_after_the_request() {
-        assert!(CallError::from(SendError::Gone { rank: 1, died: false }).is_gone());
-        assert!(CallError::Unanswered { rank: 1, end: End::Died }.is_gone());
-        assert!(!CallError::Unanswered { rank: 1, end: End::Dropped }.is_gone());
-        assert!(CallError::from(SendError::Timeout).is_timeout());
-    }
-
-    #[test]
-    fn a_timeout_and_an_end_are_told_of_an_answer_and_of_a_wait() {
-        let gone = ReplyError::from(SendError::Gone { rank: 1, died: true });
-        let timeout = ReplyError::from(SendError::Timeout);
-        assert_eq!((gone.is_gone(), gone.is_timeout()), (true, false));
-        assert_eq!((timeout.is_gone(), timeout.is_timeout()), (false, true));
-        assert!(!ReplyError::NotACall.is_gone() && !ReplyError::NotACall.is_timeout());
-        assert!(WaitError::Timeout { rank: 1 }.is_timeout() && !WaitError::Removed.is_timeout());
     }
 }

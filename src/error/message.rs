@@ -324,10 +324,6 @@ pub enum RecvError {
         /// How many mails of it are unread.
         unread: usize,
     },
-    /// This rank gave up a message that is being [fetched](crate::Arrival), or has a successor. What follows arrives as
-    /// usual.
-    #[error("rank {0} gave up a message before all of it was fetched")]
-    Cut(u32),
     /// The next mail is longer than the buffer for it, or its length is not that of the value that was to be received. It stays
     /// where it is.
     #[error(
@@ -341,6 +337,52 @@ pub enum RecvError {
     },
     /// The endpoint, or the mailbox, does not work. A receive from anyone returns it once for each mailbox, and the others
     /// go on.
+    #[error(transparent)]
+    Broken(#[from] Broken),
+}
+
+/// Why no more of an announced message was [fetched](crate::Arrival).
+///
+/// ```
+/// # use mailbox::{Config, FetchError, Region};
+/// # let region = Region::create_unnamed(Config::ranks(2))?;
+/// # let (me, other) = (region.join(0)?, region.join(1)?);
+/// let sending = other.to(0).announce(vec![7; 4 << 20])?;
+/// me.set_by_hand(true);
+/// let mut arrival = me.recv()?.fetch();
+/// drop(sending); // its sender has something better to say
+/// match arrival.fetch(&mut [0; 64]) {
+///     Err(FetchError::Cut(rank)) => println!("rank {rank} gave it up: what follows arrives as usual"),
+///     Err(error) if error.is_gone() => println!("nothing follows: {error}"),
+///     fetched => println!("{} bytes", fetched?),
+/// }
+/// # assert_eq!(arrival.fetch(&mut [0; 64]), Err(FetchError::Cut(1)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
+#[non_exhaustive]
+pub enum FetchError {
+    /// The deadline passed before more of it came. It goes on.
+    #[error("timed out")]
+    Timeout,
+    /// An [`Interrupter`](crate::Interrupter) ended the wait. It goes on.
+    #[error("interrupted")]
+    Interrupted,
+    /// This rank has ended, and no more of its message comes.
+    #[error("rank {rank} {} before all of its message was fetched", if *.died { "died" } else { "left" })]
+    Gone {
+        /// The sender.
+        rank: u32,
+        /// Whether it died. Otherwise it left.
+        died: bool,
+    },
+    /// This rank gave the message up, or has a successor. What follows arrives as usual.
+    #[error("rank {0} gave up a message before all of it was fetched")]
+    Cut(u32),
+    /// Another message of this rank is under way. This one can be fetched when that is done.
+    #[error("another message of rank {0} is being fetched")]
+    Held(u32),
+    /// The endpoint, or the mailbox, does not work.
     #[error(transparent)]
     Broken(#[from] Broken),
 }

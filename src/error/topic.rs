@@ -106,13 +106,16 @@ impl From<TopicError> for io::Error {
 #[cfg(all(test, not(loom)))]
 mod tests {
     use super::*;
-    use crate::error::{CallError, CollectiveError, RecvError, RequestError, SelectError, SendError};
+    use crate::error::{
+        CallError, CollectiveError, FetchError, RecvError, RequestError, SelectError, SendError,
+    };
 
     #[test]
     fn no_loop_of_the_standard_library_tries_again_what_was_interrupted() {
-        let interrupted: [io::Error; 7] = [
+        let interrupted: [io::Error; 8] = [
             SendError::Interrupted.into(),
             RecvError::Interrupted.into(),
+            FetchError::Interrupted.into(),
             CallError::Interrupted.into(),
             RequestError::Interrupted.into(),
             CollectiveError::Interrupted.into(),

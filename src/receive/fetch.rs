@@ -1,11 +1,11 @@
 //! A fetch by hand that is under way.
 
 use super::Incoming;
-use crate::error::RecvError;
+use crate::error::FetchError;
 use crate::half::Member;
 use crate::rank::{Source, Status};
 use crate::ring::Descriptor;
-use crate::wait::{Operation, Step};
+use crate::wait::{Interrupted, Operation, Step};
 
 /// Takes the next bytes of an announced message that was asked for.
 pub struct Fetch<'a> {
@@ -30,13 +30,13 @@ impl<'a> Fetch<'a> {
 }
 
 impl Operation for Fetch<'_> {
-    type Error = RecvError;
+    type Error = FetchError;
 
-    fn look(&mut self, _: bool) -> Result<bool, RecvError> {
+    fn look(&mut self, _: bool) -> Result<bool, FetchError> {
         Ok(self.peer.has_fetch(self.announcement))
     }
 
-    fn check(&mut self, query: bool) -> Result<bool, RecvError> {
+    fn check(&mut self, query: bool) -> Result<bool, FetchError> {
         let Self { member, peer, .. } = *self;
         let place = member.check_place(query);
         let is_cut = peer.is_cut(self.announcement);
@@ -47,13 +47,13 @@ impl Operation for Fetch<'_> {
         }
         place?;
         match end {
-            _ if is_cut => Err(RecvError::Cut(peer.from)),
-            Some(end) => Err(RecvError::Gone { rank: peer.from, died: end != Status::Left }),
+            _ if is_cut => Err(FetchError::Cut(peer.from)),
+            Some(end) => Err(FetchError::Gone { rank: peer.from, died: end != Status::Left }),
             None => Ok(false),
         }
     }
 
-    fn step(&mut self) -> Result<Step, RecvError> {
+    fn step(&mut self) -> Result<Step, FetchError> {
         self.taken = self.peer.fetch(self.member, self.announcement, self.buffer)?;
         Ok(if self.taken > 0 { Step::Done } else { Step::Went })
     }
@@ -64,5 +64,11 @@ impl Operation for Fetch<'_> {
 
     fn fall_asleep(&self) {
         self.member.fall_asleep_for_mail(Source::Rank(self.peer.from));
+    }
+}
+
+impl From<Interrupted> for FetchError {
+    fn from(_: Interrupted) -> Self {
+        FetchError::Interrupted
     }
 }

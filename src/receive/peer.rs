@@ -333,7 +333,7 @@ impl Incoming {
 
     /// The mailbox makes no sense. Nothing more is taken from it.
     #[cold]
-    fn corrupted(&self, member: &Member) -> RecvError {
+    fn corrupted<E: From<Broken>>(&self, member: &Member) -> E {
         if let Some(arriving) = self.arriving.take() {
             member.budget.give_back(arriving.memory());
         }

@@ -3,7 +3,7 @@
 use super::standard::Output;
 use super::stop::Stop;
 use crate::common::failure::Failure;
-use mailbox::{Arrival, Mail, RecvError};
+use mailbox::{Arrival, FetchError, Mail};
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -31,9 +31,9 @@ pub enum Carried {
     /// All of it is written.
     Whole,
     /// A part is written; why no more came.
-    Part(RecvError),
+    Part(FetchError),
     /// Nothing came of it.
-    Nothing(RecvError),
+    Nothing(FetchError),
 }
 
 impl<'a> Batch<'a> {
@@ -109,7 +109,7 @@ impl<'a> Batch<'a> {
                     self.output.write_all(&self.bytes[..count])?;
                     continue;
                 }
-                Err(RecvError::Interrupted) => {
+                Err(FetchError::Interrupted) => {
                     stop.check()?;
                     continue;
                 }

@@ -11,7 +11,7 @@ use super::standard::Output;
 use super::stop::Stop;
 use crate::common::failure::Failure;
 use clap::Args;
-use mailbox::{Broken, Endpoint, RecvError};
+use mailbox::{Broken, Endpoint, FetchError, RecvError};
 use std::time::Duration;
 
 const MORE: &str = "\
@@ -157,13 +157,16 @@ impl Recv {
                         Carried::Whole => taken += 1,
                         Carried::Part(error) => {
                             senders.cut(rank);
-                            if error == RecvError::Timeout {
+                            if error.is_timeout() {
                                 break End::Time;
                             }
                         }
-                        Carried::Nothing(RecvError::Timeout) => break End::Time,
-                        Carried::Nothing(RecvError::Cut(_) | RecvError::Gone { .. }) => {}
-                        Carried::Nothing(error) => return Err(self.failure(error)),
+                        Carried::Nothing(FetchError::Timeout) => break End::Time,
+                        Carried::Nothing(FetchError::Cut(_) | FetchError::Gone { .. }) => {}
+                        Carried::Nothing(FetchError::Broken(broken)) => {
+                            return Err(self.failure(broken.into()));
+                        }
+                        Carried::Nothing(error) => return Err(Failure::of_region(&self.access.name, error)),
                     }
                 }
                 // What it sends is for others.

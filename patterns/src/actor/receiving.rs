@@ -39,7 +39,6 @@ impl System {
                     RecvError::Gone { .. }
                     | RecvError::Held(_)
                     | RecvError::Crowded { .. }
-                    | RecvError::Cut(_)
                     | RecvError::Broken(Broken::Corrupt(_) | Broken::NoMemory { .. } | Broken::Reset(_)),
                 ) => self.garbage += 1,
                 // Mail that no memory is left for comes later.

@@ -245,7 +245,7 @@ impl<'a> Member<'a> {
                 // A member that has ended is found out when this looks who lives; other mail is not this one's to receive.
                 Err(RecvError::Gone { .. }) => self.looked = None,
                 // The mailboxes of members go on, or it is not theirs.
-                Err(RecvError::Held(_) | RecvError::Cut(_)) => {}
+                Err(RecvError::Held(_)) => {}
                 Err(
                     RecvError::Crowded { rank, .. }
                     | RecvError::Broken(Broken::Corrupt(rank) | Broken::NoMemory { rank, .. }),

@@ -266,11 +266,7 @@ impl<'a> Consumer<'a> {
             Ok(mail) => Ok(Some(mail)),
             // Each is told once, and the others go on.
             Err(
-                RecvError::Timeout
-                | RecvError::Gone { .. }
-                | RecvError::Held(_)
-                | RecvError::Crowded { .. }
-                | RecvError::Cut(_),
+                RecvError::Timeout | RecvError::Gone { .. } | RecvError::Held(_) | RecvError::Crowded { .. },
             ) => Ok(None),
             Err(error) => Err(error.into()),
         }

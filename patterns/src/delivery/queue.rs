@@ -206,7 +206,7 @@ impl<'a> Queue<'a> {
                 Err(RecvError::Timeout) => return Ok(()),
                 // Who has ended is seen at once.
                 Err(RecvError::Gone { .. }) => self.is_to_look = true,
-                Err(RecvError::Held(_) | RecvError::Crowded { .. } | RecvError::Cut(_)) => {}
+                Err(RecvError::Held(_) | RecvError::Crowded { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
             until = Deadline::Now;

@@ -9,7 +9,7 @@
 use super::Incoming;
 use super::state::State;
 use crate::abi::{ANNOUNCEMENT, Filter, Kind, epoch_of};
-use crate::error::{Broken, RecvError};
+use crate::error::{Broken, FetchError, RecvError};
 use crate::half::{Member, no_pages};
 use crate::memory;
 use crate::ring::{Descriptor, count};
@@ -89,7 +89,7 @@ impl Incoming {
         if let Err(error) = self.ask_for(member, descriptor, len, Some(bytes)) {
             member.budget.give_back(len);
             let lacks = State::LacksSpace(descriptor.seq, Instant::now() + super::RESPITE);
-            return Err(self.bar(&descriptor, lacks, error));
+            return Err(self.bar(&descriptor, lacks, error.into()));
         }
         self.enter(State::Arriving);
         Ok(None)
@@ -97,11 +97,11 @@ impl Incoming {
 
     /// Asks for the announced message, to be fetched by hand. Once for each. An error if another message is under
     /// way.
-    pub fn begin_fetch(&self, member: &Member, descriptor: Descriptor, len: u64) -> Result<(), RecvError> {
+    pub fn begin_fetch(&self, member: &Member, descriptor: Descriptor, len: u64) -> Result<(), FetchError> {
         if self.arriving.borrow().is_some() {
-            return Err(RecvError::Held(self.from));
+            return Err(FetchError::Held(self.from));
         }
-        self.ask_for(member, descriptor, len, None)
+        Ok(self.ask_for(member, descriptor, len, None)?)
     }
 
     fn ask_for(
@@ -110,7 +110,7 @@ impl Incoming {
         descriptor: Descriptor,
         len: u64,
         bytes: Option<Vec<u8>>,
-    ) -> Result<(), RecvError> {
+    ) -> Result<(), Broken> {
         if !self.has_ring.get() {
             let completed = member.region.segment.complete_transfer(self.from, member.rank());
             completed.map_err(|error| no_pages(self.from, &error))?;
@@ -193,9 +193,9 @@ impl Incoming {
         member: &Member,
         descriptor: &Descriptor,
         buffer: &mut [u8],
-    ) -> Result<usize, RecvError> {
+    ) -> Result<usize, FetchError> {
         if self.arriving() != Some(descriptor.seq) {
-            return Err(RecvError::Cut(self.from)); // A reset, or garbage.
+            return Err(FetchError::Cut(self.from)); // A reset, or garbage.
         }
         let mut taken = 0;
         let result = self.target.take(buffer.len() as u64, |words, at, count| {
@@ -203,7 +203,7 @@ impl Incoming {
             taken = count;
         });
         if result.is_err() {
-            return Err(self.corrupted(member));
+            return Err(self.corrupted::<FetchError>(member));
         }
         if taken > 0 {
             self.ring_both(member);

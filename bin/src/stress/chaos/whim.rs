@@ -3,8 +3,8 @@
 use super::sheet::{Call, Pulse, Tally};
 use crate::common::failure::Failure;
 use mailbox::{
-    Broken, CallError, Deadline, Endpoint, Event, Lost, Mail, RecvError, RecvHalf, Reply, ReplyError,
-    SendError, SendHalf,
+    Broken, CallError, Deadline, Endpoint, Event, FetchError, Lost, Mail, RecvError, RecvHalf, Reply,
+    ReplyError, SendError, SendHalf,
 };
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
@@ -170,7 +170,7 @@ impl Whim<'_> {
             } else {
                 pulse.call(Call::Fetch, || arrival.fetch_within(&mut buffer, TIME))
             };
-            if matches!(result, Ok(0) | Err(RecvError::Cut(_) | RecvError::Held(_))) {
+            if matches!(result, Ok(0) | Err(FetchError::Cut(_) | FetchError::Held(_))) {
                 break;
             }
         }

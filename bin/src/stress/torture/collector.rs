@@ -239,7 +239,6 @@ impl<'a> Collector<'a> {
             | RecvError::Broken(Broken::Oneself)
             | RecvError::Held(_)
             | RecvError::Crowded { .. }
-            | RecvError::Cut(_)
             | RecvError::Gone { .. } => {}
             error => {
                 return Err(Failure::new(format_args!("rank {} cannot receive: {error}", self.rank)));

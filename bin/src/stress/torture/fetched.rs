@@ -2,7 +2,7 @@
 
 use super::collector::Collector;
 use crate::common::failure::Failure;
-use mailbox::{Mail, RecvError};
+use mailbox::{FetchError, Mail};
 use rand::RngExt;
 use std::sync::atomic::Ordering::{Relaxed, Release};
 use std::time::Duration;
@@ -30,8 +30,12 @@ impl Collector<'_> {
             match result {
                 Ok(0) => break,
                 Ok(count) => self.bytes.extend_from_slice(&part[..count]),
-                Err(RecvError::Timeout) => {}
-                Err(error) => return self.fail(error),
+                Err(FetchError::Timeout) => {}
+                Err(FetchError::Broken(broken)) => return self.fail(broken.into()),
+                Err(FetchError::Gone { .. } | FetchError::Cut(_) | FetchError::Held(_)) => return Ok(()),
+                Err(error) => {
+                    return Err(Failure::new(format_args!("rank {} cannot fetch: {error}", self.rank)));
+                }
             }
         }
         if let Some(number) = self.judge(from, seq, marked) {

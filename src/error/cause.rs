@@ -1,0 +1,134 @@
+//! Whether time or a peer's end caused an error, and which error of one verb becomes which of another.
+
+use super::{Broken, CallError, End, FetchError, Lost, RecvError, ReplyError, SendError, WaitError};
+
+impl From<Lost> for SendError {
+    fn from(lost: Lost) -> Self {
+        Broken::Lost(lost).into()
+    }
+}
+
+impl From<Lost> for RecvError {
+    fn from(lost: Lost) -> Self {
+        Broken::Lost(lost).into()
+    }
+}
+
+impl From<Lost> for FetchError {
+    fn from(lost: Lost) -> Self {
+        Broken::Lost(lost).into()
+    }
+}
+
+impl From<Lost> for CallError {
+    fn from(lost: Lost) -> Self {
+        Broken::Lost(lost).into()
+    }
+}
+
+impl From<SendError> for CallError {
+    fn from(error: SendError) -> Self {
+        match error {
+            SendError::Timeout => CallError::Timeout,
+            SendError::Interrupted => CallError::Interrupted,
+            SendError::Broken(broken @ Broken::Lost(_)) => CallError::Broken(broken),
+            error => CallError::Request(error),
+        }
+    }
+}
+
+impl SendError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        *self == SendError::Timeout
+    }
+
+    /// Whether the receiver has ended.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, SendError::Gone { .. })
+    }
+}
+
+impl RecvError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        *self == RecvError::Timeout
+    }
+
+    /// Whether the sender has ended.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, RecvError::Gone { .. })
+    }
+}
+
+impl FetchError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        *self == FetchError::Timeout
+    }
+
+    /// Whether the sender has ended.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, FetchError::Gone { .. })
+    }
+}
+
+impl CallError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        *self == CallError::Timeout
+    }
+
+    /// Whether the server has ended, before or after the request was sent.
+    pub fn is_gone(&self) -> bool {
+        match self {
+            CallError::Request(error) => error.is_gone(),
+            CallError::Unanswered { end, .. } => *end != End::Dropped,
+            _ => false,
+        }
+    }
+}
+
+impl ReplyError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, ReplyError::Send(error) if error.is_timeout())
+    }
+
+    /// Whether the caller has ended.
+    pub fn is_gone(&self) -> bool {
+        matches!(self, ReplyError::Send(error) if error.is_gone())
+    }
+}
+
+impl WaitError {
+    /// Whether the deadline passed.
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, WaitError::Timeout { .. })
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_gone_is_told_before_and_after_the_request() {
+        assert!(CallError::from(SendError::Gone { rank: 1, died: false }).is_gone());
+        assert!(CallError::Unanswered { rank: 1, end: End::Died }.is_gone());
+        assert!(!CallError::Unanswered { rank: 1, end: End::Dropped }.is_gone());
+        assert!(CallError::from(SendError::Timeout).is_timeout());
+    }
+
+    #[test]
+    fn a_timeout_and_an_end_are_told_of_an_answer_a_fetch_and_a_wait() {
+        let gone = ReplyError::from(SendError::Gone { rank: 1, died: true });
+        let timeout = ReplyError::from(SendError::Timeout);
+        assert_eq!((gone.is_gone(), gone.is_timeout()), (true, false));
+        assert_eq!((timeout.is_gone(), timeout.is_timeout()), (false, true));
+        assert!(!ReplyError::NotACall.is_gone() && !ReplyError::NotACall.is_timeout());
+        assert!(FetchError::Timeout.is_timeout() && !FetchError::Cut(1).is_timeout());
+        assert!(FetchError::Gone { rank: 1, died: true }.is_gone() && !FetchError::Cut(1).is_gone());
+        assert!(WaitError::Timeout { rank: 1 }.is_timeout() && !WaitError::Removed.is_timeout());
+    }
+}
