@@ -106,7 +106,7 @@ fn who_is_missing_is_told_and_a_later_attempt_finds_all() {
 fn ranks_outside_are_refused() {
     each(endpoints::<2>(&region(2)), |me| {
         let comm = world(me);
-        let outside = CommError::NoSuchMember { member: 2, size: 2 };
+        let outside = CommError::Broken(Broken::NoSuchRank { rank: 2, ranks: 2 });
         assert_eq!(
             (comm.to(2).err(), comm.from(2).err(), comm.rank_of(2).err()),
             (Some(outside), Some(outside), Some(outside))
@@ -114,6 +114,8 @@ fn ranks_outside_are_refused() {
         assert_eq!((comm.member(1), comm.member(7), comm.rank_of(1)), (Some(1), None, Ok(1)));
         let broken = RequestError::Broken(Broken::NoSuchRank { rank: 5, ranks: 2 });
         assert_eq!(comm.send_receive(0, Some(5), b"x", None).err(), Some(broken));
+        assert_eq!(RequestError::from(outside), Broken::NoSuchRank { rank: 2, ranks: 2 }.into());
+        assert_eq!(std::io::Error::from(outside).kind(), std::io::ErrorKind::InvalidInput);
         assert_eq!(outside.to_string(), "there is no member 2: the communicator has members 0 to 1");
     });
 }

@@ -4,7 +4,7 @@
 mod common;
 
 use common::{GUARD, members};
-use mailbox::{CollectiveError, Comm, CommError, Config, Deadline, Region, Source};
+use mailbox::{Broken, CollectiveError, Comm, CommError, Config, Deadline, Region, Source};
 use std::cell::RefCell;
 use std::sync::Barrier;
 use std::thread;
@@ -49,7 +49,7 @@ fn a_split_makes_a_group_of_each_colour_in_the_order_of_the_keys() {
 fn a_group_is_created_of_those_that_are_named() {
     with_members(Config::ranks(4), |comm| {
         let me = comm.rank();
-        assert_eq!(comm.create(&[1, 7]).err(), Some(CommError::NoSuchMember { member: 7, size: 4 }));
+        assert_eq!(comm.create(&[1, 7]).err(), Some(Broken::NoSuchRank { rank: 7, ranks: 4 }.into()));
         let part = comm.create(&[3, 0, 2]).unwrap();
         assert_eq!(part.as_ref().map(Comm::rank), [Some(1), None, Some(2), Some(0)][me as usize]);
         if let Some(part) = part {

@@ -3,7 +3,7 @@
 use super::making::free_slots;
 use crate::abi::MAX_GROUPS;
 use crate::endpoint::{Endpoint, Mail, RecvFrom, SendTo};
-use crate::error::{CommError, Lost, RecvError, WaitError};
+use crate::error::{CommError, Lost, WaitError};
 use crate::wait::Deadline;
 use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::hash::{BuildHasher, RandomState};
@@ -57,7 +57,7 @@ impl<'a> Agreement<'a> {
     fn await_rank(&self, rank: u32) -> Result<(), CommError> {
         match self.endpoint.region().wait_for(rank, self.deadline.left()) {
             Err(WaitError::Timeout { .. }) => Err(self.missing(|one| one == rank)),
-            Err(_) => Err(RecvError::from(Lost::Removed).into()),
+            Err(_) => Err(Lost::Removed.into()),
             Ok(_) => Ok(()),
         }
     }

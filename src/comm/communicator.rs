@@ -4,7 +4,7 @@ use super::agreement::{Agreed, Agreement};
 use super::request::Request;
 use crate::collective::{Group, Groups, Seat};
 use crate::endpoint::{Endpoint, Mail, RecvFrom, SendTo};
-use crate::error::{CollectiveError, CommError, RequestError};
+use crate::error::{Broken, CollectiveError, CommError, RequestError};
 use crate::half::Member;
 use crate::rank::Status;
 use crate::wait::Deadline;
@@ -184,10 +184,11 @@ impl<'a> Comm<'a> {
 
     fn life_of(&self, member: u32) -> Result<(u32, u64), CommError> {
         let found = self.group.get(member as usize).copied();
-        found.ok_or(CommError::NoSuchMember { member, size: self.size() })
+        found.ok_or(Broken::NoSuchRank { rank: member, ranks: self.size() }.into())
     }
 
-    /// How to send to this member: [`SendTo`] says more. [`CommError::Gone`] if it is known to have ended.
+    /// How to send to this member: [`SendTo`] says more. [`CommError::Gone`] if it is known to have ended,
+    /// [`Broken::NoSuchRank`] if there is none.
     ///
     /// It borrows the communicator, and so does what is started with it: nothing is sent there after the communicator was
     /// dropped. This does not compile:
@@ -204,7 +205,7 @@ impl<'a> Comm<'a> {
     /// ```
     ///
     /// ```
-    /// # use mailbox::{Comm, CommError, Config, Region};
+    /// # use mailbox::{Broken, Comm, Config, Region};
     /// # use std::time::Duration;
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let part = |rank| -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -214,7 +215,7 @@ impl<'a> Comm<'a> {
     /// comm.to(other)?.tag(7).send(&[comm.rank() as u8])?;
     /// let mail = comm.from(other)?.tag(7).within(Duration::from_secs(10)).recv()?;
     /// assert_eq!(mail.to_vec(), [other as u8]);
-    /// assert_eq!(comm.to(2).err(), Some(CommError::NoSuchMember { member: 2, size: 2 }));
+    /// assert_eq!(comm.to(2).err(), Some(Broken::NoSuchRank { rank: 2, ranks: 2 }.into()));
     /// #     Ok(())
     /// # };
     /// # std::thread::scope(|scope| {

@@ -71,9 +71,7 @@ impl From<CommError> for RequestError {
     fn from(error: CommError) -> Self {
         match error {
             CommError::Missing { .. } => RequestError::Timeout,
-            CommError::NoSuchMember { member, size } => {
-                Broken::NoSuchRank { rank: member, ranks: size }.into()
-            }
+            CommError::Broken(broken) => broken.into(),
             CommError::Gone { rank, died } => RequestError::Recv(RecvError::Gone { rank, died }),
             CommError::NoContext | CommError::Collective(_) => RequestError::Over,
             CommError::Send(error) => RequestError::Send(error),
@@ -220,14 +218,6 @@ pub enum CommError {
         /// How many more were not.
         others: u32,
     },
-    /// The communicator has no such member.
-    #[error("there is no member {member}: the communicator has members 0 to {}", .size - 1)]
-    NoSuchMember {
-        /// The member that was asked for.
-        member: u32,
-        /// How many it has.
-        size: u32,
-    },
     /// This rank was a member, and its life has ended. A later life of it is no member.
     #[error("rank {rank} {}", if *.died { "died, or was replaced" } else { "has left" })]
     Gone {
@@ -249,6 +239,19 @@ pub enum CommError {
     /// The word with which the members agree did not come.
     #[error(transparent)]
     Recv(#[from] RecvError),
+    /// The communicator has no such member ([`Broken::NoSuchRank`], with the member's number and how many members there are), or
+    /// the endpoint does not work.
+    #[error("{}", broken_comm(.0))]
+    Broken(#[from] Broken),
+}
+
+fn broken_comm(broken: &Broken) -> String {
+    match broken {
+        Broken::NoSuchRank { rank, ranks } => {
+            format!("there is no member {rank}: the communicator has members 0 to {}", ranks - 1)
+        }
+        broken => broken.to_string(),
+    }
 }
 
 impl CommError {
@@ -269,17 +272,23 @@ impl CommError {
     }
 }
 
+impl From<Lost> for CommError {
+    fn from(lost: Lost) -> Self {
+        Broken::Lost(lost).into()
+    }
+}
+
 impl From<CommError> for io::Error {
     fn from(error: CommError) -> Self {
         let kind = match error {
             CommError::Missing { .. } => io::ErrorKind::TimedOut,
-            CommError::NoSuchMember { .. } => io::ErrorKind::InvalidInput,
             CommError::NoContext => io::ErrorKind::QuotaExceeded,
             CommError::Collective(error) => return error.into(),
             CommError::Gone { died: false, .. } => io::ErrorKind::BrokenPipe,
             CommError::Gone { died: true, .. } => io::ErrorKind::ConnectionReset,
             CommError::Send(error) => error.kind(),
             CommError::Recv(error) => error.kind(),
+            CommError::Broken(broken) => broken.kind(),
         };
         io::Error::new(kind, error)
     }
