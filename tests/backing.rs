@@ -16,9 +16,9 @@ use common::{Child, GUARD, SHORT, Scratch, UNNAMED, command, memory_file, place,
 use mailbox::lab::abi::{ABI, BOOT, Geometry, MAGIC, SETTLED, WIPED};
 use mailbox::lab::os::{self, Lock};
 use mailbox::{
-    Broken, Config, ConfigError, CreateError, CreateOrOpenError, Deadline, HandError, JoinError, Lost,
-    MAILBOX_FD, MAILBOX_RANK, Mismatch, OpenError, OpenOptions, OwnedPlace, Place, RecvError, Region,
-    RemoveError, Reserve, SendError, Status, System, TopicError,
+    Broken, Config, ConfigError, CreateError, CreateOrOpenError, Deadline, FindTopicError, HandError,
+    JoinError, Lost, MAILBOX_FD, MAILBOX_RANK, Mismatch, OpenError, OpenOptions, OwnedPlace, Place,
+    RecvError, Region, RemoveError, Reserve, SendError, Status, System,
 };
 use std::env;
 use std::ffi::OsStr;
@@ -275,7 +275,7 @@ fn live_on_a_full_disk(folder: &str) {
         if mailbox::lab::os::COMPLETES {
             assert_eq!(b.send(1, &[7; 512]).err(), Some(SendError::Broken(Broken::NoSpace(1))), "no arena");
             // It names no rank's mailbox, which would lead astray.
-            assert_eq!(region.topic("speed").err(), Some(TopicError::NoSpace));
+            assert_eq!(region.topic("speed").err(), Some(FindTopicError::NoSpace));
         }
     }
     assert_eq!(b.from(1).recv().expect("mail").to_vec(), b"before");

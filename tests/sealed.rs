@@ -5,7 +5,7 @@ mod common;
 
 use bytemuck::{Pod, bytes_of_mut};
 use common::{GUARD, end_quietly, end_with_parent, end_within, fork, status_of};
-use mailbox::{Config, Latest, Region, TopicError};
+use mailbox::{Config, Latest, ReadError, Region};
 use std::fs;
 
 const LOOKS: u64 = 20_000;
@@ -51,7 +51,7 @@ fn look<const LEN: usize>(latest: &mut Latest, words: &mut [u64; LEN]) -> bool
 where
     [u64; LEN]: Pod,
 {
-    let is_fast = |error| error == TopicError::Busy;
+    let is_fast = |error| error == ReadError::Busy;
     let value = match latest.value::<[u64; LEN]>() {
         Ok(value) => value.is_some_and(|value| value == [latest.number(); LEN]),
         Err(error) => is_fast(error),

@@ -1,7 +1,10 @@
 //! Topics that are published as streams: each reader at its own pace.
 #![cfg(not(loom))]
 
-use mailbox::{Config, Deadline, Endpoint, Policy, Publisher, Region, Subscriber, TopicError};
+use mailbox::{
+    Config, Deadline, Endpoint, Policy, PublishError, Publisher, PublisherError, ReadError, Region,
+    Subscriber, SubscriberError,
+};
 use std::io::Write;
 use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -134,7 +137,7 @@ fn a_publisher_waits_for_a_reader_that_wants_every_message() {
             count += 1;
         }
         assert!(count >= CELLS / 2 || len > 48 && count > 80, "{count}");
-        let behind = Err(TopicError::Behind { rank: 1 });
+        let behind = Err(PublishError::Behind { rank: 1 });
         assert_eq!(publisher.publish_within(&message(count, len), Duration::from_millis(5)), behind);
         for round in 0..3 * CELLS {
             assert_eq!(next(&mut subscriber), (round, 0, round));
@@ -179,9 +182,12 @@ fn nobody_waits_for_itself() {
     let mut publisher = topic.publisher(&ranks[0]).expect("nobody else does");
     let mut subscriber = topic.subscriber(&ranks[0], Policy::every()).expect("a reader");
     let result = (0..2 * CELLS).try_for_each(|number| publisher.publish_value(&number));
-    assert_eq!(result, Err(TopicError::Behind { rank: 0 }));
+    assert_eq!(result, Err(PublishError::Behind { rank: 0 }));
     assert_eq!(next(&mut subscriber), (0, 0, 0));
-    assert_eq!(topic.subscriber(&ranks[0], Policy::skip()).err(), Some(TopicError::Subscribed { rank: 0 }));
+    assert_eq!(
+        topic.subscriber(&ranks[0], Policy::skip()).err(),
+        Some(SubscriberError::Subscribed { rank: 0 })
+    );
     drop(subscriber);
     topic.subscriber(&ranks[0], Policy::skip()).expect("once at a time");
 }
@@ -215,7 +221,7 @@ fn what_is_read_in_place_stays() {
     let two = other.recv().expect("sound");
     let result =
         (0..4).try_for_each(|_| publisher.publish_within(&message(3, BYTES / 2), Duration::from_millis(5)));
-    assert!(matches!(result, Err(TopicError::Behind { rank: 1 | 2 })), "{result:?}");
+    assert!(matches!(result, Err(PublishError::Behind { rank: 1 | 2 })), "{result:?}");
     assert!(one.to_vec() == message(1, BYTES / 4) && two.to_vec() == message(2, BYTES / 4));
     drop((one, two));
     publish(&mut publisher, 4, BYTES / 2);
@@ -237,14 +243,14 @@ fn a_message_is_written_in_place() {
     assert_eq!(subscriber.recv().expect("sound").to_vec(), b"xyz\x01\x01");
     publisher.draft(0).expect("room").publish(0);
     assert!(subscriber.recv().expect("sound").is_empty());
-    let misfit = |len| TopicError::Misfit { len, capacity: BYTES / 2 };
+    let misfit = |len| PublishError::Misfit { len, capacity: BYTES / 2 };
     assert_eq!(publisher.draft(BYTES / 2 + 1).err(), Some(misfit(BYTES / 2 + 1)));
     assert_eq!(publisher.publish(&[0; BYTES]), Err(misfit(BYTES)));
     let none = Region::create_unnamed(Config::ranks(1).topics(1).stream(0)).expect("a region");
     let me = none.join(0).expect("free");
     let mut publisher = none.topic("x").expect("room").publisher(&me).expect("nobody else does");
     publisher.publish(&[0; 48]).expect("room");
-    assert_eq!(publisher.publish(&[0; 49]), Err(TopicError::Misfit { len: 49, capacity: 48 }));
+    assert_eq!(publisher.publish(&[0; 49]), Err(PublishError::Misfit { len: 49, capacity: 48 }));
 }
 
 #[test]
@@ -258,7 +264,7 @@ fn a_successor_goes_on() {
     for life in 0..8 {
         let mut publisher = topic.publisher(&last).expect("the former is dead");
         assert_eq!(publisher.published(), next_number);
-        assert_eq!(topic.publisher(&last).err(), Some(TopicError::Taken { rank: 0 }));
+        assert_eq!(topic.publisher(&last).err(), Some(PublisherError::Taken { rank: 0 }));
         for _ in 0..100 * life + 1 {
             publish(&mut publisher, next_number, if next_number % 3 == 0 { 400 } else { 20 });
             assert_eq!(next(&mut subscriber), (next_number, 0, next_number));
@@ -296,12 +302,14 @@ fn a_topic_is_of_one_kind() {
     values.publish_latest(&ranks[0], 8).expect("nobody else does");
     streams.publisher(&ranks[0]).expect("nobody else does");
     let (is_value, is_stream) =
-        (TopicError::OtherKind { is_stream: false }, TopicError::OtherKind { is_stream: true });
+        (PublisherError::OtherKind { is_stream: false }, PublisherError::OtherKind { is_stream: true });
     assert_eq!(values.publisher(&ranks[0]).err(), Some(is_value));
-    assert_eq!(values.subscriber(&ranks[0], Policy::every()).err(), Some(is_value));
-    assert_eq!(early.recv_within(Duration::from_millis(5)).err(), Some(is_value));
+    let error = values.subscriber(&ranks[0], Policy::every()).err();
+    assert_eq!(error, Some(SubscriberError::OtherKind { is_stream: false }));
+    let error = early.recv_within(Duration::from_millis(5)).err();
+    assert_eq!(error, Some(ReadError::OtherKind { is_stream: false }));
     assert_eq!(streams.publish_latest(&ranks[0], 8).err(), Some(is_stream));
-    assert_eq!(streams.latest(&ranks[0]).err(), Some(is_stream));
+    assert_eq!(streams.latest(&ranks[0]).err(), Some(SubscriberError::OtherKind { is_stream: true }));
 }
 
 #[test]

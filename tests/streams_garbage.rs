@@ -8,7 +8,7 @@ mod common;
 use common::dice::{Dice, number};
 use common::wire::geometry;
 use common::{GUARD, Scratch};
-use mailbox::{Config, Endpoint, Event, Policy, RecvError, TopicError};
+use mailbox::{Config, Endpoint, Event, Policy, PublishError, ReadError, RecvError, SubscriberError};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -30,7 +30,7 @@ fn publish(me: &Endpoint, is_over: &AtomicBool) {
         let Ok(mut publisher) = topic.publisher(me) else { continue };
         for len in [8, 48, 49, 1000, 8000].repeat(40) {
             let published = bounded(|| publisher.publish_within(&vec![1; len], TIME));
-            assert!(matches!(published, Ok(()) | Err(TopicError::Behind { .. })), "{published:?}");
+            assert!(matches!(published, Ok(()) | Err(PublishError::Behind { .. })), "{published:?}");
         }
     }
 }
@@ -41,13 +41,13 @@ fn read(me: &Endpoint, policy: Policy, is_over: &AtomicBool) {
         let mut subscriber = match topic.subscriber(me, policy) {
             Ok(subscriber) => subscriber,
             // As the word of this rank's line says.
-            Err(TopicError::Subscribed { .. } | TopicError::OtherKind { .. }) => continue,
+            Err(SubscriberError::Subscribed { .. } | SubscriberError::OtherKind { .. }) => continue,
             Err(error) => panic!("{error}"),
         };
         for _ in 0..200 {
             match bounded(|| subscriber.recv_within(TIME)) {
                 Ok(Some(sample)) => drop(sample.to_vec()),
-                Ok(None) | Err(TopicError::Busy | TopicError::OtherKind { .. }) => {}
+                Ok(None) | Err(ReadError::Busy | ReadError::OtherKind { .. }) => {}
                 Err(error) => panic!("{error}"),
             }
         }
@@ -64,7 +64,7 @@ fn attend(me: &Endpoint, is_over: &AtomicBool) {
             match bounded(|| me.next_event_within(TIME)) {
                 Ok(Event::Published { topic: 0 }) => match bounded(|| subscriber.try_recv()) {
                     Ok(Some(sample)) => drop(sample.to_vec()),
-                    Ok(None) | Err(TopicError::Busy) => {}
+                    Ok(None) | Err(ReadError::Busy) => {}
                     Err(error) => panic!("{error}"),
                 },
                 Ok(Event::Joined { .. } | Event::Left { .. } | Event::Alone) | Err(RecvError::Timeout) => {}

@@ -4,14 +4,15 @@
 use mailbox::{
     Arrival, Batch, Block, Broken, Call, CallError, CloseError, CollectiveError, CollectiveRequest, Comm,
     CommError, Config, ConfigError, CreateError, CreateOrOpenError, Deadline, DiscardError, Draft, Drain,
-    End, Endpoint, Envelope, Event, FetchError, HandError, Inspection, Interrupter, Iter, JoinEnvError,
-    JoinError, JoinOptions, Latest, LatestPublisher, Leftover, LeftoverKind, Listed, Loan, Lost, Mail,
-    MailboxReport, Message, Mismatch, OpenError, OpenOptions, OwnedBlock, OwnedLoan, OwnedMail, OwnedPlace,
-    OwnedSending, Place, Policy, Publisher, RankReport, ReaderReport, RecvError, RecvFrom, RecvHalf, Region,
-    RemoveError, Reply, ReplyError, Request, RequestError, Reserve, Sample, Select, SelectError, SendError,
-    SendHalf, SendTo, Sending, Shared, SharedFrom, SharedIter, SharedTo, SharedUntilAlone, SizeError, Source,
-    Status, Subscriber, System, Tap, Tapped, TappedKind, TappedMail, Topic, TopicError, TopicKind,
-    TopicReport, TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
+    End, Endpoint, Envelope, Event, FetchError, FindTopicError, HandError, Inspection, Interrupter, Iter,
+    JoinEnvError, JoinError, JoinOptions, Latest, LatestPublisher, Leftover, LeftoverKind, Listed, Loan,
+    Lost, Mail, MailboxReport, Message, Mismatch, OpenError, OpenOptions, OwnedBlock, OwnedLoan, OwnedMail,
+    OwnedPlace, OwnedSending, Place, Policy, PublishError, Publisher, PublisherError, RankReport, ReadError,
+    ReaderReport, RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply, ReplyError, Request,
+    RequestError, Reserve, Sample, Select, SelectError, SendError, SendHalf, SendTo, Sending, Shared,
+    SharedFrom, SharedIter, SharedTo, SharedUntilAlone, SizeError, Source, Status, Subscriber,
+    SubscriberError, System, Tap, Tapped, TappedKind, TappedMail, Topic, TopicError, TopicKind, TopicReport,
+    TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
 };
 use std::error::Error;
 use std::fmt::Debug;
@@ -85,12 +86,16 @@ fn every_error_is_one() {
     fails::<CreateOrOpenError>();
     fails::<DiscardError>();
     fails::<FetchError>();
+    fails::<FindTopicError>();
     fails::<HandError>();
     fails::<JoinEnvError>();
     fails::<JoinError>();
     fails::<Lost>();
     fails::<Mismatch>();
     fails::<OpenError>();
+    fails::<PublishError>();
+    fails::<PublisherError>();
+    fails::<ReadError>();
     fails::<RecvError>();
     fails::<RemoveError>();
     fails::<ReplyError>();
@@ -98,6 +103,7 @@ fn every_error_is_one() {
     fails::<SelectError>();
     fails::<SendError>();
     fails::<SizeError>();
+    fails::<SubscriberError>();
     fails::<System>();
     fails::<TopicError>();
     fails::<WaitError>();

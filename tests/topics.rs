@@ -1,7 +1,9 @@
 //! Topics: their latest values, and who publishes them.
 #![cfg(not(loom))]
 
-use mailbox::{Config, Deadline, Endpoint, Policy, Region, TopicError};
+use mailbox::{
+    Config, Deadline, Endpoint, FindTopicError, Policy, PublishError, PublisherError, ReadError, Region,
+};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
@@ -35,8 +37,8 @@ fn the_newest_value_is_read_at_any_time() {
     publisher.publish(&[7; 128]).expect("it fits");
     let mut some = [0; 5];
     assert_eq!((late.read_into(&mut some), some), (Ok(Some(128)), [7; 5]), "as much as there is room for");
-    assert_eq!(late.value::<u64>(), Err(TopicError::Misfit { len: 128, capacity: 8 }));
-    assert_eq!(publisher.publish(&[0; 129]), Err(TopicError::Misfit { len: 129, capacity: 128 }));
+    assert_eq!(late.value::<u64>(), Err(ReadError::Misfit { len: 128, capacity: 8 }));
+    assert_eq!(publisher.publish(&[0; 129]), Err(PublishError::Misfit { len: 129, capacity: 128 }));
     assert_eq!(late.bytes(), Ok(Some(&[7; 128][..])), "it stays");
 }
 
@@ -48,7 +50,7 @@ fn one_publishes_at_a_time_and_its_successor_goes_on() {
     let mut latest = topic.latest(&ranks[1]).expect("a reader");
     let mut publisher = topic.publish_latest(&other, 8).expect("nobody else does");
     publisher.publish_value(&1u64).expect("it fits");
-    let taken = Some(TopicError::Taken { rank: 1 });
+    let taken = Some(PublisherError::Taken { rank: 1 });
     assert_eq!(topic.publish_latest(&ranks[0], 8).err(), taken);
     assert_eq!(topic.publish_latest(&other, 8).err(), taken, "also by itself");
     assert_eq!(topic.published_by(), Some(1));
@@ -64,7 +66,7 @@ fn one_publishes_at_a_time_and_its_successor_goes_on() {
     assert_eq!((latest.value(), latest.number()), (Ok(Some(2u64)), 2));
     drop(publisher);
     assert_eq!((topic.published_by(), latest.value()), (None, Ok(Some(2u64))));
-    let misfit = TopicError::Misfit { len: 65, capacity: 64 };
+    let misfit = PublisherError::Misfit { len: 65, capacity: 64 };
     assert_eq!(topic.publish_latest(&successor, 65).err(), Some(misfit), "the first has decided");
 }
 
@@ -73,26 +75,26 @@ fn names_are_checked_listed_and_bounded() {
     let (region, ranks) = region(1);
     let long = "x".repeat(64);
     for name in ["", "a\0b", &format!("{long}x")] {
-        assert_eq!(region.topic(name).err(), Some(TopicError::BadName), "{name:?}");
+        assert_eq!(region.topic(name).err(), Some(FindTopicError::BadName { len: name.len() }), "{name:?}");
     }
     let names = [&long, "größe", "x"];
     for name in names.iter().chain(&names) {
         assert_eq!(region.topic(name).expect("room").name(), *name);
     }
     assert_eq!(region.topics().expect("memory"), names);
-    assert_eq!(region.topic("y").err(), Some(TopicError::TooMany { topics: 3 }));
+    assert_eq!(region.topic("y").err(), Some(FindTopicError::TooMany { topics: 3 }));
     // Also when nobody publishes, reads or keeps any of them.
     for name in names {
         let topic = region.topic(name).expect("it is there");
         drop((topic.publisher(&ranks[0]).expect("nobody does"), topic.subscriber(&ranks[0], Policy::skip())));
     }
-    assert_eq!(region.topic("y").err(), Some(TopicError::TooMany { topics: 3 }));
+    assert_eq!(region.topic("y").err(), Some(FindTopicError::TooMany { topics: 3 }));
     assert_eq!(region.topics().expect("memory"), names);
     let topic = region.topic("x").expect("it is there");
-    let misfit = TopicError::Misfit { len: 4097, capacity: 4096 };
+    let misfit = PublisherError::Misfit { len: 4097, capacity: 4096 };
     assert_eq!(topic.publish_latest(&ranks[0], 4097).err(), Some(misfit));
     let none = Region::create_unnamed(Config::ranks(1).topics(0)).expect("a region");
-    assert_eq!(none.topic("x").err(), Some(TopicError::TooMany { topics: 0 }));
+    assert_eq!(none.topic("x").err(), Some(FindTopicError::TooMany { topics: 0 }));
     assert_eq!(none.topics(), Ok(vec![]));
 }
 
@@ -148,7 +150,7 @@ fn no_value_is_torn() {
                             assert!(words[..len / 8].iter().all(|word| *word == number), "torn: {number}");
                             (last, read) = (number, read + 1);
                         }
-                        Ok(None) | Err(TopicError::Busy) => {}
+                        Ok(None) | Err(ReadError::Busy) => {}
                         Err(error) => panic!("{error}"),
                     }
                 }

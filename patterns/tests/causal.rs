@@ -1,7 +1,7 @@
 //! Causal broadcast, with all members in one thread: so each order is chosen here. `causal_processes` has those of the operating system.
 
 use kit::Dice;
-use mailbox::{Config, Deadline, Endpoint, Policy, Region, SelectError, TopicError};
+use mailbox::{Config, Deadline, Endpoint, FindTopicError, Policy, PublishError, Region, SelectError};
 use mailbox_patterns::causal::{
     CausalError, Event, Group, History, Id, Member, Message, Step, Violation, agree, check,
 };
@@ -463,11 +463,11 @@ fn a_region_that_has_no_room_for_the_group_is_told() {
     };
     let error = try_join(Config::ranks(5).topics(4));
     let topic = "group.4".to_string();
-    assert_eq!(error, Err(CausalError::Topic { topic, error: TopicError::TooMany { topics: 4 } }));
+    assert_eq!(error, Err(CausalError::Topic { topic, error: FindTopicError::TooMany { topics: 4 }.into() }));
     // Not even a clock fits beside a number, and there are no payloads.
     let error = try_join(Config::ranks(5).stream(0));
     let topic = "group.0".to_string();
-    let misfit = TopicError::Misfit { len: 56, capacity: 48 };
+    let misfit = PublishError::Misfit { len: 56, capacity: 48 }.into();
     assert_eq!(error, Err(CausalError::Topic { topic, error: misfit }));
 }
 

@@ -1,7 +1,7 @@
 //! Members that lie. Each test writes into the topic of a member what no member writes.
 
 use kit::Dice;
-use mailbox::{Config, Endpoint, Publisher, Region, TopicError};
+use mailbox::{Config, Endpoint, Publisher, PublisherError, Region};
 use mailbox_patterns::causal::{CausalError, Event, Group, History, Id, Lie, Member, Step, agree, check};
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -401,7 +401,7 @@ fn a_topic_that_is_no_stream_keeps_its_own_rank_out_and_nobody_else() {
     assert_eq!(messages(&events(&mut one)), [second]);
     assert_eq!(messages(&events(&mut two)), [first]);
     let error = Member::join(&ranks[2], &GROUP).err();
-    let other_kind = TopicError::OtherKind { is_stream: false };
+    let other_kind = PublisherError::OtherKind { is_stream: false }.into();
     assert_eq!(error, Some(CausalError::Topic { topic: GROUP.topic(2), error: other_kind }));
 }
 

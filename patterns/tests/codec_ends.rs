@@ -293,7 +293,13 @@ fn the_latest_value_is_whole_and_of_its_type() {
     assert_eq!(latest.has_changed(), Ok(false));
     let long = Order { customer: "x".repeat(2000), ..Order::sample() };
     let error = publisher.publish(&long).expect_err("too long");
-    assert!(matches!(error, TopicError::Topic(mailbox::TopicError::Misfit { .. })), "{error}");
+    assert!(
+        matches!(
+            error,
+            TopicError::Topic(mailbox::TopicError::Publish(mailbox::PublishError::Misfit { .. }))
+        ),
+        "{error}"
+    );
     assert_eq!(latest.value(), Ok(Some(Order::sample())));
     drop(publisher);
 

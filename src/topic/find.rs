@@ -2,7 +2,7 @@
 
 use crate::abi::{ARENA_ALIGN, OPENED_WORDS, TOPIC_NAME, TopicEntry, TopicKind, TopicLines};
 use crate::endpoint::Endpoint;
-use crate::error::{Lost, TopicError};
+use crate::error::{FindTopicError, Lost, NoMemory, OtherKind, PublisherError, SubscriberError};
 use crate::half::Member;
 use crate::memory::Shared;
 use crate::os::{self, Lock};
@@ -25,11 +25,11 @@ const PATIENCE: Duration = Duration::from_secs(1);
 const LOOKS: u32 = 64;
 
 /// The error of a call that could not take memory for topics.
-pub(super) fn no_memory(error: &io::Error) -> TopicError {
+pub(super) fn no_memory(error: &io::Error) -> NoMemory {
     if os::is_out_of_space(error) {
-        return TopicError::NoSpace;
+        return NoMemory::NoSpace;
     }
-    TopicError::Os { code: os::error_number(error) }
+    NoMemory::Os(os::error_number(error))
 }
 
 /// A topic of a region, by its name: what one rank publishes, and any rank may read. [`Region::topic`] finds it.
@@ -62,10 +62,10 @@ pub struct Topic {
 
 impl Region {
     /// The topic of this name, which has 1 to 64 bytes. It is made if there is none, and stays until the region ends.
-    /// [`TopicError::TooMany`] if there are as many as there can be ([`Config::topics`](crate::Config::topics)). No name is freed: a
+    /// [`FindTopicError::TooMany`] if there are as many as there can be ([`Config::topics`](crate::Config::topics)). No name is freed: a
     /// process may have a [`Topic`] of it, and begin to publish it, without the knowledge of others.
     ///
-    /// Cost: a look at each topic, and a lock. Waits no longer than a second, then [`TopicError::Busy`].
+    /// Cost: a look at each topic, and a lock. Waits no longer than a second, then [`FindTopicError::Busy`].
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -78,19 +78,19 @@ impl Region {
     /// assert_eq!(latest.value::<[f64; 2]>()?, Some([1.5, -2.0]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn topic(&self, name: &str) -> Result<Topic, TopicError> {
+    pub fn topic(&self, name: &str) -> Result<Topic, FindTopicError> {
         if name.is_empty() || name.len() > TOPIC_NAME || name.contains('\0') {
-            return Err(TopicError::BadName);
+            return Err(FindTopicError::BadName { len: name.len() });
         }
         let lines = self.topic_lines()?;
-        let _lock = self.lock_topics()?;
+        let _lock = self.lock_topics(FindTopicError::Busy)?;
         let is_this = |lines: &TopicLines| is_used(&lines.entry) && name_of(&lines.entry) == name.as_bytes();
         if let Some(index) = lines.iter().position(is_this) {
             return Ok(Topic { region: self.clone(), lines, index: index as u32 });
         }
         let topics = lines.len() as u32;
         let free = lines.iter().position(|lines| !is_used(&lines.entry));
-        let index = free.ok_or(TopicError::TooMany { topics })?;
+        let index = free.ok_or(FindTopicError::TooMany { topics })?;
         let mut padded = [0; TOPIC_NAME];
         padded[..name.len()].copy_from_slice(name.as_bytes());
         let entry = &lines[index].entry;
@@ -113,23 +113,24 @@ impl Region {
     /// assert_eq!(region.topics()?, ["position", "speed"]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn topics(&self) -> Result<Vec<String>, TopicError> {
+    pub fn topics(&self) -> Result<Vec<String>, FindTopicError> {
         let lines = self.topic_lines()?;
         let used = lines.iter().filter(|lines| is_used(&lines.entry));
         Ok(used.map(|lines| String::from_utf8_lossy(&name_of(&lines.entry)).into_owned()).collect())
     }
 
     /// The lines of all topics, which have memory.
-    fn topic_lines(&self) -> Result<Shared<[TopicLines]>, TopicError> {
+    fn topic_lines(&self) -> Result<Shared<[TopicLines]>, NoMemory> {
         self.segment.complete_topics().map_err(|error| no_memory(&error))?;
         Ok(self.segment.topics())
     }
 
-    fn lock_topics(&self) -> Result<Lock, TopicError> {
+    /// The lock of all topics; `busy` if others have it for long.
+    fn lock_topics<E: From<NoMemory> + From<Lost>>(&self, busy: E) -> Result<Lock, E> {
         match self.lock_labels(PATIENCE).map_err(|error| no_memory(&error))? {
             Some(lock) => Ok(lock),
             None if !self.segment.is_bound() => Err(Lost::Removed.into()),
-            None => Err(TopicError::Busy),
+            None => Err(busy),
         }
     }
 }
@@ -251,20 +252,20 @@ impl Topic {
     }
 
     /// Becomes the one that publishes its latest value, of at most `capacity` bytes, rounded up to a multiple of 64.
-    /// [`TopicError::Taken`] if a live process is. The first to publish decides how long values can be; later ones get
-    /// [`TopicError::Misfit`] if that is too little.
+    /// [`PublisherError::Taken`] if a live process is. The first to publish decides how long values can be; later ones get
+    /// [`PublisherError::Misfit`] if that is too little.
     ///
     /// It ends when the publisher is dropped. The newest value stays, also if the process dies. What the next publisher
     /// publishes then follows.
     ///
     /// ```
-    /// # use mailbox::{Config, Region, TopicError};
+    /// # use mailbox::{Config, PublisherError, Region};
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// let topic = region.topic("speed")?;
     /// let mut publisher = topic.publish_latest(&me, 8)?;
     /// publisher.publish_value(&3.5)?;
-    /// assert_eq!(topic.publish_latest(&other, 8).err(), Some(TopicError::Taken { rank: 0 }));
+    /// assert_eq!(topic.publish_latest(&other, 8).err(), Some(PublisherError::Taken { rank: 0 }));
     /// assert_eq!(topic.latest(&other)?.value()?, Some(3.5));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -272,18 +273,18 @@ impl Topic {
         &self,
         me: &'a Endpoint,
         capacity: usize,
-    ) -> Result<LatestPublisher<'a>, TopicError> {
+    ) -> Result<LatestPublisher<'a>, PublisherError> {
         let member = me.member();
         member.check()?;
         let most = self.region.geometry().value;
         let wanted =
             (capacity as u64).max(1).checked_next_multiple_of(ARENA_ALIGN).filter(|wanted| *wanted <= most);
-        let misfit = |capacity| TopicError::Misfit { len: capacity, capacity: most as usize };
+        let misfit = |capacity| PublisherError::Misfit { len: capacity, capacity: most as usize };
         let wanted = wanted.ok_or(misfit(capacity))?;
         let _lock = self.lock_to_publish(TopicKind::Value)?;
         let held = if self.capacity() == 0 { wanted } else { self.capacity() };
         if held < wanted {
-            return Err(TopicError::Misfit { len: capacity, capacity: held as usize });
+            return Err(PublisherError::Misfit { len: capacity, capacity: held as usize });
         }
         self.complete(held)?;
         self.register(me, TopicKind::Value);
@@ -306,30 +307,30 @@ impl Topic {
     /// assert_eq!(latest.value()?, Some(3.5), "it stays");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn latest<'a>(&self, me: &'a Endpoint) -> Result<Latest<'a>, TopicError> {
+    pub fn latest<'a>(&self, me: &'a Endpoint) -> Result<Latest<'a>, SubscriberError> {
         me.member().check()?;
         self.check_kind(TopicKind::Value)?;
         Ok(Latest::new(me, self.clone()))
     }
 
-    /// Becomes the one that publishes it as a stream. [`TopicError::Taken`] if a live process is.
+    /// Becomes the one that publishes it as a stream. [`PublisherError::Taken`] if a live process is.
     ///
     /// It ends when the publisher is dropped. The last messages stay, also if the process dies, and those of the next publisher
     /// follow them.
     ///
     /// ```
-    /// # use mailbox::{Config, Policy, Region, TopicError};
+    /// # use mailbox::{Config, Policy, PublisherError, Region};
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// let topic = region.topic("prices")?;
     /// let mut publisher = topic.publisher(&me)?;
     /// publisher.publish(b"17.2")?;
-    /// assert_eq!(topic.publisher(&other).err(), Some(TopicError::Taken { rank: 0 }));
+    /// assert_eq!(topic.publisher(&other).err(), Some(PublisherError::Taken { rank: 0 }));
     /// let mut prices = topic.subscriber(&other, Policy::every().history(1))?;
     /// assert_eq!(prices.recv()?.to_vec(), b"17.2");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn publisher<'a>(&self, me: &'a Endpoint) -> Result<Publisher<'a>, TopicError> {
+    pub fn publisher<'a>(&self, me: &'a Endpoint) -> Result<Publisher<'a>, PublisherError> {
         me.member().check()?;
         let _lock = self.lock_to_publish(TopicKind::Stream)?;
         self.complete_stream()?;
@@ -353,7 +354,11 @@ impl Topic {
     /// assert_eq!(prices.recv()?.to_vec(), b"17.2");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn subscriber<'a>(&self, me: &'a Endpoint, policy: Policy) -> Result<Subscriber<'a>, TopicError> {
+    pub fn subscriber<'a>(
+        &self,
+        me: &'a Endpoint,
+        policy: Policy,
+    ) -> Result<Subscriber<'a>, SubscriberError> {
         me.member().check()?;
         self.check_kind(TopicKind::Stream)?;
         self.complete_stream()?;
@@ -361,24 +366,23 @@ impl Topic {
     }
 
     /// The lock under which a publisher is registered. An error if a live process publishes, or the topic is of the other kind.
-    fn lock_to_publish(&self, kind: TopicKind) -> Result<Lock, TopicError> {
-        let lock = self.region.lock_topics()?;
+    fn lock_to_publish(&self, kind: TopicKind) -> Result<Lock, PublisherError> {
+        let lock = self.region.lock_topics(PublisherError::Busy)?;
         match self.published_by() {
-            Some(rank) => Err(TopicError::Taken { rank }),
+            Some(rank) => Err(PublisherError::Taken { rank }),
             None => {
                 // Pairs with the store in `unregister`, which is not made under the lock.
                 fence(Acquire);
-                self.check_kind(kind).map(|()| lock)
+                self.check_kind(kind)?;
+                Ok(lock)
             }
         }
     }
 
     /// An error if the topic is known to be of the other kind.
-    pub(super) fn check_kind(&self, kind: TopicKind) -> Result<(), TopicError> {
+    pub(super) fn check_kind(&self, kind: TopicKind) -> Result<(), OtherKind> {
         match TopicKind::of(self.entry().kind.load(Relaxed)) {
-            Some(other) if other != kind => {
-                Err(TopicError::OtherKind { is_stream: other == TopicKind::Stream })
-            }
+            Some(other) if other != kind => Err(OtherKind { is_stream: other == TopicKind::Stream }),
             _ => Ok(()),
         }
     }
@@ -418,7 +422,7 @@ impl Topic {
         &self.region
     }
 
-    fn complete_stream(&self) -> Result<(), TopicError> {
+    fn complete_stream(&self) -> Result<(), NoMemory> {
         self.region.segment.complete_stream(self.index).map_err(|error| no_memory(&error))
     }
 
@@ -446,7 +450,7 @@ impl Topic {
     }
 
     /// The value, once somebody has said how long values can be.
-    pub(super) fn reader(&self) -> Result<Option<ValueReader>, TopicError> {
+    pub(super) fn reader(&self) -> Result<Option<ValueReader>, NoMemory> {
         match self.capacity() {
             0 => Ok(None),
             capacity => {
@@ -462,7 +466,7 @@ impl Topic {
         capacity.min(self.region.geometry().value) / ARENA_ALIGN * ARENA_ALIGN
     }
 
-    fn complete(&self, capacity: u64) -> Result<(), TopicError> {
+    fn complete(&self, capacity: u64) -> Result<(), NoMemory> {
         self.region.segment.complete_value(self.index, capacity).map_err(|error| no_memory(&error))
     }
 }

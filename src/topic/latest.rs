@@ -3,7 +3,7 @@
 use super::Topic;
 use super::news::{News, Position, Unread};
 use crate::endpoint::{Endpoint, Halves, Telling};
-use crate::error::TopicError;
+use crate::error::ReadError;
 use crate::half::Member;
 use crate::rank::Source;
 use crate::value::{Look, ValueReader};
@@ -59,7 +59,7 @@ impl<'a> Latest<'a> {
         &self.topic
     }
 
-    /// The newest value; `None` if none was published yet. Never waits. [`TopicError::Busy`] if 64 looks in a row met the
+    /// The newest value; `None` if none was published yet. Never waits. [`ReadError::Busy`] if 64 looks in a row met the
     /// publisher at work.
     ///
     /// Cost: that of copying it.
@@ -73,7 +73,7 @@ impl<'a> Latest<'a> {
     /// assert_eq!(topic.latest(&other)?.bytes()?, Some(&b"news"[..]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn bytes(&mut self) -> Result<Option<&[u8]>, TopicError> {
+    pub fn bytes(&mut self) -> Result<Option<&[u8]>, ReadError> {
         let capacity = self.prepare()?.map_or(0, ValueReader::capacity);
         let mut bytes = core::mem::take(&mut self.bytes);
         bytes.resize(capacity, 0);
@@ -95,12 +95,12 @@ impl<'a> Latest<'a> {
     /// assert_eq!(&buffer, b"the");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn read_into(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, TopicError> {
+    pub fn read_into(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ReadError> {
         self.read(buffer)
     }
 
     #[inline(always)]
-    fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, TopicError> {
+    fn read(&mut self, buffer: &mut [u8]) -> Result<Option<usize>, ReadError> {
         let Some(reader) = self.prepare()? else { return Ok(None) };
         let look = match reader.look(buffer) {
             Look::Torn => look_again(reader, buffer),
@@ -112,30 +112,30 @@ impl<'a> Latest<'a> {
                 self.seen.set(number);
                 Ok(Some(len))
             }
-            Look::Torn => Err(TopicError::Busy),
+            Look::Torn => Err(ReadError::Busy),
         }
     }
 
-    /// The newest value, which is plain data of this type; [`TopicError::Misfit`] if it has another length. As [`Latest::bytes`].
+    /// The newest value, which is plain data of this type; [`ReadError::Misfit`] if it has another length. As [`Latest::bytes`].
     ///
     /// ```
-    /// # use mailbox::{Config, Region, TopicError};
+    /// # use mailbox::{Config, ReadError, Region};
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// let topic = region.topic("position")?;
     /// topic.publish_latest(&me, 64)?.publish_value(&[1.5, -2.0])?;
     /// let mut latest = topic.latest(&other)?;
     /// assert_eq!(latest.value::<[f64; 2]>()?, Some([1.5, -2.0]));
-    /// assert_eq!(latest.value::<f64>(), Err(TopicError::Misfit { len: 16, capacity: 8 }));
+    /// assert_eq!(latest.value::<f64>(), Err(ReadError::Misfit { len: 16, capacity: 8 }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn value<T: Pod>(&mut self) -> Result<Option<T>, TopicError> {
+    pub fn value<T: Pod>(&mut self) -> Result<Option<T>, ReadError> {
         let mut value = T::zeroed();
         match self.read(bytes_of_mut(&mut value))? {
             None => Ok(None),
             Some(len) if len == size_of::<T>() => Ok(Some(value)),
-            Some(len) => Err(TopicError::Misfit { len, capacity: size_of::<T>() }),
+            Some(len) => Err(ReadError::Misfit { len, capacity: size_of::<T>() }),
         }
     }
 
@@ -176,7 +176,7 @@ impl<'a> Latest<'a> {
     /// assert!(!speed.has_changed()?);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn has_changed(&mut self) -> Result<bool, TopicError> {
+    pub fn has_changed(&mut self) -> Result<bool, ReadError> {
         let seen = self.seen.get();
         Ok(self.prepare()?.is_some_and(|reader| !matches!(reader.newest(), 0) && reader.newest() != seen))
     }
@@ -197,7 +197,7 @@ impl<'a> Latest<'a> {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn wait(&mut self, deadline: impl Into<Deadline>) -> Result<bool, TopicError> {
+    pub fn wait(&mut self, deadline: impl Into<Deadline>) -> Result<bool, ReadError> {
         if self.has_changed()? {
             return Ok(true);
         }
@@ -251,7 +251,7 @@ impl<'a> Latest<'a> {
 
     /// The reading end, once there is something to read.
     #[inline(always)]
-    fn prepare(&mut self) -> Result<Option<&ValueReader>, TopicError> {
+    fn prepare(&mut self) -> Result<Option<&ValueReader>, ReadError> {
         if self.reader.is_none() {
             self.find()?;
         }
@@ -259,7 +259,7 @@ impl<'a> Latest<'a> {
     }
 
     #[cold]
-    fn find(&mut self) -> Result<(), TopicError> {
+    fn find(&mut self) -> Result<(), ReadError> {
         self.reader = self.topic.reader()?;
         Ok(())
     }
@@ -297,13 +297,13 @@ struct Waiting<'b, 'a> {
 }
 
 impl Operation for Waiting<'_, '_> {
-    type Error = TopicError;
+    type Error = ReadError;
 
-    fn look(&mut self, _: bool) -> Result<bool, TopicError> {
+    fn look(&mut self, _: bool) -> Result<bool, ReadError> {
         self.latest.has_changed()
     }
 
-    fn check(&mut self, query: bool) -> Result<bool, TopicError> {
+    fn check(&mut self, query: bool) -> Result<bool, ReadError> {
         self.halves.check_place(query)?;
         self.latest.has_changed()
     }
@@ -324,8 +324,8 @@ impl Drop for Waiting<'_, '_> {
     }
 }
 
-impl From<Interrupted> for TopicError {
+impl From<Interrupted> for ReadError {
     fn from(_: Interrupted) -> Self {
-        TopicError::Interrupted
+        ReadError::Interrupted
     }
 }

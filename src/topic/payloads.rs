@@ -2,7 +2,7 @@
 
 use super::Topic;
 use super::find::no_memory;
-use crate::error::TopicError;
+use crate::error::NoMemory;
 use core::ops::Range;
 
 /// Bytes that get memory together.
@@ -17,7 +17,7 @@ pub struct Payloads {
 impl Payloads {
     /// Makes sure that these bytes have memory.
     #[inline]
-    pub fn complete(&mut self, topic: &Topic, bytes: &Range<u64>) -> Result<(), TopicError> {
+    pub fn complete(&mut self, topic: &Topic, bytes: &Range<u64>) -> Result<(), NoMemory> {
         for extent in bytes.start / EXTENT..bytes.end.div_ceil(EXTENT) {
             if self.have_memory.get(extent as usize) != Some(&true) {
                 self.complete_extent(topic, extent)?;
@@ -27,7 +27,7 @@ impl Payloads {
     }
 
     #[cold]
-    fn complete_extent(&mut self, topic: &Topic, extent: u64) -> Result<(), TopicError> {
+    fn complete_extent(&mut self, topic: &Topic, extent: u64) -> Result<(), NoMemory> {
         let region = topic.region();
         let end = (EXTENT * (extent + 1)).min(region.geometry().stream);
         let result = region.segment.complete_payloads(topic.number(), EXTENT * extent..end);

@@ -4,11 +4,11 @@ use super::payloads::Payloads;
 use super::{Draft, Topic};
 use crate::abi::INLINE;
 use crate::endpoint::Endpoint;
-use crate::error::TopicError;
+use crate::error::PublishError;
 use crate::half::Member;
 use crate::rank::Source;
 use crate::stream::{Behind, Place, StreamWriter};
-use crate::wait::{Deadline, Operation};
+use crate::wait::{Deadline, Interrupted, Operation};
 use bytemuck::{NoUninit, bytes_of};
 use core::fmt;
 use core::ops::Range;
@@ -53,7 +53,7 @@ impl<'a> Publisher<'a> {
     /// The most bytes that a message can have: half of [`Config::stream`](crate::Config::stream), or 48 if that is more.
     ///
     /// ```
-    /// # use mailbox::{Config, Region, TopicError};
+    /// # use mailbox::{Config, PublishError, Region};
     /// # let region = Region::create_unnamed(Config::ranks(1).stream(64 << 10))?;
     /// # let me = region.join(0)?;
     /// let mut publisher = region.topic("prices")?.publisher(&me)?;
@@ -61,7 +61,7 @@ impl<'a> Publisher<'a> {
     /// assert_eq!(publisher.capacity(), 32 << 10);
     /// publisher.publish(&vec![0; 32 << 10])?;
     /// let too_long = publisher.publish(&vec![0; (32 << 10) + 1]);
-    /// assert_eq!(too_long, Err(TopicError::Misfit { len: (32 << 10) + 1, capacity: 32 << 10 }));
+    /// assert_eq!(too_long, Err(PublishError::Misfit { len: (32 << 10) + 1, capacity: 32 << 10 }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn capacity(&self) -> usize {
@@ -92,14 +92,14 @@ impl<'a> Publisher<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn publish(&mut self, bytes: &[u8]) -> Result<(), TopicError> {
+    pub fn publish(&mut self, bytes: &[u8]) -> Result<(), PublishError> {
         self.publish_within(bytes, Deadline::Never)
     }
 
-    /// Publishes a message, and waits no longer than `deadline`: then [`TopicError::Behind`]. Otherwise as [`Publisher::publish`].
+    /// Publishes a message, and waits no longer than `deadline`: then [`PublishError::Behind`]. Otherwise as [`Publisher::publish`].
     ///
     /// ```
-    /// # use mailbox::{Config, Deadline, Policy, Region, TopicError};
+    /// # use mailbox::{Config, Deadline, Policy, PublishError, Region};
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// # let topic = region.topic("prices")?;
@@ -108,7 +108,7 @@ impl<'a> Publisher<'a> {
     /// # let mut behind = None;
     /// for price in 0..2000u32 {
     ///     match publisher.publish_within(&price.to_ne_bytes(), Deadline::Now) {
-    ///         Err(TopicError::Behind { rank }) => {
+    ///         Err(PublishError::Behind { rank }) => {
     ///             println!("rank {rank} is slow: {price} is left out");
     ///             # behind = Some(rank);
     ///         }
@@ -119,7 +119,11 @@ impl<'a> Publisher<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn publish_within(&mut self, bytes: &[u8], deadline: impl Into<Deadline>) -> Result<(), TopicError> {
+    pub fn publish_within(
+        &mut self,
+        bytes: &[u8],
+        deadline: impl Into<Deadline>,
+    ) -> Result<(), PublishError> {
         let len = if bytes.len() <= INLINE { None } else { Some(bytes.len()) };
         let place = self.make_room(len, deadline.into())?;
         self.writer.write(place, bytes);
@@ -139,7 +143,7 @@ impl<'a> Publisher<'a> {
     /// assert_eq!(positions.recv()?.value::<[f64; 2]>()?, [1.5, -2.0]);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn publish_value<T: NoUninit>(&mut self, value: &T) -> Result<(), TopicError> {
+    pub fn publish_value<T: NoUninit>(&mut self, value: &T) -> Result<(), PublishError> {
         self.publish(bytes_of(value))
     }
 
@@ -160,11 +164,11 @@ impl<'a> Publisher<'a> {
     /// # assert_eq!(subscriber.recv()?.to_vec(), b"a frame\n");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn draft(&mut self, len: usize) -> Result<Draft<'_, 'a>, TopicError> {
+    pub fn draft(&mut self, len: usize) -> Result<Draft<'_, 'a>, PublishError> {
         self.draft_within(len, Deadline::Never)
     }
 
-    /// The same, and waits no longer than `deadline`: then [`TopicError::Behind`].
+    /// The same, and waits no longer than `deadline`: then [`PublishError::Behind`].
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -180,23 +184,23 @@ impl<'a> Publisher<'a> {
         &mut self,
         len: usize,
         deadline: impl Into<Deadline>,
-    ) -> Result<Draft<'_, 'a>, TopicError> {
+    ) -> Result<Draft<'_, 'a>, PublishError> {
         let longest = self.writer.longest() as usize;
         if len > longest {
-            return Err(TopicError::Misfit { len, capacity: longest });
+            return Err(PublishError::Misfit { len, capacity: longest });
         }
         let place = self.make_room(Some(len), deadline.into())?;
         Ok(Draft::new(self, place.bytes().unwrap_or_default()))
     }
 
     #[inline]
-    fn make_room(&mut self, len: Option<usize>, deadline: Deadline) -> Result<Place, TopicError> {
+    fn make_room(&mut self, len: Option<usize>, deadline: Deadline) -> Result<Place, PublishError> {
         let member = self.me.member();
         member.check()?;
         if let Some(len) = len
             && len as u64 > self.writer.longest()
         {
-            return Err(TopicError::Misfit { len, capacity: self.capacity() });
+            return Err(PublishError::Misfit { len, capacity: self.capacity() });
         }
         let len = len.map(|len| len as u64);
         let found = self.writer.make_room(len, |rank, epoch| lives(member, rank, epoch, false));
@@ -216,14 +220,14 @@ impl<'a> Publisher<'a> {
         len: Option<u64>,
         behind: Behind,
         deadline: Deadline,
-    ) -> Result<Place, TopicError> {
+    ) -> Result<Place, PublishError> {
         let (me, member) = (self.me, self.me.member());
         let mut room = Room { writer: &mut self.writer, member, len, behind, place: None };
         let result = me.both().drive(member, deadline, &mut room);
         let (place, rank) = (room.place.take(), room.behind.rank);
         self.writer.set_starved(0);
         result?;
-        place.ok_or(TopicError::Behind { rank })
+        place.ok_or(PublishError::Behind { rank })
     }
 
     /// Wakes the readers that sleep.
@@ -300,20 +304,20 @@ impl Room<'_> {
 }
 
 impl Operation for Room<'_> {
-    type Error = TopicError;
+    type Error = PublishError;
 
-    fn look(&mut self, _: bool) -> Result<bool, TopicError> {
+    fn look(&mut self, _: bool) -> Result<bool, PublishError> {
         Ok(self.look_whether(false))
     }
 
-    fn check(&mut self, query: bool) -> Result<bool, TopicError> {
+    fn check(&mut self, query: bool) -> Result<bool, PublishError> {
         let place = self.member.check_place(query);
         if self.look_whether(query) {
             return Ok(true);
         }
         place?;
         // Nobody else reads what this rank must read itself.
-        if self.is_in_vain() { Err(TopicError::Behind { rank: self.behind.rank }) } else { Ok(false) }
+        if self.is_in_vain() { Err(PublishError::Behind { rank: self.behind.rank }) } else { Ok(false) }
     }
 
     fn is_in_vain(&self) -> bool {
@@ -322,5 +326,11 @@ impl Operation for Room<'_> {
 
     fn fall_asleep(&self) {
         self.member.fall_asleep_for_mail(Source::Rank(self.behind.rank));
+    }
+}
+
+impl From<Interrupted> for PublishError {
+    fn from(_: Interrupted) -> Self {
+        PublishError::Interrupted
     }
 }

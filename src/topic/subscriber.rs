@@ -5,7 +5,7 @@ use super::payloads::Payloads;
 use super::{Sample, Topic};
 use crate::abi::{Registration, TopicKind};
 use crate::endpoint::{Endpoint, Halves, Telling};
-use crate::error::TopicError;
+use crate::error::{ReadError, SubscriberError};
 use crate::half::Member;
 use crate::os;
 use crate::rank::Source;
@@ -34,14 +34,14 @@ impl Policy {
     /// Every message. The publisher waits for this subscriber when the room is needed of a message that it has not read.
     ///
     /// ```
-    /// # use mailbox::{Config, Deadline, Policy, Region, TopicError};
+    /// # use mailbox::{Config, Deadline, Policy, PublishError, Region};
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// let topic = region.topic("log")?;
     /// let mut log = topic.subscriber(&other, Policy::every())?;
     /// let mut publisher = topic.publisher(&me)?;
     /// while publisher.publish_within(b"a line", Deadline::Now).is_ok() {}
-    /// assert_eq!(publisher.publish_within(b"a line", Deadline::Now), Err(TopicError::Behind { rank: 1 }));
+    /// assert_eq!(publisher.publish_within(b"a line", Deadline::Now), Err(PublishError::Behind { rank: 1 }));
     /// assert_eq!(log.recv()?.missed(), 0);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -121,12 +121,12 @@ pub struct Subscriber<'a> {
 }
 
 impl<'a> Subscriber<'a> {
-    pub(super) fn begin(me: &'a Endpoint, topic: Topic, policy: Policy) -> Result<Self, TopicError> {
+    pub(super) fn begin(me: &'a Endpoint, topic: Topic, policy: Policy) -> Result<Self, SubscriberError> {
         let stream = topic.region().segment.stream(topic.number());
         let (rank, epoch) = (me.rank(), me.epoch());
         let before = Registration::of(stream.readers[rank as usize].registration.load(Relaxed));
         if before.is_some_and(|before| before.epoch == epoch) {
-            return Err(TopicError::Subscribed { rank });
+            return Err(SubscriberError::Subscribed { rank });
         }
         let registration = Registration { epoch, is_awaited: policy.every };
         let reader = StreamReader::begin(stream, rank, registration, policy.history);
@@ -158,21 +158,21 @@ impl<'a> Subscriber<'a> {
     /// Cost: two loads of lines that others write; more for those that are woken, or that the publisher waits for.
     ///
     /// ```
-    /// # use mailbox::{Config, Policy, Region};
+    /// # use mailbox::{Config, Policy, Region, TopicError};
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// let topic = region.topic("prices")?;
     /// let mut prices = topic.subscriber(&me, Policy::every())?;
     /// let publishing = std::thread::spawn({
     ///     let topic = topic.clone();
-    ///     move || topic.publisher(&other)?.publish(b"17.2")
+    ///     move || -> Result<(), TopicError> { Ok(topic.publisher(&other)?.publish(b"17.2")?) }
     /// });
     /// assert_eq!(prices.recv()?.to_vec(), b"17.2"); // waits for it
     /// # publishing.join().unwrap()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn recv(&mut self) -> Result<Sample<'_, 'a>, TopicError> {
-        let found = self.next(Deadline::Never)?.ok_or(TopicError::Busy)?;
+    pub fn recv(&mut self) -> Result<Sample<'_, 'a>, ReadError> {
+        let found = self.next(Deadline::Never)?.ok_or(ReadError::Busy)?;
         Ok(Sample::new(self, found))
     }
 
@@ -194,12 +194,12 @@ impl<'a> Subscriber<'a> {
     pub fn recv_within(
         &mut self,
         deadline: impl Into<Deadline>,
-    ) -> Result<Option<Sample<'_, 'a>>, TopicError> {
+    ) -> Result<Option<Sample<'_, 'a>>, ReadError> {
         let found = self.next(deadline.into())?;
         Ok(found.map(|found| Sample::new(self, found)))
     }
 
-    fn next(&mut self, deadline: Deadline) -> Result<Option<(Found, u64)>, TopicError> {
+    fn next(&mut self, deadline: Deadline) -> Result<Option<(Found, u64)>, ReadError> {
         while self.wait(deadline)? {
             let found = self.take()?;
             // What is there may be missed before it is read, again and again.
@@ -224,7 +224,7 @@ impl<'a> Subscriber<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn try_recv(&mut self) -> Result<Option<Sample<'_, 'a>>, TopicError> {
+    pub fn try_recv(&mut self) -> Result<Option<Sample<'_, 'a>>, ReadError> {
         let found = self.take()?;
         Ok(found.map(|found| Sample::new(self, found)))
     }
@@ -263,7 +263,7 @@ impl<'a> Subscriber<'a> {
     /// assert_eq!(prices.try_recv()?.expect("it is there").to_vec(), b"17.2");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
-    pub fn wait(&mut self, deadline: impl Into<Deadline>) -> Result<bool, TopicError> {
+    pub fn wait(&mut self, deadline: impl Into<Deadline>) -> Result<bool, ReadError> {
         if self.is_ready() {
             return Ok(true);
         }
@@ -315,11 +315,11 @@ impl<'a> Subscriber<'a> {
 
     /// The next message, if there is one, with the memory that it needs.
     #[inline]
-    fn take(&mut self) -> Result<Option<(Found, u64)>, TopicError> {
+    fn take(&mut self) -> Result<Option<(Found, u64)>, ReadError> {
         self.me.member().check()?;
         let found = self.reader.take();
         self.note();
-        let Some(found) = found.map_err(|_| TopicError::Busy)? else { return Ok(None) };
+        let Some(found) = found.map_err(|_| ReadError::Busy)? else { return Ok(None) };
         match &found {
             // Nobody waits for a reader that may miss messages, unless it holds one.
             Found::Short(..) if self.every => self.tell(),
@@ -406,13 +406,13 @@ struct Waiting<'b> {
 }
 
 impl Operation for Waiting<'_> {
-    type Error = TopicError;
+    type Error = ReadError;
 
-    fn look(&mut self, _: bool) -> Result<bool, TopicError> {
+    fn look(&mut self, _: bool) -> Result<bool, ReadError> {
         Ok(self.reader.is_ready())
     }
 
-    fn check(&mut self, query: bool) -> Result<bool, TopicError> {
+    fn check(&mut self, query: bool) -> Result<bool, ReadError> {
         self.halves.check_place(query)?;
         self.topic.check_kind(TopicKind::Stream)?;
         Ok(self.reader.is_ready())

@@ -7,7 +7,7 @@ use super::stop::Stop;
 use super::topic::OnTopic;
 use crate::common::failure::Failure;
 use clap::Args;
-use mailbox::{Endpoint, LatestPublisher, Publisher, Topic, TopicError};
+use mailbox::{Endpoint, LatestPublisher, PublishError, Publisher, PublisherError, Topic};
 use std::io::{BufRead, BufReader, ErrorKind, Read};
 use std::time::Duration;
 
@@ -88,14 +88,14 @@ impl Publish {
             loop {
                 stop.check()?;
                 match way.publish(&message) {
-                    Err(TopicError::Interrupted | TopicError::Behind { .. }) => {}
+                    Err(PublishError::Interrupted | PublishError::Behind { .. }) => {}
                     published => break published.map_err(|error| self.on.failure(error))?,
                 }
             }
         }
     }
 
-    fn way<'a>(&self, me: &'a Endpoint, topic: &Topic) -> Result<Way<'a>, TopicError> {
+    fn way<'a>(&self, me: &'a Endpoint, topic: &Topic) -> Result<Way<'a>, PublisherError> {
         match self.on.latest {
             true => Ok(Way::Latest(topic.publish_latest(me, me.region().max_value() as usize)?)),
             false => Ok(Way::Stream(topic.publisher(me)?)),
@@ -111,7 +111,7 @@ impl Way<'_> {
         }
     }
 
-    fn publish(&mut self, message: &[u8]) -> Result<(), TopicError> {
+    fn publish(&mut self, message: &[u8]) -> Result<(), PublishError> {
         match self {
             Way::Stream(publisher) => publisher.publish_within(message, PATIENCE),
             Way::Latest(publisher) => publisher.publish(message),

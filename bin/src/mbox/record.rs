@@ -9,7 +9,9 @@ use crate::common::failure::Failure;
 use crate::common::output::{MBOX, complain};
 use crate::record::Entry;
 use clap::Args;
-use mailbox::{Endpoint, Latest, Policy, Tapped, TappedKind, TappedMail, TopicError};
+use mailbox::{
+    Endpoint, Latest, Policy, ReadError, SubscriberError, Tapped, TappedKind, TappedMail, TopicError,
+};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -106,19 +108,25 @@ impl Record {
     fn read_topic(&self, me: &Endpoint, name: &str, stop: &Stop) -> Result<(u64, u64), Failure> {
         let failed = |error: TopicError| {
             let hint = match error {
-                TopicError::OtherKind { is_stream: false } => "record it with --latest",
-                TopicError::OtherKind { is_stream: true } => "record it without --latest",
+                TopicError::Subscriber(SubscriberError::OtherKind { is_stream })
+                | TopicError::Read(ReadError::OtherKind { is_stream }) => {
+                    if is_stream {
+                        "record it without --latest"
+                    } else {
+                        "record it with --latest"
+                    }
+                }
                 _ => "",
             };
             self.watch.failure(format_args!("topic {name:?}: {error}")).hint(hint)
         };
-        let topic = me.region().topic(name).map_err(failed)?;
-        let mut next: Box<dyn FnMut() -> Result<Option<Seen>, TopicError>> = if self.latest {
-            let mut latest = topic.latest(me).map_err(failed)?;
+        let topic = me.region().topic(name).map_err(|error| failed(error.into()))?;
+        let mut next: Box<dyn FnMut() -> Result<Option<Seen>, ReadError>> = if self.latest {
+            let mut latest = topic.latest(me).map_err(|error| failed(error.into()))?;
             Box::new(move || next_value(&mut latest))
         } else {
             let policy = Policy::every().history(u64::MAX);
-            let mut subscriber = topic.subscriber(me, policy).map_err(failed)?;
+            let mut subscriber = topic.subscriber(me, policy).map_err(|error| failed(error.into()))?;
             Box::new(move || {
                 let sample = subscriber.recv_within(POLL)?;
                 Ok(sample.map(|sample| (sample.missed(), sample.number(), sample.to_vec())))
@@ -143,8 +151,8 @@ impl Record {
                         false => Entry::Value { topic, number, payload },
                     })?;
                 }
-                Ok(None) | Err(TopicError::Interrupted) => recording.rest()?,
-                Err(error) => break Err(failed(error)),
+                Ok(None) | Err(ReadError::Interrupted) => recording.rest()?,
+                Err(error) => break Err(failed(error.into())),
             }
         };
         let recorded = recording.finish()?;
@@ -160,7 +168,7 @@ impl Record {
 type Seen = (u64, u64, Vec<u8>);
 
 /// The newest value, if there is one that was not seen.
-fn next_value(latest: &mut Latest<'_>) -> Result<Option<Seen>, TopicError> {
+fn next_value(latest: &mut Latest<'_>) -> Result<Option<Seen>, ReadError> {
     let before = latest.number();
     if !latest.wait(POLL)? {
         return Ok(None);
@@ -168,7 +176,7 @@ fn next_value(latest: &mut Latest<'_>) -> Result<Option<Seen>, TopicError> {
     let payload = match latest.bytes() {
         Ok(payload) => payload.map(<[u8]>::to_vec),
         // It changes faster than it is read.
-        Err(TopicError::Busy) => None,
+        Err(ReadError::Busy) => None,
         Err(error) => return Err(error),
     };
     let number = latest.number();

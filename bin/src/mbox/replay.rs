@@ -10,7 +10,7 @@ use crate::common::failure::Failure;
 use crate::common::output::{MBOX, complain};
 use crate::record::{Entry, ReadError, Reader};
 use clap::Args;
-use mailbox::{Broken, Endpoint, LatestPublisher, Publisher, Region, SendError, TopicError};
+use mailbox::{Broken, Endpoint, LatestPublisher, PublishError, Publisher, Region, SendError, TopicError};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{BufReader, ErrorKind};
@@ -265,16 +265,16 @@ impl<'a> Player<'a> {
         let failed = |error: TopicError| replay.failure(format!("topic {topic:?}: {error}"));
         let Some(me) = self.endpoints.values().next() else { return Ok(()) };
         if !self.publishers.contains_key(&topic) {
-            let publisher =
-                me.region().topic(&topic).and_then(|topic| topic.publisher(me)).map_err(failed)?;
+            let found = me.region().topic(&topic).map_err(|error| failed(error.into()))?;
+            let publisher = found.publisher(me).map_err(|error| failed(error.into()))?;
             self.publishers.insert(topic.clone(), publisher);
         }
         let Some(publisher) = self.publishers.get_mut(&topic) else { return Ok(()) };
         loop {
             stop.check()?;
             match publisher.publish_within(payload, PATIENCE) {
-                Err(TopicError::Interrupted | TopicError::Behind { .. }) => {}
-                published => return published.map_err(failed),
+                Err(PublishError::Interrupted | PublishError::Behind { .. }) => {}
+                published => return published.map_err(|error| failed(error.into())),
             }
         }
     }
@@ -286,11 +286,12 @@ impl<'a> Player<'a> {
         if !self.values.contains_key(&topic) {
             // What was added to the file since it was read first is not sent.
             let longest = self.longest.get(&topic).copied().unwrap_or_default();
-            let found = me.region().topic(&topic);
-            let value = found.and_then(|topic| topic.publish_latest(me, longest)).map_err(failed)?;
+            let found = me.region().topic(&topic).map_err(|error| failed(error.into()))?;
+            let value = found.publish_latest(me, longest).map_err(|error| failed(error.into()))?;
             self.values.insert(topic.clone(), value);
         }
-        self.values.get_mut(&topic).map_or(Ok(()), |value| value.publish(payload)).map_err(failed)
+        let published = self.values.get_mut(&topic).map_or(Ok(()), |value| value.publish(payload));
+        published.map_err(|error| failed(error.into()))
     }
 
     /// Says what the recording had and was not sent.

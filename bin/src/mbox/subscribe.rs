@@ -9,7 +9,7 @@ use super::stop::Stop;
 use super::topic::OnTopic;
 use crate::common::failure::Failure;
 use clap::Args;
-use mailbox::{Endpoint, Policy, Topic, TopicError};
+use mailbox::{Endpoint, Policy, ReadError, Topic};
 use std::time::{Duration, Instant};
 
 /// How often to look whether the publisher has ended.
@@ -166,7 +166,7 @@ impl Subscribe {
         topic: &Topic,
         stop: &Stop,
         written: &mut Written,
-        mut next: impl FnMut(&mut Written) -> Result<Option<Result<(), Failure>>, TopicError>,
+        mut next: impl FnMut(&mut Written) -> Result<Option<Result<(), Failure>>, ReadError>,
     ) -> Result<End, Failure> {
         let (mut has_begun, mut has_ended) = (false, false);
         let mut since = Instant::now();
@@ -181,7 +181,7 @@ impl Subscribe {
                     (since, has_begun) = (Instant::now(), true);
                     continue;
                 }
-                Ok(None) | Err(TopicError::Interrupted) => {}
+                Ok(None) | Err(ReadError::Interrupted) => {}
                 Err(error) => return Err(self.on.failure(error)),
             }
             if has_ended {

@@ -6,7 +6,9 @@ use super::remedy::{command_for, joining, lost};
 use super::stop::Stop;
 use crate::common::failure::Failure;
 use clap::Args;
-use mailbox::{Endpoint, Topic, TopicError};
+use mailbox::{
+    Endpoint, FindTopicError, PublishError, PublisherError, ReadError, SubscriberError, Topic, TopicError,
+};
 
 /// How many topics are named to one who names another.
 const SHOWN: usize = 10;
@@ -65,32 +67,56 @@ impl OnTopic {
     }
 
     /// Why nothing can be published or read.
-    pub fn failure(&self, error: TopicError) -> Failure {
+    pub fn failure(&self, error: impl Into<TopicError>) -> Failure {
+        use TopicError::{Find, Publish, Publisher, Read, Subscriber};
+        let error = error.into();
         let (name, region) = (self.topic.escape_debug(), &*self.access.name);
         let hint = match error {
-            TopicError::TooMany { .. } => {
+            Find(FindTopicError::TooMany { .. }) => {
                 let topics = command_for("topics", region);
                 format!(
                     "none is freed before the region is removed: create it with more --topics; see them with: {topics}"
                 )
             }
-            TopicError::OtherKind { is_stream: true } => "omit --latest".into(),
-            TopicError::OtherKind { is_stream: false } => "use --latest".into(),
-            TopicError::Taken { rank } => {
+            Publisher(PublisherError::OtherKind { is_stream })
+            | Subscriber(SubscriberError::OtherKind { is_stream })
+            | Read(ReadError::OtherKind { is_stream }) => {
+                if is_stream { "omit --latest" } else { "use --latest" }.into()
+            }
+            Publisher(PublisherError::Taken { rank }) => {
                 let stat = command_for("stat", region);
                 format!("wait for its end, or end the process of rank {rank}; see which with: {stat}")
             }
-            TopicError::Misfit { .. } if self.latest => "create the region with a larger --value".into(),
-            TopicError::Misfit { .. } => "create the region with a larger --stream".into(),
-            TopicError::NoSpace => "remove other regions: mbox ls, mbox rm".into(),
-            TopicError::Lost(why) => lost(region, why),
+            Publisher(PublisherError::Misfit { .. }) | Publish(PublishError::Misfit { .. })
+                if self.latest =>
+            {
+                "create the region with a larger --value".into()
+            }
+            Publish(PublishError::Misfit { .. }) => "create the region with a larger --stream".into(),
+            error if has_no_memory(error) => "remove other regions: mbox ls, mbox rm".into(),
+            Find(FindTopicError::Lost(why))
+            | Publisher(PublisherError::Lost(why))
+            | Subscriber(SubscriberError::Lost(why))
+            | Publish(PublishError::Lost(why))
+            | Read(ReadError::Lost(why)) => lost(region, why),
             _ => String::new(),
         };
         let what = match error {
-            TopicError::NoSpace => "there is no memory".to_owned(),
-            TopicError::TooMany { .. } => error.to_string(),
+            error if has_no_memory(error) => "there is no memory".to_owned(),
+            Find(FindTopicError::TooMany { .. }) => error.to_string(),
             _ => format!("topic \"{name}\": {error}"),
         };
         Failure::of_region(region, what).hint(&hint)
     }
+}
+
+fn has_no_memory(error: TopicError) -> bool {
+    matches!(
+        error,
+        TopicError::Find(FindTopicError::NoSpace)
+            | TopicError::Publisher(PublisherError::NoSpace)
+            | TopicError::Subscriber(SubscriberError::NoSpace)
+            | TopicError::Publish(PublishError::NoSpace)
+            | TopicError::Read(ReadError::NoSpace)
+    )
 }

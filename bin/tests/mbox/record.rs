@@ -200,7 +200,7 @@ fn a_topic_is_recorded_without_a_gap_and_published_again() {
     let (region, file) = (Name::create(&["--ranks", "3"]), Name::file());
     let opened = Region::open(&*region).expect("a region");
     let me = opened.join(0).expect("free");
-    let mut publisher = opened.topic("prices").and_then(|topic| topic.publisher(&me)).expect("a topic");
+    let mut publisher = opened.topic("prices").expect("a topic").publisher(&me).expect("nobody else does");
     publisher.publish(b"before").expect("room");
     let recorder = recorder(&region, &file, &["--topic", "prices", "--as", "2"]);
     let record = |len: u64| 36 + len;

@@ -7,7 +7,10 @@ use super::told::Told;
 use super::{CausalError, Clock, Group, Id};
 use core::fmt;
 use core::ops::Range;
-use mailbox::{Deadline, Endpoint, Publisher, Select, SelectError, Status, TopicError};
+use mailbox::{
+    Deadline, Endpoint, PublishError, Publisher, PublisherError, Select, SelectError, Status,
+    SubscriberError, TopicError,
+};
 use std::thread::{panicking, sleep};
 use std::time::{Duration, Instant};
 
@@ -113,12 +116,12 @@ impl<'a> Member<'a> {
         }
         let failed = |rank: u32| {
             let topic = group.topic(rank);
-            move |error| match error {
-                TopicError::Taken { rank } => CausalError::Taken { topic, rank },
+            move |error: TopicError| match error {
+                TopicError::Publisher(PublisherError::Taken { rank }) => CausalError::Taken { topic, rank },
                 error => CausalError::Topic { topic, error },
             }
         };
-        let topic = me.region().topic(&group.topic(own)).map_err(failed(own))?;
+        let topic = me.region().topic(&group.topic(own)).map_err(|error| failed(own)(error.into()))?;
         if let Some(rank) = topic.published_by() {
             return Err(CausalError::Taken { topic: topic.name(), rank });
         }
@@ -127,7 +130,7 @@ impl<'a> Member<'a> {
             let tell = &mut |id, event| told.push(id, event);
             let stream = match Stream::begin(me, ranks.clone(), rank, &group.topic(rank), tell) {
                 // A topic stays what it is. So nobody is ever a member there, and this one does without.
-                Err(TopicError::OtherKind { .. }) => {
+                Err(TopicError::Subscriber(SubscriberError::OtherKind { .. })) => {
                     let epoch = me.region().status(rank).map_or(0, |(_, epoch)| epoch);
                     tell(None, Event::Lied { id: Id { rank, number: 0 }, epoch, lie: Lie::NoStream });
                     continue;
@@ -138,7 +141,7 @@ impl<'a> Member<'a> {
             streams.push(stream);
         }
         // Not before: others that are told that it is here may rely on it that it is told everything.
-        let publisher = topic.publisher(me).map_err(failed(own))?;
+        let publisher = topic.publisher(me).map_err(|error| failed(own)(error.into()))?;
         let mut clock = Clock::new(ranks.clone());
         streams.iter().for_each(|stream| clock.set(stream.rank(), stream.taken()));
         let looked = Instant::now();
@@ -221,24 +224,27 @@ impl<'a> Member<'a> {
         loop {
             match self.publisher.publish_within(&self.buffer, pause) {
                 Ok(()) => break,
-                Err(TopicError::Behind { .. }) if self.make_way()? => pause = Deadline::Now,
+                Err(PublishError::Behind { .. }) if self.make_way()? => pause = Deadline::Now,
                 // Nobody else reads what this rank reads of its own stream.
-                Err(TopicError::Behind { rank: behind })
+                Err(PublishError::Behind { rank: behind })
                     if behind == rank || deadline.has_passed(Instant::now) =>
                 {
                     return Err(CausalError::Behind { rank: behind });
                 }
-                Err(TopicError::Behind { rank }) if kind == Kind::Message && self.told.is_full() => {
+                Err(PublishError::Behind { rank }) if kind == Kind::Message && self.told.is_full() => {
                     return Err(CausalError::Crowded { rank, unread: self.told.len() });
                 }
-                Err(TopicError::Behind { rank }) => {
+                Err(PublishError::Behind { rank }) => {
                     let lives = matches!(self.me.region().status(rank), Some((Status::Live, _)));
                     let until = Instant::now() + if lives { PAUSE } else { ASKED };
                     pause =
                         Deadline::At(if let Deadline::At(time) = deadline { time.min(until) } else { until });
                 }
                 Err(error) => {
-                    return Err(CausalError::Topic { topic: self.publisher.topic().name(), error });
+                    return Err(CausalError::Topic {
+                        topic: self.publisher.topic().name(),
+                        error: error.into(),
+                    });
                 }
             }
         }
@@ -434,8 +440,8 @@ impl<'a> Member<'a> {
     }
 }
 
-fn failed(stream: &Stream<'_>, error: TopicError) -> CausalError {
-    CausalError::Topic { topic: stream.subscriber().topic().name(), error }
+fn failed(stream: &Stream<'_>, error: impl Into<TopicError>) -> CausalError {
+    CausalError::Topic { topic: stream.subscriber().topic().name(), error: error.into() }
 }
 
 impl Drop for Member<'_> {

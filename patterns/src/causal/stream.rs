@@ -4,7 +4,7 @@ use super::event::{Event, Lie, Message};
 use super::frame::{Frame, Kind};
 use super::{Clock, Id};
 use core::ops::Range;
-use mailbox::{Endpoint, Policy, Status, Subscriber, TopicError};
+use mailbox::{Endpoint, Policy, ReadError, Status, Subscriber, TopicError};
 use std::collections::VecDeque;
 
 /// How many messages of a member that is left out are passed over at a time.
@@ -133,11 +133,11 @@ impl<'a> Stream<'a> {
         !self.ahead.is_empty() || self.subscriber.is_ready()
     }
 
-    fn read(&mut self) -> Result<Option<Read>, TopicError> {
+    fn read(&mut self) -> Result<Option<Read>, ReadError> {
         let next = self.subscriber.position();
         let sample = match self.subscriber.try_recv() {
             // No writer overtakes a reader of every message: cell after cell is garbage. It passes over some of them in each call.
-            Err(TopicError::Busy) => return Ok(Some((next, 0, Err(Lie::Garbage)))),
+            Err(ReadError::Busy) => return Ok(Some((next, 0, Err(Lie::Garbage)))),
             sample => sample?,
         };
         let Some(sample) = sample else { return Ok(None) };
@@ -145,7 +145,7 @@ impl<'a> Stream<'a> {
     }
 
     /// What is behind the head, with numbers below `count`, as far as it can be read.
-    pub fn look_behind(&mut self, count: u64) -> Result<Behind, TopicError> {
+    pub fn look_behind(&mut self, count: u64) -> Result<Behind, ReadError> {
         let len = |(.., read): &Read| read.as_ref().map_or(0, |frame| frame.payload.len());
         let mut bytes: usize = self.ahead.iter().map(len).sum();
         while self.subscriber.position() < count && self.ahead.len() < AHEAD.0 && bytes < AHEAD.1 {
@@ -162,7 +162,7 @@ impl<'a> Stream<'a> {
     }
 
     /// Looks for the next message, if there is no head. This member itself has sent `sent` messages.
-    pub fn look(&mut self, sent: u64, tell: Tell<'_>) -> Result<Found, TopicError> {
+    pub fn look(&mut self, sent: u64, tell: Tell<'_>) -> Result<Found, ReadError> {
         if self.head.is_some() {
             return Ok(Found::Head);
         }

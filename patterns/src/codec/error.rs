@@ -126,6 +126,18 @@ pub enum TopicError {
     Topic(#[from] mailbox::TopicError),
 }
 
+impl From<mailbox::PublishError> for TopicError {
+    fn from(error: mailbox::PublishError) -> Self {
+        TopicError::Topic(error.into())
+    }
+}
+
+impl From<mailbox::ReadError> for TopicError {
+    fn from(error: mailbox::ReadError) -> Self {
+        TopicError::Topic(error.into())
+    }
+}
+
 /// Why a typed call has no answer, or another than one.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 #[non_exhaustive]

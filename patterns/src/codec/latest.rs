@@ -42,7 +42,7 @@ impl<'a, T: Message, C: Codec<T>> LatestPublisher<'a, T, C> {
         Self { publisher, frame: Frame::new(), private: Private::new() }
     }
 
-    /// Publishes a value, which replaces the one before. Never waits. [`mailbox::TopicError::Misfit`] if its message, with the header, has
+    /// Publishes a value, which replaces the one before. Never waits. [`mailbox::PublishError::Misfit`] if its message, with the header, has
     /// more bytes than the topic's values can have. On an error the value before stays.
     pub fn publish(&mut self, value: &T) -> Result<(), TopicError> {
         let Self { publisher, frame, private } = self;

@@ -6,7 +6,7 @@ use super::link::Link;
 use bytemuck::{Pod, Zeroable};
 use core::fmt;
 use core::ops::Range;
-use mailbox::{Endpoint, Inspection, Latest, LatestPublisher, Status, TopicError};
+use mailbox::{Endpoint, Inspection, Latest, LatestPublisher, PublisherError, Status, TopicError};
 use std::collections::BTreeMap;
 
 /// The most ends of a wait that others are told of.
@@ -154,7 +154,7 @@ impl<'a> Told<'a> {
             Ok(Self { rank: me.rank(), publisher, state })
         };
         begin().map_err(|error| match error {
-            TopicError::Taken { rank } => ChannelError::Begun { rank },
+            TopicError::Publisher(PublisherError::Taken { rank }) => ChannelError::Begun { rank },
             error => ChannelError::Topic { channel: name.clone(), error },
         })
     }

@@ -3,7 +3,7 @@
 use super::ChannelError;
 use super::end::{End, Found, Opening, Side, all_to, tag};
 use core::cell::{Cell, RefCell};
-use mailbox::{Endpoint, Latest, LatestPublisher, TopicError};
+use mailbox::{Endpoint, FindTopicError, Latest, LatestPublisher, PublisherError, ReadError, TopicError};
 
 /// How many messages of former openings are looked for at most.
 const STALE: u32 = 1 << 20;
@@ -41,29 +41,32 @@ pub enum Fate {
 impl<'a> Meeting<'a> {
     pub fn open<T>(me: &'a Endpoint, channel: &str, capacity: u32, side: Side) -> Result<Self, ChannelError> {
         let failed = |error| match error {
-            TopicError::Taken { rank } => ChannelError::Taken { channel: channel.into(), rank },
+            TopicError::Publisher(PublisherError::Taken { rank }) => {
+                ChannelError::Taken { channel: channel.into(), rank }
+            }
             error => ChannelError::Topic { channel: channel.into(), error },
         };
         if channel.is_empty() {
-            return Err(failed(TopicError::BadName));
+            return Err(failed(FindTopicError::BadName { len: 0 }.into()));
         }
         let (len, limit) = (size_of::<T>() as u64, me.region().eager_limit());
         if len > limit {
             return Err(ChannelError::TooLong { channel: channel.into(), len, limit });
         }
-        let topic = |side: Side| me.region().topic(&side.topic(channel)).map_err(failed);
+        let topic =
+            |side: Side| me.region().topic(&side.topic(channel)).map_err(|error| failed(error.into()));
         // Both ends do it in this order, so that the first topic is there.
         let (output, input) = (topic(Side::Output)?, topic(Side::Input)?);
-        let names = me.region().topics().map_err(failed)?;
+        let names = me.region().topics().map_err(|error| failed(error.into()))?;
         let number = names.iter().position(|name| *name == output.name()).unwrap_or_default() as u32;
         let (ours, theirs) = if side == Side::Output { (output, input) } else { (input, output) };
-        let theirs = theirs.latest(me).map_err(failed)?;
-        let before = ours.latest(me).and_then(|mut before| before.value::<End>());
-        let mut ours = ours.publish_latest(me, size_of::<End>()).map_err(failed)?;
+        let theirs = theirs.latest(me).map_err(|error| failed(error.into()))?;
+        let before = ours.latest(me).ok().and_then(|mut before| before.value::<End>().ok());
+        let mut ours = ours.publish_latest(me, size_of::<End>()).map_err(|error| failed(error.into()))?;
         // From now on this end is nobody else's, and nobody sends to it before it is told of.
         drop_stale(me, all_to(side, number));
-        let end = End::new::<T>(Opening::next(me), capacity, before.ok().flatten());
-        ours.publish_value(&end).map_err(failed)?;
+        let end = End::new::<T>(Opening::next(me), capacity, before.flatten());
+        ours.publish_value(&end).map_err(|error| failed(error.into()))?;
         Ok(Self {
             me,
             channel: channel.into(),
@@ -98,8 +101,9 @@ impl<'a> Meeting<'a> {
     fn read(&self) -> Result<Option<End>, ChannelError> {
         match self.theirs.borrow_mut().value::<End>() {
             // Garbage, or one that is written now.
-            Err(TopicError::Misfit { .. } | TopicError::Busy) => Ok(None),
-            end => end.map_err(|error| ChannelError::Topic { channel: self.channel.clone(), error }),
+            Err(ReadError::Misfit { .. } | ReadError::Busy) => Ok(None),
+            end => end
+                .map_err(|error| ChannelError::Topic { channel: self.channel.clone(), error: error.into() }),
         }
     }
 

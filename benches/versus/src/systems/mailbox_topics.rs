@@ -5,7 +5,7 @@ use crate::link::{COPIED, Link, System, number, read_in_place};
 use crate::outcome::{Declined, Figures, Outcome};
 use crate::topics::{self, is_crowded};
 use mailbox::{
-    Config, Endpoint, Latest, LatestPublisher, Policy, Publisher, Region, Subscriber, Topic, TopicError, Wait,
+    Config, Endpoint, Latest, LatestPublisher, Policy, Publisher, ReadError, Region, Subscriber, Topic, Wait,
 };
 
 /// Default settings, but for the sides of a stream that have a processor each: they poll, as those of the others do.
@@ -49,7 +49,7 @@ struct ValueEnds {
 impl ValueEnds {
     /// Reads the newest value to `bytes`, the shortest as plain data. Whether there is one.
     #[inline(always)]
-    fn read(&mut self, bytes: &mut [u8]) -> Result<bool, TopicError> {
+    fn read(&mut self, bytes: &mut [u8]) -> Result<bool, ReadError> {
         if let Ok(bytes) = <&mut [u8; 8]>::try_from(&mut *bytes) {
             let value = self.latest.value()?;
             *bytes = value.unwrap_or_default();
@@ -76,7 +76,7 @@ impl Link for ValueEnds {
                     number(bytes, 0);
                     return Ok(());
                 }
-                Err(TopicError::Busy) => {}
+                Err(ReadError::Busy) => {}
                 Err(error) => return Err(error.into()),
             }
         }

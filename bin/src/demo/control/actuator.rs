@@ -71,8 +71,8 @@ impl<'a> Actuator<'a> {
     }
 }
 
-fn of_plant(error: TopicError) -> Failure {
-    Failure::new(format_args!("topic {PLANT:?}: {error}"))
+fn of_plant(error: impl Into<TopicError>) -> Failure {
+    Failure::new(format_args!("topic {PLANT:?}: {}", error.into()))
 }
 
 /// Notes the commands that came late, after the last tick of a turn.

@@ -42,6 +42,6 @@ impl<'a> Sensor<'a> {
     }
 }
 
-fn of_plant(error: TopicError) -> Failure {
-    Failure::new(format_args!("topic {PLANT:?}: {error}"))
+fn of_plant(error: impl Into<TopicError>) -> Failure {
+    Failure::new(format_args!("topic {PLANT:?}: {}", error.into()))
 }

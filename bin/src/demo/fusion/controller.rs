@@ -9,7 +9,7 @@ use crate::common::failure::Failure;
 use crate::common::output::show;
 use crate::common::place::Where;
 use clap::Args;
-use mailbox::{Latest, RecvError, TopicError};
+use mailbox::{Latest, ReadError, RecvError, TopicError};
 use measure::Times;
 use std::thread;
 use std::time::Duration;
@@ -40,12 +40,12 @@ impl Controller {
     pub fn run(&self) -> Result<(), Failure> {
         let me = self.place.join(CONTROLLER)?;
         let failure = |error: TopicError| self.place.failure(format_args!("topic {ESTIMATE:?}: {error}"));
-        let topic = me.region().topic(ESTIMATE).map_err(failure)?;
-        let mut latest = topic.latest(&me).map_err(failure)?;
+        let topic = me.region().topic(ESTIMATE).map_err(|error| failure(error.into()))?;
+        let mut latest = topic.latest(&me).map_err(|error| failure(error.into()))?;
         let mut looks = Looks::default();
         loop {
             match me.from(FUSER).try_recv() {
-                Ok(None) => looks.look(&mut latest).map_err(failure)?,
+                Ok(None) => looks.look(&mut latest).map_err(|error| failure(error.into()))?,
                 // The fuser has done.
                 Ok(Some(mail)) => {
                     let outage = mail.value().map_err(|error| self.place.failure(error))?;
@@ -61,7 +61,7 @@ impl Controller {
 }
 
 impl Looks {
-    fn look(&mut self, latest: &mut Latest) -> Result<(), TopicError> {
+    fn look(&mut self, latest: &mut Latest) -> Result<(), ReadError> {
         let Some(Estimate { time, position: estimated }) = latest.value()? else { return Ok(()) };
         let age = age(time);
         self.ages.add(age);

@@ -26,7 +26,7 @@ pub struct Heard {
 
 impl<'a> Ear<'a> {
     pub fn open(kind: Kind, me: &'a Endpoint) -> Result<Self, Failure> {
-        let open = || me.region().topic(kind.name())?.subscriber(me, kind.policy());
+        let open = || Ok(me.region().topic(kind.name())?.subscriber(me, kind.policy())?);
         let subscriber = open().map_err(|error: TopicError| of(kind, error))?;
         let heard = Heard { kind, count: 0, missed: 0, times: Times::default() };
         Ok(Self { kind, subscriber, heard })

@@ -11,7 +11,7 @@ use crate::common::failure::Failure;
 use crate::common::output::show;
 use crate::common::place::Where;
 use clap::Args;
-use mailbox::Select;
+use mailbox::{Select, TopicError};
 use measure::Times;
 use std::time::{Duration, Instant};
 
@@ -42,9 +42,10 @@ impl Fuser {
     /// Hears all sensors, and publishes an estimate for each frame, until the time is over and the camera was lost and found.
     pub fn run(&self) -> Result<(), Failure> {
         let me = self.place.join(FUSER)?;
-        let failure = |error| self.place.failure(format_args!("topic {ESTIMATE:?}: {error}"));
-        let topic = me.region().topic(ESTIMATE).map_err(failure)?;
-        let mut publisher = topic.publish_latest(&me, size_of::<Estimate>()).map_err(failure)?;
+        let failure = |error: TopicError| self.place.failure(format_args!("topic {ESTIMATE:?}: {error}"));
+        let topic = me.region().topic(ESTIMATE).map_err(|error| failure(error.into()))?;
+        let mut publisher =
+            topic.publish_latest(&me, size_of::<Estimate>()).map_err(|error| failure(error.into()))?;
         let mut ears =
             Kind::ALL.map(|kind| Ear::open(kind, &me)).into_iter().collect::<Result<Vec<_>, _>>()?;
         let mut select = Select::new();
@@ -71,7 +72,7 @@ impl Fuser {
                         continue;
                     }
                     if let Some(aligned) = Aligned::of(&reading, &lately.scans, &lately.samples) {
-                        publisher.publish_value(&aligned.estimate).map_err(failure)?;
+                        publisher.publish_value(&aligned.estimate).map_err(|error| failure(error.into()))?;
                         scans_apart.add(aligned.scan_apart);
                         samples_apart.add(aligned.sample_apart);
                     }

@@ -5,7 +5,7 @@ use super::reading::{Reading, now};
 use crate::common::failure::Failure;
 use crate::common::place::Where;
 use clap::Args;
-use mailbox::{Publisher, Status, TopicError};
+use mailbox::{PublishError, Publisher, Status, TopicError};
 use measure::clock;
 use std::thread;
 use std::time::Duration;
@@ -30,11 +30,11 @@ impl Sensor {
         let me = self.place.join(kind.rank())?;
         let region = me.region();
         region.wait_for(FUSER, PATIENCE).map_err(|error| self.place.failure(error))?;
-        let topic = region.topic(kind.name()).map_err(failure)?;
-        let mut publisher = topic.publisher(&me).map_err(failure)?;
+        let topic = region.topic(kind.name()).map_err(|error| failure(error.into()))?;
+        let mut publisher = topic.publisher(&me).map_err(|error| failure(error.into()))?;
         let mut next = clock();
         while matches!(region.status(FUSER), Some((Status::Live, _))) {
-            publish(kind, &mut publisher).map_err(failure)?;
+            publish(kind, &mut publisher).map_err(|error| failure(error.into()))?;
             // One that is late does not hurry.
             next = (next + kind.period()).max(clock());
             thread::sleep(next.saturating_sub(clock()));
@@ -44,7 +44,7 @@ impl Sensor {
 }
 
 /// Measures, and writes the message where its readers read it.
-fn publish(kind: Kind, publisher: &mut Publisher) -> Result<(), TopicError> {
+fn publish(kind: Kind, publisher: &mut Publisher) -> Result<(), PublishError> {
     let time = now();
     let sensor = std::process::id().into();
     let reading = Reading { time, number: publisher.published(), value: kind.value(time), sensor };

@@ -45,16 +45,16 @@ pub fn succeed<T: Pod>(role: Role, me: &Endpoint) -> Result<(LatestPublisher<'_>
         let publisher = topic.publish_latest(me, size_of::<T>())?;
         Ok((publisher, topic.latest(me)?.value()?))
     };
-    succeed().map_err(|error| of_topic(role, error))
+    succeed().map_err(|error: TopicError| of_topic(role, error))
 }
 
 /// Reads what this role says.
 pub fn hear(role: Role, me: &Endpoint) -> Result<Latest<'_>, Failure> {
-    let hear = || me.region().topic(role.topic())?.latest(me);
+    let hear = || Ok::<_, TopicError>(me.region().topic(role.topic())?.latest(me)?);
     hear().map_err(|error| of_topic(role, error))
 }
 
 /// Something that happened to a role's topic.
-pub fn of_topic(role: Role, error: TopicError) -> Failure {
-    Failure::new(format_args!("topic {:?}: {error}", role.topic()))
+pub fn of_topic(role: Role, error: impl Into<TopicError>) -> Failure {
+    Failure::new(format_args!("topic {:?}: {}", role.topic(), error.into()))
 }

@@ -2,7 +2,10 @@
 
 use super::score::{Call, Count, Mark, Score, TOPICS};
 use crate::stress::message;
-use mailbox::{Deadline, Endpoint, Policy, Publisher, Sample, Topic, TopicError};
+use mailbox::{
+    Deadline, Endpoint, FindTopicError, Policy, PublishError, Publisher, PublisherError, ReadError, Sample,
+    Topic, TopicError,
+};
 use rand::RngExt;
 use rand::rngs::Xoshiro256PlusPlus;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -32,9 +35,9 @@ pub enum Fault {
     Wrong(String),
 }
 
-impl From<TopicError> for Fault {
-    fn from(error: TopicError) -> Self {
-        Fault::Told(error)
+impl<E: Into<TopicError>> From<E> for Fault {
+    fn from(error: E) -> Self {
+        Fault::Told(error.into())
     }
 }
 
@@ -50,10 +53,15 @@ pub struct Player<'a> {
 impl Player<'_> {
     /// What is wrong, if that matters.
     pub fn judge(&self, done: Result<(), Fault>) -> Result<(), String> {
-        use TopicError::{Behind, Busy, Taken};
+        use TopicError::{Find, Publish, Publisher, Read};
         match done {
             Ok(()) => return Ok(()),
-            Err(Fault::Told(Taken { .. } | Behind { .. } | Busy)) => self.count(Count::GivenUp, 1),
+            Err(Fault::Told(
+                Find(FindTopicError::Busy)
+                | Publisher(PublisherError::Taken { .. } | PublisherError::Busy)
+                | Publish(PublishError::Behind { .. })
+                | Read(ReadError::Busy),
+            )) => self.count(Count::GivenUp, 1),
             Err(Fault::Told(_)) if self.lenient => self.count(Count::Errors, 1),
             Err(Fault::Wrong(_)) if self.lenient => self.count(Count::Wrong, 1),
             Err(Fault::Told(error)) => return Err(format!("it is told in {:?}: {error}", self.current())),
@@ -115,11 +123,11 @@ impl Player<'_> {
             Ok(true)
         });
         let is_published = match published {
-            Err(TopicError::Behind { .. }) if is_short => {
+            Err(PublishError::Behind { .. }) if is_short => {
                 self.count(Count::GivenUp, 1);
                 return Ok(false);
             }
-            Err(TopicError::Behind { rank }) if !self.lenient => {
+            Err(PublishError::Behind { rank }) if !self.lenient => {
                 return Err(Fault::Wrong(format!(
                     "it is told that rank {rank} is behind, without a deadline"
                 )));
@@ -153,7 +161,7 @@ impl Player<'_> {
                 false => subscriber.recv_within(time),
             });
             let Some(sample) = received.map_err(|error| match error {
-                TopicError::Busy if every => {
+                ReadError::Busy if every => {
                     Fault::Wrong(format!("it wants every message of {name}: {error}"))
                 }
                 error => error.into(),
@@ -228,7 +236,7 @@ impl Player<'_> {
             let floor = self.mark(VALUE, Mark::Seen).max(self.mark(VALUE, Mark::Done));
             let value = match self.call(Call::Look, || latest.bytes()) {
                 Ok(value) => value.map(<[u8]>::to_vec),
-                Err(TopicError::Busy) => {
+                Err(ReadError::Busy) => {
                     self.count(Count::GivenUp, 1);
                     continue;
                 }
