@@ -186,7 +186,7 @@ fn whoever_waits_for_somebody_is_told_that_nobody_can_come() {
         thread::scope(|scope| {
             let waiter = scope.spawn(|| region.wait_for(1, GUARD));
             remove(&scratch);
-            assert_eq!(waiter.join().expect("a thread"), Err(WaitError::Removed));
+            assert_eq!(waiter.join().expect("a thread"), Err(WaitError::Removed { rank: 1 }));
         });
     }
 }

@@ -121,6 +121,12 @@ mod tests {
     }
 
     #[test]
+    fn an_error_that_a_message_may_return_has_three_words_at_most() {
+        let sizes = [size_of::<SendError>(), size_of::<RecvError>(), size_of::<FetchError>()];
+        assert_eq!(sizes, [24; 3]);
+    }
+
+    #[test]
     fn a_timeout_and_an_end_are_told_of_an_answer_a_fetch_and_a_wait() {
         let gone = ReplyError::from(SendError::Gone { rank: 1, died: true });
         let timeout = ReplyError::from(SendError::Timeout);
@@ -129,6 +135,6 @@ mod tests {
         assert!(!ReplyError::NotACall.is_gone() && !ReplyError::NotACall.is_timeout());
         assert!(FetchError::Timeout.is_timeout() && !FetchError::Cut(1).is_timeout());
         assert!(FetchError::Gone { rank: 1, died: true }.is_gone() && !FetchError::Cut(1).is_gone());
-        assert!(WaitError::Timeout { rank: 1 }.is_timeout() && !WaitError::Removed.is_timeout());
+        assert!(WaitError::Timeout { rank: 1 }.is_timeout() && !WaitError::Removed { rank: 1 }.is_timeout());
     }
 }

@@ -255,7 +255,7 @@ impl From<WaitError> for Error {
         let kind = match &error {
             WaitError::NoSuchRank { .. } => ErrorKind::InvalidInput,
             WaitError::Timeout { .. } => ErrorKind::TimedOut,
-            WaitError::Removed => ErrorKind::NotConnected,
+            WaitError::Removed { .. } => ErrorKind::NotConnected,
         };
         Error::new(kind, error)
     }

@@ -480,7 +480,7 @@ pub enum JoinEnvError {
 /// # use std::time::Duration;
 /// match region.wait_for(1, Duration::from_millis(1)) {
 ///     Err(error) if error.is_timeout() => println!("rank 1 is late"),
-///     Err(WaitError::Removed) => println!("rank 1 cannot come any more"),
+///     Err(WaitError::Removed { rank }) => println!("rank {rank} cannot come any more"),
 ///     found => drop(found?),
 /// }
 /// assert_eq!(region.wait_for(2, Duration::ZERO), Err(WaitError::NoSuchRank { rank: 2, ranks: 2 }));
@@ -504,8 +504,11 @@ pub enum WaitError {
         rank: u32,
     },
     /// The region was removed, so nobody can join it any more.
-    #[error("the region was removed")]
-    Removed,
+    #[error("the region was removed, so nobody can join as rank {rank}")]
+    Removed {
+        /// The rank that was waited for.
+        rank: u32,
+    },
 }
 
 /// Why a region in a file was not closed when its last endpoint was. After the next reboot, opening it returns

@@ -315,6 +315,7 @@ fn kind_of_topic(is_stream: &bool) -> &'static str {
 }
 
 /// A call could not take memory for topics.
+#[cfg(not(loom))]
 pub(crate) enum NoMemory {
     /// There is none.
     NoSpace,
@@ -323,12 +324,14 @@ pub(crate) enum NoMemory {
 }
 
 /// The topic is published in the other way.
+#[cfg(not(loom))]
 pub(crate) struct OtherKind {
     pub is_stream: bool,
 }
 
 macro_rules! may_lack_memory {
     ($($error:ident)*) => {$(
+        #[cfg(not(loom))]
         impl From<NoMemory> for $error {
             fn from(error: NoMemory) -> Self {
                 match error {
@@ -344,6 +347,7 @@ may_lack_memory!(FindTopicError PublisherError SubscriberError PublishError Read
 
 macro_rules! may_be_of_the_other_kind {
     ($($error:ident)*) => {$(
+        #[cfg(not(loom))]
         impl From<OtherKind> for $error {
             fn from(OtherKind { is_stream }: OtherKind) -> Self {
                 $error::OtherKind { is_stream }

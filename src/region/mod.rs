@@ -611,7 +611,7 @@ impl Region {
                 dead = Some(life);
             }
             if !self.segment.is_bound() || self.segment.is_unlinked() {
-                return Err(WaitError::Removed);
+                return Err(WaitError::Removed { rank });
             }
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             if left == Some(Duration::ZERO) {
