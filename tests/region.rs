@@ -166,13 +166,13 @@ fn create_or_open_does_one_or_the_other() {
     ];
     for (config, name_of_size, wanted_one) in differ {
         let error = Region::create_or_open(name, config.protocol(7)).expect_err("another one");
-        let CreateOrOpenError::Differs { size, found, wanted } = error else { panic!("{error}") };
+        let CreateOrOpenError::Differs { size, found, wanted, .. } = error else { panic!("{error}") };
         assert_eq!((size, wanted), (name_of_size, wanted_one));
         assert_ne!(found, wanted);
     }
     let error = Region::create_or_open(name, Config::ranks(1).protocol(7)).expect_err("another one");
     let text = "the region exists with other sizes: its ranks are 2, not 1; remove it, or open it as it is";
-    assert_eq!(error.to_string(), text);
+    assert_eq!(error.to_string(), format!("region {name:?}: {text}"));
     let protocol = CreateOrOpenError::Open(OpenError::Mismatch(Mismatch::Protocol { protocol: 7 }));
     assert_eq!(Region::create_or_open(name, SMALL).err(), Some(protocol));
     drop(me);

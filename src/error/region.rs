@@ -296,7 +296,7 @@ pub enum OpenError {
 /// # let orders = name.as_str();
 /// let old = Region::create(orders, Config::ranks(2))?;
 /// let error = Region::create_or_open(orders, Config::ranks(3)).unwrap_err();
-/// assert_eq!(error, CreateOrOpenError::Differs { size: "ranks", found: 2, wanted: 3 });
+/// assert_eq!(error, CreateOrOpenError::Differs { place: orders.into(), size: "ranks", found: 2, wanted: 3 });
 /// old.remove()?;
 /// let new = Region::create_or_open(orders, Config::ranks(3))?;
 /// # new.remove()?;
@@ -314,9 +314,12 @@ pub enum CreateOrOpenError {
     /// The region exists, and has other sizes than the configuration: an earlier version of this program may have left it. Remove
     /// it ([`Region::remove_at`](crate::Region::remove_at), `mbox rm`), or [open](crate::Region::open) it as it is.
     #[error(
-        "the region exists with other sizes: its {size} are {found}, not {wanted}; remove it, or open it as it is"
+        "{}the region exists with other sizes: its {size} are {found}, not {wanted}; remove it, or open it as it is",
+        .place.heading()
     )]
     Differs {
+        /// Where it is.
+        place: OwnedPlace,
         /// The first that differs: the name of a method of [`Config`](crate::Config), such as `ranks`.
         size: &'static str,
         /// What the region has.

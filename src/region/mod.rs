@@ -294,7 +294,7 @@ impl Region {
     /// let same = Region::create_or_open(name, Config::ranks(2))?;
     /// // One of another version wants another one.
     /// let error = Region::create_or_open(name, Config::ranks(3)).unwrap_err();
-    /// assert_eq!(error, CreateOrOpenError::Differs { size: "ranks", found: 2, wanted: 3 });
+    /// assert_eq!(error, CreateOrOpenError::Differs { place: name.into(), size: "ranks", found: 2, wanted: 3 });
     /// println!("{error}"); // what an earlier run has left: `mbox rm` removes it
     /// # let (me, other) = (region.join(0)?, same.join(1)?);
     /// # me.send(1, b"the same")?;
@@ -318,7 +318,8 @@ impl Region {
                     let Some((size, found, wanted)) = region.geometry().difference(&config.geometry) else {
                         return Ok(region);
                     };
-                    return Err(CreateOrOpenError::Differs { size, found, wanted });
+                    let place = place.into();
+                    return Err(CreateOrOpenError::Differs { place, size, found, wanted });
                 }
                 Err(OpenError::NotFound(_)) => {}
                 Err(error) => return Err(error.into()),

@@ -15,7 +15,8 @@ fn what_has_a_place_is_created_opened_and_removed() {
         assert_eq!(Region::create(place, SMALL).err(), Some(CreateError::Exists(place.into())));
         assert_eq!(Region::open(place).map(|region| region.ranks()), Ok(3));
         assert_eq!(Region::create_or_open(place, SMALL).map(|region| region.ranks()), Ok(3));
-        let differs = Some(CreateOrOpenError::Differs { size: "cells", found: 4, wanted: 8 });
+        let differs =
+            Some(CreateOrOpenError::Differs { place: place.into(), size: "cells", found: 4, wanted: 8 });
         assert_eq!(Region::create_or_open(place, SMALL.cells(8)).err(), differs);
         let me = region.join(2).expect("a free rank");
         assert_eq!(Region::remove_at(place), Err(RemoveError::InUse(place.into())));
