@@ -121,7 +121,10 @@ fn what_cannot_be_is_refused_in_one_line() {
             &*region
         ),
     );
-    fails(publish(&region, "", &[], b""), "topic \"\": a topic's name has 1 to 64 bytes, without NULs");
+    fails(
+        publish(&region, "", &[], b""),
+        "topic \"\": a topic's name has 1 to 64 bytes and no NUL; this one has 0 bytes",
+    );
     fails(
         publish(&region, "log", &["--latest"], b""),
         "topic \"log\": the topic is published as a stream; omit --latest",
