@@ -26,6 +26,7 @@
 
 mod cause;
 mod comm;
+mod each;
 mod kind;
 mod message;
 mod place;
@@ -34,6 +35,7 @@ mod select;
 mod topic;
 
 pub use comm::*;
+pub use each::*;
 pub use message::*;
 pub use place::*;
 pub use region::*;

@@ -67,6 +67,7 @@ ends_anywhere! {
     a_sender_of_a_message_in_the_arena: "send_in_arena", 28;
     a_sender_of_messages_that_go_behind_another_in_the_arena: "send_behind_another_in_arena", 56;
     a_sender_of_a_batch: "send_batch", 40;
+    a_sender_of_several_by_one_call: "send_each", 50;
     a_receiver_of_its_first_message: "first_receive", 6;
     a_receiver_of_a_message_in_its_cell: "receive_in_cell", 6;
     a_receiver_of_a_message_in_the_arena: "receive_in_arena", 28;

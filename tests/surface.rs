@@ -9,8 +9,8 @@ use mailbox::{
     Lost, Mail, MailboxReport, Message, Mismatch, OpenError, OpenOptions, OwnedBlock, OwnedLoan, OwnedMail,
     OwnedPlace, OwnedSending, Place, Policy, PublishError, Publisher, PublisherError, RankReport, ReadError,
     ReaderReport, RecvError, RecvFrom, RecvHalf, Region, RemoveError, Reply, ReplyError, Request,
-    RequestError, Reserve, Sample, Select, SelectError, SendError, SendHalf, SendTo, Sending, Shared,
-    SharedFrom, SharedIter, SharedTo, SharedUntilAlone, SizeError, Source, Status, Subscriber,
+    RequestError, Reserve, Sample, Select, SelectError, SendEachError, SendError, SendHalf, SendTo, Sending,
+    Shared, SharedFrom, SharedIter, SharedTo, SharedUntilAlone, SizeError, Source, Status, Subscriber,
     SubscriberError, System, Tap, Tapped, TappedKind, TappedMail, Topic, TopicError, TopicKind, TopicReport,
     TrustedEvents, Unanswered, UntilAlone, View, Wait, WaitError,
 };
@@ -101,6 +101,7 @@ fn every_error_is_one() {
     fails::<ReplyError>();
     fails::<RequestError>();
     fails::<SelectError>();
+    fails::<SendEachError>();
     fails::<SendError>();
     fails::<SizeError>();
     fails::<SubscriberError>();

@@ -4,7 +4,7 @@ use super::recv_half::RecvHalf;
 use super::send_half::SendHalf;
 use super::sending::Sending;
 use crate::abi::{INLINE, Label};
-use crate::error::SendError;
+use crate::error::{SendEachError, SendError};
 use crate::memory::Payload;
 use crate::wait::Deadline;
 use core::fmt;
@@ -193,6 +193,57 @@ impl<'a> SendTo<'a> {
             return self.send(bytes);
         }
         if self.is_sync { self.post_synchronously(payload) } else { self.post(payload) }
+    }
+
+    /// Sends each of these messages, in order, as if within a [`Batch`](crate::Batch), in fewer instructions than single sends take.
+    /// Returns how many these were. [`SendTo::within`] is a deadline for all. With [`SendTo::sync`] each is acknowledged before the next
+    /// one is sent.
+    ///
+    /// The first that is not sent ends this, and is told with how many were: a [`SendEachError`]. Errors as for [`SendTo::send`]. Those
+    /// that were sent stay sent.
+    ///
+    /// As of a batch, what is held back is seen at the latest when it is a quarter of the mailbox, when this call would wait, and in the
+    /// end, also if that is a panic of `messages`. So let them come quickly. `messages` may use this endpoint: what it sends to the same
+    /// rank comes before the message that it then gives. It must not fork the process and go on in the child.
+    ///
+    /// ```
+    /// # use mailbox::{Config, Region};
+    /// # let region = Region::create_unnamed(Config::ranks(2))?;
+    /// # let (me, other) = (region.join(0)?, region.join(1)?);
+    /// let orders = me.to(1).tag(7);
+    /// orders.send_each(["100 shares", "200 shares"])?;
+    /// assert_eq!([other.recv()?.to_vec(), other.recv()?.to_vec()], [b"100 shares", b"200 shares"]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[inline]
+    pub fn send_each<M: AsRef<[u8]>>(
+        self,
+        messages: impl IntoIterator<Item = M>,
+    ) -> Result<usize, SendEachError> {
+        let mut sent = 0;
+        let outcome = self.send_all(messages.into_iter(), &mut sent);
+        match outcome {
+            Ok(()) => Ok(sent),
+            Err(error) => Err(SendEachError { sent, error }),
+        }
+    }
+
+    #[inline(always)]
+    fn send_all<M: AsRef<[u8]>>(
+        &self,
+        messages: impl Iterator<Item = M>,
+        sent: &mut usize,
+    ) -> Result<(), SendError> {
+        let (member, outbox) = self.sender.parts();
+        let peer = outbox.peer(member, self.to, 0)?;
+        if self.is_sync {
+            for message in messages {
+                self.post_synchronously(message.as_ref().into())?;
+                *sent += 1;
+            }
+            return Ok(());
+        }
+        outbox.send_each(member, peer, self.label, messages, sent, |bytes| self.post(bytes.into()))
     }
 
     /// Opens the mailbox to the rank without sending anything, as the first message otherwise does: it reserves the memory that

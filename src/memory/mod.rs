@@ -65,7 +65,7 @@ pub use value::{Value, topics};
 pub use words::*;
 
 use crate::abi::{
-    Cell, ConsumerLine, Control, Geometry, Header, LaneLines, Lines, Padded, PoolLayout, ProducerLine,
+    CELL, Cell, ConsumerLine, Control, Geometry, Header, LaneLines, Lines, Padded, PoolLayout, ProducerLine,
     RETURN_CELLS, Rank, ReaderLine, Serving, SlotLines, TopicLines, Wanting, pack_bytes, position, shuffle,
 };
 use crate::sync::AtomicU64;
@@ -205,7 +205,7 @@ impl<T: Overlay + 'static> Shared<[T]> {
 #[derive(Clone)]
 pub struct Ring {
     cells: Shared<[Cell]>,
-    /// Their number, less one.
+    /// The offset of the last one in bytes. The index of a cell and its offset are then one value for the compiler.
     mask: u64,
 }
 
@@ -214,7 +214,7 @@ impl Ring {
     /// If their number is not a power of two.
     fn new(cells: Shared<[Cell]>) -> Self {
         assert!(cells.len().is_power_of_two(), "a checked geometry");
-        Self { mask: cells.len() as u64 - 1, cells }
+        Self { mask: (cells.len() as u64 - 1) * CELL as u64, cells }
     }
 
     /// The cell of message `seq`.
@@ -226,16 +226,39 @@ impl Ring {
     /// The index of the cell of message `seq`, and the cell.
     #[inline(always)]
     pub fn find(&self, seq: u64) -> (usize, &Cell) {
-        let index = shuffle(seq) & self.mask;
-        (index as usize, self.cell(index as usize))
+        self.by_value().find(seq)
+    }
+
+    /// The same ring, for a loop that keeps where it lies in registers.
+    #[inline(always)]
+    pub fn by_value(&self) -> RingRef<'_> {
+        RingRef { cells: &self.cells, mask: self.mask }
     }
 
     /// The cell with this index; one beyond the last begins again with the first.
     #[inline(always)]
     #[expect(unsafe_code, reason = "a check that cannot fail, several times a message")]
     pub fn cell(&self, index: usize) -> &Cell {
-        // SAFETY: the mask is less than the length.
-        unsafe { self.cells.get_unchecked(index & self.mask as usize) }
+        // SAFETY: the mask is the offset of the last one.
+        unsafe { self.cells.get_unchecked((index.wrapping_mul(CELL) & self.mask as usize) / CELL) }
+    }
+}
+
+/// A borrowed [`Ring`].
+#[derive(Clone, Copy)]
+pub struct RingRef<'a> {
+    cells: &'a [Cell],
+    mask: u64,
+}
+
+impl<'a> RingRef<'a> {
+    /// The index of the cell of message `seq`, and the cell.
+    #[inline(always)]
+    #[expect(unsafe_code, reason = "a check that cannot fail, several times a message")]
+    pub fn find(self, seq: u64) -> (usize, &'a Cell) {
+        let index = (shuffle(seq).wrapping_mul(CELL as u64) & self.mask) as usize / CELL;
+        // SAFETY: the mask is the offset of the last one.
+        (index, unsafe { self.cells.get_unchecked(index) })
     }
 }
 

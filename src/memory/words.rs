@@ -153,6 +153,10 @@ unsafe fn load_to(words: &[AtomicU64], to: *mut u8, len: usize) {
 /// Like [`store`], for a payload that fits a cell: tuned for few instructions.
 #[inline(always)]
 pub fn store_small(words: &[AtomicU64; INLINE / 8], bytes: &[u8]) {
+    // One word and a whole cell, which are common, cost one comparison each.
+    if let Ok(only) = bytes.try_into() {
+        return words[0].store(u64::from_ne_bytes(only), Relaxed);
+    }
     let (whole, rest) = bytes.as_chunks();
     for (at, word) in words.iter().enumerate() {
         let Some(first) = whole.get(at) else {
@@ -170,6 +174,10 @@ pub fn store_small(words: &[AtomicU64; INLINE / 8], bytes: &[u8]) {
 /// Like [`load`], for a payload that fits a cell.
 #[inline(always)]
 pub fn load_small(words: &[AtomicU64; INLINE / 8], bytes: &mut [u8]) {
+    if let Ok(only) = <&mut [u8; 8]>::try_from(&mut *bytes) {
+        *only = words[0].load(Relaxed).to_ne_bytes();
+        return;
+    }
     let (whole, rest) = bytes.as_chunks_mut();
     for (at, word) in words.iter().enumerate() {
         let Some(first) = whole.get_mut(at) else {

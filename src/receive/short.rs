@@ -40,6 +40,14 @@ impl Inbox {
         if self.posted.is_empty() { Some((peer, self.take_any_call(member, peer, wanted)?)) } else { None }
     }
 
+    /// The same, but no call.
+    #[inline(always)]
+    pub fn next_in_turn(&self, member: &Member, wanted: Wanted) -> Option<(&Incoming, Descriptor)> {
+        member.check().ok()?;
+        let peer = self.expected(wanted.source)?;
+        Some((peer, peer.consumer.take_new(member.limit, wanted.filter)?))
+    }
+
     /// The call on the call line from `peer`, or the next one in its mailbox, if there is one that may be received now.
     #[inline(always)]
     fn take_any_call(&self, member: &Member, peer: &Incoming, wanted: Wanted) -> Option<Descriptor> {

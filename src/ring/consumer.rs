@@ -20,6 +20,8 @@ use core::cell::{Cell as Private, OnceCell};
 use core::ops::Range;
 use redeliveries::Redeliveries;
 
+pub use row::Row;
+
 /// How many cells ahead a consumer prefetches. It is more than the processor overlaps by itself, so that a stream is
 /// as fast as many lines travel at once, instead of one after the other.
 const PREFETCH: u64 = 32;

@@ -28,10 +28,10 @@ mod seq_set;
 mod transfer;
 
 pub use call_line::{Answer, Caller, Server};
-pub use consumer::{Consumer, New};
+pub use consumer::{Consumer, New, Row};
 pub use descriptor::Descriptor;
 pub use loan::Loan;
-pub use producer::{Producer, PushError, Slack, Slot};
+pub use producer::{Producer, PushError, Slack, Slot, Writer};
 pub use transfer::{Source, Target, TransferId};
 
 use crate::abi::{Cell, Envelope, Kind, Location, PoolLayout, step};

@@ -19,6 +19,7 @@ mod short;
 mod slot;
 mod starved;
 
+pub use short::Writer;
 pub use slot::Slot;
 
 use super::budget::Budget;
@@ -270,8 +271,14 @@ impl Producer {
     #[inline(always)]
     pub fn holds_back_much(&self) -> bool {
         let in_arena = || self.pool.borrow().placed(LANE).wrapping_sub(self.held_from.get());
-        is_much(self.held_back(), self.cells())
+        self.holds_back_many()
             || self.held.get().is_some() && is_much(in_arena(), self.lane.layout.bytes_of_share())
+    }
+
+    /// The same, where only small ones are.
+    #[inline(always)]
+    pub fn holds_back_many(&self) -> bool {
+        is_much(self.held_back(), self.cells())
     }
 
     /// How many more small messages may be held back until it is so much.
@@ -322,10 +329,16 @@ impl Producer {
         self.tail.set(tail);
         self.bytes.set(self.bytes.get().wrapping_add(len as u64));
         if tail & self.counted == 0 {
-            let line = &self.lane.producer;
-            line.bytes.store(pack_bytes(self.bytes.get(), tail, self.lane.cells.len() as u64), Relaxed);
-            line.counted.store(tail, Relaxed);
+            self.tell_count(tail);
         }
+    }
+
+    /// Updates the shared count of bytes.
+    #[inline(never)]
+    fn tell_count(&self, tail: u64) {
+        let line = &self.lane.producer;
+        line.bytes.store(pack_bytes(self.bytes.get(), tail, self.lane.cells.len() as u64), Relaxed);
+        line.counted.store(tail, Relaxed);
     }
 
     #[inline(always)]

@@ -56,6 +56,7 @@
 
 mod answers;
 mod asked;
+mod each;
 mod lending;
 mod loans;
 mod room;
@@ -238,12 +239,14 @@ impl Outbox {
         if self.held.borrow().is_empty() || member.check().is_err() {
             return;
         }
-        for to in self.held.borrow_mut().drain(..) {
-            if let Some(peer) = self.peers.get(to) {
+        let mut held = self.held.borrow_mut();
+        for to in &*held {
+            if let Some(peer) = self.peers.get(*to) {
                 peer.producer.reveal();
                 peer.ring(member);
             }
         }
+        held.clear();
     }
 
     /// The mailbox to `to`, if it was opened.

@@ -92,6 +92,7 @@ pub const OPERATIONS: &[(&str, Operation)] = &[
     ("send_in_arena", |doom| sends(doom, How::Again, &[200])),
     ("send_behind_another_in_arena", |doom| sends(doom, How::Behind, &[200, 200])),
     ("send_batch", |doom| sends(doom, How::Batch, &[48, 5, 200, 20])),
+    ("send_each", |doom| sends(doom, How::Each, &[48, 8, 5, 200, 8, 20])),
     ("first_receive", |doom| receives(doom, How::First, &[20])),
     ("receive_in_cell", |doom| receives(doom, How::Again, &[20])),
     ("receive_in_arena", |doom| receives(doom, How::Again, &[200])),
@@ -149,6 +150,8 @@ enum How {
     Behind,
     /// In a batch, after others.
     Batch,
+    /// By one call for all, after others.
+    Each,
 }
 
 /// What a doomed process has begun and done, in memory that it shares with its parent.
@@ -348,8 +351,12 @@ fn sends(doom: &dyn Doom, how: How, lens: &[usize]) -> bool {
         let descriptors: Vec<_> =
             lens.iter().zip(before..).map(|(len, index)| descriptor(me.epoch(), index, *len)).collect();
         doom.begin();
+        if how == How::Each {
+            let messages = descriptors.iter().inspect(|_| _ = tally.begun.fetch_add(1, SeqCst));
+            me.to(0).send_each(messages).expect("room");
+        }
         let batch = (how == How::Batch).then(|| me.batch());
-        for descriptor in &descriptors {
+        for descriptor in descriptors.iter().filter(|_| how != How::Each) {
             tally.begun.fetch_add(1, SeqCst);
             me.send(0, descriptor).expect("room");
             if batch.is_none() {

@@ -35,6 +35,22 @@ impl Incoming {
         }
     }
 
+    /// After the last message of a row, the one before `seq`: is done with it as `finish_block`, and begins the next row, if more
+    /// may follow at once. Returns whether it did.
+    #[cold]
+    #[inline(never)]
+    pub fn begin_next_row(&self, member: &Member, seq: u64) -> bool {
+        if member.check().is_err() || !self.consumer.pass_row(seq) {
+            return false;
+        }
+        if !member.is_in_batch() || self.consumer.is_due() {
+            self.consumer.settle();
+            self.ring(member);
+        }
+        self.consumer.follow_row(seq);
+        true
+    }
+
     /// Tells the sender what a batch acknowledged.
     pub fn settle(&self, member: &Member) {
         if self.consumer.unsettled() > 0 {

@@ -17,7 +17,7 @@
 
 use super::{Consumer, PREFETCH, ROW};
 use crate::abi::{CELL, Envelope, Filter, is_below};
-use crate::memory;
+use crate::memory::{self, RingRef};
 use crate::ring::cell;
 use crate::ring::descriptor::Descriptor;
 use crate::sync::{Edge, Ordering::Relaxed, acquire};
@@ -43,24 +43,34 @@ impl Consumer {
         hand.is_in_cell() && self.is_oldest(hand.seq) && self.next.get() == hand.seq.wrapping_add(1)
     }
 
-    /// Like `take_new`, for a drain that is done with the message before `seq`: returns a small message of its row,
-    /// unless `filter` leaves it, another call took it meanwhile, or put one back that comes before it. Nothing before `seq` is held then,
-    /// because nothing after it was taken.
+    /// As [`Row::take`], once.
     #[inline(always)]
     pub fn take_following(&self, seq: u64, filter: Filter) -> Option<Descriptor> {
-        if self.next.get() != seq || !self.row.covers(seq) {
-            return None;
-        }
-        let (index, cell) = self.lane.cells.find(seq);
-        let after = seq.wrapping_add(1);
-        if cell.stamp.load(acquire(Edge::Row)) != after {
-            return None;
-        }
-        let envelope = cell.envelope.load(Relaxed);
-        let len = filter.small(envelope)?;
-        self.next.set(after);
-        self.head.set(seq);
-        Some(Descriptor::in_cell(seq, envelope, len, index))
+        self.row(filter).take(seq)
+    }
+
+    /// The rows of this lane, for a drain with this filter.
+    #[inline(always)]
+    pub fn row(&self, filter: Filter) -> Row<'_> {
+        Row { consumer: self, cells: self.lane.cells.by_value(), filter }
+    }
+
+    /// For a drain that is done with all messages before `seq`: whether its row ends there, nothing else was taken, and the next
+    /// message is there. If so, `head` moves up to it.
+    pub fn pass_row(&self, seq: u64) -> bool {
+        let is_end = self.next.get() == seq && !self.row.covers(seq) && self.turn.covers(seq);
+        is_end && self.is_stamped(seq) && self.pass_oldest(seq.wrapping_sub(1))
+    }
+
+    /// Begins the row after it.
+    #[inline(always)]
+    pub fn follow_row(&self, seq: u64) {
+        self.begin_row_of(seq, self.turn.left(seq).min(ROW));
+    }
+
+    /// Whether message `seq`, which was taken, is acknowledged, and all before it.
+    pub fn has_passed(&self, seq: u64) -> bool {
+        is_below(seq, self.head.get())
     }
 
     /// Begins a row with message `seq`, which is there. Returns whether it may be taken.
@@ -71,9 +81,15 @@ impl Consumer {
     #[inline(never)]
     pub(super) fn begin_row(&self, seq: u64) -> bool {
         let count = self.turn.left(seq).min(ROW);
-        if count == 0 {
-            return false;
+        if count > 0 {
+            self.begin_row_of(seq, count);
         }
+        count > 0
+    }
+
+    /// The row has so many messages.
+    #[inline(always)]
+    fn begin_row_of(&self, seq: u64, count: u64) {
         let last = seq.wrapping_add(count - 1);
         let is_complete = self.is_stream(seq, last);
         self.streams.set(is_complete);
@@ -82,7 +98,6 @@ impl Consumer {
         }
         self.claim(seq.wrapping_add(count));
         self.row.grant(seq, count);
-        true
     }
 
     /// Prefetches for a consumer that passes over message `seq`, if the row that it is of was complete when it began. One line at a
@@ -98,15 +113,19 @@ impl Consumer {
     }
 
     /// Prefetches the row that lies so far ahead of message `seq`.
+    #[inline(never)]
     fn prefetch_after(&self, seq: u64) {
-        for ahead in PREFETCH..PREFETCH + ROW {
-            memory::prefetch(cell(&self.lane, seq.wrapping_add(ahead)));
+        let (cells, first) = (self.lane.cells.by_value(), seq.wrapping_add(PREFETCH));
+        for ahead in (0..ROW).step_by(4) {
+            // So that the compiler repeats only this.
+            (0..4).for_each(|at| memory::prefetch(cells.find(first.wrapping_add(ahead + at)).1));
         }
     }
 
     /// Whether messages up to `last` are there. If the row before was a stream, also lets the producer get ahead. If it
     /// was not, looks only seldom: a look takes a line away from the producer, which is about to write it, and would
     /// delay messages that come one by one.
+    #[inline(always)]
     fn is_stream(&self, seq: u64, last: u64) -> bool {
         let is_time = !is_below(seq, self.next_look.get());
         if !self.streams.get() {
@@ -124,6 +143,7 @@ impl Consumer {
 
     /// Lets the producer get ahead of message `seq`, for a moment, and as long as it goes on. Looks only when half of that
     /// is used up: the line it looks at is far away.
+    #[inline(never)]
     fn await_lead(&self, seq: u64) {
         let lead = self.lead(seq);
         let end = seq.wrapping_add(lead);
@@ -171,5 +191,37 @@ impl Consumer {
     /// Whether message `seq` seems to be there.
     fn is_stamped(&self, seq: u64) -> bool {
         cell(&self.lane, seq).stamp.load(Relaxed) == seq.wrapping_add(1)
+    }
+}
+
+/// What a drain keeps while it takes one message after the other: what changes lies in the consumer, because others may take
+/// messages, or put one back, between two of them.
+#[derive(Clone, Copy)]
+pub struct Row<'a> {
+    consumer: &'a Consumer,
+    cells: RingRef<'a>,
+    filter: Filter,
+}
+
+impl Row<'_> {
+    /// Like `take_new`, for a drain that is done with the message before `seq`: returns a small message of its row,
+    /// unless the filter leaves it, another call took it meanwhile, or put one back that comes before it. Nothing before `seq` is
+    /// held then, because nothing after it was taken.
+    #[inline(always)]
+    pub fn take(self, seq: u64) -> Option<Descriptor> {
+        let Consumer { next, head, row, .. } = self.consumer;
+        if next.get() != seq || !row.covers(seq) {
+            return None;
+        }
+        let (index, cell) = self.cells.find(seq);
+        let after = seq.wrapping_add(1);
+        if cell.stamp.load(acquire(Edge::Row)) != after {
+            return None;
+        }
+        let envelope = cell.envelope.load(Relaxed);
+        let len = self.filter.small(envelope)?;
+        next.set(after);
+        head.set(seq);
+        Some(Descriptor::in_cell(seq, envelope, len, index))
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{LANE, Producer, refer, stamp};
 use crate::abi::{Envelope, Kind, Label, Location};
-use crate::memory;
+use crate::memory::{self, RingRef};
 use crate::sync::Ordering::Relaxed;
 
 impl Producer {
@@ -26,27 +26,36 @@ impl Producer {
     /// published; with `held`, it is held back with others until [`Producer::reveal`].
     #[inline(always)]
     pub fn push_small(&self, bytes: &[u8], label: Label, held: bool) -> bool {
-        self.push_described(bytes, Envelope::label_bits(label), held)
+        self.writer(label).push(bytes, held)
     }
 
-    /// `bits`: what its envelope has besides the epoch and the length.
+    /// Writes one message that fits a cell, if [`Producer::grant`] allows it and nothing is held back. Returns whether it did. It is
+    /// held back until [`Producer::reveal`].
     #[inline(always)]
-    fn push_described(&self, bytes: &[u8], bits: u64, held: bool) -> bool {
+    pub fn begin_to_hold(&self, bytes: &[u8], label: Label) -> bool {
         let seq = self.tail.get();
-        let budget = if held { &self.patience } else { &self.room };
-        if !budget.covers(seq) {
+        if self.held.get().is_some() || !self.room.covers(seq) {
             return false;
         }
-        let cell = self.cell(seq);
-        // First, so that nothing comes between the stores to the cell: a consumer that polls would take the line away
-        // half-written.
+        self.held.set(Some(seq));
+        self.held_from.set(self.pool.borrow().placed(LANE));
         self.advance(seq, bytes.len());
+        let cell = self.cell(seq);
         memory::store_small(&cell.payload, bytes);
-        cell.envelope.store(self.envelope | bits | bytes.len() as u64, Relaxed);
-        // A message that is held back needs no order, because the first one's stamp carries it. But using the same
-        // code is shorter.
-        stamp(cell, seq);
+        cell.envelope.store(self.writer(label).envelope | bytes.len() as u64, Relaxed);
         true
+    }
+
+    /// Writes messages with this label, one after the other.
+    #[inline(always)]
+    pub fn writer(&self, label: Label) -> Writer<'_> {
+        self.describing(Envelope::label_bits(label))
+    }
+
+    /// `bits`: what an envelope has besides the epoch and the length.
+    #[inline(always)]
+    fn describing(&self, bits: u64) -> Writer<'_> {
+        Writer { producer: self, cells: self.lane.cells.by_value(), envelope: self.envelope | bits }
     }
 
     /// Like [`Producer::push_small`], for a message that is too long for a cell. Its payload goes behind the last one in
@@ -74,12 +83,45 @@ impl Producer {
     /// Like [`Producer::push_small`], for a cell of this kind that concerns a call. It is published.
     #[inline(always)]
     pub fn push_numbered(&self, kind: Kind, number: u64, bytes: &[u8]) -> bool {
-        self.push_described(bytes, Envelope::numbered(number, 0, kind, Location::Inline(0)).pack(), false)
+        self.describing(Envelope::numbered(number, 0, kind, Location::Inline(0)).pack()).push(bytes, false)
     }
 
     /// Whether [`Producer::push_numbered`] finds room.
     #[inline(always)]
     pub fn may_push(&self) -> bool {
         self.room.covers(self.tail.get())
+    }
+}
+
+/// What stays while several messages are written. What changes lies in the producer, because others may be written between
+/// two of them.
+#[derive(Clone, Copy)]
+pub struct Writer<'a> {
+    producer: &'a Producer,
+    cells: RingRef<'a>,
+    /// The envelope without the length.
+    envelope: u64,
+}
+
+impl Writer<'_> {
+    /// As [`Producer::push_small`].
+    #[inline(always)]
+    pub fn push(self, bytes: &[u8], held: bool) -> bool {
+        let Producer { tail, patience, room, .. } = self.producer;
+        let seq = tail.get();
+        let budget = if held { patience } else { room };
+        if !budget.covers(seq) {
+            return false;
+        }
+        let (_, cell) = self.cells.find(seq);
+        // First, so that nothing comes between the stores to the cell: a consumer that polls would take the line away
+        // half-written.
+        self.producer.advance(seq, bytes.len());
+        memory::store_small(&cell.payload, bytes);
+        cell.envelope.store(self.envelope | bytes.len() as u64, Relaxed);
+        // A message that is held back needs no order, because the first one's stamp carries it. But using the same
+        // code is shorter.
+        stamp(cell, seq);
+        true
     }
 }

@@ -194,15 +194,8 @@ fn receive_requests(receives: Vec<Request<'_>>, payload: &mut [u8]) -> Outcome {
 }
 
 fn drain(me: &Endpoint, other: &Endpoint, payload: &mut [u8]) -> Outcome {
-    let batch = me.batch();
-    for _ in 0..BATCH {
-        me.try_send(1, black_box(payload))?;
-    }
-    drop(batch);
-    let mut drain = other.drain();
-    while let Some(message) = drain.next()? {
-        message.copy_to(black_box(payload));
-    }
+    me.to(1).within(Deadline::Now).send_each((0..BATCH).map(|_| black_box(&*payload)))?;
+    other.drain().for_each(|message| _ = message.copy_to(black_box(payload)))?;
     Ok(())
 }
 
