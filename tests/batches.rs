@@ -460,7 +460,11 @@ fn what_a_dead_receiver_had_not_told_of_comes_again() {
 enum Step {
     Send(Index),
     Lend(Index),
+    /// Several by one call, of these lengths.
+    SendEach(Vec<Index>),
     Receive,
+    /// All that is there, by a function.
+    Drain,
     /// One more batch of the sender's, or of the receiver's.
     Begin(bool),
     End(bool),
@@ -470,7 +474,9 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => any::<Index>().prop_map(Step::Send),
         2 => any::<Index>().prop_map(Step::Lend),
+        2 => vec(any::<Index>(), 0..20).prop_map(Step::SendEach),
         6 => Just(Step::Receive),
+        1 => Just(Step::Drain),
         1 => any::<bool>().prop_map(Step::Begin),
         1 => any::<bool>().prop_map(Step::End),
     ]
@@ -536,6 +542,36 @@ proptest! {
                     if result.is_err() || !is_batched {
                         oracle.see_all();
                     }
+                }
+                Step::SendEach(lens) => {
+                    // Most are short.
+                    let len = |at: &Index| match at.index(16) {
+                        0 => at.index(region.eager_limit() as usize + 1),
+                        _ => at.index(INLINE + 1),
+                    };
+                    let messages: Vec<_> = lens.iter().map(|at| pattern(len(at), seed)).collect();
+                    let sent = match a.to(1).within(Deadline::Now).send_each(&messages) {
+                        Ok(sent) => {
+                            prop_assert_eq!(sent, messages.len());
+                            sent
+                        }
+                        Err(stopped) => {
+                            prop_assert_eq!(stopped.error, SendError::Full);
+                            stopped.sent
+                        }
+                    };
+                    let is_full = sent < messages.len();
+                    messages.into_iter().take(sent).for_each(|message| oracle.hold(message, false, 1 << bits, share as usize));
+                    if is_full || !is_batched {
+                        oracle.see_all();
+                    }
+                }
+                Step::Drain => {
+                    let mut all = vec![];
+                    prop_assert_eq!(b.drain().for_each(|message| all.push(message.to_vec())), Ok(()));
+                    let seen: Vec<_> = oracle.sent.drain(..oracle.seen).collect();
+                    oracle.seen = 0;
+                    prop_assert!(all == seen);
                 }
                 Step::Receive => match b.try_recv() {
                     Ok(Some(mail)) => {

@@ -137,7 +137,6 @@ impl<'a> Drain<'a> {
         loop {
             while let Some(descriptor) = row.take(next) {
                 next = next.wrapping_add(1);
-                self.envelope = descriptor.envelope_word();
                 handle(&Message { peer, descriptor });
             }
             if !peer.begin_next_row(member, next) {
@@ -172,10 +171,15 @@ impl<'a> Drain<'a> {
     /// The message in hand, and whose it is.
     fn hand(&self) -> Option<(&'a Incoming, Descriptor)> {
         let (peer, first) = self.first?;
-        // Of a row it is the oldest that is not acknowledged.
-        let next = if self.follows { peer.consumer.head().wrapping_add(1) } else { self.next };
+        // Of a row it is the oldest that is not acknowledged. Only a panic asks then, so it may read its cell again.
+        let (next, envelope) = if self.follows {
+            let hand = peer.consumer.head();
+            (hand.wrapping_add(1), peer.consumer.peek(hand).map_or(0, |hand| hand.envelope_word()))
+        } else {
+            (self.next, self.envelope)
+        };
         let is_first = next.wrapping_sub(first.seq) <= 1;
-        let later = || Descriptor::without_place(next.wrapping_sub(1), self.envelope);
+        let later = || Descriptor::without_place(next.wrapping_sub(1), envelope);
         Some((peer, if is_first { first } else { later() }))
     }
 

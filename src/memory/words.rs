@@ -157,6 +157,13 @@ pub fn store_small(words: &[AtomicU64; INLINE / 8], bytes: &[u8]) {
     if let Ok(only) = bytes.try_into() {
         return words[0].store(u64::from_ne_bytes(only), Relaxed);
     }
+    if let Ok(all) = <&[u8; INLINE]>::try_from(bytes) {
+        let (all, _) = all.as_chunks();
+        return words
+            .iter()
+            .zip(all)
+            .for_each(|(word, bytes)| word.store(u64::from_ne_bytes(*bytes), Relaxed));
+    }
     let (whole, rest) = bytes.as_chunks();
     for (at, word) in words.iter().enumerate() {
         let Some(first) = whole.get(at) else {

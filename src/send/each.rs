@@ -48,10 +48,13 @@ impl Outbox {
         for message in messages {
             let bytes = message.as_ref();
             // A word, which is common, costs one comparison.
-            let is_held = match <&[u8; 8]>::try_from(bytes) {
-                Ok(word) => writer.push(word, true),
-                Err(_) => bytes.len() <= INLINE && writer.push(bytes, true),
-            };
+            if let Ok(word) = <&[u8; 8]>::try_from(bytes)
+                && writer.push(word, true)
+            {
+                *sent += 1;
+                continue;
+            }
+            let is_held = bytes.len() <= INLINE && writer.push(bytes, true);
             if !is_held && !self.hold_any(member, peer, label, bytes) {
                 post(bytes)?;
             }

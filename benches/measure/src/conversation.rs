@@ -287,11 +287,10 @@ fn start_batches(pair: &Pair, bytes: usize, batches: u64, batch: u64) -> Outcome
 #[inline(never)]
 fn drain_all(me: &Endpoint, buffer: &mut [u8]) -> Outcome<u64> {
     let mut count = 0;
-    let mut drain = me.drain();
-    while let Some(message) = drain.next()? {
+    me.drain().for_each(|message| {
         message.copy_to(black_box(buffer));
         count += 1;
-    }
+    })?;
     Ok(count)
 }
 
