@@ -187,8 +187,9 @@ impl Endpoint {
             subjects.note(None);
             return Ok(Event::Mail(Mail::new(member, peer, mail, Some(sender), inbox)));
         }
-        let mut all = NextOfAll::new(Next::new(inbox, member), member, subjects);
-        let outcome = self.both().drive(member, deadline, &mut all);
+        let halves = self.both();
+        let mut all = NextOfAll::new(Next::new(inbox, member), halves, member, subjects);
+        let outcome = halves.drive(member, deadline, &mut all);
         let topic = all.end_turn();
         outcome?;
         match topic {

@@ -6,13 +6,14 @@
 //!
 //! *Turns.* After a mail, or who comes or goes, the next call looks at the subjects first; after a subject it looks at them last. A part of
 //! an announced message counts as a mail. Among themselves, subjects take turns. Where a subject always has something, no
-//! call ever waits, so none would ask the kernel who has died, or do what else a wait does for its senders. So a call that finds no
-//! mail, but a subject, does that if it is time.
+//! call ever waits. A wait also publishes what batches hold back, looks thoroughly, and asks the kernel who has died. A call that finds
+//! no mail, but a subject, does all of this when nobody has for as long as a nap takes, and tells what it found before the subject.
 //!
 //! *No wake-up is lost.* What `select` says about its arms holds here, too, and these are its steps: the bits of topics with
 //! latest values are set, then the bit for mail, then the barrier is made, and then all subjects and all mail are looked at. A
 //! publisher publishes, and then looks at the topic's bit, if it publishes latest values, and at the bell.
 
+use super::Halves;
 use crate::error::RecvError;
 use crate::half::Member;
 use crate::receive::Next;
@@ -21,10 +22,10 @@ use core::cell::{Cell as Private, RefCell};
 
 /// Something that may have news for its reader. It is part of an endpoint, so it may go to another thread with that.
 pub trait Subject: Send {
-    /// Whether there is something that was not read, or an error to tell.
+    /// Whether there is something that was not read. Also true if that cannot be known because of an error: the reader returns it.
     fn is_there(&self) -> bool;
 
-    /// Asks the publisher to ring the rank of `member`, or not to any more, where it does not do so anyway.
+    /// Asks the publisher to ring the rank of `member`, or no longer to do so. Nothing where publishers ring without being asked.
     fn ask_for_rings(&self, member: &Member, asks: bool);
 }
 
@@ -111,6 +112,7 @@ impl Drop for Telling<'_> {
 /// Takes the next mail, or finds what else is to be told, or a subject that has something.
 pub struct NextOfAll<'a> {
     pub next: Next<'a>,
+    halves: Halves<'a>,
     member: &'a Member,
     subjects: &'a Subjects,
     /// The number of a subject that has something, and its topic.
@@ -120,8 +122,8 @@ pub struct NextOfAll<'a> {
 }
 
 impl<'a> NextOfAll<'a> {
-    pub fn new(next: Next<'a>, member: &'a Member, subjects: &'a Subjects) -> Self {
-        Self { next, member, subjects, found: None, asks: false.into() }
+    pub fn new(next: Next<'a>, halves: Halves<'a>, member: &'a Member, subjects: &'a Subjects) -> Self {
+        Self { next, halves, member, subjects, found: None, asks: false.into() }
     }
 
     /// The topic that is told, if one is. It has had its turn; otherwise all else has had its turn, also if that was an error.
@@ -135,12 +137,18 @@ impl<'a> NextOfAll<'a> {
         self.found.is_some()
     }
 
-    /// A check of all else. It comes before a subject that was found.
-    fn check_others(&mut self, query: bool) -> Result<bool, RecvError> {
+    /// What a wait does for others, and for what looks may miss. What it finds comes before the subject that was found.
+    fn do_as_a_wait(&mut self) -> Result<(), RecvError> {
+        self.member.note_question_for_all();
+        self.member.watch();
+        self.halves.publish();
+        self.halves.ask_for_started();
+        // If this ends in an error, that was the turn of all else.
         let found = self.found.take();
-        let is_found = self.next.check(query)?;
+        // Some of what was published may have been for this rank itself.
+        let is_found = self.next.look(true)? || self.next.check(true)?;
         self.found = found.filter(|_| !is_found);
-        Ok(is_found)
+        Ok(())
     }
 }
 
@@ -156,15 +164,16 @@ impl Operation for NextOfAll<'_> {
         if is_turn || !self.finds_subject() {
             return Ok(false);
         }
-        if self.member.is_question_due() {
-            self.member.watch();
-            self.check_others(true)?;
+        // A receive has a clock of its own, and would take this question away.
+        if self.member.is_question_for_all_due() {
+            self.do_as_a_wait()?;
         }
         Ok(true)
     }
 
     fn check(&mut self, query: bool) -> Result<bool, RecvError> {
-        Ok(self.check_others(query)? || self.finds_subject())
+        self.found = None;
+        Ok(self.next.check(query)? || self.finds_subject())
     }
 
     fn step(&mut self) -> Result<Step, RecvError> {

@@ -4,7 +4,8 @@ use super::*;
 use common::wire::geometry;
 use common::{command, reply};
 use mailbox::lab::abi::TopicLines;
-use mailbox::{Config, Latest, LatestPublisher, Policy, Publisher, Subscriber, Wait};
+use mailbox::{CollectiveError, Comm, Config, Latest, LatestPublisher, Policy, Publisher, Subscriber, Wait};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::Relaxed};
 
 /// If naps had to end by themselves a third of them would take longer than the guard.
@@ -49,6 +50,7 @@ pub fn perform(region: &str) {
             "track" => track.publish(b"here").expect("room"),
             "speed" => speed.publish_value(&1u64).expect("it fits"),
             "mail" => me.send(0, b"mail").expect("room"),
+            "world" => std::mem::forget(Comm::world(&me).expect("both come")),
             other => panic!("{other}"),
         }
         reply("ok");
@@ -163,7 +165,7 @@ fn only_readers_that_ask_for_it_are_told_and_no_longer_than_they_live() {
 /// The second of each two events at the latest.
 #[test]
 fn a_topic_that_always_has_something_hides_nothing() {
-    let (scratch, region) = of(4);
+    let (scratch, region) = of(8);
     let [me] = join(&region, [0]);
     let _track = track(&me);
     let [other] = join(&region, [2]);
@@ -177,21 +179,108 @@ fn a_topic_that_always_has_something_hides_nothing() {
         other.send(0, b"now").expect("room");
         soon(mail(2, 1, b"now"));
     }
-    // A death that nobody else finds, also where nobody has ever sent anything.
-    let mut process = puppet(&scratch);
-    assert_eq!(process.does("join 3"), "ok");
+    // A death that nobody else finds, also where nobody has ever sent anything. Ranks 2 and 3 are those that this rank watches.
+    let [watched] = join(&region, [3]);
     soon(Joined(3, 1));
+    let mut process = puppet(&scratch);
+    assert_eq!(process.does("join 5"), "ok");
+    soon(Joined(5, 1));
     process.kill();
     let begun = Instant::now();
     loop {
         match next(&me) {
             Told::Published(TRACK) => assert!(begun.elapsed() < GUARD),
-            event => break assert_eq!(event, Died(3, 1)),
+            event => break assert_eq!(event, Died(5, 1)),
         }
     }
+    drop(watched);
+    soon(Left(3, 1));
     drop(other);
     soon(Left(2, 1));
     soon(Alone);
+}
+
+/// No call waits, so none publishes it before its wait.
+#[test]
+fn what_a_batch_holds_back_is_published_beside_a_topic_that_always_has_something() {
+    let (_scratch, region) = of(2);
+    let [me, other] = join(&region, [0, 1]);
+    let _track = track(&me);
+    publishers(&other).0.publish(b"never read").expect("room");
+    let mut two = [next(&me), next(&me)];
+    two.sort();
+    assert_eq!(two, [Joined(1, 1), published(TRACK)]);
+    let _batch = me.batch();
+    // Also after a sender's turn that is over: a receive uses that time for its own question.
+    for mails in [0, 32] {
+        for _ in 0..mails {
+            other.send(0, b"mail").expect("room");
+        }
+        let begun = Instant::now();
+        let mut received = 0;
+        while received < mails {
+            received += u32::from(next(&me) == mail(1, 1, b"mail"));
+        }
+        me.send(1, b"reply").expect("room");
+        while other.try_recv().expect("mail").is_none() {
+            assert_eq!(next(&me), published(TRACK));
+            assert!(begun.elapsed() < GUARD, "it is held back after {mails} mails");
+        }
+    }
+}
+
+/// Nobody asks for its result, so only events go on with it.
+#[test]
+fn a_started_operation_ends_with_its_dead_member_beside_a_topic_that_always_has_something() {
+    let (scratch, region) = of(2);
+    let [me] = join(&region, [0]);
+    let _track = track(&me);
+    let mut process = Child::start("publisher", &scratch);
+    assert_eq!(process.does("track"), "ok");
+    process.starts("world");
+    let comm = Comm::world(&me).expect("both come");
+    assert_eq!(process.answer(), "ok");
+    // What is kept of the operation ends with it.
+    let kept = Arc::new(());
+    let held = kept.clone();
+    let sum = comm.start_all_reduce(vec![1u64], move |one, other| {
+        let _held = &held;
+        one + other
+    });
+    process.kill();
+    let begun = Instant::now();
+    while Arc::strong_count(&kept) > 1 {
+        next(&me);
+        assert!(begun.elapsed() < GUARD, "it goes on without its member");
+    }
+    assert_eq!(sum.wait().err(), Some(CollectiveError::Gone { rank: 1, died: true }));
+}
+
+/// A look includes only some of those that were silent for a long time.
+#[test]
+fn mail_of_one_of_many_silent_ranks_is_told_beside_a_topic_that_always_has_something() {
+    const RANKS: u32 = 48;
+    let (_scratch, region) = of(RANKS);
+    let [me] = join(&region, [0]);
+    let others: Vec<Endpoint> = (1..RANKS).map(|rank| region.join(rank).expect("free")).collect();
+    let _track = track(&me);
+    for other in &others {
+        other.send(0, b"first").expect("room");
+    }
+    publishers(&others[0]).0.publish(b"never read").expect("room");
+    let mut told = 0;
+    while told < 2 * others.len() {
+        told += usize::from(next(&me) != published(TRACK));
+    }
+    for _ in 0..200 {
+        assert_eq!(next(&me), published(TRACK));
+    }
+    for other in others.iter().step_by(6) {
+        thread::sleep(SHORT);
+        other.send(0, b"now").expect("room");
+        assert_eq!(next(&me), mail(other.rank(), 1, b"now"));
+        assert_eq!(next(&me), published(TRACK));
+    }
 }
 
 #[test]
