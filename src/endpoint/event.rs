@@ -70,11 +70,13 @@ pub enum Event<M> {
         epoch: u64,
     },
     /// The last other rank that was there has ended. It is told once each time, and never before somebody has joined.
+    /// What topics have may not all have been read: read what is there before you stop.
     Alone,
-    /// A topic has something that a reader of this endpoint has not read, and that it asked to be told of by
-    /// [`Subscriber::set_events`](crate::Subscriber::set_events) or [`Latest::set_events`](crate::Latest::set_events). It is told
-    /// again as long as that is so. Only an [`Endpoint`] tells it: no reader of a topic has a half, or a
-    /// [`Shared`](crate::Shared).
+    /// A topic has something that a reader of this endpoint has not read, or reading it would return an error, such as
+    /// [`ReadError::NoSpace`](crate::ReadError::NoSpace). The reader has asked to be told of that:
+    /// [`Subscriber::set_events`](crate::Subscriber::set_events), [`Latest::set_events`](crate::Latest::set_events). It is told again
+    /// as long as that is so. [`Event::Alone`] may be told before the last of it was read. Only an [`Endpoint`] tells it: no reader
+    /// of a topic has a half, or a [`Shared`](crate::Shared).
     Published {
         /// Which one: [`Topic::number`](crate::Topic::number).
         topic: u32,

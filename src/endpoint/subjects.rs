@@ -22,7 +22,8 @@ use core::cell::{Cell as Private, RefCell};
 
 /// Something that may have news for its reader. It is part of an endpoint, so it may go to another thread with that.
 pub trait Subject: Send {
-    /// Whether there is something that was not read. Also true if that cannot be known because of an error: the reader returns it.
+    /// Whether there is something that was not read. Also true where there is no memory to look at it: reading returns that error. What
+    /// is published in the other way, as a stream or as latest values, is not there.
     fn is_there(&self) -> bool;
 
     /// Asks the publisher to ring the rank of `member`, or no longer to do so. Nothing where publishers ring without being asked.

@@ -1,7 +1,7 @@
 //! The only place where mapped bytes become references, and where payload is copied to and from them.
 //!
-//! What lies where in a segment says [`crate::abi`]; [`crate::segment`] maps it, and takes its pages from the system; in which order
-//! words are read and written is up to [`crate::ring`] and its like. Between them, this folder makes pointers into references:
+//! [`crate::abi`] says what lies where in a segment. [`crate::segment`] maps it, and takes its pages from the system. [`crate::ring`] and
+//! its like say in which order words are read and written. Between them, this folder makes pointers into references:
 //!
 //! ```text
 //!  an address, a length, and what unmaps it

@@ -1,4 +1,5 @@
-//! What an error of the system means for a region. Error numbers are interpreted here and nowhere else.
+//! What an error of the system means for a region, as a user is told. A function that makes one system call may look itself at what the
+//! error number means for that call.
 
 use std::error::Error;
 use std::fmt;

@@ -1,6 +1,7 @@
 //! Every system call, one file per platform. Loom's model of a system is a platform like the others.
 //!
-//! Above this folder nobody knows on which system it runs. A platform is a set of functions and types of the same names and meanings;
+//! Above this folder no code is chosen by the system that it runs on. (`model` is an exception: with it, much is left out. And some
+//! code there knows error numbers that all Unixes have.) A platform is a set of functions and types of the same names and meanings;
 //! exactly one is compiled:
 //!
 //! | platform | compiled | what it is |
@@ -20,7 +21,7 @@
 //! | mappings in a process that locks its memory | `linux/locking` | the same |
 //! | how much memory is left, whose files are one's own | `linux/cgroup`, `linux/users` | the same |
 //!
-//! Shared by all Unixes: `files`; `cause`, the only place that interprets error numbers; `event` and `trust`, for programs that choose
+//! Shared by all Unixes: `files`; `cause`, which says what an error number means to a user; `event` and `trust`, for programs that choose
 //! [`Wait::Event`](crate::Wait::Event); `pause`, a sleep that nobody ends, for where there is no better one.
 //!
 //! **Who writes what.** No word of a region is written here but the bytes of events and, on `portable`, the locks. (Files get what
@@ -40,9 +41,11 @@
 //!
 //! **Before you change it:**
 //! - A function that is added for one platform is added for all; `portable` and `model` must compile, too.
-//! - Every `unsafe` block is small, and says why its pointers are good. What an error number means is said in `cause` only.
-//! - A child may be forked while another thread is in here. So nothing waits for a lock that such a child would find held for ever;
-//!   `linux/locks` says what a fork does to the locks.
+//! - Every `unsafe` block is small, and says why its pointers are good. What an error number means to a user is said in `cause` only. A
+//!   function that knows its one call may look at that call's number itself.
+//! - A child may be forked while another thread is in here. On Linux nothing waits for a lock that such a child would find held for
+//!   ever: `linux/locks` says what a fork does to its lock. On `portable` the clock's first reading sets a `OnceLock`, so a child that is
+//!   forked during it could wait for ever. Do not add another.
 
 #[cfg(all(target_os = "linux", not(any(portable, loom))))]
 mod linux;

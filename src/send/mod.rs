@@ -51,7 +51,8 @@
 //!   that was started, gives no permission, and so the next send takes the slow path.
 //! - First publish, then ring. That a receiver has reset the mailbox is told once, by the next call that can
 //!   ([`Outgoing::tell_reset`]).
-//! - A batch may not hold back what somebody waits for: calls, announcements and acknowledgements go at once.
+//! - A batch may not hold back what somebody waits for: calls, announcements, and acknowledgements that a sender waits for, go
+//!   at once.
 #![cfg(not(loom))]
 
 mod answers;

@@ -11,7 +11,7 @@
 //! | `--cfg stops` | the machine's, counted | the machine's | `std`'s | never |
 //! | `--cfg loom` | loom's, counted | loom's | loom's | if the model check has chosen this mistake |
 //!
-//! The locks are for threads of one process (`wait::crew`); no lock lies in a segment. Counted atomics can stop what makes the
+//! The locks are for threads of one process (`wait::crew`); none of these lies in a segment. Counted atomics can stop what makes the
 //! access: with `stops` the whole process, with loom a thread of a model. So tests end a process at each step that a peer could see.
 //!
 //! | file | what is in it |
@@ -29,8 +29,9 @@
 //! ([`full_fence`]), and then at least one sees the other's word.
 //!
 //! **What is not here.** Words that only one process has, such as flags between its threads, are `core`'s atomics: no peer sees them.
-//! (Where threads take turns at something by a lock, and a model check runs that, the lock is from here.) A few orders have no name.
-//! The entry of a topic (`topic::find`) is written under a lock and read without. A count of processors (`wait::crowd`) is a hint.
+//! (A lock between threads is from here if a model check runs the code that takes it.) Some orders have no name, such as those of the
+//! entry of a topic (`topic::find`), which is written under a lock and read without, and of a count of processors (`wait::crowd`),
+//! which is a hint.
 //! Loom's model of a system is a platform of [`crate::os`].
 //!
 //! **Who writes what, garbage, a stop at any instruction.** An edge promises an order, no contents. That a peer writes sense, and

@@ -207,7 +207,9 @@ impl<'a> Latest<'a> {
         halves.drive(member, deadline.into(), &mut waiting)
     }
 
-    /// Chooses whether [`Endpoint::next_event`] tells that there is a value which was not read. As
+    /// Chooses whether [`Endpoint::next_event`] tells that there is a value which was not read, or that reading it would return an error,
+    /// such as [`ReadError::NoSpace`]. It is told again as long as that is so: until the value is read, or this is called with `false`,
+    /// no call waits, and none ends at its deadline or by an [`Interrupter`](crate::Interrupter). As
     /// [`Subscriber::set_events`](crate::Subscriber::set_events).
     ///
     /// ```

@@ -87,12 +87,12 @@ impl<'a> News<'a> {
         Self { me, unread }
     }
 
-    /// Whether there is something new, or an error to tell.
+    /// Whether there is something new, or no memory to look at it.
     pub fn is_there(&self) -> bool {
         self.unread.is_there()
     }
 
-    /// Asks the publisher to ring this rank, or not to any more, where it does not do so anyway.
+    /// Asks the publisher to ring this rank, or no longer to do so. Nothing where publishers ring without being asked.
     pub fn ask_for_rings(&self, asks: bool) {
         self.unread.ask_for_rings(self.me.member(), asks);
     }

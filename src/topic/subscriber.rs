@@ -277,7 +277,11 @@ impl<'a> Subscriber<'a> {
     /// nor after the subscriber is dropped. So one loop serves mail, those who come and go, and topics.
     ///
     /// As long as there is such a message, [`Event::Published`](crate::Event::Published) is told again, in turn with all else: read
-    /// one message or all, or call this with `false`. A message that a [`Sample`] holds in place was not read.
+    /// one message or all, or call this with `false`. Until then no call waits, so none ends at its deadline or by an
+    /// [`Interrupter`](crate::Interrupter). It is told, too, if reading that message would return an error.
+    ///
+    /// A message that a [`Sample`] holds in place was not read, and the sample borrows the subscriber. So call this with `false` before
+    /// you take a sample that you keep while you ask for events.
     ///
     /// ```
     /// # use mailbox::{Config, Event, Policy, Region};
