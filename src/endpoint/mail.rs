@@ -33,7 +33,7 @@ use std::thread::panicking;
 /// during the unwinding gets each mail at most twice.
 ///
 /// **Holding.** Keep a mail for long, and its sender waits once the mailbox behind it is full. To receive more of that sender
-/// then returns [`RecvError::Held`].
+/// then returns [`RecvError::Held`](crate::RecvError::Held).
 ///
 /// **Calls.** Its sender may wait for an answer ([`Mail::is_call`], [`Mail::reply`]). If a call is dropped instead, its sender
 /// is told. A call is delivered to no later holder of the rank.
