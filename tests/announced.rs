@@ -179,7 +179,7 @@ fn one_that_times_out_is_never_delivered() {
     let (_scratch, a, b) = pair(64);
     let message = pattern(ARENA as usize * 3, 1);
     let sent = a.to(1).within(Duration::from_millis(50)).send(&message);
-    assert_eq!(sent, Err(SendError::Timeout));
+    assert_eq!(sent, Err(SendError::Timeout(1)));
     assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
     a.send(1, b"next").expect("room");
     assert_eq!(b.recv().expect("mail").to_vec(), b"next");
@@ -207,7 +207,7 @@ fn one_that_is_interrupted_is_never_delivered() {
 fn a_sender_that_need_not_wait_hears_of_its_deadline_and_interruptions_all_the_same() {
     let (_scratch, a, b) = pair(64);
     let short = pattern(ARENA as usize, 0);
-    assert_eq!(a.to(1).within(Duration::ZERO).send(&short), Err(SendError::Timeout));
+    assert_eq!(a.to(1).within(Duration::ZERO).send(&short), Err(SendError::Timeout(1)));
     a.interrupter().interrupt();
     assert_eq!(a.send(1, &short), Err(SendError::Interrupted));
     assert!(a.region().inspect().mailboxes.is_empty(), "none of it was sent");

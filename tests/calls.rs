@@ -191,7 +191,7 @@ fn a_late_answer_is_never_that_of_another_call() {
             for number in 0..5_u8 {
                 assert_eq!(
                     caller.to(SERVER).within(SHORT).call(&vec![number; request]).unwrap_err(),
-                    CallError::Timeout
+                    CallError::Timeout(SERVER)
                 );
                 let late = server.try_recv().unwrap().expect("the call that was given up");
                 let next = caller
@@ -237,7 +237,7 @@ fn unread_mail_keeps_no_answer_from_coming() {
                 let call =
                     caller.to(SERVER).within(Deadline::Now).start_call(&pattern(request, 0)).expect("room");
                 (0..mails).for_each(|number| server.send(0, &vec![number; len]).expect("room"));
-                assert_eq!(server.try_send(0, &vec![0; len]), Err(SendError::Full));
+                assert_eq!(server.try_send(0, &vec![0; len]), Err(SendError::Full(0)));
                 server
                     .try_recv()
                     .unwrap()
@@ -306,9 +306,9 @@ fn a_call_that_cannot_be_answered_is_handed_back() {
     let (_scratch, caller, server) = pair(Config::ranks(2).arena(1024));
     type Answer = for<'a> fn(Mail<'a>, &[u8]) -> Result<(), Unanswered<Mail<'a>>>;
     let answers: [(SendError, Answer); 4] = [
-        (SendError::Full, |mail, bytes| mail.reply_within(bytes, Deadline::Now)),
-        (SendError::Timeout, |mail, bytes| mail.reply_within(bytes, SHORT)),
-        (SendError::Timeout, |mail, bytes| mail.refuse_within(bytes, SHORT)),
+        (SendError::Full(0), |mail, bytes| mail.reply_within(bytes, Deadline::Now)),
+        (SendError::Timeout(0), |mail, bytes| mail.reply_within(bytes, SHORT)),
+        (SendError::Timeout(0), |mail, bytes| mail.refuse_within(bytes, SHORT)),
         (SendError::TooLarge { len: 513, limit: 512 }, |mail, _| mail.reply_within(&[0; 513], Deadline::Now)),
     ];
     for (error, answer) in answers {
@@ -377,7 +377,7 @@ fn who_could_only_wait_for_its_own_answers_is_told() {
     let (_scratch, me, _other) = pair(Config::ranks(2));
     (0..CREDITS)
         .for_each(|_| drop(me.to(0).within(Deadline::Now).start_call(&pattern(LONG, 0)).expect("a credit")));
-    let full = CallError::Request(SendError::Full);
+    let full = CallError::Request(SendError::Full(0));
     assert_eq!(me.call(0, &pattern(LONG, 0)).unwrap_err(), full);
 }
 
@@ -407,7 +407,7 @@ fn what_was_never_asked_says_so() {
         caller.call(SERVER, &[0; 513]).map(drop),
         request(SendError::TooLarge { len: 513, limit: 512 })
     );
-    assert_eq!(caller.to(2).within(SHORT).call(b"").map(drop), Err(CallError::Timeout), "it may yet join");
+    assert_eq!(caller.to(2).within(SHORT).call(b"").map(drop), Err(CallError::Timeout(2)), "it may yet join");
     assert_eq!(caller.call(0, b"").map(drop), Err(CallError::Broken(Broken::Oneself)));
     let wait = caller.interrupter();
     wait.interrupt();
@@ -423,9 +423,9 @@ fn a_full_mailbox_refuses_a_call_that_does_not_wait() {
     let calls: Vec<_> = (0..4)
         .map(|_| caller.to(SERVER).within(Deadline::Now).start_call(b"in the mailbox").expect("room"))
         .collect();
-    let full = CallError::Request(SendError::Full);
+    let full = CallError::Request(SendError::Full(SERVER));
     assert_eq!(caller.to(SERVER).within(Deadline::Now).start_call(b"").map(drop).unwrap_err(), full);
-    assert_eq!(caller.to(SERVER).within(SHORT).call(b"").unwrap_err(), CallError::Timeout);
+    assert_eq!(caller.to(SERVER).within(SHORT).call(b"").unwrap_err(), CallError::Timeout(SERVER));
     drop(calls);
     (0..5).for_each(|_| drop(server.try_recv().unwrap().expect("a call")));
     assert!(matches!(server.try_recv(), Ok(None)));
@@ -513,7 +513,7 @@ fn a_call_to_a_rank_that_was_never_joined_is_for_its_first_life() {
         let region = scratch.create(Config::ranks(2));
         let caller = region.join(0).expect("a free rank");
         let call = caller.to(SERVER).within(Deadline::Now).start_call(&pattern(len, 0)).expect("room");
-        assert_eq!(call.wait_within(SHORT).unwrap_err(), CallError::Timeout);
+        assert_eq!(call.wait_within(SHORT).unwrap_err(), CallError::Timeout(SERVER));
         let server = region.join(SERVER).expect("a free rank");
         server.try_recv().unwrap().expect("the call").reply(b"first").expect("room");
         assert_eq!(*call.wait().expect("an answer"), *b"first");

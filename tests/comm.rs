@@ -220,8 +220,8 @@ fn large_messages_from_anyone_are_received_in_any_order() {
 
 #[test]
 fn errors_say_what_happened() {
-    let send = RequestError::from(CommError::from(SendError::Full));
-    assert_eq!(send, RequestError::Send(SendError::Full));
+    let send = RequestError::from(CommError::from(SendError::Full(1)));
+    assert_eq!(send, RequestError::Send(SendError::Full(1)));
     let missing = CommError::Missing { missing: 3, others: 2 };
     assert!(missing.is_timeout() && RequestError::from(missing).is_timeout());
     let gone = CommError::Gone { rank: 3, died: true };

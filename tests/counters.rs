@@ -118,7 +118,7 @@ fn an_announced_message_counts_once_with_its_bytes() {
 fn a_message_that_was_given_up_counts_as_dropped() {
     let (_scratch, region, a, b) = pair(64);
     for count in 1..4 {
-        assert_eq!(a.to(1).within(SHORT).send(&pattern(5000, 0)), Err(SendError::Timeout));
+        assert_eq!(a.to(1).within(SHORT).send(&pattern(5000, 0)), Err(SendError::Timeout(1)));
         assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
         let seen = mailbox(&region);
         assert_eq!((seen.messages, seen.drops, seen.unread), (count, count, 0));
@@ -131,11 +131,11 @@ fn a_full_mailbox_is_counted_each_time() {
     (0..4).for_each(|_| a.send(1, b"x").expect("room"));
     assert_eq!(mailbox(&region).full, 0);
     for count in 1..5 {
-        assert_eq!(a.try_send(1, b"x"), Err(SendError::Full));
+        assert_eq!(a.try_send(1, b"x"), Err(SendError::Full(1)));
         assert_eq!(mailbox(&region).full, count);
     }
-    assert_eq!(a.to(1).within(Deadline::Now).send(b"x"), Err(SendError::Full));
-    assert_eq!(a.to(1).within(SHORT).send(b"x"), Err(SendError::Timeout));
+    assert_eq!(a.to(1).within(Deadline::Now).send(b"x"), Err(SendError::Full(1)));
+    assert_eq!(a.to(1).within(SHORT).send(b"x"), Err(SendError::Timeout(1)));
     let seen = mailbox(&region);
     assert_eq!((seen.full, seen.messages), (6, 4));
 }
@@ -254,7 +254,7 @@ fn counters_go_on_with_successors() {
         let (a, b) = (region.join(0).expect("free"), region.join(1).expect("free"));
         a.send(1, b"12345").expect("room");
         drop(b.recv().expect("mail"));
-        assert_eq!(a.to(1).within(SHORT).send(&pattern(5000, 0)), Err(SendError::Timeout));
+        assert_eq!(a.to(1).within(SHORT).send(&pattern(5000, 0)), Err(SendError::Timeout(1)));
         assert!(b.try_recv().is_ok_and(|mail| mail.is_none()));
         assert_eq!(b.from(0).within(SHORT).recv().err(), Some(RecvError::Timeout));
         let seen = mailbox(&region);

@@ -165,7 +165,7 @@ fn a_reset_gives_the_memory_of_moved_mail_back() {
         while sent < 100 {
             match a.to(1).tag(1).try_send(&sent.to_ne_bytes()) {
                 Ok(()) => sent += 1,
-                Err(mailbox::SendError::Full) => {
+                Err(mailbox::SendError::Full(_)) => {
                     assert!(b.from(0).tag(2).try_recv().expect("room is made").is_none(), "{sent}");
                 }
                 Err(error) => panic!("{error}"),

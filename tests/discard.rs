@@ -117,7 +117,7 @@ fn a_successor_gives_up_what_its_predecessor_sent() {
     kill_endpoint(me);
     // And one that knows nothing of it goes on from there.
     let me = region.join(0).expect("free");
-    assert_eq!(me.try_send(1, &[0; 600]), Err(SendError::Full));
+    assert_eq!(me.try_send(1, &[0; 600]), Err(SendError::Full(1)));
     assert_eq!(me.discard(1), Ok(sent));
 }
 

@@ -126,8 +126,8 @@ fn oneself_is_a_peer_that_never_waits() {
     }
     // Nobody else could make room, or send.
     while a.try_send(0, b"x").is_ok() {}
-    assert_eq!(a.send(0, b"x").err(), Some(SendError::Full));
-    assert_eq!(a.to(0).within(common::GUARD).send(b"x").err(), Some(SendError::Full));
+    assert_eq!(a.send(0, b"x").err(), Some(SendError::Full(0)));
+    assert_eq!(a.to(0).within(common::GUARD).send(b"x").err(), Some(SendError::Full(0)));
     while a.try_recv().is_ok_and(|mail| mail.is_some()) {}
     assert_eq!(a.from(0).recv().err(), Some(RecvError::Broken(Broken::Oneself)));
     assert_eq!(a.from(0).within(common::GUARD).recv().err(), Some(RecvError::Broken(Broken::Oneself)));
@@ -227,7 +227,7 @@ fn mails_are_dropped_in_any_order() {
         for at in 0..4 {
             a.try_send(1, &pattern(100, at)).expect("room");
         }
-        assert_eq!(a.try_send(1, b"x").err(), Some(SendError::Full));
+        assert_eq!(a.try_send(1, b"x").err(), Some(SendError::Full(1)));
         let mut mails: [_; 4] = std::array::from_fn(|_| Some(b.try_recv().unwrap().expect("mail")));
         assert_eq!(b.from(0).try_recv().err(), Some(RecvError::Held(0)));
         for (count, drops) in order.into_iter().enumerate() {
@@ -251,7 +251,7 @@ fn a_mail_stays_intact_while_later_ones_come_and_go() {
         a.try_send(1, &pattern(500, round)).expect("room");
         assert!(b.recv().expect("mail").to_vec() == pattern(500, round));
     }
-    assert_eq!(a.try_send(1, b"x").err(), Some(SendError::Full), "the oldest is held");
+    assert_eq!(a.try_send(1, b"x").err(), Some(SendError::Full(1)), "the oldest is held");
     assert!(held.to_vec() == pattern(500, 0));
     drop(held);
     assert_eq!(a.try_send(1, b"x"), Ok(()));

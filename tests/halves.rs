@@ -207,7 +207,7 @@ fn a_half_waits_for_its_own_rank_as_long_as_there_is_the_other() {
     let (sender, receiver) = join(&region, 0).into_split();
     assert_eq!(receiver.from(0).within(SHORT).recv().err(), Some(RecvError::Timeout));
     while sender.try_send(0, b"x").is_ok() {}
-    assert_eq!(sender.to(0).within(SHORT).send(b"x"), Err(SendError::Timeout));
+    assert_eq!(sender.to(0).within(SHORT).send(b"x"), Err(SendError::Timeout(0)));
     (0..4).for_each(|_| drop(receiver.recv().expect("mail")));
 
     // The sender goes while the receiver waits.
@@ -233,7 +233,7 @@ fn a_half_waits_for_its_own_rank_as_long_as_there_is_the_other() {
             });
             scratch.wait_until_sender_sleeps(0);
             drop(receiver);
-            assert_eq!(waiter.join().expect("a thread"), Err(SendError::Full));
+            assert_eq!(waiter.join().expect("a thread"), Err(SendError::Full(0)));
         });
     }
 }
@@ -254,7 +254,7 @@ fn what_the_other_half_did_before_it_went_is_seen() {
             thread::scope(|scope| {
                 scope.spawn(move || drop(receiver.recv().expect("mail")));
                 assert_eq!(sender.send(0, b"y"), Ok(()));
-                assert_eq!(sender.send(0, b"y"), Err(SendError::Full));
+                assert_eq!(sender.send(0, b"y"), Err(SendError::Full(0)));
             });
         }
     }
@@ -339,7 +339,7 @@ fn interrupters_from_before_go_with_the_receiver_and_each_half_has_its_own() {
 
     for interrupter in [&before, &of_receiver] {
         interrupter.interrupt();
-        assert_eq!(sender.to(1).within(SHORT).send(b"x"), Err(SendError::Timeout), "not its own");
+        assert_eq!(sender.to(1).within(SHORT).send(b"x"), Err(SendError::Timeout(1)), "not its own");
         assert_eq!(receiver.from_any().within(GUARD).recv().err(), Some(RecvError::Interrupted));
     }
     of_sender.interrupt();
@@ -383,7 +383,7 @@ fn each_half_waits_in_its_own_way() {
         let how = |blocks| if blocks { Wait::Block } else { Wait::Spin };
         sender.set_wait(how(blocks));
         receiver.set_wait(how(!blocks));
-        assert_eq!(sender.to(1).within(SHORT).send(b"x"), Err(SendError::Timeout));
+        assert_eq!(sender.to(1).within(SHORT).send(b"x"), Err(SendError::Timeout(1)));
         assert_eq!(receiver.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
         let inspection = region.inspect();
         assert_eq!(inspection.mailboxes[0].sleeps > 0, blocks);
@@ -467,7 +467,7 @@ fn a_sending_half_calls_asleep_or_awake_while_the_other_receives() {
 fn a_half_that_calls_its_own_rank_is_answered_by_the_other_while_there_is_one() {
     let (_scratch, region) = region(1, 16, 1 << 16);
     let (sender, receiver) = join(&region, 0).into_split();
-    assert_eq!(sender.to(0).within(SHORT).call(b"?").expect_err("nobody yet"), CallError::Timeout);
+    assert_eq!(sender.to(0).within(SHORT).call(b"?").expect_err("nobody yet"), CallError::Timeout(0));
     thread::scope(|scope| {
         scope.spawn(move || {
             for _ in 0..2 {

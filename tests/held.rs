@@ -277,7 +277,7 @@ fn the_word_of_a_life_that_is_over_is_not_its_successors() {
     let oldest = held.first().expect("mail").seq();
     assert_eq!(Starved::unpack(word, oldest).map(|starved| starved.seq), Some(oldest), "nobody took it back");
     assert_eq!(me.from(1).within(SHORT).recv().err(), Some(RecvError::Timeout));
-    assert_eq!(successor.try_send(0, &[1; 200]), Err(SendError::Full));
+    assert_eq!(successor.try_send(0, &[1; 200]), Err(SendError::Full(0)));
     assert_eq!(said(&wire), 0, "a successor's own word");
 }
 
@@ -432,7 +432,10 @@ fn whatever_a_sender_says_costs_its_receiver_an_error_at_most() {
             assert!(matches!(told, Ok(None) | Err(RecvError::Held(0))), "{word:#x}: {told:?}");
         }
         let told = b.to(0).within(Duration::ZERO).call(b"?").map(|_| ()).err();
-        assert!([Some(CallError::Held(1)), Some(CallError::Timeout)].contains(&told), "{word:#x}: {told:?}");
+        assert!(
+            [Some(CallError::Held(1)), Some(CallError::Timeout(0))].contains(&told),
+            "{word:#x}: {told:?}"
+        );
     }
     drop(held);
     a.send(1, b"more").expect("room");

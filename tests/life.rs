@@ -247,7 +247,7 @@ fn a_stopped_process_is_alive() {
     scene.expect_status(1, Live);
     assert_eq!(scene.me.does("recv_timeout 1"), "Timeout");
     assert_eq!(scene.me.does("recv_timeout"), "Timeout");
-    assert_eq!(scene.me.does("send_timeout 1 x"), "Timeout");
+    assert_eq!(scene.me.does("send_timeout 1 x"), "Timeout(1)");
     scene.peer.signal(libc::SIGCONT);
     assert_eq!(scene.peer.does("send 0 a"), "ok");
     assert_eq!(scene.me.does("recv"), mail(1, 1, 0, "a"));

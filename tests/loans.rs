@@ -170,7 +170,7 @@ fn halves_lend_and_receive() {
                 let mut loan = loop {
                     match sender.loan(KIB_256) {
                         Ok(loan) => break loan,
-                        Err(error) => assert_eq!(error, SendError::Full),
+                        Err(error) => assert_eq!(error, SendError::Full(0)),
                     }
                     thread::yield_now();
                 };
@@ -188,7 +188,7 @@ fn halves_lend_and_receive() {
 fn a_full_area_is_full_until_somebody_gives_something_back() {
     let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG);
     let loans: Vec<_> = (0..CHUNKS).map(|_| a.loan(1).expect("room")).collect();
-    assert_eq!(a.loan(0).err(), Some(SendError::Full));
+    assert_eq!(a.loan(0).err(), Some(SendError::Full(0)));
     drop(loans);
     // What was asked for and not used is given back at once.
     let mut blocks = vec![];
@@ -199,13 +199,13 @@ fn a_full_area_is_full_until_somebody_gives_something_back() {
     }
     blocks.iter().for_each(|block| block.send(1).expect("room"));
     drop(blocks);
-    assert_eq!(a.loan(1).err(), Some(SendError::Full));
+    assert_eq!(a.loan(1).err(), Some(SendError::Full(0)));
     let held = b.recv().expect("mail");
     expect(&b, 0, 77, 1);
-    assert_eq!(a.loan(1).err(), Some(SendError::Full), "the head is before what is held");
+    assert_eq!(a.loan(1).err(), Some(SendError::Full(0)), "the head is before what is held");
     assert_eq!(held.to_vec(), pattern(77, 0));
     drop(held);
-    assert_eq!(a.loan(2 * KIB_256 + 1).err(), Some(SendError::Full));
+    assert_eq!(a.loan(2 * KIB_256 + 1).err(), Some(SendError::Full(0)));
     drop(a.loan(2 * KIB_256).expect("both that were acknowledged"));
     for seed in 2..CHUNKS {
         expect(&b, 0, 77, seed);
@@ -236,8 +236,8 @@ fn a_mailbox_without_a_cell_is_full_and_keeps_nothing() {
     let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG.cells(2));
     (0..2).for_each(|_| a.send(1, b"x").expect("room"));
     let block = a.loan(AREA).expect("room").commit(AREA);
-    assert_eq!(block.send_within(1, Deadline::Now).err(), Some(SendError::Full));
-    assert_eq!(block.send_within(1, common::SHORT).err(), Some(SendError::Timeout));
+    assert_eq!(block.send_within(1, Deadline::Now).err(), Some(SendError::Full(1)));
+    assert_eq!(block.send_within(1, common::SHORT).err(), Some(SendError::Timeout(1)));
     assert_eq!(block.send(5).err(), Some(SendError::Broken(Broken::NoSuchRank { rank: 5, ranks: 5 })));
     drop(block);
     assert_eq!(overwrite(&a), CHUNKS);
@@ -250,7 +250,7 @@ fn a_batch_that_holds_all_back_is_published_where_there_is_no_room() {
     let batch = a.batch();
     lend(&a, AREA, 1, &[1]).expect("room");
     assert!(b.from(0).try_recv().is_ok_and(|mail| mail.is_none()));
-    assert_eq!(a.loan(1).err(), Some(SendError::Full));
+    assert_eq!(a.loan(1).err(), Some(SendError::Full(0)));
     expect(&b, 0, AREA, 1);
     assert_eq!(overwrite(&a), CHUNKS);
     drop(batch);
@@ -293,8 +293,8 @@ fn a_loan_waits_until_a_receiver_has_acknowledged_enough() {
     for to in [1, 2, 1, 2] {
         lend(&a, KIB_256, 1, &[to]).expect("room");
     }
-    assert_eq!(a.loan_within(1, Deadline::Now).err(), Some(SendError::Full));
-    assert_eq!(a.loan_within(1, common::SHORT).err(), Some(SendError::Timeout));
+    assert_eq!(a.loan_within(1, Deadline::Now).err(), Some(SendError::Full(0)));
+    assert_eq!(a.loan_within(1, common::SHORT).err(), Some(SendError::Timeout(0)));
     let [one, other] = [b, c].map(|reader| {
         thread::spawn(move || {
             let mails: Vec<_> = (0..2).map(|_| reader.recv().expect("mail")).collect();
@@ -354,7 +354,7 @@ fn a_loan_that_waits_is_told_that_a_receiver_has_ended_without_which_there_is_no
     assert_eq!(a.loan_within(AREA, GUARD).err(), Some(SendError::Gone { rank: 1, died: true }));
     // Its successor reads what it left.
     let successor = region.join(1).expect("a free rank");
-    assert_eq!(a.loan_within(AREA, common::SHORT).err(), Some(SendError::Timeout));
+    assert_eq!(a.loan_within(AREA, common::SHORT).err(), Some(SendError::Timeout(0)));
     expect(&successor, 0, 2 * KIB_256, 1);
     drop(a.loan_within(AREA, GUARD).expect("room"));
 }
@@ -364,14 +364,14 @@ fn a_loan_that_waits_for_its_own_thread_is_full_at_once() {
     let (_scratch, _region, [a, b]) = endpoints::<2>(CONFIG);
     let own = a.loan(KIB_256).expect("room");
     lend(&a, KIB_256, 1, &[0]).expect("room");
-    assert_eq!(a.loan_within(AREA, GUARD).err(), Some(SendError::Full));
+    assert_eq!(a.loan_within(AREA, GUARD).err(), Some(SendError::Full(0)));
     expect(&a, 0, KIB_256, 1);
     lend(&a, AREA - KIB_256, 2, &[1]).expect("room");
-    assert_eq!(a.loan_within(AREA, GUARD).err(), Some(SendError::Full));
+    assert_eq!(a.loan_within(AREA, GUARD).err(), Some(SendError::Full(0)));
     drop(own);
     expect(&b, 0, AREA - KIB_256, 2);
     let all = a.loan_within(AREA, GUARD).expect("room");
-    assert_eq!(a.loan_within(1, GUARD).err(), Some(SendError::Full));
+    assert_eq!(a.loan_within(1, GUARD).err(), Some(SendError::Full(0)));
     drop(all);
     let beyond = SendError::TooLarge { len: AREA as u64 + 1, limit: AREA as u64 };
     assert_eq!(a.loan_within(AREA + 1, GUARD).err(), Some(beyond));
@@ -442,8 +442,8 @@ fn threads_that_share_an_endpoint_wait_for_what_others_lend() {
     let me = a.into_shared();
     let all = me.loan(AREA).expect("room").commit(AREA);
     all.send(1).expect("room");
-    assert_eq!(me.loan_within(1, Deadline::Now).err(), Some(SendError::Full));
-    assert_eq!(me.loan_within(1, common::SHORT).err(), Some(SendError::Timeout));
+    assert_eq!(me.loan_within(1, Deadline::Now).err(), Some(SendError::Full(0)));
+    assert_eq!(me.loan_within(1, common::SHORT).err(), Some(SendError::Timeout(0)));
     let waiting = [1, AREA / 2].map(|len| {
         let me = me.clone();
         thread::spawn(move || me.loan_within(len, GUARD).map(|loan| loan.len()))
@@ -484,7 +484,7 @@ fn a_killed_owners_successor_overwrites_nothing_that_a_receiver_still_reads() {
     owner = puppet(&scratch);
     assert_eq!(owner.does("join 0"), "ok");
     assert_eq!(owner.does(&format!("lend {} 9", 3 * KIB_256)), "ok", "all but what the other has not read");
-    assert_eq!(owner.does(&format!("lend {AREA} 9")), "Full");
+    assert_eq!(owner.does(&format!("lend {AREA} 9")), "Full(0)");
     assert_eq!(reader.does("gist"), mail(0, 1, 0, &gist(&pattern(100_000, 1))));
     assert_eq!(owner.does(&format!("loan {AREA} 5 1 2")), "ok");
     assert_eq!(reader.does("gist"), mail(0, 4, 1, &gist(&pattern(AREA, 5))));
@@ -554,7 +554,7 @@ fn a_mailbox_that_makes_no_sense_keeps_no_successor_from_lending_to_others() {
     let head = geometry(&scratch).mailbox(0, 1) + offset_of!(ConsumerLine, head) as u64;
     scratch.patch(head, &(1u64 << 50).to_ne_bytes());
     let a = region.join(0).expect("a free rank");
-    assert_eq!(lend(&a, AREA, 2, &[2]), Err(SendError::Full), "the other has not read it");
+    assert_eq!(lend(&a, AREA, 2, &[2]), Err(SendError::Full(0)), "the other has not read it");
     assert_eq!(overwrite(&a), CHUNKS - 1);
     expect(&c, 0, 5000, 1);
     lend(&a, AREA, 2, &[2]).expect("room");

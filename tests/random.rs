@@ -223,10 +223,10 @@ proptest! {
                         arrived.pop_front();
                     }
                     // Its last bytes may have been on the way.
-                    Err(SendError::Timeout) if is_long => if is_there { arrived.pop_front(); },
+                    Err(SendError::Timeout(_)) if is_long => if is_there { arrived.pop_front(); },
                     Err(SendError::TooLarge { .. }) => prop_assert!(is_long),
                     Err(error) => prop_assert!(
-                        matches!(error, SendError::Timeout | SendError::Full), "{error}"
+                        matches!(error, SendError::Timeout(_) | SendError::Full(_)), "{error}"
                     ),
                 }
             }

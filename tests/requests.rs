@@ -57,7 +57,7 @@ fn a_send_that_finds_no_room_goes_on_in_any_call() {
     let mut requests: Vec<Request<'_>> = (0..10u8).map(|number| me.to(1).start([number])).collect();
     assert!(requests.iter_mut().take(4).all(is_over) && !requests.iter_mut().skip(4).any(|one| is_over(one)));
     // Nothing overtakes them.
-    assert_eq!(me.try_send(1, b"later"), Err(SendError::Full));
+    assert_eq!(me.try_send(1, b"later"), Err(SendError::Full(1)));
     for number in 0..10u8 {
         assert_eq!(peer.recv().expect("mail").to_vec(), [number]);
         assert!(me.try_recv().expect("no error").is_none());
@@ -93,7 +93,7 @@ fn a_message_beyond_a_cell_comes_after_what_was_started_and_with_its_batch() {
     (0..2).for_each(|number| me.send(1, &[number; 200]).expect("room"));
     let started: Vec<Request<'_>> = (2..18).map(|number| me.to(1).start([number; 200])).collect();
     assert_eq!(number(), 0);
-    assert_eq!(me.try_send(1, &[18; 200]), Err(SendError::Full), "others come first");
+    assert_eq!(me.try_send(1, &[18; 200]), Err(SendError::Full(1)), "others come first");
     (1..18).for_each(|next| assert_eq!(number(), next));
     drop(started);
     let batch = me.batch();

@@ -43,7 +43,7 @@ fn a_receive_from_oneself_is_in_vain_only_for_a_wait() {
 fn a_send_behind_others_to_oneself_finds_no_room() {
     let [me, _peer] = pair();
     let started: Vec<Request<'_>> = (0..5u8).map(|number| me.to(0).start([number])).collect();
-    assert_eq!(me.to(0).within(GUARD).send(b"later"), Err(SendError::Full));
+    assert_eq!(me.to(0).within(GUARD).send(b"later"), Err(SendError::Full(0)));
     drop(started);
 }
 

@@ -449,7 +449,7 @@ fn there_is_no_room_before_what_was_started_has_it() {
     let started = me.to(1).start(long);
     let mut select = Select::new();
     let room = select.send(me.to(1), 8);
-    assert_eq!((select.try_wait(), me.try_send(1, b"short")), (Ok(None), Err(SendError::Full)));
+    assert_eq!((select.try_wait(), me.try_send(1, b"short")), (Ok(None), Err(SendError::Full(1))));
     drop(peer.recv().expect("mail"));
     assert_eq!((select.wait(GUARD), me.try_send(1, b"short")), (Ok(room), Ok(())));
     started.wait().expect("room");

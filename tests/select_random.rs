@@ -173,7 +173,7 @@ fn serve([me, other]: &[Endpoint; 2], dice: &mut Dice) -> u64 {
             let len = [8, 100][dice.below(2) as usize];
             match me.to(peer).within(Deadline::Now).start_call(&vec![0; len]) {
                 Ok(call) => calls.push((select.call(&call), call)),
-                Err(error) => assert_eq!(error, mailbox::CallError::Request(SendError::Full)),
+                Err(error) => assert_eq!(error, mailbox::CallError::Request(SendError::Full(peer))),
             }
             // Of several, one that was started later may be told first.
             if requests.is_empty() {

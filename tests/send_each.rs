@@ -76,7 +76,8 @@ fn who_stops_it_says_how_many_were_sent() {
     for cells in [2, 4, 64] {
         let (_scratch, [a, b]) = endpoints(cells);
         let sent = u64::from(cells) as usize;
-        for (deadline, error) in [(Deadline::Now, SendError::Full), (SHORT.into(), SendError::Timeout)] {
+        for (deadline, error) in [(Deadline::Now, SendError::Full(1)), (SHORT.into(), SendError::Timeout(1))]
+        {
             let stopped = a.to(1).within(deadline).send_each(bytes(0..100));
             assert_eq!(stopped, Err(SendEachError { sent, error }));
             assert_eq!(given(&b), Vec::from_iter(0..u64::from(cells)));
@@ -216,7 +217,7 @@ fn what_was_started_before_comes_first() {
     send(&a, 1, 0..4);
     let started = a.to(1).start(4u64.to_ne_bytes());
     let stopped = a.to(1).within(Deadline::Now).send_each(bytes(5..9));
-    assert_eq!(stopped, Err(SendEachError { sent: 0, error: SendError::Full }));
+    assert_eq!(stopped, Err(SendEachError { sent: 0, error: SendError::Full(1) }));
     thread::scope(|scope| {
         let receiver = scope.spawn(move || {
             (0..9u64).for_each(|number| assert_eq!(b.recv().expect("mail").value(), Ok(number)));

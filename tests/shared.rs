@@ -169,15 +169,15 @@ fn a_call_that_does_not_wait_or_no_longer_says_so() {
     assert!(me.try_recv().expect("no error").is_none());
     assert_eq!(me.from(1).within(SHORT).recv().err(), Some(RecvError::Timeout));
     assert_eq!(me.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
-    assert_eq!(me.to(1).within(SHORT).call(b"?").err(), Some(CallError::Timeout));
+    assert_eq!(me.to(1).within(SHORT).call(b"?").err(), Some(CallError::Timeout(1)));
     let over = std::time::Instant::now();
     assert_eq!(me.from(1).within(over).recv().err(), Some(RecvError::Timeout));
     while me.try_send(1, b"fills it").is_ok() {}
-    assert_eq!(me.to(1).within(over).send(b"no room"), Err(SendError::Timeout));
-    assert_eq!(me.try_send(1, b"no room"), Err(SendError::Full));
-    assert_eq!(me.to(1).within(SHORT).send(b"no room"), Err(SendError::Timeout));
-    assert_eq!(me.to(1).within(SHORT).send(&pattern(3 << 20, 0)), Err(SendError::Timeout));
-    assert_eq!(me.to(1).within(SHORT).call(&[0; 100]).err(), Some(CallError::Timeout));
+    assert_eq!(me.to(1).within(over).send(b"no room"), Err(SendError::Timeout(1)));
+    assert_eq!(me.try_send(1, b"no room"), Err(SendError::Full(1)));
+    assert_eq!(me.to(1).within(SHORT).send(b"no room"), Err(SendError::Timeout(1)));
+    assert_eq!(me.to(1).within(SHORT).send(&pattern(3 << 20, 0)), Err(SendError::Timeout(1)));
+    assert_eq!(me.to(1).within(SHORT).call(&[0; 100]).err(), Some(CallError::Timeout(1)));
     assert!(matches!(me.try_send(9, b"nobody"), Err(SendError::Broken(Broken::NoSuchRank { .. }))));
     assert!(matches!(me.from(9).try_recv(), Err(RecvError::Broken(Broken::NoSuchRank { .. }))));
 }

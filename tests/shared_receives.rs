@@ -198,11 +198,11 @@ fn a_call_that_is_not_answered_in_time_is_handed_back() {
         let call = server.from(1).within(GUARD).recv().expect("a call");
         unanswered.extend(call.reply_within(&pattern(30 << 10, 3), Deadline::Now).err());
     }
-    assert!(unanswered.iter().all(|one| one.error() == SendError::Full.into()) && !unanswered.is_empty());
+    assert!(unanswered.iter().all(|one| one.error() == SendError::Full(1).into()) && !unanswered.is_empty());
     let last = unanswered.pop().expect("one").into_call().reply_within(&pattern(30 << 10, 3), SHORT);
     assert_eq!(
         last.map_err(|unanswered| unanswered.error()),
-        Err(SendError::Timeout.into()),
+        Err(SendError::Timeout(1).into()),
         "and it is dropped"
     );
     drop(unanswered);

@@ -63,13 +63,13 @@ fn more_messages_than_may_be_under_way_wait_for_each_other() {
 fn a_message_that_nobody_acknowledges_in_time_stays_sent() {
     let (_scratch, me, [other]) = shared(16, Wait::Adaptive);
     let to = me.to(1).sync();
-    assert_eq!(to.try_send(b"now"), Err(SendError::Timeout));
-    assert_eq!(to.within(SHORT).send(b"soon"), Err(SendError::Timeout));
+    assert_eq!(to.try_send(b"now"), Err(SendError::Timeout(1)));
+    assert_eq!(to.within(SHORT).send(b"soon"), Err(SendError::Timeout(1)));
     assert_eq!(other.recv().expect("mail").to_vec(), b"now");
     assert_eq!(other.recv().expect("mail").to_vec(), b"soon");
     // What was given up keeps no later one from being sent.
     for _ in 0..3 * CREDITS {
-        assert_eq!(to.try_send(b"and so on"), Err(SendError::Timeout));
+        assert_eq!(to.try_send(b"and so on"), Err(SendError::Timeout(1)));
         other.recv().expect("mail").ack();
     }
 }
@@ -166,7 +166,7 @@ fn a_thread_that_asks_again_and_again_sends_it_without_waiting() {
     let (_scratch, me, [other]) = shared(16, Wait::Block);
     let mut sending = me.to(1).announce(pattern(LONG, 3)).expect("room");
     assert_eq!(sending.is_received(), Ok(false));
-    assert_eq!(sending.wait_within(SHORT), Err(SendError::Timeout));
+    assert_eq!(sending.wait_within(SHORT), Err(SendError::Timeout(1)));
     thread::scope(|scope| {
         let receiving = scope.spawn(move || other.from(0).within(GUARD).recv().map(|mail| mail.to_vec()));
         wait_until("it is received", || sending.is_received().expect("a receiver"));
@@ -218,7 +218,7 @@ fn written(me: &Shared, len: usize, seed: usize) -> mailbox::OwnedLoan {
                 assert_eq!((loan.written(), loan.len(), loan.is_empty()), (len / 2, len, false));
                 return loan;
             }
-            Err(error) => assert_eq!(error, SendError::Full),
+            Err(error) => assert_eq!(error, SendError::Full(me.rank())),
         }
         thread::yield_now();
     }
@@ -264,8 +264,8 @@ fn a_block_waits_for_room_and_is_told_of_the_death_of_its_receiver() {
     let (scratch, me, [dying, other]) = shared(4, Wait::Block);
     let block = written(&me, 100, 1).commit(60);
     while block.send_within(1, Deadline::Now).is_ok() {}
-    assert_eq!(block.send_within(1, Deadline::Now), Err(SendError::Full));
-    assert_eq!(block.send_within(1, SHORT), Err(SendError::Timeout));
+    assert_eq!(block.send_within(1, Deadline::Now), Err(SendError::Full(1)));
+    assert_eq!(block.send_within(1, SHORT), Err(SendError::Timeout(1)));
     thread::scope(|scope| {
         let waiting = [(); 2].map(|()| scope.spawn(|| block.send(1)));
         scratch.wait_until_sender_sleeps(0);
@@ -309,7 +309,7 @@ fn a_thread_that_has_given_up_keeps_no_receiver_from_waiting() {
             held.push(mail);
         }
         assert!(held.len() < 16);
-        assert_eq!(me.to(1).within(SHORT).send(&long), Err(SendError::Timeout));
+        assert_eq!(me.to(1).within(SHORT).send(&long), Err(SendError::Timeout(1)));
         assert_eq!(other.from(0).within(SHORT).recv().map(drop), Err(RecvError::Timeout), "{how:?}");
     }
 }

@@ -69,7 +69,7 @@ fn each_half_does_so_too() {
 fn it_comes_in_its_place_and_ends_a_drain() {
     let (_scratch, a, b) = pair(Config::ranks(2));
     a.send(1, b"before").expect("room");
-    assert_eq!(a.to(1).within(SHORT).sync().send(b"sync"), Err(SendError::Timeout));
+    assert_eq!(a.to(1).within(SHORT).sync().send(b"sync"), Err(SendError::Timeout(1)));
     a.send(1, b"after").expect("room");
     {
         let mut drain = b.drain();
@@ -92,11 +92,11 @@ fn one_that_was_given_up_stays_sent_and_keeps_its_place_among_those_under_way() 
     let (_scratch, a, b) = pair(Config::ranks(2));
     let give_up = || a.to(1).within(Duration::ZERO).sync().send(b"?");
     for _ in 0..CREDITS {
-        assert_eq!(give_up(), Err(SendError::Timeout));
+        assert_eq!(give_up(), Err(SendError::Timeout(1)));
     }
-    assert_eq!(give_up(), Err(SendError::Timeout), "not sent");
+    assert_eq!(give_up(), Err(SendError::Timeout(1)), "not sent");
     let call = a.to(1).within(Deadline::Now).start_call(&[0; 100]).map(drop);
-    assert_eq!(call.unwrap_err(), mailbox::CallError::Request(SendError::Full));
+    assert_eq!(call.unwrap_err(), mailbox::CallError::Request(SendError::Full(1)));
     for _ in 0..CREDITS {
         drop(b.try_recv().unwrap().expect("mail"));
     }
@@ -180,7 +180,7 @@ fn a_batch_holds_no_acknowledgement_back() {
 #[test]
 fn who_could_only_wait_for_itself_is_told() {
     let (_scratch, a, _b) = pair(Config::ranks(2));
-    assert_eq!(a.to(0).sync().send(b"me"), Err(SendError::Full));
+    assert_eq!(a.to(0).sync().send(b"me"), Err(SendError::Full(0)));
     let (sender, receiver) = a.into_split();
     thread::scope(|scope| {
         scope.spawn(move || assert_eq!(receiver.recv().expect("mail").to_vec(), b"me"));
@@ -199,7 +199,7 @@ fn a_half_that_is_left_alone_in_a_wait_for_the_other_is_told() {
                 thread::sleep(SHORT);
                 drop(receiver);
             });
-            assert_eq!(sender.to(0).within(GUARD).sync().send(b"me"), Err(SendError::Full));
+            assert_eq!(sender.to(0).within(GUARD).sync().send(b"me"), Err(SendError::Full(0)));
         });
     }
 }
@@ -209,7 +209,7 @@ fn a_rank_that_nobody_has_joined_is_waited_for() {
     let scratch = Scratch::new();
     let region = scratch.create(Config::ranks(2));
     let a = region.join(0).expect("a free rank");
-    assert_eq!(a.to(1).within(SHORT).sync().send(b"early"), Err(SendError::Timeout));
+    assert_eq!(a.to(1).within(SHORT).sync().send(b"early"), Err(SendError::Timeout(1)));
     thread::scope(|scope| {
         let scratch = &scratch;
         scope.spawn(move || {

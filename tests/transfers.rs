@@ -241,13 +241,13 @@ fn a_handler_that_panics_sees_the_announcement_again_or_refuses_what_it_began_wi
 fn sixty_four_are_announced_and_one_more_waits() {
     let (_scratch, a, b) = pair(128);
     let mut sendings: Vec<_> = (0..64).map(|seed| a.to(1).announce([seed; 3]).expect("a receiver")).collect();
-    assert_eq!(a.to(1).within(Deadline::Now).announce([7]).err(), Some(SendError::Full));
-    assert_eq!(a.to(1).within(Duration::ZERO).send(&pattern(LONG, 1)), Err(SendError::Timeout));
+    assert_eq!(a.to(1).within(Deadline::Now).announce([7]).err(), Some(SendError::Full(1)));
+    assert_eq!(a.to(1).within(Duration::ZERO).send(&pattern(LONG, 1)), Err(SendError::Timeout(1)));
     b.set_by_hand(true);
     drop(b.recv().expect("an announcement"));
     assert_eq!(sendings[0].is_received(), Err(SendError::Refused(1)));
     let _more = a.to(1).within(Deadline::Now).announce([7]).expect("room for one");
-    assert_eq!(a.to(1).within(Deadline::Now).announce([7]).err(), Some(SendError::Full));
+    assert_eq!(a.to(1).within(Deadline::Now).announce([7]).err(), Some(SendError::Full(1)));
 }
 
 #[test]

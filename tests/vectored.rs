@@ -152,7 +152,7 @@ fn limits_are_those_of_the_sum() {
     let now = a.to(1).within(Deadline::Now);
     assert_eq!(now.send_vectored(&pieces), Err(too_large));
     let full = (0..).find_map(|_| now.send_vectored(&pieces[..1]).err());
-    assert_eq!(full, Some(SendError::Full));
+    assert_eq!(full, Some(SendError::Full(1)));
     let sent = a.into_shared();
     assert_eq!(sent.to(1).within(Deadline::Now).send_vectored(&pieces), Err(too_large));
     drop(b);

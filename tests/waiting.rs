@@ -196,10 +196,10 @@ fn timeouts_end_waits_and_not_too_early() {
         };
         outlasts(&|| assert_eq!(me.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout)));
         outlasts(&|| assert_eq!(me.from(1).within(SHORT).recv().err(), Some(RecvError::Timeout)));
-        outlasts(&|| assert_eq!(me.to(1).within(SHORT).send(b"x").err(), Some(SendError::Timeout)));
-        outlasts(&|| assert_eq!(me.to(1).within(SHORT).sync().send(b"x").err(), Some(SendError::Timeout)));
+        outlasts(&|| assert_eq!(me.to(1).within(SHORT).send(b"x").err(), Some(SendError::Timeout(1))));
+        outlasts(&|| assert_eq!(me.to(1).within(SHORT).sync().send(b"x").err(), Some(SendError::Timeout(1))));
         assert_eq!(me.from_any().within(Duration::ZERO).recv().err(), Some(RecvError::Timeout));
-        assert_eq!(me.to(1).within(Duration::ZERO).send(b"x").err(), Some(SendError::Timeout));
+        assert_eq!(me.to(1).within(Duration::ZERO).send(b"x").err(), Some(SendError::Timeout(1)));
     }
 }
 
@@ -309,14 +309,14 @@ fn an_interrupt_before_a_wait_ends_it_once() {
         me.interrupter().interrupt();
         // Calls that do not wait do not use it up.
         assert!(me.try_recv().is_ok_and(|mail| mail.is_none()));
-        assert_eq!(me.try_send(1, b"x").err(), Some(SendError::Full));
+        assert_eq!(me.try_send(1, b"x").err(), Some(SendError::Full(1)));
         me.send(0, b"a").expect("room");
         assert_eq!(me.recv().expect("mail").to_vec(), b"a");
         assert_eq!(me.from_any().within(SHORT).recv().err(), Some(RecvError::Interrupted));
         assert_eq!(me.from_any().within(SHORT).recv().err(), Some(RecvError::Timeout));
         me.interrupter().interrupt();
         assert_eq!(me.to(1).within(SHORT).sync().send(b"x").err(), Some(SendError::Interrupted));
-        assert_eq!(me.to(1).within(SHORT).send(b"x").err(), Some(SendError::Timeout));
+        assert_eq!(me.to(1).within(SHORT).send(b"x").err(), Some(SendError::Timeout(1)));
     }
 }
 

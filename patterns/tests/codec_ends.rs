@@ -228,9 +228,9 @@ fn a_full_mailbox_is_an_error_as_without_types() {
     let [me, _other] = join::<2>(&region);
     let mut sender = Sender::<Tick, Plain>::new(me.to(1));
     let error = (0..1000).find_map(|time| sender.try_send(&tick(time)).err());
-    assert_eq!(error, Some(SendError::Send(mailbox::SendError::Full)));
+    assert_eq!(error, Some(SendError::Send(mailbox::SendError::Full(1))));
     let error = sender.send_within(&tick(0), Duration::from_millis(5));
-    assert_eq!(error, Err(SendError::Send(mailbox::SendError::Timeout)));
+    assert_eq!(error, Err(SendError::Send(mailbox::SendError::Timeout(1))));
 }
 
 #[test]
@@ -571,7 +571,7 @@ fn a_server_that_does_not_wait_is_not_held_up_by_a_client() {
         .collect();
     assert!(!errors.is_empty());
     for error in errors {
-        assert_eq!(error, ReplyError::Reply(mailbox::ReplyError::Send(mailbox::SendError::Full)));
+        assert_eq!(error, ReplyError::Reply(mailbox::ReplyError::Send(mailbox::SendError::Full(0))));
     }
     drop(calls);
 }

@@ -431,7 +431,7 @@ fn an_outbox_that_is_opened_again_sends_what_is_not_known_to_be_handled() {
     assert_eq!((outbox.waiting(), outbox.last(0)), (2, 2));
     let error = outbox.deliver(SHORT).expect_err("not handled");
     assert!(
-        matches!(error, OutboxError::Undelivered { to: 0, waiting: 2, error: SendError::Timeout }),
+        matches!(error, OutboxError::Undelivered { to: 0, waiting: 2, error: SendError::Timeout(0) }),
         "{error}"
     );
     drop(outbox);

@@ -39,7 +39,7 @@ impl Operation for Credit<'_> {
         }
         place?;
         if self.is_in_vain() {
-            return Err(SendError::Full.into());
+            return Err(SendError::Full(self.peer.to).into());
         }
         match end {
             None => self.held_up.check().map(|()| false),

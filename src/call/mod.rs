@@ -62,7 +62,7 @@ use core::fmt;
 /// # let (me, server) = (region.join(0)?, region.join(1)?);
 /// let call = me.to(1).start_call(b"how many?")?;
 /// let answer = match call.wait_within(Duration::from_millis(1)) {
-///     Err(CallError::Timeout) => {
+///     Err(CallError::Timeout(_)) => {
 ///         println!("rank {} is slow, and the call goes on", call.to());
 /// #         server.recv()?.reply(b"three")?;
 ///         call.wait()?
@@ -252,7 +252,7 @@ impl<'a> Call<'a> {
             let starving = Starving::default();
             let mut credit = Credit { member: waiter, sender: member, peer, epoch, held_up, starving };
             if !halves.drive(waiter, deadline, &mut credit)? {
-                return Err(deadline.without_room().into());
+                return Err(deadline.without_room(peer.to).into());
             }
         }
         let seq = to.ask((Kind::Call, epoch), request.into())?;
@@ -330,7 +330,7 @@ impl<'a> Call<'a> {
     /// # let region = Region::create_unnamed(Config::ranks(2))?;
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// let call = me.to(1).start_call(b"what is the price?")?;
-    /// assert_eq!(call.wait_within(Duration::from_millis(1)).err(), Some(CallError::Timeout));
+    /// assert_eq!(call.wait_within(Duration::from_millis(1)).err(), Some(CallError::Timeout(1)));
     /// other.recv()?.reply(b"3.50")?;
     /// assert_eq!(*call.wait_within(Duration::from_secs(1))?, *b"3.50");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -381,7 +381,7 @@ impl<'a> Call<'a> {
         {
             return Ok(reply);
         }
-        self.drive(deadline)?.ok_or(CallError::Timeout)
+        self.drive(deadline)?.ok_or(CallError::Timeout(self.peer.to))
     }
 
     /// Whether the answer may be there. Cost: a load, as long as it is not.

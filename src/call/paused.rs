@@ -22,10 +22,10 @@ impl PausedCall {
     pub fn begin(me: &Endpoint, to: u32, request: &[u8], waits: bool) -> Result<Option<Self>, CallError> {
         match Call::begin(me.to(to).within(Deadline::Now), request) {
             Ok(call) => Ok(Some(Self::pause(call))),
-            Err(CallError::Request(SendError::Full)) if waits => {
+            Err(CallError::Request(SendError::Full(_))) if waits => {
                 Self::wait(me, to, request.len()).map(|()| None)
             }
-            Err(CallError::Request(SendError::Full)) => Ok(None),
+            Err(CallError::Request(SendError::Full(_))) => Ok(None),
             Err(error) => Err(error),
         }
     }

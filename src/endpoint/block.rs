@@ -23,7 +23,7 @@ use core::fmt;
 /// let map = loan.commit(5);
 /// for rank in 1..3 {
 ///     match map.send_within(rank, Deadline::Now) {
-///         Err(SendError::Full) => println!("rank {rank} is far behind, and gets the next one"),
+///         Err(SendError::Full(_)) => println!("rank {rank} is far behind, and gets the next one"),
 ///         sent => sent?,
 ///     }
 /// }
@@ -98,7 +98,7 @@ impl<'a> Block<'a> {
     /// # let (me, _other) = (region.join(0)?, region.join(1)?);
     /// let block = me.loan(1000)?.commit(1000);
     /// while block.send_within(1, Deadline::Now).is_ok() {}
-    /// assert_eq!(block.send_within(1, Duration::from_millis(1)), Err(SendError::Timeout));
+    /// assert_eq!(block.send_within(1, Duration::from_millis(1)), Err(SendError::Timeout(1)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn send_within(&self, rank: u32, deadline: impl Into<Deadline>) -> Result<(), SendError> {

@@ -364,7 +364,7 @@ impl<'a> Mail<'a> {
         if reply.at_once()? || self.halves().drive(member, deadline, &mut reply)? {
             return Ok(());
         }
-        Err(deadline.without_room().into())
+        Err(deadline.without_room(self.message.peer.from).into())
     }
 
     /// Puts it back unread. It keeps its place, and is the next to be received from its sender: by this endpoint or, if it is

@@ -452,7 +452,7 @@ impl Endpoint {
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// let sent = (0..).take_while(|_| me.try_send(1, b"tick").is_ok()).count();
     /// assert_eq!(sent, 64, "then the mailbox is full");
-    /// assert_eq!(me.try_send(1, b"tick"), Err(SendError::Full));
+    /// assert_eq!(me.try_send(1, b"tick"), Err(SendError::Full(1)));
     /// while other.try_recv()?.is_some() {}
     /// me.try_send(1, b"there is room again")?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -516,7 +516,7 @@ impl Endpoint {
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// me.loan(1 << 20)?.commit(1 << 20).send(1)?;
     /// // All of the area is on loan.
-    /// assert_eq!(me.loan_within(1 << 20, Duration::from_millis(1)).err(), Some(SendError::Timeout));
+    /// assert_eq!(me.loan_within(1 << 20, Duration::from_millis(1)).err(), Some(SendError::Timeout(0)));
     /// # let other = std::thread::spawn(move || drop(other.recv().unwrap()));
     /// let mut next = me.loan_within(1 << 20, Duration::from_secs(10))?;
     /// next.write_at(0, b"written once the other was done with the first");

@@ -30,7 +30,7 @@ impl<'a> SendTo<'a> {
             }
             // Nothing is announced to be given up at once.
             if self.deadline.has_passed(Instant::now) {
-                return Err(SendError::Timeout);
+                return Err(SendError::Timeout(self.to));
             }
             member.take_interruption()?;
             let mut announced = self.announce_any(Announcing::Borrowed(payload))?;
@@ -77,12 +77,12 @@ impl<'a> SendTo<'a> {
         let (member, outbox) = self.sender.parts();
         let peer = outbox.peer(member, self.to, bytes.len())?;
         let mut announced = match Synchronous::new(member, peer) {
-            Err(SendError::Full) => return Err(too_large(bytes.len(), member)),
+            Err(SendError::Full(_)) => return Err(too_large(bytes.len(), member)),
             new => new?,
         };
         peer.transfers.prepare(member, self.to)?;
         if !self.drive(&mut announced)? {
-            return Err(self.deadline.without_room());
+            return Err(self.deadline.without_room(self.to));
         }
         let slot = self.claim_to_ask(ANNOUNCEMENT)?;
         outbox.announce(member, peer, &slot, bytes.len() as u64)?;
@@ -91,7 +91,7 @@ impl<'a> SendTo<'a> {
     }
 
     fn wait_for(&self, synchronous: &mut Synchronous<'_>) -> Result<(), SendError> {
-        if self.drive(synchronous)? { Ok(()) } else { Err(SendError::Timeout) }
+        if self.drive(synchronous)? { Ok(()) } else { Err(SendError::Timeout(self.to)) }
     }
 
     /// Sends what its receiver answers in the return lane, of this kind and with this number in its envelope: of a call the
@@ -134,12 +134,12 @@ impl<'a> SendTo<'a> {
     fn wait_for_room(&self, peer: &Outgoing, len: usize) -> Result<Slot, SendError> {
         let (member, outbox) = self.sender.parts();
         if outbox.has_waiting(self.to) && !self.drive(&mut Turn::new(member, outbox, self.to))? {
-            return Err(self.deadline.without_room());
+            return Err(self.deadline.without_room(self.to));
         }
         let new = if self.deadline.is_now() { Room::at_once } else { Room::new };
         let mut room = new(member, peer, len);
         self.drive(&mut room)?;
-        room.slot.ok_or(self.deadline.without_room())
+        room.slot.ok_or(self.deadline.without_room(self.to))
     }
 
     /// Sends `bytes` if they are not [`LONG`], there is room, and nothing else needs to be done. `false` means nothing.
@@ -162,7 +162,7 @@ impl<'a> SendTo<'a> {
             return None;
         }
         match self.within(Deadline::Now).send(bytes) {
-            Err(SendError::Full) => None,
+            Err(SendError::Full(_)) => None,
             outcome => Some(outcome),
         }
     }

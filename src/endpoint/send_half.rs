@@ -108,7 +108,7 @@ impl SendHalf {
     /// send_half.set_wait(Wait::Spin);
     /// while send_half.try_send(1, b"fills the mailbox").is_ok() {}
     /// let sent = send_half.to(1).within(Duration::from_millis(20)).send(b"no room");
-    /// assert_eq!(sent, Err(SendError::Timeout));
+    /// assert_eq!(sent, Err(SendError::Timeout(1)));
     /// assert_eq!(region.inspect().mailboxes[0].sleeps, 0, "it polled all the time");
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -194,7 +194,7 @@ impl SendHalf {
     /// # let (me, _other) = (region.join(0)?, region.join(1)?);
     /// let (send_half, _recv_half) = me.into_split();
     /// let sent = (0..).take_while(|_| send_half.try_send(1, b"tick").is_ok()).count();
-    /// assert_eq!((sent, send_half.try_send(1, b"tick")), (64, Err(SendError::Full)));
+    /// assert_eq!((sent, send_half.try_send(1, b"tick")), (64, Err(SendError::Full(1))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline(always)]
@@ -229,7 +229,7 @@ impl SendHalf {
     /// let (send_half, _recv_half) = me.into_split();
     /// let soon = Duration::from_millis(1);
     /// send_half.loan_within(1 << 20, soon)?.commit(1 << 20).send(1)?;
-    /// assert_eq!(send_half.loan_within(1 << 20, soon).err(), Some(SendError::Timeout));
+    /// assert_eq!(send_half.loan_within(1 << 20, soon).err(), Some(SendError::Timeout(0)));
     /// drop(other.recv()?); // acknowledged: the area is free again
     /// assert_eq!(send_half.loan_within(1 << 20, soon)?.len(), 1 << 20);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -256,7 +256,7 @@ impl SendHalf {
         let halves = Halves { sending: Some(self.parts()), receiving: receiver.map(RecvHalf::parts) };
         let mut lending = Lending::new(&self.member, &self.outbox, max);
         halves.drive(&self.member, deadline, &mut lending)?;
-        let lent = lending.lent.take().ok_or(deadline.without_room())?;
+        let lent = lending.lent.take().ok_or(deadline.without_room(self.member.rank()))?;
         Ok(Loan::new(self, receiver, lent))
     }
 

@@ -23,7 +23,7 @@ use std::io::IoSlice;
 /// let soon = me.to(1).within(Duration::from_millis(20));
 /// soon.send(b"in the mailbox within 20 ms, or an error")?;
 /// // Nobody receives it, so nobody acknowledges it.
-/// assert_eq!(soon.sync().send(b"acknowledged?"), Err(SendError::Timeout));
+/// assert_eq!(soon.sync().send(b"acknowledged?"), Err(SendError::Timeout(1)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy)]
@@ -85,7 +85,7 @@ impl<'a> SendTo<'a> {
     /// # let (me, _other) = (region.join(0)?, region.join(1)?);
     /// while me.try_send(1, b"fills the mailbox").is_ok() {}
     /// let sent = me.to(1).within(Duration::from_millis(1)).send(b"no room");
-    /// assert_eq!(sent, Err(SendError::Timeout));
+    /// assert_eq!(sent, Err(SendError::Timeout(1)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline(always)]
@@ -162,7 +162,7 @@ impl<'a> SendTo<'a> {
     /// # let (me, other) = (region.join(0)?, region.join(1)?);
     /// let orders = me.to(1).tag(7);
     /// let sent = (0..).take_while(|_| orders.try_send(b"100 shares").is_ok()).count();
-    /// assert_eq!((sent, orders.try_send(b"200 shares")), (64, Err(SendError::Full)));
+    /// assert_eq!((sent, orders.try_send(b"200 shares")), (64, Err(SendError::Full(1))));
     /// assert_eq!(other.recv()?.tag(), 7);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```

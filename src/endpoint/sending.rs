@@ -21,7 +21,7 @@ use core::fmt;
 /// match sending.wait_within(Duration::from_millis(10)) {
 ///     Ok(()) => println!("rank {} has it", sending.to()),
 ///     Err(SendError::Refused(_)) => println!("it is not wanted"),
-///     Err(SendError::Timeout) => drop(sending), // it is out of date by now
+///     Err(SendError::Timeout(_)) => drop(sending), // it is out of date by now
 ///     Err(error) => return Err(error.into()),
 /// }
 /// # assert!(other.try_recv()?.is_none());
@@ -82,11 +82,11 @@ impl<'a> Sending<'a> {
     /// # let (me, _other) = (region.join(0)?, region.join(1)?);
     /// let mut sending = me.to(1).announce(vec![7; 4 << 20])?;
     /// // Nobody has asked for it yet. It stays announced.
-    /// assert_eq!(sending.wait_within(Duration::from_millis(1)), Err(SendError::Timeout));
+    /// assert_eq!(sending.wait_within(Duration::from_millis(1)), Err(SendError::Timeout(1)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait_within(&mut self, deadline: impl Into<Deadline>) -> Result<(), SendError> {
-        if self.finish(deadline.into())? { Ok(()) } else { Err(SendError::Timeout) }
+        if self.finish(deadline.into())? { Ok(()) } else { Err(SendError::Timeout(self.to())) }
     }
 
     /// Whether the receiver has all of it. Sends what is wanted and has room. Never waits. Errors as for [`Sending::wait`].

@@ -29,7 +29,7 @@ impl From<Lost> for CallError {
 impl From<SendError> for CallError {
     fn from(error: SendError) -> Self {
         match error {
-            SendError::Timeout => CallError::Timeout,
+            SendError::Timeout(rank) => CallError::Timeout(rank),
             SendError::Interrupted => CallError::Interrupted,
             SendError::Broken(broken @ Broken::Lost(_)) => CallError::Broken(broken),
             error => CallError::Request(error),
@@ -40,7 +40,7 @@ impl From<SendError> for CallError {
 impl SendError {
     /// Whether the deadline passed.
     pub fn is_timeout(&self) -> bool {
-        *self == SendError::Timeout
+        matches!(self, SendError::Timeout(_))
     }
 
     /// Whether the receiver has ended.
@@ -76,7 +76,7 @@ impl FetchError {
 impl CallError {
     /// Whether the deadline passed.
     pub fn is_timeout(&self) -> bool {
-        *self == CallError::Timeout
+        matches!(self, CallError::Timeout(_))
     }
 
     /// Whether the server has ended, before or after the request was sent.
@@ -117,7 +117,9 @@ mod tests {
         assert!(CallError::from(SendError::Gone { rank: 1, died: false }).is_gone());
         assert!(CallError::Unanswered { rank: 1, end: End::Died }.is_gone());
         assert!(!CallError::Unanswered { rank: 1, end: End::Dropped }.is_gone());
-        assert!(CallError::from(SendError::Timeout).is_timeout());
+        let timeout = CallError::from(SendError::Timeout(3));
+        assert!(timeout.is_timeout());
+        assert_eq!(timeout, CallError::Timeout(3));
     }
 
     #[test]
@@ -129,7 +131,7 @@ mod tests {
     #[test]
     fn a_timeout_and_an_end_are_told_of_an_answer_a_fetch_and_a_wait() {
         let gone = ReplyError::from(SendError::Gone { rank: 1, died: true });
-        let timeout = ReplyError::from(SendError::Timeout);
+        let timeout = ReplyError::from(SendError::Timeout(1));
         assert_eq!((gone.is_gone(), gone.is_timeout()), (true, false));
         assert_eq!((timeout.is_gone(), timeout.is_timeout()), (false, true));
         assert!(!ReplyError::NotACall.is_gone() && !ReplyError::NotACall.is_timeout());

@@ -13,7 +13,7 @@ use thiserror::Error;
 /// let prices: Vec<[u8; 8]> = (0..100u64).map(u64::to_ne_bytes).collect();
 /// let now = me.to(1).within(Deadline::Now);
 /// let stopped = now.send_each(&prices).unwrap_err();
-/// assert_eq!((stopped.sent, stopped.error), (64, SendError::Full));
+/// assert_eq!((stopped.sent, stopped.error), (64, SendError::Full(1)));
 /// other.drain().for_each(|_| {})?;
 /// assert_eq!(now.send_each(&prices[stopped.sent..])?, 36);
 /// # Ok::<(), Box<dyn std::error::Error>>(())

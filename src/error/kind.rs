@@ -25,8 +25,8 @@ impl Broken {
 impl SendError {
     pub(super) fn kind(&self) -> ErrorKind {
         match self {
-            SendError::Full => ErrorKind::WouldBlock,
-            SendError::Timeout => ErrorKind::TimedOut,
+            SendError::Full(_) => ErrorKind::WouldBlock,
+            SendError::Timeout(_) => ErrorKind::TimedOut,
             // Not `Interrupted`: what reads or writes in a loop would try again.
             SendError::Interrupted => ErrorKind::Other,
             SendError::Gone { .. } => ErrorKind::BrokenPipe,
@@ -71,7 +71,7 @@ impl CallError {
             CallError::Request(error) => error.kind(),
             CallError::Refused(_) => ErrorKind::ConnectionRefused,
             CallError::Unanswered { .. } => ErrorKind::ConnectionAborted,
-            CallError::Timeout => ErrorKind::TimedOut,
+            CallError::Timeout(_) => ErrorKind::TimedOut,
             CallError::Interrupted => ErrorKind::Other,
             CallError::Held(_) => ErrorKind::ResourceBusy,
             CallError::Broken(broken) => broken.kind(),

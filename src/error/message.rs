@@ -88,7 +88,7 @@ pub enum Broken {
 ///         Err(error) => break error,
 ///     }
 /// };
-/// assert_eq!(end, SendError::Full); // there will be room
+/// assert_eq!(end, SendError::Full(1)); // there will be room
 /// drop(other);
 /// // Nobody makes room any more.
 /// assert!(me.send(1, b"news").is_err_and(|error| error.is_gone()));
@@ -97,13 +97,14 @@ pub enum Broken {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Error)]
 #[non_exhaustive]
 pub enum SendError {
-    /// There is no room now, and the call does not wait: a `try_` call, a loan, or a message to oneself. Nothing was sent.
-    #[error("the mailbox, or the area for loans, is full")]
-    Full,
-    /// The deadline passed before there was room, or before the receiver had an announced message. Nothing was sent, or
-    /// will be delivered, unless the last bytes of an announced message were on their way.
-    #[error("timed out")]
-    Timeout,
+    /// There is no room now in the mailbox of this rank, and the call does not wait: a `try_` call, or a message to oneself.
+    /// For a loan there is none in the area of this rank, which is the caller's own. Nothing was sent.
+    #[error("the mailbox of rank {0}, or its area for loans, is full")]
+    Full(u32),
+    /// The deadline passed before there was room at this rank, as for [`SendError::Full`], or before it had an announced
+    /// message. Nothing was sent, or will be delivered, unless the last bytes of an announced message were on their way.
+    #[error("rank {0} did not make room or take the message in time")]
+    Timeout(u32),
     /// An [`Interrupter`](crate::Interrupter) ended the wait. Otherwise as [`SendError::Timeout`].
     #[error("interrupted")]
     Interrupted,
@@ -147,7 +148,7 @@ pub enum SendError {
 ///     Err(error) if error.is_gone() => println!("perhaps it was carried out, perhaps not"),
 ///     Err(error) => return Err(error.into()),
 /// }
-/// # assert_eq!(me.to(1).start_call(b"")?.wait_within(mailbox::Deadline::Now).err(), Some(CallError::Timeout));
+/// # assert_eq!(me.to(1).start_call(b"")?.wait_within(mailbox::Deadline::Now).err(), Some(CallError::Timeout(1)));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Error)]
@@ -167,9 +168,9 @@ pub enum CallError {
         /// Why not.
         end: End,
     },
-    /// The deadline passed before the answer came. The server may still carry the call out.
-    #[error("timed out")]
-    Timeout,
+    /// The deadline passed before the answer of the server, this rank, came. The server may still carry the call out.
+    #[error("rank {0} did not answer in time")]
+    Timeout(u32),
     /// An [`Interrupter`](crate::Interrupter) ended the wait. Otherwise as [`CallError::Timeout`].
     #[error("interrupted")]
     Interrupted,

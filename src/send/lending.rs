@@ -47,7 +47,7 @@ impl<'a> Lending<'a> {
     /// Begins the loan, if there is room. Returns whether there is.
     fn begin(&mut self) -> Result<bool, SendError> {
         match self.outbox.begin_loan(self.member, self.len) {
-            Err(SendError::Full) => Ok(false),
+            Err(SendError::Full(_)) => Ok(false),
             begun => {
                 self.lent = Some(begun?);
                 Ok(true)
@@ -69,7 +69,7 @@ impl<'a> Lending<'a> {
     /// Why this receiver acknowledges nothing more.
     fn why_stuck(&self, to: u32, query: bool) -> Option<SendError> {
         if self.is_own(to) {
-            return Some(SendError::Full);
+            return Some(SendError::Full(to));
         }
         let peer = self.outbox.opened(to)?;
         if peer.producer.acknowledged().is_err() {
@@ -124,7 +124,7 @@ impl Operation for Lending<'_> {
         }
         place?;
         if is_over {
-            return Err(SendError::Full);
+            return Err(SendError::Full(self.member.rank()));
         }
         if self.would_fit(|to| stuck.iter().any(|(one, _)| *one == to)) {
             self.tell();

@@ -143,7 +143,7 @@ impl Loans {
         let Some(first) = blocks.find(count, Which::Any) else {
             // Otherwise a program that tries again and again would wait for messages that nobody can see.
             outbox.flush(member);
-            return Err(SendError::Full);
+            return Err(SendError::Full(member.rank()));
         };
         if reserve(first) { Ok(first) } else { Err(Broken::NoSpace(member.rank()).into()) }
     }

@@ -182,7 +182,7 @@ pub(super) fn check(
     }
     place?;
     if is_over {
-        return Err(SendError::Full);
+        return Err(SendError::Full(peer.to));
     }
     let Some(end) = member.end_of(peer.to, query) else { return Ok(false) };
     match attempt()? {

@@ -52,7 +52,7 @@ impl<'a> Synchronous<'a> {
     /// For a rank that can acknowledge it while this thread waits.
     pub fn new(member: &'a Member, peer: &'a Outgoing) -> Result<Self, SendError> {
         if is_in_vain(member, peer) {
-            return Err(SendError::Full);
+            return Err(SendError::Full(peer.to));
         }
         let epoch = living_taker(member, peer.to)?;
         let (looks, starving) = (Looks::default(), Starving::default());
@@ -226,7 +226,7 @@ impl Operation for Synchronous<'_> {
         }
         place?;
         if is_over {
-            return Err(SendError::Full);
+            return Err(SendError::Full(peer.to));
         }
         match end {
             Some(end) => Err(ended(peer.to, end)),

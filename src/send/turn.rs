@@ -34,7 +34,7 @@ impl Operation for Turn<'_> {
         if self.look(true)? {
             return Ok(true);
         }
-        if is_over { Err(SendError::Full) } else { Ok(false) }
+        if is_over { Err(SendError::Full(self.to)) } else { Ok(false) }
     }
 
     /// In this rank's mailbox to itself, only the other half could make room.

@@ -27,7 +27,7 @@ pub fn call(handle: &Handle, to: u32, request: &[u8], deadline: Deadline) -> Res
     });
     // It is over, or given up. Others may wait until one more may be under way.
     handle.stir(|joint| call.give_up(&joint.endpoint))?;
-    answer?.ok_or(CallError::Timeout)
+    answer?.ok_or(CallError::Timeout(to))
 }
 
 /// Begins a call once there is room for the request, and one more may be under way.
@@ -55,5 +55,5 @@ fn begin(handle: &Handle, to: u32, request: &[u8], deadline: Deadline) -> Result
         }
     });
     end?;
-    begun?.ok_or(deadline.without_room().into())
+    begun?.ok_or(deadline.without_room(to).into())
 }

@@ -97,6 +97,11 @@ impl Handle {
         if is_forked { Err(Lost::Forked) } else { Ok(()) }
     }
 
+    /// The rank that all of them hold.
+    pub fn rank(&self) -> u32 {
+        self.state.rank
+    }
+
     /// Whether this is a handle of the same endpoint.
     pub fn is_of_one_with(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.state, &other.state)
@@ -251,7 +256,7 @@ impl Shared {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn rank(&self) -> u32 {
-        self.handle.state.rank
+        self.handle.rank()
     }
 
     /// How often the rank has been joined, this time included. [`Shared::rank`] has an example.
@@ -343,7 +348,7 @@ impl Shared {
     /// # let region = Region::create_unnamed(Config::ranks(2).cells(64))?;
     /// # let (me, _other) = (region.join(0)?.into_shared(), region.join(1)?);
     /// let sent = (0..).take_while(|_| me.try_send(1, b"tick").is_ok()).count();
-    /// assert_eq!((sent, me.try_send(1, b"tick")), (64, Err(SendError::Full)));
+    /// assert_eq!((sent, me.try_send(1, b"tick")), (64, Err(SendError::Full(1))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]

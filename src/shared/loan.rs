@@ -88,7 +88,7 @@ impl OwnedLoan {
             let Some(lent) = lending.lent.take() else { return Ok(Found::Nothing) };
             Ok(Found::All((lent, outbox.area().ok_or(Broken::NoSpace(member.rank()))?)))
         });
-        let (lent, area) = begun?.ok_or(deadline.without_room())?;
+        let (lent, area) = begun?.ok_or(deadline.without_room(handle.rank()))?;
         Ok(Self { held: Held { handle: handle.clone(), area, lent }, written: 0 })
     }
 

@@ -53,5 +53,5 @@ pub fn answer(
             })
             .map_err(SendError::from)?;
     }
-    Ok(answered?.ok_or(deadline.without_room())?)
+    Ok(answered?.ok_or(deadline.without_room(from))?)
 }

@@ -67,7 +67,7 @@ pub fn put(
         fill(member, outbox, peer, slot).map(Found::All)
     });
     end_wait(handle, to, waits);
-    sent?.ok_or(deadline.without_room())
+    sent?.ok_or(deadline.without_room(to))
 }
 
 /// A slot for `len` bytes to this peer, which is filled under the same hold of the lock, if there is room. A thread that `waits`

@@ -74,7 +74,7 @@ pub fn send_announced(
     }
     // Nothing is announced to be given up at once.
     if deadline.has_passed(Instant::now) {
-        return Err(SendError::Timeout);
+        return Err(SendError::Timeout(to));
     }
     let message = Message::Announced(Announcing::Borrowed(payload));
     let sent = begin(handle, (to, label), message, deadline)?;
@@ -89,7 +89,7 @@ fn send_on(
 ) -> Result<(), SendError> {
     let outcome = wait(handle, sent, payload, deadline);
     end(handle, sent, outcome == Ok(true))?;
-    if outcome? { Ok(()) } else { Err(SendError::Timeout) }
+    if outcome? { Ok(()) } else { Err(SendError::Timeout(sent.to)) }
 }
 
 /// Sends or announces a message, once there is room for that, and one more may be under way.
@@ -107,7 +107,7 @@ pub fn begin(
         Ok(found.map_or(Found::Nothing, Found::All))
     });
     end_wait(handle, to, waits);
-    begun?.ok_or(deadline.without_room())
+    begun?.ok_or(deadline.without_room(to))
 }
 
 /// Sends or announces a message, if there is room for that, and one more may be under way.

@@ -54,7 +54,7 @@ impl<'a> SharedTo<'a> {
     /// # let (me, _other) = (region.join(0)?.into_shared(), region.join(1)?);
     /// while me.try_send(1, b"fills the mailbox").is_ok() {}
     /// let sent = me.to(1).within(Duration::from_millis(1)).send(b"no room");
-    /// assert_eq!(sent, Err(SendError::Timeout));
+    /// assert_eq!(sent, Err(SendError::Timeout(1)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn within(self, deadline: impl Into<Deadline>) -> Self {
@@ -132,7 +132,7 @@ impl<'a> SharedTo<'a> {
     /// # let (me, _other) = (region.join(0)?.into_shared(), region.join(1)?);
     /// let orders = me.to(1).tag(7);
     /// let sent = (0..).take_while(|_| orders.try_send(b"100 shares").is_ok()).count();
-    /// assert_eq!((sent, orders.try_send(b"200 shares")), (64, Err(SendError::Full)));
+    /// assert_eq!((sent, orders.try_send(b"200 shares")), (64, Err(SendError::Full(1))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]

@@ -85,11 +85,11 @@ impl OwnedSending {
     /// # let (me, _other) = (region.join(0)?.into_shared(), region.join(1)?);
     /// let mut sending = me.to(1).announce(vec![7; 4 << 20])?;
     /// // Nobody has asked for it yet. It stays announced.
-    /// assert_eq!(sending.wait_within(Duration::from_millis(1)), Err(SendError::Timeout));
+    /// assert_eq!(sending.wait_within(Duration::from_millis(1)), Err(SendError::Timeout(1)));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn wait_within(&mut self, deadline: impl Into<Deadline>) -> Result<(), SendError> {
-        if self.finish(deadline.into())? { Ok(()) } else { Err(SendError::Timeout) }
+        if self.finish(deadline.into())? { Ok(()) } else { Err(SendError::Timeout(self.to)) }
     }
 
     /// Whether the receiver has all of it. As [`Sending::is_received`](crate::Sending::is_received).

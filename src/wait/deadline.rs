@@ -67,11 +67,11 @@ impl Deadline {
         if self.is_now() { passed >= BURST } else { self.has_passed(Instant::now) }
     }
 
-    /// What a call returns that found no room by then.
+    /// What a call returns that found no room at this rank by then.
     #[cfg(not(loom))]
     #[inline(always)]
-    pub(crate) fn without_room(self) -> SendError {
-        if self.is_now() { SendError::Full } else { SendError::Timeout }
+    pub(crate) fn without_room(self, rank: u32) -> SendError {
+        if self.is_now() { SendError::Full(rank) } else { SendError::Timeout(rank) }
     }
 }
 

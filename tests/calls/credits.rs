@@ -5,12 +5,12 @@ use super::*;
 #[test]
 fn so_many_calls_may_be_under_way_and_no_more() {
     let (_scratch, caller, server) = pair(Config::ranks(2));
-    let full = CallError::Request(SendError::Full);
+    let full = CallError::Request(SendError::Full(SERVER));
     let _line = caller.to(SERVER).within(Deadline::Now).start_call(b"on the line").expect("room");
     let ask = |number: usize| caller.to(SERVER).within(Deadline::Now).start_call(&number.to_ne_bytes());
     let mut calls: Vec<_> = (0..CREDITS).map(|number| ask(number).expect("a credit")).collect();
     assert_eq!(ask(CREDITS).map(drop).unwrap_err(), full);
-    assert_eq!(caller.to(SERVER).within(SHORT).call(b"").unwrap_err(), CallError::Timeout);
+    assert_eq!(caller.to(SERVER).within(SHORT).call(b"").unwrap_err(), CallError::Timeout(SERVER));
     // Giving up gives no credit back: the answer has its cell.
     calls.truncate(CREDITS / 2);
     assert_eq!(ask(CREDITS).map(drop).unwrap_err(), full);
@@ -98,8 +98,8 @@ fn answers_are_found_in_whatever_order_they_come_and_are_waited_for() {
                 let (wanted, call) = calls.remove(if is_in_order { 0 } else { roll(calls.len()) });
                 match call.wait_within(Deadline::Now) {
                     Ok(reply) => assert_eq!(*reply, *wanted),
-                    Err(CallError::Timeout) if roll(4) > 0 => calls.push((wanted, call)),
-                    Err(CallError::Timeout) => drop(call),
+                    Err(CallError::Timeout(_)) if roll(4) > 0 => calls.push((wanted, call)),
+                    Err(CallError::Timeout(_)) => drop(call),
                     Err(error) => panic!("{error}"),
                 }
             }

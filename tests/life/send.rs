@@ -50,8 +50,8 @@ fn send_with_room_to_a_replaced_rank_is_ok() {
 fn send_when_full_waits(peer: Peer) {
     let mut scene = Scene::new(peer, &[]);
     scene.fill();
-    assert_eq!(scene.me.does("try_send 1 x"), "Full");
-    assert_eq!(scene.me.does("send_timeout 1 x"), "Timeout");
+    assert_eq!(scene.me.does("try_send 1 x"), "Full(1)");
+    assert_eq!(scene.me.does("send_timeout 1 x"), "Timeout(1)");
     scene.me.starts("send 1 x");
     scene.region.wait_until_sender_sleeps(0);
     if peer == NeverJoined {
@@ -64,7 +64,7 @@ fn send_when_full_waits(peer: Peer) {
 fn send_when_full_fails(peer: Peer, error: &str) {
     let mut scene = Scene::new(peer, &[]);
     scene.fill();
-    assert_eq!(insist(&mut scene.me, "try_send 1 x", "Full"), error);
+    assert_eq!(insist(&mut scene.me, "try_send 1 x", "Full(1)"), error);
     assert_eq!(scene.me.does("send_timeout 1 x"), error);
     assert_eq!(scene.me.does("send 1 x"), error);
     // For the successor the mailbox is as it was.

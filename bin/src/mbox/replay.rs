@@ -250,7 +250,7 @@ impl<'a> Player<'a> {
         let name = &*self.replay.access.name;
         let hint = match error {
             SendError::TooLarge { .. } => "create the region with a larger --max-message".into(),
-            SendError::Full => "only another process can make room; replay --as another rank".into(),
+            SendError::Full(_) => "only another process can make room; replay --as another rank".into(),
             SendError::Broken(Broken::Corrupt(_)) => {
                 format!("remove the region and create it again: {}", command_for("rm", name))
             }

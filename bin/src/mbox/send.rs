@@ -206,7 +206,7 @@ impl Stream<'_> {
             }
             SendError::TooLarge { .. } => "create the region with a larger --max-message".into(),
             SendError::Gone { .. } => "not everything was sent; start both again".into(),
-            SendError::Full => "only another process can make room; send less, or send to another rank".into(),
+            SendError::Full(_) => "only another process can make room; send less, or send to another rank".into(),
             SendError::Broken(Broken::Corrupt(_)) => {
                 format!("remove the region and create it again: {}", command_for("rm", self.name))
             }
@@ -214,7 +214,9 @@ impl Stream<'_> {
             _ => String::new(),
         };
         let what = match error {
-            SendError::Broken(_) | SendError::Gone { .. } => error.to_string(),
+            SendError::Broken(_) | SendError::Gone { .. } | SendError::Full(_) | SendError::Timeout(_) => {
+                error.to_string()
+            }
             _ => format!("rank {}: {error}", self.to),
         };
         Failure::of_region(self.name, what).hint(&hint)

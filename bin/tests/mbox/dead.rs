@@ -124,7 +124,7 @@ fn a_letter_of_an_outbox_is_handled_once() {
     let retry_as =
         |rank: &str| mbox(["dead", "retry", dead.path(), &name, "--as", rank, "--timeout", "10ms", &letter]);
     let line = format!(
-        "the letter {letter:?}: rank 0: timed out; 1 messages wait; \
+        "the letter {letter:?}: rank 0: rank 0 did not make room or take the message in time; 1 messages wait; \
          it stays in the box: see that rank 0 receives, and retry it as rank 2"
     );
     for _ in 0..2 {
@@ -175,7 +175,7 @@ fn a_letter_that_nobody_fetches_stays_in_the_box() {
     dead.open().add("long", &letter).expect("a disk");
     // Its receiver is there, and does nothing.
     let _busy = Region::open(&*region).expect("a region").join(0).expect("free");
-    let line = "the letter \"long\": rank 0: timed out; 1 messages wait; \
+    let line = "the letter \"long\": rank 0: rank 0 did not make room or take the message in time; 1 messages wait; \
                 it stays in the box: see that rank 0 receives, and retry it as rank 2";
     mbox(["dead", "retry", dead.path(), &region, "--as", "2", "--timeout", "10ms", "long"]).fails(line);
     assert!(dead.open().letter("long").is_ok_and(|kept| kept.body == letter.body));

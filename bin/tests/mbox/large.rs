@@ -183,7 +183,7 @@ fn a_message_that_is_given_up_is_told_and_the_next_ones_follow() {
     let mut output = receiver.output();
     let line = text(4 << 20, 0);
     // Nobody reads what the receiver writes: it stops in the middle.
-    assert_eq!(me.to(1).within(Duration::from_millis(300)).send(&line), Err(SendError::Timeout));
+    assert_eq!(me.to(1).within(Duration::from_millis(300)).send(&line), Err(SendError::Timeout(1)));
     me.send(1, b"next").expect("room");
     drop(me);
     let mut written = Vec::new();

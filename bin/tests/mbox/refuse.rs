@@ -362,7 +362,7 @@ fn a_rank_and_a_region_in_use() {
 fn a_full_mailbox_to_oneself() {
     let region = Name::create(&["--ranks", "1", "--arena", "256K"]);
     mbox_reading(&["send", &region, "--as", "0", "--to", "0"], file_of(&vec![0; 1 << 20])).fails(&format!(
-        "region {:?}: rank 0: the mailbox, or the area for loans, is full; only another process can make room; send less, or send to another rank",
+        "region {:?}: the mailbox of rank 0, or its area for loans, is full; only another process can make room; send less, or send to another rank",
         &*region
     ));
 }

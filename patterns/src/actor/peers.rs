@@ -199,5 +199,5 @@ impl Peers {
 
 /// Whether the same can be sent later: the mailbox is full, or no memory is left for it.
 fn is_want_of_room(error: &SendError) -> bool {
-    matches!(error, SendError::Full | SendError::Broken(Broken::NoSpace(_) | Broken::Os { .. }))
+    matches!(error, SendError::Full(_) | SendError::Broken(Broken::NoSpace(_) | Broken::Os { .. }))
 }

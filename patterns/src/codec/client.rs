@@ -94,7 +94,7 @@ where
     /// # let (me, _server) = (region.join(0)?, region.join(1)?);
     /// let mut client = Client::<News, News, News, Json>::new(me.to(1));
     /// let answer = client.call_within(&News(1), Duration::from_millis(1));
-    /// assert!(matches!(answer, Err(CallError::Call(mailbox::CallError::Timeout))));
+    /// assert!(matches!(answer, Err(CallError::Call(mailbox::CallError::Timeout(_)))));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn call_within(&mut self, request: &Q, deadline: impl Into<Deadline>) -> Result<A, CallError<E>> {

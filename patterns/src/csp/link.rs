@@ -184,7 +184,7 @@ impl<'a> Link<'a> {
             let peer = self.await_other(deadline)?;
             match self.to(peer).try_send(bytes) {
                 Ok(()) => return Ok(()),
-                Err(SendError::Full) => {}
+                Err(SendError::Full(_)) => {}
                 // It may have said before that it ends.
                 Err(error) if error.is_gone() => return Err(self.await_end()),
                 Err(error) => return Err(error.into()),
@@ -257,7 +257,7 @@ impl<'a> Link<'a> {
         let Some(peer) = self.meeting.peer() else { return true };
         let word = if self.capacity == 0 { &[] } else { bytes_of(&owed) };
         // That it has ended is told when all that it has sent was received.
-        let is_paid = self.to(peer).try_send(word) != Err(SendError::Full);
+        let is_paid = !matches!(self.to(peer).try_send(word), Err(SendError::Full(_)));
         if is_paid {
             self.owed.set(0);
         }

@@ -294,7 +294,7 @@ pub fn post(me: &Endpoint, to: u32, head: &[u8], body: &[u8]) -> Result<bool, Ru
     match me.to(to).tag(TAG).within(Deadline::Now).send_vectored(&pieces) {
         Ok(()) => Ok(true),
         // Its successor makes room.
-        Err(SendError::Full | SendError::Timeout | SendError::Gone { .. }) => Ok(false),
+        Err(SendError::Full(_) | SendError::Timeout(_) | SendError::Gone { .. }) => Ok(false),
         Err(error) => Err(RunError::Send { rank: to, error }),
     }
 }

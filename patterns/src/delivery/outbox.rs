@@ -204,7 +204,7 @@ impl<'a> Outbox<'a> {
             if let Some((to, _)) = self.sent.first()
                 && deadline.has_passed(Instant::now)
             {
-                return Err(self.undelivered(*to, SendError::Timeout));
+                return Err(self.undelivered(*to, SendError::Timeout(*to)));
             }
         }
     }

@@ -77,7 +77,7 @@ impl<'a> Worker<'a> {
         match self.me.to(self.queue).tag(tag).within(until).send(bytes) {
             Ok(()) => Ok(true),
             // A successor of the queue makes room.
-            Err(SendError::Full | SendError::Timeout | SendError::Gone { .. }) => Ok(false),
+            Err(SendError::Full(_) | SendError::Timeout(_) | SendError::Gone { .. }) => Ok(false),
             Err(error) => Err(DeliveryError::Send { queue: self.queue, error }),
         }
     }

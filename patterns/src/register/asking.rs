@@ -89,8 +89,8 @@ impl<'a> Asking<'a> {
         let why = match error {
             CallError::Request(SendError::Gone { .. }) => Why::Ended,
             CallError::Unanswered { end: End::Left | End::Died, .. } => Why::Ended,
-            CallError::Request(SendError::Full | SendError::Timeout) => Why::Silent,
-            CallError::Unanswered { .. } | CallError::Timeout => Why::Silent,
+            CallError::Request(SendError::Full(_) | SendError::Timeout(_)) => Why::Silent,
+            CallError::Unanswered { .. } | CallError::Timeout(_) => Why::Silent,
             CallError::Refused(_) => Why::Garbled,
             CallError::Broken(Broken::Lost(_)) | CallError::Request(SendError::Broken(Broken::Lost(_))) => {
                 return Err(error.into());

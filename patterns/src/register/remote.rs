@@ -101,13 +101,13 @@ impl<'a, T: Pod> Remote<'a, T> {
             CallError::Request(SendError::Gone { died, .. }) => {
                 RegisterError::Gone { register, rank, died, was_asked: false }
             }
-            CallError::Unanswered { end: End::Dropped, .. } | CallError::Timeout => {
+            CallError::Unanswered { end: End::Dropped, .. } | CallError::Timeout(_) => {
                 RegisterError::Unanswered { register, rank, was_asked: true }
             }
             CallError::Unanswered { end, .. } => {
                 RegisterError::Gone { register, rank, died: end == End::Died, was_asked: true }
             }
-            CallError::Request(SendError::Timeout | SendError::Full) => {
+            CallError::Request(SendError::Timeout(_) | SendError::Full(_)) => {
                 RegisterError::Unanswered { register, rank, was_asked: false }
             }
             CallError::Request(error) => error.into(),

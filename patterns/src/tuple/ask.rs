@@ -125,7 +125,7 @@ impl<'a> Shards<'a> {
     pub fn failed(&self, shard: u32, error: CallError) -> TupleError {
         let rank = self.rank(shard);
         match error {
-            CallError::Timeout => TupleError::Timeout,
+            CallError::Timeout(_) => TupleError::Timeout,
             CallError::Unanswered { end: End::Dropped, .. } | CallError::Refused(_) => {
                 TupleError::NoShard { rank }
             }

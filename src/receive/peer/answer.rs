@@ -249,7 +249,7 @@ impl Operation for Answering<'_> {
         }
         place?;
         if self.is_in_vain() {
-            return Err(SendError::Full);
+            return Err(SendError::Full(peer.from));
         }
         Ok(member.end_of(peer.from, query).is_some())
     }

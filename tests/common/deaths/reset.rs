@@ -39,7 +39,7 @@ impl Log {
                 self.sent.clear();
                 self.told += 1;
             }
-            Err(SendError::Full | SendError::Gone { died: true, .. }) => return,
+            Err(SendError::Full(_) | SendError::Gone { died: true, .. }) => return,
             Err(error) => panic!("{error:?}"),
         }
         self.next += 1;

@@ -112,7 +112,7 @@ impl Inversion {
             }
             if is_for(Exchange::Mailbox) {
                 match me.to(HIGH).try_send(bytemuck::bytes_of(&make())) {
-                    Ok(()) | Err(SendError::Full) => {}
+                    Ok(()) | Err(SendError::Full(_)) => {}
                     Err(error) => return Err(self.failure(error)),
                 }
             }

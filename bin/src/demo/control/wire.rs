@@ -67,7 +67,7 @@ impl<'a> Wire<'a> {
     pub fn send<T: Pod>(&self, way: Way, value: &T) -> Result<(), Failure> {
         match way {
             Way::Mailboxes => match self.me.try_send(self.role.rank() + 1, bytes_of(value)) {
-                Ok(()) | Err(SendError::Full | SendError::Gone { .. }) => Ok(()),
+                Ok(()) | Err(SendError::Full(_) | SendError::Gone { .. }) => Ok(()),
                 Err(error) => Err(self.place.failure(error)),
             },
             Way::Sockets => match send(&self.output, bytes_of(value), SendFlags::DONTWAIT) {

@@ -66,7 +66,7 @@ impl Spared {
                     Ok(reply) => break Some(Deed::Answer(reply.into_vec())),
                     Err(CallError::Refused(bytes)) => break Some(Deed::Refuse(bytes)),
                     Err(CallError::Unanswered { end: End::Dropped, .. }) => break Some(Deed::Drop),
-                    Err(CallError::Timeout) => self.serve(&me, partner, &served, pulse)?,
+                    Err(CallError::Timeout(_)) => self.serve(&me, partner, &served, pulse)?,
                     // In the end only: the loop does not go on.
                     Err(CallError::Unanswered { end: End::Left, .. }) => break None,
                     Err(error) => return Err(self.place.failure(error)),

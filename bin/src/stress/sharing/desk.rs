@@ -189,7 +189,7 @@ impl<'a> Desk<'a> {
             Err(CallError::Unanswered { end, .. }) => {
                 (Count::Ended, !lives || has_ended(before, self.roll.ends(to), *end == End::Left))
             }
-            Err(CallError::Timeout | CallError::Interrupted) => (Count::GivenUp, true),
+            Err(CallError::Timeout(_) | CallError::Interrupted) => (Count::GivenUp, true),
             Err(CallError::Request(error)) if error.is_gone() => (Count::Ended, to != self.rank),
             Err(_) => (Count::GivenUp, false),
         };

@@ -53,7 +53,9 @@ impl Clerk<'_> {
                     self.count(Count::Announced);
                 }
             }
-            Err(SendError::Timeout | SendError::Full | SendError::Interrupted) => self.count(Count::GivenUp),
+            Err(SendError::Timeout(_) | SendError::Full(_) | SendError::Interrupted) => {
+                self.count(Count::GivenUp)
+            }
             Err(SendError::Gone { rank, died }) if self.may_be_gone(rank, died) => self.count(Count::GivenUp),
             Err(error) => return Err(format!("a send to rank {to} ends with: {error}")),
         }

@@ -100,7 +100,7 @@ impl Soaker {
             fill(self.rank, line.peer, line.sent, bytes);
             match me.try_send(line.peer, bytes) {
                 Ok(()) => line.sent += 1,
-                Err(SendError::Full) => return Ok(at > 0),
+                Err(SendError::Full(_)) => return Ok(at > 0),
                 Err(error) => return Err(self.place.failure(error)),
             }
         }

@@ -133,20 +133,20 @@ impl<'a> Caller<'a> {
             self.beat.fetch_add(1, Release);
             let result = match result {
                 Ok(Some(reply)) => Ok(reply),
-                Ok(None) | Err(CallError::Timeout) if !self.is_over(to, asked.last) => {
+                Ok(None) | Err(CallError::Timeout(_)) if !self.is_over(to, asked.last) => {
                     if self.random.random_ratio(1, 32) {
                         self.loosen(asked);
-                        self.conclude(asked, Err(CallError::Timeout))?;
+                        self.conclude(asked, Err(CallError::Timeout(asked.to)))?;
                         drop(self.under_way.swap_remove(at));
                     }
                     continue;
                 }
                 // That is told soon.
-                Ok(None) | Err(CallError::Timeout) => {
+                Ok(None) | Err(CallError::Timeout(_)) => {
                     let (_, call) = &self.under_way[at];
                     let result = call.wait_within(BOUND);
                     self.beat.fetch_add(1, Release);
-                    if let Err(CallError::Timeout) = result {
+                    if let Err(CallError::Timeout(_)) = result {
                         self.belie(asked);
                     }
                     result
@@ -169,7 +169,7 @@ impl<'a> Caller<'a> {
         while let Some((asked, call)) = self.under_way.pop() {
             self.loosen(asked);
             drop(call);
-            self.conclude(asked, Err(CallError::Timeout))?;
+            self.conclude(asked, Err(CallError::Timeout(asked.to)))?;
         }
         Ok(())
     }
@@ -200,10 +200,10 @@ impl<'a> Caller<'a> {
                 }
                 (Count::Ended, Word::ToldOver)
             }
-            Err(CallError::Request(SendError::Full | SendError::Gone { .. })) => {
+            Err(CallError::Request(SendError::Full(_) | SendError::Gone { .. })) => {
                 (Count::Unasked, Word::ToldUnasked)
             }
-            Err(CallError::Timeout | CallError::Held(_) | CallError::Broken(Broken::Oneself)) => {
+            Err(CallError::Timeout(_) | CallError::Held(_) | CallError::Broken(Broken::Oneself)) => {
                 self.book.count(me, Count::GivenUp, 1);
                 return Ok(());
             }

@@ -137,7 +137,7 @@ impl<'a> Poster<'a> {
         self.bytes = bytes;
         let is_done = match result {
             Ok(()) => true,
-            Err(SendError::Full | SendError::Timeout | SendError::Gone { .. }) => false,
+            Err(SendError::Full(_) | SendError::Timeout(_) | SendError::Gone { .. }) => false,
             Err(SendError::Refused(_)) if is_long => false,
             // One thread cannot take what it sends.
             Err(SendError::TooLarge { .. }) if is_long && to == self.rank as usize => false,
@@ -193,7 +193,7 @@ impl<'a> Poster<'a> {
                 self.lines[to].has_ended = true;
             }
             // One that has left before its last message has a successor.
-            Err(SendError::Full | SendError::Timeout | SendError::Gone { .. }) => {}
+            Err(SendError::Full(_) | SendError::Timeout(_) | SendError::Gone { .. }) => {}
             Err(error) => return Err(self.failure(to, number, error)),
         }
         Ok(false)

@@ -133,7 +133,7 @@ impl<'a> Server<'a> {
         self.book.judge_word(self.rank, from, number, line.docket.say(number, word));
         match answered {
             // Its caller does not look for its answers.
-            Err(ReplyError::Send(SendError::Full | SendError::Timeout)) | Ok(_) => Ok(()),
+            Err(ReplyError::Send(SendError::Full(_) | SendError::Timeout(_))) | Ok(_) => Ok(()),
             Err(error) => Err(error),
         }
     }

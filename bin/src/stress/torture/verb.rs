@@ -39,15 +39,15 @@ pub trait Fetch {
     fn by_hand(&self, by_hand: bool);
 }
 
-/// Waits for a send that was started, and gives it up after this time.
-fn sent(mut send: Request<'_>, time: Duration) -> Result<(), SendError> {
+/// Waits for a send to this rank that was started, and gives it up after this time.
+fn sent(mut send: Request<'_>, to: u32, time: Duration) -> Result<(), SendError> {
     match send.wait_within(time) {
         Ok(_) => Ok(()),
         Err(RequestError::Send(error)) => Err(error),
         Err(RequestError::Broken(broken)) => Err(broken.into()),
         Err(_) => {
             send.cancel();
-            Err(SendError::Timeout)
+            Err(SendError::Timeout(to))
         }
     }
 }
@@ -87,7 +87,7 @@ macro_rules! post {
                     Verb::Wait => to_it.send(bytes),
                     Verb::Within(time) => to_it.within(time).send(bytes),
                     Verb::Try | Verb::Peek => to_it.try_send(bytes),
-                    Verb::Start(time) => sent(to_it.start(bytes), time),
+                    Verb::Start(time) => sent(to_it.start(bytes), to, time),
                     Verb::Sync(time) => to_it.within(time).sync().send(bytes),
                     Verb::Announce(time) => to_it.within(Deadline::Now).announce(bytes)?.wait_within(time),
                     Verb::Lend(time) => {
