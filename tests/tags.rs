@@ -213,6 +213,12 @@ fn what_is_fetched_by_hand_keeps_only_its_kind_back() {
     drop((arrival, sendings));
 }
 
+/// Changes the tag of a message of one byte that is in its cell.
+fn label(wire: &Wire, at: u64, tag: u32) {
+    let envelope = Envelope { tag, context: 0, epoch: 1, kind: Kind::Whole, place: Location::Inline(1) };
+    wire.mailbox.mail.cells.at(at).envelope.store(envelope.pack(), Relaxed);
+}
+
 #[test]
 fn a_peer_that_changes_a_tag_of_what_lies_unread_keeps_nobody() {
     let (scratch, region) = region(3, 64);
@@ -221,10 +227,7 @@ fn a_peer_that_changes_a_tag_of_what_lies_unread_keeps_nobody() {
     (0..3).for_each(|number| wire.push(Kind::Whole, &[number]));
     send(&other, 1, 5, 7);
     (0..2).for_each(|_| nothing(b.from(0).tag(5)));
-    let label = |at: u64, tag| {
-        let envelope = Envelope { tag, context: 0, epoch: 1, kind: Kind::Whole, place: Location::Inline(1) };
-        wire.mailbox.mail.cells.at(at).envelope.store(envelope.pack(), Relaxed);
-    };
+    let label = |at, tag| label(&wire, at, tag);
     // It was 0 when it was passed over, and the second one is as it was.
     label(1, 1);
     nothing(b.from(0).tag(1));
@@ -239,6 +242,27 @@ fn a_peer_that_changes_a_tag_of_what_lies_unread_keeps_nobody() {
     assert_eq!(take(b.from_any().tag(5)), 7);
     assert_eq!([now(b.from(0)).to_vec(), now(b.from(0)).to_vec()], [[0], [2]]);
     assert_eq!(b.from(0).within(GUARD).recv().err(), Some(RecvError::Gone { rank: 0, died: true }));
+}
+
+#[test]
+fn a_peer_that_changes_a_tag_of_what_is_put_back_again_and_again_keeps_nothing() {
+    let (scratch, region) = region(2, 64);
+    let [_a, b] = join(&region, [0, 1]);
+    let wire = Wire::new(&scratch, 0, 1);
+    (0..3).for_each(|number| wire.push(Kind::Whole, &[number]));
+    nothing(b.from(0).tag(9));
+    for tag in 10..500 {
+        label(&wire, 0, tag);
+        now(b.from(0)).requeue();
+        if tag % 7 == 0 {
+            now(b.from(0).tag(tag)).requeue();
+            nothing(b.from(0).tag(tag - 1));
+        }
+    }
+    for (tag, number) in [(0, 1), (499, 0), (0, 2)] {
+        assert_eq!(now(b.from(0).tag(tag)).to_vec(), [number]);
+    }
+    nothing(b.from(0));
 }
 
 #[test]

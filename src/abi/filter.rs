@@ -87,11 +87,6 @@ impl Filter {
         (self.wanted >> CONTEXT_SHIFT) as u16
     }
 
-    /// Which filters tell messages apart by the same bits.
-    pub const fn mask(self) -> u64 {
-        self.mask
-    }
-
     /// The payload's length if `envelope` is that of a whole message in its cell that this takes. One comparison.
     #[inline(always)]
     pub const fn small(self, envelope: u64) -> Option<usize> {

@@ -1,8 +1,8 @@
 //! A table of numbers by label: of each label one, as a rule.
 //!
-//! A place has two words, so four neighbours (`spread`) share a cache line, and a program that asks for labels in a row needs one hash for
-//! sixteen of them. No more than half of the places are used, so most labels have their own place. A label whose numbers are over keeps
-//! it: programs use the same tags again. The next table leaves it out.
+//! A place has two words, so four neighbours (`spread`) fit into a cache line, and lie in two at most: the table begins anywhere. A program
+//! that asks for labels in a row needs one hash for sixteen of them. No more than half of the places are used, so most labels have their own
+//! place. A label whose numbers are over keeps it: programs use the same tags again. The next table leaves it out.
 
 use super::spread::Spread;
 use crate::abi::{Filter, TAG_SHIFT, is_below};
@@ -13,11 +13,11 @@ use std::collections::VecDeque;
 
 /// Places of the smallest table.
 const LEAST: usize = 64;
-/// How many numbers a queue that is over may keep memory for.
-const FEW: usize = 64;
+/// How many numbers a queue may always keep memory for.
+const FEW: usize = 8;
 /// How many neighbours there are.
 const NEAR: usize = Spread::<TAG_SHIFT>::NEAR as usize;
-/// Places in a cache line.
+/// Places that fit into a cache line.
 const LINE: usize = 64 / size_of::<Place>();
 
 /// A place has a label. No label has these bits.
@@ -103,8 +103,9 @@ impl Labels {
         if is_here { At(at) } else { self.find_further(key) }
     }
 
-    /// Looks at the label's own place, and then, where that has another, farther each time, once beside each group of places and then at
-    /// those beside. Neighbours that are kept from their places go to the same others.
+    /// Looks at the label's own place, and then, where that has another, farther each time. It looks at the same place of each group once,
+    /// then at the next place of each: steps of 1, 2, 3… reach every group, because their number is a power of two. Neighbours that are
+    /// kept from their places go to the same others.
     #[inline(never)]
     fn find_further(&mut self, key: u64) -> At {
         let (last, groups) = (self.places.len() - 1, self.places.len() / NEAR);
@@ -118,7 +119,8 @@ impl Labels {
         At(at)
     }
 
-    /// Other neighbours are looked for. Prefetches the places of those that come next in a row: no processor knows where they are.
+    /// Other neighbours are looked for. Prefetches the places of those that come next in a row: no processor knows where they are. Where
+    /// these do not begin with a cache line, they lie in one more, and the last may be missed.
     #[inline(never)]
     fn turn_to(&mut self, near: u64) {
         let is_next = self.next.0 == near;
@@ -170,13 +172,13 @@ impl Labels {
         queue.pop_front();
         if queue.is_empty() {
             place.word |= OVER;
-            if queue.capacity() > FEW {
-                *queue = VecDeque::new();
-            }
+        }
+        if queue.capacity() > FEW.max(4 * queue.len()) {
+            queue.shrink_to(2 * queue.len());
         }
     }
 
-    /// Puts a number in, if it is not there. Returns whether it may be time to make the table again: more than half of its places are
+    /// Puts a number in, if it is not there. Returns whether to look if the table is to be made again: more than half of its places are
     /// used, which must not last, or the label had a number.
     #[inline(always)]
     pub fn add(&mut self, key: u64, number: u64) -> bool {
@@ -234,6 +236,7 @@ impl Labels {
                 flags if flags == USED | MANY => {
                     let mut queue = take(&mut queues[place.number as usize]);
                     queue.retain(|number| is_live(*number));
+                    queue.shrink_to(2 * queue.len());
                     let count = queue.len();
                     if count > 0 {
                         place.number = self.queues.len() as u64;
@@ -260,6 +263,13 @@ impl Labels {
 mod tests {
     use super::*;
     use std::collections::{BTreeMap, BTreeSet};
+
+    impl Labels {
+        /// How many numbers the queues have memory for.
+        fn room(&self) -> usize {
+            self.queues.iter().map(VecDeque::capacity).sum()
+        }
+    }
 
     fn dice() -> impl FnMut(u64) -> u64 {
         let mut dice = 1u64;
@@ -326,7 +336,30 @@ mod tests {
         let at = labels.find(0);
         while labels.first(at).is_some() {
             labels.pass(at);
+            assert!(labels.room() <= FEW.max(4 * labels.count()));
         }
-        assert!(labels.queues[0].capacity() <= FEW);
+        (0..10_000).for_each(|number| _ = labels.add(0, number));
+        labels.renew(|number| number < 10);
+        assert!(labels.count() == 10 && labels.room() <= 20);
+    }
+
+    #[test]
+    fn labels_that_had_many_numbers_take_no_memory_for_them() {
+        const MOST: usize = 500;
+        let mut labels = Labels::default();
+        for label in 0..MOST {
+            let (key, many) = ((label as u64) << TAG_SHIFT, MOST - label);
+            (0..many as u64).for_each(|number| _ = labels.add(key, number));
+            if labels.is_full() {
+                labels.renew(|_| true);
+            }
+            // All but one.
+            for _ in 1..many {
+                let at = labels.find(key);
+                labels.pass(at);
+            }
+            assert_eq!(labels.count(), label + 1);
+            assert!(labels.room() <= FEW * labels.count(), "{} for {}", labels.room(), labels.count());
+        }
     }
 }

@@ -64,16 +64,8 @@ impl Inbox {
 
     #[inline(never)]
     fn take_easy_unread(&self, member: &Member, peer: &Incoming, filter: Filter) -> Option<Descriptor> {
-        if let Some(mail) = peer.take_easy_unread(member, filter) {
-            self.count_again(peer);
-            return Some(mail);
-        }
-        self.take_easy_mixed(member, peer, filter)
-    }
-
-    #[inline(never)]
-    fn take_easy_mixed(&self, member: &Member, peer: &Incoming, filter: Filter) -> Option<Descriptor> {
-        peer.take_easy_mixed(member, filter).inspect(|_| self.count_again(peer))
+        let mail = peer.take_easy_unread(member, filter).or_else(|| peer.take_easy_mixed(member, filter));
+        mail.inspect(|_| self.count_again(peer))
     }
 
     /// Takes a mail from this rank that was left unread, or one behind such, if it is there and nothing else needs to be done.

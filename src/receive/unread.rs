@@ -5,7 +5,10 @@
 //! To find the oldest mail with a label takes one look into a table, however much lies unread.
 //!
 //! A mail is not taken out of the tables when it is received in another way. Instead a number is checked when it is found,
-//! and a table is cleaned when half of it is over.
+//! and a table is cleaned when half of it is over, or half of its places are used.
+//!
+//! A live mail is in a table once, unless its peer changes its label while it is handed out and put back. A table that is too large after
+//! it was cleaned has such mails. Then all tables are dropped. They are made again when they are asked for.
 
 use super::labels::{At, Labels};
 use crate::abi::Filter;
@@ -23,9 +26,7 @@ pub struct Unread {
 }
 
 struct View {
-    /// One of the filters with this mask.
-    filter: Filter,
-    /// Which bits of a label it looks at.
+    /// Which bits of a label its filters look at.
     mask: u64,
     labels: Labels,
 }
@@ -55,16 +56,23 @@ impl Unread {
     #[inline(always)]
     pub fn add(&mut self, seq: u64, label: u64, live: usize, is_live: impl Fn(u64) -> bool) {
         for view in &mut self.views {
-            if view.labels.add(label & view.mask, seq) {
-                view.check(live, &|seq| is_live(seq));
+            if view.labels.add(label & view.mask, seq) && view.check(live, &|seq| is_live(seq)) {
+                // A peer lied.
+                return self.forget();
             }
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn forget(&mut self) {
+        self.views.clear();
     }
 
     /// The number of the oldest mail that `filter` takes, in the common case only: its mask was asked for last. It may be over.
     #[inline(always)]
     pub fn oldest(&mut self, filter: Filter) -> Option<Oldest<'_>> {
-        let view = self.views.last_mut().filter(|view| view.filter.mask() == filter.mask())?;
+        let view = self.views.last_mut().filter(|view| view.mask == filter.label_mask())?;
         let labels = &mut view.labels;
         let at = labels.find(filter.key());
         Some(Oldest { seq: labels.first(at)?, labels, at })
@@ -72,7 +80,7 @@ impl Unread {
 
     /// Whether there is a table for this filter's mask.
     pub fn knows(&self, filter: Filter) -> bool {
-        self.views.iter().any(|view| view.filter.mask() == filter.mask())
+        self.views.iter().any(|view| view.mask == filter.label_mask())
     }
 
     /// The oldest live mail that `filter` takes. `all` gives the live mails, oldest first, with their envelopes.
@@ -82,16 +90,17 @@ impl Unread {
         is_live: impl Fn(u64) -> bool,
         all: impl FnOnce() -> I,
     ) -> Option<u64> {
-        let at = self.views.iter().position(|view| view.filter.mask() == filter.mask());
+        let at = self.views.iter().position(|view| view.mask == filter.label_mask());
         match at {
             Some(at) => self.views[at..].rotate_left(1),
             None => {
                 if self.views.len() == VIEWS {
                     self.views.remove(0);
                 }
-                let mut view = View { filter, mask: filter.label_mask(), labels: Labels::default() };
+                let mut view = View { mask: filter.label_mask(), labels: Labels::default() };
                 for (seq, envelope) in all() {
-                    if view.labels.add(filter.key_of(envelope), seq) && view.labels.is_full() {
+                    view.labels.add(filter.key_of(envelope), seq);
+                    if view.labels.is_full() {
                         view.labels.renew(|_| true);
                     }
                 }
@@ -114,13 +123,22 @@ impl View {
         None
     }
 
-    /// Removes the numbers of mails that are not live, and labels that are over, if they are many. So many are live.
+    /// Removes the numbers of mails that are not live, and labels that are over, if they are many. So many are live. Returns whether it
+    /// is too large all the same.
     #[inline(never)]
-    fn check(&mut self, live: usize, is_live: &dyn Fn(u64) -> bool) {
+    fn check(&mut self, live: usize, is_live: &dyn Fn(u64) -> bool) -> bool {
         let count = self.labels.count();
-        if self.labels.is_full() || count > 2 * live + SLACK {
+        if self.labels.is_full() || self.is_large(live) {
+            // No more numbers than live mails: all are live, unless a peer spoiled an envelope while the table was made. That only delays
+            // a cleaning, because `first` checks again.
             self.labels.renew(|seq| count <= live || is_live(seq));
         }
+        self.is_large(live)
+    }
+
+    /// Whether it has too many numbers where so many mails are live.
+    fn is_large(&self, live: usize) -> bool {
+        self.labels.count() > 2 * live + SLACK
     }
 }
 
@@ -194,6 +212,21 @@ mod tests {
             }
         }
         assert!(mails.unread.views.len() == VIEWS);
+    }
+
+    #[test]
+    fn a_mail_that_is_put_back_with_ever_other_tags_takes_no_memory_for_long_and_is_found() {
+        let mut mails = Mails::default();
+        let mask = |tag| Filter::new(0, tag, u32::MAX);
+        (1..100).for_each(|seq| mails.add(seq, 7));
+        for tag in 8..10_000 {
+            assert_eq!(mails.first(mask(tag)), None);
+            // Its peer changed the tag while it was handed out.
+            mails.add(0, tag);
+            assert!(mails.entries() <= 3 * (2 * 100 + SLACK), "{} of 100", mails.entries());
+            assert!(mails.unread.oldest(mask(tag)).is_none_or(|oldest| oldest.seq() == 0));
+            assert_eq!((mails.first(mask(tag)), mails.first(mask(7))), (Some(0), Some(1)));
+        }
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub struct Consumer {
     awaits: Private<bool>,
     /// Whether the last row was complete when it began; then it may be a stream.
     streams: Private<bool>,
-    /// The same of messages that are passed over.
+    /// The same of the last row that began with a message that was passed over.
     passes: Private<bool>,
     /// No row that begins before this message looks ahead, if there is no stream, or waits, if there is one.
     next_look: Private<u64>,

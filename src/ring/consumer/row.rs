@@ -100,8 +100,8 @@ impl Consumer {
         self.row.grant(seq, count);
     }
 
-    /// Prefetches for a consumer that passes over message `seq`, if the row that it is of was complete when it began. One line at a
-    /// time: passing over takes so short that the lines of a row at once would keep each other, and the table's, waiting.
+    /// Prefetches for a consumer that passes over message `seq`, if the last row that began with one passed over was complete then. One
+    /// line at a time: passing over takes so short that the lines of a row at once would keep each other, and the table's, waiting.
     #[inline(always)]
     pub(super) fn prefetch_passing(&self, seq: u64) {
         if seq.is_multiple_of(ROW) {
