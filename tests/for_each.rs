@@ -103,7 +103,7 @@ fn senders_are_told_after_a_row_at_the_latest() {
 }
 
 #[test]
-fn it_goes_on_after_single_steps_and_is_followed_by_them() {
+fn it_goes_on_after_single_steps() {
     let (scratch, [a, b]) = endpoints(256);
     for first in [1, 15, 16, 17, 40] {
         send(&a, 1, 0..60);
@@ -119,9 +119,6 @@ fn it_goes_on_after_single_steps_and_is_followed_by_them() {
             })
             .expect("sound");
         assert_eq!((next, unread(&scratch)), (60, 0));
-        send(&a, 1, [60]);
-        assert_eq!(drain.next().expect("sound").expect("sent").value(), Ok(60_u64));
-        assert!(drain.next().expect("sound").is_none());
     }
 }
 
@@ -209,8 +206,7 @@ fn a_panic_leaves_the_message_in_hand_unread() {
             (0..count).for_each(|seed| a.to(1).tag(tag).send(&pattern(len, seed)).expect("room"));
             let given = Cell::new(0);
             panics(|| {
-                let mut drain = b.from(0).tag(tag).drain();
-                _ = drain.for_each(|_| {
+                _ = b.from(0).tag(tag).drain().for_each(|_| {
                     given.set(given.get() + 1);
                     if given.get() == taken {
                         stop();

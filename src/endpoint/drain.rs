@@ -102,11 +102,12 @@ impl<'a> Drain<'a> {
         Ok(self.go_on()?.map(|(peer, descriptor)| Message { peer, descriptor }))
     }
 
-    /// Gives `handle` the messages that are there now, one after the other: the same ones as [`Drain::next`] until it returns `None`,
+    /// Gives `handle` the messages that are there, one after the other: the same ones as [`Drain::next`] until it returns `None`,
     /// with fewer instructions. It is done with a message once `handle` returns, and in a panic of `handle` the message in hand is
-    /// requeued. Never waits. Errors as for [`Drain::next`]; what came before one was given.
+    /// requeued. Errors as for [`Drain::next`]; what came before one was given.
     ///
-    /// `handle` may use the endpoint: send, receive, and wait.
+    /// It never waits. But as long as senders keep up with `handle` there is a next message, and this does not return: who must be able
+    /// to stop uses [`Drain::next`]. `handle` may use the endpoint: send, receive, and wait.
     ///
     /// ```
     /// # use mailbox::{Config, Region};
@@ -119,7 +120,7 @@ impl<'a> Drain<'a> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     #[inline]
-    pub fn for_each(&mut self, mut handle: impl FnMut(&Message<'_>)) -> Result<(), RecvError> {
+    pub fn for_each(mut self, mut handle: impl FnMut(&Message<'_>)) -> Result<(), RecvError> {
         while let Some((peer, descriptor)) = self.go_on()? {
             handle(&Message { peer, descriptor });
             if self.next != descriptor.seq {
@@ -171,7 +172,7 @@ impl<'a> Drain<'a> {
     /// The message in hand, and whose it is.
     fn hand(&self) -> Option<(&'a Incoming, Descriptor)> {
         let (peer, first) = self.first?;
-        // Of a row it is the oldest that is not acknowledged. Only a panic asks then, so it may read its cell again.
+        // Of a row it is the oldest that is not acknowledged. Only a panic asks then, as the drain ends, so it may read its cell again.
         let (next, envelope) = if self.follows {
             let hand = peer.consumer.head();
             (hand.wrapping_add(1), peer.consumer.peek(hand).map_or(0, |hand| hand.envelope_word()))

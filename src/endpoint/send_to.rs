@@ -204,7 +204,8 @@ impl<'a> SendTo<'a> {
     ///
     /// As of a batch, what is held back is seen at the latest when it is a quarter of the mailbox, when this call would wait, and in the
     /// end, also if that is a panic of `messages`. So let them come quickly. `messages` may use this endpoint: what it sends to the same
-    /// rank comes before the message that it then gives. It must not fork the process and go on in the child.
+    /// rank comes before the message that it then gives. What it sends to any rank is held back as well, until this half waits, or
+    /// its endpoint, if that was not split.
     ///
     /// ```
     /// # use mailbox::{Config, Region};

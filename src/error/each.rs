@@ -23,7 +23,8 @@ use thiserror::Error;
 pub struct SendEachError {
     /// How many of them were sent: all that came before the one that was not.
     pub sent: usize,
-    /// Why that one was not. Those behind it were not tried.
+    /// Why that one was not. Those behind it were not tried. With [`SendTo::sync`](crate::SendTo::sync) a timeout leaves it
+    /// uncertain: it may have been sent, and stays sent.
     pub error: SendError,
 }
 

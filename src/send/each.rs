@@ -47,14 +47,17 @@ impl Outbox {
         let writer = peer.producer.writer(label);
         for message in messages {
             let bytes = message.as_ref();
+            // The caller's code may have taken long, or have forked the process.
+            let may_write = member.check().is_ok();
             // A word, which is common, costs one comparison.
-            if let Ok(word) = <&[u8; 8]>::try_from(bytes)
+            if may_write
+                && let Ok(word) = <&[u8; 8]>::try_from(bytes)
                 && writer.push(word, true)
             {
                 *sent += 1;
                 continue;
             }
-            let is_held = bytes.len() <= INLINE && writer.push(bytes, true);
+            let is_held = may_write && bytes.len() <= INLINE && writer.push(bytes, true);
             if !is_held && !self.hold_any(member, peer, label, bytes) {
                 post(bytes)?;
             }
